@@ -1,0 +1,3 @@
+// Generated from the table of API facts. Do not edit.
+
+export type IntOrString = unknown;

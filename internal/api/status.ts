@@ -1,0 +1,141 @@
+import { SkiffError } from '../base/errors.ts';
+import type { Status, StatusCause, StatusDetails } from './generated/types/meta-v1.ts';
+
+/** metav1.StatusReason, with the HTTP status that goes with it (apimachinery api/errors). */
+const httpOf = {
+  Unauthorized: 401,
+  Forbidden: 403,
+  NotFound: 404,
+  MethodNotAllowed: 405,
+  NotAcceptable: 406,
+  AlreadyExists: 409,
+  Conflict: 409,
+  Gone: 410,
+  Expired: 410,
+  RequestEntityTooLarge: 413,
+  UnsupportedMediaType: 415,
+  Invalid: 422,
+  TooManyRequests: 429,
+  InternalError: 500,
+  ServerTimeout: 500,
+  ServiceUnavailable: 503,
+  Timeout: 504,
+  BadRequest: 400,
+  '': 500,
+} as const;
+
+export type StatusReason = keyof typeof httpOf;
+
+/** An answer that Kubernetes would give as a Status object: the only error the API surface shows. */
+export class ApiError extends SkiffError {
+  readonly httpStatus: number;
+  readonly reason: StatusReason;
+  readonly details: Partial<StatusDetails> | undefined;
+
+  constructor(reason: StatusReason, message: string, options: { details?: Partial<StatusDetails>; httpStatus?: number; cause?: unknown } = {}) {
+    super(message, { code: reason || 'Unknown', op: 'api', cause: options.cause });
+    this.reason = reason;
+    this.httpStatus = options.httpStatus ?? httpOf[reason];
+    this.details = options.details;
+  }
+
+  toStatus(): Status {
+    const status: Record<string, unknown> = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: this.message };
+    if (this.reason) status['reason'] = this.reason;
+    if (this.details) status['details'] = this.details;
+    status['code'] = this.httpStatus;
+    return status as unknown as Status;
+  }
+}
+
+/** What a message names: the resource in plural (`pods`) and its group. */
+export interface What {
+  group: string;
+  resource: string;
+}
+
+const qualified = (what: What): string => (what.group ? `${what.resource}.${what.group}` : what.resource);
+const about = (what: What, name: string): Partial<StatusDetails> => ({ name, ...(what.group ? { group: what.group } : {}), kind: what.resource });
+
+export function notFound(what: What, name: string): ApiError {
+  return new ApiError('NotFound', `${qualified(what)} "${name}" not found`, { details: about(what, name) });
+}
+
+export function alreadyExists(what: What, name: string): ApiError {
+  return new ApiError('AlreadyExists', `${qualified(what)} "${name}" already exists`, { details: about(what, name) });
+}
+
+export function conflict(what: What, name: string, why: string): ApiError {
+  return new ApiError('Conflict', `Operation cannot be fulfilled on ${qualified(what)} "${name}": ${why}`, { details: about(what, name) });
+}
+
+export const modifiedConflict = 'the object has been modified; please apply your changes to the latest version and try again';
+
+export function forbidden(what: What, name: string, why: string): ApiError {
+  const message = what.resource === '' ? `forbidden: ${why}` : name ? `${qualified(what)} "${name}" is forbidden: ${why}` : `${qualified(what)} is forbidden: ${why}`;
+  return new ApiError('Forbidden', message, { details: about(what, name) });
+}
+
+export function badRequest(message: string): ApiError {
+  return new ApiError('BadRequest', message);
+}
+
+/** `Deployment.apps "x" is invalid: spec.replicas: Invalid value: ...` with one cause per field error. */
+export function invalid(kind: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
+  const shown = errors.map(fieldErrorText);
+  const list = shown.length === 1 ? shown[0] : `[${shown.join(', ')}]`;
+  const title = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
+  const causes = errors.map((e) => ({ reason: e.type, message: fieldErrorBody(e), field: e.field }) as StatusCause);
+  const details: Partial<StatusDetails> = { name, ...(kind.group ? { group: kind.group } : {}), kind: kind.kind, causes };
+  return new ApiError('Invalid', `${title} "${name}" is invalid: ${list}`, { details });
+}
+
+/** apimachinery util/validation/field ErrorType: the reason of a cause. */
+export type FieldErrorType =
+  | 'FieldValueNotFound'
+  | 'FieldValueRequired'
+  | 'FieldValueDuplicate'
+  | 'FieldValueInvalid'
+  | 'FieldValueNotSupported'
+  | 'FieldValueForbidden'
+  | 'FieldValueTooLong'
+  | 'FieldValueTooMany'
+  | 'FieldValueTypeInvalid'
+  | 'InternalError';
+
+/** One broken field. `value` is shown for the types that show one (Invalid, NotSupported, Duplicate, NotFound, TypeInvalid). */
+export interface FieldError {
+  type: FieldErrorType;
+  field: string;
+  value?: unknown;
+  detail: string;
+}
+
+const label: Record<FieldErrorType, string> = {
+  FieldValueNotFound: 'Not found',
+  FieldValueRequired: 'Required value',
+  FieldValueDuplicate: 'Duplicate value',
+  FieldValueInvalid: 'Invalid value',
+  FieldValueNotSupported: 'Unsupported value',
+  FieldValueForbidden: 'Forbidden',
+  FieldValueTooLong: 'Too long',
+  FieldValueTooMany: 'Too many',
+  FieldValueTypeInvalid: 'Invalid value',
+  InternalError: 'Internal error',
+};
+
+const valueless = new Set<FieldErrorType>(['FieldValueRequired', 'FieldValueForbidden', 'FieldValueTooLong', 'FieldValueTooMany', 'InternalError']);
+
+export function fieldErrorBody(e: FieldError): string {
+  const head = valueless.has(e.type) ? label[e.type] : `${label[e.type]}: ${shownValue(e.value)}`;
+  return e.detail ? `${head}: ${e.detail}` : head;
+}
+
+export function fieldErrorText(e: FieldError): string {
+  return `${e.field}: ${fieldErrorBody(e)}`;
+}
+
+function shownValue(value: unknown): string {
+  if (value === undefined || value === null) return 'null';
+  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,98 @@
+import * as fs from 'node:fs/promises';
+import { watch } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { IoError, messageOf } from '../base/errors.ts';
+
+/** Files as the program sees them. Every call names its operation, so that a test can fail exactly that one. */
+export interface Disk {
+  read(op: string, path: string): Promise<Buffer>;
+  /** The bytes, or undefined when there is no such file. */
+  readIfThere(op: string, path: string): Promise<Buffer | undefined>;
+  /** Replaces the file at once (temporary file, fsync, rename): a reader sees the old or the new bytes, never half. */
+  writeAtomic(op: string, path: string, data: string | Uint8Array, options?: { mode?: number; uid?: number; gid?: number }): Promise<void>;
+  append(op: string, path: string, data: string | Uint8Array): Promise<void>;
+  makeDir(op: string, path: string, mode?: number): Promise<void>;
+  list(op: string, path: string): Promise<string[]>;
+  remove(op: string, path: string): Promise<void>;
+  stat(op: string, path: string): Promise<FileStat | undefined>;
+  /** Calls `changed` (debounced by the caller) when something in the folder changes. Returns how to stop. */
+  watch(op: string, path: string, changed: (name: string) => void): () => void;
+}
+
+export interface FileStat {
+  kind: 'file' | 'dir' | 'link' | 'socket' | 'fifo' | 'char' | 'block';
+  size: number;
+  mtimeMs: number;
+  mode: number;
+  uid: number;
+  gid: number;
+  ino: number;
+  dev: number;
+}
+
+export const realDisk: Disk = {
+  read: (op, path) => guard(op, path, () => fs.readFile(path)),
+  readIfThere: (op, path) => guard(op, path, () => orUndefined(fs.readFile(path))),
+  writeAtomic: (op, path, data, options = {}) =>
+    guard(op, path, async () => {
+      const temporary = join(dirname(path), `.${process.pid}-${counter++}.tmp`);
+      const file = await fs.open(temporary, 'w', options.mode ?? 0o644);
+      try {
+        await file.writeFile(data);
+        await file.chmod(options.mode ?? 0o644);
+        if (options.uid !== undefined) await file.chown(options.uid, options.gid ?? options.uid);
+        await file.sync();
+      } finally {
+        await file.close();
+      }
+      await fs.rename(temporary, path);
+    }),
+  append: (op, path, data) => guard(op, path, () => fs.appendFile(path, data)),
+  makeDir: (op, path, mode) =>
+    guard(op, path, async () => {
+      await fs.mkdir(path, { recursive: true, mode: mode ?? 0o755 });
+    }),
+  list: (op, path) => guard(op, path, async () => (await orUndefined(fs.readdir(path))) ?? []),
+  remove: (op, path) => guard(op, path, () => fs.rm(path, { recursive: true, force: true })),
+  stat: (op, path) =>
+    guard(op, path, async () => {
+      const s = await orUndefined(fs.lstat(path));
+      if (!s) return undefined;
+      return { kind: kindOf(s), size: s.size, mtimeMs: s.mtimeMs, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, ino: s.ino, dev: s.dev };
+    }),
+  watch(_op, path, changed) {
+    const watcher = watch(path, { persistent: false }, (_event, name) => changed(name ?? ''));
+    watcher.on('error', () => watcher.close());
+    return () => watcher.close();
+  },
+};
+
+let counter = 0;
+
+async function guard<T>(op: string, path: string, effect: () => Promise<T>): Promise<T> {
+  try {
+    return await effect();
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? 'IO';
+    throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code, cause });
+  }
+}
+
+async function orUndefined<T>(effect: Promise<T>): Promise<T | undefined> {
+  try {
+    return await effect;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
+    throw error;
+  }
+}
+
+function kindOf(s: import('node:fs').Stats): FileStat['kind'] {
+  if (s.isFile()) return 'file';
+  if (s.isDirectory()) return 'dir';
+  if (s.isSymbolicLink()) return 'link';
+  if (s.isSocket()) return 'socket';
+  if (s.isFIFO()) return 'fifo';
+  return s.isBlockDevice() ? 'block' : 'char';
+}
