@@ -1,0 +1,179 @@
+import type { Pod, Service } from '../../api/generated/types/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
+import type { Mirror } from '../../client/client.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Clock, Timer } from '../../io/clock.ts';
+import type { Disk } from '../../io/disk.ts';
+import type { Log } from '../../io/log.ts';
+import { runOk, type Spawn } from '../../io/spawn.ts';
+import { makePlan, type Plan } from './plan.ts';
+import { difference, fullRuleset, table, type NodeNetwork } from './ruleset.ts';
+import { hostPorts, servicePorts, type ServicePort } from './service-ports.ts';
+
+export interface ProxyOptions {
+  services: Mirror<Service>;
+  /** Must have the index `service`: `namespace/name` from the label kubernetes.io/service-name. */
+  slices: Mirror<EndpointSlice>;
+  /** Pods of this node only. */
+  pods: Mirror<Pod>;
+  nodeName: string;
+  network: NodeNetwork;
+  /** Where the transaction files are written; on tmpfs. */
+  runDir: string;
+  clock: Clock;
+  disk: Disk;
+  spawn: Spawn;
+  log: Log;
+  /** Told before the host is changed, so that uninstall can undo it. */
+  record(kind: 'nft-table', name: string): Promise<void>;
+}
+
+export interface Proxy {
+  /** Resolves when the first full table stands in the kernel. */
+  readonly ready: Promise<void>;
+  stop(): void;
+}
+
+/** The index that the slices mirror needs. */
+export const sliceIndexes = {
+  service: (slice: EndpointSlice): string[] => {
+    const name = slice.metadata.labels?.['kubernetes.io/service-name'];
+    return name ? [`${slice.metadata.namespace}/${name}`] : [];
+  },
+};
+
+/** Changes that arrive within this time share a transaction: a rollout moves many endpoints at once. */
+const batchMs = 5;
+/** Two transactions are at least this far apart, so that churn cannot keep nft busy. */
+const pauseMs = 50;
+/** After a failed transaction. */
+const retryMs = 1000;
+
+export function startProxy(options: ProxyOptions): Proxy {
+  return new NftProxy(options);
+}
+
+class NftProxy implements Proxy {
+  readonly ready: Promise<void>;
+  readonly #o: ProxyOptions;
+  readonly #stops: (() => void)[] = [];
+  /** Service ports by service key; recomputed only for the services that a change touches. */
+  readonly #ports = new Map<string, ServicePort[]>();
+  readonly #dirty = new Set<string>();
+  #applied: Plan | undefined;
+  #timer: Timer | undefined;
+  #running = false;
+  #wanted = false;
+  #stopped = false;
+  #resolveReady: () => void = () => undefined;
+
+  constructor(options: ProxyOptions) {
+    this.#o = options;
+    this.ready = new Promise((resolve) => (this.#resolveReady = resolve));
+    void this.#begin();
+  }
+
+  async #begin(): Promise<void> {
+    const { services, slices, pods } = this.#o;
+    await Promise.all([services.synced, slices.synced, pods.synced]);
+    if (this.#stopped) return;
+    this.#stops.push(
+      services.onChange((c) => this.#touch(c.key)),
+      slices.onChange((c) => {
+        for (const object of [c.object, c.old]) {
+          const key = object && sliceIndexes.service(object)[0];
+          if (key) this.#touch(key);
+        }
+      }),
+      pods.onChange((c) => {
+        if (hostPorts(c.object).length || (c.old && hostPorts(c.old).length)) this.#schedule(batchMs);
+      }),
+    );
+    this.#schedule(0);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+    for (const stop of this.#stops) stop();
+  }
+
+  #touch(key: string): void {
+    this.#dirty.add(key);
+    this.#schedule(batchMs);
+  }
+
+  #schedule(delayMs: number): void {
+    this.#wanted = true;
+    if (this.#running || this.#timer || this.#stopped) return;
+    this.#timer = this.#o.clock.after('proxy.batch', delayMs, () => {
+      this.#timer = undefined;
+      void this.#run();
+    });
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    this.#wanted = false;
+    let next = pauseMs;
+    try {
+      await this.#apply();
+      this.#resolveReady();
+    } catch (error) {
+      this.#o.log.warn('nftables transaction failed, loading the whole table next', { error: messageOf(error) });
+      this.#applied = undefined;
+      this.#wanted = true;
+      next = retryMs;
+    }
+    this.#running = false;
+    if (this.#wanted) this.#schedule(next);
+  }
+
+  async #apply(): Promise<void> {
+    const before = new Map([...this.#dirty].map((key) => [key, this.#ports.get(key) ?? []]));
+    for (const key of this.#dirty) this.#recompute(key);
+    this.#dirty.clear();
+    const plan = makePlan(
+      [...this.#ports.values()].flat(),
+      [...this.#o.pods.list()].flatMap(hostPorts),
+    );
+    const text = this.#applied ? difference(this.#applied, plan) : fullRuleset(plan, this.#o.network);
+    if (!this.#applied) await this.#o.record('nft-table', `ip ${table}`);
+    if (text) await this.#load(text);
+    this.#applied = plan;
+    await this.#forgetUdpFlows(before);
+  }
+
+  #recompute(key: string): void {
+    const service = this.#o.services.get(key);
+    const ports = service ? servicePorts(service, this.#o.slices.byIndex('service', key), this.#o.nodeName) : [];
+    const own = ports.filter((p) => !p.clusterIps.includes(this.#o.network.dnsAddress));
+    if (own.length) this.#ports.set(key, own);
+    else this.#ports.delete(key);
+  }
+
+  async #load(text: string): Promise<void> {
+    const file = `${this.#o.runDir}/proxy.nft`;
+    await this.#o.disk.writeAtomic('proxy.write', file, text, { mode: 0o600 });
+    await runOk(this.#o.spawn, 'proxy.nft', ['nft', '-f', file]);
+  }
+
+  /** A UDP flow would stay with an endpoint that is gone, or with a refusal, for as long as packets keep coming. */
+  async #forgetUdpFlows(before: Map<string, ServicePort[]>): Promise<void> {
+    const flows = new Set<string>();
+    for (const [key, old] of before) {
+      const now = this.#ports.get(key) ?? [];
+      for (const port of old.filter((p) => p.protocol === 'udp')) {
+        const same = now.find((p) => p.protocol === 'udp' && p.port === port.port);
+        const stays = port.backends.length > 0 && port.backends.every((b) => same?.backends.some((n) => n.ip === b.ip && n.port === b.port));
+        if (stays) continue;
+        for (const ip of [...port.clusterIps, ...port.externalIps, ...port.loadBalancerIps]) flows.add(`--orig-dst ${ip} --dport ${port.port}`);
+        if (port.nodePort) flows.add(`--dport ${port.nodePort}`);
+      }
+    }
+    for (const flow of flows) {
+      // conntrack ends with 1 when there was nothing to delete.
+      await this.#o.spawn.run('proxy.conntrack', ['conntrack', '-D', '-p', 'udp', ...flow.split(' ')]).catch(() => undefined);
+    }
+  }
+}

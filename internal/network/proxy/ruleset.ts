@@ -1,0 +1,124 @@
+import { affinitySlots, type Collection, type Plan } from './plan.ts';
+
+/** What does not change while the node runs. */
+export interface NodeNetwork {
+  clusterCidr: string;
+  serviceCidr: string;
+  /** The address that this process answers DNS on; its packets stay on the node. */
+  dnsAddress: string;
+}
+
+export const table = 'skiff';
+
+/** Packets that must leave with the node's address carry this bit of the mark, as with kube-proxy. */
+const mark = '0x4000';
+const protocols = '{ tcp, udp, sctp }';
+
+const types: Record<Collection, string> = {
+  eps: 'map eps { typeof ip daddr . meta l4proto . th dport . numgen random mod 65535 : ip daddr . th dport;',
+  npeps: 'map npeps { typeof meta l4proto . th dport . numgen random mod 65535 : ip daddr . th dport;',
+  svc: 'map svc { type ipv4_addr . inet_proto . inet_service : verdict;',
+  np: 'map np { type inet_proto . inet_service : verdict;',
+  hp: 'map hp { typeof ip daddr . meta l4proto . th dport : ip daddr . th dport;',
+  hpany: 'map hpany { typeof meta l4proto . th dport : ip daddr . th dport;',
+  hairpin: 'set hairpin { type ipv4_addr . ipv4_addr;',
+  noep: 'set noep { type ipv4_addr . inet_proto . inet_service;',
+  nonp: 'set nonp { type inet_proto . inet_service;',
+  drops: 'set drops { type ipv4_addr . inet_proto . inet_service;',
+  dropnp: 'set dropnp { type inet_proto . inet_service;',
+  ranged: 'set ranged { type ipv4_addr . inet_proto . inet_service;',
+  allowed: 'set allowed { type ipv4_addr . inet_proto . inet_service . ipv4_addr; flags interval;',
+};
+
+/** The body of a dispatch chain: mark (m, p), pick a slot at random or by the client's address, rewrite the destination. */
+function chainBody(name: string): string {
+  const [kind, count] = [name[0] ?? '', name.slice(1)];
+  const slot = count === 'a' ? `jhash ip saddr mod ${affinitySlots} seed 0x736b6966` : `numgen random mod ${count}`;
+  const set = kind === 'm' || kind === 'p' ? `meta mark set meta mark | ${mark}; ` : '';
+  const key = kind === 'n' || kind === 'm' ? 'ip daddr . meta l4proto . th dport' : 'meta l4proto . th dport';
+  const map = kind === 'n' || kind === 'm' ? 'eps' : 'npeps';
+  return `${set}meta l4proto ${protocols} dnat to ${key} . ${slot} map @${map};`;
+}
+
+/** Loads the whole table in one transaction, whatever was there before. */
+export function fullRuleset(plan: Plan, node: NodeNetwork): string {
+  const lines = [`add table ip ${table}`, `delete table ip ${table}`, `table ip ${table} {`];
+  for (const [name, head] of Object.entries(types) as [Collection, string][]) {
+    if (name !== 'svc' && name !== 'np') lines.push(`${head}${elementList(plan.elements[name])} }`);
+  }
+  for (const chain of plan.chains) lines.push(`chain ${chain} { ${chainBody(chain)} }`);
+  lines.push(`${types.svc}${elementList(plan.elements.svc)} }`, `${types.np}${elementList(plan.elements.np)} }`);
+  lines.push(...fixedChains(node), '}');
+  return lines.join('\n') + '\n';
+}
+
+function elementList(elements: Map<string, string>): string {
+  if (elements.size === 0) return '';
+  return ` elements = { ${[...elements].map(elementText).join(', ')} }`;
+}
+
+const elementText = ([key, value]: [string, string]): string => (value ? `${key} : ${value}` : key);
+
+function fixedChains(node: NodeNetwork): string[] {
+  const destination = 'ip daddr . meta l4proto . th dport';
+  return [
+    'chain services {',
+    `  ip saddr != ${node.clusterCidr} ip daddr ${node.serviceCidr} meta mark set meta mark | ${mark}`,
+    `  ${destination} vmap @svc`,
+    `  meta l4proto ${protocols} dnat to ${destination} map @hp`,
+    `  fib daddr type local jump node-ports`,
+    '}',
+    'chain node-ports {',
+    `  ip saddr 127.0.0.0/8 meta mark set meta mark | ${mark}`,
+    '  meta l4proto . th dport vmap @np',
+    `  meta l4proto ${protocols} dnat to meta l4proto . th dport map @hpany`,
+    '}',
+    'chain pre { type nat hook prerouting priority -100; jump services; }',
+    'chain out { type nat hook output priority -100; jump services; }',
+    'chain post { type nat hook postrouting priority 100;',
+    `  meta mark & ${mark} != 0 meta mark set meta mark ^ ${mark} masquerade fully-random`,
+    '  ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random',
+    '  ct status dnat ip saddr 127.0.0.0/8 oifname != "lo" masquerade fully-random',
+    `  ip saddr ${node.clusterCidr} ip daddr != ${node.clusterCidr} ip daddr != 224.0.0.0/4 oifname != "lo" masquerade fully-random`,
+    '}',
+    // route_localnet lets a packet to 127.0.0.1 be rewritten; nobody outside may use that (CVE-2020-8558).
+    'chain martians { type filter hook prerouting priority -300; iifname != "lo" ip daddr 127.0.0.0/8 drop; }',
+    'chain ranges { type filter hook prerouting priority -110;',
+    `  ${destination} @ranged ${destination} . ip saddr != @allowed drop`,
+    '}',
+    'chain refuse {',
+    `  ${destination} @noep reject with icmp port-unreachable`,
+    `  ${destination} @drops drop`,
+    `  fib daddr type local meta l4proto . th dport @nonp reject with icmp port-unreachable`,
+    `  fib daddr type local meta l4proto . th dport @dropnp drop`,
+    `  ip daddr ${node.serviceCidr} ip daddr != ${node.dnsAddress} reject with icmp port-unreachable`,
+    '}',
+    'chain in-filter { type filter hook input priority 0; ct state new jump refuse; }',
+    'chain forward-filter { type filter hook forward priority 0; ct state new jump refuse; }',
+    'chain out-filter { type filter hook output priority 0; ct state new jump refuse; }',
+  ];
+}
+
+/** The transaction that turns one applied plan into another; empty when they are the same. */
+export function difference(from: Plan, to: Plan): string {
+  const lines: string[] = [];
+  for (const chain of to.chains) {
+    if (!from.chains.has(chain)) lines.push(`add chain ip ${table} ${chain} { ${chainBody(chain)} }`);
+  }
+  const removed: string[] = [];
+  const added: string[] = [];
+  for (const name of Object.keys(types) as Collection[]) {
+    const [old, now] = [from.elements[name], to.elements[name]];
+    const gone = [...old].filter(([key, value]) => now.get(key) !== value).map(([key]) => key);
+    const come = [...now].filter(([key, value]) => old.get(key) !== value).map(elementText);
+    if (gone.length) removed.push(`delete element ip ${table} ${name} { ${gone.join(', ')} }`);
+    if (come.length) added.push(`add element ip ${table} ${name} { ${come.join(', ')} }`);
+  }
+  // A verdict must not lead to a slot that is gone: dispatch entries leave first and come last.
+  const rank = (line: string): number => (/ (svc|np) \{/.test(line) ? 0 : 1);
+  lines.push(...removed.sort((a, b) => rank(a) - rank(b)), ...added.sort((a, b) => rank(b) - rank(a)));
+  for (const chain of from.chains) {
+    if (!to.chains.has(chain)) lines.push(`delete chain ip ${table} ${chain}`);
+  }
+  return lines.length ? lines.join('\n') + '\n' : '';
+}
