@@ -1,0 +1,72 @@
+import type { Namespace, Node, Service } from '../../api/generated/types/core-v1.ts';
+import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
+import type { Mirror } from '../../client/client.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Clock } from '../../io/clock.ts';
+import type { Disk } from '../../io/disk.ts';
+import type { Log } from '../../io/log.ts';
+import type { Random } from '../../io/random.ts';
+import type { Zone } from './records.ts';
+import { startDnsServer, ttlOf, type DnsServer } from './server.ts';
+import { makeUpstream, resolversOf, type Upstream } from './upstream.ts';
+
+export interface DnsOptions {
+  domain: string;
+  address: string;
+  port: number;
+  /** The host's resolv.conf; read again when it changes. */
+  resolvConf: string;
+  /** Needs the index `clusterIp` of serviceIndexes. */
+  services: Mirror<Service>;
+  /** Needs the indexes `service` and `address`. */
+  slices: Mirror<EndpointSlice>;
+  namespaces: Mirror<Namespace>;
+  nodes: Mirror<Node>;
+  clock: Clock;
+  disk: Disk;
+  random: Random;
+  log: Log;
+}
+
+export const serviceIndexes = { clusterIp: (service: Service): string[] => service.spec.clusterIPs ?? [] };
+export const addressIndex = { address: (slice: EndpointSlice): string[] => (slice.endpoints ?? []).flatMap((e) => e.addresses ?? []) };
+
+/** Answers the cluster's DNS until stopped. The address must already be this machine's. */
+export async function startDns(options: DnsOptions): Promise<DnsServer> {
+  const upstream = makeUpstream({ ...options, ttlOf });
+  await readResolvers(options, upstream);
+  const folder = options.resolvConf.slice(0, options.resolvConf.lastIndexOf('/')) || '/';
+  const unwatch = options.disk.watch('dns.watch', folder, (name) => {
+    if (options.resolvConf.endsWith(`/${name}`)) void readResolvers(options, upstream);
+  });
+  const server = await startDnsServer({ ...options, zone: zoneOf(options), upstream });
+  return {
+    port: server.port,
+    stop() {
+      unwatch();
+      server.stop();
+    },
+  };
+}
+
+async function readResolvers(options: DnsOptions, upstream: Upstream): Promise<void> {
+  try {
+    const text = (await options.disk.readIfThere('dns.resolv', options.resolvConf))?.toString() ?? '';
+    upstream.setResolvers(resolversOf(text, options.address));
+  } catch (error) {
+    options.log.warn('cannot read the resolvers of this host', { file: options.resolvConf, error: messageOf(error) });
+  }
+}
+
+function zoneOf(options: DnsOptions): Zone {
+  const { services, slices, namespaces, nodes } = options;
+  return {
+    domain: options.domain,
+    service: (namespace, name) => services.get(`${namespace}/${name}`),
+    slices: (namespace, service) => slices.byIndex('service', `${namespace}/${service}`),
+    hasNamespace: (name) => namespaces.get(name) !== undefined,
+    serviceAt: (ip) => [...services.byIndex('clusterIp', ip)][0],
+    slicesAt: (ip) => slices.byIndex('address', ip),
+    node: (name) => nodes.get(name),
+  };
+}

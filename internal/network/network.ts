@@ -1,0 +1,99 @@
+import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
+import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+import type { Mirror } from '../client/client.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Disk } from '../io/disk.ts';
+import type { Log } from '../io/log.ts';
+import type { Random } from '../io/random.ts';
+import { runOk, type Spawn } from '../io/spawn.ts';
+import { addressIndex, serviceIndexes, startDns } from './dns/dns.ts';
+import { cniConfig, podMtu, writeCniConfig } from './overlay/cni.ts';
+import { startVxlan } from './overlay/vxlan.ts';
+import { sliceIndexes, startProxy } from './proxy/proxy.ts';
+
+export interface NetworkOptions {
+  nodeName: string;
+  nodeIp: string;
+  clusterCidr: string;
+  serviceCidr: string;
+  clusterDns: string;
+  clusterDomain: string;
+  /** Where containerd looks for CNI lists. */
+  cniConfDir: string;
+  /** On tmpfs. */
+  runDir: string;
+  resolvConf: string;
+  mirrors: {
+    services: Mirror<Service>;
+    slices: Mirror<EndpointSlice>;
+    /** Pods of this node. */
+    pods: Mirror<Pod>;
+    namespaces: Mirror<Namespace>;
+    nodes: Mirror<Node>;
+  };
+  clock: Clock;
+  disk: Disk;
+  spawn: Spawn;
+  random: Random;
+  log: Log;
+  /** Told before the host is changed, so that uninstall can undo it. */
+  record(kind: 'nft-table' | 'link' | 'address' | 'sysctl' | 'file', name: string): Promise<void>;
+}
+
+/** The indexes that the mirrors of NetworkOptions must have been made with. */
+export const networkIndexes = { services: serviceIndexes, slices: { ...sliceIndexes, ...addressIndex } };
+
+export interface Network {
+  /** The node has its pod network: writes the CNI list and the ways to other nodes. */
+  setPodCidr(podCidr: string): Promise<void>;
+  readonly ready: Promise<void>;
+  stop(): void;
+}
+
+/** `ip_forward` carries pods' packets; `route_localnet` lets host ports and node ports answer on 127.0.0.1 (guarded in nftables). */
+const sysctls: [string, string][] = [
+  ['net/ipv4/ip_forward', '1'],
+  ['net/ipv4/conf/all/route_localnet', '1'],
+];
+
+/** Starts all that this node's packets need. */
+export async function startNetwork(options: NetworkOptions): Promise<Network> {
+  const { spawn, disk, log } = options;
+  await disk.makeDir('network.run', options.runDir, 0o700);
+  for (const [name, value] of sysctls) await setSysctl(options, name, value);
+  await options.record('address', `lo ${options.clusterDns}/32`);
+  await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', `${options.clusterDns}/32`, 'dev', 'lo']);
+  const dns = await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: options.clusterDns, port: 53, log: log.named('dns') });
+  const proxy = startProxy({
+    ...options,
+    ...options.mirrors,
+    network: { clusterCidr: options.clusterCidr, serviceCidr: options.serviceCidr, dnsAddress: options.clusterDns },
+    log: log.named('proxy'),
+  });
+  let vxlan: { stop(): void } | undefined;
+  let current = '';
+  return {
+    ready: proxy.ready,
+    async setPodCidr(podCidr) {
+      if (podCidr === current) return;
+      current = podCidr;
+      await options.record('file', `${options.cniConfDir}/10-skiff.conflist`);
+      await writeCniConfig(disk, options.cniConfDir, cniConfig({ podCidr, mtu: podMtu, ipamDir: `${options.runDir}/ipam` }));
+      vxlan?.stop();
+      vxlan = await startVxlan({ ...options, nodes: options.mirrors.nodes, podCidr, mtu: podMtu, log: log.named('overlay') });
+    },
+    stop() {
+      dns.stop();
+      proxy.stop();
+      vxlan?.stop();
+    },
+  };
+}
+
+async function setSysctl(options: NetworkOptions, name: string, value: string): Promise<void> {
+  const file = `/proc/sys/${name}`;
+  const before = (await options.disk.read('sysctl.read', file)).toString().trim();
+  if (before === value) return;
+  await options.record('sysctl', `${name}=${before}`);
+  await options.disk.append('sysctl.write', file, value);
+}

@@ -1,0 +1,134 @@
+import type { Node } from '../../api/generated/types/core-v1.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Mirror } from '../../client/client.ts';
+import type { Clock, Timer } from '../../io/clock.ts';
+import type { Log } from '../../io/log.ts';
+import { runOk, type Spawn } from '../../io/spawn.ts';
+
+export const device = 'flannel.1';
+
+/** Another node: where its pods are and how to reach it. */
+export interface Peer {
+  /** `10.42.3.0/24` */
+  podCidr: string;
+  /** The node's own address. */
+  ip: string;
+}
+
+/** 0a:58 and the four bytes of the pod network's address: no exchange of MAC addresses is needed. */
+export function vtepMac(podCidr: string): string {
+  const bytes = (podCidr.split('/')[0] ?? '').split('.').map((b) => Number(b).toString(16).padStart(2, '0'));
+  return `0a:58:${bytes.join(':')}`;
+}
+
+const base = (cidr: string): string => cidr.split('/')[0] ?? '';
+
+export function peersOf(nodes: Iterable<Node>, self: string): Map<string, Peer> {
+  const peers = new Map<string, Peer>();
+  for (const node of nodes) {
+    const ip = (node.status.addresses ?? []).find((a) => a.type === 'InternalIP')?.address;
+    const podCidr = node.spec.podCIDR;
+    if (node.metadata.name !== self && ip && podCidr) peers.set(podCidr, { podCidr, ip });
+  }
+  return peers;
+}
+
+/** `ip -batch` and `bridge -batch` lines that lead from one set of peers to another. */
+export function peerCommands(from: Map<string, Peer>, to: Map<string, Peer>): { ip: string[]; bridge: string[] } {
+  const ip: string[] = [];
+  const bridge: string[] = [];
+  for (const [cidr, peer] of from) {
+    if (to.get(cidr)?.ip === peer.ip) continue;
+    bridge.push(`fdb del ${vtepMac(cidr)} dev ${device} dst ${peer.ip}`);
+    if (to.has(cidr)) continue;
+    ip.push(`route del ${cidr} via ${base(cidr)} dev ${device} onlink`, `neigh del ${base(cidr)} dev ${device}`);
+  }
+  for (const [cidr, peer] of to) {
+    if (from.get(cidr)?.ip === peer.ip) continue;
+    ip.push(`neigh replace ${base(cidr)} lladdr ${vtepMac(cidr)} dev ${device} nud permanent`);
+    bridge.push(`fdb replace ${vtepMac(cidr)} dev ${device} dst ${peer.ip} self permanent`);
+    ip.push(`route replace ${cidr} via ${base(cidr)} dev ${device} onlink`);
+  }
+  return { ip, bridge };
+}
+
+export interface VxlanOptions {
+  nodes: Mirror<Node>;
+  nodeName: string;
+  nodeIp: string;
+  podCidr: string;
+  mtu: number;
+  clock: Clock;
+  spawn: Spawn;
+  log: Log;
+  record(kind: 'link', name: string): Promise<void>;
+}
+
+/** Changes that come together are written together; a failed write is tried again after this long. */
+const batchMs = 20;
+const retryMs = 2000;
+
+/** Keeps the VXLAN device and the ways to all other nodes, until stopped (the ways stay then, for the pods' sake). */
+export async function startVxlan(options: VxlanOptions): Promise<{ stop(): void }> {
+  await options.nodes.synced;
+  let known = new Map<string, Peer>();
+  let stands = false;
+  let timer: Timer | undefined;
+  let stopped = false;
+
+  const schedule = (delayMs: number): void => {
+    if (timer || stopped) return;
+    timer = options.clock.after('vxlan.batch', delayMs, () => {
+      timer = undefined;
+      void apply();
+    });
+  };
+  const apply = async (): Promise<void> => {
+    const wanted = peersOf(options.nodes.list(), options.nodeName);
+    if (wanted.size === 0 && !stands) return; // a single node needs no device
+    try {
+      if (!stands) await makeDevice(options);
+      stands = true;
+      const commands = peerCommands(known, wanted);
+      await batch(options.spawn, 'bridge', commands.bridge);
+      await batch(options.spawn, 'ip', commands.ip);
+      known = wanted;
+    } catch (error) {
+      options.log.warn('cannot write the ways to other nodes, trying again', { error: messageOf(error) });
+      known = new Map();
+      schedule(retryMs);
+    }
+  };
+  const unsubscribe = options.nodes.onChange(() => schedule(batchMs));
+  return {
+    stop() {
+      stopped = true;
+      timer?.cancel();
+      unsubscribe();
+    },
+  };
+}
+
+async function batch(spawn: Spawn, program: 'ip' | 'bridge', lines: string[]): Promise<void> {
+  // -force: an entry that is already gone must not keep the others from being written.
+  if (lines.length) await spawn.run(`vxlan.${program}`, [program, '-force', '-batch', '-'], { input: lines.join('\n') + '\n' });
+}
+
+/** Makes the device anew only when what stands there is not what is wanted: flows survive a restart. */
+async function makeDevice(options: VxlanOptions): Promise<void> {
+  const { spawn } = options;
+  const route = await runOk(spawn, 'vxlan.route', ['ip', '-j', 'addr', 'show', 'to', `${options.nodeIp}/32`]);
+  const link = (JSON.parse(route || '[]') as { ifname?: string }[])[0]?.ifname ?? '';
+  const shown = await spawn.run('vxlan.show', ['ip', '-d', '-j', 'link', 'show', device]);
+  const data = shown.code === 0 ? (JSON.parse(shown.stdout.toString()) as { address?: string; linkinfo?: { info_data?: { id?: number; local?: string } } }[])[0] : undefined;
+  const same = data?.linkinfo?.info_data?.id === 1 && data.linkinfo.info_data.local === options.nodeIp && data.address === vtepMac(options.podCidr);
+  if (!same) {
+    await options.record('link', device);
+    if (data) await runOk(spawn, 'vxlan.del', ['ip', 'link', 'del', device]);
+    const over = link ? ['dev', link] : [];
+    const add = ['ip', 'link', 'add', device, 'address', vtepMac(options.podCidr), 'mtu', String(options.mtu), 'type', 'vxlan', 'id', '1'];
+    await runOk(spawn, 'vxlan.add', [...add, ...over, 'local', options.nodeIp, 'dstport', '8472', 'nolearning']);
+  }
+  await runOk(spawn, 'vxlan.addr', ['ip', 'addr', 'replace', `${base(options.podCidr)}/32`, 'dev', device]);
+  await runOk(spawn, 'vxlan.up', ['ip', 'link', 'set', device, 'up']);
+}
