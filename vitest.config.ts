@@ -1,10 +1,32 @@
 import { defineConfig } from 'vitest/config';
 
+/**
+ * Two projects. `unit` is everything beside the sources and the house rules: fast, needs nothing. `e2e` runs real
+ * servers with real containers, each in namespaces of its own, one file after the other; test/e2e/setup.ts installs
+ * what it needs, or says why it cannot run.
+ */
 export default defineConfig({
   test: {
-    include: ['internal/**/*.test.ts', 'test/*.test.ts', 'test/stories/**/*.test.ts'],
-    testTimeout: 20_000,
     pool: 'forks',
     maxWorkers: 2,
+    projects: [
+      {
+        test: {
+          name: 'unit',
+          include: ['internal/**/*.test.ts', 'build/**/*.test.ts', 'images/**/*.test.ts', 'test/*.test.ts', 'test/stories/**/*.test.ts'],
+          testTimeout: 20_000,
+        },
+      },
+      {
+        test: {
+          name: 'e2e',
+          include: ['test/e2e/**/*.test.ts'],
+          globalSetup: ['test/e2e/setup.ts'],
+          fileParallelism: false,
+          testTimeout: 120_000,
+          hookTimeout: 180_000,
+        },
+      },
+    ],
   },
 });

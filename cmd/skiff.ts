@@ -1,0 +1,3 @@
+import { main } from '../internal/cli/main.ts';
+
+void main(process.argv);

@@ -1,0 +1,257 @@
+import { readFileSync, readdirSync, existsSync } from 'node:fs';
+import { dirname, join, posix, relative } from 'node:path';
+import { describe, expect, test } from 'vitest';
+
+/**
+ * The house rules a machine can hold. The table is the one of internal/decisions/0001-layers.md: a folder imports only
+ * from floors below its own, and from its own subfolders.
+ */
+const floors: Record<string, number> = {
+  base: 0,
+  io: 0,
+  api: 1,
+  pki: 1,
+  wire: 1,
+  store: 2,
+  etcd: 3,
+  apiserver: 3,
+  client: 3,
+  scheduler: 4,
+  controllers: 4,
+  agent: 4,
+  network: 4,
+  supervisor: 5,
+  cli: 6,
+};
+
+/** io stands beside base on the ground floor and may use it: errors have to come from somewhere. */
+const neighbours = new Set(['io -> base']);
+
+/** Packages that can hurt, and the folders (or files) that may touch them. */
+const homes: Record<string, { homes: string[]; say: string }> = {
+  'better-sqlite3': { homes: ['store/sqlite'], say: 'go through the Store interface' },
+  hono: { homes: ['apiserver'], say: 'routes live in internal/apiserver' },
+  '@hono/node-server': { homes: ['apiserver'], say: 'routes live in internal/apiserver' },
+  '@grpc/grpc-js': { homes: ['io', 'etcd'], say: 'use the gRPC door in internal/io' },
+  '@grpc/proto-loader': { homes: ['io', 'etcd', 'wire'], say: 'use the gRPC door in internal/io' },
+  '@lydell/node-pty': { homes: ['io'], say: 'use the pty door in internal/io' },
+  pg: { homes: ['store', 'io'], say: 'go through the Store interface' },
+};
+
+/** Node modules that are doors to the machine, and what to use instead. */
+const doors: Record<string, string> = {
+  fs: 'take `disk: Disk` (internal/io/disk.ts)',
+  'fs/promises': 'take `disk: Disk` (internal/io/disk.ts)',
+  child_process: 'take `spawn: Spawn` (internal/io/spawn.ts)',
+  net: 'use internal/io/sockets.ts',
+  dgram: 'use internal/io/sockets.ts',
+  timers: 'take `clock: Clock` (internal/io/clock.ts)',
+  'timers/promises': 'take `clock: Clock` (internal/io/clock.ts)',
+  worker_threads: 'use startWorker of internal/io/worker.ts',
+  os: 'use internal/io/host.ts',
+};
+
+/** Pure functions of door modules that anybody may use, because they touch nothing. */
+const harmless = new Set(['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddress']);
+
+const globals: { pattern: RegExp; say: string }[] = [
+  { pattern: /\bDate\.now\(/, say: 'Date.now: take `clock: Clock` and call clock.now()' },
+  { pattern: /\bnew Date\(\)/, say: 'new Date(): take `clock: Clock` and call new Date(clock.now())' },
+  { pattern: /\bMath\.random\(/, say: 'Math.random: take `random: Random` (internal/io/random.ts)' },
+  { pattern: /(?<![.\w])setTimeout\(/, say: 'setTimeout: take `clock: Clock` and call clock.after() or clock.sleep()' },
+  { pattern: /(?<![.\w])setInterval\(/, say: 'setInterval: take `clock: Clock` and call clock.every()' },
+  { pattern: /\bperformance\.now\(/, say: 'performance.now: take `clock: Clock` and call clock.monotonicMs()' },
+];
+
+const forbiddenNames = /(^|[-/])(utils?|helpers?|manager|common)(\.ts|[-/]|$)/;
+
+const root = join(import.meta.dirname, '..');
+const maxLines = 500;
+const maxReadmeLines = 40;
+
+interface Source {
+  /** Path below the root, with slashes. */
+  path: string;
+  text: string;
+  /** The text without comments, line for line. */
+  code: string;
+  imports: { from: string; typeOnly: boolean; names: string[] }[];
+}
+
+const sources = ['cmd', 'internal', 'test', 'build', 'images'].flatMap((dir) => walk(join(root, dir))).map(read);
+const inner = sources.filter((s) => s.path.startsWith('internal/'));
+const production = inner.filter((s) => !/\.test\.ts$/.test(s.path) && !s.path.includes('/generate/') && !s.path.includes('/testing/'));
+
+describe('layers', () => {
+  test('a folder imports only from floors below it', () => {
+    const faults: string[] = [];
+    for (const source of production) {
+      const home = top(source.path);
+      for (const { from } of source.imports) {
+        if (!from.startsWith('.')) continue;
+        const target = posix.join(posix.dirname(source.path), from);
+        if (!target.startsWith('internal/')) {
+          faults.push(`${source.path} imports ${target}: internal/ knows nothing outside itself`);
+          continue;
+        }
+        const other = top(target);
+        if (other === home || neighbours.has(`${home} -> ${other}`)) continue;
+        if ((floors[other] ?? 99) >= (floors[home] ?? -1)) faults.push(`${source.path} (floor ${floors[home]}) imports ${target} (floor ${floors[other]})`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('every folder of internal/ has a floor', () => {
+    const folders = readdirSync(join(root, 'internal'), { withFileTypes: true }).filter((e) => e.isDirectory() && e.name !== 'decisions');
+    expect(folders.map((e) => e.name).filter((name) => floors[name] === undefined)).toEqual([]);
+  });
+
+  test('the start path of an agent loads nothing of the API server, the store or etcd', () => {
+    const start = 'internal/supervisor/agent.ts';
+    if (!existsSync(join(root, start))) return;
+    const seen = reachable(start);
+    expect([...seen].filter((path) => /^internal\/(apiserver|store|etcd|controllers|scheduler)\//.test(path))).toEqual([]);
+  });
+
+  test('dangerous packages stay at home', () => {
+    const faults: string[] = [];
+    for (const source of production) {
+      for (const { from, typeOnly } of source.imports) {
+        const name = Object.keys(homes).find((p) => from === p || from.startsWith(`${p}/`));
+        const rule = name === undefined ? undefined : homes[name];
+        if (!rule || typeOnly) continue;
+        if (!rule.homes.some((home) => source.path.startsWith(`internal/${home}/`))) faults.push(`${source.path} imports ${from}: ${rule.say}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+});
+
+describe('doors to the machine', () => {
+  /** io is the door; the SQLite writer needs synchronous files by its nature. */
+  const outside = production.filter((s) => !s.path.startsWith('internal/io/') && !s.path.startsWith('internal/store/sqlite/'));
+
+  test('no module of the machine is imported outside io', () => {
+    const faults: string[] = [];
+    for (const source of outside) {
+      for (const { from, typeOnly, names } of source.imports) {
+        const say = doors[from.replace(/^node:/, '')];
+        if (say === undefined || typeOnly || (names.length > 0 && names.every((n) => harmless.has(n)))) continue;
+        faults.push(`${source.path} imports ${from}: ${say}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('no clock, timer or chance outside io', () => {
+    const faults: string[] = [];
+    for (const source of outside) {
+      source.code.split('\n').forEach((line, i) => {
+        for (const { pattern, say } of globals) if (pattern.test(line)) faults.push(`${source.path}:${i + 1} ${say}`);
+      });
+    }
+    expect(faults).toEqual([]);
+  });
+});
+
+describe('files', () => {
+  test(`no file is longer than ${maxLines} lines`, () => {
+    const long = sources.filter((s) => !s.path.includes('/generated/')).map((s) => [s.path, s.text.split('\n').length] as const);
+    expect(long.filter(([, lines]) => lines > maxLines + 1)).toEqual([]);
+  });
+
+  test('names are kebab-case and say something', () => {
+    const faults = sources.map((s) => s.path).filter((p) => forbiddenNames.test(p) || !/^[a-z0-9./-]+$/.test(p));
+    expect(faults).toEqual([]);
+  });
+
+  test('no `any`', () => {
+    const faults: string[] = [];
+    for (const s of sources) {
+      if (s.path.includes('/generated/') || s.path === 'test/tidy.test.ts') continue;
+      s.code.split('\n').forEach((line, i) => {
+        if (/(:\s*|<|\bas )any\b(?!\w)/.test(line.replace(/'[^']*'|`[^`]*`/g, "''"))) faults.push(`${s.path}:${i + 1}`);
+      });
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('nothing names a machine, a registry host of packages, or an issue', () => {
+    const traces = /\/work\/(main|shared)|registry\.npmjs|deb\.debian\.org|proxy\.golang\.org|\bissue #\d+/i;
+    expect(sources.filter((s) => s.path !== 'test/tidy.test.ts' && traces.test(s.text)).map((s) => s.path)).toEqual([]);
+  });
+
+  test(`every folder of internal/ opens with a README of at most ${maxReadmeLines} lines`, () => {
+    const faults: string[] = [];
+    for (const entry of readdirSync(join(root, 'internal'), { withFileTypes: true })) {
+      if (!entry.isDirectory() || readdirSync(join(root, 'internal', entry.name), { recursive: true }).length === 0) continue;
+      const readme = join(root, 'internal', entry.name, 'README.md');
+      if (!existsSync(readme)) faults.push(`internal/${entry.name} has no README.md`);
+      else if (readFileSync(readme, 'utf8').trimEnd().split('\n').length > maxReadmeLines) faults.push(`internal/${entry.name}/README.md is too long`);
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('cmd/skiff.ts is an entrance and nothing else', () => {
+    const entrance = sources.find((s) => s.path === 'cmd/skiff.ts');
+    expect(entrance?.text.trimEnd().split('\n').length).toBeLessThanOrEqual(20);
+  });
+});
+
+function walk(dir: string): string[] {
+  if (!existsSync(dir)) return [];
+  return readdirSync(dir, { withFileTypes: true }).flatMap((entry) => {
+    const path = join(dir, entry.name);
+    if (entry.isDirectory()) return entry.name === 'node_modules' ? [] : walk(path);
+    return path.endsWith('.ts') && !path.endsWith('.d.ts') ? [path] : [];
+  });
+}
+
+function read(path: string): Source {
+  const text = readFileSync(path, 'utf8');
+  const code = withoutComments(text);
+  const imports: Source['imports'] = [];
+  // Static imports and re-exports; dynamic ones count too, except where a folder is loaded lazily on purpose.
+  for (const m of code.matchAll(/^\s*(?:import|export)\s+(type\s+)?([^'";]*?)\s*from\s*'([^']+)'/gm)) {
+    const names = /\{([^}]*)\}/.exec(m[2] ?? '')?.[1] ?? '';
+    const list = names.split(',').map((n) => n.trim()).filter(Boolean);
+    imports.push({
+      from: m[3] ?? '',
+      typeOnly: m[1] !== undefined || (list.length > 0 && list.every((n) => n.startsWith('type '))),
+      names: list.filter((n) => !n.startsWith('type ')).map((n) => n.split(' as ')[0] ?? n),
+    });
+  }
+  for (const m of code.matchAll(/^\s*import\s*'([^']+)'/gm)) imports.push({ from: m[1] ?? '', typeOnly: false, names: [] });
+  for (const m of code.matchAll(/(?<!typeof )\bimport\('([^']+)'\)/g)) {
+    // `import('x').T` in a type position is a type.
+    const after = code.slice(m.index + m[0].length, m.index + m[0].length + 1);
+    const before = code.slice(Math.max(0, m.index - 6), m.index);
+    imports.push({ from: m[1] ?? '', typeOnly: after === '.' && !before.endsWith('await '), names: [] });
+  }
+  return { path: relative(root, path).replaceAll('\\', '/'), text, code, imports };
+}
+
+/** Blanks out comments, keeping lines; good enough for code written by the rules of this house. */
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\//g, (c) => c.replace(/[^\n]/g, ' ')).replace(/(^|\s)\/\/.*$/gm, '$1');
+}
+
+function top(path: string): string {
+  return path.split('/')[1] ?? '';
+}
+
+/** Files loaded when `start` is, following imports that are not types. */
+function reachable(start: string): Set<string> {
+  const byPath = new Map(sources.map((s) => [s.path, s]));
+  const seen = new Set<string>();
+  const queue = [start];
+  for (let path = queue.pop(); path !== undefined; path = queue.pop()) {
+    if (seen.has(path)) continue;
+    seen.add(path);
+    for (const { from, typeOnly } of byPath.get(path)?.imports ?? []) {
+      if (!typeOnly && from.startsWith('.')) queue.push(posix.join(dirname(path), from));
+    }
+  }
+  return seen;
+}
