@@ -1,0 +1,153 @@
+import type { WebSocket } from 'ws';
+import type { Duplex } from 'node:stream';
+import { messageOf } from '../../base/errors.ts';
+import { SpdySession, type SpdyStream } from '../../wire/spdy/session.ts';
+import { dialRuntime, refuse } from './runtime-connection.ts';
+import type { StreamContext, StreamRequest } from './serve.ts';
+import { acceptWebSocket, pacedBy, sendPaced } from './web-socket.ts';
+
+export interface Wants {
+  stdin: boolean;
+  stdout: boolean;
+  stderr: boolean;
+  tty: boolean;
+}
+
+/** The first byte of each message. */
+export const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+
+/** Best first. The empty name is the oldest protocol, as `channel.k8s.io`. */
+const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'channel.k8s.io', 'base64.channel.k8s.io'] as const;
+
+/** The protocol to speak, '' for a client that names none, undefined when none is known. */
+export function chooseProtocol(offered: string[]): string | undefined {
+  if (offered.length === 0) return '';
+  return protocols.find((p) => offered.includes(p));
+}
+
+/** How a protocol writes messages and the final status. */
+export interface Dialect {
+  base64: boolean;
+  /** The error channel carries a Status object, otherwise a text and only for a failure. */
+  status: boolean;
+  /** 255 and a channel number half-closes that channel. */
+  halfClose: boolean;
+}
+
+export function dialectOf(protocol: string): Dialect {
+  return { base64: protocol.includes('base64'), status: /^v[45]\./.test(protocol), halfClose: protocol.startsWith('v5.') };
+}
+
+/** exec and attach over WebSocket channels, translated to containerd's SPDY streams. */
+export async function serveChannels(context: StreamContext, stream: StreamRequest, offered: string[]): Promise<void> {
+  const protocol = chooseProtocol(offered);
+  if (protocol === undefined) return refuse(stream.socket, 403, `unable to upgrade: no known subprotocol among ${offered.join(', ')}`);
+  const runtime = await dialRuntime(context.dial, stream.url, 'v4.channel.k8s.io');
+  const ws = await acceptWebSocket({ ...stream, protocol });
+  const translator = new Translator(ws, runtime.socket, { ...dialectOf(protocol), wants: stream.wants });
+  if (runtime.head.length) translator.fromRuntime(runtime.head);
+}
+
+interface TranslatorOptions extends Dialect {
+  wants: Wants;
+}
+
+class Translator {
+  readonly #ws: WebSocket;
+  readonly #socket: Duplex;
+  readonly #options: TranslatorOptions;
+  readonly #session: SpdySession;
+  readonly #error: SpdyStream;
+  readonly #stdin: SpdyStream | undefined;
+  readonly #resize: SpdyStream | undefined;
+  /** Streams that containerd has not ended yet; the last one ends the connection. */
+  #open = 0;
+  #status: Buffer[] = [];
+
+  constructor(ws: WebSocket, socket: Duplex, options: TranslatorOptions) {
+    this.#ws = ws;
+    this.#socket = socket;
+    this.#options = options;
+    this.#session = new SpdySession({ role: 'client', send: (b) => void socket.write(b), onStream: (s) => s.reset() });
+    const { wants } = options;
+    this.#error = this.#session.open({ streamtype: 'error' });
+    this.#stdin = wants.stdin ? this.#session.open({ streamtype: 'stdin' }) : undefined;
+    this.#open = 1;
+    this.#error.onData = (d) => (d ? this.#status.push(d) : this.#ended());
+    if (wants.stdout) this.#output('stdout', channel.stdout);
+    if (wants.stderr && !wants.tty) this.#output('stderr', channel.stderr);
+    this.#resize = wants.tty ? this.#session.open({ streamtype: 'resize' }) : undefined;
+    this.#wire();
+    // The client learns from an empty message that the streams stand.
+    this.#send(wants.stdout ? channel.stdout : wants.stderr ? channel.stderr : channel.error, Buffer.alloc(0));
+  }
+
+  fromRuntime(data: Buffer): void {
+    try {
+      this.#session.receive(data);
+    } catch (error) {
+      this.#ws.close(1011, messageOf(error).slice(0, 120));
+      this.#socket.destroy();
+    }
+  }
+
+  #wire(): void {
+    this.#socket.on('data', (data: Buffer) => this.fromRuntime(data));
+    this.#socket.on('close', () => {
+      this.#session.close();
+      this.#finish();
+    });
+    this.#ws.on('message', (data: Buffer) => this.#fromClient(Buffer.isBuffer(data) ? data : Buffer.from(data as ArrayBuffer)));
+    this.#ws.on('close', () => this.#socket.destroy());
+  }
+
+  #output(streamtype: string, to: number): void {
+    const stream = this.#session.open({ streamtype });
+    this.#open++;
+    stream.onData = (data) => (data ? this.#send(to, data) : this.#ended());
+  }
+
+  #fromClient(message: Buffer): void {
+    if (message.length === 0) return;
+    const first = message[0] as number;
+    const to = this.#options.base64 ? first - 0x30 : first;
+    const data = this.#options.base64 ? Buffer.from(message.toString('latin1', 1), 'base64') : message.subarray(1);
+    if (to === channel.stdin) this.#stdin?.write(data);
+    else if (to === channel.resize) this.#resize?.write(data);
+    else if (to === channel.close && this.#options.halfClose && data[0] === channel.stdin) this.#stdin?.end();
+    pacedBy(this.#ws, this.#socket);
+  }
+
+  #send(to: number, data: Buffer): void {
+    const message = this.#options.base64 ? String(to) + data.toString('base64') : Buffer.concat([Buffer.from([to]), data]);
+    sendPaced(this.#ws, message, this.#socket);
+  }
+
+  #ended(): void {
+    this.#open--;
+    if (this.#open === 0) this.#finish();
+  }
+
+  /** Sends the final status, which containerd gives on the error stream, and says goodbye. */
+  #finish(): void {
+    const text = Buffer.concat(this.#status);
+    this.#status = [];
+    if (text.length && this.#options.status) this.#send(channel.error, text);
+    else if (text.length) {
+      const plain = failureText(text.toString());
+      if (plain) this.#send(channel.error, Buffer.from(plain));
+    }
+    this.#ws.close(1000);
+    this.#socket.end();
+  }
+}
+
+/** The message of a failure Status; empty for success. */
+export function failureText(status: string): string {
+  try {
+    const parsed = JSON.parse(status) as { status?: string; message?: string };
+    return parsed.status === 'Success' ? '' : (parsed.message ?? status);
+  } catch {
+    return status;
+  }
+}

@@ -1,0 +1,61 @@
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { messageOf } from '../../base/errors.ts';
+import type { Dial } from '../../io/dial.ts';
+import type { Log } from '../../io/log.ts';
+import { dialRuntime, answerUpgrade, join, refuse } from './runtime-connection.ts';
+import { serveChannels, type Wants } from './channels.ts';
+import { servePortChannels } from './port-channels.ts';
+import { serveTunnel, tunnelProtocol } from './tunnel.ts';
+
+export interface StreamRequest {
+  kind: 'exec' | 'attach' | 'portForward';
+  /** What CRI's Exec, Attach or PortForward gave: `http://127.0.0.1:port/exec/TOKEN`, good for one use. */
+  url: string;
+  request: IncomingMessage;
+  /** The client's connection after its upgrade request. */
+  socket: Duplex;
+  head: Buffer;
+  /** For exec and attach. */
+  wants: Wants;
+  /** For the WebSocket form of port-forward: the ports of the query. */
+  ports: number[];
+}
+
+export interface StreamContext {
+  dial: Dial;
+  log: Log;
+}
+
+const offered = (request: IncomingMessage): string[] =>
+  String(request.headers['sec-websocket-protocol'] ?? '')
+    .split(',')
+    .map((p) => p.trim())
+    .filter(Boolean);
+
+/** Serves one upgraded connection until it ends. Errors are answered to the client; nothing is thrown. */
+export async function serveStream(context: StreamContext, stream: StreamRequest): Promise<void> {
+  const { request, socket } = stream;
+  socket.on('error', () => socket.destroy());
+  try {
+    const upgrade = String(request.headers.upgrade ?? '').toLowerCase();
+    if (upgrade === 'spdy/3.1') await serveSpdy(context, stream);
+    else if (upgrade !== 'websocket') refuse(socket, 400, 'Upgrade request required');
+    else if (stream.kind !== 'portForward') await serveChannels(context, stream, offered(request));
+    else if (offered(request).includes(tunnelProtocol)) await serveTunnel(context, stream);
+    else await servePortChannels(context, stream, offered(request));
+  } catch (error) {
+    context.log.debug('stream ended with an error', { kind: stream.kind, error: messageOf(error) });
+    if (!socket.destroyed) refuse(socket, 500, messageOf(error));
+  }
+}
+
+/** A SPDY client and containerd speak the same language: the bytes pass through. */
+async function serveSpdy(context: StreamContext, stream: StreamRequest): Promise<void> {
+  const versions = stream.request.headers['x-stream-protocol-version'];
+  const runtime = await dialRuntime(context.dial, stream.url, Array.isArray(versions) ? versions : (versions ?? ''));
+  answerUpgrade(stream.socket, runtime.protocol);
+  if (runtime.head.length) stream.socket.write(runtime.head);
+  if (stream.head.length) runtime.socket.write(stream.head);
+  join(stream.socket, runtime.socket);
+}
