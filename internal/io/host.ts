@@ -1,0 +1,33 @@
+import * as os from 'node:os';
+
+/** An address of one of this machine's interfaces. */
+export interface HostAddress {
+  device: string;
+  address: string;
+  family: 4 | 6;
+  loopback: boolean;
+}
+
+/** What the machine says about itself. */
+export interface Host {
+  hostname(): string;
+  addresses(): HostAddress[];
+  cpus(): number;
+  memoryBytes(): number;
+  kernel(): string;
+  arch(): string;
+  isRoot(): boolean;
+}
+
+export const realHost: Host = {
+  hostname: () => os.hostname(),
+  addresses: () =>
+    Object.entries(os.networkInterfaces()).flatMap(([device, list]) =>
+      (list ?? []).map((a) => ({ device, address: a.address, family: a.family === 'IPv4' ? (4 as const) : (6 as const), loopback: a.internal })),
+    ),
+  cpus: () => os.availableParallelism(),
+  memoryBytes: () => os.totalmem(),
+  kernel: () => os.release(),
+  arch: () => (process.arch === 'x64' ? 'amd64' : process.arch),
+  isRoot: () => process.getuid?.() === 0,
+};
