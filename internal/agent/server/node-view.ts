@@ -1,0 +1,57 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+
+/** One instance of a container as the runtime knows it. */
+export interface ContainerInstance {
+  id: string;
+  /** Absolute path of its CRI log file. */
+  logPath: string;
+  running: boolean;
+  tty: boolean;
+  stdin: boolean;
+}
+
+/** What the node's server may ask of the agent. */
+export interface NodeView {
+  readonly nodeName: string;
+  /** Pods assigned to this node, with their present status. */
+  pods(): Pod[];
+  pod(namespace: string, name: string): Pod | undefined;
+  /** The newest instance of a container, or the one before it. Undefined when there is none (any more). */
+  container(pod: Pod, container: string, previous: boolean): Promise<ContainerInstance | undefined>;
+  /** The id of the pod's running sandbox. */
+  sandbox(pod: Pod): Promise<string | undefined>;
+  /** Resolves when the container has ended, or at once when it is not running. */
+  ended(containerId: string, signal: AbortSignal): Promise<void>;
+  exec(request: { containerId: string; command: string[]; tty: boolean; stdin: boolean; stdout: boolean; stderr: boolean }): Promise<string>;
+  attach(request: { containerId: string; tty: boolean; stdin: boolean; stdout: boolean; stderr: boolean }): Promise<string>;
+  portForward(request: { sandboxId: string; ports: number[] }): Promise<string>;
+  execSync(request: { containerId: string; command: string[]; timeoutSeconds: number }): Promise<{ stdout: Uint8Array; stderr: Uint8Array; exitCode: number }>;
+  stats(): Promise<PodUsage[]>;
+  /** The configuration document of /configz (kubelet.config.k8s.io/v1beta1 names). */
+  config(): Record<string, unknown>;
+}
+
+export interface PodUsage {
+  namespace: string;
+  name: string;
+  uid: string;
+  startTime: string;
+  network?: { name: string; rxBytes: number; rxErrors: number; txBytes: number; txErrors: number };
+  containers: ContainerUsage[];
+}
+
+/** Counters of one container; undefined = not known. Times in ISO form. */
+export interface ContainerUsage {
+  name: string;
+  startTime: string;
+  at: string;
+  cpuNanoseconds: number;
+  workingSetBytes: number;
+  usageBytes: number;
+  rssBytes: number;
+  pageFaults?: number;
+  majorPageFaults?: number;
+  rootfsUsedBytes?: number;
+  rootfsInodesUsed?: number;
+  logsUsedBytes?: number;
+}
