@@ -1,0 +1,14 @@
+/** metav1.Time: RFC 3339 with whole seconds. */
+export function timeOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 19) + 'Z';
+}
+
+/** metav1.MicroTime: RFC 3339 with microseconds. */
+export function microTimeOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 23) + '000Z';
+}
+
+/** Milliseconds since 1970 of a metav1.Time or MicroTime; 0 when there is none. */
+export function msOf(time: string | null | undefined): number {
+  return time ? Date.parse(time) : 0;
+}
