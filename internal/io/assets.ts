@@ -1,4 +1,5 @@
 import * as fs from 'node:fs/promises';
+import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { getRawAsset, isSea } from 'node:sea';
@@ -59,8 +60,8 @@ export async function assetFile(name: string): Promise<string> {
   if (embedded && there?.size === bytes.length) return path;
   try {
     await fs.mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    // Two processes may unpack at once: each writes its own file, and the last rename wins with the same bytes.
-    const temporary = `${path}.${process.pid}`;
+    // Two processes or threads may unpack at once: each writes its own file, and the last rename wins with the same bytes.
+    const temporary = `${path}.${randomUUID()}`;
     await fs.writeFile(temporary, bytes, { mode: 0o755 });
     await fs.rename(temporary, path);
   } catch (cause) {

@@ -1,0 +1,52 @@
+import { build, type Plugin } from 'esbuild';
+import { readFileSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+export const root = join(import.meta.dirname, '..');
+
+/** Packages that look for a native addon beside themselves are handed the one that loadAddon has loaded. */
+const addons: Plugin = {
+  name: 'addons',
+  setup(setup) {
+    setup.onLoad({ filter: /node-pty[/\\]requireBinary\.js$/ }, () => ({
+      contents: `exports.requireBinary = (file) => globalThis[Symbol.for('skiff.addons')][file];`,
+    }));
+    // Optional parts that are never used here must not be looked for at run time.
+    setup.onResolve({ filter: /^(pg-native|pg-cloudflare|bufferutil|utf-8-validate)$/ }, (args) => ({ path: args.path, namespace: 'absent' }));
+    setup.onLoad({ filter: /.*/, namespace: 'absent' }, (args) => ({ contents: `throw Object.assign(new Error('${args.path} is not part of skiff'), { code: 'MODULE_NOT_FOUND' });` }));
+  },
+};
+
+/** Bundles `entry` (below the root) into one CommonJS file. */
+export async function bundle(entry: string, outfile: string): Promise<void> {
+  await build({
+    entryPoints: [join(root, entry)],
+    outfile,
+    bundle: true,
+    platform: 'node',
+    target: 'node24',
+    format: 'cjs',
+    minifyWhitespace: true,
+    minifySyntax: true,
+    keepNames: true,
+    legalComments: 'none',
+    plugins: [addons],
+    // In the executable nothing may look beside the source file; these keep the expressions valid.
+    define: { 'import.meta.dirname': '"/"', 'import.meta.url': '"file:///skiff"' },
+    loader: { '.proto': 'text', '.md': 'text', '.yaml': 'text' },
+    logLevel: 'warning',
+    logOverride: { 'require-resolve-not-external': 'silent' },
+  });
+}
+
+/** The scripts named in calls of startWorker, as paths below internal/. */
+export function workerEntries(): string[] {
+  const found = new Set<string>();
+  const files = readdirSync(join(root, 'internal'), { recursive: true, encoding: 'utf8' });
+  for (const file of files) {
+    if (!file.endsWith('.ts') || file.endsWith('.test.ts') || file === 'io/worker.ts') continue;
+    const text = readFileSync(join(root, 'internal', file), 'utf8');
+    for (const match of text.matchAll(/startWorker\(\s*'([^']+)'/g)) if (match[1] !== undefined) found.add(match[1]);
+  }
+  return [...found];
+}

@@ -1,0 +1,93 @@
+import * as fs from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { IoError, messageOf } from '../base/errors.ts';
+import { realDisk, type FileStat } from './disk.ts';
+
+/**
+ * Links, owners, modes and handles: what volumes need of a file system beyond Disk. Nothing here is fsynced:
+ * everything written through it can be made again from the API.
+ */
+export interface Tree {
+  writeFile(op: string, path: string, data: Uint8Array, mode: number): Promise<void>;
+  /** Makes one folder with exactly this mode. False when something is there already. */
+  makeDir(op: string, path: string, mode: number): Promise<boolean>;
+  symlink(op: string, target: string, path: string): Promise<void>;
+  readLink(op: string, path: string): Promise<string | undefined>;
+  rename(op: string, from: string, to: string): Promise<void>;
+  chmod(op: string, path: string, mode: number): Promise<void>;
+  /** Changes the owner of the thing itself, never of what a link points to. -1 keeps. */
+  chown(op: string, path: string, uid: number, gid: number): Promise<void>;
+  /** Follows links, unlike Disk.stat. */
+  statTarget(op: string, path: string): Promise<FileStat | undefined>;
+  realPath(op: string, path: string): Promise<string>;
+  /** Holds on to a place: its `path` means the same thing however names are changed meanwhile. */
+  hold(op: string, path: string, options: { follow: boolean }): Promise<Held | undefined>;
+}
+
+export interface Held {
+  /** A path through /proc that leads to the held place, for this process and those it starts. */
+  path: string;
+  /** Where it is now. */
+  real(): Promise<string>;
+  release(): Promise<void>;
+}
+
+/** Linux' O_PATH: a handle that names a place and opens nothing. Node has no constant for it. */
+const openPath = 0o10000000;
+
+export const realTree: Tree = {
+  writeFile: (op, path, data, mode) =>
+    guard(op, path, async () => {
+      await fs.writeFile(path, data, { mode });
+      await fs.chmod(path, mode); // the umask of the process must not decide
+    }),
+  makeDir: (op, path, mode) =>
+    guard(op, path, async () => {
+      try {
+        await fs.mkdir(path, { mode });
+      } catch (error) {
+        if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+        throw error;
+      }
+      await fs.chmod(path, mode);
+      return true;
+    }),
+  symlink: (op, target, path) => guard(op, path, () => fs.symlink(target, path)),
+  readLink: (op, path) => guard(op, path, () => orUndefined(fs.readlink(path))),
+  rename: (op, from, to) => guard(op, from, () => fs.rename(from, to)),
+  chmod: (op, path, mode) => guard(op, path, () => fs.chmod(path, mode)),
+  chown: (op, path, uid, gid) => guard(op, path, () => fs.lchown(path, uid, gid)),
+  statTarget: (op, path) =>
+    guard(op, path, async () => {
+      const real = await orUndefined(fs.realpath(path));
+      return real === undefined ? undefined : realDisk.stat(op, real);
+    }),
+  realPath: (op, path) => guard(op, path, () => fs.realpath(path)),
+  hold: (op, path, options) =>
+    guard(op, path, async () => {
+      const file = await orUndefined(fs.open(path, openPath | (options.follow ? 0 : constants.O_NOFOLLOW)));
+      if (!file) return undefined;
+      const through = `/proc/${process.pid}/fd/${file.fd}`;
+      return { path: through, real: () => fs.readlink(through), release: () => file.close() };
+    }),
+};
+
+async function guard<T>(op: string, path: string, effect: () => Promise<T>): Promise<T> {
+  try {
+    return await effect();
+  } catch (cause) {
+    if (cause instanceof IoError) throw cause;
+    const code = (cause as NodeJS.ErrnoException).code ?? 'IO';
+    throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code, cause });
+  }
+}
+
+async function orUndefined<T>(effect: Promise<T>): Promise<T | undefined> {
+  try {
+    return await effect;
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code;
+    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL') return undefined;
+    throw error;
+  }
+}
