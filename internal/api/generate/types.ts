@@ -1,8 +1,10 @@
 /**
- * Writes internal/api/generated/types/<group>-<version>.ts: TypeScript shapes of every served kind, from the table of API facts.
+ * Writes internal/api/generated/types/<group>-<version>.ts: TypeScript shapes of every served kind, from the table of API facts,
+ * and the compact tables beside them (tables.ts).
  * Run as `npm run generate -- FACTS.json`.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { writeTables } from './tables.ts';
 
 interface Field {
   n: string;
@@ -101,6 +103,8 @@ export async function writeTypes(facts: { types: Types }, folder: string): Promi
 if (import.meta.main) {
   const path = process.argv[2];
   if (!path) throw new Error('usage: generate FACTS.json');
-  const count = await writeTypes(JSON.parse(await readFile(path, 'utf8')), 'internal/api/generated/types');
+  const facts = JSON.parse(await readFile(path, 'utf8'));
+  const count = await writeTypes(facts, 'internal/api/generated/types');
+  await writeTables(facts, 'internal/api/generated');
   process.stdout.write(`${count} files of types\n`);
 }
