@@ -82,7 +82,8 @@ export function badRequest(message: string): ApiError {
 
 /** `Deployment.apps "x" is invalid: spec.replicas: Invalid value: ...` with one cause per field error. */
 export function invalid(kind: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
-  const shown = errors.map(fieldErrorText);
+  // Go's Aggregate says each thing once; the causes keep every one.
+  const shown = [...new Set(errors.map(fieldErrorText))];
   const list = shown.length === 1 ? shown[0] : `[${shown.join(', ')}]`;
   const title = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
   const causes = errors.map((e) => ({ reason: e.type, message: fieldErrorBody(e), field: e.field }) as StatusCause);
@@ -100,6 +101,8 @@ export type FieldErrorType =
   | 'FieldValueForbidden'
   | 'FieldValueTooLong'
   | 'FieldValueTooMany'
+  | 'FieldValueTooFew'
+  | 'FieldValueTooShort'
   | 'FieldValueTypeInvalid'
   | 'InternalError';
 
@@ -120,14 +123,17 @@ const label: Record<FieldErrorType, string> = {
   FieldValueForbidden: 'Forbidden',
   FieldValueTooLong: 'Too long',
   FieldValueTooMany: 'Too many',
+  FieldValueTooFew: 'Too few',
+  FieldValueTooShort: 'Too short',
   FieldValueTypeInvalid: 'Invalid value',
   InternalError: 'Internal error',
 };
 
-const valueless = new Set<FieldErrorType>(['FieldValueRequired', 'FieldValueForbidden', 'FieldValueTooLong', 'FieldValueTooMany', 'InternalError']);
+const valueless = new Set<FieldErrorType>(['FieldValueRequired', 'FieldValueForbidden', 'FieldValueTooLong', 'FieldValueTooShort', 'InternalError']);
 
 export function fieldErrorBody(e: FieldError): string {
-  const head = valueless.has(e.type) ? label[e.type] : `${label[e.type]}: ${shownValue(e.value)}`;
+  const noCount = e.type === 'FieldValueTooMany' && e.value === undefined;
+  const head = noCount || valueless.has(e.type) ? label[e.type] : `${label[e.type]}: ${shownValue(e.value)}`;
   return e.detail ? `${head}: ${e.detail}` : head;
 }
 
