@@ -52,6 +52,7 @@ export class FakeClock implements Clock {
 
   /** Moves time forward, firing what falls due, and lets promises settle after each timer. */
   async advance(byMs: number): Promise<void> {
+    await settle();
     const end = this.#monotonicMs + byMs;
     for (;;) {
       const next = this.#next();
