@@ -1,0 +1,114 @@
+import { listenHttps, type HttpsListener } from '../io/https-server.ts';
+import { AdmissionChain } from './admission/chain.ts';
+import { addDefaultPlugins } from './admission/default-plugins.ts';
+import { Authenticator } from './authn/authenticator.ts';
+import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
+import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
+import { CertificateAuthenticator } from './authn/x509.ts';
+import { RbacAuthorizer } from './authz/rbac.ts';
+import { bootCluster } from './bootstrap/boot.ts';
+import { addDocumentPaths } from './discovery/paths.ts';
+import { addHealthPaths } from './http/health.ts';
+import { makeListener, type Paths } from './http/serve.ts';
+import { InProcessClient } from './in-process.ts';
+import type { ApiServerOptions, UserInfo } from './options.ts';
+import { setPaths } from './paths.ts';
+import { serveUpgrade } from './proxy/upgrade.ts';
+import type { Core } from './registry/call.ts';
+import type { DeleteOptions } from './registry/delete.ts';
+import { builtinResources, decodeDeleteOptions, encodeAny } from './registry/builtin-resources.ts';
+import { ResourceTable } from './registry/resource-table.ts';
+import { WriteHooks } from './registry/write-hooks.ts';
+import type { Server } from './server.ts';
+import { addSubresources } from './subresources/add-subresources.ts';
+import { Subresources } from './subresources/subresources.ts';
+import { Bookmarks } from './watch/bookmarks.ts';
+import { EventEncoder } from './watch/encoder.ts';
+
+export interface ApiServer {
+  readonly port: number;
+  /** The internals, for tests. */
+  readonly server: Server;
+  inProcess(user: UserInfo): InProcessClient;
+  /** Serves new connections with a renewed certificate. */
+  renewCertificate(tls: { key: string; cert: string }): void;
+  close(): Promise<void>;
+}
+
+/** Starts the API server: resources, policy objects, then the port. Resolves when /readyz would say ok. */
+export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const server = assemble(options);
+  const paths: Paths = { exact: new Map(), below: [] };
+  setPaths(server, paths);
+  addHealthPaths(paths);
+  addDocumentPaths(server, paths);
+  addSubresources(server);
+  const stops = await startParts(server);
+  const listener = await listenHttps('apiserver', {
+    host: options.listen.host,
+    port: options.listen.port,
+    ...options.tls,
+    ca: [options.clientCa, options.requestHeader?.ca ?? ''].join('\n'),
+    onRequest: makeListener(server, paths),
+    onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
+  });
+  server.port = listener.port;
+  await bootCluster(server);
+  server.ready = true;
+  return handle(server, listener, stops);
+}
+
+function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => void> } {
+  const { store, clock, random } = options;
+  const now = (): number => clock.now();
+  const resources = new ResourceTable();
+  for (const resource of builtinResources(now)) resources.add(resource);
+  const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks() };
+  const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
+  const rbac = new RbacAuthorizer(store);
+  const shutdown = new Set<() => void>();
+  const authenticator = new Authenticator({
+    store, tokens,
+    certificates: new CertificateAuthenticator(options.clientCa, now),
+    ...(options.requestHeader ? { frontProxy: { certificates: new CertificateAuthenticator(options.requestHeader.ca, now), allowedNames: options.requestHeader.allowedNames ?? [] } } : {}),
+    bootstrap: new BootstrapTokens(store, now),
+    staticTokens: options.staticTokens ?? {},
+    anonymous: options.anonymous ?? true,
+  });
+  return {
+    options, core, tokens, authenticator, rbac, shutdown,
+    authorize: (request) => rbac.authorize(request),
+    subresources: new Subresources(),
+    virtual: new Map(),
+    bookmarks: new Bookmarks(clock),
+    encoder: new EventEncoder(),
+    decodeDeleteOptions: (bytes, format) => decodeDeleteOptions(bytes, format) as DeleteOptions,
+    encodeAny,
+    onShutdown: (fn) => {
+      shutdown.add(fn);
+      return () => shutdown.delete(fn);
+    },
+    port: 0,
+    ready: false,
+  };
+}
+
+async function startParts(server: Server): Promise<(() => void)[]> {
+  await server.rbac.start();
+  const stopAdmission = await addDefaultPlugins(server);
+  return [() => server.rbac.stop(), stopAdmission];
+}
+
+function handle(server: Server & { shutdown?: Set<() => void> }, listener: HttpsListener, stops: (() => void)[]): ApiServer {
+  return {
+    port: listener.port,
+    server,
+    inProcess: (user) => new InProcessClient(server, user),
+    renewCertificate: (tls) => listener.renew({ ...tls, ca: [server.options.clientCa, server.options.requestHeader?.ca ?? ''].join('\n') }),
+    close: async () => {
+      for (const stop of server.shutdown ?? []) stop();
+      for (const stop of stops) stop();
+      await listener.close();
+    },
+  };
+}

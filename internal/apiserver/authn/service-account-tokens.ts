@@ -1,0 +1,147 @@
+import { createPrivateKey, createPublicKey, createHash, type KeyObject } from 'node:crypto';
+import { exportJWK, jwtVerify, SignJWT, type JWK } from 'jose';
+import { LRUCache } from 'lru-cache';
+import type { UserInfo } from '../options.ts';
+
+/** What a service-account token is bound to. */
+export interface TokenSubject {
+  namespace: string;
+  name: string;
+  uid: string;
+  pod?: { name: string; uid: string };
+  secret?: { name: string; uid: string };
+  node?: { name: string; uid: string };
+}
+
+interface KubernetesClaims {
+  namespace: string;
+  serviceaccount: { name: string; uid: string };
+  pod?: { name: string; uid: string };
+  secret?: { name: string; uid: string };
+  node?: { name: string; uid: string };
+  warnafter?: number;
+}
+
+export interface VerifiedToken {
+  subject: TokenSubject;
+  audiences: string[];
+  expiresAtMs: number;
+  id: string | undefined;
+}
+
+/** Verified signatures are remembered: a pod's token comes with every request. */
+const maxRememberedTokens = 2000;
+
+/** Issues and reads service-account tokens (KEP-1205). Whether the account still lives is for the caller to ask. */
+export class ServiceAccountTokens {
+  readonly issuer: string;
+  readonly audiences: string[];
+  readonly #signing: KeyObject;
+  readonly #algorithm: string;
+  readonly #keys: { id: string; key: KeyObject; algorithm: string }[];
+  readonly #now: () => number;
+  readonly #seen = new LRUCache<string, VerifiedToken>({ max: maxRememberedTokens });
+
+  constructor(options: { signingKey: string; publicKeys?: string[]; issuer: string; audiences?: string[]; now: () => number }) {
+    this.issuer = options.issuer;
+    this.audiences = options.audiences?.length ? options.audiences : [options.issuer];
+    this.#signing = createPrivateKey(options.signingKey);
+    this.#algorithm = algorithmOf(this.#signing);
+    this.#now = options.now;
+    const publics = [createPublicKey(this.#signing), ...(options.publicKeys ?? []).map((pem) => createPublicKey(pem))];
+    this.#keys = publics.map((key) => ({ id: keyId(key), key, algorithm: algorithmOf(key) }));
+  }
+
+  async issue(subject: TokenSubject, options: { audiences: string[]; seconds: number; jti: string; warnAfterSeconds?: number }): Promise<{ token: string; expiresAtMs: number }> {
+    const now = Math.floor(this.#now() / 1000);
+    const claims: KubernetesClaims = { namespace: subject.namespace, serviceaccount: { name: subject.name, uid: subject.uid } };
+    if (subject.node) claims.node = subject.node;
+    if (subject.pod) claims.pod = subject.pod;
+    if (subject.secret) claims.secret = subject.secret;
+    if (options.warnAfterSeconds) claims.warnafter = now + options.warnAfterSeconds;
+    const token = await new SignJWT({ 'kubernetes.io': claims })
+      .setProtectedHeader({ alg: this.#algorithm, kid: this.#keys[0]?.id ?? '' })
+      .setIssuer(this.issuer)
+      .setSubject(`system:serviceaccount:${subject.namespace}:${subject.name}`)
+      .setAudience(options.audiences)
+      .setIssuedAt(now)
+      .setNotBefore(now)
+      .setExpirationTime(now + options.seconds)
+      .setJti(options.jti)
+      .sign(this.#signing);
+    return { token, expiresAtMs: (now + options.seconds) * 1000 };
+  }
+
+  /** The token's content, or undefined when it is not one of ours or no longer good. */
+  async verify(token: string): Promise<VerifiedToken | undefined> {
+    const known = this.#seen.get(token);
+    if (known) return known.expiresAtMs > this.#now() ? known : undefined;
+    for (const { key, algorithm } of this.#keys) {
+      try {
+        const { payload } = await jwtVerify(token, key, { issuer: this.issuer, algorithms: [algorithm], currentDate: new Date(this.#now()), clockTolerance: 10 });
+        const claims = payload['kubernetes.io'] as KubernetesClaims | undefined;
+        if (!claims?.serviceaccount) return undefined;
+        const audience = payload.aud ?? [];
+        const verified: VerifiedToken = {
+          subject: { namespace: claims.namespace, name: claims.serviceaccount.name, uid: claims.serviceaccount.uid, pod: claims.pod, secret: claims.secret, node: claims.node },
+          audiences: Array.isArray(audience) ? audience : [audience],
+          expiresAtMs: (payload.exp ?? 0) * 1000,
+          id: payload.jti,
+        };
+        this.#seen.set(token, verified);
+        return verified;
+      } catch {
+        continue; // another key may have signed it
+      }
+    }
+    return undefined;
+  }
+
+  /** /.well-known/openid-configuration */
+  discovery(jwksUri: string): object {
+    return {
+      issuer: this.issuer,
+      jwks_uri: jwksUri,
+      response_types_supported: ['id_token'],
+      subject_types_supported: ['public'],
+      id_token_signing_alg_values_supported: [...new Set(this.#keys.map((key) => key.algorithm))],
+    };
+  }
+
+  /** /openid/v1/jwks */
+  async jwks(): Promise<{ keys: JWK[] }> {
+    const keys = this.#keys.map(async ({ id, key, algorithm }) => ({ use: 'sig', ...(await exportJWK(key)), kid: id, alg: algorithm }));
+    return { keys: await Promise.all(keys) };
+  }
+}
+
+export function userOfToken(token: VerifiedToken): UserInfo {
+  const { subject } = token;
+  const extra: Record<string, string[]> = {};
+  if (token.id) extra['authentication.kubernetes.io/credential-id'] = [`JTI=${token.id}`];
+  if (subject.node) {
+    extra['authentication.kubernetes.io/node-name'] = [subject.node.name];
+    extra['authentication.kubernetes.io/node-uid'] = [subject.node.uid];
+  }
+  if (subject.pod) {
+    extra['authentication.kubernetes.io/pod-name'] = [subject.pod.name];
+    extra['authentication.kubernetes.io/pod-uid'] = [subject.pod.uid];
+  }
+  return {
+    name: `system:serviceaccount:${subject.namespace}:${subject.name}`,
+    uid: subject.uid,
+    groups: ['system:serviceaccounts', `system:serviceaccounts:${subject.namespace}`, 'system:authenticated'],
+    extra,
+  };
+}
+
+function algorithmOf(key: KeyObject): string {
+  if (key.asymmetricKeyType === 'rsa') return 'RS256';
+  const curve = key.asymmetricKeyDetails?.namedCurve;
+  return curve === 'secp384r1' ? 'ES384' : curve === 'secp521r1' ? 'ES512' : 'ES256';
+}
+
+/** kid as kube-apiserver makes it: unpadded base64url of the SHA-256 of the key's DER form. */
+function keyId(key: KeyObject): string {
+  return createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest('base64url');
+}

@@ -1,0 +1,65 @@
+import type { UserInfo } from '../options.ts';
+
+/** One question to an authorizer (authorization.k8s.io ResourceAttributes or NonResourceAttributes). */
+export interface AccessRequest {
+  user: UserInfo;
+  verb: string;
+  /** Non-resource requests have only `path`. */
+  path?: string;
+  group?: string;
+  version?: string;
+  resource?: string;
+  subresource?: string;
+  namespace?: string;
+  name?: string;
+}
+
+export interface Decision {
+  allowed: boolean;
+  reason: string;
+}
+
+export interface PolicyRule {
+  verbs: readonly string[];
+  apiGroups?: readonly string[];
+  resources?: readonly string[];
+  resourceNames?: readonly string[];
+  nonResourceURLs?: readonly string[];
+}
+
+const has = (list: readonly string[] | undefined, value: string): boolean => list !== undefined && (list.includes('*') || list.includes(value));
+
+/** rbac/v1 rule evaluation (registry/rbac/validation and plugin/pkg/auth/authorizer/rbac). */
+export function ruleAllows(rule: PolicyRule, request: AccessRequest): boolean {
+  if (!has(rule.verbs, request.verb)) return false;
+  if (request.path !== undefined) return pathMatches(rule.nonResourceURLs, request.path);
+  return has(rule.apiGroups, request.group ?? '') && resourceMatches(rule, request) && nameMatches(rule, request.name ?? '');
+}
+
+function pathMatches(urls: readonly string[] | undefined, path: string): boolean {
+  return (urls ?? []).some((url) => url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))));
+}
+
+function resourceMatches(rule: PolicyRule, request: AccessRequest): boolean {
+  const resources = rule.resources ?? [];
+  const resource = request.resource ?? '';
+  const full = request.subresource ? `${resource}/${request.subresource}` : resource;
+  for (const one of resources) {
+    if (one === '*' || one === full) return true;
+    if (request.subresource && one === `*/${request.subresource}`) return true;
+  }
+  return false;
+}
+
+function nameMatches(rule: PolicyRule, name: string): boolean {
+  return !rule.resourceNames?.length || rule.resourceNames.includes(name);
+}
+
+/** `User "u" cannot get resource "pods" in API group "" in the namespace "n"` */
+export function denialText(request: AccessRequest): string {
+  const user = JSON.stringify(request.user.name);
+  if (request.path !== undefined) return `User ${user} cannot ${request.verb} path ${JSON.stringify(request.path)}`;
+  const resource = request.subresource ? `${request.resource}/${request.subresource}` : (request.resource ?? '');
+  const where = request.namespace ? ` in the namespace ${JSON.stringify(request.namespace)}` : ' at the cluster scope';
+  return `User ${user} cannot ${request.verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(request.group ?? '')}${where}`;
+}

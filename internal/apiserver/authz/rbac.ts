@@ -1,0 +1,157 @@
+import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding, Subject } from '../../api/generated/types/rbac-v1.ts';
+import type { Store, Watch } from '../../store/store.ts';
+import { prefixEnd } from '../../store/store.ts';
+import type { UserInfo } from '../options.ts';
+import { ruleAllows, type AccessRequest, type Decision, type PolicyRule } from './authorizer.ts';
+
+/** Rules that one binding grants, and why. */
+interface Grant {
+  rules: readonly PolicyRule[];
+  why: string;
+}
+
+interface Grants {
+  cluster: Grant[];
+  byNamespace: Map<string, Grant[]>;
+}
+
+const kinds = ['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'] as const;
+type Kind = (typeof kinds)[number];
+
+/** More users than this in one go are not remembered at once. */
+const maxRememberedUsers = 1000;
+
+/**
+ * Answers from the stored RBAC objects. It keeps them by key, told by watches, and works out what a user may do once,
+ * until any RBAC object changes.
+ */
+export class RbacAuthorizer {
+  readonly #store: Store;
+  readonly #objects: Record<Kind, Map<string, unknown>> = { roles: new Map(), rolebindings: new Map(), clusterroles: new Map(), clusterrolebindings: new Map() };
+  readonly #watches: Watch[] = [];
+  #remembered = new Map<string, Grants>();
+  #stopped = false;
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  async start(): Promise<void> {
+    for (const kind of kinds) await this.#follow(kind);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    for (const watch of this.#watches) watch.cancel();
+  }
+
+  async #follow(kind: Kind): Promise<void> {
+    const prefix = `/registry/${kind}/`;
+    const range = { key: prefix, end: prefixEnd(prefix) };
+    const now = await this.#store.range(range);
+    const map = this.#objects[kind];
+    map.clear();
+    for (const kv of now.kvs) map.set(kv.key, parse(kv.value));
+    this.#remembered = new Map();
+    this.#watches.push(
+      this.#store.watch({
+        ...range,
+        startRevision: now.revision + 1,
+        onEvents: (events) => {
+          for (const event of events) {
+            if (event.type === 'DELETE') map.delete(event.kv.key);
+            else map.set(event.kv.key, parse(event.kv.value));
+          }
+          this.#remembered = new Map();
+        },
+        onEnd: (why) => {
+          if (why.reason !== 'closed' && !this.#stopped) void this.#follow(kind);
+        },
+      }),
+    );
+  }
+
+  authorize(request: AccessRequest): Decision {
+    const { user } = request;
+    if (user.groups.includes('system:masters')) return { allowed: true, reason: '' };
+    const grants = this.#grantsOf(user);
+    for (const grant of grants.cluster) if (grant.rules.some((rule) => ruleAllows(rule, request))) return { allowed: true, reason: grant.why };
+    if (request.path === undefined && request.namespace) {
+      for (const grant of grants.byNamespace.get(request.namespace) ?? []) {
+        if (grant.rules.some((rule) => ruleAllows(rule, request))) return { allowed: true, reason: grant.why };
+      }
+    }
+    return { allowed: false, reason: '' };
+  }
+
+  /** All rules of a user in a namespace ('' = cluster-wide only). */
+  rulesFor(user: UserInfo, namespace: string): PolicyRule[] {
+    const grants = this.#grantsOf(user);
+    const all = namespace ? [...grants.cluster, ...(grants.byNamespace.get(namespace) ?? [])] : grants.cluster;
+    const rules = all.flatMap((grant) => grant.rules as PolicyRule[]);
+    if (user.groups.includes('system:masters')) rules.push({ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] });
+    return rules;
+  }
+
+  /** The rules behind a roleRef, or undefined when the role is not there. */
+  rulesOfRole(ref: { kind: string; name: string }, namespace: string): readonly PolicyRule[] | undefined {
+    const role =
+      ref.kind === 'ClusterRole'
+        ? (this.#objects.clusterroles.get(`/registry/clusterroles/${ref.name}`) as ClusterRole | undefined)
+        : (this.#objects.roles.get(`/registry/roles/${namespace}/${ref.name}`) as Role | undefined);
+    return role ? (role.rules ?? []) : undefined;
+  }
+
+  #grantsOf(user: UserInfo): Grants {
+    const key = `${user.name}\n${user.groups.join('\n')}`;
+    const known = this.#remembered.get(key);
+    if (known) return known;
+    const grants = this.#compute(user);
+    if (this.#remembered.size >= maxRememberedUsers) this.#remembered = new Map();
+    this.#remembered.set(key, grants);
+    return grants;
+  }
+
+  #compute(user: UserInfo): Grants {
+    const grants: Grants = { cluster: [], byNamespace: new Map() };
+    for (const binding of this.#objects.clusterrolebindings.values() as Iterable<ClusterRoleBinding>) {
+      const subject = (binding.subjects ?? []).find((s) => subjectMatches(s, user, ''));
+      if (!subject) continue;
+      const rules = this.rulesOfRole(binding.roleRef, '');
+      if (rules) grants.cluster.push({ rules, why: whyText('ClusterRoleBinding', binding.metadata.name ?? '', binding.roleRef, subject) });
+    }
+    for (const binding of this.#objects.rolebindings.values() as Iterable<RoleBinding>) {
+      const namespace = binding.metadata.namespace ?? '';
+      const subject = (binding.subjects ?? []).find((s) => subjectMatches(s, user, namespace));
+      if (!subject) continue;
+      const rules = this.rulesOfRole(binding.roleRef, namespace);
+      if (!rules) continue;
+      const list = grants.byNamespace.get(namespace) ?? [];
+      list.push({ rules, why: whyText('RoleBinding', `${binding.metadata.name}/${namespace}`, binding.roleRef, subject) });
+      grants.byNamespace.set(namespace, list);
+    }
+    return grants;
+  }
+}
+
+function parse(value: Uint8Array): unknown {
+  return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString());
+}
+
+function whyText(kind: string, name: string, role: { kind: string; name: string }, subject: Subject): string {
+  const who = subject.kind === 'ServiceAccount' ? `ServiceAccount "${subject.name}/${subject.namespace}"` : `${subject.kind} "${subject.name}"`;
+  return `RBAC: allowed by ${kind} "${name}" of ${role.kind} "${role.name}" to ${who}`;
+}
+
+function subjectMatches(subject: Subject, user: UserInfo, namespace: string): boolean {
+  switch (subject.kind) {
+    case 'User':
+      return subject.name === user.name;
+    case 'Group':
+      return user.groups.includes(subject.name);
+    case 'ServiceAccount':
+      return user.name === `system:serviceaccount:${subject.namespace || namespace}:${subject.name}`;
+    default:
+      return false;
+  }
+}

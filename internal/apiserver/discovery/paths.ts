@@ -1,0 +1,51 @@
+import { send, type Exchange } from '../http/exchange.ts';
+import type { Paths } from '../http/serve.ts';
+import type { Server } from '../server.ts';
+import { addDiscovery } from './discovery.ts';
+import { addOpenApi } from './openapi.ts';
+
+/** Documents: /version, discovery, OpenAPI, keys of service-account tokens, the index of paths. */
+export function addDocumentPaths(server: Server, paths: Paths): void {
+  paths.exact.set('/version', (_server, exchange) => sendJson(exchange, versionInfo(server)));
+  paths.exact.set('/.well-known/openid-configuration', (_server, exchange) => {
+    const { advertiseAddress } = server.options;
+    const port = server.options.advertisePort ?? server.port;
+    const own = `https://${advertiseAddress.includes(':') ? `[${advertiseAddress}]` : advertiseAddress}:${port}/openid/v1/jwks`;
+    sendJson(exchange, server.tokens.discovery(own), { 'cache-control': 'public, max-age=3600' });
+  });
+  paths.exact.set('/openid/v1/jwks', async (_server, exchange) => {
+    send(exchange, 200, 'application/jwk-set+json', JSON.stringify(await server.tokens.jwks()), { 'cache-control': 'public, max-age=3600' });
+  });
+  addDiscovery(server, paths);
+  addOpenApi(server, paths);
+  paths.exact.set('/', (_server, exchange) => sendJson(exchange, { paths: [...indexOf(server, paths)].sort() }));
+}
+
+export function sendJson(exchange: Exchange, value: unknown, extra?: Record<string, string>): void {
+  send(exchange, 200, 'application/json', JSON.stringify(value, null, exchange.info.path === '/version' ? 2 : undefined), extra);
+}
+
+function versionInfo(server: Server): object {
+  const version = server.options.version ?? { gitVersion: 'v1.36.3+skiff' };
+  const [, major = '1', minor = '36'] = /^v(\d+)\.(\d+)/.exec(version.gitVersion) ?? [];
+  return {
+    major, minor,
+    emulationMajor: major, emulationMinor: minor, minCompatibilityMajor: major, minCompatibilityMinor: String(Number(minor) - 1),
+    gitVersion: version.gitVersion,
+    gitCommit: version.gitCommit ?? '',
+    gitTreeState: 'clean',
+    buildDate: version.buildDate ?? '1970-01-01T00:00:00Z',
+    goVersion: 'none',
+    compiler: 'node',
+    platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+  };
+}
+
+function indexOf(server: Server, paths: Paths): Set<string> {
+  const all = new Set(['/api', '/apis', ...paths.exact.keys()].filter((path) => path !== '/'));
+  for (const resource of server.core.resources.all()) {
+    if (resource.group) all.add(`/apis/${resource.group}`);
+    all.add(resource.group ? `/apis/${resource.group}/${resource.version}` : `/api/${resource.version}`);
+  }
+  return all;
+}

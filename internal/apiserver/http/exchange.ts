@@ -1,0 +1,77 @@
+import { Buffer } from 'node:buffer';
+import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
+import { ApiError } from '../../api/status.ts';
+import { limits, type UserInfo } from '../options.ts';
+import type { RequestInfo } from './request-info.ts';
+
+/** One HTTP request and its answer, with the user once he is known. */
+export interface Exchange {
+  request: ServerRequest;
+  answer: ServerAnswer;
+  info: RequestInfo;
+  user: UserInfo;
+  warnings: string[];
+  auditId: string;
+}
+
+export function header(request: ServerRequest, name: string): string | undefined {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+}
+
+/** The whole body, or 413. */
+export function readBody(request: ServerRequest): Promise<Buffer> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const stream = request as import('node:stream').Readable;
+    stream.on('data', (chunk: Buffer) => {
+      size += chunk.length;
+      if (size > limits.maxBodyBytes) {
+        stream.removeAllListeners('data');
+        stream.resume();
+        reject(new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${limits.maxBodyBytes}`));
+      } else chunks.push(chunk);
+    });
+    stream.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    stream.on('error', reject);
+    stream.on('aborted', () => reject(new ApiError('BadRequest', 'the client went away')));
+  });
+}
+
+const noCache = 'no-cache, private';
+
+export function send(exchange: Exchange, status: number, contentType: string, body: Buffer | string, extra?: Record<string, string>): void {
+  const bytes = typeof body === 'string' ? Buffer.from(body) : body;
+  const headers: Record<string, string | number | string[]> = {
+    'audit-id': exchange.auditId,
+    'cache-control': noCache,
+    'content-type': contentType,
+    'content-length': bytes.length,
+    ...extra,
+  };
+  if (exchange.warnings.length) headers['warning'] = exchange.warnings.map(warningHeader);
+  const answer = exchange.answer as import('node:http').ServerResponse;
+  if (answer.headersSent || answer.destroyed) return;
+  answer.writeHead(status, headers);
+  answer.end(exchange.info.method === 'HEAD' ? undefined : bytes);
+}
+
+/** RFC 7234 5.5 warn-code 299. */
+export function warningHeader(text: string): string {
+  return `299 - ${JSON.stringify(text.replaceAll(/[\r\n]+/g, ' '))}`;
+}
+
+export function sendError(exchange: Exchange, error: unknown): void {
+  const api = asApiError(error);
+  const extra: Record<string, string> = {};
+  const retry = (api.details as { retryAfterSeconds?: number } | undefined)?.retryAfterSeconds;
+  if (retry) extra['retry-after'] = String(retry);
+  send(exchange, api.httpStatus, 'application/json', `${JSON.stringify(api.toStatus())}\n`, extra);
+}
+
+export function asApiError(error: unknown): ApiError {
+  if (error instanceof ApiError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  return new ApiError('InternalError', `Internal error occurred: ${message}`, { details: { causes: [{ message } as never] }, cause: error });
+}

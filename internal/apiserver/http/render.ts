@@ -1,0 +1,106 @@
+import { Buffer } from 'node:buffer';
+import { dump } from 'js-yaml';
+import type { KubeObject } from '../../api/object.ts';
+import type { KeyValue } from '../../store/store.ts';
+import type { Call } from '../registry/call.ts';
+import type { Listed } from '../registry/list.ts';
+import { apiVersion, type ServedResource } from '../registry/resource.ts';
+import { jsonOf, viewOf } from '../registry/stored.ts';
+import { notAcceptable, contentTypes, type Wanted } from './negotiate.ts';
+
+export interface Rendered {
+  contentType: string;
+  body: Buffer;
+}
+
+const newline = Buffer.from('\n');
+
+/** One object in the wanted form. `bytes` are its JSON text when that is at hand. */
+export function renderObject(resource: ServedResource, wanted: Wanted, object: () => KubeObject, bytes: (() => Buffer) | undefined, now: number, include: string): Rendered {
+  if (wanted.as?.kind === 'Table') return renderJson(tableOf(resource, wanted.as.version, [object()], {}, now, include), wanted);
+  if (wanted.as) return partial(partialOf(object(), wanted.as.version), wanted);
+  if (wanted.format === 'protobuf' && resource.engine.encodeProtobuf) return { contentType: contentTypes.protobuf, body: Buffer.from(resource.engine.encodeProtobuf(object())) };
+  if (wanted.format === 'json' && !wanted.pretty && bytes) return { contentType: contentTypes.json, body: Buffer.concat([bytes(), newline]) };
+  return renderJson(object(), wanted);
+}
+
+export function renderJson(value: unknown, wanted: Wanted): Rendered {
+  if (wanted.format === 'yaml') return { contentType: contentTypes.yaml, body: Buffer.from(dump(value, { noRefs: true, lineWidth: -1, sortKeys: true })) };
+  return { contentType: contentTypes.json, body: Buffer.from(`${wanted.pretty ? JSON.stringify(value, null, 2) : JSON.stringify(value)}\n`) };
+}
+
+function partial(value: object, wanted: Wanted): Rendered {
+  if (wanted.format === 'protobuf') throw notAcceptable({ protobuf: false });
+  return renderJson(value, wanted);
+}
+
+export function partialOf(object: KubeObject, version: string): object {
+  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
+}
+
+export function listMeta(listed: Listed): Record<string, unknown> {
+  const meta: Record<string, unknown> = { resourceVersion: String(listed.revision) };
+  if (listed.continue) meta['continue'] = listed.continue;
+  if (listed.remaining !== undefined && listed.remaining > 0) meta['remainingItemCount'] = listed.remaining;
+  return meta;
+}
+
+/** A list joined from stored bytes. */
+export function renderList(call: Call, wanted: Wanted, listed: Listed, now: number, include: string): Rendered {
+  const { resource } = call;
+  const views = (): KubeObject[] => listed.kvs.map((kv) => viewOf(resource, kv));
+  if (wanted.as?.kind === 'Table') return renderJson(tableOf(resource, wanted.as.version, views(), listMeta(listed), now, include), wanted);
+  if (wanted.as) {
+    const items = views().map((object) => partialOf(object, wanted.as?.version ?? 'v1'));
+    return partial({ kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${wanted.as.version}`, metadata: listMeta(listed), items }, wanted);
+  }
+  if (wanted.format !== 'json' || wanted.pretty) {
+    const list = { kind: resource.listKind, apiVersion: apiVersion(resource), metadata: listMeta(listed), items: views() };
+    return renderJson(list, wanted);
+  }
+  return { contentType: contentTypes.json, body: listBytes(resource, listed) };
+}
+
+function listBytes(resource: ServedResource, listed: Listed): Buffer {
+  const head = `{"kind":${JSON.stringify(resource.listKind)},"apiVersion":${JSON.stringify(apiVersion(resource))},"metadata":${JSON.stringify(listMeta(listed))},"items":[`;
+  const parts: Buffer[] = [Buffer.from(head)];
+  const comma = Buffer.from(',');
+  listed.kvs.forEach((kv, i) => {
+    if (i > 0) parts.push(comma);
+    parts.push(itemBytes(resource, kv));
+  });
+  parts.push(Buffer.from(']}\n'));
+  return Buffer.concat(parts);
+}
+
+/** In a typed list, items of built-in kinds carry no kind and apiVersion, as Go writes them. */
+function itemBytes(resource: ServedResource, kv: KeyValue): Buffer {
+  const bytes = jsonOf(resource, kv);
+  if (resource.custom) return bytes;
+  const mark = bytes.indexOf('"metadata":');
+  const head = bytes.toString('latin1', 0, mark);
+  if (mark > 0 && /^\{"kind":"[A-Za-z]+","apiVersion":"[\w./]+",$/.test(head)) {
+    const out = bytes.subarray(mark - 1);
+    out[0] = 0x7b;
+    return out;
+  }
+  const { apiVersion: _version, kind: _kind, ...rest } = JSON.parse(bytes.toString()) as KubeObject;
+  return Buffer.from(JSON.stringify(rest));
+}
+
+export function tableOf(resource: ServedResource, version: string, objects: readonly KubeObject[], metadata: object, now: number, include: string): object {
+  const { columns, rows } = resource.engine.table(objects, now);
+  const meta = objects.length === 1 && Object.keys(metadata).length === 0 ? { resourceVersion: objects[0]?.metadata.resourceVersion } : metadata;
+  return {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata: meta,
+    columnDefinitions: columns,
+    rows: rows.map((cells, i) => ({ cells, object: rowObject(objects[i], include, version) })),
+  };
+}
+
+function rowObject(object: KubeObject | undefined, include: string, version: string): unknown {
+  if (!object || include === 'None') return null;
+  return include === 'Object' ? object : partialOf(object, version);
+}

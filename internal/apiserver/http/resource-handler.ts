@@ -1,0 +1,242 @@
+import type { Buffer } from 'node:buffer';
+import type { KubeObject } from '../../api/object.ts';
+import { ApiError, badRequest, forbidden, type What } from '../../api/status.ts';
+import { denialText } from '../authz/authorizer.ts';
+import type { Call } from '../registry/call.ts';
+import { createObject, type Written } from '../registry/create.ts';
+import { deleteObject, type DeleteOptions } from '../registry/delete.ts';
+import { deleteCollection } from '../registry/delete-collection.ts';
+import { getRecord, listRecords, type ListQuery } from '../registry/list.ts';
+import { parsePatch, patchObject, patchTypeOf } from '../registry/patch.ts';
+import { whatOf, type ServedResource } from '../registry/resource.ts';
+import { jsonOf, viewOf } from '../registry/stored.ts';
+import { putSource, updateObject } from '../registry/update.ts';
+import type { Server } from '../server.ts';
+import { serveWatch } from '../watch/serve-watch.ts';
+import { header, readBody, send, type Exchange } from './exchange.ts';
+import { bodyFormat, negotiate, type Wanted } from './negotiate.ts';
+import { renderList, renderObject } from './render.ts';
+import { first, flag, type Query } from './request-info.ts';
+
+/** Requests under /api and /apis that name a resource of this server. */
+export async function serveResource(server: Server, exchange: Exchange): Promise<void> {
+  const { info } = exchange;
+  const resource = server.core.resources.find(info.group, info.version, info.resource);
+  if (!resource) throw pathNotFound();
+  if (resource.namespaced && info.verb === 'list' && info.name !== '' && info.parts.length > 1) throw pathNotFound();
+  authorize(server, exchange);
+  if (info.subresource) return server.subresources.serve(server, exchange, resource);
+  const special = server.virtual.get(`${resource.group}/${resource.resource}`);
+  if (special) return special(server, exchange, resource);
+  if (!resource.verbs.includes(info.verb)) throw methodNotAllowed(exchange);
+  if (!resource.namespaced && info.namespace && info.resource !== 'namespaces') throw pathNotFound();
+  const call = callFor(server, exchange, resource);
+  switch (info.verb) {
+    case 'get':
+      return serveGet(server, exchange, call);
+    case 'list':
+      return serveList(server, exchange, call);
+    case 'watch':
+      return serveWatch(server, exchange, call, listQuery(info.query));
+    case 'create':
+      return serveCreate(server, exchange, call);
+    case 'update':
+      return serveUpdate(server, exchange, call);
+    case 'patch':
+      return servePatch(server, exchange, call);
+    case 'delete':
+      return serveDelete(server, exchange, call);
+    case 'deletecollection':
+      return serveDeleteCollection(server, exchange, call);
+    default:
+      throw methodNotAllowed(exchange);
+  }
+}
+
+export const pathNotFound = (): ApiError => new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
+
+export function methodNotAllowed(exchange: Exchange): ApiError {
+  void exchange;
+  return new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} });
+}
+
+export function authorize(server: Server, exchange: Exchange): void {
+  const { info, user } = exchange;
+  const request = {
+    user, verb: info.verb, group: info.group, version: info.version, resource: info.resource,
+    subresource: info.subresource, namespace: info.namespace, name: info.name,
+  };
+  if (server.authorize(request).allowed) return;
+  const what: What = { group: info.group, resource: info.resource };
+  throw forbidden(what, info.name, denialText(request));
+}
+
+export function callFor(server: Server, exchange: Exchange, resource: ServedResource): Call {
+  const { query } = exchange.info;
+  const dryRun = query.get('dryRun');
+  const unknown = dryRun?.find((one) => one !== 'All');
+  if (unknown !== undefined) {
+    throw new ApiError('Invalid', ` "" is invalid: dryRun: Unsupported value: ${JSON.stringify(unknown)}: supported values: "All"`, {
+      details: { causes: [{ reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(unknown)}: supported values: "All"`, field: 'dryRun' } as never] },
+    });
+  }
+  return {
+    user: exchange.user,
+    resource,
+    namespace: exchange.info.namespace === '' || !resource.namespaced ? '' : exchange.info.namespace,
+    name: exchange.info.name,
+    subresource: exchange.info.subresource,
+    dryRun: dryRun !== undefined && dryRun.length > 0,
+    fieldManager: managerOf(first(query, 'fieldManager'), header(exchange.request, 'user-agent')),
+    validation: validationOf(first(query, 'fieldValidation')),
+    warnings: exchange.warnings,
+  };
+  void server;
+}
+
+const longestManager = 128;
+
+/** The manager named, or the program's name out of the user agent. */
+function managerOf(named: string | undefined, agent: string | undefined): string {
+  if (named) {
+    if (named.length > longestManager) throw badRequest(`metadata.managedFields: Too long: may not be more than ${longestManager} bytes`);
+    return named;
+  }
+  return (agent ?? '').split('/')[0]?.slice(0, longestManager) || 'unknown';
+}
+
+function validationOf(text: string | undefined): Call['validation'] {
+  if (!text || text === 'Warn') return 'Warn';
+  if (text === 'Strict' || text === 'Ignore') return text;
+  throw new ApiError('Invalid', `CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`, {
+    details: { group: 'meta.k8s.io', kind: 'CreateOptions' },
+  });
+}
+
+export function listQuery(query: Query): ListQuery & { allowBookmarks: boolean; timeoutSeconds?: number } {
+  const limit = first(query, 'limit');
+  const timeout = first(query, 'timeoutSeconds');
+  return {
+    labelSelector: first(query, 'labelSelector'),
+    fieldSelector: first(query, 'fieldSelector'),
+    limit: limit ? Number(limit) : undefined,
+    continue: first(query, 'continue'),
+    resourceVersion: first(query, 'resourceVersion'),
+    resourceVersionMatch: first(query, 'resourceVersionMatch'),
+    sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
+    allowBookmarks: flag(query, 'allowWatchBookmarks'),
+    timeoutSeconds: timeout ? Number(timeout) : undefined,
+  };
+}
+
+export function wantedFor(exchange: Exchange, resource: ServedResource, list = false): Wanted {
+  const { query } = exchange.info;
+  const agent = header(exchange.request, 'user-agent') ?? '';
+  const asked = first(query, 'pretty');
+  const pretty = asked === undefined ? /^(curl|Wget|Mozilla)/.test(agent) : asked !== 'false' && asked !== '0';
+  const offers = { table: resource.engine.hasTable, partial: true, protobuf: !list && resource.engine.encodeProtobuf !== undefined, list };
+  return negotiate(header(exchange.request, 'accept'), { ...offers, protobuf: offers.protobuf }, pretty);
+}
+
+const includeOf = (exchange: Exchange): string => first(exchange.info.query, 'includeObject') ?? 'Metadata';
+
+async function serveGet(server: Server, exchange: Exchange, call: Call): Promise<void> {
+  const wanted = wantedFor(exchange, call.resource);
+  const kv = await getRecord(server.core, call, first(exchange.info.query, 'resourceVersion'));
+  const out = renderObject(call.resource, wanted, () => viewOf(call.resource, kv), () => jsonOf(call.resource, kv), server.core.clock.now(), includeOf(exchange));
+  send(exchange, 200, out.contentType, out.body);
+}
+
+async function serveList(server: Server, exchange: Exchange, call: Call): Promise<void> {
+  const wanted = wantedFor(exchange, call.resource, true);
+  const listed = await listRecords(server.core, call, listQuery(exchange.info.query));
+  const out = renderList(call, wanted, listed, server.core.clock.now(), includeOf(exchange));
+  send(exchange, 200, out.contentType, out.body);
+}
+
+/** Answers with what a write left behind. */
+export function sendWritten(server: Server, exchange: Exchange, call: Call, status: number, written: Written): void {
+  const wanted = wantedFor(exchange, call.resource);
+  const { kv } = written;
+  const bytes = kv ? () => jsonOf(call.resource, kv) : undefined;
+  const out = renderObject(call.resource, wanted, () => (kv ? viewOf(call.resource, kv) : written.object), bytes, server.core.clock.now(), includeOf(exchange));
+  send(exchange, status, out.contentType, out.body);
+}
+
+export async function decodeBody(exchange: Exchange, resource: ServedResource, validation: Call['validation'], bytes?: Buffer): Promise<KubeObject> {
+  const format = bodyFormat(header(exchange.request, 'content-type'));
+  const body = bytes ?? (await readBody(exchange.request));
+  const { object, warnings } = resource.engine.decode(body, format, validation);
+  exchange.warnings.push(...warnings);
+  return object;
+}
+
+async function serveCreate(server: Server, exchange: Exchange, call: Call): Promise<void> {
+  wantedFor(exchange, call.resource);
+  const object = await decodeBody(exchange, call.resource, call.validation);
+  const written = await createObject(server.core, call, object);
+  sendWritten(server, exchange, call, 201, written);
+}
+
+async function serveUpdate(server: Server, exchange: Exchange, call: Call): Promise<void> {
+  wantedFor(exchange, call.resource);
+  const object = await decodeBody(exchange, call.resource, call.validation);
+  const written = await updateObject(server.core, call, putSource(call, object));
+  sendWritten(server, exchange, call, written.created ? 201 : 200, written);
+}
+
+export async function servePatch(server: Server, exchange: Exchange, call: Call): Promise<void> {
+  wantedFor(exchange, call.resource);
+  const type = patchTypeOf(call, header(exchange.request, 'content-type'));
+  const { query } = exchange.info;
+  if (type === 'apply' && !first(query, 'fieldManager')) {
+    throw new ApiError('Invalid', 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch', {
+      details: { group: 'meta.k8s.io', kind: 'PatchOptions', causes: [{ reason: 'FieldValueRequired', message: 'Required value: is required for apply patch', field: 'fieldManager' } as never] },
+    });
+  }
+  if (type !== 'apply' && query.has('force')) {
+    throw new ApiError('Invalid', 'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch', {
+      details: { group: 'meta.k8s.io', kind: 'PatchOptions', causes: [{ reason: 'FieldValueForbidden', message: 'Forbidden: may not be specified for non-apply patch', field: 'force' } as never] },
+    });
+  }
+  const body = parsePatch(type, (await readBody(exchange.request)).toString());
+  const written = await patchObject(server.core, call, { type, body, force: flag(query, 'force') });
+  sendWritten(server, exchange, call, written.created ? 201 : 200, written);
+}
+
+async function deleteOptions(server: Server, exchange: Exchange, call: Call): Promise<DeleteOptions> {
+  const { query } = exchange.info;
+  const body = await readBody(exchange.request);
+  const options: DeleteOptions = body.length ? server.decodeDeleteOptions(body, bodyFormat(header(exchange.request, 'content-type'))) : {};
+  const grace = first(query, 'gracePeriodSeconds');
+  if (body.length === 0) {
+    if (grace !== undefined) options.gracePeriodSeconds = Number(grace);
+    const policy = first(query, 'propagationPolicy');
+    if (policy) options.propagationPolicy = policy as DeleteOptions['propagationPolicy'];
+    if (query.has('orphanDependents')) options.orphanDependents = flag(query, 'orphanDependents');
+  }
+  if (options.dryRun?.length) call.dryRun = true;
+  return options;
+}
+
+async function serveDelete(server: Server, exchange: Exchange, call: Call): Promise<void> {
+  const options = await deleteOptions(server, exchange, call);
+  const deleted = await deleteObject(server.core, call, options);
+  if (!deleted.gone || call.resource.returnsDeleted) return sendWritten(server, exchange, call, 200, deleted);
+  const { metadata } = deleted.object;
+  const details = { name: metadata.name, ...(call.resource.group ? { group: call.resource.group } : {}), kind: call.resource.resource, uid: metadata.uid };
+  const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
+  send(exchange, 200, 'application/json', `${JSON.stringify(status)}\n`);
+}
+
+async function serveDeleteCollection(server: Server, exchange: Exchange, call: Call): Promise<void> {
+  const options = await deleteOptions(server, exchange, call);
+  const listed = await deleteCollection(server.core, { ...call, name: '' }, listQuery(exchange.info.query), options);
+  const wanted = wantedFor(exchange, call.resource, true);
+  const out = renderList(call, wanted, listed, server.core.clock.now(), includeOf(exchange));
+  send(exchange, 200, out.contentType, out.body);
+}
+
+export function notThere(resource: ServedResource): What {
+  return whatOf(resource);
+}

@@ -1,0 +1,98 @@
+import { Buffer } from 'node:buffer';
+import { getRequestListener } from '@hono/node-server';
+import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
+import type { HttpBindings } from '@hono/node-server';
+import { Hono } from 'hono';
+import { ApiError, forbidden } from '../../api/status.ts';
+import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
+import { anonymous } from '../authn/authenticator.ts';
+import { impersonated } from '../authn/impersonation.ts';
+import { denialText } from '../authz/authorizer.ts';
+import type { Server } from '../server.ts';
+import { send, sendError, type Exchange } from './exchange.ts';
+import { first, readRequestInfo } from './request-info.ts';
+import { serveResource } from './resource-handler.ts';
+
+export type PathHandler = (server: Server, exchange: Exchange) => Promise<void> | void;
+
+/** Documents and probes: everything that is not a resource. A path ending in `/` also takes what is below it. */
+export interface Paths {
+  exact: Map<string, PathHandler>;
+  below: [prefix: string, handler: PathHandler][];
+  /** Group versions that another server answers for. */
+  delegate?: (server: Server, exchange: Exchange) => PathHandler | undefined;
+}
+
+/** The hono app: one route that dispatches early, on the raw request, because a Request object per call costs more than the call. */
+export function makeListener(server: Server, paths: Paths): (request: ServerRequest, answer: ServerAnswer) => void {
+  const app = new Hono<{ Bindings: HttpBindings }>();
+  app.all('*', async (c) => {
+    await serveRequest(server, paths, c.env.incoming as ServerRequest, c.env.outgoing as ServerAnswer);
+    return RESPONSE_ALREADY_SENT;
+  });
+  const listener = getRequestListener(app.fetch as never, { overrideGlobalObjects: false, autoCleanupIncoming: false } as never);
+  return (request, answer) => void listener(request as never, answer as never);
+}
+
+export async function serveRequest(server: Server, paths: Paths, request: ServerRequest, answer: ServerAnswer): Promise<void> {
+  const exchange = openExchange(server, request, answer);
+  try {
+    await identify(server, exchange);
+    await dispatch(server, paths, exchange);
+  } catch (error) {
+    if (!(error instanceof ApiError)) server.core.log.error('request failed', { path: exchange.info.path, method: exchange.info.method, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    sendError(exchange, error);
+    drain(request);
+  }
+}
+
+export function openExchange(server: Server, request: ServerRequest, answer: ServerAnswer): Exchange {
+  return {
+    request,
+    answer,
+    info: readRequestInfo(request.method ?? 'GET', request.url ?? '/'),
+    user: anonymous,
+    warnings: [],
+    auditId: server.core.random.uuid(),
+  };
+}
+
+/** Authentication, then impersonation. */
+export async function identify(server: Server, exchange: Exchange): Promise<void> {
+  const { request } = exchange;
+  exchange.user = await server.authenticator.authenticate(request, request.socket);
+  if (request.headers['impersonate-user'] === undefined && request.headers['impersonate-group'] === undefined && request.headers['impersonate-uid'] === undefined) return;
+  exchange.user = impersonated(request.headers, exchange.user, (asked) => server.authorize(asked).allowed) ?? exchange.user;
+}
+
+/** A refused body must still be read, or the connection stalls. */
+function drain(request: ServerRequest): void {
+  if (!(request as { readableEnded?: boolean }).readableEnded) (request as { resume(): void }).resume();
+}
+
+export async function dispatch(server: Server, paths: Paths, exchange: Exchange): Promise<void> {
+  const { info } = exchange;
+  const delegate = info.path.startsWith('/apis/') ? paths.delegate?.(server, exchange) : undefined;
+  if (delegate) return delegate(server, exchange);
+  if (info.isResource) return serveResource(server, exchange);
+  const decision = server.authorize({ user: exchange.user, verb: info.verb, path: info.path });
+  if (!decision.allowed) {
+    throw forbidden({ group: '', resource: '' }, '', denialText({ user: exchange.user, verb: info.verb, path: info.path }));
+  }
+  const trimmed = info.path.length > 1 && info.path.endsWith('/') ? info.path.slice(0, -1) : info.path;
+  const handler = paths.exact.get(trimmed) ?? paths.below.find(([prefix]) => info.path.startsWith(prefix))?.[1];
+  if (!handler) return sendNoPath(exchange);
+  if (info.method !== 'GET' && info.method !== 'HEAD') throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+  return handler(server, exchange);
+}
+
+/** Outside /api and /apis kube-apiserver answers a plain list of paths, or its plain 404. */
+function sendNoPath(exchange: Exchange): void {
+  if (exchange.info.path.startsWith('/api')) throw new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
+  send(exchange, 404, 'text/plain; charset=utf-8', Buffer.from('404 page not found\n'), { 'x-content-type-options': 'nosniff' });
+}
+
+export function wantsPretty(exchange: Exchange): boolean {
+  const asked = first(exchange.info.query, 'pretty');
+  return asked !== undefined && asked !== 'false' && asked !== '0';
+}

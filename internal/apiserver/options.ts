@@ -1,0 +1,63 @@
+import type { Clock } from '../io/clock.ts';
+import type { Log } from '../io/log.ts';
+import type { Random } from '../io/random.ts';
+import type { Dial } from '../io/dial.ts';
+import type { Store } from '../store/store.ts';
+
+/** Who asks: the outcome of authentication. */
+export interface UserInfo {
+  name: string;
+  uid?: string;
+  groups: readonly string[];
+  extra?: Readonly<Record<string, readonly string[]>>;
+}
+
+export interface ApiServerOptions {
+  store: Store;
+  clock: Clock;
+  log: Log;
+  random: Random;
+  dial: Dial;
+  listen: { host: string; port: number };
+  /** PEM texts. */
+  tls: { key: string; cert: string };
+  /** Issuers of client certificates that name users. */
+  clientCa: string;
+  /** What pods trust: goes to kube-root-ca.crt and to clients that ask. */
+  serverCa: string;
+  /** Signs service-account tokens (PEM private key); more public keys may be accepted. */
+  serviceAccount: { signingKey: string; publicKeys?: string[]; issuer: string; audiences?: string[] };
+  /** How the server shows itself to kubelets. */
+  kubeletClient?: { cert: string; key: string; ca?: string };
+  /** Front proxy for aggregated APIs. */
+  requestHeader?: { ca: string; clientCert?: string; clientKey?: string; allowedNames?: string[] };
+  /** The address other machines reach this server by: the endpoint of the `kubernetes` service. */
+  advertiseAddress: string;
+  /** The port the endpoint names, when it is not the listening one. */
+  advertisePort?: number;
+  serviceCidr?: string;
+  nodePortRange?: { from: number; to: number };
+  /** Tokens from configuration: token -> user. */
+  staticTokens?: Record<string, UserInfo>;
+  anonymous?: boolean;
+  version?: { gitVersion: string; gitCommit?: string; buildDate?: string };
+  /** Says where a node's kubelet is reached, when not at its own address (a tunnel). */
+  kubeletTarget?: (node: string) => { host: string; port: number } | undefined;
+  /** More checks of /readyz, by name: undefined when well, else what is wrong. */
+  readyChecks?: Record<string, () => string | undefined>;
+}
+
+/** KEP-less constants of kube-apiserver that clients can see. */
+export const limits = {
+  /** Larger bodies are refused with 413 (kube-apiserver: limitedReadBody). */
+  maxBodyBytes: 3 * 1024 * 1024,
+  /** How often a clashing write is tried again before the client hears of it. */
+  updateTries: 12,
+  /** Attempts at a free generated name. */
+  generateNameTries: 8,
+  /** A watcher that lets this much pile up is ended. */
+  watchBufferBytes: 16 * 1024 * 1024,
+  /** Time a watch lives when the client does not say: between this and twice this. */
+  minWatchMs: 30 * 60 * 1000,
+  bookmarkPeriodMs: 60 * 1000,
+} as const;

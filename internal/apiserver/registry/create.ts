@@ -1,0 +1,99 @@
+import type { KubeObject } from '../../api/object.ts';
+import { ApiError, badRequest, invalid } from '../../api/status.ts';
+import type { KeyValue } from '../../store/store.ts';
+import { limits } from '../options.ts';
+import { timestamp, type Call, type Core } from './call.ts';
+import { encode, objectOf, withRevision } from './stored.ts';
+import { writeNew } from './write.ts';
+import type { Random } from '../../io/random.ts';
+
+/** What a write left: a record, or (dry run) only the object. */
+export interface Written {
+  kv?: KeyValue;
+  object: KubeObject;
+}
+
+const nameAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
+const generatedSuffix = 5;
+const longestGeneratedName = 63;
+
+export function generatedName(base: string, random: Random): string {
+  let name = base.slice(0, longestGeneratedName - generatedSuffix);
+  for (let i = 0; i < generatedSuffix; i++) name += nameAlphabet[random.int(nameAlphabet.length)] ?? 'b';
+  return name;
+}
+
+/** POST (registry/generic Store.Create with the handler around it). The object is the caller's to give away. */
+export async function createObject(core: Core, call: Call, object: KubeObject, options: { tracked?: boolean } = {}): Promise<Written> {
+  const generate = !object.metadata.name && Boolean(object.metadata.generateName);
+  for (let tries = 1; ; tries++) {
+    try {
+      return await createOnce(core, call, tries === 1 && !generate ? object : structuredClone(object), options.tracked ?? false);
+    } catch (error) {
+      const clash = error instanceof ApiError && error.reason === 'AlreadyExists';
+      if (!clash || !generate || tries >= limits.generateNameTries) throw error;
+    }
+  }
+}
+
+async function createOnce(core: Core, call: Call, input: KubeObject, tracked: boolean): Promise<Written> {
+  const { resource } = call;
+  const meta = input.metadata;
+  fixNamespace(call, input);
+  if (meta.resourceVersion && meta.resourceVersion !== '0') throw new ApiError('', 'resourceVersion should not be set on objects to be created');
+  let object = input;
+  const now = timestamp(core.clock);
+  if (!tracked && resource.engine.track) object = resource.engine.track(undefined, object, { manager: call.fieldManager, subresource: '', now });
+  const attributes = { call, operation: 'CREATE' as const, object, old: undefined };
+  await core.admission.admit(attributes);
+  fillSystemFields(core, object, now);
+  if (!object.metadata.name && object.metadata.generateName) object.metadata.name = generatedName(object.metadata.generateName, core.random);
+  call.name = object.metadata.name ?? '';
+  resource.engine.prepareForCreate(object, { now });
+  const hook = core.hooks.of(call);
+  const undo = await hook?.beginCreate?.(call, object);
+  try {
+    const errors = resource.engine.validateCreate(object);
+    if (errors.length) throw invalid(resource, object.metadata.name ?? '', errors);
+    call.warnings.push(...resource.engine.warnings(object, undefined));
+    await core.admission.validate(attributes);
+    if (call.dryRun) {
+      undo?.();
+      return { object };
+    }
+    const kv = await writeNew(core, resource, object);
+    await hook?.afterCreate?.(call, object);
+    return { kv, object: objectOf(kv) };
+  } catch (error) {
+    undo?.();
+    throw error;
+  }
+}
+
+/** The namespace of the object is that of the request. */
+export function fixNamespace(call: Call, object: KubeObject): void {
+  const meta = object.metadata;
+  if (!call.resource.namespaced) {
+    if (meta.namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    delete meta.namespace;
+    return;
+  }
+  if (!call.namespace) throw badRequest('an empty namespace may not be set during creation');
+  if (meta.namespace && meta.namespace !== call.namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  meta.namespace = call.namespace;
+}
+
+function fillSystemFields(core: Core, object: KubeObject, now: string): void {
+  const meta = object.metadata;
+  meta.creationTimestamp = now;
+  meta.uid = core.random.uuid();
+  delete meta.selfLink;
+  delete meta.resourceVersion;
+  delete meta.deletionTimestamp;
+  delete meta.deletionGracePeriodSeconds;
+}
+
+/** The object as it would be stored, for a dry run that must show what a record shows. */
+export function asStored(call: Call, object: KubeObject, revision: number): KubeObject {
+  return JSON.parse(withRevision(encode(call.resource, object), revision).toString()) as KubeObject;
+}

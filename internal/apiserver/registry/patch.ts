@@ -1,0 +1,96 @@
+import { load } from 'js-yaml';
+import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { ApiError, badRequest } from '../../api/status.ts';
+import { applyJsonPatch, applyMergePatch } from './patch-kinds.ts';
+import { timestamp, type Call, type Core } from './call.ts';
+import type { Written } from './create.ts';
+import { updateObject } from './update.ts';
+
+export const patchTypes = {
+  json: 'application/json-patch+json',
+  merge: 'application/merge-patch+json',
+  strategic: 'application/strategic-merge-patch+json',
+  apply: 'application/apply-patch+yaml',
+} as const;
+
+export type PatchType = keyof typeof patchTypes;
+
+export function patchTypeOf(call: Call, contentType: string | undefined): PatchType {
+  const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase();
+  const found = (Object.keys(patchTypes) as PatchType[]).find((name) => patchTypes[name] === type);
+  if (found && (found !== 'strategic' || !call.resource.custom)) return found;
+  const offered = (Object.keys(patchTypes) as PatchType[]).filter((name) => name !== 'strategic' || !call.resource.custom).map((name) => patchTypes[name]);
+  throw new ApiError('UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${offered.join(', ')}`);
+}
+
+export interface PatchRequest {
+  type: PatchType;
+  body: unknown;
+  force: boolean;
+}
+
+/** The text of a patch as a value; malformed text is a BadRequest. */
+export function parsePatch(type: PatchType, text: string): unknown {
+  try {
+    return type === 'apply' ? load(text) : JSON.parse(text);
+  } catch (error) {
+    if (type === 'apply') throw badRequest(`error decoding YAML: ${(error as Error).message.split('\n')[0]}`);
+    throw badRequest(`error decoding patch: ${(error as Error).message}`);
+  }
+}
+
+/** PATCH of an object or one of its subresources (apiserver handlers/patch.go). */
+export async function patchObject(core: Core, call: Call, patch: PatchRequest): Promise<Written & { created: boolean }> {
+  if (patch.type === 'apply') return applyObject(core, call, patch);
+  return updateObject(core, call, {
+    make: (old) => {
+      const current = old as KubeObject;
+      const { object, warnings } = call.resource.engine.normalize(patched(call, current, patch), call.validation);
+      call.warnings.push(...warnings);
+      if (object.metadata.name !== current.metadata.name) {
+        throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${call.name})`);
+      }
+      // A patch says nothing of the version it was made for unless it names one.
+      return object;
+    },
+  });
+}
+
+function patched(call: Call, current: KubeObject, patch: PatchRequest): unknown {
+  const base = deepCopy(current);
+  switch (patch.type) {
+    case 'json':
+      return applyJsonPatch(base, patch.body);
+    case 'merge':
+      return applyMergePatch(base, patch.body);
+    default:
+      if (!call.resource.engine.strategicMerge) throw new ApiError('UnsupportedMediaType', 'strategic merge patch is not supported for this kind');
+      return call.resource.engine.strategicMerge(base, patch.body);
+  }
+}
+
+async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise<Written & { created: boolean }> {
+  const { engine } = call.resource;
+  if (!engine.apply) throw new ApiError('UnsupportedMediaType', 'server-side apply is not supported for this kind');
+  const apply = engine.apply;
+  const body = patch.body as KubeObject | null;
+  if (!body || typeof body !== 'object' || Array.isArray(body)) throw badRequest('error decoding YAML: the body is not an object');
+  const { object: checked, warnings } = engine.normalize(deepCopy(body), call.validation);
+  call.warnings.push(...warnings);
+  void checked;
+  body.metadata ??= {} as KubeObject['metadata'];
+  if (body.metadata.name && body.metadata.name !== call.name) {
+    throw badRequest(`the name of the object (${body.metadata.name}) does not match the name on the URL (${call.name})`);
+  }
+  body.metadata.name = call.name;
+  return updateObject(core, call, {
+    createIfMissing: call.subresource === '',
+    tracked: true,
+    make: (old) => {
+      const options = { manager: call.fieldManager, force: patch.force, subresource: call.subresource, now: timestamp(core.clock) };
+      const copy = deepCopy(body);
+      const applied = apply(old, copy, options);
+      return engine.normalize(applied, 'Ignore').object;
+    },
+  });
+}

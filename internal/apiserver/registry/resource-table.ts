@@ -1,0 +1,53 @@
+import type { ServedResource } from './resource.ts';
+
+/** All resources that are served now. CRDs come and go; a change bumps `generation`, by which documents know they are stale. */
+export class ResourceTable {
+  readonly #byPath = new Map<string, ServedResource>();
+  readonly #byKind = new Map<string, ServedResource>();
+  #generation = 1;
+
+  get generation(): number {
+    return this.#generation;
+  }
+
+  add(resource: ServedResource): void {
+    this.#byPath.set(pathKey(resource.group, resource.version, resource.resource), resource);
+    this.#byKind.set(pathKey(resource.group, resource.version, resource.kind), resource);
+    this.#generation++;
+  }
+
+  remove(resource: ServedResource): void {
+    this.#byPath.delete(pathKey(resource.group, resource.version, resource.resource));
+    this.#byKind.delete(pathKey(resource.group, resource.version, resource.kind));
+    this.#generation++;
+  }
+
+  touch(): void {
+    this.#generation++;
+  }
+
+  find(group: string, version: string, resource: string): ServedResource | undefined {
+    return this.#byPath.get(pathKey(group, version, resource));
+  }
+
+  ofKind(group: string, version: string, kind: string): ServedResource | undefined {
+    return this.#byKind.get(pathKey(group, version, kind));
+  }
+
+  /** Some served version of a resource. */
+  any(group: string, resource: string): ServedResource | undefined {
+    for (const one of this.#byPath.values()) if (one.group === group && one.resource === resource) return one;
+    return undefined;
+  }
+
+  all(): Iterable<ServedResource> {
+    return this.#byPath.values();
+  }
+
+  servesGroupVersion(group: string, version: string): boolean {
+    for (const one of this.#byPath.values()) if (one.group === group && one.version === version) return true;
+    return false;
+  }
+}
+
+const pathKey = (group: string, version: string, name: string): string => `${group}/${version}/${name}`;

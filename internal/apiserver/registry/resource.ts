@@ -1,0 +1,117 @@
+import type { KubeObject } from '../../api/object.ts';
+import type { What } from '../../api/status.ts';
+import { parseFieldSelector, type FieldSelector } from '../../api/selectors.ts';
+import { unsupportedField } from '../../api/field-selectors.ts';
+
+export interface GroupVersionKind {
+  group: string;
+  version: string;
+  kind: string;
+}
+
+export interface Subresource extends GroupVersionKind {
+  name: string;
+  verbs: readonly string[];
+}
+
+/** A resource as it is served in one version: everything the generic registry must know about a kind. */
+export interface ServedResource extends GroupVersionKind {
+  listKind: string;
+  resource: string;
+  singular: string;
+  namespaced: boolean;
+  verbs: readonly string[];
+  shortNames: readonly string[];
+  categories: readonly string[];
+  subresources: ReadonlyMap<string, Subresource>;
+  /** Accepted field labels -> the field they mean. */
+  fieldLabels: ReadonlyMap<string, string>;
+  /** `/registry/pods/` */
+  prefix: string;
+  storage: GroupVersionKind;
+  createOnUpdate: boolean;
+  unconditionalUpdate: boolean;
+  /** Written lazily: Leases and Events. */
+  soft: boolean;
+  /** Objects vanish after this long: Events. */
+  ttlSeconds?: number;
+  /** Deleting answers with the object rather than a Status. */
+  returnsDeleted: boolean;
+  custom: boolean;
+  /** What discovery says of the stored form. */
+  storageHash?: string;
+  engine: KindEngine;
+}
+
+export interface Decoded {
+  object: KubeObject;
+  warnings: string[];
+}
+
+export interface FieldsetContext {
+  manager: string;
+  subresource: string;
+  now: string;
+}
+
+/** What the schema engine does for one kind: bound once, so that the registry never asks which kind it holds. */
+export interface KindEngine {
+  decode(bytes: Uint8Array, format: 'json' | 'yaml' | 'protobuf', validation: 'Ignore' | 'Warn' | 'Strict'): Decoded;
+  /** Brings any JSON value into the kind's normal form, with defaults. */
+  normalize(value: unknown, validation?: 'Ignore' | 'Warn' | 'Strict'): Decoded;
+  encodeProtobuf?(object: KubeObject): Uint8Array;
+  toStorage?(object: KubeObject): KubeObject;
+  fromStorage?(object: KubeObject): KubeObject;
+  prepareForCreate(object: KubeObject, context: StrategyContext): void;
+  prepareForUpdate(object: KubeObject, old: KubeObject, subresource: string): void;
+  validateCreate(object: KubeObject): import('../../api/status.ts').FieldError[];
+  validateUpdate(object: KubeObject, old: KubeObject, subresource: string): import('../../api/status.ts').FieldError[];
+  warnings(object: KubeObject, old: KubeObject | undefined): string[];
+  /** Value of a selectable field. */
+  field(object: KubeObject, label: string): string;
+  strategicMerge?(current: KubeObject, patch: unknown): unknown;
+  apply?(live: KubeObject | undefined, patch: unknown, options: FieldsetContext & { force: boolean }): KubeObject;
+  track?(live: KubeObject | undefined, object: KubeObject, context: FieldsetContext): KubeObject;
+  table(objects: readonly KubeObject[], now: number): { columns: object[]; rows: unknown[][] };
+  hasTable: boolean;
+}
+
+export interface StrategyContext {
+  now: string;
+}
+
+export const whatOf = (resource: { group: string; resource: string }): What => ({ group: resource.group, resource: resource.resource });
+
+export const apiVersion = (gv: { group: string; version: string }): string => (gv.group ? `${gv.group}/${gv.version}` : gv.version);
+
+/** Where kube-apiserver puts kinds whose folder is not called as the resource. */
+const oddFolders: Record<string, string> = {
+  '/replicationcontrollers': 'controllers',
+  '/endpoints': 'services/endpoints',
+  '/nodes': 'minions',
+  '/services': 'services/specs',
+  'networking.k8s.io/ingresses': 'ingress',
+  'apiextensions.k8s.io/customresourcedefinitions': 'apiextensions.k8s.io/customresourcedefinitions',
+  'apiregistration.k8s.io/apiservices': 'apiregistration.k8s.io/apiservices',
+};
+
+export function prefixOf(resource: { group: string; resource: string }, custom: boolean): string {
+  if (custom) return `/registry/${resource.group}/${resource.resource}/`;
+  return `/registry/${oddFolders[`${resource.group}/${resource.resource}`] ?? resource.resource}/`;
+}
+
+export function keyFor(resource: { prefix: string; namespaced: boolean }, namespace: string, name: string): string {
+  return resource.namespaced ? `${resource.prefix}${namespace}/${name}` : `${resource.prefix}${name}`;
+}
+
+export function scopePrefix(resource: { prefix: string; namespaced: boolean }, namespace: string): string {
+  return resource.namespaced && namespace ? `${resource.prefix}${namespace}/` : resource.prefix;
+}
+
+export function fieldSelectorFor(resource: ServedResource, text: string): FieldSelector {
+  return parseFieldSelector(text, (label) => {
+    const field = resource.fieldLabels.get(label);
+    if (field === undefined) throw unsupportedField(label);
+    return field;
+  });
+}

@@ -1,0 +1,81 @@
+import { deepFreeze, type KubeObject } from '../../api/object.ts';
+import type { KeyValue } from '../../store/store.ts';
+import { apiVersion, type ServedResource } from './resource.ts';
+
+const parsed = new WeakMap<KeyValue, KubeObject>();
+const converted = new WeakMap<KeyValue, Map<string, KubeObject>>();
+
+const uidMark = Buffer.from('"uid":"');
+const uidLength = 36;
+
+export const bufferOf = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+
+/**
+ * Stored JSON has no resourceVersion: it is the key's revision. Go's order puts it right behind the uid, and everything
+ * before the uid is plain names, so the first `"uid":"` of the text is the object's own.
+ */
+export function withRevision(value: Uint8Array, revision: number): Buffer {
+  const bytes = bufferOf(value);
+  const at = bytes.indexOf(uidMark);
+  const cut = at + uidMark.length + uidLength + 1;
+  if (at < 0 || bytes[cut - 1] !== 0x22) return slowWithRevision(bytes, revision);
+  const middle = `,"resourceVersion":"${revision}"`;
+  const out = Buffer.allocUnsafe(bytes.length + middle.length);
+  bytes.copy(out, 0, 0, cut);
+  out.write(middle, cut, 'latin1');
+  bytes.copy(out, cut + middle.length, cut);
+  return out;
+}
+
+function slowWithRevision(bytes: Buffer, revision: number): Buffer {
+  const object = JSON.parse(bytes.toString()) as KubeObject;
+  object.metadata = { ...object.metadata, resourceVersion: String(revision) };
+  return Buffer.from(JSON.stringify(object));
+}
+
+/** The parsed, frozen object in its storage version; made once per record and shared by all. */
+export function objectOf(kv: KeyValue): KubeObject {
+  let object = parsed.get(kv);
+  if (!object) {
+    object = deepFreeze(JSON.parse(withRevision(kv.value, kv.modRevision).toString()) as KubeObject);
+    parsed.set(kv, object);
+  }
+  return object;
+}
+
+/** The frozen object in the version that `resource` serves. */
+export function viewOf(resource: ServedResource, kv: KeyValue): KubeObject {
+  const object = objectOf(kv);
+  if (!needsConversion(resource, object)) return object;
+  let views = converted.get(kv);
+  if (!views) converted.set(kv, (views = new Map()));
+  const key = apiVersion(resource);
+  let view = views.get(key);
+  if (!view) views.set(key, (view = deepFreeze(resource.engine.fromStorage?.(object) ?? object)));
+  return view;
+}
+
+export function needsConversion(resource: ServedResource, object: KubeObject): boolean {
+  return resource.engine.fromStorage !== undefined && object.apiVersion !== apiVersion(resource);
+}
+
+/** The served JSON text of a record. */
+export function jsonOf(resource: ServedResource, kv: KeyValue): Buffer {
+  if (resource.engine.fromStorage) return Buffer.from(JSON.stringify(viewOf(resource, kv)));
+  return withRevision(kv.value, kv.modRevision);
+}
+
+/** What goes into the store: Go's field order at the head, no resourceVersion. */
+export function encode(resource: ServedResource, served: KubeObject): Buffer {
+  const object = resource.engine.toStorage?.(served) ?? served;
+  const { apiVersion: version, kind, metadata, ...rest } = object;
+  const { name, generateName, namespace, uid, generation, creationTimestamp, ...more } = metadata;
+  delete more.resourceVersion;
+  delete more.selfLink;
+  return Buffer.from(JSON.stringify({ kind, apiVersion: version, metadata: { name, generateName: generateName || undefined, namespace: namespace || undefined, uid, generation: generation || undefined, creationTimestamp, ...more }, ...rest }));
+}
+
+/** Remembers an object that was just written under its new record, so that nobody parses it again. */
+export function remember(kv: KeyValue, object: KubeObject): void {
+  parsed.set(kv, deepFreeze(object));
+}

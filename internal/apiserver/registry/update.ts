@@ -1,0 +1,148 @@
+import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { ApiError, badRequest, conflict, invalid, modifiedConflict, notFound } from '../../api/status.ts';
+import type { KeyValue } from '../../store/store.ts';
+import { limits } from '../options.ts';
+import { timestamp, type Call, type Core } from './call.ts';
+import { createObject, fixNamespace, type Written } from './create.ts';
+import { removeRecord } from './delete.ts';
+import { whatOf } from './resource.ts';
+import { bufferOf, encode, viewOf } from './stored.ts';
+import { read, replace } from './write.ts';
+
+export interface UpdateSource {
+  /** Makes the new object from the present one (a frozen object); called again when the write clashes. */
+  make(old: KubeObject | undefined): Promise<KubeObject> | KubeObject;
+  /** What to do when there is nothing under the name: the object to create, or undefined for 404. */
+  createIfMissing?: boolean;
+  /** make() has already set managedFields (server-side apply). */
+  tracked?: boolean;
+  /** A patch without resourceVersion may be tried again on the newer object; a PUT with one may not. */
+  preconditions?: { uid?: string; resourceVersion?: string };
+}
+
+/** PUT, PATCH and every subresource that changes an object (registry/generic Store.Update). */
+export async function updateObject(core: Core, call: Call, source: UpdateSource): Promise<Written & { created: boolean }> {
+  const { resource } = call;
+  for (let tries = 1; ; tries++) {
+    const kv = await read(core, resource, call.namespace, call.name);
+    if (!kv) {
+      if (!source.createIfMissing) throw notFound(whatOf(resource), call.name);
+      const object = await source.make(undefined);
+      return { ...(await createObject(core, call, object, { tracked: source.tracked })), created: true };
+    }
+    const done = await updateOnce(core, call, kv, source);
+    if (done) return { ...done, created: false };
+    if (tries >= limits.updateTries) throw conflict(whatOf(resource), call.name, modifiedConflict);
+  }
+}
+
+async function updateOnce(core: Core, call: Call, kv: KeyValue, source: UpdateSource): Promise<Written | undefined> {
+  const { resource } = call;
+  const old = viewOf(resource, kv);
+  checkPreconditions(call, old, source.preconditions);
+  let object = await source.make(old);
+  fixNamespace(call, object);
+  const wanted = object.metadata.resourceVersion ?? '';
+  if (wanted && wanted !== '0' && wanted !== old.metadata.resourceVersion) throw conflict(whatOf(resource), call.name, modifiedConflict);
+  if ((!wanted || wanted === '0') && !resource.unconditionalUpdate && !source.tracked) {
+    throw invalid(resource, call.name, [{ type: 'FieldValueInvalid', field: 'metadata.resourceVersion', value: 0, detail: 'must be specified for an update' }]);
+  }
+  if (object.metadata.uid && object.metadata.uid !== old.metadata.uid) {
+    throw conflict(whatOf(resource), call.name, `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`);
+  }
+  const now = timestamp(core.clock);
+  object.metadata.resourceVersion = old.metadata.resourceVersion;
+  keepSystemFields(object, old);
+  if (!source.tracked && resource.engine.track) {
+    object = resource.engine.track(old, object, { manager: call.fieldManager, subresource: call.subresource, now });
+  }
+  const attributes = { call, operation: 'UPDATE' as const, object, old };
+  await core.admission.admit(attributes);
+  return finishUpdate(core, call, kv, attributes, old);
+}
+
+async function finishUpdate(core: Core, call: Call, kv: KeyValue, attributes: { call: Call; operation: 'UPDATE'; object: KubeObject; old: KubeObject }, old: KubeObject): Promise<Written | undefined> {
+  const { resource } = call;
+  const { object } = attributes;
+  object.metadata.generation = old.metadata.generation ?? undefined;
+  resource.engine.prepareForUpdate(object, old, call.subresource);
+  const hook = core.hooks.of(call);
+  const undo = await hook?.beginUpdate?.(call, object, old);
+  let written = false;
+  try {
+    const errors = resource.engine.validateUpdate(object, old, call.subresource);
+    if (errors.length) throw invalid(resource, call.name, errors);
+    call.warnings.push(...resource.engine.warnings(object, old));
+    await core.admission.validate(attributes);
+    if (call.dryRun) return { object };
+    if (finished(object, old)) {
+      const gone = await removeRecord(core, call, kv, object);
+      written = gone !== undefined;
+      return gone;
+    }
+    const value = encode(resource, object);
+    if (bufferOf(kv.value).equals(value)) {
+      written = true;
+      return { kv, object: old };
+    }
+    const next = await replace(core, resource, kv, value);
+    if (!next) return undefined;
+    written = true;
+    await hook?.afterUpdate?.(call, object, old);
+    return { kv: next, object: viewOf(resource, next) };
+  } finally {
+    if (!written) undo?.();
+  }
+}
+
+/** The last finalizer of a deleted object has gone: the update removes it. */
+function finished(object: KubeObject, old: KubeObject): boolean {
+  if (!object.metadata.deletionTimestamp || object.metadata.finalizers?.length) return false;
+  if (object.kind === 'Namespace' && (object['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length) return false;
+  return (old.metadata.deletionGracePeriodSeconds ?? 0) === 0;
+}
+
+/** What no client may change: it is taken over from the stored object (rest.BeforeUpdate). */
+function keepSystemFields(object: KubeObject, old: KubeObject): void {
+  const meta = object.metadata;
+  meta.uid = old.metadata.uid;
+  meta.creationTimestamp = old.metadata.creationTimestamp;
+  if (old.metadata.deletionTimestamp) meta.deletionTimestamp = old.metadata.deletionTimestamp;
+  else delete meta.deletionTimestamp;
+  if (old.metadata.deletionGracePeriodSeconds !== undefined) meta.deletionGracePeriodSeconds = old.metadata.deletionGracePeriodSeconds;
+  else delete meta.deletionGracePeriodSeconds;
+  if (old.metadata.deletionTimestamp && meta.finalizers?.length) {
+    // Deleted objects may lose finalizers, never gain them; validation says so with the field's name.
+  }
+  delete meta.selfLink;
+}
+
+export function checkPreconditions(call: Call, old: KubeObject, preconditions: { uid?: string; resourceVersion?: string } | undefined): void {
+  if (!preconditions) return;
+  if (preconditions.uid && preconditions.uid !== old.metadata.uid) {
+    throw conflict(whatOf(call.resource), call.name, `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${old.metadata.uid}`);
+  }
+  if (preconditions.resourceVersion && preconditions.resourceVersion !== old.metadata.resourceVersion) {
+    const text = `Precondition failed: ResourceVersion in precondition: ${preconditions.resourceVersion}, ResourceVersion in object meta: ${old.metadata.resourceVersion}`;
+    throw conflict(whatOf(call.resource), call.name, text);
+  }
+}
+
+/** PUT: the body is the new object. */
+export function putSource(call: Call, input: KubeObject): UpdateSource {
+  if (!input.metadata.name) throw badRequest(`the name of the object (, which was empty) does not match the name on the URL (${call.name})`.replace('(, which was empty)', '()'));
+  if (input.metadata.name !== call.name) throw badRequest(`the name of the object (${input.metadata.name}) does not match the name on the URL (${call.name})`);
+  let used = false;
+  return {
+    createIfMissing: call.resource.createOnUpdate && call.subresource === '',
+    make: () => {
+      const object = used ? deepCopy(input) : deepCopy(input);
+      used = true;
+      return object;
+    },
+  };
+}
+
+export function wrongKind(error: unknown): error is ApiError {
+  return error instanceof ApiError;
+}

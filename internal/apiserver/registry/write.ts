@@ -1,0 +1,82 @@
+import { Buffer } from 'node:buffer';
+import type { KubeObject } from '../../api/object.ts';
+import { alreadyExists } from '../../api/status.ts';
+import { keyOf as storeKey, type KeyValue, type Op } from '../../store/store.ts';
+import type { Core } from './call.ts';
+import { keyFor, whatOf, type ServedResource } from './resource.ts';
+import { encode } from './stored.ts';
+
+/** Events of one minute share a lease, as kube-apiserver's do. */
+const leaseShareMs = 60_000;
+
+export class EventLeases {
+  readonly #core: Pick<Core, 'store' | 'clock'>;
+  #current: { id: Promise<string>; untilMs: number } | undefined;
+
+  constructor(core: Pick<Core, 'store' | 'clock'>) {
+    this.#core = core;
+  }
+
+  lease(ttlSeconds: number): Promise<string> {
+    const now = this.#core.clock.now();
+    if (!this.#current || this.#current.untilMs < now) {
+      const id = this.#core.store.leaseGrant({ ttlSeconds: ttlSeconds + leaseShareMs / 1000 }).then((lease) => lease.id);
+      this.#current = { id, untilMs: now + leaseShareMs };
+    }
+    return this.#current.id;
+  }
+}
+
+const leases = new WeakMap<object, EventLeases>();
+
+async function leaseFor(core: Core, resource: ServedResource): Promise<string | undefined> {
+  if (!resource.ttlSeconds) return undefined;
+  let shared = leases.get(core.store);
+  if (!shared) leases.set(core.store, (shared = new EventLeases(core)));
+  return shared.lease(resource.ttlSeconds);
+}
+
+export async function read(core: Core, resource: ServedResource, namespace: string, name: string): Promise<KeyValue | undefined> {
+  const key = storeKey(keyFor(resource, namespace, name));
+  return (await core.store.range({ key })).kvs[0];
+}
+
+/** Writes a new object; AlreadyExists when the key is taken. */
+export async function writeNew(core: Core, resource: ServedResource, object: KubeObject): Promise<KeyValue> {
+  const { namespace = '', name = '' } = object.metadata;
+  const key = storeKey(keyFor(resource, namespace, name));
+  const put: Op = { op: 'put', key, value: encode(resource, object), lease: await leaseFor(core, resource), soft: resource.soft };
+  const done = await core.store.txn({ compare: [{ key, target: 'MOD', result: 'EQUAL', operand: 0 }], success: [put, { op: 'range', key }], failure: [] });
+  if (!done.succeeded) throw alreadyExists(whatOf(resource), name);
+  return rangeResult(done.responses[1]) ?? missing(key, done.revision, put);
+}
+
+/** Replaces the record that was read; undefined when somebody else was faster. */
+export async function replace(core: Core, resource: ServedResource, old: KeyValue, value: Uint8Array): Promise<KeyValue | undefined> {
+  const { key } = old;
+  const put: Op = { op: 'put', key, value, lease: await leaseFor(core, resource), soft: resource.soft };
+  const done = await core.store.txn({ compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }], success: [put, { op: 'range', key }], failure: [] });
+  if (!done.succeeded) return undefined;
+  return rangeResult(done.responses[1]) ?? missing(key, done.revision, put);
+}
+
+/** Removes the record that was read; the revision of the deletion, or undefined when somebody else was faster. */
+export async function remove(core: Core, resource: ServedResource, old: KeyValue): Promise<number | undefined> {
+  const { key } = old;
+  const done = await core.store.txn({
+    compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }],
+    success: [{ op: 'delete', key, soft: resource.soft }],
+    failure: [],
+  });
+  return done.succeeded ? done.revision : undefined;
+}
+
+function rangeResult(response: import('../../store/store.ts').OpResponse | undefined): KeyValue | undefined {
+  return response?.op === 'range' ? response.kvs[0] : undefined;
+}
+
+/** A store that does not read back inside the transaction still told us all we need. */
+function missing(key: string, revision: number, put: Op): KeyValue {
+  const value = put.op === 'put' ? put.value : Buffer.alloc(0);
+  return { key, value, createRevision: revision, modRevision: revision, version: 1, lease: '0' };
+}

@@ -1,0 +1,36 @@
+import type { AccessRequest, Decision } from './authz/authorizer.ts';
+import type { RbacAuthorizer } from './authz/rbac.ts';
+import type { Authenticator } from './authn/authenticator.ts';
+import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
+import type { Exchange } from './http/exchange.ts';
+import type { ApiServerOptions } from './options.ts';
+import type { Core } from './registry/call.ts';
+import type { DeleteOptions } from './registry/delete.ts';
+import type { ServedResource } from './registry/resource.ts';
+import type { Subresources } from './subresources/subresources.ts';
+import type { Bookmarks } from './watch/bookmarks.ts';
+import type { EventEncoder } from './watch/encoder.ts';
+
+export type VirtualHandler = (server: Server, exchange: Exchange, resource: ServedResource) => Promise<void> | void;
+
+/** The running server as its parts see each other. */
+export interface Server {
+  options: ApiServerOptions;
+  core: Core;
+  tokens: ServiceAccountTokens;
+  authenticator: Authenticator;
+  rbac: RbacAuthorizer;
+  authorize(request: AccessRequest): Decision;
+  subresources: Subresources;
+  /** Resources that are not stored: reviews, bindings, componentstatuses. By `group/resource`. */
+  virtual: Map<string, VirtualHandler>;
+  bookmarks: Bookmarks;
+  encoder: EventEncoder;
+  decodeDeleteOptions(bytes: Uint8Array, format: 'json' | 'yaml' | 'protobuf'): DeleteOptions;
+  /** Any object that knows its own kind, enveloped. */
+  encodeAny(object: object): Uint8Array;
+  /** Called once when the server stops; returns how to leave. */
+  onShutdown(fn: () => void): () => void;
+  port: number;
+  ready: boolean;
+}

@@ -1,0 +1,60 @@
+import { Buffer } from 'node:buffer';
+import type { KeyValue } from '../../store/store.ts';
+import { jsonOf } from '../registry/stored.ts';
+import type { ServedResource } from '../registry/resource.ts';
+import type { WatchEvent } from './watcher.ts';
+
+/** As many encoded events are remembered as fan out within one turn; then they are let go. */
+const maxRemembered = 256;
+
+/** Encodes each event once per format for all its watchers. */
+export class EventEncoder {
+  readonly #seen = new Map<KeyValue, Map<string, Buffer>>();
+
+  /** `format` names everything the bytes depend on. */
+  encode(event: WatchEvent, format: string, make: () => Buffer): Buffer {
+    let forms = this.#seen.get(event.origin);
+    if (!forms) {
+      if (this.#seen.size >= maxRemembered) this.#seen.clear();
+      this.#seen.set(event.origin, (forms = new Map()));
+    }
+    const key = `${event.type} ${format}`;
+    let bytes = forms.get(key);
+    if (!bytes) forms.set(key, (bytes = make()));
+    return bytes;
+  }
+}
+
+/** `{"type":"ADDED","object":{...}}\n` */
+export function jsonEvent(resource: ServedResource, event: WatchEvent): Buffer {
+  const body = event.type === 'DELETED' ? Buffer.from(JSON.stringify(event.object)) : jsonOf(resource, event.origin);
+  return Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), body, tail]);
+}
+
+const tail = Buffer.from('}\n');
+
+/** uint32 length, then metav1.WatchEvent{1 type, 2 object{1 raw}} around the enveloped object. */
+export function protobufEvent(type: string, enveloped: Uint8Array): Buffer {
+  const raw = field(1, Buffer.from(enveloped));
+  const event = Buffer.concat([field(1, Buffer.from(type)), field(2, raw)]);
+  const length = Buffer.allocUnsafe(4);
+  length.writeUInt32BE(event.length);
+  return Buffer.concat([length, event]);
+}
+
+function field(number: number, bytes: Buffer): Buffer {
+  const head: number[] = [(number << 3) | 2];
+  let left = bytes.length;
+  while (left > 127) {
+    head.push((left & 127) | 128);
+    left >>>= 7;
+  }
+  head.push(left);
+  return Buffer.concat([Buffer.from(head), bytes]);
+}
+
+export function bookmarkObject(resource: ServedResource, revision: number, initial: boolean): object {
+  const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...(initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}) };
+  const apiVersion = resource.group ? `${resource.group}/${resource.version}` : resource.version;
+  return { kind: resource.kind, apiVersion, metadata };
+}

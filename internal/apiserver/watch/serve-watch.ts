@@ -1,0 +1,132 @@
+import { Buffer } from 'node:buffer';
+import type { ServerResponse } from 'node:http';
+import type { ApiError } from '../../api/status.ts';
+import { contentTypes, type Wanted } from '../http/negotiate.ts';
+import { tableOf, partialOf } from '../http/render.ts';
+import { wantedFor } from '../http/resource-handler.ts';
+import { warningHeader, type Exchange } from '../http/exchange.ts';
+import { first } from '../http/request-info.ts';
+import { limits } from '../options.ts';
+import type { Call } from '../registry/call.ts';
+import type { ListQuery } from '../registry/list.ts';
+import type { Server } from '../server.ts';
+import { bookmarkObject, jsonEvent, protobufEvent } from './encoder.ts';
+import { Watcher, type WatchEvent, type WatchSink } from './watcher.ts';
+
+type Query = ListQuery & { allowBookmarks: boolean; timeoutSeconds?: number };
+
+/** GET ?watch=true: a stream of events until the client leaves, time is up or it falls behind. */
+export async function serveWatch(server: Server, exchange: Exchange, call: Call, query: Query): Promise<void> {
+  const wanted = wantedFor(exchange, call.resource);
+  const stream = new EventStream(server, exchange, call, wanted);
+  const watcher = await Watcher.start(server.core, call, { ...query, limit: undefined, continue: undefined }, stream);
+  stream.run(watcher, query);
+}
+
+class EventStream implements WatchSink {
+  readonly #server: Server;
+  readonly #exchange: Exchange;
+  readonly #call: Call;
+  readonly #wanted: Wanted;
+  readonly #answer: ServerResponse;
+  readonly #include: string;
+  #open = false;
+  #done = false;
+  #pending: Buffer[] = [];
+  #columnsSent = false;
+  #stops: (() => void)[] = [];
+  #watcher: Watcher | undefined;
+
+  constructor(server: Server, exchange: Exchange, call: Call, wanted: Wanted) {
+    this.#server = server;
+    this.#exchange = exchange;
+    this.#call = call;
+    this.#wanted = wanted;
+    this.#answer = exchange.answer as ServerResponse;
+    this.#include = first(exchange.info.query, 'includeObject') ?? 'Metadata';
+  }
+
+  run(watcher: Watcher, query: Query): void {
+    this.#watcher = watcher;
+    const protobuf = this.#wanted.format === 'protobuf';
+    const headers: Record<string, string | string[]> = {
+      'audit-id': this.#exchange.auditId,
+      'cache-control': 'no-cache, private',
+      'content-type': protobuf ? 'application/vnd.kubernetes.protobuf;stream=watch' : contentTypes.json,
+    };
+    if (this.#exchange.warnings.length) headers['warning'] = this.#exchange.warnings.map(warningHeader);
+    this.#answer.writeHead(200, headers);
+    this.#answer.flushHeaders?.();
+    this.#open = true;
+    for (const chunk of this.#pending) this.#answer.write(chunk);
+    this.#pending = [];
+    if (this.#done) return this.#finish();
+    const ms = query.timeoutSeconds ? query.timeoutSeconds * 1000 : limits.minWatchMs + this.#server.core.random.int(limits.minWatchMs);
+    const timer = this.#server.core.clock.after('watch.timeout', ms, () => this.#finish());
+    this.#stops.push(() => timer.cancel(), () => watcher.stop());
+    if (query.allowBookmarks) this.#stops.push(this.#server.bookmarks.join(() => this.#live()));
+    this.#stops.push(this.#server.onShutdown(() => this.#finish()));
+    this.#answer.on('close', () => this.#finish());
+    this.#answer.on('error', () => this.#finish());
+  }
+
+  events(events: WatchEvent[]): void {
+    const chunks = events.map((event) => this.#encode(event));
+    this.#write(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+  }
+
+  bookmark(revision: number, initial: boolean): void {
+    this.#write(this.#frame('BOOKMARK', bookmarkObject(this.#call.resource, revision, initial)));
+  }
+
+  ended(error: ApiError | undefined): void {
+    if (error) this.#write(this.#frame('ERROR', error.toStatus()));
+    this.#done = true;
+    if (this.#open) this.#finish();
+  }
+
+  /** A periodic bookmark tells how far the stream is. */
+  #live(): void {
+    const revision = this.#watcher?.revision ?? 0;
+    if (revision > 0 && !this.#done) this.bookmark(revision, false);
+  }
+
+  #encode(event: WatchEvent): Buffer {
+    const { resource } = this.#call;
+    const { format, as } = this.#wanted;
+    if (as?.kind === 'Table') {
+      const table = tableOf(resource, as.version, [event.object], {}, this.#server.core.clock.now(), this.#include) as Record<string, unknown>;
+      if (this.#columnsSent) table['columnDefinitions'] = null;
+      this.#columnsSent = true;
+      return this.#frame(event.type, table);
+    }
+    if (as) return this.#server.encoder.encode(event, `partial ${as.version}`, () => this.#frame(event.type, partialOf(event.object, as.version)));
+    const name = `${format} ${resource.version}`;
+    const { encodeProtobuf } = resource.engine;
+    if (format === 'protobuf' && encodeProtobuf) return this.#server.encoder.encode(event, name, () => protobufEvent(event.type, encodeProtobuf(event.object)));
+    return this.#server.encoder.encode(event, name, () => jsonEvent(resource, event));
+  }
+
+  #frame(type: string, object: unknown): Buffer {
+    if (this.#wanted.format === 'protobuf') return protobufEvent(type, this.#server.encodeAny(object as object));
+    return Buffer.from(`${JSON.stringify({ type, object })}\n`);
+  }
+
+  #write(chunk: Buffer): void {
+    if (!this.#open) {
+      this.#pending.push(chunk);
+      return;
+    }
+    if (this.#answer.destroyed) return;
+    this.#answer.write(chunk);
+    if (this.#answer.writableLength > limits.watchBufferBytes) this.#finish();
+  }
+
+  #finish(): void {
+    this.#done = true;
+    for (const stop of this.#stops) stop();
+    this.#stops = [];
+    this.#watcher?.stop();
+    if (!this.#answer.writableEnded) this.#answer.end();
+  }
+}

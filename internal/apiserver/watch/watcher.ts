@@ -1,0 +1,130 @@
+import type { KubeObject } from '../../api/object.ts';
+import { ApiError } from '../../api/status.ts';
+import { keyOf as storeKey, prefixEnd, type KeyValue, type StoreEvent, type Watch } from '../../store/store.ts';
+import type { Call, Core } from '../registry/call.ts';
+import { checkListQuery, filterFor, listRecords, parseRevision, type Filter, type ListQuery } from '../registry/list.ts';
+import { scopePrefix, type ServedResource } from '../registry/resource.ts';
+import { deletedView } from './deleted.ts';
+import { viewOf } from '../registry/stored.ts';
+
+export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
+
+/** One change as a client may see it. `origin` is the store's record: encoders remember their bytes by it. */
+export interface WatchEvent {
+  type: EventType;
+  object: KubeObject;
+  origin: KeyValue;
+}
+
+export interface WatchSink {
+  /** All events of one batch. */
+  events(events: WatchEvent[]): void;
+  /** The state so far is complete up to this revision; `initial` closes the list part of a watch-list. */
+  bookmark(revision: number, initial: boolean): void;
+  ended(error: ApiError | undefined): void;
+}
+
+/** A running watch: initial state (if asked for), then what the store tells, through the filter. */
+export class Watcher {
+  readonly #core: Core;
+  readonly #resource: ServedResource;
+  readonly #filter: Filter;
+  readonly #sink: WatchSink;
+  #watch: Watch | undefined;
+  #stopped = false;
+
+  private constructor(core: Core, resource: ServedResource, filter: Filter, sink: WatchSink) {
+    this.#core = core;
+    this.#resource = resource;
+    this.#filter = filter;
+    this.#sink = sink;
+  }
+
+  /** Throws what a client must hear as an HTTP answer; later troubles go to the sink. */
+  static async start(core: Core, call: Call, query: ListQuery & { allowBookmarks?: boolean }, sink: WatchSink): Promise<Watcher> {
+    checkListQuery(call.resource, query, true);
+    const filter = filterFor(call.resource, query);
+    const watcher = new Watcher(core, call.resource, filter, sink);
+    const wanted = query.resourceVersion ? parseRevision(query.resourceVersion) : 0;
+    const initial = query.sendInitialEvents ?? wanted === 0;
+    const prefix = storeKey(scopePrefix(call.resource, call.namespace));
+    if (!initial) {
+      if (wanted > 0 && wanted < core.store.compactRevision) throw tooOld(wanted, core.store.compactRevision);
+      watcher.#follow(prefix, (wanted || core.store.revision) + 1);
+      return watcher;
+    }
+    if (query.sendInitialEvents && wanted > core.store.revision) await caughtUp(core, wanted);
+    const state = await listRecords(core, call, { labelSelector: query.labelSelector, fieldSelector: query.fieldSelector });
+    if (watcher.#stopped) return watcher;
+    if (state.kvs.length) sink.events(state.kvs.map((kv) => ({ type: 'ADDED' as const, object: viewOf(call.resource, kv), origin: kv })));
+    if (query.sendInitialEvents && query.allowBookmarks !== false) sink.bookmark(state.revision, true);
+    watcher.#follow(prefix, state.revision + 1);
+    return watcher;
+  }
+
+  /** The newest revision of which everything has been told. */
+  get revision(): number {
+    return this.#watch?.revision ?? 0;
+  }
+
+  /** As `revision`, after the store has looked whether there is more. */
+  async progress(): Promise<number> {
+    return this.#watch ? await this.#watch.progress() : 0;
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#watch?.cancel();
+  }
+
+  #follow(prefix: string, startRevision: number): void {
+    this.#watch = this.#core.store.watch({
+      key: prefix,
+      end: prefixEnd(prefix),
+      startRevision,
+      prevKv: true,
+      onEvents: (events) => {
+        if (this.#stopped) return;
+        const out: WatchEvent[] = [];
+        for (const event of events) {
+          const shown = this.#show(event);
+          if (shown) out.push(shown);
+        }
+        if (out.length) this.#sink.events(out);
+      },
+      onEnd: (why) => {
+        if (this.#stopped) return;
+        this.#stopped = true;
+        if (why.reason === 'compacted') this.#sink.ended(tooOld(startRevision - 1, why.compactRevision));
+        else if (why.reason === 'slow') this.#sink.ended(tooOld(startRevision - 1, this.#core.store.revision));
+        else this.#sink.ended(undefined);
+      },
+    });
+  }
+
+  /** Leaving a selector looks like a deletion, entering it like a creation. */
+  #show(event: StoreEvent): WatchEvent | undefined {
+    const { kv, prevKv } = event;
+    const before = prevKv && this.#passes(prevKv) ? prevKv : undefined;
+    if (event.type === 'DELETE') return before ? { type: 'DELETED', object: deletedView(this.#resource, before, kv), origin: kv } : undefined;
+    const now = this.#passes(kv);
+    if (now && before) return { type: 'MODIFIED', object: viewOf(this.#resource, kv), origin: kv };
+    if (now) return { type: 'ADDED', object: viewOf(this.#resource, kv), origin: kv };
+    if (before) return { type: 'DELETED', object: deletedView(this.#resource, before, kv), origin: kv };
+    return undefined;
+  }
+
+  #passes(kv: KeyValue): boolean {
+    return this.#filter.empty || this.#filter.matches(viewOf(this.#resource, kv));
+  }
+}
+
+export function tooOld(wanted: number, oldest: number): ApiError {
+  return new ApiError('Expired', `too old resource version: ${wanted} (${oldest})`);
+}
+
+/** A watch-list may ask for a state this server has not seen yet; it cannot come, since revisions are the store's own. */
+async function caughtUp(core: Core, wanted: number): Promise<void> {
+  const { tooLarge } = await import('../registry/list.ts');
+  throw tooLarge(wanted, core.store.revision);
+}
