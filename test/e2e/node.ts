@@ -1,0 +1,225 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const here = dirname(fileURLToPath(import.meta.url));
+export const root = join(here, '../..');
+const cgroupControllers = ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids', 'systemd', 'unified'];
+let made = 0;
+
+export interface Result {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command on the host and returns what it said, whatever its status. */
+export function run(command: string[], options: { input?: string; env?: Record<string, string>; timeoutMs?: number } = {}): Result {
+  const done = spawnSync(command[0] as string, command.slice(1), {
+    input: options.input,
+    env: { ...process.env, ...options.env },
+    timeout: options.timeoutMs ?? 120_000,
+    maxBuffer: 64 * 1024 * 1024,
+    encoding: 'utf8',
+  });
+  return { code: done.status ?? -1, stdout: done.stdout ?? '', stderr: (done.stderr ?? '') + (done.error ? String(done.error) : '') };
+}
+
+/** Runs a command and throws, with what it said, unless it succeeds. */
+export function ok(command: string[], options?: Parameters<typeof run>[1]): string {
+  const done = run(command, options);
+  if (done.code !== 0) throw new Error(`${command.join(' ').slice(0, 300)}: status ${done.code}\n${done.stdout.slice(-2000)}\n${done.stderr.slice(-2000)}`);
+  return done.stdout;
+}
+
+/** Waits until `reached` gives a value, asking again and again; fails with what it last saw. */
+export async function until<T>(what: string, reached: () => T | undefined | false | Promise<T | undefined | false>, options: { timeoutMs?: number; seen?: () => string } = {}): Promise<T> {
+  const deadline = Date.now() + (options.timeoutMs ?? 60_000);
+  let last: unknown;
+  for (;;) {
+    try {
+      const value = await reached();
+      if (value !== undefined && value !== false) return value;
+      last = value;
+    } catch (error) {
+      last = error;
+    }
+    if (Date.now() > deadline) throw new Error(`not reached in time: ${what}; last: ${String(last)} ${options.seen?.() ?? ''}`);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** One machine of a test: namespaces of its own, a disk that outlives it, a network link to the host. */
+export class TestNode {
+  readonly name: string;
+  readonly disk: string;
+  readonly ip: string;
+  readonly hostIp: string;
+  readonly #netns: string;
+  readonly #link: string;
+  #init: ChildProcess | undefined;
+  #initPid = 0;
+
+  constructor(name = 'node1') {
+    const n = 10 + ((process.pid + made++) % 200);
+    this.name = name;
+    this.#netns = `skiff-e2e-${process.pid}-${made}`;
+    this.#link = `ske${n}`;
+    this.ip = `172.31.${n}.1`;
+    this.hostIp = `172.31.${n}.254`;
+    this.disk = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'skiff-e2e-'));
+  }
+
+  /** Boots the machine; nothing of skiff runs yet. */
+  async boot(): Promise<void> {
+    const ip = (...args: string[]): string => ok(['ip', ...args]);
+    run(['ip', 'link', 'del', this.#link]);
+    ip('netns', 'add', this.#netns);
+    ip('link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#netns);
+    ip('addr', 'add', `${this.hostIp}/24`, 'dev', this.#link);
+    ip('link', 'set', this.#link, 'up');
+    ip('-n', this.#netns, 'addr', 'add', `${this.ip}/24`, 'dev', 'eth0');
+    ip('-n', this.#netns, 'link', 'set', 'eth0', 'up');
+    ip('-n', this.#netns, 'link', 'set', 'lo', 'up');
+    ip('-n', this.#netns, 'route', 'add', 'default', 'via', this.hostIp);
+    const unshare = 'exec setsid nsenter --net="/run/netns/$2" unshare --mount --uts --ipc --pid --cgroup --fork --kill-child=KILL --propagation private bash "$3" "$4" "$5"';
+    const log = openSync(join(this.disk, 'boot.log'), 'a');
+    this.#init = spawn('bash', ['-c', `${this.#joinCgroups()}; ${unshare}`, 'boot', this.#netns, this.#netns, join(here, 'node-start.sh'), this.name, this.disk], { stdio: ['ignore', log, log] });
+    this.#initPid = await until('the node boots', () => this.#findInit(), { timeoutMs: 20_000, seen: () => readFileSync(join(this.disk, 'boot.log'), 'utf8') });
+  }
+
+  /** Shell text that puts the caller into the node's own cgroups. */
+  #joinCgroups(): string {
+    const name = this.#netns;
+    return `if [ -f /sys/fs/cgroup/cgroup.controllers ]; then mkdir -p /sys/fs/cgroup/${name}; echo $BASHPID > /sys/fs/cgroup/${name}/cgroup.procs; else
+      for c in ${cgroupControllers.join(' ')}; do [ -d /sys/fs/cgroup/$c ] || continue; mkdir -p /sys/fs/cgroup/$c/${name}
+        [ $c = cpuset ] && { cat /sys/fs/cgroup/cpuset/cpuset.cpus > /sys/fs/cgroup/cpuset/${name}/cpuset.cpus; cat /sys/fs/cgroup/cpuset/cpuset.mems > /sys/fs/cgroup/cpuset/${name}/cpuset.mems; }
+        echo $BASHPID > /sys/fs/cgroup/$c/${name}/cgroup.procs; done; fi`;
+  }
+
+  /** The host's pid of the node's process 1, once it is up. */
+  #findInit(): number | undefined {
+    for (const pid of descendants(this.#init?.pid ?? 0)) {
+      if (run(['nsenter', '-t', String(pid), '-m', 'test', '-e', '/run/node-is-up']).code === 0) {
+        const status = readFileSync(`/proc/${pid}/status`, 'utf8');
+        if (/^NSpid:\s+\d+\s+1$/m.test(status)) return pid;
+      }
+    }
+    return undefined;
+  }
+
+  /** Runs a command inside the node. */
+  exec(command: string[], options?: Parameters<typeof run>[1]): Result {
+    return run(this.#inside(command), options);
+  }
+
+  /** Starts a program inside the node that stays; its output goes to a file on the node's disk. */
+  start(command: string[], logName: string, env: Record<string, string> = {}): ChildProcess {
+    const log = openSync(join(this.disk, logName), 'a');
+    return spawn('setsid', this.#inside(command), { stdio: ['ignore', log, log], env: { ...process.env, ...env }, detached: true });
+  }
+
+  #inside(command: string[]): string[] {
+    return ['bash', '-c', `${this.#joinCgroups()}; exec nsenter -t ${this.#initPid} -a -- "$@"`, 'inside', ...command];
+  }
+
+  /** Every process of the machine dies at once and its memory is gone; the disk stays. */
+  powerCut(): void {
+    run(['ip', 'link', 'set', this.#link, 'down']);
+    if (this.#initPid) run(['kill', '-9', String(this.#initPid)]);
+    this.#initPid = 0;
+    run(['ip', 'netns', 'del', this.#netns]);
+    run(['ip', 'link', 'del', this.#link]);
+  }
+
+  /** Ends the machine and, unless a test failed, its disk. */
+  destroy(options: { keepLogs: boolean }): void {
+    this.powerCut();
+    if (options.keepLogs) {
+      mkdirSync(join(here, 'logs'), { recursive: true });
+      for (const file of ['server.log', 'boot.log']) {
+        if (existsSync(join(this.disk, file))) copyFileSync(join(this.disk, file), join(here, 'logs', `${this.name}-${process.pid}-${file}`));
+      }
+    }
+    rmSync(this.disk, { recursive: true, force: true });
+    for (const c of [...cgroupControllers, '']) run(['bash', '-c', `find /sys/fs/cgroup/${c ? `${c}/` : ''}${this.#netns} -depth -type d -exec rmdir {} + 2>/dev/null`]);
+  }
+}
+
+function descendants(pid: number): number[] {
+  const kids = run(['pgrep', '-P', String(pid)]).stdout.split('\n').filter(Boolean).map(Number);
+  return [...kids, ...kids.flatMap(descendants)];
+}
+
+/** A node that runs `skiff server`, driven from the host with kubectl. */
+export class TestCluster {
+  readonly node: TestNode;
+  readonly kubeconfig: string;
+  #flags: string[] = [];
+
+  constructor(name?: string) {
+    this.node = new TestNode(name);
+    this.kubeconfig = join(this.node.disk, 'kubeconfig');
+  }
+
+  /** Boots the machine, puts images where the agent imports them, starts the server and waits until the node is Ready. */
+  async up(options: { images?: string[]; flags?: string[] } = {}): Promise<void> {
+    this.#flags = options.flags ?? [];
+    await this.node.boot();
+    const images = join(this.node.disk, 'var/lib/skiff/agent/images');
+    mkdirSync(images, { recursive: true });
+    for (const file of options.images ?? []) copyFileSync(file, join(images, file.split('/').at(-1) as string));
+    this.startServer();
+    await this.ready();
+  }
+
+  startServer(): void {
+    const shell = 'echo $$ > /run/skiff-server.pid; exec "$@"';
+    this.node.start(['bash', '-c', shell, 'server', join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log');
+  }
+
+  /** Ends the server process; containers stay. */
+  killServer(signal: 'KILL' | 'TERM'): void {
+    this.node.exec(['bash', '-c', `kill -${signal} $(cat /run/skiff-server.pid)`]);
+  }
+
+  async ready(timeoutMs = 60_000): Promise<void> {
+    const seen = (): string => `\n${this.log().split('\n').slice(-25).join('\n')}`;
+    const source = join(this.node.disk, 'etc/skiff/skiff.yaml');
+    await until('the admin kubeconfig is written', () => existsSync(source), { timeoutMs, seen });
+    const text = readFileSync(source, 'utf8').replace(/https:\/\/127\.0\.0\.1:/, `https://${this.node.ip}:`);
+    writeFileSync(this.kubeconfig, text, { mode: 0o600 });
+    const status = '{.items[*].status.conditions[?(@.type=="Ready")].status}';
+    await until('the node is Ready', () => this.kubectl(['get', 'nodes', '-o', `jsonpath=${status}`]).stdout.trim() === 'True', { timeoutMs, seen });
+    await until('the default service account is there', () => this.kubectl(['get', 'sa', 'default']).code === 0, { timeoutMs, seen });
+  }
+
+  log(): string {
+    const file = join(this.node.disk, 'server.log');
+    return existsSync(file) ? readFileSync(file, 'utf8') : '';
+  }
+
+  kubectl(args: string[], options?: Parameters<typeof run>[1]): Result {
+    return run([process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', ...args], { ...options, env: { ...options?.env, KUBECONFIG: this.kubeconfig } });
+  }
+
+  /** kubectl that must succeed. */
+  k(...args: string[]): string {
+    return ok([process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', ...args], { env: { KUBECONFIG: this.kubeconfig } });
+  }
+
+  apply(yaml: string, ...more: string[]): string {
+    return ok([process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', 'apply', ...more, '-f', '-'], { input: yaml, env: { KUBECONFIG: this.kubeconfig } });
+  }
+
+  json<T>(...args: string[]): T {
+    return JSON.parse(this.k('get', ...args, '-o', 'json')) as T;
+  }
+
+  down(failed: boolean): void {
+    if (failed) appendFileSync(join(this.node.disk, 'server.log'), '\n--- test failed ---\n');
+    this.node.destroy({ keepLogs: failed });
+  }
+}

@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
+import { busybox } from './images.ts';
+import { TestCluster, until } from './node.ts';
+
+const cluster = new TestCluster();
+let failed = false;
+beforeAll(() => cluster.up({ images: [busybox()] }));
+afterAll(() => cluster.down(failed));
+
+const sleeper = (name: string): string => `
+apiVersion: v1
+kind: Pod
+metadata: {name: ${name}}
+spec:
+  containers: [{name: c, image: "docker.io/library/busybox:test", command: [sleep, "100000"]}]
+`;
+const containerId = (name: string): string => cluster.k('get', 'pod', name, '-o', 'jsonpath={.status.containerStatuses[0].containerID}');
+const restarts = (name: string): number => Number(cluster.k('get', 'pod', name, '-o', 'jsonpath={.status.containerStatuses[0].restartCount}'));
+
+describe('a node', () => {
+  it('keeps its containers and every acknowledged write when the server is killed', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.apply(sleeper('a'));
+    cluster.k('wait', '--for=condition=Ready', 'pod/a', '--timeout=60s');
+    const before = containerId('a');
+    for (let i = 0; i < 20; i++) cluster.k('create', 'configmap', `kept-${i}`, `--from-literal=n=${i}`);
+    cluster.killServer('KILL');
+    expect(cluster.node.exec(['pgrep', '-f', 'sleep 100000']).code).toBe(0);
+    cluster.startServer();
+    await cluster.ready();
+    expect(cluster.k('get', 'configmaps', '-o', 'name').split('\n').filter((n) => n.includes('kept-'))).toHaveLength(20);
+    await until('the same container is found again', () => containerId('a') === before && restarts('a') === 0);
+    cluster.apply(sleeper('b'));
+    cluster.k('wait', '--for=condition=Ready', 'pod/b', '--timeout=60s');
+  });
+
+  it('finds its pods again when containerd is killed', async () => {
+    onTestFailed(() => void (failed = true));
+    const before = containerId('a');
+    cluster.node.exec(['pkill', '-9', '-x', 'containerd']);
+    cluster.apply(sleeper('c'));
+    cluster.k('wait', '--for=condition=Ready', 'pod/c', '--timeout=60s');
+    expect(containerId('a')).toBe(before);
+    expect(cluster.k('exec', 'a', '--', 'echo', 'alive')).toBe('alive\n');
+  });
+
+  it('brings the same pods back after a power cut', async () => {
+    onTestFailed(() => void (failed = true));
+    const uid = cluster.k('get', 'pod', 'a', '-o', 'jsonpath={.metadata.uid}');
+    cluster.node.powerCut();
+    await cluster.node.boot();
+    cluster.startServer();
+    await cluster.ready();
+    await until('the pod runs again', () => cluster.k('get', 'pod', 'a', '-o', 'jsonpath={.status.phase}/{.status.containerStatuses[0].ready}/{.metadata.uid}') === `Running/true/${uid}`, { timeoutMs: 90_000 });
+    expect(cluster.k('exec', 'a', '--', 'echo', 'back')).toBe('back\n');
+  });
+});
