@@ -1,0 +1,262 @@
+/**
+ * JSON text to values. JSON.parse does the work; the parser below it is used when JSON.parse loses something that
+ * matters: the wording of a syntax error, fields given twice, integers beyond 2^53.
+ */
+
+/** Integers that a double cannot hold stay exact: they are read as bigint and written as the number they are. */
+declare global {
+  interface BigInt {
+    toJSON(): unknown;
+  }
+}
+const rawJson = (JSON as unknown as { rawJSON(text: string): unknown }).rawJSON;
+// JSON.stringify throws on a bigint unless it says how it wants to be written.
+Object.defineProperty(BigInt.prototype, 'toJSON', {
+  configurable: true,
+  writable: true,
+  value: function (this: bigint): unknown {
+    return rawJson(this.toString());
+  },
+});
+
+/** A syntax error in the words of Go's encoding/json. */
+export class JsonSyntaxError extends Error {}
+
+/** The entries of an object that gave a field more than once, as they stand in the text. */
+export type RepeatedFields = Map<object, [string, unknown][]>;
+
+export interface ParsedJson {
+  value: unknown;
+  repeated: RepeatedFields;
+}
+
+const longInteger = /\d{16}/;
+
+/** The value of a JSON text. A field given twice has its last value. */
+export function parseJson(text: string): unknown {
+  if (longInteger.test(text)) return new Parser(text).document().value;
+  try {
+    return JSON.parse(text);
+  } catch {
+    // Only to say where and why, as Go does.
+    return new Parser(text).document().value;
+  }
+}
+
+/** The same, and every field that was given twice. */
+export function parseJsonStrict(text: string): ParsedJson {
+  const value = parseJson(text);
+  if (countFields(value) === countColons(text)) return { value, repeated: new Map() };
+  return new Parser(text).document();
+}
+
+function countFields(value: unknown): number {
+  if (value === null || typeof value !== 'object') return 0;
+  let count = 0;
+  if (Array.isArray(value)) {
+    for (const item of value) count += countFields(item);
+    return count;
+  }
+  for (const key in value) count += 1 + countFields((value as Record<string, unknown>)[key]);
+  return count;
+}
+
+/** Every field has one colon outside of strings, so the two counts differ exactly when a field came twice. */
+function countColons(text: string): number {
+  let count = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 58) count++;
+    else if (code === 34) at = endOfString(text, at + 1);
+  }
+  return count;
+}
+
+function endOfString(text: string, from: number): number {
+  let at = text.indexOf('"', from);
+  while (at > 0 && escaped(text, at)) at = text.indexOf('"', at + 1);
+  return at < 0 ? text.length : at;
+}
+
+function escaped(text: string, quote: number): boolean {
+  let slashes = 0;
+  while (text.charCodeAt(quote - 1 - slashes) === 92) slashes++;
+  return slashes % 2 === 1;
+}
+
+const maxDepth = 10_000; // Go's limit
+const number = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
+const plainString = /[^"\\\u0000-\u001f]*/y;
+const space = /[ \t\r\n]*/y;
+const escapes: Record<string, string> = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
+
+class Parser {
+  private readonly text: string;
+  private at = 0;
+  private depth = 0;
+  private readonly repeated: RepeatedFields = new Map();
+
+  constructor(text: string) {
+    this.text = text;
+  }
+
+  document(): ParsedJson {
+    const value = this.value('looking for beginning of value');
+    this.space();
+    if (this.at < this.text.length) this.fail('after top-level value');
+    return { value, repeated: this.repeated };
+  }
+
+  private fail(where: string): never {
+    const char = this.text[this.at];
+    if (char === undefined) throw new JsonSyntaxError('unexpected end of JSON input');
+    throw new JsonSyntaxError(`invalid character ${quoteChar(char)} ${where}`);
+  }
+
+  private space(): void {
+    space.lastIndex = this.at;
+    space.exec(this.text);
+    this.at = space.lastIndex;
+  }
+
+  private value(where: string): unknown {
+    this.space();
+    const char = this.text[this.at];
+    if (char === '{') return this.object();
+    if (char === '[') return this.array();
+    if (char === '"') return this.string();
+    if (char === 't') return this.word('true', true);
+    if (char === 'f') return this.word('false', false);
+    if (char === 'n') return this.word('null', null);
+    if (char === '-' || (char !== undefined && char >= '0' && char <= '9')) return this.number();
+    return this.fail(where);
+  }
+
+  private word<T>(word: string, value: T): T {
+    for (let i = 1; i < word.length; i++) {
+      this.at++;
+      if (this.text[this.at] !== word[i]) this.fail(`in literal ${word} (expecting '${word[i] ?? ''}')`);
+    }
+    this.at++;
+    return value;
+  }
+
+  private number(): number | bigint {
+    number.lastIndex = this.at;
+    const match = number.exec(this.text);
+    if (!match) {
+      this.at++;
+      this.fail('in numeric literal');
+    }
+    this.at = number.lastIndex;
+    const value = Number(match[0]);
+    return match[1] || match[2] || Number.isSafeInteger(value) ? value : BigInt(match[0]);
+  }
+
+  private string(): string {
+    let out = '';
+    this.at++;
+    for (;;) {
+      plainString.lastIndex = this.at;
+      out += (plainString.exec(this.text) as RegExpExecArray)[0];
+      this.at = plainString.lastIndex;
+      const char = this.text[this.at];
+      if (char === '"') break;
+      if (char !== '\\') this.fail('in string literal');
+      out += this.escape();
+    }
+    this.at++;
+    return out;
+  }
+
+  private escape(): string {
+    this.at++;
+    const char = this.text[this.at] ?? '';
+    if (char === 'u') {
+      const hex = this.text.slice(this.at + 1, this.at + 5);
+      if (!/^[0-9a-fA-F]{4}$/.test(hex)) {
+        this.at += 1 + Math.max(0, hex.search(/[^0-9a-fA-F]/));
+        this.fail('in \\u hexadecimal character escape');
+      }
+      this.at += 5;
+      return String.fromCharCode(parseInt(hex, 16));
+    }
+    const plain = escapes[char];
+    if (plain === undefined) this.fail('in string escape code');
+    this.at++;
+    return plain;
+  }
+
+  private array(): unknown[] {
+    const out: unknown[] = [];
+    this.at++;
+    this.space();
+    if (this.text[this.at] === ']') {
+      this.at++;
+      return out;
+    }
+    this.deeper();
+    for (;;) {
+      out.push(this.value('looking for beginning of value'));
+      this.space();
+      const char = this.text[this.at];
+      if (char === ']') break;
+      if (char !== ',') this.fail('after array element');
+      this.at++;
+    }
+    this.at++;
+    this.depth--;
+    return out;
+  }
+
+  private object(): Record<string, unknown> {
+    const out: Record<string, unknown> = {};
+    this.at++;
+    this.space();
+    if (this.text[this.at] === '}') {
+      this.at++;
+      return out;
+    }
+    this.deeper();
+    for (;;) {
+      this.space();
+      if (this.text[this.at] !== '"') this.fail('looking for beginning of object key string');
+      this.field(out, this.string());
+      this.space();
+      const char = this.text[this.at];
+      if (char === '}') break;
+      if (char !== ',') this.fail('after object key:value pair');
+      this.at++;
+    }
+    this.at++;
+    this.depth--;
+    return out;
+  }
+
+  private field(out: Record<string, unknown>, key: string): void {
+    this.space();
+    if (this.text[this.at] !== ':') this.fail('after object key');
+    this.at++;
+    const value = this.value('looking for beginning of value');
+    if (Object.hasOwn(out, key) && !this.repeated.has(out)) this.repeated.set(out, Object.entries(out));
+    this.repeated.get(out)?.push([key, value]);
+    setField(out, key, value);
+  }
+
+  private deeper(): void {
+    if (++this.depth > maxDepth) throw new JsonSyntaxError('exceeded max depth');
+  }
+}
+
+/** Sets a field of any name: an assignment to `__proto__` would not make one. */
+export function setField(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  else object[key] = value;
+}
+
+function quoteChar(char: string): string {
+  if (char === "'") return `'\\''`;
+  if (char === '"') return `'"'`;
+  const text = JSON.stringify(char).slice(1, -1);
+  return `'${text}'`;
+}
