@@ -80,7 +80,7 @@ interface Source {
 
 const sources = ['cmd', 'internal', 'test', 'build', 'images'].flatMap((dir) => walk(join(root, dir))).map(read);
 const inner = sources.filter((s) => s.path.startsWith('internal/'));
-const production = inner.filter((s) => !/\.test\.ts$/.test(s.path) && !s.path.includes('/generate/') && !s.path.includes('/testing/'));
+const production = inner.filter((s) => !/\.test\.ts$/.test(s.path) && !s.path.includes('/generate/') && !s.path.includes('/testing/') && !s.path.endsWith('/dev.ts'));
 
 describe('layers', () => {
   test('a folder imports only from floors below it', () => {

@@ -15,6 +15,8 @@ export interface Disk {
   list(op: string, path: string): Promise<string[]>;
   remove(op: string, path: string): Promise<void>;
   stat(op: string, path: string): Promise<FileStat | undefined>;
+  /** The path with every link followed. */
+  realPath(op: string, path: string): Promise<string>;
   /** Calls `changed` (debounced by the caller) when something in the folder changes. Returns how to stop. */
   watch(op: string, path: string, changed: (name: string) => void): () => void;
 }
@@ -60,6 +62,7 @@ export const realDisk: Disk = {
       if (!s) return undefined;
       return { kind: kindOf(s), size: s.size, mtimeMs: s.mtimeMs, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, ino: s.ino, dev: s.dev };
     }),
+  realPath: (op, path) => guard(op, path, () => fs.realpath(path)),
   watch(_op, path, changed) {
     const watcher = watch(path, { persistent: false }, (_event, name) => changed(name ?? ''));
     watcher.on('error', () => watcher.close());

@@ -1,0 +1,43 @@
+import { realDisk } from '../io/disk.ts';
+import { realSpawn } from '../io/spawn.ts';
+
+interface Check {
+  what: string;
+  ok: boolean;
+  fix: string;
+  needed: boolean;
+}
+
+/** What a node needs of a machine, each with what to do when it is missing. */
+export async function checkConfig(): Promise<void> {
+  const program = async (name: string, packaged: string): Promise<Check> => {
+    const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
+    const found = await Promise.all(folders.map((folder) => realDisk.stat('check', `${folder}/${name}`)));
+    return { what: `program ${name}`, ok: found.some(Boolean), fix: `install the package ${packaged}`, needed: true };
+  };
+  const path = async (what: string, file: string, fix: string, needed = true): Promise<Check> => ({ what, ok: (await realDisk.stat('check', file)) !== undefined, fix, needed });
+  const cgroup2 = (await realDisk.stat('check', '/sys/fs/cgroup/cgroup.controllers')) !== undefined;
+  const memory: Check = cgroup2
+    ? {
+        what: 'memory cgroup (v2)',
+        ok: (await realDisk.read('check', '/sys/fs/cgroup/cgroup.controllers')).toString().includes('memory'),
+        fix: 'add "cgroup_enable=memory cgroup_memory=1" to the kernel command line',
+        needed: true,
+      }
+    : await path('memory cgroup (v1)', '/sys/fs/cgroup/memory', 'add "cgroup_enable=memory cgroup_memory=1" to the kernel command line');
+  const nft = await realSpawn.run('check', ['nft', 'list', 'tables']).catch(() => undefined);
+  const checks: Check[] = [
+    await program('containerd', 'containerd'),
+    await program('runc', 'runc'),
+    await program('nft', 'nftables'),
+    await program('conntrack', 'conntrack'),
+    await program('ip', 'iproute2'),
+    await path('CNI plug-in ptp', '/usr/lib/cni/ptp', 'install the package containernetworking-plugins'),
+    memory,
+    { what: 'nftables in the kernel', ok: nft?.code === 0, fix: 'run as root on a kernel with CONFIG_NF_TABLES', needed: true },
+    await path('network namespaces', '/proc/self/ns/net', 'a kernel with CONFIG_NET_NS is needed'),
+    await path('overlayfs', '/sys/module/overlay', 'modprobe overlay, or use --snapshotter native', false),
+  ];
+  for (const check of checks) process.stdout.write(`${check.ok ? 'ok     ' : check.needed ? 'MISSING' : 'note   '} ${check.what}${check.ok ? '' : `: ${check.fix}`}\n`);
+  if (checks.some((check) => check.needed && !check.ok)) process.exitCode = 1;
+}

@@ -1,0 +1,43 @@
+import { basename } from 'node:path';
+import { SkiffError } from '../base/errors.ts';
+
+const tools = new Set(['kubectl', 'crictl', 'ctr']);
+
+/** Runs the command that `argv` names and sets the exit status. */
+export async function main(argv: string[]): Promise<void> {
+  try {
+    // In the executable argv[1] is the name it was called by; a source tree is always called by its script.
+    const name = basename(argv[1] ?? 'skiff');
+    const words = argv.slice(2);
+    if (tools.has(name)) return await runTool(name, words);
+    if (tools.has(words[0] ?? '')) return await runTool(words[0] ?? '', words.slice(1));
+    if ((words[0] === 'server' || words[0] === 'agent') && !words.some((word) => word === '--help' || word === '-h')) {
+      return await (await import('./daemon.ts')).runDaemon(words[0], words.slice(1));
+    }
+    if (words.length === 1 && (words[0] === '--version' || words[0] === '-v' || words[0] === 'version')) return (await import('./version.ts')).printVersion();
+    const { program } = await import('./program.ts');
+    await program().parseAsync(words, { from: 'user' });
+  } catch (error) {
+    complain(error);
+  }
+}
+
+async function runTool(name: string, words: string[]): Promise<void> {
+  const { runTool: run } = await import('./tools.ts');
+  await run(name, words);
+}
+
+/** One line for what the operator did wrong, the whole story for what we did wrong. */
+export function complain(error: unknown): void {
+  process.exitCode = 1;
+  if (error instanceof SkiffError) {
+    process.stderr.write(`skiff: ${error.message}${error.hint === undefined ? '' : ` (${error.hint})`}\n`);
+    return;
+  }
+  const known = error as { code?: unknown; exitCode?: number; message?: string };
+  if (typeof known.code === 'string' && known.code.startsWith('commander.')) {
+    process.exitCode = known.exitCode ?? 1;
+    return; // commander has said it
+  }
+  process.stderr.write(`skiff: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`);
+}

@@ -1,0 +1,113 @@
+import { Command } from 'commander';
+import { flagsOf, environmentOf } from './flags.ts';
+
+/** The tree of commands. Each action loads what it needs when it is called. */
+export function program(): Command {
+  const skiff = new Command('skiff')
+    .description('Kubernetes for the edge in one file')
+    .usage('<command> [options]')
+    .helpCommand(false)
+    .configureOutput({ outputError: (text, write) => write(`skiff: ${text.trim().replace(/^error: /, '')} (see "skiff --help")\n`) })
+    .exitOverride();
+  for (const name of ['server', 'agent'] as const) daemon(skiff, name);
+  for (const name of ['kubectl', 'crictl', 'ctr']) {
+    skiff.command(name).description(`Run ${name} against this node`).allowUnknownOption().helpOption(false).argument('[args...]');
+  }
+  skiff
+    .command('version')
+    .description('Print the version')
+    .action(async () => (await import('./version.ts')).printVersion());
+  maintenance(skiff);
+  credentials(skiff);
+  datastore(skiff);
+  skiff
+    .command('completion')
+    .description('Print shell completion')
+    .argument('<shell>', 'bash or zsh')
+    .action(async (shell: string) => (await import('./completion.ts')).printCompletion(shell, skiff));
+  return skiff;
+}
+
+/** Only for --help: main.ts sends a real start past commander, because the flag table says more than its options can. */
+function daemon(skiff: Command, name: 'server' | 'agent'): void {
+  const command = skiff.command(name).description(name === 'server' ? 'Run a control plane and a node' : 'Run a node that joins a server');
+  for (const flag of flagsOf(name)) {
+    if (typeof flag.state !== 'string') continue;
+    const value = flag.kind === 'bool' ? '' : ` <${flag.kind === 'int' ? 'n' : 'value'}>`;
+    const long = flag.name.length === 1 ? '' : `--${flag.name}${value}`;
+    const short = flag.short === undefined ? '' : `-${flag.short}${long ? ', ' : value}`;
+    command.option(`${short}${long}`, `${flag.help}${flag.default === undefined ? '' : ` (default: ${flag.default})`} [$${environmentOf(flag)[0]}]`);
+  }
+}
+
+const dataDir = ['-d, --data-dir <dir>', 'Folder that holds state', process.env['SKIFF_DATA_DIR'] ?? '/var/lib/skiff'] as const;
+
+function maintenance(skiff: Command): void {
+  skiff
+    .command('check-config')
+    .description('Say whether this machine has what a node needs')
+    .action(async () => (await import('./check-config.ts')).checkConfig());
+  skiff
+    .command('killall')
+    .description('Stop the server and every container; data stays')
+    .option(...dataDir)
+    .action(async (options: { dataDir: string }) => (await import('./remove.ts')).runKillall(options));
+  skiff
+    .command('uninstall')
+    .description('Stop everything and undo every change to this machine')
+    .option(...dataDir)
+    .option('--verify', 'Change nothing; list what an uninstall left behind')
+    .action(async (options: { dataDir: string; verify?: boolean }) => (await import('./remove.ts')).runUninstall(options));
+}
+
+function credentials(skiff: Command): void {
+  const token = skiff.command('token').description('Join tokens');
+  token
+    .command('generate')
+    .description('Print a new bootstrap token; nothing is stored')
+    .action(async () => (await import('./token.ts')).generateToken());
+  token
+    .command('create')
+    .description('Create a bootstrap token in the cluster and print it')
+    .argument('[token]', 'id.secret; made up when left out')
+    .option('--ttl <duration>', 'How long it is good, 0 for ever', '24h')
+    .option('--description <text>', 'What it is for')
+    .option('--groups <groups>', 'Groups of those who use it', 'system:bootstrappers:skiff:default-node-token')
+    .option('--usages <usages>', 'What it may do', 'signing,authentication')
+    .option('--kubeconfig <file>', 'Which cluster', process.env['KUBECONFIG'] ?? '/etc/skiff/skiff.yaml')
+    .action(async (text: string | undefined, options: Record<string, string>) => (await import('./token.ts')).createToken(text, options));
+  token
+    .command('list')
+    .description('List bootstrap tokens')
+    .option('-o, --output <format>', 'text or json', 'text')
+    .option('--kubeconfig <file>', 'Which cluster', process.env['KUBECONFIG'] ?? '/etc/skiff/skiff.yaml')
+    .action(async (options: Record<string, string>) => (await import('./token.ts')).listTokens(options));
+  token
+    .command('delete')
+    .description('Delete bootstrap tokens')
+    .argument('<token...>', 'id or id.secret')
+    .option('--kubeconfig <file>', 'Which cluster', process.env['KUBECONFIG'] ?? '/etc/skiff/skiff.yaml')
+    .action(async (ids: string[], options: Record<string, string>) => (await import('./token.ts')).deleteTokens(ids, options));
+  const certificate = skiff.command('certificate').description('Certificates of this machine');
+  certificate
+    .command('check')
+    .description('Say when each certificate ends')
+    .option(...dataDir)
+    .option('-o, --output <format>', 'text or table', 'text')
+    .action(async (options: { dataDir: string; output: string }) => (await import('./certificate.ts')).checkCertificates(options));
+  certificate
+    .command('rotate')
+    .description('Remove the certificates (not the authorities); the next start issues new ones')
+    .option(...dataDir)
+    .action(async (options: { dataDir: string }) => (await import('./certificate.ts')).rotateCertificates(options));
+}
+
+function datastore(skiff: Command): void {
+  skiff
+    .command('datastore')
+    .description('The store on its own, with etcd clients, and its upkeep')
+    .allowUnknownOption()
+    .helpOption(false)
+    .argument('[args...]')
+    .action(async (args: string[], _options: unknown, command: Command) => (await import('./datastore.ts')).runDatastore([...args, ...command.args.slice(args.length)]));
+}

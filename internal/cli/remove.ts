@@ -1,0 +1,34 @@
+import { realClock } from '../io/clock.ts';
+import { realDisk } from '../io/disk.ts';
+import { makeLog } from '../io/log.ts';
+import { realProcesses } from '../io/processes.ts';
+import { realHost } from '../io/host.ts';
+import { realSpawn } from '../io/spawn.ts';
+import { ConfigError } from '../base/errors.ts';
+import { killAll, type Machine } from '../supervisor/killall.ts';
+import { ledgerPath, readLedger } from '../supervisor/ledger.ts';
+import { remains, uninstall } from '../supervisor/uninstall.ts';
+
+const runDir = '/run/skiff';
+const configDir = '/etc/skiff';
+
+function machine(): Machine {
+  if (!realHost.isRoot()) throw new ConfigError('only root can do this', { op: 'uninstall', hint: 'run it with sudo' });
+  return { disk: realDisk, spawn: realSpawn, processes: realProcesses, clock: realClock, log: makeLog({ level: 'warn' }) };
+}
+
+export async function runKillall(options: { dataDir: string }): Promise<void> {
+  await killAll(machine(), { dataDir: options.dataDir, runDir });
+}
+
+export async function runUninstall(options: { dataDir: string; verify?: boolean }): Promise<void> {
+  const places = { dataDir: options.dataDir, runDir, configDir };
+  const doors = machine();
+  const entries = await readLedger(doors.disk, ledgerPath(options.dataDir));
+  const left = options.verify ? await remains(doors, entries, places) : await uninstall(doors, places);
+  const packages = entries.filter((entry) => entry.kind === 'package').map((entry) => entry.name);
+  for (const line of left) process.stdout.write(`left: ${line}\n`);
+  if (left.length > 0) process.exitCode = 1;
+  else process.stdout.write('nothing of skiff is left on this machine\n');
+  if (packages.length > 0 && !options.verify) process.stdout.write(`packages that the installer brought stay: ${packages.join(' ')}\n`);
+}

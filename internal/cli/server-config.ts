@@ -1,0 +1,149 @@
+import { isIP } from 'node:net';
+import { join } from 'node:path';
+import { ConfigError } from '../base/errors.ts';
+import type { AgentConfig, NodeConfig, ServerConfig } from '../supervisor/config.ts';
+import type { Settings } from './settings.ts';
+
+const op = 'config';
+
+/** Settings -> what the supervisor takes; every value is checked here, with the flag's name in the complaint. */
+export function serverConfig(settings: Settings): ServerConfig {
+  const serviceCidr = cidr(settings, 'service-cidr');
+  return {
+    ...nodeConfig(settings),
+    bindAddress: address(settings, 'bind-address') ?? '0.0.0.0',
+    httpsListenPort: port(settings, 'https-listen-port') ?? 6443,
+    advertiseAddress: address(settings, 'advertise-address'),
+    advertisePort: port(settings, 'advertise-port'),
+    tlsSans: list(settings, 'tls-san'),
+    token: text(settings, 'token'),
+    tokenFile: text(settings, 'token-file'),
+    agentToken: text(settings, 'agent-token'),
+    writeKubeconfig: text(settings, 'write-kubeconfig') ?? '/etc/skiff/skiff.yaml',
+    writeKubeconfigMode: mode(settings, 'write-kubeconfig-mode'),
+    writeKubeconfigGroup: text(settings, 'write-kubeconfig-group'),
+    clusterCidr: cidr(settings, 'cluster-cidr'),
+    serviceCidr,
+    clusterDns: address(settings, 'cluster-dns') ?? nthAddress(serviceCidr, 10),
+    clusterDomain: text(settings, 'cluster-domain') ?? 'cluster.local',
+    nodePortRange: range(settings, 'service-node-port-range'),
+    disable: disabled(settings),
+    disableAgent: settings.get('disable-agent') === true,
+    disableScheduler: settings.get('disable-scheduler') === true,
+    disableControllers: settings.get('disable-controller-manager') === true,
+  };
+}
+
+export function agentConfig(settings: Settings): AgentConfig {
+  const server = text(settings, 'server');
+  const token = text(settings, 'token');
+  if (server === undefined) throw new ConfigError('an agent needs --server', { op, hint: 'give the URL of the server, https://<address>:6443' });
+  if (!/^https:\/\/.+/.test(server)) throw new ConfigError(`--server: "${server}" is not an https:// URL`, { op });
+  if (token === undefined) throw new ConfigError('an agent needs --token', { op, hint: 'take it from server/node-token on the server' });
+  return { ...nodeConfig(settings), server, token };
+}
+
+function nodeConfig(settings: Settings): NodeConfig {
+  const dataDir = text(settings, 'data-dir') ?? '/var/lib/skiff';
+  if (!dataDir.startsWith('/')) throw new ConfigError(`--data-dir: "${dataDir}" is not an absolute path`, { op });
+  const backend = text(settings, 'flannel-backend') ?? 'vxlan';
+  if (backend !== 'vxlan' && backend !== 'host-gw' && backend !== 'none') {
+    throw new ConfigError(`--flannel-backend: "${backend}" is not one of vxlan, host-gw, none`, { op });
+  }
+  const nodeName = text(settings, 'node-name')?.toLowerCase();
+  if (nodeName !== undefined && !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(nodeName)) throw new ConfigError(`--node-name: "${nodeName}" is not a DNS name`, { op });
+  const config = text(settings, 'config') ?? '/etc/skiff/config.yaml';
+  return {
+    dataDir,
+    configDir: join(config, '..'),
+    runDir: '/run/skiff',
+    nodeName,
+    nodeIps: addresses(settings, 'node-ip'),
+    nodeExternalIps: addresses(settings, 'node-external-ip'),
+    nodeLabels: pairs(settings, 'node-label', /^[^=]+=[^=]*$/, 'key=value'),
+    nodeTaints: pairs(settings, 'node-taint', /^[^=:]+(=[^:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/, 'key=value:effect'),
+    resolvConf: text(settings, 'resolv-conf'),
+    runtimeEndpoint: text(settings, 'container-runtime-endpoint'),
+    snapshotter: text(settings, 'snapshotter') ?? 'overlayfs',
+    pauseImage: text(settings, 'pause-image') ?? 'registry.k8s.io/pause:3.10.2',
+    privateRegistry: text(settings, 'private-registry') ?? '/etc/skiff/registries.yaml',
+    flannelBackend: backend,
+    flannelIface: text(settings, 'flannel-iface'),
+    disableKubeProxy: settings.get('disable-kube-proxy') === true,
+    disableNetworkPolicy: settings.get('disable-network-policy') === true,
+    maxPods: 110,
+    debug: settings.get('debug') === true || Number(settings.get('v') ?? 0) > 0,
+  };
+}
+
+const packaged = ['coredns', 'servicelb', 'traefik', 'local-storage', 'metrics-server', 'runtimes', 'ccm'];
+
+function disabled(settings: Settings): string[] {
+  const names = list(settings, 'disable');
+  for (const name of names) {
+    if (!packaged.includes(name)) throw new ConfigError(`--disable: there is no component "${name}"`, { op, hint: `known are ${packaged.join(', ')}` });
+  }
+  return names;
+}
+
+function text(settings: Settings, name: string): string | undefined {
+  const value = settings.get(name);
+  return value === undefined || value === '' ? undefined : String(value);
+}
+
+function list(settings: Settings, name: string): string[] {
+  const value = settings.get(name);
+  return Array.isArray(value) ? value : [];
+}
+
+function port(settings: Settings, name: string): number | undefined {
+  const value = settings.get(name);
+  if (value === undefined) return undefined;
+  const number = Number(value);
+  if (number < 0 || number > 65535) throw new ConfigError(`--${name}: ${number} is not a port`, { op });
+  return number;
+}
+
+function address(settings: Settings, name: string): string | undefined {
+  const value = text(settings, name);
+  if (value !== undefined && isIP(value) === 0) throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
+  return value;
+}
+
+function addresses(settings: Settings, name: string): string[] {
+  for (const value of list(settings, name)) if (isIP(value) === 0) throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
+  return list(settings, name);
+}
+
+function pairs(settings: Settings, name: string, pattern: RegExp, form: string): string[] {
+  for (const value of list(settings, name)) if (!pattern.test(value)) throw new ConfigError(`--${name}: "${value}" is not ${form}`, { op });
+  return list(settings, name);
+}
+
+function cidr(settings: Settings, name: string): string {
+  const value = text(settings, name) ?? '';
+  const [ip = '', bits = ''] = value.split('/');
+  if (isIP(ip) !== 4 || !/^\d+$/.test(bits) || Number(bits) > 30) throw new ConfigError(`--${name}: "${value}" is not an IPv4 range such as 10.42.0.0/16`, { op });
+  return value;
+}
+
+function mode(settings: Settings, name: string): number {
+  const value = text(settings, name) ?? '0600';
+  if (!/^0?[0-7]{3}$/.test(value)) throw new ConfigError(`--${name}: "${value}" is not a file mode such as 0644`, { op });
+  return parseInt(value, 8);
+}
+
+function range(settings: Settings, name: string): { from: number; to: number } {
+  const value = text(settings, name) ?? '';
+  const match = /^(\d+)-(\d+)$/.exec(value);
+  const from = Number(match?.[1] ?? 0);
+  const to = Number(match?.[2] ?? 0);
+  if (from < 1 || to > 65535 || from > to) throw new ConfigError(`--${name}: "${value}" is not a range of ports such as 30000-32767`, { op });
+  return { from, to };
+}
+
+/** The n-th address of an IPv4 range: services know the first as the API server and the tenth as the DNS. */
+export function nthAddress(range: string, n: number): string {
+  const base = (range.split('/')[0] ?? '').split('.').reduce((sum, part) => sum * 256 + Number(part), 0) + n;
+  return [24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join('.');
+}

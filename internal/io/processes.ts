@@ -1,0 +1,47 @@
+import * as fs from 'node:fs/promises';
+
+export interface ProcessInfo {
+  pid: number;
+  parent: number;
+  command: string[];
+}
+
+/** Processes of this machine, as far as this process may see them. */
+export interface Processes {
+  list(op: string): Promise<ProcessInfo[]>;
+  /** Sends a signal; false when there is no such process any more. */
+  kill(op: string, pid: number, signal: NodeJS.Signals): boolean;
+  alive(pid: number): boolean;
+}
+
+export const realProcesses: Processes = {
+  async list() {
+    const found: ProcessInfo[] = [];
+    for (const name of await fs.readdir('/proc')) {
+      if (!/^\d+$/.test(name)) continue;
+      try {
+        const [stat, cmdline] = await Promise.all([fs.readFile(`/proc/${name}/stat`, 'utf8'), fs.readFile(`/proc/${name}/cmdline`, 'utf8')]);
+        // The program's name stands in parentheses and may hold anything; the parent is the second field after it.
+        const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+        found.push({ pid: Number(name), parent, command: cmdline.split('\0').slice(0, -1) });
+      } catch {
+        continue; // ended meanwhile
+      }
+    }
+    return found;
+  },
+  kill(_op, pid, signal) {
+    try {
+      return process.kill(pid, signal);
+    } catch {
+      return false;
+    }
+  },
+  alive(pid) {
+    try {
+      return process.kill(pid, 0);
+    } catch (error) {
+      return (error as NodeJS.ErrnoException).code === 'EPERM';
+    }
+  },
+};

@@ -1,0 +1,52 @@
+/** What a node is told, whether it runs beside a server or alone. */
+export interface NodeConfig {
+  dataDir: string;
+  configDir: string;
+  runDir: string;
+  nodeName: string | undefined;
+  nodeIps: string[];
+  nodeExternalIps: string[];
+  nodeLabels: string[];
+  nodeTaints: string[];
+  resolvConf: string | undefined;
+  /** An existing CRI socket; without it containerd is run and supervised. */
+  runtimeEndpoint: string | undefined;
+  snapshotter: string;
+  pauseImage: string;
+  privateRegistry: string;
+  flannelBackend: 'vxlan' | 'host-gw' | 'none';
+  flannelIface: string | undefined;
+  disableKubeProxy: boolean;
+  disableNetworkPolicy: boolean;
+  maxPods: number;
+  debug: boolean;
+}
+
+export interface ServerConfig extends NodeConfig {
+  bindAddress: string;
+  httpsListenPort: number;
+  advertiseAddress: string | undefined;
+  advertisePort: number | undefined;
+  tlsSans: string[];
+  token: string | undefined;
+  tokenFile: string | undefined;
+  agentToken: string | undefined;
+  writeKubeconfig: string;
+  writeKubeconfigMode: number;
+  writeKubeconfigGroup: string | undefined;
+  clusterCidr: string;
+  serviceCidr: string;
+  clusterDns: string;
+  clusterDomain: string;
+  nodePortRange: { from: number; to: number };
+  /** Packaged components not to deploy, by k3s' names. */
+  disable: string[];
+  disableAgent: boolean;
+  disableScheduler: boolean;
+  disableControllers: boolean;
+}
+
+export interface AgentConfig extends NodeConfig {
+  server: string;
+  token: string;
+}

@@ -1,0 +1,100 @@
+import type { Clock } from '../io/clock.ts';
+import type { Disk } from '../io/disk.ts';
+import type { Log } from '../io/log.ts';
+import type { ProcessInfo, Processes } from '../io/processes.ts';
+import type { Spawn } from '../io/spawn.ts';
+
+export interface Machine {
+  disk: Disk;
+  spawn: Spawn;
+  processes: Processes;
+  clock: Clock;
+  log: Log;
+}
+
+export interface Places {
+  dataDir: string;
+  runDir: string;
+}
+
+const endedWithinMs = 20_000;
+const looksEveryMs = 20;
+
+/** Ends the server, containerd and every container, and takes down what they mounted. Data stays. */
+export async function killAll(machine: Machine, places: Places): Promise<void> {
+  await stopServer(machine, places);
+  await killContainers(machine, places);
+  await unmountBelow(machine, [places.runDir, `${places.dataDir}/agent`, '/run/netns/cni-']);
+  for (const name of await machine.disk.list('netns', '/run/netns')) {
+    if (name.startsWith('cni-')) await machine.disk.remove('netns', `/run/netns/${name}`);
+  }
+  await removeCgroups(machine, 'kubepods');
+}
+
+/** SIGTERM to the process of the pid file; SIGKILL when it takes too long. */
+export async function stopServer(machine: Machine, places: Places): Promise<void> {
+  const { processes, disk } = machine;
+  for (const file of [`${places.runDir}/supervise.pid`, `${places.runDir}/skiff.pid`]) {
+    const pid = Number((await disk.readIfThere('pid file', file))?.toString().trim());
+    if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) continue;
+    const ours = (await processes.list('server')).find((p) => p.pid === pid);
+    // A pid file may have outlived its process and name a stranger.
+    if (!ours?.command.some((word) => word.includes('skiff'))) continue;
+    processes.kill('stop server', pid, 'SIGTERM');
+    await untilGone(machine, [pid]);
+  }
+}
+
+async function killContainers(machine: Machine, places: Places): Promise<void> {
+  const { processes } = machine;
+  const all = await processes.list('containers');
+  const ours = (p: ProcessInfo): boolean => {
+    const program = p.command[0] ?? '';
+    const words = p.command.join(' ');
+    return /containerd(-shim[\w-]*)?$/.test(program) && (words.includes(places.runDir) || words.includes(places.dataDir));
+  };
+  const doomed = new Set<number>();
+  const take = (pid: number): void => {
+    if (doomed.has(pid)) return;
+    doomed.add(pid);
+    for (const p of all) if (p.parent === pid) take(p.pid);
+  };
+  for (const p of all) if (ours(p) && p.pid !== process.pid) take(p.pid);
+  doomed.delete(process.pid);
+  for (const pid of doomed) processes.kill('kill container', pid, 'SIGKILL');
+  await untilGone(machine, [...doomed]);
+}
+
+async function untilGone(machine: Machine, pids: number[]): Promise<void> {
+  const { clock, processes } = machine;
+  const end = clock.monotonicMs() + endedWithinMs;
+  // A process that is only waiting for its parent to take notice is as good as gone, so the wait has an end.
+  while (pids.some((pid) => processes.alive(pid)) && clock.monotonicMs() < end) await clock.sleep('process end', looksEveryMs);
+  for (const pid of pids) if (processes.alive(pid)) processes.kill('kill', pid, 'SIGKILL');
+}
+
+/** Unmounts everything at or below the prefixes, the deepest first. */
+export async function unmountBelow(machine: Machine, prefixes: string[]): Promise<void> {
+  for (const point of (await mountPoints(machine.disk)).filter((p) => prefixes.some((prefix) => p.startsWith(prefix))).toReversed()) {
+    await machine.spawn.run('unmount', ['umount', '-l', point]);
+  }
+}
+
+/** Mount points in the order of their mounting. */
+export async function mountPoints(disk: Disk): Promise<string[]> {
+  const text = (await disk.read('mounts', '/proc/self/mountinfo')).toString();
+  return text.split('\n').flatMap((line) => {
+    const point = line.split(' ')[4];
+    return point === undefined ? [] : [point.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))];
+  });
+}
+
+/** Removes `name` and all below it in every cgroup hierarchy. */
+export async function removeCgroups(machine: Machine, name: string): Promise<void> {
+  const roots = ['/sys/fs/cgroup', ...(await machine.disk.list('cgroups', '/sys/fs/cgroup')).map((h) => `/sys/fs/cgroup/${h}`)];
+  for (const root of roots) {
+    if (!(await machine.disk.stat('cgroup', `${root}/${name}`))) continue;
+    // rmdir from the leaves: the files of a cgroup cannot be removed, only the folder.
+    await machine.spawn.run('cgroup', ['find', `${root}/${name}`, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
+  }
+}

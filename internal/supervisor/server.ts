@@ -1,0 +1,89 @@
+import { join } from 'node:path';
+import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
+import { memoryStore } from '../apiserver/memory-store.fake.ts';
+import { buildInfo } from '../io/assets.ts';
+import { realDial } from '../io/dial.ts';
+import type { ServerIdentities } from '../pki/authorities.ts';
+import type { Store } from '../store/store.ts';
+import type { ServerConfig } from './config.ts';
+import { joinToken, serverIdentities, serverNames, writeAdminKubeconfig } from './credentials.ts';
+import { realDoors, type Doors } from './doors.ts';
+import { Ledger, ledgerPath } from './ledger.ts';
+import { nodeFacts, type NodeFacts } from './node-facts.ts';
+import { gitVersion } from './release.ts';
+import { claimPidFile, notifyReady, stopOnSignal, type Part } from './running.ts';
+
+export interface RunningServer {
+  api: ApiServer;
+  stop(): Promise<void>;
+}
+
+/** A whole server: identities, store, API server, and beside them everything that speaks to it. */
+export async function startServer(config: ServerConfig, doors: Doors = realDoors(config.debug)): Promise<RunningServer> {
+  const { disk, log, clock } = doors;
+  const startedMs = clock.monotonicMs();
+  await Promise.all([disk.makeDir('data', join(config.dataDir, 'server'), 0o700), disk.makeDir('run', config.runDir, 0o711)]);
+  const pidFile = join(config.runDir, 'skiff.pid');
+  await claimPidFile(doors, pidFile);
+  const ledger = await Ledger.open(disk, ledgerPath(config.dataDir));
+  const facts = await nodeFacts(config, doors);
+  const serviceIp = firstAddress(config.serviceCidr);
+  const [identities, store] = await Promise.all([
+    serverIdentities(config, doors, serverNames(config, facts, serviceIp)),
+    openStore(config, doors),
+  ]);
+  const parts: Part[] = [{ name: 'store', stop: () => store.close() }];
+  stopOnSignal(doors, parts, pidFile);
+  const api = await startApi(config, doors, facts, identities, store);
+  parts.push({ name: 'apiserver', stop: () => api.close() });
+  log.info('API server ready', { port: api.port, ms: Math.round(clock.monotonicMs() - startedMs) });
+  await Promise.all([
+    joinToken(config, doors, identities.serverCa.cert),
+    writeAdminKubeconfig(config, doors, ledger, identities, api.port),
+  ]);
+  await notifyReady(doors);
+  return {
+    api,
+    stop: async () => {
+      for (const part of parts.toReversed()) await part.stop();
+    },
+  };
+}
+
+function openStore(_config: ServerConfig, _doors: Doors): Promise<Store> {
+  return Promise.resolve(memoryStore());
+}
+
+async function startApi(config: ServerConfig, doors: Doors, facts: NodeFacts, identities: ServerIdentities, store: Store): Promise<ApiServer> {
+  const { version, commit } = buildInfo();
+  return await createApiServer({
+    store,
+    clock: doors.clock,
+    log: doors.log.named('apiserver'),
+    random: doors.random,
+    dial: realDial,
+    listen: { host: config.bindAddress, port: config.httpsListenPort },
+    tls: identities.apiServer,
+    clientCa: identities.clientCa.cert,
+    serverCa: identities.serverCa.cert,
+    serviceAccount: { signingKey: identities.serviceKey, issuer: `https://kubernetes.default.svc.${config.clusterDomain}` },
+    kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },
+    requestHeader: {
+      ca: identities.requestHeaderCa.cert,
+      clientCert: identities.authProxy.cert,
+      clientKey: identities.authProxy.key,
+      allowedNames: ['system:auth-proxy'],
+    },
+    advertiseAddress: config.advertiseAddress ?? facts.externalIps[0] ?? facts.ip,
+    ...(config.advertisePort !== undefined && { advertisePort: config.advertisePort }),
+    serviceCidr: config.serviceCidr,
+    nodePortRange: config.nodePortRange,
+    version: { gitVersion: gitVersion(version), gitCommit: commit },
+  });
+}
+
+/** The first address of the service range belongs to the API server. */
+function firstAddress(range: string): string {
+  const parts = (range.split('/')[0] ?? '').split('.').map(Number);
+  return [...parts.slice(0, 3), (parts[3] ?? 0) + 1].join('.');
+}

@@ -1,0 +1,96 @@
+import { killAll, mountPoints, removeCgroups, unmountBelow, type Machine, type Places } from './killall.ts';
+import { ledgerPath, readLedger, type Entry } from './ledger.ts';
+
+/** Paths that are ours by name whatever the ledger says, so that a lost ledger does not leave a lost machine. */
+function ownPaths(places: Places & { configDir: string }): string[] {
+  return [places.runDir, places.configDir, places.dataDir];
+}
+
+/** Ends everything and undoes every change to the machine, the newest first. Returns what could not be undone. */
+export async function uninstall(machine: Machine, places: Places & { configDir: string }): Promise<string[]> {
+  const entries = await readLedger(machine.disk, ledgerPath(places.dataDir));
+  await killAll(machine, places);
+  for (const entry of entries.toReversed()) {
+    const done = await undo(machine, entry).catch((error: unknown) => String(error));
+    if (typeof done === 'string') machine.log.warn('could not undo', { kind: entry.kind, name: entry.name, error: done });
+  }
+  await unmountBelow(machine, [places.dataDir]);
+  for (const path of ownPaths(places)) await machine.disk.remove('uninstall', path);
+  return await remains(machine, entries, places);
+}
+
+/** Whatever of `entries` is still there: an empty list is a clean machine. */
+export async function remains(machine: Machine, entries: Entry[], places: Places & { configDir: string }): Promise<string[]> {
+  const left: string[] = [];
+  for (const entry of entries) if (await present(machine, entry)) left.push(`${entry.kind} ${entry.name}`);
+  for (const path of ownPaths(places)) if (await machine.disk.stat('verify', path)) left.push(`path ${path}`);
+  for (const point of await mountPoints(machine.disk)) {
+    if ([places.runDir, places.dataDir].some((dir) => point.startsWith(`${dir}/`))) left.push(`mount ${point}`);
+  }
+  for (const p of await machine.processes.list('verify')) {
+    if (/containerd(-shim[\w-]*)?$/.test(p.command[0] ?? '') && p.command.join(' ').includes(places.runDir)) left.push(`process ${p.pid} ${p.command[0]}`);
+  }
+  return left;
+}
+
+async function undo(machine: Machine, entry: Entry): Promise<void> {
+  const { spawn, disk } = machine;
+  const words = entry.name.split(' ');
+  switch (entry.kind) {
+    case 'file':
+    case 'dir':
+    case 'link-file':
+      return await disk.remove('undo', entry.name);
+    case 'nft-table':
+      return void (await spawn.run('undo', ['nft', 'delete', 'table', ...words]));
+    case 'link':
+      return void (await spawn.run('undo', ['ip', 'link', 'delete', entry.name]));
+    case 'address':
+      return void (await spawn.run('undo', ['ip', 'address', 'delete', words[1] ?? '', 'dev', words[0] ?? '']));
+    case 'sysctl': {
+      const [name = '', before = ''] = entry.name.split('=');
+      return await disk.append('undo', `/proc/sys/${name}`, before);
+    }
+    case 'mount':
+      return await unmountBelow(machine, [entry.name]);
+    case 'cgroup':
+      return await removeCgroups(machine, entry.name.replace(/^\/+/, ''));
+    case 'unit':
+      await spawn.run('undo', ['systemctl', 'disable', '--now', entry.name]).catch(() => undefined);
+      return void (await spawn.run('undo', ['systemctl', 'daemon-reload']).catch(() => undefined));
+    case 'package':
+      return;
+  }
+}
+
+async function present(machine: Machine, entry: Entry): Promise<boolean> {
+  const { spawn, disk } = machine;
+  const succeeds = async (command: string[]): Promise<boolean> => (await spawn.run('verify', command).catch(() => ({ code: 1 }))).code === 0;
+  switch (entry.kind) {
+    case 'file':
+    case 'dir':
+    case 'link-file':
+      return (await disk.stat('verify', entry.name)) !== undefined;
+    case 'nft-table':
+      return await succeeds(['nft', 'list', 'table', ...entry.name.split(' ')]);
+    case 'link':
+      return await succeeds(['ip', 'link', 'show', entry.name]);
+    case 'address': {
+      const [device = '', address = ''] = entry.name.split(' ');
+      const shown = await spawn.run('verify', ['ip', '-o', 'address', 'show', 'dev', device]);
+      return shown.stdout.toString().includes(`${address} `);
+    }
+    case 'sysctl': {
+      const [name = '', before = ''] = entry.name.split('=');
+      const now = await disk.readIfThere('verify', `/proc/sys/${name}`);
+      return now !== undefined && now.toString().trim() !== before;
+    }
+    case 'mount':
+      return (await mountPoints(disk)).includes(entry.name);
+    case 'cgroup':
+      return (await disk.stat('verify', `/sys/fs/cgroup/${entry.name}`)) !== undefined;
+    case 'unit':
+    case 'package':
+      return false;
+  }
+}
