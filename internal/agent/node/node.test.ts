@@ -1,0 +1,75 @@
+import { describe, expect, it } from 'vitest';
+import type { Lease } from '../../api/generated/types/coordination-v1.ts';
+import type { Node } from '../../api/generated/types/core-v1.ts';
+import { FakeClient } from '../../client/fake-client.ts';
+import { refs } from '../../client/refs.ts';
+import { FakeClock } from '../../io/clock-fake.ts';
+import { silentLog } from '../../io/log.ts';
+import type { NodeFacts } from './facts.ts';
+import { newNode, nodeStatus, type NodeReport, type NodeSettings } from './object.ts';
+import { startNodeStatus } from './status.ts';
+
+const facts: NodeFacts = {
+  cpus: 4,
+  memoryBytes: 4 * 1024 ** 3,
+  swapBytes: 0,
+  diskBytes: 100 * 1024 ** 3,
+  hugePages: [{ sizeBytes: 2 * 1024 ** 2, count: 8 }],
+  machineId: 'm',
+  systemUuid: 's',
+  bootId: 'b',
+  kernel: '6.1',
+  osImage: 'Debian',
+  arch: 'arm64',
+};
+const settings: NodeSettings = { name: 'n1', addresses: [{ type: 'InternalIP', address: '192.0.2.1' }], labels: { a: 'b' }, taints: [], version: 'v1.36.3+skiff', kubeletPort: 10250, reserved: { cpu: '500m', memory: '1Gi' }, maxPods: 110 };
+const report: NodeReport = { runtimeVersion: 'containerd://1.6.20', runtimeHandlers: [], images: [], notReady: '', memoryPressure: false, diskPressure: true, pidPressure: false };
+
+describe('nodeStatus', () => {
+  it('withholds what is reserved', () => {
+    const status = nodeStatus(newNode(facts, settings), facts, settings, report, 't');
+    expect(status.capacity).toMatchObject({ cpu: '4', memory: '4194304Ki', 'hugepages-2Mi': '16777216', pods: '110' });
+    expect(status.allocatable).toMatchObject({ cpu: '3500m', memory: `${4194304 - 16384 - 1048576 - 102400}Ki` });
+    expect(status.conditions?.map((c) => `${c.type}=${c.status}`)).toEqual(['MemoryPressure=False', 'DiskPressure=True', 'PIDPressure=False', 'Ready=True']);
+  });
+
+  it('keeps what others wrote', () => {
+    const before = newNode(facts, settings);
+    before.status = { capacity: { 'example.com/gpu': '2' }, conditions: [{ type: 'NetworkUnavailable', status: 'False' }, { type: 'Ready', status: 'True', lastTransitionTime: 'long ago' }] } as unknown as Node['status'];
+    const status = nodeStatus(before, facts, settings, report, 'now');
+    expect([status.capacity?.['example.com/gpu'], status.allocatable?.['example.com/gpu']]).toEqual(['2', '2']);
+    expect(status.conditions?.[0]?.type).toBe('NetworkUnavailable');
+    expect(status.conditions?.find((c) => c.type === 'Ready')).toMatchObject({ lastTransitionTime: 'long ago', lastHeartbeatTime: 'now' });
+  });
+});
+
+describe('the status writer', () => {
+  it('registers, writes only changes, renews its lease and comes back when deleted', async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient(clock);
+    let notReady = 'container runtime is down';
+    const cidrs: string[] = [];
+    const writer = startNodeStatus({ client, facts, settings, report: () => ({ ...report, notReady }), onPodCidr: (c) => cidrs.push(c), clock, log: silentLog });
+    await writer.registered;
+    await clock.advance(10);
+    const node = (): Node => client.all<Node>(refs.nodes)[0] as Node;
+    expect(node().status.conditions?.find((c) => c.type === 'Ready')).toMatchObject({ status: 'False', message: notReady });
+    expect(client.all<Lease>(refs.leases)[0]?.spec.holderIdentity).toBe('n1');
+    notReady = '';
+    writer.poke();
+    await clock.advance(10);
+    expect(node().status.conditions?.find((c) => c.type === 'Ready')?.status).toBe('True');
+    const writes = client.writes.filter((w) => w.resource === 'nodes').length;
+    await clock.advance(60_000);
+    expect(client.writes.filter((w) => w.resource === 'nodes')).toHaveLength(writes);
+    expect(client.writes.filter((w) => w.resource === 'leases').length).toBeGreaterThanOrEqual(6);
+    await client.patch(refs.nodes, { name: 'n1' }, { type: 'merge', body: { spec: { podCIDR: '10.42.0.0/24' } } });
+    writer.observe(node());
+    expect(cidrs).toEqual(['10.42.0.0/24']);
+    await client.delete(refs.nodes, { name: 'n1' });
+    writer.poke();
+    await clock.advance(5000);
+    expect(node().metadata.labels?.['a']).toBe('b');
+    writer.stop();
+  });
+});
