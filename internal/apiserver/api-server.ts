@@ -80,6 +80,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     authorize: (request) => rbac.authorize(request),
     subresources: new Subresources(),
     virtual: new Map(),
+    lateAdmission: [],
     bookmarks: new Bookmarks(clock),
     encoder: new EventEncoder(),
     decodeDeleteOptions: (bytes, format) => decodeDeleteOptions(bytes, format) as DeleteOptions,

@@ -1,3 +1,4 @@
+import type { AdmissionPlugin } from './admission/chain.ts';
 import type { AccessRequest, Decision } from './authz/authorizer.ts';
 import type { RbacAuthorizer } from './authz/rbac.ts';
 import type { Authenticator } from './authn/authenticator.ts';
@@ -24,6 +25,8 @@ export interface Server {
   subresources: Subresources;
   /** Resources that are not stored: reviews, bindings, componentstatuses. By `group/resource`. */
   virtual: Map<string, VirtualHandler>;
+  /** Webhooks and policies: after the built-in plug-ins, before quota. */
+  lateAdmission: AdmissionPlugin[];
   bookmarks: Bookmarks;
   encoder: EventEncoder;
   decodeDeleteOptions(bytes: Uint8Array, format: 'json' | 'yaml' | 'protobuf'): DeleteOptions;

@@ -1,9 +1,38 @@
 import type { Server } from '../server.ts';
+import { certificateGuards } from './certificates.ts';
+import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
+import { nodeRestriction } from './node-restriction.ts';
+import { podSecurity } from './pod-security.ts';
+import { priority } from './priority.ts';
+import { rbacEscalation } from './rbac-escalation.ts';
+import { resourceQuota } from './resource-quota.ts';
+import { runtimeClass } from './runtime-class.ts';
+import { serviceAccount } from './service-account.ts';
+import { defaultIngressClass, defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
+import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.ts';
 
 /** The plug-ins that are on, in kube-apiserver's order. Returns how to stop what they started. */
 export async function addDefaultPlugins(server: Server): Promise<() => void> {
   const { core } = server;
-  core.admission.add(namespaceLifecycle(core));
+  core.admission.add(
+    namespaceLifecycle(core),
+    limitRanger(core),
+    serviceAccount(core),
+    nodeRestriction(core),
+    taintNodesByCondition,
+    podSecurity(core),
+    priority(core),
+    defaultTolerationSeconds,
+    defaultStorageClass(core),
+    storageObjectInUseProtection,
+    persistentVolumeClaimResize(core),
+    runtimeClass(core),
+    ...certificateGuards(server.authorize),
+    defaultIngressClass(core),
+    rbacEscalation(server),
+    ...server.lateAdmission,
+    resourceQuota(core),
+  );
   return () => undefined;
 }

@@ -1,0 +1,52 @@
+import type { CertificateSigningRequest } from '../../api/generated/types/certificates-v1.ts';
+import { forbidden } from '../../api/status.ts';
+import type { AccessRequest, Decision } from '../authz/authorizer.ts';
+import type { UserInfo } from '../options.ts';
+import type { AdmissionPlugin, Attributes } from './chain.ts';
+
+type Authorize = (request: AccessRequest) => Decision;
+
+const isCsr = ({ call }: Attributes): boolean => call.resource.group === 'certificates.k8s.io' && call.resource.resource === 'certificatesigningrequests';
+
+function mayUseSigner(authorize: Authorize, user: UserInfo, verb: string, signer: string): boolean {
+  const ask = (name: string): boolean => authorize({ user, verb, group: 'certificates.k8s.io', version: '*', resource: 'signers', name, namespace: '' }).allowed;
+  return ask(signer) || ask(`${signer.split('/')[0]}/*`);
+}
+
+function signerGuard(name: string, authorize: Authorize, subresource: string, verb: string): AdmissionPlugin {
+  return {
+    name,
+    handles: (attributes) => isCsr(attributes) && attributes.operation === 'UPDATE' && attributes.call.subresource === subresource,
+    validate({ call, object, old }) {
+      const now = object as unknown as CertificateSigningRequest;
+      const before = old as unknown as CertificateSigningRequest;
+      if (verb === 'sign' && now.status?.certificate === before.status?.certificate && failures(now) === failures(before)) return;
+      if (!mayUseSigner(authorize, call.user, verb, before.spec.signerName)) {
+        throw forbidden({ group: 'certificates.k8s.io', resource: 'certificatesigningrequests' }, call.name, `user not permitted to ${verb} requests with signerName ${JSON.stringify(before.spec.signerName)}`);
+      }
+    },
+  };
+}
+
+const failures = (request: CertificateSigningRequest): string => JSON.stringify((request.status?.conditions ?? []).filter((one) => one.type === 'Failed'));
+
+/** Who approves or signs for a signer must hold that verb on the signer (plugins CertificateApproval, CertificateSigning). */
+export function certificateGuards(authorize: Authorize): AdmissionPlugin[] {
+  return [signerGuard('CertificateApproval', authorize, 'approval', 'approve'), signerGuard('CertificateSigning', authorize, 'status', 'sign'), subjectRestriction];
+}
+
+/** Nobody asks for a certificate in system:masters (plugin CertificateSubjectRestriction). */
+const subjectRestriction: AdmissionPlugin = {
+  name: 'CertificateSubjectRestriction',
+  handles: (attributes) => isCsr(attributes) && attributes.operation === 'CREATE' && attributes.call.subresource === '',
+  validate({ call, object }) {
+    const request = object as unknown as CertificateSigningRequest;
+    if (request.spec.signerName !== 'kubernetes.io/kube-apiserver-client') return;
+    const der = Buffer.from(request.spec.request, 'base64').toString();
+    const body = Buffer.from(der.replace(/-----[^-]+-----/g, ''), 'base64');
+    if (body.includes(Buffer.from('system:masters'))) {
+      throw forbidden({ group: 'certificates.k8s.io', resource: 'certificatesigningrequests' }, call.name, 'use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed');
+    }
+  },
+};
+

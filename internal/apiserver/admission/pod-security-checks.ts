@@ -1,0 +1,154 @@
+import type { Container, PodSpec } from '../../api/generated/types/core-v1.ts';
+import type { ObjectMeta } from '../../api/generated/types/meta-v1.ts';
+
+export type Level = 'privileged' | 'baseline' | 'restricted';
+
+export interface Violation {
+  reason: string;
+  detail: string;
+}
+
+type Check = (spec: PodSpec, meta: ObjectMeta) => Violation | undefined;
+
+const containersOf = (spec: PodSpec): Container[] => [...(spec.initContainers ?? []), ...spec.containers, ...((spec.ephemeralContainers ?? []) as unknown as Container[])];
+
+const quote = (list: readonly string[]): string => list.map((one) => JSON.stringify(one)).join(', ');
+const named = (list: readonly Container[]): string => `container${list.length > 1 ? 's' : ''} ${quote(list.map((one) => one.name))}`;
+
+const bad = (spec: PodSpec, test: (container: Container) => boolean): Container[] => containersOf(spec).filter(test);
+
+const baselineCapabilities = new Set(['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT']);
+const safeSysctls = new Set([
+  'kernel.shm_rmid_forced', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start', 'net.ipv4.tcp_syncookies', 'net.ipv4.ping_group_range', 'net.ipv4.ip_local_reserved_ports',
+  'net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem',
+]);
+
+const hostNamespaces: Check = (spec) => {
+  const set = (['hostNetwork', 'hostPID', 'hostIPC'] as const).filter((one) => spec[one]);
+  return set.length ? { reason: 'host namespaces', detail: set.map((one) => `${one}=true`).join(', ') } : undefined;
+};
+
+const privileged: Check = (spec) => {
+  const list = bad(spec, (one) => one.securityContext?.privileged === true);
+  return list.length ? { reason: 'privileged', detail: `${named(list)} must not set securityContext.privileged=true` } : undefined;
+};
+
+const capabilitiesBaseline: Check = (spec) => {
+  const extra = (one: Container): string[] => (one.securityContext?.capabilities?.add ?? []).filter((name) => !baselineCapabilities.has(name));
+  const list = bad(spec, (one) => extra(one).length > 0);
+  if (!list.length) return undefined;
+  const names = [...new Set(list.flatMap(extra))].sort();
+  return { reason: 'non-default capabilities', detail: `${named(list)} must not include ${quote(names)} in securityContext.capabilities.add` };
+};
+
+const hostPath: Check = (spec) => {
+  const list = (spec.volumes ?? []).filter((volume) => volume.hostPath).map((volume) => volume.name);
+  return list.length ? { reason: 'hostPath volumes', detail: `volume${list.length > 1 ? 's' : ''} ${quote(list)}` } : undefined;
+};
+
+const hostPorts: Check = (spec) => {
+  const ports = (one: Container): number[] => (one.ports ?? []).map((port) => port.hostPort ?? 0).filter((port) => port !== 0);
+  const list = bad(spec, (one) => ports(one).length > 0);
+  if (!list.length) return undefined;
+  const all = [...new Set(list.flatMap(ports))].sort((a, b) => a - b);
+  return { reason: 'hostPort', detail: `${named(list)} use${list.length > 1 ? '' : 's'} hostPort${all.length > 1 ? 's' : ''} ${all.join(', ')}` };
+};
+
+const allowedSelinux = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']);
+
+const selinux: Check = (spec) => {
+  const options = [spec.securityContext?.seLinuxOptions, ...containersOf(spec).map((one) => one.securityContext?.seLinuxOptions)];
+  const wrong = options.filter((one) => one && (!allowedSelinux.has(one.type ?? '') || one.user || one.role));
+  return wrong.length ? { reason: 'seLinuxOptions', detail: 'forbidden securityContext.seLinuxOptions are set' } : undefined;
+};
+
+const procMount: Check = (spec) => {
+  const list = bad(spec, (one) => (one.securityContext?.procMount ?? 'Default') !== 'Default');
+  return list.length ? { reason: 'procMount', detail: `${named(list)} must not set securityContext.procMount to ${quote([...new Set(list.map((one) => one.securityContext?.procMount ?? ''))])}` } : undefined;
+};
+
+const seccompBaseline: Check = (spec) => {
+  if (spec.securityContext?.seccompProfile?.type === 'Unconfined') return { reason: 'seccompProfile', detail: 'pod must not set securityContext.seccompProfile.type to "Unconfined"' };
+  const list = bad(spec, (one) => one.securityContext?.seccompProfile?.type === 'Unconfined');
+  return list.length ? { reason: 'seccompProfile', detail: `${named(list)} must not set securityContext.seccompProfile.type to "Unconfined"` } : undefined;
+};
+
+const sysctls: Check = (spec) => {
+  const list = (spec.securityContext?.sysctls ?? []).map((one) => one.name).filter((name) => !safeSysctls.has(name));
+  return list.length ? { reason: 'forbidden sysctls', detail: list.join(', ') } : undefined;
+};
+
+const apparmor: Check = (spec, meta) => {
+  const wrong = Object.entries(meta.annotations ?? {}).filter(([key, value]) => key.startsWith('container.apparmor.security.beta.kubernetes.io/') && value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/'));
+  const types = [spec.securityContext, ...containersOf(spec).map((one) => one.securityContext)].filter((one) => one?.appArmorProfile?.type === 'Unconfined');
+  return wrong.length || types.length ? { reason: 'forbidden AppArmor profiles', detail: wrong.length ? wrong.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(', ') : 'securityContext.appArmorProfile.type is set to "Unconfined"' } : undefined;
+};
+
+const probeHost: Check = (spec) => {
+  const hosts = (one: Container): boolean => [one.livenessProbe, one.readinessProbe, one.startupProbe, one.lifecycle?.postStart, one.lifecycle?.preStop].some((probe) => Boolean(probe?.httpGet?.host || probe?.tcpSocket?.host));
+  const list = bad(spec, hosts);
+  return list.length ? { reason: 'probe or lifecycle host', detail: `${named(list)} must not set the host field of a probe or lifecycle handler` } : undefined;
+};
+
+const allowPrivilegeEscalation: Check = (spec) => {
+  const list = bad(spec, (one) => one.securityContext?.allowPrivilegeEscalation !== false);
+  return list.length ? { reason: 'allowPrivilegeEscalation != false', detail: `${named(list)} must set securityContext.allowPrivilegeEscalation=false` } : undefined;
+};
+
+const capabilitiesRestricted: Check = (spec) => {
+  const noDrop = bad(spec, (one) => !(one.securityContext?.capabilities?.drop ?? []).includes('ALL'));
+  const adds = bad(spec, (one) => (one.securityContext?.capabilities?.add ?? []).some((name) => name !== 'NET_BIND_SERVICE'));
+  if (!noDrop.length && !adds.length) return undefined;
+  const parts: string[] = [];
+  if (noDrop.length) parts.push(`${named(noDrop)} must set securityContext.capabilities.drop=["ALL"]`);
+  if (adds.length) {
+    const names = [...new Set(adds.flatMap((one) => one.securityContext?.capabilities?.add ?? []))].filter((name) => name !== 'NET_BIND_SERVICE').sort();
+    parts.push(`${named(adds)} must not include ${quote(names)} in securityContext.capabilities.add`);
+  }
+  return { reason: 'unrestricted capabilities', detail: parts.join('; ') };
+};
+
+const volumeKinds = new Set(['name', 'configMap', 'csi', 'downwardAPI', 'emptyDir', 'ephemeral', 'persistentVolumeClaim', 'projected', 'secret', 'image']);
+
+const volumes: Check = (spec) => {
+  const list = (spec.volumes ?? []).filter((volume) => Object.keys(volume).some((key) => !volumeKinds.has(key)));
+  if (!list.length) return undefined;
+  const types = [...new Set(list.flatMap((volume) => Object.keys(volume).filter((key) => !volumeKinds.has(key))))].sort();
+  const names = list.map((volume) => volume.name);
+  return { reason: 'restricted volume types', detail: `volume${names.length > 1 ? 's' : ''} ${quote(names)} use${names.length > 1 ? '' : 's'} restricted volume type${types.length > 1 ? 's' : ''} ${quote(types)}` };
+};
+
+const runAsNonRoot: Check = (spec) => {
+  const pod = spec.securityContext?.runAsNonRoot;
+  const explicit = bad(spec, (one) => one.securityContext?.runAsNonRoot === false);
+  if (explicit.length) return { reason: 'runAsNonRoot != true', detail: `${named(explicit)} must not set securityContext.runAsNonRoot=false` };
+  const lacking = bad(spec, (one) => one.securityContext?.runAsNonRoot !== true);
+  if (pod === true) return undefined;
+  if (pod === undefined && lacking.length === 0) return undefined;
+  const who = lacking.length ? `pod or ${named(lacking)} must set securityContext.runAsNonRoot=true` : 'pod must not set securityContext.runAsNonRoot=false';
+  return { reason: 'runAsNonRoot != true', detail: who };
+};
+
+const runAsUser: Check = (spec) => {
+  if (spec.securityContext?.runAsUser === 0) return { reason: 'runAsUser=0', detail: 'pod must not set runAsUser=0' };
+  const list = bad(spec, (one) => one.securityContext?.runAsUser === 0);
+  return list.length ? { reason: 'runAsUser=0', detail: `${named(list)} must not set runAsUser=0` } : undefined;
+};
+
+const seccompRestricted: Check = (spec) => {
+  const good = (type: string | undefined): boolean => type === 'RuntimeDefault' || type === 'Localhost';
+  const pod = spec.securityContext?.seccompProfile?.type;
+  const list = bad(spec, (one) => (one.securityContext?.seccompProfile ? !good(one.securityContext.seccompProfile.type) : !good(pod)));
+  return list.length ? { reason: 'seccompProfile', detail: `pod or ${named(list)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"` } : undefined;
+};
+
+const baseline: Check[] = [apparmor, capabilitiesBaseline, hostNamespaces, hostPath, hostPorts, probeHost, privileged, procMount, seccompBaseline, selinux, sysctls];
+const restricted: Check[] = [
+  allowPrivilegeEscalation, apparmor, capabilitiesRestricted, hostNamespaces, hostPorts, probeHost, privileged, procMount, volumes, runAsNonRoot, runAsUser, seccompRestricted, selinux, sysctls,
+];
+
+/** What a pod does that its level forbids, in upstream's order and words (pod-security-admission policy). */
+export function violations(meta: ObjectMeta, spec: PodSpec, level: Level): Violation[] {
+  if (level === 'privileged') return [];
+  return (level === 'baseline' ? baseline : restricted).flatMap((check) => check(spec, meta) ?? []);
+}

@@ -1,0 +1,62 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+import type { RuntimeClass } from '../../api/generated/types/node-v1.ts';
+import { deepCopy } from '../../api/object.ts';
+import { forbidden } from '../../api/status.ts';
+import { canonicalQuantity } from '../../api/quantity.ts';
+import type { Core } from '../registry/call.ts';
+import type { AdmissionPlugin } from './chain.ts';
+import { lookup } from './lookup.ts';
+import { onPodCreate } from './on.ts';
+
+/** Overhead and scheduling rules of a pod's runtime class (plugin RuntimeClass). */
+export function runtimeClass(core: Core): AdmissionPlugin {
+  const classOf = async (pod: Pod): Promise<RuntimeClass | undefined> => {
+    const name = pod.spec.runtimeClassName;
+    if (!name) return undefined;
+    const found = await lookup<RuntimeClass>(core, `/registry/runtimeclasses/${name}`);
+    if (!found) throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', `pod rejected: RuntimeClass "${name}" not found`);
+    return found;
+  };
+  return {
+    name: 'RuntimeClass',
+    handles: onPodCreate,
+    async admit({ object }) {
+      const pod = object as unknown as Pod;
+      const found = await classOf(pod);
+      if (!found) return;
+      if (found.overhead?.podFixed) {
+        if (pod.spec.overhead && !sameList(pod.spec.overhead, found.overhead.podFixed)) {
+          throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', 'pod rejected: Pod\'s Overhead doesn\'t match RuntimeClass\'s defined Overhead');
+        }
+        pod.spec.overhead = deepCopy(found.overhead.podFixed);
+      }
+      addScheduling(pod, found);
+    },
+    async validate({ object }) {
+      const pod = object as unknown as Pod;
+      const found = await classOf(pod);
+      const why = !found && pod.spec.overhead ? 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead' : undefined;
+      if (why) throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', why);
+    },
+  };
+}
+
+function sameList(a: Record<string, string>, b: Record<string, string>): boolean {
+  const text = (list: Record<string, string>): string => JSON.stringify(Object.entries(list).map(([k, v]) => [k, canonicalQuantity(v)]).sort());
+  return text(a) === text(b);
+}
+
+function addScheduling(pod: Pod, runtime: RuntimeClass): void {
+  const { scheduling } = runtime;
+  if (!scheduling) return;
+  for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {
+    const have = pod.spec.nodeSelector?.[key];
+    if (have !== undefined && have !== value) {
+      throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${have}`);
+    }
+    pod.spec.nodeSelector = { ...pod.spec.nodeSelector, [key]: value };
+  }
+  const have = pod.spec.tolerations ?? [];
+  const more = (scheduling.tolerations ?? []).filter((one) => !have.some((other) => JSON.stringify(other) === JSON.stringify(one)));
+  if (more.length) pod.spec.tolerations = [...have, ...deepCopy(more)];
+}
