@@ -1,0 +1,48 @@
+import type { Service } from '../api/generated/types/core-v1.ts';
+import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+import { ApiError } from '../api/status.ts';
+import type { Client } from '../client/client.ts';
+import { refs } from '../client/refs.ts';
+
+const where = { namespace: 'kube-system', name: 'kube-dns' };
+const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' };
+const ports = [
+  { name: 'dns', port: 53, protocol: 'UDP' },
+  { name: 'dns-tcp', port: 53, protocol: 'TCP' },
+];
+
+/**
+ * The Service that clients look for when they want the cluster's DNS. Nothing stands behind it: every node answers on the
+ * address itself, so its one endpoint is that same address, and the proxy leaves it alone.
+ */
+export async function ensureClusterDns(client: Client, clusterDns: string): Promise<void> {
+  const service = {
+    apiVersion: 'v1',
+    kind: 'Service',
+    metadata: { ...where, labels },
+    spec: { type: 'ClusterIP', clusterIP: clusterDns, ports: ports.map((p) => ({ ...p, targetPort: p.port })) },
+  };
+  const slice = {
+    apiVersion: 'discovery.k8s.io/v1',
+    kind: 'EndpointSlice',
+    metadata: { ...where, labels: { 'kubernetes.io/service-name': 'kube-dns', 'endpointslice.kubernetes.io/managed-by': 'skiff' } },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [clusterDns], conditions: { ready: true, serving: true, terminating: false } }],
+    ports,
+  };
+  const there = await orUndefined(client.get<Service>(refs.services, where));
+  if (there && there.spec.clusterIP !== clusterDns) await client.delete(refs.services, where); // the operator chose another address
+  if (there?.spec.clusterIP !== clusterDns) await client.create(refs.services, service);
+  const slices = await orUndefined(client.get<EndpointSlice>(refs.endpointSlices, where));
+  if (!slices) await client.create(refs.endpointSlices, slice);
+  else if (slices.endpoints?.[0]?.addresses?.[0] !== clusterDns) await client.update(refs.endpointSlices, { ...slice, metadata: { ...slice.metadata, resourceVersion: slices.metadata.resourceVersion } });
+}
+
+async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {
+  try {
+    return await asked;
+  } catch (error) {
+    if (error instanceof ApiError && error.reason === 'NotFound') return undefined;
+    throw error;
+  }
+}
