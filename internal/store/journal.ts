@@ -1,0 +1,33 @@
+/** What every batch says of the whole log; kept in the batch's last row. */
+export interface Seal {
+  /** The newest revision on disk, or published in memory when the batch was formed. */
+  revision: number;
+  /** Soft writes may have been handed out up to this revision without another commit. Equal to `revision` where there are none. */
+  ceiling: number;
+  /** Revisions below this are compacted, or would have gaps if somebody read them after a start. */
+  horizon: number;
+  /** True in the last batch of a store that was closed in order. */
+  clean: boolean;
+}
+
+/** One commit: rows to append, row numbers to delete, all or nothing. */
+export interface Batch {
+  /** Rows one after the other, each behind its length (32 bits, little endian), built by RowWriter. The journal may take the buffer. */
+  rows: Uint8Array;
+  rowCount: number;
+  firstSeq: number;
+  deletes: Float64Array;
+  seal: Seal;
+}
+
+/** Where the log lies. One owner; one commit at a time. */
+export interface Journal {
+  /** Resolves when the batch would survive a power cut. Rejects with StoreError, and then nothing of the batch is in the log. */
+  commit(batch: Batch): Promise<void>;
+  size(): Promise<{ bytes: number; inUseBytes: number }>;
+  /** Gives free space back to the file system. Commits wait meanwhile. */
+  defragment(): Promise<void>;
+  /** A copy of the newest durable state as one file at `path`, without stopping writers. */
+  snapshot(path: string): Promise<void>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,244 @@
+import type { Clock } from '../io/clock.ts';
+import type { Log } from '../io/log.ts';
+import type { Random } from '../io/random.ts';
+import { closed, compacted, futureRevision, leaseNotFound } from './errors.ts';
+import { onlyReads, Write } from './evaluate.ts';
+import { HistoryWindow } from './history-window.ts';
+import type { Journal } from './journal.ts';
+import { LeaseService } from './lease-service.ts';
+import type { Lease } from './leases.ts';
+import { Pipeline, softFlushMs } from './pipeline.ts';
+import { range } from './range.ts';
+import type { Rec } from './record.ts';
+import type { Recovered } from './recovery.ts';
+import type * as s from './store.ts';
+import type { State } from './state.ts';
+import { WatchHub } from './watch-hub.ts';
+
+/** History that is processed in one turn of the event loop while compacting. */
+const compactBudget = 5000;
+
+export interface LogStoreOptions {
+  journal: Journal;
+  recovered: Recovered;
+  clock: Clock;
+  log: Log;
+  random: Random;
+  /** How much history is kept; 0 = all, until somebody compacts. */
+  historyMs: number;
+}
+
+/** The Store on a log: evaluates in memory, answers when the journal has it. */
+export class LogStore implements s.Store {
+  readonly #state: State;
+  readonly #hub: WatchHub;
+  readonly #pipeline: Pipeline;
+  readonly #leases: LeaseService;
+  readonly #window: HistoryWindow;
+  readonly #journal: Journal;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  #softTimer = false;
+  #compacting = false;
+  #closed = false;
+
+  constructor(options: LogStoreOptions) {
+    this.#state = options.recovered.state;
+    this.#journal = options.journal;
+    this.#clock = options.clock;
+    this.#log = options.log;
+    this.#hub = new WatchHub(this.#state);
+    this.#window = new HistoryWindow(options.historyMs, options.clock, (revision) => void this.#compactTo(revision));
+    const { nextSeq } = options.recovered;
+    this.#pipeline = new Pipeline({ state: this.#state, hub: this.#hub, journal: options.journal, clock: options.clock, nextSeq, onPublished: (recs) => this.#published(recs) });
+    this.#leases = new LeaseService({
+      book: this.#state.leases,
+      clock: options.clock,
+      random: options.random,
+      writer: { save: (lease, undo) => this.#saveLease(lease, undo), end: (lease, lazily) => this.#endLease(lease, lazily) },
+    });
+    this.#window.published(this.#state.published);
+  }
+
+  get revision(): number {
+    return this.#state.published;
+  }
+
+  get compactRevision(): number {
+    return this.#state.compactRevision;
+  }
+
+  async range(request: s.RangeRequest): Promise<s.RangeResponse> {
+    this.#open();
+    return this.#range(request);
+  }
+
+  async put(request: s.PutRequest): Promise<s.PutResponse> {
+    return await this.#write((write) => write.put(request));
+  }
+
+  async deleteRange(request: s.DeleteRangeRequest): Promise<s.DeleteRangeResponse> {
+    return await this.#write((write) => write.deleteRange(request));
+  }
+
+  async txn(request: s.TxnRequest): Promise<s.TxnResponse> {
+    if (onlyReads(request)) {
+      this.#open();
+      return new Write(this.#state, this.#state.published).txn(request);
+    }
+    return await this.#write((write) => write.txn(request));
+  }
+
+  watch(request: s.WatchRequest): s.Watch {
+    this.#open();
+    return this.#hub.watch(request);
+  }
+
+  async compact(revision: number): Promise<void> {
+    this.#open();
+    if (revision <= this.#state.compactRevision) throw compacted();
+    if (revision > this.#state.published) throw futureRevision();
+    await this.#compactTo(revision);
+    await this.#pipeline.sync();
+  }
+
+  async leaseGrant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }> {
+    this.#open();
+    return await this.#leases.grant(request);
+  }
+
+  async leaseRevoke(id: string): Promise<void> {
+    this.#open();
+    await this.#leases.revoke(id);
+  }
+
+  async leaseKeepAlive(id: string): Promise<{ ttlSeconds: number }> {
+    this.#open();
+    return await this.#leases.keepAlive(id);
+  }
+
+  async leaseTimeToLive(id: string, options: { keys?: boolean } = {}): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
+    this.#open();
+    return this.#leases.timeToLive(id, options.keys ?? false);
+  }
+
+  async leases(): Promise<string[]> {
+    this.#open();
+    return [...this.#state.leases.all()].map((lease) => lease.id);
+  }
+
+  async size(): Promise<{ bytes: number; inUseBytes: number }> {
+    this.#open();
+    return await this.#journal.size();
+  }
+
+  /** Gives free space back to the file system; writes wait meanwhile. */
+  async defragment(): Promise<void> {
+    this.#open();
+    await this.#journal.defragment();
+  }
+
+  /** A copy of the newest durable state, waiting soft state included, as one file. */
+  async snapshot(path: string): Promise<void> {
+    this.#open();
+    await this.#pipeline.flush();
+    await this.#journal.snapshot(path);
+  }
+
+  /** How many watches there are, for tests and metrics. */
+  get watches(): number {
+    return this.#hub.size;
+  }
+
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    this.#leases.stop();
+    this.#window.stop();
+    try {
+      await this.#pipeline.close();
+    } finally {
+      this.#hub.endAll({ reason: 'closed' });
+      await this.#journal.close();
+    }
+  }
+
+  #open(): void {
+    if (this.#closed) throw closed();
+  }
+
+  #range(request: s.RangeRequest): s.RangeResponse {
+    const { published } = this.#state;
+    const at = this.#state.readable(request.revision, published);
+    const view = { index: this.#state.index, at, revision: published };
+    return range(at === published ? { ...view, lives: this.#state.lives } : view, request);
+  }
+
+  async #write<T>(evaluate: (write: Write) => T): Promise<T> {
+    this.#open();
+    const write = new Write(this.#state);
+    let response: T;
+    try {
+      response = evaluate(write);
+    } catch (error) {
+      for (let i = write.recs.length - 1; i >= 0; i--) this.#state.undo(write.recs[i] as Rec);
+      throw error;
+    }
+    // A write that changed nothing may have seen what is not durable yet, so it waits for it all the same.
+    if (write.recs.length > 0) await this.#pipeline.write(write.recs, write.soft);
+    else await this.#pipeline.settled();
+    return response;
+  }
+
+  #published(recs: Rec[]): void {
+    this.#window.published(this.#state.published);
+    if (this.#softTimer || this.#pipeline.soft.size === 0 || recs.length === 0) return;
+    this.#softTimer = true;
+    this.#clock.after('store.flush', softFlushMs, () => {
+      this.#softTimer = false;
+      if (!this.#closed) void this.#pipeline.flush().catch((error: unknown) => this.#log.warn('cannot write soft state', { error }));
+    });
+  }
+
+  async #saveLease(lease: Lease, undo: () => void): Promise<void> {
+    this.#pipeline.lease(lease);
+    this.#pipeline.onUndo(undo);
+    await this.#pipeline.settled();
+  }
+
+  async #endLease(lease: Lease, lazily: boolean): Promise<void> {
+    if (this.#state.leases.get(lease.id) !== lease) throw leaseNotFound();
+    const keys = [...lease.keys].sort();
+    const soft = lazily && keys.every((key) => this.#state.index.get(key)?.soft);
+    const write = new Write(this.#state);
+    write.deleteKeys(keys, soft);
+    this.#state.leases.remove(lease.id);
+    if (soft && keys.length > 0) {
+      // Its row may go later: after a power cut the lease would be there again, expired.
+      if (lease.seq > 0) this.#state.drops.push(lease.seq);
+    } else {
+      this.#pipeline.leaseGone(lease);
+      this.#pipeline.onUndo(() => this.#restoreLease(lease, keys));
+    }
+    if (write.recs.length > 0) await this.#pipeline.write(write.recs, soft);
+    else await this.#pipeline.settled();
+  }
+
+  #restoreLease(lease: Lease, keys: string[]): void {
+    this.#state.leases.add(lease);
+    for (const key of keys) lease.keys.add(key);
+  }
+
+  /** Compacts in pieces, so that requests get their turn in between. */
+  async #compactTo(revision: number): Promise<void> {
+    let finished = this.#state.compact(revision, compactBudget);
+    if (finished || this.#compacting) return this.#pipeline.prune();
+    this.#compacting = true;
+    while (!finished && !this.#closed) {
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      finished = this.#state.compact(this.#state.compactRevision, compactBudget);
+    }
+    this.#compacting = false;
+    this.#pipeline.prune();
+  }
+}

@@ -1,0 +1,66 @@
+import { startWorker, type Worker } from '../../io/worker.ts';
+import { StoreError } from '../errors.ts';
+import type { Batch, Journal } from '../journal.ts';
+import type { LogFileOptions } from './log-file.ts';
+import type { Answer, Question } from './protocol.ts';
+
+/** The journal on a writer thread: SQLite is synchronous, and a card's fsync takes up to 100 ms. */
+export class SqliteJournal implements Journal {
+  readonly #worker: Worker;
+  readonly #waiting: ((answer: Answer) => void)[] = [];
+  #gone: string | undefined;
+
+  constructor(options: LogFileOptions) {
+    this.#worker = startWorker('store/sqlite/writer.ts', options, { name: 'store' });
+    this.#worker.on('message', (answer: Answer) => this.#waiting.shift()?.(answer));
+    this.#worker.on('error', (error) => this.#fail(error.message));
+    this.#worker.on('exit', () => this.#fail('the writer thread has ended'));
+    this.#worker.unref();
+  }
+
+  async commit(batch: Batch): Promise<void> {
+    // The buffer moves to the thread instead of being copied.
+    await this.#ask({ do: 'commit', ...batch }, [batch.rows.buffer as ArrayBuffer, batch.deletes.buffer as ArrayBuffer]);
+  }
+
+  async size(): Promise<{ bytes: number; inUseBytes: number }> {
+    const answer = await this.#ask({ do: 'size' });
+    return { bytes: answer.bytes ?? 0, inUseBytes: answer.inUseBytes ?? 0 };
+  }
+
+  async defragment(): Promise<void> {
+    await this.#ask({ do: 'defragment' });
+  }
+
+  async snapshot(path: string): Promise<void> {
+    await this.#ask({ do: 'snapshot', path });
+  }
+
+  async close(): Promise<void> {
+    await this.#ask({ do: 'close' });
+  }
+
+  async #ask(question: Question, transfer: ArrayBuffer[] = []): Promise<Extract<Answer, { ok: true }>> {
+    if (this.#gone !== undefined) throw new StoreError('UNAVAILABLE', this.#gone, { op: question.do });
+    // While something is under way, the thread keeps the process alive.
+    if (this.#waiting.length === 0) this.#worker.ref();
+    const answer = await new Promise<Answer>((resolve) => {
+      this.#waiting.push(resolve);
+      this.#worker.postMessage(question, transfer);
+    });
+    if (this.#waiting.length === 0) this.#worker.unref();
+    if (!answer.ok) throw errorOf(question.do, answer.code, answer.message);
+    return answer;
+  }
+
+  #fail(message: string): void {
+    this.#gone ??= message;
+    for (const resolve of this.#waiting.splice(0)) resolve({ ok: false, code: 'GONE', message });
+  }
+}
+
+function errorOf(op: string, code: string, message: string): StoreError {
+  if (code === 'SQLITE_FULL') return new StoreError('NO_SPACE', 'database space exceeded', { op, hint: 'free space on the file system of the data directory' });
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return new StoreError('CORRUPT', message, { op, hint: 'restore a snapshot' });
+  return new StoreError('UNAVAILABLE', `${op}: ${code}: ${message}`, { op, hint: 'look at the kernel log for errors of the disk' });
+}
