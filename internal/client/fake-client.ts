@@ -154,7 +154,10 @@ export class FakeClient implements Client {
     if (expected && expected !== old.metadata.resourceVersion) throw conflict(ref, name, modifiedConflict);
     if (subresource === 'status') {
       const status = next['status'];
-      return this.#put(ref, { ...deepCopy(old), status }, 'MODIFIED');
+      const kept = deepCopy(old);
+      // As the real status strategies of workloads do: only spec and labels are out of reach.
+      if (next.metadata.annotations) kept.metadata.annotations = next.metadata.annotations;
+      return this.#put(ref, { ...kept, status }, 'MODIFIED');
     }
     for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp', 'generation'] as const) (next.metadata as Json)[field] = old.metadata[field];
     if (JSON.stringify(next['spec']) !== JSON.stringify(old['spec'])) next.metadata.generation = (old.metadata.generation ?? 0) + 1;

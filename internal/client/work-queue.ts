@@ -69,6 +69,12 @@ export class WorkQueue {
     this.#later.set(key, { at, timer });
   }
 
+  /** Takes back what `addAfter` promised. */
+  unschedule(key: string): void {
+    this.#later.get(key)?.timer.cancel();
+    this.#later.delete(key);
+  }
+
   /** Adds the key after its back-off, as a failure would. */
   addRateLimited(key: string): void {
     const { firstRetryMs = defaultFirstRetryMs, longestRetryMs = defaultLongestRetryMs } = this.#options;

@@ -1,0 +1,44 @@
+import type { ResourceRef } from '../api/object.ts';
+import type { Client } from '../client/client.ts';
+import type { Mirrors } from '../client/mirrors.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Log } from '../io/log.ts';
+import type { Random } from '../io/random.ts';
+
+/** What controllers are started with. */
+export interface ControllerContext {
+  /** A client that acts as `system:serviceaccount:kube-system:<name>`; `name` is such as `replicaset-controller`. */
+  clientFor(controllerName: string): Client;
+  mirrors: Mirrors;
+  clock: Clock;
+  log: Log;
+  random: Random;
+  /** All kinds the server serves that can be listed, watched and deleted: one version of each, custom resources too. */
+  resources(): ResourceRef[];
+  /** Calls `changed` whenever `resources()` answers something new. Returns how to stop. */
+  onResourcesChange(changed: () => void): () => void;
+  /** The cluster's certificate authorities in PEM, published as `kube-root-ca.crt`. */
+  rootCa: string;
+  /** Where nodes get their pod ranges from. */
+  clusterCidr: string;
+  nodeCidrMaskSize?: number;
+  /** Signs client and serving certificates for approved requests; without it they stay unsigned. */
+  signCertificate?: (request: SigningRequest) => Promise<string>;
+  /** Makes the token of a legacy service account token Secret. */
+  issueServiceAccountToken?: (account: { namespace: string; name: string; uid: string; secretName: string; secretUid: string }) => Promise<string>;
+}
+
+export interface SigningRequest {
+  csrPem: string;
+  usages: string[];
+  signerName: string;
+  expirationSeconds: number | undefined;
+}
+
+/** A running controller. */
+export interface Controller {
+  readonly name: string;
+  stop(): void;
+  /** Resolves when it has nothing to do right now. */
+  idle(): Promise<void>;
+}

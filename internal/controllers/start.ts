@@ -1,0 +1,33 @@
+import type { Controller, ControllerContext } from './context.ts';
+import { startDeploymentController } from './deployment/deployment.ts';
+import { startNamespaceController } from './namespace/namespace.ts';
+import { startReplicaSetController, startReplicationController } from './replicaset/replicaset.ts';
+import { startRootCaPublisher } from './rootca/publisher.ts';
+import { startServiceAccountController } from './serviceaccount/default-account.ts';
+
+export type { Controller, ControllerContext } from './context.ts';
+
+const all: Record<string, (ctx: ControllerContext) => Controller> = {
+  namespace: startNamespaceController,
+  serviceaccount: startServiceAccountController,
+  'root-ca-certificate-publisher': startRootCaPublisher,
+  deployment: startDeploymentController,
+  replicaset: startReplicaSetController,
+  replicationcontroller: startReplicationController,
+};
+
+/** Starts every controller, or those named in `only`. Stopping stops them all. */
+export function startControllers(ctx: ControllerContext, options: { only?: string[] } = {}): Controller {
+  const running = Object.entries(all)
+    .filter(([name]) => !options.only || options.only.includes(name))
+    .map(([, start]) => start(ctx));
+  return {
+    name: 'controllers',
+    stop: () => {
+      for (const controller of running) controller.stop();
+    },
+    idle: async () => {
+      for (const controller of running) await controller.idle();
+    },
+  };
+}
