@@ -94,7 +94,7 @@ else if (process.argv[2] === 'can') {
   const { spawn } = await import('node:child_process');
   const now = { nowMs: Date.now(), random: realRandom };
   const ca = issueCa({ ...now, cn: 'can' });
-  const identity = { ...issueCert({ ...now, ca, cn: 'can', sans: ['127.0.0.1'], usages: ['server', 'client'] }), ca: ca.cert };
+  const identity = { ...issueCert({ ...now, ca, cn: 'canned-server', sans: ['127.0.0.1'], usages: ['server', 'client'] }), ca: ca.cert };
   const child = spawn(process.execPath, [new URL(import.meta.url).pathname, 'can'], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...process.env, CAN_IDENTITY: JSON.stringify(identity) } });
   const floor = await new Promise<string>((resolve) => child.stdout.once('data', (d: Buffer) => resolve(d.toString().trim())));
   let cluster: TestCluster | undefined;
