@@ -1,0 +1,59 @@
+/** Reading and writing JSON whose type is not at hand: tables of rules name fields by path. */
+export type Dict = Record<string, unknown>;
+
+export function isDict(value: unknown): value is Dict {
+  return value !== null && typeof value === 'object' && !Array.isArray(value);
+}
+
+export function dictOf(value: unknown): Dict {
+  return isDict(value) ? value : {};
+}
+
+export function listOf(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : [];
+}
+
+export function textOf(value: unknown): string {
+  return typeof value === 'string' ? value : '';
+}
+
+export function numberOf(value: unknown): number {
+  return typeof value === 'number' ? value : 0;
+}
+
+/** The value at a dotted path, or undefined. */
+export function at(value: unknown, path: string): unknown {
+  let here: unknown = value;
+  for (const key of path.split('.')) {
+    if (!isDict(here)) return undefined;
+    here = here[key];
+  }
+  return here;
+}
+
+/** Puts a value at a dotted path, or takes the field away when the value is undefined. What lies on the way is copied: it may be shared. */
+export function setAt(target: Dict, path: string, value: unknown): void {
+  const keys = path.split('.');
+  const last = keys.pop() ?? '';
+  let here = target;
+  for (const key of keys) {
+    if (value === undefined && !isDict(here[key])) return;
+    const next = { ...dictOf(here[key]) };
+    here[key] = next;
+    here = next;
+  }
+  if (value === undefined) delete here[last];
+  else here[last] = value;
+}
+
+const isEmpty = (value: unknown): boolean => value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+
+/** Equal as apimachinery's Semantic.DeepEqual sees JSON in its normal form: no list and an empty list are the same. */
+export function semanticEqual(a: unknown, b: unknown): boolean {
+  if (a === b || (isEmpty(a) && isEmpty(b))) return true;
+  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => semanticEqual(item, b[i]));
+  if (!isDict(a) || !isDict(b)) return false;
+  for (const key in a) if (!semanticEqual(a[key], b[key])) return false;
+  for (const key in b) if (!(key in a) && !isEmpty(b[key])) return false;
+  return true;
+}

@@ -1,0 +1,24 @@
+import type { Dict } from '../loose.ts';
+import type { KubeObject } from '../object.ts';
+
+export function keepStatus(object: KubeObject, old: KubeObject): void {
+  if (old['status'] === undefined) delete object['status'];
+  else object['status'] = old['status'];
+}
+
+export function keepSpec(object: KubeObject, old: KubeObject): void {
+  if (old['spec'] === undefined) delete object['spec'];
+  else object['spec'] = old['spec'];
+}
+
+/** What a write to /status cannot change of the metadata (metav1.ResetObjectMetaForStatus). */
+export const statusMetadata = ['deletionTimestamp', 'generation', 'selfLink', 'labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
+
+/** Takes fields of the metadata from the old object (metav1.ResetObjectMetaForStatus). */
+export function keepMetadata(object: KubeObject, old: KubeObject, fields: readonly string[] = statusMetadata): void {
+  const [meta, was] = [object.metadata as Dict, old.metadata as Dict];
+  for (const field of fields) {
+    if (was[field] === undefined) delete meta[field];
+    else meta[field] = was[field];
+  }
+}
