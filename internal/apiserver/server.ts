@@ -36,4 +36,6 @@ export interface Server {
   onShutdown(fn: () => void): () => void;
   port: number;
   ready: boolean;
+  /** Upgrades that another server answers for. */
+  delegateUpgrade?: (exchange: Exchange, socket: import('node:stream').Duplex, head: Buffer) => Promise<void> | undefined;
 }

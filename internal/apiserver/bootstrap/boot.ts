@@ -1,18 +1,21 @@
 import type { Server } from '../server.ts';
-import { firstAddress } from '../registry/ip-range.ts';
+import { defaultServiceCidr, firstAddress } from '../registry/ip-range.ts';
 import { ensureAuthenticationConfig } from './authentication-config.ts';
 import { ensureKubernetesService } from './kubernetes-service.ts';
 import { flowControlObjects, namespaceObjects, policyObjects, priorityClassObjects } from './objects.ts';
 import { ensure } from './reconcile.ts';
+import { ensureServiceCidr, startServiceAllocation } from '../services/start.ts';
 
 /** What a cluster has after its first start, made sure of at every start. */
 export async function bootCluster(server: Server): Promise<void> {
   const { core, options } = server;
   await ensure(core, namespaceObjects());
   await ensure(core, [...policyObjects(), ...priorityClassObjects(), ...flowControlObjects()]);
+  await startServiceAllocation(server);
+  await ensureServiceCidr(server);
   const port = options.advertisePort ?? server.port;
   await ensureKubernetesService(core, { clusterIp: firstAddress(options.serviceCidr ?? defaultServiceCidr), address: options.advertiseAddress, port });
   await ensureAuthenticationConfig(server);
 }
 
-export const defaultServiceCidr = '10.43.0.0/16';
+

@@ -57,3 +57,5 @@ export function firstAddress(cidr: string): string {
   const range = parseRange(cidr);
   return formatIp(range.base + 1n, range.family);
 }
+
+export const defaultServiceCidr = '10.43.0.0/16';

@@ -4,6 +4,7 @@ import type { ServedResource } from './resource.ts';
 export class ResourceTable {
   readonly #byPath = new Map<string, ServedResource>();
   readonly #byKind = new Map<string, ServedResource>();
+  readonly #listeners = new Set<() => void>();
   #generation = 1;
 
   get generation(): number {
@@ -13,17 +14,23 @@ export class ResourceTable {
   add(resource: ServedResource): void {
     this.#byPath.set(pathKey(resource.group, resource.version, resource.resource), resource);
     this.#byKind.set(pathKey(resource.group, resource.version, resource.kind), resource);
-    this.#generation++;
+    this.#changed();
   }
 
   remove(resource: ServedResource): void {
     this.#byPath.delete(pathKey(resource.group, resource.version, resource.resource));
     this.#byKind.delete(pathKey(resource.group, resource.version, resource.kind));
-    this.#generation++;
+    this.#changed();
   }
 
   touch(): void {
-    this.#generation++;
+    this.#changed();
+  }
+
+  /** Calls `changed` after every change. Returns how to stop. */
+  onChange(changed: () => void): () => void {
+    this.#listeners.add(changed);
+    return () => void this.#listeners.delete(changed);
   }
 
   find(group: string, version: string, resource: string): ServedResource | undefined {
@@ -42,6 +49,11 @@ export class ResourceTable {
 
   all(): Iterable<ServedResource> {
     return this.#byPath.values();
+  }
+
+  #changed(): void {
+    this.#generation++;
+    for (const changed of this.#listeners) changed();
   }
 
   servesGroupVersion(group: string, version: string): boolean {

@@ -1,0 +1,96 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { badRequest, notFound } from '../../api/status.ts';
+import { lookup } from '../admission/lookup.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { first, flag, type Query } from '../http/request-info.ts';
+import { callFor } from '../http/resource-handler.ts';
+import type { ServedResource } from '../registry/resource.ts';
+import type { Server } from '../server.ts';
+import { forward, type Forwarding } from './forward.ts';
+import { kubeletTarget } from './kubelet-target.ts';
+
+/** log, exec, attach, portforward: the node's kubelet has the pod, so the request goes on to it. */
+export function addNodeStreams(server: Server): void {
+  for (const name of ['log', 'exec', 'attach', 'portforward']) {
+    server.subresources.add('', 'pods', name, async (s, exchange, resource) => {
+      const to = await streamTarget(s, exchange, resource);
+      if (name !== 'log') throw badRequest('Upgrade request required');
+      await forward(s, exchange, to);
+    });
+  }
+}
+
+/** Where a stream request goes: the kubelet's own paths and parameter names. */
+export async function streamTarget(server: Server, exchange: Exchange, resource: ServedResource): Promise<Forwarding> {
+  const { info } = exchange;
+  const pod = await lookup<Pod>(server.core, `/registry/pods/${info.namespace}/${info.name}`);
+  if (!pod) throw notFound({ group: '', resource: 'pods' }, info.name);
+  const { subresource, query } = info;
+  if (subresource === 'log') return logTarget(server, pod, query);
+  if (subresource === 'exec' || subresource === 'attach' || subresource === 'portforward') await connectAdmission(server, exchange, resource, subresource);
+  if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') throw badRequest(`cannot exec into a container in a completed pod; current phase is ${pod.status.phase}`);
+  const node = pod.spec.nodeName;
+  if (subresource === 'portforward') {
+    if (!node) throw badRequest(`pod ${info.name} does not have a host assigned`);
+    const ports = query.get('ports');
+    const tail = ports ? `?${ports.map((port) => `port=${encodeURIComponent(port)}`).join('&')}` : '';
+    return { target: await kubeletTarget(server, node), path: `/portForward/${info.namespace}/${info.name}${tail}` };
+  }
+  const container = containerOf(pod, first(query, 'container'), true);
+  if (!node) throw badRequest(`pod ${info.name} does not have a host assigned`);
+  return { target: await kubeletTarget(server, node), path: `/${subresource}/${info.namespace}/${info.name}/${container}?${streamParameters(query, subresource)}` };
+}
+
+/** Webhooks and policies may refuse a connection. */
+async function connectAdmission(server: Server, exchange: Exchange, resource: ServedResource, subresource: string): Promise<void> {
+  const { query } = exchange.info;
+  const kind = { exec: 'PodExecOptions', attach: 'PodAttachOptions', portforward: 'PodPortForwardOptions' }[subresource] ?? '';
+  const object = {
+    kind, apiVersion: 'v1', metadata: {},
+    ...(subresource === 'portforward' ? {} : { stdin: flag(query, 'stdin'), stdout: flag(query, 'stdout'), stderr: flag(query, 'stderr'), tty: flag(query, 'tty'), container: first(query, 'container') ?? '' }),
+    ...(subresource === 'exec' ? { command: query.get('command') ?? [] } : {}),
+  };
+  const attributes = { call: callFor(server, exchange, resource), operation: 'CONNECT' as const, object: object as unknown as KubeObject, old: undefined };
+  await server.core.admission.admit(attributes);
+  await server.core.admission.validate(attributes);
+}
+
+function streamParameters(query: Query, subresource: string): string {
+  const out: string[] = [];
+  for (const [from, to] of [['stdin', 'input'], ['stdout', 'output'], ['stderr', 'error'], ['tty', 'tty']] as const) if (flag(query, from)) out.push(`${to}=1`);
+  if (subresource === 'exec') for (const part of query.get('command') ?? []) out.push(`command=${encodeURIComponent(part)}`);
+  return out.join('&');
+}
+
+const logParameters = ['follow', 'previous', 'timestamps', 'sinceSeconds', 'sinceTime', 'tailLines', 'limitBytes', 'stream'];
+
+async function logTarget(server: Server, pod: Pod, query: Query): Promise<Forwarding> {
+  const container = containerOf(pod, first(query, 'container'), false);
+  const node = pod.spec.nodeName;
+  // A pod without a node has written nothing yet.
+  if (!node) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
+  const parameters = logParameters.flatMap((name) => {
+    const value = first(query, name);
+    return value === undefined || value === 'false' ? [] : [`${name}=${encodeURIComponent(value)}`];
+  });
+  const tail = parameters.length ? `?${parameters.join('&')}` : '';
+  return { target: await kubeletTarget(server, node), path: `/containerLogs/${pod.metadata.namespace}/${pod.metadata.name}/${container}${tail}` };
+}
+
+/** The named container, or the only one, or the one an annotation calls the default. */
+function containerOf(pod: Pod, named: string | undefined, executing: boolean): string {
+  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? []), ...(pod.spec.ephemeralContainers ?? [])].map((one) => one.name);
+  const { name } = pod.metadata;
+  if (named) {
+    if (!all.includes(named)) throw badRequest(`container ${named} is not valid for pod ${name}`);
+    return named;
+  }
+  const [only] = pod.spec.containers;
+  if (pod.spec.containers.length === 1 && only) return only.name;
+  const chosen = pod.metadata.annotations?.['kubectl.kubernetes.io/default-container'];
+  if (executing && chosen && all.includes(chosen)) return chosen;
+  const listed = pod.spec.containers.map((one) => one.name);
+  const init = (pod.spec.initContainers ?? []).map((one) => one.name);
+  throw badRequest(`a container name must be specified for pod ${name}, choose one of: [${listed.join(' ')}]${init.length ? ` or one of the init containers: [${init.join(' ')}]` : ''}`);
+}

@@ -1,0 +1,40 @@
+import { Buffer } from 'node:buffer';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Exchange } from '../http/exchange.ts';
+import { callFor, listQuery } from '../http/resource-handler.ts';
+import { limits } from '../options.ts';
+import type { ServedResource } from '../registry/resource.ts';
+import type { Server } from '../server.ts';
+import { bookmarkObject } from '../watch/encoder.ts';
+import { Watcher } from '../watch/watcher.ts';
+import { ServerSocket } from './server-socket.ts';
+
+/** A watch over WebSocket: one text message for each event. */
+export async function serveWatchSocket(server: Server, exchange: Exchange, resource: ServedResource, socket: Duplex): Promise<void> {
+  const call = callFor(server, exchange, resource);
+  const query = listQuery(exchange.info.query);
+  let ws: ServerSocket | undefined;
+  const early: object[] = [];
+  const put = (type: string, object: unknown): void => {
+    if (!ws) return void early.push({ type, object });
+    ws.send(Buffer.from(JSON.stringify({ type, object })), true);
+  };
+  const watcher = await Watcher.start(server.core, call, query, {
+    events: (events) => {
+      for (const event of events) put(event.type, event.object);
+    },
+    bookmark: (revision, initial) => put('BOOKMARK', bookmarkObject(resource, revision, initial)),
+    ended: (error) => {
+      if (error) put('ERROR', error.toStatus());
+      ws?.close();
+    },
+  });
+  ws = new ServerSocket(exchange.request as IncomingMessage, socket, ['']);
+  const timer = server.core.clock.after('watch.socket', (query.timeoutSeconds ?? limits.minWatchMs / 1000) * 1000, () => ws?.close());
+  ws.onClose = () => {
+    timer.cancel();
+    watcher.stop();
+  };
+  for (const message of early) ws.send(Buffer.from(JSON.stringify(message)), true);
+}

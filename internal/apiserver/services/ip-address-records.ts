@@ -1,0 +1,49 @@
+import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { ApiError } from '../../api/status.ts';
+import { systemCall } from '../bootstrap/reconcile.ts';
+import type { Core } from '../registry/call.ts';
+import { createObject } from '../registry/create.ts';
+import { deleteObject } from '../registry/delete.ts';
+import { ipsOf } from './service-hook.ts';
+
+/** networking.k8s.io/v1 IPAddress: one object for each cluster address in use, for those who look. */
+export class IpAddressRecords {
+  readonly #core: Core;
+
+  constructor(core: Core) {
+    this.#core = core;
+  }
+
+  async sync(now: Service | undefined, before: Service | undefined, dryRun: boolean): Promise<void> {
+    if (dryRun) return;
+    const kept = ipsOf(now?.spec as ServiceSpec | undefined);
+    const had = ipsOf(before?.spec as ServiceSpec | undefined);
+    for (const ip of kept) if (!had.includes(ip) && now) await this.#create(ip, now);
+    for (const ip of had) if (!kept.includes(ip)) await this.#remove(ip);
+  }
+
+  async #create(ip: string, service: Service): Promise<void> {
+    const call = systemCall(this.#core, ref, '', ip);
+    const object = {
+      kind: 'IPAddress', apiVersion: 'networking.k8s.io/v1',
+      metadata: { name: ip, labels: { 'ipaddress.kubernetes.io/ip-family': ip.includes(':') ? 'IPv6' : 'IPv4', 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' } },
+      spec: { parentRef: { group: '', resource: 'services', namespace: service.metadata.namespace, name: service.metadata.name } },
+    };
+    await tolerate(createObject(this.#core, call, call.resource.engine.normalize(object, 'Ignore').object as KubeObject), 'AlreadyExists');
+  }
+
+  async #remove(ip: string): Promise<void> {
+    await tolerate(deleteObject(this.#core, systemCall(this.#core, ref, '', ip), {}), 'NotFound');
+  }
+}
+
+const ref = { group: 'networking.k8s.io', version: 'v1', resource: 'ipaddresses' };
+
+async function tolerate(effect: Promise<unknown>, reason: string): Promise<void> {
+  try {
+    await effect;
+  } catch (error) {
+    if (!(error instanceof ApiError) || error.reason !== reason) throw error;
+  }
+}

@@ -1,0 +1,221 @@
+import type { Service, ServicePort, ServiceSpec } from '../../api/generated/types/core-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { ApiError, invalid, type FieldError } from '../../api/status.ts';
+import type { Call } from '../registry/call.ts';
+import type { Undo, WriteHook } from '../registry/write-hooks.ts';
+import type { IpAllocator, PortAllocator } from './ip-allocator.ts';
+import type { IpAddressRecords } from './ip-address-records.ts';
+
+export interface Allocators {
+  ips: IpAllocator;
+  ports: PortAllocator;
+  records: IpAddressRecords;
+}
+
+const kind = { group: '', kind: 'Service' };
+
+export const needsIp = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName';
+export const isHeadless = (spec: ServiceSpec): boolean => spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None';
+export const needsPorts = (spec: ServiceSpec): boolean =>
+  spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && (spec.allocateLoadBalancerNodePorts ?? true));
+const needsHealthPort = (spec: ServiceSpec): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+
+/** Services take their addresses and ports with the write that needs them (registry/core/service storage and alloc). */
+export function serviceHook(allocators: Allocators): WriteHook {
+  return {
+    beginCreate(call, object) {
+      const service = object as unknown as Service;
+      normalizeIps(service.spec as ServiceSpec);
+      return new Taking(allocators, call, service).run(undefined);
+    },
+    beginUpdate(call, object, old) {
+      const service = object as unknown as Service;
+      const before = (old as unknown as Service).spec as ServiceSpec;
+      if (call.subresource) return undefined;
+      const spec = service.spec as ServiceSpec;
+      takeOver(spec, before);
+      normalizeIps(spec);
+      return new Taking(allocators, call, service).run(before);
+    },
+    async afterCreate(call, object) {
+      await allocators.records.sync(object as unknown as Service, undefined, call.dryRun);
+    },
+    async afterUpdate(_call, object, old) {
+      const now = (object as unknown as Service).spec as ServiceSpec;
+      const before = (old as unknown as Service).spec as ServiceSpec;
+      release(allocators, before, now);
+      await allocators.records.sync(object as unknown as Service, old as unknown as Service, false);
+    },
+    async afterDelete(_call, object: KubeObject) {
+      release(allocators, (object as unknown as Service).spec as ServiceSpec, undefined);
+      await allocators.records.sync(undefined, object as unknown as Service, false);
+    },
+  };
+}
+
+/** clusterIP and the first of clusterIPs are one thing. */
+function normalizeIps(spec: ServiceSpec): void {
+  if (!needsIp(spec)) {
+    if (!spec.clusterIP && !spec.clusterIPs?.length) {
+      delete spec.clusterIP;
+      delete spec.clusterIPs;
+    }
+    return;
+  }
+  if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
+  else if (!spec.clusterIP && spec.clusterIPs?.length) spec.clusterIP = spec.clusterIPs[0] ?? '';
+}
+
+/** What an update does not say stays as it was; what the type no longer has is dropped. */
+function takeOver(spec: ServiceSpec, before: ServiceSpec): void {
+  if (needsIp(spec) && needsIp(before)) {
+    if (!spec.clusterIP) spec.clusterIP = before.clusterIP ?? '';
+    if (!spec.clusterIPs?.length && spec.clusterIP === before.clusterIP) spec.clusterIPs = before.clusterIPs ? [...before.clusterIPs] : undefined;
+    else if (spec.clusterIP !== before.clusterIP && JSON.stringify(spec.clusterIPs) === JSON.stringify(before.clusterIPs)) spec.clusterIPs = spec.clusterIP ? [spec.clusterIP] : undefined;
+  } else if (!needsIp(spec) && needsIp(before)) {
+    if (spec.clusterIP === before.clusterIP) delete spec.clusterIP;
+    if (JSON.stringify(spec.clusterIPs) === JSON.stringify(before.clusterIPs)) delete spec.clusterIPs;
+    if (JSON.stringify(spec.ipFamilies) === JSON.stringify(before.ipFamilies)) delete spec.ipFamilies;
+    if (spec.ipFamilyPolicy === before.ipFamilyPolicy) delete spec.ipFamilyPolicy;
+  }
+  if (needsPorts(spec) && needsPorts(before)) {
+    for (const port of spec.ports ?? []) {
+      if (port.nodePort) continue;
+      const same = (before.ports ?? []).find((one) => one.protocol === port.protocol && one.port === port.port);
+      const asked = (spec.ports ?? []).some((one) => one !== port && one.nodePort === same?.nodePort && one.protocol === port.protocol);
+      if (same?.nodePort && !asked) port.nodePort = same.nodePort;
+    }
+  } else if (needsPorts(before)) {
+    for (const port of spec.ports ?? []) if ((before.ports ?? []).some((one) => one.nodePort === port.nodePort)) delete port.nodePort;
+  }
+  if (needsHealthPort(spec) && needsHealthPort(before) && !spec.healthCheckNodePort) spec.healthCheckNodePort = before.healthCheckNodePort;
+  else if (!needsHealthPort(spec) && spec.healthCheckNodePort === before.healthCheckNodePort) delete spec.healthCheckNodePort;
+  if (spec.type !== 'LoadBalancer' && before.type === 'LoadBalancer') {
+    delete spec.allocateLoadBalancerNodePorts;
+    if (spec.loadBalancerClass === before.loadBalancerClass) delete spec.loadBalancerClass;
+  }
+  const external = (one: ServiceSpec): boolean => one.type === 'NodePort' || one.type === 'LoadBalancer' || (one.externalIPs?.length ?? 0) > 0;
+  if (!external(spec) && external(before) && spec.externalTrafficPolicy === before.externalTrafficPolicy) delete spec.externalTrafficPolicy;
+}
+
+/** Takes what one write needs; everything is given back when the write fails. */
+class Taking {
+  readonly #allocators: Allocators;
+  readonly #service: Service;
+  readonly #call: Call;
+  readonly #undo: Undo[] = [];
+
+  constructor(allocators: Allocators, call: Call, service: Service) {
+    this.#allocators = allocators;
+    this.#call = call;
+    this.#service = service;
+  }
+
+  run(before: ServiceSpec | undefined): Undo {
+    const spec = this.#service.spec as ServiceSpec;
+    try {
+      if (needsIp(spec)) this.#families(spec);
+      if (needsIp(spec) && !isHeadless(spec)) this.#addresses(spec, before);
+      this.#ports(spec, before);
+    } catch (error) {
+      this.#giveBack();
+      throw error;
+    }
+    return () => this.#giveBack();
+  }
+
+  #giveBack(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+  }
+
+  #families(spec: ServiceSpec): void {
+    const { family } = this.#allocators.ips.range;
+    spec.ipFamilies ??= isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0 ? [`IPv${family}`] : [`IPv${family}`];
+    spec.ipFamilyPolicy ??= 'SingleStack';
+  }
+
+  #addresses(spec: ServiceSpec, before: ServiceSpec | undefined): void {
+    const held = new Set(before && needsIp(before) ? (before.clusterIPs ?? []) : []);
+    const wanted = spec.clusterIPs?.[0] ?? spec.clusterIP ?? '';
+    if (!wanted) {
+      const ip = this.#allocators.ips.next();
+      if (!ip) throw new ApiError('InternalError', 'Internal error occurred: failed to allocate a serviceIP: range is full');
+      this.#undo.push(() => this.#allocators.ips.free(ip));
+      spec.clusterIP = ip;
+      spec.clusterIPs = [ip];
+      return;
+    }
+    if (held.has(wanted)) return;
+    // Changing an address in place is for validation to refuse.
+    if (before && needsIp(before) && !isHeadless(before) && before.clusterIP) return;
+    const why = this.#allocators.ips.take(wanted);
+    if (why) this.#refuse([{ type: 'FieldValueInvalid', field: 'spec.clusterIPs', value: spec.clusterIPs ?? [wanted], detail: `failed to allocate IP ${wanted}: ${why}` }]);
+    this.#undo.push(() => this.#allocators.ips.free(wanted));
+  }
+
+  #ports(spec: ServiceSpec, before: ServiceSpec | undefined): void {
+    const held = portsOf(before);
+    const own = new Map<number, Set<string>>();
+    const ports = needsPorts(spec) || spec.type === 'LoadBalancer' ? (spec.ports ?? []) : [];
+    ports.forEach((port, i) => {
+      if (port.nodePort) this.#named(port, i, held, own);
+    });
+    for (const port of needsPorts(spec) ? ports : []) if (!port.nodePort) this.#anyPort(port, own);
+    if (needsHealthPort(spec)) this.#healthPort(spec, held);
+  }
+
+  #named(port: ServicePort, index: number, held: Set<number>, own: Map<number, Set<string>>): void {
+    const number = port.nodePort ?? 0;
+    const protocols = own.get(number);
+    if (!protocols && !held.has(number)) {
+      const why = this.#allocators.ports.take(number);
+      if (why) this.#refuse([{ type: 'FieldValueInvalid', field: `spec.ports[${index}].nodePort`, value: number, detail: why }]);
+      this.#undo.push(() => this.#allocators.ports.free(number));
+    }
+    own.set(number, (protocols ?? new Set()).add(port.protocol ?? 'TCP'));
+  }
+
+  /** TCP and UDP on one service port share a node port where they can. */
+  #anyPort(port: ServicePort, own: Map<number, Set<string>>): void {
+    const protocol = port.protocol ?? 'TCP';
+    const twin = (this.#service.spec?.ports ?? []).find((one) => one !== port && one.port === port.port && one.nodePort && !own.get(one.nodePort)?.has(protocol));
+    const number = twin?.nodePort ?? this.#allocators.ports.next();
+    if (number === undefined) throw new ApiError('InternalError', 'Internal error occurred: failed to allocate a nodePort: range is full');
+    if (!twin) this.#undo.push(() => this.#allocators.ports.free(number));
+    port.nodePort = number;
+    own.set(number, (own.get(number) ?? new Set()).add(protocol));
+  }
+
+  #healthPort(spec: ServiceSpec, held: Set<number>): void {
+    if (spec.healthCheckNodePort && held.has(spec.healthCheckNodePort)) return;
+    if (spec.healthCheckNodePort) {
+      const why = this.#allocators.ports.take(spec.healthCheckNodePort);
+      if (why) throw new ApiError('InternalError', `Internal error occurred: failed to allocate requested HealthCheck NodePort ${spec.healthCheckNodePort}: ${why}`);
+    } else spec.healthCheckNodePort = this.#allocators.ports.next();
+    const port = spec.healthCheckNodePort ?? 0;
+    this.#undo.push(() => this.#allocators.ports.free(port));
+  }
+
+  #refuse(errors: FieldError[]): never {
+    throw invalid(kind, this.#service.metadata.name || this.#call.name, errors);
+  }
+}
+
+export function portsOf(spec: ServiceSpec | undefined): Set<number> {
+  const ports = new Set((spec?.ports ?? []).map((port) => port.nodePort ?? 0));
+  if (spec?.healthCheckNodePort) ports.add(spec.healthCheckNodePort);
+  ports.delete(0);
+  return ports;
+}
+
+export function ipsOf(spec: ServiceSpec | undefined): string[] {
+  return spec && needsIp(spec) && !isHeadless(spec) ? (spec.clusterIPs ?? []).filter((ip) => ip && ip !== 'None') : [];
+}
+
+/** Frees what `before` held and `now` does not. */
+function release(allocators: Allocators, before: ServiceSpec, now: ServiceSpec | undefined): void {
+  const keptIps = ipsOf(now);
+  for (const ip of ipsOf(before)) if (!keptIps.includes(ip)) allocators.ips.free(ip);
+  const keptPorts = portsOf(now);
+  for (const port of portsOf(before)) if (!keptPorts.has(port)) allocators.ports.free(port);
+}

@@ -1,0 +1,73 @@
+import type { Binding, Node, Pod, PodCondition } from '../../api/generated/types/core-v1.ts';
+import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { badRequest, conflict, invalid } from '../../api/status.ts';
+import { lookup } from '../admission/lookup.ts';
+import { callFor } from '../http/resource-handler.ts';
+import { timestamp, type Call, type Core } from '../registry/call.ts';
+import { updateObject } from '../registry/update.ts';
+import type { Server } from '../server.ts';
+import { readSpoken, sendStatus } from './answer.ts';
+
+const bindingKind = { group: '', version: 'v1', kind: 'Binding' };
+
+/** POST pods/x/binding and POST bindings: the scheduler's decision. */
+export function addBinding(server: Server): void {
+  server.subresources.add('', 'pods', 'binding', async (_s, exchange, resource) => {
+    const binding = await readSpoken<Binding>(exchange, bindingKind);
+    const call = callFor(server, exchange, resource);
+    if (binding.metadata.name && binding.metadata.name !== call.name) throw badRequest('name in URL does not match name in Binding object');
+    await bind(server.core, call, binding);
+    sendStatus(exchange, 201);
+  });
+  server.virtual.set('/bindings', async (_s, exchange) => {
+    const binding = await readSpoken<Binding>(exchange, bindingKind);
+    const pods = server.core.resources.find('', 'v1', 'pods');
+    if (!pods) return;
+    await bind(server.core, { ...callFor(server, exchange, pods), name: binding.metadata.name ?? '', subresource: 'binding' }, binding);
+    sendStatus(exchange, 201);
+  });
+}
+
+/** Gives a pod its node, once. */
+export async function bind(core: Core, call: Call, binding: Binding): Promise<void> {
+  const node = binding.target?.name ?? '';
+  if ((binding.target?.kind ?? '') !== '' && binding.target.kind !== 'Node') {
+    throw invalid({ group: '', kind: 'Binding' }, call.name, [{ type: 'FieldValueNotSupported', field: 'target.kind', value: binding.target.kind, detail: 'supported values: "Node", "<empty>"' }]);
+  }
+  if (!node) throw invalid({ group: '', kind: 'Binding' }, call.name, [{ type: 'FieldValueRequired', field: 'target.name', detail: '' }]);
+  await core.admission.admit({ call, operation: 'CREATE', object: binding as unknown as KubeObject, old: undefined });
+  await core.admission.validate({ call, operation: 'CREATE', object: binding as unknown as KubeObject, old: undefined });
+  const topology = topologyLabels(await lookup<Node>(core, `/registry/minions/${node}`));
+  await updateObject(core, { ...call, subresource: 'binding' }, {
+    tracked: true,
+    make: (old) => {
+      const pod = deepCopy(old) as unknown as Pod;
+      const what = { group: '', resource: 'pods/binding' };
+      if (binding.metadata.uid && binding.metadata.uid !== pod.metadata.uid) throw conflict(what, call.name, `Precondition failed: UID in precondition: ${binding.metadata.uid}, UID in object meta: ${pod.metadata.uid}`);
+      if (pod.metadata.deletionTimestamp) throw conflict(what, call.name, `pod ${call.name} is being deleted, cannot be assigned to a host`);
+      if (pod.spec.nodeName) throw conflict(what, call.name, `pod ${call.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
+      if (pod.spec.schedulingGates?.length) throw conflict(what, call.name, `pod ${call.name} has non-empty .spec.schedulingGates`);
+      pod.spec.nodeName = node;
+      pod.metadata.annotations = binding.metadata.annotations ? { ...pod.metadata.annotations, ...binding.metadata.annotations } : pod.metadata.annotations;
+      if (Object.keys(topology).length) pod.metadata.labels = { ...topology, ...pod.metadata.labels };
+      scheduled(pod, timestamp(core.clock));
+      return pod as unknown as KubeObject;
+    },
+  });
+}
+
+const copied = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region'];
+
+/** Pods learn where their node stands (plugin PodTopologyLabels). */
+function topologyLabels(node: Node | undefined): Record<string, string> {
+  return Object.fromEntries(copied.flatMap((key) => (node?.metadata.labels?.[key] === undefined ? [] : [[key, node.metadata.labels[key]]])));
+}
+
+function scheduled(pod: Pod, now: string): void {
+  const status = (pod.status ??= {} as Pod['status'] & object);
+  const conditions = status.conditions ?? [];
+  const have = conditions.find((one) => one.type === 'PodScheduled');
+  if (have?.status === 'True') return;
+  const condition = { type: 'PodScheduled', ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}), status: 'True', lastProbeTime: null, lastTransitionTime: now } as unknown as PodCondition;
+  status.conditions = have ? conditions.map((one) => (one === have ? condition : one)) : [...conditions, condition];
+}

@@ -1,0 +1,88 @@
+import type { Scale } from '../../api/generated/types/autoscaling-v1.ts';
+import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { formatSelector, selectorFromMap } from '../../api/selectors.ts';
+import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
+import { header, readBody, type Exchange } from '../http/exchange.ts';
+import { callFor, methodNotAllowed } from '../http/resource-handler.ts';
+import { parsePatch, patchTypeOf } from '../registry/patch.ts';
+import { applyJsonPatch, applyMergePatch } from '../registry/patch-kinds.ts';
+import { getRecord } from '../registry/list.ts';
+import { whatOf, type ServedResource } from '../registry/resource.ts';
+import { viewOf } from '../registry/stored.ts';
+import { updateObject } from '../registry/update.ts';
+import type { Call } from '../registry/call.ts';
+import type { Server } from '../server.ts';
+import { readSpoken, sendObject } from './answer.ts';
+
+const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
+
+interface Scalable {
+  spec?: { replicas?: number; selector?: unknown };
+  status?: { replicas?: number };
+}
+
+export function addScale(server: Server): void {
+  for (const [group, resource] of [['apps', 'deployments'], ['apps', 'replicasets'], ['apps', 'statefulsets'], ['', 'replicationcontrollers']] as const) {
+    server.subresources.add(group, resource, 'scale', (s, exchange, served) => serveScale(s, exchange, served));
+  }
+}
+
+export function scaleOf(object: KubeObject): Scale {
+  const { spec, status } = object as unknown as Scalable;
+  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
+  const selector = object.kind === 'ReplicationController' ? selectorFromMap(spec?.selector as never).toString() : formatSelector(spec?.selector as never);
+  return {
+    kind: 'Scale', apiVersion: 'autoscaling/v1',
+    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
+    spec: spec?.replicas ? { replicas: spec.replicas } : {},
+    status: { replicas: status?.replicas ?? 0, ...(selector && selector !== '<none>' ? { selector } : {}) },
+  } as unknown as Scale;
+}
+
+async function serveScale(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {
+  const call = callFor(server, exchange, resource);
+  switch (exchange.info.verb) {
+    case 'get':
+      return sendObject(exchange, 200, scaleOf(viewOf(resource, await getRecord(server.core, call))));
+    case 'update': {
+      const scale = await readSpoken<Scale>(exchange, scaleKind);
+      return write(server, exchange, call, () => scale);
+    }
+    case 'patch': {
+      const type = patchTypeOf(call, header(exchange.request, 'content-type'));
+      const patch = parsePatch(type, (await readBody(exchange.request)).toString());
+      return write(server, exchange, call, (now) => patchedScale(now, type, patch));
+    }
+    default:
+      throw methodNotAllowed(exchange);
+  }
+}
+
+function patchedScale(now: Scale, type: string, patch: unknown): Scale {
+  if (type === 'json') return applyJsonPatch(deepCopy(now), patch) as Scale;
+  return applyMergePatch(deepCopy(now), patch) as Scale;
+}
+
+async function write(server: Server, exchange: Exchange, call: Call, make: (now: Scale) => Scale): Promise<void> {
+  const done = await updateObject(server.core, call, {
+    make: (old) => {
+      const current = scaleOf(old as KubeObject);
+      const scale = make(current);
+      checkScale(call, scale, current);
+      const next = deepCopy(old) as unknown as Scalable & KubeObject;
+      next.spec = { ...next.spec, replicas: scale.spec?.replicas ?? 0 };
+      return next;
+    },
+  });
+  sendObject(exchange, 200, scaleOf(done.object));
+}
+
+function checkScale(call: Call, scale: Scale, current: Scale): void {
+  if (scale.metadata?.name && scale.metadata.name !== call.name) throw badRequest(`the name of the object (${scale.metadata.name}) does not match the name on the URL (${call.name})`);
+  const version = scale.metadata?.resourceVersion;
+  if (version && version !== current.metadata.resourceVersion) throw conflict(whatOf(call.resource), call.name, modifiedConflict);
+  const replicas = scale.spec?.replicas ?? 0;
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas)) throw badRequest('spec.replicas: expected an integer');
+  if (replicas < 0) throw invalid({ group: 'autoscaling', kind: 'Scale' }, call.name, [{ type: 'FieldValueInvalid', field: 'spec.replicas', value: replicas, detail: 'must be greater than or equal to 0' }]);
+}
+

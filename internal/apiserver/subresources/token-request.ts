@@ -1,0 +1,80 @@
+import type { TokenRequest } from '../../api/generated/types/authentication-v1.ts';
+import type { Pod, ServiceAccount } from '../../api/generated/types/core-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { badRequest, conflict, invalid, notFound } from '../../api/status.ts';
+import { lookup } from '../admission/lookup.ts';
+import type { TokenSubject } from '../authn/service-account-tokens.ts';
+import { callFor, methodNotAllowed } from '../http/resource-handler.ts';
+import type { Call } from '../registry/call.ts';
+import type { Server } from '../server.ts';
+import { readSpoken, sendObject } from './answer.ts';
+
+const leastSeconds = 10 * 60;
+const mostSeconds = 2 ** 32;
+/** kubelet asks for this odd number to mean "the default, may be extended". */
+const warnSeconds = 3607;
+const extendedSeconds = 365 * 24 * 3600;
+
+/** POST serviceaccounts/x/token (KEP-1205). */
+export function addTokenRequest(server: Server): void {
+  server.subresources.add('', 'serviceaccounts', 'token', async (_s, exchange, resource) => {
+    if (exchange.info.verb !== 'create') throw methodNotAllowed(exchange);
+    const request = await readSpoken<TokenRequest>(exchange, { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' });
+    const call = callFor(server, exchange, resource);
+    sendObject(exchange, 201, await issueToken(server, call, request));
+  });
+}
+
+async function issueToken(server: Server, call: Call, request: TokenRequest): Promise<TokenRequest> {
+  const account = await lookup<ServiceAccount>(server.core, `/registry/serviceaccounts/${call.namespace}/${call.name}`);
+  if (!account) throw notFound({ group: '', resource: 'serviceaccounts' }, call.name);
+  request.metadata = { ...request.metadata, name: call.name, namespace: call.namespace };
+  const spec = (request.spec ??= {} as TokenRequest['spec']);
+  if (spec.audiences === undefined || spec.audiences === null || spec.audiences.length === 0) spec.audiences = [...server.tokens.audiences];
+  spec.expirationSeconds ??= 3600;
+  check(request, call);
+  await server.core.admission.validate({ call, operation: 'CREATE', object: request as unknown as KubeObject, old: undefined });
+  const subject: TokenSubject = { namespace: call.namespace, name: call.name, uid: account.metadata.uid ?? '', ...(await boundTo(server, call, request)) };
+  const extend = subject.pod !== undefined && spec.expirationSeconds === warnSeconds && server.tokens.audiences.some((one) => spec.audiences.includes(one));
+  const issued = await server.tokens.issue(subject, {
+    audiences: spec.audiences,
+    seconds: extend ? extendedSeconds : spec.expirationSeconds,
+    jti: server.core.random.uuid(),
+    ...(extend ? { warnAfterSeconds: warnSeconds } : {}),
+  });
+  // The client is told the time it asked for, so that it renews in time.
+  const expires = new Date(extend ? server.core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs).toISOString().replace(/\.\d+Z$/, 'Z');
+  request.metadata.creationTimestamp = new Date(server.core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  return { ...request, kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', status: { token: issued.token, expirationTimestamp: expires } };
+}
+
+function check(request: TokenRequest, call: Call): void {
+  const seconds = request.spec.expirationSeconds ?? 0;
+  const field = 'spec.expirationSeconds';
+  const wrong = (detail: string): Error => invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, call.name, [{ type: 'FieldValueInvalid', field, value: seconds, detail }]);
+  if (seconds < leastSeconds) throw wrong('may not specify a duration less than 10 minutes');
+  if (seconds > mostSeconds) throw wrong('may not specify a duration larger than 2^32 seconds');
+}
+
+async function boundTo(server: Server, call: Call, request: TokenRequest): Promise<Partial<TokenSubject>> {
+  const ref = request.spec.boundObjectRef;
+  if (!ref) return {};
+  const gvk = `${ref.apiVersion ?? ''}/${ref.kind ?? ''}`;
+  const name = ref.name ?? '';
+  const folder = gvk === 'v1/Pod' ? 'pods' : gvk === 'v1/Secret' ? 'secrets' : gvk === 'v1/Node' ? 'minions' : '';
+  if (!folder) throw badRequest(`cannot bind token for serviceaccount "${call.name}" to object "${ref.kind}"`.replace(/ to object.*/, ` to object bound to an unsupported kind: ${ref.kind}`));
+  const key = folder === 'minions' ? `/registry/minions/${name}` : `/registry/${folder}/${call.namespace}/${name}`;
+  const object = await lookup(server.core, key);
+  const resource = folder === 'minions' ? 'nodes' : folder;
+  if (!object) throw notFound({ group: '', resource }, name);
+  if (ref.uid && ref.uid !== object.metadata.uid) {
+    throw conflict({ group: '', resource: 'serviceaccounts/token' }, call.name, `the UID in the bound object reference (${ref.uid}) does not match the UID in record (${object.metadata.uid}). The object might have been deleted and then recreated`);
+  }
+  const bound = { name, uid: object.metadata.uid ?? '' };
+  if (folder === 'secrets') return { secret: bound };
+  if (folder === 'minions') return { node: bound };
+  const pod = object as unknown as Pod;
+  if (pod.spec.serviceAccountName !== call.name) throw badRequest(`cannot bind token for serviceaccount "${call.name}" to pod running with different serviceaccount name.`);
+  const node = pod.spec.nodeName ? await lookup(server.core, `/registry/minions/${pod.spec.nodeName}`) : undefined;
+  return { pod: bound, ...(pod.spec.nodeName ? { node: { name: pod.spec.nodeName, uid: node?.metadata.uid ?? '' } } : {}) };
+}
