@@ -48,6 +48,12 @@ function maintenance(skiff: Command): void {
     .description('Say whether this machine has what a node needs')
     .action(async () => (await import('./check-config.ts')).checkConfig());
   skiff
+    .command('wait-ready')
+    .description('Wait until the node of this machine is Ready')
+    .option('--timeout <seconds>', 'How long', '180')
+    .option('--kubeconfig <file>', 'Which cluster', process.env['SKIFF_KUBECONFIG_OUTPUT'] ?? '/etc/skiff/skiff.yaml')
+    .action(async (options: { timeout: string; kubeconfig: string }) => (await import('./wait-ready.ts')).waitReady(options));
+  skiff
     .command('killall')
     .description('Stop the server and every container; data stays')
     .option(...dataDir)

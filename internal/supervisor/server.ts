@@ -1,11 +1,14 @@
 import { join } from 'node:path';
 import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
-import { memoryStore } from '../apiserver/memory-store.fake.ts';
+import { mirrorFactory } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import type { ServerIdentities } from '../pki/authorities.ts';
+import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { Store } from '../store/store.ts';
+import { ensureClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
+import { startControl } from './control.ts';
 import { joinToken, serverIdentities, serverNames, writeAdminKubeconfig } from './credentials.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { Ledger, ledgerPath } from './ledger.ts';
@@ -30,7 +33,7 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const serviceIp = firstAddress(config.serviceCidr);
   const [identities, store] = await Promise.all([
     serverIdentities(config, doors, serverNames(config, facts, serviceIp)),
-    openStore(config, doors),
+    openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db') }),
   ]);
   const parts: Part[] = [{ name: 'store', stop: () => store.close() }];
   stopOnSignal(doors, parts, pidFile);
@@ -41,6 +44,16 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
     joinToken(config, doors, identities.serverCa.cert),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
+  // Whoever reads for the whole process reads with all rights; each writes as itself.
+  const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
+  const mirrors = mirrorFactory(supervisor, clock, log.named('mirrors'));
+  parts.push({ name: 'mirrors', stop: () => mirrors.stop() });
+  const [control] = await Promise.all([
+    startControl({ config, doors, api, mirrors, serverCa: identities.serverCa.cert }),
+    ensureClusterDns(supervisor, config.clusterDns),
+  ]);
+  parts.push(...control);
+  log.info('controllers and scheduler ready', { ms: Math.round(clock.monotonicMs() - startedMs) });
   await notifyReady(doors);
   return {
     api,
@@ -48,10 +61,6 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
       for (const part of parts.toReversed()) await part.stop();
     },
   };
-}
-
-function openStore(_config: ServerConfig, _doors: Doors): Promise<Store> {
-  return Promise.resolve(memoryStore());
 }
 
 async function startApi(config: ServerConfig, doors: Doors, facts: NodeFacts, identities: ServerIdentities, store: Store): Promise<ApiServer> {

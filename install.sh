@@ -1,0 +1,294 @@
+#!/bin/sh
+# Installs skiff from this checkout: packages that are missing, the executable, a service, and waits until the node is Ready.
+#
+#   ./install.sh [server|agent] [flags of that command...]
+#
+# INSTALL_SKIFF_EXEC          command and flags, in front of the arguments
+# INSTALL_SKIFF_NAME          name of the service behind "skiff-" (default: skiff, or skiff-agent)
+# INSTALL_SKIFF_BIN_DIR       where the executable goes (default: /usr/local/bin)
+# INSTALL_SKIFF_SYSTEMD_DIR   where the systemd unit goes (default: /etc/systemd/system)
+# INSTALL_SKIFF_SYMLINK       skip or force; otherwise kubectl, crictl and ctr are linked where there are none
+# INSTALL_SKIFF_SKIP_BUILD    true: use dist/skiff, or the file named by INSTALL_SKIFF_BINARY, as it is
+# INSTALL_SKIFF_SKIP_PACKAGES true: install nothing from the distribution
+# INSTALL_SKIFF_SKIP_ENABLE   true: do not start at boot
+# INSTALL_SKIFF_SKIP_START    true: do not start now
+# INSTALL_SKIFF_FORCE_RESTART true: restart even when nothing changed
+# SKIFF_*                     any flag; kept in the environment file of the service
+set -eu
+
+say() { echo "[skiff] $*"; }
+fatal() { echo "[skiff] $*" >&2; exit 1; }
+here=$(cd "$(dirname "$0")" && pwd)
+bin_dir=${INSTALL_SKIFF_BIN_DIR:-/usr/local/bin}
+data_dir=${SKIFF_DATA_DIR:-/var/lib/skiff}
+conf_dir=/etc/skiff
+ledger=$data_dir/ledger
+log_file=/var/log/skiff.log
+
+# A note of every change to this machine, made before the change; "skiff uninstall" replays the notes backwards.
+record() {
+  mkdir -p "$data_dir"
+  line="{\"kind\":\"$1\",\"name\":\"$2\"}"
+  grep -qxF "$line" "$ledger" 2>/dev/null || { echo "$line" >> "$ledger"; chmod 600 "$ledger"; }
+}
+
+quoted() {
+  for word in "$@"; do printf "'%s' " "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"; done
+}
+
+check() {
+  [ "$(id -u)" = 0 ] || fatal "run this as root: sudo $0"
+  case $(uname -s)-$(uname -m) in
+    Linux-x86_64 | Linux-aarch64) ;;
+    *) fatal "there is no skiff for $(uname -s) on $(uname -m): Linux on x86_64 or arm64 is needed" ;;
+  esac
+  if [ -d /run/systemd/system ]; then init=systemd
+  elif [ -x /sbin/openrc-run ] && [ -d /run/openrc ]; then init=openrc
+  else init=none; fi
+}
+
+# The command and its flags. Without any, those of the last installation stay.
+choose() {
+  # shellcheck disable=SC2086 # the variable holds words
+  set -- ${INSTALL_SKIFF_EXEC:-} "$@"
+  if [ $# = 0 ] && [ -f "$conf_dir/install.args" ]; then
+    args=$(cat "$conf_dir/install.args")
+    command=$(cat "$conf_dir/install.command")
+    return
+  fi
+  case ${1:-} in
+    server | agent) command=$1; shift ;;
+    '' | -*) if [ -n "${SKIFF_URL:-}" ]; then command=agent; else command=server; fi ;;
+    *) fatal "unknown command $1: server or agent is meant" ;;
+  esac
+  args=$(quoted "$@")
+}
+
+packages() {
+  [ "${INSTALL_SKIFF_SKIP_PACKAGES:-}" = true ] && return
+  missing=
+  need() { command -v "$1" >/dev/null 2>&1 || [ -x "$1" ] || missing="$missing $2"; }
+  need containerd containerd
+  need runc runc
+  [ -x /usr/lib/cni/ptp ] || [ -x /opt/cni/bin/ptp ] || missing="$missing containernetworking-plugins"
+  need nft nftables
+  need conntrack conntrack
+  need ip iproute2
+  [ -z "$missing" ] && return
+  command -v apt-get >/dev/null 2>&1 || fatal "please install:$missing"
+  say "installing from the distribution:$missing"
+  export DEBIAN_FRONTEND=noninteractive
+  # shellcheck disable=SC2086
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/tmp/skiff-packages.log 2>&1 || {
+    tail -n 20 /tmp/skiff-packages.log >&2
+    fatal "the packages could not be installed (see /tmp/skiff-packages.log)"
+  }
+  rm -f /tmp/skiff-packages.log
+  for name in $missing; do record package "$name"; done
+  # skiff runs containerd itself; the one that the package has just started would only lie idle beside it.
+  case $missing in *containerd*) [ $init = systemd ] && systemctl disable --now containerd >/dev/null 2>&1 || true ;; esac
+}
+
+build() {
+  binary=${INSTALL_SKIFF_BINARY:-$here/dist/skiff}
+  if [ "${INSTALL_SKIFF_SKIP_BUILD:-}" = true ]; then
+    [ -x "$binary" ] || fatal "$binary is not there"
+    return
+  fi
+  [ -f "$here/package.json" ] || fatal "run install.sh from a checkout of skiff"
+  command -v npm >/dev/null 2>&1 || fatal "npm is needed to build: install Node.js 20 or newer with npm"
+  if ! cmp -s "$here/package-lock.json" "$here/node_modules/.skiff-lock"; then
+    say "fetching what the build needs"
+    (cd "$here" && npm ci --no-audit --no-fund >/tmp/skiff-npm.log 2>&1) || { tail -n 20 /tmp/skiff-npm.log >&2; fatal "npm ci failed"; }
+    rm -f /tmp/skiff-npm.log
+    cp "$here/package-lock.json" "$here/node_modules/.skiff-lock"
+  fi
+  say "building"
+  (cd "$here" && npm run build --silent) >/dev/null || fatal "the build failed: npm run build"
+}
+
+# Copies $1 to $2 only when they differ, by a rename, because the old one may be running.
+place() {
+  cmp -s "$1" "$2" && return
+  record file "$2"
+  cp "$1" "$2.new" && chmod "${3:-755}" "$2.new" && mv "$2.new" "$2"
+  changed=yes
+}
+
+executables() {
+  mkdir -p "$bin_dir"
+  place "$binary" "$bin_dir/skiff"
+  for tool in kubectl crictl ctr; do
+    there=$(command -v $tool 2>/dev/null || true)
+    [ "${INSTALL_SKIFF_SYMLINK:-}" = skip ] && continue
+    if [ -z "$there" ] || [ "${INSTALL_SKIFF_SYMLINK:-}" = force ]; then
+      record link-file "$bin_dir/$tool"
+      ln -sf skiff "$bin_dir/$tool"
+    fi
+  done
+  tmp=$(mktemp)
+  cat > "$tmp" <<END
+#!/bin/sh
+# Stops skiff and every container; data stays.
+$([ $init = systemd ] && echo "systemctl stop $service 2>/dev/null || true")
+$([ $init = openrc ] && echo "rc-service $service stop 2>/dev/null || true")
+exec $bin_dir/skiff killall --data-dir $data_dir
+END
+  place "$tmp" "$bin_dir/skiff-killall.sh"
+  cat > "$tmp" <<END
+#!/bin/sh
+# Removes skiff and everything it changed on this machine.
+[ "\$(id -u)" = 0 ] || exec sudo "\$0" "\$@"
+$([ $init = systemd ] && echo "systemctl disable --now $service 2>/dev/null || true")
+$([ $init = openrc ] && echo "rc-service $service stop 2>/dev/null || true; rc-update delete $service 2>/dev/null || true")
+$bin_dir/skiff uninstall --data-dir $data_dir
+$([ $init = systemd ] && echo "systemctl daemon-reload 2>/dev/null || true")
+END
+  place "$tmp" "$bin_dir/skiff-uninstall.sh"
+  rm -f "$tmp"
+}
+
+environment() {
+  mkdir -p "$conf_dir"
+  tmp=$(mktemp)
+  env | grep -E '^(SKIFF_|CONTAINERD_|(NO|HTTP|HTTPS|no|http|https)_(PROXY|proxy)=)' | sort > "$tmp" || true
+  # Said again without its environment, an installation keeps the one it has.
+  if [ -s "$tmp" ] || [ ! -f "$conf_dir/$service.env" ]; then place "$tmp" "$conf_dir/$service.env" 600; fi
+  printf '%s' "$args" > "$tmp"; place "$tmp" "$conf_dir/install.args" 600
+  printf '%s' "$command" > "$tmp"; place "$tmp" "$conf_dir/install.command" 600
+  rm -f "$tmp"
+}
+
+systemd_unit() {
+  dir=${INSTALL_SKIFF_SYSTEMD_DIR:-/etc/systemd/system}
+  tmp=$(mktemp)
+  cat > "$tmp" <<END
+[Unit]
+Description=skiff: Kubernetes for the edge in one file
+After=network-online.target
+Wants=network-online.target
+
+[Service]
+Type=notify
+NotifyAccess=all
+EnvironmentFile=-$conf_dir/$service.env
+KillMode=process
+Delegate=yes
+LimitNOFILE=1048576
+LimitNPROC=infinity
+LimitCORE=infinity
+TasksMax=infinity
+TimeoutStartSec=0
+Restart=always
+RestartSec=5s
+ExecStart=$bin_dir/skiff $command $(printf '%s' "$args" | sed 's/%/%%/g; s/\$/$$/g')
+
+[Install]
+WantedBy=multi-user.target
+END
+  record unit "$service"
+  place "$tmp" "$dir/$service.service" 644
+  rm -f "$tmp"
+  systemctl daemon-reload
+  [ "${INSTALL_SKIFF_SKIP_ENABLE:-}" = true ] || systemctl enable "$service" >/dev/null 2>&1
+}
+
+openrc_unit() {
+  tmp=$(mktemp)
+  cat > "$tmp" <<END
+#!/sbin/openrc-run
+supervisor=supervise-daemon
+name=$service
+command=$bin_dir/skiff
+command_args="$command $args >>$log_file 2>&1"
+respawn_delay=5
+respawn_max=0
+depend() { after network-online; want cgroups; }
+set -o allexport
+[ -f $conf_dir/$service.env ] && . $conf_dir/$service.env
+set +o allexport
+END
+  place "$tmp" "/etc/init.d/$service" 755
+  rm -f "$tmp"
+  record file "$log_file"
+  [ "${INSTALL_SKIFF_SKIP_ENABLE:-}" = true ] || rc-update add "$service" default >/dev/null
+}
+
+# Neither systemd nor OpenRC runs: a shell that starts skiff again when it dies.
+supervisor_script() {
+  tmp=$(mktemp)
+  cat > "$tmp" <<END
+#!/bin/sh
+# Keeps skiff running; TERM ends both.
+set -a
+[ -f $conf_dir/$service.env ] && . $conf_dir/$service.env
+set +a
+mkdir -p /run/skiff
+echo \$\$ > /run/skiff/supervise.pid
+trap 'trap - TERM; [ -n "\${child:-}" ] && kill -TERM \$child && wait \$child; rm -f /run/skiff/supervise.pid; exit 0' TERM INT
+while :; do
+  $bin_dir/skiff $command $args &
+  child=\$!
+  wait \$child || true
+  sleep 5 & child=\$!
+  wait \$child || true
+done
+END
+  place "$tmp" "$data_dir/skiff-supervise.sh"
+  rm -f "$tmp"
+  record file "$log_file"
+}
+
+running() {
+  case $init in
+    systemd) systemctl is-active --quiet "$service" ;;
+    openrc) rc-service "$service" status >/dev/null 2>&1 ;;
+    none) pid=$(cat /run/skiff/supervise.pid 2>/dev/null) && kill -0 "$pid" 2>/dev/null && tr '\0' ' ' < "/proc/$pid/cmdline" | grep -q skiff-supervise ;;
+  esac
+}
+
+start() {
+  [ "${INSTALL_SKIFF_SKIP_START:-}" = true ] && { say "installed; not started"; exit 0; }
+  if running && [ "$changed" = no ] && [ "${INSTALL_SKIFF_FORCE_RESTART:-}" != true ]; then
+    say "nothing changed, $service keeps running"
+    return
+  fi
+  say "starting $service"
+  case $init in
+    systemd) systemctl restart "$service" || fatal "it did not start: journalctl -u $service" ;;
+    openrc) rc-service "$service" restart >/dev/null || fatal "it did not start: $log_file" ;;
+    none)
+      if running; then
+        kill -TERM "$pid"
+        while kill -0 "$pid" 2>/dev/null; do sleep 0.1; done
+      fi
+      setsid "$data_dir/skiff-supervise.sh" </dev/null >>"$log_file" 2>&1 &
+      ;;
+  esac
+}
+
+finish() {
+  [ "$command" = server ] || { say "the agent runs; see kubectl get nodes on the server"; return; }
+  if ! "$bin_dir/skiff" wait-ready --timeout "${INSTALL_SKIFF_WAIT_SECONDS:-180}"; then
+    case $init in systemd) journalctl -n 20 --no-pager -u "$service" >&2 ;; *) tail -n 20 "$log_file" >&2 ;; esac
+    fatal "the node did not become Ready"
+  fi
+  say "done. Next:"
+  echo "    kubectl get nodes            (or: skiff kubectl get nodes)"
+  echo "    export KUBECONFIG=/etc/skiff/skiff.yaml"
+  echo "    skiff-uninstall.sh           takes everything away again"
+}
+
+check
+choose "$@"
+service=skiff
+[ "$command" = agent ] && service=skiff-agent
+[ -n "${INSTALL_SKIFF_NAME:-}" ] && service=skiff-$INSTALL_SKIFF_NAME
+changed=no
+packages
+build
+executables
+environment
+case $init in systemd) systemd_unit ;; openrc) openrc_unit ;; none) supervisor_script ;; esac
+start
+finish

@@ -1,0 +1,57 @@
+import type { ApiServer } from '../apiserver/api-server.ts';
+import type { ResourceRef } from '../api/object.ts';
+import type { Mirrors } from '../client/mirrors.ts';
+import { startControllers } from '../controllers/start.ts';
+import { startScheduler } from '../scheduler/scheduler.ts';
+import type { ServerConfig } from './config.ts';
+import type { Doors } from './doors.ts';
+import type { Part } from './running.ts';
+
+export interface ControlOptions {
+  config: ServerConfig;
+  doors: Doors;
+  api: ApiServer;
+  mirrors: Mirrors;
+  serverCa: string;
+}
+
+/** Scheduler and controllers, each as the user that upstream runs it as. */
+export async function startControl(options: ControlOptions): Promise<Part[]> {
+  const { config, doors, api, mirrors } = options;
+  const parts: Part[] = [];
+  if (!config.disableControllers) {
+    const controllers = startControllers({
+      ...doors,
+      clientFor: (name) => api.inProcess(controllerUser(name)),
+      mirrors,
+      log: doors.log.named('controllers'),
+      resources: () => preferredResources(api),
+      onResourcesChange: (changed) => api.server.core.resources.onChange(changed),
+      rootCa: options.serverCa,
+      clusterCidr: config.clusterCidr,
+    });
+    parts.push({ name: 'controllers', stop: () => controllers.stop() });
+  }
+  if (!config.disableScheduler) {
+    const client = api.inProcess({ name: 'system:kube-scheduler', groups: [] });
+    const scheduler = await startScheduler({ ...doors, client, mirrors, log: doors.log.named('scheduler') });
+    parts.push({ name: 'scheduler', stop: () => scheduler.stop() });
+  }
+  return parts;
+}
+
+function controllerUser(name: string): { name: string; groups: string[] } {
+  return { name: `system:serviceaccount:kube-system:${name}`, groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system'] };
+}
+
+/** One version of every kind that can be listed, watched and deleted: the first that is served. */
+function preferredResources(api: ApiServer): ResourceRef[] {
+  const found = new Map<string, ResourceRef>();
+  for (const served of api.server.core.resources.all()) {
+    const key = `${served.group}/${served.resource}`;
+    if (found.has(key) || !['list', 'watch', 'delete'].every((verb) => served.verbs.includes(verb))) continue;
+    const { group, version, resource, kind, namespaced } = served;
+    found.set(key, { group, version, resource, kind, namespaced });
+  }
+  return [...found.values()];
+}
