@@ -8,7 +8,8 @@ export { parentPort, threadId, workerData, type MessagePort, type Transferable, 
 /**
  * Starts a thread. `entry` is the path of its script below internal/, written out as a literal at the call
  * (`startWorker('store/sqlite/writer.ts', data)`), because the build finds the scripts to embed by reading these calls.
- * The script takes its `workerData` and `parentPort` from this file; `loadAddon` works in it as it does outside.
+ * The script must not await at its top level (it is CommonJS there). It takes `workerData` and `parentPort` from
+ * this file; `loadAddon` works in it as it does outside.
  */
 export function startWorker(entry: string, workerData: unknown, options: { transfer?: readonly import('node:worker_threads').Transferable[]; name?: string } = {}): Worker {
   const rest = { workerData, transferList: [...(options.transfer ?? [])], name: options.name ?? entry };

@@ -3,14 +3,18 @@ import { LogFile, type LogFileOptions } from './log-file.ts';
 import type { Answer, Question } from './protocol.ts';
 
 /** The writer thread: the only one that touches the file while the store is open. Questions are answered in order. */
-const file = await LogFile.open(workerData as LogFileOptions);
+async function serve(): Promise<void> {
+  // No await at the top level: in the executable this is a CommonJS script. Questions wait in the port meanwhile.
+  const file = await LogFile.open(workerData as LogFileOptions);
+  parentPort?.on('message', (question: Question) => {
+    parentPort?.postMessage(answer(file, question));
+    if (question.do === 'close') parentPort?.close();
+  });
+}
 
-parentPort?.on('message', (question: Question) => {
-  parentPort?.postMessage(answer(question));
-  if (question.do === 'close') parentPort?.close();
-});
+void serve();
 
-function answer(question: Question): Answer {
+function answer(file: LogFile, question: Question): Answer {
   try {
     if (question.do === 'commit') file.commit(question);
     else if (question.do === 'size') return { ok: true, ...file.size() };
