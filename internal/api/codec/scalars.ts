@@ -32,6 +32,15 @@ function badTime(text: string): DecodeError {
   return new DecodeError(rest ? `${head}: extra text: ${JSON.stringify(rest)}` : `${head}: out of range`);
 }
 
+function badMicroTime(text: string): DecodeError {
+  const layout = '2006-01-02T15:04:05.000000Z07:00';
+  const head = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.exec(text)?.[0];
+  if (head === undefined) return new DecodeError(badTime(text).message.replace('2006-01-02T15:04:05Z07:00', layout));
+  const rest = text.slice(head.length);
+  const wanted = /^\.\d{6}/.test(rest) ? 'Z07:00' : '.000000';
+  return new DecodeError(`parsing time ${JSON.stringify(text)} as "${layout}": cannot parse ${JSON.stringify(wanted === 'Z07:00' ? rest.slice(7) : rest)} as "${wanted}"`);
+}
+
 function inRange(m: RegExpExecArray): string | undefined {
   const month = Number(m[2]);
   const day = Number(m[3]);
@@ -86,7 +95,11 @@ export function canonicalTime(text: string): string | null {
   return formatTime(parseTime(text));
 }
 
+const microTime = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}(?:Z|[+-]\d\d:\d\d)$/;
+
+/** Six digits of fraction, no more and no fewer: Go reads it with a fixed layout. */
 export function canonicalMicroTime(text: string): string | null {
+  if (!microTime.test(text)) throw badMicroTime(text);
   return formatMicroTime(parseTime(text));
 }
 
