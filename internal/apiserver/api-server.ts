@@ -1,4 +1,5 @@
 import { listenHttps, type HttpsListener } from '../io/https-server.ts';
+import { builtinScheme } from '../api/scheme.ts';
 import { AdmissionChain } from './admission/chain.ts';
 import { addDefaultPlugins } from './admission/default-plugins.ts';
 import { Authenticator } from './authn/authenticator.ts';
@@ -14,9 +15,9 @@ import { InProcessClient } from './in-process.ts';
 import type { ApiServerOptions, UserInfo } from './options.ts';
 import { setPaths } from './paths.ts';
 import { serveUpgrade } from './proxy/upgrade.ts';
-import type { Core } from './registry/call.ts';
-import type { DeleteOptions } from './registry/delete.ts';
-import { builtinResources, decodeDeleteOptions, encodeAny } from './registry/builtin-resources.ts';
+import { timestamp, type Core } from './registry/call.ts';
+import { Spoken } from './registry/spoken.ts';
+import { builtinResources } from './registry/builtin-resources.ts';
 import { ResourceTable } from './registry/resource-table.ts';
 import { WriteHooks } from './registry/write-hooks.ts';
 import type { Server } from './server.ts';
@@ -61,8 +62,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => void> } {
   const { store, clock, random } = options;
   const now = (): number => clock.now();
+  const scheme = builtinScheme();
   const resources = new ResourceTable();
-  for (const resource of builtinResources(now)) resources.add(resource);
+  for (const resource of builtinResources({ scheme, now: () => timestamp(clock) })) resources.add(resource);
   const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks() };
   const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
   const rbac = new RbacAuthorizer(store);
@@ -83,8 +85,8 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     lateAdmission: [],
     bookmarks: new Bookmarks(clock),
     encoder: new EventEncoder(),
-    decodeDeleteOptions: (bytes, format) => decodeDeleteOptions(bytes, format) as DeleteOptions,
-    encodeAny,
+    scheme,
+    spoken: new Spoken(scheme),
     onShutdown: (fn) => {
       shutdown.add(fn);
       return () => shutdown.delete(fn);

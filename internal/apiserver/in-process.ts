@@ -71,7 +71,7 @@ export class InProcessClient {
     const call = this.#call('create', ref, target, options);
     const virtual = this.#server.virtual.has(`${ref.group}/${ref.resource}`);
     if (call.subresource || virtual) return (await this.#handler('POST', ref, target, { ...object })) as T;
-    const { object: decoded } = call.resource.engine.normalize(deepCopy(object), 'Ignore');
+    const { object: decoded } = call.resource.engine.normalize(deepCopy(object));
     return (await createObject(this.#server.core, call, decoded)).object as T;
   }
 
@@ -80,7 +80,7 @@ export class InProcessClient {
     const target = { namespace, name, subresource: options.subresource };
     const call = this.#call('update', ref, target, options);
     if (!parts.has(call.subresource)) return (await this.#handler('PUT', ref, target, object)) as T;
-    const { object: decoded } = call.resource.engine.normalize(deepCopy(object), 'Ignore');
+    const { object: decoded } = call.resource.engine.normalize(deepCopy(object));
     return (await updateObject(this.#server.core, call, putSource(call, decoded))).object as T;
   }
 

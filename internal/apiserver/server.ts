@@ -1,3 +1,4 @@
+import type { Scheme } from '../api/scheme.ts';
 import type { AdmissionPlugin } from './admission/chain.ts';
 import type { AccessRequest, Decision } from './authz/authorizer.ts';
 import type { RbacAuthorizer } from './authz/rbac.ts';
@@ -6,7 +7,7 @@ import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { ApiServerOptions } from './options.ts';
 import type { Core } from './registry/call.ts';
-import type { DeleteOptions } from './registry/delete.ts';
+import type { Spoken } from './registry/spoken.ts';
 import type { ServedResource } from './registry/resource.ts';
 import type { Subresources } from './subresources/subresources.ts';
 import type { Bookmarks } from './watch/bookmarks.ts';
@@ -29,9 +30,8 @@ export interface Server {
   lateAdmission: AdmissionPlugin[];
   bookmarks: Bookmarks;
   encoder: EventEncoder;
-  decodeDeleteOptions(bytes: Uint8Array, format: 'json' | 'yaml' | 'protobuf'): DeleteOptions;
-  /** Any object that knows its own kind, enveloped. */
-  encodeAny(object: object): Uint8Array;
+  scheme: Scheme;
+  spoken: Spoken;
   /** Called once when the server stops; returns how to leave. */
   onShutdown(fn: () => void): () => void;
   port: number;

@@ -22,7 +22,7 @@ export async function ensureAuthenticationConfig(server: Server): Promise<void> 
   const kv = await read(core, call.resource, call.namespace, call.name);
   if (!kv) {
     const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: call.name, namespace: call.namespace }, data };
-    await createObject(core, call, call.resource.engine.normalize(object, 'Ignore').object);
+    await createObject(core, call, call.resource.engine.normalize(object).object);
     return;
   }
   const have = (viewOf(call.resource, kv)['data'] ?? {}) as Record<string, string>;

@@ -63,7 +63,7 @@ async function put(core: Core, at: { group: string; version: string; resource: s
   const call = systemCall(core, at, namespace, name);
   const kv = await read(core, call.resource, namespace, name);
   if (!kv) {
-    await createObject(core, call, call.resource.engine.normalize(object, 'Ignore').object);
+    await createObject(core, call, call.resource.engine.normalize(object).object);
     return;
   }
   if (change(viewOf(call.resource, kv))) await updateObject(core, call, { make: (old) => change(old as KubeObject) ?? deepCopy(old as KubeObject) });

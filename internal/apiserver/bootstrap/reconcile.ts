@@ -30,7 +30,7 @@ async function ensureOne(core: Core, wanted: Wanted): Promise<void> {
   const kv = await read(core, call.resource, namespace, name);
   try {
     if (!kv) {
-      const { object } = call.resource.engine.normalize(deepCopy(wanted.object), 'Ignore');
+      const { object } = call.resource.engine.normalize(deepCopy(wanted.object));
       await createObject(core, call, object);
     } else if (wanted.how === 'reconcile') {
       const have = viewOf(call.resource, kv);

@@ -204,10 +204,14 @@ export async function servePatch(server: Server, exchange: Exchange, call: Call)
   sendWritten(server, exchange, call, written.created ? 201 : 200, written);
 }
 
+function readDeleteOptions(server: Server, body: Buffer, contentType: string | undefined): DeleteOptions {
+  return server.spoken.decode({ group: '', version: 'v1', kind: 'DeleteOptions' }, body, bodyFormat(contentType)).object as unknown as DeleteOptions;
+}
+
 async function deleteOptions(server: Server, exchange: Exchange, call: Call): Promise<DeleteOptions> {
   const { query } = exchange.info;
   const body = await readBody(exchange.request);
-  const options: DeleteOptions = body.length ? server.decodeDeleteOptions(body, bodyFormat(header(exchange.request, 'content-type'))) : {};
+  const options: DeleteOptions = body.length ? readDeleteOptions(server, body, header(exchange.request, 'content-type')) : {};
   const grace = first(query, 'gracePeriodSeconds');
   if (body.length === 0) {
     if (grace !== undefined) options.gracePeriodSeconds = Number(grace);

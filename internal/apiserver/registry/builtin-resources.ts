@@ -1,103 +1,104 @@
-import { Buffer } from 'node:buffer';
-import { load } from 'js-yaml';
 import type { KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest } from '../../api/status.ts';
-import { resourcesData } from '../../api/generated/kinds-data.ts';
-import { apiVersion, prefixOf, type KindEngine, type ServedResource, type Subresource } from './resource.ts';
+import type { KindInfo, Scheme } from '../../api/scheme.ts';
+import { splitApiVersion } from '../../api/scheme.ts';
+import { decodeJson, decodeValue, decodeYaml } from '../../api/codec/decode.ts';
+import { decodeProtobuf, encodeProtobuf, hasProtobuf } from '../../api/codec/protobuf/envelope.ts';
+import { applyDefaults } from '../../api/defaults/defaults.ts';
+import { applyStrategicPatch } from '../../api/patch/strategic.ts';
+import { strategyFor } from '../../api/strategy/strategy.ts';
+import { conversions } from './conversions.ts';
+import { prefixOf, type KindEngine, type ServedResource } from './resource.ts';
+import { tableFor } from './tables.ts';
+import { fieldManagement } from './field-management.ts';
 
-interface Row {
-  gv: string;
-  plural: string;
-  singular: string;
-  kind: string;
-  list?: string;
-  ns: boolean;
-  on: boolean;
-  verbs: string[];
-  short?: string[];
-  cat?: string[];
-  storage?: string;
-  sub?: Record<string, { kind: string; verbs: string[] }>;
-  fieldSel?: string[];
-  fieldSelMap?: Record<string, string>;
-  createOnUpdate?: boolean;
-  unconditionalUpdate?: boolean;
+export interface EngineContext {
+  scheme: Scheme;
+  /** RFC 3339, whole seconds. */
+  now(): string;
 }
 
-const split = (gv: string): { group: string; version: string } => {
-  const slash = gv.indexOf('/');
-  return slash < 0 ? { group: '', version: gv } : { group: gv.slice(0, slash), version: gv.slice(slash + 1) };
-};
+const softResources = new Set(['/events', 'events.k8s.io/events', 'coordination.k8s.io/leases']);
+const eventTtlSeconds = 3600;
 
-export function builtinResources(_now: () => number): ServedResource[] {
-  return resourcesData.trim().split('\n').map((line) => JSON.parse(line) as Row).filter((row) => row.on).map(served);
+/** Kinds whose deletion answers with the object (ReturnDeletedObject of their stores). */
+const returningDeleted = new Set([
+  '/pods', '/persistentvolumes', '/persistentvolumeclaims', '/podtemplates', '/resourcequotas', '/serviceaccounts', '/services',
+  'storage.k8s.io/csidrivers', 'storage.k8s.io/csinodes', 'storage.k8s.io/csistoragecapacities', 'storage.k8s.io/storageclasses', 'storage.k8s.io/volumeattachments', 'storage.k8s.io/volumeattributesclasses',
+  'resource.k8s.io/deviceclasses', 'resource.k8s.io/resourceclaims', 'resource.k8s.io/resourceclaimtemplates', 'resource.k8s.io/resourceslices', 'node.k8s.io/runtimeclasses',
+]);
+
+export function builtinResources(context: EngineContext): ServedResource[] {
+  return [...context.scheme.resources()].filter((info) => !info.custom).map((info) => served(info, context));
 }
 
-function served(row: Row): ServedResource {
-  const gv = split(row.gv);
-  const storage = split(row.storage ?? row.gv);
-  const resource = { ...gv, resource: row.plural };
-  const soft = row.plural === 'events' || row.plural === 'leases';
+function served(info: KindInfo, context: EngineContext): ServedResource {
+  const path = `${info.group}/${info.resource}`;
   return {
-    ...resource, kind: row.kind, listKind: row.list ?? `${row.kind}List`, singular: row.singular, namespaced: row.ns, verbs: row.verbs,
-    shortNames: row.short ?? [], categories: row.cat ?? [], subresources: subresourcesOf(row), fieldLabels: labelsOf(row),
-    prefix: prefixOf(resource, false), storage: { ...storage, kind: row.kind }, createOnUpdate: row.createOnUpdate ?? false,
-    unconditionalUpdate: row.unconditionalUpdate ?? true, soft, ...(row.plural === 'events' ? { ttlSeconds: 3600 } : {}),
-    returnsDeleted: false, custom: false, engine: plainEngine(row, apiVersion(gv)),
+    group: info.group, version: info.version, kind: info.kind, listKind: info.listKind, resource: info.resource, singular: info.singular,
+    namespaced: info.namespaced, verbs: info.verbs, shortNames: info.shortNames, categories: info.categories, subresources: info.subresources,
+    fieldLabels: labelsOf(info),
+    prefix: prefixOf(info, false),
+    storage: { ...splitApiVersion(info.storageVersion), kind: info.kind },
+    createOnUpdate: info.createOnUpdate, unconditionalUpdate: info.unconditionalUpdate,
+    soft: softResources.has(path), ...(info.resource === 'events' ? { ttlSeconds: eventTtlSeconds } : {}),
+    returnsDeleted: returningDeleted.has(path), custom: false, storageHash: info.storageVersionHash,
+    engine: builtinEngine(info, context),
   };
 }
 
-function subresourcesOf(row: Row): Map<string, Subresource> {
-  const out = new Map<string, Subresource>();
-  for (const [name, sub] of Object.entries(row.sub ?? {})) {
-    const slash = sub.kind.lastIndexOf('/');
-    out.set(name, { name, ...split(sub.kind.slice(0, slash)), kind: sub.kind.slice(slash + 1), verbs: sub.verbs });
-  }
-  return out;
-}
-
-function labelsOf(row: Row): Map<string, string> {
-  const labels = new Map<string, string>((row.fieldSel ?? ['metadata.name', 'metadata.namespace']).map((field) => [field, field]));
-  for (const [label, field] of Object.entries(row.fieldSelMap ?? {})) labels.set(label, field);
+function labelsOf(info: KindInfo): Map<string, string> {
+  const labels = new Map<string, string>((info.fieldSelectors.length ? info.fieldSelectors : ['metadata.name', 'metadata.namespace']).map((field) => [field, field]));
+  // Both shapes of an event are read as they are served, so its names need no translation.
+  if (info.group !== 'events.k8s.io') for (const [label, field] of Object.entries(info.fieldSelectorMap)) labels.set(label, field);
+  if (info.namespaced) labels.set('metadata.namespace', 'metadata.namespace');
+  labels.set('metadata.name', 'metadata.name');
   return labels;
 }
 
-function plainEngine(row: Row, version: string): KindEngine {
-  const normalize = (value: unknown): { object: KubeObject; warnings: string[] } => {
-    const object = value as KubeObject;
+function builtinEngine(info: KindInfo, context: EngineContext): KindEngine {
+  const strategy = strategyFor(info);
+  const conversion = conversions[`${info.group}/${info.version}/${info.kind}`];
+  const withDefaults = (object: KubeObject): KubeObject => {
     object.metadata ??= {} as KubeObject['metadata'];
-    return { object: { ...object, kind: row.kind, apiVersion: version }, warnings: [] };
+    applyDefaults(info, object, { now: context.now() });
+    return object;
   };
   return {
-    decode(bytes, format) {
-      if (format === 'protobuf') throw new ApiError('UnsupportedMediaType', 'protobuf is not supported yet');
-      const text = Buffer.from(bytes).toString();
-      try {
-        return normalize(format === 'yaml' ? load(text) : JSON.parse(text));
-      } catch (error) {
-        throw badRequest((error as Error).message);
-      }
+    decode(bytes, format, validation) {
+      if (format === 'protobuf') return { object: withDefaults(decodeProtobuf(context.scheme, bytes, info)), warnings: [] };
+      const decoded = format === 'yaml' ? decodeYaml(info, bytes, { validation }) : decodeJson(info, bytes, { validation });
+      return { object: withDefaults(decoded.object), warnings: decoded.warnings };
     },
-    normalize,
-    prepareForCreate: () => undefined,
-    prepareForUpdate: () => undefined,
-    validateCreate: () => [],
-    validateUpdate: () => [],
-    warnings: () => [],
-    field: (object, label) => {
-      const value = label.split('.').reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], object);
-      return value === undefined || value === null ? '' : String(value);
+    normalize(value) {
+      const { object, strict } = decodeValue(info, value);
+      return { object: withDefaults(object), warnings: strict };
     },
-    table: (objects) => ({ columns: [{ name: 'Name', type: 'string', format: 'name', description: '', priority: 0 }], rows: objects.map((object) => [object.metadata.name]) }),
-    hasTable: true,
+    ...(hasProtobuf(info) ? { encodeProtobuf: (object: object) => encodeProtobuf(info, object) } : {}),
+    ...(conversion ?? {}),
+    prepareForCreate: (object, at) => strategy.prepareForCreate(object, at),
+    prepareForUpdate: (object, old, subresource, at) => strategy.prepareForUpdate(object, old, subresource, at),
+    validateCreate: (object) => strategy.validateCreate(object),
+    validateUpdate: (object, old, subresource) => strategy.validateUpdate(object, old, subresource),
+    warnings: (object, old, subresource) => (old ? strategy.warningsOnUpdate(object, old, subresource) : strategy.warningsOnCreate(object)),
+    field: readField,
+    strategicMerge: (current, patch) => applyStrategicPatch(current, patch, info.type),
+    ...fieldManagement(info, context),
+    ...tableFor(info),
   };
 }
 
-export function decodeDeleteOptions(bytes: Uint8Array, format: 'json' | 'yaml' | 'protobuf'): object {
-  if (format === 'protobuf') return {};
-  return (format === 'yaml' ? load(Buffer.from(bytes).toString()) : JSON.parse(Buffer.from(bytes).toString())) as object;
+/** Fields whose zero Go prints, where JSON leaves them out. */
+const zeroTexts: Record<string, string> = { 'spec.unschedulable': 'false', 'spec.hostNetwork': 'false', 'status.successful': '0', 'status.replicas': '0', 'status.succeeded': '0' };
+
+export function readField(object: KubeObject, label: string): string {
+  if (label === 'source') return eventSource(object);
+  if (label === 'status.podIPs') return ((object['status'] as { podIPs?: { ip: string }[] } | undefined)?.podIPs ?? []).map((one) => one.ip).join(',');
+  let value: unknown = object;
+  for (const key of label === 'status.successful' ? ['status', 'succeeded'] : label.split('.')) value = (value as Record<string, unknown> | null | undefined)?.[key];
+  return value === undefined || value === null ? (zeroTexts[label] ?? '') : String(value);
 }
 
-export function encodeAny(object: object): Uint8Array {
-  return Buffer.from(JSON.stringify(object));
+function eventSource(object: KubeObject): string {
+  const source = object['source'] as { component?: string } | undefined;
+  return source?.component || String(object['reportingComponent'] ?? '');
 }

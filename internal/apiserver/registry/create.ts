@@ -49,13 +49,13 @@ async function createOnce(core: Core, call: Call, input: KubeObject, tracked: bo
   fillSystemFields(core, object, now);
   if (!object.metadata.name && object.metadata.generateName) object.metadata.name = generatedName(object.metadata.generateName, core.random);
   call.name = object.metadata.name ?? '';
-  resource.engine.prepareForCreate(object, { now });
+  resource.engine.prepareForCreate(object, { now, user: call.user });
   const hook = core.hooks.of(call);
   const undo = await hook?.beginCreate?.(call, object);
   try {
     const errors = resource.engine.validateCreate(object);
     if (errors.length) throw invalid(resource, object.metadata.name ?? '', errors);
-    call.warnings.push(...resource.engine.warnings(object, undefined));
+    call.warnings.push(...resource.engine.warnings(object, undefined, call.subresource));
     await core.admission.validate(attributes);
     if (call.dryRun) {
       undo?.();

@@ -1,7 +1,11 @@
 import { load } from 'js-yaml';
+import { goText } from '../../api/patch/strategic.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest } from '../../api/status.ts';
-import { applyJsonPatch, applyMergePatch } from './patch-kinds.ts';
+import { ApiError, badRequest, invalid } from '../../api/status.ts';
+import { applyJsonPatch, unknownPatchFields } from '../../api/patch/json.ts';
+import { applyMergePatch } from '../../api/patch/merge.ts';
+import { strictText } from '../../api/codec/decode.ts';
+import { DecodeError } from '../../api/codec/scalars.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import type { Written } from './create.ts';
 import { updateObject } from './update.ts';
@@ -45,8 +49,7 @@ export async function patchObject(core: Core, call: Call, patch: PatchRequest): 
   return updateObject(core, call, {
     make: (old) => {
       const current = old as KubeObject;
-      const { object, warnings } = call.resource.engine.normalize(patched(call, current, patch), call.validation);
-      call.warnings.push(...warnings);
+      const object = normalized(call, patched(call, current, patch), patch);
       if (object.metadata.name !== current.metadata.name) {
         throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${call.name})`);
       }
@@ -69,15 +72,30 @@ function patched(call: Call, current: KubeObject, patch: PatchRequest): unknown 
   }
 }
 
+/** A patched value that does not fit its kind is the patch's fault (handlers/patch.go). */
+function normalized(call: Call, value: unknown, patch: PatchRequest): KubeObject {
+  const blame = (detail: string): ApiError => {
+    const shown = patch.type === 'strategic' ? patch.body : value;
+    return invalid({ group: '', kind: '' }, '', [{ type: 'FieldValueInvalid', field: 'patch', value: patch.type === 'strategic' ? goText(shown) : JSON.stringify(shown), detail }]);
+  };
+  try {
+    const { object, warnings } = call.resource.engine.normalize(value);
+    const all = patch.type === 'json' ? [...unknownPatchFields(patch.body), ...warnings] : warnings;
+    if (all.length && call.validation === 'Strict') throw blame(strictText(all));
+    if (call.validation === 'Warn') call.warnings.push(...all);
+    return object;
+  } catch (error) {
+    if (error instanceof DecodeError) throw blame(error.message);
+    throw error;
+  }
+}
+
 async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise<Written & { created: boolean }> {
   const { engine } = call.resource;
   if (!engine.apply) throw new ApiError('UnsupportedMediaType', 'server-side apply is not supported for this kind');
   const apply = engine.apply;
   const body = patch.body as KubeObject | null;
   if (!body || typeof body !== 'object' || Array.isArray(body)) throw badRequest('error decoding YAML: the body is not an object');
-  const { object: checked, warnings } = engine.normalize(deepCopy(body), call.validation);
-  call.warnings.push(...warnings);
-  void checked;
   body.metadata ??= {} as KubeObject['metadata'];
   if (body.metadata.name && body.metadata.name !== call.name) {
     throw badRequest(`the name of the object (${body.metadata.name}) does not match the name on the URL (${call.name})`);
@@ -90,7 +108,7 @@ async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise
       const options = { manager: call.fieldManager, force: patch.force, subresource: call.subresource, now: timestamp(core.clock) };
       const copy = deepCopy(body);
       const applied = apply(old, copy, options);
-      return engine.normalize(applied, 'Ignore').object;
+      return engine.normalize(applied).object;
     },
   });
 }

@@ -57,16 +57,16 @@ export interface FieldsetContext {
 /** What the schema engine does for one kind: bound once, so that the registry never asks which kind it holds. */
 export interface KindEngine {
   decode(bytes: Uint8Array, format: 'json' | 'yaml' | 'protobuf', validation: 'Ignore' | 'Warn' | 'Strict'): Decoded;
-  /** Brings any JSON value into the kind's normal form, with defaults. */
-  normalize(value: unknown, validation?: 'Ignore' | 'Warn' | 'Strict'): Decoded;
+  /** Brings any JSON value into the kind's normal form, with defaults; `warnings` are what strict decoding has against it. */
+  normalize(value: unknown): Decoded;
   encodeProtobuf?(object: KubeObject): Uint8Array;
   toStorage?(object: KubeObject): KubeObject;
   fromStorage?(object: KubeObject): KubeObject;
   prepareForCreate(object: KubeObject, context: StrategyContext): void;
-  prepareForUpdate(object: KubeObject, old: KubeObject, subresource: string): void;
+  prepareForUpdate(object: KubeObject, old: KubeObject, subresource: string, context: StrategyContext): void;
   validateCreate(object: KubeObject): import('../../api/status.ts').FieldError[];
   validateUpdate(object: KubeObject, old: KubeObject, subresource: string): import('../../api/status.ts').FieldError[];
-  warnings(object: KubeObject, old: KubeObject | undefined): string[];
+  warnings(object: KubeObject, old: KubeObject | undefined, subresource: string): string[];
   /** Value of a selectable field. */
   field(object: KubeObject, label: string): string;
   strategicMerge?(current: KubeObject, patch: unknown): unknown;
@@ -78,6 +78,7 @@ export interface KindEngine {
 
 export interface StrategyContext {
   now: string;
+  user?: { name: string; uid?: string; groups?: readonly string[]; extra?: Readonly<Record<string, readonly string[]>> };
 }
 
 export const whatOf = (resource: { group: string; resource: string }): What => ({ group: resource.group, resource: resource.resource });

@@ -65,14 +65,14 @@ async function finishUpdate(core: Core, call: Call, kv: KeyValue, attributes: { 
   const { resource } = call;
   const { object } = attributes;
   object.metadata.generation = old.metadata.generation ?? undefined;
-  resource.engine.prepareForUpdate(object, old, call.subresource);
+  resource.engine.prepareForUpdate(object, old, call.subresource, { now: timestamp(core.clock), user: call.user });
   const hook = core.hooks.of(call);
   const undo = await hook?.beginUpdate?.(call, object, old);
   let written = false;
   try {
     const errors = resource.engine.validateUpdate(object, old, call.subresource);
     if (errors.length) throw invalid(resource, call.name, errors);
-    call.warnings.push(...resource.engine.warnings(object, old));
+    call.warnings.push(...resource.engine.warnings(object, old, call.subresource));
     await core.admission.validate(attributes);
     if (call.dryRun) return { object };
     if (finished(object, old)) {

@@ -30,7 +30,7 @@ export class IpAddressRecords {
       metadata: { name: ip, labels: { 'ipaddress.kubernetes.io/ip-family': ip.includes(':') ? 'IPv6' : 'IPv4', 'ipaddress.kubernetes.io/managed-by': 'ipallocator.k8s.io' } },
       spec: { parentRef: { group: '', resource: 'services', namespace: service.metadata.namespace, name: service.metadata.name } },
     };
-    await tolerate(createObject(this.#core, call, call.resource.engine.normalize(object, 'Ignore').object as KubeObject), 'AlreadyExists');
+    await tolerate(createObject(this.#core, call, call.resource.engine.normalize(object).object as KubeObject), 'AlreadyExists');
   }
 
   async #remove(ip: string): Promise<void> {

@@ -3,14 +3,14 @@ import { contentTypes, negotiate } from '../http/negotiate.ts';
 import { header, readBody, send, type Exchange } from '../http/exchange.ts';
 import { bodyFormat } from '../http/negotiate.ts';
 import type { ServedResource } from '../registry/resource.ts';
-import { decodeSpoken } from '../registry/spoken.ts';
+import type { Server } from '../server.ts';
 import { renderJson } from '../http/render.ts';
 
 /** Reads a body that speaks a kind of its own: Binding, Scale, TokenRequest, Eviction, the reviews. */
-export async function readSpoken<T>(exchange: Exchange, kind: { group: string; version: string; kind: string }): Promise<T> {
+export async function readSpoken<T>(server: Server, exchange: Exchange, kind: { group: string; version: string; kind: string }): Promise<T> {
   const body = await readBody(exchange.request);
   const format = bodyFormat(header(exchange.request, 'content-type'));
-  const { object, warnings } = decodeSpoken(kind, body, format, 'Warn');
+  const { object, warnings } = server.spoken.decode(kind, body, format, 'Warn');
   exchange.warnings.push(...warnings);
   return object as T;
 }

@@ -13,14 +13,14 @@ const bindingKind = { group: '', version: 'v1', kind: 'Binding' };
 /** POST pods/x/binding and POST bindings: the scheduler's decision. */
 export function addBinding(server: Server): void {
   server.subresources.add('', 'pods', 'binding', async (_s, exchange, resource) => {
-    const binding = await readSpoken<Binding>(exchange, bindingKind);
+    const binding = await readSpoken<Binding>(server, exchange, bindingKind);
     const call = callFor(server, exchange, resource);
     if (binding.metadata.name && binding.metadata.name !== call.name) throw badRequest('name in URL does not match name in Binding object');
     await bind(server.core, call, binding);
     sendStatus(exchange, 201);
   });
   server.virtual.set('/bindings', async (_s, exchange) => {
-    const binding = await readSpoken<Binding>(exchange, bindingKind);
+    const binding = await readSpoken<Binding>(server, exchange, bindingKind);
     const pods = server.core.resources.find('', 'v1', 'pods');
     if (!pods) return;
     await bind(server.core, { ...callFor(server, exchange, pods), name: binding.metadata.name ?? '', subresource: 'binding' }, binding);

@@ -17,7 +17,7 @@ import { readSpoken, sendStatus } from './answer.ts';
 /** POST pods/x/eviction: a deletion that a PodDisruptionBudget may forbid for now. */
 export function addEviction(server: Server): void {
   server.subresources.add('', 'pods', 'eviction', async (_s, exchange, resource) => {
-    const eviction = await readSpoken<Eviction>(exchange, { group: 'policy', version: 'v1', kind: 'Eviction' });
+    const eviction = await readSpoken<Eviction>(server, exchange, { group: 'policy', version: 'v1', kind: 'Eviction' });
     const call = callFor(server, exchange, resource);
     if (eviction.metadata.name && eviction.metadata.name !== call.name) throw badRequest(`name in URL does not match name in Eviction object: "${call.name}" vs "${eviction.metadata.name}"`);
     if (eviction.deleteOptions?.dryRun?.length) call.dryRun = true;

@@ -22,24 +22,24 @@ export function addReviews(server: Server): void {
   };
   add(authn, 'tokenreviews', (exchange, resource) => tokenReview(server, exchange, resource));
   add(authn, 'selfsubjectreviews', async (exchange, resource) => {
-    const review = await readSpoken<SelfSubjectReview>(exchange, resource);
+    const review = await readSpoken<SelfSubjectReview>(server, exchange, resource);
     return { ...review, metadata: { ...review.metadata, creationTimestamp: now(server) }, status: { userInfo: shown(exchange.user) } };
   });
   add(authz, 'subjectaccessreviews', async (exchange, resource) => {
-    const review = await readSpoken<SubjectAccessReview>(exchange, resource);
+    const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
     return accessReview(server, review, userOf(review.spec), '');
   });
   add(authz, 'localsubjectaccessreviews', async (exchange, resource) => {
-    const review = await readSpoken<SubjectAccessReview>(exchange, resource);
+    const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
     if (review.spec.resourceAttributes?.namespace !== exchange.info.namespace) throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${exchange.info.namespace}`);
     return accessReview(server, review, userOf(review.spec), exchange.info.namespace);
   });
   add(authz, 'selfsubjectaccessreviews', async (exchange, resource) => {
-    const review = await readSpoken<SubjectAccessReview>(exchange, resource);
+    const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
     return accessReview(server, review, exchange.user, '');
   });
   add(authz, 'selfsubjectrulesreviews', async (exchange, resource) => {
-    const review = await readSpoken<SelfSubjectRulesReview>(exchange, resource);
+    const review = await readSpoken<SelfSubjectRulesReview>(server, exchange, resource);
     if (!review.spec?.namespace) throw badRequest('no namespace on request');
     return rulesReview(server, review, exchange.user);
   });
@@ -83,7 +83,7 @@ function rulesReview(server: Server, review: SelfSubjectRulesReview, user: UserI
 }
 
 async function tokenReview(server: Server, exchange: Exchange, resource: ServedResource): Promise<object> {
-  const review = await readSpoken<TokenReview>(exchange, resource);
+  const review = await readSpoken<TokenReview>(server, exchange, resource);
   const token = review.spec?.token;
   if (!token) throw badRequest('token is required for TokenReview in authentication');
   const known = await server.authenticator.userOf(token, review.spec.audiences);

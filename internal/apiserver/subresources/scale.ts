@@ -5,7 +5,8 @@ import { badRequest, conflict, invalid, modifiedConflict } from '../../api/statu
 import { header, readBody, type Exchange } from '../http/exchange.ts';
 import { callFor, methodNotAllowed } from '../http/resource-handler.ts';
 import { parsePatch, patchTypeOf } from '../registry/patch.ts';
-import { applyJsonPatch, applyMergePatch } from '../registry/patch-kinds.ts';
+import { applyJsonPatch } from '../../api/patch/json.ts';
+import { applyMergePatch } from '../../api/patch/merge.ts';
 import { getRecord } from '../registry/list.ts';
 import { whatOf, type ServedResource } from '../registry/resource.ts';
 import { viewOf } from '../registry/stored.ts';
@@ -45,7 +46,7 @@ async function serveScale(server: Server, exchange: Exchange, resource: ServedRe
     case 'get':
       return sendObject(exchange, 200, scaleOf(viewOf(resource, await getRecord(server.core, call))));
     case 'update': {
-      const scale = await readSpoken<Scale>(exchange, scaleKind);
+      const scale = await readSpoken<Scale>(server, exchange, scaleKind);
       return write(server, exchange, call, () => scale);
     }
     case 'patch': {

@@ -19,7 +19,7 @@ const extendedSeconds = 365 * 24 * 3600;
 export function addTokenRequest(server: Server): void {
   server.subresources.add('', 'serviceaccounts', 'token', async (_s, exchange, resource) => {
     if (exchange.info.verb !== 'create') throw methodNotAllowed(exchange);
-    const request = await readSpoken<TokenRequest>(exchange, { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' });
+    const request = await readSpoken<TokenRequest>(server, exchange, { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' });
     const call = callFor(server, exchange, resource);
     sendObject(exchange, 201, await issueToken(server, call, request));
   });

@@ -108,7 +108,7 @@ class EventStream implements WatchSink {
   }
 
   #frame(type: string, object: unknown): Buffer {
-    if (this.#wanted.format === 'protobuf') return protobufEvent(type, this.#server.encodeAny(object as object));
+    if (this.#wanted.format === 'protobuf') return protobufEvent(type, this.#server.spoken.encode(object as object));
     return Buffer.from(`${JSON.stringify({ type, object })}\n`);
   }
 
