@@ -93,7 +93,7 @@ function x64(): Buffer {
   c.label('reap');
   c.emit(0x48, 0xc7, 0xc7, 0xff, 0xff, 0xff, 0xff); // mov rdi, -1
   xorEsi();
-  c.emit(0xba), c.word(1); // mov edx, WNOHANG
+  c.emit(0xba, 1, 0, 0, 0); // mov edx, WNOHANG
   c.emit(0x45, 0x31, 0xd2); // xor r10d, r10d
   movEax(61); // wait4
   syscall();

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
+import { ensureKubectl } from './kubectl.ts';
 import { ok, root, run } from './node.ts';
 
 /** Programs that the tests call, and Debian's packages that bring them. */
@@ -22,6 +23,7 @@ export default function setup(): void {
     ok(['apt-get', 'update', '-qq'], { timeoutMs: 300_000 });
     ok(['apt-get', 'install', '-y', '-qq', '--no-install-recommends', ...missing.flatMap(([, packages]) => packages)], { env: { DEBIAN_FRONTEND: 'noninteractive' }, timeoutMs: 600_000 });
   }
+  process.env['SKIFF_TEST_KUBECTL'] = ensureKubectl();
   if (!process.env['SKIFF_TEST_NO_BUILD']) ok(['npm', 'run', 'build', '--silent'], { timeoutMs: 300_000 });
   if (!existsSync(join(root, 'dist/skiff'))) throw new Error('dist/skiff is not there after the build');
 }
