@@ -116,13 +116,14 @@ describe('arithmetic', () => {
 describe('properties', () => {
   const suffix = fc.constantFrom('', 'n', 'u', 'm', 'k', 'M', 'G', 'T', 'P', 'E', 'Ki', 'Mi', 'Gi', 'e3', 'E-3');
   const text = fc.tuple(fc.integer({ min: -999999, max: 999999 }), fc.option(fc.nat(999)), suffix).map(([n, f, s]) => `${n}${f === null ? '' : `.${f}`}${s}`);
-  test('the canonical form has the same value and is its own canonical form', () => {
+  // As in Go, a binary quantity that is no multiple of 1024 is written without a suffix and reads back as a decimal one.
+  test('the canonical form has the same value and settles after one reading', () => {
     fc.assert(
       fc.property(text, (input) => {
         const parsed = parseQuantity(input);
         const again = parseQuantity(parsed.toString());
         expect(again.cmp(parsed)).toBe(0);
-        expect(again.toString()).toBe(parsed.toString());
+        expect(parseQuantity(again.toString()).toString()).toBe(again.toString());
       }),
     );
   });
