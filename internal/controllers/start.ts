@@ -1,6 +1,10 @@
 import type { Controller, ControllerContext } from './context.ts';
 import { startDeploymentController } from './deployment/deployment.ts';
+import { startEndpointsController } from './endpoints/endpoints.ts';
+import { startEndpointSliceController } from './endpointslice/endpointslice.ts';
+import { startEndpointSliceMirroringController } from './endpointslicemirroring/mirroring.ts';
 import { startNamespaceController } from './namespace/namespace.ts';
+import { startNodeIpamController } from './nodeipam/node-ipam.ts';
 import { startReplicaSetController, startReplicationController } from './replicaset/replicaset.ts';
 import { startRootCaPublisher } from './rootca/publisher.ts';
 import { startServiceAccountController } from './serviceaccount/default-account.ts';
@@ -14,6 +18,10 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   deployment: startDeploymentController,
   replicaset: startReplicaSetController,
   replicationcontroller: startReplicationController,
+  endpoints: startEndpointsController,
+  endpointslice: startEndpointSliceController,
+  'endpointslice-mirroring': startEndpointSliceMirroringController,
+  'node-ipam': startNodeIpamController,
 };
 
 /** Starts every controller, or those named in `only`. Stopping stops them all. */
