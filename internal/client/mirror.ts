@@ -13,12 +13,17 @@ const longestRetryMs = 30_000;
 
 type Meta = Pick<KubeObject, 'metadata'>;
 
+export interface WatchingMirrorOptions<T> extends MirrorOptions<T> {
+  /** Keeps only a part of each object, for users who need little of very many (the garbage collector). It keeps metadata's names and versions. */
+  project?: (object: T) => T;
+}
+
 /** Keeps `ref` mirrored until stopped. Objects are those of the client, never copied. */
 export class WatchingMirror<T extends object> implements Mirror<T> {
   readonly synced: Promise<void>;
   readonly #client: Client;
   readonly #ref: ResourceRef;
-  readonly #options: MirrorOptions<T>;
+  readonly #options: WatchingMirrorOptions<T>;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #objects = new Map<string, T>();
@@ -36,7 +41,7 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
   /** The state that is coming in while the mirror starts over; undefined while live. */
   #incoming: Map<string, T> | undefined;
 
-  constructor(client: Client, ref: ResourceRef, options: MirrorOptions<T>, clock: Clock, log: Log) {
+  constructor(client: Client, ref: ResourceRef, options: WatchingMirrorOptions<T>, clock: Clock, log: Log) {
     this.#client = client;
     this.#ref = ref;
     this.#options = options;
@@ -115,7 +120,7 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
       { namespace, labelSelector, fieldSelector, ...from },
       {
         onEvent: (type, object) => {
-          if (live()) this.#take(type, object);
+          if (live()) this.#take(type, this.#options.project ? this.#options.project(object) : object);
         },
         onSynced: (version) => {
           if (live()) this.#replace(version);
@@ -139,7 +144,7 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
       let version = '';
       do {
         const page = await this.#client.list<T>(this.#ref, { namespace, labelSelector, fieldSelector, limit: listPage, continue: next });
-        for (const object of page.items) incoming.set(keyOf(object as Meta), object);
+        for (const object of page.items) incoming.set(keyOf(object as Meta), this.#options.project ? this.#options.project(object) : object);
         next = page.continue;
         version = page.resourceVersion;
       } while (next && !this.#stopped);
