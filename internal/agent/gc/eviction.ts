@@ -1,0 +1,91 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+import { Quantity, quantityOf } from '../../api/quantity.ts';
+import { podTotal } from '../config/pod-resources.ts';
+
+export type Signal = 'memory.available' | 'nodefs.available' | 'nodefs.inodesFree' | 'imagefs.available';
+
+/** What is left of each, and of how much. */
+export type Signals = Partial<Record<Signal, { available: number; capacity: number }>>;
+
+/** The kubelet's evictionHard of Linux. A share is of the capacity. */
+const thresholds: Record<Signal, { bytes?: number; share?: number }> = {
+  'memory.available': { bytes: 100 * 1024 * 1024 },
+  'nodefs.available': { share: 0.1 },
+  'nodefs.inodesFree': { share: 0.05 },
+  'imagefs.available': { share: 0.15 },
+};
+
+const resourceOf: Record<Signal, string> = {
+  'memory.available': 'memory',
+  'nodefs.available': 'ephemeral-storage',
+  'nodefs.inodesFree': 'inodes',
+  'imagefs.available': 'ephemeral-storage',
+};
+
+export function limitOf(signal: Signal, capacity: number): number {
+  const { bytes, share } = thresholds[signal];
+  return bytes ?? Math.floor(capacity * (share ?? 0));
+}
+
+/** The signals below their thresholds; memory first, for it cannot wait. */
+export function broken(signals: Signals): Signal[] {
+  return (Object.keys(thresholds) as Signal[]).filter((signal) => {
+    const now = signals[signal];
+    return now !== undefined && now.capacity > 0 && now.available < limitOf(signal, now.capacity);
+  });
+}
+
+/** One signal is within twice its threshold: time to look often. */
+export function nearby(signals: Signals): boolean {
+  return (Object.keys(signals) as Signal[]).some((signal) => {
+    const now = signals[signal];
+    return now !== undefined && now.available < 2 * limitOf(signal, now.capacity);
+  });
+}
+
+export interface Usage {
+  memoryBytes: number;
+  diskBytes: number;
+  containers: { name: string; memoryBytes: number; diskBytes: number }[];
+}
+
+const systemCritical = 2_000_000_000;
+
+/** Static, mirror and system-critical pods stay (kubelet IsCriticalPod). */
+export function mayBeEvicted(pod: Pod): boolean {
+  const annotations = pod.metadata.annotations ?? {};
+  if (annotations['kubernetes.io/config.mirror'] !== undefined) return false;
+  if ((annotations['kubernetes.io/config.source'] ?? 'api') !== 'api') return false;
+  return (pod.spec.priority ?? 0) < systemCritical;
+}
+
+/** First those who use more than they asked for, then the less important, then the greediest. */
+export function rank(pods: Pod[], signal: Signal, usage: ReadonlyMap<string, Usage>): Pod[] {
+  const memory = signal === 'memory.available';
+  const excess = (pod: Pod): number => {
+    const used = usage.get(pod.metadata.uid ?? '');
+    const asked = podTotal(pod, 'requests', memory ? 'memory' : 'ephemeral-storage')?.asNumber() ?? 0;
+    return (memory ? (used?.memoryBytes ?? 0) : (used?.diskBytes ?? 0)) - asked;
+  };
+  return pods
+    .filter(mayBeEvicted)
+    .map((pod) => ({ pod, excess: excess(pod) }))
+    .sort((a, b) => Number(b.excess > 0) - Number(a.excess > 0) || (a.pod.spec.priority ?? 0) - (b.pod.spec.priority ?? 0) || b.excess - a.excess)
+    .map(({ pod }) => pod);
+}
+
+/** The message of an evicted pod. */
+export function evictionMessage(pod: Pod, signal: Signal, signals: Signals, usage: Usage | undefined): string {
+  const resource = resourceOf[signal];
+  const now = signals[signal] ?? { available: 0, capacity: 0 };
+  const bytes = (value: number): string => new Quantity(BigInt(Math.max(0, Math.floor(value))), 0, 'BinarySI').toString();
+  let text = `The node was low on resource: ${resource}. Threshold quantity: ${bytes(limitOf(signal, now.capacity))}, available: ${bytes(Math.floor(now.available / 1024) * 1024)}. `;
+  if (resource === 'inodes') return text;
+  for (const container of pod.spec.containers) {
+    const measured = usage?.containers.find((c) => c.name === container.name);
+    const used = resource === 'memory' ? (measured?.memoryBytes ?? 0) : (measured?.diskBytes ?? 0);
+    const asked = quantityOf(container.resources?.requests?.[resource]);
+    if (used > asked.asNumber()) text += `Container ${container.name} was using ${bytes(used)}, request is ${asked.toString()}, has larger consumption of ${resource}. `;
+  }
+  return text;
+}
