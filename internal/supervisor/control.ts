@@ -3,6 +3,8 @@ import type { ResourceRef } from '../api/object.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { startControllers } from '../controllers/start.ts';
 import { startScheduler } from '../scheduler/scheduler.ts';
+import type { ServerIdentities } from '../pki/authorities.ts';
+import { signRequest } from '../pki/sign-request.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import type { Part } from './running.ts';
@@ -12,12 +14,15 @@ export interface ControlOptions {
   doors: Doors;
   api: ApiServer;
   mirrors: Mirrors;
-  serverCa: string;
+  identities: ServerIdentities;
 }
+
+/** Tokens in Secrets have no end of their own; the Secret's deletion ends them. */
+const legacyTokenSeconds = 10 * 365 * 24 * 3600;
 
 /** Scheduler and controllers, each as the user that upstream runs it as. */
 export async function startControl(options: ControlOptions): Promise<Part[]> {
-  const { config, doors, api, mirrors } = options;
+  const { config, doors, api, mirrors, identities } = options;
   const parts: Part[] = [];
   if (!config.disableControllers) {
     const controllers = startControllers({
@@ -27,8 +32,16 @@ export async function startControl(options: ControlOptions): Promise<Part[]> {
       log: doors.log.named('controllers'),
       resources: () => preferredResources(api),
       onResourcesChange: (changed) => api.server.core.resources.onChange(changed),
-      rootCa: options.serverCa,
+      rootCa: identities.serverCa.cert,
       clusterCidr: config.clusterCidr,
+      // Serving certificates of kubelets are vouched for by the authority that clients of the server trust.
+      signCertificate: (request) =>
+        signRequest({ ...request, ca: request.signerName === 'kubernetes.io/kubelet-serving' ? identities.serverCa : identities.clientCa, nowMs: doors.clock.now(), random: doors.random }),
+      issueServiceAccountToken: async (account) => {
+        const { secretName, secretUid, ...subject } = account;
+        const issued = await api.server.tokens.issue({ ...subject, secret: { name: secretName, uid: secretUid } }, { audiences: api.server.tokens.audiences, seconds: legacyTokenSeconds, jti: doors.random.uuid() });
+        return issued.token;
+      },
     });
     parts.push({ name: 'controllers', stop: () => controllers.stop() });
   }

@@ -49,7 +49,7 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const mirrors = mirrorFactory(supervisor, clock, log.named('mirrors'));
   parts.push({ name: 'mirrors', stop: () => mirrors.stop() });
   const [control] = await Promise.all([
-    startControl({ config, doors, api, mirrors, serverCa: identities.serverCa.cert }),
+    startControl({ config, doors, api, mirrors, identities }),
     ensureClusterDns(supervisor, config.clusterDns),
   ]);
   parts.push(...control);

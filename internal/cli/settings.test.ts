@@ -1,0 +1,126 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { realDisk } from '../io/disk.ts';
+import { environmentOf, flags } from './flags.ts';
+import { agentConfig, nthAddress, serverConfig } from './server-config.ts';
+import { gatherSettings } from './settings.ts';
+
+let dir: string;
+let file: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'cli-'));
+  file = join(dir, 'config.yaml');
+});
+afterEach(() => rm(dir, { recursive: true }));
+
+async function gather(argv: string[] = [], env: Record<string, string> = {}, command: 'server' | 'agent' = 'server') {
+  return await gatherSettings({ command, argv: ['--config', file, ...argv], env, disk: realDisk });
+}
+
+async function drop(name: string, text: string): Promise<void> {
+  await mkdir(`${file}.d`, { recursive: true });
+  await writeFile(join(`${file}.d`, name), text);
+}
+
+describe('precedence', () => {
+  test('command line over environment over config.yaml.d over config.yaml over default', async () => {
+    await writeFile(file, 'https-listen-port: 1\nnode-name: file\ncluster-domain: file.local\ndata-dir: /from/file\n');
+    await drop('10-first.yaml', 'node-name: first\ncluster-domain: first.local\n');
+    await drop('20-second.yaml', 'cluster-domain: second.local\n');
+    const settings = await gather(['--https-listen-port=4'], { SKIFF_HTTPS_LISTEN_PORT: '3', SKIFF_DATA_DIR: '/from/env' });
+    expect(settings.get('https-listen-port')).toBe(4);
+    expect(settings.get('data-dir')).toBe('/from/env');
+    expect(settings.get('node-name')).toBe('first');
+    expect(settings.get('cluster-domain')).toBe('second.local');
+    expect(settings.get('service-cidr')).toBe('10.43.0.0/16');
+  });
+
+  test('`key+` appends in later files; the command line replaces the whole list', async () => {
+    await writeFile(file, 'tls-san: [a, b]\nnode-label:\n- x=1\n');
+    await drop('a.yaml', 'tls-san+: c\n');
+    expect((await gather()).get('tls-san')).toEqual(['a', 'b', 'c']);
+    expect((await gather(['--tls-san', 'd', '--tls-san=e,f'])).get('tls-san')).toEqual(['d', 'e', 'f']);
+  });
+
+  test('short forms, single dashes and booleans with a value are taken as k3s takes them', async () => {
+    await writeFile(file, '');
+    const settings = await gather(['-d', '/data', '-node-name', 'boat', '--debug=false', '--disable-agent']);
+    expect([settings.get('data-dir'), settings.get('node-name'), settings.get('debug'), settings.get('disable-agent')]).toEqual(['/data', 'boat', false, true]);
+  });
+
+  test('files in the folder count even when the main file is not there', async () => {
+    await drop('a.yaml', 'node-name: boat\n');
+    const settings = await gatherSettings({ command: 'server', argv: [], env: { SKIFF_DEBUG: 'true' }, disk: realDisk }).catch(() => undefined);
+    expect(settings?.get('debug')).toBe(true);
+    await expect(gather()).rejects.toThrow(/no such file/); // named, and not there: that is a mistake
+  });
+});
+
+describe('complaints are one line that names the cause', () => {
+  const complaints: [string[], string, RegExp][] = [
+    [['--tls-sans', 'x'], '', /unknown flag --tls-sans/],
+    [['stray'], '', /takes no argument "stray"/],
+    [['--https-listen-port', 'many'], '', /--https-listen-port: "many" is not a whole number/],
+    [['--node-ip'], '', /--node-ip needs a value/],
+    [['--cluster-init'], '', /--cluster-init is not supported: more than one server/],
+    [[], 'node-nam: x\n', /config\.yaml: unknown key "node-nam"/],
+    [[], 'a: [\n', /config\.yaml: /],
+    [[], '- a\n', /not a mapping/],
+    [[], 'debug: perhaps\n', /neither true nor false/],
+    [[], 'datastore-endpoint: postgres://x\n', /--datastore-endpoint is not supported/],
+  ];
+  test.each(complaints)('%j %j', async (argv, text, expected) => {
+    await writeFile(file, text);
+    const error = await gather(argv).then(() => undefined, (e: Error) => e);
+    expect(error?.message).toMatch(expected);
+    expect(error?.message).not.toContain('\n');
+  });
+
+  test('a near miss is told its neighbour', async () => {
+    await writeFile(file, '');
+    await expect(gather(['--tls-sam', 'x'])).rejects.toMatchObject({ hint: 'did you mean --tls-san?' });
+  });
+
+  test.each([
+    ['--cluster-cidr', '10.42.0.0', /IPv4 range/],
+    ['--service-node-port-range', '5-1', /range of ports/],
+    ['--node-taint', 'a', /key=value:effect/],
+    ['--node-ip', 'boat', /not an IP address/],
+    ['--write-kubeconfig-mode', 'rw', /file mode/],
+    ['--disable', 'nginx', /no component "nginx"/],
+    ['--flannel-backend', 'ipsec', /vxlan, host-gw, none/],
+    ['--data-dir', 'here', /absolute path/],
+  ])('%s %s', async (flag, value, expected) => {
+    await writeFile(file, '');
+    const settings = await gather([flag, value]);
+    expect(() => serverConfig(settings)).toThrow(expected);
+  });
+});
+
+test('a server needs nothing said', async () => {
+  await writeFile(file, '');
+  expect(serverConfig(await gather())).toMatchObject({ httpsListenPort: 6443, clusterDns: '10.43.0.10', writeKubeconfigMode: 0o600, nodePortRange: { from: 30000, to: 32767 } });
+});
+
+test('an agent needs a server and a token', async () => {
+  await writeFile(file, '');
+  const settings = await gather([], {}, 'agent');
+  expect(() => agentConfig(settings)).toThrow(/needs --server/);
+  const told = await gather(['-s', 'https://192.0.2.1:6443'], { SKIFF_TOKEN: 'secret' }, 'agent');
+  expect(agentConfig(told)).toMatchObject({ server: 'https://192.0.2.1:6443', token: 'secret' });
+});
+
+test('every flag has one meaning for each command and its own variable', () => {
+  for (const command of ['server', 'agent'] as const) {
+    const names = flags.filter((f) => f.for === command || f.for === 'both').map((f) => f.name);
+    expect(names.length).toBe(new Set(names).size);
+  }
+  expect(environmentOf({ name: 'tls-san', kind: 'list', help: '', for: 'server', state: 'works' })).toEqual(['SKIFF_TLS_SAN']);
+});
+
+test('addresses of a range are counted across its bytes', () => {
+  expect(nthAddress('10.43.0.0/16', 10)).toBe('10.43.0.10');
+  expect(nthAddress('10.43.0.250/16', 10)).toBe('10.43.1.4');
+});
