@@ -3,7 +3,11 @@ import { startDeploymentController } from './deployment/deployment.ts';
 import { startEndpointsController } from './endpoints/endpoints.ts';
 import { startEndpointSliceController } from './endpointslice/endpointslice.ts';
 import { startEndpointSliceMirroringController } from './endpointslicemirroring/mirroring.ts';
+import { startGarbageCollector } from './gc/gc.ts';
 import { startNamespaceController } from './namespace/namespace.ts';
+import { startNodeLifecycleController } from './nodelifecycle/node-lifecycle.ts';
+import { startPodGc } from './podgc/pod-gc.ts';
+import { startTaintEvictionController } from './tainteviction/taint-eviction.ts';
 import { startNodeIpamController } from './nodeipam/node-ipam.ts';
 import { startReplicaSetController, startReplicationController } from './replicaset/replicaset.ts';
 import { startRootCaPublisher } from './rootca/publisher.ts';
@@ -22,6 +26,10 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   endpointslice: startEndpointSliceController,
   'endpointslice-mirroring': startEndpointSliceMirroringController,
   'node-ipam': startNodeIpamController,
+  'garbage-collector': startGarbageCollector,
+  'pod-gc': startPodGc,
+  'node-lifecycle': startNodeLifecycleController,
+  'taint-eviction': startTaintEvictionController,
 };
 
 /** Starts every controller, or those named in `only`. Stopping stops them all. */
