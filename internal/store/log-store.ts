@@ -3,6 +3,7 @@ import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import { closed, compacted, futureRevision, leaseNotFound } from './errors.ts';
 import { onlyReads, Write } from './evaluate.ts';
+import { hashKv } from './hash-kv.ts';
 import { HistoryWindow } from './history-window.ts';
 import type { Journal } from './journal.ts';
 import { LeaseService } from './lease-service.ts';
@@ -143,6 +144,13 @@ export class LogStore implements s.Store {
     this.#open();
     await this.#pipeline.flush();
     await this.#journal.snapshot(path);
+  }
+
+  /** etcd's hash of everything up to `revision` (0 = newest). */
+  hashKv(revision: number): { hash: number; revision: number; compactRevision: number } {
+    this.#open();
+    const at = this.#state.readable(revision, this.#state.published);
+    return { hash: hashKv(this.#state, at), revision: at, compactRevision: this.#state.compactRevision };
   }
 
   /** How many watches there are, for tests and metrics. */
