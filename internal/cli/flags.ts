@@ -27,6 +27,7 @@ export const flags: Flag[] = [
   works('debug', 'bool', 'Log more'),
   works('v', 'int', 'Log level of k3s; 1 and more log as --debug does', { short: 'v' }),
   works('data-dir', 'text', 'Folder that holds state', { short: 'd', default: '/var/lib/skiff' }),
+  works('run-dir', 'text', 'Folder for sockets and other things that end with the machine', { default: '/run/skiff' }),
   works('token', 'text', 'Shared secret for joining', { short: 't' }),
   works('token-file', 'text', 'File that holds the token'),
   server('bind-address', 'text', 'Address to listen on', { default: '0.0.0.0' }),

@@ -56,7 +56,7 @@ function nodeConfig(settings: Settings): NodeConfig {
   return {
     dataDir,
     configDir: join(config, '..'),
-    runDir: '/run/skiff',
+    runDir: text(settings, 'run-dir') ?? '/run/skiff',
     nodeName,
     nodeIps: addresses(settings, 'node-ip'),
     nodeExternalIps: addresses(settings, 'node-external-ip'),
