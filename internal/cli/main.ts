@@ -16,10 +16,16 @@ export async function main(argv: string[]): Promise<void> {
     }
     if (words.length === 1 && (words[0] === '--version' || words[0] === '-v' || words[0] === 'version')) return (await import('./version.ts')).printVersion();
     const { program } = await import('./program.ts');
-    await program().parseAsync(words, { from: 'user' });
+    await untilDone(program().parseAsync(words, { from: 'user' }));
   } catch (error) {
     complain(error);
   }
+}
+
+/** A command that waits for something must not end for want of work: timers of Clock do not keep a process alive. */
+async function untilDone(work: Promise<unknown>): Promise<void> {
+  const release = (await import('../io/stay-alive.ts')).stayAlive();
+  await work.finally(release);
 }
 
 async function runTool(name: string, words: string[]): Promise<void> {

@@ -3,7 +3,6 @@ import type { Node } from '../api/generated/types/core-v1.ts';
 import { refs } from '../client/refs.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
-import { stayAlive } from '../io/stay-alive.ts';
 import { clientOf } from './kube-client.ts';
 
 const asksEveryMs = 100;
@@ -12,7 +11,6 @@ const asksEveryMs = 100;
 export async function waitReady(options: { timeout: string; kubeconfig: string }): Promise<void> {
   const end = realClock.monotonicMs() + Number(options.timeout) * 1000;
   const started = realClock.monotonicMs();
-  const release = stayAlive();
   const say = (text: string): void => void process.stdout.write(`[skiff] ${((realClock.monotonicMs() - started) / 1000).toFixed(1).padStart(5)} s  ${text}\n`);
   const reached = async (what: string, ask: () => Promise<string | undefined>): Promise<void> => {
     let last = 'no answer yet';
@@ -21,8 +19,7 @@ export async function waitReady(options: { timeout: string; kubeconfig: string }
       if (answer !== undefined) return say(answer);
       await realClock.sleep('wait', asksEveryMs);
     }
-    release();
-    throw new ConfigError(`${what}: not reached in ${options.timeout} s: ${last}`, { op: 'wait', hint: 'look into the log of the service' });
+      throw new ConfigError(`${what}: not reached in ${options.timeout} s: ${last}`, { op: 'wait', hint: 'look into the log of the service' });
   };
   await reached('kubeconfig', async () => ((await realDisk.stat('wait', options.kubeconfig)) ? 'the server has its certificates' : undefined));
   const client = await clientOf(options.kubeconfig);
@@ -33,5 +30,4 @@ export async function waitReady(options: { timeout: string; kubeconfig: string }
     return ready && `node ${ready.metadata.name} is Ready`;
   });
   client.close();
-  release();
 }
