@@ -1,4 +1,5 @@
 import type { Controller, ControllerContext } from './context.ts';
+import { startClusterRoleAggregationController } from './clusterroleaggregation/aggregation.ts';
 import { startDeploymentController } from './deployment/deployment.ts';
 import { startEndpointsController } from './endpoints/endpoints.ts';
 import { startEndpointSliceController } from './endpointslice/endpointslice.ts';
@@ -10,6 +11,8 @@ import { startPodGc } from './podgc/pod-gc.ts';
 import { startTaintEvictionController } from './tainteviction/taint-eviction.ts';
 import { startNodeIpamController } from './nodeipam/node-ipam.ts';
 import { startReplicaSetController, startReplicationController } from './replicaset/replicaset.ts';
+import { startResourceQuotaController } from './resourcequota/resource-quota.ts';
+import { startTtlAfterFinishedController } from './ttlafterfinished/ttl-after-finished.ts';
 import { startRootCaPublisher } from './rootca/publisher.ts';
 import { startServiceAccountController } from './serviceaccount/default-account.ts';
 
@@ -30,6 +33,9 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   'pod-gc': startPodGc,
   'node-lifecycle': startNodeLifecycleController,
   'taint-eviction': startTaintEvictionController,
+  resourcequota: startResourceQuotaController,
+  'ttl-after-finished': startTtlAfterFinishedController,
+  'clusterrole-aggregation': startClusterRoleAggregationController,
 };
 
 /** Starts every controller, or those named in `only`. Stopping stops them all. */
