@@ -35,7 +35,7 @@ export interface DecodedValue {
 /**
  * The object of a JSON value in Go's normal form: for what came from a patch. Strict findings are returned, not judged.
  * Throws DecodeError (the plain words of Go's decoder) when the value does not fit the type.
- * Unknown fields of a custom kind stay: pruning is another step.
+ * A custom kind with a schema is pruned on the way; its defaults are applyDefaults' business, as for every kind.
  */
 export function decodeValue(info: KindInfo, value: unknown, repeated: RepeatedFields = new Map()): DecodedValue {
   if (info.custom) return decodeCustom(info, value, repeated);
@@ -72,9 +72,10 @@ function decodeCustom(info: KindInfo, value: unknown, repeated: RepeatedFields):
     out['metadata'] = normalStruct(planOf(metaName), from['metadata'] ?? {}, walk);
   } catch (error) {
     if (!(error instanceof TypeMismatch)) throw error;
-    throw new DecodeError((explain(planOf(metaName), from['metadata']).mismatch ?? 'json: cannot unmarshal metadata').replace('ObjectMeta.', 'ObjectMeta.metadata.'));
+    throw new DecodeError(explain(planOf(metaName), from['metadata']).mismatch ?? 'json: cannot unmarshal metadata');
   }
   for (const key in from) if (key !== 'metadata' && key !== 'kind' && key !== 'apiVersion') out[key] = from[key];
+  if (info.crd) strict.push(...info.crd.prune(out).map((path) => `unknown field ${JSON.stringify(path)}`));
   if (walk.unknownFields) strict.push(...explain(planOf(metaName), from['metadata']).strict.map((text) => text.replace('field "', 'field "metadata.')));
   return { object: out as KubeObject, strict };
 }
