@@ -1,0 +1,63 @@
+/** The kubelet's container restart and image pull back-off. */
+export const firstBackOffMs = 10_000;
+export const longestBackOffMs = 300_000;
+/** Keys of pods long gone are swept when this many are held. */
+const mostKeys = 4096;
+
+interface Entry {
+  backOffMs: number;
+  lastMs: number;
+}
+
+/** Exponential waits by key (client-go flowcontrol.Backoff): doubled at each use, forgotten after twice the longest wait. */
+export class BackOff {
+  readonly #entries = new Map<string, Entry>();
+
+  /** How long after `sinceMs` the key must wait; 0 when it need not (any more). */
+  remainingMs(key: string, sinceMs: number, nowMs: number): number {
+    const entry = this.#entries.get(key);
+    if (!entry || expired(entry, sinceMs)) return 0;
+    return Math.max(0, sinceMs + entry.backOffMs - nowMs);
+  }
+
+  current(key: string): number {
+    return this.#entries.get(key)?.backOffMs ?? 0;
+  }
+
+  /** Counts one more failure. */
+  next(key: string, nowMs: number): void {
+    const entry = this.#entries.get(key);
+    if (!entry || expired(entry, nowMs)) this.#entries.set(key, { backOffMs: firstBackOffMs, lastMs: nowMs });
+    else {
+      entry.backOffMs = Math.min(longestBackOffMs, entry.backOffMs * 2);
+      entry.lastMs = nowMs;
+    }
+    if (this.#entries.size > mostKeys) this.#sweep(nowMs);
+  }
+
+  lastMs(key: string): number {
+    return this.#entries.get(key)?.lastMs ?? 0;
+  }
+
+  forget(prefix: string): void {
+    for (const key of this.#entries.keys()) if (key.startsWith(prefix)) this.#entries.delete(key);
+  }
+
+  #sweep(nowMs: number): void {
+    for (const [key, entry] of this.#entries) if (expired(entry, nowMs)) this.#entries.delete(key);
+  }
+}
+
+function expired(entry: Entry, atMs: number): boolean {
+  return atMs - entry.lastMs > longestBackOffMs * 2;
+}
+
+/** A duration as Go prints it: `10s`, `1m20s`, `5m0s`. */
+export function goDuration(ms: number): string {
+  const seconds = ms / 1000;
+  if (seconds < 1) return `${ms}ms`;
+  const hours = Math.floor(seconds / 3600);
+  const minutes = Math.floor((seconds % 3600) / 60);
+  const rest = Number((seconds % 60).toFixed(3));
+  return `${hours > 0 ? `${hours}h` : ''}${hours > 0 || minutes > 0 ? `${minutes}m` : ''}${rest}s`;
+}

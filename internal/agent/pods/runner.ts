@@ -1,0 +1,198 @@
+import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
+import { isNotFound } from '../cri/client.ts';
+import { VolumesError } from '../volumes/volumes.ts';
+import { goDuration } from './back-off.ts';
+import { containerReference } from './deps.ts';
+import { latest, podText, type RuntimeContainer } from './model.ts';
+import type { Plan } from './plan.ts';
+import { postStart, startContainer, StartFailure, type StartInput } from './start-container.ts';
+import { configFor, startSandbox } from './start-sandbox.ts';
+import { killContainer, stopPod } from './stop.ts';
+import type { PodWorker } from './worker.ts';
+
+/** A container whose configuration or creation failed is tried again after this, as with the kubelet. */
+const createRetryMs = 10_000;
+/** Dead instances of a container that are kept beside the newest one. */
+const keptDead = 1;
+
+/** Carries out a plan for one pod. */
+export class Runner {
+  readonly #worker: PodWorker;
+  #config: PodSandboxConfig | undefined;
+
+  constructor(worker: PodWorker) {
+    this.#worker = worker;
+  }
+
+  async carryOut(todo: Plan): Promise<void> {
+    const w = this.#worker;
+    if (todo.killPod) {
+      if (todo.createSandbox && todo.sandboxId) w.deps.events.normal(w.pod, 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+      await this.#killAll();
+      if (!todo.createSandbox) return;
+    } else await this.#kill(todo);
+    const work = todo.startEphemeral.length + todo.startInit.length + todo.start.length;
+    if (work === 0 && !todo.createSandbox) return;
+    await this.#mount();
+    w.signal.throwIfAborted();
+    const sandboxId = todo.createSandbox ? await this.#sandbox(todo.attempt) : todo.sandboxId;
+    this.#config ??= configFor(w.deps, w.allocated, todo.attempt);
+    for (const container of todo.startEphemeral) await this.#start(container, sandboxId);
+    for (const container of todo.startInit) await this.#start(container, sandboxId);
+    for (const container of todo.start) await this.#start(container, sandboxId);
+  }
+
+  /** The pod's sandbox is lost: whatever still runs in it ends before a new one is made. */
+  async #killAll(): Promise<void> {
+    const w = this.#worker;
+    const alive = w.runtime.containers.some((c) => c.state !== 'exited') || w.runtime.sandboxes.some((s) => s.ready);
+    if (!alive && w.runtime.sandboxes.length === 0) return;
+    await stopPod(w.deps, w.pod, w.runtime, undefined);
+    w.runtime = await w.deps.reader.pod(w.uid, w.runtime);
+  }
+
+  async #kill(todo: Plan): Promise<void> {
+    const w = this.#worker;
+    await Promise.all(
+      todo.kill.map(async (kill) => {
+        await killContainer(w.deps, { pod: w.pod, status: kill, message: kill.message, reason: kill.reason, podIP: w.podIP });
+        await w.reread(kill.id);
+      }),
+    );
+  }
+
+  async #mount(): Promise<void> {
+    const w = this.#worker;
+    if (w.isMounted) return;
+    try {
+      await w.deps.volumes.mount(w.pod, { offline: w.deps.offline() });
+      w.markMounted();
+    } catch (error) {
+      if (error instanceof VolumesError) for (const { message } of error.failures) w.deps.events.warning(w.pod, 'FailedMount', message);
+      throw error;
+    }
+  }
+
+  async #sandbox(attempt: number): Promise<string> {
+    const w = this.#worker;
+    const old = w.runtime.sandboxes;
+    const { sandbox, config } = await startSandbox(w.deps, w.allocated, attempt);
+    this.#config = config;
+    w.runtime = { ...w.runtime, sandboxes: [sandbox, ...old] };
+    return sandbox.id;
+  }
+
+  /** Starts one container, unless it must wait. A failure becomes its waiting reason and does not hold up the others. */
+  async #start(container: Container, sandboxId: string): Promise<void> {
+    const w = this.#worker;
+    w.signal.throwIfAborted();
+    if (this.#backsOff(container)) return;
+    const input = this.#input(container, sandboxId);
+    try {
+      const id = await startContainer(w.deps, input);
+      await w.reread(id);
+      w.waiting.delete(container.name);
+      void this.#link(container, id);
+      if (container.lifecycle?.postStart) {
+        w.publish();
+        await postStart(w.deps, input, id);
+      }
+    } catch (error) {
+      if (!(error instanceof StartFailure)) throw error;
+      await this.#failed(container, error);
+    }
+    await this.#prune(container);
+  }
+
+  #input(container: Container, sandboxId: string): StartInput {
+    const w = this.#worker;
+    const pod = w.allocated;
+    const target = pod.spec.ephemeralContainers?.find((e) => e.name === container.name)?.targetContainerName;
+    return {
+      pod,
+      container,
+      sandboxId,
+      sandboxConfig: this.#config!,
+      podIPs: w.runtime.sandboxes[0]?.ips ?? [],
+      restartCount: this.#restartCount(container),
+      targetId: target ? latest(w.runtime, target)?.id : undefined,
+      signal: w.signal,
+    };
+  }
+
+  #restartCount(container: Container): number {
+    const before = latest(this.#worker.runtime, container.name);
+    if (before) return before.restartCount + 1;
+    const told = [...(this.#worker.status.containerStatuses ?? []), ...(this.#worker.status.initContainerStatuses ?? [])].find((s) => s.name === container.name);
+    return told?.containerID ? told.restartCount + 1 : (told?.restartCount ?? 0);
+  }
+
+  /** True = it failed lately and must wait; its waiting reason says so. */
+  #backsOff(container: Container): boolean {
+    const w = this.#worker;
+    const last = w.runtime.containers.find((c) => c.name === container.name && c.state === 'exited');
+    if (!last) return false;
+    const key = `${w.uid}/${container.name}`;
+    const endedMs = Number(last.finishedAt / 1_000_000n);
+    const now = w.deps.clock.now();
+    const waitMs = w.deps.backOff.remainingMs(key, endedMs, now);
+    if (waitMs <= 0) {
+      w.deps.backOff.next(key, endedMs);
+      return false;
+    }
+    const message = `back-off ${goDuration(w.deps.backOff.current(key))} restarting failed container=${container.name} pod=${podText(w.pod)}`;
+    if (w.waiting.get(container.name)?.reason !== 'CrashLoopBackOff') {
+      w.deps.events.warning(containerReference(w.pod, container), 'BackOff', `Back-off restarting failed container ${container.name} in pod ${podText(w.pod)}`);
+    }
+    w.waiting.set(container.name, { reason: 'CrashLoopBackOff', message });
+    w.later(waitMs);
+    return true;
+  }
+
+  async #failed(container: Container, failure: StartFailure): Promise<void> {
+    const w = this.#worker;
+    w.waiting.set(container.name, { reason: failure.reason, message: failure.message });
+    if (failure.containerId) {
+      if (failure.reason === 'PostStartHookError') await killContainer(w.deps, { pod: w.pod, status: { id: failure.containerId, name: container.name }, message: 'FailedPostStartHook', reason: '', podIP: w.podIP });
+      await w.reread(failure.containerId);
+      w.wake(); // its end is a reason to look again: back-off decides when it starts anew
+      return;
+    }
+    w.later(failure.retryMs ?? createRetryMs);
+  }
+
+  /** Keeps the newest dead instance for `logs --previous`, removes older ones. */
+  async #prune(container: Container): Promise<void> {
+    const w = this.#worker;
+    const dead = w.runtime.containers.filter((c) => c.name === container.name).slice(1 + keptDead);
+    for (const old of dead) {
+      if (old.state !== 'exited') continue;
+      await this.#remove(old);
+      w.runtime = { ...w.runtime, containers: w.runtime.containers.filter((c) => c.id !== old.id) };
+    }
+  }
+
+  async #remove(old: RuntimeContainer): Promise<void> {
+    const { deps } = this.#worker;
+    try {
+      await deps.cri.removeContainer({ containerId: old.id });
+    } catch (error) {
+      if (!isNotFound(error)) throw error;
+    }
+    if (old.logPath) await deps.mountDoors.disk.remove('pod.log', old.logPath);
+  }
+
+  /** The name under /var/log/containers that log collectors read. */
+  async #link(container: Container, id: string): Promise<void> {
+    const w = this.#worker;
+    const log = latest(w.runtime, container.name)?.logPath;
+    if (!log) return;
+    const { name, namespace } = w.pod.metadata;
+    const link = `${w.deps.facts().logRoot.replace(/\/pods$/, '/containers')}/${name}_${namespace}_${container.name}-${id}.log`;
+    await w.deps.mountDoors.tree.symlink('pod.log.link', log, link).catch((error: unknown) => w.deps.log.debug('no log link', { link, error: messageOf(error) }));
+  }
+}
+
+export type { Pod };

@@ -1,0 +1,112 @@
+import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
+import { messageOf } from '../../base/errors.ts';
+import { GrpcError } from '../../io/grpc.ts';
+import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
+import { containerConfig } from '../config/container-config.ts';
+import { hostnameAndDomain } from '../config/hostname.ts';
+import { makeEnvironment } from '../env/environment.ts';
+import { runHook } from '../hooks/run-hook.ts';
+import { ImageError, type EnsuredImage } from '../images/image-puller.ts';
+import { containerMounts } from '../volumes/container-mounts.ts';
+import { containerReference, type PodDeps } from './deps.ts';
+
+export interface StartInput {
+  pod: Pod;
+  container: Container;
+  sandboxId: string;
+  sandboxConfig: PodSandboxConfig;
+  podIPs: string[];
+  restartCount: number;
+  targetId?: string;
+  signal: AbortSignal;
+}
+
+/** Why a container did not start: what status.state.waiting shows. */
+export class StartFailure extends Error {
+  readonly reason: string;
+  /** The container runs all the same (its postStart hook failed) and must be killed. */
+  readonly containerId: string | undefined;
+  /** Back-off of an image pull: when to try again. */
+  readonly retryMs: number | undefined;
+
+  constructor(reason: string, message: string, more: { containerId?: string; retryMs?: number; cause?: unknown } = {}) {
+    super(message, { cause: more.cause });
+    this.reason = reason;
+    this.containerId = more.containerId;
+    this.retryMs = more.retryMs;
+  }
+}
+
+/** Image, environment, mounts, create, start, postStart: one container of a standing sandbox. Returns its id. */
+export async function startContainer(deps: PodDeps, input: StartInput): Promise<string> {
+  const { pod, container } = input;
+  const about = containerReference(pod, container);
+  const image = await imageFor(deps, input);
+  input.signal.throwIfAborted();
+  const config = await configured(deps, input, image).catch((cause: unknown) => {
+    deps.events.warning(about, 'Failed', `Error: ${messageOf(cause)}`);
+    throw new StartFailure('CreateContainerConfigError', messageOf(cause), { cause });
+  });
+  input.signal.throwIfAborted();
+  const containerId = await deps.cri
+    .createContainer({ podSandboxId: input.sandboxId, config, sandboxConfig: input.sandboxConfig })
+    .then((answer) => answer.containerId)
+    .catch((cause: unknown) => {
+      deps.events.warning(about, 'Failed', `Error: ${runtimeText(cause)}`);
+      throw new StartFailure('CreateContainerError', runtimeText(cause), { cause });
+    });
+  deps.events.normal(about, 'Created', 'Container created');
+  await deps.cri.startContainer({ containerId }).catch((cause: unknown) => {
+    deps.events.warning(about, 'Failed', `Error: ${runtimeText(cause)}`);
+    throw new StartFailure('RunContainerError', runtimeText(cause), { containerId, cause });
+  });
+  deps.events.normal(about, 'Started', 'Container started');
+  return containerId;
+}
+
+/** Runs the postStart hook, if there is one; its failure ends the container. */
+export async function postStart(deps: PodDeps, input: StartInput, containerId: string): Promise<void> {
+  const { pod, container, signal } = input;
+  const handler = container.lifecycle?.postStart;
+  if (!handler) return;
+  const about = containerReference(pod, container);
+  try {
+    await runHook({ pod, container, containerId, podIP: input.podIPs[0] ?? '', handler, signal, fellBack: (message) => deps.events.warning(about, 'LifecycleHTTPFallback', message) }, deps.probeDoors);
+  } catch (cause) {
+    if (signal.aborted) return;
+    deps.log.info('postStart hook failed', { pod: pod.metadata.name, container: container.name, error: messageOf(cause) });
+    deps.events.warning(about, 'FailedPostStartHook', 'PostStartHook failed');
+    throw new StartFailure('PostStartHookError', messageOf(cause), { containerId, cause });
+  }
+}
+
+async function imageFor(deps: PodDeps, input: StartInput): Promise<EnsuredImage> {
+  const { pod, container } = input;
+  try {
+    return await deps.images.ensure({ pod, image: container.image ?? '', policy: container.imagePullPolicy ?? 'IfNotPresent', about: containerReference(pod, container), sandboxConfig: input.sandboxConfig, signal: input.signal });
+  } catch (cause) {
+    if (!(cause instanceof ImageError)) throw cause;
+    const failure = new StartFailure(cause.reason, cause.message, { retryMs: cause.retryMs, cause });
+    deps.events.warning(containerReference(pod, container), 'Failed', `Error: ${cause.reason}`);
+    throw failure;
+  }
+}
+
+async function configured(deps: PodDeps, input: StartInput, image: EnsuredImage) {
+  const { pod, container, podIPs } = input;
+  const facts = { podIPs, hostIPs: deps.hostIPs(), allocatable: deps.allocatable() };
+  const environment = await makeEnvironment({ pod, container, facts, sources: deps.sources });
+  const node = deps.facts();
+  const mounts = await containerMounts(
+    { pod, container, volumes: deps.volumes.mounted(pod.metadata.uid!) ?? new Map(), environment, podDir: deps.volumes.podDir(pod.metadata.uid!), podIPs: pod.spec.hostNetwork ? deps.hostIPs() : podIPs, ...hostnameAndDomain(pod, node.clusterDomain), recursiveReadOnly: false },
+    deps.mountDoors,
+  );
+  const logDir = `${input.sandboxConfig.logDirectory}/${container.name}`;
+  await deps.mountDoors.disk.makeDir('pod.logs', logDir);
+  return containerConfig({ pod, container, node, restartCount: input.restartCount, image, environment, mounts, targetId: input.targetId });
+}
+
+/** What the runtime said, without gRPC's frame. */
+function runtimeText(cause: unknown): string {
+  return cause instanceof GrpcError ? cause.message : messageOf(cause);
+}

@@ -1,0 +1,34 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
+import { sandboxConfig } from '../config/sandbox-config.ts';
+import type { PodDeps } from './deps.ts';
+import type { RuntimeSandbox } from './model.ts';
+
+/** A sandbox could not be made; the pod stays and is tried again. */
+export class SandboxError extends Error {}
+
+/** Makes the pod's sandbox and reads its addresses. */
+export async function startSandbox(deps: PodDeps, pod: Pod, attempt: number): Promise<{ sandbox: RuntimeSandbox; config: PodSandboxConfig }> {
+  try {
+    const config = configFor(deps, pod, attempt);
+    const runtimeHandler = await deps.runtimeHandler(pod);
+    const { podSandboxId } = await deps.cri.runPodSandbox({ config, runtimeHandler }, { timeoutMs: sandboxTimeoutMs });
+    const sandbox = await deps.reader.sandbox(podSandboxId);
+    if (!sandbox) throw new Error(`sandbox ${podSandboxId} vanished`);
+    return { sandbox, config };
+  } catch (cause) {
+    deps.events.warning(pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: rpc error: ${messageOf(cause)}`);
+    throw new SandboxError(`failed to "CreatePodSandbox" for "${pod.metadata.name}": ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** The kubelet gives sandboxes twice the usual runtime request timeout. */
+const sandboxTimeoutMs = 240_000;
+
+/** The configuration of a pod's sandbox, for its creation and for the containers put into it. */
+export function configFor(deps: PodDeps, pod: Pod, attempt: number): PodSandboxConfig {
+  const { config, warnings } = sandboxConfig(pod, { node: deps.facts(), attempt, cgroupParent: deps.cgroups.pathOf(pod) });
+  for (const message of warnings) deps.events.warning(pod, 'DNSConfigForming', message);
+  return config;
+}

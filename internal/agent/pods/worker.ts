@@ -1,0 +1,338 @@
+import type { Pod, PodCondition, PodStatus } from '../../api/generated/types/core-v1.ts';
+import { deepFreeze } from '../../api/object.ts';
+import { ApiError } from '../../api/status.ts';
+import { messageOf } from '../../base/errors.ts';
+import { refs } from '../../client/refs.ts';
+import { msOf, timeOf } from '../../client/times.ts';
+import type { Timer } from '../../io/clock.ts';
+import type { WaitingReason } from '../status/container-statuses.ts';
+import { podStatus } from '../status/pod-status.ts';
+import { same } from '../status/status-patch.ts';
+import { containerNamed, emptyRuntime, isFinished, isStatic, type PodRuntime } from './model.ts';
+import type { PodDeps, Verdict } from './deps.ts';
+import { plan } from './plan.ts';
+import { probeViews } from './probe-views.ts';
+import { Resize } from './resize.ts';
+import { removePod, stopPod } from './stop.ts';
+import { Runner } from './runner.ts';
+
+export type WorkerPhase = 'running' | 'terminating' | 'terminated' | 'gone';
+
+const firstRetryMs = 1000;
+const longestRetryMs = 60_000;
+
+/** One pod: brings the runtime to its spec, one pass at a time (see README.md). */
+export class PodWorker {
+  readonly uid: string;
+  readonly deps: PodDeps;
+  /** As the API (or the manifest) says it now. */
+  pod: Pod;
+  runtime: PodRuntime = emptyRuntime;
+  status: PodStatus;
+  phase: WorkerPhase = 'running';
+  readonly waiting = new Map<string, WaitingReason>();
+  readonly restored: boolean;
+  readonly #resize: Resize;
+  readonly #runner: Runner;
+  #verdict: Verdict | undefined;
+  /** Unknown = everything must be read; else the containers whose state changed. */
+  #stale: 'all' | Set<string>;
+  #running: Promise<void> | undefined;
+  #woken = false;
+  #stop = new AbortController();
+  #graceSeconds: number | undefined;
+  #stopping: { graceSeconds: number | undefined } | undefined;
+  #deleted = false;
+  #retry: Timer | undefined;
+  #deadline: Timer | undefined;
+  #failures = 0;
+  #prepared = false;
+  #mounted = false;
+  #startTime: string;
+
+  constructor(deps: PodDeps, pod: Pod, options: { restored: boolean; runtime?: PodRuntime; verdict?: Verdict }) {
+    this.deps = deps;
+    this.pod = pod;
+    this.uid = pod.metadata.uid!;
+    this.status = pod.status ?? {};
+    this.restored = options.restored;
+    this.#stale = options.restored ? 'all' : new Set();
+    this.#verdict = options.verdict;
+    this.#startTime = pod.status?.startTime ?? timeOf(deps.clock.now());
+    this.#resize = new Resize(deps, this);
+    this.#runner = new Runner(this);
+    if (pod.metadata.deletionTimestamp || isFinished(pod) || options.verdict) this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? undefined);
+    this.wake();
+  }
+
+  get signal(): AbortSignal {
+    return this.#stop.signal;
+  }
+
+  /** The pod with the resources that the node has granted. */
+  get allocated(): Pod {
+    return this.#resize.allocated;
+  }
+
+  /** Where probes and hooks reach the pod. */
+  get podIP(): string {
+    if (this.pod.spec.hostNetwork) return this.deps.hostIPs()[0] ?? '';
+    return this.runtime.sandboxes[0]?.ips[0] ?? '';
+  }
+
+  update(pod: Pod): void {
+    const before = this.pod;
+    this.pod = pod;
+    this.deps.volumes.update(pod);
+    if (pod.metadata.deletionTimestamp) this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? undefined);
+    else if (isFinished(pod) && this.phase === 'running' && !isFinished(before)) this.#terminate(undefined);
+    const statusOnly = same(before.spec, pod.spec) && same({ ...before.metadata, resourceVersion: '', managedFields: [] }, { ...pod.metadata, resourceVersion: '', managedFields: [] });
+    // A status that we wrote comes back as a change: only what others wrote (conditions) is news.
+    if (!statusOnly || !same(foreignView(before), foreignView(pod))) this.wake();
+  }
+
+  /** The API object is gone (or the manifest was taken away). */
+  remove(): void {
+    this.#deleted = true;
+    this.deps.writer.forget(this.uid);
+    this.#terminate(this.pod.metadata.deletionGracePeriodSeconds ?? this.#graceSeconds);
+    this.wake();
+  }
+
+  evict(verdict: Verdict): void {
+    if (this.phase !== 'running' || this.#verdict) return;
+    this.#verdict = verdict;
+    this.#terminate(verdict.graceSeconds);
+    this.wake();
+  }
+
+  /** A container of ours started, ended, or something was missed ('all'). */
+  runtimeChanged(containerId?: string): void {
+    if (containerId === undefined) this.#stale = 'all';
+    else if (this.#stale !== 'all') this.#stale.add(containerId);
+    this.wake();
+  }
+
+  wake(): void {
+    if (this.phase === 'gone') return;
+    this.#woken = true;
+    this.#running ??= this.#loop().finally(() => {
+      this.#running = undefined;
+      if (this.#woken && this.phase !== 'gone') this.wake();
+    });
+  }
+
+  later(delayMs: number): void {
+    this.#retry?.cancel();
+    this.#retry = this.deps.clock.after('pod.retry', delayMs, () => this.wake());
+  }
+
+  /** Stops all timers; containers stay as they are. */
+  async leave(): Promise<void> {
+    this.phase = 'gone';
+    this.#stop.abort();
+    this.#retry?.cancel();
+    this.#deadline?.cancel();
+    await this.#running;
+  }
+
+  markMounted(): void {
+    this.#mounted = true;
+  }
+
+  get isMounted(): boolean {
+    return this.#mounted;
+  }
+
+  #terminate(graceSeconds: number | undefined): void {
+    if (graceSeconds !== undefined && (this.#graceSeconds === undefined || graceSeconds < this.#graceSeconds)) this.#graceSeconds = graceSeconds;
+    if (this.phase === 'running') {
+      this.phase = 'terminating';
+      this.#stop.abort(new Error('the pod is terminating'));
+      this.#retry?.cancel();
+      this.#deadline?.cancel();
+    } else if (this.phase === 'terminating' && this.#stopping && this.#stopping.graceSeconds !== this.#graceSeconds) {
+      // The grace period became shorter while containers are being stopped: stop them again, sooner.
+      this.#stopping.graceSeconds = this.#graceSeconds;
+      void stopPod(this.deps, this.pod, this.runtime, this.#graceSeconds).catch(() => undefined);
+    }
+  }
+
+  async #loop(): Promise<void> {
+    await Promise.resolve(); // the constructor of the caller must finish first
+    while (this.#woken && this.phase !== 'gone') {
+      this.#woken = false;
+      try {
+        await this.#pass();
+        this.#failures = 0;
+      } catch (error) {
+        if (this.signal.aborted && this.phase === 'terminating' && this.#woken) continue;
+        this.#failed(error);
+      }
+    }
+  }
+
+  #failed(error: unknown): void {
+    if (this.phase === 'gone') return;
+    const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** this.#failures++);
+    this.deps.log.warn('pod is not as it should be yet', { pod: `${this.pod.metadata.namespace}/${this.pod.metadata.name}`, error: messageOf(error), retryMs: delayMs });
+    this.later(delayMs);
+  }
+
+  async #pass(): Promise<void> {
+    if (this.phase === 'terminated') return this.#finish();
+    await this.#refresh();
+    if (this.phase === 'terminating') return this.#end();
+    this.#checkDeadline();
+    this.publish();
+    if (this.phase !== 'running') return this.wake();
+    if (this.#finalPhase()) {
+      this.#terminate(undefined);
+      return this.wake();
+    }
+    if (!this.#prepared) {
+      await this.deps.cgroups.create(this.allocated);
+      this.#prepared = true;
+    }
+    const restarts = await this.#resize.step();
+    const verdictOf = (type: 'liveness' | 'startup') => (id: string) => {
+      const result = this.deps.probes.result(id, type);
+      return result === 'Success' ? ('success' as const) : result === 'Failure' ? ('failure' as const) : undefined;
+    };
+    const todo = plan({ pod: this.allocated, runtime: this.runtime, liveness: verdictOf('liveness'), startup: verdictOf('startup'), resizeRestarts: restarts });
+    await this.#runner.carryOut(todo);
+    this.publish();
+    if (this.#finalPhase()) this.#terminate(undefined);
+    if (this.phase !== 'running') this.wake();
+  }
+
+  #finalPhase(): boolean {
+    const { phase } = podStatus(this.#statusInput());
+    return phase === 'Succeeded' || phase === 'Failed';
+  }
+
+  async #refresh(): Promise<void> {
+    const stale = this.#stale;
+    this.#stale = new Set();
+    try {
+      if (stale === 'all') this.runtime = await this.deps.reader.pod(this.uid, this.runtime);
+      else if (stale.size > 0) await Promise.all([...stale].map((id) => this.reread(id)));
+    } catch (error) {
+      this.#stale = 'all';
+      throw error;
+    }
+  }
+
+  /** Reads one container anew: at its place, or as the newest. A sandbox's own end is a reason to read everything. */
+  async reread(id: string): Promise<void> {
+    if (this.runtime.sandboxes.some((s) => s.id === id)) {
+      this.runtime = await this.deps.reader.pod(this.uid, this.runtime);
+      return;
+    }
+    const container = await this.deps.reader.container(id);
+    const others = this.runtime.containers.filter((c) => c.id !== id);
+    const containers = container ? [...others, container].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1)) : others;
+    this.runtime = { ...this.runtime, containers };
+  }
+
+  #checkDeadline(): void {
+    const seconds = this.pod.spec.activeDeadlineSeconds;
+    if (seconds === undefined) return;
+    const leftMs = msOf(this.#startTime) + seconds * 1000 - this.deps.clock.now();
+    this.#deadline?.cancel();
+    if (leftMs > 0) this.#deadline = this.deps.clock.after('pod.deadline', leftMs, () => this.wake());
+    else this.evict({ reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' });
+  }
+
+  #statusInput(terminal = false) {
+    const { deps } = this;
+    const spec = (name: string) => containerNamed(this.pod, name);
+    const verdict = this.#verdict && terminal ? { phase: 'Failed' as const, reason: this.#verdict.reason, message: this.#verdict.message } : undefined;
+    const extra: PodCondition[] = [...this.#resize.conditions(), ...(this.#verdict?.condition ? [this.#verdict.condition] : [])];
+    return {
+      pod: this.#resize.allocated,
+      old: this.status,
+      runtime: this.runtime,
+      waiting: this.waiting,
+      probes: {
+        started: (id: string, name: string) => deps.probes.isStarted(spec(name)!, id),
+        ready: (id: string, name: string) => deps.probes.isReady(spec(name)!, id),
+      },
+      hostIPs: deps.hostIPs(),
+      now: timeOf(deps.clock.now()),
+      startTime: this.#startTime,
+      terminal,
+      verdict,
+      extra,
+      resources: (c: { id: string; name: string }) => this.#resize.inForce(c.id, c.name),
+    };
+  }
+
+  /** Makes the status anew and hands it on if it differs. */
+  publish(terminal = false): void {
+    if (this.#deleted) return;
+    this.deps.probes.sync(this.pod, probeViews(this), this.podIP);
+    const next = podStatus(this.#statusInput(terminal));
+    const running = this.runtime.containers.some((c) => c.state === 'running' || c.state === 'unknown');
+    if (running && (next.phase === 'Succeeded' || next.phase === 'Failed') && !isFinished(this.pod)) {
+      // A final phase is told only when nothing runs any more.
+      next.phase = this.status.phase ?? 'Pending';
+      delete next.reason;
+      delete next.message;
+    }
+    if (same(next, this.status) && this.status !== this.pod.status) return;
+    this.status = deepFreeze(next);
+    const shown = isStatic(this.pod) ? this.deps.mirrorOf(this.pod) : this.pod;
+    if (shown) this.deps.writer.put(shown, next);
+  }
+
+  async #end(): Promise<void> {
+    const { deps } = this;
+    if (this.runtime.containers.some((c) => c.state !== 'exited') || this.runtime.sandboxes.some((s) => s.ready)) {
+      this.publish();
+      this.#stopping = { graceSeconds: this.#graceSeconds };
+      await stopPod(deps, this.pod, this.runtime, this.#verdict ? (this.#graceSeconds ?? 1) : this.#graceSeconds);
+      this.#stopping = undefined;
+      this.runtime = await deps.reader.pod(this.uid, this.runtime);
+    }
+    if (this.runtime.containers.some((c) => c.state === 'running')) throw new Error('containers are still running');
+    this.publish(true);
+    deps.probes.remove(this.uid);
+    if (this.restored || this.#prepared || this.#mounted) await deps.volumes.unmount(this.uid);
+    if (this.restored || this.#prepared) await deps.cgroups.remove(this.pod);
+    deps.images.forget(this.uid);
+    deps.backOff.forget(`${this.uid}/`);
+    this.phase = 'terminated';
+    this.wake();
+  }
+
+  /** Everything has ended: the API object goes if its deletion was asked for, and then the last traces. */
+  async #finish(): Promise<void> {
+    const { deps } = this;
+    if (this.pod.metadata.deletionTimestamp && !this.#deleted && !isStatic(this.pod)) {
+      await deps.writer.flushed(this.uid);
+      await this.#deleteObject();
+    }
+    if (!this.#deleted) return;
+    const { namespace, name } = this.pod.metadata;
+    await removePod(deps, this.uid, `${deps.facts().logRoot}/${namespace}_${name}_${this.uid}`);
+    this.phase = 'gone';
+    this.#retry?.cancel();
+    deps.done(this.uid);
+  }
+
+  async #deleteObject(): Promise<void> {
+    const { namespace, name } = this.pod.metadata;
+    try {
+      await this.deps.client.delete(refs.pods, { namespace, name: name! }, { gracePeriodSeconds: 0, preconditions: { uid: this.uid } });
+    } catch (error) {
+      if (!(error instanceof ApiError && (error.reason === 'NotFound' || error.reason === 'Conflict'))) throw error;
+    }
+    // A finalizer may keep the object; the mirror tells when it is really gone.
+    if ((this.pod.metadata.finalizers ?? []).length === 0) this.#deleted = true;
+  }
+}
+
+function foreignView(pod: Pod): unknown {
+  return { phase: pod.status?.phase, conditions: (pod.status?.conditions ?? []).map((c) => [c.type, c.status]) };
+}

@@ -1,0 +1,29 @@
+import { createReadStream } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { pipeline } from 'node:stream/promises';
+import type { Writable } from 'node:stream';
+import { IoError, messageOf } from '../base/errors.ts';
+
+/** Streams a file that may be gzip or zstd (told by its first bytes, not its name) into a program's input, unpacked. */
+export async function feedUnpacked(op: string, path: string, into: Writable): Promise<void> {
+  try {
+    const magic = await firstBytes(path);
+    const source = createReadStream(path, { highWaterMark: 1 << 20 });
+    if (magic.startsWith('1f8b')) await pipeline(source, createGunzip(), into);
+    else if (magic === '28b52ffd') await pipeline(source, createZstdDecompress(), into);
+    else await pipeline(source, into);
+  } catch (cause) {
+    throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause });
+  }
+}
+
+async function firstBytes(path: string): Promise<string> {
+  const file = await open(path);
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(4), 0, 4, 0);
+    return buffer.subarray(0, bytesRead).toString('hex');
+  } finally {
+    await file.close();
+  }
+}
