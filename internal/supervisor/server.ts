@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
+import type { ResourceRef } from '../api/object.ts';
 import { mirrorFactory } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
@@ -12,6 +13,7 @@ import { startControl } from './control.ts';
 import { joinToken, serverIdentities, serverNames, writeAdminKubeconfig } from './credentials.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { Ledger, ledgerPath } from './ledger.ts';
+import { startManifests } from './manifests.ts';
 import { nodeFacts, type NodeFacts } from './node-facts.ts';
 import { gitVersion } from './release.ts';
 import { claimPidFile, notifyReady, stopOnSignal, type Part } from './running.ts';
@@ -54,6 +56,14 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   ]);
   parts.push(...control);
   log.info('controllers and scheduler ready', { ms: Math.round(clock.monotonicMs() - startedMs) });
+  const manifests = await startManifests({
+    dir: join(config.dataDir, 'server/manifests'),
+    statePath: join(config.dataDir, 'server/manifests.state'),
+    client: supervisor,
+    resolve: (apiVersion, kind) => servedKind(api, apiVersion, kind),
+    doors,
+  });
+  parts.push({ name: 'manifests', stop: () => manifests.stop() });
   await notifyReady(doors);
   return {
     api,
@@ -89,6 +99,12 @@ async function startApi(config: ServerConfig, doors: Doors, facts: NodeFacts, id
     nodePortRange: config.nodePortRange,
     version: { gitVersion: gitVersion(version), gitCommit: commit },
   });
+}
+
+function servedKind(api: ApiServer, apiVersion: string, kind: string): ResourceRef | undefined {
+  const [version = '', group = ''] = apiVersion.split('/').toReversed();
+  const served = api.server.core.resources.ofKind(group, version, kind);
+  return served && { group, version, resource: served.resource, kind, namespaced: served.namespaced };
 }
 
 /** The first address of the service range belongs to the API server. */

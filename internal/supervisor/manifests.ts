@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+import { loadAll } from 'js-yaml';
+import type { KubeObject, ResourceRef } from '../api/object.ts';
+import { ApiError } from '../api/status.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Client } from '../client/client.ts';
+import type { Doors } from './doors.ts';
+
+export interface ManifestsOptions {
+  /** server/manifests: each YAML or JSON file in it is applied, and again when it changes. */
+  dir: string;
+  /** What each file made is remembered here, so that an object taken out of a file is deleted. */
+  statePath: string;
+  client: Client;
+  /** Where a kind is served; undefined when it is not (yet). */
+  resolve(apiVersion: string, kind: string): ResourceRef | undefined;
+  doors: Doors;
+}
+
+interface FileState {
+  checksum: string;
+  objects: string[];
+}
+
+const manager = 'deploy@skiff';
+/** An editor writes a file in several steps. */
+const settleMs = 300;
+/** A file that could not be applied (a CRD in another file may come) is tried again. */
+const retryMs = 10_000;
+
+/**
+ * Applies the files of a folder, as k3s does with its AddOns: hidden files and `X.yaml` beside an `X.yaml.skip` are passed
+ * over; taking a file away leaves its objects. The folder is watched, not polled.
+ */
+export async function startManifests(options: ManifestsOptions): Promise<{ stop(): void }> {
+  const { doors, dir } = options;
+  await doors.disk.makeDir('manifests', dir, 0o700);
+  let timer: { cancel(): void } | undefined;
+  let busy = Promise.resolve();
+  const soon = (delayMs: number): void => {
+    timer?.cancel();
+    timer = doors.clock.after('manifests', delayMs, () => {
+      busy = busy.then(async () => {
+        if (!(await applyFolder(options))) soon(retryMs);
+      });
+    });
+  };
+  const unwatch = doors.disk.watch('manifests', dir, () => soon(settleMs));
+  soon(0);
+  return {
+    stop: () => {
+      timer?.cancel();
+      unwatch();
+    },
+  };
+}
+
+/** Brings every file into effect. False when something has to be tried again. */
+export async function applyFolder(options: ManifestsOptions): Promise<boolean> {
+  const { doors, dir, statePath } = options;
+  const log = doors.log.named('manifests');
+  const bytes = await doors.disk.readIfThere('manifest state', statePath);
+  const state = (bytes ? JSON.parse(bytes.toString()) : {}) as Record<string, FileState>;
+  const names = await doors.disk.list('manifests', dir);
+  let complete = true;
+  let changed = false;
+  for (const name of names.filter((n) => /\.(ya?ml|json)$/.test(n) && !n.startsWith('.') && !names.includes(`${n}.skip`)).toSorted()) {
+    const text = (await doors.disk.readIfThere('manifest', join(dir, name)))?.toString();
+    if (text === undefined) continue;
+    const checksum = createHash('sha256').update(text).digest('hex');
+    if (state[name]?.checksum === checksum) continue;
+    try {
+      state[name] = { checksum, objects: await applyFile(options, text, state[name]?.objects ?? []) };
+      changed = true;
+      log.info('applied', { file: name, objects: state[name].objects.length });
+    } catch (error) {
+      complete = false;
+      log.warn('could not apply', { file: name, error: messageOf(error) });
+    }
+  }
+  if (changed) await doors.disk.writeAtomic('manifest state', statePath, JSON.stringify(state), { mode: 0o600 });
+  return complete;
+}
+
+async function applyFile(options: ManifestsOptions, text: string, before: string[]): Promise<string[]> {
+  const { client } = options;
+  const objects = documents(text);
+  const made: string[] = [];
+  for (const object of objects) {
+    const ref = options.resolve(object.apiVersion, object.kind);
+    if (!ref) throw new Error(`no kind ${object.kind} in ${object.apiVersion} is served`);
+    const namespace = ref.namespaced ? (object.metadata.namespace ?? 'default') : undefined;
+    const body = namespace === undefined ? object : { ...object, metadata: { ...object.metadata, namespace } };
+    await client.patch(ref, { namespace, name: object.metadata.name ?? '' }, { type: 'apply', body }, { fieldManager: manager, force: true });
+    made.push([object.apiVersion, object.kind, namespace ?? '', object.metadata.name].join('|'));
+  }
+  for (const gone of before.filter((key) => !made.includes(key))) await remove(options, gone);
+  return made;
+}
+
+async function remove(options: ManifestsOptions, key: string): Promise<void> {
+  const [apiVersion = '', kind = '', namespace = '', name = ''] = key.split('|');
+  const ref = options.resolve(apiVersion, kind);
+  if (!ref) return; // the kind is gone, and its objects with it
+  try {
+    await options.client.delete(ref, { ...(namespace && { namespace }), name });
+  } catch (error) {
+    if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
+  }
+}
+
+function documents(text: string): KubeObject[] {
+  const found: KubeObject[] = [];
+  for (const document of loadAll(text) as (KubeObject & { items?: KubeObject[] })[]) {
+    if (document === null || typeof document !== 'object') continue;
+    if (document.kind?.endsWith('List') && Array.isArray(document.items)) found.push(...document.items);
+    else if (typeof document.kind === 'string' && typeof document.apiVersion === 'string') found.push(document);
+    else throw new Error('a document has no kind and apiVersion');
+  }
+  return found;
+}
