@@ -14,6 +14,10 @@ export interface Tree {
   symlink(op: string, target: string, path: string): Promise<void>;
   readLink(op: string, path: string): Promise<string | undefined>;
   rename(op: string, from: string, to: string): Promise<void>;
+  /** Removes an empty folder; false when it is not empty or still in use. The only way to remove a cgroup. */
+  removeDir(op: string, path: string): Promise<boolean>;
+  /** Writes into a file that exists, as it is: control files of the kernel. */
+  put(op: string, path: string, value: string): Promise<void>;
   chmod(op: string, path: string, mode: number): Promise<void>;
   /** Changes the owner of the thing itself, never of what a link points to. -1 keeps. */
   chown(op: string, path: string, uid: number, gid: number): Promise<void>;
@@ -55,6 +59,27 @@ export const realTree: Tree = {
   symlink: (op, target, path) => guard(op, path, () => fs.symlink(target, path)),
   readLink: (op, path) => guard(op, path, () => orUndefined(fs.readlink(path))),
   rename: (op, from, to) => guard(op, from, () => fs.rename(from, to)),
+  removeDir: (op, path) =>
+    guard(op, path, async () => {
+      try {
+        await fs.rmdir(path);
+        return true;
+      } catch (error) {
+        const code = (error as NodeJS.ErrnoException).code;
+        if (code === 'ENOENT') return true;
+        if (code === 'ENOTEMPTY' || code === 'EBUSY') return false;
+        throw error;
+      }
+    }),
+  put: (op, path, value) =>
+    guard(op, path, async () => {
+      const file = await fs.open(path, constants.O_WRONLY);
+      try {
+        await file.write(value);
+      } finally {
+        await file.close();
+      }
+    }),
   chmod: (op, path, mode) => guard(op, path, () => fs.chmod(path, mode)),
   chown: (op, path, uid, gid) => guard(op, path, () => fs.lchown(path, uid, gid)),
   statTarget: (op, path) =>
