@@ -12,7 +12,7 @@ export interface EnvironmentSources {
   /** Every Service of the cluster; undefined until they have been read once. */
   services(): Iterable<Service> | undefined;
   /** The text of a file inside one of the pod's volumes, for fileKeyRef. */
-  volumeFile?(volume: string, path: string): Promise<string>;
+  volumeFile?(pod: Pod, volume: string, path: string): Promise<string>;
 }
 
 export interface EnvironmentInput {
@@ -100,11 +100,11 @@ async function sourcedValue(from: EnvVarSource, input: EnvironmentInput, objects
   return from.fileKeyRef ? fromFile(from.fileKeyRef, input) : '';
 }
 
-async function fromFile(ref: NonNullable<EnvVarSource['fileKeyRef']>, { sources }: EnvironmentInput): Promise<string | undefined> {
+async function fromFile(ref: NonNullable<EnvVarSource['fileKeyRef']>, { pod, sources }: EnvironmentInput): Promise<string | undefined> {
   if (!sources.volumeFile) throw new Error(`cannot find the volume ${JSON.stringify(ref.volumeName)} referenced by FileKeyRef`);
   let value: string;
   try {
-    value = envFileValue(await sources.volumeFile(ref.volumeName, ref.path), ref.key);
+    value = envFileValue(await sources.volumeFile(pod, ref.volumeName, ref.path), ref.key);
   } catch (cause) {
     throw new Error("couldn't parse env file", { cause });
   }

@@ -3,8 +3,9 @@ import type { Held, Tree } from '../../io/tree.ts';
 /**
  * Finds `subPath` inside `root` and holds it, making what is missing. No link in it can lead outside, and nobody can
  * swap a link in between: each step starts from a held place. The caller releases what it gets.
+ * With `make: false` a place that is not there is an error.
  */
-export async function holdSubPath(tree: Tree, root: string, subPath: string): Promise<Held> {
+export async function holdSubPath(tree: Tree, root: string, subPath: string, options: { make: boolean } = { make: true }): Promise<Held> {
   const op = 'volume.sub-path';
   const parts = subPath.split('/').filter((part) => part !== '' && part !== '.');
   if (subPath.startsWith('/')) throw new Error(`error SubPath \`${subPath}\` must not be an absolute path`);
@@ -12,6 +13,7 @@ export async function holdSubPath(tree: Tree, root: string, subPath: string): Pr
   const realRoot = await tree.realPath(op, root);
   const whole = await tree.hold(op, `${root}/${parts.join('/')}`, { follow: true });
   if (whole) return inside(whole, realRoot);
+  if (!options.make) throw new Error(`${subPath} does not exist`);
   const mode = (await tree.statTarget(op, root))?.mode ?? 0o750;
   let at = await holdExisting(tree, root, realRoot);
   for (const part of parts) {

@@ -11,6 +11,7 @@ import { checkHostPath, claimedPath, setUpEmptyDir, type DirectoryDoors } from '
 import { giveToGroup } from './ownership.ts';
 import { payloadOf, type PayloadSources } from './payload.ts';
 import { referencesOf, type References } from './references.ts';
+import { holdSubPath } from './safe-sub-path.ts';
 import { TokenSource } from './token-source.ts';
 import { trustBundle } from './trust-bundle.ts';
 
@@ -116,6 +117,19 @@ export class Volumes {
   mounted(uid: string): ReadonlyMap<string, MountedVolume> | undefined {
     const state = this.#pods.get(uid);
     return state?.standing ? state.mounted : undefined;
+  }
+
+  /** The text of a file in a standing volume, for fileKeyRef; links that lead outside are refused. */
+  async readFile(uid: string, volume: string, path: string): Promise<string> {
+    const mounted = this.mounted(uid)?.get(volume);
+    if (!mounted) throw new Error(`cannot find the volume ${JSON.stringify(volume)} referenced by FileKeyRef`);
+    const { tree, disk } = this.#options.doors;
+    const held = await holdSubPath(tree, mounted.path, path, { make: false });
+    try {
+      return (await disk.read(op, held.path)).toString();
+    } finally {
+      await held.release();
+    }
   }
 
   /** The pod object changed: labels and annotations show in downward API files. */
