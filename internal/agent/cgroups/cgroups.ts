@@ -68,6 +68,13 @@ export class Cgroups {
     if (this.#burstable.delete(uid)) await this.#shareOfBurstable();
   }
 
+  /** Removes what pods of an earlier life have left. What will not go now is left for the next time. */
+  async sweep(living: ReadonlySet<string>): Promise<void> {
+    for (const uid of await this.leftovers()) {
+      if (!living.has(uid)) await this.remove(uid).catch((error: unknown) => this.#options.log.warn('cgroup was not removed', { uid, error }));
+    }
+  }
+
   /** The uids of all pods that have a cgroup. */
   async leftovers(): Promise<string[]> {
     const found = new Set<string>();
