@@ -7,7 +7,7 @@ export function program(): Command {
     .description('Kubernetes for the edge in one file')
     .usage('<command> [options]')
     .helpCommand(false)
-    .configureOutput({ outputError: (text, write) => write(`skiff: ${text.trim().replace(/^error: /, '')} (see "skiff --help")\n`) })
+    .configureOutput({ outputError: (text, write) => write(`skiff: ${text.trim().replace(/^error: /, '').replaceAll('\n', ' ')} (see "skiff --help")\n`) })
     .exitOverride();
   for (const name of ['server', 'agent'] as const) daemon(skiff, name);
   for (const name of ['kubectl', 'crictl', 'ctr']) {

@@ -16,6 +16,7 @@ import { Ledger, ledgerPath } from './ledger.ts';
 import { startManifests } from './manifests.ts';
 import { nodeFacts, type NodeFacts } from './node-facts.ts';
 import { gitVersion } from './release.ts';
+import { startRenewal } from './renewal.ts';
 import { claimPidFile, notifyReady, stopOnSignal, type Part } from './running.ts';
 
 export interface RunningServer {
@@ -32,9 +33,9 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   await claimPidFile(doors, pidFile);
   const ledger = await Ledger.open(disk, ledgerPath(config.dataDir));
   const facts = await nodeFacts(config, doors);
-  const serviceIp = firstAddress(config.serviceCidr);
+  const names = serverNames(config, facts, firstAddress(config.serviceCidr));
   const [identities, store] = await Promise.all([
-    serverIdentities(config, doors, serverNames(config, facts, serviceIp)),
+    serverIdentities(config, doors, names),
     openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db') }),
   ]);
   const parts: Part[] = [{ name: 'store', stop: () => store.close() }];
@@ -46,6 +47,17 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
     joinToken(config, doors, identities.serverCa.cert),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
+  parts.push(
+    startRenewal({
+      doors,
+      current: identities,
+      reload: () => serverIdentities(config, doors, names),
+      changed: async (renewed) => {
+        api.renewCertificate(renewed.apiServer);
+        await writeAdminKubeconfig(config, doors, ledger, renewed, api.port);
+      },
+    }),
+  );
   // Whoever reads for the whole process reads with all rights; each writes as itself.
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
   const mirrors = mirrorFactory(supervisor, clock, log.named('mirrors'));

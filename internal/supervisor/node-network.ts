@@ -1,0 +1,69 @@
+import { join } from 'node:path';
+import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
+import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+import type { Mirrors } from '../client/mirrors.ts';
+import { refs } from '../client/refs.ts';
+import { networkIndexes, startNetwork, type Network } from '../network/network.ts';
+import type { NodeConfig } from './config.ts';
+import type { Doors } from './doors.ts';
+import type { Ledger } from './ledger.ts';
+import type { NodeFacts } from './node-facts.ts';
+import type { Part } from './running.ts';
+
+/** What a node has to know of the cluster's network. */
+export interface ClusterNetwork {
+  clusterCidr: string;
+  serviceCidr: string;
+  clusterDns: string;
+  clusterDomain: string;
+}
+
+export function cniConfDir(config: NodeConfig): string {
+  return join(config.dataDir, 'agent/etc/cni/net.d');
+}
+
+/** Services, DNS and the pod network of this node; the pod network follows once the node has been given its range. */
+export async function startNodeNetwork(options: {
+  config: NodeConfig;
+  cluster: ClusterNetwork;
+  facts: NodeFacts;
+  doors: Doors;
+  ledger: Ledger;
+  mirrors: Mirrors;
+}): Promise<{ network: Network; part: Part }> {
+  const { config, facts, doors, ledger, mirrors } = options;
+  const nodes = mirrors.of<Node>(refs.nodes);
+  const network = await startNetwork({
+    ...doors,
+    ...options.cluster,
+    nodeName: facts.name,
+    nodeIp: facts.ip,
+    cniConfDir: cniConfDir(config),
+    runDir: join(config.runDir, 'network'),
+    resolvConf: config.resolvConf ?? '/etc/resolv.conf',
+    mirrors: {
+      services: mirrors.of<Service>(refs.services, { indexes: networkIndexes.services }),
+      slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: networkIndexes.slices }),
+      pods: mirrors.of<Pod>(refs.pods, { fieldSelector: `spec.nodeName=${facts.name}` }),
+      namespaces: mirrors.of<Namespace>(refs.namespaces),
+      nodes,
+    },
+    log: doors.log.named('network'),
+    record: (kind, name) => ledger.record(kind, name),
+  });
+  const unfollow = nodes.onChange((change) => {
+    const podCidr = change.object.spec?.podCIDR;
+    if (change.key !== facts.name || change.type === 'DELETED' || !podCidr) return;
+    network.setPodCidr(podCidr).catch((error: unknown) => doors.log.error('the pod network could not be set up', { podCidr, error }));
+  });
+  return {
+    network,
+    part: {
+      name: 'network',
+      stop: () => {
+        unfollow();
+        network.stop();
+      },
+    },
+  };
+}
