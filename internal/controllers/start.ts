@@ -5,6 +5,7 @@ import { startEndpointsController } from './endpoints/endpoints.ts';
 import { startEndpointSliceController } from './endpointslice/endpointslice.ts';
 import { startEndpointSliceMirroringController } from './endpointslicemirroring/mirroring.ts';
 import { startGarbageCollector } from './gc/gc.ts';
+import { startJobController } from './job/job.ts';
 import { startNamespaceController } from './namespace/namespace.ts';
 import { startNodeLifecycleController } from './nodelifecycle/node-lifecycle.ts';
 import { startPodGc } from './podgc/pod-gc.ts';
@@ -34,6 +35,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   'node-lifecycle': startNodeLifecycleController,
   'taint-eviction': startTaintEvictionController,
   resourcequota: startResourceQuotaController,
+  job: startJobController,
   'ttl-after-finished': startTtlAfterFinishedController,
   'clusterrole-aggregation': startClusterRoleAggregationController,
 };
