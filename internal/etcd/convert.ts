@@ -59,5 +59,6 @@ export function responseOp(r: s.OpResponse): object {
   if (r.op === 'range') return { responseRange: { header, kvs: r.kvs, more: r.more, count: r.count } };
   if (r.op === 'put') return { responsePut: { header, prevKv: r.prevKv } };
   if (r.op === 'delete') return { responseDeleteRange: { header, deleted: r.deleted, prevKvs: r.prevKvs } };
-  return { responseTxn: { header, succeeded: r.succeeded, responses: r.responses.map(responseOp) } };
+  // Nested ones carry none at all.
+  return { responseTxn: { header: {}, succeeded: r.succeeded, responses: r.responses.map(responseOp) } };
 }

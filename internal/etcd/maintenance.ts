@@ -39,8 +39,7 @@ export function maintenanceService(face: Face, snapshots: SnapshotFiles | undefi
       HashKV(bytes) {
         if (!store.hashKv) throw unsupported('hashing');
         const { hash, revision, compactRevision } = store.hashKv(decode<{ revision: number }>('HashKVRequest', bytes).revision);
-        // A store that was never compacted has the compact revision -1.
-        return encode('HashKVResponse', { header: header(store.revision), hash, compactRevision: compactRevision || -1, hashRevision: revision });
+        return encode('HashKVResponse', { header: header(store.revision), hash, compactRevision, hashRevision: revision });
       },
       Alarm(bytes) {
         // Nothing can raise an alarm here: a full disk fails the writes themselves, and the next one is tried again.

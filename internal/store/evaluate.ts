@@ -37,6 +37,8 @@ export class Write {
   }
 
   put(request: PutRequest): PutResponse {
+    // Alone, a put is told of its lease first; in a transaction, of its key.
+    this.#checkLease(request);
     this.#checkPut(request);
     return this.#put(request);
   }
@@ -84,7 +86,11 @@ export class Write {
 
   #checkPut(request: PutRequest): void {
     if ((request.ignoreValue || request.ignoreLease) && versionAt(this.#state.index.get(request.key), this.#base) === undefined) throw keyNotFound();
-    if (request.lease !== undefined && request.lease !== '0' && !request.ignoreLease) this.#state.leases.must(request.lease);
+    this.#checkLease(request);
+  }
+
+  #checkLease({ lease, ignoreLease }: PutRequest): void {
+    if (lease !== undefined && lease !== '0' && !ignoreLease) this.#state.leases.must(lease);
   }
 
   #run(path: Path): TxnResponse {

@@ -66,7 +66,7 @@ export class LogStore implements s.Store {
   }
 
   get compactRevision(): number {
-    return this.#state.compactRevision;
+    return Math.max(0, this.#state.compactRevision);
   }
 
   async range(request: s.RangeRequest): Promise<s.RangeResponse> {

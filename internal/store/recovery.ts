@@ -47,8 +47,8 @@ export class Recovery {
     const newest = seal === undefined ? 1 : seal.ceiling;
     state.head = Math.max(state.published, newest);
     state.published = state.head;
-    const horizon = seal === undefined ? 0 : seal.ceiling > seal.revision ? seal.ceiling : seal.horizon;
-    if (horizon > 0) state.compact(horizon);
+    const horizon = seal === undefined ? -1 : seal.ceiling > seal.revision ? seal.ceiling : seal.horizon;
+    if (horizon >= 0) state.compact(horizon);
     // Rows that hold nothing but a seal have done their duty once the next batch brings a newer one.
     state.drops.push(...this.#stale);
     return { state, nextSeq: this.#lastSeq + 1, unclean };

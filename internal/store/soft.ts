@@ -12,7 +12,7 @@ export class SoftBook {
   readonly #waiting = new Map<string, Rec>();
   #bytes = 0;
   /** Versions up to this one were skipped on disk: after a start, history below it would have gaps. */
-  lossyRevision = 0;
+  lossyRevision = -1;
   /** Monotonic time of the oldest change that waits, or undefined. */
   oldestMs: number | undefined;
 

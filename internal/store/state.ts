@@ -15,8 +15,8 @@ export class State {
   readonly leases: LeaseBook;
   head = 1;
   published = 1;
-  /** Revisions below this cannot be read any more; 0 = nothing was ever compacted. */
-  compactRevision = 0;
+  /** Revisions below this cannot be read any more; -1 = nothing was ever compacted (0 can be, once, as in etcd). */
+  compactRevision = -1;
   /** Rows of the log that nobody needs any more, oldest first. */
   readonly drops: number[] = [];
 

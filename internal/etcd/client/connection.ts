@@ -1,0 +1,112 @@
+import { Client, credentials, type ClientDuplexStream, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
+import { GrpcStatus } from '../../io/grpc-server.ts';
+import { decode, encode } from '../../wire/etcd/codec.ts';
+
+export interface EtcdEndpoints {
+  /** `http://host:port`, `https://host:port`, `unix:///path`, `host:port`. */
+  endpoints: string[];
+  /** PEM texts. */
+  tls?: { ca?: string; cert?: string; key?: string };
+}
+
+export interface EtcdStream {
+  send(message: string, value: object): void;
+  end(): void;
+  cancel(): void;
+}
+
+const unavailable = 14;
+/** Lists of large clusters are far above gRPC's 4 MiB. */
+const largestMessageBytes = 0x7fffffff;
+const options = {
+  'grpc.max_receive_message_length': largestMessageBytes,
+  'grpc.max_send_message_length': largestMessageBytes,
+  'grpc.keepalive_time_ms': 30_000,
+  'grpc.keepalive_timeout_ms': 10_000,
+  'grpc.keepalive_permit_without_calls': 0,
+  'grpc.initial_reconnect_backoff_ms': 100,
+  'grpc.max_reconnect_backoff_ms': 2_000,
+  'grpc.enable_retries': 0,
+};
+
+const raw = (bytes: Buffer): Buffer => bytes;
+
+/** gRPC to the members of an etcd cluster: the next one is tried when one is away. */
+export class EtcdConnection {
+  readonly #clients: Client[];
+  #current = 0;
+
+  constructor({ endpoints, tls }: EtcdEndpoints) {
+    this.#clients = endpoints.map((endpoint) => {
+      const { target, secure } = targetOf(endpoint);
+      return new Client(target, secure ? secureCredentials(tls) : credentials.createInsecure(), options);
+    });
+  }
+
+  /** One call. Throws GrpcStatus; UNAVAILABLE only after every member was tried, or when the call may have been carried out. */
+  async call<T>(method: string, request: [message: string, value: object], answer: string, timeoutMs = 30_000): Promise<T> {
+    const bytes = encode(...request);
+    for (let tries = 1; ; tries++) {
+      try {
+        return decode<T>(answer, await this.#once(method, bytes, timeoutMs));
+      } catch (error) {
+        // Only a call that never left may be repeated blindly: grpc-js says so.
+        const again = error instanceof GrpcStatus && error.grpcCode === unavailable && /No connection established|ECONNREFUSED|Name resolution/.test(error.message);
+        this.#current = (this.#current + 1) % this.#clients.length;
+        if (!again || tries >= this.#clients.length) throw error;
+      }
+    }
+  }
+
+  /** A stream both ways; `ended` is told once. */
+  stream<T>(method: string, answer: string, on: { data(message: T): void; ended(error: GrpcStatus | undefined): void }): EtcdStream {
+    const client = this.#clients[this.#current] as Client;
+    const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(`/etcdserverpb.${method}`, raw, raw);
+    let over = false;
+    const end = (error: GrpcStatus | undefined): void => {
+      if (over) return;
+      over = true;
+      if (error?.grpcCode === unavailable) this.#current = (this.#current + 1) % this.#clients.length;
+      on.ended(error);
+    };
+    call.on('data', (bytes: Buffer) => {
+      if (!over) on.data(decode<T>(answer, bytes));
+    });
+    call.on('error', (error: ServiceError) => end(new GrpcStatus(error.code, error.details)));
+    call.on('end', () => end(undefined));
+    return {
+      send: (message, value) => void call.write(encode(message, value)),
+      end: () => call.end(),
+      cancel: () => {
+        over = true;
+        call.cancel();
+      },
+    };
+  }
+
+  close(): void {
+    for (const client of this.#clients) client.close();
+  }
+
+  #once(method: string, bytes: Buffer, timeoutMs: number): Promise<Buffer> {
+    const client = this.#clients[this.#current] as Client;
+    return new Promise((resolve, reject) => {
+      const deadline = new Date(Date.now() + timeoutMs);
+      client.makeUnaryRequest(`/etcdserverpb.${method}`, raw, raw, bytes, { deadline }, (error, answer) => {
+        if (error) reject(new GrpcStatus(error.code, error.details));
+        else resolve(answer ?? Buffer.alloc(0));
+      });
+    });
+  }
+}
+
+function targetOf(endpoint: string): { target: string; secure: boolean } {
+  const [, scheme, rest] = /^(?:(https?|unixs?):\/\/)?(.+)$/.exec(endpoint) ?? [];
+  if (scheme === 'unix') return { target: `unix:${rest}`, secure: false };
+  return { target: (rest ?? endpoint).replace(/\/$/, ''), secure: scheme === 'https' };
+}
+
+function secureCredentials(tls: EtcdEndpoints['tls']): ChannelCredentials {
+  const buffer = (text: string | undefined): Buffer | null => (text === undefined ? null : Buffer.from(text));
+  return credentials.createSsl(buffer(tls?.ca), buffer(tls?.key), buffer(tls?.cert));
+}
