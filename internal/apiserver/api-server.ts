@@ -8,6 +8,7 @@ import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import { CertificateAuthenticator } from './authn/x509.ts';
 import { RbacAuthorizer } from './authz/rbac.ts';
 import { bootCluster } from './bootstrap/boot.ts';
+import { Definitions } from './crd/definitions.ts';
 import { addDocumentPaths } from './discovery/paths.ts';
 import { addHealthPaths } from './http/health.ts';
 import { makeListener, type Paths } from './http/serve.ts';
@@ -21,6 +22,7 @@ import { builtinResources } from './registry/builtin-resources.ts';
 import { ResourceTable } from './registry/resource-table.ts';
 import { WriteHooks } from './registry/write-hooks.ts';
 import type { Server } from './server.ts';
+import { addCustomScale } from './subresources/scale.ts';
 import { addSubresources } from './subresources/add-subresources.ts';
 import { Subresources } from './subresources/subresources.ts';
 import { Bookmarks } from './watch/bookmarks.ts';
@@ -77,7 +79,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     staticTokens: options.staticTokens ?? {},
     anonymous: options.anonymous ?? true,
   });
-  return {
+  const server: Server & { shutdown: Set<() => void> } = {
     options, core, tokens, authenticator, rbac, shutdown,
     authorize: (request) => rbac.authorize(request),
     subresources: new Subresources(),
@@ -87,6 +89,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     encoder: new EventEncoder(),
     scheme,
     spoken: new Spoken(scheme),
+    addCustomScale: (resource, paths) => addCustomScale(server, resource, paths),
     onShutdown: (fn) => {
       shutdown.add(fn);
       return () => shutdown.delete(fn);
@@ -94,12 +97,15 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     port: 0,
     ready: false,
   };
+  return server;
 }
 
 async function startParts(server: Server): Promise<(() => void)[]> {
   await server.rbac.start();
   const stopAdmission = await addDefaultPlugins(server);
-  return [() => server.rbac.stop(), stopAdmission];
+  const definitions = new Definitions(server);
+  await definitions.start();
+  return [() => server.rbac.stop(), stopAdmission, () => definitions.stop()];
 }
 
 function handle(server: Server & { shutdown?: Set<() => void> }, listener: HttpsListener, stops: (() => void)[]): ApiServer {

@@ -1,3 +1,4 @@
+import type { ScalePaths } from '../api/strategy/scale.ts';
 import type { Scheme } from '../api/scheme.ts';
 import type { AdmissionPlugin } from './admission/chain.ts';
 import type { AccessRequest, Decision } from './authz/authorizer.ts';
@@ -31,6 +32,7 @@ export interface Server {
   bookmarks: Bookmarks;
   encoder: EventEncoder;
   scheme: Scheme;
+  addCustomScale(resource: ServedResource, paths: ScalePaths | undefined): void;
   spoken: Spoken;
   /** Called once when the server stops; returns how to leave. */
   onShutdown(fn: () => void): () => void;

@@ -25,6 +25,7 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
   if (!resource) throw pathNotFound();
   if (resource.namespaced && info.verb === 'list' && info.name !== '' && info.parts.length > 1) throw pathNotFound();
   authorize(server, exchange);
+  if (resource.deprecationWarning) exchange.warnings.push(resource.deprecationWarning);
   if (info.subresource) return server.subresources.serve(server, exchange, resource);
   const special = server.virtual.get(`${resource.group}/${resource.resource}`);
   if (special) return special(server, exchange, resource);

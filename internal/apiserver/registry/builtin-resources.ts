@@ -82,7 +82,7 @@ function builtinEngine(info: KindInfo, context: EngineContext): KindEngine {
     warnings: (object, old, subresource) => (old ? strategy.warningsOnUpdate(object, old, subresource) : strategy.warningsOnCreate(object)),
     field: readField,
     strategicMerge: (current, patch) => applyStrategicPatch(current, patch, info.type),
-    ...fieldManagement(info, context),
+    ...fieldManagement(info),
     ...tableFor(info),
   };
 }

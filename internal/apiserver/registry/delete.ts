@@ -4,6 +4,7 @@ import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import type { Written } from './create.ts';
+import { withCondition } from '../crd/names.ts';
 import { whatOf } from './resource.ts';
 import { bufferOf, encode, viewOf } from './stored.ts';
 import { checkPreconditions } from './update.ts';
@@ -48,12 +49,22 @@ async function deleteOnce(core: Core, call: Call, kv: KeyValue, options: DeleteO
   return next ? { kv: next, object: viewOf(call.resource, next), gone: false } : undefined;
 }
 
+/** Held by a definition until its objects are gone. */
+export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
+
+const terminating = {
+  type: 'Terminating', status: 'True', reason: 'InstanceDeletionPending',
+  message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+};
+
 type Plan = { kind: 'remove' } | { kind: 'wait' } | { kind: 'mark'; object: KubeObject };
 
 /** What a deletion does to an object that is there (rest.BeforeDelete and deletionFinalizersForGarbageCollection). */
 export function planDeletion(call: Call, old: KubeObject, options: DeleteOptions, nowMs: number): Plan {
   const grace = graceFor(call, old, options);
   const finalizers = finalizersAfter(old, options);
+  const definition = call.resource.group === 'apiextensions.k8s.io' && old.kind === 'CustomResourceDefinition';
+  if (definition && !old.metadata.deletionTimestamp && !finalizers.includes(cleanupFinalizer)) finalizers.push(cleanupFinalizer);
   const marked = Boolean(old.metadata.deletionTimestamp);
   const changed = !same(finalizers, old.metadata.finalizers ?? []);
   const namespaceHeld = old.kind === 'Namespace' && ((old['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length ?? 0) > 0;
@@ -68,6 +79,7 @@ export function planDeletion(call: Call, old: KubeObject, options: DeleteOptions
     meta.deletionTimestamp = seconds(nowMs + grace * 1000);
     meta.deletionGracePeriodSeconds = grace;
     if (meta.generation) meta.generation += 1;
+    if (definition) object['status'] = withCondition(object['status'] as never, terminating, nowMs);
     if (namespaceHeld) object['status'] = { ...(object['status'] as object), phase: 'Terminating' };
   } else if (shorter) {
     const started = Date.parse(old.metadata.deletionTimestamp ?? '') - oldGrace * 1000;

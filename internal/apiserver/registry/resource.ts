@@ -38,6 +38,8 @@ export interface ServedResource extends GroupVersionKind {
   /** Deleting answers with the object rather than a Status. */
   returnsDeleted: boolean;
   custom: boolean;
+  /** Sent with every answer of a deprecated version. */
+  deprecationWarning?: string;
   /** What discovery says of the stored form. */
   storageHash?: string;
   engine: KindEngine;
@@ -60,6 +62,8 @@ export interface KindEngine {
   /** Brings any JSON value into the kind's normal form, with defaults; `warnings` are what strict decoding has against it. */
   normalize(value: unknown): Decoded;
   encodeProtobuf?(object: KubeObject): Uint8Array;
+  /** Every read goes through fromStorage, not only that of another version. */
+  convertsAlways?: boolean;
   toStorage?(object: KubeObject): KubeObject;
   fromStorage?(object: KubeObject): KubeObject;
   prepareForCreate(object: KubeObject, context: StrategyContext): void;

@@ -1,9 +1,9 @@
 import { deepFreeze, type KubeObject } from '../../api/object.ts';
 import type { KeyValue } from '../../store/store.ts';
-import { apiVersion, type ServedResource } from './resource.ts';
+import { apiVersion, type KindEngine, type ServedResource } from './resource.ts';
 
 const parsed = new WeakMap<KeyValue, KubeObject>();
-const converted = new WeakMap<KeyValue, Map<string, KubeObject>>();
+const converted = new WeakMap<KeyValue, Map<KindEngine, KubeObject>>();
 
 const uidMark = Buffer.from('"uid":"');
 const uidLength = 36;
@@ -49,14 +49,13 @@ export function viewOf(resource: ServedResource, kv: KeyValue): KubeObject {
   if (!needsConversion(resource, object)) return object;
   let views = converted.get(kv);
   if (!views) converted.set(kv, (views = new Map()));
-  const key = apiVersion(resource);
-  let view = views.get(key);
-  if (!view) views.set(key, (view = deepFreeze(resource.engine.fromStorage?.(object) ?? object)));
+  let view = views.get(resource.engine);
+  if (!view) views.set(resource.engine, (view = deepFreeze(resource.engine.fromStorage?.(object) ?? object)));
   return view;
 }
 
 export function needsConversion(resource: ServedResource, object: KubeObject): boolean {
-  return resource.engine.fromStorage !== undefined && object.apiVersion !== apiVersion(resource);
+  return resource.engine.fromStorage !== undefined && (resource.engine.convertsAlways === true || object.apiVersion !== apiVersion(resource));
 }
 
 /** The served JSON text of a record. */

@@ -1,6 +1,6 @@
 import type { Scale } from '../../api/generated/types/autoscaling-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
-import { formatSelector, selectorFromMap } from '../../api/selectors.ts';
+import { toScale, withScale, type ScalePaths } from '../../api/strategy/scale.ts';
 import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
 import { header, readBody, type Exchange } from '../http/exchange.ts';
 import { callFor, methodNotAllowed } from '../http/resource-handler.ts';
@@ -17,9 +17,10 @@ import { readSpoken, sendObject } from './answer.ts';
 
 const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 
-interface Scalable {
-  spec?: { replicas?: number; selector?: unknown };
-  status?: { replicas?: number };
+/** Scale of a custom resource, by the paths of its definition. */
+export function addCustomScale(server: Server, resource: ServedResource, paths: ScalePaths | undefined): void {
+  if (!paths) return;
+  server.subresources.add(resource.group, resource.resource, 'scale', (s, exchange, served) => serveScale(s, exchange, served, paths));
 }
 
 export function addScale(server: Server): void {
@@ -28,31 +29,19 @@ export function addScale(server: Server): void {
   }
 }
 
-export function scaleOf(object: KubeObject): Scale {
-  const { spec, status } = object as unknown as Scalable;
-  const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
-  const selector = object.kind === 'ReplicationController' ? selectorFromMap(spec?.selector as never).toString() : formatSelector(spec?.selector as never);
-  return {
-    kind: 'Scale', apiVersion: 'autoscaling/v1',
-    metadata: { name, namespace, uid, resourceVersion, creationTimestamp },
-    spec: spec?.replicas ? { replicas: spec.replicas } : {},
-    status: { replicas: status?.replicas ?? 0, ...(selector && selector !== '<none>' ? { selector } : {}) },
-  } as unknown as Scale;
-}
-
-async function serveScale(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {
+async function serveScale(server: Server, exchange: Exchange, resource: ServedResource, paths?: ScalePaths): Promise<void> {
   const call = callFor(server, exchange, resource);
   switch (exchange.info.verb) {
     case 'get':
-      return sendObject(exchange, 200, scaleOf(viewOf(resource, await getRecord(server.core, call))));
+      return sendObject(exchange, 200, toScale(viewOf(resource, await getRecord(server.core, call)), paths));
     case 'update': {
       const scale = await readSpoken<Scale>(server, exchange, scaleKind);
-      return write(server, exchange, call, () => scale);
+      return write(server, exchange, call, () => scale, paths);
     }
     case 'patch': {
       const type = patchTypeOf(call, header(exchange.request, 'content-type'));
       const patch = parsePatch(type, (await readBody(exchange.request)).toString());
-      return write(server, exchange, call, (now) => patchedScale(now, type, patch));
+      return write(server, exchange, call, (now) => patchedScale(now, type, patch), paths);
     }
     default:
       throw methodNotAllowed(exchange);
@@ -64,18 +53,16 @@ function patchedScale(now: Scale, type: string, patch: unknown): Scale {
   return applyMergePatch(deepCopy(now), patch) as Scale;
 }
 
-async function write(server: Server, exchange: Exchange, call: Call, make: (now: Scale) => Scale): Promise<void> {
+async function write(server: Server, exchange: Exchange, call: Call, make: (now: Scale) => Scale, paths?: ScalePaths): Promise<void> {
   const done = await updateObject(server.core, call, {
     make: (old) => {
-      const current = scaleOf(old as KubeObject);
+      const current = toScale(old as KubeObject, paths) as unknown as Scale;
       const scale = make(current);
       checkScale(call, scale, current);
-      const next = deepCopy(old) as unknown as Scalable & KubeObject;
-      next.spec = { ...next.spec, replicas: scale.spec?.replicas ?? 0 };
-      return next;
+      return deepCopy(withScale(old as KubeObject, scale as unknown as KubeObject, paths));
     },
   });
-  sendObject(exchange, 200, scaleOf(done.object));
+  sendObject(exchange, 200, toScale(done.object, paths));
 }
 
 function checkScale(call: Call, scale: Scale, current: Scale): void {

@@ -1,0 +1,170 @@
+import type { CustomResourceDefinition } from '../../api/generated/types/apiextensions-v1.ts';
+import { kindsOfDefinition } from '../../api/crd/kinds.ts';
+import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { ApiError } from '../../api/status.ts';
+import { messageOf } from '../../base/errors.ts';
+import { keyOf as storeKey, prefixEnd, type KeyValue, type Watch } from '../../store/store.ts';
+import { systemCall } from '../bootstrap/reconcile.ts';
+import { deleteCollection } from '../registry/delete-collection.ts';
+import type { ServedResource } from '../registry/resource.ts';
+import { objectOf } from '../registry/stored.ts';
+import { cleanupFinalizer } from '../registry/delete.ts';
+import { updateObject } from '../registry/update.ts';
+import type { Server } from '../server.ts';
+import { customResource, type Convert } from './custom-engine.ts';
+import { acceptNames } from './names.ts';
+
+const prefix = storeKey('/registry/apiextensions.k8s.io/customresourcedefinitions/');
+
+/** Follows the stored definitions and serves what they define: names, establishing, serving, and cleaning up after one that goes. */
+export class Definitions {
+  readonly #server: Server;
+  readonly #served = new Map<string, { spec: string; resources: ServedResource[] }>();
+  #watch: Watch | undefined;
+  #stopped = false;
+  #queue: Promise<void> = Promise.resolve();
+
+  constructor(server: Server) {
+    this.#server = server;
+  }
+
+  async start(): Promise<void> {
+    const { store } = this.#server.core;
+    const state = await store.range({ key: prefix, end: prefixEnd(prefix) });
+    for (const kv of state.kvs) this.#changed(kv);
+    this.#watch = store.watch({
+      key: prefix,
+      end: prefixEnd(prefix),
+      startRevision: state.revision + 1,
+      onEvents: (events) => {
+        for (const event of events) {
+          if (event.type === 'PUT') this.#changed(event.kv);
+          else this.#withdraw(event.kv.key.slice(prefix.length));
+        }
+      },
+      onEnd: (why) => {
+        if (!this.#stopped && why.reason !== 'closed') void this.start();
+      },
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#watch?.cancel();
+  }
+
+  #changed(kv: KeyValue): void {
+    const definition = objectOf(kv) as unknown as CustomResourceDefinition;
+    if (isEstablished(definition)) this.#serve(definition);
+    const step = async (): Promise<void> => {
+      if (this.#stopped) return;
+      try {
+        if (definition.metadata.deletionTimestamp) await this.#cleanUp(definition);
+        else await this.#accept(definition);
+      } catch (error) {
+        if (error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'NotFound')) return;
+        this.#server.core.log.warn('a definition could not be brought into service', { name: definition.metadata.name, error: messageOf(error) });
+      }
+    };
+    this.#queue = this.#queue.then(step);
+  }
+
+  #serve(definition: CustomResourceDefinition): void {
+    const { name = '' } = definition.metadata;
+    const spec = JSON.stringify([definition.spec, definition.status?.acceptedNames]);
+    const known = this.#served.get(name);
+    if (known?.spec === spec) return;
+    const { resources } = this.#server.core;
+    let kinds;
+    try {
+      kinds = kindsOfDefinition(definition);
+    } catch (error) {
+      this.#server.core.log.warn('a definition could not be compiled', { name, error: messageOf(error) });
+      return;
+    }
+    for (const old of known?.resources ?? []) resources.remove(old);
+    const served = kinds.map((info) => customResource(info, noConversion));
+    for (const resource of served) {
+      resources.add(resource);
+      if (resource.subresources.has('scale')) this.#server.addCustomScale(resource, kinds.find((info) => info.version === resource.version)?.crd?.scale);
+    }
+    this.#server.scheme.setCustom(name, kinds);
+    this.#served.set(name, { spec, resources: served });
+  }
+
+  #withdraw(name: string): void {
+    for (const resource of this.#served.get(name)?.resources ?? []) this.#server.core.resources.remove(resource);
+    this.#served.delete(name);
+    this.#server.scheme.setCustom(name, []);
+  }
+
+  /** The names must be free in their group; then the definition is established. */
+  async #accept(definition: CustomResourceDefinition): Promise<void> {
+    const { core } = this.#server;
+    const others = (await core.store.range({ key: prefix, end: prefixEnd(prefix) })).kvs
+      .map((kv) => objectOf(kv) as unknown as CustomResourceDefinition)
+      .filter((one) => one.metadata.name !== definition.metadata.name && one.spec.group === definition.spec.group);
+    const wanted = acceptNames(definition, others, new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
+    if (JSON.stringify(wanted) === JSON.stringify(definition.status)) return;
+    await this.#write(definition, (next) => {
+      next.status = wanted;
+    });
+  }
+
+  /** Deletes the objects of a definition that goes, then lets it go. */
+  async #cleanUp(definition: CustomResourceDefinition): Promise<void> {
+    if (!definition.metadata.finalizers?.includes(cleanupFinalizer)) return;
+    const { core } = this.#server;
+    const resource = this.#served.get(definition.metadata.name ?? '')?.resources[0];
+    if (resource) {
+      const call = { ...systemCall(core, resource, '', ''), resource };
+      await deleteCollection(core, call, {}, {});
+      const left = await core.store.range({ key: storeKey(resource.prefix), end: prefixEnd(storeKey(resource.prefix)), countOnly: true });
+      if (left.count > 0) return this.#whenEmpty(resource, definition);
+    }
+    await this.#letGo(definition);
+  }
+
+  async #letGo(definition: CustomResourceDefinition): Promise<void> {
+    await this.#write(definition, (next) => {
+      next.metadata.finalizers = (next.metadata.finalizers ?? []).filter((one) => one !== cleanupFinalizer);
+    }, '');
+  }
+
+  /** Objects with finalizers of their own take their time: the last to leave ends the definition. */
+  #whenEmpty(resource: ServedResource, definition: CustomResourceDefinition): void {
+    const { store } = this.#server.core;
+    const range = { key: storeKey(resource.prefix), end: prefixEnd(storeKey(resource.prefix)) };
+    const watch = store.watch({
+      ...range,
+      filters: ['NOPUT'],
+      onEvents: () => {
+        void store.range({ ...range, countOnly: true }).then((left) => {
+          if (left.count > 0) return;
+          watch.cancel();
+          this.#queue = this.#queue.then(() => this.#letGo(definition)).catch(() => undefined);
+        });
+      },
+      onEnd: () => undefined,
+    });
+  }
+
+  async #write(definition: CustomResourceDefinition, change: (next: CustomResourceDefinition) => void, subresource = 'status'): Promise<void> {
+    const { core } = this.#server;
+    const call = systemCall(core, { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' }, '', definition.metadata.name ?? '');
+    await updateObject(core, { ...call, subresource }, {
+      tracked: true,
+      make: (old) => {
+        const next = deepCopy(old) as unknown as CustomResourceDefinition;
+        change(next);
+        return next as unknown as KubeObject;
+      },
+    });
+  }
+}
+
+const isEstablished = (definition: CustomResourceDefinition): boolean => (definition.status?.conditions ?? []).some((one) => one.type === 'Established' && one.status === 'True');
+
+/** Conversion strategy None. */
+const noConversion: Convert = (object, to) => ({ ...object, apiVersion: to });
+
