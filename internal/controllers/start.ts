@@ -15,6 +15,7 @@ import { startReplicaSetController, startReplicationController } from './replica
 import { startResourceQuotaController } from './resourcequota/resource-quota.ts';
 import { startTtlAfterFinishedController } from './ttlafterfinished/ttl-after-finished.ts';
 import { startRootCaPublisher } from './rootca/publisher.ts';
+import { startPvcProtectionController, startPvProtectionController, startVacProtectionController } from './storageprotection/storage-protection.ts';
 import { startServiceAccountController } from './serviceaccount/default-account.ts';
 
 export type { Controller, ControllerContext } from './context.ts';
@@ -37,6 +38,9 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   resourcequota: startResourceQuotaController,
   job: startJobController,
   'ttl-after-finished': startTtlAfterFinishedController,
+  'pvc-protection': startPvcProtectionController,
+  'pv-protection': startPvProtectionController,
+  'vac-protection': startVacProtectionController,
   'clusterrole-aggregation': startClusterRoleAggregationController,
 };
 
