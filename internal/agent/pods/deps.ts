@@ -3,7 +3,7 @@ import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
-import type { PodCgroups } from '../cgroups/pod-cgroups.ts';
+import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeFacts } from '../config/node-facts.ts';
 import type { CriClient } from '../cri/client.ts';
 import type { EnvironmentSources } from '../env/environment.ts';
@@ -24,7 +24,7 @@ export interface PodDeps {
   images: ImagePuller;
   volumes: Volumes;
   probes: Probes;
-  cgroups: PodCgroups;
+  cgroups: Cgroups;
   writer: StatusWriter;
   backOff: BackOff;
   events: EventRecorder;
@@ -42,6 +42,8 @@ export interface PodDeps {
   promised(exceptUid: string, resource: 'cpu' | 'memory'): bigint;
   /** The pod of the API that stands for a static pod. */
   mirrorOf(pod: Pod): Pod | undefined;
+  /** Pods can be given addresses. */
+  networkReady(): boolean;
   /** The API server cannot be asked. */
   offline(): boolean;
   /** Nothing of the pod is left: the set may forget it. */

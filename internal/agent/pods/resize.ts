@@ -103,13 +103,13 @@ export class Resize {
       }
       return restart;
     }
-    await this.#deps.cgroups.limit(widened(pod, this.#worker.pod));
+    await this.#deps.cgroups.ensure(widened(pod, this.#worker.pod));
     for (const container of todo) {
       const status = latest(runtime, container.name)!;
       if (mustRestart(container, this.inForce(status.id, container.name))) restart.add(container.name);
       else await this.#update(pod, container, status.id);
     }
-    await this.#deps.cgroups.limit(pod);
+    await this.#deps.cgroups.ensure(pod);
     if (restart.size === 0) return this.#apply();
     return restart;
   }

@@ -78,6 +78,11 @@ export class Runner {
   async #sandbox(attempt: number): Promise<string> {
     const w = this.#worker;
     const old = w.runtime.sandboxes;
+    if (!w.pod.spec.hostNetwork && !w.deps.networkReady()) {
+      const message = 'network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized';
+      w.deps.events.warning(w.pod, 'NetworkNotReady', message);
+      throw new Error(message);
+    }
     const { sandbox, config } = await startSandbox(w.deps, w.allocated, attempt);
     this.#config = config;
     w.runtime = { ...w.runtime, sandboxes: [sandbox, ...old] };

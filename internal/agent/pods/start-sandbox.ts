@@ -28,7 +28,7 @@ const sandboxTimeoutMs = 240_000;
 
 /** The configuration of a pod's sandbox, for its creation and for the containers put into it. */
 export function configFor(deps: PodDeps, pod: Pod, attempt: number): PodSandboxConfig {
-  const { config, warnings } = sandboxConfig(pod, { node: deps.facts(), attempt, cgroupParent: deps.cgroups.pathOf(pod) });
+  const { config, warnings } = sandboxConfig(pod, { node: deps.facts(), attempt, cgroupParent: deps.cgroups.parentOf(pod) });
   for (const message of warnings) deps.events.warning(pod, 'DNSConfigForming', message);
   return config;
 }

@@ -191,7 +191,7 @@ export class PodWorker {
       return this.wake();
     }
     if (!this.#prepared) {
-      await this.deps.cgroups.create(this.allocated);
+      await this.deps.cgroups.ensure(this.allocated);
       this.#prepared = true;
     }
     const restarts = await this.#resize.step();
@@ -282,8 +282,13 @@ export class PodWorker {
     }
     if (same(next, this.status) && this.status !== this.pod.status) return;
     this.status = deepFreeze(next);
+    this.republish();
+  }
+
+  /** Shows the present status again, to a mirror pod that has just come. */
+  republish(): void {
     const shown = isStatic(this.pod) ? this.deps.mirrorOf(this.pod) : this.pod;
-    if (shown) this.deps.writer.put(shown, next);
+    if (shown) this.deps.writer.put(shown, this.status);
   }
 
   async #end(): Promise<void> {
@@ -299,7 +304,7 @@ export class PodWorker {
     this.publish(true);
     deps.probes.remove(this.uid);
     if (this.restored || this.#prepared || this.#mounted) await deps.volumes.unmount(this.uid);
-    if (this.restored || this.#prepared) await deps.cgroups.remove(this.pod);
+    if (this.restored || this.#prepared) await deps.cgroups.remove(this.uid);
     deps.images.forget(this.uid);
     deps.backOff.forget(`${this.uid}/`);
     this.phase = 'terminated';

@@ -1,0 +1,61 @@
+import type { Pod } from '../api/generated/types/core-v1.ts';
+import type { Clock } from '../io/clock.ts';
+import type { CriClient } from './cri/client.ts';
+import { containerNamed, type RuntimeContainer } from './pods/model.ts';
+import type { PodSet } from './pods/pod-set.ts';
+import type { ContainerInstance, NodeView } from './server/node-view.ts';
+import { readUsage } from './usage.ts';
+
+/** What the node's HTTPS server sees of the agent. */
+export function agentView(options: { nodeName: string; cri: CriClient; pods: PodSet; clock: Clock; config: Record<string, unknown>; ended: Ended }): NodeView {
+  const { nodeName, cri, pods } = options;
+  const withStatus = (worker: { pod: Pod; status: Pod['status'] }): Pod => ({ ...worker.pod, status: worker.status });
+  const instance = (pod: Pod, container: string, previous: boolean): RuntimeContainer | undefined => {
+    const all = pods.worker(pod.metadata.uid!)?.runtime.containers.filter((c) => c.name === container) ?? [];
+    return previous ? all[1] : all[0];
+  };
+  return {
+    nodeName,
+    pods: () => [...pods.workers()].map(withStatus),
+    pod: (namespace, name) => {
+      const worker = pods.named(namespace, name);
+      return worker && withStatus(worker);
+    },
+    container: (pod, container, previous): Promise<ContainerInstance | undefined> => {
+      const found = instance(pod, container, previous);
+      const spec = containerNamed(pod, container);
+      return Promise.resolve(found && { id: found.id, logPath: found.logPath, running: found.state === 'running', tty: spec?.tty ?? false, stdin: spec?.stdin ?? false });
+    },
+    sandbox: (pod) => Promise.resolve(pods.worker(pod.metadata.uid!)?.runtime.sandboxes.find((s) => s.ready)?.id),
+    ended: (id, signal) => options.ended.wait(id, signal, () => [...pods.workers()].some((w) => w.runtime.containers.some((c) => c.id === id && c.state === 'running'))),
+    exec: async (request) => (await cri.exec({ containerId: request.containerId, cmd: request.command, tty: request.tty, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr })).url,
+    attach: async (request) => (await cri.attach(request)).url,
+    portForward: async (request) => (await cri.portForward({ podSandboxId: request.sandboxId, port: request.ports })).url,
+    execSync: async (request) => cri.execSync({ containerId: request.containerId, cmd: request.command, timeout: request.timeoutSeconds }, { timeoutMs: request.timeoutSeconds > 0 ? request.timeoutSeconds * 1000 + 10_000 : 0 }),
+    stats: () => readUsage(cri, pods),
+    config: () => options.config,
+  };
+}
+
+/** Those who wait for a container's end. */
+export class Ended {
+  readonly #waiting = new Map<string, Set<() => void>>();
+
+  tell(id: string): void {
+    for (const done of this.#waiting.get(id) ?? []) done();
+    this.#waiting.delete(id);
+  }
+
+  wait(id: string, signal: AbortSignal, running: () => boolean): Promise<void> {
+    if (signal.aborted || !running()) return Promise.resolve();
+    return new Promise((resolve) => {
+      const set = this.#waiting.get(id) ?? new Set();
+      this.#waiting.set(id, set);
+      set.add(resolve);
+      signal.addEventListener('abort', () => {
+        set.delete(resolve);
+        resolve();
+      });
+    });
+  }
+}

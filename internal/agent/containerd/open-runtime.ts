@@ -1,0 +1,64 @@
+import { messageOf } from '../../base/errors.ts';
+import { connectRuntime, type Runtime } from '../cri/client.ts';
+import { ImageImporter } from '../images/import-images.ts';
+import type { AgentOptions } from '../options.ts';
+import { hostsFiles } from './registries.ts';
+import { superviseContainerd, type SupervisedContainerd } from './supervise.ts';
+
+export interface OpenedRuntime extends Runtime {
+  ctr: string[];
+  /** Names of images that came from archives. */
+  pinned(): Set<string>;
+  /** The connection was lost. */
+  check(): void;
+  leave(): void;
+}
+
+/** Where packages put CNI plug-ins: Debian, then upstream's own place, then Alpine and Arch. */
+const cniBinDirs = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
+
+/** The runtime that pods will run in: ours, or one that was named. Its pause image and the archives of the node are in. */
+export async function openRuntime(options: AgentOptions): Promise<OpenedRuntime> {
+  const { disk, clock, spawn, log, agentDir } = options;
+  await writeRegistries(options);
+  const supervised = options.runtimeEndpoint === undefined ? await supervise(options) : given(options.runtimeEndpoint);
+  const { runtime, ctr } = supervised;
+  const isThere = async (image: string): Promise<boolean> => (await runtime.cri.imageStatus({ image: { image } })).image !== undefined;
+  const importer = new ImageImporter({ imagesDir: `${agentDir}/images`, indexFile: `${agentDir}/images.json`, ctr, isThere, clock, disk, spawn, log: log.named('images') });
+  if (!(await isThere(options.pauseImage))) await importer.importBytes(await options.pauseArchive());
+  // Archives of gigabytes must not hold up the node; a pod that needs one of them waits for its image.
+  void importer.start().catch((error: unknown) => log.warn('image archives are not watched', { error: messageOf(error) }));
+  return {
+    ...runtime,
+    ctr,
+    pinned: () => importer.names().add(options.pauseImage),
+    check: () => supervised.check(),
+    leave: () => {
+      importer.stop();
+      supervised.leave();
+      runtime.close();
+    },
+  };
+}
+
+async function supervise(options: AgentOptions): Promise<SupervisedContainerd> {
+  const { disk } = options;
+  let cniBinDir = options.cniBinDir ?? cniBinDirs[0]!;
+  if (!options.cniBinDir) for (const dir of cniBinDirs.toReversed()) if (await disk.stat('cni.bin', `${dir}/ptp`)) cniBinDir = dir;
+  return superviseContainerd({ ...options, cniBinDir, snapshotter: options.snapshotter ?? 'overlayfs', handlers: { 'test-handler': undefined }, log: options.log.named('containerd') });
+}
+
+function given(endpoint: string): SupervisedContainerd {
+  const socket = endpoint.replace(/^unix:\/\//, '');
+  return { socket, runtime: connectRuntime(endpoint), ctr: ['ctr', '--address', socket, '--namespace', 'k8s.io'], check: () => undefined, leave: () => undefined };
+}
+
+async function writeRegistries(options: AgentOptions): Promise<void> {
+  const certsDir = `${options.agentDir}/etc/containerd/certs.d`;
+  const files = hostsFiles(options.registries);
+  for (const old of await options.disk.list('registries', certsDir)) if (!files.has(old)) await options.disk.remove('registries', `${certsDir}/${old}`);
+  for (const [host, text] of files) {
+    await options.disk.makeDir('registries', `${certsDir}/${host}`);
+    await options.disk.writeAtomic('registries', `${certsDir}/${host}/hosts.toml`, text, { mode: 0o600 });
+  }
+}

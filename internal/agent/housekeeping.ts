@@ -1,0 +1,73 @@
+import type { Pod } from '../api/generated/types/core-v1.ts';
+import type { EventRecorder } from '../client/events.ts';
+import { timeOf } from '../client/times.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Disk } from '../io/disk.ts';
+import { statfs } from '../io/filesystem.ts';
+import type { Log } from '../io/log.ts';
+import type { Spawn } from '../io/spawn.ts';
+import type { Tree } from '../io/tree.ts';
+import type { CriClient } from './cri/client.ts';
+import { ImageCollector } from './gc/image-collector.ts';
+import { startLocalStorageLimits } from './gc/local-storage.ts';
+import { startLogRotation } from './gc/log-rotation.ts';
+import { startPressure } from './gc/pressure.ts';
+import type { PodSet } from './pods/pod-set.ts';
+import { evictionUsage, readUsage } from './usage.ts';
+import type { Volumes } from './volumes/volumes.ts';
+
+export interface HousekeepingOptions {
+  cri: CriClient;
+  pods: PodSet;
+  volumes: Volumes;
+  events: EventRecorder;
+  node: { kind: string; name: string; uid: string; apiVersion: string };
+  /** Names of images that cannot be pulled again. */
+  pinned(): Set<string>;
+  pressure(now: { memory: boolean; disk: boolean }): void;
+  agentDir: string;
+  clock: Clock;
+  disk: Disk;
+  tree: Tree;
+  spawn: Spawn;
+  log: Log;
+}
+
+/** Full disks come slowly: the kubelet, too, looks at images every five minutes. */
+const collectMs = 300_000;
+
+/** Logs, images, and pods when there is too little room for all of them. Returns how to stop. */
+export function startHousekeeping(options: HousekeepingOptions): () => void {
+  const { cri, pods, clock, disk, log } = options;
+  const usage = async () => evictionUsage(await readUsage(cri, pods));
+  const running = (): Pod[] => [...pods.workers()].filter((w) => w.phase === 'running').map((w) => ({ ...w.pod, status: w.status }));
+  const room = () => statfs('gc.room', options.agentDir);
+  const evict = (pod: Pod, reason: string, message: string): void => {
+    options.events.warning(pod, reason, message);
+    const condition = { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message, lastTransitionTime: timeOf(clock.now()) };
+    pods.worker(pod.metadata.uid!)?.evict({ reason, message, condition, graceSeconds: 1 });
+  };
+  const collector = new ImageCollector({
+    clock,
+    log,
+    room,
+    images: async () => {
+      const pinned = options.pinned();
+      return (await cri.listImages({})).images.map((i) => ({ id: i.id, sizeBytes: i.size, pinned: i.pinned || i.repoTags.some((t) => pinned.has(t)) }));
+    },
+    inUse: async () => new Set((await cri.listContainers({})).containers.map((c) => c.imageRef)),
+    remove: async (id) => void (await cri.removeImage({ image: { image: id } })),
+    warn: (reason, message) => options.events.warning(options.node, reason, message),
+  });
+  const collect = (): void => void collector.collect().catch((error: unknown) => log.warn('images were not collected', { error }));
+  const images = clock.every('gc.images', collectMs, collect);
+  const stops = [
+    () => images.cancel(),
+    startLogRotation({ clock, disk, tree: options.tree, log, running: () => [...pods.workers()].flatMap((w) => w.runtime.containers.filter((c) => c.state === 'running')), reopen: async (id) => void (await cri.reopenContainerLog({ containerId: id })) }),
+    startPressure({ clock, disk, log, nodeRoom: room, imageRoom: room, pods: running, usage, reclaimDisk: () => collector.collect(), evict, report: options.pressure }),
+    startLocalStorageLimits({ clock, log, spawn: options.spawn, pods: running, usage, evict, volumePath: (pod, volume) => options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path }),
+  ];
+  return () => {
+    for (const stop of stops) stop();
+  };
+}

@@ -1,0 +1,120 @@
+import type { Node } from '../api/generated/types/core-v1.ts';
+import { messageOf } from '../base/errors.ts';
+import type { Mirror } from '../client/client.ts';
+import type { OpenedRuntime } from './containerd/open-runtime.ts';
+import type { NodeFacts } from './config/node-facts.ts';
+import { parseResolvConf } from './config/pod-dns.ts';
+import { pageSizeName } from './config/resources.ts';
+import { readFacts } from './node/facts.ts';
+import type { NodeReport } from './node/object.ts';
+import { startNodeStatus } from './node/status.ts';
+import type { AgentOptions } from './options.ts';
+
+export interface NodeHeart {
+  /** What pod configurations depend on. */
+  readonly facts: NodeFacts;
+  readonly networkReady: boolean;
+  onNetworkReady(fn: () => void): void;
+  /** Resolves when the Node is registered and its network stands. */
+  readonly ready: Promise<void>;
+  pressure(now: { memory: boolean; disk: boolean }): void;
+  /** Something that the Node shows has changed. */
+  poke(): void;
+  stop(): void;
+}
+
+/** containerd reads a new CNI list when the kernel tells it; that takes a moment, seldom a second. */
+const networkLookMs = 25;
+const slowNetworkLookMs = 1000;
+const quickLooks = 80;
+
+/** The Node and its heartbeat, and what the node knows about its own network. */
+export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRuntime; nodes: Mirror<Node> }): Promise<NodeHeart> {
+  const { clock, log, runtime, nodes } = options;
+  const machine = await readFacts({ disk: options.disk, host: options.host, dataDir: options.agentDir });
+  const facts = await configFacts(options, machine);
+  const state = { networkReady: false, pressure: { memory: false, disk: false }, stopped: false, waiting: [] as (() => void)[] };
+  let resolveReady: () => void = () => undefined;
+  const ready = new Promise<void>((resolve) => (resolveReady = resolve));
+
+  const look = async (tries = 0): Promise<void> => {
+    if (state.stopped || state.networkReady) return;
+    const answer = await runtime.cri.status({}).catch((error: unknown) => log.debug('runtime status', { error: messageOf(error) }));
+    if (answer?.status?.conditions.find((c) => c.type === 'NetworkReady')?.status) {
+      state.networkReady = true;
+      writer.poke();
+      resolveReady();
+      for (const fn of state.waiting) fn();
+    } else clock.after('node.network', tries < quickLooks ? networkLookMs : slowNetworkLookMs, () => void look(tries + 1));
+  };
+
+  const writer = startNodeStatus({
+    client: options.client,
+    facts: machine,
+    settings: { name: options.nodeName, addresses: options.addresses, labels: options.labels, taints: options.taints, version: options.version, kubeletPort: options.listen?.port || 10250, reserved: options.reserved ?? {}, maxPods: options.maxPods },
+    report: () => reportOf(runtime, state),
+    onPodCidr: (podCidr) => {
+      void Promise.resolve(options.onPodCidr(podCidr))
+        .then(() => look())
+        .catch((error: unknown) => log.error('the pod network does not stand', { podCidr, error: messageOf(error) }));
+    },
+    clock,
+    log: log.named('node'),
+  });
+  void look(quickLooks);
+  const stopWatching = nodes.onChange(({ type, object }) => {
+    if (object.metadata.name === options.nodeName && type !== 'DELETED') writer.observe(object);
+    else if (object.metadata.name === options.nodeName) writer.poke();
+  });
+  return {
+    facts,
+    get networkReady() {
+      return state.networkReady;
+    },
+    onNetworkReady: (fn) => (state.networkReady ? fn() : state.waiting.push(fn)),
+    ready: Promise.all([writer.registered, ready]).then(() => undefined),
+    pressure: (now) => {
+      state.pressure = now;
+      writer.poke();
+    },
+    poke: () => writer.poke(),
+    stop: () => {
+      state.stopped = true;
+      stopWatching();
+      writer.stop();
+    },
+  };
+}
+
+async function reportOf(runtime: OpenedRuntime, state: { networkReady: boolean; pressure: { memory: boolean; disk: boolean } }): Promise<NodeReport> {
+  const pressures = { memoryPressure: state.pressure.memory, diskPressure: state.pressure.disk, pidPressure: false };
+  try {
+    const [version, status, { images }] = await Promise.all([runtime.cri.version({}), runtime.cri.status({}), runtime.cri.listImages({})]);
+    const network = status.status?.conditions.find((c) => c.type === 'NetworkReady');
+    const notReady = network?.status ? '' : `container runtime network not ready: NetworkReady=false reason:${network?.reason ?? ''} message:${network?.message ?? ''}`;
+    return {
+      runtimeVersion: `${version.runtimeName}://${version.runtimeVersion.replace(/^v/, '')}`,
+      runtimeHandlers: status.runtimeHandlers.map((h) => ({ name: h.name, features: { recursiveReadOnlyMounts: h.features?.recursiveReadOnlyMounts ?? false, userNamespaces: h.features?.userNamespaces ?? false } })),
+      images: images.map((i) => ({ names: [...i.repoDigests, ...i.repoTags], sizeBytes: i.size })),
+      notReady,
+      ...pressures,
+    };
+  } catch (error) {
+    return { runtimeVersion: '', runtimeHandlers: [], images: [], notReady: `container runtime is down: ${messageOf(error)}`, ...pressures };
+  }
+}
+
+async function configFacts(options: AgentOptions, machine: Awaited<ReturnType<typeof readFacts>>): Promise<NodeFacts> {
+  const resolved = '/run/systemd/resolve/resolv.conf';
+  const path = options.resolvConf ?? ((await options.disk.stat('node.resolv', resolved)) ? resolved : '/etc/resolv.conf');
+  const text = (await options.disk.readIfThere('node.resolv', path))?.toString() ?? '';
+  return {
+    logRoot: options.logRoot ?? '/var/log/pods',
+    seccompRoot: `${options.agentDir}/seccomp`,
+    clusterDns: options.clusterDns,
+    clusterDomain: options.clusterDomain,
+    hostDns: parseResolvConf(text),
+    memoryCapacityBytes: machine.memoryBytes,
+    hugePageSizes: machine.hugePages.map((p) => pageSizeName(String(p.sizeBytes))),
+  };
+}

@@ -1,0 +1,69 @@
+import type { NodeAddress, Taint } from '../api/generated/types/core-v1.ts';
+import type { Scheme } from '../api/scheme.ts';
+import type { Client } from '../client/client.ts';
+import type { Mirrors } from '../client/mirrors.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Dial } from '../io/dial.ts';
+import type { Disk } from '../io/disk.ts';
+import type { Host } from '../io/host.ts';
+import type { Log } from '../io/log.ts';
+import type { Random } from '../io/random.ts';
+import type { Spawn } from '../io/spawn.ts';
+import type { NodeView } from './server/node-view.ts';
+
+export interface AgentOptions {
+  /** Speaks as `system:node:<name>`. */
+  client: Client;
+  mirrors: Mirrors;
+  scheme: Scheme;
+  nodeName: string;
+  addresses: NodeAddress[];
+  labels: Record<string, string>;
+  taints: Taint[];
+  /** `v1.36.3+skiff1` */
+  version: string;
+  maxPods: number;
+  reserved?: Record<string, string>;
+  /** `<data-dir>/agent`. */
+  agentDir: string;
+  /** `/run/skiff`: sockets, pid files, and what a reboot may forget. */
+  runDir: string;
+  clusterDns: string[];
+  clusterDomain: string;
+  /** The host's own resolver configuration; default /etc/resolv.conf, or systemd-resolved's real one. */
+  resolvConf?: string;
+  /** Where container logs go; default /var/log/pods. */
+  logRoot?: string;
+  /** An existing CRI socket; without it containerd is run and supervised. */
+  runtimeEndpoint?: string;
+  snapshotter?: string;
+  /** The sandbox image, and its archive to import when the runtime does not have it. */
+  pauseImage: string;
+  pauseArchive(): Promise<Uint8Array>;
+  /** registries.yaml, parsed. */
+  registries?: unknown;
+  cniConfDir: string;
+  cniBinDir?: string;
+  unsafeSysctls?: string[];
+  /** The HTTPS port of the node; port 0 = any, undefined = none (tests). */
+  listen?: { host: string; port: number; tls: { key: string; cert: string; clientCa: string } };
+  /** The node has a pod network: its CNI list must stand when this resolves. */
+  onPodCidr(podCidr: string): Promise<void> | void;
+  clock: Clock;
+  disk: Disk;
+  spawn: Spawn;
+  random: Random;
+  dial: Dial;
+  host: Host;
+  log: Log;
+}
+
+export interface Agent {
+  readonly view: NodeView;
+  /** The port of the node's HTTPS server, 0 without one. */
+  readonly port: number;
+  /** Resolves when the Node is registered and its network stands. */
+  readonly ready: Promise<void>;
+  /** Ends the agent. Containers and containerd go on. */
+  stop(): Promise<void>;
+}

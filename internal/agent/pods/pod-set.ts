@@ -1,0 +1,148 @@
+import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
+import { messageOf } from '../../base/errors.ts';
+import { refusalOf } from './admission.ts';
+import type { PodDeps } from './deps.ts';
+import type { DesiredPods } from './desired.ts';
+import { isFinished, isMirror } from './model.ts';
+import { removePod, stopPod } from './stop.ts';
+import { PodWorker } from './worker.ts';
+
+export interface PodSetOptions {
+  deps: PodDeps;
+  desired: DesiredPods;
+  node(): Node | undefined;
+  unsafeSysctls: string[];
+}
+
+/** How long an unknown sandbox may take to end when nobody can say its pod's grace period. */
+const orphanGraceSeconds = 30;
+
+/** All pods of the node: hands each desired one to its worker, and ends what nobody wants. */
+export class PodSet {
+  readonly #deps: PodDeps;
+  readonly #options: PodSetOptions;
+  readonly #workers = new Map<string, PodWorker>();
+  /** Pods that the runtime held when we started: their workers must look before they act. */
+  #found = new Map<string, { namespace: string; name: string }>();
+  readonly #followers = new Map<string, Pod>();
+
+  constructor(options: PodSetOptions) {
+    this.#options = options;
+    this.#deps = options.deps;
+  }
+
+  /** Lists once what runs already. Before the first `apply`. */
+  async look(): Promise<void> {
+    this.#found = await this.#deps.reader.uids();
+  }
+
+  worker(uid: string): PodWorker | undefined {
+    return this.#workers.get(uid);
+  }
+
+  workers(): Iterable<PodWorker> {
+    return this.#workers.values();
+  }
+
+  named(namespace: string, name: string): PodWorker | undefined {
+    let found: PodWorker | undefined;
+    for (const worker of this.#workers.values()) {
+      const { metadata } = worker.pod;
+      if (metadata.namespace === namespace && metadata.name === name && (!found || found.phase !== 'running')) found = worker;
+    }
+    return found;
+  }
+
+  /** A pod of the API or of a manifest is there, or changed. */
+  apply(pod: Pod): void {
+    const uid = pod.metadata.uid!;
+    if (isMirror(pod)) return;
+    const worker = this.#workers.get(uid);
+    this.#deps.writer.observe(pod);
+    this.#options.desired.put(pod);
+    if (worker) return worker.update(pod);
+    const other = this.named(pod.metadata.namespace ?? '', pod.metadata.name ?? '');
+    // A new pod under an old name starts when the old one has ended.
+    if (other) return void this.#followers.set(uid, pod);
+    this.#begin(pod);
+  }
+
+  remove(uid: string): void {
+    this.#followers.delete(uid);
+    this.#options.desired.remove(uid);
+    this.#workers.get(uid)?.remove();
+  }
+
+  /** The event stream tells that a container or sandbox has ended. */
+  exited(containerId: string): void {
+    for (const worker of this.#workers.values()) {
+      const { containers, sandboxes } = worker.runtime;
+      if (containers.some((c) => c.id === containerId) || sandboxes.some((s) => s.id === containerId)) return worker.runtimeChanged(containerId);
+    }
+  }
+
+  /** Events may have been missed: every pod looks for itself. */
+  relist(): void {
+    for (const worker of this.#workers.values()) if (worker.phase === 'running' || worker.phase === 'terminating') worker.runtimeChanged();
+  }
+
+  /** The node can do more than before: every pod tries again. */
+  wake(): void {
+    for (const worker of this.#workers.values()) worker.wake();
+  }
+
+  /** After the desired pods are known for certain: ends what the runtime, the disk and the cgroups hold of any other. */
+  async sweep(): Promise<void> {
+    const { deps } = this.#options;
+    for (const [uid, { namespace, name }] of await deps.reader.uids()) {
+      if (this.#wanted(uid)) continue;
+      deps.log.info('ending a pod that nobody wants any more', { pod: `${namespace}/${name}`, uid });
+      try {
+        const runtime = await deps.reader.pod(uid);
+        const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { uid, namespace, name }, spec: { containers: [] } } as unknown as Pod;
+        await stopPod(deps, pod, runtime, orphanGraceSeconds);
+        await removePod(deps, uid, `${deps.facts().logRoot}/${namespace}_${name}_${uid}`);
+      } catch (error) {
+        deps.log.warn('an unwanted pod does not end', { uid, error: messageOf(error) });
+      }
+    }
+    for (const uid of await deps.volumes.leftovers()) {
+      if (!this.#wanted(uid)) await deps.volumes.unmount(uid).catch((error: unknown) => deps.log.warn('volumes of a former pod stay', { uid, error: messageOf(error) }));
+    }
+    await deps.cgroups.sweep(new Set([...this.#workers.keys(), ...this.#followers.keys()]));
+  }
+
+  done(uid: string): void {
+    const worker = this.#workers.get(uid);
+    this.#workers.delete(uid);
+    this.#found.delete(uid);
+    this.#options.desired.remove(uid);
+    if (!worker) return;
+    for (const [next, pod] of this.#followers) {
+      if (pod.metadata.namespace !== worker.pod.metadata.namespace || pod.metadata.name !== worker.pod.metadata.name) continue;
+      this.#followers.delete(next);
+      this.#begin(pod);
+      return;
+    }
+  }
+
+  /** Leaves everything running. */
+  async stop(): Promise<void> {
+    await Promise.all([...this.#workers.values()].map((w) => w.leave()));
+    await this.#options.desired.flushed();
+  }
+
+  #wanted(uid: string): boolean {
+    return this.#workers.has(uid) || this.#followers.has(uid);
+  }
+
+  #begin(pod: Pod): void {
+    const uid = pod.metadata.uid!;
+    const restored = this.#found.has(uid);
+    const started = restored || isFinished(pod) || pod.metadata.deletionTimestamp !== undefined || pod.status?.startTime !== undefined;
+    const refusal = started ? undefined : refusalOf({ pod, node: this.#options.node(), allocatable: this.#deps.allocatable(), others: [...this.#workers.values()].filter((w) => w.phase === 'running').map((w) => w.pod), unsafeSysctls: this.#options.unsafeSysctls });
+    if (refusal) this.#deps.events.warning(pod, refusal.reason, refusal.message);
+    const verdict = refusal ? { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` } : undefined;
+    this.#workers.set(uid, new PodWorker(this.#deps, pod, { restored, verdict }));
+  }
+}
