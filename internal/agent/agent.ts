@@ -150,7 +150,7 @@ async function assemble(input: AssembleInput) {
     images,
     volumes,
     probes,
-    cgroups: await openCgroups({ disk, tree: realTree, clock, log: log.named('cgroups') }),
+    cgroups: await openCgroups({ disk, tree: realTree, clock, log: log.named('cgroups'), parent: options.cgroupParent }),
     writer,
     backOff: new BackOff(),
     events,

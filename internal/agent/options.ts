@@ -43,6 +43,8 @@ export interface AgentOptions {
   /** registries.yaml, parsed. */
   registries?: unknown;
   cniConfDir: string;
+  /** The control group that holds all pods; default /kubepods. */
+  cgroupParent?: string;
   cniBinDir?: string;
   unsafeSysctls?: string[];
   /** The HTTPS port of the node; port 0 = any, undefined = none (tests). */

@@ -56,8 +56,8 @@ export function openGrpc(target: string): GrpcChannel {
   return {
     call: (op, method, request, options) =>
       new Promise((resolve, reject) => {
-        const callOptions = { ...(options.timeoutMs > 0 ? { deadline: new Date(Date.now() + options.timeoutMs) } : {}), waitForReady: options.waitForReady ?? false };
-        const call = client.makeUnaryRequest(method.path, method.encode, method.decode, request, metadataOf(options.metadata), callOptions, (error, answer) => {
+        const callOptions = options.timeoutMs > 0 ? { deadline: new Date(Date.now() + options.timeoutMs) } : {};
+        const call = client.makeUnaryRequest(method.path, method.encode, method.decode, request, metadataOf(options.metadata, options.waitForReady), callOptions, (error, answer) => {
           options.signal?.removeEventListener('abort', cancel);
           if (error) reject(new GrpcError(op, error));
           else resolve(answer as never);
@@ -86,8 +86,8 @@ export function openGrpc(target: string): GrpcChannel {
   };
 }
 
-function metadataOf(pairs: Record<string, string> | undefined): Metadata {
-  const metadata = new Metadata();
+function metadataOf(pairs: Record<string, string> | undefined, waitForReady = false): Metadata {
+  const metadata = new Metadata({ waitForReady });
   for (const key in pairs) metadata.set(key, pairs[key]!);
   return metadata;
 }
