@@ -10,6 +10,7 @@ import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { defaultIngressClass, defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
+import { mutatingWebhooks, validatingWebhooks } from '../webhooks/plugin.ts';
 import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.ts';
 
 /** The plug-ins that are on, in kube-apiserver's order. Returns how to stop what they started. */
@@ -31,6 +32,8 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     ...certificateGuards(server.authorize),
     defaultIngressClass(core),
     rbacEscalation(server),
+    mutatingWebhooks(server),
+    validatingWebhooks(server),
     ...server.lateAdmission,
     resourceQuota(core),
   );

@@ -89,18 +89,7 @@ function itemBytes(resource: ServedResource, kv: KeyValue): Buffer {
 }
 
 export function tableOf(resource: ServedResource, version: string, objects: readonly KubeObject[], metadata: object, now: number, include: string): object {
-  const { columns, rows } = resource.engine.table(objects, now);
+  const includeObject = include === 'None' || include === 'Object' ? include : 'Metadata';
   const meta = objects.length === 1 && Object.keys(metadata).length === 0 ? { resourceVersion: objects[0]?.metadata.resourceVersion } : metadata;
-  return {
-    kind: 'Table',
-    apiVersion: `meta.k8s.io/${version}`,
-    metadata: meta,
-    columnDefinitions: columns,
-    rows: rows.map((cells, i) => ({ cells, object: rowObject(objects[i], include, version) })),
-  };
-}
-
-function rowObject(object: KubeObject | undefined, include: string, version: string): unknown {
-  if (!object || include === 'None') return null;
-  return include === 'Object' ? object : partialOf(object, version);
+  return { kind: 'Table', apiVersion: `meta.k8s.io/${version}`, metadata: meta, ...resource.engine.table(objects, { now, includeObject }) };
 }

@@ -75,7 +75,7 @@ async function serviceTarget(server: Server, namespace: string, wanted: Wanted):
   return { ...spot, tls: tlsFor(wanted.scheme) };
 }
 
-async function endpointsOf(server: Server, namespace: string, name: string, port: string): Promise<{ host: string; port: number }[]> {
+export async function endpointsOf(server: Server, namespace: string, name: string, port: string): Promise<{ host: string; port: number }[]> {
   const slices = (await lookupAll<EndpointSlice>(server.core, `/registry/endpointslices/${namespace}/`)).filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === name);
   const out: { host: string; port: number }[] = [];
   for (const slice of slices) {

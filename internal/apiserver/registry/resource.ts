@@ -76,7 +76,7 @@ export interface KindEngine {
   strategicMerge?(current: KubeObject, patch: unknown): unknown;
   apply?(live: KubeObject | undefined, patch: unknown, options: FieldsetContext & { force: boolean }): KubeObject;
   track?(live: KubeObject | undefined, object: KubeObject, context: FieldsetContext): KubeObject;
-  table(objects: readonly KubeObject[], now: number): { columns: object[]; rows: unknown[][] };
+  table(objects: readonly KubeObject[], options: { now: number; includeObject: 'None' | 'Metadata' | 'Object' }): { columnDefinitions: readonly object[]; rows: readonly object[] };
   hasTable: boolean;
 }
 

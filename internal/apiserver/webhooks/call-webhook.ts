@@ -1,0 +1,113 @@
+import { Buffer } from 'node:buffer';
+import type { AdmissionReview, AdmissionResponse } from '../../api/generated/types/admission-v1.ts';
+import type { WebhookClientConfig } from '../../api/generated/types/admissionregistration-v1.ts';
+import type { Service } from '../../api/generated/types/core-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { DialTarget } from '../../io/dial.ts';
+import type { Attributes } from '../admission/chain.ts';
+import { lookup } from '../admission/lookup.ts';
+import { endpointsOf } from '../proxy/proxies.ts';
+import { apiVersion, type ServedResource } from '../registry/resource.ts';
+import type { Server } from '../server.ts';
+
+const maxAnswerBytes = 3 * 1024 * 1024;
+
+/** Where a webhook listens: a URL, or a pod behind a Service, dialled directly. */
+export async function webhookTarget(server: Server, config: WebhookClientConfig): Promise<{ target: DialTarget; path: string; shown: string }> {
+  const ca = config.caBundle ? Buffer.from(config.caBundle, 'base64').toString() : undefined;
+  if (config.url) {
+    const url = new URL(config.url);
+    return { target: { host: url.hostname, port: Number(url.port || 443), tls: { ca, servername: url.hostname } }, path: `${url.pathname}${url.search}`, shown: config.url };
+  }
+  const { namespace = '', name = '', path = '/', port = 443 } = config.service ?? {};
+  const shown = `https://${name}.${namespace}.svc:${port}${path}`;
+  const service = await lookup<Service>(server.core, `/registry/services/specs/${namespace}/${name}`);
+  if (!service) throw new Error(`service "${name}" not found`);
+  const servername = `${name}.${namespace}.svc`;
+  if (service.spec?.type === 'ExternalName') return { target: { host: service.spec.externalName ?? '', port, tls: { ca, servername } }, path, shown };
+  const served = (service.spec?.ports ?? []).find((one) => one.port === port);
+  if (!served) throw new Error(`no service port ${port} found for service "${name}"`);
+  const spots = await endpointsOf(server, namespace, name, served.name ?? '');
+  const spot = spots[server.core.random.int(spots.length)];
+  if (!spot) throw new Error(`no endpoints available for service "${name}"`);
+  return { target: { ...spot, tls: { ca, servername } }, path, shown };
+}
+
+/** One POST of JSON with a time limit. */
+export async function post(server: Server, config: WebhookClientConfig, body: object, timeoutSeconds: number): Promise<unknown> {
+  const { target, path, shown } = await webhookTarget(server, config);
+  const url = `${path}${path.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s`;
+  const label = `Post "${shown}${shown.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s"`;
+  const abort = new AbortController();
+  const timer = server.core.clock.after('webhook.timeout', timeoutSeconds * 1000, () => abort.abort());
+  try {
+    const text = Buffer.from(JSON.stringify(body));
+    const headers = { host: target.tls?.servername ?? target.host, 'content-type': 'application/json', accept: 'application/json, */*', 'content-length': String(text.length), 'user-agent': 'kube-apiserver-admission' };
+    const done = await server.options.dial.request('webhook', target, { method: 'POST', path: url, headers, body: text, signal: abort.signal });
+    const chunks: Buffer[] = [];
+    let size = 0;
+    for await (const chunk of done.message) {
+      chunks.push(chunk as Buffer);
+      size += (chunk as Buffer).length;
+      if (size > maxAnswerBytes) throw new Error('the answer is too large');
+    }
+    const { statusCode = 0 } = done.message;
+    if (statusCode < 200 || statusCode > 299) throw new Error(`the server responded with the status code ${statusCode} but did not return more information`);
+    return JSON.parse(Buffer.concat(chunks).toString());
+  } catch (error) {
+    const cause = (error as { cause?: unknown }).cause ?? error;
+    throw new Error(abort.signal.aborted ? `${label}: context deadline exceeded` : `${label}: ${messageOf(cause)}`, { cause: error });
+  } finally {
+    timer.cancel();
+  }
+}
+
+/** Object as another version of its resource shows it. */
+export function inVersion(object: KubeObject | undefined, from: ServedResource, to: ServedResource): KubeObject | undefined {
+  if (!object || from === to || object.kind !== from.kind) return object;
+  const stored = from.engine.toStorage?.(object) ?? object;
+  return to.engine.fromStorage?.(stored) ?? { ...stored, apiVersion: apiVersion(to) };
+}
+
+export function reviewFor(server: Server, attributes: Attributes, resource: ServedResource, version: string): AdmissionReview {
+  const { call, operation, options } = attributes;
+  const shown = attributes.object ?? attributes.old;
+  const spokenKind = shown && shown.kind !== resource.kind ? kindOf(shown) : { group: resource.group, version: resource.version, kind: resource.kind };
+  const requestKind = shown && shown.kind !== call.resource.kind ? kindOf(shown) : { group: call.resource.group, version: call.resource.version, kind: call.resource.kind };
+  const { user } = call;
+  const optionsKind = { CREATE: 'CreateOptions', UPDATE: 'UpdateOptions', DELETE: 'DeleteOptions', CONNECT: '' }[operation];
+  return {
+    kind: 'AdmissionReview',
+    apiVersion: `admission.k8s.io/${version}`,
+    request: {
+      uid: server.core.random.uuid(),
+      kind: spokenKind,
+      resource: { group: resource.group, version: resource.version, resource: resource.resource },
+      ...(call.subresource ? { subResource: call.subresource, requestSubResource: call.subresource } : {}),
+      requestKind,
+      requestResource: { group: call.resource.group, version: call.resource.version, resource: call.resource.resource },
+      name: call.name || (attributes.object?.metadata?.name ?? ''),
+      ...(call.namespace ? { namespace: call.namespace } : call.resource.resource === 'namespaces' && call.resource.group === '' ? { namespace: call.name || (attributes.object?.metadata.name ?? '') } : {}),
+      operation,
+      userInfo: { username: user.name, ...(user.uid ? { uid: user.uid } : {}), groups: [...user.groups], ...(user.extra ? { extra: user.extra } : {}) } as never,
+      object: (operation === 'DELETE' ? null : (inVersion(attributes.object, call.resource, resource) ?? null)) as never,
+      oldObject: (inVersion(attributes.old, call.resource, resource) ?? null) as never,
+      dryRun: call.dryRun,
+      options: (optionsKind ? { kind: optionsKind, apiVersion: 'meta.k8s.io/v1', ...options, ...(call.fieldManager && operation !== 'DELETE' ? { fieldManager: call.fieldManager } : {}) } : null) as never,
+    },
+  };
+}
+
+function kindOf(object: KubeObject): { group: string; version: string; kind: string } {
+  const slash = object.apiVersion.indexOf('/');
+  return slash < 0 ? { group: '', version: object.apiVersion, kind: object.kind } : { group: object.apiVersion.slice(0, slash), version: object.apiVersion.slice(slash + 1), kind: object.kind };
+}
+
+/** The response of an answered review, checked for what must hold. */
+export function responseOf(answer: unknown, review: AdmissionReview): AdmissionResponse {
+  const response = (answer as AdmissionReview | null)?.response;
+  if (!response) throw new Error('webhook response is missing');
+  if (response.uid !== review.request?.uid) throw new Error(`expected response.uid=${JSON.stringify(review.request?.uid)}, got ${JSON.stringify(response.uid)}`);
+  return response;
+}
