@@ -1,0 +1,72 @@
+/** The facts hold no descriptions, so they are made from the names; the few that everybody reads are written out. */
+
+const conventions = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md';
+
+export const apiVersionDescription = `APIVersion defines the versioned schema of this representation of an object. More info: ${conventions}#resources`;
+export const kindDescription = `Kind is a string value representing the REST resource this object represents. Cannot be updated. In CamelCase. More info: ${conventions}#types-kinds`;
+export const metadataDescription = `Standard object's metadata. More info: ${conventions}#metadata`;
+export const listMetadataDescription = `Standard list metadata. More info: ${conventions}#types-kinds`;
+export const embeddedApiVersion = `apiVersion defines the versioned schema of this representation of an object. More info: ${conventions}#resources`;
+export const embeddedKind = `kind is a string value representing the type of this object. In CamelCase. More info: ${conventions}#types-kinds`;
+export const listOf = (plural: string): string => `List of ${plural}. More info: ${conventions}`;
+
+const written: Record<string, string> = {
+  'ObjectMeta.name': 'Name must be unique within a namespace. Cannot be updated.',
+  'ObjectMeta.generateName': 'GenerateName is an optional prefix, used by the server, to generate a unique name when none is given.',
+  'ObjectMeta.namespace': 'Namespace defines the space within which each name must be unique. Cannot be updated.',
+  'ObjectMeta.uid': 'UID is the unique in time and space value for this object, set by the server.',
+  'ObjectMeta.resourceVersion': 'An opaque value that represents the internal version of this object, to see whether it has changed.',
+  'ObjectMeta.generation': 'A sequence number representing a specific generation of the desired state. Set by the system.',
+  'ObjectMeta.creationTimestamp': 'CreationTimestamp is a timestamp representing the server time when this object was created. Read-only.',
+  'ObjectMeta.deletionTimestamp': 'DeletionTimestamp is the date and time at which this resource will be deleted. Set by the server.',
+  'ObjectMeta.deletionGracePeriodSeconds': 'Number of seconds allowed for this object to gracefully terminate before it is removed. Read-only.',
+  'ObjectMeta.labels': 'Map of string keys and values that can be used to organize and categorize objects; selectors match them.',
+  'ObjectMeta.annotations': 'Annotations is an unstructured key value map stored with a resource for tools to read.',
+  'ObjectMeta.ownerReferences': 'List of objects depended on by this object. When all are gone, this object is garbage collected.',
+  'ObjectMeta.finalizers': 'Must be empty before the object is deleted. Each entry names the component that removes it.',
+  'ObjectMeta.managedFields': 'ManagedFields maps workflow-id and version to the set of fields that are managed by that workflow.',
+};
+
+/** `minReadySeconds` -> `min ready seconds` */
+function words(name: string): string {
+  return name
+    .replace(/([a-z0-9])([A-Z])/g, '$1 $2')
+    .replace(/([A-Z]+)([A-Z][a-z])/g, '$1 $2')
+    .replace(/\b([A-Z])(?=[a-z])/g, (letter) => letter.toLowerCase());
+}
+
+export function describeField(type: string, name: string): string {
+  if (name === 'metadata') return type.endsWith('List') ? listMetadataDescription : metadataDescription;
+  if (name === 'apiVersion' && !written[`${type}.${name}`]) return apiVersionDescription;
+  return written[`${type}.${name}`] ?? `The ${words(name)} of this ${type}.`;
+}
+
+export function describeType(type: string, group: string): string {
+  if (type.endsWith('List')) return `${type} is a list of ${type.slice(0, -4)} objects.`;
+  return group ? `${type} is a type of the ${group} API.` : `${type} is a type of the API.`;
+}
+
+export const parameterDescriptions: Record<string, string> = {
+  allowWatchBookmarks: 'allowWatchBookmarks requests watch events with type "BOOKMARK".',
+  continue: 'The continue option should be set when retrieving more results from the server.',
+  dryRun: 'When present, indicates that modifications should not be persisted. Valid values are: - All: all dry run stages will be processed',
+  fieldManager: 'fieldManager is a name associated with the actor or entity that is making these changes.',
+  fieldSelector: 'A selector to restrict the list of returned objects by their fields. Defaults to everything.',
+  fieldValidation: 'fieldValidation instructs the server on how to handle objects containing unknown or duplicate fields: Ignore, Warn (the default) or Strict.',
+  force: 'Force is going to "force" Apply requests: conflicting fields of other managers are taken over.',
+  gracePeriodSeconds: 'The duration in seconds before the object should be deleted. Zero means delete immediately.',
+  ignoreStoreReadErrorWithClusterBreakingPotential: 'If true, an object that cannot be read from the store is deleted unsafely.',
+  labelSelector: 'A selector to restrict the list of returned objects by their labels. Defaults to everything.',
+  limit: 'limit is a maximum number of responses to return for a list call.',
+  name: 'name of the object',
+  namespace: 'object name and auth scope, such as for teams and projects',
+  orphanDependents: 'Deprecated: use propagationPolicy. Should the dependent objects be orphaned.',
+  path: 'path to the resource',
+  pretty: "If 'true', then the output is pretty printed.",
+  propagationPolicy: 'Whether and how garbage collection will be performed: Orphan, Background or Foreground.',
+  resourceVersion: 'resourceVersion sets a constraint on what resource versions a request may be served from.',
+  resourceVersionMatch: 'resourceVersionMatch determines how resourceVersion is applied to list calls.',
+  sendInitialEvents: 'If true, a watch begins with events that make up the current state, ended by a bookmark.',
+  timeoutSeconds: 'Timeout for the list/watch call.',
+  watch: 'Watch for changes to the described resources and return them as a stream of add, update, and remove notifications.',
+};
