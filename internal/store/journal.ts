@@ -1,3 +1,5 @@
+import type { Encryption } from './cipher.ts';
+
 /** What every batch says of the whole log; kept in the batch's last row. */
 export interface Seal {
   /** The newest revision on disk, or published in memory when the batch was formed. */
@@ -16,6 +18,7 @@ export interface Batch {
   rows: Uint8Array;
   rowCount: number;
   firstSeq: number;
+  /** Rows of earlier batches. */
   deletes: Float64Array;
   seal: Seal;
 }
@@ -25,6 +28,8 @@ export interface Journal {
   /** Resolves when the batch would survive a power cut. Rejects with StoreError, and then nothing of the batch is in the log. */
   commit(batch: Batch): Promise<void>;
   size(): Promise<{ bytes: number; inUseBytes: number }>;
+  /** Encrypts from the next commit on with these keys. */
+  encrypt(encryption: Encryption | undefined): Promise<void>;
   /** Gives free space back to the file system. Commits wait meanwhile. */
   defragment(): Promise<void>;
   /** A copy of the newest durable state as one file at `path`, without stopping writers. */

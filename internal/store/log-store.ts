@@ -1,6 +1,7 @@
 import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
+import type { Encryption } from './cipher.ts';
 import { closed, compacted, futureRevision, leaseNotFound } from './errors.ts';
 import { onlyReads, Write } from './evaluate.ts';
 import { hashKv } from './hash-kv.ts';
@@ -12,12 +13,15 @@ import { Pipeline, softFlushMs } from './pipeline.ts';
 import { range } from './range.ts';
 import type { Rec } from './record.ts';
 import type { Recovered } from './recovery.ts';
+import { prefixEnd } from './store.ts';
 import type * as s from './store.ts';
 import type { State } from './state.ts';
 import { WatchHub } from './watch-hub.ts';
 
 /** History that is processed in one turn of the event loop while compacting. */
 const compactBudget = 5000;
+/** Rows that a change of keys writes with one commit. */
+const rewriteBatch = 200;
 
 export interface LogStoreOptions {
   journal: Journal;
@@ -131,6 +135,28 @@ export class LogStore implements s.Store {
   async size(): Promise<{ bytes: number; inUseBytes: number }> {
     this.#open();
     return await this.#journal.size();
+  }
+
+  /**
+   * Encrypts with the first of these keys from now on and writes anew what is encrypted with others, a little at a time.
+   * When it resolves, only the first key is needed.
+   */
+  async encrypt(encryption: Encryption): Promise<void> {
+    this.#open();
+    await this.#journal.encrypt(encryption);
+    const recs: Rec[] = [];
+    for (const prefix of encryption.prefixes) {
+      this.#state.index.scan(prefix, prefixEnd(prefix), (head) => {
+        for (let rec: Rec | undefined = head; rec !== undefined; rec = rec.prev) if (rec.modRevision <= this.#state.published) recs.push(rec);
+        return true;
+      });
+    }
+    for (let at = 0; at < recs.length; at += rewriteBatch) {
+      for (const rec of recs.slice(at, at + rewriteBatch)) if (rec.seq > 0 && rec.version > 0) this.#pipeline.rewrite(rec);
+      await this.#pipeline.settled();
+    }
+    // Rows that were replaced are still in the file until they are deleted, and their pages until they are written over.
+    await this.#pipeline.flush();
   }
 
   /** Gives free space back to the file system; writes wait meanwhile. */

@@ -101,6 +101,21 @@ export class Pipeline {
     if (lease.seq > 0) this.#forming.drops.push(lease.seq);
   }
 
+  /** Writes the row of a record anew, as it is encrypted now. */
+  rewrite(rec: Rec): void {
+    const load = this.#forming;
+    const before = rec.seq;
+    const after = this.#seqOf(load);
+    rec.seq = after;
+    load.rows.record(rec);
+    load.drops.push(before);
+    load.undo.push(() => {
+      // Compaction may have let go of it meanwhile, under the number it never got.
+      if (rec.seq === after) rec.seq = before;
+      else this.#state.drops.push(before);
+    });
+  }
+
   /** Something to do, besides undoing records, if the forming load fails. */
   onUndo(undo: () => void): void {
     this.#forming.undo.push(undo);
@@ -194,14 +209,18 @@ export class Pipeline {
     const seal = this.#seal(load);
     const rowCount = load.rows.count;
     const firstSeq = this.#nextSeq;
+    // What this load both brings and makes needless (a lease granted and revoked at once) goes with a later one.
+    const own = load.drops.filter((seq) => seq >= firstSeq);
+    const deletes = Float64Array.from([...load.pruned, ...load.drops.filter((seq) => seq < firstSeq)]);
     // A load without rows gets one from the journal: the seal needs a place.
     this.#nextSeq += Math.max(1, rowCount);
     try {
-      await this.#journal.commit({ rows: load.rows.finish(), rowCount, firstSeq, deletes: Float64Array.from([...load.pruned, ...load.drops]), seal });
+      await this.#journal.commit({ rows: load.rows.finish(), rowCount, firstSeq, deletes, seal });
     } catch (error) {
       return this.#failed(load, error instanceof StoreError ? error : new StoreError('UNAVAILABLE', String(error), { op: 'commit', cause: error }));
     }
     this.#flight = undefined;
+    this.#state.drops.push(...own);
     this.#ceiling = seal.ceiling;
     if (rowCount === 0) this.#sealRow = firstSeq;
     this.#done(load);

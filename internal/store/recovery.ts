@@ -1,6 +1,8 @@
 import type { Clock } from '../io/clock.ts';
 import { LeaseBook } from './leases.ts';
+import { StoreError } from './errors.ts';
 import type { Seal } from './journal.ts';
+import { type Census, hashOfSeq, type LogSeal, openRow, type RowCipher } from './seal.ts';
 import type { Rec } from './record.ts';
 import type { Row } from './row.ts';
 import { State } from './state.ts';
@@ -10,6 +12,25 @@ export interface Recovered {
   nextSeq: number;
   /** True when the store was not closed in order. */
   unclean: boolean;
+}
+
+/** Reads a whole log, checks every row and the last seal, and puts the state together. Throws StoreError CORRUPT. */
+export function recover(log: Iterable<[seq: number, row: Buffer]>, clock: Clock, cipher?: RowCipher): { recovered: Recovered; census: Census } {
+  const recovery = new Recovery();
+  const census: Census = { rows: 0, hash: 0 };
+  let seal: LogSeal | undefined;
+  for (const [seq, bytes] of log) {
+    const opened = openRow(seq, bytes, cipher);
+    census.rows++;
+    census.hash = (census.hash ^ hashOfSeq(seq)) >>> 0;
+    seal = opened.seal;
+    recovery.add(seq, opened.row);
+  }
+  if (census.rows > 0 && seal === undefined) throw new StoreError('CORRUPT', 'the log does not end with a seal', { op: 'open' });
+  if (seal !== undefined && (seal.rows !== census.rows || seal.hash !== census.hash)) {
+    throw new StoreError('CORRUPT', `the log has ${census.rows} rows where its seal knows ${seal.rows}`, { op: 'open' });
+  }
+  return { recovered: recovery.finish(seal, clock), census };
 }
 
 /** Puts a State together from the rows of a log, in any order. */

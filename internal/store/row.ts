@@ -11,9 +11,9 @@ import type { Lease } from './leases.ts';
  */
 export const rowKind = { put: 1, delete: 2, lease: 3, sealOnly: 4 } as const;
 export const kindMask = 0x0f;
-export const rowFlag = { lease: 0x10, seal: 0x20, sealed: 0x40, soft: 0x80 } as const;
+export const rowFlag = { lease: 0x10, seal: 0x20, encrypted: 0x40, soft: 0x80 } as const;
 export const crcBytes = 4;
-const lengthBytes = 4;
+export const lengthBytes = 4;
 /** Enough for every field of a row but key and value. */
 const rowOverheadBytes = 96;
 const firstBufferBytes = 4096;
@@ -112,6 +112,17 @@ export function readRow(row: Buffer): Row {
     cursor.at += 8;
   }
   return { kind: 'record', rec: new Rec({ key, value: row.subarray(cursor.at), createRevision, modRevision, version, lease, sub, soft, prev: undefined }) };
+}
+
+/** Where the value of a put row begins, and its key. */
+export function valueOffset(row: Buffer): { offset: number; key: string } {
+  const cursor = { at: crcBytes + 1 };
+  const keyLength = readVarint(row, cursor);
+  const key = row.toString('latin1', cursor.at, cursor.at + keyLength);
+  cursor.at += keyLength;
+  // modRevision, sub, modRevision - createRevision, version
+  for (let i = 0; i < 4; i++) readVarint(row, cursor);
+  return { offset: cursor.at + ((row[crcBytes] as number) & rowFlag.lease ? 8 : 0), key };
 }
 
 /** Writes a whole number below 2^53, seven bits a byte, least first. */

@@ -134,6 +134,7 @@ class Comparison {
       const id = this.#open[this.#make.int(this.#open.length)] as number;
       this.#note({ cancel: id });
       for (const side of sides) side.stream.send('WatchRequest', { cancelRequest: { watchId: id } });
+      await this.#until(() => sides.every((s) => s.log(id).responses.some((r) => r.canceled)), () => this.#differ(`the end of watch ${id}`, this.#left.log(id), this.#right.log(id)));
     } else {
       const watchId = this.#nextWatch++;
       const request = { ...this.#make.watch(this.revision, this.compacted), watchId };

@@ -1,17 +1,21 @@
 import Database from 'better-sqlite3';
 import { loadAddon } from '../../io/assets.ts';
+import { type Encryption, ValueCipher } from '../cipher.ts';
 import type { Batch } from '../journal.ts';
-import { crcBytes, rowFlag, rowKind } from '../row.ts';
-import { checksum, configure, createTables, hashOfSeq, sealBytes, writeSeal } from './schema.ts';
+import { type Census, censusAfter, sealedRows } from '../seal.ts';
+import { configure } from './schema.ts';
 
 export interface LogFileOptions {
   path: string;
-  /** Rows in the log and the hash of their numbers, as recovery counted them. */
-  rows: number;
-  hash: number;
+  /** As recovery counted. */
+  census: Census;
+  encryption?: Encryption;
 }
 
-const lengthBytes = 4;
+/** Opens a database with the addon that travels with the program. */
+export async function openDatabase(path: string, options: { readonly?: boolean } = {}): Promise<Database.Database> {
+  return new Database(path, { ...options, nativeBinding: (await loadAddon('better_sqlite3.node')) as unknown as string });
+}
 
 /** The SQLite file as the writer thread uses it. Synchronous by nature. */
 export class LogFile {
@@ -20,64 +24,43 @@ export class LogFile {
   readonly #delete: Database.Statement<[number]>;
   readonly #begin: Database.Statement;
   readonly #end: Database.Statement;
-  #rows: number;
-  #hash: number;
+  #census: Census;
+  #cipher: ValueCipher | undefined;
 
   static async open(options: LogFileOptions): Promise<LogFile> {
-    const db = new Database(options.path, { nativeBinding: (await loadAddon('better_sqlite3.node')) as unknown as string });
-    return new LogFile(db, options);
+    return new LogFile(await openDatabase(options.path), options);
   }
 
-  constructor(db: Database.Database, options: { rows: number; hash: number }) {
+  constructor(db: Database.Database, options: Pick<LogFileOptions, 'census' | 'encryption'>) {
     this.#db = db;
     configure(db);
-    createTables(db);
-    this.#rows = options.rows;
-    this.#hash = options.hash;
+    this.#census = options.census;
+    this.encrypt(options.encryption);
     this.#insert = db.prepare('INSERT INTO log(seq, row) VALUES (?, ?)');
     this.#delete = db.prepare('DELETE FROM log WHERE seq = ?');
     this.#begin = db.prepare('BEGIN IMMEDIATE');
     this.#end = db.prepare('COMMIT');
   }
 
+  /** Encrypts what is written from now on with these keys. */
+  encrypt(encryption: Encryption | undefined): void {
+    this.#cipher = encryption ? new ValueCipher(encryption) : undefined;
+  }
+
   /** One transaction; when it throws, nothing of the batch is in the log. */
   commit(batch: Batch): void {
-    let rows = this.#rows;
-    let hash = this.#hash;
     this.#begin.run();
     try {
-      const bytes = Buffer.from(batch.rows.buffer, batch.rows.byteOffset, batch.rows.byteLength);
-      const count = Math.max(1, batch.rowCount);
-      // Rows first, with the seal's numbers known from the outset: deletes are counted by asking for what is there.
-      for (const seq of batch.deletes) {
-        if (this.#delete.run(seq).changes === 0) continue;
-        rows--;
-        hash = (hash ^ hashOfSeq(seq)) >>> 0;
-      }
-      const last = batch.firstSeq + count - 1;
-      rows += count;
-      for (let seq = batch.firstSeq; seq <= last; seq++) hash = (hash ^ hashOfSeq(seq)) >>> 0;
-      for (let at = 0, seq = batch.firstSeq; seq <= last; seq++) {
-        const length = batch.rowCount > 0 ? bytes.readUInt32LE(at) : crcBytes + 1;
-        let row: Buffer;
-        if (batch.rowCount > 0) row = bytes.subarray(at + lengthBytes, at + lengthBytes + length);
-        else (row = Buffer.alloc(crcBytes + 1))[crcBytes] = rowKind.sealOnly;
-        if (seq === last) {
-          row = Buffer.concat([row], length + sealBytes);
-          row[crcBytes] = (row[crcBytes] as number) | rowFlag.seal;
-          writeSeal(row, length, { ...batch.seal, rows, hash });
-        }
-        row.writeUInt32LE(checksum(row, seq), 0);
-        this.#insert.run(seq, row);
-        at += lengthBytes + length;
-      }
+      const deleted: number[] = [];
+      for (const seq of batch.deletes) if (this.#delete.run(seq).changes > 0) deleted.push(seq);
+      const census = censusAfter(this.#census, batch, deleted);
+      for (const [seq, row] of sealedRows(batch, census, this.#cipher)) this.#insert.run(seq, row);
       this.#end.run();
+      this.#census = census;
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
-    this.#rows = rows;
-    this.#hash = hash;
   }
 
   size(): { bytes: number; inUseBytes: number } {

@@ -1,13 +1,16 @@
-import Database from 'better-sqlite3';
+import type Database from 'better-sqlite3';
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { loadAddon } from '../../io/assets.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { realRandom, type Random } from '../../io/random.ts';
+import { type Encryption, ValueCipher } from '../cipher.ts';
+import { StoreError } from '../errors.ts';
 import { LogStore } from '../log-store.ts';
-import { loadLog } from './load.ts';
-import { configure, createTables, fileName } from './schema.ts';
+import { recover, type Recovered } from '../recovery.ts';
+import type { Census } from '../seal.ts';
+import { openDatabase } from './log-file.ts';
+import { applicationId, configure, createTables, fileName, formatVersion } from './schema.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
 
 /** Kubernetes' own: watches may resume and pages continue for this long. */
@@ -21,24 +24,57 @@ export interface SqliteStoreOptions {
   random?: Random;
   /** How much history is kept; 0 = all, until somebody compacts. */
   historyMs?: number;
+  /** Encryption at rest. All keys that rows may be encrypted with. */
+  encryption?: Encryption;
 }
 
-/** Opens (or makes) the store below `dir`: checks it, repairs what a power cut may leave, loads it, starts the writer. */
+/** Opens (or makes) the store below `dir`: checks it, loads it, starts the writer. Throws StoreError CORRUPT with a hint. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<LogStore> {
   mkdirSync(options.dir, { recursive: true, mode: 0o700 });
   const path = join(options.dir, fileName);
   const log = options.log.named('store');
-  const db = new Database(path, { nativeBinding: (await loadAddon('better_sqlite3.node')) as unknown as string });
-  let loaded;
+  const { recovered, census } = await load(path, options.clock, options.encryption);
+  if (recovered.unclean) log.info('the store was not closed in order', { revision: recovered.state.published });
+  const journal = new SqliteJournal({ path, census, encryption: options.encryption });
+  return new LogStore({ journal, recovered, clock: options.clock, log, random: options.random ?? realRandom, historyMs: options.historyMs ?? defaultHistoryMs });
+}
+
+/** Reads the file. SQLite itself has by then thrown away what was not committed: a torn end of the write-ahead log. */
+async function load(path: string, clock: Clock, encryption: Encryption | undefined): Promise<{ recovered: Recovered; census: Census }> {
+  let db: Database.Database | undefined;
   try {
+    db = await openDatabase(path);
+    checkOwner(db, path);
     configure(db);
     createTables(db);
-    loaded = loadLog(db, options.clock);
+    return readLog(db, clock, encryption);
+  } catch (error) {
+    throw explained(error, path);
   } finally {
-    db.close();
+    db?.close();
   }
-  const { recovered, rows, hash } = loaded;
-  if (recovered.unclean) log.info('the store was not closed in order', { revision: recovered.state.published });
-  const journal = new SqliteJournal({ path, rows, hash });
-  return new LogStore({ journal, recovered, clock: options.clock, log, random: options.random ?? realRandom, historyMs: options.historyMs ?? defaultHistoryMs });
+}
+
+export function readLog(db: Database.Database, clock: Clock, encryption: Encryption | undefined): { recovered: Recovered; census: Census } {
+  const rows = db.prepare('SELECT seq, row FROM log ORDER BY seq').raw().iterate() as IterableIterator<[number, Buffer]>;
+  return recover(rows, clock, encryption ? new ValueCipher(encryption) : undefined);
+}
+
+function checkOwner(db: Database.Database, path: string): void {
+  const id = db.pragma('application_id', { simple: true });
+  const version = db.pragma('user_version', { simple: true }) as number;
+  const tables = db.prepare('SELECT count(*) FROM sqlite_schema').pluck().get() as number;
+  if (tables > 0 && id !== applicationId) throw new StoreError('INVALID_ARGUMENT', `${path} belongs to another program`, { op: 'open', hint: 'choose another data directory' });
+  if (version > formatVersion) throw new StoreError('INVALID_ARGUMENT', `${path} was written by a newer version (format ${version})`, { op: 'open', hint: 'start the newer version, or restore an older snapshot' });
+}
+
+/** An error of the disk or of SQLite in words that say what to do. */
+export function explained(error: unknown, path: string): StoreError {
+  const { code = '', message } = error as { code?: string; message: string };
+  if (error instanceof StoreError && error.hint !== undefined) return error;
+  if (error instanceof StoreError || code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') {
+    return new StoreError('CORRUPT', `${path}: ${message}`, { op: 'open', cause: error, hint: 'nothing was changed; restore a snapshot ("skiff datastore restore"), or keep a copy of the folder and ask for help' });
+  }
+  if (code.startsWith('SQLITE_BUSY') || code.startsWith('SQLITE_LOCKED')) return new StoreError('UNAVAILABLE', `${path} is in use by another process`, { op: 'open', cause: error, hint: 'stop it first' });
+  return new StoreError('UNAVAILABLE', `${path}: ${code} ${message}`, { op: 'open', cause: error, hint: 'look at the file system and the kernel log' });
 }

@@ -1,4 +1,5 @@
 import { startWorker, type Worker } from '../../io/worker.ts';
+import type { Encryption } from '../cipher.ts';
 import { StoreError } from '../errors.ts';
 import type { Batch, Journal } from '../journal.ts';
 import type { LogFileOptions } from './log-file.ts';
@@ -34,6 +35,10 @@ export class SqliteJournal implements Journal {
 
   async snapshot(path: string): Promise<void> {
     await this.#ask({ do: 'snapshot', path });
+  }
+
+  async encrypt(encryption: Encryption | undefined): Promise<void> {
+    await this.#ask({ do: 'encrypt', encryption });
   }
 
   async close(): Promise<void> {

@@ -20,6 +20,7 @@ function answer(file: LogFile, question: Question): Answer {
     else if (question.do === 'size') return { ok: true, ...file.size() };
     else if (question.do === 'defragment') file.defragment();
     else if (question.do === 'snapshot') file.snapshot(question.path);
+    else if (question.do === 'encrypt') file.encrypt(question.encryption);
     else file.close();
     return { ok: true };
   } catch (error) {
