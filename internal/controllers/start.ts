@@ -13,6 +13,7 @@ import { startTaintEvictionController } from './tainteviction/taint-eviction.ts'
 import { startNodeIpamController } from './nodeipam/node-ipam.ts';
 import { startReplicaSetController, startReplicationController } from './replicaset/replicaset.ts';
 import { startResourceQuotaController } from './resourcequota/resource-quota.ts';
+import { startStatefulSetController } from './statefulset/statefulset.ts';
 import { startTtlAfterFinishedController } from './ttlafterfinished/ttl-after-finished.ts';
 import { startRootCaPublisher } from './rootca/publisher.ts';
 import { startPvcProtectionController, startPvProtectionController, startVacProtectionController } from './storageprotection/storage-protection.ts';
@@ -37,6 +38,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   'taint-eviction': startTaintEvictionController,
   resourcequota: startResourceQuotaController,
   job: startJobController,
+  statefulset: startStatefulSetController,
   'ttl-after-finished': startTtlAfterFinishedController,
   'pvc-protection': startPvcProtectionController,
   'pv-protection': startPvProtectionController,
