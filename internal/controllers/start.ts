@@ -1,5 +1,6 @@
 import type { Controller, ControllerContext } from './context.ts';
 import { startClusterRoleAggregationController } from './clusterroleaggregation/aggregation.ts';
+import { startDaemonSetController } from './daemonset/daemonset.ts';
 import { startDeploymentController } from './deployment/deployment.ts';
 import { startEndpointsController } from './endpoints/endpoints.ts';
 import { startEndpointSliceController } from './endpointslice/endpointslice.ts';
@@ -38,6 +39,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   'taint-eviction': startTaintEvictionController,
   resourcequota: startResourceQuotaController,
   job: startJobController,
+  daemonset: startDaemonSetController,
   statefulset: startStatefulSetController,
   'ttl-after-finished': startTtlAfterFinishedController,
   'pvc-protection': startPvcProtectionController,
