@@ -1,0 +1,113 @@
+import { createHash } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, readSync, closeSync, fstatSync, renameSync, rmSync, truncateSync, fsyncSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Clock } from '../../io/clock.ts';
+import type { Encryption } from '../cipher.ts';
+import { StoreError } from '../errors.ts';
+import { LogFile, openDatabase } from './log-file.ts';
+import { explained, readLog } from './open.ts';
+import { fileName } from './schema.ts';
+
+/** A restored store starts so much later: clients may hold any revision the lost one handed out. */
+const restoreRevisionStep = 1_000_000_000;
+const digestBytes = 32;
+const pageBytes = 512;
+
+export interface CheckResult {
+  revision: number;
+  compactRevision: number;
+  keys: number;
+  rows: number;
+  bytes: number;
+  clean: boolean;
+}
+
+/** Checks a store's file (or a snapshot) to the last byte without changing it. Throws StoreError CORRUPT. */
+export async function checkFile(path: string, clock: Clock, encryption?: Encryption): Promise<CheckResult> {
+  if (!existsSync(path)) throw new StoreError('INVALID_ARGUMENT', `${path} does not exist`, { op: 'check' });
+  const db = await openDatabase(path, { readonly: true });
+  try {
+    const faults = db.pragma('integrity_check(5)', { simple: false }) as { integrity_check: string }[];
+    if (faults[0]?.integrity_check !== 'ok') throw new StoreError('CORRUPT', faults.map((f) => f.integrity_check).join('; '), { op: 'check' });
+    const { recovered, census } = readLog(db, clock, encryption);
+    const { state } = recovered;
+    let keys = 0;
+    state.index.scan('\0', '\0', (head) => {
+      if (state.lives(head)) keys++;
+      return true;
+    });
+    const bytes = (db.pragma('page_count', { simple: true }) as number) * (db.pragma('page_size', { simple: true }) as number);
+    return { revision: state.published, compactRevision: Math.max(0, state.compactRevision), keys, rows: census.rows, bytes, clean: !recovered.unclean };
+  } catch (error) {
+    throw explained(error, path);
+  } finally {
+    db.close();
+  }
+}
+
+/** Copies the store of a stopped server to one file. */
+export async function snapshotStopped(dir: string, target: string): Promise<void> {
+  if (existsSync(target)) throw new StoreError('INVALID_ARGUMENT', `${target} exists already`, { op: 'snapshot' });
+  const path = join(dir, fileName);
+  const db = await openDatabase(path);
+  try {
+    db.pragma('busy_timeout = 0');
+    db.prepare('VACUUM INTO ?').run(target);
+  } catch (error) {
+    throw explained(error, path);
+  } finally {
+    db.close();
+  }
+}
+
+/**
+ * Puts a snapshot (ours, or one that etcdctl saved from us) in the place of the store below `dir`. What was there is kept
+ * beside it. Returns the path it was moved to.
+ */
+export async function restoreSnapshot(options: { snapshot: string; dir: string; clock: Clock; encryption?: Encryption }): Promise<{ kept: string | undefined; revision: number }> {
+  const { snapshot, dir, clock, encryption } = options;
+  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  const path = join(dir, fileName);
+  const fresh = `${path}.restore`;
+  rmSync(fresh, { force: true });
+  copyFileSync(snapshot, fresh);
+  cutDigest(fresh);
+  const checked = await checkFile(fresh, clock, encryption);
+  await raiseRevision(fresh, clock, encryption);
+  const file = openSync(fresh, 'r+');
+  fsyncSync(file);
+  closeSync(file);
+  let kept: string | undefined;
+  if (existsSync(path)) {
+    kept = `${path}.${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}`;
+    for (const suffix of ['-wal', '-shm', '']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
+  }
+  renameSync(fresh, path);
+  return { kept, revision: checked.revision };
+}
+
+/** Seals the log as one that was not closed in order and had handed out revisions far above. */
+async function raiseRevision(path: string, clock: Clock, encryption: Encryption | undefined): Promise<void> {
+  const db = await openDatabase(path);
+  const { recovered, census } = readLog(db, clock, encryption);
+  const log = new LogFile(db, { census, encryption });
+  const revision = recovered.state.published;
+  log.commit({
+    rows: new Uint8Array(0), rowCount: 0, firstSeq: recovered.nextSeq, deletes: new Float64Array(0),
+    seal: { revision, ceiling: revision + restoreRevisionStep, horizon: revision, clean: false },
+  });
+  log.close();
+}
+
+/** etcdctl writes the SHA-256 of a snapshot behind it; that is checked and cut off. */
+function cutDigest(path: string): void {
+  const file = openSync(path, 'r');
+  const { size } = fstatSync(file);
+  const tail = Buffer.alloc(digestBytes);
+  if (size % pageBytes === digestBytes) readSync(file, tail, 0, digestBytes, size - digestBytes);
+  closeSync(file);
+  if (size % pageBytes !== digestBytes) return;
+  const body = readFileSync(path).subarray(0, size - digestBytes);
+  if (!createHash('sha256').update(body).digest().equals(tail)) throw new StoreError('CORRUPT', `${path}: the snapshot does not match its checksum`, { op: 'restore', hint: 'take another snapshot' });
+  truncateSync(path, size - digestBytes);
+}
