@@ -55,7 +55,7 @@ export interface What {
 }
 
 const qualified = (what: What): string => (what.group ? `${what.resource}.${what.group}` : what.resource);
-const about = (what: What, name: string): Partial<StatusDetails> => ({ name, ...(what.group ? { group: what.group } : {}), kind: what.resource });
+const about = (what: What, name: string): Partial<StatusDetails> => ({ ...(name ? { name } : {}), ...(what.group ? { group: what.group } : {}), kind: what.resource });
 
 export function notFound(what: What, name: string): ApiError {
   return new ApiError('NotFound', `${qualified(what)} "${name}" not found`, { details: about(what, name) });
@@ -87,7 +87,7 @@ export function invalid(kind: { group: string; kind: string }, name: string, err
   const list = shown.length === 1 ? shown[0] : `[${shown.join(', ')}]`;
   const title = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
   const causes = errors.map((e) => ({ reason: e.type, message: fieldErrorBody(e), field: e.field }) as StatusCause);
-  const details: Partial<StatusDetails> = { name, ...(kind.group ? { group: kind.group } : {}), kind: kind.kind, causes };
+  const details: Partial<StatusDetails> = { ...(name ? { name } : {}), ...(kind.group ? { group: kind.group } : {}), ...(kind.kind ? { kind: kind.kind } : {}), causes };
   return new ApiError('Invalid', `${title} "${name}" is invalid: ${list}`, { details });
 }
 

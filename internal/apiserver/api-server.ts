@@ -6,7 +6,9 @@ import { Authenticator } from './authn/authenticator.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import { CertificateAuthenticator } from './authn/x509.ts';
+import { NodeAuthorizer } from './authz/node.ts';
 import { RbacAuthorizer } from './authz/rbac.ts';
+import { objectOf } from './registry/stored.ts';
 import { bootCluster } from './bootstrap/boot.ts';
 import { Definitions } from './crd/definitions.ts';
 import { addDocumentPaths } from './discovery/paths.ts';
@@ -70,6 +72,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
   const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks() };
   const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
   const rbac = new RbacAuthorizer(store);
+  const nodes = new NodeAuthorizer({ store, objectOf, rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [] });
   const shutdown = new Set<() => void>();
   const authenticator = new Authenticator({
     store, tokens,
@@ -80,8 +83,11 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     anonymous: options.anonymous ?? true,
   });
   const server: Server & { shutdown: Set<() => void> } = {
-    options, core, tokens, authenticator, rbac, shutdown,
-    authorize: (request) => rbac.authorize(request),
+    options, core, tokens, authenticator, rbac, nodes, shutdown,
+    authorize: (request) => {
+      const byNode = nodes.authorize(request);
+      return byNode.allowed ? byNode : rbac.authorize(request);
+    },
     subresources: new Subresources(),
     virtual: new Map(),
     lateAdmission: [],
@@ -102,10 +108,11 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
 
 async function startParts(server: Server): Promise<(() => void)[]> {
   await server.rbac.start();
+  await server.nodes.start();
   const stopAdmission = await addDefaultPlugins(server);
   const definitions = new Definitions(server);
   await definitions.start();
-  return [() => server.rbac.stop(), stopAdmission, () => definitions.stop()];
+  return [() => server.rbac.stop(), () => server.nodes.stop(), stopAdmission, () => definitions.stop()];
 }
 
 function handle(server: Server & { shutdown?: Set<() => void> }, listener: HttpsListener, stops: (() => void)[]): ApiServer {

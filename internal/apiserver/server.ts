@@ -2,6 +2,7 @@ import type { ScalePaths } from '../api/strategy/scale.ts';
 import type { Scheme } from '../api/scheme.ts';
 import type { AdmissionPlugin } from './admission/chain.ts';
 import type { AccessRequest, Decision } from './authz/authorizer.ts';
+import type { NodeAuthorizer } from './authz/node.ts';
 import type { RbacAuthorizer } from './authz/rbac.ts';
 import type { Authenticator } from './authn/authenticator.ts';
 import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
@@ -23,6 +24,7 @@ export interface Server {
   tokens: ServiceAccountTokens;
   authenticator: Authenticator;
   rbac: RbacAuthorizer;
+  nodes: NodeAuthorizer;
   authorize(request: AccessRequest): Decision;
   subresources: Subresources;
   /** Resources that are not stored: reviews, bindings, componentstatuses. By `group/resource`. */

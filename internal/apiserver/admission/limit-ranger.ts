@@ -46,7 +46,7 @@ function applyDefaults(pod: Pod, range: LimitRange): void {
     Object.assign(requests, item.defaultRequest);
   }
   const notes: string[] = [];
-  for (const [what, list] of [['container', pod.spec.containers], ['init container', pod.spec.initContainers ?? []]] as const) {
+  for (const [what, list] of [['container', pod.spec.containers ?? []], ['init container', pod.spec.initContainers ?? []]] as const) {
     for (const container of list) {
       const set = fill(container, requests, limits);
       if (set.requests.length) notes.push(`${set.requests.join(', ')} request for ${what} ${container.name}`);

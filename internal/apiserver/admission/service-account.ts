@@ -50,7 +50,7 @@ function checkMirror(name: string, pod: Pod): void {
 }
 
 function mountToken(core: Core, pod: Pod): void {
-  const containers = [...(pod.spec.initContainers ?? []), ...pod.spec.containers];
+  const containers = [...(pod.spec.initContainers ?? []), ...(pod.spec.containers ?? [])];
   const lacking = containers.filter((container) => !(container.volumeMounts ?? []).some((mount) => mount.mountPath === mountPath));
   const existing = (pod.spec.volumes ?? []).find((volume) => volume.name.startsWith('kube-api-access-'))?.name;
   if (lacking.length === 0) return;

@@ -20,6 +20,7 @@ export function customResource(info: KindInfo, convert: Convert): ServedResource
     group: info.group, version: info.version, kind: info.kind, listKind: info.listKind, resource: info.resource, singular: info.singular,
     namespaced: info.namespaced, verbs: info.verbs, shortNames: info.shortNames, categories: info.categories, subresources: info.subresources,
     fieldLabels: labels,
+    ownFieldLabels: true,
     prefix: prefixOf(info, true),
     storage: { ...splitApiVersion(info.storageVersion), kind: info.kind },
     createOnUpdate: false, unconditionalUpdate: false, soft: false, returnsDeleted: false, custom: true,

@@ -84,7 +84,12 @@ export function negotiate(accept: string | undefined, offers: Offers, pretty = f
     if (as === 'PartialObjectMetadata' && offers.partial && !offers.list) return { format, as: { kind: as, version }, pretty };
     if (as === 'PartialObjectMetadataList' && offers.partial && offers.list) return { format, as: { kind: as, version }, pretty };
   }
-  throw notAcceptable(offers);
+  throw acceptClauses(accept).some((clause) => formats[clause.type]) ? notAcceptable(offers) : noRepresentation();
+}
+
+/** What the router says before anybody looked at parameters. */
+function noRepresentation(): ApiError {
+  return new ApiError('NotAcceptable', '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf', { details: {} });
 }
 
 export function notAcceptable(offers: { protobuf: boolean }): ApiError {

@@ -1,6 +1,6 @@
 import type { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest, forbidden, type What } from '../../api/status.ts';
+import { ApiError, badRequest, forbidden, invalid, type FieldError, type What } from '../../api/status.ts';
 import { denialText } from '../authz/authorizer.ts';
 import type { Call } from '../registry/call.ts';
 import { createObject, type Written } from '../registry/create.ts';
@@ -29,7 +29,7 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
   if (info.subresource) return server.subresources.serve(server, exchange, resource);
   const special = server.virtual.get(`${resource.group}/${resource.resource}`);
   if (special) return special(server, exchange, resource);
-  if (!resource.verbs.includes(info.verb)) throw methodNotAllowed(exchange);
+  if (!resource.verbs.includes(info.verb) || needsName.has(info.verb) !== (info.name !== '' && info.parts.length > 1)) throw methodNotAllowed(exchange);
   if (!resource.namespaced && info.namespace && info.resource !== 'namespaces') throw pathNotFound();
   const call = callFor(server, exchange, resource);
   switch (info.verb) {
@@ -54,6 +54,8 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
   }
 }
 
+const needsName = new Set(['get', 'update', 'patch', 'delete']);
+
 export const pathNotFound = (): ApiError => new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
 
 export function methodNotAllowed(exchange: Exchange): ApiError {
@@ -77,9 +79,7 @@ export function callFor(server: Server, exchange: Exchange, resource: ServedReso
   const dryRun = query.get('dryRun');
   const unknown = dryRun?.find((one) => one !== 'All');
   if (unknown !== undefined) {
-    throw new ApiError('Invalid', ` "" is invalid: dryRun: Unsupported value: ${JSON.stringify(unknown)}: supported values: "All"`, {
-      details: { causes: [{ reason: 'FieldValueNotSupported', message: `Unsupported value: ${JSON.stringify(unknown)}: supported values: "All"`, field: 'dryRun' } as never] },
-    });
+    throw invalidOptions(exchange, { type: 'FieldValueNotSupported', field: 'dryRun', value: dryRun, detail: 'supported values: "All"' });
   }
   return {
     user: exchange.user,
@@ -89,10 +89,16 @@ export function callFor(server: Server, exchange: Exchange, resource: ServedReso
     subresource: exchange.info.subresource,
     dryRun: dryRun !== undefined && dryRun.length > 0,
     fieldManager: managerOf(first(query, 'fieldManager'), header(exchange.request, 'user-agent')),
-    validation: validationOf(first(query, 'fieldValidation')),
+    validation: validationOf(exchange, first(query, 'fieldValidation')),
     warnings: exchange.warnings,
   };
   void server;
+}
+
+const optionKinds: Record<string, string> = { create: 'CreateOptions', update: 'UpdateOptions', patch: 'PatchOptions', delete: 'DeleteOptions', deletecollection: 'DeleteOptions' };
+
+function invalidOptions(exchange: Exchange, error: FieldError): ApiError {
+  return invalid({ group: 'meta.k8s.io', kind: optionKinds[exchange.info.verb] ?? 'ListOptions' }, '', [error]);
 }
 
 const longestManager = 128;
@@ -106,12 +112,10 @@ function managerOf(named: string | undefined, agent: string | undefined): string
   return (agent ?? '').split('/')[0]?.slice(0, longestManager) || 'unknown';
 }
 
-function validationOf(text: string | undefined): Call['validation'] {
+function validationOf(exchange: Exchange, text: string | undefined): Call['validation'] {
   if (!text || text === 'Warn') return 'Warn';
   if (text === 'Strict' || text === 'Ignore') return text;
-  throw new ApiError('Invalid', `CreateOptions.meta.k8s.io "" is invalid: fieldValidation: Unsupported value: ${JSON.stringify(text)}: supported values: "Ignore", "Strict", "Warn"`, {
-    details: { group: 'meta.k8s.io', kind: 'CreateOptions' },
-  });
+  throw invalidOptions(exchange, { type: 'FieldValueNotSupported', field: 'fieldValidation', value: text, detail: 'supported values: "", "Ignore", "Strict", "Warn"' });
 }
 
 export function listQuery(query: Query): ListQuery & { allowBookmarks: boolean; timeoutSeconds?: number } {
@@ -120,14 +124,19 @@ export function listQuery(query: Query): ListQuery & { allowBookmarks: boolean; 
   return {
     labelSelector: first(query, 'labelSelector'),
     fieldSelector: first(query, 'fieldSelector'),
-    limit: limit ? Number(limit) : undefined,
+    limit: limit ? wholeNumber(limit) : undefined,
     continue: first(query, 'continue'),
     resourceVersion: first(query, 'resourceVersion'),
     resourceVersionMatch: first(query, 'resourceVersionMatch'),
     sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
     allowBookmarks: flag(query, 'allowWatchBookmarks'),
-    timeoutSeconds: timeout ? Number(timeout) : undefined,
+    timeoutSeconds: timeout ? wholeNumber(timeout) : undefined,
   };
+}
+
+function wholeNumber(text: string): number {
+  if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  return Number(text);
 }
 
 export function wantedFor(exchange: Exchange, resource: ServedResource, list = false): Wanted {
@@ -221,6 +230,13 @@ async function deleteOptions(server: Server, exchange: Exchange, call: Call): Pr
     if (query.has('orphanDependents')) options.orphanDependents = flag(query, 'orphanDependents');
   }
   if (options.dryRun?.length) call.dryRun = true;
+  const policy = options.propagationPolicy;
+  if (policy && !['Foreground', 'Background', 'Orphan'].includes(policy)) {
+    throw invalidOptions(exchange, { type: 'FieldValueNotSupported', field: 'propagationPolicy', value: policy, detail: 'supported values: "Foreground", "Background", "Orphan", "nil"' });
+  }
+  if (policy && options.orphanDependents !== undefined && options.orphanDependents !== null) {
+    throw invalidOptions(exchange, { type: 'FieldValueInvalid', field: 'propagationPolicy', value: policy, detail: 'orphanDependents and deletionPropagation cannot be both set' });
+  }
   return options;
 }
 

@@ -74,7 +74,7 @@ export async function dispatch(server: Server, paths: Paths, exchange: Exchange)
   const { info } = exchange;
   const delegate = info.path.startsWith('/apis/') ? paths.delegate?.(server, exchange) : undefined;
   if (delegate) return delegate(server, exchange);
-  if (info.isResource) return serveResource(server, exchange);
+  if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group))) return serveResource(server, exchange);
   const decision = server.authorize({ user: exchange.user, verb: info.verb, path: info.path });
   if (!decision.allowed) {
     throw forbidden({ group: '', resource: '' }, '', denialText({ user: exchange.user, verb: info.verb, path: info.path }));
@@ -82,13 +82,12 @@ export async function dispatch(server: Server, paths: Paths, exchange: Exchange)
   const trimmed = info.path.length > 1 && info.path.endsWith('/') ? info.path.slice(0, -1) : info.path;
   const handler = paths.exact.get(trimmed) ?? paths.below.find(([prefix]) => info.path.startsWith(prefix))?.[1];
   if (!handler) return sendNoPath(exchange);
-  if (info.method !== 'GET' && info.method !== 'HEAD') throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource');
+  if (info.method !== 'GET' && info.method !== 'HEAD') throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} });
   return handler(server, exchange);
 }
 
 /** Outside /api and /apis kube-apiserver answers a plain list of paths, or its plain 404. */
 function sendNoPath(exchange: Exchange): void {
-  if (exchange.info.path.startsWith('/api')) throw new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
   send(exchange, 404, 'text/plain; charset=utf-8', Buffer.from('404 page not found\n'), { 'x-content-type-options': 'nosniff' });
 }
 

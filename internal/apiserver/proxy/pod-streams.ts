@@ -16,13 +16,14 @@ export function addNodeStreams(server: Server): void {
     server.subresources.add('', 'pods', name, async (s, exchange, resource) => {
       const to = await streamTarget(s, exchange, resource);
       if (name !== 'log') throw badRequest('Upgrade request required');
-      await forward(s, exchange, to);
+      if (to) return forward(s, exchange, to);
+      (exchange.answer as import('node:http').ServerResponse).writeHead(204).end();
     });
   }
 }
 
 /** Where a stream request goes: the kubelet's own paths and parameter names. */
-export async function streamTarget(server: Server, exchange: Exchange, resource: ServedResource): Promise<Forwarding> {
+export async function streamTarget(server: Server, exchange: Exchange, resource: ServedResource): Promise<Forwarding | undefined> {
   const { info } = exchange;
   const pod = await lookup<Pod>(server.core, `/registry/pods/${info.namespace}/${info.name}`);
   if (!pod) throw notFound({ group: '', resource: 'pods' }, info.name);
@@ -65,11 +66,11 @@ function streamParameters(query: Query, subresource: string): string {
 
 const logParameters = ['follow', 'previous', 'timestamps', 'sinceSeconds', 'sinceTime', 'tailLines', 'limitBytes', 'stream'];
 
-async function logTarget(server: Server, pod: Pod, query: Query): Promise<Forwarding> {
+async function logTarget(server: Server, pod: Pod, query: Query): Promise<Forwarding | undefined> {
   const container = containerOf(pod, first(query, 'container'), false);
   const node = pod.spec.nodeName;
   // A pod without a node has written nothing yet.
-  if (!node) throw badRequest(`pod ${pod.metadata.name} does not have a host assigned`);
+  if (!node) return undefined;
   const parameters = logParameters.flatMap((name) => {
     const value = first(query, name);
     return value === undefined || value === 'false' ? [] : [`${name}=${encodeURIComponent(value)}`];

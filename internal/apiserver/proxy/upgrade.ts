@@ -40,7 +40,9 @@ async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duple
   if (core && resource.resource === 'pods' && info.subresource === 'log') return serveLogSocket(server, exchange, resource, socket);
   if (core && resource.resource === 'pods' && streams.has(info.subresource)) {
     mayCreate(server, exchange);
-    return connect(server, exchange, await streamTarget(server, exchange, resource), socket, head);
+    const to = await streamTarget(server, exchange, resource);
+    if (!to) throw pathNotFound();
+    return connect(server, exchange, to, socket, head);
   }
   if (core && info.subresource === 'proxy') return connect(server, exchange, await proxyTarget(server, exchange, resource), socket, head);
   throw pathNotFound();

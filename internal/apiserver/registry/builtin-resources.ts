@@ -37,6 +37,7 @@ function served(info: KindInfo, context: EngineContext): ServedResource {
     group: info.group, version: info.version, kind: info.kind, listKind: info.listKind, resource: info.resource, singular: info.singular,
     namespaced: info.namespaced, verbs: info.verbs, shortNames: info.shortNames, categories: info.categories, subresources: info.subresources,
     fieldLabels: labelsOf(info),
+    ownFieldLabels: info.fieldSelectors.some((field) => field !== 'metadata.name' && field !== 'metadata.namespace'),
     prefix: prefixOf(info, false),
     storage: { ...splitApiVersion(info.storageVersion), kind: info.kind },
     createOnUpdate: info.createOnUpdate, unconditionalUpdate: info.unconditionalUpdate,

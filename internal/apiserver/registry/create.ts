@@ -54,6 +54,7 @@ async function createOnce(core: Core, call: Call, input: KubeObject, tracked: bo
   const undo = await hook?.beginCreate?.(call, object);
   try {
     const errors = resource.engine.validateCreate(object);
+    if (!errors.length && !object.metadata.name) errors.push({ type: 'FieldValueRequired', field: 'metadata.name', detail: 'name or generateName is required' });
     if (errors.length) throw invalid(resource, object.metadata.name ?? '', errors);
     call.warnings.push(...resource.engine.warnings(object, undefined, call.subresource));
     await core.admission.validate(attributes);

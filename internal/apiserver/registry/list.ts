@@ -61,7 +61,7 @@ export async function listRecords(core: Core, call: Call, query: ListQuery): Pro
   const prefix = storeKey(scopePrefix(call.resource, call.namespace));
   const end = prefixEnd(prefix);
   const place = startPlace(core, prefix, query);
-  const limit = query.limit && !(query.resourceVersion === '0' && !query.continue) ? query.limit : 0;
+  const limit = query.limit && query.limit > 0 && !(query.resourceVersion === '0' && !query.continue) ? query.limit : 0;
   const one = exactKey(call, filter);
   const range = one ? { key: one } : { key: place.key, end };
   const kvs: KeyValue[] = [];
@@ -114,14 +114,17 @@ function encodeContinue(token: Token): string {
 
 function decodeContinue(text: string): Token {
   let token: Token;
+  const bad = text.search(/[^\w-]/);
+  if (bad >= 0) throw badRequest(`invalid continue token: continue key is not valid: illegal base64 data at input byte ${bad}`);
+  const decoded = Buffer.from(text, 'base64url').toString('latin1');
   try {
-    token = JSON.parse(Buffer.from(text, 'base64url').toString()) as Token;
+    token = JSON.parse(Buffer.from(decoded, 'latin1').toString()) as Token;
   } catch {
-    throw badRequest('continue key is not valid: illegal base64 data at input byte 0');
+    throw badRequest(`invalid continue token: continue key is not valid: invalid character '${decoded[0] ?? ''}' looking for beginning of value`);
   }
-  if (token.v !== 'meta.k8s.io/v1') throw badRequest(`continue key is not valid: server does not recognize this encoded version ${JSON.stringify(token.v)}`);
-  if (!token.start) throw badRequest('continue key is not valid: encoded start resourceVersion invalid (missing start)');
-  if (token.start.split('/').some((part) => part === '..')) throw badRequest(`continue key is not valid: ${JSON.stringify(token.start)}`);
+  if (token.v !== 'meta.k8s.io/v1') throw badRequest(`invalid continue token: continue key is not valid: server does not recognize this encoded version ${JSON.stringify(token.v)}`);
+  if (!token.start) throw badRequest('invalid continue token: continue key is not valid: encoded start resourceVersion invalid (missing start)');
+  if (token.start.split('/').some((part) => part === '..')) throw badRequest(`invalid continue token: continue key is not valid: ${JSON.stringify(token.start)}`);
   return token;
 }
 
@@ -172,9 +175,10 @@ function rangeFailed(error: unknown, query: ListQuery, core: Core): never {
   throw error;
 }
 
-export function parseRevision(text: string): number {
+export function parseRevision(text: string, watching = false): number {
   if (!/^\d+$/.test(text)) {
-    throw invalidQuery([{ type: 'FieldValueInvalid', field: 'resourceVersion', value: text, detail: `strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax` }]);
+    const shown = `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+    throw watching ? new ApiError('', shown) : badRequest(`invalid resource version: ${shown}`);
   }
   return Number(text);
 }
@@ -207,7 +211,6 @@ export function checkListQuery(resource: ServedResource, query: ListQuery, watch
     else checkMatch(query, match, errors, forbidden);
   }
   if (errors.length) throw invalidQuery(errors);
-  if (query.limit !== undefined && query.limit < 0) throw badRequest('limit must not be negative');
   void resource;
 }
 
@@ -215,7 +218,7 @@ function checkMatch(query: ListQuery, match: string, errors: FieldError[], forbi
   if (!query.resourceVersion) forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided');
   if (query.continue) forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided');
   if (match !== 'Exact' && match !== 'NotOlderThan') {
-    errors.push({ type: 'FieldValueNotSupported', field: 'resourceVersionMatch', value: match, detail: 'supported values: "Exact", "NotOlderThan"' });
+    errors.push({ type: 'FieldValueNotSupported', field: 'resourceVersionMatch', value: match, detail: 'supported values: "Exact", "NotOlderThan", ""' });
   }
   if (match === 'Exact' && query.resourceVersion === '0') forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
 }

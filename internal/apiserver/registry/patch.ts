@@ -4,6 +4,7 @@ import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid } from '../../api/status.ts';
 import { applyJsonPatch, unknownPatchFields } from '../../api/patch/json.ts';
 import { applyMergePatch } from '../../api/patch/merge.ts';
+import { parseJson } from '../../api/codec/json-text.ts';
 import { strictText } from '../../api/codec/decode.ts';
 import { DecodeError } from '../../api/codec/scalars.ts';
 import { timestamp, type Call, type Core } from './call.ts';
@@ -23,6 +24,7 @@ export function patchTypeOf(call: Call, contentType: string | undefined): PatchT
   const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase();
   const found = (Object.keys(patchTypes) as PatchType[]).find((name) => patchTypes[name] === type);
   if (found && (found !== 'strategic' || !call.resource.custom)) return found;
+  if (!call.resource.custom) throw new ApiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
   const offered = (Object.keys(patchTypes) as PatchType[]).filter((name) => name !== 'strategic' || !call.resource.custom).map((name) => patchTypes[name]);
   throw new ApiError('UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${offered.join(', ')}`);
 }
@@ -36,7 +38,7 @@ export interface PatchRequest {
 /** The text of a patch as a value; malformed text is a BadRequest. */
 export function parsePatch(type: PatchType, text: string): unknown {
   try {
-    return type === 'apply' ? load(text) : JSON.parse(text);
+    return type === 'apply' ? load(text) : parseJson(text);
   } catch (error) {
     if (type === 'apply') throw badRequest(`error decoding YAML: ${(error as Error).message.split('\n')[0]}`);
     throw badRequest(`error decoding patch: ${(error as Error).message}`);
@@ -75,7 +77,7 @@ function patched(call: Call, current: KubeObject, patch: PatchRequest): unknown 
 /** A patched value that does not fit its kind is the patch's fault (handlers/patch.go). */
 function normalized(call: Call, value: unknown, patch: PatchRequest): KubeObject {
   const blame = (detail: string): ApiError => {
-    const shown = patch.type === 'strategic' ? patch.body : value;
+    const shown = patch.type === 'strategic' ? patch.body : sorted(value);
     return invalid({ group: '', kind: '' }, '', [{ type: 'FieldValueInvalid', field: 'patch', value: patch.type === 'strategic' ? goText(shown) : JSON.stringify(shown), detail }]);
   };
   try {
@@ -90,6 +92,12 @@ function normalized(call: Call, value: unknown, patch: PatchRequest): KubeObject
   }
 }
 
+/** The patch library prints a changed object with its keys in order. */
+function sorted(value: unknown): unknown {
+  if (value === null || typeof value !== 'object' || Array.isArray(value)) return value;
+  return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise<Written & { created: boolean }> {
   const { engine } = call.resource;
   if (!engine.apply) throw new ApiError('UnsupportedMediaType', 'server-side apply is not supported for this kind');
@@ -100,7 +108,6 @@ async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise
   if (body.metadata.name && body.metadata.name !== call.name) {
     throw badRequest(`the name of the object (${body.metadata.name}) does not match the name on the URL (${call.name})`);
   }
-  body.metadata.name = call.name;
   return updateObject(core, call, {
     createIfMissing: call.subresource === '',
     tracked: true,
@@ -108,7 +115,10 @@ async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise
       const options = { manager: call.fieldManager, force: patch.force, subresource: call.subresource, now: timestamp(core.clock) };
       const copy = deepCopy(body);
       const applied = apply(old, copy, options);
-      return engine.normalize(applied).object;
+      const { object } = engine.normalize(applied);
+      object.metadata.name = call.name;
+      if (call.resource.namespaced) object.metadata.namespace = call.namespace;
+      return object;
     },
   });
 }

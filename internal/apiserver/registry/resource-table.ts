@@ -6,6 +6,7 @@ export class ResourceTable {
   readonly #byKind = new Map<string, ServedResource>();
   readonly #listeners = new Set<() => void>();
   #generation = 1;
+  #groups: { generation: number; names: Set<string> } = { generation: 0, names: new Set() };
 
   get generation(): number {
     return this.#generation;
@@ -54,6 +55,15 @@ export class ResourceTable {
   #changed(): void {
     this.#generation++;
     for (const changed of this.#listeners) changed();
+  }
+
+  servesGroup(group: string): boolean {
+    if (this.#groups.generation !== this.#generation) {
+      const names = new Set<string>();
+      for (const one of this.#byPath.values()) names.add(one.group);
+      this.#groups = { generation: this.#generation, names };
+    }
+    return this.#groups.names.has(group);
   }
 
   servesGroupVersion(group: string, version: string): boolean {

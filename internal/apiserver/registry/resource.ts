@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
-import type { What } from '../../api/status.ts';
+import { badRequest, type What } from '../../api/status.ts';
 import { parseFieldSelector, type FieldSelector } from '../../api/selectors.ts';
 import { unsupportedField } from '../../api/field-selectors.ts';
 
@@ -26,6 +26,8 @@ export interface ServedResource extends GroupVersionKind {
   subresources: ReadonlyMap<string, Subresource>;
   /** Accepted field labels -> the field they mean. */
   fieldLabels: ReadonlyMap<string, string>;
+  /** It has fields besides name and namespace. */
+  ownFieldLabels: boolean;
   /** `/registry/pods/` */
   prefix: string;
   storage: GroupVersionKind;
@@ -113,10 +115,15 @@ export function scopePrefix(resource: { prefix: string; namespaced: boolean }, n
   return resource.namespaced && namespace ? `${resource.prefix}${namespace}/` : resource.prefix;
 }
 
+/** Kinds without selectable fields of their own say it in other words. */
+function unknownField(label: string): Error {
+  return badRequest(`${JSON.stringify(label)} is not a known field selector: only "metadata.name", "metadata.namespace"`);
+}
+
 export function fieldSelectorFor(resource: ServedResource, text: string): FieldSelector {
   return parseFieldSelector(text, (label) => {
     const field = resource.fieldLabels.get(label);
-    if (field === undefined) throw unsupportedField(label);
+    if (field === undefined) throw resource.custom || resource.ownFieldLabels ? unsupportedField(label) : unknownField(label);
     return field;
   });
 }

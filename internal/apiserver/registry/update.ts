@@ -5,7 +5,7 @@ import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import { createObject, fixNamespace, type Written } from './create.ts';
 import { removeRecord } from './delete.ts';
-import { whatOf } from './resource.ts';
+import { keyFor, whatOf } from './resource.ts';
 import { bufferOf, encode, viewOf } from './stored.ts';
 import { read, replace } from './write.ts';
 
@@ -48,7 +48,9 @@ async function updateOnce(core: Core, call: Call, kv: KeyValue, source: UpdateSo
     throw invalid(resource, call.name, [{ type: 'FieldValueInvalid', field: 'metadata.resourceVersion', value: 0, detail: 'must be specified for an update' }]);
   }
   if (object.metadata.uid && object.metadata.uid !== old.metadata.uid) {
-    throw conflict(whatOf(resource), call.name, `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`);
+    const key = keyFor(resource, call.namespace, call.name);
+    const why = `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`;
+    throw conflict(whatOf(resource), call.name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`);
   }
   const now = timestamp(core.clock);
   object.metadata.resourceVersion = old.metadata.resourceVersion;
@@ -111,38 +113,24 @@ function keepSystemFields(object: KubeObject, old: KubeObject): void {
   else delete meta.deletionTimestamp;
   if (old.metadata.deletionGracePeriodSeconds !== undefined) meta.deletionGracePeriodSeconds = old.metadata.deletionGracePeriodSeconds;
   else delete meta.deletionGracePeriodSeconds;
-  if (old.metadata.deletionTimestamp && meta.finalizers?.length) {
-    // Deleted objects may lose finalizers, never gain them; validation says so with the field's name.
-  }
   delete meta.selfLink;
 }
 
 export function checkPreconditions(call: Call, old: KubeObject, preconditions: { uid?: string; resourceVersion?: string } | undefined): void {
   if (!preconditions) return;
+  const kind = { group: call.resource.group, resource: call.resource.kind };
   if (preconditions.uid && preconditions.uid !== old.metadata.uid) {
-    throw conflict(whatOf(call.resource), call.name, `Precondition failed: UID in precondition: ${preconditions.uid}, UID in object meta: ${old.metadata.uid}`);
+    throw conflict(kind, call.name, `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${old.metadata.uid}). The object might have been deleted and then recreated`);
   }
   if (preconditions.resourceVersion && preconditions.resourceVersion !== old.metadata.resourceVersion) {
-    const text = `Precondition failed: ResourceVersion in precondition: ${preconditions.resourceVersion}, ResourceVersion in object meta: ${old.metadata.resourceVersion}`;
-    throw conflict(whatOf(call.resource), call.name, text);
+    const text = `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${old.metadata.resourceVersion}). The object might have been modified`;
+    throw conflict(kind, call.name, text);
   }
 }
 
 /** PUT: the body is the new object. */
 export function putSource(call: Call, input: KubeObject): UpdateSource {
-  if (!input.metadata.name) throw badRequest(`the name of the object (, which was empty) does not match the name on the URL (${call.name})`.replace('(, which was empty)', '()'));
+  if (!input.metadata.name) throw badRequest(`the name of the object (${call.name} based on URL) was undeterminable: name must be provided`);
   if (input.metadata.name !== call.name) throw badRequest(`the name of the object (${input.metadata.name}) does not match the name on the URL (${call.name})`);
-  let used = false;
-  return {
-    createIfMissing: call.resource.createOnUpdate && call.subresource === '',
-    make: () => {
-      const object = used ? deepCopy(input) : deepCopy(input);
-      used = true;
-      return object;
-    },
-  };
-}
-
-export function wrongKind(error: unknown): error is ApiError {
-  return error instanceof ApiError;
+  return { createIfMissing: call.resource.createOnUpdate && call.subresource === '', make: () => deepCopy(input) };
 }

@@ -45,7 +45,7 @@ export class Watcher {
     checkListQuery(call.resource, query, true);
     const filter = filterFor(call.resource, query);
     const watcher = new Watcher(core, call.resource, filter, sink);
-    const wanted = query.resourceVersion ? parseRevision(query.resourceVersion) : 0;
+    const wanted = query.resourceVersion ? parseRevision(query.resourceVersion, true) : 0;
     const initial = query.sendInitialEvents ?? wanted === 0;
     const prefix = storeKey(scopePrefix(call.resource, call.namespace));
     if (!initial) {
