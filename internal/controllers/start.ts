@@ -1,7 +1,9 @@
 import type { Controller, ControllerContext } from './context.ts';
 import { startClusterRoleAggregationController } from './clusterroleaggregation/aggregation.ts';
+import { startCronJobController } from './cronjob/cronjob.ts';
 import { startDaemonSetController } from './daemonset/daemonset.ts';
 import { startDeploymentController } from './deployment/deployment.ts';
+import { startDisruptionController } from './disruption/disruption.ts';
 import { startEndpointsController } from './endpoints/endpoints.ts';
 import { startEndpointSliceController } from './endpointslice/endpointslice.ts';
 import { startEndpointSliceMirroringController } from './endpointslicemirroring/mirroring.ts';
@@ -39,6 +41,8 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   'taint-eviction': startTaintEvictionController,
   resourcequota: startResourceQuotaController,
   job: startJobController,
+  cronjob: startCronJobController,
+  disruption: startDisruptionController,
   daemonset: startDaemonSetController,
   statefulset: startStatefulSetController,
   'ttl-after-finished': startTtlAfterFinishedController,
