@@ -55,7 +55,7 @@ export interface What {
 }
 
 const qualified = (what: What): string => (what.group ? `${what.resource}.${what.group}` : what.resource);
-const about = (what: What, name: string): Partial<StatusDetails> => ({ ...(name ? { name } : {}), ...(what.group ? { group: what.group } : {}), kind: what.resource });
+const about = (what: What, name: string): Partial<StatusDetails> => ({ ...(name ? { name } : {}), ...(what.group ? { group: what.group } : {}), ...(what.resource ? { kind: what.resource } : {}) });
 
 export function notFound(what: What, name: string): ApiError {
   return new ApiError('NotFound', `${qualified(what)} "${name}" not found`, { details: about(what, name) });

@@ -1,4 +1,4 @@
-import { ApiError, forbidden } from '../../api/status.ts';
+import { badRequest, forbidden } from '../../api/status.ts';
 import { denialText, type AccessRequest } from '../authz/authorizer.ts';
 import type { UserInfo } from '../options.ts';
 
@@ -17,7 +17,8 @@ export function impersonated(headers: Headers, real: UserInfo, allows: Allows): 
   const hasExtra = Object.keys(extra).length > 0;
   if (!name) {
     if (groups.length || uid || hasExtra) {
-      throw new ApiError('InternalError', `Internal error occurred: requested [${groups.map((g) => `{"kind":"Group","name":"${g}"}`).join(' ')}] without impersonating a user`);
+      const list = groups.map((group) => JSON.stringify(group)).join(', ');
+      throw badRequest(`requested &user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:[]string{${list}}, Extra:map[string][]string(nil)} without impersonating a user name`);
     }
     return undefined;
   }

@@ -19,7 +19,7 @@ export async function ensureKubernetesService(core: Core, own: OwnAddress): Prom
   const service = {
     kind: 'Service', apiVersion: 'v1', metadata: { name: 'kubernetes', namespace: 'default', labels },
     spec: {
-      clusterIP: own.clusterIp, clusterIPs: [own.clusterIp], type: 'ClusterIP', sessionAffinity: 'None', ipFamilyPolicy: 'SingleStack',
+      clusterIP: own.clusterIp, type: 'ClusterIP', sessionAffinity: 'None', ipFamilyPolicy: 'SingleStack',
       ports: [{ name: 'https', protocol: 'TCP', port: 443, targetPort: own.port }],
     },
   };

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { acceptClauses } from '../http/negotiate.ts';
 import { header, send, type Exchange } from '../http/exchange.ts';
-import type { Paths } from '../http/serve.ts';
+import { sendNoPath, type Paths } from '../http/serve.ts';
 import { ApiError } from '../../api/status.ts';
 import { apiVersion, type ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
@@ -25,9 +25,9 @@ export function addDiscovery(server: Server, paths: Paths): void {
   paths.below.push(['/api/', (_s, exchange) => sendResources(server, exchange, '', exchange.info.path.split('/')[2] ?? '')]);
   paths.below.push(['/apis/', (_s, exchange) => {
     const [, , group = '', version = ''] = exchange.info.path.split('/');
-    if (version) return sendResources(server, exchange, group, version);
     const found = groupsOf(server).find((g) => g.name === group);
-    if (!found) throw nothing();
+    if (!found) return sendNoPath(exchange);
+    if (version) return sendResources(server, exchange, group, version);
     sendTagged(exchange, 'application/json', { kind: 'APIGroup', apiVersion: 'v1', ...legacyGroup(found) });
   }]);
 }
@@ -86,19 +86,19 @@ function legacyResources(resource: ServedResource): object[] {
 
 function aggregated(server: Server, core: boolean): object {
   const items = groupsOf(server).filter((group) => (group.name === '') === core).map((group) => ({
-    metadata: { ...(group.name ? { name: group.name } : {}), creationTimestamp: null },
+    metadata: group.name ? { name: group.name } : {},
     versions: group.versions.map((version) => ({
       version: version.version,
       resources: version.resources.map((resource) => ({
         resource: resource.resource,
-        responseKind: kindOf(resource),
+        responseKind: kindOf(resource, resource),
         scope: resource.namespaced ? 'Namespaced' : 'Cluster',
         singularResource: resource.singular,
         verbs: resource.verbs,
         ...(resource.shortNames.length ? { shortNames: resource.shortNames } : {}),
         ...(resource.categories.length ? { categories: resource.categories } : {}),
         ...(resource.subresources.size
-          ? { subresources: [...resource.subresources.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map((sub) => ({ subresource: sub.name, responseKind: kindOf(sub), verbs: sub.verbs })) }
+          ? { subresources: [...resource.subresources.values()].sort((a, b) => (a.name < b.name ? -1 : 1)).map((sub) => ({ subresource: sub.name, responseKind: kindOf(resource, sub), verbs: sub.verbs })) }
           : {}),
       })),
       freshness: 'Current',
@@ -107,6 +107,10 @@ function aggregated(server: Server, core: boolean): object {
   return { kind: 'APIGroupDiscoveryList', apiVersion: 'apidiscovery.k8s.io/v2', metadata: {}, items };
 }
 
-const kindOf = (at: { group: string; version: string; kind: string }): object => ({ group: at.group, version: at.version, kind: at.kind });
+/** Group and version are named only where they are not those the resource stands under. */
+function kindOf(resource: ServedResource, at: { group: string; version: string; kind: string }): object {
+  const same = at.group === resource.group && at.version === resource.version;
+  return same ? { group: '', version: '', kind: at.kind } : { group: at.group, version: at.version, kind: at.kind };
+}
 
 export { groupOrder };

@@ -87,7 +87,7 @@ export async function dispatch(server: Server, paths: Paths, exchange: Exchange)
 }
 
 /** Outside /api and /apis kube-apiserver answers a plain list of paths, or its plain 404. */
-function sendNoPath(exchange: Exchange): void {
+export function sendNoPath(exchange: Exchange): void {
   send(exchange, 404, 'text/plain; charset=utf-8', Buffer.from('404 page not found\n'), { 'x-content-type-options': 'nosniff' });
 }
 

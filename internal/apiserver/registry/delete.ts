@@ -77,7 +77,7 @@ export function planDeletion(call: Call, old: KubeObject, options: DeleteOptions
   if (changed) meta.finalizers = finalizers;
   if (!marked) {
     meta.deletionTimestamp = seconds(nowMs + grace * 1000);
-    meta.deletionGracePeriodSeconds = grace;
+    if (!namespaceHeld && !definition) meta.deletionGracePeriodSeconds = grace;
     if (meta.generation) meta.generation += 1;
     if (definition) object['status'] = withCondition(object['status'] as never, terminating, nowMs);
     if (namespaceHeld) object['status'] = { ...(object['status'] as object), phase: 'Terminating' };

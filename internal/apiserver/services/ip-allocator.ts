@@ -19,7 +19,7 @@ export class IpAllocator {
   take(ip: string): string | undefined {
     const value = parseIp(ip);
     if (value === undefined || !inRange(this.range, ip) || value === this.range.base || (this.range.family === 4 && value === this.range.base + this.range.size - 1n)) {
-      return `the provided IP (${ip}) is not in the valid range. The range of valid IPs is ${this.range.text}`;
+      return 'the provided network does not match the current range';
     }
     if (this.#taken.has(value)) return 'provided IP is already allocated';
     this.#taken.add(value);

@@ -130,8 +130,11 @@ class Taking {
 
   #families(spec: ServiceSpec): void {
     const { family } = this.#allocators.ips.range;
-    spec.ipFamilies ??= isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0 ? [`IPv${family}`] : [`IPv${family}`];
-    spec.ipFamilyPolicy ??= 'SingleStack';
+    // Who fills in a headless service by hand may use any family.
+    const anyFamily = isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0 && !spec.ipFamilies?.length;
+    spec.ipFamilyPolicy ??= anyFamily ? 'RequireDualStack' : 'SingleStack';
+    const wanted = anyFamily && spec.ipFamilyPolicy !== 'SingleStack' ? [family, family === 4 ? 6 : 4] : [family];
+    if (!spec.ipFamilies?.length) spec.ipFamilies = wanted.map((one) => `IPv${one}`);
   }
 
   #addresses(spec: ServiceSpec, before: ServiceSpec | undefined): void {

@@ -16,8 +16,9 @@ export async function readSpoken<T>(server: Server, exchange: Exchange, kind: { 
 }
 
 /** Answers with an object that is not stored. Tables of such objects do not exist: 406. */
-export function sendObject(exchange: Exchange, status: number, object: object): void {
-  const wanted = negotiate(header(exchange.request, 'accept'), { table: false, partial: false, protobuf: false, list: false });
+export function sendObject(server: Server, exchange: Exchange, status: number, object: object): void {
+  const wanted = negotiate(header(exchange.request, 'accept'), { table: false, partial: false, protobuf: true, list: false });
+  if (wanted.format === 'protobuf') return send(exchange, status, contentTypes.protobuf, Buffer.from(server.spoken.encode(object)));
   const out = renderJson(object, wanted);
   send(exchange, status, out.contentType, out.body);
 }

@@ -15,9 +15,9 @@ export function addComponentStatuses(server: Server): void {
   server.virtual.set('/componentstatuses', (_s, exchange) => {
     exchange.warnings.push('v1 ComponentStatus is deprecated in v1.19+');
     const { verb, name } = exchange.info;
-    if (verb === 'list') return sendObject(exchange, 200, { kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items: Object.keys(components).map(one) });
+    if (verb === 'list') return sendObject(server, exchange, 200, { kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items: Object.keys(components).map(one) });
     if (verb !== 'get') throw methodNotAllowed(exchange);
     if (!components[name]) throw notFound({ group: '', resource: 'componentstatuses' }, name);
-    sendObject(exchange, 200, { kind: 'ComponentStatus', apiVersion: 'v1', ...one(name) });
+    sendObject(server, exchange, 200, { kind: 'ComponentStatus', apiVersion: 'v1', ...one(name) });
   });
 }

@@ -1,8 +1,9 @@
 import type { SelfSubjectReview, TokenReview } from '../../api/generated/types/authentication-v1.ts';
 import type { SubjectAccessReview, SubjectAccessReviewSpec, SelfSubjectRulesReview } from '../../api/generated/types/authorization-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid } from '../../api/status.ts';
 import type { PolicyRule } from '../authz/authorizer.ts';
-import { methodNotAllowed } from '../http/resource-handler.ts';
+import { callFor, methodNotAllowed } from '../http/resource-handler.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { UserInfo } from '../options.ts';
 import type { ServedResource } from '../registry/resource.ts';
@@ -17,7 +18,7 @@ export function addReviews(server: Server): void {
   const add = (group: string, name: string, answer: (exchange: Exchange, resource: ServedResource) => Promise<object>): void => {
     server.virtual.set(`${group}/${name}`, async (_s, exchange, resource) => {
       if (exchange.info.verb !== 'create') throw methodNotAllowed(exchange);
-      sendObject(exchange, 201, await answer(exchange, resource));
+      sendObject(server, exchange, 201, tracked(server, exchange, resource, await answer(exchange, resource)));
     });
   };
   add(authn, 'tokenreviews', (exchange, resource) => tokenReview(server, exchange, resource));
@@ -31,7 +32,10 @@ export function addReviews(server: Server): void {
   });
   add(authz, 'localsubjectaccessreviews', async (exchange, resource) => {
     const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
-    if (review.spec.resourceAttributes?.namespace !== exchange.info.namespace) throw badRequest(`spec.resourceAttributes.namespace must match namespace: ${exchange.info.namespace}`);
+    if (review.spec.resourceAttributes?.namespace !== exchange.info.namespace) {
+      const value = review.spec.resourceAttributes?.namespace ?? '';
+      throw invalid({ group: authz, kind: '' }, '', [{ type: 'FieldValueInvalid', field: 'spec.resourceAttributes.namespace', value, detail: 'must match metadata.namespace' }]);
+    }
     return accessReview(server, review, userOf(review.spec), exchange.info.namespace);
   });
   add(authz, 'selfsubjectaccessreviews', async (exchange, resource) => {
@@ -43,6 +47,15 @@ export function addReviews(server: Server): void {
     if (!review.spec?.namespace) throw badRequest('no namespace on request');
     return rulesReview(server, review, exchange.user);
   });
+}
+
+/** Questions too note who wrote their fields. */
+function tracked(server: Server, exchange: Exchange, resource: ServedResource, review: object): object {
+  const { track } = resource.engine;
+  const { status, ...question } = review as KubeObject;
+  if (!track || resource.resource === 'selfsubjectreviews') return review;
+  const call = callFor(server, exchange, resource);
+  return { ...track(undefined, question as KubeObject, { manager: call.fieldManager, subresource: '', now: now(server) }), status };
 }
 
 const now = (server: Server): string => new Date(server.core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
@@ -61,7 +74,7 @@ function accessReview(server: Server, review: SubjectAccessReview, user: UserInf
   const { resourceAttributes: at, nonResourceAttributes: path } = spec;
   const isSelf = review.kind === 'SelfSubjectAccessReview';
   const fault = (field: string, detail: string, type: 'FieldValueInvalid' | 'FieldValueRequired' = 'FieldValueInvalid', value?: unknown): ApiError =>
-    invalid({ group: authz, kind: review.kind }, '', [{ type, field, value, detail }]);
+    invalid({ group: authz, kind: '' }, '', [{ type, field, value, detail }]);
   if (at && path) throw fault('spec.nonResourceAttributes', 'cannot be specified in combination with resourceAttributes', 'FieldValueInvalid', path);
   if (!at && !path) throw fault('spec.resourceAttributes', 'exactly one of nonResourceAttributes or resourceAttributes must be specified', 'FieldValueInvalid', null);
   if (!isSelf && !spec.user && !spec.groups?.length) throw fault('spec.user', 'at least one of user or group must be specified', 'FieldValueInvalid', '');

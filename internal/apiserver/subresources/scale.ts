@@ -33,7 +33,7 @@ async function serveScale(server: Server, exchange: Exchange, resource: ServedRe
   const call = callFor(server, exchange, resource);
   switch (exchange.info.verb) {
     case 'get':
-      return sendObject(exchange, 200, toScale(viewOf(resource, await getRecord(server.core, call)), paths));
+      return sendObject(server, exchange, 200, toScale(viewOf(resource, await getRecord(server.core, call)), paths));
     case 'update': {
       const scale = await readSpoken<Scale>(server, exchange, scaleKind);
       return write(server, exchange, call, () => scale, paths);
@@ -62,7 +62,7 @@ async function write(server: Server, exchange: Exchange, call: Call, make: (now:
       return deepCopy(withScale(old as KubeObject, scale as unknown as KubeObject, paths));
     },
   });
-  sendObject(exchange, 200, toScale(done.object, paths));
+  sendObject(server, exchange, 200, toScale(done.object, paths));
 }
 
 function checkScale(call: Call, scale: Scale, current: Scale): void {

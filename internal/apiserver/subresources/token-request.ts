@@ -21,7 +21,7 @@ export function addTokenRequest(server: Server): void {
     if (exchange.info.verb !== 'create') throw methodNotAllowed(exchange);
     const request = await readSpoken<TokenRequest>(server, exchange, { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' });
     const call = callFor(server, exchange, resource);
-    sendObject(exchange, 201, await issueToken(server, call, request));
+    sendObject(server, exchange, 201, await issueToken(server, call, request));
   });
 }
 
@@ -51,7 +51,7 @@ async function issueToken(server: Server, call: Call, request: TokenRequest): Pr
 function check(request: TokenRequest, call: Call): void {
   const seconds = request.spec.expirationSeconds ?? 0;
   const field = 'spec.expirationSeconds';
-  const wrong = (detail: string): Error => invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, call.name, [{ type: 'FieldValueInvalid', field, value: seconds, detail }]);
+  const wrong = (detail: string): Error => invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [{ type: 'FieldValueInvalid', field, value: seconds, detail }]);
   if (seconds < leastSeconds) throw wrong('may not specify a duration less than 10 minutes');
   if (seconds > mostSeconds) throw wrong('may not specify a duration larger than 2^32 seconds');
 }
