@@ -11,6 +11,7 @@ import { remains, uninstall } from '../supervisor/uninstall.ts';
 
 const runDir = '/run/skiff';
 const configDir = '/etc/skiff';
+const netnsDir = '/run/netns';
 
 function machine(): Machine {
   if (!realHost.isRoot()) throw new ConfigError('only root can do this', { op: 'uninstall', hint: 'run it with sudo' });
@@ -18,11 +19,11 @@ function machine(): Machine {
 }
 
 export async function runKillall(options: { dataDir: string }): Promise<void> {
-  await killAll(machine(), { dataDir: options.dataDir, runDir });
+  await killAll(machine(), { dataDir: options.dataDir, runDir, netnsDir });
 }
 
 export async function runUninstall(options: { dataDir: string; verify?: boolean }): Promise<void> {
-  const places = { dataDir: options.dataDir, runDir, configDir };
+  const places = { dataDir: options.dataDir, runDir, configDir, netnsDir };
   const doors = machine();
   const entries = await readLedger(doors.disk, ledgerPath(options.dataDir));
   const left = options.verify ? await remains(doors, entries, places) : await uninstall(doors, places);

@@ -15,6 +15,8 @@ export interface Machine {
 export interface Places {
   dataDir: string;
   runDir: string;
+  /** Where the network namespaces of pods are mounted: /run/netns. */
+  netnsDir: string;
 }
 
 const endedWithinMs = 20_000;
@@ -24,9 +26,9 @@ const looksEveryMs = 20;
 export async function killAll(machine: Machine, places: Places): Promise<void> {
   await stopServer(machine, places);
   await killContainers(machine, places);
-  await unmountBelow(machine, [places.runDir, `${places.dataDir}/agent`, '/run/netns/cni-']);
-  for (const name of await machine.disk.list('netns', '/run/netns')) {
-    if (name.startsWith('cni-')) await machine.disk.remove('netns', `/run/netns/${name}`);
+  await unmountBelow(machine, [places.runDir, `${places.dataDir}/agent`, `${places.netnsDir}/cni-`]);
+  for (const name of await machine.disk.list('netns', places.netnsDir)) {
+    if (name.startsWith('cni-')) await machine.disk.remove('netns', `${places.netnsDir}/${name}`);
   }
   await removeCgroups(machine, 'kubepods');
 }

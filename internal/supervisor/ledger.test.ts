@@ -35,7 +35,7 @@ test('a torn line is passed over', async () => {
 });
 
 test('uninstall replays backwards, and verify finds what is left', async () => {
-  const places = { dataDir: join(dir, 'data'), runDir: join(dir, 'run'), configDir: join(dir, 'etc') };
+  const places = { dataDir: join(dir, 'data'), runDir: join(dir, 'run'), configDir: join(dir, 'etc'), netnsDir: join(dir, 'netns') };
   for (const path of Object.values(places)) await mkdir(path);
   const file = join(dir, 'unit');
   await writeFile(file, '');

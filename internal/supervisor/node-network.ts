@@ -8,7 +8,6 @@ import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
-import type { Part } from './running.ts';
 
 /** What a node has to know of the cluster's network. */
 export interface ClusterNetwork {
@@ -22,7 +21,7 @@ export function cniConfDir(config: NodeConfig): string {
   return join(config.dataDir, 'agent/etc/cni/net.d');
 }
 
-/** Services, DNS and the pod network of this node; the pod network follows once the node has been given its range. */
+/** Services, DNS and, once the node has been given its range, the pod network of this node. */
 export async function startNodeNetwork(options: {
   config: NodeConfig;
   cluster: ClusterNetwork;
@@ -30,12 +29,14 @@ export async function startNodeNetwork(options: {
   doors: Doors;
   ledger: Ledger;
   mirrors: Mirrors;
-}): Promise<{ network: Network; part: Part }> {
-  const { config, facts, doors, ledger, mirrors } = options;
-  const nodes = mirrors.of<Node>(refs.nodes);
-  const network = await startNetwork({
+}): Promise<Network> {
+  const { config, facts, doors, ledger, mirrors, cluster } = options;
+  return await startNetwork({
     ...doors,
-    ...options.cluster,
+    clusterCidr: cluster.clusterCidr,
+    serviceCidr: cluster.serviceCidr,
+    clusterDns: cluster.clusterDns,
+    clusterDomain: cluster.clusterDomain,
     nodeName: facts.name,
     nodeIp: facts.ip,
     cniConfDir: cniConfDir(config),
@@ -46,24 +47,9 @@ export async function startNodeNetwork(options: {
       slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: networkIndexes.slices }),
       pods: mirrors.of<Pod>(refs.pods, { fieldSelector: `spec.nodeName=${facts.name}` }),
       namespaces: mirrors.of<Namespace>(refs.namespaces),
-      nodes,
+      nodes: mirrors.of<Node>(refs.nodes),
     },
     log: doors.log.named('network'),
     record: (kind, name) => ledger.record(kind, name),
   });
-  const unfollow = nodes.onChange((change) => {
-    const podCidr = change.object.spec?.podCIDR;
-    if (change.key !== facts.name || change.type === 'DELETED' || !podCidr) return;
-    network.setPodCidr(podCidr).catch((error: unknown) => doors.log.error('the pod network could not be set up', { podCidr, error }));
-  });
-  return {
-    network,
-    part: {
-      name: 'network',
-      stop: () => {
-        unfollow();
-        network.stop();
-      },
-    },
-  };
 }

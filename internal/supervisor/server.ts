@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
 import type { ResourceRef } from '../api/object.ts';
-import { mirrorFactory } from '../client/mirrors.ts';
+import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
-import type { ServerIdentities } from '../pki/authorities.ts';
+import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { Store } from '../store/store.ts';
 import { ensureClusterDns } from './cluster-dns.ts';
@@ -15,6 +15,8 @@ import { realDoors, type Doors } from './doors.ts';
 import { Ledger, ledgerPath } from './ledger.ts';
 import { startManifests } from './manifests.ts';
 import { nodeFacts, type NodeFacts } from './node-facts.ts';
+import { keepNodeRole } from './node-roles.ts';
+import { startNode } from './node.ts';
 import { gitVersion } from './release.ts';
 import { startRenewal } from './renewal.ts';
 import { claimPidFile, notifyReady, stopOnSignal, type Part } from './running.ts';
@@ -28,6 +30,7 @@ export interface RunningServer {
 export async function startServer(config: ServerConfig, doors: Doors = realDoors(config.debug)): Promise<RunningServer> {
   const { disk, log, clock } = doors;
   const startedMs = clock.monotonicMs();
+  const since = (): number => Math.round(clock.monotonicMs() - startedMs);
   await Promise.all([disk.makeDir('data', join(config.dataDir, 'server'), 0o700), disk.makeDir('run', config.runDir, 0o711)]);
   const pidFile = join(config.runDir, 'skiff.pid');
   await claimPidFile(doors, pidFile);
@@ -42,40 +45,14 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   stopOnSignal(doors, parts, pidFile);
   const api = await startApi(config, doors, facts, identities, store);
   parts.push({ name: 'apiserver', stop: () => api.close() });
-  log.info('API server ready', { port: api.port, ms: Math.round(clock.monotonicMs() - startedMs) });
+  log.info('API server ready', { port: api.port, ms: since() });
   await Promise.all([
     joinToken(config, doors, identities.serverCa.cert),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
-  parts.push(
-    startRenewal({
-      doors,
-      current: identities,
-      reload: () => serverIdentities(config, doors, names),
-      changed: async (renewed) => {
-        api.renewCertificate(renewed.apiServer);
-        await writeAdminKubeconfig(config, doors, ledger, renewed, api.port);
-      },
-    }),
-  );
-  // Whoever reads for the whole process reads with all rights; each writes as itself.
-  const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
-  const mirrors = mirrorFactory(supervisor, clock, log.named('mirrors'));
-  parts.push({ name: 'mirrors', stop: () => mirrors.stop() });
-  const [control] = await Promise.all([
-    startControl({ config, doors, api, mirrors, identities }),
-    ensureClusterDns(supervisor, config.clusterDns),
-  ]);
-  parts.push(...control);
-  log.info('controllers and scheduler ready', { ms: Math.round(clock.monotonicMs() - startedMs) });
-  const manifests = await startManifests({
-    dir: join(config.dataDir, 'server/manifests'),
-    statePath: join(config.dataDir, 'server/manifests.state'),
-    client: supervisor,
-    resolve: (apiVersion, kind) => servedKind(api, apiVersion, kind),
-    doors,
-  });
-  parts.push({ name: 'manifests', stop: () => manifests.stop() });
+  const reload = (): Promise<ServerIdentities> => serverIdentities(config, doors, names);
+  await startBeside({ config, doors, ledger, facts, identities, api, parts, reload });
+  log.info('server ready', { ms: since() });
   await notifyReady(doors);
   return {
     api,
@@ -83,6 +60,64 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
       for (const part of parts.toReversed()) await part.stop();
     },
   };
+}
+
+interface Beside {
+  config: ServerConfig;
+  doors: Doors;
+  ledger: Ledger;
+  facts: NodeFacts;
+  identities: ServerIdentities;
+  api: ApiServer;
+  parts: Part[];
+  reload(): Promise<ServerIdentities>;
+}
+
+/** Everything that needs the API server and nothing of each other: it starts at once. */
+async function startBeside(options: Beside): Promise<void> {
+  const { config, doors, ledger, identities, api, parts } = options;
+  // Whoever reads for the whole process reads with all rights; each writes as itself.
+  const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
+  const mirrors = mirrorFactory(supervisor, doors.clock, doors.log.named('mirrors'));
+  parts.push({ name: 'mirrors', stop: () => mirrors.stop() });
+  const manifests = {
+    dir: join(config.dataDir, 'server/manifests'),
+    statePath: join(config.dataDir, 'server/manifests.state'),
+    client: supervisor,
+    resolve: (apiVersion: string, kind: string) => servedKind(api, apiVersion, kind),
+    doors,
+  };
+  const changed = async (renewed: ServerIdentities): Promise<void> => {
+    api.renewCertificate(renewed.apiServer);
+    await writeAdminKubeconfig(config, doors, ledger, renewed, api.port);
+  };
+  parts.push(startRenewal({ doors, current: identities, reload: options.reload, changed }));
+  const started = await Promise.all([
+    startControl({ config, doors, api, mirrors, identities }),
+    config.disableAgent ? [] : startOwnNode({ ...options, mirrors }),
+    startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
+    ensureClusterDns(supervisor, config.clusterDns).then(() => []),
+  ]);
+  parts.push(...started.flat());
+}
+
+/** The node in the server's own process: a node like any other, except that its calls need no wire. */
+async function startOwnNode(options: Beside & { mirrors: Mirrors }): Promise<Part[]> {
+  const { config, doors, facts, identities, api } = options;
+  const client = api.inProcess({ name: `system:node:${facts.name}`, groups: ['system:nodes'] });
+  const own = await loadOrCreateNode({ ...doors, dir: join(config.dataDir, 'agent'), ...identities, nodeName: facts.name, addresses: [...facts.ips, ...facts.externalIps] });
+  const mirrors = mirrorFactory(client, doors.clock, doors.log.named('agent'));
+  const parts = await startNode({
+    ...options,
+    cluster: config,
+    client,
+    mirrors,
+    networkMirrors: options.mirrors,
+    identities: own,
+    clientCa: identities.clientCa.cert,
+  });
+  const role = keepNodeRole({ client: api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }), mirrors: options.mirrors, nodeName: facts.name, role: 'control-plane', log: doors.log });
+  return [role, { name: 'agent mirrors', stop: () => mirrors.stop() }, ...parts];
 }
 
 async function startApi(config: ServerConfig, doors: Doors, facts: NodeFacts, identities: ServerIdentities, store: Store): Promise<ApiServer> {

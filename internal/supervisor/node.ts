@@ -1,0 +1,117 @@
+import { join } from 'node:path';
+import { load } from 'js-yaml';
+import { createAgent } from '../agent/agent.ts';
+import type { NodeAddress, Taint } from '../api/generated/types/core-v1.ts';
+import { builtinScheme } from '../api/scheme.ts';
+import { ConfigError, messageOf } from '../base/errors.ts';
+import type { Client } from '../client/client.ts';
+import type { Mirrors } from '../client/mirrors.ts';
+import { assetBytes, buildInfo } from '../io/assets.ts';
+import { realDial } from '../io/dial.ts';
+import type { NodeIdentities } from '../pki/authorities.ts';
+import type { NodeConfig } from './config.ts';
+import type { Doors } from './doors.ts';
+import type { Ledger } from './ledger.ts';
+import type { NodeFacts } from './node-facts.ts';
+import { cniConfDir, startNodeNetwork, type ClusterNetwork } from './node-network.ts';
+import { gitVersion } from './release.ts';
+import type { Part } from './running.ts';
+
+export interface NodeOptions {
+  config: NodeConfig;
+  cluster: ClusterNetwork;
+  facts: NodeFacts;
+  doors: Doors;
+  ledger: Ledger;
+  /** Speaks as `system:node:<name>`. */
+  client: Client;
+  /** What the agent reads, with the node's own rights. */
+  mirrors: Mirrors;
+  /** What the network reads; in a server it is shared with everybody. */
+  networkMirrors: Mirrors;
+  identities: NodeIdentities;
+  clientCa: string;
+}
+
+const kubeletPort = 10250;
+
+/** Runs the node's two halves, pods and packets. Resolves when the Node is registered and its network stands. */
+export async function startNode(options: NodeOptions): Promise<Part[]> {
+  const { config, doors, ledger, facts } = options;
+  await recordHostChanges(doors, ledger);
+  const network = await startNodeNetwork({ ...options, mirrors: options.networkMirrors });
+  const agent = await createAgent({
+    ...doors,
+    client: options.client,
+    mirrors: options.mirrors,
+    scheme: builtinScheme(),
+    nodeName: facts.name,
+    addresses: addressesOf(facts),
+    labels: labelsOf(options),
+    taints: config.nodeTaints.map(taintOf),
+    version: gitVersion(buildInfo().version),
+    maxPods: config.maxPods,
+    agentDir: join(config.dataDir, 'agent'),
+    runDir: config.runDir,
+    clusterDns: [options.cluster.clusterDns],
+    clusterDomain: options.cluster.clusterDomain,
+    ...(config.resolvConf !== undefined && { resolvConf: config.resolvConf }),
+    ...(config.runtimeEndpoint !== undefined && { runtimeEndpoint: config.runtimeEndpoint.replace(/^unix:\/\//, '') }),
+    snapshotter: config.snapshotter,
+    pauseImage: config.pauseImage,
+    pauseArchive: () => assetBytes('pause.tar'),
+    registries: await readRegistries(doors, config.privateRegistry),
+    cniConfDir: cniConfDir(config),
+    listen: { host: '0.0.0.0', port: kubeletPort, tls: { ...options.identities.kubeletServing, clientCa: options.clientCa } },
+    onPodCidr: (podCidr) => network.setPodCidr(podCidr),
+    dial: realDial,
+    log: doors.log.named('agent'),
+  });
+  void agent.ready.catch((error: unknown) => doors.log.error('the node could not be registered', { error: messageOf(error) }));
+  return [
+    { name: 'network', stop: () => network.stop() },
+    { name: 'agent', stop: () => agent.stop() },
+  ];
+}
+
+/** What the agent and the runtime make on the host by their nature; what was there before is not ours to remove. */
+async function recordHostChanges(doors: Doors, ledger: Ledger): Promise<void> {
+  await ledger.record('cgroup', 'kubepods');
+  for (const dir of ['/var/log/pods', '/var/log/containers', '/var/lib/cni', '/run/netns']) {
+    if (!(await doors.disk.stat('ledger', dir))) await ledger.record('dir', dir);
+  }
+}
+
+function addressesOf(facts: NodeFacts): NodeAddress[] {
+  return [
+    ...facts.ips.map((address) => ({ type: 'InternalIP', address })),
+    ...facts.externalIps.map((address) => ({ type: 'ExternalIP', address })),
+    { type: 'Hostname', address: facts.name },
+  ];
+}
+
+function labelsOf(options: NodeOptions): Record<string, string> {
+  const labels: Record<string, string> = {};
+  for (const label of options.config.nodeLabels) {
+    const at = label.indexOf('=');
+    labels[label.slice(0, at)] = label.slice(at + 1);
+  }
+  return labels;
+}
+
+/** `key=value:effect`, or `key:effect`. */
+function taintOf(text: string): Taint {
+  const [pair = '', effect = ''] = text.split(':');
+  const [key = '', value] = pair.split('=');
+  return { key, effect, ...(value !== undefined && { value }) };
+}
+
+async function readRegistries(doors: Doors, path: string): Promise<unknown> {
+  const bytes = await doors.disk.readIfThere('registries', path);
+  if (!bytes) return undefined;
+  try {
+    return load(bytes.toString());
+  } catch (cause) {
+    throw new ConfigError(`${path}: ${messageOf(cause).split('\n')[0]}`, { op: 'registries', cause });
+  }
+}
