@@ -13,6 +13,7 @@ import { viewOf } from './registry/stored.ts';
 import { putSource, updateObject } from './registry/update.ts';
 import type { Server } from './server.ts';
 import { callHandler } from './in-process-call.ts';
+import { selectedName } from './http/request-info.ts';
 import { Watcher } from './watch/watcher.ts';
 
 interface WriteOptions {
@@ -59,7 +60,7 @@ export class InProcessClient {
   }
 
   async list<T = KubeObject>(ref: ResourceRef, options: ListOptions = {}): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
-    const call = this.#call('list', ref, { namespace: options.namespace, name: '' });
+    const call = this.#call('list', ref, { namespace: options.namespace, name: '' }, {}, options.fieldSelector);
     const listed = await listRecords(this.#server.core, call, options);
     const items = listed.kvs.map((kv) => viewOf(call.resource, kv) as T);
     return { items, resourceVersion: String(listed.revision), ...(listed.continue ? { continue: listed.continue } : {}) };
@@ -129,7 +130,7 @@ export class InProcessClient {
       },
     };
     const start = async (): Promise<void> => {
-      const call = this.#call('watch', ref, { namespace: options.namespace, name: '' });
+      const call = this.#call('watch', ref, { namespace: options.namespace, name: '' }, {}, options.fieldSelector);
       const query = { ...options, ...(options.sendInitialEvents ? { resourceVersionMatch: 'NotOlderThan' } : {}) };
       watcher = await Watcher.start(this.#server.core, call, query, sink);
       if (stopped) watcher.stop();
@@ -147,11 +148,11 @@ export class InProcessClient {
     return callHandler(this.#server, this.#user, request);
   }
 
-  #call(verb: string, ref: ResourceRef, target: Partial<Target>, options: WriteOptions = {}): Call {
+  #call(verb: string, ref: ResourceRef, target: Partial<Target>, options: WriteOptions = {}, fieldSelector = ''): Call {
     const resource = this.#server.core.resources.find(ref.group, ref.version, ref.resource);
     const { namespace = '', name = '', subresource = '' } = target;
     if (!resource) throw notFound({ group: ref.group, resource: ref.resource }, name);
-    const access = { user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: resource.namespaced ? namespace : '', name };
+    const access = { user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: resource.namespaced ? namespace : '', name: name || selectedName(fieldSelector) };
     if (!this.#server.authorize(access).allowed) throw forbidden({ group: ref.group, resource: ref.resource }, name, denialText(access));
     return {
       user: this.#user, resource, namespace: resource.namespaced ? namespace : '', name, subresource,

@@ -109,14 +109,17 @@ function place(info: RequestInfo, segments: string[]): RequestInfo {
   return info;
 }
 
-/** `fieldSelector=metadata.name=x` counts as a name for authorization. */
 function nameFromSelector(info: RequestInfo): void {
-  const selector = first(info.query, 'fieldSelector');
-  if (!selector || info.name) return;
-  for (const term of selector.split(',')) {
+  if (!info.name) info.name = selectedName(first(info.query, 'fieldSelector') ?? '');
+}
+
+/** `fieldSelector=metadata.name=x` counts as a name for authorization. */
+export function selectedName(fieldSelector: string): string {
+  for (const term of fieldSelector.split(',')) {
     const match = /^metadata\.name==?([^=!]+)$/.exec(term);
-    if (match?.[1] && /^[^/%]+$/.test(match[1])) info.name = match[1];
+    if (match?.[1] && /^[^/%]+$/.test(match[1])) return match[1];
   }
+  return '';
 }
 
 function decodeSegment(text: string): string {
