@@ -173,6 +173,7 @@ async function assemble(input: AssembleInput) {
       const shown = input.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
       return shown && isMirror(shown) ? shown : undefined;
     },
+    hasEnded: (id) => set.hasEnded(id),
     networkReady: () => heart.networkReady,
     offline: () => !synced.done,
     done: (uid) => set.done(uid),

@@ -42,6 +42,8 @@ export interface PodDeps {
   promised(exceptUid: string, resource: 'cpu' | 'memory'): bigint;
   /** The pod of the API that stands for a static pod. */
   mirrorOf(pod: Pod): Pod | undefined;
+  /** The event stream has told the end of this container. */
+  hasEnded(containerId: string): boolean;
   /** Pods can be given addresses. */
   networkReady(): boolean;
   /** The API server cannot be asked. */

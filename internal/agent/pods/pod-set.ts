@@ -16,6 +16,8 @@ export interface PodSetOptions {
 
 /** How long an unknown sandbox may take to end when nobody can say its pod's grace period. */
 const orphanGraceSeconds = 30;
+/** More ends than a node sees between the start of a container and its first reading. */
+const mostRememberedEnds = 1024;
 
 /** All pods of the node: hands each desired one to its worker, and ends what nobody wants. */
 export class PodSet {
@@ -25,6 +27,8 @@ export class PodSet {
   /** Pods that the runtime held when we started: their workers must look before they act. */
   #found = new Map<string, { namespace: string; name: string }>();
   readonly #followers = new Map<string, Pod>();
+  /** A container can end before its worker has learned its id. */
+  readonly #ended = new Set<string>();
 
   constructor(options: PodSetOptions) {
     this.#options = options;
@@ -75,10 +79,17 @@ export class PodSet {
 
   /** The event stream tells that a container or sandbox has ended. */
   exited(containerId: string): void {
+    this.#ended.add(containerId);
+    const [oldest] = this.#ended;
+    if (this.#ended.size > mostRememberedEnds && oldest !== undefined) this.#ended.delete(oldest);
     for (const worker of this.#workers.values()) {
       const { containers, sandboxes } = worker.runtime;
       if (containers.some((c) => c.id === containerId) || sandboxes.some((s) => s.id === containerId)) return worker.runtimeChanged(containerId);
     }
+  }
+
+  hasEnded(containerId: string): boolean {
+    return this.#ended.has(containerId);
   }
 
   /** Events may have been missed: every pod looks for itself. */

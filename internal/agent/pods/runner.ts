@@ -99,6 +99,8 @@ export class Runner {
       const id = await startContainer(w.deps, input);
       await w.reread(id);
       w.waiting.delete(container.name);
+      // It may have ended before anybody knew its id: then no event will wake us.
+      if (latest(w.runtime, container.name)?.state !== 'running') w.wake();
       void this.#link(container, id);
       if (container.lifecycle?.postStart) {
         w.publish();

@@ -19,6 +19,9 @@ import { Runner } from './runner.ts';
 export type WorkerPhase = 'running' | 'terminating' | 'terminated' | 'gone';
 
 const firstRetryMs = 1000;
+/** How often and how long to look for an end that was announced. */
+const lagLookMs = 5;
+const mostLagLooks = 200;
 const longestRetryMs = 60_000;
 
 /** One pod: brings the runtime to its spec, one pass at a time (see README.md). */
@@ -229,7 +232,12 @@ export class PodWorker {
       this.runtime = await this.deps.reader.pod(this.uid, this.runtime);
       return;
     }
-    const container = await this.deps.reader.container(id);
+    let container = await this.deps.reader.container(id);
+    // The event of an end overtakes the runtime's own bookkeeping by some milliseconds.
+    for (let tries = 0; container?.state === 'running' && this.deps.hasEnded(id) && tries < mostLagLooks; tries++) {
+      await this.deps.clock.sleep('pod.exit', lagLookMs);
+      container = await this.deps.reader.container(id);
+    }
     const others = this.runtime.containers.filter((c) => c.id !== id);
     const containers = container ? [...others, container].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1)) : others;
     this.runtime = { ...this.runtime, containers };
