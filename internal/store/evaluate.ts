@@ -114,7 +114,7 @@ export class Write {
     const { key } = request;
     const before = this.#state.index.get(key);
     const old = versionAt(before, this.#revision);
-    if (before?.modRevision === this.#revision) throw duplicateKey();
+    if (old?.modRevision === this.#revision) throw duplicateKey();
     const rec = new Rec({
       key,
       value: request.ignoreValue ? old?.value : tight(request.value),
@@ -132,10 +132,7 @@ export class Write {
 
   #delete(request: DeleteRangeRequest): DeleteRangeResponse {
     const old = keysIn(this.#view, request);
-    for (const rec of old) {
-      if (rec.modRevision === this.#revision) throw duplicateKey();
-      this.#change(tombstone(rec, this.#revision, this.recs.length, request.soft ?? false));
-    }
+    for (const rec of old) this.#change(tombstone(rec, this.#revision, this.recs.length, request.soft ?? false));
     const prevKvs: KeyValue[] = request.prevKv ? old : [];
     return { revision: this.#view.revision, deleted: old.length, prevKvs };
   }

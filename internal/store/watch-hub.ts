@@ -233,8 +233,10 @@ class EventList {
 
 function eventOf(rec: Rec, prevKv: boolean): StoreEvent {
   const type = rec.version > 0 ? 'PUT' : 'DELETE';
-  const prev = rec.prev;
-  return prevKv && prev !== undefined && prev.version > 0 ? { type, kv: rec, prevKv: prev } : { type, kv: rec };
+  let prev = prevKv && !(type === 'PUT' && rec.createRevision === rec.modRevision) ? rec.prev : undefined;
+  // A transaction may put a key in one branch and delete it in another: the state before is the one before all of it.
+  while (prev !== undefined && prev.modRevision === rec.modRevision) prev = prev.prev;
+  return prev !== undefined && prev.version > 0 ? { type, kv: rec, prevKv: prev } : { type, kv: rec };
 }
 
 function covers(range: { key: string; end?: string }, key: string): boolean {

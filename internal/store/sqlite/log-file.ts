@@ -12,9 +12,12 @@ export interface LogFileOptions {
   encryption?: Encryption;
 }
 
+/** A store has one owner; a stopped one may take a moment to let go. */
+const lockWaitMs = 300;
+
 /** Opens a database with the addon that travels with the program. */
 export async function openDatabase(path: string, options: { readonly?: boolean } = {}): Promise<Database.Database> {
-  return new Database(path, { ...options, nativeBinding: (await loadAddon('better_sqlite3.node')) as unknown as string });
+  return new Database(path, { ...options, timeout: lockWaitMs, nativeBinding: (await loadAddon('better_sqlite3.node')) as unknown as string });
 }
 
 /** The SQLite file as the writer thread uses it. Synchronous by nature. */
