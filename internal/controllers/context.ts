@@ -9,6 +9,8 @@ import type { Random } from '../io/random.ts';
 export interface ControllerContext {
   /** A client that acts as `system:serviceaccount:kube-system:<name>`; `name` is such as `replicaset-controller`. */
   clientFor(controllerName: string): Client;
+  /** Acts as `system:kube-controller-manager` itself, for what no controller's own account may do (tokens). */
+  managerClient: Client;
   mirrors: Mirrors;
   clock: Clock;
   log: Log;

@@ -1,4 +1,5 @@
 import type { Controller, ControllerContext } from './context.ts';
+import { startCertificateSigner } from './certificates/signer.ts';
 import { startClusterRoleAggregationController } from './clusterroleaggregation/aggregation.ts';
 import { startCronJobController } from './cronjob/cronjob.ts';
 import { startDaemonSetController } from './daemonset/daemonset.ts';
@@ -21,6 +22,7 @@ import { startTtlAfterFinishedController } from './ttlafterfinished/ttl-after-fi
 import { startRootCaPublisher } from './rootca/publisher.ts';
 import { startPvcProtectionController, startPvProtectionController, startVacProtectionController } from './storageprotection/storage-protection.ts';
 import { startServiceAccountController } from './serviceaccount/default-account.ts';
+import { startServiceAccountTokenController } from './serviceaccount/tokens.ts';
 
 export type { Controller, ControllerContext } from './context.ts';
 
@@ -41,6 +43,8 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   'taint-eviction': startTaintEvictionController,
   resourcequota: startResourceQuotaController,
   job: startJobController,
+  'serviceaccount-token': startServiceAccountTokenController,
+  'certificate-signing': startCertificateSigner,
   cronjob: startCronJobController,
   disruption: startDisruptionController,
   daemonset: startDaemonSetController,

@@ -31,6 +31,7 @@ export async function testCluster(
   const resources: ResourceRef[] = [refs.pods, refs.configMaps, refs.secrets, refs.replicaSets, refs.deployments, refs.jobs, refs.namespaces, refs.nodes];
   const ctx: ControllerContext = {
     clientFor: () => client,
+    managerClient: client,
     mirrors: mirrorFactory(client, clock, silentLog),
     clock,
     log: silentLog,

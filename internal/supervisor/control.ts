@@ -28,6 +28,7 @@ export async function startControl(options: ControlOptions): Promise<Part[]> {
     const controllers = startControllers({
       ...doors,
       clientFor: (name) => api.inProcess(controllerUser(name)),
+      managerClient: api.inProcess({ name: 'system:kube-controller-manager', groups: [] }),
       mirrors,
       log: doors.log.named('controllers'),
       resources: () => preferredResources(api),

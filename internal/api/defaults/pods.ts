@@ -127,7 +127,8 @@ const serviceAccount: Rule = (spec) => {
     if (isUnset(spec['serviceAccount'])) return;
     spec['serviceAccountName'] = spec['serviceAccount'];
   }
-  spec['serviceAccount'] = spec['serviceAccountName'];
+  // What is right already may be frozen: parts of a patched object are shared with the stored one.
+  if (spec['serviceAccount'] !== spec['serviceAccountName']) spec['serviceAccount'] = spec['serviceAccountName'];
 };
 
 const mode = unset({ defaultMode: 0o644 });

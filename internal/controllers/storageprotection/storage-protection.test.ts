@@ -13,6 +13,7 @@ function setUp(): { clock: FakeClock; client: FakeClient; ctx: ControllerContext
   const client = new FakeClient(clock);
   const ctx: ControllerContext = {
     clientFor: () => client,
+    managerClient: client,
     mirrors: mirrorFactory(client, clock, silentLog),
     clock,
     log: silentLog,

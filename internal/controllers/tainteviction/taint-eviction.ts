@@ -16,7 +16,7 @@ const name = 'taint-eviction-controller';
 /** Deletes pods from nodes with NoExecute taints that they do not tolerate, or no longer. */
 export function startTaintEvictionController(ctx: ControllerContext): Controller {
   const { clock } = ctx;
-  const client = ctx.clientFor(name);
+  const client = ctx.clientFor('node-controller'); // the account whose role allows it, as upstream
   const events = eventRecorder({ client, clock, log: ctx.log, component: name });
   const nodes = ctx.mirrors.of<Node>(refs.nodes);
   const pods = ctx.mirrors.of<Pod>(refs.pods, { indexes: nodeIndex });
