@@ -38,11 +38,12 @@ export function hostsFiles(parsed: unknown): Map<string, string> {
     const lines = own ? [`server = ${text(own)}`, 'capabilities = ["pull", "resolve", "push"]', ...access(configs[name] ?? configs[hostOf(own)])] : [];
     for (const endpoint of endpoints) {
       const url = endpoint.includes('://') ? endpoint.replace(/\/$/, '') : `https://${endpoint.replace(/\/$/, '')}`;
-      lines.push('', `[host.${text(withVersion(url))}]`, '  capabilities = ["pull", "resolve"]');
+      lines.push('', `[host.${text(url)}]`, '  capabilities = ["pull", "resolve"]');
+      // An endpoint with a path says its API version itself, as in k3s.
       if (new URL(url).pathname !== '/') lines.push('  override_path = true');
       lines.push(...access(configs[hostOf(url)] ?? configs[name]).map((l) => `  ${l}`));
       const rules = Object.entries(mirror.rewrite ?? {});
-      if (rules.length > 0) lines.push(`  [host.${text(withVersion(url))}.rewrite]`, ...rules.map(([from, to]) => `    ${text(from)} = ${text(to)}`));
+      if (rules.length > 0) lines.push(`  [host.${text(url)}.rewrite]`, ...rules.map(([from, to]) => `    ${text(from)} = ${text(to)}`));
     }
     files.set(name === '*' ? '_default' : name, lines.join('\n') + '\n');
   }
@@ -51,12 +52,6 @@ export function hostsFiles(parsed: unknown): Map<string, string> {
 
 function hostOf(url: string): string {
   return new URL(url).host;
-}
-
-/** An endpoint with a path is used as it is, and must say its API version itself. */
-function withVersion(url: string): string {
-  const { pathname } = new URL(url);
-  return pathname === '/' || /\/v2$/.test(pathname) ? url : `${url}/v2`;
 }
 
 function access(config: { auth?: Auth; tls?: Tls } | null | undefined): string[] {
