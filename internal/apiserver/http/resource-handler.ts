@@ -209,7 +209,7 @@ export async function servePatch(server: Server, exchange: Exchange, call: Call)
       details: { group: 'meta.k8s.io', kind: 'PatchOptions', causes: [{ reason: 'FieldValueForbidden', message: 'Forbidden: may not be specified for non-apply patch', field: 'force' } as never] },
     });
   }
-  const body = parsePatch(type, (await readBody(exchange.request)).toString());
+  const body = parsePatch(type, (await readBody(exchange.request)).toString(), call);
   const written = await patchObject(server.core, call, { type, body, force: flag(query, 'force') });
   sendWritten(server, exchange, call, written.created ? 201 : 200, written);
 }

@@ -1,4 +1,3 @@
-import { load } from 'js-yaml';
 import { goText } from '../../api/patch/strategic.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid } from '../../api/status.ts';
@@ -7,6 +6,7 @@ import { applyMergePatch } from '../../api/patch/merge.ts';
 import { parseJson } from '../../api/codec/json-text.ts';
 import { strictText } from '../../api/codec/decode.ts';
 import { DecodeError } from '../../api/codec/scalars.ts';
+import { parseYaml } from '../../api/codec/yaml.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import type { Written } from './create.ts';
 import { updateObject } from './update.ts';
@@ -35,14 +35,24 @@ export interface PatchRequest {
   force: boolean;
 }
 
-/** The text of a patch as a value; malformed text is a BadRequest. */
-export function parsePatch(type: PatchType, text: string): unknown {
+/** The text of a patch as a value; malformed text is a BadRequest. With `call`, what is given twice in YAML is held against it. */
+export function parsePatch(type: PatchType, text: string, call?: Pick<Call, 'validation' | 'warnings'>): unknown {
   try {
-    return type === 'apply' ? load(text) : parseJson(text);
+    return type === 'apply' ? parseApply(text, call) : parseJson(text);
   } catch (error) {
-    if (type === 'apply') throw badRequest(`error decoding YAML: ${(error as Error).message.split('\n')[0]}`);
+    if (error instanceof ApiError) throw error;
+    if (type === 'apply') throw badRequest(`error decoding YAML: error converting YAML to JSON: ${(error as Error).message}`);
     throw badRequest(`error decoding patch: ${(error as Error).message}`);
   }
+}
+
+function parseApply(text: string, call: Pick<Call, 'validation' | 'warnings'> | undefined): unknown {
+  const { value, duplicates } = parseYaml(text);
+  if (!duplicates.length || !call || call.validation === 'Ignore') return value;
+  const why = `error converting YAML to JSON: yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`;
+  if (call.validation === 'Strict') throw badRequest(`error strict decoding YAML: ${why}`);
+  call.warnings.push(why);
+  return value;
 }
 
 /** PATCH of an object or one of its subresources (apiserver handlers/patch.go). */
