@@ -106,7 +106,7 @@ class Scheduler {
       this.#queue.remove(key);
       this.#queue.stir();
     } else if (pod.spec.nodeName) {
-      const news = !old?.spec.nodeName || old.metadata.labels !== pod.metadata.labels || old.metadata.generation !== pod.metadata.generation;
+      const news = !old?.spec.nodeName || !sameAsk(old, pod);
       if (news) {
         this.#cache.setPod(pod);
         this.#queue.remove(key);
@@ -114,7 +114,7 @@ class Scheduler {
         this.#queue.stir((k) => this.#hasAffinity(k) || old?.spec.nodeName !== undefined);
       }
     } else if (this.#ours(pod)) {
-      if (old && old.metadata.generation === pod.metadata.generation && old.metadata.labels === pod.metadata.labels) return;
+      if (old && sameAsk(old, pod)) return;
       this.#queue.add(pod);
     } else this.#queue.remove(key);
   }
@@ -257,4 +257,9 @@ class Scheduler {
 function nodeMatters(old: Node, now: Node): boolean {
   const parts = (n: Node): unknown[] => [n.spec.unschedulable, n.spec.taints, n.metadata.labels, n.status.allocatable, n.spec.podCIDR];
   return JSON.stringify(parts(old)) !== JSON.stringify(parts(now));
+}
+
+/** Status changes alone (our own conditions among them) are no reason to look at a pod again. */
+function sameAsk(old: Pod, now: Pod): boolean {
+  return old.metadata.generation === now.metadata.generation && JSON.stringify(old.metadata.labels) === JSON.stringify(now.metadata.labels);
 }
