@@ -1,7 +1,7 @@
 import type { Container } from '../../api/generated/types/core-v1.ts';
 import { isSidecar } from '../config/pod-resources.ts';
 import { latest, type RuntimeContainer } from './model.ts';
-import { definitionChanged, type Plan, type PlanInput } from './plan.ts';
+import { definitionChanged, type Plan, type PlanInput } from './plan-types.ts';
 import { shouldRestart } from './restart-policy.ts';
 
 /**

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
 import { containerHash } from '../config/labels.ts';
 import type { ContainerStateName, PodRuntime, RuntimeContainer } from './model.ts';
-import { plan, type PlanInput } from './plan.ts';
+import { plan } from './plan.ts';
+import type { PlanInput } from './plan-types.ts';
 
 const container = (name: string, more: Partial<Container> = {}): Container => ({ name, image: 'busybox:1', ...more }) as Container;
 

@@ -1,41 +1,8 @@
 import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
-import { containerHash } from '../config/labels.ts';
-import { isSidecar } from '../config/pod-resources.ts';
 import { ephemeralContainers, latest, type PodRuntime, type RuntimeContainer } from './model.ts';
 import { planInit } from './plan-init.ts';
+import { definitionChanged, type KillReason, type Plan, type PlanInput } from './plan-types.ts';
 import { shouldRestart, restartsWhenKilled } from './restart-policy.ts';
-
-export type KillReason = '' | 'StartupProbe' | 'LivenessProbe' | 'Unknown';
-
-export interface Kill {
-  id: string;
-  name: string;
-  message: string;
-  reason: KillReason;
-}
-
-export type ProbeVerdict = 'success' | 'failure' | undefined;
-
-export interface PlanInput {
-  pod: Pod;
-  runtime: PodRuntime;
-  liveness(containerId: string): ProbeVerdict;
-  startup(containerId: string): ProbeVerdict;
-  /** Containers whose running instance must be restarted to take new resources. */
-  resizeRestarts?: ReadonlySet<string>;
-}
-
-/** What has to be done, in this order: kill, sandbox, ephemeral, init, containers. */
-export interface Plan {
-  killPod: boolean;
-  createSandbox: boolean;
-  sandboxId: string;
-  attempt: number;
-  kill: Kill[];
-  startEphemeral: Container[];
-  startInit: Container[];
-  start: Container[];
-}
 
 /** The kubelet's computePodActions: from what is and what shall be to what to do. */
 export function plan(input: PlanInput): Plan {
@@ -117,10 +84,3 @@ function planRunning(input: PlanInput, made: Plan, container: Container, status:
   made.kill.push({ id: status.id, name: status.name, message, reason });
   return 0;
 }
-
-/** The container was made from another image (or definition) than the pod now names. An adopted one without a hash is left alone. */
-export function definitionChanged(container: Container, status: RuntimeContainer): boolean {
-  return status.hash !== '' && status.hash !== containerHash(container);
-}
-
-export { isSidecar };

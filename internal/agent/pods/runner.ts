@@ -1,4 +1,4 @@
-import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
+import type { Container } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
 import { isNotFound } from '../cri/client.ts';
@@ -6,7 +6,7 @@ import { VolumesError } from '../volumes/volumes.ts';
 import { goDuration } from './back-off.ts';
 import { containerReference } from './deps.ts';
 import { latest, podText, type RuntimeContainer } from './model.ts';
-import type { Plan } from './plan.ts';
+import type { Plan } from './plan-types.ts';
 import { postStart, startContainer, StartFailure, type StartInput } from './start-container.ts';
 import { configFor, startSandbox } from './start-sandbox.ts';
 import { killContainer, stopPod } from './stop.ts';
@@ -201,5 +201,3 @@ export class Runner {
     await w.deps.mountDoors.tree.symlink('pod.log.link', log, link).catch((error: unknown) => w.deps.log.debug('no log link', { link, error: messageOf(error) }));
   }
 }
-
-export type { Pod };

@@ -5,7 +5,7 @@ import { isNotFound } from '../cri/client.ts';
 import { runHook } from '../hooks/run-hook.ts';
 import { containerReference, type PodDeps } from './deps.ts';
 import { containerNamed, type PodRuntime, type RuntimeContainer } from './model.ts';
-import type { KillReason } from './plan.ts';
+import type { KillReason } from './plan-types.ts';
 
 /** Containers always get this long to end by themselves. */
 const leastGraceSeconds = 2;

@@ -1,0 +1,165 @@
+import type { Node, Pod, Service, Volume } from '../api/generated/types/core-v1.ts';
+import type { RuntimeClass } from '../api/generated/types/node-v1.ts';
+import type { Mirror } from '../client/client.ts';
+import type { EventRecorder } from '../client/events.ts';
+import { refs } from '../client/refs.ts';
+import { makeMounts } from '../io/mounts.ts';
+import { realTree } from '../io/tree.ts';
+import { openCgroups } from './cgroups/cgroups.ts';
+import type { OpenedRuntime } from './containerd/open-runtime.ts';
+import { ImagePuller } from './images/image-puller.ts';
+import { MirrorPods } from './mirror-pods.ts';
+import type { NodeHeart } from './node-heart.ts';
+import type { AgentOptions } from './options.ts';
+import { BackOff } from './pods/back-off.ts';
+import { containerReference, type PodDeps } from './pods/deps.ts';
+import { DesiredPods } from './pods/desired.ts';
+import { isMirror } from './pods/model.ts';
+import { PodSet } from './pods/pod-set.ts';
+import { totalOf } from './pods/resize.ts';
+import { RuntimeReader } from './pods/runtime-reader.ts';
+import { Probes } from './probes/probes.ts';
+import type { ProbeDoors } from './probes/run-probe.ts';
+import { StatusWriter } from './status/status-writer.ts';
+import { mountImage } from './volumes/image-volume.ts';
+import { References } from './volumes/references.ts';
+import { Volumes } from './volumes/volumes.ts';
+
+export interface AssembleInput {
+  options: AgentOptions;
+  runtime: OpenedRuntime;
+  heart: NodeHeart;
+  events: EventRecorder;
+  nodes: Mirror<Node>;
+  pods: Mirror<Pod>;
+  services: Mirror<Service>;
+  synced: { done: boolean };
+}
+
+export interface Parts {
+  set: PodSet;
+  desired: DesiredPods;
+  volumes: Volumes;
+  mirrorPods: MirrorPods;
+  /** Set when pods are started without the server. */
+  offline: { now: boolean };
+  stop(): void;
+}
+
+/** Exec probes may answer this much later than their own limit, before the call itself is given up. */
+const execSlackMs = 5000;
+
+/** Everything that pods need, put together. */
+export async function assemble(input: AssembleInput): Promise<Parts> {
+  const { options, runtime, events } = input;
+  const { clock, disk, log, client } = options;
+  const references = new References({ client, clock, log });
+  const images = new ImagePuller({ cri: runtime.cri, events, clock, secret: (namespace, name) => references.secret(namespace, name) });
+  const volumes = makeVolumes(input, references, images);
+  await volumes.start();
+  const offline = { now: false };
+  const doors = probeDoorsOf(input);
+  const probes = new Probes({ doors, random: options.random, onResult: ({ uid }) => set.worker(uid)?.wake(), event: (pod, container, reason, message) => events.warning(containerReference(pod, container), reason, message) });
+  const writer = new StatusWriter({ client, clock, log: log.named('status'), gone: (uid) => set.remove(uid) });
+  const cgroups = await openCgroups({ disk, tree: realTree, clock, log: log.named('cgroups'), parent: options.cgroupParent });
+  const desired = new DesiredPods({ dir: `${options.agentDir}/desired`, disk, log });
+  const deps: PodDeps = {
+    ...nodeSide(input, () => set),
+    cri: runtime.cri,
+    reader: new RuntimeReader(runtime.cri, disk),
+    client,
+    images,
+    volumes,
+    probes,
+    cgroups,
+    writer,
+    backOff: new BackOff(),
+    events,
+    sources: {
+      configMap: (namespace, name) => references.configMap(namespace, name),
+      secret: (namespace, name) => references.secret(namespace, name),
+      services: () => (input.synced.done ? input.services.list() : offline.now ? [] : undefined),
+      volumeFile: (pod, volume, path) => volumes.readFile(pod.metadata.uid!, volume, path),
+    },
+    mountDoors: { disk, tree: realTree, mounts: makeMounts(options.spawn, disk), random: options.random, log },
+    probeDoors: doors,
+    clock,
+    log: log.named('pods'),
+  };
+  const node = (): Node | undefined => input.nodes.get(options.nodeName);
+  const set = new PodSet({ deps, desired, node, unsafeSysctls: options.unsafeSysctls ?? [] });
+  const mirrorPods = new MirrorPods({ client, pods: input.pods, set, node, log });
+  const stop = (): void => {
+    for (const part of [probes, volumes, writer]) part.stop();
+  };
+  return { set, desired, volumes, mirrorPods, offline, stop };
+}
+
+function hostIPsOf(options: AgentOptions): string[] {
+  return options.addresses.filter((a) => a.type === 'InternalIP').map((a) => a.address);
+}
+
+function allocatableOf(input: AssembleInput): Record<string, string> {
+  return (input.nodes.get(input.options.nodeName)?.status?.allocatable ?? {}) as Record<string, string>;
+}
+
+type NodeSide = Pick<PodDeps, 'facts' | 'hostIPs' | 'allocatable' | 'runtimeHandler' | 'promised' | 'mirrorOf' | 'hasEnded' | 'networkReady' | 'offline' | 'done'>;
+
+/** What a pod asks of its node. */
+function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
+  const { options, heart } = input;
+  const handlerOf = async (name: string): Promise<string> => (await options.client.get<RuntimeClass>(refs.runtimeClasses, { name })).handler;
+  return {
+    facts: () => heart.facts,
+    hostIPs: () => hostIPsOf(options),
+    allocatable: () => allocatableOf(input),
+    runtimeHandler: (pod) => (pod.spec.runtimeClassName ? handlerOf(pod.spec.runtimeClassName) : Promise.resolve('')),
+    promised: (except, resource) => [...set().workers()].filter((w) => w.uid !== except && w.phase === 'running').reduce((sum, w) => sum + totalOf(w.allocated, resource), 0n),
+    mirrorOf: (pod) => {
+      const shown = input.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
+      return shown && isMirror(shown) ? shown : undefined;
+    },
+    hasEnded: (id) => set().hasEnded(id),
+    networkReady: () => heart.networkReady,
+    offline: () => !input.synced.done,
+    done: (uid) => set().done(uid),
+  };
+}
+
+function makeVolumes(input: AssembleInput, references: References, images: ImagePuller): Volumes {
+  const { options, runtime } = input;
+  const { client, clock, log, disk, spawn } = options;
+  const mounts = makeMounts(spawn, disk);
+  const podsDir = `${options.agentDir}/pods`;
+  const imageVolume = async (pod: Pod, volume: Volume): Promise<string> => {
+    const { reference: image = '', pullPolicy } = volume.image ?? {};
+    const pinnedTag = /:[^/]+$/.test(image) && !image.endsWith(':latest');
+    const about = { kind: 'Pod', apiVersion: 'v1', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid };
+    await images.ensure({ pod, image, policy: pullPolicy ?? (pinnedTag ? 'IfNotPresent' : 'Always'), about, signal: new AbortController().signal });
+    const present = (await runtime.cri.imageStatus({ image: { image } })).image;
+    const dir = `${podsDir}/${pod.metadata.uid}/volumes/kubernetes.io~image/${volume.name}`;
+    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, dir, { spawn, disk, mounts, ctr: runtime.ctr });
+  };
+  return new Volumes({
+    podsDir,
+    secretsDir: `${options.agentDir}/secrets`,
+    client,
+    references,
+    clock,
+    log,
+    doors: { disk, tree: realTree, mounts },
+    facts: (pod) => ({ podIPs: (pod.status?.podIPs ?? []).map((p) => p.ip), hostIPs: hostIPsOf(options), allocatable: allocatableOf(input) }),
+    imageVolume,
+  });
+}
+
+function probeDoorsOf({ options, runtime }: AssembleInput): ProbeDoors {
+  return {
+    clock: options.clock,
+    dial: options.dial,
+    exec: async (containerId, cmd, timeout) => {
+      const done = await runtime.cri.execSync({ containerId, cmd, timeout }, { timeoutMs: timeout > 0 ? timeout * 1000 + execSlackMs : 0 });
+      return { exitCode: done.exitCode, output: Buffer.concat([done.stdout, done.stderr]).toString() };
+    },
+  };
+}
