@@ -37,6 +37,9 @@ function parsePairs(plain: Buffer): Headers {
   return headers;
 }
 
+/** An empty stored block: Go's inflate gives out what it holds only when it meets one. */
+const syncFlush = Buffer.from([0, 0, 0, 0xff, 0xff]);
+
 /** Writes header blocks as stored (uncompressed) zlib blocks: a few dozen bytes a stream are not worth a compressor's 256 KB. */
 export class HeaderWriter {
   #started = false;
@@ -53,7 +56,7 @@ export class HeaderWriter {
     block.writeUInt16LE(~plain.length & 0xffff, 3);
     const start = this.#started ? Buffer.alloc(0) : Buffer.from([0x78, 0x01]);
     this.#started = true;
-    return Buffer.concat([start, block, plain]);
+    return Buffer.concat([start, block, plain, syncFlush]);
   }
 }
 
