@@ -18,6 +18,7 @@ export function same(a: unknown, b: unknown): boolean {
 function isNothing(value: unknown): boolean {
   if (value === undefined || value === null) return true;
   if (typeof value !== 'object') return false;
-  for (const _ in value) return false;
+  if (Array.isArray(value)) return value.length === 0;
+  for (const key in value) if (!isNothing((value as Record<string, unknown>)[key])) return false;
   return true;
 }
