@@ -1,4 +1,5 @@
 import { Client, credentials, type ClientDuplexStream, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
+import { realClock, type Clock } from '../../io/clock.ts';
 import { GrpcStatus } from '../../io/grpc-server.ts';
 import { decode, encode } from '../../wire/etcd/codec.ts';
 
@@ -34,9 +35,11 @@ const raw = (bytes: Buffer): Buffer => bytes;
 /** gRPC to the members of an etcd cluster: the next one is tried when one is away. */
 export class EtcdConnection {
   readonly #clients: Client[];
+  readonly #clock: Clock;
   #current = 0;
 
-  constructor({ endpoints, tls }: EtcdEndpoints) {
+  constructor({ endpoints, tls }: EtcdEndpoints, clock: Clock = realClock) {
+    this.#clock = clock;
     this.#clients = endpoints.map((endpoint) => {
       const { target, secure } = targetOf(endpoint);
       return new Client(target, secure ? secureCredentials(tls) : credentials.createInsecure(), options);
@@ -91,7 +94,7 @@ export class EtcdConnection {
   #once(method: string, bytes: Buffer, timeoutMs: number): Promise<Buffer> {
     const client = this.#clients[this.#current] as Client;
     return new Promise((resolve, reject) => {
-      const deadline = new Date(Date.now() + timeoutMs);
+      const deadline = this.#clock.now() + timeoutMs;
       client.makeUnaryRequest(`/etcdserverpb.${method}`, raw, raw, bytes, { deadline }, (error, answer) => {
         if (error) reject(new GrpcStatus(error.code, error.details));
         else resolve(answer ?? Buffer.alloc(0));

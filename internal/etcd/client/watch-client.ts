@@ -1,0 +1,147 @@
+import type { Clock } from '../../io/clock.ts';
+import type { GrpcStatus } from '../../io/grpc-server.ts';
+import type { Watch, WatchRequest } from '../../store/store.ts';
+import { watchFilters, type WatchResponse } from '../../wire/etcd/types.ts';
+import type { EtcdConnection, EtcdStream } from './connection.ts';
+import { storeEvent } from './convert.ts';
+
+const firstRetryMs = 100;
+const mostRetryMs = 5_000;
+
+/** All watches of a process on one stream. When it breaks, a new one goes on with every watch where it was. */
+export class WatchClient {
+  readonly #connection: EtcdConnection;
+  readonly #clock: Clock;
+  readonly #sawRevision: (revision: number) => void;
+  readonly #watches = new Map<number, RemoteWatch>();
+  #stream: EtcdStream | undefined;
+  #nextId = 1;
+  #retryMs = firstRetryMs;
+  #closed = false;
+  #asking: ((revision: number) => void)[] = [];
+
+  constructor(connection: EtcdConnection, clock: Clock, sawRevision: (revision: number) => void) {
+    this.#connection = connection;
+    this.#clock = clock;
+    this.#sawRevision = sawRevision;
+  }
+
+  watch(request: WatchRequest, revision: number): Watch {
+    const watch = new RemoteWatch(this, this.#nextId++, request, revision);
+    this.#watches.set(watch.id, watch);
+    if (this.#stream) this.#create(this.#stream, watch);
+    else this.#connect();
+    return watch;
+  }
+
+  cancel(watch: RemoteWatch): void {
+    if (!this.#watches.delete(watch.id)) return;
+    this.#stream?.send('WatchRequest', { cancelRequest: { watchId: watch.id } });
+  }
+
+  /** The revision up to which every watch of the stream has been served. */
+  progress(): Promise<number> {
+    return new Promise((resolve) => {
+      this.#asking.push(resolve);
+      this.#stream?.send('WatchRequest', { progressRequest: {} });
+    });
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#stream?.cancel();
+    for (const watch of [...this.#watches.values()]) watch.end({ reason: 'closed' });
+    this.#watches.clear();
+  }
+
+  #connect(): void {
+    this.#stream = this.#connection.stream<WatchResponse>('Watch/Watch', 'WatchResponse', {
+      data: (message) => this.#receive(message),
+      ended: (error) => this.#broken(error),
+    });
+    for (const watch of this.#watches.values()) this.#create(this.#stream, watch);
+    if (this.#asking.length > 0) this.#stream.send('WatchRequest', { progressRequest: {} });
+  }
+
+  #create(stream: EtcdStream, { id, request, revision }: RemoteWatch): void {
+    const filters = (request.filters ?? []).map((f) => watchFilters.indexOf(f));
+    stream.send('WatchRequest', { createRequest: { key: request.key, rangeEnd: request.end, startRevision: revision + 1, prevKv: request.prevKv, progressNotify: true, filters, watchId: id } });
+  }
+
+  #receive(message: WatchResponse): void {
+    this.#retryMs = firstRetryMs;
+    const { revision } = message.header;
+    const watch = this.#watches.get(message.watchId);
+    if (message.canceled) {
+      this.#watches.delete(message.watchId);
+      this.#sawRevision(revision);
+      if (message.compactRevision > 0) watch?.end({ reason: 'compacted', compactRevision: message.compactRevision });
+      else watch?.end({ reason: 'failed', message: message.cancelReason || 'the datastore ended the watch' });
+      return;
+    }
+    const events = message.events.map(storeEvent);
+    const last = events[events.length - 1];
+    // While a watch catches up, the header is ahead of what was told.
+    if (last) {
+      this.#sawRevision(last.kv.modRevision);
+      watch?.deliver(events, last.kv.modRevision);
+    } else if (!message.created) {
+      this.#sawRevision(revision);
+      if (watch) watch.revision = Math.max(watch.revision, revision);
+      else this.#progressed(revision);
+    }
+  }
+
+  #progressed(revision: number): void {
+    for (const watch of this.#watches.values()) watch.revision = Math.max(watch.revision, revision);
+    const asking = this.#asking;
+    this.#asking = [];
+    for (const resolve of asking) resolve(revision);
+  }
+
+  #broken(_error: GrpcStatus | undefined): void {
+    this.#stream = undefined;
+    if (this.#closed || (this.#watches.size === 0 && this.#asking.length === 0)) return;
+    this.#clock.after('etcd.watch.retry', this.#retryMs, () => {
+      if (!this.#closed && !this.#stream) this.#connect();
+    });
+    this.#retryMs = Math.min(mostRetryMs, this.#retryMs * 2);
+  }
+}
+
+class RemoteWatch implements Watch {
+  readonly id: number;
+  readonly request: WatchRequest;
+  revision: number;
+  readonly #client: WatchClient;
+  #over = false;
+
+  constructor(client: WatchClient, id: number, request: WatchRequest, revision: number) {
+    this.#client = client;
+    this.id = id;
+    this.request = request;
+    this.revision = revision;
+  }
+
+  async progress(): Promise<number> {
+    return await this.#client.progress();
+  }
+
+  cancel(): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#client.cancel(this);
+  }
+
+  deliver(events: Parameters<WatchRequest['onEvents']>[0], revision: number): void {
+    if (this.#over) return;
+    this.revision = revision;
+    this.request.onEvents(events, revision);
+  }
+
+  end(why: Parameters<WatchRequest['onEnd']>[0]): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.request.onEnd(why);
+  }
+}
