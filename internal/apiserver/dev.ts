@@ -10,6 +10,7 @@ import { realRandom } from '../io/random.ts';
 import { issueCa, issueCert, newKeyPem, type Identity } from '../pki/certificate.ts';
 import { kubeconfig } from '../pki/kubeconfig.ts';
 import type { Store } from '../store/store.ts';
+import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createApiServer, type ApiServer } from './api-server.ts';
 import { memoryStore } from './memory-store.fake.ts';
 
@@ -52,7 +53,9 @@ export async function startDevServer(options: { store?: Store; port?: number; lo
 if (import.meta.main) {
   const [dir = '.', port = '0'] = process.argv.slice(2);
   await mkdir(dir, { recursive: true });
-  const dev = await startDevServer({ port: Number(port), log: makeLog({ level: 'info', component: 'dev' }) });
+  const log = makeLog({ level: 'info', component: 'dev' });
+  const store = await openSqliteStore({ dir: `${dir}/db`, clock: realClock, log });
+  const dev = await startDevServer({ port: Number(port), log, store });
   await writeFile(`${dir}/admin.kubeconfig`, dev.kubeconfig, { mode: 0o600 });
   await writeFile(`${dir}/ca.crt`, dev.ca.cert);
   process.stdout.write(`${dir}/admin.kubeconfig ${dev.url}\n`);

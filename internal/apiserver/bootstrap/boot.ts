@@ -10,12 +10,14 @@ import { ensureServiceCidr, startServiceAllocation } from '../services/start.ts'
 export async function bootCluster(server: Server): Promise<void> {
   const { core, options } = server;
   await ensure(core, namespaceObjects());
-  await ensure(core, [...policyObjects(), ...priorityClassObjects(), ...flowControlObjects()]);
   await startServiceAllocation(server);
-  await ensureServiceCidr(server);
   const port = options.advertisePort ?? server.port;
-  await ensureKubernetesService(core, { clusterIp: firstAddress(options.serviceCidr ?? defaultServiceCidr), address: options.advertiseAddress, port });
-  await ensureAuthenticationConfig(server);
+  await Promise.all([
+    ensure(core, [...policyObjects(), ...priorityClassObjects(), ...flowControlObjects()]),
+    ensureServiceCidr(server),
+    ensureAuthenticationConfig(server),
+    ensureKubernetesService(core, { clusterIp: firstAddress(options.serviceCidr ?? defaultServiceCidr), address: options.advertiseAddress, port }),
+  ]);
 }
 
 

@@ -16,8 +16,8 @@ export function systemCall(core: Core, at: { group: string; version: string; res
   return { user: systemUser, resource, namespace, name, subresource: '', dryRun: false, fieldManager: 'kube-apiserver', validation: 'Ignore', warnings: [] };
 }
 
-/** At most this many creations wait for one commit together. */
-const atOnce = 64;
+/** At most this many creations wait for one commit together: all that a first start makes. */
+const atOnce = 512;
 
 /** Makes what is missing and adds what is lacking; writes nothing when all is well. */
 export async function ensure(core: Core, wanted: readonly Wanted[]): Promise<void> {

@@ -76,8 +76,15 @@ function builtinEngine(info: KindInfo, context: EngineContext): KindEngine {
     },
     ...(hasProtobuf(info) ? { encodeProtobuf: (object: object) => encodeProtobuf(info, object) } : {}),
     ...(conversion ?? {}),
-    prepareForCreate: (object, at) => strategy.prepareForCreate(object, at),
-    prepareForUpdate: (object, old, subresource, at) => strategy.prepareForUpdate(object, old, subresource, at),
+    // What is reset here would get its defaults when read back: it is stored with them.
+    prepareForCreate: (object, at) => {
+      strategy.prepareForCreate(object, at);
+      withDefaults(object);
+    },
+    prepareForUpdate: (object, old, subresource, at) => {
+      strategy.prepareForUpdate(object, old, subresource, at);
+      withDefaults(object);
+    },
     validateCreate: (object) => strategy.validateCreate(object),
     validateUpdate: (object, old, subresource) => strategy.validateUpdate(object, old, subresource),
     warnings: (object, old, subresource) => (old ? strategy.warningsOnUpdate(object, old, subresource) : strategy.warningsOnCreate(object)),
