@@ -230,7 +230,7 @@ while :; do
   $bin_dir/skiff $command $args &
   child=\$!
   wait \$child || true
-  sleep 5 & child=\$!
+  sleep 1 & child=\$!
   wait \$child || true
 done
 END

@@ -44,6 +44,9 @@ export interface ServerConfig extends NodeConfig {
   disableAgent: boolean;
   disableScheduler: boolean;
   disableControllers: boolean;
+  /** Another datastore than the store of our own; etcd's endpoints as k3s takes them. */
+  datastore?: { endpoint: string; caFile?: string; certFile?: string; keyFile?: string };
+  secretsEncryption?: boolean;
 }
 
 export interface AgentConfig extends NodeConfig {

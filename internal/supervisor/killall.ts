@@ -26,6 +26,7 @@ const looksEveryMs = 20;
 export async function killAll(machine: Machine, places: Places): Promise<void> {
   await stopServer(machine, places);
   await killContainers(machine, places);
+  await removeRuntimeState(machine, places);
   await unmountBelow(machine, [places.runDir, `${places.dataDir}/agent`, `${places.netnsDir}/cni-`]);
   for (const name of await machine.disk.list('netns', places.netnsDir)) {
     if (name.startsWith('cni-')) await machine.disk.remove('netns', `${places.netnsDir}/${name}`);
@@ -65,6 +66,19 @@ async function killContainers(machine: Machine, places: Places): Promise<void> {
   doomed.delete(process.pid);
   for (const pid of doomed) processes.kill('kill container', pid, 'SIGKILL');
   await untilGone(machine, [...doomed]);
+}
+
+/** runc and the shims keep notes in /run/containerd whatever containerd is told; other containerds keep theirs there too. */
+async function removeRuntimeState(machine: Machine, places: Places): Promise<void> {
+  const { disk, spawn } = machine;
+  const bundles = `${places.runDir}/containerd/io.containerd.runtime.v2.task/k8s.io`;
+  for (const id of await disk.list('runtime state', bundles)) {
+    const address = (await disk.readIfThere('runtime state', `${bundles}/${id}/address`))?.toString().trim().replace(/^unix:\/\//, '');
+    if (address?.startsWith('/run/containerd/s/')) await disk.remove('runtime state', address);
+    await disk.remove('runtime state', `/run/containerd/runc/k8s.io/${id}`);
+  }
+  // Each goes only when nobody else has anything in it.
+  for (const dir of ['runc/k8s.io', 'runc', 's', 'fifo', '']) await spawn.run('runtime state', ['rmdir', `/run/containerd/${dir}`]).catch(() => undefined);
 }
 
 async function untilGone(machine: Machine, pids: number[]): Promise<void> {

@@ -5,12 +5,12 @@ import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
-import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { Store } from '../store/store.ts';
 import { ensureClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
 import { joinToken, serverIdentities, serverNames, writeAdminKubeconfig } from './credentials.ts';
+import { openDatastore } from './datastore.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { Ledger, ledgerPath } from './ledger.ts';
 import { startManifests } from './manifests.ts';
@@ -39,7 +39,7 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const names = serverNames(config, facts, firstAddress(config.serviceCidr));
   const [identities, store] = await Promise.all([
     serverIdentities(config, doors, names),
-    openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db') }),
+    openDatastore(config, doors),
   ]);
   const parts: Part[] = [{ name: 'store', stop: () => store.close() }];
   stopOnSignal(doors, parts, pidFile);

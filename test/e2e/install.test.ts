@@ -13,6 +13,7 @@ for d in etc usr/local; do
   mkdir -p $1/over/$d/up $1/over/$d/work
   mount -t overlay -o lowerdir=/$d,upperdir=$1/over/$d/up,workdir=$1/over/$d/work overlay /$d
 done
+rm -rf /etc/skiff
 mkdir -p $1/own/lib $1/own/log
 mount --bind $1/own/lib /var/lib
 mount --bind $1/own/log /var/log`;
@@ -24,7 +25,7 @@ echo links; ip -o link | sed 's/^[0-9]*: //; s/@.*//' | sort
 echo addresses; ip -o address | awk '{print $2, $4}' | grep -v fe80 | sort
 echo routes; ip route | sort
 echo rules; nft list tables
-echo mounts; awk '{print $5}' /proc/self/mountinfo | sort
+echo mounts; awk '{print $5}' /proc/self/mountinfo | grep -E '^/(var|etc|usr)/|^/run/(skiff|netns)' | grep -v /run/netns/skiff-e2e | sort
 echo cgroups; find /sys/fs/cgroup -type d | sort
 echo processes; ps -eo comm | grep -v -e '^ps$' -e '^bash$' -e '^sort$' -e '^COMMAND$' -e '^sleep$' | sort
 echo sysctls; cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all/route_localnet`;
