@@ -1,18 +1,30 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ConfigError } from '../base/errors.ts';
+import { saveSnapshot } from '../etcd/client/snapshot.ts';
 import { runDatastore as serve } from '../etcd/datastore.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { makeLog } from '../io/log.ts';
+import { realRandom } from '../io/random.ts';
+import type { Encryption } from '../store/cipher.ts';
+import { loadKeyRing } from '../store/key-ring.ts';
+import { fileName } from '../store/sqlite/schema.ts';
+import { checkFile, restoreSnapshot, snapshotStopped } from '../store/sqlite/upkeep.ts';
 
-const usage = `skiff datastore: the store with etcd's v3 API
+const usage = `skiff datastore: the store with etcd's v3 API, and its upkeep
 
   skiff datastore --data-dir DIR [--listen-client-urls URL,...]
     URL: http://host:port, https://host:port, unix:///path (default http://127.0.0.1:2379)
     --cert-file FILE --key-file FILE [--trusted-ca-file FILE]   TLS; with a CA, clients must show a certificate
-    --name NAME                                                name of the member (default "default")
-    --auto-compaction-retention MINUTES                        history that is kept (default 5, 0 = until a client compacts)
+    --name NAME                                                 name of the member (default "default")
+    --auto-compaction-retention MINUTES                         history that is kept (default 5, 0 = until a client compacts)
     --debug
+
+  skiff datastore snapshot FILE [--data-dir DIR]   copy the store of a server, running or stopped, to FILE
+  skiff datastore restore FILE [--data-dir DIR]    put a snapshot in the place of a stopped server's store
+  skiff datastore check [FILE] [--data-dir DIR]    check the file of a stopped server, or a snapshot, to the last byte
+    DIR: data directory of the server (default /var/lib/skiff), or of a datastore
 `;
 
 const options = {
@@ -29,17 +41,30 @@ const options = {
   help: { type: 'boolean', short: 'h', default: false },
 } as const;
 
+type Values = ReturnType<typeof parseArgs<{ options: typeof options }>>['values'];
+
 /** `skiff datastore ...`. */
 export async function runDatastore(args: string[]): Promise<void> {
-  const values = parse(args);
+  const { values, positionals } = parse(args);
   if (values.help) return void process.stdout.write(usage);
+  const [verb, file, ...rest] = positionals;
+  if (rest.length > 0) throw new ConfigError(`datastore takes no argument "${rest[0]}"`, { op: 'datastore' });
+  if (verb === undefined) return await run(values);
+  const target = file ?? '';
+  if (verb === 'check') return await check(values, file);
+  if (verb !== 'snapshot' && verb !== 'restore') throw new ConfigError(`datastore has no command "${verb}"`, { op: 'datastore', hint: 'see skiff datastore --help' });
+  if (target === '') throw new ConfigError(`datastore ${verb} needs a file`, { op: 'datastore' });
+  await (verb === 'snapshot' ? snapshot(values, target) : restore(values, target));
+}
+
+async function run(values: Values): Promise<void> {
   if (values['data-dir'] === undefined) throw new ConfigError('datastore needs --data-dir', { op: 'datastore' });
   const minutes = Number(values['auto-compaction-retention']);
   if (!(minutes >= 0)) throw new ConfigError('--auto-compaction-retention is a number of minutes', { op: 'datastore' });
   const [certFile, keyFile] = [values['cert-file'], values['key-file']];
   const datastore = await serve({
     dataDir: values['data-dir'],
-    listenClientUrls: values['listen-client-urls'].split(',').filter((url) => url !== ''),
+    listenClientUrls: (values['listen-client-urls'] ?? '').split(',').filter((url) => url !== ''),
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile, trustedCaFile: values['trusted-ca-file'] } : undefined,
     name: values.name,
     historyMs: minutes * 60_000,
@@ -58,9 +83,39 @@ export async function runDatastore(args: string[]): Promise<void> {
   }
 }
 
-function parse(args: string[]): ReturnType<typeof parseArgs<{ options: typeof options }>>['values'] {
+async function snapshot(values: Values, target: string): Promise<void> {
+  const { dir } = await place(values);
+  const socket = join(dir, 'upkeep.sock');
+  const running = (await realDisk.stat('datastore', socket)) !== undefined && (await saveSnapshot({ endpoint: `unix://${socket}`, disk: realDisk, target }));
+  if (!running) await snapshotStopped(dir, target);
+  process.stdout.write(`${target}: snapshot of the ${running ? 'running' : 'stopped'} store in ${dir}\n`);
+}
+
+async function restore(values: Values, source: string): Promise<void> {
+  const { dir, encryption } = await place(values);
+  const { kept, revision } = await restoreSnapshot({ snapshot: source, dir, clock: realClock, encryption });
+  process.stdout.write(`${dir}: restored to revision ${revision}${kept === undefined ? '' : `; what was there is kept as ${kept}`}\n`);
+}
+
+async function check(values: Values, file: string | undefined): Promise<void> {
+  const { dir, encryption } = await place(values);
+  const path = file ?? join(dir, fileName);
+  const result = await checkFile(path, realClock, encryption);
+  process.stdout.write(`${path}: ok, revision ${result.revision}, ${result.keys} keys, ${result.rows} rows, ${result.bytes} bytes, ${result.clean ? 'closed in order' : 'not closed in order'}\n`);
+}
+
+/** The folder of the store: a server keeps it below server/db, a datastore in its data directory itself. */
+async function place(values: Values): Promise<{ dir: string; encryption: Encryption | undefined }> {
+  const data = values['data-dir'] ?? '/var/lib/skiff';
+  const own = (await realDisk.stat('datastore', join(data, fileName))) !== undefined;
+  const keys = join(data, 'server/cred/encryption-keys.json');
+  const encrypted = (await realDisk.stat('datastore', keys)) !== undefined;
+  return { dir: own ? data : join(data, 'server/db'), encryption: encrypted ? await loadKeyRing({ disk: realDisk, random: realRandom, path: keys }) : undefined };
+}
+
+function parse(args: string[]): { values: Values; positionals: string[] } {
   try {
-    return parseArgs({ args, options }).values;
+    return parseArgs({ args, options, allowPositionals: true });
   } catch (error) {
     throw new ConfigError((error as Error).message, { op: 'datastore', hint: 'see skiff datastore --help' });
   }

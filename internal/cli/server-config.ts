@@ -31,7 +31,18 @@ export function serverConfig(settings: Settings): ServerConfig {
     disableAgent: settings.get('disable-agent') === true,
     disableScheduler: settings.get('disable-scheduler') === true,
     disableControllers: settings.get('disable-controller-manager') === true,
+    datastore: datastore(settings),
+    secretsEncryption: settings.get('secrets-encryption') === true,
   };
+}
+
+function datastore(settings: Settings): ServerConfig['datastore'] {
+  const endpoint = text(settings, 'datastore-endpoint');
+  if (endpoint === undefined) return undefined;
+  const scheme = /^([a-z0-9]+):\/\//.exec(endpoint)?.[1] ?? 'http';
+  if (!['http', 'https', 'unix'].includes(scheme)) throw new ConfigError(`--datastore-endpoint: ${scheme} is not there yet`, { op, hint: 'give the endpoints of an etcd cluster, or none for the store in data-dir' });
+  if (settings.get('secrets-encryption') === true) throw new ConfigError('--secrets-encryption works with the store in data-dir only', { op });
+  return { endpoint, caFile: text(settings, 'datastore-cafile'), certFile: text(settings, 'datastore-certfile'), keyFile: text(settings, 'datastore-keyfile') };
 }
 
 export function agentConfig(settings: Settings): AgentConfig {

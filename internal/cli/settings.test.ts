@@ -69,7 +69,7 @@ describe('complaints are one line that names the cause', () => {
     [[], 'a: [\n', /config\.yaml: /],
     [[], '- a\n', /not a mapping/],
     [[], 'debug: perhaps\n', /neither true nor false/],
-    [[], 'datastore-endpoint: postgres://x\n', /--datastore-endpoint is not supported/],
+    [[], 'secrets-encryption-provider: x\n', /--secrets-encryption-provider is not supported/],
   ];
   test.each(complaints)('%j %j', async (argv, text, expected) => {
     await writeFile(file, text);

@@ -93,7 +93,8 @@ async function identityIn(disk: Disk, dir: string): Promise<{ clusterId: string;
   return made;
 }
 
-function snapshotFiles(store: LogStore, disk: Disk, dir: string): SnapshotFiles {
+/** Snapshots of a store by way of a file in its folder. */
+export function snapshotFiles(store: LogStore, disk: Disk, dir: string): SnapshotFiles {
   return {
     async read() {
       const path = join(dir, `snapshot-${realRandom.uuid()}.tmp`);

@@ -22,6 +22,8 @@ export interface EtcdServerOptions {
   name?: string;
   clientUrls?: string[];
   snapshots?: SnapshotFiles;
+  /** Only the Maintenance service: for upkeep of a running server. */
+  upkeepOnly?: boolean;
 }
 
 /** Serves a store as an etcd of one member. */
@@ -43,13 +45,15 @@ export async function serveEtcd(store: Store & Partial<Maintainable>, options: E
   };
   const lease = leaseService(face);
   const maintenance = maintenanceService(face, options.snapshots);
-  add('KV', kvService(face));
-  add('Lease', lease.unary);
   add('Maintenance', maintenance.unary);
-  add('Cluster', clusterService(face));
-  add('Auth', authService(face));
-  streams.set('/etcdserverpb.Watch/Watch', (stream) => void new WatchStream(face, stream));
-  for (const [name, method] of Object.entries(lease.streams)) streams.set(`/etcdserverpb.Lease/${name}`, method);
+  if (!options.upkeepOnly) {
+    add('KV', kvService(face));
+    add('Lease', lease.unary);
+    add('Cluster', clusterService(face));
+    add('Auth', authService(face));
+    streams.set('/etcdserverpb.Watch/Watch', (stream) => void new WatchStream(face, stream));
+    for (const [name, method] of Object.entries(lease.streams)) streams.set(`/etcdserverpb.Lease/${name}`, method);
+  }
   for (const [name, method] of Object.entries(maintenance.streams)) streams.set(`/etcdserverpb.Maintenance/${name}`, method);
   // grpc.health.v1: field 1 = SERVING.
   unary.set('/grpc.health.v1.Health/Check', () => Buffer.from([8, 1]));

@@ -81,6 +81,7 @@ describe('snapshots', () => {
     const more = fill(store, 200, 400);
     await store.snapshot(target);
     await more;
+    await expect(restoreSnapshot({ snapshot: target, dir, clock: realClock })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     const last = store.revision;
     await store.close();
     const checked = await checkFile(target, realClock);

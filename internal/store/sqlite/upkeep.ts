@@ -79,11 +79,24 @@ export async function restoreSnapshot(options: { snapshot: string; dir: string; 
   closeSync(file);
   let kept: string | undefined;
   if (existsSync(path)) {
+    await makeSureStopped(path);
     kept = `${path}.${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}`;
     for (const suffix of ['-wal', '-shm', '']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
   }
   renameSync(fresh, path);
   return { kept, revision: checked.revision };
+}
+
+/** Throws when another process has the store open. A damaged file is nobody's. */
+async function makeSureStopped(path: string): Promise<void> {
+  const db = await openDatabase(path);
+  try {
+    db.exec('BEGIN EXCLUSIVE; ROLLBACK');
+  } catch (error) {
+    if ((error as { code?: string }).code === 'SQLITE_BUSY') throw explained(error, path);
+  } finally {
+    db.close();
+  }
 }
 
 /** Seals the log as one that was not closed in order and had handed out revisions far above. */
