@@ -1,10 +1,8 @@
-import { text, buffer } from 'node:stream/consumers';
-import type { Readable } from 'node:stream';
 import { IoError } from '../base/errors.ts';
 import { apiVersionOf, deepFreeze, type KubeObject, type ResourceRef } from '../api/object.ts';
 import { ApiError, type StatusReason } from '../api/status.ts';
 import type { Status } from '../api/generated/types/meta-v1.ts';
-import { openHttpClient, type HttpClient, type HttpTls } from '../io/http-client.ts';
+import { openHttpClient, type HttpClient, type HttpRequest, type HttpTls } from '../io/http-client.ts';
 import type { Client, DeleteOptions, ListOptions, ObjectList, Patch, WatchHandle, WatchHandlers, WatchOptions, WriteOptions } from './client.ts';
 import { resourcePath, type Query } from './paths.ts';
 
@@ -106,15 +104,35 @@ class HttpApi implements Client {
     const end = (error: Error | undefined): void => {
       if (over) return;
       over = true;
-      handlers.onEnd(stop.signal.aborted ? undefined : error);
+      handlers.onEnd(error);
     };
     const { namespace, sendInitialEvents, ...rest } = options;
     const initial: Query = sendInitialEvents ? { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' } : {};
     const path = resourcePath(ref, { namespace }, { watch: true, allowWatchBookmarks: true, ...initial, ...rest });
     const run = async (): Promise<void> => {
-      const answer = await this.#http.request('watch', { method: 'GET', path, headers: this.#headers(), timeoutMs: this.#timeoutMs, signal: stop.signal });
-      if (answer.status !== 200) throw errorOf(answer.status, await text(answer.body));
-      await readWatch(answer.body, handlers, () => over || stop.signal.aborted);
+      const lines = watchLines((line) => {
+        if (!over) deliver(JSON.parse(line) as WireEvent, handlers);
+      });
+      let failure: Error | undefined;
+      const refused: Buffer[] = [];
+      let status = 200;
+      const data = (chunk: Buffer): void => {
+        if (status !== 200) return void refused.push(chunk);
+        if (failure) return;
+        try {
+          lines(chunk);
+        } catch (error) {
+          failure = error as Error;
+          stop.abort();
+        }
+      };
+      const head = (answer: { status: number }): void => void (status = answer.status);
+      const request = { method: 'GET', path, headers: this.#headers(), timeoutMs: this.#timeoutMs, signal: stop.signal };
+      await this.#http.request('watch', request, { head, data }).catch((error: unknown) => {
+        throw failure ?? error;
+      });
+      if (failure) throw failure;
+      if (status !== 200) throw errorOf(status, Buffer.concat(refused).toString());
     };
     run().then(
       () => end(undefined),
@@ -131,25 +149,30 @@ class HttpApi implements Client {
   async raw(request: { method: string; path: string; body?: unknown; headers?: Record<string, string> }): Promise<{ status: number; body: Buffer }> {
     const body = request.body === undefined ? undefined : typeof request.body === 'string' || request.body instanceof Uint8Array ? request.body : JSON.stringify(request.body);
     const headers = { ...this.#headers(), ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...request.headers };
-    const answer = await this.#http.request('raw', { method: request.method, path: request.path, headers, body, timeoutMs: this.#timeoutMs });
-    return { status: answer.status, body: await buffer(answer.body) };
+    return this.#exchange('raw', { method: request.method, path: request.path, headers, body, timeoutMs: this.#timeoutMs });
   }
 
   close(): void {
     this.#http.close();
   }
 
+  async #exchange(op: string, request: HttpRequest): Promise<{ status: number; body: Buffer }> {
+    const chunks: Buffer[] = [];
+    const { status } = await this.#http.request(op, request, { data: (chunk) => void chunks.push(chunk) });
+    return { status, body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) };
+  }
+
   async #call<T>(method: string, path: string, options: { body?: unknown; contentType?: string; freeze?: boolean } = {}): Promise<T> {
     const headers = this.#headers();
     if (options.body !== undefined) headers['content-type'] = options.contentType ?? 'application/json';
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
-    const send = (): ReturnType<HttpClient['request']> => this.#http.request(method.toLowerCase(), { method, path, headers, body, timeoutMs: this.#timeoutMs });
+    const send = (): ReturnType<HttpApi['raw']> => this.#exchange(method.toLowerCase(), { method, path, headers, body, timeoutMs: this.#timeoutMs });
     // A read may meet a connection that died while idle; it is safe to ask once more on a new one.
     const answer = await send().catch((error: unknown) => {
       if (method === 'GET' && error instanceof IoError && error.code !== 'TIMEOUT' && error.code !== 'CLOSED') return send();
       throw error;
     });
-    const answered = await text(answer.body);
+    const answered = answer.body.toString();
     if (answer.status >= 300) throw errorOf(answer.status, answered);
     const parsed = JSON.parse(answered) as T;
     return options.freeze === false ? parsed : deepFreeze(parsed);
@@ -191,24 +214,24 @@ interface WireEvent {
   object: KubeObject;
 }
 
-async function readWatch<T>(body: Readable, handlers: WatchHandlers<T>, over: () => boolean): Promise<void> {
+/** Cuts a stream of bytes into its lines. */
+function watchLines(line: (text: string) => void): (chunk: Buffer) => void {
   let rest: Buffer[] = [];
   let restBytes = 0;
-  for await (const chunk of body as AsyncIterable<Buffer>) {
+  return (chunk) => {
     let from = 0;
     for (let at = chunk.indexOf(10); at >= 0; at = chunk.indexOf(10, from)) {
       rest.push(chunk.subarray(from, at));
-      const line = rest.length === 1 ? rest[0]! : Buffer.concat(rest);
+      const whole = rest.length === 1 ? rest[0]! : Buffer.concat(rest);
       rest = [];
       restBytes = 0;
       from = at + 1;
-      if (over()) return;
-      if (line.length > 0) deliver(JSON.parse(line.toString()) as WireEvent, handlers);
+      if (whole.length > 0) line(whole.toString());
     }
     if (from < chunk.length) rest.push(chunk.subarray(from));
     restBytes += chunk.length - from;
     if (restBytes > longestWatchLine) throw new IoError(`watch: an event longer than ${longestWatchLine} bytes`, { op: 'watch', code: 'TOO_LONG' });
-  }
+  };
 }
 
 function deliver<T>(event: WireEvent, handlers: WatchHandlers<T>): void {

@@ -1,5 +1,4 @@
 import { connect, constants, type ClientHttp2Session, type ClientHttp2Stream } from 'node:http2';
-import type { Readable } from 'node:stream';
 import { IoError } from '../base/errors.ts';
 
 /** What proves us to the server and the server to us, in PEM. */
@@ -26,12 +25,18 @@ export interface HttpRequest {
 export interface HttpResponse {
   status: number;
   headers: Record<string, string>;
-  body: Readable;
+}
+
+/** Who takes the answer as it comes. Called at once, so that nothing is lost between the head and the first bytes. */
+export interface HttpReceiver {
+  head?(response: HttpResponse): void;
+  data(chunk: Buffer): void;
 }
 
 /** HTTP/2 to one server: streams share connections, a lost connection is opened anew by the next request. */
 export interface HttpClient {
-  request(op: string, request: HttpRequest): Promise<HttpResponse>;
+  /** Resolves when the answer has come to its end. */
+  request(op: string, request: HttpRequest, receiver: HttpReceiver): Promise<HttpResponse>;
   close(): void;
 }
 
@@ -84,9 +89,9 @@ export function openHttpClient(options: { server: () => string; tls: () => HttpT
   };
 
   return {
-    request(op, request) {
+    request(op, request, receiver) {
       if (closed) return Promise.reject(new IoError(`${op}: the client is closed`, { op, code: 'CLOSED' }));
-      return exchange(op, request, pick());
+      return exchange(op, request, { connection: pick(), receiver });
     },
     close() {
       closed = true;
@@ -95,7 +100,8 @@ export function openHttpClient(options: { server: () => string; tls: () => HttpT
   };
 }
 
-function exchange(op: string, request: HttpRequest, connection: Connection): Promise<HttpResponse> {
+function exchange(op: string, request: HttpRequest, via: { connection: Connection; receiver: HttpReceiver }): Promise<HttpResponse> {
+  const { connection, receiver } = via;
   return new Promise((resolve, reject) => {
     const fail = (message: string, code: string, cause?: unknown): void => reject(new IoError(`${op}: ${message}`, { op, code, cause }));
     if (request.signal?.aborted) return fail('aborted', 'ABORTED');
@@ -108,7 +114,7 @@ function exchange(op: string, request: HttpRequest, connection: Connection): Pro
     }
     connection.open += 1;
     if (connection.open === 1) connection.session.ref();
-    let answered = false;
+    let answer: HttpResponse | undefined;
     const timer = request.timeoutMs > 0 ? setTimeout(() => timeout(), request.timeoutMs) : undefined;
     const timeout = (): void => {
       // A server that does not answer may be a connection that leads nowhere: the next request gets a new one.
@@ -120,9 +126,14 @@ function exchange(op: string, request: HttpRequest, connection: Connection): Pro
     const abort = (): void => stream.close(constants.NGHTTP2_CANCEL);
     request.signal?.addEventListener('abort', abort);
     stream.on('response', (headers) => {
-      answered = true;
+      answer = { status: Number(headers[':status']), headers: headers as Record<string, string> };
       clearTimeout(timer);
-      resolve({ status: Number(headers[':status']), headers: headers as Record<string, string>, body: stream });
+      receiver.head?.(answer);
+    });
+    stream.on('data', (chunk: Buffer) => receiver.data(chunk));
+    stream.on('end', () => {
+      // A lost connection ends its streams as if they were complete.
+      if (answer && !connection.session.destroyed) resolve(answer);
     });
     stream.on('error', (cause: NodeJS.ErrnoException) => fail(cause.message, cause.code ?? 'CONNECTION', cause));
     stream.on('close', () => {
@@ -130,7 +141,7 @@ function exchange(op: string, request: HttpRequest, connection: Connection): Pro
       request.signal?.removeEventListener('abort', abort);
       connection.open -= 1;
       if (connection.open === 0) connection.session.unref();
-      if (!answered) fail('the connection was closed before an answer', 'CONNECTION');
+      fail(answer ? 'the connection was lost in the middle of the answer' : 'the connection was closed before an answer', 'CONNECTION');
     });
     if (request.body !== undefined) stream.end(request.body);
   });
