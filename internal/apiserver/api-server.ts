@@ -1,6 +1,7 @@
 import { listenHttps, type HttpsListener } from '../io/https-server.ts';
 import { builtinScheme } from '../api/scheme.ts';
 import { AdmissionChain } from './admission/chain.ts';
+import { Aggregator } from './aggregation/aggregator.ts';
 import { addDefaultPlugins } from './admission/default-plugins.ts';
 import { Authenticator } from './authn/authenticator.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
@@ -12,6 +13,7 @@ import { objectOf } from './registry/stored.ts';
 import { bootCluster } from './bootstrap/boot.ts';
 import { Definitions } from './crd/definitions.ts';
 import { addDocumentPaths } from './discovery/paths.ts';
+import { addMetricsPath, Metrics } from './http/metrics.ts';
 import { addHealthPaths } from './http/health.ts';
 import { makeListener, type Paths } from './http/serve.ts';
 import { InProcessClient } from './in-process.ts';
@@ -46,9 +48,16 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const paths: Paths = { exact: new Map(), below: [] };
   setPaths(server, paths);
   addHealthPaths(paths);
+  addMetricsPath(paths);
   addDocumentPaths(server, paths);
   addSubresources(server);
   const stops = await startParts(server);
+  const aggregator = new Aggregator(server);
+  server.remoteResources = () => aggregator.resources();
+  server.delegateUpgrade = (exchange, socket, head) => aggregator.delegateUpgrade(exchange, socket, head);
+  paths.delegate = (_server, exchange) => aggregator.delegate(exchange);
+  await aggregator.start();
+  stops.push(() => aggregator.stop());
   const listener = await listenHttps('apiserver', {
     host: options.listen.host,
     port: options.listen.port,
@@ -91,6 +100,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     subresources: new Subresources(),
     virtual: new Map(),
     lateAdmission: [],
+    metrics: new Metrics(),
     bookmarks: new Bookmarks(clock),
     encoder: new EventEncoder(),
     scheme,
@@ -100,6 +110,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
       shutdown.add(fn);
       return () => shutdown.delete(fn);
     },
+    remoteResources: () => [],
     port: 0,
     ready: false,
   };

@@ -6,11 +6,12 @@ import type { NodeAuthorizer } from './authz/node.ts';
 import type { RbacAuthorizer } from './authz/rbac.ts';
 import type { Authenticator } from './authn/authenticator.ts';
 import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
+import type { Metrics } from './http/metrics.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { ApiServerOptions } from './options.ts';
 import type { Core } from './registry/call.ts';
 import type { Spoken } from './registry/spoken.ts';
-import type { ServedResource } from './registry/resource.ts';
+import type { DiscoveredResource, ServedResource } from './registry/resource.ts';
 import type { Subresources } from './subresources/subresources.ts';
 import type { Bookmarks } from './watch/bookmarks.ts';
 import type { EventEncoder } from './watch/encoder.ts';
@@ -31,6 +32,7 @@ export interface Server {
   virtual: Map<string, VirtualHandler>;
   /** Webhooks and policies: after the built-in plug-ins, before quota. */
   lateAdmission: AdmissionPlugin[];
+  metrics: Metrics;
   bookmarks: Bookmarks;
   encoder: EventEncoder;
   scheme: Scheme;
@@ -38,6 +40,8 @@ export interface Server {
   spoken: Spoken;
   /** Called once when the server stops; returns how to leave. */
   onShutdown(fn: () => void): () => void;
+  /** What other servers answer for, as far as they do. */
+  remoteResources(): DiscoveredResource[];
   port: number;
   ready: boolean;
   /** Upgrades that another server answers for. */

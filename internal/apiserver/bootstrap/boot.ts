@@ -1,3 +1,4 @@
+import { ensureLocalServices } from '../aggregation/local-services.ts';
 import type { Server } from '../server.ts';
 import { defaultServiceCidr, firstAddress } from '../registry/ip-range.ts';
 import { ensureAuthenticationConfig } from './authentication-config.ts';
@@ -15,6 +16,7 @@ export async function bootCluster(server: Server): Promise<void> {
   await Promise.all([
     ensure(core, [...policyObjects(), ...priorityClassObjects(), ...flowControlObjects()]),
     ensureServiceCidr(server),
+    ensureLocalServices(server),
     ensureAuthenticationConfig(server),
     ensureKubernetesService(core, { clusterIp: firstAddress(options.serviceCidr ?? defaultServiceCidr), address: options.advertiseAddress, port }),
   ]);

@@ -2,6 +2,7 @@ import type { CustomResourceDefinition } from '../../api/generated/types/apiexte
 import { kindsOfDefinition } from '../../api/crd/kinds.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
+import { ensureCustomService, removeCustomService } from '../aggregation/local-services.ts';
 import { messageOf } from '../../base/errors.ts';
 import { keyOf as storeKey, prefixEnd, type KeyValue, type Watch } from '../../store/store.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
@@ -89,11 +90,26 @@ export class Definitions {
       if (resource.subresources.has('scale')) this.#server.addCustomScale(resource, kinds.find((info) => info.version === resource.version)?.crd?.scale);
     }
     this.#server.scheme.setCustom(name, kinds);
+    this.#register([...(known?.resources ?? []), ...served]);
     this.#served.set(name, { spec, resources: served });
   }
 
+  /** Each group version of definitions has an APIService as long as something of it is served. */
+  #register(touched: readonly ServedResource[]): void {
+    for (const gv of new Set(touched.map((one) => `${one.group}/${one.version}`))) {
+      const [group = '', version = ''] = gv.split('/');
+      const change = async (): Promise<void> => {
+        if (this.#server.core.resources.servesGroupVersion(group, version)) await ensureCustomService(this.#server, group, version);
+        else await removeCustomService(this.#server, group, version);
+      };
+      this.#queue = this.#queue.then(change).catch(() => undefined);
+    }
+  }
+
   #withdraw(name: string): void {
-    for (const resource of this.#served.get(name)?.resources ?? []) this.#server.core.resources.remove(resource);
+    const gone = this.#served.get(name)?.resources ?? [];
+    for (const resource of gone) this.#server.core.resources.remove(resource);
+    this.#register(gone);
     this.#served.delete(name);
     this.#server.scheme.setCustom(name, []);
   }

@@ -3,7 +3,7 @@ import { acceptClauses } from '../http/negotiate.ts';
 import { header, send, type Exchange } from '../http/exchange.ts';
 import { sendNoPath, type Paths } from '../http/serve.ts';
 import { ApiError } from '../../api/status.ts';
-import { apiVersion, type ServedResource } from '../registry/resource.ts';
+import { apiVersion, type DiscoveredResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import { groupOrder, type GroupDocument, groupsOf } from './groups.ts';
 
@@ -69,7 +69,7 @@ function sendResources(server: Server, exchange: Exchange, group: string, versio
   sendTagged(exchange, 'application/json', list);
 }
 
-function legacyResources(resource: ServedResource): object[] {
+function legacyResources(resource: DiscoveredResource): object[] {
   const own = {
     name: resource.resource, singularName: resource.singular, namespaced: resource.namespaced, kind: resource.kind, verbs: resource.verbs,
     ...(resource.shortNames.length ? { shortNames: resource.shortNames } : {}),
@@ -108,7 +108,7 @@ function aggregated(server: Server, core: boolean): object {
 }
 
 /** Group and version are named only where they are not those the resource stands under. */
-function kindOf(resource: ServedResource, at: { group: string; version: string; kind: string }): object {
+function kindOf(resource: DiscoveredResource, at: { group: string; version: string; kind: string }): object {
   const same = at.group === resource.group && at.version === resource.version;
   return same ? { group: '', version: '', kind: at.kind } : { group: at.group, version: at.version, kind: at.kind };
 }

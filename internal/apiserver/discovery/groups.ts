@@ -1,10 +1,10 @@
 import { groupsData } from '../../api/generated/kinds-data.ts';
-import type { ServedResource } from '../registry/resource.ts';
+import type { DiscoveredResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 
 export interface GroupDocument {
   name: string;
-  versions: { version: string; resources: ServedResource[] }[];
+  versions: { version: string; resources: DiscoveredResource[] }[];
 }
 
 interface GroupRow {
@@ -30,9 +30,9 @@ export function groupsOf(server: Server): GroupDocument[] {
   const { resources } = server.core;
   const cached = known.get(server);
   if (cached?.generation === resources.generation) return cached.groups;
-  const byGroup = new Map<string, Map<string, ServedResource[]>>();
-  for (const resource of resources.all()) {
-    const versions = byGroup.get(resource.group) ?? new Map<string, ServedResource[]>();
+  const byGroup = new Map<string, Map<string, DiscoveredResource[]>>();
+  for (const resource of [...resources.all(), ...server.remoteResources()]) {
+    const versions = byGroup.get(resource.group) ?? new Map<string, DiscoveredResource[]>();
     byGroup.set(resource.group, versions);
     versions.set(resource.version, [...(versions.get(resource.version) ?? []), resource]);
   }

@@ -36,6 +36,7 @@ export function makeListener(server: Server, paths: Paths): (request: ServerRequ
 
 export async function serveRequest(server: Server, paths: Paths, request: ServerRequest, answer: ServerAnswer): Promise<void> {
   const exchange = openExchange(server, request, answer);
+  const began = server.core.clock.monotonicMs();
   try {
     await identify(server, exchange);
     await dispatch(server, paths, exchange);
@@ -44,6 +45,7 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
     sendError(exchange, error);
     drain(request);
   }
+  server.metrics.count(exchange, answer.statusCode, (server.core.clock.monotonicMs() - began) / 1000);
 }
 
 export function openExchange(server: Server, request: ServerRequest, answer: ServerAnswer): Exchange {

@@ -14,6 +14,12 @@ export interface Subresource extends GroupVersionKind {
   verbs: readonly string[];
 }
 
+/** What discovery shows of a resource, whoever serves it. */
+export type DiscoveredResource = Pick<
+  ServedResource,
+  'group' | 'version' | 'kind' | 'resource' | 'singular' | 'namespaced' | 'verbs' | 'shortNames' | 'categories' | 'subresources' | 'storageHash'
+>;
+
 /** A resource as it is served in one version: everything the generic registry must know about a kind. */
 export interface ServedResource extends GroupVersionKind {
   listKind: string;

@@ -63,7 +63,8 @@ class EventStream implements WatchSink {
     if (this.#done) return this.#finish();
     const ms = query.timeoutSeconds ? query.timeoutSeconds * 1000 : limits.minWatchMs + this.#server.core.random.int(limits.minWatchMs);
     const timer = this.#server.core.clock.after('watch.timeout', ms, () => this.#finish());
-    this.#stops.push(() => timer.cancel(), () => watcher.stop());
+    this.#server.metrics.watches++;
+    this.#stops.push(() => timer.cancel(), () => watcher.stop(), () => this.#server.metrics.watches--);
     if (query.allowBookmarks) this.#stops.push(this.#server.bookmarks.join(() => this.#live()));
     this.#stops.push(this.#server.onShutdown(() => this.#finish()));
     this.#answer.on('close', () => this.#finish());

@@ -1,0 +1,218 @@
+import { Buffer } from 'node:buffer';
+import type { Duplex } from 'node:stream';
+import type { APIService } from '../../api/generated/types/apiregistration-v1.ts';
+import type { Service } from '../../api/generated/types/core-v1.ts';
+import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { forbidden } from '../../api/status.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Timer } from '../../io/clock.ts';
+import type { DialTarget } from '../../io/dial.ts';
+import { keyOf as storeKey, prefixEnd, type Watch } from '../../store/store.ts';
+import { lookup } from '../admission/lookup.ts';
+import { denialText } from '../authz/authorizer.ts';
+import { systemCall } from '../bootstrap/reconcile.ts';
+import { authorize } from '../http/resource-handler.ts';
+import { send, type Exchange } from '../http/exchange.ts';
+import type { PathHandler } from '../http/serve.ts';
+import type { UserInfo } from '../options.ts';
+import { forward } from '../proxy/forward.ts';
+import { endpointsOf } from '../proxy/proxies.ts';
+import { connect } from '../proxy/upgrade.ts';
+import { objectOf } from '../registry/stored.ts';
+import { timestamp } from '../registry/call.ts';
+import type { DiscoveredResource } from '../registry/resource.ts';
+import { updateObject } from '../registry/update.ts';
+import type { Server } from '../server.ts';
+import { fetchResources } from './remote-discovery.ts';
+
+interface Remote {
+  service: APIService;
+  available: boolean;
+  resources: DiscoveredResource[];
+}
+
+const prefix = storeKey('/registry/apiregistration.k8s.io/apiservices/');
+/** How soon an API that does not answer is tried again, and how often one that does. */
+const retryMs = 2000;
+const recheckMs = 30_000;
+
+/** Group versions that other servers answer for: requests go on to them, discovery shows what they serve (kube-aggregator). */
+export class Aggregator {
+  readonly #server: Server;
+  readonly #remotes = new Map<string, Remote>();
+  #watch: Watch | undefined;
+  #timer: Timer | undefined;
+  #checking = false;
+  #stopped = false;
+
+  constructor(server: Server) {
+    this.#server = server;
+  }
+
+  async start(): Promise<void> {
+    const { store } = this.#server.core;
+    const state = await store.range({ key: prefix, end: prefixEnd(prefix) });
+    for (const kv of state.kvs) this.#put(objectOf(kv) as unknown as APIService);
+    this.#watch = store.watch({
+      key: prefix, end: prefixEnd(prefix), startRevision: state.revision + 1,
+      onEvents: (events) => {
+        for (const event of events) {
+          if (event.type === 'PUT') this.#put(objectOf(event.kv) as unknown as APIService);
+          else this.#drop(event.kv.key.slice(prefix.length));
+        }
+      },
+      onEnd: (why) => {
+        if (!this.#stopped && why.reason !== 'closed') void this.start();
+      },
+    });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#watch?.cancel();
+    this.#timer?.cancel();
+  }
+
+  /** What the remote servers serve, for discovery. */
+  resources(): DiscoveredResource[] {
+    return [...this.#remotes.values()].flatMap((remote) => (remote.available ? remote.resources : []));
+  }
+
+  #put(service: APIService): void {
+    const name = service.metadata.name ?? '';
+    if (!service.spec?.service) return this.#drop(name);
+    const known = this.#remotes.get(name);
+    const changed = !known || JSON.stringify(known.service.spec) !== JSON.stringify(service.spec);
+    this.#remotes.set(name, { service, available: known?.available ?? false, resources: known?.resources ?? [] });
+    if (changed) this.#soon(0);
+  }
+
+  #drop(name: string): void {
+    if (this.#remotes.delete(name)) this.#server.core.resources.touch();
+  }
+
+  /** One timer while there are remote APIs, none otherwise. */
+  #soon(ms: number): void {
+    this.#timer?.cancel();
+    this.#timer = this.#server.core.clock.after('aggregation.check', ms, () => void this.#checkAll());
+  }
+
+  async #checkAll(): Promise<void> {
+    if (this.#checking || this.#stopped) return;
+    this.#checking = true;
+    try {
+      for (const [name, remote] of this.#remotes) await this.#check(name, remote);
+    } finally {
+      this.#checking = false;
+    }
+    const waiting = [...this.#remotes.values()].some((remote) => !remote.available);
+    if (this.#remotes.size && !this.#stopped) this.#soon(waiting ? retryMs : recheckMs);
+  }
+
+  async #check(name: string, remote: Remote): Promise<void> {
+    const { spec } = remote.service;
+    let reason = 'Passed';
+    let message = 'all checks passed';
+    let resources: DiscoveredResource[] = remote.resources;
+    try {
+      const target = await this.#target(remote.service);
+      resources = await fetchResources(this.#server, target, spec.group ?? '', spec.version ?? '', asUser({ name: 'system:kube-aggregator', groups: ['system:masters'] }));
+    } catch (error) {
+      reason = error instanceof Unavailable ? error.reason : 'FailedDiscoveryCheck';
+      message = error instanceof Unavailable ? error.message : `failing or missing response from https://${spec.service?.name}.${spec.service?.namespace}.svc:${spec.service?.port ?? 443}/apis/${spec.group}/${spec.version}: ${messageOf(error)}`;
+    }
+    const now = this.#remotes.get(name);
+    if (!now) return;
+    const available = reason === 'Passed';
+    const changed = now.available !== available || JSON.stringify(now.resources.map(shown)) !== JSON.stringify(resources.map(shown));
+    now.available = available;
+    now.resources = resources;
+    if (changed) this.#server.core.resources.touch();
+    await this.#report(name, { available, reason, message }).catch((error: unknown) => this.#server.core.log.debug('an APIService status was not written', { name, error: messageOf(error) }));
+  }
+
+  async #report(name: string, state: { available: boolean; reason: string; message: string }): Promise<void> {
+    const { core } = this.#server;
+    const status = state.available ? 'True' : 'False';
+    const have = this.#remotes.get(name)?.service.status?.conditions?.find((one) => one.type === 'Available');
+    if (have?.status === status && have.reason === state.reason && have.message === state.message) return;
+    const call = { ...systemCall(core, { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' }, '', name), subresource: 'status' };
+    await updateObject(core, call, {
+      make: (old) => {
+        const next = deepCopy(old) as unknown as APIService;
+        const others = (next.status?.conditions ?? []).filter((one) => one.type !== 'Available');
+        const time = have?.status === status ? have.lastTransitionTime : timestamp(core.clock);
+        next.status = { conditions: [...others, { type: 'Available', status, lastTransitionTime: time, reason: state.reason, message: state.message }] };
+        return next as unknown as KubeObject;
+      },
+    });
+  }
+
+  async #target(service: APIService): Promise<DialTarget> {
+    const { namespace = '', name = '', port = 443 } = service.spec.service ?? {};
+    const found = await lookup<Service>(this.#server.core, `/registry/services/specs/${namespace}/${name}`);
+    if (!found) throw new Unavailable('ServiceNotFound', `service/${name} in "${namespace}" is not present`);
+    const served = (found.spec?.ports ?? []).find((one) => one.port === port);
+    if (!served) throw new Unavailable('ServicePortError', `service/${name} in "${namespace}" is not listening on port ${port}`);
+    const spots = await endpointsOf(this.#server, namespace, name, served.name ?? '');
+    const spot = spots[this.#server.core.random.int(spots.length)];
+    if (!spot) throw new Unavailable('MissingEndpoints', `endpoints for service/${name} in "${namespace}" have no addresses with port name "${served.name ?? ''}"`);
+    const proxy = this.#server.options.requestHeader;
+    const ca = service.spec.caBundle ? Buffer.from(service.spec.caBundle, 'base64').toString() : undefined;
+    return { ...spot, tls: { ca, cert: proxy?.clientCert, key: proxy?.clientKey, servername: `${name}.${namespace}.svc`, insecure: service.spec.insecureSkipTLSVerify ?? false } };
+  }
+
+  #remoteFor(exchange: Exchange): Remote | undefined {
+    if (this.#remotes.size === 0) return undefined;
+    const [, , group = '', version = ''] = exchange.info.path.split('/');
+    return version ? this.#remotes.get(`${version}.${group}`) : undefined;
+  }
+
+  /** Who answers for a path, when it is not this server. */
+  delegate(exchange: Exchange): PathHandler | undefined {
+    const remote = this.#remoteFor(exchange);
+    if (!remote) return undefined;
+    return async (server, asked) => {
+      this.#mayPass(asked);
+      if (!remote.available) return send(asked, 503, 'text/plain; charset=utf-8', 'service unavailable\n', { 'x-content-type-options': 'nosniff' });
+      const target = await this.#target(remote.service);
+      await forward(server, asked, { target, path: asked.request.url ?? asked.info.path, headers: asUser(asked.user) });
+    };
+  }
+
+  delegateUpgrade(exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> | undefined {
+    const remote = this.#remoteFor(exchange);
+    if (!remote) return undefined;
+    const run = async (): Promise<void> => {
+      this.#mayPass(exchange);
+      const target = await this.#target(remote.service);
+      await connect(this.#server, exchange, { target, path: exchange.request.url ?? exchange.info.path, headers: asUser(exchange.user) }, socket, head);
+    };
+    return run();
+  }
+
+  #mayPass(exchange: Exchange): void {
+    const { info, user } = exchange;
+    if (info.isResource) return authorize(this.#server, exchange);
+    const asked = { user, verb: info.verb, path: info.path };
+    if (!this.#server.authorize(asked).allowed) throw forbidden({ group: '', resource: '' }, '', denialText(asked));
+  }
+}
+
+class Unavailable extends Error {
+  readonly reason: string;
+  constructor(reason: string, message: string) {
+    super(message);
+    this.reason = reason;
+  }
+}
+
+const shown = (resource: DiscoveredResource): unknown => [resource.resource, resource.kind, resource.verbs, [...resource.subresources.keys()]];
+
+/** The front proxy vouches for the user in headers. */
+function asUser(user: UserInfo): Record<string, string | string[]> {
+  const headers: Record<string, string | string[]> = { 'x-remote-user': user.name, 'x-remote-group': [...user.groups] };
+  if (user.uid) headers['x-remote-uid'] = user.uid;
+  for (const [key, values] of Object.entries(user.extra ?? {})) headers[`x-remote-extra-${encodeURIComponent(key).toLowerCase()}`] = [...values];
+  return headers;
+}

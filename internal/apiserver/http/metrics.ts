@@ -1,0 +1,84 @@
+import type { Server } from '../server.ts';
+import { send, type Exchange } from './exchange.ts';
+import type { Paths } from './serve.ts';
+
+/** Upper bounds of the request duration histogram, in seconds (a few of kube-apiserver's). */
+const bounds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 5, 10, 30, 60];
+/** Label sets beyond this many are counted together: paths and resources come from outside. */
+const maxSeries = 2000;
+
+interface Series {
+  labels: string;
+  count: number;
+  seconds: number;
+  buckets: number[];
+}
+
+/** Counts requests by verb, resource and code, in the names Prometheus rules for kube-apiserver know. */
+export class Metrics {
+  readonly #requests = new Map<string, number>();
+  readonly #durations = new Map<string, Series>();
+  watches = 0;
+
+  count(exchange: Exchange, code: number, seconds: number): void {
+    const { info } = exchange;
+    const verb = info.isResource ? verbs[info.verb] ?? info.verb.toUpperCase() : info.method;
+    const where = `group="${clean(info.group)}",version="${clean(info.version)}",resource="${clean(info.resource)}",subresource="${clean(info.isResource ? info.subresource : info.path.split('/')[1] ?? '')}"`;
+    const labels = `verb="${verb}",${where}`;
+    bump(this.#requests, `${labels},code="${code}"`);
+    if (info.verb === 'watch') return;
+    let series = this.#durations.get(labels);
+    if (!series) {
+      if (this.#durations.size >= maxSeries) return;
+      this.#durations.set(labels, (series = { labels, count: 0, seconds: 0, buckets: bounds.map(() => 0) }));
+    }
+    series.count++;
+    series.seconds += seconds;
+    const at = bounds.findIndex((bound) => seconds <= bound);
+    if (at >= 0) series.buckets[at] = (series.buckets[at] ?? 0) + 1;
+  }
+
+  text(server: Server): string {
+    const memory = process.memoryUsage.rss();
+    const cpu = process.cpuUsage();
+    const lines = [
+      '# TYPE process_cpu_seconds_total counter',
+      `process_cpu_seconds_total ${(cpu.user + cpu.system) / 1e6}`,
+      '# TYPE process_resident_memory_bytes gauge',
+      `process_resident_memory_bytes ${memory}`,
+      '# TYPE apiserver_storage_resource_version gauge',
+      `apiserver_storage_resource_version ${server.core.store.revision}`,
+      '# TYPE apiserver_longrunning_requests gauge',
+      `apiserver_longrunning_requests{verb="WATCH"} ${this.watches}`,
+      '# TYPE kubernetes_build_info gauge',
+      `kubernetes_build_info{git_version="${server.options.version?.gitVersion ?? 'v1.36.3+skiff'}"} 1`,
+      '# TYPE apiserver_request_total counter',
+    ];
+    for (const [labels, value] of this.#requests) lines.push(`apiserver_request_total{${labels}} ${value}`);
+    lines.push('# TYPE apiserver_request_duration_seconds histogram');
+    for (const series of this.#durations.values()) {
+      let sum = 0;
+      bounds.forEach((bound, i) => {
+        sum += series.buckets[i] ?? 0;
+        lines.push(`apiserver_request_duration_seconds_bucket{${series.labels},le="${bound}"} ${sum}`);
+      });
+      lines.push(`apiserver_request_duration_seconds_bucket{${series.labels},le="+Inf"} ${series.count}`);
+      lines.push(`apiserver_request_duration_seconds_sum{${series.labels}} ${series.seconds}`, `apiserver_request_duration_seconds_count{${series.labels}} ${series.count}`);
+    }
+    return `${lines.join('\n')}\n`;
+  }
+}
+
+const verbs: Record<string, string> = { create: 'POST', update: 'PUT', get: 'GET', list: 'LIST', watch: 'WATCH', patch: 'PATCH', delete: 'DELETE', deletecollection: 'DELETECOLLECTION' };
+
+const clean = (text: string): string => (/^[\w.-]{0,80}$/.test(text) ? text : 'other');
+
+function bump(map: Map<string, number>, key: string): void {
+  const known = map.get(key);
+  if (known === undefined && map.size >= maxSeries) return;
+  map.set(key, (known ?? 0) + 1);
+}
+
+export function addMetricsPath(paths: Paths): void {
+  paths.exact.set('/metrics', (server, exchange) => send(exchange, 200, 'text/plain; version=0.0.4; charset=utf-8', server.metrics.text(server)));
+}
