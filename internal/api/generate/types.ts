@@ -88,6 +88,8 @@ export async function writeTypes(facts: { types: Types }, folder: string): Promi
   const files = new Map<string, string[]>();
   for (const full of Object.keys(facts.types)) {
     const { file } = place(full);
+    // Alpha and beta versions are not served; their shapes would be thousands of lines that nobody imports.
+    if (/v\d+(alpha|beta)\d+$/.test(file)) continue;
     files.set(file, [...(files.get(file) ?? []), full]);
   }
   await mkdir(folder, { recursive: true });
