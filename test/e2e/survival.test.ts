@@ -51,7 +51,9 @@ describe('a node', () => {
     await cluster.node.boot();
     cluster.startServer();
     await cluster.ready();
-    await until('the pod runs again', () => cluster.k('get', 'pod', 'a', '-o', 'jsonpath={.status.phase}/{.status.containerStatuses[0].ready}/{.metadata.uid}') === `Running/true/${uid}`, { timeoutMs: 90_000 });
+    // Until the node looks, the API tells of the life before: only a new start of the container shows that the pod is back.
+    const state = 'jsonpath={.status.phase}/{.status.containerStatuses[0].ready}/{.status.containerStatuses[0].restartCount}/{.metadata.uid}';
+    await until('the pod runs again', () => cluster.k('get', 'pod', 'a', '-o', state) === `Running/true/1/${uid}`, { timeoutMs: 90_000 });
     expect(cluster.k('exec', 'a', '--', 'echo', 'back')).toBe('back\n');
   });
 });

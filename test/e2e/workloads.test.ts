@@ -70,9 +70,9 @@ describe('a Deployment behind a Service', () => {
     onTestFailed(() => void (failed = true));
     cluster.apply(pod('client', 'sleep 3600'));
     cluster.k('wait', '--for=condition=Ready', 'pod/client', '--timeout=60s');
-    await until('the name resolves and answers', () => cluster.kubectl(['exec', 'client', '--', 'wget', '-q', '-O', '-', 'http://web.default.svc.cluster.local/']).stdout === 'hello from a ConfigMap\n');
+    await until('the name resolves and answers', () => cluster.kubectl(['exec', 'client', '--', 'wget', '-q', '-O', '-', 'http://web/']).stdout === 'hello from a ConfigMap\n');
     expect(cluster.k('exec', 'deploy/web', '--', 'sh', '-c', 'echo $PASSWORD')).toBe('s3cret\n');
-    expect(cluster.k('exec', 'client', '--', 'nslookup', 'kubernetes.default')).toContain('10.43.0.1');
+    expect(cluster.k('exec', 'client', '--', 'nslookup', 'kubernetes.default.svc.cluster.local')).toContain('10.43.0.1');
   });
 
   it('updates its pages live', async () => {
