@@ -43,7 +43,7 @@ export async function startDevServer(options: { store?: Store; port?: number; lo
     serviceAccount: { signingKey: newKeyPem(), issuer: 'https://kubernetes.default.svc.cluster.local' },
     kubeletClient: { ...kubelet, ca: ca.cert },
     requestHeader: { ca: ca.cert, clientCert: kubelet.cert, clientKey: kubelet.key, allowedNames: ['front-proxy'] },
-    advertiseAddress: '127.0.0.1',
+    advertiseAddress: '192.0.2.2',
     staticTokens: { oracle: { name: 'oracle', groups: ['system:masters'] } },
   });
   const url = `https://127.0.0.1:${api.port}`;

@@ -6,6 +6,7 @@ import { decodeJson, decodeValue, decodeYaml, judge } from '../../api/codec/deco
 import { ApiError } from '../../api/status.ts';
 import { strategyFor } from '../../api/strategy/strategy.ts';
 import { readField } from '../registry/builtin-resources.ts';
+import type { WebhookConverter } from './webhook-conversion.ts';
 import { fieldManagement } from '../registry/field-management.ts';
 import { apiVersion, prefixOf, type KindEngine, type ServedResource } from '../registry/resource.ts';
 import { tableFor } from '../registry/tables.ts';
@@ -14,7 +15,7 @@ import { tableFor } from '../registry/tables.ts';
 export type Convert = (object: KubeObject, toApiVersion: string) => KubeObject;
 
 /** A served version of a CustomResourceDefinition, as the registry sees any other resource. */
-export function customResource(info: KindInfo, convert: Convert): ServedResource {
+export function customResource(info: KindInfo, convert: Convert, webhook?: WebhookConverter): ServedResource {
   const labels = new Map(['metadata.name', 'metadata.namespace', ...info.fieldSelectors].map((field) => [field, field]));
   return {
     group: info.group, version: info.version, kind: info.kind, listKind: info.listKind, resource: info.resource, singular: info.singular,
@@ -26,11 +27,11 @@ export function customResource(info: KindInfo, convert: Convert): ServedResource
     createOnUpdate: false, unconditionalUpdate: false, soft: false, returnsDeleted: false, custom: true,
     storageHash: info.storageVersionHash,
     ...(info.deprecationWarning ? { deprecationWarning: info.deprecationWarning } : {}),
-    engine: customEngine(info, convert),
+    engine: customEngine(info, convert, webhook),
   };
 }
 
-function customEngine(info: KindInfo, convert: Convert): KindEngine {
+function customEngine(info: KindInfo, convert: Convert, webhook: WebhookConverter | undefined): KindEngine {
   const { crd } = info;
   invariant(crd, 'a custom kind has its definition', 'crd.engine');
   const strategy = strategyFor(info);
@@ -41,7 +42,7 @@ function customEngine(info: KindInfo, convert: Convert): KindEngine {
     return unknown;
   };
   const own = apiVersion(info);
-  return {
+  const engine: KindEngine = {
     decode(bytes, format, validation) {
       if (format === 'protobuf') {
         throw new ApiError('UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml');
@@ -57,7 +58,7 @@ function customEngine(info: KindInfo, convert: Convert): KindEngine {
       return { object, warnings: [...strict, ...unknown] };
     },
     convertsAlways: true,
-    toStorage: (object) => (info.storageVersion === own ? object : convert(deepCopy(object), info.storageVersion)),
+    toStorage: (object) => (info.storageVersion === object.apiVersion ? object : convert(deepCopy(object), info.storageVersion)),
     fromStorage: (object) => {
       const copy = object.apiVersion === own ? deepCopy(object) : convert(deepCopy(object), own);
       crd.applyDefaults(copy);
@@ -72,4 +73,9 @@ function customEngine(info: KindInfo, convert: Convert): KindEngine {
     ...fieldManagement(info),
     ...tableFor(info),
   };
+  if (webhook) {
+    engine.prepare = (kvs) => webhook.prepare(engine, kvs, own, (object) => crd.applyDefaults(object));
+    engine.beforeStore = async (object) => (info.storageVersion === own ? object : ((await webhook.convert([object], info.storageVersion))[0] as KubeObject));
+  }
+  return engine;
 }

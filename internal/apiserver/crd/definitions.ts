@@ -13,6 +13,7 @@ import { cleanupFinalizer } from '../registry/delete.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 import { customResource, type Convert } from './custom-engine.ts';
+import { WebhookConverter } from './webhook-conversion.ts';
 import { acceptNames } from './names.ts';
 
 const prefix = storeKey('/registry/apiextensions.k8s.io/customresourcedefinitions/');
@@ -84,7 +85,8 @@ export class Definitions {
       return;
     }
     for (const old of known?.resources ?? []) resources.remove(old);
-    const served = kinds.map((info) => customResource(info, noConversion));
+    const webhook = definition.spec.conversion?.strategy === 'Webhook' ? new WebhookConverter(this.#server, definition) : undefined;
+    const served = kinds.map((info) => customResource(info, noConversion, webhook));
     for (const resource of served) {
       resources.add(resource);
       if (resource.subresources.has('scale')) this.#server.addCustomScale(resource, kinds.find((info) => info.version === resource.version)?.crd?.scale);

@@ -3,7 +3,7 @@ import { ApiError, badRequest, invalid } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
-import { encode, objectOf, withRevision } from './stored.ts';
+import { encode, viewOf, withRevision } from './stored.ts';
 import { writeNew } from './write.ts';
 import type { Random } from '../../io/random.ts';
 
@@ -62,9 +62,10 @@ async function createOnce(core: Core, call: Call, input: KubeObject, tracked: bo
       undo?.();
       return { object };
     }
-    const kv = await writeNew(core, resource, object);
+    const kv = await writeNew(core, resource, (await resource.engine.beforeStore?.(object)) ?? object);
+    await resource.engine.prepare?.([kv]);
     await hook?.afterCreate?.(call, object);
-    return { kv, object: objectOf(kv) };
+    return { kv, object: viewOf(resource, kv) };
   } catch (error) {
     undo?.();
     throw error;

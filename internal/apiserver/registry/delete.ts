@@ -32,6 +32,7 @@ export async function deleteObject(core: Core, call: Call, options: DeleteOption
 }
 
 async function deleteOnce(core: Core, call: Call, kv: KeyValue, options: DeleteOptions): Promise<Deleted | undefined> {
+  await call.resource.engine.prepare?.([kv]);
   const old = viewOf(call.resource, kv);
   checkPreconditions(call, old, options.preconditions ?? undefined);
   await core.admission.admit({ call, operation: 'DELETE', object: undefined, old, options });
@@ -43,9 +44,10 @@ async function deleteOnce(core: Core, call: Call, kv: KeyValue, options: DeleteO
     return removed ? { ...removed, gone: true } : undefined;
   }
   if (plan.kind === 'wait' || call.dryRun) return { kv: plan.kind === 'wait' ? kv : undefined, object: plan.kind === 'wait' ? old : plan.object, gone: false };
-  const value = encode(call.resource, plan.object);
+  const value = encode(call.resource, (await call.resource.engine.beforeStore?.(plan.object)) ?? plan.object);
   if (bufferOf(kv.value).equals(value)) return { kv, object: old, gone: false };
   const next = await replace(core, call.resource, kv, value);
+  if (next) await call.resource.engine.prepare?.([next]);
   return next ? { kv: next, object: viewOf(call.resource, next), gone: false } : undefined;
 }
 

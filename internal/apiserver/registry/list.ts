@@ -49,6 +49,7 @@ export async function getRecord(core: Core, call: Call, resourceVersion?: string
   const found = await core.store.range({ key: storeKey(keyFor(call.resource, call.namespace, call.name)) });
   const kv = found.kvs[0];
   if (!kv) throw notFound(whatOf(call.resource), call.name);
+  await call.resource.engine.prepare?.([kv]);
   return kv;
 }
 
@@ -74,6 +75,7 @@ export async function listRecords(core: Core, call: Call, query: ListQuery): Pro
     const page = await core.store.range({ ...range, key: from, limit: pageSize || undefined, revision: revision || undefined }).catch((error: unknown) => rangeFailed(error, query, core));
     if (revision === 0) revision = page.revision;
     count = page.count;
+    await call.resource.engine.prepare?.(page.kvs);
     let taken = 0;
     for (const kv of page.kvs) {
       if (limit && kvs.length >= limit) break;

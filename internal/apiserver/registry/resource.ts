@@ -70,6 +70,10 @@ export interface KindEngine {
   /** Brings any JSON value into the kind's normal form, with defaults; `warnings` are what strict decoding has against it. */
   normalize(value: unknown): Decoded;
   encodeProtobuf?(object: KubeObject): Uint8Array;
+  /** Conversion that takes time: brings records into this version before anybody looks at them. */
+  prepare?(kvs: readonly import('../../store/store.ts').KeyValue[]): Promise<void>;
+  /** The same for an object on its way into the store. */
+  beforeStore?(object: KubeObject): Promise<KubeObject>;
   /** Every read goes through fromStorage, not only that of another version. */
   convertsAlways?: boolean;
   toStorage?(object: KubeObject): KubeObject;

@@ -54,6 +54,16 @@ export function viewOf(resource: ServedResource, kv: KeyValue): KubeObject {
   return view;
 }
 
+/** Whether a record is known in the version of an engine; with `view`, makes it so. */
+export function rememberView(kv: KeyValue, engine: KindEngine, view?: KubeObject): boolean {
+  const views = converted.get(kv) ?? new Map<KindEngine, KubeObject>();
+  if (view) {
+    views.set(engine, deepFreeze(view));
+    converted.set(kv, views);
+  }
+  return views.has(engine);
+}
+
 export function needsConversion(resource: ServedResource, object: KubeObject): boolean {
   return resource.engine.fromStorage !== undefined && (resource.engine.convertsAlways === true || object.apiVersion !== apiVersion(resource));
 }

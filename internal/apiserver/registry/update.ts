@@ -38,6 +38,7 @@ export async function updateObject(core: Core, call: Call, source: UpdateSource)
 
 async function updateOnce(core: Core, call: Call, kv: KeyValue, source: UpdateSource): Promise<Written | undefined> {
   const { resource } = call;
+  await resource.engine.prepare?.([kv]);
   const old = viewOf(resource, kv);
   checkPreconditions(call, old, source.preconditions);
   let object = await source.make(old);
@@ -82,7 +83,7 @@ async function finishUpdate(core: Core, call: Call, kv: KeyValue, attributes: { 
       written = gone !== undefined;
       return gone;
     }
-    const value = encode(resource, object);
+    const value = encode(resource, (await resource.engine.beforeStore?.(object)) ?? object);
     if (bufferOf(kv.value).equals(value)) {
       written = true;
       return { kv, object: old };
@@ -90,6 +91,7 @@ async function finishUpdate(core: Core, call: Call, kv: KeyValue, attributes: { 
     const next = await replace(core, resource, kv, value);
     if (!next) return undefined;
     written = true;
+    await resource.engine.prepare?.([next]);
     await hook?.afterUpdate?.(call, object, old);
     return { kv: next, object: viewOf(resource, next) };
   } finally {

@@ -32,6 +32,7 @@ export class Watcher {
   readonly #sink: WatchSink;
   #watch: Watch | undefined;
   #stopped = false;
+  #queue: Promise<unknown> = Promise.resolve();
 
   private constructor(core: Core, resource: ServedResource, filter: Filter, sink: WatchSink) {
     this.#core = core;
@@ -84,13 +85,8 @@ export class Watcher {
       startRevision,
       prevKv: true,
       onEvents: (events) => {
-        if (this.#stopped) return;
-        const out: WatchEvent[] = [];
-        for (const event of events) {
-          const shown = this.#show(event);
-          if (shown) out.push(shown);
-        }
-        if (out.length) this.#sink.events(out);
+        if (this.#resource.engine.prepare) this.#later(events);
+        else this.#tell(events);
       },
       onEnd: (why) => {
         if (this.#stopped) return;
@@ -100,6 +96,27 @@ export class Watcher {
         else this.#sink.ended(undefined);
       },
     });
+  }
+
+  #tell(events: readonly StoreEvent[]): void {
+    if (this.#stopped) return;
+    const out: WatchEvent[] = [];
+    for (const event of events) {
+      const shown = this.#show(event);
+      if (shown) out.push(shown);
+    }
+    if (out.length) this.#sink.events(out);
+  }
+
+  /** Conversion by webhook takes its time; the order of events stays. */
+  #later(events: readonly StoreEvent[]): void {
+    this.#queue = this.#queue
+      .then(() => this.#resource.engine.prepare?.(events.flatMap((event) => [event.kv, ...(event.prevKv ? [event.prevKv] : [])])))
+      .then(() => this.#tell(events))
+      .catch((error: unknown) => {
+        this.stop();
+        this.#sink.ended(error instanceof ApiError ? error : new ApiError('InternalError', String(error)));
+      });
   }
 
   /** Leaving a selector looks like a deletion, entering it like a creation. */
