@@ -180,6 +180,7 @@ describe('admission', () => {
     await admin.create(pods, { metadata: { name: 'bound', namespace: 'default' }, spec: { containers: [{ name: 'c', image: 'i' }] } });
     await admin.create(pods, bind, { namespace: 'default', name: 'bound', subresource: 'binding' });
     const again = await failure(admin.create(pods, bind, { namespace: 'default', name: 'bound', subresource: 'binding' }));
+    expect((await admin.get<KubeObject>(pods, target('bound'))).metadata.generation).toBe(1);
     expect(again.message).toBe('Operation cannot be fulfilled on pods/binding "bound": pod bound is already assigned to node "n1"');
     await admin.delete(pods, target('bound'), { gracePeriodSeconds: 5 });
     expect((await admin.get<KubeObject>(pods, target('bound'))).metadata.deletionGracePeriodSeconds).toBe(5);

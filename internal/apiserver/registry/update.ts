@@ -16,6 +16,8 @@ export interface UpdateSource {
   createIfMissing?: boolean;
   /** make() has already set managedFields (server-side apply). */
   tracked?: boolean;
+  /** The server's own change to one field: no strategy, no admission, no generation (Storage.GuaranteedUpdate). */
+  raw?: boolean;
   /** A patch without resourceVersion may be tried again on the newer object; a PUT with one may not. */
   preconditions?: { uid?: string; resourceVersion?: string };
 }
@@ -42,6 +44,7 @@ async function updateOnce(core: Core, call: Call, kv: KeyValue, source: UpdateSo
   const old = viewOf(resource, kv);
   checkPreconditions(call, old, source.preconditions);
   let object = await source.make(old);
+  if (source.raw) return writeRaw(core, call, kv, object);
   fixNamespace(call, object);
   const wanted = object.metadata.resourceVersion ?? '';
   if (wanted && wanted !== '0' && wanted !== old.metadata.resourceVersion) throw conflict(whatOf(resource), call.name, modifiedConflict);
@@ -62,6 +65,12 @@ async function updateOnce(core: Core, call: Call, kv: KeyValue, source: UpdateSo
   const attributes = { call, operation: 'UPDATE' as const, object, old };
   await core.admission.admit(attributes);
   return finishUpdate(core, call, kv, attributes, old);
+}
+
+async function writeRaw(core: Core, call: Call, kv: KeyValue, object: KubeObject): Promise<Written | undefined> {
+  if (call.dryRun) return { object };
+  const next = await replace(core, call.resource, kv, encode(call.resource, object));
+  return next ? { kv: next, object: viewOf(call.resource, next) } : undefined;
 }
 
 async function finishUpdate(core: Core, call: Call, kv: KeyValue, attributes: { call: Call; operation: 'UPDATE'; object: KubeObject; old: KubeObject }, old: KubeObject): Promise<Written | undefined> {

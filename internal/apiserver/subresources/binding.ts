@@ -39,7 +39,7 @@ export async function bind(core: Core, call: Call, binding: Binding): Promise<vo
   await core.admission.validate({ call, operation: 'CREATE', object: binding as unknown as KubeObject, old: undefined });
   const topology = topologyLabels(await lookup<Node>(core, `/registry/minions/${node}`));
   await updateObject(core, { ...call, subresource: 'binding' }, {
-    tracked: true,
+    raw: true,
     make: (old) => {
       const pod = deepCopy(old) as unknown as Pod;
       const what = { group: '', resource: 'pods/binding' };
