@@ -74,7 +74,7 @@ export function authorize(server: Server, exchange: Exchange): void {
   throw forbidden(what, info.name, denialText(request));
 }
 
-export function callFor(server: Server, exchange: Exchange, resource: ServedResource): Call {
+export function callFor(_server: Server, exchange: Exchange, resource: ServedResource): Call {
   const { query } = exchange.info;
   const dryRun = query.get('dryRun');
   const unknown = dryRun?.find((one) => one !== 'All');
@@ -92,7 +92,6 @@ export function callFor(server: Server, exchange: Exchange, resource: ServedReso
     validation: validationOf(exchange, first(query, 'fieldValidation')),
     warnings: exchange.warnings,
   };
-  void server;
 }
 
 const optionKinds: Record<string, string> = { create: 'CreateOptions', update: 'UpdateOptions', patch: 'PatchOptions', delete: 'DeleteOptions', deletecollection: 'DeleteOptions' };

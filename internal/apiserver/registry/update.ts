@@ -1,5 +1,5 @@
 import { deepCopy, type KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest, conflict, invalid, modifiedConflict, notFound } from '../../api/status.ts';
+import { badRequest, conflict, invalid, modifiedConflict, notFound } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';

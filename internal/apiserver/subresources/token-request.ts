@@ -48,7 +48,7 @@ async function issueToken(server: Server, call: Call, request: TokenRequest): Pr
   return { ...request, kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', status: { token: issued.token, expirationTimestamp: expires } };
 }
 
-function check(request: TokenRequest, call: Call): void {
+function check(request: TokenRequest, _call: Call): void {
   const seconds = request.spec.expirationSeconds ?? 0;
   const field = 'spec.expirationSeconds';
   const wrong = (detail: string): Error => invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [{ type: 'FieldValueInvalid', field, value: seconds, detail }]);
