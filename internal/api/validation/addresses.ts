@@ -1,0 +1,35 @@
+import { parseSloppyIp } from '../strategy/ip-warnings.ts';
+import type { Problems } from './problems.ts';
+
+/** An address of a field that took sloppy forms before: what the old object had stays allowed. */
+export function checkIp(problems: Problems, field: string, value: string, old: readonly string[] = []): boolean {
+  if (old.includes(value)) return true;
+  const address = parseSloppyIp(value);
+  if (!address) {
+    problems.invalid(field, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
+    return false;
+  }
+  if (/(^|\.)0[0-9]/.test(value) && !value.includes(':')) problems.invalid(field, value, 'must not have leading 0s');
+  if (address.kind() === 'ipv6' && /^::ffff:/i.test(value) && value.includes('.')) problems.invalid(field, value, 'must not be an IPv4-mapped IPv6 address');
+  return true;
+}
+
+export const isIpv6 = (value: string): boolean => value.includes(':');
+
+export function checkCidr(problems: Problems, field: string, value: string, old: readonly string[] = []): boolean {
+  if (old.includes(value)) return true;
+  const slash = value.lastIndexOf('/');
+  const address = slash < 0 ? undefined : parseSloppyIp(value.slice(0, slash));
+  const bits = value.slice(slash + 1);
+  if (!address || !/^[0-9]+$/.test(bits) || Number(bits) > (address.kind() === 'ipv4' ? 32 : 128)) {
+    problems.invalid(field, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)');
+    return false;
+  }
+  if (/(^|\.)0[0-9]/.test(value) || /\/0[0-9]/.test(value)) problems.invalid(field, value, 'must not have leading 0s');
+  return true;
+}
+
+/** At most one address of each family. */
+export function isDualStackAtMost(addresses: readonly string[]): boolean {
+  return addresses.length <= 2 && (addresses.length < 2 || isIpv6(addresses[0] ?? '') !== isIpv6(addresses[1] ?? ''));
+}
