@@ -1,4 +1,4 @@
-import type { Clock } from '../io/clock.ts';
+import type { Clock, Timer } from '../io/clock.ts';
 import { StoreError } from './errors.ts';
 import type { Journal, Seal } from './journal.ts';
 import type { Lease } from './leases.ts';
@@ -16,6 +16,14 @@ const ceilingReserve = 20_000;
 const softRideMs = 150_000;
 export const softFlushMs = 300_000;
 const softMostBytes = 16 * 1024 * 1024;
+/**
+ * When many clients write at once, a load waits this share of a commit's time (and no longer than the bound) for those
+ * who were just answered to come back: else the first of them would start a commit alone, and the rest wait for two.
+ * A single writer never waits.
+ */
+const gatherShare = 0.3;
+const gatherMostMs = 5;
+const gatherLeastMs = 0.5;
 /** Old rows deleted with one commit: bounds how long it takes. */
 const dropsPerBatch = 2000;
 
@@ -57,6 +65,11 @@ export class Pipeline {
   /** True once somebody wrote soft state: only then are revisions reserved. */
   #softInUse = false;
   #flushWanted = false;
+  /** Who wrote lately: how many waited for the last commit, or gathered meanwhile. */
+  #crowd = 0;
+  /** How long a commit takes, smoothed. */
+  #commitMs = 0;
+  #gathering: Timer | undefined;
   #closing = false;
   #idle: (() => void)[] = [];
 
@@ -128,6 +141,7 @@ export class Pipeline {
     // With an empty forming load this waits for the one in flight: an empty load is settled without a commit.
     return new Promise((resolve, reject) => {
       this.#forming.waiters.push((error) => (error === undefined ? resolve() : reject(error)));
+      if (this.#gathering !== undefined && this.#enough()) this.#schedule();
     });
   }
 
@@ -182,11 +196,27 @@ export class Pipeline {
     // At the end of this turn of the event loop, so that all requests that arrived together share the commit.
     setImmediate(() => {
       this.#scheduled = false;
+      if (this.#flight === undefined && !isEmpty(this.#forming)) this.#gather();
+    });
+  }
+
+  /** Sends the forming load now, or when enough of those who are expected have joined it. */
+  #gather(): void {
+    const waitMs = Math.min(gatherMostMs, this.#commitMs * gatherShare);
+    if (this.#enough() || waitMs < gatherLeastMs) return this.#send();
+    this.#gathering ??= this.#clock.after('store.gather', waitMs, () => {
+      this.#gathering = undefined;
       this.#send();
     });
   }
 
+  #enough(): boolean {
+    return this.#forming.waiters.length * 2 >= this.#crowd;
+  }
+
   #send(): void {
+    this.#gathering?.cancel();
+    this.#gathering = undefined;
     if (this.#flight !== undefined) return;
     const load = this.#forming;
     if (!wantsCommit(load)) {
@@ -214,11 +244,14 @@ export class Pipeline {
     const deletes = Float64Array.from([...load.pruned, ...load.drops.filter((seq) => seq < firstSeq)]);
     // A load without rows gets one from the journal: the seal needs a place.
     this.#nextSeq += Math.max(1, rowCount);
+    const startedMs = this.#clock.monotonicMs();
     try {
       await this.#journal.commit({ rows: load.rows.finish(), rowCount, firstSeq, deletes, seal });
     } catch (error) {
       return this.#failed(load, error instanceof StoreError ? error : new StoreError('UNAVAILABLE', String(error), { op: 'commit', cause: error }));
     }
+    this.#commitMs += (this.#clock.monotonicMs() - startedMs - this.#commitMs) / 4;
+    this.#crowd = load.waiters.length + this.#forming.waiters.length;
     this.#flight = undefined;
     this.#state.drops.push(...own);
     this.#ceiling = seal.ceiling;
@@ -227,7 +260,7 @@ export class Pipeline {
     const idle = this.#idle;
     this.#idle = [];
     for (const resolve of idle) resolve();
-    if (!isEmpty(this.#forming)) this.#send();
+    if (!isEmpty(this.#forming)) this.#gather();
     else this.prune();
   }
 
