@@ -52,17 +52,15 @@ export class Resize {
     return known;
   }
 
-  /** Takes up a wish for other resources. Returns the containers that must restart for it. */
-  async step(): Promise<Set<string>> {
+  /** Takes up a wish for other resources: granted, put off or refused. Before the status that observes it is told. */
+  decide(): void {
     const { pod } = this.#worker;
-    if (!differs(this.#granted, pod)) {
-      this.#granted = pod;
-      this.#pending = undefined;
-    } else this.#decide(pod);
-    return this.#apply();
+    if (differs(this.#granted, pod)) return this.#judge(pod);
+    this.#granted = pod;
+    this.#pending = undefined;
   }
 
-  #decide(pod: Pod): void {
+  #judge(pod: Pod): void {
     const verdict = this.#fits(pod);
     if (verdict) {
       const before = this.#pending;
@@ -88,7 +86,8 @@ export class Resize {
     return undefined;
   }
 
-  async #apply(): Promise<Set<string>> {
+  /** Brings running containers to what was granted. Returns those that must restart for it. */
+  async apply(): Promise<Set<string>> {
     const restart = new Set<string>();
     const { runtime } = this.#worker;
     const pod = this.allocated;
@@ -110,7 +109,7 @@ export class Resize {
       else await this.#update(pod, container, status.id);
     }
     await this.#deps.cgroups.ensure(pod);
-    if (restart.size === 0) return this.#apply();
+    if (restart.size === 0) return this.apply();
     return restart;
   }
 

@@ -187,6 +187,7 @@ export class PodWorker {
     await this.#refresh();
     if (this.phase === 'terminating') return this.#end();
     this.#checkDeadline();
+    this.#resize.decide();
     this.publish();
     if (this.phase !== 'running') return this.wake();
     if (this.#finalPhase()) {
@@ -197,7 +198,7 @@ export class PodWorker {
       await this.deps.cgroups.ensure(this.allocated);
       this.#prepared = true;
     }
-    const restarts = await this.#resize.step();
+    const restarts = await this.#resize.apply();
     const verdictOf = (type: 'liveness' | 'startup') => (id: string) => {
       const result = this.deps.probes.result(id, type);
       return result === 'Success' ? ('success' as const) : result === 'Failure' ? ('failure' as const) : undefined;
