@@ -70,6 +70,8 @@ function childOf(field: RawField): Omit<Child, 'name'> | undefined {
 }
 
 function run(defaulter: Defaulter, object: Fields, context: DefaultsContext): void {
+  // What is frozen was taken over from a stored object, which got its defaults when it was written.
+  if (Object.isFrozen(object)) return;
   for (const rule of defaulter.rules) rule(object, context);
   for (const [name, value] of defaulter.declared) if (isUnset(object[name])) object[name] = value;
   for (const child of defaulter.children) {
