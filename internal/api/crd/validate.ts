@@ -85,7 +85,8 @@ class Check {
       this.add('FieldValueTypeInvalid', path, text, `${path} in body must be of type ${schema.format}: ${JSON.stringify(text)}`);
     }
     if (schema.maxLength === undefined && schema.minLength === undefined && schema.pattern === undefined) return;
-    const length = [...text].length;
+    // Go counts code points.
+    const length = Array.from(text).length;
     if (schema.maxLength !== undefined && length > schema.maxLength) this.add('FieldValueTooLong', path, undefined, `may not be more than ${schema.maxLength} bytes`);
     else if (schema.minLength !== undefined && length < schema.minLength) this.invalid(path, text, `should be at least ${schema.minLength} chars long`);
     else if (schema.pattern !== undefined && !matches(schema.pattern, text)) this.invalid(path, text, `should match '${schema.pattern}'`);
