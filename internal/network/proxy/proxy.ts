@@ -137,11 +137,24 @@ class NftProxy implements Proxy {
       [...this.#ports.values()].flat(),
       [...this.#o.pods.list()].flatMap(hostPorts),
     );
-    const text = this.#applied ? difference(this.#applied, plan) : fullRuleset(plan, this.#o.network);
     if (!this.#applied) await this.#o.record('nft-table', `ip ${table}`);
-    if (text) await this.#load(text);
+    await this.#bring(plan);
     this.#applied = plan;
     await this.#forgetUdpFlows(before);
+  }
+
+  /** Applies what changed, or the whole table where there is nothing to start from or the kernel does not take the change. */
+  async #bring(plan: Plan): Promise<void> {
+    if (this.#applied) {
+      const change = difference(this.#applied, plan);
+      try {
+        if (change) await this.#load(change);
+        return;
+      } catch (error) {
+        this.#o.log.info('nftables did not take a change, loading the whole table', { error: messageOf(error).slice(0, 200), change: change.slice(0, 600) });
+      }
+    }
+    await this.#load(fullRuleset(plan, this.#o.network));
   }
 
   #recompute(key: string): void {
