@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { pathToFileURL } from 'node:url';
 import { embedded, embeddedText } from './assets.ts';
 
-export { parentPort, threadId, workerData, type MessagePort, type Transferable, type Worker } from 'node:worker_threads';
+export { parentPort, receiveMessageOnPort, threadId, workerData, type MessagePort, type Transferable, type Worker } from 'node:worker_threads';
 
 /**
  * Starts a thread. `entry` is the path of its script below internal/, written out as a literal at the call

@@ -27,6 +27,8 @@ export interface Batch {
 export interface Journal {
   /** Resolves when the batch would survive a power cut. Rejects with StoreError, and then nothing of the batch is in the log. */
   commit(batch: Batch): Promise<void>;
+  /** True while work waits for a timer: the process must not end meanwhile. */
+  hold(on: boolean): void;
   size(): Promise<{ bytes: number; inUseBytes: number }>;
   /** Encrypts from the next commit on with these keys. */
   encrypt(encryption: Encryption | undefined): Promise<void>;

@@ -159,6 +159,12 @@ export class LogStore implements s.Store {
     await this.#pipeline.flush();
   }
 
+  /** Resolves when everything, soft state included, is on disk. */
+  async flushed(): Promise<void> {
+    this.#open();
+    await this.#pipeline.flush();
+  }
+
   /** Gives free space back to the file system; writes wait meanwhile. */
   async defragment(): Promise<void> {
     this.#open();

@@ -204,10 +204,9 @@ export class Pipeline {
   #gather(): void {
     const waitMs = Math.min(gatherMostMs, this.#commitMs * gatherShare);
     if (this.#enough() || waitMs < gatherLeastMs) return this.#send();
-    this.#gathering ??= this.#clock.after('store.gather', waitMs, () => {
-      this.#gathering = undefined;
-      this.#send();
-    });
+    if (this.#gathering !== undefined) return;
+    this.#journal.hold(true);
+    this.#gathering = this.#clock.after('store.gather', waitMs, () => this.#send());
   }
 
   #enough(): boolean {
@@ -215,8 +214,11 @@ export class Pipeline {
   }
 
   #send(): void {
-    this.#gathering?.cancel();
-    this.#gathering = undefined;
+    if (this.#gathering !== undefined) {
+      this.#gathering.cancel();
+      this.#gathering = undefined;
+      this.#journal.hold(false);
+    }
     if (this.#flight !== undefined) return;
     const load = this.#forming;
     if (!wantsCommit(load)) {

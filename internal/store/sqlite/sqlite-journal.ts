@@ -3,16 +3,19 @@ import type { Encryption } from '../cipher.ts';
 import { StoreError } from '../errors.ts';
 import type { Batch, Journal } from '../journal.ts';
 import type { LogFileOptions } from './log-file.ts';
-import type { Answer, Question } from './protocol.ts';
+import type { Answer, Question, WriterData } from './protocol.ts';
 
 /** The journal on a writer thread: SQLite is synchronous, and a card's fsync takes up to 100 ms. */
 export class SqliteJournal implements Journal {
   readonly #worker: Worker;
+  readonly #bell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
   readonly #waiting: ((answer: Answer) => void)[] = [];
   #gone: string | undefined;
+  #held = false;
 
   constructor(options: LogFileOptions) {
-    this.#worker = startWorker('store/sqlite/writer.ts', options, { name: 'store' });
+    const data: WriterData = { options, bell: this.#bell };
+    this.#worker = startWorker('store/sqlite/writer.ts', data, { name: 'store' });
     this.#worker.on('message', (answer: Answer) => this.#waiting.shift()?.(answer));
     this.#worker.on('error', (error) => this.#fail(error.message));
     this.#worker.on('exit', () => this.#fail('the writer thread has ended'));
@@ -22,6 +25,11 @@ export class SqliteJournal implements Journal {
   async commit(batch: Batch): Promise<void> {
     // The buffer moves to the thread instead of being copied.
     await this.#ask({ do: 'commit', ...batch }, [batch.rows.buffer as ArrayBuffer, batch.deletes.buffer as ArrayBuffer]);
+  }
+
+  hold(on: boolean): void {
+    this.#held = on;
+    this.#keepAlive();
   }
 
   async size(): Promise<{ bytes: number; inUseBytes: number }> {
@@ -48,14 +56,21 @@ export class SqliteJournal implements Journal {
   async #ask(question: Question, transfer: ArrayBuffer[] = []): Promise<Extract<Answer, { ok: true }>> {
     if (this.#gone !== undefined) throw new StoreError('UNAVAILABLE', this.#gone, { op: question.do });
     // While something is under way, the thread keeps the process alive.
-    if (this.#waiting.length === 0) this.#worker.ref();
     const answer = await new Promise<Answer>((resolve) => {
       this.#waiting.push(resolve);
+      this.#keepAlive();
       this.#worker.postMessage(question, transfer);
+      Atomics.store(this.#bell, 0, 1);
+      Atomics.notify(this.#bell, 0);
     });
-    if (this.#waiting.length === 0) this.#worker.unref();
+    this.#keepAlive();
     if (!answer.ok) throw errorOf(question.do, answer.code, answer.message);
     return answer;
+  }
+
+  #keepAlive(): void {
+    if (this.#held || this.#waiting.length > 0) this.#worker.ref();
+    else this.#worker.unref();
   }
 
   #fail(message: string): void {

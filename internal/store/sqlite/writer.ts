@@ -1,18 +1,24 @@
-import { parentPort, workerData } from '../../io/worker.ts';
-import { LogFile, type LogFileOptions } from './log-file.ts';
-import type { Answer, Question } from './protocol.ts';
+import { parentPort, receiveMessageOnPort, workerData } from '../../io/worker.ts';
+import { LogFile } from './log-file.ts';
+import type { Answer, Question, WriterData } from './protocol.ts';
 
 /** The writer thread: the only one that touches the file while the store is open. Questions are answered in order. */
-async function serve(): Promise<void> {
-  // No await at the top level: in the executable this is a CommonJS script. Questions wait in the port meanwhile.
-  const file = await LogFile.open(workerData as LogFileOptions);
-  parentPort?.on('message', (question: Question) => {
-    parentPort?.postMessage(answer(file, question));
-    if (question.do === 'close') parentPort?.close();
-  });
+async function serve({ options, bell }: WriterData): Promise<void> {
+  const port = parentPort;
+  if (!port) throw new Error('the writer runs in a thread of its own');
+  const file = await LogFile.open(options);
+  for (;;) {
+    const received = receiveMessageOnPort(port) as { message: Question } | undefined;
+    if (received === undefined) {
+      // Waiting on shared memory wakes the thread in half the time that its event loop would take.
+      Atomics.wait(bell, 0, 0);
+      Atomics.store(bell, 0, 0);
+      continue;
+    }
+    port.postMessage(answer(file, received.message));
+    if (received.message.do === 'close') return;
+  }
 }
-
-void serve();
 
 function answer(file: LogFile, question: Question): Answer {
   try {
@@ -28,3 +34,8 @@ function answer(file: LogFile, question: Question): Answer {
     return { ok: false, code: code ?? 'UNKNOWN', message };
   }
 }
+
+void serve(workerData as WriterData).catch((error: unknown) => {
+  // Reaches the store as the end of the thread, with this error.
+  throw error;
+});

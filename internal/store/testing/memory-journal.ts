@@ -40,6 +40,8 @@ export class MemoryJournal implements Journal {
     this.#cipher = encryption && new ValueCipher(encryption);
   }
 
+  hold(): void {}
+
   async size(): Promise<{ bytes: number; inUseBytes: number }> {
     let bytes = 0;
     for (const row of this.rows.values()) bytes += row.length;
