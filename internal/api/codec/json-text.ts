@@ -30,11 +30,12 @@ export interface ParsedJson {
   repeated: RepeatedFields;
 }
 
-const longInteger = /\d{16}/;
+/** Numbers that JSON.parse would bend: integers beyond 2^53, and what a double cannot hold at all. */
+const outsized = /\d{16}|[eE]\+?\d{3}/;
 
 /** The value of a JSON text. A field given twice has its last value. */
 export function parseJson(text: string): unknown {
-  if (longInteger.test(text)) return new Parser(text).document().value;
+  if (outsized.test(text)) return new Parser(text).document().value;
   try {
     return JSON.parse(text);
   } catch {
@@ -150,6 +151,7 @@ class Parser {
     }
     this.at = number.lastIndex;
     const value = Number(match[0]);
+    if ((match[1] || match[2]) && !Number.isFinite(value)) throw new JsonSyntaxError(`json: cannot unmarshal number ${match[0]} into Go value of type float64`);
     return match[1] || match[2] || Number.isSafeInteger(value) ? value : BigInt(match[0]);
   }
 

@@ -1,4 +1,5 @@
 import type { KubeObject } from '../object.ts';
+import { customResourceDefinition } from './definitions.ts';
 import { endpoints, endpointSlice } from './endpoints.ts';
 import { pod } from './pod-rule.ts';
 import type { Rule } from './rule.ts';
@@ -12,6 +13,7 @@ const rules: Readonly<Record<string, Rule>> = {
   '/ReplicationController': replicationController,
   '/Service': service,
   '/Endpoints': endpoints,
+  'apiextensions.k8s.io/CustomResourceDefinition': customResourceDefinition,
   'apps/ControllerRevision': controllerRevision,
   'apps/DaemonSet': daemonSet,
   'apps/Deployment': deployment,
