@@ -10,7 +10,7 @@ export function checkIp(problems: Problems, field: string, value: string, old: r
     return false;
   }
   if (/(^|\.)0[0-9]/.test(value) && !value.includes(':')) problems.invalid(field, value, 'must not have leading 0s');
-  if (address.kind() === 'ipv6' && /^::ffff:/i.test(value) && value.includes('.')) problems.invalid(field, value, 'must not be an IPv4-mapped IPv6 address');
+  if (isMapped(value, address.kind())) problems.invalid(field, value, 'must not be an IPv4-mapped IPv6 address');
   return true;
 }
 
@@ -25,8 +25,16 @@ export function checkCidr(problems: Problems, field: string, value: string, old:
     problems.invalid(field, value, 'must be a valid CIDR value, (e.g. 10.9.8.0/24 or 2001:db8::/64)');
     return false;
   }
-  if (/(^|\.)0[0-9]/.test(value) || /\/0[0-9]/.test(value)) problems.invalid(field, value, 'must not have leading 0s');
+  if (/(^|\.)0[0-9]/.test(value) || /\/0[0-9]/.test(value)) problems.invalid(field, value, 'must not have leading 0s in IP or prefix length');
+  else if (isMapped(value, address.kind())) problems.invalid(field, value, 'must not have an IPv4-mapped IPv6 address');
+  else if (hasHostBits(address.toByteArray(), Number(bits))) problems.invalid(field, value, 'must not have bits set beyond the prefix length');
   return true;
+}
+
+const isMapped = (value: string, kind: string): boolean => kind === 'ipv6' && /^::ffff:/i.test(value) && value.includes('.');
+
+function hasHostBits(bytes: readonly number[], prefix: number): boolean {
+  return bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, prefix - i * 8)))) !== 0);
 }
 
 /** At most one address of each family. */

@@ -9,7 +9,7 @@ const managerBytes = 128;
 const subresourceBytes = 256;
 
 /** Metadata of a new object. `check` is the rule for its name. */
-export function checkMetadata(problems: Problems, meta: ObjectMeta, options: { namespaced: boolean; name: NameCheck; path?: string }): void {
+export function checkMetadata(problems: Problems, meta: ObjectMeta, options: { namespaced: boolean; name: NameCheck; path?: string; anyFinalizer?: boolean }): void {
   const path = options.path ?? 'metadata';
   if (meta.generateName) for (const m of checkPrefix(options.name, meta.generateName)) problems.invalid(`${path}.generateName`, meta.generateName, m);
   if (!meta.name) problems.required(`${path}.name`, 'name or generateName is required');
@@ -24,12 +24,22 @@ export function checkMetadata(problems: Problems, meta: ObjectMeta, options: { n
   checkOwners(problems, meta.ownerReferences, `${path}.ownerReferences`);
   checkFinalizers(problems, meta.finalizers ?? [], `${path}.finalizers`);
   checkManagedFields(problems, meta.managedFields, `${path}.managedFields`);
+  if (!options.anyFinalizer) checkFinalizerNames(problems, meta.finalizers ?? [], `${path}.finalizers`);
+}
+
+const standardFinalizers = ['kubernetes', 'orphan', 'foregroundDeletion'];
+
+/** A finalizer of a built-in kind has a domain, or is one of Kubernetes' own. */
+function checkFinalizerNames(problems: Problems, finalizers: readonly string[], path: string): void {
+  finalizers.forEach((name, i) => {
+    if (!name.includes('/') && !standardFinalizers.includes(name)) problems.invalid(`${path}[${i}]`, name, 'name is neither a standard finalizer name nor is it fully qualified');
+  });
 }
 
 /** What every name must be, whatever the kind asks besides. */
 export const anyName: NameCheck = pathSegmentName;
 
-export function checkMetadataUpdate(problems: Problems, meta: ObjectMeta, old: ObjectMeta): void {
+export function checkMetadataUpdate(problems: Problems, meta: ObjectMeta, old: ObjectMeta, options: { anyFinalizer?: boolean } = {}): void {
   if (old.deletionTimestamp) {
     const extra = [...new Set(meta.finalizers ?? [])].filter((f) => !old.finalizers?.includes(f)).sort();
     if (extra.length > 0) {
@@ -44,6 +54,7 @@ export function checkMetadataUpdate(problems: Problems, meta: ObjectMeta, old: O
   checkAnnotations(problems, meta.annotations, 'metadata.annotations');
   checkOwners(problems, meta.ownerReferences, 'metadata.ownerReferences');
   checkManagedFields(problems, meta.managedFields, 'metadata.managedFields');
+  if (!options.anyFinalizer) checkFinalizerNames(problems, meta.finalizers ?? [], 'metadata.finalizers');
 }
 
 export function checkLabels(problems: Problems, labels: Readonly<Record<string, string>> | undefined, path: string): void {

@@ -12,7 +12,7 @@ export function goDiff(from: unknown, to: unknown): string {
   const [a, b] = [JSON.stringify(from, undefined, 1).split('\n'), JSON.stringify(to, undefined, 1).split('\n')];
   if (a.length > maxLines || b.length > maxLines) return '';
   const steps = compare(a, b);
-  const out = ['--- ', '+++ '];
+  const out: string[] = [];
   for (const [start, end] of hunks(steps)) {
     const before = steps.slice(0, start);
     const [oldStart, newStart] = [before.filter((s) => s.sign !== '+').length, before.filter((s) => s.sign !== '-').length];

@@ -3,6 +3,7 @@ import { dns1123Label, dns1123Subdomain } from '../names.ts';
 import { parseQuantity, zeroQuantity } from '../quantity.ts';
 import type { Quantity } from '../quantity.ts';
 import type { Problems } from './problems.ts';
+import { shown } from './shapes.ts';
 import { isHugePages } from './resource-names.ts';
 import { checkPodResourceName, checkRequirements } from './resources.ts';
 
@@ -18,8 +19,8 @@ export function checkPodClaims(problems: Problems, claims: readonly PodResourceC
       names.add(claim.name);
     }
     const { resourceClaimName: own, resourceClaimTemplateName: template } = claim;
-    if (own !== undefined && template !== undefined) problems.invalid(at, claim, 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
-    if (own === undefined && template === undefined) problems.invalid(at, claim, 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
+    if (own !== undefined && template !== undefined) problems.invalid(at, shown('PodResourceClaim', claim), 'at most one of `resourceClaimName` or `resourceClaimTemplateName` may be specified');
+    if (own === undefined && template === undefined) problems.invalid(at, shown('PodResourceClaim', claim), 'must specify one of: `resourceClaimName`, `resourceClaimTemplateName`');
     if (own !== undefined) problems.check(`${at}.resourceClaimName`, own, dns1123Subdomain);
     if (template !== undefined) problems.check(`${at}.resourceClaimTemplateName`, template, dns1123Subdomain);
   });

@@ -1,5 +1,6 @@
 import type { PodDNSConfig, PodSpec } from '../generated/types/core-v1.ts';
 import type { ObjectMeta } from '../generated/types/meta-v1.ts';
+import { at } from '../loose.ts';
 import { dns1123Label, dns1123Subdomain, dns1123SubdomainWithUnderscore, qualifiedName } from '../names.ts';
 import { parseQuantity } from '../quantity.ts';
 import { checkIp } from './addresses.ts';
@@ -134,8 +135,26 @@ function checkOs(problems: Problems, spec: PodSpec, path: string): void {
         if (c.securityContext?.windowsOptions) problems.forbidden(`${path}.${list}[${i}].securityContext.windowsOptions`, 'windows options cannot be set for a linux pod');
       });
     }
+  } else checkWindows(problems, spec, path);
+}
+
+const linuxPodFields = ['securityContext.appArmorProfile', 'securityContext.seLinuxOptions', 'hostUsers', 'hostPID', 'hostIPC', 'securityContext.seccompProfile', 'securityContext.fsGroup', 'securityContext.fsGroupChangePolicy', 'securityContext.sysctls', 'shareProcessNamespace', 'securityContext.runAsUser', 'securityContext.runAsGroup', 'securityContext.supplementalGroups', 'securityContext.supplementalGroupsPolicy', 'securityContext.seLinuxChangePolicy'];
+const linuxContainerFields = ['appArmorProfile', 'seLinuxOptions', 'seccompProfile', 'capabilities', 'readOnlyRootFilesystem', 'privileged', 'allowPrivilegeEscalation', 'procMount', 'runAsUser', 'runAsGroup'] as const;
+
+function checkWindows(problems: Problems, spec: PodSpec, path: string): void {
+  const refuse = (field: string): void => problems.forbidden(field, 'cannot be set for a windows pod');
+  for (const field of linuxPodFields) {
+    const value = at(spec, field);
+    if (isSet(value) && !(value === false && ['hostPID', 'hostIPC'].includes(field))) refuse(`${path}.${field}`);
+  }
+  for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
+    (spec[list] ?? []).forEach(({ securityContext }, i) => {
+      for (const field of linuxContainerFields) if (isSet(securityContext?.[field])) refuse(`${path}.${list}[${i}].securityContext.${field}`);
+    });
   }
 }
+
+const isSet = (value: unknown): boolean => value !== undefined && value !== null && !(Array.isArray(value) && value.length === 0);
 
 function checkFileKeys(problems: Problems, spec: PodSpec, path: string): void {
   const volumes = new Map((spec.volumes ?? []).map((v) => [v.name, v]));

@@ -6,6 +6,7 @@ import { checkTolerations } from './affinity.ts';
 import { checkImageSpaces } from './containers.ts';
 import { checkMetadata, checkMetadataUpdate } from './metadata.ts';
 import { goDiff } from './pod-diff.ts';
+import { shown, shownPodSpec } from './shapes.ts';
 import { checkPodSpec } from './pod-spec.ts';
 import { Problems } from './problems.ts';
 
@@ -36,6 +37,20 @@ function checkPodAnnotations(problems: Problems, pod: Pod, path: string): void {
   if (annotations[mirror] !== undefined && !specOf(pod).nodeName) problems.invalid(`${path}[${mirror}]`, annotations[mirror], 'must set spec.nodeName if mirror pod annotation is set');
   const cost = annotations[deletionCost];
   if (cost !== undefined && !(/^(0|-?[1-9][0-9]*)$/.test(cost) && Math.abs(Number(cost)) <= greatestInt32)) problems.invalid(`${path}[${deletionCost}]`, cost, 'must be a 32bit integer');
+  checkAppArmorAnnotations(problems, pod, path);
+}
+
+const appArmorProfiles = ['', 'runtime/default', 'unconfined'];
+
+function checkAppArmorAnnotations(problems: Problems, pod: Pod, path: string): void {
+  const spec = specOf(pod);
+  const names = [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])].map((c) => c.name);
+  for (const [key, profile] of Object.entries(pod.metadata?.annotations ?? {})) {
+    if (!key.startsWith(appArmorPrefix)) continue;
+    const name = key.slice(appArmorPrefix.length);
+    if (!names.includes(name)) problems.invalid(`${path}[${key}]`, name, 'container not found');
+    if (!appArmorProfiles.includes(profile) && !profile.startsWith('localhost/')) problems.invalid(`${path}[${key}]`, profile, `invalid AppArmor profile name: ${JSON.stringify(profile)}`);
+  }
 }
 
 export function createPod(problems: Problems, pod: Pod): void {
@@ -65,7 +80,7 @@ export function updatePod(problems: Problems, pod: Pod, old: Pod): void {
   });
   if (semanticEqual(spec, was)) return;
   const munged = withoutUpdatable(problems, spec, was);
-  if (!semanticEqual(munged, was)) problems.forbidden('spec', `pod updates may not change fields other than ${updatable.join(',')}\n${goDiff(was, munged)}`);
+  if (!semanticEqual(munged, was)) problems.forbidden('spec', `pod updates may not change fields other than ${updatable.join(',')}\n${goDiff(shownPodSpec(was), shownPodSpec(munged))}`);
 }
 
 function checkDeadline(problems: Problems, spec: PodSpec, was: PodSpec): boolean {
@@ -171,10 +186,10 @@ export function updatePodStatus(problems: Problems, pod: Pod, old: Pod): void {
   problems.immutable('status.qosClass', status.qosClass ?? '', was.qosClass ?? '');
   checkTransitions(problems, status.containerStatuses ?? [], was.containerStatuses ?? [], 'status.containerStatuses', specOf(old), 'containers');
   checkTransitions(problems, status.initContainerStatuses ?? [], was.initContainerStatuses ?? [], 'status.initContainerStatuses', specOf(old), 'initContainers');
-  checkStatusIps(problems, 'podIPs', (status.podIPs ?? []).map((p) => p.ip ?? ''), (was.podIPs ?? []).map((p) => p.ip ?? ''), status.podIPs);
+  checkStatusIps(problems, 'podIPs', (status.podIPs ?? []).map((p) => p.ip ?? ''), (was.podIPs ?? []).map((p) => p.ip ?? ''), shown('PodIP', status.podIPs));
   const hosts = (status.hostIPs ?? []).map((p) => p.ip ?? '');
   if (hosts.length > 0 && hosts[0] !== status.hostIP) problems.invalid('status.hostIPs[0].ip', hosts[0], 'must be equal to `hostIP`');
-  checkStatusIps(problems, 'hostIPs', hosts, (was.hostIPs ?? []).map((p) => p.ip ?? ''), status.hostIPs);
+  checkStatusIps(problems, 'hostIPs', hosts, (was.hostIPs ?? []).map((p) => p.ip ?? ''), shown('HostIP', status.hostIPs));
 }
 
 function checkStatusIps(problems: Problems, field: string, ips: readonly string[], old: readonly string[], shown: unknown): void {
@@ -212,7 +227,7 @@ export function updateEphemeralContainers(problems: Problems, pod: Pod, old: Pod
   for (const before of specOf(old).ephemeralContainers ?? []) {
     const now = specOf(pod).ephemeralContainers?.find((c) => c.name === before.name);
     if (!now) problems.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be removed\n`);
-    else if (!semanticEqual(now, before)) problems.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n${goDiff(before, now)}`);
+    else if (!semanticEqual(now, before)) problems.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n${goDiff(shown('EphemeralContainer', before), shown('EphemeralContainer', now))}`);
   }
 }
 

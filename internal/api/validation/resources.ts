@@ -91,13 +91,11 @@ function checkClaimNames(problems: Problems, claims: readonly ResourceClaim[], k
   const seen = new Set<string>();
   claims.forEach(({ name, request }, i) => {
     const at = `${path}[${i}]`;
-    if (!name) problems.required(at);
-    else {
-      if (request) problems.check(`${at}.request`, request, dns1123Label);
-      const key = request ? `${name}/${request}` : name;
-      if (seen.has(name) || seen.has(key) || (!request && [...seen].some((k) => k.startsWith(`${name}/`)))) problems.duplicate(at, seen.has(name) ? name : key);
-      else seen.add(key);
-    }
+    if (!name) return problems.required(at);
+    if (request) problems.check(`${at}.request`, request, dns1123Label);
+    const key = request ? `${name}/${request}` : name;
+    if (seen.has(name) || seen.has(key) || (!request && [...seen].some((k) => k.startsWith(`${name}/`)))) problems.duplicate(at, seen.has(name) ? name : key);
+    else seen.add(key);
     if (!known.has(name)) {
       const detail = known.size === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
       problems.notFound(at, name, `must be one of the names in pod.spec.resourceClaims${detail}`);

@@ -1,6 +1,7 @@
 import type { AppArmorProfile, PodSecurityContext, PodSpec, SeccompProfile, SecurityContext } from '../generated/types/core-v1.ts';
 import { checkDescendingPath } from './pod-paths.ts';
 import type { Problems } from './problems.ts';
+import { shown } from './shapes.ts';
 
 const greatestId = 2 ** 31 - 1;
 const sysctlSegment = '[a-z0-9]([-_a-z0-9]*[a-z0-9])?';
@@ -22,7 +23,7 @@ function checkSeccomp(problems: Problems, profile: SeccompProfile | undefined, p
   if (profile.type === 'Localhost') {
     if (profile.localhostProfile === undefined) problems.required(`${path}.localhostProfile`, 'must be set when seccomp type is Localhost');
     else checkDescendingPath(problems, profile.localhostProfile, `${path}.localhostProfile`);
-  } else if (profile.localhostProfile !== undefined) problems.invalid(`${path}.localhostProfile`, profile, 'can only be set when seccomp type is Localhost');
+  } else if (profile.localhostProfile !== undefined) problems.invalid(`${path}.localhostProfile`, shown('SeccompProfile', profile), 'can only be set when seccomp type is Localhost');
 }
 
 export function checkAppArmor(problems: Problems, profile: AppArmorProfile | undefined, path: string): void {
@@ -50,8 +51,8 @@ export function checkContainerSecurity(problems: Problems, context: SecurityCont
   }
   checkSeccomp(problems, context.seccompProfile, `${path}.seccompProfile`);
   if (context.allowPrivilegeEscalation === false) {
-    if (context.privileged) problems.invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
-    if (context.capabilities?.add?.includes('CAP_SYS_ADMIN')) problems.invalid(path, context, 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN');
+    if (context.privileged) problems.invalid(path, shown('SecurityContext', context), 'cannot set `allowPrivilegeEscalation` to false and `privileged` to true');
+    if (context.capabilities?.add?.includes('CAP_SYS_ADMIN')) problems.invalid(path, shown('SecurityContext', context), 'cannot set `allowPrivilegeEscalation` to false and `capabilities.Add` CAP_SYS_ADMIN');
   }
   checkAppArmor(problems, context.appArmorProfile, `${path}.appArmorProfile`);
 }

@@ -9,6 +9,7 @@ import { checkEndpointIp } from './endpoints.ts';
 import { checkLabels, checkMetadataUpdate } from './metadata.ts';
 import type { Problems } from './problems.ts';
 import type { Rule } from './rule.ts';
+import { shown } from './shapes.ts';
 
 const types = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const familyPolicies = ['PreferDualStack', 'RequireDualStack', 'SingleStack'];
@@ -141,8 +142,7 @@ function checkPortNumbers(problems: Problems, spec: ServiceSpec): void {
     nodePorts.add(`${protocol}/${nodePort}`);
   });
   ports.forEach(({ port, protocol }, i) => {
-    // Upstream shows its own struct, with Go's field names.
-    if (own.has(`${protocol}/${port}`)) problems.duplicate(`spec.ports[${i}]`, { Name: '', Protocol: protocol, AppProtocol: null, Port: port, TargetPort: 0, NodePort: 0 });
+    if (own.has(`${protocol}/${port}`)) problems.duplicate(`spec.ports[${i}]`, shown('ServicePort', { protocol, port }));
     own.add(`${protocol}/${port}`);
   });
 }

@@ -16,7 +16,7 @@ export interface ValidationInfo {
 }
 
 const unknownKind: Rule<KubeObject> = { name: pathSegmentName };
-const customKind: Rule<KubeObject> = { name: dns1123Subdomain, update: () => undefined };
+const customKind: Rule<KubeObject> = { name: dns1123Subdomain, update: (problems, object, old) => checkMetadataUpdate(problems, object.metadata, old.metadata, { anyFinalizer: true }) };
 
 const of = (info: ValidationInfo): Rule<KubeObject> => (info.custom ? customKind : (ruleOf(info.group, info.kind, info.version) ?? unknownKind));
 
@@ -26,19 +26,19 @@ export function validateCreate(info: ValidationInfo, object: KubeObject): FieldE
   const rule = of(info);
   if (rule.create) rule.create(problems, object);
   else {
-    checkMetadata(problems, object.metadata, { namespaced: info.namespaced, name: rule.name });
+    checkMetadata(problems, object.metadata, { namespaced: info.namespaced, name: rule.name, anyFinalizer: info.custom === true });
     rule.spec?.(problems, object);
   }
   // What all kinds share is looked at only when the kind itself has no complaint.
-  if (!problems.found) checkMetadata(problems, object.metadata, { namespaced: info.namespaced, name: pathSegmentName });
+  if (!problems.found) checkShared(problems, info, object);
   return problems.list;
 }
 
 /** All that is wrong with a changed object. `subresource` is '' for the resource itself. */
 export function validateUpdate(info: ValidationInfo, object: KubeObject, old: KubeObject, subresource = ''): FieldError[] {
   const problems = new Problems();
-  checkMetadataUpdate(problems, object.metadata, old.metadata);
-  problems.check('metadata.name', object.metadata.name ?? '', pathSegmentName);
+  checkShared(problems, info, object);
+  checkMetadataUpdate(problems, object.metadata, old.metadata, { anyFinalizer: true });
   const rule = of(info);
   const update = subresource ? rule.subresources?.[subresource] : rule.update;
   if (update) update(problems, object, old);
@@ -49,4 +49,8 @@ export function validateUpdate(info: ValidationInfo, object: KubeObject, old: Ku
     if (!subresource) rule.change?.(problems, object, old);
   }
   return problems.list;
+}
+
+function checkShared(problems: Problems, info: ValidationInfo, object: KubeObject): void {
+  checkMetadata(problems, object.metadata, { namespaced: info.namespaced, name: pathSegmentName, anyFinalizer: true });
 }

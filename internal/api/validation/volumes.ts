@@ -5,6 +5,7 @@ import { parseQuantity } from '../quantity.ts';
 import { checkClaimSpec } from './claims.ts';
 import { checkPullPolicy } from './containers.ts';
 import { checkFieldRef, checkResourceRef, volumeFieldPaths } from './downward.ts';
+import { checkForeignVolume } from './foreign-volumes.ts';
 import { checkAnnotations, checkLabelSelector, checkLabels } from './metadata.ts';
 import { checkFileMode, checkNoBacksteps, checkVolumeFilePath } from './pod-paths.ts';
 import { Problems } from './problems.ts';
@@ -33,60 +34,52 @@ export function checkVolumes(problems: Problems, volumes: readonly Volume[], met
 type SourceName = Exclude<keyof Volume, 'name'>;
 type SourceCheck = (problems: Problems, volume: Volume, path: string, isPod: boolean) => void;
 
-const nothing: SourceCheck = () => undefined;
-
-/** Required fields of volume types that this distribution does not mount: they must be storable all the same. */
-function needs(...fields: string[]): SourceCheck {
-  return (problems, volume, path) => {
-    const source = volume[path.slice(path.lastIndexOf('.') + 1) as SourceName] as Record<string, unknown> | undefined;
-    for (const field of fields) {
-      const value = source?.[field];
-      if (value === undefined || value === '' || (Array.isArray(value) && value.length === 0)) problems.required(`${path}.${field}`);
-    }
-  };
-}
+/** A type that is checked where its kind of volume is, for persistent volumes have it too. */
+const foreign = (name: SourceName): [SourceName, SourceCheck] => [name, (problems, volume, path) => checkForeignVolume(problems, name, volume[name], path)];
 
 const checks: readonly [SourceName, SourceCheck][] = [
   ['emptyDir', (problems, { emptyDir }, path) => {
     if (emptyDir?.sizeLimit !== undefined && parseQuantity(emptyDir.sizeLimit).sign() < 0) problems.forbidden(`${path}.sizeLimit`, 'SizeLimit field must be a valid resource quantity');
   }],
   ['hostPath', (problems, { hostPath }, path) => checkHostPath(problems, hostPath, path)],
-  ['gitRepo', needs('repository')],
-  ['gcePersistentDisk', needs('pdName')],
-  ['awsElasticBlockStore', needs('volumeID')],
+  foreign('gitRepo'),
+  foreign('gcePersistentDisk'),
+  foreign('awsElasticBlockStore'),
   ['secret', (problems, { secret }, path) => {
     if (!secret?.secretName) problems.required(`${path}.secretName`);
     checkFileMode(problems, `${path}.defaultMode`, secret?.defaultMode);
     checkItems(problems, secret?.items ?? [], `${path}.items`);
   }],
   ['nfs', (problems, { nfs }, path) => checkNfs(problems, nfs, path)],
-  ['iscsi', needs('targetPortal', 'iqn')],
-  ['glusterfs', needs('endpoints', 'path')],
-  ['flocker', nothing],
-  ['persistentVolumeClaim', needs('claimName')],
-  ['rbd', needs('monitors', 'image')],
-  ['cinder', needs('volumeID')],
-  ['cephfs', needs('monitors')],
-  ['quobyte', needs('registry', 'volume')],
+  foreign('iscsi'),
+  foreign('glusterfs'),
+  foreign('flocker'),
+  ['persistentVolumeClaim', (problems, { persistentVolumeClaim }, path) => {
+    if (!persistentVolumeClaim?.claimName) problems.required(`${path}.claimName`);
+  }],
+  foreign('rbd'),
+  foreign('cinder'),
+  foreign('cephfs'),
+  foreign('quobyte'),
   ['downwardAPI', (problems, { downwardAPI }, path) => {
     checkFileMode(problems, `${path}.defaultMode`, downwardAPI?.defaultMode);
     for (const file of downwardAPI?.items ?? []) checkDownwardFile(problems, file, path);
   }],
-  ['fc', nothing],
-  ['flexVolume', needs('driver')],
+  foreign('fc'),
+  foreign('flexVolume'),
   ['configMap', (problems, { configMap }, path) => {
     if (!configMap?.name) problems.required(`${path}.name`);
     checkFileMode(problems, `${path}.defaultMode`, configMap?.defaultMode);
     checkItems(problems, configMap?.items ?? [], `${path}.items`);
   }],
-  ['azureFile', needs('secretName', 'shareName')],
-  ['vsphereVolume', needs('volumePath')],
-  ['photonPersistentDisk', needs('pdID')],
-  ['portworxVolume', needs('volumeID')],
-  ['azureDisk', needs('diskName', 'diskURI')],
-  ['storageos', nothing],
+  foreign('azureFile'),
+  foreign('vsphereVolume'),
+  foreign('photonPersistentDisk'),
+  foreign('portworxVolume'),
+  foreign('azureDisk'),
+  foreign('storageos'),
   ['projected', (problems, { projected }, path) => checkProjected(problems, projected, path)],
-  ['scaleIO', needs('gateway', 'system', 'volumeName')],
+  foreign('scaleIO'),
   ['csi', (problems, { csi }, path) => {
     checkDriverName(problems, csi?.driver ?? '', `${path}.driver`);
     const secret = csi?.nodePublishSecretRef;

@@ -37,7 +37,7 @@ function checkCollisions(problems: Problems, now: number | undefined, before: nu
 function deploymentSpec(problems: Problems, { spec }: Deployment): void {
   problems.nonNegative('spec.replicas', spec?.replicas);
   const selector = checkWorkloadSelector(problems, spec?.selector, 'spec.selector', { kind: 'deployment', required: true, broken: 'invalid label selector' });
-  replicaTemplate(problems, selector, spec?.template ?? emptyTemplate, spec?.selector === undefined);
+  replicaTemplate(problems, selector, spec?.template ?? emptyTemplate, !spec?.selector);
   const strategy = spec?.strategy;
   if (strategy?.type === 'Recreate') {
     if (strategy.rollingUpdate) problems.forbidden('spec.strategy.rollingUpdate', "may not be specified when strategy `type` is 'Recreate'");
@@ -96,7 +96,7 @@ function replicaSetSpec(problems: Problems, { spec }: ReplicaSet): void {
   problems.nonNegative('spec.replicas', spec?.replicas);
   problems.nonNegative('spec.minReadySeconds', spec?.minReadySeconds);
   const selector = checkWorkloadSelector(problems, spec?.selector, 'spec.selector', { kind: 'deployment', required: true, broken: 'invalid label selector' });
-  replicaTemplate(problems, selector, spec?.template ?? emptyTemplate, spec?.selector === undefined);
+  replicaTemplate(problems, selector, spec?.template ?? emptyTemplate, !spec?.selector);
 }
 
 const replicaCounts = ['replicas', 'fullyLabeledReplicas', 'readyReplicas', 'availableReplicas', 'observedGeneration', 'terminatingReplicas'];
@@ -208,7 +208,7 @@ function statefulSetStrategy(problems: Problems, spec: StatefulSetSpec): void {
   const path = 'spec.updateStrategy';
   if (!type) problems.required(path);
   else if (type === 'OnDelete') {
-    if (rollingUpdate) problems.invalid(`${path}.rollingUpdate`, rollingUpdate, "only allowed for updateStrategy 'RollingUpdate'");
+    if (rollingUpdate) problems.invalid(`${path}.rollingUpdate`, { Partition: rollingUpdate.partition ?? 0, MaxUnavailable: rollingUpdate.maxUnavailable ?? null }, "only allowed for updateStrategy 'RollingUpdate'");
   } else if (type === 'RollingUpdate') {
     problems.nonNegative(`${path}.rollingUpdate.partition`, rollingUpdate?.partition);
     const most = rollingUpdate?.maxUnavailable;
