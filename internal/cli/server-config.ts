@@ -18,7 +18,6 @@ export function serverConfig(settings: Settings): ServerConfig {
     tlsSans: list(settings, 'tls-san'),
     token: text(settings, 'token'),
     tokenFile: text(settings, 'token-file'),
-    agentToken: text(settings, 'agent-token'),
     writeKubeconfig: text(settings, 'write-kubeconfig') ?? '/etc/skiff/skiff.yaml',
     writeKubeconfigMode: mode(settings, 'write-kubeconfig-mode'),
     writeKubeconfigGroup: text(settings, 'write-kubeconfig-group'),
@@ -69,6 +68,7 @@ function nodeConfig(settings: Settings): NodeConfig {
     configDir: join(config, '..'),
     runDir: text(settings, 'run-dir') ?? '/run/skiff',
     nodeName,
+    withNodeId: settings.get('with-node-id') === true,
     nodeIps: addresses(settings, 'node-ip'),
     nodeExternalIps: addresses(settings, 'node-external-ip'),
     nodeLabels: pairs(settings, 'node-label', /^[^=]+=[^=]*$/, 'key=value'),
@@ -81,7 +81,6 @@ function nodeConfig(settings: Settings): NodeConfig {
     flannelBackend: backend,
     flannelIface: text(settings, 'flannel-iface'),
     disableKubeProxy: settings.get('disable-kube-proxy') === true,
-    disableNetworkPolicy: settings.get('disable-network-policy') === true,
     maxPods: 110,
     debug: settings.get('debug') === true || Number(settings.get('v') ?? 0) > 0,
   };

@@ -64,6 +64,7 @@ describe('complaints are one line that names the cause', () => {
     [['stray'], '', /takes no argument "stray"/],
     [['--https-listen-port', 'many'], '', /--https-listen-port: "many" is not a whole number/],
     [['--node-ip'], '', /--node-ip needs a value/],
+    [['--agent-token', 'x'], '', /--agent-token is not supported: agents cannot join yet/],
     [['--cluster-init'], '', /--cluster-init is not supported: more than one server/],
     [[], 'node-nam: x\n', /config\.yaml: unknown key "node-nam"/],
     [[], 'a: [\n', /config\.yaml: /],
@@ -102,6 +103,11 @@ describe('complaints are one line that names the cause', () => {
 test('a server needs nothing said', async () => {
   await writeFile(file, '');
   expect(serverConfig(await gather())).toMatchObject({ httpsListenPort: 6443, clusterDns: '10.43.0.10', writeKubeconfigMode: 0o600, nodePortRange: { from: 30000, to: 32767 } });
+});
+
+test('what is said about the network and the name arrives', async () => {
+  await writeFile(file, 'flannel-backend: host-gw\nwith-node-id: true\ndisable-network-policy: true\n');
+  expect(serverConfig(await gather(['--disable-kube-proxy', '--flannel-iface', 'eth1']))).toMatchObject({ flannelBackend: 'host-gw', withNodeId: true, disableKubeProxy: true, flannelIface: 'eth1' });
 });
 
 test('an agent needs a server and a token', async () => {

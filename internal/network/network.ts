@@ -8,8 +8,9 @@ import type { Random } from '../io/random.ts';
 import { runOk, type Spawn } from '../io/spawn.ts';
 import { addressIndex, serviceIndexes, startDns } from './dns/dns.ts';
 import { cniConfig, podMtu, writeCniConfig } from './overlay/cni.ts';
+import { startHostGw } from './overlay/host-gw.ts';
 import { startVxlan } from './overlay/vxlan.ts';
-import { sliceIndexes, startProxy } from './proxy/proxy.ts';
+import { sliceIndexes, startProxy, type Proxy } from './proxy/proxy.ts';
 
 export interface NetworkOptions {
   nodeName: string;
@@ -23,6 +24,10 @@ export interface NetworkOptions {
   /** On tmpfs. */
   runDir: string;
   resolvConf: string;
+  /** How packets get to pods of other nodes; `none` leaves that, and the CNI file, to somebody else. */
+  backend: 'vxlan' | 'host-gw' | 'none';
+  /** Whether services are carried out here, or by somebody else. */
+  services: boolean;
   mirrors: {
     services: Mirror<Service>;
     slices: Mirror<EndpointSlice>;
@@ -37,7 +42,7 @@ export interface NetworkOptions {
   random: Random;
   log: Log;
   /** Told before the host is changed, so that uninstall can undo it. */
-  record(kind: 'nft-table' | 'link' | 'address' | 'sysctl' | 'file', name: string): Promise<void>;
+  record(kind: 'nft-table' | 'link' | 'address' | 'route' | 'sysctl' | 'file', name: string): Promise<void>;
 }
 
 /** The indexes that the mirrors of NetworkOptions must have been made with. */
@@ -64,30 +69,43 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   await options.record('address', `lo ${options.clusterDns}/32`);
   await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', `${options.clusterDns}/32`, 'dev', 'lo']);
   const dns = await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: options.clusterDns, port: 53, log: log.named('dns') });
-  const proxy = startProxy({
-    ...options,
-    ...options.mirrors,
-    network: { clusterCidr: options.clusterCidr, serviceCidr: options.serviceCidr, dnsAddress: options.clusterDns },
-    log: log.named('proxy'),
-  });
-  let vxlan: { stop(): void } | undefined;
+  const { services, backend } = options;
+  const proxy = services || backend !== 'none' ? startNodeProxy(options) : undefined;
+  let overlay: { stop(): void } | undefined;
   let current = '';
   return {
-    ready: proxy.ready,
+    ready: proxy?.ready ?? Promise.resolve(),
     async setPodCidr(podCidr) {
-      if (podCidr === current) return;
+      if (podCidr === current || backend === 'none') return;
       current = podCidr;
       await options.record('file', `${options.cniConfDir}/10-skiff.conflist`);
       await writeCniConfig(disk, options.cniConfDir, cniConfig({ podCidr, mtu: podMtu, ipamDir: `${options.runDir}/ipam` }));
-      vxlan?.stop();
-      vxlan = await startVxlan({ ...options, nodes: options.mirrors.nodes, podCidr, mtu: podMtu, log: log.named('overlay') });
+      overlay?.stop();
+      const ways = { ...options, nodes: options.mirrors.nodes, log: log.named('overlay') };
+      overlay = backend === 'vxlan' ? await startVxlan({ ...ways, podCidr, mtu: podMtu }) : await startHostGw(ways);
     },
     stop() {
       dns.stop();
-      proxy.stop();
-      vxlan?.stop();
+      proxy?.stop();
+      overlay?.stop();
     },
   };
+}
+
+/** Without services, host ports and the pods' way out of the cluster remain its work; without a pod network, the way out is not. */
+function startNodeProxy(options: NetworkOptions): Proxy {
+  return startProxy({
+    ...options,
+    ...options.mirrors,
+    network: {
+      clusterCidr: options.clusterCidr,
+      serviceCidr: options.serviceCidr,
+      dnsAddress: options.clusterDns,
+      services: options.services,
+      podsLeave: options.backend !== 'none',
+    },
+    log: options.log.named('proxy'),
+  });
 }
 
 async function setSysctl(options: NetworkOptions, name: string, value: string): Promise<void> {

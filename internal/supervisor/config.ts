@@ -4,6 +4,7 @@ export interface NodeConfig {
   configDir: string;
   runDir: string;
   nodeName: string | undefined;
+  withNodeId: boolean;
   nodeIps: string[];
   nodeExternalIps: string[];
   nodeLabels: string[];
@@ -17,7 +18,6 @@ export interface NodeConfig {
   flannelBackend: 'vxlan' | 'host-gw' | 'none';
   flannelIface: string | undefined;
   disableKubeProxy: boolean;
-  disableNetworkPolicy: boolean;
   maxPods: number;
   debug: boolean;
 }
@@ -30,7 +30,6 @@ export interface ServerConfig extends NodeConfig {
   tlsSans: string[];
   token: string | undefined;
   tokenFile: string | undefined;
-  agentToken: string | undefined;
   writeKubeconfig: string;
   writeKubeconfigMode: number;
   writeKubeconfigGroup: string | undefined;

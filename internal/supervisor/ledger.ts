@@ -4,10 +4,11 @@ import type { Disk } from '../io/disk.ts';
 /**
  * What can be changed on a machine, and how each is named:
  * `file`, `dir` and `link-file` by path; `nft-table` as `family name`; `link` by device; `address` as `device cidr`;
+ * `route` as `cidr via address`;
  * `sysctl` as `path=value before`; `mount` by mount point; `cgroup` by its path below each hierarchy; `unit` by name;
  * `package` by name (reported, never removed: other software may have come to need it).
  */
-export type Kind = 'file' | 'dir' | 'link-file' | 'nft-table' | 'link' | 'address' | 'sysctl' | 'mount' | 'cgroup' | 'unit' | 'package';
+export type Kind = 'file' | 'dir' | 'link-file' | 'nft-table' | 'link' | 'address' | 'route' | 'sysctl' | 'mount' | 'cgroup' | 'unit' | 'package';
 
 export interface Entry {
   kind: Kind;

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+import { ConfigError } from '../base/errors.ts';
 import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 
@@ -11,18 +13,43 @@ export interface NodeFacts {
 
 /** Who this node is: told by flags, else by the host's name and the interface of the default route. */
 export async function nodeFacts(config: NodeConfig, doors: Doors): Promise<NodeFacts> {
-  const name = config.nodeName ?? doors.host.hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-').replace(/^[-.]+|[-.]+$/g, '');
+  const told = config.nodeName ?? doors.host.hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-').replace(/^[-.]+|[-.]+$/g, '');
+  const name = config.withNodeId ? `${told || 'node'}-${await nodeId(config, doors)}` : told || 'node';
   const ips = config.nodeIps.length > 0 ? config.nodeIps : [await defaultAddress(config, doors)];
-  return { name: name || 'node', ip: ips[0] ?? '127.0.0.1', ips, externalIps: config.nodeExternalIps };
+  checkInterface(config, doors, ips);
+  return { name, ip: ips[0] ?? '127.0.0.1', ips, externalIps: config.nodeExternalIps };
+}
+
+/** Eight hex digits that are drawn once and kept with the data. */
+async function nodeId(config: NodeConfig, doors: Doors): Promise<string> {
+  const path = join(config.dataDir, 'agent/node-id');
+  const kept = (await doors.disk.readIfThere('node id', path))?.toString().trim() ?? '';
+  if (/^[0-9a-f]{8}$/.test(kept)) return kept;
+  const id = doors.random.uuid().slice(0, 8);
+  await doors.disk.makeDir('node id', join(config.dataDir, 'agent'), 0o700);
+  await doors.disk.writeAtomic('node id', path, `${id}\n`, { mode: 0o600 });
+  return id;
+}
+
+/** The pod network goes by the node's address, so an interface that does not hold it could not be meant. */
+function checkInterface(config: NodeConfig, doors: Doors, ips: string[]): void {
+  const device = config.flannelIface;
+  if (device === undefined) return;
+  const own = doors.host.addresses().filter((a) => a.device === device && a.family === 4).map((a) => a.address);
+  if (own.length === 0) throw new ConfigError(`--flannel-iface: there is no interface ${device} with an IPv4 address`, { op: 'node' });
+  if (!own.includes(ips[0] ?? '')) throw new ConfigError(`--flannel-iface: ${device} does not hold the node's address ${ips[0]}`, { op: 'node', hint: `leave out --node-ip, or give ${own[0]}` });
 }
 
 /**
- * The IPv4 address of the interface with the best default route; without one, of any interface that is up; without
- * that, loopback: a machine on no network at all still starts its pods.
+ * The IPv4 address of the interface that was told, else of that with the best default route; without one, of any
+ * interface that is up; without that, loopback: a machine on no network at all still starts its pods.
  */
 async function defaultAddress(config: NodeConfig, doors: Doors): Promise<string> {
-  const addresses = doors.host.addresses().filter((a) => a.family === 4 && !a.loopback && !a.address.startsWith('169.254.'));
-  const device = config.flannelIface ?? (await defaultDevice(doors));
+  const all = doors.host.addresses().filter((a) => a.family === 4);
+  const told = all.find((a) => a.device === config.flannelIface);
+  if (told) return told.address;
+  const addresses = all.filter((a) => !a.loopback && !a.address.startsWith('169.254.'));
+  const device = await defaultDevice(doors);
   const ours = addresses.filter((a) => !/^(flannel|cni|veth|docker|lo)/.test(a.device));
   return (addresses.find((a) => a.device === device) ?? ours[0])?.address ?? '127.0.0.1';
 }

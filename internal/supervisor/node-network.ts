@@ -17,8 +17,10 @@ export interface ClusterNetwork {
   clusterDomain: string;
 }
 
-export function cniConfDir(config: NodeConfig): string {
-  return join(config.dataDir, 'agent/etc/cni/net.d');
+/** With a pod network of somebody else's, where such software puts its file and programs, whoever installs it. */
+export function cniPlaces(config: NodeConfig): { cniConfDir: string; cniBinDir?: string } {
+  if (config.flannelBackend === 'none') return { cniConfDir: '/etc/cni/net.d', cniBinDir: '/opt/cni/bin' };
+  return { cniConfDir: join(config.dataDir, 'agent/etc/cni/net.d') };
 }
 
 /** Services, DNS and, once the node has been given its range, the pod network of this node. */
@@ -39,7 +41,9 @@ export async function startNodeNetwork(options: {
     clusterDomain: cluster.clusterDomain,
     nodeName: facts.name,
     nodeIp: facts.ip,
-    cniConfDir: cniConfDir(config),
+    cniConfDir: cniPlaces(config).cniConfDir,
+    backend: config.flannelBackend,
+    services: !config.disableKubeProxy,
     runDir: join(config.runDir, 'network'),
     resolvConf: config.resolvConf ?? '/etc/resolv.conf',
     mirrors: {

@@ -13,7 +13,7 @@ import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
-import { cniConfDir, startNodeNetwork, type ClusterNetwork } from './node-network.ts';
+import { cniPlaces, startNodeNetwork, type ClusterNetwork } from './node-network.ts';
 import { gitVersion } from './release.ts';
 import type { Part } from './running.ts';
 
@@ -38,7 +38,7 @@ const kubeletPort = 10250;
 /** Runs the node's two halves, pods and packets. Resolves when the Node is registered and its network stands. */
 export async function startNode(options: NodeOptions): Promise<Part[]> {
   const { config, doors, ledger, facts } = options;
-  await recordHostChanges(doors, ledger);
+  await recordHostChanges(config, doors, ledger);
   const network = await startNodeNetwork({ ...options, mirrors: options.networkMirrors });
   const agent = await createAgent({
     ...doors,
@@ -61,7 +61,7 @@ export async function startNode(options: NodeOptions): Promise<Part[]> {
     pauseImage: config.pauseImage,
     pauseArchive: () => assetBytes('pause.tar'),
     registries: await readRegistries(doors, config.privateRegistry),
-    cniConfDir: cniConfDir(config),
+    ...cniPlaces(config),
     listen: { host: '0.0.0.0', port: kubeletPort, tls: { ...options.identities.kubeletServing, clientCa: options.clientCa } },
     onPodCidr: (podCidr) => network.setPodCidr(podCidr),
     dial: realDial,
@@ -75,9 +75,10 @@ export async function startNode(options: NodeOptions): Promise<Part[]> {
 }
 
 /** What the agent and the runtime make on the host by their nature; what was there before is not ours to remove. */
-async function recordHostChanges(doors: Doors, ledger: Ledger): Promise<void> {
+async function recordHostChanges(config: NodeConfig, doors: Doors, ledger: Ledger): Promise<void> {
   await ledger.record('cgroup', 'kubepods');
-  for (const dir of ['/var/log/pods', '/var/log/containers', '/var/lib/cni', '/run/netns']) {
+  const shared = config.flannelBackend === 'none' ? ['/etc/cni', '/opt/cni'] : [];
+  for (const dir of ['/var/log/pods', '/var/log/containers', '/var/lib/cni', '/run/netns', ...shared]) {
     if (!(await doors.disk.stat('ledger', dir))) await ledger.record('dir', dir);
   }
 }

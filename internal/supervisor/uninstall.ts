@@ -47,6 +47,8 @@ async function undo(machine: Machine, entry: Entry): Promise<void> {
       return void (await spawn.run('undo', ['ip', 'link', 'delete', entry.name]));
     case 'address':
       return void (await spawn.run('undo', ['ip', 'address', 'delete', words[1] ?? '', 'dev', words[0] ?? '']));
+    case 'route':
+      return void (await spawn.run('undo', ['ip', 'route', 'delete', ...words]));
     case 'sysctl': {
       const [name = '', before = ''] = entry.name.split('=');
       return await disk.append('undo', `/proc/sys/${name}`, before);
@@ -80,6 +82,8 @@ async function present(machine: Machine, entry: Entry): Promise<boolean> {
       const shown = await spawn.run('verify', ['ip', '-o', 'address', 'show', 'dev', device]);
       return shown.stdout.toString().includes(`${address} `);
     }
+    case 'route':
+      return (await spawn.run('verify', ['ip', 'route', 'show', ...entry.name.split(' ')])).stdout.toString().trim() !== '';
     case 'sysctl': {
       const [name = '', before = ''] = entry.name.split('=');
       const now = await disk.readIfThere('verify', `/proc/sys/${name}`);

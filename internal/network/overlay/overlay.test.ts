@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { cniConfig } from './cni.ts';
-import { peerCommands, peersOf, vtepMac } from './vxlan.ts';
+import { routeChanges } from './host-gw.ts';
+import { peersOf } from './peers.ts';
+import { peerCommands, vtepMac } from './vxlan.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 
 const node = (name: string, podCIDR: string, ip: string): Node =>
@@ -28,6 +30,18 @@ describe('vxlan', () => {
       'fdb del 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.2',
       'fdb replace 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.9 self permanent',
     ]);
+  });
+});
+
+describe('host-gw', () => {
+  const peers = (...list: [string, string][]) => new Map(list.map(([podCidr, ip]) => [podCidr, { podCidr, ip }]));
+
+  it('routes each pod network over its node and writes only what differs', () => {
+    const one = peers(['10.42.1.0/24', '172.30.0.2']);
+    expect(routeChanges(new Map(), one)).toEqual({ replace: ['10.42.1.0/24 via 172.30.0.2'], remove: [] });
+    expect(routeChanges(one, one)).toEqual({ replace: [], remove: [] });
+    expect(routeChanges(one, peers(['10.42.1.0/24', '172.30.0.9']))).toEqual({ replace: ['10.42.1.0/24 via 172.30.0.9'], remove: [] });
+    expect(routeChanges(one, new Map())).toEqual({ replace: [], remove: ['10.42.1.0/24 via 172.30.0.2'] });
   });
 });
 

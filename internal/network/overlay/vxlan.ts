@@ -1,19 +1,11 @@
 import type { Node } from '../../api/generated/types/core-v1.ts';
-import { messageOf } from '../../base/errors.ts';
 import type { Mirror } from '../../client/client.ts';
-import type { Clock, Timer } from '../../io/clock.ts';
+import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
+import { followPeers, type Peer } from './peers.ts';
 
 export const device = 'flannel.1';
-
-/** Another node: where its pods are and how to reach it. */
-export interface Peer {
-  /** `10.42.3.0/24` */
-  podCidr: string;
-  /** The node's own address. */
-  ip: string;
-}
 
 /** 0a:58 and the four bytes of the pod network's address: no exchange of MAC addresses is needed. */
 export function vtepMac(podCidr: string): string {
@@ -22,16 +14,6 @@ export function vtepMac(podCidr: string): string {
 }
 
 const base = (cidr: string): string => cidr.split('/')[0] ?? '';
-
-export function peersOf(nodes: Iterable<Node>, self: string): Map<string, Peer> {
-  const peers = new Map<string, Peer>();
-  for (const node of nodes) {
-    const ip = (node.status.addresses ?? []).find((a) => a.type === 'InternalIP')?.address;
-    const podCidr = node.spec.podCIDR;
-    if (node.metadata.name !== self && ip && podCidr) peers.set(podCidr, { podCidr, ip });
-  }
-  return peers;
-}
 
 /** `ip -batch` and `bridge -batch` lines that lead from one set of peers to another. */
 export function peerCommands(from: Map<string, Peer>, to: Map<string, Peer>): { ip: string[]; bridge: string[] } {
@@ -64,49 +46,20 @@ export interface VxlanOptions {
   record(kind: 'link', name: string): Promise<void>;
 }
 
-/** Changes that come together are written together; a failed write is tried again after this long. */
-const batchMs = 20;
-const retryMs = 2000;
-
 /** Keeps the VXLAN device and the ways to all other nodes, until stopped (the ways stay then, for the pods' sake). */
 export async function startVxlan(options: VxlanOptions): Promise<{ stop(): void }> {
-  await options.nodes.synced;
-  let known = new Map<string, Peer>();
   let stands = false;
-  let timer: Timer | undefined;
-  let stopped = false;
-
-  const schedule = (delayMs: number): void => {
-    if (timer || stopped) return;
-    timer = options.clock.after('vxlan.batch', delayMs, () => {
-      timer = undefined;
-      void apply();
-    });
-  };
-  const apply = async (): Promise<void> => {
-    const wanted = peersOf(options.nodes.list(), options.nodeName);
-    if (wanted.size === 0 && !stands) return; // a single node needs no device
-    try {
+  return await followPeers({
+    ...options,
+    apply: async (from, to) => {
+      if (to.size === 0 && !stands) return; // a single node needs no device
       if (!stands) await makeDevice(options);
       stands = true;
-      const commands = peerCommands(known, wanted);
+      const commands = peerCommands(from, to);
       await batch(options.spawn, 'bridge', commands.bridge);
       await batch(options.spawn, 'ip', commands.ip);
-      known = wanted;
-    } catch (error) {
-      options.log.warn('cannot write the ways to other nodes, trying again', { error: messageOf(error) });
-      known = new Map();
-      schedule(retryMs);
-    }
-  };
-  const unsubscribe = options.nodes.onChange(() => schedule(batchMs));
-  return {
-    stop() {
-      stopped = true;
-      timer?.cancel();
-      unsubscribe();
     },
-  };
+  });
 }
 
 async function batch(spawn: Spawn, program: 'ip' | 'bridge', lines: string[]): Promise<void> {

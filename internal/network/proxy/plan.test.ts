@@ -4,7 +4,7 @@ import { affinitySlots, affinityTable, makePlan, type Plan } from './plan.ts';
 import { difference, fullRuleset } from './ruleset.ts';
 import type { Backend, ServicePort } from './service-ports.ts';
 
-const node = { clusterCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16', dnsAddress: '10.43.0.10' };
+const node = { clusterCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16', dnsAddress: '10.43.0.10', services: true, podsLeave: true };
 const backend = (n: number, local = true): Backend => ({ ip: `10.42.0.${n}`, port: 8080, local });
 const port = (more: Partial<ServicePort> = {}): ServicePort => ({
   name: 'default/web:',
@@ -112,5 +112,12 @@ describe('fullRuleset', () => {
     const text = fullRuleset(makePlan([port()], []), node);
     expect(text.startsWith('add table ip skiff\ndelete table ip skiff\ntable ip skiff {')).toBe(true);
     expect(text).toContain('chain n2 { meta l4proto { tcp, udp, sctp } dnat to ip daddr . meta l4proto . th dport . numgen random mod 2 map @eps; }');
+  });
+  it('leaves the service range alone when somebody else carries out services', () => {
+    expect(fullRuleset(makePlan([], []), node)).toContain('10.43.0.0/16');
+    const text = fullRuleset(makePlan([], []), { ...node, services: false });
+    expect(text).not.toContain('10.43.0.0/16');
+    expect(text).toContain('ip saddr 10.42.0.0/16 ip daddr != 10.42.0.0/16');
+    expect(fullRuleset(makePlan([], []), { ...node, podsLeave: false })).not.toContain('ip daddr != 10.42.0.0/16');
   });
 });

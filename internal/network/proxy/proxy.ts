@@ -158,7 +158,7 @@ class NftProxy implements Proxy {
   }
 
   #recompute(key: string): void {
-    const service = this.#o.services.get(key);
+    const service = this.#o.network.services ? this.#o.services.get(key) : undefined;
     const ports = service ? servicePorts(service, this.#o.slices.byIndex('service', key), this.#o.nodeName) : [];
     const own = ports.filter((p) => !p.clusterIps.includes(this.#o.network.dnsAddress));
     if (own.length) this.#ports.set(key, own);

@@ -6,6 +6,10 @@ export interface NodeNetwork {
   serviceCidr: string;
   /** The address that this process answers DNS on; its packets stay on the node. */
   dnsAddress: string;
+  /** Services are carried out here; host ports are in any case. */
+  services: boolean;
+  /** Packets of pods to the world get the node's address here. */
+  podsLeave: boolean;
 }
 
 export const table = 'skiff';
@@ -63,7 +67,7 @@ function fixedChains(node: NodeNetwork): string[] {
   const destination = 'ip daddr . meta l4proto . th dport';
   return [
     'chain services {',
-    `  ip saddr != ${node.clusterCidr} ip daddr ${node.serviceCidr} meta mark set meta mark | ${mark}`,
+    ...(node.services ? [`  ip saddr != ${node.clusterCidr} ip daddr ${node.serviceCidr} meta mark set meta mark | ${mark}`] : []),
     `  ${destination} vmap @svc`,
     `  meta l4proto ${protocols} dnat to ${destination} map @hp`,
     `  fib daddr type local jump node-ports`,
@@ -79,7 +83,7 @@ function fixedChains(node: NodeNetwork): string[] {
     `  meta mark & ${mark} != 0 meta mark set meta mark ^ ${mark} masquerade fully-random`,
     '  ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random',
     '  ct status dnat ip saddr 127.0.0.0/8 oifname != "lo" masquerade fully-random',
-    `  ip saddr ${node.clusterCidr} ip daddr != ${node.clusterCidr} ip daddr != 224.0.0.0/4 oifname != "lo" masquerade fully-random`,
+    ...(node.podsLeave ? [`  ip saddr ${node.clusterCidr} ip daddr != ${node.clusterCidr} ip daddr != 224.0.0.0/4 oifname != "lo" masquerade fully-random`] : []),
     '}',
     // route_localnet lets a packet to 127.0.0.1 be rewritten; nobody outside may use that (CVE-2020-8558).
     'chain martians { type filter hook prerouting priority -300; iifname != "lo" ip daddr 127.0.0.0/8 drop; }',
@@ -91,7 +95,7 @@ function fixedChains(node: NodeNetwork): string[] {
     `  ${destination} @drops drop`,
     `  fib daddr type local meta l4proto . th dport @nonp reject with icmp port-unreachable`,
     `  fib daddr type local meta l4proto . th dport @dropnp drop`,
-    `  ip daddr ${node.serviceCidr} ip daddr != ${node.dnsAddress} reject with icmp port-unreachable`,
+    ...(node.services ? [`  ip daddr ${node.serviceCidr} ip daddr != ${node.dnsAddress} reject with icmp port-unreachable`] : []),
     '}',
     'chain in-filter { type filter hook input priority 0; ct state new jump refuse; }',
     'chain forward-filter { type filter hook forward priority 0; ct state new jump refuse; }',
