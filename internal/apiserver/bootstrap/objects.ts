@@ -152,3 +152,9 @@ function flowSubject(text: string): object {
   const [namespace = '', account = ''] = name.split('/');
   return { kind, serviceAccount: { namespace, name: account } };
 }
+
+/** Since when uses of legacy service-account tokens are noted: the cleaner of such tokens asks. */
+export function tokenTracking(now: string): Wanted {
+  const metadata = { name: 'kube-apiserver-legacy-service-account-token-tracking', namespace: 'kube-system' } as KubeObject['metadata'];
+  return { group: '', version: 'v1', resource: 'configmaps', how: 'create', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata, data: { since: now.slice(0, 10) } } };
+}

@@ -1,8 +1,11 @@
 import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
-import { lookupAll } from '../admission/lookup.ts';
+import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
+import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { lookup, lookupAll } from '../admission/lookup.ts';
 import { defaultServiceCidr } from '../registry/ip-range.ts';
-import { ensure } from '../bootstrap/reconcile.ts';
+import { ensure, systemCall } from '../bootstrap/reconcile.ts';
+import { timestamp } from '../registry/call.ts';
+import { updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 import { IpAddressRecords } from './ip-address-records.ts';
 import { IpAllocator, PortAllocator } from './ip-allocator.ts';
@@ -31,7 +34,14 @@ export async function ensureServiceCidr(server: Server): Promise<void> {
   const object = {
     kind: 'ServiceCIDR', apiVersion: 'networking.k8s.io/v1', metadata: { name: 'kubernetes', finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
     spec: { cidrs: [server.options.serviceCidr ?? defaultServiceCidr] },
-    status: { conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: new Date(server.core.clock.now()).toISOString().replace(/\.\d+Z/, 'Z'), reason: '', message: 'Kubernetes Service CIDR is ready' }] },
   };
-  await ensure(server.core, [{ group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs', how: 'create', object: object as unknown as KubeObject }]);
+  const at = { group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' };
+  await ensure(server.core, [{ ...at, how: 'create', object: object as unknown as KubeObject }]);
+  const stored = await lookup<ServiceCIDR>(server.core, '/registry/servicecidrs/kubernetes');
+  if (!stored || stored.status?.conditions?.some((one) => one.type === 'Ready')) return;
+  const ready = { type: 'Ready', status: 'True', lastTransitionTime: timestamp(server.core.clock), reason: '', message: 'Kubernetes Service CIDR is ready' };
+  await updateObject(server.core, systemCall(server.core, at, '', 'kubernetes'), {
+    raw: true,
+    make: (old) => ({ ...deepCopy(old as KubeObject), status: { conditions: [ready] } }),
+  });
 }
