@@ -2,6 +2,7 @@ import type { Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { Mirror } from '../client/client.ts';
 import { eventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
+import type { Timer } from '../io/clock.ts';
 import { realTree } from '../io/tree.ts';
 import { agentView, Ended } from './agent-view.ts';
 import { assemble } from './assemble.ts';
@@ -17,6 +18,8 @@ export type { Agent, AgentOptions } from './options.ts';
 
 /** Backstop for events that were lost; everything else is pushed. */
 const relistMs = 300_000;
+/** How long the runtime may be away before the Node says so. */
+const runtimeDownMs = 5000;
 
 /** Starts the node's agent. Resolves when pods can be started; `ready` tells when the node is registered. */
 export async function createAgent(options: AgentOptions): Promise<Agent> {
@@ -34,13 +37,23 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const ended = new Ended();
   const view = agentView({ nodeName, cri: runtime.cri, pods: set, clock, config: configOf(options), ended });
   await set.look();
+  let down: Timer | undefined;
   const stopEvents = followTasks(runtime.containerd, clock, log.named('containerd'), {
     exited: (id) => {
       set.exited(id);
       ended.tell(id);
     },
-    connected: () => set.relist(),
-    lost: () => runtime.check(),
+    connected: () => {
+      down?.cancel();
+      down = undefined;
+      set.relist();
+      heart.poke();
+    },
+    lost: () => {
+      runtime.check();
+      // A restart of containerd takes a moment and is no news; a runtime that stays away makes the node not ready.
+      down ??= clock.after('agent.runtime-down', runtimeDownMs, () => heart.poke());
+    },
   });
   const relist = clock.every('agent.relist', relistMs, () => set.relist());
   heart.onNetworkReady(() => set.wake());

@@ -21,7 +21,7 @@ import { RuntimeReader } from './pods/runtime-reader.ts';
 import { Probes } from './probes/probes.ts';
 import type { ProbeDoors } from './probes/run-probe.ts';
 import { StatusWriter } from './status/status-writer.ts';
-import { mountImage } from './volumes/image-volume.ts';
+import { forgetImageMount, mountImage } from './volumes/image-volume.ts';
 import { References } from './volumes/references.ts';
 import { Volumes } from './volumes/volumes.ts';
 
@@ -65,6 +65,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const desired = new DesiredPods({ dir: `${options.agentDir}/desired`, disk, log });
   const deps: PodDeps = {
     ...nodeSide(input, () => set),
+    releaseImages: (pod) => releaseImages(input, pod),
     cri: runtime.cri,
     reader: new RuntimeReader(runtime.cri, disk),
     client,
@@ -137,8 +138,7 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
     const about = { kind: 'Pod', apiVersion: 'v1', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid };
     await images.ensure({ pod, image, policy: pullPolicy ?? (pinnedTag ? 'IfNotPresent' : 'Always'), about, signal: new AbortController().signal });
     const present = (await runtime.cri.imageStatus({ image: { image } })).image;
-    const dir = `${podsDir}/${pod.metadata.uid}/volumes/kubernetes.io~image/${volume.name}`;
-    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, dir, { spawn, disk, mounts, ctr: runtime.ctr });
+    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, imageDir(options, pod, volume), { spawn, disk, mounts, ctr: runtime.ctr });
   };
   return new Volumes({
     podsDir,
@@ -151,6 +151,12 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
     facts: (pod) => ({ podIPs: (pod.status?.podIPs ?? []).map((p) => p.ip), hostIPs: hostIPsOf(options), allocatable: allocatableOf(input) }),
     imageVolume,
   });
+}
+
+const imageDir = (options: AgentOptions, pod: Pod, volume: Volume): string => `${options.agentDir}/pods/${pod.metadata.uid}/volumes/kubernetes.io~image/${volume.name}`;
+
+async function releaseImages({ options, runtime }: AssembleInput, pod: Pod): Promise<void> {
+  for (const volume of pod.spec.volumes ?? []) if (volume.image) await forgetImageMount(imageDir(options, pod, volume), { spawn: options.spawn, ctr: runtime.ctr });
 }
 
 function probeDoorsOf({ options, runtime }: AssembleInput): ProbeDoors {

@@ -7,7 +7,7 @@ import { parseResolvConf } from './config/pod-dns.ts';
 import { pageSizeName } from './config/resources.ts';
 import { readFacts } from './node/facts.ts';
 import type { NodeReport } from './node/object.ts';
-import { startNodeStatus } from './node/status.ts';
+import { startNodeStatus, type NodeStatusWriter } from './node/status.ts';
 import type { AgentOptions } from './options.ts';
 
 export interface NodeHeart {
@@ -33,31 +33,40 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   const { clock, log, runtime, nodes } = options;
   const machine = await readFacts({ disk: options.disk, host: options.host, dataDir: options.agentDir });
   const facts = await configFacts(options, machine);
-  const state = { networkReady: false, pressure: { memory: false, disk: false }, stopped: false, waiting: [] as (() => void)[] };
+  const state = { networkReady: false, pressure: { memory: false, disk: false }, podCidr: '', stopped: false, waiting: [] as (() => void)[] };
   let resolveReady: () => void = () => undefined;
   const ready = new Promise<void>((resolve) => (resolveReady = resolve));
 
+  let writer: NodeStatusWriter | undefined;
   const look = async (tries = 0): Promise<void> => {
     if (state.stopped || state.networkReady) return;
     const answer = await runtime.cri.status({}).catch((error: unknown) => log.debug('runtime status', { error: messageOf(error) }));
     if (answer?.status?.conditions.find((c) => c.type === 'NetworkReady')?.status) {
       state.networkReady = true;
-      writer.poke();
+      writer?.poke();
       resolveReady();
       for (const fn of state.waiting) fn();
     } else clock.after('node.network', tries < quickLooks ? networkLookMs : slowNetworkLookMs, () => void look(tries + 1));
   };
 
-  const writer = startNodeStatus({
+  const stand = (podCidr: string): void => {
+    if (podCidr === state.podCidr) return;
+    state.podCidr = podCidr;
+    void Promise.resolve(options.onPodCidr(podCidr))
+      .then(() => options.disk.writeAtomic('node.pod-cidr', cidrFile, podCidr))
+      .then(() => look())
+      .catch((error: unknown) => log.error('the pod network does not stand', { podCidr, error: messageOf(error) }));
+  };
+  const cidrFile = `${options.agentDir}/pod-cidr`;
+  // After a reboot the network of before stands without asking anybody: the server may be away.
+  const remembered = (await options.disk.readIfThere('node.pod-cidr', cidrFile))?.toString();
+  if (remembered) stand(remembered);
+  writer = startNodeStatus({
     client: options.client,
     facts: machine,
     settings: { name: options.nodeName, addresses: options.addresses, labels: options.labels, taints: options.taints, version: options.version, kubeletPort: options.listen?.port || 10250, reserved: options.reserved ?? {}, maxPods: options.maxPods },
     report: () => reportOf(runtime, state),
-    onPodCidr: (podCidr) => {
-      void Promise.resolve(options.onPodCidr(podCidr))
-        .then(() => look())
-        .catch((error: unknown) => log.error('the pod network does not stand', { podCidr, error: messageOf(error) }));
-    },
+    onPodCidr: stand,
     clock,
     log: log.named('node'),
   });

@@ -37,6 +37,7 @@ const firstRestartMs = 100;
 const longestRestartMs = 10_000;
 /** A slow flash card needs this long to open its database after a power cut. */
 const readyTimeoutMs = 60_000;
+const readyLookMs = 10;
 const largestLogBytes = 10 * 1024 * 1024;
 /** CAP_SYS_RESOURCE: without it nobody may lower an oom_score_adj. */
 const capSysResource = 24n;
@@ -58,8 +59,22 @@ export async function superviseContainerd(options: ContainerdOptions): Promise<S
   const keeper = new Keeper(options, { configFile, pidFile: `${options.runDir}/containerd.pid`, logFile: `${options.agentDir}/containerd/containerd.log` });
   await keeper.start(before !== undefined && before !== config);
   const runtime = connectRuntime(paths.socket);
-  await runtime.cri.version({}, { waitForReady: true, timeoutMs: readyTimeoutMs });
+  await answers(runtime, options.clock);
   return { socket: paths.socket, runtime, ctr: ['ctr', '--address', paths.socket, '--namespace', 'k8s.io'], check: () => void keeper.check(), leave: () => keeper.leave() };
+}
+
+/** The socket is there before the CRI service has read what it left on the disk. */
+async function answers(runtime: Runtime, clock: Clock): Promise<void> {
+  const deadline = clock.monotonicMs() + readyTimeoutMs;
+  for (;;) {
+    try {
+      await runtime.cri.version({}, { waitForReady: true, timeoutMs: readyTimeoutMs });
+      return;
+    } catch (error) {
+      if (!messageOf(error).includes('not initialized') || clock.monotonicMs() > deadline) throw error;
+      await clock.sleep('containerd.ready', readyLookMs);
+    }
+  }
 }
 
 function pathsOf(options: ContainerdOptions): ContainerdPaths {

@@ -44,6 +44,8 @@ export interface PodDeps {
   mirrorOf(pod: Pod): Pod | undefined;
   /** The event stream has told the end of this container. */
   hasEnded(containerId: string): boolean;
+  /** Lets go of the images that the pod's volumes show. */
+  releaseImages(pod: Pod): Promise<void>;
   /** Pods can be given addresses. */
   networkReady(): boolean;
   /** The API server cannot be asked. */

@@ -1,10 +1,10 @@
 import type { Container } from '../../api/generated/types/core-v1.ts';
-import { messageOf } from '../../base/errors.ts';
 import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
 import { isNotFound } from '../cri/client.ts';
 import { VolumesError } from '../volumes/volumes.ts';
 import { goDuration } from './back-off.ts';
 import { containerReference } from './deps.ts';
+import { linkLog, unlinkLogs } from './log-links.ts';
 import { latest, podText, type RuntimeContainer } from './model.ts';
 import type { Plan } from './plan-types.ts';
 import { postStart, startContainer, StartFailure, type StartInput } from './start-container.ts';
@@ -35,7 +35,7 @@ export class Runner {
     } else await this.#kill(todo);
     const work = todo.startEphemeral.length + todo.startInit.length + todo.start.length;
     if (work === 0 && !todo.createSandbox) return;
-    await this.#mount();
+    await Promise.all([w.makeCgroup(), this.#mount()]);
     w.signal.throwIfAborted();
     const sandboxId = todo.createSandbox ? await this.#sandbox(todo.attempt) : todo.sandboxId;
     this.#config ??= configFor(w.deps, w.allocated, todo.attempt);
@@ -101,7 +101,8 @@ export class Runner {
       w.waiting.delete(container.name);
       // It may have ended before anybody knew its id: then no event will wake us.
       if (latest(w.runtime, container.name)?.state !== 'running') w.wake();
-      void this.#link(container, id);
+      const made = latest(w.runtime, container.name);
+      if (made?.logPath) void linkLog(w.deps, w.pod, made);
       if (container.lifecycle?.postStart) {
         w.publish();
         await postStart(w.deps, input, id);
@@ -189,15 +190,6 @@ export class Runner {
       if (!isNotFound(error)) throw error;
     }
     if (old.logPath) await deps.mountDoors.disk.remove('pod.log', old.logPath);
-  }
-
-  /** The name under /var/log/containers that log collectors read. */
-  async #link(container: Container, id: string): Promise<void> {
-    const w = this.#worker;
-    const log = latest(w.runtime, container.name)?.logPath;
-    if (!log) return;
-    const { name, namespace } = w.pod.metadata;
-    const link = `${w.deps.facts().logRoot.replace(/\/pods$/, '/containers')}/${name}_${namespace}_${container.name}-${id}.log`;
-    await w.deps.mountDoors.tree.symlink('pod.log.link', log, link).catch((error: unknown) => w.deps.log.debug('no log link', { link, error: messageOf(error) }));
+    await unlinkLogs(deps, this.#worker.pod, old.id);
   }
 }

@@ -8,6 +8,7 @@ import type { Timer } from '../../io/clock.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
 import { podStatus } from '../status/pod-status.ts';
 import { same } from '../status/status-patch.ts';
+import { unlinkLogs } from './log-links.ts';
 import { containerNamed, emptyRuntime, isFinished, isStatic, type PodRuntime } from './model.ts';
 import type { PodDeps, Verdict } from './deps.ts';
 import { plan } from './plan.ts';
@@ -143,6 +144,18 @@ export class PodWorker {
     this.#mounted = true;
   }
 
+  /** The pod's own control group, once in its life here. */
+  async makeCgroup(): Promise<void> {
+    if (this.#prepared) return;
+    this.#prepared = true;
+    try {
+      await this.deps.cgroups.ensure(this.allocated);
+    } catch (error) {
+      this.#prepared = false;
+      throw error;
+    }
+  }
+
   get isMounted(): boolean {
     return this.#mounted;
   }
@@ -193,10 +206,6 @@ export class PodWorker {
     if (this.#finalPhase()) {
       this.#terminate(undefined);
       return this.wake();
-    }
-    if (!this.#prepared) {
-      await this.deps.cgroups.ensure(this.allocated);
-      this.#prepared = true;
     }
     const restarts = await this.#resize.apply();
     const verdictOf = (type: 'liveness' | 'startup') => (id: string) => {
@@ -312,8 +321,9 @@ export class PodWorker {
     if (this.runtime.containers.some((c) => c.state === 'running')) throw new Error('containers are still running');
     this.publish(true);
     deps.probes.remove(this.uid);
-    if (this.restored || this.#prepared || this.#mounted) await deps.volumes.unmount(this.uid);
-    if (this.restored || this.#prepared) await deps.cgroups.remove(this.uid);
+    await deps.releaseImages(this.pod);
+    await deps.volumes.unmount(this.uid);
+    await deps.cgroups.remove(this.uid);
     deps.images.forget(this.uid);
     deps.backOff.forget(`${this.uid}/`);
     this.phase = 'terminated';
@@ -330,6 +340,7 @@ export class PodWorker {
     if (!this.#deleted) return;
     const { namespace, name } = this.pod.metadata;
     await removePod(deps, this.uid, `${deps.facts().logRoot}/${namespace}_${name}_${this.uid}`);
+    await unlinkLogs(deps, this.pod);
     this.phase = 'gone';
     this.#retry?.cancel();
     deps.done(this.uid);
