@@ -203,6 +203,17 @@ describe('compaction', () => {
     expect(await everything(open(journal).store)).toMatchObject([{ value: '99', version: 100, create: 2 }]);
   });
 
+  test('by size: history is cut when it takes too much memory', async () => {
+    const { recovered, census } = recover([], new FakeClock());
+    const journal = new MemoryJournal(new Map(), census);
+    const store = new LogStore({ journal, recovered, clock: new FakeClock(), log: silentLog, random: seededRandom(1), historyMs: 300_000, maxHistoryBytes: 100_000 });
+    for (let i = 0; i < 2000; i++) await store.put({ key: 'a', value: Buffer.alloc(100) });
+    expect(store.compactRevision).toBeGreaterThan(1700);
+    expect(store.revision - store.compactRevision).toBeGreaterThan(100);
+    await store.close();
+    expect(journal.rows.size).toBeLessThan(300);
+  });
+
   test('deleted keys are forgotten', async () => {
     const { store, journal } = open();
     for (let i = 0; i < 50; i++) await store.put({ key: `k${i}`, value: bytes('x') });

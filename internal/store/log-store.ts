@@ -20,6 +20,8 @@ import { WatchHub } from './watch-hub.ts';
 
 /** History that is processed in one turn of the event loop while compacting. */
 const compactBudget = 5000;
+/** History beyond this is cut before its time: sustained writing must not eat the memory. It takes more than 300 versions of a kilobyte a second to get there. */
+const maxHistoryBytes = 96 * 1024 * 1024;
 /** Rows that a change of keys writes with one commit. */
 const rewriteBatch = 200;
 
@@ -31,6 +33,7 @@ export interface LogStoreOptions {
   random: Random;
   /** How much history is kept; 0 = all, until somebody compacts. */
   historyMs: number;
+  maxHistoryBytes?: number;
 }
 
 /** The Store on a log: evaluates in memory, answers when the journal has it. */
@@ -43,6 +46,7 @@ export class LogStore implements s.Store {
   readonly #journal: Journal;
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #maxHistoryBytes: number;
   #softTimer = false;
   #compacting = false;
   #closed = false;
@@ -52,6 +56,7 @@ export class LogStore implements s.Store {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.#maxHistoryBytes = options.historyMs > 0 ? (options.maxHistoryBytes ?? maxHistoryBytes) : Infinity;
     this.#hub = new WatchHub(this.#state);
     this.#window = new HistoryWindow(options.historyMs, options.clock, (revision) => void this.#compactTo(revision));
     const { nextSeq } = options.recovered;
@@ -232,12 +237,22 @@ export class LogStore implements s.Store {
 
   #published(recs: Rec[]): void {
     this.#window.published(this.#state.published);
+    if (this.#state.historyBytes > this.#maxHistoryBytes && !this.#compacting) this.#cutHistory();
     if (this.#softTimer || this.#pipeline.soft.size === 0 || recs.length === 0) return;
     this.#softTimer = true;
     this.#clock.after('store.flush', softFlushMs, () => {
       this.#softTimer = false;
       if (!this.#closed) void this.#pipeline.flush().catch((error: unknown) => this.#log.warn('cannot write soft state', { error }));
     });
+  }
+
+  /** Halves the history: what is older than its middle is compacted. */
+  #cutHistory(): void {
+    const { history } = this.#state;
+    const middle = history.at(history.length >> 1);
+    if (middle === undefined || middle.modRevision <= this.#state.compactRevision) return;
+    this.#log.info('history is cut short to save memory', { bytes: this.#state.historyBytes, revision: middle.modRevision });
+    void this.#compactTo(middle.modRevision);
   }
 
   async #saveLease(lease: Lease, undo: () => void): Promise<void> {

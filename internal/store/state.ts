@@ -5,6 +5,10 @@ import { KeyIndex } from './key-index.ts';
 import { notOnDisk, type Rec, settled, versionAt } from './record.ts';
 import type { LeaseBook } from './leases.ts';
 
+/** What a version takes besides its key and value: the record, the value's header, its places in lists. */
+const recordBytes = 300;
+const costOf = (rec: Rec): number => rec.key.length + rec.value.length + recordBytes;
+
 /**
  * The key space: pure, synchronous, in memory. Writes are applied at `head`; `publish` moves `published` after them when
  * they are durable; `undo` takes them back when they could not be made so.
@@ -17,6 +21,8 @@ export class State {
   published = 1;
   /** Revisions below this cannot be read any more; -1 = nothing was ever compacted (0 can be, once, as in etcd). */
   compactRevision = -1;
+  /** About how much memory the versions take that are only history. */
+  historyBytes = 0;
   /** Rows of the log that nobody needs any more, oldest first. */
   readonly drops: number[] = [];
 
@@ -66,6 +72,7 @@ export class State {
       const lives = rec.version > 0;
       if (lived !== lives) this.index.addLive(rec.key, lives ? 1 : -1);
       this.history.push(rec);
+      if (rec.prev !== undefined) this.historyBytes += costOf(rec.prev);
       this.published = rec.modRevision;
     }
   }
@@ -89,6 +96,7 @@ export class State {
     const old = rec.prev;
     if (old === undefined) return;
     rec.prev = undefined;
+    this.historyBytes -= costOf(old);
     const row = old.seq > 0 ? old.seq : old.heldSeq;
     if (row === 0) return;
     old.seq = settled;

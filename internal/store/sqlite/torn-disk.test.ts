@@ -4,15 +4,16 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { seededRandom, type Random } from '../../io/random.ts';
+import { testSeed } from '../../io/test-seed.ts';
 import { Rec } from '../record.ts';
 import { RowWriter } from '../row.ts';
 import { LogFile, openDatabase } from './log-file.ts';
 import { readLog } from './open.ts';
 import { configure, createTables } from './schema.ts';
 
-/** SKIFF_SIMULATIONS=1000 for the long run, SKIFF_SEED to repeat one. */
+/** SKIFF_SIMULATIONS=1000 for the long run, SKIFF_SEED to start from another seed, or random. */
 const lives = Math.ceil(Number(process.env['SKIFF_SIMULATIONS'] ?? 100) / 10);
-const firstSeed = Number(process.env['SKIFF_SEED'] ?? Math.floor(performance.timeOrigin) % 1_000_000);
+const firstSeed = testSeed();
 const cutsPerLife = 10;
 const sectorBytes = 512;
 /** Small, so that checkpoints are met often. */

@@ -2,15 +2,16 @@ import { describe, expect, test } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { silentLog } from '../../io/log.ts';
 import { seededRandom, type Random } from '../../io/random.ts';
+import { testSeed } from '../../io/test-seed.ts';
 import { StoreError } from '../errors.ts';
 import { LogStore } from '../log-store.ts';
 import { recover } from '../recovery.ts';
 import type { KeyValue } from '../store.ts';
 import { MemoryJournal } from './memory-journal.ts';
 
-/** SKIFF_SIMULATIONS for more runs, SKIFF_SEED to repeat one. */
+/** SKIFF_SIMULATIONS for more runs, SKIFF_SEED to start from another seed, or random. */
 const runs = Number(process.env['SKIFF_SIMULATIONS'] ?? 150);
-const firstSeed = Number(process.env['SKIFF_SEED'] ?? Math.floor(performance.timeOrigin) % 1_000_000);
+const firstSeed = testSeed();
 
 /** What one key may hold after a power cut: everything from the last acknowledged hard write on. */
 interface Promised {
