@@ -21,6 +21,7 @@ fatal() { echo "[skiff] $*" >&2; exit 1; }
 here=$(cd "$(dirname "$0")" && pwd)
 bin_dir=${INSTALL_SKIFF_BIN_DIR:-/usr/local/bin}
 data_dir=${SKIFF_DATA_DIR:-/var/lib/skiff}
+run_dir=${SKIFF_RUN_DIR:-/run/skiff}
 conf_dir=/etc/skiff
 ledger=$data_dir/ledger
 log_file=/var/log/skiff.log
@@ -132,7 +133,7 @@ executables() {
 # Stops skiff and every container; data stays.
 $([ $init = systemd ] && echo "systemctl stop $service 2>/dev/null || true")
 $([ $init = openrc ] && echo "rc-service $service stop 2>/dev/null || true")
-exec $bin_dir/skiff killall --data-dir $data_dir
+exec $bin_dir/skiff killall --data-dir $data_dir --run-dir $run_dir
 END
   place "$tmp" "$bin_dir/skiff-killall.sh"
   cat > "$tmp" <<END
@@ -141,7 +142,7 @@ END
 [ "\$(id -u)" = 0 ] || exec sudo "\$0" "\$@"
 $([ $init = systemd ] && echo "systemctl disable --now $service 2>/dev/null || true")
 $([ $init = openrc ] && echo "rc-service $service stop 2>/dev/null || true; rc-update delete $service 2>/dev/null || true")
-$bin_dir/skiff uninstall --data-dir $data_dir
+$bin_dir/skiff uninstall --data-dir $data_dir --run-dir $run_dir
 $([ $init = systemd ] && echo "systemctl daemon-reload 2>/dev/null || true")
 END
   place "$tmp" "$bin_dir/skiff-uninstall.sh"
@@ -223,9 +224,9 @@ supervisor_script() {
 set -a
 [ -f $conf_dir/$service.env ] && . $conf_dir/$service.env
 set +a
-mkdir -p /run/skiff
-echo \$\$ > /run/skiff/supervise.pid
-trap 'trap - TERM; [ -n "\${child:-}" ] && kill -TERM \$child && wait \$child; rm -f /run/skiff/supervise.pid; exit 0' TERM INT
+mkdir -p $run_dir
+echo \$\$ > $run_dir/supervise.pid
+trap 'trap - TERM; [ -n "\${child:-}" ] && kill -TERM \$child && wait \$child; rm -f $run_dir/supervise.pid; exit 0' TERM INT
 while :; do
   $bin_dir/skiff $command $args &
   child=\$!
@@ -243,7 +244,7 @@ running() {
   case $init in
     systemd) systemctl is-active --quiet "$service" ;;
     openrc) rc-service "$service" status >/dev/null 2>&1 ;;
-    none) pid=$(cat /run/skiff/supervise.pid 2>/dev/null) && kill -0 "$pid" 2>/dev/null && tr '\0' ' ' < "/proc/$pid/cmdline" | grep -q skiff-supervise ;;
+    none) pid=$(cat $run_dir/supervise.pid 2>/dev/null) && kill -0 "$pid" 2>/dev/null && tr '\0' ' ' < "/proc/$pid/cmdline" | grep -q skiff-supervise ;;
   esac
 }
 

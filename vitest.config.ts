@@ -14,7 +14,10 @@ export default defineConfig({
         test: {
           name: 'unit',
           include: ['internal/**/*.test.ts', 'build/**/*.test.ts', 'images/**/*.test.ts', 'test/*.test.ts', 'test/stories/**/*.test.ts'],
-          testTimeout: 20_000,
+          setupFiles: ['test/seed.ts'],
+          // Long enough for a machine that is busy with other things.
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
         },
       },
       {

@@ -108,7 +108,7 @@ describe('aggregation', () => {
       const service = await admin.get<KubeObject & { status?: { conditions?: { type: string; status: string }[] } }>(services, { name: 'v1.wardle.example.com' });
       return service.status?.conditions?.find((one) => one.type === 'Available')?.status;
     };
-    await expect.poll(available, { timeout: 5000 }).toBe('True');
+    await expect.poll(available, { timeout: 30_000 }).toBe('True');
     const list = await admin.raw({ method: 'GET', path: '/apis/wardle.example.com/v1/namespaces/default/flunders' });
     expect([list.status, JSON.parse(list.body.toString())]).toEqual([200, { kind: 'FlunderList', items: [] }]);
     expect(seen).toEqual([['/apis/wardle.example.com/v1/namespaces/default/flunders', 'admin', undefined]]);

@@ -41,6 +41,7 @@ function daemon(skiff: Command, name: 'server' | 'agent'): void {
 }
 
 const dataDir = ['-d, --data-dir <dir>', 'Folder that holds state', process.env['SKIFF_DATA_DIR'] ?? '/var/lib/skiff'] as const;
+const runDir = ['--run-dir <dir>', 'Folder of its sockets', process.env['SKIFF_RUN_DIR'] ?? '/run/skiff'] as const;
 
 function maintenance(skiff: Command): void {
   skiff
@@ -57,13 +58,15 @@ function maintenance(skiff: Command): void {
     .command('killall')
     .description('Stop the server and every container; data stays')
     .option(...dataDir)
-    .action(async (options: { dataDir: string }) => (await import('./remove.ts')).runKillall(options));
+    .option(...runDir)
+    .action(async (options: { dataDir: string; runDir: string }) => (await import('./remove.ts')).runKillall(options));
   skiff
     .command('uninstall')
     .description('Stop everything and undo every change to this machine')
     .option(...dataDir)
+    .option(...runDir)
     .option('--verify', 'Change nothing; list what an uninstall left behind')
-    .action(async (options: { dataDir: string; verify?: boolean }) => (await import('./remove.ts')).runUninstall(options));
+    .action(async (options: { dataDir: string; runDir: string; verify?: boolean }) => (await import('./remove.ts')).runUninstall(options));
 }
 
 function credentials(skiff: Command): void {

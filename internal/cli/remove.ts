@@ -9,7 +9,6 @@ import { killAll, type Machine } from '../supervisor/killall.ts';
 import { ledgerPath, readLedger } from '../supervisor/ledger.ts';
 import { remains, uninstall } from '../supervisor/uninstall.ts';
 
-const runDir = '/run/skiff';
 const configDir = '/etc/skiff';
 const netnsDir = '/run/netns';
 
@@ -18,12 +17,12 @@ function machine(): Machine {
   return { disk: realDisk, spawn: realSpawn, processes: realProcesses, clock: realClock, log: makeLog({ level: 'warn' }) };
 }
 
-export async function runKillall(options: { dataDir: string }): Promise<void> {
-  await killAll(machine(), { dataDir: options.dataDir, runDir, netnsDir });
+export async function runKillall(options: { dataDir: string; runDir: string }): Promise<void> {
+  await killAll(machine(), { dataDir: options.dataDir, runDir: options.runDir, netnsDir });
 }
 
-export async function runUninstall(options: { dataDir: string; verify?: boolean }): Promise<void> {
-  const places = { dataDir: options.dataDir, runDir, configDir, netnsDir };
+export async function runUninstall(options: { dataDir: string; runDir: string; verify?: boolean }): Promise<void> {
+  const places = { dataDir: options.dataDir, runDir: options.runDir, configDir, netnsDir };
   const doors = machine();
   const entries = await readLedger(doors.disk, ledgerPath(options.dataDir));
   const left = options.verify ? await remains(doors, entries, places) : await uninstall(doors, places);

@@ -15,7 +15,7 @@ beforeAll(async () => {
 }, 20_000);
 afterAll(() => c.stop());
 
-const until = (check: () => Promise<void>): Promise<void> => vi.waitFor(check, { timeout: 10_000, interval: 25 });
+const until = (check: () => Promise<void>): Promise<void> => vi.waitFor(check, { timeout: 40_000, interval: 25 });
 const all = async <T>(ref: ResourceRef, namespace: string): Promise<T[]> => (await c.admin.list<T>(ref, { namespace })).items;
 const template = (labels: Record<string, string>, image = 'one', more: object = {}): object => ({ metadata: { labels }, spec: { containers: [{ name: 'c', image, ports: [{ name: 'http', containerPort: 80 }] }], ...more } });
 

@@ -4,11 +4,12 @@ import { realClock } from '../io/clock.ts';
 import { silentLog } from '../io/log.ts';
 import { realDisk } from '../io/disk.ts';
 import { seededRandom } from '../io/random.ts';
+import { testSeed } from '../io/test-seed.ts';
 import { runDatastore, type Datastore } from './datastore.ts';
 import { compareServers } from './testing/differential.ts';
 import { etcdBinary, fastDir, startEtcd, type EtcdProcess } from './testing/etcd-process.ts';
 
-/** SKIFF_DIFFERENTIAL_SECONDS=1800 for the long run; SKIFF_SEED repeats one. */
+/** SKIFF_DIFFERENTIAL_SECONDS=1800 for the long run; SKIFF_SEED names another seed, or random. */
 const seconds = Number(process.env['SKIFF_DIFFERENTIAL_SECONDS'] ?? 60);
 const binary = etcdBinary();
 
@@ -29,7 +30,7 @@ describe.skipIf(binary === undefined)('etcd as the oracle', () => {
   });
 
   test(`${seconds} s of random requests get the same answers`, async () => {
-    const seed = Number(process.env['SKIFF_SEED'] ?? Math.floor(performance.timeOrigin) % 1_000_000_000);
+    const seed = testSeed();
     console.log(`differential seed ${seed}`);
     const done = await compareServers({ left: etcd.endpoint, right: datastore.urls[0] as string, random: seededRandom(seed), forMs: seconds * 1000 });
     console.log(`differential: ${done.ops} requests, revision ${done.revision}, ${done.events} events, all equal`);

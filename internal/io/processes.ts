@@ -12,6 +12,8 @@ export interface Processes {
   /** Sends a signal; false when there is no such process any more. */
   kill(op: string, pid: number, signal: NodeJS.Signals): boolean;
   alive(pid: number): boolean;
+  /** Names a process's view of the files; undefined when the process is gone. */
+  mountNamespace(pid: number): Promise<string | undefined>;
 }
 
 export const realProcesses: Processes = {
@@ -44,4 +46,5 @@ export const realProcesses: Processes = {
       return (error as NodeJS.ErrnoException).code === 'EPERM';
     }
   },
+  mountNamespace: (pid) => fs.readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined),
 };

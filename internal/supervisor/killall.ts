@@ -3,6 +3,7 @@ import type { Disk } from '../io/disk.ts';
 import type { Log } from '../io/log.ts';
 import type { ProcessInfo, Processes } from '../io/processes.ts';
 import type { Spawn } from '../io/spawn.ts';
+import { ownSandboxes } from './sandboxes.ts';
 
 export interface Machine {
   disk: Disk;
@@ -22,15 +23,15 @@ export interface Places {
 const endedWithinMs = 20_000;
 const looksEveryMs = 20;
 
-/** Ends the server, containerd and every container, and takes down what they mounted. Data stays. */
+/** Ends the server, our containerd and its containers, and takes down what they mounted. Data stays. */
 export async function killAll(machine: Machine, places: Places): Promise<void> {
   await stopServer(machine, places);
+  const sandboxes = await ownSandboxes(machine.disk, places);
   await killContainers(machine, places);
   await removeRuntimeState(machine, places);
-  await unmountBelow(machine, [places.runDir, `${places.dataDir}/agent`, `${places.netnsDir}/cni-`]);
-  for (const name of await machine.disk.list('netns', places.netnsDir)) {
-    if (name.startsWith('cni-')) await machine.disk.remove('netns', `${places.netnsDir}/${name}`);
-  }
+  const netns = [...sandboxes.netns].map((name) => `${places.netnsDir}/${name}`);
+  await unmountBelow(machine, [places.runDir, `${places.dataDir}/agent`, ...netns]);
+  for (const path of [...netns, ...sandboxes.notes]) await machine.disk.remove('sandboxes', path);
   await removeCgroups(machine, 'kubepods');
 }
 
@@ -48,21 +49,30 @@ export async function stopServer(machine: Machine, places: Places): Promise<void
   }
 }
 
+/** Our containerd and its shims: by their arguments, and in our view of the files, because a node in a container has the same paths. */
+export async function ownRuntime(machine: Machine, places: Places): Promise<ProcessInfo[]> {
+  const { processes } = machine;
+  const args = [`${places.dataDir}/agent/etc/containerd/config.toml`, `${places.runDir}/containerd/containerd.sock`];
+  const view = await processes.mountNamespace(process.pid);
+  const found: ProcessInfo[] = [];
+  for (const p of await processes.list('runtime')) {
+    if (!/containerd(-shim[\w-]*)?$/.test(p.command[0] ?? '') || !p.command.some((word) => args.includes(word))) continue;
+    if ((await processes.mountNamespace(p.pid)) === view) found.push(p);
+  }
+  return found;
+}
+
 async function killContainers(machine: Machine, places: Places): Promise<void> {
   const { processes } = machine;
+  const ours = await ownRuntime(machine, places);
   const all = await processes.list('containers');
-  const ours = (p: ProcessInfo): boolean => {
-    const program = p.command[0] ?? '';
-    const words = p.command.join(' ');
-    return /containerd(-shim[\w-]*)?$/.test(program) && (words.includes(places.runDir) || words.includes(places.dataDir));
-  };
   const doomed = new Set<number>();
   const take = (pid: number): void => {
     if (doomed.has(pid)) return;
     doomed.add(pid);
     for (const p of all) if (p.parent === pid) take(p.pid);
   };
-  for (const p of all) if (ours(p) && p.pid !== process.pid) take(p.pid);
+  for (const p of ours) take(p.pid);
   doomed.delete(process.pid);
   for (const pid of doomed) processes.kill('kill container', pid, 'SIGKILL');
   await untilGone(machine, [...doomed]);
@@ -89,9 +99,9 @@ async function untilGone(machine: Machine, pids: number[]): Promise<void> {
   for (const pid of pids) if (processes.alive(pid)) processes.kill('kill', pid, 'SIGKILL');
 }
 
-/** Unmounts everything at or below the prefixes, the deepest first. */
-export async function unmountBelow(machine: Machine, prefixes: string[]): Promise<void> {
-  for (const point of (await mountPoints(machine.disk)).filter((p) => prefixes.some((prefix) => p.startsWith(prefix))).toReversed()) {
+/** Unmounts everything at or below the paths, the deepest first. */
+export async function unmountBelow(machine: Machine, paths: string[]): Promise<void> {
+  for (const point of (await mountPoints(machine.disk)).filter((p) => paths.some((path) => p === path || p.startsWith(`${path}/`))).toReversed()) {
     await machine.spawn.run('unmount', ['umount', '-l', point]);
   }
 }

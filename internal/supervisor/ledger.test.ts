@@ -69,4 +69,4 @@ test('uninstall replays backwards, and verify finds what is left', async () => {
   expect(undone.slice(0, 2)).toEqual(['ip address delete 192.0.2.10/32 dev lo', 'nft delete table ip skiff']);
 });
 
-const noProcesses: Processes = { list: () => Promise.resolve([]), kill: () => false, alive: () => false };
+const noProcesses: Processes = { list: () => Promise.resolve([]), kill: () => false, alive: () => false, mountNamespace: () => Promise.resolve(undefined) };

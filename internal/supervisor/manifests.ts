@@ -26,8 +26,9 @@ interface FileState {
 const manager = 'deploy@skiff';
 /** An editor writes a file in several steps. */
 const settleMs = 300;
-/** A file that could not be applied (a CRD in another file may come) is tried again. */
-const retryMs = 10_000;
+/** A file that could not be applied (a definition it needs may be on its way) is tried again, and ever more seldom. */
+const retryMs = 1000;
+const longestRetryMs = 64_000;
 
 /**
  * Applies the files of a folder, as k3s does with its AddOns: hidden files and `X.yaml` beside an `X.yaml.skip` are passed
@@ -38,15 +39,21 @@ export async function startManifests(options: ManifestsOptions): Promise<{ stop(
   await doors.disk.makeDir('manifests', dir, 0o700);
   let timer: { cancel(): void } | undefined;
   let busy = Promise.resolve();
-  const soon = (delayMs: number): void => {
+  let delayMs = retryMs;
+  const soon = (afterMs: number): void => {
     timer?.cancel();
-    timer = doors.clock.after('manifests', delayMs, () => {
+    timer = doors.clock.after('manifests', afterMs, () => {
       busy = busy.then(async () => {
-        if (!(await applyFolder(options))) soon(retryMs);
+        if (await applyFolder(options)) return;
+        soon(delayMs);
+        delayMs = Math.min(delayMs * 2, longestRetryMs);
       });
     });
   };
-  const unwatch = doors.disk.watch('manifests', dir, () => soon(settleMs));
+  const unwatch = doors.disk.watch('manifests', dir, () => {
+    delayMs = retryMs;
+    soon(settleMs);
+  });
   soon(0);
   return {
     stop: () => {

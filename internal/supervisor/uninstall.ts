@@ -1,4 +1,4 @@
-import { killAll, mountPoints, removeCgroups, unmountBelow, type Machine, type Places } from './killall.ts';
+import { killAll, mountPoints, ownRuntime, removeCgroups, unmountBelow, type Machine, type Places } from './killall.ts';
 import { ledgerPath, readLedger, type Entry } from './ledger.ts';
 
 /** Paths that are ours by name whatever the ledger says, so that a lost ledger does not leave a lost machine. */
@@ -11,7 +11,7 @@ export async function uninstall(machine: Machine, places: Places & { configDir: 
   const entries = await readLedger(machine.disk, ledgerPath(places.dataDir));
   await killAll(machine, places);
   for (const entry of entries.toReversed()) {
-    const done = await undo(machine, entry).catch((error: unknown) => String(error));
+    const done = await undo(machine, entry, places).catch((error: unknown) => String(error));
     if (typeof done === 'string') machine.log.warn('could not undo', { kind: entry.kind, name: entry.name, error: done });
   }
   await unmountBelow(machine, [places.dataDir]);
@@ -22,23 +22,24 @@ export async function uninstall(machine: Machine, places: Places & { configDir: 
 /** Whatever of `entries` is still there: an empty list is a clean machine. */
 export async function remains(machine: Machine, entries: Entry[], places: Places & { configDir: string }): Promise<string[]> {
   const left: string[] = [];
-  for (const entry of entries) if (await present(machine, entry)) left.push(`${entry.kind} ${entry.name}`);
+  for (const entry of entries) if (await present(machine, entry, places)) left.push(`${entry.kind} ${entry.name}`);
   for (const path of ownPaths(places)) if (await machine.disk.stat('verify', path)) left.push(`path ${path}`);
   for (const point of await mountPoints(machine.disk)) {
     if ([places.runDir, places.dataDir].some((dir) => point.startsWith(`${dir}/`))) left.push(`mount ${point}`);
   }
-  for (const p of await machine.processes.list('verify')) {
-    if (/containerd(-shim[\w-]*)?$/.test(p.command[0] ?? '') && p.command.join(' ').includes(places.runDir)) left.push(`process ${p.pid} ${p.command[0]}`);
-  }
+  for (const p of await ownRuntime(machine, places)) left.push(`process ${p.pid} ${p.command[0]}`);
   return left;
 }
 
-async function undo(machine: Machine, entry: Entry): Promise<void> {
+async function undo(machine: Machine, entry: Entry, places: Places): Promise<void> {
   const { spawn, disk } = machine;
   const words = entry.name.split(' ');
   switch (entry.kind) {
-    case 'file':
     case 'dir':
+      // Others may have come to keep their namespaces there; what was ours in it is gone by now.
+      if (entry.name === places.netnsDir) return void (await spawn.run('undo', ['rmdir', entry.name]));
+      return await disk.remove('undo', entry.name);
+    case 'file':
     case 'link-file':
       return await disk.remove('undo', entry.name);
     case 'nft-table':
@@ -65,12 +66,14 @@ async function undo(machine: Machine, entry: Entry): Promise<void> {
   }
 }
 
-async function present(machine: Machine, entry: Entry): Promise<boolean> {
+async function present(machine: Machine, entry: Entry, places: Places): Promise<boolean> {
   const { spawn, disk } = machine;
   const succeeds = async (command: string[]): Promise<boolean> => (await spawn.run('verify', command).catch(() => ({ code: 1 }))).code === 0;
   switch (entry.kind) {
-    case 'file':
     case 'dir':
+      if (entry.name === places.netnsDir && (await disk.list('verify', entry.name)).length > 0) return false;
+      return (await disk.stat('verify', entry.name)) !== undefined;
+    case 'file':
     case 'link-file':
       return (await disk.stat('verify', entry.name)) !== undefined;
     case 'nft-table':

@@ -30,6 +30,15 @@ echo cgroups; find /sys/fs/cgroup -type d | sort
 echo processes; ps -eo comm | grep -v -e '^ps$' -e '^bash$' -e '^sort$' -e '^COMMAND$' -e '^sleep$' | sort
 echo sysctls; cat /proc/sys/net/ipv4/ip_forward /proc/sys/net/ipv4/conf/all/route_localnet`;
 
+/** What other software on the machine has, under names like ours: it must stay. */
+const strangers = `set -e
+ip netns add cni-somebody
+mkdir -p /run/skiff-other /run/containerd/somebody
+mount -t tmpfs tmpfs /run/skiff-other
+mkdir -p /var/lib/cni/results
+echo '{"containerId":"somebody","netns":"/var/run/netns/cni-somebody"}' > /var/lib/cni/results/other-somebody-eth0
+setsid bash -c 'exec -a containerd-shim-runc-v2 busybox sh -c "while :; do sleep 1; done" -address /run/skiff-other/containerd.sock' </dev/null >/dev/null 2>&1 &`;
+
 const inside = (script: string, ...args: string[]) => node.exec(['bash', '-c', script, 'story', ...args], { timeoutMs: 240_000 });
 const env = 'export INSTALL_SKIFF_SKIP_BUILD=true INSTALL_SKIFF_SKIP_PACKAGES=true; ';
 let before = '';
@@ -38,6 +47,7 @@ beforeAll(async () => {
   await node.boot();
   const made = inside(overlays, node.disk);
   if (made.code !== 0) throw new Error(made.stderr);
+  expect(inside(strangers).code).toBe(0);
   before = inside(traces).stdout;
 });
 afterAll(() => node.destroy({ keepLogs: failed }));
@@ -85,5 +95,6 @@ describe('install.sh', () => {
     expect(`${done.stdout}${done.stderr}`).toContain('nothing of skiff is left');
     expect(done.code).toBe(0);
     expect(inside(traces).stdout).toBe(before);
+    expect(inside('ip netns exec cni-somebody true').code).toBe(0);
   });
 });

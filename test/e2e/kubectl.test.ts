@@ -36,9 +36,9 @@ async function onTerminal(args: string[], typed: string[], stop: RegExp): Promis
     for (const text of typed) {
       const before = seen.length;
       terminal.write(text);
-      await until('the terminal answers', () => seen.length > before + text.length, { timeoutMs: 20_000, seen: () => seen });
+      await until('the terminal answers', () => seen.length > before + text.length, { timeoutMs: 60_000, seen: () => seen });
     }
-    await until(`the terminal shows ${String(stop)}`, () => stop.test(seen), { timeoutMs: 20_000, seen: () => seen });
+    await until(`the terminal shows ${String(stop)}`, () => stop.test(seen), { timeoutMs: 60_000, seen: () => seen });
   } finally {
     terminal.kill();
   }
@@ -110,9 +110,9 @@ describe('kubectl', () => {
   it('follows a log', async () => {
     onTestFailed(() => void (failed = true));
     cluster.k('run', 'ticker', '--image=docker.io/library/busybox:test', '--restart=Never', '--', 'sh', '-c', 'i=0; while [ $i -lt 5 ]; do echo tick $i; i=$((i+1)); sleep 0.3; done');
-    cluster.k('wait', '--for=jsonpath={.status.phase}=Running', 'pod/ticker', '--timeout=30s');
+    cluster.k('wait', '--for=jsonpath={.status.phase}=Running', 'pod/ticker', '--timeout=90s');
     expect(cluster.k('logs', '-f', 'ticker')).toBe('tick 0\ntick 1\ntick 2\ntick 3\ntick 4\n');
-    cluster.k('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/ticker', '--timeout=30s');
+    cluster.k('wait', '--for=jsonpath={.status.phase}=Succeeded', 'pod/ticker', '--timeout=90s');
   });
 });
 

@@ -6,6 +6,8 @@ name=$1 disk=$2
 v2=no; [ -f /sys/fs/cgroup/cgroup.controllers ] && v2=yes
 hostname "$name"
 mount -t proc proc /proc
+# What the host has mounted there would come and go in the node's list of mounts.
+awk '$5 ~ "^/run/" {print $5}' /proc/self/mountinfo | tac | xargs -r -n 1 umount -l 2>/dev/null || true
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/netns /run/lock
 for dir in /var/lib/skiff /etc/skiff /var/log/pods /var/log/containers /var/lib/cni /etc/cni /var/lib/kubelet /var/lib/containerd; do

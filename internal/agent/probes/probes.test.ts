@@ -189,7 +189,7 @@ describe('network probes', () => {
     probes.sync(podOf({ readinessProbe: { httpGet: { port, path: '/' }, periodSeconds: 60 } }), new Map([['c', { containerId: 'a', running: true, startedAtMs: Date.now() }]]), '127.0.0.1');
     await vi.waitFor(() => expect(seen.length).toBeGreaterThan(2));
     up = true;
-    await vi.waitFor(() => expect(ready).toHaveBeenCalled(), { timeout: 5000 });
+    await vi.waitFor(() => expect(ready).toHaveBeenCalled(), { timeout: 30_000 });
     expect(events).toEqual(['Unhealthy']);
     probes.stop();
   });

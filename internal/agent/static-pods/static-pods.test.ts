@@ -29,11 +29,11 @@ it('follows the files of a folder', async () => {
   expect(pod?.spec).toMatchObject({ nodeName: 'n1', restartPolicy: 'Always', dnsPolicy: 'ClusterFirst', terminationGracePeriodSeconds: 30 });
   expect(pod?.spec.tolerations).toContainEqual({ operator: 'Exists', effect: 'NoExecute' });
   await writeFile(join(dir, 'web.yaml'), yaml('changed'));
-  await vi.waitFor(() => expect(told.length).toBe(2), { timeout: 5000 });
+  await vi.waitFor(() => expect(told.length).toBe(2), { timeout: 30_000 });
   expect(told[1]?.[0]?.metadata.uid).not.toBe(pod?.metadata.uid);
   await writeFile(join(dir, 'web.yaml'), 'kind: ][');
   await writeFile(join(dir, 'other.yml'), yaml('x').replace('web', 'other'));
-  await vi.waitFor(() => expect(told.at(-1)?.length).toBe(2), { timeout: 5000 });
+  await vi.waitFor(() => expect(told.at(-1)?.length).toBe(2), { timeout: 30_000 });
   stop();
   const mirror = mirrorOf(pod!, { metadata: { name: 'n1', uid: 'nu' } } as never);
   expect(mirror.metadata).toMatchObject({ name: 'web-n1', ownerReferences: [{ kind: 'Node', name: 'n1' }] });

@@ -1,0 +1,90 @@
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
+import { TestCluster, until } from './node.ts';
+
+const cluster = new TestCluster();
+const folder = join(cluster.node.disk, 'var/lib/skiff/server/manifests');
+let failed = false;
+
+const widgets = (size: string): string => `
+apiVersion: v1
+kind: Namespace
+metadata: {name: harbour}
+---
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: widgets.example.org}
+spec:
+  group: example.org
+  scope: Namespaced
+  names: {plural: widgets, singular: widget, kind: Widget}
+  versions:
+  - name: v1
+    served: true
+    storage: true
+    schema: {openAPIV3Schema: {type: object, properties: {spec: {type: object, properties: {size: {type: string}}}}}}
+---
+# A comment of its own is no document.
+---
+apiVersion: example.org/v1
+kind: Widget
+metadata: {name: one, namespace: harbour}
+spec: {size: ${size}}
+---
+apiVersion: v1
+kind: List
+items:
+- {apiVersion: v1, kind: ConfigMap, metadata: {name: first, namespace: harbour}, data: {size: ${size}}}
+- {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: harbour-reader}, rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]}
+`;
+const second = '---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: second, namespace: harbour}\n';
+const there = (...args: string[]): boolean => cluster.kubectl(['get', ...args]).code === 0;
+const seen = (): string => cluster.log().split('\n').filter((line) => line.includes('manifests')).slice(-10).join('\n');
+
+beforeAll(async () => {
+  mkdirSync(folder, { recursive: true });
+  writeFileSync(join(folder, 'harbour.yaml'), widgets('small') + second);
+  writeFileSync(join(folder, 'skipped.yaml'), second.replace('second', 'skipped'));
+  writeFileSync(join(folder, 'skipped.yaml.skip'), '');
+  await cluster.up();
+});
+afterAll(() => cluster.down(failed));
+
+describe('server/manifests', () => {
+  it('is applied at the start, custom resources beside their definition included', async () => {
+    onTestFailed(() => void (failed = true));
+    await until('the widget is there', () => cluster.k('-n', 'harbour', 'get', 'widget', 'one', '-o', 'jsonpath={.spec.size}') === 'small', { seen });
+    expect(cluster.k('-n', 'harbour', 'get', 'configmap', 'first', '-o', 'jsonpath={.data.size}')).toBe('small');
+    expect(there('clusterrole', 'harbour-reader')).toBe(true);
+    expect(there('-n', 'harbour', 'configmap', 'second')).toBe(true);
+    expect(there('-n', 'harbour', 'configmap', 'skipped')).toBe(false);
+  });
+
+  it('is applied again when a file changes, and what left the file is deleted', async () => {
+    onTestFailed(() => void (failed = true));
+    writeFileSync(join(folder, 'harbour.yaml'), widgets('large'));
+    await until('the change arrives', () => cluster.k('-n', 'harbour', 'get', 'widget', 'one', '-o', 'jsonpath={.spec.size}') === 'large', { seen });
+    await until('the second is gone', () => !there('-n', 'harbour', 'configmap', 'second'), { seen });
+    expect(cluster.k('-n', 'harbour', 'get', 'configmap', 'first', '-o', 'jsonpath={.data.size}')).toBe('large');
+  });
+
+  it('names a file that cannot be applied, and takes it once it is right', async () => {
+    onTestFailed(() => void (failed = true));
+    writeFileSync(join(folder, 'wrong.yaml'), 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: third\n');
+    await until('the log names the file', () => /could not apply.*wrong\.yaml/.test(cluster.log()), { seen });
+    writeFileSync(join(folder, 'wrong.yaml'), 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: third}\n');
+    await until('it is applied', () => there('configmap', 'third'), { seen });
+  });
+
+  it('takes what changed while the server was off', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.killServer('TERM');
+    await until('the server ended', () => cluster.node.exec(['bash', '-c', '! kill -0 $(cat /run/skiff-server.pid)']).code === 0);
+    writeFileSync(join(folder, 'harbour.yaml'), widgets('huge'));
+    cluster.startServer();
+    await cluster.ready();
+    await until('what changed meanwhile is applied', () => cluster.k('-n', 'harbour', 'get', 'widget', 'one', '-o', 'jsonpath={.spec.size}') === 'huge', { seen });
+    expect(there('configmap', 'third')).toBe(true);
+  });
+});
