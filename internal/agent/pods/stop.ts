@@ -37,7 +37,9 @@ export async function killContainer(deps: PodDeps, input: KillInput): Promise<vo
   if (container?.lifecycle?.preStop && graceSeconds > 0) await preStop(deps, input, container, graceSeconds);
   graceSeconds = whole - spent();
   if (input.turn && graceSeconds > 0) {
-    await Promise.race([input.turn, deps.clock.sleep('pod.stop.turn', graceSeconds * 1000)]);
+    const waited = new AbortController();
+    await Promise.race([input.turn, deps.clock.sleep('pod.stop.turn', graceSeconds * 1000, waited.signal)]);
+    waited.abort();
     graceSeconds = whole - spent();
   }
   const timeout = Math.max(leastGraceSeconds, graceSeconds);

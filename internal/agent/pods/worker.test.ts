@@ -1,0 +1,190 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+import { FakeClient } from '../../client/fake-client.ts';
+import { refs } from '../../client/refs.ts';
+import { FakeClock } from '../../io/clock-fake.ts';
+import { silentLog } from '../../io/log.ts';
+import { StatusWriter } from '../status/status-writer.ts';
+import { BackOff } from './back-off.ts';
+import type { PodDeps } from './deps.ts';
+import { FakeRuntime } from './fake-runtime.ts';
+import { PodSet } from './pod-set.ts';
+import { RuntimeReader } from './runtime-reader.ts';
+
+let clock: FakeClock;
+let runtime: FakeRuntime;
+let client: FakeClient;
+let set: PodSet;
+let events: string[];
+let undone: string[];
+
+const noDisk = { readIfThere: () => Promise.resolve(undefined), makeDir: () => Promise.resolve(), remove: () => Promise.resolve(), list: () => Promise.resolve([]) };
+
+function makeDeps(): PodDeps {
+  const note = (_about: unknown, reason: string, message: string): void => void events.push(`${reason}: ${message}`);
+  const nothing = (): Promise<void> => Promise.resolve();
+  return {
+    cri: runtime.cri,
+    reader: new RuntimeReader(runtime.cri, noDisk as never),
+    client,
+    images: { ensure: () => Promise.resolve({ ref: 'sha256:1' }), forget: () => undefined },
+    volumes: { mount: () => Promise.resolve(new Map()), mounted: () => new Map(), podDir: () => '/p', update: () => undefined, unmount: (uid: string) => Promise.resolve(void undone.push(`volumes ${uid}`)), leftovers: () => Promise.resolve([]) },
+    probes: { sync: () => undefined, remove: () => undefined, result: () => undefined, isStarted: () => true, isReady: () => true },
+    cgroups: { ensure: nothing, remove: (uid: string) => Promise.resolve(void undone.push(`cgroup ${uid}`)), parentOf: () => '/kubepods/x', sweep: nothing },
+    writer: new StatusWriter({ client, clock, log: silentLog, gone: (uid) => set.remove(uid) }),
+    backOff: new BackOff(),
+    events: { normal: note, warning: note, flushed: nothing },
+    sources: { services: () => [], configMap: () => Promise.reject(new Error('none')), secret: () => Promise.reject(new Error('none')) },
+    mountDoors: { disk: noDisk, tree: { symlink: nothing, writeFile: nothing }, random: { bytes: () => new Uint8Array(4) } },
+    probeDoors: {},
+    clock,
+    log: silentLog,
+    facts: () => ({ logRoot: '/var/log/pods', seccompRoot: '', clusterDns: [], clusterDomain: 'c', hostDns: { servers: [], searches: [], options: [] }, memoryCapacityBytes: 1e9, hugePageSizes: [] }),
+    hostIPs: () => ['192.0.2.1'],
+    allocatable: () => ({ cpu: '2', memory: '1Gi', pods: '10' }),
+    runtimeHandler: () => Promise.resolve(''),
+    promised: () => 0n,
+    mirrorOf: () => undefined,
+    hasEnded: (id: string) => set.hasEnded(id),
+    releaseImages: nothing,
+    networkReady: () => true,
+    offline: () => false,
+    done: (uid: string) => set.done(uid),
+  } as unknown as PodDeps;
+}
+
+/** Lets everything that is due now happen. */
+const settle = async (): Promise<void> => {
+  for (let i = 0; i < 30; i++) await clock.advance(0);
+};
+
+async function create(spec: object): Promise<Pod> {
+  const pod = await client.create<Pod>(refs.pods, { metadata: { name: 'p', namespace: 'n' }, spec: { nodeName: 'here', containers: [{ name: 'a', image: 'i', terminationMessagePath: '' }], ...spec } });
+  set.apply(pod);
+  await settle();
+  return pod;
+}
+
+const shown = (): Pod | undefined => client.all<Pod>(refs.pods)[0];
+
+beforeEach(() => {
+  clock = new FakeClock();
+  runtime = new FakeRuntime(() => clock.now());
+  client = new FakeClient(clock);
+  events = [];
+  undone = [];
+  const desired = { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() };
+  set = new PodSet({ deps: makeDeps(), desired: desired as never, node: () => undefined, unsafeSysctls: [] });
+  runtime.exited = (id) => set.exited(id);
+  // The mirror: every write of the API comes back.
+  client.watch<Pod>(refs.pods, {}, { onEvent: (type, pod) => (type === 'DELETED' ? set.remove(pod.metadata.uid!) : type === 'MODIFIED' ? set.apply(pod) : undefined), onEnd: () => undefined });
+});
+
+describe('a pod', () => {
+  it('runs, and says so in two writes', async () => {
+    await create({});
+    expect(runtime.calls).toEqual(['sandbox', 'create a']);
+    expect(shown()?.status).toMatchObject({ phase: 'Running', podIP: '10.42.0.5', containerStatuses: [{ name: 'a', ready: true, state: { running: {} } }] });
+    expect(client.writes.filter((w) => w.subresource === 'status').length).toBeLessThanOrEqual(2);
+    expect(events).toEqual(['Created: Container created', 'Started: Container started']);
+  });
+
+  it('finishes when its containers do, and stays until it is deleted', async () => {
+    await create({ restartPolicy: 'Never' });
+    runtime.end('a', 0);
+    await settle();
+    expect(shown()?.status).toMatchObject({ phase: 'Succeeded', containerStatuses: [{ state: { terminated: { exitCode: 0, reason: 'Completed' } } }] });
+    expect(runtime.sandboxes[0]?.state).toBe(1);
+    expect(runtime.containers).toHaveLength(1);
+  });
+
+  it('restarts with a growing back-off', async () => {
+    await create({});
+    runtime.end('a', 1);
+    await settle();
+    expect(runtime.running()).toEqual(['a']); // the first time at once
+    runtime.end('a', 1);
+    await settle();
+    expect(shown()?.status?.containerStatuses?.[0]).toMatchObject({ state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 1 } }, restartCount: 1 });
+    await clock.advance(9000);
+    expect(runtime.running()).toEqual([]);
+    await clock.advance(1000);
+    await settle();
+    expect(runtime.running()).toEqual(['a']);
+    expect(shown()?.status?.containerStatuses?.[0]?.restartCount).toBe(2);
+    expect(runtime.containers).toHaveLength(2); // one dead instance is kept for `logs --previous`
+  });
+
+  it('ends gracefully, sidecars last, and takes its API object with it', async () => {
+    const pod = await create({ terminationGracePeriodSeconds: 7, initContainers: [{ name: 's', image: 'i', restartPolicy: 'Always', terminationMessagePath: '' }] });
+    expect(runtime.running()).toEqual(['s', 'a']);
+    await client.delete(refs.pods, { namespace: 'n', name: 'p' });
+    await settle();
+    expect(runtime.calls.filter((c) => c.startsWith('stop'))).toEqual(['stop a 30', 'stop s 30']);
+    expect(client.writes.at(-1)).toMatchObject({ verb: 'delete', body: { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } } });
+    expect(undone).toEqual([`volumes ${pod.metadata.uid}`, `cgroup ${pod.metadata.uid}`]);
+    await settle();
+    expect([runtime.sandboxes, runtime.containers, [...set.workers()]]).toEqual([[], [], []]);
+    expect(clock.timers).toBe(0);
+  });
+
+  it('is failed at its deadline', async () => {
+    await create({ activeDeadlineSeconds: 60 });
+    await clock.advance(59_000);
+    expect(shown()?.status?.phase).toBe('Running');
+    await clock.advance(1000);
+    await settle();
+    expect(shown()?.status).toMatchObject({ phase: 'Failed', reason: 'DeadlineExceeded' });
+    expect(runtime.running()).toEqual([]);
+  });
+
+  it('is refused when it does not fit', async () => {
+    await create({ containers: [{ name: 'a', image: 'i', resources: { requests: { cpu: '4' } } }] });
+    expect(shown()?.status).toMatchObject({ phase: 'Failed', reason: 'OutOfcpu' });
+    expect(runtime.calls).toEqual([]);
+  });
+
+  it('gets a new sandbox when its own is lost', async () => {
+    await create({});
+    runtime.sandboxes[0]!.state = 1;
+    runtime.end('a', 137);
+    set.relist();
+    await settle();
+    expect(runtime.sandboxes).toHaveLength(2);
+    expect(shown()?.status?.containerStatuses?.[0]).toMatchObject({ restartCount: 1, state: { running: {} } });
+    expect(events).toContain('SandboxChanged: Pod sandbox changed, it will be killed and re-created.');
+  });
+});
+
+describe('a successor', () => {
+  it('waits until the pod of the same name has ended', async () => {
+    await create({});
+    runtime.slowStop = true;
+    await client.delete(refs.pods, { namespace: 'n', name: 'p' }, { gracePeriodSeconds: 0 });
+    await create({ containers: [{ name: 'b', image: 'i', terminationMessagePath: '' }] });
+    expect(runtime.running()).toEqual(['a']);
+    runtime.slowStop = false;
+    runtime.end('a', 143);
+    await settle();
+    expect(runtime.running()).toEqual(['b']);
+  });
+});
+
+it('adopts what runs already, and ends what nobody wants', async () => {
+  const pod = await create({});
+  const before = runtime.calls.length;
+  await set.stop();
+  set = new PodSet({ deps: makeDeps(), desired: { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() } as never, node: () => undefined, unsafeSysctls: [] });
+  runtime.exited = (id) => set.exited(id);
+  await set.look();
+  set.apply(client.all<Pod>(refs.pods)[0]!);
+  await settle();
+  await set.sweep();
+  expect(runtime.calls.length).toBe(before);
+  expect(set.worker(pod.metadata.uid!)?.runtime.containers).toHaveLength(1);
+  await set.stop();
+  set = new PodSet({ deps: makeDeps(), desired: { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() } as never, node: () => undefined, unsafeSysctls: [] });
+  await set.look();
+  await set.sweep();
+  expect(runtime.sandboxes).toEqual([]);
+});
