@@ -10,12 +10,17 @@ import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { defaultIngressClass, defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
+import { expressionChecks } from '../policies/checks.ts';
+import { mutatingPolicies } from '../policies/mutating.ts';
+import { policyStatusHook } from '../policies/status.ts';
+import { validatingPolicies } from '../policies/validating.ts';
 import { mutatingWebhooks, validatingWebhooks } from '../webhooks/plugin.ts';
 import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.ts';
 
 /** The plug-ins that are on, in kube-apiserver's order. Returns how to stop what they started. */
 export async function addDefaultPlugins(server: Server): Promise<() => void> {
   const { core } = server;
+  core.hooks.add('admissionregistration.k8s.io', 'validatingadmissionpolicies', policyStatusHook(server));
   core.admission.add(
     namespaceLifecycle(core),
     limitRanger(core),
@@ -32,7 +37,10 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     ...certificateGuards(server.authorize),
     defaultIngressClass(core),
     rbacEscalation(server),
+    expressionChecks,
+    mutatingPolicies(server),
     mutatingWebhooks(server),
+    validatingPolicies(server),
     validatingWebhooks(server),
     ...server.lateAdmission,
     resourceQuota(core),

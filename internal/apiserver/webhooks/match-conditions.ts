@@ -1,9 +1,27 @@
+import type { MatchCondition } from '../../api/generated/types/admissionregistration-v1.ts';
+import { forbidden } from '../../api/status.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { Attributes } from '../admission/chain.ts';
+import { compileExpression, Evaluation } from '../policies/expressions.ts';
 import type { ServedResource } from '../registry/resource.ts';
+import { whatOf } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import type { Webhook } from './match.ts';
 
-/** CEL conditions of a webhook; none so far narrows anything. */
-export async function conditionsFit(_server: Server, _webhook: Webhook, _attributes: Attributes, _resource: ServedResource): Promise<boolean> {
-  return true;
+/** Whether all of a webhook's conditions hold. One that is false decides; one that fails counts as the failure policy says. */
+export async function conditionsFit(server: Server, webhook: Webhook, attributes: Attributes, resource: ServedResource): Promise<boolean> {
+  const conditions: MatchCondition[] = webhook.matchConditions ?? [];
+  if (conditions.length === 0) return true;
+  const evaluation = await Evaluation.of(server, attributes, resource);
+  const failures: string[] = [];
+  for (const { expression } of conditions) {
+    try {
+      if (evaluation.run(compileExpression(expression, { params: false, variables: undefined, result: 'bool' })) === false) return false;
+    } catch (error) {
+      failures.push(messageOf(error));
+    }
+  }
+  if (failures.length === 0) return true;
+  if (webhook.failurePolicy === 'Ignore') return false;
+  throw forbidden(whatOf(attributes.call.resource), attributes.object?.metadata.name ?? attributes.call.name, `[${failures.join(', ')}]`);
 }

@@ -1,0 +1,137 @@
+import { compile, environment, wrongResult, type Program } from '../../api/cel/compile.ts';
+import { Meter } from '../../api/cel/evaluate.ts';
+import { dyn, type CelType } from '../../api/cel/types.ts';
+import { CelMap, fromJson, type Value } from '../../api/cel/values.ts';
+import type { Namespace } from '../../api/generated/types/core-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { Attributes } from '../admission/chain.ts';
+import { lookup } from '../admission/lookup.ts';
+import type { ServedResource } from '../registry/resource.ts';
+import type { Server } from '../server.ts';
+import { inVersion } from '../webhooks/call-webhook.ts';
+import { AuthorizerValue, policyRegistry } from './authorizer-value.ts';
+
+/** What one request may spend on all expressions of one policy (Kubernetes' RuntimeCELCostBudget). */
+const costPerRequest = 10_000_000;
+
+export interface ExpressionOptions {
+  params: boolean;
+  /** Composed variables that are declared before this expression. */
+  variables: ReadonlyMap<string, CelType> | undefined;
+  /** Objects and JSON patches may be written down. */
+  constructs?: boolean;
+  /** What it must come to; anything when left out. */
+  result?: CelType['kind'];
+}
+
+const programs = new Map<string, Program | Error>();
+const maxPrograms = 5000;
+
+/** Compiles an expression of a policy or webhook; remembered by its text. Throws an error whose message begins with "compilation failed". */
+export function compileExpression(source: string, options: ExpressionOptions): Program {
+  const key = JSON.stringify([source, options.params, options.variables ? [...options.variables.keys()] : null, options.constructs, options.result]);
+  let known = programs.get(key);
+  if (!known) {
+    if (programs.size >= maxPrograms) programs.clear();
+    programs.set(key, (known = compiled(source, options)));
+  }
+  if (known instanceof Error) throw known;
+  return known;
+}
+
+function compiled(source: string, options: ExpressionOptions): Program | Error {
+  const variables: Record<string, CelType> = { object: dyn, oldObject: dyn, request: dyn, namespaceObject: dyn, authorizer: { kind: 'opaque', name: 'kubernetes.authorization.Authorizer' } };
+  if (options.params) variables['params'] = dyn;
+  if (options.variables) variables['variables'] = { kind: 'object', name: 'kubernetes.variables', fields: options.variables };
+  const structs = (name: string): boolean => name === 'JSONPatch' || name === 'Object' || name.startsWith('Object.');
+  try {
+    const program = compile(source, environment(variables, { registry: policyRegistry(), ...(options.constructs ? { structs } : {}) }));
+    const wrong = options.result ? wrongResult(program, options.result) : undefined;
+    return wrong ? new Error(wrong) : program;
+  } catch (error) {
+    return new Error(`compilation failed: ${(error as Error).message}`);
+  }
+}
+
+/** Composed variables: each is worked out when it is first asked for. */
+class Variables extends CelMap {
+  readonly typeName = 'kubernetes.variables';
+  readonly #programs: ReadonlyMap<string, Program>;
+  readonly #run: (program: Program) => Value;
+  readonly #known = new Map<string, Value>();
+
+  constructor(programs: ReadonlyMap<string, Program>, run: (program: Program) => Value) {
+    super();
+    this.#programs = programs;
+    this.#run = run;
+  }
+
+  get size(): number {
+    return this.#programs.size;
+  }
+
+  get(key: Value): Value | undefined {
+    if (typeof key !== 'string') return undefined;
+    const program = this.#programs.get(key);
+    if (!program) return undefined;
+    let value = this.#known.get(key);
+    if (value === undefined) this.#known.set(key, (value = this.#run(program)));
+    return value;
+  }
+
+  keys(): Value[] {
+    return [...this.#programs.keys()];
+  }
+}
+
+/** One request as expressions see it. */
+export class Evaluation {
+  readonly #values: Record<string, Value>;
+  readonly #meter = new Meter(costPerRequest);
+  #variables: Variables | undefined;
+
+  private constructor(values: Record<string, Value>) {
+    this.#values = values;
+  }
+
+  static async of(server: Server, attributes: Attributes, resource: ServedResource): Promise<Evaluation> {
+    const { call } = attributes;
+    const namespace = call.resource.namespaced ? await lookup<Namespace>(server.core, `/registry/namespaces/${call.namespace}`) : undefined;
+    return new Evaluation({
+      object: attributes.operation === 'DELETE' ? null : shown(inVersion(attributes.object, call.resource, resource)),
+      oldObject: shown(inVersion(attributes.old, call.resource, resource)),
+      request: fromJson(requestOf(attributes, resource)),
+      namespaceObject: namespace ? fromJson(namespace) : null,
+      authorizer: new AuthorizerValue(call.user, server.authorize),
+    });
+  }
+
+  /** The same request with parameters; what was worked out before does not count. */
+  withParams(params: KubeObject | undefined): Evaluation {
+    return new Evaluation({ ...this.#values, params: shown(params) });
+  }
+
+  declare(programs: ReadonlyMap<string, Program>): void {
+    this.#variables = new Variables(programs, (program) => this.run(program));
+  }
+
+  run(program: Program): Value {
+    return program.evaluate((name) => (name === 'variables' ? this.#variables : this.#values[name]), this.#meter);
+  }
+}
+
+const shown = (object: KubeObject | undefined): Value => (object ? fromJson(object) : null);
+
+function requestOf({ call, operation, object, old, options }: Attributes, resource: ServedResource): object {
+  const kind = { group: resource.group, version: resource.version, kind: resource.kind };
+  const { user } = call;
+  return {
+    kind, requestKind: { group: call.resource.group, version: call.resource.version, kind: call.resource.kind },
+    resource: { group: resource.group, version: resource.version, resource: resource.resource },
+    requestResource: { group: call.resource.group, version: call.resource.version, resource: call.resource.resource },
+    ...(call.subresource ? { subResource: call.subresource, requestSubResource: call.subresource } : {}),
+    name: call.name || ((object ?? old)?.metadata?.name ?? ''), namespace: call.namespace, operation,
+    userInfo: { username: user.name, uid: user.uid ?? '', groups: user.groups, extra: user.extra ?? {} },
+    dryRun: call.dryRun, options: options ?? {},
+  };
+}

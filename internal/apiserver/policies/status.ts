@@ -1,0 +1,34 @@
+import type { ValidatingAdmissionPolicy } from '../../api/generated/types/admissionregistration-v1.ts';
+import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { messageOf } from '../../base/errors.ts';
+import { systemCall } from '../bootstrap/reconcile.ts';
+import { updateObject } from '../registry/update.ts';
+import type { WriteHook } from '../registry/write-hooks.ts';
+import type { Server } from '../server.ts';
+
+const ref = { group: 'admissionregistration.k8s.io', version: 'v1', resource: 'validatingadmissionpolicies' };
+
+/** Says in a policy's status that it has been looked at (what KCM's validatingadmissionpolicy-status-controller does). */
+export function policyStatusHook(server: Server): WriteHook {
+  const observe = (object: KubeObject): void => {
+    const policy = object as unknown as ValidatingAdmissionPolicy;
+    if (policy.status?.observedGeneration === policy.metadata.generation && policy.status?.typeChecking) return;
+    const call = systemCall(server.core, ref, '', policy.metadata.name ?? '');
+    updateObject(server.core, call, {
+      raw: true,
+      make: (old) => {
+        const next = deepCopy(old) as unknown as ValidatingAdmissionPolicy;
+        next.status = { ...next.status, observedGeneration: next.metadata.generation, typeChecking: next.status?.typeChecking ?? {} };
+        return next as unknown as KubeObject;
+      },
+    }).catch((error: unknown) => server.core.log.debug('a policy status was not written', { error: messageOf(error) }));
+  };
+  return {
+    afterCreate: (call, object) => {
+      if (!call.dryRun) observe(object);
+    },
+    afterUpdate: (call, object, old) => {
+      if (call.subresource === '' && object.metadata.generation !== old.metadata.generation) observe(object);
+    },
+  };
+}
