@@ -67,7 +67,8 @@ export function sendError(exchange: Exchange, error: unknown): void {
   const extra: Record<string, string> = {};
   const retry = (api.details as { retryAfterSeconds?: number } | undefined)?.retryAfterSeconds;
   if (retry) extra['retry-after'] = String(retry);
-  send(exchange, api.httpStatus, 'application/json', `${JSON.stringify(api.toStatus())}\n`, extra);
+  const pretty = /^(curl|Wget|Mozilla)/.test(header(exchange.request, 'user-agent') ?? '') && exchange.info.query.get('pretty')?.[0] !== 'false';
+  send(exchange, api.httpStatus, 'application/json', pretty ? JSON.stringify(api.toStatus(), null, 2) : `${JSON.stringify(api.toStatus())}\n`, extra);
 }
 
 export function asApiError(error: unknown): ApiError {

@@ -1,4 +1,4 @@
-import type { MatchCondition, MutatingAdmissionPolicySpec, ValidatingAdmissionPolicySpec, ValidatingWebhook, Variable } from '../../api/generated/types/admissionregistration-v1.ts';
+import type { MatchCondition, MutatingAdmissionPolicySpec, ValidatingAdmissionPolicySpec, Variable } from '../../api/generated/types/admissionregistration-v1.ts';
 import type { CelType } from '../../api/cel/types.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
@@ -6,10 +6,12 @@ import { messageOf } from '../../base/errors.ts';
 import type { AdmissionPlugin } from '../admission/chain.ts';
 import { compileExpression, type ExpressionOptions } from './expressions.ts';
 
+const policies = new Set(['validatingadmissionpolicies', 'mutatingadmissionpolicies']);
+
 /** Expressions must compile before an object that holds them is stored. */
-export const expressionChecks: AdmissionPlugin = {
-  name: 'ExpressionChecks',
-  handles: ({ call, operation }) => call.resource.group === 'admissionregistration.k8s.io' && call.subresource === '' && (operation === 'CREATE' || operation === 'UPDATE'),
+export const policyChecks: AdmissionPlugin = {
+  name: 'PolicyChecks',
+  handles: ({ call, operation }) => policies.has(call.resource.resource) && call.resource.group === 'admissionregistration.k8s.io' && call.subresource === '' && (operation === 'CREATE' || operation === 'UPDATE'),
   validate({ call, object, old }) {
     if (!object) return;
     const errors = errorsIn(object);
@@ -33,7 +35,6 @@ function errorsIn(object: KubeObject): FieldError[] {
   };
   const conditions = (path: string, list: readonly MatchCondition[] | undefined, params: boolean): void =>
     (list ?? []).forEach((one, i) => check(`${path}.matchConditions[${i}].expression`, one.expression, { params, variables: undefined, result: 'bool' }));
-  if (Array.isArray(object['webhooks'])) (object['webhooks'] as ValidatingWebhook[]).forEach((webhook, i) => conditions(`webhooks[${i}]`, webhook.matchConditions, false));
   const spec = object['spec'] as (ValidatingAdmissionPolicySpec & MutatingAdmissionPolicySpec) | undefined;
   if (!spec || !('variables' in spec || 'validations' in spec || 'mutations' in spec)) return errors;
   const params = spec.paramKind !== undefined && spec.paramKind !== null;
