@@ -81,7 +81,9 @@ export function badRequest(message: string): ApiError {
 }
 
 /** `Deployment.apps "x" is invalid: spec.replicas: Invalid value: ...` with one cause per field error. */
-export function invalid(kind: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
+export function invalid(about: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
+  // Events are one kind in two groups, of which errors name the older.
+  const kind = about.group === 'events.k8s.io' ? { group: '', kind: about.kind } : about;
   // Go's Aggregate says each thing once; the causes keep every one.
   const shown = [...new Set(errors.map(fieldErrorText))];
   const list = shown.length === 1 ? shown[0] : `[${shown.join(', ')}]`;

@@ -1,13 +1,27 @@
 import type { KubeObject } from '../object.ts';
+import { lease, podDisruptionBudget, priorityClass, runtimeClass } from './cluster-kinds.ts';
+import { configMap, secret, serviceAccount } from './config.ts';
 import { customResourceDefinition } from './definitions.ts';
 import { endpoints, endpointSlice } from './endpoints.ts';
+import { coreEvent, event } from './events.ts';
+import { namespace, node } from './nodes.ts';
 import { pod } from './pod-rule.ts';
+import { limitRange, resourceQuota } from './quotas.ts';
+import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts';
 import type { Rule } from './rule.ts';
 import { service } from './services.ts';
 import { controllerRevision, daemonSet, deployment, podTemplate, replicaSet, replicationController, statefulSet } from './workloads.ts';
 
 /** `group/Kind`, and where versions of one kind are checked differently `group/Kind/version`. */
 const rules: Readonly<Record<string, Rule>> = {
+  '/ConfigMap': configMap,
+  '/Event': coreEvent,
+  '/LimitRange': limitRange,
+  '/Namespace': namespace,
+  '/Node': node,
+  '/ResourceQuota': resourceQuota,
+  '/Secret': secret,
+  '/ServiceAccount': serviceAccount,
   '/Pod': pod,
   '/PodTemplate': podTemplate,
   '/ReplicationController': replicationController,
@@ -19,7 +33,16 @@ const rules: Readonly<Record<string, Rule>> = {
   'apps/Deployment': deployment,
   'apps/ReplicaSet': replicaSet,
   'apps/StatefulSet': statefulSet,
+  'coordination.k8s.io/Lease': lease,
   'discovery.k8s.io/EndpointSlice': endpointSlice,
+  'events.k8s.io/Event': event,
+  'node.k8s.io/RuntimeClass': runtimeClass,
+  'policy/PodDisruptionBudget': podDisruptionBudget,
+  'rbac.authorization.k8s.io/ClusterRole': clusterRole,
+  'rbac.authorization.k8s.io/ClusterRoleBinding': clusterRoleBinding,
+  'rbac.authorization.k8s.io/Role': role,
+  'rbac.authorization.k8s.io/RoleBinding': roleBinding,
+  'scheduling.k8s.io/PriorityClass': priorityClass,
 };
 
 export function ruleOf(group: string, kind: string, version: string): Rule<KubeObject> | undefined {

@@ -3,7 +3,7 @@ import { dns1123Subdomain, pathSegmentName } from '../names.ts';
 import type { FieldError } from '../status.ts';
 import { checkMetadata, checkMetadataUpdate } from './metadata.ts';
 import { Problems } from './problems.ts';
-import type { Rule } from './rule.ts';
+import type { Rule, UpdateStep } from './rule.ts';
 import { ruleOf } from './rules.ts';
 
 /** What validation needs to know of a kind. */
@@ -15,24 +15,21 @@ export interface ValidationInfo {
   custom?: boolean;
 }
 
-const unknownKind: Rule<KubeObject> = { name: pathSegmentName };
-const customKind: Rule<KubeObject> = { name: dns1123Subdomain, update: (problems, object, old) => checkMetadataUpdate(problems, object.metadata, old.metadata, { anyFinalizer: true }) };
+const unknownKind: Rule<KubeObject> = { name: pathSegmentName, anyFinalizer: true };
+const customKind: Rule<KubeObject> = { name: dns1123Subdomain, anyFinalizer: true };
 
 const of = (info: ValidationInfo): Rule<KubeObject> => (info.custom ? customKind : (ruleOf(info.group, info.kind, info.version) ?? unknownKind));
 
 /** All that is wrong with a new object, in the order Kubernetes finds it. */
 export function validateCreate(info: ValidationInfo, object: KubeObject): FieldError[] {
   const problems = new Problems();
-  const rule = of(info);
-  if (rule.create) rule.create(problems, object);
-  else {
-    checkMetadata(problems, object.metadata, { namespaced: info.namespaced, name: rule.name, anyFinalizer: info.custom === true });
-    rule.spec?.(problems, object);
-  }
+  checkObject(problems, info, of(info), object);
   // What all kinds share is looked at only when the kind itself has no complaint.
   if (!problems.found) checkShared(problems, info, object);
   return problems.list;
 }
+
+const usualSteps: readonly UpdateStep[] = ['metadata', 'spec', 'change'];
 
 /** All that is wrong with a changed object. `subresource` is '' for the resource itself. */
 export function validateUpdate(info: ValidationInfo, object: KubeObject, old: KubeObject, subresource = ''): FieldError[] {
@@ -42,13 +39,21 @@ export function validateUpdate(info: ValidationInfo, object: KubeObject, old: Ku
   const rule = of(info);
   const update = subresource ? rule.subresources?.[subresource] : rule.update;
   if (update) update(problems, object, old);
-  else {
-    if (rule.updateFirst !== 'object') checkMetadataUpdate(problems, object.metadata, old.metadata);
-    if (!subresource) rule.spec?.(problems, object);
-    if (rule.updateFirst === 'object') checkMetadataUpdate(problems, object.metadata, old.metadata);
-    if (!subresource) rule.change?.(problems, object, old);
-  }
+  else for (const step of subresource ? (['metadata'] as const) : (rule.updates ?? usualSteps)) checkStep(step, problems, info, rule, object, old);
   return problems.list;
+}
+
+function checkStep(step: UpdateStep, problems: Problems, info: ValidationInfo, rule: Rule<KubeObject>, object: KubeObject, old: KubeObject): void {
+  if (step === 'object') checkObject(problems, info, rule, object);
+  else if (step === 'metadata') checkMetadataUpdate(problems, object.metadata, old.metadata, rule);
+  else if (step === 'spec') rule.spec?.(problems, object);
+  else rule.change?.(problems, object, old);
+}
+
+function checkObject(problems: Problems, info: ValidationInfo, rule: Rule<KubeObject>, object: KubeObject): void {
+  if (rule.create) return rule.create(problems, object);
+  checkMetadata(problems, object.metadata, { namespaced: info.namespaced, name: rule.name, ...(rule.anyFinalizer ? { anyFinalizer: true } : {}) });
+  rule.spec?.(problems, object);
 }
 
 function checkShared(problems: Problems, info: ValidationInfo, object: KubeObject): void {

@@ -131,7 +131,7 @@ function controllerSpec(problems: Problems, { spec }: ReplicationController): vo
   checkLongRunning(problems, spec.template, 'spec.template', 'ReplicationController');
 }
 
-export const replicationController: Rule<ReplicationController> = { name: dns1123Subdomain, spec: controllerSpec, updateFirst: 'metadata', subresources: { status: replicaStatus } };
+export const replicationController: Rule<ReplicationController> = { name: dns1123Subdomain, spec: controllerSpec, subresources: { status: replicaStatus } };
 
 function daemonSetSpec(problems: Problems, { spec }: DaemonSet): void {
   const template = spec?.template ?? emptyTemplate;
