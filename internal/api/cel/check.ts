@@ -80,6 +80,9 @@ export class Checker {
     const dotted = dottedName(node);
     if (dotted !== undefined && typeNames.has(dotted)) return typeType;
     const operand = this.check(node.operand, names);
+    // A variable of an opaque one: authorizer.requestResource.
+    const variable = operand.kind === 'opaque' && dotted !== undefined ? this.#find(dotted, undefined) : undefined;
+    if (variable) return variable;
     const chained = operand.kind === 'optional';
     const found = this.#field(chained ? operand.value : operand, node);
     if (node.test) return bool;

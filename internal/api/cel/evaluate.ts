@@ -2,7 +2,7 @@ import type { FoldNode, Node } from './ast.ts';
 import { CelBudgetError, CelError, noOverload } from './errors.ts';
 import { dottedName } from './parser.ts';
 import type { Registry } from './registry.ts';
-import { CelMap, kindOf, MapValue, numeric, ObjectView, Optional, StructValue, TypeValue, Uint, type Value } from './values.ts';
+import { CelMap, kindOf, MapValue, numeric, ObjectView, Opaque, Optional, StructValue, TypeValue, Uint, type Value } from './values.ts';
 
 /** Work that may be done, counted down as cel-go counts cost: about one per step, one per ten characters. */
 export class Meter {
@@ -100,6 +100,8 @@ export class Evaluator {
     const chained = operand instanceof Optional;
     const owner = chained ? operand.value : operand;
     if (owner === undefined) return node.test ? false : new Optional();
+    const variable = owner instanceof Opaque && name !== undefined ? this.#lookup(name) : undefined;
+    if (variable !== undefined) return variable;
     if (!(owner instanceof CelMap)) throw new CelError(`type '${kindOf(owner)}' does not support field selection`);
     const value = owner.field(node.field);
     if (node.test) return value !== undefined;

@@ -10,10 +10,11 @@ import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import { defaultIngressClass, defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
-import { expressionChecks } from '../policies/checks.ts';
+import { policyChecks } from '../policies/checks.ts';
 import { mutatingPolicies } from '../policies/mutating.ts';
 import { policyStatusHook } from '../policies/status.ts';
 import { validatingPolicies } from '../policies/validating.ts';
+import { webhookChecks } from '../policies/webhook-checks.ts';
 import { mutatingWebhooks, validatingWebhooks } from '../webhooks/plugin.ts';
 import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.ts';
 
@@ -37,7 +38,8 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     ...certificateGuards(server.authorize),
     defaultIngressClass(core),
     rbacEscalation(server),
-    expressionChecks,
+    policyChecks,
+    webhookChecks,
     mutatingPolicies(server),
     mutatingWebhooks(server),
     validatingPolicies(server),

@@ -1,0 +1,108 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { KubeObject, ResourceRef } from '../../api/object.ts';
+import type { ApiError } from '../../api/status.ts';
+import { startDevServer, type DevServer } from '../dev.ts';
+import type { InProcessClient } from '../in-process.ts';
+
+const group = 'admissionregistration.k8s.io';
+const ref = (resource: string, kind: string, apiGroup = '', namespaced = true): ResourceRef => ({ group: apiGroup, version: 'v1', resource, kind, namespaced });
+const configMaps = ref('configmaps', 'ConfigMap');
+const webhooks = ref('validatingwebhookconfigurations', 'ValidatingWebhookConfiguration', group, false);
+
+let dev: DevServer;
+let admin: InProcessClient;
+
+beforeAll(async () => {
+  dev = await startDevServer();
+  admin = dev.api.inProcess({ name: 'admin', groups: ['system:masters'] });
+});
+afterAll(() => dev.api.close());
+
+const failure = async (effect: Promise<unknown>): Promise<ApiError> => effect.then(() => { throw new Error('it did not fail'); }, (error: ApiError) => error);
+const configMap = (name: string, data: Record<string, string> = {}): object => ({ metadata: { name, namespace: 'default' }, data });
+
+function webhook(name: string, expression: string, more: object = {}): object {
+  const rules = [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }];
+  const hook = { name: `${name}.example.com`, rules, sideEffects: 'None', admissionReviewVersions: ['v1'], clientConfig: { url: 'https://127.0.0.1:1/' }, matchConditions: [{ name: 'one', expression }], ...more };
+  return { metadata: { name }, webhooks: [hook] };
+}
+
+describe('conditions of webhooks', () => {
+  test('must compile', async () => {
+    const error = await failure(admin.create(webhooks, webhook('bad', '... [] bad expression')));
+    expect([error.httpStatus, error.message]).toEqual([422, expect.stringContaining('compilation failed: ERROR: <input>:1:')]);
+    expect((await failure(admin.create(webhooks, webhook('bad', 'object.metadata.name + 1 == x')))).message).toContain("undeclared reference to 'x'");
+    expect((await failure(admin.create(webhooks, webhook('bad', '1 + 1')))).message).toContain('must evaluate to bool');
+  });
+
+  test('say which requests a webhook gets', async () => {
+    await admin.create(webhooks, webhook('picky', "object.metadata.name == 'asked' && request.operation == 'CREATE' && authorizer.group('').resource('pods').check('create').allowed()"));
+    expect((await failure(admin.create(configMaps, configMap('asked')))).message).toContain('failed calling webhook "picky.example.com"');
+    await admin.create(configMaps, configMap('not-asked'));
+    await admin.delete(webhooks, { name: 'picky' });
+  });
+
+  test('that fail refuse the request, or leave the webhook out', async () => {
+    await admin.create(webhooks, webhook('failing', "object.data.missing == 'x'"));
+    expect((await failure(admin.create(configMaps, configMap('refused', { a: 'b' })))).message).toContain('no such key: missing');
+    await admin.delete(webhooks, { name: 'failing' });
+    await admin.create(webhooks, webhook('open', "object.data.missing == 'x'", { failurePolicy: 'Ignore' }));
+    expect((await admin.create<KubeObject>(configMaps, configMap('taken', { a: 'b' }))).metadata.name).toBe('taken');
+    await admin.delete(webhooks, { name: 'open' });
+  });
+});
+
+const deployments = ref('deployments', 'Deployment', 'apps');
+const deployment = (name: string, replicas: number): object => {
+  const labels = { app: 'web' };
+  return { metadata: { name, namespace: 'default' }, spec: { replicas, selector: { matchLabels: labels }, template: { metadata: { labels }, spec: { containers: [{ name: 'web', image: 'web:1' }] } } } };
+};
+const constraints = { resourceRules: [{ operations: ['CREATE', 'UPDATE'], apiGroups: ['apps'], apiVersions: ['v1'], resources: ['deployments'] }] };
+
+describe('validating policies', () => {
+  const policies = ref('validatingadmissionpolicies', 'ValidatingAdmissionPolicy', group, false);
+  const bindings = ref('validatingadmissionpolicybindings', 'ValidatingAdmissionPolicyBinding', group, false);
+  const bind = (name: string, validationActions: string[], more: object = {}): object => ({ metadata: { name }, spec: { policyName: name, validationActions, ...more } });
+
+  test('refuse what their expressions refuse, in their words', async () => {
+    const validations = [
+      { expression: 'variables.replicas > 1', messageExpression: "'wants more than ' + string(variables.replicas)" },
+      { expression: 'object.spec.replicas < 5', messageExpression: "'got ' + object.spec.replicas" },
+      { expression: "namespaceObject.metadata.name == 'default' && variables.replicas != 4", message: 'not four', reason: 'Forbidden' },
+    ];
+    await admin.create(policies, { metadata: { name: 'size' }, spec: { matchConstraints: constraints, variables: [{ name: 'replicas', expression: 'object.spec.replicas' }], validations } });
+    await admin.create(bindings, bind('size', ['Deny']));
+    const few = await failure(admin.create(deployments, deployment('few', 1)));
+    expect([few.httpStatus, few.reason, few.message]).toEqual([422, 'Invalid', `deployments.apps "few" is forbidden: ValidatingAdmissionPolicy 'size' with binding 'size' denied request: wants more than 1`]);
+    expect((await failure(admin.create(deployments, deployment('many', 7)))).message).toContain('denied request: failed expression: object.spec.replicas < 5');
+    expect((await failure(admin.create(deployments, deployment('four', 4)))).httpStatus).toBe(403);
+    await admin.create(deployments, deployment('three', 3));
+    await admin.delete(bindings, { name: 'size' });
+  });
+
+  test('take parameters', async () => {
+    await admin.create(configMaps, configMap('limits', { max: '2' }));
+    await admin.create(policies, { metadata: { name: 'bounded' }, spec: { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, matchConstraints: constraints, validations: [{ expression: 'object.spec.replicas <= int(params.data.max)' }] } });
+    await admin.create(bindings, bind('bounded', ['Deny'], { paramRef: { name: 'limits', namespace: 'default', parameterNotFoundAction: 'Deny' } }));
+    expect((await failure(admin.create(deployments, deployment('too-many', 3)))).message).toContain("ValidatingAdmissionPolicy 'bounded'");
+    await admin.create(deployments, deployment('two', 2));
+    await admin.delete(bindings, { name: 'bounded' });
+  });
+});
+
+describe('mutating policies', () => {
+  const policies = ref('mutatingadmissionpolicies', 'MutatingAdmissionPolicy', group, false);
+  const bindings = ref('mutatingadmissionpolicybindings', 'MutatingAdmissionPolicyBinding', group, false);
+
+  test('lay configurations over objects, and patch them', async () => {
+    const mutations = [
+      { patchType: 'ApplyConfiguration', applyConfiguration: { expression: "Object{spec: Object.spec{replicas: 3}, metadata: Object.metadata{annotations: {'by': 'policy'}}}" } },
+      { patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'add', path: '/metadata/labels', value: {'a/b': string(object.spec.replicas)}}]" } },
+    ];
+    await admin.create(policies, { metadata: { name: 'shape' }, spec: { matchConstraints: constraints, reinvocationPolicy: 'Never', mutations } });
+    await admin.create(bindings, { metadata: { name: 'shape' }, spec: { policyName: 'shape' } });
+    const made = await admin.create<KubeObject>(deployments, deployment('shaped', 1));
+    expect(made).toMatchObject({ metadata: { annotations: { by: 'policy' }, labels: { 'a/b': '3' } }, spec: { replicas: 3, template: { spec: { containers: [{ name: 'web', image: 'web:1' }] } } } });
+    await admin.delete(bindings, { name: 'shape' });
+  });
+});
