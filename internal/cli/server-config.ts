@@ -32,6 +32,8 @@ export function serverConfig(settings: Settings): ServerConfig {
     disableControllers: settings.get('disable-controller-manager') === true,
     datastore: datastore(settings),
     secretsEncryption: settings.get('secrets-encryption') === true,
+    clusterInit: settings.get('cluster-init') === true,
+    clusterReset: settings.get('cluster-reset') === true,
   };
 }
 

@@ -63,6 +63,11 @@ export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<Man
   return member;
 }
 
+/** How we reach our own member: by a name, because TLS knows no names that are addresses. */
+function endpointOf({ clientUrl }: Pick<ManagedEtcdOptions, 'clientUrl'>): string {
+  return clientUrl.replace('//127.0.0.1:', '//localhost:');
+}
+
 /** TLS of a client of the cluster. */
 export function clientTls({ serverCa, client }: EtcdIdentities): { ca: string; cert: string; key: string } {
   return { ca: serverCa.cert, cert: client.cert, key: client.key };
@@ -122,7 +127,7 @@ function argumentsOf(o: ManagedEtcdOptions, cluster: string, existing: boolean):
 }
 
 async function ready({ clientUrl, identities, clock, readyMs = defaultReadyMs }: ManagedEtcdOptions): Promise<void> {
-  const connection = new EtcdConnection({ endpoints: [clientUrl], tls: clientTls(identities) }, clock);
+  const connection = new EtcdConnection({ endpoints: [endpointOf({ clientUrl })], tls: clientTls(identities) }, clock);
   const end = clock.monotonicMs() + readyMs;
   try {
     for (;;) {
@@ -153,7 +158,7 @@ class MemberProcess implements ManagedEtcd {
   constructor(options: ManagedEtcdOptions, args: string[]) {
     this.#options = options;
     this.#arguments = args;
-    this.endpoint = options.clientUrl;
+    this.endpoint = endpointOf(options);
   }
 
   get pid(): number | undefined {

@@ -110,7 +110,7 @@ export async function expiries(disk: Disk, dir: string): Promise<{ file: string;
   return found;
 }
 
-async function loadOrIssue(options: Doors & { dir: string; file: string; ca: Identity; request: CertRequest }): Promise<Identity> {
+export async function loadOrIssue(options: Doors & { dir: string; file: string; ca: Identity; request: CertRequest }): Promise<Identity> {
   const { disk, dir, file, ca, request } = options;
   const found = await readPair(disk, dir, file);
   if (found && stillGood(found, ca, request, options.clock.now())) return found;
@@ -133,7 +133,7 @@ function stillGood(identity: Identity, ca: Identity, request: CertRequest, nowMs
   }
 }
 
-async function readPair(disk: Disk, dir: string, file: string): Promise<Identity | undefined> {
+export async function readPair(disk: Disk, dir: string, file: string): Promise<Identity | undefined> {
   const [cert, key] = await Promise.all([disk.readIfThere('certificate', join(dir, `${file}.crt`)), disk.readIfThere('key', join(dir, `${file}.key`))]);
   if (cert && key) return { cert: cert.toString(), key: key.toString() };
   if (cert && file.endsWith('-ca')) {
@@ -142,7 +142,7 @@ async function readPair(disk: Disk, dir: string, file: string): Promise<Identity
   return undefined;
 }
 
-async function store(disk: Disk, dir: string, file: string, identity: Identity): Promise<Identity> {
+export async function store(disk: Disk, dir: string, file: string, identity: Identity): Promise<Identity> {
   // The key first: a certificate without its key is a fault, a key without its certificate is merely replaced.
   await disk.writeAtomic('key', join(dir, `${file}.key`), identity.key, { mode: 0o600 });
   await disk.writeAtomic('certificate', join(dir, `${file}.crt`), identity.cert, { mode: 0o644 });

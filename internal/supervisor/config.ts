@@ -46,6 +46,10 @@ export interface ServerConfig extends NodeConfig {
   /** Another datastore than the store of our own; etcd's endpoints as k3s takes them. */
   datastore?: { endpoint: string; caFile?: string; certFile?: string; keyFile?: string };
   secretsEncryption?: boolean;
+  /** Keep state in an etcd of our own running, the first member of a cluster. */
+  clusterInit?: boolean;
+  /** Make that etcd forget its other members. */
+  clusterReset?: boolean;
 }
 
 export interface AgentConfig extends NodeConfig {

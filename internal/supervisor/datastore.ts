@@ -1,23 +1,30 @@
 import { join } from 'node:path';
 import { openEtcdStore } from '../etcd/client/etcd-store.ts';
 import { snapshotFiles } from '../etcd/datastore.ts';
+import { clientTls, startManagedEtcd } from '../etcd/managed.ts';
 import { serveEtcd } from '../etcd/server.ts';
+import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
+import { copyKeys } from '../store/copy-keys.ts';
 import { loadKeyRing } from '../store/key-ring.ts';
+import type { LogStore } from '../store/log-store.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
+import { fileName } from '../store/sqlite/schema.ts';
 import type { Store } from '../store/store.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import type { NodeFacts } from './node-facts.ts';
 
-/** Opens the server's store: an etcd cluster when one is named, else the file below the data directory. */
-export async function openDatastore(config: ServerConfig, doors: Doors): Promise<Store> {
+/** etcd's own ports: operators and firewalls know them. */
+const clientPort = 2379;
+const peerPort = 2380;
+
+/** Opens the server's store: a cluster elsewhere when one is named, an etcd beside us, else the file below the data directory. */
+export async function openDatastore(config: ServerConfig, doors: Doors, facts: NodeFacts): Promise<Store> {
   if (config.datastore) return await openCluster(config.datastore, doors);
+  const beside = (await doors.disk.stat('etcd', join(config.dataDir, 'server/db/etcd/member'))) !== undefined;
+  if (config.clusterInit || beside) return await openBeside(config, doors, facts);
+  const store = await openFile(config, doors);
   const dir = join(config.dataDir, 'server/db');
-  const keys = join(config.dataDir, 'server/cred/encryption-keys.json');
-  // Once secrets were encrypted, their keys are needed, whatever the flag says now.
-  const encrypted = config.secretsEncryption === true || (await doors.disk.stat('encryption-keys', keys)) !== undefined;
-  if (encrypted) await doors.disk.makeDir('encryption-keys', join(config.dataDir, 'server/cred'), 0o700);
-  const encryption = encrypted ? await loadKeyRing({ ...doors, path: keys }) : undefined;
-  const store = await openSqliteStore({ ...doors, dir, encryption });
   // Snapshots of a running server are taken through this socket; it gives no access to keys one by one.
   const upkeep = await serveEtcd(store, { listen: [{ path: join(dir, 'upkeep.sock') }], upkeepOnly: true, clock: doors.clock, log: doors.log.named('upkeep'), snapshots: snapshotFiles(store, doors.disk, dir) });
   const close = store.close.bind(store);
@@ -28,8 +35,46 @@ export async function openDatastore(config: ServerConfig, doors: Doors): Promise
   return store;
 }
 
+async function openFile(config: ServerConfig, doors: Doors): Promise<LogStore> {
+  const keys = join(config.dataDir, 'server/cred/encryption-keys.json');
+  // Once secrets were encrypted, their keys are needed, whatever the flag says now.
+  const encrypted = config.secretsEncryption === true || (await doors.disk.stat('encryption-keys', keys)) !== undefined;
+  if (encrypted) await doors.disk.makeDir('encryption-keys', join(config.dataDir, 'server/cred'), 0o700);
+  const encryption = encrypted ? await loadKeyRing({ ...doors, path: keys }) : undefined;
+  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption });
+}
+
 async function openCluster(datastore: NonNullable<ServerConfig['datastore']>, { clock, log, disk }: Doors): Promise<Store> {
   const text = async (path: string | undefined): Promise<string | undefined> => (path === undefined ? undefined : (await disk.read('datastore.tls', path)).toString());
   const tls = { ca: await text(datastore.caFile), cert: await text(datastore.certFile), key: await text(datastore.keyFile) };
   return await openEtcdStore({ endpoints: datastore.endpoint.split(',').map((e) => e.trim()), tls, clock, log });
+}
+
+/** Runs an etcd beside the server. What the file held before is brought over once. */
+async function openBeside(config: ServerConfig, doors: Doors, facts: NodeFacts): Promise<Store> {
+  const { disk, clock, log } = doors;
+  const db = join(config.dataDir, 'server/db');
+  const tlsDir = join(config.dataDir, 'server/tls/etcd');
+  const fresh = (await disk.stat('etcd', join(db, 'etcd/member'))) === undefined;
+  const address = facts.ips[0] ?? '127.0.0.1';
+  const identities = await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips] });
+  await disk.makeDir('etcd', db, 0o700);
+  const options = {
+    dir: join(db, 'etcd'), tlsDir, identities, name: facts.name, clock, disk, spawn: doors.spawn, log: log.named('etcd'),
+    clientUrl: `https://127.0.0.1:${clientPort}`, peerUrl: `https://${address.includes(':') ? `[${address}]` : address}:${peerPort}`,
+  };
+  if (config.clusterReset && !fresh) await (await startManagedEtcd({ ...options, forceNewCluster: true })).stop();
+  const etcd = await startManagedEtcd(options);
+  const store = await openEtcdStore({ endpoints: [etcd.endpoint], tls: clientTls(identities), clock, log });
+  if (fresh && (await disk.stat('etcd', join(db, fileName)))) {
+    const file = await openFile(config, doors);
+    log.info('state is brought over to etcd', { keys: await copyKeys(file, store) });
+    await file.close();
+  }
+  const close = store.close.bind(store);
+  store.close = async () => {
+    await close();
+    await etcd.stop();
+  };
+  return store;
 }

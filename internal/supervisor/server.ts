@@ -39,7 +39,7 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const names = serverNames(config, facts, firstAddress(config.serviceCidr));
   const [identities, store] = await Promise.all([
     serverIdentities(config, doors, names),
-    openDatastore(config, doors),
+    openDatastore(config, doors, facts),
   ]);
   const parts: Part[] = [{ name: 'store', stop: () => store.close() }];
   stopOnSignal(doors, parts, pidFile);
