@@ -9,10 +9,8 @@ const keys = ['node.kubernetes.io/not-ready', 'node.kubernetes.io/unreachable'];
 export const defaultTolerationSeconds: AdmissionPlugin = {
   name: 'DefaultTolerationSeconds',
   handles: (attributes) => onPodCreate(attributes) || on('', 'pods', ['UPDATE'])(attributes),
-  admit({ object, operation, old }) {
+  admit({ object }) {
     const pod = object as unknown as Pod;
-    // After creation tolerations only ever grow; an update adds nothing that creation did not.
-    if (operation === 'UPDATE' && old) return;
     const tolerations: Toleration[] = pod.spec.tolerations ?? [];
     const missing = keys.filter((key) => !tolerations.some((one) => (!one.key || one.key === key) && (!one.effect || one.effect === 'NoExecute')));
     if (missing.length === 0) return;

@@ -1,3 +1,4 @@
+import { revisionOf } from './view.ts';
 import { describe, expect, it } from 'vitest';
 import type { Deployment, ReplicaSet } from '../../api/generated/types/apps-v1.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
@@ -36,6 +37,11 @@ describe('deployment', () => {
     expect(web(c).status).toMatchObject({ replicas: 3, readyReplicas: 3, availableReplicas: 3, updatedReplicas: 3 });
     expect(web(c).status.conditions?.map((x) => `${x.type} ${x.status} ${x.reason}`)).toEqual(['Available True MinimumReplicasAvailable', 'Progressing True NewReplicaSetAvailable']);
     c.stop();
+  });
+
+  it('counts revisions on from one that no double holds', () => {
+    const rs = { metadata: { annotations: { 'deployment.kubernetes.io/revision': '3546343826724305832' } } };
+    expect(String(revisionOf(rs) + 1n)).toBe('3546343826724305833');
   });
 
   it('rolls to a new template without ever having fewer than allowed', async () => {

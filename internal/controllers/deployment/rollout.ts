@@ -40,12 +40,12 @@ export class Rollout {
 
   /** Finds or makes the set for the present template and keeps revisions in step. False: the pass ends here and a later one goes on. */
   async syncRevision(create: boolean): Promise<boolean> {
-    const revision = Math.max(0, ...this.old.map(view.revisionOf)) + 1;
+    const revision = this.old.map(view.revisionOf).reduce((most, r) => (r > most ? r : most), 0n) + 1n;
     if (this.current) return this.#refreshCurrent(this.current, revision);
     return create ? this.#createCurrent(revision) : true;
   }
 
-  async #refreshCurrent(rs: ReplicaSet, revision: number): Promise<boolean> {
+  async #refreshCurrent(rs: ReplicaSet, revision: bigint): Promise<boolean> {
     const annotations = view.setAnnotations(this.d, rs, revision, true);
     const minReadySeconds = this.d.spec.minReadySeconds ?? 0;
     if (!same(annotations, rs.metadata.annotations) || minReadySeconds !== (rs.spec.minReadySeconds ?? 0)) {
@@ -60,7 +60,7 @@ export class Rollout {
     return true;
   }
 
-  async #createCurrent(revision: number): Promise<boolean> {
+  async #createCurrent(revision: bigint): Promise<boolean> {
     const wanted = this.#newSet(revision);
     const { client, clock, events } = this.#o;
     let existed = false;
@@ -80,7 +80,7 @@ export class Rollout {
     return true;
   }
 
-  #newSet(revision: number) {
+  #newSet(revision: bigint) {
     const { d } = this;
     const hash = templateHash(d.spec.template, d.status?.collisionCount);
     const labels = { ...d.spec.template.metadata?.labels, [view.hashLabel]: hash };
@@ -247,15 +247,16 @@ export class Rollout {
 
   /** Undoes to the revision in the annotation (extensions/v1beta1 rollback). */
   async rollback(): Promise<void> {
-    const asked = Number(this.d.metadata.annotations?.[view.rollbackAnnotation]);
+    const text = this.d.metadata.annotations?.[view.rollbackAnnotation] ?? '';
+    const asked = /^\d+$/.test(text) ? BigInt(text) : 0n;
     await this.syncRevision(true);
-    const revisions = this.all.map(view.revisionOf).sort((a, b) => b - a);
-    const revision = asked || revisions[1] || 0;
+    const revisions = this.all.map(view.revisionOf).sort((a, b) => Number(b - a));
+    const revision = asked || revisions[1] || 0n;
     const { [view.rollbackAnnotation]: _done, ...annotations } = this.d.metadata.annotations ?? {};
     const cleared = { ...this.d, metadata: { ...this.d.metadata, annotations } };
     const target = this.all.find((rs) => view.revisionOf(rs) === revision);
-    if (revision === 0 || !target) {
-      this.#o.events.warning(this.d, 'DeploymentRollbackRevisionNotFound', revision === 0 ? 'Unable to find last revision.' : 'Unable to find the revision to rollback to.');
+    if (revision === 0n || !target) {
+      this.#o.events.warning(this.d, 'DeploymentRollbackRevisionNotFound', revision === 0n ? 'Unable to find last revision.' : 'Unable to find the revision to rollback to.');
     } else if (view.equalIgnoringHash(this.d.spec.template, target.spec.template!)) {
       this.#o.events.warning(this.d, 'DeploymentRollbackTemplateUnchanged', `The rollback revision contains the same template as current deployment "${this.d.metadata.name}"`);
     } else {

@@ -40,16 +40,17 @@ export function maxUnavailable(d: Deployment): number {
   return Math.min(fenceposts(d).unavailable, desired(d));
 }
 
-export function revisionOf(rs: { metadata: { annotations?: Record<string, string> } }): number {
+/** Revisions are Go's int64: an adopted set may bring one that no double holds. */
+export function revisionOf(rs: { metadata: { annotations?: Record<string, string> } }): bigint {
   const text = rs.metadata.annotations?.[revisionAnnotation];
-  return text && /^\d+$/.test(text) ? Number(text) : 0;
+  return text && /^\d+$/.test(text) ? BigInt(text) : 0n;
 }
 
 export const byAge = (a: ReplicaSet, b: ReplicaSet): number =>
   msOf(a.metadata.creationTimestamp) - msOf(b.metadata.creationTimestamp) || (a.metadata.name! < b.metadata.name! ? -1 : 1);
 export const bySizeNewer = (a: ReplicaSet, b: ReplicaSet): number => size(b) - size(a) || byAge(b, a);
 export const bySizeOlder = (a: ReplicaSet, b: ReplicaSet): number => size(b) - size(a) || byAge(a, b);
-export const byRevision = (a: ReplicaSet, b: ReplicaSet): number => revisionOf(a) - revisionOf(b) || byAge(a, b);
+export const byRevision = (a: ReplicaSet, b: ReplicaSet): number => Number(revisionOf(a) - revisionOf(b)) || byAge(a, b);
 
 export function equalIgnoringHash(a: PodTemplateSpec, b: PodTemplateSpec): boolean {
   return same(withoutHash(a), withoutHash(b));
@@ -68,13 +69,12 @@ export function splitSets(d: Deployment, sets: ReplicaSet[]): { current: Replica
 }
 
 /** The annotations of the current set: the deployment's own, the revision, and how it came there. */
-export function setAnnotations(d: Deployment, rs: { metadata: { annotations?: Record<string, string> } }, revision: number, exists: boolean): Record<string, string> {
+export function setAnnotations(d: Deployment, rs: { metadata: { annotations?: Record<string, string> } }, revision: bigint, exists: boolean): Record<string, string> {
   const annotations = { ...rs.metadata.annotations };
   for (const [key, value] of Object.entries(d.metadata.annotations ?? {})) if (!ownAnnotations.has(key)) annotations[key] = value;
   const oldText = annotations[revisionAnnotation];
-  const old = Number(oldText ?? 0);
-  if (Number.isNaN(old)) return annotations;
-  if (old < revision) {
+  if (oldText !== undefined && !/^\d+$/.test(oldText)) return annotations;
+  if (BigInt(oldText ?? 0) < revision) {
     annotations[revisionAnnotation] = String(revision);
     if (oldText !== undefined) annotations[revisionHistoryAnnotation] = longerHistory(annotations[revisionHistoryAnnotation] ?? '', oldText);
   }
