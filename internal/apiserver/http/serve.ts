@@ -62,9 +62,15 @@ export function openExchange(server: Server, request: ServerRequest, answer: Ser
 /** Authentication, then impersonation. */
 export async function identify(server: Server, exchange: Exchange): Promise<void> {
   const { request } = exchange;
-  exchange.user = await server.authenticator.authenticate(request, request.socket);
+  exchange.user = await server.authenticator.authenticate(request, socketOf(request));
   if (request.headers['impersonate-user'] === undefined && request.headers['impersonate-group'] === undefined && request.headers['impersonate-uid'] === undefined) return;
   exchange.user = impersonated(request.headers, exchange.user, (asked) => server.authorize(asked).allowed) ?? exchange.user;
+}
+
+/** One object for all requests of a connection: HTTP/2 requests have a socket of their own each, but one of their session. */
+function socketOf(request: ServerRequest): object {
+  const { stream } = request as { stream?: { session?: { socket?: object } } };
+  return stream?.session?.socket ?? request.socket;
 }
 
 /** A refused body must still be read, or the connection stalls. */
