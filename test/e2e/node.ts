@@ -69,7 +69,8 @@ export class TestNode {
     this.#link = `ske${n}`;
     this.ip = `172.31.${n}.1`;
     this.hostIp = `172.31.${n}.254`;
-    this.disk = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'skiff-e2e-'));
+    // In memory, unless a measurement wants a real disk.
+    this.disk = mkdtempSync(join(process.env['SKIFF_TEST_DISK'] || (existsSync('/dev/shm') ? '/dev/shm' : tmpdir()), 'skiff-e2e-'));
   }
 
   /** Boots the machine; nothing of skiff runs yet. */
@@ -177,7 +178,7 @@ export class TestCluster {
 
   startServer(): void {
     const shell = 'echo $$ > /run/skiff-server.pid; exec "$@"';
-    this.node.start(['bash', '-c', shell, 'server', join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log');
+    this.node.start(['bash', '-c', shell, 'server', process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log');
   }
 
   /** Ends the server process; containers stay. */
