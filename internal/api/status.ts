@@ -133,9 +133,12 @@ const label: Record<FieldErrorType, string> = {
 
 const valueless = new Set<FieldErrorType>(['FieldValueRequired', 'FieldValueForbidden', 'FieldValueTooLong', 'FieldValueTooShort', 'InternalError']);
 
+/** The value of an error that shows none. */
+export const noValue: unique symbol = Symbol('no value');
+
 export function fieldErrorBody(e: FieldError): string {
   const noCount = e.type === 'FieldValueTooMany' && e.value === undefined;
-  const head = noCount || valueless.has(e.type) ? label[e.type] : `${label[e.type]}: ${shownValue(e.value)}`;
+  const head = noCount || e.value === noValue || valueless.has(e.type) ? label[e.type] : `${label[e.type]}: ${shownValue(e.value)}`;
   return e.detail ? `${head}: ${e.detail}` : head;
 }
 
@@ -145,5 +148,14 @@ export function fieldErrorText(e: FieldError): string {
 
 function shownValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? JSON.stringify(value) : String(value);
+  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? JSON.stringify(value, mapsInOrder) : String(value);
 }
+
+const maps = new Set(['matchlabels', 'labels', 'annotations', 'nodeselector', 'limits', 'requests']);
+
+/** Go prints the keys of a map in order, those of a struct as they are declared. */
+function mapsInOrder(key: string, value: unknown): unknown {
+  return maps.has(key.toLowerCase()) && isPlain(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
+}
+
+const isPlain = (value: unknown): value is object => value !== null && typeof value === 'object' && !Array.isArray(value);

@@ -6,6 +6,11 @@ import type { FieldError } from '../status.ts';
 export const negative = 'must be greater than or equal to 0';
 export const immutable = 'field is immutable';
 
+/** A map as messages show it. */
+export function inOrder(map: Readonly<Record<string, string>> | undefined): unknown {
+  return map ? Object.fromEntries(Object.entries(map).sort(([a], [b]) => (a < b ? -1 : 1))) : null;
+}
+
 /** Collects what is wrong with an object, field by field, in the order it is found. */
 export class Problems {
   readonly list: FieldError[] = [];

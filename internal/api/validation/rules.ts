@@ -4,6 +4,7 @@ import { configMap, secret, serviceAccount } from './config.ts';
 import { customResourceDefinition } from './definitions.ts';
 import { endpoints, endpointSlice } from './endpoints.ts';
 import { coreEvent, event } from './events.ts';
+import { cronJob, job } from './jobs.ts';
 import { namespace, node } from './nodes.ts';
 import { pod } from './pod-rule.ts';
 import { limitRange, resourceQuota } from './quotas.ts';
@@ -33,6 +34,8 @@ const rules: Readonly<Record<string, Rule>> = {
   'apps/Deployment': deployment,
   'apps/ReplicaSet': replicaSet,
   'apps/StatefulSet': statefulSet,
+  'batch/CronJob': cronJob,
+  'batch/Job': job,
   'coordination.k8s.io/Lease': lease,
   'discovery.k8s.io/EndpointSlice': endpointSlice,
   'events.k8s.io/Event': event,

@@ -6,6 +6,7 @@ import { selectorFromMap, selectorFromObject } from '../selectors.ts';
 import type { LabelSelector as Selector } from '../selectors.ts';
 import { checkAnnotations, checkLabelSelector, checkLabels } from './metadata.ts';
 import { checkPodSpec } from './pod-spec.ts';
+import { inOrder } from './problems.ts';
 import type { Problems } from './problems.ts';
 
 const noPodSpec = { containers: [] };
@@ -27,7 +28,7 @@ export function checkLongRunning(problems: Problems, template: PodTemplateSpec, 
 
 export function checkTemplateLabels(problems: Problems, selector: Selector, template: PodTemplateSpec, path: string): void {
   const labels = template.metadata?.labels;
-  if (!selector.empty && !selector.matches(labels)) problems.invalid(`${path}.metadata.labels`, labels ?? null, '`selector` does not match template `labels`');
+  if (!selector.empty && !selector.matches(labels)) problems.invalid(`${path}.metadata.labels`, inOrder(labels), '`selector` does not match template `labels`');
 }
 
 /** Checks the selector of a workload and returns it parsed, or undefined when it cannot be. */

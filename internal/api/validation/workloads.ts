@@ -5,7 +5,7 @@ import { dns1123Label, dns1123Subdomain } from '../names.ts';
 import { selectorFromObject } from '../selectors.ts';
 import { checkClaimSpec } from './claims.ts';
 import { checkMetadataUpdate } from './metadata.ts';
-import { Problems } from './problems.ts';
+import { inOrder, Problems } from './problems.ts';
 import { metadataOnly } from './rule.ts';
 import type { Rule } from './rule.ts';
 import { checkAtMostAll, checkCount, checkLongRunning, checkSelectorMap, checkTemplate, checkTemplateLabels, checkWorkloadSelector, countValue } from './templates.ts';
@@ -67,7 +67,7 @@ function goStrategy(strategy: { type?: string; rollingUpdate?: unknown } | undef
 function replicaTemplate(problems: Problems, selector: ReturnType<typeof selectorFromObject> | undefined, template: PodTemplateSpec, noSelector: boolean): void {
   // Without a selector nothing matches; upstream goes on with one that matches no labels at all.
   if (selector) checkTemplateLabels(problems, selector, template, 'spec.template');
-  else if (noSelector) problems.invalid('spec.template.metadata.labels', template.metadata?.labels ?? null, '`selector` does not match template `labels`');
+  else if (noSelector) problems.invalid('spec.template.metadata.labels', inOrder(template.metadata?.labels), '`selector` does not match template `labels`');
   else return;
   checkTemplate(problems, template, 'spec.template');
   checkLongRunning(problems, template, 'spec.template', 'ReplicaSet');
@@ -142,7 +142,7 @@ function daemonSetSpec(problems: Problems, { spec }: DaemonSet): void {
   const [empty, rest] = [own.list.filter((e) => e.detail.startsWith('empty selector')), own.list.filter((e) => !e.detail.startsWith('empty selector'))];
   problems.add(rest.filter((e) => e.detail !== ''));
   const matches = spec?.selector ? (selector?.matches(template.metadata?.labels) ?? true) : false;
-  if (!matches && problems.list.length >= before) problems.invalid('spec.template.metadata.labels', template.metadata?.labels ?? null, '`selector` does not match template `labels`');
+  if (!matches && problems.list.length >= before) problems.invalid('spec.template.metadata.labels', inOrder(template.metadata?.labels), '`selector` does not match template `labels`');
   problems.add(empty);
   checkTemplate(problems, template, 'spec.template');
   checkLongRunning(problems, template, 'spec.template', 'DaemonSet');
@@ -230,7 +230,7 @@ function statefulSetTemplate(problems: Problems, spec: StatefulSetSpec): void {
   const claims: Volume[] = names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
   if (claims.length > 0) podSpec.volumes = [...claims, ...(podSpec.volumes ?? []).filter((v) => !names.includes(v.name))];
   if (selector) checkTemplateLabels(problems, selector, template, 'spec.template');
-  else if (!spec.selector) problems.invalid('spec.template.metadata.labels', template.metadata?.labels ?? null, '`selector` does not match template `labels`');
+  else if (!spec.selector) problems.invalid('spec.template.metadata.labels', inOrder(template.metadata?.labels), '`selector` does not match template `labels`');
   checkTemplate(problems, { ...template, spec: podSpec }, 'spec.template');
   checkLongRunning(problems, template, 'spec.template', 'StatefulSet');
 }
