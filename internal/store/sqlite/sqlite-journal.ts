@@ -1,5 +1,6 @@
 import { startWorker, type Worker } from '../../io/worker.ts';
 import type { Encryption } from '../cipher.ts';
+import { InvariantError } from '../../base/errors.ts';
 import { StoreError } from '../errors.ts';
 import type { Batch, Journal } from '../journal.ts';
 import type { LogFileOptions } from './log-file.ts';
@@ -12,6 +13,7 @@ export class SqliteJournal implements Journal {
   readonly #waiting: ((answer: Answer) => void)[] = [];
   #gone: string | undefined;
   #held = false;
+  #closing = false;
 
   constructor(options: LogFileOptions) {
     const data: WriterData = { options, bell: this.#bell };
@@ -50,6 +52,7 @@ export class SqliteJournal implements Journal {
   }
 
   async close(): Promise<void> {
+    this.#closing = true;
     await this.#ask({ do: 'close' });
   }
 
@@ -74,8 +77,12 @@ export class SqliteJournal implements Journal {
   }
 
   #fail(message: string): void {
-    this.#gone ??= message;
+    if (this.#gone !== undefined) return;
+    this.#gone = message;
     for (const resolve of this.#waiting.splice(0)) resolve({ ok: false, code: 'GONE', message });
+    if (this.#closing) return;
+    // Nothing can be written any more, and nobody could repair that from within: the process ends and is started again.
+    throw new InvariantError(`the writer thread of the store is gone: ${message}`, 'store');
   }
 }
 

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -70,6 +71,38 @@ describe('the file', () => {
     writeFileSync(join(crash, 'store.db'), bytes);
     await expect(open({ dir: crash })).rejects.toMatchObject({ code: 'CORRUPT', hint: expect.stringContaining('restore a snapshot') as string });
     rmSync(crash, { recursive: true });
+  });
+});
+
+describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
+  test('fails the writes it must, loses nothing, and works again when there is room', async () => {
+    const small = mkdtempSync(join(tmpdir(), 'skiff-small-'));
+    if (spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'none', small]).status !== 0) return;
+    try {
+      const store = await openSqliteStore({ dir: small, clock: realClock, log: silentLog });
+      writeFileSync(join(small, 'ballast'), Buffer.alloc(1024 * 1024));
+      let written = 0;
+      for (let i = 0; i < 4000; i++) {
+        const failed = await store.put({ key: `k${i}`, value: Buffer.alloc(2000) }).then(() => undefined, (error: { code: string }) => error.code);
+        if (failed !== undefined) {
+          expect(failed).toBe('NO_SPACE');
+          break;
+        }
+        written++;
+      }
+      expect(written).toBeGreaterThan(100);
+      expect(written).toBeLessThan(4000);
+      expect(await count(store)).toBe(written);
+      rmSync(join(small, 'ballast'));
+      expect((await store.put({ key: 'more', value: Buffer.alloc(2000) })).revision).toBe(written + 2);
+      await store.close();
+      const again = await openSqliteStore({ dir: small, clock: realClock, log: silentLog });
+      expect(await count(again)).toBe(written + 1);
+      await again.close();
+    } finally {
+      spawnSync('umount', ['-l', small]);
+      rmSync(small, { recursive: true, force: true });
+    }
   });
 });
 
