@@ -36,6 +36,17 @@ async function leaseFor(core: Core, resource: ServedResource): Promise<string | 
   return shared.lease(resource.ttlSeconds);
 }
 
+/**
+ * A Lease is soft only while its holder renews it. Who holds it must outlive a power cut: else an earlier leader could find
+ * itself the holder again while the later one still acts.
+ */
+const isLease = (resource: ServedResource): boolean => resource.resource === 'leases';
+
+/** The holder of a stored Lease, as it stands in its JSON. */
+function holderOf(value: Uint8Array): string | undefined {
+  return /"holderIdentity":"(?:[^"\\]|\\.)*"/.exec(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString())?.[0];
+}
+
 export async function read(core: Core, resource: ServedResource, namespace: string, name: string): Promise<KeyValue | undefined> {
   const key = storeKey(keyFor(resource, namespace, name));
   return (await core.store.range({ key })).kvs[0];
@@ -45,7 +56,7 @@ export async function read(core: Core, resource: ServedResource, namespace: stri
 export async function writeNew(core: Core, resource: ServedResource, object: KubeObject): Promise<KeyValue> {
   const { namespace = '', name = '' } = object.metadata;
   const key = storeKey(keyFor(resource, namespace, name));
-  const put: Op = { op: 'put', key, value: encode(resource, object), lease: await leaseFor(core, resource), soft: resource.soft };
+  const put: Op = { op: 'put', key, value: encode(resource, object), lease: await leaseFor(core, resource), soft: resource.soft && !isLease(resource) };
   const done = await core.store.txn({ compare: [{ key, target: 'MOD', result: 'EQUAL', operand: 0 }], success: [put, { op: 'range', key }], failure: [] });
   if (!done.succeeded) throw alreadyExists(whatOf(resource), name);
   return rangeResult(done.responses[1]) ?? missing(key, done.revision, put);
@@ -54,7 +65,8 @@ export async function writeNew(core: Core, resource: ServedResource, object: Kub
 /** Replaces the record that was read; undefined when somebody else was faster. */
 export async function replace(core: Core, resource: ServedResource, old: KeyValue, value: Uint8Array): Promise<KeyValue | undefined> {
   const { key } = old;
-  const put: Op = { op: 'put', key, value, lease: await leaseFor(core, resource), soft: resource.soft };
+  const soft = resource.soft && (!isLease(resource) || holderOf(old.value) === holderOf(value));
+  const put: Op = { op: 'put', key, value, lease: await leaseFor(core, resource), soft };
   const done = await core.store.txn({ compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }], success: [put, { op: 'range', key }], failure: [] });
   if (!done.succeeded) return undefined;
   return rangeResult(done.responses[1]) ?? missing(key, done.revision, put);
@@ -65,7 +77,7 @@ export async function remove(core: Core, resource: ServedResource, old: KeyValue
   const { key } = old;
   const done = await core.store.txn({
     compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }],
-    success: [{ op: 'delete', key, soft: resource.soft }],
+    success: [{ op: 'delete', key, soft: resource.soft && !isLease(resource) }],
     failure: [],
   });
   return done.succeeded ? done.revision : undefined;
