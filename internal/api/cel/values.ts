@@ -97,7 +97,7 @@ export function fromJson(json: unknown, type?: CelType): Value {
 
 function fromText(text: string, type: CelType | undefined): Value {
   if (type?.kind === 'bytes') return Buffer.from(text, 'base64');
-  if (type?.kind === 'timestamp') return parseTimestamp(text) ?? text;
+  if (type?.kind === 'timestamp') return parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text) ?? text;
   if (type?.kind === 'duration') return parseDuration(text) ?? text;
   return text;
 }

@@ -1,8 +1,9 @@
-import type { FieldError } from '../status.ts';
+import type { FieldError, FieldErrorType } from '../status.ts';
 import type { StructSchema } from '../schema.ts';
 import { fillDefaults } from './default.ts';
 import { preserves, type JsonSchema, type Values } from './json-schema.ts';
 import { prune } from './prune.ts';
+import { runRules } from './rule-run.ts';
 import { schemaOfKind } from './type.ts';
 import { validateSchema } from './validate.ts';
 
@@ -38,7 +39,7 @@ export interface CrdVersion {
   applyDefaults(object: object): void;
   /** Removes unknown fields in place; returns their paths, as strict decoding names them. Throws DecodeError for embedded metadata of a wrong type. */
   prune(object: object): string[];
-  /** Schema validation without CEL rules. With `old`, what did not change is not judged again. */
+  /** Schema validation, then rules unless the schema already says that values are missing or of a wrong type. With `old`, what did not change is not judged again. */
   validate(object: object, old?: object): FieldError[];
 }
 
@@ -72,6 +73,14 @@ export function compileCrdSchema(source: CrdVersionSource): CrdVersion {
     selectableFields: source.selectableFields ?? [],
     applyDefaults: (object) => schema && fillDefaults(schema, object),
     prune: (object) => (schema && !keepsAll ? prune(schema, object as Values) : []),
-    validate: (object, old) => (schema ? validateSchema(schema, object as Values, old as Values | undefined) : []),
+    validate: (object, old) => (schema ? validateAll(schema, object as Values, old as Values | undefined) : []),
   };
+}
+
+/** After these, rules would speak of values that are not what they take them for. */
+const blocking = new Set<FieldErrorType>(['FieldValueRequired', 'FieldValueTypeInvalid', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueDuplicate']);
+
+function validateAll(schema: JsonSchema, object: Values, old: Values | undefined): FieldError[] {
+  const errors = validateSchema(schema, object, old);
+  return errors.some((error) => blocking.has(error.type)) ? errors : [...errors, ...runRules(schema, object, old)];
 }

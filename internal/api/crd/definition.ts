@@ -3,6 +3,7 @@ import { dns1035Label, dns1123Subdomain } from '../names.ts';
 import type { FieldError, FieldErrorType } from '../status.ts';
 import { validateConversion } from './conversion-rules.ts';
 import type { JsonSchema } from './json-schema.ts';
+import { validateRules } from './rule-checks.ts';
 import { validateStructural } from './schema-rules.ts';
 import { validateColumns, validateScale, validateSelectable } from './version-rules.ts';
 
@@ -26,7 +27,7 @@ export class Errors {
   }
 }
 
-/** Whether a new definition can be served. The object has its defaults. CEL rules are judged elsewhere. */
+/** Whether a new definition can be served. The object has its defaults. */
 export function validateDefinition(definition: CustomResourceDefinition): FieldError[] {
   const errors = new Errors();
   const { spec } = definition;
@@ -104,11 +105,17 @@ function versions(definition: CustomResourceDefinition, errors: Errors): void {
   list.forEach((version, i) => {
     const schema = version.schema?.openAPIV3Schema as JsonSchema | undefined;
     if (!schema) errors.add('FieldValueRequired', `spec.versions[${i}].schema.openAPIV3Schema`);
-    else if (!once || i === 0) errors.list.push(...validateStructural(schema, once ? 'spec.validation.openAPIV3Schema' : `spec.versions[${i}].schema.openAPIV3Schema`));
+    else if (!once || i === 0) checkSchema(schema, once ? 'spec.validation.openAPIV3Schema' : `spec.versions[${i}].schema.openAPIV3Schema`, errors);
   });
   eachPlace(list, (v) => v.additionalPrinterColumns, 'additionalPrinterColumns', (version, path) => validateColumns(version.additionalPrinterColumns ?? [], path, errors));
   eachPlace(list, (v) => v.subresources, 'subresources', (version, path) => version.subresources?.scale && validateScale(version.subresources.scale, `${path}.scale`, errors));
   eachPlace(list, (v) => v.selectableFields, 'selectableFields', (version, path) => validateSelectable(version, path, errors));
+}
+
+/** Rules are compiled against the schema, so it must be in order first. */
+function checkSchema(schema: JsonSchema, path: string, errors: Errors): void {
+  const structural = validateStructural(schema, path);
+  errors.list.push(...(structural.length ? structural : validateRules(schema, path)));
 }
 
 function eachPlace(list: CustomResourceDefinitionVersion[], of: (v: CustomResourceDefinitionVersion) => unknown, name: string, check: (v: CustomResourceDefinitionVersion, path: string) => void): void {
