@@ -217,7 +217,7 @@ describe('services', () => {
   test('addresses and ports are given, kept and given back', async () => {
     const made = await admin.create<KubeObject & { spec: { clusterIP: string; ports: { nodePort: number }[] } }>(services, service('web', { type: 'NodePort', ports: [{ port: 80 }] }));
     expect(made.spec.clusterIP).toMatch(/^10\.43\./);
-    const { nodePort = 0 } = made.spec.ports[0] ?? {};
+    const nodePort = made.spec.ports[0]?.nodePort ?? 0;
     expect(nodePort).toBeGreaterThanOrEqual(30000);
     const updated = await admin.update<typeof made>(services, service('web', { type: 'NodePort', ports: [{ port: 80 }, { port: 81, name: 'b' }].map((p, i) => ({ name: `p${i}`, ...p })) }));
     expect(updated.spec.clusterIP).toBe(made.spec.clusterIP);

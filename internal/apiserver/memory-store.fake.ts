@@ -13,7 +13,10 @@ export function memoryStore(): Store & { events: { revision: number; events: Sto
     const state = new Map<string, KeyValue>();
     for (const entry of history) {
       if (entry.revision > at) break;
-      for (const event of entry.events) event.type === 'PUT' ? state.set(event.kv.key, event.kv) : state.delete(event.kv.key);
+      for (const event of entry.events) {
+        if (event.type === 'PUT') state.set(event.kv.key, event.kv);
+        else state.delete(event.kv.key);
+      }
     }
     return state;
   };

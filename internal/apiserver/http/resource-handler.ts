@@ -14,8 +14,9 @@ import { putSource, updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 import { serveWatch } from '../watch/serve-watch.ts';
 import { header, readBody, send, type Exchange } from './exchange.ts';
-import { bodyFormat, negotiate, type Wanted } from './negotiate.ts';
+import { bodyFormat } from './negotiate.ts';
 import { renderList, renderObject } from './render.ts';
+import { wantedFor } from './wanted.ts';
 import { first, flag, type Query } from './request-info.ts';
 
 /** Requests under /api and /apis that name a resource of this server. */
@@ -136,15 +137,6 @@ export function listQuery(query: Query): ListQuery & { allowBookmarks: boolean; 
 function wholeNumber(text: string): number {
   if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
   return Number(text);
-}
-
-export function wantedFor(exchange: Exchange, resource: ServedResource, list = false): Wanted {
-  const { query } = exchange.info;
-  const agent = header(exchange.request, 'user-agent') ?? '';
-  const asked = first(query, 'pretty');
-  const pretty = asked === undefined ? /^(curl|Wget|Mozilla)/.test(agent) : asked !== 'false' && asked !== '0';
-  const offers = { table: resource.engine.hasTable, partial: true, protobuf: !list && resource.engine.encodeProtobuf !== undefined, list };
-  return negotiate(header(exchange.request, 'accept'), { ...offers, protobuf: offers.protobuf }, pretty);
 }
 
 const includeOf = (exchange: Exchange): string => first(exchange.info.query, 'includeObject') ?? 'Metadata';

@@ -7,7 +7,7 @@ import type { Written } from './create.ts';
 import { withCondition } from '../crd/names.ts';
 import { whatOf } from './resource.ts';
 import { bufferOf, encode, viewOf } from './stored.ts';
-import { checkPreconditions } from './update.ts';
+import { checkPreconditions } from './preconditions.ts';
 import { read, remove, replace } from './write.ts';
 
 export interface DeleteOptions {

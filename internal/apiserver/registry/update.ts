@@ -4,6 +4,7 @@ import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import { createObject, fixNamespace, type Written } from './create.ts';
+import { checkPreconditions } from './preconditions.ts';
 import { removeRecord } from './delete.ts';
 import { keyFor, whatOf } from './resource.ts';
 import { bufferOf, encode, viewOf } from './stored.ts';
@@ -125,18 +126,6 @@ function keepSystemFields(object: KubeObject, old: KubeObject): void {
   if (old.metadata.deletionGracePeriodSeconds !== undefined) meta.deletionGracePeriodSeconds = old.metadata.deletionGracePeriodSeconds;
   else delete meta.deletionGracePeriodSeconds;
   delete meta.selfLink;
-}
-
-export function checkPreconditions(call: Call, old: KubeObject, preconditions: { uid?: string; resourceVersion?: string } | undefined): void {
-  if (!preconditions) return;
-  const kind = { group: call.resource.group, resource: call.resource.kind };
-  if (preconditions.uid && preconditions.uid !== old.metadata.uid) {
-    throw conflict(kind, call.name, `the UID in the precondition (${preconditions.uid}) does not match the UID in record (${old.metadata.uid}). The object might have been deleted and then recreated`);
-  }
-  if (preconditions.resourceVersion && preconditions.resourceVersion !== old.metadata.resourceVersion) {
-    const text = `the ResourceVersion in the precondition (${preconditions.resourceVersion}) does not match the ResourceVersion in record (${old.metadata.resourceVersion}). The object might have been modified`;
-    throw conflict(kind, call.name, text);
-  }
 }
 
 /** PUT: the body is the new object. */

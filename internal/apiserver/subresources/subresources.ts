@@ -1,6 +1,7 @@
 import { ApiError } from '../../api/status.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { callFor, methodNotAllowed, pathNotFound, decodeBody, sendWritten, servePatch, wantedFor } from '../http/resource-handler.ts';
+import { callFor, methodNotAllowed, pathNotFound, decodeBody, sendWritten, servePatch } from '../http/resource-handler.ts';
+import { wantedFor } from '../http/wanted.ts';
 import { renderObject } from '../http/render.ts';
 import { send } from '../http/exchange.ts';
 import { getRecord } from '../registry/list.ts';

@@ -3,7 +3,7 @@ import type { ServerResponse } from 'node:http';
 import type { ApiError } from '../../api/status.ts';
 import { contentTypes, type Wanted } from '../http/negotiate.ts';
 import { tableOf, partialOf } from '../http/render.ts';
-import { wantedFor } from '../http/resource-handler.ts';
+import { wantedFor } from '../http/wanted.ts';
 import { warningHeader, type Exchange } from '../http/exchange.ts';
 import { first } from '../http/request-info.ts';
 import { limits } from '../options.ts';
