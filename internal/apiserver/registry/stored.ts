@@ -84,6 +84,15 @@ export function encode(resource: ServedResource, served: KubeObject): Buffer {
   return Buffer.from(JSON.stringify({ kind, apiVersion: version, metadata: { name, generateName: generateName || undefined, namespace: namespace || undefined, uid, generation: generation || undefined, creationTimestamp, ...more }, ...rest }));
 }
 
+/**
+ * Lets go of what hangs on a record that is no longer the newest. The store keeps such records for minutes, for watches from
+ * the past; parsed objects are several times their size, and who needs one again parses it again.
+ */
+export function forget(kv: KeyValue): void {
+  parsed.delete(kv);
+  converted.delete(kv);
+}
+
 /** Remembers an object that was just written under its new record, so that nobody parses it again. */
 export function remember(kv: KeyValue, object: KubeObject): void {
   parsed.set(kv, deepFreeze(object));

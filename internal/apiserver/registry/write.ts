@@ -4,7 +4,7 @@ import { alreadyExists } from '../../api/status.ts';
 import { keyOf as storeKey, type KeyValue, type Op } from '../../store/store.ts';
 import type { Core } from './call.ts';
 import { keyFor, whatOf, type ServedResource } from './resource.ts';
-import { encode } from './stored.ts';
+import { encode, forget } from './stored.ts';
 
 /** Events of one minute share a lease, as kube-apiserver's do. */
 const leaseShareMs = 60_000;
@@ -69,6 +69,7 @@ export async function replace(core: Core, resource: ServedResource, old: KeyValu
   const put: Op = { op: 'put', key, value, lease: await leaseFor(core, resource), soft };
   const done = await core.store.txn({ compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }], success: [put, { op: 'range', key }], failure: [] });
   if (!done.succeeded) return undefined;
+  forget(old); // all watches have had the event by now
   return rangeResult(done.responses[1]) ?? missing(key, done.revision, put);
 }
 
@@ -80,6 +81,7 @@ export async function remove(core: Core, resource: ServedResource, old: KeyValue
     success: [{ op: 'delete', key, soft: resource.soft && !isLease(resource) }],
     failure: [],
   });
+  if (done.succeeded) forget(old);
   return done.succeeded ? done.revision : undefined;
 }
 
