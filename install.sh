@@ -101,6 +101,8 @@ build() {
   if ! cmp -s "$here/package-lock.json" "$here/node_modules/.skiff-lock"; then
     say "fetching what the build needs"
     (cd "$here" && npm ci --no-audit --no-fund >/tmp/skiff-npm.log 2>&1) || { tail -n 20 /tmp/skiff-npm.log >&2; fatal "npm ci failed"; }
+    # npm 9, which Debian 12 has, leaves out the links of optional packages, and the pinned Node is one.
+    [ -x "$here/node_modules/.bin/node" ] || (cd "$here" && npm rebuild >/tmp/skiff-npm.log 2>&1)
     rm -f /tmp/skiff-npm.log
     cp "$here/package-lock.json" "$here/node_modules/.skiff-lock"
   fi

@@ -22,7 +22,7 @@ describe('JSON', () => {
           bad = true;
         }
         if (bad) expect(() => parseJson(text)).toThrow(JsonSyntaxError);
-        else expect(JSON.parse(JSON.stringify(parseJson(text)))).toEqual(want); // large integers differ in kind, not in text
+        else expect(JSON.parse(JSON.stringify(parseJson(text)))).toEqual(JSON.parse(JSON.stringify(want))); // large integers and -0 differ in kind, not in text
       }),
       { numRuns: 500 },
     );
@@ -46,6 +46,7 @@ describe('YAML', () => {
     fc.assert(
       fc.property(value, (object) => {
         const text = JSON.stringify({ object });
+        fc.pre(!/\d{16}/.test(text)); // JavaScript's own JSON knows no integers beyond 2^53
         expect(parseYaml(text).value).toEqual(JSON.parse(text));
       }),
     );

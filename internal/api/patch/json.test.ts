@@ -83,7 +83,7 @@ test('unknown fields of operations are named', () => {
 });
 
 test('add then remove gives the document back', () => {
-  const json = fc.jsonValue({ maxDepth: 3 });
+  const json = fc.jsonValue({ maxDepth: 3 }).filter((value) => !JSON.stringify(value).includes('__proto__'));
   fc.assert(
     fc.property(fc.dictionary(fc.string({ minLength: 1, maxLength: 4 }), json), json, (doc, value) => {
       const { added: _old, ...base } = doc;
