@@ -1,7 +1,7 @@
 /** An idle server with 10 pods: PSS, CPU, bytes written, context switches over MINUTES (default 10). */
-import { readFileSync, readdirSync } from 'node:fs';
+import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { busybox } from '../e2e/images.ts';
-import { run, TestCluster } from '../e2e/node.ts';
+import { TestCluster } from '../e2e/node.ts';
 
 const minutes = Number(process.argv[2] ?? 10);
 const settleSeconds = Number(process.argv[3] ?? 60);
@@ -18,6 +18,13 @@ interface Counters {
 const read = (path: string): string => {
   try {
     return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+};
+const linkOf = (path: string): string => {
+  try {
+    return readlinkSync(path);
   } catch {
     return '';
   }
@@ -44,9 +51,14 @@ const pod = (i: number): string => `apiVersion: v1\nkind: Pod\nmetadata: {name: 
 cluster.apply(Array.from({ length: 10 }, (_, i) => pod(i)).join(''));
 cluster.k('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=120s');
 await sleep(settleSeconds * 1000);
-const pids = (name: string): number[] => run(['pgrep', '-f', name]).stdout.split('\n').filter(Boolean).map(Number);
-const server = pids('dist/skiff server').filter((p) => read(`/proc/${p}/cmdline`).startsWith('/'))[0] ?? 0;
-const containerd = pids('containerd.*skiff').filter((p) => !read(`/proc/${p}/cmdline`).includes('shim'))[0] ?? 0;
+// Other servers may run on this machine: ours is the one in the node's network.
+const network = cluster.node.exec(['readlink', '/proc/self/ns/net']).stdout.trim();
+const processOf = (pattern: RegExp): number =>
+  readdirSync('/proc')
+    .map(Number)
+    .find((pid) => pattern.test(read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')) && linkOf(`/proc/${pid}/ns/net`) === network) ?? 0;
+const server = processOf(/^\/\S*skiff .*\bserver\b/);
+const containerd = processOf(/^(\S*\/)?containerd --config /);
 const watched = { server, ...(containerd ? { containerd } : {}) };
 const before = Object.fromEntries(Object.entries(watched).map(([n, p]) => [n, countersOf(p)]));
 await sleep(minutes * 60_000);
