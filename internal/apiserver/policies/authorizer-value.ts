@@ -37,7 +37,7 @@ class PathCheck extends CheckValue {
 }
 
 /** A group, or a resource of it with what narrows it. */
-class ResourceCheck extends CheckValue {
+export class ResourceCheck extends CheckValue {
   readonly typeName: string;
   readonly of: AuthorizerValue;
   readonly asked: Partial<AccessRequest>;

@@ -9,7 +9,7 @@ import { lookup } from '../admission/lookup.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import { inVersion } from '../webhooks/call-webhook.ts';
-import { AuthorizerValue, policyRegistry } from './authorizer-value.ts';
+import { AuthorizerValue, policyRegistry, ResourceCheck } from './authorizer-value.ts';
 
 /** What one request may spend on all expressions of one policy (Kubernetes' RuntimeCELCostBudget). */
 const costPerRequest = 10_000_000;
@@ -40,7 +40,7 @@ export function compileExpression(source: string, options: ExpressionOptions): P
 }
 
 function compiled(source: string, options: ExpressionOptions): Program | Error {
-  const variables: Record<string, CelType> = { object: dyn, oldObject: dyn, request: dyn, namespaceObject: dyn, authorizer: { kind: 'opaque', name: 'kubernetes.authorization.Authorizer' } };
+  const variables: Record<string, CelType> = { object: dyn, oldObject: dyn, request: dyn, namespaceObject: dyn, authorizer: { kind: 'opaque', name: 'kubernetes.authorization.Authorizer' }, 'authorizer.requestResource': { kind: 'opaque', name: 'kubernetes.authorization.ResourceCheck' } };
   if (options.params) variables['params'] = dyn;
   if (options.variables) variables['variables'] = { kind: 'object', name: 'kubernetes.variables', fields: options.variables };
   const structs = (name: string): boolean => name === 'JSONPatch' || name === 'Object' || name.startsWith('Object.');
@@ -97,12 +97,15 @@ export class Evaluation {
   static async of(server: Server, attributes: Attributes, resource: ServedResource): Promise<Evaluation> {
     const { call } = attributes;
     const namespace = call.resource.namespaced ? await lookup<Namespace>(server.core, `/registry/namespaces/${call.namespace}`) : undefined;
+    const authorizer = new AuthorizerValue(call.user, server.authorize);
+    const { group, resource: plural } = call.resource;
     return new Evaluation({
       object: attributes.operation === 'DELETE' ? null : shown(inVersion(attributes.object, call.resource, resource)),
       oldObject: shown(inVersion(attributes.old, call.resource, resource)),
       request: fromJson(requestOf(attributes, resource)),
       namespaceObject: namespace ? fromJson(namespace) : null,
-      authorizer: new AuthorizerValue(call.user, server.authorize),
+      authorizer,
+      'authorizer.requestResource': new ResourceCheck(authorizer, { group, resource: plural, subresource: call.subresource, namespace: call.namespace, name: call.name }),
     });
   }
 

@@ -36,7 +36,7 @@ describe('conditions of webhooks', () => {
   });
 
   test('say which requests a webhook gets', async () => {
-    await admin.create(webhooks, webhook('picky', "object.metadata.name == 'asked' && request.operation == 'CREATE' && authorizer.group('').resource('pods').check('create').allowed()"));
+    await admin.create(webhooks, webhook('picky', "object.metadata.name == 'asked' && request.operation == 'CREATE' && authorizer.group('').resource('pods').check('create').allowed() && authorizer.requestResource.check('create').allowed()"));
     expect((await failure(admin.create(configMaps, configMap('asked')))).message).toContain('failed calling webhook "picky.example.com"');
     await admin.create(configMaps, configMap('not-asked'));
     await admin.delete(webhooks, { name: 'picky' });
