@@ -8,7 +8,7 @@ import { keepMetadata, keepSpec, keepStatus, statusMetadata } from './keep.ts';
 import { podCreate, podEphemeralContainersUpdate, podResizeUpdate, podStatusUpdate, podUpdate } from './pods.ts';
 import { serviceUpdate } from './services.ts';
 import type { StrategyContext, StrategyInfo } from './strategy.ts';
-import { persistentVolumeCreate, persistentVolumeStatus } from './volumes.ts';
+import { claimCreate, claimUpdate, persistentVolumeCreate, persistentVolumeStatus } from './volumes.ts';
 import { zeroStruct } from './zero.ts';
 
 export type Update = (object: KubeObject, old: KubeObject, context: StrategyContext) => void;
@@ -50,7 +50,7 @@ const rows: Readonly<Record<string, Row>> = {
   '/Secret': { update: secretUpdate },
   '/ServiceAccount': { create: serviceAccountClean, update: serviceAccountClean },
   '/PersistentVolume': { create: persistentVolumeCreate, update: keepStatus, statusUpdate: persistentVolumeStatus },
-  '/PersistentVolumeClaim': { status: true },
+  '/PersistentVolumeClaim': { status: true, create: claimCreate, update: claimUpdate },
   'apps/Deployment': { generation: ['spec', 'metadata.annotations'], status: true, statusKeeps: ['labels'] },
   'apps/ReplicaSet': { generation: spec, status: true },
   'apps/StatefulSet': { generation: spec, status: true },

@@ -1,4 +1,4 @@
-import type { PersistentVolumeStatus } from '../generated/types/core-v1.ts';
+import type { PersistentVolumeClaimSpec, PersistentVolumeStatus } from '../generated/types/core-v1.ts';
 import type { KubeObject } from '../object.ts';
 import { keepSpec } from './keep.ts';
 import type { StrategyContext } from './strategy.ts';
@@ -17,4 +17,28 @@ export function persistentVolumeStatus(object: KubeObject, old: KubeObject, cont
     if (!given && was.lastPhaseTransitionTime) status.lastPhaseTransitionTime = was.lastPhaseTransitionTime;
   } else if (!given || given === was.lastPhaseTransitionTime) status.lastPhaseTransitionTime = context.now;
   object['status'] = status;
+}
+
+/** What the data of a new volume comes from stands in two fields: the older one takes claims and snapshots only. */
+function fitSources(object: KubeObject, before: PersistentVolumeClaimSpec | undefined): void {
+  const spec = { ...(object['spec'] as PersistentVolumeClaimSpec) };
+  object['spec'] = spec;
+  // Sources in other namespaces are not offered.
+  if (spec.dataSourceRef?.namespace && !before?.dataSourceRef) delete spec.dataSourceRef;
+  const { dataSource, dataSourceRef } = spec;
+  if (!before?.dataSource && !before?.dataSourceRef && !dataSourceRef && dataSource && !isClaimOrSnapshot(dataSource)) delete spec.dataSource;
+  if (spec.dataSource && !dataSourceRef) spec.dataSourceRef = { ...spec.dataSource };
+  else if (dataSourceRef && !dataSource && !dataSourceRef.namespace) spec.dataSource = { ...dataSourceRef };
+}
+
+function isClaimOrSnapshot({ apiGroup = '', kind }: { apiGroup?: string; kind: string }): boolean {
+  return (kind === 'PersistentVolumeClaim' && apiGroup === '') || (kind === 'VolumeSnapshot' && apiGroup === 'snapshot.storage.k8s.io');
+}
+
+export function claimCreate(object: KubeObject): void {
+  fitSources(object, undefined);
+}
+
+export function claimUpdate(object: KubeObject, old: KubeObject): void {
+  fitSources(object, old['spec'] as PersistentVolumeClaimSpec | undefined);
 }

@@ -1,4 +1,4 @@
-import { parseSloppyIp } from '../strategy/ip-warnings.ts';
+import { goIp, parseSloppyIp } from '../strategy/ip-warnings.ts';
 import type { Problems } from './problems.ts';
 
 /** An address of a field that took sloppy forms before: what the old object had stays allowed. */
@@ -40,4 +40,34 @@ function hasHostBits(bytes: readonly number[], prefix: number): boolean {
 /** At most one address of each family. */
 export function isDualStackAtMost(addresses: readonly string[]): boolean {
   return addresses.length <= 2 && (addresses.length < 2 || isIpv6(addresses[0] ?? '') !== isIpv6(addresses[1] ?? ''));
+}
+
+interface Range {
+  bytes: readonly number[];
+  prefix: number;
+}
+
+function rangeOf(value: string): Range | undefined {
+  const [ip = '', bits = ''] = value.split('/');
+  const address = parseSloppyIp(ip);
+  return address && /^[0-9]+$/.test(bits) ? { bytes: address.toByteArray(), prefix: Number(bits) } : undefined;
+}
+
+/** Whether a range is a part of another, and not all of it; undefined when one is no range. */
+export function isWithin(inner: string, outer: string): boolean | undefined {
+  const [small, large] = [rangeOf(inner), rangeOf(outer)];
+  if (!small || !large) return undefined;
+  if (small.bytes.length !== large.bytes.length || small.prefix <= large.prefix) return false;
+  return large.bytes.every((byte, i) => ((byte ^ (small.bytes[i] ?? 0)) & ~(0xff >> Math.min(8, Math.max(0, large.prefix - i * 8))) & 0xff) === 0);
+}
+
+/** A range of a newer field, which has one form only. */
+export function checkCanonicalCidr(problems: Problems, field: string, value: string): void {
+  const before = problems.list.length;
+  checkCidr(problems, field, value);
+  if (problems.list.length > before) return;
+  const [ip = '', bits = ''] = value.split('/');
+  const address = parseSloppyIp(ip);
+  const canonical = address ? `${goIp(address)}/${Number(bits)}` : value;
+  if (canonical !== value) problems.invalid(field, value, `must be in canonical form (${JSON.stringify(canonical)})`);
 }

@@ -23,7 +23,6 @@ export function checkClaimSpec(problems: Problems, spec: PersistentVolumeClaimSp
   if (size === undefined) problems.required(`${path}.resources[storage]`);
   else {
     const quantity = parseQuantity(size);
-    if (quantity.sign() < 0) problems.invalid(`${path}.resources[storage]`, quantity.toString(), 'must be greater than or equal to 0');
     if (quantity.sign() <= 0) problems.invalid(`${path}.resources[storage]`, quantity.toString(), 'must be greater than zero');
   }
   if (spec.storageClassName) problems.check(`${path}.storageClassName`, spec.storageClassName, dns1123Subdomain);
@@ -42,8 +41,8 @@ function checkDataSource(problems: Problems, spec: PersistentVolumeClaimSpec, pa
     if (source.apiGroup) problems.check(`${path}.${name}.apiGroup`, source.apiGroup, dns1123Subdomain);
   }
   if (spec.dataSourceRef?.namespace) {
-    if (spec.dataSource) problems.invalid(`${path}.dataSource`, path, 'may not be specified when dataSourceRef.namespace is specified');
+    if (spec.dataSource) problems.invalid(`${path}.dataSource`, {}, 'may not be specified when dataSourceRef.namespace is specified');
   } else if (spec.dataSource && spec.dataSourceRef && !semanticEqual(spec.dataSource, spec.dataSourceRef)) {
-    problems.invalid(path, `${path}.dataSource`, 'must match dataSourceRef');
+    problems.invalid(path, {}, 'must match dataSourceRef');
   }
 }

@@ -1,9 +1,10 @@
 import type { CronJob, CronJobSpec, Job, JobSpec } from '../generated/types/batch-v1.ts';
 import type { PodSpec, PodTemplateSpec } from '../generated/types/core-v1.ts';
 import { semanticEqual } from '../loose.ts';
-import { dns1123Label, dns1123Subdomain, regexMessage } from '../names.ts';
+import { dns1123Label, dns1123Subdomain } from '../names.ts';
 import { selectorFromObject } from '../selectors.ts';
 import { cronError, zoneError } from './cron-text.ts';
+import { checkDomainPath } from './domain-path.ts';
 import { checkFailurePolicy, checkSuccessPolicy } from './job-policies.ts';
 import { updateJobStatus } from './job-status.ts';
 import { checkLabelSelector, checkMetadata, checkMetadataUpdate } from './metadata.ts';
@@ -70,7 +71,10 @@ function checkWholeSpec(problems: Problems, spec: JobSpec): void {
 function checkSpec(problems: Problems, spec: JobSpec, path: string): void {
   for (const field of ['parallelism', 'completions', 'activeDeadlineSeconds', 'backoffLimit', 'ttlSecondsAfterFinished', 'backoffLimitPerIndex', 'maxFailedIndexes'] as const) problems.nonNegative(`${path}.${field}`, spec[field]);
   if (spec.maxFailedIndexes !== undefined && spec.backoffLimitPerIndex === undefined) problems.required(`${path}.backoffLimitPerIndex`, 'when maxFailedIndexes is specified');
-  if (spec.managedBy !== undefined) checkDomainPath(problems, spec.managedBy, `${path}.managedBy`);
+  if (spec.managedBy !== undefined) {
+    checkDomainPath(problems, spec.managedBy, `${path}.managedBy`);
+    if (spec.managedBy.length > managedByLength) problems.tooLong(`${path}.managedBy`, managedByLength);
+  }
   checkMode(problems, spec, path);
   if (spec.podFailurePolicy) checkFailurePolicy(problems, spec, `${path}.podFailurePolicy`);
   if (spec.successPolicy) {
@@ -89,20 +93,6 @@ function checkRestart(problems: Problems, spec: JobSpec, field: string): void {
   if (!policy || policy === 'Always') problems.required(field, 'valid values: "OnFailure", "Never"');
   else if (policy !== 'OnFailure' && policy !== 'Never') problems.notSupported(field, policy, ['OnFailure', 'Never']);
   else if (spec.podFailurePolicy && policy !== 'Never') problems.invalid(field, policy, 'only "Never" is supported when podFailurePolicy is specified');
-}
-
-const httpPath = '[A-Za-z0-9/\\-._~%!$&\'()*+,;=:]+';
-
-function checkDomainPath(problems: Problems, value: string, field: string): void {
-  const slash = value.indexOf('/');
-  const [host, rest] = [value.slice(0, slash), value.slice(slash + 1)];
-  if (!value) problems.required(field);
-  else if (slash <= 0 || !rest) problems.invalid(field, value, 'must be a domain-prefixed path (such as "acme.io/foo")');
-  else {
-    for (const m of dns1123Subdomain(host)) problems.invalid(field, host, m);
-    if (!new RegExp(`^${httpPath}$`).test(rest)) problems.invalid(field, rest, regexMessage('Invalid path', httpPath));
-  }
-  if (value.length > managedByLength) problems.tooLong(field, managedByLength);
 }
 
 function checkMode(problems: Problems, spec: JobSpec, path: string): void {

@@ -1,16 +1,21 @@
 import type { KubeObject } from '../object.ts';
+import { autoscaler } from './autoscaling.ts';
 import { lease, podDisruptionBudget, priorityClass, runtimeClass } from './cluster-kinds.ts';
 import { configMap, secret, serviceAccount } from './config.ts';
 import { customResourceDefinition } from './definitions.ts';
 import { endpoints, endpointSlice } from './endpoints.ts';
 import { coreEvent, event } from './events.ts';
+import { ingress, ingressClass } from './ingresses.ts';
 import { cronJob, job } from './jobs.ts';
+import { ipAddress, networkPolicy, serviceCidr } from './network-policies.ts';
 import { namespace, node } from './nodes.ts';
 import { pod } from './pod-rule.ts';
 import { limitRange, resourceQuota } from './quotas.ts';
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts';
 import type { Rule } from './rule.ts';
 import { service } from './services.ts';
+import { csiDriver, csiNode, csiStorageCapacity, storageClass, volumeAttachment, volumeAttributesClass } from './storage.ts';
+import { persistentVolume, persistentVolumeClaim } from './volume-records.ts';
 import { controllerRevision, daemonSet, deployment, podTemplate, replicaSet, replicationController, statefulSet } from './workloads.ts';
 
 /** `group/Kind`, and where versions of one kind are checked differently `group/Kind/version`. */
@@ -20,6 +25,8 @@ const rules: Readonly<Record<string, Rule>> = {
   '/LimitRange': limitRange,
   '/Namespace': namespace,
   '/Node': node,
+  '/PersistentVolume': persistentVolume,
+  '/PersistentVolumeClaim': persistentVolumeClaim,
   '/ResourceQuota': resourceQuota,
   '/Secret': secret,
   '/ServiceAccount': serviceAccount,
@@ -34,11 +41,17 @@ const rules: Readonly<Record<string, Rule>> = {
   'apps/Deployment': deployment,
   'apps/ReplicaSet': replicaSet,
   'apps/StatefulSet': statefulSet,
+  'autoscaling/HorizontalPodAutoscaler': autoscaler,
   'batch/CronJob': cronJob,
   'batch/Job': job,
   'coordination.k8s.io/Lease': lease,
   'discovery.k8s.io/EndpointSlice': endpointSlice,
   'events.k8s.io/Event': event,
+  'networking.k8s.io/IPAddress': ipAddress,
+  'networking.k8s.io/Ingress': ingress,
+  'networking.k8s.io/IngressClass': ingressClass,
+  'networking.k8s.io/NetworkPolicy': networkPolicy,
+  'networking.k8s.io/ServiceCIDR': serviceCidr,
   'node.k8s.io/RuntimeClass': runtimeClass,
   'policy/PodDisruptionBudget': podDisruptionBudget,
   'rbac.authorization.k8s.io/ClusterRole': clusterRole,
@@ -46,6 +59,12 @@ const rules: Readonly<Record<string, Rule>> = {
   'rbac.authorization.k8s.io/Role': role,
   'rbac.authorization.k8s.io/RoleBinding': roleBinding,
   'scheduling.k8s.io/PriorityClass': priorityClass,
+  'storage.k8s.io/CSIDriver': csiDriver,
+  'storage.k8s.io/CSINode': csiNode,
+  'storage.k8s.io/CSIStorageCapacity': csiStorageCapacity,
+  'storage.k8s.io/StorageClass': storageClass,
+  'storage.k8s.io/VolumeAttachment': volumeAttachment,
+  'storage.k8s.io/VolumeAttributesClass': volumeAttributesClass,
 };
 
 export function ruleOf(group: string, kind: string, version: string): Rule<KubeObject> | undefined {
