@@ -11,7 +11,7 @@ export function showIssue(source: string, issue: Issue): string {
   const before = source.slice(0, issue.at);
   const line = before.split('\n').length;
   const start = before.lastIndexOf('\n') + 1;
-  const column = [...source.slice(start, issue.at)].length;
+  const column = Array.from(source.slice(start, issue.at)).length;
   const text = source.split('\n')[line - 1] ?? '';
   return `ERROR: <input>:${line}:${column + 1}: ${issue.message}\n | ${text.replaceAll('\t', ' ')}\n | ${'.'.repeat(column)}^`;
 }

@@ -126,7 +126,7 @@ export function conversions(registry: Registry): void {
   registry.define('type(A): type', typeOf);
   for (const receiver of [false, true]) {
     const of = (type: string): string => (receiver ? `${type}->size(): int` : `size(${type}): int`);
-    registry.define(of('string'), (a: string) => BigInt(/[\ud800-\udfff]/.test(a) ? [...a].length : a.length));
+    registry.define(of('string'), (a: string) => BigInt(/[\ud800-\udfff]/.test(a) ? Array.from(a).length : a.length));
     registry.define(of('bytes'), (a: Uint8Array) => BigInt(a.length));
     registry.define(of('list<A>'), (a: Value[]) => BigInt(a.length));
     registry.define(of('map<A, B>'), (a: CelMap) => BigInt(a.size));

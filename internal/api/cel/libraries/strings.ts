@@ -45,21 +45,21 @@ function at(points: readonly string[], index: bigint): number {
 }
 
 function indexOf(text: string, part: string, from: bigint): bigint {
-  const points = [...text];
+  const points = Array.from(text);
   const start = points.slice(0, at(points, from)).join('').length;
   const found = text.indexOf(part, start);
-  return found < 0 ? -1n : BigInt([...text.slice(0, found)].length);
+  return found < 0 ? -1n : BigInt(Array.from(text.slice(0, found)).length);
 }
 
 function lastIndexOf(text: string, part: string, from?: bigint): bigint {
-  const points = [...text];
+  const points = Array.from(text);
   const start = from === undefined ? text.length : points.slice(0, at(points, from)).join('').length;
   const found = text.lastIndexOf(part, start);
-  return found < 0 ? -1n : BigInt([...text.slice(0, found)].length);
+  return found < 0 ? -1n : BigInt(Array.from(text.slice(0, found)).length);
 }
 
 function substring(text: string, from: bigint, to?: bigint): string {
-  const points = [...text];
+  const points = Array.from(text);
   const start = at(points, from);
   const end = to === undefined ? points.length : at(points, to);
   if (start > end) throw new CelError(`invalid substring range. start: ${start}, end: ${end}`);
@@ -69,7 +69,7 @@ function substring(text: string, from: bigint, to?: bigint): string {
 /** As strings.SplitN: the last part holds what is left. */
 function split(text: string, by: string, limit: bigint): string[] {
   if (limit === 0n) return [];
-  const parts = by === '' ? [...text] : text.split(by);
+  const parts = by === '' ? Array.from(text) : text.split(by);
   if (limit < 0n || parts.length <= limit) return parts;
   const head = parts.slice(0, Number(limit) - 1);
   return [...head, parts.slice(Number(limit) - 1).join(by)];
@@ -84,7 +84,7 @@ function replace(text: string, from: string, to: string, limit: bigint): string 
 const trimmed = /^[\s\u0085]+|[\s\u0085]+$/g;
 
 function pieces(registry: Registry): void {
-  registry.define('string->charAt(int): string', (text: string, index: bigint) => [...text][at([...text], index)] ?? '');
+  registry.define('string->charAt(int): string', (text: string, index: bigint) => Array.from(text)[at(Array.from(text), index)] ?? '');
   registry.define('string->indexOf(string): int', (text: string, part: string) => indexOf(text, part, 0n));
   registry.define('string->indexOf(string, int): int', indexOf);
   registry.define('string->lastIndexOf(string): int', (text: string, part: string) => lastIndexOf(text, part));
@@ -108,7 +108,7 @@ function changed(registry: Registry): void {
   registry.define('string->lowerAscii(): string', (text: string) => text.replace(/[A-Z]+/g, (found) => found.toLowerCase()));
   registry.define('string->upperAscii(): string', (text: string) => text.replace(/[a-z]+/g, (found) => found.toUpperCase()));
   registry.define('string->trim(): string', (text: string) => text.replace(trimmed, ''));
-  registry.define('string->reverse(): string', (text: string) => [...text].reverse().join(''));
+  registry.define('string->reverse(): string', (text: string) => Array.from(text).reverse().join(''));
   registry.define('string->format(list<dyn>): string', formatText);
   registry.define('strings.quote(string): string', quoteText);
   registry.define('base64.encode(bytes): string', (bytes: Uint8Array) => Buffer.from(bytes).toString('base64'));
