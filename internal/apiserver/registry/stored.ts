@@ -33,12 +33,15 @@ function slowWithRevision(bytes: Buffer, revision: number): Buffer {
   return Buffer.from(JSON.stringify(object));
 }
 
+/** Events are many, live for an hour and are hardly ever read twice: nothing is hung on them. */
+const readOnce = (kv: KeyValue): boolean => kv.key.startsWith('/registry/events/');
+
 /** The parsed, frozen object in its storage version; made once per record and shared by all. */
 export function objectOf(kv: KeyValue): KubeObject {
   let object = parsed.get(kv);
   if (!object) {
     object = deepFreeze(JSON.parse(withRevision(kv.value, kv.modRevision).toString()) as KubeObject);
-    parsed.set(kv, object);
+    if (!readOnce(kv)) parsed.set(kv, object);
   }
   return object;
 }
@@ -47,6 +50,7 @@ export function objectOf(kv: KeyValue): KubeObject {
 export function viewOf(resource: ServedResource, kv: KeyValue): KubeObject {
   const object = objectOf(kv);
   if (!needsConversion(resource, object)) return object;
+  if (readOnce(kv)) return deepFreeze(resource.engine.fromStorage?.(object) ?? object);
   let views = converted.get(kv);
   if (!views) converted.set(kv, (views = new Map()));
   let view = views.get(resource.engine);
@@ -95,5 +99,5 @@ export function forget(kv: KeyValue): void {
 
 /** Remembers an object that was just written under its new record, so that nobody parses it again. */
 export function remember(kv: KeyValue, object: KubeObject): void {
-  parsed.set(kv, deepFreeze(object));
+  if (!readOnce(kv)) parsed.set(kv, deepFreeze(object));
 }
