@@ -73,7 +73,6 @@ function fixedChains(node: NodeNetwork): string[] {
     `  fib daddr type local jump node-ports`,
     '}',
     'chain node-ports {',
-    `  ip saddr 127.0.0.0/8 meta mark set meta mark | ${mark}`,
     '  meta l4proto . th dport vmap @np',
     `  meta l4proto ${protocols} dnat to meta l4proto . th dport map @hpany`,
     '}',
