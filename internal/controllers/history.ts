@@ -84,9 +84,19 @@ function byRevision(a: ControllerRevision, b: ControllerRevision): number {
   return a.revision - b.revision || msOf(a.metadata.creationTimestamp) - msOf(b.metadata.creationTimestamp) || (a.metadata.name! < b.metadata.name! ? -1 : 1);
 }
 
-/** The form kubectl rollout undo expects: a strategic merge patch that replaces the template. */
+/**
+ * The form kubectl rollout undo expects: a strategic merge patch that replaces the template. The keys are sorted, because Go's
+ * tools compare the text with one that they encode from maps.
+ */
 export function revisionData(template: PodTemplateSpec): object {
-  return { spec: { template: { ...template, $patch: 'replace' } } };
+  return sorted({ spec: { template: { ...template, $patch: 'replace' } } }) as object;
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted);
+  if (value === null || typeof value !== 'object') return value;
+  const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(entries.map(([key, inner]) => [key, sorted(inner)]));
 }
 
 export function templateOf(revision: ControllerRevision): PodTemplateSpec {
