@@ -241,7 +241,8 @@ export class Volumes {
     } catch (error) {
       const usable = (await hasPayload(path, doors.tree)) || (offline && isUnreachable(error));
       if (!usable) throw error;
-      this.#log.warn('volume keeps its old content', { pod: pod.metadata.uid, volume: volume.name, error });
+      // A source that is gone is ordinary when its namespace goes.
+      this.#log.debug('volume keeps its old content', { pod: pod.metadata.uid, volume: volume.name, error });
       this.#retryLater(state);
     }
   }
