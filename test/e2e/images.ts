@@ -22,8 +22,8 @@ function entriesOf(folder: string, at = ''): Entry[] {
 const users: Entry[] = [
   { path: 'etc', directory: true },
   { path: 'tmp', directory: true, mode: 0o1777 },
-  { path: 'etc/passwd', data: 'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nredis:x:100:100::/var/lib/redis:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/sh\n' },
-  { path: 'etc/group', data: 'root:x:0:\nwww-data:x:33:\nredis:x:100:\nnogroup:x:65534:\n' },
+  { path: 'etc/passwd', data: 'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/sh\n' },
+  { path: 'etc/group', data: 'root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n' },
   { path: 'etc/nsswitch.conf', data: 'hosts: files dns\n' },
 ];
 
@@ -75,12 +75,4 @@ export function nginx(): string {
       config: { cmd: ['/usr/sbin/nginx', '-g', 'daemon off;'], exposedPorts: ['80/tcp'] },
     };
   });
-}
-
-/** redis on port 6379, from Debian's redis-server. */
-export function redis(): string {
-  return build('redis.tar', 'docker.io/library/redis:test', () => ({
-    entries: debian(['redis-server', 'redis-tools', 'dash', 'coreutils', 'libc-bin']),
-    config: { cmd: ['/usr/bin/redis-server', '--protected-mode', 'no', '--save', ''], exposedPorts: ['6379/tcp'] },
-  }));
 }
