@@ -13,13 +13,13 @@ import { etcdBinary, fastDir, startEtcd, type EtcdProcess } from './testing/etcd
 const seconds = Number(process.env['SKIFF_DIFFERENTIAL_SECONDS'] ?? 60);
 const binary = etcdBinary();
 
-describe.skipIf(binary === undefined)('etcd as the oracle', () => {
+describe('etcd as the oracle', () => {
   let etcd: EtcdProcess;
   let datastore: Datastore;
   const dir = fastDir();
 
   beforeAll(async () => {
-    etcd = await startEtcd(binary as string);
+    etcd = await startEtcd(binary);
     datastore = await runDatastore({ dataDir: dir, listenClientUrls: ['http://127.0.0.1:0'], historyMs: 0, clock: realClock, disk: realDisk, log: silentLog });
   }, 30_000);
 

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { existsSync, rmSync, writeFileSync } from 'node:fs';
+import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { requireProgram } from '../../test/packages.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { silentLog } from '../io/log.ts';
@@ -13,7 +14,7 @@ import { runDatastore, type Datastore } from './datastore.ts';
 import { fastDir } from './testing/etcd-process.ts';
 
 /** etcd's own command line against the datastore; SKIFF_ETCDCTL names another one. */
-const binary = [process.env['SKIFF_ETCDCTL'], '/usr/bin/etcdctl'].find((path) => path !== undefined && existsSync(path)) ?? '';
+const binary = requireProgram('etcdctl');
 const dir = fastDir();
 const path = (name: string): string => join(dir, name);
 let datastore: Datastore;
@@ -54,7 +55,7 @@ function run(args: string[], input?: string): Promise<Said> {
 }
 const etcdctl = (args: string[], input?: string): Promise<Said> => run([...connection, ...args], input);
 
-describe.skipIf(binary === '')('etcdctl', () => {
+describe('etcdctl', () => {
   test('put, get, del, txn', async () => {
     expect((await etcdctl(['put', 'greeting', 'hello'])).out).toBe('OK\n');
     expect((await etcdctl(['get', 'greeting'])).out).toBe('greeting\nhello\n');

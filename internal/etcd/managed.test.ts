@@ -38,7 +38,7 @@ async function start(name: string, identities: EtcdIdentities, join_?: { endpoin
   return member;
 }
 
-describe.skipIf(binary === undefined)('a managed etcd', () => {
+describe('a managed etcd', () => {
   test('three members join, one is killed and comes back, and the store never notices', async () => {
     const identities = await loadOrCreateEtcd({ dir: join(dir, 'tls'), names: [], disk: realDisk, clock: realClock, random: realRandom });
     const first = await start('one', identities);

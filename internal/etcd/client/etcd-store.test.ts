@@ -10,12 +10,12 @@ const until = async (condition: () => boolean): Promise<void> => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
 };
 
-describe.skipIf(binary === undefined)('the Store on an etcd', () => {
+describe('the Store on an etcd', () => {
   let etcd: EtcdProcess;
   let store: Store;
 
   beforeAll(async () => {
-    etcd = await startEtcd(binary as string);
+    etcd = await startEtcd(binary);
     store = await openEtcdStore({ endpoints: ['127.0.0.1:1', etcd.endpoint], clock: realClock, log: silentLog });
   }, 30_000);
   afterAll(async () => {

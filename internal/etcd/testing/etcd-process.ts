@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { tmpdir } from 'node:os';
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createServer } from 'node:net';
+import { requireProgram } from '../../../test/packages.ts';
 import { EtcdConnection } from '../client/connection.ts';
 
 /** An etcd of the machine (SKIFF_ETCD names another), in memory-backed files, as the judge of what is right. */
@@ -11,8 +12,8 @@ export interface EtcdProcess {
   stop(): Promise<void>;
 }
 
-export function etcdBinary(): string | undefined {
-  return [process.env['SKIFF_ETCD'], '/usr/bin/etcd'].find((path) => path !== undefined && existsSync(path));
+export function etcdBinary(): string {
+  return requireProgram('etcd');
 }
 
 /** A folder that needs no disk where there is one. */
