@@ -1,3 +1,4 @@
+import { isKnownTimeZone, parseCron, type CronSchedule } from '../../api/cron.ts';
 import type { CronJob, CronJobStatus, Job } from '../../api/generated/types/batch-v1.ts';
 import type { ObjectReference } from '../../api/generated/types/core-v1.ts';
 import { deepCopy } from '../../api/object.ts';
@@ -12,7 +13,6 @@ import { LastWrite } from '../last-write.ts';
 import { controllerIndex, controllerOf, controllerRef, isApiError, isNamespaceTerminating } from '../owners.ts';
 import { makeQueue, run } from '../run.ts';
 import { same } from '../same.ts';
-import { isKnownTimeZone, parseCron, type CronSchedule } from './cron.ts';
 import { whenDue } from './schedule.ts';
 
 const name = 'cronjob-controller';
