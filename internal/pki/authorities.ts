@@ -45,8 +45,10 @@ type LeafName = 'apiServer' | 'admin' | 'kubeletClient' | 'authProxy' | 'control
 /** A leaf is issued again when this part of its life is over. */
 const renewAfter = 2 / 3;
 
-/** Reads the identities below `dir` (server/tls), issuing what is missing, ends soon or lacks a name. */
-export async function loadOrCreateServer(options: Doors & { dir: string; serverNames: string[] }): Promise<ServerIdentities> {
+export type Authorities = Pick<ServerIdentities, 'serverCa' | 'clientCa' | 'requestHeaderCa' | 'serviceKey'>;
+
+/** What all servers of a cluster have in common, below `dir` (server/tls); made when it is not there. */
+export async function loadOrCreateAuthorities(options: Doors & { dir: string }): Promise<Authorities> {
   const { dir, disk, clock, random } = options;
   await disk.makeDir('tls dir', dir, 0o700);
   const issuing = { nowMs: clock.now(), random };
@@ -56,7 +58,14 @@ export async function loadOrCreateServer(options: Doors & { dir: string; serverN
     if (found) return found;
     return await store(disk, dir, file, issueCa({ ...issuing, cn: `skiff-${file.replace(/-ca$/, '')}-ca@${stamp}` }));
   };
-  const [serverCa, clientCa, requestHeaderCa] = await Promise.all([ca('server-ca'), ca('client-ca'), ca('request-header-ca')]);
+  const [serverCa, clientCa, requestHeaderCa, serviceKey] = await Promise.all([ca('server-ca'), ca('client-ca'), ca('request-header-ca'), loadOrMakeKey(disk, join(dir, 'service.key'))]);
+  return { serverCa, clientCa, requestHeaderCa, serviceKey };
+}
+
+/** Reads the identities below `dir` (server/tls), issuing what is missing, ends soon or lacks a name. */
+export async function loadOrCreateServer(options: Doors & { dir: string; serverNames: string[] }): Promise<ServerIdentities> {
+  const authorities = await loadOrCreateAuthorities(options);
+  const { serverCa, clientCa, requestHeaderCa } = authorities;
   const leaves: Record<LeafName, { file: string; ca: Identity; request: CertRequest }> = {
     apiServer: { file: 'serving-kube-apiserver', ca: serverCa, request: { cn: 'kube-apiserver', sans: options.serverNames, usages: ['server'] } },
     admin: { file: 'client-admin', ca: clientCa, request: { cn: 'system:admin', orgs: ['system:masters'], usages: ['client'] } },
@@ -67,7 +76,7 @@ export async function loadOrCreateServer(options: Doors & { dir: string; serverN
     proxy: { file: 'client-kube-proxy', ca: clientCa, request: { cn: 'system:kube-proxy', usages: ['client'] } },
   };
   const leaf = (name: LeafName): Promise<Identity> => loadOrIssue({ ...options, ...leaves[name] });
-  const [apiServer, admin, kubeletClient, authProxy, controllers, scheduler, proxy, serviceKey] = await Promise.all([
+  const [apiServer, admin, kubeletClient, authProxy, controllers, scheduler, proxy] = await Promise.all([
     leaf('apiServer'),
     leaf('admin'),
     leaf('kubeletClient'),
@@ -75,9 +84,8 @@ export async function loadOrCreateServer(options: Doors & { dir: string; serverN
     leaf('controllers'),
     leaf('scheduler'),
     leaf('proxy'),
-    loadOrMakeKey(disk, join(dir, 'service.key')),
   ]);
-  return { serverCa, clientCa, requestHeaderCa, apiServer, admin, kubeletClient, authProxy, controllers, scheduler, proxy, serviceKey };
+  return { ...authorities, apiServer, admin, kubeletClient, authProxy, controllers, scheduler, proxy };
 }
 
 /** The certificates of the node that runs in a server's own process, below `dir` (the agent's folder). */
