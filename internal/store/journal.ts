@@ -14,13 +14,15 @@ export interface Seal {
 
 /** One commit: rows to append, row numbers to delete, all or nothing. */
 export interface Batch {
-  /** Rows one after the other, each behind its length (32 bits, little endian), built by RowWriter. The journal may take the buffer. */
+  /** Rows one after the other, each behind its length (32 bits, little endian), built by RowWriter. The journal may take the buffer (detach it). */
   rows: Uint8Array;
   rowCount: number;
   firstSeq: number;
   /** Rows of earlier batches. */
   deletes: Float64Array;
   seal: Seal;
+  /** One client waits, and the disk is fast: looking again for the end of the commit costs no more than sleeping and being woken. */
+  awake?: boolean;
 }
 
 /** Where the log lies. One owner; one commit at a time. */

@@ -24,6 +24,8 @@ const softMostBytes = 16 * 1024 * 1024;
 const gatherShare = 0.3;
 const gatherMostMs = 5;
 const gatherLeastMs = 0.5;
+/** A lone writer's commit on a disk that takes less than this is waited for awake: about what sleeping and waking cost. */
+const awakeMostMs = 0.5;
 /** Old rows deleted with one commit: bounds how long it takes. */
 const dropsPerBatch = 2000;
 
@@ -72,6 +74,8 @@ export class Pipeline {
   #gathering: Timer | undefined;
   #closing = false;
   #idle: (() => void)[] = [];
+  /** The writer of the last batch, for the next one. */
+  #spare: RowWriter | undefined;
 
   constructor(parts: { state: State; hub: WatchHub; journal: Journal; clock: Clock; nextSeq: number; onPublished: (recs: Rec[]) => void }) {
     this.#state = parts.state;
@@ -232,7 +236,8 @@ export class Pipeline {
     load.pruned = this.#state.drops.splice(0, dropsPerBatch);
     if (this.#sealRow > 0) load.pruned.push(this.#sealRow);
     this.#sealRow = 0;
-    this.#forming = newLoad();
+    this.#forming = newLoad(this.#spare);
+    this.#spare = undefined;
     this.#flight = load;
     void this.#commit(load);
   }
@@ -248,12 +253,13 @@ export class Pipeline {
     this.#nextSeq += Math.max(1, rowCount);
     const startedMs = this.#clock.monotonicMs();
     try {
-      await this.#journal.commit({ rows: load.rows.finish(), rowCount, firstSeq, deletes, seal });
+      await this.#journal.commit({ rows: load.rows.finish(), rowCount, firstSeq, deletes, seal, awake: load.waiters.length === 1 && this.#commitMs < awakeMostMs });
     } catch (error) {
       return this.#failed(load, error instanceof StoreError ? error : new StoreError('UNAVAILABLE', String(error), { op: 'commit', cause: error }));
     }
     this.#commitMs += (this.#clock.monotonicMs() - startedMs - this.#commitMs) / 4;
     this.#crowd = load.waiters.length + this.#forming.waiters.length;
+    this.#spare = load.rows.reset();
     this.#flight = undefined;
     this.#state.drops.push(...own);
     this.#ceiling = seal.ceiling;
@@ -306,8 +312,8 @@ export class Pipeline {
   }
 }
 
-function newLoad(): Load {
-  return { rows: new RowWriter(), recs: [], waiters: [], undo: [], flushed: undefined, drops: [], pruned: [], seal: false };
+function newLoad(rows = new RowWriter()): Load {
+  return { rows, recs: [], waiters: [], undo: [], flushed: undefined, drops: [], pruned: [], seal: false };
 }
 
 function wantsCommit(load: Load): boolean {

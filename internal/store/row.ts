@@ -17,6 +17,7 @@ export const lengthBytes = 4;
 /** Enough for every field of a row but key and value. */
 const rowOverheadBytes = 96;
 const firstBufferBytes = 4096;
+const keptBufferBytes = 256 * 1024;
 
 /** Builds the rows of a batch in one growing buffer. */
 export class RowWriter {
@@ -59,9 +60,17 @@ export class RowWriter {
     this.#close(start, at);
   }
 
-  /** The rows so far; the writer must not be used any more. */
+  /** The rows so far; nothing may be added until `reset`. */
   finish(): Uint8Array {
     return this.#bytes.subarray(0, this.#length);
+  }
+
+  /** Starts anew, in the same memory if it is still there and not needlessly large. */
+  reset(): this {
+    if (this.#bytes.length === 0 || this.#bytes.length > keptBufferBytes) this.#bytes = Buffer.allocUnsafeSlow(firstBufferBytes);
+    this.#length = 0;
+    this.count = 0;
+    return this;
   }
 
   #open(payload: number): number {

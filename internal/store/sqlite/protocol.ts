@@ -2,10 +2,10 @@ import type { Encryption } from '../cipher.ts';
 import type { Batch } from '../journal.ts';
 import type { LogFileOptions } from './log-file.ts';
 
-/** What the writer thread is started with. The bell is rung (set to 1 and notified) after each question. */
+/** What the writer thread is started with; `shared` is the mailbox's memory. */
 export interface WriterData {
   options: LogFileOptions;
-  bell: Int32Array<SharedArrayBuffer>;
+  shared: SharedArrayBuffer;
 }
 
 /** What the store asks of the writer thread; each question gets one answer, in order. */

@@ -1,22 +1,26 @@
+import { realHost } from '../../io/host.ts';
 import { startWorker, type Worker } from '../../io/worker.ts';
 import type { Encryption } from '../cipher.ts';
 import { InvariantError } from '../../base/errors.ts';
 import { StoreError } from '../errors.ts';
 import type { Batch, Journal } from '../journal.ts';
 import type { LogFileOptions } from './log-file.ts';
+import { Mailbox } from './mailbox.ts';
 import type { Answer, Question, WriterData } from './protocol.ts';
 
 /** The journal on a writer thread: SQLite is synchronous, and a card's fsync takes up to 100 ms. */
 export class SqliteJournal implements Journal {
   readonly #worker: Worker;
-  readonly #bell = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  readonly #mailbox = new Mailbox();
   readonly #waiting: ((answer: Answer) => void)[] = [];
+  readonly #cores = realHost.cpus();
+  #committing: ((answer: Answer) => void) | undefined;
   #gone: string | undefined;
   #held = false;
   #closing = false;
 
   constructor(options: LogFileOptions) {
-    const data: WriterData = { options, bell: this.#bell };
+    const data: WriterData = { options, shared: this.#mailbox.shared };
     this.#worker = startWorker('store/sqlite/writer.ts', data, { name: 'store' });
     this.#worker.on('message', (answer: Answer) => this.#waiting.shift()?.(answer));
     this.#worker.on('error', (error) => this.#fail(error.message));
@@ -25,8 +29,17 @@ export class SqliteJournal implements Journal {
   }
 
   async commit(batch: Batch): Promise<void> {
-    // The buffer moves to the thread instead of being copied.
-    await this.#ask({ do: 'commit', ...batch }, [batch.rows.buffer as ArrayBuffer, batch.deletes.buffer as ArrayBuffer]);
+    // A large buffer moves to the thread instead of being copied.
+    if (!Mailbox.fits(batch)) return void (await this.#ask({ do: 'commit', ...batch }, [batch.rows.buffer as ArrayBuffer, batch.deletes.buffer as ArrayBuffer]));
+    this.#open('commit');
+    const answer = await new Promise<Answer>((resolve) => {
+      this.#committing = resolve;
+      this.#keepAlive();
+      this.#mailbox.commit({ ...batch, awake: batch.awake === true && this.#cores > 1 }).then(() => resolve({ ok: true }), ({ code, message }: { code: string; message: string }) => resolve({ ok: false, code, message }));
+    });
+    this.#committing = undefined;
+    this.#keepAlive();
+    if (!answer.ok) throw errorOf('commit', answer.code, answer.message);
   }
 
   hold(on: boolean): void {
@@ -57,29 +70,32 @@ export class SqliteJournal implements Journal {
   }
 
   async #ask(question: Question, transfer: ArrayBuffer[] = []): Promise<Extract<Answer, { ok: true }>> {
-    if (this.#gone !== undefined) throw new StoreError('UNAVAILABLE', this.#gone, { op: question.do });
+    this.#open(question.do);
     // While something is under way, the thread keeps the process alive.
     const answer = await new Promise<Answer>((resolve) => {
       this.#waiting.push(resolve);
       this.#keepAlive();
       this.#worker.postMessage(question, transfer);
-      Atomics.store(this.#bell, 0, 1);
-      Atomics.notify(this.#bell, 0);
+      this.#mailbox.ring();
     });
     this.#keepAlive();
     if (!answer.ok) throw errorOf(question.do, answer.code, answer.message);
     return answer;
   }
 
+  #open(op: string): void {
+    if (this.#gone !== undefined) throw new StoreError('UNAVAILABLE', this.#gone, { op });
+  }
+
   #keepAlive(): void {
-    if (this.#held || this.#waiting.length > 0) this.#worker.ref();
+    if (this.#held || this.#waiting.length > 0 || this.#committing !== undefined) this.#worker.ref();
     else this.#worker.unref();
   }
 
   #fail(message: string): void {
     if (this.#gone !== undefined) return;
     this.#gone = message;
-    for (const resolve of this.#waiting.splice(0)) resolve({ ok: false, code: 'GONE', message });
+    for (const resolve of [...this.#waiting.splice(0), ...(this.#committing ? [this.#committing] : [])]) resolve({ ok: false, code: 'GONE', message });
     if (this.#closing) return;
     // Nothing can be written any more, and nobody could repair that from within: the process ends and is started again.
     throw new InvariantError(`the writer thread of the store is gone: ${message}`, 'store');

@@ -1,20 +1,22 @@
 import { parentPort, receiveMessageOnPort, workerData } from '../../io/worker.ts';
 import { LogFile } from './log-file.ts';
+import { Mailbox } from './mailbox.ts';
 import type { Answer, Question, WriterData } from './protocol.ts';
 
 /** The writer thread: the only one that touches the file while the store is open. Questions are answered in order. */
-async function serve({ options, bell }: WriterData): Promise<void> {
+async function serve({ options, shared }: WriterData): Promise<void> {
   const port = parentPort;
   if (!port) throw new Error('the writer runs in a thread of its own');
   const file = await LogFile.open(options);
+  const mailbox = new Mailbox(shared);
   for (;;) {
-    const received = receiveMessageOnPort(port) as { message: Question } | undefined;
-    if (received === undefined) {
-      // Waiting on shared memory wakes the thread in half the time that its event loop would take.
-      Atomics.wait(bell, 0, 0);
-      Atomics.store(bell, 0, 0);
+    const taken = mailbox.take();
+    if (taken !== 'port') {
+      const { ok, ...failure } = answer(file, { do: 'commit', ...taken });
+      mailbox.finish(ok ? undefined : (failure as { code: string; message: string }));
       continue;
     }
+    const received = receiveMessageOnPort(port) as { message: Question };
     port.postMessage(answer(file, received.message));
     if (received.message.do === 'close') return;
   }
