@@ -14,6 +14,8 @@ export interface Encryption {
   /** Only values of keys with one of these prefixes are encrypted. */
   prefixes: string[];
   keys: EncryptionKey[];
+  /** Encrypt nothing any more; the keys are for what was encrypted before. */
+  plain?: boolean;
 }
 
 const ivBytes = 12;
@@ -29,10 +31,12 @@ const algorithm = 'aes-256-gcm';
 export class ValueCipher implements RowCipher {
   readonly #prefixes: string[];
   readonly #keys: EncryptionKey[];
+  readonly #primary: EncryptionKey | undefined;
 
-  constructor({ prefixes, keys }: Encryption) {
+  constructor({ prefixes, keys, plain }: Encryption) {
     this.#prefixes = prefixes;
     this.#keys = keys;
+    this.#primary = plain ? undefined : keys[0];
   }
 
   /** True for keys whose values are encrypted. */
@@ -41,7 +45,7 @@ export class ValueCipher implements RowCipher {
   }
 
   encrypt(row: Buffer): Buffer {
-    const primary = this.#keys[0];
+    const primary = this.#primary;
     const flags = row[crcBytes] as number;
     if (primary === undefined || (flags & kindMask) !== rowKind.put) return row;
     const { offset, key } = valueOffset(row);

@@ -1,59 +1,130 @@
+import { createHash } from 'node:crypto';
 import type { Disk } from '../io/disk.ts';
 import type { Random } from '../io/random.ts';
 import type { Encryption, EncryptionKey } from './cipher.ts';
 import { StoreError } from './errors.ts';
-import type { LogStore } from './log-store.ts';
 
 const keyBytes = 32;
 
 /** What Kubernetes' own encryption at rest is mostly used for. */
 const secretPrefixes = ['/registry/secrets/'];
 
+export type KeyChange = 'enable' | 'disable' | 'rotate';
+
+/** What is kept of the keys. The first key is the active one; the others were replaced and are there for old snapshots. */
+export interface KeyState {
+  prefixes: string[];
+  enabled: boolean;
+  /** A change of which not every value is known to have followed: it is carried on after a start. */
+  unfinished: KeyChange | undefined;
+  keys: EncryptionKey[];
+}
+
+/** Where the keys are kept. */
+export interface KeyKeeper {
+  read(): Promise<KeyState | undefined>;
+  /** Durable when it resolves. */
+  write(state: KeyState): Promise<void>;
+}
+
+/** What follows a change of keys: a store of our own, or one in front of another's. */
+export interface Reencrypts {
+  /** Resolves when every value is encrypted with the first key, or none is where `plain` is set. */
+  encrypt(encryption: Encryption, progress?: (done: number, total: number) => void): Promise<void>;
+}
+
+/** Values of the covered prefixes, history included where the engine keeps it beside: how many are plain, and how many are under which key. */
+export interface KeyCensus {
+  plain: number;
+  keys: [id: number, values: number][];
+}
+
 interface KeyFile {
   prefixes: string[];
+  enabled?: boolean;
+  unfinished?: KeyChange;
   keys: { id: number; key: string }[];
 }
 
-/** The keys of a store's encryption at rest, kept in a file that only root can read; made on first use. */
-export async function loadKeyRing(options: { disk: Disk; random: Random; path: string }): Promise<Encryption> {
-  const bytes = await options.disk.readIfThere('encryption-keys', options.path);
-  if (bytes) return parse(bytes.toString(), options.path);
-  const made = { prefixes: secretPrefixes, keys: [newKey(options.random)] };
-  await save(options.disk, options.path, made);
+/** The keys in a file that only root can read. */
+export function fileKeeper({ disk, path }: { disk: Disk; path: string }): KeyKeeper {
+  return {
+    async read() {
+      const bytes = await disk.readIfThere('encryption-keys', path);
+      return bytes && parseKeys(bytes.toString(), path);
+    },
+    write: (state) => disk.writeAtomic('encryption-keys', path, formatKeys(state), { mode: 0o600 }),
+  };
+}
+
+/** What a store is opened with, and told on a change. */
+export function encryptionOf({ prefixes, keys, enabled }: KeyState): Encryption {
+  return { prefixes, keys, ...(enabled ? {} : { plain: true }) };
+}
+
+/** The ring with a first key, made and kept when there is none. */
+export async function loadOrCreateKeys(keeper: KeyKeeper, random: Random): Promise<KeyState> {
+  const known = await keeper.read();
+  if (known) return known;
+  const made: KeyState = { prefixes: secretPrefixes, enabled: true, unfinished: 'enable', keys: [newKey(random)] };
+  await keeper.write(made);
   return made;
 }
 
 /**
- * Changes to a new key while the store runs. Each step is on disk before the next: a power cut leaves a store that opens
- * with the file as it is, and the next rotation finishes the work.
+ * Changes to a new key, or to encryption or none at all, while the store runs. What is to be done is durable before it is
+ * begun, and old keys are never thrown away: a power cut leaves a store that opens, and `finishChange` does the rest.
  */
-export async function rotateKeys(options: { disk: Disk; random: Random; path: string; store: LogStore }): Promise<Encryption> {
-  const { disk, random, path, store } = options;
-  const before = await loadKeyRing(options);
-  const both = { ...before, keys: [newKey(random), ...before.keys] };
-  await save(disk, path, both);
-  await store.encrypt(both);
-  const after = { ...both, keys: both.keys.slice(0, 1) };
-  await save(disk, path, after);
-  return after;
+export async function changeKeys(options: { keeper: KeyKeeper; random: Random; store: Reencrypts; change: KeyChange; progress?: (done: number, total: number) => void }): Promise<KeyState> {
+  const { keeper, random, change } = options;
+  const before = await keeper.read();
+  const keys = before?.keys ?? [];
+  const fresh = change === 'rotate' || (change === 'enable' && keys.length === 0);
+  await keeper.write({ prefixes: before?.prefixes ?? secretPrefixes, enabled: change !== 'disable', unfinished: change, keys: fresh ? [newKey(random), ...keys] : keys });
+  return await finishChange(options);
+}
+
+/** Carries a change that was begun to its end. */
+export async function finishChange({ keeper, store, progress }: { keeper: KeyKeeper; store: Reencrypts; progress?: (done: number, total: number) => void }): Promise<KeyState> {
+  const state = await keeper.read();
+  if (!state) throw new StoreError('INVALID_ARGUMENT', 'there are no keys', { op: 'encryption-keys' });
+  await store.encrypt(encryptionOf(state), progress);
+  const { unfinished: _done, ...rest } = state;
+  const finished = { ...rest, unfinished: undefined };
+  await keeper.write(finished);
+  return finished;
+}
+
+/** The keys of a file, for commands that read a store; made on first use. */
+export async function loadKeyRing(options: { disk: Disk; random: Random; path: string }): Promise<Encryption> {
+  return encryptionOf(await loadOrCreateKeys(fileKeeper(options), options.random));
+}
+
+/** What operators see of a key: its number, and a digest that tells whether two servers have the same. */
+export function keyName(id: number): string {
+  return `aesgcmkey-${id.toString(16).padStart(8, '0')}`;
+}
+
+export function keyHash({ key }: EncryptionKey): string {
+  return createHash('sha256').update('skiff encryption key\0').update(key).digest('hex').slice(0, 16);
+}
+
+export function parseKeys(text: string, where: string): KeyState {
+  try {
+    const { prefixes, keys, enabled, unfinished } = JSON.parse(text) as KeyFile;
+    const parsed = keys.map(({ id, key }) => ({ id, key: Uint8Array.from(Buffer.from(key, 'base64')) }));
+    if (parsed.length === 0 || parsed.some((k) => k.key.length !== keyBytes)) throw new Error('a key has a wrong length');
+    return { prefixes, keys: parsed, enabled: enabled ?? true, unfinished };
+  } catch (cause) {
+    throw new StoreError('CORRUPT', `${where} holds no keys`, { op: 'encryption-keys', cause, hint: 'put the file back: without it encrypted values are lost' });
+  }
+}
+
+export function formatKeys({ prefixes, keys, enabled, unfinished }: KeyState): string {
+  const file: KeyFile = { prefixes, enabled, ...(unfinished ? { unfinished } : {}), keys: keys.map(({ id, key }) => ({ id, key: Buffer.from(key).toString('base64') })) };
+  return JSON.stringify(file);
 }
 
 function newKey(random: Random): EncryptionKey {
   return { id: Buffer.from(random.bytes(4)).readUInt32LE(0), key: random.bytes(keyBytes) };
-}
-
-function parse(text: string, path: string): Encryption {
-  try {
-    const { prefixes, keys } = JSON.parse(text) as KeyFile;
-    const parsed = keys.map(({ id, key }) => ({ id, key: Uint8Array.from(Buffer.from(key, 'base64')) }));
-    if (parsed.length === 0 || parsed.some((k) => k.key.length !== keyBytes)) throw new Error('a key has a wrong length');
-    return { prefixes, keys: parsed };
-  } catch (cause) {
-    throw new StoreError('CORRUPT', `${path} holds no keys`, { op: 'encryption-keys', cause, hint: 'put the file back: without it encrypted values are lost' });
-  }
-}
-
-async function save(disk: Disk, path: string, { prefixes, keys }: Encryption): Promise<void> {
-  const file: KeyFile = { prefixes, keys: keys.map(({ id, key }) => ({ id, key: Buffer.from(key).toString('base64') })) };
-  await disk.writeAtomic('encryption-keys', path, JSON.stringify(file), { mode: 0o600 });
 }

@@ -143,12 +143,14 @@ export class LogStore implements s.Store {
   }
 
   /**
-   * Encrypts with the first of these keys from now on and writes anew what is encrypted with others, a little at a time.
-   * When it resolves, only the first key is needed.
+   * Encrypts with the first of these keys from now on (or not at all) and writes anew what was written otherwise, a little
+   * at a time. When it resolves, only the first key is needed, and nothing written before is left in the file.
    */
-  async encrypt(encryption: Encryption): Promise<void> {
+  async encrypt(encryption: Encryption, progress?: (done: number, total: number) => void): Promise<void> {
     this.#open();
     await this.#journal.encrypt(encryption);
+    // What was on its way when the keys changed is found below only when it is published.
+    await this.#pipeline.settled();
     const recs: Rec[] = [];
     for (const prefix of encryption.prefixes) {
       this.#state.index.scan(prefix, prefixEnd(prefix), (head) => {
@@ -157,11 +159,16 @@ export class LogStore implements s.Store {
       });
     }
     for (let at = 0; at < recs.length; at += rewriteBatch) {
+      progress?.(at, recs.length);
       for (const rec of recs.slice(at, at + rewriteBatch)) if (rec.seq > 0 && rec.version > 0) this.#pipeline.rewrite(rec);
       await this.#pipeline.settled();
     }
-    // Rows that were replaced are still in the file until they are deleted, and their pages until they are written over.
+    // Rows that compaction let go of before are still in the file until they are deleted, some with each commit.
+    for (let left = this.#state.drops.length; left > 0 && this.#state.drops.length > 0; left -= rewriteBatch) await this.#pipeline.flush();
     await this.#pipeline.flush();
+    // Deleted rows leave their bytes in free pages: the file is written anew without them.
+    await this.#journal.defragment();
+    progress?.(recs.length, recs.length);
   }
 
   /** Resolves when everything, soft state included, is on disk. */
