@@ -5,11 +5,13 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { silentLog } from '../io/log.ts';
+import { realProcesses } from '../io/processes.ts';
 import { realRandom } from '../io/random.ts';
 import { realSpawn } from '../io/spawn.ts';
 import { loadOrCreateEtcd, type EtcdIdentities } from '../pki/etcd-authority.ts';
 import { openEtcdStore } from './client/etcd-store.ts';
-import { clientTls, removeMember, startManagedEtcd, type ManagedEtcd } from './managed.ts';
+import { startManagedEtcd, type ManagedEtcd } from './managed.ts';
+import { announce, clientTls, listMembers, promote, removeMember } from './members.ts';
 import { etcdBinary, fastDir } from './testing/etcd-process.ts';
 
 const binary = etcdBinary();
@@ -29,10 +31,17 @@ function freePort(): Promise<number> {
   });
 }
 
-async function start(name: string, identities: EtcdIdentities, join_?: { endpoints: string[] }): Promise<ManagedEtcd> {
+const freeUrl = async (): Promise<string> => `https://127.0.0.1:${await freePort()}`;
+
+interface Extra {
+  join?: { endpoints: string[] };
+  peerUrl?: string;
+}
+
+async function start(name: string, identities: EtcdIdentities, extra: Extra = {}): Promise<ManagedEtcd> {
   const member = await startManagedEtcd({
-    dir: join(dir, name), tlsDir: join(dir, 'tls'), identities, name, clientUrl: `https://127.0.0.1:${await freePort()}`, peerUrl: `https://127.0.0.1:${await freePort()}`,
-    ...(join_ ? { join: join_ } : {}), binary, clock: realClock, disk: realDisk, spawn: realSpawn, log: silentLog,
+    dir: join(dir, name), tlsDir: join(dir, 'tls'), identities, name, clientUrl: `https://127.0.0.1:${await freePort()}`, peerUrl: extra.peerUrl ?? (await freeUrl()),
+    ...(extra.join ? { join: extra.join } : {}), binary, clock: realClock, disk: realDisk, spawn: realSpawn, processes: realProcesses, log: silentLog,
   });
   members.push(member);
   return member;
@@ -42,10 +51,11 @@ describe('a managed etcd', () => {
   test('three members join, one is killed and comes back, and the store never notices', async () => {
     const identities = await loadOrCreateEtcd({ dir: join(dir, 'tls'), names: [], disk: realDisk, clock: realClock, random: realRandom });
     const first = await start('one', identities);
+    const cluster = { endpoints: [first.endpoint], tls: clientTls(identities), clock: realClock };
     const store = await openEtcdStore({ endpoints: [first.endpoint], tls: clientTls(identities), clock: realClock, log: silentLog });
     await store.put({ key: 'a', value: Buffer.from('1') });
-    const second = await start('two', identities, { endpoints: [first.endpoint] });
-    const third = await start('three', identities, { endpoints: [first.endpoint, second.endpoint] });
+    const second = await start('two', identities, { join: { endpoints: [first.endpoint] } });
+    const third = await start('three', identities, { join: { endpoints: [first.endpoint, second.endpoint] } });
     const wide = await openEtcdStore({ endpoints: [third.endpoint, second.endpoint, first.endpoint], tls: clientTls(identities), clock: realClock, log: silentLog });
     const killed = third.pid as number;
     process.kill(killed, 'SIGKILL');
@@ -58,8 +68,33 @@ describe('a managed etcd', () => {
     await write();
     expect((await wide.range({ key: 'a' })).kvs[0]).toMatchObject({ version: expect.any(Number) as number });
     while (third.pid === undefined || third.pid === killed) await new Promise((resolve) => setTimeout(resolve, 50));
-    expect(await removeMember({ endpoints: [first.endpoint], identities, name: 'nobody', clock: realClock })).toBe(false);
+    expect(await removeMember({ ...cluster, name: 'nobody' })).toBe(false);
     await wide.close();
+    await store.close();
+  }, 120_000);
+
+  test('a join that was cut off holds nobody up and can be tried again; who was removed joins anew', async () => {
+    const identities = await loadOrCreateEtcd({ dir: join(dir, 'tls'), names: [], disk: realDisk, clock: realClock, random: realRandom });
+    const first = await start('alone', identities);
+    const cluster = { endpoints: [first.endpoint], tls: clientTls(identities), clock: realClock };
+    const store = await openEtcdStore({ endpoints: [first.endpoint], tls: clientTls(identities), clock: realClock, log: silentLog });
+    const newcomer = { name: 'newcomer', peerUrl: await freeUrl(), withinMs: 30_000 };
+    const initial = await announce(cluster, newcomer);
+    expect(initial).toContain(`newcomer=${newcomer.peerUrl}`);
+    // It never came. The one that was there still is all of the cluster.
+    await store.put({ key: 'goes', value: Buffer.from('on') });
+    expect(await promote(cluster, newcomer.peerUrl)).toBe(false);
+    expect(await announce(cluster, newcomer)).toBe(initial);
+    const second = await start('newcomer', identities, { join: cluster, peerUrl: newcomer.peerUrl });
+    expect((await listMembers(cluster)).map((m) => [m.name, m.isLearner]).sort()).toEqual([['alone', false], ['newcomer', false]]);
+    await expect(announce(cluster, { ...newcomer, peerUrl: await freeUrl() })).rejects.toMatchObject({ code: 'CONFIG', message: expect.stringContaining('has a member "newcomer"'), hint: expect.stringContaining('--node-name') });
+
+    expect(await removeMember({ ...cluster, name: 'newcomer' })).toBe(true);
+    await second.stop();
+    await expect(start('newcomer', identities, { peerUrl: newcomer.peerUrl })).rejects.toMatchObject({ message: expect.stringContaining('removed from its cluster'), hint: expect.stringContaining('--server') });
+    await start('newcomer', identities, { join: cluster, peerUrl: newcomer.peerUrl });
+    expect((await listMembers(cluster)).map((m) => m.name).sort()).toEqual(['alone', 'newcomer']);
+    expect((await store.range({ key: 'goes' })).count).toBe(1);
     await store.close();
   }, 120_000);
 });

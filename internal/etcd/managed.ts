@@ -5,10 +5,11 @@ import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Clock, Timer } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Log } from '../io/log.ts';
+import type { Processes } from '../io/processes.ts';
 import type { Spawn } from '../io/spawn.ts';
 import type { EtcdIdentities } from '../pki/etcd-authority.ts';
 import { EtcdConnection } from './client/connection.ts';
-import type { Member } from '../wire/etcd/types.ts';
+import { announce, clientTls, listMembers, promote, type EtcdCluster } from './members.ts';
 
 const firstRestartMs = 500;
 const mostRestartMs = 30_000;
@@ -16,6 +17,10 @@ const mostRestartMs = 30_000;
 const steadyMs = 60_000;
 const readyPollMs = 200;
 const defaultReadyMs = 60_000;
+/** After a power cut at a whole site the servers come back minutes apart. */
+const othersReadyMs = 600_000;
+const patienceMs = 15_000;
+const orphanEndsWithinMs = 10_000;
 /** k3s' figures: the servers of a small cluster may be far apart, and their disks slow. */
 const heartbeatMs = 500;
 const electionMs = 5_000;
@@ -26,7 +31,9 @@ export interface ManagedEtcdOptions {
   tlsDir: string;
   identities: EtcdIdentities;
   name: string;
+  /** Where clients on this machine reach it; further ones for the other servers. */
   clientUrl: string;
+  moreClientUrls?: string[];
   peerUrl: string;
   /** Where an existing cluster answers: this member joins it. Without it, it begins one of its own. */
   join?: { endpoints: string[] };
@@ -38,6 +45,7 @@ export interface ManagedEtcdOptions {
   clock: Clock;
   disk: Disk;
   spawn: Spawn;
+  processes: Processes;
   log: Log;
 }
 
@@ -50,17 +58,31 @@ export interface ManagedEtcd {
 
 /** Runs a real etcd (Debian's etcd-server) as a member of a cluster, and starts it again when it ends. */
 export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<ManagedEtcd> {
-  const known = (await options.disk.stat('etcd', join(options.dir, 'member'))) !== undefined;
-  const cluster = options.join && !known ? await announce(options, options.join.endpoints) : `${options.name}=${options.peerUrl}`;
-  const member = new MemberProcess(options, argumentsOf(options, cluster, options.join !== undefined && !known));
+  await endOrphans(options);
+  let known = await hasData(options);
+  const peers = options.join?.endpoints ?? (await knownPeers(options));
+  const cluster: EtcdCluster = { endpoints: peers, tls: clientTls(options.identities), clock: options.clock };
+  if (known && !options.forceNewCluster && (await wasRemoved(options, cluster))) {
+    await layAside(options);
+    known = false;
+  }
+  const joins = options.join !== undefined && !known;
+  if (joins) await writePeers(options, peers);
+  const initial = joins ? await announce(cluster, { ...options, withinMs: options.readyMs ?? defaultReadyMs }) : `${options.name}=${options.peerUrl}`;
+  const member = new MemberProcess(options, argumentsOf(options, initial, joins));
   member.start();
   try {
-    await ready(options);
+    await ready(options, cluster);
   } catch (error) {
     await member.stop();
     throw error;
   }
+  await notePeers(options);
   return member;
+}
+
+export async function hasData({ disk, dir }: Pick<ManagedEtcdOptions, 'disk' | 'dir'>): Promise<boolean> {
+  return (await disk.stat('etcd', join(dir, 'member'))) !== undefined;
 }
 
 /** How we reach our own member: by a name, because TLS knows no names that are addresses. */
@@ -68,56 +90,64 @@ function endpointOf({ clientUrl }: Pick<ManagedEtcdOptions, 'clientUrl'>): strin
   return clientUrl.replace('//127.0.0.1:', '//localhost:');
 }
 
-/** TLS of a client of the cluster. */
-export function clientTls({ serverCa, client }: EtcdIdentities): { ca: string; cert: string; key: string } {
-  return { ca: serverCa.cert, cert: client.cert, key: client.key };
+/** An etcd outlives a server that was killed: it goes on as a member, and makes way when its server is back. */
+export async function endOrphans({ dir, processes, clock, log }: Pick<ManagedEtcdOptions, 'dir' | 'processes' | 'clock'> & { log?: Log }): Promise<void> {
+  const view = await processes.mountNamespace(process.pid);
+  for (const { pid, command } of await processes.list('etcd')) {
+    if (!/(^|\/)etcd$/.test(command[0] ?? '') || !command.includes(`--data-dir=${dir}`) || (await processes.mountNamespace(pid)) !== view) continue;
+    log?.info('an etcd of an earlier run is ended', { pid });
+    processes.kill('etcd', pid, 'SIGTERM');
+    const end = clock.monotonicMs() + orphanEndsWithinMs;
+    while (processes.alive(pid) && clock.monotonicMs() < end) await clock.sleep('etcd.orphan', readyPollMs / 10);
+    if (processes.alive(pid)) processes.kill('etcd', pid, 'SIGKILL');
+  }
 }
 
-/** Removes a member that will not come back, by its name. */
-export async function removeMember(options: { endpoints: string[]; identities: EtcdIdentities; name: string; clock: Clock }): Promise<boolean> {
-  const connection = new EtcdConnection({ endpoints: options.endpoints, tls: clientTls(options.identities) }, options.clock);
+/** Beside the data, not in it: etcd's folder is etcd's. */
+const peersFile = (dir: string): string => `${dir}-peers.json`;
+
+async function knownPeers({ disk, dir }: ManagedEtcdOptions): Promise<string[]> {
+  const text = (await disk.readIfThere('etcd', peersFile(dir)))?.toString() ?? '[]';
   try {
-    const { members } = await connection.call<{ members: Member[] }>('Cluster/MemberList', ['MemberListRequest', {}], 'MemberListResponse');
-    const member = members.find((m) => m.name === options.name);
-    if (!member) return false;
-    await connection.call('Cluster/MemberRemove', ['MemberRemoveRequest', { ID: member.ID }], 'MemberRemoveResponse');
-    return true;
-  } finally {
-    connection.close();
+    return (JSON.parse(text) as unknown[]).filter((one) => typeof one === 'string');
+  } catch {
+    return []; // it only helps; it is written again below
   }
 }
 
-/** Tells the cluster of the new member and returns who is in it, as etcd's --initial-cluster wants it. */
-async function announce({ identities, peerUrl, name, clock, readyMs = defaultReadyMs }: ManagedEtcdOptions, endpoints: string[]): Promise<string> {
-  const connection = new EtcdConnection({ endpoints, tls: clientTls(identities) }, clock);
+async function writePeers({ disk, dir }: ManagedEtcdOptions, endpoints: string[]): Promise<void> {
+  await disk.writeAtomic('etcd', peersFile(dir), JSON.stringify(endpoints), { mode: 0o600 });
+}
+
+/** Where the others answer, for the next start: whether this member still is one only they can say. */
+async function notePeers(options: ManagedEtcdOptions): Promise<void> {
+  const members = await listMembers({ endpoints: [endpointOf(options)], tls: clientTls(options.identities), clock: options.clock });
+  const others = members.filter((m) => !m.peerURLs.includes(options.peerUrl)).flatMap((m) => m.clientURLs).sort();
+  if (JSON.stringify(others) !== JSON.stringify(await knownPeers(options))) await writePeers(options, others);
+}
+
+async function wasRemoved(options: ManagedEtcdOptions, cluster: EtcdCluster): Promise<boolean> {
+  if (cluster.endpoints.length === 0) return false;
   try {
-    let { members } = await connection.call<{ members: Member[] }>('Cluster/MemberList', ['MemberListRequest', {}], 'MemberListResponse');
-    // A join that was cut off half way left its announcement behind.
-    if (!members.some((m) => m.peerURLs.includes(peerUrl))) {
-      members = await addMember(connection, peerUrl, clock, clock.monotonicMs() + readyMs);
-    }
-    return members.flatMap((m) => m.peerURLs.map((url) => `${url === peerUrl ? name : m.name}=${url}`)).join(',');
-  } finally {
-    connection.close();
+    return !(await listMembers(cluster)).some((m) => m.peerURLs.includes(options.peerUrl) || m.name === options.name);
+  } catch {
+    return false; // nobody is up to ask
   }
 }
 
-/** A cluster takes a new member only some seconds after it became healthy with the one before. */
-async function addMember(connection: EtcdConnection, peerUrl: string, clock: Clock, untilMs: number): Promise<Member[]> {
-  for (;;) {
-    try {
-      return (await connection.call<{ members: Member[] }>('Cluster/MemberAdd', ['MemberAddRequest', { peerURLs: [peerUrl] }], 'MemberAddResponse')).members;
-    } catch (error) {
-      if (!/unhealthy cluster|not enough started members|leader/.test(messageOf(error)) || clock.monotonicMs() > untilMs) throw error;
-      await clock.sleep('etcd.join', readyPollMs);
-    }
-  }
+async function layAside({ dir, join: joins, spawn, clock, log }: ManagedEtcdOptions): Promise<void> {
+  if (!joins) throw new ConfigError('this server was removed from its cluster', { op: 'etcd', hint: 'start it with --server https://<another server>:6443 to join again' });
+  const aside = `${dir}-removed-${clock.now()}`;
+  await spawn.run('etcd', ['mv', dir, aside]);
+  log.warn('this server was removed from its cluster and joins anew; its old data is kept', { dir: aside });
 }
 
 function argumentsOf(o: ManagedEtcdOptions, cluster: string, existing: boolean): string[] {
   const pem = (name: string): string => join(o.tlsDir, name);
+  const more = o.moreClientUrls ?? [];
   const flags: Record<string, string> = {
-    name: o.name, 'data-dir': o.dir, 'listen-client-urls': o.clientUrl, 'advertise-client-urls': o.clientUrl, 'listen-peer-urls': o.peerUrl, 'initial-advertise-peer-urls': o.peerUrl,
+    name: o.name, 'data-dir': o.dir, 'listen-client-urls': [o.clientUrl, ...more].join(','), 'advertise-client-urls': (more.length > 0 ? more : [o.clientUrl]).join(','),
+    'listen-peer-urls': o.peerUrl, 'initial-advertise-peer-urls': o.peerUrl,
     'initial-cluster': cluster, 'initial-cluster-state': existing ? 'existing' : 'new', 'initial-cluster-token': 'skiff', 'heartbeat-interval': String(heartbeatMs), 'election-timeout': String(electionMs),
     'cert-file': pem('server-client.crt'), 'key-file': pem('server-client.key'), 'trusted-ca-file': pem('server-ca.crt'), 'client-cert-auth': 'true',
     'peer-cert-file': pem('peer-server-client.crt'), 'peer-key-file': pem('peer-server-client.key'), 'peer-trusted-ca-file': pem('peer-ca.crt'), 'peer-client-cert-auth': 'true',
@@ -126,9 +156,12 @@ function argumentsOf(o: ManagedEtcdOptions, cluster: string, existing: boolean):
   return [...Object.entries(flags).map(([name, value]) => `--${name}=${value}`), ...(o.forceNewCluster ? ['--force-new-cluster'] : [])];
 }
 
-async function ready({ clientUrl, identities, clock, readyMs = defaultReadyMs }: ManagedEtcdOptions): Promise<void> {
-  const connection = new EtcdConnection({ endpoints: [endpointOf({ clientUrl })], tls: clientTls(identities) }, clock);
+/** Waits until the member answers; one that joined, now or in a start that was cut off, is promoted as soon as it has caught up. */
+async function ready(options: ManagedEtcdOptions, cluster: EtcdCluster): Promise<void> {
+  const { identities, clock, peerUrl, log, readyMs = options.join || cluster.endpoints.length === 0 ? defaultReadyMs : othersReadyMs } = options;
+  const connection = new EtcdConnection({ endpoints: [endpointOf(options)], tls: clientTls(identities) }, clock);
   const end = clock.monotonicMs() + readyMs;
+  const told = clock.after('etcd.ready', patienceMs, () => log.warn('etcd waits for most members of the cluster to be up'));
   try {
     for (;;) {
       try {
@@ -136,10 +169,12 @@ async function ready({ clientUrl, identities, clock, readyMs = defaultReadyMs }:
         return;
       } catch (error) {
         if (clock.monotonicMs() > end) throw new ConfigError(`etcd does not become ready: ${messageOf(error)}`, { op: 'etcd', hint: 'most members of the cluster must be up' });
+        if (cluster.endpoints.length > 0 && /learner/.test(messageOf(error))) await promote(cluster, peerUrl).catch(() => false);
         await clock.sleep('etcd.ready', readyPollMs);
       }
     }
   } finally {
+    told.cancel();
     connection.close();
   }
 }
@@ -170,7 +205,7 @@ class MemberProcess implements ManagedEtcd {
     this.#startedMs = clock.monotonicMs();
     const child = spawn.start('etcd', [binary ?? 'etcd', ...this.#arguments], { stdio: ['ignore', 'ignore', 'pipe'] });
     this.#child = child;
-    if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => log.debug('etcd says', { line }));
+    if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => this.#said(line));
     child.once('error', (error) => log.error('cannot run etcd', { error, hint: 'install the package etcd-server' }));
     child.once('close', (code, signal) => this.#ended(code, signal));
   }
@@ -183,6 +218,12 @@ class MemberProcess implements ManagedEtcd {
     const gone = new Promise<void>((resolve) => (this.#gone = resolve));
     child.kill('SIGTERM');
     await gone;
+  }
+
+  #said(line: string): void {
+    const { log } = this.#options;
+    if (/permanently removed/.test(line)) log.error('this server was removed from its cluster', { hint: 'stop it, or start it again with --server to join anew' });
+    else log.debug('etcd says', { line });
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {

@@ -20,7 +20,7 @@ describe('sealing', () => {
     const sealed = await sealBootstrap(data, 'secret', realRandom);
     expect(sealed.toString()).not.toContain('sign');
     expect(await openBootstrap(sealed, 'secret')).toEqual(data);
-    await expect(openBootstrap(sealed, 'Secret')).rejects.toMatchObject({ code: 'CONFIG', message: /cannot be opened with this token/, hint: /server\/token/ });
+    await expect(openBootstrap(sealed, 'Secret')).rejects.toMatchObject({ code: 'CONFIG', message: expect.stringContaining('cannot be opened with this token'), hint: expect.stringContaining('server/token') });
     const damaged = Buffer.from(sealed);
     damaged[damaged.length - 3] = damaged[damaged.length - 3] === 65 ? 66 : 65;
     await expect(openBootstrap(damaged, 'secret')).rejects.toThrow(/cannot be opened/);

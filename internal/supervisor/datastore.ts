@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { openEtcdStore } from '../etcd/client/etcd-store.ts';
 import { snapshotFiles } from '../etcd/datastore.ts';
-import { clientTls, startManagedEtcd } from '../etcd/managed.ts';
+import { startManagedEtcd } from '../etcd/managed.ts';
+import { clientTls } from '../etcd/members.ts';
 import { serveEtcd } from '../etcd/server.ts';
 import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
 import { copyKeys } from '../store/copy-keys.ts';
@@ -60,7 +61,7 @@ async function openBeside(config: ServerConfig, doors: Doors, facts: NodeFacts):
   const identities = await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips] });
   await disk.makeDir('etcd', db, 0o700);
   const options = {
-    dir: join(db, 'etcd'), tlsDir, identities, name: facts.name, clock, disk, spawn: doors.spawn, log: log.named('etcd'),
+    dir: join(db, 'etcd'), tlsDir, identities, name: facts.name, clock, disk, spawn: doors.spawn, processes: doors.processes, log: log.named('etcd'),
     clientUrl: `https://127.0.0.1:${clientPort}`, peerUrl: `https://${address.includes(':') ? `[${address}]` : address}:${peerPort}`,
   };
   if (config.clusterReset && !fresh) await (await startManagedEtcd({ ...options, forceNewCluster: true })).stop();

@@ -6,8 +6,8 @@ import { decode, encode } from '../../wire/etcd/codec.ts';
 export interface EtcdEndpoints {
   /** `http://host:port`, `https://host:port`, `unix:///path`, `host:port`. */
   endpoints: string[];
-  /** PEM texts. */
-  tls?: { ca?: string; cert?: string; key?: string };
+  /** PEM texts, and the name that the members' certificates are checked for when it is not the host of the endpoint. */
+  tls?: { ca?: string; cert?: string; key?: string; serverName?: string };
 }
 
 export interface EtcdStream {
@@ -42,7 +42,8 @@ export class EtcdConnection {
     this.#clock = clock;
     this.#clients = endpoints.map((endpoint) => {
       const { target, secure } = targetOf(endpoint);
-      return new Client(target, secure ? secureCredentials(tls) : credentials.createInsecure(), options);
+      const named = secure && tls?.serverName !== undefined ? { ...options, 'grpc.ssl_target_name_override': tls.serverName } : options;
+      return new Client(target, secure ? secureCredentials(tls) : credentials.createInsecure(), named);
     });
   }
 
