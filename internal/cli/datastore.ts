@@ -86,7 +86,7 @@ async function run(values: Values): Promise<void> {
 async function snapshot(values: Values, target: string): Promise<void> {
   const { dir } = await place(values);
   const socket = join(dir, 'upkeep.sock');
-  const running = (await realDisk.stat('datastore', socket)) !== undefined && (await saveSnapshot({ endpoint: `unix://${socket}`, disk: realDisk, target }));
+  const running = (await realDisk.stat('datastore', socket)) !== undefined && (await saveSnapshot({ endpoints: [`unix://${socket}`], disk: realDisk, target }));
   if (!running) await snapshotStopped(dir, target);
   process.stdout.write(`${target}: snapshot of the ${running ? 'running' : 'stopped'} store in ${dir}\n`);
 }

@@ -14,6 +14,9 @@ export interface EtcdStream {
   send(message: string, value: object): void;
   end(): void;
   cancel(): void;
+  /** Stops taking from the wire what the other side sends, until `resume`. */
+  pause(): void;
+  resume(): void;
 }
 
 const unavailable = 14;
@@ -85,6 +88,8 @@ export class EtcdConnection {
         over = true;
         call.cancel();
       },
+      pause: () => void call.pause(),
+      resume: () => void call.resume(),
     };
   }
 
