@@ -12,8 +12,25 @@ export interface UserInfo {
   extra?: Readonly<Record<string, readonly string[]>>;
 }
 
+/** A call to one of the paths that are not the API's. */
+export interface PlainRequest {
+  method: string;
+  path: string;
+  authorization: string | undefined;
+}
+
+export interface PlainAnswer {
+  status: number;
+  contentType: string;
+  body: string;
+}
+
 export interface ApiServerOptions {
   store: Store;
+  /** Other API servers write to the same store: nothing may rest on this process knowing of every write. */
+  sharedStore?: boolean;
+  /** Answers before anybody is authenticated, on the same port; undefined = the API's own path. */
+  besides?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
   clock: Clock;
   log: Log;
   random: Random;

@@ -1,5 +1,6 @@
 import { setUnpackDir } from '../io/assets.ts';
 import { realDisk } from '../io/disk.ts';
+import { stayAlive } from '../io/stay-alive.ts';
 import { restartWithLowMemory } from './low-memory.ts';
 import { agentConfig, serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
@@ -12,7 +13,9 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
     restartWithLowMemory();
     setUnpackDir(`${config.dataDir}/data`);
     const { startServer } = await import('../supervisor/server.ts');
-    await startServer(config);
+    // While it waits for other servers there may be nothing else that keeps the process going.
+    const release = stayAlive();
+    await startServer(config).finally(release);
     return;
   }
   const config = agentConfig(settings);

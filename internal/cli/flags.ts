@@ -62,7 +62,7 @@ export const flags: Flag[] = [
   works('private-registry', 'text', 'Registry configuration', { default: '/etc/skiff/registries.yaml' }),
   works('pause-image', 'text', 'Image of the pod sandbox', { default: 'registry.k8s.io/pause:3.10.2' }),
   works('server', 'text', 'URL of the server to join', { for: 'agent', short: 's', env: ['SKIFF_URL'] }),
-  ...refused(['server'], 'text', 'more than one server needs a shared datastore, which is not there yet'),
+  server('server', 'text', 'URL of a server of the cluster to join as one more server', { short: 's', env: ['SKIFF_URL'] }),
   server('cluster-init', 'bool', 'Keep state in an etcd that is run beside the server (needs the package etcd-server)'),
   server('cluster-reset', 'bool', 'Make that etcd forget all members but this one'),
   ...refused(['agent-token'], 'text', 'agents cannot join yet'),

@@ -34,7 +34,18 @@ export function serverConfig(settings: Settings): ServerConfig {
     secretsEncryption: settings.get('secrets-encryption') === true,
     clusterInit: settings.get('cluster-init') === true,
     clusterReset: settings.get('cluster-reset') === true,
+    server: serverUrl(settings),
   };
+}
+
+/** The server of the cluster to join; it brings its own datastore with it. */
+function serverUrl(settings: Settings): string | undefined {
+  const url = text(settings, 'server');
+  if (url === undefined) return undefined;
+  if (!/^https:\/\/[^/]+\/?$/.test(url) || !URL.canParse(url)) throw new ConfigError(`--server: "${url}" is not a URL such as https://10.0.0.1:6443`, { op });
+  if (settings.get('cluster-init') === true) throw new ConfigError('--server and --cluster-init exclude each other', { op, hint: '--cluster-init is for the first server of a cluster' });
+  if (text(settings, 'datastore-endpoint') !== undefined) throw new ConfigError('--server and --datastore-endpoint exclude each other', { op, hint: 'servers with the same datastore and --token find each other there' });
+  return url;
 }
 
 function datastore(settings: Settings): ServerConfig['datastore'] {

@@ -48,6 +48,8 @@ export interface ServerConfig extends NodeConfig {
   secretsEncryption?: boolean;
   /** Keep state in an etcd of our own running, the first member of a cluster. */
   clusterInit?: boolean;
+  /** URL of a server of the cluster that this one joins. */
+  server?: string;
   /** Make that etcd forget its other members. */
   clusterReset?: boolean;
 }

@@ -33,19 +33,35 @@ export async function serverIdentities(config: ServerConfig, doors: Doors, names
   return await loadOrCreateServer({ ...doors, dir: join(config.dataDir, 'server/tls'), serverNames: names });
 }
 
-/** Writes server/token and server/node-token and returns the password of the token. */
-export async function joinToken(config: ServerConfig, doors: Doors, serverCa: string): Promise<string> {
-  const { disk, random } = doors;
-  const path = join(config.dataDir, 'server/token');
-  const stored = (await disk.readIfThere('token', path))?.toString();
-  const told = config.tokenFile === undefined ? config.token : (await disk.read('token file', config.tokenFile)).toString();
-  const password = told !== undefined ? parseToken(told).password : stored !== undefined ? parseToken(stored).password : newPassword(random);
+/** The token of the command line or its file. */
+export async function toldToken(config: ServerConfig, { disk }: Pick<Doors, 'disk'>): Promise<string | undefined> {
+  return config.tokenFile === undefined ? config.token : (await disk.read('token file', config.tokenFile)).toString();
+}
+
+const tokenPath = (config: ServerConfig): string => join(config.dataDir, 'server/token');
+
+/** The cluster's password: what was told, else what stands in server/token, else a new one; with `keep` it stands there at once. */
+export async function clusterPassword(config: ServerConfig, doors: Pick<Doors, 'disk' | 'random'>, { keep }: { keep: boolean }): Promise<string> {
+  const stored = (await doors.disk.readIfThere('token', tokenPath(config)))?.toString();
+  const told = await toldToken(config, doors);
+  const password = told !== undefined ? parseToken(told).password : stored !== undefined ? parseToken(stored).password : newPassword(doors.random);
   if (password === '') throw new ConfigError('--token: a server needs a password or a full token', { op: 'token' });
-  const text = `${formatToken({ caHash: caHashOf(serverCa), user: 'server', password })}\n`;
-  if (text === stored) return password;
-  await disk.writeAtomic('token', path, text, { mode: 0o600 });
-  await disk.writeAtomic('node token', join(config.dataDir, 'server/node-token'), text, { mode: 0o600 });
+  if (keep && stored === undefined && told === undefined) await doors.disk.writeAtomic('token', tokenPath(config), `${password}\n`, { mode: 0o600 });
   return password;
+}
+
+/** Writes server/token and server/node-token in their full form. */
+export async function joinToken(config: ServerConfig, doors: Pick<Doors, 'disk'>, { serverCa, password }: { serverCa: string; password: string }): Promise<void> {
+  const { disk } = doors;
+  const caHash = caHashOf(serverCa);
+  const told = parseToken((await toldToken(config, doors)) ?? password);
+  if (told.caHash !== '' && told.caHash !== caHash) {
+    throw new ConfigError('--token is for another cluster: it names another authority than this server has', { op: 'token', hint: 'copy server/token again from a server of the cluster, or leave --token out' });
+  }
+  const text = `${formatToken({ caHash, user: 'server', password })}\n`;
+  if ((await disk.readIfThere('token', tokenPath(config)))?.toString() === text) return;
+  await disk.writeAtomic('token', tokenPath(config), text, { mode: 0o600 });
+  await disk.writeAtomic('node token', join(config.dataDir, 'server/node-token'), text, { mode: 0o600 });
 }
 
 /** The administrator's kubeconfig, written only when its content changes. */

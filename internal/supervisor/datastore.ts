@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { openEtcdStore } from '../etcd/client/etcd-store.ts';
 import { snapshotFiles } from '../etcd/datastore.ts';
-import { startManagedEtcd } from '../etcd/managed.ts';
-import { clientTls } from '../etcd/members.ts';
+import { hasData, startManagedEtcd } from '../etcd/managed.ts';
+import { clientTls, type EtcdCluster } from '../etcd/members.ts';
 import { serveEtcd } from '../etcd/server.ts';
 import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
 import { copyKeys } from '../store/copy-keys.ts';
@@ -11,19 +11,43 @@ import type { LogStore } from '../store/log-store.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { fileName } from '../store/sqlite/schema.ts';
 import type { Store } from '../store/store.ts';
+import { shareBootstrap } from './bootstrap.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import type { Joined } from './join.ts';
 import type { NodeFacts } from './node-facts.ts';
 
 /** etcd's own ports: operators and firewalls know them. */
 const clientPort = 2379;
 const peerPort = 2380;
 
+/** The server's store, and what of it other servers have to do with. */
+export type Datastore = { store: Store } & ({ kind: 'file' } | { kind: 'external' } | { kind: 'etcd'; etcd: EtcdCluster });
+
+export interface DatastoreOptions {
+  config: ServerConfig;
+  doors: Doors;
+  facts: NodeFacts;
+  /** The cluster's password. */
+  password: string;
+  joined?: Joined;
+}
+
+/** Whether other servers may share the store: then they, not this one alone, decide on authorities and keys. */
+export async function isShared(config: ServerConfig, { disk }: Pick<Doors, 'disk'>): Promise<boolean> {
+  const { datastore, clusterInit, server } = config;
+  return datastore !== undefined || clusterInit === true || server !== undefined || (await hasData({ disk, dir: join(config.dataDir, 'server/db/etcd') }));
+}
+
 /** Opens the server's store: a cluster elsewhere when one is named, an etcd beside us, else the file below the data directory. */
-export async function openDatastore(config: ServerConfig, doors: Doors, facts: NodeFacts): Promise<Store> {
-  if (config.datastore) return await openCluster(config.datastore, doors);
-  const beside = (await doors.disk.stat('etcd', join(config.dataDir, 'server/db/etcd/member'))) !== undefined;
-  if (config.clusterInit || beside) return await openBeside(config, doors, facts);
+export async function openDatastore(options: DatastoreOptions): Promise<Datastore> {
+  const { config, doors } = options;
+  if (config.datastore) {
+    const store = await openCluster(config.datastore, doors);
+    await shareBootstrap(store, options);
+    return { kind: 'external', store };
+  }
+  if (await isShared(config, doors)) return await openBeside(options);
   const store = await openFile(config, doors);
   const dir = join(config.dataDir, 'server/db');
   // Snapshots of a running server are taken through this socket; it gives no access to keys one by one.
@@ -33,7 +57,7 @@ export async function openDatastore(config: ServerConfig, doors: Doors, facts: N
     await upkeep.close();
     await close();
   };
-  return store;
+  return { kind: 'file', store };
 }
 
 async function openFile(config: ServerConfig, doors: Doors): Promise<LogStore> {
@@ -52,30 +76,37 @@ async function openCluster(datastore: NonNullable<ServerConfig['datastore']>, { 
 }
 
 /** Runs an etcd beside the server. What the file held before is brought over once. */
-async function openBeside(config: ServerConfig, doors: Doors, facts: NodeFacts): Promise<Store> {
+async function openBeside(options: DatastoreOptions): Promise<Datastore> {
+  const { config, doors, facts, joined } = options;
   const { disk, clock, log } = doors;
   const db = join(config.dataDir, 'server/db');
   const tlsDir = join(config.dataDir, 'server/tls/etcd');
-  const fresh = (await disk.stat('etcd', join(db, 'etcd/member'))) === undefined;
-  const address = facts.ips[0] ?? '127.0.0.1';
+  const dir = join(db, 'etcd');
+  const fresh = !(await hasData({ disk, dir }));
   const identities = await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips] });
   await disk.makeDir('etcd', db, 0o700);
-  const options = {
-    dir: join(db, 'etcd'), tlsDir, identities, name: facts.name, clock, disk, spawn: doors.spawn, processes: doors.processes, log: log.named('etcd'),
-    clientUrl: `https://127.0.0.1:${clientPort}`, peerUrl: `https://${address.includes(':') ? `[${address}]` : address}:${peerPort}`,
-  };
-  if (config.clusterReset && !fresh) await (await startManagedEtcd({ ...options, forceNewCluster: true })).stop();
-  const etcd = await startManagedEtcd(options);
-  const store = await openEtcdStore({ endpoints: [etcd.endpoint], tls: clientTls(identities), clock, log });
-  if (fresh && (await disk.stat('etcd', join(db, fileName)))) {
-    const file = await openFile(config, doors);
-    log.info('state is brought over to etcd', { keys: await copyKeys(file, store) });
-    await file.close();
-  }
+  const managed = { ...doors, dir, tlsDir, identities, name: facts.name, log: log.named('etcd'), ...etcdUrls(facts.ip), ...(joined && { join: joined }) };
+  if (config.clusterReset && !fresh) await (await startManagedEtcd({ ...managed, forceNewCluster: true })).stop();
+  const etcd = await startManagedEtcd(managed);
+  const cluster = { endpoints: [etcd.endpoint], tls: clientTls(identities), clock };
+  const store = await openEtcdStore({ ...cluster, log });
   const close = store.close.bind(store);
   store.close = async () => {
     await close();
     await etcd.stop();
   };
-  return store;
+  if (fresh && (await disk.stat('etcd', join(db, fileName)))) {
+    const file = await openFile(config, doors);
+    log.info('state is brought over to etcd', { keys: await copyKeys(file, store) });
+    await file.close();
+  }
+  await shareBootstrap(store, options);
+  return { kind: 'etcd', store, etcd: cluster };
+}
+
+/** Where a member listens: for this server, for other servers, for other members. */
+function etcdUrls(ip: string): { clientUrl: string; moreClientUrls: string[]; peerUrl: string } {
+  const host = ip.includes(':') ? `[${ip}]` : ip;
+  const alone = host === '127.0.0.1';
+  return { clientUrl: `https://127.0.0.1:${clientPort}`, moreClientUrls: alone ? [] : [`https://${host}:${clientPort}`], peerUrl: `https://${host}:${peerPort}` };
 }

@@ -5,13 +5,15 @@ import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
-import type { Store } from '../store/store.ts';
 import { ensureClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
-import { joinToken, serverIdentities, serverNames, writeAdminKubeconfig } from './credentials.ts';
-import { openDatastore } from './datastore.ts';
+import { followBootstrap } from './bootstrap.ts';
+import { clusterPassword, joinToken, serverIdentities, serverNames, writeAdminKubeconfig } from './credentials.ts';
+import { isShared, openDatastore, type Datastore } from './datastore.ts';
 import { realDoors, type Doors } from './doors.ts';
+import { handshakeAnswers } from './handshake.ts';
+import { joinCluster } from './join.ts';
 import { Ledger, ledgerPath } from './ledger.ts';
 import { startManifests } from './manifests.ts';
 import { nodeFacts, type NodeFacts } from './node-facts.ts';
@@ -37,20 +39,26 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const ledger = await Ledger.open(disk, ledgerPath(config.dataDir));
   const facts = await nodeFacts(config, doors);
   const names = serverNames(config, facts, firstAddress(config.serviceCidr));
-  const [identities, store] = await Promise.all([
-    serverIdentities(config, doors, names),
-    openDatastore(config, doors, facts),
-  ]);
+  const reload = (): Promise<ServerIdentities> => serverIdentities(config, doors, names);
+  // Servers that share a datastore share authorities too, and learn them there.
+  const shared = await isShared(config, doors);
+  const password = await clusterPassword(config, doors, { keep: shared && config.server === undefined });
+  const joined = await joinCluster(config, doors);
+  const opening = openDatastore({ config, doors, facts, password, joined });
+  if (shared) await opening;
+  const [identities, datastore] = await Promise.all([reload(), opening]);
+  const { store } = datastore;
   const parts: Part[] = [{ name: 'store', stop: () => store.close() }];
   stopOnSignal(doors, parts, pidFile);
-  const api = await startApi(config, doors, facts, identities, store);
+  const besides = handshakeAnswers({ config, doors, datastore, password, serverCa: identities.serverCa.cert });
+  const api = await startApi({ config, doors, facts, identities, datastore, besides });
   parts.push({ name: 'apiserver', stop: () => api.close() });
   log.info('API server ready', { port: api.port, ms: since() });
   await Promise.all([
-    joinToken(config, doors, identities.serverCa.cert),
+    joinToken(config, doors, { serverCa: identities.serverCa.cert, password }),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
-  const reload = (): Promise<ServerIdentities> => serverIdentities(config, doors, names);
+  if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => undefined }) });
   await startBeside({ config, doors, ledger, facts, identities, api, parts, reload });
   log.info('server ready', { ms: since() });
   await notifyReady(doors);
@@ -120,10 +128,21 @@ async function startOwnNode(options: Beside & { mirrors: Mirrors }): Promise<Par
   return [role, { name: 'agent mirrors', stop: () => mirrors.stop() }, ...parts];
 }
 
-async function startApi(config: ServerConfig, doors: Doors, facts: NodeFacts, identities: ServerIdentities, store: Store): Promise<ApiServer> {
+interface ApiParts {
+  config: ServerConfig;
+  doors: Doors;
+  facts: NodeFacts;
+  identities: ServerIdentities;
+  datastore: Datastore;
+  besides: ReturnType<typeof handshakeAnswers>;
+}
+
+async function startApi({ config, doors, facts, identities, datastore, besides }: ApiParts): Promise<ApiServer> {
   const { version, commit } = buildInfo();
   return await createApiServer({
-    store,
+    store: datastore.store,
+    sharedStore: datastore.kind !== 'file',
+    besides,
     clock: doors.clock,
     log: doors.log.named('apiserver'),
     random: doors.random,

@@ -167,13 +167,18 @@ export class TestCluster {
 
   /** Boots the machine, puts images where the agent imports them, starts the server and waits until the node is Ready. */
   async up(options: { images?: string[]; flags?: string[] } = {}): Promise<void> {
+    await this.launch(options);
+    await this.ready();
+  }
+
+  /** As `up`, without waiting for anything. */
+  async launch(options: { images?: string[]; flags?: string[] } = {}): Promise<void> {
     this.#flags = options.flags ?? [];
     await this.node.boot();
     const images = join(this.node.disk, 'var/lib/skiff/agent/images');
     mkdirSync(images, { recursive: true });
     for (const file of options.images ?? []) copyFileSync(file, join(images, file.split('/').at(-1) as string));
     this.startServer();
-    await this.ready();
   }
 
   startServer(): void {
@@ -186,12 +191,19 @@ export class TestCluster {
     this.node.exec(['bash', '-c', `kill -${signal} $(cat /run/skiff-server.pid)`]);
   }
 
-  async ready(timeoutMs = 60_000): Promise<void> {
+  /** Waits until the API server is ready, whether there is a node or not. */
+  async answers(timeoutMs = 60_000): Promise<void> {
     const seen = (): string => `\n${this.log().split('\n').slice(-25).join('\n')}`;
     const source = join(this.node.disk, 'etc/skiff/skiff.yaml');
     await until('the admin kubeconfig is written', () => existsSync(source), { timeoutMs, seen });
     const text = readFileSync(source, 'utf8').replace(/https:\/\/127\.0\.0\.1:/, `https://${this.node.ip}:`);
     writeFileSync(this.kubeconfig, text, { mode: 0o600 });
+    await until('the API server is ready', () => this.kubectl(['get', '--raw', '/readyz'], { timeoutMs: 5_000 }).stdout === 'ok', { timeoutMs, seen });
+  }
+
+  async ready(timeoutMs = 60_000): Promise<void> {
+    const seen = (): string => `\n${this.log().split('\n').slice(-25).join('\n')}`;
+    await this.answers(timeoutMs);
     const status = '{.items[*].status.conditions[?(@.type=="Ready")].status}';
     await until('the node is Ready', () => this.kubectl(['get', 'nodes', '-o', `jsonpath=${status}`]).stdout.trim() === 'True', { timeoutMs, seen });
     await until('the default service account is there', () => this.kubectl(['get', 'sa', 'default']).code === 0, { timeoutMs, seen });

@@ -38,6 +38,9 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
   const exchange = openExchange(server, request, answer);
   const began = server.core.clock.monotonicMs();
   try {
+    const { method, path } = exchange.info;
+    const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });
+    if (beside) return send(exchange, beside.status, beside.contentType, beside.body, { 'x-content-type-options': 'nosniff' });
     await identify(server, exchange);
     await dispatch(server, paths, exchange);
   } catch (error) {
