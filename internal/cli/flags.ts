@@ -67,7 +67,7 @@ export const flags: Flag[] = [
   server('cluster-reset', 'bool', 'Make that etcd forget all members but this one'),
   ...refused(['agent-token'], 'text', 'agents cannot join yet'),
   ...refused(['cluster-reset-restore-path'], 'text', 'more than one server is not there yet'),
-  server('datastore-endpoint', 'text', 'Endpoints of an etcd cluster to keep state in, separated by commas (default: the store in data-dir)'),
+  server('datastore-endpoint', 'text', 'Where to keep state: endpoints of an etcd cluster, separated by commas, or postgres://user:password@host:port/database (default: the store in data-dir)'),
   server('datastore-cafile', 'text', "Certificate authority of the datastore's servers"),
   server('datastore-certfile', 'text', 'Certificate that the datastore is shown'),
   server('datastore-keyfile', 'text', 'Its key'),

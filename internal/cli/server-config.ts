@@ -2,6 +2,7 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import type { AgentConfig, NodeConfig, ServerConfig } from '../supervisor/config.ts';
+import { isPostgres, parsePostgresEndpoint } from '../store/postgres/endpoint.ts';
 import type { Settings } from './settings.ts';
 
 const op = 'config';
@@ -51,8 +52,11 @@ function serverUrl(settings: Settings): string | undefined {
 function datastore(settings: Settings): ServerConfig['datastore'] {
   const endpoint = text(settings, 'datastore-endpoint');
   if (endpoint === undefined) return undefined;
-  const scheme = /^([a-z0-9]+):\/\//.exec(endpoint)?.[1] ?? 'http';
-  if (!['http', 'https', 'unix'].includes(scheme)) throw new ConfigError(`--datastore-endpoint: ${scheme} is not there yet`, { op, hint: 'give the endpoints of an etcd cluster, or none for the store in data-dir' });
+  if (isPostgres(endpoint)) parsePostgresEndpoint(endpoint);
+  else {
+    const scheme = /^([a-z0-9+.-]+):\/\//.exec(endpoint)?.[1] ?? 'http';
+    if (!['http', 'https', 'unix'].includes(scheme)) throw new ConfigError(`--datastore-endpoint: there is no datastore "${scheme}"`, { op, hint: 'give the endpoints of an etcd cluster (https://...), a PostgreSQL (postgres://...), or none for the store in data-dir' });
+  }
   if (settings.get('secrets-encryption') === true) throw new ConfigError('--secrets-encryption works with the store in data-dir only', { op });
   return { endpoint, caFile: text(settings, 'datastore-cafile'), certFile: text(settings, 'datastore-certfile'), keyFile: text(settings, 'datastore-keyfile') };
 }

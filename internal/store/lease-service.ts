@@ -32,7 +32,7 @@ export class LeaseService {
     this.#writer = parts.writer;
     this.#clock = parts.clock;
     this.#random = parts.random;
-    this.#arm(parts.book.nextExpiryMs());
+    this.arm(parts.book.nextExpiryMs());
   }
 
   async grant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }> {
@@ -43,7 +43,7 @@ export class LeaseService {
     const lease: Lease = { id, ttlSeconds, grantedAtMs: this.#clock.now(), expiresAtMs: this.#clock.monotonicMs() + ttlSeconds * 1000, kept: false, keys: new Set(), seq: 0 };
     this.#book.add(lease);
     await this.#writer.save(lease, () => this.#book.remove(id));
-    this.#arm(lease.expiresAtMs);
+    this.arm(lease.expiresAtMs);
     return { id, ttlSeconds };
   }
 
@@ -73,7 +73,8 @@ export class LeaseService {
     this.#timer?.cancel();
   }
 
-  #arm(atMs: number | undefined): void {
+  /** Sees to a lease that ends at this time. */
+  arm(atMs: number | undefined): void {
     if (atMs === undefined || this.#stopped || atMs >= this.#timerAtMs) return;
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
@@ -84,9 +85,9 @@ export class LeaseService {
     this.#timerAtMs = Infinity;
     for (const lease of this.#book.expired(this.#clock.monotonicMs())) {
       // A commit that fails leaves the lease in the book; it is tried again with the next one that is due.
-      void this.#writer.end(lease, true).catch(() => this.#arm(this.#clock.monotonicMs() + expiryGrainMs));
+      void this.#writer.end(lease, true).catch(() => this.arm(this.#clock.monotonicMs() + expiryGrainMs));
     }
-    this.#arm(this.#book.nextExpiryMs());
+    this.arm(this.#book.nextExpiryMs());
   }
 
   #newId(): string {

@@ -53,7 +53,7 @@ export class Recovery {
   }
 
   /** `seal` is the last one of the log; undefined for a new log. */
-  finish(seal: Seal | undefined, clock: Clock): Recovered {
+  finish(seal: Seal | undefined, clock: Pick<Clock, 'now' | 'monotonicMs'>): Recovered {
     const state = new State(new LeaseBook());
     const unclean = seal !== undefined && !seal.clean;
     this.#addLeases(state, clock);
@@ -75,7 +75,7 @@ export class Recovery {
     return { state, nextSeq: this.#lastSeq + 1, unclean };
   }
 
-  #addLeases(state: State, clock: Clock): void {
+  #addLeases(state: State, clock: Pick<Clock, 'now' | 'monotonicMs'>): void {
     const nowMs = clock.now();
     for (const { id, ttlSeconds, grantedAtMs, kept, seq } of this.#leases) {
       const fullMs = ttlSeconds * 1000;

@@ -76,7 +76,7 @@ export function hashOfSeq(seq: number): number {
 }
 
 /** The checksum of a row covers its number too, so that a row in another's place is found. */
-function checksum(row: Uint8Array, seq: number): number {
+export function checksum(row: Uint8Array, seq: number): number {
   return crc32(row.subarray(crcBytes), hashOfSeq(seq));
 }
 

@@ -8,6 +8,7 @@ import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
 import { copyKeys } from '../store/copy-keys.ts';
 import { loadKeyRing } from '../store/key-ring.ts';
 import type { LogStore } from '../store/log-store.ts';
+import { isPostgres } from '../store/postgres/endpoint.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { fileName } from '../store/sqlite/schema.ts';
 import type { Store } from '../store/store.ts';
@@ -72,6 +73,11 @@ async function openFile(config: ServerConfig, doors: Doors): Promise<LogStore> {
 async function openCluster(datastore: NonNullable<ServerConfig['datastore']>, { clock, log, disk }: Doors): Promise<Store> {
   const text = async (path: string | undefined): Promise<string | undefined> => (path === undefined ? undefined : (await disk.read('datastore.tls', path)).toString());
   const tls = { ca: await text(datastore.caFile), cert: await text(datastore.certFile), key: await text(datastore.keyFile) };
+  if (isPostgres(datastore.endpoint)) {
+    // Loaded only where it is used: it takes its share of the start.
+    const { openPostgresStore } = await import('../store/postgres/open.ts');
+    return await openPostgresStore({ endpoint: datastore.endpoint, tls, clock, disk, log });
+  }
   return await openEtcdStore({ endpoints: datastore.endpoint.split(',').map((e) => e.trim()), tls, clock, log });
 }
 
