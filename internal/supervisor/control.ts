@@ -1,5 +1,6 @@
 import type { ApiServer } from '../apiserver/api-server.ts';
 import type { ResourceRef } from '../api/object.ts';
+import { electLeader } from '../client/leader-election.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { startControllers } from '../controllers/start.ts';
 import { startScheduler } from '../scheduler/scheduler.ts';
@@ -15,43 +16,56 @@ export interface ControlOptions {
   api: ApiServer;
   mirrors: Mirrors;
   identities: ServerIdentities;
+  /** Who this server is among those that share the store; undefined when it is alone, and leads without asking. */
+  identity: string | undefined;
 }
 
 /** Tokens in Secrets have no end of their own; the Secret's deletion ends them. */
 const legacyTokenSeconds = 10 * 365 * 24 * 3600;
 
-/** Scheduler and controllers, each as the user that upstream runs it as. */
+/** Scheduler and controllers, each as the user that upstream runs it as; of several servers, on one. */
 export async function startControl(options: ControlOptions): Promise<Part[]> {
-  const { config, doors, api, mirrors, identities } = options;
+  const { config } = options;
   const parts: Part[] = [];
-  if (!config.disableControllers) {
-    const controllers = startControllers({
-      ...doors,
-      clientFor: (name) => api.inProcess(controllerUser(name)),
-      managerClient: api.inProcess({ name: 'system:kube-controller-manager', groups: [] }),
-      mirrors,
-      log: doors.log.named('controllers'),
-      resources: () => preferredResources(api),
-      onResourcesChange: (changed) => api.server.core.resources.onChange(changed),
-      rootCa: identities.serverCa.cert,
-      clusterCidr: config.clusterCidr,
-      // Serving certificates of kubelets are vouched for by the authority that clients of the server trust.
-      signCertificate: (request) =>
-        signRequest({ ...request, ca: request.signerName === 'kubernetes.io/kubelet-serving' ? identities.serverCa : identities.clientCa, nowMs: doors.clock.now(), random: doors.random }),
-      issueServiceAccountToken: async (account) => {
-        const { secretName, secretUid, ...subject } = account;
-        const issued = await api.server.tokens.issue({ ...subject, secret: { name: secretName, uid: secretUid } }, { audiences: api.server.tokens.audiences, seconds: legacyTokenSeconds, jti: doors.random.uuid() });
-        return issued.token;
-      },
-    });
-    parts.push({ name: 'controllers', stop: () => controllers.stop() });
-  }
-  if (!config.disableScheduler) {
-    const client = api.inProcess({ name: 'system:kube-scheduler', groups: [] });
-    const scheduler = await startScheduler({ ...doors, client, mirrors, log: doors.log.named('scheduler') });
-    parts.push({ name: 'scheduler', stop: () => scheduler.stop() });
-  }
+  if (!config.disableControllers) parts.push(await leading(options, 'kube-controller-manager', () => Promise.resolve(controllers(options))));
+  if (!config.disableScheduler) parts.push(await leading(options, 'kube-scheduler', () => scheduler(options)));
   return parts;
+}
+
+async function leading({ identity, api, doors }: ControlOptions, name: string, lead: () => Promise<Part>): Promise<Part> {
+  if (identity === undefined) return await lead();
+  const client = api.inProcess({ name: `system:${name}`, groups: [] });
+  const election = electLeader({ ...doors, client, log: doors.log.named('election'), namespace: 'kube-system', name, identity, lead });
+  return { name, stop: () => election.stop() };
+}
+
+async function scheduler({ doors, api, mirrors }: ControlOptions): Promise<Part> {
+  const client = api.inProcess({ name: 'system:kube-scheduler', groups: [] });
+  const started = await startScheduler({ ...doors, client, mirrors, log: doors.log.named('scheduler') });
+  return { name: 'scheduler', stop: () => started.stop() };
+}
+
+function controllers({ config, doors, api, mirrors, identities }: ControlOptions): Part {
+  const running = startControllers({
+    ...doors,
+    clientFor: (name) => api.inProcess(controllerUser(name)),
+    managerClient: api.inProcess({ name: 'system:kube-controller-manager', groups: [] }),
+    mirrors,
+    log: doors.log.named('controllers'),
+    resources: () => preferredResources(api),
+    onResourcesChange: (changed) => api.server.core.resources.onChange(changed),
+    rootCa: identities.serverCa.cert,
+    clusterCidr: config.clusterCidr,
+    // Serving certificates of kubelets are vouched for by the authority that clients of the server trust.
+    signCertificate: (request) =>
+      signRequest({ ...request, ca: request.signerName === 'kubernetes.io/kubelet-serving' ? identities.serverCa : identities.clientCa, nowMs: doors.clock.now(), random: doors.random }),
+    issueServiceAccountToken: async (account) => {
+      const { secretName, secretUid, ...subject } = account;
+      const issued = await api.server.tokens.issue({ ...subject, secret: { name: secretName, uid: secretUid } }, { audiences: api.server.tokens.audiences, seconds: legacyTokenSeconds, jti: doors.random.uuid() });
+      return issued.token;
+    },
+  });
+  return { name: 'controllers', stop: () => running.stop() };
 }
 
 function controllerUser(name: string): { name: string; groups: string[] } {

@@ -29,6 +29,15 @@ export function serverNames(config: ServerConfig, facts: NodeFacts, serviceIp: s
   return [...new Set(names)];
 }
 
+/** What tells this server from all others, in this run and the next: a leader that was killed and is back goes on leading. */
+export async function serverIdentity(config: ServerConfig, { disk, random }: Pick<Doors, 'disk' | 'random'>, name: string): Promise<string> {
+  const path = join(config.dataDir, 'server/id');
+  const kept = (await disk.readIfThere('server id', path))?.toString().trim();
+  const id = kept || random.uuid();
+  if (!kept) await disk.writeAtomic('server id', path, `${id}\n`, { mode: 0o600 });
+  return `${name}_${id}`;
+}
+
 export async function serverIdentities(config: ServerConfig, doors: Doors, names: string[]): Promise<ServerIdentities> {
   return await loadOrCreateServer({ ...doors, dir: join(config.dataDir, 'server/tls'), serverNames: names });
 }

@@ -9,7 +9,7 @@ import { ensureClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
 import { followBootstrap } from './bootstrap.ts';
-import { clusterPassword, joinToken, serverIdentities, serverNames, writeAdminKubeconfig } from './credentials.ts';
+import { clusterPassword, joinToken, serverIdentities, serverIdentity, serverNames, writeAdminKubeconfig } from './credentials.ts';
 import { isShared, openDatastore, type Datastore } from './datastore.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { handshakeAnswers } from './handshake.ts';
@@ -59,7 +59,7 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
   if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => undefined }) });
-  await startBeside({ config, doors, ledger, facts, identities, api, parts, reload });
+  await startBeside({ config, doors, ledger, facts, identities, api, parts, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined, reload });
   log.info('server ready', { ms: since() });
   await notifyReady(doors);
   return {
@@ -78,6 +78,8 @@ interface Beside {
   identities: ServerIdentities;
   api: ApiServer;
   parts: Part[];
+  /** Who this server is among others, if there may be others. */
+  identity: string | undefined;
   reload(): Promise<ServerIdentities>;
 }
 
@@ -101,7 +103,7 @@ async function startBeside(options: Beside): Promise<void> {
   };
   parts.push(startRenewal({ doors, current: identities, reload: options.reload, changed }));
   const started = await Promise.all([
-    startControl({ config, doors, api, mirrors, identities }),
+    startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
     config.disableAgent ? [] : startOwnNode({ ...options, mirrors }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
     ensureClusterDns(supervisor, config.clusterDns).then(() => []),
