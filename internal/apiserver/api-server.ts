@@ -67,9 +67,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
   });
   server.port = listener.port;
-  await bootCluster(server);
+  const leave = await bootCluster(server);
   server.ready = true;
-  return handle(server, listener, stops);
+  return handle(server, { listener, stops, leave });
 }
 
 function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => void> } {
@@ -126,13 +126,20 @@ async function startParts(server: Server): Promise<(() => void)[]> {
   return [() => server.rbac.stop(), () => server.nodes.stop(), stopAdmission, () => definitions.stop()];
 }
 
-function handle(server: Server & { shutdown?: Set<() => void> }, listener: HttpsListener, stops: (() => void)[]): ApiServer {
+interface Running {
+  listener: HttpsListener;
+  stops: (() => void)[];
+  leave(): Promise<void>;
+}
+
+function handle(server: Server & { shutdown?: Set<() => void> }, { listener, stops, leave }: Running): ApiServer {
   return {
     port: listener.port,
     server,
     inProcess: (user) => new InProcessClient(server, user),
     renewCertificate: (tls) => listener.renew({ ...tls, ca: [server.options.clientCa, server.options.requestHeader?.ca ?? ''].join('\n') }),
     close: async () => {
+      await leave();
       for (const stop of server.shutdown ?? []) stop();
       for (const stop of stops) stop();
       await listener.close();

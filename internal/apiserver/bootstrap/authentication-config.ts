@@ -1,4 +1,5 @@
 import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { ApiError } from '../../api/status.ts';
 import { createObject } from '../registry/create.ts';
 import { viewOf } from '../registry/stored.ts';
 import { updateObject } from '../registry/update.ts';
@@ -22,7 +23,10 @@ export async function ensureAuthenticationConfig(server: Server): Promise<void> 
   const kv = await read(core, call.resource, call.namespace, call.name);
   if (!kv) {
     const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: call.name, namespace: call.namespace }, data };
-    await createObject(core, call, call.resource.engine.normalize(object).object);
+    // Another server may be making it at this moment, and makes the same.
+    await createObject(core, call, call.resource.engine.normalize(object).object).catch((error: unknown) => {
+      if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
+    });
     return;
   }
   const have = (viewOf(call.resource, kv)['data'] ?? {}) as Record<string, string>;

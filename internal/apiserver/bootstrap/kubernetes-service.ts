@@ -1,5 +1,6 @@
 import { isIPv6 } from 'node:net';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { ApiError } from '../../api/status.ts';
 import type { Core } from '../registry/call.ts';
 import { createObject } from '../registry/create.ts';
 import { viewOf } from '../registry/stored.ts';
@@ -7,14 +8,21 @@ import { updateObject } from '../registry/update.ts';
 import { read } from '../registry/write.ts';
 import { systemCall } from './reconcile.ts';
 
-export interface OwnAddress {
-  clusterIp: string;
+export interface ServerAddress {
   address: string;
   port: number;
 }
 
-/** `default/kubernetes`: the Service, its Endpoints and its EndpointSlice, brought to the server's present address. */
-export async function ensureKubernetesService(core: Core, own: OwnAddress): Promise<void> {
+export interface KubernetesService {
+  clusterIp: string;
+  /** Of this server. */
+  port: number;
+  /** All servers that are alive; one at least. */
+  servers: readonly ServerAddress[];
+}
+
+/** `default/kubernetes`: the Service, its Endpoints and its EndpointSlice, brought to the present addresses of the servers. */
+export async function ensureKubernetesService(core: Core, own: KubernetesService): Promise<void> {
   const labels = { component: 'apiserver', provider: 'kubernetes' };
   const service = {
     kind: 'Service', apiVersion: 'v1', metadata: { name: 'kubernetes', namespace: 'default', labels },
@@ -30,15 +38,18 @@ export async function ensureKubernetesService(core: Core, own: OwnAddress): Prom
     (next['spec'] as { ports: object[] }).ports = service.spec.ports;
     return next;
   });
-  const subsets = [{ addresses: [{ ip: own.address }], ports: [{ name: 'https', port: own.port, protocol: 'TCP' }] }];
+  const byPort = [...Map.groupBy(own.servers, (one) => one.port)].sort(([portA, a], [portB, b]) => b.length - a.length || portA - portB);
+  const subsets = byPort.map(([port, servers]) => ({ addresses: servers.map((one) => ({ ip: one.address })), ports: [{ name: 'https', port, protocol: 'TCP' }] }));
   const endpoints = { kind: 'Endpoints', apiVersion: 'v1', metadata: { name: 'kubernetes', namespace: 'default', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets };
   await put(core, { group: '', version: 'v1', resource: 'endpoints' }, endpoints as unknown as KubeObject, (old) => replaced(old, { subsets }));
+  // A slice has one list of ports: that of most servers.
+  const [port = own.port, most = []] = byPort[0] ?? [];
   const slice = {
     kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1',
     metadata: { name: 'kubernetes', namespace: 'default', labels: { 'kubernetes.io/service-name': 'kubernetes' } },
-    addressType: isIPv6(own.address) ? 'IPv6' : 'IPv4',
-    endpoints: [{ addresses: [own.address], conditions: { ready: true } }],
-    ports: [{ name: 'https', protocol: 'TCP', port: own.port }],
+    addressType: isIPv6(most[0]?.address ?? '') ? 'IPv6' : 'IPv4',
+    endpoints: most.map((one) => ({ addresses: [one.address], conditions: { ready: true } })),
+    ports: [{ name: 'https', protocol: 'TCP', port }],
   };
   await put(core, { group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' }, slice as unknown as KubeObject, (old) =>
     replaced(old, { endpoints: slice.endpoints, ports: slice.ports }),
@@ -63,7 +74,10 @@ async function put(core: Core, at: { group: string; version: string; resource: s
   const call = systemCall(core, at, namespace, name);
   const kv = await read(core, call.resource, namespace, name);
   if (!kv) {
-    await createObject(core, call, call.resource.engine.normalize(object).object);
+    // Another server may be making it at this moment, and makes the same.
+    await createObject(core, call, call.resource.engine.normalize(object).object).catch((error: unknown) => {
+      if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
+    });
     return;
   }
   if (change(viewOf(call.resource, kv))) await updateObject(core, call, { make: (old) => change(old as KubeObject) ?? deepCopy(old as KubeObject) });

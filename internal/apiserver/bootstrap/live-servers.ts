@@ -1,0 +1,122 @@
+import { Buffer } from 'node:buffer';
+import { messageOf } from '../../base/errors.ts';
+import { keyOf as storeKey, prefixEnd, type Watch } from '../../store/store.ts';
+import type { Core } from '../registry/call.ts';
+import { ensureKubernetesService, type ServerAddress } from './kubernetes-service.ts';
+
+/** kube-apiserver's lease endpoint reconciler: its key, its time to live, its period. */
+const prefix = storeKey('/registry/masterleases/');
+const ttlSeconds = 15;
+const renewMs = 10_000;
+
+export interface LiveServersOptions {
+  core: Core;
+  clusterIp: string;
+  own: ServerAddress;
+}
+
+/** Each server that shares the store keeps a key under a lease alive; the `kubernetes` Service leads to those whose key is there. */
+export class LiveServers {
+  readonly #o: LiveServersOptions;
+  readonly #key: string;
+  #lease: string | undefined;
+  #watch: Watch | undefined;
+  #timer: { cancel(): void } | undefined;
+  #queue: Promise<void> = Promise.resolve();
+  #waiting = false;
+  #stopped = false;
+
+  constructor(options: LiveServersOptions) {
+    this.#o = options;
+    this.#key = prefix + storeKey(options.own.address);
+  }
+
+  async start(): Promise<void> {
+    const { clock } = this.#o.core;
+    await this.#announce();
+    await this.#reconcile();
+    this.#follow();
+    this.#timer = clock.every('apiserver.alive', renewMs, () => this.#soon(() => this.#renew()));
+  }
+
+  /** Leaves at once: nobody has to wait for the lease to run out. */
+  async leave(): Promise<void> {
+    if (this.#stopped) return;
+    this.#stopped = true;
+    this.#timer?.cancel();
+    this.#watch?.cancel();
+    await this.#queue;
+    try {
+      if (this.#lease !== undefined) await this.#o.core.store.leaseRevoke(this.#lease);
+      await this.#reconcile();
+    } catch (error) {
+      this.#o.core.log.debug('this server did not take its leave', { error: messageOf(error) });
+    }
+  }
+
+  async #announce(): Promise<void> {
+    const { store } = this.#o.core;
+    const { id } = await store.leaseGrant({ ttlSeconds });
+    this.#lease = id;
+    await store.put({ key: this.#key, value: Buffer.from(JSON.stringify(this.#o.own)), lease: id });
+  }
+
+  /** A store that was away for long has let the lease run out. */
+  async #renew(): Promise<void> {
+    const kept = await this.#o.core.store.leaseKeepAlive(this.#lease ?? '0').then(() => true, () => false);
+    const there = kept && (await this.#o.core.store.range({ key: this.#key, countOnly: true })).count > 0;
+    if (!there) await this.#announce();
+  }
+
+  #follow(): void {
+    const { store } = this.#o.core;
+    this.#watch = store.watch({
+      key: prefix, end: prefixEnd(prefix),
+      onEvents: () => this.#changed(),
+      onEnd: (why) => {
+        if (this.#stopped || why.reason === 'closed') return;
+        this.#follow();
+        this.#changed();
+      },
+    });
+  }
+
+  /** Many changes at once are one look. */
+  #changed(): void {
+    if (this.#waiting) return;
+    this.#waiting = true;
+    this.#soon(async () => {
+      this.#waiting = false;
+      await this.#reconcile();
+    });
+  }
+
+  #soon(work: () => Promise<void>): void {
+    this.#queue = this.#queue.then(async () => {
+      if (this.#stopped) return;
+      try {
+        await work();
+      } catch (error) {
+        this.#o.core.log.warn('the servers of the cluster are not known', { error: messageOf(error) });
+      }
+    });
+  }
+
+  async #reconcile(): Promise<void> {
+    const { core, clusterIp, own } = this.#o;
+    const { kvs } = await core.store.range({ key: prefix, end: prefixEnd(prefix) });
+    const servers = kvs.map((kv) => parse(kv.value)).filter((one) => one !== undefined);
+    // The last server that leaves leaves its address: an empty list would help nobody.
+    if (servers.length > 0) await ensureKubernetesService(core, { clusterIp, port: own.port, servers });
+  }
+}
+
+/** A kube-apiserver at the same store writes protobuf here; it is not one of ours. */
+function parse(value: Uint8Array): ServerAddress | undefined {
+  try {
+    const { address, port } = JSON.parse(Buffer.from(value).toString()) as Partial<ServerAddress>;
+    return typeof address === 'string' && typeof port === 'number' ? { address, port } : undefined;
+  } catch {
+    return undefined;
+  }
+}
