@@ -1,7 +1,9 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
-import type { AgentConfig, NodeConfig, ServerConfig } from '../supervisor/config.ts';
+import { cronError } from '../api/validation/cron-text.ts';
+import type { AgentConfig, NodeConfig, ServerConfig, SnapshotConfig } from '../supervisor/config.ts';
+import { snapshotPrefix } from '../supervisor/snapshots/folder.ts';
 import { isPostgres, parsePostgresEndpoint } from '../store/postgres/endpoint.ts';
 import type { Settings } from './settings.ts';
 
@@ -35,6 +37,8 @@ export function serverConfig(settings: Settings): ServerConfig {
     secretsEncryption: settings.get('secrets-encryption') === true,
     clusterInit: settings.get('cluster-init') === true,
     clusterReset: settings.get('cluster-reset') === true,
+    clusterResetRestorePath: restorePath(settings),
+    snapshots: snapshotConfig(settings),
     server: serverUrl(settings),
   };
 }
@@ -57,8 +61,26 @@ function datastore(settings: Settings): ServerConfig['datastore'] {
     const scheme = /^([a-z0-9+.-]+):\/\//.exec(endpoint)?.[1] ?? 'http';
     if (!['http', 'https', 'unix'].includes(scheme)) throw new ConfigError(`--datastore-endpoint: there is no datastore "${scheme}"`, { op, hint: 'give the endpoints of an etcd cluster (https://...), a PostgreSQL (postgres://...), or none for the store in data-dir' });
   }
-  if (settings.get('secrets-encryption') === true) throw new ConfigError('--secrets-encryption works with the store in data-dir only', { op });
   return { endpoint, caFile: text(settings, 'datastore-cafile'), certFile: text(settings, 'datastore-certfile'), keyFile: text(settings, 'datastore-keyfile') };
+}
+
+function restorePath(settings: Settings): string | undefined {
+  const path = text(settings, 'cluster-reset-restore-path');
+  if (path !== undefined && settings.get('cluster-reset') !== true) throw new ConfigError('--cluster-reset-restore-path needs --cluster-reset', { op, hint: 'what the server holds now is laid aside: say both' });
+  return path;
+}
+
+export function snapshotConfig(settings: Settings): SnapshotConfig {
+  const schedule = text(settings, 'etcd-snapshot-schedule-cron');
+  const retention = Number(settings.get('etcd-snapshot-retention') ?? 5);
+  const prefix = text(settings, 'etcd-snapshot-name') ?? 'etcd-snapshot';
+  const wrong = schedule === undefined ? undefined : cronError(schedule);
+  if (wrong !== undefined) throw new ConfigError(`--etcd-snapshot-schedule-cron: ${wrong}`, { op, hint: 'five fields such as "0 */12 * * *", or "" for never' });
+  if (retention < 0) throw new ConfigError(`--etcd-snapshot-retention: ${retention} is less than none`, { op, hint: '0 keeps all' });
+  if (!snapshotPrefix.test(prefix)) throw new ConfigError(`--etcd-snapshot-name: "${prefix}" cannot begin the name of a file`, { op, hint: 'use letters, digits, ".", "_" and "-"' });
+  const dir = text(settings, 'etcd-snapshot-dir');
+  if (dir !== undefined && !dir.startsWith('/')) throw new ConfigError(`--etcd-snapshot-dir: "${dir}" is not an absolute path`, { op });
+  return { schedule: settings.get('etcd-disable-snapshots') === true ? undefined : schedule, prefix, retention, dir, compress: settings.get('etcd-snapshot-compress') === true };
 }
 
 export function agentConfig(settings: Settings): AgentConfig {

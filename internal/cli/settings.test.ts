@@ -65,7 +65,7 @@ describe('complaints are one line that names the cause', () => {
     [['--https-listen-port', 'many'], '', /--https-listen-port: "many" is not a whole number/],
     [['--node-ip'], '', /--node-ip needs a value/],
     [['--agent-token', 'x'], '', /--agent-token is not supported: agents cannot join yet/],
-    [['--etcd-s3'], '', /--etcd-s3 is not supported: there is no embedded etcd/],
+    [['--etcd-s3'], '', /--etcd-s3 is not supported: snapshots are kept in a folder/],
     [[], 'node-nam: x\n', /config\.yaml: unknown key "node-nam"/],
     [[], 'a: [\n', /config\.yaml: /],
     [[], '- a\n', /not a mapping/],

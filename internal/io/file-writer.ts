@@ -1,4 +1,4 @@
-import { open, rename, rm, type FileHandle } from 'node:fs/promises';
+import { chmod, open, rename, rm, type FileHandle } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { IoError, messageOf } from '../base/errors.ts';
 
@@ -47,8 +47,9 @@ export async function openWriter(op: string, temporary: string): Promise<FileWri
 }
 
 /** Gives a file that another program wrote its final name, once its bytes and then the name are on the disk. */
-export async function settleFile(op: string, temporary: string, target: string): Promise<void> {
+export async function settleFile(op: string, { temporary, target, mode }: { temporary: string; target: string; mode: number }): Promise<void> {
   try {
+    await chmod(temporary, mode);
     await syncPath(temporary);
     await settleName(temporary, target);
   } catch (cause) {

@@ -7,7 +7,7 @@ import { StoreError } from './errors.ts';
 const keyBytes = 32;
 
 /** What Kubernetes' own encryption at rest is mostly used for. */
-const secretPrefixes = ['/registry/secrets/'];
+export const secretPrefixes = ['/registry/secrets/'];
 
 export type KeyChange = 'enable' | 'disable' | 'rotate';
 

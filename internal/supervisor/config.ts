@@ -22,6 +22,19 @@ export interface NodeConfig {
   debug: boolean;
 }
 
+/** Snapshots that a server takes by itself, and the defaults of those that are asked for. */
+export interface SnapshotConfig {
+  /** When, in cron's five fields; undefined = never. */
+  schedule: string | undefined;
+  /** What their names begin with. */
+  prefix: string;
+  /** How many are kept; 0 = all. */
+  retention: number;
+  /** Undefined = server/db/snapshots in the data directory. */
+  dir: string | undefined;
+  compress: boolean;
+}
+
 export interface ServerConfig extends NodeConfig {
   bindAddress: string;
   httpsListenPort: number;
@@ -52,6 +65,9 @@ export interface ServerConfig extends NodeConfig {
   server?: string;
   /** Make that etcd forget its other members. */
   clusterReset?: boolean;
+  /** A snapshot to put in the place of what the server holds, with `clusterReset`. */
+  clusterResetRestorePath?: string;
+  snapshots: SnapshotConfig;
 }
 
 export interface AgentConfig extends NodeConfig {

@@ -6,7 +6,6 @@ import { clientTls, type EtcdCluster } from '../etcd/members.ts';
 import { serveEtcd } from '../etcd/server.ts';
 import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
 import { copyKeys } from '../store/copy-keys.ts';
-import { loadKeyRing } from '../store/key-ring.ts';
 import type { LogStore } from '../store/log-store.ts';
 import { isPostgres } from '../store/postgres/endpoint.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
@@ -14,6 +13,7 @@ import { fileName } from '../store/sqlite/schema.ts';
 import type { Store } from '../store/store.ts';
 import { shareBootstrap } from './bootstrap.ts';
 import type { ServerConfig } from './config.ts';
+import { ownEncryption, ownKeeper, sealStore, type DatastoreKeys } from './datastore-keys.ts';
 import type { Doors } from './doors.ts';
 import type { Joined } from './join.ts';
 import type { NodeFacts } from './node-facts.ts';
@@ -23,7 +23,7 @@ const clientPort = 2379;
 const peerPort = 2380;
 
 /** The server's store, and what of it other servers have to do with. */
-export type Datastore = { store: Store } & ({ kind: 'file' } | { kind: 'external' } | { kind: 'etcd'; etcd: EtcdCluster });
+export type Datastore = { store: Store; keys: DatastoreKeys } & ({ kind: 'file' } | { kind: 'external' } | { kind: 'etcd'; etcd: EtcdCluster });
 
 export interface DatastoreOptions {
   config: ServerConfig;
@@ -44,12 +44,14 @@ export async function isShared(config: ServerConfig, { disk }: Pick<Doors, 'disk
 export async function openDatastore(options: DatastoreOptions): Promise<Datastore> {
   const { config, doors } = options;
   if (config.datastore) {
-    const store = await openCluster(config.datastore, doors);
-    await shareBootstrap(store, options);
-    return { kind: 'external', store };
+    const inner = await openCluster(config.datastore, doors);
+    const { store, keys, settle } = await sealStore(inner, options);
+    await shareBootstrap(inner, options);
+    await settle();
+    return { kind: 'external', store, keys };
   }
   if (await isShared(config, doors)) return await openBeside(options);
-  const store = await openFile(config, doors);
+  const store = await openFile(options);
   const dir = join(config.dataDir, 'server/db');
   // Snapshots of a running server are taken through this socket; it gives no access to keys one by one.
   const upkeep = await serveEtcd(store, { listen: [{ path: join(dir, 'upkeep.sock') }], upkeepOnly: true, clock: doors.clock, log: doors.log.named('upkeep'), snapshots: snapshotFiles(store, doors.disk, dir) });
@@ -58,16 +60,12 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
     await upkeep.close();
     await close();
   };
-  return { kind: 'file', store };
+  // Nobody else changes these keys.
+  return { kind: 'file', store, keys: { keeper: ownKeeper(options), refresh: () => Promise.resolve() } };
 }
 
-async function openFile(config: ServerConfig, doors: Doors): Promise<LogStore> {
-  const keys = join(config.dataDir, 'server/cred/encryption-keys.json');
-  // Once secrets were encrypted, their keys are needed, whatever the flag says now.
-  const encrypted = config.secretsEncryption === true || (await doors.disk.stat('encryption-keys', keys)) !== undefined;
-  if (encrypted) await doors.disk.makeDir('encryption-keys', join(config.dataDir, 'server/cred'), 0o700);
-  const encryption = encrypted ? await loadKeyRing({ ...doors, path: keys }) : undefined;
-  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption });
+async function openFile({ config, doors }: DatastoreOptions): Promise<LogStore> {
+  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption: await ownEncryption({ config, doors }) });
 }
 
 async function openCluster(datastore: NonNullable<ServerConfig['datastore']>, { clock, log, disk }: Doors): Promise<Store> {
@@ -95,19 +93,22 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
   if (config.clusterReset && !fresh) await (await startManagedEtcd({ ...managed, forceNewCluster: true })).stop();
   const etcd = await startManagedEtcd(managed);
   const cluster = { endpoints: [etcd.endpoint], tls: clientTls(identities), clock };
-  const store = await openEtcdStore({ ...cluster, log });
-  const close = store.close.bind(store);
-  store.close = async () => {
+  const inner = await openEtcdStore({ ...cluster, log });
+  const close = inner.close.bind(inner);
+  inner.close = async () => {
     await close();
     await etcd.stop();
   };
+  const { store, keys, settle } = await sealStore(inner, options);
   if (fresh && (await disk.stat('etcd', join(db, fileName)))) {
-    const file = await openFile(config, doors);
+    const file = await openFile(options);
+    await keys.refresh();
     log.info('state is brought over to etcd', { keys: await copyKeys(file, store) });
     await file.close();
   }
-  await shareBootstrap(store, options);
-  return { kind: 'etcd', store, etcd: cluster };
+  await shareBootstrap(inner, options);
+  await settle();
+  return { kind: 'etcd', store, keys, etcd: cluster };
 }
 
 /** Where a member listens: for this server, for other servers, for other members. */

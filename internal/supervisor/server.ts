@@ -21,6 +21,7 @@ import { keepNodeRole } from './node-roles.ts';
 import { startNode } from './node.ts';
 import { gitVersion } from './release.ts';
 import { startRenewal } from './renewal.ts';
+import { startUpkeep } from './upkeep.ts';
 import { claimPidFile, notifyReady, stopOnSignal, type Part } from './running.ts';
 
 export interface RunningServer {
@@ -58,7 +59,8 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
     joinToken(config, doors, { serverCa: identities.serverCa.cert, password }),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
-  if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => undefined }) });
+  if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
+  parts.push(await startUpkeep({ config, doors, facts, datastore }));
   await startBeside({ config, doors, ledger, facts, identities, api, parts, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined, reload });
   log.info('server ready', { ms: since() });
   await notifyReady(doors);
