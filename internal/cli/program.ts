@@ -1,4 +1,5 @@
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
+import type { SnapshotOptions } from './etcd-snapshot.ts';
 import { flagsOf, environmentOf } from './flags.ts';
 
 /** The tree of commands. Each action loads what it needs when it is called. */
@@ -20,6 +21,8 @@ export function program(): Command {
   maintenance(skiff);
   credentials(skiff);
   datastore(skiff);
+  snapshots(skiff);
+  secretsEncrypt(skiff);
   skiff
     .command('completion')
     .description('Print shell completion')
@@ -119,4 +122,69 @@ function datastore(skiff: Command): void {
     .helpOption(false)
     .argument('[args...]')
     .action(async (args: string[], _options: unknown, command: Command) => (await import('./datastore.ts')).runDatastore([...args, ...command.args.slice(args.length)]));
+}
+
+/** k3s' options of all snapshot commands. What is left out is taken from where the server takes it. */
+function withSnapshotOptions(command: Command): Command {
+  command
+    .option('-c, --config <file>', 'Configuration file of the server')
+    .option('-d, --data-dir <dir>', 'Folder that holds state')
+    .option('--node-name <name>', 'Name of the node')
+    .option('--etcd-snapshot-dir <dir>', 'Where snapshots are kept (default: server/db/snapshots in data-dir)')
+    .addOption(new Option('--dir <dir>').hideHelp());
+  for (const name of ['s3', 'etcd-s3', 's3-insecure', 'etcd-s3-insecure', 's3-skip-ssl-verify', 'etcd-s3-skip-ssl-verify']) command.addOption(new Option(`--${name}`).hideHelp());
+  for (const name of ['endpoint', 'endpoint-ca', 'access-key', 'secret-key', 'session-token', 'bucket', 'region', 'folder', 'proxy', 'config-secret', 'timeout', 'retention']) {
+    for (const prefix of ['s3', 'etcd-s3']) command.addOption(new Option(`--${prefix}-${name} <value>`).hideHelp());
+  }
+  return command;
+}
+
+function withNameAndRetention(command: Command, retention: string): Command {
+  return withSnapshotOptions(command)
+    .option('--name <prefix>', 'What the names begin with (default: on-demand)')
+    .addOption(new Option('--etcd-snapshot-name <prefix>').hideHelp())
+    .option('--snapshot-retention <n>', retention)
+    .addOption(new Option('--etcd-snapshot-retention <n>').hideHelp());
+}
+
+function snapshots(skiff: Command): void {
+  const command = skiff.command('etcd-snapshot').description('Snapshots of the datastore: take, list, delete; "server --cluster-reset --cluster-reset-restore-path" restores');
+  withNameAndRetention(command.command('save').description('Take a snapshot now'), 'Keep so many of this name (default: all)')
+    .option('--snapshot-compress', 'Pack it as a ZIP archive')
+    .addOption(new Option('--etcd-snapshot-compress').hideHelp())
+    .action(async (options: SnapshotOptions) => (await import('./etcd-snapshot.ts')).saveSnapshot(options));
+  withSnapshotOptions(command.command('ls').alias('list').alias('l').description('List snapshots, the newest first'))
+    .option('-o, --output <format>', 'table, json or yaml', 'table')
+    .action(async (options: SnapshotOptions) => (await import('./etcd-snapshot.ts')).listAll(options));
+  withSnapshotOptions(command.command('delete').description('Delete snapshots by their names').argument('<name...>'))
+    .action(async (names: string[], options: SnapshotOptions) => (await import('./etcd-snapshot.ts')).deleteNamed(names, options));
+  withNameAndRetention(command.command('prune').description('Delete all but the newest snapshots of a name'), "How many stay (default: the server's, 5)")
+    .action(async (options: SnapshotOptions) => (await import('./etcd-snapshot.ts')).prune(options));
+}
+
+function secretsEncrypt(skiff: Command): void {
+  const command = skiff.command('secrets-encrypt').description('Encryption of Secrets in the datastore, while the server runs');
+  command
+    .command('status')
+    .description('Say whether Secrets are encrypted, and with which key')
+    .option(...dataDir)
+    .option('-o, --output <format>', 'text or json', 'text')
+    .action(async (options: { dataDir: string; output: string }) => (await import('./secrets-encrypt.ts')).printStatus(options));
+  for (const [name, change, text] of [
+    ['enable', 'enable', 'Encrypt all Secrets, those that are there too'],
+    ['disable', 'disable', 'Decrypt all Secrets'],
+    ['rotate-keys', 'rotate', 'Make a new key and encrypt all Secrets anew with it'],
+  ] as const) {
+    command
+      .command(name)
+      .description(text)
+      .option(...dataDir)
+      .action(async (options: { dataDir: string }) => (await import('./secrets-encrypt.ts')).changeSecrets(change, options));
+  }
+  for (const step of ['prepare', 'rotate', 'reencrypt']) {
+    command
+      .command(step, { hidden: true })
+      .allowUnknownOption()
+      .action(async () => (await import('./secrets-encrypt.ts')).refuseStep(step));
+  }
 }
