@@ -1,15 +1,17 @@
 /**
- * Creates and gets a second with 1 and 64 clients (each an HTTP/2 connection of its own), against skiff and against a server
- * of the same shape (node:http2, TLS, JSON bodies read) that answers from a can. Usage: api.ts [SECONDS] [KUBECONFIG]
+ * Creates and gets a second with 1 and 64 clients (each an HTTP/2 connection of its own), against skiff, against a server
+ * of the same shape (node:http2, TLS, JSON bodies read) that answers from a can, and against rows written straight to SQLite.
+ * Usage: api.ts [SECONDS] [KUBECONFIG [PID]]
  */
 import { connect, createSecureServer, type ClientHttp2Session } from 'node:http2';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';
 import { load } from 'js-yaml';
 import { issueCa, issueCert } from '../../internal/pki/certificate.ts';
 import { realRandom } from '../../internal/io/random.ts';
-import { TestCluster } from '../e2e/node.ts';
+import { run, TestCluster } from '../e2e/node.ts';
+import { rawSqlite } from './raw-sqlite.ts';
 
 interface Job {
   url: string;
@@ -78,6 +80,25 @@ async function can(identity: { cert: string; key: string; ca: string }): Promise
   return `https://127.0.0.1:${(server.address() as AddressInfo).port}`;
 }
 
+/** Rows a second of raw SQLite, 100 a commit, on the disk that a store would be on. */
+function rawRate(): number {
+  const dir = mkdtempSync('/var/tmp/skiff-bench-');
+  const raw = rawSqlite(dir);
+  raw.rows(2_000, 100);
+  const start = performance.now();
+  raw.rows(20_000, 100);
+  const rate = 20_000_000 / (performance.now() - start);
+  raw.close();
+  rmSync(dir, { recursive: true });
+  return rate;
+}
+
+const ticksPerSecond = 100;
+const cpuMs = (pid: number): number => {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? [];
+  return ((Number(fields[11]) + Number(fields[12])) * 1000) / ticksPerSecond;
+};
+
 /** The load comes from a thread of its own, the same for both. */
 const inThread = (job: Job): Promise<Awaited<ReturnType<typeof measure>>> =>
   new Promise((resolve, reject) => {
@@ -99,10 +120,12 @@ else if (process.argv[2] === 'can') {
   const floor = await new Promise<string>((resolve) => child.stdout.once('data', (d: Buffer) => resolve(d.toString().trim())));
   let cluster: TestCluster | undefined;
   let file = process.argv[3];
+  let pid = Number(process.argv[4] ?? 0);
   if (!file) {
     cluster = new TestCluster();
     await cluster.up();
     file = cluster.kubeconfig;
+    pid = Number(run(['pgrep', '-n', '-f', 'skiff server']).stdout.trim());
   }
   const config = load(readFileSync(file, 'utf8')) as { clusters: { cluster: Record<string, string> }[]; users: { user: Record<string, string> }[] };
   const text = (value: string | undefined): string => Buffer.from(value ?? '', 'base64').toString();
@@ -111,10 +134,14 @@ else if (process.argv[2] === 'can') {
   for (const verb of ['create', 'get'] as const) {
     for (const clients of [1, 64]) {
       const base = await inThread({ ...identity, url: floor, clients, seconds, verb, run: `${clients}` });
+      const raw = verb === 'create' ? rawRate() : 0;
+      const cpu = pid > 0 ? cpuMs(pid) : 0;
       const own = await inThread({ ...ours, clients, seconds, verb, run: `${Date.now().toString(36)}${clients}` });
       process.stdout.write(
         `${verb.padEnd(6)} ${String(clients).padStart(2)} clients: skiff ${own.perSecond.toFixed(0)}/s p50 ${own.p50.toFixed(2)} p99 ${own.p99.toFixed(1)} ms (${own.failed} failed); ` +
-          `canned ${base.perSecond.toFixed(0)}/s p50 ${base.p50.toFixed(2)} ms; ratio ${(own.perSecond / base.perSecond).toFixed(2)}\n`,
+          `canned ${base.perSecond.toFixed(0)}/s p50 ${base.p50.toFixed(2)} ms; ratio ${(own.perSecond / base.perSecond).toFixed(2)}` +
+          (raw > 0 ? `; raw SQLite ${raw.toFixed(0)} rows/s, ratio ${(own.perSecond / raw).toFixed(3)}, the can's ${(base.perSecond / raw).toFixed(3)}` : '') +
+          (pid > 0 ? `; processor ${((cpuMs(pid) - cpu) / (own.perSecond * seconds) * 1000).toFixed(0)} us each\n` : '\n'),
       );
     }
   }

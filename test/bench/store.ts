@@ -7,7 +7,7 @@ import { realClock } from '../../internal/io/clock.ts';
 import { silentLog } from '../../internal/io/log.ts';
 import type { LogStore } from '../../internal/store/log-store.ts';
 import { openSqliteStore } from '../../internal/store/sqlite/open.ts';
-import { configure, createTables } from '../../internal/store/sqlite/schema.ts';
+import { rawSqlite } from './raw-sqlite.ts';
 
 const base = process.argv[2] ?? '/var/tmp';
 const value = Buffer.alloc(450, 'v');
@@ -31,26 +31,8 @@ async function timed(work: () => Promise<void> | void): Promise<number> {
   return performance.now() - start;
 }
 
-function rawSqlite(): { rows(count: number, perCommit: number): void; close(): void } {
-  const db = new Database(join(folder(), 'raw.db'));
-  configure(db);
-  createTables(db);
-  const insert = db.prepare('INSERT INTO log(seq, row) VALUES (?, ?)');
-  const row = Buffer.alloc(520, 'r');
-  let seq = 0;
-  const many = db.transaction((count: number) => {
-    for (let i = 0; i < count; i++) insert.run(++seq, row);
-  });
-  return {
-    rows(count, perCommit) {
-      for (let done = 0; done < count; done += perCommit) many(perCommit);
-    },
-    close: () => void db.close(),
-  };
-}
-
 async function writes(): Promise<void> {
-  const raw = rawSqlite();
+  const raw = rawSqlite(folder());
   const store = await open(folder());
   const [rates, singles, cpu]: [number[], number[], number[]] = [[], [], []];
   let next = 0;
