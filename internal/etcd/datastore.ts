@@ -10,6 +10,7 @@ import type { LogStore } from '../store/log-store.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import type { SnapshotFiles } from './maintenance.ts';
 import { serveEtcd } from './server.ts';
+import { etcdSnapshots } from './snapshots.ts';
 
 const readBytes = 1024 * 1024;
 
@@ -48,7 +49,7 @@ export async function runDatastore(options: DatastoreOptions): Promise<Datastore
     for (const one of wanted) {
       const server = await serveEtcd(store, {
         listen: [one.listen], tls: one.scheme === 'https' ? tls : undefined, clock, log: log.named('etcd'), name: options.name ?? 'default',
-        clientUrls: options.listenClientUrls, snapshots: snapshotFiles(store, disk, options.dataDir), ...identity,
+        clientUrls: options.listenClientUrls, snapshots: etcdSnapshots(store, { ...identity, name: options.name ?? 'default', clientUrls: options.listenClientUrls }), ...identity,
       });
       servers.push(server);
       urls.push('path' in one.listen ? `unix://${one.listen.path}` : `${one.scheme}://${one.listen.host}:${server.ports[0]}`);

@@ -8,10 +8,9 @@ import { realDisk } from '../io/disk.ts';
 import { silentLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';
 import { issueCa, issueCert } from '../pki/certificate.ts';
-import { checkFile } from '../store/sqlite/upkeep.ts';
 import { EtcdConnection } from './client/connection.ts';
 import { runDatastore, type Datastore } from './datastore.ts';
-import { fastDir } from './testing/etcd-process.ts';
+import { etcdBinary, fastDir, startEtcd } from './testing/etcd-process.ts';
 
 /** etcd's own command line against the datastore; SKIFF_ETCDCTL names another one. */
 const binary = requireProgram('etcdctl');
@@ -114,13 +113,37 @@ describe('etcdctl', () => {
     expect((await etcdctl(['user', 'add', 'x:y'])).status).not.toBe(0);
   });
 
-  test('a snapshot that can be restored', async () => {
-    await etcdctl(['put', 'kept', 'yes']);
-    expect((await etcdctl(['snapshot', 'save', path('snapshot.db')])).status).toBe(0);
-    expect(await checkFile(path('snapshot.db'), realClock)).toMatchObject({ revision: datastore.store.revision });
+  test('a snapshot that etcd itself restores, with the same history', async () => {
+    // Of every kind: small and large values, many versions, deletions, a lease, something compacted.
+    for (let i = 0; i < 300; i++) await datastore.store.put({ key: `s/${i % 100}`, value: Buffer.alloc(i * 40, 'v') });
+    await datastore.store.compact(datastore.store.revision - 150);
+    await datastore.store.deleteRange({ key: 's/1', end: 's/2' });
+    await datastore.store.put({ key: 's/binary\xff\0', value: Buffer.from([0, 255]), lease: (await datastore.store.leaseGrant({ ttlSeconds: 4000, id: '77' })).id });
+    await datastore.store.put({ key: 's/large', value: Buffer.alloc(1_000_000, 'l') });
+    const file = path('snapshot.db');
+    expect((await etcdctl(['snapshot', 'save', file])).status).toBe(0);
+    const { revision, totalKey } = JSON.parse((await run(['snapshot', 'status', file, '-w', 'json'])).out) as { revision: number; totalKey: number };
+    expect(revision).toBe(datastore.store.revision);
+    expect(totalKey).toBeGreaterThan(250);
+    expect((await run(['snapshot', 'restore', file, '--data-dir', path('restored')])).status).toBe(0);
+    const etcd = await startEtcd(etcdBinary(), path('restored'));
+    const theirs = new EtcdConnection({ endpoints: [etcd.endpoint] });
+    try {
+      const hashed = await theirs.call<{ hash: number; compactRevision: number }>('Maintenance/HashKV', ['HashKVRequest', {}], 'HashKVResponse');
+      const ours = datastore.store.hashKv(0);
+      expect(hashed).toMatchObject({ hash: ours.hash, compactRevision: ours.compactRevision });
+      const past = ours.revision - 100;
+      const read = await theirs.call<{ kvs: unknown[] }>('KV/Range', ['RangeRequest', { key: 's/', rangeEnd: 's0', revision: past }], 'RangeResponse');
+      expect(read.kvs).toEqual((await datastore.store.range({ key: 's/', end: 's0', revision: past })).kvs.map((kv) => expect.objectContaining({ key: kv.key, value: Buffer.from(kv.value), modRevision: kv.modRevision, version: kv.version }) as unknown));
+      expect(await theirs.call('Lease/LeaseTimeToLive', ['LeaseTimeToLiveRequest', { ID: '77', keys: true }], 'LeaseTimeToLiveResponse')).toMatchObject({ grantedTTL: 4000, keys: ['s/binary\xff\0'] });
+    } finally {
+      theirs.close();
+      await etcd.stop();
+    }
   });
 
   test('no certificate, no answer; the socket is for its owner', async () => {
+    await etcdctl(['put', 'kept', 'yes']);
     const stranger = await run([connection[0] as string, `--cacert=${path('ca.crt')}`, '--command-timeout=2s', 'get', 'kept']);
     expect(stranger.status).not.toBe(0);
     // etcdctl before 3.5 sends the socket's path as :authority, which HTTP/2 forbids and Node refuses.

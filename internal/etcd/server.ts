@@ -26,10 +26,12 @@ export interface EtcdServerOptions {
   upkeepOnly?: boolean;
 }
 
+/** There was one election: of the only member. */
+export const raftTerm = 2;
+
 /** Serves a store as an etcd of one member. */
 export async function serveEtcd(store: Store & Partial<Maintainable>, options: EtcdServerOptions): Promise<GrpcServer> {
   const member = { clusterId: options.clusterId ?? '1', memberId: options.memberId ?? '1', name: options.name ?? 'skiff', clientUrls: options.clientUrls ?? [] };
-  const raftTerm = 2;
   const face: Face = {
     store,
     clock: options.clock,

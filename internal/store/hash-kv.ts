@@ -1,6 +1,7 @@
 import { encode } from '../wire/etcd/codec.ts';
 import { type Rec, versionAt } from './record.ts';
 import type { State } from './state.ts';
+import { revisionKey } from './versions.ts';
 
 /**
  * etcd's HashKV (storage/mvcc/hash.go): CRC-32C over the bucket's name and then, in order of revision, the revision and
@@ -22,18 +23,9 @@ export function hashKv(state: State, revision: number): number {
     // What compaction may already have removed elsewhere does not count.
     if (rec.modRevision <= compactRevision && newest.size > 0 && !newest.has(rec)) continue;
     if (rec.modRevision === compactRevision && rec.version === 0) continue;
-    crc = crc32c(encode('KeyValue', rec.version > 0 ? rec : { key: rec.key }), crc32c(revisionBytes(rec), crc));
+    crc = crc32c(encode('KeyValue', rec.version > 0 ? rec : { key: rec.key }), crc32c(revisionKey(rec), crc));
   }
   return crc;
-}
-
-function revisionBytes(rec: Rec): Buffer {
-  const bytes = Buffer.alloc(rec.version > 0 ? 17 : 18);
-  bytes.writeBigInt64BE(BigInt(rec.modRevision), 0);
-  bytes[8] = 0x5f; // _
-  bytes.writeBigInt64BE(BigInt(rec.sub), 9);
-  if (rec.version === 0) bytes[17] = 0x74; // t
-  return bytes;
 }
 
 let table: Uint32Array | undefined;

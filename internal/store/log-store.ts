@@ -1,3 +1,4 @@
+import type { StoreContents } from './bolt/etcd-file.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
@@ -16,6 +17,7 @@ import type { Recovered } from './recovery.ts';
 import { prefixEnd } from './store.ts';
 import type * as s from './store.ts';
 import type { State } from './state.ts';
+import { versionsOf } from './versions.ts';
 import { WatchHub } from './watch-hub.ts';
 
 /** History that is processed in one turn of the event loop while compacting. */
@@ -195,6 +197,14 @@ export class LogStore implements s.Store {
     this.#open();
     const at = this.#state.readable(revision, this.#state.published);
     return { hash: hashKv(this.#state, at), revision: at, compactRevision: this.#state.compactRevision };
+  }
+
+  /** Everything that can be read, at this moment, in the order of its making; the leases with the time they have left. */
+  contents(): StoreContents {
+    this.#open();
+    const now = this.#clock.monotonicMs();
+    const leases = [...this.#state.leases.all()].map((lease) => ({ id: lease.id, ttlSeconds: lease.ttlSeconds, remainingSeconds: Math.max(1, Math.ceil((lease.expiresAtMs - now) / 1000)) }));
+    return { revision: this.revision, compactRevision: this.compactRevision, recs: versionsOf(this.#state), leases };
   }
 
   /** How many watches there are, for tests and metrics. */

@@ -21,8 +21,8 @@ export function fastDir(): string {
   return mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : tmpdir(), 'skiff-store-'));
 }
 
-export async function startEtcd(binary: string): Promise<EtcdProcess> {
-  const dir = fastDir();
+/** `dir` may hold what another etcd left, or a restored snapshot. */
+export async function startEtcd(binary: string, dir = fastDir()): Promise<EtcdProcess> {
   const [client, peer] = [await freePort(), await freePort()];
   const endpoint = `http://127.0.0.1:${client}`;
   const peerUrl = `http://127.0.0.1:${peer}`;

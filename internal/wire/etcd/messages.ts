@@ -28,6 +28,8 @@ export const etcdMessages: Record<string, string> = {
   WatchCancelRequest: 'watchId=1:int',
   WatchProgressRequest: '',
   WatchResponse: 'header=1:ResponseHeader watchId=2:int created=3:bool canceled=4:bool compactRevision=5:int cancelReason=6:str fragment=7:bool events=11:[]Event',
+  /** A lease in etcd's file. */
+  StoredLease: 'ID=1:id TTL=2:int remainingTTL=3:int',
   LeaseGrantRequest: 'TTL=1:int ID=2:id',
   LeaseGrantResponse: 'header=1:ResponseHeader ID=2:id TTL=3:int error=4:str',
   LeaseRevokeRequest: 'ID=1:id',
