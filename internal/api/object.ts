@@ -47,6 +47,11 @@ export function deepCopy<T>(value: T): T {
   if (Array.isArray(value)) return value.map(deepCopy) as T;
   if (value === null || typeof value !== 'object') return value;
   const copy: Record<string, unknown> = {};
-  for (const key in value) copy[key] = deepCopy(value[key]);
+  for (const key in value) {
+    const field = deepCopy(value[key]);
+    // An assignment to this name would set the prototype instead of a field.
+    if (key === '__proto__') Object.defineProperty(copy, key, { value: field, writable: true, enumerable: true, configurable: true });
+    else copy[key] = field;
+  }
   return copy as T;
 }
