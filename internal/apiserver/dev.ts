@@ -23,7 +23,7 @@ export interface DevServer {
   kubeconfig: string;
 }
 
-export async function startDevServer(options: { store?: Store; port?: number; log?: Log } = {}): Promise<DevServer> {
+export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log } = {}): Promise<DevServer> {
   const now = { nowMs: realClock.now(), random: realRandom };
   const ca = issueCa({ ...now, cn: 'dev-ca' });
   const serving = issueCert({ ...now, ca, cn: 'kube-apiserver', sans: ['localhost', '127.0.0.1', '10.43.0.1', 'kubernetes.default.svc'], usages: ['server'] });
@@ -43,7 +43,9 @@ export async function startDevServer(options: { store?: Store; port?: number; lo
     serviceAccount: { signingKey: newKeyPem(), issuer: 'https://kubernetes.default.svc.cluster.local' },
     kubeletClient: { ...kubelet, ca: ca.cert },
     requestHeader: { ca: ca.cert, clientCert: kubelet.cert, clientKey: kubelet.key, allowedNames: ['front-proxy'] },
-    advertiseAddress: '192.0.2.2',
+    // Servers of one cluster are told of under one port.
+    ...(options.sharedStore && { sharedStore: true, advertisePort: 6443 }),
+    advertiseAddress: options.advertiseAddress ?? '192.0.2.2',
     staticTokens: { oracle: { name: 'oracle', groups: ['system:masters'] } },
   });
   const url = `https://127.0.0.1:${api.port}`;

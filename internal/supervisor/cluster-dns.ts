@@ -32,10 +32,19 @@ export async function ensureClusterDns(client: Client, clusterDns: string): Prom
   };
   const there = await orUndefined(client.get<Service>(refs.services, where));
   if (there && there.spec.clusterIP !== clusterDns) await client.delete(refs.services, where); // the operator chose another address
-  if (there?.spec.clusterIP !== clusterDns) await client.create(refs.services, service);
+  if (there?.spec.clusterIP !== clusterDns) await madeByAny(client.create(refs.services, service), () => client.get(refs.services, where));
   const slices = await orUndefined(client.get<EndpointSlice>(refs.endpointSlices, where));
-  if (!slices) await client.create(refs.endpointSlices, slice);
+  if (!slices) await madeByAny(client.create(refs.endpointSlices, slice), () => client.get(refs.endpointSlices, where));
   else if (slices.endpoints?.[0]?.addresses?.[0] !== clusterDns) await client.update(refs.endpointSlices, { ...slice, metadata: { ...slice.metadata, resourceVersion: slices.metadata.resourceVersion } });
+}
+
+/** Another server may be making the same at this moment: what counts is that it is there. */
+async function madeByAny(made: Promise<unknown>, look: () => Promise<unknown>): Promise<void> {
+  try {
+    await made;
+  } catch (error) {
+    if (!(await orUndefined(look()))) throw error;
+  }
 }
 
 async function orUndefined<T>(asked: Promise<T>): Promise<T | undefined> {

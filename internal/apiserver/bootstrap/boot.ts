@@ -13,7 +13,7 @@ import { ensureServiceCidr, startServiceAllocation } from '../services/start.ts'
 export async function bootCluster(server: Server): Promise<() => Promise<void>> {
   const { core, options } = server;
   await ensure(core, namespaceObjects());
-  await startServiceAllocation(server);
+  const stopAllocation = await startServiceAllocation(server);
   const own = { address: options.advertiseAddress, port: options.advertisePort ?? server.port };
   const clusterIp = firstAddress(options.serviceCidr ?? defaultServiceCidr);
   const live = options.sharedStore ? new LiveServers({ core, clusterIp, own }) : undefined;
@@ -25,5 +25,8 @@ export async function bootCluster(server: Server): Promise<() => Promise<void>> 
     ensureAuthenticationConfig(server),
     live ? live.start() : ensureKubernetesService(core, { clusterIp, port: own.port, servers: [own] }),
   ]);
-  return async () => await live?.leave();
+  return async () => {
+    stopAllocation();
+    await live?.leave();
+  };
 }

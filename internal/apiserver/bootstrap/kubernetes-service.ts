@@ -72,13 +72,16 @@ function contains(have: unknown, want: unknown): boolean {
 async function put(core: Core, at: { group: string; version: string; resource: string }, object: KubeObject, change: (old: KubeObject) => KubeObject | undefined): Promise<void> {
   const { namespace = '', name = '' } = object.metadata;
   const call = systemCall(core, at, namespace, name);
-  const kv = await read(core, call.resource, namespace, name);
+  let kv = await read(core, call.resource, namespace, name);
   if (!kv) {
-    // Another server may be making it at this moment, and makes the same.
-    await createObject(core, call, call.resource.engine.normalize(object).object).catch((error: unknown) => {
-      if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
-    });
-    return;
+    try {
+      await createObject(core, call, call.resource.engine.normalize(object).object);
+      return;
+    } catch (error) {
+      // Another server may have made it at this moment: then the name is taken, or the address.
+      if (error instanceof ApiError) kv = await read(core, call.resource, namespace, name);
+      if (!kv) throw error;
+    }
   }
   if (change(viewOf(call.resource, kv))) await updateObject(core, call, { make: (old) => change(old as KubeObject) ?? deepCopy(old as KubeObject) });
 }

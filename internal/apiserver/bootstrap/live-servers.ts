@@ -33,9 +33,10 @@ export class LiveServers {
 
   async start(): Promise<void> {
     const { clock } = this.#o.core;
-    await this.#announce();
-    await this.#reconcile();
+    const begun = this.#announce().then(() => this.#reconcile());
+    this.#queue = begun.catch(() => undefined);
     this.#follow();
+    await begun;
     this.#timer = clock.every('apiserver.alive', renewMs, () => this.#soon(() => this.#renew()));
   }
 
@@ -105,7 +106,7 @@ export class LiveServers {
   async #reconcile(): Promise<void> {
     const { core, clusterIp, own } = this.#o;
     const { kvs } = await core.store.range({ key: prefix, end: prefixEnd(prefix) });
-    const servers = kvs.map((kv) => parse(kv.value)).filter((one) => one !== undefined);
+    const servers = kvs.map((kv) => parse(kv.value)).filter((one) => one !== undefined).sort((a, b) => (a.address < b.address ? -1 : 1));
     // The last server that leaves leaves its address: an empty list would help nobody.
     if (servers.length > 0) await ensureKubernetesService(core, { clusterIp, port: own.port, servers });
   }

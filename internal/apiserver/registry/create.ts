@@ -3,6 +3,7 @@ import { ApiError, badRequest, invalid } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
+import { ClaimTaken } from './claims.ts';
 import { encode, viewOf, withRevision } from './stored.ts';
 import { writeNew } from './write.ts';
 import type { Random } from '../../io/random.ts';
@@ -26,10 +27,15 @@ export function generatedName(base: string, random: Random): string {
 /** POST (registry/generic Store.Create with the handler around it). The object is the caller's to give away. */
 export async function createObject(core: Core, call: Call, object: KubeObject, options: { tracked?: boolean } = {}): Promise<Written> {
   const generate = !object.metadata.name && Boolean(object.metadata.generateName);
+  const hook = core.hooks.of(call);
   for (let tries = 1; ; tries++) {
     try {
-      return await createOnce(core, call, tries === 1 && !generate ? object : structuredClone(object), options.tracked ?? false);
+      return await createOnce(core, call, tries === 1 && !generate && !hook?.claims ? object : structuredClone(object), options.tracked ?? false);
     } catch (error) {
+      if (error instanceof ClaimTaken && tries < limits.updateTries) {
+        hook?.taken?.(error.keys);
+        continue;
+      }
       const clash = error instanceof ApiError && error.reason === 'AlreadyExists';
       if (!clash || !generate || tries >= limits.generateNameTries) throw error;
     }
@@ -62,7 +68,7 @@ async function createOnce(core: Core, call: Call, input: KubeObject, tracked: bo
       undo?.();
       return { object };
     }
-    const kv = await writeNew(core, resource, (await resource.engine.beforeStore?.(object)) ?? object);
+    const kv = await writeNew(core, resource, (await resource.engine.beforeStore?.(object)) ?? object, hook?.claims?.(object, undefined));
     await resource.engine.prepare?.([kv]);
     await hook?.afterCreate?.(call, object);
     return { kv, object: viewOf(resource, kv) };

@@ -136,9 +136,10 @@ const seconds = (ms: number): string => new Date(ms).toISOString().replace(/\.\d
 
 /** Takes the record out of the store and tells who must know; undefined when it changed meanwhile. */
 export async function removeRecord(core: Core, call: Call, kv: KeyValue, object: KubeObject): Promise<Written | undefined> {
-  const revision = await remove(core, call.resource, kv);
+  const hook = core.hooks.of(call);
+  const revision = await remove(core, call.resource, kv, hook?.claims?.(undefined, viewOf(call.resource, kv)));
   if (revision === undefined) return undefined;
-  await core.hooks.of(call)?.afterDelete?.(call, object);
+  await hook?.afterDelete?.(call, object);
   const last = deepCopy(object);
   last.metadata.resourceVersion = String(revision);
   return { object: last };

@@ -45,7 +45,7 @@ export function filterFor(resource: ServedResource, query: { labelSelector?: str
 }
 
 export async function getRecord(core: Core, call: Call, resourceVersion?: string): Promise<KeyValue> {
-  if (resourceVersion) checkRevision(core, parseRevision(resourceVersion));
+  if (resourceVersion) await caughtUp(core, parseRevision(resourceVersion));
   const found = await core.store.range({ key: storeKey(keyFor(call.resource, call.namespace, call.name)) });
   const kv = found.kvs[0];
   if (!kv) throw notFound(whatOf(call.resource), call.name);
@@ -61,7 +61,7 @@ export async function listRecords(core: Core, call: Call, query: ListQuery): Pro
   const filter = filterFor(call.resource, query);
   const prefix = storeKey(scopePrefix(call.resource, call.namespace));
   const end = prefixEnd(prefix);
-  const place = startPlace(core, prefix, query);
+  const place = await startPlace(core, prefix, query);
   const limit = query.limit && query.limit > 0 && !(query.resourceVersion === '0' && !query.continue) ? query.limit : 0;
   const one = exactKey(call, filter);
   const range = one ? { key: one } : { key: place.key, end };
@@ -130,7 +130,7 @@ function decodeContinue(text: string): Token {
   return token;
 }
 
-function startPlace(core: Core, prefix: string, query: ListQuery): { key: string; revision: number } {
+async function startPlace(core: Core, prefix: string, query: ListQuery): Promise<{ key: string; revision: number }> {
   if (query.continue) {
     const token = decodeContinue(query.continue);
     if (query.resourceVersion && query.resourceVersion !== '0') throw badRequest('specifying resource version is not allowed when using continue');
@@ -139,7 +139,7 @@ function startPlace(core: Core, prefix: string, query: ListQuery): { key: string
     return { key, revision: token.rv > 0 ? token.rv : 0 };
   }
   const wanted = query.resourceVersion ? parseRevision(query.resourceVersion) : 0;
-  checkRevision(core, wanted);
+  await caughtUp(core, wanted);
   if (query.resourceVersionMatch === 'Exact' && wanted > 0) {
     if (wanted < core.store.compactRevision) throw tooOld();
     return { key: prefix, revision: wanted };
@@ -185,8 +185,11 @@ export function parseRevision(text: string, watching = false): number {
   return Number(text);
 }
 
-function checkRevision(core: Core, wanted: number): void {
-  if (wanted > core.store.revision) throw tooLarge(wanted, core.store.revision);
+/** A client may have seen on another server what this one has not seen yet: the store is asked before the answer is no. */
+export async function caughtUp(core: Core, wanted: number): Promise<void> {
+  if (wanted <= core.store.revision) return;
+  const { revision } = await core.store.range({ key: storeKey('/registry/'), countOnly: true });
+  if (wanted > revision) throw tooLarge(wanted, revision);
 }
 
 export function tooLarge(wanted: number, current: number): ApiError {

@@ -4,6 +4,7 @@ import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import { createObject, fixNamespace, type Written } from './create.ts';
+import { ClaimTaken } from './claims.ts';
 import { checkPreconditions } from './preconditions.ts';
 import { removeRecord } from './delete.ts';
 import { keyFor, whatOf } from './resource.ts';
@@ -33,10 +34,16 @@ export async function updateObject(core: Core, call: Call, source: UpdateSource)
       const object = await source.make(undefined);
       return { ...(await createObject(core, call, object, { tracked: source.tracked })), created: true };
     }
-    const done = await updateOnce(core, call, kv, source);
+    const done = await updateOnce(core, call, kv, source).catch((error: unknown) => takenElsewhere(core, call, error));
     if (done) return { ...done, created: false };
     if (tries >= limits.updateTries) throw conflict(whatOf(resource), call.name, modifiedConflict);
   }
+}
+
+/** An address or port that another server gave away meanwhile: the update begins again, and knows. */
+function takenElsewhere(core: Core, call: Call, error: unknown): undefined {
+  if (!(error instanceof ClaimTaken)) throw error;
+  core.hooks.of(call)?.taken?.(error.keys);
 }
 
 async function updateOnce(core: Core, call: Call, kv: KeyValue, source: UpdateSource): Promise<Written | undefined> {
@@ -98,7 +105,7 @@ async function finishUpdate(core: Core, call: Call, kv: KeyValue, attributes: { 
       written = true;
       return { kv, object: old };
     }
-    const next = await replace(core, resource, kv, value);
+    const next = await replace(core, resource, kv, value, hook?.claims?.(object, old));
     if (!next) return undefined;
     written = true;
     await resource.engine.prepare?.([next]);

@@ -3,6 +3,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { alreadyExists } from '../../api/status.ts';
 import { keyOf as storeKey, type KeyValue, type Op } from '../../store/store.ts';
 import type { Core } from './call.ts';
+import { checkClaims, claimCompares, claimOps, claimReads, type Claims } from './claims.ts';
 import { keyFor, whatOf, type ServedResource } from './resource.ts';
 import { encode, forget } from './stored.ts';
 
@@ -52,33 +53,47 @@ export async function read(core: Core, resource: ServedResource, namespace: stri
   return (await core.store.range({ key })).kvs[0];
 }
 
-/** Writes a new object; AlreadyExists when the key is taken. */
-export async function writeNew(core: Core, resource: ServedResource, object: KubeObject): Promise<KeyValue> {
+/** Writes a new object; AlreadyExists when the key is taken, ClaimTaken when one of its claims is. */
+export async function writeNew(core: Core, resource: ServedResource, object: KubeObject, claims?: Claims): Promise<KeyValue> {
   const { namespace = '', name = '' } = object.metadata;
   const key = storeKey(keyFor(resource, namespace, name));
   const put: Op = { op: 'put', key, value: encode(resource, object), lease: await leaseFor(core, resource), soft: resource.soft && !isLease(resource) };
-  const done = await core.store.txn({ compare: [{ key, target: 'MOD', result: 'EQUAL', operand: 0 }], success: [put, { op: 'range', key }], failure: [] });
-  if (!done.succeeded) throw alreadyExists(whatOf(resource), name);
+  const done = await core.store.txn({
+    compare: [{ key, target: 'MOD', result: 'EQUAL', operand: 0 }, ...claimCompares(claims)],
+    success: [put, { op: 'range', key }, ...claimOps(claims)],
+    failure: claims ? [{ op: 'range', key }, ...claimReads(claims)] : [],
+  });
+  if (!done.succeeded) {
+    if (claims && !rangeResult(done.responses[0])) checkClaims(done.responses);
+    throw alreadyExists(whatOf(resource), name);
+  }
   return rangeResult(done.responses[1]) ?? missing(key, done.revision, put);
 }
 
 /** Replaces the record that was read; undefined when somebody else was faster. */
-export async function replace(core: Core, resource: ServedResource, old: KeyValue, value: Uint8Array): Promise<KeyValue | undefined> {
+export async function replace(core: Core, resource: ServedResource, old: KeyValue, value: Uint8Array, claims?: Claims): Promise<KeyValue | undefined> {
   const { key } = old;
   const soft = resource.soft && (!isLease(resource) || holderOf(old.value) === holderOf(value));
   const put: Op = { op: 'put', key, value, lease: await leaseFor(core, resource), soft };
-  const done = await core.store.txn({ compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }], success: [put, { op: 'range', key }], failure: [] });
-  if (!done.succeeded) return undefined;
+  const done = await core.store.txn({
+    compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }, ...claimCompares(claims)],
+    success: [put, { op: 'range', key }, ...claimOps(claims)],
+    failure: claims ? [{ op: 'range', key }, ...claimReads(claims)] : [],
+  });
+  if (!done.succeeded) {
+    if (claims && rangeResult(done.responses[0])?.modRevision === old.modRevision) checkClaims(done.responses.slice(1));
+    return undefined;
+  }
   forget(old); // all watches have had the event by now
   return rangeResult(done.responses[1]) ?? missing(key, done.revision, put);
 }
 
 /** Removes the record that was read; the revision of the deletion, or undefined when somebody else was faster. */
-export async function remove(core: Core, resource: ServedResource, old: KeyValue): Promise<number | undefined> {
+export async function remove(core: Core, resource: ServedResource, old: KeyValue, claims?: Claims): Promise<number | undefined> {
   const { key } = old;
   const done = await core.store.txn({
     compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }],
-    success: [{ op: 'delete', key, soft: resource.soft && !isLease(resource) }],
+    success: [{ op: 'delete', key, soft: resource.soft && !isLease(resource) }, ...claimOps(claims)],
     failure: [],
   });
   if (done.succeeded) forget(old);

@@ -44,6 +44,10 @@ export class IpAllocator {
     const value = parseIp(ip);
     if (value !== undefined) this.#taken.delete(value);
   }
+
+  clear(): void {
+    this.#taken.clear();
+  }
 }
 
 /** Node ports in use, counted: one port serves TCP and UDP of one service. */
@@ -80,5 +84,9 @@ export class PortAllocator {
 
   free(port: number): void {
     this.#taken.delete(port);
+  }
+
+  clear(): void {
+    this.#taken.clear();
   }
 }

@@ -4,12 +4,15 @@ import { ApiError, invalid, type FieldError } from '../../api/status.ts';
 import type { Call } from '../registry/call.ts';
 import type { Undo, WriteHook } from '../registry/write-hooks.ts';
 import type { IpAllocator, PortAllocator } from './ip-allocator.ts';
+import type { SharedClaims } from './shared-claims.ts';
 import type { IpAddressRecords } from './ip-address-records.ts';
 
 export interface Allocators {
   ips: IpAllocator;
   ports: PortAllocator;
   records: IpAddressRecords;
+  /** Other servers give away addresses too: what is taken is claimed in the store. */
+  shared?: SharedClaims;
 }
 
 const kind = { group: '', kind: 'Service' };
@@ -22,7 +25,9 @@ const needsHealthPort = (spec: ServiceSpec): boolean => spec.type === 'LoadBalan
 
 /** Services take their addresses and ports with the write that needs them (registry/core/service storage and alloc). */
 export function serviceHook(allocators: Allocators): WriteHook {
+  const { shared } = allocators;
   return {
+    ...(shared && { claims: (now, before) => shared.of(now as Service | undefined, before as Service | undefined), taken: (keys) => shared.taken(keys) }),
     beginCreate(call, object) {
       const service = object as unknown as Service;
       normalizeIps(service.spec as ServiceSpec);

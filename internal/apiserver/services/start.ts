@@ -10,14 +10,22 @@ import type { Server } from '../server.ts';
 import { IpAddressRecords } from './ip-address-records.ts';
 import { IpAllocator, PortAllocator } from './ip-allocator.ts';
 import { ipsOf, portsOf, serviceHook } from './service-hook.ts';
+import { SharedClaims } from './shared-claims.ts';
 
 export const defaultNodePorts = { from: 30000, to: 32767 };
 
-/** Learns from the stored services what is taken, then lets the services' hook hand out the rest. */
-export async function startServiceAllocation(server: Server): Promise<void> {
+/** Learns from the stored services what is taken, then lets the services' hook hand out the rest. Returns how to stop. */
+export async function startServiceAllocation(server: Server): Promise<() => void> {
   const { core, options } = server;
   const ips = new IpAllocator(options.serviceCidr ?? defaultServiceCidr, core.random);
   const ports = new PortAllocator(options.nodePortRange ?? defaultNodePorts, core.random);
+  const records = new IpAddressRecords(core);
+  if (options.sharedStore) {
+    const shared = new SharedClaims({ core, ips, ports, holdings: { ips: ipsOf, ports: portsOf } });
+    await shared.start();
+    core.hooks.add('', 'services', serviceHook({ ips, ports, records, shared }));
+    return () => shared.stop();
+  }
   for (const service of await lookupAll<Service>(core, '/registry/services/specs/')) {
     const spec = service.spec as ServiceSpec;
     for (const ip of ipsOf(spec)) {
@@ -26,7 +34,8 @@ export async function startServiceAllocation(server: Server): Promise<void> {
     }
     for (const port of portsOf(spec)) ports.take(port);
   }
-  core.hooks.add('', 'services', serviceHook({ ips, ports, records: new IpAddressRecords(core) }));
+  core.hooks.add('', 'services', serviceHook({ ips, ports, records }));
+  return () => undefined;
 }
 
 /** The ServiceCIDR object of the range from configuration. */

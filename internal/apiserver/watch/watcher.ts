@@ -2,7 +2,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { keyOf as storeKey, prefixEnd, type KeyValue, type StoreEvent, type Watch } from '../../store/store.ts';
 import type { Call, Core } from '../registry/call.ts';
-import { checkListQuery, filterFor, listRecords, parseRevision, type Filter, type ListQuery } from '../registry/list.ts';
+import { caughtUp, checkListQuery, filterFor, listRecords, parseRevision, type Filter, type ListQuery } from '../registry/list.ts';
 import { scopePrefix, type ServedResource } from '../registry/resource.ts';
 import { deletedView } from './deleted.ts';
 import { viewOf } from '../registry/stored.ts';
@@ -54,7 +54,7 @@ export class Watcher {
       watcher.#follow(prefix, (wanted || core.store.revision) + 1);
       return watcher;
     }
-    if (query.sendInitialEvents && wanted > core.store.revision) await caughtUp(core, wanted);
+    if (query.sendInitialEvents) await caughtUp(core, wanted);
     const state = await listRecords(core, call, { labelSelector: query.labelSelector, fieldSelector: query.fieldSelector });
     if (watcher.#stopped) return watcher;
     if (state.kvs.length) sink.events(state.kvs.map((kv) => ({ type: 'ADDED' as const, object: viewOf(call.resource, kv), origin: kv })));
@@ -138,10 +138,4 @@ export class Watcher {
 
 export function tooOld(wanted: number, oldest: number): ApiError {
   return new ApiError('Expired', `too old resource version: ${wanted} (${oldest})`);
-}
-
-/** A watch-list may ask for a state this server has not seen yet; it cannot come, since revisions are the store's own. */
-async function caughtUp(core: Core, wanted: number): Promise<void> {
-  const { tooLarge } = await import('../registry/list.ts');
-  throw tooLarge(wanted, core.store.revision);
 }

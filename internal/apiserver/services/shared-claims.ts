@@ -1,0 +1,114 @@
+import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
+import { messageOf } from '../../base/errors.ts';
+import { keyOf as storeKey, prefixEnd, type KeyValue, type Watch } from '../../store/store.ts';
+import type { Core } from '../registry/call.ts';
+import { claimCompares, claimOps, claimPrefix, type Claims } from '../registry/claims.ts';
+import { objectOf } from '../registry/stored.ts';
+import type { IpAllocator, PortAllocator } from './ip-allocator.ts';
+
+const servicePrefix = storeKey('/registry/services/specs/');
+const ipPrefix = `${claimPrefix}ip/`;
+const portPrefix = `${claimPrefix}port/`;
+
+/** What a service holds, by the way it is claimed. */
+export interface Holdings {
+  ips(spec: ServiceSpec | undefined): string[];
+  ports(spec: ServiceSpec | undefined): Set<number>;
+}
+
+/**
+ * Addresses and node ports where several servers give them away: a claim in the store decides, in the transaction that
+ * writes the service; this process's allocators follow what all servers write, so that a claim seldom fails.
+ */
+export class SharedClaims {
+  readonly #core: Core;
+  readonly #ips: IpAllocator;
+  readonly #ports: PortAllocator;
+  readonly #holdings: Holdings;
+  #watch: Watch | undefined;
+  #stopped = false;
+
+  constructor(options: { core: Core; ips: IpAllocator; ports: PortAllocator; holdings: Holdings }) {
+    this.#core = options.core;
+    this.#ips = options.ips;
+    this.#ports = options.ports;
+    this.#holdings = options.holdings;
+  }
+
+  of(now: Service | undefined, before: Service | undefined): Claims | undefined {
+    const wanted = this.#keysOf(now);
+    const held = this.#keysOf(before);
+    const take = wanted.filter((key) => !held.includes(key));
+    const free = held.filter((key) => !wanted.includes(key));
+    const { namespace, name } = (now ?? before)?.metadata ?? {};
+    return take.length + free.length > 0 ? { take, free, owner: `${namespace}/${name}` } : undefined;
+  }
+
+  taken(keys: string[]): void {
+    for (const key of keys) {
+      if (key.startsWith(ipPrefix)) this.#ips.take(key.slice(ipPrefix.length));
+      else if (key.startsWith(portPrefix)) this.#ports.take(Number(key.slice(portPrefix.length)));
+    }
+  }
+
+  /** Learns what is taken, claims for services from before there were claims, and follows. */
+  async start(): Promise<void> {
+    const { store } = this.#core;
+    const services = await store.range({ key: servicePrefix, end: prefixEnd(servicePrefix) });
+    const claimed = new Set((await store.range({ key: claimPrefix, end: prefixEnd(claimPrefix), keysOnly: true })).kvs.map((kv) => kv.key));
+    this.#ips.clear();
+    this.#ports.clear();
+    for (const kv of services.kvs) {
+      const keys = this.#keysOf(objectOf(kv) as unknown as Service);
+      this.taken(keys);
+      await this.#claim(kv, keys.filter((key) => !claimed.has(key)));
+    }
+    this.#follow(services.revision + 1);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#watch?.cancel();
+  }
+
+  #follow(startRevision: number): void {
+    this.#watch = this.#core.store.watch({
+      key: servicePrefix, end: prefixEnd(servicePrefix), startRevision, prevKv: true,
+      onEvents: (events) => {
+        for (const { type, kv, prevKv } of events) this.#changed(type === 'PUT' ? (objectOf(kv) as unknown as Service) : undefined, prevKv && (objectOf(prevKv) as unknown as Service));
+      },
+      onEnd: (why) => {
+        if (this.#stopped || why.reason === 'closed') return;
+        void this.start().catch((error: unknown) => this.#core.log.error('the services are not followed any more', { error: messageOf(error) }));
+      },
+    });
+  }
+
+  #changed(now: Service | undefined, before: Service | undefined): void {
+    const claims = this.of(now, before);
+    for (const key of claims?.free ?? []) {
+      if (key.startsWith(ipPrefix)) this.#ips.free(key.slice(ipPrefix.length));
+      else this.#ports.free(Number(key.slice(portPrefix.length)));
+    }
+    this.taken(claims?.take ?? []);
+  }
+
+  /** Only while the service is as it was read. Two services that hold the same thing stay as they are: one of them has the claim. */
+  async #claim(service: KeyValue, keys: string[]): Promise<void> {
+    const owner = service.key.slice(servicePrefix.length);
+    for (const key of keys) {
+      const claims = { take: [key], free: [], owner };
+      const done = await this.#core.store.txn({
+        compare: [{ key: service.key, target: 'MOD', result: 'EQUAL', operand: service.modRevision }, ...claimCompares(claims)],
+        success: claimOps(claims),
+        failure: [],
+      });
+      if (!done.succeeded) this.#core.log.debug('a claim was not made', { service: owner, key });
+    }
+  }
+
+  #keysOf(service: Service | undefined): string[] {
+    const spec = service?.spec;
+    return [...this.#holdings.ips(spec).map((ip) => ipPrefix + ip), ...[...this.#holdings.ports(spec)].map((port) => portPrefix + port)];
+  }
+}
