@@ -29,6 +29,8 @@ export interface MemoryOptions {
   outgrown(revision: number): void;
   /** Rows became superfluous: `drops` of the state. */
   dropped(): void;
+  /** The state is that of another log. */
+  replaced(): void;
 }
 
 /** The whole state in this server's memory, up to row `seq` of the log. Exchanged as a whole when it cannot follow the log any more. */
@@ -63,6 +65,7 @@ export class Memory {
     this.hub = new WatchHub(loaded.state);
     this.leases = this.#leaseService();
     this.#window = this.#historyWindow();
+    this.#options.replaced();
     this.#options.dropped();
     hub.endAll({ reason: 'compacted', compactRevision: Math.max(1, loaded.state.compactRevision, loaded.state.published) });
   }

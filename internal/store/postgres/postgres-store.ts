@@ -50,16 +50,17 @@ export class PostgresStore implements s.Store {
     const { target, log, clock, loaded } = parts;
     this.#target = target;
     this.#log = log;
-    this.#pruner = new Pruner({ target, log, graceMs: parts.graceMs });
+    this.#pruner = new Pruner({ ...parts, drops: () => this.#memory.state.drops, session: () => this.#replicator.session });
     this.#memory = new Memory({
       ...parts,
       leases: { save: (lease, undo) => this.#saveLease(lease, undo), end: (lease) => this.#endLease(lease) },
       outgrown: (revision) => void this.#compactQuietly(revision),
-      dropped: () => this.#pruner?.add(this.#memory.state.drops),
+      dropped: () => this.#pruner.look(),
+      replaced: () => this.#pruner.forget(),
     }, loaded);
     this.#replicator = new Replicator({ ...parts, memory: this.#memory, head: loaded.head });
     this.#ping = clock.every('postgres.ping', pingMs, () => void this.#replicator.sync().catch(() => undefined));
-    this.#pruner.add(this.#memory.state.drops);
+    this.#pruner.look();
   }
 
   get revision(): number {

@@ -10,8 +10,6 @@ import { again, Load, type Waiter } from './load.ts';
 import { Loading, type Memory } from './memory.ts';
 import { checksumOf, type DatabaseTime, type Head, type LogRow, type Page, type Session } from './session.ts';
 
-/** Rows pulled with one statement. */
-const pullRows = 1000;
 /** After so many lost races in a row the head is locked before the next try. */
 const lossesBeforeLock = 3;
 
@@ -71,6 +69,10 @@ export class Replicator {
       gaveUp: (error) => this.#gaveUp(error),
       notified: (payload) => this.#notified(payload),
     }, session);
+  }
+
+  get session(): Session | undefined {
+    return this.#link.session;
   }
 
   /** Resolves when a write may be evaluated: there is a connection, and nothing is known to be missing here. */
@@ -284,15 +286,16 @@ export class Replicator {
   }
 
   async #pull(session: Session): Promise<void> {
-    for (let most = pullRows; ; ) {
+    for (let pages = 1; ; ) {
       const from = this.#memory.seq;
-      const page = await session.pull(from, most);
+      const page = await session.pull(from, pages);
       // Our own commit may be in the page before its answer is here.
       while (page.head.seq > this.#memory.seq && this.#flight !== undefined) await this.#flight.over;
       if (session.over) throw new ConnectionLost('the session ended');
       const before = this.#memory.seq;
       if (this.#take(page, from, () => undefined)) return;
-      if (this.#memory.seq === before) most *= 2;
+      // Not even one revision was whole.
+      if (this.#memory.seq === before) pages *= 2;
     }
   }
 
@@ -359,15 +362,15 @@ export class Replicator {
 
   async #follow(session: Session, seen: (row: LogRow) => void): Promise<void> {
     const memory = this.#memory;
-    for (let most = pullRows, first = true; ; first = false) {
+    for (let pages = 1, first = true; ; first = false) {
       const from = memory.seq;
-      const page = await session.pull(from, most);
+      const page = await session.pull(from, pages);
       if (first && from > page.head.pruned) {
         const own = await session.row(from);
         if (own === undefined || checksumOf(own.bytes) !== memory.checksum) throw new LeftBehind('our newest row is not in the log');
       }
       if (this.#take(page, from, seen)) return;
-      if (memory.seq === from) most *= 2;
+      if (memory.seq === from) pages *= 2;
     }
   }
 

@@ -1,5 +1,5 @@
 import { StoreError } from '../errors.ts';
-import type { Connection, Statement } from './connection.ts';
+import type { Cell, Connection, Statement } from './connection.ts';
 
 /** Raised when the tables change; a newer one is refused. */
 export const formatVersion = 1;
@@ -10,13 +10,13 @@ export const pruneLock = 0x736b69666670;
 
 const tables = [
   // A row's dead versions go as soon as the page is read again; room on the page keeps every update on it.
-  `CREATE TABLE skiff_head (
+  `CREATE TABLE IF NOT EXISTS skiff_head (
     id int PRIMARY KEY CHECK (id = 1), format int NOT NULL, seq bigint NOT NULL, revision bigint NOT NULL, compact bigint NOT NULL,
     pruned bigint NOT NULL, fence bigint NOT NULL, writers int NOT NULL
   ) WITH (fillfactor = 10)`,
-  'CREATE TABLE skiff_log (seq bigint PRIMARY KEY, writer int NOT NULL, bytes bytea NOT NULL)',
+  'CREATE TABLE IF NOT EXISTS skiff_log (seq bigint PRIMARY KEY, writer int NOT NULL, bytes bytea NOT NULL)',
   // As in etcd an empty store is at revision 1; -1 = nothing was ever compacted.
-  `INSERT INTO skiff_head VALUES (1, ${formatVersion}, 0, 1, -1, 0, 0, 0)`,
+  `INSERT INTO skiff_head VALUES (1, ${formatVersion}, 0, 1, -1, 0, 0, 0) ON CONFLICT DO NOTHING`,
 ];
 
 /** What every connection is told: the settings that promises hang on must not come from the role or the database. */
@@ -83,12 +83,12 @@ export const statements = {
 
 /** Makes the tables if they are not there; several servers may start at once. Throws when a newer version made them. */
 export async function ensureTables(connection: Connection, timeoutMs: number): Promise<void> {
-  const exists = async (): Promise<boolean> => (await connection.query<[string]>({ text: "SELECT (to_regclass('skiff_head') IS NOT NULL)::text" }, [], timeoutMs))[0]?.[0] === 'true';
-  if (!(await exists())) {
-    const run = (text: string): Promise<unknown> => connection.query({ text }, [], timeoutMs);
+  const run = <T extends Cell[]>(text: string): Promise<T[]> => connection.query<T>({ text }, [], timeoutMs);
+  // First a look: whoever only uses the tables need not be allowed to make them.
+  if ((await run<[string]>("SELECT (to_regclass('skiff_head') IS NOT NULL)::text"))[0]?.[0] !== 'true') {
     await run('BEGIN');
     await run(`SELECT pg_advisory_xact_lock(${makeLock})`);
-    if (!(await exists())) for (const table of tables) await run(table);
+    for (const table of tables) await run(table);
     await run('COMMIT');
   }
   const [row] = await connection.query<[number]>({ text: 'SELECT format FROM skiff_head' }, [], timeoutMs);

@@ -1,13 +1,14 @@
 import type { Clock } from '../../io/clock.ts';
 import { Connection, type Cell, type Target } from './connection.ts';
 import type { ConnectionLost } from './errors.ts';
-import { channel, checkFormat, settings, statements } from './schema.ts';
+import { channel, checkFormat, pruneLock, settings, statements } from './schema.ts';
 
 /** A statement that has no answer by then has none; the connection is given up. */
 const answerMs = 10_000;
 /** Reading a page of a large log may take longer. */
 const loadMs = 60_000;
 const loadRows = 2000;
+const pullRows = 1000;
 const pageBytes = 8 * 1024 * 1024;
 
 export interface Head {
@@ -103,9 +104,9 @@ export class Session {
     }
   }
 
-  /** The head, and the rows after `seq`: at most `most`, and of about eight megabytes. */
-  async pull(seq: number, most: number): Promise<Page> {
-    const rows = await this.#reading.query(statements.pull, [seq, seq + most, pageBytes], answerMs);
+  /** The head, and the rows after `seq`: at most a page of them, or of `pages` pages. */
+  async pull(seq: number, pages = 1): Promise<Page> {
+    const rows = await this.#reading.query(statements.pull, [seq, seq + pullRows * pages, pageBytes * pages], answerMs);
     const head = this.#head(rows[0]);
     return { head, rows: rows.filter((row) => row[7] !== null).map((row) => logRow(row.slice(7))) };
   }
@@ -140,6 +141,26 @@ export class Session {
   /** Moves the compacted revision; false = somebody did, or the revision is not there yet. */
   async compact(revision: number): Promise<boolean> {
     return (await this.#reading.query(statements.compact, [revision], answerMs)).length > 0;
+  }
+
+  /** Does something if no other server does the like at the time. */
+  async whilePruning(work: () => Promise<void>): Promise<void> {
+    const [lock] = await this.#reading.query<[string]>({ text: `SELECT pg_try_advisory_lock(${pruneLock})::text` }, [], answerMs);
+    if (lock?.[0] !== 'true') return;
+    try {
+      await work();
+    } finally {
+      await this.#reading.query({ text: `SELECT pg_advisory_unlock(${pruneLock})` }, [], answerMs);
+    }
+  }
+
+  /** Tells all servers that rows up to this one may be missing. */
+  async raisePruned(seq: number): Promise<void> {
+    await this.#reading.query(statements.raisePruned, [seq], answerMs);
+  }
+
+  async prune(seqs: number[]): Promise<void> {
+    await this.#reading.query(statements.prune, [seqs], answerMs);
   }
 
   async row(seq: number): Promise<LogRow | undefined> {
