@@ -5,10 +5,6 @@ import { Rec, versionAt } from './record.ts';
 import type { State } from './state.ts';
 import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, Op, OpResponse, PutRequest, PutResponse, TxnRequest, TxnResponse } from './store.ts';
 
-/** Values larger than this share of their buffer pin too much of it and are copied. */
-const tightBufferFactor = 2;
-const smallBufferBytes = 16 * 1024;
-
 /** Which branch each transaction of the tree takes; etcd decides all of them before it applies anything. */
 interface Path {
   ops: Op[];
@@ -117,7 +113,7 @@ export class Write {
     if (old?.modRevision === this.#revision) throw duplicateKey();
     const rec = new Rec({
       key,
-      value: request.ignoreValue ? old?.value : tight(request.value),
+      value: request.ignoreValue ? old?.value : request.value,
       createRevision: old?.createRevision ?? this.#revision,
       modRevision: this.#revision,
       version: (old?.version ?? 0) + 1,
@@ -145,12 +141,6 @@ export class Write {
 
 function tombstone(prev: Rec, revision: number, sub: number, soft: boolean): Rec {
   return new Rec({ key: prev.key, createRevision: 0, modRevision: revision, version: 0, lease: '0', sub, soft, prev });
-}
-
-/** The value in a buffer of about its own size: a slice of a large message would keep the whole message alive. */
-function tight(value: Uint8Array): Uint8Array {
-  const size = value.buffer.byteLength;
-  return size > smallBufferBytes && size > value.byteLength * tightBufferFactor ? Uint8Array.from(value) : value;
 }
 
 /** True when no branch of the transaction writes. */

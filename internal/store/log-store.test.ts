@@ -208,10 +208,10 @@ describe('compaction', () => {
     const journal = new MemoryJournal(new Map(), census);
     const store = new LogStore({ journal, recovered, clock: new FakeClock(), log: silentLog, random: seededRandom(1), historyMs: 300_000, maxHistoryBytes: 100_000 });
     for (let i = 0; i < 2000; i++) await store.put({ key: 'a', value: Buffer.alloc(100) });
-    expect(store.compactRevision).toBeGreaterThan(1700);
+    expect(store.compactRevision).toBeGreaterThan(1600);
     expect(store.revision - store.compactRevision).toBeGreaterThan(100);
     await store.close();
-    expect(journal.rows.size).toBeLessThan(300);
+    expect(journal.rows.size).toBeLessThan(400);
   });
 
   test('deleted keys are forgotten', async () => {

@@ -1,6 +1,7 @@
 import type { KeyValue } from './store.ts';
+import { type Slab, values } from './value-arena.ts';
 
-const noBytes = new Uint8Array(0);
+const noBytes = Buffer.alloc(0);
 
 /** What a record's row is worth: not on disk; on disk under `seq`; or settled without a row (a flushed soft deletion). */
 export const notOnDisk = 0;
@@ -8,11 +9,15 @@ export const settled = -1;
 
 /**
  * One version of one key, as readers see it (KeyValue), and its place in the store: the version before it until
- * compaction cuts the link, its order within its revision, and its row in the log. A deletion has version 0.
+ * compaction cuts the link, its order within its revision, and its row in the log. A deletion has version 0. The value is
+ * copied when the record is made; each look at it makes a new view of the same bytes.
  */
 export class Rec implements KeyValue {
   readonly key: string;
-  readonly value: Uint8Array;
+  /** Length of the value. */
+  readonly size: number;
+  #slab: Slab | undefined;
+  #at = 0;
   readonly createRevision: number;
   readonly modRevision: number;
   readonly version: number;
@@ -27,7 +32,8 @@ export class Rec implements KeyValue {
 
   constructor(from: { key: string; value?: Uint8Array; createRevision: number; modRevision: number; version: number; lease: string; sub: number; soft: boolean; prev: Rec | undefined }) {
     this.key = from.key;
-    this.value = from.value ?? noBytes;
+    this.size = from.value?.length ?? 0;
+    if (from.value !== undefined && this.size > 0) this.#keep(from.value);
     this.createRevision = from.createRevision;
     this.modRevision = from.modRevision;
     this.version = from.version;
@@ -37,6 +43,28 @@ export class Rec implements KeyValue {
     this.prev = from.prev;
     this.seq = notOnDisk;
     this.heldSeq = 0;
+  }
+
+  get value(): Uint8Array {
+    return this.#slab === undefined ? noBytes : this.#slab.bytes.subarray(this.#at, this.#at + this.size);
+  }
+
+  /** Nobody will count on the value again; whoever has it may go on reading. */
+  release(): void {
+    if (this.#slab !== undefined) values.release(this.#slab, this.size);
+  }
+
+  /** Moves the value if it is one of few that keep a slab alive. */
+  tidy(): void {
+    if (!this.#slab?.sparse || this.#slab.bytes.length === this.size) return;
+    const { value } = this;
+    this.release();
+    this.#keep(value);
+  }
+
+  #keep(value: Uint8Array): void {
+    this.#slab = values.keep(value);
+    this.#at = this.#slab.used - this.size;
   }
 }
 

@@ -31,7 +31,7 @@ export class RowWriter {
 
   record(rec: Rec): void {
     const { key, value } = rec;
-    const start = this.#open(key.length + value.length);
+    const start = this.#open(key.length + rec.size);
     const bytes = this.#bytes;
     const kind = (rec.version > 0 ? rowKind.put : rowKind.delete) | (rec.lease !== '0' ? rowFlag.lease : 0) | (rec.soft ? rowFlag.soft : 0);
     bytes[start + crcBytes] = kind;
@@ -92,7 +92,7 @@ export class RowWriter {
 
 export type Row = { kind: 'record'; rec: Rec } | { kind: 'lease'; id: string; ttlSeconds: number; grantedAtMs: number; kept: boolean } | { kind: 'seal' };
 
-/** Reads a row whose checksum was verified and whose seal was cut off. The value shares the row's memory. */
+/** Reads a row whose checksum was verified and whose seal was cut off. */
 export function readRow(row: Buffer): Row {
   const flags = row[crcBytes] as number;
   const kind = flags & kindMask;

@@ -33,7 +33,7 @@ export class SoftBook {
     }
     if (!rec.soft || rec.seq !== notOnDisk) return;
     this.#waiting.set(rec.key, rec);
-    this.#bytes += rec.value.length + rec.key.length;
+    this.#bytes += rec.size + rec.key.length;
     this.oldestMs ??= nowMs;
   }
 
@@ -72,7 +72,7 @@ export class SoftBook {
 
   #remove(rec: Rec): void {
     this.#waiting.delete(rec.key);
-    this.#bytes -= rec.value.length + rec.key.length;
+    this.#bytes -= rec.size + rec.key.length;
     if (this.#waiting.size === 0) this.oldestMs = undefined;
   }
 }

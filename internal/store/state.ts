@@ -5,9 +5,9 @@ import { KeyIndex } from './key-index.ts';
 import { notOnDisk, type Rec, settled, versionAt } from './record.ts';
 import type { LeaseBook } from './leases.ts';
 
-/** What a version takes besides its key and value: the record, the value's header, its places in lists. */
-const recordBytes = 300;
-const costOf = (rec: Rec): number => rec.key.length + rec.value.length + recordBytes;
+/** What a version takes besides its key and value: the record and its places in lists. */
+const recordBytes = 200;
+const costOf = (rec: Rec): number => rec.key.length + rec.size + recordBytes;
 
 /**
  * The key space: pure, synchronous, in memory. Writes are applied at `head`; `publish` moves `published` after them when
@@ -56,6 +56,7 @@ export class State {
   /** Takes back the newest applied record. */
   undo(rec: Rec): void {
     invariant(this.index.get(rec.key) === rec && rec.modRevision > this.published, 'only the newest unpublished record can be undone', 'undo');
+    rec.release();
     if (rec.lease !== '0') this.leases.detach(rec.lease, rec.key);
     if (rec.prev === undefined) {
       this.index.delete(rec.key);
@@ -91,12 +92,27 @@ export class State {
     return true;
   }
 
+  /** Moves values together that keep much memory alive; at most `budget` keys from `from` on, then returns the key to go on with. */
+  tidy(from: string, budget: number): string | undefined {
+    let next: string | undefined;
+    this.index.scan(from, '\0', (head) => {
+      if (budget-- <= 0) {
+        next = head.key;
+        return false;
+      }
+      for (let rec: Rec | undefined = head; rec !== undefined; rec = rec.prev) rec.tidy();
+      return true;
+    });
+    return next;
+  }
+
   /** Drops what `rec` replaced. */
   #supersede(rec: Rec): void {
     const old = rec.prev;
     if (old === undefined) return;
     rec.prev = undefined;
     this.historyBytes -= costOf(old);
+    old.release();
     const row = old.seq > 0 ? old.seq : old.heldSeq;
     if (row === 0) return;
     old.seq = settled;
