@@ -24,6 +24,8 @@ const usage = `skiff datastore: the store with etcd's v3 API, and its upkeep
   skiff datastore snapshot FILE [--data-dir DIR]   copy the store of a server, running or stopped, to FILE
   skiff datastore restore FILE [--data-dir DIR]    put a snapshot in the place of a stopped server's store
   skiff datastore check [FILE] [--data-dir DIR]    check the file of a stopped server, or a snapshot, to the last byte
+  skiff datastore member list [--data-dir DIR]          the members of the etcd that runs beside this server
+  skiff datastore member remove NAME [--data-dir DIR]   take one out that will not come back
     DIR: data directory of the server (default /var/lib/skiff), or of a datastore
 `;
 
@@ -48,6 +50,7 @@ export async function runDatastore(args: string[]): Promise<void> {
   const { values, positionals } = parse(args);
   if (values.help) return void process.stdout.write(usage);
   const [verb, file, ...rest] = positionals;
+  if (verb === 'member' && rest.length <= 1) return await (await import('./members.ts')).runMember(file ?? '', rest[0] ?? '', values['data-dir'] ?? '/var/lib/skiff');
   if (rest.length > 0) throw new ConfigError(`datastore takes no argument "${rest[0]}"`, { op: 'datastore' });
   if (verb === undefined) return await run(values);
   const target = file ?? '';

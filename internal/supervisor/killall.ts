@@ -1,3 +1,4 @@
+import { endOrphans } from '../etcd/managed.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Log } from '../io/log.ts';
@@ -23,9 +24,10 @@ export interface Places {
 const endedWithinMs = 20_000;
 const looksEveryMs = 20;
 
-/** Ends the server, our containerd and its containers, and takes down what they mounted. Data stays. */
+/** Ends the server, its etcd, our containerd and its containers, and takes down what they mounted. Data stays. */
 export async function killAll(machine: Machine, places: Places): Promise<void> {
   await stopServer(machine, places);
+  await endOrphans({ ...machine, dir: `${places.dataDir}/server/db/etcd` });
   const sandboxes = await ownSandboxes(machine.disk, places);
   await killContainers(machine, places);
   await removeRuntimeState(machine, places);

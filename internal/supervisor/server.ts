@@ -14,6 +14,7 @@ import { isShared, openDatastore, type Datastore } from './datastore.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { handshakeAnswers } from './handshake.ts';
 import { joinCluster } from './join.ts';
+import { etcdRole, followEtcdNodes } from './etcd-nodes.ts';
 import { Ledger, ledgerPath } from './ledger.ts';
 import { startManifests } from './manifests.ts';
 import { nodeFacts, type NodeFacts } from './node-facts.ts';
@@ -61,7 +62,7 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   ]);
   if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
   parts.push(await startUpkeep({ config, doors, facts, datastore }));
-  await startBeside({ config, doors, ledger, facts, identities, api, parts, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined, reload });
+  await startBeside({ config, doors, ledger, facts, identities, api, datastore, parts, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined, reload });
   log.info('server ready', { ms: since() });
   await notifyReady(doors);
   return {
@@ -79,6 +80,7 @@ interface Beside {
   facts: NodeFacts;
   identities: ServerIdentities;
   api: ApiServer;
+  datastore: Datastore;
   parts: Part[];
   /** Who this server is among others, if there may be others. */
   identity: string | undefined;
@@ -103,6 +105,7 @@ async function startBeside(options: Beside): Promise<void> {
     api.renewCertificate(renewed.apiServer);
     await writeAdminKubeconfig(config, doors, ledger, renewed, api.port);
   };
+  if (options.datastore.kind === 'etcd') parts.push(followEtcdNodes({ mirrors, etcd: options.datastore.etcd, ownName: options.facts.name, log: doors.log.named('etcd') }));
   parts.push(startRenewal({ doors, current: identities, reload: options.reload, changed }));
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
@@ -128,7 +131,8 @@ async function startOwnNode(options: Beside & { mirrors: Mirrors }): Promise<Par
     identities: own,
     clientCa: identities.clientCa.cert,
   });
-  const role = keepNodeRole({ client: api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }), mirrors: options.mirrors, nodeName: facts.name, role: 'control-plane', log: doors.log });
+  const roles = ['node-role.kubernetes.io/control-plane', ...(options.datastore.kind === 'etcd' ? [etcdRole] : [])];
+  const role = keepNodeRole({ client: api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }), mirrors: options.mirrors, nodeName: facts.name, roles, log: doors.log });
   return [role, { name: 'agent mirrors', stop: () => mirrors.stop() }, ...parts];
 }
 

@@ -181,7 +181,9 @@ export class TestCluster {
     this.startServer();
   }
 
-  startServer(): void {
+  /** Starts the server as it was started before, or with these flags. */
+  startServer(flags?: string[]): void {
+    this.#flags = flags ?? this.#flags;
     const shell = 'echo $$ > /run/skiff-server.pid; exec "$@"';
     this.node.start(['bash', '-c', shell, 'server', process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log');
   }

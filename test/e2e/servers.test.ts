@@ -1,0 +1,123 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
+import { root, run, TestCluster, until } from './node.ts';
+
+/** Control planes only: what is looked at here needs no containers. */
+const bare = ['--disable-agent'];
+let failed = false;
+const all: TestCluster[] = [];
+
+function machine(name: string): TestCluster {
+  const cluster = new TestCluster(name);
+  all.push(cluster);
+  return cluster;
+}
+
+const token = (of: TestCluster): string => readFileSync(join(of.node.disk, 'var/lib/skiff/server/token'), 'utf8').trim();
+
+// The machines reach each other through the host.
+beforeAll(() => void run(['sysctl', '-qw', 'net.ipv4.ip_forward=1']));
+afterAll(() => {
+  for (const cluster of all) cluster.down(failed);
+});
+
+const deployment = (name: string): string => `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: ${name}}
+spec:
+  replicas: 1
+  selector: {matchLabels: {app: ${name}}}
+  template: {metadata: {labels: {app: ${name}}}, spec: {containers: [{name: c, image: none}]}}
+`;
+
+const endpoints = (of: TestCluster): string => of.kubectl(['get', 'endpoints', 'kubernetes', '-o', 'jsonpath={.subsets[*].addresses[*].ip}'], { timeoutMs: 5_000 }).stdout.trim().split(/\s+/).sort().join();
+const ips = (...of: TestCluster[]): string => of.map((c) => c.node.ip).sort().join();
+const hasReplicaSet = (of: TestCluster, name: string): boolean => of.kubectl(['get', 'rs', '-l', `app=${name}`, '-o', 'name'], { timeoutMs: 5_000 }).stdout.includes('replicaset');
+const skiff = (of: TestCluster, ...args: string[]): { code: number; stdout: string; stderr: string } => of.node.exec([process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), ...args]);
+/** Server and etcd of a machine, at once. */
+const kill = (of: TestCluster): void => void of.node.exec(['bash', '-c', 'kill -9 $(cat /run/skiff-server.pid) $(pgrep -x etcd)']);
+const leader = (of: TestCluster): string => of.kubectl(['get', 'lease', '-n', 'kube-system', 'kube-controller-manager', '-o', 'jsonpath={.spec.holderIdentity}'], { timeoutMs: 5_000 }).stdout.split('_')[0] ?? '';
+
+describe('three servers with an etcd each', () => {
+  const [one, two, three] = [machine('one'), machine('two'), machine('three')];
+  const members = (of: TestCluster): string[] => skiff(of, 'datastore', 'member', 'list').stdout.trim().split('\n').slice(1).map((row) => row.split(/\s+/).slice(0, 2).join(' '));
+
+  it('become one cluster', async () => {
+    onTestFailed(() => void (failed = true));
+    await one.launch({ flags: [...bare, '--cluster-init'] });
+    await one.answers();
+    const full = token(one);
+    await two.node.boot();
+    const refused = skiff(two, 'server', ...bare, '--server', `https://${one.node.ip}:6443`, '--token', full.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a')));
+    expect([refused.code, refused.stderr.trim()]).toEqual([1, expect.stringMatching(/^skiff: .* does not know this token \(.*server\/token.*\)$/)]);
+    const flags = [...bare, '--server', `https://${one.node.ip}:6443`, '--token', full];
+    two.startServer(flags);
+    await two.answers();
+    await three.launch({ flags });
+    await three.answers();
+    expect(members(one)).toEqual(['one member', 'three member', 'two member']);
+    two.apply(deployment('first'));
+    await until('all see it', () => [one, two, three].every((of) => hasReplicaSet(of, 'first')));
+    await until('every server is an endpoint', () => endpoints(two) === ips(one, two, three));
+    expect(token(three)).toBe(full);
+    expect(leader(two)).toBe('one');
+  });
+
+  it('go on when the first is killed, and take it back', async () => {
+    onTestFailed(() => void (failed = true));
+    kill(one);
+    await until('another server answers', () => two.kubectl(['create', 'configmap', 'written-alone'], { timeoutMs: 5_000 }).code === 0, { timeoutMs: 30_000 });
+    two.apply(deployment('second'));
+    await until('controllers work on another server', () => hasReplicaSet(three, 'second'), { timeoutMs: 30_000 });
+    expect(['two', 'three']).toContain(leader(three));
+    await until('the dead server is no endpoint', () => endpoints(two) === ips(two, three), { timeoutMs: 30_000 });
+    one.startServer();
+    await one.answers();
+    expect(one.k('get', 'configmap', 'written-alone', '-o', 'name')).toContain('written-alone');
+    await until('it is an endpoint again', () => endpoints(two) === ips(one, two, three), { timeoutMs: 30_000 });
+  });
+
+  it('come back after all were killed at once', async () => {
+    onTestFailed(() => void (failed = true));
+    for (const of of [one, two, three]) kill(of);
+    for (const of of [three, two, one]) of.startServer();
+    for (const of of [one, two, three]) await of.answers();
+    expect(three.k('get', 'deployments', '-o', 'name').trim().split('\n')).toHaveLength(2);
+  });
+
+  it('let a dead server go', async () => {
+    onTestFailed(() => void (failed = true));
+    kill(three);
+    const done = skiff(one, 'datastore', 'member', 'remove', 'three');
+    expect([done.code, done.stderr]).toEqual([0, '']);
+    expect(members(two)).toEqual(['one member', 'two member']);
+  });
+});
+
+describe('two servers with one datastore', () => {
+  const [four, five] = [machine('four'), machine('five')];
+
+  it('share authorities and state, and refuse a stranger', async () => {
+    onTestFailed(() => void (failed = true));
+    await four.node.boot();
+    const url = `http://${four.node.ip}:12379`;
+    four.node.start(['etcd', '--data-dir', '/run/etcd', '--listen-client-urls', url, '--advertise-client-urls', url, '--listen-peer-urls', 'http://127.0.0.1:12380'], 'etcd.log');
+    await until('etcd answers', () => run(['curl', '-sf', `${url}/health`]).code === 0);
+    const flags = (secret: string): string[] => [...bare, '--datastore-endpoint', url, '--token', secret];
+    await five.node.boot();
+    four.startServer(flags('shared'));
+    five.startServer(flags('shared'));
+    await four.answers();
+    await five.answers();
+    four.apply(deployment('there'));
+    await until('the other sees it', () => hasReplicaSet(five, 'there'));
+    expect(readFileSync(join(five.node.disk, 'var/lib/skiff/server/tls/server-ca.key'), 'utf8')).toBe(readFileSync(join(four.node.disk, 'var/lib/skiff/server/tls/server-ca.key'), 'utf8'));
+    await until('both are endpoints', () => endpoints(five) === ips(four, five));
+    // One server's credentials are good at the other.
+    expect(run([process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', '--kubeconfig', four.kubeconfig, '--server', `https://${five.node.ip}:6443`, 'get', '--raw', '/readyz']).stdout).toBe('ok');
+    const stranger = skiff(five, 'server', '--data-dir', '/run/stranger', '--run-dir', '/run/stranger-run', ...flags('other'));
+    expect([stranger.code, stranger.stderr.trim()]).toEqual([1, expect.stringMatching(/^skiff: the datastore belongs to a cluster with another token \(.*\)$/)]);
+  });
+});
