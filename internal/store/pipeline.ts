@@ -113,6 +113,11 @@ export class Pipeline {
     load.undo.push(() => (lease.seq = before));
   }
 
+  /** True when the row is part of the forming load. */
+  forms(seq: number): boolean {
+    return seq >= this.#nextSeq;
+  }
+
   /** Deletes the row of a lease that is gone. */
   leaseGone(lease: Lease): void {
     if (lease.seq > 0) this.#forming.drops.push(lease.seq);

@@ -79,6 +79,12 @@ export class Recovery {
     const nowMs = clock.now();
     for (const { id, ttlSeconds, grantedAtMs, kept, seq } of this.#leases) {
       const fullMs = ttlSeconds * 1000;
+      // A newer row of the same lease was meant to replace the older one.
+      const older = state.leases.get(id);
+      if (older !== undefined) {
+        state.drops.push(older.seq);
+        state.leases.remove(id);
+      }
       // A clock that was set back must not lengthen a lease.
       const leftMs = kept ? fullMs : Math.min(fullMs, Math.max(0, grantedAtMs + fullMs - nowMs));
       state.leases.add({ id, ttlSeconds, grantedAtMs, kept, seq, keys: new Set(), expiresAtMs: clock.monotonicMs() + leftMs });
