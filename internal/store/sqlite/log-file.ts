@@ -1,8 +1,12 @@
 import Database from 'better-sqlite3';
+import { existsSync, renameSync, rmSync } from 'node:fs';
+import { dirname } from 'node:path';
 import { loadAddon } from '../../io/assets.ts';
 import { type Encryption, ValueCipher } from '../cipher.ts';
+import { StoreError } from '../errors.ts';
 import type { Batch } from '../journal.ts';
 import { type Census, censusAfter, sealedRows } from '../seal.ts';
+import { syncFile, syncFolder } from './folder.ts';
 import { configure } from './schema.ts';
 
 export interface LogFileOptions {
@@ -18,6 +22,23 @@ const lockWaitMs = 300;
 /** Opens a database with the addon that travels with the program. */
 export async function openDatabase(path: string, options: { readonly?: boolean } = {}): Promise<Database.Database> {
   return new Database(path, { ...options, timeout: lockWaitMs, nativeBinding: (await loadAddon('better_sqlite3.node')) as unknown as string });
+}
+
+/** Copies a database to one file, which is there whole and durable, or not at all. */
+export function copyDatabase(db: Database.Database, target: string): void {
+  if (existsSync(target)) throw new StoreError('INVALID_ARGUMENT', `${target} exists already`, { op: 'snapshot' });
+  const part = `${target}.part`;
+  // A journal that a power cut left must not be taken for the new file's.
+  for (const left of [part, `${part}-journal`]) rmSync(left, { force: true });
+  try {
+    db.prepare('VACUUM INTO ?').run(part);
+    syncFile(part);
+    renameSync(part, target);
+    syncFolder(dirname(target));
+  } catch (error) {
+    rmSync(part, { force: true });
+    throw error;
+  }
 }
 
 /** The SQLite file as the writer thread uses it. Synchronous by nature. */
@@ -79,7 +100,7 @@ export class LogFile {
   }
 
   snapshot(path: string): void {
-    this.#db.prepare('VACUUM INTO ?').run(path);
+    copyDatabase(this.#db, path);
   }
 
   close(): void {

@@ -1,5 +1,4 @@
 import type Database from 'better-sqlite3';
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
@@ -9,6 +8,7 @@ import { StoreError } from '../errors.ts';
 import { LogStore } from '../log-store.ts';
 import { recover, type Recovered } from '../recovery.ts';
 import type { Census } from '../seal.ts';
+import { makeStoreDir } from './folder.ts';
 import { openDatabase } from './log-file.ts';
 import { applicationId, configure, createTables, fileName, formatVersion } from './schema.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
@@ -30,17 +30,17 @@ export interface SqliteStoreOptions {
 
 /** Opens (or makes) the store below `dir`: checks it, loads it, starts the writer. Throws StoreError CORRUPT with a hint. */
 export async function openSqliteStore(options: SqliteStoreOptions): Promise<LogStore> {
-  mkdirSync(options.dir, { recursive: true, mode: 0o700 });
+  makeStoreDir(options.dir);
   const path = join(options.dir, fileName);
   const log = options.log.named('store');
-  const { recovered, census } = await load(path, options.clock, options.encryption);
+  const { recovered, census } = await loadFile(path, options.clock, options.encryption);
   if (recovered.unclean) log.info('the store was not closed in order', { revision: recovered.state.published });
   const journal = new SqliteJournal({ path, census, encryption: options.encryption });
   return new LogStore({ journal, recovered, clock: options.clock, log, random: options.random ?? realRandom, historyMs: options.historyMs ?? defaultHistoryMs });
 }
 
 /** Reads the file. SQLite itself has by then thrown away what was not committed: a torn end of the write-ahead log. */
-async function load(path: string, clock: Clock, encryption: Encryption | undefined): Promise<{ recovered: Recovered; census: Census }> {
+export async function loadFile(path: string, clock: Clock, encryption: Encryption | undefined): Promise<{ recovered: Recovered; census: Census }> {
   let db: Database.Database | undefined;
   try {
     db = await openDatabase(path);

@@ -102,7 +102,7 @@ export class SqliteJournal implements Journal {
   }
 }
 
-function errorOf(op: string, code: string, message: string): StoreError {
+export function errorOf(op: string, code: string, message: string): StoreError {
   if (code === 'SQLITE_FULL') return new StoreError('NO_SPACE', 'database space exceeded', { op, hint: 'free space on the file system of the data directory' });
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return new StoreError('CORRUPT', message, { op, hint: 'restore a snapshot' });
   return new StoreError('UNAVAILABLE', `${op}: ${code}: ${message}`, { op, hint: 'look at the kernel log for errors of the disk' });
