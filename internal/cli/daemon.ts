@@ -1,6 +1,7 @@
 import { setUnpackDir } from '../io/assets.ts';
 import { realDisk } from '../io/disk.ts';
 import { stayAlive } from '../io/stay-alive.ts';
+import type { ServerConfig } from '../supervisor/config.ts';
 import { restartWithLowMemory } from './low-memory.ts';
 import { agentConfig, serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
@@ -12,6 +13,7 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
     const config = serverConfig(settings);
     restartWithLowMemory();
     setUnpackDir(`${config.dataDir}/data`);
+    if (config.clusterReset) return await reset(config);
     const { startServer } = await import('../supervisor/server.ts');
     // While it waits for other servers there may be nothing else that keeps the process going.
     const release = stayAlive();
@@ -23,4 +25,12 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
   setUnpackDir(`${config.dataDir}/data`);
   const { startAgent } = await import('../supervisor/agent.ts');
   await startAgent(config);
+}
+
+/** Does what --cluster-reset asks for, and ends: the server is started again without it. */
+async function reset(config: ServerConfig): Promise<void> {
+  const [{ resetServer }, { realDoors }] = await Promise.all([import('../supervisor/reset.ts'), import('../supervisor/doors.ts')]);
+  const release = stayAlive();
+  const done = await resetServer(config, realDoors(config.debug)).finally(release);
+  process.stdout.write(`skiff: ${done}\n`);
 }

@@ -86,11 +86,13 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
   const db = join(config.dataDir, 'server/db');
   const tlsDir = join(config.dataDir, 'server/tls/etcd');
   const dir = join(db, 'etcd');
-  const fresh = !(await hasData({ disk, dir }));
   const identities = await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips] });
   await disk.makeDir('etcd', db, 0o700);
   const managed = { ...doors, dir, tlsDir, identities, name: facts.name, log: log.named('etcd'), ...etcdUrls(facts.ip), ...(joined && { join: joined }) };
-  if (config.clusterReset && !fresh) await (await startManagedEtcd({ ...managed, forceNewCluster: true })).stop();
+  const file = join(db, fileName);
+  const moving = `${file}.moving`;
+  // Noted before there is an etcd: a move that was cut off is begun again, and a file of long ago is never moved over newer state.
+  if (!(await hasData({ disk, dir })) && (await disk.stat('etcd', file))) await disk.writeAtomic('etcd', moving, '');
   const etcd = await startManagedEtcd(managed);
   const cluster = { endpoints: [etcd.endpoint], tls: clientTls(identities), clock };
   const inner = await openEtcdStore({ ...cluster, log });
@@ -100,11 +102,13 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
     await etcd.stop();
   };
   const { store, keys, settle } = await sealStore(inner, options);
-  if (fresh && (await disk.stat('etcd', join(db, fileName)))) {
-    const file = await openFile(options);
+  if (await disk.stat('etcd', moving)) {
+    const old = await openFile(options);
     await keys.refresh();
-    log.info('state is brought over to etcd', { keys: await copyKeys(file, store) });
-    await file.close();
+    log.info('state is brought over to etcd', { keys: await copyKeys(old, store) });
+    await old.close();
+    await doors.spawn.run('etcd', ['mv', file, `${file}.migrated`]);
+    await disk.remove('etcd', moving);
   }
   await shareBootstrap(inner, options);
   await settle();
@@ -112,7 +116,7 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
 }
 
 /** Where a member listens: for this server, for other servers, for other members. */
-function etcdUrls(ip: string): { clientUrl: string; moreClientUrls: string[]; peerUrl: string } {
+export function etcdUrls(ip: string): { clientUrl: string; moreClientUrls: string[]; peerUrl: string } {
   const host = ip.includes(':') ? `[${ip}]` : ip;
   const alone = host === '127.0.0.1';
   return { clientUrl: `https://127.0.0.1:${clientPort}`, moreClientUrls: alone ? [] : [`https://${host}:${clientPort}`], peerUrl: `https://${host}:${peerPort}` };

@@ -10,6 +10,7 @@ import type { Doors } from './doors.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { serveOperator } from './operator-socket.ts';
 import type { Part } from './running.ts';
+import { resetFlag } from './reset.ts';
 import { SecretsEncryption, type EncryptedValues } from './secrets-encryption.ts';
 import { etcdEngine, fileEngine } from './snapshots/engines.ts';
 import { listSnapshots } from './snapshots/folder.ts';
@@ -28,6 +29,8 @@ export const snapshotDirOf = (config: Pick<ServerConfig, 'dataDir' | 'snapshots'
 /** What an operator may ask of the running server's store, and what it does for itself: snapshots and encryption keys. */
 export async function startUpkeep({ config, doors, facts, datastore }: UpkeepOptions): Promise<Part> {
   const log = doors.log.named('upkeep');
+  // A start without --cluster-reset: it may be asked for again.
+  await doors.disk.remove('reset', resetFlag(config.dataDir));
   const secrets = new SecretsEncryption({ keeper: datastore.keys.keeper, values: valuesOf(datastore.store), random: doors.random, log });
   await secrets.start();
   const snapshotDir = snapshotDirOf(config);

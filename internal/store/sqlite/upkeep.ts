@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, openSync, readFileSync, readSync, closeSync, fstatSync, renameSync, rmSync, truncateSync, fsyncSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, openSync, readFileSync, readSync, closeSync, fstatSync, renameSync, rmSync, truncateSync, fsyncSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../io/clock.ts';
 import type { Encryption } from '../cipher.ts';
@@ -81,7 +81,9 @@ export async function restoreSnapshot(options: { snapshot: string; dir: string; 
   if (existsSync(path)) {
     await makeSureStopped(path);
     kept = `${path}.${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}`;
-    for (const suffix of ['-wal', '-shm', '']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
+    // The store has its second name before the snapshot takes the first: a power cut leaves the one or the other.
+    linkSync(path, kept);
+    for (const suffix of ['-wal', '-shm']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
   }
   renameSync(fresh, path);
   return { kept, revision: checked.revision };
