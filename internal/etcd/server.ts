@@ -2,6 +2,7 @@ import type { Clock } from '../io/clock.ts';
 import { serveGrpc, type GrpcServer, type GrpcServerOptions } from '../io/grpc-server.ts';
 import type { Log } from '../io/log.ts';
 import type { Store } from '../store/store.ts';
+import { GrpcConnection } from '../wire/h2/grpc.ts';
 import { maxMessageBytes } from './check.ts';
 import { authService, clusterService } from './cluster.ts';
 import { statusOf } from './errors.ts';
@@ -9,6 +10,7 @@ import type { Face, Maintainable, Streaming, Unary } from './face.ts';
 import { kvService } from './kv.ts';
 import { leaseService } from './lease.ts';
 import { maintenanceService, type SnapshotFiles } from './maintenance.ts';
+import { plainAnswers } from './plain.ts';
 import { WatchStream } from './watch.ts';
 
 export interface EtcdServerOptions {
@@ -59,7 +61,8 @@ export async function serveEtcd(store: Store & Partial<Maintainable>, options: E
   for (const [name, method] of Object.entries(maintenance.streams)) streams.set(`/etcdserverpb.Maintenance/${name}`, method);
   // grpc.health.v1: field 1 = SERVING.
   unary.set('/grpc.health.v1.Health/Check', () => Buffer.from([8, 1]));
-  return await serveGrpc({ listen: options.listen, tls: options.tls, unary, streams, maxRequestBytes: maxMessageBytes });
+  const grpc = { listen: options.listen, tls: options.tls, unary, streams, maxRequestBytes: maxMessageBytes, http: plainAnswers(store) };
+  return await serveGrpc(grpc, (served, transport) => new GrpcConnection(served, transport));
 }
 
 /** Turns what a method throws into etcd's status. */

@@ -1,0 +1,432 @@
+import { FrameReader } from './reader.ts';
+import { errorCode, flag, frameType, H2Error, largestFrameBytes, defaultFrameBytes, defaultWindowBytes, largestWindowBytes, readU31, readU32, setting, writeU32 } from './frames.ts';
+import { RequestHead } from './head.ts';
+import { HpackDecoder } from './hpack.ts';
+import { defaultLimits, type H2Limits } from './limits.ts';
+import { FrameSender } from './sender.ts';
+import type { H2Stream } from './stream.ts';
+import type { Transport, WireProtocol } from '../../io/grpc-server.ts';
+
+const noPayload = Buffer.alloc(0);
+/** Streams that we reset: their peer may not know yet, so what still comes for them is no fault. */
+const rememberedResets = 1000;
+/** A call brings its own allowance of frames that move nothing, for its empty end or its reset. */
+const framesPerCall = 3;
+
+/** A server's side of one HTTP/2 connection (RFC 9113). Bytes in by `receive`, bytes out through the transport. */
+export abstract class H2Connection implements WireProtocol {
+  readonly limits: H2Limits;
+  readonly out: FrameSender;
+  readonly streams = new Map<number, H2Stream>();
+  /** Handlers at work whose stream is gone. */
+  orphans = 0;
+  readonly #transport: Transport;
+  readonly #reader: FrameReader;
+  readonly #hpack = new HpackDecoder();
+  readonly #head = new RequestHead();
+  readonly #resets = new Set<number>();
+  #lastId = 0;
+  /** The stream whose DATA is being read. */
+  #dataStream: H2Stream | undefined = undefined;
+  #blockStream = 0;
+  #blockEnds = false;
+  #block: Buffer[] = [];
+  #blockBytes = 0;
+  #receiveWindow = defaultWindowBytes;
+  #unreturned = 0;
+  #patience: number;
+  #patienceMs = 0;
+  #peerLeaves = false;
+  #leaving = false;
+  #over = false;
+  #paused = false;
+
+  constructor(transport: Transport, limits: H2Limits = defaultLimits) {
+    this.#transport = transport;
+    this.limits = limits;
+    this.#patience = limits.idleFrames;
+    this.out = new FrameSender(transport);
+    this.#reader = new FrameReader(this);
+  }
+
+  /** A request whose head is whole and well formed; answers with what will take the rest of it. `head` is lent. */
+  protected abstract accept(id: number, head: RequestHead): H2Stream;
+
+  /** The connection does not speak HTTP/2: all of it goes here. */
+  protected foreign(_bytes: Buffer): void {
+    throw new H2Error(errorCode.protocolError, 'the client does not speak HTTP/2');
+  }
+
+  receive(bytes: Buffer, nowMs: number): void {
+    if (this.#over) return;
+    this.#patience = Math.min(this.limits.idleFrames, this.#patience + ((nowMs - this.#patienceMs) * this.limits.idleFramesPerSecond) / 1000);
+    this.#patienceMs = nowMs;
+    try {
+      this.#reader.push(bytes);
+    } catch (error) {
+      if (!(error instanceof H2Error)) throw error;
+      this.#fail(error);
+    }
+    if (this.out.blocked && !this.#paused && this.out.bytes > this.limits.unreadBytes) {
+      this.#paused = true;
+      this.#transport.pause();
+    }
+  }
+
+  flush(): void {
+    this.out.flush();
+  }
+
+  unblocked(): void {
+    this.out.unblock();
+    if (!this.#paused || this.out.blocked) return;
+    this.#paused = false;
+    this.#transport.resume();
+  }
+
+  lost(): void {
+    this.#over = true;
+    this.#endAll();
+  }
+
+  close(): void {
+    if (!this.#over) this.#sayGoodbye(errorCode.noError, '');
+  }
+
+  /** The last frame of a stream: trailers, or an empty body when there are none. A peer that has more to send is told to keep it. */
+  sendEnd(stream: H2Stream, block: Buffer): void {
+    if (stream.over) return;
+    if (block.length === 0) this.out.control(frameType.data, flag.endStream, stream.id, noPayload);
+    else this.out.headers(stream, block, true);
+    this.finish(stream);
+  }
+
+  /** After END_STREAM was sent. */
+  finish(stream: H2Stream): void {
+    if (!stream.remoteDone) this.#sendReset(stream.id, errorCode.noError);
+    this.#forget(stream);
+  }
+
+  reset(stream: H2Stream, code: number): void {
+    if (stream.over) return;
+    this.#sendReset(stream.id, code);
+    this.#forget(stream);
+  }
+
+  // What the reader found, in the order of the bytes.
+
+  started(firstBytes: Buffer | undefined): void {
+    if (firstBytes !== undefined) return this.foreign(firstBytes);
+    const { limits } = this;
+    const ours: [number, number][] = [[setting.maxConcurrentStreams, limits.streams], [setting.initialWindowSize, limits.streamWindowBytes], [setting.maxHeaderListSize, limits.headerBytes]];
+    const payload = Buffer.alloc(ours.length * 6);
+    ours.forEach(([id, value], i) => {
+      payload.writeUInt16BE(id, i * 6);
+      payload.writeUInt32BE(value, i * 6 + 2);
+    });
+    this.out.control(frameType.settings, 0, 0, payload);
+    this.#receiveWindow = limits.connectionWindowBytes;
+    this.out.number(frameType.windowUpdate, 0, limits.connectionWindowBytes - defaultWindowBytes);
+  }
+
+  foreignBytes(bytes: Buffer): void {
+    this.foreign(bytes);
+  }
+
+  /** What every frame must keep to, before its payload is there. */
+  begin(type: number, length: number, id: number): void {
+    if (length > defaultFrameBytes) throw new H2Error(errorCode.frameSizeError, `a frame of ${length} bytes`);
+    if (this.#blockStream === 0 ? type === frameType.continuation : type !== frameType.continuation || id !== this.#blockStream) {
+      throw new H2Error(errorCode.protocolError, 'a header block that is not in one piece');
+    }
+  }
+
+  /** A DATA frame begins: `length` bytes of flow control, of which `padding` are not the body's. */
+  dataBegins(id: number, length: number, padding: number, endStream: boolean): void {
+    this.#receiveWindow -= length;
+    if (this.#receiveWindow < 0) throw new H2Error(errorCode.flowControlError, 'more data than the connection takes');
+    const stream = this.#started(id, 'DATA');
+    if (length - padding === 0 && !endStream) this.#idle();
+    this.#dataStream = undefined;
+    if (stream === undefined || stream.remoteDone) {
+      if (!this.#resets.has(id)) {
+        if (stream !== undefined) this.reset(stream, errorCode.streamClosed);
+        else this.#sendReset(id, errorCode.streamClosed);
+      }
+      return this.#takeBack(length, undefined);
+    }
+    stream.receiveWindow -= length;
+    if (stream.receiveWindow < 0) {
+      this.reset(stream, errorCode.flowControlError);
+      return this.#takeBack(length, undefined);
+    }
+    if (stream.contentLeft !== undefined) stream.contentLeft -= length - padding;
+    this.#dataStream = stream;
+    this.#takeBack(length, stream);
+  }
+
+  data(bytes: Buffer, from: number, to: number): void {
+    const stream = this.#dataStream;
+    if (stream !== undefined && !stream.over) stream.received(bytes, from, to);
+  }
+
+  dataEnds(endStream: boolean): void {
+    const stream = this.#dataStream;
+    if (!endStream || stream === undefined || stream.over) return;
+    this.#receivedAll(stream);
+  }
+
+  frame(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): void {
+    switch (type) {
+      case frameType.headers:
+        return this.#headers(flags, id, bytes, from, to);
+      case frameType.continuation:
+        return this.#continuation(flags, bytes, from, to);
+      case frameType.rstStream:
+        return this.#resetByPeer(id, to - from);
+      case frameType.windowUpdate:
+        return this.#windowUpdate(id, bytes, from, to);
+      case frameType.settings:
+        return this.#settings(flags, id, bytes, from, to);
+      case frameType.ping:
+        return this.#ping(flags, id, bytes, from, to);
+      case frameType.goAway:
+        if (id !== 0) throw new H2Error(errorCode.protocolError, 'GOAWAY on a stream');
+        if (to - from < 8) throw new H2Error(errorCode.frameSizeError, 'GOAWAY is too short');
+        this.#peerLeaves = true;
+        return this.#leaveIfDone();
+      case frameType.priority:
+        return this.#priority(id, bytes, from, to);
+      case frameType.pushPromise:
+        throw new H2Error(errorCode.protocolError, 'a client promised a push');
+      default:
+        this.#idle(); // extensions are ignored (section 5.5)
+    }
+  }
+
+  #headers(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
+    if ((id & 1) === 0) throw new H2Error(errorCode.protocolError, `HEADERS on stream ${id}`);
+    let start = from;
+    let end = to;
+    if ((flags & flag.padded) !== 0) end -= bytes[start++] ?? 0;
+    const selfDependent = (flags & flag.priority) !== 0 && start + 4 <= to && readU31(bytes, start) === id;
+    if ((flags & flag.priority) !== 0) start += 5;
+    if (start > end) throw new H2Error(errorCode.protocolError, 'HEADERS are shorter than their padding');
+    this.#blockStream = id;
+    this.#blockEnds = (flags & flag.endStream) !== 0;
+    if ((flags & flag.endHeaders) === 0) this.#keepBlock(bytes, start, end);
+    else this.#blockDone(bytes, start, end);
+    const stream = selfDependent ? this.streams.get(id) : undefined;
+    if (stream) this.reset(stream, errorCode.protocolError);
+  }
+
+  #continuation(flags: number, bytes: Buffer, from: number, to: number): void {
+    if (from === to) this.#idle();
+    this.#keepBlock(bytes, from, to);
+    if ((flags & flag.endHeaders) === 0) return;
+    const whole = Buffer.concat(this.#block);
+    this.#block = [];
+    this.#blockBytes = 0;
+    this.#blockDone(whole, 0, whole.length);
+  }
+
+  #keepBlock(bytes: Buffer, from: number, to: number): void {
+    this.#blockBytes += to - from;
+    if (this.#blockBytes > this.limits.headerBytes) throw new H2Error(errorCode.enhanceYourCalm, 'a header block without end');
+    this.#block.push(Buffer.from(bytes.subarray(from, to)));
+  }
+
+  #blockDone(bytes: Buffer, from: number, to: number): void {
+    const id = this.#blockStream;
+    this.#blockStream = 0;
+    const head = this.#head;
+    head.clear();
+    // Every block is decoded, wanted or not: the next one depends on it.
+    this.#hpack.decode(bytes, from, to, head);
+    if (id > this.#lastId) return this.#open(id, head);
+    const stream = this.streams.get(id);
+    if (stream === undefined) {
+      if (this.#resets.has(id)) return;
+      throw new H2Error(errorCode.streamClosed, `HEADERS on stream ${id}, which is closed`);
+    }
+    if (stream.remoteDone) return this.reset(stream, errorCode.streamClosed);
+    if (!this.#blockEnds || !head.isTrailers) return this.reset(stream, errorCode.protocolError);
+    this.#receivedAll(stream);
+  }
+
+  #open(id: number, head: RequestHead): void {
+    this.#lastId = id;
+    if (this.#leaving) return;
+    if (head.bytes > this.limits.headerBytes) return this.#sendReset(id, errorCode.enhanceYourCalm);
+    if (!head.isRequest) return this.#sendReset(id, errorCode.protocolError);
+    if (this.streams.size + this.orphans >= this.limits.streams) return this.#sendReset(id, errorCode.refusedStream);
+    const contentLeft = head.contentLength < 0 ? undefined : head.contentLength;
+    const ends = this.#blockEnds;
+    const stream = this.accept(id, head);
+    if (stream.over) return;
+    stream.contentLeft = contentLeft;
+    this.streams.set(id, stream);
+    this.#patience += framesPerCall;
+    stream.opened();
+    if (ends && !stream.over) this.#receivedAll(stream);
+  }
+
+  #receivedAll(stream: H2Stream): void {
+    stream.remoteDone = true;
+    if (stream.contentLeft !== undefined && stream.contentLeft !== 0) return this.reset(stream, errorCode.protocolError);
+    stream.receivedAll();
+  }
+
+  #resetByPeer(id: number, length: number): void {
+    if (length !== 4) throw new H2Error(errorCode.frameSizeError, 'RST_STREAM of a wrong size');
+    const stream = this.#started(id, 'RST_STREAM');
+    this.#idle();
+    if (stream) this.#forget(stream);
+  }
+
+  #windowUpdate(id: number, bytes: Buffer, from: number, to: number): void {
+    if (to - from !== 4) throw new H2Error(errorCode.frameSizeError, 'WINDOW_UPDATE of a wrong size');
+    const more = readU31(bytes, from);
+    const { out } = this;
+    if (id === 0) {
+      if (more === 0) throw new H2Error(errorCode.protocolError, 'WINDOW_UPDATE by nothing');
+      if (out.window + more > largestWindowBytes) throw new H2Error(errorCode.flowControlError, 'the window is too large');
+      out.window += more;
+      if (out.waits) out.wake();
+      return;
+    }
+    const stream = this.#started(id, 'WINDOW_UPDATE');
+    if (stream === undefined) return;
+    if (more === 0) return this.reset(stream, errorCode.protocolError);
+    if (stream.sendWindow + more > largestWindowBytes) return this.reset(stream, errorCode.flowControlError);
+    stream.sendWindow += more;
+    if (stream.queuedBytes > 0) out.queue(stream);
+  }
+
+  #settings(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
+    if (id !== 0) throw new H2Error(errorCode.protocolError, 'SETTINGS on a stream');
+    this.#idle();
+    if ((flags & flag.ack) !== 0) {
+      if (from !== to) throw new H2Error(errorCode.frameSizeError, 'an acknowledgement with settings');
+      return;
+    }
+    if ((to - from) % 6 !== 0) throw new H2Error(errorCode.frameSizeError, 'SETTINGS of a wrong size');
+    for (let at = from; at < to; at += 6) this.#set(((bytes[at] as number) << 8) | (bytes[at + 1] as number), readU32(bytes, at + 2));
+    this.out.control(frameType.settings, flag.ack, 0, noPayload);
+  }
+
+  #set(id: number, value: number): void {
+    if (id === setting.enablePush && value > 1) throw new H2Error(errorCode.protocolError, 'ENABLE_PUSH is 0 or 1');
+    if (id === setting.maxFrameSize) {
+      if (value < defaultFrameBytes || value > largestFrameBytes) throw new H2Error(errorCode.protocolError, `MAX_FRAME_SIZE of ${value}`);
+    }
+    if (id !== setting.initialWindowSize) return;
+    if (value > largestWindowBytes) throw new H2Error(errorCode.flowControlError, 'INITIAL_WINDOW_SIZE is too large');
+    const change = value - this.out.initialWindow;
+    this.out.initialWindow = value;
+    for (const stream of this.streams.values()) {
+      stream.sendWindow += change;
+      if (stream.sendWindow > largestWindowBytes) throw new H2Error(errorCode.flowControlError, 'a window is too large');
+      if (change > 0 && stream.queuedBytes > 0) this.out.queue(stream);
+    }
+  }
+
+  #ping(flags: number, id: number, bytes: Buffer, from: number, to: number): void {
+    if (id !== 0) throw new H2Error(errorCode.protocolError, 'PING on a stream');
+    if (to - from !== 8) throw new H2Error(errorCode.frameSizeError, 'PING of a wrong size');
+    // Go's clients measure the way with a ping while we send; only pings without that are idle.
+    if (!this.out.moved) this.#idle();
+    this.out.moved = false;
+    if ((flags & flag.ack) === 0) this.out.control(frameType.ping, flag.ack, 0, bytes.subarray(from, to));
+  }
+
+  #priority(id: number, bytes: Buffer, from: number, to: number): void {
+    if (id === 0) throw new H2Error(errorCode.protocolError, 'PRIORITY of no stream');
+    this.#idle();
+    const stream = this.streams.get(id);
+    if (to - from !== 5) {
+      if (stream) this.reset(stream, errorCode.frameSizeError);
+      else this.#sendReset(id, errorCode.frameSizeError);
+    } else if (stream && readU31(bytes, from) === id) {
+      this.reset(stream, errorCode.protocolError);
+    } else if (readU31(bytes, from) === id) {
+      this.#sendReset(id, errorCode.protocolError);
+    }
+  }
+
+  /** The stream, undefined when it is over; streams that never began are a fault. */
+  #started(id: number, what: string): H2Stream | undefined {
+    if (id === 0 || (id & 1) === 0 || id > this.#lastId) throw new H2Error(errorCode.protocolError, `${what} on stream ${id}`);
+    return this.streams.get(id);
+  }
+
+  /** Gives windows back in large steps, so that a call needs no frame of its own for it. */
+  #takeBack(bytes: number, stream: H2Stream | undefined): void {
+    this.#unreturned += bytes;
+    if (this.#unreturned >= this.limits.connectionWindowBytes / 2) {
+      this.out.number(frameType.windowUpdate, 0, this.#unreturned);
+      this.#receiveWindow += this.#unreturned;
+      this.#unreturned = 0;
+    }
+    if (stream === undefined) return;
+    stream.unreturned += bytes;
+    if (stream.unreturned < this.limits.streamWindowBytes / 2) return;
+    this.out.number(frameType.windowUpdate, stream.id, stream.unreturned);
+    stream.receiveWindow += stream.unreturned;
+    stream.unreturned = 0;
+  }
+
+  #idle(): void {
+    if (--this.#patience < 0) throw new H2Error(errorCode.enhanceYourCalm, 'too many frames that move nothing');
+  }
+
+  #sendReset(id: number, code: number): void {
+    this.#resets.add(id);
+    if (this.#resets.size > rememberedResets) for (const oldest of this.#resets) {
+      this.#resets.delete(oldest);
+      break;
+    }
+    this.out.number(frameType.rstStream, id, code);
+  }
+
+  #forget(stream: H2Stream): void {
+    if (stream.over) return;
+    stream.over = true;
+    this.out.drop(stream);
+    this.streams.delete(stream.id);
+    stream.ended();
+    this.#leaveIfDone();
+  }
+
+  #leaveIfDone(): void {
+    if (this.#peerLeaves && !this.#over && this.streams.size === 0 && !this.#leaving) this.#sayGoodbye(errorCode.noError, '');
+  }
+
+  #fail(error: H2Error): void {
+    this.#sayGoodbye(error.code, error.message);
+  }
+
+  #sayGoodbye(code: number, text: string): void {
+    this.#leaving = true;
+    this.#over = true;
+    const debug = Buffer.from(text, 'latin1');
+    const payload = Buffer.alloc(8 + debug.length);
+    writeU32(payload, 0, this.#lastId);
+    writeU32(payload, 4, code);
+    debug.copy(payload, 8);
+    if (this.#reader.speaksHttp2) this.out.control(frameType.goAway, 0, 0, payload);
+    this.#endAll();
+    this.out.end();
+  }
+
+  #endAll(): void {
+    const open = [...this.streams.values()];
+    this.streams.clear();
+    for (const stream of open) {
+      if (stream.over) continue;
+      stream.over = true;
+      this.out.drop(stream);
+      stream.ended();
+    }
+  }
+}

@@ -1,0 +1,84 @@
+import type { HeaderField } from './hpack.ts';
+
+/** What a field is to us. Beyond `bad` it makes its request malformed (RFC 9113 section 8.1.1). */
+const kind = { other: 0, contentType: 1, contentLength: 2, method: 8, scheme: 9, path: 10, authority: 11, bad: 16 } as const;
+
+const kinds: Record<string, number> = {
+  ':method': kind.method,
+  ':scheme': kind.scheme,
+  ':path': kind.path,
+  // Go's clients put percent signs and fragments into it for unix sockets; nobody needs it here, so it is not looked at.
+  ':authority': kind.authority,
+  'content-type': kind.contentType,
+  'content-length': kind.contentLength,
+  connection: kind.bad,
+  'proxy-connection': kind.bad,
+  'keep-alive': kind.bad,
+  'transfer-encoding': kind.bad,
+  upgrade: kind.bad,
+};
+const known = new Map(Object.entries(kinds));
+const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
+const forbiddenInValues = /[\0\r\n]/;
+
+export function kindOf(name: string, value: string): number {
+  const one = known.get(name);
+  if (one === undefined && (!token.test(name) || (name === 'te' && value !== 'trailers'))) return kind.bad;
+  return forbiddenInValues.test(value) ? kind.bad : (one ?? kind.other);
+}
+
+/** What a header block says that matters to a server of calls. Used again for each block of its connection. */
+export class RequestHead {
+  method = '';
+  scheme = '';
+  path = '';
+  contentType = '';
+  /** -1 = not said. */
+  contentLength = -1;
+  /** As if it were not compressed, which is what limits it. */
+  bytes = 0;
+  #malformed = false;
+  #pseudo = 0;
+  #regular = false;
+
+  clear(): void {
+    this.method = '';
+    this.scheme = '';
+    this.path = '';
+    this.contentType = '';
+    this.contentLength = -1;
+    this.bytes = 0;
+    this.#malformed = false;
+    this.#pseudo = 0;
+    this.#regular = false;
+  }
+
+  add(field: HeaderField): void {
+    this.bytes += field.bytes;
+    const what = field.kind;
+    if (what >= kind.method) {
+      if (what >= kind.bad || this.#regular || (this.#pseudo & (1 << what)) !== 0) this.#malformed = true;
+      this.#pseudo |= 1 << what;
+      if (what === kind.path) this.path = field.value;
+      else if (what === kind.method) this.method = field.value;
+      else if (what === kind.scheme) this.scheme = field.value;
+      return;
+    }
+    this.#regular = true;
+    if (what === kind.contentType) this.contentType = field.value;
+    else if (what === kind.contentLength) {
+      if (!/^\d{1,15}$/.test(field.value)) this.#malformed = true;
+      else this.contentLength = Number(field.value);
+    }
+  }
+
+  /** Whether this may begin a stream. */
+  get isRequest(): boolean {
+    return !this.#malformed && this.method !== '' && this.scheme !== '' && this.path !== '';
+  }
+
+  /** Whether this may end one. */
+  get isTrailers(): boolean {
+    return !this.#malformed && this.#pseudo === 0;
+  }
+}

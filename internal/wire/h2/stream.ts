@@ -1,0 +1,49 @@
+import type { H2Connection } from './connection.ts';
+
+/** One stream of a connection. Fields are the connection's to change; what a stream does with its bytes is a subclass. */
+export abstract class H2Stream {
+  readonly id: number;
+  readonly connection: H2Connection;
+  /** What the peer may still send, and how much of what it sent was not given back yet. */
+  receiveWindow: number;
+  unreturned = 0;
+  /** What we may still send; negative after the peer made its windows smaller. */
+  sendWindow: number;
+  /** The peer sent END_STREAM, or is asked not to send any more. */
+  remoteDone = false;
+  /** END_STREAM or RST_STREAM was sent or received: nothing moves any more. */
+  over = false;
+  /** content-length minus what came; undefined when it was not said. */
+  contentLeft: number | undefined = undefined;
+  /** What waits for the peer's windows or the kernel: from `queue[first]`, whose first `offset` bytes are sent. */
+  queue: Buffer[] = noBuffers;
+  first = 0;
+  offset = 0;
+  queuedBytes = 0;
+  /** Trailers that follow what waits. */
+  endBlock: Buffer | undefined = undefined;
+  /** Stands in the sender's line. */
+  inLine = false;
+  wantsDrain = false;
+
+  constructor(connection: H2Connection, id: number) {
+    this.connection = connection;
+    this.id = id;
+    this.receiveWindow = connection.limits.streamWindowBytes;
+    this.sendWindow = connection.out.initialWindow;
+  }
+
+  /** It is in the connection's list now and may answer. */
+  opened(): void {}
+  /** Bytes of the body. They are only lent: `bytes` is another's as soon as this returns. */
+  abstract received(bytes: Buffer, from: number, to: number): void;
+  /** The peer will send no more. */
+  abstract receivedAll(): void;
+  /** The stream is over, whoever ended it; called once. */
+  abstract ended(): void;
+  /** Nothing waits any more, after `wantsDrain` was set. */
+  abstract drained(): void;
+}
+
+/** Shared by streams that never had to wait. It stays empty. */
+export const noBuffers: Buffer[] = [];
