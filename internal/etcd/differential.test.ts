@@ -33,7 +33,7 @@ describe('etcd as the oracle', () => {
     const seed = testSeed();
     console.log(`differential seed ${seed}`);
     const done = await compareServers({ left: etcd.endpoint, right: datastore.urls[0] as string, random: seededRandom(seed), forMs: seconds * 1000 });
-    console.log(`differential: ${done.ops} requests, revision ${done.revision}, ${done.events} events, all equal`);
+    console.log(`differential with etcd ${done.version}: ${done.ops} requests, revision ${done.revision}, ${done.events} events, all equal`);
     expect(done.ops).toBeGreaterThan(seconds);
   }, (seconds + 60) * 1000);
 });

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { isDeepStrictEqual } from 'node:util';
 import { GrpcStatus } from '../../io/grpc-server.ts';
 import type { Random } from '../../io/random.ts';
@@ -9,14 +10,14 @@ const pollMs = 5;
 const patienceMs = 20_000;
 
 /** Sends the same random requests to two servers and says where they differ. */
-export async function compareServers(options: { left: string; right: string; random: Random; forMs: number; maxOps?: number }): Promise<{ ops: number; revision: number; events: number }> {
+export async function compareServers(options: { left: string; right: string; random: Random; forMs: number; maxOps?: number }): Promise<{ version: string; ops: number; revision: number; events: number }> {
   const run = new Comparison(options.left, options.right, options.random);
   try {
     await run.begin();
     const end = performance.now() + options.forMs;
     while (performance.now() < end && run.ops < (options.maxOps ?? Infinity)) await run.step();
     await run.settleWatches();
-    return { ops: run.ops, revision: run.revision, events: run.events };
+    return { version: run.version, ops: run.ops, revision: run.revision, events: run.events };
   } finally {
     run.close();
   }
@@ -44,11 +45,35 @@ class Side {
 
   async ask(op: RandomOp): Promise<unknown> {
     try {
-      return normal(await this.connection.call(op.method, op.request, op.answer), op.method);
+      return normal(op.streamed ? await this.#askStream(op) : await this.connection.call(op.method, op.request, op.answer), op.method);
     } catch (error) {
       if (error instanceof GrpcStatus) return { code: error.grpcCode, details: error.message };
       throw error;
     }
+  }
+
+  #askStream(op: RandomOp): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      const stream = this.connection.stream<unknown>(op.method, op.answer, {
+        data: (answer) => {
+          resolve(answer);
+          stream.end();
+        },
+        ended: (error) => reject(error ?? new Error(`${op.method}: no answer`)),
+      });
+      stream.send(...op.request);
+    });
+  }
+
+  /** A stream whose watches will see nothing, to ask how far it is. */
+  watchOnly(watches: object[]): { created: number; progress: number[]; ask(): void; cancel(): void } {
+    const seen = { created: 0, progress: [] as number[], ask: () => stream.send('WatchRequest', { progressRequest: {} }), cancel: () => stream.cancel() };
+    const stream = this.connection.stream<WatchResponse>('Watch/Watch', 'WatchResponse', {
+      data: (message) => (message.created ? void seen.created++ : void seen.progress.push(message.watchId, message.header.revision, message.events.length)),
+      ended: () => undefined,
+    });
+    for (const watch of watches) stream.send('WatchRequest', { createRequest: watch });
+    return seen;
   }
 
   log(id: number): WatchLog {
@@ -73,7 +98,9 @@ class Comparison {
   #nextWatch = 1;
   #anyTxnError = false;
   #losesDeletions = false;
+
   #watchedAt = 0;
+  version = '';
   ops = 0;
   revision = 1;
   compacted = 0;
@@ -87,6 +114,7 @@ class Comparison {
 
   async begin(): Promise<void> {
     const { version } = await this.#left.connection.call<{ version: string }>('Maintenance/Status', ['StatusRequest', {}], 'StatusResponse');
+    this.version = version;
     // Before 3.6 a transaction's puts were all checked before its ranges, so another of several errors wins.
     this.#anyTxnError = /^3\.[0-5]\./.test(version);
     // Before 3.6 (and its last patches) a watch from the very revision of a compaction missed the deletion made there.
@@ -98,7 +126,10 @@ class Comparison {
     if (this.#make.int(25) === 0) return await this.#watchStep();
     const op = this.#make.next(this.revision, this.compacted);
     // A watch that is still reading history when it is compacted is ended, by chance earlier or later.
-    if (op.method === 'KV/Compact') await this.#quiet();
+    if (op.method === 'KV/Compact') {
+      await this.#quiet();
+      await this.#askProgress();
+    }
     this.#note(op);
     const [left, right] = await Promise.all([this.#left.ask(op), this.#right.ask(op)]);
     const bothFailed = 'code' in (left as object) && 'code' in (right as object) && op.method === 'KV/Txn' && this.#anyTxnError;
@@ -121,6 +152,23 @@ class Comparison {
     }
     const ended = (id: number): boolean => this.#left.log(id).responses.some((r) => r.canceled);
     this.#open = this.#open.filter((id) => !ended(id));
+  }
+
+  /**
+   * A server tells progress when it has told every watch of a stream everything. On a stream of its own: etcd tells none
+   * where a watch was ever ended by a compaction.
+   */
+  async #askProgress(): Promise<void> {
+    const sides = [this.#left, this.#right].map((side) => side.watchOnly([{ key: '\0', rangeEnd: '\0', startRevision: this.compacted + 1, filters: [0, 1] }, { key: 'none' }]));
+    const never = (): never => this.#differ('progress', sides[0]?.progress, sides[1]?.progress);
+    this.#note({ progress: this.revision });
+    await this.#until(() => sides.every((s) => s.created === 2), never);
+    this.#watchedAt = performance.now();
+    await this.#quiet();
+    for (const side of sides) side.ask();
+    await this.#until(() => sides.every((s) => s.progress.length > 0), never);
+    for (const side of sides) side.cancel();
+    if (!isDeepStrictEqual(sides[0]?.progress, sides[1]?.progress)) never();
   }
 
   close(): void {
@@ -177,7 +225,7 @@ class Comparison {
   }
 
   #differ(what: string, left: unknown, right: unknown): never {
-    throw new Error(`${what} differs at op ${this.ops}, revision ${this.revision}\nleft  ${show(left)}\nright ${show(right)}\nlast requests:\n${this.#recent.join('\n')}`);
+    throw new Error(`${what} differs from etcd ${this.version} at op ${this.ops}, revision ${this.revision}\nleft  ${show(left)}\nright ${show(right)}\nlast requests:\n${this.#recent.join('\n')}`);
   }
 }
 
@@ -185,15 +233,32 @@ function isEmptyRange({ key, rangeEnd }: { key: string; rangeEnd: string }): boo
   return rangeEnd !== '' && rangeEnd !== '\0' && key >= rangeEnd;
 }
 
+/** Longer bytes are told by their digest. */
+const longestShown = 64;
+
 /** What may differ between two servers with the same data is taken out. */
 function normal(value: unknown, method: string): unknown {
-  const plain = JSON.parse(JSON.stringify(value, (key, v: unknown) => (isBytes(v) ? Buffer.from(v.data).toString('latin1') : key === 'clusterId' || key === 'memberId' || key === 'raftTerm' ? undefined : v))) as Record<string, unknown>;
+  const plain = plainOf(value) as Record<string, unknown>;
   if (method === 'Lease/LeaseTimeToLive') {
     (plain['keys'] as string[]).sort();
     plain['TTL'] = Math.round(Number(plain['TTL']) / 100);
   }
+  // New in 3.6.
+  if (method === 'Maintenance/HashKV') delete plain['hashRevision'];
   if (method === 'Lease/LeaseLeases') (plain['leases'] as { ID: string }[]).sort((a, b) => (a.ID < b.ID ? -1 : 1));
   return plain;
+}
+
+function plainOf(value: unknown): unknown {
+  if (value instanceof Uint8Array) return textOf(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
+  if (Array.isArray(value)) return value.map(plainOf);
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(Object.entries(value).filter(([key]) => key !== 'clusterId' && key !== 'memberId' && key !== 'raftTerm').map(([key, v]) => [key, plainOf(v)]));
+}
+
+/** Long bytes by their digest: a failure must stay readable. */
+function textOf(bytes: Buffer): string {
+  return bytes.length <= longestShown ? bytes.toString('latin1') : `${bytes.length} bytes ${createHash('sha256').update(bytes).digest('hex').slice(0, 16)}`;
 }
 
 function isBytes(v: unknown): v is { data: number[] } {
@@ -201,5 +266,5 @@ function isBytes(v: unknown): v is { data: number[] } {
 }
 
 function show(value: unknown): string {
-  return JSON.stringify(value, (_key, v: unknown) => (isBytes(v) ? Buffer.from(v.data).toString('latin1') : v));
+  return JSON.stringify(value, (_key, v: unknown) => (typeof v === 'string' && v.length > 1000 ? `${v.slice(0, longestShown)}...` : isBytes(v) ? textOf(Buffer.from(v.data)) : v));
 }

@@ -5,14 +5,18 @@ export interface RandomOp {
   method: string;
   request: [string, object];
   answer: string;
+  /** Asked on a stream of its own. */
+  streamed?: boolean;
 }
 
+/** Some are larger than a page, some make a response or an event that must be cut, two are larger than a request may be. */
+const sizes = [5_000, 70_000, 300_000, 300_000, 600_000, 1_600_000, 2_200_000];
 const texts = ['', 'x', 'yy', 'zzz', '0'];
 
 /** Random requests over few keys, few leases and revisions around the present, so that they meet. */
 export class RandomOps {
   readonly #random: Random;
-  readonly #keys = ['a', 'b', 'b/1', 'b/2', 'c', 'c\xff', 'd', 'dd', '\x01', 'zz'];
+  readonly #keys = ['a', 'b', 'b/1', 'b/2', 'c', 'c\xff', 'd', 'dd', '\x01', 'zz', '\x00\xfe\x80', `long/${'k'.repeat(3000)}`];
 
   constructor(random: Random) {
     this.#random = random;
@@ -24,6 +28,8 @@ export class RandomOps {
     if (roll < 50) return { method: 'KV/Range', request: ['RangeRequest', this.range(revision, compacted)], answer: 'RangeResponse' };
     if (roll < 60) return { method: 'KV/DeleteRange', request: ['DeleteRangeRequest', this.remove()], answer: 'DeleteRangeResponse' };
     if (roll < 88) return { method: 'KV/Txn', request: ['TxnRequest', this.txn(revision, compacted, 2)], answer: 'TxnResponse' };
+    if (roll < 89) return { method: 'Lease/LeaseKeepAlive', request: ['LeaseKeepAliveRequest', { ID: this.lease(false) }], answer: 'LeaseKeepAliveResponse', streamed: true };
+    if (roll < 90 && this.#flip()) return { method: 'Maintenance/HashKV', request: ['HashKVRequest', { revision: Math.min(revision + 1, Math.max(compacted, 0) + 1 + this.#int(revision)) }], answer: 'HashKVResponse' };
     if (roll < 90) return { method: 'KV/Compact', request: ['CompactionRequest', { revision: this.revision(revision, compacted), physical: this.#flip() }], answer: 'CompactionResponse' };
     if (roll < 93) return { method: 'Lease/LeaseGrant', request: ['LeaseGrantRequest', { ID: this.lease(false), TTL: this.#one([1, 2, 5000, 6000, 9_000_000_001]) === 1 ? 4000 : this.#one([5000, 6000, 9_000_000_001]) }], answer: 'LeaseGrantResponse' };
     if (roll < 95) return { method: 'Lease/LeaseRevoke', request: ['LeaseRevokeRequest', { ID: this.lease(false) }], answer: 'LeaseRevokeResponse' };
@@ -40,9 +46,13 @@ export class RandomOps {
     const ignoreValue = this.#int(12) === 0;
     const ignoreLease = this.#int(12) === 0;
     return {
-      key: this.#int(60) === 0 ? '' : this.key(), value: ignoreValue && this.#int(6) > 0 ? Buffer.alloc(0) : Buffer.from(this.#one(texts)),
+      key: this.#int(60) === 0 ? '' : this.key(), value: ignoreValue && this.#int(6) > 0 ? Buffer.alloc(0) : this.value(),
       lease: ignoreLease && this.#int(6) > 0 ? '0' : this.lease(true), prevKv: this.#flip(), ignoreValue, ignoreLease,
     };
+  }
+
+  value(): Buffer {
+    return this.#int(200) === 0 ? Buffer.alloc(this.#one(sizes), this.#one(texts) || 'v') : Buffer.from(this.#one(texts));
   }
 
   range(revision: number, compacted: number): object {
