@@ -167,7 +167,7 @@ describe('two servers on one PostgreSQL', () => {
       }
       checkHistory(key, history);
     }
-    const { header } = await (members[0]?.connection as EtcdConnection).call<RangeResponse>('KV/Range', ['RangeRequest', { key: 'key0' }], 'RangeResponse');
+    const { header } = await ((members[0] as Member).connection as EtcdConnection).call<RangeResponse>('KV/Range', ['RangeRequest', { key: 'key0' }], 'RangeResponse');
     const [one, other] = await Promise.all(members.map(({ url }) => allEvents(url, header.revision)));
     expect(other).toEqual(one);
     // One event a revision, and none missing.

@@ -1,6 +1,6 @@
 import pg from 'pg';
 import type { Clock } from '../../io/clock.ts';
-import { ConnectionLost, isDefinite, mayPass, refusesEncryption } from './errors.ts';
+import { ConnectionLost, isAnswer, isDefinite, refusesEncryption } from './errors.ts';
 import type { PostgresEndpoint, TlsTexts } from './endpoint.ts';
 
 /** The kernel asks a silent peer after this time whether it is there. */
@@ -51,7 +51,7 @@ export class Connection {
     client.on('end', () => this.#end(new Error('the server closed the connection')));
   }
 
-  /** Connects to the first host that takes writes. Throws what the last one said. */
+  /** Connects to the first host that takes writes. Throws what the last one said that said anything. */
   static async open(target: Target, database = target.endpoint.database): Promise<Connection> {
     let last: unknown;
     for (const host of target.endpoint.hosts) {
@@ -59,11 +59,10 @@ export class Connection {
         try {
           return await openOne(target, database, host, ssl);
         } catch (error) {
-          last = error;
+          if (last === undefined || isAnswer(error) || !isAnswer(last)) last = error;
           if (!refusesEncryption(error)) break;
         }
       }
-      if (!mayPass(last) && !refusesEncryption(last)) break;
     }
     throw last;
   }

@@ -33,7 +33,7 @@ export function isPostgres(endpoint: string): boolean {
 
 /** Reads `postgres://user:password@host:port,host:port/database?sslmode=...`: libpq's form of it. Throws ConfigError. */
 export function parsePostgresEndpoint(endpoint: string): PostgresEndpoint {
-  const match = /^postgres(?:ql)?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?@]*)(?:\/([^?]*))?(?:\?(.*))?$/.exec(endpoint);
+  const match = /^postgres(?:ql)?:\/\/(?:([^:@/]*)(?::([^@/]*))?@)?([^/?@]*)(?:\/([^?@]*))?(?:\?(.*))?$/.exec(endpoint);
   // The text itself is not shown: it may hold a password.
   if (!match) throw bad('is not of the form postgres://user:password@host:port/database', 'write /, ?, @ and : in names and passwords as %2F, %3F, %40 and %3A');
   const [, user = '', password, authority = '', path = '', query = ''] = match;

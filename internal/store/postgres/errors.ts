@@ -11,19 +11,20 @@ interface PgFailure {
   message: string;
 }
 
-const isAnswer = (failure: PgFailure): boolean => failure.severity !== undefined;
+/** True when a server said it. */
+export const isAnswer = (error: unknown): boolean => (error as PgFailure).severity !== undefined;
 
 /** True when the server said definitely that the statement did nothing, and lives on. */
 export function isDefinite(error: unknown): boolean {
   const failure = error as PgFailure;
   // A server that ends a connection may do so behind a commit that it had already made.
-  return isAnswer(failure) && !['FATAL', 'PANIC'].includes(failure.severity ?? '') && !/^(08|57P)/.test(failure.code ?? '');
+  return isAnswer(error) && !['FATAL', 'PANIC'].includes(failure.severity ?? '') && !/^(08|57P)/.test(failure.code ?? '');
 }
 
-/** True for what may be better on another host, without TLS, or a little later. */
+/** True for what may be better a little later. */
 export function mayPass(error: unknown): boolean {
   const { code = '' } = error as PgFailure;
-  return !isAnswer(error as PgFailure) ? !isTlsTrouble(error) : /^(53300|57P0[123]|25006|08|58)/.test(code);
+  return !isAnswer(error) ? !isTlsTrouble(error) : /^(53300|57P0[123]|25006|08|58)/.test(code);
 }
 
 /** True when the server and we cannot agree on whether to encrypt. */
@@ -39,6 +40,9 @@ function isTlsTrouble(error: unknown): boolean {
 
 /** Why no connection can be made, in words that say what to do. `where` names the server without its password. */
 export function unreachable(error: unknown, where: string): StoreError {
+  if (error instanceof StoreError && error.hint === undefined && error.code === 'CORRUPT') {
+    return new StoreError('CORRUPT', `${where}: ${error.message}`, { op: 'open', cause: error, hint: 'nothing was changed; restore a backup of the database, or keep a copy of it and ask for help' });
+  }
   if (error instanceof StoreError) return error;
   const { code = '' } = error as PgFailure;
   const failed = (message: string, hint: string): StoreError => new StoreError('UNAVAILABLE', message, { op: 'open', cause: error, hint });

@@ -43,7 +43,7 @@ export async function startPostgres(options: { durable?: boolean; settings?: str
   for (const [name, text] of Object.entries(options.files ?? {})) put(join(data, name), text);
   if (options.hba !== undefined) put(join(data, 'pg_hba.conf'), options.hba.join('\n') + '\n');
   const port = await freePort();
-  const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${dir}`, 'max_connections=60', ...(options.durable ? [] : ['fsync=off', 'full_page_writes=off']), ...(options.settings ?? [])];
+  const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${dir}`, ...(options.durable ? [] : ['fsync=off', 'full_page_writes=off']), ...(options.settings ?? [])];
   const command = asOwner([join(programs, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])]);
   const server = new Server(command, { programs, dir, data, port, asOwner });
   await server.start();
