@@ -32,5 +32,6 @@ async function reset(config: ServerConfig): Promise<void> {
   const [{ resetServer }, { realDoors }] = await Promise.all([import('../supervisor/reset.ts'), import('../supervisor/doors.ts')]);
   const release = stayAlive();
   const done = await resetServer(config, realDoors(config.debug)).finally(release);
-  process.stdout.write(`skiff: ${done}\n`);
+  // Connections to the etcd that ended would hold the process for half a minute.
+  process.stdout.write(`skiff: ${done}\n`, () => process.exit(0));
 }
