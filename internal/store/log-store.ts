@@ -275,15 +275,18 @@ export class LogStore implements s.Store {
     void this.#compactTo(middle.modRevision);
   }
 
+  // One commit cannot both bring a row and delete it: while the row of a lease gathers for the next commit, changes of the lease wait.
   async #saveLease(lease: Lease, undo: () => void): Promise<void> {
-    await this.#leaseAtRest(lease);
+    while (this.#pipeline.forms(lease.seq)) await this.#pipeline.settled();
+    if (this.#state.leases.get(lease.id) !== lease) throw leaseNotFound();
     this.#pipeline.lease(lease);
     this.#pipeline.onUndo(undo);
     await this.#pipeline.settled();
   }
 
   async #endLease(lease: Lease, lazily: boolean): Promise<void> {
-    await this.#leaseAtRest(lease);
+    while (this.#pipeline.forms(lease.seq)) await this.#pipeline.settled();
+    if (this.#state.leases.get(lease.id) !== lease) throw leaseNotFound();
     const keys = [...lease.keys].sort();
     const soft = lazily && keys.every((key) => this.#state.index.get(key)?.soft);
     const write = new Write(this.#state);
@@ -298,12 +301,6 @@ export class LogStore implements s.Store {
     }
     if (write.recs.length > 0) await this.#pipeline.write(write.recs, soft);
     else await this.#pipeline.settled();
-  }
-
-  /** One commit cannot both bring a row and delete it: while the row of a lease gathers for the next commit, changes of the lease wait for it. */
-  async #leaseAtRest(lease: Lease): Promise<void> {
-    while (this.#pipeline.forms(lease.seq)) await this.#pipeline.settled();
-    if (this.#state.leases.get(lease.id) !== lease) throw leaseNotFound();
   }
 
   #restoreLease(lease: Lease, keys: string[]): void {
