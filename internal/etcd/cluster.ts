@@ -3,13 +3,15 @@ import { etcdError } from './errors.ts';
 import type { Face, Unary } from './face.ts';
 
 /** The cluster of one member. */
-export function clusterService({ store, header, member }: Face): Record<string, Unary> {
+export function clusterService({ header, member }: Face): Record<string, Unary> {
+  /** etcd tells no revision with members: they are no keys. */
+  const memberHeader = (): object => header(0);
   const self = { ID: member.memberId, name: member.name, peerURLs: ['http://localhost:2380'], clientURLs: member.clientUrls };
   const known = (id: string): void => {
     if (id !== member.memberId) throw etcdError.memberNotFound();
   };
   return {
-    MemberList: () => encode('MemberListResponse', { header: header(store.revision), members: [self] }),
+    MemberList: () => encode('MemberListResponse', { header: memberHeader(), members: [self] }),
     MemberAdd: () => {
       throw etcdError.memberNotEnoughStarted();
     },
@@ -19,7 +21,7 @@ export function clusterService({ store, header, member }: Face): Record<string, 
     },
     MemberUpdate(bytes) {
       known(decode<{ ID: string }>('MemberUpdateRequest', bytes).ID);
-      return encode('MemberUpdateResponse', { header: header(store.revision), members: [self] });
+      return encode('MemberUpdateResponse', { header: memberHeader(), members: [self] });
     },
     MemberPromote(bytes) {
       known(decode<{ ID: string }>('MemberPromoteRequest', bytes).ID);

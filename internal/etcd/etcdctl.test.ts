@@ -26,7 +26,7 @@ beforeAll(async () => {
   const client = issueCert({ ...doors, ca, cn: 'root', usages: ['client'] });
   for (const [name, text] of Object.entries({ 'ca.crt': ca.cert, 'server.crt': server.cert, 'server.key': server.key, 'client.crt': client.cert, 'client.key': client.key })) writeFileSync(path(name), text);
   datastore = await runDatastore({
-    dataDir: path('data'), listenClientUrls: ['https://127.0.0.1:0', `unix://${path('etcd.sock')}`], clock: realClock, disk: realDisk, log: silentLog,
+    dataDir: path('data'), listenClientUrls: ['https://127.0.0.1:0', `unix://${path('etcd.sock')}`, 'http://127.0.0.1:0'], clock: realClock, disk: realDisk, log: silentLog,
     tls: { certFile: path('server.crt'), keyFile: path('server.key'), trustedCaFile: path('ca.crt') },
   });
   connection = [`--endpoints=${(datastore.urls[0] as string).replace('https://', '')}`, `--cacert=${path('ca.crt')}`, `--cert=${path('client.crt')}`, `--key=${path('client.key')}`];
@@ -140,6 +140,12 @@ describe('etcdctl', () => {
       theirs.close();
       await etcd.stop();
     }
+  });
+
+  test('a load check, which reads the measures too', async () => {
+    const [plain] = datastore.urls.filter((url) => url.startsWith('http://'));
+    const said = await run([`--endpoints=${plain}`, 'check', 'datascale', '--load=s', '--auto-compact', '--auto-defrag']);
+    expect(said.out + said.err).toContain('PASS');
   });
 
   test('no certificate, no answer; the socket is for its owner', async () => {

@@ -45,6 +45,18 @@ describe('readLog', () => {
     expect(await read({ limitBytes: 5 })).toBe('one\nt');
   });
 
+  it('gives no more lines than were asked for, though others come meanwhile', async () => {
+    await writeFile(file, Array.from({ length: 3000 }, (_, i) => line(1, `line ${i}`)).join(''));
+    let got = '';
+    const write = async (data: Buffer): Promise<void> => {
+      got += data.toString();
+      await appendFile(file, line(2, 'late'));
+    };
+    await readLog(file, { ...plain, tailLines: 2500 }, { disk: realDisk, ended: Promise.resolve(), signal: new AbortController().signal, write });
+    expect(got.split('\n').length - 1).toBe(2500);
+    expect(got).not.toContain('late');
+  });
+
   it('finds the tail of a file larger than a piece', async () => {
     await writeFile(file, Array.from({ length: 5000 }, (_, i) => line(1, `line ${i}`)).join(''));
     expect(await read({ tailLines: 3000 })).toBe(Array.from({ length: 3000 }, (_, i) => `line ${i + 2000}\n`).join(''));

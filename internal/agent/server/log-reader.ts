@@ -33,10 +33,13 @@ export async function readLog(
   const news = options.follow ? new News(effects, path) : undefined;
   let position = 0;
   try {
-    if (reader && options.tailLines !== undefined) position = await tailStart(reader, options.tailLines);
+    const size = (await reader?.size()) ?? 0;
+    if (reader && options.tailLines !== undefined) position = await tailStart(reader, options.tailLines, size);
+    // Lines that come while these are read would be more than the number asked for.
+    const end = options.follow ? Infinity : size;
     while (!out.full && !effects.signal.aborted) {
       const over = news?.over ?? true; // read before the file, so that nothing written before the end is missed
-      if (reader) position = await drain(reader, position, out, effects.signal);
+      if (reader) position = await drain(reader, position, end, out, effects.signal);
       if (out.full) break;
       const next = options.follow ? await rotated(path, reader) : undefined;
       if (next) {
@@ -52,11 +55,11 @@ export async function readLog(
   }
 }
 
-/** Reads to the end of the file; returns the place after the last whole line given out. */
-async function drain(reader: FileReader, start: number, out: Output, signal: AbortSignal): Promise<number> {
+/** Reads to `end` or the end of the file; returns the place where it stopped. */
+async function drain(reader: FileReader, start: number, end: number, out: Output, signal: AbortSignal): Promise<number> {
   let position = start;
   while (!out.full && !signal.aborted) {
-    const piece = await reader.read(position, pieceBytes);
+    const piece = await reader.read(position, Math.min(pieceBytes, end - position));
     if (piece.length === 0) return position;
     position += piece.length;
     await out.take(piece);
@@ -73,8 +76,7 @@ async function rotated(path: string, reader: FileReader | undefined): Promise<Fi
 }
 
 /** Where the last `lines` lines begin, found by reading backwards. */
-export async function tailStart(reader: FileReader, lines: number): Promise<number> {
-  const size = await reader.size();
+export async function tailStart(reader: FileReader, lines: number, size: number): Promise<number> {
   if (lines <= 0) return size;
   let found = 0;
   for (let end = size; end > 0; ) {
