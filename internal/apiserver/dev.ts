@@ -13,6 +13,7 @@ import type { Store } from '../store/store.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { createApiServer, type ApiServer } from './api-server.ts';
 import { memoryStore } from './memory-store.fake.ts';
+import type { ApiServerOptions } from './options.ts';
 
 export interface DevServer {
   api: ApiServer;
@@ -23,7 +24,7 @@ export interface DevServer {
   kubeconfig: string;
 }
 
-export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log } = {}): Promise<DevServer> {
+export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log; besides?: ApiServerOptions['besides'] } = {}): Promise<DevServer> {
   const now = { nowMs: realClock.now(), random: realRandom };
   const ca = issueCa({ ...now, cn: 'dev-ca' });
   const serving = issueCert({ ...now, ca, cn: 'kube-apiserver', sans: ['localhost', '127.0.0.1', '10.43.0.1', 'kubernetes.default.svc'], usages: ['server'] });
@@ -46,6 +47,7 @@ export async function startDevServer(options: { store?: Store; sharedStore?: boo
     // Servers of one cluster are told of under one port.
     ...(options.sharedStore && { sharedStore: true, advertisePort: 6443 }),
     advertiseAddress: options.advertiseAddress ?? '192.0.2.2',
+    ...(options.besides && { besides: options.besides }),
     staticTokens: { oracle: { name: 'oracle', groups: ['system:masters'] } },
   });
   const url = `https://127.0.0.1:${api.port}`;
