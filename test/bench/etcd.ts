@@ -168,7 +168,11 @@ try {
     const of = (server: string, field: 'rate' | 'cpuUs'): number => middle((row[server] ?? []).map((r) => r[field]));
     console.log(`${name}: ${of('skiff', 'rate').toFixed(0)}/s, etcd ${of('etcd', 'rate').toFixed(0)}/s, ratio ${(of('skiff', 'rate') / of('etcd', 'rate')).toFixed(2)}; processor ${of('skiff', 'cpuUs').toFixed(0)} us, etcd ${of('etcd', 'cpuUs').toFixed(0)} us`);
   }
-  console.log(`memory: ${servers.map((s) => `${s.name} ${rssMb(s.child.pid as number).toFixed(0)} MB`).join(', ')}`);
+  const memory = (when: string): void => console.log(`memory ${when}: ${servers.map((s) => `${s.name} ${rssMb(s.child.pid as number).toFixed(0)} MB`).join(', ')}`);
+  memory('after these');
+  const fill: Load = { name: 'fill', count: 100_000, clients: 64, one: (c, i, j) => c.call('KV/Put', encode('PutRequest', { key: `/registry/configmaps/ns${i % 100}/c${i}`, value }), j) };
+  for (const server of servers) await run(server, fill);
+  memory('with 100,000 keys more');
 } finally {
   for (const server of servers) {
     server.child.kill('SIGKILL');

@@ -1,5 +1,6 @@
 /** The store against raw SQLite on the same disk, in one run: writes, bytes, start, watches, memory. Needs nothing but a disk. */
 import Database from 'better-sqlite3';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { FakeClock } from '../../internal/io/clock-fake.ts';
@@ -9,7 +10,7 @@ import type { LogStore } from '../../internal/store/log-store.ts';
 import { openSqliteStore } from '../../internal/store/sqlite/open.ts';
 import { rawSqlite } from './raw-sqlite.ts';
 
-const base = process.argv[2] ?? '/var/tmp';
+const base = process.argv[2] === undefined || process.argv[2] === 'resident' ? '/var/tmp' : process.argv[2];
 const value = Buffer.alloc(450, 'v');
 const rounds = 3;
 const folders: string[] = [];
@@ -94,19 +95,23 @@ async function start(): Promise<void> {
     for (const _ of raw.prepare('SELECT seq, row FROM log ORDER BY seq').raw().iterate());
   });
   raw.close();
-  globalThis.gc?.();
-  const before = process.memoryUsage().rss;
   let again: LogStore | undefined;
   const ms = await timed(async () => {
     again = await open(dir);
   });
-  globalThis.gc?.();
   say(`start with 100,000 keys: ${ms.toFixed(0)} ms, of reading the rows alone (${scan.toFixed(0)} ms): ${(ms / scan).toFixed(1)}`);
-  say(`memory per object of 450 bytes: ${((process.memoryUsage().rss - before) / 100_000).toFixed(0)} bytes`);
   const list = await timed(async () => void (await again?.range({ key: '/registry/pods/', end: '/registry/pods0' })));
   const count = await timed(async () => void (await again?.range({ key: '/registry/pods/', end: '/registry/pods0', countOnly: true })));
   say(`range of 100,000 keys: ${list.toFixed(1)} ms; counting them: ${count.toFixed(3)} ms`);
   await again?.close();
+  say(`memory per object of 450 bytes: ${((residentWith(dir) - residentWith(folder())) / 100_000).toFixed(0)} bytes`);
+}
+
+/** Resident memory of a fresh process that has opened the store in `dir`, garbage collected. */
+function residentWith(dir: string): number {
+  const { stdout, stderr } = spawnSync(process.execPath, ['--expose-gc', import.meta.filename, 'resident', dir], { encoding: 'utf8' });
+  if (!(Number(stdout) > 0)) throw new Error(stderr);
+  return Number(stdout);
 }
 
 async function watches(): Promise<void> {
@@ -125,6 +130,15 @@ async function watches(): Promise<void> {
   await store.close();
 }
 
+if (process.argv[2] === 'resident') {
+  const store = await open(process.argv[3] as string);
+  globalThis.gc?.();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  globalThis.gc?.();
+  process.stdout.write(String(process.memoryUsage().rss));
+  await store.close();
+  process.exit();
+}
 try {
   await writes();
   await idle();
