@@ -22,7 +22,7 @@ const usage = `skiff datastore: the store with etcd's v3 API, and its upkeep
     --debug
 
   skiff datastore snapshot FILE [--data-dir DIR]   copy the store of a server, running or stopped, to FILE
-  skiff datastore restore FILE [--data-dir DIR]    put a snapshot in the place of a stopped server's store
+  skiff datastore restore FILE [--data-dir DIR]    put a snapshot, of skiff or of an etcd, in the place of a stopped server's store
   skiff datastore check [FILE] [--data-dir DIR]    check the file of a stopped server, or a snapshot, to the last byte
   skiff datastore member list [--data-dir DIR]          the members of the etcd that runs beside this server
   skiff datastore member remove NAME [--data-dir DIR]   take one out that will not come back

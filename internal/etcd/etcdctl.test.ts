@@ -1,5 +1,5 @@
 import { spawn, spawnSync } from 'node:child_process';
-import { rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requireProgram } from '../../test/packages.ts';
@@ -8,6 +8,7 @@ import { realDisk } from '../io/disk.ts';
 import { silentLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';
 import { issueCa, issueCert } from '../pki/certificate.ts';
+import { restoreSnapshot } from '../store/sqlite/upkeep.ts';
 import { EtcdConnection } from './client/connection.ts';
 import { runDatastore, type Datastore } from './datastore.ts';
 import { etcdBinary, fastDir, startEtcd } from './testing/etcd-process.ts';
@@ -140,6 +141,35 @@ describe('etcdctl', () => {
       theirs.close();
       await etcd.stop();
     }
+  });
+
+  test('a snapshot of an etcd, or of ours by etcdctl, becomes our store again', async () => {
+    const etcd = await startEtcd(etcdBinary());
+    const theirs = [`--endpoints=${etcd.endpoint}`];
+    for (let i = 0; i < 40; i++) await run([...theirs, 'put', `e/${i % 20}`, 'x'.repeat(i * 300)]);
+    await run([...theirs, 'compaction', '15']);
+    await run([...theirs, 'del', 'e/3']);
+    await run([...theirs, 'put', 'e/last', 'yes', `--lease=${(await run([...theirs, 'lease', 'grant', '3000'])).out.split(' ')[1]}`]);
+    const expected = (await run([...theirs, 'get', 'e/', '--prefix'])).out;
+    await run([...theirs, 'snapshot', 'save', path('theirs.db')]);
+    await etcd.stop();
+    const again = async (snapshot: string, prefix: string): Promise<string> => {
+      const folder = path(`again-${prefix}`);
+      const { revision } = await restoreSnapshot({ snapshot, dir: folder, clock: realClock });
+      const restored = await runDatastore({ dataDir: folder, listenClientUrls: [`unix://${path('again.sock')}`], clock: realClock, disk: realDisk, log: silentLog });
+      // Nobody may be told a revision for the second time.
+      expect(restored.store.revision).toBeGreaterThan(revision + 1000);
+      const { out } = await run([`--endpoints=unix://${path('again.sock')}`, 'get', prefix, '--prefix']);
+      expect(await restored.store.leases()).toHaveLength(1);
+      await restored.close();
+      return out;
+    };
+    expect(await again(path('theirs.db'), 'e/')).toBe(expected);
+    expect(await again(path('snapshot.db'), 's/')).toBe((await etcdctl(['get', 's/', '--prefix'])).out);
+    const bytes = readFileSync(path('theirs.db'));
+    bytes[5000] = (bytes[5000] as number) ^ 1;
+    writeFileSync(path('torn.db'), bytes);
+    await expect(restoreSnapshot({ snapshot: path('torn.db'), dir: path('torn'), clock: realClock })).rejects.toMatchObject({ code: 'CORRUPT' });
   });
 
   test('a load check, which reads the measures too', async () => {

@@ -1,7 +1,14 @@
-import { encode } from '../../wire/etcd/codec.ts';
-import type { Rec } from '../record.ts';
+import { messageOf } from '../../base/errors.ts';
+import { decode, encode } from '../../wire/etcd/codec.ts';
+import { StoreError } from '../errors.ts';
+import { Rec } from '../record.ts';
+import type { KeyValue } from '../store.ts';
 import { revisionBytes, revisionKey } from '../versions.ts';
+import { BoltReader, damaged, type ReadAt } from './reader.ts';
 import { BoltWriter, type Entry, type Pages } from './writer.ts';
+
+/** A revision, its place in it, and the mark of a deletion. */
+const deletionBytes = 18;
 
 /** What a store holds at one moment. */
 export interface StoreContents {
@@ -56,6 +63,44 @@ function leaseEntries(leases: StoreContents['leases']): Entry[] {
 /** Encoded as they are written: all at once would take the memory twice. */
 function* versionEntries(recs: Rec[]): Iterable<Entry> {
   for (const rec of recs) yield { key: revisionKey(rec), value: encode('KeyValue', rec.version > 0 ? rec : { key: rec.key }) };
+}
+
+/** What an etcd's file holds, as far as a store keeps it: users and roles, alarms and members stay behind. */
+export function readEtcdFile(readAt: ReadAt): { compactRevision: number; recs: Iterable<Rec>; leases: StoreContents['leases'] } {
+  return whole(() => readAll(new BoltReader(readAt)));
+}
+
+function readAll(reader: BoltReader): ReturnType<typeof readEtcdFile> {
+  let compactRevision = -1;
+  for (const { key, value } of reader.bucket('meta')) {
+    if (key.toString() === 'finishedCompactRev' || key.toString() === 'scheduledCompactRev') compactRevision = Math.max(compactRevision, Number(value.readBigInt64BE(0)));
+  }
+  const leases = [...reader.bucket('lease')].map(({ value }) => {
+    const { ID, TTL, remainingTTL } = decode<{ ID: string; TTL: number; remainingTTL: number }>('StoredLease', value);
+    return { id: ID, ttlSeconds: TTL, remainingSeconds: remainingTTL > 0 ? remainingTTL : TTL };
+  });
+  return { compactRevision, leases, recs: versionsIn(reader) };
+}
+
+function* versionsIn(reader: BoltReader): Iterable<Rec> {
+  for (const { key, value } of reader.bucket('key')) {
+    yield whole(() => versionOf(key, value));
+  }
+}
+
+function versionOf(key: Buffer, value: Buffer): Rec {
+  const place = { modRevision: Number(key.readBigInt64BE(0)), sub: Number(key.readBigInt64BE(9)), soft: false, prev: undefined };
+  const kv = decode<KeyValue>('KeyValue', value);
+  return new Rec(key.length === deletionBytes ? { ...place, key: kv.key, createRevision: 0, version: 0, lease: '0' } : { ...kv, ...place });
+}
+
+/** Whatever bytes do to their reader, it says that they are damaged. */
+function whole<T>(read: () => T): T {
+  try {
+    return read();
+  } catch (error) {
+    throw error instanceof StoreError ? error : damaged(messageOf(error));
+  }
 }
 
 function number64(value: number | string): Buffer {

@@ -46,6 +46,14 @@ export function metaPage(id: number, meta: Meta): Buffer {
   return page;
 }
 
+/** The meta page in `page`, which is page `id`; undefined when it is none, or torn. */
+export function readMeta(page: Buffer, id: number): { pageBytes: number; root: number; transaction: number } | undefined {
+  const body = page.subarray(pageHeaderBytes, pageHeaderBytes + metaBytes);
+  if (body.length < metaBytes || page.readBigUInt64LE(0) !== BigInt(id) || body.readUInt32LE(0) !== magic || body.readUInt32LE(4) !== version) return undefined;
+  if (body.readBigUInt64LE(checksumAt) !== fnv1a(body.subarray(0, checksumAt))) return undefined;
+  return { pageBytes: body.readUInt32LE(8), root: Number(body.readBigUInt64LE(16)), transaction: Number(body.readBigUInt64LE(48)) };
+}
+
 /** FNV-1a of 64 bits (http://www.isthe.com/chongo/tech/comp/fnv). */
 function fnv1a(bytes: Uint8Array): bigint {
   let hash = 0xcbf29ce484222325n;

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, linkSync, mkdirSync, openSync, readFileSync, readSync, closeSync, fstatSync, renameSync, rmSync, truncateSync, fsyncSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, openSync, readSync, closeSync, fstatSync, renameSync, rmSync, truncateSync, fsyncSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../io/clock.ts';
 import type { Encryption } from '../cipher.ts';
 import { StoreError } from '../errors.ts';
+import { convertEtcdFile, isEtcdFile } from './from-etcd.ts';
 import { LogFile, openDatabase } from './log-file.ts';
 import { explained, readLog } from './open.ts';
 import { fileName } from './schema.ts';
@@ -12,6 +13,7 @@ import { fileName } from './schema.ts';
 const restoreRevisionStep = 1_000_000_000;
 const digestBytes = 32;
 const pageBytes = 512;
+const digestedAtOnce = 1024 * 1024;
 
 export interface CheckResult {
   revision: number;
@@ -61,7 +63,7 @@ export async function snapshotStopped(dir: string, target: string): Promise<void
 }
 
 /**
- * Puts a snapshot (ours, or one that etcdctl saved from us) in the place of the store below `dir`. What was there is kept
+ * Puts a snapshot (ours, or one that etcdctl saved from us or from an etcd) in the place of the store below `dir`. What was there is kept
  * beside it. Returns the path it was moved to.
  */
 export async function restoreSnapshot(options: { snapshot: string; dir: string; clock: Clock; encryption?: Encryption }): Promise<{ kept: string | undefined; revision: number }> {
@@ -70,8 +72,14 @@ export async function restoreSnapshot(options: { snapshot: string; dir: string; 
   const path = join(dir, fileName);
   const fresh = `${path}.restore`;
   rmSync(fresh, { force: true });
-  copyFileSync(snapshot, fresh);
-  cutDigest(fresh);
+  if (isEtcdFile(snapshot)) {
+    checkDigest(snapshot);
+    await convertEtcdFile({ source: snapshot, target: fresh, clock, encryption });
+  } else {
+    copyFileSync(snapshot, fresh);
+    const bytes = checkDigest(fresh);
+    if (bytes !== undefined) truncateSync(fresh, bytes);
+  }
   const checked = await checkFile(fresh, clock, encryption);
   await raiseRevision(fresh, clock, encryption);
   const file = openSync(fresh, 'r+');
@@ -114,15 +122,25 @@ async function raiseRevision(path: string, clock: Clock, encryption: Encryption 
   log.close();
 }
 
-/** etcdctl writes the SHA-256 of a snapshot behind it; that is checked and cut off. */
-function cutDigest(path: string): void {
+/** etcdctl writes the SHA-256 of a snapshot behind it. Checks it, and returns how long the file is without. */
+function checkDigest(path: string): number | undefined {
   const file = openSync(path, 'r');
-  const { size } = fstatSync(file);
-  const tail = Buffer.alloc(digestBytes);
-  if (size % pageBytes === digestBytes) readSync(file, tail, 0, digestBytes, size - digestBytes);
-  closeSync(file);
-  if (size % pageBytes !== digestBytes) return;
-  const body = readFileSync(path).subarray(0, size - digestBytes);
-  if (!createHash('sha256').update(body).digest().equals(tail)) throw new StoreError('CORRUPT', `${path}: the snapshot does not match its checksum`, { op: 'restore', hint: 'take another snapshot' });
-  truncateSync(path, size - digestBytes);
+  try {
+    const { size } = fstatSync(file);
+    if (size % pageBytes !== digestBytes) return undefined;
+    const hash = createHash('sha256');
+    const body = size - digestBytes;
+    const piece = Buffer.alloc(digestedAtOnce);
+    for (let at = 0; at < body; ) {
+      const got = readSync(file, piece, 0, Math.min(piece.length, body - at), at);
+      if (got === 0) break;
+      hash.update(piece.subarray(0, got));
+      at += got;
+    }
+    readSync(file, piece, 0, digestBytes, body);
+    if (!hash.digest().equals(piece.subarray(0, digestBytes))) throw new StoreError('CORRUPT', `${path}: the snapshot does not match its checksum`, { op: 'restore', hint: 'take another snapshot' });
+    return body;
+  } finally {
+    closeSync(file);
+  }
 }

@@ -1,0 +1,68 @@
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { Clock } from '../../io/clock.ts';
+import { readEtcdFile } from '../bolt/etcd-file.ts';
+import { isBolt, type ReadAt } from '../bolt/reader.ts';
+import type { Encryption } from '../cipher.ts';
+import { RowWriter } from '../row.ts';
+import { LogFile, openDatabase } from './log-file.ts';
+import { configure, createTables } from './schema.ts';
+
+/** A commit for so many rows. */
+const rowsAtOnce = 2000;
+
+/** True when `path` is a file of etcd's: its own, or a snapshot of one, from etcd or from us. */
+export function isEtcdFile(path: string): boolean {
+  return reading(path, isBolt);
+}
+
+/** Makes a store's file at `target`, which must not be there, of an etcd's file: keys, their history and their leases. */
+export async function convertEtcdFile(options: { source: string; target: string; clock: Clock; encryption?: Encryption }): Promise<void> {
+  const { source, target, clock, encryption } = options;
+  const db = await openDatabase(target);
+  configure(db);
+  createTables(db);
+  const log = new LogFile(db, { census: { rows: 0, hash: 0 }, encryption });
+  try {
+    reading(source, (readAt) => fill(log, readAt, clock));
+  } finally {
+    log.close();
+  }
+}
+
+function fill(log: LogFile, readAt: ReadAt, clock: Clock): void {
+  const { recs, leases, compactRevision } = readEtcdFile(readAt);
+  const rows = new RowWriter();
+  let firstSeq = 1;
+  let revision = Math.max(1, compactRevision);
+  const commit = (): void => {
+    const seal = { revision, ceiling: revision, horizon: compactRevision, clean: true };
+    log.commit({ rows: rows.finish(), rowCount: rows.count, firstSeq, deletes: new Float64Array(0), seal });
+    firstSeq += Math.max(1, rows.count);
+    rows.reset();
+  };
+  for (const { id, ttlSeconds, remainingSeconds } of leases) {
+    // It was granted so long ago that this much is left; one without a grant time starts again with all of its time.
+    const grantedAtMs = clock.now() - (ttlSeconds - remainingSeconds) * 1000;
+    rows.lease({ id, ttlSeconds, grantedAtMs, expiresAtMs: 0, kept: false, keys: new Set(), seq: 0 });
+  }
+  for (const rec of recs) {
+    revision = Math.max(revision, rec.modRevision);
+    rows.record(rec);
+    if (rows.count >= rowsAtOnce) commit();
+  }
+  commit();
+}
+
+function reading<T>(path: string, use: (readAt: ReadAt) => T): T {
+  const file = openSync(path, 'r');
+  try {
+    const { size } = fstatSync(file);
+    return use((at, length) => {
+      // A damaged file may ask for any amount.
+      const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - at)));
+      return bytes.subarray(0, readSync(file, bytes, 0, length, at));
+    });
+  } finally {
+    closeSync(file);
+  }
+}
