@@ -60,7 +60,8 @@ export interface ManagedEtcd {
 export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<ManagedEtcd> {
   await endOrphans(options);
   let known = await hasData(options);
-  const peers = options.join?.endpoints ?? (await knownPeers(options));
+  const told = options.join?.endpoints ?? [];
+  const peers = told.length > 0 ? told : await knownPeers(options);
   const cluster: EtcdCluster = { endpoints: peers, tls: clientTls(options.identities), clock: options.clock };
   if (known && !options.forceNewCluster && (await wasRemoved(options, cluster))) {
     await layAside(options);
@@ -188,6 +189,7 @@ class MemberProcess implements ManagedEtcd {
   #restartMs = firstRestartMs;
   #startedMs = 0;
   #stopping = false;
+  #removed = false;
   #gone: () => void = () => undefined;
 
   constructor(options: ManagedEtcdOptions, args: string[]) {
@@ -222,15 +224,18 @@ class MemberProcess implements ManagedEtcd {
 
   #said(line: string): void {
     const { log } = this.#options;
-    if (/permanently removed/.test(line)) log.error('this server was removed from its cluster', { hint: 'stop it, or start it again with --server to join anew' });
-    else log.debug('etcd says', { line });
+    log.debug('etcd says', { line });
+    if (this.#removed || !/permanently removed/.test(line)) return;
+    this.#removed = true;
+    log.error('this server was removed from its cluster', { hint: 'stop it, or start it again with --server to join anew' });
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
     const { clock, log } = this.#options;
     this.#child = undefined;
     this.#gone();
-    if (this.#stopping) return;
+    // Nobody would talk to it.
+    if (this.#stopping || this.#removed) return;
     if (clock.monotonicMs() - this.#startedMs > steadyMs) this.#restartMs = firstRestartMs;
     log.warn('etcd ended and is started again', { code, signal, inMs: this.#restartMs });
     this.#restart = clock.after('etcd.restart', this.#restartMs, () => this.start());
