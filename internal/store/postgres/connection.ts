@@ -68,8 +68,10 @@ export class Connection {
   }
 
   static async over(client: pg.Client, clock: Clock): Promise<Connection> {
+    // First its ears: a server may say goodbye in one breath with its welcome.
+    const connection = new Connection(client, clock);
     await client.connect();
-    return new Connection(client, clock);
+    return connection;
   }
 
   /** Runs one statement and returns its rows. Throws ConnectionLost when there is no definite answer, else what the server said. */

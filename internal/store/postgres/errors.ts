@@ -18,7 +18,8 @@ export const isAnswer = (error: unknown): boolean => (error as PgFailure).severi
 export function isDefinite(error: unknown): boolean {
   const failure = error as PgFailure;
   // A server that ends a connection may do so behind a commit that it had already made.
-  return isAnswer(error) && !['FATAL', 'PANIC'].includes(failure.severity ?? '') && !/^(08|57P)/.test(failure.code ?? '');
+  // One that takes no writes any more became a standby: another host is the one now.
+  return isAnswer(error) && !['FATAL', 'PANIC'].includes(failure.severity ?? '') && !/^(08|57P|25006)/.test(failure.code ?? '');
 }
 
 /** True for what may be better a little later. */

@@ -19,7 +19,7 @@ beforeAll(async () => {
   proxy = await Proxy.open(postgres.port);
 });
 afterEach(async () => {
-  Object.assign(proxy, { holdRequests: false, dropAnswers: false, refuse: false, onAnswer: () => undefined, onRequest: () => undefined });
+  Object.assign(proxy, { holdRequests: false, dropAnswers: false, refuse: false, delayMs: 0, onAnswer: () => undefined, onRequest: () => undefined });
   for (const store of stores.splice(0)) await store.close();
 });
 afterAll(async () => {
@@ -209,6 +209,27 @@ describe('a lost connection', () => {
     expect(seen[1]).toEqual(seen[0]);
     expect(new Set(seen[0]?.events.map((e) => e.split(' ')[2])).size).toBe(960);
   }, 120_000);
+});
+
+describe('a distant server', () => {
+  test('is not starved by a near one that never pauses', async () => {
+    fresh();
+    const [near, far] = [await open(postgres.port), await open(proxy.port)];
+    proxy.delayMs = 5;
+    let over = false;
+    let byNear = 0;
+    const busy = Array.from({ length: 16 }, async (_, c) => {
+      for (; !over; byNear++) await near.put({ key: `near/${c}`, value: bytes('x') });
+    });
+    await until(() => byNear > 100);
+    for (let i = 0; i < 15; i++) await far.put({ key: 'far', value: bytes(String(i)) });
+    const before = byNear;
+    await until(() => byNear > before + 100);
+    over = true;
+    await Promise.all(busy);
+    proxy.delayMs = 0;
+    expect((await near.range({ key: 'far' })).kvs[0]).toMatchObject({ version: 15 });
+  }, 30_000);
 });
 
 describe('PostgreSQL', () => {

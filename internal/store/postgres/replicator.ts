@@ -185,6 +185,7 @@ export class Replicator {
   async #commit(load: Load, session: Session): Promise<void> {
     const memory = this.#memory;
     const { batch, checksum } = load.batch({ seq: memory.seq, fence: this.#fence }, this.#writer, memory.state.published);
+    const { locked } = session;
     let moved: boolean;
     try {
       moved = await session.commit(batch);
@@ -197,7 +198,8 @@ export class Replicator {
     if (this.#flight !== load) return;
     this.#flight = undefined;
     if (!moved) return await this.#overtaken(load, session);
-    this.#losses = 0;
+    // Who needed the lock will soon need it again.
+    this.#losses = locked ? lossesBeforeLock - 1 : 0;
     memory.seq = batch.seq;
     memory.checksum = checksum;
     for (const note of load.published) note();

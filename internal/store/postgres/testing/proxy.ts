@@ -16,6 +16,8 @@ export class Proxy {
   holdRequests = false;
   /** What the server says is thrown away. */
   dropAnswers = false;
+  /** Everything takes so long, each way. */
+  delayMs = 0;
   /** New connections are refused. */
   refuse = false;
   /** Told of everything the server says. */
@@ -83,6 +85,11 @@ export class Proxy {
     await new Promise((resolve) => this.#listener.close(resolve));
   }
 
+  #later(pass: () => void): void {
+    if (this.delayMs > 0) setTimeout(pass, this.delayMs);
+    else pass();
+  }
+
   #accept(client: Socket): void {
     if (this.refuse) return void client.destroy();
     const server = connect(this.#target, '127.0.0.1');
@@ -93,11 +100,11 @@ export class Proxy {
     client.on('data', (bytes: Buffer) => {
       this.onRequest(bytes);
       if (this.holdRequests) pair.held.push(bytes);
-      else server.write(bytes);
+      else this.#later(() => server.write(bytes));
     });
     server.on('data', (bytes: Buffer) => {
       this.onAnswer(bytes);
-      if (!this.dropAnswers) client.write(bytes);
+      if (!this.dropAnswers) this.#later(() => client.write(bytes));
     });
     const over = (): void => {
       client.destroy();
