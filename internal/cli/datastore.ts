@@ -17,6 +17,7 @@ const usage = `skiff datastore: the store with etcd's v3 API, and its upkeep
   skiff datastore --data-dir DIR [--listen-client-urls URL,...]
     URL: http://host:port, https://host:port, unix:///path (default http://127.0.0.1:2379)
     --cert-file FILE --key-file FILE [--trusted-ca-file FILE]   TLS; with a CA, clients must show a certificate
+    --advertise-client-urls URL,...                             what the member list tells (default: where it listens)
     --name NAME                                                 name of the member (default "default")
     --auto-compaction-retention MINUTES                         history that is kept (default 5, 0 = until a client compacts)
     --debug
@@ -67,7 +68,8 @@ async function run(values: Values): Promise<void> {
   const [certFile, keyFile] = [values['cert-file'], values['key-file']];
   const datastore = await serve({
     dataDir: values['data-dir'],
-    listenClientUrls: (values['listen-client-urls'] ?? '').split(',').filter((url) => url !== ''),
+    listenClientUrls: listOf(values['listen-client-urls'] ?? ''),
+    advertiseClientUrls: values['advertise-client-urls'] === undefined ? undefined : listOf(values['advertise-client-urls']),
     tls: certFile !== undefined && keyFile !== undefined ? { certFile, keyFile, trustedCaFile: values['trusted-ca-file'] } : undefined,
     name: values.name,
     historyMs: minutes * 60_000,
@@ -85,6 +87,8 @@ async function run(values: Values): Promise<void> {
     });
   }
 }
+
+const listOf = (text: string): string[] => text.split(',').filter((url) => url !== '');
 
 async function snapshot(values: Values, target: string): Promise<void> {
   const { dir } = await place(values);

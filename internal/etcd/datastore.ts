@@ -18,6 +18,8 @@ export interface DatastoreOptions {
   dataDir: string;
   /** `http://host:port`, `https://host:port`, `unix:///path`. */
   listenClientUrls: string[];
+  /** What the member list tells clients; without it, where it serves. */
+  advertiseClientUrls?: string[];
   /** Paths of PEM files. */
   tls?: { certFile: string; keyFile: string; trustedCaFile?: string };
   name?: string;
@@ -45,11 +47,12 @@ export async function runDatastore(options: DatastoreOptions): Promise<Datastore
   const identity = await identityIn(disk, options.dataDir);
   const servers: GrpcServer[] = [];
   const urls: string[] = [];
+  // Filled below, as ports get known, before anybody can ask.
+  const member = { ...identity, name: options.name ?? 'default', clientUrls: options.advertiseClientUrls ?? urls };
   try {
     for (const one of wanted) {
       const server = await serveEtcd(store, {
-        listen: [one.listen], tls: one.scheme === 'https' ? tls : undefined, clock, log: log.named('etcd'), name: options.name ?? 'default',
-        clientUrls: options.listenClientUrls, snapshots: etcdSnapshots(store, { ...identity, name: options.name ?? 'default', clientUrls: options.listenClientUrls }), ...identity,
+        listen: [one.listen], tls: one.scheme === 'https' ? tls : undefined, clock, log: log.named('etcd'), snapshots: etcdSnapshots(store, member), ...member,
       });
       servers.push(server);
       urls.push('path' in one.listen ? `unix://${one.listen.path}` : `${one.scheme}://${one.listen.host}:${server.ports[0]}`);

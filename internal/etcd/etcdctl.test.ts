@@ -107,6 +107,7 @@ describe('etcdctl', () => {
     expect(status[0]?.Status).toMatchObject({ version: expect.stringMatching(/^3\.6/) as string });
     expect((await etcdctl(['endpoint', 'health'])).err + (await etcdctl(['endpoint', 'health'])).out).toContain('is healthy');
     expect((await etcdctl(['member', 'list'])).out).toMatch(/^\w+, started, default, /);
+    expect((await etcdctl(['member', 'list'])).out).toContain(`, ${datastore.urls.join(',')}, false`);
     expect((await etcdctl(['defrag'])).out).toContain('Finished defragmenting');
     expect((await etcdctl(['alarm', 'list'])).status).toBe(0);
     expect((await etcdctl(['endpoint', 'hashkv'])).out).toMatch(/, \d+/);
