@@ -1,6 +1,6 @@
 import { errorCode, H2Error } from './frames.ts';
 import { decodeHuffman } from './huffman.ts';
-import { kindOf, RequestHead } from './head.ts';
+import { kindOf } from './head.ts';
 
 /** RFC 7541, Appendix A: from index 1 on, each `name` or `name=value`. */
 const staticFields =
@@ -24,6 +24,11 @@ export class HeaderField {
     this.kind = kindOf(name, value);
     this.bytes = name.length + value.length + 32;
   }
+}
+
+/** Gets the fields of a block in their order. */
+export interface FieldTaker {
+  add(field: HeaderField): void;
 }
 
 const staticTable: HeaderField[] = staticFields.split(' ').map((text) => {
@@ -51,7 +56,7 @@ export class HpackDecoder {
   #end = 0;
 
   /** Throws H2Error when the block cannot be decoded; what is wrong with the fields themselves is told by `head`. */
-  decode(bytes: Buffer, from: number, to: number, head: RequestHead): void {
+  decode(bytes: Buffer, from: number, to: number, head: FieldTaker): void {
     this.#source = bytes;
     this.#at = from;
     this.#end = to;
