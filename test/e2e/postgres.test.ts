@@ -4,6 +4,8 @@ import { startPostgres, type PostgresProcess } from '../../internal/store/postgr
 import { TestCluster, until } from './node.ts';
 
 const cluster = new TestCluster('harbour');
+const other = new TestCluster('quay');
+let flags: string[] = [];
 let postgres: PostgresProcess;
 let failed = false;
 
@@ -11,11 +13,12 @@ beforeAll(async () => {
   postgres = await startPostgres({ settings: ['listen_addresses=*'], hba: ['local all all scram-sha-256', 'host all all 0.0.0.0/0 scram-sha-256'] });
   // The database itself is made by the server.
   const endpoint = postgres.url('kubernetes').replace('127.0.0.1', cluster.node.hostIp);
-  await cluster.launch({ flags: ['--disable-agent', '--datastore-endpoint', endpoint] });
+  flags = ['--disable-agent', '--token', 'shared', '--datastore-endpoint', endpoint];
+  await cluster.launch({ flags });
   await cluster.answers();
 });
 afterAll(async () => {
-  cluster.down(failed);
+  for (const one of [cluster, other]) one.down(failed);
   await postgres?.stop();
 });
 
@@ -64,6 +67,22 @@ describe('a control plane on PostgreSQL', () => {
     } finally {
       watching.kill();
     }
+  });
+
+  it('is shared by a second server, which goes on alone', async () => {
+    onTestFailed(() => void (failed = true));
+    await other.launch({ flags });
+    await other.answers();
+    expect(other.json('configmap', 'cargo')).toMatchObject({ data: { weight: '12' } });
+    other.k('patch', 'configmap', 'cargo', '-p', '{"data":{"weight":"13"}}');
+    expect(cluster.json('configmap', 'cargo')).toMatchObject({ data: { weight: '13' } });
+    cluster.killServer('KILL');
+    other.k('scale', 'deployment', 'ferry', '--replicas=2');
+    const seen = (): number => other.json<{ items: unknown[] }>('pods', '-l', 'app=ferry').items.length;
+    await until('its controllers take over', () => seen() === 2, { timeoutMs: 60_000, seen: () => `${seen()} pods` });
+    cluster.startServer();
+    await cluster.answers();
+    expect(podsOf('ferry')).toBe(2);
   });
 
   it('says in one line when there is no such database server', async () => {
