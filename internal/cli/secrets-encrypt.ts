@@ -14,11 +14,11 @@ const done: Record<KeyChange, string> = { enable: 'secrets-encryption enabled', 
 /** Asks the running server for a change, and waits until every value has followed it. */
 export async function changeSecrets(change: KeyChange, { dataDir }: { dataDir: string }): Promise<void> {
   let status = await asked(dataDir, () => askOperator(dataDir, 'POST /secrets', { change }));
-  while (status.stage === 'reencrypt_active' && status.error === undefined) {
+  while (status.running) {
     await realClock.sleep(op, lookMs);
     status = await asked(dataDir, () => askOperator(dataDir, 'GET /secrets', undefined));
   }
-  if (status.error !== undefined) throw new ConfigError(`the change is begun and not finished: ${status.error}`, { op, hint: 'nothing is lost; restart the server, and it carries on' });
+  if (status.error !== undefined || status.stage === 'reencrypt_active') throw new ConfigError(`the change is begun and not finished: ${status.error ?? 'another server works on it'}`, { op, hint: 'nothing is lost; restart the server, and it carries on' });
   process.stdout.write(`${done[change]}\n`);
 }
 
@@ -68,6 +68,6 @@ async function statusOfStopped(dataDir: string): Promise<EncryptionStatus> {
     stage: state === undefined ? 'start' : state.unfinished === undefined ? 'reencrypt_finished' : 'reencrypt_active',
     activekey: state?.enabled ? (active ?? '') : '',
     inactivekeys: state?.enabled || active === undefined ? inactive : [active, ...inactive],
-    hash: '', values: undefined, progress: undefined, error: undefined,
+    hash: '', values: undefined, running: false, progress: undefined, error: undefined,
   };
 }

@@ -16,6 +16,8 @@ export interface Encryption {
   keys: EncryptionKey[];
   /** Encrypt nothing any more; the keys are for what was encrypted before. */
   plain?: boolean;
+  /** Grows with each change of keys, where several servers hear of one at different times. */
+  generation?: number;
 }
 
 const ivBytes = 12;

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { FakeClock } from '../io/clock-fake.ts';
+import { realClock } from '../io/clock.ts';
 import { silentLog } from '../io/log.ts';
 import { seededRandom } from '../io/random.ts';
 import type { Encryption } from './cipher.ts';
@@ -38,7 +39,7 @@ function seeing(range: { key: string; end?: string; startRevision?: number }): S
 
 describe('values of the chosen prefixes', () => {
   test('are stored unreadable and read by every way as they were written', async () => {
-    const store = new EncryptedStore(inner, { encryption: under(one) });
+    const store = new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: under(one) });
     const seen = seeing({ ...all });
     const watch = store.watch(seen.request);
     await store.put({ key: secret('a'), value: bytes('correct horse') });
@@ -64,13 +65,13 @@ describe('values of the chosen prefixes', () => {
   });
 
   test('pass through the same objects when they are none of its own', async () => {
-    const store = new EncryptedStore(inner, { encryption: under(one) });
+    const store = new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: under(one) });
     await store.put({ key: '/registry/pods/default/p', value: bytes('p') });
     expect((await store.range({ key: '/registry/pods/default/p' })).kvs[0]).toBe((await inner.range({ key: '/registry/pods/default/p' })).kvs[0]);
   });
 
   test('cannot be compared or sorted by, and all else can', async () => {
-    const store = new EncryptedStore(inner, { encryption: under(one) });
+    const store = new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: under(one) });
     const compare = (range: { key: string; end?: string }) => store.txn({ compare: [{ ...range, target: 'VALUE', result: 'EQUAL', operand: bytes('x') }], success: [], failure: [] });
     for (const range of [{ key: secret('a') }, { key: '/', end: '0' }, { key: '/registry/secrets', end: '\0' }]) await expect(compare(range)).rejects.toMatchObject({ code: 'INVALID_ARGUMENT', hint: 'go by revisions' });
     await expect(store.range({ ...all, sort: { target: 'VALUE', order: 'ASCEND' } })).rejects.toMatchObject({ code: 'INVALID_ARGUMENT' });
@@ -80,7 +81,7 @@ describe('values of the chosen prefixes', () => {
   });
 
   test('cannot be put in the place of each other, nor changed', async () => {
-    const store = new EncryptedStore(inner, { encryption: under(one) });
+    const store = new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: under(one) });
     await store.put({ key: secret('a'), value: bytes('a') });
     const stolen = (await inner.range({ key: secret('a') })).kvs[0]?.value as Uint8Array;
     await inner.put({ key: secret('b'), value: stolen });
@@ -98,7 +99,7 @@ describe('values of the chosen prefixes', () => {
 
 describe('a change of keys', () => {
   test('rewrites what is under another key or none, keeps leases, and is refused nothing by concurrent writers', async () => {
-    const store = new EncryptedStore(inner, { encryption: { prefixes, keys: [] } });
+    const store = new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: { prefixes, keys: [] } });
     const { id } = await store.leaseGrant({ ttlSeconds: 1000 });
     for (let i = 0; i < 1200; i++) await store.put({ key: secret(`s${i}`), value: bytes(`value ${i}`), ...(i === 7 ? { lease: id } : {}) });
     expect(await store.keyCensus()).toEqual({ plain: 1200, keys: [] });
@@ -121,7 +122,7 @@ describe('a change of keys', () => {
     expect(steps.at(-1)).toEqual([1200, 1200]);
     expect(await store.keyCensus()).toEqual({ plain: 0, keys: [[two.id, 1200]] });
     // Whoever has only the new key reads everything there is.
-    const later = new EncryptedStore(inner, { encryption: under(two) });
+    const later = new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: under(two) });
     expect((await later.range({ key: secret(''), end: '/registry/secrets0' })).kvs.every((kv) => /^(value|again) \d+$/.test(text(kv.value)))).toBe(true);
     await later.encrypt({ ...under(two), plain: true });
     expect(await later.keyCensus()).toEqual({ plain: 1200, keys: [] });
@@ -129,8 +130,8 @@ describe('a change of keys', () => {
   });
 
   test('by another server is noticed in reads and watches, in order', async () => {
-    const here = new EncryptedStore(inner, { encryption: under(one), reload: async () => (await new Promise((resolve) => setImmediate(resolve)), under(two, one)) });
-    const there = new EncryptedStore(inner, { encryption: under(two, one) });
+    const here = new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: under(one), reload: async () => (await new Promise((resolve) => setImmediate(resolve)), under(two, one)) });
+    const there = new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: under(two, one) });
     const seen = seeing(all);
     const watch = here.watch(seen.request);
     await there.put({ key: secret('a'), value: bytes('1') });
@@ -144,8 +145,8 @@ describe('a change of keys', () => {
   });
 
   test('whose key nobody has is said in one line', async () => {
-    await new EncryptedStore(inner, { encryption: under(two) }).put({ key: secret('a'), value: bytes('1') });
-    const store = new EncryptedStore(inner, { encryption: under(one) });
+    await new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: under(two) }).put({ key: secret('a'), value: bytes('1') });
+    const store = new EncryptedStore(inner, { clock: realClock, betweenWalksMs: 0, encryption: under(one) });
     await expect(store.range(all)).rejects.toMatchObject({ code: 'CORRUPT', message: 'a value is encrypted with the unknown key fffffffe', hint: 'put the encryption keys of this cluster back' });
     const seen = seeing({ ...all, startRevision: 2 });
     store.watch(seen.request);

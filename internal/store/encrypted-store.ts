@@ -1,4 +1,5 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import type { Clock } from '../io/clock.ts';
 import type { Encryption, EncryptionKey } from './cipher.ts';
 import { StoreError } from './errors.ts';
 import type { KeyCensus, Reencrypts } from './key-ring.ts';
@@ -14,11 +15,14 @@ const algorithm = 'aes-256-gcm';
 /** Values that a change of keys reads, and writes, at once. */
 const walkPage = 500;
 const writesAtOnce = 16;
-/** Other servers may write with the key before until they hear of the new one, which takes them less than a walk. */
-const mostWalks = 20;
+/** Other servers write with the key before until they hear of the new one: walks are so far apart, and the last finds nothing twice. */
+const betweenWalksMs = 1000;
+const mostWalks = 60;
 
 export interface EncryptedStoreOptions {
   encryption: Encryption;
+  clock: Clock;
+  betweenWalksMs?: number;
   /** Asks for the keys anew when a value is under one that is not known: another server may have changed them. */
   reload?(): Promise<Encryption | undefined>;
 }
@@ -31,6 +35,8 @@ export interface EncryptedStoreOptions {
 export class EncryptedStore implements s.Store, Reencrypts {
   readonly #inner: s.Store;
   readonly #reload: EncryptedStoreOptions['reload'];
+  readonly #clock: Clock;
+  readonly #betweenWalksMs: number;
   readonly #opened = new WeakMap<s.KeyValue, s.KeyValue>();
   readonly #writing = new Set<Promise<unknown>>();
   #encryption: Encryption;
@@ -39,6 +45,8 @@ export class EncryptedStore implements s.Store, Reencrypts {
     this.#inner = inner;
     this.#encryption = options.encryption;
     this.#reload = options.reload;
+    this.#clock = options.clock;
+    this.#betweenWalksMs = options.betweenWalksMs ?? betweenWalksMs;
   }
 
   get revision(): number {
@@ -49,9 +57,9 @@ export class EncryptedStore implements s.Store, Reencrypts {
     return this.#inner.compactRevision;
   }
 
-  /** Takes over keys that were changed elsewhere. */
+  /** Takes over keys that were changed, here or elsewhere; news of an older change comes too late. */
   use(encryption: Encryption): void {
-    this.#encryption = encryption;
+    if ((encryption.generation ?? 0) >= (this.#encryption.generation ?? 0)) this.#encryption = encryption;
   }
 
   async range(request: s.RangeRequest): Promise<s.RangeResponse> {
@@ -109,20 +117,23 @@ export class EncryptedStore implements s.Store, Reencrypts {
 
   /** Writes anew, by compare and set, every value that is not as `encryption` wants it. Revisions and watches see ordinary writes. */
   async encrypt(encryption: Encryption, progress?: (done: number, total: number) => void): Promise<void> {
-    this.#encryption = encryption;
+    this.use(encryption);
     await Promise.allSettled(this.#writing);
-    const wanted = encryption.plain ? undefined : encryption.keys[0]?.id;
-    for (let walks = 0; walks < mostWalks; walks++) {
+    for (let walks = 0, clean = 0; walks < mostWalks; walks++) {
+      if (walks > 0) await this.#clock.sleep('encrypt.walk', this.#betweenWalksMs);
       const { count } = await this.#census();
       let done = 0;
       let stale = 0;
       await this.#walk(async (page) => {
+        // Another server may begin another change meanwhile: then that is what is wanted.
+        const wanted = this.#encryption.plain ? undefined : this.#encryption.keys[0]?.id;
         const others = page.filter((kv) => keyIdOf(kv.value) !== wanted);
         stale += others.length;
         for (let at = 0; at < others.length; at += writesAtOnce) await Promise.all(others.slice(at, at + writesAtOnce).map((kv) => this.#rewrite(kv)));
         progress?.((done += page.length), count);
       });
-      if (stale === 0) return;
+      clean = stale === 0 ? clean + 1 : 0;
+      if (clean === 2) return;
     }
     throw new StoreError('UNAVAILABLE', 'values are still written with another key', { op: 'encrypt', hint: 'is every server of the cluster up, and of the same version?' });
   }
@@ -258,7 +269,7 @@ export class EncryptedStore implements s.Store, Reencrypts {
   async #open(kv: s.KeyValue): Promise<s.KeyValue> {
     if (this.#keyOf(kv) === 'unknown') {
       const fresh = await this.#reload?.();
-      if (fresh) this.#encryption = fresh;
+      if (fresh) this.use(fresh);
     }
     return this.#openNow(kv);
   }

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { dirname } from 'node:path';
 import type { Disk } from '../io/disk.ts';
 import type { Random } from '../io/random.ts';
 import type { Encryption, EncryptionKey } from './cipher.ts';
@@ -17,14 +18,16 @@ export interface KeyState {
   enabled: boolean;
   /** A change of which not every value is known to have followed: it is carried on after a start. */
   unfinished: KeyChange | undefined;
+  /** Grows with each change, so that an older state is never taken for a newer one. */
+  generation: number;
   keys: EncryptionKey[];
 }
 
 /** Where the keys are kept. */
 export interface KeyKeeper {
   read(): Promise<KeyState | undefined>;
-  /** Durable when it resolves. */
-  write(state: KeyState): Promise<void>;
+  /** Puts what `change` makes of the state in its place; whoever else changes it does so before or after. Durable when it resolves. */
+  update(change: (before: KeyState | undefined) => KeyState): Promise<KeyState>;
 }
 
 /** What follows a change of keys: a store of our own, or one in front of another's. */
@@ -43,56 +46,72 @@ interface KeyFile {
   prefixes: string[];
   enabled?: boolean;
   unfinished?: KeyChange;
+  generation?: number;
   keys: { id: number; key: string }[];
 }
 
 /** The keys in a file that only root can read. */
 export function fileKeeper({ disk, path }: { disk: Disk; path: string }): KeyKeeper {
+  let queue: Promise<unknown> = Promise.resolve();
+  const read = async (): Promise<KeyState | undefined> => {
+    const bytes = await disk.readIfThere('encryption-keys', path);
+    return bytes && parseKeys(bytes.toString(), path);
+  };
   return {
-    async read() {
-      const bytes = await disk.readIfThere('encryption-keys', path);
-      return bytes && parseKeys(bytes.toString(), path);
+    read,
+    update(change) {
+      const done = queue.then(async () => {
+        const before = await read();
+        const after = change(before);
+        if (after === before) return after;
+        await disk.makeDir('encryption-keys', dirname(path), 0o700);
+        await disk.writeAtomic('encryption-keys', path, formatKeys(after), { mode: 0o600 });
+        return after;
+      });
+      queue = done.catch(() => undefined);
+      return done;
     },
-    write: (state) => disk.writeAtomic('encryption-keys', path, formatKeys(state), { mode: 0o600 }),
   };
 }
 
 /** What a store is opened with, and told on a change. */
-export function encryptionOf({ prefixes, keys, enabled }: KeyState): Encryption {
-  return { prefixes, keys, ...(enabled ? {} : { plain: true }) };
+export function encryptionOf({ prefixes, keys, enabled, generation }: KeyState): Encryption {
+  return { prefixes, keys, generation, ...(enabled ? {} : { plain: true }) };
 }
 
 /** The ring with a first key, made and kept when there is none. */
 export async function loadOrCreateKeys(keeper: KeyKeeper, random: Random): Promise<KeyState> {
-  const known = await keeper.read();
-  if (known) return known;
-  const made: KeyState = { prefixes: secretPrefixes, enabled: true, unfinished: 'enable', keys: [newKey(random)] };
-  await keeper.write(made);
-  return made;
+  return (await keeper.read()) ?? (await keeper.update((there) => there ?? { prefixes: secretPrefixes, enabled: true, unfinished: 'enable', generation: 1, keys: [newKey(random)] }));
+}
+
+interface ChangeOptions {
+  keeper: KeyKeeper;
+  store: Reencrypts;
+  progress?: (done: number, total: number) => void;
 }
 
 /**
  * Changes to a new key, or to encryption or none at all, while the store runs. What is to be done is durable before it is
  * begun, and old keys are never thrown away: a power cut leaves a store that opens, and `finishChange` does the rest.
  */
-export async function changeKeys(options: { keeper: KeyKeeper; random: Random; store: Reencrypts; change: KeyChange; progress?: (done: number, total: number) => void }): Promise<KeyState> {
+export async function changeKeys(options: ChangeOptions & { random: Random; change: KeyChange }): Promise<KeyState> {
   const { keeper, random, change } = options;
-  const before = await keeper.read();
-  const keys = before?.keys ?? [];
-  const fresh = change === 'rotate' || (change === 'enable' && keys.length === 0);
-  await keeper.write({ prefixes: before?.prefixes ?? secretPrefixes, enabled: change !== 'disable', unfinished: change, keys: fresh ? [newKey(random), ...keys] : keys });
+  await keeper.update((before) => {
+    const keys = before?.keys ?? [];
+    const fresh = change === 'rotate' || (change === 'enable' && keys.length === 0);
+    const generation = (before?.generation ?? 0) + 1;
+    return { prefixes: before?.prefixes ?? secretPrefixes, enabled: change !== 'disable', unfinished: change, generation, keys: fresh ? [newKey(random), ...keys] : keys };
+  });
   return await finishChange(options);
 }
 
 /** Carries a change that was begun to its end. */
-export async function finishChange({ keeper, store, progress }: { keeper: KeyKeeper; store: Reencrypts; progress?: (done: number, total: number) => void }): Promise<KeyState> {
+export async function finishChange({ keeper, store, progress }: ChangeOptions): Promise<KeyState> {
   const state = await keeper.read();
   if (!state) throw new StoreError('INVALID_ARGUMENT', 'there are no keys', { op: 'encryption-keys' });
   await store.encrypt(encryptionOf(state), progress);
-  const { unfinished: _done, ...rest } = state;
-  const finished = { ...rest, unfinished: undefined };
-  await keeper.write(finished);
-  return finished;
+  // Another server may have begun another change meanwhile, and that one is not finished.
+  return await keeper.update((now) => (now?.generation === state.generation && now.unfinished !== undefined ? { ...now, unfinished: undefined } : (now ?? state)));
 }
 
 /** The keys of a file, for commands that read a store; made on first use. */
@@ -111,17 +130,17 @@ export function keyHash({ key }: EncryptionKey): string {
 
 export function parseKeys(text: string, where: string): KeyState {
   try {
-    const { prefixes, keys, enabled, unfinished } = JSON.parse(text) as KeyFile;
+    const { prefixes, keys, enabled, unfinished, generation } = JSON.parse(text) as KeyFile;
     const parsed = keys.map(({ id, key }) => ({ id, key: Uint8Array.from(Buffer.from(key, 'base64')) }));
     if (parsed.length === 0 || parsed.some((k) => k.key.length !== keyBytes)) throw new Error('a key has a wrong length');
-    return { prefixes, keys: parsed, enabled: enabled ?? true, unfinished };
+    return { prefixes, keys: parsed, enabled: enabled ?? true, unfinished, generation: generation ?? 0 };
   } catch (cause) {
     throw new StoreError('CORRUPT', `${where} holds no keys`, { op: 'encryption-keys', cause, hint: 'put the file back: without it encrypted values are lost' });
   }
 }
 
-export function formatKeys({ prefixes, keys, enabled, unfinished }: KeyState): string {
-  const file: KeyFile = { prefixes, enabled, ...(unfinished ? { unfinished } : {}), keys: keys.map(({ id, key }) => ({ id, key: Buffer.from(key).toString('base64') })) };
+export function formatKeys({ prefixes, keys, enabled, unfinished, generation }: KeyState): string {
+  const file: KeyFile = { prefixes, enabled, generation, ...(unfinished ? { unfinished } : {}), keys: keys.map(({ id, key }) => ({ id, key: Buffer.from(key).toString('base64') })) };
   return JSON.stringify(file);
 }
 

@@ -1,9 +1,10 @@
 import { join } from 'node:path';
+import { ConfigError } from '../base/errors.ts';
 import type { Encryption } from '../store/cipher.ts';
 import { EncryptedStore } from '../store/encrypted-store.ts';
-import { encryptionOf, fileKeeper, loadOrCreateKeys, parseKeys, secretPrefixes, type KeyKeeper } from '../store/key-ring.ts';
+import { encryptionOf, fileKeeper, formatKeys, loadOrCreateKeys, parseKeys, secretPrefixes, type KeyKeeper, type KeyState } from '../store/key-ring.ts';
 import type { Store } from '../store/store.ts';
-import { publishFiles, readBootstrap } from './bootstrap.ts';
+import { readBootstrap, writeBootstrap } from './bootstrap.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 
@@ -25,15 +26,7 @@ interface KeyOptions {
 
 /** The keys of a server that shares its store with nobody. */
 export function ownKeeper({ config, doors: { disk } }: KeyOptions): KeyKeeper {
-  const path = keyFile(config.dataDir);
-  const file = fileKeeper({ disk, path });
-  return {
-    read: () => file.read(),
-    async write(state) {
-      await disk.makeDir('encryption-keys', join(path, '..'), 0o700);
-      await file.write(state);
-    },
-  };
+  return fileKeeper({ disk, path: keyFile(config.dataDir) });
 }
 
 /** The encryption that the file's store is opened with. Once secrets were encrypted their keys are needed, whatever the flag says now. */
@@ -50,37 +43,48 @@ export interface SealedStore {
   settle(): Promise<void>;
 }
 
-/**
- * Puts encryption in front of a store that is kept elsewhere; without keys everything passes through. A change of keys is
- * in the datastore, for the other servers, before this one uses it.
- */
+/** Puts encryption in front of a store that is kept elsewhere; without keys everything passes through. */
 export async function sealStore(inner: Store, options: KeyOptions & { password: string }): Promise<SealedStore> {
-  const { config, doors, password } = options;
   const own = ownKeeper(options);
-  const dir = join(config.dataDir, 'server');
-  const keeper: KeyKeeper = {
-    read: () => own.read(),
-    async write(state) {
-      await own.write(state);
-      await publishFiles(inner, { password, dir, doors });
-    },
-  };
-  const current = async (): Promise<Encryption> => {
-    const state = await own.read();
-    return state ? encryptionOf(state) : { prefixes: secretPrefixes, keys: [] };
-  };
-  const reload = async (): Promise<Encryption | undefined> => {
-    const text = (await readBootstrap(inner, password))?.data.files[sharedKeyFile];
-    return text === undefined ? undefined : encryptionOf(parseKeys(text, 'the bootstrap data of the cluster'));
-  };
-  const store = new EncryptedStore(inner, { encryption: await current(), reload });
-  const refresh = async (): Promise<void> => store.use(await current());
+  const keeper = sharedKeeper(inner, options, own);
+  const store = new EncryptedStore(inner, {
+    clock: options.doors.clock,
+    encryption: encryptionFrom(await own.read()),
+    reload: async () => encryptionFrom(await keeper.read()),
+  });
+  const refresh = async (): Promise<void> => store.use(encryptionFrom(await keeper.read()));
   return {
     store,
     keys: { keeper, refresh },
     async settle() {
-      if (config.secretsEncryption) await loadOrCreateKeys(keeper, doors.random);
+      if (options.config.secretsEncryption) await loadOrCreateKeys(keeper, options.doors.random);
       await refresh();
+    },
+  };
+}
+
+const encryptionFrom = (state: KeyState | undefined): Encryption => (state ? encryptionOf(state) : { prefixes: secretPrefixes, keys: [] });
+
+/** The keys among what all servers of the cluster hold in common. They are in the datastore before any server uses them. */
+function sharedKeeper(inner: Store, { config, doors, password }: KeyOptions & { password: string }, own: KeyKeeper): KeyKeeper {
+  const parsed = (text: string | undefined): KeyState | undefined => (text === undefined ? undefined : parseKeys(text, 'the bootstrap data of the cluster'));
+  return {
+    async read() {
+      const found = await readBootstrap(inner, password);
+      return found ? parsed(found.data.files[sharedKeyFile]) : await own.read();
+    },
+    async update(change) {
+      for (;;) {
+        const found = await readBootstrap(inner, password);
+        if (!found) throw new ConfigError('the datastore holds no bootstrap data', { op: 'encryption-keys', hint: `is its content that of the cluster of ${config.dataDir}?` });
+        const before = parsed(found.data.files[sharedKeyFile]);
+        const after = change(before);
+        if (after === before) return after;
+        const data = { ...found.data, files: { ...found.data.files, [sharedKeyFile]: formatKeys(after) } };
+        if (!(await writeBootstrap(inner, { password, data, modRevision: found.modRevision, random: doors.random }))) continue;
+        await own.update(() => after);
+        return after;
+      }
     },
   };
 }

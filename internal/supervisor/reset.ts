@@ -96,7 +96,7 @@ async function restoreFile(config: ServerConfig, doors: Doors, snapshot: string)
   const encryption = state && encryptionOf(state);
   const restored = await restoreSnapshot({ snapshot, dir: join(config.dataDir, 'server/db'), clock: doors.clock, ...(encryption && { encryption }) });
   // Its values may be under older keys, or none: the next start encrypts them anew.
-  if (state) await keeper.write({ ...state, unfinished: state.enabled ? 'rotate' : 'disable' });
+  if (state) await keeper.update((now = state) => ({ ...now, unfinished: now.enabled ? 'rotate' : 'disable' }));
   return restored;
 }
 

@@ -19,6 +19,8 @@ export interface EncryptionStatus {
   /** The same on all servers that have the same keys. */
   hash: string;
   values: { plain: number; keys: { name: string; values: number }[] } | undefined;
+  /** Whether this server works on it. */
+  running: boolean;
   progress: { done: number; total: number } | undefined;
   error: string | undefined;
 }
@@ -60,6 +62,7 @@ export class SecretsEncryption {
       inactivekeys: (enabled ? inactive : (state?.keys ?? [])).map((key) => keyName(key.id)),
       hash: state === undefined ? '' : createHash('sha256').update(JSON.stringify([enabled, ...state.keys.map(keyHash)])).digest('hex').slice(0, 16),
       values: census && { plain: census.plain, keys: census.keys.map(([id, values]) => ({ name: keyName(id), values })) },
+      running: this.#running !== undefined,
       progress: this.#running === undefined ? undefined : this.#progress,
       error: this.#error,
     };
