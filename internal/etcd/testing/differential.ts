@@ -182,7 +182,10 @@ class Comparison {
     await this.settleWatches();
     const sides = [this.#left, this.#right];
     if (this.#open.length > 6) {
-      const id = this.#open[this.#make.int(this.#open.length)] as number;
+      // Cancelled while it still reads history, it was told by chance more or less of it.
+      await this.#quiet();
+      const id = this.#open[this.#make.int(this.#open.length)];
+      if (id === undefined) return;
       this.#note({ cancel: id });
       for (const side of sides) side.stream.send('WatchRequest', { cancelRequest: { watchId: id } });
       await this.#until(() => sides.every((s) => s.log(id).responses.some((r) => r.canceled)), () => this.#differ(`the end of watch ${id}`, this.#left.log(id), this.#right.log(id)));
@@ -207,8 +210,8 @@ class Comparison {
 
   /** etcd looks at new watches of the past every 100 ms; until then a watch without events looks like one that is up to date. */
   async #quiet(): Promise<void> {
-    await this.settleWatches();
     await this.#until(() => performance.now() - this.#watchedAt > 300, () => this.#differ('time', 0, 0));
+    await this.settleWatches();
   }
 
   async #until(condition: () => boolean, late: () => never): Promise<void> {
