@@ -81,19 +81,17 @@ describe('servers that share a datastore', () => {
         await new Promise((resolve) => setImmediate(resolve));
       }
     });
-    for (let round = 0; round < 2; round++) {
-      await Promise.all(servers.map(async ({ secrets }) => {
-        await secrets.begin('rotate');
-        await secrets.idle();
-      }));
-    }
+    await Promise.all(servers.map(async ({ secrets }) => {
+      await secrets.begin('rotate');
+      await secrets.idle();
+    }));
     stop = true;
     await Promise.all(writers);
     for (const { secrets } of servers) expect((await secrets.status()).error).toBeUndefined();
     const state = await servers[0]?.keys.keeper.read();
-    // The first, and one for each of four changes: none was thrown away by another.
-    expect(state).toMatchObject({ unfinished: undefined, generation: 5 });
-    expect(state?.keys).toHaveLength(5);
+    // The first, and one for each of two changes: none was thrown away by another.
+    expect(state).toMatchObject({ unfinished: undefined, generation: 3 });
+    expect(state?.keys).toHaveLength(3);
     expect(last.size).toBe(80);
     for (const { store, keys } of servers) {
       await keys.refresh();
@@ -105,5 +103,5 @@ describe('servers that share a datastore', () => {
     await servers[1]?.secrets.idle();
     const status = await servers[0]?.secrets.status();
     expect(status?.values).toEqual({ plain: 0, keys: [{ name: status?.activekey, values: 80 }] });
-  });
+  }, 120_000);
 });

@@ -156,5 +156,5 @@ describe('encryption of Secrets', () => {
     expect(state?.unfinished).toBeUndefined();
     expect((await verifyFile({ path: join(dir, 'store.db'), prefixes })).keys.map(([id]) => id)).toEqual([state?.keys[0]?.id]);
     expect(onDisk()).not.toContain('hidden value');
-  });
+  }, 120_000);
 });
