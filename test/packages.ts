@@ -20,6 +20,8 @@ const needed: Need[] = [
   { program: 'pgrep', packages: ['procps'] },
   { program: 'curl', packages: ['curl'] },
   { program: 'openssl', packages: ['openssl'] },
+  { program: 'gcc', packages: ['gcc'] },
+  { program: '/usr/include/stdio.h', packages: ['libc6-dev'] },
   { program: 'etcd', packages: ['etcd-server'] },
   { program: 'etcdctl', packages: ['etcd-client'] },
   { program: '/usr/lib/postgresql/*/bin/initdb', packages: ['postgresql'] },

@@ -19,6 +19,17 @@ export interface LogFileOptions {
 /** A store has one owner; a stopped one may take a moment to let go. */
 const lockWaitMs = 300;
 
+/** How often a commit is tried whose sync fails. */
+const commitAttempts = 3;
+
+/** Nobody knows whether a commit is on the disk. The file is closed: only a start, which reads it anew, can tell. */
+export class Undecided extends Error {}
+
+function syncFailed(error: unknown): boolean {
+  const { code = '' } = error as { code?: string };
+  return code === 'SQLITE_IOERR_FSYNC' || code === 'SQLITE_IOERR_DIR_FSYNC';
+}
+
 /** Opens a database with the addon that travels with the program. */
 export async function openDatabase(path: string, options: { readonly?: boolean } = {}): Promise<Database.Database> {
   return new Database(path, { ...options, timeout: lockWaitMs, nativeBinding: (await loadAddon('better_sqlite3.node')) as unknown as string });
@@ -71,8 +82,25 @@ export class LogFile {
     this.#cipher = encryption ? new ValueCipher(encryption) : undefined;
   }
 
-  /** One transaction; when it throws, nothing of the batch is in the log. */
+  /**
+   * One transaction; when it throws, nothing of the batch is in the log. A sync that failed leaves open what is on the
+   * disk, and Linux takes the pages for written from then on, so that another sync alone would prove nothing. Trying
+   * again on the same connection writes the same frames to the same place, and syncs those. Throws Undecided when that
+   * fails too.
+   */
   commit(batch: Batch): void {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return this.#transact(batch);
+      } catch (error) {
+        const open = syncFailed(error);
+        if (!open && attempt === 1) throw error;
+        if (!open || attempt === commitAttempts) this.#giveUp(error as Error);
+      }
+    }
+  }
+
+  #transact(batch: Batch): void {
     this.#begin.run();
     try {
       const deleted: number[] = [];
@@ -85,6 +113,17 @@ export class LogFile {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  /** Closes the file, which keeps what was committed before and, where the disk still works, drops what is in doubt. */
+  #giveUp(cause: Error): never {
+    let closing: unknown;
+    try {
+      this.#db.close();
+    } catch (error) {
+      closing = error;
+    }
+    throw new Undecided(`the disk failed ${commitAttempts} times to sync a commit (${cause.message}): what is on it will be known after a start; look at the kernel log for its errors`, { cause: closing ?? cause });
   }
 
   size(): { bytes: number; inUseBytes: number } {
@@ -104,7 +143,10 @@ export class LogFile {
   }
 
   close(): void {
-    this.#db.pragma('wal_checkpoint(TRUNCATE)');
-    this.#db.close();
+    try {
+      this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    } finally {
+      this.#db.close();
+    }
   }
 }

@@ -15,7 +15,10 @@ export function configure(db: Database.Database): void {
   db.pragma('cache_size = -2048');
 }
 
+/** Writes nothing where all is there already: a store whose disk is full must still be readable after a start. */
 export function createTables(db: Database.Database): void {
+  const known = db.pragma('application_id', { simple: true }) === applicationId && db.pragma('user_version', { simple: true }) === formatVersion;
+  if (known && db.prepare("SELECT count(*) FROM sqlite_schema WHERE name = 'log'").pluck().get() === 1) return;
   db.pragma(`application_id = ${applicationId}`);
   db.pragma(`user_version = ${formatVersion}`);
   db.exec('CREATE TABLE IF NOT EXISTS log(seq INTEGER PRIMARY KEY, row BLOB NOT NULL)');

@@ -1,5 +1,5 @@
 import { parentPort, receiveMessageOnPort, workerData } from '../../io/worker.ts';
-import { LogFile } from './log-file.ts';
+import { LogFile, Undecided } from './log-file.ts';
 import { Mailbox } from './mailbox.ts';
 import type { Answer, Question, WriterData } from './protocol.ts';
 
@@ -32,6 +32,8 @@ function answer(file: LogFile, question: Question): Answer {
     else file.close();
     return { ok: true };
   } catch (error) {
+    // Ends the thread, and with it the process: what memory holds may be more or less than the disk.
+    if (error instanceof Undecided) throw error;
     const { code, message } = error as { code?: string; message: string };
     return { ok: false, code: code ?? 'UNKNOWN', message };
   }
