@@ -8,9 +8,10 @@ import { realDisk } from '../io/disk.ts';
 import { makeLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';
 import type { Encryption } from '../store/cipher.ts';
-import { loadKeyRing } from '../store/key-ring.ts';
+import { keyName, loadKeyRing, secretPrefixes } from '../store/key-ring.ts';
 import { fileName } from '../store/sqlite/schema.ts';
 import { checkFile, restoreSnapshot, snapshotStopped } from '../store/sqlite/upkeep.ts';
+import { verifyFile } from '../store/sqlite/verify.ts';
 
 const usage = `skiff datastore: the store with etcd's v3 API, and its upkeep
 
@@ -25,6 +26,9 @@ const usage = `skiff datastore: the store with etcd's v3 API, and its upkeep
   skiff datastore snapshot FILE [--data-dir DIR]   copy the store of a server, running or stopped, to FILE
   skiff datastore restore FILE [--data-dir DIR]    put a snapshot, of skiff or of an etcd, in the place of a stopped server's store
   skiff datastore check [FILE] [--data-dir DIR]    check the file of a stopped server, or a snapshot, to the last byte
+  skiff datastore status [--data-dir DIR]          size and revision of the store of a running server
+  skiff datastore hash [--data-dir DIR]            a number that is the same for the same content and history
+  skiff datastore defrag [--data-dir DIR]          give free space back to the file system; writes wait meanwhile
   skiff datastore member list [--data-dir DIR]          the members of the etcd that runs beside this server
   skiff datastore member remove NAME [--data-dir DIR]   take one out that will not come back
     DIR: data directory of the server (default /var/lib/skiff), or of a datastore
@@ -56,6 +60,11 @@ export async function runDatastore(args: string[]): Promise<void> {
   if (verb === undefined) return await run(values);
   const target = file ?? '';
   if (verb === 'check') return await check(values, file);
+  if (verb === 'status' || verb === 'hash' || verb === 'defrag') {
+    if (file !== undefined) throw new ConfigError(`datastore ${verb} takes no argument "${file}"`, { op: 'datastore' });
+    return await (await import('./datastore-upkeep.ts')).runUpkeep(verb, values['data-dir'] ?? '/var/lib/skiff');
+  }
+  if (verb === 'compact') throw new ConfigError('history is compacted by itself', { op: 'datastore', hint: '--auto-compaction-retention says how much is kept; clients compact with "etcdctl compaction"' });
   if (verb !== 'snapshot' && verb !== 'restore') throw new ConfigError(`datastore has no command "${verb}"`, { op: 'datastore', hint: 'see skiff datastore --help' });
   if (target === '') throw new ConfigError(`datastore ${verb} needs a file`, { op: 'datastore' });
   await (verb === 'snapshot' ? snapshot(values, target) : restore(values, target));
@@ -108,7 +117,13 @@ async function check(values: Values, file: string | undefined): Promise<void> {
   const { dir, encryption } = await place(values);
   const path = file ?? join(dir, fileName);
   const result = await checkFile(path, realClock, encryption);
-  process.stdout.write(`${path}: ok, revision ${result.revision}, ${result.keys} keys, ${result.rows} rows, ${result.bytes} bytes, ${result.clean ? 'closed in order' : 'not closed in order'}\n`);
+  process.stdout.write(`${path}: ok, revision ${result.revision}, ${result.keys} keys, ${result.rows} rows, ${result.bytes} bytes, ${result.clean ? 'closed in order' : 'not closed in order'}${await encrypted(path)}\n`);
+}
+
+/** How many values are under which key, where any is. */
+async function encrypted(path: string): Promise<string> {
+  const { keys, plain } = await verifyFile({ path, prefixes: secretPrefixes });
+  return keys.length === 0 ? '' : `, ${keys.map(([id, values]) => `${values} values under ${keyName(id)}`).join(', ')}, ${plain} Secrets under none`;
 }
 
 /** The folder of the store: a server keeps it below server/db, a datastore in its data directory itself. */

@@ -29,7 +29,8 @@ async function list(cluster: EtcdCluster): Promise<void> {
   for (const row of rows) process.stdout.write(`${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()}\n`);
 }
 
-async function ownCluster(dataDir: string): Promise<EtcdCluster> {
+/** The etcd beside the server of this data directory. */
+export async function ownCluster(dataDir: string): Promise<EtcdCluster> {
   const dir = join(dataDir, 'server/tls/etcd');
   const [serverCa, client] = await Promise.all([realDisk.readIfThere(op, join(dir, 'server-ca.crt')), readPair(realDisk, dir, 'client')]);
   if (!serverCa || !client) throw new ConfigError(`${dataDir} is not the data directory of a server with an etcd`, { op, hint: 'members are those of servers started with --cluster-init or --server' });

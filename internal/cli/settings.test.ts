@@ -93,6 +93,9 @@ describe('complaints are one line that names the cause', () => {
     ['--disable', 'nginx', /no component "nginx"/],
     ['--flannel-backend', 'ipsec', /vxlan, host-gw, none/],
     ['--data-dir', 'here', /absolute path/],
+    ['--datastore-endpoint', 'mysql://u:p@tcp(db:3306)/k', /no datastore "mysql"/],
+    ['--datastore-endpoint', 'postgres://u:p@db/k?sslmode=sometimes', /unknown sslmode "sometimes"/],
+    ['--datastore-endpoint', 'postgres://u:p/w@db/k', /postgres:\/\/user:password@host:port\/database/],
   ])('%s %s', async (flag, value, expected) => {
     await writeFile(file, '');
     const settings = await gather([flag, value]);
@@ -108,6 +111,24 @@ test('a server needs nothing said', async () => {
 test('what is said about the network and the name arrives', async () => {
   await writeFile(file, 'flannel-backend: host-gw\nwith-node-id: true\ndisable-network-policy: true\n');
   expect(serverConfig(await gather(['--disable-kube-proxy', '--flannel-iface', 'eth1']))).toMatchObject({ flannelBackend: 'host-gw', withNodeId: true, disableKubeProxy: true, flannelIface: 'eth1' });
+});
+
+test('a datastore is named by flag or variable', async () => {
+  await writeFile(file, '');
+  const endpoint = 'postgres://skiff:secret@db:5432/skiff?sslmode=verify-full';
+  expect(serverConfig(await gather(['--datastore-cafile', '/ca.pem'], { SKIFF_DATASTORE_ENDPOINT: endpoint })).datastore).toEqual({ endpoint, caFile: '/ca.pem' });
+  expect(serverConfig(await gather(['--datastore-endpoint', 'https://a:2379,https://b:2379'])).datastore?.endpoint).toBe('https://a:2379,https://b:2379');
+});
+
+test('snapshots are taken as k3s takes them, unless something else is said in any of the usual places', async () => {
+  await writeFile(file, '');
+  expect(serverConfig(await gather()).snapshots).toEqual({ schedule: '0 */12 * * *', prefix: 'etcd-snapshot', retention: 5, dir: undefined, compress: false });
+  expect(serverConfig(await gather(['--etcd-disable-snapshots'])).snapshots.schedule).toBeUndefined();
+  expect(serverConfig(await gather(['--etcd-snapshot-schedule-cron='])).snapshots.schedule).toBeUndefined();
+  await writeFile(file, 'etcd-snapshot-schedule-cron: "@daily"\netcd-snapshot-dir: /mnt/stick\netcd-snapshot-compress: true\n');
+  const said = serverConfig(await gather(['--etcd-snapshot-retention', '0', '--etcd-snapshot-name', 'boat'], { SKIFF_CLUSTER_RESET: 'true', SKIFF_CLUSTER_RESET_RESTORE_PATH: '/mnt/stick/x' }));
+  expect(said.snapshots).toEqual({ schedule: '@daily', prefix: 'boat', retention: 0, dir: '/mnt/stick', compress: true });
+  expect(said).toMatchObject({ clusterReset: true, clusterResetRestorePath: '/mnt/stick/x' });
 });
 
 test('an agent needs a server and a token', async () => {
