@@ -52,6 +52,7 @@ export function unreachable(error: unknown, where: string): StoreError {
   if (code === '28000') return failed(`${where} refuses the connection: ${said}`, "check the server's pg_hba.conf, and sslmode in --datastore-endpoint");
   if (code === '3D000') return failed(`${where}: ${said}`, 'make the database, or allow the user to make it');
   if (code === '42501') return failed(`${where}: ${said}`, 'the user must own the database, or may create tables in its first schema');
+  if (code === '42704') return failed(`${where}: ${said}`, 'PostgreSQL 12 or newer is needed');
   if (isTlsTrouble(error)) return failed(`${where}: no secure connection: ${said}`, 'check sslmode in --datastore-endpoint, --datastore-cafile, --datastore-certfile and --datastore-keyfile');
   return failed(`cannot reach ${where}: ${said}`, 'check that the server runs, its address in --datastore-endpoint, and what lies between');
 }
