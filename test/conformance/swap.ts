@@ -21,7 +21,7 @@ const nodeless = [
   'Certificates API', 'ServiceCIDR', 'ServiceAccounts.*(lifecycle|update|kube-root-ca)', 'SubjectReview', 'DRA.*CRUD', 'DisruptionController.*(create|list)',
 ];
 /** Of these, what wants a pod that runs: webhooks, and pods that are watched until they are gone. */
-const nodeful = ['Webhook', 'conversion', 'FieldSelectors', 'inline volumes', 'unless there.*finalizers', '\\[Serial\\]'];
+const nodeful = ['Webhook', 'OIDC', 'conversion', 'FieldSelectors', 'inline volumes', 'unless there.*finalizers', '\\[Serial\\]'];
 
 const { values } = parseArgs({
   options: {
