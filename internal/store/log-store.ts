@@ -18,13 +18,11 @@ import { prefixEnd } from './store.ts';
 import type * as s from './store.ts';
 import type { State } from './state.ts';
 import { versionsOf } from './versions.ts';
-import { values } from './value-arena.ts';
+import { tidyValues } from './tidy-values.ts';
 import { WatchHub } from './watch-hub.ts';
 
 /** History that is processed in one turn of the event loop while compacting. */
 const compactBudget = 5000;
-/** Keys whose values are looked at in one turn while memory is tidied. */
-const tidyBudget = 5000;
 /** History beyond this is cut before its time: sustained writing must not eat the memory. It takes more than 300 versions of a kilobyte a second to get there. */
 const maxHistoryBytes = 96 * 1024 * 1024;
 /** Rows that a change of keys writes with one commit. */
@@ -317,12 +315,8 @@ export class LogStore implements s.Store {
       await new Promise<void>((resolve) => setImmediate(resolve));
       finished = this.#state.compact(this.#state.compactRevision, compactBudget);
     }
-    this.#pipeline.prune();
-    let key: string | undefined = values.wasteful ? '\0' : undefined;
-    while (key !== undefined && !this.#closed) {
-      key = this.#state.tidy(key, tidyBudget);
-      await new Promise<void>((resolve) => setImmediate(resolve));
-    }
     this.#compacting = false;
+    this.#pipeline.prune();
+    void tidyValues(this.#state, () => this.#closed);
   }
 }

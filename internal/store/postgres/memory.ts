@@ -10,6 +10,7 @@ import type { Row } from '../row.ts';
 import type { State } from '../state.ts';
 import { WatchHub } from '../watch-hub.ts';
 import { checksumOf, type DatabaseTime, type Head, type LogRow } from './session.ts';
+import { tidyValues } from '../tidy-values.ts';
 
 type LeaseRow = Extract<Row, { kind: 'lease' }>;
 
@@ -105,6 +106,7 @@ export class Memory {
     const { state } = this;
     if (revision <= state.compactRevision) return;
     let finished = state.compact(revision, compactBudget);
+    if (finished) void tidyValues(state, () => this.state !== state);
     if (this.#compacting || finished) return this.#options.dropped();
     this.#compacting = true;
     const step = (): void => {
@@ -112,6 +114,7 @@ export class Memory {
       if (!finished && this.state === state) return void setImmediate(step);
       this.#compacting = false;
       this.#options.dropped();
+      void tidyValues(state, () => this.state !== state);
     };
     setImmediate(step);
   }
