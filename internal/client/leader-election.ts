@@ -3,8 +3,8 @@ import { ApiError } from '../api/status.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
-import type { Random } from '../io/random.ts';
-import type { Client } from './client.ts';
+import type { Client, Mirror } from './client.ts';
+import type { Mirrors } from './mirrors.ts';
 import { refs } from './refs.ts';
 import { microTimeOf } from './times.ts';
 
@@ -12,14 +12,15 @@ import { microTimeOf } from './times.ts';
 const leaseMs = 15_000;
 const renewDeadlineMs = 10_000;
 const retryMs = 2_000;
-/** Those who wait do not all ask at once (client-go JitterFactor 1.2). */
-const jitterMs = 2_400;
+/** Those who wait are told of changes; now and then they look for themselves. */
+const lookMs = 10_000;
 
 export interface LeaderElectionOptions {
   client: Client;
+  /** Tells of the Lease's changes while another leads. */
+  mirrors: Mirrors;
   clock: Clock;
   log: Log;
-  random: Random;
   namespace: string;
   /** Name of the Lease: whoever holds it leads. */
   name: string;
@@ -37,7 +38,8 @@ export interface LeaderElection {
 
 /**
  * Lets one of several processes work, by a Lease, as client-go's leader election does: whoever sees a record unchanged for
- * a lease's length, by his own clock, may take it; whoever cannot renew for the deadline, which is shorter, stops.
+ * a lease's length, by his own clock, may take it; whoever cannot renew for the deadline, which is shorter, stops. Those who
+ * wait do not poll: they are told of each renewal, and act the moment the lease has run out.
  */
 export function electLeader(options: LeaderElectionOptions): LeaderElection {
   const election = new Election(options);
@@ -48,6 +50,9 @@ export function electLeader(options: LeaderElectionOptions): LeaderElection {
 class Election implements LeaderElection {
   readonly #o: LeaderElectionOptions;
   readonly #stopped = new AbortController();
+  readonly #leases: Mirror<Lease>;
+  readonly #unfollow: () => void;
+  #wake = new AbortController();
   #observed: { lease: Lease; text: string; atMs: number } | undefined;
   #work: { stop(): Promise<void> | void } | undefined;
   #leads = false;
@@ -55,6 +60,12 @@ class Election implements LeaderElection {
 
   constructor(options: LeaderElectionOptions) {
     this.#o = options;
+    this.#leases = options.mirrors.of<Lease>(refs.leases, { namespace: options.namespace });
+    this.#unfollow = this.#leases.onChange(({ object }) => {
+      if (this.#leads || object.metadata.name !== options.name) return;
+      this.#observe(object);
+      if (!object.spec?.holderIdentity) this.#wake.abort();
+    });
   }
 
   get leads(): boolean {
@@ -67,14 +78,17 @@ class Election implements LeaderElection {
 
   async stop(): Promise<void> {
     this.#stopped.abort();
+    this.#wake.abort();
     await this.#ended;
+    this.#unfollow();
+    this.#leases.stop();
   }
 
   async #loop(): Promise<void> {
-    const { clock, log, name, random } = this.#o;
+    const { log, name } = this.#o;
     while (!this.#stopped.signal.aborted) {
       if (!(await this.#inTime(renewDeadlineMs))) {
-        await clock.sleep('election.retry', retryMs + random.int(jitterMs), this.#stopped.signal);
+        await this.#turn();
         continue;
       }
       log.info('leading', { lease: name });
@@ -82,6 +96,20 @@ class Election implements LeaderElection {
       if (!this.#stopped.signal.aborted) log.warn('not leading any more: the lease could not be renewed', { lease: name });
     }
     await this.#release();
+  }
+
+  /** Waits until the lease has run out or was given back, as far as is known. */
+  async #turn(): Promise<void> {
+    const { clock } = this.#o;
+    const begunMs = clock.monotonicMs();
+    for (;;) {
+      const left = this.#observed ? this.#expiresMs() - clock.monotonicMs() : retryMs;
+      const look = begunMs + lookMs - clock.monotonicMs();
+      this.#wake = new AbortController();
+      // A lease that is free and was not taken, or a store that did not answer, is tried again after a pause.
+      await clock.sleep('election.turn', left > 0 ? Math.min(left, look) : retryMs, this.#wake.signal);
+      if (this.#wake.signal.aborted || left <= 0 || this.#expiresMs() <= clock.monotonicMs() || clock.monotonicMs() - begunMs >= lookMs) return;
+    }
   }
 
   /** Works and renews, until told to stop or too long without success. */
@@ -128,7 +156,7 @@ class Election implements LeaderElection {
     this.#observe(found);
     const { spec = {} } = found;
     const own = spec.holderIdentity === identity;
-    if (!own && spec.holderIdentity && !this.#expired(spec.leaseDurationSeconds)) return false;
+    if (!own && spec.holderIdentity && this.#expiresMs() > clock.monotonicMs()) return false;
     const kept = own
       ? { ...taken, acquireTime: spec.acquireTime ?? now, leaseTransitions: spec.leaseTransitions ?? 0 }
       : { ...taken, leaseTransitions: (spec.leaseTransitions ?? 0) + 1 };
@@ -139,12 +167,15 @@ class Election implements LeaderElection {
   /** What the last look showed, and since when it has been so: other machines' clocks are not asked. */
   #observe(lease: Lease): void {
     const text = JSON.stringify(lease.spec);
+    if (this.#observed && Number(lease.metadata.resourceVersion) < Number(this.#observed.lease.metadata.resourceVersion)) return;
     if (this.#observed?.text === text) this.#observed.lease = lease;
     else this.#observed = { lease, text, atMs: this.#o.clock.monotonicMs() };
   }
 
-  #expired(seconds: number | undefined): boolean {
-    return (this.#observed?.atMs ?? 0) + (seconds ?? leaseMs / 1000) * 1000 <= this.#o.clock.monotonicMs();
+  /** When, by our clock, the lease that was last seen has run out. */
+  #expiresMs(): number {
+    const { lease, atMs } = this.#observed ?? {};
+    return (atMs ?? 0) + (lease?.spec?.leaseDurationSeconds ?? leaseMs / 1000) * 1000;
   }
 
   #heldByAnother(): boolean {

@@ -73,7 +73,7 @@ export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<Man
   const member = new MemberProcess(options, argumentsOf(options, initial, joins));
   member.start();
   try {
-    await ready(options, cluster);
+    await ready(options, cluster, known && peers.length > 0 ? othersReadyMs : defaultReadyMs);
   } catch (error) {
     await member.stop();
     throw error;
@@ -158,8 +158,8 @@ function argumentsOf(o: ManagedEtcdOptions, cluster: string, existing: boolean):
 }
 
 /** Waits until the member answers; one that joined, now or in a start that was cut off, is promoted as soon as it has caught up. */
-async function ready(options: ManagedEtcdOptions, cluster: EtcdCluster): Promise<void> {
-  const { identities, clock, peerUrl, log, readyMs = options.join || cluster.endpoints.length === 0 ? defaultReadyMs : othersReadyMs } = options;
+async function ready(options: ManagedEtcdOptions, cluster: EtcdCluster, withinMs: number): Promise<void> {
+  const { identities, clock, peerUrl, log, readyMs = withinMs } = options;
   const connection = new EtcdConnection({ endpoints: [endpointOf(options)], tls: clientTls(identities) }, clock);
   const end = clock.monotonicMs() + readyMs;
   const told = clock.after('etcd.ready', patienceMs, () => log.warn('etcd waits for most members of the cluster to be up'));
@@ -170,7 +170,10 @@ async function ready(options: ManagedEtcdOptions, cluster: EtcdCluster): Promise
         return;
       } catch (error) {
         if (clock.monotonicMs() > end) throw new ConfigError(`etcd does not become ready: ${messageOf(error)}`, { op: 'etcd', hint: 'most members of the cluster must be up' });
-        if (cluster.endpoints.length > 0 && /learner/.test(messageOf(error))) await promote(cluster, peerUrl).catch(() => false);
+        log.debug('etcd is not ready yet', { error: messageOf(error) });
+        if (cluster.endpoints.length > 0) {
+          await promote(cluster, peerUrl).catch((cause: unknown) => log.debug('not promoted yet', { error: messageOf(cause) }));
+        }
         await clock.sleep('etcd.ready', readyPollMs);
       }
     }

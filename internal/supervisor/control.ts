@@ -32,10 +32,10 @@ export async function startControl(options: ControlOptions): Promise<Part[]> {
   return parts;
 }
 
-async function leading({ identity, api, doors }: ControlOptions, name: string, lead: () => Promise<Part>): Promise<Part> {
+async function leading({ identity, api, doors, mirrors }: ControlOptions, name: string, lead: () => Promise<Part>): Promise<Part> {
   if (identity === undefined) return await lead();
   const client = api.inProcess({ name: `system:${name}`, groups: [] });
-  const election = electLeader({ ...doors, client, log: doors.log.named('election'), namespace: 'kube-system', name, identity, lead });
+  const election = electLeader({ ...doors, client, mirrors, log: doors.log.named('election'), namespace: 'kube-system', name, identity, lead });
   return { name, stop: () => election.stop() };
 }
 

@@ -37,6 +37,11 @@ const options = {
 
 const raw = (bytes: Buffer): Buffer => bytes;
 
+/** Only a call that never left may be repeated blindly: grpc-js says so. */
+export function neverLeft(error: unknown): boolean {
+  return error instanceof GrpcStatus && error.grpcCode === unavailable && /No connection established|ECONNREFUSED|Name resolution/.test(error.message);
+}
+
 /** gRPC to the members of an etcd cluster: the next one is tried when one is away. */
 export class EtcdConnection {
   readonly #clients: Client[];
@@ -59,8 +64,7 @@ export class EtcdConnection {
       try {
         return decode<T>(answer, await this.#once(method, bytes, timeoutMs));
       } catch (error) {
-        // Only a call that never left may be repeated blindly: grpc-js says so.
-        const again = error instanceof GrpcStatus && error.grpcCode === unavailable && /No connection established|ECONNREFUSED|Name resolution/.test(error.message);
+        const again = neverLeft(error);
         this.#current = (this.#current + 1) % this.#clients.length;
         if (!again || tries >= this.#clients.length) throw error;
       }

@@ -1,16 +1,20 @@
+import { messageOf } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { StoreError, leaseNotFound } from '../../store/errors.ts';
 import type * as s from '../../store/store.ts';
 import { keyOf } from '../../store/store.ts';
 import type { DeleteRangeResponse, PutResponse, RangeResponse, StatusResponse, TxnResponse } from '../../wire/etcd/types.ts';
-import { EtcdConnection, type EtcdEndpoints } from './connection.ts';
+import { EtcdConnection, neverLeft, type EtcdEndpoints } from './connection.ts';
 import { deleteMessage, keyValue, putMessage, rangeAnswer, rangeMessage, txnAnswer, txnMessage } from './convert.ts';
 import { storeErrorOf } from './errors.ts';
 import { WatchClient } from './watch-client.ts';
 
 /** Kubernetes' interval and key: API servers of any make that share an etcd agree by it on who compacts. */
 const compactPeriodMs = 300_000;
+/** A member that is started again, or an election, takes seconds: callers would rather wait than hear of it. */
+const patienceMs = 10_000;
+const retryMs = 100;
 const compactKey = keyOf('compact_rev_key');
 
 export interface EtcdStoreOptions extends EtcdEndpoints {
@@ -34,6 +38,8 @@ class EtcdStore implements s.Store {
   readonly #connection: EtcdConnection;
   readonly #watches: WatchClient;
   readonly #log: Log;
+  readonly #clock: Clock;
+  #closed = false;
   readonly #timer: Timer;
   #revision = 0;
   #compactRevision = 0;
@@ -43,6 +49,7 @@ class EtcdStore implements s.Store {
   constructor(options: EtcdStoreOptions) {
     this.#connection = new EtcdConnection(options, options.clock);
     this.#log = options.log.named('etcd-client');
+    this.#clock = options.clock;
     this.#watches = new WatchClient(this.#connection, options.clock, (revision) => this.#saw(revision));
     this.#timer = options.clock.every('etcd.compact', compactPeriodMs, () => void this.#compactInTurn());
   }
@@ -124,6 +131,7 @@ class EtcdStore implements s.Store {
   }
 
   async close(): Promise<void> {
+    this.#closed = true;
     this.#timer.cancel();
     this.#watches.close();
     this.#connection.close();
@@ -134,12 +142,17 @@ class EtcdStore implements s.Store {
   }
 
   async #call<T>(method: string, message: string, request: object, answer: string): Promise<T> {
-    try {
-      const done = await this.#connection.call<T & { header?: { revision: number } }>(method, [message, request], answer);
-      if (done.header) this.#saw(done.header.revision);
-      return done;
-    } catch (error) {
-      throw storeErrorOf(error, method);
+    const until = this.#clock.monotonicMs() + patienceMs;
+    for (;;) {
+      try {
+        const done = await this.#connection.call<T & { header?: { revision: number } }>(method, [message, request], answer);
+        if (done.header) this.#saw(done.header.revision);
+        return done;
+      } catch (error) {
+        const again = neverLeft(error) || (method === 'KV/Range' && /leader changed|no leader|leader is not ready|request timed out/.test(messageOf(error)));
+        if (!again || this.#closed || this.#clock.monotonicMs() > until) throw storeErrorOf(error, method);
+        await this.#clock.sleep('etcd.retry', retryMs);
+      }
     }
   }
 
