@@ -8,7 +8,7 @@ import { realDisk } from '../io/disk.ts';
 import { makeLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';
 import type { Encryption } from '../store/cipher.ts';
-import { keyName, loadKeyRing, secretPrefixes } from '../store/key-ring.ts';
+import { fileKeeper, keyName, loadKeyRing, reencryptAtStart, secretPrefixes } from '../store/key-ring.ts';
 import { fileName } from '../store/sqlite/schema.ts';
 import { checkFile, restoreSnapshot, snapshotStopped } from '../store/sqlite/upkeep.ts';
 import { verifyFile } from '../store/sqlite/verify.ts';
@@ -108,8 +108,9 @@ async function snapshot(values: Values, target: string): Promise<void> {
 }
 
 async function restore(values: Values, source: string): Promise<void> {
-  const { dir, encryption } = await place(values);
+  const { dir, encryption, keys } = await place(values);
   const { kept, revision } = await restoreSnapshot({ snapshot: source, dir, clock: realClock, encryption });
+  await reencryptAtStart(fileKeeper({ disk: realDisk, path: keys }));
   process.stdout.write(`${dir}: restored to revision ${revision}${kept === undefined ? '' : `; what was there is kept as ${kept}`}\n`);
 }
 
@@ -127,12 +128,12 @@ async function encrypted(path: string): Promise<string> {
 }
 
 /** The folder of the store: a server keeps it below server/db, a datastore in its data directory itself. */
-async function place(values: Values): Promise<{ dir: string; encryption: Encryption | undefined }> {
+async function place(values: Values): Promise<{ dir: string; keys: string; encryption: Encryption | undefined }> {
   const data = values['data-dir'] ?? '/var/lib/skiff';
   const own = (await realDisk.stat('datastore', join(data, fileName))) !== undefined;
   const keys = join(data, 'server/cred/encryption-keys.json');
   const encrypted = (await realDisk.stat('datastore', keys)) !== undefined;
-  return { dir: own ? data : join(data, 'server/db'), encryption: encrypted ? await loadKeyRing({ disk: realDisk, random: realRandom, path: keys }) : undefined };
+  return { dir: own ? data : join(data, 'server/db'), keys, encryption: encrypted ? await loadKeyRing({ disk: realDisk, random: realRandom, path: keys }) : undefined };
 }
 
 function parse(args: string[]): { values: Values; positionals: string[] } {

@@ -114,6 +114,12 @@ export async function finishChange({ keeper, store, progress }: ChangeOptions): 
   return await keeper.update((now) => (now?.generation === state.generation && now.unfinished !== undefined ? { ...now, unfinished: undefined } : (now ?? state)));
 }
 
+/** After a snapshot was put in the store's place: its values may be under older keys, or none, until the next start encrypts them anew. */
+export async function reencryptAtStart(keeper: KeyKeeper): Promise<void> {
+  const state = await keeper.read();
+  if (state) await keeper.update((now = state) => ({ ...now, unfinished: now.enabled ? 'rotate' : 'disable' }));
+}
+
 /** The keys of a file, for commands that read a store; made on first use. */
 export async function loadKeyRing(options: { disk: Disk; random: Random; path: string }): Promise<Encryption> {
   return encryptionOf(await loadOrCreateKeys(fileKeeper(options), options.random));

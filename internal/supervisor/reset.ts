@@ -7,7 +7,7 @@ import { restoreMember } from '../etcd/restore.ts';
 import { openReader } from '../io/file-reader.ts';
 import { isZip, unzipFile } from '../io/zip.ts';
 import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
-import { encryptionOf } from '../store/key-ring.ts';
+import { encryptionOf, reencryptAtStart } from '../store/key-ring.ts';
 import { fileName } from '../store/sqlite/schema.ts';
 import { restoreSnapshot } from '../store/sqlite/upkeep.ts';
 import { adoptBootstrap, readBootstrap } from './bootstrap.ts';
@@ -24,6 +24,8 @@ const op = 'reset';
 const sqliteMark = Buffer.from('SQLite format 3\0');
 const boltMark = 0xed0cdaed;
 const boltMarkAt = 16;
+
+const joinAgain = 'other servers, if there were any, join again after their server/db was removed';
 
 /** Says that a reset has been done. A server that is restarted with the same flags must not do it again each time. */
 export const resetFlag = (dataDir: string): string => join(dataDir, 'server/db/reset-flag');
@@ -53,7 +55,7 @@ async function forget(config: ServerConfig, doors: Doors): Promise<string> {
   const managed = await managedOptions(config, doors, join(config.dataDir, 'server/tls/etcd'));
   if (!(await hasData(managed))) throw new ConfigError('there is nothing to reset: this server runs no etcd', { op, hint: 'leave out --cluster-reset, or say which snapshot is to be restored' });
   await (await startManagedEtcd({ ...managed, forceNewCluster: true })).stop();
-  return 'the etcd of this server is a cluster of its own now; other servers join again after their server/db was removed';
+  return `the etcd of this server is a cluster of its own now; ${joinAgain}`;
 }
 
 async function restore(config: ServerConfig, doors: Doors, path: string): Promise<string> {
@@ -72,7 +74,8 @@ async function restore(config: ServerConfig, doors: Doors, path: string): Promis
     if (isOf === 'file' && etcd) throw new ConfigError(`${path} is a snapshot of the store in data-dir, and this server keeps its state in an etcd`, { op, hint: `nothing was changed; give an empty --data-dir, or move ${join(db, 'etcd')} away` });
     if (isOf === 'etcd' && !etcd && !config.clusterInit && (await disk.stat(op, join(db, fileName)))) throw new ConfigError(`${path} is a snapshot of an etcd, and this server keeps its state in data-dir`, { op, hint: 'nothing was changed; say --cluster-init to go on with an etcd' });
     const { kept, revision } = isOf === 'file' ? await restoreFile(config, doors, file) : await restoreEtcd(config, doors, file);
-    return `${path} is restored, to revision ${revision}${kept === undefined ? '' : `; what was there is kept as ${kept}`}`;
+    const others = isOf === 'etcd' ? `; ${joinAgain}` : '';
+    return `${path} is restored, to revision ${revision}${kept === undefined ? '' : `; what was there is kept as ${kept}`}${others}`;
   } finally {
     await disk.remove(op, unpacked);
   }
@@ -95,8 +98,7 @@ async function restoreFile(config: ServerConfig, doors: Doors, snapshot: string)
   const state = await keeper.read();
   const encryption = state && encryptionOf(state);
   const restored = await restoreSnapshot({ snapshot, dir: join(config.dataDir, 'server/db'), clock: doors.clock, ...(encryption && { encryption }) });
-  // Its values may be under older keys, or none: the next start encrypts them anew.
-  if (state) await keeper.update((now = state) => ({ ...now, unfinished: now.enabled ? 'rotate' : 'disable' }));
+  await reencryptAtStart(keeper);
   return restored;
 }
 

@@ -51,19 +51,21 @@ export class SecretsEncryption {
   }
 
   async status(): Promise<EncryptionStatus> {
+    // Asked before the state is read: who is told that nothing runs any more is told how it ended.
+    const running = this.#running !== undefined;
     const state = await this.#keeper.read();
     const [active, ...inactive] = state?.keys ?? [];
     const census = await this.#values.keyCensus(state);
     const enabled = state?.enabled === true;
     return {
       enable: enabled,
-      stage: state === undefined ? 'start' : state.unfinished !== undefined || this.#running !== undefined ? 'reencrypt_active' : inactive.length > 0 || !enabled ? 'reencrypt_finished' : 'start',
+      stage: state === undefined ? 'start' : state.unfinished !== undefined || running ? 'reencrypt_active' : inactive.length > 0 || !enabled ? 'reencrypt_finished' : 'start',
       activekey: active === undefined || !enabled ? '' : keyName(active.id),
       inactivekeys: (enabled ? inactive : (state?.keys ?? [])).map((key) => keyName(key.id)),
       hash: state === undefined ? '' : createHash('sha256').update(JSON.stringify([enabled, ...state.keys.map(keyHash)])).digest('hex').slice(0, 16),
       values: census && { plain: census.plain, keys: census.keys.map(([id, values]) => ({ name: keyName(id), values })) },
-      running: this.#running !== undefined,
-      progress: this.#running === undefined ? undefined : this.#progress,
+      running,
+      progress: running ? this.#progress : undefined,
       error: this.#error,
     };
   }

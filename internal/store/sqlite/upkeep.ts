@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, linkSync, mkdirSync, openSync, readSync, closeSync, fstatSync, renameSync, rmSync, truncateSync, fsyncSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, mkdirSync, openSync, readSync, closeSync, fstatSync, renameSync, rmSync, truncateSync, fsyncSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../io/clock.ts';
 import type { Encryption } from '../cipher.ts';
 import { StoreError } from '../errors.ts';
-import { convertEtcdFile, isEtcdFile } from './from-etcd.ts';
+import { censusOfEtcdFile, convertEtcdFile, isEtcdFile } from './from-etcd.ts';
 import { LogFile, openDatabase } from './log-file.ts';
 import { explained, readLog } from './open.ts';
 import { fileName } from './schema.ts';
@@ -24,9 +24,13 @@ export interface CheckResult {
   clean: boolean;
 }
 
-/** Checks a store's file (or a snapshot) to the last byte without changing it. Throws StoreError CORRUPT. */
+/** Checks a store's file (or a snapshot, of ours or of etcd's) to the last byte without changing it. Throws StoreError CORRUPT. */
 export async function checkFile(path: string, clock: Clock, encryption?: Encryption): Promise<CheckResult> {
   if (!existsSync(path)) throw new StoreError('INVALID_ARGUMENT', `${path} does not exist`, { op: 'check' });
+  if (isEtcdFile(path)) {
+    const bytes = checkDigest(path);
+    return { ...censusOfEtcdFile(path), bytes: bytes ?? statSync(path).size, clean: true };
+  }
   const db = await openDatabase(path, { readonly: true });
   try {
     const faults = db.pragma('integrity_check(5)', { simple: false }) as { integrity_check: string }[];
@@ -62,16 +66,41 @@ export async function snapshotStopped(dir: string, target: string): Promise<void
   }
 }
 
+interface RestoreOptions {
+  snapshot: string;
+  dir: string;
+  clock: Clock;
+  encryption?: Encryption;
+}
+
 /**
  * Puts a snapshot (ours, or one that etcdctl saved from us or from an etcd) in the place of the store below `dir`. What was there is kept
  * beside it. Returns the path it was moved to.
  */
-export async function restoreSnapshot(options: { snapshot: string; dir: string; clock: Clock; encryption?: Encryption }): Promise<{ kept: string | undefined; revision: number }> {
-  const { snapshot, dir, clock, encryption } = options;
+export async function restoreSnapshot(options: RestoreOptions): Promise<{ kept: string | undefined; revision: number }> {
+  const { snapshot, dir, clock } = options;
   mkdirSync(dir, { recursive: true, mode: 0o700 });
   const path = join(dir, fileName);
   const fresh = `${path}.restore`;
   rmSync(fresh, { force: true });
+  const checked = await prepare(options, fresh).catch((error: unknown) => {
+    for (const suffix of ['', '-wal', '-shm']) rmSync(fresh + suffix, { force: true });
+    throw ofSnapshot(error, fresh, snapshot);
+  });
+  let kept: string | undefined;
+  if (existsSync(path)) {
+    await makeSureStopped(path);
+    kept = `${path}.${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}`;
+    // The store has its second name before the snapshot takes the first: a power cut leaves the one or the other.
+    linkSync(path, kept);
+    for (const suffix of ['-wal', '-shm']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
+  }
+  renameSync(fresh, path);
+  return { kept, revision: checked.revision };
+}
+
+/** Makes the file that is to be the store from a snapshot; all of it is checked, and durable. */
+async function prepare({ snapshot, clock, encryption }: RestoreOptions, fresh: string): Promise<CheckResult> {
   if (isEtcdFile(snapshot)) {
     checkDigest(snapshot);
     await convertEtcdFile({ source: snapshot, target: fresh, clock, encryption });
@@ -85,16 +114,14 @@ export async function restoreSnapshot(options: { snapshot: string; dir: string; 
   const file = openSync(fresh, 'r+');
   fsyncSync(file);
   closeSync(file);
-  let kept: string | undefined;
-  if (existsSync(path)) {
-    await makeSureStopped(path);
-    kept = `${path}.${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}`;
-    // The store has its second name before the snapshot takes the first: a power cut leaves the one or the other.
-    linkSync(path, kept);
-    for (const suffix of ['-wal', '-shm']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
-  }
-  renameSync(fresh, path);
-  return { kept, revision: checked.revision };
+  return checked;
+}
+
+/** What is wrong with the copy is wrong with the snapshot; in one line. */
+function ofSnapshot(error: unknown, fresh: string, snapshot: string): unknown {
+  if (!(error instanceof StoreError)) return error;
+  const hint = error.hint === undefined || error.hint.startsWith('nothing was changed; restore') ? 'nothing was changed; take another snapshot' : error.hint;
+  return new StoreError(error.code, error.message.replaceAll(fresh, snapshot).replace(/\s*\n\s*/g, ' '), { op: 'restore', cause: error, hint });
 }
 
 /** Throws when another process has the store open. A damaged file is nobody's. */
