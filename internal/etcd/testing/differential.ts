@@ -159,7 +159,7 @@ class Comparison {
    * where a watch was ever ended by a compaction.
    */
   async #askProgress(): Promise<void> {
-    const sides = [this.#left, this.#right].map((side) => side.watchOnly([{ key: '\0', rangeEnd: '\0', startRevision: this.compacted + 1, filters: [0, 1] }, { key: 'none' }]));
+    const sides = [this.#left, this.#right].map((side) => side.watchOnly([{ key: '\0', rangeEnd: '\0', startRevision: Math.min(this.compacted + 1, this.revision), filters: [0, 1] }, { key: 'none' }]));
     const never = (): never => this.#differ('progress', sides[0]?.progress, sides[1]?.progress);
     this.#note({ progress: this.revision });
     await this.#until(() => sides.every((s) => s.created === 2), never);
