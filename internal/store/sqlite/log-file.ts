@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { existsSync, renameSync, rmSync } from 'node:fs';
+import { existsSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { loadAddon } from '../../io/assets.ts';
 import { type Encryption, ValueCipher } from '../cipher.ts';
@@ -21,6 +21,10 @@ const lockWaitMs = 300;
 
 /** How often a commit is tried whose sync fails. */
 const commitAttempts = 3;
+
+/** https://www.sqlite.org/fileformat2.html#walformat */
+const walHeaderBytes = 32;
+const walFrameBytes = 24;
 
 /** Nobody knows whether a commit is on the disk. The file is closed: only a start, which reads it anew, can tell. */
 export class Undecided extends Error {}
@@ -115,15 +119,26 @@ export class LogFile {
     }
   }
 
-  /** Closes the file, which keeps what was committed before and, where the disk still works, drops what is in doubt. */
+  /**
+   * Closes the file without what is in doubt. Left in the write-ahead log, the next process would take it for committed,
+   * because Linux shows it what never came to the disk, and would build on it.
+   */
   #giveUp(cause: Error): never {
     let closing: unknown;
     try {
+      const { pages, pageBytes } = this.#walExtent();
       this.#db.close();
+      truncateSync(`${this.#db.name}-wal`, pages > 0 ? walHeaderBytes + pages * (walFrameBytes + pageBytes) : 0);
     } catch (error) {
       closing = error;
     }
     throw new Undecided(`the disk failed ${commitAttempts} times to sync a commit (${cause.message}): what is on it will be known after a start; look at the kernel log for its errors`, { cause: closing ?? cause });
+  }
+
+  /** How many pages of the write-ahead log SQLite takes for committed: without the batch that it rolled back. */
+  #walExtent(): { pages: number; pageBytes: number } {
+    const [{ log }] = this.#db.pragma('wal_checkpoint(NOOP)') as [{ log: number }];
+    return { pages: log, pageBytes: this.#db.pragma('page_size', { simple: true }) as number };
   }
 
   size(): { bytes: number; inUseBytes: number } {

@@ -12,6 +12,7 @@ import { makeStoreDir } from './folder.ts';
 import { openDatabase } from './log-file.ts';
 import { applicationId, configure, createTables, fileName, formatVersion } from './schema.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
+import { checkWal } from './wal-check.ts';
 
 /** Kubernetes' own: watches may resume and pages continue for this long. */
 const defaultHistoryMs = 300_000;
@@ -43,6 +44,8 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<LogS
 export async function loadFile(path: string, clock: Clock, encryption: Encryption | undefined): Promise<{ recovered: Recovered; census: Census }> {
   let db: Database.Database | undefined;
   try {
+    // Before SQLite opens it: that would throw away what stands behind the damage.
+    checkWal(path);
     db = await openDatabase(path);
     checkOwner(db, path);
     configure(db);

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { testSeed } from '../../io/test-seed.ts';
 import { ended, faultDiskEnvironment } from './fault-disk.ts';
 import type { LifeResult } from './life.ts';
@@ -27,6 +27,31 @@ async function live(seed: number): Promise<LifeResult> {
   rmSync(dir, { recursive: true });
   return JSON.parse(text) as LifeResult;
 }
+
+/** Runs one scenario of broken-disk.ts. */
+async function scenario(name: string, dir: string): Promise<{ code: number; text: string }> {
+  return ended(spawn(process.execPath, [join(import.meta.dirname, 'broken-disk.ts'), name, dir], { env: await faultDiskEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] }));
+}
+
+describe('a disk that refuses', () => {
+  let dir: string;
+  beforeEach(() => {
+    dir = mkdtempSync(join(tmpdir(), 'skiff-broken-'));
+  });
+  afterEach(() => rmSync(dir, { recursive: true, force: true }));
+
+  test.each(['full', 'full, half written', 'read-only', 'bad write', 'one sync in three', 'unreadable'])('%s', async (name) => {
+    expect(await scenario(name, dir)).toEqual({ code: 0, text: '' });
+  });
+
+  test('no sync: the process ends rather than acknowledge, and the next one has what was acknowledged', async () => {
+    const { code, text } = await scenario('no sync', dir);
+    expect(text).toContain('the disk failed 3 times to sync a commit');
+    expect(text).not.toContain('acknowledged');
+    expect(code).not.toBe(0);
+    expect(await scenario('after no sync', dir)).toEqual({ code: 0, text: '' });
+  });
+});
 
 describe('a disk that loses power', () => {
   test(`${lives} lives, each cut ${cutsPerLife} times and again in its recovery: everything acknowledged is there`, async () => {
