@@ -46,7 +46,12 @@ export async function startPostgres(options: { durable?: boolean; settings?: str
   const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${dir}`, ...(options.durable ? [] : ['fsync=off', 'full_page_writes=off']), ...(options.settings ?? [])];
   const command = asOwner([join(programs, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])]);
   const server = new Server(command, { programs, dir, data, port, asOwner });
-  await server.start();
+  try {
+    await server.start();
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
   return server;
 }
 
