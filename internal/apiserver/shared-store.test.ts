@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Endpoints, Service } from '../api/generated/types/core-v1.ts';
 import type { KubeObject, ResourceRef } from '../api/object.ts';
+import { StoreError } from '../store/errors.ts';
 import type { Store } from '../store/store.ts';
 import { startDevServer, type DevServer } from './dev.ts';
 import type { InProcessClient } from './in-process.ts';
@@ -103,6 +104,26 @@ describe('two API servers on one store', () => {
     await one().create(ref('clusterrolebindings', 'ClusterRoleBinding', 'rbac.authorization.k8s.io', false), { metadata: { name: 'read' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'read' }, subjects: [{ kind: 'User', name: 'reader', apiGroup: 'rbac.authorization.k8s.io' }] });
     await expect.poll(() => reader.list(configMaps, { namespace: 'default' }).then(() => 'allowed', () => 'forbidden')).toBe('allowed');
   });
+});
+
+test('a server whose store does not answer is not ready, and says so as clients expect', async () => {
+  const real = memoryStore();
+  let away: Error | undefined;
+  const store: Store = new Proxy(real, {
+    get: (target, name) => (name === 'range' && away ? () => Promise.reject(away as Error) : (Reflect.get(target, name) as unknown)),
+  });
+  const server = await startDevServer({ store });
+  const client = server.api.inProcess({ name: 'admin', groups: ['system:masters'] });
+  expect((await client.raw({ method: 'GET', path: '/readyz' })).status).toBe(200);
+  away = new StoreError('UNAVAILABLE', 'etcdserver: no leader', { op: 'range' });
+  const verbose = await client.raw({ method: 'GET', path: '/readyz?verbose' });
+  expect([verbose.status, verbose.body.toString()]).toEqual([500, expect.stringContaining('[-]etcd failed')]);
+  expect((await client.raw({ method: 'GET', path: '/readyz/etcd' })).body.toString()).toContain('no leader');
+  const list = await client.raw({ method: 'GET', path: '/api/v1/namespaces/default/configmaps' });
+  expect([list.status, JSON.parse(list.body.toString())]).toMatchObject([503, { reason: 'ServiceUnavailable', details: { retryAfterSeconds: 1 } }]);
+  away = undefined;
+  expect((await client.raw({ method: 'GET', path: '/readyz' })).status).toBe(200);
+  await server.api.close();
 });
 
 test('a server that lags asks the store before it says that a version is too new', async () => {

@@ -131,6 +131,18 @@ test('snapshots are taken as k3s takes them, unless something else is said in an
   expect(said).toMatchObject({ clusterReset: true, clusterResetRestorePath: '/mnt/stick/x' });
 });
 
+test('a server that joins says where, and nothing that contradicts it', async () => {
+  await writeFile(file, '');
+  const joining = async (...more: string[]) => serverConfig(await gather(['-s', 'https://192.0.2.1:6443', ...more]));
+  expect(await joining('--token', 'secret')).toMatchObject({ server: 'https://192.0.2.1:6443', token: 'secret', clusterInit: false });
+  await expect(joining('--cluster-init')).rejects.toThrow(/--server and --cluster-init exclude each other/);
+  await expect(joining('--datastore-endpoint', 'http://192.0.2.2:2379')).rejects.toThrow(/exclude each other/);
+  for (const wrong of ['http://192.0.2.1:6443', '192.0.2.1', 'https://', 'https://a b']) {
+    const settings = await gather(['--server', wrong]);
+    expect(() => serverConfig(settings)).toThrow(/is not a URL such as https:\/\/10\.0\.0\.1:6443/);
+  }
+});
+
 test('an agent needs a server and a token', async () => {
   await writeFile(file, '');
   const settings = await gather([], {}, 'agent');

@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import { ApiError } from '../../api/status.ts';
+import { StoreError } from '../../store/errors.ts';
 import { limits, type UserInfo } from '../options.ts';
 import type { RequestInfo } from './request-info.ts';
 
@@ -74,5 +75,7 @@ export function sendError(exchange: Exchange, error: unknown): void {
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = error instanceof Error ? error.message : String(error);
+  // The datastore is away for now: that is nobody's mistake, and clients try again.
+  if (error instanceof StoreError && error.code === 'UNAVAILABLE') return new ApiError('ServiceUnavailable', `the datastore does not answer: ${message}`, { details: { retryAfterSeconds: 1 } as never, cause: error });
   return new ApiError('InternalError', `Internal error occurred: ${message}`, { details: { causes: [{ message } as never] }, cause: error });
 }

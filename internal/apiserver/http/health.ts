@@ -1,13 +1,27 @@
+import { messageOf } from '../../base/errors.ts';
 import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
 import type { Paths } from './serve.ts';
 
 const text = 'text/plain; charset=utf-8';
 
-type Checks = Record<string, () => string | undefined>;
+type Check = () => Promise<string | undefined> | string | undefined;
+type Checks = Record<string, Check>;
+
+/** A store that has not answered by then does not answer (kube-apiserver: --etcd-readycheck-timeout). */
+const storeAnswersWithinMs = 2_000;
+
+/** Whether the store answers: with an etcd whose majority is away a server cannot do its work. */
+async function storeAnswers(server: Server): Promise<string | undefined> {
+  const { store, clock } = server.core;
+  const done = new AbortController();
+  const asked = store.range({ key: '/registry/health' }).then(() => undefined, (error: unknown) => messageOf(error));
+  const late = clock.sleep('health', storeAnswersWithinMs, done.signal).then(() => 'no answer in time');
+  return await Promise.race([asked, late]).finally(() => done.abort());
+}
 
 function checksOf(server: Server, kind: 'healthz' | 'livez' | 'readyz'): Checks {
-  const checks: Checks = { ping: () => undefined, log: () => undefined, etcd: () => undefined };
+  const checks: Checks = { ping: () => undefined, log: () => undefined, etcd: () => storeAnswers(server) };
   checks['poststarthook/rbac/bootstrap-roles'] = () => (server.ready ? undefined : 'not finished');
   if (kind === 'readyz') {
     Object.assign(checks, server.options.readyChecks);
@@ -24,7 +38,7 @@ export function addHealthPaths(paths: Paths): void {
   }
 }
 
-function answer(server: Server, exchange: Exchange, kind: 'healthz' | 'livez' | 'readyz'): void {
+async function answer(server: Server, exchange: Exchange, kind: 'healthz' | 'livez' | 'readyz'): Promise<void> {
   const { query } = exchange.info;
   const exclude = new Set(query.get('exclude') ?? []);
   const lines: string[] = [];
@@ -34,7 +48,7 @@ function answer(server: Server, exchange: Exchange, kind: 'healthz' | 'livez' | 
       lines.push(`[+]${name} excluded: ok`);
       continue;
     }
-    const wrong = check();
+    const wrong = await check();
     if (wrong !== undefined) failed++;
     lines.push(wrong === undefined ? `[+]${name} ok` : `[-]${name} failed: reason withheld`);
   }
@@ -43,10 +57,10 @@ function answer(server: Server, exchange: Exchange, kind: 'healthz' | 'livez' | 
   send(exchange, 200, text, query.has('verbose') ? `${lines.join('\n')}\n${kind} check passed\n` : 'ok', extra);
 }
 
-function answerOne(server: Server, exchange: Exchange, kind: 'healthz' | 'livez' | 'readyz'): void {
+async function answerOne(server: Server, exchange: Exchange, kind: 'healthz' | 'livez' | 'readyz'): Promise<void> {
   const name = exchange.info.path.slice(kind.length + 2);
   const check = checksOf(server, kind)[name];
   if (!check) return send(exchange, 404, text, '404 page not found\n');
-  const wrong = check();
+  const wrong = await check();
   send(exchange, wrong === undefined ? 200 : 500, text, wrong === undefined ? 'ok' : `internal server error: ${wrong}\n`);
 }

@@ -9,7 +9,7 @@ import { anonymous } from '../authn/authenticator.ts';
 import { impersonated } from '../authn/impersonation.ts';
 import { denialText } from '../authz/authorizer.ts';
 import type { Server } from '../server.ts';
-import { send, sendError, type Exchange } from './exchange.ts';
+import { asApiError, send, sendError, type Exchange } from './exchange.ts';
 import { first, readRequestInfo } from './request-info.ts';
 import { serveResource } from './resource-handler.ts';
 
@@ -44,7 +44,7 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
     await identify(server, exchange);
     await dispatch(server, paths, exchange);
   } catch (error) {
-    if (!(error instanceof ApiError)) server.core.log.error('request failed', { path: exchange.info.path, method: exchange.info.method, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError') server.core.log.error('request failed', { path: exchange.info.path, method: exchange.info.method, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     sendError(exchange, error);
     drain(request);
   }
