@@ -50,6 +50,7 @@ export async function runDatastore(options: DatastoreOptions): Promise<Datastore
   // Filled below, as ports get known, before anybody can ask.
   const member = { ...identity, name: options.name ?? 'default', clientUrls: options.advertiseClientUrls ?? urls };
   try {
+    servers.push(...(await serveUpkeep(store, options)));
     for (const one of wanted) {
       const server = await serveEtcd(store, {
         listen: [one.listen], tls: one.scheme === 'https' ? tls : undefined, clock, log: log.named('etcd'), snapshots: etcdSnapshots(store, member), ...member,
@@ -70,6 +71,17 @@ export async function runDatastore(options: DatastoreOptions): Promise<Datastore
       await Promise.all(servers.map((server) => server.close()));
     },
   };
+}
+
+/** For "skiff datastore snapshot": the store's own file. A folder with a name too long for a socket's has none. */
+async function serveUpkeep(store: LogStore, { dataDir, clock, disk, log }: DatastoreOptions): Promise<GrpcServer[]> {
+  const path = join(dataDir, 'upkeep.sock');
+  try {
+    return [await serveEtcd(store, { listen: [{ path }], upkeepOnly: true, clock, log: log.named('upkeep'), snapshots: snapshotFiles(store, disk, dataDir) })];
+  } catch (error) {
+    log.warn('no snapshots with "skiff datastore snapshot" while this runs; etcdctl can take them', { error });
+    return [];
+  }
 }
 
 function parseListenUrl(text: string): { scheme: string; listen: GrpcServerOptions['listen'][number] } {

@@ -8,7 +8,7 @@ import { realDisk } from '../io/disk.ts';
 import { silentLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';
 import { issueCa, issueCert } from '../pki/certificate.ts';
-import { restoreSnapshot } from '../store/sqlite/upkeep.ts';
+import { checkFile, restoreSnapshot } from '../store/sqlite/upkeep.ts';
 import { EtcdConnection } from './client/connection.ts';
 import { runDatastore, type Datastore } from './datastore.ts';
 import { etcdBinary, fastDir, startEtcd } from './testing/etcd-process.ts';
@@ -127,6 +127,7 @@ describe('etcdctl', () => {
     const { revision, totalKey } = JSON.parse((await run(['snapshot', 'status', file, '-w', 'json'])).out) as { revision: number; totalKey: number };
     expect(revision).toBe(datastore.store.revision);
     expect(totalKey).toBeGreaterThan(250);
+    expect(await checkFile(file, realClock)).toMatchObject({ revision, compactRevision: datastore.store.compactRevision });
     expect((await run(['snapshot', 'restore', file, '--data-dir', path('restored')])).status).toBe(0);
     const etcd = await startEtcd(etcdBinary(), path('restored'));
     const theirs = new EtcdConnection({ endpoints: [etcd.endpoint] });
@@ -170,6 +171,7 @@ describe('etcdctl', () => {
     const bytes = readFileSync(path('theirs.db'));
     bytes[5000] = (bytes[5000] as number) ^ 1;
     writeFileSync(path('torn.db'), bytes);
+    await expect(checkFile(path('torn.db'), realClock)).rejects.toMatchObject({ code: 'CORRUPT' });
     await expect(restoreSnapshot({ snapshot: path('torn.db'), dir: path('torn'), clock: realClock })).rejects.toMatchObject({ code: 'CORRUPT' });
   });
 

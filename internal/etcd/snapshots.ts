@@ -4,7 +4,7 @@ import type { SnapshotFiles } from './maintenance.ts';
 import { raftTerm } from './server.ts';
 
 /** Pages made in one turn of the event loop. */
-const pagesPerTurn = 256;
+const pagesPerTurn = 64;
 
 /**
  * Snapshots as etcd's own file, made from memory as they are sent: etcd's tools judge and restore them. The file is gone
@@ -13,26 +13,31 @@ const pagesPerTurn = 256;
 export function etcdSnapshots(store: LogStore, identity: Omit<Identity, 'raftTerm'>): SnapshotFiles {
   return {
     async read() {
-      const contents = store.contents();
+      const contents = await store.contents();
       const pages = (): ReturnType<typeof etcdFile> => etcdFile(contents, { ...identity, raftTerm });
       let size = 0;
       const first = pages();
       let step = first.next();
       for (let n = 1; step.done !== true; n++, step = first.next()) {
         size += step.value.length;
-        if (n % pagesPerTurn === 0) await new Promise<void>((resolve) => setImmediate(resolve));
+        if (n % pagesPerTurn === 0) await turn();
       }
       const head = step.value;
       return {
         size: size + head.length,
         chunks: (async function* () {
           yield head;
-          yield* batched(pages());
+          for (const chunk of batched(pages())) {
+            yield chunk;
+            await turn();
+          }
         })(),
       };
     },
   };
 }
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function* batched(pages: Iterable<Buffer>): Iterable<Buffer> {
   let waiting: Buffer[] = [];

@@ -17,7 +17,7 @@ import type { Recovered } from './recovery.ts';
 import { prefixEnd } from './store.ts';
 import type * as s from './store.ts';
 import type { State } from './state.ts';
-import { versionsOf } from './versions.ts';
+import { inOrder, versionsOf } from './versions.ts';
 import { tidyValues } from './tidy-values.ts';
 import { WatchHub } from './watch-hub.ts';
 
@@ -200,12 +200,13 @@ export class LogStore implements s.Store {
     return { hash: hashKv(this.#state, at), revision: at, compactRevision: this.#state.compactRevision };
   }
 
-  /** Everything that can be read, at this moment, in the order of its making; the leases with the time they have left. */
-  contents(): StoreContents {
+  /** Everything that can be read, at this moment; the leases with the time they have left. */
+  async contents(): Promise<StoreContents> {
     this.#open();
-    const now = this.#clock.monotonicMs();
-    const leases = [...this.#state.leases.all()].map((lease) => ({ id: lease.id, ttlSeconds: lease.ttlSeconds, remainingSeconds: Math.max(1, Math.ceil((lease.expiresAtMs - now) / 1000)) }));
-    return { revision: this.revision, compactRevision: this.compactRevision, recs: versionsOf(this.#state), leases };
+    const nowMs = this.#clock.monotonicMs();
+    const leases = [...this.#state.leases.all()].map((lease) => ({ id: lease.id, ttlSeconds: lease.ttlSeconds, remainingSeconds: Math.max(1, Math.ceil((lease.expiresAtMs - nowMs) / 1000)) }));
+    const now = { revision: this.revision, compactRevision: this.compactRevision, leases };
+    return { ...now, recs: await inOrder(versionsOf(this.#state)) };
   }
 
   /** How many watches there are, for tests and metrics. */

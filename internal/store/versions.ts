@@ -1,7 +1,10 @@
 import { type Rec, versionAt } from './record.ts';
 import type { State } from './state.ts';
 
-/** Every version that can still be read or watched, in the order of its making: what etcd keeps in its file. */
+/** Versions put in order in one turn of the event loop. */
+const sortedAtOnce = 8192;
+
+/** Every version that can still be read or watched, in no order: what etcd keeps in its file. */
 export function versionsOf(state: State): Rec[] {
   const { published, compactRevision } = state;
   const recs: Rec[] = [];
@@ -15,8 +18,37 @@ export function versionsOf(state: State): Rec[] {
     }
     return true;
   });
-  return recs.sort((a, b) => a.modRevision - b.modRevision || a.sub - b.sub);
+  return recs;
 }
+
+/** Puts versions in the order of their making, a little at a time: there may be a million. */
+export async function inOrder(recs: Rec[]): Promise<Rec[]> {
+  let runs: Rec[][] = [];
+  for (let at = 0; at < recs.length; at += sortedAtOnce) {
+    runs.push(recs.slice(at, at + sortedAtOnce).sort(byMaking));
+    await turn();
+  }
+  while (runs.length > 1) {
+    const longer: Rec[][] = [];
+    for (let at = 0; at < runs.length; at += 2) longer.push(await merged(runs[at] as Rec[], runs[at + 1] ?? []));
+    runs = longer;
+  }
+  return runs[0] ?? [];
+}
+
+async function merged(left: Rec[], right: Rec[]): Promise<Rec[]> {
+  const all: Rec[] = [];
+  let at = 0;
+  for (const rec of right) {
+    for (let next = left[at]; next !== undefined && byMaking(next, rec) < 0; next = left[++at]) all.push(next);
+    if (all.push(rec) % sortedAtOnce === 0) await turn();
+  }
+  while (at < left.length) all.push(left[at++] as Rec);
+  return all;
+}
+
+const byMaking = (a: Rec, b: Rec): number => a.modRevision - b.modRevision || a.sub - b.sub;
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /** The key of a version in etcd's file: its revision, its place in it, and a mark if it is a deletion. */
 export function revisionKey(rec: Rec): Buffer {

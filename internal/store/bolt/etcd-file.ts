@@ -14,6 +14,7 @@ const deletionBytes = 18;
 export interface StoreContents {
   revision: number;
   compactRevision: number;
+  /** In the order of their making. */
   recs: Rec[];
   leases: { id: string; ttlSeconds: number; remainingSeconds: number }[];
 }

@@ -29,6 +29,23 @@ export async function convertEtcdFile(options: { source: string; target: string;
   }
 }
 
+/** Reads all of an etcd's file and counts. */
+export function censusOfEtcdFile(path: string): { revision: number; compactRevision: number; keys: number; rows: number } {
+  return reading(path, (readAt) => {
+    const { recs, leases, compactRevision } = readEtcdFile(readAt);
+    const live = new Set<string>();
+    let rows = leases.length;
+    let revision = Math.max(1, compactRevision);
+    for (const { key, version, modRevision } of recs) {
+      rows++;
+      revision = Math.max(revision, modRevision);
+      if (version > 0) live.add(key);
+      else live.delete(key);
+    }
+    return { revision, compactRevision: Math.max(0, compactRevision), keys: live.size, rows };
+  });
+}
+
 function fill(log: LogFile, readAt: ReadAt, clock: Clock): void {
   const { recs, leases, compactRevision } = readEtcdFile(readAt);
   const rows = new RowWriter();
