@@ -9,6 +9,7 @@ import { makeLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';
 import type { Encryption } from '../store/cipher.ts';
 import { fileKeeper, keyName, loadKeyRing, reencryptAtStart, secretPrefixes } from '../store/key-ring.ts';
+import { isEtcdFile } from '../store/sqlite/from-etcd.ts';
 import { fileName } from '../store/sqlite/schema.ts';
 import { checkFile, restoreSnapshot, snapshotStopped } from '../store/sqlite/upkeep.ts';
 import { verifyFile } from '../store/sqlite/verify.ts';
@@ -118,11 +119,14 @@ async function check(values: Values, file: string | undefined): Promise<void> {
   const { dir, encryption } = await place(values);
   const path = file ?? join(dir, fileName);
   const result = await checkFile(path, realClock, encryption);
-  process.stdout.write(`${path}: ok, revision ${result.revision}, ${result.keys} keys, ${result.rows} rows, ${result.bytes} bytes, ${result.clean ? 'closed in order' : 'not closed in order'}${await encrypted(path)}\n`);
+  const counted = `${path}: ok, revision ${result.revision}, ${result.keys} keys, ${result.rows} rows, ${result.bytes} bytes`;
+  if (result.ofEtcd === true) return void process.stdout.write(`${counted}, a file of etcd's\n`);
+  process.stdout.write(`${counted}, ${result.clean ? 'closed in order' : 'not closed in order'}${await encrypted(path)}\n`);
 }
 
 /** How many values are under which key, where any is. */
 async function encrypted(path: string): Promise<string> {
+  if (isEtcdFile(path)) return '';
   const { keys, plain } = await verifyFile({ path, prefixes: secretPrefixes });
   return keys.length === 0 ? '' : `, ${keys.map(([id, values]) => `${values} values under ${keyName(id)}`).join(', ')}, ${plain} Secrets under none`;
 }

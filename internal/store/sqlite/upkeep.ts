@@ -22,6 +22,8 @@ export interface CheckResult {
   rows: number;
   bytes: number;
   clean: boolean;
+  /** The file is one of etcd's. */
+  ofEtcd?: boolean;
 }
 
 /** Checks a store's file (or a snapshot, of ours or of etcd's) to the last byte without changing it. Throws StoreError CORRUPT. */
@@ -29,7 +31,7 @@ export async function checkFile(path: string, clock: Clock, encryption?: Encrypt
   if (!existsSync(path)) throw new StoreError('INVALID_ARGUMENT', `${path} does not exist`, { op: 'check' });
   if (isEtcdFile(path)) {
     const bytes = checkDigest(path);
-    return { ...censusOfEtcdFile(path), bytes: bytes ?? statSync(path).size, clean: true };
+    return { ...censusOfEtcdFile(path), bytes: bytes ?? statSync(path).size, clean: true, ofEtcd: true };
   }
   const db = await openDatabase(path, { readonly: true });
   try {
