@@ -3,6 +3,8 @@ import type { Clock } from '../../io/clock.ts';
 import { readEtcdFile } from '../bolt/etcd-file.ts';
 import { isBolt, type ReadAt } from '../bolt/reader.ts';
 import type { Encryption } from '../cipher.ts';
+import { keyIdOf } from '../encrypted-store.ts';
+import { StoreError } from '../errors.ts';
 import { RowWriter } from '../row.ts';
 import { LogFile, openDatabase } from './log-file.ts';
 import { configure, createTables } from './schema.ts';
@@ -64,6 +66,7 @@ function fill(log: LogFile, readAt: ReadAt, clock: Clock): void {
   }
   for (const rec of recs) {
     revision = Math.max(revision, rec.modRevision);
+    if (keyIdOf(rec.value) !== undefined) throw new StoreError('INVALID_ARGUMENT', 'the snapshot holds values that a server encrypted before they came to its etcd', { op: 'restore', hint: 'put it into an etcd: skiff server --cluster-init --cluster-reset --cluster-reset-restore-path' });
     rows.record(rec);
     if (rows.count >= rowsAtOnce) commit();
   }
