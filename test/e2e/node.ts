@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 const here = dirname(fileURLToPath(import.meta.url));
 export const root = join(here, '../..');
 const cgroupControllers = ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids', 'systemd', 'unified'];
+const numbers = 200;
 let made = 0;
 
 export interface Result {
@@ -63,7 +64,7 @@ export class TestNode {
   #initPid = 0;
 
   constructor(name = 'node1') {
-    const n = 10 + ((process.pid + made++) % 200);
+    const n = freeNumber();
     this.name = name;
     this.#netns = `skiff-e2e-${process.pid}-${made}`;
     this.#link = `ske${n}`;
@@ -76,7 +77,6 @@ export class TestNode {
   /** Boots the machine; nothing of skiff runs yet. */
   async boot(): Promise<void> {
     const ip = (...args: string[]): string => ok(['ip', ...args]);
-    run(['ip', 'link', 'del', this.#link]);
     ip('netns', 'add', this.#netns);
     ip('link', 'add', this.#link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', this.#netns);
     ip('addr', 'add', `${this.hostIp}/24`, 'dev', this.#link);
@@ -147,6 +147,15 @@ export class TestNode {
     rmSync(this.disk, { recursive: true, force: true });
     for (const c of [...cgroupControllers, '']) run(['bash', '-c', `find /sys/fs/cgroup/${c ? `${c}/` : ''}${this.#netns} -depth -type d -exec rmdir {} + 2>/dev/null`]);
   }
+}
+
+/** A number that no other node on this machine has, of this run or another's: it stands in its link's name and its addresses. */
+function freeNumber(): number {
+  for (let tries = 0; tries < numbers; tries++) {
+    const n = 10 + ((process.pid + made++) % numbers);
+    if (!existsSync(`/sys/class/net/ske${n}`)) return n;
+  }
+  throw new Error('every number of a test node is taken: "ip link" shows who has them');
 }
 
 function descendants(pid: number): number[] {
