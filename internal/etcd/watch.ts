@@ -107,8 +107,8 @@ export class WatchStream {
     const one = this.#watches.get(id);
     if (one?.progress === true) one.progress = false;
     const encoded = encodedEvents(events);
-    if (one?.fragment && totalOf(encoded) + fragmentRoomBytes >= maxMessageBytes) this.#sendFragments(id, encoded, revision);
-    else this.#sendBytes(id, encoded, revision, false);
+    if (one?.fragment && encoded.bytes + fragmentRoomBytes >= maxMessageBytes) this.#sendFragments(id, encoded.each, revision);
+    else this.#sendBytes(id, encoded.pieces, revision, false);
   }
 
   #sendFragments(id: number, events: Buffer[], revision: number): void {
@@ -122,8 +122,7 @@ export class WatchStream {
   }
 
   #sendBytes(id: number, events: Buffer[], revision: number, fragment: boolean): void {
-    const head = encode('WatchResponse', { header: this.#face.header(revision), watchId: id, fragment });
-    this.#write(Buffer.concat([head, ...events]));
+    this.#write(headOf(this.#face, revision), [encode('WatchResponse', { watchId: id, fragment }), ...events]);
   }
 
   #ended(id: number, why: { reason: string; compactRevision?: number; message?: string }): void {
@@ -138,9 +137,9 @@ export class WatchStream {
     this.#write(encode('WatchResponse', { header: this.#face.header(revision), ...response }));
   }
 
-  #write(message: Buffer): void {
+  #write(message: Buffer, rest?: Buffer[]): void {
     if (this.#over) return;
-    this.#stream.send(message);
+    this.#stream.send(message, rest);
     if (this.#stream.waitingBytes > maxWaitingBytes) {
       this.#face.log.warn('a watching client does not read', { waitingBytes: this.#stream.waitingBytes });
       this.#finish(new GrpcStatus(grpc.resourceExhausted, 'etcdserver: the client does not keep up with its watches'));
@@ -157,17 +156,38 @@ export class WatchStream {
   }
 }
 
-/** Watches of one range get the same array of events: it is encoded once for all of them. */
-const encodedLists = new WeakMap<StoreEvent[], Buffer[]>();
+interface EncodedEvents {
+  each: Buffer[];
+  bytes: number;
+  /** The same bytes: in one piece when they are few, so that a hundred watches do not handle a hundred pieces each. */
+  pieces: Buffer[];
+}
 
-function encodedEvents(events: StoreEvent[]): Buffer[] {
+/** Watches of one range get the same array of events: it is encoded once for all of them. */
+const encodedLists = new WeakMap<StoreEvent[], EncodedEvents>();
+const joinBytes = 8 * 1024;
+
+function encodedEvents(events: StoreEvent[]): EncodedEvents {
   let encoded = encodedLists.get(events);
   if (encoded === undefined) {
-    encoded = events.map((event) => encode('WatchResponse', { events: [wireEvent(event)] }));
+    const each = events.map((event) => encode('WatchResponse', { events: [wireEvent(event)] }));
+    const bytes = totalOf(each);
+    encoded = { each, bytes, pieces: each.length > 1 && bytes <= joinBytes ? [Buffer.concat(each)] : each };
     encodedLists.set(events, encoded);
   }
   return encoded;
 }
+
+/** The header is the same for every watch that is told of a revision. Parts of a message may be encoded apart (protobuf merges them). */
+function headOf(face: Face, revision: number): Buffer {
+  const last = lastHeads.get(face);
+  if (last?.revision === revision) return last.bytes;
+  const bytes = encode('WatchResponse', { header: face.header(revision) });
+  lastHeads.set(face, { revision, bytes });
+  return bytes;
+}
+
+const lastHeads = new WeakMap<Face, { revision: number; bytes: Buffer }>();
 
 function wireEvent({ type, kv, prevKv }: StoreEvent): object {
   return type === 'PUT' ? { type: 0, kv, prevKv } : { type: 1, kv: { key: kv.key, modRevision: kv.modRevision }, prevKv };

@@ -2,6 +2,7 @@ import { chmod, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
 import { IoError, messageOf } from '../base/errors.ts';
+import { lendReads } from './lent-reads.ts';
 
 /**
  * The sockets under a gRPC server. What is spoken on them is handed in (internal/wire/h2): Node's own HTTP/2 costs several
@@ -108,7 +109,7 @@ export async function serveGrpc(options: GrpcServerOptions, speak: Speak): Promi
     server.on(secure ? 'secureConnection' : 'connection', (socket: Socket) => {
       const connection = new Connection(socket, options, speak);
       connections.add(connection);
-      socket.on('close', () => connections.delete(connection));
+      connection.onClosed = () => connections.delete(connection);
     });
     server.on('tlsClientError', () => undefined);
     try {
@@ -127,7 +128,7 @@ export async function serveGrpc(options: GrpcServerOptions, speak: Speak): Promi
 }
 
 function makeServer(tls: GrpcServerOptions['tls']): Server {
-  if (!tls) return createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
+  if (!tls) return createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
   const client = tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
   return createTlsServer({ key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2', ALPNProtocols: ['h2', 'http/1.1'], noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, ...client });
 }
@@ -158,19 +159,28 @@ class Connection implements Transport {
   readonly #taken: () => void;
   #ended = false;
 
-  constructor(socket: Socket, options: GrpcServerOptions, speak: Speak) {
+  onClosed: () => void = () => undefined;
+
+  constructor(accepted: Socket, options: GrpcServerOptions, speak: Speak) {
+    const protocol = speak(options, this);
+    this.protocol = protocol;
+    let silent = true;
+    const socket = lendReads(accepted, (bytes) => {
+      if (silent) socket.setTimeout(0);
+      silent = false;
+      protocol.receive(bytes, performance.now());
+    });
     this.#socket = socket;
-    this.protocol = speak(options, this);
-    const { protocol } = this;
     this.#flush = () => protocol.flush();
     // A tick that is asked for in a microtask comes after the last microtask: what many promises answer leaves together.
     this.#flushAfterPromises = () => process.nextTick(this.#flush);
     this.#taken = () => protocol.unblocked();
     socket.setTimeout(firstWordMs, () => socket.destroy());
-    socket.once('data', () => socket.setTimeout(0));
-    socket.on('data', (bytes: Buffer) => protocol.receive(bytes, performance.now()));
     socket.on('error', () => undefined); // a connection that breaks is the client's to report; 'close' follows
-    socket.on('close', () => protocol.lost());
+    socket.on('close', () => {
+      protocol.lost();
+      this.onClosed();
+    });
   }
 
   schedule(): void {

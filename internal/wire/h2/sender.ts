@@ -1,6 +1,6 @@
 import { defaultFrameBytes, defaultWindowBytes, flag, frameHeaderBytes, frameType, writeFrameHeader, writeU32 } from './frames.ts';
 import { Outbox } from './outbox.ts';
-import { noBuffers, type H2Stream } from './stream.ts';
+import { noBuffers, noTail, type H2Stream } from './stream.ts';
 import type { Transport } from '../../io/grpc-server.ts';
 
 /** Messages up to here are copied next to their headers; a system call costs more than such a copy. */
@@ -14,6 +14,8 @@ const turnBytes = 1024 * 1024;
 const prefixBytes = 5;
 /** Sent parts of a queue are cut off when there are so many of them, and half of it. */
 const compactAt = 64;
+/** The largest block for small messages that wait. */
+const tailBytes = 32 * 1024;
 const noBytes = new Uint8Array(0);
 
 /** The sending half of a connection: frames of a turn gather and leave in one write; bodies wait for windows and take turns. */
@@ -121,6 +123,9 @@ export class FrameSender {
     stream.first = 0;
     stream.offset = 0;
     stream.queuedBytes = 0;
+    stream.tail = noTail;
+    stream.tailFrom = 0;
+    stream.tailAt = 0;
   }
 
   /** The connection ends when everything is written; what waits for windows is not. */
@@ -170,21 +175,41 @@ export class FrameSender {
 
   #enqueueMessage(stream: H2Stream, first: Buffer, rest: Buffer[] | undefined, size: number): void {
     if (size <= smallBytes) {
-      const all = Buffer.allocUnsafe(prefixBytes + size);
-      writeMessage(all, 0, first, rest, size);
-      this.#enqueue(stream, all);
+      writeMessage(this.#tail(stream, prefixBytes + size), stream.tailAt, first, rest, size);
+      stream.tailAt += prefixBytes + size;
+      stream.queuedBytes += prefixBytes + size;
     } else {
-      const prefix = Buffer.allocUnsafe(prefixBytes);
-      writeMessage(prefix, 0, noBytes, undefined, size);
-      this.#enqueue(stream, prefix);
+      const prefix = this.#tail(stream, prefixBytes);
+      writeMessage(prefix, stream.tailAt, noBytes, undefined, size);
+      stream.tailAt += prefixBytes;
+      stream.queuedBytes += prefixBytes;
       this.#enqueue(stream, first);
       if (rest !== undefined) for (const part of rest) this.#enqueue(stream, part);
     }
     this.queue(stream);
   }
 
+  /** A block with room at `tailAt`, so that many small messages that wait are few pieces. It grows with what waits. */
+  #tail(stream: H2Stream, size: number): Buffer {
+    if (stream.tailAt + size <= stream.tail.length) return stream.tail;
+    this.#seal(stream);
+    stream.tail = Buffer.allocUnsafeSlow(Math.max(size, Math.min(tailBytes, stream.queuedBytes)));
+    stream.tailFrom = 0;
+    stream.tailAt = 0;
+    return stream.tail;
+  }
+
+  /** Puts what was written into the tail into the queue; the room behind it stays in use. */
+  #seal(stream: H2Stream): void {
+    if (stream.tailAt === stream.tailFrom) return;
+    if (stream.queue === noBuffers) stream.queue = [];
+    stream.queue.push(stream.tail.subarray(stream.tailFrom, stream.tailAt));
+    stream.tailFrom = stream.tailAt;
+  }
+
   #enqueue(stream: H2Stream, bytes: Buffer): void {
     if (bytes.length === 0) return;
+    this.#seal(stream);
     if (stream.queue === noBuffers) stream.queue = [];
     stream.queue.push(bytes);
     stream.queuedBytes += bytes.length;
@@ -244,6 +269,7 @@ export class FrameSender {
   }
 
   #dataFrame(stream: H2Stream): void {
+    this.#seal(stream);
     let size = Math.min(stream.queuedBytes, stream.sendWindow, this.window, this.frameBytes);
     this.moved = true;
     this.window -= size;

@@ -19,7 +19,11 @@ export abstract class H2Stream {
   queue: Buffer[] = noBuffers;
   first = 0;
   offset = 0;
+  /** All that waits, the tail included: the bytes of `tail` from `tailFrom` to `tailAt` come behind the queue. */
   queuedBytes = 0;
+  tail: Buffer = noTail;
+  tailFrom = 0;
+  tailAt = 0;
   /** Trailers that follow what waits. */
   endBlock: Buffer | undefined = undefined;
   /** Stands in the sender's line. */
@@ -47,3 +51,4 @@ export abstract class H2Stream {
 
 /** Shared by streams that never had to wait. It stays empty. */
 export const noBuffers: Buffer[] = [];
+export const noTail = Buffer.alloc(0);
