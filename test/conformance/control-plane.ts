@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { generateKeyPairSync } from 'node:crypto';
-import { mkdirSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { realRandom } from '../../internal/io/random.ts';
@@ -20,6 +20,7 @@ export class ControlPlane {
     this.kubeconfig = join(dir, 'admin.kubeconfig');
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
+    this.#writeIdentities();
   }
 
   /** Starts a program that stays until `stop`; its output goes to a file of its name. */
@@ -30,13 +31,14 @@ export class ControlPlane {
     return child;
   }
 
-  /** `store` is an etcd's client URL. */
+  /** `store` is an etcd's client URL; to one of https the API server shows a certificate of the authority in `ca.crt`. */
   async up(store: string): Promise<void> {
     const port = await freePort();
-    this.#writeIdentities(port);
     const at = (name: string): string => join(this.dir, name);
+    this.#writeKubeconfig(port);
+    const tls = store.startsWith('https:') ? [`--etcd-cafile=${at('ca.crt')}`, `--etcd-certfile=${at('admin.crt')}`, `--etcd-keyfile=${at('admin.key')}`] : [];
     this.start('kube-apiserver', [
-      join(this.#tools, 'kube-apiserver'), `--etcd-servers=${store}`, '--service-cluster-ip-range=10.43.0.0/16', '--bind-address=127.0.0.1', `--secure-port=${port}`,
+      join(this.#tools, 'kube-apiserver'), `--etcd-servers=${store}`, ...tls, '--service-cluster-ip-range=10.43.0.0/16', '--bind-address=127.0.0.1', `--secure-port=${port}`,
       `--tls-cert-file=${at('server.crt')}`, `--tls-private-key-file=${at('server.key')}`, `--client-ca-file=${at('ca.crt')}`,
       `--service-account-key-file=${at('sa.pub')}`, `--service-account-signing-key-file=${at('sa.key')}`, '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
       '--authorization-mode=Node,RBAC', '--enable-admission-plugins=NodeRestriction', '--allow-privileged=true',
@@ -65,7 +67,7 @@ export class ControlPlane {
     }
   }
 
-  #writeIdentities(port: number): void {
+  #writeIdentities(): void {
     const doors = { nowMs: Date.now(), random: realRandom };
     const ca = issueCa({ ...doors, cn: 'swap-ca' });
     const write = (name: string, text: string): void => writeFileSync(join(this.dir, name), text, { mode: 0o600 });
@@ -73,18 +75,21 @@ export class ControlPlane {
       write(`${name}.crt`, cert);
       write(`${name}.key`, key);
     };
-    const admin = issueCert({ ...doors, ca, cn: 'admin', orgs: ['system:masters'], usages: ['client'] });
     pair('ca', ca);
+    pair('admin', issueCert({ ...doors, ca, cn: 'admin', orgs: ['system:masters'], usages: ['client'] }));
     pair('server', issueCert({ ...doors, ca, cn: 'kube-apiserver', usages: ['server'], sans: ['localhost', 'kubernetes.default.svc', '127.0.0.1', '10.43.0.1'] }));
     pair('proxy', issueCert({ ...doors, ca, cn: 'front-proxy', usages: ['client'] }));
     const tokens = generateKeyPairSync('rsa', { modulusLength: 2048 });
     write('sa.key', tokens.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString());
     write('sa.pub', tokens.publicKey.export({ type: 'spki', format: 'pem' }).toString());
-    const base64 = (text: string): string => Buffer.from(text).toString('base64');
-    write('admin.kubeconfig', [
-      'apiVersion: v1', 'kind: Config', `clusters: [{name: c, cluster: {server: "https://127.0.0.1:${port}", certificate-authority-data: ${base64(ca.cert)}}}]`,
-      `users: [{name: u, user: {client-certificate-data: ${base64(admin.cert)}, client-key-data: ${base64(admin.key)}}}]`, 'contexts: [{name: x, context: {cluster: c, user: u}}]', 'current-context: x', '',
-    ].join('\n'));
+  }
+
+  #writeKubeconfig(port: number): void {
+    const base64 = (name: string): string => readFileSync(join(this.dir, name)).toString('base64');
+    writeFileSync(this.kubeconfig, [
+      'apiVersion: v1', 'kind: Config', `clusters: [{name: c, cluster: {server: "https://127.0.0.1:${port}", certificate-authority-data: ${base64('ca.crt')}}}]`,
+      `users: [{name: u, user: {client-certificate-data: ${base64('admin.crt')}, client-key-data: ${base64('admin.key')}}}]`, 'contexts: [{name: x, context: {cluster: c, user: u}}]', 'current-context: x', '',
+    ].join('\n'), { mode: 0o600 });
   }
 }
 

@@ -62,9 +62,14 @@ async function statesOn(kind: string): Promise<Map<string, string>> {
 }
 
 async function startSkiff(plane: ControlPlane, port: number): Promise<string> {
-  const url = `http://127.0.0.1:${port}`;
+  // Over TLS and with client certificates, as clusters do it.
+  const url = `https://127.0.0.1:${port}`;
+  const at = (name: string): string => join(plane.dir, name);
   // Kubernetes compacts by itself; the store must not do it for it.
-  plane.start('store', [process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'datastore', '--data-dir', join(plane.dir, 'data'), '--listen-client-urls', url, '--auto-compaction-retention', '0']);
+  plane.start('store', [
+    process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'datastore', '--data-dir', at('data'), '--listen-client-urls', url, '--auto-compaction-retention', '0',
+    '--cert-file', at('server.crt'), '--key-file', at('server.key'), '--trusted-ca-file', at('ca.crt'),
+  ]);
   await until('the store serves', () => readFileSync(join(plane.dir, 'store.log'), 'utf8').includes('serving etcd v3'));
   return url;
 }
