@@ -47,10 +47,10 @@ const bytes = (text: string): Buffer => Buffer.from(text);
 const text = async (store: Store, key: string): Promise<string | undefined> => (await store.range({ key })).kvs.map((kv) => Buffer.from(kv.value).toString())[0];
 const isCommit = (wire: Buffer): boolean => wire.includes('skiff_commit');
 
-function watchAll(store: Store): { events: string[]; ends: string[] } {
+function watchAll(store: Store, startRevision = 1): { events: string[]; ends: string[] } {
   const seen: { events: string[]; ends: string[] } = { events: [], ends: [] };
   const say = (event: StoreEvent): string => `${event.type} ${event.kv.key} ${event.kv.modRevision} ${event.kv.version}`;
-  store.watch({ key: '\0', end: '\0', startRevision: 1, onEvents: (events) => seen.events.push(...events.map(say)), onEnd: (why) => seen.ends.push(why.reason) });
+  store.watch({ key: '\0', end: '\0', startRevision, onEvents: (events) => seen.events.push(...events.map(say)), onEnd: (why) => seen.ends.push(why.reason) });
   return seen;
 }
 
@@ -156,6 +156,39 @@ describe('a lost connection', () => {
     }
     expect(seen.events).toEqual(Array.from({ length: written }, (_, i) => `PUT k${i} ${i + 2} 1`));
     expect(seen.ends).toEqual([]);
+  });
+
+  test('for longer than history is kept ends the watches and loads everything anew', async () => {
+    fresh();
+    const [near, far] = [await open(postgres.port, { pruneGraceMs: 0 }), await open(proxy.port)];
+    await near.leaseGrant({ id: '4', ttlSeconds: 300 });
+    for (const key of ['a', 'b', 'c']) await near.put({ key, value: bytes('1'), lease: '4' });
+    const seen = watchAll(far);
+    await until(() => seen.events.length === 3);
+    proxy.onRequest = (wire) => {
+      // The last word of the server that goes away: nobody will be able to tell what became of it.
+      if (!isCommit(wire)) return;
+      proxy.refuse = true;
+      setImmediate(() => proxy.cut());
+    };
+    const put = far.put({ key: 'own', value: bytes('1') }).then(() => 'done', (error: { message: string }) => error.message);
+    await until(() => proxy.connections === 0);
+    proxy.onRequest = () => undefined;
+    await near.deleteRange({ key: 'b' });
+    await near.deleteRange({ key: 'own' });
+    await near.leaseRevoke('4');
+    const { revision } = await near.put({ key: 'd', value: bytes('1') });
+    await near.compact(revision);
+    await until(async () => (await postgres.sql('SELECT count(*)::text AS n FROM skiff_log', database))[0]?.['n'] === '1');
+    proxy.refuse = false;
+    await until(() => seen.ends.length > 0);
+    expect(seen.ends).toEqual(['compacted']);
+    expect(await put).toMatch(/may or may not have happened/);
+    expect((await far.range({ key: '\0', end: '\0', serializable: true })).kvs.map((kv) => kv.key)).toEqual(['d']);
+    expect(await far.leases()).toEqual([]);
+    const again = watchAll(far, revision);
+    expect(await far.put({ key: 'e', value: bytes('1') })).toEqual({ revision: revision + 1 });
+    expect(again.events).toEqual([`PUT d ${revision} 1`, `PUT e ${revision + 1} 1`]);
   });
 
   test('that dies without a word is found, and made anew', async () => {
