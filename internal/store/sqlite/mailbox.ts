@@ -1,4 +1,3 @@
-import { StoreError } from '../errors.ts';
 import type { Batch } from '../journal.ts';
 
 /** Batches up to this size go through shared memory, larger ones are posted to the thread as messages. */

@@ -23,7 +23,8 @@ export function checkWal(path: string): void {
   const frames = Frames.read(readFileSync(wal));
   if (frames === undefined) return;
   const damaged = frames.headed ? frames.firstDamaged() : 0;
-  const lost = frames.headed ? frames.commitIsFollowed(damaged + 1) : frames.lacksIn(path);
+  // A log of which SQLite reads nothing may be one whose every page was in the database when it was to be begun anew.
+  const lost = damaged > 0 ? frames.commitIsFollowed(damaged + 1) : frames.commitIsFollowed(1) && frames.lacksIn(path);
   if (!lost) return;
   const at = frames.headed ? frames.offset(damaged) : 0;
   throw new StoreError('CORRUPT', `the write-ahead log is damaged at byte ${at}, and commits behind it are not`, { op: 'open' });
@@ -75,10 +76,7 @@ class Frames {
     return false;
   }
 
-  /**
-   * True when the database lacks a page of these commits. Without a header they are either those of a log that was begun
-   * anew when all of it was in the database, or live ones.
-   */
+  /** True when the database lacks a page of the commits that can be read without the first frame. */
   lacksIn(path: string): boolean {
     const newest = new Map<number, number>();
     let waiting: number[] = [];

@@ -54,10 +54,23 @@ class Node {
     const kept = style === 'nothing' ? 0 : style === 'everything' || style === 'scattered' ? this.pending.length : random.int(this.pending.length + 1);
     let out = this.pending.slice(0, kept).reduce(changed, Buffer.from(this.durable));
     if (style === 'in order' && kept < this.pending.length && random.int(2) === 0) out = this.#scatter(out, this.pending.slice(kept, kept + 1), random);
-    if (style === 'scattered') out = this.#scatter(Buffer.from(this.durable), this.pending, random);
+    if (style === 'scattered') out = this.#scatterAll(random);
     const lost = random.int(3);
     for (const [sector, old] of this.undecided) if (lost === 0 || (lost === 1 && random.int(2) === 0)) old.copy(out, sector * sectorBytes, 0, Math.max(0, Math.min(old.length, out.length - sector * sectorBytes)));
     return out;
+  }
+
+  /** Cutting a file short happens or does not; what was written before and after it comes to the disk in any order. */
+  #scatterAll(random: Random): Buffer {
+    const cuts = this.pending.flatMap((change, i) => ('size' in change ? [i] : []));
+    const happened = random.int(cuts.length + 1);
+    let out = Buffer.from(this.durable);
+    let from = 0;
+    for (const cut of cuts.slice(0, happened)) {
+      out = changed(this.#scatter(out, this.pending.slice(from, cut), random), this.pending[cut] as Change);
+      from = cut + 1;
+    }
+    return this.#scatter(Buffer.from(out), this.pending.slice(from, cuts[happened]), random);
   }
 
   /** Each sector at one of the versions that it had, a few of them torn or spoiled; the size at one that it had. */
