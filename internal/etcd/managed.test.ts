@@ -97,4 +97,11 @@ describe('a managed etcd', () => {
     expect((await store.range({ key: 'goes' })).count).toBe(1);
     await store.close();
   }, 120_000);
+
+  test('says in one line that there is no etcd to run, and that nobody lets it in', async () => {
+    const identities = await loadOrCreateEtcd({ dir: join(dir, 'tls'), names: [], disk: realDisk, clock: realClock, random: realRandom });
+    const options = { dir: join(dir, 'lost'), tlsDir: join(dir, 'tls'), identities, name: 'lost', clientUrl: await freeUrl(), peerUrl: await freeUrl(), binary, readyMs: 1_000, clock: realClock, disk: realDisk, spawn: realSpawn, processes: realProcesses, log: silentLog };
+    await expect(startManagedEtcd({ ...options, binary: '/nowhere/etcd' })).rejects.toMatchObject({ code: 'CONFIG', message: expect.stringContaining('etcd cannot be run'), hint: expect.stringContaining('etcd-server') });
+    await expect(startManagedEtcd({ ...options, join: { endpoints: [await freeUrl()] } })).rejects.toMatchObject({ code: 'CONFIG', message: expect.stringContaining('does not take this server'), hint: expect.stringContaining('must be up') });
+  });
 });

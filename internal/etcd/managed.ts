@@ -67,9 +67,10 @@ export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<Man
     await layAside(options);
     known = false;
   }
+  await checkProgram(options);
   const joins = options.join !== undefined && !known;
   if (joins) await writePeers(options, peers);
-  const initial = joins ? await announce(cluster, { ...options, withinMs: options.readyMs ?? defaultReadyMs }) : `${options.name}=${options.peerUrl}`;
+  const initial = joins ? await letIn(options, cluster) : `${options.name}=${options.peerUrl}`;
   const member = new MemberProcess(options, argumentsOf(options, initial, joins));
   member.start();
   try {
@@ -80,6 +81,23 @@ export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<Man
   }
   await notePeers(options);
   return member;
+}
+
+async function checkProgram({ spawn, binary = 'etcd' }: ManagedEtcdOptions): Promise<void> {
+  try {
+    await spawn.run('etcd', [binary, '--version']);
+  } catch (cause) {
+    throw new ConfigError(`etcd cannot be run: ${messageOf(cause)}`, { op: 'etcd', cause, hint: 'install the package etcd-server' });
+  }
+}
+
+async function letIn(options: ManagedEtcdOptions, cluster: EtcdCluster): Promise<string> {
+  try {
+    return await announce(cluster, { ...options, withinMs: options.readyMs ?? defaultReadyMs });
+  } catch (cause) {
+    if (cause instanceof ConfigError) throw cause;
+    throw new ConfigError(`the etcd of the cluster does not take this server: ${messageOf(cause)}`, { op: 'etcd.join', cause, hint: 'most members of the cluster must be up, and their ports 2379 and 2380 open to this machine' });
+  }
 }
 
 export async function hasData({ disk, dir }: Pick<ManagedEtcdOptions, 'disk' | 'dir'>): Promise<boolean> {

@@ -47,18 +47,25 @@ describe('three servers with an etcd each', () => {
 
   it('become one cluster', async ({ onTestFailed }) => {
     onTestFailed(() => void (failed = true));
-    await one.launch({ flags: [...bare, '--cluster-init'] });
+    await one.launch({ flags: bare });
     await one.answers();
+    one.k('create', 'configmap', 'from-before');
     const full = token(one);
     await two.node.boot();
-    const refused = skiff(two, 'server', ...bare, '--server', `https://${one.node.ip}:6443`, '--token', full.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a')));
-    expect([refused.code, refused.stderr.trim()]).toEqual([1, expect.stringMatching(/^skiff: .* does not know this token \(.*server\/token.*\)$/)]);
+    const attempt = (secret: string) => skiff(two, 'server', ...bare, '--server', `https://${one.node.ip}:6443`, '--token', secret);
+    expect(attempt(full)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^skiff: .* takes no servers: .*SQLite.* \(.*--cluster-init.*\)\n$/) as string });
+    one.killServer('TERM');
+    await until('the first has ended', () => one.node.exec(['bash', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0);
+    one.startServer([...bare, '--cluster-init']);
+    await one.answers();
+    expect(attempt(full.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a')))).toMatchObject({ code: 1, stderr: expect.stringMatching(/^skiff: .* does not know this token \(.*server\/token.*\)\n$/) as string });
     const flags = [...bare, '--server', `https://${one.node.ip}:6443`, '--token', full];
     two.startServer(flags);
     await two.answers();
     await three.launch({ flags: flags.slice(bare.length) });
     await three.answers();
     expect(members(one)).toEqual(['one member', 'three member', 'two member']);
+    expect(three.k('get', 'configmap', 'from-before', '-o', 'name')).toContain('from-before');
     two.apply(deployment('first'));
     await until('all see it', () => [one, two, three].every((of) => hasReplicaSet(of, 'first')));
     await until('every server is an endpoint', () => endpoints(two) === ips(one, two, three));
@@ -70,7 +77,9 @@ describe('three servers with an etcd each', () => {
   it('go on when the first is killed, and take it back', async ({ onTestFailed }) => {
     onTestFailed(() => void (failed = true));
     kill(one);
-    await until('another server answers', () => two.kubectl(['create', 'configmap', 'written-alone'], { timeoutMs: 5_000 }).code === 0, { timeoutMs: 30_000 });
+    // Applied, not created: a write that its client did not wait for may yet be done.
+    const alone = 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: written-alone}\n';
+    await until('another server answers', () => two.kubectl(['apply', '-f', '-'], { input: alone, timeoutMs: 8_000 }).code === 0, { timeoutMs: 30_000 });
     two.apply(deployment('second'));
     await until('controllers work on another server', () => hasReplicaSet(three, 'second'), { timeoutMs: 30_000 });
     expect(['two', 'three']).toContain(leader(three));
@@ -99,6 +108,10 @@ describe('three servers with an etcd each', () => {
     await three.answers();
     expect(members(one)).toEqual(['one member', 'three member', 'two member']);
     await until('it is a node again', () => /^three True /.test(nodes(two)), { seen: () => nodes(two) });
+    // What deleting a node does, by hand: for servers that are no nodes.
+    expect(skiff(one, 'datastore', 'member', 'remove', 'two')).toMatchObject({ code: 0, stdout: 'two is no member any more\n' });
+    expect(members(one)).toEqual(['one member', 'three member']);
+    expect(skiff(one, 'datastore', 'member', 'remove', 'two')).toMatchObject({ code: 1, stderr: 'skiff: there is no member "two" (see skiff datastore member list)\n' });
   });
 });
 
