@@ -64,7 +64,7 @@ class Node {
   #scatterAll(random: Random): Buffer {
     const cuts = this.pending.flatMap((change, i) => ('size' in change ? [i] : []));
     const happened = random.int(cuts.length + 1);
-    let out = Buffer.from(this.durable);
+    let out: Buffer = Buffer.from(this.durable);
     let from = 0;
     for (const cut of cuts.slice(0, happened)) {
       out = changed(this.#scatter(out, this.pending.slice(from, cut), random), this.pending[cut] as Change);

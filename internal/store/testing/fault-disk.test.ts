@@ -10,7 +10,7 @@ import type { LifeResult } from './life.ts';
 /** SKIFF_SIMULATIONS for more states of the disk, SKIFF_SEED to start from another seed, or random. */
 const wanted = Number(process.env['SKIFF_SIMULATIONS'] ?? 1000);
 const firstSeed = testSeed();
-const cutsPerLife = 75;
+const cutsPerLife = 65;
 /** Some cuts are followed by a second one, in the recovery from the first: this many states come of a life at least. */
 const statesPerLife = 100;
 const stepsPerLife = 60;
