@@ -8,6 +8,7 @@ import { realDisk } from '../io/disk.ts';
 import { makeLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';
 import type { Encryption } from '../store/cipher.ts';
+import { ownCluster } from './members.ts';
 import { fileKeeper, keyName, loadKeyRing, reencryptAtStart, secretPrefixes } from '../store/key-ring.ts';
 import { isEtcdFile } from '../store/sqlite/from-etcd.ts';
 import { fileName } from '../store/sqlite/schema.ts';
@@ -56,14 +57,14 @@ export async function runDatastore(args: string[]): Promise<void> {
   const { values, positionals } = parse(args);
   if (values.help) return void process.stdout.write(usage);
   const [verb, file, ...rest] = positionals;
-  if (verb === 'member' && rest.length <= 1) return await (await import('./members.ts')).runMember(file ?? '', rest[0] ?? '', values['data-dir'] ?? '/var/lib/skiff');
+  if (verb === 'member' && rest.length <= 1) return await (await import('./members.ts')).runMember(file ?? '', rest[0] ?? '', dataDirOf(values));
   if (rest.length > 0) throw new ConfigError(`datastore takes no argument "${rest[0]}"`, { op: 'datastore' });
   if (verb === undefined) return await run(values);
   const target = file ?? '';
   if (verb === 'check') return await check(values, file);
   if (verb === 'status' || verb === 'hash' || verb === 'defrag') {
     if (file !== undefined) throw new ConfigError(`datastore ${verb} takes no argument "${file}"`, { op: 'datastore' });
-    return await (await import('./datastore-upkeep.ts')).runUpkeep(verb, values['data-dir'] ?? '/var/lib/skiff');
+    return await (await import('./datastore-upkeep.ts')).runUpkeep(verb, dataDirOf(values));
   }
   if (verb === 'compact') throw new ConfigError('history is compacted by itself', { op: 'datastore', hint: '--auto-compaction-retention says how much is kept; clients compact with "etcdctl compaction"' });
   if (verb !== 'snapshot' && verb !== 'restore') throw new ConfigError(`datastore has no command "${verb}"`, { op: 'datastore', hint: 'see skiff datastore --help' });
@@ -102,6 +103,10 @@ const listOf = (text: string): string[] => text.split(',').filter((url) => url !
 
 async function snapshot(values: Values, target: string): Promise<void> {
   const { dir } = await place(values);
+  if (await hasEtcd(dir)) {
+    if (!(await saveSnapshot({ ...(await ownCluster(dataDirOf(values))), disk: realDisk, target, withDigest: true }))) throw new ConfigError('the server does not run, and its etcd with it', { op: 'datastore', hint: 'start it, and ask again' });
+    return void process.stdout.write(`${target}: snapshot of the etcd in ${dir}\n`);
+  }
   const socket = join(dir, 'upkeep.sock');
   const running = (await realDisk.stat('datastore', socket)) !== undefined && (await saveSnapshot({ endpoints: [`unix://${socket}`], disk: realDisk, target }));
   if (!running) await snapshotStopped(dir, target);
@@ -110,6 +115,7 @@ async function snapshot(values: Values, target: string): Promise<void> {
 
 async function restore(values: Values, source: string): Promise<void> {
   const { dir, encryption, keys } = await place(values);
+  if (await hasEtcd(dir)) throw new ConfigError('this server keeps its state in an etcd', { op: 'datastore', hint: `nothing was changed; run "skiff server --cluster-reset --cluster-reset-restore-path=${source}"` });
   const { kept, revision } = await restoreSnapshot({ snapshot: source, dir, clock: realClock, encryption });
   await reencryptAtStart(fileKeeper({ disk: realDisk, path: keys }));
   process.stdout.write(`${dir}: restored to revision ${revision}${kept === undefined ? '' : `; what was there is kept as ${kept}`}\n`);
@@ -131,9 +137,13 @@ async function encrypted(path: string): Promise<string> {
   return keys.length === 0 ? '' : `, ${keys.map(([id, values]) => `${values} values under ${keyName(id)}`).join(', ')}, ${plain} Secrets under none`;
 }
 
+const dataDirOf = (values: Values): string => values['data-dir'] ?? '/var/lib/skiff';
+
+const hasEtcd = async (dir: string): Promise<boolean> => (await realDisk.stat('datastore', join(dir, 'etcd/member'))) !== undefined;
+
 /** The folder of the store: a server keeps it below server/db, a datastore in its data directory itself. */
 async function place(values: Values): Promise<{ dir: string; keys: string; encryption: Encryption | undefined }> {
-  const data = values['data-dir'] ?? '/var/lib/skiff';
+  const data = dataDirOf(values);
   const own = (await realDisk.stat('datastore', join(data, fileName))) !== undefined;
   const keys = join(data, 'server/cred/encryption-keys.json');
   const encrypted = (await realDisk.stat('datastore', keys)) !== undefined;

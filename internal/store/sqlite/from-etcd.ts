@@ -80,7 +80,7 @@ function reading<T>(path: string, use: (readAt: ReadAt) => T): T {
     return use((at, length) => {
       // A damaged file may ask for any amount.
       const bytes = Buffer.alloc(Math.max(0, Math.min(length, size - at)));
-      return bytes.subarray(0, readSync(file, bytes, 0, length, at));
+      return bytes.subarray(0, readSync(file, bytes, 0, bytes.length, at));
     });
   } finally {
     closeSync(file);

@@ -1,5 +1,5 @@
 import Database from 'better-sqlite3';
-import { existsSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import { closeSync, existsSync, openSync, renameSync, rmSync, truncateSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { loadAddon } from '../../io/assets.ts';
 import { type Encryption, ValueCipher } from '../cipher.ts';
@@ -46,6 +46,8 @@ export function copyDatabase(db: Database.Database, target: string): void {
   // A journal that a power cut left must not be taken for the new file's.
   for (const left of [part, `${part}-journal`]) rmSync(left, { force: true });
   try {
+    // SQLite takes an empty file and leaves it its mode: Secrets are in it.
+    closeSync(openSync(part, 'wx', 0o600));
     db.prepare('VACUUM INTO ?').run(part);
     syncFile(part);
     renameSync(part, target);

@@ -5,9 +5,9 @@ import type { Clock } from '../../io/clock.ts';
 import type { Encryption } from '../cipher.ts';
 import { StoreError } from '../errors.ts';
 import { censusOfEtcdFile, convertEtcdFile, isEtcdFile } from './from-etcd.ts';
-import { LogFile, openDatabase } from './log-file.ts';
+import { copyDatabase, LogFile, openDatabase } from './log-file.ts';
 import { explained, readLog } from './open.ts';
-import { fileName } from './schema.ts';
+import { applicationId, fileName } from './schema.ts';
 
 /** A restored store starts so much later: clients may hold any revision the lost one handed out. */
 const restoreRevisionStep = 1_000_000_000;
@@ -35,6 +35,7 @@ export async function checkFile(path: string, clock: Clock, encryption?: Encrypt
   }
   const db = await openDatabase(path, { readonly: true });
   try {
+    if (db.pragma('application_id', { simple: true }) !== applicationId) throw new StoreError('CORRUPT', `${path} is no store of skiff, nor a snapshot of one`, { op: 'check', hint: 'is it the right file?' });
     const faults = db.pragma('integrity_check(5)', { simple: false }) as { integrity_check: string }[];
     if (faults[0]?.integrity_check !== 'ok') throw new StoreError('CORRUPT', faults.map((f) => f.integrity_check).join('; '), { op: 'check' });
     const { recovered, census } = readLog(db, clock, encryption);
@@ -55,12 +56,12 @@ export async function checkFile(path: string, clock: Clock, encryption?: Encrypt
 
 /** Copies the store of a stopped server to one file. */
 export async function snapshotStopped(dir: string, target: string): Promise<void> {
-  if (existsSync(target)) throw new StoreError('INVALID_ARGUMENT', `${target} exists already`, { op: 'snapshot' });
   const path = join(dir, fileName);
+  if (!existsSync(path)) throw new StoreError('INVALID_ARGUMENT', `there is no store in ${dir}`, { op: 'snapshot', hint: 'is --data-dir right?' });
   const db = await openDatabase(path);
   try {
     db.pragma('busy_timeout = 0');
-    db.prepare('VACUUM INTO ?').run(target);
+    copyDatabase(db, target);
   } catch (error) {
     throw explained(error, path);
   } finally {
@@ -103,6 +104,7 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<{ kept: 
 
 /** Makes the file that is to be the store from a snapshot; all of it is checked, and durable. */
 async function prepare({ snapshot, clock, encryption }: RestoreOptions, fresh: string): Promise<CheckResult> {
+  if (!existsSync(snapshot)) throw new StoreError('INVALID_ARGUMENT', `${snapshot} does not exist`, { op: 'restore', hint: 'nothing was changed' });
   if (isEtcdFile(snapshot)) {
     checkDigest(snapshot);
     await convertEtcdFile({ source: snapshot, target: fresh, clock, encryption });

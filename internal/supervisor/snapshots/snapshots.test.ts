@@ -98,7 +98,7 @@ describe('a snapshot', () => {
     expect(await take()).toBe(true);
     writeFileSync(join(folder, '.last.json'), 'nonsense');
     expect(await take()).toBe(true);
-  });
+  }, 120_000);
 
   test('fingerprints tell every order of changes apart', () => {
     const kv = (key: string, modRevision: number): KeyValue => ({ key, value: Buffer.from(''), createRevision: 1, modRevision, version: 1, lease: '0' });
