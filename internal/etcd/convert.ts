@@ -22,8 +22,8 @@ export function rangeRequest(r: w.RangeRequest): s.RangeRequest {
 }
 
 export function putRequest(r: w.PutRequest): s.PutRequest {
-  // The value is a piece of the message it came in; the store keeps it, the message must not stay.
-  return { key: r.key, value: Uint8Array.from(r.value), lease: r.lease, prevKv: r.prevKv, ignoreValue: r.ignoreValue, ignoreLease: r.ignoreLease };
+  // The value is a piece of the message it came in, which is nobody else's; the store copies what it keeps.
+  return { key: r.key, value: r.value, lease: r.lease, prevKv: r.prevKv, ignoreValue: r.ignoreValue, ignoreLease: r.ignoreLease };
 }
 
 export function deleteRequest(r: w.DeleteRangeRequest): s.DeleteRangeRequest {

@@ -94,8 +94,9 @@ function writeField(field: Field, v: unknown): void {
   room(32);
   if (field.message !== undefined) {
     writeVarint(field.number * 8 + 2);
-    writeNested(() => writeMessage((field.message as () => Compiled)(), v as Fields));
-    return;
+    const start = ++length;
+    writeMessage(field.message(), v as Fields);
+    return writeLength(start);
   }
   switch (field.type) {
     case 'bytes':
@@ -108,7 +109,7 @@ function writeField(field: Field, v: unknown): void {
     case 'id':
     case 'uid':
       writeVarint(field.number * 8);
-      return writeBig(BigInt.asUintN(64, BigInt(v as string)));
+      return writeId(v as string);
     case 'bool':
       writeVarint(field.number * 8);
       buffer[length++] = v === true ? 1 : 0;
@@ -123,14 +124,13 @@ function writePacked(field: Field, list: number[]): void {
   if (list.length === 0) return;
   room(32 + list.length * 10);
   writeVarint(field.number * 8 + 2);
-  writeNested(() => list.forEach(writeInt));
+  const start = ++length;
+  list.forEach(writeInt);
+  writeLength(start);
 }
 
-/** Writes the length before what `content` writes; one byte is set aside, and made more when it was not enough. */
-function writeNested(content: () => void): void {
-  const start = length + 1;
-  length = start;
-  content();
+/** Writes the length before what was written from `start` on; one byte is set aside, and made more when it is not enough. */
+function writeLength(start: number): void {
   const size = length - start;
   if (size < 0x80) {
     buffer[start - 1] = size;
@@ -175,6 +175,23 @@ function writeInt(value: number): void {
   else writeBig(BigInt.asUintN(64, BigInt(value)));
 }
 
+/** Ids come again and again (of the cluster, of members, of leases), and 64 bits of decimal digits are dear. */
+const knownIds = new Map<string, Buffer>();
+const mostKnownIds = 256;
+
+function writeId(text: string): void {
+  let bytes = knownIds.get(text);
+  if (bytes === undefined) {
+    const start = length;
+    writeBig(BigInt.asUintN(64, BigInt(text)));
+    bytes = Buffer.from(buffer.subarray(start, length));
+    if (knownIds.size >= mostKnownIds) knownIds.clear();
+    knownIds.set(text, bytes);
+    return;
+  }
+  for (let i = 0; i < bytes.length; i++) buffer[length++] = bytes[i] as number;
+}
+
 function writeBig(value: bigint): void {
   while (value > 0x7fn) {
     buffer[length++] = Number(value & 0x7fn) | 0x80;
@@ -217,8 +234,8 @@ function readField(field: Field, cursor: Cursor, wire: number): unknown {
     if (field.type === 'int') return readInt(cursor);
     if (field.type === 'bool') return readInt(cursor) !== 0;
     if (field.type === 'enum' || field.type === 'u32') return readInt(cursor);
-    if (field.type === 'id') return BigInt.asIntN(64, readBig(cursor)).toString();
-    if (field.type === 'uid') return readBig(cursor).toString();
+    if (field.type === 'id') return small(cursor) ? String(readVarint(cursor)) : BigInt.asIntN(64, readBig(cursor)).toString();
+    if (field.type === 'uid') return small(cursor) ? String(readVarint(cursor)) : readBig(cursor).toString();
   }
   throw new WireError(`field ${field.name} has a wrong type on the wire`);
 }
@@ -249,10 +266,13 @@ function readVarint(cursor: Cursor): number {
 
 /** A signed 64-bit number; negative ones take ten bytes, and only those need a bigint. */
 function readInt(cursor: Cursor): number {
-  const start = cursor.at;
-  let size = 0;
-  while ((cursor.bytes[start + size] ?? 0) >= 0x80) size++;
-  return size < 8 ? readVarint(cursor) : Number(BigInt.asIntN(64, readBig(cursor)));
+  return small(cursor) ? readVarint(cursor) : Number(BigInt.asIntN(64, readBig(cursor)));
+}
+
+/** Whether the number that comes next is exact without a bigint: seven bytes hold 49 bits. */
+function small(cursor: Cursor): boolean {
+  for (let at = cursor.at; at < cursor.at + 7; at++) if ((cursor.bytes[at] ?? 0) < 0x80) return true;
+  return false;
 }
 
 function readBig(cursor: Cursor): bigint {
