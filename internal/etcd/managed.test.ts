@@ -96,6 +96,16 @@ describe('a managed etcd', () => {
     expect((await listMembers(cluster)).map((m) => m.name).sort()).toEqual(['alone', 'newcomer']);
     expect((await store.range({ key: 'goes' })).count).toBe(1);
     await store.close();
+
+    // The first comes back under another address: the other finds it.
+    await first.stop();
+    const peerUrl = await freeUrl();
+    const back = await start('alone', identities, { peerUrl });
+    const moved = { ...cluster, endpoints: [back.endpoint] };
+    expect((await listMembers(moved)).find((m) => m.name === 'alone')?.peerURLs).toEqual([peerUrl]);
+    const again = await openEtcdStore({ endpoints: [back.endpoint], tls: clientTls(identities), clock: realClock, log: silentLog });
+    await again.put({ key: 'goes', value: Buffer.from('on and on') });
+    await again.close();
   }, 120_000);
 
   test('says in one line that there is no etcd to run, and that nobody lets it in', async () => {

@@ -9,7 +9,7 @@ import type { Processes } from '../io/processes.ts';
 import type { Spawn } from '../io/spawn.ts';
 import type { EtcdIdentities } from '../pki/etcd-authority.ts';
 import { EtcdConnection } from './client/connection.ts';
-import { announce, clientTls, listMembers, promote, type EtcdCluster } from './members.ts';
+import { announce, clientTls, listMembers, promote, readdress, type EtcdCluster } from './members.ts';
 
 const firstRestartMs = 500;
 const mostRestartMs = 30_000;
@@ -68,6 +68,8 @@ export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<Man
     known = false;
   }
   await checkProgram(options);
+  // After a change of address the others would call in vain; they can be told before this member is up.
+  if (known && peers.length > 0) await moved(options, cluster).catch(() => undefined);
   const joins = options.join !== undefined && !known;
   if (joins) await writePeers(options, peers);
   const initial = joins ? await letIn(options, cluster) : `${options.name}=${options.peerUrl}`;
@@ -79,8 +81,13 @@ export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<Man
     await member.stop();
     throw error;
   }
+  await moved(options, { ...cluster, endpoints: [member.endpoint] });
   await notePeers(options);
   return member;
+}
+
+async function moved({ name, peerUrl, log }: ManagedEtcdOptions, cluster: EtcdCluster): Promise<void> {
+  if (await readdress(cluster, name, peerUrl)) log.info('the address of this member has changed', { peerUrl });
 }
 
 async function checkProgram({ spawn, binary = 'etcd' }: ManagedEtcdOptions): Promise<void> {

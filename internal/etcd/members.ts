@@ -88,6 +88,16 @@ export async function promote(cluster: EtcdCluster, peerUrl: string): Promise<bo
   });
 }
 
+/** Tells the cluster that a member, known by its name, has another address now; true when it had. */
+export async function readdress(cluster: EtcdCluster, name: string, peerUrl: string): Promise<boolean> {
+  return await asking(cluster, async (connection) => {
+    const own = (await listOf(connection)).find((m) => m.name === name);
+    if (!own || own.peerURLs.includes(peerUrl)) return false;
+    await connection.call('Cluster/MemberUpdate', ['MemberUpdateRequest', { ID: own.ID, peerURLs: [peerUrl] }], 'MemberUpdateResponse', callMs);
+    return true;
+  });
+}
+
 async function listOf(connection: EtcdConnection): Promise<Member[]> {
   return (await connection.call<{ members: Member[] }>('Cluster/MemberList', ['MemberListRequest', {}], 'MemberListResponse', callMs)).members;
 }
