@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -16,7 +16,7 @@ import { openEtcdStore } from './client/etcd-store.ts';
 import { saveSnapshot, verifyDigest } from './client/snapshot.ts';
 import { startManagedEtcd, type ManagedEtcd } from './managed.ts';
 import { clientTls } from './members.ts';
-import { restoreMember } from './restore.ts';
+import { checkNotCutOff, restoreMember } from './restore.ts';
 import { fastDir } from './testing/etcd-process.ts';
 
 requireProgram('etcdctl');
@@ -103,6 +103,14 @@ describe('a member of an etcd', () => {
       await expect(restore(join(dir, 'bad', name), 1)).rejects.toMatchObject({ code: 'CORRUPT', hint: 'take another snapshot' });
     }
     expect(existsSync(join(member, 'member'))).toBe(true);
+    // What a power cut leaves in the middle keeps an empty etcd from being started, until the restore is run again.
+    mkdirSync(`${member}-restore-7`);
+    await checkNotCutOff({ dir: member, disk: realDisk });
+    renameSync(member, `${member}-old-7`);
+    await expect(checkNotCutOff({ dir: member, disk: realDisk })).rejects.toMatchObject({ message: /was cut off/, hint: /run it again/ });
+    await restore(join(dir, 'snapshot-3-10'), 8);
+    await checkNotCutOff({ dir: member, disk: realDisk });
+    expect([existsSync(join(member, 'member')), existsSync(`${member}-restore-7`)]).toEqual([true, false]);
     expect(() => bumpRevision(good.subarray(0, 4096 * 3), 1)).toThrow(/no data of an etcd/);
     expect(() => bumpRevision(Buffer.alloc(20_000), 1)).toThrow(/no beginning/);
   });

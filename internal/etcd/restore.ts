@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { ConfigError, IoError } from '../base/errors.ts';
 import type { Disk } from '../io/disk.ts';
 import { renamePath } from '../io/file-writer.ts';
@@ -33,6 +33,7 @@ export async function restoreMember(options: MemberRestore): Promise<{ kept: str
   await verifyDigest(snapshot);
   const bytes = await disk.read(op, snapshot);
   const { file, revision } = bumpRevision(bytes.subarray(0, bytes.length - digestBytes), restoreRevisionStep);
+  for (const left of await leftovers(options)) await disk.remove(op, left);
   const data = `${dir}-restore-${stamp}.db`;
   const fresh = `${dir}-restore-${stamp}`;
   try {
@@ -50,6 +51,17 @@ export async function restoreMember(options: MemberRestore): Promise<{ kept: str
   await disk.remove(op, dir);
   await renamePath(op, fresh, dir);
   return { kept, revision };
+}
+
+/** Throws when a power cut came between the old data and the new: an etcd that started now would be an empty one. */
+export async function checkNotCutOff(options: Pick<MemberRestore, 'dir' | 'disk'>): Promise<void> {
+  if ((await leftovers(options)).length === 0 || (await options.disk.stat(op, join(options.dir, 'member')))) return;
+  throw new ConfigError('a restore of the etcd was cut off', { op, hint: `run it again (--cluster-reset --cluster-reset-restore-path); the data before is in ${options.dir}-old-*` });
+}
+
+async function leftovers({ dir, disk }: Pick<MemberRestore, 'dir' | 'disk'>): Promise<string[]> {
+  const start = `${basename(dir)}-restore-`;
+  return (await disk.list(op, dirname(dir))).filter((name) => name.startsWith(start)).map((name) => join(dirname(dir), name));
 }
 
 async function runTool({ name, peerUrl, spawn }: MemberRestore, data: string, fresh: string): Promise<void> {

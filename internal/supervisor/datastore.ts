@@ -3,6 +3,7 @@ import { openEtcdStore } from '../etcd/client/etcd-store.ts';
 import { snapshotFiles } from '../etcd/datastore.ts';
 import { hasData, startManagedEtcd } from '../etcd/managed.ts';
 import { clientTls, type EtcdCluster } from '../etcd/members.ts';
+import { checkNotCutOff } from '../etcd/restore.ts';
 import { serveEtcd } from '../etcd/server.ts';
 import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
 import { copyKeys } from '../store/copy-keys.ts';
@@ -50,6 +51,7 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
     await settle();
     return { kind: 'external', store, keys };
   }
+  await checkNotCutOff({ dir: join(config.dataDir, 'server/db/etcd'), disk: doors.disk });
   if (await isShared(config, doors)) return await openBeside(options);
   const store = await openFile(options);
   const dir = join(config.dataDir, 'server/db');
