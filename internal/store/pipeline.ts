@@ -132,10 +132,17 @@ export class Pipeline {
     load.rows.record(rec);
     load.drops.push(before);
     load.undo.push(() => {
-      // Compaction may have let go of it meanwhile, under the number it never got.
       if (rec.seq === after) rec.seq = before;
-      else this.#state.drops.push(before);
+      else this.#renumber(rec.key, after, before);
     });
+  }
+
+  /** Compaction has let go of a row under a number that it never got. It keeps its place in the queue: what is behind it must not go first. */
+  #renumber(key: string, from: number, to: number): void {
+    const { drops, index } = this.#state;
+    const at = drops.indexOf(from);
+    if (at >= 0) drops[at] = to;
+    for (let rec = index.get(key); rec !== undefined; rec = rec.prev) if (rec.heldSeq === from) rec.heldSeq = to;
   }
 
   /** Something to do, besides undoing records, if the forming load fails. */
@@ -160,9 +167,10 @@ export class Pipeline {
     return this.settled();
   }
 
-  /** Writes waiting soft state to disk. */
-  flush(): Promise<void> {
-    if (this.soft.size === 0 && this.#state.drops.length === 0) return this.settled();
+  /** Writes waiting soft state to disk, with what is on its way to being published. */
+  async flush(): Promise<void> {
+    await this.settled();
+    if (this.soft.size === 0 && this.#state.drops.length === 0) return;
     this.#flushWanted = true;
     return this.sync();
   }
@@ -174,6 +182,8 @@ export class Pipeline {
 
   /** Flushes, writes the clean seal and lets nothing else in. */
   async close(): Promise<void> {
+    // What is on its way may be soft; if it fails, those who wait for it are told.
+    await this.settled().catch(() => undefined);
     while (this.#state.drops.length > 0 || this.soft.size > 0) await this.flush();
     this.#closing = true;
     await this.sync();
@@ -238,13 +248,21 @@ export class Pipeline {
     const age = this.soft.oldestMs === undefined ? 0 : nowMs - this.soft.oldestMs;
     if (this.#flushWanted || age >= softRideMs || this.soft.bytes > softMostBytes) load.flushed = this.soft.flush(load.rows, this.#nextSeq, this.#state.drops);
     this.#flushWanted = false;
-    load.pruned = this.#state.drops.splice(0, dropsPerBatch);
+    load.pruned = this.#state.drops.splice(0, this.#droppable());
     if (this.#sealRow > 0) load.pruned.push(this.#sealRow);
     this.#sealRow = 0;
     this.#forming = newLoad(this.#spare);
     this.#spare = undefined;
     this.#flight = load;
     void this.#commit(load);
+  }
+
+  /** How many of the waiting drops may go with this commit: in order, and none that it brings itself. */
+  #droppable(): number {
+    const { drops } = this.#state;
+    const most = Math.min(drops.length, dropsPerBatch);
+    for (let i = 0; i < most; i++) if ((drops[i] as number) >= this.#nextSeq) return i;
+    return most;
   }
 
   async #commit(load: Load): Promise<void> {
