@@ -37,15 +37,17 @@ export async function writeBootstrap(store: Store, options: { password: string; 
   return done.succeeded;
 }
 
-/** Puts files of this server that have changed (keys that were rotated) into the datastore, for all servers. */
-export async function publishFiles(store: Store, options: { password: string; dir: string; doors: Pick<Doors, 'disk' | 'random'> }): Promise<void> {
-  const { password, dir, doors } = options;
+/** Puts what `change` makes of one of the common files in its place, for all servers; another server's change comes before or after. */
+export async function changeFile(store: Store, options: { password: string; file: string; random: Random; change(before: string | undefined): string | undefined }): Promise<void> {
+  const { password, file, random } = options;
   for (;;) {
     const found = await readBootstrap(store, password);
-    if (!found) throw new ConfigError('the datastore holds no bootstrap data', { op: 'bootstrap' });
-    const data = { ...found.data, files: { ...found.data.files, ...(await collectFiles(doors.disk, dir)) } };
-    if (JSON.stringify(data) === JSON.stringify(found.data)) return;
-    if (await writeBootstrap(store, { password, data, modRevision: found.modRevision, random: doors.random })) return;
+    if (!found) throw new ConfigError('the datastore holds no bootstrap data', { op: 'bootstrap', hint: 'is it the datastore of this cluster?' });
+    const before = found.data.files[file];
+    const after = options.change(before);
+    if (after === undefined || after === before) return;
+    const data = { ...found.data, files: { ...found.data.files, [file]: after } };
+    if (await writeBootstrap(store, { password, data, modRevision: found.modRevision, random })) return;
   }
 }
 

@@ -1,10 +1,9 @@
 import { join } from 'node:path';
-import { ConfigError } from '../base/errors.ts';
 import type { Encryption } from '../store/cipher.ts';
 import { EncryptedStore } from '../store/encrypted-store.ts';
 import { encryptionOf, fileKeeper, formatKeys, loadOrCreateKeys, parseKeys, secretPrefixes, type KeyKeeper, type KeyState } from '../store/key-ring.ts';
 import type { Store } from '../store/store.ts';
-import { readBootstrap, writeBootstrap } from './bootstrap.ts';
+import { changeFile, readBootstrap } from './bootstrap.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 
@@ -66,7 +65,7 @@ export async function sealStore(inner: Store, options: KeyOptions & { password: 
 const encryptionFrom = (state: KeyState | undefined): Encryption => (state ? encryptionOf(state) : { prefixes: secretPrefixes, keys: [] });
 
 /** The keys among what all servers of the cluster hold in common. They are in the datastore before any server uses them. */
-function sharedKeeper(inner: Store, { config, doors, password }: KeyOptions & { password: string }, own: KeyKeeper): KeyKeeper {
+function sharedKeeper(inner: Store, { doors, password }: KeyOptions & { password: string }, own: KeyKeeper): KeyKeeper {
   const parsed = (text: string | undefined): KeyState | undefined => (text === undefined ? undefined : parseKeys(text, 'the bootstrap data of the cluster'));
   return {
     async read() {
@@ -74,17 +73,22 @@ function sharedKeeper(inner: Store, { config, doors, password }: KeyOptions & { 
       return found ? parsed(found.data.files[sharedKeyFile]) : await own.read();
     },
     async update(change) {
-      for (;;) {
-        const found = await readBootstrap(inner, password);
-        if (!found) throw new ConfigError('the datastore holds no bootstrap data', { op: 'encryption-keys', hint: `is its content that of the cluster of ${config.dataDir}?` });
-        const before = parsed(found.data.files[sharedKeyFile]);
-        const after = change(before);
-        if (after === before) return after;
-        const data = { ...found.data, files: { ...found.data.files, [sharedKeyFile]: formatKeys(after) } };
-        if (!(await writeBootstrap(inner, { password, data, modRevision: found.modRevision, random: doors.random }))) continue;
-        await own.update(() => after);
-        return after;
-      }
+      const made: KeyState[] = [];
+      await changeFile(inner, {
+        password,
+        file: sharedKeyFile,
+        random: doors.random,
+        change(text) {
+          const before = parsed(text);
+          const after = change(before);
+          made.push(after);
+          return after === before ? text : formatKeys(after);
+        },
+      });
+      // The last one is what the datastore took.
+      const after = made.at(-1) as KeyState;
+      await own.update(() => after);
+      return after;
     },
   };
 }
