@@ -17,6 +17,8 @@ const fragmentRoomBytes = 512;
 
 interface OneWatch {
   id: number;
+  /** The part of its answers that says which watch they are for. */
+  idBytes: Buffer;
   watch: Watch;
   fragment: boolean;
   /** Wants progress; false for one period after it was sent events. */
@@ -74,7 +76,7 @@ export class WatchStream {
       onEvents: (events, revision) => this.#events(id, events, revision),
       onEnd: (why) => this.#ended(id, why),
     });
-    this.#watches.set(id, { id, watch, fragment: request.fragment, progress: request.progressNotify ? true : undefined });
+    this.#watches.set(id, { id, idBytes: encode('WatchResponse', { watchId: id }), watch, fragment: request.fragment, progress: request.progressNotify ? true : undefined });
     if (request.progressNotify) this.#ticker ??= this.#face.clock.every('etcd.progress', progressPeriodMs, () => this.#tick());
   }
 
@@ -108,7 +110,7 @@ export class WatchStream {
     if (one?.progress === true) one.progress = false;
     const encoded = encodedEvents(events);
     if (one?.fragment && encoded.bytes + fragmentRoomBytes >= maxMessageBytes) this.#sendFragments(id, encoded.each, revision);
-    else this.#sendBytes(id, encoded.pieces, revision, false);
+    else this.#write(headOf(this.#face, revision), [one?.idBytes ?? encode('WatchResponse', { watchId: id }), ...encoded.pieces]);
   }
 
   #sendFragments(id: number, events: Buffer[], revision: number): void {
@@ -116,13 +118,9 @@ export class WatchStream {
       let bytes = 0;
       let to = at;
       while (to < events.length && (to === at || bytes + (events[to] as Buffer).length + fragmentRoomBytes < maxMessageBytes)) bytes += (events[to++] as Buffer).length;
-      this.#sendBytes(id, events.slice(at, to), revision, to < events.length);
+      this.#write(headOf(this.#face, revision), [encode('WatchResponse', { watchId: id, fragment: to < events.length }), ...events.slice(at, to)]);
       at = to;
     }
-  }
-
-  #sendBytes(id: number, events: Buffer[], revision: number, fragment: boolean): void {
-    this.#write(headOf(this.#face, revision), [encode('WatchResponse', { watchId: id, fragment }), ...events]);
   }
 
   #ended(id: number, why: { reason: string; compactRevision?: number; message?: string }): void {

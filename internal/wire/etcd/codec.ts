@@ -30,7 +30,16 @@ const compiled = new Map<string, Compiled>();
 export function encode(message: string, value: object): Buffer {
   length = 0;
   writeMessage(compile(message), value as Fields);
-  return Buffer.from(buffer.subarray(0, length));
+  if (length > keepBufferBytes) {
+    // Given away instead of copied: twice the size of the largest answers would be the peak of the memory.
+    const made = buffer.subarray(0, length);
+    buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
+    return made;
+  }
+  const made = Buffer.allocUnsafe(length);
+  buffer.copy(made, 0, 0, length);
+  if (buffer.length > 2 * keepBufferBytes) buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
+  return made;
 }
 
 /** Reads a message; unknown fields are skipped. Bytes fields share the memory of `bytes`. */
@@ -66,11 +75,12 @@ function parseField(fact: string): Field {
 
 const zeros: Record<string, unknown> = { int: 0, id: '0', uid: '0', u32: 0, enum: 0, bool: false, str: '', bytes: noBytes, key: '' };
 
-// One buffer for all messages: encoding is synchronous and its result is copied out.
-let buffer = Buffer.allocUnsafeSlow(64 * 1024);
+// One buffer for all messages: encoding is synchronous, and nobody else has it.
+const firstBufferBytes = 64 * 1024;
+let buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
 let length = 0;
-/** The buffer is given back when a message made it larger than this. */
-const keepBufferBytes = 4 * 1024 * 1024;
+/** A message that is larger than this takes the buffer with it. Lists of 500 objects stay below. */
+const keepBufferBytes = 1024 * 1024;
 
 function room(bytes: number): void {
   if (length + bytes <= buffer.length) return;
@@ -80,7 +90,6 @@ function room(bytes: number): void {
 }
 
 function writeMessage(message: Compiled, value: Fields): void {
-  if (length === 0 && buffer.length > keepBufferBytes) buffer = Buffer.allocUnsafeSlow(64 * 1024);
   for (const field of message.fields) {
     const v = value[field.name];
     if (v === undefined || v === field.zero) continue;
