@@ -248,6 +248,7 @@ export class Pipeline {
     const age = this.soft.oldestMs === undefined ? 0 : nowMs - this.soft.oldestMs;
     if (this.#flushWanted || age >= softRideMs || this.soft.bytes > softMostBytes) load.flushed = this.soft.flush(load.rows, this.#nextSeq, this.#state.drops);
     this.#flushWanted = false;
+    this.#state.flushing = load.flushed && new Set(load.flushed.recs);
     load.pruned = this.#state.drops.splice(0, this.#droppable());
     if (this.#sealRow > 0) load.pruned.push(this.#sealRow);
     this.#sealRow = 0;
@@ -284,6 +285,8 @@ export class Pipeline {
     this.#crowd = load.waiters.length + this.#forming.waiters.length;
     this.#spare = load.rows.reset();
     this.#flight = undefined;
+    this.#state.flushing = undefined;
+    if (load.flushed) this.soft.landed(load.flushed, this.#state.drops);
     this.#state.drops.push(...own);
     this.#ceiling = seal.ceiling;
     if (rowCount === 0) this.#sealRow = firstSeq;
@@ -325,7 +328,8 @@ export class Pipeline {
     }
     this.#state.head = this.#state.published;
     this.#state.drops.unshift(...load.pruned);
-    if (load.flushed) this.soft.restore(load.flushed, (rec) => this.#state.index.get(rec.key) === rec, this.#clock.monotonicMs());
+    this.#state.flushing = undefined;
+    if (load.flushed) this.soft.restore(load.flushed, { isHead: (rec) => this.#state.index.get(rec.key) === rec, renumber: (...row) => this.#renumber(...row), nowMs: this.#clock.monotonicMs() });
     this.#forming = newLoad();
     this.#flight = undefined;
     for (const waiter of [...load.waiters, ...late.waiters]) waiter(error);

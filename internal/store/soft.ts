@@ -4,6 +4,8 @@ import type { RowWriter } from './row.ts';
 /** What a flush changed, in case its commit fails. */
 export interface Flushed {
   recs: Rec[];
+  /** Older rows of the same keys, which must stay until the new ones are on disk. */
+  held: { key: string; seq: number; heldSeq: number }[];
   lossyRevision: number;
 }
 
@@ -39,7 +41,7 @@ export class SoftBook {
 
   /** Moves everything that waits into a batch: rows for versions, drops for deletions. */
   flush(writer: RowWriter, firstSeq: number, drops: number[]): Flushed {
-    const flushed: Flushed = { recs: [], lossyRevision: this.lossyRevision };
+    const flushed: Flushed = { recs: [], held: [], lossyRevision: this.lossyRevision };
     const waiting = [...this.#waiting.values()].sort((a, b) => a.modRevision - b.modRevision || a.sub - b.sub);
     for (const rec of waiting) {
       if (rec.seq !== notOnDisk) continue;
@@ -47,12 +49,13 @@ export class SoftBook {
         rec.seq = firstSeq + writer.count;
         writer.record(rec);
         flushed.recs.push(rec);
+        if (rec.heldSeq > 0) flushed.held.push({ key: rec.key, seq: rec.seq, heldSeq: rec.heldSeq });
       } else {
         this.lossyRevision = Math.max(this.lossyRevision, rec.modRevision);
         dropRows(rec.prev, drops);
         rec.seq = settled;
+        if (rec.heldSeq > 0) drops.push(rec.heldSeq);
       }
-      if (rec.heldSeq > 0) drops.push(rec.heldSeq);
       rec.heldSeq = 0;
     }
     this.#waiting.clear();
@@ -61,13 +64,38 @@ export class SoftBook {
     return flushed;
   }
 
-  /** The commit of a flush failed: its records wait again unless something newer does. Its drops stay queued: they only hasten the end of old versions. */
-  restore(flushed: Flushed, isHead: (rec: Rec) => boolean, nowMs: number): void {
+  /** The commit of a flush is done: what it replaced may go, before any newer row of the same key. */
+  landed(flushed: Flushed, drops: number[]): void {
+    const release = (seq: number, heldSeq: number): void => {
+      const at = drops.indexOf(seq);
+      drops.splice(at < 0 ? drops.length : at, 0, heldSeq);
+    };
+    for (const { seq, heldSeq } of flushed.held) release(seq, heldSeq);
     for (const rec of flushed.recs) {
-      rec.seq = notOnDisk;
-      if (isHead(rec) && !this.#waiting.has(rec.key)) this.published(rec, nowMs);
+      if (rec.heldSeq > 0) release(rec.seq, rec.heldSeq);
+      rec.heldSeq = 0;
+    }
+  }
+
+  /**
+   * The commit of a flush failed: its records wait again unless something newer does, and hold what they held.
+   * `renumber`: whoever let go of a new row meanwhile means the old one. Drops of deletions stay queued: they only hasten
+   * the end of old versions.
+   */
+  restore(flushed: Flushed, parts: { isHead: (rec: Rec) => boolean; renumber: (key: string, from: number, to: number) => void; nowMs: number }): void {
+    const held = new Map(flushed.held.map((each) => [each.seq, each]));
+    for (const rec of flushed.recs) {
+      const old = held.get(rec.seq);
+      if (old !== undefined) {
+        held.delete(rec.seq);
+        rec.heldSeq = old.heldSeq;
+      }
+      // Compaction may have settled it in the meantime.
+      if (rec.seq > 0) rec.seq = notOnDisk;
+      if (parts.isHead(rec) && !this.#waiting.has(rec.key)) this.published(rec, parts.nowMs);
       else this.lossyRevision = Math.max(this.lossyRevision, rec.modRevision);
     }
+    for (const { key, seq, heldSeq } of held.values()) parts.renumber(key, seq, heldSeq);
   }
 
   #remove(rec: Rec): void {

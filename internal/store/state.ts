@@ -25,6 +25,8 @@ export class State {
   historyBytes = 0;
   /** Rows of the log that nobody needs any more, oldest first. */
   readonly drops: number[] = [];
+  /** Records whose first rows are being written. */
+  flushing: ReadonlySet<Rec> | undefined;
 
   constructor(leases: LeaseBook) {
     this.leases = leases;
@@ -115,10 +117,11 @@ export class State {
     old.release();
     const row = old.seq > 0 ? old.seq : old.heldSeq;
     if (row === 0) return;
+    if (old.seq > 0 && old.heldSeq > 0) this.drops.push(old.heldSeq);
     old.seq = settled;
     old.heldSeq = 0;
     // While `rec` itself is only in memory, the older row is all that a power cut would leave of the key.
-    if (rec.seq === notOnDisk) rec.heldSeq = row;
+    if (rec.seq === notOnDisk || this.flushing?.has(rec)) rec.heldSeq = row;
     else this.drops.push(row);
   }
 
