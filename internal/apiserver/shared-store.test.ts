@@ -150,3 +150,14 @@ test('a server that lags asks the store before it says that a version is too new
   await expect(client.list(configMaps, { resourceVersion: String(revision + 50) })).rejects.toThrow(/Too large resource version/);
   await server.api.close();
 });
+
+test('a server on no network starts; it is behind no service until it has an address', async () => {
+  const lonely = await startDevServer({ advertiseAddress: '127.0.0.1' });
+  try {
+    const client = lonely.api.inProcess({ name: 'admin', groups: ['system:masters'] });
+    expect((await client.get<Endpoints>(ref('endpoints', 'Endpoints'), target('kubernetes'))).subsets ?? []).toEqual([]);
+    expect((await client.get<Service>(services, target('kubernetes'))).spec?.clusterIP).toBe('10.43.0.1');
+  } finally {
+    await lonely.api.close();
+  }
+});

@@ -2,6 +2,7 @@ import { setUnpackDir } from '../io/assets.ts';
 import { realDisk } from '../io/disk.ts';
 import { stayAlive } from '../io/stay-alive.ts';
 import type { ServerConfig } from '../supervisor/config.ts';
+import { complain } from './main.ts';
 import { restartWithLowMemory } from './low-memory.ts';
 import { agentConfig, serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
@@ -17,7 +18,14 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
     const { startServer } = await import('../supervisor/server.ts');
     // While it waits for other servers there may be nothing else that keeps the process going.
     const release = stayAlive();
-    await startServer(config).finally(release);
+    try {
+      await startServer(config);
+    } catch (error) {
+      // What had started is stopped; a connection that lingers must not keep a server alive that does not serve.
+      complain(error);
+      process.exit();
+    }
+    release();
     return;
   }
   const config = agentConfig(settings);

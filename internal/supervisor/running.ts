@@ -29,18 +29,23 @@ export function stopOnSignal(doors: Doors, parts: Part[], pidFile: string): void
     if (stopping) return;
     stopping = true;
     doors.log.info('stopping', { signal });
-    for (const part of parts.toReversed()) {
-      try {
-        await Promise.race([part.stop(), doors.clock.sleep('stop', partStopsWithinMs)]);
-      } catch (error) {
-        doors.log.warn('a part did not stop well', { part: part.name, error: messageOf(error) });
-      }
-    }
-    await doors.disk.remove('pid file', pidFile).catch(() => undefined);
+    await stopParts(doors, parts, pidFile);
     process.exit(0);
   };
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
+}
+
+/** Stops the parts, the last started first. */
+export async function stopParts(doors: Doors, parts: Part[], pidFile: string): Promise<void> {
+  for (const part of parts.toReversed()) {
+    try {
+      await Promise.race([part.stop(), doors.clock.sleep('stop', partStopsWithinMs)]);
+    } catch (error) {
+      doors.log.warn('a part did not stop well', { part: part.name, error: messageOf(error) });
+    }
+  }
+  await doors.disk.remove('pid file', pidFile).catch(() => undefined);
 }
 
 /**

@@ -23,7 +23,7 @@ import { startNode } from './node.ts';
 import { gitVersion } from './release.ts';
 import { startRenewal } from './renewal.ts';
 import { startUpkeep } from './upkeep.ts';
-import { claimPidFile, notifyReady, stopOnSignal, type Part } from './running.ts';
+import { claimPidFile, notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 
 export interface RunningServer {
   api: ApiServer;
@@ -32,7 +32,7 @@ export interface RunningServer {
 
 /** A whole server: identities, store, API server, and beside them everything that speaks to it. */
 export async function startServer(config: ServerConfig, doors: Doors = realDoors(config.debug)): Promise<RunningServer> {
-  const { disk, log, clock } = doors;
+  const { disk, clock } = doors;
   const startedMs = clock.monotonicMs();
   const since = (): number => Math.round(clock.monotonicMs() - startedMs);
   await Promise.all([disk.makeDir('data', join(config.dataDir, 'server'), 0o700), disk.makeDir('run', config.runDir, 0o711)]);
@@ -52,6 +52,24 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const { store } = datastore;
   const parts: Part[] = [{ name: 'store', stop: () => store.close() }];
   stopOnSignal(doors, parts, pidFile);
+  try {
+    return await startParts({ config, doors, ledger, facts, identities, datastore, parts, password, shared, reload, since });
+  } catch (error) {
+    await stopParts(doors, parts, pidFile);
+    throw error;
+  }
+}
+
+interface Starting extends Omit<Beside, 'api' | 'identity'> {
+  password: string;
+  shared: boolean;
+  since(): number;
+}
+
+async function startParts({ since, password, shared, ...o }: Starting): Promise<RunningServer> {
+  const { config, doors, ledger, facts, identities, datastore, parts } = o;
+  const { store } = datastore;
+  const { log } = doors;
   const besides = handshakeAnswers({ config, doors, datastore, password, serverCa: identities.serverCa.cert });
   const api = await startApi({ config, doors, facts, identities, datastore, besides });
   parts.push({ name: 'apiserver', stop: () => api.close() });
@@ -62,7 +80,7 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   ]);
   if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
   parts.push(await startUpkeep({ config, doors, facts, datastore }));
-  await startBeside({ config, doors, ledger, facts, identities, api, datastore, parts, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined, reload });
+  await startBeside({ ...o, api, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined });
   log.info('server ready', { ms: since() });
   await notifyReady(doors);
   return {

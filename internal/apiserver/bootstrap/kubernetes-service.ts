@@ -38,7 +38,9 @@ export async function ensureKubernetesService(core: Core, own: KubernetesService
     (next['spec'] as { ports: object[] }).ports = service.spec.ports;
     return next;
   });
-  const byPort = [...Map.groupBy(own.servers, (one) => one.port)].sort(([portA, a], [portB, b]) => b.length - a.length || portA - portB);
+  // A machine on no network has nothing that a pod could reach.
+  const reachable = own.servers.filter((one) => !isLoopback(one.address));
+  const byPort = [...Map.groupBy(reachable, (one) => one.port)].sort(([portA, a], [portB, b]) => b.length - a.length || portA - portB);
   const subsets = byPort.map(([port, servers]) => ({ addresses: servers.map((one) => ({ ip: one.address })), ports: [{ name: 'https', port, protocol: 'TCP' }] }));
   const endpoints = { kind: 'Endpoints', apiVersion: 'v1', metadata: { name: 'kubernetes', namespace: 'default', labels: { 'endpointslice.kubernetes.io/skip-mirror': 'true' } }, subsets };
   await put(core, { group: '', version: 'v1', resource: 'endpoints' }, endpoints as unknown as KubeObject, (old) => replaced(old, { subsets }));
@@ -54,6 +56,10 @@ export async function ensureKubernetesService(core: Core, own: KubernetesService
   await put(core, { group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' }, slice as unknown as KubeObject, (old) =>
     replaced(old, { endpoints: slice.endpoints, ports: slice.ports }),
   );
+}
+
+function isLoopback(address: string): boolean {
+  return address === '::1' || address.startsWith('127.');
 }
 
 /** The object with these fields, or undefined when it has them already. */
