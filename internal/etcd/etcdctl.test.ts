@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { get as httpGet } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { requireProgram } from '../../test/packages.ts';
@@ -189,5 +190,20 @@ describe('etcdctl', () => {
     const owner = await run([`--endpoints=unix://${path('etcd.sock')}`, 'get', 'kept']);
     expect(owner).toMatchObject({ out: 'kept\nyes\n', status: 0 });
     expect(spawnSync('stat', ['-c', '%a', path('etcd.sock')]).stdout.toString().trim()).toBe('600');
+  });
+
+  test('probes get what etcd answers to plain requests', async () => {
+    const get = (url: string): Promise<{ status: number | undefined; body: string }> =>
+      new Promise((resolve, reject) => {
+        httpGet({ socketPath: path('etcd.sock'), path: url }, (response) => {
+          let body = '';
+          response.on('data', (bytes: Buffer) => (body += bytes.toString()));
+          response.on('end', () => resolve({ status: response.statusCode, body }));
+        }).on('error', reject);
+      });
+    expect(await get('/health')).toEqual({ status: 200, body: '{"health":"true","reason":""}' });
+    expect(JSON.parse((await get('/version')).body)).toMatchObject({ etcdserver: expect.stringMatching(/^3\.6\.\d+$/) as string, etcdcluster: '3.6.0' });
+    expect(await get('/readyz?verbose')).toEqual({ status: 200, body: 'ok\n' });
+    expect((await get('/v2/keys')).status).toBe(404);
   });
 });
