@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto';
-import { copyFileSync, existsSync, linkSync, mkdirSync, openSync, readSync, closeSync, fstatSync, renameSync, rmSync, truncateSync, fsyncSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, linkSync, openSync, readSync, closeSync, fstatSync, renameSync, rmSync, truncateSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Clock } from '../../io/clock.ts';
 import type { Encryption } from '../cipher.ts';
 import { StoreError } from '../errors.ts';
 import { censusOfEtcdFile, convertEtcdFile, isEtcdFile } from './from-etcd.ts';
+import { makeStoreDir, syncFile, syncFolder } from './folder.ts';
 import { copyDatabase, LogFile, openDatabase } from './log-file.ts';
 import { explained, readLog } from './open.ts';
 import { applicationId, fileName } from './schema.ts';
@@ -82,7 +83,7 @@ interface RestoreOptions {
  */
 export async function restoreSnapshot(options: RestoreOptions): Promise<{ kept: string | undefined; revision: number }> {
   const { snapshot, dir, clock } = options;
-  mkdirSync(dir, { recursive: true, mode: 0o700 });
+  makeStoreDir(dir);
   const path = join(dir, fileName);
   const fresh = `${path}.restore`;
   rmSync(fresh, { force: true });
@@ -95,11 +96,25 @@ export async function restoreSnapshot(options: RestoreOptions): Promise<{ kept: 
     await makeSureStopped(path);
     kept = `${path}.${new Date(clock.now()).toISOString().replace(/[:.]/g, '-')}`;
     // The store has its second name before the snapshot takes the first: a power cut leaves the one or the other.
-    linkSync(path, kept);
+    secondName(path, kept);
     for (const suffix of ['-wal', '-shm']) if (existsSync(path + suffix)) renameSync(path + suffix, kept + suffix);
+    // A write-ahead log that came back beside the restored file would be played into it.
+    syncFolder(dir);
   }
   renameSync(fresh, path);
+  syncFolder(dir);
   return { kept, revision: checked.revision };
+}
+
+/** FAT knows no links: a copy does as well, if there is room. */
+function secondName(path: string, name: string): void {
+  try {
+    linkSync(path, name);
+  } catch (error) {
+    if (!['EPERM', 'ENOTSUP', 'EMLINK'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    copyFileSync(path, name);
+    syncFile(name);
+  }
 }
 
 /** Makes the file that is to be the store from a snapshot; all of it is checked, and durable. */
@@ -115,9 +130,7 @@ async function prepare({ snapshot, clock, encryption }: RestoreOptions, fresh: s
   }
   const checked = await checkFile(fresh, clock, encryption);
   await raiseRevision(fresh, clock, encryption);
-  const file = openSync(fresh, 'r+');
-  fsyncSync(file);
-  closeSync(file);
+  syncFile(fresh);
   return checked;
 }
 

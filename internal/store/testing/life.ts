@@ -221,7 +221,7 @@ function pathsOf(calls: DiskCall[]): Map<number, string> {
 }
 
 /** Writes the files, and anything at all in the place of SQLite's shared memory, which nobody syncs. */
-function materialize(root: string, files: Files, random: Random | undefined): void {
+export function materialize(root: string, files: Files, random: Random | undefined): void {
   rmSync(root, { recursive: true, force: true });
   mkdirSync(root);
   for (const path of files.keys()) if (path.endsWith('/')) mkdirSync(join(root, path), { recursive: true });
