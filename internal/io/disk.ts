@@ -9,7 +9,8 @@ export interface Disk {
   /** The bytes, or undefined when there is no such file. */
   readIfThere(op: string, path: string): Promise<Buffer | undefined>;
   /** Replaces the file at once (temporary file, fsync, rename): a reader sees the old or the new bytes, never half. */
-  writeAtomic(op: string, path: string, data: string | Uint8Array, options?: { mode?: number; uid?: number; gid?: number }): Promise<void>;
+  /** `durable`: the new name, too, is on the disk when it resolves; without it, some file systems may show the old bytes after a power cut. */
+  writeAtomic(op: string, path: string, data: string | Uint8Array, options?: { mode?: number; uid?: number; gid?: number; durable?: boolean }): Promise<void>;
   append(op: string, path: string, data: string | Uint8Array): Promise<void>;
   makeDir(op: string, path: string, mode?: number): Promise<void>;
   list(op: string, path: string): Promise<string[]>;
@@ -48,6 +49,7 @@ export const realDisk: Disk = {
         await file.close();
       }
       await fs.rename(temporary, path);
+      if (options.durable === true) await syncFolder(dirname(path));
     }),
   append: (op, path, data) => guard(op, path, () => fs.appendFile(path, data)),
   makeDir: (op, path, mode) =>
@@ -71,6 +73,18 @@ export const realDisk: Disk = {
 };
 
 let counter = 0;
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await fs.open(path, 'r');
+  try {
+    await folder.sync();
+  } catch (error) {
+    // Some file systems cannot sync a folder, or need not.
+    if (!['EINVAL', 'ENOTSUP', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+  } finally {
+    await folder.close();
+  }
+}
 
 async function guard<T>(op: string, path: string, effect: () => Promise<T>): Promise<T> {
   try {

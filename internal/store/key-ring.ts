@@ -65,7 +65,7 @@ export function fileKeeper({ disk, path }: { disk: Disk; path: string }): KeyKee
         const after = change(before);
         if (after === before) return after;
         await disk.makeDir('encryption-keys', dirname(path), 0o700);
-        await disk.writeAtomic('encryption-keys', path, formatKeys(after), { mode: 0o600 });
+        await disk.writeAtomic('encryption-keys', path, formatKeys(after), { mode: 0o600, durable: true });
         return after;
       });
       queue = done.catch(() => undefined);

@@ -68,13 +68,16 @@ describe('a disk that loses power', () => {
     expect(sum((r) => r.secondStates)).toBeGreaterThan(0);
   }, 1_200_000);
 
-  test('while a snapshot is restored over a store that was killed: it is the one or the other, whole', async () => {
-    const dir = mkdtempSync(join(tmpdir(), 'skiff-restore-'));
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'restore-cuts.ts'), dir, String(firstSeed)], { env: await faultDiskEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
+  test.each([
+    ['restore-cuts.ts', 'while a snapshot is restored over a store that was killed: it is the one or the other, whole'],
+    ['key-cuts.ts', 'while keys are made and changed: those that are there open the store'],
+  ])('%s: %s', async (program) => {
+    const dir = mkdtempSync(join(tmpdir(), 'skiff-cuts-'));
+    const child = spawn(process.execPath, [join(import.meta.dirname, program), dir, String(firstSeed)], { env: await faultDiskEnvironment(), stdio: ['ignore', 'pipe', 'pipe'] });
     const { code, text } = await ended(child);
     rmSync(dir, { recursive: true });
     expect(code, text).toBe(0);
-    console.log(`${text.trim()} states of the disk during a restore`);
+    console.log(`${text.trim()} states of the disk`);
     expect(Number(text)).toBeGreaterThan(100);
   }, 120_000);
 });
