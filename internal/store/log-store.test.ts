@@ -258,3 +258,16 @@ describe('watches', () => {
     expect(seen).toEqual(['first', 'second 1']);
   });
 });
+
+test('one write may change more keys than a call may have arguments', async () => {
+  const many = 130_000;
+  const { store, journal, clock } = open();
+  await store.txn({ compare: [], success: Array.from({ length: many }, (_, i) => ({ op: 'put', key: `k${i}`, value: bytes('v') })), failure: [] });
+  expect(await store.deleteRange({ key: 'k', end: 'l' })).toMatchObject({ deleted: many, revision: 3 });
+  await store.compact(store.revision);
+  await store.put({ key: 'other', value: bytes('x') });
+  await store.close();
+  const again = open(journal, clock).store;
+  expect(await everything(again)).toMatchObject([{ key: 'other' }]);
+  await again.close();
+});

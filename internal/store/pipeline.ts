@@ -99,7 +99,8 @@ export class Pipeline {
         load.rows.record(rec);
       }
     }
-    load.recs.push(...recs);
+    // One by one: a deletion may hold more records than a call may have arguments. So wherever lists are joined here.
+    for (const rec of recs) load.recs.push(rec);
     return this.settled();
   }
 
@@ -287,7 +288,7 @@ export class Pipeline {
     this.#flight = undefined;
     this.#state.flushing = undefined;
     if (load.flushed) this.soft.landed(load.flushed, this.#state.drops);
-    this.#state.drops.push(...own);
+    for (const seq of own) this.#state.drops.push(seq);
     this.#ceiling = seal.ceiling;
     if (rowCount === 0) this.#sealRow = firstSeq;
     this.#done(load);

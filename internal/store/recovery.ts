@@ -71,7 +71,7 @@ export class Recovery {
     const horizon = seal === undefined ? -1 : seal.ceiling > seal.revision ? seal.ceiling : seal.horizon;
     if (horizon >= 0) state.compact(horizon);
     // Rows that hold nothing but a seal have done their duty once the next batch brings a newer one.
-    state.drops.push(...this.#stale);
+    for (const seq of this.#stale) state.drops.push(seq);
     return { state, nextSeq: this.#lastSeq + 1, unclean };
   }
 

@@ -114,5 +114,5 @@ function dropRows(newest: Rec | undefined, drops: number[]): void {
     if (rec.seq !== notOnDisk || rec.heldSeq > 0) rec.seq = settled;
     rec.heldSeq = 0;
   }
-  drops.push(...rows.reverse());
+  for (let i = rows.length - 1; i >= 0; i--) drops.push(rows[i] as number);
 }

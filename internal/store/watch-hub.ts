@@ -62,7 +62,7 @@ export class WatchHub {
   /** Ends every watch. */
   endAll(why: End): void {
     const all = [...this.#behind];
-    for (const group of this.#groups.values()) all.push(...group.watchers);
+    for (const group of this.#groups.values()) for (const watcher of group.watchers) all.push(watcher);
     for (const watcher of all) this.end(watcher, why);
   }
 

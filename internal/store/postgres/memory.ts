@@ -193,7 +193,7 @@ export class Loading {
     for (const { row, seq } of this.#leases.values()) this.#recovery.add(seq, row);
     const seal = { revision: head.revision, ceiling: head.revision, horizon: head.compact, clean: true };
     const { state } = this.#recovery.finish(seal, { now: () => time.now(), monotonicMs: () => clock.monotonicMs() });
-    state.drops.push(...this.#superseded);
+    for (const seq of this.#superseded) state.drops.push(seq);
     return { state, head, checksum: this.#checksum };
   }
 }
