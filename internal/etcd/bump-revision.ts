@@ -46,6 +46,8 @@ class BoltFile {
     const second = metaAt(file, this.#pageBytes + headerBytes);
     if (!first && !second) throw broken('it has no beginning');
     this.#meta = second && (!first || second.transaction > first.transaction) ? this.#pageBytes + headerBytes : headerBytes;
+    // The number of its pages, which the beginning names.
+    if (file.readBigUInt64LE(this.#meta + 40) * BigInt(this.#pageBytes) > BigInt(file.length)) throw broken('its end is missing');
   }
 
   bump(step: number): { file: Buffer; revision: number } {
