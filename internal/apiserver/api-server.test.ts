@@ -75,6 +75,20 @@ describe('objects', () => {
     expect(done['data']).toEqual({ b: '2', c: '3', d: '4', e: '5', f: '6' });
   });
 
+  test('a replication controller and a job keep what they own, unless the deletion says otherwise', async () => {
+    const template = { metadata: { labels: { app: 'x' } }, spec: { restartPolicy: 'Always', containers: [{ name: 'c', image: 'i' }] } };
+    const controllers = ref('replicationcontrollers', 'ReplicationController');
+    const deleted = async (name: string, options: object): Promise<string[] | undefined> => {
+      await admin.create(controllers, { metadata: { name, namespace: 'default' }, spec: { replicas: 0, selector: { app: 'x' }, template } });
+      const answer = await admin.delete(controllers, target(name), options);
+      return answer.metadata.finalizers;
+    };
+    expect(await deleted('rc1', {})).toEqual(['orphan']);
+    expect(await deleted('rc2', { propagationPolicy: 'Background' })).toBeUndefined();
+    expect(await deleted('rc3', { orphanDependents: false })).toBeUndefined();
+    expect(await deleted('rc4', { propagationPolicy: 'Foreground' })).toEqual(['foregroundDeletion']);
+  });
+
   test('finalizers hold a deleted object until the last is gone', async () => {
     await admin.create(configMaps, { ...map('held'), metadata: { name: 'held', namespace: 'default', finalizers: ['example.com/x'] } });
     await admin.delete(configMaps, target('held'));

@@ -74,6 +74,8 @@ export const limits = {
   generateNameTries: 8,
   /** A watcher that lets this much pile up is ended. */
   watchBufferBytes: 16 * 1024 * 1024,
+  /** A watch whose events wait for a conversion webhook holds at most this many; then the client lists anew. */
+  watchPendingEvents: 10_000,
   /** Time a watch lives when the client does not say: between this and twice this. */
   minWatchMs: 30 * 60 * 1000,
   bookmarkPeriodMs: 60 * 1000,

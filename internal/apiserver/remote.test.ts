@@ -155,6 +155,13 @@ describe('conversion', () => {
     const watch = admin.watch<KubeObject>(v2, { namespace: 'default', fieldSelector: 'host=far', sendInitialEvents: true }, { onEvent: (type, object) => void names.push(`${type} ${object.metadata.name}`), onEnd: () => undefined });
     await admin.create(v1, { apiVersion: 'example.com/v1', kind: 'Host', metadata: { name: 'c', namespace: 'default' }, hostPort: 'far:1' });
     await expect.poll(() => names).toEqual(['ADDED b', 'ADDED c']);
+    // The webhook goes first, the definition all the same; its watches end with it.
+    handler = () => undefined;
+    let ended = false;
+    admin.watch<KubeObject>(v1, { namespace: 'default', resourceVersion: String(dev.store.revision) }, { onEvent: () => undefined, onEnd: () => void (ended = true) });
+    await admin.delete(definitions, { name: 'hosts.example.com' });
+    await expect.poll(() => dev.api.server.core.resources.find('example.com', 'v2', 'hosts'), { timeout: 10_000 }).toBeUndefined();
+    await expect.poll(() => ended).toBe(true);
     watch.stop();
   });
 });

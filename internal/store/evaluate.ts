@@ -1,9 +1,9 @@
 import { holds } from './compare.ts';
-import { duplicateKey, keyNotFound } from './errors.ts';
+import { compacted, duplicateKey, keyNotFound } from './errors.ts';
 import { keysIn, range, type View } from './range.ts';
 import { Rec, versionAt } from './record.ts';
 import type { State } from './state.ts';
-import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, Op, OpResponse, PutRequest, PutResponse, TxnRequest, TxnResponse } from './store.ts';
+import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, Op, OpResponse, PutRequest, PutResponse, RangeRequest, TxnRequest, TxnResponse } from './store.ts';
 
 /** Which branch each transaction of the tree takes; etcd decides all of them before it applies anything. */
 interface Path {
@@ -74,10 +74,16 @@ export class Write {
   #check(path: Path): void {
     let next = 0;
     for (const op of path.ops) {
-      if (op.op === 'range') this.#state.readable(op.revision, this.#base);
+      if (op.op === 'range') this.#checkRange(op);
       else if (op.op === 'put') this.#checkPut(op);
       else if (op.op === 'txn') this.#check(path.nested[next++] as Path);
     }
+  }
+
+  /** Only 0 means newest inside a transaction: a negative revision is one that is gone (etcd server/etcdserver/txn checkRange). */
+  #checkRange({ revision = 0 }: RangeRequest): void {
+    if (revision < 0 && revision < this.#state.compactRevision) throw compacted();
+    this.#state.readable(revision, this.#base);
   }
 
   #checkPut(request: PutRequest): void {

@@ -36,6 +36,22 @@ function gated(journal: MemoryJournal): () => void {
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
+describe('reads of the past', () => {
+  test('a negative revision is the newest for a range alone, and gone inside a transaction', async () => {
+    const { store } = open();
+    await store.put({ key: 'a', value: bytes('1') });
+    await store.put({ key: 'a', value: bytes('2') });
+    const inside = (revision: number): Promise<unknown> => store.txn({ compare: [], success: [{ op: 'range', key: 'a', revision }], failure: [] });
+    // Before the first compaction etcd's oldest revision is -1.
+    await expect(inside(-1)).resolves.toMatchObject({ succeeded: true });
+    await expect(inside(-2)).rejects.toMatchObject({ code: 'COMPACTED' });
+    await store.compact(2);
+    await expect(inside(-1)).rejects.toMatchObject({ code: 'COMPACTED' });
+    expect((await store.range({ key: 'a', revision: -1 })).kvs.map(plain)).toMatchObject([{ value: '2' }]);
+    await store.close();
+  });
+});
+
 describe('publication', () => {
   test('nobody sees a write before it is durable, and the next one builds on it', async () => {
     const { store, journal } = open();

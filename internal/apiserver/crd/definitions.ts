@@ -18,10 +18,17 @@ import { acceptNames } from './names.ts';
 
 const prefix = storeKey('/registry/apiextensions.k8s.io/customresourcedefinitions/');
 
+interface Served {
+  spec: string;
+  resources: ServedResource[];
+  /** For deleting what there is: it must not need the conversion webhook, which may be gone before the definition. */
+  unconverted?: ServedResource;
+}
+
 /** Follows the stored definitions and serves what they define: names, establishing, serving, and cleaning up after one that goes. */
 export class Definitions {
   readonly #server: Server;
-  readonly #served = new Map<string, { spec: string; resources: ServedResource[] }>();
+  readonly #served = new Map<string, Served>();
   #watch: Watch | undefined;
   #stopped = false;
   #queue: Promise<void> = Promise.resolve();
@@ -93,7 +100,8 @@ export class Definitions {
     }
     this.#server.scheme.setCustom(name, kinds);
     this.#register([...(known?.resources ?? []), ...served]);
-    this.#served.set(name, { spec, resources: served });
+    const stored = kinds.find((info) => info.storageVersion === `${info.group}/${info.version}`) ?? kinds[0];
+    this.#served.set(name, { spec, resources: served, ...(stored && { unconverted: customResource(stored, noConversion) }) });
   }
 
   /** Each group version of definitions has an APIService as long as something of it is served. */
@@ -133,7 +141,7 @@ export class Definitions {
   async #cleanUp(definition: CustomResourceDefinition): Promise<void> {
     if (!definition.metadata.finalizers?.includes(cleanupFinalizer)) return;
     const { core } = this.#server;
-    const resource = this.#served.get(definition.metadata.name ?? '')?.resources[0];
+    const resource = this.#served.get(definition.metadata.name ?? '')?.unconverted;
     if (resource) {
       const call = { ...systemCall(core, resource, '', ''), resource };
       await deleteCollection(core, call, {}, {});

@@ -27,6 +27,9 @@ const returningDeleted = new Set([
   'resource.k8s.io/deviceclasses', 'resource.k8s.io/resourceclaims', 'resource.k8s.io/resourceclaimtemplates', 'resource.k8s.io/resourceslices', 'node.k8s.io/runtimeclasses',
 ]);
 
+/** Kinds older than garbage collection (DefaultGarbageCollectionPolicy of their strategies). */
+const orphaning = new Set(['/replicationcontrollers', 'batch/jobs']);
+
 export function builtinResources(context: EngineContext): ServedResource[] {
   return [...context.scheme.resources()].filter((info) => !info.custom).map((info) => served(info, context));
 }
@@ -42,7 +45,7 @@ function served(info: KindInfo, context: EngineContext): ServedResource {
     storage: { ...splitApiVersion(info.storageVersion), kind: info.kind },
     createOnUpdate: info.createOnUpdate, unconditionalUpdate: info.unconditionalUpdate,
     soft: softResources.has(path), ...(info.resource === 'events' ? { ttlSeconds: eventTtlSeconds } : {}),
-    returnsDeleted: returningDeleted.has(path), custom: false, storageHash: info.storageVersionHash,
+    returnsDeleted: returningDeleted.has(path), orphansDependents: orphaning.has(path), custom: false, storageHash: info.storageVersionHash,
     engine: builtinEngine(info, context),
   };
 }

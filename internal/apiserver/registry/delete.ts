@@ -64,7 +64,7 @@ type Plan = { kind: 'remove' } | { kind: 'wait' } | { kind: 'mark'; object: Kube
 /** What a deletion does to an object that is there (rest.BeforeDelete and deletionFinalizersForGarbageCollection). */
 export function planDeletion(call: Call, old: KubeObject, options: DeleteOptions, nowMs: number): Plan {
   const grace = graceFor(call, old, options);
-  const finalizers = finalizersAfter(old, options);
+  const finalizers = finalizersAfter(call, old, options);
   const definition = call.resource.group === 'apiextensions.k8s.io' && old.kind === 'CustomResourceDefinition';
   if (definition && !old.metadata.deletionTimestamp && !finalizers.includes(cleanupFinalizer)) finalizers.push(cleanupFinalizer);
   const marked = Boolean(old.metadata.deletionTimestamp);
@@ -108,18 +108,18 @@ function graceFor(call: Call, old: KubeObject, options: DeleteOptions): number {
 
 const gcFinalizers = ['orphan', 'foregroundDeletion'];
 
-function finalizersAfter(old: KubeObject, options: DeleteOptions): string[] {
+function finalizersAfter(call: Call, old: KubeObject, options: DeleteOptions): string[] {
   const have = old.metadata.finalizers ?? [];
   const kept = have.filter((name) => !gcFinalizers.includes(name));
-  const orphan = shouldOrphan(have, options);
+  const orphan = shouldOrphan(have, options, call.resource.orphansDependents ?? false);
   const foreground = shouldForeground(have, options);
   return [...kept, ...(orphan ? ['orphan'] : []), ...(foreground ? ['foregroundDeletion'] : [])];
 }
 
-function shouldOrphan(have: readonly string[], options: DeleteOptions): boolean {
+function shouldOrphan(have: readonly string[], options: DeleteOptions, byDefault: boolean): boolean {
   if (options.orphanDependents !== undefined && options.orphanDependents !== null) return options.orphanDependents;
   if (options.propagationPolicy) return options.propagationPolicy === 'Orphan';
-  return have.includes('orphan');
+  return have.includes('orphan') || (byDefault && !have.includes('foregroundDeletion'));
 }
 
 function shouldForeground(have: readonly string[], options: DeleteOptions): boolean {

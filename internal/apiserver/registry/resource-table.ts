@@ -5,6 +5,7 @@ export class ResourceTable {
   readonly #byPath = new Map<string, ServedResource>();
   readonly #byKind = new Map<string, ServedResource>();
   readonly #listeners = new Set<() => void>();
+  readonly #removals = new Map<ServedResource, Set<() => void>>();
   #generation = 1;
   #groups: { generation: number; names: Set<string> } = { generation: 0, names: new Set() };
 
@@ -21,7 +22,21 @@ export class ResourceTable {
   remove(resource: ServedResource): void {
     this.#byPath.delete(pathKey(resource.group, resource.version, resource.resource));
     this.#byKind.delete(pathKey(resource.group, resource.version, resource.kind));
+    const removals = this.#removals.get(resource);
+    this.#removals.delete(resource);
+    for (const removed of removals ?? []) removed();
     this.#changed();
+  }
+
+  /** Calls `removed` once when this very resource is served no longer, or gives way to a changed definition. Returns how to stop. */
+  onRemove(resource: ServedResource, removed: () => void): () => void {
+    let removals = this.#removals.get(resource);
+    if (!removals) this.#removals.set(resource, (removals = new Set()));
+    removals.add(removed);
+    return () => {
+      removals.delete(removed);
+      if (removals.size === 0 && this.#removals.get(resource) === removals) this.#removals.delete(resource);
+    };
   }
 
   touch(): void {

@@ -45,6 +45,8 @@ export interface ServedResource extends GroupVersionKind {
   ttlSeconds?: number;
   /** Deleting answers with the object rather than a Status. */
   returnsDeleted: boolean;
+  /** A deletion that does not say keeps what the object owns. */
+  orphansDependents?: boolean;
   custom: boolean;
   /** Sent with every answer of a deprecated version. */
   deprecationWarning?: string;

@@ -1,4 +1,5 @@
 import { deepFreeze, type KubeObject } from '../../api/object.ts';
+import { invariant } from '../../base/assert.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { apiVersion, type KindEngine, type ServedResource } from './resource.ts';
 
@@ -46,10 +47,16 @@ export function objectOf(kv: KeyValue): KubeObject {
   return object;
 }
 
-/** The frozen object in the version that `resource` serves. */
+/**
+ * The frozen object in the version that `resource` serves. Where a webhook converts, somebody must have prepared the record:
+ * there is no other way to its view, and a guess (the stored fields under another version) would be shown and filtered by.
+ */
 export function viewOf(resource: ServedResource, kv: KeyValue): KubeObject {
   const object = objectOf(kv);
   if (!needsConversion(resource, object)) return object;
+  const prepared = converted.get(kv)?.get(resource.engine);
+  if (prepared) return prepared;
+  invariant(!resource.engine.prepare || object.apiVersion === apiVersion(resource), `${resource.resource} ${object.metadata.name}: its webhook has not converted this record`, 'stored.view');
   if (readOnce(kv)) return deepFreeze(resource.engine.fromStorage?.(object) ?? object);
   let views = converted.get(kv);
   if (!views) converted.set(kv, (views = new Map()));
@@ -90,11 +97,13 @@ export function encode(resource: ServedResource, served: KubeObject): Buffer {
 
 /**
  * Lets go of what hangs on a record that is no longer the newest. The store keeps such records for minutes, for watches from
- * the past; parsed objects are several times their size, and who needs one again parses it again.
+ * the past; parsed objects are several times their size, and who needs one again parses it again. Views that a webhook made
+ * stay as long as the record: a watch that waits for its conversions shows the record later, and cannot make its view.
  */
 export function forget(kv: KeyValue): void {
   parsed.delete(kv);
-  converted.delete(kv);
+  const views = converted.get(kv);
+  for (const engine of views?.keys() ?? []) if (!engine.prepare) views?.delete(engine);
 }
 
 /** Remembers an object that was just written under its new record, so that nobody parses it again. */

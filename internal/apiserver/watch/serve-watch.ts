@@ -101,7 +101,7 @@ class EventStream implements WatchSink {
       this.#columnsSent = true;
       return this.#frame(event.type, table);
     }
-    if (as) return this.#server.encoder.encode(event, `partial ${as.version}`, () => this.#frame(event.type, partialOf(event.object, as.version)));
+    if (as) return this.#server.encoder.encode(event, `partial ${as.version} ${resource.version}`, () => this.#frame(event.type, partialOf(event.object, as.version)));
     const name = `${format} ${resource.version}`;
     const { encodeProtobuf } = resource.engine;
     if (format === 'protobuf' && encodeProtobuf) return this.#server.encoder.encode(event, name, () => protobufEvent(event.type, encodeProtobuf(event.object)));

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { keyOf as storeKey, prefixEnd, type KeyValue, type StoreEvent, type Watch } from '../../store/store.ts';
+import { limits } from '../options.ts';
 import type { Call, Core } from '../registry/call.ts';
 import { caughtUp, checkListQuery, filterFor, listRecords, parseRevision, type Filter, type ListQuery } from '../registry/list.ts';
 import { scopePrefix, type ServedResource } from '../registry/resource.ts';
@@ -33,6 +34,11 @@ export class Watcher {
   #watch: Watch | undefined;
   #stopped = false;
   #queue: Promise<unknown> = Promise.resolve();
+  /** Events that wait for their conversion. */
+  #pending = 0;
+  /** The revision of the last batch that was told. */
+  #told = 0;
+  #unlisten: (() => void) | undefined;
 
   private constructor(core: Core, resource: ServedResource, filter: Filter, sink: WatchSink) {
     this.#core = core;
@@ -63,37 +69,40 @@ export class Watcher {
     return watcher;
   }
 
-  /** The newest revision of which everything has been told. */
+  /** The newest revision of which everything has been told: events that wait for their conversion hold it back. */
   get revision(): number {
-    return this.#watch?.revision ?? 0;
-  }
-
-  /** As `revision`, after the store has looked whether there is more. */
-  async progress(): Promise<number> {
-    return this.#watch ? await this.#watch.progress() : 0;
+    return this.#pending > 0 ? this.#told : (this.#watch?.revision ?? 0);
   }
 
   stop(): void {
     this.#stopped = true;
     this.#watch?.cancel();
+    this.#unlisten?.();
+    this.#unlisten = undefined;
+  }
+
+  #end(error: ApiError | undefined): void {
+    if (this.#stopped) return;
+    this.stop();
+    this.#sink.ended(error);
   }
 
   #follow(prefix: string, startRevision: number): void {
+    // A definition that changed or went takes its watches along: they know only its old shape.
+    if (this.#resource.custom) this.#unlisten = this.#core.resources.onRemove(this.#resource, () => this.#end(undefined));
     this.#watch = this.#core.store.watch({
       key: prefix,
       end: prefixEnd(prefix),
       startRevision,
       prevKv: true,
-      onEvents: (events) => {
-        if (this.#resource.engine.prepare) this.#later(events);
+      onEvents: (events, revision) => {
+        if (this.#resource.engine.prepare) this.#later(events, revision);
         else this.#tell(events);
       },
       onEnd: (why) => {
-        if (this.#stopped) return;
-        this.#stopped = true;
-        if (why.reason === 'compacted') this.#sink.ended(tooOld(startRevision - 1, why.compactRevision));
-        else if (why.reason === 'slow') this.#sink.ended(tooOld(startRevision - 1, this.#core.store.revision));
-        else this.#sink.ended(undefined);
+        if (why.reason === 'compacted') this.#end(tooOld(startRevision - 1, why.compactRevision));
+        else if (why.reason === 'slow') this.#end(tooOld(startRevision - 1, this.#core.store.revision));
+        else this.#end(undefined);
       },
     });
   }
@@ -109,14 +118,18 @@ export class Watcher {
   }
 
   /** Conversion by webhook takes its time; the order of events stays. */
-  #later(events: readonly StoreEvent[]): void {
+  #later(events: readonly StoreEvent[], revision: number): void {
+    if (this.#pending === 0) this.#told = (events[0]?.kv.modRevision ?? 1) - 1;
+    this.#pending += events.length;
+    if (this.#pending > limits.watchPendingEvents) return this.#end(tooOld(this.revision, this.#core.store.revision));
     this.#queue = this.#queue
-      .then(() => this.#resource.engine.prepare?.(events.flatMap((event) => [event.kv, ...(event.prevKv ? [event.prevKv] : [])])))
-      .then(() => this.#tell(events))
-      .catch((error: unknown) => {
-        this.stop();
-        this.#sink.ended(error instanceof ApiError ? error : new ApiError('InternalError', String(error)));
-      });
+      .then(() => (this.#stopped ? undefined : this.#resource.engine.prepare?.(events.flatMap((event) => [event.kv, ...(event.prevKv ? [event.prevKv] : [])]))))
+      .then(() => {
+        this.#tell(events);
+        this.#pending -= events.length;
+        this.#told = revision;
+      })
+      .catch((error: unknown) => this.#end(error instanceof ApiError ? error : new ApiError('InternalError', String(error))));
   }
 
   /** Leaving a selector looks like a deletion, entering it like a creation. */

@@ -95,6 +95,19 @@ describe('garbage collector', () => {
     c.stop();
   });
 
+  it('says that an owner is in another namespace', async () => {
+    const c = await start();
+    const a = await put(c, 'a');
+    await c.client.create(refs.configMaps, { metadata: { name: 'child', namespace: 'other', ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: 'a', uid: a.metadata.uid, controller: false }] } });
+    await c.settle();
+    const events = c.client.all(refs.events) as (KubeObject & { reason?: string; message?: string })[];
+    expect(events.map((e) => [e.metadata.namespace, e.reason, e.message])).toEqual([
+      ['other', 'OwnerRefInvalidNamespace', `ownerRef [v1/ConfigMap, namespace: other, name: a, uid: ${a.metadata.uid}] does not exist in namespace "other"`],
+    ]);
+    expect(names(c)).toEqual(['a']);
+    c.stop();
+  });
+
   it('leaves dependents of unknown kinds alone', async () => {
     const c = await start();
     await put(c, 'd', [{ kind: 'Gizmo', name: 'nobody', uid: 'no-such-uid' }]);

@@ -1,10 +1,12 @@
+import type { ObjectReference } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject, ResourceRef } from '../../api/object.ts';
+import { eventRecorder } from '../../client/events.ts';
 import { WatchingMirror } from '../../client/mirror.ts';
 import { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { collect, releaseDependents, UnknownKind, type CollectOptions } from './collect.ts';
-import { OwnerGraph } from './graph.ts';
+import { OwnerGraph, type GraphNode } from './graph.ts';
 
 const name = 'generic-garbage-collector';
 const concurrency = 20;
@@ -35,7 +37,15 @@ export function startGarbageCollector(ctx: ControllerContext): Controller {
     const node = graph.nodes.get(uid);
     if (node) await releaseDependents(options, node);
   });
-  const graph = new OwnerGraph({ check: (node) => deletions.add(node.uid), orphan: (node) => orphans.add(node.uid) });
+  const events = eventRecorder({ client, clock: ctx.clock, log, component: 'garbage-collector-controller' });
+  const graph = new OwnerGraph({
+    check: (node) => deletions.add(node.uid),
+    orphan: (node) => orphans.add(node.uid),
+    misplaced: (node, ownerUid) => {
+      const message = misplacedOwner(node, ownerUid);
+      if (message && node.ref) events.warning(aboutNode(node, node.ref), 'OwnerRefInvalidNamespace', message);
+    },
+  });
   const options: CollectOptions = {
     client,
     graph,
@@ -95,6 +105,17 @@ function queue(ctx: ControllerContext, queueName: string, work: (uid: string) =>
       throw error;
     });
   return new WorkQueue({ name: queueName, clock: ctx.clock, log: ctx.log.named(queueName), reconcile, concurrency, longestRetryMs });
+}
+
+/** What upstream says of an owner in another namespace (garbagecollector/graph_builder.go reportInvalidNamespaceOwnerRef). */
+function misplacedOwner(node: GraphNode, ownerUid: string): string | undefined {
+  const owner = node.owners.find(({ uid }) => uid === ownerUid);
+  return owner && `ownerRef [${owner.apiVersion}/${owner.kind}, namespace: ${node.namespace}, name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace ${JSON.stringify(node.namespace)}`;
+}
+
+function aboutNode(node: GraphNode, ref: ResourceRef): ObjectReference {
+  const apiVersion = ref.group ? `${ref.group}/${ref.version}` : ref.version;
+  return { kind: ref.kind, apiVersion, ...(node.namespace && { namespace: node.namespace }), name: node.name, uid: node.uid };
 }
 
 /** The part of an object that ownership is about. */

@@ -29,6 +29,8 @@ export interface GraphWork {
   check(node: GraphNode): void;
   /** Cut these off their dependents. */
   orphan(node: GraphNode): void;
+  /** `node` names as its owner an object of another namespace, which can own nothing here. */
+  misplaced(node: GraphNode, ownerUid: string): void;
 }
 
 /** Who owns whom, over all kinds, by uid. Pure: it only says what must be looked at. */
@@ -48,7 +50,10 @@ export class OwnerGraph {
       const dependents = node?.dependents ?? new Set<GraphNode>();
       const fresh: GraphNode = { uid, ref, group: ref.group, kind: ref.kind, namespace, name, owners: [], dependents, beingDeleted: false, deletingDependents: false, virtual: false };
       // A dependent may have named the owner wrongly: those that did are looked at again now that the truth is known.
-      if (node) for (const d of dependents) if (!refersRightly(d, fresh)) this.#work.check(d);
+      for (const d of dependents) {
+        if (!refersRightly(d, fresh)) this.#work.check(d);
+        if (!reaches(d, fresh)) this.#work.misplaced(d, uid);
+      }
       node = node ? Object.assign(node, fresh) : fresh;
       this.nodes.set(uid, node);
     }
@@ -118,6 +123,7 @@ export class OwnerGraph {
       this.nodes.set(reference.uid, owner);
       this.#work.check(owner); // is it there at all?
     } else if (!owner.virtual && !refersRightly(node, owner)) {
+      if (!reaches(node, owner)) this.#work.misplaced(node, owner.uid);
       this.#work.check(node);
     } else if (owner.deletingDependents) {
       this.#work.check(node);
@@ -126,10 +132,15 @@ export class OwnerGraph {
   }
 }
 
+/** An owner is of the cluster or of the dependent's own namespace. */
+function reaches(dependent: GraphNode, owner: GraphNode): boolean {
+  return owner.namespace === '' || owner.namespace === dependent.namespace;
+}
+
 function refersRightly(dependent: GraphNode, owner: GraphNode): boolean {
   const reference = dependent.owners.find((o) => o.uid === owner.uid);
   if (!reference) return true;
-  return reference.name === owner.name && reference.kind === owner.kind && (owner.namespace === '' || owner.namespace === dependent.namespace);
+  return reference.name === owner.name && reference.kind === owner.kind && reaches(dependent, owner);
 }
 
 /** The object has begun to be deleted with this finalizer on it. */

@@ -58,7 +58,7 @@ export class RandomOps {
   range(revision: number, compacted: number): object {
     const bound = (): number => (this.#int(8) === 0 ? this.revision(revision, compacted) : 0);
     return {
-      ...this.span(), limit: this.#int(3) === 0 ? this.#int(6) : 0, revision: this.#int(3) === 0 ? Math.max(0, this.revision(revision, compacted)) : 0,
+      ...this.span(), limit: this.#int(3) === 0 ? this.#int(6) : 0, revision: this.#int(3) === 0 ? this.revision(revision, compacted) : 0,
       sortOrder: this.#int(3) === 0 ? this.#int(3) : 0, sortTarget: this.#int(3) === 0 ? this.#int(5) : 0,
       serializable: this.#flip(), keysOnly: this.#int(4) === 0, countOnly: this.#int(6) === 0,
       minModRevision: bound(), maxModRevision: bound(), minCreateRevision: bound(), maxCreateRevision: bound(),
