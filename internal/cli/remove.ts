@@ -25,8 +25,9 @@ export async function runUninstall(options: { dataDir: string; runDir: string; v
   const places = { dataDir: options.dataDir, runDir: options.runDir, configDir, netnsDir };
   const doors = machine();
   const entries = await readLedger(doors.disk, ledgerPath(options.dataDir));
-  const left = options.verify ? await remains(doors, entries, places) : await uninstall(doors, places);
+  const { left, kept } = options.verify ? { left: await remains(doors, places), kept: [] } : await uninstall(doors, places);
   const packages = entries.filter((entry) => entry.kind === 'package').map((entry) => entry.name);
+  for (const point of kept) process.stdout.write(`kept: ${point} is a mount point, which is not skiff's to take down\n`);
   for (const line of left) process.stdout.write(`left: ${line}\n`);
   if (left.length > 0) process.exitCode = 1;
   else process.stdout.write('nothing of skiff is left on this machine\n');

@@ -32,7 +32,7 @@ export async function killAll(machine: Machine, places: Places): Promise<void> {
   await killContainers(machine, places);
   await removeRuntimeState(machine, places);
   const netns = [...sandboxes.netns].map((name) => `${places.netnsDir}/${name}`);
-  await unmountBelow(machine, [places.runDir, `${places.dataDir}/agent`, ...netns]);
+  await unmountOwn(machine, places, netns);
   for (const path of [...netns, ...sandboxes.notes]) await machine.disk.remove('sandboxes', path);
   await removeCgroups(machine, 'kubepods');
 }
@@ -101,11 +101,14 @@ async function untilGone(machine: Machine, pids: number[]): Promise<void> {
   for (const pid of pids) if (processes.alive(pid)) processes.kill('kill', pid, 'SIGKILL');
 }
 
-/** Unmounts everything at or below the paths, the deepest first. */
-export async function unmountBelow(machine: Machine, paths: string[]): Promise<void> {
-  for (const point of (await mountPoints(machine.disk)).filter((p) => paths.some((path) => p === path || p.startsWith(`${path}/`))).toReversed()) {
-    await machine.spawn.run('unmount', ['umount', '-l', point]);
-  }
+/**
+ * Unmounts what skiff and its containers mounted, the deepest first: what is below the run directory and the agent's part of
+ * the data directory, and what is named. A disk that the operator mounted for all of the data, or for images, is not ours.
+ */
+export async function unmountOwn(machine: Machine, places: Places, named: string[] = []): Promise<void> {
+  const agent = `${places.dataDir}/agent`;
+  const own = (point: string): boolean => named.includes(point) || point.startsWith(`${places.runDir}/`) || (point.startsWith(`${agent}/`) && point !== `${agent}/containerd`);
+  for (const point of (await mountPoints(machine.disk)).filter(own).toReversed()) await machine.spawn.run('unmount', ['umount', '-l', point]);
 }
 
 /** Mount points in the order of their mounting. */

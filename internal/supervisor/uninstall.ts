@@ -1,34 +1,77 @@
-import { killAll, mountPoints, ownRuntime, removeCgroups, unmountBelow, type Machine, type Places } from './killall.ts';
+import { killAll, mountPoints, ownRuntime, removeCgroups, unmountOwn, type Machine, type Places } from './killall.ts';
+import { removeTree } from './remove-tree.ts';
 import { ledgerPath, readLedger, type Entry } from './ledger.ts';
 
-/** Paths that are ours by name whatever the ledger says, so that a lost ledger does not leave a lost machine. */
-function ownPaths(places: Places & { configDir: string }): string[] {
-  return [places.runDir, places.configDir, places.dataDir];
+export type Installation = Places & { configDir: string };
+
+const defaultDataDir = '/var/lib/skiff';
+/** A kubeconfig with one user is some 5 KB; executables stand in the ledger too. */
+const mostOfKubeconfig = 65_536;
+
+/**
+ * The folders that go whole. The configuration folder belongs to the installation whose installer wrote there: a second server
+ * with a data directory of its own shares it. Without a ledger the default data directory is taken for that installation, so
+ * that a lost ledger does not leave a lost machine.
+ */
+function ownPaths(places: Installation, entries: readonly Entry[]): string[] {
+  const installed = entries.length === 0 ? places.dataDir === defaultDataDir : entries.some((e) => e.name === `${places.configDir}/install.args`);
+  return [places.runDir, ...(installed ? [places.configDir] : []), places.dataDir];
 }
 
-/** Ends everything and undoes every change to the machine, the newest first. Returns what could not be undone. */
-export async function uninstall(machine: Machine, places: Places & { configDir: string }): Promise<string[]> {
+export interface Uninstalled {
+  /** What should be gone and is not. */
+  left: string[];
+  /** Mount points that were there for skiff and are not skiff's: they stay. */
+  kept: string[];
+}
+
+/** Ends everything and undoes every change to the machine, the newest first. */
+export async function uninstall(machine: Machine, places: Installation): Promise<Uninstalled> {
   const entries = await readLedger(machine.disk, ledgerPath(places.dataDir));
+  const paths = ownPaths(places, entries);
   await killAll(machine, places);
-  for (const entry of entries.toReversed()) {
+  const own = await notOverwritten(machine, entries, places);
+  for (const entry of own.toReversed()) {
     const done = await undo(machine, entry, places).catch((error: unknown) => String(error));
     if (typeof done === 'string') machine.log.warn('could not undo', { kind: entry.kind, name: entry.name, error: done });
   }
-  await unmountBelow(machine, [places.dataDir]);
-  for (const path of ownPaths(places)) await machine.disk.remove('uninstall', path);
-  return await remains(machine, entries, places);
+  await unmountOwn(machine, places);
+  const kept: string[] = [];
+  for (const path of paths) kept.push(...(await removeTree(machine.disk, path)));
+  if (!paths.includes(places.configDir)) await machine.spawn.run('uninstall', ['rmdir', '--ignore-fail-on-non-empty', places.configDir]).catch(() => undefined);
+  return { left: await remaining(machine, own, places, paths), kept };
 }
 
-/** Whatever of `entries` is still there: an empty list is a clean machine. */
-export async function remains(machine: Machine, entries: Entry[], places: Places & { configDir: string }): Promise<string[]> {
+/** Whatever is still there: an empty list is a clean machine. */
+export async function remains(machine: Machine, places: Installation): Promise<string[]> {
+  const entries = await readLedger(machine.disk, ledgerPath(places.dataDir));
+  return remaining(machine, await notOverwritten(machine, entries, places), places, ownPaths(places, entries));
+}
+
+async function remaining(machine: Machine, entries: readonly Entry[], places: Installation, paths: readonly string[]): Promise<string[]> {
   const left: string[] = [];
   for (const entry of entries) if (await present(machine, entry, places)) left.push(`${entry.kind} ${entry.name}`);
-  for (const path of ownPaths(places)) if (await machine.disk.stat('verify', path)) left.push(`path ${path}`);
-  for (const point of await mountPoints(machine.disk)) {
-    if ([places.runDir, places.dataDir].some((dir) => point.startsWith(`${dir}/`))) left.push(`mount ${point}`);
+  const mounted = await mountPoints(machine.disk);
+  for (const path of paths) {
+    const foreign = mounted.some((point) => point === path || point.startsWith(`${path}/`));
+    if (!foreign && (await machine.disk.stat('verify', path))) left.push(`path ${path}`);
+    else if (mounted.includes(path)) for (const name of await machine.disk.list('verify', path)) if (!mounted.some((point) => `${point}/`.startsWith(`${path}/${name}/`))) left.push(`path ${path}/${name}`);
   }
   for (const p of await ownRuntime(machine, places)) left.push(`process ${p.pid} ${p.command[0]}`);
   return left;
+}
+
+/** A kubeconfig of two servers names the cluster that wrote it last: it is no longer what the other's ledger meant. */
+async function notOverwritten(machine: Machine, entries: readonly Entry[], places: Installation): Promise<Entry[]> {
+  const ca = await machine.disk.readIfThere('uninstall', `${places.dataDir}/server/tls/server-ca.crt`);
+  const own: Entry[] = [];
+  for (const entry of entries) {
+    const stat = entry.kind === 'file' && ca ? await machine.disk.stat('uninstall', entry.name) : undefined;
+    const text = stat?.kind === 'file' && stat.size < mostOfKubeconfig ? (await machine.disk.read('uninstall', entry.name)).toString() : undefined;
+    const named = text && /^ *certificate-authority-data: (\S+)$/m.exec(text)?.[1];
+    if (!named || Buffer.from(named, 'base64').toString().includes(ca?.toString().trim() ?? '')) own.push(entry);
+  }
+  return own;
 }
 
 async function undo(machine: Machine, entry: Entry, places: Places): Promise<void> {
@@ -55,7 +98,7 @@ async function undo(machine: Machine, entry: Entry, places: Places): Promise<voi
       return await disk.append('undo', `/proc/sys/${name}`, before);
     }
     case 'mount':
-      return await unmountBelow(machine, [entry.name]);
+      return await unmountOwn(machine, places, [entry.name]);
     case 'cgroup':
       return await removeCgroups(machine, entry.name.replace(/^\/+/, ''));
     case 'unit':
