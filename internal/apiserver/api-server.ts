@@ -80,8 +80,8 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
   for (const resource of builtinResources({ scheme, now: () => timestamp(clock) })) resources.add(resource);
   const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks() };
   const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
-  const rbac = new RbacAuthorizer(store);
-  const nodes = new NodeAuthorizer({ store, objectOf, rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [] });
+  const rbac = new RbacAuthorizer(options);
+  const nodes = new NodeAuthorizer({ store, clock: options.clock, log: options.log, objectOf, rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [] });
   const shutdown = new Set<() => void>();
   const authenticator = new Authenticator({
     store, tokens,

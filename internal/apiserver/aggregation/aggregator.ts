@@ -7,7 +7,7 @@ import { forbidden } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { DialTarget } from '../../io/dial.ts';
-import { keyOf as storeKey, prefixEnd, type Watch } from '../../store/store.ts';
+import { keyOf as storeKey } from '../../store/store.ts';
 import { lookup } from '../admission/lookup.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
@@ -18,6 +18,7 @@ import type { UserInfo } from '../options.ts';
 import { forward } from '../proxy/forward.ts';
 import { endpointsOf } from '../proxy/proxies.ts';
 import { connect } from '../proxy/upgrade.ts';
+import { follow, type Followed } from '../follow.ts';
 import { objectOf } from '../registry/stored.ts';
 import { timestamp } from '../registry/call.ts';
 import type { DiscoveredResource } from '../registry/resource.ts';
@@ -40,7 +41,7 @@ const recheckMs = 30_000;
 export class Aggregator {
   readonly #server: Server;
   readonly #remotes = new Map<string, Remote>();
-  #watch: Watch | undefined;
+  #followed: Followed | undefined;
   #timer: Timer | undefined;
   #checking = false;
   #stopped = false;
@@ -50,26 +51,21 @@ export class Aggregator {
   }
 
   async start(): Promise<void> {
-    const { store } = this.#server.core;
-    const state = await store.range({ key: prefix, end: prefixEnd(prefix) });
-    for (const kv of state.kvs) this.#put(objectOf(kv) as unknown as APIService);
-    this.#watch = store.watch({
-      key: prefix, end: prefixEnd(prefix), startRevision: state.revision + 1,
-      onEvents: (events) => {
-        for (const event of events) {
-          if (event.type === 'PUT') this.#put(objectOf(event.kv) as unknown as APIService);
-          else this.#drop(event.kv.key.slice(prefix.length));
+    const { store, clock, log } = this.#server.core;
+    this.#followed = await follow({
+      store, clock, log, name: 'apiservices', prefix,
+      onChanges: (changes) => {
+        for (const { key, kv } of changes) {
+          if (kv) this.#put(objectOf(kv) as unknown as APIService);
+          else this.#drop(key.slice(prefix.length));
         }
-      },
-      onEnd: (why) => {
-        if (!this.#stopped && why.reason !== 'closed') void this.start();
       },
     });
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#watch?.cancel();
+    this.#followed?.stop();
     this.#timer?.cancel();
   }
 

@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../api/object.ts';
+import { realClock } from '../../io/clock.ts';
+import { silentLog } from '../../io/log.ts';
 import { memoryStore } from '../memory-store.fake.ts';
 import type { AccessRequest, PolicyRule } from './authorizer.ts';
 import { denialText, ruleAllows } from './authorizer.ts';
@@ -58,7 +60,7 @@ describe('RbacAuthorizer', () => {
 
   test('a binding counts from the moment it is written, and no longer than it is there', async () => {
     const store = memoryStore();
-    const rbac = new RbacAuthorizer(store);
+    const rbac = new RbacAuthorizer({ store, clock: realClock, log: silentLog });
     await rbac.start();
     expect(rbac.authorize(ask({})).allowed).toBe(false);
     await put(store, 'roles/a/reader', { metadata: { name: 'reader', namespace: 'a' }, rules: [rule({})] });
@@ -74,7 +76,7 @@ describe('RbacAuthorizer', () => {
     const store = memoryStore();
     await put(store, 'clusterroles/r', { metadata: { name: 'r' }, rules: [rule({})] });
     await put(store, 'clusterrolebindings/b', { metadata: { name: 'b' }, subjects: [{ kind: 'ServiceAccount', namespace: 'x', name: 'bot' }], roleRef: { kind: 'ClusterRole', name: 'r' } });
-    const rbac = new RbacAuthorizer(store);
+    const rbac = new RbacAuthorizer({ store, clock: realClock, log: silentLog });
     await rbac.start();
     expect(rbac.authorize(ask({ user: { name: 'system:serviceaccount:x:bot', groups: [] } })).allowed).toBe(true);
     expect(rbac.authorize(ask({ user: { name: 'system:serviceaccount:y:bot', groups: [] } })).allowed).toBe(false);

@@ -1,6 +1,9 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { prefixEnd, type KeyValue, type Store, type Watch } from '../../store/store.ts';
+import type { Clock } from '../../io/clock.ts';
+import type { Log } from '../../io/log.ts';
+import type { KeyValue, Store } from '../../store/store.ts';
+import { follow, type Followed } from '../follow.ts';
 import { ruleAllows, type AccessRequest, type Decision, type PolicyRule } from './authorizer.ts';
 
 const prefix = '/registry/pods/';
@@ -13,46 +16,39 @@ const allowed: Decision = { allowed: true, reason: '' };
  */
 export class NodeAuthorizer {
   readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
   readonly #objectOf: (kv: KeyValue) => KubeObject;
   readonly #rules: () => readonly PolicyRule[];
   /** `resource/namespace/name` that a pod names, by the pod's key. */
   readonly #pods = new Map<string, { node: string; names: string[] }>();
   /** How many pods of a node name a thing: `node|resource/namespace/name`. */
   readonly #counts = new Map<string, number>();
-  #watch: Watch | undefined;
-  #stopped = false;
+  #followed: Followed | undefined;
 
   /** `rules` are those of the ClusterRole system:node as they stand; `objectOf` is the registry's shared parser. */
-  constructor(options: { store: Store; objectOf: (kv: KeyValue) => KubeObject; rules: () => readonly PolicyRule[] }) {
+  constructor(options: { store: Store; clock: Clock; log: Log; objectOf: (kv: KeyValue) => KubeObject; rules: () => readonly PolicyRule[] }) {
     this.#store = options.store;
+    this.#clock = options.clock;
+    this.#log = options.log;
     this.#objectOf = options.objectOf;
     this.#rules = options.rules;
   }
 
   async start(): Promise<void> {
-    const range = { key: prefix, end: prefixEnd(prefix) };
-    const now = await this.#store.range(range);
-    this.#pods.clear();
-    this.#counts.clear();
-    for (const kv of now.kvs) this.#set(kv);
-    this.#watch = this.#store.watch({
-      ...range,
-      startRevision: now.revision + 1,
-      onEvents: (events) => {
-        for (const event of events) {
-          if (event.type === 'DELETE') this.#drop(event.kv.key);
-          else this.#set(event.kv);
+    this.#followed = await follow({
+      store: this.#store, clock: this.#clock, log: this.#log, name: 'pods', prefix,
+      onChanges: (changes) => {
+        for (const { key, kv } of changes) {
+          if (kv) this.#set(kv);
+          else this.#drop(key);
         }
-      },
-      onEnd: (why) => {
-        if (why.reason !== 'closed' && !this.#stopped) void this.start();
       },
     });
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#watch?.cancel();
+    this.#followed?.stop();
   }
 
   authorize(request: AccessRequest): Decision {

@@ -1,6 +1,8 @@
 import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding, Subject } from '../../api/generated/types/rbac-v1.ts';
-import type { Store, Watch } from '../../store/store.ts';
-import { prefixEnd } from '../../store/store.ts';
+import type { Clock } from '../../io/clock.ts';
+import type { Log } from '../../io/log.ts';
+import type { Store } from '../../store/store.ts';
+import { follow, type Followed } from '../follow.ts';
 import type { UserInfo } from '../options.ts';
 import { ruleAllows, type AccessRequest, type Decision, type PolicyRule } from './authorizer.ts';
 
@@ -27,13 +29,16 @@ const maxRememberedUsers = 1000;
  */
 export class RbacAuthorizer {
   readonly #store: Store;
+  readonly #clock: Clock;
+  readonly #log: Log;
   readonly #objects: Record<Kind, Map<string, unknown>> = { roles: new Map(), rolebindings: new Map(), clusterroles: new Map(), clusterrolebindings: new Map() };
-  readonly #watches: Watch[] = [];
+  readonly #followed: Followed[] = [];
   #remembered = new Map<string, Grants>();
-  #stopped = false;
 
-  constructor(store: Store) {
-    this.#store = store;
+  constructor(options: { store: Store; clock: Clock; log: Log }) {
+    this.#store = options.store;
+    this.#clock = options.clock;
+    this.#log = options.log;
   }
 
   async start(): Promise<void> {
@@ -41,34 +46,22 @@ export class RbacAuthorizer {
   }
 
   stop(): void {
-    this.#stopped = true;
-    for (const watch of this.#watches) watch.cancel();
+    for (const one of this.#followed) one.stop();
   }
 
   async #follow(kind: Kind): Promise<void> {
-    const prefix = `/registry/${kind}/`;
-    const range = { key: prefix, end: prefixEnd(prefix) };
-    const now = await this.#store.range(range);
     const map = this.#objects[kind];
-    map.clear();
-    for (const kv of now.kvs) map.set(kv.key, parse(kv.value));
-    this.#remembered = new Map();
-    this.#watches.push(
-      this.#store.watch({
-        ...range,
-        startRevision: now.revision + 1,
-        onEvents: (events) => {
-          for (const event of events) {
-            if (event.type === 'DELETE') map.delete(event.kv.key);
-            else map.set(event.kv.key, parse(event.kv.value));
-          }
-          this.#remembered = new Map();
-        },
-        onEnd: (why) => {
-          if (why.reason !== 'closed' && !this.#stopped) void this.#follow(kind);
-        },
-      }),
-    );
+    const followed = await follow({
+      store: this.#store, clock: this.#clock, log: this.#log, name: kind, prefix: `/registry/${kind}/`,
+      onChanges: (changes) => {
+        for (const { key, kv } of changes) {
+          if (kv) map.set(key, parse(kv.value));
+          else map.delete(key);
+        }
+        this.#remembered = new Map();
+      },
+    });
+    this.#followed.push(followed);
   }
 
   authorize(request: AccessRequest): Decision {

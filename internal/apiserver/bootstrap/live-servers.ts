@@ -1,6 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { messageOf } from '../../base/errors.ts';
-import { keyOf as storeKey, prefixEnd, type Watch } from '../../store/store.ts';
+import { keyOf as storeKey, prefixEnd } from '../../store/store.ts';
+import { follow, type Followed } from '../follow.ts';
 import type { Core } from '../registry/call.ts';
 import { ensureKubernetesService, type ServerAddress } from './kubernetes-service.ts';
 
@@ -20,7 +21,7 @@ export class LiveServers {
   readonly #o: LiveServersOptions;
   readonly #key: string;
   #lease: string | undefined;
-  #watch: Watch | undefined;
+  #followed: Followed | undefined;
   #timer: { cancel(): void } | undefined;
   #queue: Promise<void> = Promise.resolve();
   #waiting = false;
@@ -35,8 +36,9 @@ export class LiveServers {
     const { clock } = this.#o.core;
     const begun = this.#announce().then(() => this.#reconcile());
     this.#queue = begun.catch(() => undefined);
-    this.#follow();
     await begun;
+    const { store, log } = this.#o.core;
+    this.#followed = await follow({ store, clock, log, name: 'masterleases', prefix, onChanges: () => this.#changed() });
     this.#timer = clock.every('apiserver.alive', renewMs, () => this.#soon(() => this.#renew()));
   }
 
@@ -45,7 +47,7 @@ export class LiveServers {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.cancel();
-    this.#watch?.cancel();
+    this.#followed?.stop();
     await this.#queue;
     try {
       if (this.#lease !== undefined) await this.#o.core.store.leaseRevoke(this.#lease);
@@ -67,19 +69,6 @@ export class LiveServers {
     const kept = await this.#o.core.store.leaseKeepAlive(this.#lease ?? '0').then(() => true, () => false);
     const there = kept && (await this.#o.core.store.range({ key: this.#key, countOnly: true })).count > 0;
     if (!there) await this.#announce();
-  }
-
-  #follow(): void {
-    const { store } = this.#o.core;
-    this.#watch = store.watch({
-      key: prefix, end: prefixEnd(prefix),
-      onEvents: () => this.#changed(),
-      onEnd: (why) => {
-        if (this.#stopped || why.reason === 'closed') return;
-        this.#follow();
-        this.#changed();
-      },
-    });
   }
 
   /** Many changes at once are one look. */

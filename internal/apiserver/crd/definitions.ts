@@ -4,7 +4,8 @@ import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { ensureCustomService, removeCustomService } from '../aggregation/local-services.ts';
 import { messageOf } from '../../base/errors.ts';
-import { keyOf as storeKey, prefixEnd, type KeyValue, type Watch } from '../../store/store.ts';
+import { keyOf as storeKey, prefixEnd, type KeyValue } from '../../store/store.ts';
+import { follow, type Followed } from '../follow.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
 import { deleteCollection } from '../registry/delete-collection.ts';
 import type { ServedResource } from '../registry/resource.ts';
@@ -29,7 +30,7 @@ interface Served {
 export class Definitions {
   readonly #server: Server;
   readonly #served = new Map<string, Served>();
-  #watch: Watch | undefined;
+  #followed: Followed | undefined;
   #stopped = false;
   #queue: Promise<void> = Promise.resolve();
 
@@ -38,28 +39,21 @@ export class Definitions {
   }
 
   async start(): Promise<void> {
-    const { store } = this.#server.core;
-    const state = await store.range({ key: prefix, end: prefixEnd(prefix) });
-    for (const kv of state.kvs) this.#changed(kv);
-    this.#watch = store.watch({
-      key: prefix,
-      end: prefixEnd(prefix),
-      startRevision: state.revision + 1,
-      onEvents: (events) => {
-        for (const event of events) {
-          if (event.type === 'PUT') this.#changed(event.kv);
-          else this.#withdraw(event.kv.key.slice(prefix.length));
+    const { store, clock, log } = this.#server.core;
+    this.#followed = await follow({
+      store, clock, log, name: 'customresourcedefinitions', prefix,
+      onChanges: (changes) => {
+        for (const { key, kv } of changes) {
+          if (kv) this.#changed(kv);
+          else this.#withdraw(key.slice(prefix.length));
         }
-      },
-      onEnd: (why) => {
-        if (!this.#stopped && why.reason !== 'closed') void this.start();
       },
     });
   }
 
   stop(): void {
     this.#stopped = true;
-    this.#watch?.cancel();
+    this.#followed?.stop();
   }
 
   #changed(kv: KeyValue): void {

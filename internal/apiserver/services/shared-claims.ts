@@ -1,6 +1,6 @@
 import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
-import { messageOf } from '../../base/errors.ts';
-import { keyOf as storeKey, prefixEnd, type KeyValue, type Watch } from '../../store/store.ts';
+import { keyOf as storeKey, prefixEnd, type KeyValue } from '../../store/store.ts';
+import { follow, type Followed } from '../follow.ts';
 import type { Core } from '../registry/call.ts';
 import { claimCompares, claimOps, claimPrefix, type Claims } from '../registry/claims.ts';
 import { objectOf } from '../registry/stored.ts';
@@ -25,8 +25,7 @@ export class SharedClaims {
   readonly #ips: IpAllocator;
   readonly #ports: PortAllocator;
   readonly #holdings: Holdings;
-  #watch: Watch | undefined;
-  #stopped = false;
+  #followed: Followed | undefined;
 
   constructor(options: { core: Core; ips: IpAllocator; ports: PortAllocator; holdings: Holdings }) {
     this.#core = options.core;
@@ -51,37 +50,24 @@ export class SharedClaims {
     }
   }
 
-  /** Learns what is taken, claims for services from before there were claims, and follows. */
+  /** Learns what is taken and follows it; claims for services from before there were claims. */
   async start(): Promise<void> {
-    const { store } = this.#core;
-    const services = await store.range({ key: servicePrefix, end: prefixEnd(servicePrefix) });
-    const claimed = new Set((await store.range({ key: claimPrefix, end: prefixEnd(claimPrefix), keysOnly: true })).kvs.map((kv) => kv.key));
+    const { store, clock, log } = this.#core;
     this.#ips.clear();
     this.#ports.clear();
-    for (const kv of services.kvs) {
-      const keys = this.#keysOf(objectOf(kv) as unknown as Service);
-      this.taken(keys);
-      await this.#claim(kv, keys.filter((key) => !claimed.has(key)));
-    }
-    this.#follow(services.revision + 1);
+    this.#followed = await follow({
+      store, clock, log, name: 'services', prefix: servicePrefix,
+      onChanges: (changes) => {
+        for (const { kv, before } of changes) this.#changed(kv && (objectOf(kv) as unknown as Service), before && (objectOf(before) as unknown as Service));
+      },
+    });
+    const services = await store.range({ key: servicePrefix, end: prefixEnd(servicePrefix) });
+    const claimed = new Set((await store.range({ key: claimPrefix, end: prefixEnd(claimPrefix), keysOnly: true })).kvs.map((kv) => kv.key));
+    for (const kv of services.kvs) await this.#claim(kv, this.#keysOf(objectOf(kv) as unknown as Service).filter((key) => !claimed.has(key)));
   }
 
   stop(): void {
-    this.#stopped = true;
-    this.#watch?.cancel();
-  }
-
-  #follow(startRevision: number): void {
-    this.#watch = this.#core.store.watch({
-      key: servicePrefix, end: prefixEnd(servicePrefix), startRevision, prevKv: true,
-      onEvents: (events) => {
-        for (const { type, kv, prevKv } of events) this.#changed(type === 'PUT' ? (objectOf(kv) as unknown as Service) : undefined, prevKv && (objectOf(prevKv) as unknown as Service));
-      },
-      onEnd: (why) => {
-        if (this.#stopped || why.reason === 'closed') return;
-        void this.start().catch((error: unknown) => this.#core.log.error('the services are not followed any more', { error: messageOf(error) }));
-      },
-    });
+    this.#followed?.stop();
   }
 
   #changed(now: Service | undefined, before: Service | undefined): void {
