@@ -3,15 +3,15 @@ import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
-import { ApiError, forbidden } from '../../api/status.ts';
+import { ApiError } from '../../api/status.ts';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import { anonymous } from '../authn/authenticator.ts';
 import { impersonated } from '../authn/impersonation.ts';
-import { denialText } from '../authz/authorizer.ts';
 import type { Server } from '../server.ts';
 import { asApiError, send, sendError, type Exchange } from './exchange.ts';
 import { first, readRequestInfo } from './request-info.ts';
-import { serveResource } from './resource-handler.ts';
+import { methodNotAllowed } from './method-table.ts';
+import { authorize, serveResource } from './resource-handler.ts';
 
 export type PathHandler = (server: Server, exchange: Exchange) => Promise<void> | void;
 
@@ -83,17 +83,15 @@ function drain(request: ServerRequest): void {
 
 export async function dispatch(server: Server, paths: Paths, exchange: Exchange): Promise<void> {
   const { info } = exchange;
+  // Before anything else is said: who may not ask does not learn either what there is.
+  authorize(server, exchange);
   const delegate = info.path.startsWith('/apis/') ? paths.delegate?.(server, exchange) : undefined;
   if (delegate) return delegate(server, exchange);
   if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group))) return serveResource(server, exchange);
-  const decision = server.authorize({ user: exchange.user, verb: info.verb, path: info.path });
-  if (!decision.allowed) {
-    throw forbidden({ group: '', resource: '' }, '', denialText({ user: exchange.user, verb: info.verb, path: info.path }));
-  }
   const trimmed = info.path.length > 1 && info.path.endsWith('/') ? info.path.slice(0, -1) : info.path;
   const handler = paths.exact.get(trimmed) ?? paths.below.find(([prefix]) => info.path.startsWith(prefix))?.[1];
   if (!handler) return sendNoPath(exchange);
-  if (info.method !== 'GET' && info.method !== 'HEAD') throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} });
+  if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
   return handler(server, exchange);
 }
 

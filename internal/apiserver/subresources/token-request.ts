@@ -4,7 +4,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, invalid, notFound } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
 import type { TokenSubject } from '../authn/service-account-tokens.ts';
-import { callFor, methodNotAllowed } from '../http/resource-handler.ts';
+import { callFor } from '../http/resource-handler.ts';
 import type { Call } from '../registry/call.ts';
 import type { Server } from '../server.ts';
 import { readSpoken, sendObject } from './answer.ts';
@@ -18,7 +18,6 @@ const extendedSeconds = 365 * 24 * 3600;
 /** POST serviceaccounts/x/token (KEP-1205). */
 export function addTokenRequest(server: Server): void {
   server.subresources.add('', 'serviceaccounts', 'token', async (_s, exchange, resource) => {
-    if (exchange.info.verb !== 'create') throw methodNotAllowed(exchange);
     const request = await readSpoken<TokenRequest>(server, exchange, { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' });
     const call = callFor(server, exchange, resource);
     sendObject(server, exchange, 201, await issueToken(server, call, request));
