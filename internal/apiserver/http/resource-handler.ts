@@ -220,7 +220,7 @@ async function deleteOptions(server: Server, exchange: Exchange, call: Call): Pr
   const options: DeleteOptions = body.length ? readDeleteOptions(server, body, header(exchange.request, 'content-type')) : {};
   const grace = first(query, 'gracePeriodSeconds');
   if (body.length === 0) {
-    if (grace !== undefined) options.gracePeriodSeconds = Number(grace);
+    if (grace !== undefined) options.gracePeriodSeconds = wholeNumber(grace);
     const policy = first(query, 'propagationPolicy');
     if (policy) options.propagationPolicy = policy as DeleteOptions['propagationPolicy'];
     if (query.has('orphanDependents')) options.orphanDependents = flag(query, 'orphanDependents');

@@ -6,9 +6,10 @@ import { Hono } from 'hono';
 import { ApiError } from '../../api/status.ts';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import { anonymous } from '../authn/authenticator.ts';
-import { impersonated } from '../authn/impersonation.ts';
+import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import type { Server } from '../server.ts';
 import { asApiError, send, sendError, type Exchange } from './exchange.ts';
+import { checkTimeout } from './timeout.ts';
 import { first, readRequestInfo } from './request-info.ts';
 import { methodNotAllowed } from './method-table.ts';
 import { authorize, serveResource } from './resource-handler.ts';
@@ -41,6 +42,7 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
     const { method, path } = exchange.info;
     const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });
     if (beside) return send(exchange, beside.status, beside.contentType, beside.body, { 'x-content-type-options': 'nosniff' });
+    checkTimeout(exchange.info);
     await identify(server, exchange);
     await dispatch(server, paths, exchange);
   } catch (error) {
@@ -66,7 +68,7 @@ export function openExchange(server: Server, request: ServerRequest, answer: Ser
 export async function identify(server: Server, exchange: Exchange): Promise<void> {
   const { request } = exchange;
   exchange.user = await server.authenticator.authenticate(request, socketOf(request));
-  if (request.headers['impersonate-user'] === undefined && request.headers['impersonate-group'] === undefined && request.headers['impersonate-uid'] === undefined) return;
+  if (!asksForOther(request.headers)) return;
   exchange.user = impersonated(request.headers, exchange.user, (asked) => server.authorize(asked).allowed) ?? exchange.user;
 }
 

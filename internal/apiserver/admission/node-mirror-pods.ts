@@ -1,0 +1,48 @@
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { notFound } from '../../api/status.ts';
+import { referencesOf, type PodReferences } from '../authz/pod-references.ts';
+import { lookup } from './lookup.ts';
+import type { NodeRequest } from './node-restriction.ts';
+
+const mirrorAnnotation = 'kubernetes.io/config.mirror';
+
+/** A node creates mirror pods alone: its own, owned by its Node, that name no other object of the API. */
+export async function checkMirrorPod(request: NodeRequest): Promise<void> {
+  const { attributes, node, refuse } = request;
+  const pod = attributes.object as unknown as Pod;
+  const who = `node ${JSON.stringify(node)}`;
+  if (pod.metadata.annotations?.[mirrorAnnotation] === undefined) throw refuse(`pod does not have ${JSON.stringify(mirrorAnnotation)} annotation, ${who} can only create mirror pods`);
+  if (pod.spec.nodeName !== node) throw refuse(`${who} can only create pods with spec.nodeName set to itself`);
+  await checkOwner(request, pod, who);
+  const named = namesObject(pod);
+  if (named) throw refuse(`${who} can not create pods that reference ${named}`);
+}
+
+async function checkOwner({ core, node, refuse }: NodeRequest, pod: Pod, who: string): Promise<void> {
+  const owners = pod.metadata.ownerReferences ?? [];
+  const [owner] = owners;
+  if (owners.length > 1) throw refuse(`${who} can only create pods with a single owner reference set to itself`);
+  if (!owner || owner.apiVersion !== 'v1' || owner.kind !== 'Node' || owner.name !== node) throw refuse(`${who} can only create pods with an owner reference set to itself`);
+  if (!owner.controller) throw refuse(`${who} can only create pods with a controller owner reference set to itself`);
+  if (owner.blockOwnerDeletion) throw refuse(`${who} must not set blockOwnerDeletion on an owner reference`);
+  const found = await lookup<KubeObject>(core, `/registry/minions/${node}`);
+  if (!found) throw notFound({ group: '', resource: 'nodes' }, node);
+  if (owner.uid !== found.metadata.uid) throw refuse(`node ${node} UID mismatch: expected ${owner.uid} got ${found.metadata.uid}`);
+}
+
+const titles: [keyof PodReferences, string][] = [
+  ['serviceaccounts', 'a service account'], ['secrets', 'secrets'], ['configmaps', 'configmaps'], ['persistentvolumeclaims', 'persistentvolumeclaims'], ['resourceclaims', 'resourceclaims'],
+];
+
+/** The first kind of object that a pod names; a token, a bundle of certificates and a claim made for the pod count as well. */
+export function namesObject(pod: Pod): string | undefined {
+  const references = referencesOf(pod);
+  const found = titles.find(([resource]) => references[resource].size > 0);
+  if (found) return found[1];
+  const sources = (pod.spec.volumes ?? []).flatMap((volume) => volume.projected?.sources ?? []);
+  if (sources.some((source) => source.clusterTrustBundle)) return 'clustertrustbundles';
+  if (sources.some((source) => source.podCertificate)) return 'podcertificates';
+  if (sources.some((source) => source.serviceAccountToken)) return 'service account tokens';
+  return pod.spec.resourceClaims?.length || pod.status?.resourceClaimStatuses?.length ? 'resourceclaims' : undefined;
+}
