@@ -8,6 +8,7 @@ import { identify, openExchange } from '../http/serve.ts';
 import { checkRoute, pathNotFound } from '../http/method-table.ts';
 import { authorize } from '../http/resource-handler.ts';
 import type { Server } from '../server.ts';
+import { connectAdmission } from './connect-admission.ts';
 import { forwardedHeaders, join, unreachable, type Forwarding } from './forward.ts';
 import { streamTarget } from './pod-streams.ts';
 import { proxyTarget } from './proxies.ts';
@@ -46,7 +47,10 @@ async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duple
     if (!to) throw pathNotFound();
     return connect(server, exchange, to, socket, head);
   }
-  if (core && info.subresource === 'proxy') return connect(server, exchange, await proxyTarget(server, exchange, resource), socket, head);
+  if (core && info.subresource === 'proxy') {
+    await connectAdmission(server, exchange, resource);
+    return connect(server, exchange, await proxyTarget(server, exchange, resource), socket, head);
+  }
   throw pathNotFound();
 }
 
