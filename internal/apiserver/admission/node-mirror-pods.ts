@@ -1,7 +1,7 @@
-import type { Pod } from '../../api/generated/types/core-v1.ts';
+import type { Pod, Volume } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { notFound } from '../../api/status.ts';
-import { referencesOf, type PodReferences } from '../authz/pod-references.ts';
+import { referencesOf } from '../authz/pod-references.ts';
 import { lookup } from './lookup.ts';
 import type { NodeRequest } from './node-restriction.ts';
 
@@ -31,18 +31,27 @@ async function checkOwner({ core, node, refuse }: NodeRequest, pod: Pod, who: st
   if (owner.uid !== found.metadata.uid) throw refuse(`node ${node} UID mismatch: expected ${owner.uid} got ${found.metadata.uid}`);
 }
 
-const titles: [keyof PodReferences, string][] = [
-  ['serviceaccounts', 'a service account'], ['secrets', 'secrets'], ['configmaps', 'configmaps'], ['persistentvolumeclaims', 'persistentvolumeclaims'], ['resourceclaims', 'resourceclaims'],
+/** Sources of a projected volume that the node has at hand; everything else comes from the API server. */
+const ownSources = new Set(['downwardAPI']);
+
+/** Volumes that name an object of the API by their nature. */
+const byVolume: [keyof Volume, string][] = [
+  ['csi', 'csidrivers (via CSI volumes)'], ['glusterfs', 'endpoints (via glusterFS volumes)'], ['persistentVolumeClaim', 'persistentvolumeclaims'], ['ephemeral', 'persistentvolumeclaims (via ephemeral volumes)'], ['azureFile', 'secrets (via azureFile volumes)'],
 ];
 
-/** The first kind of object that a pod names; a token, a bundle of certificates and a claim made for the pod count as well. */
+const bySource = new Map([['serviceAccountToken', 'serviceaccounts (via projected volumes)'], ['clusterTrustBundle', 'clustertrustbundles'], ['podCertificate', 'podcertificates']]);
+
+/** What kind of object a pod names, in upstream's words; undefined when none (api/pod HasAPIObjectReference). */
 export function namesObject(pod: Pod): string | undefined {
   const references = referencesOf(pod);
-  const found = titles.find(([resource]) => references[resource].size > 0);
-  if (found) return found[1];
-  const sources = (pod.spec.volumes ?? []).flatMap((volume) => volume.projected?.sources ?? []);
-  if (sources.some((source) => source.clusterTrustBundle)) return 'clustertrustbundles';
-  if (sources.some((source) => source.podCertificate)) return 'podcertificates';
-  if (sources.some((source) => source.serviceAccountToken)) return 'service account tokens';
-  return pod.spec.resourceClaims?.length || pod.status?.resourceClaimStatuses?.length ? 'resourceclaims' : undefined;
+  const named = (['serviceaccounts', 'secrets', 'configmaps'] as const).find((resource) => references[resource].size > 0);
+  if (named) return named;
+  if (pod.spec.resourceClaims?.length || pod.status?.resourceClaimStatuses?.length || pod.status?.extendedResourceClaimStatus) return 'resourceclaims';
+  for (const volume of pod.spec.volumes ?? []) {
+    const found = byVolume.find(([source]) => volume[source]);
+    if (found) return found[1];
+    const source = (volume.projected?.sources ?? []).flatMap((one) => Object.keys(one)).find((key) => !ownSources.has(key));
+    if (source) return bySource.get(source) ?? 'other objects (via projected volumes)';
+  }
+  return undefined;
 }

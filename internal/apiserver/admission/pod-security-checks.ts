@@ -1,4 +1,4 @@
-import type { Container, PodSpec } from '../../api/generated/types/core-v1.ts';
+import type { Container, PodSpec, SELinuxOptions } from '../../api/generated/types/core-v1.ts';
 import type { ObjectMeta } from '../../api/generated/types/meta-v1.ts';
 
 export type Level = 'privileged' | 'baseline' | 'restricted';
@@ -68,20 +68,30 @@ const allowedSelinux = ['', 'container_t', 'container_init_t', 'container_kvm_t'
 
 const selinux: Check = (spec, _meta, minor) => {
   const types = minor >= 31 ? [...allowedSelinux, 'container_engine_t'] : allowedSelinux;
-  const options = [spec.securityContext?.seLinuxOptions, ...containersOf(spec).map((one) => one.securityContext?.seLinuxOptions)];
-  const wrong = options.filter((one) => one && (!types.includes(one.type ?? '') || one.user || one.role));
-  return wrong.length ? { reason: 'seLinuxOptions', detail: 'forbidden securityContext.seLinuxOptions are set' } : undefined;
+  const isBad = (one: SELinuxOptions | undefined): one is SELinuxOptions => one !== undefined && (!types.includes(one.type ?? '') || Boolean(one.user) || Boolean(one.role));
+  const list = bad(spec, (one) => isBad(one.securityContext?.seLinuxOptions));
+  const wrong = [spec.securityContext?.seLinuxOptions, ...list.map((one) => one.securityContext?.seLinuxOptions)].filter(isBad);
+  if (!wrong.length) return undefined;
+  const badTypes = [...new Set(wrong.map((one) => one.type ?? '').filter((type) => !types.includes(type)))].sort();
+  const parts = badTypes.length ? [`type${badTypes.length > 1 ? 's' : ''} ${quote(badTypes)}`] : [];
+  if (wrong.some((one) => one.user)) parts.push('user may not be set');
+  if (wrong.some((one) => one.role)) parts.push('role may not be set');
+  return { reason: 'seLinuxOptions', detail: `${setters(isBad(spec.securityContext?.seLinuxOptions), list)} set forbidden securityContext.seLinuxOptions: ${parts.join('; ')}` };
 };
+
+/** Since v1.35 a pod in a user namespace of its own may be root there. */
+const isRemapped = (spec: PodSpec, minor: number): boolean => minor >= 35 && spec.hostUsers === false;
+
+const procMountBaseline: Check = (spec, meta, minor) => (isRemapped(spec, minor) ? undefined : procMount(spec, meta, minor));
 
 const procMount: Check = (spec) => {
   const list = bad(spec, (one) => (one.securityContext?.procMount ?? 'Default') !== 'Default');
-  return list.length ? { reason: 'procMount', detail: `${named(list)} must not set securityContext.procMount to ${quote([...new Set(list.map((one) => one.securityContext?.procMount ?? ''))])}` } : undefined;
+  return list.length ? { reason: 'procMount', detail: `${named(list)} must not set securityContext.procMount to ${quote([...new Set(list.map((one) => one.securityContext?.procMount ?? ''))].sort())}` } : undefined;
 };
 
 const seccompBaseline: Check = (spec) => {
-  if (spec.securityContext?.seccompProfile?.type === 'Unconfined') return { reason: 'seccompProfile', detail: 'pod must not set securityContext.seccompProfile.type to "Unconfined"' };
-  const list = bad(spec, (one) => one.securityContext?.seccompProfile?.type === 'Unconfined');
-  return list.length ? { reason: 'seccompProfile', detail: `${named(list)} must not set securityContext.seccompProfile.type to "Unconfined"` } : undefined;
+  const who = setters(spec.securityContext?.seccompProfile?.type === 'Unconfined', bad(spec, (one) => one.securityContext?.seccompProfile?.type === 'Unconfined'));
+  return who ? { reason: 'seccompProfile', detail: `${who} must not set securityContext.seccompProfile.type to "Unconfined"` } : undefined;
 };
 
 const sysctls: Check = (spec, _meta, minor) => {
@@ -90,17 +100,31 @@ const sysctls: Check = (spec, _meta, minor) => {
   return list.length ? { reason: 'forbidden sysctls', detail: list.join(', ') } : undefined;
 };
 
+const apparmorAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
+
 const apparmor: Check = (spec, meta) => {
-  const wrong = Object.entries(meta.annotations ?? {}).filter(([key, value]) => key.startsWith('container.apparmor.security.beta.kubernetes.io/') && value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/'));
-  const types = [spec.securityContext, ...containersOf(spec).map((one) => one.securityContext)].filter((one) => one?.appArmorProfile?.type === 'Unconfined');
-  return wrong.length || types.length ? { reason: 'forbidden AppArmor profiles', detail: wrong.length ? wrong.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(', ') : 'securityContext.appArmorProfile.type is set to "Unconfined"' } : undefined;
+  const isBad = (type: string | undefined): boolean => type !== undefined && type !== 'RuntimeDefault' && type !== 'Localhost';
+  const pod = spec.securityContext?.appArmorProfile?.type;
+  const list = bad(spec, (one) => isBad(one.securityContext?.appArmorProfile?.type));
+  const annotations = Object.entries(meta.annotations ?? {}).filter(([key, value]) => key.startsWith(apparmorAnnotation) && value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/'));
+  const who = [setters(isBad(pod), list), ...(annotations.length ? [`annotation${annotations.length > 1 ? 's' : ''}`] : [])].filter(Boolean).join(' and ');
+  if (!who) return undefined;
+  const types = [...(isBad(pod) ? [pod ?? ''] : []), ...list.map((one) => one.securityContext?.appArmorProfile?.type ?? '')];
+  const values = [...[...new Set(types)].sort(), ...annotations.map(([key, value]) => `${key}=${JSON.stringify(value)}`).sort()];
+  return { reason: `forbidden AppArmor profile${values.length > 1 ? 's' : ''}`, detail: `${who} must not set AppArmor profile type to ${quote(values)}` };
 };
 
 const probeHost: Check = (spec, _meta, minor) => {
   if (minor < 34) return undefined;
-  const hosts = (one: Container): boolean => [one.livenessProbe, one.readinessProbe, one.startupProbe, one.lifecycle?.postStart, one.lifecycle?.preStop].some((probe) => Boolean(probe?.httpGet?.host || probe?.tcpSocket?.host));
-  const list = bad(spec, hosts);
-  return list.length ? { reason: 'probe or lifecycle host', detail: `${named(list)} must not set the host field of a probe or lifecycle handler` } : undefined;
+  const hostsOf = (one: Container): string[] => {
+    const handlers = [one.livenessProbe, one.readinessProbe, one.startupProbe, one.lifecycle?.postStart, one.lifecycle?.preStop];
+    return handlers.flatMap((handler) => [handler?.httpGet?.host, handler?.tcpSocket?.host]).filter((host): host is string => Boolean(host));
+  };
+  const names = [...new Set(bad(spec, (one) => hostsOf(one).length > 0).map((one) => one.name))].sort();
+  if (!names.length) return undefined;
+  const hosts = [...new Set(containersOf(spec).flatMap(hostsOf))].sort();
+  const plural = names.length > 1;
+  return { reason: 'probe or lifecycle host', detail: `container${plural ? 's' : ''} ${quote(names)} use${plural ? '' : 's'} probe or lifecycle host${hosts.length > 1 ? 's' : ''} ${quote(hosts)}` };
 };
 
 const hostProcess: Check = (spec) => {
@@ -140,7 +164,8 @@ const volumes: Check = (spec) => {
   return { reason: 'restricted volume types', detail: `volume${names.length > 1 ? 's' : ''} ${quote(names)} use${names.length > 1 ? '' : 's'} restricted volume type${types.length > 1 ? 's' : ''} ${quote(types)}` };
 };
 
-const runAsNonRoot: Check = (spec) => {
+const runAsNonRoot: Check = (spec, _meta, minor) => {
+  if (isRemapped(spec, minor)) return undefined;
   const pod = spec.securityContext?.runAsNonRoot;
   const who = setters(pod === false, bad(spec, (one) => one.securityContext?.runAsNonRoot === false));
   if (who) return { reason: 'runAsNonRoot != true', detail: `${who} must not set securityContext.runAsNonRoot=false` };
@@ -149,7 +174,7 @@ const runAsNonRoot: Check = (spec) => {
 };
 
 const runAsUser: Check = (spec, _meta, minor) => {
-  if (minor < 23) return undefined;
+  if (minor < 23 || isRemapped(spec, minor)) return undefined;
   const who = setters(spec.securityContext?.runAsUser === 0, bad(spec, (one) => one.securityContext?.runAsUser === 0));
   return who ? { reason: 'runAsUser=0', detail: `${who} must not set runAsUser=0` } : undefined;
 };
@@ -168,9 +193,9 @@ const seccompRestricted: Check = (spec, meta, minor) => {
   return lacking.length ? { reason: 'seccompProfile', detail: `pod or ${named(lacking)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"` } : undefined;
 };
 
-const baseline: Check[] = [apparmor, capabilitiesBaseline, hostNamespaces, hostPath, hostPorts, probeHost, privileged, procMount, seccompBaseline, selinux, sysctls, hostProcess];
+const baseline: Check[] = [apparmor, capabilitiesBaseline, hostNamespaces, hostPath, hostPorts, probeHost, privileged, procMountBaseline, selinux, seccompBaseline, sysctls, hostProcess];
 const restricted: Check[] = [
-  allowPrivilegeEscalation, apparmor, capabilitiesRestricted, hostNamespaces, hostPorts, probeHost, privileged, procMount, volumes, runAsNonRoot, runAsUser, seccompRestricted, selinux, sysctls, hostProcess,
+  allowPrivilegeEscalation, apparmor, capabilitiesRestricted, hostNamespaces, hostPorts, probeHost, privileged, procMount, volumes, runAsNonRoot, runAsUser, selinux, seccompRestricted, sysctls, hostProcess,
 ];
 
 /** What a pod does that its level forbids, in upstream's order and words (pod-security-admission policy). */

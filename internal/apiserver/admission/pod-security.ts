@@ -34,7 +34,7 @@ export function podSecurity(core: Core): AdmissionPlugin {
       const labels = (await lookup<Namespace>(core, `/registry/namespaces/${call.namespace}`))?.metadata.labels;
       if (!labels) return;
       const enforce = policyOf(labels, 'enforce');
-      const warn = policyOf(labels, 'warn');
+      const warn = warningOf(labels, enforce);
       if (enforce.level === 'privileged' && warn.level === 'privileged') return;
       const isPod = call.resource.resource === 'pods';
       if (isPod && unchanged(attributes)) return;
@@ -72,6 +72,13 @@ function policyOf(labels: Record<string, string>, mode: 'enforce' | 'warn'): Pol
   return { level, version: minor === undefined ? 'latest' : `v1.${minor}`, minor: minor === undefined ? Infinity : Number(minor) };
 }
 
+/** Who enforces a level and says nothing of warnings is warned by it. */
+function warningOf(labels: Record<string, string>, enforce: Policy): Policy {
+  const warn = policyOf(labels, 'warn');
+  if (Object.hasOwn(labels, label('warn')) || !levels.includes(labels[label('enforce')] ?? '')) return warn;
+  return Object.hasOwn(labels, label('warn-version')) ? { ...warn, level: enforce.level } : enforce;
+}
+
 /** What is wrong with the labels by which a namespace asks for a standard. */
 function labelFaults(namespace: KubeObject | undefined): FieldError[] {
   const labels = namespace?.metadata.labels ?? {};
@@ -90,7 +97,7 @@ function labelFaults(namespace: KubeObject | undefined): FieldError[] {
 /** A wrong label is refused when it is set; a namespace that has one already may still be changed. */
 function checkNamespace({ call, object, old }: Attributes): void {
   const faults = labelFaults(object);
-  if (faults.length && labelFaults(old).length === 0) throw invalid({ group: '', kind: 'Namespace' }, call.name, faults);
+  if (faults.length && JSON.stringify(faults) !== JSON.stringify(labelFaults(old))) throw invalid({ group: '', kind: 'Namespace' }, call.name, faults);
 }
 
 /** Profiles that are still named in annotations. */
