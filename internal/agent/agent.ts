@@ -24,7 +24,7 @@ const runtimeDownMs = 5000;
 /** Starts the node's agent. Resolves when pods can be started; `ready` tells when the node is registered. */
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { clock, log, mirrors, nodeName } = options;
-  const nodes = mirrors.of<Node>(refs.nodes);
+  const nodes = mirrors.of<Node>(refs.nodes, { fieldSelector: `metadata.name=${nodeName}` });
   const pods = mirrors.of<Pod>(refs.pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   const services = mirrors.of<Service>(refs.services);
   const synced = { done: false };

@@ -7,6 +7,7 @@ import { Authenticator } from './authn/authenticator.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import { CertificateAuthenticator } from './authn/x509.ts';
+import type { AccessRequest, Decision } from './authz/authorizer.ts';
 import { NodeAuthorizer } from './authz/node.ts';
 import { RbacAuthorizer } from './authz/rbac.ts';
 import { objectOf } from './registry/stored.ts';
@@ -78,10 +79,16 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
   const scheme = builtinScheme();
   const resources = new ResourceTable();
   for (const resource of builtinResources({ scheme, now: () => timestamp(clock) })) resources.add(resource);
-  const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks() };
   const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
   const rbac = new RbacAuthorizer(options);
-  const nodes = new NodeAuthorizer({ store, clock: options.clock, log: options.log, objectOf, rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [] });
+  const nodes = new NodeAuthorizer({ store, clock, log: options.log, objectOf, rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [] });
+  const authorize = (request: AccessRequest): Decision => {
+    const byNode = nodes.authorize(request);
+    if (byNode.allowed) return byNode;
+    const byRole = rbac.authorize(request);
+    return byRole.allowed || !byNode.reason ? byRole : byNode;
+  };
+  const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks(), authorize };
   const shutdown = new Set<() => void>();
   const authenticator = new Authenticator({
     store, tokens,
@@ -93,10 +100,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
   });
   const server: Server & { shutdown: Set<() => void> } = {
     options, core, tokens, authenticator, rbac, nodes, shutdown,
-    authorize: (request) => {
-      const byNode = nodes.authorize(request);
-      return byNode.allowed ? byNode : rbac.authorize(request);
-    },
+    authorize,
     subresources: new Subresources(),
     virtual: new Map(),
     lateAdmission: [],

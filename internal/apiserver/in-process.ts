@@ -13,7 +13,7 @@ import { viewOf } from './registry/stored.ts';
 import { putSource, updateObject } from './registry/update.ts';
 import type { Server } from './server.ts';
 import { callHandler } from './in-process-call.ts';
-import { selectedName } from './http/request-info.ts';
+import { selectedFields, selectedName } from './http/request-info.ts';
 import { Watcher } from './watch/watcher.ts';
 
 interface WriteOptions {
@@ -152,8 +152,9 @@ export class InProcessClient {
     const resource = this.#server.core.resources.find(ref.group, ref.version, ref.resource);
     const { namespace = '', name = '', subresource = '' } = target;
     if (!resource) throw notFound({ group: ref.group, resource: ref.resource }, name);
-    const access = { user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: resource.namespaced ? namespace : '', name: name || selectedName(fieldSelector) };
-    if (!this.#server.authorize(access).allowed) throw forbidden({ group: ref.group, resource: ref.resource }, name, denialText(access));
+    const access = { user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: resource.namespaced ? namespace : '', name: name || selectedName(fieldSelector), ...(fieldSelector && { fields: selectedFields(fieldSelector) }) };
+    const decision = this.#server.authorize(access);
+    if (!decision.allowed) throw forbidden({ group: ref.group, resource: ref.resource }, name, denialText(access, decision.reason));
     return {
       user: this.#user, resource, namespace: resource.namespaced ? namespace : '', name, subresource,
       dryRun: options.dryRun ?? false, fieldManager: options.fieldManager ?? this.#manager, validation: 'Ignore', warnings: [],

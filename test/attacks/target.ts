@@ -121,6 +121,11 @@ export class Target {
         res.on('end', done);
         res.on('error', reject);
       });
+      // An answer of its own: the server has switched protocols.
+      req.on('upgrade', (res, socket) => {
+        socket.destroy();
+        resolve({ status: 101, headers: res.headers, text: '', json: {}, ms: performance.now() - started });
+      });
       req.on('timeout', () => req.destroy(new Error(`no answer in ${call.timeoutMs ?? 30_000} ms: ${method} ${path.slice(0, 200)}`)));
       req.on('error', reject);
       req.end(payload);

@@ -1,90 +1,164 @@
-import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
-import { forbidden } from '../../api/status.ts';
+import type { Node, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
+import type { ResourceSlice } from '../../api/generated/types/resource-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { jsonEqual } from '../../api/patch/json.ts';
+import { forbidden, notFound } from '../../api/status.ts';
+import type { AccessRequest, Decision } from '../authz/authorizer.ts';
+import { nodeNameOf } from '../authz/node.ts';
 import type { Core } from '../registry/call.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
+import { checkMirrorPod } from './node-mirror-pods.ts';
+import { checkToken } from './node-tokens.ts';
 
-const nodePrefix = 'system:node:';
-
-export function nodeNameOf(user: { name: string; groups: readonly string[] }): string | undefined {
-  return user.name.startsWith(nodePrefix) && user.groups.includes('system:nodes') ? user.name.slice(nodePrefix.length) : undefined;
+/** What the checks work with; `refuse` makes the answer. */
+export interface NodeRequest {
+  core: Core;
+  node: string;
+  attributes: Attributes;
+  authorize(request: AccessRequest): Decision;
+  refuse(why: string): Error;
 }
 
-/** A node may only touch itself and what runs on it (plugin NodeRestriction). */
+type Check = (request: NodeRequest) => Promise<void> | void;
+
+const checks = new Map<string, Check>([
+  ['/pods', checkPod],
+  ['/nodes', checkNode],
+  ['/persistentvolumeclaims', checkClaim],
+  ['/serviceaccounts', (request) => (request.attributes.call.subresource === 'token' ? checkToken(request) : undefined)],
+  ['coordination.k8s.io/leases', checkLease],
+  ['storage.k8s.io/csinodes', checkCsiNode],
+  ['resource.k8s.io/resourceslices', checkSlice],
+]);
+
+/**
+ * A node may only touch itself and what runs on it (plugin NodeRestriction). It looks at what the node sent, before anything is
+ * reset that the node may not change anyway.
+ */
 export function nodeRestriction(core: Core): AdmissionPlugin {
   return {
     name: 'NodeRestriction',
-    handles: ({ call }) => nodeNameOf(call.user) !== undefined,
-    async validate(attributes) {
-      const node = nodeNameOf(attributes.call.user) ?? '';
+    handles: ({ call, operation }) => operation !== 'CONNECT' && nodeNameOf(call.user) !== undefined,
+    async admit(attributes) {
       const { call } = attributes;
-      const path = `${call.resource.group}/${call.resource.resource}`;
-      if (path === '/pods') return checkPod(core, attributes, node);
-      if (path === '/nodes') return checkNode(attributes, node);
-      if (path === 'coordination.k8s.io/leases') return checkLease(attributes, node);
-      if (path === '/serviceaccounts' && call.subresource === 'token') return checkToken(core, attributes, node);
+      const node = nodeNameOf(call.user) ?? '';
+      const what = { group: call.resource.group, resource: call.resource.resource };
+      const refuse = (why: string): Error => forbidden(what, nameIn(attributes), why);
+      if (node === '') throw refuse(`could not determine node from user ${JSON.stringify(call.user.name)}`);
+      await checks.get(`${what.group}/${what.resource}`)?.({ core, node, attributes, authorize: (request) => core.authorize(request), refuse });
     },
   };
 }
 
-const refuse = (attributes: Attributes, why: string): Error =>
-  forbidden({ group: attributes.call.resource.group, resource: attributes.call.resource.resource }, attributes.call.name || (attributes.object?.metadata.name ?? ''), why);
+const nameIn = ({ call, object }: Attributes): string => call.name || (object?.metadata.name ?? '');
 
-async function checkPod(core: Core, attributes: Attributes, node: string): Promise<void> {
+async function checkPod(request: NodeRequest): Promise<void> {
+  const { attributes, node, refuse } = request;
   const { call, operation } = attributes;
-  const pod = (attributes.object ?? attributes.old) as unknown as Pod | undefined;
-  if (call.subresource === 'eviction') {
-    const evicted = await lookup<Pod>(core, `/registry/pods/${call.namespace}/${call.name}`);
-    if (evicted && evicted.spec.nodeName !== node) throw refuse(attributes, `node "${node}" can only evict pods with spec.nodeName set to itself`);
-    return;
+  const assigned = (pod: KubeObject | undefined): string | undefined => (pod as unknown as Pod | undefined)?.spec?.nodeName;
+  switch (call.subresource) {
+    case '':
+      if (operation === 'CREATE') return checkMirrorPod(request);
+      if (operation !== 'DELETE') throw refuse(`unexpected operation ${JSON.stringify(operation)}, node ${JSON.stringify(node)} can only create and delete mirror pods`);
+      if (assigned(attributes.old) !== node) throw refuse(`node ${JSON.stringify(node)} can only delete pods with spec.nodeName set to itself`);
+      return;
+    case 'status':
+      if (operation !== 'UPDATE') throw refuse(`unexpected operation ${JSON.stringify(operation)}`);
+      return checkPodStatus(request);
+    case 'eviction': {
+      const pod = await lookup(request.core, `/registry/pods/${call.namespace}/${call.name}`);
+      if (!pod) throw notFound({ group: '', resource: 'pods' }, call.name);
+      if (assigned(pod) !== node) throw refuse(`node ${node} can only evict pods with spec.nodeName set to itself`);
+      return;
+    }
+    default:
+      throw refuse(`unexpected pod subresource ${JSON.stringify(call.subresource)}, only 'status' and 'eviction' are allowed`);
   }
-  if (!pod) return;
-  if (operation === 'CREATE') {
-    if (pod.metadata.annotations?.['kubernetes.io/config.mirror'] === undefined) throw refuse(attributes, `pod does not have "kubernetes.io/config.mirror" annotation, node "${node}" can only create mirror pods`);
-    if (pod.spec.nodeName !== node) throw refuse(attributes, `node "${node}" can only create pods with spec.nodeName set to itself`);
-    return;
-  }
-  const spot = (attributes.old as unknown as Pod | undefined)?.spec.nodeName;
-  if (operation === 'DELETE' && spot !== node) throw refuse(attributes, `node "${node}" can only delete pods with spec.nodeName set to itself`);
-  if (operation === 'UPDATE' && spot !== node) throw refuse(attributes, `node "${node}" can only update pod status for pods with spec.nodeName set to itself`);
 }
 
-const ownPrefixes = ['kubelet.kubernetes.io/', 'node.kubernetes.io/'];
+function checkPodStatus({ attributes, node, refuse }: NodeRequest): void {
+  const now = attributes.object as unknown as Pod;
+  const before = attributes.old as unknown as Pod;
+  if (before.spec.nodeName !== node) throw refuse(`node ${JSON.stringify(node)} can only update pod status for pods with spec.nodeName set to itself`);
+  if (!jsonEqual(before.metadata.labels ?? {}, now.metadata.labels ?? {})) throw refuse(`node ${JSON.stringify(node)} cannot update labels through pod status`);
+  for (const field of ['resourceClaimStatuses', 'extendedResourceClaimStatus'] as const) {
+    if (!jsonEqual(before.status?.[field] ?? null, now.status?.[field] ?? null)) throw refuse(`node ${JSON.stringify(node)} cannot update resource claim statues`);
+  }
+}
+
+const ownNamespaces = ['kubelet.kubernetes.io', 'node.kubernetes.io'];
 const ownLabels = new Set([
   'kubernetes.io/hostname', 'kubernetes.io/arch', 'kubernetes.io/os', 'beta.kubernetes.io/arch', 'beta.kubernetes.io/os', 'beta.kubernetes.io/instance-type',
   'failure-domain.beta.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/region', 'topology.kubernetes.io/zone', 'topology.kubernetes.io/region', 'node.kubernetes.io/instance-type',
 ]);
 
-function checkNode(attributes: Attributes, node: string): void {
-  const { call, operation } = attributes;
-  const name = call.name || (attributes.object?.metadata.name ?? '');
-  if (name !== node) throw refuse(attributes, `node "${node}" is not allowed to modify node "${name}"`);
-  const now = attributes.object as unknown as Node | undefined;
+const within = (namespace: string, of: string): boolean => namespace === of || namespace.endsWith(`.${of}`);
+
+/** Labels by which others steer pods are not a node's to set, change or remove. */
+function isForbiddenLabel(key: string): boolean {
+  const namespace = key.includes('/') ? key.slice(0, key.indexOf('/')) : '';
+  if (within(namespace, 'node-restriction.kubernetes.io')) return true;
+  if (!within(namespace, 'kubernetes.io') && !within(namespace, 'k8s.io')) return false;
+  return !ownLabels.has(key) && !ownNamespaces.some((one) => within(namespace, one));
+}
+
+function forbiddenLabels(now: Node | undefined, before: Node | undefined): string {
+  const labels = (node: Node | undefined): Map<string, string> => new Map(Object.entries(node?.metadata.labels ?? {}));
+  const [a, b] = [labels(now), labels(before)];
+  const changed = new Set([...a.keys(), ...b.keys()].filter((key) => a.get(key) !== b.get(key) || a.has(key) !== b.has(key)));
+  return [...changed].filter(isForbiddenLabel).sort().join(', ');
+}
+
+function checkNode({ attributes, node, refuse }: NodeRequest): void {
+  const { operation } = attributes;
+  const name = nameIn(attributes);
+  const said = `node ${JSON.stringify(node)} is not allowed to`;
+  if (name !== node) throw refuse(`${said} modify node ${JSON.stringify(name)}`);
+  if (operation !== 'CREATE' && operation !== 'UPDATE') return;
+  const now = attributes.object as unknown as Node;
   const before = attributes.old as unknown as Node | undefined;
-  if (operation === 'CREATE' && now?.spec?.configSource) throw refuse(attributes, `node "${node}" is not allowed to create pods with a non-nil configSource`);
-  if (operation === 'UPDATE' && call.subresource === '' && JSON.stringify(now?.spec?.taints ?? []) !== JSON.stringify(before?.spec?.taints ?? [])) {
-    throw refuse(attributes, `node "${node}" is not allowed to modify taints`);
+  if (operation === 'CREATE') {
+    if (now.spec?.configSource) throw refuse(`${said} create pods with a non-nil configSource`);
+    const wrong = forbiddenLabels(now, undefined);
+    if (wrong) throw refuse(`${said} set the following labels: ${wrong}`);
+    return;
   }
-  const wrong = Object.entries(now?.metadata.labels ?? {})
-    .filter(([key, value]) => before?.metadata.labels?.[key] !== value)
-    .map(([key]) => key)
-    .filter((key) => /(^|\.)(kubernetes|k8s)\.io\//.test(key) && !ownLabels.has(key) && !ownPrefixes.some((prefix) => key.startsWith(prefix)));
-  if (wrong.length) throw refuse(attributes, `is not allowed to modify labels: ${wrong.sort().join(', ')}`);
+  if (now.spec?.configSource && !jsonEqual(now.spec.configSource, before?.spec?.configSource)) throw refuse(`${said} update configSource to a new non-nil configSource`);
+  if (!jsonEqual(now.spec?.taints ?? [], before?.spec?.taints ?? [])) throw refuse(`${said} modify taints`);
+  // An owner that is gone takes the Node with it, and so its taints and labels (CVE-2025-5187).
+  if (!jsonEqual(now.metadata.ownerReferences ?? [], before?.metadata.ownerReferences ?? [])) throw refuse(`${said} modify ownerReferences`);
+  const wrong = forbiddenLabels(now, before);
+  if (wrong) throw refuse(`is not allowed to modify labels: ${wrong}`);
 }
 
-function checkLease(attributes: Attributes, node: string): void {
-  const { call } = attributes;
-  if (call.namespace !== 'kube-node-lease') throw refuse(attributes, `can only access leases in the "kube-node-lease" system namespace`);
-  const name = call.name || (attributes.object?.metadata.name ?? '');
-  if (name !== node) throw refuse(attributes, 'can only access node lease with the same name as the requesting node');
+/** A node that grew a volume says so, and changes nothing else of the claim. */
+function checkClaim({ attributes, node, refuse }: NodeRequest): void {
+  const { call, operation } = attributes;
+  if (call.subresource !== 'status') throw refuse('may only update PVC status');
+  if (operation !== 'UPDATE') throw refuse(`unexpected operation ${JSON.stringify(operation)}`);
+  const rest = (object: KubeObject | undefined): unknown => {
+    const { metadata, status, ...others } = object as unknown as PersistentVolumeClaim;
+    const { resourceVersion: _version, managedFields: _fields, ...meta } = metadata;
+    const { capacity: _capacity, conditions: _conditions, allocatedResourceStatuses: _statuses, allocatedResources: _resources, ...left } = status ?? {};
+    return { ...others, metadata: meta, status: left };
+  };
+  if (!jsonEqual(rest(attributes.old), rest(attributes.object))) throw refuse(`node ${JSON.stringify(node)} is not allowed to update fields other than status.quantity and status.conditions`);
 }
 
-async function checkToken(core: Core, attributes: Attributes, node: string): Promise<void> {
-  const request = attributes.object as { spec?: { boundObjectRef?: { kind?: string; name?: string; uid?: string } } } | undefined;
-  const bound = request?.spec?.boundObjectRef;
-  if (bound?.kind !== 'Pod') throw refuse(attributes, 'node requested token not bound to a pod');
-  const pod = await lookup<Pod>(core, `/registry/pods/${attributes.call.namespace}/${bound.name}`);
-  if (!pod) throw refuse(attributes, `pods "${bound.name}" not found`);
-  if (bound.uid !== pod.metadata.uid) throw refuse(attributes, `the UID in the bound object reference (${bound.uid}) does not match the UID in record. The object might have been deleted and then recreated`);
-  if (pod.spec.nodeName !== node) throw refuse(attributes, 'node requested token bound to a pod scheduled on a different node');
+function checkLease(request: NodeRequest): void {
+  const { attributes, node, refuse } = request;
+  if (attributes.call.namespace !== 'kube-node-lease') throw refuse('can only access leases in the "kube-node-lease" system namespace');
+  if (nameIn(attributes) !== node) throw refuse('can only access node lease with the same name as the requesting node');
+}
+
+function checkCsiNode({ attributes, node, refuse }: NodeRequest): void {
+  if (nameIn(attributes) !== node) throw refuse('can only access CSINode with the same name as the requesting node');
+}
+
+function checkSlice({ attributes, node, refuse }: NodeRequest): void {
+  const { operation } = attributes;
+  const nodeOf = (object: KubeObject | undefined): string | undefined => (object as unknown as ResourceSlice | undefined)?.spec?.nodeName;
+  if (operation === 'CREATE' && nodeOf(attributes.object) !== node) throw refuse('can only create ResourceSlice with the same NodeName as the requesting node');
+  if (operation === 'DELETE' && nodeOf(attributes.old) !== node) throw refuse('can only delete ResourceSlice with the same NodeName as the requesting node');
 }

@@ -1,4 +1,4 @@
-import type { Container, PodSpec } from '../../api/generated/types/core-v1.ts';
+import type { Container, PodSpec, SELinuxOptions } from '../../api/generated/types/core-v1.ts';
 import type { ObjectMeta } from '../../api/generated/types/meta-v1.ts';
 
 export type Level = 'privileged' | 'baseline' | 'restricted';
@@ -8,20 +8,30 @@ export interface Violation {
   detail: string;
 }
 
-type Check = (spec: PodSpec, meta: ObjectMeta) => Violation | undefined;
+/** `minor` is the version of the standard: the 24 of v1.24, Infinity for the latest. */
+type Check = (spec: PodSpec, meta: ObjectMeta, minor: number) => Violation | undefined;
+
+/** Windows knows none of this, and since v1.25 the standard does not ask for it. */
+const isWindows = (spec: PodSpec, minor: number): boolean => minor >= 25 && spec.os?.name === 'windows';
 
 const containersOf = (spec: PodSpec): Container[] => [...(spec.initContainers ?? []), ...spec.containers, ...((spec.ephemeralContainers ?? []) as unknown as Container[])];
 
 const quote = (list: readonly string[]): string => list.map((one) => JSON.stringify(one)).join(', ');
 const named = (list: readonly Container[]): string => `container${list.length > 1 ? 's' : ''} ${quote(list.map((one) => one.name))}`;
 
+/** `pod and containers "a", "b"`: who sets a field wrongly; '' when nobody does. */
+const setters = (pod: boolean, list: readonly Container[]): string => [...(pod ? ['pod'] : []), ...(list.length ? [named(list)] : [])].join(' and ');
+
 const bad = (spec: PodSpec, test: (container: Container) => boolean): Container[] => containersOf(spec).filter(test);
 
 const baselineCapabilities = new Set(['AUDIT_WRITE', 'CHOWN', 'DAC_OVERRIDE', 'FOWNER', 'FSETID', 'KILL', 'MKNOD', 'NET_BIND_SERVICE', 'SETFCAP', 'SETGID', 'SETPCAP', 'SETUID', 'SYS_CHROOT']);
-const safeSysctls = new Set([
-  'kernel.shm_rmid_forced', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start', 'net.ipv4.tcp_syncookies', 'net.ipv4.ping_group_range', 'net.ipv4.ip_local_reserved_ports',
-  'net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes', 'net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem',
-]);
+/** Sysctls by the version of the standard that calls them safe. */
+const safeSysctls: [since: number, names: string[]][] = [
+  [0, ['kernel.shm_rmid_forced', 'net.ipv4.ip_local_port_range', 'net.ipv4.ip_unprivileged_port_start', 'net.ipv4.tcp_syncookies', 'net.ipv4.ping_group_range']],
+  [27, ['net.ipv4.ip_local_reserved_ports']],
+  [29, ['net.ipv4.tcp_keepalive_time', 'net.ipv4.tcp_fin_timeout', 'net.ipv4.tcp_keepalive_intvl', 'net.ipv4.tcp_keepalive_probes']],
+  [32, ['net.ipv4.tcp_rmem', 'net.ipv4.tcp_wmem']],
+];
 
 const hostNamespaces: Check = (spec) => {
   const set = (['hostNetwork', 'hostPID', 'hostIPC'] as const).filter((one) => spec[one]);
@@ -54,48 +64,84 @@ const hostPorts: Check = (spec) => {
   return { reason: 'hostPort', detail: `${named(list)} use${list.length > 1 ? '' : 's'} hostPort${all.length > 1 ? 's' : ''} ${all.join(', ')}` };
 };
 
-const allowedSelinux = new Set(['', 'container_t', 'container_init_t', 'container_kvm_t', 'container_engine_t']);
+const allowedSelinux = ['', 'container_t', 'container_init_t', 'container_kvm_t'];
 
-const selinux: Check = (spec) => {
-  const options = [spec.securityContext?.seLinuxOptions, ...containersOf(spec).map((one) => one.securityContext?.seLinuxOptions)];
-  const wrong = options.filter((one) => one && (!allowedSelinux.has(one.type ?? '') || one.user || one.role));
-  return wrong.length ? { reason: 'seLinuxOptions', detail: 'forbidden securityContext.seLinuxOptions are set' } : undefined;
+const selinux: Check = (spec, _meta, minor) => {
+  const types = minor >= 31 ? [...allowedSelinux, 'container_engine_t'] : allowedSelinux;
+  const isBad = (one: SELinuxOptions | undefined): one is SELinuxOptions => one !== undefined && (!types.includes(one.type ?? '') || Boolean(one.user) || Boolean(one.role));
+  const list = bad(spec, (one) => isBad(one.securityContext?.seLinuxOptions));
+  const wrong = [spec.securityContext?.seLinuxOptions, ...list.map((one) => one.securityContext?.seLinuxOptions)].filter(isBad);
+  if (!wrong.length) return undefined;
+  const badTypes = [...new Set(wrong.map((one) => one.type ?? '').filter((type) => !types.includes(type)))].sort();
+  const parts = badTypes.length ? [`type${badTypes.length > 1 ? 's' : ''} ${quote(badTypes)}`] : [];
+  if (wrong.some((one) => one.user)) parts.push('user may not be set');
+  if (wrong.some((one) => one.role)) parts.push('role may not be set');
+  return { reason: 'seLinuxOptions', detail: `${setters(isBad(spec.securityContext?.seLinuxOptions), list)} set forbidden securityContext.seLinuxOptions: ${parts.join('; ')}` };
 };
+
+/** Since v1.35 a pod in a user namespace of its own may be root there. */
+const isRemapped = (spec: PodSpec, minor: number): boolean => minor >= 35 && spec.hostUsers === false;
+
+const procMountBaseline: Check = (spec, meta, minor) => (isRemapped(spec, minor) ? undefined : procMount(spec, meta, minor));
 
 const procMount: Check = (spec) => {
   const list = bad(spec, (one) => (one.securityContext?.procMount ?? 'Default') !== 'Default');
-  return list.length ? { reason: 'procMount', detail: `${named(list)} must not set securityContext.procMount to ${quote([...new Set(list.map((one) => one.securityContext?.procMount ?? ''))])}` } : undefined;
+  return list.length ? { reason: 'procMount', detail: `${named(list)} must not set securityContext.procMount to ${quote([...new Set(list.map((one) => one.securityContext?.procMount ?? ''))].sort())}` } : undefined;
 };
 
 const seccompBaseline: Check = (spec) => {
-  if (spec.securityContext?.seccompProfile?.type === 'Unconfined') return { reason: 'seccompProfile', detail: 'pod must not set securityContext.seccompProfile.type to "Unconfined"' };
-  const list = bad(spec, (one) => one.securityContext?.seccompProfile?.type === 'Unconfined');
-  return list.length ? { reason: 'seccompProfile', detail: `${named(list)} must not set securityContext.seccompProfile.type to "Unconfined"` } : undefined;
+  const who = setters(spec.securityContext?.seccompProfile?.type === 'Unconfined', bad(spec, (one) => one.securityContext?.seccompProfile?.type === 'Unconfined'));
+  return who ? { reason: 'seccompProfile', detail: `${who} must not set securityContext.seccompProfile.type to "Unconfined"` } : undefined;
 };
 
-const sysctls: Check = (spec) => {
-  const list = (spec.securityContext?.sysctls ?? []).map((one) => one.name).filter((name) => !safeSysctls.has(name));
+const sysctls: Check = (spec, _meta, minor) => {
+  const safe = safeSysctls.flatMap(([since, names]) => (minor >= since ? names : []));
+  const list = (spec.securityContext?.sysctls ?? []).map((one) => one.name).filter((name) => !safe.includes(name));
   return list.length ? { reason: 'forbidden sysctls', detail: list.join(', ') } : undefined;
 };
 
+const apparmorAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
+
 const apparmor: Check = (spec, meta) => {
-  const wrong = Object.entries(meta.annotations ?? {}).filter(([key, value]) => key.startsWith('container.apparmor.security.beta.kubernetes.io/') && value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/'));
-  const types = [spec.securityContext, ...containersOf(spec).map((one) => one.securityContext)].filter((one) => one?.appArmorProfile?.type === 'Unconfined');
-  return wrong.length || types.length ? { reason: 'forbidden AppArmor profiles', detail: wrong.length ? wrong.map(([key, value]) => `${key}=${JSON.stringify(value)}`).join(', ') : 'securityContext.appArmorProfile.type is set to "Unconfined"' } : undefined;
+  const isBad = (type: string | undefined): boolean => type !== undefined && type !== 'RuntimeDefault' && type !== 'Localhost';
+  const pod = spec.securityContext?.appArmorProfile?.type;
+  const list = bad(spec, (one) => isBad(one.securityContext?.appArmorProfile?.type));
+  const annotations = Object.entries(meta.annotations ?? {}).filter(([key, value]) => key.startsWith(apparmorAnnotation) && value !== '' && value !== 'runtime/default' && !value.startsWith('localhost/'));
+  const who = [setters(isBad(pod), list), ...(annotations.length ? [`annotation${annotations.length > 1 ? 's' : ''}`] : [])].filter(Boolean).join(' and ');
+  if (!who) return undefined;
+  const types = [...(isBad(pod) ? [pod ?? ''] : []), ...list.map((one) => one.securityContext?.appArmorProfile?.type ?? '')];
+  const values = [...[...new Set(types)].sort(), ...annotations.map(([key, value]) => `${key}=${JSON.stringify(value)}`).sort()];
+  return { reason: `forbidden AppArmor profile${values.length > 1 ? 's' : ''}`, detail: `${who} must not set AppArmor profile type to ${quote(values)}` };
 };
 
-const probeHost: Check = (spec) => {
-  const hosts = (one: Container): boolean => [one.livenessProbe, one.readinessProbe, one.startupProbe, one.lifecycle?.postStart, one.lifecycle?.preStop].some((probe) => Boolean(probe?.httpGet?.host || probe?.tcpSocket?.host));
-  const list = bad(spec, hosts);
-  return list.length ? { reason: 'probe or lifecycle host', detail: `${named(list)} must not set the host field of a probe or lifecycle handler` } : undefined;
+const probeHost: Check = (spec, _meta, minor) => {
+  if (minor < 34) return undefined;
+  const hostsOf = (one: Container): string[] => {
+    const handlers = [one.livenessProbe, one.readinessProbe, one.startupProbe, one.lifecycle?.postStart, one.lifecycle?.preStop];
+    return handlers.flatMap((handler) => [handler?.httpGet?.host, handler?.tcpSocket?.host]).filter((host): host is string => Boolean(host));
+  };
+  const names = [...new Set(bad(spec, (one) => hostsOf(one).length > 0).map((one) => one.name))].sort();
+  if (!names.length) return undefined;
+  const hosts = [...new Set(containersOf(spec).flatMap(hostsOf))].sort();
+  const plural = names.length > 1;
+  return { reason: 'probe or lifecycle host', detail: `container${plural ? 's' : ''} ${quote(names)} use${plural ? '' : 's'} probe or lifecycle host${hosts.length > 1 ? 's' : ''} ${quote(hosts)}` };
 };
 
-const allowPrivilegeEscalation: Check = (spec) => {
+const hostProcess: Check = (spec) => {
+  const list = bad(spec, (one) => one.securityContext?.windowsOptions?.hostProcess === true);
+  const who = setters(spec.securityContext?.windowsOptions?.hostProcess === true, list);
+  return who ? { reason: 'hostProcess', detail: `${who} must not set securityContext.windowsOptions.hostProcess=true` } : undefined;
+};
+
+const allowPrivilegeEscalation: Check = (spec, _meta, minor) => {
+  if (minor < 8 || isWindows(spec, minor)) return undefined;
   const list = bad(spec, (one) => one.securityContext?.allowPrivilegeEscalation !== false);
   return list.length ? { reason: 'allowPrivilegeEscalation != false', detail: `${named(list)} must set securityContext.allowPrivilegeEscalation=false` } : undefined;
 };
 
-const capabilitiesRestricted: Check = (spec) => {
+const capabilitiesRestricted: Check = (spec, meta, minor) => {
+  if (minor < 22) return capabilitiesBaseline(spec, meta, minor);
+  if (isWindows(spec, minor)) return undefined;
   const noDrop = bad(spec, (one) => !(one.securityContext?.capabilities?.drop ?? []).includes('ALL'));
   const adds = bad(spec, (one) => (one.securityContext?.capabilities?.add ?? []).some((name) => name !== 'NET_BIND_SERVICE'));
   if (!noDrop.length && !adds.length) return undefined;
@@ -118,37 +164,42 @@ const volumes: Check = (spec) => {
   return { reason: 'restricted volume types', detail: `volume${names.length > 1 ? 's' : ''} ${quote(names)} use${names.length > 1 ? '' : 's'} restricted volume type${types.length > 1 ? 's' : ''} ${quote(types)}` };
 };
 
-const runAsNonRoot: Check = (spec) => {
+const runAsNonRoot: Check = (spec, _meta, minor) => {
+  if (isRemapped(spec, minor)) return undefined;
   const pod = spec.securityContext?.runAsNonRoot;
-  const explicit = bad(spec, (one) => one.securityContext?.runAsNonRoot === false);
-  if (explicit.length) return { reason: 'runAsNonRoot != true', detail: `${named(explicit)} must not set securityContext.runAsNonRoot=false` };
-  const lacking = bad(spec, (one) => one.securityContext?.runAsNonRoot !== true);
-  if (pod === true) return undefined;
-  if (pod === undefined && lacking.length === 0) return undefined;
-  const who = lacking.length ? `pod or ${named(lacking)} must set securityContext.runAsNonRoot=true` : 'pod must not set securityContext.runAsNonRoot=false';
-  return { reason: 'runAsNonRoot != true', detail: who };
+  const who = setters(pod === false, bad(spec, (one) => one.securityContext?.runAsNonRoot === false));
+  if (who) return { reason: 'runAsNonRoot != true', detail: `${who} must not set securityContext.runAsNonRoot=false` };
+  const lacking = pod === true ? [] : bad(spec, (one) => one.securityContext?.runAsNonRoot !== true);
+  return lacking.length ? { reason: 'runAsNonRoot != true', detail: `pod or ${named(lacking)} must set securityContext.runAsNonRoot=true` } : undefined;
 };
 
-const runAsUser: Check = (spec) => {
-  if (spec.securityContext?.runAsUser === 0) return { reason: 'runAsUser=0', detail: 'pod must not set runAsUser=0' };
-  const list = bad(spec, (one) => one.securityContext?.runAsUser === 0);
-  return list.length ? { reason: 'runAsUser=0', detail: `${named(list)} must not set runAsUser=0` } : undefined;
+const runAsUser: Check = (spec, _meta, minor) => {
+  if (minor < 23 || isRemapped(spec, minor)) return undefined;
+  const who = setters(spec.securityContext?.runAsUser === 0, bad(spec, (one) => one.securityContext?.runAsUser === 0));
+  return who ? { reason: 'runAsUser=0', detail: `${who} must not set runAsUser=0` } : undefined;
 };
 
-const seccompRestricted: Check = (spec) => {
+/** Whoever says another profile is refused, a pod too whose containers all say a good one; then somebody must have said a good one. */
+const seccompRestricted: Check = (spec, meta, minor) => {
+  if (minor < 19) return seccompBaseline(spec, meta, minor);
+  if (isWindows(spec, minor)) return undefined;
   const good = (type: string | undefined): boolean => type === 'RuntimeDefault' || type === 'Localhost';
   const pod = spec.securityContext?.seccompProfile?.type;
-  const list = bad(spec, (one) => (one.securityContext?.seccompProfile ? !good(one.securityContext.seccompProfile.type) : !good(pod)));
-  return list.length ? { reason: 'seccompProfile', detail: `pod or ${named(list)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"` } : undefined;
+  const wrong = bad(spec, (one) => one.securityContext?.seccompProfile !== undefined && !good(one.securityContext.seccompProfile?.type));
+  const types = [...(pod !== undefined && !good(pod) ? [pod] : []), ...wrong.map((one) => one.securityContext?.seccompProfile?.type ?? '')];
+  const who = setters(pod !== undefined && !good(pod), wrong);
+  if (who) return { reason: 'seccompProfile', detail: `${who} must not set securityContext.seccompProfile.type to ${quote([...new Set(types)].sort())}` };
+  const lacking = good(pod) ? [] : bad(spec, (one) => !one.securityContext?.seccompProfile);
+  return lacking.length ? { reason: 'seccompProfile', detail: `pod or ${named(lacking)} must set securityContext.seccompProfile.type to "RuntimeDefault" or "Localhost"` } : undefined;
 };
 
-const baseline: Check[] = [apparmor, capabilitiesBaseline, hostNamespaces, hostPath, hostPorts, probeHost, privileged, procMount, seccompBaseline, selinux, sysctls];
+const baseline: Check[] = [apparmor, capabilitiesBaseline, hostNamespaces, hostPath, hostPorts, probeHost, privileged, procMountBaseline, selinux, seccompBaseline, sysctls, hostProcess];
 const restricted: Check[] = [
-  allowPrivilegeEscalation, apparmor, capabilitiesRestricted, hostNamespaces, hostPorts, probeHost, privileged, procMount, volumes, runAsNonRoot, runAsUser, seccompRestricted, selinux, sysctls,
+  allowPrivilegeEscalation, apparmor, capabilitiesRestricted, hostNamespaces, hostPorts, probeHost, privileged, procMount, volumes, runAsNonRoot, runAsUser, selinux, seccompRestricted, sysctls, hostProcess,
 ];
 
 /** What a pod does that its level forbids, in upstream's order and words (pod-security-admission policy). */
-export function violations(meta: ObjectMeta, spec: PodSpec, level: Level): Violation[] {
+export function violations(meta: ObjectMeta, spec: PodSpec, level: Level, minor: number): Violation[] {
   if (level === 'privileged') return [];
-  return (level === 'baseline' ? baseline : restricted).flatMap((check) => check(spec, meta) ?? []);
+  return (level === 'baseline' ? baseline : restricted).flatMap((check) => check(spec, meta, minor) ?? []);
 }

@@ -1,6 +1,6 @@
 import type { Namespace, Pod, PodSpec } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { forbidden } from '../../api/status.ts';
+import { forbidden, invalid, type FieldError } from '../../api/status.ts';
 import type { Core } from '../registry/call.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
@@ -25,45 +25,88 @@ export function podSecurity(core: Core): AdmissionPlugin {
     handles: ({ call, operation }) => {
       if (operation !== 'CREATE' && operation !== 'UPDATE') return false;
       const path = `${call.resource.group}/${call.resource.resource}`;
+      if (path === '/namespaces') return call.subresource === '';
       return (path === '/pods' && ['', 'ephemeralcontainers', 'resize'].includes(call.subresource)) || (call.subresource === '' && templates[path] !== undefined);
     },
     async validate(attributes) {
       const { call } = attributes;
+      if (call.resource.resource === 'namespaces') return checkNamespace(attributes);
       const labels = (await lookup<Namespace>(core, `/registry/namespaces/${call.namespace}`))?.metadata.labels;
       if (!labels) return;
-      const enforce = levelOf(labels[label('enforce')]);
-      const warn = levelOf(labels[label('warn')]);
-      if (enforce === 'privileged' && warn === 'privileged') return;
+      const enforce = policyOf(labels, 'enforce');
+      const warn = warningOf(labels, enforce);
+      if (enforce.level === 'privileged' && warn.level === 'privileged') return;
       const isPod = call.resource.resource === 'pods';
       if (isPod && unchanged(attributes)) return;
       const pod = (isPod ? attributes.object : templates[`${call.resource.group}/${call.resource.resource}`]?.(attributes.object as KubeObject)) as Pod | undefined;
       if (!pod?.spec) return;
-      if (isPod) refuseIfBad(attributes, pod, enforce, labels[label('enforce-version')] ?? 'latest');
-      if (warn !== 'privileged') {
-        const wrong = violations(pod.metadata, pod.spec, warn);
-        if (wrong.length) call.warnings.push(`would violate PodSecurity "${warn}:${labels[label('warn-version')] ?? 'latest'}": ${wrong.map(text).join(', ')}`);
-      }
+      if (isPod) refuseIfBad(attributes, pod, enforce);
+      const wrong = violations(pod.metadata, pod.spec, warn.level, warn.minor);
+      if (wrong.length) call.warnings.push(`would violate PodSecurity "${warn.level}:${warn.version}": ${wrong.map(text).join(', ')}`);
     },
   };
 }
 
 const text = (one: { reason: string; detail: string }): string => (one.detail ? `${one.reason} (${one.detail})` : one.reason);
 
-function refuseIfBad(attributes: Attributes, pod: Pod, level: Level, version: string): void {
-  if (level === 'privileged') return;
-  const wrong = violations(pod.metadata, pod.spec, level);
+function refuseIfBad(attributes: Attributes, pod: Pod, { level, version, minor }: Policy): void {
+  const wrong = violations(pod.metadata, pod.spec, level, minor);
   if (wrong.length === 0) return;
   throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', `violates PodSecurity "${level}:${version}": ${wrong.map(text).join(', ')}`);
 }
 
-function levelOf(value: string | undefined): Level {
-  return value === 'baseline' || value === 'restricted' ? value : 'privileged';
+interface Policy {
+  level: Level;
+  version: string;
+  minor: number;
 }
+
+const levels: readonly string[] = ['privileged', 'baseline', 'restricted'];
+const versionForm = /^v1\.(0|[1-9]\d*)$/;
+
+/** A label that says no level: what is enforced is then the strictest, of what is only told nothing. */
+function policyOf(labels: Record<string, string>, mode: 'enforce' | 'warn'): Policy {
+  const asked = labels[label(mode)] ?? 'privileged';
+  const level = (levels.includes(asked) ? asked : mode === 'enforce' ? 'restricted' : 'privileged') as Level;
+  const minor = versionForm.exec(labels[label(`${mode}-version`)] ?? '')?.[1];
+  return { level, version: minor === undefined ? 'latest' : `v1.${minor}`, minor: minor === undefined ? Infinity : Number(minor) };
+}
+
+/** Who enforces a level and says nothing of warnings is warned by it. */
+function warningOf(labels: Record<string, string>, enforce: Policy): Policy {
+  const warn = policyOf(labels, 'warn');
+  if (Object.hasOwn(labels, label('warn')) || !levels.includes(labels[label('enforce')] ?? '')) return warn;
+  return Object.hasOwn(labels, label('warn-version')) ? { ...warn, level: enforce.level } : enforce;
+}
+
+/** What is wrong with the labels by which a namespace asks for a standard. */
+function labelFaults(namespace: KubeObject | undefined): FieldError[] {
+  const labels = namespace?.metadata.labels ?? {};
+  return ['enforce', 'audit', 'warn'].flatMap((mode) => {
+    const faults: FieldError[] = [];
+    const check = (key: string, good: (value: string) => boolean, detail: string): void => {
+      const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+      if (value !== undefined && !good(value)) faults.push({ type: 'FieldValueInvalid', field: `metadata.labels[${key}]`, value, detail });
+    };
+    check(label(mode), (value) => levels.includes(value), `must be one of ${levels.join(', ')}`);
+    check(label(`${mode}-version`), (value) => value === 'latest' || versionForm.test(value), 'must be "latest" or "v1.x"');
+    return faults;
+  });
+}
+
+/** A wrong label is refused when it is set; a namespace that has one already may still be changed. */
+function checkNamespace({ call, object, old }: Attributes): void {
+  const faults = labelFaults(object);
+  if (faults.length && JSON.stringify(faults) !== JSON.stringify(labelFaults(old))) throw invalid({ group: '', kind: 'Namespace' }, call.name, faults);
+}
+
+/** Profiles that are still named in annotations. */
+const profiles = (o: KubeObject | undefined): [string, string][] => Object.entries(o?.metadata.annotations ?? {}).filter(([key]) => key.includes('apparmor') || key.includes('seccomp'));
 
 /** Updates that change nothing a standard looks at pass. */
 function unchanged({ operation, object, old, call }: Attributes): boolean {
   if (operation !== 'UPDATE' || call.subresource === 'ephemeralcontainers') return false;
   const spec = (o: KubeObject | undefined): PodSpec | undefined => o?.['spec'] as PodSpec | undefined;
-  const relevant = (o: KubeObject | undefined): string => JSON.stringify({ ...spec(o), tolerations: undefined, activeDeadlineSeconds: undefined });
+  const relevant = (o: KubeObject | undefined): string => JSON.stringify([{ ...spec(o), tolerations: undefined, activeDeadlineSeconds: undefined }, profiles(o)]);
   return relevant(object) === relevant(old);
 }

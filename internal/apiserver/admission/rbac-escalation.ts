@@ -1,4 +1,6 @@
 import type { ClusterRole, RoleBinding } from '../../api/generated/types/rbac-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { jsonEqual } from '../../api/patch/json.ts';
 import { forbidden, notFound } from '../../api/status.ts';
 import type { PolicyRule } from '../authz/authorizer.ts';
 import { compact, ruleText, uncovered } from '../authz/escalation.ts';
@@ -24,28 +26,38 @@ function allowed(server: Server, attributes: Attributes, verb: string, resource:
   return server.authorize({ user: attributes.call.user, verb, group, version: 'v1', resource, namespace: attributes.call.namespace, name }).allowed;
 }
 
+/** What the garbage collector changes so that an object may go; everything else of a role grants something, its labels too. */
+const collectorFields = ['ownerReferences', 'finalizers', 'managedFields', 'resourceVersion', 'generation'];
+
+function onlyForCollector({ object, old }: Attributes): boolean {
+  if (!object || !old) return false;
+  const rest = (one: KubeObject): KubeObject => ({ ...one, metadata: Object.fromEntries(Object.entries(one.metadata).filter(([key]) => !collectorFields.includes(key))) as KubeObject['metadata'] });
+  return jsonEqual(rest(object), rest(old));
+}
+
+const everything: PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
+
+/** Checked whatever changes: a label decides what other roles gather from this one. */
 function checkRole(server: Server, attributes: Attributes): void {
   const { call, object, old } = attributes;
   const role = object as unknown as ClusterRole;
   const before = old as unknown as ClusterRole | undefined;
   const name = role.metadata.name ?? '';
-  if (before && JSON.stringify(before.rules ?? []) === JSON.stringify(role.rules ?? []) && JSON.stringify(before.aggregationRule) === JSON.stringify(role.aggregationRule)) return;
-  if (allowed(server, attributes, 'escalate', call.resource.resource, name)) return;
-  if (role.aggregationRule && JSON.stringify(before?.aggregationRule) !== JSON.stringify(role.aggregationRule)) {
-    refuseUnlessCovered(server, attributes, [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }], name);
-  }
+  // Who creates names nothing yet: a right to escalate some roles is none to make them.
+  if (allowed(server, attributes, 'escalate', call.resource.resource, before ? call.name : '') || onlyForCollector(attributes)) return;
   refuseUnlessCovered(server, attributes, role.rules ?? [], name);
+  if (!role.aggregationRule && !before?.aggregationRule) return;
+  if (uncovered(server.rbac.rulesFor(call.user, ''), everything).length) throw forbidden({ group, resource: call.resource.resource }, name, 'must have cluster-admin privileges to use aggregationRule');
 }
 
 function checkBinding(server: Server, attributes: Attributes): void {
-  const { call, object, old } = attributes;
+  const { call, object } = attributes;
   const binding = object as unknown as RoleBinding;
-  const before = old as unknown as RoleBinding | undefined;
-  if (before && JSON.stringify([before.subjects, before.roleRef]) === JSON.stringify([binding.subjects, binding.roleRef])) return;
+  if (onlyForCollector(attributes)) return;
   const resource = binding.roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
   if (allowed(server, attributes, 'bind', resource, binding.roleRef.name)) return;
   const rules = server.rbac.rulesOfRole(binding.roleRef, call.namespace);
-  if (!rules) throw notFound({ group, resource: binding.roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles' }, binding.roleRef.name);
+  if (!rules) throw notFound({ group, resource }, binding.roleRef.name);
   refuseUnlessCovered(server, attributes, rules, binding.metadata.name ?? '');
 }
 

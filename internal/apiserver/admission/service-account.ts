@@ -1,5 +1,6 @@
 import type { Pod, ServiceAccount, Volume } from '../../api/generated/types/core-v1.ts';
 import { forbidden } from '../../api/status.ts';
+import { referencesOf } from '../authz/pod-references.ts';
 import { generatedName } from '../registry/create.ts';
 import type { Core } from '../registry/call.ts';
 import type { AdmissionPlugin } from './chain.ts';
@@ -42,11 +43,10 @@ export function serviceAccount(core: Core): AdmissionPlugin {
 /** Mirror pods show what a node runs by itself: they cannot use what only the API server may hand out. */
 function checkMirror(name: string, pod: Pod): void {
   const refuse = (why: string): Error => forbidden({ group: '', resource: 'pods' }, name, why);
-  if (pod.spec.serviceAccountName) throw refuse('a mirror pod may not reference service accounts');
-  for (const volume of pod.spec.volumes ?? []) {
-    if (volume.secret) throw refuse('a mirror pod may not reference secrets');
-    if (volume.projected?.sources?.some((source) => source.serviceAccountToken)) throw refuse('a mirror pod may not use service account token volume projections');
-  }
+  const references = referencesOf(pod);
+  if (references.serviceaccounts.size) throw refuse('a mirror pod may not reference service accounts');
+  if (references.secrets.size) throw refuse('a mirror pod may not reference secrets');
+  if ((pod.spec.volumes ?? []).some((volume) => volume.projected?.sources?.some((source) => source.serviceAccountToken))) throw refuse('a mirror pod may not use service account token volume projections');
 }
 
 function mountToken(core: Core, pod: Pod): void {

@@ -3,15 +3,12 @@ import type { Duplex } from 'node:stream';
 import type { APIService } from '../../api/generated/types/apiregistration-v1.ts';
 import type { Service } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
-import { forbidden } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
 import { lookup } from '../admission/lookup.ts';
-import { denialText } from '../authz/authorizer.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
-import { authorize } from '../http/resource-handler.ts';
 import { send, type Exchange } from '../http/exchange.ts';
 import type { PathHandler } from '../http/serve.ts';
 import type { UserInfo } from '../options.ts';
@@ -169,7 +166,6 @@ export class Aggregator {
     const remote = this.#remoteFor(exchange);
     if (!remote) return undefined;
     return async (server, asked) => {
-      this.#mayPass(asked);
       if (!remote.available) return send(asked, 503, 'text/plain; charset=utf-8', 'service unavailable\n', { 'x-content-type-options': 'nosniff' });
       const target = await this.#target(remote.service);
       await forward(server, asked, { target, path: asked.request.url ?? asked.info.path, headers: asUser(asked.user) });
@@ -180,18 +176,10 @@ export class Aggregator {
     const remote = this.#remoteFor(exchange);
     if (!remote) return undefined;
     const run = async (): Promise<void> => {
-      this.#mayPass(exchange);
       const target = await this.#target(remote.service);
       await connect(this.#server, exchange, { target, path: exchange.request.url ?? exchange.info.path, headers: asUser(exchange.user) }, socket, head);
     };
     return run();
-  }
-
-  #mayPass(exchange: Exchange): void {
-    const { info, user } = exchange;
-    if (info.isResource) return authorize(this.#server, exchange);
-    const asked = { user, verb: info.verb, path: info.path };
-    if (!this.#server.authorize(asked).allowed) throw forbidden({ group: '', resource: '' }, '', denialText(asked));
   }
 }
 

@@ -4,6 +4,7 @@ import { keyOf as storeKey, type Store } from '../../store/store.ts';
 import type { UserInfo } from '../options.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { BootstrapTokens } from './bootstrap-tokens.ts';
+import { extraHeaders } from './impersonation.ts';
 import { userOfToken, type ServiceAccountTokens, type VerifiedToken } from './service-account-tokens.ts';
 import type { CertificateAuthenticator } from './x509.ts';
 
@@ -81,10 +82,7 @@ export class Authenticator {
     const peer = proxy.certificates.userOf(socket);
     if (!peer || (proxy.allowedNames.length > 0 && !proxy.allowedNames.includes(peer.name))) return undefined;
     const groups = request.headers['x-remote-group'];
-    const extra: Record<string, string[]> = {};
-    for (const [key, value] of Object.entries(request.headers)) {
-      if (key.startsWith('x-remote-extra-') && value !== undefined) extra[decodeURIComponent(key.slice(15))] = Array.isArray(value) ? value : [value];
-    }
+    const extra = extraHeaders(request.headers, 'x-remote-extra-');
     return { name, groups: withAuthenticated(groups === undefined ? [] : Array.isArray(groups) ? groups : groups.split(/,\s*/)), extra };
   }
 }

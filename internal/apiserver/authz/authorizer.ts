@@ -1,3 +1,4 @@
+import type { FieldTerm } from '../../api/field-selectors.ts';
 import type { UserInfo } from '../options.ts';
 
 /** One question to an authorizer (authorization.k8s.io ResourceAttributes or NonResourceAttributes). */
@@ -12,6 +13,8 @@ export interface AccessRequest {
   subresource?: string;
   namespace?: string;
   name?: string;
+  /** What a list, a watch or the deletion of a collection pins fields to. */
+  fields?: readonly FieldTerm[];
 }
 
 export interface Decision {
@@ -55,11 +58,12 @@ function nameMatches(rule: PolicyRule, name: string): boolean {
   return !rule.resourceNames?.length || rule.resourceNames.includes(name);
 }
 
-/** `User "u" cannot get resource "pods" in API group "" in the namespace "n"` */
-export function denialText(request: AccessRequest): string {
+/** `User "u" cannot get resource "pods" in API group "" in the namespace "n"`, and why when an authorizer says so. */
+export function denialText(request: AccessRequest, reason = ''): string {
   const user = JSON.stringify(request.user.name);
-  if (request.path !== undefined) return `User ${user} cannot ${request.verb} path ${JSON.stringify(request.path)}`;
+  const why = reason ? `: ${reason}` : '';
+  if (request.path !== undefined) return `User ${user} cannot ${request.verb} path ${JSON.stringify(request.path)}${why}`;
   const resource = request.subresource ? `${request.resource}/${request.subresource}` : (request.resource ?? '');
   const where = request.namespace ? ` in the namespace ${JSON.stringify(request.namespace)}` : ' at the cluster scope';
-  return `User ${user} cannot ${request.verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(request.group ?? '')}${where}`;
+  return `User ${user} cannot ${request.verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(request.group ?? '')}${where}${why}`;
 }

@@ -32,7 +32,7 @@ function covers(owner: PolicyRule, one: PolicyRule): boolean {
   }
   if (!hasAll(owner.apiGroups, one.apiGroups)) return false;
   const resourceOk = (one.resources ?? []).every((want) =>
-    (owner.resources ?? []).some((have) => have === '*' || have === want || (have.startsWith('*/') && want.endsWith(have.slice(1)))),
+    (owner.resources ?? []).some((have) => have === '*' || have === want || (have.startsWith('*/') && want.includes('/') && want.slice(want.indexOf('/')) === have.slice(1))),
   );
   if (!resourceOk) return false;
   if (!owner.resourceNames?.length) return true;

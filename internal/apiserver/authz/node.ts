@@ -1,140 +1,134 @@
-import type { Pod } from '../../api/generated/types/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
-import type { Clock } from '../../io/clock.ts';
-import type { Log } from '../../io/log.ts';
-import type { KeyValue, Store } from '../../store/store.ts';
-import { follow, type Followed } from '../follow.ts';
 import { ruleAllows, type AccessRequest, type Decision, type PolicyRule } from './authorizer.ts';
+import { NodeGraph, type NodeGraphOptions } from './node-graph.ts';
 
-const prefix = '/registry/pods/';
-const denied: Decision = { allowed: false, reason: '' };
 const allowed: Decision = { allowed: true, reason: '' };
+const no = (reason = ''): Decision => ({ allowed: false, reason });
+
+/** What a node may do with resources of which it may touch only some; everything else is what the role `system:node` says. */
+type Rule = (node: string, request: Asked, graph: NodeGraph) => Decision;
+type Asked = Required<Pick<AccessRequest, 'verb' | 'resource' | 'subresource' | 'namespace' | 'name'>> & Pick<AccessRequest, 'fields'>;
 
 /**
- * The Node authorizer: a node may do what the role `system:node` says, but reads only those Secrets, ConfigMaps and claims, and asks
- * tokens only for those accounts, that a pod assigned to it names; of Leases and CSINodes it has its own.
+ * The Node authorizer: a node may do what the role `system:node` says, but of Secrets, ConfigMaps, claims, volumes, pods and
+ * accounts it reads only those that have to do with pods assigned to it, and of Nodes, Leases, CSINodes and slices its own.
  */
 export class NodeAuthorizer {
-  readonly #store: Store;
-  readonly #clock: Clock;
-  readonly #log: Log;
-  readonly #objectOf: (kv: KeyValue) => KubeObject;
+  readonly #graph: NodeGraph;
   readonly #rules: () => readonly PolicyRule[];
-  /** `resource/namespace/name` that a pod names, by the pod's key. */
-  readonly #pods = new Map<string, { node: string; names: string[] }>();
-  /** How many pods of a node name a thing: `node|resource/namespace/name`. */
-  readonly #counts = new Map<string, number>();
-  #followed: Followed | undefined;
 
-  /** `rules` are those of the ClusterRole system:node as they stand; `objectOf` is the registry's shared parser. */
-  constructor(options: { store: Store; clock: Clock; log: Log; objectOf: (kv: KeyValue) => KubeObject; rules: () => readonly PolicyRule[] }) {
-    this.#store = options.store;
-    this.#clock = options.clock;
-    this.#log = options.log;
-    this.#objectOf = options.objectOf;
+  /** `rules` are those of the ClusterRole system:node as they stand. */
+  constructor(options: NodeGraphOptions & { rules: () => readonly PolicyRule[] }) {
+    this.#graph = new NodeGraph(options);
     this.#rules = options.rules;
   }
 
-  async start(): Promise<void> {
-    this.#followed = await follow({
-      store: this.#store, clock: this.#clock, log: this.#log, name: 'pods', prefix,
-      onChanges: (changes) => {
-        for (const { key, kv } of changes) {
-          if (kv) this.#set(kv);
-          else this.#drop(key);
-        }
-      },
-    });
+  start(): Promise<void> {
+    return this.#graph.start();
   }
 
   stop(): void {
-    this.#followed?.stop();
+    this.#graph.stop();
   }
 
   authorize(request: AccessRequest): Decision {
-    const { user } = request;
-    const node = user.groups.includes('system:nodes') && user.name.startsWith('system:node:') ? user.name.slice('system:node:'.length) : '';
-    if (!node || request.path !== undefined) return denied;
-    if (!this.#rules().some((rule) => ruleAllows(rule, request))) return denied;
-    return this.#isOwn(node, request) ? allowed : denied;
-  }
-
-  #isOwn(node: string, request: AccessRequest): boolean {
-    const { resource = '', namespace = '', name = '', group = '', subresource = '' } = request;
-    const named = (): boolean => (this.#counts.get(`${node}|${resource}/${namespace}/${name}`) ?? 0) > 0;
-    switch (`${group}/${resource}`) {
-      case '/secrets':
-      case '/configmaps':
-      case '/persistentvolumeclaims':
-        return name !== '' && named();
-      case '/serviceaccounts':
-        return subresource === 'token' ? named() : true;
-      case 'coordination.k8s.io/leases':
-        return namespace === 'kube-node-lease' && (request.verb === 'create' || name === node);
-      case 'storage.k8s.io/csinodes':
-        return request.verb === 'create' || name === node;
-      default:
-        return true;
-    }
-  }
-
-  #set(kv: KeyValue): void {
-    const pod = this.#objectOf(kv) as unknown as Pod;
-    const node = pod.spec.nodeName ?? '';
-    const before = this.#pods.get(kv.key);
-    const generation = pod.metadata.generation ?? 0;
-    if (before?.node === node && before.names[0] === String(generation)) return;
-    this.#drop(kv.key);
-    if (!node) return;
-    const names = namesOf(pod);
-    this.#pods.set(kv.key, { node, names: [String(generation), ...names] });
-    for (const name of names) this.#counts.set(`${node}|${name}`, (this.#counts.get(`${node}|${name}`) ?? 0) + 1);
-  }
-
-  #drop(key: string): void {
-    const pod = this.#pods.get(key);
-    if (!pod) return;
-    this.#pods.delete(key);
-    for (const name of pod.names.slice(1)) {
-      const count = (this.#counts.get(`${pod.node}|${name}`) ?? 0) - 1;
-      if (count > 0) this.#counts.set(`${pod.node}|${name}`, count);
-      else this.#counts.delete(`${pod.node}|${name}`);
-    }
+    const node = nodeNameOf(request.user);
+    if (node === undefined) return no();
+    if (node === '') return no(`unknown node for user ${JSON.stringify(request.user.name)}`);
+    const { verb, resource = '', subresource = '', namespace = '', name = '', fields } = request;
+    const rule = request.path === undefined ? divided.get(`${request.group ?? ''}/${resource}`) : undefined;
+    if (rule) return rule(node, { verb, resource, subresource, namespace, name, fields }, this.#graph);
+    return this.#rules().some((one) => ruleAllows(one, request)) ? allowed : no();
   }
 }
 
-/** Every `resource/namespace/name` that a pod's spec names. */
-function namesOf(pod: Pod): string[] {
-  const { spec } = pod;
-  const namespace = pod.metadata.namespace ?? '';
-  const names = new Set<string>();
-  const add = (resource: string, name: string | undefined): void => {
-    if (name) names.add(`${resource}/${namespace}/${name}`);
-  };
-  add('serviceaccounts', spec.serviceAccountName);
-  for (const secret of spec.imagePullSecrets ?? []) add('secrets', secret.name);
-  for (const container of [...(spec.initContainers ?? []), ...spec.containers, ...(spec.ephemeralContainers ?? [])]) {
-    for (const from of container.envFrom ?? []) {
-      add('configmaps', from.configMapRef?.name);
-      add('secrets', from.secretRef?.name);
-    }
-    for (const env of container.env ?? []) {
-      add('configmaps', env.valueFrom?.configMapKeyRef?.name);
-      add('secrets', env.valueFrom?.secretKeyRef?.name);
-    }
-  }
-  for (const volume of spec.volumes ?? []) {
-    add('secrets', volume.secret?.secretName);
-    add('configmaps', volume.configMap?.name);
-    add('persistentvolumeclaims', volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : undefined));
-    for (const source of volume.projected?.sources ?? []) {
-      add('secrets', source.secret?.name);
-      add('configmaps', source.configMap?.name);
-    }
-    // Volume sources that carry a secret of their own (csi, rbd, iscsi, ...), whatever they are called.
-    for (const source of Object.values(volume) as Record<string, { name?: string } | undefined>[]) {
-      if (source && typeof source === 'object') for (const key of ['secretRef', 'nodePublishSecretRef']) add('secrets', source[key]?.name);
-    }
-  }
-  return [...names];
+/** The node that a user is; undefined for everybody else. */
+export function nodeNameOf(user: { name: string; groups: readonly string[] }): string | undefined {
+  const prefix = 'system:node:';
+  return user.name.startsWith(prefix) && user.groups.includes('system:nodes') ? user.name.slice(prefix.length) : undefined;
 }
+
+const related: Rule = (node, asked, graph) => {
+  if (asked.name === '') return no('No Object name found');
+  return graph.related(node, asked.resource, asked.namespace, asked.name) ? allowed : no(`no relationship found between node '${node}' and this object`);
+};
+
+const getRelated: Rule = (node, asked, graph) => {
+  if (asked.verb !== 'get') return no('can only get individual resources of this type');
+  if (asked.subresource) return no('cannot get subresource');
+  return related(node, asked, graph);
+};
+
+const readRelated: Rule = (node, asked, graph) => {
+  if (!['get', 'list', 'watch'].includes(asked.verb)) return no('can only read resources of this type');
+  if (asked.subresource) return no('cannot read subresource');
+  if (asked.namespace === '') return no('can only read namespaced object of this type');
+  return related(node, asked, graph);
+};
+
+const claims: Rule = (node, asked, graph) => {
+  if (asked.subresource !== 'status') return getRelated(node, asked, graph);
+  return ['update', 'patch'].includes(asked.verb) ? related(node, asked, graph) : no('can only get/update/patch this type');
+};
+
+const accounts: Rule = (node, asked, graph) => {
+  if (asked.subresource === '' && asked.verb === 'get') return readRelated(node, asked, graph);
+  if (asked.verb !== 'create' || asked.name === '') return no('can only create tokens for individual service accounts');
+  if (asked.subresource !== 'token') return no('can only create token subresource of serviceaccount');
+  return related(node, asked, graph);
+};
+
+/** One object with the node's own name; what is created has no name here, so the plug-in NodeRestriction looks at that. */
+const own = (what: string, title: string, where?: string): Rule => (node, asked) => {
+  if (!['get', 'create', 'update', 'patch', 'delete'].includes(asked.verb)) return no(`can only get, create, update, patch, or delete a ${what}`);
+  if (asked.subresource) return no(`cannot authorize ${title} subresources`);
+  if (where !== undefined && asked.namespace !== where) return no(`can only access ${asked.resource} in the ${JSON.stringify(where)} system namespace`);
+  return asked.verb === 'create' || asked.name === node ? allowed : no(`can only access ${title} with the same name as the requesting node`);
+};
+
+const pinned = (asked: Asked, field: string, value: string): boolean => (asked.fields ?? []).some((term) => term.field === field && term.value === value);
+
+const slices: Rule = (node, asked, graph) => {
+  if (asked.subresource) return no('cannot authorize ResourceSlice subresources');
+  if (asked.verb === 'create') return allowed;
+  if (['get', 'update', 'patch', 'delete'].includes(asked.verb)) return related(node, asked, graph);
+  if (['watch', 'list', 'deletecollection'].includes(asked.verb)) {
+    return pinned(asked, 'spec.nodeName', node) ? allowed : no('can only list/watch/deletecollection resourceslices with nodeName field selector');
+  }
+  return no('only the following verbs are allowed for a ResourceSlice: get, watch, list, create, update, patch, delete, deletecollection');
+};
+
+const nodes: Rule = (node, asked) => {
+  if (asked.subresource === 'status') return ['update', 'patch'].includes(asked.verb) ? allowed : no();
+  if (asked.subresource) return no();
+  if (['create', 'update', 'patch'].includes(asked.verb)) return allowed;
+  if (!['get', 'list', 'watch'].includes(asked.verb)) return no();
+  if (asked.name === node) return allowed;
+  return no(asked.name ? `node '${node}' cannot read '${asked.name}', only its own Node object` : `node '${node}' cannot read all nodes, only its own Node object`);
+};
+
+/** What is written the plug-in NodeRestriction looks at: an authorizer does not see it. */
+const pods: Rule = (node, asked, graph) => {
+  if (asked.subresource === 'status') return ['update', 'patch'].includes(asked.verb) ? allowed : no();
+  if (asked.subresource === 'eviction') return asked.verb === 'create' ? allowed : no();
+  if (asked.subresource) return no();
+  if (asked.verb === 'create' || asked.verb === 'delete') return allowed;
+  if (asked.verb === 'get') return related(node, asked, graph);
+  if (asked.verb !== 'list' && asked.verb !== 'watch') return no();
+  if (pinned(asked, 'spec.nodeName', node)) return allowed;
+  return asked.name ? related(node, asked, graph) : no('can only list/watch pods with spec.nodeName field selector');
+};
+
+const divided = new Map<string, Rule>([
+  ['/secrets', readRelated],
+  ['/configmaps', readRelated],
+  ['/persistentvolumeclaims', claims],
+  ['/persistentvolumes', getRelated],
+  ['/serviceaccounts', accounts],
+  ['/nodes', nodes],
+  ['/pods', pods],
+  ['resource.k8s.io/resourceclaims', getRelated],
+  ['resource.k8s.io/resourceslices', slices],
+  ['storage.k8s.io/volumeattachments', getRelated],
+  ['storage.k8s.io/csinodes', own('CSINode', 'CSINode')],
+  ['coordination.k8s.io/leases', own('node lease', 'node lease', 'kube-node-lease')],
+]);

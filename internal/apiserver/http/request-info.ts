@@ -1,3 +1,5 @@
+import { parseFieldSelector, type FieldTerm } from '../../api/field-selectors.ts';
+
 /** What a request asks for, read from method and path alone (apiserver endpoints/request/requestinfo.go). */
 export interface RequestInfo {
   method: string;
@@ -12,8 +14,10 @@ export interface RequestInfo {
   resource: string;
   subresource: string;
   name: string;
-  /** Path segments after resource, for proxies. */
+  /** The resource and what follows it. */
   parts: string[];
+  /** The old prefix of the path: `/api/v1/watch/...` counts as `watch` whatever the method, `/api/v1/proxy/...` as `proxy`. */
+  prefix: '' | 'watch' | 'proxy';
 }
 
 export type Query = ReadonlyMap<string, readonly string[]>;
@@ -50,11 +54,11 @@ export function first(query: Query, key: string): string | undefined {
 
 /** Go's strconv.ParseBool as Kubernetes' query conversion reads it: present and not false. */
 export function flag(query: Query, key: string): boolean {
-  const value = first(query, key);
+  const value = first(query, key)?.toLowerCase();
   return value !== undefined && value !== 'false' && value !== '0';
 }
 
-const methodVerbs: Record<string, string> = { POST: 'create', GET: 'get', HEAD: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+const methodVerbs = new Map([['POST', 'create'], ['GET', 'get'], ['HEAD', 'get'], ['PUT', 'update'], ['PATCH', 'patch'], ['DELETE', 'delete']]);
 
 const namespaceSubresources = new Set(['status', 'finalize']);
 
@@ -64,10 +68,10 @@ export function readRequestInfo(method: string, url: string): RequestInfo {
   const query = parseQuery(mark < 0 ? '' : url.slice(mark + 1));
   const info: RequestInfo = {
     method, path, query, isResource: false, verb: method.toLowerCase(),
-    group: '', version: '', namespace: '', resource: '', subresource: '', name: '', parts: [],
+    group: '', version: '', namespace: '', resource: '', subresource: '', name: '', parts: [], prefix: '',
   };
-  const segments = path.split('/');
-  segments.shift();
+  // Decoded first and split then: an encoded slash is a slash to whoever authorizes and to whoever serves.
+  const segments = decodePath(path).replace(/^\//, '').split('/');
   if (segments.at(-1) === '') segments.pop();
   const core = segments[0] === 'api';
   if (!core && segments[0] !== 'apis') return info;
@@ -76,14 +80,12 @@ export function readRequestInfo(method: string, url: string): RequestInfo {
   info.isResource = true;
   info.group = core ? '' : (segments[1] ?? '');
   info.version = segments[at - 1] ?? '';
-  info.verb = methodVerbs[method] ?? '';
-  let rest = segments.slice(at).map(decodeSegment);
-  if (rest[0] === 'watch' && rest.length > 1) {
+  info.verb = methodVerbs.get(method) ?? '';
+  let rest = segments.slice(at);
+  const [head] = rest;
+  if ((head === 'watch' || head === 'proxy') && rest.length > 1) {
     rest = rest.slice(1);
-    info.verb = 'watch';
-  } else if (rest[0] === 'proxy' && rest.length > 1) {
-    rest = rest.slice(1);
-    info.verb = 'proxy';
+    info.prefix = info.verb = head;
   }
   return place(info, rest);
 }
@@ -96,33 +98,34 @@ function place(info: RequestInfo, segments: string[]): RequestInfo {
   }
   info.resource = rest[0] ?? '';
   info.name = rest[1] ?? '';
-  info.subresource = rest[2] ?? '';
+  info.subresource = info.prefix === 'proxy' ? '' : (rest[2] ?? '');
   info.parts = rest;
   if (info.name === '' && info.verb === 'get') {
     info.verb = flag(info.query, 'watch') ? 'watch' : 'list';
-    nameFromSelector(info);
-  } else if (info.name === '' && info.verb === 'delete') {
-    info.verb = 'deletecollection';
-    nameFromSelector(info);
-  } else if (info.verb === 'watch') nameFromSelector(info);
-  else if (info.verb === 'get' && info.subresource === '' && flag(info.query, 'watch')) info.verb = 'watch';
+    info.name = selectedName(first(info.query, 'fieldSelector') ?? '');
+  }
+  // A collection that is deleted has no name, whatever its selector says: a right to some names is no right to it.
+  if (info.name === '' && info.verb === 'delete') info.verb = 'deletecollection';
   return info;
 }
 
-function nameFromSelector(info: RequestInfo): void {
-  if (!info.name) info.name = selectedName(first(info.query, 'fieldSelector') ?? '');
+/** What a selector pins fields to; nothing when it cannot be read: then the request fails later, and gains nothing here. */
+export function selectedFields(fieldSelector: string): readonly FieldTerm[] {
+  if (fieldSelector === '') return [];
+  try {
+    return parseFieldSelector(fieldSelector).terms.filter((term) => term.operator === '=');
+  } catch {
+    return [];
+  }
 }
 
 /** `fieldSelector=metadata.name=x` counts as a name for authorization. */
 export function selectedName(fieldSelector: string): string {
-  for (const term of fieldSelector.split(',')) {
-    const match = /^metadata\.name==?([^=!]+)$/.exec(term);
-    if (match?.[1] && /^[^/%]+$/.test(match[1])) return match[1];
-  }
-  return '';
+  const name = selectedFields(fieldSelector).find((term) => term.field === 'metadata.name')?.value ?? '';
+  return /^(?!\.\.?$)[^/%]*$/.test(name) ? name : '';
 }
 
-function decodeSegment(text: string): string {
+function decodePath(text: string): string {
   if (!text.includes('%')) return text;
   try {
     return decodeURIComponent(text);

@@ -1,14 +1,14 @@
 import type { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, forbidden, invalid, type FieldError, type What } from '../../api/status.ts';
-import { denialText } from '../authz/authorizer.ts';
+import { denialText, type AccessRequest } from '../authz/authorizer.ts';
 import type { Call } from '../registry/call.ts';
 import { createObject, type Written } from '../registry/create.ts';
 import { deleteObject, type DeleteOptions } from '../registry/delete.ts';
 import { deleteCollection } from '../registry/delete-collection.ts';
 import { getRecord, listRecords, type ListQuery } from '../registry/list.ts';
 import { parsePatch, patchObject, patchTypeOf } from '../registry/patch.ts';
-import { whatOf, type ServedResource } from '../registry/resource.ts';
+import type { ServedResource } from '../registry/resource.ts';
 import { jsonOf, viewOf } from '../registry/stored.ts';
 import { putSource, updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
@@ -17,21 +17,19 @@ import { header, readBody, send, type Exchange } from './exchange.ts';
 import { bodyFormat } from './negotiate.ts';
 import { renderList, renderObject } from './render.ts';
 import { wantedFor } from './wanted.ts';
-import { first, flag, type Query } from './request-info.ts';
+import { checkRoute, methodNotAllowed, pathNotFound } from './method-table.ts';
+import { first, flag, selectedFields, selectedName, type Query, type RequestInfo } from './request-info.ts';
 
-/** Requests under /api and /apis that name a resource of this server. */
+/** Requests under /api and /apis that name a resource of this server; whoever asks may do what he asks. */
 export async function serveResource(server: Server, exchange: Exchange): Promise<void> {
   const { info } = exchange;
   const resource = server.core.resources.find(info.group, info.version, info.resource);
   if (!resource) throw pathNotFound();
-  if (resource.namespaced && info.verb === 'list' && info.name !== '' && info.parts.length > 1) throw pathNotFound();
-  authorize(server, exchange);
+  checkRoute(resource, info);
   if (resource.deprecationWarning) exchange.warnings.push(resource.deprecationWarning);
-  if (info.subresource) return server.subresources.serve(server, exchange, resource);
+  if (info.parts.length > 2 && info.verb !== 'watch') return server.subresources.serve(server, exchange, resource);
   const special = server.virtual.get(`${resource.group}/${resource.resource}`);
   if (special) return special(server, exchange, resource);
-  if (!resource.verbs.includes(info.verb) || needsName.has(info.verb) !== (info.name !== '' && info.parts.length > 1)) throw methodNotAllowed(exchange);
-  if (!resource.namespaced && info.namespace && info.resource !== 'namespaces') throw pathNotFound();
   const call = callFor(server, exchange, resource);
   switch (info.verb) {
     case 'get':
@@ -39,7 +37,7 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
     case 'list':
       return serveList(server, exchange, call);
     case 'watch':
-      return serveWatch(server, exchange, call, listQuery(info.query));
+      return serveWatch(server, exchange, call, watchQuery(info));
     case 'create':
       return serveCreate(server, exchange, call);
     case 'update':
@@ -51,28 +49,35 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
     case 'deletecollection':
       return serveDeleteCollection(server, exchange, call);
     default:
-      throw methodNotAllowed(exchange);
+      throw methodNotAllowed();
   }
 }
 
-const needsName = new Set(['get', 'update', 'patch', 'delete']);
-
-export const pathNotFound = (): ApiError => new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
-
-export function methodNotAllowed(exchange: Exchange): ApiError {
-  void exchange;
-  return new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} });
+/** What a request asks an authorizer: about a resource, whether it is served or not, or about a path. */
+export function accessOf({ info, user }: Exchange): AccessRequest {
+  if (!info.isResource) return { user, verb: info.verb, path: info.path };
+  const { verb, group, version, resource, subresource, namespace, name } = info;
+  const selects = info.prefix === '' && selecting.has(verb);
+  return { user, verb, group, version, resource, subresource, namespace, name, ...(selects && { fields: selectedFields(first(info.query, 'fieldSelector') ?? '') }) };
 }
 
+/** The old watch paths know no selectors, so none counts there. */
+const selecting = new Set(['list', 'watch', 'deletecollection']);
+
 export function authorize(server: Server, exchange: Exchange): void {
-  const { info, user } = exchange;
-  const request = {
-    user, verb: info.verb, group: info.group, version: info.version, resource: info.resource,
-    subresource: info.subresource, namespace: info.namespace, name: info.name,
-  };
-  if (server.authorize(request).allowed) return;
-  const what: What = { group: info.group, resource: info.resource };
-  throw forbidden(what, info.name, denialText(request));
+  const request = accessOf(exchange);
+  const decision = server.authorize(request);
+  if (decision.allowed) return;
+  const what: What = { group: request.group ?? '', resource: request.resource ?? '' };
+  throw forbidden(what, request.name ?? '', denialText(request, decision.reason));
+}
+
+/** A watch of one object by its path is one with a selector for its name. */
+export function watchQuery(info: RequestInfo): ReturnType<typeof listQuery> {
+  const query = listQuery(info.query);
+  if (info.parts.length < 2) return query;
+  if (query.fieldSelector && selectedName(query.fieldSelector) !== info.name) throw badRequest("fieldSelector metadata.name doesn't match requested name");
+  return { ...query, fieldSelector: query.fieldSelector ?? `metadata.name=${info.name}` };
 }
 
 export function callFor(_server: Server, exchange: Exchange, resource: ServedResource): Call {
@@ -215,7 +220,7 @@ async function deleteOptions(server: Server, exchange: Exchange, call: Call): Pr
   const options: DeleteOptions = body.length ? readDeleteOptions(server, body, header(exchange.request, 'content-type')) : {};
   const grace = first(query, 'gracePeriodSeconds');
   if (body.length === 0) {
-    if (grace !== undefined) options.gracePeriodSeconds = Number(grace);
+    if (grace !== undefined) options.gracePeriodSeconds = wholeNumber(grace);
     const policy = first(query, 'propagationPolicy');
     if (policy) options.propagationPolicy = policy as DeleteOptions['propagationPolicy'];
     if (query.has('orphanDependents')) options.orphanDependents = flag(query, 'orphanDependents');
@@ -247,8 +252,4 @@ async function serveDeleteCollection(server: Server, exchange: Exchange, call: C
   const wanted = wantedFor(exchange, call.resource, true);
   const out = renderList(call, wanted, listed, server.core.clock.now(), includeOf(exchange));
   send(exchange, 200, out.contentType, out.body);
-}
-
-export function notThere(resource: ServedResource): What {
-  return whatOf(resource);
 }

@@ -3,15 +3,16 @@ import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
-import { ApiError, forbidden } from '../../api/status.ts';
+import { ApiError } from '../../api/status.ts';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import { anonymous } from '../authn/authenticator.ts';
-import { impersonated } from '../authn/impersonation.ts';
-import { denialText } from '../authz/authorizer.ts';
+import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import type { Server } from '../server.ts';
 import { asApiError, send, sendError, type Exchange } from './exchange.ts';
+import { checkTimeout } from './timeout.ts';
 import { first, readRequestInfo } from './request-info.ts';
-import { serveResource } from './resource-handler.ts';
+import { methodNotAllowed } from './method-table.ts';
+import { authorize, serveResource } from './resource-handler.ts';
 
 export type PathHandler = (server: Server, exchange: Exchange) => Promise<void> | void;
 
@@ -41,6 +42,7 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
     const { method, path } = exchange.info;
     const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });
     if (beside) return send(exchange, beside.status, beside.contentType, beside.body, { 'x-content-type-options': 'nosniff' });
+    checkTimeout(exchange.info);
     await identify(server, exchange);
     await dispatch(server, paths, exchange);
   } catch (error) {
@@ -66,7 +68,7 @@ export function openExchange(server: Server, request: ServerRequest, answer: Ser
 export async function identify(server: Server, exchange: Exchange): Promise<void> {
   const { request } = exchange;
   exchange.user = await server.authenticator.authenticate(request, socketOf(request));
-  if (request.headers['impersonate-user'] === undefined && request.headers['impersonate-group'] === undefined && request.headers['impersonate-uid'] === undefined) return;
+  if (!asksForOther(request.headers)) return;
   exchange.user = impersonated(request.headers, exchange.user, (asked) => server.authorize(asked).allowed) ?? exchange.user;
 }
 
@@ -83,17 +85,15 @@ function drain(request: ServerRequest): void {
 
 export async function dispatch(server: Server, paths: Paths, exchange: Exchange): Promise<void> {
   const { info } = exchange;
+  // Before anything else is said: who may not ask does not learn either what there is.
+  authorize(server, exchange);
   const delegate = info.path.startsWith('/apis/') ? paths.delegate?.(server, exchange) : undefined;
   if (delegate) return delegate(server, exchange);
   if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group))) return serveResource(server, exchange);
-  const decision = server.authorize({ user: exchange.user, verb: info.verb, path: info.path });
-  if (!decision.allowed) {
-    throw forbidden({ group: '', resource: '' }, '', denialText({ user: exchange.user, verb: info.verb, path: info.path }));
-  }
   const trimmed = info.path.length > 1 && info.path.endsWith('/') ? info.path.slice(0, -1) : info.path;
   const handler = paths.exact.get(trimmed) ?? paths.below.find(([prefix]) => info.path.startsWith(prefix))?.[1];
   if (!handler) return sendNoPath(exchange);
-  if (info.method !== 'GET' && info.method !== 'HEAD') throw new ApiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', { details: {} });
+  if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
   return handler(server, exchange);
 }
 

@@ -5,7 +5,7 @@ import type { Exchange } from '../http/exchange.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import { forwardedHeaders, unreachable } from './forward.ts';
-import { pathNotFound } from '../http/resource-handler.ts';
+import { pathNotFound } from '../http/method-table.ts';
 import { streamTarget } from './pod-streams.ts';
 import { ServerSocket } from './server-socket.ts';
 

@@ -1,12 +1,11 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
 import { badRequest, notFound } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { first, flag, type Query } from '../http/request-info.ts';
-import { callFor } from '../http/resource-handler.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
+import { connectAdmission } from './connect-admission.ts';
 import { forward, type Forwarding } from './forward.ts';
 import { kubeletTarget } from './kubelet-target.ts';
 
@@ -29,7 +28,7 @@ export async function streamTarget(server: Server, exchange: Exchange, resource:
   if (!pod) throw notFound({ group: '', resource: 'pods' }, info.name);
   const { subresource, query } = info;
   if (subresource === 'log') return logTarget(server, pod, query);
-  if (subresource === 'exec' || subresource === 'attach' || subresource === 'portforward') await connectAdmission(server, exchange, resource, subresource);
+  if (subresource === 'exec' || subresource === 'attach' || subresource === 'portforward') await connectAdmission(server, exchange, resource);
   if (pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed') throw badRequest(`cannot exec into a container in a completed pod; current phase is ${pod.status.phase}`);
   const node = pod.spec.nodeName;
   if (subresource === 'portforward') {
@@ -41,20 +40,6 @@ export async function streamTarget(server: Server, exchange: Exchange, resource:
   const container = containerOf(pod, first(query, 'container'), true);
   if (!node) throw badRequest(`pod ${info.name} does not have a host assigned`);
   return { target: await kubeletTarget(server, node), path: `/${subresource}/${info.namespace}/${info.name}/${container}?${streamParameters(query, subresource)}` };
-}
-
-/** Webhooks and policies may refuse a connection. */
-async function connectAdmission(server: Server, exchange: Exchange, resource: ServedResource, subresource: string): Promise<void> {
-  const { query } = exchange.info;
-  const kind = { exec: 'PodExecOptions', attach: 'PodAttachOptions', portforward: 'PodPortForwardOptions' }[subresource] ?? '';
-  const object = {
-    kind, apiVersion: 'v1', metadata: {},
-    ...(subresource === 'portforward' ? {} : { stdin: flag(query, 'stdin'), stdout: flag(query, 'stdout'), stderr: flag(query, 'stderr'), tty: flag(query, 'tty'), container: first(query, 'container') ?? '' }),
-    ...(subresource === 'exec' ? { command: query.get('command') ?? [] } : {}),
-  };
-  const attributes = { call: callFor(server, exchange, resource), operation: 'CONNECT' as const, object: object as unknown as KubeObject, old: undefined };
-  await server.core.admission.admit(attributes);
-  await server.core.admission.validate(attributes);
 }
 
 function streamParameters(query: Query, subresource: string): string {

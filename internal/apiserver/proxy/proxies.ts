@@ -6,12 +6,18 @@ import { lookup, lookupAll } from '../admission/lookup.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
+import { connectAdmission } from './connect-admission.ts';
 import { forward, type Forwarding } from './forward.ts';
 import { kubeletTarget, splitProxyName } from './kubelet-target.ts';
 
 /** nodes/x/proxy, pods/x/proxy, services/x/proxy. */
 export function addProxies(server: Server): void {
-  for (const resource of ['nodes', 'pods', 'services']) server.subresources.add('', resource, 'proxy', serveProxy);
+  for (const name of ['nodes', 'pods', 'services']) {
+    server.subresources.add('', name, 'proxy', async (s, exchange, resource) => {
+      await connectAdmission(s, exchange, resource);
+      await serveProxy(s, exchange, resource);
+    });
+  }
 }
 
 async function serveProxy(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {

@@ -5,8 +5,10 @@ import { forbidden, type ApiError } from '../../api/status.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { asApiError, type Exchange } from '../http/exchange.ts';
 import { identify, openExchange } from '../http/serve.ts';
-import { authorize, pathNotFound } from '../http/resource-handler.ts';
+import { checkRoute, pathNotFound } from '../http/method-table.ts';
+import { authorize } from '../http/resource-handler.ts';
 import type { Server } from '../server.ts';
+import { connectAdmission } from './connect-admission.ts';
 import { forwardedHeaders, join, unreachable, type Forwarding } from './forward.ts';
 import { streamTarget } from './pod-streams.ts';
 import { proxyTarget } from './proxies.ts';
@@ -30,11 +32,12 @@ export async function serveUpgrade(server: Server, request: IncomingMessage, soc
 
 async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> {
   const { info } = exchange;
+  authorize(server, exchange);
   const delegate = server.delegateUpgrade?.(exchange, socket, head);
   if (delegate) return delegate;
   const resource = server.core.resources.find(info.group, info.version, info.resource);
   if (!resource) throw pathNotFound();
-  authorize(server, exchange);
+  checkRoute(resource, info);
   if (info.verb === 'watch') return serveWatchSocket(server, exchange, resource, socket);
   const core = resource.group === '';
   if (core && resource.resource === 'pods' && info.subresource === 'log') return serveLogSocket(server, exchange, resource, socket);
@@ -44,7 +47,10 @@ async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duple
     if (!to) throw pathNotFound();
     return connect(server, exchange, to, socket, head);
   }
-  if (core && info.subresource === 'proxy') return connect(server, exchange, await proxyTarget(server, exchange, resource), socket, head);
+  if (core && info.subresource === 'proxy') {
+    await connectAdmission(server, exchange, resource);
+    return connect(server, exchange, await proxyTarget(server, exchange, resource), socket, head);
+  }
   throw pathNotFound();
 }
 
@@ -52,7 +58,8 @@ async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duple
 function mayCreate(server: Server, exchange: Exchange): void {
   const { info, user } = exchange;
   const asked = { user, verb: 'create', group: info.group, version: info.version, resource: info.resource, subresource: info.subresource, namespace: info.namespace, name: info.name };
-  if (!server.authorize(asked).allowed) throw forbidden({ group: info.group, resource: info.resource }, info.name, denialText(asked));
+  const decision = server.authorize(asked);
+  if (!decision.allowed) throw forbidden({ group: info.group, resource: info.resource }, info.name, denialText(asked, decision.reason));
 }
 
 /** The same upgrade is asked of the target; from its answer on, bytes just flow. */

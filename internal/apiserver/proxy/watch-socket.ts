@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Exchange } from '../http/exchange.ts';
-import { callFor, listQuery } from '../http/resource-handler.ts';
+import { callFor, watchQuery } from '../http/resource-handler.ts';
 import { limits } from '../options.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
@@ -13,7 +13,7 @@ import { ServerSocket } from './server-socket.ts';
 /** A watch over WebSocket: one text message for each event. */
 export async function serveWatchSocket(server: Server, exchange: Exchange, resource: ServedResource, socket: Duplex): Promise<void> {
   const call = callFor(server, exchange, resource);
-  const query = listQuery(exchange.info.query);
+  const query = watchQuery(exchange.info);
   let ws: ServerSocket | undefined;
   const early: object[] = [];
   const put = (type: string, object: unknown): void => {

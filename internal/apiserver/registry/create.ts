@@ -1,5 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest, invalid } from '../../api/status.ts';
+import { ApiError, badRequest, forbidden, invalid } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
@@ -24,13 +24,20 @@ export function generatedName(base: string, random: Random): string {
   return name;
 }
 
+interface CreateOptions {
+  /** managedFields are set already (server-side apply). */
+  tracked?: boolean;
+  /** Asked for by a PUT or an apply, which prove no right to create. */
+  byUpdate?: boolean;
+}
+
 /** POST (registry/generic Store.Create with the handler around it). The object is the caller's to give away. */
-export async function createObject(core: Core, call: Call, object: KubeObject, options: { tracked?: boolean } = {}): Promise<Written> {
+export async function createObject(core: Core, call: Call, object: KubeObject, options: CreateOptions = {}): Promise<Written> {
   const generate = !object.metadata.name && Boolean(object.metadata.generateName);
   const hook = core.hooks.of(call);
   for (let tries = 1; ; tries++) {
     try {
-      return await createOnce(core, call, tries === 1 && !generate && !hook?.claims ? object : structuredClone(object), options.tracked ?? false);
+      return await createOnce(core, call, tries === 1 && !generate && !hook?.claims ? object : structuredClone(object), options);
     } catch (error) {
       if (error instanceof ClaimTaken && tries < limits.updateTries) {
         hook?.taken?.(error.keys);
@@ -42,14 +49,14 @@ export async function createObject(core: Core, call: Call, object: KubeObject, o
   }
 }
 
-async function createOnce(core: Core, call: Call, input: KubeObject, tracked: boolean): Promise<Written> {
+async function createOnce(core: Core, call: Call, input: KubeObject, options: CreateOptions): Promise<Written> {
   const { resource } = call;
   const meta = input.metadata;
   fixNamespace(call, input);
   if (meta.resourceVersion && meta.resourceVersion !== '0') throw new ApiError('', 'resourceVersion should not be set on objects to be created');
   let object = input;
   const now = timestamp(core.clock);
-  if (!tracked && resource.engine.track) object = resource.engine.track(undefined, object, { manager: call.fieldManager, subresource: '', now });
+  if (!options.tracked && resource.engine.track) object = resource.engine.track(undefined, object, { manager: call.fieldManager, subresource: '', now });
   const attributes = { call, operation: 'CREATE' as const, object, old: undefined };
   await core.admission.admit(attributes);
   fillSystemFields(core, object, now);
@@ -63,6 +70,7 @@ async function createOnce(core: Core, call: Call, input: KubeObject, tracked: bo
     if (!errors.length && !object.metadata.name) errors.push({ type: 'FieldValueRequired', field: 'metadata.name', detail: 'name or generateName is required' });
     if (errors.length) throw invalid(resource, object.metadata.name ?? '', errors);
     call.warnings.push(...resource.engine.warnings(object, undefined, call.subresource));
+    if (options.byUpdate) mayCreate(core, call);
     await core.admission.validate(attributes);
     if (call.dryRun) {
       undo?.();
@@ -76,6 +84,14 @@ async function createOnce(core: Core, call: Call, input: KubeObject, tracked: bo
     undo?.();
     throw error;
   }
+}
+
+/** Who may update or patch may not create for that (handlers/create.go withAuthorization). */
+function mayCreate(core: Core, call: Call): void {
+  const { group, version, resource } = call.resource;
+  const asked = { user: call.user, verb: 'create', group, version, resource, subresource: call.subresource, namespace: call.namespace, name: call.name };
+  const decision = core.authorize(asked);
+  if (!decision.allowed) throw forbidden({ group, resource }, call.name, decision.reason);
 }
 
 /** The namespace of the object is that of the request. */

@@ -32,7 +32,7 @@ export async function updateObject(core: Core, call: Call, source: UpdateSource)
     if (!kv) {
       if (!source.createIfMissing) throw notFound(whatOf(resource), call.name);
       const object = await source.make(undefined);
-      return { ...(await createObject(core, call, object, { tracked: source.tracked })), created: true };
+      return { ...(await createObject(core, call, object, { tracked: source.tracked, byUpdate: true })), created: true };
     }
     const done = await updateOnce(core, call, kv, source).catch((error: unknown) => takenElsewhere(core, call, error));
     if (done) return { ...done, created: false };

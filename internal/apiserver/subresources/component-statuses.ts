@@ -1,6 +1,5 @@
 import { notFound } from '../../api/status.ts';
 import type { Server } from '../server.ts';
-import { methodNotAllowed } from '../http/resource-handler.ts';
 import { sendObject } from './answer.ts';
 
 const components: Record<string, string> = { 'controller-manager': 'ok', 'etcd-0': 'ok', scheduler: 'ok' };
@@ -16,7 +15,6 @@ export function addComponentStatuses(server: Server): void {
     exchange.warnings.push('v1 ComponentStatus is deprecated in v1.19+');
     const { verb, name } = exchange.info;
     if (verb === 'list') return sendObject(server, exchange, 200, { kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items: Object.keys(components).map(one) });
-    if (verb !== 'get') throw methodNotAllowed(exchange);
     if (!components[name]) throw notFound({ group: '', resource: 'componentstatuses' }, name);
     sendObject(server, exchange, 200, { kind: 'ComponentStatus', apiVersion: 'v1', ...one(name) });
   });

@@ -21,7 +21,9 @@ export function addEviction(server: Server): void {
     const call = callFor(server, exchange, resource);
     if (eviction.metadata.name && eviction.metadata.name !== call.name) throw badRequest(`name in URL does not match name in Eviction object: "${call.name}" vs "${eviction.metadata.name}"`);
     if (eviction.deleteOptions?.dryRun?.length) call.dryRun = true;
-    await server.core.admission.validate({ call, operation: 'CREATE', object: eviction as unknown as KubeObject, old: undefined });
+    const attributes = { call, operation: 'CREATE' as const, object: eviction as unknown as KubeObject, old: undefined };
+    await server.core.admission.admit(attributes);
+    await server.core.admission.validate(attributes);
     await evict(server.core, call, (eviction.deleteOptions ?? {}) as DeleteOptions);
     sendStatus(exchange, 201);
   });

@@ -3,7 +3,7 @@ import type { SubjectAccessReview, SubjectAccessReviewSpec, SelfSubjectRulesRevi
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid } from '../../api/status.ts';
 import type { PolicyRule } from '../authz/authorizer.ts';
-import { callFor, methodNotAllowed } from '../http/resource-handler.ts';
+import { callFor } from '../http/resource-handler.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { UserInfo } from '../options.ts';
 import type { ServedResource } from '../registry/resource.ts';
@@ -17,7 +17,6 @@ const authn = 'authentication.k8s.io';
 export function addReviews(server: Server): void {
   const add = (group: string, name: string, answer: (exchange: Exchange, resource: ServedResource) => Promise<object>): void => {
     server.virtual.set(`${group}/${name}`, async (_s, exchange, resource) => {
-      if (exchange.info.verb !== 'create') throw methodNotAllowed(exchange);
       sendObject(server, exchange, 201, tracked(server, exchange, resource, await answer(exchange, resource)));
     });
   };

@@ -3,7 +3,8 @@ import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { toScale, withScale, type ScalePaths } from '../../api/strategy/scale.ts';
 import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
 import { header, readBody, type Exchange } from '../http/exchange.ts';
-import { callFor, methodNotAllowed } from '../http/resource-handler.ts';
+import { methodNotAllowed } from '../http/method-table.ts';
+import { callFor } from '../http/resource-handler.ts';
 import { parsePatch, patchTypeOf } from '../registry/patch.ts';
 import { applyJsonPatch } from '../../api/patch/json.ts';
 import { applyMergePatch } from '../../api/patch/merge.ts';
@@ -44,7 +45,7 @@ async function serveScale(server: Server, exchange: Exchange, resource: ServedRe
       return write(server, exchange, call, (now) => patchedScale(now, type, patch), paths);
     }
     default:
-      throw methodNotAllowed(exchange);
+      throw methodNotAllowed();
   }
 }
 

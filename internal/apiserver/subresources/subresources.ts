@@ -1,6 +1,6 @@
-import { ApiError } from '../../api/status.ts';
 import type { Exchange } from '../http/exchange.ts';
-import { callFor, methodNotAllowed, pathNotFound, decodeBody, sendWritten, servePatch } from '../http/resource-handler.ts';
+import { pathNotFound } from '../http/method-table.ts';
+import { callFor, decodeBody, sendWritten, servePatch } from '../http/resource-handler.ts';
 import { wantedFor } from '../http/wanted.ts';
 import { renderObject } from '../http/render.ts';
 import { send } from '../http/exchange.ts';
@@ -24,10 +24,7 @@ export class Subresources {
     const { info } = exchange;
     const handler = this.#handlers.get(`${resource.group}/${resource.resource}/${info.subresource}`);
     if (handler) return handler(server, exchange, resource);
-    const known = resource.subresources.get(info.subresource);
-    if (!known) throw pathNotFound();
-    if (!known.verbs.includes(info.verb)) throw methodNotAllowed(exchange);
-    if (known.kind !== resource.kind) throw new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
+    if (resource.subresources.get(info.subresource)?.kind !== resource.kind) throw pathNotFound();
     return servePart(server, exchange, resource);
   }
 }

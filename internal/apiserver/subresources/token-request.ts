@@ -4,7 +4,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, invalid, notFound } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
 import type { TokenSubject } from '../authn/service-account-tokens.ts';
-import { callFor, methodNotAllowed } from '../http/resource-handler.ts';
+import { callFor } from '../http/resource-handler.ts';
 import type { Call } from '../registry/call.ts';
 import type { Server } from '../server.ts';
 import { readSpoken, sendObject } from './answer.ts';
@@ -18,7 +18,6 @@ const extendedSeconds = 365 * 24 * 3600;
 /** POST serviceaccounts/x/token (KEP-1205). */
 export function addTokenRequest(server: Server): void {
   server.subresources.add('', 'serviceaccounts', 'token', async (_s, exchange, resource) => {
-    if (exchange.info.verb !== 'create') throw methodNotAllowed(exchange);
     const request = await readSpoken<TokenRequest>(server, exchange, { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' });
     const call = callFor(server, exchange, resource);
     sendObject(server, exchange, 201, await issueToken(server, call, request));
@@ -28,12 +27,15 @@ export function addTokenRequest(server: Server): void {
 async function issueToken(server: Server, call: Call, request: TokenRequest): Promise<TokenRequest> {
   const account = await lookup<ServiceAccount>(server.core, `/registry/serviceaccounts/${call.namespace}/${call.name}`);
   if (!account) throw notFound({ group: '', resource: 'serviceaccounts' }, call.name);
+  checkNames(request, call);
   request.metadata = { ...request.metadata, name: call.name, namespace: call.namespace };
+  const attributes = { call, operation: 'CREATE' as const, object: request as unknown as KubeObject, old: undefined };
+  await server.core.admission.admit(attributes);
   const spec = (request.spec ??= {} as TokenRequest['spec']);
   if (spec.audiences === undefined || spec.audiences === null || spec.audiences.length === 0) spec.audiences = [...server.tokens.audiences];
   spec.expirationSeconds ??= 3600;
   check(request, call);
-  await server.core.admission.validate({ call, operation: 'CREATE', object: request as unknown as KubeObject, old: undefined });
+  await server.core.admission.validate(attributes);
   const subject: TokenSubject = { namespace: call.namespace, name: call.name, uid: account.metadata.uid ?? '', ...(await boundTo(server, call, request)) };
   const extend = subject.pod !== undefined && spec.expirationSeconds === warnSeconds && server.tokens.audiences.some((one) => spec.audiences.includes(one));
   const issued = await server.tokens.issue(subject, {
@@ -46,6 +48,15 @@ async function issueToken(server: Server, call: Call, request: TokenRequest): Pr
   const expires = new Date(extend ? server.core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs).toISOString().replace(/\.\d+Z$/, 'Z');
   request.metadata.creationTimestamp = new Date(server.core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
   return { ...request, kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', status: { token: issued.token, expirationTimestamp: expires } };
+}
+
+/** The account is that of the URL; a body that names another one is no slip to pass over. */
+function checkNames(request: TokenRequest, call: Call): void {
+  for (const [field, title] of [['name', 'name'], ['namespace', 'namespace']] as const) {
+    const value = request.metadata?.[field];
+    if (!value || value === call[field]) continue;
+    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, call.name, [{ type: 'FieldValueInvalid', field: `metadata.${field}`, value, detail: `must match the service account ${title} if specified` }]);
+  }
 }
 
 function check(request: TokenRequest, _call: Call): void {

@@ -1,0 +1,23 @@
+import type { KubeObject } from '../../api/object.ts';
+import type { Exchange } from '../http/exchange.ts';
+import { first, flag, type RequestInfo } from '../http/request-info.ts';
+import { callFor } from '../http/resource-handler.ts';
+import type { ServedResource } from '../registry/resource.ts';
+import type { Server } from '../server.ts';
+
+/** Webhooks and policies may refuse a connection: exec and its kin, and every request through a proxy. */
+export async function connectAdmission(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {
+  const kind = resource.subresources.get(exchange.info.subresource)?.kind ?? '';
+  const object = { kind, apiVersion: 'v1', metadata: {}, ...optionsOf(exchange.info) } as unknown as KubeObject;
+  const attributes = { call: callFor(server, exchange, resource), operation: 'CONNECT' as const, object, old: undefined };
+  await server.core.admission.admit(attributes);
+  await server.core.admission.validate(attributes);
+}
+
+/** What a connection asks for, in the fields of its options kind. */
+function optionsOf({ subresource, query, parts }: RequestInfo): object {
+  if (subresource === 'proxy') return parts.length > 3 ? { path: parts.slice(3).join('/') } : {};
+  if (subresource === 'portforward') return query.has('ports') ? { ports: (query.get('ports') ?? []).flatMap((one) => one.split(',')).map(Number) } : {};
+  const streams = { stdin: flag(query, 'stdin'), stdout: flag(query, 'stdout'), stderr: flag(query, 'stderr'), tty: flag(query, 'tty'), container: first(query, 'container') ?? '' };
+  return subresource === 'exec' ? { ...streams, command: query.get('command') ?? [] } : streams;
+}
