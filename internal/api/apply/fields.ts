@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 /**
  * A set of field paths in the very form in which managedFields holds it (FieldsV1): a tree whose keys are path elements,
  * `f:name`, `k:{"name":"x"}`, `v:"a"`, `i:0`. A node is in the set when it is empty or has the key `.`.
@@ -118,7 +119,7 @@ export function* paths(set: Fields, prefix: readonly string[] = []): Generator<r
   for (const key of keys) yield* paths(set[key] as Fields, [...prefix, key]);
 }
 
-const ranks: Readonly<Record<string, number>> = { f: 0, k: 1, v: 2, i: 3 };
+const ranks: Readonly<Record<string, number>> = table({ f: 0, k: 1, v: 2, i: 3 });
 
 /** Names, then keys, values and indices; numbers in keys compare as numbers. */
 export function compareElements(a: string, b: string): number {

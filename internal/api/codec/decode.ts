@@ -4,11 +4,11 @@ import type { KindInfo, Scheme } from '../scheme.ts';
 import { splitApiVersion } from '../kind-info.ts';
 import { ApiError, badRequest } from '../status.ts';
 import { explain } from './explain.ts';
-import { JsonSyntaxError, parseJson, parseJsonStrict, type RepeatedFields } from './json-text.ts';
+import { JsonSyntaxError, parseJson, parseJsonStrict, setField, type RepeatedFields } from './json-text.ts';
 import { normalStruct, sortedKeys, TypeMismatch, type Walk } from './normal-form.ts';
 import { planOf } from './plan.ts';
 import { DecodeError } from './scalars.ts';
-import { repeatedFieldsOf } from './untyped.ts';
+import { repeatedFieldsOf, strictLimit } from './untyped.ts';
 import { parseYaml } from './yaml.ts';
 
 /** fieldValidation of a request. */
@@ -74,20 +74,17 @@ function decodeCustom(info: KindInfo, value: unknown, repeated: RepeatedFields):
     if (!(error instanceof TypeMismatch)) throw error;
     throw new DecodeError(explain(planOf(metaName), from['metadata']).mismatch ?? 'json: cannot unmarshal metadata');
   }
-  for (const key in from) if (key !== 'metadata' && key !== 'kind' && key !== 'apiVersion') out[key] = from[key];
-  if (info.crd) strict.push(...info.crd.prune(out).map((path) => `unknown field ${JSON.stringify(path)}`));
+  for (const key in from) if (key !== 'metadata' && key !== 'kind' && key !== 'apiVersion') setField(out, key, from[key]);
+  if (info.crd) for (const path of info.crd.prune(out).slice(0, strictLimit)) strict.push(`unknown field ${JSON.stringify(path)}`);
   if (walk.unknownFields) strict.push(...explain(planOf(metaName), from['metadata']).strict.map((text) => text.replace('field "', 'field "metadata.')));
   return { object: out as KubeObject, strict };
 }
 
 function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
+  if (Array.isArray(value)) return value.map((item) => sortKeys(item));
   if (value === null || typeof value !== 'object') return value;
   const out: Values = {};
-  for (const key of sortedKeys(value as Values)) {
-    if (key === '__proto__') continue;
-    out[key] = sortKeys((value as Values)[key]);
-  }
+  for (const key of sortedKeys(value as Values)) setField(out, key, sortKeys((value as Values)[key]));
   return out;
 }
 

@@ -1,6 +1,7 @@
 import type { RepeatedFields } from './json-text.ts';
 import type { GoType, JsonField, Plan } from './plan.ts';
 import { DecodeError } from './scalars.ts';
+import { strictLimit } from './untyped.ts';
 
 /**
  * The slow walk: what is wrong with a value, in the order of its text and in the words of Go's decoder. It runs only
@@ -12,8 +13,6 @@ export interface Findings {
   /** `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32` */
   mismatch: string | undefined;
 }
-
-const strictLimit = 100; // as many as Go keeps
 
 type Values = Record<string, unknown>;
 

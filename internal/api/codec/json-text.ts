@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 /**
  * JSON text to values. JSON.parse does the work; the parser below it is used when JSON.parse loses something that
  * matters: the wording of a syntax error, fields given twice, integers beyond 2^53.
@@ -33,8 +34,15 @@ export interface ParsedJson {
 /** Numbers that JSON.parse would bend: integers beyond 2^53, and what a double cannot hold at all. */
 const outsized = /\d{16}|[eE]\+?\d{3}/;
 
+/**
+ * How deep a value from outside may nest, in every format. Go's decoder stops at 10,000; all that walks over values here
+ * calls itself, and must do so on any stack. Nothing that people write comes near.
+ */
+export const maxNesting = 1_000;
+
 /** The value of a JSON text. A field given twice has its last value. */
 export function parseJson(text: string): unknown {
+  if (text.length > maxNesting && nestsTooDeep(text)) throw new JsonSyntaxError('exceeded max depth');
   if (outsized.test(text)) return new Parser(text).document().value;
   try {
     return JSON.parse(text);
@@ -49,6 +57,18 @@ export function parseJsonStrict(text: string): ParsedJson {
   const value = parseJson(text);
   if (countFields(value) === countColons(text)) return { value, repeated: new Map() };
   return new Parser(text).document();
+}
+
+function nestsTooDeep(text: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 34) at = endOfString(text, at + 1);
+    else if (code === 123 || code === 91) {
+      if (++depth > maxNesting) return true;
+    } else if (code === 125 || code === 93) depth--;
+  }
+  return false;
 }
 
 function countFields(value: unknown): number {
@@ -73,23 +93,25 @@ function countColons(text: string): number {
   return count;
 }
 
+/** Where the string that is open at `from` ends. Each slash is looked at once, however many stand in a row. */
 function endOfString(text: string, from: number): number {
-  let at = text.indexOf('"', from);
-  while (at > 0 && escaped(text, at)) at = text.indexOf('"', at + 1);
-  return at < 0 ? text.length : at;
+  let at = from;
+  for (;;) {
+    const quote = text.indexOf('"', at);
+    if (quote < 0) return text.length;
+    let slashes = 0;
+    while (quote - 1 - slashes >= at && text.charCodeAt(quote - 1 - slashes) === 92) slashes++;
+    if (slashes % 2 === 0) return quote;
+    at = quote + 1;
+  }
 }
 
-function escaped(text: string, quote: number): boolean {
-  let slashes = 0;
-  while (text.charCodeAt(quote - 1 - slashes) === 92) slashes++;
-  return slashes % 2 === 1;
-}
-
-const maxDepth = 10_000; // Go's limit
+/** Longer integers become floats, as all beyond 64 bits do in Go: to hold them exactly costs more than their length. */
+const maxExactDigits = 100;
 const number = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
 const plainString = /[^"\\\u0000-\u001f]*/y;
 const space = /[ \t\r\n]*/y;
-const escapes: Record<string, string> = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
+const escapes: Record<string, string> = table({ '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' });
 
 class Parser {
   private readonly text: string;
@@ -151,8 +173,8 @@ class Parser {
     }
     this.at = number.lastIndex;
     const value = Number(match[0]);
-    if ((match[1] || match[2]) && !Number.isFinite(value)) throw new JsonSyntaxError(`json: cannot unmarshal number ${match[0]} into Go value of type float64`);
-    return match[1] || match[2] || Number.isSafeInteger(value) ? value : BigInt(match[0]);
+    if (!Number.isFinite(value)) throw new JsonSyntaxError(`json: cannot unmarshal number ${match[0]} into Go value of type float64`);
+    return match[1] || match[2] || Number.isSafeInteger(value) || match[0].length > maxExactDigits ? value : BigInt(match[0]);
   }
 
   private string(): string {
@@ -246,7 +268,7 @@ class Parser {
   }
 
   private deeper(): void {
-    if (++this.depth > maxDepth) throw new JsonSyntaxError('exceeded max depth');
+    if (++this.depth > maxNesting) throw new JsonSyntaxError('exceeded max depth');
   }
 }
 

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 /** What a request asks for, read from method and path alone (apiserver endpoints/request/requestinfo.go). */
 export interface RequestInfo {
   method: string;
@@ -54,7 +55,7 @@ export function flag(query: Query, key: string): boolean {
   return value !== undefined && value !== 'false' && value !== '0';
 }
 
-const methodVerbs: Record<string, string> = { POST: 'create', GET: 'get', HEAD: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+const methodVerbs: Record<string, string> = table({ POST: 'create', GET: 'get', HEAD: 'get', PUT: 'update', PATCH: 'patch', DELETE: 'delete' });
 
 const namespaceSubresources = new Set(['status', 'finalize']);
 

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { KindInfo, Scheme } from '../../api/scheme.ts';
 import { splitApiVersion } from '../../api/scheme.ts';
@@ -96,7 +97,7 @@ function builtinEngine(info: KindInfo, context: EngineContext): KindEngine {
 }
 
 /** Fields whose zero Go prints, where JSON leaves them out. */
-const zeroTexts: Record<string, string> = { 'spec.unschedulable': 'false', 'spec.hostNetwork': 'false', 'status.successful': '0', 'status.replicas': '0', 'status.succeeded': '0' };
+const zeroTexts: Record<string, string> = table({ 'spec.unschedulable': 'false', 'spec.hostNetwork': 'false', 'status.successful': '0', 'status.replicas': '0', 'status.succeeded': '0' });
 
 export function readField(object: KubeObject, label: string): string {
   if (label === 'source') return eventSource(object);

@@ -1,9 +1,10 @@
+import { table } from '../../base/own.ts';
 import { notFound } from '../../api/status.ts';
 import type { Server } from '../server.ts';
 import { methodNotAllowed } from '../http/resource-handler.ts';
 import { sendObject } from './answer.ts';
 
-const components: Record<string, string> = { 'controller-manager': 'ok', 'etcd-0': 'ok', scheduler: 'ok' };
+const components: Record<string, string> = table({ 'controller-manager': 'ok', 'etcd-0': 'ok', scheduler: 'ok' });
 
 const one = (name: string): object => ({
   metadata: { name },

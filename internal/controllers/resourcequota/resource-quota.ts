@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { quotaCovers, usageOf } from '../../apiserver/admission/quota-usage.ts';
 import type { Pod, ResourceQuota } from '../../api/generated/types/core-v1.ts';
 import { keyOf, type KubeObject, type ResourceRef } from '../../api/object.ts';
@@ -15,7 +16,7 @@ const name = 'resourcequota-controller';
 const recountDelayMs = 1000;
 
 /** Kinds that quota names without `count/` are about. */
-const plainKinds: Record<string, ResourceRef> = {
+const plainKinds: Record<string, ResourceRef> = table({
   pods: refs.pods,
   services: refs.services,
   replicationcontrollers: refs.replicationControllers,
@@ -23,7 +24,7 @@ const plainKinds: Record<string, ResourceRef> = {
   secrets: refs.secrets,
   configmaps: refs.configMaps,
   persistentvolumeclaims: refs.persistentVolumeClaims,
-};
+});
 
 /** Counts what the objects of a namespace use of its quotas. */
 export function startResourceQuotaController(ctx: ControllerContext): Controller {
