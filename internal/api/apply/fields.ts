@@ -1,4 +1,5 @@
-import { table } from '../../base/own.ts';
+import { setField } from '../codec/json-text.ts';
+import { own, table } from '../../base/own.ts';
 /**
  * A set of field paths in the very form in which managedFields holds it (FieldsV1): a tree whose keys are path elements,
  * `f:name`, `k:{"name":"x"}`, `v:"a"`, `i:0`. A node is in the set when it is empty or has the key `.`.
@@ -18,7 +19,7 @@ export function isEmpty(set: Fields): boolean {
 
 /** The node itself belongs to the set, not only what is below it. */
 export function isMember(node: Fields): boolean {
-  return '.' in node || isEmpty(node);
+  return Object.hasOwn(node, '.') || isEmpty(node);
 }
 
 /** Adds a path to a tree that nobody else holds. */
@@ -26,7 +27,7 @@ export function insert(set: Fields, path: readonly string[]): void {
   let node = set;
   for (let i = 0; i < path.length; i++) {
     const key = path[i] ?? '';
-    const child = node[key];
+    const child = own(node, key);
     const last = i === path.length - 1;
     if (child === undefined) {
       node = node[key] = {};
@@ -41,7 +42,7 @@ export function insert(set: Fields, path: readonly string[]): void {
 export function has(set: Fields, path: readonly string[]): boolean {
   let node: Fields | undefined = set;
   for (const key of path) {
-    node = node[key];
+    node = own(node, key);
     if (node === undefined) return false;
   }
   return isMember(node);
@@ -56,9 +57,13 @@ export function union(a: Fields, b: Fields): Fields {
   if (a === b || isEmpty(b)) return a;
   if (isEmpty(a)) return b;
   const result: Fields = {};
-  for (const key in a) if (key !== '.') put(result, key, b[key] === undefined ? a[key] : joined(a[key] as Fields, b[key] as Fields));
-  for (const key in b) if (key !== '.' && a[key] === undefined) put(result, key, b[key]);
+  for (const key in a) if (key !== '.') put(result, key, joinedWith(a[key] as Fields, own(b, key)));
+  for (const key in b) if (key !== '.' && own(a, key) === undefined) put(result, key, b[key]);
   return result;
+}
+
+function joinedWith(a: Fields, b: Fields | undefined): Fields | undefined {
+  return b === undefined ? a : joined(a, b);
 }
 
 function joined(a: Fields, b: Fields): Fields | undefined {
@@ -74,7 +79,7 @@ function children(set: Fields): Fields {
 export function intersection(a: Fields, b: Fields): Fields {
   const result: Fields = {};
   for (const key in a) {
-    const [mine, other] = [a[key], b[key]];
+    const [mine, other] = [a[key], own(b, key)];
     if (key === '.' || mine === undefined || other === undefined) continue;
     put(result, key, node(isMember(mine) && isMember(other), intersection(mine, other)));
   }
@@ -95,7 +100,7 @@ function subtract(a: Fields, b: Fields, deep: boolean): Fields {
   if (isEmpty(b)) return a;
   const result: Fields = {};
   for (const key in a) {
-    const [mine, other] = [a[key] as Fields, b[key]];
+    const [mine, other] = [a[key] as Fields, own(b, key)];
     if (key === '.') continue;
     if (other === undefined) {
       put(result, key, mine);
@@ -109,7 +114,7 @@ function subtract(a: Fields, b: Fields, deep: boolean): Fields {
 }
 
 function put(set: Fields, key: string, value: Fields | undefined): void {
-  if (value !== undefined) set[key] = value;
+  if (value !== undefined) setField(set, key, value);
 }
 
 /** Every path of the set, in Kubernetes' order: the members of a level before what is below them. */

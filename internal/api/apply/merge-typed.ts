@@ -1,3 +1,5 @@
+import { setField } from '../codec/json-text.ts';
+import { own } from '../../base/own.ts';
 import { isDict, listOf } from '../loose.ts';
 import type { Dict } from '../loose.ts';
 import type { ListSchema, Schema } from '../schema.ts';
@@ -29,8 +31,8 @@ function mergeMap(schema: Schema, live: unknown, config: unknown, context: Typed
   const [left, right] = [isDict(live) ? live : {}, isDict(config) ? config : {}];
   const result: Dict = {};
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
-    const merged = mergeTyped(childSchema(schema, key) ?? { kind: 'raw' }, left[key], right[key], context);
-    if (merged !== undefined) result[key] = merged;
+    const merged = mergeTyped(childSchema(schema, key) ?? { kind: 'raw' }, own(left, key), own(right, key), context);
+    if (merged !== undefined) setField(result, key, merged);
   }
   return Object.keys(result).length === 0 ? undefined : result;
 }

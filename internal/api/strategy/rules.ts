@@ -138,7 +138,7 @@ function withoutMetadata(object: KubeObject): Dict {
 
 /** A write to /status of a custom resource changes the status and the managedFields, nothing else. */
 function customStatus(object: KubeObject, old: KubeObject): void {
-  for (const key of Object.keys(object)) if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind' && !(key in old)) delete object[key];
+  for (const key of Object.keys(object)) if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind' && !Object.hasOwn(old, key)) delete object[key];
   for (const key of Object.keys(old)) if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind') object[key] = old[key];
   const { managedFields, resourceVersion } = object.metadata;
   object.metadata = { ...old.metadata };

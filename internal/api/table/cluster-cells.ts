@@ -1,4 +1,4 @@
-import { table } from '../../base/own.ts';
+import { own, table } from '../../base/own.ts';
 import type { ConfigMap, Event, Node, ResourceQuota, Secret } from '../generated/types/core-v1.ts';
 import { at, dictOf, listOf, numberOf, textOf } from '../loose.ts';
 import type { KubeObject } from '../object.ts';
@@ -53,7 +53,7 @@ function configMap(object: KubeObject, now: number): Cell[] {
 function quota(object: KubeObject, now: number): Cell[] {
   const { hard = {}, used = {} } = as<ResourceQuota>(object).status ?? {};
   const [requests, limits]: [string[], string[]] = [[], []];
-  for (const name of Object.keys(hard).sort()) (name.startsWith('limits.') ? limits : requests).push(`${name}: ${used[name] ?? '0'}/${hard[name] ?? '0'}`);
+  for (const name of Object.keys(hard).sort()) (name.startsWith('limits.') ? limits : requests).push(`${name}: ${own(used, name) ?? '0'}/${hard[name] ?? '0'}`);
   return [nameOf(object), requests.join(', '), limits.join(', '), age(object, now)];
 }
 

@@ -15,7 +15,7 @@ function checkConfigMap(problems: Problems, { data = {}, binaryData = {} }: Conf
   let total = 0;
   for (const [key, value] of Object.entries(data)) {
     problems.check(`data[${key}]`, key, validConfigMapKey);
-    if (key in binaryData) problems.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
+    if (Object.hasOwn(binaryData, key)) problems.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
     total += Buffer.byteLength(value);
   }
   for (const [key, value] of Object.entries(binaryData)) {
