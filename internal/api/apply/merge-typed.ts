@@ -47,13 +47,14 @@ function mergeList(schema: ListSchema, live: readonly unknown[], config: readonl
   const ours = firstOf(left, live);
   const theirs = new Map(right.map((element, i) => [element, config[i]]));
   const shared = right.filter((element) => ours.has(element));
+  let turn = 0;
   const done = new Set<string>();
   const result: unknown[] = [];
   const take = (element: string): void => {
     done.add(element);
     const merged = mergeTyped(schema.items, ours.get(element), theirs.get(element), context);
     if (merged !== undefined) result.push(merged);
-    if (shared[0] === element) shared.shift();
+    if (shared[turn] === element) turn++;
   };
   let [l, r] = [0, 0];
   while (l < left.length || r < right.length) {
@@ -66,7 +67,7 @@ function mergeList(schema: ListSchema, live: readonly unknown[], config: readonl
         continue;
       }
       // A shared item whose turn has not come is left for the configuration to place.
-      if (theirs.has(mine) && shared.length > 0 && shared[0] !== mine) {
+      if (theirs.has(mine) && turn < shared.length && shared[turn] !== mine) {
         l++;
         continue;
       }
