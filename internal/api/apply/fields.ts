@@ -22,6 +22,9 @@ export function isMember(node: Fields): boolean {
   return Object.hasOwn(node, '.') || isEmpty(node);
 }
 
+/** Nodes that `insert` has put something into: to ask a large one whether it is empty costs as much as to list it. */
+const grown = new WeakSet<Fields>();
+
 /** Adds a path to a tree that nobody else holds. */
 export function insert(set: Fields, path: readonly string[]): void {
   let node = set;
@@ -30,11 +33,13 @@ export function insert(set: Fields, path: readonly string[]): void {
     const child = own(node, key);
     const last = i === path.length - 1;
     if (child === undefined) {
+      grown.add(node);
       node = node[key] = {};
       continue;
     }
     // What was there as a leaf, or now becomes a member with others below it, says so by the dot.
-    if (last ? !isEmpty(child) : isEmpty(child)) child['.'] = here;
+    const empty = !grown.has(child) && isEmpty(child);
+    if (last ? !empty : empty) child['.'] = here;
     node = child;
   }
 }

@@ -101,3 +101,31 @@ describe('names out of JavaScript', () => {
     expect(JSON.stringify(object.metadata.labels)).toBe('{"__proto__":"b","constructor":"a","toString":"c"}');
   });
 });
+
+describe('what Go would not take', () => {
+  const pod = scheme.kind('', 'v1', 'Pod') as KindInfo;
+  const spec = (text: string): string => `{"metadata":{"name":"p"},"spec":{${text}}}`;
+  test.each([
+    ['a fraction of zero', spec('"terminationGracePeriodSeconds":30.0'), 'number 30.0 into Go struct field PodSpec.spec.terminationGracePeriodSeconds of type int64'],
+    ['an exponent', spec('"terminationGracePeriodSeconds": 3e1'), 'number 3e1 into Go struct field PodSpec.spec.terminationGracePeriodSeconds of type int64'],
+    ['in a list', spec('"securityContext":{"supplementalGroups":[1,2.0]}'), 'number 2.0 into Go struct field PodSecurityContext.spec.securityContext.supplementalGroups of type int64'],
+    ['deep in a container', spec('"containers":[{"name":"a","ports":[{"containerPort":80.0}]}]'), 'number 80.0 into Go struct field ContainerPort.spec.containers.ports.containerPort of type int32'],
+    ['an empty quantity', spec('"containers":[{"name":"a","resources":{"limits":{"memory":""}}}]'), 'quantities must match the regular expression'],
+    ['a quantity of blanks', spec('"overhead":{"cpu":" "}'), 'quantities must match the regular expression'],
+  ])('%s', (_name, text, message) => {
+    expect(() => decodeJson(pod, text)).toThrow(message);
+  });
+  test('what only looks like it is taken', () => {
+    const text = spec('"containers":[{"name":"a","image":"b:1.0","env":[{"name":"X","value":"{\\"a\\":1.0}"}],"resources":{"limits":{"cpu":1.0,"memory":" 1Gi "}}}],"terminationGracePeriodSeconds":30');
+    const { object } = decodeJson(pod, text);
+    expect((object['spec'] as { containers: { resources: unknown }[] }).containers[0]?.resources).toEqual({ limits: { cpu: '1', memory: '1Gi' } });
+    expect(decodeJson(pod, spec('"terminationGracePeriodSeconds":30.0,"terminationGracePeriodSeconds":30')).object).toBeDefined();
+  });
+  test('a key without a value in a map of bytes is empty', () => {
+    const secret = scheme.kind('', 'v1', 'Secret') as KindInfo;
+    const wanted = '{"password":"","user":"Ym9i"}';
+    expect(JSON.stringify(decodeJson(secret, '{"data":{"user":"Ym9i","password":null}}').object['data'])).toBe(wanted);
+    expect(JSON.stringify(decodeYaml(secret, 'data:\n  user: Ym9i\n  password:\n').object['data'])).toBe(wanted);
+    expect(JSON.stringify(decodeJson(configMap, '{"data":{"a":null},"binaryData":{"b":null}}').object)).toContain('"data":{"a":""},"binaryData":{"b":""}');
+  });
+});

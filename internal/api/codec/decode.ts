@@ -4,7 +4,7 @@ import type { KindInfo, Scheme } from '../scheme.ts';
 import { splitApiVersion } from '../kind-info.ts';
 import { ApiError, badRequest } from '../status.ts';
 import { explain } from './explain.ts';
-import { JsonSyntaxError, parseJson, parseJsonStrict, setField, type RepeatedFields } from './json-text.ts';
+import { JsonSyntaxError, parseJson, parseJsonExact, setField, type RepeatedFields, type WrittenFloats } from './json-text.ts';
 import { normalStruct, sortedKeys, TypeMismatch, type Walk } from './normal-form.ts';
 import { planOf } from './plan.ts';
 import { DecodeError } from './scalars.ts';
@@ -37,7 +37,7 @@ export interface DecodedValue {
  * Throws DecodeError (the plain words of Go's decoder) when the value does not fit the type.
  * A custom kind with a schema is pruned on the way; its defaults are applyDefaults' business, as for every kind.
  */
-export function decodeValue(info: KindInfo, value: unknown, repeated: RepeatedFields = new Map()): DecodedValue {
+export function decodeValue(info: KindInfo, value: unknown, repeated: RepeatedFields = new Map(), floats: WrittenFloats = new Map()): DecodedValue {
   if (info.custom) return decodeCustom(info, value, repeated);
   const plan = planOf(info.type.name);
   const walk: Walk = { unknownFields: false };
@@ -50,9 +50,11 @@ export function decodeValue(info: KindInfo, value: unknown, repeated: RepeatedFi
     normalStruct(plan, value, walk, out);
   } catch (error) {
     if (!(error instanceof TypeMismatch)) throw error;
-    throw new DecodeError(explain(plan, value, repeated).mismatch ?? 'json: cannot unmarshal value');
+    throw new DecodeError(explain(plan, value, repeated, floats).mismatch ?? 'json: cannot unmarshal value');
   }
-  const strict = walk.unknownFields || repeated.size > 0 ? explain(plan, value, repeated).strict : [];
+  const found = walk.unknownFields || repeated.size > 0 || floats.size > 0 ? explain(plan, value, repeated, floats) : undefined;
+  if (floats.size > 0 && found?.mismatch !== undefined) throw new DecodeError(found.mismatch);
+  const strict = found?.strict ?? [];
   return { object: out as KubeObject, strict };
 }
 
@@ -96,6 +98,7 @@ function textOf(bytes: Uint8Array | string): string {
 interface Parsed {
   value: unknown;
   repeated: RepeatedFields;
+  floats: WrittenFloats;
   /** Said before everything else: duplicates that the YAML reader found. */
   first: string[];
 }
@@ -103,10 +106,9 @@ interface Parsed {
 function parse(kind: 'json' | 'yaml', text: string, strict: boolean): Parsed {
   if (kind === 'yaml') {
     const { value, duplicates } = parseYaml(text);
-    return { value, repeated: new Map(), first: duplicates.length ? [`yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`] : [] };
+    return { value, repeated: new Map(), floats: new Map(), first: duplicates.length ? [`yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`] : [] };
   }
-  if (strict) return { ...parseJsonStrict(text), first: [] };
-  return { value: parseJson(text), repeated: new Map(), first: [] };
+  return { ...parseJsonExact(text, strict), first: [] };
 }
 
 /** `Deployment in version "v1" cannot be handled as a Deployment: <why>` */
@@ -131,7 +133,7 @@ function decode(format: 'json' | 'yaml', info: KindInfo, bytes: Uint8Array | str
   }
   let result: DecodedValue;
   try {
-    result = decodeValue(info, value, parsed.repeated);
+    result = decodeValue(info, value, parsed.repeated, parsed.floats);
   } catch (error) {
     if (error instanceof DecodeError) throw cannotHandle(actual, info.kind, error.message);
     throw error;

@@ -26,10 +26,17 @@ export class JsonSyntaxError extends Error {}
 /** The entries of an object that gave a field more than once, as they stand in the text. */
 export type RepeatedFields = Map<object, [string, unknown][]>;
 
+/** Whole numbers that were written with a fraction or an exponent, by the list or map that holds them: no integer in Go. */
+export type WrittenFloats = Map<object, Map<string, string>>;
+
 export interface ParsedJson {
   value: unknown;
   repeated: RepeatedFields;
+  floats: WrittenFloats;
 }
+
+/** A field or item whose text is such a number, as far as can be seen without knowing what is inside a string. */
+const maybeFloat = /(?:(?<!\\)" ?: ?|[[,]\s?)-?\d+(?:\.0+|(?:\.\d+)?[eE][-+]?\d+)\s*[,}\]]/;
 
 /** Numbers that JSON.parse would bend: integers beyond 2^53, and what a double cannot hold at all. */
 const outsized = /\d{16}|[eE]\+?\d{3}/;
@@ -52,12 +59,14 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The same, and every field that was given twice. */
-export function parseJsonStrict(text: string): ParsedJson {
+/** The same, and what JSON.parse does not tell. */
+export function parseJsonExact(text: string, strict: boolean): ParsedJson {
   const value = parseJson(text);
-  if (countFields(value) === countColons(text)) return { value, repeated: new Map() };
-  return new Parser(text).document();
+  const plain = !maybeFloat.test(text) && (!strict || countFields(value) === countColons(text));
+  return plain ? { value, repeated: new Map(), floats: new Map() } : new Parser(text).document();
 }
+
+export const parseJsonStrict = (text: string): ParsedJson => parseJsonExact(text, true);
 
 function nestsTooDeep(text: string): boolean {
   let depth = 0;
@@ -78,7 +87,9 @@ function countFields(value: unknown): number {
     for (const item of value) count += countFields(item);
     return count;
   }
-  for (const key in value) count += 1 + countFields((value as Record<string, unknown>)[key]);
+  const values = Object.values(value);
+  count = values.length;
+  for (const item of values) if (item !== null && typeof item === 'object') count += countFields(item);
   return count;
 }
 
@@ -118,6 +129,9 @@ class Parser {
   private at = 0;
   private depth = 0;
   private readonly repeated: RepeatedFields = new Map();
+  private readonly floats: WrittenFloats = new Map();
+  /** The text of the value just read, where that was such a float. */
+  private float = '';
 
   constructor(text: string) {
     this.text = text;
@@ -127,7 +141,7 @@ class Parser {
     const value = this.value('looking for beginning of value');
     this.space();
     if (this.at < this.text.length) this.fail('after top-level value');
-    return { value, repeated: this.repeated };
+    return { value, repeated: this.repeated, floats: this.floats };
   }
 
   private fail(where: string): never {
@@ -174,6 +188,7 @@ class Parser {
     this.at = number.lastIndex;
     const value = Number(match[0]);
     if (!Number.isFinite(value)) throw new JsonSyntaxError(`json: cannot unmarshal number ${match[0]} into Go value of type float64`);
+    if ((match[1] || match[2]) && Number.isInteger(value)) this.float = match[0];
     return match[1] || match[2] || Number.isSafeInteger(value) || match[0].length > maxExactDigits ? value : BigInt(match[0]);
   }
 
@@ -222,6 +237,7 @@ class Parser {
     this.deeper();
     for (;;) {
       out.push(this.value('looking for beginning of value'));
+      this.noteFloat(out, String(out.length - 1));
       this.space();
       const char = this.text[this.at];
       if (char === ']') break;
@@ -265,6 +281,15 @@ class Parser {
     if (Object.hasOwn(out, key) && !this.repeated.has(out)) this.repeated.set(out, Object.entries(out));
     this.repeated.get(out)?.push([key, value]);
     setField(out, key, value);
+    this.noteFloat(out, key);
+  }
+
+  private noteFloat(holder: object, key: string): void {
+    if (this.float === '') return this.floats.get(holder)?.delete(key) as never;
+    const held = this.floats.get(holder) ?? new Map<string, string>();
+    held.set(key, this.float);
+    this.floats.set(holder, held);
+    this.float = '';
   }
 
   private deeper(): void {

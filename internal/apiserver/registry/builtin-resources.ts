@@ -28,6 +28,12 @@ const returningDeleted = new Set([
   'resource.k8s.io/deviceclasses', 'resource.k8s.io/resourceclaims', 'resource.k8s.io/resourceclaimtemplates', 'resource.k8s.io/resourceslices', 'node.k8s.io/runtimeclasses',
 ]);
 
+/** What kube-apiserver says with every answer about a resource that has a successor. */
+const deprecated: Readonly<Record<string, string>> = table({
+  '/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+  '/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
+});
+
 export function builtinResources(context: EngineContext): ServedResource[] {
   return [...context.scheme.resources()].filter((info) => !info.custom).map((info) => served(info, context));
 }
@@ -44,6 +50,7 @@ function served(info: KindInfo, context: EngineContext): ServedResource {
     createOnUpdate: info.createOnUpdate, unconditionalUpdate: info.unconditionalUpdate,
     soft: softResources.has(path), ...(info.resource === 'events' ? { ttlSeconds: eventTtlSeconds } : {}),
     returnsDeleted: returningDeleted.has(path), custom: false, storageHash: info.storageVersionHash,
+    ...(deprecated[path] ? { deprecationWarning: deprecated[path] } : {}),
     engine: builtinEngine(info, context),
   };
 }
