@@ -1,7 +1,8 @@
+import { table } from '../base/own.ts';
 import type { FieldSchema, Schema, ScalarSchema, StructSchema } from './schema.ts';
 import { enumValues, hasType, jsonOrder, rawType, type RawField } from './type-table.ts';
 
-const scalarOf: Record<string, ScalarSchema['kind']> = {
+const scalarOf: Record<string, ScalarSchema['kind']> = table({
   string: 'string',
   bool: 'boolean',
   int32: 'int32',
@@ -16,9 +17,9 @@ const scalarOf: Record<string, ScalarSchema['kind']> = {
   RawExtension: 'raw',
   FieldsV1: 'raw',
   any: 'raw',
-};
+});
 
-const specialOf: Record<string, ScalarSchema['kind']> = {
+const specialOf: Record<string, ScalarSchema['kind']> = table({
   JSON: 'raw',
   SchemaOrArray: 'raw',
   SchemaOrBool: 'raw',
@@ -30,7 +31,7 @@ const specialOf: Record<string, ScalarSchema['kind']> = {
   RawExtension: 'raw',
   FieldsV1: 'raw',
   IntOrString: 'intOrString',
-};
+});
 
 const scalars = new Map<string, ScalarSchema>();
 const structs = new Map<string, BuiltinStruct>();

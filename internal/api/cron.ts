@@ -1,3 +1,4 @@
+import { table } from '../base/own.ts';
 /** Schedules in cron's five fields, as robfig/cron's standard parser reads them. */
 export interface CronSchedule {
   /** The first time after `ms` that the schedule names; undefined when there is none within five years. */
@@ -18,7 +19,7 @@ const fields: Field[] = [
   { min: 1, max: 12, names: named('jan feb mar apr may jun jul aug sep oct nov dec', 1) },
   { min: 0, max: 6, names: named('sun mon tue wed thu fri sat', 0) },
 ];
-const descriptors: Record<string, string> = {
+const descriptors: Record<string, string> = table({
   '@yearly': '0 0 1 1 *',
   '@annually': '0 0 1 1 *',
   '@monthly': '0 0 1 * *',
@@ -26,7 +27,7 @@ const descriptors: Record<string, string> = {
   '@daily': '0 0 * * *',
   '@midnight': '0 0 * * *',
   '@hourly': '0 * * * *',
-};
+});
 const minuteMs = 60_000;
 const hourMs = 60 * minuteMs;
 const dayMs = 24 * hourMs;

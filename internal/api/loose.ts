@@ -1,3 +1,4 @@
+import { own } from '../base/own.ts';
 /** Reading and writing JSON whose type is not at hand: tables of rules name fields by path. */
 export type Dict = Record<string, unknown>;
 
@@ -26,7 +27,7 @@ export function at(value: unknown, path: string): unknown {
   let here: unknown = value;
   for (const key of path.split('.')) {
     if (!isDict(here)) return undefined;
-    here = here[key];
+    here = own(here, key);
   }
   return here;
 }
@@ -37,8 +38,8 @@ export function setAt(target: Dict, path: string, value: unknown): void {
   const last = keys.pop() ?? '';
   let here = target;
   for (const key of keys) {
-    if (value === undefined && !isDict(here[key])) return;
-    const next = { ...dictOf(here[key]) };
+    if (value === undefined && !isDict(own(here, key))) return;
+    const next = { ...dictOf(own(here, key)) };
     here[key] = next;
     here = next;
   }
@@ -53,7 +54,7 @@ export function semanticEqual(a: unknown, b: unknown): boolean {
   if (a === b || (isEmpty(a) && isEmpty(b))) return true;
   if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => semanticEqual(item, b[i]));
   if (!isDict(a) || !isDict(b)) return false;
-  for (const key in a) if (!semanticEqual(a[key], b[key])) return false;
-  for (const key in b) if (!(key in a) && !isEmpty(b[key])) return false;
+  for (const key in a) if (!semanticEqual(a[key], own(b, key))) return false;
+  for (const key in b) if (!Object.hasOwn(a, key) && !isEmpty(b[key])) return false;
   return true;
 }

@@ -44,7 +44,11 @@ export function deepFreeze<T>(value: T): T {
 
 /** A deep copy of JSON data that may be changed. Much faster than structuredClone for such data. */
 export function deepCopy<T>(value: T): T {
-  if (Array.isArray(value)) return value.map(deepCopy) as T;
+  if (Array.isArray(value)) {
+    const list = new Array<unknown>(value.length);
+    for (let i = 0; i < value.length; i++) list[i] = deepCopy<unknown>(value[i]);
+    return list as T;
+  }
   if (value === null || typeof value !== 'object') return value;
   const copy: Record<string, unknown> = {};
   for (const key in value) {

@@ -1,3 +1,4 @@
+import { table } from '../base/own.ts';
 import { enumsData, typesData } from './generated/types-data.ts';
 
 /** A field as the generated table writes it; the keys are explained in generate/tables.ts and kept short for size. */
@@ -34,7 +35,7 @@ export interface RawType {
   st?: 'atomic';
 }
 
-const prefixes: Record<string, string> = { '@': 'io.k8s.api.', '#': 'io.k8s.apimachinery.pkg.apis.meta.v1.' };
+const prefixes: Record<string, string> = table({ '@': 'io.k8s.api.', '#': 'io.k8s.apimachinery.pkg.apis.meta.v1.' });
 
 /** Puts back the prefix that the generated tables write as one sign, behind `[]` and `map[string]` too. */
 export function fullName(short: string): string {

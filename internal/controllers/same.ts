@@ -1,3 +1,4 @@
+import { own } from '../base/own.ts';
 /**
  * Equality of JSON values as apimachinery's Semantic.DeepEqual sees it: what is absent, null or empty is the same.
  */
@@ -10,7 +11,7 @@ export function same(a: unknown, b: unknown): boolean {
   }
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;
-  for (const key in left) if (!same(left[key], right[key])) return false;
+  for (const key in left) if (!same(left[key], own(right, key))) return false;
   for (const key in right) if (!(key in left) && !isNothing(right[key])) return false;
   return true;
 }

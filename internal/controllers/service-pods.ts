@@ -1,3 +1,4 @@
+import { own } from '../base/own.ts';
 import type { Pod, Service, ServicePort } from '../api/generated/types/core-v1.ts';
 import { keyOf } from '../api/object.ts';
 import type { Change, Mirror } from '../client/client.ts';
@@ -41,7 +42,7 @@ export function isHeadless(service: Service): boolean {
 export function selects(service: Service, pod: Pod): boolean {
   const { selector } = service.spec;
   if (!selector || service.spec.type === 'ExternalName') return false;
-  for (const key in selector) if (pod.metadata.labels?.[key] !== selector[key]) return false;
+  for (const key in selector) if (own(pod.metadata.labels, key) !== selector[key]) return false;
   return true;
 }
 

@@ -1,3 +1,4 @@
+import { table } from '../base/own.ts';
 import type { Controller, ControllerContext } from './context.ts';
 import { startCertificateSigner } from './certificates/signer.ts';
 import { startClusterRoleAggregationController } from './clusterroleaggregation/aggregation.ts';
@@ -26,7 +27,7 @@ import { startServiceAccountTokenController } from './serviceaccount/tokens.ts';
 
 export type { Controller, ControllerContext } from './context.ts';
 
-const all: Record<string, (ctx: ControllerContext) => Controller> = {
+const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   namespace: startNamespaceController,
   serviceaccount: startServiceAccountController,
   'root-ca-certificate-publisher': startRootCaPublisher,
@@ -54,7 +55,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = {
   'pv-protection': startPvProtectionController,
   'vac-protection': startVacProtectionController,
   'clusterrole-aggregation': startClusterRoleAggregationController,
-};
+});
 
 /** Starts every controller, or those named in `only`. Stopping stops them all. */
 export function startControllers(ctx: ControllerContext, options: { only?: string[] } = {}): Controller {

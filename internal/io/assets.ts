@@ -1,3 +1,4 @@
+import { table } from '../base/own.ts';
 import * as fs from 'node:fs/promises';
 import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
@@ -11,11 +12,11 @@ import { IoError, messageOf } from '../base/errors.ts';
  * embedded, and unpacked once into a folder named after their content where a real file is needed; in a source tree
  * they are taken from where they lie, or made by the script that the build would run.
  */
-const sourceOf: Record<string, { file: string } | { script: string }> = {
+const sourceOf: Record<string, { file: string } | { script: string }> = table({
   'better_sqlite3.node': { file: `node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node` },
   'pty.node': { file: `node_modules/@lydell/node-pty-linux-${process.arch}/pty.node` },
   'pause.tar': { script: 'images/pause/image.ts' },
-};
+});
 
 /** Name -> hash and size of every embedded asset, written by the build. */
 export const manifestName = 'assets.json';

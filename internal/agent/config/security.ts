@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { AppArmorProfile, Container, Pod, PodSecurityContext, SELinuxOptions, SeccompProfile, SecurityContext } from '../../api/generated/types/core-v1.ts';
 import { NamespaceMode, ProfileType, SupplementalGroupsPolicy, type LinuxContainerSecurityContext, type NamespaceOption, type SELinuxOption, type SecurityProfile, type UserNamespace } from '../../wire/cri/cri.ts';
 import type { NodeFacts } from './node-facts.ts';
@@ -134,7 +135,7 @@ function seccomp(profile: SeccompProfile | undefined, root: string): SecurityPro
 const armorAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
 
 function appArmor(pod: Pod, container: Container, profile: AppArmorProfile | undefined): { profile: SecurityProfile; text: string } | undefined {
-  const asked = container.securityContext?.appArmorProfile ?? fromAnnotation(pod.metadata.annotations?.[armorAnnotation + container.name]) ?? profile;
+  const asked = container.securityContext?.appArmorProfile ?? fromAnnotation(own(pod.metadata.annotations, armorAnnotation + container.name)) ?? profile;
   if (!asked) return undefined;
   if (asked.type === 'RuntimeDefault') return { profile: { profileType: ProfileType.RuntimeDefault }, text: 'runtime/default' };
   if (asked.type === 'Unconfined') return { profile: { profileType: ProfileType.Unconfined }, text: 'unconfined' };

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { ConfigError } from '../../base/errors.ts';
 
 /** registries.yaml as k3s users write it. */
@@ -22,7 +23,7 @@ interface Tls {
 
 const text = (value: string): string => JSON.stringify(value);
 /** Where a registry's own server is when its name is not its address. */
-const servers: Record<string, string> = { 'docker.io': 'https://registry-1.docker.io' };
+const servers: Record<string, string> = table({ 'docker.io': 'https://registry-1.docker.io' });
 
 /** `<host>/hosts.toml` -> its content, for containerd's config_path. `*` names the default of all registries. */
 export function hostsFiles(parsed: unknown): Map<string, string> {

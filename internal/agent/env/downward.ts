@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Container, Pod, ResourceFieldSelector } from '../../api/generated/types/core-v1.ts';
 import { parseQuantity, quantityOf, type Quantity } from '../../api/quantity.ts';
 
@@ -45,8 +46,8 @@ function subscripted(pod: Pod, fieldPath: string): string {
   const match = /^([^[]+)\['(.*)'\]$/.exec(fieldPath);
   if (!match) throw new Error(`unsupported fieldPath: ${fieldPath}`);
   const [, path = '', key = ''] = match;
-  if (path === 'metadata.annotations') return pod.metadata.annotations?.[key] ?? '';
-  if (path === 'metadata.labels') return pod.metadata.labels?.[key] ?? '';
+  if (path === 'metadata.annotations') return own(pod.metadata.annotations, key) ?? '';
+  if (path === 'metadata.labels') return own(pod.metadata.labels, key) ?? '';
   throw new Error(`fieldPath ${JSON.stringify(fieldPath)} does not support subscript`);
 }
 

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { ConfigMap, Container, EnvVar, EnvVarSource, Pod, Secret, Service } from '../../api/generated/types/core-v1.ts';
 import { ApiError } from '../../api/status.ts';
 import { fieldValue, resourceValue, type DownwardFacts } from './downward.ts';
@@ -93,7 +94,7 @@ async function sourcedValue(from: EnvVarSource, input: EnvironmentInput, objects
     const name = ref.name ?? '';
     const data = kind === 'ConfigMap' ? await objects.configMap(name, ref.optional) : await objects.secret(name, ref.optional);
     if (!data) return undefined;
-    const value = data[ref.key];
+    const value = own(data, ref.key);
     if (value === undefined && !ref.optional) throw new Error(`couldn't find key ${ref.key} in ${kind} ${pod.metadata.namespace ?? ''}/${name}`);
     return value;
   }

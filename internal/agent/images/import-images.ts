@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { IoError, messageOf } from '../../base/errors.ts';
 import { feedUnpacked } from '../../io/archive.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
@@ -94,7 +95,7 @@ export class ImageImporter {
     const path = `${imagesDir}/${name}`;
     const stat = await disk.stat(op, path);
     if (!stat) return;
-    const known = this.#index[name];
+    const known = own(this.#index, name);
     const same = known?.size === stat.size && known.mtimeMs === stat.mtimeMs;
     if (same && (await Promise.all(known.names.map((n) => this.#options.isThere(n)))).every(Boolean)) return;
     const started = clock.monotonicMs();

@@ -1,11 +1,12 @@
+import { table } from '../../base/own.ts';
 import { messageOf } from '../../base/errors.ts';
 
-const texts: Record<string, string> = {
+const texts: Record<string, string> = table({
   ECONNREFUSED: 'connect: connection refused',
   EHOSTUNREACH: 'connect: no route to host',
   ENETUNREACH: 'connect: network is unreachable',
   ETIMEDOUT: 'i/o timeout',
-};
+});
 
 /** A failed connection in the words that people search for: Go's. */
 export function goDialError(error: unknown, address: string): string {

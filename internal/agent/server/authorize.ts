@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { LRUCache } from 'lru-cache';
 import type { SubjectAccessReview } from '../../api/generated/types/authorization-v1.ts';
 import type { Client } from '../../client/client.ts';
@@ -11,7 +12,7 @@ const keepYesMs = 300_000;
 const keepNoMs = 30_000;
 const mostAnswers = 512;
 
-const verbs: Record<string, string> = { GET: 'get', HEAD: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' };
+const verbs: Record<string, string> = table({ GET: 'get', HEAD: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' });
 
 /** The subresources of `nodes` that allow a path, the finest first (KEP-2862). */
 export function subresourcesOf(path: string): string[] {

@@ -1,9 +1,10 @@
+import { table } from '../../base/own.ts';
 import type { PodCondition, PodStatus } from '../../api/generated/types/core-v1.ts';
 
 type Json = Record<string, unknown>;
 
 /** Lists that a strategic merge patch merges by key; all others are replaced. */
-const mergeKeys: Record<string, string> = { conditions: 'type', podIPs: 'ip', hostIPs: 'ip' };
+const mergeKeys: Record<string, string> = table({ conditions: 'type', podIPs: 'ip', hostIPs: 'ip' });
 
 /**
  * The strategic merge patch from `old` (what the API shows) to `next`, or undefined when nothing differs.

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { EmptyDirVolumeSource, HostPathVolumeSource, PersistentVolume, PersistentVolumeClaim, Pod, Volume } from '../../api/generated/types/core-v1.ts';
 import { quantityOf } from '../../api/quantity.ts';
 import type { Client } from '../../client/client.ts';
@@ -52,7 +53,7 @@ function memorySize(source: EmptyDirVolumeSource, pod: Pod): bigint {
   return own > 0n && own < ofPod ? own : ofPod;
 }
 
-const kindChecks: Record<string, { kind: FileStat['kind']; what: string }> = {
+const kindChecks: Record<string, { kind: FileStat['kind']; what: string }> = table({
   Directory: { kind: 'dir', what: 'a directory' },
   DirectoryOrCreate: { kind: 'dir', what: 'a directory' },
   File: { kind: 'file', what: 'a file' },
@@ -60,7 +61,7 @@ const kindChecks: Record<string, { kind: FileStat['kind']; what: string }> = {
   Socket: { kind: 'socket', what: 'a socket file' },
   CharDevice: { kind: 'char', what: 'a character device' },
   BlockDevice: { kind: 'block', what: 'a block device' },
-};
+});
 
 /** Checks that a path of the host is what the pod thinks it is, and makes it where the pod says so. */
 export async function checkHostPath(source: HostPathVolumeSource, { disk, tree }: DirectoryDoors): Promise<string> {

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { isDict, listOf } from '../loose.ts';
 import { jsonEqual } from '../patch/json.ts';
 import type { ListSchema, Schema } from '../schema.ts';
@@ -62,8 +63,8 @@ class Walker {
 
   #eachKey(left: unknown, right: unknown, visit: (key: string, l: unknown, r: unknown) => void): void {
     const [l, r] = [isDict(left) ? left : {}, isDict(right) ? right : {}];
-    for (const key in l) visit(key, l[key], r[key]);
-    for (const key in r) if (l[key] === undefined) visit(key, undefined, r[key]);
+    for (const key in l) visit(key, l[key], own(r, key));
+    for (const key in r) if (own(l, key) === undefined) visit(key, undefined, r[key]);
   }
 
   #child(element: string, schema: Schema, left: unknown, right: unknown): void {

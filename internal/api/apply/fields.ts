@@ -1,3 +1,5 @@
+import { setField } from '../codec/json-text.ts';
+import { own, table } from '../../base/own.ts';
 /**
  * A set of field paths in the very form in which managedFields holds it (FieldsV1): a tree whose keys are path elements,
  * `f:name`, `k:{"name":"x"}`, `v:"a"`, `i:0`. A node is in the set when it is empty or has the key `.`.
@@ -17,22 +19,27 @@ export function isEmpty(set: Fields): boolean {
 
 /** The node itself belongs to the set, not only what is below it. */
 export function isMember(node: Fields): boolean {
-  return '.' in node || isEmpty(node);
+  return Object.hasOwn(node, '.') || isEmpty(node);
 }
+
+/** Nodes that `insert` has put something into: to ask a large one whether it is empty costs as much as to list it. */
+const grown = new WeakSet<Fields>();
 
 /** Adds a path to a tree that nobody else holds. */
 export function insert(set: Fields, path: readonly string[]): void {
   let node = set;
   for (let i = 0; i < path.length; i++) {
     const key = path[i] ?? '';
-    const child = node[key];
+    const child = own(node, key);
     const last = i === path.length - 1;
     if (child === undefined) {
+      grown.add(node);
       node = node[key] = {};
       continue;
     }
     // What was there as a leaf, or now becomes a member with others below it, says so by the dot.
-    if (last ? !isEmpty(child) : isEmpty(child)) child['.'] = here;
+    const empty = !grown.has(child) && isEmpty(child);
+    if (last ? !empty : empty) child['.'] = here;
     node = child;
   }
 }
@@ -40,7 +47,7 @@ export function insert(set: Fields, path: readonly string[]): void {
 export function has(set: Fields, path: readonly string[]): boolean {
   let node: Fields | undefined = set;
   for (const key of path) {
-    node = node[key];
+    node = own(node, key);
     if (node === undefined) return false;
   }
   return isMember(node);
@@ -55,9 +62,13 @@ export function union(a: Fields, b: Fields): Fields {
   if (a === b || isEmpty(b)) return a;
   if (isEmpty(a)) return b;
   const result: Fields = {};
-  for (const key in a) if (key !== '.') put(result, key, b[key] === undefined ? a[key] : joined(a[key] as Fields, b[key] as Fields));
-  for (const key in b) if (key !== '.' && a[key] === undefined) put(result, key, b[key]);
+  for (const key in a) if (key !== '.') put(result, key, joinedWith(a[key] as Fields, own(b, key)));
+  for (const key in b) if (key !== '.' && own(a, key) === undefined) put(result, key, b[key]);
   return result;
+}
+
+function joinedWith(a: Fields, b: Fields | undefined): Fields | undefined {
+  return b === undefined ? a : joined(a, b);
 }
 
 function joined(a: Fields, b: Fields): Fields | undefined {
@@ -73,7 +84,7 @@ function children(set: Fields): Fields {
 export function intersection(a: Fields, b: Fields): Fields {
   const result: Fields = {};
   for (const key in a) {
-    const [mine, other] = [a[key], b[key]];
+    const [mine, other] = [a[key], own(b, key)];
     if (key === '.' || mine === undefined || other === undefined) continue;
     put(result, key, node(isMember(mine) && isMember(other), intersection(mine, other)));
   }
@@ -94,7 +105,7 @@ function subtract(a: Fields, b: Fields, deep: boolean): Fields {
   if (isEmpty(b)) return a;
   const result: Fields = {};
   for (const key in a) {
-    const [mine, other] = [a[key] as Fields, b[key]];
+    const [mine, other] = [a[key] as Fields, own(b, key)];
     if (key === '.') continue;
     if (other === undefined) {
       put(result, key, mine);
@@ -108,7 +119,7 @@ function subtract(a: Fields, b: Fields, deep: boolean): Fields {
 }
 
 function put(set: Fields, key: string, value: Fields | undefined): void {
-  if (value !== undefined) set[key] = value;
+  if (value !== undefined) setField(set, key, value);
 }
 
 /** Every path of the set, in Kubernetes' order: the members of a level before what is below them. */
@@ -118,7 +129,7 @@ export function* paths(set: Fields, prefix: readonly string[] = []): Generator<r
   for (const key of keys) yield* paths(set[key] as Fields, [...prefix, key]);
 }
 
-const ranks: Readonly<Record<string, number>> = { f: 0, k: 1, v: 2, i: 3 };
+const ranks: Readonly<Record<string, number>> = table({ f: 0, k: 1, v: 2, i: 3 });
 
 /** Names, then keys, values and indices; numbers in keys compare as numbers. */
 export function compareElements(a: string, b: string): number {

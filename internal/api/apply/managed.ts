@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { ManagedFieldsEntry } from '../generated/types/meta-v1.ts';
 import { isDict } from '../loose.ts';
 import { difference, isEmpty, noFields, sorted, union } from './fields.ts';
@@ -105,7 +106,7 @@ export function takeFromOthers(managed: Map<string, Managed>, except: string | u
 /** Any path of `taken` is a member of `fields`: spares rebuilding sets that nothing is taken from. */
 export function overlaps(fields: Fields, taken: Fields): boolean {
   for (const key in taken) {
-    const [mine, other] = [fields[key], taken[key]];
+    const [mine, other] = [own(fields, key), taken[key]];
     if (key === '.' || mine === undefined || other === undefined) continue;
     if ((isEmpty(mine) || '.' in mine) && (isEmpty(other) || '.' in other)) return true;
     if (overlaps(mine, other)) return true;
@@ -116,7 +117,7 @@ export function overlaps(fields: Fields, taken: Fields): boolean {
 /** Every path of `part` is in `fields`. */
 export function covers(fields: Fields, part: Fields): boolean {
   for (const key in part) {
-    const [mine, other] = [fields[key], part[key] as Fields];
+    const [mine, other] = [own(fields, key), part[key] as Fields];
     if (key === '.') continue;
     if (mine === undefined) return false;
     if ((isEmpty(other) || '.' in other) && !(isEmpty(mine) || '.' in mine)) return false;

@@ -1,3 +1,5 @@
+import { setField } from '../codec/json-text.ts';
+import { own } from '../../base/own.ts';
 import { isDict, listOf } from '../loose.ts';
 import type { Dict } from '../loose.ts';
 import type { ListSchema, Schema } from '../schema.ts';
@@ -29,8 +31,8 @@ function mergeMap(schema: Schema, live: unknown, config: unknown, context: Typed
   const [left, right] = [isDict(live) ? live : {}, isDict(config) ? config : {}];
   const result: Dict = {};
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
-    const merged = mergeTyped(childSchema(schema, key) ?? { kind: 'raw' }, left[key], right[key], context);
-    if (merged !== undefined) result[key] = merged;
+    const merged = mergeTyped(childSchema(schema, key) ?? { kind: 'raw' }, own(left, key), own(right, key), context);
+    if (merged !== undefined) setField(result, key, merged);
   }
   return Object.keys(result).length === 0 ? undefined : result;
 }
@@ -45,13 +47,14 @@ function mergeList(schema: ListSchema, live: readonly unknown[], config: readonl
   const ours = firstOf(left, live);
   const theirs = new Map(right.map((element, i) => [element, config[i]]));
   const shared = right.filter((element) => ours.has(element));
+  let turn = 0;
   const done = new Set<string>();
   const result: unknown[] = [];
   const take = (element: string): void => {
     done.add(element);
     const merged = mergeTyped(schema.items, ours.get(element), theirs.get(element), context);
     if (merged !== undefined) result.push(merged);
-    if (shared[0] === element) shared.shift();
+    if (shared[turn] === element) turn++;
   };
   let [l, r] = [0, 0];
   while (l < left.length || r < right.length) {
@@ -64,7 +67,7 @@ function mergeList(schema: ListSchema, live: readonly unknown[], config: readonl
         continue;
       }
       // A shared item whose turn has not come is left for the configuration to place.
-      if (theirs.has(mine) && shared.length > 0 && shared[0] !== mine) {
+      if (theirs.has(mine) && turn < shared.length && shared[turn] !== mine) {
         l++;
         continue;
       }

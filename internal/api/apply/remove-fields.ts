@@ -1,3 +1,4 @@
+import { setField } from '../codec/json-text.ts';
 import { isDict } from '../loose.ts';
 import type { Dict } from '../loose.ts';
 import type { Schema } from '../schema.ts';
@@ -28,8 +29,8 @@ function withoutKeys(schema: Schema, value: Dict, set: Fields, context: TypedCon
   const kept: Dict = {};
   for (const key of Object.keys(value)) {
     const below = set[`f:${key}`];
-    if (below === undefined) kept[key] = value[key];
-    else if (!isMember(below)) kept[key] = removeFields(childSchema(schema, key) ?? { kind: 'raw' }, value[key], below, context);
+    if (below === undefined) setField(kept, key, value[key]);
+    else if (!isMember(below)) setField(kept, key, removeFields(childSchema(schema, key) ?? { kind: 'raw' }, value[key], below, context));
   }
   return Object.keys(kept).length > 0 ? kept : null;
 }

@@ -9,6 +9,7 @@ import { difference, fieldsOf, isEmpty, noFields, union } from './fields.ts';
 import type { Fields } from './fields.ts';
 import { capManagers, covers, decodeManaged, encodeManaged, identity, overlaps, takeFromOthers } from './managed.ts';
 import type { Managed } from './managed.ts';
+import { ElementError } from './typed.ts';
 import type { TypedContext } from './typed.ts';
 
 /** The kind as far as field ownership goes. KindInfo fits. */
@@ -59,11 +60,22 @@ export function trackUpdate(kind: OwnedKind, old: KubeObject | undefined, object
   // An object that was not tracked from its beginning is left alone until someone applies it.
   if (managed.size === 0 && old?.metadata.uid) return object;
   const typed: TypedContext = { custom: kind.custom };
-  const changes = compareObjects(kind.type, old ?? emptyObject(kind), object, typed);
+  const changes = changesOf(kind, old, object, typed);
+  // Who owns what cannot be told where items cannot: that is for validation to say, and then nobody owns anything.
+  if (!changes) return object;
   noteUpdate(managed, kind, withoutFields(changes, resetFields(kind, context.subresource)), context);
   capManagers(managed);
   setManagedFields(object, managed, old);
   return object;
+}
+
+function changesOf(kind: OwnedKind, old: KubeObject | undefined, object: KubeObject, typed: TypedContext): Comparison | undefined {
+  try {
+    return compareObjects(kind.type, old ?? emptyObject(kind), object, typed);
+  } catch (thrown) {
+    if (thrown instanceof ElementError) return undefined;
+    throw thrown;
+  }
 }
 
 /** The managers before this write. A client may bring its own managedFields, or empty ones to start anew. */

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { ListSchema, Schema } from '../schema.ts';
 import { isDict } from '../loose.ts';
 import type { Dict } from '../loose.ts';
@@ -70,7 +71,7 @@ function keyedElement(list: ListSchema, item: Dict): string {
   if (!names) sortedKeys.set(list, (names = [...list.mapKeys].sort()));
   let element = '';
   for (const name of names) {
-    const given = item[name];
+    const given = own(item, name);
     const value = given === undefined ? defaultOf(list, name) : given;
     if (value === undefined) continue;
     element += `${element === '' ? 'k:{' : ','}${JSON.stringify(name)}:${JSON.stringify(value)}`;

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { Buffer } from 'node:buffer';
 import { CelCompileError } from './errors.ts';
 
@@ -77,7 +78,7 @@ function text(source: string, at: number, opening: string): [Token, number] {
   return [{ type: 'string', text: raw ? body : unescape(source, at, body), at }, stop];
 }
 
-const simple: Record<string, string> = { a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\', "'": "'", '"': '"', '`': '`', '?': '?' };
+const simple: Record<string, string> = table({ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\', "'": "'", '"': '"', '`': '`', '?': '?' });
 const escapes = /\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|([\s\S]?))/g;
 
 function unescape(source: string, at: number, body: string): string {

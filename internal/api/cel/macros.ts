@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { FoldMacro, Node } from './ast.ts';
 
 export interface MacroCall {
@@ -10,7 +11,7 @@ export interface MacroCall {
 type Fail = (at: number, message: string) => never;
 
 /** name -> its meaning by number of arguments: [names, has a filter]. */
-const folds: Record<string, { macro: FoldMacro; shapes: Record<number, readonly [number, boolean]> }> = {
+const folds = table<{ macro: FoldMacro; shapes: Record<number, readonly [number, boolean]> }>({
   all: { macro: 'all', shapes: { 2: [1, false], 3: [2, false] } },
   exists: { macro: 'exists', shapes: { 2: [1, false], 3: [2, false] } },
   exists_one: { macro: 'existsOne', shapes: { 2: [1, false], 3: [2, false] } },
@@ -20,7 +21,7 @@ const folds: Record<string, { macro: FoldMacro; shapes: Record<number, readonly 
   transformList: { macro: 'transformList', shapes: { 3: [2, false], 4: [2, true] } },
   transformMap: { macro: 'transformMap', shapes: { 3: [2, false], 4: [2, true] } },
   transformMapEntry: { macro: 'transformMapEntry', shapes: { 3: [2, false], 4: [2, true] } },
-};
+});
 
 /** What a call means when it is a macro; undefined when it is a plain call. */
 export function expandMacro(call: MacroCall, fail: Fail): Node | undefined {

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 /** Types as far as checking needs them. */
 export type CelType =
   | { kind: 'dyn' | 'null_type' | 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'timestamp' | 'duration' | 'type' }
@@ -28,7 +29,7 @@ export function fieldType(type: ObjectType, name: string): CelType | undefined {
   return type.fields.get(name) ?? (type.open ? dyn : undefined);
 }
 
-const displayed: Record<string, string> = { timestamp: 'google.protobuf.Timestamp', duration: 'google.protobuf.Duration', null_type: 'null' };
+const displayed: Record<string, string> = table({ timestamp: 'google.protobuf.Timestamp', duration: 'google.protobuf.Duration', null_type: 'null' });
 
 /** As cel-go prints it in messages. */
 export function showType(type: CelType): string {

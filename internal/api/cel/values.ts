@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { Buffer } from 'node:buffer';
 import { CelError } from './errors.ts';
 import { escapeName, unescapeName } from './escape.ts';
@@ -275,7 +276,7 @@ export function showDuration(value: Duration): string {
   return `${value.nanos < 0n ? '-' : ''}${size / 1_000_000_000n}${fraction(size % 1_000_000_000n)}s`;
 }
 
-const unitNanos: Record<string, bigint> = { ns: 1n, us: 1000n, µs: 1000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n };
+const unitNanos: Record<string, bigint> = table({ ns: 1n, us: 1000n, µs: 1000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n });
 
 /** Go's time.ParseDuration. */
 export function parseDuration(text: string): Duration | undefined {

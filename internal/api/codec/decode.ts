@@ -4,11 +4,11 @@ import type { KindInfo, Scheme } from '../scheme.ts';
 import { splitApiVersion } from '../kind-info.ts';
 import { ApiError, badRequest } from '../status.ts';
 import { explain } from './explain.ts';
-import { JsonSyntaxError, parseJson, parseJsonStrict, type RepeatedFields } from './json-text.ts';
+import { JsonSyntaxError, parseJson, parseJsonExact, setField, type RepeatedFields, type WrittenFloats } from './json-text.ts';
 import { normalStruct, sortedKeys, TypeMismatch, type Walk } from './normal-form.ts';
 import { planOf } from './plan.ts';
 import { DecodeError } from './scalars.ts';
-import { repeatedFieldsOf } from './untyped.ts';
+import { repeatedFieldsOf, strictLimit } from './untyped.ts';
 import { parseYaml } from './yaml.ts';
 
 /** fieldValidation of a request. */
@@ -37,7 +37,7 @@ export interface DecodedValue {
  * Throws DecodeError (the plain words of Go's decoder) when the value does not fit the type.
  * A custom kind with a schema is pruned on the way; its defaults are applyDefaults' business, as for every kind.
  */
-export function decodeValue(info: KindInfo, value: unknown, repeated: RepeatedFields = new Map()): DecodedValue {
+export function decodeValue(info: KindInfo, value: unknown, repeated: RepeatedFields = new Map(), floats: WrittenFloats = new Map()): DecodedValue {
   if (info.custom) return decodeCustom(info, value, repeated);
   const plan = planOf(info.type.name);
   const walk: Walk = { unknownFields: false };
@@ -50,9 +50,11 @@ export function decodeValue(info: KindInfo, value: unknown, repeated: RepeatedFi
     normalStruct(plan, value, walk, out);
   } catch (error) {
     if (!(error instanceof TypeMismatch)) throw error;
-    throw new DecodeError(explain(plan, value, repeated).mismatch ?? 'json: cannot unmarshal value');
+    throw new DecodeError(explain(plan, value, repeated, floats).mismatch ?? 'json: cannot unmarshal value');
   }
-  const strict = walk.unknownFields || repeated.size > 0 ? explain(plan, value, repeated).strict : [];
+  const found = walk.unknownFields || repeated.size > 0 || floats.size > 0 ? explain(plan, value, repeated, floats) : undefined;
+  if (floats.size > 0 && found?.mismatch !== undefined) throw new DecodeError(found.mismatch);
+  const strict = found?.strict ?? [];
   return { object: out as KubeObject, strict };
 }
 
@@ -74,20 +76,17 @@ function decodeCustom(info: KindInfo, value: unknown, repeated: RepeatedFields):
     if (!(error instanceof TypeMismatch)) throw error;
     throw new DecodeError(explain(planOf(metaName), from['metadata']).mismatch ?? 'json: cannot unmarshal metadata');
   }
-  for (const key in from) if (key !== 'metadata' && key !== 'kind' && key !== 'apiVersion') out[key] = from[key];
-  if (info.crd) strict.push(...info.crd.prune(out).map((path) => `unknown field ${JSON.stringify(path)}`));
+  for (const key in from) if (key !== 'metadata' && key !== 'kind' && key !== 'apiVersion') setField(out, key, from[key]);
+  if (info.crd) for (const path of info.crd.prune(out).slice(0, strictLimit)) strict.push(`unknown field ${JSON.stringify(path)}`);
   if (walk.unknownFields) strict.push(...explain(planOf(metaName), from['metadata']).strict.map((text) => text.replace('field "', 'field "metadata.')));
   return { object: out as KubeObject, strict };
 }
 
 function sortKeys(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sortKeys);
+  if (Array.isArray(value)) return value.map((item) => sortKeys(item));
   if (value === null || typeof value !== 'object') return value;
   const out: Values = {};
-  for (const key of sortedKeys(value as Values)) {
-    if (key === '__proto__') continue;
-    out[key] = sortKeys((value as Values)[key]);
-  }
+  for (const key of sortedKeys(value as Values)) setField(out, key, sortKeys((value as Values)[key]));
   return out;
 }
 
@@ -99,6 +98,7 @@ function textOf(bytes: Uint8Array | string): string {
 interface Parsed {
   value: unknown;
   repeated: RepeatedFields;
+  floats: WrittenFloats;
   /** Said before everything else: duplicates that the YAML reader found. */
   first: string[];
 }
@@ -106,10 +106,9 @@ interface Parsed {
 function parse(kind: 'json' | 'yaml', text: string, strict: boolean): Parsed {
   if (kind === 'yaml') {
     const { value, duplicates } = parseYaml(text);
-    return { value, repeated: new Map(), first: duplicates.length ? [`yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`] : [] };
+    return { value, repeated: new Map(), floats: new Map(), first: duplicates.length ? [`yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`] : [] };
   }
-  if (strict) return { ...parseJsonStrict(text), first: [] };
-  return { value: parseJson(text), repeated: new Map(), first: [] };
+  return { ...parseJsonExact(text, strict), first: [] };
 }
 
 /** `Deployment in version "v1" cannot be handled as a Deployment: <why>` */
@@ -134,7 +133,7 @@ function decode(format: 'json' | 'yaml', info: KindInfo, bytes: Uint8Array | str
   }
   let result: DecodedValue;
   try {
-    result = decodeValue(info, value, parsed.repeated);
+    result = decodeValue(info, value, parsed.repeated, parsed.floats);
   } catch (error) {
     if (error instanceof DecodeError) throw cannotHandle(actual, info.kind, error.message);
     throw error;

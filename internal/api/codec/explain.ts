@@ -1,6 +1,7 @@
-import type { RepeatedFields } from './json-text.ts';
+import type { RepeatedFields, WrittenFloats } from './json-text.ts';
 import type { GoType, JsonField, Plan } from './plan.ts';
 import { DecodeError } from './scalars.ts';
+import { strictLimit } from './untyped.ts';
 
 /**
  * The slow walk: what is wrong with a value, in the order of its text and in the words of Go's decoder. It runs only
@@ -13,12 +14,10 @@ export interface Findings {
   mismatch: string | undefined;
 }
 
-const strictLimit = 100; // as many as Go keeps
-
 type Values = Record<string, unknown>;
 
-export function explain(plan: Plan, value: unknown, repeated: RepeatedFields = new Map()): Findings {
-  const walk = new Explanation(repeated);
+export function explain(plan: Plan, value: unknown, repeated: RepeatedFields = new Map(), floats: WrittenFloats = new Map()): Findings {
+  const walk = new Explanation(repeated, floats);
   walk.value({ k: 'struct', go: `v1.${plan.short}`, plan }, value, undefined);
   return { strict: walk.strict, mismatch: walk.mismatch };
 }
@@ -32,12 +31,17 @@ class Explanation {
   /** Where type errors are: struct fields only. */
   private fields: string[] = [];
 
-  constructor(repeated: RepeatedFields) {
+  private readonly floats: WrittenFloats;
+
+  constructor(repeated: RepeatedFields, floats: WrittenFloats) {
     this.repeated = repeated;
+    this.floats = floats;
   }
 
-  private say(text: string): void {
-    if (this.strict.length < strictLimit && !this.strict.includes(text)) this.strict.push(text);
+  private say(what: 'unknown' | 'duplicate'): void {
+    if (this.strict.length >= strictLimit) return;
+    const text = `${what} field ${JSON.stringify(this.path)}`;
+    if (!this.strict.includes(text)) this.strict.push(text);
   }
 
   private wrong(value: unknown, go: string, owner: string | undefined): void {
@@ -76,15 +80,23 @@ class Explanation {
     this.path = before;
   }
 
+  /** Says so where an integer was written as a float. */
+  private number(type: GoType, text: string | undefined, owner: string | undefined): boolean {
+    if (text === undefined || !['int32', 'int64', 'intOrString'].includes(type.k)) return false;
+    this.mismatch ??= `json: cannot unmarshal number ${text} into Go struct field ${owner ?? ''}.${this.fields.join('.')} of type ${written(type)}`;
+    return true;
+  }
+
   private list(items: GoType, list: unknown[], owner: string | undefined): void {
-    list.forEach((item, i) => this.at(`[${i}]`, () => this.value(items, item, owner)));
+    const floats = this.floats.get(list);
+    list.forEach((item, i) => this.at(`[${i}]`, () => this.number(items, floats?.get(String(i)), owner) || this.value(items, item, owner)));
   }
 
   private map(values: GoType, map: Values, owner: string | undefined): void {
     const seen = new Set<string>();
     for (const [key, item] of this.entries(map)) {
       this.at(key, () => {
-        if (seen.has(key)) this.say(`duplicate field ${JSON.stringify(this.path)}`);
+        if (seen.has(key)) this.say('duplicate');
         this.value(values, item, owner);
       });
       seen.add(key);
@@ -94,23 +106,25 @@ class Explanation {
   private struct(plan: Plan, go: string, value: unknown, owner: string | undefined): void {
     if (!isObject(value)) return this.wrong(value, go, owner);
     const seen = new Set<string>();
+    const floats = this.floats.get(value);
     for (const [key, item] of this.entries(value)) {
       const field = plan.byName.get(key);
       const typeMeta = plan.typeMeta && (key === 'kind' || key === 'apiVersion');
+      if (!field && !typeMeta && this.strict.length >= strictLimit) continue;
       this.at(key, () => {
-        if (!field && !typeMeta) return this.say(`unknown field ${JSON.stringify(this.path)}`);
-        if (seen.has(key)) this.say(`duplicate field ${JSON.stringify(this.path)}`);
-        if (field) this.field(field, item, plan.short);
+        if (!field && !typeMeta) return this.say('unknown');
+        if (seen.has(key)) this.say('duplicate');
+        if (field) this.field(field, item, plan.short, floats?.get(key));
         else if (typeof item !== 'string') this.field(typeMetaField(key), item, plan.short);
       });
       seen.add(key);
     }
   }
 
-  private field(field: JsonField, value: unknown, owner: string): void {
+  private field(field: JsonField, value: unknown, owner: string, float?: string): void {
     const before = this.fields;
     this.fields = [...before, ...field.embedded, field.name];
-    this.value(field.type, value, owner);
+    if (!this.number(field.type, float, owner)) this.value(field.type, value, owner);
     this.fields = before;
   }
 }

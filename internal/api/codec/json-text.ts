@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 /**
  * JSON text to values. JSON.parse does the work; the parser below it is used when JSON.parse loses something that
  * matters: the wording of a syntax error, fields given twice, integers beyond 2^53.
@@ -25,16 +26,30 @@ export class JsonSyntaxError extends Error {}
 /** The entries of an object that gave a field more than once, as they stand in the text. */
 export type RepeatedFields = Map<object, [string, unknown][]>;
 
+/** Whole numbers that were written with a fraction or an exponent, by the list or map that holds them: no integer in Go. */
+export type WrittenFloats = Map<object, Map<string, string>>;
+
 export interface ParsedJson {
   value: unknown;
   repeated: RepeatedFields;
+  floats: WrittenFloats;
 }
+
+/** A field or item whose text is such a number, as far as can be seen without knowing what is inside a string. */
+const maybeFloat = /(?:(?<!\\)" ?: ?|[[,]\s?)-?\d+(?:\.0+|(?:\.\d+)?[eE][-+]?\d+)\s*[,}\]]/;
 
 /** Numbers that JSON.parse would bend: integers beyond 2^53, and what a double cannot hold at all. */
 const outsized = /\d{16}|[eE]\+?\d{3}/;
 
+/**
+ * How deep a value from outside may nest, in every format. Go's decoder stops at 10,000; all that walks over values here
+ * calls itself, and must do so on any stack. Nothing that people write comes near.
+ */
+export const maxNesting = 1_000;
+
 /** The value of a JSON text. A field given twice has its last value. */
 export function parseJson(text: string): unknown {
+  if (text.length > maxNesting && nestsTooDeep(text)) throw new JsonSyntaxError('exceeded max depth');
   if (outsized.test(text)) return new Parser(text).document().value;
   try {
     return JSON.parse(text);
@@ -44,11 +59,25 @@ export function parseJson(text: string): unknown {
   }
 }
 
-/** The same, and every field that was given twice. */
-export function parseJsonStrict(text: string): ParsedJson {
+/** The same, and what JSON.parse does not tell. */
+export function parseJsonExact(text: string, strict: boolean): ParsedJson {
   const value = parseJson(text);
-  if (countFields(value) === countColons(text)) return { value, repeated: new Map() };
-  return new Parser(text).document();
+  const plain = !maybeFloat.test(text) && (!strict || countFields(value) === countColons(text));
+  return plain ? { value, repeated: new Map(), floats: new Map() } : new Parser(text).document();
+}
+
+export const parseJsonStrict = (text: string): ParsedJson => parseJsonExact(text, true);
+
+function nestsTooDeep(text: string): boolean {
+  let depth = 0;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    if (code === 34) at = endOfString(text, at + 1);
+    else if (code === 123 || code === 91) {
+      if (++depth > maxNesting) return true;
+    } else if (code === 125 || code === 93) depth--;
+  }
+  return false;
 }
 
 function countFields(value: unknown): number {
@@ -58,7 +87,9 @@ function countFields(value: unknown): number {
     for (const item of value) count += countFields(item);
     return count;
   }
-  for (const key in value) count += 1 + countFields((value as Record<string, unknown>)[key]);
+  const values = Object.values(value);
+  count = values.length;
+  for (const item of values) if (item !== null && typeof item === 'object') count += countFields(item);
   return count;
 }
 
@@ -73,29 +104,34 @@ function countColons(text: string): number {
   return count;
 }
 
+/** Where the string that is open at `from` ends. Each slash is looked at once, however many stand in a row. */
 function endOfString(text: string, from: number): number {
-  let at = text.indexOf('"', from);
-  while (at > 0 && escaped(text, at)) at = text.indexOf('"', at + 1);
-  return at < 0 ? text.length : at;
+  let at = from;
+  for (;;) {
+    const quote = text.indexOf('"', at);
+    if (quote < 0) return text.length;
+    let slashes = 0;
+    while (quote - 1 - slashes >= at && text.charCodeAt(quote - 1 - slashes) === 92) slashes++;
+    if (slashes % 2 === 0) return quote;
+    at = quote + 1;
+  }
 }
 
-function escaped(text: string, quote: number): boolean {
-  let slashes = 0;
-  while (text.charCodeAt(quote - 1 - slashes) === 92) slashes++;
-  return slashes % 2 === 1;
-}
-
-const maxDepth = 10_000; // Go's limit
+/** Longer integers become floats, as all beyond 64 bits do in Go: to hold them exactly costs more than their length. */
+const maxExactDigits = 100;
 const number = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
 const plainString = /[^"\\\u0000-\u001f]*/y;
 const space = /[ \t\r\n]*/y;
-const escapes: Record<string, string> = { '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' };
+const escapes: Record<string, string> = table({ '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' });
 
 class Parser {
   private readonly text: string;
   private at = 0;
   private depth = 0;
   private readonly repeated: RepeatedFields = new Map();
+  private readonly floats: WrittenFloats = new Map();
+  /** The text of the value just read, where that was such a float. */
+  private float = '';
 
   constructor(text: string) {
     this.text = text;
@@ -105,7 +141,7 @@ class Parser {
     const value = this.value('looking for beginning of value');
     this.space();
     if (this.at < this.text.length) this.fail('after top-level value');
-    return { value, repeated: this.repeated };
+    return { value, repeated: this.repeated, floats: this.floats };
   }
 
   private fail(where: string): never {
@@ -151,8 +187,9 @@ class Parser {
     }
     this.at = number.lastIndex;
     const value = Number(match[0]);
-    if ((match[1] || match[2]) && !Number.isFinite(value)) throw new JsonSyntaxError(`json: cannot unmarshal number ${match[0]} into Go value of type float64`);
-    return match[1] || match[2] || Number.isSafeInteger(value) ? value : BigInt(match[0]);
+    if (!Number.isFinite(value)) throw new JsonSyntaxError(`json: cannot unmarshal number ${match[0]} into Go value of type float64`);
+    if ((match[1] || match[2]) && Number.isInteger(value)) this.float = match[0];
+    return match[1] || match[2] || Number.isSafeInteger(value) || match[0].length > maxExactDigits ? value : BigInt(match[0]);
   }
 
   private string(): string {
@@ -200,6 +237,7 @@ class Parser {
     this.deeper();
     for (;;) {
       out.push(this.value('looking for beginning of value'));
+      this.noteFloat(out, String(out.length - 1));
       this.space();
       const char = this.text[this.at];
       if (char === ']') break;
@@ -243,10 +281,19 @@ class Parser {
     if (Object.hasOwn(out, key) && !this.repeated.has(out)) this.repeated.set(out, Object.entries(out));
     this.repeated.get(out)?.push([key, value]);
     setField(out, key, value);
+    this.noteFloat(out, key);
+  }
+
+  private noteFloat(holder: object, key: string): void {
+    if (this.float === '') return this.floats.get(holder)?.delete(key) as never;
+    const held = this.floats.get(holder) ?? new Map<string, string>();
+    held.set(key, this.float);
+    this.floats.set(holder, held);
+    this.float = '';
   }
 
   private deeper(): void {
-    if (++this.depth > maxDepth) throw new JsonSyntaxError('exceeded max depth');
+    if (++this.depth > maxNesting) throw new JsonSyntaxError('exceeded max depth');
   }
 }
 

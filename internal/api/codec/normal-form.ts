@@ -190,6 +190,11 @@ function normalList(items: GoType, value: unknown, walk: Walk): unknown[] {
   return out;
 }
 
+/** A key without a value. Bytes come back empty from protobuf, in which built-in kinds are kept upstream: never null. */
+function zeroInMap(values: GoType): unknown {
+  return values.k === 'bytes' ? '' : zeroOf(values);
+}
+
 /** Go writes maps in the order of their keys. */
 function normalMap(values: GoType, value: unknown, walk: Walk): Values {
   if (typeof value !== 'object' || Array.isArray(value)) mismatch();
@@ -197,7 +202,7 @@ function normalMap(values: GoType, value: unknown, walk: Walk): Values {
   const out: Values = {};
   for (const key of sortedKeys(from)) {
     const item = from[key];
-    const made = item === null || item === undefined ? zeroOf(values) : normalValue(values, item, walk);
+    const made = item === null || item === undefined ? zeroInMap(values) : normalValue(values, item, walk);
     if (key === '__proto__') setField(out, key, made);
     else out[key] = made;
   }
@@ -239,9 +244,8 @@ function quantity(value: unknown): string {
   if (typeof value !== 'string' && typeof value !== 'number') {
     throw new DecodeError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
   }
-  if (value === '') return '0';
   try {
-    return canonicalQuantity(value);
+    return canonicalQuantity(typeof value === 'string' ? value.trim() : value);
   } catch (error) {
     if (error instanceof QuantityError) throw new DecodeError(error.message);
     throw error;

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { hasType, jsonOrder, rawType, type RawField } from '../type-table.ts';
 
 /** How one Go value is read and written. `go` is the name of its Go type, for error messages. */
@@ -103,15 +104,15 @@ function wireFields(name: string): WireField[] {
   return fields.sort((a, b) => a.number - b.number);
 }
 
-const goScalar: Record<string, string> = {
+const goScalar: Record<string, string> = table({
   string: 'string',
   bool: 'bool',
   int32: 'int32',
   int64: 'int64',
   double: 'float64',
   bytes: '[]uint8',
-};
-const special: Record<string, GoType['k']> = {
+});
+const special: Record<string, GoType['k']> = table({
   Time: 'time',
   MicroTime: 'microTime',
   Duration: 'duration',
@@ -124,7 +125,7 @@ const special: Record<string, GoType['k']> = {
   SchemaOrArray: 'schemaOrArray',
   SchemaOrBool: 'schemaOrBool',
   SchemaOrStringArray: 'schemaOrStringArray',
-};
+});
 
 /** `v1.PodSpec`: the package is the part before the last one. */
 function goName(full: string): string {

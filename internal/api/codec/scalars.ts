@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 /** Texts of scalar types in the one form that Go writes. Each throws DecodeError with Go's words. */
 
 /** A value that cannot be read. The message is Go's, without the words around it. */
@@ -131,7 +132,7 @@ function badBase64At(text: string): number {
   return groupStart;
 }
 
-const durationUnits: Record<string, bigint> = { ns: 1n, us: 1_000n, µs: 1_000n, μs: 1_000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n };
+const durationUnits: Record<string, bigint> = table({ ns: 1n, us: 1_000n, µs: 1_000n, μs: 1_000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n });
 
 /** Nanoseconds of a Go duration: `1h30m`, `-1.5s`. */
 export function parseDuration(text: string): bigint {

@@ -1,5 +1,5 @@
 import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException, type Event, type ScalarEvent } from 'js-yaml';
-import { setField } from './json-text.ts';
+import { maxNesting, setField } from './json-text.ts';
 import { DecodeError } from './scalars.ts';
 
 /**
@@ -12,14 +12,20 @@ export interface ParsedYaml {
   duplicates: string[];
 }
 
-const maxDepth = 1_000;
-/** Aliases may make a value this many times as large as its text; beyond lies an attack. */
-const maxNodes = 4_000_000;
+/**
+ * How much of a document may come from aliases and merge keys, as go-yaml 2 has it: nearly all of a small one, a tenth
+ * of a large one. Every node is counted each time it is used, keys too: a short text must not make much work.
+ */
+const freeNodes = 1_000;
+const freeAliased = 100;
+const smallDocument = 400_000;
+const largeDocument = 4_000_000;
 
 export function parseYaml(text: string): ParsedYaml {
   let events: Event[];
   try {
-    events = parseEvents(text, { maxDepth });
+    // The document and scalars count there too; sorted() is exact.
+    events = parseEvents(text, { maxDepth: maxNesting + 2 });
   } catch (error) {
     if (!(error instanceof YAMLException)) throw error;
     const line = error.mark ? `line ${error.mark.line + 1}: ` : '';
@@ -29,10 +35,10 @@ export function parseYaml(text: string): ParsedYaml {
 }
 
 type Values = Record<string, unknown>;
-interface Node {
+/** What an anchor names, and how many nodes that is. */
+interface Anchored {
   value: unknown;
-  /** Fields that came by a merge key, which later keys of the map may replace. */
-  merged?: Set<string>;
+  nodes: number;
 }
 
 class Builder {
@@ -40,7 +46,8 @@ class Builder {
   private readonly events: Event[];
   private at = 1; // behind the document event
   private nodes = 0;
-  private readonly anchors = new Map<string, unknown>();
+  private aliased = 0;
+  private readonly anchors = new Map<string, Anchored>();
   private readonly duplicates: string[] = [];
   private lineStarts: number[] | undefined;
 
@@ -52,17 +59,18 @@ class Builder {
   document(): ParsedYaml {
     const first = this.events[1];
     if (!first || first.type === EVENT_ID.POP) return { value: null, duplicates: [] };
-    return { value: sorted(this.node()), duplicates: this.duplicates };
+    return { value: sorted(this.node(), 0), duplicates: this.duplicates };
   }
 
   private next(): Event {
     const event = this.events[this.at++];
     if (!event) throw new DecodeError('yaml: unexpected end of stream');
-    if (++this.nodes > maxNodes) throw new DecodeError('yaml: document contains excessive aliasing');
+    this.nodes++;
     return event;
   }
 
   private node(): unknown {
+    const before = this.nodes;
     const event = this.next();
     if (event.type === EVENT_ID.ALIAS) return this.alias(event.anchorStart, event.anchorEnd);
     const anchor = 'anchorStart' in event && event.anchorStart >= 0 ? this.text.slice(event.anchorStart, event.anchorEnd) : '';
@@ -71,16 +79,20 @@ class Builder {
     else if (event.type === EVENT_ID.SEQUENCE) value = this.sequence();
     else if (event.type === EVENT_ID.MAPPING) value = this.mapping();
     else throw new DecodeError('yaml: unexpected end of collection');
-    if (anchor) this.anchors.set(anchor, value);
+    if (anchor) this.anchors.set(anchor, { value, nodes: this.nodes - before });
     return value;
   }
 
   private alias(start: number, end: number): unknown {
     const name = this.text.slice(start, end);
-    if (!this.anchors.has(name)) throw new DecodeError(`yaml: unknown anchor '${name}' referenced`);
-    const value = this.anchors.get(name);
-    this.nodes += countNodes(value, maxNodes - this.nodes);
-    return value;
+    const anchored = this.anchors.get(name);
+    if (!anchored) throw new DecodeError(`yaml: unknown anchor '${name}' referenced`);
+    this.nodes += anchored.nodes;
+    this.aliased += anchored.nodes;
+    if (this.nodes > freeNodes && this.aliased > freeAliased && this.aliased > this.nodes * allowedShare(this.nodes)) {
+      throw new DecodeError('yaml: document contains excessive aliasing');
+    }
+    return anchored.value;
   }
 
   private sequence(): unknown[] {
@@ -92,8 +104,9 @@ class Builder {
 
   private mapping(): Values {
     const out: Values = {};
-    const node: Node = { value: out, merged: new Set() };
-    while (this.events[this.at]?.type !== EVENT_ID.POP) this.pair(out, node.merged as Set<string>);
+    // Fields that came by a merge key, which later keys of the map may replace.
+    const merged = new Set<string>();
+    while (this.events[this.at]?.type !== EVENT_ID.POP) this.pair(out, merged);
     this.next();
     return out;
   }
@@ -138,23 +151,22 @@ class Builder {
   }
 }
 
-/** sigs.k8s.io/yaml goes through Go maps, which JSON writes in the order of their keys. */
-function sorted(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(sorted);
-  if (value === null || typeof value !== 'object') return value;
-  const out: Values = {};
-  for (const key of Object.keys(value).sort()) setField(out, key, sorted((value as Values)[key]));
-  return out;
+function allowedShare(nodes: number): number {
+  const size = Math.min(Math.max(nodes, smallDocument), largeDocument);
+  return 0.99 - (0.89 * (size - smallDocument)) / (largeDocument - smallDocument);
 }
 
-function countNodes(value: unknown, limit: number): number {
-  if (value === null || typeof value !== 'object') return 1;
-  let count = 1;
-  for (const item of Object.values(value)) {
-    count += countNodes(item, limit - count);
-    if (count > limit) throw new DecodeError('yaml: document contains excessive aliasing');
-  }
-  return count;
+/**
+ * sigs.k8s.io/yaml goes through Go maps, which JSON writes in the order of their keys. Levels are counted here again,
+ * for aliases nest deeper than any text.
+ */
+function sorted(value: unknown, level: number): unknown {
+  if (value === null || typeof value !== 'object') return value;
+  if (level >= maxNesting) throw new DecodeError(`yaml: exceeded max depth of ${maxNesting}`);
+  if (Array.isArray(value)) return value.map((item) => sorted(item, level + 1));
+  const out: Values = {};
+  for (const key of Object.keys(value).sort()) setField(out, key, sorted((value as Values)[key], level + 1));
+  return out;
 }
 
 function mergeInto(out: Values, value: unknown, merged: Set<string>): void {

@@ -1,3 +1,5 @@
+import { setField } from '../codec/json-text.ts';
+import { own } from '../../base/own.ts';
 import { additional, isMap, type JsonSchema, type Values } from './json-schema.ts';
 
 /** What one schema does to a value: known once, so that schemas without defaults cost nothing. */
@@ -28,7 +30,8 @@ export function fillDefaults(schema: JsonSchema, value: unknown): void {
 }
 
 function fillField(schema: JsonSchema, name: string, into: Values): void {
-  if (into[name] === null && !schema.nullable) delete into[name];
-  if (into[name] === undefined && schema.default !== undefined) into[name] = structuredClone(schema.default);
-  if (into[name] !== undefined && hasWork(schema)) fillDefaults(schema, into[name]);
+  if (own(into, name) === null && !schema.nullable) delete into[name];
+  if (own(into, name) === undefined && schema.default !== undefined) setField(into, name, structuredClone(schema.default));
+  const value = own(into, name);
+  if (value !== undefined && hasWork(schema)) fillDefaults(schema, value);
 }

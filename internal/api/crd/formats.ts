@@ -1,7 +1,8 @@
+import { table } from '../../base/own.ts';
 import { DecodeError, parseTime } from '../codec/scalars.ts';
 
 /** go-openapi strfmt formats that Kubernetes knows. A format that is not here is not checked. */
-const checks: Record<string, (text: string) => boolean> = {
+const checks: Record<string, (text: string) => boolean> = table({
   'date-time': (text) => /^\d{4}-\d{2}-\d{2}[tT ]\d{2}:\d{2}:\d{2}(\.\d+)?([zZ]|[+-]\d{2}:\d{2})$/.test(text) && timeIsReal(text),
   date: (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && timeIsReal(`${text}T00:00:00Z`),
   datetime: (text) => timeIsReal(text),
@@ -23,7 +24,7 @@ const checks: Record<string, (text: string) => boolean> = {
   bsonobjectid: (text) => /^[0-9a-fA-F]{24}$/.test(text),
   'k8s-short-name': (text) => text.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(text),
   'k8s-long-name': (text) => text.length <= 253 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/.test(text),
-};
+});
 
 function timeIsReal(text: string): boolean {
   try {

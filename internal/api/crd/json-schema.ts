@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 /** apiextensions.k8s.io/v1 JSONSchemaProps, as far as a structural schema may use it. */
 export interface JsonSchema {
   type?: string;
@@ -54,7 +55,7 @@ export function additional(schema: JsonSchema): JsonSchema | undefined {
 export const resourceFields = new Set(['apiVersion', 'kind', 'metadata']);
 
 export function property(schema: JsonSchema, name: string): JsonSchema | undefined {
-  return schema.properties && Object.hasOwn(schema.properties, name) ? schema.properties[name] : additional(schema);
+  return own(schema.properties, name) ?? additional(schema);
 }
 
 export function join(path: string, name: string): string {

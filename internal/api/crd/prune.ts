@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { explain } from '../codec/explain.ts';
 import { normalStruct, TypeMismatch, type Walk } from '../codec/normal-form.ts';
 import { planOf } from '../codec/plan.ts';
@@ -47,7 +48,7 @@ function coerce(schema: JsonSchema, value: unknown, path: string, isRoot: boolea
   }
   if (!isMap(value)) return;
   if (embeds(schema) && !isRoot) coerceMetadata(value, join(path, 'metadata'), unknown);
-  for (const [name, inner] of Object.entries(schema.properties ?? {})) if (holdsResources(inner)) coerce(inner, value[name], join(path, name), false, unknown);
+  for (const [name, inner] of Object.entries(schema.properties ?? {})) if (holdsResources(inner)) coerce(inner, own(value, name), join(path, name), false, unknown);
   const values = additional(schema);
   if (values && holdsResources(values)) for (const key in value) coerce(values, value[key], join(path, key), false, unknown);
 }

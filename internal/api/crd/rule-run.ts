@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { costPerCall, type Program } from '../cel/compile.ts';
 import { CelBudgetError, CelError } from '../cel/errors.ts';
 import { Meter } from '../cel/evaluate.ts';
@@ -40,10 +41,10 @@ class RuleRun {
   #fields(schema: JsonSchema, object: Values, path: string, old: unknown): void {
     const before = isMap(old) ? old : {};
     const properties = schema.properties ?? {};
-    for (const [name, inner] of Object.entries(properties)) this.visit(inner, object[name], join(path, name), before[name]);
+    for (const [name, inner] of Object.entries(properties)) this.visit(inner, own(object, name), join(path, name), own(before, name));
     const values = additional(schema);
     if (!values) return;
-    for (const [key, value] of Object.entries(object)) if (!Object.hasOwn(properties, key)) this.visit(values, value, `${path}[${key}]`, before[key]);
+    for (const [key, value] of Object.entries(object)) if (!Object.hasOwn(properties, key)) this.visit(values, value, `${path}[${key}]`, own(before, key));
   }
 
   /** Only items of keyed lists can be told apart from one version to the next. */
@@ -51,7 +52,7 @@ class RuleRun {
     const { items } = schema;
     if (!items) return;
     const keys = schema['x-kubernetes-list-type'] === 'map' ? (schema['x-kubernetes-list-map-keys'] ?? []) : undefined;
-    const keyOf = (item: unknown): string => (keys && isMap(item) ? JSON.stringify(keys.map((key) => item[key] ?? null)) : '');
+    const keyOf = (item: unknown): string => (keys && isMap(item) ? JSON.stringify(keys.map((key) => own(item, key) ?? null)) : '');
     const before = keys && Array.isArray(old) ? new Map(old.map((item) => [keyOf(item), item])) : undefined;
     list.forEach((item, i) => this.visit(items, item, `${path}[${i}]`, before?.get(keyOf(item))));
   }

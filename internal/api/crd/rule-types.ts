@@ -1,9 +1,10 @@
+import { table } from '../../base/own.ts';
 import { escapeName } from '../cel/escape.ts';
 import { bool, dyn, int, listOf, mapOf, string, type CelType } from '../cel/types.ts';
 import { additional, embeds, preserves, type JsonSchema } from './json-schema.ts';
 
 const known = new WeakMap<JsonSchema, CelType>();
-const formats: Readonly<Record<string, CelType>> = { byte: { kind: 'bytes' }, date: { kind: 'timestamp' }, 'date-time': { kind: 'timestamp' }, duration: { kind: 'duration' } };
+const formats: Readonly<Record<string, CelType>> = table({ byte: { kind: 'bytes' }, date: { kind: 'timestamp' }, 'date-time': { kind: 'timestamp' }, duration: { kind: 'duration' } });
 
 /** The type that rules see, of a schema or (root) of the resource it describes. */
 export function typeOfSchema(schema: JsonSchema, isRoot = false): CelType {

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { RE2JS } from 're2js';
 import type { FieldError, FieldErrorType } from '../status.ts';
 import { fillDefaults } from './default.ts';
@@ -111,13 +112,13 @@ class Rules {
       if (items) this.add('FieldValueInvalid', `${path}.items.type`, items.type ?? '', "must be object if parent array's x-kubernetes-list-type is map");
       return;
     }
-    if (keys.some((key) => !items.properties?.[key])) this.add('FieldValueInvalid', `${path}.x-kubernetes-list-map-keys`, keys, 'entries must all be names of item properties');
+    if (keys.some((key) => !own(items.properties, key))) this.add('FieldValueInvalid', `${path}.x-kubernetes-list-map-keys`, keys, 'entries must all be names of item properties');
     if (new Set(keys).size !== keys.length) this.add('FieldValueInvalid', `${path}.x-kubernetes-list-map-keys`, keys, 'must not contain duplicate entries');
     for (const key of new Set(keys)) this.mapKey(items, key, `${path}.items.properties[${key}]`);
   }
 
   private mapKey(items: JsonSchema, key: string, path: string): void {
-    const property = items.properties?.[key];
+    const property = own(items.properties, key);
     if (!property) return;
     if (property.type === 'object' || property.type === 'array') {
       this.add('FieldValueInvalid', `${path}.type`, property.type, "must be a scalar type if parent array's x-kubernetes-list-type is map");

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { RE2JS } from 're2js';
 import { semanticEqual } from '../loose.ts';
 import { dns1035Label } from '../names.ts';
@@ -121,10 +122,13 @@ class Check {
     if (schema.maxProperties !== undefined && count > schema.maxProperties) this.add('FieldValueTooMany', path, count, `must have at most ${schema.maxProperties} items`);
     const before = isMap(old) ? old : {};
     const properties = schema.properties ?? {};
-    for (const [name, inner] of Object.entries(properties)) if (object[name] !== undefined) this.value(inner, object[name], join(path, name), before[name]);
+    for (const [name, inner] of Object.entries(properties)) {
+      const value = own(object, name);
+      if (value !== undefined) this.value(inner, value, join(path, name), own(before, name));
+    }
     const values = additional(schema);
-    if (values) for (const key of Object.keys(object)) if (!Object.hasOwn(properties, key)) this.value(values, object[key], join(path, key), before[key]);
-    for (const name of schema.required ?? []) if (object[name] === undefined) this.add('FieldValueRequired', join(path, name), undefined, '');
+    if (values) for (const key of Object.keys(object)) if (!Object.hasOwn(properties, key)) this.value(values, object[key], join(path, key), own(before, key));
+    for (const name of schema.required ?? []) if (own(object, name) === undefined) this.add('FieldValueRequired', join(path, name), undefined, '');
   }
 
   private attempt(schema: JsonSchema, value: unknown, path: string): FieldError[] {
@@ -174,8 +178,8 @@ class Check {
       const before = isMap(old) ? old : {};
       const values = additional(schema);
       for (const [key, item] of Object.entries(value)) {
-        const inner = (schema.properties && Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined) ?? values;
-        if (inner) this.lists(inner, item, join(path, key), before[key]);
+        const inner = own(schema.properties, key) ?? values;
+        if (inner) this.lists(inner, item, join(path, key), own(before, key));
       }
     }
   }
@@ -184,7 +188,7 @@ class Check {
     const seen = new Set<string>();
     const keys = schema['x-kubernetes-list-map-keys'];
     list.forEach((item, i) => {
-      const shown = keys && isMap(item) ? Object.fromEntries([...keys].sort().flatMap((key) => (item[key] === undefined ? [] : [[key, item[key]]]))) : item;
+      const shown = keys && isMap(item) ? Object.fromEntries([...keys].sort().flatMap((key) => (own(item, key) === undefined ? [] : [[key, own(item, key)]]))) : item;
       const key = JSON.stringify(shown);
       if (seen.has(key)) this.add('FieldValueDuplicate', `${path}[${i}]`, shown, '');
       seen.add(key);
@@ -202,7 +206,7 @@ class Check {
     if (embeds(schema) && !isRoot) this.embedded(value, path);
     const values = additional(schema);
     for (const [key, item] of Object.entries(value)) {
-      const inner = (schema.properties && Object.hasOwn(schema.properties, key) ? schema.properties[key] : undefined) ?? values;
+      const inner = own(schema.properties, key) ?? values;
       if (inner) this.resources(inner, item, join(path, key), false);
     }
   }
@@ -222,7 +226,7 @@ function isMultiple(value: number, factor: number): boolean {
 }
 
 function keyOf(schema: JsonSchema, item: unknown): string {
-  return isMap(item) ? JSON.stringify((schema['x-kubernetes-list-map-keys'] ?? []).map((key) => item[key] ?? null)) : '';
+  return isMap(item) ? JSON.stringify((schema['x-kubernetes-list-map-keys'] ?? []).map((key) => own(item, key) ?? null)) : '';
 }
 
 /** Items of a keyed list can be told apart from one version to the next; those of others cannot. */

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { CustomResourceColumnDefinition, CustomResourceDefinitionVersion, CustomResourceSubresourceScale } from '../generated/types/apiextensions-v1.ts';
 import type { Errors } from './definition.ts';
 import { additional, type JsonSchema } from './json-schema.ts';
@@ -54,6 +55,6 @@ export function validateSelectable(version: CustomResourceDefinitionVersion, pat
 
 function schemaAt(schema: JsonSchema | undefined, path: string): JsonSchema | undefined {
   let here = schema;
-  for (const name of path.split('.').slice(1)) here = here && (here.properties?.[name] ?? additional(here));
+  for (const name of path.split('.').slice(1)) here = here && (own(here.properties, name) ?? additional(here));
   return here;
 }

@@ -56,7 +56,7 @@ const namespace: Rule = (object) => {
 };
 
 const fill = (into: Fields, from: Fields | undefined): void => {
-  for (const [key, value] of Object.entries(from ?? {})) if (into[key] === undefined) into[key] = value;
+  for (const [key, value] of Object.entries(from ?? {})) if (!Object.hasOwn(into, key)) into[key] = value;
 };
 
 const limitRangeItem: Rule = (object) => {

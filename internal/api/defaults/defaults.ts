@@ -87,6 +87,7 @@ const finerThanMilli = /[nu]$|\.|e-/i;
 
 /** No resource is counted finer than in thousandths; what is finer is rounded up. */
 function roundToMilli(list: Fields): void {
+  if (Object.isFrozen(list)) return;
   for (const name in list) {
     const text = list[name];
     if (typeof text !== 'string' || !finerThanMilli.test(text)) continue;

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { parseQuantity, Quantity } from '../quantity.ts';
 import { each, isMap, isUnset, itemsOf, mapAt, need, unset, type Fields, type Rule, type Rules } from './rule.ts';
 
@@ -35,7 +36,7 @@ const requestsFromLimits: Rule = (object) => {
   const limits = resources && mapAt(resources, 'limits');
   if (!resources || !limits) return;
   const requests = need(resources, 'requests');
-  for (const [name, value] of Object.entries(limits)) if (requests[name] === undefined) requests[name] = value;
+  for (const [name, value] of Object.entries(limits)) if (!Object.hasOwn(requests, name)) requests[name] = value;
 };
 
 const hostPorts: Rule = each('ports', (port) => {
@@ -65,7 +66,7 @@ function podResources(spec: Fields, resources: Fields): void {
   const some = (map: Fields | undefined): boolean => map !== undefined && Object.keys(map).length > 0;
   if (!some(limits) && !some(requests)) return;
   for (const [name, total] of containerTotals(spec, 'limits')) {
-    if (!name.startsWith('hugepages-') || limits?.[name] !== undefined || requests?.[name] !== undefined) continue;
+    if (!name.startsWith('hugepages-') || own(limits, name) !== undefined || own(requests, name) !== undefined) continue;
     need(resources, 'limits')[name] = total.toString();
   }
   const finalLimits = mapAt(resources, 'limits');
@@ -73,9 +74,9 @@ function podResources(spec: Fields, resources: Fields): void {
   const wanted: Fields = { ...mapAt(resources, 'requests') };
   for (const [name, total] of containerTotals(spec, 'requests')) {
     const overcommittable = name === 'cpu' || name === 'memory';
-    if (overcommittable && wanted[name] === undefined) wanted[name] = total.toString();
+    if (overcommittable && own(wanted, name) === undefined) wanted[name] = total.toString();
   }
-  for (const [name, value] of Object.entries(finalLimits)) if (supportedByPods(name) && wanted[name] === undefined) wanted[name] = value;
+  for (const [name, value] of Object.entries(finalLimits)) if (supportedByPods(name) && own(wanted, name) === undefined) wanted[name] = value;
   if (some(wanted)) resources['requests'] = wanted;
 }
 
@@ -107,14 +108,14 @@ function containerTotals(spec: Fields, part: 'requests' | 'limits'): Totals {
   const sidecars: Totals = new Map();
   const starting: Totals = new Map();
   for (const item of itemsOf(spec['initContainers'])) {
-    const own = amounts(item, part);
+    const asked = amounts(item, part);
     if (item['restartPolicy'] === 'Always') {
-      add(total, own);
-      add(sidecars, own);
+      add(total, asked);
+      add(sidecars, asked);
       raise(starting, sidecars);
     } else {
-      add(own, sidecars);
-      raise(starting, own);
+      add(asked, sidecars);
+      raise(starting, asked);
     }
   }
   raise(total, starting);

@@ -17,13 +17,21 @@ export function isMap(value: unknown): value is Fields {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+/**
+ * What is frozen was taken over from a stored object, which got its defaults when it was written, and is shared with
+ * every reader. Rules see it by a copy that belongs to nobody: they can read it, and what they write there is lost.
+ */
+function unshared(map: Fields): Fields {
+  return Object.isFrozen(map) ? { ...map } : map;
+}
+
 export function mapAt(object: Fields, name: string): Fields | undefined {
   const value = object[name];
-  return isMap(value) ? value : undefined;
+  return isMap(value) ? unshared(value) : undefined;
 }
 
 export function itemsOf(value: unknown): Fields[] {
-  return Array.isArray(value) ? (value as Fields[]).filter(isMap) : [];
+  return Array.isArray(value) ? (value as Fields[]).filter(isMap).map(unshared) : [];
 }
 
 /** The struct at `name`, made when it is not there. */

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { additional, embeds, preserves, type JsonSchema } from '../crd/json-schema.ts';
 import type { KindInfo } from '../scheme.ts';
 import { refWith, type Flavor, type Json } from './definitions.ts';
@@ -93,7 +94,7 @@ function requiredOf(schema: JsonSchema, flavor: Flavor): string[] {
   const required = schema.required ?? [];
   if (flavor === 3) return required;
   if (additional(schema)?.nullable) return [];
-  return required.filter((name) => !schema.properties?.[name]?.nullable);
+  return required.filter((name) => !own(schema.properties, name)?.nullable);
 }
 
 function isIntOrString(list: JsonSchema[] | undefined): boolean {

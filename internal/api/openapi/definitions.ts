@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { enumValues, jsonOrder, lineIndex, hasType, rawType, type RawField, type RawType } from '../type-table.ts';
 import { kindsData } from '../generated/kinds-data.ts';
 import { apiVersionDescription, describeField, describeType, kindDescription } from './descriptions.ts';
@@ -18,18 +19,18 @@ export function refWith(name: string, flavor: Flavor, beside: Json): Json {
   return Object.keys(beside).length ? { ...beside, allOf: [refTo(name, 3)] } : refTo(name, 3);
 }
 
-const scalars: Record<string, Json> = {
+const scalars: Record<string, Json> = table({
   string: { type: 'string' },
   bool: { type: 'boolean' },
   int32: { type: 'integer', format: 'int32' },
   int64: { type: 'integer', format: 'int64' },
   double: { type: 'number', format: 'double' },
   bytes: { type: 'string', format: 'byte' },
-};
-const zeros: Record<string, unknown> = { string: '', bool: false, int32: 0, int64: 0, double: 0 };
+});
+const zeros: Record<string, unknown> = table({ string: '', bool: false, int32: 0, int64: 0, double: 0 });
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
-const named: Record<string, string> = {
+const named: Record<string, string> = table({
   Time: `${meta}Time`,
   MicroTime: `${meta}MicroTime`,
   Duration: `${meta}Duration`,
@@ -37,7 +38,7 @@ const named: Record<string, string> = {
   Quantity: 'io.k8s.apimachinery.pkg.api.resource.Quantity',
   IntOrString: 'io.k8s.apimachinery.pkg.util.intstr.IntOrString',
   RawExtension: 'io.k8s.apimachinery.pkg.runtime.RawExtension',
-};
+});
 
 /** Every name of a type -> kinds it stands for, `group/version/Kind`. */
 let kindsByType: Map<string, string[]> | undefined;

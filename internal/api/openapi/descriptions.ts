@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 /** The facts hold no descriptions, so they are made from the names; the few that everybody reads are written out. */
 
 const conventions = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md';
@@ -10,7 +11,7 @@ export const embeddedApiVersion = `apiVersion defines the versioned schema of th
 export const embeddedKind = `kind is a string value representing the type of this object. In CamelCase. More info: ${conventions}#types-kinds`;
 export const listOf = (plural: string): string => `List of ${plural}. More info: ${conventions}`;
 
-const written: Record<string, string> = {
+const written: Record<string, string> = table({
   'ObjectMeta.name': 'Name must be unique within a namespace. Cannot be updated.',
   'ObjectMeta.generateName': 'GenerateName is an optional prefix, used by the server, to generate a unique name when none is given.',
   'ObjectMeta.namespace': 'Namespace defines the space within which each name must be unique. Cannot be updated.',
@@ -25,7 +26,7 @@ const written: Record<string, string> = {
   'ObjectMeta.ownerReferences': 'List of objects depended on by this object. When all are gone, this object is garbage collected.',
   'ObjectMeta.finalizers': 'Must be empty before the object is deleted. Each entry names the component that removes it.',
   'ObjectMeta.managedFields': 'ManagedFields maps workflow-id and version to the set of fields that are managed by that workflow.',
-};
+});
 
 /** `minReadySeconds` -> `min ready seconds` */
 function words(name: string): string {
@@ -46,7 +47,7 @@ export function describeType(type: string, group: string): string {
   return group ? `${type} is a type of the ${group} API.` : `${type} is a type of the API.`;
 }
 
-export const parameterDescriptions: Record<string, string> = {
+export const parameterDescriptions: Record<string, string> = table({
   allowWatchBookmarks: 'allowWatchBookmarks requests watch events with type "BOOKMARK".',
   continue: 'The continue option should be set when retrieving more results from the server.',
   dryRun: 'When present, indicates that modifications should not be persisted. Valid values are: - All: all dry run stages will be processed',
@@ -69,4 +70,4 @@ export const parameterDescriptions: Record<string, string> = {
   sendInitialEvents: 'If true, a watch begins with events that make up the current state, ended by a bookmark.',
   timeoutSeconds: 'Timeout for the list/watch call.',
   watch: 'Watch for changes to the described resources and return them as a stream of add, update, and remove notifications.',
-};
+});

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { KindInfo, Scheme, SubresourceInfo } from '../scheme.ts';
 import { jsonOrder, hasType, rawType } from '../type-table.ts';
 
@@ -39,7 +40,7 @@ export const returnsDeleted = new Set(
   'persistentvolumeclaims pods podtemplates resourcequotas serviceaccounts services persistentvolumes csidrivers csinodes storageclasses volumeattachments volumeattributesclasses deviceclasses resourceclaims resourceclaimtemplates resourceslices'.split(' '),
 );
 
-export const typesOfQuery: Record<string, 'boolean' | 'integer'> = {
+export const typesOfQuery: Record<string, 'boolean' | 'integer'> = table({
   allowWatchBookmarks: 'boolean',
   force: 'boolean',
   gracePeriodSeconds: 'integer',
@@ -49,7 +50,7 @@ export const typesOfQuery: Record<string, 'boolean' | 'integer'> = {
   sendInitialEvents: 'boolean',
   timeoutSeconds: 'integer',
   watch: 'boolean',
-};
+});
 
 /** `example.com` -> `com.example.v1.Foo`; built-in types have their own names. */
 export function definitionName(info: { group: string; version: string; kind: string; custom: boolean; type?: { name: string } }, kind: string = info.kind): string {

@@ -1,13 +1,25 @@
+import { maxNesting } from '../codec/json-text.ts';
 import { deepCopy } from '../object.ts';
 import { ApiError, badRequest } from '../status.ts';
 
 /** A patch with more operations is refused: each may copy a large part of the object. */
 export const maxJsonPatchOperations = 10_000;
+/**
+ * How many values all operations together may touch: each that is copied, compared or moved along in a list counts. The
+ * number of operations alone bounds nothing, for each may walk over the whole object.
+ */
+const maxTouched = 4_000_000;
 /** What `copy` operations may add to the object in all, as upstream's request limit: without it a short patch doubles an object for ever. */
 const maxCopiedBytes = 3 * 1024 * 1024;
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 type Container = Json[] | { [key: string]: Json };
+
+interface Root {
+  value: Json;
+  copied: number;
+  touched: number;
+}
 
 interface Operation {
   op: string;
@@ -30,7 +42,7 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   if (patch.length > maxJsonPatchOperations) {
     throw new ApiError('RequestEntityTooLarge', `Request entity too large: The allowed maximum operations in a JSON patch is ${maxJsonPatchOperations}, got ${patch.length}`);
   }
-  const root: { value: Json; copied: number } = { value: deepCopy(document) as Json, copied: 0 };
+  const root: Root = { value: deepCopy(document) as Json, copied: 0, touched: 0 };
   try {
     for (const operation of patch) apply(root, asOperation(operation));
   } catch (thrown) {
@@ -68,31 +80,62 @@ function asOperation(value: unknown): Operation {
   return value as Operation;
 }
 
-function apply(root: { value: Json; copied: number }, operation: Operation): void {
+/** Counts what an operation touches. */
+function touch(root: Root, count: number): void {
+  root.touched += count;
+  if (root.touched > maxTouched) throw new ApiError('RequestEntityTooLarge', 'Request entity too large: the operations of the JSON patch touch too many values');
+}
+
+/** Values in `value`, which may come to stand `level` levels below the root. */
+function measure(value: Json, level: number): number {
+  if (value === null || typeof value !== 'object') return 1;
+  if (level >= maxNesting) throw new PatchFailure(`exceeded max depth of ${maxNesting}`);
+  let count = 1;
+  if (Array.isArray(value)) for (const item of value) count += measure(item, level + 1);
+  else for (const key in value) count += 1 + measure(value[key] ?? null, level + 1);
+  return count;
+}
+
+function apply(root: Root, operation: Operation): void {
   const { op, path } = operation;
   if (!['add', 'remove', 'replace', 'move', 'test', 'copy'].includes(op)) throw new PatchFailure(`Unexpected kind: ${op}`);
   if (typeof path !== 'string') throw new PatchFailure(`${op} operation failed to decode path: missing value`);
   if (path === '' && (op === 'replace' || op === 'test')) return wholeDocument(root, operation);
   switch (op) {
     case 'add':
-      return insert(at(root.value, path, op), deepCopy(operation.value ?? null), path);
+      return add(root, path, op, deepCopy(operation.value ?? null));
     case 'remove':
-      return void remove(at(root.value, path, op), path);
-    case 'replace':
-      return replace(at(root.value, path, op), deepCopy(operation.value ?? null), path);
-    case 'test':
-      return test(at(root.value, path, op), operation.value ?? null, path);
-    case 'move': {
-      const moved = remove(at(root.value, fromOf(operation), op), fromOf(operation));
-      return insert(at(root.value, path, op), moved, path);
+      return void remove(root, at(root.value, path, op), path);
+    case 'replace': {
+      const place = at(root.value, path, op);
+      touch(root, measure(operation.value ?? null, place.level));
+      return replace(place, deepCopy(operation.value ?? null), path);
     }
+    case 'test': {
+      touch(root, measure(operation.value ?? null, 0));
+      return test(root, at(root.value, path, op), operation.value ?? null, path);
+    }
+    case 'move':
+      return add(root, path, op, remove(root, at(root.value, fromOf(operation), op), fromOf(operation)));
     default: {
       const copied = deepCopy(read(at(root.value, fromOf(operation), op), fromOf(operation)) ?? null);
       root.copied += JSON.stringify(copied).length;
       if (root.copied > maxCopiedBytes) throw new PatchFailure('Unable to complete the copy, the accumulated size increase of copy is too large');
-      return insert(at(root.value, path, op), copied, path);
+      return add(root, path, op, copied);
     }
   }
+}
+
+function add(root: Root, path: string, op: string, value: Json): void {
+  const place = at(root.value, path, op);
+  touch(root, measure(value, place.level));
+  shift(root, place);
+  insert(place, value, path);
+}
+
+/** A list is moved along behind the place where something comes or goes; eight items cost as much as one value elsewhere. */
+function shift(root: Root, { container }: Place): void {
+  if (Array.isArray(container)) touch(root, container.length / 8);
 }
 
 function fromOf(operation: Operation): string {
@@ -100,8 +143,9 @@ function fromOf(operation: Operation): string {
   return operation.from;
 }
 
-function wholeDocument(root: { value: Json }, operation: Operation): void {
+function wholeDocument(root: Root, operation: Operation): void {
   const value = operation.value ?? null;
+  touch(root, measure(value, 0));
   if (operation.op === 'test') {
     if (!jsonEqual(root.value, value)) throw new PatchFailure('testing value  failed: test failed');
   } else if (value === null || typeof value !== 'object') throw new PatchFailure('replace operation value must be object or array');
@@ -111,18 +155,21 @@ function wholeDocument(root: { value: Json }, operation: Operation): void {
 interface Place {
   container: Container;
   key: string;
+  /** How many levels below the root the key stands. */
+  level: number;
 }
 
 /** The container that a JSON pointer (RFC 6901) ends in, and the last key. */
 function at(root: Json, path: string, op: string): Place {
-  const keys = path.split('/').slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
+  // A longer path leads nowhere: nothing nests so deep. It is cut before it costs anything.
+  const keys = path.split('/', maxNesting + 2).slice(1).map((key) => key.replaceAll('~1', '/').replaceAll('~0', '~'));
   const last = keys.pop();
   let here: Json | undefined = root;
   for (const key of keys) here = here !== null && typeof here === 'object' ? step(here, key) : undefined;
   if (last === undefined || here === undefined || here === null || typeof here !== 'object') {
     throw new PatchFailure(`${op} operation does not apply: doc is missing path: "${path}": missing value`);
   }
-  return { container: here, key: last };
+  return { container: here, key: last, level: keys.length + 1 };
 }
 
 function step(container: Container, key: string): Json | undefined {
@@ -168,8 +215,9 @@ function replace(place: Place, value: Json, path: string): void {
   else put(place.container, place.key, value);
 }
 
-function remove(place: Place, path: string): Json {
+function remove(root: Root, place: Place, path: string): Json {
   const key = present(place, path);
+  shift(root, place);
   if (Array.isArray(place.container)) return place.container.splice(key as number, 1)[0] ?? null;
   if (!Object.hasOwn(place.container, key)) throw new PatchFailure(`error in remove for path: '${path}': Unable to remove nonexistent key: ${key}: missing value`);
   const value = place.container[key] ?? null;
@@ -177,8 +225,10 @@ function remove(place: Place, path: string): Json {
   return value;
 }
 
-function test(place: Place, expected: Json, path: string): void {
+function test(root: Root, place: Place, expected: Json, path: string): void {
   const value = read(place, path);
+  // Keys of a map are counted before they are compared.
+  if (value !== null && typeof value === 'object' && expected !== null && typeof expected === 'object') touch(root, Object.keys(value).length);
   if (!jsonEqual(value ?? null, expected)) throw new PatchFailure(`testing value ${path} failed: test failed`);
 }
 
@@ -187,14 +237,21 @@ function put(container: { [key: string]: Json }, key: string, value: Json): void
   Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
 }
 
+function equalLists(a: readonly unknown[], b: readonly unknown[]): boolean {
+  if (a.length !== b.length) return false;
+  for (let i = 0; i < a.length; i++) if (!jsonEqual(a[i], b[i])) return false;
+  return true;
+}
+
 /** Equal as JSON: the order of keys does not matter. */
 export function jsonEqual(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (a === null || b === null || typeof a !== 'object' || typeof b !== 'object') return false;
   if (Array.isArray(a) || Array.isArray(b)) {
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => jsonEqual(item, b[i]));
+    return Array.isArray(a) && Array.isArray(b) && equalLists(a, b);
   }
   const keys = Object.keys(a);
   if (keys.length !== Object.keys(b).length) return false;
-  return keys.every((key) => Object.hasOwn(b, key) && jsonEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key]));
+  for (const key of keys) if (!Object.hasOwn(b, key) || !jsonEqual((a as Record<string, unknown>)[key], (b as Record<string, unknown>)[key])) return false;
+  return true;
 }

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { deepCopy } from '../object.ts';
 import type { Schema } from '../schema.ts';
 import { ApiError, badRequest } from '../status.ts';
@@ -121,7 +122,10 @@ function mergeListField(original: unknown[], change: unknown[], meta: PatchMeta,
   if (meta.strategy !== 'merge' && !deleting) return change;
   if (original.length === 0 && change.length === 0) return original;
   if (elementKind(original, change) !== 'map') {
-    if (deleting) return original.filter((item) => !change.includes(item));
+    if (deleting) {
+      const doomed = new Set(change);
+      return original.filter((item) => !doomed.has(item));
+    }
     const merged = [...new Set([...original, ...change])];
     const { inPatch, serverOnly } = partition(merged, change, '');
     return orderedAs({ inPatch, serverOnly, patchOrder: change, serverOrder: original, mergeKey: '' });
@@ -133,26 +137,31 @@ function mergeListField(original: unknown[], change: unknown[], meta: PatchMeta,
 /** Lists of maps: first what `$patch` says about items, then item by item. */
 function mergeMaps(original: unknown[], change: unknown[], mergeKey: string, schema: Schema): unknown[] {
   let base = [...original];
+  const doomed = new Set<unknown>();
   let items: Dict[] = [];
   let replacing = false;
   for (const value of change) {
     const item = mapWithKey(value);
     const asked = item[directive];
     if (!Object.hasOwn(item, directive)) items.push(item);
-    else if (asked === 'delete') {
-      const doomed = mergeKeyOf(item, mergeKey);
-      base = base.filter((other) => mapWithKey(other)[mergeKey] !== doomed);
-    } else if (asked === 'replace') replacing = true;
+    else if (asked === 'delete') doomed.add(mergeKeyOf(item, mergeKey));
+    else if (asked === 'replace') replacing = true;
     else if (asked === 'merge') throw failure('merging lists cannot yet be specified in the patch');
     else throw failure(`unknown patch type: ${goText(asked)} in map: ${goText(item)}`);
   }
+  if (doomed.size > 0) base = base.filter((other) => !doomed.has(own(mapWithKey(other), mergeKey)));
   if (replacing) [base, items] = [items, []];
   const merged = [...base];
+  const places = new Map<unknown, number>();
+  merged.forEach((other, at) => {
+    const key = own(mapWithKey(other), mergeKey);
+    if (!places.has(key)) places.set(key, at);
+  });
   for (const item of items) {
     const wanted = mergeKeyOf(item, mergeKey);
-    const found = merged.findIndex((other) => mapWithKey(other)[mergeKey] === wanted);
-    if (found >= 0) merged[found] = mergeMap(merged[found] as Dict, item, schema);
-    else merged.push(item);
+    const found = places.get(wanted);
+    if (found !== undefined) merged[found] = mergeMap(merged[found] as Dict, item, schema);
+    else places.set(wanted, merged.push(item) - 1);
   }
   inOrder(merged, mergeKey);
   const { inPatch, serverOnly } = partition(merged, items, mergeKey);

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../generated/types/core-v1.ts';
 
 function meets(requirement: NodeSelectorRequirement, value: string | undefined): boolean {
@@ -29,7 +30,7 @@ export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
   if (expressions.length === 0 && fields.length === 0) return false;
   const labels = node.metadata.labels ?? {};
   return (
-    expressions.every((r) => meets(r, labels[r.key])) &&
+    expressions.every((r) => meets(r, own(labels, r.key))) &&
     fields.every((r) => meets(r, r.key === 'metadata.name' ? node.metadata.name : undefined))
   );
 }
@@ -42,7 +43,7 @@ export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean
 /** spec.nodeSelector and the required node affinity together. */
 export function wantsNode(spec: PodSpec, node: Node): boolean {
   const labels = node.metadata.labels ?? {};
-  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) if (labels[key] !== value) return false;
+  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) if (own(labels, key) !== value) return false;
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   return !required || matchesNodeSelector(required, node);
 }

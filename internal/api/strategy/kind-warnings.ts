@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Endpoints, NodeSpec, PersistentVolumeClaimSpec, ResourceQuotaSpec, ServiceSpec } from '../generated/types/core-v1.ts';
 import type { EndpointSlice } from '../generated/types/discovery-v1.ts';
 import type { KubeObject } from '../object.ts';
@@ -93,7 +94,7 @@ export function claimSpecWarnings(path: string, spec: Partial<PersistentVolumeCl
 /** Half a byte cannot be stored; it is taken, with a word. */
 export function fractionalBytes(path: string, list: Record<string, string> | undefined, names: readonly string[]): string[] {
   return names.flatMap((name) => {
-    const text = list?.[name];
+    const text = own(list, name);
     return text !== undefined && !parseQuantity(text).isWhole() ? [`${path}[${name}]: fractional byte value ${quoted(text)} is invalid, must be an integer`] : [];
   });
 }

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { Container, ContainerPort, NodeSelectorTerm, PodSpec, PodTemplateSpec, Volume } from '../generated/types/core-v1.ts';
 import type { ObjectMeta } from '../generated/types/meta-v1.ts';
 import { validLabelValue } from '../names.ts';
@@ -5,7 +6,7 @@ import { ipWarnings } from './ip-warnings.ts';
 import { claimSpecWarnings, fractionalBytes } from './kind-warnings.ts';
 import { overlappingPaths } from './volume-path-warnings.ts';
 
-const deprecatedLabels: Readonly<Record<string, string>> = {
+const deprecatedLabels: Readonly<Record<string, string>> = table({
   'beta.kubernetes.io/arch': 'deprecated since v1.14; use "kubernetes.io/arch" instead',
   'beta.kubernetes.io/os': 'deprecated since v1.14; use "kubernetes.io/os" instead',
   'failure-domain.beta.kubernetes.io/region': 'deprecated since v1.17; use "topology.kubernetes.io/region" instead',
@@ -14,13 +15,13 @@ const deprecatedLabels: Readonly<Record<string, string>> = {
   'app.kubernetes.io/created-by': 'deprecated since v1.9',
   'scheduler.alpha.kubernetes.io/preferAvoidPods': 'deprecated since v1.22; use Taints and Tolerations instead',
   'node-role.kubernetes.io/master': 'use "node-role.kubernetes.io/control-plane" instead',
-};
+});
 
-const deprecatedAnnotations: Readonly<Record<string, string>> = {
+const deprecatedAnnotations: Readonly<Record<string, string>> = table({
   'scheduler.alpha.kubernetes.io/critical-pod': 'non-functional in v1.16+; use the "priorityClassName" field instead',
   'security.alpha.kubernetes.io/sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
   'security.alpha.kubernetes.io/unsafe-sysctls': 'non-functional in v1.11+; use the "sysctls" field instead',
-};
+});
 
 const deprecatedVolumes: readonly [keyof Volume, string][] = [
   ['photonPersistentDisk', 'deprecated in v1.11, non-functional in v1.16+'],

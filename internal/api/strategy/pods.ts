@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Container, Pod, PodAffinityTerm, PodSpec, PodStatus } from '../generated/types/core-v1.ts';
 import type { LabelSelector } from '../generated/types/meta-v1.ts';
 import { semanticEqual } from '../loose.ts';
@@ -42,7 +43,7 @@ function mergeAffinityKeys(spec: PodSpec, labels: Record<string, string>): void 
 
 function addKeys(selector: LabelSelector, keys: readonly string[] | undefined, operator: string, labels: Record<string, string>): void {
   for (const key of keys ?? []) {
-    const value = labels[key];
+    const value = own(labels, key);
     if (value !== undefined) selector.matchExpressions = [...(selector.matchExpressions ?? []), { key, operator, values: [value] }];
   }
 }
@@ -92,7 +93,7 @@ export function podEphemeralContainersUpdate(object: KubeObject, old: KubeObject
 /** Only the resources and resize policies of containers may change; a changed list of containers is left to validation. */
 export function podResizeUpdate(object: KubeObject, old: KubeObject): void {
   const [asked, was] = [specOf(object), specOf(old)];
-  const same = asked.containers.length === was.containers.length && (asked.initContainers ?? []).length === (was.initContainers ?? []).length;
+  const same = (asked.containers ?? []).length === was.containers.length && (asked.initContainers ?? []).length === (was.initContainers ?? []).length;
   if (same) {
     const spec: PodSpec = { ...was, containers: resized(asked.containers, was.containers) };
     if (asked.initContainers?.length) spec.initContainers = resized(asked.initContainers, was.initContainers ?? []);

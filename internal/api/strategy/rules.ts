@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { at, semanticEqual } from '../loose.ts';
 import type { Dict } from '../loose.ts';
 import type { KubeObject } from '../object.ts';
@@ -38,7 +39,7 @@ interface Row {
 const spec = ['spec'] as const;
 
 /** group/Kind -> what its registry strategy does upstream. Kinds that are not here keep what they are given. */
-const rows: Readonly<Record<string, Row>> = {
+const rows: Readonly<Record<string, Row>> = table<Row>({
   '/Pod': { create: podCreate, update: podUpdate, statusUpdate: podStatusUpdate, others: { ephemeralcontainers: podEphemeralContainersUpdate, resize: podResizeUpdate } },
   '/PodTemplate': { generation: ['template'] },
   '/ReplicationController': { generation: spec, status: true },
@@ -83,7 +84,7 @@ const rows: Readonly<Record<string, Row>> = {
   'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': { generation: spec },
   'apiextensions.k8s.io/CustomResourceDefinition': { generation: spec, status: true, create: storedVersions, update: storedVersions },
   'apiregistration.k8s.io/APIService': { status: true, statusKeeps: 'metadata', create: localApiService },
-};
+});
 
 const made = new Map<string, Rule>();
 
@@ -137,7 +138,7 @@ function withoutMetadata(object: KubeObject): Dict {
 
 /** A write to /status of a custom resource changes the status and the managedFields, nothing else. */
 function customStatus(object: KubeObject, old: KubeObject): void {
-  for (const key of Object.keys(object)) if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind' && !(key in old)) delete object[key];
+  for (const key of Object.keys(object)) if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind' && !Object.hasOwn(old, key)) delete object[key];
   for (const key of Object.keys(old)) if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind') object[key] = old[key];
   const { managedFields, resourceVersion } = object.metadata;
   object.metadata = { ...old.metadata };

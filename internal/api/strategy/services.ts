@@ -47,6 +47,7 @@ function dropForType(spec: ServiceSpec, was: ServiceSpec): void {
     }
     dropIfSame(spec, was, 'ipFamilies');
     dropIfSame(spec, was, 'ipFamilyPolicy');
+    dropIfSame(spec, was, 'internalTrafficPolicy');
   }
   if (hasNodePorts(was) && !hasNodePorts(spec) && portsOf(spec.ports ?? []).isSubsetOf(portsOf(was.ports ?? []))) {
     spec.ports = (spec.ports ?? []).map(({ nodePort: _gone, ...port }) => port);

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { Pod, PodTemplateSpec } from '../generated/types/core-v1.ts';
 import type { JobSpec } from '../generated/types/batch-v1.ts';
 import { at } from '../loose.ts';
@@ -40,7 +41,7 @@ function jobWarnings(path: string): Warn {
   };
 }
 
-const table: Readonly<Record<string, Warn>> = {
+const warners: Readonly<Record<string, Warn>> = table({
   '/Pod': (object, old) => (old ? [] : [...nameWarning(object, "the Pod's hostname"), ...podWarnings(object as unknown as Pod, '')]),
   '/PodTemplate': templateWarnings('template', false),
   '/ReplicationController': templateWarnings('spec.template', true),
@@ -57,9 +58,9 @@ const table: Readonly<Record<string, Warn>> = {
   '/ResourceQuota': quotaWarnings,
   '/ServiceAccount': serviceAccountWarnings,
   '/PersistentVolumeClaim': claimWarnings,
-};
+});
 
 /** What is allowed but unwise, in the words of kube-apiserver: sent as Warning headers. Writes to subresources warn of nothing. */
 export function warningsFor(info: StrategyInfo, object: KubeObject, old: KubeObject | undefined, subresource: string): string[] {
-  return subresource === '' ? (table[`${info.group}/${info.kind}`]?.(object, old) ?? []) : [];
+  return subresource === '' ? (warners[`${info.group}/${info.kind}`]?.(object, old) ?? []) : [];
 }

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { CertificateSigningRequest } from '../generated/types/certificates-v1.ts';
 import type { RoleBinding } from '../generated/types/rbac-v1.ts';
 import { humanDuration } from '../human-duration.ts';
@@ -86,7 +87,7 @@ function status(object: KubeObject): Cell[] {
 
 const registration = 'admissionregistration.k8s.io';
 
-export const adminCells: Readonly<Record<string, Cells>> = {
+export const adminCells: Readonly<Record<string, Cells>> = table({
   'rbac.authorization.k8s.io/RoleBinding': roleBinding,
   'rbac.authorization.k8s.io/ClusterRoleBinding': roleBinding,
   'certificates.k8s.io/CertificateSigningRequest': signingRequest,
@@ -103,4 +104,4 @@ export const adminCells: Readonly<Record<string, Cells>> = {
   'internal.apiserver.k8s.io/StorageVersion': storageVersion,
   'apiregistration.k8s.io/APIService': apiService,
   'meta.k8s.io/Status': status,
-};
+});

@@ -1,3 +1,4 @@
+import { own, table } from '../../base/own.ts';
 import type { ConfigMap, Event, Node, ResourceQuota, Secret } from '../generated/types/core-v1.ts';
 import { at, dictOf, listOf, numberOf, textOf } from '../loose.ts';
 import type { KubeObject } from '../object.ts';
@@ -52,7 +53,7 @@ function configMap(object: KubeObject, now: number): Cell[] {
 function quota(object: KubeObject, now: number): Cell[] {
   const { hard = {}, used = {} } = as<ResourceQuota>(object).status ?? {};
   const [requests, limits]: [string[], string[]] = [[], []];
-  for (const name of Object.keys(hard).sort()) (name.startsWith('limits.') ? limits : requests).push(`${name}: ${used[name] ?? '0'}/${hard[name] ?? '0'}`);
+  for (const name of Object.keys(hard).sort()) (name.startsWith('limits.') ? limits : requests).push(`${name}: ${own(used, name) ?? '0'}/${hard[name] ?? '0'}`);
   return [nameOf(object), requests.join(', '), limits.join(', '), age(object, now)];
 }
 
@@ -122,7 +123,7 @@ function runtimeClass(object: KubeObject, now: number): Cell[] {
 
 const nameAndAge: Cells = (object, now) => [nameOf(object), age(object, now)];
 
-export const clusterCells: Readonly<Record<string, Cells>> = {
+export const clusterCells: Readonly<Record<string, Cells>> = table({
   '/Node': node,
   '/Namespace': namespace,
   '/Secret': secret,
@@ -137,4 +138,4 @@ export const clusterCells: Readonly<Record<string, Cells>> = {
   'scheduling.k8s.io/PriorityClass': priorityClass,
   'scheduling.k8s.io/Workload': nameAndAge,
   'node.k8s.io/RuntimeClass': runtimeClass,
-};
+});

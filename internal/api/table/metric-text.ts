@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { KubeObject } from '../object.ts';
 import { at, dictOf, listOf, textOf } from '../loose.ts';
 import type { Dict } from '../loose.ts';
@@ -21,7 +22,7 @@ function oldForm(object: KubeObject): Dict[] {
   return wanted === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', target: { averageUtilization: wanted } } }];
 }
 
-const fields: Readonly<Record<string, string>> = { External: 'external', Pods: 'pods', Object: 'object', Resource: 'resource', ContainerResource: 'containerResource' };
+const fields: Readonly<Record<string, string>> = table({ External: 'external', Pods: 'pods', Object: 'object', Resource: 'resource', ContainerResource: 'containerResource' });
 
 function metric(spec: Dict, status: Dict): string {
   const type = textOf(spec['type']);

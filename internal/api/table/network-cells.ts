@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { Endpoints, Service, ServicePort } from '../generated/types/core-v1.ts';
 import type { EndpointSlice } from '../generated/types/discovery-v1.ts';
 import type { IPAddress, Ingress, IngressClass, NetworkPolicy, ServiceCIDR } from '../generated/types/networking-v1.ts';
@@ -101,7 +102,7 @@ function ipAddress(object: KubeObject, now: number): Cell[] {
   return [nameOf(object), [resource, ...(ref.namespace ? [ref.namespace] : []), ref.name ?? ''].join('/'), age(object, now)];
 }
 
-export const networkCells: Readonly<Record<string, Cells>> = {
+export const networkCells: Readonly<Record<string, Cells>> = table({
   '/Service': service,
   '/Endpoints': endpoints,
   'discovery.k8s.io/EndpointSlice': endpointSlice,
@@ -110,4 +111,4 @@ export const networkCells: Readonly<Record<string, Cells>> = {
   'networking.k8s.io/NetworkPolicy': networkPolicy,
   'networking.k8s.io/ServiceCIDR': serviceCidr,
   'networking.k8s.io/IPAddress': ipAddress,
-};
+});

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../generated/types/core-v1.ts';
 import { at, dictOf, listOf, textOf } from '../loose.ts';
 import type { KubeObject } from '../object.ts';
@@ -106,7 +107,7 @@ function migration(object: KubeObject): Cell[] {
 
 const nameAndAge: Cells = (object, now) => [nameOf(object), age(object, now)];
 
-export const storageCells: Readonly<Record<string, Cells>> = {
+export const storageCells: Readonly<Record<string, Cells>> = table({
   '/PersistentVolume': persistentVolume,
   '/PersistentVolumeClaim': claim,
   'storage.k8s.io/StorageClass': storageClass,
@@ -120,4 +121,4 @@ export const storageCells: Readonly<Record<string, Cells>> = {
   'resource.k8s.io/DeviceClass': nameAndAge,
   'resource.k8s.io/ResourceSlice': resourceSlice,
   'resource.k8s.io/DeviceTaintRule': taintRule,
-};
+});

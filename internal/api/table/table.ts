@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { PrinterColumn } from '../crd/compile.ts';
 import { columnsData } from '../generated/columns-data.ts';
 import type { KubeObject } from '../object.ts';
@@ -40,7 +41,7 @@ export interface TableOptions {
   now: number;
 }
 
-const cells: Readonly<Record<string, Cells>> = { '/Pod': podCells, ...workloadCells, ...networkCells, ...clusterCells, ...adminCells, ...storageCells };
+const cells: Readonly<Record<string, Cells>> = table({ '/Pod': podCells, ...workloadCells, ...networkCells, ...clusterCells, ...adminCells, ...storageCells });
 
 type Row = [name: string, type: string, format: string, priority: number];
 let parsedColumns: Record<string, Row[]> | undefined;
@@ -62,15 +63,15 @@ function builtinColumns(key: string): TableColumn[] {
 }
 
 /** Columns that upstream adds to a kind's list after it has declared it. */
-const late: Readonly<Record<string, readonly Row[]>> = {
+const late: Readonly<Record<string, readonly Row[]>> = table({
   'storage.k8s.io/CSIDriver': [['TokenRequests', 'string', '', 0], ['RequiresRepublish', 'boolean', '', 0], ['Modes', 'string', '', 0], ['Age', 'string', '', 0]],
-};
+});
 
 /** Texts of the columns that every kind has. */
-const descriptions: Readonly<Record<string, string>> = {
+const descriptions: Readonly<Record<string, string>> = table({
   Name: 'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names',
   Age: 'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.',
-};
+});
 
 function customColumns(info: TableInfo): readonly TableColumn[] {
   const key: object = info.crd ?? noColumns;

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../generated/types/apps-v1.ts';
 import type { HorizontalPodAutoscaler } from '../generated/types/autoscaling-v2.ts';
 import type { CronJob, Job } from '../generated/types/batch-v1.ts';
@@ -130,7 +131,7 @@ function scale(object: KubeObject, now: number): Cell[] {
   return [nameOf(object), numberOf(at(object, 'spec.replicas')), numberOf(at(object, 'status.replicas')), age(object, now)];
 }
 
-export const workloadCells: Readonly<Record<string, Cells>> = {
+export const workloadCells: Readonly<Record<string, Cells>> = table({
   'apps/Deployment': deployment,
   'apps/ReplicaSet': replicaSet,
   'apps/DaemonSet': daemonSet,
@@ -143,4 +144,4 @@ export const workloadCells: Readonly<Record<string, Cells>> = {
   'policy/PodDisruptionBudget': disruptionBudget,
   'autoscaling/HorizontalPodAutoscaler': autoscaler,
   'autoscaling/Scale': scale,
-};
+});

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { Lease } from '../generated/types/coordination-v1.ts';
 import type { RuntimeClass } from '../generated/types/node-v1.ts';
 import type { PodDisruptionBudget } from '../generated/types/policy-v1.ts';
@@ -12,7 +13,7 @@ import type { Rule } from './rule.ts';
 import { shown } from './shapes.ts';
 import { checkAtMostAll, checkCount } from './templates.ts';
 
-const systemClasses: Readonly<Record<string, number>> = { 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 };
+const systemClasses: Readonly<Record<string, number>> = table({ 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 });
 const greatestPriority = 1_000_000_000;
 
 function systemClassError(object: PriorityClass): string {

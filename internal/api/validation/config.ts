@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { ConfigMap, Secret, ServiceAccount } from '../generated/types/core-v1.ts';
 import { JsonSyntaxError, parseJson } from '../codec/json-text.ts';
 import { isDict, semanticEqual } from '../loose.ts';
@@ -14,7 +15,7 @@ function checkConfigMap(problems: Problems, { data = {}, binaryData = {} }: Conf
   let total = 0;
   for (const [key, value] of Object.entries(data)) {
     problems.check(`data[${key}]`, key, validConfigMapKey);
-    if (key in binaryData) problems.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
+    if (Object.hasOwn(binaryData, key)) problems.invalid(`data[${key}]`, key, 'duplicate of key present in binaryData');
     total += Buffer.byteLength(value);
   }
   for (const [key, value] of Object.entries(binaryData)) {
@@ -56,7 +57,7 @@ function checkDockerConfig(problems: Problems, data: Readonly<Record<string, str
 const accountName = 'kubernetes.io/service-account.name';
 
 /** What a secret of a well-known type must hold. */
-const secretTypes: Readonly<Record<string, (problems: Problems, data: Readonly<Record<string, string>>, secret: Secret) => void>> = {
+const secretTypes: Readonly<Record<string, (problems: Problems, data: Readonly<Record<string, string>>, secret: Secret) => void>> = table({
   'kubernetes.io/service-account-token': (problems, _, secret) => {
     if (!secret.metadata?.annotations?.[accountName]) problems.required(`metadata.annotations[${accountName}]`);
   },
@@ -71,7 +72,7 @@ const secretTypes: Readonly<Record<string, (problems: Problems, data: Readonly<R
   'kubernetes.io/tls': (problems, data) => {
     for (const key of ['tls.crt', 'tls.key']) if (data[key] === undefined) problems.required(`data[${key}]`);
   },
-};
+});
 
 export const secret: Rule<Secret> = {
   name: dns1123Subdomain,

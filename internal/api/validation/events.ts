@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { KubeObject } from '../object.ts';
 import { dictOf, numberOf, textOf } from '../loose.ts';
 import type { Dict } from '../loose.ts';
@@ -10,9 +11,9 @@ const shortText = 128;
 const longText = 1024;
 
 /** Names of an event's fields in core/v1, and the ones messages show, which are the same but for one. */
-const coreNames: Readonly<Record<string, string>> = { reportingController: 'reportingComponent' };
+const coreNames: Readonly<Record<string, string>> = table({ reportingController: 'reportingComponent' });
 /** The same fields in events.k8s.io/v1. */
-const newNames: Readonly<Record<string, string>> = { involvedObject: 'regarding', message: 'note', source: 'deprecatedSource', firstTimestamp: 'deprecatedFirstTimestamp', lastTimestamp: 'deprecatedLastTimestamp', count: 'deprecatedCount' };
+const newNames: Readonly<Record<string, string>> = table({ involvedObject: 'regarding', message: 'note', source: 'deprecatedSource', firstTimestamp: 'deprecatedFirstTimestamp', lastTimestamp: 'deprecatedLastTimestamp', count: 'deprecatedCount' });
 
 type Names = Readonly<Record<string, string>>;
 const read = (event: KubeObject, names: Names, field: string): unknown => event[names[field] ?? field];

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { Dict } from '../loose.ts';
 import { dictOf, isDict, listOf, numberOf, textOf } from '../loose.ts';
 import { dns1123Label } from '../names.ts';
@@ -105,7 +106,7 @@ const gitRepo: Check = (problems, source, path) => {
   checkDescendingPath(problems, textOf(source['directory']), `${path}.directory`);
 };
 
-const checks: Readonly<Record<string, Check>> = {
+const checks: Readonly<Record<string, Check>> = table({
   gitRepo,
   gcePersistentDisk: all(needs('pdName'), partition),
   awsElasticBlockStore: all(needs('volumeID'), partition),
@@ -125,7 +126,7 @@ const checks: Readonly<Record<string, Check>> = {
   azureDisk,
   storageos,
   scaleIO: needs('gateway', 'system', 'volumeName'),
-};
+});
 
 /** Volume types that this distribution does not mount: they must be storable all the same. */
 export function checkForeignVolume(problems: Problems, type: string, source: unknown, path: string): void {

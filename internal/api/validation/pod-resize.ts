@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Container, Pod, PodSpec, ResourceRequirements } from '../generated/types/core-v1.ts';
 import { semanticEqual } from '../loose.ts';
 import { computeQosClass, podQosClass } from '../strategy/qos.ts';
@@ -57,7 +58,7 @@ function sameContainers(problems: Problems, spec: PodSpec, was: PodSpec): boolea
 
 function checkRemovals(problems: Problems, now: ResourceRequirements | undefined, before: ResourceRequirements | undefined, path: string): void {
   for (const list of ['requests', 'limits'] as const) {
-    if (Object.keys(before?.[list] ?? {}).some((name) => now?.[list]?.[name] === undefined)) problems.forbidden(`${path}.${list}`, `resource ${list} cannot be removed`);
+    if (Object.keys(before?.[list] ?? {}).some((name) => own(now?.[list], name) === undefined)) problems.forbidden(`${path}.${list}`, `resource ${list} cannot be removed`);
   }
 }
 

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Binding, ContainerStatus, NodeSelectorTerm, Pod, PodSpec, PodStatus, Toleration } from '../generated/types/core-v1.ts';
 import { semanticEqual } from '../loose.ts';
 import { dns1123Subdomain, qualifiedName } from '../names.ts';
@@ -122,7 +123,7 @@ function putBack(munged: PodSpec, was: PodSpec, field: keyof PodSpec): void {
 /** A gated pod may still be narrowed: more node selectors, more required terms. */
 function putBackGated(problems: Problems, munged: PodSpec, was: PodSpec): void {
   if (!semanticEqual(munged.nodeSelector, was.nodeSelector)) {
-    if (Object.entries(was.nodeSelector ?? {}).some(([key, value]) => munged.nodeSelector?.[key] !== value)) {
+    if (Object.entries(was.nodeSelector ?? {}).some(([key, value]) => own(munged.nodeSelector, key) !== value)) {
       problems.invalid('spec.nodeSelector', munged.nodeSelector, 'only additions to spec.nodeSelector are allowed (no mutations or deletions)');
     }
     putBack(munged, was, 'nodeSelector');
@@ -155,12 +156,12 @@ function onlyAdds(now: NodeSelectorTerm, before: NodeSelectorTerm): boolean {
 function checkAnnotationUpdates(problems: Problems, pod: Pod, old: Pod): void {
   const [now, before] = [pod.metadata?.annotations ?? {}, old.metadata?.annotations ?? {}];
   for (const [key, value] of Object.entries(before)) {
-    if (now[key] === value) continue;
+    if (own(now, key) === value) continue;
     if (key.startsWith(appArmorPrefix)) problems.forbidden(`metadata.annotations[${key}]`, 'may not remove or update AppArmor annotations');
     if (key === mirror) problems.forbidden(`metadata.annotations[${key}]`, 'may not remove or update mirror pod annotation');
   }
   for (const key of Object.keys(now)) {
-    if (key in before) continue;
+    if (Object.hasOwn(before, key)) continue;
     if (key.startsWith(appArmorPrefix)) problems.forbidden(`metadata.annotations[${key}]`, 'may not add AppArmor annotations');
     if (key === mirror) problems.forbidden(`metadata.annotations[${key}]`, 'may not add mirror pod annotation');
   }

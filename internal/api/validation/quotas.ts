@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { LimitRange, LimitRangeItem, ResourceQuota, ResourceQuotaSpec } from '../generated/types/core-v1.ts';
 import { semanticEqual } from '../loose.ts';
 import { dns1123Subdomain, qualifiedName } from '../names.ts';
@@ -53,7 +54,7 @@ function checkLimitType(problems: Problems, type: string, field: string): void {
 function checkOrder(problems: Problems, limit: LimitRangeItem, name: string, path: string): void {
   const ofPod = limit.type === 'Pod';
   const value = (list: LimitList): Quantity | undefined => {
-    const text = ofPod && (list === 'default' || list === 'defaultRequest') ? undefined : limit[list]?.[name];
+    const text = ofPod && (list === 'default' || list === 'defaultRequest') ? undefined : own(limit[list], name);
     return text === undefined ? undefined : parseQuantity(text);
   };
   const [min, max, limits, requests, ratio] = [value('min'), value('max'), value('default'), value('defaultRequest'), value('maxLimitRequestRatio')];

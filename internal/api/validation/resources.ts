@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { ResourceClaim, ResourceRequirements } from '../generated/types/core-v1.ts';
 import { dns1123Label, qualifiedName } from '../names.ts';
 import { parseQuantity } from '../quantity.ts';
@@ -69,7 +70,7 @@ export function checkRequirements(problems: Problems, requirements: ResourceRequ
     names(problems, name, at);
     const quantity = parseQuantity(text);
     checkQuantity(problems, name, quantity, at);
-    checkAgainstLimit(problems, name, quantity, limits[name], path);
+    checkAgainstLimit(problems, name, quantity, own(limits, name), path);
     checkHugePages(problems, name, quantity, at);
   }
   const all = [...Object.keys(limits), ...Object.keys(requests)];

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { KubeObject } from '../object.ts';
 import { mutatingBinding, mutatingPolicy, validatingBinding, validatingPolicy } from './admission-policies.ts';
 import { apiService } from './api-services.ts';
@@ -25,7 +26,7 @@ import { webhookConfiguration } from './webhook-configurations.ts';
 import { controllerRevision, daemonSet, deployment, podTemplate, replicaSet, replicationController, statefulSet } from './workloads.ts';
 
 /** `group/Kind`, and where versions of one kind are checked differently `group/Kind/version`. */
-const rules: Readonly<Record<string, Rule>> = {
+const rules: Readonly<Record<string, Rule>> = table({
   '/ConfigMap': configMap,
   '/Event': coreEvent,
   '/LimitRange': limitRange,
@@ -85,7 +86,7 @@ const rules: Readonly<Record<string, Rule>> = {
   'storage.k8s.io/StorageClass': storageClass,
   'storage.k8s.io/VolumeAttachment': volumeAttachment,
   'storage.k8s.io/VolumeAttributesClass': volumeAttributesClass,
-};
+});
 
 export function ruleOf(group: string, kind: string, version: string): Rule<KubeObject> | undefined {
   const rule = rules[`${group}/${kind}/${version}`] ?? rules[`${group}/${kind}`];

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { isDict } from '../loose.ts';
 import type { Dict } from '../loose.ts';
 import { shapes } from './shapes-data.ts';
@@ -20,14 +21,14 @@ function fieldsOf(struct: string): readonly Field[] | undefined {
   return structs.get(struct);
 }
 
-const renamed: Readonly<Record<string, string>> = { CephMonitors: 'monitors', RBDImage: 'image', RBDPool: 'pool', RadosUser: 'user', EndpointsName: 'endpoints', DataDiskURI: 'diskuri' };
+const renamed: Readonly<Record<string, string>> = table({ CephMonitors: 'monitors', RBDImage: 'image', RBDPool: 'pool', RadosUser: 'user', EndpointsName: 'endpoints', DataDiskURI: 'diskuri' });
 
 function fieldOf(text: string): Field {
   const [name = '', kind = ''] = text.split(':');
   return { name, key: renamed[name] ?? name.toLowerCase(), absent: kind[0] ?? '', struct: kind.slice(1) };
 }
 
-const zeros: Readonly<Record<string, unknown>> = { s: '', n: 0, b: false, q: '0', '?': null };
+const zeros: Readonly<Record<string, unknown>> = table({ s: '', n: 0, b: false, q: '0', '?': null });
 
 /** A value as kube-apiserver shows its own structs: with Go's field names, and all of them. */
 export function shown(struct: string, value: unknown): unknown {

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
 import { parseQuantity, Quantity, quantityOf, zeroQuantity } from '../../api/quantity.ts';
 import { forbidden } from '../../api/status.ts';
@@ -58,7 +59,7 @@ function applyDefaults(pod: Pod, range: LimitRange): void {
 
 function fill(container: Container, requests: List, limits: List): { requests: string[]; limits: string[] } {
   const resources = (container.resources ??= {} as Container['resources'] & object);
-  const missing = (have: List | undefined, defaults: List): string[] => Object.keys(defaults).filter((name) => have?.[name] === undefined).sort();
+  const missing = (have: List | undefined, defaults: List): string[] => Object.keys(defaults).filter((name) => own(have, name) === undefined).sort();
   const lacksLimits = missing(resources.limits, limits);
   const lacksRequests = missing(resources.requests, requests);
   if (lacksLimits.length) resources.limits = { ...resources.limits, ...pick(limits, lacksLimits) };
@@ -66,7 +67,7 @@ function fill(container: Container, requests: List, limits: List): { requests: s
   return { requests: lacksRequests, limits: lacksLimits };
 }
 
-const pick = (list: List, names: string[]): List => Object.fromEntries(names.map((name) => [name, list[name] ?? '0']));
+const pick = (list: List, names: string[]): List => Object.fromEntries(names.map((name) => [name, own(list, name) ?? '0']));
 
 function checkPod(pod: Pod, item: LimitRangeItem, wrong: string[]): void {
   if (item.type === 'Container') {
@@ -84,16 +85,16 @@ function checkClaim(claim: PersistentVolumeClaim, item: LimitRangeItem, wrong: s
 function checkLists(type: string, item: LimitRangeItem, requests: List, limits: List, wrong: string[], requestsOnly = false): void {
   for (const [name, bound] of Object.entries(item.min ?? {})) {
     const least = parseQuantity(bound);
-    const request = requests[name];
-    const limit = limits[name];
+    const request = own(requests, name);
+    const limit = own(limits, name);
     if (request === undefined) wrong.push(`minimum ${name} usage per ${type} is ${bound}.  No request is specified`);
     else if (quantityOf(request).cmp(least) < 0) wrong.push(`minimum ${name} usage per ${type} is ${bound}, but request is ${request}`);
     else if (limit !== undefined && quantityOf(limit).cmp(least) < 0) wrong.push(`minimum ${name} usage per ${type} is ${bound}, but limit is ${limit}`);
   }
   for (const [name, bound] of Object.entries(item.max ?? {})) {
     const most = parseQuantity(bound);
-    const request = requests[name];
-    const limit = limits[name];
+    const request = own(requests, name);
+    const limit = own(limits, name);
     if (requestsOnly) {
       if (request !== undefined && quantityOf(request).cmp(most) > 0) wrong.push(`maximum ${name} usage per ${type} is ${bound}, but request is ${request}`);
       continue;
@@ -102,7 +103,7 @@ function checkLists(type: string, item: LimitRangeItem, requests: List, limits: 
     else if (quantityOf(limit).cmp(most) > 0) wrong.push(`maximum ${name} usage per ${type} is ${bound}, but limit is ${limit}`);
     else if (request !== undefined && quantityOf(request).cmp(most) > 0) wrong.push(`maximum ${name} usage per ${type} is ${bound}, but request is ${request}`);
   }
-  for (const [name, bound] of Object.entries(item.maxLimitRequestRatio ?? {})) checkRatio(type, name, bound, requests[name], limits[name], wrong);
+  for (const [name, bound] of Object.entries(item.maxLimitRequestRatio ?? {})) checkRatio(type, name, bound, own(requests, name), own(limits, name), wrong);
 }
 
 function checkRatio(type: string, name: string, bound: string, request: string | undefined, limit: string | undefined, wrong: string[]): void {

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { Namespace, Pod, PodSpec } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { forbidden, invalid, type FieldError } from '../../api/status.ts';
@@ -9,12 +10,12 @@ import { violations, type Level } from './pod-security-checks.ts';
 const label = (mode: string): string => `pod-security.kubernetes.io/${mode}`;
 
 /** Kinds that make pods: they get warnings only, where their template is. */
-const templates: Record<string, (object: KubeObject) => unknown> = {
+const templates: Record<string, (object: KubeObject) => unknown> = table({
   'apps/deployments': (o) => template(o), 'apps/daemonsets': (o) => template(o), 'apps/statefulsets': (o) => template(o), 'apps/replicasets': (o) => template(o),
   '/replicationcontrollers': (o) => template(o), 'batch/jobs': (o) => template(o),
   'batch/cronjobs': (o) => template((o['spec'] as { jobTemplate?: KubeObject } | undefined)?.jobTemplate),
   '/podtemplates': (o) => o['template'],
-};
+});
 
 const template = (object: KubeObject | undefined): unknown => (object?.['spec'] as { template?: unknown } | undefined)?.template;
 

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { Quantity, quantityOf } from '../../api/quantity.ts';
@@ -6,10 +7,10 @@ import { podTotals, type Totals } from './pod-totals.ts';
 const one = Quantity.of(1);
 
 /** Old names of counts that quotas still use. */
-const plainCounts: Record<string, string> = {
+const plainCounts: Record<string, string> = table({
   pods: 'pods', services: 'services', replicationcontrollers: 'replicationcontrollers', resourcequotas: 'resourcequotas',
   secrets: 'secrets', configmaps: 'configmaps', persistentvolumeclaims: 'persistentvolumeclaims',
-};
+});
 
 /** What an object costs of each quota resource (pkg/quota evaluators). */
 export function usageOf(resource: { group: string; resource: string }, object: KubeObject): Totals {

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Pod, ResourceQuota } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { quantityOf, zeroQuantity, type Quantity } from '../../api/quantity.ts';
@@ -53,13 +54,13 @@ async function charge(core: Core, attributes: Attributes, first: KeyValue): Prom
     if (attributes.operation === 'CREATE') requireNamed(call, attributes.object as KubeObject, quota);
     const wanted = delta(attributes, quota);
     if (!wanted || wanted.size === 0 || [...wanted.values()].every((quantity) => quantity.isZero())) return;
-    const exceeded = [...wanted].filter(([name, more]) => more.sign() > 0 && quantityOf(quota.status?.used?.[name]).add(more).cmp(quantityOf(hard[name])) > 0 && hard[name] !== undefined).map(([name]) => name).sort();
+    const exceeded = [...wanted].filter(([name, more]) => more.sign() > 0 && quantityOf(own(quota.status?.used, name)).add(more).cmp(quantityOf(own(hard, name))) > 0 && own(hard, name) !== undefined).map(([name]) => name).sort();
     if (exceeded.length) throw forbidden({ group: call.resource.group, resource: call.resource.resource }, attributes.object?.metadata.name ?? '', exceededText(quota, exceeded, wanted));
-    const known = [...wanted].filter(([name]) => hard[name] !== undefined);
+    const known = [...wanted].filter(([name]) => own(hard, name) !== undefined);
     if (call.dryRun || known.length === 0) return;
     const next = deepCopy(quota) as ResourceQuota;
     const used = { ...next.status?.used };
-    for (const [name, more] of known) used[name] = quantityOf(used[name]).add(more).toString();
+    for (const [name, more] of known) used[name] = quantityOf(own(used, name)).add(more).toString();
     next.status = { ...next.status, used } as ResourceQuota['status'];
     const resource = core.resources.find('', 'v1', 'resourcequotas');
     if (!resource || (await replace(core, resource, kv, encode(resource, next as unknown as KubeObject)))) return;

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/types/node-v1.ts';
 import { deepCopy } from '../../api/object.ts';
@@ -50,7 +51,7 @@ function addScheduling(pod: Pod, runtime: RuntimeClass): void {
   const { scheduling } = runtime;
   if (!scheduling) return;
   for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {
-    const have = pod.spec.nodeSelector?.[key];
+    const have = own(pod.spec.nodeSelector, key);
     if (have !== undefined && have !== value) {
       throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${have}`);
     }

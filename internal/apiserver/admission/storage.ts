@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { PersistentVolumeClaim } from '../../api/generated/types/core-v1.ts';
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
@@ -47,11 +48,11 @@ export function defaultIngressClass(core: Core): AdmissionPlugin {
   };
 }
 
-const protection: Record<string, string> = {
+const protection: Record<string, string> = table({
   '/persistentvolumeclaims': 'kubernetes.io/pvc-protection',
   '/persistentvolumes': 'kubernetes.io/pv-protection',
   'storage.k8s.io/volumeattributesclasses': 'kubernetes.io/vac-protection',
-};
+});
 
 /** What is in use is not deleted under its users (plugin StorageObjectInUseProtection). */
 export const storageObjectInUseProtection: AdmissionPlugin = {

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { ApiError } from '../../api/status.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import { keyOf as storeKey, type Store } from '../../store/store.ts';
@@ -46,7 +47,7 @@ export class Authenticator {
 
   /** The user of a bearer token; `audiences` undefined = this API server. */
   async userOf(token: string, audiences: readonly string[] | undefined): Promise<{ user: UserInfo; audiences: string[] } | undefined> {
-    const known = this.#options.staticTokens[token];
+    const known = own(this.#options.staticTokens, token);
     if (known) return { user: { ...known, groups: withAuthenticated(known.groups) }, audiences: [...(audiences ?? [])] };
     if (/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(token)) {
       const user = await this.#options.bootstrap.userOf(token);

@@ -51,11 +51,31 @@ export function send(exchange: Exchange, status: number, contentType: string, bo
     'content-length': bytes.length,
     ...extra,
   };
-  if (exchange.warnings.length) headers['warning'] = exchange.warnings.map(warningHeader);
+  if (exchange.warnings.length) headers['warning'] = sentWarnings(exchange.warnings).map(warningHeader);
   const answer = exchange.answer as import('node:http').ServerResponse;
   if (answer.headersSent || answer.destroyed) return;
   answer.writeHead(status, headers);
   answer.end(exchange.info.method === 'HEAD' ? undefined : bytes);
+}
+
+const maxWarningRunes = 4096;
+const maxRunesOfMany = 256;
+
+/** Each once. Where they are too much for a header, each is cut short and the rest is left out (apiserver filters/warning.go). */
+function sentWarnings(warnings: readonly string[]): string[] {
+  const once = [...new Set(warnings)];
+  let total = 0;
+  for (const text of once) total += text.length;
+  if (total <= maxWarningRunes) return once;
+  const sent: string[] = [];
+  let left = maxWarningRunes;
+  for (const text of once) {
+    const cut = text.slice(0, maxRunesOfMany);
+    left -= cut.length;
+    if (left < 0) break;
+    sent.push(cut);
+  }
+  return sent;
 }
 
 /** RFC 7234 5.5 warn-code 299. */

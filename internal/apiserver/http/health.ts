@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
@@ -59,7 +60,7 @@ async function answer(server: Server, exchange: Exchange, kind: 'healthz' | 'liv
 
 async function answerOne(server: Server, exchange: Exchange, kind: 'healthz' | 'livez' | 'readyz'): Promise<void> {
   const name = exchange.info.path.slice(kind.length + 2);
-  const check = checksOf(server, kind)[name];
+  const check = own(checksOf(server, kind), name);
   if (!check) return send(exchange, 404, text, '404 page not found\n');
   const wrong = await check();
   send(exchange, wrong === undefined ? 200 : 500, text, wrong === undefined ? 'ok' : `internal server error: ${wrong}\n`);

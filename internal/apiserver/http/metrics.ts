@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
 import type { Paths } from './serve.ts';
@@ -69,7 +70,7 @@ export class Metrics {
   }
 }
 
-const verbs: Record<string, string> = { create: 'POST', update: 'PUT', get: 'GET', list: 'LIST', watch: 'WATCH', patch: 'PATCH', delete: 'DELETE', deletecollection: 'DELETECOLLECTION' };
+const verbs: Record<string, string> = table({ create: 'POST', update: 'PUT', get: 'GET', list: 'LIST', watch: 'WATCH', patch: 'PATCH', delete: 'DELETE', deletecollection: 'DELETECOLLECTION' });
 
 const clean = (text: string): string => (/^[\w.-]{0,80}$/.test(text) ? text : 'other');
 

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { ApiError } from '../../api/status.ts';
 
 export type WireFormat = 'json' | 'yaml' | 'protobuf';
@@ -57,14 +58,14 @@ export interface Offers {
   list: boolean;
 }
 
-const formats: Record<string, WireFormat> = {
+const formats: Record<string, WireFormat> = table({
   'application/json': 'json',
   '*/*': 'json',
   'application/*': 'json',
   'application/yaml': 'yaml',
   'text/yaml': 'yaml',
   'application/vnd.kubernetes.protobuf': 'protobuf',
-};
+});
 
 /** The first clause that can be served, or 406 (apiserver handlers/negotiation). */
 export function negotiate(accept: string | undefined, offers: Offers, pretty = false): Wanted {

@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, forbidden, invalid, type FieldError, type What } from '../../api/status.ts';
@@ -100,7 +101,7 @@ export function callFor(_server: Server, exchange: Exchange, resource: ServedRes
   };
 }
 
-const optionKinds: Record<string, string> = { create: 'CreateOptions', update: 'UpdateOptions', patch: 'PatchOptions', delete: 'DeleteOptions', deletecollection: 'DeleteOptions' };
+const optionKinds: Record<string, string> = table({ create: 'CreateOptions', update: 'UpdateOptions', patch: 'PatchOptions', delete: 'DeleteOptions', deletecollection: 'DeleteOptions' });
 
 function invalidOptions(exchange: Exchange, error: FieldError): ApiError {
   return invalid({ group: 'meta.k8s.io', kind: optionKinds[exchange.info.verb] ?? 'ListOptions' }, '', [error]);

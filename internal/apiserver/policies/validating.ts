@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation } from '../../api/generated/types/admissionregistration-v1.ts';
 import { ApiError, forbidden, type StatusReason } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
@@ -15,7 +16,7 @@ interface Finding {
   reason: StatusReason;
 }
 
-const codes: Record<string, number> = { Unauthorized: 401, Forbidden: 403, RequestEntityTooLarge: 413, Invalid: 422 };
+const codes: Record<string, number> = table({ Unauthorized: 401, Forbidden: 403, RequestEntityTooLarge: 413, Invalid: 422 });
 
 /** Rules in the Common Expression Language (KEP-3488). */
 export function validatingPolicies(server: Server): AdmissionPlugin {

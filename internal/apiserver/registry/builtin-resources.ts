@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { KindInfo, Scheme } from '../../api/scheme.ts';
 import { splitApiVersion } from '../../api/scheme.ts';
@@ -29,6 +30,11 @@ const returningDeleted = new Set([
 
 /** Kinds older than garbage collection (DefaultGarbageCollectionPolicy of their strategies). */
 const orphaning = new Set(['/replicationcontrollers', 'batch/jobs']);
+/** What kube-apiserver says with every answer about a resource that has a successor. */
+const deprecated: Readonly<Record<string, string>> = table({
+  '/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
+  '/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
+});
 
 export function builtinResources(context: EngineContext): ServedResource[] {
   return [...context.scheme.resources()].filter((info) => !info.custom).map((info) => served(info, context));
@@ -46,6 +52,7 @@ function served(info: KindInfo, context: EngineContext): ServedResource {
     createOnUpdate: info.createOnUpdate, unconditionalUpdate: info.unconditionalUpdate,
     soft: softResources.has(path), ...(info.resource === 'events' ? { ttlSeconds: eventTtlSeconds } : {}),
     returnsDeleted: returningDeleted.has(path), orphansDependents: orphaning.has(path), custom: false, storageHash: info.storageVersionHash,
+    ...(deprecated[path] ? { deprecationWarning: deprecated[path] } : {}),
     engine: builtinEngine(info, context),
   };
 }
@@ -99,7 +106,7 @@ function builtinEngine(info: KindInfo, context: EngineContext): KindEngine {
 }
 
 /** Fields whose zero Go prints, where JSON leaves them out. */
-const zeroTexts: Record<string, string> = { 'spec.unschedulable': 'false', 'spec.hostNetwork': 'false', 'status.successful': '0', 'status.replicas': '0', 'status.succeeded': '0' };
+const zeroTexts: Record<string, string> = table({ 'spec.unschedulable': 'false', 'spec.hostNetwork': 'false', 'status.successful': '0', 'status.replicas': '0', 'status.succeeded': '0' });
 
 export function readField(object: KubeObject, label: string): string {
   if (label === 'source') return eventSource(object);

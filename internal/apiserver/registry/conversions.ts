@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { KubeObject } from '../../api/object.ts';
 
 type Values = Record<string, unknown>;
@@ -104,7 +105,7 @@ function parseList(text: string | undefined): unknown[] {
   }
 }
 
-export const conversions: Record<string, Conversion> = {
+export const conversions: Record<string, Conversion> = table({
   'events.k8s.io/v1/Event': events,
   'autoscaling/v1/HorizontalPodAutoscaler': autoscalers,
-};
+});

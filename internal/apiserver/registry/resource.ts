@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, type What } from '../../api/status.ts';
 import { parseFieldSelector, type FieldSelector } from '../../api/selectors.ts';
@@ -104,7 +105,7 @@ export const whatOf = (resource: { group: string; resource: string }): What => (
 export const apiVersion = (gv: { group: string; version: string }): string => (gv.group ? `${gv.group}/${gv.version}` : gv.version);
 
 /** Where kube-apiserver puts kinds whose folder is not called as the resource. */
-const oddFolders: Record<string, string> = {
+const oddFolders: Record<string, string> = table({
   '/replicationcontrollers': 'controllers',
   '/endpoints': 'services/endpoints',
   '/nodes': 'minions',
@@ -112,7 +113,7 @@ const oddFolders: Record<string, string> = {
   'networking.k8s.io/ingresses': 'ingress',
   'apiextensions.k8s.io/customresourcedefinitions': 'apiextensions.k8s.io/customresourcedefinitions',
   'apiregistration.k8s.io/apiservices': 'apiregistration.k8s.io/apiservices',
-};
+});
 
 export function prefixOf(resource: { group: string; resource: string }, custom: boolean): string {
   if (custom) return `/registry/${resource.group}/${resource.resource}/`;

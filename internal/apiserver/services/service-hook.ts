@@ -60,11 +60,9 @@ export function serviceHook(allocators: Allocators): WriteHook {
 
 /** clusterIP and the first of clusterIPs are one thing. */
 function normalizeIps(spec: ServiceSpec): void {
-  if (!needsIp(spec)) {
-    if (!spec.clusterIP && !spec.clusterIPs?.length) {
-      delete spec.clusterIP;
-      delete spec.clusterIPs;
-    }
+  if (!needsIp(spec) && !spec.clusterIP && !spec.clusterIPs?.length) {
+    delete spec.clusterIP;
+    delete spec.clusterIPs;
     return;
   }
   if (spec.clusterIP && !spec.clusterIPs?.length) spec.clusterIPs = [spec.clusterIP];
@@ -119,7 +117,7 @@ class Taking {
   run(before: ServiceSpec | undefined): Undo {
     const spec = this.#service.spec as ServiceSpec;
     try {
-      if (needsIp(spec)) this.#families(spec);
+      if (needsIp(spec)) this.#families(spec, before);
       if (needsIp(spec) && !isHeadless(spec)) this.#addresses(spec, before);
       this.#ports(spec, before);
     } catch (error) {
@@ -133,13 +131,28 @@ class Taking {
     for (const undo of this.#undo.splice(0)) undo();
   }
 
-  #families(spec: ServiceSpec): void {
+  /** This cluster has one family; only a headless service that is filled in by hand may name the other. */
+  #families(spec: ServiceSpec, before: ServiceSpec | undefined): void {
     const { family } = this.#allocators.ips.range;
+    if (!isHeadless(spec) || Object.keys(spec.selector ?? {}).length > 0) this.#oneFamily(spec, before, `IPv${family}`);
     // Who fills in a headless service by hand may use any family.
     const anyFamily = isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0 && !spec.ipFamilies?.length;
     spec.ipFamilyPolicy ??= anyFamily ? 'RequireDualStack' : 'SingleStack';
     const wanted = anyFamily && spec.ipFamilyPolicy !== 'SingleStack' ? [family, family === 4 ? 6 : 4] : [family];
     if (!spec.ipFamilies?.length) spec.ipFamilies = wanted.map((one) => `IPv${one}`);
+  }
+
+  #oneFamily(spec: ServiceSpec, before: ServiceSpec | undefined, family: string): void {
+    const errors: FieldError[] = [];
+    if (spec.ipFamilyPolicy === 'RequireDualStack' && before?.ipFamilyPolicy !== 'RequireDualStack') {
+      errors.push({ type: 'FieldValueInvalid', field: 'spec.ipFamilyPolicy', value: spec.ipFamilyPolicy, detail: 'this cluster is not configured for dual-stack services' });
+    }
+    (spec.ipFamilies ?? []).forEach((one, i) => {
+      if ((one === 'IPv4' || one === 'IPv6') && one !== family && !before?.ipFamilies?.includes(one)) {
+        errors.push({ type: 'FieldValueInvalid', field: `spec.ipFamilies[${i}]`, value: one, detail: 'not configured on this cluster' });
+      }
+    });
+    if (errors.length > 0) this.#refuse(errors);
   }
 
   #addresses(spec: ServiceSpec, before: ServiceSpec | undefined): void {

@@ -1,8 +1,9 @@
+import { table } from '../../base/own.ts';
 import { notFound } from '../../api/status.ts';
 import type { Server } from '../server.ts';
 import { sendObject } from './answer.ts';
 
-const components: Record<string, string> = { 'controller-manager': 'ok', 'etcd-0': 'ok', scheduler: 'ok' };
+const components: Record<string, string> = table({ 'controller-manager': 'ok', 'etcd-0': 'ok', scheduler: 'ok' });
 
 const one = (name: string): object => ({
   metadata: { name },

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { DaemonSet } from '../../api/generated/types/apps-v1.ts';
 import type { Affinity, Node, Pod, Toleration } from '../../api/generated/types/core-v1.ts';
 import { refs } from '../../client/refs.ts';
@@ -31,7 +32,7 @@ export function tolerationsOf(ds: DaemonSet): Toleration[] {
 export function placement(ds: DaemonSet, node: Node): { run: boolean; stay: boolean } {
   const { nodeName, nodeSelector, affinity } = ds.spec.template.spec;
   if (nodeName && nodeName !== node.metadata.name) return { run: false, stay: false };
-  for (const key in nodeSelector) if (node.metadata.labels?.[key] !== nodeSelector[key]) return { run: false, stay: false };
+  for (const key in nodeSelector) if (own(node.metadata.labels, key) !== nodeSelector[key]) return { run: false, stay: false };
   const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   if (required && !matchesNodeSelector(required, node)) return { run: false, stay: false };
   const tolerations = tolerationsOf(ds);

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Deployment, ReplicaSet, StatefulSet } from '../../api/generated/types/apps-v1.ts';
 import type { Pod, ReplicationController } from '../../api/generated/types/core-v1.ts';
 import type { Condition, OwnerReference } from '../../api/generated/types/meta-v1.ts';
@@ -110,7 +111,7 @@ class DisruptionController {
     }
     const disrupted: Record<string, string> = {};
     for (const pod of pods.filter((p) => !p.metadata.deletionTimestamp)) {
-      const since = budget.status?.disruptedPods?.[pod.metadata.name!];
+      const since = own(budget.status?.disruptedPods, pod.metadata.name!);
       if (since === undefined) continue;
       const waitMs = msOf(since) + deletionTimeoutMs - nowMs;
       if (waitMs < 0) {
@@ -120,7 +121,7 @@ class DisruptionController {
         this.#queue.addAfter(key, waitMs + 1);
       }
     }
-    const healthy = pods.filter((p) => !p.metadata.deletionTimestamp && isReady(p) && disrupted[p.metadata.name!] === undefined).length;
+    const healthy = pods.filter((p) => !p.metadata.deletionTimestamp && isReady(p) && own(disrupted, p.metadata.name!) === undefined).length;
     const allowed = expected > 0 ? Math.max(0, healthy - desired) : 0;
     const state = allowed > 0 ? { status: 'True', reason: 'SufficientPods' } : { status: 'False', reason: 'InsufficientPods' };
     await this.#write(budget, {

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { ReplicaSetCondition, ReplicaSetStatus } from '../../api/generated/types/apps-v1.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
@@ -38,7 +39,7 @@ export function statusOf(set: SetView, active: Pod[], terminating: number | unde
   const conditions = failureCondition(set, active.length, failure, nowMs);
   const next: ReplicaSetStatus = {
     replicas: active.length,
-    fullyLabeledReplicas: active.filter((p) => wanted.every(([key, value]) => p.metadata.labels?.[key] === value)).length,
+    fullyLabeledReplicas: active.filter((p) => wanted.every(([key, value]) => own(p.metadata.labels, key) === value)).length,
     readyReplicas: ready.length,
     availableReplicas: ready.filter((p) => isAvailable(p, set.minReadySeconds, nowMs)).length,
     ...(terminating === undefined ? {} : { terminatingReplicas: terminating }),

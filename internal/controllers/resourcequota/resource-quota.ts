@@ -1,3 +1,4 @@
+import { own, table } from '../../base/own.ts';
 import { quotaCovers, usageOf } from '../../apiserver/admission/quota-usage.ts';
 import type { Pod, ResourceQuota } from '../../api/generated/types/core-v1.ts';
 import { keyOf, type KubeObject, type ResourceRef } from '../../api/object.ts';
@@ -15,7 +16,7 @@ const name = 'resourcequota-controller';
 const recountDelayMs = 1000;
 
 /** Kinds that quota names without `count/` are about. */
-const plainKinds: Record<string, ResourceRef> = {
+const plainKinds: Record<string, ResourceRef> = table({
   pods: refs.pods,
   services: refs.services,
   replicationcontrollers: refs.replicationControllers,
@@ -23,7 +24,7 @@ const plainKinds: Record<string, ResourceRef> = {
   secrets: refs.secrets,
   configmaps: refs.configMaps,
   persistentvolumeclaims: refs.persistentVolumeClaims,
-};
+});
 
 /** Counts what the objects of a namespace use of its quotas. */
 export function startResourceQuotaController(ctx: ControllerContext): Controller {
@@ -63,7 +64,7 @@ export function startResourceQuotaController(ctx: ControllerContext): Controller
       await mirror.synced;
       for (const object of mirror.list(quota.metadata.namespace)) {
         if (!quotaCovers(quota, ref, object)) continue;
-        for (const [n, more] of usageOf(ref, object)) if (n in used) used[n] = quantityOf(used[n] as string).add(more).toString();
+        for (const [n, more] of usageOf(ref, object)) if (Object.hasOwn(used, n)) used[n] = quantityOf(used[n] as string).add(more).toString();
       }
     }
     if (same(quota.status?.hard, hard) && sameUsage(quota.status?.used, used)) return;
@@ -112,5 +113,5 @@ function usageChanged(old: KubeObject, now: KubeObject): boolean {
 
 function sameUsage(a: Record<string, string> | undefined, b: Record<string, string>): boolean {
   const names = new Set([...Object.keys(a ?? {}), ...Object.keys(b)]);
-  return [...names].every((n) => a?.[n] !== undefined && b[n] !== undefined && quantityOf(a[n] ?? zeroQuantity.toString()).equals(quantityOf(b[n])));
+  return [...names].every((n) => own(a, n) !== undefined && own(b, n) !== undefined && quantityOf(own(a, n) ?? zeroQuantity.toString()).equals(quantityOf(own(b, n))));
 }

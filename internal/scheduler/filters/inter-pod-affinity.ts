@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Pod, PodAffinityTerm } from '../../api/generated/types/core-v1.ts';
 import { selectorFromObject } from '../../api/selectors.ts';
 import type { NodeInfo } from '../node-info.ts';
@@ -7,8 +8,8 @@ import { namespaceOf, refuse, refuseFinally, type Filter, type View } from '../p
 export function termMatcher(view: View, owner: Pod, term: PodAffinityTerm): (other: Pod) => boolean {
   const selector = selectorFromObject(term.labelSelector);
   const labels = owner.metadata.labels ?? {};
-  const same = (term.matchLabelKeys ?? []).filter((k) => labels[k] !== undefined);
-  const differ = (term.mismatchLabelKeys ?? []).filter((k) => labels[k] !== undefined);
+  const same = (term.matchLabelKeys ?? []).filter((k) => own(labels, k) !== undefined);
+  const differ = (term.mismatchLabelKeys ?? []).filter((k) => own(labels, k) !== undefined);
   const namespaces = new Set(term.namespaces ?? []);
   const byLabels = term.namespaceSelector ? selectorFromObject(term.namespaceSelector) : undefined;
   if (namespaces.size === 0 && !byLabels) namespaces.add(namespaceOf(owner));
@@ -16,11 +17,11 @@ export function termMatcher(view: View, owner: Pod, term: PodAffinityTerm): (oth
     const namespace = namespaceOf(other);
     if (!namespaces.has(namespace) && !byLabels?.matches(view.namespaceLabels(namespace))) return false;
     const has = other.metadata.labels ?? {};
-    return selector.matches(has) && same.every((k) => has[k] === labels[k]) && differ.every((k) => has[k] !== labels[k]);
+    return selector.matches(has) && same.every((k) => own(has, k) === labels[k]) && differ.every((k) => own(has, k) !== labels[k]);
   };
 }
 
-const labelOf = (node: NodeInfo, key: string): string | undefined => node.node.metadata.labels?.[key];
+const labelOf = (node: NodeInfo, key: string): string | undefined => own(node.node.metadata.labels, key);
 
 /** The topology values under which some pod satisfies `matches`. */
 function valuesWith(view: View, key: string, matches: (pod: Pod) => boolean): Set<string> {

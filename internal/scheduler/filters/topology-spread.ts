@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { TopologySpreadConstraint } from '../../api/generated/types/core-v1.ts';
 import { wantsNode } from '../../api/scheduling/node-affinity.ts';
 import { untolerated } from '../../api/scheduling/taints.ts';
@@ -10,7 +11,7 @@ export function domainCounts(view: View, constraint: TopologySpreadConstraint): 
   const matches = spreadSelector(view, constraint);
   const counts = new Map<string, number>();
   for (const node of view.nodes) {
-    const value = node.node.metadata.labels?.[constraint.topologyKey];
+    const value = own(node.node.metadata.labels, constraint.topologyKey);
     if (value === undefined || !counted(view, constraint, node)) continue;
     counts.set(value, (counts.get(value) ?? 0) + countOn(view, node, matches));
   }
@@ -20,9 +21,9 @@ export function domainCounts(view: View, constraint: TopologySpreadConstraint): 
 /** The constraint's selector, narrowed to this pod's values of matchLabelKeys. */
 export function spreadSelector(view: View, constraint: TopologySpreadConstraint): (labels: Record<string, string>) => boolean {
   const selector = selectorFromObject(constraint.labelSelector);
-  const own = view.pod.pod.metadata.labels ?? {};
-  const keys = (constraint.matchLabelKeys ?? []).filter((k) => own[k] !== undefined);
-  return (labels) => selector.matches(labels) && keys.every((k) => labels[k] === own[k]);
+  const mine = view.pod.pod.metadata.labels ?? {};
+  const keys = (constraint.matchLabelKeys ?? []).filter((k) => own(mine, k) !== undefined);
+  return (labels) => selector.matches(labels) && keys.every((k) => own(labels, k) === mine[k]);
 }
 
 export function countOn(view: View, node: NodeInfo, matches: (labels: Record<string, string>) => boolean): number {
@@ -54,7 +55,7 @@ export const podTopologySpread: Filter = {
     });
     return (node) => {
       for (const { constraint, counts, least, self } of prepared) {
-        const value = node.node.metadata.labels?.[constraint.topologyKey];
+        const value = own(node.node.metadata.labels, constraint.topologyKey);
         if (value === undefined) return refuseFinally(`${mismatch} (missing required label)`);
         if ((counts.get(value) ?? 0) + self - least > constraint.maxSkew) return refuse(mismatch);
       }

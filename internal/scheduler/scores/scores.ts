@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { matchesTerm } from '../../api/scheduling/node-affinity.ts';
 import { tolerates } from '../../api/scheduling/taints.ts';
 import { countOn, domainCounts, spreadSelector } from '../filters/topology-spread.ts';
@@ -65,7 +66,7 @@ const interPodAffinity: Score = {
     for (const { term, weight } of terms) {
       const matches = termMatcher(view, view.pod.pod, term);
       for (const node of view.nodes) {
-        const value = node.node.metadata.labels?.[term.topologyKey];
+        const value = own(node.node.metadata.labels, term.topologyKey);
         if (value === undefined) continue;
         const key = `${term.topologyKey}=${value}`;
         for (const { pod } of node.pods.values()) if (matches(pod)) sums.set(key, (sums.get(key) ?? 0) + weight);
@@ -91,7 +92,7 @@ const topologySpread: Score = {
       return normalize(nodes.map((n) => countOn(view, n, matches)), true);
     }
     const counts = soft.map((c) => ({ key: c.topologyKey, counts: domainCounts(view, c) }));
-    return normalize(nodes.map((n) => counts.reduce((sum, c) => sum + (c.counts.get(n.node.metadata.labels?.[c.key] ?? '\0') ?? 0), 0)), true);
+    return normalize(nodes.map((n) => counts.reduce((sum, c) => sum + (c.counts.get(own(n.node.metadata.labels, c.key) ?? '\0') ?? 0), 0)), true);
   },
 };
 

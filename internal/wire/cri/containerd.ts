@@ -1,5 +1,6 @@
+import { table } from '../../base/own.ts';
 /** Facts of containerd's native API (events, tasks, images): the calls that CRI does not have. */
-export const containerdMessages: Record<string, string> = {
+export const containerdMessages: Record<string, string> = table({
   Empty: '',
   Any: 'typeUrl 1 string, value 2 bytes',
   Timestamp: 'seconds 1 int64, nanos 2 int32',
@@ -18,7 +19,7 @@ export const containerdMessages: Record<string, string> = {
   WaitResponse: 'exitStatus 1 uint32, exitedAt 2 .Timestamp',
   DeleteProcessRequest: 'containerId 1 string, execId 2 string',
   DeleteResponse: 'id 1 string, pid 2 uint32, exitStatus 3 uint32, exitedAt 4 .Timestamp',
-};
+});
 
 export interface Timestamp {
   seconds: number;

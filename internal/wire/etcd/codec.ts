@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import { etcdMessages } from './messages.ts';
 
 /** A message that cannot be read. */
@@ -73,7 +74,7 @@ function parseField(fact: string): Field {
   return { name, number: Number(number), type, repeated, zero: repeated || !scalar ? undefined : zeros[type], message: scalar ? undefined : () => compile(type) };
 }
 
-const zeros: Record<string, unknown> = { int: 0, id: '0', uid: '0', u32: 0, enum: 0, bool: false, str: '', bytes: noBytes, key: '' };
+const zeros: Record<string, unknown> = table({ int: 0, id: '0', uid: '0', u32: 0, enum: 0, bool: false, str: '', bytes: noBytes, key: '' });
 
 // One buffer for all messages: encoding is synchronous, and nobody else has it.
 const firstBufferBytes = 64 * 1024;

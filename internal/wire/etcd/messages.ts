@@ -1,5 +1,6 @@
+import { table } from '../../base/own.ts';
 /** Facts of etcd's rpc.proto and kv.proto, level 3.6. */
-export const etcdMessages: Record<string, string> = {
+export const etcdMessages: Record<string, string> = table({
   ResponseHeader: 'clusterId=1:uid memberId=2:uid revision=3:int raftTerm=4:int',
   KeyValue: 'key=1:key createRevision=2:int modRevision=3:int version=4:int value=5:bytes lease=6:id',
   Event: 'type=1:enum kv=2:KeyValue prevKv=3:KeyValue',
@@ -68,4 +69,4 @@ export const etcdMessages: Record<string, string> = {
   Empty: '',
   AuthStatusResponse: 'header=1:ResponseHeader enabled=2:bool authRevision=3:int',
   AuthNamesResponse: 'header=1:ResponseHeader names=2:[]str',
-};
+});

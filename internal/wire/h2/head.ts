@@ -1,9 +1,10 @@
+import { table } from '../../base/own.ts';
 import type { HeaderField } from './hpack.ts';
 
 /** What a field is to us. Beyond `bad` it makes its request malformed (RFC 9113 section 8.1.1). */
 const kind = { other: 0, contentType: 1, contentLength: 2, method: 8, scheme: 9, path: 10, authority: 11, bad: 16 } as const;
 
-const kinds: Record<string, number> = {
+const kinds: Record<string, number> = table({
   ':method': kind.method,
   ':scheme': kind.scheme,
   ':path': kind.path,
@@ -16,7 +17,7 @@ const kinds: Record<string, number> = {
   'keep-alive': kind.bad,
   'transfer-encoding': kind.bad,
   upgrade: kind.bad,
-};
+});
 const known = new Map(Object.entries(kinds));
 const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/;
 const forbiddenInValues = /[\0\r\n]/;

@@ -1,3 +1,4 @@
+import { table } from '../../../base/own.ts';
 import { Buffer } from 'node:buffer';
 import { CelError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
@@ -5,7 +6,7 @@ import { CelMap, divideDown, Duration, kindOf, Optional, parseDuration, parseTim
 import { instant } from './operators.ts';
 
 const maxInt = 2n ** 63n;
-const typeNames: Record<string, string> = { timestamp: 'google.protobuf.Timestamp', duration: 'google.protobuf.Duration', optional: 'optional_type' };
+const typeNames: Record<string, string> = table({ timestamp: 'google.protobuf.Timestamp', duration: 'google.protobuf.Duration', optional: 'optional_type' });
 
 export function typeOf(value: Value): TypeValue {
   const kind = kindOf(value);

@@ -1,9 +1,10 @@
+import { table } from '../../../base/own.ts';
 import { Buffer } from 'node:buffer';
 import { CelError } from '../errors.ts';
 import { CelMap, Duration, kindOf, numeric, showDuration, showTimestamp, Timestamp, TypeValue, type Value } from '../values.ts';
 import { showDouble } from './conversions.ts';
 
-const escapes: Record<string, string> = { '\x07': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '\\': '\\\\', '"': '\\"' };
+const escapes: Record<string, string> = table({ '\x07': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '\\': '\\\\', '"': '\\"' });
 
 export function quoteText(text: string): string {
   return `"${text.toWellFormed().replace(/[\x07\b\f\n\r\t\v\\"]/g, (found) => escapes[found] ?? found)}"`;

@@ -1,3 +1,4 @@
+import { table } from '../../../base/own.ts';
 import { dns1035Label, dns1123Label, dns1123Subdomain, qualifiedName, validLabelValue } from '../../names.ts';
 import type { Registry } from '../registry.ts';
 import { Opaque, Optional, type Value } from '../values.ts';
@@ -20,7 +21,7 @@ const matching = (pattern: RegExp, what: string) => (text: string): string[] => 
 const isDate = (text: string): string[] => (Number.isNaN(Date.parse(text)) ? ['invalid date'] : []);
 
 /** Function name -> [name for format.named, check]. */
-const checks: Record<string, (text: string) => string[]> = {
+const checks: Record<string, (text: string) => string[]> = table({
   dns1123Label,
   dns1123Subdomain,
   dns1035Label,
@@ -34,7 +35,7 @@ const checks: Record<string, (text: string) => string[]> = {
   byte: matching(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/, 'base64'),
   date: (text) => [...matching(/^\d{4}-\d\d-\d\d$/, 'date')(text), ...isDate(text)],
   datetime: (text) => [...matching(/^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d/, 'date-time')(text), ...isDate(text)],
-};
+});
 
 function validate(format: FormatValue, text: string): Optional {
   const found = checks[format.name]?.(text) ?? [];

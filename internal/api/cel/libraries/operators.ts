@@ -1,3 +1,4 @@
+import { table } from '../../../base/own.ts';
 import { Buffer } from 'node:buffer';
 import { CelError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
@@ -63,7 +64,7 @@ function joining(registry: Registry): void {
   registry.define('_-_(timestamp, timestamp): duration', (a: Timestamp, b: Timestamp) => span(a.nanos - b.nanos));
 }
 
-const relations: Record<string, (order: number) => boolean> = { '<': (o) => o < 0, '<=': (o) => o <= 0, '>': (o) => o > 0, '>=': (o) => o >= 0 };
+const relations: Record<string, (order: number) => boolean> = table({ '<': (o) => o < 0, '<=': (o) => o <= 0, '>': (o) => o > 0, '>=': (o) => o >= 0 });
 const numbers = ['int', 'uint', 'double'];
 
 function comparisons(registry: Registry): void {

@@ -1,3 +1,4 @@
+import { table } from '../../../base/own.ts';
 import { CelError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
 import { divideDown, type Duration, type Timestamp } from '../values.ts';
@@ -28,7 +29,7 @@ function formatOf(zone: string): Intl.DateTimeFormat {
   }
 }
 
-const fields: Record<string, (date: Date) => number> = {
+const fields: Record<string, (date: Date) => number> = table({
   getFullYear: (date) => date.getUTCFullYear(),
   getMonth: (date) => date.getUTCMonth(),
   getDate: (date) => date.getUTCDate(),
@@ -39,9 +40,9 @@ const fields: Record<string, (date: Date) => number> = {
   getMinutes: (date) => date.getUTCMinutes(),
   getSeconds: (date) => date.getUTCSeconds(),
   getMilliseconds: (date) => date.getUTCMilliseconds(),
-};
+});
 
-const spans: Record<string, bigint> = { getHours: 3_600_000_000_000n, getMinutes: 60_000_000_000n, getSeconds: 1_000_000_000n };
+const spans: Record<string, bigint> = table({ getHours: 3_600_000_000_000n, getMinutes: 60_000_000_000n, getSeconds: 1_000_000_000n });
 
 export function times(registry: Registry): void {
   for (const [name, read] of Object.entries(fields)) {

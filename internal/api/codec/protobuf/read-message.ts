@@ -103,7 +103,7 @@ export class MessageReader {
       case 'duration':
         return formatDuration(BigInt(only(from, 1, () => from.varint()) ?? 0n));
       case 'quantity':
-        return only(from, 1, () => from.string()) ?? '';
+        return only(from, 1, () => from.string()) || '0';
       case 'intOrString':
         return readIntOrString(from);
       case 'raw':
