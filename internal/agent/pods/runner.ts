@@ -99,8 +99,8 @@ export class Runner {
       const id = await startContainer(w.deps, input);
       await w.reread(id);
       w.waiting.delete(container.name);
-      // It may have ended before anybody knew its id: then no event will wake us.
-      if (latest(w.runtime, container.name)?.state !== 'running') w.wake();
+      // What follows from the start (the next init container, an end that came before anybody knew the id) has no event of its own.
+      w.wake();
       const made = latest(w.runtime, container.name);
       if (made?.logPath) void linkLog(w.deps, w.pod, made);
       if (container.lifecycle?.postStart) {
