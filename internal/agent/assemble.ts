@@ -67,7 +67,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     ...nodeSide(input, () => set),
     releaseImages: (pod) => releaseImages(input, pod),
     cri: runtime.cri,
-    reader: new RuntimeReader(runtime.cri, disk),
+    reader: new RuntimeReader(runtime.cri),
     client,
     images,
     volumes,

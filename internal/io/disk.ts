@@ -2,6 +2,8 @@ import * as fs from 'node:fs/promises';
 import { watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { IoError, messageOf } from '../base/errors.ts';
+import { toStat } from './held.ts';
+import { removeTree } from './remove-tree.ts';
 
 /** Files as the program sees them. Every call names its operation, so that a test can fail exactly that one. */
 export interface Disk {
@@ -14,6 +16,7 @@ export interface Disk {
   append(op: string, path: string, data: string | Uint8Array): Promise<void>;
   makeDir(op: string, path: string, mode?: number): Promise<void>;
   list(op: string, path: string): Promise<string[]>;
+  /** A file or a whole folder, without following any link in it; nothing there is no error. */
   remove(op: string, path: string): Promise<void>;
   stat(op: string, path: string): Promise<FileStat | undefined>;
   /** The path with every link followed. */
@@ -57,12 +60,11 @@ export const realDisk: Disk = {
       await fs.mkdir(path, { recursive: true, mode: mode ?? 0o755 });
     }),
   list: (op, path) => guard(op, path, async () => (await orUndefined(fs.readdir(path))) ?? []),
-  remove: (op, path) => guard(op, path, () => fs.rm(path, { recursive: true, force: true })),
+  remove: (op, path) => guard(op, path, () => removeTree(op, path)),
   stat: (op, path) =>
     guard(op, path, async () => {
       const s = await orUndefined(fs.lstat(path));
-      if (!s) return undefined;
-      return { kind: kindOf(s), size: s.size, mtimeMs: s.mtimeMs, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, ino: s.ino, dev: s.dev };
+      return s && toStat(s);
     }),
   realPath: (op, path) => guard(op, path, () => fs.realpath(path)),
   watch(_op, path, changed) {
@@ -90,6 +92,7 @@ async function guard<T>(op: string, path: string, effect: () => Promise<T>): Pro
   try {
     return await effect();
   } catch (cause) {
+    if (cause instanceof IoError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code ?? 'IO';
     throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code, cause });
   }
@@ -103,13 +106,4 @@ async function orUndefined<T>(effect: Promise<T>): Promise<T | undefined> {
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
-}
-
-function kindOf(s: import('node:fs').Stats): FileStat['kind'] {
-  if (s.isFile()) return 'file';
-  if (s.isDirectory()) return 'dir';
-  if (s.isSymbolicLink()) return 'link';
-  if (s.isSocket()) return 'socket';
-  if (s.isFIFO()) return 'fifo';
-  return s.isBlockDevice() ? 'block' : 'char';
 }

@@ -31,7 +31,7 @@ function makeDeps(): PodDeps {
   const nothing = (): Promise<void> => Promise.resolve();
   return {
     cri: runtime.cri,
-    reader: new RuntimeReader(runtime.cri, noDisk as never),
+    reader: new RuntimeReader(runtime.cri),
     client,
     images: { ensure: () => Promise.resolve({ ref: 'sha256:1' }), forget: () => undefined },
     volumes: { mount: () => Promise.resolve(new Map()), mounted: () => new Map(), podDir: () => '/p', update: () => undefined, unmount: (uid: string) => Promise.resolve(void undone.push(`volumes ${uid}`)), leftovers: () => Promise.resolve([]) },

@@ -70,9 +70,8 @@ export async function checkHostPath(source: HostPathVolumeSource, { disk, tree }
   if (!check) throw new Error(`unknown hostPath type ${type}`);
   const stat = await tree.statTarget(op, path);
   if (!stat && type === 'DirectoryOrCreate') await disk.makeDir(op, path, 0o755);
-  else if (!stat && type === 'FileOrCreate') {
-    await tree.writeFile(op, path, new Uint8Array(0), 0o644);
-  } else if (stat?.kind !== check.kind) throw new Error(`hostPath type check failed: ${path} is not ${check.what}`);
+  else if (!stat && type === 'FileOrCreate') await tree.makeFile(op, path, 0o644);
+  else if (stat?.kind !== check.kind) throw new Error(`hostPath type check failed: ${path} is not ${check.what}`);
   return path;
 }
 
