@@ -10,10 +10,15 @@ export interface Disk {
   read(op: string, path: string): Promise<Buffer>;
   /** The bytes, or undefined when there is no such file. */
   readIfThere(op: string, path: string): Promise<Buffer | undefined>;
-  /** Replaces the file at once (temporary file, fsync, rename): a reader sees the old or the new bytes, never half. */
-  /** `durable`: the new name, too, is on the disk when it resolves; without it, some file systems may show the old bytes after a power cut. */
+  /**
+   * Replaces the file at once (temporary file, fsync, rename): a reader sees the old or the new bytes, never half. Nobody but
+   * the owner may read it, unless `mode` says so.
+   * `durable`: the new name, too, is on the disk when it resolves; without it, some file systems may show the old bytes after a power cut.
+   */
   writeAtomic(op: string, path: string, data: string | Uint8Array, options?: { mode?: number; uid?: number; gid?: number; durable?: boolean }): Promise<void>;
+  /** A new file is its owner's alone. */
   append(op: string, path: string, data: string | Uint8Array): Promise<void>;
+  /** With all folders above it. Nobody but the owner may look into what it makes, unless `mode` says so. */
   makeDir(op: string, path: string, mode?: number): Promise<void>;
   list(op: string, path: string): Promise<string[]>;
   /** A file or a whole folder, without following any link in it; nothing there is no error. */
@@ -42,10 +47,10 @@ export const realDisk: Disk = {
   writeAtomic: (op, path, data, options = {}) =>
     guard(op, path, async () => {
       const temporary = join(dirname(path), `.${process.pid}-${counter++}.tmp`);
-      const file = await fs.open(temporary, 'w', options.mode ?? 0o644);
+      const file = await fs.open(temporary, 'w', options.mode ?? 0o600);
       try {
         await file.writeFile(data);
-        await file.chmod(options.mode ?? 0o644);
+        await file.chmod(options.mode ?? 0o600);
         if (options.uid !== undefined) await file.chown(options.uid, options.gid ?? options.uid);
         await file.sync();
       } finally {
@@ -54,10 +59,10 @@ export const realDisk: Disk = {
       await fs.rename(temporary, path);
       if (options.durable === true) await syncFolder(dirname(path));
     }),
-  append: (op, path, data) => guard(op, path, () => fs.appendFile(path, data)),
+  append: (op, path, data) => guard(op, path, () => fs.appendFile(path, data, { mode: 0o600 })),
   makeDir: (op, path, mode) =>
     guard(op, path, async () => {
-      await fs.mkdir(path, { recursive: true, mode: mode ?? 0o755 });
+      await fs.mkdir(path, { recursive: true, mode: mode ?? 0o700 });
     }),
   list: (op, path) => guard(op, path, async () => (await orUndefined(fs.readdir(path))) ?? []),
   remove: (op, path) => guard(op, path, () => removeTree(op, path)),

@@ -102,7 +102,7 @@ async function configured(deps: PodDeps, input: StartInput, image: EnsuredImage)
     deps.mountDoors,
   );
   const logDir = `${input.sandboxConfig.logDirectory}/${container.name}`;
-  await deps.mountDoors.disk.makeDir('pod.logs', logDir);
+  await deps.mountDoors.disk.makeDir('pod.logs', logDir, 0o755);
   return containerConfig({ pod, container, node, restartCount: input.restartCount, image, environment, mounts, targetId: input.targetId });
 }
 
