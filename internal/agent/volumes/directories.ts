@@ -83,6 +83,7 @@ export async function claimedPath(pod: Pod, volume: Volume, client: Client, door
   const volumeName = claim.spec.volumeName;
   if (claim.status?.phase !== 'Bound' || !volumeName) throw new Error(`error processing PVC ${namespace}/${name}: PVC is not bound`);
   const bound = await client.get<PersistentVolume>(refs.persistentVolumes, { name: volumeName });
+  if (bound.spec.volumeMode === 'Block') throw new Error('no block volume plugin matched');
   const readOnly = volume.persistentVolumeClaim?.readOnly ?? false;
   if (bound.spec.hostPath) return { path: await checkHostPath(bound.spec.hostPath, doors), readOnly, manage: false };
   if (bound.spec.local) {
