@@ -80,6 +80,9 @@ export async function claimedPath(pod: Pod, volume: Volume, client: Client, door
   const namespace = pod.metadata.namespace ?? '';
   const name = volume.persistentVolumeClaim?.claimName ?? `${pod.metadata.name ?? ''}-${volume.name}`;
   const claim = await client.get<PersistentVolumeClaim>(refs.persistentVolumeClaims, { namespace, name });
+  // Somebody else may have made a claim of the name that an ephemeral volume's own has.
+  const owned = (claim.metadata.ownerReferences ?? []).some((owner) => owner.controller === true && owner.uid === pod.metadata.uid);
+  if (volume.ephemeral && !owned) throw new Error(`PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`);
   const volumeName = claim.spec.volumeName;
   if (claim.status?.phase !== 'Bound' || !volumeName) throw new Error(`error processing PVC ${namespace}/${name}: PVC is not bound`);
   const bound = await client.get<PersistentVolume>(refs.persistentVolumes, { name: volumeName });
