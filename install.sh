@@ -213,8 +213,15 @@ set +o allexport
 END
   place "$tmp" "/etc/init.d/$service" 755
   rm -f "$tmp"
-  record file "$log_file"
+  private_log
   [ "${INSTALL_SKIFF_SKIP_ENABLE:-}" = true ] || rc-update add "$service" default >/dev/null
+}
+
+# What skiff logs is root's alone, from the first line on.
+private_log() {
+  (umask 077; : >>"$log_file")
+  chmod 600 "$log_file"
+  record file "$log_file"
 }
 
 # Neither systemd nor OpenRC runs: a shell that starts skiff again when it dies.
@@ -239,7 +246,7 @@ done
 END
   place "$tmp" "$data_dir/skiff-supervise.sh"
   rm -f "$tmp"
-  record file "$log_file"
+  private_log
 }
 
 running() {

@@ -1,6 +1,7 @@
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import type { Clock } from '../io/clock.ts';
 import type { CriClient } from './cri/client.ts';
+import { statusOf } from './server/container-logs.ts';
 import { containerNamed, type RuntimeContainer } from './pods/model.ts';
 import type { PodSet } from './pods/pod-set.ts';
 import type { ContainerInstance, NodeView } from './server/node-view.ts';
@@ -12,7 +13,11 @@ export function agentView(options: { nodeName: string; cri: CriClient; pods: Pod
   const withStatus = (worker: { pod: Pod; status: Pod['status'] }): Pod => ({ ...worker.pod, status: worker.status });
   const instance = (pod: Pod, container: string, previous: boolean): RuntimeContainer | undefined => {
     const all = pods.worker(pod.metadata.uid!)?.runtime.containers.filter((c) => c.name === container) ?? [];
-    return previous ? all[1] : all[0];
+    if (!previous) return all[0];
+    // The one that the status shows as the last: while a container waits to be started anew, that is the newest.
+    const status = statusOf(pod, container);
+    const id = status?.lastState?.terminated?.containerID?.replace(/^containerd:\/\//, '');
+    return id ? all.find((c) => c.id === id) : undefined;
   };
   return {
     nodeName,

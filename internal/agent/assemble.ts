@@ -48,6 +48,8 @@ export interface Parts {
 
 /** Exec probes may answer this much later than their own limit, before the call itself is given up. */
 const execSlackMs = 5000;
+/** What an exec probe says is shown in events: the kubelet keeps this much. */
+const longestOutputBytes = 10 * 1024;
 
 /** Everything that pods need, put together. */
 export async function assemble(input: AssembleInput): Promise<Parts> {
@@ -67,7 +69,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     ...nodeSide(input, () => set),
     releaseImages: (pod) => releaseImages(input, pod),
     cri: runtime.cri,
-    reader: new RuntimeReader(runtime.cri, disk),
+    reader: new RuntimeReader(runtime.cri),
     client,
     images,
     volumes,
@@ -165,7 +167,7 @@ function probeDoorsOf({ options, runtime }: AssembleInput): ProbeDoors {
     dial: options.dial,
     exec: async (containerId, cmd, timeout) => {
       const done = await runtime.cri.execSync({ containerId, cmd, timeout }, { timeoutMs: timeout > 0 ? timeout * 1000 + execSlackMs : 0 });
-      return { exitCode: done.exitCode, output: Buffer.concat([done.stdout, done.stderr]).toString() };
+      return { exitCode: done.exitCode, output: Buffer.concat([done.stdout, done.stderr]).subarray(0, longestOutputBytes).toString() };
     },
   };
 }

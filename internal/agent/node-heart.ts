@@ -41,6 +41,7 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   const look = async (tries = 0): Promise<void> => {
     if (state.stopped || state.networkReady) return;
     const answer = await runtime.cri.status({}).catch((error: unknown) => log.debug('runtime status', { error: messageOf(error) }));
+    facts.supplementalGroupsPolicy = answer?.features?.supplementalGroupsPolicy ?? facts.supplementalGroupsPolicy;
     if (answer?.status?.conditions.find((c) => c.type === 'NetworkReady')?.status) {
       state.networkReady = true;
       writer?.poke();
@@ -124,6 +125,7 @@ async function configFacts(options: AgentOptions, machine: Awaited<ReturnType<ty
     clusterDomain: options.clusterDomain,
     hostDns: parseResolvConf(text),
     memoryCapacityBytes: machine.memoryBytes,
+    appArmor: (await options.disk.readIfThere('node.apparmor', '/sys/module/apparmor/parameters/enabled'))?.toString().startsWith('Y') ?? false,
     hugePageSizes: machine.hugePages.map((p) => pageSizeName(String(p.sizeBytes))),
   };
 }

@@ -1,6 +1,6 @@
-import { createReadStream } from 'node:fs';
+import { constants, createReadStream } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createGunzip, createZstdDecompress } from 'node:zlib';
+import { createGunzip, createGzip, createZstdDecompress } from 'node:zlib';
 import { pipeline } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
 import { IoError, messageOf } from '../base/errors.ts';
@@ -15,6 +15,16 @@ export async function feedUnpacked(op: string, path: string, into: Writable): Pr
     else await pipeline(source, into);
   } catch (cause) {
     throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause });
+  }
+}
+
+/** Packs a file into a new one beside it, piece by piece: it may be larger than the memory. */
+export async function packFile(op: string, from: string, to: string, mode: number): Promise<void> {
+  try {
+    const [source, target] = [await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK), await open(to, 'wx', mode)];
+    await pipeline(source.createReadStream(), createGzip(), target.createWriteStream());
+  } catch (cause) {
+    throw new IoError(`${op}: ${from}: ${messageOf(cause)}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause });
   }
 }
 

@@ -2,18 +2,26 @@ import * as fs from 'node:fs/promises';
 import { watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { IoError, messageOf } from '../base/errors.ts';
+import { toStat } from './held.ts';
+import { removeTree } from './remove-tree.ts';
 
 /** Files as the program sees them. Every call names its operation, so that a test can fail exactly that one. */
 export interface Disk {
   read(op: string, path: string): Promise<Buffer>;
   /** The bytes, or undefined when there is no such file. */
   readIfThere(op: string, path: string): Promise<Buffer | undefined>;
-  /** Replaces the file at once (temporary file, fsync, rename): a reader sees the old or the new bytes, never half. */
-  /** `durable`: the new name, too, is on the disk when it resolves; without it, some file systems may show the old bytes after a power cut. */
+  /**
+   * Replaces the file at once (temporary file, fsync, rename): a reader sees the old or the new bytes, never half. Nobody but
+   * the owner may read it, unless `mode` says so.
+   * `durable`: the new name, too, is on the disk when it resolves; without it, some file systems may show the old bytes after a power cut.
+   */
   writeAtomic(op: string, path: string, data: string | Uint8Array, options?: { mode?: number; uid?: number; gid?: number; durable?: boolean }): Promise<void>;
+  /** A new file is its owner's alone. */
   append(op: string, path: string, data: string | Uint8Array): Promise<void>;
+  /** With all folders above it. Nobody but the owner may look into what it makes, unless `mode` says so. */
   makeDir(op: string, path: string, mode?: number): Promise<void>;
   list(op: string, path: string): Promise<string[]>;
+  /** A file or a whole folder, without following any link in it; nothing there is no error. */
   remove(op: string, path: string): Promise<void>;
   stat(op: string, path: string): Promise<FileStat | undefined>;
   /** The path with every link followed. */
@@ -39,10 +47,10 @@ export const realDisk: Disk = {
   writeAtomic: (op, path, data, options = {}) =>
     guard(op, path, async () => {
       const temporary = join(dirname(path), `.${process.pid}-${counter++}.tmp`);
-      const file = await fs.open(temporary, 'w', options.mode ?? 0o644);
+      const file = await fs.open(temporary, 'w', options.mode ?? 0o600);
       try {
         await file.writeFile(data);
-        await file.chmod(options.mode ?? 0o644);
+        await file.chmod(options.mode ?? 0o600);
         if (options.uid !== undefined) await file.chown(options.uid, options.gid ?? options.uid);
         await file.sync();
       } finally {
@@ -51,18 +59,17 @@ export const realDisk: Disk = {
       await fs.rename(temporary, path);
       if (options.durable === true) await syncFolder(dirname(path));
     }),
-  append: (op, path, data) => guard(op, path, () => fs.appendFile(path, data)),
+  append: (op, path, data) => guard(op, path, () => fs.appendFile(path, data, { mode: 0o600 })),
   makeDir: (op, path, mode) =>
     guard(op, path, async () => {
-      await fs.mkdir(path, { recursive: true, mode: mode ?? 0o755 });
+      await fs.mkdir(path, { recursive: true, mode: mode ?? 0o700 });
     }),
   list: (op, path) => guard(op, path, async () => (await orUndefined(fs.readdir(path))) ?? []),
-  remove: (op, path) => guard(op, path, () => fs.rm(path, { recursive: true, force: true })),
+  remove: (op, path) => guard(op, path, () => removeTree(op, path)),
   stat: (op, path) =>
     guard(op, path, async () => {
       const s = await orUndefined(fs.lstat(path));
-      if (!s) return undefined;
-      return { kind: kindOf(s), size: s.size, mtimeMs: s.mtimeMs, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, ino: s.ino, dev: s.dev };
+      return s && toStat(s);
     }),
   realPath: (op, path) => guard(op, path, () => fs.realpath(path)),
   watch(_op, path, changed) {
@@ -90,6 +97,7 @@ async function guard<T>(op: string, path: string, effect: () => Promise<T>): Pro
   try {
     return await effect();
   } catch (cause) {
+    if (cause instanceof IoError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code ?? 'IO';
     throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code, cause });
   }
@@ -103,13 +111,4 @@ async function orUndefined<T>(effect: Promise<T>): Promise<T | undefined> {
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
     throw error;
   }
-}
-
-function kindOf(s: import('node:fs').Stats): FileStat['kind'] {
-  if (s.isFile()) return 'file';
-  if (s.isDirectory()) return 'dir';
-  if (s.isSymbolicLink()) return 'link';
-  if (s.isSocket()) return 'socket';
-  if (s.isFIFO()) return 'fifo';
-  return s.isBlockDevice() ? 'block' : 'char';
 }

@@ -2,13 +2,19 @@ import * as fs from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { IoError, messageOf } from '../base/errors.ts';
 import { realDisk, type FileStat } from './disk.ts';
+import { hold, type Held } from './held.ts';
+
+export type { Held };
 
 /**
  * Links, owners, modes and handles: what volumes need of a file system beyond Disk. Nothing here is fsynced:
  * everything written through it can be made again from the API.
  */
 export interface Tree {
+  /** Writes a file with exactly this mode, in place when there is one; a link under its name is an error. */
   writeFile(op: string, path: string, data: Uint8Array, mode: number): Promise<void>;
+  /** Makes an empty file with exactly this mode. False when something is there already. */
+  makeFile(op: string, path: string, mode: number): Promise<boolean>;
   /** Makes one folder with exactly this mode. False when something is there already. */
   makeDir(op: string, path: string, mode: number): Promise<boolean>;
   symlink(op: string, target: string, path: string): Promise<void>;
@@ -28,32 +34,34 @@ export interface Tree {
   hold(op: string, path: string, options: { follow: boolean }): Promise<Held | undefined>;
 }
 
-export interface Held {
-  /** A path through /proc that leads to the held place, for this process and those it starts. */
-  path: string;
-  /** Where it is now. */
-  real(): Promise<string>;
-  release(): Promise<void>;
-}
-
-/** Linux' O_PATH: a handle that names a place and opens nothing. Node has no constant for it. */
-const openPath = 0o10000000;
-
 export const realTree: Tree = {
   writeFile: (op, path, data, mode) =>
     guard(op, path, async () => {
-      await fs.writeFile(path, data, { mode });
-      await fs.chmod(path, mode); // the umask of the process must not decide
+      const file = await fs.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK, mode);
+      try {
+        await file.writeFile(data);
+        await file.chmod(mode); // the umask of the process must not decide
+      } finally {
+        await file.close();
+      }
+    }),
+  makeFile: (op, path, mode) =>
+    guard(op, path, async () => {
+      const file = await orTaken(fs.open(path, 'wx', mode));
+      await file?.chmod(mode);
+      await file?.close();
+      return file !== undefined;
     }),
   makeDir: (op, path, mode) =>
     guard(op, path, async () => {
+      if ((await orTaken(fs.mkdir(path, { mode }).then(() => true))) === undefined) return false;
+      // A pod may write in the folder above: by its name, what was made could be a link to another place by now.
+      const made = await hold(op, path, { follow: false });
       try {
-        await fs.mkdir(path, { mode });
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
-        throw error;
+        if ((await made?.stat())?.kind === 'dir') await made?.chmod(mode);
+      } finally {
+        await made?.release();
       }
-      await fs.chmod(path, mode);
       return true;
     }),
   symlink: (op, target, path) => guard(op, path, () => fs.symlink(target, path)),
@@ -88,13 +96,7 @@ export const realTree: Tree = {
       return real === undefined ? undefined : realDisk.stat(op, real);
     }),
   realPath: (op, path) => guard(op, path, () => fs.realpath(path)),
-  hold: (op, path, options) =>
-    guard(op, path, async () => {
-      const file = await orUndefined(fs.open(path, openPath | (options.follow ? 0 : constants.O_NOFOLLOW)));
-      if (!file) return undefined;
-      const through = `/proc/${process.pid}/fd/${file.fd}`;
-      return { path: through, real: () => fs.readlink(through), release: () => file.close() };
-    }),
+  hold,
 };
 
 async function guard<T>(op: string, path: string, effect: () => Promise<T>): Promise<T> {
@@ -104,6 +106,16 @@ async function guard<T>(op: string, path: string, effect: () => Promise<T>): Pro
     if (cause instanceof IoError) throw cause;
     const code = (cause as NodeJS.ErrnoException).code ?? 'IO';
     throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code, cause });
+  }
+}
+
+/** Undefined when the name is taken. */
+async function orTaken<T>(effect: Promise<T>): Promise<T | undefined> {
+  try {
+    return await effect;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
+    throw error;
   }
 }
 

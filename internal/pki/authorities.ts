@@ -93,7 +93,7 @@ export async function loadOrCreateNode(
   options: Doors & { dir: string; clientCa: Identity; serverCa: Identity; nodeName: string; addresses: string[] },
 ): Promise<NodeIdentities> {
   const { dir, disk, nodeName } = options;
-  await disk.makeDir('agent dir', dir, 0o755);
+  await disk.makeDir('agent dir', dir, 0o711);
   const [kubelet, kubeletServing] = await Promise.all([
     loadOrIssue({ ...options, file: 'client-kubelet', ca: options.clientCa, request: { cn: `system:node:${nodeName}`, orgs: ['system:nodes'], usages: ['client'] } }),
     loadOrIssue({

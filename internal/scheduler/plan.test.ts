@@ -29,7 +29,8 @@ const view = (p: Pod, nodes: NodeInfo[]): View => ({
   namespaceLabels: () => ({}),
   claim: () => undefined,
   volume: () => undefined,
-  waitsForConsumer: () => false,
+  volumes: () => [],
+  storageClass: () => undefined,
 });
 const place = (p: Pod, nodes: NodeInfo[]): string => {
   const decided = plan(view(p, nodes));

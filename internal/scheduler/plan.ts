@@ -1,13 +1,13 @@
 import { interPodAffinity } from './filters/inter-pod-affinity.ts';
 import { nodeAffinity, nodeName, nodePorts, nodeResourcesFit, nodeUnschedulable, taintToleration } from './filters/node.ts';
 import { podTopologySpread } from './filters/topology-spread.ts';
-import { volumeBinding } from './filters/volumes.ts';
+import { volumeBinding, volumeRestrictions } from './filters/volumes.ts';
 import type { NodeInfo } from './node-info.ts';
 import type { Filter, Refusal, View } from './plugin.ts';
 import { scores } from './scores/scores.ts';
 
 /** In kube-scheduler's order: the first refusal of a node is the one that is told. */
-export const filters: Filter[] = [nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit, volumeBinding, podTopologySpread, interPodAffinity];
+export const filters: Filter[] = [nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit, volumeRestrictions, volumeBinding, podTopologySpread, interPodAffinity];
 
 export type Plan = { node: string } | { node: undefined; refusals: Map<string, Refusal>; message: string };
 

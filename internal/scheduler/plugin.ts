@@ -1,4 +1,5 @@
 import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/types/core-v1.ts';
+import type { StorageClass } from '../api/generated/types/storage-v1.ts';
 import type { NodeInfo, PodInfo } from './node-info.ts';
 
 /** Why a node will not do. `final`: taking pods away from it would not help. */
@@ -15,8 +16,8 @@ export interface View {
   namespaceLabels(name: string): Record<string, string>;
   claim(namespace: string, name: string): PersistentVolumeClaim | undefined;
   volume(name: string): PersistentVolume | undefined;
-  /** Whether a StorageClass waits for the first consumer. */
-  waitsForConsumer(storageClass: string): boolean;
+  volumes(): Iterable<PersistentVolume>;
+  storageClass(name: string): StorageClass | undefined;
 }
 
 export interface Filter {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import type { Pod } from '../api/generated/types/core-v1.ts';
+import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/types/core-v1.ts';
 import { FakeClient } from '../client/fake-client.ts';
 import { mirrorFactory } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
@@ -65,5 +65,76 @@ describe('the scheduler', () => {
     await t.clock.advance(10);
     expect([t.nodeOf('other'), t.nodeOf('gated')]).toEqual([undefined, undefined]);
     t.stop();
+  });
+
+  describe('with a claim that waits for its first consumer', () => {
+    const target = { namespace: 'default', name: 'data' };
+    const selected = 'volume.kubernetes.io/selected-node';
+    const wanting = (): object => pod('p', '1m', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
+
+    async function waiting(provisioner = 'example.com/p') {
+      const t = await setUp();
+      await t.client.create(refs.nodes, node('n1', '1'));
+      await t.client.create(refs.storageClasses, { metadata: { name: 'wait' }, provisioner, volumeBindingMode: 'WaitForFirstConsumer' });
+      await t.client.create(refs.persistentVolumeClaims, { metadata: target, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'wait', resources: { requests: { storage: '1Gi' } } }, status: { phase: 'Pending' } });
+      const claim = (): PersistentVolumeClaim => t.client.all<PersistentVolumeClaim>(refs.persistentVolumeClaims)[0] as PersistentVolumeClaim;
+      const bind = (): Promise<unknown> => t.client.patch(refs.persistentVolumeClaims, target, { type: 'merge', body: { spec: { volumeName: 'pv' }, status: { phase: 'Bound' } } });
+      return { ...t, claim, bind };
+    }
+    const volume = (more: object = {}): object => ({ metadata: { name: 'pv' }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'wait', capacity: { storage: '1Gi' }, ...more }, status: { phase: 'Available' } });
+
+    it('binds the pod only after the claim', async () => {
+      const t = await waiting();
+      await t.client.create(refs.pods, wanting());
+      await t.clock.advance(60_000);
+      expect([t.claim().metadata.annotations?.[selected], t.nodeOf('p')]).toEqual(['n1', undefined]);
+      await t.bind();
+      await t.clock.advance(10);
+      expect(t.nodeOf('p')).toBeUndefined(); // the claim names a volume that is not there yet
+      await t.client.create(refs.persistentVolumes, volume());
+      await t.clock.advance(10);
+      expect(t.nodeOf('p')).toBe('n1');
+      t.stop();
+    });
+
+    it('promises a volume that is there to the claim', async () => {
+      const t = await waiting('kubernetes.io/no-provisioner');
+      await t.client.create(refs.persistentVolumes, volume());
+      await t.client.create(refs.pods, wanting());
+      await t.clock.advance(10);
+      expect(t.client.all<PersistentVolume>(refs.persistentVolumes)[0]?.spec.claimRef).toMatchObject({ namespace: 'default', name: 'data', uid: t.claim().metadata.uid });
+      expect([t.claim().metadata.annotations?.[selected], t.nodeOf('p')]).toEqual([undefined, undefined]);
+      await t.bind();
+      await t.clock.advance(10);
+      expect(t.nodeOf('p')).toBe('n1');
+      t.stop();
+    });
+
+    it('tries again when the provisioner takes the node out of the claim, and gives up after ten minutes', async () => {
+      const t = await waiting();
+      await t.client.create(refs.pods, wanting());
+      await t.clock.advance(10);
+      await t.client.patch(refs.persistentVolumeClaims, target, { type: 'merge', body: { metadata: { annotations: { [selected]: null } } } });
+      await t.clock.advance(10);
+      expect(t.claim().metadata.annotations?.[selected]).toBeUndefined();
+      await t.clock.advance(3000);
+      expect([t.claim().metadata.annotations?.[selected], t.nodeOf('p')]).toEqual(['n1', undefined]);
+      await t.clock.advance(600_000);
+      expect(t.nodeOf('p')).toBeUndefined();
+      expect(JSON.stringify(t.client.writes)).toContain('binding volumes: timed out waiting for the condition');
+      t.stop();
+    });
+
+    it('does not wait for a pod that is gone', async () => {
+      const t = await waiting();
+      await t.client.create(refs.pods, wanting());
+      await t.clock.advance(10);
+      await t.client.delete(refs.pods, { namespace: 'default', name: 'p' }, { gracePeriodSeconds: 0 });
+      await t.clock.advance(10);
+      await t.bind();
+      await t.clock.advance(10_000);
+      expect(t.client.writes.some((w) => w.subresource === 'binding')).toBe(false);
+      t.stop();
+    });
   });
 });

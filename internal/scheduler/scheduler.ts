@@ -13,12 +13,12 @@ import { timeOf } from '../client/times.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import { Cache } from './cache.ts';
-import { claimNames } from './filters/volumes.ts';
 import { podInfo, type PodInfo } from './node-info.ts';
 import { plan } from './plan.ts';
 import { preempt, type Candidate } from './preemption.ts';
 import { namespaceOf, type Refusal, type View } from './plugin.ts';
 import { SchedulingQueue } from './queue.ts';
+import { VolumeBinder } from './volume-binder.ts';
 
 export interface SchedulerOptions {
   client: Client;
@@ -51,6 +51,9 @@ class Scheduler {
   readonly #volumes: Mirror<PersistentVolume>;
   readonly #classes: Mirror<StorageClass>;
   readonly #budgets: Mirror<PodDisruptionBudget>;
+  readonly #binder: VolumeBinder;
+  /** Pods whose volumes are being made, by key. */
+  readonly #binding = new Map<string, AbortController>();
   readonly #stops: (() => void)[] = [];
   #running = false;
   #stopped = false;
@@ -68,6 +71,7 @@ class Scheduler {
     this.#volumes = mirrors.of<PersistentVolume>(refs.persistentVolumes);
     this.#classes = mirrors.of<StorageClass>(refs.storageClasses);
     this.#budgets = mirrors.of<PodDisruptionBudget>(refs.podDisruptionBudgets);
+    this.#binder = new VolumeBinder({ ...options, claims: this.#claims, volumes: this.#volumes });
   }
 
   async begin(): Promise<void> {
@@ -89,6 +93,7 @@ class Scheduler {
   stop(): void {
     this.#stopped = true;
     this.#queue.stop();
+    for (const left of this.#binding.values()) left.abort();
     for (const stop of this.#stops) stop();
   }
 
@@ -101,6 +106,7 @@ class Scheduler {
   #podChanged(change: Change<Pod>): void {
     const { object: pod, old, key } = change;
     const gone = change.type === 'DELETED' || isTerminal(pod);
+    if (gone || pod.metadata.deletionTimestamp) this.#binding.get(key)?.abort();
     if (gone) {
       this.#cache.removePod(pod.metadata.uid ?? '');
       this.#queue.remove(key);
@@ -160,7 +166,8 @@ class Scheduler {
       namespaceLabels: (name) => this.#namespaces.get(name)?.metadata.labels ?? {},
       claim: (namespace, name) => this.#claims.get(`${namespace}/${name}`),
       volume: (name) => this.#volumes.get(name),
-      waitsForConsumer: (name) => this.#classes.get(name)?.volumeBindingMode === 'WaitForFirstConsumer',
+      volumes: () => this.#volumes.list(),
+      storageClass: (name) => this.#classes.get(name),
     };
   }
 
@@ -168,27 +175,32 @@ class Scheduler {
     const { pod } = info;
     const { name = '', namespace = '', uid = '' } = pod.metadata;
     try {
-      await this.#selectNodeForClaims(pod, node);
+      await this.#volumesStand(key, pod, node);
       const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { kind: 'Node', name: node } };
       await this.#o.client.create(refs.pods, binding, { namespace, name, subresource: 'binding' });
       this.#queue.remove(key);
       this.#events.record(pod, { type: 'Normal', reason: 'Scheduled', action: 'Binding', note: `Successfully assigned ${namespace}/${name} to ${node}` });
     } catch (error) {
       this.#cache.forget(uid);
-      if (error instanceof ApiError && (error.reason === 'NotFound' || (error.reason === 'Conflict' && this.#pods.get(key)?.spec.nodeName))) return this.#queue.remove(key);
+      const now = this.#pods.get(key);
+      if (!now || now.metadata.deletionTimestamp || this.#stopped) return this.#queue.remove(key);
+      if (error instanceof ApiError && (error.reason === 'NotFound' || (error.reason === 'Conflict' && now.spec.nodeName))) return this.#queue.remove(key);
       this.#o.log.warn('cannot bind a pod', { pod: key, node, error: messageOf(error) });
       this.#events.record(pod, { type: 'Warning', reason: 'FailedScheduling', action: 'Binding', note: `binding rejected: ${messageOf(error)}` });
       this.#queue.failed(key);
     }
   }
 
-  /** Claims that wait for their first consumer learn the node; their provisioner reads it there. */
-  async #selectNodeForClaims(pod: Pod, node: string): Promise<void> {
-    for (const name of claimNames(pod)) {
-      const claim = this.#claims.get(`${namespaceOf(pod)}/${name}`);
-      if (!claim || claim.spec.volumeName || claim.metadata.annotations?.['volume.kubernetes.io/selected-node'] === node) continue;
-      const body = { metadata: { annotations: { 'volume.kubernetes.io/selected-node': node } } };
-      await this.#o.client.patch(refs.persistentVolumeClaims, { namespace: namespaceOf(pod), name }, { type: 'merge', body });
+  /** A pod has its node only when its volumes stand there; until then the room is kept for it. */
+  async #volumesStand(key: string, pod: Pod, node: string): Promise<void> {
+    const on = this.#nodes.get(node);
+    if (!on) throw new Error(`node ${JSON.stringify(node)} not found`);
+    const left = new AbortController();
+    this.#binding.set(key, left);
+    try {
+      await this.#binder.bind(pod, on, left.signal);
+    } finally {
+      this.#binding.delete(key);
     }
   }
 

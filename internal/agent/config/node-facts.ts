@@ -13,6 +13,10 @@ export interface NodeFacts {
   hugePageSizes: string[];
   /** Paths of the host hidden from containers besides the usual ones (per-CPU thermal throttling). */
   extraMaskedPaths?: string[];
+  /** AppArmor is on: profiles are enforced. */
+  appArmor?: boolean;
+  /** The runtime can keep a container's process out of the groups that its image names. */
+  supplementalGroupsPolicy?: boolean;
   /** The kernel accounts swap: containers get none. */
   swapAccounting?: boolean;
 }

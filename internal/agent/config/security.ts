@@ -36,7 +36,6 @@ export function effectiveSecurity(pod: Pod, container: Container): SecurityConte
     runAsGroup: own.runAsGroup ?? ofPod.runAsGroup,
     runAsNonRoot: own.runAsNonRoot ?? ofPod.runAsNonRoot,
     seccompProfile: own.seccompProfile ?? ofPod.seccompProfile,
-    appArmorProfile: own.appArmorProfile ?? ofPod.appArmorProfile,
   };
 }
 
@@ -55,7 +54,7 @@ export function containerSecurity(input: SecurityInput): LinuxContainerSecurityC
   const security = effectiveSecurity(pod, container);
   verifyNonRoot(pod, container, security, image);
   const unmasked = security.procMount === 'Unmasked';
-  const armor = appArmor(pod, container, security.appArmorProfile);
+  const armor = appArmor(pod, container);
   const namespaceOptions = namespacesOf(pod, input.userNamespace);
   if (input.targetId && namespaceOptions.pid === NamespaceMode.CONTAINER) {
     namespaceOptions.pid = NamespaceMode.TARGET;
@@ -134,8 +133,14 @@ function seccomp(profile: SeccompProfile | undefined, root: string): SecurityPro
 
 const armorAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
 
-function appArmor(pod: Pod, container: Container, profile: AppArmorProfile | undefined): { profile: SecurityProfile; text: string } | undefined {
-  const asked = container.securityContext?.appArmorProfile ?? fromAnnotation(own(pod.metadata.annotations, armorAnnotation + container.name)) ?? profile;
+/** The AppArmor profile that counts for a container; the annotation is the older way to name it. */
+export function appArmorProfile(pod: Pod, container: Container): AppArmorProfile | undefined {
+  const annotated = fromAnnotation(own(pod.metadata.annotations, armorAnnotation + container.name));
+  return container.securityContext?.appArmorProfile ?? annotated ?? pod.spec.securityContext?.appArmorProfile;
+}
+
+function appArmor(pod: Pod, container: Container): { profile: SecurityProfile; text: string } | undefined {
+  const asked = appArmorProfile(pod, container);
   if (!asked) return undefined;
   if (asked.type === 'RuntimeDefault') return { profile: { profileType: ProfileType.RuntimeDefault }, text: 'runtime/default' };
   if (asked.type === 'Unconfined') return { profile: { profileType: ProfileType.Unconfined }, text: 'unconfined' };

@@ -144,7 +144,7 @@ class Keeper {
     this.#startedMs = clock.monotonicMs();
     if (((await disk.stat('containerd.log', logFile))?.size ?? 0) > largestLogBytes) await disk.remove('containerd.log', logFile);
     // A session and an output of its own: it must neither hear our signals nor fill a pipe that nobody reads.
-    const child = spawn.start('containerd', ['sh', '-c', 'exec "$0" "$@" >>"$SKIFF_LOG" 2>&1', 'containerd', '--config', configFile], { detached: true, stdio: 'ignore', env: { SKIFF_LOG: logFile } });
+    const child = spawn.start('containerd', ['sh', '-c', ': >>"$SKIFF_LOG"; chmod 600 "$SKIFF_LOG"; exec "$0" "$@" >>"$SKIFF_LOG" 2>&1', 'containerd', '--config', configFile], { detached: true, stdio: 'ignore', env: { SKIFF_LOG: logFile } });
     child.on('error', (error) => log.error('containerd does not start', { error: error.message }));
     child.on('exit', () => void this.check());
     child.unref();

@@ -1,6 +1,5 @@
-import { gzip } from 'node:zlib';
-import { promisify } from 'node:util';
 import type { Clock, Timer } from '../../io/clock.ts';
+import { packFile } from '../../io/archive.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { Tree } from '../../io/tree.ts';
@@ -81,8 +80,7 @@ export async function rotateLog(id: string, logPath: string, options: LogRotatio
 }
 
 async function compress(path: string, { disk, tree }: LogRotationOptions): Promise<void> {
-  const packed = await promisify(gzip)(await disk.read(op, path));
-  await tree.writeFile(op, `${path}.tmp`, packed, 0o640);
+  await packFile(op, path, `${path}.tmp`, 0o640);
   await tree.rename(op, `${path}.tmp`, `${path}.gz`);
   await disk.remove(op, path);
 }

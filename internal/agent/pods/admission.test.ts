@@ -4,7 +4,8 @@ import { refusalOf } from './admission.ts';
 
 const pod = (uid: string, spec: object): Pod => ({ apiVersion: 'v1', kind: 'Pod', metadata: { uid, name: uid, namespace: 'n' }, spec: { containers: [{ name: 'c', image: 'i' }], ...spec } }) as unknown as Pod;
 const node = { metadata: { name: 'here', labels: { disk: 'ssd' } }, spec: {} } as unknown as Node;
-const ask = (p: Pod, others: Pod[] = []) => refusalOf({ pod: p, node, allocatable: { cpu: '1', memory: '1Gi', pods: '3' }, others, unsafeSysctls: ['net.core.*'] });
+const ask = (p: Pod, others: Pod[] = []) => refusalOf({ pod: p, node, allocatable: { cpu: '1', memory: '1Gi', pods: '3' }, others, unsafeSysctls: ['net.core.*'], facts });
+const facts = { appArmor: false };
 const asking = (cpu: string) => ({ containers: [{ name: 'c', image: 'i', resources: { requests: { cpu } } }] });
 const port = (hostPort: number, more = {}) => ({ containers: [{ name: 'c', image: 'i', ports: [{ containerPort: 80, hostPort, ...more }] }] });
 

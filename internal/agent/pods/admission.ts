@@ -1,6 +1,8 @@
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { wantsNode } from '../../api/scheduling/node-affinity.ts';
 import { amountsOf, podRequests } from '../../api/scheduling/pod-resources.ts';
+import type { NodeFacts } from '../config/node-facts.ts';
+import { appArmorProfile } from '../config/security.ts';
 import { isFinished, isStatic } from './model.ts';
 
 export interface Refusal {
@@ -32,15 +34,19 @@ export interface AdmissionInput {
   others: Pod[];
   /** Patterns of --allowed-unsafe-sysctls. */
   unsafeSysctls: string[];
+  /** What this node can enforce. */
+  facts: Pick<NodeFacts, 'appArmor' | 'supplementalGroupsPolicy'>;
 }
 
 /** Why the node will not run a pod that was given to it; undefined = it will. */
 export function refusalOf(input: AdmissionInput): Refusal | undefined {
   const { pod, node } = input;
-  const sysctl = (pod.spec.securityContext?.sysctls ?? []).find((s) => !safeSysctls.has(s.name.replaceAll('/', '.')) && !input.unsafeSysctls.some((p) => matches(p, s.name)));
-  if (sysctl) return { reason: 'SysctlForbidden', message: `forbidden sysctl: ${JSON.stringify(sysctl.name)} not allowlisted` };
+  const sysctl = forbiddenSysctl(input);
+  if (sysctl) return { reason: 'SysctlForbidden', message: `forbidden sysctl: ${sysctl}` };
   const os = pod.spec.os?.name;
   if (os && os !== 'linux') return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
+  const feature = missingFeature(pod, input.facts);
+  if (feature) return feature;
   if (isStatic(pod)) return undefined;
   const others = input.others.filter((p) => !isFinished(p) && p.metadata.uid !== pod.metadata.uid);
   const short = shortOf(pod, input.allocatable, others);
@@ -49,6 +55,30 @@ export function refusalOf(input: AdmissionInput): Refusal | undefined {
     return { reason: 'NodeAffinity', message: "Predicate NodeAffinity failed: node(s) didn't match Pod's node affinity/selector" };
   }
   if (portClash(pod, others)) return { reason: 'NodePorts', message: "Predicate NodePorts failed: node(s) didn't have free ports for the requested pod ports" };
+  return undefined;
+}
+
+function forbiddenSysctl({ pod, unsafeSysctls }: AdmissionInput): string | undefined {
+  const { securityContext, hostNetwork, hostIPC } = pod.spec;
+  for (const { name: asked } of securityContext?.sysctls ?? []) {
+    const name = asked.replaceAll('/', '.');
+    if (!safeSysctls.has(name) && !unsafeSysctls.some((p) => matches(p, name))) return `${JSON.stringify(asked)} not allowlisted`;
+    // In a namespace that is the host's, the value would be the host's.
+    if (hostNetwork && name.startsWith('net.')) return `${JSON.stringify(name)} not allowed with host Net enabled`;
+    if (hostIPC && /^(kernel\.(shm|msg|sem)|fs\.mqueue\.)/.test(name)) return `${JSON.stringify(name)} not allowed with host IPC enabled`;
+  }
+  return undefined;
+}
+
+/** What a pod relies on to be kept in its bounds, and this node cannot give it. */
+function missingFeature(pod: Pod, facts: AdmissionInput['facts']): Refusal | undefined {
+  // An older runtime would add the groups of the image silently.
+  if (!facts.supplementalGroupsPolicy && pod.spec.securityContext?.supplementalGroupsPolicy === 'Strict') {
+    return { reason: 'SupplementalGroupsPolicyNotSupported', message: 'SupplementalGroupsPolicy=Strict is not supported in this node' };
+  }
+  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  const armored = containers.some((container) => ['RuntimeDefault', 'Localhost'].includes(appArmorProfile(pod, container)?.type ?? ''));
+  if (armored && !facts.appArmor) return { reason: 'AppArmor', message: 'Cannot enforce AppArmor: AppArmor is not enabled on the host' };
   return undefined;
 }
 

@@ -13,7 +13,7 @@ const prefix = (pod: Pod): string => `${pod.metadata.name}_${pod.metadata.namesp
 export async function linkLog(deps: PodDeps, pod: Pod, container: { name: string; id: string; logPath: string }): Promise<void> {
   const dir = folder(deps);
   try {
-    await deps.mountDoors.disk.makeDir(op, dir);
+    await deps.mountDoors.disk.makeDir(op, dir, 0o755);
     await deps.mountDoors.tree.symlink(op, container.logPath, `${dir}/${prefix(pod)}${container.name}-${container.id}.log`);
   } catch (error) {
     deps.log.debug('no log link', { error: messageOf(error) });

@@ -151,7 +151,7 @@ export class PodSet {
     const uid = pod.metadata.uid!;
     const restored = this.#found.has(uid);
     const started = restored || isFinished(pod) || pod.metadata.deletionTimestamp !== undefined || pod.status?.startTime !== undefined;
-    const refusal = started ? undefined : refusalOf({ pod, node: this.#options.node(), allocatable: this.#deps.allocatable(), others: [...this.#workers.values()].filter((w) => w.phase === 'running').map((w) => w.pod), unsafeSysctls: this.#options.unsafeSysctls });
+    const refusal = started ? undefined : refusalOf({ pod, node: this.#options.node(), allocatable: this.#deps.allocatable(), others: [...this.#workers.values()].filter((w) => w.phase === 'running').map((w) => w.pod), unsafeSysctls: this.#options.unsafeSysctls, facts: this.#deps.facts() });
     if (refusal) this.#deps.events.warning(pod, refusal.reason, refusal.message);
     const verdict = refusal ? { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` } : undefined;
     this.#workers.set(uid, new PodWorker(this.#deps, pod, { restored, verdict }));

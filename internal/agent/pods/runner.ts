@@ -10,6 +10,7 @@ import type { Plan } from './plan-types.ts';
 import { postStart, startContainer, StartFailure, type StartInput } from './start-container.ts';
 import { configFor, startSandbox } from './start-sandbox.ts';
 import { killContainer, stopPod } from './stop.ts';
+import { unsupported } from './unsupported.ts';
 import type { PodWorker } from './worker.ts';
 
 /** A container whose configuration or creation failed is tried again after this, as with the kubelet. */
@@ -35,6 +36,7 @@ export class Runner {
     } else await this.#kill(todo);
     const work = todo.startEphemeral.length + todo.startInit.length + todo.start.length;
     if (work === 0 && !todo.createSandbox) return;
+    this.#check();
     await Promise.all([w.makeCgroup(), this.#mount()]);
     w.signal.throwIfAborted();
     const sandboxId = todo.createSandbox ? await this.#sandbox(todo.attempt) : todo.sandboxId;
@@ -42,6 +44,15 @@ export class Runner {
     for (const container of todo.startEphemeral) await this.#start(container, sandboxId);
     for (const container of todo.startInit) await this.#start(container, sandboxId);
     for (const container of todo.start) await this.#start(container, sandboxId);
+  }
+
+  /** What this node cannot do for a pod holds all of it back: none of it runs as if it had not asked. */
+  #check(): void {
+    const w = this.#worker;
+    const missing = unsupported(w.pod);
+    if (!missing) return;
+    w.deps.events.warning(w.pod, missing.reason, missing.message);
+    throw new Error(missing.message);
   }
 
   /** The pod's sandbox is lost: whatever still runs in it ends before a new one is made. */
@@ -99,8 +110,8 @@ export class Runner {
       const id = await startContainer(w.deps, input);
       await w.reread(id);
       w.waiting.delete(container.name);
-      // It may have ended before anybody knew its id: then no event will wake us.
-      if (latest(w.runtime, container.name)?.state !== 'running') w.wake();
+      // What follows from the start (the next init container, an end that came before anybody knew the id) has no event of its own.
+      w.wake();
       const made = latest(w.runtime, container.name);
       if (made?.logPath) void linkLog(w.deps, w.pod, made);
       if (container.lifecycle?.postStart) {
@@ -123,7 +134,7 @@ export class Runner {
       container,
       sandboxId,
       sandboxConfig: this.#config!,
-      podIPs: w.runtime.sandboxes[0]?.ips ?? [],
+      podIPs: pod.spec.hostNetwork ? w.deps.hostIPs() : (w.runtime.sandboxes[0]?.ips ?? []),
       restartCount: this.#restartCount(container),
       targetId: target ? latest(w.runtime, target)?.id : undefined,
       signal: w.signal,

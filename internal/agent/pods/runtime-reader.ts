@@ -1,4 +1,3 @@
-import type { Disk } from '../../io/disk.ts';
 import { ContainerState, NamespaceMode, PodSandboxState, type Container, type ContainerStatus, type PodSandbox, type PodSandboxStatus } from '../../wire/cri/cri.ts';
 import { annotationNames, labelNames } from '../config/labels.ts';
 import { isNotFound, type CriClient } from '../cri/client.ts';
@@ -14,11 +13,9 @@ const stateNames: Record<number, ContainerStateName> = {
 /** Reads pods from the runtime, asking only for what can have changed. */
 export class RuntimeReader {
   readonly #cri: CriClient;
-  readonly #disk: Disk;
 
-  constructor(cri: CriClient, disk: Disk) {
+  constructor(cri: CriClient) {
     this.#cri = cri;
-    this.#disk = disk;
   }
 
   /** Every pod that the runtime holds anything of, by uid. */
@@ -93,7 +90,7 @@ export class RuntimeReader {
       ...(linux ? { resources: { cpuShares: linux.cpuShares ?? 0, cpuQuota: linux.cpuQuota ?? 0, cpuPeriod: linux.cpuPeriod ?? 0, memoryLimitBytes: linux.memoryLimitInBytes ?? 0 } } : {}),
       ...(user ? { user: { uid: user.uid ?? 0, gid: user.gid ?? 0, supplementalGroups: user.supplementalGroups ?? [] } } : {}),
     };
-    if (state === 'exited') made.message = await terminationMessage(this.#disk, status, made);
+    if (state === 'exited') made.message = await terminationMessage(status, made);
     return made;
   }
 }

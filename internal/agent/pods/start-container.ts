@@ -98,11 +98,11 @@ async function configured(deps: PodDeps, input: StartInput, image: EnsuredImage)
   const environment = await makeEnvironment({ pod, container, facts, sources: deps.sources });
   const node = deps.facts();
   const mounts = await containerMounts(
-    { pod, container, volumes: deps.volumes.mounted(pod.metadata.uid!) ?? new Map(), environment, podDir: deps.volumes.podDir(pod.metadata.uid!), podIPs: pod.spec.hostNetwork ? deps.hostIPs() : podIPs, ...hostnameAndDomain(pod, node.clusterDomain), recursiveReadOnly: false },
+    { pod, container, volumes: deps.volumes.mounted(pod.metadata.uid!) ?? new Map(), environment, podDir: deps.volumes.podDir(pod.metadata.uid!), podIPs, ...hostnameAndDomain(pod, node.clusterDomain), recursiveReadOnly: false },
     deps.mountDoors,
   );
   const logDir = `${input.sandboxConfig.logDirectory}/${container.name}`;
-  await deps.mountDoors.disk.makeDir('pod.logs', logDir);
+  await deps.mountDoors.disk.makeDir('pod.logs', logDir, 0o755);
   return containerConfig({ pod, container, node, restartCount: input.restartCount, image, environment, mounts, targetId: input.targetId });
 }
 

@@ -29,7 +29,7 @@ export interface KillInput {
 export async function killContainer(deps: PodDeps, input: KillInput): Promise<void> {
   const { pod, status } = input;
   const container = containerNamed(pod, status.name);
-  let graceSeconds = input.graceSeconds ?? graceOf(pod, container, input.reason);
+  let graceSeconds = asGiven(input.graceSeconds ?? graceOf(pod, container, input.reason));
   if (container) deps.events.normal(containerReference(pod, container), 'Killing', input.message || `Stopping container ${status.name}`);
   const started = deps.clock.monotonicMs();
   const spent = (): number => Math.floor((deps.clock.monotonicMs() - started) / 1000);
@@ -49,6 +49,9 @@ export async function killContainer(deps: PodDeps, input: KillInput): Promise<vo
     if (!isNotFound(error)) throw error;
   }
 }
+
+/** A negative grace period counts as one second. */
+const asGiven = (graceSeconds: number): number => (graceSeconds < 0 ? 1 : graceSeconds);
 
 function graceOf(pod: Pod, container: Container | undefined, reason: KillReason): number {
   if (pod.metadata.deletionGracePeriodSeconds !== undefined) return pod.metadata.deletionGracePeriodSeconds;

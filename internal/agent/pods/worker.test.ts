@@ -8,6 +8,8 @@ import { StatusWriter } from '../status/status-writer.ts';
 import { BackOff } from './back-off.ts';
 import type { PodDeps } from './deps.ts';
 import { FakeRuntime } from './fake-runtime.ts';
+import { Probes } from '../probes/probes.ts';
+import { seededRandom } from '../../io/random.ts';
 import { PodSet } from './pod-set.ts';
 import { RuntimeReader } from './runtime-reader.ts';
 
@@ -17,6 +19,10 @@ let client: FakeClient;
 let set: PodSet;
 let events: string[];
 let undone: string[];
+/** What exec probes answer, by container; a real set of probes asks. */
+let exits: Map<string, number>;
+/** The API's echo of our own writes stays away, as it may for any time: nothing must hang on it. */
+let deaf: boolean;
 
 const noDisk = { readIfThere: () => Promise.resolve(undefined), makeDir: () => Promise.resolve(), remove: () => Promise.resolve(), list: () => Promise.resolve([]) };
 
@@ -25,18 +31,23 @@ function makeDeps(): PodDeps {
   const nothing = (): Promise<void> => Promise.resolve();
   return {
     cri: runtime.cri,
-    reader: new RuntimeReader(runtime.cri, noDisk as never),
+    reader: new RuntimeReader(runtime.cri),
     client,
     images: { ensure: () => Promise.resolve({ ref: 'sha256:1' }), forget: () => undefined },
     volumes: { mount: () => Promise.resolve(new Map()), mounted: () => new Map(), podDir: () => '/p', update: () => undefined, unmount: (uid: string) => Promise.resolve(void undone.push(`volumes ${uid}`)), leftovers: () => Promise.resolve([]) },
-    probes: { sync: () => undefined, remove: () => undefined, result: () => undefined, isStarted: () => true, isReady: () => true },
+    probes: new Probes({
+      doors: { clock, dial: undefined as never, exec: (id) => Promise.resolve({ exitCode: exits.get(id.replace(/-\d+$/, '')) ?? 0, output: '' }) },
+      random: seededRandom(1),
+      onResult: ({ uid }) => set.worker(uid)?.wake(),
+      event: () => undefined,
+    }),
     cgroups: { ensure: nothing, remove: (uid: string) => Promise.resolve(void undone.push(`cgroup ${uid}`)), parentOf: () => '/kubepods/x', sweep: nothing },
     writer: new StatusWriter({ client, clock, log: silentLog, gone: (uid) => set.remove(uid) }),
     backOff: new BackOff(),
     events: { normal: note, warning: note, flushed: nothing },
     sources: { services: () => [], configMap: () => Promise.reject(new Error('none')), secret: () => Promise.reject(new Error('none')) },
     mountDoors: { disk: noDisk, tree: { symlink: nothing, writeFile: nothing }, random: { bytes: () => new Uint8Array(4) } },
-    probeDoors: {},
+    probeDoors: { clock },
     clock,
     log: silentLog,
     facts: () => ({ logRoot: '/var/log/pods', seccompRoot: '', clusterDns: [], clusterDomain: 'c', hostDns: { servers: [], searches: [], options: [] }, memoryCapacityBytes: 1e9, hugePageSizes: [] }),
@@ -73,11 +84,13 @@ beforeEach(() => {
   client = new FakeClient(clock);
   events = [];
   undone = [];
+  exits = new Map();
+  deaf = false;
   const desired = { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() };
   set = new PodSet({ deps: makeDeps(), desired: desired as never, node: () => undefined, unsafeSysctls: [] });
   runtime.exited = (id) => set.exited(id);
   // The mirror: every write of the API comes back.
-  client.watch<Pod>(refs.pods, {}, { onEvent: (type, pod) => (type === 'DELETED' ? set.remove(pod.metadata.uid!) : type === 'MODIFIED' ? set.apply(pod) : undefined), onEnd: () => undefined });
+  client.watch<Pod>(refs.pods, {}, { onEvent: (type, pod) => (type === 'DELETED' ? set.remove(pod.metadata.uid!) : type === 'MODIFIED' && !deaf ? set.apply(pod) : undefined), onEnd: () => undefined });
 });
 
 describe('a pod', () => {
@@ -154,6 +167,82 @@ describe('a pod', () => {
     expect(shown()?.status?.containerStatuses?.[0]).toMatchObject({ restartCount: 1, state: { running: {} } });
     expect(events).toContain('SandboxChanged: Pod sandbox changed, it will be killed and re-created.');
   });
+});
+
+const container = (name: string, more: object = {}): object => ({ name, image: 'i', terminationMessagePath: '', ...more });
+const sidecar = (name: string, more: object = {}): object => container(name, { restartPolicy: 'Always', ...more });
+const probe = { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 30 };
+
+it.each([
+  ['of its own', {}, '10.42.0.5'],
+  ['of the host', { hostNetwork: true }, '192.0.2.1'],
+])('tells a container its addresses on a network %s', async (_what, spec, ip) => {
+  const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } });
+  await create({ ...spec, containers: [container('a', { env: [field('POD', 'status.podIP'), field('PODS', 'status.podIPs'), field('HOST', 'status.hostIP')] })] });
+  expect(runtime.containers[0]?.config.envs?.map((e) => `${e.key}=${Buffer.from(e.value ?? '').toString()}`)).toEqual([`POD=${ip}`, `PODS=${ip}`, 'HOST=192.0.2.1']);
+});
+
+it('keeps a pod back that asks for what the node cannot do', async () => {
+  await create({ hostUsers: false });
+  expect([runtime.calls, shown()?.status?.phase]).toEqual([[], 'Pending']);
+  expect([...new Set(events)]).toEqual(['FailedCreatePodSandBox: Failed to create pod sandbox: runtime handler "" does not support user namespaces']);
+});
+
+/** Every state that the next step waits for must wake the worker by itself: nothing else touches the pod here. */
+describe('init containers', () => {
+  beforeEach(() => void (deaf = true));
+
+  it.each([
+    ['sidecars one after the other', { initContainers: [sidecar('s1'), sidecar('s2'), sidecar('s3'), sidecar('s4')] }, ['s1', 's2', 's3', 's4', 'a']],
+    ['a sidecar before an ordinary one', { initContainers: [sidecar('s1'), container('i1')] }, ['s1', 'i1']],
+    ['sidecars with startup probes', { initContainers: [sidecar('s1', { startupProbe: probe }), sidecar('s2', { startupProbe: probe })] }, ['s1', 's2', 'a']],
+    ['sidecars with postStart hooks', { initContainers: [sidecar('s1', { lifecycle: { postStart: { sleep: { seconds: 2 } } } }), sidecar('s2')] }, ['s1', 's2', 'a']],
+    ['a sidecar of a probed sidecar', { initContainers: [sidecar('s1', { startupProbe: probe }), sidecar('s2'), sidecar('s3', { startupProbe: probe })] }, ['s1', 's2', 's3', 'a']],
+  ])('start: %s', async (_name, spec, running) => {
+    await create(spec);
+    for (let second = 0; second < 5; second++) await clock.advance(1000).then(settle);
+    expect(runtime.running()).toEqual(running);
+  });
+
+  it('go on after an ordinary one in the middle has ended', async () => {
+    await create({ initContainers: [sidecar('s1'), container('i1'), sidecar('s2'), container('i2')] });
+    for (const name of ['i1', 'i2']) {
+      runtime.end(name, 0);
+      await settle();
+    }
+    expect(runtime.running()).toEqual(['s1', 's2', 'a']);
+    expect(shown()?.status?.phase).toBe('Running');
+  });
+
+  it('wait for a startup probe, and no longer', async () => {
+    exits.set('s1', 1);
+    await create({ initContainers: [sidecar('s1', { startupProbe: probe }), sidecar('s2')] });
+    await clock.advance(3000);
+    await settle();
+    expect(runtime.running()).toEqual(['s1']);
+    exits.set('s1', 0);
+    await clock.advance(1000);
+    await settle();
+    expect(runtime.running()).toEqual(['s1', 's2', 'a']);
+  });
+});
+
+it('restarts the container that waits least first, whatever its place in the pod', async () => {
+  await create({ containers: [container('a'), container('b')] });
+  for (let i = 0; i < 4; i++) {
+    runtime.end('b', 1);
+    await settle();
+    if (i < 3) await clock.advance(100_000).then(settle);
+  }
+  expect(runtime.running()).toEqual(['a']);
+  runtime.end('a', 1);
+  await settle();
+  runtime.end('a', 1);
+  await settle();
+  expect(runtime.running()).toEqual([]);
+  await clock.advance(10_000);
+  await settle();
+  expect(runtime.running()).toEqual(['a']);
 });
 
 describe('a successor', () => {

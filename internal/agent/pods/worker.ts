@@ -47,7 +47,7 @@ export class PodWorker {
   #graceSeconds: number | undefined;
   #stopping: { graceSeconds: number | undefined } | undefined;
   #deleted = false;
-  #retry: Timer | undefined;
+  #retry: { timer: Timer; atMs: number } | undefined;
   #deadline: Timer | undefined;
   #failures = 0;
   #prepared = false;
@@ -126,16 +126,28 @@ export class PodWorker {
     });
   }
 
+  /** Wakes after a time. Several may wait for different times: the earliest counts, and the pass it wakes asks again for the others. */
   later(delayMs: number): void {
-    this.#retry?.cancel();
-    this.#retry = this.deps.clock.after('pod.retry', delayMs, () => this.wake());
+    const atMs = this.deps.clock.monotonicMs() + delayMs;
+    if (this.#retry && this.#retry.atMs <= atMs) return;
+    this.#retry?.timer.cancel();
+    const timer = this.deps.clock.after('pod.retry', delayMs, () => {
+      this.#retry = undefined;
+      this.wake();
+    });
+    this.#retry = { timer, atMs };
+  }
+
+  #forgetRetry(): void {
+    this.#retry?.timer.cancel();
+    this.#retry = undefined;
   }
 
   /** Stops all timers; containers stay as they are. */
   async leave(): Promise<void> {
     this.phase = 'gone';
     this.#stop.abort();
-    this.#retry?.cancel();
+    this.#forgetRetry();
     this.#deadline?.cancel();
     await this.#running;
   }
@@ -165,7 +177,7 @@ export class PodWorker {
     if (this.phase === 'running') {
       this.phase = 'terminating';
       this.#stop.abort(new Error('the pod is terminating'));
-      this.#retry?.cancel();
+      this.#forgetRetry();
       this.#deadline?.cancel();
     } else if (this.phase === 'terminating' && this.#stopping && this.#stopping.graceSeconds !== this.#graceSeconds) {
       // The grace period became shorter while containers are being stopped: stop them again, sooner.
@@ -342,7 +354,7 @@ export class PodWorker {
     await removePod(deps, this.uid, `${deps.facts().logRoot}/${namespace}_${name}_${this.uid}`);
     await unlinkLogs(deps, this.pod);
     this.phase = 'gone';
-    this.#retry?.cancel();
+    this.#forgetRetry();
     deps.done(this.uid);
   }
 

@@ -2,6 +2,7 @@ import type { ContainerStatus, Pod } from '../../api/generated/types/core-v1.ts'
 import type { Clock } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { ServerAnswer } from '../../io/https-server.ts';
+import { containerNamed } from '../pods/model.ts';
 import { sayText } from './answer.ts';
 import { nanosOf } from './log-line.ts';
 import { readLog, type LogOptions } from './log-reader.ts';
@@ -31,6 +32,7 @@ export async function serveLogs(
   const { view, disk } = context;
   const pod = view.pod(request.namespace, request.pod);
   if (!pod) return sayText(answer, 404, `pod "${request.pod}" does not exist\n`);
+  if (!containerNamed(pod, request.container)) return sayText(answer, 404, `container ${JSON.stringify(request.container)} not found in pod ${JSON.stringify(request.pod)}\n`);
   const options = logOptions(request.query, context.clock.now());
   if (typeof options === 'string') return sayText(answer, 400, options + '\n');
   const instance = await view.container(pod, request.container, options.previous);
@@ -52,14 +54,21 @@ export async function serveLogs(
   answer.end();
 }
 
-const allStatuses = (pod: Pod): ContainerStatus[] => [...(pod.status.initContainerStatuses ?? []), ...(pod.status.containerStatuses ?? []), ...(pod.status.ephemeralContainerStatuses ?? [])];
+/** What the pod's status says of a container. */
+export function statusOf(pod: Pod, container: string): ContainerStatus | undefined {
+  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = pod.status;
+  return [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find((s) => s.name === container);
+}
 
 /** The kubelet's words for a log that is not there. */
 function whyNone(pod: Pod, container: string, previous: boolean): string {
   const name = pod.metadata.name ?? '';
   if (previous) return `previous terminated container "${container}" in pod "${name}" not found`;
-  const waiting = allStatuses(pod).find((s) => s.name === container)?.state?.waiting;
-  const why = waiting?.reason ?? 'ContainerCreating';
-  if (why === 'ErrImagePull' || why === 'ImagePullBackOff') return `container "${container}" in pod "${name}" is waiting to start: trying and failing to pull image`;
-  return `container "${container}" in pod "${name}" is waiting to start: ${why}`;
+  const state = statusOf(pod, container)?.state;
+  if (state?.terminated) return `container "${container}" in pod "${name}" is terminated`;
+  const why = state?.waiting?.reason;
+  const start = `container "${container}" in pod "${name}" is waiting to start`;
+  if (why === 'ErrImagePull') return `${start}: image can't be pulled`;
+  if (why === 'ImagePullBackOff') return `${start}: trying and failing to pull image`;
+  return why === undefined ? `${start} - no logs yet` : `${start}: ${why}`;
 }

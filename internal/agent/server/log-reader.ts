@@ -15,6 +15,8 @@ export interface LogOptions {
 
 /** How much is read at once. */
 const pieceBytes = 64 * 1024;
+/** `<pod>/<container>/<n>.log`: these folders are the runtime's own, never links. */
+const logFolders = 2;
 /** A line longer than this is given out in pieces; the runtime cuts at 16 KB. */
 const mostLineBytes = 1024 * 1024;
 
@@ -28,7 +30,7 @@ export async function readLog(
   effects: { disk: Disk; ended: Promise<void>; signal: AbortSignal; write(data: Buffer): Promise<void> },
 ): Promise<void> {
   const out = new Output(options, effects.write);
-  let reader = await openReader('log.open', path);
+  let reader = await openReader('log.open', path, { held: logFolders });
   if (!reader && !options.follow) return;
   const news = options.follow ? new News(effects, path) : undefined;
   let position = 0;
@@ -69,7 +71,7 @@ async function drain(reader: FileReader, start: number, end: number, out: Output
 
 /** The new file, when the name leads to another one than the one held. */
 async function rotated(path: string, reader: FileReader | undefined): Promise<FileReader | undefined> {
-  const now = await openReader('log.open', path);
+  const now = await openReader('log.open', path, { held: logFolders });
   if (!now || now.ino !== reader?.ino) return now;
   await now.close();
   return undefined;

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/client.ts';
+import { breakOff } from '../../io/break-off.ts';
 import { listenHttps, type HttpsListener, type ServerAnswer, type ServerRequest } from '../../io/https-server.ts';
 import { refuse } from '../streams/runtime-connection.ts';
 import { sayText } from './answer.ts';
@@ -51,7 +52,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
     } catch (error) {
       options.log.warn('request failed', { path: request.url, error: messageOf(error) });
       if (!answer.headersSent) sayText(answer, 500, messageOf(error));
-      else answer.end();
+      else breakOff(answer);
     }
   }
 

@@ -20,6 +20,9 @@ export interface ContainerStatusInput {
   resources(status: RuntimeContainer): ResourceRequirements | undefined;
 }
 
+/** What the kubelet keeps of all the last words in a pod. */
+const longestMessagesBytes = 12 * 1024;
+
 type Mutable = ContainerStatus & { state: ContainerState; lastState: ContainerState };
 
 /** The kubelet's convertToAPIContainerStatuses, without `started` and `ready`, which probes decide. */
@@ -29,10 +32,22 @@ export function containerStatuses(input: ContainerStatusInput): ContainerStatus[
     const old = input.old.find((s) => s.name === container.name);
     const instances = input.runtime.containers.filter((c) => c.name === container.name).slice(0, 2);
     const status = instances[0] ? fromInstances(input, container, instances, old) : withoutInstance(input, container, old, hasInit);
-    return waitingIfFailed(input, container, status);
+    return withinLimit(waitingIfFailed(input, container, status), input.pod);
   });
   // The kubelet shows ordinary and ephemeral containers by name, init containers in their order.
   return input.kind === 'init' ? made : made.sort((a, b) => (a.name < b.name ? -1 : 1));
+}
+
+/** The last words of all containers share what a status may hold. */
+function withinLimit(status: Mutable, { spec }: Pod): Mutable {
+  const among = spec.containers.length + (spec.initContainers ?? []).length + (spec.ephemeralContainers ?? []).length;
+  const mostBytes = Math.floor(longestMessagesBytes / among);
+  for (const which of ['state', 'lastState'] as const) {
+    const { terminated } = status[which];
+    const bytes = Buffer.from(terminated?.message ?? '');
+    if (terminated && bytes.length > mostBytes) status[which] = { terminated: { ...terminated, message: bytes.subarray(0, mostBytes).toString() } };
+  }
+  return status;
 }
 
 function base(container: Container): Mutable {

@@ -57,12 +57,12 @@ class Translator {
   readonly #socket: Duplex;
   readonly #options: TranslatorOptions;
   readonly #session: SpdySession;
-  readonly #error: SpdyStream;
   readonly #stdin: SpdyStream | undefined;
   readonly #resize: SpdyStream | undefined;
   /** Streams that containerd has not ended yet; the last one ends the connection. */
-  #open = 0;
+  readonly #open = new Set<SpdyStream>();
   #status: Buffer[] = [];
+  #finished = false;
 
   constructor(ws: WebSocket, socket: Duplex, options: TranslatorOptions) {
     this.#ws = ws;
@@ -70,14 +70,13 @@ class Translator {
     this.#options = options;
     this.#session = new SpdySession({ role: 'client', send: (b) => void socket.write(b), onStream: (s) => s.reset() });
     const { wants } = options;
-    this.#error = this.#session.open({ streamtype: 'error' });
+    this.#input('error', (data) => this.#status.push(data));
     this.#stdin = wants.stdin ? this.#session.open({ streamtype: 'stdin' }) : undefined;
-    this.#open = 1;
-    this.#error.onData = (d) => (d ? this.#status.push(d) : this.#ended());
-    if (wants.stdout) this.#output('stdout', channel.stdout);
-    if (wants.stderr && !wants.tty) this.#output('stderr', channel.stderr);
+    if (wants.stdout) this.#input('stdout', (data) => this.#send(channel.stdout, data));
+    if (wants.stderr && !wants.tty) this.#input('stderr', (data) => this.#send(channel.stderr, data));
     this.#resize = wants.tty ? this.#session.open({ streamtype: 'resize' }) : undefined;
     this.#wire();
+    this.#holdBack();
     // The client learns from an empty message that the streams stand.
     this.#send(wants.stdout ? channel.stdout : wants.stderr ? channel.stderr : channel.error, Buffer.alloc(0));
   }
@@ -101,10 +100,19 @@ class Translator {
     this.#ws.on('close', () => this.#socket.destroy());
   }
 
-  #output(streamtype: string, to: number): void {
+  /** Until containerd takes stdin, what the client sends waits with the client. */
+  #holdBack(): void {
+    const stdin = this.#stdin;
+    if (!stdin) return;
+    this.#ws.pause();
+    stdin.onOpen = stdin.onClose = () => this.#ws.resume();
+  }
+
+  #input(streamtype: string, take: (data: Buffer) => void): void {
     const stream = this.#session.open({ streamtype });
-    this.#open++;
-    stream.onData = (data) => (data ? this.#send(to, data) : this.#ended());
+    this.#open.add(stream);
+    stream.onData = (data) => (data ? take(data) : this.#ended(stream));
+    stream.onClose = () => this.#ended(stream);
   }
 
   #fromClient(message: Buffer): void {
@@ -123,23 +131,31 @@ class Translator {
     sendPaced(this.#ws, message, this.#socket);
   }
 
-  #ended(): void {
-    this.#open--;
-    if (this.#open === 0) this.#finish();
+  #ended(stream: SpdyStream): void {
+    if (this.#open.delete(stream) && this.#open.size === 0) this.#finish();
   }
 
   /** Sends the final status, which containerd gives on the error stream, and says goodbye. */
   #finish(): void {
-    const text = Buffer.concat(this.#status);
-    this.#status = [];
-    if (text.length && this.#options.status) this.#send(channel.error, text);
-    else if (text.length) {
-      const plain = failureText(text.toString());
-      if (plain) this.#send(channel.error, Buffer.from(plain));
-    }
+    if (this.#finished) return;
+    this.#finished = true;
+    const text = statusOr(Buffer.concat(this.#status).toString());
+    const shown = this.#options.status ? text : failureText(text);
+    if (shown) this.#send(channel.error, Buffer.from(shown));
     this.#ws.close(1000);
     this.#socket.end();
   }
+}
+
+/** What containerd said of the end. Without a whole word of it nobody knows the end, and a client would take the silence for success. */
+export function statusOr(text: string): string {
+  try {
+    const { status } = JSON.parse(text) as { status?: string };
+    if (status === 'Success' || status === 'Failure') return text;
+  } catch {
+    // It was cut, or there is none.
+  }
+  return JSON.stringify({ metadata: {}, status: 'Failure', message: 'Internal error occurred: the connection to the container runtime ended before the result was known', reason: 'InternalError', code: 500 });
 }
 
 /** The message of a failure Status; empty for success. */

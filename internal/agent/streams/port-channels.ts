@@ -24,6 +24,10 @@ export async function servePortChannels(context: StreamContext, stream: StreamRe
     sendPaced(ws, base64 ? String(channel) + data.toString('base64') : Buffer.concat([Buffer.from([channel]), data]), runtime.socket);
   const session = new SpdySession({ role: 'client', send: (b) => void runtime.socket.write(b), onStream: (s) => s.reset() });
   const streams = stream.ports.map((port, i) => openPort(session, { port, index: i, send }));
+  // What is sent to a port that does not stand yet waits with the client.
+  let pending = streams.length;
+  ws.pause();
+  for (const stream of streams) stream.onOpen = () => --pending === 0 && ws.resume();
   ws.on('message', (data: Buffer) => {
     const channel = base64 ? (data[0] as number) - 0x30 : (data[0] as number);
     if (channel % 2 === 0) streams[channel / 2]?.write(base64 ? Buffer.from(data.toString('latin1', 1), 'base64') : data.subarray(1));

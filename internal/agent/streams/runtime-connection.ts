@@ -46,10 +46,17 @@ export function refuse(socket: Duplex, status: number, message: string): void {
   socket.end(`HTTP/1.1 ${status} Error\r\nContent-Type: text/plain\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
 }
 
-/** Joins two connections; the end of one ends the other. */
-export function join(a: Duplex, b: Duplex): void {
-  a.pipe(b);
-  b.pipe(a);
-  a.on('close', () => b.destroy());
-  b.on('close', () => a.destroy());
+/** Joins a client and the runtime; the end of one ends the other. `rest` is what the client must still hear when the runtime is gone. */
+export function join(client: Duplex, runtime: Duplex, rest: () => Buffer | undefined): void {
+  client.pipe(runtime);
+  runtime.pipe(client, { end: false });
+  client.on('close', () => runtime.destroy());
+  const over = (): void => {
+    if (!client.writable) return;
+    const last = rest();
+    if (last) client.end(last);
+    else client.end();
+  };
+  runtime.on('end', over);
+  runtime.on('close', over);
 }

@@ -5,6 +5,7 @@ import type { Dial } from '../../io/dial.ts';
 import type { Log } from '../../io/log.ts';
 import { dialRuntime, answerUpgrade, join, refuse } from './runtime-connection.ts';
 import { serveChannels, type Wants } from './channels.ts';
+import { SpdyStatus } from './spdy-status.ts';
 import { servePortChannels } from './port-channels.ts';
 import { serveTunnel, tunnelProtocol } from './tunnel.ts';
 
@@ -55,7 +56,12 @@ async function serveSpdy(context: StreamContext, stream: StreamRequest): Promise
   const versions = stream.request.headers['x-stream-protocol-version'];
   const runtime = await dialRuntime(context.dial, stream.url, Array.isArray(versions) ? versions : (versions ?? ''));
   answerUpgrade(stream.socket, runtime.protocol);
+  const status = stream.kind === 'portForward' ? undefined : new SpdyStatus();
   if (runtime.head.length) stream.socket.write(runtime.head);
   if (stream.head.length) runtime.socket.write(stream.head);
-  join(stream.socket, runtime.socket);
+  status?.runtime(runtime.head);
+  status?.client(stream.head);
+  if (status) stream.socket.on('data', (chunk: Buffer) => status.client(chunk));
+  if (status) runtime.socket.on('data', (chunk: Buffer) => status.runtime(chunk));
+  join(stream.socket, runtime.socket, () => status?.rest());
 }

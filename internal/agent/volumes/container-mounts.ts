@@ -106,15 +106,16 @@ interface SubPathMount {
   index: number;
 }
 
-/** Pins the place by a bind mount of the held handle, so that a container cannot turn it into another by a link. */
+/**
+ * Pins the place by a bind mount of the held handle, so that a container cannot turn it into another by a link. A volume that
+ * is read-only here is no exception: another pod may write to the same claim.
+ */
 async function subPathMount(what: SubPathMount, doors: MountDoors): Promise<string> {
   const { input, mount, volume } = what;
   const { container } = input;
   try {
     const held = await holdSubPath(doors.tree, volume.path, what.subPath);
     try {
-      // Only the agent writes to such a volume, so nothing can change between now and the start.
-      if (volume.readOnly) return await held.real();
       const parent = `${input.podDir}/volume-subpaths/${volume.name}/${container.name}`;
       return await bindHeld(held.path, `${parent}/${what.index}`, doors);
     } finally {
@@ -137,7 +138,7 @@ async function bindHeld(from: string, to: string, { disk, tree, mounts }: MountD
   const wantedKind = target?.kind === 'dir' ? 'dir' : 'file';
   if (there && there.kind !== wantedKind) await disk.remove(op, to);
   if (wantedKind === 'dir') await tree.makeDir(op, to, 0o750);
-  else if (there?.kind !== 'file') await tree.writeFile(op, to, new Uint8Array(0), 0o640);
+  else await tree.makeFile(op, to, 0o640);
   await mounts.bind(op, from, to);
   return to;
 }

@@ -71,9 +71,8 @@ export async function checkHostPath(source: HostPathVolumeSource, { disk, tree }
   if (!check) throw new Error(`unknown hostPath type ${type}`);
   const stat = await tree.statTarget(op, path);
   if (!stat && type === 'DirectoryOrCreate') await disk.makeDir(op, path, 0o755);
-  else if (!stat && type === 'FileOrCreate') {
-    await tree.writeFile(op, path, new Uint8Array(0), 0o644);
-  } else if (stat?.kind !== check.kind) throw new Error(`hostPath type check failed: ${path} is not ${check.what}`);
+  else if (!stat && type === 'FileOrCreate') await tree.makeFile(op, path, 0o644);
+  else if (stat?.kind !== check.kind) throw new Error(`hostPath type check failed: ${path} is not ${check.what}`);
   return path;
 }
 
@@ -82,9 +81,13 @@ export async function claimedPath(pod: Pod, volume: Volume, client: Client, door
   const namespace = pod.metadata.namespace ?? '';
   const name = volume.persistentVolumeClaim?.claimName ?? `${pod.metadata.name ?? ''}-${volume.name}`;
   const claim = await client.get<PersistentVolumeClaim>(refs.persistentVolumeClaims, { namespace, name });
+  // Somebody else may have made a claim of the name that an ephemeral volume's own has.
+  const owned = (claim.metadata.ownerReferences ?? []).some((owner) => owner.controller === true && owner.uid === pod.metadata.uid);
+  if (volume.ephemeral && !owned) throw new Error(`PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`);
   const volumeName = claim.spec.volumeName;
   if (claim.status?.phase !== 'Bound' || !volumeName) throw new Error(`error processing PVC ${namespace}/${name}: PVC is not bound`);
   const bound = await client.get<PersistentVolume>(refs.persistentVolumes, { name: volumeName });
+  if (bound.spec.volumeMode === 'Block') throw new Error('no block volume plugin matched');
   const readOnly = volume.persistentVolumeClaim?.readOnly ?? false;
   if (bound.spec.hostPath) return { path: await checkHostPath(bound.spec.hostPath, doors), readOnly, manage: false };
   if (bound.spec.local) {

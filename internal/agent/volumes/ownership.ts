@@ -1,5 +1,5 @@
 import type { Disk } from '../../io/disk.ts';
-import type { Tree } from '../../io/tree.ts';
+import type { Held, Tree } from '../../io/tree.ts';
 
 export interface OwnershipOptions {
   disk: Disk;
@@ -10,31 +10,48 @@ export interface OwnershipOptions {
   onRootMismatch?: boolean;
 }
 
+const op = 'volume.ownership';
+/** Each level holds a handle; no path that a program can name is much deeper. */
+const mostDepth = 512;
 const groupReadWrite = 0o660;
 const groupRead = 0o440;
 const groupExecute = 0o110;
 const setGid = 0o2000;
 
-/** Gives a whole tree to the pod's fsGroup: group owner, group bits, and setgid on folders so that new files follow. */
+/** Gives a whole tree to the pod's fsGroup: group owner, group bits, and setgid on folders so that new files follow. Containers may write there now. */
 export async function giveToGroup(root: string, gid: number, options: OwnershipOptions): Promise<void> {
   const { disk } = options;
   if (options.onRootMismatch) {
-    const stat = await disk.stat('volume.ownership', root);
+    const stat = await disk.stat(op, root);
     const wanted = wantedMode('dir', 0, options.readOnly);
     if (stat && stat.gid === gid && (stat.mode & wanted) === wanted) return;
   }
-  await give(root, gid, options);
+  const held = await options.tree.hold(op, root, { follow: false });
+  if (!held) return;
+  try {
+    await give(held, 0, { gid, readOnly: options.readOnly });
+  } finally {
+    await held.release();
+  }
 }
 
-async function give(path: string, gid: number, options: OwnershipOptions): Promise<void> {
-  const { disk, tree } = options;
-  const op = 'volume.ownership';
-  const stat = await disk.stat(op, path);
-  if (!stat) return;
-  // Children first: a folder that shows the right owner has been done completely.
-  if (stat.kind === 'dir') for (const name of await disk.list(op, path)) await give(`${path}/${name}`, gid, options);
-  await tree.chown(op, path, -1, gid);
-  if (stat.kind !== 'link') await tree.chmod(op, path, wantedMode(stat.kind, stat.mode, options.readOnly));
+/** Children first: a folder that shows the right owner has been done completely. */
+async function give(held: Held, depth: number, to: { gid: number; readOnly: boolean }): Promise<void> {
+  const { kind, mode } = await held.stat();
+  if (depth > mostDepth) throw new Error(`the volume has folders deeper than ${mostDepth}`);
+  if (kind === 'dir') {
+    for (const name of await held.list()) {
+      const child = await held.child(name);
+      if (!child) continue;
+      try {
+        await give(child, depth + 1, to);
+      } finally {
+        await child.release();
+      }
+    }
+  }
+  await held.chown(-1, to.gid);
+  if (kind !== 'link') await held.chmod(wantedMode(kind, mode, to.readOnly));
 }
 
 function wantedMode(kind: string, mode: number, readOnly: boolean): number {

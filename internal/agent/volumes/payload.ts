@@ -96,11 +96,12 @@ async function addProjections(payload: Payload, pod: Pod, projections: VolumePro
   const failures: unknown[] = [];
   for (const [index, projection] of projections.entries()) {
     try {
-      const { configMap, secret, downwardAPI, serviceAccountToken: token, clusterTrustBundle: bundle } = projection;
+      const { configMap, secret, downwardAPI, serviceAccountToken: token, clusterTrustBundle: bundle, podCertificate } = projection;
       if (configMap) await addConfigMap(payload, pod, { ...configMap, mode }, sources);
       else if (secret) await addSecret(payload, pod, { ...secret, mode }, sources);
       else if (downwardAPI) addDownward(payload, pod, downwardAPI.items, { mode, facts: sources.facts });
       else if (token) payload.set(token.path, { data: Buffer.from(await sources.token(index)), ...tokenFile(pod, mode) });
+      else if (podCertificate) throw new Error('projected volumes with a podCertificate are not supported on this node');
       else if (bundle) payload.set(bundle.path, { data: Buffer.from(await sources.trustBundle(bundle)), mode });
     } catch (error) {
       failures.push(error);

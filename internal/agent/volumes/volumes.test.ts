@@ -1,4 +1,5 @@
-import { lstat, mkdtemp, readFile, readdir, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { execFileSync } from 'node:child_process';
+import { lstat, mkdir, mkdtemp, readFile, readdir, realpath, rename, rm, stat, symlink, truncate, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -14,6 +15,7 @@ import { realRandom } from '../../io/random.ts';
 import { realSpawn } from '../../io/spawn.ts';
 import { realTree } from '../../io/tree.ts';
 import { containerMounts } from './container-mounts.ts';
+import { giveToGroup } from './ownership.ts';
 import { References } from './references.ts';
 import { Volumes, VolumesError } from './volumes.ts';
 
@@ -147,6 +149,32 @@ describe('Volumes', () => {
     expect(await doors.mounts.below('test', memory)).toEqual([]);
   });
 
+  it('gives a tree to the group without following what a pod put in it', async () => {
+    await mkdir(join(dir, 'claim/sub'), { recursive: true });
+    await mkdir(join(dir, 'host'), { mode: 0o700 });
+    await writeFile(join(dir, 'host/shadow'), '', { mode: 0o600 });
+    await symlink(join(dir, 'host'), join(dir, 'claim/sub/folder'));
+    await symlink(join(dir, 'host/shadow'), join(dir, 'claim/file'));
+    await giveToGroup(join(dir, 'claim'), 4321, { ...doors, readOnly: false });
+    for (const path of ['host', 'host/shadow']) expect([(await stat(join(dir, path))).gid, (await stat(join(dir, path))).mode & 0o077]).toEqual([0, 0]);
+    expect([(await lstat(join(dir, 'claim/file'))).gid, (await stat(join(dir, 'claim/sub'))).gid]).toEqual([4321, 4321]);
+  });
+
+  it('keeps the memory of secrets from everybody but root', async () => {
+    await pathOf(podWith([{ name: 'v', secret: { secretName: 's', optional: true } }]), 'v');
+    expect((await stat(join(dir, 'secrets'))).mode & 0o7777).toBe(0o700);
+  });
+
+  it.each([
+    ['a link out of the volume', (path: string) => symlink('/etc/hostname', path), 'outside'],
+    ['a FIFO', (path: string) => void execFileSync('mkfifo', [path]), 'not a regular file'],
+    ['a file without an end', async (path: string) => (await writeFile(path, ''), truncate(path, 2 ** 40)), 'larger than'],
+  ])('reads no variables from %s', async (_what, make, message) => {
+    const path = await pathOf(podWith([{ name: 'v', emptyDir: {} }]), 'v');
+    await make(join(path, 'env'));
+    await expect(volumes.readFile('u1', 'v', 'env')).rejects.toThrow(message);
+  });
+
   it('checks what a hostPath is', async () => {
     const at = (path: string, type: string): Promise<unknown> => volumes.mount(podWith([{ name: `v${type}${path.length}`, hostPath: { path, type } }]));
     await writeFile(join(dir, 'file'), '');
@@ -182,6 +210,30 @@ describe('containerMounts', () => {
     expect((await stat(made[2]?.hostPath ?? '')).mode & 0o777).toBe(0o666);
     await volumes.unmount('u1');
     await expect(lstat(volumes.podDir('u1'))).rejects.toThrow('ENOENT');
+  });
+
+  /** Another pod may write to the claim that this one mounts read-only: what was checked must be what the runtime mounts. */
+  it.each([
+    ['a folder', 'd', { readOnly: true }],
+    ['a file', 'd/f', { readOnly: true }],
+    ['a folder that must be made', 'd/new/er', { readOnly: true }],
+    ['a folder of a volume that is written', 'd', { readOnly: false }],
+    ['a link to a folder inside', 'inner', { readOnly: true }],
+  ])('pins %s before its name becomes a link to the host', async (_what, subPath, { readOnly }) => {
+    const pod = podWith([{ name: 'v', emptyDir: {} }]);
+    const given = await input(pod, { volumeMounts: [{ name: 'v', mountPath: '/x', subPath, readOnly }] });
+    const volume = given.volumes.get('v')!;
+    await mkdir(join(volume.path, 'd'));
+    await symlink('d', join(volume.path, 'inner'));
+    await writeFile(join(volume.path, 'd/f'), 'mine');
+    const [made] = await containerMounts({ ...given, volumes: new Map([['v', { ...volume, readOnly }]]) }, all);
+    const at = made?.hostPath ?? '';
+    expect(await doors.mounts.below('test', at)).toEqual([at]);
+    const before = await stat(at);
+    await rename(join(volume.path, 'd'), join(volume.path, 'gone'));
+    await symlink('/', join(volume.path, 'd'));
+    expect([(await stat(at)).ino, (await stat(at)).dev]).toEqual([before.ino, before.dev]);
+    expect(await realpath(at)).toBe(at);
   });
 
   it('tells a tenant nothing about the host', async () => {

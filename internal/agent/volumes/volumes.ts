@@ -56,6 +56,8 @@ interface PodVolumes {
 const op = 'volumes';
 /** Wait at least this long between two tries to renew a token or to complete a volume. */
 const leastRenewalMs = 30_000;
+/** What a file of environment variables may hold (KEP-3721). */
+const longestEnvFileBytes = 64 * 1024;
 const payloadDirMode = 0o777;
 const inMemory = new Set(['secret', 'projected', 'downward-api']);
 
@@ -77,8 +79,10 @@ export class Volumes {
   /** Makes the memory for secrets stand. Once, before the first pod. */
   async start(): Promise<void> {
     const { secretsDir, doors } = this.#options;
-    await doors.disk.makeDir(op, secretsDir, 0o755);
-    if (!(await doors.mounts.below(op, secretsDir)).includes(secretsDir)) await doors.mounts.create(op, 'tmpfs', secretsDir, ['mode=0755']);
+    await doors.disk.makeDir(op, secretsDir, 0o700);
+    if (!(await doors.mounts.below(op, secretsDir)).includes(secretsDir)) await doors.mounts.create(op, 'tmpfs', secretsDir, ['mode=0700', 'nosuid', 'nodev', 'noexec']);
+    // An earlier version made it readable for everybody, and it may stand from then.
+    await doors.tree.chmod(op, secretsDir, 0o700);
   }
 
   podDir(uid: string): string {
@@ -123,10 +127,11 @@ export class Volumes {
   async readFile(uid: string, volume: string, path: string): Promise<string> {
     const mounted = this.mounted(uid)?.get(volume);
     if (!mounted) throw new Error(`cannot find the volume ${JSON.stringify(volume)} referenced by FileKeyRef`);
-    const { tree, disk } = this.#options.doors;
-    const held = await holdSubPath(tree, mounted.path, path, { make: false });
+    const held = await holdSubPath(this.#options.doors.tree, mounted.path, path, { make: false });
     try {
-      return (await disk.read(op, held.path)).toString();
+      const bytes = await held.read({ mostBytes: longestEnvFileBytes + 1, from: 'start' });
+      if (bytes.length > longestEnvFileBytes) throw new Error(`the file ${JSON.stringify(path)} is larger than ${longestEnvFileBytes} bytes`);
+      return bytes.toString();
     } finally {
       await held.release();
     }

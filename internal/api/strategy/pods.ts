@@ -20,6 +20,8 @@ export function podCreate(object: KubeObject, context: StrategyContext): void {
     status['conditions'] = [{ type: 'PodScheduled', status: 'False', lastProbeTime: null, lastTransitionTime: context.now, reason: 'SchedulingGated', message }];
   }
   object['status'] = status;
+  // Of the alpha feature GenericWorkload, which is off: nothing would hold the group together.
+  delete spec.schedulingGroup;
   if (spec.affinity) mergeAffinityKeys(spec, object.metadata.labels ?? {});
   for (const constraint of spec.topologySpreadConstraints ?? []) {
     if (constraint.labelSelector) addKeys(constraint.labelSelector, constraint.matchLabelKeys, 'In', object.metadata.labels ?? {});

@@ -8,6 +8,7 @@ import type { Server } from '../server.ts';
 import { connectAdmission } from './connect-admission.ts';
 import { forward, type Forwarding } from './forward.ts';
 import { kubeletTarget } from './kubelet-target.ts';
+import { checkLogOptions } from './log-options.ts';
 
 /** log, exec, attach, portforward: the node's kubelet has the pod, so the request goes on to it. */
 export function addNodeStreams(server: Server): void {
@@ -24,6 +25,7 @@ export function addNodeStreams(server: Server): void {
 /** Where a stream request goes: the kubelet's own paths and parameter names. */
 export async function streamTarget(server: Server, exchange: Exchange, resource: ServedResource): Promise<Forwarding | undefined> {
   const { info } = exchange;
+  if (info.subresource === 'log') checkLogOptions(info.name, info.query);
   const pod = await lookup<Pod>(server.core, `/registry/pods/${info.namespace}/${info.name}`);
   if (!pod) throw notFound({ group: '', resource: 'pods' }, info.name);
   const { subresource, query } = info;

@@ -21,7 +21,7 @@ export function cniConfig(options: { podCidr: string; mtu: number; ipamDir: stri
 /** Writes the list where containerd looks, unless the same stands there. */
 export async function writeCniConfig(disk: Disk, confDir: string, text: string): Promise<boolean> {
   const file = `${confDir}/10-skiff.conflist`;
-  await disk.makeDir('cni.dir', confDir);
+  await disk.makeDir('cni.dir', confDir, 0o755);
   const before = (await disk.readIfThere('cni.read', file))?.toString();
   if (before === text) return false;
   await disk.writeAtomic('cni.write', file, text);

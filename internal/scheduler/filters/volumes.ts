@@ -1,32 +1,66 @@
-import type { Pod } from '../../api/generated/types/core-v1.ts';
+import type { Node, PersistentVolumeClaim } from '../../api/generated/types/core-v1.ts';
 import { matchesNodeSelector } from '../../api/scheduling/node-affinity.ts';
-import { namespaceOf, refuseFinally, type Filter } from '../plugin.ts';
+import { namespaceOf, refuse, refuseFinally, type Filter, type Refusal, type View } from '../plugin.ts';
+import { canProvision, claimsOf, isBound, isMadeFor, volumeFor } from './claims.ts';
 
-/** Claims that a pod mounts, by name. */
-export function claimNames(pod: Pod): string[] {
-  return (pod.spec.volumes ?? []).flatMap((v) => {
-    if (v.persistentVolumeClaim) return [v.persistentVolumeClaim.claimName];
-    return v.ephemeral ? [`${pod.metadata.name}-${v.name}`] : [];
-  });
-}
+/** A claim with the access mode ReadWriteOncePod belongs to one pod of the whole cluster. */
+export const volumeRestrictions: Filter = {
+  name: 'VolumeRestrictions',
+  prepare(view) {
+    const namespace = namespaceOf(view.pod.pod);
+    const alone = new Set(claimsOf(view.pod.pod).flatMap(({ name }) => (view.claim(namespace, name)?.spec.accessModes?.includes('ReadWriteOncePod') ? [name] : [])));
+    if (alone.size === 0) return undefined;
+    const taken = view.nodes.some((node) => [...node.pods.values()].some(({ pod }) => namespaceOf(pod) === namespace && claimsOf(pod).some(({ name }) => alone.has(name))));
+    return taken ? () => refuse('node has pod using PersistentVolumeClaim with the same name and ReadWriteOncePod access mode') : undefined;
+  },
+};
 
-/** Bound volumes must be reachable from the node; unbound ones must be able to wait for the pod's node. */
+/** Bound volumes must be reached from the node; a claim that waits for its consumer needs a volume there, or somebody who makes one. */
 export const volumeBinding: Filter = {
   name: 'VolumeBinding',
   prepare(view) {
-    const names = claimNames(view.pod.pod);
-    if (names.length === 0) return undefined;
-    const namespace = namespaceOf(view.pod.pod);
-    const claims = names.map((name) => ({ name, claim: view.claim(namespace, name) }));
-    const lost = claims.find((c) => !c.claim || c.claim.metadata.deletionTimestamp);
-    if (lost?.claim) return `persistentvolumeclaim "${lost.name}" is being deleted`;
-    if (lost) return `persistentvolumeclaim "${lost.name}" not found`;
-    const waiting = claims.some(({ claim }) => !claim?.spec.volumeName && !view.waitsForConsumer(claim?.spec.storageClassName ?? ''));
-    if (waiting) return 'pod has unbound immediate PersistentVolumeClaims';
-    const required = claims.flatMap(({ claim }) => {
-      const affinity = claim?.spec.volumeName ? view.volume(claim.spec.volumeName)?.spec.nodeAffinity?.required : undefined;
-      return affinity ? [affinity] : [];
-    });
-    return (node) => (required.every((r) => matchesNodeSelector(r, node.node)) ? undefined : refuseFinally("node(s) didn't match PersistentVolume's node affinity"));
+    const found = claimsFor(view);
+    if (typeof found === 'string') return found;
+    if (found.length === 0) return undefined;
+    const bound = found.filter(isBound);
+    const unbound = found.filter((claim) => !isBound(claim));
+    if (unbound.some((claim) => view.storageClass(claim.spec.storageClassName ?? '')?.volumeBindingMode !== 'WaitForFirstConsumer')) return 'pod has unbound immediate PersistentVolumeClaims';
+    return ({ node }) => reachable(view, bound, node) ?? bindable(view, unbound, node);
   },
 };
+
+function claimsFor(view: View): PersistentVolumeClaim[] | string {
+  const { pod } = view.pod;
+  const namespace = namespaceOf(pod);
+  const found: PersistentVolumeClaim[] = [];
+  for (const { name, ephemeral } of claimsOf(pod)) {
+    const claim = view.claim(namespace, name);
+    if (!claim && ephemeral) return `waiting for ephemeral volume controller to create the persistentvolumeclaim "${name}"`;
+    if (!claim) return `persistentvolumeclaim "${name}" not found`;
+    if (claim.status?.phase === 'Lost') return `persistentvolumeclaim "${name}" bound to non-existent persistentvolume "${claim.spec.volumeName ?? ''}"`;
+    if (claim.metadata.deletionTimestamp) return `persistentvolumeclaim "${name}" is being deleted`;
+    if (ephemeral && !isMadeFor(claim, pod)) return `PVC ${namespace}/${name} was not created for pod ${namespace}/${pod.metadata.name} (pod is not owner)`;
+    found.push(claim);
+  }
+  return found;
+}
+
+function reachable(view: View, claims: PersistentVolumeClaim[], node: Node): Refusal | undefined {
+  for (const claim of claims) {
+    const volume = view.volume(claim.spec.volumeName ?? '');
+    if (!volume) return refuseFinally('node(s) unavailable due to one or more pvc(s) bound to non-existent pv(s)');
+    const required = volume.spec.nodeAffinity?.required;
+    if (required && !matchesNodeSelector(required, node)) return refuseFinally("node(s) didn't match PersistentVolume's node affinity");
+  }
+  return undefined;
+}
+
+function bindable(view: View, claims: PersistentVolumeClaim[], node: Node): Refusal | undefined {
+  const taken = new Set<string>();
+  for (const claim of claims) {
+    const volume = volumeFor(claim, node, view.volumes(), taken);
+    if (volume) taken.add(volume.metadata.name ?? '');
+    else if (!canProvision(view.storageClass(claim.spec.storageClassName ?? ''), node)) return refuseFinally("node(s) didn't find available persistent volumes to bind");
+  }
+  return undefined;
+}

@@ -23,6 +23,11 @@ export class SpdyError extends SkiffError {
 export class FrameParser {
   #rest: Buffer = Buffer.alloc(0);
 
+  /** A frame has begun and is not whole. */
+  get inFrame(): boolean {
+    return this.#rest.length > 0;
+  }
+
   /** The frames that are whole after `chunk`. Throws SpdyError for what is not SPDY/3. */
   push(chunk: Buffer): Frame[] {
     this.#rest = this.#rest.length ? Buffer.concat([this.#rest, chunk]) : chunk;

@@ -40,6 +40,24 @@ describe('SpdySession', () => {
     expect(back).toEqual(['still talking', undefined]);
   });
 
+  it('sends nothing of a stream before the peer has taken it', () => {
+    const sent: Buffer[] = [];
+    const client = new SpdySession({ role: 'client', send: (b) => sent.push(b), onStream: () => undefined });
+    const stream = client.open({ streamtype: 'stdin' });
+    let opened = 0;
+    stream.onOpen = () => opened++;
+    stream.write(Buffer.from('early'));
+    stream.end();
+    expect([sent.length, opened]).toEqual([1, 0]);
+    const answers: Buffer[] = [];
+    const got: (string | undefined)[] = [];
+    const server = new SpdySession({ role: 'server', send: (b) => answers.push(b), onStream: (s) => (s.onData = (d) => got.push(d?.toString())) });
+    server.receive(sent[0]!);
+    for (const answer of answers) client.receive(answer);
+    for (const frame of sent.slice(1)) server.receive(frame);
+    expect([opened, got]).toEqual([1, ['early', undefined]]);
+  });
+
   it('tells streams of a reset and of the end of the session', () => {
     const { client, server, streams, run } = pair(1000);
     const [a, b] = [client.open({}), client.open({})];

@@ -8,6 +8,8 @@ export interface SpdyStream {
   onData: (data: Buffer | undefined) => void;
   /** The stream was reset or the session ended. */
   onClose: () => void;
+  /** The peer has taken a stream that we opened. What is written before waits in memory. */
+  onOpen: () => void;
   write(data: Uint8Array): void;
   /** Ends our half. */
   end(): void;
@@ -49,11 +51,11 @@ export class SpdySession {
     }
   }
 
-  /** Opens a stream. The peer's SYN_REPLY is not waited for, as spdystream's users write at once. */
+  /** Opens a stream. Its data waits for the peer's SYN_REPLY: spdystream silently drops what comes before it has sent that. */
   open(headers: Headers): SpdyStream {
     const id = this.#nextId;
     this.#nextId += 2;
-    const stream = this.#add(id, headers);
+    const stream = this.#add(id, headers, false);
     const ids = Buffer.alloc(10);
     ids.writeUInt32BE(id, 0);
     this.#send(controlFrame(frameType.synStream, 0, Buffer.concat([ids, this.#writer.write(headers)])));
@@ -81,7 +83,7 @@ export class SpdySession {
     if (payload.length < 10) throw new SpdyError('short SYN_STREAM');
     const id = payload.readUInt32BE(0) & 0x7fffffff;
     const headers = this.#reader.read(payload.subarray(10));
-    const stream = this.#add(id, headers);
+    const stream = this.#add(id, headers, true);
     const reply = Buffer.alloc(4);
     reply.writeUInt32BE(id, 0);
     this.#send(controlFrame(frameType.synReply, 0, Buffer.concat([reply, this.#writer.write({})])));
@@ -91,15 +93,17 @@ export class SpdySession {
 
   #replied(payload: Buffer, flags: number): void {
     this.#reader.read(payload.subarray(4));
-    if (flags & flagFin) this.#streams.get(payload.readUInt32BE(0))?.took(Buffer.alloc(0), true);
+    const stream = this.#streams.get(payload.readUInt32BE(0) & 0x7fffffff);
+    stream?.opened();
+    if (flags & flagFin) stream?.took(Buffer.alloc(0), true);
   }
 
   #isPeers(id: number): boolean {
     return (id % 2 === 1) === (this.#options.role === 'server');
   }
 
-  #add(id: number, headers: Headers): Stream {
-    const stream = new Stream(id, headers, {
+  #add(id: number, headers: Headers, isOpen: boolean): Stream {
+    const stream = new Stream(id, headers, isOpen, {
       send: (bytes) => this.#send(bytes),
       done: () => this.#streams.delete(id),
     });
@@ -115,14 +119,18 @@ export class SpdySession {
 class Stream implements SpdyStream {
   onData: SpdyStream['onData'] = () => undefined;
   onClose: SpdyStream['onClose'] = () => undefined;
+  onOpen: SpdyStream['onOpen'] = () => undefined;
   readonly id: number;
   readonly headers: Headers;
   readonly #out: { send(bytes: Buffer): void; done(): void };
+  /** Frames that wait for the peer's reply; undefined once it has come. */
+  #waiting: Buffer[] | undefined;
   #weEnded = false;
   #theyEnded = false;
   #gone = false;
 
-  constructor(id: number, headers: Headers, out: { send(bytes: Buffer): void; done(): void }) {
+  constructor(id: number, headers: Headers, isOpen: boolean, out: { send(bytes: Buffer): void; done(): void }) {
+    this.#waiting = isOpen ? undefined : [];
     this.id = id;
     this.headers = headers;
     this.#out = out;
@@ -130,13 +138,26 @@ class Stream implements SpdyStream {
 
   write(data: Uint8Array): void {
     if (this.#weEnded || this.#gone) return;
-    for (let at = 0; at < data.length; at += dataBytes) this.#out.send(dataFrame(this.id, data.subarray(at, at + dataBytes), false));
+    for (let at = 0; at < data.length; at += dataBytes) this.#send(dataFrame(this.id, data.subarray(at, at + dataBytes), false));
+  }
+
+  opened(): void {
+    const waiting = this.#waiting;
+    if (!waiting) return;
+    this.#waiting = undefined;
+    for (const frame of waiting) this.#out.send(frame);
+    this.onOpen();
+  }
+
+  #send(frame: Buffer): void {
+    if (this.#waiting) this.#waiting.push(frame);
+    else this.#out.send(frame);
   }
 
   end(): void {
     if (this.#weEnded || this.#gone) return;
     this.#weEnded = true;
-    this.#out.send(dataFrame(this.id, Buffer.alloc(0), true));
+    this.#send(dataFrame(this.id, Buffer.alloc(0), true));
     this.#finish();
   }
 
