@@ -1,7 +1,7 @@
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import { ConfigError } from '../base/errors.ts';
-import { parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../base/ipv4.ts';
+import { cidrHas, loopback, parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../base/ipv4.ts';
 import type { Mirror } from '../client/client.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
@@ -71,7 +71,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   for (const [name, value] of sysctls) await setSysctl(options, name, value);
   await options.record('address', `lo ${addresses.clusterDns}/32`);
   await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', `${addresses.clusterDns}/32`, 'dev', 'lo']);
-  const dns = await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: options.clusterDns, port: 53, log: log.named('dns') });
+  const dns = await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: addresses.clusterDns, port: 53, mayAsk: askers(addresses, options), log: log.named('dns') });
   const { services, backend } = options;
   const proxy = services || backend !== 'none' ? startNodeProxy(options, addresses) : undefined;
   let overlay: { stop(): void } | undefined;
@@ -115,6 +115,19 @@ function addressesOf(options: NetworkOptions): Addresses {
     clusterCidr: need('cluster-cidr', options.clusterCidr, parseIpv4Cidr(options.clusterCidr)),
     serviceCidr: need('service-cidr', options.serviceCidr, parseIpv4Cidr(options.serviceCidr)),
     clusterDns: need('cluster-dns', options.clusterDns, parseIpv4(options.clusterDns)),
+  };
+}
+
+/** Networks that nobody routes from outside (RFC 1918, RFC 6598): where another's pod network may be. */
+const privateRanges = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'].flatMap((text) => parseIpv4Cidr(text) ?? []);
+
+/** Who may ask the cluster DNS of this node: pods and the node itself. Whose pod network is another's has told us no range to go by. */
+function askers(addresses: Addresses, options: NetworkOptions): (address: string) => boolean {
+  const ranges = [addresses.clusterCidr, loopback, ...(options.backend === 'none' ? privateRanges : [])];
+  const own = new Set<string>([addresses.clusterDns, addresses.nodeIp]);
+  return (address) => {
+    const ip = parseIpv4(address);
+    return ip !== undefined && (own.has(ip) || ranges.some((range) => cidrHas(range, ip)));
   };
 }
 
