@@ -24,6 +24,9 @@ const safeSysctls = new Set([
   'net.ipv4.tcp_wmem',
 ]);
 
+/** It becomes a path below /proc/sys: no empty, `.` or `..` part (validation.SysctlContainSlashFmt). */
+const sysctlName = /^[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?(?:[./][a-z0-9](?:[-_a-z0-9]*[a-z0-9])?)*$/;
+
 export interface AdmissionInput {
   pod: Pod;
   node: Node | undefined;
@@ -37,7 +40,7 @@ export interface AdmissionInput {
 /** Why the node will not run a pod that was given to it; undefined = it will. */
 export function refusalOf(input: AdmissionInput): Refusal | undefined {
   const { pod, node } = input;
-  const sysctl = (pod.spec.securityContext?.sysctls ?? []).find((s) => !safeSysctls.has(s.name.replaceAll('/', '.')) && !input.unsafeSysctls.some((p) => matches(p, s.name)));
+  const sysctl = (pod.spec.securityContext?.sysctls ?? []).find((s) => !sysctlName.test(s.name) || !safeSysctls.has(s.name.replaceAll('/', '.')) && !input.unsafeSysctls.some((p) => matches(p, s.name)));
   if (sysctl) return { reason: 'SysctlForbidden', message: `forbidden sysctl: ${JSON.stringify(sysctl.name)} not allowlisted` };
   const os = pod.spec.os?.name;
   if (os && os !== 'linux') return { reason: 'PodOSNotSupported', message: "Failed to admit pod as the OS field doesn't match node OS" };
