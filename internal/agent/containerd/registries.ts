@@ -106,8 +106,8 @@ function tlsOf(config: { tls?: Tls } | undefined): string[] {
   const lines: string[] = [];
   const tls = config?.tls;
   if (tls?.insecure_skip_verify) lines.push('skip_verify = true');
-  if (tls?.ca_file) lines.push(`ca = ${text(tls.ca_file)}`);
-  if (tls?.cert_file) lines.push(`client = [[${text(tls.cert_file)}, ${text(tls.key_file ?? '')}]]`);
+  if (tls?.ca_file) lines.push(`ca = ${text(String(tls.ca_file))}`);
+  if (tls?.cert_file) lines.push(`client = [[${text(String(tls.cert_file))}, ${text(String(tls.key_file ?? ''))}]]`);
   return lines;
 }
 

@@ -35,6 +35,16 @@ describe('makePlan', () => {
 });
 
 describe('affinityTable', () => {
+  it('is counted once for a service that does not change, for its own endpoints each', () => {
+    const heavy = port({ affinity: true, nodePort: number(30080), externalLocal: true, backends: Array.from({ length: 300 }, (_, i) => backend(i + 1, i < 3)) });
+    const first = makePlan([heavy], []);
+    const started = performance.now();
+    for (let i = 0; i < 20; i++) expect(makePlan([heavy], []).elements.eps.size).toBe(first.elements.eps.size);
+    expect(performance.now() - started).toBeLessThan(1000);
+    expect(new Set(first.elements.npeps.values()).size).toBe(3);
+    expect(new Set(first.elements.eps.values()).size).toBeGreaterThan(30);
+  });
+
   it('moves only the clients of an endpoint that goes', () => {
     const four = [2, 3, 4, 5].map((n) => backend(n));
     const before = affinityTable(four);

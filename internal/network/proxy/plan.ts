@@ -96,7 +96,7 @@ interface Dispatch {
 
 /** Fills the slots of one key and names the chain that draws from as many slots. */
 function endpoints(plan: Plan, to: Dispatch, port: ServicePort, backends: Backend[]): Chain {
-  const slots = port.affinity ? affinityTable(backends) : backends;
+  const slots = port.affinity ? knownTable(port, backends) : backends;
   slots.forEach((b, slot) => plan.elements[to.map].set(elementOf(...to.key, { slot }), elementOf(b.ip, b.port)));
   const name: Chain = port.affinity ? `${to.kind}a` : `${to.kind}${backends.length}`;
   plan.chains.add(name);
@@ -121,6 +121,15 @@ export function standingChains(plan: Plan): Set<Chain> {
     }
   }
   return chains;
+}
+
+/** The plan is made anew for every change anywhere; the tables of the services that did not change are kept with them. */
+const tables = new WeakMap<ServicePort, { all?: Backend[]; local?: Backend[] }>();
+
+function knownTable(port: ServicePort, backends: Backend[]): Backend[] {
+  const known = tables.get(port) ?? {};
+  tables.set(port, known);
+  return (known[backends === port.backends ? 'all' : 'local'] ??= affinityTable(backends));
 }
 
 /** Rendezvous hashing: each slot goes to the endpoint with the highest score for it. */

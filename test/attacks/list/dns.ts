@@ -71,7 +71,11 @@ export const attacks: Attack[] = [
 
   ...each('dns-half-open-clients', { silent: '', 'half-a-length': 'printf "\\000";', 'half-a-question': 'printf "\\000\\040\\001";' }, async (target, words) => {
     const [bad, good] = [await asker(target), await asker(target)];
-    await bad.exec(`i=0; while [ $i -lt 300 ]; do (${words} sleep 30) | nc ${bad.dns} 53 >/dev/null 2>&1 & i=$((i+1)); done; sleep 3; true`);
+    // They come back as often as they are put off, for as long as the others are asked.
+    const loop = `while :; do (${words} sleep 30) | nc ${bad.dns} 53 >/dev/null 2>&1; sleep 1; done`;
+    const flood = bad.exec(`i=0; while [ $i -lt 300 ]; do ${loop} & i=$((i+1)); done; sleep 25; kill -9 -1`).catch(() => undefined);
+    target.later(() => flood);
+    await new Promise((resolve) => setTimeout(resolve, 6000));
     return (await stillAnswers(good)) ? undefined : 'connections of one pod keep all others out';
   }, { needsNode: true }),
 ];
