@@ -4,6 +4,7 @@ import type { Mirror } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
 import { makeMounts } from '../io/mounts.ts';
+import { runOk } from '../io/spawn.ts';
 import { realTree } from '../io/tree.ts';
 import { openCgroups } from './cgroups/cgroups.ts';
 import type { OpenedRuntime } from './containerd/open-runtime.ts';
@@ -56,7 +57,17 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const { options, runtime, events } = input;
   const { clock, disk, log, client } = options;
   const references = new References({ client, clock, log });
-  const images = new ImagePuller({ cri: runtime.cri, events, clock, secret: (namespace, name) => references.secret(namespace, name) });
+  const images = new ImagePuller({
+    cri: runtime.cri,
+    events,
+    clock,
+    secret: (namespace, name) => references.secret(namespace, name),
+    mirrorNames: (image) => runtime.mirrorNames(image),
+    rename: async (from, to) => {
+      await runOk(options.spawn, 'images.rename', [...runtime.ctr, 'images', 'tag', '--force', from, to]);
+      await runOk(options.spawn, 'images.rename', [...runtime.ctr, 'images', 'remove', from]);
+    },
+  });
   const volumes = makeVolumes(input, references, images);
   await volumes.start();
   const offline = { now: false };

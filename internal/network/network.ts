@@ -1,5 +1,7 @@
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+import { ConfigError } from '../base/errors.ts';
+import { cidrHas, loopback, parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../base/ipv4.ts';
 import type { Mirror } from '../client/client.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
@@ -64,24 +66,27 @@ const sysctls: [string, string][] = [
 /** Starts all that this node's packets need. */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const { spawn, disk, log } = options;
+  const addresses = addressesOf(options);
   await disk.makeDir('network.run', options.runDir, 0o700);
   for (const [name, value] of sysctls) await setSysctl(options, name, value);
-  await options.record('address', `lo ${options.clusterDns}/32`);
-  await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', `${options.clusterDns}/32`, 'dev', 'lo']);
-  const dns = await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: options.clusterDns, port: 53, log: log.named('dns') });
+  await options.record('address', `lo ${addresses.clusterDns}/32`);
+  await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', `${addresses.clusterDns}/32`, 'dev', 'lo']);
+  const dns = await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: addresses.clusterDns, port: 53, mayAsk: askers(addresses, options), log: log.named('dns') });
   const { services, backend } = options;
-  const proxy = services || backend !== 'none' ? startNodeProxy(options) : undefined;
+  const proxy = services || backend !== 'none' ? startNodeProxy(options, addresses) : undefined;
   let overlay: { stop(): void } | undefined;
   let current = '';
   return {
     ready: proxy?.ready ?? Promise.resolve(),
-    async setPodCidr(podCidr) {
-      if (podCidr === current || backend === 'none') return;
-      current = podCidr;
+    async setPodCidr(text) {
+      if (text === current || backend === 'none') return;
+      const podCidr = parseIpv4Cidr(text);
+      if (!podCidr) throw new ConfigError(`the node's pod network ${JSON.stringify(text)} is not an IPv4 CIDR`, { op: 'network' });
+      current = text;
       await options.record('file', `${options.cniConfDir}/10-skiff.conflist`);
       await writeCniConfig(disk, options.cniConfDir, cniConfig({ podCidr, mtu: podMtu, ipamDir: `${options.runDir}/ipam` }));
       overlay?.stop();
-      const ways = { ...options, nodes: options.mirrors.nodes, log: log.named('overlay') };
+      const ways = { ...options, ...addresses, nodes: options.mirrors.nodes, log: log.named('overlay') };
       overlay = backend === 'vxlan' ? await startVxlan({ ...ways, podCidr, mtu: podMtu }) : await startHostGw(ways);
     },
     stop() {
@@ -92,15 +97,49 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   };
 }
 
+interface Addresses {
+  nodeIp: Ipv4;
+  clusterCidr: Ipv4Cidr;
+  serviceCidr: Ipv4Cidr;
+  clusterDns: Ipv4;
+}
+
+/** The addresses of the configuration, parsed before any reaches the kernel. */
+function addressesOf(options: NetworkOptions): Addresses {
+  const need = <T>(name: string, text: string, parsed: T | undefined): T => {
+    if (parsed === undefined) throw new ConfigError(`${name} ${JSON.stringify(text)} is not IPv4`, { op: 'network' });
+    return parsed;
+  };
+  return {
+    nodeIp: need('node-ip', options.nodeIp, parseIpv4(options.nodeIp)),
+    clusterCidr: need('cluster-cidr', options.clusterCidr, parseIpv4Cidr(options.clusterCidr)),
+    serviceCidr: need('service-cidr', options.serviceCidr, parseIpv4Cidr(options.serviceCidr)),
+    clusterDns: need('cluster-dns', options.clusterDns, parseIpv4(options.clusterDns)),
+  };
+}
+
+/** Networks that nobody routes from outside (RFC 1918, RFC 6598): where another's pod network may be. */
+const privateRanges = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'].flatMap((text) => parseIpv4Cidr(text) ?? []);
+
+/** Who may ask the cluster DNS of this node: pods and the node itself. Whose pod network is another's has told us no range to go by. */
+function askers(addresses: Addresses, options: NetworkOptions): (address: string) => boolean {
+  const ranges = [addresses.clusterCidr, loopback, ...(options.backend === 'none' ? privateRanges : [])];
+  const own = new Set<string>([addresses.clusterDns, addresses.nodeIp]);
+  return (address) => {
+    const ip = parseIpv4(address);
+    return ip !== undefined && (own.has(ip) || ranges.some((range) => cidrHas(range, ip)));
+  };
+}
+
 /** Without services, host ports and the pods' way out of the cluster remain its work; without a pod network, the way out is not. */
-function startNodeProxy(options: NetworkOptions): Proxy {
+function startNodeProxy(options: NetworkOptions, addresses: Addresses): Proxy {
   return startProxy({
     ...options,
     ...options.mirrors,
     network: {
-      clusterCidr: options.clusterCidr,
-      serviceCidr: options.serviceCidr,
-      dnsAddress: options.clusterDns,
+      clusterCidr: addresses.clusterCidr,
+      serviceCidr: addresses.serviceCidr,
+      dnsAddress: addresses.clusterDns,
       services: options.services,
       podsLeave: options.backend !== 'none',
     },

@@ -51,6 +51,10 @@ describe('sandboxConfig', () => {
     expect(() => sandbox({ hostname: 'h'.repeat(50), subdomain: 's', setHostnameAsFQDN: true })).toThrow('is too long (64 characters is the max, 73 characters requested)');
   });
 
+  it.each([{ hostname: 'a\n1.2.3.4 bank.com' }, { hostnameOverride: 'a b' }, { hostname: 'a', subdomain: 's\tt' }, { hostname: '-x' }])('takes no hostname %j', (spec) => {
+    expect(() => sandbox(spec)).toThrow('was invalid');
+  });
+
   it('is privileged when any container is', () => {
     const made = sandbox({ hostPID: true, hostIPC: true, securityContext: { fsGroup: 5, supplementalGroups: [6], runAsUser: 7, sysctls: [{ name: 'k', value: 'v' }] } }, { securityContext: { privileged: true } });
     expect(made.linux).toMatchObject({ sysctls: { k: 'v' }, securityContext: { privileged: true, supplementalGroups: [5, 6], runAsUser: { value: 7 }, namespaceOptions: { pid: NamespaceMode.NODE, ipc: NamespaceMode.NODE } } });
@@ -67,11 +71,25 @@ describe('podDns', () => {
   });
 
   it('keeps to the limits and says so', () => {
-    const { dns, warnings } = podDns(podOf({ dnsConfig: { nameservers: ['1', '2', '3'], searches: ['x'.repeat(300), ...Array.from({ length: 40 }, (_, i) => `s${i}`)] } }), node);
-    expect(dns.servers).toEqual(['10.43.0.10', '1', '2']);
+    const { dns, warnings } = podDns(podOf({ dnsConfig: { nameservers: ['1.0.0.1', '2.0.0.2', '3.0.0.3'], searches: ['x'.repeat(300), ...Array.from({ length: 40 }, (_, i) => `s${i}`)] } }), node);
+    expect(dns.servers).toEqual(['10.43.0.10', '1.0.0.1', '2.0.0.2']);
     expect(dns.searches.length).toBe(31);
-    expect(warnings[0]).toBe('Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.43.0.10 1 2');
+    expect(warnings[0]).toBe('Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: 10.43.0.10 1.0.0.1 2.0.0.2');
     expect(warnings[1]).toContain('Search Line limits were exceeded');
+  });
+
+  it.each<[string, { nameservers?: string[]; searches?: string[]; options?: { name?: string; value?: string }[] }]>([
+    ['a nameserver of two lines', { nameservers: ['1.1.1.1\nnameserver 6.6.6.6'] }],
+    ['a nameserver that is a name', { nameservers: ['ns.example.org'] }],
+    ['a search path of two lines', { searches: ['a\nnameserver 6.6.6.6'] }],
+    ['a search path with a space', { searches: ['a b'] }],
+    ['an option of two lines', { options: [{ name: 'ndots', value: '2\nnameserver 6.6.6.6' }] }],
+    ['an option with a space', { options: [{ name: 'edns0 rotate' }] }],
+    ['an option without a name', { options: [{ value: 'x' }] }],
+  ])('leaves out %s and says so', (_what, dnsConfig) => {
+    const { dns, warnings } = podDns(podOf({ dnsPolicy: 'None', dnsConfig: { nameservers: [...(dnsConfig.nameservers ?? []), 'fe80::1'], searches: [...(dnsConfig.searches ?? []), 'good.example.'], options: [...(dnsConfig.options ?? []), { name: 'timeout', value: '1' }] } }), node);
+    expect(dns).toEqual({ servers: ['fe80::1'], searches: ['good.example.'], options: ['timeout:1'] });
+    expect(warnings).toEqual([expect.stringMatching(/^Invalid .* was omitted/)]);
   });
 
   it('reads resolv.conf', () => {
@@ -103,6 +121,14 @@ describe('containerConfig', () => {
     expect(made).toMatchObject({ runAsUser: { value: 7 }, runAsGroup: { value: 6 }, noNewPrivs: true, readonlyRootfs: true, maskedPaths: [], capabilities: { addCapabilities: ['NET_ADMIN'], dropCapabilities: ['ALL'] }, seccomp: { profileType: ProfileType.RuntimeDefault } });
     expect(config({}, {}, { image: { ref: 'r', username: 'web' } }).linux?.securityContext?.runAsUsername).toBe('web');
     expect(config({}, {}, { targetId: 't' }).linux?.securityContext?.namespaceOptions).toMatchObject({ pid: NamespaceMode.TARGET, targetId: 't' });
+  });
+
+  it.each(['/etc/passwd', '../../x', 'a/../../b', '..', 'a\0b'])('takes no seccomp profile outside its folder: %j', (localhostProfile) => {
+    expect(() => config({ securityContext: { seccompProfile: { type: 'Localhost', localhostProfile } } })).toThrow('must be a path below');
+  });
+
+  it.each(['constructor', 'toString', '__proto__'])('knows no signal %s', (stopSignal) => {
+    expect(config({}, { lifecycle: { stopSignal } }).stopSignal).toBeUndefined();
   });
 
   it('refuses to run as root where that is forbidden', () => {

@@ -47,6 +47,7 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
 
 function stopSignal(container: Container): { stopSignal?: Signal } {
   const name = container.lifecycle?.stopSignal;
-  const known: Record<string, number> = Signal;
-  return name !== undefined && known[name] !== undefined ? { stopSignal: known[name] } : {};
+  const known = new Map<string, number>(Object.entries(Signal));
+  const signal = name === undefined ? undefined : known.get(name);
+  return signal === undefined ? {} : { stopSignal: signal };
 }

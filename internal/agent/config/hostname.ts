@@ -4,11 +4,19 @@ const longestHostname = 63;
 /** The kernel's nodename holds 64 characters. */
 const longestNodename = 64;
 
+/** It becomes lines of /etc/hosts and the kernel's name. */
+const hostnameText = /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
+
 /** The short name of a pod, and the domain its subdomain gives it (empty without one). */
 export function hostnameAndDomain(pod: Pod, clusterDomain: string): { hostname: string; domain: string } {
   const { spec, metadata } = pod;
-  if (spec.hostnameOverride) return { hostname: truncated(spec.hostnameOverride, metadata.name ?? ''), domain: '' };
-  const hostname = truncated(spec.hostname || (metadata.name ?? ''), metadata.name ?? '');
+  const checked = (text: string): string => {
+    if (text === '' || hostnameText.test(text)) return text;
+    throw new Error(`hostname for pod ${JSON.stringify(metadata.name ?? '')} was invalid: ${JSON.stringify(text.slice(0, 80))}`);
+  };
+  if (spec.hostnameOverride) return { hostname: checked(truncated(spec.hostnameOverride, metadata.name ?? '')), domain: '' };
+  const hostname = checked(truncated(spec.hostname || (metadata.name ?? ''), metadata.name ?? ''));
+  if (spec.subdomain) checked(spec.subdomain);
   const domain = spec.subdomain ? `${spec.subdomain}.${metadata.namespace ?? ''}.svc.${clusterDomain}` : '';
   return { hostname, domain };
 }

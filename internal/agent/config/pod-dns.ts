@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Pod, PodDNSConfig } from '../../api/generated/types/core-v1.ts';
 import type { NodeFacts, ResolverConfig } from './node-facts.ts';
 
@@ -12,6 +13,7 @@ export function podDns(pod: Pod, node: NodeFacts): { dns: ResolverConfig; warnin
   let dns = base(pod, node);
   if (pod.spec.dnsConfig) dns = merged(dns, pod.spec.dnsConfig);
   const warnings: string[] = [];
+  dns = readable(dns, warnings);
   if (dns.servers.length > mostServers) {
     dns.servers = dns.servers.slice(0, mostServers);
     warnings.push(`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${dns.servers.join(' ')}`);
@@ -22,6 +24,24 @@ export function podDns(pod: Pod, node: NodeFacts): { dns: ResolverConfig; warnin
     warnings.push(`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${fitting.join(' ')}`);
   }
   return { dns, warnings };
+}
+
+const searchDomain = /^(?:\.|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?)$/;
+const optionText = /^[A-Za-z0-9][A-Za-z0-9_-]*(?::[!-~]+)?$/;
+
+/** A value with a line or a space in it would be other lines of resolv.conf; the API checks not all of them. */
+function readable(dns: ResolverConfig, warnings: string[]): ResolverConfig {
+  const keep = (what: string, list: string[], good: (text: string) => boolean): string[] =>
+    list.filter((text) => {
+      if (good(text)) return true;
+      warnings.push(`Invalid ${what} was omitted: ${JSON.stringify(text.slice(0, 80))}`);
+      return false;
+    });
+  return {
+    servers: keep('nameserver', dns.servers, (text) => isIP(text) !== 0),
+    searches: keep('search path', dns.searches, (text) => searchDomain.test(text)),
+    options: keep('resolver option', dns.options, (text) => optionText.test(text)),
+  };
 }
 
 function base(pod: Pod, node: NodeFacts): ResolverConfig {

@@ -128,6 +128,8 @@ function seccomp(profile: SeccompProfile | undefined, root: string): SecurityPro
   if (profile?.type === 'RuntimeDefault') return { profileType: ProfileType.RuntimeDefault };
   if (profile?.type !== 'Localhost') return { profileType: ProfileType.Unconfined };
   if (!profile.localhostProfile) throw new Error('localhostProfile must be set if seccompProfile type is Localhost.');
+  // The folder is the node's; a file elsewhere on the host is not the pod's to name.
+  if (/^\/|(^|\/)\.\.(\/|$)|\0/.test(profile.localhostProfile)) throw new Error(`seccomp profile ${JSON.stringify(profile.localhostProfile.slice(0, 80))} must be a path below the folder of profiles.`);
   return { profileType: ProfileType.Localhost, localhostRef: `${root}/${profile.localhostProfile}` };
 }
 
@@ -145,6 +147,7 @@ function appArmor(pod: Pod, container: Container): { profile: SecurityProfile; t
   if (asked.type === 'RuntimeDefault') return { profile: { profileType: ProfileType.RuntimeDefault }, text: 'runtime/default' };
   if (asked.type === 'Unconfined') return { profile: { profileType: ProfileType.Unconfined }, text: 'unconfined' };
   if (!asked.localhostProfile) throw new Error('missing localhost apparmor profile name');
+  if (!/^[!-~]{1,255}$/.test(asked.localhostProfile)) throw new Error('invalid localhost apparmor profile name');
   return { profile: { profileType: ProfileType.Localhost, localhostRef: asked.localhostProfile }, text: `localhost/${asked.localhostProfile}` };
 }
 

@@ -1,3 +1,5 @@
+import type { Auth } from './registries.ts';
+
 export interface ContainerdPaths {
   root: string;
   state: string;
@@ -15,6 +17,8 @@ export interface ContainerdSettings {
   /** We may not lower oom_score_adj: sandboxes would fail to start with a message about pipes. */
   restrictOomScoreAdj: boolean;
   snapshotter: string;
+  /** Registry host -> credentials. */
+  credentials: ReadonlyMap<string, Auth>;
   /** RuntimeClass handlers beside runc: name -> binary. `test-handler` is what upstream's tests expect of every node. */
   handlers: Record<string, string | undefined>;
 }
@@ -31,7 +35,8 @@ const unwanted = [
   'io.containerd.nri.v1.nri',
 ];
 
-const text = (value: string): string => JSON.stringify(value);
+/** A TOML string: JSON's, which leaves one control character as it is. */
+const text = (value: string): string => JSON.stringify(value).replaceAll('\x7f', '\\u007F');
 
 /** The whole of config.toml. */
 export function containerdConfig(settings: ContainerdSettings): string {
@@ -66,6 +71,7 @@ function version2(settings: ContainerdSettings): string[] {
     '  enable_unprivileged_icmp = true',
     `${cri}.registry]`,
     `  config_path = ${text(paths.certsDir)}`,
+    ...credentials(`${cri}.registry.configs`, settings),
     `${cri}.cni]`,
     `  bin_dir = ${text(paths.cniBinDir)}`,
     `  conf_dir = ${text(paths.cniConfDir)}`,
@@ -89,6 +95,7 @@ function version3(settings: ContainerdSettings): string[] {
     `  sandbox = ${text(settings.pauseImage)}`,
     `${images}.registry]`,
     `  config_path = ${text(paths.certsDir)}`,
+    ...credentials(`${images}.registry.configs`, settings),
     `${runtime}]`,
     `  restrict_oom_score_adj = ${settings.restrictOomScoreAdj}`,
     '  enable_unprivileged_ports = true',
@@ -98,6 +105,14 @@ function version3(settings: ContainerdSettings): string[] {
     `  conf_dir = ${text(paths.cniConfDir)}`,
     ...runtimes(`${runtime}.containerd.runtimes`, settings),
   ];
+}
+
+function credentials(prefix: string, settings: ContainerdSettings): string[] {
+  return [...settings.credentials].flatMap(([host, auth]) => [
+    `${prefix}.${text(host)}.auth]`,
+    ...(['username', 'password', 'auth'] as const).flatMap((key) => (auth[key] === undefined ? [] : [`  ${key} = ${text(auth[key])}`])),
+    ...(auth.identity_token === undefined ? [] : [`  identitytoken = ${text(auth.identity_token)}`]),
+  ]);
 }
 
 function runtimes(prefix: string, settings: ContainerdSettings): string[] {

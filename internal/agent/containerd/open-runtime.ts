@@ -1,14 +1,17 @@
 import { messageOf } from '../../base/errors.ts';
 import { connectRuntime, type Runtime } from '../cri/client.ts';
 import { ImageImporter } from '../images/import-images.ts';
+import type { ImageName } from '../images/image-name.ts';
 import type { AgentOptions } from '../options.ts';
-import { hostsFiles } from './registries.ts';
+import { hostsFiles, parseRegistries, registryCredentials, rewrittenNames, type Registries } from './registries.ts';
 import { superviseContainerd, type SupervisedContainerd } from './supervise.ts';
 
 export interface OpenedRuntime extends Runtime {
   ctr: string[];
   /** Names of images that came from archives. */
   pinned(): Set<string>;
+  /** Names under which mirrors of registries.yaml have this image, where they have it under others. */
+  mirrorNames(image: ImageName): string[];
   /** The connection was lost. */
   check(): void;
   leave(): void;
@@ -20,8 +23,10 @@ const cniBinDirs = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
 /** The runtime that pods will run in: ours, or one that was named. Its pause image and the archives of the node are in. */
 export async function openRuntime(options: AgentOptions): Promise<OpenedRuntime> {
   const { disk, clock, spawn, log, agentDir } = options;
-  await writeRegistries(options);
-  const supervised = options.runtimeEndpoint === undefined ? await supervise(options) : given(options.runtimeEndpoint);
+  const registries = parseRegistries(options.registries, (what) => log.warn('left out of registries.yaml', { what }));
+  await writeRegistries(options, registries);
+  const supervised = options.runtimeEndpoint === undefined ? await supervise(options, registries) : given(options.runtimeEndpoint);
+  if (options.runtimeEndpoint !== undefined && options.registries) log.warn('registries.yaml does not reach a container runtime of somebody else: its mirrors and credentials are that one\'s', {});
   const { runtime, ctr } = supervised;
   const isThere = async (image: string): Promise<boolean> => (await runtime.cri.imageStatus({ image: { image } })).image !== undefined;
   const importer = new ImageImporter({ imagesDir: `${agentDir}/images`, indexFile: `${agentDir}/images.json`, ctr, isThere, clock, disk, spawn, log: log.named('images') });
@@ -31,6 +36,8 @@ export async function openRuntime(options: AgentOptions): Promise<OpenedRuntime>
   return {
     ...runtime,
     ctr,
+    // Only our containerd has been told of the mirrors.
+    mirrorNames: (image) => (options.runtimeEndpoint === undefined ? rewrittenNames(registries, image) : []),
     pinned: () => importer.names().add(options.pauseImage),
     check: () => supervised.check(),
     leave: () => {
@@ -41,11 +48,11 @@ export async function openRuntime(options: AgentOptions): Promise<OpenedRuntime>
   };
 }
 
-async function supervise(options: AgentOptions): Promise<SupervisedContainerd> {
+async function supervise(options: AgentOptions, registries: Registries): Promise<SupervisedContainerd> {
   const { disk } = options;
   let cniBinDir = options.cniBinDir ?? cniBinDirs[0]!;
   if (!options.cniBinDir) for (const dir of cniBinDirs.toReversed()) if (await disk.stat('cni.bin', `${dir}/ptp`)) cniBinDir = dir;
-  return superviseContainerd({ ...options, cniBinDir, snapshotter: options.snapshotter ?? 'overlayfs', handlers: { 'test-handler': undefined }, log: options.log.named('containerd') });
+  return superviseContainerd({ ...options, cniBinDir, snapshotter: options.snapshotter ?? 'overlayfs', credentials: registryCredentials(registries), handlers: { 'test-handler': undefined }, log: options.log.named('containerd') });
 }
 
 function given(endpoint: string): SupervisedContainerd {
@@ -53,9 +60,9 @@ function given(endpoint: string): SupervisedContainerd {
   return { socket, runtime: connectRuntime(endpoint), ctr: ['ctr', '--address', socket, '--namespace', 'k8s.io'], check: () => undefined, leave: () => undefined };
 }
 
-async function writeRegistries(options: AgentOptions): Promise<void> {
+async function writeRegistries(options: AgentOptions, registries: Registries): Promise<void> {
   const certsDir = `${options.agentDir}/etc/containerd/certs.d`;
-  const files = hostsFiles(options.registries);
+  const files = hostsFiles(registries);
   for (const old of await options.disk.list('registries', certsDir)) if (!files.has(old)) await options.disk.remove('registries', `${certsDir}/${old}`);
   for (const [host, text] of files) {
     await options.disk.makeDir('registries', `${certsDir}/${host}`);

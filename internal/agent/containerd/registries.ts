@@ -1,13 +1,13 @@
 import { table } from '../../base/own.ts';
-import { ConfigError } from '../../base/errors.ts';
+import { ConfigError, messageOf } from '../../base/errors.ts';
 
 /** registries.yaml as k3s users write it. */
-interface Registries {
+interface Written {
   mirrors?: Record<string, { endpoint?: string[]; endpoints?: string[]; rewrite?: Record<string, string> } | null>;
   configs?: Record<string, { auth?: Auth; tls?: Tls } | null>;
 }
 
-interface Auth {
+export interface Auth {
   username?: string;
   password?: string;
   auth?: string;
@@ -21,55 +21,116 @@ interface Tls {
   insecure_skip_verify?: boolean;
 }
 
-const text = (value: string): string => JSON.stringify(value);
+interface Mirror {
+  endpoints: URL[];
+  rewrites: { from: RegExp; to: string }[];
+}
+
+/** registries.yaml, parsed. Names are hosts with an optional port, or `*` for all that are not named. */
+export interface Registries {
+  mirrors: Map<string, Mirror>;
+  configs: Map<string, { auth?: Auth; tls?: Tls }>;
+}
+
+const text = (value: string): string => JSON.stringify(value).replaceAll('\x7f', '\\u007F');
 /** Where a registry's own server is when its name is not its address. */
 const servers: Record<string, string> = table({ 'docker.io': 'https://registry-1.docker.io' });
+/** A name becomes a folder's and a TOML key: nothing else may stand in it. */
+const hostName = /^(?:[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?|\[[0-9A-Fa-f:]+\])(?::\d{1,5})?$/;
+
+/** Reads what the file holds. An entry that cannot be read is told to `leftOut`, and the others count. */
+export function parseRegistries(parsed: unknown, leftOut: (what: string) => void): Registries {
+  const registries: Registries = { mirrors: new Map(), configs: new Map() };
+  if (parsed === null || parsed === undefined) return registries;
+  if (typeof parsed !== 'object') throw new ConfigError('registries.yaml must hold mirrors and configs', { op: 'registries' });
+  const { mirrors, configs } = parsed as Written;
+  for (const [name, mirror] of Object.entries(mirrors ?? {})) {
+    if (name !== '*' && !hostName.test(name)) leftOut(`mirrors: ${text(name)} is no registry`);
+    else registries.mirrors.set(name, { endpoints: listOf(mirror?.endpoint ?? mirror?.endpoints).flatMap((e) => endpointOf(e, leftOut)), rewrites: Object.entries(mirror?.rewrite ?? {}).flatMap(([from, to]) => rewriteOf(from, to, leftOut)) });
+  }
+  for (const [name, config] of Object.entries(configs ?? {})) {
+    if (!hostName.test(name)) leftOut(`configs: ${text(name)} is no registry`);
+    else registries.configs.set(name, { ...(config?.auth ? { auth: stringsOf(config.auth) } : {}), ...(config?.tls ? { tls: config.tls } : {}) });
+  }
+  return registries;
+}
+
+const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]);
+
+/** YAML reads a password of digits as a number. */
+function stringsOf(auth: Auth): Auth {
+  return Object.fromEntries(Object.entries(auth).flatMap(([key, value]) => (['string', 'number', 'boolean'].includes(typeof value) ? [[key, String(value)]] : [])));
+}
+
+function endpointOf(endpoint: unknown, leftOut: (what: string) => void): URL[] {
+  const written = String(endpoint);
+  const url = URL.parse(written.includes('://') ? written : `https://${written}`);
+  if (url && /^https?:$/.test(url.protocol) && hostName.test(url.host) && !url.username && !url.search && !url.hash) return [url];
+  leftOut(`${text(written)} is no endpoint`);
+  return [];
+}
+
+/** Go's `${1}` and `${name}` are `$1` and `$<name>` here. */
+function rewriteOf(from: string, to: unknown, leftOut: (what: string) => void): Mirror['rewrites'] {
+  try {
+    return [{ from: new RegExp(from, 'g'), to: String(to).replace(/\$\{(\d+)\}/g, '$$$1').replace(/\$\{(\w+)\}/g, '$$<$1>') }];
+  } catch (error) {
+    leftOut(`rewrite ${text(from)}: ${messageOf(error)}`);
+    return [];
+  }
+}
+
+const addressOf = (url: URL): string => `${url.protocol}//${url.host}${url.pathname.replace(/\/+$/, '')}`;
 
 /** `<host>/hosts.toml` -> its content, for containerd's config_path. `*` names the default of all registries. */
-export function hostsFiles(parsed: unknown): Map<string, string> {
+export function hostsFiles({ mirrors, configs }: Registries): Map<string, string> {
   const files = new Map<string, string>();
-  if (parsed === null || parsed === undefined) return files;
-  if (typeof parsed !== 'object') throw new ConfigError('registries.yaml must hold mirrors and configs', { op: 'registries' });
-  const { mirrors = {}, configs = {} } = parsed as Registries;
-  const names = new Set([...Object.keys(mirrors), ...Object.keys(configs)]);
-  for (const name of names) {
-    const mirror = mirrors[name] ?? {};
-    const endpoints = mirror.endpoint ?? mirror.endpoints ?? [];
-    const own = name === '*' ? undefined : (servers[name] ?? `https://${name}`);
-    const lines = own ? [`server = ${text(own)}`, 'capabilities = ["pull", "resolve", "push"]', ...access(configs[name] ?? configs[hostOf(own)])] : [];
-    for (const endpoint of endpoints) {
-      const url = endpoint.includes('://') ? endpoint.replace(/\/$/, '') : `https://${endpoint.replace(/\/$/, '')}`;
-      lines.push('', `[host.${text(url)}]`, '  capabilities = ["pull", "resolve"]');
-      // An endpoint with a path says its API version itself, as in k3s.
-      if (new URL(url).pathname !== '/') lines.push('  override_path = true');
-      lines.push(...access(configs[hostOf(url)] ?? configs[name]).map((l) => `  ${l}`));
-      const rules = Object.entries(mirror.rewrite ?? {});
-      if (rules.length > 0) lines.push(`  [host.${text(url)}.rewrite]`, ...rules.map(([from, to]) => `    ${text(from)} = ${text(to)}`));
+  // Names are rewritten by pulling from the mirror under its own name, so the mirror has a file of its own.
+  const rewriting = new Map<string, URL>();
+  for (const mirror of mirrors.values()) if (mirror.rewrites.length > 0) for (const url of mirror.endpoints) if (!rewriting.has(url.host)) rewriting.set(url.host, url);
+  for (const name of new Set([...mirrors.keys(), ...configs.keys(), ...rewriting.keys()])) {
+    const other = rewriting.get(name);
+    const server = name === '*' ? undefined : other ? addressOf(other) : (servers[name] ?? `https://${name}`);
+    const lines = server ? [`server = ${text(server)}`, 'capabilities = ["pull", "resolve", "push"]', ...(other ? overridden(other) : []), ...tlsOf(configs.get(name) ?? configs.get(new URL(server).host))] : [];
+    for (const url of mirrors.get(name)?.endpoints ?? []) {
+      lines.push('', `[host.${text(addressOf(url))}]`, '  capabilities = ["pull", "resolve"]', ...[...overridden(url), ...tlsOf(configs.get(url.host))].map((l) => `  ${l}`));
     }
     files.set(name === '*' ? '_default' : name, lines.join('\n') + '\n');
   }
   return files;
 }
 
-function hostOf(url: string): string {
-  return new URL(url).host;
-}
+/** An endpoint with a path says its API version itself, as in k3s. */
+const overridden = (url: URL): string[] => (url.pathname.replace(/\/+$/, '') === '' ? [] : ['override_path = true']);
 
-function access(config: { auth?: Auth; tls?: Tls } | null | undefined): string[] {
+function tlsOf(config: { tls?: Tls } | undefined): string[] {
   const lines: string[] = [];
-  const { tls, auth } = config ?? {};
+  const tls = config?.tls;
   if (tls?.insecure_skip_verify) lines.push('skip_verify = true');
-  if (tls?.ca_file) lines.push(`ca = ${text(tls.ca_file)}`);
-  if (tls?.cert_file) lines.push(`client = [[${text(tls.cert_file)}, ${text(tls.key_file ?? '')}]]`);
-  const header = authorization(auth);
-  // A header of the host is sent with every request to it, and only to it.
-  if (header) lines.push(`header = { Authorization = ${text(header)} }`);
+  if (tls?.ca_file) lines.push(`ca = ${text(String(tls.ca_file))}`);
+  if (tls?.cert_file) lines.push(`client = [[${text(String(tls.cert_file))}, ${text(String(tls.key_file ?? ''))}]]`);
   return lines;
 }
 
-function authorization(auth: Auth | undefined): string | undefined {
-  if (auth?.identity_token) return `Bearer ${auth.identity_token}`;
-  if (auth?.auth) return `Basic ${auth.auth}`;
-  if (auth?.username === undefined) return undefined;
-  return `Basic ${Buffer.from(`${auth.username}:${auth.password ?? ''}`).toString('base64')}`;
+/**
+ * Host -> credentials for containerd's own configuration: it shows them to the host that asks for them, as Basic or to the
+ * token server that this host names, and to no other.
+ */
+export function registryCredentials({ configs }: Registries): Map<string, Auth> {
+  const found = new Map<string, Auth>();
+  for (const [name, { auth }] of configs) {
+    if (!auth) continue;
+    const server = servers[name];
+    for (const host of server ? [name, new URL(server).host] : [name]) if (!found.has(host) || host === name) found.set(host, auth);
+  }
+  return found;
+}
+
+/** The names under which mirrors with rewrite rules have this repository, in the order they are to be asked. */
+export function rewrittenNames({ mirrors }: Registries, image: { registry: string; repository: string }): string[] {
+  const mirror = mirrors.get(image.registry) ?? mirrors.get('*');
+  const rule = mirror?.rewrites.find(({ from }) => image.repository.search(from) >= 0);
+  if (!mirror || !rule) return [];
+  const repository = image.repository.replace(rule.from, rule.to);
+  return mirror.endpoints.map((url) => `${url.host}/${repository}`);
 }

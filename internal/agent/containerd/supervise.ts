@@ -5,6 +5,7 @@ import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
 import { connectRuntime, type Runtime } from '../cri/client.ts';
 import { containerdConfig, type ContainerdPaths } from './config.ts';
+import type { Auth } from './registries.ts';
 
 export interface ContainerdOptions {
   /** `<data-dir>/agent`. */
@@ -15,6 +16,7 @@ export interface ContainerdOptions {
   cniConfDir: string;
   pauseImage: string;
   snapshotter: string;
+  credentials: ReadonlyMap<string, Auth>;
   handlers: Record<string, string | undefined>;
   clock: Clock;
   disk: Disk;
@@ -51,11 +53,11 @@ export async function superviseContainerd(options: ContainerdOptions): Promise<S
     throw new IoError(`containerd does not run: ${messageOf(cause)}`, { op: 'containerd', cause, hint: 'install the package containerd, or name a socket by --container-runtime-endpoint' });
   });
   const major = Number(/\sv?(\d+)\.\d+/.exec(version)?.[1] ?? 1);
-  const config = containerdConfig({ paths, major, pauseImage: options.pauseImage, restrictOomScoreAdj: !(await mayLowerOomScore(disk)), snapshotter: options.snapshotter, handlers: options.handlers });
+  const config = containerdConfig({ paths, major, pauseImage: options.pauseImage, restrictOomScoreAdj: !(await mayLowerOomScore(disk)), snapshotter: options.snapshotter, credentials: options.credentials, handlers: options.handlers });
   const configFile = `${options.agentDir}/etc/containerd/config.toml`;
   await disk.makeDir('containerd.dirs', `${options.agentDir}/etc/containerd`);
   const before = (await disk.readIfThere('containerd.config', configFile))?.toString();
-  if (before !== config) await disk.writeAtomic('containerd.config', configFile, config);
+  if (before !== config) await disk.writeAtomic('containerd.config', configFile, config, { mode: 0o600 });
   const keeper = new Keeper(options, { configFile, pidFile: `${options.runDir}/containerd.pid`, logFile: `${options.agentDir}/containerd/containerd.log` });
   await keeper.start(before !== undefined && before !== config);
   const runtime = connectRuntime(paths.socket);

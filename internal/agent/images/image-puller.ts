@@ -8,7 +8,7 @@ import type { ImageUser } from '../config/security.ts';
 import type { CriClient } from '../cri/client.ts';
 import { BackOff, goDuration } from '../pods/back-off.ts';
 import { credentialsFor } from './docker-config.ts';
-import { parseImageName, withDefaultTag } from './image-name.ts';
+import { parseImageName, withDefaultTag, type ImageName } from './image-name.ts';
 
 /** Why an image is not there: the reason of status.state.waiting. */
 export class ImageError extends Error {
@@ -40,23 +40,34 @@ const mostPulls = 3;
 /** A large image over a slow line takes its time; a pull that brings nothing is ended by the runtime itself. */
 const pullTimeoutMs = 3_600_000;
 
+export interface ImagePullerOptions {
+  cri: CriClient;
+  events: EventRecorder;
+  clock: Clock;
+  secret(namespace: string, name: string): Promise<Secret>;
+  /** Repositories of mirrors that have this image under another name, to be asked first. */
+  mirrorNames?(image: ImageName): string[];
+  /** Gives what the runtime holds as `from` the name `to` instead. */
+  rename?(from: string, to: string): Promise<void>;
+}
+
 /** Makes images present for containers. */
 export class ImagePuller {
   readonly #cri: CriClient;
   readonly #events: EventRecorder;
   readonly #clock: Clock;
-  readonly #secret: (namespace: string, name: string) => Promise<Secret>;
+  readonly #options: ImagePullerOptions;
   readonly #backOff = new BackOff();
   readonly #lastError = new Map<string, string>();
   readonly #pulling = new Map<string, Promise<string>>();
   #active = 0;
   readonly #queue: (() => void)[] = [];
 
-  constructor(options: { cri: CriClient; events: EventRecorder; clock: Clock; secret(namespace: string, name: string): Promise<Secret> }) {
+  constructor(options: ImagePullerOptions) {
+    this.#options = options;
     this.#cri = options.cri;
     this.#events = options.events;
     this.#clock = options.clock;
-    this.#secret = options.secret;
   }
 
   async ensure(input: EnsureInput): Promise<EnsuredImage> {
@@ -148,15 +159,36 @@ export class ImagePuller {
 
   async #tryEach(image: string, credentials: AuthConfig[], sandboxConfig: PodSandboxConfig | undefined): Promise<string> {
     const tries: (AuthConfig | undefined)[] = credentials.length > 0 ? credentials : [undefined];
+    const from = (name: string, auth: AuthConfig | undefined): Promise<string> =>
+      this.#cri.pullImage({ image: { image: name }, ...(auth ? { auth } : {}), ...(sandboxConfig ? { sandboxConfig } : {}) }, { timeoutMs: pullTimeoutMs }).then((pulled) => pulled.imageRef);
     const errors: unknown[] = [];
+    const name = parseImageName(image);
+    for (const mirror of this.#options.mirrorNames?.(name) ?? []) {
+      for (const auth of tries) {
+        try {
+          const ref = await from(`${mirror}${suffixOf(name)}`, auth);
+          await this.#takeName(mirror, name, ref);
+          return ref;
+        } catch (error) {
+          errors.push(error);
+        }
+      }
+    }
     for (const auth of tries) {
       try {
-        return (await this.#cri.pullImage({ image: { image }, ...(auth ? { auth } : {}), ...(sandboxConfig ? { sandboxConfig } : {}) }, { timeoutMs: pullTimeoutMs })).imageRef;
+        return await from(image, auth);
       } catch (error) {
         errors.push(error);
       }
     }
     throw errors.at(-1);
+  }
+
+  /** What came from a mirror under its name is known by the name that pods give. */
+  async #takeName(mirror: string, name: ImageName, ref: string): Promise<void> {
+    const image = (await this.#cri.imageStatus({ image: { image: ref } })).image;
+    const names = new Set([`${mirror}${suffixOf(name)}`, ...(image?.repoTags ?? []), ...(image?.repoDigests ?? [])]);
+    for (const from of names) if (from.startsWith(`${mirror}:`) || from.startsWith(`${mirror}@`)) await this.#options.rename?.(from, `${name.registry}/${name.repository}${from.slice(mirror.length)}`);
   }
 
   async #credentials(pod: Pod, image: string): Promise<AuthConfig[]> {
@@ -166,7 +198,7 @@ export class ImagePuller {
     const missing: string[] = [];
     for (const { name = '' } of names) {
       try {
-        secrets.push(await this.#secret(pod.metadata.namespace ?? '', name));
+        secrets.push(await this.#options.secret(pod.metadata.namespace ?? '', name));
       } catch {
         missing.push(name);
       }
@@ -188,6 +220,9 @@ export class ImagePuller {
     }
   }
 }
+
+/** A digest says all; a tag beside it is for people. */
+const suffixOf = (name: ImageName): string => (name.digest ? `@${name.digest}` : `:${name.tag}`);
 
 function ensured(image: Image): EnsuredImage {
   return { ref: image.id, ...(image.uid ? { uid: image.uid.value ?? 0 } : {}), ...(image.username ? { username: image.username } : {}) };

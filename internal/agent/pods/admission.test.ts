@@ -27,4 +27,5 @@ it('lets only safe sysctls through, and those that the operator allows', () => {
   expect(sysctl('kernel.shm_rmid_forced')).toBeUndefined();
   expect(sysctl('net.core.somaxconn')).toBeUndefined();
   expect(sysctl('kernel.msgmax')).toEqual({ reason: 'SysctlForbidden', message: 'forbidden sysctl: "kernel.msgmax" not allowlisted' });
+  for (const name of ['net.core.', 'net.core.../../kernel/core_pattern', 'net.core./x', 'net.core.x\n', 'net.core. x', '']) expect(sysctl(name)?.reason).toBe('SysctlForbidden');
 });

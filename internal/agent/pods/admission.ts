@@ -26,6 +26,9 @@ const safeSysctls = new Set([
   'net.ipv4.tcp_wmem',
 ]);
 
+/** It becomes a path below /proc/sys: no empty, `.` or `..` part (validation.SysctlContainSlashFmt). */
+const sysctlName = /^[a-z0-9](?:[-_a-z0-9]*[a-z0-9])?(?:[./][a-z0-9](?:[-_a-z0-9]*[a-z0-9])?)*$/;
+
 export interface AdmissionInput {
   pod: Pod;
   node: Node | undefined;
@@ -62,7 +65,7 @@ function forbiddenSysctl({ pod, unsafeSysctls }: AdmissionInput): string | undef
   const { securityContext, hostNetwork, hostIPC } = pod.spec;
   for (const { name: asked } of securityContext?.sysctls ?? []) {
     const name = asked.replaceAll('/', '.');
-    if (!safeSysctls.has(name) && !unsafeSysctls.some((p) => matches(p, name))) return `${JSON.stringify(asked)} not allowlisted`;
+    if (!sysctlName.test(asked) || (!safeSysctls.has(name) && !unsafeSysctls.some((p) => matches(p, name)))) return `${JSON.stringify(asked)} not allowlisted`;
     // In a namespace that is the host's, the value would be the host's.
     if (hostNetwork && name.startsWith('net.')) return `${JSON.stringify(name)} not allowed with host Net enabled`;
     if (hostIPC && /^(kernel\.(shm|msg|sem)|fs\.mqueue\.)/.test(name)) return `${JSON.stringify(name)} not allowed with host IPC enabled`;

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { HostAlias } from '../../api/generated/types/core-v1.ts';
 
 const managedHeader = '# Kubernetes-managed hosts file.\n';
@@ -15,7 +16,7 @@ export function podHostsFile(options: { ips: string[]; hostname: string; domain:
     'fe00::0\tip6-mcastprefix\n',
     'fe00::1\tip6-allnodes\n',
     'fe00::2\tip6-allrouters\n',
-    ...options.ips.map((ip) => `${ip}\t${names}\n`),
+    ...options.ips.filter((ip) => isIP(ip) !== 0).map((ip) => `${ip}\t${names}\n`),
     aliasLines(options.aliases),
   ].join('');
 }
@@ -25,8 +26,13 @@ export function hostNetworkHostsFile(hostFile: string, aliases: HostAlias[] | un
   return managedHostNetworkHeader + hostFile + aliasLines(aliases);
 }
 
+const hostnameText = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/;
+
+/** An alias that is no address with names is left out: it would be other lines of the file. */
 function aliasLines(aliases: HostAlias[] | undefined): string {
-  if (!aliases || aliases.length === 0) return '';
-  const lines = aliases.map((alias) => `${alias.ip}\t${(alias.hostnames ?? []).join('\t')}\n`);
-  return `\n# Entries added by HostAliases.\n${lines.join('')}`;
+  const lines = (aliases ?? []).flatMap((alias) => {
+    const names = (alias.hostnames ?? []).filter((name) => hostnameText.test(name));
+    return isIP(alias.ip ?? '') !== 0 && names.length > 0 ? [`${alias.ip}\t${names.join('\t')}\n`] : [];
+  });
+  return lines.length > 0 ? `\n# Entries added by HostAliases.\n${lines.join('')}` : '';
 }

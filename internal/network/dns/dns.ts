@@ -6,8 +6,9 @@ import type { Clock } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { Random } from '../../io/random.ts';
+import { nameOf } from '../../wire/dns/names.ts';
 import type { Zone } from './records.ts';
-import { startDnsServer, ttlOf, type DnsServer } from './server.ts';
+import { startDnsServer, type DnsServer } from './server.ts';
 import { makeUpstream, resolversOf, type Upstream } from './upstream.ts';
 
 export interface DnsOptions {
@@ -22,6 +23,8 @@ export interface DnsOptions {
   slices: Mirror<EndpointSlice>;
   namespaces: Mirror<Namespace>;
   nodes: Mirror<Node>;
+  /** Whether packets from this address are a pod's or the node's own. */
+  mayAsk(address: string): boolean;
   clock: Clock;
   disk: Disk;
   random: Random;
@@ -33,7 +36,7 @@ export const addressIndex = { address: (slice: EndpointSlice): string[] => (slic
 
 /** Answers the cluster's DNS until stopped. The address must already be this machine's. */
 export async function startDns(options: DnsOptions): Promise<DnsServer> {
-  const upstream = makeUpstream({ ...options, ttlOf });
+  const upstream = makeUpstream({ clock: options.clock, random: options.random, log: options.log, ownZone: nameOf(options.domain) });
   await readResolvers(options, upstream);
   const folder = options.resolvConf.slice(0, options.resolvConf.lastIndexOf('/')) || '/';
   const unwatch = options.disk.watch('dns.watch', folder, (name) => {
@@ -62,6 +65,7 @@ function zoneOf(options: DnsOptions): Zone {
   const { services, slices, namespaces, nodes } = options;
   return {
     domain: options.domain,
+    address: options.address,
     service: (namespace, name) => services.get(`${namespace}/${name}`),
     slices: (namespace, service) => slices.byIndex('service', `${namespace}/${service}`),
     hasNamespace: (name) => namespaces.get(name) !== undefined,

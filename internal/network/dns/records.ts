@@ -1,9 +1,13 @@
+import { isIP } from 'node:net';
 import type { Node, Service } from '../../api/generated/types/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
+import { parseIpv4 } from '../../base/ipv4.ts';
 
 /** Where names come from. Satisfied by mirrors. */
 export interface Zone {
   domain: string;
+  /** The address that this server answers on. */
+  address: string;
   service(namespace: string, name: string): Service | undefined;
   slices(namespace: string, service: string): Iterable<EndpointSlice>;
   hasNamespace(name: string): boolean;
@@ -16,13 +20,16 @@ export interface Zone {
 
 export type DnsRecord =
   | { type: 'A' | 'AAAA'; name: string; data: string }
-  | { type: 'CNAME' | 'PTR'; name: string; data: string }
+  | { type: 'CNAME' | 'PTR' | 'NS'; name: string; data: string }
   | { type: 'TXT'; name: string; data: string }
-  | { type: 'SRV'; name: string; data: { port: number; target: string; priority: number; weight: number } };
+  | { type: 'SRV'; name: string; data: { port: number; target: string; priority: number; weight: number } }
+  /** The one SOA of the cluster's domain, whose values are the server's. */
+  | { type: 'SOA'; name: string; data: string };
 
 /** `elsewhere`: not a name of this cluster. `missing`: ours, and there is no such name. */
 export type Lookup = { kind: 'elsewhere' } | { kind: 'missing' } | { kind: 'found'; records: DnsRecord[]; additional?: DnsRecord[] };
 
+/** The name is there, though it has no record: names stand below it (RFC 8020). */
 const none: Lookup = { kind: 'found', records: [] };
 const missing: Lookup = { kind: 'missing' };
 
@@ -30,13 +37,15 @@ const missing: Lookup = { kind: 'missing' };
 export function lookup(zone: Zone, name: string, type: string): Lookup {
   if (name.endsWith('.in-addr.arpa')) return reverse(zone, name, type);
   const suffix = `.${zone.domain}`;
-  if (name === zone.domain) return none;
+  if (name === zone.domain) return found(type, [{ type: 'SOA', name, data: zone.domain }, { type: 'NS', name, data: `ns.dns${suffix}` }], addresses(`ns.dns${suffix}`, [zone.address]));
   if (!name.endsWith(suffix)) return nodeName(zone, name, type);
   const labels = name.slice(0, -suffix.length).split('.');
   if (name === `dns-version${suffix}`) return found(type, [{ type: 'TXT', name, data: '1.1.0' }]);
   const kind = labels.pop();
   if (kind === 'svc') return serviceName(zone, name, labels, type);
   if (kind === 'pod') return podName(zone, name, labels, type);
+  if (name === `dns${suffix}`) return none;
+  if (name === `ns.dns${suffix}`) return found(type, addresses(name, [zone.address]));
   return missing;
 }
 
@@ -47,7 +56,8 @@ const found = (type: string, records: DnsRecord[], additional: DnsRecord[] = [])
 });
 
 const family = (ip: string): 'A' | 'AAAA' => (ip.includes(':') ? 'AAAA' : 'A');
-const addresses = (name: string, ips: string[]): DnsRecord[] => ips.map((ip) => ({ type: family(ip), name, data: ip }));
+/** What is no address is left out: one bad endpoint takes no other's name away. */
+const addresses = (name: string, ips: string[]): DnsRecord[] => ips.filter((ip) => isIP(ip) !== 0).map((ip) => ({ type: family(ip), name, data: ip }));
 
 /** Node names resolve too, as users of a small cluster expect. */
 function nodeName(zone: Zone, name: string, type: string): Lookup {
@@ -59,11 +69,12 @@ function nodeName(zone: Zone, name: string, type: string): Lookup {
 
 function podName(zone: Zone, name: string, labels: string[], type: string): Lookup {
   const namespace = labels.pop();
-  if (!namespace || !zone.hasNamespace(namespace)) return missing;
+  if (namespace === undefined) return none;
+  if (!zone.hasNamespace(namespace)) return missing;
   const dashed = labels.pop();
   if (dashed === undefined) return none;
-  const ip = dashed.replace(/-/g, '.');
-  if (labels.length > 0 || !/^\d{1,3}(\.\d{1,3}){3}$/.test(ip)) return missing;
+  const ip = parseIpv4(dashed.replace(/-/g, '.'));
+  if (labels.length > 0 || !ip) return missing;
   return found(type, [{ type: 'A', name, data: ip }]);
 }
 
@@ -83,8 +94,9 @@ function serviceName(zone: Zone, name: string, labels: string[], type: string): 
     return portName(zone, service, own, { name, port: labels[0].slice(1), protocol: labels[1].slice(1) }, type);
   }
   if (labels.length > 1) return missing;
-  if (headless(service)) return headlessName(zone, service, { name, own, host: labels[0] }, type);
-  if (labels.length) return missing;
+  if (labels[0]?.startsWith('_')) return hasProtocol(zone, service, labels[0].slice(1)) ? none : missing;
+  // Every endpoint has a name below its service, with a cluster address or without: it is the one that the reverse zone gives.
+  if (headless(service) || labels.length) return headlessName(zone, service, { name, own, host: labels[0] }, type);
   const records = addresses(name, clusterIps(service));
   return found(type, type === 'SRV' ? servicePorts(service, name, own) : records, type === 'SRV' ? addresses(own, clusterIps(service)) : []);
 }
@@ -144,20 +156,29 @@ function portName(zone: Zone, service: Service, own: string, query: { name: stri
   return found(type, unique(records), chosen.flatMap((m) => addresses(`${m.host}.${own}`, m.ips)));
 }
 
+/** `_tcp.web...` stands above `_http._tcp.web...`. */
+function hasProtocol(zone: Zone, service: Service, protocol: string): boolean {
+  const ports = headless(service) ? members(zone, service).flatMap((m) => m.slice.ports ?? []) : (service.spec.ports ?? []);
+  return ports.some((p) => p.name && (p.protocol ?? 'TCP').toLowerCase() === protocol);
+}
+
 function unique(records: DnsRecord[]): DnsRecord[] {
   return [...new Map(records.map((r) => [JSON.stringify(r.data), r])).values()];
 }
 
+/** The names of an address. Each of them leads back to it, so only what is shown under a name is named here. */
 function reverse(zone: Zone, name: string, type: string): Lookup {
   const ip = name.slice(0, -'.in-addr.arpa'.length).split('.').reverse().join('.');
+  if (parseIpv4(ip) !== ip) return { kind: 'elsewhere' };
   const service = zone.serviceAt(ip);
-  const targets: string[] = [];
-  if (service) targets.push(`${service.metadata.name}.${service.metadata.namespace}.svc.${zone.domain}`);
+  const targets = new Set<string>();
+  if (service) targets.add(`${service.metadata.name}.${service.metadata.namespace}.svc.${zone.domain}`);
   for (const slice of service ? [] : zone.slicesAt(ip)) {
-    const owner = slice.metadata.labels?.['kubernetes.io/service-name'];
-    const endpoint = (slice.endpoints ?? []).find((e) => e.addresses?.includes(ip));
-    if (owner && endpoint) targets.push(`${hostOf(endpoint)}.${owner}.${slice.metadata.namespace}.svc.${zone.domain}`);
+    const { namespace = '', labels } = slice.metadata;
+    const owner = zone.service(namespace, labels?.['kubernetes.io/service-name'] ?? '');
+    if (!owner || owner.spec.type === 'ExternalName') continue;
+    for (const m of members(zone, owner)) if (m.ips.includes(ip)) targets.add(`${m.host}.${owner.metadata.name}.${namespace}.svc.${zone.domain}`);
   }
-  if (targets.length === 0) return { kind: 'elsewhere' };
-  return found(type, targets.map((data) => ({ type: 'PTR', name, data })));
+  if (targets.size === 0) return { kind: 'elsewhere' };
+  return found(type, [...targets].map((data) => ({ type: 'PTR', name, data })));
 }

@@ -1,9 +1,12 @@
-import * as packet from 'dns-packet';
-import type { Socket } from 'node:net';
+import { isIPv4 } from 'node:net';
 import { messageOf } from '../../base/errors.ts';
+import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { bindUdp, listenTcp, type Datagrams, type Listener } from '../../io/sockets.ts';
-import { lookup, type DnsRecord, type Zone } from './records.ts';
+import { classIn, encodeReply, parseQuery, rcodes, soaData, types, type Query, type Question, type Reply, type WireRecord } from '../../wire/dns/message.ts';
+import { DnsFault, isWithin, nameOf, nameText, type WireName } from '../../wire/dns/names.ts';
+import { lookup, type DnsRecord, type Lookup, type Zone } from './records.ts';
+import { TcpClients } from './tcp-clients.ts';
 import type { Upstream } from './upstream.ts';
 
 export interface DnsServer {
@@ -13,163 +16,157 @@ export interface DnsServer {
 
 /** Seconds that clients may keep our answers, as CoreDNS' kubernetes plug-in says. */
 const ttlSeconds = 5;
-/** Largest UDP answer without EDNS (RFC 1035) and the most we send with it. */
-const plainUdpBytes = 512;
-const mostUdpBytes = 1232;
-/** TCP connections at once; each holds a little memory. */
-const mostConnections = 256;
-const idleTcpMs = 10_000;
+/** External names that lead to external names of other Services. */
+const mostAliases = 8;
 
-interface Options {
+export interface DnsServerOptions {
   address: string;
   port: number;
   zone: Zone;
   upstream: Upstream;
+  /** Whether this address may ask: a pod, or the node itself. All others are refused, so that nobody outside uses us against a third. */
+  mayAsk(address: string): boolean;
+  clock: Clock;
   log: Log;
 }
 
 /** Serves DNS over UDP and TCP on one address. */
-export async function startDnsServer(options: Options): Promise<DnsServer> {
+export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
   const udp: Datagrams = await bindUdp('dns.udp', options, (data, from) => {
-    void answer(options, data, false).then((reply) => {
+    void answer(options, data, { address: from.address, transport: 'udp' }).then((reply) => {
       if (reply) udp.send(reply, from.port, from.address);
     });
   });
-  let connections = 0;
-  const tcp: Listener = await listenTcp('dns.tcp', { address: options.address, port: udp.port }, (socket) => {
-    if (connections >= mostConnections) return void socket.destroy();
-    connections++;
-    socket.on('close', () => connections--);
-    serveTcp(options, socket);
-  });
+  const clients = new TcpClients({ clock: options.clock, answer: (data, address) => answer(options, data, { address, transport: 'tcp' }) });
+  const tcp: Listener = await listenTcp('dns.tcp', { address: options.address, port: udp.port }, (socket) => clients.add(socket));
   return {
     port: udp.port,
     stop() {
       udp.close();
       tcp.close();
+      clients.stop();
     },
   };
 }
 
-function serveTcp(options: Options, socket: Socket): void {
-  let got = Buffer.alloc(0);
-  socket.setTimeout(idleTcpMs, () => socket.destroy());
-  socket.on('error', () => socket.destroy());
-  socket.on('data', (chunk: Buffer) => {
-    got = Buffer.concat([got, chunk]);
-    while (got.length >= 2 && got.length >= 2 + got.readUInt16BE(0)) {
-      const query = got.subarray(2, 2 + got.readUInt16BE(0));
-      got = got.subarray(2 + query.length);
-      void answer(options, Buffer.from(query), true).then((reply) => {
-        if (!reply || socket.destroyed) return;
-        const head = Buffer.alloc(2);
-        head.writeUInt16BE(reply.length);
-        socket.write(Buffer.concat([head, reply]));
-      });
-    }
-  });
+interface Asker {
+  address: string;
+  transport: 'udp' | 'tcp';
 }
+
+const plain = (rcode: number): Reply => ({ rcode, authoritative: false, authenticData: false, answers: [], authorities: [], additionals: [] });
 
 /** The bytes to send back, or undefined for what deserves no answer. Never throws. */
-async function answer(options: Options, data: Buffer, tcp: boolean): Promise<Buffer | undefined> {
-  let query: packet.DecodedPacket;
+async function answer(options: DnsServerOptions, data: Buffer, asker: Asker): Promise<Buffer | undefined> {
+  const query = parseQuery(data);
+  if (!query) return undefined;
   try {
-    query = packet.decode(data);
-  } catch {
-    return undefined;
-  }
-  if (query.flag_qr || !query.questions?.[0]) return undefined;
-  try {
-    return fit(query, await resolve(options, query, data), tcp);
+    const rcode = refusalOf(options, query, asker);
+    const reply = rcode === undefined ? await resolve(options, query, query.question as Question, asker) : plain(rcode);
+    return encodeReply(query, reply, asker.transport);
   } catch (error) {
-    options.log.warn('cannot answer a DNS question', { name: query.questions[0].name, error: messageOf(error) });
-    return encode(query, { rcode: 2, answers: [], authorities: [], additionals: [] });
+    options.log.warn('cannot answer a DNS question', { name: query.question && nameText(query.question.name), error: messageOf(error) });
+    return encodeReply(query, plain(rcodes.SERVFAIL), asker.transport);
   }
 }
 
-interface Answer {
-  rcode: number;
-  answers: packet.Answer[];
-  authorities: packet.Answer[];
-  additionals: packet.Answer[];
+function refusalOf(options: DnsServerOptions, query: Query, asker: Asker): number | undefined {
+  if (!options.mayAsk(asker.address)) return rcodes.REFUSED;
+  if (query.opcode !== 0) return rcodes.NOTIMP;
+  if (query.faulty || !query.question) return rcodes.FORMERR;
+  if (query.edns && query.edns.version > 0) return rcodes.BADVERS;
+  return query.question.class === classIn ? undefined : rcodes.REFUSED;
 }
 
-async function resolve(options: Options, query: packet.DecodedPacket, data: Buffer): Promise<Answer | Buffer> {
-  const question = query.questions?.[0] as packet.Question;
-  const asked = question.name;
-  const name = asked.toLowerCase().replace(/\.$/, '');
-  const result = lookup(options.zone, name, question.type);
-  if (result.kind === 'elsewhere') return forward(options, `${name} ${question.type}`, data);
-  if (result.kind === 'missing') return { rcode: 3, answers: [], authorities: [soa(options.zone.domain)], additionals: [] };
-  const answers = result.records.map((r) => toPacket(r, r.name === name ? asked : r.name));
-  const additionals = (result.additional ?? []).map((r) => toPacket(r, r.name));
-  const alias = result.records.find((r) => r.type === 'CNAME');
-  if (alias && question.type !== 'CNAME') answers.push(...(await follow(options, alias.data as string, question.type)));
-  return { rcode: 0, answers, authorities: answers.length ? [] : [soa(options.zone.domain)], additionals };
+const typeNames = new Map<number, string>(Object.entries(types).map(([name, number]) => [number, name]));
+const typeName = (type: number): string => typeNames.get(type) ?? `TYPE${type}`;
+
+/** The name as the zone knows it; a name with a dot inside a label is no name of ours, however it reads as text. */
+function find(zone: Zone, name: WireName, type: number): Lookup {
+  const text = nameText(name);
+  if (text !== undefined) return lookup(zone, text, typeName(type));
+  return isWithin(name, nameOf(zone.domain)) ? { kind: 'missing' } : { kind: 'elsewhere' };
+}
+
+async function resolve(options: DnsServerOptions, query: Query, question: Question, asker: Asker): Promise<Reply> {
+  const { zone } = options;
+  const result = find(zone, question.name, question.type);
+  if (result.kind === 'elsewhere') return forward(options, query, question, asker);
+  const soa = toWire({ type: 'SOA', name: zone.domain, data: zone.domain });
+  if (result.kind === 'missing') return { ...plain(rcodes.NXDOMAIN), authoritative: true, authorities: soa };
+  const answers = result.records.flatMap(toWire);
+  const alias = question.type === types.CNAME ? undefined : aliasOf(result.records);
+  if (alias) answers.push(...(await follow(options, query, { ...question, name: alias }, asker)));
+  const additionals = (result.additional ?? []).flatMap(toWire);
+  return { ...plain(rcodes.NOERROR), authoritative: true, answers, authorities: answers.length ? [] : soa, additionals };
 }
 
 /** The records behind an alias, so that the asker need not ask again. */
-async function follow(options: Options, target: string, type: string): Promise<packet.Answer[]> {
-  const inside = lookup(options.zone, target.toLowerCase(), type);
-  if (inside.kind === 'found') return inside.records.map((r) => toPacket(r, r.name));
-  if (inside.kind === 'missing') return [];
-  const query = packet.encode({ type: 'query', id: 0, flags: packet.RECURSION_DESIRED, questions: [{ type: type as packet.RecordType, name: target }] as packet.Question[] });
-  const reply = await forward(options, `${target} ${type}`, query);
-  return Buffer.isBuffer(reply) ? (packet.decode(reply).answers ?? []) : [];
-}
-
-async function forward(options: Options, key: string, data: Buffer): Promise<Answer | Buffer> {
-  const refused: Answer = { rcode: 5, answers: [], authorities: [], additionals: [] };
-  if (options.upstream.resolvers.length === 0) return refused;
-  const reply = await options.upstream.ask(key, data);
-  return reply ?? { ...refused, rcode: 2 };
-}
-
-function toPacket(record: DnsRecord, name: string): packet.Answer {
-  return { ...record, name, ttl: ttlSeconds, class: 'IN' } as packet.Answer;
-}
-
-function soa(domain: string): packet.Answer {
-  const data = { mname: `ns.dns.${domain}`, rname: `hostmaster.${domain}`, serial: 1, refresh: 7200, retry: 1800, expire: 86400, minimum: ttlSeconds };
-  return { type: 'SOA', name: domain, ttl: ttlSeconds, class: 'IN', data };
-}
-
-function encode(query: packet.DecodedPacket, reply: Answer, truncated = false): Buffer {
-  const edns = query.additionals?.some((a) => a.type === 'OPT');
-  const opt = edns ? [{ type: 'OPT', name: '.', udpPayloadSize: mostUdpBytes, flags: 0, options: [] } as unknown as packet.Answer] : [];
-  const flags = packet.AUTHORITATIVE_ANSWER | packet.RECURSION_AVAILABLE | (query.flag_rd ? packet.RECURSION_DESIRED : 0) | (truncated ? packet.TRUNCATED_RESPONSE : 0);
-  return packet.encode({
-    type: 'response',
-    id: query.id ?? 0,
-    flags: flags | reply.rcode,
-    questions: query.questions ?? [],
-    answers: reply.answers,
-    authorities: reply.authorities,
-    additionals: [...reply.additionals, ...opt],
-  });
-}
-
-/** Cuts what does not fit into a datagram: first the additional records, then everything, with TC set. */
-function fit(query: packet.DecodedPacket, reply: Answer | Buffer, tcp: boolean): Buffer {
-  const opt = query.additionals?.find((a) => a.type === 'OPT') as { udpPayloadSize?: number } | undefined;
-  const most = tcp ? 65535 : Math.min(Math.max(opt?.udpPayloadSize ?? plainUdpBytes, plainUdpBytes), mostUdpBytes);
-  if (Buffer.isBuffer(reply)) {
-    return reply.length <= most ? reply : encode(query, { rcode: 0, answers: [], authorities: [], additionals: [] }, true);
+async function follow(options: DnsServerOptions, query: Query, question: Question, asker: Asker): Promise<WireRecord[]> {
+  const all: WireRecord[] = [];
+  let { name } = question;
+  for (let i = 0; i < mostAliases; i++) {
+    const result = find(options.zone, name, question.type);
+    if (result.kind === 'missing') return all;
+    if (result.kind === 'elsewhere') return [...all, ...(await forward(options, query, { ...question, name }, asker)).answers];
+    all.push(...result.records.flatMap(toWire));
+    const alias = aliasOf(result.records);
+    if (!alias) return all;
+    name = alias;
   }
-  const whole = encode(query, reply);
-  if (whole.length <= most) return whole;
-  const less = encode(query, { ...reply, additionals: [] });
-  return less.length <= most ? less : encode(query, { ...reply, answers: [], authorities: [], additionals: [] }, true);
+  return all;
 }
 
-/** Seconds that an upstream answer may be kept: its smallest TTL, or the SOA's minimum for a name that is not there. */
-export function ttlOf(answer: Buffer): number {
+/** Where an alias leads; an external name that is no name leads nowhere. */
+function aliasOf(records: DnsRecord[]): WireName | undefined {
+  for (const record of records) if (record.type === 'CNAME' && toWire(record).length > 0) return nameOf(record.data);
+  return undefined;
+}
+
+async function forward(options: DnsServerOptions, query: Query, question: Question, asker: Asker): Promise<Reply> {
+  // Without recursion desired the asker wants what we have, which would tell it what others asked for.
+  if (!query.recursionDesired || options.upstream.resolvers.length === 0) return plain(rcodes.REFUSED);
+  const { checkingDisabled, authenticData } = query;
+  const reply = await options.upstream.ask({ question, checkingDisabled, authenticData, dnssecOk: query.edns?.dnssecOk ?? false }, asker.address);
+  return reply ?? plain(rcodes.SERVFAIL);
+}
+
+/** A record of ours in wire form; none where it holds what is no name: one bad object must not take the others' answer away. */
+function toWire(record: DnsRecord): WireRecord[] {
   try {
-    const decoded = packet.decode(answer);
-    const all = [...(decoded.answers ?? []), ...(decoded.authorities ?? [])];
-    const ttls = all.flatMap((a) => ('ttl' in a && typeof a.ttl === 'number' ? [a.ttl] : []));
-    return ttls.length ? Math.min(...ttls) : 0;
-  } catch {
-    return 0;
+    return [{ name: nameOf(record.name), type: types[record.type], class: classIn, ttl: ttlSeconds, data: dataOf(record) }];
+  } catch (error) {
+    if (error instanceof DnsFault) return [];
+    throw error;
   }
+}
+
+function dataOf(record: DnsRecord): Buffer {
+  switch (record.type) {
+    case 'A':
+      return Buffer.from(record.data.split('.').map(Number));
+    case 'AAAA':
+      return ipv6Bytes(record.data);
+    case 'CNAME':
+    case 'PTR':
+    case 'NS':
+      return nameOf(record.data);
+    case 'TXT':
+      return Buffer.concat([Buffer.of(Buffer.byteLength(record.data)), Buffer.from(record.data)]);
+    case 'SRV': {
+      const numbers = Buffer.alloc(6);
+      [record.data.priority, record.data.weight, record.data.port].forEach((n, i) => numbers.writeUInt16BE(n, i * 2));
+      return Buffer.concat([numbers, nameOf(record.data.target)]);
+    }
+    case 'SOA':
+      return soaData({ primary: `ns.dns.${record.data}`, mailbox: `hostmaster.${record.data}`, serial: 1, refresh: 7200, retry: 1800, expire: 86400, minimum: ttlSeconds });
+  }
+}
+
+/** The sixteen bytes of an address that isIPv6 takes. */
+function ipv6Bytes(text: string): Buffer {
+  const groups = (part: string): number[] => part.split(':').filter(Boolean).flatMap((g) => (isIPv4(g) ? g.split('.').map(Number) : [parseInt(g, 16) >> 8, parseInt(g, 16) & 255]));
+  const [head = '', tail = ''] = text.split('%')[0]!.split('::');
+  const [left, right] = [groups(head), groups(tail)];
+  return Buffer.from([...left, ...Array<number>(16 - left.length - right.length).fill(0), ...right]);
 }

@@ -1,14 +1,26 @@
+import { isIP } from 'node:net';
 import { LRUCache } from 'lru-cache';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { Random } from '../../io/random.ts';
-import { bindUdp, dialTcp } from '../../io/sockets.ts';
+import { rcodes, type Question, type Reply } from '../../wire/dns/message.ts';
+import { nameKey, type WireName } from '../../wire/dns/names.ts';
+import { askTcp, askUdp, type Asking } from './ask.ts';
+import { aged, trustedPart, ttlOf } from './trusted-part.ts';
+
+/** A question that somebody may be told the answer of; what makes answers differ is in it, and nothing else of the asker's message. */
+export interface Asked {
+  question: Question;
+  checkingDisabled: boolean;
+  authenticData: boolean;
+  dnssecOk: boolean;
+}
 
 /** Asks the host's resolvers, one after the other, and keeps their answers for as long as these allow. */
 export interface Upstream {
-  /** The raw answer with the question's id, or undefined when nobody answered. `key` names the question. */
-  ask(key: string, query: Buffer): Promise<Buffer | undefined>;
+  /** The part of an answer that belongs to the question, or undefined when nobody answered or `asker` asks too much at once. */
+  ask(asked: Asked, asker: string): Promise<Reply | undefined>;
   /** Replaces the resolvers, as `nameserver` lines of a resolv.conf give them. */
   setResolvers(addresses: string[]): void;
   readonly resolvers: readonly string[];
@@ -16,27 +28,77 @@ export interface Upstream {
 
 /** A resolver that says nothing for this long is passed over. glibc waits 5 s; a pod asks again sooner. */
 const answerMs = 2000;
-/** Answers kept: enough for a node's pods, about 2 MB. */
+/** Answers kept, and their bytes: enough for a node's pods. */
 const cachedAnswers = 4096;
+const cachedBytes = 2 * 1024 * 1024;
+const largestCached = 8192;
 /** No answer is kept longer, whatever it says: a site's addresses change. */
 const longestKeepMs = 30_000;
+/** Questions that wait for resolvers at once: of all, and of one pod, so that one cannot take the places of all. */
+const mostWaiting = 1024;
+const mostWaitingOfOne = 128;
 
-export function makeUpstream(options: { clock: Clock; random: Random; log: Log; ttlOf: (answer: Buffer) => number }): Upstream {
-  const cache = new LRUCache<string, Buffer>({ max: cachedAnswers, ttl: longestKeepMs, perf: { now: () => options.clock.monotonicMs() } });
-  const running = new Map<string, Promise<Buffer | undefined>>();
+interface Kept {
+  reply: Reply;
+  atMs: number;
+}
+
+export interface UpstreamOptions {
+  clock: Clock;
+  random: Random;
+  log: Log;
+  /** The cluster's own domain: nothing about it is believed from outside. */
+  ownZone: WireName;
+  /** Where resolvers listen; 53 but in tests. */
+  port?: number;
+}
+
+export function makeUpstream(options: UpstreamOptions): Upstream {
+  const { clock, log } = options;
+  const sizeCalculation = ({ reply }: Kept): number => [...reply.answers, ...reply.authorities].reduce((sum, r) => sum + r.name.length + r.data.length + 64, 256);
+  const cache = new LRUCache<string, Kept>({ max: cachedAnswers, maxSize: cachedBytes, maxEntrySize: largestCached, sizeCalculation, ttl: longestKeepMs, perf: { now: () => clock.monotonicMs() } });
+  const running = new Map<string, Promise<Reply | undefined>>();
+  const waiting = new Map<string, number>();
+  /** Resolvers that change the letters of a question. */
+  const careless = new Set<string>();
   let resolvers: string[] = [];
+  let generation = 0;
 
-  const askAll = async (query: Buffer): Promise<Buffer | undefined> => {
+  const askOne = async (resolver: string, asked: Asked): Promise<Reply> => {
+    const asking: Asking = { ...options, ...asked, resolver, port: options.port ?? 53, timeoutMs: answerMs };
+    const answer = await askUdp({ ...asking, mixed: !careless.has(resolver) });
+    if (answer.kind === 'whole') return answer.reply;
+    // Cut, or with other letters than ours: a forger far away cannot answer over TCP.
+    try {
+      return await askTcp(asking);
+    } catch (error) {
+      if (answer.kind === 'cut') throw error;
+      careless.add(resolver);
+      log.info('a resolver keeps neither the letters of a question nor answers over TCP', { resolver });
+      const again = await askUdp({ ...asking, mixed: false });
+      if (again.kind === 'whole') return again.reply;
+      throw error;
+    }
+  };
+
+  const askAll = async (asked: Asked): Promise<Reply | undefined> => {
     for (const resolver of resolvers) {
       try {
-        const answer = await askUdp(options, resolver, query);
-        // A truncated answer (TC) is asked for again over TCP.
-        return answer && (answer[2] as number) & 0x02 ? await askTcp(resolver, query) : answer;
+        const reply = await askOne(resolver, asked);
+        if (reply.rcode === rcodes.NOERROR || reply.rcode === rcodes.NXDOMAIN) return trustedPart(reply, asked.question, options.ownZone);
       } catch (error) {
-        options.log.debug('resolver does not answer', { resolver, error: messageOf(error) });
+        log.debug('resolver does not answer', { resolver, error: messageOf(error) });
       }
     }
     return undefined;
+  };
+
+  const askAndKeep = async (key: string, asked: Asked): Promise<Reply | undefined> => {
+    const born = generation;
+    const reply = await askAll(asked);
+    const keepMs = reply ? Math.min(ttlOf(reply) * 1000, longestKeepMs) : 0;
+    if (reply && keepMs > 0 && born === generation) cache.set(key, { reply, atMs: clock.monotonicMs() }, { ttl: keepMs });
+    return reply;
   };
 
   return {
@@ -45,67 +107,38 @@ export function makeUpstream(options: { clock: Clock; random: Random; log: Log; 
     },
     setResolvers(addresses) {
       resolvers = addresses;
+      generation++;
       cache.clear();
+      careless.clear();
     },
-    async ask(key, query) {
+    async ask(asked, asker) {
+      const key = keyOf(asked);
       const kept = cache.get(key);
-      if (kept) return withId(kept, query);
-      let asking = running.get(key);
-      if (!asking) {
-        asking = askAll(query).finally(() => running.delete(key));
-        running.set(key, asking);
-      }
-      const answer = await asking;
-      const keepMs = answer ? Math.min(options.ttlOf(answer) * 1000, longestKeepMs) : 0;
-      if (answer && keepMs > 0) cache.set(key, answer, { ttl: keepMs });
-      return answer && withId(answer, query);
+      if (kept) return aged(kept.reply, Math.floor((clock.monotonicMs() - kept.atMs) / 1000));
+      const shared = running.get(key);
+      if (shared) return shared;
+      const own = waiting.get(asker) ?? 0;
+      if (running.size >= mostWaiting || own >= mostWaitingOfOne) return undefined;
+      waiting.set(asker, own + 1);
+      const asking = askAndKeep(key, asked).finally(() => {
+        running.delete(key);
+        const left = (waiting.get(asker) ?? 1) - 1;
+        if (left > 0) waiting.set(asker, left);
+        else waiting.delete(asker);
+      });
+      running.set(key, asking);
+      return asking;
     },
   };
 }
 
-function withId(answer: Buffer, query: Buffer): Buffer {
-  const copy = Buffer.from(answer);
-  query.copy(copy, 0, 0, 2);
-  return copy;
-}
-
-async function askUdp(options: { clock: Clock; random: Random }, resolver: string, query: Buffer): Promise<Buffer> {
-  // A fresh socket and a fresh id for each question make forged answers harder (RFC 5452).
-  const sent = Buffer.from(query);
-  sent.writeUInt16BE(options.random.int(65536), 0);
-  let settle: (answer: Buffer | undefined) => void = () => undefined;
-  const answered = new Promise<Buffer | undefined>((resolve) => (settle = resolve));
-  const socket = await bindUdp('dns.ask', { address: resolver.includes(':') ? '::' : '0.0.0.0', port: 0 }, (data, from) => {
-    if (from.address === resolver && data.length >= 12 && data.readUInt16BE(0) === sent.readUInt16BE(0)) settle(data);
-  });
-  const timer = options.clock.after('dns.ask', answerMs, () => settle(undefined));
-  socket.send(sent, 53, resolver);
-  const answer = await answered;
-  timer.cancel();
-  socket.close();
-  if (!answer) throw new Error(`no answer in ${answerMs} ms`);
-  return answer;
-}
-
-async function askTcp(resolver: string, query: Buffer): Promise<Buffer> {
-  const socket = await dialTcp('dns.ask.tcp', { address: resolver, port: 53, timeoutMs: answerMs });
-  const head = Buffer.alloc(2);
-  head.writeUInt16BE(query.length);
-  socket.write(Buffer.concat([head, query]));
-  let got = Buffer.alloc(0);
-  try {
-    for await (const chunk of socket) {
-      got = Buffer.concat([got, chunk as Buffer]);
-      if (got.length >= 2 && got.length >= 2 + got.readUInt16BE(0)) return got.subarray(2, 2 + got.readUInt16BE(0));
-    }
-  } finally {
-    socket.destroy();
-  }
-  throw new Error('the resolver closed the connection');
+/** The name label for label, not as text: one label "www.bank" is not two. */
+function keyOf({ question, ...flags }: Asked): string {
+  return `${question.type} ${question.class} ${flags.checkingDisabled ? 'c' : '-'}${flags.authenticData ? 'a' : '-'}${flags.dnssecOk ? 'd' : '-'} ${nameKey(question.name)}`;
 }
 
 /** The `nameserver` addresses of a resolv.conf, without our own. */
 export function resolversOf(resolvConf: string, own: string): string[] {
   const all = [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((m) => (m[1] as string).split('%')[0] as string);
-  return [...new Set(all)].filter((a) => a !== own).slice(0, 3);
+  return [...new Set(all)].filter((a) => isIP(a) !== 0 && a !== own).slice(0, 3);
 }

@@ -1,3 +1,4 @@
+import type { Ipv4Cidr } from '../../base/ipv4.ts';
 import type { Disk } from '../../io/disk.ts';
 
 /** Ethernet frame minus VXLAN's 50 bytes. */
@@ -7,7 +8,7 @@ export const podMtu = 1450;
  * The CNI list for this node's pods: ptp, because what is routed needs neither br_netfilter nor a hairpin flag.
  * IPAM's files lie on tmpfs, so that a reboot frees every address.
  */
-export function cniConfig(options: { podCidr: string; mtu: number; ipamDir: string }): string {
+export function cniConfig(options: { podCidr: Ipv4Cidr; mtu: number; ipamDir: string }): string {
   const ipam = {
     type: 'host-local',
     ranges: [[{ subnet: options.podCidr }]],

@@ -3,12 +3,11 @@ import type { Mirror } from '../../client/client.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
-import { followPeers, type Peer } from './peers.ts';
+import { followPeers, type Here, type Peer, type Peers } from './peers.ts';
 import { device as vxlanDevice } from './vxlan.ts';
 
-export interface HostGwOptions {
+export interface HostGwOptions extends Here {
   nodes: Mirror<Node>;
-  nodeName: string;
   clock: Clock;
   spawn: Spawn;
   log: Log;
@@ -16,7 +15,7 @@ export interface HostGwOptions {
 }
 
 /** The routes to write and those to take away, each as `CIDR via ADDRESS`. */
-export function routeChanges(from: Map<string, Peer>, to: Map<string, Peer>): { replace: string[]; remove: string[] } {
+export function routeChanges(from: Peers, to: Peers): { replace: string[]; remove: string[] } {
   const way = (peer: Peer): string => `${peer.podCidr} via ${peer.ip}`;
   return {
     replace: [...to.values()].filter((peer) => from.get(peer.podCidr)?.ip !== peer.ip).map(way),

@@ -1,32 +1,34 @@
 import { describe, expect, it } from 'vitest';
 import { cniConfig } from './cni.ts';
 import { routeChanges } from './host-gw.ts';
-import { peersOf } from './peers.ts';
+import { parseIpv4, parseIpv4Cidr, type Ipv4Cidr } from '../../base/ipv4.ts';
+import { peersOf, type Peers } from './peers.ts';
 import { peerCommands, vtepMac } from './vxlan.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 
+const cidr = (text: string): Ipv4Cidr => parseIpv4Cidr(text)!;
+const here = { nodeName: 'a', clusterCidr: cidr('10.42.0.0/16') };
+const peers = (...list: [string, string][]): Peers => new Map(list.map(([net, ip]) => [cidr(net), { podCidr: cidr(net), ip: parseIpv4(ip)! }]));
 const node = (name: string, podCIDR: string, ip: string): Node =>
   ({ metadata: { name }, spec: { podCIDR }, status: { addresses: [{ type: 'InternalIP', address: ip }] } }) as unknown as Node;
 
 describe('vxlan', () => {
   it('derives the VTEP address from the pod network', () => {
-    expect(vtepMac('10.42.1.0/24')).toBe('0a:58:0a:2a:01:00');
+    expect(vtepMac(cidr('10.42.1.0/24'))).toBe('0a:58:0a:2a:01:00');
   });
 
   it('writes a neighbour, a forwarding entry and a route for each peer', () => {
-    const peers = peersOf([node('a', '10.42.0.0/24', '172.30.0.1'), node('b', '10.42.1.0/24', '172.30.0.2')], 'a');
-    expect(peerCommands(new Map(), peers)).toEqual({
+    const found = peersOf([node('a', '10.42.0.0/24', '172.30.0.1'), node('b', '10.42.1.0/24', '172.30.0.2')], here);
+    expect(peerCommands(new Map(), found)).toEqual({
       ip: ['neigh replace 10.42.1.0 lladdr 0a:58:0a:2a:01:00 dev flannel.1 nud permanent', 'route replace 10.42.1.0/24 via 10.42.1.0 dev flannel.1 onlink'],
       bridge: ['fdb replace 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.2 self permanent'],
     });
-    expect(peerCommands(peers, peers)).toEqual({ ip: [], bridge: [] });
-    expect(peerCommands(peers, new Map()).ip).toHaveLength(2);
+    expect(peerCommands(found, found)).toEqual({ ip: [], bridge: [] });
+    expect(peerCommands(found, new Map()).ip).toHaveLength(2);
   });
 
   it('follows a node to its new address without touching its route', () => {
-    const before = new Map([['10.42.1.0/24', { podCidr: '10.42.1.0/24', ip: '172.30.0.2' }]]);
-    const after = new Map([['10.42.1.0/24', { podCidr: '10.42.1.0/24', ip: '172.30.0.9' }]]);
-    expect(peerCommands(before, after).bridge).toEqual([
+    expect(peerCommands(peers(['10.42.1.0/24', '172.30.0.2']), peers(['10.42.1.0/24', '172.30.0.9'])).bridge).toEqual([
       'fdb del 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.2',
       'fdb replace 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.9 self permanent',
     ]);
@@ -34,8 +36,6 @@ describe('vxlan', () => {
 });
 
 describe('host-gw', () => {
-  const peers = (...list: [string, string][]) => new Map(list.map(([podCidr, ip]) => [podCidr, { podCidr, ip }]));
-
   it('routes each pod network over its node and writes only what differs', () => {
     const one = peers(['10.42.1.0/24', '172.30.0.2']);
     expect(routeChanges(new Map(), one)).toEqual({ replace: ['10.42.1.0/24 via 172.30.0.2'], remove: [] });
@@ -45,9 +45,38 @@ describe('host-gw', () => {
   });
 });
 
+describe('a hostile node', () => {
+  const good = node('b', '10.42.1.0/24', '172.30.0.2');
+  const told = (...nodes: Node[]): { peers: string[]; said: string[] } => {
+    const said: string[] = [];
+    return { peers: [...peersOf([node('a', '10.42.0.0/24', '172.30.0.1'), good, ...nodes], here, (what) => said.push(what)).values()].map((p) => `${p.podCidr} ${p.ip}`), said };
+  };
+  const young = (podCIDR: string, ip: string): Node => {
+    const made = node('evil', podCIDR, ip);
+    return { ...made, metadata: { ...made.metadata, creationTimestamp: '2030-01-01T00:00:00Z' } };
+  };
+
+  it.each([
+    ['commands in its address', young('10.42.9.0/24', '172.30.0.9 nud permanent\nroute replace default via 172.30.0.9')],
+    ['commands in its network', young('10.42.9.0/24 dev lo\nlink del eth0', '172.30.0.9')],
+    ['an option for its network', young('-batch', '172.30.0.9')],
+    ['the whole pod network', young('10.42.0.0/16', '172.30.0.9')],
+    ['one address of another node', young('10.42.1.7/32', '172.30.0.9')],
+    ['one address of this node', young('10.42.0.7/32', '172.30.0.9')],
+    ['the world', young('0.0.0.0/0', '172.30.0.9')],
+    ['the services', young('10.43.0.0/16', '172.30.0.9')],
+    ['a way through its own pods', young('10.42.9.0/24', '10.42.1.2')],
+    ['this machine as its address', young('10.42.9.0/24', '127.0.0.1')],
+  ])('gets no way for %s, and the others keep theirs', (_what, evil) => {
+    const { peers: ways, said } = told(evil);
+    expect(ways).toEqual(['10.42.1.0/24 172.30.0.2']);
+    expect(said).toHaveLength(1);
+  });
+});
+
 describe('cniConfig', () => {
   it('is a ptp list with the pod network of the node', () => {
-    const list = JSON.parse(cniConfig({ podCidr: '10.42.0.0/24', mtu: 1450, ipamDir: '/run/skiff/ipam' })) as { plugins: { type: string; ipam: { ranges: unknown } }[] };
+    const list = JSON.parse(cniConfig({ podCidr: cidr('10.42.0.0/24'), mtu: 1450, ipamDir: '/run/skiff/ipam' })) as { plugins: { type: string; ipam: { ranges: unknown } }[] };
     expect(list.plugins[0]?.type).toBe('ptp');
     expect(list.plugins[0]?.ipam.ranges).toEqual([[{ subnet: '10.42.0.0/24' }]]);
   });

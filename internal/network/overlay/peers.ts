@@ -1,5 +1,6 @@
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
+import { cidrHolds, cidrsOverlap, isUnicast, parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../../base/ipv4.ts';
 import type { Mirror } from '../../client/client.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
@@ -7,29 +8,51 @@ import type { Log } from '../../io/log.ts';
 /** Another node: where its pods are and how to reach it. */
 export interface Peer {
   /** `10.42.3.0/24` */
-  podCidr: string;
+  podCidr: Ipv4Cidr;
   /** The node's own address. */
-  ip: string;
+  ip: Ipv4;
 }
 
-/** All nodes but this one that have an address and a pod network, by pod network. */
-export function peersOf(nodes: Iterable<Node>, self: string): Map<string, Peer> {
-  const peers = new Map<string, Peer>();
-  for (const node of nodes) {
-    const ip = (node.status.addresses ?? []).find((a) => a.type === 'InternalIP')?.address;
-    const podCidr = node.spec.podCIDR;
-    if (node.metadata.name !== self && ip && podCidr) peers.set(podCidr, { podCidr, ip });
+export type Peers = Map<Ipv4Cidr, Peer>;
+
+/** This node, and the network that all pods have their addresses from. */
+export interface Here {
+  nodeName: string;
+  clusterCidr: Ipv4Cidr;
+}
+
+/**
+ * All nodes but this one that have an address and a pod network, by pod network. A node writes its own status and may be hostile:
+ * what is no address is left out, and of two networks that overlap the older node's counts, so that nobody draws another's packets.
+ */
+export function peersOf(nodes: Iterable<Node>, here: Here, leftOut: (what: string) => void = () => undefined): Peers {
+  const peers: Peers = new Map();
+  const age = (node: Node): string => `${node.metadata.creationTimestamp ?? ''} ${node.metadata.name ?? ''}`;
+  const taken: Ipv4Cidr[] = [];
+  const self = [...nodes].filter((node) => node.metadata.name === here.nodeName);
+  const others = [...nodes].filter((node) => node.metadata.name !== here.nodeName).sort((a, b) => (age(a) < age(b) ? -1 : 1));
+  for (const node of [...self, ...others]) {
+    const address = (node.status?.addresses ?? []).find((a) => a.type === 'InternalIP' && !a.address.includes(':'))?.address;
+    const [podCidr, ip] = [parseIpv4Cidr(node.spec?.podCIDR), parseIpv4(address)];
+    const refuse = (why: string): void => leftOut(`Node ${node.metadata.name}: ${why}`);
+    if (podCidr && taken.some((other) => cidrsOverlap(other, podCidr))) refuse(`pod network ${podCidr} overlaps another node's`);
+    else if (podCidr && !cidrHolds(here.clusterCidr, podCidr)) refuse(`pod network ${podCidr} is not in ${here.clusterCidr}`);
+    else if (podCidr) {
+      taken.push(podCidr);
+      if (node.metadata.name === here.nodeName) continue;
+      if (ip && isUnicast(ip) && !cidrHolds(here.clusterCidr, parseIpv4Cidr(`${ip}/32`) as Ipv4Cidr)) peers.set(podCidr, { podCidr, ip });
+      else if (address !== undefined) refuse(`address ${JSON.stringify(address).slice(0, 80)}`);
+    } else if (node.spec?.podCIDR && !node.spec.podCIDR.includes(':')) refuse(`pod network ${JSON.stringify(node.spec.podCIDR).slice(0, 80)}`);
   }
   return peers;
 }
 
-export interface FollowOptions {
+export interface FollowOptions extends Here {
   nodes: Mirror<Node>;
-  nodeName: string;
   clock: Clock;
   log: Log;
   /** Leads the kernel from one set of peers to another; after a failure it is called with an empty `from`. */
-  apply(from: Map<string, Peer>, to: Map<string, Peer>): Promise<void>;
+  apply(from: Peers, to: Peers): Promise<void>;
 }
 
 /** Changes that come together are written together. */
@@ -42,7 +65,8 @@ const longestRetryMs = 64_000;
 export async function followPeers(options: FollowOptions): Promise<{ stop(): void }> {
   const { nodes, clock, log } = options;
   await nodes.synced;
-  let known = new Map<string, Peer>();
+  let known: Peers = new Map();
+  let said = new Set<string>();
   let timer: Timer | undefined;
   let delayMs = retryMs;
   let busy = false;
@@ -59,7 +83,10 @@ export async function followPeers(options: FollowOptions): Promise<{ stop(): voi
     again = busy;
     if (busy) return;
     busy = true;
-    const wanted = peersOf(nodes.list(), options.nodeName);
+    const faults = new Set<string>();
+    const wanted = peersOf([...nodes.list()], options, (what) => faults.add(what));
+    for (const what of faults) if (!said.has(what)) log.warn('no way is made to a node', { what });
+    said = faults;
     try {
       await options.apply(known, wanted);
       known = wanted;

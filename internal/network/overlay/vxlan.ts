@@ -1,44 +1,42 @@
 import type { Node } from '../../api/generated/types/core-v1.ts';
+import { baseOf, type Ipv4, type Ipv4Cidr } from '../../base/ipv4.ts';
 import type { Mirror } from '../../client/client.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
-import { followPeers, type Peer } from './peers.ts';
+import { followPeers, type Here, type Peers } from './peers.ts';
 
 export const device = 'flannel.1';
 
 /** 0a:58 and the four bytes of the pod network's address: no exchange of MAC addresses is needed. */
-export function vtepMac(podCidr: string): string {
-  const bytes = (podCidr.split('/')[0] ?? '').split('.').map((b) => Number(b).toString(16).padStart(2, '0'));
+export function vtepMac(podCidr: Ipv4Cidr): string {
+  const bytes = baseOf(podCidr).split('.').map((b) => Number(b).toString(16).padStart(2, '0'));
   return `0a:58:${bytes.join(':')}`;
 }
 
-const base = (cidr: string): string => cidr.split('/')[0] ?? '';
-
 /** `ip -batch` and `bridge -batch` lines that lead from one set of peers to another. */
-export function peerCommands(from: Map<string, Peer>, to: Map<string, Peer>): { ip: string[]; bridge: string[] } {
+export function peerCommands(from: Peers, to: Peers): { ip: string[]; bridge: string[] } {
   const ip: string[] = [];
   const bridge: string[] = [];
   for (const [cidr, peer] of from) {
     if (to.get(cidr)?.ip === peer.ip) continue;
     bridge.push(`fdb del ${vtepMac(cidr)} dev ${device} dst ${peer.ip}`);
     if (to.has(cidr)) continue;
-    ip.push(`route del ${cidr} via ${base(cidr)} dev ${device} onlink`, `neigh del ${base(cidr)} dev ${device}`);
+    ip.push(`route del ${cidr} via ${baseOf(cidr)} dev ${device} onlink`, `neigh del ${baseOf(cidr)} dev ${device}`);
   }
   for (const [cidr, peer] of to) {
     if (from.get(cidr)?.ip === peer.ip) continue;
-    ip.push(`neigh replace ${base(cidr)} lladdr ${vtepMac(cidr)} dev ${device} nud permanent`);
+    ip.push(`neigh replace ${baseOf(cidr)} lladdr ${vtepMac(cidr)} dev ${device} nud permanent`);
     bridge.push(`fdb replace ${vtepMac(cidr)} dev ${device} dst ${peer.ip} self permanent`);
-    ip.push(`route replace ${cidr} via ${base(cidr)} dev ${device} onlink`);
+    ip.push(`route replace ${cidr} via ${baseOf(cidr)} dev ${device} onlink`);
   }
   return { ip, bridge };
 }
 
-export interface VxlanOptions {
+export interface VxlanOptions extends Here {
   nodes: Mirror<Node>;
-  nodeName: string;
-  nodeIp: string;
-  podCidr: string;
+  nodeIp: Ipv4;
+  podCidr: Ipv4Cidr;
   mtu: number;
   clock: Clock;
   spawn: Spawn;
@@ -82,6 +80,6 @@ async function makeDevice(options: VxlanOptions): Promise<void> {
     const add = ['ip', 'link', 'add', device, 'address', vtepMac(options.podCidr), 'mtu', String(options.mtu), 'type', 'vxlan', 'id', '1'];
     await runOk(spawn, 'vxlan.add', [...add, ...over, 'local', options.nodeIp, 'dstport', '8472', 'nolearning']);
   }
-  await runOk(spawn, 'vxlan.addr', ['ip', 'addr', 'replace', `${base(options.podCidr)}/32`, 'dev', device]);
+  await runOk(spawn, 'vxlan.addr', ['ip', 'addr', 'replace', `${baseOf(options.podCidr)}/32`, 'dev', device]);
   await runOk(spawn, 'vxlan.up', ['ip', 'link', 'set', device, 'up']);
 }

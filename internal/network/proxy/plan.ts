@@ -1,12 +1,30 @@
 import { createHash } from 'node:crypto';
-import type { Backend, HostPort, ServicePort } from './service-ports.ts';
+import { cidrHolds, type Ipv4, type Ipv4Cidr, type Port } from '../../base/ipv4.ts';
+import type { Backend, HostPort, Protocol, ServicePort } from './service-ports.ts';
 
-/** Elements of the maps and sets of the table, as nft text. A set's elements have an empty value. */
+declare const made: unique symbol;
+
+/** Text of an element in nft's language. Only elementOf and verdictOf make it, out of parsed values: nothing else reaches the ruleset. */
+export type ElementText = string & { readonly [made]: 'nft' };
+
+/** Elements of the maps and sets of the table. A set's elements have an empty value. */
 export interface Plan {
-  elements: Record<Collection, Map<string, string>>;
-  /** Dispatch chains in use: `n3`, `m3`, `p3`, `q3`, and their affinity forms `na`, `ma`, `pa`, `qa`. */
-  chains: Set<string>;
+  elements: Record<Collection, Map<ElementText, ElementText | ''>>;
+  /** Dispatch chains in use. */
+  chains: Set<Chain>;
 }
+
+/** `n` and `m` dispatch by address, `p` and `q` by node port (m and p masquerade); then the number of endpoints, or `a` for affinity. */
+export type Chain = `${'n' | 'm' | 'p' | 'q'}${number | 'a'}`;
+
+/** A slot of an endpoint: which of a service's endpoints a packet goes to. */
+type Slot = { slot: number };
+
+function elementOf(...parts: (ElementText | Ipv4 | Ipv4Cidr | Port | Protocol | Slot)[]): ElementText {
+  return parts.map((part) => (typeof part === 'object' ? part.slot : part)).join(' . ') as ElementText;
+}
+
+const verdictOf = (chain: Chain): ElementText => `goto ${chain}` as ElementText;
 
 export type Collection = 'eps' | 'npeps' | 'svc' | 'np' | 'hp' | 'hpany' | 'hairpin' | 'noep' | 'nonp' | 'drops' | 'dropnp' | 'ranged' | 'allowed';
 
@@ -23,6 +41,7 @@ export function emptyPlan(): Plan {
 /** What the kernel must hold for these services and host ports. Pure; the first of two claims to one address and port wins. */
 export function makePlan(ports: ServicePort[], hosts: HostPort[]): Plan {
   const plan = emptyPlan();
+  const allowed = new Map<ElementText, Set<Ipv4Cidr>>();
   for (const port of ports) {
     const local = port.backends.filter((b) => b.local);
     const inside = port.internalLocal ? local : port.backends;
@@ -30,10 +49,14 @@ export function makePlan(ports: ServicePort[], hosts: HostPort[]): Plan {
     const outside = port.externalLocal ? local : port.backends;
     const use = { backends: outside, masquerade: !port.externalLocal, any: port.backends.length > 0 };
     for (const ip of [...port.externalIps, ...port.loadBalancerIps]) address(plan, port, ip, use);
-    for (const ip of port.loadBalancerIps) ranges(plan, port, ip);
-    if (port.nodePort) nodePort(plan, port, use);
-    for (const b of local) plan.elements.hairpin.set(`${b.ip} . ${b.ip}`, '');
+    for (const ip of port.sourceRanges ? port.loadBalancerIps : []) {
+      const key = elementOf(ip, port.protocol, port.port);
+      allowed.set(key, new Set([...(allowed.get(key) ?? []), ...(port.sourceRanges ?? [])]));
+    }
+    if (port.nodePort) nodePort(plan, port, port.nodePort, use);
+    for (const b of local) plan.elements.hairpin.set(elementOf(b.ip, b.ip), '');
   }
+  for (const [key, cidrs] of allowed) ranges(plan, key, [...cidrs]);
   for (const host of hosts) hostPort(plan, host);
   return plan;
 }
@@ -45,35 +68,68 @@ interface Use {
   any: boolean;
 }
 
-function address(plan: Plan, port: ServicePort, ip: string, use: Use): void {
-  const key = `${ip} . ${port.protocol} . ${port.port}`;
-  if (plan.elements.svc.has(key)) return;
+function address(plan: Plan, port: ServicePort, ip: Ipv4, use: Use): void {
+  const key = elementOf(ip, port.protocol, port.port);
+  if (plan.elements.svc.has(key) || plan.elements.noep.has(key) || plan.elements.drops.has(key)) return;
   if (use.backends.length === 0) {
     plan.elements[use.any ? 'drops' : 'noep'].set(key, '');
     return;
   }
-  const chain = use.masquerade ? 'm' : 'n';
-  plan.elements.svc.set(key, `goto ${endpoints(plan, 'eps', key, chain, port, use.backends)}`);
+  plan.elements.svc.set(key, verdictOf(endpoints(plan, { map: 'eps', key: [ip, port.protocol, port.port], kind: use.masquerade ? 'm' : 'n' }, port, use.backends)));
 }
 
-function nodePort(plan: Plan, port: ServicePort, use: Use): void {
-  const key = `${port.protocol} . ${port.nodePort}`;
-  if (plan.elements.np.has(key)) return;
+function nodePort(plan: Plan, port: ServicePort, number: Port, use: Use): void {
+  const key = elementOf(port.protocol, number);
+  if (plan.elements.np.has(key) || plan.elements.nonp.has(key) || plan.elements.dropnp.has(key)) return;
   if (use.backends.length === 0) {
     plan.elements[use.any ? 'dropnp' : 'nonp'].set(key, '');
     return;
   }
-  const chain = use.masquerade ? 'p' : 'q';
-  plan.elements.np.set(key, `goto ${endpoints(plan, 'npeps', key, chain, port, use.backends)}`);
+  plan.elements.np.set(key, verdictOf(endpoints(plan, { map: 'npeps', key: [port.protocol, number], kind: use.masquerade ? 'p' : 'q' }, port, use.backends)));
+}
+
+interface Dispatch {
+  map: 'eps' | 'npeps';
+  key: (Ipv4 | Protocol | Port)[];
+  kind: 'n' | 'm' | 'p' | 'q';
 }
 
 /** Fills the slots of one key and names the chain that draws from as many slots. */
-function endpoints(plan: Plan, map: 'eps' | 'npeps', key: string, chain: string, port: ServicePort, backends: Backend[]): string {
-  const slots = port.affinity ? affinityTable(backends) : backends;
-  slots.forEach((b, slot) => plan.elements[map].set(`${key} . ${slot}`, `${b.ip} . ${b.port}`));
-  const name = port.affinity ? `${chain}a` : `${chain}${backends.length}`;
+function endpoints(plan: Plan, to: Dispatch, port: ServicePort, backends: Backend[]): Chain {
+  const slots = port.affinity ? knownTable(port, backends) : backends;
+  slots.forEach((b, slot) => plan.elements[to.map].set(elementOf(...to.key, { slot }), elementOf(b.ip, b.port)));
+  const name: Chain = port.affinity ? `${to.kind}a` : `${to.kind}${backends.length}`;
   plan.chains.add(name);
   return name;
+}
+
+/** Chains for fewer endpoints than this stand from the start. */
+const chainStep = 32;
+
+/**
+ * The chains that a full load makes for a plan: more than it needs, since a change may only name chains that stand.
+ * (nft 1.0.6 takes no rule with a map of port keys in a change: reading the map back, it finds "conflicting protocols".)
+ */
+export function standingChains(plan: Plan): Set<Chain> {
+  const counts = [...plan.chains].map((chain) => Number(chain.slice(1))).filter((n) => !Number.isNaN(n));
+  const chains = new Set<Chain>();
+  for (const kind of ['n', 'm', 'p', 'q'] as const) {
+    chains.add(`${kind}a`);
+    // Beyond the first step only the neighbourhoods of the sizes in use: a service of a thousand endpoints brings 32 chains, not a thousand.
+    for (const step of new Set([0, ...counts.map((n) => Math.floor(n / chainStep))])) {
+      for (let n = Math.max(1, step * chainStep); n < (step + 1) * chainStep; n++) chains.add(`${kind}${n}`);
+    }
+  }
+  return chains;
+}
+
+/** The plan is made anew for every change anywhere; the tables of the services that did not change are kept with them. */
+const tables = new WeakMap<ServicePort, { all?: Backend[]; local?: Backend[] }>();
+
+function knownTable(port: ServicePort, backends: Backend[]): Backend[] {
+  const known = tables.get(port) ?? {};
+  tables.set(port, known);
+  return (known[backends === port.backends ? 'all' : 'local'] ??= affinityTable(backends));
 }
 
 /** Rendezvous hashing: each slot goes to the endpoint with the highest score for it. */
@@ -89,16 +145,18 @@ export function affinityTable(backends: Backend[]): Backend[] {
   });
 }
 
-function ranges(plan: Plan, port: ServicePort, ip: string): void {
-  if (port.sourceRanges.length === 0) return;
-  const key = `${ip} . ${port.protocol} . ${port.port}`;
+/** The kernel refuses ranges of one key that overlap, so what another range holds is left away. */
+function ranges(plan: Plan, key: ElementText, cidrs: Ipv4Cidr[]): void {
   plan.elements.ranged.set(key, '');
-  for (const range of port.sourceRanges) plan.elements.allowed.set(`${key} . ${range}`, '');
+  for (const cidr of cidrs) {
+    if (cidrs.some((other) => other !== cidr && cidrHolds(other, cidr))) continue;
+    plan.elements.allowed.set(elementOf(key, cidr), '');
+  }
 }
 
 function hostPort(plan: Plan, host: HostPort): void {
-  const value = `${host.podIp} . ${host.podPort}`;
-  const [map, key] = host.hostIp ? (['hp', `${host.hostIp} . ${host.protocol} . ${host.port}`] as const) : (['hpany', `${host.protocol} . ${host.port}`] as const);
+  const value = elementOf(host.podIp, host.podPort);
+  const [map, key] = host.hostIp ? (['hp', elementOf(host.hostIp, host.protocol, host.port)] as const) : (['hpany', elementOf(host.protocol, host.port)] as const);
   if (!plan.elements[map].has(key)) plan.elements[map].set(key, value);
-  plan.elements.hairpin.set(`${host.podIp} . ${host.podIp}`, '');
+  plan.elements.hairpin.set(elementOf(host.podIp, host.podIp), '');
 }

@@ -6,9 +6,9 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
-import { makePlan, type Plan } from './plan.ts';
+import { makePlan, standingChains, type Chain, type Plan } from './plan.ts';
 import { difference, fullRuleset, table, type NodeNetwork } from './ruleset.ts';
-import { hostPorts, servicePorts, type ServicePort } from './service-ports.ts';
+import { hostPorts, servicePorts, type ServiceContext, type ServicePort } from './service-ports.ts';
 
 export interface ProxyOptions {
   services: Mirror<Service>;
@@ -46,6 +46,8 @@ export const sliceIndexes = {
 const batchMs = 5;
 /** Two transactions are at least this far apart, so that churn cannot keep nft busy. */
 const pauseMs = 50;
+/** Remembered lines about what was left out; more are said again. */
+const mostSaid = 1000;
 /** After a failed transaction. */
 const retryMs = 1000;
 
@@ -61,14 +63,22 @@ class NftProxy implements Proxy {
   readonly #ports = new Map<string, ServicePort[]>();
   readonly #dirty = new Set<string>();
   #applied: Plan | undefined;
+  /** The chains of the last full load. */
+  #standing: ReadonlySet<Chain> = new Set();
+  /** What was said to be left out, so that it is said once. */
+  readonly #said = new Set<string>();
   #timer: Timer | undefined;
   #running = false;
   #wanted = false;
   #stopped = false;
   #resolveReady: () => void = () => undefined;
 
+  readonly #context: ServiceContext;
+
   constructor(options: ProxyOptions) {
     this.#o = options;
+    const { clusterCidr, serviceCidr } = options.network;
+    this.#context = { nodeName: options.nodeName, clusterRanges: [clusterCidr, serviceCidr], leftOut: (what) => this.#leftOut(what) };
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve));
     void this.#begin();
   }
@@ -135,7 +145,7 @@ class NftProxy implements Proxy {
     this.#dirty.clear();
     const plan = makePlan(
       [...this.#ports.values()].flat(),
-      [...this.#o.pods.list()].flatMap(hostPorts),
+      [...this.#o.pods.list()].flatMap((pod) => hostPorts(pod, (what) => this.#leftOut(what))),
     );
     if (!this.#applied) await this.#o.record('nft-table', `ip ${table}`);
     await this.#bring(plan);
@@ -145,8 +155,8 @@ class NftProxy implements Proxy {
 
   /** Applies what changed, or the whole table where there is nothing to start from or the kernel does not take the change. */
   async #bring(plan: Plan): Promise<void> {
-    if (this.#applied) {
-      const change = difference(this.#applied, plan);
+    const change = this.#applied && difference(this.#applied, plan, this.#standing);
+    if (change !== undefined) {
       try {
         if (change) await this.#load(change);
         return;
@@ -155,11 +165,20 @@ class NftProxy implements Proxy {
       }
     }
     await this.#load(fullRuleset(plan, this.#o.network));
+    this.#standing = standingChains(plan);
+  }
+
+  /** Says once, in the log, what an object asks for that this node does not carry out. */
+  #leftOut(what: string): void {
+    if (this.#said.has(what)) return;
+    if (this.#said.size >= mostSaid) this.#said.clear();
+    this.#said.add(what);
+    this.#o.log.warn('left out of the service rules', { what });
   }
 
   #recompute(key: string): void {
     const service = this.#o.network.services ? this.#o.services.get(key) : undefined;
-    const ports = service ? servicePorts(service, this.#o.slices.byIndex('service', key), this.#o.nodeName) : [];
+    const ports = service ? servicePorts(service, this.#o.slices.byIndex('service', key), this.#context) : [];
     const own = ports.filter((p) => !p.clusterIps.includes(this.#o.network.dnsAddress));
     if (own.length) this.#ports.set(key, own);
     else this.#ports.delete(key);

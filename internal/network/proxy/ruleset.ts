@@ -1,11 +1,12 @@
-import { affinitySlots, type Collection, type Plan } from './plan.ts';
+import type { Ipv4, Ipv4Cidr } from '../../base/ipv4.ts';
+import { affinitySlots, standingChains, type Chain, type Collection, type ElementText, type Plan } from './plan.ts';
 
 /** What does not change while the node runs. */
 export interface NodeNetwork {
-  clusterCidr: string;
-  serviceCidr: string;
+  clusterCidr: Ipv4Cidr;
+  serviceCidr: Ipv4Cidr;
   /** The address that this process answers DNS on; its packets stay on the node. */
-  dnsAddress: string;
+  dnsAddress: Ipv4;
   /** Services are carried out here; host ports are in any case. */
   services: boolean;
   /** Packets of pods to the world get the node's address here. */
@@ -35,7 +36,7 @@ const types: Record<Collection, string> = {
 };
 
 /** The body of a dispatch chain: mark (m, p), pick a slot at random or by the client's address, rewrite the destination. */
-function chainBody(name: string): string {
+function chainBody(name: Chain): string {
   const [kind, count] = [name[0] ?? '', name.slice(1)];
   const slot = count === 'a' ? `jhash ip saddr mod ${affinitySlots} seed 0x736b6966` : `numgen random mod ${count}`;
   const set = kind === 'm' || kind === 'p' ? `meta mark set meta mark | ${mark}; ` : '';
@@ -50,30 +51,33 @@ export function fullRuleset(plan: Plan, node: NodeNetwork): string {
   for (const [name, head] of Object.entries(types) as [Collection, string][]) {
     if (name !== 'svc' && name !== 'np') lines.push(`${head}${elementList(plan.elements[name])} }`);
   }
-  for (const chain of plan.chains) lines.push(`chain ${chain} { ${chainBody(chain)} }`);
+  for (const chain of standingChains(plan)) lines.push(`chain ${chain} { ${chainBody(chain)} }`);
   lines.push(`${types.svc}${elementList(plan.elements.svc)} }`, `${types.np}${elementList(plan.elements.np)} }`);
   lines.push(...fixedChains(node), '}');
   return lines.join('\n') + '\n';
 }
 
-function elementList(elements: Map<string, string>): string {
+function elementList(elements: Plan['elements'][Collection]): string {
   if (elements.size === 0) return '';
   return ` elements = { ${[...elements].map(elementText).join(', ')} }`;
 }
 
-const elementText = ([key, value]: [string, string]): string => (value ? `${key} : ${value}` : key);
+const elementText = ([key, value]: [ElementText, ElementText | '']): string => (value ? `${key} : ${value}` : key);
 
 function fixedChains(node: NodeNetwork): string[] {
   const destination = 'ip daddr . meta l4proto . th dport';
   return [
     'chain services {',
+    // Names are answered by this node alone: no host port, node port or external address may take the questions of its pods.
+    `  ip daddr ${node.dnsAddress} return`,
     ...(node.services ? [`  ip saddr != ${node.clusterCidr} ip daddr ${node.serviceCidr} meta mark set meta mark | ${mark}`] : []),
     `  ${destination} vmap @svc`,
-    `  meta l4proto ${protocols} dnat to ${destination} map @hp`,
     `  fib daddr type local jump node-ports`,
     '}',
     'chain node-ports {',
     '  meta l4proto . th dport vmap @np',
+    // Only an address of this node: a pod must not take what its neighbours send into the world.
+    `  meta l4proto ${protocols} dnat to ${destination} map @hp`,
     `  meta l4proto ${protocols} dnat to meta l4proto . th dport map @hpany`,
     '}',
     'chain pre { type nat hook prerouting priority -100; jump services; }',
@@ -102,12 +106,12 @@ function fixedChains(node: NodeNetwork): string[] {
   ];
 }
 
-/** The transaction that turns one applied plan into another; empty when they are the same. */
-export function difference(from: Plan, to: Plan): string {
-  const lines: string[] = [];
-  for (const chain of to.chains) {
-    if (!from.chains.has(chain)) lines.push(`add chain ip ${table} ${chain} { ${chainBody(chain)} }`);
-  }
+/**
+ * The transaction that turns one applied plan into another; empty when they are the same, undefined when it needs a chain
+ * that `standing`, the chains of the last full load, has not.
+ */
+export function difference(from: Plan, to: Plan, standing: ReadonlySet<Chain>): string | undefined {
+  for (const chain of to.chains) if (!standing.has(chain)) return undefined;
   const removed: string[] = [];
   const added: string[] = [];
   for (const name of Object.keys(types) as Collection[]) {
@@ -119,9 +123,6 @@ export function difference(from: Plan, to: Plan): string {
   }
   // A verdict must not lead to a slot that is gone: dispatch entries leave first and come last.
   const rank = (line: string): number => (/ (svc|np) \{/.test(line) ? 0 : 1);
-  lines.push(...removed.sort((a, b) => rank(a) - rank(b)), ...added.sort((a, b) => rank(b) - rank(a)));
-  for (const chain of from.chains) {
-    if (!to.chains.has(chain)) lines.push(`delete chain ip ${table} ${chain}`);
-  }
+  const lines = [...removed.sort((a, b) => rank(a) - rank(b)), ...added.sort((a, b) => rank(b) - rank(a))];
   return lines.length ? lines.join('\n') + '\n' : '';
 }

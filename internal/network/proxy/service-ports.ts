@@ -1,10 +1,14 @@
-import type { Pod, Service, ServicePort as ApiPort } from '../../api/generated/types/core-v1.ts';
+import type { Container, Pod, Service, ServicePort as ApiPort } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice, Endpoint } from '../../api/generated/types/discovery-v1.ts';
+import { cidrHas, isUnicast, parseIpv4, parseIpv4Cidr, parsePort, type Ipv4, type Ipv4Cidr, type Port } from '../../base/ipv4.ts';
 
-/** One endpoint of a service port: IPv4 address and port. */
+/** The kernel's names of the protocols a service may have. Only parseProtocol makes one out of an object. */
+export type Protocol = 'tcp' | 'udp' | 'sctp';
+
+/** One endpoint of a service port. */
 export interface Backend {
-  ip: string;
-  port: number;
+  ip: Ipv4;
+  port: Port;
   /** On this node. */
   local: boolean;
 }
@@ -13,13 +17,14 @@ export interface Backend {
 export interface ServicePort {
   /** `namespace/name:port`, for messages. */
   name: string;
-  protocol: 'tcp' | 'udp' | 'sctp';
-  port: number;
-  clusterIps: string[];
-  externalIps: string[];
-  loadBalancerIps: string[];
-  sourceRanges: string[];
-  nodePort: number;
+  protocol: Protocol;
+  port: Port;
+  clusterIps: Ipv4[];
+  externalIps: Ipv4[];
+  loadBalancerIps: Ipv4[];
+  /** Undefined = everybody. An empty list lets nobody in: all that was asked for could not be read. */
+  sourceRanges: Ipv4Cidr[] | undefined;
+  nodePort: Port | undefined;
   affinity: boolean;
   /** Traffic to cluster addresses stays on the node. */
   internalLocal: boolean;
@@ -29,57 +34,99 @@ export interface ServicePort {
 }
 
 export interface HostPort {
-  hostIp: string;
-  port: number;
-  protocol: 'tcp' | 'udp' | 'sctp';
-  podIp: string;
-  podPort: number;
+  /** Undefined = every address of the node. */
+  hostIp: Ipv4 | undefined;
+  port: Port;
+  protocol: Protocol;
+  podIp: Ipv4;
+  podPort: Port;
 }
 
-const isIpv4 = (address: string): boolean => /^\d+\.\d+\.\d+\.\d+$/.test(address);
-const protocolOf = (name: string | undefined): ServicePort['protocol'] => (name ?? 'TCP').toLowerCase() as ServicePort['protocol'];
+/** Told of what an object asks for that cannot be carried out; it is left out, and nothing else is. */
+export type LeftOut = (what: string) => void;
+
+export interface ServiceContext {
+  nodeName: string;
+  /** Addresses that only the cluster itself gives out: no Service may claim one as an external address. */
+  clusterRanges: Ipv4Cidr[];
+  leftOut: LeftOut;
+}
+
+function parseProtocol(name: string | undefined): Protocol | undefined {
+  if (name === undefined || name === '' || name === 'TCP') return 'tcp';
+  return name === 'UDP' ? 'udp' : name === 'SCTP' ? 'sctp' : undefined;
+}
+
+/** A value from outside in a message: short, and without anything that a terminal or a log would read as its own. */
+const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
 
 /** The service ports of one Service, with the endpoints that its slices give. Headless and ExternalName services have none. */
-export function servicePorts(service: Service, slices: Iterable<EndpointSlice>, nodeName: string): ServicePort[] {
+export function servicePorts(service: Service, slices: Iterable<EndpointSlice>, context: ServiceContext): ServicePort[] {
   const { spec } = service;
-  const clusterIps = (spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])).filter(isIpv4);
+  const key = `${service.metadata.namespace}/${service.metadata.name}`;
+  const leftOut: LeftOut = (what) => context.leftOut(`Service ${key}: ${what}`);
+  // An IPv6 address is no fault: the other half of a dual-stack Service.
+  const clusterIps = (spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])).flatMap((ip) => parseIpv4(ip) ?? []);
   if (spec.type === 'ExternalName' || clusterIps.length === 0) return [];
   const all = [...slices].filter((s) => s.addressType === 'IPv4');
   const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
-  return (spec.ports ?? []).map((port) => ({
-    name: `${service.metadata.namespace}/${service.metadata.name}:${port.name ?? ''}`,
-    protocol: protocolOf(port.protocol),
-    port: port.port,
+  const loadBalancer = spec.type === 'LoadBalancer';
+  const ingress = loadBalancer ? (service.status?.loadBalancer?.ingress ?? []).filter((i) => i.ipMode !== 'Proxy').flatMap((i) => i.ip ?? []) : [];
+  const common = {
     clusterIps,
-    externalIps: (spec.externalIPs ?? []).filter(isIpv4),
-    loadBalancerIps: loadBalancerIps(service),
-    sourceRanges: spec.type === 'LoadBalancer' ? (spec.loadBalancerSourceRanges ?? []).map((r) => r.trim()).filter((r) => isIpv4(r.split('/')[0] ?? '')) : [],
-    nodePort: outside ? (port.nodePort ?? 0) : 0,
+    externalIps: outsideIps(spec.externalIPs ?? [], context, leftOut),
+    loadBalancerIps: outsideIps(ingress, context, leftOut),
+    sourceRanges: loadBalancer ? sourceRanges(spec.loadBalancerSourceRanges ?? [], leftOut) : undefined,
     affinity: spec.sessionAffinity === 'ClientIP',
     internalLocal: spec.internalTrafficPolicy === 'Local',
     externalLocal: outside && spec.externalTrafficPolicy === 'Local',
-    backends: backendsOf(port, all, nodeName),
-  }));
+  };
+  return (spec.ports ?? []).flatMap((apiPort) => {
+    const [protocol, port] = [parseProtocol(apiPort.protocol), parsePort(apiPort.port)];
+    if (!protocol || !port) {
+      leftOut(`port ${shown(apiPort.port)}/${shown(apiPort.protocol)}`);
+      return [];
+    }
+    const backends = backendsOf(apiPort, all, context.nodeName, leftOut);
+    return [{ ...common, name: `${key}:${apiPort.name ?? ''}`, protocol, port, nodePort: outside ? parsePort(apiPort.nodePort) : undefined, backends }];
+  });
 }
 
-function loadBalancerIps(service: Service): string[] {
-  if (service.spec.type !== 'LoadBalancer') return [];
-  const ingress = service.status?.loadBalancer?.ingress ?? [];
-  return ingress.filter((i) => i.ipMode !== 'Proxy').flatMap((i) => (i.ip && isIpv4(i.ip) ? [i.ip] : []));
+/** Addresses outside the cluster that shall lead to a service: never one that belongs to pods, services or the machine itself. */
+function outsideIps(texts: string[], context: ServiceContext, leftOut: LeftOut): Ipv4[] {
+  return texts.flatMap((text) => {
+    const ip = parseIpv4(text);
+    if (ip && isUnicast(ip) && !context.clusterRanges.some((range) => cidrHas(range, ip))) return [ip];
+    if (!text.includes(':')) leftOut(`external address ${shown(text)}`);
+    return [];
+  });
+}
+
+function sourceRanges(texts: string[], leftOut: LeftOut): Ipv4Cidr[] | undefined {
+  if (texts.length === 0) return undefined;
+  return texts.flatMap((text) => {
+    const range = parseIpv4Cidr(text.trim());
+    if (!range && !text.includes(':')) leftOut(`source range ${shown(text)}`);
+    return range ?? [];
+  });
 }
 
 /** Ready endpoints; when none is ready, those that are terminating but still serve (KEP-1669). */
-function backendsOf(port: ApiPort, slices: EndpointSlice[], nodeName: string): Backend[] {
+function backendsOf(port: ApiPort, slices: EndpointSlice[], nodeName: string, leftOut: LeftOut): Backend[] {
   const ready = new Map<string, Backend>();
   const serving = new Map<string, Backend>();
   for (const slice of slices) {
     const match = (slice.ports ?? []).find((p) => (p.name ?? '') === (port.name ?? '') && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
-    if (!match?.port) continue;
+    const target = parsePort(match?.port);
+    if (!target) continue;
     for (const endpoint of slice.endpoints ?? []) {
       const into = isReady(endpoint) ? ready : isServing(endpoint) ? serving : undefined;
       if (!into) continue;
-      for (const ip of endpoint.addresses ?? []) {
-        into.set(`${ip}:${match.port}`, { ip, port: match.port, local: endpoint.nodeName === nodeName });
+      for (const text of endpoint.addresses ?? []) {
+        const ip = parseIpv4(text);
+        // An endpoint on the node's own loopback would open to everybody what listens for the node alone.
+        if (ip && isUnicast(ip)) into.set(`${ip}:${target}`, { ip, port: target, local: endpoint.nodeName === nodeName });
+        else leftOut(`endpoint ${shown(text)}`);
       }
     }
   }
@@ -91,19 +138,19 @@ const isReady = (e: Endpoint): boolean => e.conditions?.ready !== false;
 const isServing = (e: Endpoint): boolean => e.conditions?.serving !== false && e.conditions?.terminating === true;
 
 /** The host ports of a pod that runs here with a network of its own. */
-export function hostPorts(pod: Pod): HostPort[] {
-  const podIp = pod.status?.podIP;
-  if (!podIp || !isIpv4(podIp) || pod.spec.hostNetwork || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') return [];
+export function hostPorts(pod: Pod, leftOut: LeftOut = () => undefined): HostPort[] {
+  const podIp = parseIpv4(pod.status?.podIP);
+  if (!podIp || !isUnicast(podIp) || pod.spec.hostNetwork || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') return [];
   const containers = [...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'), ...pod.spec.containers];
-  return containers.flatMap((c) =>
-    (c.ports ?? [])
-      .filter((p) => p.hostPort)
-      .map((p) => ({
-        hostIp: p.hostIP && p.hostIP !== '0.0.0.0' ? p.hostIP : '',
-        port: p.hostPort as number,
-        protocol: protocolOf(p.protocol),
-        podIp,
-        podPort: p.containerPort,
-      })),
-  );
+  return containers.flatMap((c) => (c.ports ?? []).filter((p) => p.hostPort).flatMap((p) => hostPort(p, podIp, (what) => leftOut(`Pod ${pod.metadata.namespace}/${pod.metadata.name}: ${what}`)) ?? []));
+}
+
+function hostPort(asked: NonNullable<Container['ports']>[number], podIp: Ipv4, leftOut: LeftOut): HostPort | undefined {
+  const everywhere = !asked.hostIP || asked.hostIP === '0.0.0.0' || asked.hostIP === '::';
+  const hostIp = everywhere ? undefined : parseIpv4(asked.hostIP);
+  const [port, podPort, protocol] = [parsePort(asked.hostPort), parsePort(asked.containerPort), parseProtocol(asked.protocol)];
+  if (port && podPort && protocol && (everywhere || hostIp)) return { hostIp, port, protocol, podIp, podPort };
+  // The node has no IPv6: a host port there is left out as anything else that cannot be carried out.
+  leftOut(`host port ${shown(asked.hostPort)}/${shown(asked.protocol)} on ${shown(asked.hostIP)}`);
+  return undefined;
 }
