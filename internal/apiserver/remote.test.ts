@@ -7,6 +7,7 @@ import { realRandom } from '../io/random.ts';
 import { issueCert } from '../pki/certificate.ts';
 import { startDevServer, type DevServer } from './dev.ts';
 import type { InProcessClient } from './in-process.ts';
+import { redirectedDial } from './proxy/redirected-dial.fake.ts';
 
 type Handler = (path: string, body: Record<string, unknown>, headers: Record<string, unknown>) => unknown;
 
@@ -31,7 +32,8 @@ async function answer(request: ServerRequest, reply: ServerAnswer): Promise<void
 }
 
 beforeAll(async () => {
-  dev = await startDevServer();
+  // The server calls no service on its own loopback.
+  dev = await startDevServer({ dial: redirectedDial({ '10.42.0.9': '127.0.0.1' }) });
   admin = dev.api.inProcess({ name: 'admin', groups: ['system:masters'] });
   const identity = issueCert({ nowMs: Date.parse(new Date().toISOString()), random: realRandom, ca: dev.ca, cn: 'remote', sans: ['127.0.0.1', 'remote.default.svc'], usages: ['server'] });
   remote = await listenHttps('remote', { host: '127.0.0.1', port: 0, ...identity, ca: dev.ca.cert, onRequest: (q, a) => void answer(q, a), onUpgrade: (_q, socket) => void socket.destroy() });
@@ -39,7 +41,7 @@ beforeAll(async () => {
   await admin.create(ref('', 'services', 'Service', true), { metadata: { name: 'remote', namespace: 'default' }, spec: { ports: [{ name: 'https', port: 443 }] } });
   const slice = {
     kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1', metadata: { name: 'remote', namespace: 'default', uid: 'x', labels: { 'kubernetes.io/service-name': 'remote' } },
-    addressType: 'IPv4', endpoints: [{ addresses: ['127.0.0.1'], conditions: { ready: true } }], ports: [{ name: 'https', port: remote.port }],
+    addressType: 'IPv4', endpoints: [{ addresses: ['10.42.0.9'], conditions: { ready: true } }], ports: [{ name: 'https', port: remote.port }],
   };
   await dev.store.put({ key: '/registry/endpointslices/default/remote', value: Buffer.from(JSON.stringify(slice)) });
 });
