@@ -21,7 +21,7 @@ const required = [
   'poststarthook/start-apiextensions-controllers', 'poststarthook/crd-informer-synced', 'poststarthook/bootstrap-controller', 'poststarthook/start-system-namespaces-controller',
   'poststarthook/scheduling/bootstrap-system-priority-classes', 'poststarthook/start-cluster-authentication-info-controller', 'poststarthook/start-kube-aggregator-informers',
   'poststarthook/apiservice-registration-controller', 'poststarthook/apiservice-status-local-available-controller', 'poststarthook/apiservice-status-remote-available-controller',
-  'poststarthook/kube-apiserver-autoregistration', 'autoregister-completion', 'poststarthook/apiservice-openapi-controller',
+  'poststarthook/start-service-ip-repair-controllers', 'poststarthook/storage-readiness', 'poststarthook/kube-apiserver-autoregistration', 'autoregister-completion', 'poststarthook/apiservice-openapi-controller',
 ];
 
 test.each(['healthz', 'livez', 'readyz'])('/%s names its checks and answers for each', async (kind) => {

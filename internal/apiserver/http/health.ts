@@ -16,6 +16,7 @@ const storeAnswersWithinMs = 2_000;
 const startHooks: readonly [name: string, part: StartedPart][] = [
   ['poststarthook/start-apiserver-admission-initializer', 'admission'],
   ['poststarthook/generic-apiserver-start-informers', 'caches'],
+  ['poststarthook/storage-readiness', 'caches'],
   ['poststarthook/start-apiextensions-informers', 'definitions'],
   ['poststarthook/start-apiextensions-controllers', 'definitions'],
   ['poststarthook/crd-informer-synced', 'definitions'],

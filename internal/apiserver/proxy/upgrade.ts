@@ -7,6 +7,7 @@ import { asApiError, type Exchange } from '../http/exchange.ts';
 import { identify, openExchange } from '../http/serve.ts';
 import { authorize, pathNotFound } from '../http/resource-handler.ts';
 import type { Server } from '../server.ts';
+import { joinExec } from './exec-status.ts';
 import { hostOf, isRedirect, join, redirected, unreachable, type Forwarding } from './forward.ts';
 import { back, onward, type Headers } from './headers.ts';
 import { kubeletError } from './read-answer.ts';
@@ -76,9 +77,16 @@ export async function connect(server: Server, exchange: Exchange, to: Forwarding
   socket.off('close', left);
   socket.write(answerHead(101, { ...back(message.headers), upgrade: String(message.headers['upgrade'] ?? ''), connection: 'Upgrade' }), 'latin1');
   for (const one of [socket, done.socket]) (one as { setTimeout?(ms: number): void }).setTimeout?.(0);
+  if (endsWithStatus(exchange, message)) return joinExec(socket, done.socket, { node: done.head, client: head });
   if (done.head.length) socket.write(done.head);
   if (head.length) done.socket.write(head);
   join(socket, done.socket);
+}
+
+/** Of exec and attach over SPDY, from the fourth protocol on, every end has a status. WebSockets say themselves when they end too early. */
+function endsWithStatus({ info }: Exchange, message: IncomingMessage): boolean {
+  const execs = info.group === '' && info.resource === 'pods' && (info.subresource === 'exec' || info.subresource === 'attach');
+  return execs && /^v[45]\./.test(String(message.headers['x-stream-protocol-version'])) && /^spdy\//i.test(String(message.headers['upgrade']));
 }
 
 /** The target did not switch: what it says instead ends the connection. */
