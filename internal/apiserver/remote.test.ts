@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject, ResourceRef } from '../api/object.ts';
 import type { ApiError } from '../api/status.ts';
@@ -16,6 +17,7 @@ let admin: InProcessClient;
 let remote: HttpsListener;
 let handler: Handler = () => ({});
 let caBundle = '';
+let redirectTo = '';
 
 const ref = (group: string, resource: string, kind: string, namespaced = false): ResourceRef => ({ group, version: 'v1', resource, kind, namespaced });
 const configMaps = ref('', 'configmaps', 'ConfigMap', true);
@@ -27,6 +29,7 @@ async function answer(request: ServerRequest, reply: ServerAnswer): Promise<void
   const text = Buffer.concat(chunks).toString();
   const result = handler((request.url ?? '').split('?')[0] ?? '', text ? (JSON.parse(text) as Record<string, unknown>) : {}, request.headers);
   const out = reply as import('node:http').ServerResponse;
+  if (redirectTo) return void out.writeHead(307, { location: redirectTo }).end();
   out.writeHead(result === undefined ? 404 : 200, { 'content-type': 'application/json' });
   out.end(JSON.stringify(result ?? {}));
 }
@@ -115,10 +118,43 @@ describe('aggregation', () => {
     expect([list.status, JSON.parse(list.body.toString())]).toEqual([200, { kind: 'FlunderList', items: [] }]);
     expect(seen).toEqual([['/apis/wardle.example.com/v1/namespaces/default/flunders', 'admin', undefined]]);
     expect((await admin.raw({ method: 'GET', path: '/apis' })).body.toString()).toContain('wardle.example.com');
+    await refusesForgery();
     await admin.delete(services, { name: 'v1.wardle.example.com' });
     expect((await admin.raw({ method: 'GET', path: '/apis' })).body.toString()).not.toContain('wardle.example.com');
   });
 });
+
+/** What a client says of itself does not reach a server that believes this one; where that server sends to, nobody is sent. */
+async function refusesForgery(): Promise<void> {
+  let seen: Record<string, unknown> = {};
+  handler = (_path, _body, headers) => {
+    seen = headers;
+    return {};
+  };
+  const forged = {
+    'x-remote-user': 'root', 'x-remote-group': 'system:masters', 'x-remote-uid': 'forged', 'x-remote-extra-scopes': 'forged', 'x-remote-extra-authentication.kubernetes.io%2fpod-name': 'forged', x_remote_uid: 'forged',
+    'impersonate-extra-scopes': 'forged', 'sec-websocket-protocol': 'base64url.bearer.authorization.k8s.io.b3JhY2xl, v4.channel.k8s.io', connection: 'close, x-hop', 'x-hop': 'forged', 'proxy-authorization': 'forged',
+  };
+  const call = (headers: Record<string, string>): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const req = httpsRequest(`${dev.url}/apis/wardle.example.com/v1/flunders`, { ca: dev.ca.cert, agent: false, headers: { authorization: 'Bearer oracle', ...headers } }, (res) => {
+        res.resume();
+        res.on('end', () => resolve(res.statusCode));
+      });
+      req.on('error', reject);
+      req.end();
+    });
+  expect(await call(forged)).toBe(200);
+  expect(seen).toMatchObject({ 'x-remote-user': 'oracle', 'x-remote-group': 'system:masters, system:authenticated', 'sec-websocket-protocol': 'v4.channel.k8s.io' });
+  expect(JSON.stringify(seen)).not.toContain('forged');
+  expect(seen['authorization']).toBeUndefined();
+  // Names beyond ASCII go as their bytes, and no name makes a header of its own.
+  expect(await call({ 'impersonate-user': Buffer.from('j\u00fcrgen').toString('latin1'), 'impersonate-group': 'system:masters', 'impersonate-extra-a%28b%29': 'c' })).toBe(200);
+  expect(seen['x-remote-extra-a%28b%29']).toBe('c');
+  redirectTo = '/api/v1/secrets';
+  expect(await call({})).toBe(502);
+  redirectTo = '';
+}
 
 describe('conversion', () => {
   test('objects are served in the version asked for, whatever they are stored in', async () => {

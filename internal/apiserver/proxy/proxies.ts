@@ -18,6 +18,8 @@ export function addProxies(server: Server): void {
 
 async function serveProxy(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {
   const { info } = exchange;
+  const to = await proxyTarget(server, exchange, resource);
+  // Relative links count from the last slash.
   if (info.parts.length === 3 && !info.path.endsWith('/') && (info.method === 'GET' || info.method === 'HEAD')) {
     const query = exchange.request.url?.split('?')[1];
     const answer = exchange.answer as import('node:http').ServerResponse;
@@ -25,7 +27,7 @@ async function serveProxy(server: Server, exchange: Exchange, resource: ServedRe
     answer.end();
     return;
   }
-  await forward(server, exchange, await proxyTarget(server, exchange, resource));
+  await forward(server, exchange, to);
 }
 
 export async function proxyTarget(server: Server, exchange: Exchange, resource: ServedResource): Promise<Forwarding> {

@@ -4,11 +4,11 @@ import { each, type Attack } from '../attack.ts';
 const user = 'attack-proxy-user';
 const proxyRight = { apiGroups: [''], resources: ['services/proxy', 'pods/proxy', 'nodes/proxy'], verbs: ['get', 'create'] };
 
-/** A service or pod proxy that was refused before anything was dialled. */
+/** Undefined when the server refused in its own words before it dialled anything. */
 function refused(answer: Answer): string | undefined {
   const message = String(at(answer.json, 'message') ?? answer.text);
-  const dialled = answer.status < 400 || /trying to reach|dial |tls|http2|malformed|ECONN|ETIMEDOUT|certificate|EOF|socket/i.test(message);
-  return dialled ? `${answer.status} ${message.slice(0, 200)}` : undefined;
+  const own = at(answer.json, 'kind') === 'Status' && /no endpoints available for service|no service port|address not allowed|invalid service request|services "x" not found/.test(message);
+  return own && answer.status >= 400 ? undefined : `${answer.status} ${message.slice(0, 200)}`;
 }
 
 async function get(target: Target, path: string): Promise<string | undefined> {
