@@ -29,6 +29,12 @@ async function answer(request: ServerRequest, reply: ServerAnswer): Promise<void
   const text = Buffer.concat(chunks).toString();
   const result = handler((request.url ?? '').split('?')[0] ?? '', text ? (JSON.parse(text) as Record<string, unknown>) : {}, request.headers);
   const out = reply as import('node:http').ServerResponse;
+  if (result === 'silent') return;
+  if (result === 'switching') return void request.socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  if (result === 'large' || result === 'dripping') {
+    const timer = setInterval(() => out.write(result === 'large' ? ' '.repeat(1 << 20) : ' '), 20);
+    return void out.on('close', () => clearInterval(timer));
+  }
   if (redirectTo) return void out.writeHead(307, { location: redirectTo }).end();
   out.writeHead(result === undefined ? 404 : 200, { 'content-type': 'application/json' });
   out.end(JSON.stringify(result ?? {}));
@@ -87,6 +93,15 @@ describe('admission webhooks', () => {
     await admin.create(validating, { metadata: { name: 'o' }, webhooks: [webhook('o.example.com', '/x', { failurePolicy: 'Ignore' })] });
     await admin.create(configMaps, map('open'));
     await admin.delete(validating, { name: 'o' });
+  });
+
+  test.each(['large', 'silent', 'dripping', 'switching'])('a webhook whose answer is %s costs no more than its time', async (how) => {
+    handler = () => how;
+    await admin.create(validating, { metadata: { name: how }, webhooks: [webhook('w.example.com', '/x', { timeoutSeconds: 1 })] });
+    const started = performance.now();
+    expect((await failure(admin.create(configMaps, map(how)))).message).toContain('failed calling webhook "w.example.com"');
+    expect(performance.now() - started).toBeLessThan(5000);
+    await admin.delete(validating, { name: how });
   });
 
   test('selectors keep a webhook from what it does not want', async () => {

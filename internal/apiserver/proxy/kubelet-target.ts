@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { ApiError, notFound } from '../../api/status.ts';
 import type { DialTarget } from '../../io/dial.ts';
@@ -7,10 +8,13 @@ import type { Server } from '../server.ts';
 const preferred = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'ExternalDNS'];
 const kubeletPort = 10250;
 
-/** Where and how a node's kubelet is reached: with the server's own client certificate. */
+/**
+ * Where and how a node's kubelet is reached: with the server's own client certificate, which may do everything. Nodes write their own
+ * addresses and ports, so whoever answers must prove to be that node: one that names this server's port would else be handed its rights.
+ */
 export async function kubeletTarget(server: Server, nodeName: string): Promise<DialTarget> {
   const client = server.options.kubeletClient;
-  const tls = { ca: client?.ca, cert: client?.cert, key: client?.key, insecure: !client?.ca };
+  const tls = { ca: client?.ca, cert: client?.cert, key: client?.key, insecure: !client?.ca, ...(isIP(nodeName) ? {} : { servername: nodeName }) };
   const told = server.options.kubeletTarget?.(nodeName);
   if (told) return { ...told, tls };
   const node = await lookup<Node>(server.core, `/registry/minions/${nodeName}`);
