@@ -4,11 +4,11 @@ import type { CriClient } from './cri/client.ts';
 import { statusOf } from './server/container-logs.ts';
 import { containerNamed, type RuntimeContainer } from './pods/model.ts';
 import type { PodSet } from './pods/pod-set.ts';
-import type { ContainerInstance, NodeView } from './server/node-view.ts';
+import type { ContainerInstance, NodeView, TerminatedSample } from './server/node-view.ts';
 import { readUsage } from './usage.ts';
 
 /** What the node's HTTPS server sees of the agent. */
-export function agentView(options: { nodeName: string; cri: CriClient; pods: PodSet; clock: Clock; config: Record<string, unknown>; ended: Ended }): NodeView {
+export function agentView(options: { nodeName: string; cri: CriClient; pods: PodSet; clock: Clock; config: Record<string, unknown>; ended: Ended; terminated: { samples(): TerminatedSample[] } }): NodeView {
   const { nodeName, cri, pods } = options;
   const withStatus = (worker: { pod: Pod; status: Pod['status'] }): Pod => ({ ...worker.pod, status: worker.status });
   const instance = (pod: Pod, container: string, previous: boolean): RuntimeContainer | undefined => {
@@ -38,6 +38,7 @@ export function agentView(options: { nodeName: string; cri: CriClient; pods: Pod
     portForward: async (request) => (await cri.portForward({ podSandboxId: request.sandboxId, port: request.ports })).url,
     execSync: async (request) => cri.execSync({ containerId: request.containerId, cmd: request.command, timeout: request.timeoutSeconds }, { timeoutMs: request.timeoutSeconds > 0 ? request.timeoutSeconds * 1000 + 10_000 : 0 }),
     stats: () => readUsage(cri, pods),
+    terminated: () => options.terminated.samples(),
     config: () => options.config,
   };
 }

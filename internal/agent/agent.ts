@@ -35,7 +35,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const parts = await assemble({ options, runtime, heart, events, nodes, pods, services, synced });
   const { set } = parts;
   const ended = new Ended();
-  const view = agentView({ nodeName, cri: runtime.cri, pods: set, clock, config: configOf(options), ended });
+  const view = agentView({ nodeName, cri: runtime.cri, pods: set, clock, config: configOf(options), ended, terminated: parts.terminated });
   await set.look();
   let down: Timer | undefined;
   const stopEvents = followTasks(runtime.containerd, clock, log.named('containerd'), {

@@ -42,6 +42,7 @@ export interface Parts {
   desired: DesiredPods;
   volumes: Volumes;
   mirrorPods: MirrorPods;
+  terminated: StatusWriter['terminated'];
   /** Set when pods are started without the server. */
   offline: { now: boolean };
   stop(): void;
@@ -106,7 +107,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const stop = (): void => {
     for (const part of [probes, volumes, writer]) part.stop();
   };
-  return { set, desired, volumes, mirrorPods, offline, stop };
+  return { set, desired, volumes, mirrorPods, terminated: writer.terminated, offline, stop };
 }
 
 function hostIPsOf(options: AgentOptions): string[] {

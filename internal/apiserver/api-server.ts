@@ -51,6 +51,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   addHealthPaths(paths);
   addMetricsPath(paths);
   addDocumentPaths(server, paths);
+  server.started.add('documents');
   addSubresources(server);
   const stops = await startParts(server);
   const aggregator = new Aggregator(server);
@@ -58,6 +59,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   server.delegateUpgrade = (exchange, socket, head) => aggregator.delegateUpgrade(exchange, socket, head);
   paths.delegate = (_server, exchange) => aggregator.delegate(exchange);
   await aggregator.start();
+  server.started.add('aggregation');
   stops.push(() => aggregator.stop());
   const listener = await listenHttps('apiserver', {
     host: options.listen.host,
@@ -69,6 +71,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   });
   server.port = listener.port;
   const leave = await bootCluster(server);
+  server.started.add('objects');
   server.ready = true;
   return handle(server, { listener, stops, leave });
 }
@@ -117,6 +120,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     remoteResources: () => [],
     port: 0,
     ready: false,
+    started: new Set(),
   };
   return server;
 }
@@ -124,9 +128,12 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
 async function startParts(server: Server): Promise<(() => void)[]> {
   await server.rbac.start();
   await server.nodes.start();
+  server.started.add('caches');
   const stopAdmission = await addDefaultPlugins(server);
+  server.started.add('admission');
   const definitions = new Definitions(server);
   await definitions.start();
+  server.started.add('definitions');
   return [() => server.rbac.stop(), () => server.nodes.stop(), stopAdmission, () => definitions.stop()];
 }
 
@@ -143,6 +150,7 @@ function handle(server: Server & { shutdown?: Set<() => void> }, { listener, sto
     inProcess: (user) => new InProcessClient(server, user),
     renewCertificate: (tls) => listener.renew({ ...tls, ca: [server.options.clientCa, server.options.requestHeader?.ca ?? ''].join('\n') }),
     close: async () => {
+      server.stopping = true;
       await leave();
       for (const stop of server.shutdown ?? []) stop();
       for (const stop of stops) stop();

@@ -24,7 +24,7 @@ export interface DevServer {
   kubeconfig: string;
 }
 
-export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log; besides?: ApiServerOptions['besides'] } = {}): Promise<DevServer> {
+export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log; besides?: ApiServerOptions['besides']; dial?: ApiServerOptions['dial'] } = {}): Promise<DevServer> {
   const now = { nowMs: realClock.now(), random: realRandom };
   const ca = issueCa({ ...now, cn: 'dev-ca' });
   const serving = issueCert({ ...now, ca, cn: 'kube-apiserver', sans: ['localhost', '127.0.0.1', '10.43.0.1', 'kubernetes.default.svc'], usages: ['server'] });
@@ -36,7 +36,7 @@ export async function startDevServer(options: { store?: Store; sharedStore?: boo
     clock: realClock,
     log: options.log ?? silentLog,
     random: realRandom,
-    dial: realDial,
+    dial: options.dial ?? realDial,
     listen: { host: '127.0.0.1', port: options.port ?? 0 },
     tls: serving,
     clientCa: ca.cert,

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject, ResourceRef } from '../api/object.ts';
 import type { ApiError } from '../api/status.ts';
@@ -7,6 +8,7 @@ import { realRandom } from '../io/random.ts';
 import { issueCert } from '../pki/certificate.ts';
 import { startDevServer, type DevServer } from './dev.ts';
 import type { InProcessClient } from './in-process.ts';
+import { redirectedDial } from './proxy/redirected-dial.fake.ts';
 
 type Handler = (path: string, body: Record<string, unknown>, headers: Record<string, unknown>) => unknown;
 
@@ -15,6 +17,7 @@ let admin: InProcessClient;
 let remote: HttpsListener;
 let handler: Handler = () => ({});
 let caBundle = '';
+let redirectTo = '';
 
 const ref = (group: string, resource: string, kind: string, namespaced = false): ResourceRef => ({ group, version: 'v1', resource, kind, namespaced });
 const configMaps = ref('', 'configmaps', 'ConfigMap', true);
@@ -26,12 +29,20 @@ async function answer(request: ServerRequest, reply: ServerAnswer): Promise<void
   const text = Buffer.concat(chunks).toString();
   const result = handler((request.url ?? '').split('?')[0] ?? '', text ? (JSON.parse(text) as Record<string, unknown>) : {}, request.headers);
   const out = reply as import('node:http').ServerResponse;
+  if (result === 'silent') return;
+  if (result === 'switching') return void request.socket.end('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n');
+  if (result === 'large' || result === 'dripping') {
+    const timer = setInterval(() => out.write(result === 'large' ? ' '.repeat(1 << 20) : ' '), 20);
+    return void out.on('close', () => clearInterval(timer));
+  }
+  if (redirectTo) return void out.writeHead(307, { location: redirectTo }).end();
   out.writeHead(result === undefined ? 404 : 200, { 'content-type': 'application/json' });
   out.end(JSON.stringify(result ?? {}));
 }
 
 beforeAll(async () => {
-  dev = await startDevServer();
+  // The server calls no service on its own loopback.
+  dev = await startDevServer({ dial: redirectedDial({ '10.42.0.9': '127.0.0.1' }) });
   admin = dev.api.inProcess({ name: 'admin', groups: ['system:masters'] });
   const identity = issueCert({ nowMs: Date.parse(new Date().toISOString()), random: realRandom, ca: dev.ca, cn: 'remote', sans: ['127.0.0.1', 'remote.default.svc'], usages: ['server'] });
   remote = await listenHttps('remote', { host: '127.0.0.1', port: 0, ...identity, ca: dev.ca.cert, onRequest: (q, a) => void answer(q, a), onUpgrade: (_q, socket) => void socket.destroy() });
@@ -39,7 +50,7 @@ beforeAll(async () => {
   await admin.create(ref('', 'services', 'Service', true), { metadata: { name: 'remote', namespace: 'default' }, spec: { ports: [{ name: 'https', port: 443 }] } });
   const slice = {
     kind: 'EndpointSlice', apiVersion: 'discovery.k8s.io/v1', metadata: { name: 'remote', namespace: 'default', uid: 'x', labels: { 'kubernetes.io/service-name': 'remote' } },
-    addressType: 'IPv4', endpoints: [{ addresses: ['127.0.0.1'], conditions: { ready: true } }], ports: [{ name: 'https', port: remote.port }],
+    addressType: 'IPv4', endpoints: [{ addresses: ['10.42.0.9'], conditions: { ready: true } }], ports: [{ name: 'https', port: remote.port }],
   };
   await dev.store.put({ key: '/registry/endpointslices/default/remote', value: Buffer.from(JSON.stringify(slice)) });
 });
@@ -84,6 +95,15 @@ describe('admission webhooks', () => {
     await admin.delete(validating, { name: 'o' });
   });
 
+  test.each(['large', 'silent', 'dripping', 'switching'])('a webhook whose answer is %s costs no more than its time', async (how) => {
+    handler = () => how;
+    await admin.create(validating, { metadata: { name: how }, webhooks: [webhook('w.example.com', '/x', { timeoutSeconds: 1 })] });
+    const started = performance.now();
+    expect((await failure(admin.create(configMaps, map(how)))).message).toContain('failed calling webhook "w.example.com"');
+    expect(performance.now() - started).toBeLessThan(5000);
+    await admin.delete(validating, { name: how });
+  });
+
   test('selectors keep a webhook from what it does not want', async () => {
     handler = (_path, body) => review(body, { allowed: false });
     await admin.create(validating, { metadata: { name: 's' }, webhooks: [webhook('s.example.com', '/x', { objectSelector: { matchLabels: { judged: 'yes' } } })] });
@@ -113,10 +133,43 @@ describe('aggregation', () => {
     expect([list.status, JSON.parse(list.body.toString())]).toEqual([200, { kind: 'FlunderList', items: [] }]);
     expect(seen).toEqual([['/apis/wardle.example.com/v1/namespaces/default/flunders', 'admin', undefined]]);
     expect((await admin.raw({ method: 'GET', path: '/apis' })).body.toString()).toContain('wardle.example.com');
+    await refusesForgery();
     await admin.delete(services, { name: 'v1.wardle.example.com' });
     expect((await admin.raw({ method: 'GET', path: '/apis' })).body.toString()).not.toContain('wardle.example.com');
   });
 });
+
+/** What a client says of itself does not reach a server that believes this one; where that server sends to, nobody is sent. */
+async function refusesForgery(): Promise<void> {
+  let seen: Record<string, unknown> = {};
+  handler = (_path, _body, headers) => {
+    seen = headers;
+    return {};
+  };
+  const forged = {
+    'x-remote-user': 'root', 'x-remote-group': 'system:masters', 'x-remote-uid': 'forged', 'x-remote-extra-scopes': 'forged', 'x-remote-extra-authentication.kubernetes.io%2fpod-name': 'forged', x_remote_uid: 'forged',
+    'impersonate-extra-scopes': 'forged', 'sec-websocket-protocol': 'base64url.bearer.authorization.k8s.io.b3JhY2xl, v4.channel.k8s.io', connection: 'close, x-hop', 'x-hop': 'forged', 'proxy-authorization': 'forged',
+  };
+  const call = (headers: Record<string, string>): Promise<number | undefined> =>
+    new Promise((resolve, reject) => {
+      const req = httpsRequest(`${dev.url}/apis/wardle.example.com/v1/flunders`, { ca: dev.ca.cert, agent: false, headers: { authorization: 'Bearer oracle', ...headers } }, (res) => {
+        res.resume();
+        res.on('end', () => resolve(res.statusCode));
+      });
+      req.on('error', reject);
+      req.end();
+    });
+  expect(await call(forged)).toBe(200);
+  expect(seen).toMatchObject({ 'x-remote-user': 'oracle', 'x-remote-group': 'system:masters, system:authenticated', 'sec-websocket-protocol': 'v4.channel.k8s.io' });
+  expect(JSON.stringify(seen)).not.toContain('forged');
+  expect(seen['authorization']).toBeUndefined();
+  // Names beyond ASCII go as their bytes, and no name makes a header of its own.
+  expect(await call({ 'impersonate-user': Buffer.from('j\u00fcrgen').toString('latin1'), 'impersonate-group': 'system:masters', 'impersonate-extra-a%28b%29': 'c' })).toBe(200);
+  expect(seen['x-remote-extra-a%28b%29']).toBe('c');
+  redirectTo = '/api/v1/secrets';
+  expect(await call({})).toBe(502);
+  redirectTo = '';
+}
 
 describe('conversion', () => {
   test('objects are served in the version asked for, whatever they are stored in', async () => {

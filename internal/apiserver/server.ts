@@ -18,6 +18,9 @@ import type { EventEncoder } from './watch/encoder.ts';
 
 export type VirtualHandler = (server: Server, exchange: Exchange, resource: ServedResource) => Promise<void> | void;
 
+/** Parts of the server in the order of their start: what authorizers and admission keep in memory, admission, resource definitions, documents, other servers' APIs, the objects of every cluster. */
+export type StartedPart = 'caches' | 'admission' | 'definitions' | 'documents' | 'aggregation' | 'objects';
+
 /** The running server as its parts see each other. */
 export interface Server {
   options: ApiServerOptions;
@@ -44,6 +47,9 @@ export interface Server {
   remoteResources(): DiscoveredResource[];
   port: number;
   ready: boolean;
+  /** What has been started; the health checks look here. */
+  started: Set<StartedPart>;
+  stopping?: boolean;
   /** Upgrades that another server answers for. */
   delegateUpgrade?: (exchange: Exchange, socket: import('node:stream').Duplex, head: Buffer) => Promise<void> | undefined;
 }

@@ -1,6 +1,7 @@
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { request as httpsRequest } from 'node:https';
-import { connect as tcpConnect, type Socket } from 'node:net';
+import { lookup as resolve } from 'node:dns';
+import { connect as tcpConnect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import type { Duplex, Readable } from 'node:stream';
 import { IoError, messageOf } from '../base/errors.ts';
@@ -10,6 +11,8 @@ export interface DialTarget {
   host: string;
   port: number;
   tls?: { ca?: string; cert?: string; key?: string; servername?: string; insecure?: boolean };
+  /** Asked for every address of the host before one is connected to; undefined = anywhere. What was judged is what is connected to: a name is resolved once. */
+  mayReach?: (address: string) => boolean;
 }
 
 export interface DialRequest {
@@ -31,16 +34,55 @@ export interface Dial {
   connect(op: string, target: DialTarget): Promise<Duplex>;
 }
 
+/** Until a connection stands, its TLS handshake included (as Go's dialer of kube-apiserver). */
+const connectMs = 30_000;
+/** The kernel probes silent peers: a machine that lost its power is noticed, and nothing here ticks. */
+const keepAliveAfterMs = 30_000;
+/** The head of an answer is not the place for more. */
+const maxAnswerHeadBytes = 64 << 10;
+
+const notAllowed = (): Error => new Error('address not allowed');
+
+/** Resolves a name for a target that may not be anywhere. One bad address spoils a name: nobody has honest reasons to mix them. */
+function guarded(mayReach: (address: string) => boolean): LookupFunction {
+  return (hostname, options, callback) => {
+    resolve(hostname, { ...options, all: true }, (error, found) => {
+      if (error) return callback(error, []);
+      const [first] = found;
+      if (!first || !found.every((one) => mayReach(one.address))) return callback(notAllowed(), []);
+      if (options.all) return callback(null, found);
+      callback(null, first.address, first.family);
+    });
+  };
+}
+
+/** Where a socket goes: the address itself is judged at once, a name when it is resolved. Throws for an address that may not be reached. */
+function placeOf(target: DialTarget): { host: string; port: number; lookup?: LookupFunction } {
+  const { host, port, mayReach } = target;
+  if (!mayReach) return { host, port };
+  if (isIP(host) && !mayReach(host)) throw notAllowed();
+  return { host, port, lookup: guarded(mayReach) };
+}
+
+/** Gives up on a connection that does not come to stand. */
+function boundConnecting(socket: Socket, ready: string): void {
+  const timer = setTimeout(() => socket.destroy(new Error('i/o timeout')), connectMs);
+  const done = (): void => clearTimeout(timer);
+  socket.once(ready, done);
+  socket.once('close', done);
+  socket.setKeepAlive(true, keepAliveAfterMs);
+}
+
 function optionsFor(target: DialTarget, request: DialRequest): RequestOptions {
   const tls = target.tls;
   return {
-    host: target.host,
-    port: target.port,
+    ...placeOf(target),
     method: request.method,
     path: request.path,
     headers: request.headers,
     signal: request.signal,
     agent: false,
+    maxHeaderSize: maxAnswerHeadBytes,
     ...(tls ? { ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.servername, rejectUnauthorized: !tls.insecure } : {}),
   };
 }
@@ -48,11 +90,17 @@ function optionsFor(target: DialTarget, request: DialRequest): RequestOptions {
 export const realDial: Dial = {
   request(op, target, request) {
     return new Promise((resolve, reject) => {
-      const make = target.tls ? httpsRequest : httpRequest;
-      const out = make(optionsFor(target, request));
       const failed = (cause: unknown): void => reject(new IoError(`${op}: ${target.host}:${target.port}: ${messageOf(cause)}`, { op, cause }));
+      const make = target.tls ? httpsRequest : httpRequest;
+      let out;
+      try {
+        out = make(optionsFor(target, request));
+      } catch (cause) {
+        return failed(cause);
+      }
       out.on('error', failed);
-      if (request.timeoutMs) out.setTimeout(request.timeoutMs, () => out.destroy(new Error('timed out')));
+      out.on('socket', (socket) => boundConnecting(socket, target.tls ? 'secureConnect' : 'connect'));
+      if (request.timeoutMs) out.setTimeout(request.timeoutMs, () => void out.destroy(new Error('timed out')));
       out.on('response', (message) => resolve({ kind: 'answer', message }));
       out.on('upgrade', (message, socket, head) => {
         socket.setTimeout(0);
@@ -65,11 +113,19 @@ export const realDial: Dial = {
   connect(op, target) {
     return new Promise((resolve, reject) => {
       const tls = target.tls;
+      const failed = (cause: unknown): void => reject(new IoError(`${op}: ${target.host}:${target.port}: ${messageOf(cause)}`, { op, cause }));
+      let place;
+      try {
+        place = placeOf(target);
+      } catch (cause) {
+        return failed(cause);
+      }
       const socket: Socket | TLSSocket = tls
-        ? tlsConnect({ host: target.host, port: target.port, ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.servername, rejectUnauthorized: !tls.insecure })
-        : tcpConnect({ host: target.host, port: target.port });
+        ? tlsConnect({ ...place, ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.servername, rejectUnauthorized: !tls.insecure })
+        : tcpConnect(place);
+      boundConnecting(socket, tls ? 'secureConnect' : 'connect');
       socket.setNoDelay(true);
-      socket.once('error', (cause) => reject(new IoError(`${op}: ${target.host}:${target.port}: ${cause.message}`, { op, cause })));
+      socket.once('error', failed);
       socket.once(tls ? 'secureConnect' : 'connect', () => resolve(socket));
     });
   },

@@ -39,8 +39,9 @@ export function makeAuthenticator(options: { client: Client; clock: Clock }): (r
 
 function certificateUser(socket: TLSSocket): User | undefined {
   if (!socket.authorized) return undefined;
-  const subject = socket.getPeerCertificate().subject as { CN?: string; O?: string | string[] } | undefined;
-  if (!subject?.CN) return undefined;
+  const subject = socket.getPeerCertificate().subject as { CN?: string | string[]; O?: string | string[] } | undefined;
+  // Several common names are no name.
+  if (typeof subject?.CN !== 'string' || subject.CN === '') return undefined;
   const groups = subject.O === undefined ? [] : Array.isArray(subject.O) ? subject.O : [subject.O];
   return { name: subject.CN, groups: [...groups, 'system:authenticated'] };
 }

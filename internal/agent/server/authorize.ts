@@ -12,21 +12,8 @@ const keepYesMs = 300_000;
 const keepNoMs = 30_000;
 const mostAnswers = 512;
 
-const verbs: Record<string, string> = table({ GET: 'get', HEAD: 'get', POST: 'create', PUT: 'update', PATCH: 'patch', DELETE: 'delete' });
-
-/** The subresources of `nodes` that allow a path, the finest first (KEP-2862). */
-export function subresourcesOf(path: string): string[] {
-  if (path.startsWith('/stats')) return ['stats'];
-  if (path.startsWith('/metrics')) return ['metrics'];
-  if (path.startsWith('/logs')) return ['log'];
-  if (path === '/pods' || path === '/runningpods') return ['pods', 'proxy'];
-  if (path.startsWith('/healthz')) return ['healthz', 'proxy'];
-  if (path === '/configz') return ['configz', 'proxy'];
-  return ['proxy'];
-}
-
 /** Asks the API server whether a user may do this to this node, and remembers the answer. */
-export function makeAuthorizer(options: { client: Client; clock: Clock; nodeName: string }): (user: User, request: { method: string; path: string }) => Promise<boolean> {
+export function makeAuthorizer(options: { client: Client; clock: Clock; nodeName: string }): (user: User, rights: { verb: string; subresources: readonly string[] }) => Promise<boolean> {
   const known = new LRUCache<string, { allowed: boolean }>({ max: mostAnswers, perf: { now: () => options.clock.monotonicMs() } });
   const ask = async (user: User, verb: string, subresource: string): Promise<boolean> => {
     const key = JSON.stringify([user.name, user.groups, verb, subresource]);
@@ -38,11 +25,10 @@ export function makeAuthorizer(options: { client: Client; clock: Clock; nodeName
     known.set(key, { allowed }, { ttl: allowed ? keepYesMs : keepNoMs });
     return allowed;
   };
-  return async (user, request) => {
+  return async (user, { verb, subresources }) => {
     // What RBAC would say too, but here it must hold when the API server is away.
     if (user.groups.includes('system:masters')) return true;
-    const verb = verbs[request.method] ?? 'get';
-    for (const subresource of subresourcesOf(request.path)) {
+    for (const subresource of subresources) {
       if (await ask(user, verb, subresource)) return true;
     }
     return false;

@@ -1,5 +1,5 @@
 import type { NodeUsage } from './stats.ts';
-import type { ContainerUsage, PodUsage } from './node-view.ts';
+import type { ContainerUsage, PodUsage, TerminatedSample } from './node-view.ts';
 
 /** Prometheus text (exposition format 0.0.4) under the names that metrics-server and dashboards look for. */
 export class MetricsText {
@@ -65,13 +65,20 @@ export function cadvisorMetrics(pods: PodUsage[]): string {
 }
 
 /** /metrics: the agent itself. */
-export function agentMetrics(own: { cpuSeconds: number; residentBytes: number; startSeconds: number; pods: number; containers: number; version: string }): string {
+export function agentMetrics(own: { cpuSeconds: number; residentBytes: number; startSeconds: number; pods: number; containers: number; terminated: TerminatedSample[]; version: string }): string {
   return new MetricsText()
     .family('process_cpu_seconds_total', 'counter', 'Total user and system CPU time spent in seconds.', [[{}, own.cpuSeconds]])
     .family('process_resident_memory_bytes', 'gauge', 'Resident memory size in bytes.', [[{}, own.residentBytes]])
     .family('process_start_time_seconds', 'gauge', 'Start time of the process since unix epoch in seconds.', [[{}, own.startSeconds]])
     .family('kubelet_running_pods', 'gauge', 'Number of pods that have a running pod sandbox', [[{}, own.pods]])
     .family('kubelet_running_containers', 'gauge', 'Number of containers currently running', [[{ container_state: 'running' }, own.containers]])
+    .family('kubelet_terminated_containers_total', 'counter', 'Cumulative number of containers terminated', own.terminated.map(({ count, ...labels }) => [labels, count]))
     .family('kubernetes_build_info', 'gauge', 'A metric with a constant 1 value labeled by version.', [[{ git_version: own.version, platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}` }, 1]])
     .toString();
+}
+
+/** /metrics/slis: the results of health checks. */
+export function healthMetrics(checks: Record<string, boolean>): string {
+  const rows = Object.entries(checks);
+  return new MetricsText().family('kubernetes_healthcheck', 'gauge', '[STABLE] This metric records the result of a single healthcheck.', rows.map(([name, well]) => [{ name, type: 'healthz' }, well ? 1 : 0])).toString();
 }

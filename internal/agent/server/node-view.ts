@@ -27,8 +27,17 @@ export interface NodeView {
   portForward(request: { sandboxId: string; ports: number[] }): Promise<string>;
   execSync(request: { containerId: string; command: string[]; timeoutSeconds: number }): Promise<{ stdout: Uint8Array; stderr: Uint8Array; exitCode: number }>;
   stats(): Promise<PodUsage[]>;
+  /** How many containers have ended since the start, by how. */
+  terminated(): TerminatedSample[];
   /** The configuration document of /configz (kubelet.config.k8s.io/v1beta1 names). */
   config(): Record<string, unknown>;
+}
+
+export interface TerminatedSample {
+  container_type: 'container' | 'init_container' | 'ephemeral_container';
+  exit_code: string;
+  reason: string;
+  count: number;
 }
 
 export interface PodUsage {

@@ -9,9 +9,12 @@ import { serveStream } from '../streams/serve.ts';
 import { refuse } from '../streams/runtime-connection.ts';
 import { sayJson, sayMetrics, sayText } from './answer.ts';
 import { serveLogs } from './container-logs.ts';
-import { agentMetrics, cadvisorMetrics, resourceMetrics } from './metrics.ts';
+import type { Pod } from '../../api/generated/types/core-v1.ts';
+import { agentMetrics, cadvisorMetrics, healthMetrics, resourceMetrics } from './metrics.ts';
+import { nodeLogDir, serveNodeLogs } from './node-logs.ts';
 import { readNodeUsage } from './node-usage.ts';
 import type { NodeView } from './node-view.ts';
+import type { FoundPath } from './paths.ts';
 import { Rates, summary } from './stats.ts';
 
 export interface RouteContext {
@@ -23,34 +26,38 @@ export interface RouteContext {
   dial: Dial;
   log: Log;
   rates: Rates;
+  /** Of /logs/, when it is not the machine's. */
+  nodeLogDir?: string;
 }
 
 /** A run command may take this long (kubelet: no limit; the API server's own limit is shorter). */
 const runSeconds = 300;
 
-/** Answers one request that is allowed. */
-export async function route(context: RouteContext, request: ServerRequest, answer: ServerAnswer): Promise<void> {
-  const url = new URL(request.url ?? '/', 'https://node');
+/** Answers one request that is allowed; `found` has a path and a method of the table. */
+export async function route(context: RouteContext, found: FoundPath, { request, answer }: { request: ServerRequest; answer: ServerAnswer }): Promise<void> {
   const { view } = context;
-  const [first, ...rest] = url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
-  switch (first) {
+  const { named } = found;
+  const query = new URLSearchParams(request.url?.split('?').slice(1).join('?'));
+  switch (found.first) {
     case 'healthz':
-      return sayText(answer, 200, 'ok');
+      return found.named['check'] === undefined || found.named['check'] === 'ping' ? sayText(answer, 200, 'ok') : sayText(answer, 404, '404 page not found\n');
     case 'pods':
     case 'runningpods':
-      return sayJson(answer, podList(view, first === 'runningpods'));
+      return sayJson(answer, podList(view, found.first === 'runningpods'));
     case 'configz':
       return sayJson(answer, { kubeletconfig: view.config() });
     case 'containerLogs':
-      return serveLogs(context, { namespace: rest[0] ?? '', pod: rest[1] ?? '', container: rest[2] ?? '', query: url.searchParams }, answer);
+      return serveLogs(context, { namespace: named['namespace'] ?? '', pod: named['pod'] ?? '', container: named['container'] ?? '', query }, answer);
+    case 'logs':
+      return serveNodeLogs(context.nodeLogDir ?? nodeLogDir, found.rest, { asked: request.url ?? '', answer });
     case 'stats':
       return sayJson(answer, summary(view.nodeName, await readNodeUsage(context), await view.stats(), context.rates));
     case 'metrics':
-      return metrics(context, rest[0] ?? '', answer);
+      return metrics(context, named['which'] ?? '', answer);
     case 'run':
-      return run(context, rest, url.searchParams, answer);
+      return run(context, named, query, answer);
     default:
-      return sayText(answer, 404, '404 page not found\n');
+      return sayText(answer, 400, 'Upgrade request required\n');
   }
 }
 
@@ -64,18 +71,19 @@ async function metrics(context: RouteContext, which: string, answer: ServerAnswe
   if (which === 'resource') return sayMetrics(answer, resourceMetrics(await readNodeUsage(context), await view.stats()));
   if (which === 'cadvisor') return sayMetrics(answer, cadvisorMetrics(await view.stats()));
   if (which === 'probes') return sayMetrics(answer, '');
+  if (which === 'slis') return sayMetrics(answer, healthMetrics({ ping: true }));
   if (which !== '') return sayText(answer, 404, '404 page not found\n');
   const cpu = process.cpuUsage();
   const pods = view.pods().filter((p) => p.status.phase === 'Running');
   const containers = pods.reduce((n, p) => n + (p.status.containerStatuses ?? []).filter((c) => c.state?.running).length, 0);
   const own = { cpuSeconds: (cpu.user + cpu.system) / 1e6, residentBytes: process.memoryUsage.rss(), startSeconds: context.clock.now() / 1000 - process.uptime() };
-  sayMetrics(answer, agentMetrics({ ...own, pods: pods.length, containers, version: context.version }));
+  sayMetrics(answer, agentMetrics({ ...own, pods: pods.length, containers, terminated: view.terminated(), version: context.version }));
 }
 
-async function run(context: RouteContext, path: string[], query: URLSearchParams, answer: ServerAnswer): Promise<void> {
+async function run(context: RouteContext, named: FoundPath['named'], query: URLSearchParams, answer: ServerAnswer): Promise<void> {
   const { view } = context;
-  const pod = view.pod(path[0] ?? '', path[1] ?? '');
-  const instance = pod && (await view.container(pod, path.at(-1) ?? '', false));
+  const pod = podOf(view, named);
+  const instance = pod && (await view.container(pod, named['container'] ?? '', false));
   if (!instance) return sayText(answer, 404, 'container not found\n');
   const done = await view.execSync({ containerId: instance.id, command: query.getAll('cmd').flatMap((c) => c.split(' ')), timeoutSeconds: runSeconds });
   sayText(answer, 200, Buffer.concat([done.stdout, done.stderr]).toString());
@@ -83,14 +91,22 @@ async function run(context: RouteContext, path: string[], query: URLSearchParams
 
 const yes = (query: URLSearchParams, ...names: string[]): boolean => names.some((n) => query.has(n) && !['false', '0'].includes(query.get(n) ?? ''));
 
+/** The pod that a path names; one with another uid is another pod. */
+function podOf(view: NodeView, named: FoundPath['named']): Pod | undefined {
+  const pod = view.pod(named['namespace'] ?? '', named['pod'] ?? '');
+  return named['uid'] !== undefined && pod?.metadata.uid !== named['uid'] ? undefined : pod;
+}
+
 /** Serves exec, attach and port-forward on an upgraded connection that is allowed. */
-export async function routeUpgrade(context: RouteContext, request: IncomingMessage, connection: { socket: Duplex; head: Buffer }): Promise<void> {
-  const url = new URL(request.url ?? '/', 'https://node');
-  const [kind, namespace = '', name = '', ...rest] = url.pathname.split('/').filter(Boolean).map(decodeURIComponent);
+export async function routeUpgrade(context: RouteContext, found: FoundPath, connection: { request: IncomingMessage; socket: Duplex; head: Buffer }): Promise<void> {
+  const { request } = connection;
+  const { first: kind, named } = found;
+  if (kind !== 'exec' && kind !== 'attach' && kind !== 'portForward') return refuse(connection.socket, 400, 'this path has nothing to upgrade to');
   const { view } = context;
-  const pod = view.pod(namespace, name);
-  if (!pod) return refuse(connection.socket, 404, `pod "${name}" does not exist`);
-  const query = url.searchParams;
+  const container = named['container'] ?? '';
+  const pod = podOf(view, named);
+  if (!pod) return refuse(connection.socket, 404, `pod "${named['pod']}" does not exist`);
+  const query = new URLSearchParams(request.url?.split('?').slice(1).join('?'));
   const wants = { stdin: yes(query, 'input', 'stdin'), stdout: yes(query, 'output', 'stdout'), stderr: yes(query, 'error', 'stderr'), tty: yes(query, 'tty') };
   const ports = query.getAll('port').flatMap((p) => p.split(',')).map(Number).filter((p) => p > 0 && p < 65536);
   try {
@@ -98,18 +114,17 @@ export async function routeUpgrade(context: RouteContext, request: IncomingMessa
       const sandboxId = await view.sandbox(pod);
       if (!sandboxId) return refuse(connection.socket, 500, `unable to forward port because pod is not running. Current status=${pod.status.phase}`);
       const to = await view.portForward({ sandboxId, ports });
-      return await serveStream(context, { kind, url: to, request, ...connection, wants, ports });
+      return await serveStream(context, { kind, url: to, ...connection, wants, ports });
     }
-    if (kind !== 'exec' && kind !== 'attach') return refuse(connection.socket, 404, '404 page not found');
-    const instance = await view.container(pod, rest.at(-1) ?? '', false);
-    if (!instance?.running) return refuse(connection.socket, 500, `container not found ("${rest.at(-1)}")`);
+    const instance = await view.container(pod, container, false);
+    if (!instance?.running) return refuse(connection.socket, 500, `container not found ("${container}")`);
     // A terminal has one output; containerd refuses a separate stderr with it.
     const streams = { ...wants, stderr: wants.stderr && !wants.tty };
     const to =
       kind === 'exec'
         ? await view.exec({ containerId: instance.id, command: query.getAll('command'), ...streams })
         : await view.attach({ containerId: instance.id, ...streams, tty: instance.tty, stderr: wants.stderr && !instance.tty });
-    return await serveStream(context, { kind, url: to, request, ...connection, wants: kind === 'attach' ? { ...wants, tty: instance.tty } : wants, ports });
+    return await serveStream(context, { kind, url: to, ...connection, wants: kind === 'attach' ? { ...wants, tty: instance.tty } : wants, ports });
   } catch (error) {
     refuse(connection.socket, 500, error instanceof Error ? error.message : String(error));
   }

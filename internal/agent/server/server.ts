@@ -7,6 +7,7 @@ import { refuse } from '../streams/runtime-connection.ts';
 import { sayText } from './answer.ts';
 import { makeAuthenticator } from './authenticate.ts';
 import { makeAuthorizer } from './authorize.ts';
+import { findPath, rightsFor, type FoundPath } from './paths.ts';
 import { route, routeUpgrade, type RouteContext } from './routes.ts';
 import { Rates } from './stats.ts';
 
@@ -25,13 +26,18 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
   const authenticate = makeAuthenticator(options);
   const authorize = makeAuthorizer({ ...options, nodeName: options.view.nodeName });
 
-  /** The status to refuse with, or undefined for a welcome guest. */
-  const refusal = async (request: ServerRequest): Promise<{ status: number; text: string } | undefined> => {
+  /** What is asked for, once it is clear that the asker may. */
+  const admit = async (request: ServerRequest): Promise<{ found: FoundPath } | { status: number; text: string }> => {
     const user = await authenticate(request);
     if (!user) return { status: 401, text: 'Unauthorized' };
-    const path = new URL(request.url ?? '/', 'https://node').pathname;
-    const allowed = await authorize(user, { method: request.method ?? 'GET', path });
-    return allowed ? undefined : { status: 403, text: `Forbidden (user=${user.name}, verb=${request.method}, resource=nodes, path=${path})` };
+    const found = findPath(request.url ?? '/');
+    if (!found) return { status: 400, text: 'Bad Request' };
+    const method = request.method ?? 'GET';
+    const rights = rightsFor(found, method);
+    if (!(await authorize(user, rights))) return { status: 403, text: `Forbidden (user=${user.name}, verb=${rights.verb}, resource=nodes, subresource(s)=[${rights.subresources.join(' ')}])` };
+    if (!found.entry) return { status: 404, text: '404 page not found\n' };
+    if (!found.entry.methods.includes(method)) return { status: 405, text: '405: Method Not Allowed' };
+    return { found };
   };
 
   return listenHttps('node.listen', {
@@ -46,22 +52,22 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
 
   async function serve(request: ServerRequest, answer: ServerAnswer): Promise<void> {
     try {
-      const refused = await refusal(request);
-      if (refused) sayText(answer, refused.status, refused.text);
-      else await route(context, request, answer);
+      const admitted = await admit(request);
+      if ('status' in admitted) sayText(answer, admitted.status, admitted.text);
+      else await route(context, admitted.found, { request, answer });
     } catch (error) {
       options.log.warn('request failed', { path: request.url, error: messageOf(error) });
       if (!answer.headersSent) sayText(answer, 500, messageOf(error));
-      else breakOff(answer);
+      else breakOff(answer); // half an answer must not pass for a whole
     }
   }
 
   async function upgrade(request: IncomingMessage, connection: { socket: import('node:stream').Duplex; head: Buffer }): Promise<void> {
     connection.socket.on('error', () => connection.socket.destroy());
     try {
-      const refused = await refusal(request);
-      if (refused) refuse(connection.socket, refused.status, refused.text);
-      else await routeUpgrade(context, request, connection);
+      const admitted = await admit(request);
+      if ('status' in admitted) refuse(connection.socket, admitted.status, admitted.text);
+      else await routeUpgrade(context, admitted.found, { request, ...connection });
     } catch (error) {
       refuse(connection.socket, 500, messageOf(error));
     }

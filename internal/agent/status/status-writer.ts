@@ -7,6 +7,7 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { ownConditions } from './conditions.ts';
 import { statusPatch } from './status-patch.ts';
+import { TerminatedContainers } from './terminated-containers.ts';
 
 const firstRetryMs = 200;
 const longestRetryMs = 30_000;
@@ -31,6 +32,7 @@ export class StatusWriter {
   readonly #log: Log;
   /** Called when the API says that the pod is no more. */
   readonly #gone: (uid: string) => void;
+  readonly terminated = new TerminatedContainers();
 
   constructor(options: { client: Client; clock: Clock; log: Log; gone(uid: string): void }) {
     this.#client = options.client;
@@ -42,6 +44,7 @@ export class StatusWriter {
   /** `pod` carries the newest status that the API has shown us. */
   put(pod: Pod, status: PodStatus): void {
     const uid = pod.metadata.uid!;
+    this.terminated.observe(uid, status);
     let slot = this.#slots.get(uid);
     if (!slot) {
       slot = { pod, next: status, shown: pod.status ?? {}, shownVersion: pod.metadata.resourceVersion ?? '', sending: false, retryMs: firstRetryMs, retry: undefined, waiters: [] };

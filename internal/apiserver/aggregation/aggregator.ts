@@ -1,19 +1,18 @@
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { APIService } from '../../api/generated/types/apiregistration-v1.ts';
-import type { Service } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
-import { lookup } from '../admission/lookup.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
 import { send, type Exchange } from '../http/exchange.ts';
 import type { PathHandler } from '../http/serve.ts';
 import type { UserInfo } from '../options.ts';
 import { forward } from '../proxy/forward.ts';
-import { endpointsOf } from '../proxy/proxies.ts';
+import { headerKey, headerText } from '../proxy/headers.ts';
+import { calledService, NoEndpoint } from '../proxy/service-endpoints.ts';
 import { connect } from '../proxy/upgrade.ts';
 import { follow, type Followed } from '../follow.ts';
 import { objectOf } from '../registry/stored.ts';
@@ -94,7 +93,8 @@ export class Aggregator {
     if (this.#checking || this.#stopped) return;
     this.#checking = true;
     try {
-      for (const [name, remote] of this.#remotes) await this.#check(name, remote);
+      // Side by side: one that does not answer keeps nobody waiting.
+      await Promise.all([...this.#remotes].map(([name, remote]) => this.#check(name, remote)));
     } finally {
       this.#checking = false;
     }
@@ -111,8 +111,8 @@ export class Aggregator {
       const target = await this.#target(remote.service);
       resources = await fetchResources(this.#server, target, spec.group ?? '', spec.version ?? '', asUser({ name: 'system:kube-aggregator', groups: ['system:masters'] }));
     } catch (error) {
-      reason = error instanceof Unavailable ? error.reason : 'FailedDiscoveryCheck';
-      message = error instanceof Unavailable ? error.message : `failing or missing response from https://${spec.service?.name}.${spec.service?.namespace}.svc:${spec.service?.port ?? 443}/apis/${spec.group}/${spec.version}: ${messageOf(error)}`;
+      reason = error instanceof NoEndpoint ? error.reason : 'FailedDiscoveryCheck';
+      message = error instanceof NoEndpoint ? error.message : `failing or missing response from https://${spec.service?.name}.${spec.service?.namespace}.svc:${spec.service?.port ?? 443}/apis/${spec.group}/${spec.version}: ${messageOf(error)}`;
     }
     const now = this.#remotes.get(name);
     if (!now) return;
@@ -143,16 +143,12 @@ export class Aggregator {
 
   async #target(service: APIService): Promise<DialTarget> {
     const { namespace = '', name = '', port = 443 } = service.spec.service ?? {};
-    const found = await lookup<Service>(this.#server.core, `/registry/services/specs/${namespace}/${name}`);
-    if (!found) throw new Unavailable('ServiceNotFound', `service/${name} in "${namespace}" is not present`);
-    const served = (found.spec?.ports ?? []).find((one) => one.port === port);
-    if (!served) throw new Unavailable('ServicePortError', `service/${name} in "${namespace}" is not listening on port ${port}`);
-    const spots = await endpointsOf(this.#server, namespace, name, served.name ?? '');
-    const spot = spots[this.#server.core.random.int(spots.length)];
-    if (!spot) throw new Unavailable('MissingEndpoints', `endpoints for service/${name} in "${namespace}" have no addresses with port name "${served.name ?? ''}"`);
+    const found = await calledService(this.#server, namespace, name, port).catch((error: unknown) => {
+      throw error instanceof NoEndpoint ? new NoEndpoint(error.reason, unavailable(error.reason, { namespace, name, port })) : error;
+    });
     const proxy = this.#server.options.requestHeader;
     const ca = service.spec.caBundle ? Buffer.from(service.spec.caBundle, 'base64').toString() : undefined;
-    return { ...spot, tls: { ca, cert: proxy?.clientCert, key: proxy?.clientKey, servername: `${name}.${namespace}.svc`, insecure: service.spec.insecureSkipTLSVerify ?? false } };
+    return { ...found, tls: { ca, cert: proxy?.clientCert, key: proxy?.clientKey, servername: `${name}.${namespace}.svc`, insecure: service.spec.insecureSkipTLSVerify ?? false } };
   }
 
   #remoteFor(exchange: Exchange): Remote | undefined {
@@ -183,20 +179,19 @@ export class Aggregator {
   }
 }
 
-class Unavailable extends Error {
-  readonly reason: string;
-  constructor(reason: string, message: string) {
-    super(message);
-    this.reason = reason;
-  }
+/** kube-aggregator's words for an API whose service cannot be called. */
+function unavailable(reason: NoEndpoint['reason'], { namespace, name, port }: { namespace: string; name: string; port: number }): string {
+  if (reason === 'ServiceNotFound') return `service/${name} in "${namespace}" is not present`;
+  if (reason === 'ServicePortError') return `service/${name} in "${namespace}" is not listening on port ${port}`;
+  return `endpoints for service/${name} in "${namespace}" have no addresses for port ${port}`;
 }
 
 const shown = (resource: DiscoveredResource): unknown => [resource.resource, resource.kind, resource.verbs, [...resource.subresources.keys()]];
 
-/** The front proxy vouches for the user in headers. */
+/** The front proxy vouches for the user in headers; what the client sent under these names was dropped. */
 function asUser(user: UserInfo): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = { 'x-remote-user': user.name, 'x-remote-group': [...user.groups] };
-  if (user.uid) headers['x-remote-uid'] = user.uid;
-  for (const [key, values] of Object.entries(user.extra ?? {})) headers[`x-remote-extra-${encodeURIComponent(key).toLowerCase()}`] = [...values];
+  const headers: Record<string, string | string[]> = { 'x-remote-user': headerText(user.name), 'x-remote-group': user.groups.map(headerText) };
+  if (user.uid) headers['x-remote-uid'] = headerText(user.uid);
+  for (const [key, values] of Object.entries(user.extra ?? {})) headers[`x-remote-extra-${headerKey(key)}`] = values.map(headerText);
   return headers;
 }

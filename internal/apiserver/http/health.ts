@@ -1,16 +1,44 @@
 import { own } from '../../base/own.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Server } from '../server.ts';
+import type { Server, StartedPart } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
 import type { Paths } from './serve.ts';
 
 const text = 'text/plain; charset=utf-8';
 
+type Kind = 'healthz' | 'livez' | 'readyz';
+/** Undefined when well, else what is wrong. */
 type Check = () => Promise<string | undefined> | string | undefined;
-type Checks = Record<string, Check>;
 
 /** A store that has not answered by then does not answer (kube-apiserver: --etcd-readycheck-timeout). */
 const storeAnswersWithinMs = 2_000;
+
+/** kube-apiserver's names for what must have been started, and the part that does it here. */
+const startHooks: readonly [name: string, part: StartedPart][] = [
+  ['poststarthook/start-apiserver-admission-initializer', 'admission'],
+  ['poststarthook/generic-apiserver-start-informers', 'caches'],
+  ['poststarthook/storage-readiness', 'caches'],
+  ['poststarthook/start-apiextensions-informers', 'definitions'],
+  ['poststarthook/start-apiextensions-controllers', 'definitions'],
+  ['poststarthook/crd-informer-synced', 'definitions'],
+  ['poststarthook/start-system-namespaces-controller', 'objects'],
+  ['poststarthook/start-cluster-authentication-info-controller', 'objects'],
+  ['poststarthook/start-legacy-token-tracking-controller', 'objects'],
+  ['poststarthook/start-service-ip-repair-controllers', 'objects'],
+  ['poststarthook/rbac/bootstrap-roles', 'objects'],
+  ['poststarthook/scheduling/bootstrap-system-priority-classes', 'objects'],
+  ['poststarthook/bootstrap-controller', 'objects'],
+  ['poststarthook/start-kubernetes-service-cidr-controller', 'objects'],
+  ['poststarthook/start-kube-aggregator-informers', 'aggregation'],
+  ['poststarthook/apiservice-status-local-available-controller', 'aggregation'],
+  ['poststarthook/apiservice-status-remote-available-controller', 'aggregation'],
+  ['poststarthook/apiservice-registration-controller', 'aggregation'],
+  ['poststarthook/apiservice-discovery-controller', 'aggregation'],
+  ['poststarthook/kube-apiserver-autoregistration', 'objects'],
+  ['autoregister-completion', 'objects'],
+  ['poststarthook/apiservice-openapi-controller', 'documents'],
+  ['poststarthook/apiservice-openapiv3-controller', 'documents'],
+];
 
 /** Whether the store answers: with an etcd whose majority is away a server cannot do its work. */
 async function storeAnswers(server: Server): Promise<string | undefined> {
@@ -21,47 +49,84 @@ async function storeAnswers(server: Server): Promise<string | undefined> {
   return await Promise.race([asked, late]).finally(() => done.abort());
 }
 
-function checksOf(server: Server, kind: 'healthz' | 'livez' | 'readyz'): Checks {
-  const checks: Checks = { ping: () => undefined, log: () => undefined, etcd: () => storeAnswers(server) };
-  checks['poststarthook/rbac/bootstrap-roles'] = () => (server.ready ? undefined : 'not finished');
+function checksOf(server: Server, kind: Kind): Map<string, Check> {
+  const started = (part: StartedPart): Check => () => (server.started.has(part) ? undefined : 'not finished');
+  const checks = new Map<string, Check>([['ping', () => undefined], ['log', () => undefined], ['etcd', () => storeAnswers(server)]]);
   if (kind === 'readyz') {
-    Object.assign(checks, server.options.readyChecks);
-    checks['shutdown'] = () => undefined;
+    checks.set('etcd-readiness', () => storeAnswers(server));
+    checks.set('informer-sync', started('caches'));
+  }
+  for (const [name, part] of startHooks) checks.set(name, started(part));
+  if (kind === 'readyz') {
+    for (const [name, check] of Object.entries(server.options.readyChecks ?? {})) checks.set(name, check);
+    checks.set('shutdown', () => (server.stopping ? 'process is shutting down' : undefined));
   }
   return checks;
 }
 
-/** /healthz, /livez, /readyz, with ?verbose, ?exclude and one path per check. */
-export function addHealthPaths(paths: Paths): void {
-  for (const kind of ['healthz', 'livez', 'readyz'] as const) {
-    paths.exact.set(`/${kind}`, (server, exchange) => answer(server, exchange, kind));
-    paths.below.push([`/${kind}/`, (server, exchange) => answerOne(server, exchange, kind)]);
+/** What each check said, for /metrics/slis. */
+class HealthResults {
+  readonly #last = new Map<string, boolean>();
+  readonly #totals = new Map<string, number>();
+
+  /** Runs a check and remembers how it went. */
+  async of(kind: Kind, name: string, check: Check): Promise<string | undefined> {
+    const wrong = await check();
+    const labels = `name="${name}",type="${kind}"`;
+    this.#last.set(labels, wrong === undefined);
+    const total = `name="${name}",status="${wrong === undefined ? 'success' : 'error'}",type="${kind}"`;
+    this.#totals.set(total, (this.#totals.get(total) ?? 0) + 1);
+    return wrong;
+  }
+
+  text(): string {
+    const lines = ['# HELP kubernetes_healthcheck [STABLE] This metric records the result of a single healthcheck.', '# TYPE kubernetes_healthcheck gauge'];
+    for (const [labels, well] of this.#last) lines.push(`kubernetes_healthcheck{${labels}} ${well ? 1 : 0}`);
+    lines.push('# HELP kubernetes_healthchecks_total [STABLE] This metric records the results of all healthcheck.', '# TYPE kubernetes_healthchecks_total counter');
+    for (const [labels, count] of this.#totals) lines.push(`kubernetes_healthchecks_total{${labels}} ${count}`);
+    return `${lines.join('\n')}\n`;
   }
 }
 
-async function answer(server: Server, exchange: Exchange, kind: 'healthz' | 'livez' | 'readyz'): Promise<void> {
+/** /healthz, /livez, /readyz, with ?verbose, ?exclude and one path per check; /metrics/slis says how they went. */
+export function addHealthPaths(paths: Paths): void {
+  const results = new HealthResults();
+  const kinds = ['healthz', 'livez', 'readyz'] as const;
+  for (const kind of kinds) {
+    paths.exact.set(`/${kind}`, (server, exchange) => answer(server, exchange, kind, results));
+    paths.below.push([`/${kind}/`, (server, exchange) => answerOne(server, exchange, kind, results)]);
+  }
+  paths.exact.set('/metrics/slis', async (server, exchange) => {
+    // Each scrape is a sample of its own: nobody else may be asking.
+    for (const kind of kinds) for (const [name, check] of checksOf(server, kind)) await results.of(kind, name, check);
+    send(exchange, 200, 'text/plain; version=0.0.4; charset=utf-8', results.text());
+  });
+}
+
+async function answer(server: Server, exchange: Exchange, kind: Kind, results: HealthResults): Promise<void> {
   const { query } = exchange.info;
   const exclude = new Set(query.get('exclude') ?? []);
   const lines: string[] = [];
   let failed = 0;
-  for (const [name, check] of Object.entries(checksOf(server, kind))) {
-    if (exclude.has(name)) {
+  for (const [name, check] of checksOf(server, kind)) {
+    if (exclude.delete(name)) {
       lines.push(`[+]${name} excluded: ok`);
       continue;
     }
-    const wrong = await check();
+    const wrong = await results.of(kind, name, check);
     if (wrong !== undefined) failed++;
     lines.push(wrong === undefined ? `[+]${name} ok` : `[-]${name} failed: reason withheld`);
   }
+  if (exclude.size) lines.push(`warn: some health checks cannot be excluded: no matches for ${[...exclude].map((name) => JSON.stringify(name)).join(', ')}`);
   const extra = { 'x-content-type-options': 'nosniff' };
   if (failed) return send(exchange, 500, text, `${lines.join('\n')}\n${kind} check failed\n`, extra);
   send(exchange, 200, text, query.has('verbose') ? `${lines.join('\n')}\n${kind} check passed\n` : 'ok', extra);
 }
 
-async function answerOne(server: Server, exchange: Exchange, kind: 'healthz' | 'livez' | 'readyz'): Promise<void> {
+async function answerOne(server: Server, exchange: Exchange, kind: Kind, results: HealthResults): Promise<void> {
   const name = exchange.info.path.slice(kind.length + 2);
-  const check = own(checksOf(server, kind), name);
+  const check = checksOf(server, kind).get(name);
   if (!check) return send(exchange, 404, text, '404 page not found\n');
-  const wrong = await check();
+  const wrong = await results.of(kind, name, check);
   send(exchange, wrong === undefined ? 200 : 500, text, wrong === undefined ? 'ok' : `internal server error: ${wrong}\n`);
 }

@@ -1,5 +1,6 @@
+import { isIP } from 'node:net';
 import type { Node } from '../../api/generated/types/core-v1.ts';
-import { ApiError, badRequest, notFound } from '../../api/status.ts';
+import { ApiError, notFound } from '../../api/status.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import { lookup } from '../admission/lookup.ts';
 import type { Server } from '../server.ts';
@@ -7,10 +8,13 @@ import type { Server } from '../server.ts';
 const preferred = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'ExternalDNS'];
 const kubeletPort = 10250;
 
-/** Where and how a node's kubelet is reached: with the server's own client certificate. */
+/**
+ * Where and how a node's kubelet is reached: with the server's own client certificate, which may do everything. Nodes write their own
+ * addresses and ports, so whoever answers must prove to be that node: one that names this server's port would else be handed its rights.
+ */
 export async function kubeletTarget(server: Server, nodeName: string): Promise<DialTarget> {
   const client = server.options.kubeletClient;
-  const tls = { ca: client?.ca, cert: client?.cert, key: client?.key, insecure: !client?.ca };
+  const tls = { ca: client?.ca, cert: client?.cert, key: client?.key, insecure: !client?.ca, ...(isIP(nodeName) ? {} : { servername: nodeName }) };
   const told = server.options.kubeletTarget?.(nodeName);
   if (told) return { ...told, tls };
   const node = await lookup<Node>(server.core, `/registry/minions/${nodeName}`);
@@ -20,13 +24,4 @@ export async function kubeletTarget(server: Server, nodeName: string): Promise<D
   if (!host) throw new ApiError('InternalError', `Internal error occurred: no preferred addresses found; known addresses: []`);
   const port = (node.status?.daemonEndpoints?.kubeletEndpoint as { Port?: number } | undefined)?.Port || kubeletPort;
   return { host, port, tls };
-}
-
-/** `[https:]name[:port]` of a proxy path. */
-export function splitProxyName(text: string): { scheme: string; name: string; port: string } {
-  const parts = text.split(':');
-  if (parts.length === 1) return { scheme: '', name: parts[0] ?? '', port: '' };
-  if (parts.length === 2) return { scheme: '', name: parts[0] ?? '', port: parts[1] ?? '' };
-  if (parts.length === 3 && ['http', 'https', ''].includes(parts[0] ?? '')) return { scheme: parts[0] ?? '', name: parts[1] ?? '', port: parts[2] ?? '' };
-  throw badRequest(`invalid name ${JSON.stringify(text)}`);
 }

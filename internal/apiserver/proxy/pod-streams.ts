@@ -1,14 +1,17 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import { badRequest, notFound } from '../../api/status.ts';
+import type { KubeObject } from '../../api/object.ts';
+import { ApiError, badRequest, notFound } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { first, flag, type Query } from '../http/request-info.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import { connectAdmission } from './connect-admission.ts';
-import { forward, type Forwarding } from './forward.ts';
-import { kubeletTarget } from './kubelet-target.ts';
 import { checkLogOptions } from './log-options.ts';
+import { hostOf, pump, unreachable, type Forwarding } from './forward.ts';
+import { kubeletTarget } from './kubelet-target.ts';
+import { kubeletError } from './read-answer.ts';
 
 /** log, exec, attach, portforward: the node's kubelet has the pod, so the request goes on to it. */
 export function addNodeStreams(server: Server): void {
@@ -16,10 +19,34 @@ export function addNodeStreams(server: Server): void {
     server.subresources.add('', 'pods', name, async (s, exchange, resource) => {
       const to = await streamTarget(s, exchange, resource);
       if (name !== 'log') throw badRequest('Upgrade request required');
-      if (to) return forward(s, exchange, to);
-      (exchange.answer as import('node:http').ServerResponse).writeHead(204).end();
+      if (to) return serveLog(s, exchange, to);
+      (exchange.answer as ServerResponse).writeHead(204).end();
     });
   }
+}
+
+/** A log as it comes. Of the kubelet's answer only the bytes count: a node does not choose what a browser makes of them. */
+async function serveLog(server: Server, exchange: Exchange, to: Forwarding): Promise<void> {
+  const left = new AbortController();
+  exchange.answer.on('close', () => left.abort());
+  const message = await openLog(server, exchange, to, left.signal);
+  (exchange.answer as ServerResponse).writeHead(200, { 'audit-id': exchange.auditId, 'cache-control': 'no-cache, private', 'content-type': 'text/plain', 'x-content-type-options': 'nosniff' });
+  await pump(message, exchange);
+}
+
+/** The kubelet is asked in this server's own name, without a word of the client's. Throws the Status for what the kubelet refuses. */
+export async function openLog(server: Server, exchange: Exchange, to: Forwarding, signal: AbortSignal): Promise<IncomingMessage> {
+  const done = await server.options.dial.request('proxy.log', to.target, { method: 'GET', path: to.path, headers: { host: hostOf(to.target) }, signal }).catch((error: unknown) => {
+    throw unreachable(error);
+  });
+  if (done.kind === 'upgrade') {
+    done.socket.destroy();
+    throw new ApiError('ServiceUnavailable', 'the target switched protocols without being asked');
+  }
+  const { message } = done;
+  const { statusCode = 0 } = message;
+  if (statusCode < 200 || statusCode > 206) throw await kubeletError(message, 'log', exchange.info.name);
+  return message;
 }
 
 /** Where a stream request goes: the kubelet's own paths and parameter names. */

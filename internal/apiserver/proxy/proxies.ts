@@ -1,14 +1,16 @@
-import type { Endpoints, Pod, Service } from '../../api/generated/types/core-v1.ts';
-import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
+import type { Pod, Service } from '../../api/generated/types/core-v1.ts';
 import { ApiError, badRequest, notFound } from '../../api/status.ts';
 import type { DialTarget } from '../../io/dial.ts';
-import { lookup, lookupAll } from '../admission/lookup.ts';
+import { lookup } from '../admission/lookup.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import { connectAdmission } from './connect-admission.ts';
 import { forward, type Forwarding } from './forward.ts';
-import { kubeletTarget, splitProxyName } from './kubelet-target.ts';
+import { kubeletTarget } from './kubelet-target.ts';
+import { splitProxyName, type ProxyName } from './proxy-name.ts';
+import { isProxyable } from './reachable.ts';
+import { endpointsOf, type Spot } from './service-endpoints.ts';
 
 /** nodes/x/proxy, pods/x/proxy, services/x/proxy. */
 export function addProxies(server: Server): void {
@@ -22,6 +24,8 @@ export function addProxies(server: Server): void {
 
 async function serveProxy(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {
   const { info } = exchange;
+  const to = await proxyTarget(server, exchange, resource);
+  // Relative links count from the last slash.
   if (info.parts.length === 3 && !info.path.endsWith('/') && (info.method === 'GET' || info.method === 'HEAD')) {
     const query = exchange.request.url?.split('?')[1];
     const answer = exchange.answer as import('node:http').ServerResponse;
@@ -29,74 +33,83 @@ async function serveProxy(server: Server, exchange: Exchange, resource: ServedRe
     answer.end();
     return;
   }
-  await forward(server, exchange, await proxyTarget(server, exchange, resource));
+  await forward(server, exchange, to);
 }
 
 export async function proxyTarget(server: Server, exchange: Exchange, resource: ServedResource): Promise<Forwarding> {
   const { info } = exchange;
-  const mark = `/${resource.resource}/${info.path.split(`/${resource.resource}/`)[1]?.split('/')[0] ?? ''}/proxy`;
-  const prefix = info.path.slice(0, info.path.indexOf(mark) + mark.length);
-  const rest = (exchange.request.url ?? '').slice(prefix.length);
-  const path = rest.startsWith('/') ? rest : `/${rest}`;
-  const wanted = splitProxyName(info.name);
+  const { prefix, path } = splitProxyPath(exchange.request.url ?? '', info.parts.length);
+  const wanted = splitProxyName(resource.resource, info.name);
   const target = resource.resource === 'nodes'
     ? await nodeTarget(server, wanted)
-    : resource.resource === 'pods' ? await podTarget(server, info.namespace, wanted) : await serviceTarget(server, info.namespace, wanted);
+    : resource.resource === 'pods' ? await podTarget(server, info.namespace, wanted) : await serviceTarget(server, info.namespace, wanted, info.name);
   return { target, path, prefix };
 }
 
-type Wanted = ReturnType<typeof splitProxyName>;
+/** Where the target's own path begins. It is told by its place, `parts` counting from the resource on: namespaces and pods may be called `proxy` or `pods`. */
+export function splitProxyPath(url: string, parts: number): { prefix: string; path: string } {
+  const mark = url.indexOf('?');
+  const path = mark < 0 ? url : url.slice(0, mark);
+  const segments = path.split('/');
+  const resourceAt = segments.length - (segments.at(-1) === '' ? 1 : 0) - parts;
+  const prefix = segments.slice(0, resourceAt + 3).join('/');
+  const rest = url.slice(prefix.length);
+  return { prefix, path: rest.startsWith('/') ? rest : `/${rest}` };
+}
 
 const tlsFor = (scheme: string): DialTarget['tls'] | undefined => (scheme === 'https' ? { insecure: true } : undefined);
 
-async function nodeTarget(server: Server, wanted: Wanted): Promise<DialTarget> {
+async function nodeTarget(server: Server, wanted: ProxyName): Promise<DialTarget> {
   const kubelet = await kubeletTarget(server, wanted.name);
   if (!wanted.port || wanted.port === String(kubelet.port)) return kubelet;
-  return { host: kubelet.host, port: Number(wanted.port), tls: tlsFor(wanted.scheme) };
+  return { host: kubelet.host, port: portOf(wanted.port), tls: tlsFor(wanted.scheme), mayReach: isProxyable };
 }
 
-async function podTarget(server: Server, namespace: string, wanted: Wanted): Promise<DialTarget> {
+async function podTarget(server: Server, namespace: string, wanted: ProxyName): Promise<DialTarget> {
   const pod = await lookup<Pod>(server.core, `/registry/pods/${namespace}/${wanted.name}`);
   if (!pod) throw notFound({ group: '', resource: 'pods' }, wanted.name);
   const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
-  const named = wanted.port && !/^\d+$/.test(wanted.port) ? ports.find((port) => port.name === wanted.port)?.containerPort : undefined;
-  const port = wanted.port ? (named ?? Number(wanted.port)) : (ports[0]?.containerPort ?? (wanted.scheme === 'https' ? 443 : 80));
-  const host = pod.status?.podIP;
-  if (!host) throw badRequest(`address not allowed`);
-  if (!Number.isInteger(port)) throw badRequest(`invalid port ${JSON.stringify(wanted.port)}`);
-  return { host, port, tls: tlsFor(wanted.scheme) };
+  const named = wanted.port ? ports.find((port) => port.name === wanted.port)?.containerPort : undefined;
+  const port = wanted.port ? (named ?? portOf(wanted.port)) : (ports[0]?.containerPort ?? (wanted.scheme === 'https' ? 443 : 80));
+  const [host = ''] = podAddresses(pod);
+  // Who may write a pod's status does not thereby reach the server's own loopback.
+  if (!isProxyable(host)) throw badRequest('address not allowed');
+  return { host, port, tls: tlsFor(wanted.scheme), mayReach: isProxyable };
 }
 
-/** Any ready endpoint of the service's port, from its slices or else its Endpoints. */
-async function serviceTarget(server: Server, namespace: string, wanted: Wanted): Promise<DialTarget> {
+function portOf(text: string): number {
+  const port = /^\d{1,5}$/.test(text) ? Number(text) : 0;
+  if (port < 1 || port > 65535) throw badRequest(`invalid port ${JSON.stringify(text)}`);
+  return port;
+}
+
+/** A ready pod of the namespace that stands behind the service's port. An externalName and addresses that belong to no pod are not gone to. */
+async function serviceTarget(server: Server, namespace: string, wanted: ProxyName, asked: string): Promise<DialTarget> {
   const service = await lookup<Service>(server.core, `/registry/services/specs/${namespace}/${wanted.name}`);
   if (!service) throw notFound({ group: '', resource: 'services' }, wanted.name);
   const ports = service.spec?.ports ?? [];
-  const chosen = wanted.port ? ports.find((port) => String(port.port) === wanted.port || port.name === wanted.port) : ports.length === 1 ? ports[0] : undefined;
-  const portName = chosen?.name ?? wanted.port;
-  if (service.spec?.type === 'ExternalName') return { host: service.spec.externalName ?? '', port: chosen?.port ?? 80, tls: tlsFor(wanted.scheme) };
-  const found = await endpointsOf(server, namespace, wanted.name, portName);
-  const spot = found[server.core.random.int(found.length)];
-  if (!spot) throw new ApiError('ServiceUnavailable', `no endpoints available for service ${JSON.stringify(wanted.port || wanted.scheme ? `${wanted.scheme ? `${wanted.scheme}:` : ''}${wanted.name}${wanted.port ? `:${wanted.port}` : ''}` : wanted.name)}`);
-  return { ...spot, tls: tlsFor(wanted.scheme) };
+  let portName = wanted.port;
+  if (/^[+-]?\d+$/.test(wanted.port)) {
+    const numbered = ports.find((port) => port.port === Number(wanted.port));
+    if (!numbered) throw new ApiError('ServiceUnavailable', `no service port ${Number(wanted.port)} found for service ${JSON.stringify(wanted.name)}`);
+    portName = numbered.name ?? '';
+  } else if (!wanted.port && ports.length === 1) portName = ports[0]?.name ?? '';
+  const spots: Spot[] = [];
+  for (const spot of await endpointsOf(server, namespace, wanted.name, portName)) if (await standsFor(server, namespace, spot)) spots.push(spot);
+  const spot = spots[server.core.random.int(spots.length)];
+  if (!spot) throw new ApiError('ServiceUnavailable', `no endpoints available for service ${JSON.stringify(asked)}`);
+  return { host: spot.host, port: spot.port, tls: tlsFor(wanted.scheme), mayReach: isProxyable };
 }
 
-export async function endpointsOf(server: Server, namespace: string, name: string, port: string): Promise<{ host: string; port: number }[]> {
-  const slices = (await lookupAll<EndpointSlice>(server.core, `/registry/endpointslices/${namespace}/`)).filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === name);
-  const out: { host: string; port: number }[] = [];
-  for (const slice of slices) {
-    for (const one of slice.ports ?? []) {
-      if ((one.name ?? '') !== port || !one.port) continue;
-      for (const endpoint of slice.endpoints ?? []) {
-        if (endpoint.conditions?.ready === false) continue;
-        for (const host of endpoint.addresses) out.push({ host, port: one.port });
-      }
-    }
-  }
-  if (out.length) return out;
-  const endpoints = await lookup<Endpoints>(server.core, `/registry/services/endpoints/${namespace}/${name}`);
-  for (const subset of endpoints?.subsets ?? []) {
-    for (const one of subset.ports ?? []) if ((one.name ?? '') === port) for (const address of subset.addresses ?? []) out.push({ host: address.ip, port: one.port });
-  }
-  return out;
+/** Whether an endpoint is the address of a pod of this namespace (kube-apiserver's isValidAddress). */
+async function standsFor(server: Server, namespace: string, spot: Spot): Promise<boolean> {
+  const { pod: ref, host } = spot;
+  if (!ref || ref.namespace !== namespace || !ref.name || !isProxyable(host)) return false;
+  const pod = await lookup<Pod>(server.core, `/registry/pods/${namespace}/${ref.name}`);
+  return pod !== undefined && podAddresses(pod).includes(host);
+}
+
+function podAddresses(pod: Pod): string[] {
+  const all = (pod.status?.podIPs ?? []).map((one) => one.ip);
+  return all.length ? all : [pod.status?.podIP ?? ''].filter(Boolean);
 }

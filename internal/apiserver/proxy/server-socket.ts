@@ -35,9 +35,10 @@ export class ServerSocket {
     }
   }
 
-  send(data: Buffer, text = false): void {
-    if (this.#socket.writableEnded || this.#socket.destroyed) return;
-    this.#socket.write(Buffer.concat([frameHead(text ? 1 : 2, data.length), data]));
+  /** Whether the client keeps up; if not, the socket says `drain` when it does. */
+  send(data: Buffer, text = false): boolean {
+    if (this.#socket.writableEnded || this.#socket.destroyed) return true;
+    return this.#socket.write(Buffer.concat([frameHead(text ? 1 : 2, data.length), data]));
   }
 
   close(): void {

@@ -9,7 +9,10 @@ import { checkRoute, pathNotFound } from '../http/method-table.ts';
 import { authorize } from '../http/resource-handler.ts';
 import type { Server } from '../server.ts';
 import { connectAdmission } from './connect-admission.ts';
-import { forwardedHeaders, join, unreachable, type Forwarding } from './forward.ts';
+import { joinExec } from './exec-status.ts';
+import { hostOf, isRedirect, join, redirected, unreachable, type Forwarding } from './forward.ts';
+import { back, onward, type Headers } from './headers.ts';
+import { kubeletError } from './read-answer.ts';
 import { streamTarget } from './pod-streams.ts';
 import { proxyTarget } from './proxies.ts';
 import { serveLogSocket } from './log-socket.ts';
@@ -49,6 +52,8 @@ async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duple
   }
   if (core && info.subresource === 'proxy') {
     await connectAdmission(server, exchange, resource);
+    // A kubelet takes exec by GET too, and it would see this server's own rights.
+    if (resource.resource === 'nodes') mayCreate(server, exchange);
     return connect(server, exchange, await proxyTarget(server, exchange, resource), socket, head);
   }
   throw pathNotFound();
@@ -64,33 +69,49 @@ function mayCreate(server: Server, exchange: Exchange): void {
 
 /** The same upgrade is asked of the target; from its answer on, bytes just flow. */
 export async function connect(server: Server, exchange: Exchange, to: Forwarding, socket: Duplex, head: Buffer): Promise<void> {
-  const headers = { ...forwardedHeaders(exchange.request.headers, true), host: `${to.target.host}:${to.target.port}`, ...to.headers };
-  const done = await server.options.dial.request('proxy.upgrade', to.target, { method: exchange.request.method ?? 'GET', path: to.path, headers }).catch((error: unknown) => {
+  const headers = { ...onward(exchange.request.headers, { upgrade: true }), host: hostOf(to.target), ...to.headers };
+  const abort = new AbortController();
+  const left = (): void => abort.abort();
+  socket.once('close', left);
+  const done = await server.options.dial.request('proxy.upgrade', to.target, { method: exchange.request.method ?? 'GET', path: to.path, headers, signal: abort.signal }).catch((error: unknown) => {
     throw unreachable(error);
   });
   const { message } = done;
-  socket.write(statusLine(message));
-  if (done.kind === 'answer') {
-    message.pipe(socket);
-    message.on('end', () => socket.end());
-    message.on('error', () => socket.destroy());
-    return;
-  }
-  (socket as { setTimeout?(ms: number): void }).setTimeout?.(0);
+  if (done.kind === 'answer') return answerPlainly(exchange, to, message, socket);
+  // The signal would reset a connection whose last bytes are still on their way.
+  socket.off('close', left);
+  socket.write(answerHead(101, { ...back(message.headers), upgrade: String(message.headers['upgrade'] ?? ''), connection: 'Upgrade' }), 'latin1');
+  for (const one of [socket, done.socket]) (one as { setTimeout?(ms: number): void }).setTimeout?.(0);
+  if (endsWithStatus(exchange, message)) return joinExec(socket, done.socket, { node: done.head, client: head });
   if (done.head.length) socket.write(done.head);
   if (head.length) done.socket.write(head);
   join(socket, done.socket);
 }
 
-function statusLine(message: IncomingMessage): string {
-  const lines = [`HTTP/1.1 ${message.statusCode} ${message.statusMessage || (STATUS_CODES[message.statusCode ?? 200] ?? '')}`];
-  for (let i = 0; i + 1 < message.rawHeaders.length; i += 2) {
-    const name = message.rawHeaders[i] ?? '';
-    // The body is passed on without chunking: the end of the connection ends it.
-    if (message.statusCode !== 101 && /^(transfer-encoding|connection)$/i.test(name)) continue;
-    lines.push(`${name}: ${message.rawHeaders[i + 1]}`);
+/** Of exec and attach over SPDY, from the fourth protocol on, every end has a status. WebSockets say themselves when they end too early. */
+function endsWithStatus({ info }: Exchange, message: IncomingMessage): boolean {
+  const execs = info.group === '' && info.resource === 'pods' && (info.subresource === 'exec' || info.subresource === 'attach');
+  return execs && /^v[45]\./.test(String(message.headers['x-stream-protocol-version'])) && /^spdy\//i.test(String(message.headers['upgrade']));
+}
+
+/** The target did not switch: what it says instead ends the connection. */
+async function answerPlainly(exchange: Exchange, to: Forwarding, message: IncomingMessage, socket: Duplex): Promise<void> {
+  const { info } = exchange;
+  const { statusCode = 0 } = message;
+  if ((!to.prefix && isRedirect(message)) || statusCode < 200 || statusCode > 599) {
+    message.destroy();
+    throw redirected();
   }
-  if (message.statusCode !== 101) lines.push('connection: close');
+  if (info.group === '' && info.resource === 'pods' && streams.has(info.subresource)) throw await kubeletError(message, info.subresource, info.name);
+  // The body is passed on without chunking: the end of the connection ends it.
+  socket.write(answerHead(statusCode, { ...back(message.headers), connection: 'close' }), 'latin1');
+  message.on('error', () => socket.destroy());
+  message.pipe(socket);
+}
+
+function answerHead(status: number, headers: Headers): string {
+  const lines = [`HTTP/1.1 ${status} ${STATUS_CODES[status] ?? 'Unknown'}`];
+  for (const [name, value] of Object.entries(headers)) for (const one of [value].flat()) lines.push(`${name}: ${one}`);
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 

@@ -19,6 +19,8 @@ export async function serveWatchSocket(server: Server, exchange: Exchange, resou
   const put = (type: string, object: unknown): void => {
     if (!ws) return void early.push({ type, object });
     ws.send(Buffer.from(JSON.stringify({ type, object })), true);
+    // A watcher that cannot keep up is ended; it starts again from where it was.
+    if (socket.writableLength > limits.watchBufferBytes) socket.destroy();
   };
   const watcher = await Watcher.start(server.core, call, query, {
     events: (events) => {

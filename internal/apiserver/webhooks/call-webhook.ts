@@ -1,19 +1,18 @@
 import { Buffer } from 'node:buffer';
 import type { AdmissionReview, AdmissionResponse } from '../../api/generated/types/admission-v1.ts';
 import type { WebhookClientConfig } from '../../api/generated/types/admissionregistration-v1.ts';
-import type { Service } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import type { Attributes } from '../admission/chain.ts';
-import { lookup } from '../admission/lookup.ts';
-import { endpointsOf } from '../proxy/proxies.ts';
+import { readAnswer } from '../proxy/read-answer.ts';
+import { calledService } from '../proxy/service-endpoints.ts';
 import { apiVersion, type ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 
 const maxAnswerBytes = 3 * 1024 * 1024;
 
-/** Where a webhook listens: a URL, or a pod behind a Service, dialled directly. */
+/** Where a webhook listens: the URL that an administrator wrote, which may be anywhere, or what stands behind a Service, dialled directly. */
 export async function webhookTarget(server: Server, config: WebhookClientConfig): Promise<{ target: DialTarget; path: string; shown: string }> {
   const ca = config.caBundle ? Buffer.from(config.caBundle, 'base64').toString() : undefined;
   if (config.url) {
@@ -22,16 +21,8 @@ export async function webhookTarget(server: Server, config: WebhookClientConfig)
   }
   const { namespace = '', name = '', path = '/', port = 443 } = config.service ?? {};
   const shown = `https://${name}.${namespace}.svc:${port}${path}`;
-  const service = await lookup<Service>(server.core, `/registry/services/specs/${namespace}/${name}`);
-  if (!service) throw new Error(`service "${name}" not found`);
-  const servername = `${name}.${namespace}.svc`;
-  if (service.spec?.type === 'ExternalName') return { target: { host: service.spec.externalName ?? '', port, tls: { ca, servername } }, path, shown };
-  const served = (service.spec?.ports ?? []).find((one) => one.port === port);
-  if (!served) throw new Error(`no service port ${port} found for service "${name}"`);
-  const spots = await endpointsOf(server, namespace, name, served.name ?? '');
-  const spot = spots[server.core.random.int(spots.length)];
-  if (!spot) throw new Error(`no endpoints available for service "${name}"`);
-  return { target: { ...spot, tls: { ca, servername } }, path, shown };
+  const target = await calledService(server, namespace, name, port);
+  return { target: { ...target, tls: { ca, servername: `${name}.${namespace}.svc` } }, path, shown };
 }
 
 /** One POST of JSON with a time limit. */
@@ -45,16 +36,14 @@ export async function post(server: Server, config: WebhookClientConfig, body: ob
     const text = Buffer.from(JSON.stringify(body));
     const headers = { host: target.tls?.servername ?? target.host, 'content-type': 'application/json', accept: 'application/json, */*', 'content-length': String(text.length), 'user-agent': 'kube-apiserver-admission' };
     const done = await server.options.dial.request('webhook', target, { method: 'POST', path: url, headers, body: text, signal: abort.signal });
-    const chunks: Buffer[] = [];
-    let size = 0;
-    for await (const chunk of done.message) {
-      chunks.push(chunk as Buffer);
-      size += (chunk as Buffer).length;
-      if (size > maxAnswerBytes) throw new Error('the answer is too large');
+    if (done.kind === 'upgrade') {
+      done.socket.destroy();
+      throw new Error('the server switched protocols without being asked');
     }
+    const answered = (await readAnswer(done.message, maxAnswerBytes)).toString();
     const { statusCode = 0 } = done.message;
     if (statusCode < 200 || statusCode > 299) throw new Error(`the server responded with the status code ${statusCode} but did not return more information`);
-    return JSON.parse(Buffer.concat(chunks).toString());
+    return JSON.parse(answered);
   } catch (error) {
     const cause = (error as { cause?: unknown }).cause ?? error;
     throw new Error(abort.signal.aborted ? `${label}: context deadline exceeded` : `${label}: ${messageOf(cause)}`, { cause: error });
