@@ -26,6 +26,7 @@ import { builtinResources } from './registry/builtin-resources.ts';
 import { ResourceTable } from './registry/resource-table.ts';
 import { WriteHooks } from './registry/write-hooks.ts';
 import type { Server } from './server.ts';
+import { namesakes } from '../pki/certificate.ts';
 import { addCustomScale } from './subresources/scale.ts';
 import { addSubresources } from './subresources/add-subresources.ts';
 import { Subresources } from './subresources/subresources.ts';
@@ -62,7 +63,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     host: options.listen.host,
     port: options.listen.port,
     ...options.tls,
-    ca: [options.clientCa, options.requestHeader?.ca ?? ''].join('\n'),
+    ca: clientAuthorities(options),
     onRequest: makeListener(server, paths),
     onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
   });
@@ -126,6 +127,11 @@ async function startParts(server: Server): Promise<(() => void)[]> {
   return [() => server.rbac.stop(), () => server.nodes.stop(), stopAdmission, () => definitions.stop()];
 }
 
+/** Whose certificates clients may show. The authenticator judges them, by one authority or the other. */
+function clientAuthorities({ clientCa, requestHeader, clock, random }: ApiServerOptions): string {
+  return namesakes([clientCa, requestHeader?.ca ?? ''].join('\n'), { nowMs: clock.now(), random });
+}
+
 interface Running {
   listener: HttpsListener;
   stops: (() => void)[];
@@ -137,7 +143,7 @@ function handle(server: Server & { shutdown?: Set<() => void> }, { listener, sto
     port: listener.port,
     server,
     inProcess: (user) => new InProcessClient(server, user),
-    renewCertificate: (tls) => listener.renew({ ...tls, ca: [server.options.clientCa, server.options.requestHeader?.ca ?? ''].join('\n') }),
+    renewCertificate: (tls) => listener.renew({ ...tls, ca: clientAuthorities(server.options) }),
     close: async () => {
       await leave();
       for (const stop of server.shutdown ?? []) stop();

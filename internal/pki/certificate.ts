@@ -61,6 +61,19 @@ export function issueCa(options: Issuing & { cn: string; key?: string; lifeMs?: 
   return { cert, key: pem(key) };
 }
 
+/**
+ * Authorities that bear the names of these and sign nothing. A TLS server names them to its clients, so that those know which
+ * certificate to show; it finds no way to any of them, and so hands over all that a client sent, for others to judge.
+ */
+export function namesakes(caPems: string, { nowMs, random }: Issuing): string {
+  const names = pemBlocks(caPems).map(({ bytes }) => readCertificate(bytes).rawSubject);
+  return names.map((name) => {
+    const signer = newKey();
+    const extensions = [extension(extensionIds.basicConstraints, true, sequence(boolean(true)))];
+    return signed({ random, notBeforeMs: nowMs, notAfterMs: nowMs + lives.caMs, issuer: name, subject: name, publicKey: createPublicKey(signer), signer, extensions });
+  }).join('');
+}
+
 /** A certificate signed by `ca`, with a new key unless the request brings one. */
 export function issueCert(options: Issuing & { ca: Identity } & CertRequest): Identity {
   const pair = options.publicKey === undefined ? newKey() : undefined;
