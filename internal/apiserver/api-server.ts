@@ -4,6 +4,7 @@ import { AdmissionChain } from './admission/chain.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { addDefaultPlugins } from './admission/default-plugins.ts';
 import { Authenticator } from './authn/authenticator.ts';
+import type { Configured } from './authn/jwt/configured.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import { CertificateAuthenticator } from './authn/x509.ts';
@@ -45,7 +46,9 @@ export interface ApiServer {
 
 /** Starts the API server: resources, policy objects, then the port. Resolves when /readyz would say ok. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const server = assemble(options);
+  // Most servers know no issuers but themselves, and then load nothing of it.
+  const configured = options.authenticationConfig || options.oidc ? await (await import('./authn/jwt/configured.ts')).configuredAuthentication(options) : undefined;
+  const server = assemble(options, configured);
   const paths: Paths = { exact: new Map(), below: [] };
   setPaths(server, paths);
   addHealthPaths(paths);
@@ -58,7 +61,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   server.delegateUpgrade = (exchange, socket, head) => aggregator.delegateUpgrade(exchange, socket, head);
   paths.delegate = (_server, exchange) => aggregator.delegate(exchange);
   await aggregator.start();
-  stops.push(() => aggregator.stop());
+  stops.push(() => aggregator.stop(), () => configured?.stop());
   const listener = await listenHttps('apiserver', {
     host: options.listen.host,
     port: options.listen.port,
@@ -73,7 +76,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return handle(server, { listener, stops, leave });
 }
 
-function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => void> } {
+function assemble(options: ApiServerOptions, configured: Configured | undefined): Server & { shutdown: Set<() => void> } {
   const { store, clock, random } = options;
   const now = (): number => clock.now();
   const scheme = builtinScheme();
@@ -91,6 +94,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     bootstrap: new BootstrapTokens(store, now),
     staticTokens: options.staticTokens ?? {},
     anonymous: options.anonymous ?? true,
+    ...(configured && { configured }),
   });
   const server: Server & { shutdown: Set<() => void> } = {
     options, core, tokens, authenticator, rbac, nodes, shutdown,

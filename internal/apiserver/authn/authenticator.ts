@@ -22,6 +22,14 @@ export interface AuthenticatorOptions {
   bootstrap: BootstrapTokens;
   staticTokens: Readonly<Record<string, UserInfo>>;
   anonymous: boolean;
+  /** Issuers of users' tokens, and where nobody in particular may ask, as they are configured at the moment. */
+  configured?: ConfiguredAuthentication;
+}
+
+export interface ConfiguredAuthentication {
+  userOf(token: string): Promise<UserInfo | undefined>;
+  /** Undefined = the flag decides. */
+  allowsAnonymous(path: string): boolean | undefined;
 }
 
 /** Who sends a request: certificate, then bearer token, then anonymous. */
@@ -43,22 +51,28 @@ export class Authenticator {
       if (known) return known.user;
     }
     // Whoever shows something that is no good is refused; only who shows nothing is anonymous.
-    if (token !== undefined || (shown && 'error' in shown) || !this.#options.anonymous) throw unauthorized();
+    if (token !== undefined || (shown && 'error' in shown) || !this.#allowsAnonymous(request)) throw unauthorized();
     return anonymous;
+  }
+
+  #allowsAnonymous({ url = '/' }: Pick<ServerRequest, 'url'>): boolean {
+    return this.#options.configured?.allowsAnonymous(url.split('?', 1)[0] ?? '') ?? this.#options.anonymous;
   }
 
   /** The user of a bearer token; `audiences` undefined = this API server. */
   async userOf(token: string, audiences: readonly string[] | undefined): Promise<{ user: UserInfo; audiences: string[] } | undefined> {
-    const known = Object.hasOwn(this.#options.staticTokens, token) ? this.#options.staticTokens[token] : undefined;
-    if (known) return { user: withAuthenticated(known), audiences: [...(audiences ?? [])] };
-    if (/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(token)) {
-      const user = await this.#options.bootstrap.userOf(token);
-      return user ? { user, audiences: [...(audiences ?? [])] } : undefined;
-    }
+    const { staticTokens, tokens, bootstrap, configured } = this.#options;
+    const wanted = audiences?.length ? audiences : tokens.audiences;
+    // Tokens that name no audience are for this server and nobody else.
+    const forServer = (user: UserInfo | undefined): { user: UserInfo; audiences: string[] } | undefined => {
+      const shared = wanted.filter((one) => tokens.audiences.includes(one));
+      return user && shared.length > 0 ? { user: withAuthenticated(user), audiences: shared } : undefined;
+    };
+    if (Object.hasOwn(staticTokens, token)) return forServer(staticTokens[token]);
+    if (/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(token)) return forServer(await bootstrap.userOf(token));
     if (!token.startsWith('eyJ')) return undefined;
-    const verified = await this.#options.tokens.verify(token);
-    if (!verified) return undefined;
-    const wanted = audiences?.length ? audiences : this.#options.tokens.audiences;
+    const verified = await tokens.verify(token);
+    if (!verified) return forServer(await configured?.userOf(token));
     const shared = verified.audiences.filter((one) => wanted.includes(one));
     if (shared.length === 0 || !(await this.#alive(verified, token))) return undefined;
     return { user: userOfToken(verified), audiences: shared };
