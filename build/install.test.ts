@@ -97,3 +97,9 @@ test('a link in the place of a new file is not followed', () => {
   install(`: >${dir}/victim; ln -s ${dir}/victim ${dir}/etc/skiff.env.new\nenvironment`, ['server', '--token', 'x']);
   expect(readFileSync(join(dir, 'victim'), 'utf8')).toBe('');
 });
+
+test('every package of the lock is held to its content', () => {
+  const lock = JSON.parse(readFileSync(join(import.meta.dirname, '../package-lock.json'), 'utf8')) as { packages: Record<string, { integrity?: string; link?: boolean }> };
+  const loose = Object.entries(lock.packages).filter(([name, { integrity, link }]) => name !== '' && !link && !integrity?.startsWith('sha512-'));
+  expect(loose.map(([name]) => name)).toEqual([]);
+});

@@ -30,7 +30,7 @@ test.each<Case>([
   ['kube-apiserver-client-kubelet', simpleName('jane', 'system:nodes'), [], client, commonName],
   ['kube-apiserver-client-kubelet', node, [hosts('a')], client, 'DNS subjectAltNames are not allowed'],
   ['kube-apiserver-client-kubelet', node, [addresses([192, 0, 2, 1])], client, 'IP subjectAltNames are not allowed'],
-  ['kube-apiserver-client-kubelet', node, [emails('a@b.c')], client, 'email subjectAltNames are not allowed'],
+  ['kube-apiserver-client-kubelet', node, [emails('a@b.c')], client, 'Email subjectAltNames are not allowed'],
   ['kube-apiserver-client-kubelet', node, [uris('http://a.b')], client, 'URI subjectAltNames are not allowed'],
   ['kube-apiserver-client-kubelet', node, [], [...client, 'server auth'], 'usages did not match [client auth digital signature key encipherment]'],
   ['kubelet-serving', node, [hosts('boat')], serving, undefined],

@@ -45,7 +45,7 @@ function nodeFault({ subject }: CertificateRequest): string | undefined {
   return commonNameOf(subject).startsWith('system:node:') ? undefined : 'subject common name does not begin with system:node:';
 }
 
-const kinds = { dns: 'DNS', emails: 'email', addresses: 'IP', uris: 'URI' } as const;
+const kinds = { dns: 'DNS', emails: 'Email', addresses: 'IP', uris: 'URI' } as const;
 
 function forbidden(request: CertificateRequest, among: (keyof typeof kinds)[]): string | undefined {
   const found = among.find((kind) => request[kind].length > 0);

@@ -29,7 +29,7 @@ async function signed(target: Target, asked: Asked): Promise<X509Certificate | u
   const { name, answer } = await ask(target, asked);
   if (answer.status >= 400 && answer.status < 500) return undefined;
   const approved = { type: 'Approved', status: 'True', reason: 'Attack', message: 'approved' };
-  await target.must('PUT', `${path}/${name}/approval`, { ...answer.json, status: { conditions: [approved] } });
+  await target.must('PUT', `${path}/${name}/approval`, { ...answer.json, metadata: { name }, status: { conditions: [approved] } });
   let certificate: unknown;
   await target.until('the signer decides', async () => {
     const now = await target.must('GET', `${path}/${name}`);
