@@ -26,6 +26,9 @@ export interface Prefixed extends Claim {
   prefix?: string;
 }
 
+/** What was read and not yet found right: anything may be missing. */
+type Unchecked<T> = T extends (infer E)[] ? Unchecked<E>[] : T extends object ? { [K in keyof T]?: Unchecked<T[K]> } : T;
+
 const prefixed: Fields = { claim: 'string', prefix: 'string', expression: 'string' };
 const shape: Fields = {
   apiVersion: 'string',
@@ -50,18 +53,19 @@ export function readConfiguration(text: string, ownIssuers: readonly string[]): 
     throw new ConfigError(messageOf(error), { op });
   }
   const complaints = [...parsed.duplicates];
-  const read = record(parsed.value, shape, '', complaints) as unknown as AuthenticationConfiguration & { apiVersion?: string; kind?: string };
+  const read = record(parsed.value, shape, '', complaints) as Unchecked<AuthenticationConfiguration> & { apiVersion?: string; kind?: string };
   if (read.kind !== 'AuthenticationConfiguration' || !versions.includes(read.apiVersion ?? '')) complaints.push(`no kind "${read.kind ?? ''}" is registered for version "${read.apiVersion ?? ''}"`);
-  if (complaints.length === 0) complaints.push(...faultsOf({ ...read, jwt: read.jwt ?? [] }, ownIssuers));
+  if (complaints.length === 0) complaints.push(...faultsOf(read, ownIssuers));
   if (complaints.length > 0) throw new ConfigError(complaints.join('; '), { op });
-  return { jwt: read.jwt ?? [], ...(read.anonymous && { anonymous: { ...read.anonymous, enabled: read.anonymous.enabled ?? false } }) };
+  const { jwt = [], anonymous } = read as Partial<AuthenticationConfiguration>;
+  return { jwt, ...(anonymous && { anonymous: { ...anonymous, enabled: Boolean(anonymous.enabled) } }) };
 }
 
 type Complain = (field: string, what: string) => void;
 const maxIssuers = 64;
 
 /** apiserver/pkg/apis/apiserver/validation, but for the expressions: those are found wrong when they are compiled. */
-function faultsOf({ jwt, anonymous }: AuthenticationConfiguration, ownIssuers: readonly string[]): string[] {
+function faultsOf({ jwt = [], anonymous }: Unchecked<AuthenticationConfiguration>, ownIssuers: readonly string[]): string[] {
   const faults: string[] = [];
   const complain: Complain = (field, what) => void faults.push(`${field}: ${what}`);
   if (jwt.length > maxIssuers) complain('jwt', `must have at most ${maxIssuers} items`);
@@ -82,7 +86,7 @@ interface Seen {
   complain: Complain;
 }
 
-function checkIssuer({ issuer }: JwtIssuer, at: string, { urls, discoveries, ownIssuers, complain }: Seen): void {
+function checkIssuer({ issuer }: Unchecked<JwtIssuer>, at: string, { urls, discoveries, ownIssuers, complain }: Seen): void {
   const { url = '', discoveryURL, audiences = [], audienceMatchPolicy = '', egressSelectorType } = issuer ?? {};
   checkUrl(url, `${at}.url`, complain);
   if (urls.has(url)) complain(`${at}.url`, 'Duplicate value');
@@ -115,7 +119,7 @@ const extraKey = /^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9]([a-z0-9-]*[a-z0-9])?
 const emailClaim = /\bclaims\s*(\.\s*email\b|\[\s*["']email["']\s*\])/;
 const verifiedClaim = /\bclaims\s*(\.\s*\??\s*email_verified\b|\[\s*\??\s*["']email_verified["']\s*\])/;
 
-function checkMappings(one: JwtIssuer, at: string, complain: Complain): void {
+function checkMappings(one: Unchecked<JwtIssuer>, at: string, complain: Complain): void {
   const { username, groups, uid, extra = [] } = one.claimMappings ?? {};
   const maps = `${at}.claimMappings`;
   checkPrefixed(username, `${maps}.username`, complain, true);
@@ -144,7 +148,7 @@ function checkMappings(one: JwtIssuer, at: string, complain: Complain): void {
   if (!texts.some((text) => verifiedClaim.test(text ?? ''))) complain(`${maps}.username.expression`, 'claims.email_verified must be used in claimMappings.username.expression or claimMappings.extra[*].valueExpression or claimValidationRules[*].expression when claims.email is used in claimMappings.username.expression');
 }
 
-function checkPrefixed(mapping: Prefixed | undefined, at: string, complain: Complain, required: boolean): void {
+function checkPrefixed(mapping: Unchecked<Prefixed> | undefined, at: string, complain: Complain, required: boolean): void {
   const { claim, prefix, expression } = mapping ?? {};
   if (claim && expression) complain(at, "claim and expression can't both be set");
   if (expression && prefix !== undefined) complain(`${at}.prefix`, "prefix can't be set when expression is set");
