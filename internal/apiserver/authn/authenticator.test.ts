@@ -78,6 +78,10 @@ test('the front proxy names users, a uid too; a wrongly escaped key is taken as 
   expect(await who(dev.admin, { 'x-remote-user': 'jane' })).toBe('admin');
 });
 
+test('a wrongly escaped key of an impersonated user is taken as it stands too', async () => {
+  for (const key of ['%zz', '%', '__proto__', '%e0%a4%a']) expect(await who(dev.admin, { 'impersonate-user': 'jane', [`impersonate-extra-${key}`]: 'x' })).toBe('jane');
+});
+
 test('requests of one HTTP/2 connection have one identity', async () => {
   const session = connect(dev.url, { ca: dev.ca.cert, ...critical() });
   const status = await new Promise((resolve, reject) => {

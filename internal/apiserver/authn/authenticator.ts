@@ -5,6 +5,7 @@ import { keyOf as storeKey, type Store } from '../../store/store.ts';
 import type { UserInfo } from '../options.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { BootstrapTokens } from './bootstrap-tokens.ts';
+import { extraHeaders } from './impersonation.ts';
 import { leewayMs, userOfToken, type ServiceAccountTokens, type VerifiedToken } from './service-account-tokens.ts';
 import { withAuthenticated, type CertificateAuthenticator } from './x509.ts';
 
@@ -117,18 +118,8 @@ export class Authenticator {
     if (!peer || !('user' in peer) || !peer.user || (proxy.allowedNames.length > 0 && !proxy.allowedNames.includes(peer.user.name))) return undefined;
     const groups = request.headers['x-remote-group'];
     const uid = request.headers['x-remote-uid'];
-    const said = Object.entries(request.headers).filter(([key, value]) => key.startsWith('x-remote-extra-') && value !== undefined);
-    const extra = Object.fromEntries(said.map(([key, value]) => [unescaped(key.slice(15)), Array.isArray(value) ? value : [value ?? '']]));
+    const extra = extraHeaders(request.headers, 'x-remote-extra-');
     return withAuthenticated({ name, ...(typeof uid === 'string' && uid && { uid }), groups: groups === undefined ? [] : Array.isArray(groups) ? groups : groups.split(/,\s*/), extra });
-  }
-}
-
-/** A key that is wrongly escaped is taken as it stands. */
-function unescaped(key: string): string {
-  try {
-    return decodeURIComponent(key);
-  } catch {
-    return key;
   }
 }
 

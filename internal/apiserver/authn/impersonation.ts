@@ -17,8 +17,10 @@ export function impersonated(headers: Headers, real: UserInfo, allows: Allows): 
   const hasExtra = Object.keys(extra).length > 0;
   if (!name) {
     if (groups.length || uid || hasExtra) {
-      const list = groups.map((group) => JSON.stringify(group)).join(', ');
-      throw badRequest(`requested &user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:[]string{${list}}, Extra:map[string][]string(nil)} without impersonating a user name`);
+      const list = (values: readonly string[]): string => `[]string{${values.map((one) => JSON.stringify(one)).join(', ')}}`;
+      const named = groups.length ? list(groups) : '[]string(nil)';
+      const more = hasExtra ? `map[string][]string{${Object.entries(extra).map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`).join(', ')}}` : 'map[string][]string(nil)';
+      throw badRequest(`requested &user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${named}, Extra:${more}} without impersonating a user name`);
     }
     return undefined;
   }
@@ -42,11 +44,28 @@ export function impersonated(headers: Headers, real: UserInfo, allows: Allows): 
   return { name, groups: all, ...(uid ? { uid } : {}), ...(hasExtra ? { extra } : {}) };
 }
 
+/** Whether a request names somebody else at all. */
+export function asksForOther(headers: Headers): boolean {
+  return Object.keys(headers).some((key) => key === 'impersonate-user' || key === 'impersonate-group' || key === 'impersonate-uid' || key.startsWith(extraPrefix));
+}
+
+const extraPrefix = 'impersonate-extra-';
+
 function extraOf(headers: Headers): Record<string, string[]> {
-  const extra: Record<string, string[]> = {};
-  for (const [key, value] of Object.entries(headers)) {
-    if (!key.startsWith('impersonate-extra-') || value === undefined) continue;
-    extra[decodeURIComponent(key.slice('impersonate-extra-'.length))] = Array.isArray(value) ? value : [value];
+  return extraHeaders(headers, extraPrefix);
+}
+
+/** What headers with a prefix say of a user, by key. */
+export function extraHeaders(headers: Headers, prefix: string): Record<string, string[]> {
+  const found = Object.entries(headers).filter(([key, value]) => key.startsWith(prefix) && value !== undefined);
+  return Object.fromEntries(found.map(([key, value]) => [unescaped(key.slice(prefix.length)), Array.isArray(value) ? value : [value ?? '']]));
+}
+
+/** A key with a bad escape is taken as it stands. */
+function unescaped(key: string): string {
+  try {
+    return decodeURIComponent(key);
+  } catch {
+    return key;
   }
-  return extra;
 }
