@@ -13,8 +13,9 @@
 # INSTALL_SKIFF_SKIP_ENABLE   true: do not start at boot
 # INSTALL_SKIFF_SKIP_START    true: do not start now
 # INSTALL_SKIFF_FORCE_RESTART true: restart even when nothing changed
-# SKIFF_*                     any flag; kept in the environment file of the service
+# SKIFF_*                     any flag; kept in the environment file of the service, and so is what must stay secret among the flags
 set -eu
+umask 022
 
 say() { echo "[skiff] $*"; }
 fatal() { echo "[skiff] $*" >&2; exit 1; }
@@ -33,8 +34,30 @@ record() {
   grep -qxF "$line" "$ledger" 2>/dev/null || { echo "$line" >> "$ledger"; chmod 600 "$ledger"; }
 }
 
+# Everything half-done lies in a folder of ours that nobody can guess.
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+tmp=$work/file
+
+# Words as a shell takes them, each a line of its own text.
 quoted() {
   for word in "$@"; do printf "'%s' " "$(printf '%s' "$word" | sed "s/'/'\\\\''/g")"; done
+}
+
+# Words as systemd takes them.
+systemd_quoted() {
+  for word in "$@"; do printf '"%s" ' "$(printf '%s' "$word" | sed 's/[\\"]/\\&/g; s/%/%%/g; s/\$/$$/g')"; done
+}
+
+# A line of the environment file: NAME="value", which systemd and load_environment read alike.
+assignment() {
+  printf '%s="%s"\n' "$1" "$(printf '%s' "$2" | sed 's/[\\"$`]/\\&/g')"
+}
+
+one_line() {
+  case $1 in *"
+"*) fatal "$2 must be one line" ;; esac
 }
 
 check() {
@@ -65,6 +88,30 @@ choose() {
   args=$(quoted "$@")
 }
 
+# Takes what must stay secret out of the flags: a unit can be read by everybody, and so can the command line of a process.
+hide_secrets() {
+  eval "set -- $args"
+  plain= unit_args= secrets=
+  while [ $# -gt 0 ]; do
+    one_line "$1" "a flag"
+    name=
+    case $1 in
+      --token | --agent-token | --datastore-endpoint) [ $# -gt 1 ] && { name=${1#--}; value=$2; shift; } ;;
+      -t) [ $# -gt 1 ] && { name=token; value=$2; shift; } ;;
+      --token=* | --agent-token=* | --datastore-endpoint=*) name=${1%%=*}; name=${name#--}; value=${1#*=} ;;
+    esac
+    if [ -n "$name" ]; then
+      one_line "$value" "$name"
+      secrets=$secrets$(assignment "SKIFF_$(printf '%s' "$name" | tr a-z- A-Z_)" "$value")"
+"
+    else
+      plain=$plain$(quoted "$1")
+      unit_args=$unit_args$(systemd_quoted "$1")
+    fi
+    shift
+  done
+}
+
 packages() {
   [ "${INSTALL_SKIFF_SKIP_PACKAGES:-}" = true ] && return
   missing=
@@ -80,11 +127,10 @@ packages() {
   say "installing from the distribution:$missing"
   export DEBIAN_FRONTEND=noninteractive
   # shellcheck disable=SC2086
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >/tmp/skiff-packages.log 2>&1 || {
-    tail -n 20 /tmp/skiff-packages.log >&2
-    fatal "the packages could not be installed (see /tmp/skiff-packages.log)"
+  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$work/packages.log" 2>&1 || {
+    tail -n 20 "$work/packages.log" >&2
+    fatal "the packages could not be installed"
   }
-  rm -f /tmp/skiff-packages.log
   for name in $missing; do record package "$name"; done
   # skiff runs containerd itself; the one that the package has just started would only lie idle beside it.
   case $missing in *containerd*) [ $init = systemd ] && systemctl disable --now containerd >/dev/null 2>&1 || true ;; esac
@@ -100,10 +146,9 @@ build() {
   command -v npm >/dev/null 2>&1 || fatal "npm is needed to build: install Node.js 20 or newer with npm"
   if ! cmp -s "$here/package-lock.json" "$here/node_modules/.skiff-lock"; then
     say "fetching what the build needs"
-    (cd "$here" && npm ci --no-audit --no-fund >/tmp/skiff-npm.log 2>&1) || { tail -n 20 /tmp/skiff-npm.log >&2; fatal "npm ci failed"; }
+    (cd "$here" && npm ci --no-audit --no-fund >"$work/npm.log" 2>&1) || { tail -n 20 "$work/npm.log" >&2; fatal "npm ci failed"; }
     # npm 9, which Debian 12 has, leaves out the links of optional packages, and the pinned Node is one.
-    [ -x "$here/node_modules/.bin/node" ] || (cd "$here" && npm rebuild >/tmp/skiff-npm.log 2>&1)
-    rm -f /tmp/skiff-npm.log
+    [ -x "$here/node_modules/.bin/node" ] || (cd "$here" && npm rebuild >"$work/npm.log" 2>&1)
     cp "$here/package-lock.json" "$here/node_modules/.skiff-lock"
   fi
   say "building"
@@ -112,9 +157,14 @@ build() {
 
 # Copies $1 to $2 only when they differ, by a rename, because the old one may be running.
 place() {
-  cmp -s "$1" "$2" && return
+  if cmp -s "$1" "$2"; then
+    chmod "${3:-755}" "$2"
+    return
+  fi
   record file "$2"
-  cp "$1" "$2.new" && chmod "${3:-755}" "$2.new" && mv "$2.new" "$2"
+  # Never readable by others for a moment, and never through a link that somebody left there.
+  rm -f "$2.new"
+  (umask 077 && cp "$1" "$2.new") && chmod "${3:-755}" "$2.new" && mv "$2.new" "$2"
   changed=yes
 }
 
@@ -129,7 +179,6 @@ executables() {
       ln -sf skiff "$bin_dir/$tool"
     fi
   done
-  tmp=$(mktemp)
   cat > "$tmp" <<END
 #!/bin/sh
 # Stops skiff and every container; data stays.
@@ -148,23 +197,52 @@ $bin_dir/skiff uninstall --data-dir $data_dir --run-dir $run_dir
 $([ $init = systemd ] && echo "systemctl daemon-reload 2>/dev/null || true")
 END
   place "$tmp" "$bin_dir/skiff-uninstall.sh"
-  rm -f "$tmp"
 }
 
+# The environment that the service starts with: root's alone, lines NAME="value", later ones count.
 environment() {
   mkdir -p "$conf_dir"
-  tmp=$(mktemp)
-  env | grep -E '^(SKIFF_|CONTAINERD_|(NO|HTTP|HTTPS|no|http|https)_(PROXY|proxy)=)' | sort > "$tmp" || true
+  file=$conf_dir/$service.env
+  : >"$work/said"
+  for name in $(env | sed -nE 's/^(SKIFF_[A-Z0-9_]*|CONTAINERD_[A-Z0-9_]*|(NO|HTTP|HTTPS|no|http|https)_(PROXY|proxy))=.*/\1/p' | sort -u); do
+    # A line of another variable's text may look like one.
+    eval "value=\${$name-}; there=\${$name+yes}"
+    [ -n "$there" ] || continue
+    one_line "$value" "$name"
+    assignment "$name" "$value" >>"$work/said"
+  done
   # Said again without its environment, an installation keeps the one it has.
-  if [ -s "$tmp" ] || [ ! -f "$conf_dir/$service.env" ]; then place "$tmp" "$conf_dir/$service.env" 600; fi
+  [ -s "$work/said" ] || [ ! -f "$file" ] || cp "$file" "$work/said"
+  printf '%s' "$secrets" >"$work/secrets"
+  # No secret, no pattern, and then every line stays.
+  sed 's/^\([A-Z_]*\)=.*/^\1=/' "$work/secrets" >"$work/names"
+  { grep -vf "$work/names" "$work/said" || true; cat "$work/secrets"; } >"$tmp"
+  place "$tmp" "$file" 600
   printf '%s' "$args" > "$tmp"; place "$tmp" "$conf_dir/install.args" 600
   printf '%s' "$command" > "$tmp"; place "$tmp" "$conf_dir/install.command" 600
-  rm -f "$tmp"
+}
+
+# For scripts of ours: reads the environment file. It is data, and nothing in it is run.
+load_environment() {
+  cat <<'END'
+load_environment() {
+  [ -f "$1" ] || return 0
+  while IFS= read -r line || [ -n "$line" ]; do
+    name=${line%%=*}
+    value=${line#*=}
+    case $line in *=*) ;; *) continue ;; esac
+    case $name in '' | [0-9]* | *[!A-Za-z0-9_]*) continue ;; esac
+    case $value in
+      '"'*'"') value=${value#?}; value=$(printf '%s' "${value%?}" | sed 's/\\\(.\)/\1/g') ;;
+    esac
+    export "$name=$value"
+  done <"$1"
+}
+END
 }
 
 systemd_unit() {
   dir=${INSTALL_SKIFF_SYSTEMD_DIR:-/etc/systemd/system}
-  tmp=$(mktemp)
   cat > "$tmp" <<END
 [Unit]
 Description=skiff: Kubernetes for the edge in one file
@@ -184,60 +262,57 @@ TasksMax=infinity
 TimeoutStartSec=0
 Restart=always
 RestartSec=5s
-ExecStart=$bin_dir/skiff $command $(printf '%s' "$args" | sed 's/%/%%/g; s/\$/$$/g')
+ExecStart=$bin_dir/skiff $command $unit_args
 
 [Install]
 WantedBy=multi-user.target
 END
   record unit "$service"
   place "$tmp" "$dir/$service.service" 644
-  rm -f "$tmp"
   systemctl daemon-reload
   [ "${INSTALL_SKIFF_SKIP_ENABLE:-}" = true ] || systemctl enable "$service" >/dev/null 2>&1
 }
 
 openrc_unit() {
-  tmp=$(mktemp)
   cat > "$tmp" <<END
 #!/sbin/openrc-run
 supervisor=supervise-daemon
 name=$service
 command=$bin_dir/skiff
-command_args="$command $args >>$log_file 2>&1"
+command_args="$command $(printf '%s' "$plain" | sed 's/[\\"$`]/\\&/g')"
+output_log=$log_file
+error_log=$log_file
 respawn_delay=5
 respawn_max=0
 depend() { after network-online; want cgroups; }
-set -o allexport
-[ -f $conf_dir/$service.env ] && . $conf_dir/$service.env
-set +o allexport
+$(load_environment)
+load_environment $conf_dir/$service.env
 END
   place "$tmp" "/etc/init.d/$service" 755
-  rm -f "$tmp"
   private_log
   [ "${INSTALL_SKIFF_SKIP_ENABLE:-}" = true ] || rc-update add "$service" default >/dev/null
 }
 
-# What skiff logs is root's alone, from the first line on.
+# What skiff logs is root's alone, from the first line on. skiff keeps the file small, with one older part beside it.
 private_log() {
   (umask 077; : >>"$log_file")
   chmod 600 "$log_file"
   record file "$log_file"
+  record file "$log_file.1"
 }
 
 # Neither systemd nor OpenRC runs: a shell that starts skiff again when it dies.
 supervisor_script() {
-  tmp=$(mktemp)
   cat > "$tmp" <<END
 #!/bin/sh
 # Keeps skiff running; TERM ends both.
-set -a
-[ -f $conf_dir/$service.env ] && . $conf_dir/$service.env
-set +a
+$(load_environment)
+load_environment $conf_dir/$service.env
 mkdir -p $run_dir
 echo \$\$ > $run_dir/supervise.pid
 trap 'trap - TERM; [ -n "\${child:-}" ] && kill -TERM \$child && wait \$child; rm -f $run_dir/supervise.pid; exit 0' TERM INT
 while :; do
-  $bin_dir/skiff $command $args &
+  $bin_dir/skiff $command $plain &
   child=\$!
   wait \$child || true
   sleep 1 & child=\$!
@@ -245,7 +320,6 @@ while :; do
 done
 END
   place "$tmp" "$data_dir/skiff-supervise.sh"
-  rm -f "$tmp"
   private_log
 }
 
@@ -295,6 +369,7 @@ service=skiff
 [ "$command" = agent ] && service=skiff-agent
 [ -n "${INSTALL_SKIFF_NAME:-}" ] && service=skiff-$INSTALL_SKIFF_NAME
 changed=no
+hide_secrets
 packages
 build
 executables

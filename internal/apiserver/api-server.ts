@@ -4,6 +4,7 @@ import { AdmissionChain } from './admission/chain.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { addDefaultPlugins } from './admission/default-plugins.ts';
 import { Authenticator } from './authn/authenticator.ts';
+import type { Configured } from './authn/jwt/configured.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import { CertificateAuthenticator } from './authn/x509.ts';
@@ -27,6 +28,7 @@ import { builtinResources } from './registry/builtin-resources.ts';
 import { ResourceTable } from './registry/resource-table.ts';
 import { WriteHooks } from './registry/write-hooks.ts';
 import type { Server } from './server.ts';
+import { namesakes } from '../pki/certificate.ts';
 import { addCustomScale } from './subresources/scale.ts';
 import { addSubresources } from './subresources/add-subresources.ts';
 import { Subresources } from './subresources/subresources.ts';
@@ -45,7 +47,9 @@ export interface ApiServer {
 
 /** Starts the API server: resources, policy objects, then the port. Resolves when /readyz would say ok. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
-  const server = assemble(options);
+  // Most servers know no issuers but themselves, and then load nothing of it.
+  const configured = options.authenticationConfig || options.oidc ? await (await import('./authn/jwt/configured.ts')).configuredAuthentication(options) : undefined;
+  const server = assemble(options, configured);
   const paths: Paths = { exact: new Map(), below: [] };
   setPaths(server, paths);
   addHealthPaths(paths);
@@ -60,12 +64,12 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   paths.delegate = (_server, exchange) => aggregator.delegate(exchange);
   await aggregator.start();
   server.started.add('aggregation');
-  stops.push(() => aggregator.stop());
+  stops.push(() => aggregator.stop(), () => configured?.stop());
   const listener = await listenHttps('apiserver', {
     host: options.listen.host,
     port: options.listen.port,
     ...options.tls,
-    ca: [options.clientCa, options.requestHeader?.ca ?? ''].join('\n'),
+    ca: clientAuthorities(options),
     onRequest: makeListener(server, paths),
     onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
   });
@@ -76,7 +80,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return handle(server, { listener, stops, leave });
 }
 
-function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => void> } {
+function assemble(options: ApiServerOptions, configured: Configured | undefined): Server & { shutdown: Set<() => void> } {
   const { store, clock, random } = options;
   const now = (): number => clock.now();
   const scheme = builtinScheme();
@@ -100,6 +104,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     bootstrap: new BootstrapTokens(store, now),
     staticTokens: options.staticTokens ?? {},
     anonymous: options.anonymous ?? true,
+    ...(configured && { configured }),
   });
   const server: Server & { shutdown: Set<() => void> } = {
     options, core, tokens, authenticator, rbac, nodes, shutdown,
@@ -137,6 +142,11 @@ async function startParts(server: Server): Promise<(() => void)[]> {
   return [() => server.rbac.stop(), () => server.nodes.stop(), stopAdmission, () => definitions.stop()];
 }
 
+/** Whose certificates clients may show. The authenticator judges them, by one authority or the other. */
+function clientAuthorities({ clientCa, requestHeader, clock, random }: ApiServerOptions): string {
+  return namesakes([clientCa, requestHeader?.ca ?? ''].join('\n'), { nowMs: clock.now(), random });
+}
+
 interface Running {
   listener: HttpsListener;
   stops: (() => void)[];
@@ -148,7 +158,7 @@ function handle(server: Server & { shutdown?: Set<() => void> }, { listener, sto
     port: listener.port,
     server,
     inProcess: (user) => new InProcessClient(server, user),
-    renewCertificate: (tls) => listener.renew({ ...tls, ca: [server.options.clientCa, server.options.requestHeader?.ca ?? ''].join('\n') }),
+    renewCertificate: (tls) => listener.renew({ ...tls, ca: clientAuthorities(server.options) }),
     close: async () => {
       server.stopping = true;
       await leave();

@@ -1,8 +1,10 @@
 import type { Clock } from '../io/clock.ts';
+import type { ConfigFile } from '../io/config-file.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Dial } from '../io/dial.ts';
 import type { Store } from '../store/store.ts';
+import type { OidcFlags } from './authn/jwt/oidc-flags.ts';
 
 /** Who asks: the outcome of authentication. */
 export interface UserInfo {
@@ -57,6 +59,10 @@ export interface ApiServerOptions {
   /** Tokens from configuration: token -> user. */
   staticTokens?: Record<string, UserInfo>;
   anonymous?: boolean;
+  /** The file of --authentication-config (AuthenticationConfiguration), read again when it changes. Not together with `oidc`. */
+  authenticationConfig?: ConfigFile;
+  /** The flags --oidc-*: one issuer of users' tokens. */
+  oidc?: OidcFlags;
   version?: { gitVersion: string; gitCommit?: string; buildDate?: string };
   /** Says where a node's kubelet is reached, when not at its own address (a tunnel). */
   kubeletTarget?: (node: string) => { host: string; port: number } | undefined;

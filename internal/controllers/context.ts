@@ -1,3 +1,4 @@
+import type { CertificateRequest } from '../base/x509/request.ts';
 import type { ResourceRef } from '../api/object.ts';
 import type { Client } from '../client/client.ts';
 import type { Mirrors } from '../client/mirrors.ts';
@@ -25,13 +26,13 @@ export interface ControllerContext {
   clusterCidr: string;
   nodeCidrMaskSize?: number;
   /** Signs client and serving certificates for approved requests; without it they stay unsigned. */
-  signCertificate?: (request: SigningRequest) => Promise<string>;
+  signCertificate?: (request: SigningRequest) => string;
   /** Makes the token of a legacy service account token Secret. */
   issueServiceAccountToken?: (account: { namespace: string; name: string; uid: string; secretName: string; secretUid: string }) => Promise<string>;
 }
 
 export interface SigningRequest {
-  csrPem: string;
+  request: CertificateRequest;
   usages: string[];
   signerName: string;
   expirationSeconds: number | undefined;

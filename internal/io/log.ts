@@ -1,3 +1,5 @@
+import { boundedWriter } from './log-file.ts';
+
 /** Structured log lines on standard error: `time level component message key=value`. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
 
@@ -14,23 +16,54 @@ export type Fields = Record<string, unknown>;
 
 const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
+/** What requests can make the log say is bounded: so many lines of one kind in this time, and none longer than this. */
+const bounds = { lines: 50, periodMs: 10_000, lineLength: 4096, kinds: 1000 };
+
 /** A log that writes lines at or above `level` through `write`. */
-export function makeLog(options: { level: Level; component?: string; write?: (line: string) => void }): Log {
-  const write = options.write ?? ((line: string) => void process.stderr.write(line));
-  const component = options.component ?? 'skiff';
+export function makeLog(options: { level: Level; component?: string; write?: (line: string) => void; now?: () => number }): Log {
+  const now = options.now ?? Date.now;
+  const write = options.write ?? boundedWriter((line) => void process.stderr.write(line));
+  return logNamed(options.component ?? 'skiff', { level: options.level, now, write, seen: new Map() });
+}
+
+interface Shared {
+  level: Level;
+  now(): number;
+  write(line: string): void;
+  /** Lines of one kind since some time, by component, level and message. */
+  seen: Map<string, { sinceMs: number; lines: number }>;
+}
+
+function logNamed(component: string, shared: Shared): Log {
   const put = (level: Level, message: string, fields?: Fields): void => {
-    if (rank[level] < rank[options.level]) return;
-    let line = `${new Date().toISOString()} ${level.toUpperCase().padEnd(5)} ${component} ${message}`;
+    if (rank[level] < rank[shared.level]) return;
+    const at = shared.now();
+    const kept = unsaid(shared, `${component} ${level} ${message}`, at);
+    if (kept === undefined) return;
+    let line = `${new Date(at).toISOString()} ${level.toUpperCase().padEnd(5)} ${component} ${message}`;
     for (const key in fields) line += ` ${key}=${show(fields[key])}`;
-    write(line + '\n');
+    if (line.length > bounds.lineLength) line = `${line.slice(0, bounds.lineLength)}...`;
+    shared.write(`${line}${kept > 0 ? ` unsaid=${kept}` : ''}\n`);
   };
   return {
     debug: (m, f) => put('debug', m, f),
     info: (m, f) => put('info', m, f),
     warn: (m, f) => put('warn', m, f),
     error: (m, f) => put('error', m, f),
-    named: (name) => makeLog({ ...options, component: name }),
+    named: (name) => logNamed(name, shared),
   };
+}
+
+/** How many lines of this kind were left out before this one; undefined = leave this one out too. */
+function unsaid({ seen }: Shared, kind: string, at: number): number | undefined {
+  const known = seen.get(kind);
+  if (!known || at - known.sinceMs >= bounds.periodMs || at < known.sinceMs) {
+    if (seen.size >= bounds.kinds) seen.clear();
+    seen.set(kind, { sinceMs: at, lines: 1 });
+    return Math.max(0, (known?.lines ?? 0) - bounds.lines);
+  }
+  known.lines++;
+  return known.lines <= bounds.lines ? 0 : undefined;
 }
 
 /** A log that says nothing, for tests. */

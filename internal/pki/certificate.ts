@@ -1,5 +1,10 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, X509Certificate, type KeyObject } from 'node:crypto';
+import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
+import { readCertificate, type Certificate } from '../base/x509/certificate.ts';
+import { items, readBits, readOnly, tags } from '../base/x509/der.ts';
+import { extensionIds, usageIds } from '../base/x509/extensions.ts';
+import { noNames, type AlternativeNames, type Name } from '../base/x509/name.ts';
+import { pemBlocks } from '../base/x509/pem.ts';
 import type { Random } from '../io/random.ts';
 import { bits, boolean, explicit, implicit, integer, octets, oid, sequence, setOf, time, utf8, type Der } from './der.ts';
 
@@ -41,43 +46,97 @@ export function issueCa(options: Issuing & { cn: string; key?: string; lifeMs?: 
   const name = distinguishedName(options.cn, []);
   const cert = signed({
     ...options,
-    lifeMs: options.lifeMs ?? lives.caMs,
+    notBeforeMs: options.nowMs - lives.backdateMs,
+    notAfterMs: options.nowMs + (options.lifeMs ?? lives.caMs),
     issuer: name,
     subject: name,
     publicKey,
     signer: key,
     extensions: [
-      extension('2.5.29.15', true, bits(Buffer.from([0xa4]), 2)), // digitalSignature, keyEncipherment, keyCertSign
-      extension('2.5.29.19', true, sequence(boolean(true))),
-      extension('2.5.29.14', false, octets(keyId(publicKey))),
+      extension(extensionIds.keyUsage, true, bits(Buffer.from([0xa4]), 2)), // digitalSignature, keyEncipherment, keyCertSign
+      extension(extensionIds.basicConstraints, true, sequence(boolean(true))),
+      extension(extensionIds.subjectKeyId, false, octets(keyId(publicKey))),
     ],
   });
   return { cert, key: pem(key) };
+}
+
+/**
+ * Authorities that bear the names of these and sign nothing. A TLS server names them to its clients, so that those know which
+ * certificate to show; it finds no way to any of them, and so hands over all that a client sent, for others to judge.
+ */
+export function namesakes(caPems: string, { nowMs, random }: Issuing): string {
+  const names = pemBlocks(caPems).map(({ bytes }) => readCertificate(bytes).rawSubject);
+  return names.map((name) => {
+    const signer = newKey();
+    const extensions = [extension(extensionIds.basicConstraints, true, sequence(boolean(true)))];
+    return signed({ random, notBeforeMs: nowMs, notAfterMs: nowMs + lives.caMs, issuer: name, subject: name, publicKey: createPublicKey(signer), signer, extensions });
+  }).join('');
 }
 
 /** A certificate signed by `ca`, with a new key unless the request brings one. */
 export function issueCert(options: Issuing & { ca: Identity } & CertRequest): Identity {
   const pair = options.publicKey === undefined ? newKey() : undefined;
   const publicKey = pair ? createPublicKey(pair) : createPublicKey(options.publicKey ?? '');
-  const authority = new X509Certificate(options.ca.cert);
-  const usages = { client: '1.3.6.1.5.5.7.3.2', server: '1.3.6.1.5.5.7.3.1' };
+  const authority = readCertificate(pemBlocks(options.ca.cert)[0]?.bytes ?? Buffer.alloc(0));
+  const sans = [...new Set(options.sans ?? [])];
   const cert = signed({
     ...options,
-    lifeMs: options.lifeMs ?? lives.leafMs,
+    notBeforeMs: options.nowMs - lives.backdateMs,
     // Never beyond the life of the one that vouches.
-    notAfterMs: Date.parse(authority.validTo),
-    issuer: subjectOf(authority),
+    notAfterMs: Math.min(options.nowMs + (options.lifeMs ?? lives.leafMs), authority.notAfterMs),
+    issuer: authority.rawSubject,
     subject: distinguishedName(options.cn, options.orgs ?? []),
     publicKey,
     signer: createPrivateKey(options.ca.key),
     extensions: [
-      extension('2.5.29.15', true, bits(Buffer.from([0xa0]), 5)), // digitalSignature, keyEncipherment
-      extension('2.5.29.37', false, sequence(...options.usages.map((usage) => oid(usages[usage])))),
-      extension('2.5.29.35', false, sequence(implicit(0, keyId(authority.publicKey)))),
-      ...(options.sans?.length ? [extension('2.5.29.17', false, alternativeNames(options.sans))] : []),
+      extension(extensionIds.keyUsage, true, bits(Buffer.from([0xa0]), 5)), // digitalSignature, keyEncipherment
+      extension(extensionIds.extendedKeyUsage, false, sequence(...options.usages.map((usage) => oid(usageIds[usage])))),
+      authorityKey(authority),
+      ...(sans.length ? [extension(extensionIds.alternativeNames, false, alternativeNames({ ...noNames, dns: sans.filter((san) => !isIP(san)), addresses: sans.filter((san) => isIP(san)) }))] : []),
     ],
   });
   return { cert: cert + options.ca.cert, key: pair ? pem(pair) : '' };
+}
+
+export interface RequestedCertificate extends AlternativeNames {
+  subject: Name;
+  publicKey: KeyObject;
+  notBeforeMs: number;
+  notAfterMs: number;
+  /** The bits of keyUsage, the first one highest; none = the extension is left out. */
+  keyUsage: number;
+  /** Identifiers. */
+  extendedUsages: string[];
+}
+
+/** A certificate with exactly these names and times, for a key that another holds. Returns it alone, in PEM. */
+export function issueAsRequested(wanted: RequestedCertificate & { ca: Identity; random: Random }): string {
+  const authority = readCertificate(pemBlocks(wanted.ca.cert)[0]?.bytes ?? Buffer.alloc(0));
+  const { keyUsage, extendedUsages } = wanted;
+  const named = [wanted.dns, wanted.emails, wanted.addresses, wanted.uris].some((kind) => kind.length > 0);
+  return signed({
+    ...wanted,
+    notAfterMs: Math.min(wanted.notAfterMs, authority.notAfterMs),
+    issuer: authority.rawSubject,
+    subject: sequence(...wanted.subject.map(({ type, value }) => setOf(sequence(oid(type), utf8(value))))),
+    signer: createPrivateKey(wanted.ca.key),
+    extensions: [
+      ...(keyUsage ? [extension(extensionIds.keyUsage, true, namedBits(keyUsage))] : []),
+      ...(extendedUsages.length > 0 ? [extension(extensionIds.extendedKeyUsage, false, sequence(...extendedUsages.map(oid)))] : []),
+      extension(extensionIds.basicConstraints, true, sequence()),
+      authorityKey(authority),
+      // Without a subject the names are all that says who this is (RFC 5280 4.2.1.6).
+      ...(named ? [extension(extensionIds.alternativeNames, wanted.subject.length === 0, alternativeNames(wanted))] : []),
+    ],
+  });
+}
+
+/** A BIT STRING of named bits: zeros at the end are left out (X.690 11.2.2). */
+function namedBits(value: number): Der {
+  const bytes = value & 0xff ? [value >> 8, value & 0xff] : [value >> 8];
+  const last = bytes.at(-1) ?? 0;
+  return bits(Buffer.from(bytes), Math.log2(last & -last));
 }
 
 /** A fresh P-256 private key as PEM. */
@@ -93,9 +152,10 @@ function pem(key: KeyObject): string {
   return key.export({ type: key.asymmetricKeyType === 'ec' ? 'sec1' : 'pkcs8', format: 'pem' }).toString();
 }
 
-interface ToBeSigned extends Issuing {
-  lifeMs: number;
-  notAfterMs?: number;
+interface ToBeSigned {
+  random: Random;
+  notBeforeMs: number;
+  notAfterMs: number;
   issuer: Der;
   subject: Der;
   publicKey: KeyObject;
@@ -109,14 +169,12 @@ function signed(options: ToBeSigned): string {
   const algorithm = rsa ? sequence(oid('1.2.840.113549.1.1.11'), Buffer.from([5, 0])) : sequence(oid('1.2.840.10045.4.3.2'));
   const serial = Buffer.from(options.random.bytes(16));
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
-  const notBefore = options.nowMs - lives.backdateMs;
-  const notAfter = Math.min(options.nowMs + options.lifeMs, options.notAfterMs ?? Infinity);
   const body = sequence(
     explicit(0, integer(Buffer.from([2]))),
     integer(serial),
     algorithm,
     options.issuer,
-    sequence(time(notBefore), time(notAfter)),
+    sequence(time(options.notBeforeMs), time(options.notAfterMs)),
     options.subject,
     options.publicKey.export({ type: 'spki', format: 'der' }),
     explicit(3, sequence(...options.extensions)),
@@ -129,33 +187,16 @@ function extension(id: string, critical: boolean, value: Der): Der {
   return sequence(oid(id), ...(critical ? [boolean(true)] : []), octets(value));
 }
 
+const authorityKey = ({ publicKey }: Certificate): Der => extension(extensionIds.authorityKeyId, false, sequence(implicit(0, keyId(publicKey()))));
+
 function distinguishedName(cn: string, orgs: string[]): Der {
   const part = (id: string, value: string): Der => setOf(sequence(oid(id), utf8(value)));
   return sequence(...orgs.map((org) => part('2.5.4.10', org)), part('2.5.4.3', cn));
 }
 
-/** The subject of a certificate, byte for byte: an issuer name has to match it exactly (RFC 5280 7.1). */
-function subjectOf(cert: X509Certificate): Der {
-  const raw = cert.raw;
-  const certificate = element(raw, 0);
-  const tbs = element(raw, certificate.content);
-  let at = tbs.content;
-  const skip = raw[at] === 0xa0 ? 5 : 4; // version, serial, algorithm, issuer, validity
-  for (let i = 0; i < skip; i++) at = element(raw, at).end;
-  return raw.subarray(at, element(raw, at).end);
-}
-
-function element(raw: Buffer, at: number): { content: number; end: number } {
-  const first = raw[at + 1] ?? 0;
-  if (first < 0x80) return { content: at + 2, end: at + 2 + first };
-  const size = first & 0x7f;
-  const length = raw.readUIntBE(at + 2, size);
-  return { content: at + 2 + size, end: at + 2 + size + length };
-}
-
-function alternativeNames(sans: string[]): Der {
-  const names = [...new Set(sans)].map((san) => (isIP(san) ? implicit(7, addressBytes(san)) : implicit(2, Buffer.from(san, 'latin1'))));
-  return sequence(...names);
+function alternativeNames({ dns, emails, addresses, uris }: AlternativeNames): Der {
+  const text = (tag: number, names: string[]): Der[] => names.map((name) => implicit(tag, Buffer.from(name, 'latin1')));
+  return sequence(...text(2, dns), ...text(1, emails), ...addresses.map((address) => implicit(7, addressBytes(address))), ...text(6, uris));
 }
 
 function addressBytes(address: string): Buffer {
@@ -170,11 +211,8 @@ function addressBytes(address: string): Buffer {
 
 /** RFC 5280 4.2.1.2 method 1: SHA-1 of the public key's bits. */
 function keyId(key: KeyObject): Buffer {
-  const spki = key.export({ type: 'spki', format: 'der' });
-  const outer = element(spki, 0);
-  const algorithm = element(spki, outer.content);
-  const bitString = element(spki, algorithm.end);
-  return createHash('sha1').update(spki.subarray(bitString.content + 1, bitString.end)).digest();
+  const [, keyBits] = items(readOnly(key.export({ type: 'spki', format: 'der' }), tags.sequence));
+  return createHash('sha1').update(readBits(keyBits)).digest();
 }
 
 function toPem(der: Buffer): string {

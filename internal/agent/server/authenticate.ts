@@ -1,6 +1,8 @@
 import type { TLSSocket } from 'node:tls';
 import { createHash } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
+import { readCertificate } from '../../base/x509/certificate.ts';
+import { attributes, commonNameOf, hasControlCharacter, valuesOf } from '../../base/x509/name.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Client } from '../../client/client.ts';
@@ -39,9 +41,10 @@ export function makeAuthenticator(options: { client: Client; clock: Clock }): (r
 
 function certificateUser(socket: TLSSocket): User | undefined {
   if (!socket.authorized) return undefined;
-  const subject = socket.getPeerCertificate().subject as { CN?: string | string[]; O?: string | string[] } | undefined;
-  // Several common names are no name.
-  if (typeof subject?.CN !== 'string' || subject.CN === '') return undefined;
-  const groups = subject.O === undefined ? [] : Array.isArray(subject.O) ? subject.O : [subject.O];
-  return { name: subject.CN, groups: [...groups, 'system:authenticated'] };
+  const shown = socket.getPeerX509Certificate();
+  if (!shown) return undefined;
+  const { subject } = readCertificate(shown.raw);
+  const name = commonNameOf(subject);
+  const groups = valuesOf(subject, attributes.organization);
+  return !name || [name, ...groups].some(hasControlCharacter) ? undefined : { name, groups: [...groups, 'system:authenticated'] };
 }

@@ -1,4 +1,8 @@
 import type { CertificateSigningRequest, CertificateSigningRequestCondition } from '../generated/types/certificates-v1.ts';
+import { messageOf } from '../../base/errors.ts';
+import { readCertificate } from '../../base/x509/certificate.ts';
+import { pemBlocks } from '../../base/x509/pem.ts';
+import { readRequest } from '../../base/x509/request.ts';
 import { semanticEqual } from '../loose.ts';
 import { dns1123Label, dns1123Subdomain, maxSubdomainLength } from '../names.ts';
 import { checkMetadata, checkMetadataUpdate } from './metadata.ts';
@@ -49,20 +53,31 @@ function checkConditions(problems: Problems, conditions: readonly CertificateSig
 }
 
 function certificateError(base64: string): string | undefined {
-  const text = Buffer.from(base64, 'base64').toString('latin1');
-  const blocks = [...text.matchAll(/-----BEGIN ([^-\n]+)-----\r?\n([\s\S]*?)-----END \1-----/g)];
-  for (const [, type, body = ''] of blocks) {
+  const blocks = pemBlocks(Buffer.from(base64, 'base64').toString('latin1'));
+  for (const { type, headers, bytes } of blocks) {
     if (type !== 'CERTIFICATE') return `only CERTIFICATE PEM blocks are allowed, found ${JSON.stringify(type)}`;
-    if (body.includes(':')) return 'no PEM block headers are permitted';
+    if (headers) return 'no PEM block headers are permitted';
+    const wrong = failureOf(() => readCertificate(bytes));
+    if (wrong) return wrong;
   }
   return blocks.length === 0 ? 'must contain at least one CERTIFICATE PEM block' : undefined;
+}
+
+function failureOf(read: () => unknown): string | undefined {
+  try {
+    read();
+    return undefined;
+  } catch (error) {
+    return messageOf(error);
+  }
 }
 
 function checkRequest(problems: Problems, csr: CertificateSigningRequest, old: CertificateSigningRequest | undefined): void {
   checkMetadata(problems, csr.metadata ?? {}, { namespaced: false, name: () => [] });
   const { request = '', usages: given = [], signerName = '', expirationSeconds: seconds } = csr.spec ?? {};
-  // Whether the request can be read, and who signed it, the signer finds out.
-  if (!Buffer.from(request, 'base64').includes('-----BEGIN CERTIFICATE REQUEST-----')) problems.invalid('spec.request', request, 'PEM block type must be CERTIFICATE REQUEST');
+  // The spec never changes: what was read once is not read again with every update.
+  const unreadable = request === old?.spec?.request ? undefined : failureOf(() => readRequest(Buffer.from(request, 'base64').toString('latin1')));
+  if (unreadable) problems.invalid('spec.request', request, unreadable);
   if (given.length === 0) problems.required('spec.usages');
   const before = old?.spec?.usages ?? [];
   if (!before.some((usage) => !usages.includes(usage))) given.forEach((usage, i) => !usages.includes(usage) && problems.notSupported(`spec.usages[${i}]`, usage, usages));

@@ -1,5 +1,8 @@
 import type { CertificateSigningRequest } from '../../api/generated/types/certificates-v1.ts';
 import { forbidden } from '../../api/status.ts';
+import { messageOf } from '../../base/errors.ts';
+import { attributes, valuesOf } from '../../base/x509/name.ts';
+import { readRequest } from '../../base/x509/request.ts';
 import type { AccessRequest, Decision } from '../authz/authorizer.ts';
 import type { UserInfo } from '../options.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
@@ -42,11 +45,13 @@ const subjectRestriction: AdmissionPlugin = {
   validate({ call, object }) {
     const request = object as unknown as CertificateSigningRequest;
     if (request.spec.signerName !== 'kubernetes.io/kube-apiserver-client') return;
-    const der = Buffer.from(request.spec.request, 'base64').toString();
-    const body = Buffer.from(der.replace(/-----[^-]+-----/g, ''), 'base64');
-    if (body.includes(Buffer.from('system:masters'))) {
-      throw forbidden({ group: 'certificates.k8s.io', resource: 'certificatesigningrequests' }, call.name, 'use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed');
+    const refuse = (why: string): Error => forbidden({ group: 'certificates.k8s.io', resource: 'certificatesigningrequests' }, call.name, why);
+    let organizations: string[];
+    try {
+      organizations = valuesOf(readRequest(Buffer.from(request.spec.request, 'base64').toString('latin1')).subject, attributes.organization);
+    } catch (error) {
+      throw refuse(`failed to parse CSR: ${messageOf(error)}`);
     }
+    if (organizations.includes('system:masters')) throw refuse('use of kubernetes.io/kube-apiserver-client signer with system:masters group is not allowed');
   },
 };
-

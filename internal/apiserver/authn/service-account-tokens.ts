@@ -1,5 +1,5 @@
 import { createPrivateKey, createPublicKey, createHash, type KeyObject } from 'node:crypto';
-import { exportJWK, jwtVerify, SignJWT, type JWK } from 'jose';
+import { compactVerify, decodeJwt, exportJWK, SignJWT, type JWK, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
 import type { UserInfo } from '../options.ts';
 
@@ -26,11 +26,19 @@ export interface VerifiedToken {
   subject: TokenSubject;
   audiences: string[];
   expiresAtMs: number;
+  /** Before this it does not count. */
+  beginsAtMs: number;
   id: string | undefined;
+  /** The Secret that a token without an end is kept in, and must still be. */
+  secretName?: string;
 }
 
 /** Verified signatures are remembered: a pod's token comes with every request. */
-const maxRememberedTokens = 2000;
+const maxRemembered = { tokens: 2000, bytes: 8 << 20 };
+/** Clocks of servers may differ by so much (go-jose's DefaultLeeway). */
+export const leewayMs = 60_000;
+/** What tokens in Secrets name as their issuer, whoever it was. */
+const legacyIssuer = 'kubernetes/serviceaccount';
 
 /** Issues and reads service-account tokens (KEP-1205). Whether the account still lives is for the caller to ask. */
 export class ServiceAccountTokens {
@@ -40,7 +48,7 @@ export class ServiceAccountTokens {
   readonly #algorithm: string;
   readonly #keys: { id: string; key: KeyObject; algorithm: string }[];
   readonly #now: () => number;
-  readonly #seen = new LRUCache<string, VerifiedToken>({ max: maxRememberedTokens });
+  readonly #seen = new LRUCache<string, VerifiedToken>({ max: maxRemembered.tokens, maxSize: maxRemembered.bytes, sizeCalculation: (_token, key) => key.length * 2 });
 
   constructor(options: { signingKey: string; publicKeys?: string[]; issuer: string; audiences?: string[]; now: () => number }) {
     this.issuer = options.issuer;
@@ -75,26 +83,36 @@ export class ServiceAccountTokens {
   /** The token's content, or undefined when it is not one of ours or no longer good. */
   async verify(token: string): Promise<VerifiedToken | undefined> {
     const known = this.#seen.get(token);
-    if (known) return known.expiresAtMs > this.#now() ? known : undefined;
+    if (known) return this.#isCurrent(known) ? known : undefined;
+    // Whose it says it is decides who looks at it: signatures cost time.
+    const claimed = issuerOf(token);
+    if (claimed !== this.issuer && claimed !== legacyIssuer) return undefined;
     for (const { key, algorithm } of this.#keys) {
-      try {
-        const { payload } = await jwtVerify(token, key, { issuer: this.issuer, algorithms: [algorithm], currentDate: new Date(this.#now()), clockTolerance: 10 });
-        const claims = payload['kubernetes.io'] as KubernetesClaims | undefined;
-        if (!claims?.serviceaccount) return undefined;
-        const audience = payload.aud ?? [];
-        const verified: VerifiedToken = {
-          subject: { namespace: claims.namespace, name: claims.serviceaccount.name, uid: claims.serviceaccount.uid, pod: claims.pod, secret: claims.secret, node: claims.node },
-          audiences: Array.isArray(audience) ? audience : [audience],
-          expiresAtMs: (payload.exp ?? 0) * 1000,
-          id: payload.jti,
-        };
-        this.#seen.set(token, verified);
-        return verified;
-      } catch {
-        continue; // another key may have signed it
-      }
+      const signed = await compactVerify(token, key, { algorithms: [algorithm] }).catch(() => undefined);
+      if (!signed) continue; // another key may have signed it
+      const payload = decodeJwt(token);
+      const verified = payload.iss === this.issuer ? boundToken(payload) : payload.iss === legacyIssuer ? this.#legacyToken(payload) : undefined;
+      if (!verified || !this.#isCurrent(verified)) return undefined;
+      this.#seen.set(token, verified);
+      return verified;
     }
     return undefined;
+  }
+
+  now(): number {
+    return this.#now();
+  }
+
+  #isCurrent({ expiresAtMs, beginsAtMs }: VerifiedToken): boolean {
+    return expiresAtMs + leewayMs > this.#now() && beginsAtMs - leewayMs <= this.#now();
+  }
+
+  /** Tokens as they were kept in Secrets: no end, no audience, no object that they are bound to but the Secret itself. */
+  #legacyToken(payload: JWTPayload): VerifiedToken | undefined {
+    const said = (key: string): string => (typeof payload[`kubernetes.io/serviceaccount/${key}`] === 'string' ? String(payload[`kubernetes.io/serviceaccount/${key}`]) : '');
+    const [namespace, name, uid, secretName] = [said('namespace'), said('service-account.name'), said('service-account.uid'), said('secret.name')];
+    if (!namespace || !name || !uid || !secretName || payload.sub !== `system:serviceaccount:${namespace}:${name}`) return undefined;
+    return { subject: { namespace, name, uid }, audiences: this.audiences, expiresAtMs: Infinity, beginsAtMs: 0, id: undefined, secretName };
   }
 
   /** /.well-known/openid-configuration */
@@ -112,6 +130,28 @@ export class ServiceAccountTokens {
   async jwks(): Promise<{ keys: JWK[] }> {
     const keys = this.#keys.map(async ({ id, key, algorithm }) => ({ use: 'sig', ...(await exportJWK(key)), kid: id, alg: algorithm }));
     return { keys: await Promise.all(keys) };
+  }
+}
+
+/** A bound token ends at some time: one that says none is not of our making. */
+function boundToken(payload: JWTPayload): VerifiedToken | undefined {
+  const claims = payload['kubernetes.io'] as Partial<KubernetesClaims> | undefined;
+  const account = claims?.serviceaccount;
+  if (typeof claims?.namespace !== 'string' || typeof account?.name !== 'string' || typeof account.uid !== 'string') return undefined;
+  const { exp, nbf, iat, aud, jti } = payload;
+  if (typeof exp !== 'number' || payload.sub !== `system:serviceaccount:${claims.namespace}:${account.name}`) return undefined;
+  const audiences = typeof aud === 'string' ? [aud] : (aud ?? []);
+  return {
+    subject: { namespace: claims.namespace, name: account.name, uid: account.uid, pod: claims.pod, secret: claims.secret, node: claims.node },
+    audiences, expiresAtMs: exp * 1000, beginsAtMs: Math.max(Number(nbf ?? 0), Number(iat ?? 0)) * 1000, id: jti,
+  };
+}
+
+function issuerOf(token: string): string | undefined {
+  try {
+    return decodeJwt(token).iss;
+  } catch {
+    return undefined;
   }
 }
 

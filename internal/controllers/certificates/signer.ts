@@ -1,13 +1,14 @@
 import type { CertificateSigningRequest } from '../../api/generated/types/certificates-v1.ts';
-import { messageOf } from '../../base/errors.ts';
+import { ConfigError, messageOf } from '../../base/errors.ts';
+import { readRequest } from '../../base/x509/request.ts';
 import { refs } from '../../client/refs.ts';
 import { timeOf } from '../../client/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { startLoop } from '../run.ts';
+import { signerFault, signers } from './signer-rules.ts';
 
 const name = 'certificate-controller';
-const signers = new Set(['kubernetes.io/kube-apiserver-client', 'kubernetes.io/kube-apiserver-client-kubelet', 'kubernetes.io/kubelet-serving', 'kubernetes.io/legacy-unknown']);
 
 /** Signs approved certificate requests of the signers that are Kubernetes' own. */
 export function startCertificateSigner(ctx: ControllerContext): Controller {
@@ -17,11 +18,13 @@ export function startCertificateSigner(ctx: ControllerContext): Controller {
     const request = requests.get(key);
     const has = (type: string): boolean => (request?.status?.conditions ?? []).some((c) => c.type === type && c.status === 'True');
     if (!request || !ctx.signCertificate || !signers.has(request.spec.signerName) || request.status?.certificate || !has('Approved') || has('Denied') || has('Failed')) return;
-    const csrPem = Buffer.from(String(request.spec.request), 'base64').toString();
     const { usages = [], signerName, expirationSeconds } = request.spec;
     const status = { ...request.status };
     try {
-      const certificate = await ctx.signCertificate({ csrPem, usages, signerName, expirationSeconds });
+      const asked = readRequest(Buffer.from(request.spec.request, 'base64').toString('latin1'));
+      const fault = signerFault(signerName, asked, usages);
+      if (fault) throw new ConfigError(fault, { op: 'csr' });
+      const certificate = ctx.signCertificate({ request: asked, usages, signerName, expirationSeconds });
       status.certificate = Buffer.from(certificate).toString('base64') as typeof status.certificate;
     } catch (error) {
       const now = timeOf(ctx.clock.now());

@@ -1,0 +1,105 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+
+const script = readFileSync(join(import.meta.dirname, '../install.sh'), 'utf8');
+/** The functions alone: what follows carries them out on this machine. */
+const functions = script.slice(0, script.indexOf('\ncheck\nchoose "$@"'));
+let dir: string;
+beforeEach(() => {
+  dir = mkdtempSync(join(tmpdir(), 'install-'));
+});
+afterEach(() => rmSync(dir, { recursive: true }));
+
+/** Carries out `steps` as install.sh would with these arguments, with every folder below `dir`. */
+function install(steps: string, args: string[], env: Record<string, string> = {}): string {
+  writeFileSync(join(dir, 'install.sh'), `${functions}
+bin_dir=${dir}/bin data_dir=${dir}/data run_dir=${dir}/run conf_dir=${dir}/etc ledger=${dir}/ledger log_file=${dir}/skiff.log
+service=skiff changed=no init=none
+export INSTALL_SKIFF_SYSTEMD_DIR=${dir}
+systemctl() { :; }
+INSTALL_SKIFF_SKIP_ENABLE=true
+mkdir -p ${dir}/data ${dir}/etc
+choose "$@"
+hide_secrets
+${steps}
+echo "work $work"
+`);
+  const done = spawnSync('sh', [join(dir, 'install.sh'), ...args], { encoding: 'utf8', env: { PATH: process.env['PATH'] ?? '', ...env } });
+  expect(done.stderr).toBe('');
+  expect(done.status).toBe(0);
+  return done.stdout;
+}
+
+const envFile = (): string => readFileSync(join(dir, 'etc/skiff.env'), 'utf8');
+/** The environment as the supervisor's script reads it. */
+function loaded(...names: string[]): (string | undefined)[] {
+  const text = readFileSync(join(dir, 'data/skiff-supervise.sh'), 'utf8');
+  const start = text.indexOf('load_environment() {');
+  const reader = text.slice(start, text.indexOf('\nmkdir', start));
+  const done = spawnSync('sh', ['-c', `${reader}\nenv -0`], { encoding: 'utf8' });
+  expect(done.stderr).toBe('');
+  const all = new Map(done.stdout.split('\0').map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 1)]));
+  return names.map((name) => all.get(name));
+}
+
+describe('secrets among the flags', () => {
+  const args = ['server', '--token', 'S3CRET one', '--datastore-endpoint=postgres://u:S3CRET@host/db', '--node-label', "a=b'c"];
+  test.each(['systemd_unit', 'supervisor_script', 'openrc_unit'])('are in no file that others can read: %s', (unit) => {
+    // OpenRC's folder is the machine's own.
+    install(`environment\n${unit === 'openrc_unit' ? `place() { cp "$1" "${dir}/\${2##*/}"; }\n` : ''}${unit}`, args);
+    const listed = spawnSync('find', [dir, '-type', 'f', '-perm', '/044'], { encoding: 'utf8' }).stdout.trim().split('\n').filter((path) => !path.endsWith('install.sh'));
+    expect(listed.length).toBeGreaterThan(0);
+    for (const path of listed) expect(readFileSync(path, 'utf8'), path).not.toContain('S3CRET');
+    expect(statSync(join(dir, 'etc/skiff.env')).mode & 0o777).toBe(0o600);
+    expect(statSync(join(dir, 'etc/install.args')).mode & 0o777).toBe(0o600);
+  });
+
+  test('reach the service by its environment, and stay when it is installed again', () => {
+    install('environment\nsupervisor_script', args, { SKIFF_DEBUG: 'true', SKIFF_TOKEN: 'other' });
+    expect(loaded('SKIFF_TOKEN', 'SKIFF_DATASTORE_ENDPOINT', 'SKIFF_DEBUG')).toEqual(['S3CRET one', 'postgres://u:S3CRET@host/db', 'true']);
+    expect(envFile().match(/SKIFF_TOKEN/g)?.length).toBe(1);
+    install('environment\nsupervisor_script', []);
+    expect(loaded('SKIFF_TOKEN', 'SKIFF_DEBUG')).toEqual(['S3CRET one', 'true']);
+  });
+
+  test('other flags stay flags, word for word', () => {
+    const odd = ['server', '--node-label', 'a b', '--node-taint', `x='"$(touch ${dir}/made)"\`touch ${dir}/made\`\\%n`];
+    install('environment\nsystemd_unit\nsupervisor_script', odd);
+    const supervise = readFileSync(join(dir, 'data/skiff-supervise.sh'), 'utf8');
+    const words = /skiff server (.*) &$/m.exec(supervise)?.[1] ?? '';
+    expect(spawnSync('sh', ['-c', `printf '%s\\n' ${words}`], { encoding: 'utf8' }).stdout.trimEnd().split('\n')).toEqual(odd.slice(1));
+    expect(readFileSync(join(dir, 'skiff.service'), 'utf8')).toContain(`"x='\\"$$(touch ${dir}/made)\\"\`touch ${dir}/made\`\\\\%%n"`);
+    expect(existsSync(join(dir, 'made'))).toBe(false);
+  });
+});
+
+test('the environment file is data: nothing in it is run', () => {
+  const odd = { SKIFF_A: `$(touch ${dir}/made)`, SKIFF_B: '`touch x`; "q" \\ \'s\' $HOME #c', HTTPS_PROXY: 'http://u:p@h:1/?a=b' };
+  install('environment\nsupervisor_script', ['server'], odd);
+  expect(loaded('SKIFF_A', 'SKIFF_B', 'HTTPS_PROXY')).toEqual(Object.values(odd));
+  writeFileSync(join(dir, 'etc/skiff.env'), `touch ${dir}/made\nSKIFF_C=plain $(touch ${dir}/made)\n1BAD=x\nA-B=x\nSKIFF_D=last`);
+  expect(loaded('SKIFF_C', 'SKIFF_D', '1BAD')).toEqual([`plain $(touch ${dir}/made)`, 'last', undefined]);
+  expect(existsSync(join(dir, 'made'))).toBe(false);
+});
+
+test('nothing is written at a name that can be guessed, and nothing is left', () => {
+  expect(functions).not.toMatch(/\/tmp\//);
+  const work = /^work (.*)$/m.exec(install('environment\nsupervisor_script', ['server']))?.[1] ?? '';
+  expect(work).not.toBe('');
+  expect(existsSync(work)).toBe(false);
+  expect(statSync(join(dir, 'skiff.log')).mode & 0o777).toBe(0o600);
+});
+
+test('a link in the place of a new file is not followed', () => {
+  install(`: >${dir}/victim; ln -s ${dir}/victim ${dir}/etc/skiff.env.new\nenvironment`, ['server', '--token', 'x']);
+  expect(readFileSync(join(dir, 'victim'), 'utf8')).toBe('');
+});
+
+test('every package of the lock is held to its content', () => {
+  const lock = JSON.parse(readFileSync(join(import.meta.dirname, '../package-lock.json'), 'utf8')) as { packages: Record<string, { integrity?: string; link?: boolean }> };
+  const loose = Object.entries(lock.packages).filter(([name, { integrity, link }]) => name !== '' && !link && !integrity?.startsWith('sha512-'));
+  expect(loose.map(([name]) => name)).toEqual([]);
+});
