@@ -92,13 +92,13 @@ describe('roles', () => {
     expect(await patch({ labels: { [`${rbac}/aggregate-to-edit`]: 'true' } })).toContain('is attempting to grant RBAC permissions not currently held');
     expect(await patch({ finalizers: ['example.com/x'] })).toBe('done');
     await admin.create(clusterRoles, { metadata: { name: 'gathers' }, aggregationRule: { clusterRoleSelectors: [{ matchLabels: { a: 'b' } }] } });
-    expect(await said(labeller.patch(clusterRoles, { name: 'gathers' }, { type: 'merge', body: { aggregationRule: null } }))).toBe(`403 clusterroles.${rbac} "gathers" is forbidden: must have cluster-admin privileges to use aggregationRule`);
+    expect(await said(labeller.patch(clusterRoles, { name: 'gathers' }, { type: 'merge', body: { aggregationRule: null } }))).toBe(`403 clusterroles.${rbac} "gathers" is forbidden: must have cluster-admin privileges to use the aggregationRule`);
   });
 
   test('a right to update or patch makes nothing', async () => {
     const patcher = await user('patcher', [{ apiGroups: ['', 'coordination.k8s.io'], resources: ['configmaps', 'leases'], verbs: ['get', 'patch', 'update'] }]);
     const configMaps = ref('configmaps', 'ConfigMap');
-    expect(await said(patcher.patch(configMaps, at('made'), { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap' } }, { fieldManager: 'm' }))).toMatch(/^403 configmaps "made" is forbidden/);
+    expect(await said(patcher.patch(configMaps, at('made'), { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap' } }, { fieldManager: 'm' }))).toMatch(/^403 configmaps "made" is forbidden: User "patcher" cannot create resource/);
     expect(await said(patcher.update(ref('leases', 'Lease', 'coordination.k8s.io'), { metadata: { name: 'made', namespace: 'default' }, spec: {} }))).toMatch(/^403 leases.coordination.k8s.io "made" is forbidden/);
     await admin.create(configMaps, { metadata: { name: 'there', namespace: 'default' } });
     expect(await said(patcher.patch(configMaps, at('there'), { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap' } }, { fieldManager: 'm' }))).toBe('done');

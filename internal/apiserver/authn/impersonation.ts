@@ -17,8 +17,10 @@ export function impersonated(headers: Headers, real: UserInfo, allows: Allows): 
   const hasExtra = Object.keys(extra).length > 0;
   if (!name) {
     if (groups.length || uid || hasExtra) {
-      const list = groups.map((group) => JSON.stringify(group)).join(', ');
-      throw badRequest(`requested &user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:[]string{${list}}, Extra:map[string][]string(nil)} without impersonating a user name`);
+      const list = (values: readonly string[]): string => `[]string{${values.map((one) => JSON.stringify(one)).join(', ')}}`;
+      const named = groups.length ? list(groups) : '[]string(nil)';
+      const more = hasExtra ? `map[string][]string{${Object.entries(extra).map(([key, values]) => `${JSON.stringify(key)}:${list(values)}`).join(', ')}}` : 'map[string][]string(nil)';
+      throw badRequest(`requested &user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${named}, Extra:${more}} without impersonating a user name`);
     }
     return undefined;
   }

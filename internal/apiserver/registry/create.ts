@@ -1,6 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, forbidden, invalid } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
+import { denialText } from '../authz/authorizer.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import { ClaimTaken } from './claims.ts';
@@ -91,7 +92,7 @@ function mayCreate(core: Core, call: Call): void {
   const { group, version, resource } = call.resource;
   const asked = { user: call.user, verb: 'create', group, version, resource, subresource: call.subresource, namespace: call.namespace, name: call.name };
   const decision = core.authorize(asked);
-  if (!decision.allowed) throw forbidden({ group, resource }, call.name, decision.reason);
+  if (!decision.allowed) throw forbidden({ group, resource }, call.name, denialText(asked, decision.reason));
 }
 
 /** The namespace of the object is that of the request. */
