@@ -1,12 +1,13 @@
 import type { KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest, forbidden, invalid } from '../../api/status.ts';
+import { alreadyExists, ApiError, badRequest, forbidden, invalid } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import { ClaimTaken } from './claims.ts';
 import { encode, viewOf, withRevision } from './stored.ts';
-import { writeNew } from './write.ts';
+import { whatOf } from './resource.ts';
+import { read, writeNew } from './write.ts';
 import type { Random } from '../../io/random.ts';
 
 /** What a write left: a record, or (dry run) only the object. */
@@ -74,6 +75,7 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
     if (options.byUpdate) mayCreate(core, call);
     await core.admission.validate(attributes);
     if (call.dryRun) {
+      if (await read(core, resource, object.metadata.namespace ?? '', call.name)) throw alreadyExists(whatOf(resource), call.name);
       undo?.();
       return { object };
     }
