@@ -55,6 +55,17 @@ describe('nodes', () => {
 
   test('another node', async () => expect(await patchNode({ metadata: { labels: { a: 'b' } } }, 'n2')).toBe('403 nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"'));
 
+  test('its own Node alone, as a list and as a watch', async () => {
+    expect((await n1.list<KubeObject>(nodes, { fieldSelector: 'metadata.name=n1' })).items.map((one) => one.metadata.name)).toEqual(['n1']);
+    expect(await said(n1.list(nodes))).toContain("node 'n1' cannot read all nodes, only its own Node object");
+    const seen: string[] = [];
+    const synced = new Promise<void>((resolve, reject) => {
+      n1.watch<KubeObject>(nodes, { fieldSelector: 'metadata.name=n1', sendInitialEvents: true }, { onEvent: (_type, object) => seen.push(object.metadata.name ?? ''), onSynced: () => resolve(), onEnd: (error) => reject(error ?? new Error('it ended')) });
+    });
+    await synced;
+    expect(seen).toEqual(['n1']);
+  });
+
   test('status of a pod, and nothing but that', async () => {
     const patch = (body: object): Promise<string> => said(n1.patch(pods, at('here', 'status'), { type: 'merge', body }));
     expect(await patch({ status: { message: 'x' } })).toBe('done');
