@@ -132,10 +132,16 @@ const serviceAccount: Rule = (spec) => {
   if (spec['serviceAccount'] !== spec['serviceAccountName']) spec['serviceAccount'] = spec['serviceAccountName'];
 };
 
+/** A pod that wants to end before it began gets a second, as its deletion would. */
+const gracePeriod: Rule = (object) => {
+  const spec = object['spec'] as { terminationGracePeriodSeconds?: number } | undefined;
+  if ((spec?.terminationGracePeriodSeconds ?? 0) < 0) object['spec'] = { ...spec, terminationGracePeriodSeconds: 1 };
+};
+
 const mode = unset({ defaultMode: 0o644 });
 
 export const podRules: Rules = {
-  [`${core}Pod`]: [pod],
+  [`${core}Pod`]: [pod, gracePeriod],
   [`${core}PodSpec`]: [
     unset({ dnsPolicy: 'ClusterFirst', restartPolicy: 'Always', securityContext: {}, terminationGracePeriodSeconds: 30, schedulerName: 'default-scheduler' }),
     serviceAccount,

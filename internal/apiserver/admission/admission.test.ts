@@ -55,6 +55,17 @@ describe('nodes', () => {
 
   test('another node', async () => expect(await patchNode({ metadata: { labels: { a: 'b' } } }, 'n2')).toBe('403 nodes "n2" is forbidden: node "n1" is not allowed to modify node "n2"'));
 
+  test('its own Node alone, as a list and as a watch', async () => {
+    expect((await n1.list<KubeObject>(nodes, { fieldSelector: 'metadata.name=n1' })).items.map((one) => one.metadata.name)).toEqual(['n1']);
+    expect(await said(n1.list(nodes))).toContain("node 'n1' cannot read all nodes, only its own Node object");
+    const seen: string[] = [];
+    const synced = new Promise<void>((resolve, reject) => {
+      n1.watch<KubeObject>(nodes, { fieldSelector: 'metadata.name=n1', sendInitialEvents: true }, { onEvent: (_type, object) => seen.push(object.metadata.name ?? ''), onSynced: () => resolve(), onEnd: (error) => reject(error ?? new Error('it ended')) });
+    });
+    await synced;
+    expect(seen).toEqual(['n1']);
+  });
+
   test('status of a pod, and nothing but that', async () => {
     const patch = (body: object): Promise<string> => said(n1.patch(pods, at('here', 'status'), { type: 'merge', body }));
     expect(await patch({ status: { message: 'x' } })).toBe('done');
@@ -92,13 +103,13 @@ describe('roles', () => {
     expect(await patch({ labels: { [`${rbac}/aggregate-to-edit`]: 'true' } })).toContain('is attempting to grant RBAC permissions not currently held');
     expect(await patch({ finalizers: ['example.com/x'] })).toBe('done');
     await admin.create(clusterRoles, { metadata: { name: 'gathers' }, aggregationRule: { clusterRoleSelectors: [{ matchLabels: { a: 'b' } }] } });
-    expect(await said(labeller.patch(clusterRoles, { name: 'gathers' }, { type: 'merge', body: { aggregationRule: null } }))).toBe(`403 clusterroles.${rbac} "gathers" is forbidden: must have cluster-admin privileges to use aggregationRule`);
+    expect(await said(labeller.patch(clusterRoles, { name: 'gathers' }, { type: 'merge', body: { aggregationRule: null } }))).toBe(`403 clusterroles.${rbac} "gathers" is forbidden: must have cluster-admin privileges to use the aggregationRule`);
   });
 
   test('a right to update or patch makes nothing', async () => {
     const patcher = await user('patcher', [{ apiGroups: ['', 'coordination.k8s.io'], resources: ['configmaps', 'leases'], verbs: ['get', 'patch', 'update'] }]);
     const configMaps = ref('configmaps', 'ConfigMap');
-    expect(await said(patcher.patch(configMaps, at('made'), { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap' } }, { fieldManager: 'm' }))).toMatch(/^403 configmaps "made" is forbidden/);
+    expect(await said(patcher.patch(configMaps, at('made'), { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap' } }, { fieldManager: 'm' }))).toMatch(/^403 configmaps "made" is forbidden: User "patcher" cannot create resource/);
     expect(await said(patcher.update(ref('leases', 'Lease', 'coordination.k8s.io'), { metadata: { name: 'made', namespace: 'default' }, spec: {} }))).toMatch(/^403 leases.coordination.k8s.io "made" is forbidden/);
     await admin.create(configMaps, { metadata: { name: 'there', namespace: 'default' } });
     expect(await said(patcher.patch(configMaps, at('there'), { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap' } }, { fieldManager: 'm' }))).toBe('done');

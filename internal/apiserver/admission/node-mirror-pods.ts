@@ -3,7 +3,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { notFound } from '../../api/status.ts';
 import { referencesOf } from '../authz/pod-references.ts';
 import { lookup } from './lookup.ts';
-import type { NodeRequest } from './node-restriction.ts';
+import type { NodeRequest } from './node-request.ts';
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 

@@ -3,22 +3,13 @@ import type { ResourceSlice } from '../../api/generated/types/resource-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { jsonEqual } from '../../api/patch/json.ts';
 import { forbidden, notFound } from '../../api/status.ts';
-import type { AccessRequest, Decision } from '../authz/authorizer.ts';
 import { nodeNameOf } from '../authz/node.ts';
 import type { Core } from '../registry/call.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
 import { checkMirrorPod } from './node-mirror-pods.ts';
+import type { NodeRequest } from './node-request.ts';
 import { checkToken } from './node-tokens.ts';
-
-/** What the checks work with; `refuse` makes the answer. */
-export interface NodeRequest {
-  core: Core;
-  node: string;
-  attributes: Attributes;
-  authorize(request: AccessRequest): Decision;
-  refuse(why: string): Error;
-}
 
 type Check = (request: NodeRequest) => Promise<void> | void;
 

@@ -4,7 +4,7 @@ import type { CSIDriver } from '../../api/generated/types/storage-v1.ts';
 import { notFound } from '../../api/status.ts';
 import type { Core } from '../registry/call.ts';
 import { lookup } from './lookup.ts';
-import type { NodeRequest } from './node-restriction.ts';
+import type { NodeRequest } from './node-request.ts';
 
 /** A node asks tokens for its own pods, bound to them, and for whom the pod itself hands one to. */
 export async function checkToken(request: NodeRequest): Promise<void> {

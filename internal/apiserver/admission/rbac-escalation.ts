@@ -47,7 +47,7 @@ function checkRole(server: Server, attributes: Attributes): void {
   if (allowed(server, attributes, 'escalate', call.resource.resource, before ? call.name : '') || onlyForCollector(attributes)) return;
   refuseUnlessCovered(server, attributes, role.rules ?? [], name);
   if (!role.aggregationRule && !before?.aggregationRule) return;
-  if (uncovered(server.rbac.rulesFor(call.user, ''), everything).length) throw forbidden({ group, resource: call.resource.resource }, name, 'must have cluster-admin privileges to use aggregationRule');
+  if (uncovered(server.rbac.rulesFor(call.user, ''), everything).length) throw forbidden({ group, resource: call.resource.resource }, name, 'must have cluster-admin privileges to use the aggregationRule');
 }
 
 function checkBinding(server: Server, attributes: Attributes): void {

@@ -24,8 +24,7 @@ export function checkRoute(resource: ServedResource, info: RequestInfo): void {
 export function methodsOf(resource: ServedResource, info: RequestInfo): string[] {
   const hasName = info.parts.length > 1;
   const ofAll = resource.namespaced && info.namespace === '';
-  const isNamespaces = resource.group === '' && resource.resource === 'namespaces';
-  if (info.prefix === 'proxy' || (!resource.namespaced && info.namespace !== '' && !isNamespaces) || (ofAll && hasName)) return [];
+  if (info.prefix === 'proxy' || (!resource.namespaced && info.scoped) || (ofAll && hasName)) return [];
   if (info.parts.slice(1).some((one) => one === '') && info.subresource !== 'proxy') return [];
   if (info.prefix === 'watch') return info.parts.length < 3 && resource.verbs.includes('watch') ? ['GET'] : [];
   if (info.parts.length > 2) return ofPart(resource, info);
@@ -40,7 +39,7 @@ function ofPart(resource: ServedResource, info: RequestInfo): string[] {
   return info.subresource === 'proxy' ? [...methods, 'HEAD', 'OPTIONS'] : withHead(methods, resource);
 }
 
-/** HEAD is a GET without a body. */
-function withHead(methods: string[], _resource: ServedResource): string[] {
-  return methods.includes('GET') ? [...methods, 'HEAD'] : methods;
+/** HEAD is a GET without a body, where upstream does not know the kind by its own routes. */
+function withHead(methods: string[], resource: ServedResource): string[] {
+  return resource.custom && methods.includes('GET') ? [...methods, 'HEAD'] : methods;
 }

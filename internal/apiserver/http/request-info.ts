@@ -18,6 +18,8 @@ export interface RequestInfo {
   parts: string[];
   /** The old prefix of the path: `/api/v1/watch/...` counts as `watch` whatever the method, `/api/v1/proxy/...` as `proxy`. */
   prefix: '' | 'watch' | 'proxy';
+  /** The path leads into a namespace: `/api/v1/namespaces/a/...`. */
+  scoped: boolean;
 }
 
 export type Query = ReadonlyMap<string, readonly string[]>;
@@ -68,7 +70,7 @@ export function readRequestInfo(method: string, url: string): RequestInfo {
   const query = parseQuery(mark < 0 ? '' : url.slice(mark + 1));
   const info: RequestInfo = {
     method, path, query, isResource: false, verb: method.toLowerCase(),
-    group: '', version: '', namespace: '', resource: '', subresource: '', name: '', parts: [], prefix: '',
+    group: '', version: '', namespace: '', resource: '', subresource: '', name: '', parts: [], prefix: '', scoped: false,
   };
   // Decoded first and split then: an encoded slash is a slash to whoever authorizes and to whoever serves.
   const segments = decodePath(path).replace(/^\//, '').split('/');
@@ -94,7 +96,8 @@ function place(info: RequestInfo, segments: string[]): RequestInfo {
   let rest = segments;
   if (rest[0] === 'namespaces' && rest.length > 1) {
     info.namespace = rest[1] ?? '';
-    if (rest.length > 2 && !namespaceSubresources.has(rest[2] ?? '')) rest = rest.slice(2);
+    info.scoped = rest.length > 2 && !namespaceSubresources.has(rest[2] ?? '');
+    if (info.scoped) rest = rest.slice(2);
   }
   info.resource = rest[0] ?? '';
   info.name = rest[1] ?? '';
@@ -125,11 +128,16 @@ export function selectedName(fieldSelector: string): string {
   return /^(?!\.\.?$)[^/%]*$/.test(name) ? name : '';
 }
 
-function decodePath(text: string): string {
-  if (!text.includes('%')) return text;
+function decodePath(path: string): string {
+  return path.includes('%') && isDecodable(path) ? decodeURIComponent(path) : path;
+}
+
+/** Whether all escapes of a path are such: another path is no request at all. */
+export function isDecodable(path: string): boolean {
+  if (!path.includes('%')) return true;
   try {
-    return decodeURIComponent(text);
+    return decodeURIComponent(path) !== '';
   } catch {
-    return text;
+    return false;
   }
 }

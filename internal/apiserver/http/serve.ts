@@ -10,7 +10,7 @@ import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import type { Server } from '../server.ts';
 import { asApiError, send, sendError, type Exchange } from './exchange.ts';
 import { checkTimeout } from './timeout.ts';
-import { first, readRequestInfo } from './request-info.ts';
+import { first, isDecodable, readRequestInfo } from './request-info.ts';
 import { methodNotAllowed } from './method-table.ts';
 import { authorize, serveResource } from './resource-handler.ts';
 
@@ -42,6 +42,7 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
     const { method, path } = exchange.info;
     const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });
     if (beside) return send(exchange, beside.status, beside.contentType, beside.body, { 'x-content-type-options': 'nosniff' });
+    if (!isDecodable(path)) return send(exchange, 400, 'text/plain; charset=utf-8', '400 Bad Request');
     checkTimeout(exchange.info);
     await identify(server, exchange);
     await dispatch(server, paths, exchange);

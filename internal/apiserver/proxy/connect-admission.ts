@@ -1,4 +1,5 @@
 import type { KubeObject } from '../../api/object.ts';
+import { badRequest } from '../../api/status.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { first, flag, type RequestInfo } from '../http/request-info.ts';
 import { callFor } from '../http/resource-handler.ts';
@@ -7,6 +8,7 @@ import type { Server } from '../server.ts';
 
 /** Webhooks and policies may refuse a connection: exec and its kin, and every request through a proxy. */
 export async function connectAdmission(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {
+  if (exchange.info.query.has('dryRun')) throw badRequest('dryRun is not supported');
   const kind = resource.subresources.get(exchange.info.subresource)?.kind ?? '';
   const object = { kind, apiVersion: 'v1', metadata: {}, ...optionsOf(exchange.info) } as unknown as KubeObject;
   const attributes = { call: callFor(server, exchange, resource), operation: 'CONNECT' as const, object, old: undefined };

@@ -1,11 +1,13 @@
 import type { KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest, forbidden, invalid } from '../../api/status.ts';
+import { alreadyExists, ApiError, badRequest, forbidden, invalid } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
+import { denialText } from '../authz/authorizer.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import { ClaimTaken } from './claims.ts';
 import { encode, viewOf, withRevision } from './stored.ts';
-import { writeNew } from './write.ts';
+import { whatOf } from './resource.ts';
+import { read, writeNew } from './write.ts';
 import type { Random } from '../../io/random.ts';
 
 /** What a write left: a record, or (dry run) only the object. */
@@ -73,6 +75,7 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
     if (options.byUpdate) mayCreate(core, call);
     await core.admission.validate(attributes);
     if (call.dryRun) {
+      if (await read(core, resource, object.metadata.namespace ?? '', call.name)) throw alreadyExists(whatOf(resource), call.name);
       undo?.();
       return { object };
     }
@@ -91,7 +94,7 @@ function mayCreate(core: Core, call: Call): void {
   const { group, version, resource } = call.resource;
   const asked = { user: call.user, verb: 'create', group, version, resource, subresource: call.subresource, namespace: call.namespace, name: call.name };
   const decision = core.authorize(asked);
-  if (!decision.allowed) throw forbidden({ group, resource }, call.name, decision.reason);
+  if (!decision.allowed) throw forbidden({ group, resource }, call.name, denialText(asked, decision.reason));
 }
 
 /** The namespace of the object is that of the request. */

@@ -51,12 +51,10 @@ async function issueToken(server: Server, call: Call, request: TokenRequest): Pr
 }
 
 /** The account is that of the URL; a body that names another one is no slip to pass over. */
-function checkNames(request: TokenRequest, call: Call): void {
-  for (const [field, title] of [['name', 'name'], ['namespace', 'namespace']] as const) {
-    const value = request.metadata?.[field];
-    if (!value || value === call[field]) continue;
-    throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, call.name, [{ type: 'FieldValueInvalid', field: `metadata.${field}`, value, detail: `must match the service account ${title} if specified` }]);
-  }
+function checkNames({ metadata }: TokenRequest, call: Call): void {
+  if (metadata?.namespace && metadata.namespace !== call.namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (!metadata?.name || metadata.name === call.name) return;
+  throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, call.name, [{ type: 'FieldValueInvalid', field: 'metadata.name', value: metadata.name, detail: 'must match the service account name if specified' }]);
 }
 
 function check(request: TokenRequest, _call: Call): void {
