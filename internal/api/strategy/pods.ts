@@ -22,6 +22,8 @@ export function podCreate(object: KubeObject, context: StrategyContext): void {
   object['status'] = status;
   // Of the alpha feature GenericWorkload, which is off: nothing would hold the group together.
   delete spec.schedulingGroup;
+  // As the warning says that goes with it.
+  if ((spec.terminationGracePeriodSeconds ?? 0) < 0) spec.terminationGracePeriodSeconds = 1;
   if (spec.affinity) mergeAffinityKeys(spec, object.metadata.labels ?? {});
   for (const constraint of spec.topologySpreadConstraints ?? []) {
     if (constraint.labelSelector) addKeys(constraint.labelSelector, constraint.matchLabelKeys, 'In', object.metadata.labels ?? {});

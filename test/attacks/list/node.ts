@@ -16,8 +16,8 @@ export async function running(target: Target, ns: string, spec: object): Promise
 const placeOf = (mountPath: string): string =>
   `set -- $(grep -h ' ${mountPath} ' /proc/[0-9]*/mountinfo | head -1); base=$(awk -v d="$3" '$3==d && $4=="/" {print $5; exit}' /proc/self/mountinfo); file="$base$4"`;
 
-/** As somebody who has an account on the node, and nothing else. */
-const asNobody = (command: string): string => `chroot --userspec=65534:65534 / sh -c '${command}' 2>/dev/null`;
+/** Shell text after which `nobody COMMAND...` runs as somebody who has an account on the node, and nothing else. Busybox' own chroot knows no users. */
+const nobody = `c=$(ls /usr/sbin/chroot /usr/bin/chroot 2>/dev/null | head -1); nobody() { $c --userspec=65534:65534 / "$@" 2>/dev/null; }; [ "$(nobody id -u)" = 65534 ] || exit 4`;
 
 /** A user of the node's operating system reads what pods and the node itself keep to themselves. */
 const localUser: Attack[] = [
@@ -34,7 +34,7 @@ const localUser: Attack[] = [
       await target.make(`/api/v1/namespaces/${ns}/secrets`, { apiVersion: 'v1', kind: 'Secret', metadata: { name: 's' }, stringData: { key: 'precious' } });
       const mountPath = `/attack-${randomBytes(4).toString('hex')}`;
       await running(target, ns, { volumes: [{ name: 'v', ...volume }], containers: [sleeper(target, { volumeMounts: [{ name: 'v', mountPath }] })] });
-      const said = await target.onNode(`${placeOf(mountPath)}; [ -s "$file/${file}" ] || exit 3; ${asNobody(`cat "'"$file"'/${file}"`)} || echo refused`);
+      const said = await target.onNode(`${placeOf(mountPath)}; [ -s "$file/${file}" ] || exit 3; ${nobody}; nobody cat "$file/${file}" || echo refused`);
       return said.trim() === 'refused' ? undefined : `a local user reads ${mountPath}: ${said.slice(0, 40)}`;
     },
     { needsNode: true },
@@ -49,7 +49,7 @@ const localUser: Attack[] = [
       logs: 'find /var/log -xdev -maxdepth 1 -name "skiff*" -readable 2>/dev/null | head -3',
     },
     async (target, find) => {
-      const said = await target.onNode(`chroot --userspec=65534:65534 / sh <<'EOF'\n${find}\nEOF\ntrue`);
+      const said = await target.onNode(`${nobody}\nnobody sh <<'EOF'\n${find}\nEOF\ntrue`);
       return said.trim() === '' ? undefined : `a local user has ${said.trim().split('\n').join(', ')}`;
     },
     { needsNode: true },
