@@ -109,7 +109,8 @@ class Subject {
   #judge(body: string): string | undefined {
     const fault = this.#faults.find((line) => line.startsWith('request failed'));
     if (fault !== undefined) return fault.slice(0, 1_500);
-    return this.status === 500 && body.includes('"reason":"InternalError"') ? `500 ${body.slice(0, 500)}` : undefined;
+    // Addresses and ports that ran out are an internal error upstream as well.
+    return this.status === 500 && body.includes('"reason":"InternalError"') && !body.includes('range is full') ? `500 ${body.slice(0, 500)}` : undefined;
   }
 
   async stop(): Promise<void> {

@@ -48,7 +48,7 @@ const drawHeaders = (rng: Rng, type: string): Record<string, string> => ({
 });
 
 function query(rng: Rng, always: string): string {
-  const more = rng.many(3, () => `${rng.pick(queryKeys)}=${encodeURIComponent(rng.chance(2) ? rng.pick(selectors) : text(rng)).replaceAll('%00', rng.pick(['%00', '%zz', '+']))}`);
+  const more = rng.many(3, () => `${rng.pick(queryKeys)}=${safe(rng.chance(2) ? rng.pick(selectors) : text(rng)).replaceAll('%00', rng.pick(['%00', '%zz', '+']))}`);
   return `?${[always, ...(rng.chance(2) ? more : [])].filter(Boolean).join('&')}`;
 }
 

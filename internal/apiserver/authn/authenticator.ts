@@ -5,6 +5,7 @@ import { keyOf as storeKey, type Store } from '../../store/store.ts';
 import type { UserInfo } from '../options.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { BootstrapTokens } from './bootstrap-tokens.ts';
+import { extraKey } from './impersonation.ts';
 import { userOfToken, type ServiceAccountTokens, type VerifiedToken } from './service-account-tokens.ts';
 import type { CertificateAuthenticator } from './x509.ts';
 
@@ -84,7 +85,7 @@ export class Authenticator {
     const groups = request.headers['x-remote-group'];
     const extra: Record<string, string[]> = {};
     for (const [key, value] of Object.entries(request.headers)) {
-      if (key.startsWith('x-remote-extra-') && value !== undefined) extra[decodeURIComponent(key.slice(15))] = Array.isArray(value) ? value : [value];
+      if (key.startsWith('x-remote-extra-') && value !== undefined) extra[extraKey(key.slice(15))] = Array.isArray(value) ? value : [value];
     }
     return { name, groups: withAuthenticated(groups === undefined ? [] : Array.isArray(groups) ? groups : groups.split(/,\s*/)), extra };
   }

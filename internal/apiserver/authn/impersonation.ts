@@ -1,3 +1,4 @@
+import { setField } from '../../api/codec/json-text.ts';
 import { badRequest, forbidden } from '../../api/status.ts';
 import { denialText, type AccessRequest } from '../authz/authorizer.ts';
 import type { UserInfo } from '../options.ts';
@@ -46,7 +47,16 @@ function extraOf(headers: Headers): Record<string, string[]> {
   const extra: Record<string, string[]> = {};
   for (const [key, value] of Object.entries(headers)) {
     if (!key.startsWith('impersonate-extra-') || value === undefined) continue;
-    extra[decodeURIComponent(key.slice('impersonate-extra-'.length))] = Array.isArray(value) ? value : [value];
+    setField(extra, extraKey(key.slice('impersonate-extra-'.length)), Array.isArray(value) ? value : [value]);
   }
   return extra;
+}
+
+/** Keys of extra values are escaped as parts of a path; what is no such text counts as it stands. */
+export function extraKey(text: string): string {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return text;
+  }
 }
