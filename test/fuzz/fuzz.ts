@@ -23,7 +23,8 @@ export interface Failure {
 
 export interface Options {
   seed: number;
-  untilMs: number;
+  /** How long to draw, once the server stands. */
+  forMs: number;
   only?: readonly string[];
   say?: (line: string) => void;
   /** Areas that come up a twentieth as often. */
@@ -159,9 +160,10 @@ export async function fuzz(options: Options): Promise<Report> {
   const crash = (error: unknown): void => void crashed.push(`nobody caught: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   process.on('uncaughtException', crash).on('unhandledRejection', crash);
   let warm = 0;
+  const until = performance.now() + options.forMs;
   const seeds = new Rng(options.seed);
   try {
-    for (let count = 0; performance.now() < options.untilMs; count++) {
+    for (let count = 0; performance.now() < until; count++) {
       // The first input has the seed that was asked for, so that a failure can be repeated alone.
       const seed = count === 0 ? options.seed : seeds.int(2 ** 31);
       const name = names[count % names.length] ?? '';
