@@ -155,6 +155,36 @@ describe('doors to the machine', () => {
   });
 });
 
+/**
+ * A map that people fill, asked for a name that may come from outside. Text compared with what is found cannot be fooled; whether
+ * something is there at all can.
+ */
+const fooled = /\b(?:labels|annotations|data|binaryData|nodeSelector|matchLabels|properties|staticTokens|disruptedPods)(?:\?\.|!)?\[(?:key|name|k|token|[\w.!?]+\.(?:key|name|topologyKey)!?)\](?!\s*(?:\?\?)?=(?!=))(?!\s*[!=]==\s*(?!undefined))/g;
+
+describe('names from outside', () => {
+  test('a table of constants is made by table(), which answers to its own names alone', () => {
+    const faults: string[] = [];
+    for (const source of production) {
+      if (source.path.includes('/generated/')) continue;
+      source.code.split('\n').forEach((line, i) => {
+        if (/^(?:export )?const \w+: (?:Readonly<)?Record<string, .*= \{(?!\s*\};?$)/.test(line)) faults.push(`${source.path}:${i + 1} use table() of internal/base/own.ts`);
+      });
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('a map that people fill is asked by own()', () => {
+    const faults: string[] = [];
+    for (const source of production) {
+      source.code.split('\n').forEach((line, i) => {
+        if (/Object\.(?:hasOwn|keys)|^\s*delete |\bfor \(const \w+ in /.test(line)) return;
+        for (const [found] of line.matchAll(fooled)) faults.push(`${source.path}:${i + 1} ${found}: use own() of internal/base/own.ts`);
+      });
+    }
+    expect(faults).toEqual([]);
+  });
+});
+
 describe('files', () => {
   test(`no file is longer than ${maxLines} lines`, () => {
     const long = sources.filter((s) => !s.path.includes('/generated/')).map((s) => [s.path, s.text.split('\n').length] as const);

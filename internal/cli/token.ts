@@ -1,3 +1,4 @@
+import { own } from '../base/own.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { Secret } from '../api/generated/types/core-v1.ts';
 import type { ResourceRef } from '../api/object.ts';
@@ -41,7 +42,7 @@ export async function listTokens(options: Record<string, string>): Promise<void>
   const client = await clientOf(options['kubeconfig'] ?? '');
   try {
     const { items } = await client.list<Secret>(secrets, { namespace, fieldSelector: `type=${type}` });
-    const read = (item: Secret, key: string): string => Buffer.from(String(item.data?.[key] ?? ''), 'base64').toString();
+    const read = (item: Secret, key: string): string => Buffer.from(String(own(item.data, key) ?? ''), 'base64').toString();
     const rows = items.map((item) => ({
       token: `${read(item, 'token-id')}.${read(item, 'token-secret')}`,
       expires: read(item, 'expiration') || '<forever>',

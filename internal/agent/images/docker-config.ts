@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Secret } from '../../api/generated/types/core-v1.ts';
 import type { AuthConfig } from '../../wire/cri/cri.ts';
 import type { ImageName } from './image-name.ts';
@@ -25,7 +26,7 @@ export function credentialsFor(name: ImageName, secrets: Secret[]): AuthConfig[]
 
 function entriesOf(secret: Secret): Record<string, Entry> {
   const read = (key: string): Record<string, unknown> => {
-    const encoded = secret.data?.[key];
+    const encoded = own(secret.data, key);
     if (!encoded) return {};
     try {
       return JSON.parse(Buffer.from(encoded as unknown as string, 'base64').toString()) as Record<string, unknown>;

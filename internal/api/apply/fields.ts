@@ -67,6 +67,22 @@ export function union(a: Fields, b: Fields): Fields {
   return result;
 }
 
+/** Adds all of `other` to a tree that was begun empty by the caller and grown by this alone; what is taken over is copied. */
+export function absorb(into: Fields, other: Fields): void {
+  for (const key in other) {
+    if (key === '.') continue;
+    const theirs = other[key] as Fields;
+    let mine = own(into, key);
+    const fresh = mine === undefined;
+    if (mine === undefined) setField(into, key, (mine = {}));
+    grown.add(into);
+    const leaf = !grown.has(mine);
+    const member = isMember(theirs) || (!fresh && (leaf || Object.hasOwn(mine, '.')));
+    absorb(mine, theirs);
+    if (member && grown.has(mine)) mine['.'] = here;
+  }
+}
+
 function joinedWith(a: Fields, b: Fields | undefined): Fields | undefined {
   return b === undefined ? a : joined(a, b);
 }

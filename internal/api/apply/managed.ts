@@ -1,7 +1,7 @@
 import { own } from '../../base/own.ts';
 import type { ManagedFieldsEntry } from '../generated/types/meta-v1.ts';
 import { isDict } from '../loose.ts';
-import { difference, isEmpty, noFields, sorted, union } from './fields.ts';
+import { absorb, difference, isEmpty, noFields, sorted } from './fields.ts';
 import type { Fields } from './fields.ts';
 
 /** More managers that update than this are merged, oldest first, into one entry: managedFields must not grow without end. */
@@ -133,6 +133,8 @@ export function capManagers(managed: Map<string, Managed>): void {
   if (left <= maxUpdateManagers) return;
   updaters.sort(([idA, a], [idB, b]) => seconds(a.time) - seconds(b.time) || text(idA, idB));
   const firstOf = new Map<string, string>();
+  // Grown in place: a union for each of many managers would copy what the earlier ones left again and again.
+  const buckets = new Map<string, Fields>();
   for (const [id, one] of updaters) {
     if (left <= maxUpdateManagers) return;
     const bucket: Managed = { manager: ancientManager, operation: 'Update', apiVersion: one.apiVersion, subresource: '', time: one.time, fields: noFields, source: undefined };
@@ -142,9 +144,16 @@ export function capManagers(managed: Map<string, Managed>): void {
       firstOf.set(one.apiVersion, id);
       continue;
     }
-    const known = managed.get(bucketId) ?? managed.get(first);
-    if (!managed.has(bucketId)) managed.delete(first);
-    managed.set(bucketId, { ...bucket, fields: union(one.fields, known?.fields ?? noFields) });
+    let merged = buckets.get(bucketId);
+    if (!merged) {
+      const known = managed.get(bucketId) ?? managed.get(first);
+      if (!managed.has(bucketId)) managed.delete(first);
+      merged = {};
+      absorb(merged, known?.fields ?? noFields);
+      buckets.set(bucketId, merged);
+    }
+    absorb(merged, one.fields);
+    managed.set(bucketId, { ...bucket, fields: merged });
     managed.delete(id);
     left--;
   }

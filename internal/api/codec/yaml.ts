@@ -13,13 +13,13 @@ export interface ParsedYaml {
 }
 
 /**
- * How much of a document may come from aliases and merge keys, as go-yaml 2 has it: nearly all of a small one, a tenth
- * of a large one. Every node is counted each time it is used, keys too: a short text must not make much work.
+ * How much of a document may come from aliases and merge keys, after go-yaml 2: nearly all of a small one, a tenth
+ * of a large one, where a quarter of its sizes count as large, for a map costs more here. Every node is counted each time it is used, keys too: a short text must not make much work.
  */
 const freeNodes = 1_000;
 const freeAliased = 100;
-const smallDocument = 400_000;
-const largeDocument = 4_000_000;
+const smallDocument = 100_000;
+const largeDocument = 1_000_000;
 
 export function parseYaml(text: string): ParsedYaml {
   let events: Event[];

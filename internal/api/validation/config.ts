@@ -1,4 +1,4 @@
-import { table } from '../../base/own.ts';
+import { own, table } from '../../base/own.ts';
 import type { ConfigMap, Secret, ServiceAccount } from '../generated/types/core-v1.ts';
 import { JsonSyntaxError, parseJson } from '../codec/json-text.ts';
 import { isDict, semanticEqual } from '../loose.ts';
@@ -40,7 +40,7 @@ export const configMap: Rule<ConfigMap> = {
 };
 
 function checkDockerConfig(problems: Problems, data: Readonly<Record<string, string>>, key: string): void {
-  const value = data[key];
+  const value = own(data, key);
   if (value === undefined) return problems.required(`data[${key}]`);
   try {
     const parsed = parseJson(Buffer.from(value, 'base64').toString());

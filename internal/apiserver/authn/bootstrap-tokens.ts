@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import { timingSafeEqual } from 'node:crypto';
 import { Buffer } from 'node:buffer';
 import { keyOf as storeKey, type Store } from '../../store/store.ts';
@@ -20,7 +21,7 @@ export class BootstrapTokens {
     if (!kv) return undefined;
     const object = objectOf(kv);
     const data = (object['data'] ?? {}) as Record<string, string>;
-    const text = (key: string): string => Buffer.from(data[key] ?? '', 'base64').toString();
+    const text = (key: string): string => Buffer.from(own(data, key) ?? '', 'base64').toString();
     if (object['type'] !== 'bootstrap.kubernetes.io/token' || object.metadata.deletionTimestamp) return undefined;
     if (text('token-id') !== id || !equal(text('token-secret'), secret)) return undefined;
     const expires = text('expiration');

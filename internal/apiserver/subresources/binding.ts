@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Binding, Node, Pod, PodCondition } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, invalid } from '../../api/status.ts';
@@ -60,7 +61,10 @@ const copied = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region'];
 
 /** Pods learn where their node stands (plugin PodTopologyLabels). */
 function topologyLabels(node: Node | undefined): Record<string, string> {
-  return Object.fromEntries(copied.flatMap((key) => (node?.metadata.labels?.[key] === undefined ? [] : [[key, node.metadata.labels[key]]])));
+  return Object.fromEntries(copied.flatMap((key) => {
+    const value = own(node?.metadata.labels, key);
+    return value === undefined ? [] : [[key, value]];
+  }));
 }
 
 function scheduled(pod: Pod, now: string): void {

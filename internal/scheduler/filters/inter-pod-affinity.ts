@@ -17,7 +17,7 @@ export function termMatcher(view: View, owner: Pod, term: PodAffinityTerm): (oth
     const namespace = namespaceOf(other);
     if (!namespaces.has(namespace) && !byLabels?.matches(view.namespaceLabels(namespace))) return false;
     const has = other.metadata.labels ?? {};
-    return selector.matches(has) && same.every((k) => own(has, k) === labels[k]) && differ.every((k) => own(has, k) !== labels[k]);
+    return selector.matches(has) && same.every((k) => own(has, k) === own(labels, k)) && differ.every((k) => own(has, k) !== own(labels, k));
   };
 }
 

@@ -1,0 +1,65 @@
+import { request } from 'node:https';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { startDevServer, type DevServer } from './dev.ts';
+
+/** What a whole server takes and refuses, where that was once other than upstream. */
+
+let dev: DevServer;
+beforeAll(async () => void (dev = await startDevServer()));
+afterAll(() => dev.api.close());
+
+interface Answer {
+  status: number;
+  warning: string | string[] | undefined;
+  text: string;
+}
+
+function call(method: string, path: string, body?: unknown, token = 'oracle', type = 'application/json'): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    const sent = request({ host: '127.0.0.1', port: dev.api.port, ca: dev.ca.cert, method, path, headers: { authorization: `Bearer ${token}`, 'content-type': type } }, (answer) => {
+      let text = '';
+      answer.on('data', (part: Buffer) => (text += part.toString()));
+      answer.on('end', () => resolve({ status: answer.statusCode ?? 0, warning: answer.headers['warning'], text }));
+    });
+    sent.on('error', reject);
+    sent.end(body === undefined ? undefined : JSON.stringify(body));
+  });
+}
+
+const services = '/api/v1/namespaces/default/services?dryRun=All';
+const service = (spec: object): unknown => ({ metadata: { name: 's' }, spec });
+
+describe('services on one family of addresses', () => {
+  test.each([
+    ['RequireDualStack', { ipFamilyPolicy: 'RequireDualStack', ports: [{ port: 80 }] }, 'this cluster is not configured for dual-stack services'],
+    ['the other family', { ipFamilies: ['IPv6'], ports: [{ port: 80 }] }, 'spec.ipFamilies[0]: Invalid value: \\"IPv6\\": not configured on this cluster'],
+    ['a headless service that selects', { clusterIP: 'None', selector: { a: 'b' }, ipFamilyPolicy: 'RequireDualStack', ports: [{ port: 80 }] }, 'not configured for dual-stack'],
+    ['ExternalName with an address', { type: 'ExternalName', externalName: 'a.example', clusterIP: '10.43.0.99' }, 'may not be set for ExternalName services'],
+  ])('%s is refused', async (_name, spec, why) => {
+    const { status, text } = await call('POST', services, service(spec));
+    expect([status, text]).toEqual([422, expect.stringContaining(why)]);
+  });
+  test.each([
+    ['PreferDualStack', { ipFamilyPolicy: 'PreferDualStack', ports: [{ port: 80 }] }],
+    ['a headless service that is filled in by hand', { clusterIP: 'None', ipFamilyPolicy: 'RequireDualStack', ports: [{ port: 80 }] }],
+  ])('%s is taken', async (_name, spec) => expect((await call('POST', services, service(spec))).status).toBe(201));
+});
+
+test('an item without its key is for validation to refuse', async () => {
+  const items = { type: 'object', required: ['name'], properties: { name: { type: 'string' }, port: { type: 'integer' } } };
+  const schema = { openAPIV3Schema: { type: 'object', properties: { ports: { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['name'], items } } } };
+  await call('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', { metadata: { name: 'gadgets.x.io' }, spec: { group: 'x.io', names: { kind: 'Gadget', plural: 'gadgets' }, scope: 'Namespaced', versions: [{ name: 'v1', served: true, storage: true, schema }] } });
+  const make = (ports: unknown): Promise<Answer> => call('POST', '/apis/x.io/v1/namespaces/default/gadgets', { apiVersion: 'x.io/v1', kind: 'Gadget', metadata: { name: 'a' }, ports });
+  await expect.poll(async () => (await make([{ name: 'ok' }])).status, { timeout: 20_000 }).not.toBe(404);
+  expect((await make([{ port: 80 }])).text).toContain('ports[0].name: Required value');
+  expect((await make([null])).text).toContain('ports[0] in body must be of type object');
+});
+
+test('Endpoints say that they have a successor', async () => {
+  expect(String((await call('GET', '/api/v1/namespaces/default/endpoints')).warning)).toContain('v1 Endpoints is deprecated in v1.33+');
+});
+
+test.each(['constructor', '__proto__', 'toString', 'eyJ'])('the token %s is nobody', async (token) => {
+  expect((await call('GET', '/api/v1/pods', undefined, token)).status).toBe(401);
+  expect((await call('GET', `/healthz/${token}`)).status).toBe(404);
+});
