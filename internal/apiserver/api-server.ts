@@ -13,6 +13,7 @@ import { objectOf } from './registry/stored.ts';
 import { bootCluster } from './bootstrap/boot.ts';
 import { Definitions } from './crd/definitions.ts';
 import { addDocumentPaths } from './discovery/paths.ts';
+import { FlowControl } from './flowcontrol/flow-control.ts';
 import { addMetricsPath, Metrics } from './http/metrics.ts';
 import { addHealthPaths } from './http/health.ts';
 import { makeListener, type Paths } from './http/serve.ts';
@@ -67,7 +68,9 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
   });
   server.port = listener.port;
+  server.know = ({ request, real }) => listener.know(request, { name: real.name, bounded: !real.groups.includes('system:masters') });
   const leave = await bootCluster(server);
+  server.flowControl.maintain();
   server.ready = true;
   return handle(server, { listener, stops, leave });
 }
@@ -101,6 +104,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
     virtual: new Map(),
     lateAdmission: [],
     metrics: new Metrics(),
+    flowControl: new FlowControl(core, options.flowControl ?? {}),
     bookmarks: new Bookmarks(clock),
     encoder: new EventEncoder(),
     scheme,
@@ -111,6 +115,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
       return () => shutdown.delete(fn);
     },
     remoteResources: () => [],
+    know: () => true,
     port: 0,
     ready: false,
   };
@@ -120,10 +125,11 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
 async function startParts(server: Server): Promise<(() => void)[]> {
   await server.rbac.start();
   await server.nodes.start();
+  await server.flowControl.start();
   const stopAdmission = await addDefaultPlugins(server);
   const definitions = new Definitions(server);
   await definitions.start();
-  return [() => server.rbac.stop(), () => server.nodes.stop(), stopAdmission, () => definitions.stop()];
+  return [() => server.rbac.stop(), () => server.nodes.stop(), () => server.flowControl.stop(), stopAdmission, () => definitions.stop()];
 }
 
 interface Running {

@@ -23,6 +23,7 @@ export async function callHandler(
   const answer = new MemoryAnswer();
   const exchange = openExchange(server, incoming as unknown as ServerRequest, answer as unknown as ServerAnswer);
   exchange.user = user;
+  exchange.real = user;
   try {
     await dispatch(server, pathsOf(server), exchange);
     await answer.ended;

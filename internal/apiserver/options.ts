@@ -2,6 +2,7 @@ import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Dial } from '../io/dial.ts';
+import type { FlowControlOptions } from './flowcontrol/flow-control.ts';
 import type { Store } from '../store/store.ts';
 
 /** Who asks: the outcome of authentication. */
@@ -57,6 +58,8 @@ export interface ApiServerOptions {
   /** Tokens from configuration: token -> user. */
   staticTokens?: Record<string, UserInfo>;
   anonymous?: boolean;
+  /** Priority and fairness: how much is served at once. */
+  flowControl?: FlowControlOptions;
   version?: { gitVersion: string; gitCommit?: string; buildDate?: string };
   /** Says where a node's kubelet is reached, when not at its own address (a tunnel). */
   kubeletTarget?: (node: string) => { host: string; port: number } | undefined;
@@ -68,6 +71,8 @@ export interface ApiServerOptions {
 export const limits = {
   /** Larger bodies are refused with 413 (kube-apiserver: limitedReadBody). */
   maxBodyBytes: 3 * 1024 * 1024,
+  /** A body must keep coming and be whole by then (kube-apiserver: --request-timeout for the whole). */
+  body: { idleMs: 20_000, totalMs: 60_000 },
   /** How often a clashing write is tried again before the client hears of it. */
   updateTries: 12,
   /** Attempts at a free generated name. */

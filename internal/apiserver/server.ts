@@ -6,6 +6,7 @@ import type { NodeAuthorizer } from './authz/node.ts';
 import type { RbacAuthorizer } from './authz/rbac.ts';
 import type { Authenticator } from './authn/authenticator.ts';
 import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
+import type { FlowControl } from './flowcontrol/flow-control.ts';
 import type { Metrics } from './http/metrics.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { ApiServerOptions } from './options.ts';
@@ -33,6 +34,7 @@ export interface Server {
   /** Webhooks and policies: after the built-in plug-ins, before quota. */
   lateAdmission: AdmissionPlugin[];
   metrics: Metrics;
+  flowControl: FlowControl;
   bookmarks: Bookmarks;
   encoder: EventEncoder;
   scheme: Scheme;
@@ -42,6 +44,8 @@ export interface Server {
   onShutdown(fn: () => void): () => void;
   /** What other servers answer for, as far as they do. */
   remoteResources(): DiscoveredResource[];
+  /** Tells the listener whose connection a request came by; false when he has too many. */
+  know(exchange: Exchange): boolean;
   port: number;
   ready: boolean;
   /** Upgrades that another server answers for. */

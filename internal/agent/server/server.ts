@@ -28,12 +28,14 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
   const refusal = async (request: ServerRequest): Promise<{ status: number; text: string } | undefined> => {
     const user = await authenticate(request);
     if (!user) return { status: 401, text: 'Unauthorized' };
+    // The API server's own connections carry everybody's logs and terminals.
+    listener.know(request, { name: user.name, bounded: !user.groups.includes('system:masters') });
     const path = new URL(request.url ?? '/', 'https://node').pathname;
     const allowed = await authorize(user, { method: request.method ?? 'GET', path });
     return allowed ? undefined : { status: 403, text: `Forbidden (user=${user.name}, verb=${request.method}, resource=nodes, path=${path})` };
   };
 
-  return listenHttps('node.listen', {
+  const listener = await listenHttps('node.listen', {
     host: options.host,
     port: options.port,
     key: options.tls.key,
@@ -42,6 +44,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
     onRequest: (request, answer) => void serve(request, answer),
     onUpgrade: (request, socket, head) => void upgrade(request, { socket, head }),
   });
+  return listener;
 
   async function serve(request: ServerRequest, answer: ServerAnswer): Promise<void> {
     try {

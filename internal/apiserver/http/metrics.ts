@@ -1,3 +1,4 @@
+import { flowControlMetrics } from '../flowcontrol/metrics.ts';
 import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
 import type { Paths } from './serve.ts';
@@ -65,6 +66,7 @@ export class Metrics {
       lines.push(`apiserver_request_duration_seconds_bucket{${series.labels},le="+Inf"} ${series.count}`);
       lines.push(`apiserver_request_duration_seconds_sum{${series.labels}} ${series.seconds}`, `apiserver_request_duration_seconds_count{${series.labels}} ${series.count}`);
     }
+    lines.push(...flowControlMetrics(server.flowControl.levels(), [...server.flowControl.flows()]));
     return `${lines.join('\n')}\n`;
   }
 }

@@ -8,6 +8,7 @@ import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import { anonymous } from '../authn/authenticator.ts';
 import { impersonated } from '../authn/impersonation.ts';
 import { denialText } from '../authz/authorizer.ts';
+import { seated, sendTooMany } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
 import { asApiError, send, sendError, type Exchange } from './exchange.ts';
 import { first, readRequestInfo } from './request-info.ts';
@@ -42,11 +43,12 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
     const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });
     if (beside) return send(exchange, beside.status, beside.contentType, beside.body, { 'x-content-type-options': 'nosniff' });
     await identify(server, exchange);
-    await dispatch(server, paths, exchange);
+    const served = await seated(server, exchange, answer, () => dispatch(server, paths, exchange));
+    if (!served) sendTooMany(exchange);
   } catch (error) {
     if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError') server.core.log.error('request failed', { path: exchange.info.path, method: exchange.info.method, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
     sendError(exchange, error);
-    drain(request);
+    drain(request, answer);
   }
   server.metrics.count(exchange, answer.statusCode, (server.core.clock.monotonicMs() - began) / 1000);
 }
@@ -57,6 +59,7 @@ export function openExchange(server: Server, request: ServerRequest, answer: Ser
     answer,
     info: readRequestInfo(request.method ?? 'GET', request.url ?? '/'),
     user: anonymous,
+    real: anonymous,
     warnings: [],
     auditId: server.core.random.uuid(),
   };
@@ -65,7 +68,9 @@ export function openExchange(server: Server, request: ServerRequest, answer: Ser
 /** Authentication, then impersonation. */
 export async function identify(server: Server, exchange: Exchange): Promise<void> {
   const { request } = exchange;
-  exchange.user = await server.authenticator.authenticate(request, socketOf(request));
+  exchange.real = await server.authenticator.authenticate(request, socketOf(request));
+  exchange.user = exchange.real;
+  if (exchange.real !== anonymous && !server.know(exchange)) throw tooManyConnections();
   if (request.headers['impersonate-user'] === undefined && request.headers['impersonate-group'] === undefined && request.headers['impersonate-uid'] === undefined) return;
   exchange.user = impersonated(request.headers, exchange.user, (asked) => server.authorize(asked).allowed) ?? exchange.user;
 }
@@ -76,10 +81,14 @@ function socketOf(request: ServerRequest): object {
   return stream?.session?.socket ?? request.socket;
 }
 
-/** A refused body must still be read, or the connection stalls. */
-function drain(request: ServerRequest): void {
-  if (!(request as { readableEnded?: boolean }).readableEnded) (request as { resume(): void }).resume();
+/** A refused body must still be read, or the connection stalls; over HTTP/2 it is refused alone. */
+function drain(request: ServerRequest, answer: ServerAnswer): void {
+  if ((request as { readableEnded?: boolean }).readableEnded) return;
+  (request as { resume(): void }).resume();
+  if ('stream' in request) (answer as NodeJS.EventEmitter).once('finish', () => request.stream?.close());
 }
+
+const tooManyConnections = (): ApiError => new ApiError('TooManyRequests', 'too many connections of this user, please try again later', { details: { retryAfterSeconds: 1 } });
 
 export async function dispatch(server: Server, paths: Paths, exchange: Exchange): Promise<void> {
   const { info } = exchange;

@@ -4,7 +4,7 @@ import type { Duplex, Readable } from 'node:stream';
 import { ApiError } from '../../api/status.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { traceHeaders, type Exchange } from '../http/exchange.ts';
 import type { Server } from '../server.ts';
 
 const hopByHop = new Set(['connection', 'keep-alive', 'proxy-authenticate', 'proxy-authorization', 'te', 'trailer', 'transfer-encoding', 'upgrade', 'host', 'http2-settings', 'authorization']);
@@ -59,7 +59,7 @@ const hostOf = (target: DialTarget): string => `${target.host.includes(':') ? `[
 
 async function relay(exchange: Exchange, message: IncomingMessage, to: Forwarding): Promise<void> {
   const answer = exchange.answer as ServerResponse;
-  const headers: Record<string, string | string[]> = { 'audit-id': exchange.auditId };
+  const headers: Record<string, string | string[]> = traceHeaders(exchange);
   for (const [key, value] of Object.entries(message.headers)) if (value !== undefined && !hopByHop.has(key)) headers[key] = value;
   if (to.prefix && typeof headers['location'] === 'string') headers['location'] = rewritten(headers['location'], to);
   const html = to.prefix && /^text\/html/.test(message.headers['content-type'] ?? '') && !message.headers['content-encoding'];

@@ -1,11 +1,12 @@
 import { Buffer } from 'node:buffer';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { forbidden, type ApiError } from '../../api/status.ts';
+import { ApiError, forbidden } from '../../api/status.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { asApiError, type Exchange } from '../http/exchange.ts';
 import { identify, openExchange } from '../http/serve.ts';
 import { authorize, pathNotFound } from '../http/resource-handler.ts';
+import { seated } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
 import { forwardedHeaders, join, unreachable, type Forwarding } from './forward.ts';
 import { streamTarget } from './pod-streams.ts';
@@ -21,7 +22,8 @@ export async function serveUpgrade(server: Server, request: IncomingMessage, soc
   const exchange = openExchange(server, request, undefined as never);
   try {
     await identify(server, exchange);
-    await dispatchUpgrade(server, exchange, socket, head);
+    const served = await seated(server, exchange, socket, () => dispatchUpgrade(server, exchange, socket, head));
+    if (!served) throw new ApiError('TooManyRequests', 'Too many requests, please try again later.', { details: { retryAfterSeconds: 1 } });
   } catch (error) {
     if (!(error instanceof Error && 'httpStatus' in error)) server.core.log.error('upgrade failed', { path: exchange.info.path, error: String(error) });
     refuse(socket, asApiError(error));
