@@ -8,6 +8,8 @@ export interface ConnectionLimits {
   headerMs: number;
   /** The next request must have arrived by then (kube-apiserver: IdleTimeout). */
   idleMs: number;
+  /** How often those that ask nothing are looked through; nothing ticks while every connection has an open request or none is there. */
+  sweepMs: number;
   /** Connections from one address whose client nobody knows yet. The oldest makes room: a client that shows who it is needs milliseconds. */
   strangersPerAddress: number;
   /** The same over all addresses; the address that has most makes room. */
@@ -16,10 +18,7 @@ export interface ConnectionLimits {
   perUser: number;
 }
 
-export const connectionLimits: ConnectionLimits = { handshakeMs: 10_000, headerMs: 32_000, idleMs: 90_000, strangersPerAddress: 256, strangers: 1024, perUser: 1000 };
-
-/** How often those that ask nothing are looked through; nothing ticks while every connection has an open request or none is there. */
-const sweepMs = 5_000;
+export const connectionLimits: ConnectionLimits = { handshakeMs: 10_000, headerMs: 32_000, idleMs: 90_000, sweepMs: 5_000, strangersPerAddress: 256, strangers: 1024, perUser: 1000 };
 
 export interface KnownUser {
   name: string;
@@ -127,7 +126,7 @@ export class ConnectionBounds {
       this.#timer = undefined;
       this.sweep(performance.now());
       if (this.#idle.size) this.#arm();
-    }, sweepMs);
+    }, this.#limits.sweepMs);
     this.#timer.unref();
   }
 

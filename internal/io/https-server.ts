@@ -73,6 +73,7 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
     guard.upgrade(request);
     options.onUpgrade(request, socket, head);
   });
+  answerBroken(server);
   server.on('sessionError', () => undefined); // a broken client connection is the client's affair
   server.on('tlsClientError', () => undefined);
   await new Promise<void>((resolve, reject) => {
@@ -94,6 +95,18 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
       }),
     know: (request, user) => guard.know(request, user),
   };
+}
+
+/** A request over HTTP/1.1 that is none, or whose headers are too large, hears so: what it still sends is taken, so that the answer is not lost. */
+function answerBroken(server: Http2SecureServer): void {
+  const answered = new WeakSet<Duplex>();
+  server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
+    if (answered.has(socket) || !socket.writable) return void (answered.has(socket) || socket.destroy());
+    answered.add(socket);
+    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
+    socket.end(`HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\n${status}`);
+    setTimeout(() => socket.destroy(), goAwayMs).unref();
+  });
 }
 
 interface Guard {
@@ -168,7 +181,7 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
 /** The kernel probes silent connections, so that clients that are gone without a word do not stay. */
 const keepAliveAfterMs = 30_000;
 
-/** How long an idle session has to take note of its end. */
+/** How long a client has to take note of the end. */
 const goAwayMs = 1_000;
 
 function endSession(session: ServerHttp2Session): void {
