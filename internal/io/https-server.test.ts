@@ -12,6 +12,8 @@ const ca = issueCa({ ...now, cn: 'ca' });
 const serving = issueCert({ ...now, ca, cn: 'server', sans: ['localhost', '127.0.0.1'], usages: ['server'] });
 
 let listener: HttpsListener;
+/** With the bounds of every day, so that only what HTTP/2 itself refuses ends a connection soon. */
+let usual: HttpsListener;
 const sockets: { destroy(): void }[] = [];
 
 beforeAll(async () => {
@@ -20,7 +22,7 @@ beforeAll(async () => {
     limits: { handshakeMs: 300, headerMs: 300, idleMs: 600, sweepMs: 50, strangersPerAddress: 20, perUser: 3 },
     onRequest: (q, a) => {
       const user = q.headers['x-user'];
-      if (typeof user === 'string' && !listener.know(q, { name: user, bounded: true })) a.writeHead(429);
+      if (typeof user === 'string' && !listener.know(q, { name: user, bounded: true })) (a as import('node:http').ServerResponse).writeHead(429);
       if (q.url === '/never') return;
       (a as import('node:http').ServerResponse).end('ok');
     },
@@ -28,14 +30,19 @@ beforeAll(async () => {
   });
 });
 
+beforeAll(async () => {
+  usual = await listenHttps('usual', { host: '127.0.0.1', port: 0, key: serving.key, cert: serving.cert, onRequest: () => undefined, onUpgrade: () => undefined });
+});
+
 afterAll(async () => {
   for (const socket of sockets) socket.destroy();
   await listener.close();
+  await usual.close();
 });
 
-function tls(alpn: string[] = []): Promise<TLSSocket> {
+function tls(alpn: string[] = [], { port } = listener): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTls({ host: '127.0.0.1', port: listener.port, ca: ca.cert, ALPNProtocols: alpn }, () => resolve(socket));
+    const socket = connectTls({ host: '127.0.0.1', port, ca: ca.cert, ALPNProtocols: alpn }, () => resolve(socket));
     sockets.push(socket);
     socket.on('error', reject);
   });
@@ -183,7 +190,7 @@ describe('HTTP/2 floods end the connection', () => {
     ['pings whose answers are not read', piece(() => frame(6, 0, 0, Buffer.alloc(8)), 200_000)],
     ['settings whose answers are not read', piece(() => settings, 200_000)],
   ])('%s', async (_name, flood) => {
-    const socket = await tls(['h2']);
+    const socket = await tls(['h2'], usual);
     socket.pause();
     socket.write(Buffer.concat([Buffer.from(preface), settings, flood]));
     await expect.poll(() => closedOrEnded(socket), { timeout: 10_000 }).toBe(true);
