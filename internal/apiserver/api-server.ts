@@ -3,6 +3,7 @@ import { builtinScheme } from '../api/scheme.ts';
 import { AdmissionChain } from './admission/chain.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { addDefaultPlugins } from './admission/default-plugins.ts';
+import { startAudit } from './audit/start.ts';
 import { Authenticator } from './authn/authenticator.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
@@ -46,6 +47,7 @@ export interface ApiServer {
 /** Starts the API server: resources, policy objects, then the port. Resolves when /readyz would say ok. */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const server = assemble(options);
+  if (options.audit) server.audit = await startAudit(options.audit, { ...options, scheme: server.scheme });
   const paths: Paths = { exact: new Map(), below: [] };
   setPaths(server, paths);
   addHealthPaths(paths);
@@ -149,6 +151,7 @@ function handle(server: Server & { shutdown?: Set<() => void> }, { listener, sto
       for (const stop of server.shutdown ?? []) stop();
       for (const stop of stops) stop();
       await listener.close();
+      await server.audit?.close();
     },
   };
 }

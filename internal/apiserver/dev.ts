@@ -24,7 +24,7 @@ export interface DevServer {
   kubeconfig: string;
 }
 
-export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log; besides?: ApiServerOptions['besides']; flowControl?: ApiServerOptions['flowControl'] } = {}): Promise<DevServer> {
+export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log; besides?: ApiServerOptions['besides']; flowControl?: ApiServerOptions['flowControl']; audit?: ApiServerOptions['audit'] } = {}): Promise<DevServer> {
   const now = { nowMs: realClock.now(), random: realRandom };
   const ca = issueCa({ ...now, cn: 'dev-ca' });
   const serving = issueCert({ ...now, ca, cn: 'kube-apiserver', sans: ['localhost', '127.0.0.1', '10.43.0.1', 'kubernetes.default.svc'], usages: ['server'] });
@@ -49,6 +49,7 @@ export async function startDevServer(options: { store?: Store; sharedStore?: boo
     advertiseAddress: options.advertiseAddress ?? '192.0.2.2',
     ...(options.besides && { besides: options.besides }),
     ...(options.flowControl && { flowControl: options.flowControl }),
+    ...(options.audit && { audit: options.audit }),
     staticTokens: { oracle: { name: 'oracle', groups: ['system:masters'] } },
   });
   const url = `https://127.0.0.1:${api.port}`;

@@ -2,6 +2,7 @@ import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Dial } from '../io/dial.ts';
+import type { AuditOptions } from './audit/start.ts';
 import type { FlowControlOptions } from './flowcontrol/flow-control.ts';
 import type { Store } from '../store/store.ts';
 
@@ -60,6 +61,7 @@ export interface ApiServerOptions {
   anonymous?: boolean;
   /** Priority and fairness: how much is served at once. */
   flowControl?: FlowControlOptions;
+  audit?: AuditOptions;
   version?: { gitVersion: string; gitCommit?: string; buildDate?: string };
   /** Says where a node's kubelet is reached, when not at its own address (a tunnel). */
   kubeletTarget?: (node: string) => { host: string; port: number } | undefined;

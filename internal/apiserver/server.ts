@@ -6,6 +6,7 @@ import type { NodeAuthorizer } from './authz/node.ts';
 import type { RbacAuthorizer } from './authz/rbac.ts';
 import type { Authenticator } from './authn/authenticator.ts';
 import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
+import type { Auditor } from './audit/auditor.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
 import type { Metrics } from './http/metrics.ts';
 import type { Exchange } from './http/exchange.ts';
@@ -35,6 +36,8 @@ export interface Server {
   lateAdmission: AdmissionPlugin[];
   metrics: Metrics;
   flowControl: FlowControl;
+  /** Undefined without a policy. */
+  audit?: Auditor;
   bookmarks: Bookmarks;
   encoder: EventEncoder;
   scheme: Scheme;

@@ -4,6 +4,7 @@ import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import { ApiError } from '../../api/status.ts';
 import { StoreError } from '../../store/errors.ts';
 import { limits, type UserInfo } from '../options.ts';
+import type { Recording } from '../audit/auditor.ts';
 import type { Flow } from '../flowcontrol/flow.ts';
 import type { RequestInfo } from './request-info.ts';
 
@@ -17,6 +18,8 @@ export interface Exchange {
   real: UserInfo;
   /** What the request belongs to in priority and fairness, once classified. */
   flow?: Flow;
+  /** The audit's recording of this request, when the policy wants one. */
+  audit?: Recording;
   warnings: string[];
   auditId: string;
 }
@@ -68,6 +71,7 @@ export function send(exchange: Exchange, status: number, contentType: string, bo
   if (exchange.warnings.length) headers['warning'] = exchange.warnings.map(warningHeader);
   const answer = exchange.answer as import('node:http').ServerResponse;
   if (answer.headersSent || answer.destroyed) return;
+  exchange.audit?.response(contentType, bytes);
   answer.writeHead(status, headers);
   answer.end(exchange.info.method === 'HEAD' ? undefined : bytes);
 }

@@ -70,7 +70,9 @@ export function authorize(server: Server, exchange: Exchange): void {
     user, verb: info.verb, group: info.group, version: info.version, resource: info.resource,
     subresource: info.subresource, namespace: info.namespace, name: info.name,
   };
-  if (server.authorize(request).allowed) return;
+  const decision = server.authorize(request);
+  exchange.audit?.authorized(decision.allowed, decision.reason);
+  if (decision.allowed) return;
   const what: What = { group: info.group, resource: info.resource };
   throw forbidden(what, info.name, denialText(request));
 }
@@ -169,6 +171,7 @@ export async function decodeBody(exchange: Exchange, resource: ServedResource, v
   const body = bytes ?? (await readBody(exchange.request));
   const { object, warnings } = resource.engine.decode(body, format, validation);
   exchange.warnings.push(...warnings);
+  exchange.audit?.request(object);
   return object;
 }
 
@@ -201,6 +204,7 @@ export async function servePatch(server: Server, exchange: Exchange, call: Call)
     });
   }
   const body = parsePatch(type, (await readBody(exchange.request)).toString(), call);
+  exchange.audit?.request(body, { patch: true });
   const written = await patchObject(server.core, call, { type, body, force: flag(query, 'force') });
   sendWritten(server, exchange, call, written.created ? 201 : 200, written);
 }
@@ -214,6 +218,7 @@ async function deleteOptions(server: Server, exchange: Exchange, call: Call): Pr
   const body = await readBody(exchange.request);
   const options: DeleteOptions = body.length ? readDeleteOptions(server, body, header(exchange.request, 'content-type')) : {};
   const grace = first(query, 'gracePeriodSeconds');
+  if (body.length) exchange.audit?.request(options);
   if (body.length === 0) {
     if (grace !== undefined) options.gracePeriodSeconds = Number(grace);
     const policy = first(query, 'propagationPolicy');

@@ -1,10 +1,12 @@
 import { Buffer } from 'node:buffer';
+import type { ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { ApiError, forbidden } from '../../api/status.ts';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
+import { auditIdOf } from '../audit/event.ts';
 import { anonymous } from '../authn/authenticator.ts';
 import { impersonated } from '../authn/impersonation.ts';
 import { denialText } from '../authz/authorizer.ts';
@@ -42,11 +44,12 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
     const { method, path } = exchange.info;
     const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });
     if (beside) return send(exchange, beside.status, beside.contentType, beside.body, { 'x-content-type-options': 'nosniff' });
-    await identify(server, exchange);
+    await identify(server, exchange, answer);
     const served = await seated(server, exchange, answer, () => dispatch(server, paths, exchange));
     if (!served) sendTooMany(exchange);
   } catch (error) {
     if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError') server.core.log.error('request failed', { path: exchange.info.path, method: exchange.info.method, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError') exchange.audit?.panicked(asApiError(error));
     sendError(exchange, error);
     drain(request, answer);
   }
@@ -61,15 +64,22 @@ export function openExchange(server: Server, request: ServerRequest, answer: Ser
     user: anonymous,
     real: anonymous,
     warnings: [],
-    auditId: server.core.random.uuid(),
+    auditId: auditIdOf(request) ?? server.core.random.uuid(),
   };
 }
 
 /** Authentication, then impersonation. */
-export async function identify(server: Server, exchange: Exchange): Promise<void> {
+export async function identify(server: Server, exchange: Exchange, answer?: ServerAnswer): Promise<void> {
   const { request } = exchange;
-  exchange.real = await server.authenticator.authenticate(request, socketOf(request));
+  try {
+    exchange.real = await server.authenticator.authenticate(request, socketOf(request));
+  } catch (error) {
+    server.audit?.refused(exchange);
+    throw error;
+  }
   exchange.user = exchange.real;
+  const recording = server.audit?.begin(exchange);
+  if (answer) recording?.follow(answer as ServerResponse);
   if (exchange.real !== anonymous && !server.know(exchange)) throw tooManyConnections();
   if (request.headers['impersonate-user'] === undefined && request.headers['impersonate-group'] === undefined && request.headers['impersonate-uid'] === undefined) return;
   exchange.user = impersonated(request.headers, exchange.user, (asked) => server.authorize(asked).allowed) ?? exchange.user;
@@ -96,6 +106,7 @@ export async function dispatch(server: Server, paths: Paths, exchange: Exchange)
   if (delegate) return delegate(server, exchange);
   if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group))) return serveResource(server, exchange);
   const decision = server.authorize({ user: exchange.user, verb: info.verb, path: info.path });
+  exchange.audit?.authorized(decision.allowed, decision.reason);
   if (!decision.allowed) {
     throw forbidden({ group: '', resource: '' }, '', denialText({ user: exchange.user, verb: info.verb, path: info.path }));
   }
