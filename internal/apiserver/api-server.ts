@@ -3,6 +3,7 @@ import { builtinScheme } from '../api/scheme.ts';
 import { AdmissionChain } from './admission/chain.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { addDefaultPlugins } from './admission/default-plugins.ts';
+import { AuditedClient } from './audit/in-process.ts';
 import { startAudit } from './audit/start.ts';
 import { Authenticator } from './authn/authenticator.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
@@ -144,7 +145,7 @@ function handle(server: Server & { shutdown?: Set<() => void> }, { listener, sto
   return {
     port: listener.port,
     server,
-    inProcess: (user) => new InProcessClient(server, user),
+    inProcess: (user) => (server.audit ? new AuditedClient(server, server.audit, user) : new InProcessClient(server, user)),
     renewCertificate: (tls) => listener.renew({ ...tls, ca: [server.options.clientCa, server.options.requestHeader?.ca ?? ''].join('\n') }),
     close: async () => {
       await leave();

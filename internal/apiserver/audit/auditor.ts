@@ -4,6 +4,7 @@ import type { Scheme } from '../../api/scheme.ts';
 import type { ApiError } from '../../api/status.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Exchange } from '../http/exchange.ts';
+import { unauthorized } from '../authn/authenticator.ts';
 import { isLongRunning } from '../flowcontrol/flow-control.ts';
 import { agentOf, auditUser, microTime, sourcesOf, type AuditEvent, type ObjectReference } from './event.ts';
 import { answered, namesOf, snapshot } from './objects.ts';
@@ -141,12 +142,24 @@ export class Recording {
     const whole = this.#verdict.level === 'RequestResponse';
     // Only a Status is told on every level, and it is small.
     if (!whole && !body.subarray(0, 40).includes('"Status"')) return;
-    const object = answered(this.#auditor.scheme, contentType, body, this.#verdict.omitManagedFields) as Record<string, unknown> | undefined;
-    if (object?.['kind'] === 'Status') {
+    this.#answered(answered(this.#auditor.scheme, contentType, body, this.#verdict.omitManagedFields));
+  }
+
+  /** The answer of a call that is not written as bytes. */
+  object(object: unknown): void {
+    const isStatus = (object as { kind?: string } | undefined)?.kind === 'Status';
+    if (object !== undefined && (isStatus || this.#verdict.level === 'RequestResponse')) this.#answered(snapshot(object, this.#verdict.omitManagedFields));
+  }
+
+  /** A Status is the status; only objects that name their kind are told whole: a version or a document is no object. */
+  #answered(given: unknown): void {
+    const object = given as Record<string, unknown> | undefined;
+    if (!object?.['kind']) return;
+    if (object['kind'] === 'Status') {
       const { status, message, reason, details, code } = object;
       this.#status = { metadata: {}, ...withoutUndefined({ status, message, reason, details, code }) };
     }
-    if (whole) this.#responseObject = object;
+    if (this.#verdict.level === 'RequestResponse') this.#responseObject = object;
   }
 
   started(code: number): void {
@@ -172,8 +185,7 @@ export class Recording {
   }
 
   refused(): void {
-    const tried = [this.#exchange.request.headers.authorization === undefined ? undefined : 'bearer'].filter(Boolean);
-    this.#status = { metadata: {}, message: `Authentication failed${tried.length ? `, attempted: ${tried.join(', ')}` : ''}`, code: 401 };
+    this.object(unauthorized().toStatus());
     this.stage('ResponseStarted');
   }
 

@@ -40,6 +40,8 @@ export class FlowControl {
   #flows = new Map<string, Flow>();
   #matcher: Matcher<Flow>;
   #stopped = false;
+  /** Requests being served, as kube-apiserver tells them apart. */
+  readonly inflight = { readOnly: 0, mutating: 0 };
 
   constructor(core: Core, options: FlowControlOptions) {
     const { maxRequestsInflight, maxMutatingRequestsInflight, requestTimeoutMs } = { ...flowControlDefaults, ...defined(options) };
@@ -159,10 +161,10 @@ export class FlowControl {
   }
 
   #flowOf(schema: FlowSchema, level: Level): Flow {
-    const flow = new Flow(schema, level);
-    const known = this.#flows.get(flow.name);
-    if (!known || known.uid !== flow.uid) return flow;
-    return known.level === level && known.distinguisher === flow.distinguisher ? known : flow.continue(known);
+    const known = this.#flows.get(schema.metadata.name ?? '');
+    if (!known || known.uid !== (schema.metadata.uid ?? '')) return new Flow(schema, level);
+    const same = known.level === level && known.distinguisher === (schema.spec?.distinguisherMethod?.type ?? '');
+    return same ? known : new Flow(schema, level, known);
   }
 }
 

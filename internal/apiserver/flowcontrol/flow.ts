@@ -6,8 +6,23 @@ import type { Level } from './level.ts';
 /** Why a request was sent away, in the words of upstream's metric. */
 export type Rejection = 'queue-full' | 'concurrency-limit' | 'time-out' | 'cancelled';
 
-/** Upper bounds of upstream's histogram of waiting, in seconds. */
-export const waitBounds = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
+/** Upper bounds of upstream's histograms of waiting and serving, in seconds. */
+export const secondBounds = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
+
+/** Durations by `secondBounds`. */
+export class Durations {
+  count = 0;
+  seconds = 0;
+  readonly buckets = secondBounds.map(() => 0);
+
+  add(seconds: number): void {
+    this.count++;
+    this.seconds += seconds;
+    let at = 0;
+    while (at < secondBounds.length && seconds > (secondBounds[at] ?? 0)) at++;
+    if (at < secondBounds.length) this.buckets[at] = (this.buckets[at] ?? 0) + 1;
+  }
+}
 
 /** One FlowSchema at work: the level it leads to and what was counted. */
 export class Flow {
@@ -15,31 +30,24 @@ export class Flow {
   readonly uid: string;
   readonly distinguisher: string;
   readonly level: Level;
-  dispatched = 0;
+  dispatched: number;
   waiting = 0;
   executing = 0;
-  executionSeconds = 0;
-  finished = 0;
-  readonly rejected = new Map<Rejection, number>();
-  readonly waited = { count: 0, seconds: 0, buckets: waitBounds.map(() => 0) };
+  readonly rejected: Map<Rejection, number>;
+  /** Only requests that waited at all. */
+  readonly waited: Durations;
+  readonly served: Durations;
 
-  constructor(schema: FlowSchema, level: Level) {
+  /** `before`: the same schema as it was, whose counters go on. */
+  constructor(schema: FlowSchema, level: Level, before?: Flow) {
     this.name = schema.metadata.name ?? '';
     this.uid = schema.metadata.uid ?? '';
     this.distinguisher = schema.spec?.distinguisherMethod?.type ?? '';
     this.level = level;
-  }
-
-  /** Counters go on when the object changes. */
-  continue(before: Flow): this {
-    this.dispatched = before.dispatched;
-    this.executionSeconds = before.executionSeconds;
-    this.finished = before.finished;
-    for (const [why, count] of before.rejected) this.rejected.set(why, count);
-    this.waited.count = before.waited.count;
-    this.waited.seconds = before.waited.seconds;
-    before.waited.buckets.forEach((count, i) => (this.waited.buckets[i] = count));
-    return this;
+    this.dispatched = before?.dispatched ?? 0;
+    this.rejected = before?.rejected ?? new Map();
+    this.waited = before?.waited ?? new Durations();
+    this.served = before?.served ?? new Durations();
   }
 
   /** What tells the flows of one schema apart: requests of one flow share a hand of queues. */
@@ -50,14 +58,6 @@ export class Flow {
 
   reject(why: Rejection): void {
     this.rejected.set(why, (this.rejected.get(why) ?? 0) + 1);
-  }
-
-  /** Counts how long a request of this flow had waited when it was let in. */
-  waitedFor(seconds: number): void {
-    this.waited.count++;
-    this.waited.seconds += seconds;
-    const at = waitBounds.findIndex((bound) => seconds <= bound);
-    if (at >= 0) this.waited.buckets[at] = (this.waited.buckets[at] ?? 0) + 1;
   }
 }
 

@@ -89,7 +89,7 @@ export class Level {
           waiting.timer?.cancel();
           gone.removeEventListener('abort', left);
           this.#leave(flow);
-          flow.waitedFor((clock.monotonicMs() - waiting.sinceMs) / 1000);
+          flow.waited.add((clock.monotonicMs() - waiting.sinceMs) / 1000);
           this.#start(flow);
           resolve({ queue: from });
         },
@@ -119,8 +119,7 @@ export class Level {
   finish(flow: Flow, tookMs: number, queue: Queue | undefined): void {
     this.executing--;
     flow.executing--;
-    flow.finished++;
-    flow.executionSeconds += tookMs / 1000;
+    flow.served.add(tookMs / 1000);
     if (queue) queue.work = Math.max(0, queue.work + tookMs - guessMs);
   }
 

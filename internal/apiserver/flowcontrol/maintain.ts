@@ -12,7 +12,9 @@ import { updateObject } from '../registry/update.ts';
 export const autoUpdate = 'apf.kubernetes.io/autoupdate-spec';
 const mandatory = new Set(['exempt', 'catch-all']);
 const group = { group: 'flowcontrol.apiserver.k8s.io', version: 'v1' } as const;
-const manager = 'api-priority-and-fairness-config-consumer-v1';
+/** Field managers, as upstream names its two loops. */
+const consumer = 'api-priority-and-fairness-config-consumer-v1';
+const producer = 'api-priority-and-fairness-config-producer-v1';
 
 /** Changes often come together: they are looked at together. */
 const settleMs = 20;
@@ -95,7 +97,7 @@ export class Maintenance {
     const have = (wanted.resource === 'flowschemas' ? this.#schemas : this.#levels).get(name) as unknown as KubeObject | undefined;
     if (!have) return ensure(this.#core, [wanted]);
     const next = kept(have, wanted.object);
-    if (next) await updateObject(this.#core, systemCall(this.#core, wanted, '', name), { make: (old) => kept(old ?? have, wanted.object) ?? deepCopy(old ?? have) });
+    if (next) await updateObject(this.#core, { ...systemCall(this.#core, wanted, '', name), fieldManager: producer }, { make: (old) => kept(old ?? have, wanted.object) ?? deepCopy(old ?? have) });
   }
 
   async #tell(schema: FlowSchema): Promise<void> {
@@ -108,7 +110,7 @@ export class Maintenance {
     const have = schema.status?.conditions?.find((one) => one.type === 'Dangling');
     if (have?.status === wanted.status && have.reason === wanted.reason && have.message === wanted.message) return;
     const lastTransitionTime = have?.status === wanted.status ? have.lastTransitionTime : timestamp(this.#core.clock);
-    const call = { ...systemCall(this.#core, { ...group, resource: 'flowschemas' }, '', schema.metadata.name ?? ''), subresource: 'status', fieldManager: manager };
+    const call = { ...systemCall(this.#core, { ...group, resource: 'flowschemas' }, '', schema.metadata.name ?? ''), subresource: 'status', fieldManager: consumer };
     await updateObject(this.#core, call, {
       make: (old) => {
         const next = deepCopy(old) as unknown as FlowSchema;

@@ -1,10 +1,13 @@
-import { waitBounds, type Flow } from './flow.ts';
+import { secondBounds, type Durations, type Flow } from './flow.ts';
+import type { FlowControl } from './flow-control.ts';
 import type { Level } from './level.ts';
 
 type Row = [labels: string, value: number];
 
 /** The apiserver_flowcontrol_* of kube-apiserver that dashboards and tests read. */
-export function flowControlMetrics(levels: readonly Level[], flows: readonly Flow[]): string[] {
+export function flowControlMetrics(control: FlowControl): string[] {
+  const levels = control.levels();
+  const flows = [...control.flows()];
   const out: string[] = [];
   const add = (name: string, type: string, rows: Row[]): void => {
     out.push(`# TYPE apiserver_flowcontrol_${name} ${type}`, ...rows.map(([labels, value]) => `apiserver_flowcontrol_${name}{${labels}} ${value}`));
@@ -14,6 +17,7 @@ export function flowControlMetrics(levels: readonly Level[], flows: readonly Flo
   add('dispatched_requests_total', 'counter', ofFlows((flow) => flow.dispatched));
   add('rejected_requests_total', 'counter', flows.flatMap((flow) => [...flow.rejected].map(([why, count]): Row => [`${labelsOf(flow)},reason="${why}"`, count])));
   add('current_inqueue_requests', 'gauge', ofFlows((flow) => flow.waiting));
+  add('current_inqueue_seats', 'gauge', ofFlows((flow) => flow.waiting));
   add('current_executing_requests', 'gauge', ofFlows((flow) => flow.executing));
   add('current_executing_seats', 'gauge', ofFlows((flow) => flow.executing));
   add('nominal_limit_seats', 'gauge', ofLevels((level) => level.seats.own));
@@ -22,21 +26,21 @@ export function flowControlMetrics(levels: readonly Level[], flows: readonly Flo
   add('current_limit_seats', 'gauge', ofLevels((level) => Math.max(level.seats.own, level.exempt ? 0 : level.executing)));
   add('request_concurrency_in_use', 'gauge', ofLevels((level) => level.executing));
   add('request_concurrency_limit', 'gauge', ofLevels((level) => level.seats.own));
-  out.push('# TYPE apiserver_flowcontrol_request_wait_duration_seconds histogram');
-  for (const flow of flows) out.push(...waitRows(flow));
-  out.push('# TYPE apiserver_flowcontrol_request_execution_seconds summary');
-  for (const flow of flows) out.push(`apiserver_flowcontrol_request_execution_seconds_sum{${labelsOf(flow)}} ${flow.executionSeconds}`, `apiserver_flowcontrol_request_execution_seconds_count{${labelsOf(flow)}} ${flow.finished}`);
+  const histogram = (name: string, rows: (flow: Flow) => string[]): void => {
+    out.push(`# TYPE apiserver_flowcontrol_${name} histogram`, ...flows.flatMap(rows));
+  };
+  // Requests that did not wait are counted here, not one by one when they pass.
+  histogram('request_wait_duration_seconds', (flow) => histogramRows('request_wait_duration_seconds', `execute="true",${labelsOf(flow)}`, flow.waited, flow.dispatched - flow.waited.count));
+  histogram('request_execution_seconds', (flow) => histogramRows('request_execution_seconds', `${labelsOf(flow)},type="regular"`, flow.served, 0));
+  out.push('# TYPE apiserver_current_inflight_requests gauge', ...Object.entries(control.inflight).map(([kind, count]) => `apiserver_current_inflight_requests{request_kind="${kind}"} ${count}`));
   return out;
 }
 
-/** Requests that did not wait are counted here, not one by one when they pass. */
-function waitRows(flow: Flow): string[] {
-  const { waited, dispatched } = flow;
-  const labels = `execute="true",${labelsOf(flow)}`;
-  const name = 'apiserver_flowcontrol_request_wait_duration_seconds';
-  let sum = dispatched - waited.count;
-  const rows = waitBounds.map((bound, i) => `${name}_bucket{${labels},le="${bound}"} ${(sum += waited.buckets[i] ?? 0)}`);
-  return [...rows, `${name}_bucket{${labels},le="+Inf"} ${dispatched}`, `${name}_sum{${labels}} ${waited.seconds}`, `${name}_count{${labels}} ${dispatched}`];
+function histogramRows(metric: string, labels: string, { seconds, count, buckets }: Durations, atOnce: number): string[] {
+  const name = `apiserver_flowcontrol_${metric}`;
+  let sum = atOnce;
+  const rows = secondBounds.map((bound, i) => `${name}_bucket{${labels},le="${bound}"} ${(sum += buckets[i] ?? 0)}`);
+  return [...rows, `${name}_bucket{${labels},le="+Inf"} ${count + atOnce}`, `${name}_sum{${labels}} ${seconds}`, `${name}_count{${labels}} ${count + atOnce}`];
 }
 
 const labelsOf = (flow: Flow): string => `flow_schema="${flow.name}",priority_level="${flow.level.name}"`;

@@ -6,6 +6,8 @@ import type { Server } from '../server.ts';
 /** An answer of which this much has not been taken yet keeps its seat: what waits in memory is bounded by the seats. */
 const heldBytes = 256 * 1024;
 
+const reads = new Set(['GET', 'HEAD']);
+
 /** Runs a request when it has a seat. False when it was sent away; `away` then answers, or the usual 429. */
 export async function seated(server: Server, exchange: Exchange, closing: EventEmitter, run: () => Promise<void>): Promise<boolean> {
   const { flowControl, core } = server;
@@ -16,11 +18,14 @@ export async function seated(server: Server, exchange: Exchange, closing: EventE
   }
   const queue = flow.level.tryStart(flow) ? undefined : await flowControl.wait(exchange, flow, closing);
   if (queue === null) return false;
+  const kind = reads.has(exchange.info.method) ? 'readOnly' : 'mutating';
+  flowControl.inflight[kind]++;
   const began = core.clock.monotonicMs();
   try {
     await run();
     if (exchange.info.verb !== 'watch' && exchange.answer?.writableLength > heldBytes) await taken(server, exchange.answer as ServerResponse);
   } finally {
+    flowControl.inflight[kind]--;
     flowControl.finish(flow, core.clock.monotonicMs() - began, queue);
   }
   return true;

@@ -24,7 +24,7 @@ export function seatsOf(level: PriorityLevelConfiguration, total: number, sumOfS
   return {
     own,
     least: own - Math.round((own * (lendable ?? 0)) / 100),
-    most: borrowing === undefined || borrowing === null ? total : own + Math.round((own * borrowing) / 100),
+    most: borrowing === undefined || borrowing === null ? own + total : own + Math.round((own * borrowing) / 100),
   };
 }
 

@@ -66,7 +66,7 @@ export class Metrics {
       lines.push(`apiserver_request_duration_seconds_bucket{${series.labels},le="+Inf"} ${series.count}`);
       lines.push(`apiserver_request_duration_seconds_sum{${series.labels}} ${series.seconds}`, `apiserver_request_duration_seconds_count{${series.labels}} ${series.count}`);
     }
-    lines.push(...flowControlMetrics(server.flowControl.levels(), [...server.flowControl.flows()]));
+    lines.push(...flowControlMetrics(server.flowControl));
     lines.push(...(server.audit?.metrics() ?? []));
     return `${lines.join('\n')}\n`;
   }
