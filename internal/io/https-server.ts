@@ -67,7 +67,12 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
   });
   const guard = guardConnections(server, bounds);
   server.on('request', (request: ServerRequest, answer: ServerAnswer) => {
-    if (guard.begin(request, answer)) options.onRequest(request, answer);
+    if (!guard.begin(request, answer)) return;
+    if (!guard.late(request)) return options.onRequest(request, answer);
+    // What is reset in the same breath is not worth an answer.
+    setImmediate(() => {
+      if (!(request as Http2ServerRequest).stream?.destroyed) options.onRequest(request, answer);
+    });
   });
   server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
     guard.upgrade(request);
@@ -111,6 +116,8 @@ function answerBroken(server: Http2SecureServer): void {
 
 interface Guard {
   begin(request: ServerRequest, answer: ServerAnswer): boolean;
+  /** Whether the request came with so many others that it waits until all that has been read is looked through. */
+  late(request: ServerRequest): boolean;
   upgrade(request: IncomingMessage): void;
   know(request: ServerRequest, user: KnownUser): boolean;
   close(): void;
@@ -149,6 +156,7 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
     known.set(session, connection);
     connection.end = () => endSession(session);
   });
+  const turns = new Turns();
   const of = (request: ServerRequest): Connection | undefined => known.get(sessionOf(request) ?? request.socket);
   return {
     begin(request, answer) {
@@ -157,6 +165,10 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
       bounds.begin(connection);
       answer.once('close', () => bounds.finish(connection));
       return true;
+    },
+    late(request) {
+      const session = sessionOf(request);
+      return session !== undefined && !turns.admit(session, of(request)?.user === undefined ? strangerStreams : knownStreams);
     },
     // The connection is its stream's from now on: it is never idle again.
     upgrade(request) {
@@ -187,6 +199,31 @@ const goAwayMs = 1_000;
 function endSession(session: ServerHttp2Session): void {
   session.close();
   setTimeout(() => session.destroy(), goAwayMs).unref();
+}
+
+/** Streams that a session may begin in one turn of the event loop before they wait for its end. */
+const promptStreams = 32;
+/** Answers may go out while a turn lasts, so that more streams begin in it than may be open at once; not three times as many. */
+const turnFactor = 3;
+
+/**
+ * How many streams each session begins in one turn of the event loop. Nothing has been answered for most of that time, so a session that
+ * begins far more than may be open at once has reset them itself: its end comes at once, before nghttp2 counts the resets.
+ */
+class Turns {
+  #begun: Map<ServerHttp2Session, number> | undefined;
+
+  /** False for a stream that comes late in a turn. */
+  admit(session: ServerHttp2Session, mostOpen: number): boolean {
+    if (!this.#begun) {
+      this.#begun = new Map();
+      setImmediate(() => (this.#begun = undefined));
+    }
+    const count = (this.#begun.get(session) ?? 0) + 1;
+    this.#begun.set(session, count);
+    if (count > turnFactor * mostOpen) session.destroy();
+    return count <= promptStreams;
+  }
 }
 
 function sessionOf(request: ServerRequest): ServerHttp2Session | undefined {
