@@ -56,9 +56,7 @@ export class RotatingFile {
     // What comes in the same turn goes in one write.
     await Promise.resolve();
     while (this.#pending.length) {
-      const lines = this.#pending;
-      this.#pending = [];
-      this.#pendingBytes = 0;
+      const lines = this.#take();
       const bytes = Buffer.from(`${lines.join('\n')}\n`);
       try {
         if (this.#size > 0 && this.#size + bytes.length > this.#options.maxBytes) await this.#rotate();
@@ -70,6 +68,19 @@ export class RotatingFile {
       }
     }
     this.#writing = undefined;
+  }
+
+  /** Pending lines that fit into the present file, or into a new one when none does; one at least. */
+  #take(): string[] {
+    const { maxBytes } = this.#options;
+    const fits = (used: number): number => {
+      let [count, bytes] = [0, used];
+      for (; count < this.#pending.length; count++) if ((bytes += Buffer.byteLength(this.#pending[count] ?? '') + 1) > maxBytes) break;
+      return count;
+    };
+    const lines = this.#pending.splice(0, fits(this.#size) || fits(0) || 1);
+    for (const line of lines) this.#pendingBytes -= line.length;
+    return lines;
   }
 
   async #rotate(): Promise<void> {
