@@ -21,7 +21,7 @@ interface Place {
 
 const line = 'GET /version HTTP/1.1\r\nhost: x\r\n';
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
-const post = 'POST /apis/authorization.k8s.io/v1/selfsubjectreviews HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{';
+const post = 'POST /apis/authentication.k8s.io/v1/selfsubjectreviews HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 100000\r\n\r\n{';
 
 /** What bad connections do, in turn. */
 const kinds: { tls?: boolean; alpn?: string[]; send: string; drip?: string }[] = [

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import { isIP } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { load } from 'js-yaml';
 import { ConfigError } from '../../base/errors.ts';
@@ -37,7 +38,7 @@ export async function readWebhook(disk: Disk, path: string): Promise<Webhook> {
     return typeof file === 'string' ? (await disk.read('audit.webhook', isAbsolute(file) ? file : join(path, '..', file))).toString() : undefined;
   };
   const tls = url.protocol === 'https:' && {
-    tls: { ca: await bytes(cluster, 'certificate-authority'), cert: await bytes(user, 'client-certificate'), key: await bytes(user, 'client-key'), servername: String(cluster['tls-server-name'] ?? url.hostname), insecure: cluster['insecure-skip-tls-verify'] === true },
+    tls: { ca: await bytes(cluster, 'certificate-authority'), cert: await bytes(user, 'client-certificate'), key: await bytes(user, 'client-key'), ...servername(cluster['tls-server-name'] ?? url.hostname), insecure: cluster['insecure-skip-tls-verify'] === true },
   };
   const token = user['token'] ?? (typeof user['tokenFile'] === 'string' ? (await disk.read('audit.webhook', user['tokenFile'])).toString().trim() : undefined);
   const basic = user['username'] === undefined ? undefined : `Basic ${Buffer.from(`${String(user['username'])}:${String(user['password'] ?? '')}`).toString('base64')}`;
@@ -46,6 +47,11 @@ export async function readWebhook(disk: Disk, path: string): Promise<Webhook> {
     path: `${url.pathname}${url.search}`,
     authorization: token === undefined ? basic : `Bearer ${String(token)}`,
   };
+}
+
+/** An address is no server name (RFC 6066). */
+function servername(name: unknown): { servername?: string } {
+  return typeof name === 'string' && isIP(name.replace(/^\[|\]$/g, '')) === 0 ? { servername: name } : {};
 }
 
 function parsed(path: string, text: string): Entry {

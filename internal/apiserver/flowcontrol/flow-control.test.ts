@@ -106,6 +106,21 @@ describe('sending away', () => {
   });
 });
 
+test('an answer that nobody takes keeps its seat, and not for ever', async () => {
+  const maps = { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap', namespaced: true };
+  for (let i = 0; i < 16; i++) await admin.create(maps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: `big-${i}`, namespace: 'default' }, data: { a: 'x'.repeat(1_000_000) } });
+  const executing = (): number => dev.api.server.flowControl.levels().find((level) => level.name === 'exempt')?.executing ?? 0;
+  const socket = await target.rawAsAdmin();
+  const ended = new Promise((resolve) => socket.once('close', resolve));
+  socket.on('error', () => undefined);
+  socket.pause();
+  socket.write('GET /api/v1/configmaps HTTP/1.1\r\nhost: x\r\n\r\n');
+  await expect.poll(executing, { interval: 5 }).toBe(1);
+  await expect.poll(executing).toBe(0);
+  socket.resume();
+  await ended;
+});
+
 describe('upstream\'s own objects', () => {
   test('come back, mandatory or suggested', async () => {
     for (const [ref, name] of [[schemas, 'catch-all'], [levels, 'exempt'], [schemas, 'probes'], [levels, 'workload-low']] as const) {

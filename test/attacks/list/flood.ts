@@ -39,7 +39,7 @@ const bodies: Record<string, Stall> = {
 };
 
 /** A review that everybody with an identity may ask for. */
-const post = (target: Target): string => `POST /apis/authorization.k8s.io/v1/selfsubjectreviews HTTP/1.1\r\nhost: ${target.server.host}\r\ncontent-type: application/json\r\n`;
+const post = (target: Target): string => `POST /apis/authentication.k8s.io/v1/selfsubjectreviews HTTP/1.1\r\nhost: ${target.server.host}\r\ncontent-type: application/json\r\n`;
 
 /** All stalls of a run wait at the same time. */
 let waiting: Map<string, Promise<string | undefined>> | undefined;
