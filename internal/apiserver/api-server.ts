@@ -3,6 +3,8 @@ import { builtinScheme } from '../api/scheme.ts';
 import { AdmissionChain } from './admission/chain.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import { addDefaultPlugins } from './admission/default-plugins.ts';
+import { AuditedClient } from './audit/in-process.ts';
+import { startAudit } from './audit/start.ts';
 import { Authenticator } from './authn/authenticator.ts';
 import type { Configured } from './authn/jwt/configured.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
@@ -15,6 +17,7 @@ import { objectOf } from './registry/stored.ts';
 import { bootCluster } from './bootstrap/boot.ts';
 import { Definitions } from './crd/definitions.ts';
 import { addDocumentPaths } from './discovery/paths.ts';
+import { FlowControl } from './flowcontrol/flow-control.ts';
 import { addMetricsPath, Metrics } from './http/metrics.ts';
 import { addHealthPaths } from './http/health.ts';
 import { makeListener, type Paths } from './http/serve.ts';
@@ -50,6 +53,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   // Most servers know no issuers but themselves, and then load nothing of it.
   const configured = options.authenticationConfig || options.oidc ? await (await import('./authn/jwt/configured.ts')).configuredAuthentication(options) : undefined;
   const server = assemble(options, configured);
+  if (options.audit) server.audit = await startAudit(options.audit, { ...options, scheme: server.scheme });
   const paths: Paths = { exact: new Map(), below: [] };
   setPaths(server, paths);
   addHealthPaths(paths);
@@ -74,8 +78,10 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
   });
   server.port = listener.port;
+  server.know = ({ request, real }) => listener.know(request, { name: real.name, bounded: !real.groups.includes('system:masters') });
   const leave = await bootCluster(server);
   server.started.add('objects');
+  server.flowControl.maintain();
   server.ready = true;
   return handle(server, { listener, stops, leave });
 }
@@ -113,6 +119,7 @@ function assemble(options: ApiServerOptions, configured: Configured | undefined)
     virtual: new Map(),
     lateAdmission: [],
     metrics: new Metrics(),
+    flowControl: new FlowControl(core, options.flowControl ?? {}),
     bookmarks: new Bookmarks(clock),
     encoder: new EventEncoder(),
     scheme,
@@ -123,6 +130,7 @@ function assemble(options: ApiServerOptions, configured: Configured | undefined)
       return () => shutdown.delete(fn);
     },
     remoteResources: () => [],
+    know: () => true,
     port: 0,
     ready: false,
     started: new Set(),
@@ -134,12 +142,13 @@ async function startParts(server: Server): Promise<(() => void)[]> {
   await server.rbac.start();
   await server.nodes.start();
   server.started.add('caches');
+  await server.flowControl.start();
   const stopAdmission = await addDefaultPlugins(server);
   server.started.add('admission');
   const definitions = new Definitions(server);
   await definitions.start();
   server.started.add('definitions');
-  return [() => server.rbac.stop(), () => server.nodes.stop(), stopAdmission, () => definitions.stop()];
+  return [() => server.rbac.stop(), () => server.nodes.stop(), () => server.flowControl.stop(), stopAdmission, () => definitions.stop()];
 }
 
 /** Whose certificates clients may show. The authenticator judges them, by one authority or the other. */
@@ -157,7 +166,7 @@ function handle(server: Server & { shutdown?: Set<() => void> }, { listener, sto
   return {
     port: listener.port,
     server,
-    inProcess: (user) => new InProcessClient(server, user),
+    inProcess: (user) => (server.audit ? new AuditedClient(server, server.audit, user) : new InProcessClient(server, user)),
     renewCertificate: (tls) => listener.renew({ ...tls, ca: clientAuthorities(server.options) }),
     close: async () => {
       server.stopping = true;
@@ -165,6 +174,7 @@ function handle(server: Server & { shutdown?: Set<() => void> }, { listener, sto
       for (const stop of server.shutdown ?? []) stop();
       for (const stop of stops) stop();
       await listener.close();
+      await server.audit?.close();
     },
   };
 }

@@ -24,7 +24,7 @@ export interface DevServer {
   kubeconfig: string;
 }
 
-export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log; besides?: ApiServerOptions['besides']; dial?: ApiServerOptions['dial']; more?: Partial<ApiServerOptions> } = {}): Promise<DevServer> {
+export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log; besides?: ApiServerOptions['besides']; dial?: ApiServerOptions['dial']; flowControl?: ApiServerOptions['flowControl']; audit?: ApiServerOptions['audit']; more?: Partial<ApiServerOptions> } = {}): Promise<DevServer> {
   const now = { nowMs: realClock.now(), random: realRandom };
   const ca = issueCa({ ...now, cn: 'dev-ca' });
   const serving = issueCert({ ...now, ca, cn: 'kube-apiserver', sans: ['localhost', '127.0.0.1', '10.43.0.1', 'kubernetes.default.svc'], usages: ['server'] });
@@ -48,6 +48,8 @@ export async function startDevServer(options: { store?: Store; sharedStore?: boo
     ...(options.sharedStore && { sharedStore: true, advertisePort: 6443 }),
     advertiseAddress: options.advertiseAddress ?? '192.0.2.2',
     ...(options.besides && { besides: options.besides }),
+    ...(options.flowControl && { flowControl: options.flowControl }),
+    ...(options.audit && { audit: options.audit }),
     ...options.more,
     staticTokens: { oracle: { name: 'oracle', groups: ['system:masters'] } },
   });

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import type { ServerResponse } from 'node:http';
 import { PassThrough, Writable } from 'node:stream';
 import type { ServerAnswer, ServerRequest } from '../io/https-server.ts';
 import { asApiError } from './http/exchange.ts';
@@ -23,12 +24,17 @@ export async function callHandler(
   const answer = new MemoryAnswer();
   const exchange = openExchange(server, incoming as unknown as ServerRequest, answer as unknown as ServerAnswer);
   exchange.user = user;
+  exchange.real = user;
+  server.audit?.begin(exchange)?.follow(answer as unknown as ServerResponse);
   try {
     await dispatch(server, pathsOf(server), exchange);
     await answer.ended;
   } catch (error) {
     const api = asApiError(error);
-    return { status: api.httpStatus, body: Buffer.from(JSON.stringify(api.toStatus())) };
+    const body = Buffer.from(JSON.stringify(api.toStatus()));
+    exchange.audit?.response('application/json', body);
+    exchange.audit?.complete(api.httpStatus);
+    return { status: api.httpStatus, body };
   }
   return { status: answer.statusCode, body: Buffer.concat(answer.chunks) };
 }

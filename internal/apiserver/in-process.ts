@@ -38,6 +38,11 @@ interface ListOptions {
 /** Subresources that are part of the object; every other goes through its own handler. */
 const parts = new Set(['', 'status', 'finalize', 'approval', 'resize', 'ephemeralcontainers']);
 
+/** Whether a call is answered by the registry itself, not by a handler of its own. */
+export function isPart(server: Server, ref: ResourceRef, subresource: string): boolean {
+  return parts.has(subresource) && !server.virtual.has(`${ref.group}/${ref.resource}`);
+}
+
 /**
  * The client of everything that runs in the server's own process (shape: internal/client Client). The same authorization,
  * admission and registry as over HTTPS, without HTTP: reads hand out the shared frozen objects.

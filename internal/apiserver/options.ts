@@ -3,6 +3,8 @@ import type { ConfigFile } from '../io/config-file.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Dial } from '../io/dial.ts';
+import type { AuditOptions } from './audit/start.ts';
+import type { FlowControlOptions } from './flowcontrol/flow-control.ts';
 import type { Store } from '../store/store.ts';
 import type { OidcFlags } from './authn/jwt/oidc-flags.ts';
 
@@ -63,6 +65,9 @@ export interface ApiServerOptions {
   authenticationConfig?: ConfigFile;
   /** The flags --oidc-*: one issuer of users' tokens. */
   oidc?: OidcFlags;
+  /** Priority and fairness: how much is served at once. */
+  flowControl?: FlowControlOptions;
+  audit?: AuditOptions;
   version?: { gitVersion: string; gitCommit?: string; buildDate?: string };
   /** Says where a node's kubelet is reached, when not at its own address (a tunnel). */
   kubeletTarget?: (node: string) => { host: string; port: number } | undefined;
@@ -74,6 +79,8 @@ export interface ApiServerOptions {
 export const limits = {
   /** Larger bodies are refused with 413 (kube-apiserver: limitedReadBody). */
   maxBodyBytes: 3 * 1024 * 1024,
+  /** A body must keep coming and be whole by then (kube-apiserver: --request-timeout for the whole). */
+  body: { idleMs: 20_000, totalMs: 60_000 },
   /** How often a clashing write is tried again before the client hears of it. */
   updateTries: 12,
   /** Attempts at a free generated name. */

@@ -6,6 +6,8 @@ import type { NodeAuthorizer } from './authz/node.ts';
 import type { RbacAuthorizer } from './authz/rbac.ts';
 import type { Authenticator } from './authn/authenticator.ts';
 import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
+import type { Auditor } from './audit/auditor.ts';
+import type { FlowControl } from './flowcontrol/flow-control.ts';
 import type { Metrics } from './http/metrics.ts';
 import type { Exchange } from './http/exchange.ts';
 import type { ApiServerOptions } from './options.ts';
@@ -36,6 +38,9 @@ export interface Server {
   /** Webhooks and policies: after the built-in plug-ins, before quota. */
   lateAdmission: AdmissionPlugin[];
   metrics: Metrics;
+  flowControl: FlowControl;
+  /** Undefined without a policy. */
+  audit?: Auditor;
   bookmarks: Bookmarks;
   encoder: EventEncoder;
   scheme: Scheme;
@@ -45,6 +50,8 @@ export interface Server {
   onShutdown(fn: () => void): () => void;
   /** What other servers answer for, as far as they do. */
   remoteResources(): DiscoveredResource[];
+  /** Tells the listener whose connection a request came by; false when he has too many. */
+  know(exchange: Exchange): boolean;
   port: number;
   ready: boolean;
   /** What has been started; the health checks look here. */

@@ -199,6 +199,15 @@ export class Target {
     });
   }
 
+  /** The same as the administrator. */
+  rawAsAdmin(options: { alpn?: string[] } = {}): Promise<TLSSocket> {
+    const { cert, key } = this.#admin;
+    return new Promise((resolve, reject) => {
+      const socket = connectTls({ host: this.server.hostname, port: Number(this.server.port || 443), ca: this.ca, cert, key, ALPNProtocols: options.alpn }, () => resolve(socket));
+      socket.on('error', reject);
+    });
+  }
+
   /** Waits until `reached` is true. */
   async until(what: string, reached: () => Promise<boolean>, timeoutMs = 60_000): Promise<void> {
     const end = performance.now() + timeoutMs;

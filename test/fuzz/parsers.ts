@@ -5,6 +5,8 @@ import { parseCron } from '../../internal/api/cron.ts';
 import type { Pod } from '../../internal/api/generated/types/core-v1.ts';
 import { Quantity, parseQuantity } from '../../internal/api/quantity.ts';
 import { parseFieldSelector, parseLabelSelector } from '../../internal/api/selectors.ts';
+import { parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../../internal/base/ipv4.ts';
+import { realClock } from '../../internal/io/clock.ts';
 import { silentLog } from '../../internal/io/log.ts';
 import { realRandom } from '../../internal/io/random.ts';
 import { startDnsServer } from '../../internal/network/dns/server.ts';
@@ -68,7 +70,7 @@ const pem = (() => {
 })();
 const certificates = new CertificateAuthenticator(pem.ca, () => Date.now());
 
-const network = { clusterCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16', dnsAddress: '10.43.0.10', services: true, podsLeave: true };
+const network = { clusterCidr: parseIpv4Cidr('10.42.0.0/16') as Ipv4Cidr, serviceCidr: parseIpv4Cidr('10.43.0.0/16') as Ipv4Cidr, dnsAddress: parseIpv4('10.43.0.10') as Ipv4, services: true, podsLeave: true };
 /** What the ruleset is without anybody's host ports. */
 const bare = fullRuleset(makePlan([], []), network);
 
@@ -91,8 +93,8 @@ const question = (rng: Rng): Buffer => packet.encode({ type: 'query', id: rng.in
 
 /** Sends packets to a real server and asks, after each, whether it still answers. */
 export async function dnsParser(): Promise<Parser & { stop(): void }> {
-  const zone = { domain: 'cluster.local', service: () => undefined, slices: () => [], hasNamespace: (name: string) => name === 'default', serviceAt: () => undefined, slicesAt: () => [], node: () => undefined };
-  const server = await startDnsServer({ address: '127.0.0.1', port: 0, zone, upstream: { resolvers: [], ask: () => Promise.resolve(undefined) } as never, log: silentLog });
+  const zone = { domain: 'cluster.local', address: '10.43.0.10', service: () => undefined, slices: () => [], hasNamespace: (name: string) => name === 'default', serviceAt: () => undefined, slicesAt: () => [], node: () => undefined };
+  const server = await startDnsServer({ address: '127.0.0.1', port: 0, zone, upstream: { resolvers: [], ask: () => Promise.resolve(undefined) } as never, mayAsk: () => true, clock: realClock, log: silentLog });
   const socket = createSocket('udp4');
   const good = packet.encode({ type: 'query', id: 7, questions: [{ type: 'A', name: 'x.default.svc.cluster.local' }] });
   return {
@@ -137,6 +139,6 @@ export const parsers: Record<string, Parser> = {
   cri: { input: (rng) => Buffer.concat([rng.bytes(1), fields(rng)]), run: reading((input) => criCodec.decode(messageOf(criNames, input), input.subarray(1))) },
   etcd: { input: (rng) => Buffer.concat([rng.bytes(1), fields(rng)]), run: reading((input) => decodeEtcd(messageOf(etcdNames, input), input.subarray(1))) },
   spdy: { input: (rng) => (rng.chance(2) ? rng.bytes(rng.int(64)) : Buffer.concat([Buffer.from([0x80, 3, 0, rng.int(10), 0, 0, 0, rng.int(40)]), rng.bytes(rng.int(40))])), run: reading((input) => [...new FrameParser().push(input)]) },
-  certificate: { input: (rng) => bendBytes(rng, pem.leaf), run: reading((input) => certificates.verify(new X509Certificate(input))) },
+  certificate: { input: (rng) => bendBytes(rng, pem.leaf), run: reading((input) => certificates.verify([input])) },
   nft: { input: (rng) => Buffer.from([rng.chance(2) ? text(rng) : rng.pick(['1.2.3.4 . tcp . 99 : 10.42.0.99 . 99 }\nadd table ip x', '1.2.3.4,', '::1', '1.2.3.4/8', '01.2.3.4', '1.2.3.4\n']), rng.pick(['TCP', 'UDP', 'SCTP', 'tcp }', text(rng)]), rng.pick(['10.42.0.5', text(rng)]), String(rng.pick([80, 65_535, 0, -1, 1e9]))].join('\u0001')), run: hostile },
 };

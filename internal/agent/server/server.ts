@@ -30,6 +30,8 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
   const admit = async (request: ServerRequest): Promise<{ found: FoundPath } | { status: number; text: string }> => {
     const user = await authenticate(request);
     if (!user) return { status: 401, text: 'Unauthorized' };
+    // The API server's own connections carry everybody's logs and terminals.
+    listener.know(request, { name: user.name, bounded: !user.groups.includes('system:masters') });
     const found = findPath(request.url ?? '/');
     if (!found) return { status: 400, text: 'Bad Request' };
     const method = request.method ?? 'GET';
@@ -40,7 +42,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
     return { found };
   };
 
-  return listenHttps('node.listen', {
+  const listener = await listenHttps('node.listen', {
     host: options.host,
     port: options.port,
     key: options.tls.key,
@@ -49,6 +51,7 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
     onRequest: (request, answer) => void serve(request, answer),
     onUpgrade: (request, socket, head) => void upgrade(request, { socket, head }),
   });
+  return listener;
 
   async function serve(request: ServerRequest, answer: ServerAnswer): Promise<void> {
     try {

@@ -1,8 +1,11 @@
 import { Buffer } from 'node:buffer';
+import { watchBody } from '../../io/body-deadline.ts';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import { ApiError } from '../../api/status.ts';
 import { StoreError } from '../../store/errors.ts';
 import { limits, type UserInfo } from '../options.ts';
+import type { Recording } from '../audit/auditor.ts';
+import type { Flow } from '../flowcontrol/flow.ts';
 import type { RequestInfo } from './request-info.ts';
 
 /** One HTTP request and its answer, with the user once he is known. */
@@ -11,6 +14,12 @@ export interface Exchange {
   answer: ServerAnswer;
   info: RequestInfo;
   user: UserInfo;
+  /** Who he showed himself to be, before he asked to be taken for somebody else. */
+  real: UserInfo;
+  /** What the request belongs to in priority and fairness, once classified. */
+  flow?: Flow;
+  /** The audit's recording of this request, when the policy wants one. */
+  audit?: Recording;
   warnings: string[];
   auditId: string;
 }
@@ -20,32 +29,40 @@ export function header(request: ServerRequest, name: string): string | undefined
   return Array.isArray(value) ? value.join(', ') : value;
 }
 
-/** The whole body, or 413. */
+/** The whole body, or 413, or 504 when it does not come. */
 export function readBody(request: ServerRequest): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const chunks: Buffer[] = [];
     let size = 0;
     const stream = request as import('node:stream').Readable;
+    const settled = watchBody(stream, limits.body, () => reject(timedOut()));
     stream.on('data', (chunk: Buffer) => {
       size += chunk.length;
       if (size > limits.maxBodyBytes) {
         stream.removeAllListeners('data');
         stream.resume();
+        settled();
         reject(new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${limits.maxBodyBytes}`));
       } else chunks.push(chunk);
     });
-    stream.on('end', () => resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks)));
+    stream.on('close', settled);
+    stream.on('end', () => {
+      settled();
+      resolve(chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks));
+    });
     stream.on('error', reject);
     stream.on('aborted', () => reject(new ApiError('BadRequest', 'the client went away')));
   });
 }
+
+const timedOut = (): ApiError => new ApiError('Timeout', 'Timeout: request did not complete within the allotted timeout', { details: {} });
 
 const noCache = 'no-cache, private';
 
 export function send(exchange: Exchange, status: number, contentType: string, body: Buffer | string, extra?: Record<string, string>): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   const headers: Record<string, string | number | string[]> = {
-    'audit-id': exchange.auditId,
+    ...traceHeaders(exchange),
     'cache-control': noCache,
     'content-type': contentType,
     'content-length': bytes.length,
@@ -54,6 +71,7 @@ export function send(exchange: Exchange, status: number, contentType: string, bo
   if (exchange.warnings.length) headers['warning'] = sentWarnings(exchange.warnings).map(warningHeader);
   const answer = exchange.answer as import('node:http').ServerResponse;
   if (answer.headersSent || answer.destroyed) return;
+  exchange.audit?.response(contentType, bytes);
   answer.writeHead(status, headers);
   answer.end(exchange.info.method === 'HEAD' ? undefined : bytes);
 }
@@ -76,6 +94,12 @@ function sentWarnings(warnings: readonly string[]): string[] {
     sent.push(cut);
   }
   return sent;
+}
+
+/** What every answer to a known request carries: its audit id, and what it belonged to in priority and fairness. */
+export function traceHeaders({ auditId, flow }: Exchange): Record<string, string> {
+  if (!flow) return { 'audit-id': auditId };
+  return { 'audit-id': auditId, 'x-kubernetes-pf-flowschema-uid': flow.uid, 'x-kubernetes-pf-prioritylevel-uid': flow.level.uid };
 }
 
 /** RFC 7234 5.5 warn-code 299. */

@@ -1,4 +1,5 @@
 import { table } from '../../base/own.ts';
+import { flowControlMetrics } from '../flowcontrol/metrics.ts';
 import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
 import type { Paths } from './serve.ts';
@@ -66,6 +67,8 @@ export class Metrics {
       lines.push(`apiserver_request_duration_seconds_bucket{${series.labels},le="+Inf"} ${series.count}`);
       lines.push(`apiserver_request_duration_seconds_sum{${series.labels}} ${series.seconds}`, `apiserver_request_duration_seconds_count{${series.labels}} ${series.count}`);
     }
+    lines.push(...flowControlMetrics(server.flowControl));
+    lines.push(...(server.audit?.metrics() ?? []));
     return `${lines.join('\n')}\n`;
   }
 }

@@ -68,6 +68,7 @@ const selecting = new Set(['list', 'watch', 'deletecollection']);
 export function authorize(server: Server, exchange: Exchange): void {
   const request = accessOf(exchange);
   const decision = server.authorize(request);
+  exchange.audit?.authorized(decision.allowed, decision.reason);
   if (decision.allowed) return;
   const what: What = { group: request.group ?? '', resource: request.resource ?? '' };
   throw forbidden(what, request.name ?? '', denialText(request, decision.reason));
@@ -175,6 +176,7 @@ export async function decodeBody(exchange: Exchange, resource: ServedResource, v
   const body = bytes ?? (await readBody(exchange.request));
   const { object, warnings } = resource.engine.decode(body, format, validation);
   exchange.warnings.push(...warnings);
+  exchange.audit?.request(object);
   return object;
 }
 
@@ -207,6 +209,7 @@ export async function servePatch(server: Server, exchange: Exchange, call: Call)
     });
   }
   const body = parsePatch(type, (await readBody(exchange.request)).toString(), call);
+  exchange.audit?.request(body, { patch: true });
   const written = await patchObject(server.core, call, { type, body, force: flag(query, 'force') });
   sendWritten(server, exchange, call, written.created ? 201 : 200, written);
 }
@@ -220,6 +223,7 @@ async function deleteOptions(server: Server, exchange: Exchange, call: Call): Pr
   const body = await readBody(exchange.request);
   const options: DeleteOptions = body.length ? readDeleteOptions(server, body, header(exchange.request, 'content-type')) : {};
   const grace = first(query, 'gracePeriodSeconds');
+  if (body.length) exchange.audit?.request(options);
   if (body.length === 0) {
     if (grace !== undefined) options.gracePeriodSeconds = wholeNumber(grace);
     const policy = first(query, 'propagationPolicy');

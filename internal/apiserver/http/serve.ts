@@ -1,12 +1,15 @@
 import { Buffer } from 'node:buffer';
+import type { ServerResponse } from 'node:http';
 import { getRequestListener } from '@hono/node-server';
 import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { HttpBindings } from '@hono/node-server';
 import { Hono } from 'hono';
 import { ApiError } from '../../api/status.ts';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
+import { auditIdOf } from '../audit/event.ts';
 import { anonymous } from '../authn/authenticator.ts';
 import { asksForOther, impersonated } from '../authn/impersonation.ts';
+import { seated, sendTooMany } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
 import { asApiError, send, sendError, type Exchange } from './exchange.ts';
 import { checkTimeout } from './timeout.ts';
@@ -44,12 +47,14 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
     if (beside) return send(exchange, beside.status, beside.contentType, beside.body, { 'x-content-type-options': 'nosniff' });
     if (!isDecodable(path)) return send(exchange, 400, 'text/plain; charset=utf-8', '400 Bad Request');
     checkTimeout(exchange.info);
-    await identify(server, exchange);
-    await dispatch(server, paths, exchange);
+    await identify(server, exchange, answer);
+    const served = await seated(server, exchange, answer, () => dispatch(server, paths, exchange));
+    if (!served) sendTooMany(exchange);
   } catch (error) {
     if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError') server.core.log.error('request failed', { path: exchange.info.path, method: exchange.info.method, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+    if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError') exchange.audit?.panicked(asApiError(error));
     sendError(exchange, error);
-    drain(request);
+    drain(request, answer);
   }
   server.metrics.count(exchange, answer.statusCode, (server.core.clock.monotonicMs() - began) / 1000);
 }
@@ -60,15 +65,25 @@ export function openExchange(server: Server, request: ServerRequest, answer: Ser
     answer,
     info: readRequestInfo(request.method ?? 'GET', request.url ?? '/'),
     user: anonymous,
+    real: anonymous,
     warnings: [],
-    auditId: server.core.random.uuid(),
+    auditId: auditIdOf(request) ?? server.core.random.uuid(),
   };
 }
 
 /** Authentication, then impersonation. */
-export async function identify(server: Server, exchange: Exchange): Promise<void> {
+export async function identify(server: Server, exchange: Exchange, answer?: ServerAnswer): Promise<void> {
   const { request } = exchange;
-  exchange.user = await server.authenticator.authenticate(request, socketOf(request));
+  try {
+    exchange.real = await server.authenticator.authenticate(request, socketOf(request));
+  } catch (error) {
+    server.audit?.refused(exchange);
+    throw error;
+  }
+  exchange.user = exchange.real;
+  const recording = server.audit?.begin(exchange);
+  if (answer) recording?.follow(answer as ServerResponse);
+  if (exchange.real !== anonymous && !server.know(exchange)) throw tooManyConnections();
   if (!asksForOther(request.headers)) return;
   exchange.user = impersonated(request.headers, exchange.user, (asked) => server.authorize(asked).allowed) ?? exchange.user;
 }
@@ -79,10 +94,14 @@ function socketOf(request: ServerRequest): object {
   return stream?.session?.socket ?? request.socket;
 }
 
-/** A refused body must still be read, or the connection stalls. */
-function drain(request: ServerRequest): void {
-  if (!(request as { readableEnded?: boolean }).readableEnded) (request as { resume(): void }).resume();
+/** A refused body must still be read, or the connection stalls; over HTTP/2 it is refused alone. */
+function drain(request: ServerRequest, answer: ServerAnswer): void {
+  if ((request as { readableEnded?: boolean }).readableEnded) return;
+  (request as { resume(): void }).resume();
+  if ('stream' in request) (answer as NodeJS.EventEmitter).once('finish', () => request.stream?.close());
 }
+
+const tooManyConnections = (): ApiError => new ApiError('TooManyRequests', 'too many connections of this user, please try again later', { details: { retryAfterSeconds: 1 } });
 
 export async function dispatch(server: Server, paths: Paths, exchange: Exchange): Promise<void> {
   const { info } = exchange;

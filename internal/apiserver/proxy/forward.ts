@@ -6,7 +6,7 @@ import { breakOff } from '../../io/break-off.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import { messageOf } from '../../base/errors.ts';
-import type { Exchange } from '../http/exchange.ts';
+import { traceHeaders, type Exchange } from '../http/exchange.ts';
 import type { Server } from '../server.ts';
 import { back, onward, type Headers } from './headers.ts';
 import { HtmlLinks } from './html-links.ts';
@@ -77,7 +77,7 @@ export function unreachable(error: unknown): ApiError {
 export const hostOf = (target: DialTarget): string => `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
 
 async function relay(exchange: Exchange, message: IncomingMessage, to: Forwarding): Promise<void> {
-  const headers: Headers = { ...back(message.headers), 'audit-id': exchange.auditId };
+  const headers: Headers = { ...back(message.headers), ...traceHeaders(exchange) };
   const { prefix } = to;
   if (prefix && typeof headers['location'] === 'string') headers['location'] = rewritten(headers['location'], to.target, prefix);
   const stages = prefix && exchange.info.method !== 'HEAD' && /^text\/html/i.test(message.headers['content-type'] ?? '') ? rewriting(message.headers['content-encoding'], (url) => rewritten(url, to.target, prefix)) : [];

@@ -1,12 +1,14 @@
 import { Buffer } from 'node:buffer';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { forbidden, type ApiError } from '../../api/status.ts';
+import { ApiError, forbidden } from '../../api/status.ts';
+import type { Recording } from '../audit/auditor.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { asApiError, type Exchange } from '../http/exchange.ts';
 import { identify, openExchange } from '../http/serve.ts';
 import { checkRoute, pathNotFound } from '../http/method-table.ts';
 import { authorize } from '../http/resource-handler.ts';
+import { seated } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
 import { connectAdmission } from './connect-admission.ts';
 import { joinExec } from './exec-status.ts';
@@ -26,11 +28,23 @@ export async function serveUpgrade(server: Server, request: IncomingMessage, soc
   const exchange = openExchange(server, request, undefined as never);
   try {
     await identify(server, exchange);
-    await dispatchUpgrade(server, exchange, socket, head);
+    const served = await seated(server, exchange, socket, () => dispatchUpgrade(server, exchange, socket, head));
+    if (exchange.audit) followSocket(exchange.audit, socket);
+    if (!served) throw new ApiError('TooManyRequests', 'Too many requests, please try again later.', { details: { retryAfterSeconds: 1 } });
   } catch (error) {
     if (!(error instanceof Error && 'httpStatus' in error)) server.core.log.error('upgrade failed', { path: exchange.info.path, error: String(error) });
-    refuse(socket, asApiError(error));
+    const api = asApiError(error);
+    exchange.audit?.complete(api.httpStatus);
+    refuse(socket, api);
   }
+}
+
+/** The connection was switched and lives as long as its stream. */
+function followSocket(recording: Recording, socket: Duplex): void {
+  const switched = 101;
+  recording.started(switched);
+  if (socket.destroyed) recording.complete(switched);
+  else socket.once('close', () => recording.complete(switched));
 }
 
 async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> {

@@ -12,6 +12,7 @@ export async function readSpoken<T>(server: Server, exchange: Exchange, kind: { 
   const format = bodyFormat(header(exchange.request, 'content-type'));
   const { object, warnings } = server.spoken.decode(kind, body, format, 'Warn');
   exchange.warnings.push(...warnings);
+  exchange.audit?.request(object);
   return object as T;
 }
 

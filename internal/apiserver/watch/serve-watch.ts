@@ -4,7 +4,7 @@ import type { ApiError } from '../../api/status.ts';
 import { contentTypes, type Wanted } from '../http/negotiate.ts';
 import { tableOf, partialOf } from '../http/render.ts';
 import { wantedFor } from '../http/wanted.ts';
-import { warningHeader, type Exchange } from '../http/exchange.ts';
+import { traceHeaders, warningHeader, type Exchange } from '../http/exchange.ts';
 import { first } from '../http/request-info.ts';
 import { limits } from '../options.ts';
 import type { Call } from '../registry/call.ts';
@@ -50,7 +50,7 @@ class EventStream implements WatchSink {
     this.#watcher = watcher;
     const protobuf = this.#wanted.format === 'protobuf';
     const headers: Record<string, string | string[]> = {
-      'audit-id': this.#exchange.auditId,
+      ...traceHeaders(this.#exchange),
       'cache-control': 'no-cache, private',
       'content-type': protobuf ? 'application/vnd.kubernetes.protobuf;stream=watch' : contentTypes.json,
     };
