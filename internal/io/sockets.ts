@@ -30,10 +30,15 @@ export function bindUdp(
     socket.bind(options.port, options.address, () => {
       socket.removeAllListeners('error');
       socket.on('error', () => undefined); // a send that fails is a lost datagram: the asker asks again
+      let open = true;
       resolve({
         port: socket.address().port,
-        send: (data, port, address) => socket.send(data, port, address, () => undefined),
-        close: () => void socket.close(),
+        // An answer that comes after the end is lost as well; Node would throw.
+        send: (data, port, address) => void (open && socket.send(data, port, address, () => undefined)),
+        close: () => {
+          if (open) socket.close();
+          open = false;
+        },
       });
     });
   });

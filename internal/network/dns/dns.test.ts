@@ -8,6 +8,7 @@ import { lookup, type Zone } from './records.ts';
 import { realClock } from '../../io/clock.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
 import { parseReply } from '../../wire/dns/message.ts';
+import { host } from './testing/messages.ts';
 import { resolversOf, type Upstream } from './upstream.ts';
 
 const service = (name: string, spec: Partial<Service['spec']>): Service =>
@@ -114,13 +115,13 @@ describe('the server', () => {
     },
   };
   const start = async (): Promise<void> => {
-    server = await startDnsServer({ address: '127.0.0.1', port: 0, zone, upstream, mayAsk: () => true, clock: realClock, log: silentLog });
+    server = await startDnsServer({ address: host, port: 0, zone, upstream, mayAsk: () => true, clock: realClock, log: silentLog });
   };
   const ask = (name: string, type: packet.RecordType): Promise<packet.DecodedPacket> =>
     new Promise((resolve, reject) => {
-      bindUdp('test', { address: '127.0.0.1', port: 0 }, (reply) => {
+      bindUdp('test', { address: host, port: 0 }, (reply) => {
         resolve(packet.decode(reply));
-      }).then((socket) => socket.send(packet.encode({ type: 'query', id: 7, flags: packet.RECURSION_DESIRED, questions: [{ type, name } as packet.Question] }), server.port, '127.0.0.1'), reject);
+      }).then((socket) => socket.send(packet.encode({ type: 'query', id: 7, flags: packet.RECURSION_DESIRED, questions: [{ type, name } as packet.Question] }), server.port, host), reject);
     });
 
   it('keeps the letters of the question and says NXDOMAIN with the SOA', async () => {
@@ -140,7 +141,7 @@ describe('the server', () => {
 
   it('answers over TCP', async () => {
     await start();
-    const socket = await dialTcp('test', { address: '127.0.0.1', port: server.port, timeoutMs: 2000 });
+    const socket = await dialTcp('test', { address: host, port: server.port, timeoutMs: 2000 });
     const query = packet.encode({ type: 'query', id: 9, questions: [{ type: 'A', name: 'web.default.svc.cluster.local' }] });
     const head = Buffer.alloc(2);
     head.writeUInt16BE(query.length);

@@ -4,7 +4,7 @@ import { FakeClock } from '../../io/clock-fake.ts';
 import { silentLog } from '../../io/log.ts';
 import { bindUdp, dialTcp, type Datagrams } from '../../io/sockets.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
-import { dotted, name, query, words } from './testing/messages.ts';
+import { dotted, host, name, query, words } from './testing/messages.ts';
 
 let server: DnsServer;
 let client: Datagrams;
@@ -18,8 +18,8 @@ beforeEach(async () => {
   allowed = true;
   const zone = { domain: 'cluster.local', address: '10.43.0.10', service: () => undefined, slices: () => [], hasNamespace: () => false, serviceAt: () => undefined, slicesAt: () => [], node: () => undefined };
   const upstream = { resolvers: [], setResolvers: () => undefined, ask: () => Promise.resolve(undefined) };
-  server = await startDnsServer({ address: '127.0.0.1', port: 0, zone, upstream, mayAsk: () => allowed, clock, log: silentLog });
-  client = await bindUdp('test', { address: '127.0.0.1', port: 0 }, (data) => heard(data));
+  server = await startDnsServer({ address: host, port: 0, zone, upstream, mayAsk: () => allowed, clock, log: silentLog });
+  client = await bindUdp('test', { address: host, port: 0 }, (data) => heard(data));
 });
 afterEach(() => {
   client.close();
@@ -31,7 +31,7 @@ const good = query({ name: dotted('ns.dns.cluster.local') });
 const send = (data: Buffer): Promise<Buffer> =>
   new Promise((resolve) => {
     heard = resolve;
-    client.send(data, server.port, '127.0.0.1');
+    client.send(data, server.port, host);
   });
 const rcodeOf = (data: Buffer): number => (data[3] as number) & 15;
 
@@ -69,7 +69,7 @@ describe('a datagram', () => {
   ])('%s is answered by nothing', async (_what, data) => {
     let answers = 0;
     heard = () => answers++;
-    client.send(data, server.port, '127.0.0.1');
+    client.send(data, server.port, host);
     await expect(Promise.race([send(good), send(good)])).resolves.toBeDefined();
     expect(answers).toBe(0);
   });
@@ -90,7 +90,7 @@ const framed = (data: Buffer): Buffer => Buffer.concat([words(data.length), data
 const next = (socket: Socket): Promise<Buffer> => new Promise((resolve) => socket.once('data', resolve));
 const closed = (socket: Socket): Promise<unknown> => new Promise((resolve) => socket.once('close', resolve));
 async function connect(): Promise<Socket> {
-  const socket = await dialTcp('test', { address: '127.0.0.1', port: server.port, timeoutMs: 2000 });
+  const socket = await dialTcp('test', { address: host, port: server.port, timeoutMs: 2000 });
   socket.on('error', () => undefined);
   sockets.push(socket);
   return socket;

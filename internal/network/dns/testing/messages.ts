@@ -1,5 +1,8 @@
 /** Messages made byte by byte, so that a test can say what no honest program does. */
 
+/** A loopback address of this process alone: a port that is free for UDP there is free for TCP as well. */
+export const host = `127.${1 + ((process.pid >> 8) & 127)}.${process.pid & 255}.1`;
+
 export const name = (...labels: string[]): Buffer => Buffer.concat([...labels.map((label) => Buffer.concat([Buffer.of(label.length), Buffer.from(label, 'latin1')])), Buffer.of(0)]);
 export const dotted = (text: string): Buffer => name(...text.split('.'));
 
