@@ -54,7 +54,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const { options, runtime, events } = input;
   const { clock, disk, log, client } = options;
   const references = new References({ client, clock, log });
-  const images = new ImagePuller({ cri: runtime.cri, events, clock, secret: (namespace, name) => references.secret(namespace, name) });
+  const images = new ImagePuller({ maxParallelPulls: options.kubelet?.maxParallelPulls, cri: runtime.cri, events, clock, secret: (namespace, name) => references.secret(namespace, name) });
   const volumes = makeVolumes(input, references, images);
   await volumes.start();
   const offline = { now: false };

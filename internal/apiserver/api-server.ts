@@ -77,7 +77,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
   const now = (): number => clock.now();
   const scheme = builtinScheme();
   const resources = new ResourceTable();
-  for (const resource of builtinResources({ scheme, now: () => timestamp(clock) })) resources.add(resource);
+  for (const resource of builtinResources({ scheme, now: () => timestamp(clock), eventTtlSeconds: options.eventTtlSeconds })) resources.add(resource);
   const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks() };
   const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
   const rbac = new RbacAuthorizer(store);

@@ -2,6 +2,7 @@ import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Dial } from '../io/dial.ts';
+import type { DefaultTolerations } from './admission/tolerations.ts';
 import type { Store } from '../store/store.ts';
 
 /** Who asks: the outcome of authentication. */
@@ -55,6 +56,9 @@ export interface ApiServerOptions {
   serviceCidr?: string;
   nodePortRange?: { from: number; to: number };
   /** Tokens from configuration: token -> user. */
+  defaultTolerations?: DefaultTolerations;
+  /** How long Events live; kube-apiserver's --event-ttl. */
+  eventTtlSeconds?: number;
   staticTokens?: Record<string, UserInfo>;
   anonymous?: boolean;
   version?: { gitVersion: string; gitCommit?: string; buildDate?: string };

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
+import { ConfigError } from '../base/errors.ts';
 import type { ResourceRef } from '../api/object.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
@@ -8,6 +9,7 @@ import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
 import { ensureClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
+import { checkKernelDefaults } from './kernel-defaults.ts';
 import { followBootstrap } from './bootstrap.ts';
 import { clusterPassword, joinToken, serverIdentities, serverIdentity, serverNames, writeAdminKubeconfig } from './credentials.ts';
 import { isShared, openDatastore, type Datastore } from './datastore.ts';
@@ -35,6 +37,8 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const { disk, clock } = doors;
   const startedMs = clock.monotonicMs();
   const since = (): number => Math.round(clock.monotonicMs() - startedMs);
+  await refuseForeignState(config, doors);
+  if (config.protectKernelDefaults && !config.disableAgent) await checkKernelDefaults(disk);
   await Promise.all([disk.makeDir('data', join(config.dataDir, 'server'), 0o700), disk.makeDir('run', config.runDir, 0o711)]);
   const pidFile = join(config.runDir, 'skiff.pid');
   await claimPidFile(doors, pidFile);
@@ -58,6 +62,12 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
     await stopParts(doors, parts, pidFile);
     throw error;
   }
+}
+
+/** Two programs on one folder would ruin each other's state. */
+async function refuseForeignState({ dataDir }: ServerConfig, { disk }: Doors): Promise<void> {
+  if (!(await disk.stat('data', join(dataDir, 'server/db/state.db'))) && !(await disk.stat('data', join(dataDir, 'server/tls/dynamic-cert.json')))) return;
+  throw new ConfigError(`--data-dir: ${dataDir} holds the state of k3s`, { op: 'data', hint: 'give skiff a folder of its own; "skiff migrate k3s" brings a cluster over' });
 }
 
 interface Starting extends Omit<Beside, 'api' | 'identity'> {
@@ -165,6 +175,7 @@ interface ApiParts {
 
 async function startApi({ config, doors, facts, identities, datastore, besides }: ApiParts): Promise<ApiServer> {
   const { version, commit } = buildInfo();
+  const own = config.apiServer ?? {};
   return await createApiServer({
     store: datastore.store,
     sharedStore: datastore.kind !== 'file',
@@ -177,7 +188,10 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     tls: identities.apiServer,
     clientCa: identities.clientCa.cert,
     serverCa: identities.serverCa.cert,
-    serviceAccount: { signingKey: identities.serviceKey, issuer: `https://kubernetes.default.svc.${config.clusterDomain}` },
+    serviceAccount: { signingKey: identities.serviceKey, issuer: own.serviceAccountIssuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`, audiences: own.audiences },
+    anonymous: own.anonymousAuth,
+    eventTtlSeconds: own.eventTtlSeconds,
+    defaultTolerations: { notReadySeconds: own.notReadyTolerationSeconds, unreachableSeconds: own.unreachableTolerationSeconds },
     kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },
     requestHeader: {
       ca: identities.requestHeaderCa.cert,

@@ -18,7 +18,7 @@ export interface EngineContext {
 }
 
 const softResources = new Set(['/events', 'events.k8s.io/events', 'coordination.k8s.io/leases']);
-const eventTtlSeconds = 3600;
+const defaultEventTtlSeconds = 3600;
 
 /** Kinds whose deletion answers with the object (ReturnDeletedObject of their stores). */
 const returningDeleted = new Set([
@@ -27,11 +27,11 @@ const returningDeleted = new Set([
   'resource.k8s.io/deviceclasses', 'resource.k8s.io/resourceclaims', 'resource.k8s.io/resourceclaimtemplates', 'resource.k8s.io/resourceslices', 'node.k8s.io/runtimeclasses',
 ]);
 
-export function builtinResources(context: EngineContext): ServedResource[] {
+export function builtinResources(context: EngineContext & { eventTtlSeconds?: number }): ServedResource[] {
   return [...context.scheme.resources()].filter((info) => !info.custom).map((info) => served(info, context));
 }
 
-function served(info: KindInfo, context: EngineContext): ServedResource {
+function served(info: KindInfo, context: EngineContext & { eventTtlSeconds?: number }): ServedResource {
   const path = `${info.group}/${info.resource}`;
   return {
     group: info.group, version: info.version, kind: info.kind, listKind: info.listKind, resource: info.resource, singular: info.singular,
@@ -41,7 +41,7 @@ function served(info: KindInfo, context: EngineContext): ServedResource {
     prefix: prefixOf(info, false),
     storage: { ...splitApiVersion(info.storageVersion), kind: info.kind },
     createOnUpdate: info.createOnUpdate, unconditionalUpdate: info.unconditionalUpdate,
-    soft: softResources.has(path), ...(info.resource === 'events' ? { ttlSeconds: eventTtlSeconds } : {}),
+    soft: softResources.has(path), ...(info.resource === 'events' ? { ttlSeconds: context.eventTtlSeconds ?? defaultEventTtlSeconds } : {}),
     returnsDeleted: returningDeleted.has(path), custom: false, storageHash: info.storageVersionHash,
     engine: builtinEngine(info, context),
   };
