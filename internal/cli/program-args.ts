@@ -1,6 +1,6 @@
 import type { ControllerSettings } from '../supervisor/config.ts';
 import { apiServerArgs, type ApiServerArgs } from './component-args/api-server.ts';
-import { controllerManagerArgs } from './component-args/controller-manager.ts';
+import { controllerManagerArgs } from './component-args/controllers.ts';
 import { kubeletArgs, type KubeletSettings } from './component-args/kubelet.ts';
 import { cloudControllerArgs, etcdArgs, helmControllerArgs, proxyArgs, schedulerArgs, type EtcdSettings } from './component-args/others.ts';
 import { readArgs, type ArgTable } from './component-args/table.ts';

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { ConfigError } from '../../base/errors.ts';
 import { apiServerArgs } from './api-server.ts';
-import { controllerManagerArgs } from './controller-manager.ts';
+import { controllerManagerArgs } from './controllers.ts';
 import { kubeletArgs, type KubeletSettings } from './kubelet.ts';
 import { cloudControllerArgs, etcdArgs, helmControllerArgs, proxyArgs, schedulerArgs } from './others.ts';
 import { readArgs } from './table.ts';
