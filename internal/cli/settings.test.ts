@@ -130,6 +130,12 @@ describe('what has no effect is told in one line', () => {
     expect(warnings.map((w) => w.replace(/^.*: "/, '"'))).toEqual(['"cluster-cidr" is for "skiff server" and has no effect here', '"disable" is for "skiff server" and has no effect here']);
   });
 
+  test('a file of comments only says nothing', async () => {
+    await writeFile(file, '# disable: [traefik]\n\n');
+    await gather();
+    expect(warnings).toEqual([]);
+  });
+
   test('a flag at its resting value says nothing', async () => {
     await writeFile(file, 'selinux: false\nrootless: "false"\nlog: ""\nairgap-extra-registry: ""\ndisable-cloud-controller: false\n');
     await gather();

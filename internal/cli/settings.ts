@@ -122,10 +122,11 @@ function unknownKey(name: string, { known, command }: { known: Map<string, Flag>
 }
 
 async function readYaml(path: string, text: string): Promise<Record<string, unknown>> {
-  const { load } = await import('js-yaml');
+  const { loadAll } = await import('js-yaml');
   let document: unknown;
   try {
-    document = text.trim() === '' ? {} : load(text);
+    // A file of comments only has no document.
+    [document] = loadAll(text);
   } catch (cause) {
     throw new ConfigError(`${path}: ${messageOf(cause).split('\n')[0]}`, { op: 'config', cause, hint: 'it must be YAML: one "flag: value" per line' });
   }

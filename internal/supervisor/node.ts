@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { load } from 'js-yaml';
+import { loadAll } from 'js-yaml';
 import { createAgent } from '../agent/agent.ts';
 import type { NodeAddress, Taint } from '../api/generated/types/core-v1.ts';
 import { parseQuantity } from '../api/quantity.ts';
@@ -124,7 +124,7 @@ async function readRegistries(doors: Doors, path: string): Promise<unknown> {
   const bytes = await doors.disk.readIfThere('registries', path);
   if (!bytes) return undefined;
   try {
-    return load(bytes.toString());
+    return loadAll(bytes.toString())[0];
   } catch (cause) {
     throw new ConfigError(`${path}: ${messageOf(cause).split('\n')[0]}`, { op: 'registries', cause });
   }
