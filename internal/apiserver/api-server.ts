@@ -21,7 +21,7 @@ import type { ApiServerOptions, UserInfo } from './options.ts';
 import { setPaths } from './paths.ts';
 import { serveUpgrade } from './proxy/upgrade.ts';
 import { timestamp, type Core } from './registry/call.ts';
-import { ProtobufReadingStore } from './registry/protobuf-values.ts';
+import { KubeValuesStore } from './registry/kube-values.ts';
 import { Spoken } from './registry/spoken.ts';
 import { builtinResources } from './registry/builtin-resources.ts';
 import { ResourceTable } from './registry/resource-table.ts';
@@ -78,7 +78,7 @@ function assemble(options: ApiServerOptions): Server & { shutdown: Set<() => voi
   const now = (): number => clock.now();
   const scheme = builtinScheme();
   // Whatever reads below here sees JSON, even where a kube-apiserver wrote protobuf.
-  const store = new ProtobufReadingStore(options.store, { scheme, log: options.log });
+  const store = new KubeValuesStore(options.store, { scheme, log: options.log });
   const resources = new ResourceTable();
   for (const resource of builtinResources({ scheme, now: () => timestamp(clock), eventTtlSeconds: options.eventTtlSeconds })) resources.add(resource);
   const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks() };

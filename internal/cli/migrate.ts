@@ -10,12 +10,12 @@ export interface MigrateArguments {
   configDir: string;
   unit: string;
   datastore?: string;
+  /** Where skiff's own configuration goes. */
+  config: string;
   dataDir: string;
   runDir: string;
   dryRun?: boolean;
 }
-
-const skiffConfig = '/etc/skiff';
 
 /** `skiff migrate k3s`. */
 export async function migrateK3s(options: MigrateArguments): Promise<void> {
@@ -23,8 +23,8 @@ export async function migrateK3s(options: MigrateArguments): Promise<void> {
   const { disk } = doors;
   const { text, notes } = await k3sConfig(disk, { configDir: options.configDir, unit: options.unit, environment: `${options.unit}.env` });
   const registries = (await disk.readIfThere('migrate', join(options.configDir, 'registries.yaml')))?.toString();
-  const configFiles = new Map([[join(skiffConfig, 'config.yaml'), text]]);
-  if (registries !== undefined) configFiles.set(join(skiffConfig, 'registries.yaml'), registries);
+  const configFiles = new Map([[options.config, text]]);
+  if (registries !== undefined) configFiles.set(join(options.config, '..', 'registries.yaml'), registries);
   const { migrateFromK3s } = await import('../supervisor/migrate/migrate.ts');
   const lines = await migrateFromK3s({ ...options, datastore: options.datastore, dryRun: options.dryRun === true, configFiles, doors });
   const asked = options.dryRun === true ? [`config.yaml would be:`, ...text.trimEnd().split('\n').map((line) => `    ${line}`)] : [];

@@ -172,6 +172,7 @@ function migrate(skiff: Command): void {
     .option('--from <dir>', "k3s' data directory", '/var/lib/rancher/k3s')
     .option('--config-dir <dir>', 'Folder of its config.yaml and registries.yaml', '/etc/rancher/k3s')
     .option('--unit <file>', 'Its service, which may hold flags', '/etc/systemd/system/k3s.service')
+    .option('-c, --config <file>', 'Where the configuration for skiff is written, with registries.yaml beside it', process.env['SKIFF_CONFIG_FILE'] ?? '/etc/skiff/config.yaml')
     .option('--datastore <file>', 'A snapshot of its etcd, or a copy of its SQLite file, in the place of the datastore in its data directory')
     .option(...dataDir)
     .option(...runDir)

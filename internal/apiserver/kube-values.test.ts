@@ -31,6 +31,17 @@ beforeAll(async () => {
   for (const name of ['one', 'two', 'three']) await stored(`/registry/configmaps/default/${name}`, configMap(name));
   const container = { name: 'c', image: 'i', resources: { limits: { cpu: '500m', memory: '1Gi' } }, ports: [{ containerPort: 80 }] };
   await stored('/registry/deployments/default/web', { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'web', namespace: 'default', generation: 2 }, spec: { replicas: 3, selector: { matchLabels: { a: 'b' } }, strategy: { rollingUpdate: { maxSurge: '25%', maxUnavailable: 1 } }, template: { metadata: { labels: { a: 'b' } }, spec: { containers: [container] } } } });
+  const definition = {
+    kind: 'CustomResourceDefinition', apiVersion: 'apiextensions.k8s.io/v1beta1', metadata: { name: 'boats.example.com', uid: 'u-boats', generation: 1, creationTimestamp: '2026-01-01T00:00:00Z' },
+    spec: {
+      group: 'example.com', version: 'v1', scope: 'Namespaced', names: { plural: 'boats', singular: 'boat', kind: 'Boat', listKind: 'BoatList' }, preserveUnknownFields: false, subresources: { status: {} },
+      validation: { openAPIV3Schema: { type: 'object', properties: { spec: { type: 'object', properties: { sails: { type: 'integer', default: 3 } } } } } },
+      additionalPrinterColumns: [{ name: 'Sails', type: 'integer', JSONPath: '.spec.sails' }], versions: [{ name: 'v1', served: true, storage: true }], conversion: { strategy: 'None' },
+    },
+    status: { conditions: [{ type: 'NamesAccepted', status: 'True' }, { type: 'Established', status: 'True' }], acceptedNames: { plural: 'boats', singular: 'boat', kind: 'Boat', listKind: 'BoatList' }, storedVersions: ['v1'] },
+  };
+  await store.put({ key: keyOf('/registry/apiextensions.k8s.io/customresourcedefinitions/boats.example.com'), value: Buffer.from(JSON.stringify(definition)) });
+  await store.put({ key: keyOf('/registry/example.com/boats/default/b'), value: Buffer.from(JSON.stringify({ apiVersion: 'example.com/v1', kind: 'Boat', metadata: { name: 'b', namespace: 'default', uid: 'u-b' }, spec: { sails: 1 } })) });
   await stored('/registry/clusterrolebindings/reader', { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRoleBinding', metadata: { name: 'reader' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'view' }, subjects: [{ kind: 'User', name: 'mary', apiGroup: 'rbac.authorization.k8s.io' }] });
   server = await startDevServer({ store });
 });
@@ -49,6 +60,15 @@ describe('objects that a kube-apiserver stored as protobuf', () => {
     expect(web.spec.strategy).toMatchObject({ rollingUpdate: { maxSurge: '25%', maxUnavailable: 1 } });
     // What a later version has a default for is there too.
     expect([web.spec.template.spec.restartPolicy, web.spec.template.spec.containers[0]?.terminationMessagePath]).toEqual(['Always', '/dev/termination-log']);
+  });
+
+  test('definitions are served in v1, and so are their objects', async () => {
+    const definition = await admin().get<KubeObject & { spec: object }>(ref('customresourcedefinitions', 'CustomResourceDefinition', 'apiextensions.k8s.io', false), { name: 'boats.example.com' });
+    expect(definition).toMatchObject({ apiVersion: 'apiextensions.k8s.io/v1', spec: { versions: [{ name: 'v1', subresources: { status: {} }, additionalPrinterColumns: [{ name: 'Sails', jsonPath: '.spec.sails' }] }] } });
+    expect(Object.keys(definition.spec)).not.toContain('validation');
+    const boats = ref('boats', 'Boat', 'example.com');
+    expect(await admin().get<KubeObject>(boats, { namespace: 'default', name: 'b' })).toMatchObject({ spec: { sails: 1 } });
+    expect(await admin().create<KubeObject>(boats, { apiVersion: 'example.com/v1', kind: 'Boat', metadata: { name: 'c', namespace: 'default' }, spec: { unknown: 1 } })).toMatchObject({ spec: { sails: 3 } });
   });
 
   test('count for those who may', async () => {

@@ -1,17 +1,27 @@
 import { applyDefaults } from '../../api/defaults/defaults.ts';
 import { decodeProtobuf, isProtobuf } from '../../api/codec/protobuf/envelope.ts';
+import type { KubeObject } from '../../api/object.ts';
 import type { Scheme } from '../../api/scheme.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../io/log.ts';
+import { keyOf } from '../../store/store.ts';
 import type * as s from '../../store/store.ts';
+import { definitionFromV1beta1 } from './definition-v1beta1.ts';
 import { storedText } from './stored.ts';
 
+/** Definitions are the one kind that is stored as JSON of another version than they are served in. */
+const definitions = keyOf('/registry/apiextensions.k8s.io/customresourcedefinitions/');
+const oldVersion = Buffer.from('"apiVersion":"apiextensions.k8s.io/v1beta1"');
+/** kind and apiVersion come first. */
+const headBytes = 120;
+
 /**
- * A kube-apiserver keeps objects of built-in kinds as protobuf; so does a datastore that was taken over from one, or is restored from
- * its snapshot. This stands in front of such a store: whoever reads sees every object as JSON, decoded when it is first read. What
- * is written goes through as it is, so that in time all values are JSON. Values are compared by no one who reads through this.
+ * A kube-apiserver keeps objects of built-in kinds as protobuf, and definitions in a version of old; so does a datastore that was taken
+ * over from one, or is restored from its snapshot. This stands in front of such a store: whoever reads sees every object as JSON in a
+ * version that is served, made when it is first read. What is written goes through as it is, so that in time all values are our own.
+ * Values are compared by no one who reads through this.
  */
-export class ProtobufReadingStore implements s.Store {
+export class KubeValuesStore implements s.Store {
   readonly #inner: s.Store;
   readonly #scheme: Scheme;
   readonly #log: Log;
@@ -85,7 +95,7 @@ export class ProtobufReadingStore implements s.Store {
 
   #kv(kv: s.KeyValue): s.KeyValue {
     const { value } = kv;
-    if (!isProtobuf(value)) return kv;
+    if (!isForeign(kv)) return kv;
     let read = this.#read.get(kv);
     if (!read) this.#read.set(kv, (read = { key: kv.key, value: this.#json(kv.key, value), createRevision: kv.createRevision, modRevision: kv.modRevision, version: kv.version, lease: kv.lease }));
     return read;
@@ -93,6 +103,7 @@ export class ProtobufReadingStore implements s.Store {
 
   #json(key: string, value: Uint8Array): Uint8Array {
     try {
+      if (!isProtobuf(value)) return storedText(definitionFromV1beta1(JSON.parse(Buffer.from(value).toString()) as KubeObject));
       const object = decodeProtobuf(this.#scheme, value);
       const info = this.#scheme.kindOf(object);
       if (info) applyDefaults(info, object);
@@ -104,7 +115,7 @@ export class ProtobufReadingStore implements s.Store {
   }
 
   #range<T extends s.RangeResponse>(response: T): T {
-    return response.kvs.some((kv) => isProtobuf(kv.value)) ? { ...response, kvs: response.kvs.map((kv) => this.#kv(kv)) } : response;
+    return response.kvs.some(isForeign) ? { ...response, kvs: response.kvs.map((kv) => this.#kv(kv)) } : response;
   }
 
   #previous<T extends s.PutResponse>(response: T): T {
@@ -126,7 +137,11 @@ export class ProtobufReadingStore implements s.Store {
   }
 
   #events(events: s.StoreEvent[]): s.StoreEvent[] {
-    if (!events.some(({ kv, prevKv }) => isProtobuf(kv.value) || (prevKv && isProtobuf(prevKv.value)))) return events;
+    if (!events.some(({ kv, prevKv }) => isForeign(kv) || (prevKv && isForeign(prevKv)))) return events;
     return events.map((event) => ({ ...event, kv: this.#kv(event.kv), ...(event.prevKv && { prevKv: this.#kv(event.prevKv) }) }));
   }
+}
+
+function isForeign({ key, value }: s.KeyValue): boolean {
+  return isProtobuf(value) || (key.startsWith(definitions) && Buffer.from(value.buffer, value.byteOffset, Math.min(value.byteLength, headBytes)).includes(oldVersion));
 }
