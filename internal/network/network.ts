@@ -26,6 +26,8 @@ export interface NetworkOptions {
   resolvConf: string;
   /** How packets get to pods of other nodes; `none` leaves that, and the CNI file, to somebody else. */
   backend: 'vxlan' | 'host-gw' | 'none';
+  /** Whether the cluster's DNS is answered here, or by pods behind an ordinary service. */
+  dns: boolean;
   /** Whether services are carried out here, or by somebody else. */
   services: boolean;
   mirrors: {
@@ -63,12 +65,10 @@ const sysctls: [string, string][] = [
 
 /** Starts all that this node's packets need. */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
-  const { spawn, disk, log } = options;
+  const { disk, log } = options;
   await disk.makeDir('network.run', options.runDir, 0o700);
   for (const [name, value] of sysctls) await setSysctl(options, name, value);
-  await options.record('address', `lo ${options.clusterDns}/32`);
-  await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', `${options.clusterDns}/32`, 'dev', 'lo']);
-  const dns = await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: options.clusterDns, port: 53, log: log.named('dns') });
+  const dns = await startNodeDns(options);
   const { services, backend } = options;
   const proxy = services || backend !== 'none' ? startNodeProxy(options) : undefined;
   let overlay: { stop(): void } | undefined;
@@ -85,11 +85,25 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       overlay = backend === 'vxlan' ? await startVxlan({ ...ways, podCidr, mtu: podMtu }) : await startHostGw(ways);
     },
     stop() {
-      dns.stop();
+      dns?.stop();
       proxy?.stop();
       overlay?.stop();
     },
   };
+}
+
+/** The address of the DNS is the node's own, so that pods ask the node they run on. Without a DNS of ours the address is a service's. */
+async function startNodeDns(options: NetworkOptions): Promise<{ stop(): void } | undefined> {
+  const { spawn, clusterDns } = options;
+  const address = [`${clusterDns}/32`, 'dev', 'lo'];
+  if (!options.dns) {
+    // It is there when an earlier run answered.
+    await spawn.run('dns.address', ['ip', 'addr', 'del', ...address]);
+    return undefined;
+  }
+  await options.record('address', `lo ${clusterDns}/32`);
+  await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', ...address]);
+  return await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: clusterDns, port: 53, log: options.log.named('dns') });
 }
 
 /** Without services, host ports and the pods' way out of the cluster remain its work; without a pod network, the way out is not. */
@@ -100,7 +114,7 @@ function startNodeProxy(options: NetworkOptions): Proxy {
     network: {
       clusterCidr: options.clusterCidr,
       serviceCidr: options.serviceCidr,
-      dnsAddress: options.clusterDns,
+      dnsAddress: options.dns ? options.clusterDns : '',
       services: options.services,
       podsLeave: options.backend !== 'none',
     },

@@ -6,7 +6,7 @@ import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
-import { ensureClusterDns } from './cluster-dns.ts';
+import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
 import { checkKernelDefaults } from './kernel-defaults.ts';
@@ -124,6 +124,7 @@ async function startBeside(options: Beside): Promise<void> {
   parts.push({ name: 'mirrors', stop: () => mirrors.stop() });
   const manifests = {
     dir: join(config.dataDir, 'server/manifests'),
+    disable: config.disable,
     statePath: join(config.dataDir, 'server/manifests.state'),
     client: supervisor,
     resolve: (apiVersion: string, kind: string) => servedKind(api, apiVersion, kind),
@@ -139,7 +140,7 @@ async function startBeside(options: Beside): Promise<void> {
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
     config.disableAgent ? [] : startOwnNode({ ...options, mirrors }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
-    ensureClusterDns(supervisor, config.clusterDns).then(() => []),
+    config.disable.includes('coredns') ? removeClusterDns(supervisor).then(() => []) : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
   ]);
   parts.push(...started.flat());
 }

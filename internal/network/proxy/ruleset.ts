@@ -5,6 +5,7 @@ export interface NodeNetwork {
   clusterCidr: string;
   serviceCidr: string;
   /** The address that this process answers DNS on; its packets stay on the node. */
+  /** Answered by the node itself; empty = no address is. */
   dnsAddress: string;
   /** Services are carried out here; host ports are in any case. */
   services: boolean;
@@ -94,7 +95,7 @@ function fixedChains(node: NodeNetwork): string[] {
     `  ${destination} @drops drop`,
     `  fib daddr type local meta l4proto . th dport @nonp reject with icmp port-unreachable`,
     `  fib daddr type local meta l4proto . th dport @dropnp drop`,
-    ...(node.services ? [`  ip daddr ${node.serviceCidr} ip daddr != ${node.dnsAddress} reject with icmp port-unreachable`] : []),
+    ...(node.services ? [`  ip daddr ${node.serviceCidr}${node.dnsAddress === '' ? '' : ` ip daddr != ${node.dnsAddress}`} reject with icmp port-unreachable`] : []),
     '}',
     'chain in-filter { type filter hook input priority 0; ct state new jump refuse; }',
     'chain forward-filter { type filter hook forward priority 0; ct state new jump refuse; }',
