@@ -90,8 +90,10 @@ try {
   kubectl(plane.kubeconfig, 'apply', '-f', join(import.meta.dirname, 'takeover-objects.yaml'));
   writeFileSync(at('boat.yaml'), 'apiVersion: example.com/v1\nkind: Boat\nmetadata: {name: b, namespace: app}\nspec: {}\n');
   await until('the definition serves', () => kubectl(plane.kubeconfig, 'apply', '-f', at('boat.yaml')) !== '');
+  // What is compared must not change any more.
+  await plane.stopPrograms(['kube-controller-manager', 'kube-scheduler']);
   const wanted = objectsOf(plane.kubeconfig);
-  await plane.stopPrograms(['kube-apiserver', 'kube-controller-manager', 'kube-scheduler']);
+  await plane.stopPrograms(['kube-apiserver']);
   const etcdctl = (...args: string[]): string => run([join(tools, 'etcdctl'), '--endpoints', etcd, ...args]);
   etcdctl('snapshot', 'save', at('snapshot.db'));
   const { kvs } = JSON.parse(etcdctl('get', '', '--prefix', '-w', 'json')) as { kvs: { key: string; value?: string; lease?: number; mod_revision: number }[] };
