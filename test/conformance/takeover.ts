@@ -8,7 +8,7 @@
  * object is missing or differs, apart from those that each server writes for itself.
  */
 import { spawn, spawnSync } from 'node:child_process';
-import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { isDeepStrictEqual, parseArgs } from 'node:util';
 import { writeKineFile } from '../../internal/store/sqlite/kine-file.fake.ts';
