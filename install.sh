@@ -14,11 +14,31 @@
 # INSTALL_SKIFF_SKIP_START    true: do not start now
 # INSTALL_SKIFF_FORCE_RESTART true: restart even when nothing changed
 # SKIFF_*                     any flag; kept in the environment file of the service, and so is what must stay secret among the flags
+# K3S_*, INSTALL_K3S_*        are taken as SKIFF_* and INSTALL_SKIFF_* where those are not set, with a line
 set -eu
 umask 022
 
 say() { echo "[skiff] $*"; }
 fatal() { echo "[skiff] $*" >&2; exit 1; }
+
+# A machine that was set up for k3s says the same to skiff; what names k3s' own folders or its releases does not count.
+from_k3s() {
+  for name in $(env | sed -n 's/^\(INSTALL_\)\{0,1\}K3S_[A-Z0-9_]*=.*/&/p' | sed 's/=.*//'); do
+    case $name in
+      K3S_DATA_DIR | K3S_RUN_DIR) say "$name is not taken: it names what belongs to k3s"; continue ;;
+      K3S_* | INSTALL_K3S_EXEC | INSTALL_K3S_NAME | INSTALL_K3S_BIN_DIR | INSTALL_K3S_SYSTEMD_DIR | INSTALL_K3S_SYMLINK | INSTALL_K3S_SKIP_ENABLE | INSTALL_K3S_SKIP_START | INSTALL_K3S_FORCE_RESTART) ;;
+      *) say "$name has no effect here"; continue ;;
+    esac
+    ours=$(echo "$name" | sed 's/K3S_/SKIFF_/')
+    eval "value=\${$name:-} mine=\${$ours:-}"
+    [ -n "$value" ] || continue
+    [ -z "$mine" ] || { say "$name has no effect: $ours is set too"; continue; }
+    export "$ours=$value"
+    unset "$name"
+    say "$name is taken as $ours"
+  done
+}
+from_k3s
 here=$(cd "$(dirname "$0")" && pwd)
 bin_dir=${INSTALL_SKIFF_BIN_DIR:-/usr/local/bin}
 data_dir=${SKIFF_DATA_DIR:-/var/lib/skiff}

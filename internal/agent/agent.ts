@@ -80,5 +80,18 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
 
 /** /configz, in the names of kubelet.config.k8s.io/v1beta1. */
 function configOf(options: AgentOptions): Record<string, unknown> {
-  return { kind: 'KubeletConfiguration', apiVersion: 'kubelet.config.k8s.io/v1beta1', maxPods: options.maxPods, clusterDNS: options.clusterDns, clusterDomain: options.clusterDomain, cgroupDriver: 'cgroupfs', containerLogMaxSize: '10Mi', containerLogMaxFiles: 5 };
+  const { logs, imageGc, seccompDefault } = options.kubelet ?? {};
+  return {
+    kind: 'KubeletConfiguration',
+    apiVersion: 'kubelet.config.k8s.io/v1beta1',
+    maxPods: options.maxPods,
+    clusterDNS: options.clusterDns,
+    clusterDomain: options.clusterDomain,
+    cgroupDriver: 'cgroupfs',
+    containerLogMaxSize: logs?.maxBytes === undefined ? '10Mi' : String(logs.maxBytes),
+    containerLogMaxFiles: logs?.maxFiles ?? 5,
+    imageGCHighThresholdPercent: Math.round((imageGc?.highShare ?? 0.85) * 100),
+    imageGCLowThresholdPercent: Math.round((imageGc?.lowShare ?? 0.8) * 100),
+    seccompDefault: seccompDefault === true,
+  };
 }

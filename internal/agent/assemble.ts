@@ -59,6 +59,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const { clock, disk, log, client } = options;
   const references = new References({ client, clock, log });
   const images = new ImagePuller({
+    maxParallelPulls: options.kubelet?.maxParallelPulls,
     cri: runtime.cri,
     events,
     clock,

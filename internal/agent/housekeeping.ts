@@ -12,11 +12,13 @@ import { ImageCollector } from './gc/image-collector.ts';
 import { startLocalStorageLimits } from './gc/local-storage.ts';
 import { startLogRotation } from './gc/log-rotation.ts';
 import { startPressure } from './gc/pressure.ts';
+import type { KubeletOptions } from './options.ts';
 import type { PodSet } from './pods/pod-set.ts';
 import { evictionUsage, readUsage } from './usage.ts';
 import type { Volumes } from './volumes/volumes.ts';
 
 export interface HousekeepingOptions {
+  kubelet?: KubeletOptions;
   cri: CriClient;
   pods: PodSet;
   volumes: Volumes;
@@ -42,12 +44,13 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   const usage = async () => evictionUsage(await readUsage(cri, pods));
   const running = (): Pod[] => [...pods.workers()].filter((w) => w.phase === 'running').map((w) => ({ ...w.pod, status: w.status }));
   const room = () => statfs('gc.room', options.agentDir);
-  const evict = (pod: Pod, reason: string, message: string): void => {
+  const evict = (pod: Pod, reason: string, message: string, graceSeconds = 1): void => {
     options.events.warning(pod, reason, message);
     const condition = { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message, lastTransitionTime: timeOf(clock.now()) };
-    pods.worker(pod.metadata.uid!)?.evict({ reason, message, condition, graceSeconds: 1 });
+    pods.worker(pod.metadata.uid!)?.evict({ reason, message, condition, graceSeconds });
   };
   const collector = new ImageCollector({
+    policy: options.kubelet?.imageGc,
     clock,
     log,
     room,
@@ -63,8 +66,8 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   const images = clock.every('gc.images', collectMs, collect);
   const stops = [
     () => images.cancel(),
-    startLogRotation({ clock, disk, tree: options.tree, log, running: () => [...pods.workers()].flatMap((w) => w.runtime.containers.filter((c) => c.state === 'running')), reopen: async (id) => void (await cri.reopenContainerLog({ containerId: id })) }),
-    startPressure({ clock, disk, log, nodeRoom: room, imageRoom: room, pods: running, usage, reclaimDisk: () => collector.collect(), evict, report: options.pressure }),
+    startLogRotation({ ...options.kubelet?.logs, clock, disk, tree: options.tree, log, running: () => [...pods.workers()].flatMap((w) => w.runtime.containers.filter((c) => c.state === 'running')), reopen: async (id) => void (await cri.reopenContainerLog({ containerId: id })) }),
+    startPressure({ policy: options.kubelet?.eviction, clock, disk, log, nodeRoom: room, imageRoom: room, pods: running, usage, reclaimDisk: () => collector.collect(), evict, report: options.pressure }),
     startLocalStorageLimits({ clock, log, spawn: options.spawn, pods: running, usage, evict, volumePath: (pod, volume) => options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path }),
   ];
   return () => {

@@ -5,6 +5,7 @@ import type { OpenedRuntime } from './containerd/open-runtime.ts';
 import type { NodeFacts } from './config/node-facts.ts';
 import { parseResolvConf } from './config/pod-dns.ts';
 import { pageSizeName } from './config/resources.ts';
+import { defaultEvictionHard } from './gc/eviction.ts';
 import { readFacts } from './node/facts.ts';
 import type { NodeReport } from './node/object.ts';
 import { startNodeStatus, type NodeStatusWriter } from './node/status.ts';
@@ -65,7 +66,7 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   writer = startNodeStatus({
     client: options.client,
     facts: machine,
-    settings: { name: options.nodeName, addresses: options.addresses, labels: options.labels, taints: options.taints, version: options.version, kubeletPort: options.listen?.port || 10250, reserved: options.reserved ?? {}, maxPods: options.maxPods },
+    settings: { name: options.nodeName, addresses: options.addresses, labels: options.labels, taints: options.taints, version: options.version, kubeletPort: options.listen?.port || 10250, reserved: options.reserved ?? {}, maxPods: options.maxPods, evictionHard: options.kubelet?.eviction?.hard ?? defaultEvictionHard, statusReportMs: options.kubelet?.statusReportMs },
     report: () => reportOf(runtime, state),
     onPodCidr: stand,
     clock,
@@ -120,6 +121,7 @@ async function configFacts(options: AgentOptions, machine: Awaited<ReturnType<ty
   const text = (await options.disk.readIfThere('node.resolv', path))?.toString() ?? '';
   return {
     logRoot: options.logRoot ?? '/var/log/pods',
+    seccompDefault: options.kubelet?.seccompDefault === true,
     seccompRoot: `${options.agentDir}/seccomp`,
     clusterDns: options.clusterDns,
     clusterDomain: options.clusterDomain,

@@ -9,7 +9,22 @@ import type { Host } from '../io/host.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Spawn } from '../io/spawn.ts';
+import type { ImageGcPolicy } from './gc/image-collector.ts';
+import type { EvictionPolicy } from './gc/pressure.ts';
 import type { NodeView } from './server/node-view.ts';
+
+/** What an operator may tune with the kubelet's own arguments; what is left out is as the kubelet has it. */
+export interface KubeletOptions {
+  eviction?: EvictionPolicy;
+  imageGc?: ImageGcPolicy;
+  /** Container logs: the size at which one is rotated, and how many files of it there may be. */
+  logs?: { maxBytes?: number; maxFiles?: number };
+  /** How often an unchanged status is written. */
+  statusReportMs?: number;
+  maxParallelPulls?: number;
+  /** Containers without a seccomp profile of their own get the runtime's. */
+  seccompDefault?: boolean;
+}
 
 export interface AgentOptions {
   /** Speaks as `system:node:<name>`. */
@@ -24,6 +39,7 @@ export interface AgentOptions {
   version: string;
   maxPods: number;
   reserved?: Record<string, string>;
+  kubelet?: KubeletOptions;
   /** `<data-dir>/agent`. */
   agentDir: string;
   /** `/run/skiff`: sockets, pid files, and what a reboot may forget. */

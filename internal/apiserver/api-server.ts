@@ -26,6 +26,7 @@ import type { ApiServerOptions, UserInfo } from './options.ts';
 import { setPaths } from './paths.ts';
 import { serveUpgrade } from './proxy/upgrade.ts';
 import { timestamp, type Core } from './registry/call.ts';
+import { KubeValuesStore } from './registry/kube-values.ts';
 import { Spoken } from './registry/spoken.ts';
 import { builtinResources } from './registry/builtin-resources.ts';
 import { ResourceTable } from './registry/resource-table.ts';
@@ -87,13 +88,15 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
 }
 
 function assemble(options: ApiServerOptions, configured: Configured | undefined): Server & { shutdown: Set<() => void> } {
-  const { store, clock, random } = options;
+  const { clock, random } = options;
   const now = (): number => clock.now();
   const scheme = builtinScheme();
+  // Whatever reads below here sees JSON, even where a kube-apiserver wrote protobuf.
+  const store = new KubeValuesStore(options.store, { scheme, log: options.log });
   const resources = new ResourceTable();
-  for (const resource of builtinResources({ scheme, now: () => timestamp(clock) })) resources.add(resource);
+  for (const resource of builtinResources({ scheme, now: () => timestamp(clock), eventTtlSeconds: options.eventTtlSeconds })) resources.add(resource);
   const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
-  const rbac = new RbacAuthorizer(options);
+  const rbac = new RbacAuthorizer({ store, clock, log: options.log });
   const nodes = new NodeAuthorizer({ store, clock, log: options.log, objectOf, rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [] });
   const authorize = (request: AccessRequest): Decision => {
     const byNode = nodes.authorize(request);

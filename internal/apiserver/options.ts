@@ -5,6 +5,7 @@ import type { Random } from '../io/random.ts';
 import type { Dial } from '../io/dial.ts';
 import type { AuditOptions } from './audit/start.ts';
 import type { FlowControlOptions } from './flowcontrol/flow-control.ts';
+import type { DefaultTolerations } from './admission/tolerations.ts';
 import type { Store } from '../store/store.ts';
 import type { OidcFlags } from './authn/jwt/oidc-flags.ts';
 
@@ -59,6 +60,9 @@ export interface ApiServerOptions {
   serviceCidr?: string;
   nodePortRange?: { from: number; to: number };
   /** Tokens from configuration: token -> user. */
+  defaultTolerations?: DefaultTolerations;
+  /** How long Events live; kube-apiserver's --event-ttl. */
+  eventTtlSeconds?: number;
   staticTokens?: Record<string, UserInfo>;
   anonymous?: boolean;
   /** The file of --authentication-config (AuthenticationConfiguration), read again when it changes. Not together with `oidc`. */

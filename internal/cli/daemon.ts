@@ -9,9 +9,9 @@ import { gatherSettings } from './settings.ts';
 
 /** `skiff server` and `skiff agent`: check everything that was said, then run until told to end. */
 export async function runDaemon(command: 'server' | 'agent', argv: string[]): Promise<void> {
-  const settings = await gatherSettings({ command, argv, env: process.env, disk: realDisk });
+  const settings = await gatherSettings({ command, argv, env: process.env, disk: realDisk, warn });
   if (command === 'server') {
-    const config = serverConfig(settings);
+    const config = serverConfig(settings, warn);
     restartWithLowMemory();
     setUnpackDir(`${config.dataDir}/data`);
     if (config.clusterReset) return await reset(config);
@@ -28,11 +28,16 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
     release();
     return;
   }
-  const config = agentConfig(settings);
+  const config = agentConfig(settings, warn);
   restartWithLowMemory();
   setUnpackDir(`${config.dataDir}/data`);
   const { startAgent } = await import('../supervisor/agent.ts');
   await startAgent(config);
+}
+
+/** Nothing that was said is passed over without a word. */
+function warn(line: string): void {
+  process.stderr.write(`skiff: warning: ${line}\n`);
 }
 
 /** Does what --cluster-reset asks for, and ends: the server is started again without it. */

@@ -90,7 +90,7 @@ async function placeOf(options: SnapshotOptions): Promise<Place> {
     ['etcd-snapshot-dir', options.etcdSnapshotDir ?? options.dir], ['etcd-snapshot-retention', retentionOf(options)], ['etcd-snapshot-compress', options.etcdSnapshotCompress ?? options.snapshotCompress],
   ];
   const argv = told.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${String(value)}`]));
-  const config = serverConfig(await gatherSettings({ command: 'server', argv, env: process.env, disk: realDisk }));
+  const config = serverConfig(await gatherSettings({ command: 'server', argv, env: process.env, disk: realDisk, warn: () => undefined }));
   const about = await askOperator(config.dataDir, 'GET /about', undefined);
   const node = nodeName ?? about?.node ?? (await nodeFacts(config, realDoors(false))).name;
   const dir = options.etcdSnapshotDir ?? options.dir ?? about?.snapshotDir ?? snapshotDirOf(config);

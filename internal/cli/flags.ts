@@ -1,24 +1,26 @@
 /**
- * Every flag of `server` and `agent`, under k3s' names. `state` says what it does here: `works`; `harmless` (what it asks
- * for is already so, or the thing it tunes does not exist and is not missed); anything else is refused with that text,
- * because a flag that is silently ignored is worse than none.
+ * Every flag of `server` and `agent`, under k3s' names. `state` says what it does here: `works`; `none` (the start goes on, and one
+ * line says why the flag has no effect); `refused`, where going on without it would be unsafe. None is ignored without a word.
  */
 export interface Flag {
   name: string;
   short?: string;
-  kind: 'text' | 'bool' | 'int' | 'list';
+  /** `list` is split at commas, `args` is not: each item is an argument for another program. */
+  kind: 'text' | 'bool' | 'int' | 'list' | 'args';
   help: string;
   for: 'server' | 'agent' | 'both';
   default?: string;
+  /** All that it takes. */
+  values?: string[];
   /** More names of environment variables, besides SKIFF_<NAME>. */
   env?: string[];
-  state: 'works' | 'harmless' | { refused: string };
+  state: 'works' | { none: string } | { refused: string };
 }
 
 const works = (name: string, kind: Flag['kind'], help: string, more: Partial<Flag> = {}): Flag => ({ name, kind, help, for: 'both', state: 'works', ...more });
 const server = (name: string, kind: Flag['kind'], help: string, more: Partial<Flag> = {}): Flag => works(name, kind, help, { for: 'server', ...more });
-const harmless = (names: string[], kind: Flag['kind'], help: string, onlyFor: Flag['for'] = 'server'): Flag[] =>
-  names.map((name) => ({ name, kind, help, for: onlyFor, state: 'harmless' }));
+const none = (names: string[], kind: Flag['kind'], reason: string, onlyFor: Flag['for'] = 'server'): Flag[] =>
+  names.map((name) => ({ name, kind, help: `(no effect: ${reason})`, for: onlyFor, state: { none: reason } }));
 const refused = (names: string[], kind: Flag['kind'], reason: string, onlyFor: Flag['for'] = 'server'): Flag[] =>
   names.map((name) => ({ name, kind, help: `(not supported: ${reason})`, for: onlyFor, state: { refused: reason } }));
 
@@ -43,12 +45,12 @@ export const flags: Flag[] = [
   server('write-kubeconfig', 'text', "Where the administrator's kubeconfig is written", { short: 'o', default: '/etc/skiff/skiff.yaml', env: ['SKIFF_KUBECONFIG_OUTPUT'] }),
   server('write-kubeconfig-mode', 'text', 'Its mode', { default: '0600', env: ['SKIFF_KUBECONFIG_MODE'] }),
   server('write-kubeconfig-group', 'text', 'Its group', { env: ['SKIFF_KUBECONFIG_GROUP'] }),
-  server('disable', 'list', 'Packaged components not to run: coredns, servicelb, traefik, local-storage, metrics-server, runtimes'),
+  server('disable', 'list', 'Packaged components not to run: coredns, servicelb, traefik, local-storage, metrics-server, runtimes; or a file below server/manifests'),
   server('disable-agent', 'bool', 'Run no node beside the server'),
   server('disable-scheduler', 'bool', 'Run no scheduler'),
   server('disable-controller-manager', 'bool', 'Run no controllers'),
   server('disable-kube-proxy', 'bool', 'Carry out no services (host ports stay)'),
-  server('flannel-backend', 'text', 'Pod network between nodes: vxlan, host-gw (all nodes on one network) or none (bring your own CNI)', { default: 'vxlan' }),
+  server('flannel-backend', 'text', 'Pod network between nodes: vxlan, host-gw (all nodes on one network) or none (bring your own CNI)', { default: 'vxlan', values: ['vxlan', 'host-gw', 'none'] }),
   works('flannel-iface', 'text', "Interface that gives the node's address and carries the pod network"),
   works('node-name', 'text', 'Name of the node (default: the host name)'),
   works('with-node-id', 'bool', 'Append a fixed id to the node name'),
@@ -58,7 +60,7 @@ export const flags: Flag[] = [
   works('node-external-ip', 'list', 'External addresses of the node'),
   works('resolv-conf', 'text', 'resolv.conf that pods and the cluster DNS go by'),
   works('container-runtime-endpoint', 'text', 'Socket of a CRI runtime to use instead of an own containerd'),
-  works('snapshotter', 'text', 'containerd snapshotter: overlayfs or native', { default: 'overlayfs' }),
+  works('snapshotter', 'text', 'containerd snapshotter: overlayfs or native', { default: 'overlayfs', values: ['overlayfs', 'native'] }),
   works('private-registry', 'text', 'Registry configuration', { default: '/etc/skiff/registries.yaml' }),
   works('pause-image', 'text', 'Image of the pod sandbox', { default: 'registry.k8s.io/pause:3.10.2' }),
   works('server', 'text', 'URL of the server to join', { for: 'agent', short: 's', env: ['SKIFF_URL'] }),
@@ -66,7 +68,7 @@ export const flags: Flag[] = [
   server('cluster-init', 'bool', 'Keep state in an etcd that is run beside the server (needs the package etcd-server)'),
   server('cluster-reset', 'bool', 'Make that etcd forget all members but this one, and end; start again without the flag'),
   server('cluster-reset-restore-path', 'text', 'With --cluster-reset: snapshot to put in the place of what this server holds'),
-  ...refused(['agent-token'], 'text', 'agents cannot join yet'),
+  ...none(['agent-token', 'agent-token-file'], 'text', 'nodes of their own cannot join yet'),
   server('datastore-endpoint', 'text', 'Where to keep state: endpoints of an etcd cluster, separated by commas, or postgres://user:password@host:port/database (default: the store in data-dir)'),
   server('datastore-cafile', 'text', "Certificate authority of the datastore's servers"),
   server('datastore-certfile', 'text', 'Certificate that the datastore is shown'),
@@ -78,26 +80,61 @@ export const flags: Flag[] = [
   server('etcd-snapshot-name', 'text', 'What their names begin with', { default: 'etcd-snapshot' }),
   server('etcd-snapshot-dir', 'text', 'Where they are kept (default: server/db/snapshots in data-dir)'),
   server('etcd-snapshot-compress', 'bool', 'Pack them as ZIP archives'),
-  ...refused(['etcd-s3', 'etcd-s3-insecure', 'etcd-s3-skip-ssl-verify'], 'bool', 'snapshots are kept in a folder; copy them from there'),
-  ...refused(['etcd-s3-endpoint', 'etcd-s3-endpoint-ca', 'etcd-s3-access-key', 'etcd-s3-secret-key', 'etcd-s3-session-token', 'etcd-s3-bucket', 'etcd-s3-region', 'etcd-s3-folder', 'etcd-s3-proxy', 'etcd-s3-config-secret', 'etcd-s3-timeout', 'etcd-s3-retention'], 'text', 'snapshots are kept in a folder; copy them from there'),
-  ...refused(['etcd-expose-metrics'], 'bool', 'the metrics of the etcd beside the server are not served elsewhere'),
-  ...refused(['secrets-encryption-provider'], 'text', 'secrets are encrypted with AES-GCM'),
-  ...refused(['embedded-registry'], 'bool', 'images are not shared between nodes yet'),
-  ...refused(['supervisor-metrics'], 'bool', 'metrics are served on /metrics already, behind RBAC'),
-  ...refused(['flannel-ipv6-masq', 'flannel-external-ip'], 'bool', 'the pod network is IPv4 within one network'),
-  ...refused(['servicelb-namespace', 'helm-job-image', 'default-local-storage-path'], 'text', 'the component it configures is not there yet'),
-  ...refused(['kube-apiserver-arg', 'kube-controller-manager-arg', 'kube-scheduler-arg', 'kube-cloud-controller-manager-arg', 'etcd-arg', 'helm-controller-arg'], 'list', 'skiff has no such program inside; use its own flags'),
-  ...refused(['kubelet-arg', 'kube-proxy-arg'], 'list', 'skiff has no such program inside; use its own flags', 'both'),
-  ...refused(['docker', 'rootless', 'selinux', 'protect-kernel-defaults', 'enable-pprof'], 'bool', 'it is not there yet', 'both'),
-  ...refused(['vpn-auth', 'vpn-auth-file', 'flannel-conf', 'flannel-cni-conf', 'image-service-endpoint', 'default-runtime', 'system-default-registry', 'airgap-extra-registry'], 'text', 'it is not there yet', 'both'),
-  ...refused(['image-credential-provider-bin-dir', 'image-credential-provider-config', 'vmodule', 'log', 'l'], 'text', 'it is not there yet', 'both'),
-  ...refused(['node-internal-dns', 'node-external-dns'], 'list', 'it is not there yet', 'both'),
-  ...refused(['nonroot-devices', 'disable-default-registry-endpoint'], 'bool', 'it is not there yet', 'both'),
-  ...harmless(['tls-san-security', 'disable-cloud-controller', 'disable-helm-controller'], 'bool', '(accepted: already so)'),
-  ...harmless(['disable-network-policy'], 'bool', '(accepted: network policies are stored and not enforced, with or without it)'),
-  ...harmless(['disable-apiserver-lb', 'alsologtostderr', 'prefer-bundled-bin'], 'bool', '(accepted: already so)', 'both'),
-  ...harmless(['lb-server-port'], 'int', '(accepted: there is no local load balancer to move)', 'both'),
-  ...harmless(['egress-selector-mode'], 'text', '(accepted: calls to nodes always take the way that works)'),
+  server('etcd-expose-metrics', 'bool', "Serve the metrics of the etcd beside the server on port 2381 of all addresses, unencrypted"),
+  ...refused(['etcd-s3'], 'bool', 'snapshots are kept in a folder; copy them from there'),
+  ...none(['etcd-s3-insecure', 'etcd-s3-skip-ssl-verify'], 'bool', 'snapshots are kept in a folder'),
+  ...none(['etcd-s3-endpoint', 'etcd-s3-endpoint-ca', 'etcd-s3-access-key', 'etcd-s3-secret-key', 'etcd-s3-session-token', 'etcd-s3-bucket', 'etcd-s3-bucket-lookup-type', 'etcd-s3-region', 'etcd-s3-folder', 'etcd-s3-proxy', 'etcd-s3-config-secret', 'etcd-s3-timeout', 'etcd-s3-retention'], 'text', 'snapshots are kept in a folder'),
+  ...none(['secrets-encryption-provider'], 'text', 'Secrets are encrypted with AES-GCM').map((flag) => ({ ...flag, values: ['aescbc', 'secretbox', 'aesgcm'] })),
+  ...none(['embedded-registry'], 'bool', 'images are not shared between nodes yet'),
+  ...none(['supervisor-metrics'], 'bool', 'metrics are served on /metrics already, behind RBAC'),
+  ...none(['flannel-ipv6-masq'], 'bool', 'the pod network is IPv4'),
+  ...none(['flannel-external-ip'], 'bool', "pod traffic between nodes goes by the nodes' internal addresses"),
+  ...none(['servicelb-namespace'], 'text', 'no pods run for a service load balancer'),
+  ...none(['helm-job-image'], 'text', 'Helm charts are not installed by the server in this release'),
+  ...none(['default-local-storage-path'], 'text', 'local volumes are not provisioned in this release'),
+  server('kube-apiserver-arg', 'args', 'name=value for kube-apiserver, carried out by what is in its place'),
+  server('kube-controller-manager-arg', 'args', 'name=value for kube-controller-manager'),
+  server('kube-scheduler-arg', 'args', 'name=value for kube-scheduler'),
+  server('kube-cloud-controller-manager-arg', 'args', 'name=value for the cloud controller manager'),
+  server('etcd-arg', 'args', 'name=value for the etcd beside the server'),
+  server('helm-controller-arg', 'args', 'name=value for the Helm controller'),
+  works('kubelet-arg', 'args', 'name=value for the kubelet, carried out by what is in its place'),
+  works('kube-proxy-arg', 'args', 'name=value for kube-proxy'),
+  works('protect-kernel-defaults', 'bool', 'Do not start when settings of the kernel differ from those the kubelet wants'),
+  works('node-internal-dns', 'list', 'Names of the node inside its network'),
+  works('node-external-dns', 'list', 'Names of the node outside'),
+  ...refused(['rootless'], 'bool', 'everything would run as root all the same', 'both'),
+  ...refused(['selinux'], 'bool', 'containers would run without SELinux labels', 'both'),
+  ...refused(['vpn-auth', 'vpn-auth-file'], 'text', 'pod traffic would go its way without the VPN', 'both'),
+  ...none(['disable-selinux'], 'bool', 'containers run without SELinux labels', 'both'),
+  ...none(['docker'], 'bool', "containers are run by containerd; Docker's images are not seen", 'both'),
+  ...none(['enable-pprof'], 'bool', 'there is no Go in this process to profile', 'both'),
+  ...none(['flannel-conf', 'flannel-cni-conf'], 'text', 'the pod network is configured by --flannel-backend and --flannel-iface', 'both'),
+  ...none(['image-service-endpoint'], 'text', 'images are kept by the container runtime', 'both'),
+  ...none(['default-runtime'], 'text', 'pods name another runtime by their RuntimeClass', 'both'),
+  ...none(['system-default-registry', 'airgap-extra-registry'], 'text', 'no component needs an image: the only one, pause, is inside; see --pause-image', 'both'),
+  ...none(['image-credential-provider-bin-dir', 'image-credential-provider-config'], 'text', 'credentials come from registries.yaml and imagePullSecrets', 'both'),
+  ...none(['vmodule'], 'text', '-v and --debug count for all parts', 'both'),
+  ...none(['log'], 'text', 'the log goes to standard error, and with it to the journal', 'both').map((flag) => ({ ...flag, short: 'l' })),
+  ...none(['alsologtostderr'], 'bool', 'the log goes to standard error already', 'both'),
+  ...none(['nonroot-devices'], 'bool', 'devices belong to root in containers', 'both'),
+  ...none(['disable-default-registry-endpoint'], 'bool', 'after its mirrors an image is asked for at its own registry', 'both'),
+  ...none(['tls-san-security'], 'bool', 'the serving certificate holds only what --tls-san and the nodes say'),
+  ...none(['disable-cloud-controller'], 'bool', 'there is no cloud controller manager'),
+  ...none(['disable-helm-controller'], 'bool', 'there is no Helm controller in this release'),
+  ...none(['disable-network-policy'], 'bool', 'network policies are stored and not enforced, with or without it'),
+  ...none(['disable-apiserver'], 'bool', 'every server serves the API'),
+  ...none(['disable-etcd'], 'bool', 'every server that joins keeps a member of the etcd'),
+  ...none(['disable-apiserver-lb'], 'bool', 'there is no local load balancer', 'both'),
+  ...none(['lb-server-port'], 'int', 'there is no local load balancer to move', 'both'),
+  ...none(['prefer-bundled-bin'], 'bool', 'nothing is bundled that the machine could have too', 'both'),
+  ...none(['egress-selector-mode'], 'text', 'calls to nodes always take the way that works'),
+  server('kube-controller-arg', 'args', 'Old name of --kube-controller-manager-arg'),
+  server('kube-cloud-controller-arg', 'args', 'Old name of --kube-cloud-controller-manager-arg'),
+  ...none(['kine-tls'], 'bool', 'there is no kine between server and datastore'),
+  works('no-flannel', 'bool', 'Old name of --flannel-backend=none'),
+  server('no-deploy', 'list', 'Old name of --disable'),
+  works('cluster-secret', 'text', 'Old name of --token'),
 ];
 
 /** The flags of one command; a name that is defined twice means the one for that command. */

@@ -1,5 +1,6 @@
 import { Command, Option } from 'commander';
 import type { SnapshotOptions } from './etcd-snapshot.ts';
+import type { MigrateArguments } from './migrate.ts';
 import { flagsOf, environmentOf } from './flags.ts';
 
 /** The tree of commands. Each action loads what it needs when it is called. */
@@ -23,6 +24,7 @@ export function program(): Command {
   datastore(skiff);
   snapshots(skiff);
   secretsEncrypt(skiff);
+  migrate(skiff);
   skiff
     .command('completion')
     .description('Print shell completion')
@@ -160,6 +162,28 @@ function snapshots(skiff: Command): void {
     .action(async (names: string[], options: SnapshotOptions) => (await import('./etcd-snapshot.ts')).deleteNamed(names, options));
   withNameAndRetention(command.command('prune').description('Delete all but the newest snapshots of a name'), "How many stay (default: the server's, 5)")
     .action(async (options: SnapshotOptions) => (await import('./etcd-snapshot.ts')).prune(options));
+}
+
+function migrate(skiff: Command): void {
+  const command = skiff.command('migrate').description('From k3s to skiff on this machine, and back');
+  command
+    .command('k3s')
+    .description("Bring a server of k3s over: its objects, authorities, token, configuration, registries, manifests; k3s' own files are only read")
+    .option('--from <dir>', "k3s' data directory", '/var/lib/rancher/k3s')
+    .option('--config-dir <dir>', 'Folder of its config.yaml and registries.yaml', '/etc/rancher/k3s')
+    .option('--unit <file>', 'Its service, which may hold flags', '/etc/systemd/system/k3s.service')
+    .option('-c, --config <file>', 'Where the configuration for skiff is written, with registries.yaml beside it', process.env['SKIFF_CONFIG_FILE'] ?? '/etc/skiff/config.yaml')
+    .option('--datastore <file>', 'A snapshot of its etcd, or a copy of its SQLite file, in the place of the datastore in its data directory')
+    .option(...dataDir)
+    .option(...runDir)
+    .option('--dry-run', 'Say what would be done, and change nothing')
+    .action(async (options: MigrateArguments) => (await import('./migrate.ts')).migrateK3s(options));
+  command
+    .command('undo')
+    .description('Lay aside what a migration made; k3s can be started again as it was')
+    .option(...dataDir)
+    .option(...runDir)
+    .action(async (options: { dataDir: string; runDir: string }) => (await import('./migrate.ts')).undoMigrate(options));
 }
 
 function secretsEncrypt(skiff: Command): void {

@@ -5,21 +5,27 @@ import { cronError } from '../api/validation/cron-text.ts';
 import type { AgentConfig, NodeConfig, ServerConfig, SnapshotConfig } from '../supervisor/config.ts';
 import { snapshotPrefix } from '../supervisor/snapshots/folder.ts';
 import { isPostgres, parsePostgresEndpoint } from '../store/postgres/endpoint.ts';
+import { kubeletSettings, serverArgs } from './program-args.ts';
 import type { Settings } from './settings.ts';
 
 const op = 'config';
 
+/** Takes one line for the operator. */
+type Warn = (line: string) => void;
+const silently: Warn = () => undefined;
+
 /** Settings -> what the supervisor takes; every value is checked here, with the flag's name in the complaint. */
-export function serverConfig(settings: Settings): ServerConfig {
+export function serverConfig(settings: Settings, warn: Warn = silently): ServerConfig {
   const serviceCidr = cidr(settings, 'service-cidr');
+  const args = serverArgs(settings, warn);
   return {
-    ...nodeConfig(settings),
+    ...nodeConfig(settings, warn),
     bindAddress: address(settings, 'bind-address') ?? '0.0.0.0',
     httpsListenPort: port(settings, 'https-listen-port') ?? 6443,
     advertiseAddress: address(settings, 'advertise-address'),
     advertisePort: port(settings, 'advertise-port'),
     tlsSans: list(settings, 'tls-san'),
-    token: text(settings, 'token'),
+    token: text(settings, 'token') ?? text(settings, 'cluster-secret'),
     tokenFile: text(settings, 'token-file'),
     writeKubeconfig: text(settings, 'write-kubeconfig') ?? '/etc/skiff/skiff.yaml',
     writeKubeconfigMode: mode(settings, 'write-kubeconfig-mode'),
@@ -28,8 +34,8 @@ export function serverConfig(settings: Settings): ServerConfig {
     serviceCidr,
     clusterDns: address(settings, 'cluster-dns') ?? nthAddress(serviceCidr, 10),
     clusterDomain: text(settings, 'cluster-domain') ?? 'cluster.local',
-    nodePortRange: range(settings, 'service-node-port-range'),
-    disable: disabled(settings),
+    nodePortRange: args.apiServer.nodePortRange ?? range(settings, 'service-node-port-range'),
+    disable: disabled(settings, warn),
     disableAgent: settings.get('disable-agent') === true,
     disableScheduler: settings.get('disable-scheduler') === true,
     disableControllers: settings.get('disable-controller-manager') === true,
@@ -40,6 +46,9 @@ export function serverConfig(settings: Settings): ServerConfig {
     clusterResetRestorePath: restorePath(settings),
     snapshots: snapshotConfig(settings),
     server: serverUrl(settings),
+    apiServer: args.apiServer,
+    controllers: args.controllers,
+    etcdTuning: args.etcdTuning,
   };
 }
 
@@ -83,23 +92,20 @@ export function snapshotConfig(settings: Settings): SnapshotConfig {
   return { schedule: settings.get('etcd-disable-snapshots') === true ? undefined : schedule, prefix, retention, dir, compress: settings.get('etcd-snapshot-compress') === true };
 }
 
-export function agentConfig(settings: Settings): AgentConfig {
+export function agentConfig(settings: Settings, warn: Warn = silently): AgentConfig {
   const server = text(settings, 'server');
-  const token = text(settings, 'token');
+  const token = text(settings, 'token') ?? text(settings, 'cluster-secret');
   if (server === undefined) throw new ConfigError('an agent needs --server', { op, hint: 'give the URL of the server, https://<address>:6443' });
   if (!/^https:\/\/.+/.test(server)) throw new ConfigError(`--server: "${server}" is not an https:// URL`, { op });
   if (token === undefined) throw new ConfigError('an agent needs --token', { op, hint: 'take it from server/node-token on the server' });
-  return { ...nodeConfig(settings), server, token };
+  return { ...nodeConfig(settings, warn), server, token };
 }
 
-function nodeConfig(settings: Settings): NodeConfig {
+function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
   const dataDir = text(settings, 'data-dir') ?? '/var/lib/skiff';
   if (!dataDir.startsWith('/')) throw new ConfigError(`--data-dir: "${dataDir}" is not an absolute path`, { op });
-  const backend = text(settings, 'flannel-backend') ?? 'vxlan';
-  if (backend !== 'vxlan' && backend !== 'host-gw' && backend !== 'none') {
-    throw new ConfigError(`--flannel-backend: "${backend}" is not one of vxlan, host-gw, none`, { op });
-  }
-  const nodeName = text(settings, 'node-name')?.toLowerCase();
+  const kubelet = kubeletSettings(settings, warn);
+  const nodeName = (kubelet.nodeName ?? text(settings, 'node-name'))?.toLowerCase();
   if (nodeName !== undefined && !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(nodeName)) throw new ConfigError(`--node-name: "${nodeName}" is not a DNS name`, { op });
   const config = text(settings, 'config') ?? '/etc/skiff/config.yaml';
   return {
@@ -110,29 +116,43 @@ function nodeConfig(settings: Settings): NodeConfig {
     withNodeId: settings.get('with-node-id') === true,
     nodeIps: addresses(settings, 'node-ip'),
     nodeExternalIps: addresses(settings, 'node-external-ip'),
-    nodeLabels: pairs(settings, 'node-label', /^[^=]+=[^=]*$/, 'key=value'),
-    nodeTaints: pairs(settings, 'node-taint', /^[^=:]+(=[^:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/, 'key=value:effect'),
-    resolvConf: text(settings, 'resolv-conf'),
+    nodeLabels: pairs('node-label', [...list(settings, 'node-label'), ...(kubelet.nodeLabels ?? [])], /^[^=]+=[^=]*$/, 'key=value'),
+    nodeTaints: pairs('node-taint', [...list(settings, 'node-taint'), ...(kubelet.nodeTaints ?? [])], /^[^=:]+(=[^:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/, 'key=value:effect'),
+    resolvConf: kubelet.resolvConf ?? text(settings, 'resolv-conf'),
     runtimeEndpoint: text(settings, 'container-runtime-endpoint'),
     snapshotter: text(settings, 'snapshotter') ?? 'overlayfs',
     pauseImage: text(settings, 'pause-image') ?? 'registry.k8s.io/pause:3.10.2',
     privateRegistry: text(settings, 'private-registry') ?? '/etc/skiff/registries.yaml',
-    flannelBackend: backend,
+    flannelBackend: flannelBackend(settings),
     flannelIface: text(settings, 'flannel-iface'),
     disableKubeProxy: settings.get('disable-kube-proxy') === true,
-    maxPods: 110,
+    maxPods: kubelet.maxPods ?? 110,
+    reserved: [kubelet.kubeReserved ?? {}, kubelet.systemReserved ?? {}],
+    kubelet: kubelet.options,
+    unsafeSysctls: kubelet.unsafeSysctls ?? [],
+    nodeInternalDns: names(settings, 'node-internal-dns'),
+    nodeExternalDns: names(settings, 'node-external-dns'),
+    protectKernelDefaults: settings.get('protect-kernel-defaults') === true,
     debug: settings.get('debug') === true || Number(settings.get('v') ?? 0) > 0,
   };
 }
 
+function flannelBackend(settings: Settings): NodeConfig['flannelBackend'] {
+  if (settings.get('no-flannel') === true) return 'none';
+  const backend = text(settings, 'flannel-backend');
+  return backend === 'host-gw' || backend === 'none' ? backend : 'vxlan';
+}
+
 const packaged = ['coredns', 'servicelb', 'traefik', 'local-storage', 'metrics-server', 'runtimes', 'ccm'];
 
-function disabled(settings: Settings): string[] {
-  const names = list(settings, 'disable');
-  for (const name of names) {
-    if (!packaged.includes(name)) throw new ConfigError(`--disable: there is no component "${name}"`, { op, hint: `known are ${packaged.join(', ')}` });
+/** Names of components, or of files below server/manifests. */
+function disabled(settings: Settings, warn: Warn): string[] {
+  const asked = [...new Set([...list(settings, 'disable'), ...list(settings, 'no-deploy')])];
+  for (const name of asked) {
+    if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) throw new ConfigError(`--disable: "${name}" is not the name of a component`, { op, hint: `known are ${packaged.join(', ')}` });
+    if (!packaged.includes(name)) warn(`--disable: there is no component "${name}" (known are ${packaged.join(', ')}); a file of that name below server/manifests is kept away`);
   }
-  return names;
+  return asked;
 }
 
 function text(settings: Settings, name: string): string | undefined {
@@ -164,8 +184,14 @@ function addresses(settings: Settings, name: string): string[] {
   return list(settings, name);
 }
 
-function pairs(settings: Settings, name: string, pattern: RegExp, form: string): string[] {
-  for (const value of list(settings, name)) if (!pattern.test(value)) throw new ConfigError(`--${name}: "${value}" is not ${form}`, { op });
+function pairs(name: string, values: string[], pattern: RegExp, form: string): string[] {
+  for (const value of values) if (!pattern.test(value)) throw new ConfigError(`--${name}: "${value}" is not ${form}`, { op });
+  return values;
+}
+
+/** DNS names. */
+function names(settings: Settings, name: string): string[] {
+  for (const value of list(settings, name)) if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/i.test(value)) throw new ConfigError(`--${name}: "${value}" is not a DNS name`, { op });
   return list(settings, name);
 }
 

@@ -15,8 +15,12 @@ beforeEach(async () => {
 });
 afterEach(() => rm(dir, { recursive: true }));
 
+let warnings: string[] = [];
+const warn = (line: string): void => void warnings.push(line);
+
 async function gather(argv: string[] = [], env: Record<string, string> = {}, command: 'server' | 'agent' = 'server') {
-  return await gatherSettings({ command, argv: ['--config', file, ...argv], env, disk: realDisk });
+  warnings = [];
+  return await gatherSettings({ command, argv: ['--config', file, ...argv], env, disk: realDisk, warn });
 }
 
 async function drop(name: string, text: string): Promise<void> {
@@ -52,7 +56,7 @@ describe('precedence', () => {
 
   test('files in the folder count even when the main file is not there', async () => {
     await drop('a.yaml', 'node-name: boat\n');
-    const settings = await gatherSettings({ command: 'server', argv: [], env: { SKIFF_DEBUG: 'true' }, disk: realDisk }).catch(() => undefined);
+    const settings = await gatherSettings({ command: 'server', argv: [], env: { SKIFF_DEBUG: 'true' }, disk: realDisk, warn }).catch(() => undefined);
     expect(settings?.get('debug')).toBe(true);
     await expect(gather()).rejects.toThrow(/no such file/); // named, and not there: that is a mistake
   });
@@ -64,13 +68,15 @@ describe('complaints are one line that names the cause', () => {
     [['stray'], '', /takes no argument "stray"/],
     [['--https-listen-port', 'many'], '', /--https-listen-port: "many" is not a whole number/],
     [['--node-ip'], '', /--node-ip needs a value/],
-    [['--agent-token', 'x'], '', /--agent-token is not supported: agents cannot join yet/],
+    [['--selinux'], '', /--selinux is not supported: containers would run without SELinux labels/],
+    [['--rootless'], '', /--rootless is not supported/],
+    [['--flannel-backend', 'wireguard-native'], '', /--flannel-backend: "wireguard-native" is not one of vxlan, host-gw, none/],
+    [['--snapshotter', 'stargz'], '', /--snapshotter: "stargz" is not one of/],
     [['--etcd-s3'], '', /--etcd-s3 is not supported: snapshots are kept in a folder/],
-    [[], 'node-nam: x\n', /config\.yaml: unknown key "node-nam"/],
     [[], 'a: [\n', /config\.yaml: /],
     [[], '- a\n', /not a mapping/],
     [[], 'debug: perhaps\n', /neither true nor false/],
-    [[], 'secrets-encryption-provider: x\n', /--secrets-encryption-provider is not supported/],
+    [[], 'secrets-encryption-provider: x\n', /--secrets-encryption-provider: "x" is not one of aescbc, secretbox, aesgcm/],
   ];
   test.each(complaints)('%j %j', async (argv, text, expected) => {
     await writeFile(file, text);
@@ -90,8 +96,8 @@ describe('complaints are one line that names the cause', () => {
     ['--node-taint', 'a', /key=value:effect/],
     ['--node-ip', 'boat', /not an IP address/],
     ['--write-kubeconfig-mode', 'rw', /file mode/],
-    ['--disable', 'nginx', /no component "nginx"/],
-    ['--flannel-backend', 'ipsec', /vxlan, host-gw, none/],
+    ['--disable', '../x', /"..\/x" is not the name of a component/],
+    ['--node-internal-dns', 'a b', /not a DNS name/],
     ['--data-dir', 'here', /absolute path/],
     ['--datastore-endpoint', 'mysql://u:p@tcp(db:3306)/k', /no datastore "mysql"/],
     ['--datastore-endpoint', 'postgres://u:p@db/k?sslmode=sometimes', /unknown sslmode "sometimes"/],
@@ -100,6 +106,62 @@ describe('complaints are one line that names the cause', () => {
     await writeFile(file, '');
     const settings = await gather([flag, value]);
     expect(() => serverConfig(settings)).toThrow(expected);
+  });
+});
+
+describe('what has no effect is told in one line', () => {
+  test.each([
+    [[], 'node-nam: x\n', /config\.yaml: unknown key "node-nam" has no effect \(did you mean --node-name\?\)$/],
+    [[], 'flag-of-the-future: [1, 2]\n', /config\.yaml: unknown key "flag-of-the-future" has no effect$/],
+    [['--log', '/var/log/k3s.log'], '', /^--log has no effect here: the log goes to standard error/],
+    [['-l', '/var/log/k3s.log'], '', /^--log has no effect here/],
+    [['--alsologtostderr', '-v', '4'], '', /^--alsologtostderr has no effect here/],
+    [['--secrets-encryption-provider', 'secretbox'], '', /AES-GCM/],
+    [['--disable-etcd'], '', /every server that joins keeps a member/],
+  ] as [string[], string, RegExp][])('%j %j', async (argv, text, expected) => {
+    await writeFile(file, text);
+    await gather(argv);
+    expect(warnings).toEqual([expect.stringMatching(expected)]);
+  });
+
+  test('one file serves servers and agents', async () => {
+    await writeFile(file, 'server: https://192.0.2.1:6443\ntoken: secret\ncluster-cidr: 10.9.0.0/16\ndisable: [traefik]\n');
+    expect(agentConfig(await gather([], {}, 'agent'))).toMatchObject({ server: 'https://192.0.2.1:6443', token: 'secret' });
+    expect(warnings.map((w) => w.replace(/^.*: "/, '"'))).toEqual(['"cluster-cidr" is for "skiff server" and has no effect here', '"disable" is for "skiff server" and has no effect here']);
+  });
+
+  test('a file of comments only says nothing', async () => {
+    await writeFile(file, '# disable: [traefik]\n\n');
+    await gather();
+    expect(warnings).toEqual([]);
+  });
+
+  test('a flag at its resting value says nothing', async () => {
+    await writeFile(file, 'selinux: false\nrootless: "false"\nlog: ""\nairgap-extra-registry: ""\ndisable-cloud-controller: false\n');
+    await gather();
+    expect(warnings).toEqual([]);
+  });
+});
+
+describe("k3s' own variables", () => {
+  test('are taken, with a line; those of skiff win', async () => {
+    await writeFile(file, '');
+    const settings = await gather([], { K3S_TOKEN: 'theirs', K3S_NODE_NAME: 'boat', SKIFF_TOKEN: 'ours', K3S_KUBECONFIG_MODE: '644', K3S_P2P_PORT: '5', K3S_DATA_DIR: '/var/lib/rancher/k3s' });
+    expect([settings.get('token'), settings.get('node-name'), settings.get('write-kubeconfig-mode'), settings.get('data-dir')]).toEqual(['ours', 'boat', '644', '/var/lib/skiff']);
+    expect(warnings).toEqual([
+      'K3S_TOKEN has no effect: SKIFF_TOKEN is set too',
+      'K3S_NODE_NAME is taken as SKIFF_NODE_NAME',
+      'K3S_KUBECONFIG_MODE is taken as SKIFF_KUBECONFIG_MODE',
+      'K3S_P2P_PORT has no effect here',
+      'K3S_DATA_DIR is not taken: it names what belongs to k3s; say SKIFF_DATA_DIR',
+    ]);
+  });
+
+  test('K3S_URL names the server to join', async () => {
+    await writeFile(file, '');
+    const told = agentConfig(await gather([], { K3S_URL: 'https://192.0.2.1:6443', K3S_TOKEN: 'secret' }, 'agent'));
+    expect(told).toMatchObject({ server: 'https://192.0.2.1:6443', token: 'secret' });
+    expect(serverConfig(await gather([], { K3S_URL: 'https://192.0.2.1:6443' })).server).toBe('https://192.0.2.1:6443');
   });
 });
 

@@ -5,27 +5,31 @@ import { environmentOf, flagsOf, type Flag } from './flags.ts';
 export type Value = string | number | boolean | string[];
 export type Settings = Map<string, Value>;
 
+/** Variables of k3s that name its own folders. */
+const notTaken = new Set(['K3S_DATA_DIR', 'K3S_RUN_DIR']);
+
 /**
  * The settings of `server` or `agent` from all their sources, as k3s joins them: config.yaml, then config.yaml.d/*.yaml
  * in the order of their names, then the environment, then the command line. A later source replaces an earlier one;
- * in files `key+:` appends to a list instead.
+ * in files `key+:` appends to a list instead. `warn` is told, in one line each, what has no effect.
  */
 export async function gatherSettings(options: {
   command: 'server' | 'agent';
   argv: string[];
   env: Record<string, string | undefined>;
   disk: Disk;
+  warn(line: string): void;
 }): Promise<Settings> {
   const known = new Map(flagsOf(options.command).map((flag) => [flag.name, flag]));
   const line = fromArguments(options.argv, known, options.command);
-  const environment = fromEnvironment(options.env, known);
+  const environment = fromEnvironment(options.env, known, options.warn);
   const defaults: Settings = new Map();
   for (const flag of known.values()) if (flag.default !== undefined) defaults.set(flag.name, coerce(flag, flag.default, 'default'));
   const file = String(line.get('config') ?? environment.get('config') ?? defaults.get('config'));
   const explicit = line.has('config') || environment.has('config');
-  const files = await fromFiles(options.disk, file, explicit, known, options.command);
+  const files = await fromFiles(options, { main: file, explicit, known });
   const all = new Map([...defaults, ...files, ...environment, ...line]);
-  for (const [name, value] of all) refuse(known.get(name), value);
+  for (const [name, value] of all) judge(known.get(name), value, options.warn);
   return all;
 }
 
@@ -53,20 +57,37 @@ export function fromArguments(argv: string[], known: Map<string, Flag>, command:
   return found;
 }
 
-export function fromEnvironment(env: Record<string, string | undefined>, known: Map<string, Flag>): Settings {
+/** SKIFF_<NAME>, or k3s' own variable in its place, so that a machine that was set up for k3s says the same to skiff. */
+export function fromEnvironment(env: Record<string, string | undefined>, known: Map<string, Flag>, warn: (line: string) => void): Settings {
   const found: Settings = new Map();
+  const ours = new Map([...known.values()].flatMap((flag) => environmentOf(flag).map((name) => [name, flag] as const)));
   for (const flag of known.values()) {
-    for (const name of environmentOf(flag)) {
-      const text = env[name];
-      if (text === undefined || text === '') continue;
-      found.set(flag.name, coerce(flag, text, name));
-      break;
+    const name = environmentOf(flag).find((one) => env[one]);
+    if (name !== undefined) found.set(flag.name, coerce(flag, env[name], name));
+  }
+  for (const [theirs, text] of Object.entries(env)) {
+    if (!theirs.startsWith('K3S_') || !text) continue;
+    const name = theirs.replace('K3S_', 'SKIFF_');
+    const flag = ours.get(name);
+    if (notTaken.has(theirs)) warn(`${theirs} is not taken: it names what belongs to k3s; say ${name}`);
+    else if (!flag) warn(`${theirs} has no effect here`);
+    else if (environmentOf(flag).some((one) => env[one])) warn(`${theirs} has no effect: ${name} is set too`);
+    else {
+      found.set(flag.name, coerce(flag, text, theirs));
+      warn(`${theirs} is taken as ${name}`);
     }
   }
   return found;
 }
 
-async function fromFiles(disk: Disk, main: string, explicit: boolean, known: Map<string, Flag>, command: string): Promise<Settings> {
+interface Files {
+  main: string;
+  /** The file was named, so it must be there. */
+  explicit: boolean;
+  known: Map<string, Flag>;
+}
+
+async function fromFiles({ disk, command, warn }: { disk: Disk; command: 'server' | 'agent'; warn(line: string): void }, { main, explicit, known }: Files): Promise<Settings> {
   const found: Settings = new Map();
   const folder = `${main}.d`;
   const names = (await disk.list('config folder', folder)).filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.')).toSorted();
@@ -79,7 +100,10 @@ async function fromFiles(disk: Disk, main: string, explicit: boolean, known: Map
       const append = key.endsWith('+');
       const name = append ? key.slice(0, -1) : key;
       const flag = known.get(name);
-      if (!flag) throw new ConfigError(`${path}: unknown key "${name}"`, { op: 'config', hint: hintFor(name, known, command) });
+      if (!flag) {
+        warn(`${path}: ${unknownKey(name, { known, command })}`);
+        continue;
+      }
       if (raw === null || raw === undefined) continue;
       const value = coerce(flag, raw, `${path}: ${name}`);
       const before = found.get(name);
@@ -89,11 +113,20 @@ async function fromFiles(disk: Disk, main: string, explicit: boolean, known: Map
   return found;
 }
 
+/** One file often serves servers and agents: what is for the other is passed over, and so is a key that k3s gets one day. */
+function unknownKey(name: string, { known, command }: { known: Map<string, Flag>; command: 'server' | 'agent' }): string {
+  const other = command === 'agent' ? 'server' : 'agent';
+  if (flagsOf(other).some((flag) => flag.name === name)) return `"${name}" is for "skiff ${other}" and has no effect here`;
+  const near = hintFor(name, known, command);
+  return `unknown key "${name}" has no effect${near.startsWith('did you mean') ? ` (${near})` : ''}`;
+}
+
 async function readYaml(path: string, text: string): Promise<Record<string, unknown>> {
-  const { load } = await import('js-yaml');
+  const { loadAll } = await import('js-yaml');
   let document: unknown;
   try {
-    document = text.trim() === '' ? {} : load(text);
+    // A file of comments only has no document.
+    [document] = loadAll(text);
   } catch (cause) {
     throw new ConfigError(`${path}: ${messageOf(cause).split('\n')[0]}`, { op: 'config', cause, hint: 'it must be YAML: one "flag: value" per line' });
   }
@@ -103,6 +136,7 @@ async function readYaml(path: string, text: string): Promise<Record<string, unkn
 }
 
 function coerce(flag: Flag, raw: unknown, where: string): Value {
+  if (flag.kind === 'args') return (Array.isArray(raw) ? raw : [raw]).map(String).filter(Boolean);
   if (flag.kind === 'list') return (Array.isArray(raw) ? raw : [raw]).flatMap((item) => String(item).split(',')).map((item) => item.trim()).filter(Boolean);
   if (raw !== null && typeof raw === 'object') throw new ConfigError(`${where}: takes one value`, { op: 'config' });
   const text = String(raw);
@@ -117,10 +151,14 @@ function coerce(flag: Flag, raw: unknown, where: string): Value {
   return text;
 }
 
-function refuse(flag: Flag | undefined, value: Value): void {
-  if (!flag || typeof flag.state === 'string') return;
-  if (value === false || value === '' || (Array.isArray(value) && value.length === 0)) return;
-  throw new ConfigError(`--${flag.name} is not supported: ${flag.state.refused}`, { op: 'flags', hint: 'leave it out' });
+/** What a flag comes to: nothing to say, one line, or no start at all. */
+function judge(flag: Flag | undefined, value: Value, warn: (line: string) => void): void {
+  if (!flag || value === false || value === '' || (Array.isArray(value) && value.length === 0)) return;
+  const { name, state, values } = flag;
+  if (values && !values.includes(String(value))) throw new ConfigError(`--${name}: "${String(value)}" is not one of ${values.join(', ')}`, { op: 'flags' });
+  if (typeof state === 'string') return;
+  if ('refused' in state) throw new ConfigError(`--${name} is not supported: ${state.refused}`, { op: 'flags', hint: 'leave it out' });
+  warn(`--${name} has no effect here: ${state.none}`);
 }
 
 /** The nearest known name, when one is near: most wrong flags are typing errors. */

@@ -25,6 +25,11 @@ export interface ControllerContext {
   /** Where nodes get their pod ranges from. */
   clusterCidr: string;
   nodeCidrMaskSize?: number;
+  /** kube-controller-manager's --node-monitor-grace-period and --node-startup-grace-period. */
+  nodeMonitorGraceMs?: number;
+  nodeStartupGraceMs?: number;
+  /** Its --terminated-pod-gc-threshold; 0 = none are taken away. */
+  terminatedPodGcThreshold?: number;
   /** Signs client and serving certificates for approved requests; without it they stay unsigned. */
   signCertificate?: (request: SigningRequest) => string;
   /** Makes the token of a legacy service account token Secret. */

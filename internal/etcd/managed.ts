@@ -41,6 +41,8 @@ export interface ManagedEtcdOptions {
   forceNewCluster?: boolean;
   /** How long a new member may take to find its cluster. */
   readyMs?: number;
+  /** More flags of etcd, by their names without dashes. */
+  tuning?: Record<string, string>;
   binary?: string;
   clock: Clock;
   disk: Disk;
@@ -178,6 +180,7 @@ function argumentsOf(o: ManagedEtcdOptions, cluster: string, existing: boolean):
     'cert-file': pem('server-client.crt'), 'key-file': pem('server-client.key'), 'trusted-ca-file': pem('server-ca.crt'), 'client-cert-auth': 'true',
     'peer-cert-file': pem('peer-server-client.crt'), 'peer-key-file': pem('peer-server-client.key'), 'peer-trusted-ca-file': pem('peer-ca.crt'), 'peer-client-cert-auth': 'true',
     'log-level': 'warn', logger: 'zap',
+    ...o.tuning,
   };
   return [...Object.entries(flags).map(([name, value]) => `--${name}=${value}`), ...(o.forceNewCluster ? ['--force-new-cluster'] : [])];
 }

@@ -3,15 +3,19 @@ import { open } from 'node:fs/promises';
 import { createGunzip, createGzip, createZstdDecompress } from 'node:zlib';
 import { pipeline } from 'node:stream/promises';
 import type { Writable } from 'node:stream';
+import { unpackBzip2 } from '../base/bzip2.ts';
 import { IoError, messageOf } from '../base/errors.ts';
+import { unpackLz4 } from '../base/lz4.ts';
 
-/** Streams a file that may be gzip or zstd (told by its first bytes, not its name) into a program's input, unpacked. */
+/** Streams a file that may be gzip, zstd, bzip2 or LZ4 (told by its first bytes, not its name) into a program's input, unpacked. */
 export async function feedUnpacked(op: string, path: string, into: Writable): Promise<void> {
   try {
     const magic = await firstBytes(path);
     const source = createReadStream(path, { highWaterMark: 1 << 20 });
     if (magic.startsWith('1f8b')) await pipeline(source, createGunzip(), into);
     else if (magic === '28b52ffd') await pipeline(source, createZstdDecompress(), into);
+    else if (magic.startsWith('425a68')) await pipeline(source, unpackBzip2, into);
+    else if (magic === '04224d18') await pipeline(source, unpackLz4, into);
     else await pipeline(source, into);
   } catch (cause) {
     throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause });

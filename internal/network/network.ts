@@ -28,6 +28,8 @@ export interface NetworkOptions {
   resolvConf: string;
   /** How packets get to pods of other nodes; `none` leaves that, and the CNI file, to somebody else. */
   backend: 'vxlan' | 'host-gw' | 'none';
+  /** Whether the cluster's DNS is answered here, or by pods behind an ordinary service. */
+  dns: boolean;
   /** Whether services are carried out here, or by somebody else. */
   services: boolean;
   mirrors: {
@@ -65,13 +67,11 @@ const sysctls: [string, string][] = [
 
 /** Starts all that this node's packets need. */
 export async function startNetwork(options: NetworkOptions): Promise<Network> {
-  const { spawn, disk, log } = options;
+  const { disk, log } = options;
   const addresses = addressesOf(options);
   await disk.makeDir('network.run', options.runDir, 0o700);
   for (const [name, value] of sysctls) await setSysctl(options, name, value);
-  await options.record('address', `lo ${addresses.clusterDns}/32`);
-  await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', `${addresses.clusterDns}/32`, 'dev', 'lo']);
-  const dns = await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: addresses.clusterDns, port: 53, mayAsk: askers(addresses, options), log: log.named('dns') });
+  const dns = await startNodeDns(options, addresses);
   const { services, backend } = options;
   const proxy = services || backend !== 'none' ? startNodeProxy(options, addresses) : undefined;
   let overlay: { stop(): void } | undefined;
@@ -90,11 +90,26 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       overlay = backend === 'vxlan' ? await startVxlan({ ...ways, podCidr, mtu: podMtu }) : await startHostGw(ways);
     },
     stop() {
-      dns.stop();
+      dns?.stop();
       proxy?.stop();
       overlay?.stop();
     },
   };
+}
+
+/** The address of the DNS is the node's own, so that pods ask the node they run on. Without a DNS of ours the address is a service's. */
+async function startNodeDns(options: NetworkOptions, addresses: Addresses): Promise<{ stop(): void } | undefined> {
+  const { spawn } = options;
+  const { clusterDns } = addresses;
+  const address = [`${clusterDns}/32`, 'dev', 'lo'];
+  if (!options.dns) {
+    // It is there when an earlier run answered.
+    await spawn.run('dns.address', ['ip', 'addr', 'del', ...address]);
+    return undefined;
+  }
+  await options.record('address', `lo ${clusterDns}/32`);
+  await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', ...address]);
+  return await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: clusterDns, port: 53, mayAsk: askers(addresses, options), log: options.log.named('dns') });
 }
 
 interface Addresses {
@@ -139,7 +154,7 @@ function startNodeProxy(options: NetworkOptions, addresses: Addresses): Proxy {
     network: {
       clusterCidr: addresses.clusterCidr,
       serviceCidr: addresses.serviceCidr,
-      dnsAddress: addresses.clusterDns,
+      dnsAddress: options.dns ? addresses.clusterDns : undefined,
       services: options.services,
       podsLeave: options.backend !== 'none',
     },

@@ -5,6 +5,7 @@ import type { Client } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
 
 const where = { namespace: 'kube-system', name: 'kube-dns' };
+const managedBy = 'endpointslice.kubernetes.io/managed-by';
 const labels = { 'k8s-app': 'kube-dns', 'kubernetes.io/cluster-service': 'true', 'kubernetes.io/name': 'CoreDNS' };
 const ports = [
   { name: 'dns', port: 53, protocol: 'UDP' },
@@ -25,7 +26,7 @@ export async function ensureClusterDns(client: Client, clusterDns: string): Prom
   const slice = {
     apiVersion: 'discovery.k8s.io/v1',
     kind: 'EndpointSlice',
-    metadata: { ...where, labels: { 'kubernetes.io/service-name': 'kube-dns', 'endpointslice.kubernetes.io/managed-by': 'skiff' } },
+    metadata: { ...where, labels: { 'kubernetes.io/service-name': 'kube-dns', [managedBy]: 'skiff' } },
     addressType: 'IPv4',
     endpoints: [{ addresses: [clusterDns], conditions: { ready: true, serving: true, terminating: false } }],
     ports,
@@ -36,6 +37,15 @@ export async function ensureClusterDns(client: Client, clusterDns: string): Prom
   const slices = await orUndefined(client.get<EndpointSlice>(refs.endpointSlices, where));
   if (!slices) await madeByAny(client.create(refs.endpointSlices, slice), () => client.get(refs.endpointSlices, where));
   else if (slices.endpoints?.[0]?.addresses?.[0] !== clusterDns) await client.update(refs.endpointSlices, { ...slice, metadata: { ...slice.metadata, resourceVersion: slices.metadata.resourceVersion } });
+}
+
+/** `--disable coredns`: takes away what was made above. A Service that somebody else made, with pods of their own behind it, stays. */
+export async function removeClusterDns(client: Client): Promise<void> {
+  const slice = await orUndefined(client.get<EndpointSlice>(refs.endpointSlices, where));
+  if (slice?.metadata.labels?.[managedBy] !== 'skiff') return;
+  await orUndefined(client.delete(refs.endpointSlices, where));
+  const service = await orUndefined(client.get<Service>(refs.services, where));
+  if (service && !service.spec.selector) await orUndefined(client.delete(refs.services, where));
 }
 
 /** Another server may be making the same at this moment: what counts is that it is there. */

@@ -1,3 +1,23 @@
+import type { KubeletOptions } from '../agent/options.ts';
+
+/** kube-apiserver's own arguments that have a meaning here. */
+export interface ApiServerSettings {
+  anonymousAuth?: boolean;
+  audiences?: string[];
+  serviceAccountIssuer?: string;
+  eventTtlSeconds?: number;
+  notReadyTolerationSeconds?: number;
+  unreachableTolerationSeconds?: number;
+}
+
+/** kube-controller-manager's. */
+export interface ControllerSettings {
+  nodeMonitorGraceMs?: number;
+  nodeStartupGraceMs?: number;
+  terminatedPodGcThreshold?: number;
+  nodeCidrMaskSize?: number;
+}
+
 /** What a node is told, whether it runs beside a server or alone. */
 export interface NodeConfig {
   dataDir: string;
@@ -19,6 +39,15 @@ export interface NodeConfig {
   flannelIface: string | undefined;
   disableKubeProxy: boolean;
   maxPods: number;
+  /** Withheld from pods: kube-reserved and system-reserved. */
+  reserved?: Record<string, string>[];
+  kubelet?: KubeletOptions;
+  unsafeSysctls?: string[];
+  /** Names of the node, as NodeAddresses. */
+  nodeInternalDns?: string[];
+  nodeExternalDns?: string[];
+  /** Refuse to start on a kernel whose settings are not those that the kubelet wants. */
+  protectKernelDefaults?: boolean;
   debug: boolean;
 }
 
@@ -68,6 +97,10 @@ export interface ServerConfig extends NodeConfig {
   /** A snapshot to put in the place of what the server holds, with `clusterReset`. */
   clusterResetRestorePath?: string;
   snapshots: SnapshotConfig;
+  apiServer?: ApiServerSettings;
+  controllers?: ControllerSettings;
+  /** More flags of the etcd beside the server. */
+  etcdTuning?: Record<string, string>;
 }
 
 export interface AgentConfig extends NodeConfig {

@@ -56,6 +56,7 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
     onResourcesChange: (changed) => api.server.core.resources.onChange(changed),
     rootCa: identities.serverCa.cert,
     clusterCidr: config.clusterCidr,
+    ...config.controllers,
     // Serving certificates of kubelets are vouched for by the authority that clients of the server trust.
     signCertificate: (request) =>
       signRequest({ ...request, ca: request.signerName === 'kubernetes.io/kubelet-serving' ? identities.serverCa : identities.clientCa, nowMs: doors.clock.now(), random: doors.random }),

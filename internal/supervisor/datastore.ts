@@ -44,6 +44,8 @@ export async function isShared(config: ServerConfig, { disk }: Pick<Doors, 'disk
 /** Opens the server's store: a cluster elsewhere when one is named, an etcd beside us, else the file below the data directory. */
 export async function openDatastore(options: DatastoreOptions): Promise<Datastore> {
   const { config, doors } = options;
+  const beside = config.datastore === undefined && (await isShared(config, doors));
+  if (!beside && Object.keys(config.etcdTuning ?? {}).length > 0) doors.log.warn('--etcd-arg and --etcd-expose-metrics have no effect: there is no etcd beside this server');
   if (config.datastore) {
     const inner = await openCluster(config.datastore, doors);
     const { store, keys, settle } = await sealStore(inner, options);
@@ -52,7 +54,7 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
     return { kind: 'external', store, keys };
   }
   await checkNotCutOff({ dir: join(config.dataDir, 'server/db/etcd'), disk: doors.disk });
-  if (await isShared(config, doors)) return await openBeside(options);
+  if (beside) return await openBeside(options);
   const store = await openFile(options);
   const dir = join(config.dataDir, 'server/db');
   // Snapshots of a running server are taken through this socket; it gives no access to keys one by one.
@@ -90,7 +92,7 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
   const dir = join(db, 'etcd');
   const identities = await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips] });
   await disk.makeDir('etcd', db, 0o700);
-  const managed = { ...doors, dir, tlsDir, identities, name: facts.name, log: log.named('etcd'), ...etcdUrls(facts.ip), ...(joined && { join: joined }) };
+  const managed = { ...doors, dir, tlsDir, identities, name: facts.name, log: log.named('etcd'), tuning: config.etcdTuning, ...etcdUrls(facts.ip), ...(joined && { join: joined }) };
   const file = join(db, fileName);
   const moving = `${file}.moving`;
   // Noted before there is an etcd: a move that was cut off is begun again, and a file of long ago is never moved over newer state.

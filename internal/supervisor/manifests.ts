@@ -6,10 +6,13 @@ import { ApiError } from '../api/status.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
 import type { Doors } from './doors.ts';
+import { findManifests } from './manifest-files.ts';
 
 export interface ManifestsOptions {
   /** server/manifests: each YAML or JSON file in it is applied, and again when it changes. */
   dir: string;
+  /** Names of components that are kept away: their files are removed, and what these made is deleted. */
+  disable?: readonly string[];
   /** What each file made is remembered here, so that an object taken out of a file is deleted. */
   statePath: string;
   client: Client;
@@ -31,48 +34,79 @@ const retryMs = 1000;
 const longestRetryMs = 64_000;
 
 /**
- * Applies the files of a folder, as k3s does with its AddOns: hidden files and `X.yaml` beside an `X.yaml.skip` are passed
- * over; taking a file away leaves its objects. The folder is watched, not polled.
+ * Applies the files of a folder and of those below it, as k3s does with its AddOns: hidden files and `X.yaml` beside an `X.yaml.skip` are
+ * passed over; taking a file away leaves its objects. The folders are watched, not polled.
  */
-export async function startManifests(options: ManifestsOptions): Promise<{ stop(): void }> {
+export async function startManifests(options: ManifestsOptions): Promise<{ stop(): Promise<void> }> {
   const { doors, dir } = options;
   await doors.disk.makeDir('manifests', dir, 0o700);
   let timer: { cancel(): void } | undefined;
   let busy = Promise.resolve();
   let delayMs = retryMs;
+  let stopped = false;
   const soon = (afterMs: number): void => {
     timer?.cancel();
+    if (stopped) return;
     timer = doors.clock.after('manifests', afterMs, () => {
       busy = busy.then(async () => {
-        if (await applyFolder(options)) return;
+        // A full disk today is none tomorrow.
+        const complete = await applyFolder(options, watchThese).catch((error: unknown) => doors.log.named('manifests').warn('could not look', { error: messageOf(error) }));
+        if (complete) return;
         soon(delayMs);
         delayMs = Math.min(delayMs * 2, longestRetryMs);
       });
     });
   };
-  const unwatch = doors.disk.watch('manifests', dir, () => {
+  const watches = new Map<string, () => void>();
+  const changed = (): void => {
     delayMs = retryMs;
     soon(settleMs);
-  });
+  };
+  const watchThese = (folders: string[]): void => {
+    for (const [folder, unwatch] of watches) {
+      if (folders.includes(folder)) continue;
+      unwatch();
+      watches.delete(folder);
+    }
+    const added = folders.filter((folder) => !watches.has(folder));
+    for (const folder of added) watches.set(folder, doors.disk.watch('manifests', folder, changed));
+    // What came into a folder between the look at it and the watch over it would not be told.
+    if (watches.size > added.length && added.length > 0) changed();
+  };
+  watchThese([dir]);
   soon(0);
   return {
-    stop: () => {
+    stop: async () => {
+      stopped = true;
       timer?.cancel();
-      unwatch();
+      await busy;
+      for (const unwatch of watches.values()) unwatch();
     },
   };
 }
 
 /** Brings every file into effect. False when something has to be tried again. */
-export async function applyFolder(options: ManifestsOptions): Promise<boolean> {
+export async function applyFolder(options: ManifestsOptions, seen: (folders: string[]) => void = () => undefined): Promise<boolean> {
   const { doors, dir, statePath } = options;
   const log = doors.log.named('manifests');
   const bytes = await doors.disk.readIfThere('manifest state', statePath);
   const state = (bytes ? JSON.parse(bytes.toString()) : {}) as Record<string, FileState>;
-  const names = await doors.disk.list('manifests', dir);
+  const found = await findManifests(doors.disk, dir, options.disable);
+  seen(found.folders);
   let complete = true;
   let changed = false;
-  for (const name of names.filter((n) => /\.(ya?ml|json)$/.test(n) && !n.startsWith('.') && !names.includes(`${n}.skip`)).toSorted()) {
+  for (const name of found.disabled) {
+    try {
+      for (const key of state[name]?.objects ?? []) await remove(options, key);
+      await doors.disk.remove('manifest', join(dir, name));
+      changed ||= delete state[name];
+      log.info('removed, because it is disabled', { file: name });
+    } catch (error) {
+      complete = false;
+      log.warn('could not remove', { file: name, error: messageOf(error) });
+    }
+  }
+  for (const name of found.files) {
     const text = (await doors.disk.readIfThere('manifest', join(dir, name)))?.toString();
     if (text === undefined) continue;
     const checksum = createHash('sha256').update(text).digest('hex');

@@ -15,6 +15,8 @@ export interface ClusterNetwork {
   serviceCidr: string;
   clusterDns: string;
   clusterDomain: string;
+  /** Packaged components that do not run. */
+  disable?: readonly string[];
 }
 
 /** With a pod network of somebody else's, where such software puts its file and programs, whoever installs it. */
@@ -43,6 +45,7 @@ export async function startNodeNetwork(options: {
     nodeIp: facts.ip,
     cniConfDir: cniPlaces(config).cniConfDir,
     backend: config.flannelBackend,
+    dns: !cluster.disable?.includes('coredns'),
     services: !config.disableKubeProxy,
     runDir: join(config.runDir, 'network'),
     resolvConf: config.resolvConf ?? '/etc/resolv.conf',

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
-import { load } from 'js-yaml';
+import { loadAll } from 'js-yaml';
 import { createAgent } from '../agent/agent.ts';
 import type { NodeAddress, Taint } from '../api/generated/types/core-v1.ts';
+import { parseQuantity } from '../api/quantity.ts';
 import { builtinScheme } from '../api/scheme.ts';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
@@ -46,11 +47,14 @@ export async function startNode(options: NodeOptions): Promise<Part[]> {
     mirrors: options.mirrors,
     scheme: builtinScheme(),
     nodeName: facts.name,
-    addresses: addressesOf(facts),
+    addresses: addressesOf(facts, config),
     labels: labelsOf(options),
     taints: config.nodeTaints.map(taintOf),
     version: gitVersion(buildInfo().version),
     maxPods: config.maxPods,
+    reserved: addedUp(config.reserved ?? []),
+    kubelet: config.kubelet,
+    unsafeSysctls: config.unsafeSysctls,
     agentDir: join(config.dataDir, 'agent'),
     runDir: config.runDir,
     clusterDns: [options.cluster.clusterDns],
@@ -83,11 +87,20 @@ async function recordHostChanges(config: NodeConfig, doors: Doors, ledger: Ledge
   }
 }
 
-function addressesOf(facts: NodeFacts): NodeAddress[] {
+/** Amounts of the same resource are added. */
+function addedUp(lists: Record<string, string>[]): Record<string, string> {
+  const sum: Record<string, string> = {};
+  for (const list of lists) for (const [name, amount] of Object.entries(list)) sum[name] = parseQuantity(sum[name] ?? '0').add(parseQuantity(amount)).toString();
+  return sum;
+}
+
+function addressesOf(facts: NodeFacts, config: NodeConfig): NodeAddress[] {
   return [
     ...facts.ips.map((address) => ({ type: 'InternalIP', address })),
     ...facts.externalIps.map((address) => ({ type: 'ExternalIP', address })),
     { type: 'Hostname', address: facts.name },
+    ...(config.nodeInternalDns ?? []).map((address) => ({ type: 'InternalDNS', address })),
+    ...(config.nodeExternalDns ?? []).map((address) => ({ type: 'ExternalDNS', address })),
   ];
 }
 
@@ -111,7 +124,7 @@ async function readRegistries(doors: Doors, path: string): Promise<unknown> {
   const bytes = await doors.disk.readIfThere('registries', path);
   if (!bytes) return undefined;
   try {
-    return load(bytes.toString());
+    return loadAll(bytes.toString())[0];
   } catch (cause) {
     throw new ConfigError(`${path}: ${messageOf(cause).split('\n')[0]}`, { op: 'registries', cause });
   }

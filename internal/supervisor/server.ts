@@ -1,13 +1,15 @@
 import { join } from 'node:path';
 import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
+import { ConfigError } from '../base/errors.ts';
 import type { ResourceRef } from '../api/object.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
-import { ensureClusterDns } from './cluster-dns.ts';
+import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
+import { checkKernelDefaults } from './kernel-defaults.ts';
 import { followBootstrap } from './bootstrap.ts';
 import { clusterPassword, joinToken, serverIdentities, serverIdentity, serverNames, writeAdminKubeconfig } from './credentials.ts';
 import { isShared, openDatastore, type Datastore } from './datastore.ts';
@@ -35,6 +37,8 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const { disk, clock } = doors;
   const startedMs = clock.monotonicMs();
   const since = (): number => Math.round(clock.monotonicMs() - startedMs);
+  await refuseForeignState(config, doors);
+  if (config.protectKernelDefaults && !config.disableAgent) await checkKernelDefaults(disk);
   await Promise.all([disk.makeDir('data', join(config.dataDir, 'server'), 0o700), disk.makeDir('run', config.runDir, 0o711)]);
   const pidFile = join(config.runDir, 'skiff.pid');
   await claimPidFile(doors, pidFile);
@@ -58,6 +62,12 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
     await stopParts(doors, parts, pidFile);
     throw error;
   }
+}
+
+/** Two programs on one folder would ruin each other's state. */
+async function refuseForeignState({ dataDir }: ServerConfig, { disk }: Doors): Promise<void> {
+  if (!(await disk.stat('data', join(dataDir, 'server/db/state.db'))) && !(await disk.stat('data', join(dataDir, 'server/tls/dynamic-cert.json')))) return;
+  throw new ConfigError(`--data-dir: ${dataDir} holds the state of k3s`, { op: 'data', hint: 'give skiff a folder of its own; "skiff migrate k3s" brings a cluster over' });
 }
 
 interface Starting extends Omit<Beside, 'api' | 'identity'> {
@@ -114,6 +124,7 @@ async function startBeside(options: Beside): Promise<void> {
   parts.push({ name: 'mirrors', stop: () => mirrors.stop() });
   const manifests = {
     dir: join(config.dataDir, 'server/manifests'),
+    disable: config.disable,
     statePath: join(config.dataDir, 'server/manifests.state'),
     client: supervisor,
     resolve: (apiVersion: string, kind: string) => servedKind(api, apiVersion, kind),
@@ -129,7 +140,7 @@ async function startBeside(options: Beside): Promise<void> {
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
     config.disableAgent ? [] : startOwnNode({ ...options, mirrors }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
-    ensureClusterDns(supervisor, config.clusterDns).then(() => []),
+    config.disable.includes('coredns') ? removeClusterDns(supervisor).then(() => []) : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
   ]);
   parts.push(...started.flat());
 }
@@ -165,6 +176,7 @@ interface ApiParts {
 
 async function startApi({ config, doors, facts, identities, datastore, besides }: ApiParts): Promise<ApiServer> {
   const { version, commit } = buildInfo();
+  const own = config.apiServer ?? {};
   return await createApiServer({
     store: datastore.store,
     sharedStore: datastore.kind !== 'file',
@@ -177,7 +189,10 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     tls: identities.apiServer,
     clientCa: identities.clientCa.cert,
     serverCa: identities.serverCa.cert,
-    serviceAccount: { signingKey: identities.serviceKey, issuer: `https://kubernetes.default.svc.${config.clusterDomain}` },
+    serviceAccount: { signingKey: identities.serviceKey, issuer: own.serviceAccountIssuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`, audiences: own.audiences },
+    anonymous: own.anonymousAuth,
+    eventTtlSeconds: own.eventTtlSeconds,
+    defaultTolerations: { notReadySeconds: own.notReadyTolerationSeconds, unreachableSeconds: own.unreachableTolerationSeconds },
     kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },
     requestHeader: {
       ca: identities.requestHeaderCa.cert,

@@ -13,6 +13,7 @@ export class ControlPlane {
   readonly dir: string;
   readonly #tools: string;
   readonly #children: ChildProcess[] = [];
+  readonly #names = new Map<ChildProcess, string>();
 
   constructor(tools: string, dir: string) {
     this.#tools = tools;
@@ -28,6 +29,7 @@ export class ControlPlane {
     const log = openSync(join(this.dir, `${name}.log`), 'a');
     const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', log, log] });
     this.#children.unshift(child);
+    this.#names.set(child, name);
     return child;
   }
 
@@ -57,7 +59,16 @@ export class ControlPlane {
 
   /** Ends what was started, the newest first. */
   async stop(): Promise<void> {
-    for (const child of this.#children.splice(0)) {
+    await this.#end(this.#children.splice(0));
+  }
+
+  /** Ends some of them by name; the others go on. */
+  async stopPrograms(names: string[]): Promise<void> {
+    await this.#end(this.#children.filter((child) => names.includes(this.#names.get(child) ?? '')));
+  }
+
+  async #end(children: ChildProcess[]): Promise<void> {
+    for (const child of children) {
       if (child.exitCode !== null || child.signalCode !== null) continue;
       const ended = new Promise((resolve) => child.once('exit', resolve));
       child.kill('SIGTERM');

@@ -2,6 +2,8 @@
 export interface NodeFacts {
   /** Where container logs go: /var/log/pods. */
   logRoot: string;
+  /** Containers without a seccomp profile get the runtime's. */
+  seccompDefault?: boolean;
   /** Where Localhost seccomp profiles are. */
   seccompRoot: string;
   clusterDns: string[];

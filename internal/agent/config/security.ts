@@ -71,7 +71,7 @@ export function containerSecurity(input: SecurityInput): LinuxContainerSecurityC
     ...groupsOf(pod),
     maskedPaths: unmasked ? [] : [...maskedPaths, ...(node.extraMaskedPaths ?? [])],
     readonlyPaths: unmasked ? [] : readonlyPaths,
-    seccomp: seccomp(security.seccompProfile, node.seccompRoot),
+    seccomp: seccomp(security.seccompProfile ?? (node.seccompDefault ? { type: 'RuntimeDefault' } : undefined), node.seccompRoot),
     ...(armor ? { apparmor: armor.profile, apparmorProfile: armor.text } : {}),
   };
 }

@@ -17,6 +17,9 @@ export interface OpenedRuntime extends Runtime {
   leave(): void;
 }
 
+/** As for the images of pods. */
+const listedPullTimeoutMs = 3_600_000;
+
 /** Where packages put CNI plug-ins: Debian, then upstream's own place, then Alpine and Arch. */
 const cniBinDirs = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
 
@@ -29,7 +32,8 @@ export async function openRuntime(options: AgentOptions): Promise<OpenedRuntime>
   if (options.runtimeEndpoint !== undefined && options.registries) log.warn('registries.yaml does not reach a container runtime of somebody else: its mirrors and credentials are that one\'s', {});
   const { runtime, ctr } = supervised;
   const isThere = async (image: string): Promise<boolean> => (await runtime.cri.imageStatus({ image: { image } })).image !== undefined;
-  const importer = new ImageImporter({ imagesDir: `${agentDir}/images`, indexFile: `${agentDir}/images.json`, ctr, isThere, clock, disk, spawn, log: log.named('images') });
+  const pull = async (image: string): Promise<void> => void (await runtime.cri.pullImage({ image: { image } }, { timeoutMs: listedPullTimeoutMs }));
+  const importer = new ImageImporter({ imagesDir: `${agentDir}/images`, indexFile: `${agentDir}/images.json`, ctr, isThere, pull, clock, disk, spawn, log: log.named('images') });
   if (!(await isThere(options.pauseImage))) await importer.importBytes(await options.pauseArchive());
   // Archives of gigabytes must not hold up the node; a pod that needs one of them waits for its image.
   void importer.start().catch((error: unknown) => log.warn('image archives are not watched', { error: messageOf(error) }));

@@ -7,9 +7,14 @@ export type Signal = 'memory.available' | 'nodefs.available' | 'nodefs.inodesFre
 /** What is left of each, and of how much. */
 export type Signals = Partial<Record<Signal, { available: number; capacity: number }>>;
 
-/** The kubelet's evictionHard of Linux. A share is of the capacity. */
-const thresholds: Record<Signal, { bytes?: number; share?: number }> = {
-  'memory.available': { bytes: 100 * 1024 * 1024 },
+/** A share is of the capacity. */
+export type Threshold = { amount: number } | { share: number };
+/** Signals without a threshold evict nobody. */
+export type Thresholds = Partial<Record<Signal, Threshold>>;
+
+/** The kubelet's evictionHard of Linux. */
+export const defaultEvictionHard: Thresholds = {
+  'memory.available': { amount: 100 * 1024 * 1024 },
   'nodefs.available': { share: 0.1 },
   'nodefs.inodesFree': { share: 0.05 },
   'imagefs.available': { share: 0.15 },
@@ -22,24 +27,26 @@ const resourceOf: Record<Signal, string> = {
   'imagefs.available': 'ephemeral-storage',
 };
 
-export function limitOf(signal: Signal, capacity: number): number {
-  const { bytes, share } = thresholds[signal];
-  return bytes ?? Math.floor(capacity * (share ?? 0));
+/** The amount below which a signal breaks its threshold; 0 = none. */
+export function limitOf(thresholds: Thresholds, signal: Signal, capacity: number): number {
+  const threshold = thresholds[signal];
+  if (!threshold) return 0;
+  return 'amount' in threshold ? threshold.amount : Math.floor(capacity * threshold.share);
 }
 
 /** The signals below their thresholds; memory first, for it cannot wait. */
-export function broken(signals: Signals): Signal[] {
-  return (Object.keys(thresholds) as Signal[]).filter((signal) => {
+export function broken(signals: Signals, thresholds: Thresholds = defaultEvictionHard): Signal[] {
+  return (Object.keys(resourceOf) as Signal[]).filter((signal) => {
     const now = signals[signal];
-    return now !== undefined && now.capacity > 0 && now.available < limitOf(signal, now.capacity);
+    return now !== undefined && now.capacity > 0 && now.available < limitOf(thresholds, signal, now.capacity);
   });
 }
 
 /** One signal is within twice its threshold: time to look often. */
-export function nearby(signals: Signals): boolean {
+export function nearby(signals: Signals, thresholds: Thresholds = defaultEvictionHard): boolean {
   return (Object.keys(signals) as Signal[]).some((signal) => {
     const now = signals[signal];
-    return now !== undefined && now.available < 2 * limitOf(signal, now.capacity);
+    return now !== undefined && now.available < 2 * limitOf(thresholds, signal, now.capacity);
   });
 }
 
@@ -75,11 +82,12 @@ export function rank(pods: Pod[], signal: Signal, usage: ReadonlyMap<string, Usa
 }
 
 /** The message of an evicted pod. */
-export function evictionMessage(pod: Pod, signal: Signal, signals: Signals, usage: Usage | undefined): string {
+export function evictionMessage(pod: Pod, signal: Signal, options: { signals: Signals; thresholds: Thresholds; usage: Usage | undefined }): string {
+  const { signals, thresholds, usage } = options;
   const resource = resourceOf[signal];
   const now = signals[signal] ?? { available: 0, capacity: 0 };
   const bytes = (value: number): string => new Quantity(BigInt(Math.max(0, Math.floor(value))), 0, 'BinarySI').toString();
-  let text = `The node was low on resource: ${resource}. Threshold quantity: ${bytes(limitOf(signal, now.capacity))}, available: ${bytes(Math.floor(now.available / 1024) * 1024)}. `;
+  let text = `The node was low on resource: ${resource}. Threshold quantity: ${bytes(limitOf(thresholds, signal, now.capacity))}, available: ${bytes(Math.floor(now.available / 1024) * 1024)}. `;
   if (resource === 'inodes') return text;
   for (const container of pod.spec.containers) {
     const measured = usage?.containers.find((c) => c.name === container.name);

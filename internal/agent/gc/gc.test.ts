@@ -9,9 +9,11 @@ import { realDisk } from '../../io/disk.ts';
 import { silentLog } from '../../io/log.ts';
 import { realTree } from '../../io/tree.ts';
 import { surplusContainers } from './dead-containers.ts';
-import { broken, evictionMessage, rank, type Usage } from './eviction.ts';
+import { broken, defaultEvictionHard, evictionMessage, rank, type Usage } from './eviction.ts';
 import { ImageCollector } from './image-collector.ts';
 import { rotateLog, startLogRotation } from './log-rotation.ts';
+import { startPressure, type EvictionPolicy } from './pressure.ts';
+import type { Disk } from '../../io/disk.ts';
 
 it('keeps one dead instance of each container', () => {
   const instance = (id: string, name: string, exited: boolean, createdAt: bigint) => ({ id, name, exited, createdAt });
@@ -52,6 +54,26 @@ describe('log rotation', () => {
 });
 
 describe('ImageCollector', () => {
+  it('goes by the shares of the operator', async () => {
+    const removed: string[] = [];
+    const collect = (policy: { highShare: number; lowShare: number; leastAgeMs: number }): Promise<void> =>
+      new ImageCollector({
+        policy,
+        clock: new FakeClock(),
+        log: silentLog,
+        images: () => Promise.resolve(['a', 'b', 'c'].map((id) => ({ id, sizeBytes: 60, pinned: false }))),
+        inUse: () => Promise.resolve(new Set<string>()),
+        remove: (id) => (removed.push(id), Promise.resolve()),
+        room: () => Promise.resolve({ capacityBytes: 1000, availableBytes: 500, inodes: 0, inodesFree: 0 }),
+        warn: () => undefined,
+      }).collect();
+    await collect({ highShare: 0.6, lowShare: 0.4, leastAgeMs: 0 });
+    await collect({ highShare: 0.5, lowShare: 0.4, leastAgeMs: 60_000 });
+    expect(removed).toEqual([]);
+    await collect({ highShare: 0.5, lowShare: 0.4, leastAgeMs: 0 });
+    expect(removed).toEqual(['a', 'b']);
+  });
+
   it('removes the longest unused first, and no more than needed', async () => {
     const clock = new FakeClock();
     let available = 500;
@@ -93,9 +115,50 @@ describe('eviction', () => {
     expect(rank(pods, 'memory.available', used).map((p) => p.metadata.uid)).toEqual(['humbler', 'humble', 'important', 'modest']);
   });
 
+  /** What happens to one pod on a node with so much memory, minute by minute. */
+  async function minutes(availableKib: number[], policy: EvictionPolicy): Promise<{ evicted: { minute: number; graceSeconds: number }[]; pressure: boolean[] }> {
+    const clock = new FakeClock();
+    const now = { kib: 1_000_000 };
+    const evicted: { minute: number; graceSeconds: number }[] = [];
+    const pressure: boolean[] = [];
+    let minute = 0;
+    const disk = { read: () => Promise.resolve(Buffer.from(`MemTotal: 1000000 kB\nMemAvailable: ${now.kib} kB\n`)) } as unknown as Disk;
+    const plenty = () => Promise.resolve({ capacityBytes: 1000, availableBytes: 900, inodes: 1000, inodesFree: 900 });
+    const stop = startPressure({
+      policy, clock, disk, log: silentLog, nodeRoom: plenty, imageRoom: plenty, reclaimDisk: () => Promise.resolve(), pods: () => [podOf('a', 0)], usage: () => Promise.resolve(new Map([['a', usage(10)]])),
+      evict: (_pod, _reason, _message, graceSeconds) => void evicted.push({ minute, graceSeconds }),
+      report: ({ memory }) => void pressure.push(memory),
+    });
+    for (const kib of availableKib) {
+      now.kib = kib;
+      for (let i = 0; i < 6; i++) {
+        await clock.advance(10_000);
+        await new Promise((resolve) => setImmediate(resolve));
+      }
+      minute += 1;
+    }
+    stop();
+    return { evicted, pressure };
+  }
+
+  it('goes by thresholds of the operator', async () => {
+    const hard = { 'memory.available': { share: 0.5 } };
+    expect((await minutes([600_000, 600_000], { hard })).evicted).toEqual([]);
+    expect((await minutes([600_000, 400_000], { hard })).evicted[0]).toEqual({ minute: 1, graceSeconds: 1 });
+    expect((await minutes([600_000, 1000], { hard: { 'nodefs.available': { share: 0.1 } } })).evicted).toEqual([]);
+  });
+
+  it('evicts by a soft threshold only when it has been broken for its grace period, and gently', async () => {
+    const policy: EvictionPolicy = { soft: { 'memory.available': { amount: 500_000 * 1024 } }, softGraceMs: { 'memory.available': 150_000 }, maxPodGraceSeconds: 30, lingerMs: 60_000 };
+    expect((await minutes([400_000, 400_000, 600_000, 400_000, 400_000], policy)).evicted).toEqual([]);
+    const long = await minutes([400_000, 400_000, 400_000, 400_000], policy);
+    expect(long.evicted[0]).toEqual({ minute: 2, graceSeconds: 30 });
+    expect(long.pressure).toEqual([true]);
+  });
+
   it('says why', () => {
     const signals = { 'memory.available': { available: 51_200_000, capacity: 1e9 } };
-    expect(evictionMessage(podOf('u', 0), 'memory.available', signals, usage(2048))).toBe(
+    expect(evictionMessage(podOf('u', 0), 'memory.available', { signals, thresholds: defaultEvictionHard, usage: usage(2048) })).toBe(
       'The node was low on resource: memory. Threshold quantity: 100Mi, available: 50000Ki. Container c was using 2Ki, request is 0, has larger consumption of memory. ',
     );
   });

@@ -9,7 +9,16 @@ export interface StoredImage {
   pinned: boolean;
 }
 
+/** When images are collected; the defaults are the kubelet's. */
+export interface ImageGcPolicy {
+  /** Shares of the disk: above `highShare` images go until it is below `lowShare`. */
+  highShare?: number;
+  lowShare?: number;
+  leastAgeMs?: number;
+}
+
 export interface ImageCollectorOptions {
+  policy?: ImageGcPolicy;
   clock: Clock;
   log: Log;
   images(): Promise<StoredImage[]>;
@@ -21,9 +30,7 @@ export interface ImageCollectorOptions {
   warn(reason: string, message: string): void;
 }
 
-const highShare = 0.85;
-const lowShare = 0.8;
-const leastAgeMs = 120_000;
+const defaults = { highShare: 0.85, lowShare: 0.8, leastAgeMs: 120_000 };
 
 interface Memory {
   seenMs: number;
@@ -33,10 +40,12 @@ interface Memory {
 /** Removes images that nothing uses, when the disk is nearly full. */
 export class ImageCollector {
   readonly #options: ImageCollectorOptions;
+  readonly #policy: Required<ImageGcPolicy>;
   readonly #memory = new Map<string, Memory>();
 
   constructor(options: ImageCollectorOptions) {
     this.#options = options;
+    this.#policy = { ...defaults, ...options.policy };
   }
 
   /** Looks, and frees what brings the disk below the low mark when it is above the high one. */
@@ -46,6 +55,7 @@ export class ImageCollector {
     if (capacityBytes === 0) return;
     const images = await this.#observe();
     const share = 1 - availableBytes / capacityBytes;
+    const { highShare, lowShare } = this.#policy;
     if (share < highShare) return;
     const wanted = Math.ceil(capacityBytes * (1 - lowShare) - availableBytes);
     const freed = await this.#free(wanted, images);
@@ -73,7 +83,7 @@ export class ImageCollector {
     });
   }
 
-  async #free(wanted: number, images: (StoredImage & { used: boolean })[], age = leastAgeMs): Promise<number> {
+  async #free(wanted: number, images: (StoredImage & { used: boolean })[], age = this.#policy.leastAgeMs): Promise<number> {
     const { clock, remove, log } = this.#options;
     const memory = (image: StoredImage): Memory => this.#memory.get(image.id) ?? { seenMs: 0, usedMs: 0 };
     const idle = images.filter((image) => !image.used && !image.pinned);

@@ -3,9 +3,22 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { FilesystemRoom } from '../../io/filesystem.ts';
 import type { Log } from '../../io/log.ts';
-import { broken, evictionMessage, nearby, rank, type Signal, type Signals, type Usage } from './eviction.ts';
+import { broken, defaultEvictionHard, evictionMessage, nearby, rank, type Signal, type Signals, type Thresholds, type Usage } from './eviction.ts';
+
+/** When pods are evicted; the defaults are the kubelet's. */
+export interface EvictionPolicy {
+  hard?: Thresholds;
+  /** A signal that stays below one of these for its grace period evicts too. */
+  soft?: Thresholds;
+  softGraceMs?: Partial<Record<Signal, number>>;
+  /** The most that a pod evicted by a soft threshold gets to end in. */
+  maxPodGraceSeconds?: number;
+  /** A pressure that ended is still told for this long. */
+  lingerMs?: number;
+}
 
 export interface PressureOptions {
+  policy?: EvictionPolicy;
   clock: Clock;
   disk: Disk;
   log: Log;
@@ -16,7 +29,7 @@ export interface PressureOptions {
   usage(): Promise<ReadonlyMap<string, Usage>>;
   /** Removes dead containers and unused images. */
   reclaimDisk(): Promise<void>;
-  evict(pod: Pod, reason: 'Evicted', message: string): void;
+  evict(pod: Pod, reason: 'Evicted', message: string, graceSeconds: number): void;
   /** Node conditions; told when they change. */
   report(pressure: { memory: boolean; disk: boolean }): void;
 }
@@ -24,7 +37,9 @@ export interface PressureOptions {
 const nearMs = 10_000;
 const farMs = 60_000;
 /** A pressure that ended is still told for this long, so that the scheduler does not send the next pod into it. */
-const lingerMs = 300_000;
+const defaultLingerMs = 300_000;
+/** A node that is out of room cannot wait for anybody. */
+const hardGraceSeconds = 1;
 
 /** Watches memory and disks, and evicts one pod at a time. Returns how to stop. */
 export function startPressure(options: PressureOptions): () => void {
@@ -32,19 +47,26 @@ export function startPressure(options: PressureOptions): () => void {
   let timer: Timer | undefined;
   let stopped = false;
   const since = { memory: -Infinity, disk: -Infinity };
+  const softSince = new Map<Signal, number>();
+  const hard = options.policy?.hard ?? defaultEvictionHard;
+  const soft = options.policy?.soft ?? {};
+  const lingerMs = options.policy?.lingerMs ?? defaultLingerMs;
   let told = { memory: false, disk: false };
   const look = async (): Promise<void> => {
     let near = false;
     try {
       const signals = await readSignals(options);
-      const low = broken(signals);
       const now = clock.monotonicMs();
-      if (low.includes('memory.available')) since.memory = now;
-      if (low.some((signal) => signal !== 'memory.available')) since.disk = now;
+      const low = broken(signals, hard);
+      const ripe = outlasted(broken(signals, soft), softSince, { now, graceMs: options.policy?.softGraceMs ?? {} });
+      const all = [...low, ...ripe];
+      if (all.includes('memory.available')) since.memory = now;
+      if (all.some((signal) => signal !== 'memory.available')) since.disk = now;
       const is = { memory: now - since.memory < lingerMs, disk: now - since.disk < lingerMs };
       if (is.memory !== told.memory || is.disk !== told.disk) options.report((told = is));
-      near = nearby(signals) || is.memory || is.disk;
-      if (low[0]) await relieve(low[0], signals, options);
+      near = nearby(signals, hard) || nearby(signals, soft) || is.memory || is.disk;
+      const graceSeconds = low[0] ? hardGraceSeconds : (options.policy?.maxPodGraceSeconds ?? 0);
+      if (all[0]) await relieve(all[0], { signals, thresholds: low[0] ? hard : soft, graceSeconds }, options);
     } catch (error) {
       options.log.warn('pressure was not measured', { error });
     }
@@ -55,6 +77,16 @@ export function startPressure(options: PressureOptions): () => void {
     stopped = true;
     timer?.cancel();
   };
+}
+
+/** The signals that have been below their soft thresholds for longer than their grace periods. */
+function outlasted(low: Signal[], since: Map<Signal, number>, { now, graceMs }: { now: number; graceMs: Partial<Record<Signal, number>> }): Signal[] {
+  for (const signal of since.keys()) if (!low.includes(signal)) since.delete(signal);
+  return low.filter((signal) => {
+    const began = since.get(signal) ?? now;
+    since.set(signal, began);
+    return now - began >= (graceMs[signal] ?? 0);
+  });
 }
 
 async function readSignals(options: PressureOptions): Promise<Signals> {
@@ -68,13 +100,13 @@ async function readSignals(options: PressureOptions): Promise<Signals> {
   };
 }
 
-async function relieve(signal: Signal, signals: Signals, options: PressureOptions): Promise<void> {
+async function relieve(signal: Signal, { signals, thresholds, graceSeconds }: { signals: Signals; thresholds: Thresholds; graceSeconds: number }, options: PressureOptions): Promise<void> {
   if (signal !== 'memory.available') {
     await options.reclaimDisk();
-    if (!broken(await readSignals(options)).includes(signal)) return;
+    if (!broken(await readSignals(options), thresholds).includes(signal)) return;
   }
   const usage = await options.usage();
   const victim = rank(options.pods(), signal, usage)[0];
   if (!victim) return options.log.warn('nothing can be evicted', { signal });
-  options.evict(victim, 'Evicted', evictionMessage(victim, signal, signals, usage.get(victim.metadata.uid ?? '')));
+  options.evict(victim, 'Evicted', evictionMessage(victim, signal, { signals, thresholds, usage: usage.get(victim.metadata.uid ?? '') }), graceSeconds);
 }

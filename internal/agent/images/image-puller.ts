@@ -36,11 +36,12 @@ export interface EnsureInput {
 }
 
 /** More pulls at once only make each of them slower, and a flash card stall. */
-const mostPulls = 3;
+const defaultParallelPulls = 3;
 /** A large image over a slow line takes its time; a pull that brings nothing is ended by the runtime itself. */
 const pullTimeoutMs = 3_600_000;
 
 export interface ImagePullerOptions {
+  maxParallelPulls?: number;
   cri: CriClient;
   events: EventRecorder;
   clock: Clock;
@@ -62,9 +63,11 @@ export class ImagePuller {
   readonly #pulling = new Map<string, Promise<string>>();
   #active = 0;
   readonly #queue: (() => void)[] = [];
+  readonly #mostPulls: number;
 
   constructor(options: ImagePullerOptions) {
     this.#options = options;
+    this.#mostPulls = options.maxParallelPulls ?? defaultParallelPulls;
     this.#cri = options.cri;
     this.#events = options.events;
     this.#clock = options.clock;
@@ -210,7 +213,7 @@ export class ImagePuller {
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#active >= mostPulls) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    if (this.#active >= this.#mostPulls) await new Promise<void>((resolve) => this.#queue.push(resolve));
     this.#active += 1;
     try {
       return await work();

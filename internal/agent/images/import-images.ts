@@ -5,6 +5,7 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { Spawn } from '../../io/spawn.ts';
+import { withDefaultTag } from './image-name.ts';
 
 export interface ImportOptions {
   /** `<data-dir>/agent/images`. */
@@ -12,6 +13,8 @@ export interface ImportOptions {
   /** Remembers what is in. */
   indexFile: string;
   ctr: string[];
+  /** Fetches an image from its registry. */
+  pull(name: string): Promise<void>;
   /** Whether the runtime still holds an image. */
   isThere(name: string): Promise<boolean>;
   clock: Clock;
@@ -28,24 +31,34 @@ interface Imported {
 
 /** A file that is being copied changes for a while: it is read when it has been quiet for this long. */
 const settleMs = 500;
-const archive = /\.(tar|tar\.gz|tgz|tar\.zst|tzst)$/;
+const archive = /\.(tar|tar\.gz|tgz|tar\.zst|tzst|tar\.bz2|tbz|tbz2|tar\.lz4)$/;
+/** Names of images to pull, one a line. */
+const nameList = /\.txt$/;
+const retryPullsMs = 60_000;
+const longestListBytes = 1024 * 1024;
 const op = 'images.import';
 
-/** Brings archives into the runtime: all of the folder at start, each new one when it is dropped in. */
+/** Brings images into the runtime, out of archives and by lists of names: all of the folder at start, each new file when it is dropped in. */
 export class ImageImporter {
   readonly #options: ImportOptions;
   #index: Record<string, Imported> = {};
   #unwatch: (() => void) | undefined;
   #timer: Timer | undefined;
+  #retry: Timer | undefined;
   #running: Promise<void> = Promise.resolve();
+  readonly #listed = new Map<string, string[]>();
+  #pulling = false;
+  /** The folder changed while images were pulled. */
+  #again = false;
+  #stopped = false;
 
   constructor(options: ImportOptions) {
     this.#options = options;
   }
 
-  /** Names that came from archives: they cannot be pulled again, so nobody may collect them. */
+  /** Names that came from archives, which cannot be pulled again, or stand in lists: nobody may collect them. */
   names(): Set<string> {
-    return new Set(Object.values(this.#index).flatMap((i) => i.names));
+    return new Set([...Object.values(this.#index).flatMap((i) => i.names), ...[...this.#listed.values()].flat()]);
   }
 
   /** Resolves when all present archives are in; one that is broken is told and skipped. */
@@ -56,14 +69,17 @@ export class ImageImporter {
     if (known) this.#index = parseIndex(known);
     this.#unwatch = disk.watch(op, imagesDir, () => {
       this.#timer?.cancel();
-      this.#timer = clock.after(op, settleMs, () => void this.#scan());
+      this.#timer = clock.after(op, settleMs, () => void this.#scan().then(() => this.#pullListed()));
     });
     await this.#scan();
+    void this.#pullListed();
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#unwatch?.();
     this.#timer?.cancel();
+    this.#retry?.cancel();
   }
 
   /** Imports bytes, such as the embedded pause image. */
@@ -87,6 +103,49 @@ export class ImageImporter {
       } catch (error) {
         log.warn('image archive was not imported', { file: name, error: messageOf(error) });
       }
+    }
+  }
+
+  /** Pulls what the lists name and the runtime lacks, one after the other; a registry that is away is asked again later. */
+  async #pullListed(): Promise<void> {
+    if (this.#stopped) return;
+    this.#again = this.#pulling;
+    if (this.#pulling) return;
+    this.#pulling = true;
+    const { disk, imagesDir, clock, log } = this.#options;
+    let failed = false;
+    try {
+      await this.#readLists(disk, imagesDir);
+      for (const name of new Set([...this.#listed.values()].flat())) {
+        try {
+          if (!this.#stopped && !(await this.#options.isThere(name))) {
+            await this.#options.pull(name);
+            log.info('image pulled', { name });
+          }
+        } catch (error) {
+          failed = true;
+          log.warn('image of a list was not pulled', { name, error: messageOf(error) });
+        }
+      }
+    } catch (error) {
+      failed = true;
+      log.warn('lists of images were not read', { error: messageOf(error) });
+    } finally {
+      this.#pulling = false;
+    }
+    if (this.#again) return void this.#pullListed();
+    this.#retry?.cancel();
+    if (failed && !this.#stopped) this.#retry = clock.after(op, retryPullsMs, () => void this.#pullListed());
+  }
+
+  async #readLists(disk: Disk, imagesDir: string): Promise<void> {
+    const lists = (await disk.list(op, imagesDir)).filter((n) => nameList.test(n)).sort();
+    for (const list of this.#listed.keys()) if (!lists.includes(list)) this.#listed.delete(list);
+    for (const list of lists) {
+      const path = `${imagesDir}/${list}`;
+      const stat = await disk.stat(op, path);
+      if (stat?.kind !== 'file' || stat.size > longestListBytes) continue;
+      this.#listed.set(list, namesOf((await disk.read(op, path)).toString(), (line) => this.#options.log.warn('not the name of an image', { file: list, line: line.slice(0, 100) })));
     }
   }
 
@@ -121,6 +180,20 @@ export class ImageImporter {
     if (code !== 0) throw new IoError(err.trim().slice(-500) || messageOf(fed), { op, code: 'EXIT' });
     return namesIn(out);
   }
+}
+
+/** One name a line; empty lines and comments do not count. */
+function namesOf(text: string, wrong: (line: string) => void): string[] {
+  const found: string[] = [];
+  for (const line of text.split('\n').map((one) => one.trim())) {
+    if (line === '' || line.startsWith('#')) continue;
+    try {
+      found.push(withDefaultTag(line));
+    } catch {
+      wrong(line);
+    }
+  }
+  return found;
 }
 
 /** ctr says `unpacking NAME (DIGEST)...done`. */

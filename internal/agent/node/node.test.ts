@@ -5,6 +5,7 @@ import { FakeClient } from '../../client/fake-client.ts';
 import { refs } from '../../client/refs.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { silentLog } from '../../io/log.ts';
+import { defaultEvictionHard } from '../gc/eviction.ts';
 import type { NodeFacts } from './facts.ts';
 import { newNode, nodeStatus, type NodeReport, type NodeSettings } from './object.ts';
 import { startNodeStatus } from './status.ts';
@@ -22,7 +23,7 @@ const facts: NodeFacts = {
   osImage: 'Debian',
   arch: 'arm64',
 };
-const settings: NodeSettings = { name: 'n1', addresses: [{ type: 'InternalIP', address: '192.0.2.1' }], labels: { a: 'b' }, taints: [], version: 'v1.36.3+skiff', kubeletPort: 10250, reserved: { cpu: '500m', memory: '1Gi' }, maxPods: 110 };
+const settings: NodeSettings = { name: 'n1', addresses: [{ type: 'InternalIP', address: '192.0.2.1' }], labels: { a: 'b' }, taints: [], version: 'v1.36.3+skiff', kubeletPort: 10250, reserved: { cpu: '500m', memory: '1Gi' }, maxPods: 110, evictionHard: defaultEvictionHard };
 const report: NodeReport = { runtimeVersion: 'containerd://1.6.20', runtimeHandlers: [], images: [], notReady: '', memoryPressure: false, diskPressure: true, pidPressure: false };
 
 describe('nodeStatus', () => {

@@ -1,5 +1,6 @@
 import type { ContainerImage, Node, NodeAddress, NodeCondition, NodeRuntimeHandler, NodeStatus, Taint } from '../../api/generated/types/core-v1.ts';
 import { amountOf } from '../../api/scheduling/pod-resources.ts';
+import { limitOf, type Thresholds } from '../gc/eviction.ts';
 import type { NodeFacts } from './facts.ts';
 
 /** What the operator and the rest of the agent say about the node. */
@@ -15,6 +16,10 @@ export interface NodeSettings {
   /** Withheld from pods: --kubelet-arg system-reserved and kube-reserved, added up. */
   reserved: Record<string, string>;
   maxPods: number;
+  /** What the hard thresholds keep free is withheld too. */
+  evictionHard: Thresholds;
+  /** How often an unchanged status is written. */
+  statusReportMs?: number;
 }
 
 /** What changes while the node runs. */
@@ -30,10 +35,6 @@ export interface NodeReport {
   pidPressure: boolean;
 }
 
-/** The kubelet's evictionHard memory.available, which it withholds from pods. */
-const evictionMemoryBytes = 100 * 1024 * 1024;
-/** evictionHard nodefs.available of the kubelet: one tenth of the disk is never promised. */
-const evictionDiskShare = 0.1;
 /** More images are not listed (kubelet nodeStatusMaxImages). */
 const mostImages = 50;
 
@@ -87,8 +88,8 @@ function allocatableOf(facts: NodeFacts, settings: NodeSettings): Record<string,
   const reserved = (name: string): number => (settings.reserved[name] ? amountOf(name, settings.reserved[name]) : 0);
   const milli = facts.cpus * 1000 - reserved('cpu');
   const pagesBytes = facts.hugePages.reduce((sum, p) => sum + p.count * p.sizeBytes, 0);
-  const memory = facts.memoryBytes - pagesBytes - reserved('memory') - evictionMemoryBytes;
-  const disk = facts.diskBytes * (1 - evictionDiskShare) - reserved('ephemeral-storage');
+  const memory = facts.memoryBytes - pagesBytes - reserved('memory') - limitOf(settings.evictionHard, 'memory.available', facts.memoryBytes);
+  const disk = facts.diskBytes - limitOf(settings.evictionHard, 'nodefs.available', facts.diskBytes) - reserved('ephemeral-storage');
   return {
     ...capacityOf(facts, settings),
     cpu: milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`,

@@ -34,7 +34,7 @@ export interface NodeStatusWriter {
 }
 
 /** The kubelet's nodeStatusReportFrequency: an unchanged status is written this often. */
-const reportMs = 300_000;
+const defaultReportMs = 300_000;
 /** nodeLeaseDurationSeconds, and a quarter of it between renewals. */
 const leaseSeconds = 40;
 const renewMs = 10_000;
@@ -56,10 +56,12 @@ class Writer implements NodeStatusWriter {
   #again = false;
   #stopped = false;
   #failures = 0;
+  readonly #reportMs: number;
   readonly #timers = new Map<string, Timer>();
 
   constructor(options: NodeStatusOptions) {
     this.#o = options;
+    this.#reportMs = options.settings.statusReportMs ?? defaultReportMs;
     this.registered = this.#register();
     void this.registered.then(
       () => {
@@ -137,12 +139,12 @@ class Writer implements NodeStatusWriter {
       this.#saw(before);
       const status = nodeStatus(before, this.#o.facts, settings, await this.#o.report(), timeOf(clock.now()));
       const heartbeat = Date.parse((before.status.conditions ?? []).find((c) => c.type === 'Ready')?.lastHeartbeatTime ?? '') || 0;
-      if (differs(before.status, status) || clock.now() - heartbeat >= reportMs - retryMs) {
+      if (differs(before.status, status) || clock.now() - heartbeat >= this.#reportMs - retryMs) {
         const next = { ...deepCopy(before), status };
         this.#saw(await client.update<Node>(refs.nodes, next, { subresource: 'status' }));
       }
       this.#failures = 0;
-      this.#later('node.status', reportMs, () => this.poke());
+      this.#later('node.status', this.#reportMs, () => this.poke());
     } catch (error) {
       if (error instanceof ApiError && error.reason === 'NotFound') void this.#reregister();
       else if (!(error instanceof ApiError && error.reason === 'Conflict')) log.warn('cannot write the node status', { error: messageOf(error) });

@@ -30,7 +30,7 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     taintNodesByCondition,
     podSecurity(core),
     priority(core),
-    defaultTolerationSeconds,
+    defaultTolerationSeconds(server.options.defaultTolerations),
     defaultStorageClass(core),
     storageObjectInUseProtection,
     persistentVolumeClaimResize(core),

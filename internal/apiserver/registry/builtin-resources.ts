@@ -19,7 +19,7 @@ export interface EngineContext {
 }
 
 const softResources = new Set(['/events', 'events.k8s.io/events', 'coordination.k8s.io/leases']);
-const eventTtlSeconds = 3600;
+const defaultEventTtlSeconds = 3600;
 
 /** Kinds whose deletion answers with the object (ReturnDeletedObject of their stores). */
 const returningDeleted = new Set([
@@ -36,11 +36,11 @@ const deprecated: Readonly<Record<string, string>> = table({
   '/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
 });
 
-export function builtinResources(context: EngineContext): ServedResource[] {
+export function builtinResources(context: EngineContext & { eventTtlSeconds?: number }): ServedResource[] {
   return [...context.scheme.resources()].filter((info) => !info.custom).map((info) => served(info, context));
 }
 
-function served(info: KindInfo, context: EngineContext): ServedResource {
+function served(info: KindInfo, context: EngineContext & { eventTtlSeconds?: number }): ServedResource {
   const path = `${info.group}/${info.resource}`;
   return {
     group: info.group, version: info.version, kind: info.kind, listKind: info.listKind, resource: info.resource, singular: info.singular,
@@ -50,9 +50,9 @@ function served(info: KindInfo, context: EngineContext): ServedResource {
     prefix: prefixOf(info, false),
     storage: { ...splitApiVersion(info.storageVersion), kind: info.kind },
     createOnUpdate: info.createOnUpdate, unconditionalUpdate: info.unconditionalUpdate,
-    soft: softResources.has(path), ...(info.resource === 'events' ? { ttlSeconds: eventTtlSeconds } : {}),
     returnsDeleted: returningDeleted.has(path), orphansDependents: orphaning.has(path), custom: false, storageHash: info.storageVersionHash,
     ...(deprecated[path] ? { deprecationWarning: deprecated[path] } : {}),
+    soft: softResources.has(path), ...(info.resource === 'events' ? { ttlSeconds: context.eventTtlSeconds ?? defaultEventTtlSeconds } : {}),
     engine: builtinEngine(info, context),
   };
 }

@@ -85,9 +85,13 @@ export function jsonOf(resource: ServedResource, kv: KeyValue): Buffer {
   return withRevision(kv.value, kv.modRevision);
 }
 
-/** What goes into the store: Go's field order at the head, no resourceVersion. */
+/** What goes into the store. */
 export function encode(resource: ServedResource, served: KubeObject): Buffer {
-  const object = resource.engine.toStorage?.(served) ?? served;
+  return storedText(resource.engine.toStorage?.(served) ?? served);
+}
+
+/** An object as it is stored: Go's field order at the head, no resourceVersion. */
+export function storedText(object: KubeObject): Buffer {
   const { apiVersion: version, kind, metadata, ...rest } = object;
   const { name, generateName, namespace, uid, generation, creationTimestamp, ...more } = metadata;
   delete more.resourceVersion;

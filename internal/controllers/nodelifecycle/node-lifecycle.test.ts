@@ -3,16 +3,17 @@ import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { refs } from '../../client/refs.ts';
 import { timeOf } from '../../client/times.ts';
 import { startTaintEvictionController } from '../tainteviction/taint-eviction.ts';
+import type { ControllerContext } from '../context.ts';
 import { testCluster, type TestCluster } from '../test-cluster.ts';
 import { startNodeLifecycleController } from './node-lifecycle.ts';
 
-const start = (tolerations: object[]): Promise<TestCluster> =>
+const start = (tolerations: object[], over: Partial<ControllerContext> = {}): Promise<TestCluster> =>
   testCluster([startNodeLifecycleController, startTaintEvictionController], async ({ client, clock }) => {
     const status = { conditions: [{ type: 'Ready', status: 'True', lastHeartbeatTime: timeOf(clock.now()) }] };
     await client.create(refs.nodes, { metadata: { name: 'n' }, spec: {}, status });
     await client.create(refs.leases, { metadata: { name: 'n', namespace: 'kube-node-lease' }, spec: { renewTime: 'a' } });
     await client.create(refs.pods, { metadata: { name: 'p', namespace: 'default' }, spec: { nodeName: 'n', tolerations }, status: { phase: 'Running', conditions: [{ type: 'Ready', status: 'True' }] } });
-  });
+  }, over);
 const node = (c: TestCluster): Node => c.client.all<Node>(refs.nodes)[0]!;
 const pod = (c: TestCluster): Pod => c.client.all<Pod>(refs.pods)[0]!;
 const renew = (c: TestCluster, at: string): Promise<unknown> => c.client.patch(refs.leases, { namespace: 'kube-node-lease', name: 'n' }, { type: 'merge', body: { spec: { renewTime: at } } });
@@ -39,6 +40,16 @@ describe('node lifecycle', () => {
     expect(pod(c).status.conditions![0]!.status).toBe('False');
     expect(c.clock.timers).toBe(0);
     c.stop();
+  });
+
+  it('waits as long as --node-monitor-grace-period says', async () => {
+    for (const [nodeMonitorGraceMs, waitMs, status] of [[16_000, 17_000, 'Unknown'], [90_000, 41_000, 'True'], [90_000, 91_000, 'Unknown']] as const) {
+      const c = await start([{ operator: 'Exists' }], { nodeMonitorGraceMs });
+      await c.clock.advance(waitMs);
+      await c.settle();
+      expect(node(c).status.conditions![0]!.status).toBe(status);
+      c.stop();
+    }
   });
 
   it('evicts when the toleration runs out, not before', async () => {

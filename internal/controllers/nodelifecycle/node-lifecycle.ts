@@ -13,13 +13,15 @@ import { readyCondition, silentConditions, statusHeartbeatMs, wantedTaints } fro
 
 const name = 'node-controller';
 /** A node that gave no sign of life for this long is not known to be ready. */
-const graceMs = 40_000;
+const defaultGraceMs = 40_000;
 /** A node that has just been seen for the first time may still be starting. */
-const startupGraceMs = 60_000;
+const defaultStartupGraceMs = 60_000;
 
 /** Watches over nodes: marks silent ones Unknown, taints by condition, and takes readiness from the pods of nodes that are not ready. */
 export function startNodeLifecycleController(ctx: ControllerContext): Controller {
   const { clock } = ctx;
+  const graceMs = ctx.nodeMonitorGraceMs ?? defaultGraceMs;
+  const startupGraceMs = ctx.nodeStartupGraceMs ?? Math.max(defaultStartupGraceMs, graceMs);
   const client = ctx.clientFor(name);
   const events = eventRecorder({ client, clock, log: ctx.log, component: name });
   const nodes = ctx.mirrors.of<Node>(refs.nodes);

@@ -12,13 +12,15 @@ const name = 'pod-garbage-collector';
 /** A node that was just heard of may not have reached the mirror yet: its pods wait this long before they count as lost. */
 const nodeQuarantineMs = 40_000;
 /** kube-controller-manager's --terminated-pod-gc-threshold. */
-const mostFinishedPods = 12_500;
+const defaultMostFinishedPods = 12_500;
 const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
 
 /** Takes away pods that nobody else will: those of lost nodes, those deleted before they had a node, and too many finished ones. */
 export function startPodGc(ctx: ControllerContext): Controller {
   const client = ctx.clientFor(name);
   const { clock } = ctx;
+  const told = ctx.terminatedPodGcThreshold ?? defaultMostFinishedPods;
+  const mostFinishedPods = told > 0 ? told : Infinity;
   const pods = ctx.mirrors.of<Pod>(refs.pods, { indexes: nodeIndex });
   const nodes = ctx.mirrors.of<Node>(refs.nodes);
   /** Since when a node that pods are bound to has been missing. */

@@ -179,7 +179,8 @@ class NftProxy implements Proxy {
   #recompute(key: string): void {
     const service = this.#o.network.services ? this.#o.services.get(key) : undefined;
     const ports = service ? servicePorts(service, this.#o.slices.byIndex('service', key), this.#context) : [];
-    const own = ports.filter((p) => !p.clusterIps.includes(this.#o.network.dnsAddress));
+    const { dnsAddress } = this.#o.network;
+    const own = dnsAddress === undefined ? ports : ports.filter((p) => !p.clusterIps.includes(dnsAddress));
     if (own.length) this.#ports.set(key, own);
     else this.#ports.delete(key);
   }

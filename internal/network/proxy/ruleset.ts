@@ -5,8 +5,8 @@ import { affinitySlots, standingChains, type Chain, type Collection, type Elemen
 export interface NodeNetwork {
   clusterCidr: Ipv4Cidr;
   serviceCidr: Ipv4Cidr;
-  /** The address that this process answers DNS on; its packets stay on the node. */
-  dnsAddress: Ipv4;
+  /** The address that this process answers DNS on; its packets stay on the node. Undefined: it answers on none. */
+  dnsAddress: Ipv4 | undefined;
   /** Services are carried out here; host ports are in any case. */
   services: boolean;
   /** Packets of pods to the world get the node's address here. */
@@ -69,7 +69,7 @@ function fixedChains(node: NodeNetwork): string[] {
   return [
     'chain services {',
     // Names are answered by this node alone: no host port, node port or external address may take the questions of its pods.
-    `  ip daddr ${node.dnsAddress} return`,
+    ...(node.dnsAddress === undefined ? [] : [`  ip daddr ${node.dnsAddress} return`]),
     ...(node.services ? [`  ip saddr != ${node.clusterCidr} ip daddr ${node.serviceCidr} meta mark set meta mark | ${mark}`] : []),
     `  ${destination} vmap @svc`,
     `  fib daddr type local jump node-ports`,
@@ -98,7 +98,7 @@ function fixedChains(node: NodeNetwork): string[] {
     `  ${destination} @drops drop`,
     `  fib daddr type local meta l4proto . th dport @nonp reject with icmp port-unreachable`,
     `  fib daddr type local meta l4proto . th dport @dropnp drop`,
-    ...(node.services ? [`  ip daddr ${node.serviceCidr} ip daddr != ${node.dnsAddress} reject with icmp port-unreachable`] : []),
+    ...(node.services ? [`  ip daddr ${node.serviceCidr}${node.dnsAddress === undefined ? '' : ` ip daddr != ${node.dnsAddress}`} reject with icmp port-unreachable`] : []),
     '}',
     'chain in-filter { type filter hook input priority 0; ct state new jump refuse; }',
     'chain forward-filter { type filter hook forward priority 0; ct state new jump refuse; }',

@@ -10,7 +10,7 @@ import { LogFile, openDatabase } from './log-file.ts';
 import { configure, createTables } from './schema.ts';
 
 /** A commit for so many rows. */
-const rowsAtOnce = 2000;
+export const rowsAtOnce = 2000;
 
 /** True when `path` is a file of etcd's: its own, or a snapshot of one, from etcd or from us. */
 export function isEtcdFile(path: string): boolean {
@@ -73,7 +73,7 @@ function fill(log: LogFile, readAt: ReadAt, clock: Clock): void {
   commit();
 }
 
-function reading<T>(path: string, use: (readAt: ReadAt) => T): T {
+export function reading<T>(path: string, use: (readAt: ReadAt) => T): T {
   const file = openSync(path, 'r');
   try {
     const { size } = fstatSync(file);
