@@ -1,3 +1,4 @@
+import { table } from '../base/own.ts';
 import type { ControllerSettings } from '../supervisor/config.ts';
 import { apiServerArgs, type ApiServerArgs } from './component-args/api-server.ts';
 import { controllerManagerArgs } from './component-args/controllers.ts';
@@ -41,7 +42,7 @@ export function serverArgs(settings: Settings, warn: Warn): { apiServer: ApiServ
 }
 
 /** Flags of k3s that it still takes under their former names. */
-const oldNames: Record<string, string[]> = { 'kube-controller-manager-arg': ['kube-controller-arg'], 'kube-cloud-controller-manager-arg': ['kube-cloud-controller-arg'] };
+const oldNames: Record<string, string[]> = table({ 'kube-controller-manager-arg': ['kube-controller-arg'], 'kube-cloud-controller-manager-arg': ['kube-cloud-controller-arg'] });
 
 interface From {
   settings: Settings;

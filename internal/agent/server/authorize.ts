@@ -1,4 +1,3 @@
-import { table } from '../../base/own.ts';
 import { LRUCache } from 'lru-cache';
 import type { SubjectAccessReview } from '../../api/generated/types/authorization-v1.ts';
 import type { Client } from '../../client/client.ts';

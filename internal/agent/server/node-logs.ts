@@ -1,3 +1,4 @@
+import { table } from '../../base/own.ts';
 import type { ServerResponse } from 'node:http';
 import { breakOff } from '../../io/break-off.ts';
 import type { ServerAnswer } from '../../io/https-server.ts';
@@ -30,5 +31,5 @@ export async function serveNodeLogs(root: string, segments: readonly string[], {
   stream.pipe(to);
 }
 
-const entities: Record<string, string> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' };
+const entities: Record<string, string> = table({ '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&#34;', "'": '&#39;' });
 const escaped = (text: string): string => text.replace(/[&<>"']/g, (c) => entities[c] ?? c);

@@ -1,4 +1,3 @@
-import { own } from '../../base/own.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Server, StartedPart } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';

@@ -1,6 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, notFound } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
 import type { Exchange } from '../http/exchange.ts';

@@ -1,10 +1,11 @@
+import { table } from '../../base/own.ts';
 import { parseQuantity } from '../../api/quantity.ts';
 import type { Signal, Threshold, Thresholds } from '../../agent/gc/eviction.ts';
 
 /** Thrown by a parser: what is wrong with a value, without the argument's name. */
 export class WrongValue extends Error {}
 
-const unitMs: Record<string, number> = { ns: 1e-6, us: 1e-3, 'µs': 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+const unitMs: Record<string, number> = table({ ns: 1e-6, us: 1e-3, 'µs': 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 });
 
 export function text(value: string): string {
   if (value === '') throw new WrongValue('it has no value');

@@ -1,3 +1,4 @@
+import { own } from '../../base/own.ts';
 import type { Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
 import { quantityOf } from '../../api/quantity.ts';
@@ -51,5 +52,5 @@ export function canProvision(storageClass: StorageClass | undefined, node: Node)
   if (!storageClass?.provisioner || storageClass.provisioner === noProvisioner) return false;
   const topologies = storageClass.allowedTopologies ?? [];
   const labels = node.metadata.labels ?? {};
-  return topologies.length === 0 || topologies.some((term) => (term.matchLabelExpressions ?? []).every((e) => e.values.includes(labels[e.key] ?? '')));
+  return topologies.length === 0 || topologies.some((term) => (term.matchLabelExpressions ?? []).every((e) => e.values.includes(own(labels, e.key) ?? '')));
 }
