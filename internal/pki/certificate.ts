@@ -68,9 +68,11 @@ export function issueCa(options: Issuing & { cn: string; key?: string; lifeMs?: 
 export function namesakes(caPems: string, { nowMs, random }: Issuing): string {
   const names = pemBlocks(caPems).map(({ bytes }) => readCertificate(bytes).rawSubject);
   return names.map((name) => {
-    const signer = newKey();
+    // A key of a kind that nobody signs certificates with: OpenSSL then does not try it. A signature that it tried in vain would
+    // stay behind as an error, and break the connection in the middle of its first request.
+    const { publicKey } = generateKeyPairSync('ed448');
     const extensions = [extension(extensionIds.basicConstraints, true, sequence(boolean(true)))];
-    return signed({ random, notBeforeMs: nowMs, notAfterMs: nowMs + lives.caMs, issuer: name, subject: name, publicKey: createPublicKey(signer), signer, extensions });
+    return signed({ random, notBeforeMs: nowMs, notAfterMs: nowMs + lives.caMs, issuer: name, subject: name, publicKey, signer: newKey(), extensions });
   }).join('');
 }
 
