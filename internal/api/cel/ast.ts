@@ -26,7 +26,7 @@ export interface FoldNode {
   body: Node;
 }
 
-export type FoldMacro = 'all' | 'exists' | 'existsOne' | 'map' | 'filter' | 'transformList' | 'transformMap' | 'transformMapEntry';
+export type FoldMacro = 'all' | 'exists' | 'existsOne' | 'map' | 'filter' | 'transformList' | 'transformMap' | 'transformMapEntry' | 'sortBy';
 
 export interface ListItem {
   optional: boolean;

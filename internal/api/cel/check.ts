@@ -2,7 +2,7 @@ import type { FoldNode, Node } from './ast.ts';
 import type { Issue } from './errors.ts';
 import { typeNames } from './evaluate.ts';
 import { dottedName } from './parser.ts';
-import type { Registry } from './registry.ts';
+import type { Overload, Registry } from './registry.ts';
 import { bool, dyn, fieldType, int, listOf, mapOf, optionalOf, showType, string, type CelType } from './types.ts';
 import { kindOf, type Value } from './values.ts';
 
@@ -20,11 +20,19 @@ interface Names {
   outer: Names | undefined;
 }
 
+/** What checking found out about the tree. */
+export interface Checked {
+  types: Map<Node, CelType>;
+  /** The signatures that a call may come to. */
+  overloads: Map<Node, readonly Overload[]>;
+}
+
 const typeType: CelType = { kind: 'type' };
 
 /** Finds what cannot be meant: unknown names, unknown fields, calls that fit no signature. What is dyn is left to run time. */
 export class Checker {
   readonly issues: Issue[] = [];
+  readonly checked: Checked = { types: new Map(), overloads: new Map() };
   readonly #environment: CelEnvironment;
 
   constructor(environment: CelEnvironment) {
@@ -37,6 +45,12 @@ export class Checker {
   }
 
   check(node: Node, names?: Names): CelType {
+    const type = this.#check(node, names);
+    this.checked.types.set(node, type);
+    return type;
+  }
+
+  #check(node: Node, names: Names | undefined): CelType {
     switch (node.kind) {
       case 'literal':
         return literalType(node.value);
@@ -127,10 +141,14 @@ export class Checker {
     const types = [...(node.target ? [node.target] : []), ...node.args].map((arg) => this.check(arg, names));
     if (!registry.has(node.name)) return this.#report(node.at, `undeclared reference to '${node.name}' (in container '')`);
     const results: CelType[] = [];
+    const fitting: Overload[] = [];
     for (const overload of registry.find(node.name, receiver, types.length)) {
       const bound = new Map<string, CelType>();
-      if (overload.params.every((param, i) => assignable(param, types[i] ?? dyn, bound))) results.push(substitute(overload.result, bound));
+      if (!overload.params.every((param, i) => assignable(param, types[i] ?? dyn, bound))) continue;
+      results.push(substitute(overload.result, bound));
+      fitting.push(overload);
     }
+    this.checked.overloads.set(node, fitting);
     const [first] = results;
     if (first) return results.every((one) => showType(one) === showType(first)) ? first : dyn;
     const shown = types.map(showType);
@@ -208,6 +226,8 @@ export class Checker {
         return mapOf(key, body);
       case 'transformMapEntry':
         return body;
+      case 'sortBy':
+        return operand;
     }
   }
 

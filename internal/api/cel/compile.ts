@@ -1,5 +1,5 @@
 import type { Node } from './ast.ts';
-import { Checker, type CelEnvironment } from './check.ts';
+import { Checker, type CelEnvironment, type Checked } from './check.ts';
 import { CelCompileError } from './errors.ts';
 import { Evaluator, Meter, type Lookup } from './evaluate.ts';
 import { standardRegistry } from './libraries/standard.ts';
@@ -16,6 +16,7 @@ export const costPerCall = 1_000_000;
 export interface Program {
   readonly source: string;
   readonly ast: Node;
+  readonly checked: Checked;
   /** What it evaluates to; dyn when only running it tells. */
   readonly type: CelType;
   /** Throws CelError, or CelBudgetError when the meter runs out. */
@@ -35,7 +36,7 @@ export function compile(source: string, env: CelEnvironment): Program {
   const type = checker.check(ast);
   if (checker.issues.length) throw new CelCompileError(source, checker.issues);
   const evaluate = (lookup: Lookup, meter: Meter = new Meter(costPerCall)): Value => new Evaluator(env.registry, lookup, meter).evaluate(ast);
-  return { source, ast, type, evaluate };
+  return { source, ast, checked: checker.checked, type, evaluate };
 }
 
 /** Why the program cannot be used where one of these kinds is asked for; undefined if it can. */

@@ -19,6 +19,7 @@ const folds: Record<string, { macro: FoldMacro; shapes: Record<number, readonly 
   filter: { macro: 'filter', shapes: { 2: [1, false] } },
   transformList: { macro: 'transformList', shapes: { 3: [2, false], 4: [2, true] } },
   transformMap: { macro: 'transformMap', shapes: { 3: [2, false], 4: [2, true] } },
+  sortBy: { macro: 'sortBy', shapes: { 2: [1, false] } },
   transformMapEntry: { macro: 'transformMapEntry', shapes: { 3: [2, false], 4: [2, true] } },
 };
 

@@ -1,6 +1,6 @@
 import { CelError } from '../errors.ts';
 import type { Overload, Registry } from '../registry.ts';
-import { Duration, equal, order, Uint, type Value } from '../values.ts';
+import { Duration, equal, Optional, order, Uint, type Value } from '../values.ts';
 
 function ordered(a: Value, b: Value): number {
   const found = order(a, b);
@@ -47,6 +47,15 @@ function slice(list: readonly Value[], from: bigint, to: bigint): Value[] {
   return list.slice(Number(from), Number(to));
 }
 
+function flatten(list: readonly Value[], depth: bigint): Value[] {
+  if (depth < 0n) throw new CelError('level must be non-negative');
+  return (list as unknown[]).flat(Number(depth) as 1) as Value[];
+}
+
+function unwrap(list: readonly Value[]): Value[] {
+  return list.flatMap((one) => (one instanceof Optional && one.value !== undefined ? [one.value] : []));
+}
+
 export function lists(registry: Registry): void {
   registry.define('list<A>->isSorted(): bool', isSorted);
   registry.define('list<A>->sum(): A', (list: Value[]) => sum(registry, list));
@@ -58,7 +67,13 @@ export function lists(registry: Registry): void {
   registry.define('list<A>->reverse(): list<A>', (list: Value[]) => list.toReversed());
   registry.define('list<A>->slice(int, int): list<A>', slice);
   registry.define('list<A>->sort(): list<A>', (list: Value[]) => list.toSorted(ordered));
-  registry.define('list<dyn>->flatten(): list<dyn>', (list: Value[]) => list.flatMap((one) => one));
+  registry.define('list<list<A>>->flatten(): list<A>', (list: Value[]) => list.flat());
+  registry.define('list<dyn>->flatten(int): list<dyn>', flatten);
+  registry.define('lists.range(int): list<int>', (count: bigint) => Array.from({ length: Math.max(0, Number(count)) }, (_, i) => BigInt(i)));
+  registry.define('list<A>->first(): optional<A>', (list: Value[]) => new Optional(list[0]));
+  registry.define('list<A>->last(): optional<A>', (list: Value[]) => new Optional(list.at(-1)));
+  registry.define('optional.unwrap(list<optional<A>>): list<A>', unwrap);
+  registry.define('list<optional<A>>->unwrapOpt(): list<A>', unwrap);
   registry.define('sets.contains(list<A>, list<A>): bool', contains);
   registry.define('sets.equivalent(list<A>, list<A>): bool', (a: Value[], b: Value[]) => contains(a, b) && contains(b, a));
   registry.define('sets.intersects(list<A>, list<A>): bool', (a: Value[], b: Value[]) => a.some((one) => b.some((other) => equal(one, other))));

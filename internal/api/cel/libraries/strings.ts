@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import { RE2JS } from 're2js';
 import { CelError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
@@ -108,11 +107,8 @@ function changed(registry: Registry): void {
   registry.define('string->lowerAscii(): string', (text: string) => text.replace(/[A-Z]+/g, (found) => found.toLowerCase()));
   registry.define('string->upperAscii(): string', (text: string) => text.replace(/[a-z]+/g, (found) => found.toUpperCase()));
   registry.define('string->trim(): string', (text: string) => text.replace(trimmed, ''));
-  registry.define('string->reverse(): string', (text: string) => Array.from(text).reverse().join(''));
   registry.define('string->format(list<dyn>): string', formatText);
   registry.define('strings.quote(string): string', quoteText);
-  registry.define('base64.encode(bytes): string', (bytes: Uint8Array) => Buffer.from(bytes).toString('base64'));
-  registry.define('base64.decode(string): bytes', (text: string) => Buffer.from(text, 'base64'));
   registry.define('jsonpatch.escapeKey(string): string', (text: string) => text.replaceAll('~', '~0').replaceAll('/', '~1'));
 }
 
