@@ -201,13 +201,7 @@ class Estimator {
 
   #bind(node: Node & { kind: 'bind' }, outer: Local | undefined): number {
     const init = this.cost(node.init, outer);
-    const isBind = node.how === 'bind';
-    const local: Local = { name: node.name, place: isBind ? this.#placeOf(node.init, outer) : undefined, size: isBind ? this.#size(node.init, outer) : undefined, entry: isBind ? this.#entry(node.init, outer) : undefined, outer };
-    const body = this.cost(node.body, local);
-    if (isBind) {
-      this.#set(node, this.#size(node.body, local), this.#entry(node.body, local));
-      return plus(listBase, init, body);
-    }
+    const body = this.cost(node.body, { name: node.name, place: undefined, size: undefined, entry: undefined, outer });
     // The optional is asked whether it has a value, and then for it.
     return plus(init, 1, listBase, init, 1, body, node.how === 'optMap' ? 1 : 0);
   }

@@ -57,16 +57,18 @@ function unwrap(list: readonly Value[]): Value[] {
 }
 
 export function lists(registry: Registry): void {
-  registry.define('list<A>->isSorted(): bool', isSorted);
-  registry.define('list<A>->sum(): A', (list: Value[]) => sum(registry, list));
-  registry.define('list<A>->min(): A', (list: Value[]) => best(list, 'min', -1));
-  registry.define('list<A>->max(): A', (list: Value[]) => best(list, 'max', 1));
+  for (const kind of ['int', 'uint', 'double', 'duration']) registry.define(`list<${kind}>->sum(): ${kind}`, (list: Value[]) => sum(registry, list));
+  for (const kind of ['int', 'uint', 'double', 'bool', 'duration', 'timestamp', 'string', 'bytes']) {
+    registry.define(`list<${kind}>->isSorted(): bool`, isSorted);
+    registry.define(`list<${kind}>->min(): ${kind}`, (list: Value[]) => best(list, 'min', -1));
+    registry.define(`list<${kind}>->max(): ${kind}`, (list: Value[]) => best(list, 'max', 1));
+    registry.define(`list<${kind}>->sort(): list<${kind}>`, (list: Value[]) => list.toSorted(ordered));
+  }
   registry.define('list<A>->indexOf(A): int', (list: Value[], one: Value) => BigInt(list.findIndex((other) => equal(other, one))));
   registry.define('list<A>->lastIndexOf(A): int', (list: Value[], one: Value) => BigInt(list.findLastIndex((other) => equal(other, one))));
   registry.define('list<A>->distinct(): list<A>', distinct);
   registry.define('list<A>->reverse(): list<A>', (list: Value[]) => list.toReversed());
   registry.define('list<A>->slice(int, int): list<A>', slice);
-  registry.define('list<A>->sort(): list<A>', (list: Value[]) => list.toSorted(ordered));
   registry.define('list<list<A>>->flatten(): list<A>', (list: Value[]) => list.flat());
   registry.define('list<dyn>->flatten(int): list<dyn>', flatten);
   registry.define('lists.range(int): list<int>', (count: bigint) => Array.from({ length: Math.max(0, Number(count)) }, (_, i) => BigInt(i)));

@@ -21,6 +21,14 @@ function compiled(pattern: string): RE2JS {
   }
 }
 
+export function isPattern(text: string): boolean {
+  try {
+    return compiled(text) !== undefined;
+  } catch {
+    return false;
+  }
+}
+
 function findAll(text: string, pattern: string, limit: bigint): string[] {
   const matcher = compiled(pattern).matcher(text);
   const found: string[] = [];
