@@ -39,8 +39,8 @@ export function compile(source: string, env: CelEnvironment): Program {
   return { source, ast, checked: checker.checked, type, evaluate };
 }
 
-/** Why the program cannot be used where one of these kinds is asked for; undefined if it can. */
+/** Why the program cannot be used where one of these kinds is asked for; undefined if it can. What may be anything cannot. */
 export function wrongResult(program: Program, ...kinds: CelType['kind'][]): string | undefined {
-  if (program.type.kind === 'dyn' || program.type.kind === 'param' || kinds.includes(program.type.kind)) return undefined;
-  return kinds.length === 1 ? `must evaluate to ${kinds[0]}` : `must evaluate to one of ${kinds.join(', ')}, not ${showType(program.type)}`;
+  if (program.type.kind === 'param' || kinds.includes(program.type.kind)) return undefined;
+  return kinds.length === 1 ? `must evaluate to ${kinds[0]} but got ${showType(program.type)}` : `must evaluate to one of ${kinds.join(', ')}, not ${showType(program.type)}`;
 }

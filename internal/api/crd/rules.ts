@@ -43,7 +43,7 @@ function compileRule(source: ValidationRule, schema: JsonSchema, isRoot: boolean
   const attempt = (text: string, kind: 'bool' | 'string', wrong: string): Program | { error: string } => {
     try {
       const program = compile(text, env);
-      return program.type.kind === kind || program.type.kind === 'dyn' ? program : { error: wrong };
+      return program.type.kind === kind ? program : { error: wrong };
     } catch (error) {
       return { error: `compilation failed: ${messageOf(error)}` };
     }
