@@ -1,6 +1,6 @@
 import type { Node } from './ast.ts';
 import { Checker, type CelEnvironment, type Checked } from './check.ts';
-import { CelCompileError } from './errors.ts';
+import { CelBudgetError, CelCompileError } from './errors.ts';
 import { Evaluator, Meter, type Lookup } from './evaluate.ts';
 import { standardRegistry } from './libraries/standard.ts';
 import { parse } from './parser.ts';
@@ -35,7 +35,14 @@ export function compile(source: string, env: CelEnvironment): Program {
   const checker = new Checker(env);
   const type = checker.check(ast);
   if (checker.issues.length) throw new CelCompileError(source, checker.issues);
-  const evaluate = (lookup: Lookup, meter: Meter = new Meter(costPerCall)): Value => new Evaluator(env.registry, lookup, meter).evaluate(ast);
+  const evaluate = (lookup: Lookup, meter: Meter = new Meter(costPerCall)): Value => {
+    try {
+      return new Evaluator(env.registry, lookup, meter).evaluate(ast);
+    } catch (error) {
+      // Data nested too deep for the stack, or a text too long for the engine: more than may be spent, not a fault.
+      throw error instanceof RangeError ? new CelBudgetError() : error;
+    }
+  };
   return { source, ast, checked: checker.checked, type, evaluate };
 }
 

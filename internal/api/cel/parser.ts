@@ -7,11 +7,15 @@ import { Uint } from './values.ts';
 
 /** Deeper nesting than this is refused, as cel-go refuses it. */
 const maxDepth = 250;
+/** Characters of one expression, as cel-go limits it. */
+const maxSource = 100_000;
 const maxInt = 2n ** 63n;
 const relations = new Set(['==', '!=', '<', '<=', '>', '>=']);
 
 /** Parses one expression. `qualified` holds the functions whose name has dots: `math.greatest`. */
 export function parse(source: string, qualified: ReadonlySet<string>): Node {
+  const size = source.length <= maxSource ? source.length : Array.from(source.slice(0, 2 * maxSource + 1)).length;
+  if (size > maxSource) throw new CelCompileError('', [{ at: 0, message: `expression code point size exceeds limit: size: ${size}, limit ${maxSource}` }]);
   const parser = new Parser(source, qualified);
   return parser.whole();
 }

@@ -1,5 +1,6 @@
 import { checkCost, nominal, perPatternLetter, traversal } from './cost-calls.ts';
 import { CelBudgetError } from './errors.ts';
+import { patternStates } from './libraries/strings.ts';
 import { CelMap, Opaque, Optional, type Value } from './values.ts';
 
 /** No value of an expression may get longer: a request is at most 3 MiB, and what is made of it must stay in proportion. */
@@ -30,7 +31,7 @@ export function costOfArguments(name: string, args: readonly Value[]): number {
   if (scans.has(name)) return walk(first);
   if (reads.has(name)) return read(first);
   if (twice.has(name)) return read(first, 2 * traversal);
-  if (patterns.has(name)) return Math.ceil((1 + lengthOf(first)) * traversal) * Math.ceil(lengthOf(second) * perPatternLetter);
+  if (patterns.has(name)) return costOfPattern(lengthOf(first), second);
   if (least.has(name)) return first instanceof Opaque ? 1 : Math.max(1, Math.ceil(Math.min(lengthOf(first), lengthOf(second)) * traversal));
   if (name.startsWith('sets.')) return 1 + lengthOf(first) * lengthOf(second) * (name === 'sets.equivalent' ? 2 : 1);
   if (squares.has(name)) return selfCompared(first);
@@ -55,6 +56,21 @@ export function costOfArguments(name: string, args: readonly Value[]): number {
     default:
       return name.startsWith('contains') ? 7 + read(second) : 1;
   }
+}
+
+/** States of a pattern that its letters pay for: more of them are repetitions, which take as long as if they were written out. */
+const statesPerUnit = 16;
+/** Reading a pattern takes longer than using it; short ones are read for nothing. */
+const freeLetters = 1000;
+/** What costs this much to read no budget pays for, so it is not even tried. */
+const maxReading = 1_000_000;
+
+function costOfPattern(length: number, pattern: Value | undefined): number {
+  const letters = lengthOf(pattern);
+  const rounds = Math.ceil((1 + length) * traversal);
+  const reading = Math.max(0, letters - freeLetters) * 2;
+  if (typeof pattern !== 'string' || reading > maxReading) return reading + rounds * Math.ceil(letters * perPatternLetter);
+  return reading + rounds * Math.max(Math.ceil(letters * perPatternLetter), Math.ceil(patternStates(pattern) / statesPerUnit));
 }
 
 /** Refuses before the work is done what would come to more than any value may be. */

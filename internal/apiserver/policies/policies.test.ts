@@ -153,7 +153,10 @@ describe('a policy by node', () => {
     expect((await failure(mover.create(configMaps, configMap('node-2')))).message).toContain("this user running on node 'node-1' may not modify ConfigMap 'node-2'");
     await admin.create(configMaps, configMap('node-2'));
     expect((await failure(mover.delete(configMaps, { namespace: 'default', name: 'node-2' }))).message).toContain("may not modify ConfigMap 'node-2'");
-    await mover.delete(configMaps, { namespace: 'default', name: 'node-1' });
+    expect((await failure(mover.update(configMaps, configMap('node-2', { a: 'b' })))).message).toContain("may not modify ConfigMap 'node-2'");
+    await mover.update(configMaps, configMap('node-1', { a: 'b' }));
+    expect((await failure(mover.deleteCollection(configMaps, { namespace: 'default' }))).message).toContain('may not modify ConfigMap');
+    await mover.delete(configMaps, { namespace: 'default', name: 'node-1' }).catch(() => undefined);
     const nobody = dev.api.inProcess({ name: user.name, groups: user.groups });
     expect((await failure(nobody.create(configMaps, configMap('node-1')))).message).toContain('no node association found for user');
     await admin.delete(bindings, { name: 'by-node' });

@@ -21,6 +21,15 @@ function compiled(pattern: string): RE2JS {
   }
 }
 
+/** States a pattern comes to once its repetitions are written out; a pattern that is none comes to nothing. */
+export function patternStates(pattern: string): number {
+  try {
+    return compiled(pattern).programSize();
+  } catch {
+    return 0;
+  }
+}
+
 export function isPattern(text: string): boolean {
   try {
     return compiled(text) !== undefined;
