@@ -1,6 +1,6 @@
 import type { Node } from './ast.ts';
 import type { Overload } from './registry.ts';
-import { addSizes, exactly, most, multiplySizes, plus, scaled, times, unknownSize, type Size } from './cost-size.ts';
+import { addSizes, exactly, most, multiplySizes, plus, scaled, times, type Size } from './cost-size.ts';
 import type { CelType } from './types.ts';
 
 /** What the cost of a call is worked out from. */
@@ -209,5 +209,3 @@ function equalOpaque(left: CelType, right: CelType): number | undefined {
   if (left.name === 'kubernetes.NamedFormat') return scaled(formatText, traversal);
   return flat.has(left.name) || left.name.startsWith('kubernetes.authorization.') ? 1 : undefined;
 }
-
-export const sizeOr = (size: Size | undefined): Size => size ?? unknownSize;

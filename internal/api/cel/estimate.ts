@@ -1,7 +1,7 @@
 import type { FoldNode, Node } from './ast.ts';
 import type { Checked } from './check.ts';
 import { costOfCall, type CallPart } from './cost-calls.ts';
-import { addSizes, exactly, most, plus, times, unite, unknownSize, type Declared, type Size } from './cost-size.ts';
+import { exactly, plus, times, unite, unknownSize, type Declared, type Size } from './cost-size.ts';
 import { dottedName } from './parser.ts';
 import type { CelType } from './types.ts';
 import { typeNames } from './evaluate.ts';

@@ -1,4 +1,4 @@
-import { compile, environment, wrongResult, type Program } from '../../api/cel/compile.ts';
+import { compile, costPerCall, environment, wrongResult, type Program } from '../../api/cel/compile.ts';
 import { Meter } from '../../api/cel/evaluate.ts';
 import { dyn, type CelType } from '../../api/cel/types.ts';
 import { CelMap, fromJson, type Value } from '../../api/cel/values.ts';
@@ -94,7 +94,7 @@ class Variables extends CelMap {
 /** One request as expressions see it. */
 export class Evaluation {
   readonly #values: Record<string, Value>;
-  readonly #meter = new Meter(costPerRequest);
+  #left = costPerRequest;
   #variables: Variables | undefined;
 
   private constructor(values: Record<string, Value>) {
@@ -126,7 +126,12 @@ export class Evaluation {
   }
 
   run(program: Program): Value {
-    return program.evaluate((name) => (name === 'variables' ? this.#variables : this.#values[name]), this.#meter);
+    const meter = new Meter(Math.min(costPerCall, this.#left));
+    try {
+      return program.evaluate((name) => (name === 'variables' ? this.#variables : this.#values[name]), meter);
+    } finally {
+      this.#left -= meter.spent;
+    }
   }
 }
 

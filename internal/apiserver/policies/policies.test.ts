@@ -111,10 +111,11 @@ describe('type checking of policies', () => {
   const policies = ref('validatingadmissionpolicies', 'ValidatingAdmissionPolicy', group, false);
   const warningsOf = async (name: string, resources: object, validations: object[]): Promise<unknown> => {
     await admin.create(policies, { metadata: { name }, spec: { matchConstraints: { resourceRules: [{ operations: ['CREATE'], apiVersions: ['v1'], ...resources }] }, validations } });
-    let found: KubeObject | undefined;
-    await expect.poll(async () => (found = await admin.get<KubeObject>(policies, { name }))['status'], { timeout: 10_000 }).toMatchObject({ observedGeneration: 1 });
+    const status = async (): Promise<{ typeChecking?: { expressionWarnings?: unknown } }> => (await admin.get<KubeObject>(policies, { name }))['status'] as object;
+    await expect.poll(status, { timeout: 10_000 }).toMatchObject({ observedGeneration: 1 });
+    const { typeChecking } = await status();
     await admin.delete(policies, { name });
-    return (found?.['status'] as { typeChecking: { expressionWarnings?: unknown } }).typeChecking.expressionWarnings;
+    return typeChecking?.expressionWarnings;
   };
 
   test('says what is wrong for each kind that is named', async () => {

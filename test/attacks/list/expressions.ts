@@ -112,8 +112,9 @@ export const attacks: Attack[] = [
     if (made.status !== 201) return refused(made, 'the policy');
     const name = String(at(made.json, 'metadata', 'name'));
     target.later(() => target.call({ method: 'DELETE', path: `${policies}/${name}` }));
-    const ns = await target.namespace({ 'attack-policy': name.slice(0, 15) });
-    await target.make(bindings, { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding', metadata: { name }, spec: { policyName: name, validationActions: ['Deny'], matchResources: { namespaceSelector: { matchLabels: { 'attack-policy': name.slice(0, 15) } } } } });
+    const ns = name.slice(0, 15);
+    await target.make('/api/v1/namespaces', { apiVersion: 'v1', kind: 'Namespace', metadata: { name: ns } });
+    await target.make(bindings, { apiVersion: 'admissionregistration.k8s.io/v1', kind: 'ValidatingAdmissionPolicyBinding', metadata: { name }, spec: { policyName: name, validationActions: ['Deny'], matchResources: { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': ns } } } } });
     const data = Object.fromEntries(Array.from({ length: 300 }, (_, i) => [`k${i}`, 'a'.repeat(1000)]));
     let answer: Answer | undefined;
     // A policy counts a moment after it is made.
