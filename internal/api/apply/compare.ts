@@ -38,6 +38,9 @@ export function withoutFields(comparison: Comparison, ignored: Fields): Comparis
   };
 }
 
+/** What lies deeper in untyped data is owned as a whole: the stack is finite. */
+const maxDepth = 200;
+
 /** In the walk `undefined` is "not there"; null is a value. */
 class Walker {
   readonly comparison: Comparison = { removed: {}, modified: {}, added: {} };
@@ -76,13 +79,13 @@ class Walker {
 
   #value(schema: Schema, left: unknown, right: unknown): void {
     const shape = shapeOf(schema, right ?? left, this.#context);
-    if (schema.kind === 'raw' && left !== undefined && right !== undefined && isDict(left) !== isDict(right)) {
+    if (schema.kind === 'raw' && this.#path.length < maxDepth && left !== undefined && right !== undefined && isDict(left) !== isDict(right)) {
       // From an object to something else, or back: the fields go one by one, and the value itself has changed.
       if (isDict(left)) this.#items(schema, left, undefined);
       else if (isDict(right)) this.#items(schema, undefined, right);
       return this.#leaf(left, right);
     }
-    if (shape === 'leaf') return this.#leaf(left, right);
+    if (shape === 'leaf' || this.#path.length >= maxDepth) return this.#leaf(left, right);
     if (shape === 'list' && schema.kind === 'list') {
       if (listOf(left).length === 0 && listOf(right).length === 0) return this.#leaf(left, right);
       this.#list(schema, listOf(left), listOf(right));

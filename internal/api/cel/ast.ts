@@ -12,7 +12,7 @@ export type Node =
   | { kind: 'list'; at: number; items: ListItem[] }
   | { kind: 'map'; at: number; entries: MapEntry[] }
   | { kind: 'struct'; at: number; name: string; fields: StructField[] }
-  | { kind: 'bind'; at: number; how: 'bind' | 'optMap' | 'optFlatMap'; name: string; init: Node; body: Node }
+  | { kind: 'bind'; at: number; how: 'optMap' | 'optFlatMap'; name: string; init: Node; body: Node }
   | FoldNode;
 
 /** A macro over a list or map, a node of its own rather than a loop over hidden names. With two names the first is index or key. */
@@ -26,7 +26,7 @@ export interface FoldNode {
   body: Node;
 }
 
-export type FoldMacro = 'all' | 'exists' | 'existsOne' | 'map' | 'filter' | 'transformList' | 'transformMap' | 'transformMapEntry';
+export type FoldMacro = 'all' | 'exists' | 'existsOne' | 'map' | 'filter' | 'transformList' | 'transformMap' | 'transformMapEntry' | 'sortBy';
 
 export interface ListItem {
   optional: boolean;
@@ -44,4 +44,33 @@ export interface StructField {
   at: number;
   optional: boolean;
   value: Node;
+}
+
+/** The nodes right below one. */
+export function childrenOf(node: Node): Node[] {
+  switch (node.kind) {
+    case 'literal':
+    case 'ident':
+      return [];
+    case 'select':
+      return [node.operand];
+    case 'index':
+      return [node.operand, node.index];
+    case 'call':
+      return [...(node.target ? [node.target] : []), ...node.args];
+    case 'logic':
+      return [node.left, node.right];
+    case 'ternary':
+      return [node.condition, node.yes, node.no];
+    case 'list':
+      return node.items.map((item) => item.value);
+    case 'map':
+      return node.entries.flatMap((entry) => [entry.key, entry.value]);
+    case 'struct':
+      return node.fields.map((field) => field.value);
+    case 'bind':
+      return [node.init, node.body];
+    case 'fold':
+      return [node.operand, ...(node.filter ? [node.filter] : []), node.body];
+  }
 }

@@ -1,10 +1,11 @@
 import type { FoldNode, Node } from './ast.ts';
 import type { Issue } from './errors.ts';
 import { typeNames } from './evaluate.ts';
+import { isPattern } from './libraries/strings.ts';
 import { dottedName } from './parser.ts';
-import type { Registry } from './registry.ts';
+import type { Overload, Registry } from './registry.ts';
 import { bool, dyn, fieldType, int, listOf, mapOf, optionalOf, showType, string, type CelType } from './types.ts';
-import { kindOf, type Value } from './values.ts';
+import { kindOf, parseDuration, parseTimestamp, type Value } from './values.ts';
 
 /** What an expression may speak of. */
 export interface CelEnvironment {
@@ -20,12 +21,22 @@ interface Names {
   outer: Names | undefined;
 }
 
+/** What checking found out about the tree. */
+export interface Checked {
+  types: Map<Node, CelType>;
+  /** The signatures that a call may come to. */
+  overloads: Map<Node, readonly Overload[]>;
+}
+
 const typeType: CelType = { kind: 'type' };
 
 /** Finds what cannot be meant: unknown names, unknown fields, calls that fit no signature. What is dyn is left to run time. */
 export class Checker {
   readonly issues: Issue[] = [];
+  readonly checked: Checked = { types: new Map(), overloads: new Map() };
   readonly #environment: CelEnvironment;
+  /** Above 0: inside the arguments of a function that takes lists of anything. */
+  #mixed = 0;
 
   constructor(environment: CelEnvironment) {
     this.#environment = environment;
@@ -37,6 +48,12 @@ export class Checker {
   }
 
   check(node: Node, names?: Names): CelType {
+    const type = this.#check(node, names);
+    this.checked.types.set(node, type);
+    return type;
+  }
+
+  #check(node: Node, names: Names | undefined): CelType {
     switch (node.kind) {
       case 'literal':
         return literalType(node.value);
@@ -124,18 +141,45 @@ export class Checker {
   #call(node: Node & { kind: 'call' }, names: Names | undefined): CelType {
     const { registry } = this.#environment;
     const receiver = node.target !== undefined;
+    const isFormat = receiver && node.name === 'format';
+    if (isFormat) this.#mixed++;
     const types = [...(node.target ? [node.target] : []), ...node.args].map((arg) => this.check(arg, names));
+    if (isFormat) this.#mixed--;
+    this.#literal(node);
+    const [library = '', inLibrary] = node.name.split('.');
+    if (inLibrary && patching.has(library) && !this.#environment.structs) return this.#report(node.at, `undeclared reference to '${library}' (in container '')`);
     if (!registry.has(node.name)) return this.#report(node.at, `undeclared reference to '${node.name}' (in container '')`);
     const results: CelType[] = [];
+    const fitting: Overload[] = [];
     for (const overload of registry.find(node.name, receiver, types.length)) {
       const bound = new Map<string, CelType>();
-      if (overload.params.every((param, i) => assignable(param, types[i] ?? dyn, bound))) results.push(substitute(overload.result, bound));
+      if (!overload.params.every((param, i) => assignable(param, types[i] ?? dyn, bound))) continue;
+      results.push(substitute(overload.result, bound));
+      fitting.push(overload);
     }
+    this.checked.overloads.set(node, fitting);
     const [first] = results;
     if (first) return results.every((one) => showType(one) === showType(first)) ? first : dyn;
     const shown = types.map(showType);
     const applied = receiver ? `${shown[0]}.(${shown.slice(1).join(', ')})` : `(${shown.join(', ')})`;
     return this.#report(node.at, `found no matching overload for '${node.name}' applied to '${applied}'`);
+  }
+
+  /** What is written down can be tried at once. */
+  #literal({ name, target, args: [first] }: Node & { kind: 'call' }): void {
+    if (first?.kind !== 'literal' || typeof first.value !== 'string') return;
+    const text = first.value;
+    const isWrong = name === 'matches' ? target !== undefined && !isPattern(text) : name === 'duration' ? !parseDuration(text) : name === 'timestamp' && !parseTimestamp(text);
+    if (isWrong) this.#report(first.at, `invalid ${name} argument`);
+  }
+
+  /** The parts of a list or map are of one type, but for arguments of `format`. */
+  #alike(nodes: readonly Node[], types: readonly CelType[]): CelType {
+    const [first] = types;
+    const other = first && types.findIndex((type) => !isAlike(first, type));
+    const at = other === undefined ? undefined : nodes[other]?.at;
+    if (first && at !== undefined && this.#mixed === 0) this.#report(at, `expected type '${showType(first)}' but found '${showType(types[other ?? 0] ?? dyn)}'`);
+    return joinTypes(types);
   }
 
   #logic(node: Node & { kind: 'logic' }, names: Names | undefined): CelType {
@@ -160,13 +204,14 @@ export class Checker {
   }
 
   #list(node: Node & { kind: 'list' }, names: Names | undefined): CelType {
-    return listOf(joinTypes(node.items.map((item) => this.#inner(this.check(item.value, names), item.optional))));
+    const items = node.items.map((item) => item.value);
+    return listOf(this.#alike(items, node.items.map((item) => this.#inner(this.check(item.value, names), item.optional))));
   }
 
   #map(node: Node & { kind: 'map' }, names: Names | undefined): CelType {
     const keys = node.entries.map((entry) => this.check(entry.key, names));
     const values = node.entries.map((entry) => this.#inner(this.check(entry.value, names), entry.optional));
-    return mapOf(joinTypes(keys), joinTypes(values));
+    return mapOf(this.#alike(node.entries.map((entry) => entry.key), keys), this.#alike(node.entries.map((entry) => entry.value), values));
   }
 
   #struct(node: Node & { kind: 'struct' }, names: Names | undefined): CelType {
@@ -177,9 +222,8 @@ export class Checker {
 
   #bind(node: Node & { kind: 'bind' }, names: Names | undefined): CelType {
     const init = this.check(node.init, names);
-    const isOptional = node.how !== 'bind';
-    if (isOptional && init.kind !== 'optional' && init.kind !== 'dyn') this.#report(node.at, `found no matching overload for '${node.how}' applied to '${showType(init)}'`);
-    const type = !isOptional ? init : init.kind === 'optional' ? init.value : dyn;
+    if (init.kind !== 'optional' && init.kind !== 'dyn') this.#report(node.at, `found no matching overload for '${node.how}' applied to '${showType(init)}'`);
+    const type = init.kind === 'optional' ? init.value : dyn;
     const body = this.check(node.body, { name: node.name, type, outer: names });
     return node.how === 'optMap' ? optionalOf(body) : body;
   }
@@ -208,6 +252,8 @@ export class Checker {
         return mapOf(key, body);
       case 'transformMapEntry':
         return body;
+      case 'sortBy':
+        return operand;
     }
   }
 
@@ -237,6 +283,15 @@ function joinTypes(types: readonly CelType[]): CelType {
   const [first] = types;
   if (!first) return dyn;
   return types.every((one) => showType(one) === showType(first)) ? first : dyn;
+}
+
+/** Libraries that only expressions have which write patches. */
+const patching = new Set(['jsonpatch']);
+
+/** What holds dyn somewhere may turn out alike. */
+function isAlike(a: CelType, b: CelType): boolean {
+  const [left, right] = [showType(a), showType(b)];
+  return left === right || left.includes('dyn') || right.includes('dyn');
 }
 
 const nullable = new Set(['null_type', 'object', 'opaque', 'timestamp', 'duration', 'optional']);

@@ -1,6 +1,6 @@
 import type { Node } from './ast.ts';
-import { Checker, type CelEnvironment } from './check.ts';
-import { CelCompileError } from './errors.ts';
+import { Checker, type CelEnvironment, type Checked } from './check.ts';
+import { CelBudgetError, CelCompileError } from './errors.ts';
 import { Evaluator, Meter, type Lookup } from './evaluate.ts';
 import { standardRegistry } from './libraries/standard.ts';
 import { parse } from './parser.ts';
@@ -16,6 +16,7 @@ export const costPerCall = 1_000_000;
 export interface Program {
   readonly source: string;
   readonly ast: Node;
+  readonly checked: Checked;
   /** What it evaluates to; dyn when only running it tells. */
   readonly type: CelType;
   /** Throws CelError, or CelBudgetError when the meter runs out. */
@@ -34,12 +35,19 @@ export function compile(source: string, env: CelEnvironment): Program {
   const checker = new Checker(env);
   const type = checker.check(ast);
   if (checker.issues.length) throw new CelCompileError(source, checker.issues);
-  const evaluate = (lookup: Lookup, meter: Meter = new Meter(costPerCall)): Value => new Evaluator(env.registry, lookup, meter).evaluate(ast);
-  return { source, ast, type, evaluate };
+  const evaluate = (lookup: Lookup, meter: Meter = new Meter(costPerCall)): Value => {
+    try {
+      return new Evaluator(env.registry, lookup, meter).evaluate(ast);
+    } catch (error) {
+      // Data nested too deep for the stack, or a text too long for the engine: more than may be spent, not a fault.
+      throw error instanceof RangeError ? new CelBudgetError() : error;
+    }
+  };
+  return { source, ast, checked: checker.checked, type, evaluate };
 }
 
-/** Why the program cannot be used where one of these kinds is asked for; undefined if it can. */
+/** Why the program cannot be used where one of these kinds is asked for; undefined if it can. What may be anything cannot. */
 export function wrongResult(program: Program, ...kinds: CelType['kind'][]): string | undefined {
-  if (program.type.kind === 'dyn' || program.type.kind === 'param' || kinds.includes(program.type.kind)) return undefined;
-  return kinds.length === 1 ? `must evaluate to ${kinds[0]}` : `must evaluate to one of ${kinds.join(', ')}, not ${showType(program.type)}`;
+  if (program.type.kind === 'param' || kinds.includes(program.type.kind)) return undefined;
+  return kinds.length === 1 ? `must evaluate to ${kinds[0]} but got ${showType(program.type)}` : `must evaluate to one of ${kinds.join(', ')}, not ${showType(program.type)}`;
 }

@@ -21,7 +21,7 @@ export class CelCompileError extends SkiffError {
   readonly issues: readonly Issue[];
 
   constructor(source: string, issues: readonly Issue[]) {
-    super(issues.map((issue) => showIssue(source, issue)).join('\n'), { code: 'CelCompile', op: 'cel.compile' });
+    super(issues.toSorted((a, b) => a.at - b.at).map((issue) => showIssue(source, issue)).join('\n'), { code: 'CelCompile', op: 'cel.compile' });
     this.issues = issues;
   }
 }

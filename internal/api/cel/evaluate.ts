@@ -1,8 +1,9 @@
-import type { FoldNode, Node } from './ast.ts';
+import type { FoldMacro, FoldNode, Node } from './ast.ts';
 import { CelBudgetError, CelError, noOverload } from './errors.ts';
 import { dottedName } from './parser.ts';
+import { boundResult, costOfArguments, costOfResult, selfCompared } from './run-cost.ts';
 import type { Registry } from './registry.ts';
-import { CelMap, kindOf, MapValue, numeric, ObjectView, Opaque, Optional, StructValue, TypeValue, Uint, type Value } from './values.ts';
+import { CelMap, kindOf, MapValue, numeric, ObjectView, Opaque, Optional, order, StructValue, TypeValue, Uint, type Value } from './values.ts';
 
 /** Work that may be done, counted down as cel-go counts cost: about one per step, one per ten characters. */
 export class Meter {
@@ -31,8 +32,8 @@ interface Scope {
 const listCost = 10;
 const mapCost = 30;
 const structCost = 40;
-/** Condition and accumulator of one round of a macro. */
-const roundCost = 3;
+/** Condition, accumulator and step of one round of a macro, without what the user wrote. */
+const roundCosts: Record<FoldMacro, number> = { all: 3, exists: 4, existsOne: 1, map: 1, filter: 1, transformList: 1, transformMap: 1, transformMapEntry: 1, sortBy: 1 };
 
 export const typeNames: ReadonlySet<string> = new Set(['bool', 'int', 'uint', 'double', 'string', 'bytes', 'list', 'map', 'null_type', 'type', 'dyn', 'optional_type', 'google.protobuf.Timestamp', 'google.protobuf.Duration']);
 
@@ -96,7 +97,7 @@ export class Evaluator {
     const name = node.operand.kind === 'select' || node.operand.kind === 'ident' ? dottedName(node) : undefined;
     if (name !== undefined && typeNames.has(name)) return new TypeValue(name);
     const operand = this.evaluate(node.operand, scope);
-    this.#meter.spend(1);
+    if (!node.test) this.#meter.spend(1);
     const chained = operand instanceof Optional;
     const owner = chained ? operand.value : operand;
     if (owner === undefined) return node.test ? false : new Optional();
@@ -128,10 +129,13 @@ export class Evaluator {
     const args: Value[] = [];
     if (node.target) args.push(this.evaluate(node.target, scope));
     for (const arg of node.args) args.push(this.evaluate(arg, scope));
-    this.#meter.spend(callCost(node.name, args));
+    this.#meter.spend(costOfArguments(node.name, args));
     const overload = this.#registry.choose(node.name, node.target !== undefined, args);
     if (!overload) throw noOverload(node.name);
-    return overload.run(...args);
+    boundResult(node.name, args);
+    const result = overload.run(...args);
+    this.#meter.spend(costOfResult(node.name, result));
+    return result;
   }
 
   #attempt(node: Node, scope: Scope | undefined): Value | Error {
@@ -205,7 +209,6 @@ export class Evaluator {
 
   #bind(node: Node & { kind: 'bind' }, scope: Scope | undefined): Value {
     const init = this.evaluate(node.init, scope);
-    if (node.how === 'bind') return this.evaluate(node.body, { name: node.name, value: init, outer: scope });
     if (!(init instanceof Optional)) throw noOverload(node.how);
     if (init.value === undefined) return init;
     const value = this.evaluate(node.body, { name: node.name, value: init.value, outer: scope });
@@ -223,7 +226,7 @@ export class Evaluator {
       case 'existsOne':
         return this.#count(node, rounds) === 1;
       case 'filter':
-        return this.#filter(node, rounds, operand);
+        return this.#filter(node, rounds);
       case 'map':
       case 'transformList':
         return this.#collect(node, rounds).map(([, value]) => value);
@@ -231,6 +234,8 @@ export class Evaluator {
         return new MapValue(this.#collect(node, rounds));
       case 'transformMapEntry':
         return this.#merge(node, rounds);
+      case 'sortBy':
+        return this.#sortBy(node, rounds, operand);
     }
   }
 
@@ -241,7 +246,7 @@ export class Evaluator {
     if (!isList && !(operand instanceof CelMap)) throw noOverload(node.macro);
     let i = 0n;
     for (const one of isList ? (operand as Value[]) : operand.keys()) {
-      this.#meter.spend(roundCost);
+      this.#meter.spend(roundCosts[node.macro]);
       if (second === undefined) yield { name: first, value: one, outer };
       else {
         const value = isList ? one : ((operand as CelMap).get(one) ?? null);
@@ -272,14 +277,21 @@ export class Evaluator {
 
   #count(node: FoldNode, rounds: Iterable<Scope>): number {
     let count = 0;
-    for (const scope of rounds) if (this.#holds(node.body, scope)) count++;
+    for (const scope of rounds) {
+      if (!this.#holds(node.body, scope)) continue;
+      this.#meter.spend(1);
+      count++;
+    }
     return count;
   }
 
-  #filter(node: FoldNode, rounds: Iterable<Scope>, operand: Value): Value {
+  #filter(node: FoldNode, rounds: Iterable<Scope>): Value {
     const kept: Value[] = [];
-    for (const scope of rounds) if (this.#holds(node.body, scope)) kept.push(scope.value);
-    this.#meter.spend(Array.isArray(operand) ? listCost : mapCost);
+    for (const scope of rounds) {
+      if (!this.#holds(node.body, scope)) continue;
+      this.#meter.spend(listCost + 2);
+      kept.push(scope.value);
+    }
     return kept;
   }
 
@@ -287,10 +299,17 @@ export class Evaluator {
     const all: (readonly [Value, Value])[] = [];
     for (const scope of rounds) {
       if (node.filter && !this.#holds(node.filter, scope)) continue;
-      this.#meter.spend(listCost);
+      this.#meter.spend(listCost + 1);
       all.push([scope.outer?.value ?? null, this.evaluate(node.body, scope)]);
     }
     return all;
+  }
+
+  #sortBy(node: FoldNode, rounds: Iterable<Scope>, operand: Value): Value {
+    const keys = this.#collect(node, rounds).map(([, key]) => key);
+    this.#meter.spend(selfCompared(keys));
+    const list = operand as readonly Value[];
+    return keys.map((key, i) => [key, list[i] ?? null] as const).toSorted(([a], [b]) => compareKeys(a, b)).map(([, value]) => value);
   }
 
   #merge(node: FoldNode, rounds: Iterable<Scope>): Value {
@@ -307,21 +326,16 @@ function isKey(key: Value): boolean {
   return typeof key === 'string' || typeof key === 'bigint' || typeof key === 'boolean' || key instanceof Uint;
 }
 
+function compareKeys(a: Value, b: Value): number {
+  const found = order(a, b);
+  if (found === undefined) throw noOverload('sortBy');
+  return found;
+}
+
 function element(owner: Value, index: Value): Value | undefined {
   if (owner instanceof CelMap) return owner instanceof ObjectView && typeof index !== 'string' ? undefined : owner.get(index);
   if (!Array.isArray(owner)) throw noOverload('_[_]');
   const number = numeric(index);
   if (number === undefined || (typeof number === 'number' && !Number.isInteger(number))) throw noOverload('_[_]');
   return (owner as Value[])[Number(number)];
-}
-
-const scanning = new Set(['_==_', '_!=_', '@in', 'isSorted', 'sum', 'min', 'max', 'indexOf', 'lastIndexOf', 'join', 'sets.contains', 'sets.equivalent', 'sets.intersects', 'distinct', 'sort']);
-
-function callCost(name: string, args: readonly Value[]): number {
-  let cost = 1;
-  for (const arg of args) {
-    if (typeof arg === 'string') cost += name === 'size' ? 0 : Math.floor(arg.length / 10);
-    else if (Array.isArray(arg) && scanning.has(name)) cost += arg.length;
-  }
-  return cost;
 }

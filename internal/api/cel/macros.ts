@@ -15,11 +15,12 @@ const folds = table<{ macro: FoldMacro; shapes: Record<number, readonly [number,
   all: { macro: 'all', shapes: { 2: [1, false], 3: [2, false] } },
   exists: { macro: 'exists', shapes: { 2: [1, false], 3: [2, false] } },
   exists_one: { macro: 'existsOne', shapes: { 2: [1, false], 3: [2, false] } },
-  existsOne: { macro: 'existsOne', shapes: { 2: [1, false], 3: [2, false] } },
+  existsOne: { macro: 'existsOne', shapes: { 3: [2, false] } },
   map: { macro: 'map', shapes: { 2: [1, false], 3: [1, true] } },
   filter: { macro: 'filter', shapes: { 2: [1, false] } },
   transformList: { macro: 'transformList', shapes: { 3: [2, false], 4: [2, true] } },
   transformMap: { macro: 'transformMap', shapes: { 3: [2, false], 4: [2, true] } },
+  sortBy: { macro: 'sortBy', shapes: { 2: [1, false] } },
   transformMapEntry: { macro: 'transformMapEntry', shapes: { 3: [2, false], 4: [2, true] } },
 });
 
@@ -27,11 +28,6 @@ const folds = table<{ macro: FoldMacro; shapes: Record<number, readonly [number,
 export function expandMacro(call: MacroCall, fail: Fail): Node | undefined {
   const { at, name, target, args } = call;
   if (!target) return name === 'has' && args.length === 1 ? expandHas(args[0] as Node, fail) : undefined;
-  const isCel = target.kind === 'ident' && target.name === 'cel';
-  if (isCel && name === 'bind' && args.length === 3) {
-    const [variable, init, body] = args as [Node, Node, Node];
-    return { kind: 'bind', at, how: 'bind', name: nameOf(variable, fail), init, body };
-  }
   if ((name === 'optMap' || name === 'optFlatMap') && args.length === 2) {
     const [variable, body] = args as [Node, Node];
     return { kind: 'bind', at, how: name, name: nameOf(variable, fail), init: target, body };

@@ -1,4 +1,4 @@
-import type { ListItem, MapEntry, Node, StructField } from './ast.ts';
+import { childrenOf, type ListItem, type MapEntry, type Node, type StructField } from './ast.ts';
 import { CelCompileError } from './errors.ts';
 import { reservedWords } from './escape.ts';
 import { tokenize, type Token } from './lexer.ts';
@@ -7,11 +7,15 @@ import { Uint } from './values.ts';
 
 /** Deeper nesting than this is refused, as cel-go refuses it. */
 const maxDepth = 250;
+/** Characters of one expression, as cel-go limits it. */
+const maxSource = 100_000;
 const maxInt = 2n ** 63n;
 const relations = new Set(['==', '!=', '<', '<=', '>', '>=']);
 
 /** Parses one expression. `qualified` holds the functions whose name has dots: `math.greatest`. */
 export function parse(source: string, qualified: ReadonlySet<string>): Node {
+  const size = source.length <= maxSource ? source.length : Array.from(source.slice(0, 2 * maxSource + 1)).length;
+  if (size > maxSource) throw new CelCompileError('', [{ at: 0, message: `expression code point size exceeds limit: size: ${size}, limit ${maxSource}` }]);
   const parser = new Parser(source, qualified);
   return parser.whole();
 }
@@ -32,6 +36,7 @@ class Parser {
   whole(): Node {
     const node = this.#expression();
     if (this.#peek().type !== 'end') this.#unexpected(this.#peek());
+    this.#limitTree(node);
     return node;
   }
 
@@ -78,21 +83,49 @@ class Parser {
   }
 
   #or(): Node {
-    let left = this.#and();
-    for (let op = this.#accept('||'); op; op = this.#accept('||')) left = { kind: 'logic', at: op.at, op: '||', left, right: this.#and() };
-    return left;
+    return this.#logic('||', () => this.#and());
   }
 
   #and(): Node {
-    let left = this.#relation();
-    for (let op = this.#accept('&&'); op; op = this.#accept('&&')) left = { kind: 'logic', at: op.at, op: '&&', left, right: this.#relation() };
-    return left;
+    return this.#logic('&&', () => this.#relation());
+  }
+
+  /** However many terms there are, the tree stays flat: it is halved again and again. */
+  #logic(op: '&&' | '||', term: () => Node): Node {
+    const terms = [term()];
+    const marks: number[] = [];
+    for (let mark = this.#accept(op); mark; mark = this.#accept(op)) {
+      marks.push(mark.at);
+      terms.push(term());
+    }
+    const halved = (from: number, to: number): Node => {
+      if (to - from === 1) return terms[from] as Node;
+      const middle = Math.floor((from + to + 1) / 2);
+      return { kind: 'logic', at: marks[middle - 1] ?? 0, op, left: halved(from, middle), right: halved(middle, to) };
+    };
+    return halved(0, terms.length);
+  }
+
+  /** Chains in brackets in chains: checking and running go down the whole tree. */
+  #limitTree(root: Node): void {
+    const open: [Node, number][] = [[root, 0]];
+    for (let next = open.pop(); next; next = open.pop()) {
+      const [node, depth] = next;
+      if (depth > 2 * maxDepth) this.#fail(node.at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
+      for (const child of childrenOf(node)) open.push([child, depth + 1]);
+    }
+  }
+
+  /** A chain of operators or fields is as deep as it is long. */
+  #limit(length: number, at: number): void {
+    if (length > maxDepth) this.#fail(at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
   }
 
   #relation(): Node {
     let left = this.#sum();
-    for (;;) {
+    for (let length = 1; ; length++) {
       const token = this.#peek();
+      this.#limit(length, token.at);
       const isIn = token.type === 'ident' && token.text === 'in';
       if (!isIn && !(token.type === 'op' && relations.has(token.text))) return left;
       this.#next++;
@@ -102,7 +135,9 @@ class Parser {
 
   #sum(): Node {
     let left = this.#product();
+    let length = 1;
     for (let op = this.#accept('+') ?? this.#accept('-'); op; op = this.#accept('+') ?? this.#accept('-')) {
+      this.#limit(++length, op.at);
       left = { kind: 'call', at: op.at, name: `_${op.text}_`, target: undefined, args: [left, this.#product()] };
     }
     return left;
@@ -110,7 +145,8 @@ class Parser {
 
   #product(): Node {
     let left = this.#unary();
-    for (;;) {
+    for (let length = 1; ; length++) {
+      this.#limit(length, this.#peek().at);
       const op = this.#accept('*') ?? this.#accept('/') ?? this.#accept('%');
       if (!op) return left;
       left = { kind: 'call', at: op.at, name: `_${op.text}_`, target: undefined, args: [left, this.#unary()] };
@@ -120,6 +156,10 @@ class Parser {
   #unary(): Node {
     const op = this.#accept('!') ?? this.#accept('-');
     if (!op) return this.#member();
+    // Two undo each other.
+    let isOdd = true;
+    while (this.#accept(op.text)) isOdd = !isOdd;
+    if (!isOdd) return this.#unary();
     const number = this.#peek();
     if (op.text === '-' && (number.type === 'int' || number.type === 'double')) {
       this.#next++;
@@ -137,7 +177,8 @@ class Parser {
 
   #suffixes(start: Node): Node {
     let node = start;
-    for (;;) {
+    for (let length = 1; ; length++) {
+      this.#limit(length, this.#peek().at);
       const dot = this.#accept('.');
       if (dot) {
         node = this.#dotted(node, dot);

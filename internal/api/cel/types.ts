@@ -29,7 +29,7 @@ export function fieldType(type: ObjectType, name: string): CelType | undefined {
   return type.fields.get(name) ?? (type.open ? dyn : undefined);
 }
 
-const displayed: Record<string, string> = table({ timestamp: 'google.protobuf.Timestamp', duration: 'google.protobuf.Duration', null_type: 'null' });
+const displayed: Record<string, string> = table({ null_type: 'null' });
 
 /** As cel-go prints it in messages. */
 export function showType(type: CelType): string {

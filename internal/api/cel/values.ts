@@ -278,10 +278,13 @@ export function showDuration(value: Duration): string {
 
 const unitNanos: Record<string, bigint> = table({ ns: 1n, us: 1000n, µs: 1000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n });
 
+/** Far more than any duration needs. */
+const maxDuration = 1000;
+
 /** Go's time.ParseDuration. */
 export function parseDuration(text: string): Duration | undefined {
   if (text === '0') return new Duration(0n);
-  if (!/^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
+  if (text.length > maxDuration || !/^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
   let nanos = 0n;
   for (const [, whole = '', part = '', unit = ''] of text.matchAll(/(\d*)(?:\.(\d*))?(ns|us|µs|ms|s|m|h)/g)) {
     const scale = unitNanos[unit] ?? 1n;

@@ -27,8 +27,8 @@ export class Errors {
   }
 }
 
-/** Whether a new definition can be served. The object has its defaults. */
-export function validateDefinition(definition: CustomResourceDefinition): FieldError[] {
+/** Whether a definition can be served. The object has its defaults. `old` is what is stored, if anything is. */
+export function validateDefinition(definition: CustomResourceDefinition, old?: CustomResourceDefinition): FieldError[] {
   const errors = new Errors();
   const { spec } = definition;
   const plural = spec.names?.plural ?? '';
@@ -42,7 +42,7 @@ export function validateDefinition(definition: CustomResourceDefinition): FieldE
   if (spec.preserveUnknownFields) {
     errors.invalid('spec.preserveUnknownFields', true, 'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead');
   }
-  versions(definition, errors);
+  versions(definition, errors, old);
   names(definition, errors);
   validateConversion(definition, errors);
   stored(definition, errors);
@@ -63,7 +63,7 @@ export function validateDefinitionUpdate(definition: CustomResourceDefinition, o
   fixed('spec.group', definition.spec.group, old.spec.group);
   fixed('spec.names.plural', definition.spec.names.plural, old.spec.names.plural);
   const same = JSON.stringify(definition.spec) === JSON.stringify(old.spec);
-  return [...errors.list, ...(same ? [] : validateDefinition(definition))];
+  return [...errors.list, ...(same ? [] : validateDefinition(definition, old))];
 }
 
 const approval = 'api-approved.kubernetes.io';
@@ -90,7 +90,7 @@ export function shared<T>(list: readonly CustomResourceDefinitionVersion[], of: 
   return list.every((version) => JSON.stringify(of(version)) === first);
 }
 
-function versions(definition: CustomResourceDefinition, errors: Errors): void {
+function versions(definition: CustomResourceDefinition, errors: Errors, old: CustomResourceDefinition | undefined): void {
   const list = definition.spec.versions ?? [];
   const shown = (): unknown => list.map((v) => ({ Name: v.name, Served: v.served, Storage: v.storage, Deprecated: v.deprecated ?? false, DeprecationWarning: v.deprecationWarning ?? null, Schema: null, Subresources: null, AdditionalPrinterColumns: null, SelectableFields: null }));
   list.forEach((version, i) => {
@@ -102,10 +102,12 @@ function versions(definition: CustomResourceDefinition, errors: Errors): void {
   const first = list[0];
   if (first?.name && dnsLabel(first.name).length) errors.named('spec.version', first.name, dnsLabel);
   const once = shared(list, (v) => v.schema);
+  const stored = (version: CustomResourceDefinitionVersion): boolean =>
+    (old?.spec.versions ?? []).some((before) => before.name === version.name && JSON.stringify(before.schema) === JSON.stringify(version.schema));
   list.forEach((version, i) => {
     const schema = version.schema?.openAPIV3Schema as JsonSchema | undefined;
     if (!schema) errors.add('FieldValueRequired', `spec.versions[${i}].schema.openAPIV3Schema`);
-    else if (!once || i === 0) checkSchema(schema, once ? 'spec.validation.openAPIV3Schema' : `spec.versions[${i}].schema.openAPIV3Schema`, errors);
+    else if (!once || i === 0) checkSchema(schema, once ? 'spec.validation.openAPIV3Schema' : `spec.versions[${i}].schema.openAPIV3Schema`, errors, stored(version));
   });
   eachPlace(list, (v) => v.additionalPrinterColumns, 'additionalPrinterColumns', (version, path) => validateColumns(version.additionalPrinterColumns ?? [], path, errors));
   eachPlace(list, (v) => v.subresources, 'subresources', (version, path) => version.subresources?.scale && validateScale(version.subresources.scale, `${path}.scale`, errors));
@@ -113,9 +115,9 @@ function versions(definition: CustomResourceDefinition, errors: Errors): void {
 }
 
 /** Rules are compiled against the schema, so it must be in order first. */
-function checkSchema(schema: JsonSchema, path: string, errors: Errors): void {
+function checkSchema(schema: JsonSchema, path: string, errors: Errors, stored: boolean): void {
   const structural = validateStructural(schema, path);
-  errors.list.push(...(structural.length ? structural : validateRules(schema, path)));
+  errors.list.push(...(structural.length ? structural : validateRules(schema, path, stored)));
 }
 
 function eachPlace(list: CustomResourceDefinitionVersion[], of: (v: CustomResourceDefinitionVersion) => unknown, name: string, check: (v: CustomResourceDefinitionVersion, path: string) => void): void {

@@ -1,5 +1,5 @@
 import { compile, environment, type Program } from '../cel/compile.ts';
-import type { Node } from '../cel/ast.ts';
+import { childrenOf, type Node } from '../cel/ast.ts';
 import { optionalOf } from '../cel/types.ts';
 import { messageOf } from '../../base/errors.ts';
 import { additional, type JsonSchema } from './json-schema.ts';
@@ -43,7 +43,7 @@ function compileRule(source: ValidationRule, schema: JsonSchema, isRoot: boolean
   const attempt = (text: string, kind: 'bool' | 'string', wrong: string): Program | { error: string } => {
     try {
       const program = compile(text, env);
-      return program.type.kind === kind || program.type.kind === 'dyn' ? program : { error: wrong };
+      return program.type.kind === kind ? program : { error: wrong };
     } catch (error) {
       return { error: `compilation failed: ${messageOf(error)}` };
     }
@@ -54,14 +54,7 @@ function compileRule(source: ValidationRule, schema: JsonSchema, isRoot: boolean
 }
 
 function mentions(node: Node, name: string): boolean {
-  if (node.kind === 'ident') return node.name === name;
-  return Object.values(node).some((part) => mentionsIn(part, name));
-}
-
-function mentionsIn(part: unknown, name: string): boolean {
-  if (Array.isArray(part)) return part.some((one) => mentionsIn(one, name));
-  if (typeof part !== 'object' || part === null) return false;
-  return 'kind' in part ? mentions(part as Node, name) : Object.values(part).some((one) => mentionsIn(one, name));
+  return node.kind === 'ident' ? node.name === name : childrenOf(node).some((child) => mentions(child, name));
 }
 
 const withRules = new WeakMap<JsonSchema, boolean>();

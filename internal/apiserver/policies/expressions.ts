@@ -1,4 +1,4 @@
-import { compile, environment, wrongResult, type Program } from '../../api/cel/compile.ts';
+import { compile, costPerCall, environment, wrongResult, type Program } from '../../api/cel/compile.ts';
 import { Meter } from '../../api/cel/evaluate.ts';
 import { dyn, type CelType } from '../../api/cel/types.ts';
 import { CelMap, fromJson, type Value } from '../../api/cel/values.ts';
@@ -10,6 +10,7 @@ import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import { inVersion } from '../webhooks/call-webhook.ts';
 import { AuthorizerValue, policyRegistry, ResourceCheck } from './authorizer-value.ts';
+import { namespaceType, requestType } from './request-types.ts';
 
 /** What one request may spend on all expressions of one policy (Kubernetes' RuntimeCELCostBudget). */
 const costPerRequest = 10_000_000;
@@ -39,9 +40,15 @@ export function compileExpression(source: string, options: ExpressionOptions): P
   return known;
 }
 
+/** What every expression of a policy may name; `params` only where the policy takes some. */
+export function variableTypes(params: CelType | undefined): Record<string, CelType> {
+  const opaque = (name: string): CelType => ({ kind: 'opaque', name: `kubernetes.authorization.${name}` });
+  const types = { object: dyn, oldObject: dyn, request: requestType, namespaceObject: namespaceType, authorizer: opaque('Authorizer'), 'authorizer.requestResource': opaque('ResourceCheck') };
+  return params ? { ...types, params } : types;
+}
+
 function compiled(source: string, options: ExpressionOptions): Program | Error {
-  const variables: Record<string, CelType> = { object: dyn, oldObject: dyn, request: dyn, namespaceObject: dyn, authorizer: { kind: 'opaque', name: 'kubernetes.authorization.Authorizer' }, 'authorizer.requestResource': { kind: 'opaque', name: 'kubernetes.authorization.ResourceCheck' } };
-  if (options.params) variables['params'] = dyn;
+  const variables = variableTypes(options.params ? dyn : undefined);
   if (options.variables) variables['variables'] = { kind: 'object', name: 'kubernetes.variables', fields: options.variables };
   const structs = (name: string): boolean => name === 'JSONPatch' || name === 'Object' || name.startsWith('Object.');
   try {
@@ -87,7 +94,7 @@ class Variables extends CelMap {
 /** One request as expressions see it. */
 export class Evaluation {
   readonly #values: Record<string, Value>;
-  readonly #meter = new Meter(costPerRequest);
+  #left = costPerRequest;
   #variables: Variables | undefined;
 
   private constructor(values: Record<string, Value>) {
@@ -119,7 +126,12 @@ export class Evaluation {
   }
 
   run(program: Program): Value {
-    return program.evaluate((name) => (name === 'variables' ? this.#variables : this.#values[name]), this.#meter);
+    const meter = new Meter(Math.min(costPerCall, this.#left));
+    try {
+      return program.evaluate((name) => (name === 'variables' ? this.#variables : this.#values[name]), meter);
+    } finally {
+      this.#left -= meter.spent;
+    }
   }
 }
 

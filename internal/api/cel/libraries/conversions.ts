@@ -18,8 +18,12 @@ function toInt(value: number): bigint {
   return BigInt(Math.trunc(value));
 }
 
+/** No integer has so many digits, and reading them takes more than time in proportion. */
+const maxDigits = 1000;
+const isDigits = (text: string): boolean => text.length <= maxDigits && /^\d+$/.test(text);
+
 function textToInt(text: string): bigint {
-  const value = /^[+-]?\d+$/.test(text) ? BigInt(text.replace('+', '')) : undefined;
+  const value = isDigits(text.replace(/^[+-]/, '')) ? BigInt(text.replace('+', '')) : undefined;
   if (value === undefined || value >= maxInt || value < -maxInt) throw new CelError(`type conversion error from 'string' to 'int': ${JSON.stringify(text)}`);
   return value;
 }
@@ -69,7 +73,7 @@ function numbers(registry: Registry): void {
   registry.define('uint(uint): uint', (a: Uint) => a);
   registry.define('uint(int): uint', toUint);
   registry.define('uint(double): uint', (a: number) => toUint(Number.isFinite(a) ? BigInt(Math.trunc(a)) : -1n));
-  registry.define('uint(string): uint', (a: string) => (/^\d+$/.test(a) ? toUint(BigInt(a)) : toUint(-1n)));
+  registry.define('uint(string): uint', (a: string) => (isDigits(a) ? toUint(BigInt(a)) : toUint(-1n)));
   registry.define('double(double): double', (a: number) => a);
   registry.define('double(int): double', (a: bigint) => Number(a));
   registry.define('double(uint): double', (a: Uint) => Number(a.value));

@@ -21,6 +21,15 @@ export function formatText(format: string, args: readonly Value[]): string {
   });
 }
 
+/** Digits after the point that JavaScript writes; no double has more than zeros behind them. */
+const maxDigits = 100;
+const maxPrecision = 1000;
+
+function padded(text: string, precision: number): string {
+  if (precision > maxPrecision) throw new CelError(`could not parse formatting clause: precision ${precision} is too large`);
+  return precision > maxDigits ? text + '0'.repeat(precision - maxDigits) : text;
+}
+
 function clause(verb: string, arg: Value, precision: number): string {
   switch (verb) {
     case 's':
@@ -28,9 +37,9 @@ function clause(verb: string, arg: Value, precision: number): string {
     case 'd':
       return decimal(arg);
     case 'f':
-      return double(arg, (value) => value.toFixed(precision));
+      return double(arg, (value) => padded(value.toFixed(Math.min(precision, maxDigits)), precision));
     case 'e':
-      return double(arg, (value) => value.toExponential(precision).replace(/e([+-])(\d)$/, 'e$10$2'));
+      return double(arg, (value) => value.toExponential(Math.min(precision, maxDigits)).replace(/e([+-])(\d)$/, 'e$10$2'));
     case 'b':
       return typeof arg === 'boolean' ? (arg ? '1' : '0') : based(arg, 2, 'b');
     case 'o':

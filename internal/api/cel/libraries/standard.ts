@@ -8,6 +8,7 @@ import { quantities } from './quantities.ts';
 import { strings } from './strings.ts';
 import { times } from './times.ts';
 import { urls } from './urls.ts';
+import { versions } from './versions.ts';
 
 let made: Registry | undefined;
 
@@ -15,6 +16,6 @@ let made: Registry | undefined;
 export function standardRegistry(): Registry {
   if (made) return made;
   made = new Registry();
-  for (const library of [operators, conversions, strings, times, lists, quantities, addresses, urls, formats]) library(made);
+  for (const library of [operators, conversions, strings, times, lists, quantities, addresses, urls, formats, versions]) library(made);
   return made;
 }

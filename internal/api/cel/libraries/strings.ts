@@ -1,4 +1,3 @@
-import { Buffer } from 'node:buffer';
 import { RE2JS } from 're2js';
 import { CelError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
@@ -19,6 +18,23 @@ function compiled(pattern: string): RE2JS {
     return made;
   } catch (error) {
     throw new CelError(error instanceof Error ? error.message : String(error));
+  }
+}
+
+/** States a pattern comes to once its repetitions are written out; a pattern that is none comes to nothing. */
+export function patternStates(pattern: string): number {
+  try {
+    return compiled(pattern).programSize();
+  } catch {
+    return 0;
+  }
+}
+
+export function isPattern(text: string): boolean {
+  try {
+    return compiled(text) !== undefined;
+  } catch {
+    return false;
   }
 }
 
@@ -108,11 +124,8 @@ function changed(registry: Registry): void {
   registry.define('string->lowerAscii(): string', (text: string) => text.replace(/[A-Z]+/g, (found) => found.toLowerCase()));
   registry.define('string->upperAscii(): string', (text: string) => text.replace(/[a-z]+/g, (found) => found.toUpperCase()));
   registry.define('string->trim(): string', (text: string) => text.replace(trimmed, ''));
-  registry.define('string->reverse(): string', (text: string) => Array.from(text).reverse().join(''));
   registry.define('string->format(list<dyn>): string', formatText);
   registry.define('strings.quote(string): string', quoteText);
-  registry.define('base64.encode(bytes): string', (bytes: Uint8Array) => Buffer.from(bytes).toString('base64'));
-  registry.define('base64.decode(string): bytes', (text: string) => Buffer.from(text, 'base64'));
   registry.define('jsonpatch.escapeKey(string): string', (text: string) => text.replaceAll('~', '~0').replaceAll('/', '~1'));
 }
 
