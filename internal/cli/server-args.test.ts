@@ -58,17 +58,24 @@ function launch(data: string, args: string[]): { child: ChildProcess; said: () =
   return { child: started, said: () => text, ended: new Promise((resolve) => void started.on('exit', resolve)) };
 }
 
-function call(path: string, options: { token?: string; body?: object } = {}): Promise<{ status: number; json: Record<string, unknown> }> {
+function call(path: string, options: { token?: string; body?: object; as?: { cert: string; key: string } } = {}): Promise<{ status: number; json: Record<string, unknown>; text: string }> {
   return new Promise((resolve, reject) => {
     const headers = { ...(options.token !== undefined && { authorization: `Bearer ${options.token}` }), ...(options.body && { 'content-type': 'application/json' }) };
-    const req = request({ host: '127.0.0.1', port, path, method: options.body ? 'POST' : 'GET', headers, rejectUnauthorized: false, agent: false }, (res) => {
+    const req = request({ host: '127.0.0.1', port, path, method: options.body ? 'POST' : 'GET', headers, rejectUnauthorized: false, agent: false, ...options.as }, (res) => {
       let text = '';
       res.on('data', (part: Buffer) => void (text += part.toString()));
-      res.on('end', () => resolve({ status: res.statusCode ?? 0, json: text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {} }));
+      res.on('end', () => resolve({ status: res.statusCode ?? 0, json: text.startsWith('{') ? (JSON.parse(text) as Record<string, unknown>) : {}, text }));
     });
     req.on('error', reject);
     req.end(options.body && JSON.stringify(options.body));
   });
+}
+
+/** The certificate in the administrator's kubeconfig. */
+function adminOf(data: string): { cert: string; key: string } {
+  const text = readFileSync(join(dir, `${data}.kubeconfig`), 'utf8');
+  const field = (name: string): string => Buffer.from(new RegExp(`${name}: (\\S+)`).exec(text)?.[1] ?? '', 'base64').toString();
+  return { cert: field('client-certificate-data'), key: field('client-key-data') };
 }
 
 const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'SelfSubjectReview' };
@@ -91,8 +98,8 @@ const policy = 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestR
 const oidc = (): string[] => [`oidc-issuer-url=${issuerUrl}`, 'oidc-client-id=kube', 'oidc-username-claim=email', 'oidc-groups-claim=groups', 'oidc-groups-prefix=oidc:', 'oidc-required-claim=hd=example.org', 'oidc-required-claim=email=jane@example.org', `oidc-ca-file=${join(dir, 'issuer-ca.pem')}`];
 
 describe('a server', () => {
-  test("audits, and knows another issuer's users", async () => {
-    const server = launch('data', [`audit-policy-file=${file('policy.yaml', policy)}`, `audit-log-path=${auditLog}`, ...oidc()]);
+  test("audits, knows another issuer's users and has the seats it was told of", async () => {
+    const server = launch('data', [`audit-policy-file=${file('policy.yaml', policy)}`, `audit-log-path=${auditLog}`, 'max-requests-inflight=7', 'max-mutating-requests-inflight=5', ...oidc()]);
     child = server.child;
     await expect.poll(() => call('/readyz').then(({ status }) => status, () => server.said()), { timeout: 50_000, interval: 200 }).toBe(200);
     const good = await token({});
@@ -102,6 +109,9 @@ describe('a server', () => {
     const events = (): { user?: { username?: string }; requestURI: string; stage: string; level: string }[] => readFileSync(auditLog, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as never);
     await expect.poll(() => events().filter((one) => one.user?.username === 'jane@example.org')).toContainEqual(expect.objectContaining({ stage: 'ResponseComplete', level: 'Metadata', requestURI: '/apis/authentication.k8s.io/v1/selfsubjectreviews' }));
     expect(events().filter((one) => one.stage === 'RequestReceived')).toEqual([]);
+    // Shares of all seats together, each rounded up.
+    const { text } = await call('/metrics', { as: adminOf('data') });
+    expect(/^apiserver_flowcontrol_nominal_limit_seats\{priority_level="workload-low"\} (\d+)$/m.exec(text)?.[1]).toBe('5');
     server.child.kill('SIGTERM');
     expect(await server.ended).toBe(0);
   });

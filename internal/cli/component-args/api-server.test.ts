@@ -75,6 +75,7 @@ describe("other issuers' users", () => {
     ['no required claim at all', [...issuer, 'oidc-required-claim='], /oidc-required-claim is wrong/],
     ['no client', ['oidc-issuer-url=https://id.example'], /must be specified together/],
     ['only a prefix', ['oidc-username-prefix=x'], /must be specified together/],
+    ['neither with nor without anonymous requests', ['anonymous-auth=no'], /anonymous-auth is wrong: "no" is neither true nor false/],
     ['an empty file name', ['authentication-config='], /authentication-config is wrong: it has no value/],
     ['both ways at once', [...issuer, 'authentication-config=/a.yaml'], /mutually exclusive/],
   ])('%s stops the start', (_what, args, why) => {

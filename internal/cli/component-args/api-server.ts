@@ -32,7 +32,7 @@ export type ApiServerArgs = ApiServerSettings & { nodePortRange?: { from: number
 
 /** kube-apiserver's arguments. */
 export const apiServerArgs: ArgTable<ApiServerArgs> = new Map<string, Arg<ApiServerArgs>>([
-  ['anonymous-auth', takes(truth, (s, on) => void (s.anonymousAuth = on))],
+  ['anonymous-auth', { ...takes<ApiServerArgs, boolean>(truth, (s, on) => void (s.anonymousAuth = on)), strict: true }],
   ['api-audiences', takes(list, (s, names) => void (s.audiences = names))],
   ['service-account-issuer', takes(text, (s, url) => void (s.serviceAccountIssuer = url))],
   ['event-ttl', takes(seconds, (s, n) => void (s.eventTtlSeconds = n))],
