@@ -1,6 +1,8 @@
 import { table } from '../base/own.ts';
 import type { ControllerSettings } from '../supervisor/config.ts';
 import { apiServerArgs, type ApiServerArgs } from './component-args/api-server.ts';
+import { settledAudit } from './component-args/api-server-audit.ts';
+import { checkAuthentication } from './component-args/api-server-authentication.ts';
 import { controllerManagerArgs } from './component-args/controllers.ts';
 import { kubeletArgs, type KubeletSettings } from './component-args/kubelet.ts';
 import { cloudControllerArgs, etcdArgs, helmControllerArgs, proxyArgs, schedulerArgs, type EtcdSettings } from './component-args/others.ts';
@@ -35,10 +37,16 @@ export function serverArgs(settings: Settings, warn: Warn): { apiServer: ApiServ
   read('kube-cloud-controller-manager-arg', cloudControllerArgs, {}, from);
   read('helm-controller-arg', helmControllerArgs, {}, from);
   return {
-    apiServer: read('kube-apiserver-arg', apiServerArgs, {}, from),
+    apiServer: apiServerSettings(from),
     controllers: read('kube-controller-manager-arg', controllerManagerArgs, {}, from),
     etcdTuning,
   };
+}
+
+function apiServerSettings(from: From): ApiServerArgs {
+  const said = read<ApiServerArgs>('kube-apiserver-arg', apiServerArgs, {}, from);
+  checkAuthentication(said);
+  return settledAudit(said, from.warn);
 }
 
 /** Flags of k3s that it still takes under their former names. */

@@ -1,4 +1,5 @@
 import { mkdir, open, readdir, rename, rm, type FileHandle } from 'node:fs/promises';
+import { IoError, messageOf } from '../base/errors.ts';
 import { basename, dirname, extname, join } from 'node:path';
 
 export interface RotatingFileOptions {
@@ -32,9 +33,14 @@ export class RotatingFile {
 
   /** Opens the file: a path that cannot be written is found out at once. */
   async open(): Promise<void> {
-    await mkdir(dirname(this.#options.path), { recursive: true, mode: 0o700 });
-    this.#file = await open(this.#options.path, 'a', 0o600);
-    this.#size = (await this.#file.stat()).size;
+    const { path } = this.#options;
+    try {
+      await mkdir(dirname(path), { recursive: true, mode: 0o700 });
+      this.#file = await open(path, 'a', 0o600);
+      this.#size = (await this.#file.stat()).size;
+    } catch (cause) {
+      throw new IoError(`${path}: ${messageOf(cause)}`, { op: 'rotating-file', cause });
+    }
   }
 
   /** Takes a line (without its end). */

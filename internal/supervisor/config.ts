@@ -1,4 +1,7 @@
 import type { KubeletOptions } from '../agent/options.ts';
+import type { AuditOptions } from '../apiserver/audit/start.ts';
+import type { OidcFlags } from '../apiserver/authn/jwt/oidc-flags.ts';
+import type { FlowControlOptions } from '../apiserver/flowcontrol/flow-control.ts';
 
 /** kube-apiserver's own arguments that have a meaning here. */
 export interface ApiServerSettings {
@@ -8,6 +11,12 @@ export interface ApiServerSettings {
   eventTtlSeconds?: number;
   notReadyTolerationSeconds?: number;
   unreachableTolerationSeconds?: number;
+  flowControl?: FlowControlOptions;
+  audit?: AuditOptions;
+  /** Path of an AuthenticationConfiguration. */
+  authenticationConfig?: string;
+  /** One issuer of users' tokens; the authority that signs for it is a path. */
+  oidc?: Omit<OidcFlags, 'ca'> & { caFile?: string };
 }
 
 /** kube-controller-manager's. */

@@ -6,6 +6,7 @@ import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
+import { authenticationFiles } from './authentication-files.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
@@ -191,6 +192,9 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     serverCa: identities.serverCa.cert,
     serviceAccount: { signingKey: identities.serviceKey, issuer: own.serviceAccountIssuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`, audiences: own.audiences },
     anonymous: own.anonymousAuth,
+    flowControl: own.flowControl,
+    audit: own.audit,
+    ...(await authenticationFiles(own, doors)),
     eventTtlSeconds: own.eventTtlSeconds,
     defaultTolerations: { notReadySeconds: own.notReadyTolerationSeconds, unreachableSeconds: own.unreachableTolerationSeconds },
     kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },

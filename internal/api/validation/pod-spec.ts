@@ -39,6 +39,7 @@ export function checkPodSpec(problems: Problems, spec: PodSpec, meta: ObjectMeta
   (spec.readinessGates ?? []).forEach((gate, i) => problems.check(`${path}.readinessGates[${i}].conditionType`, gate.conditionType, qualifiedName));
   checkSchedulingGates(problems, spec, `${path}.schedulingGates`);
   checkSpread(problems, spec.topologySpreadConstraints ?? [], `${path}.topologySpreadConstraints`);
+  checkHostProcess(problems, spec, path);
   checkHostUsers(problems, spec, path);
   checkNames(problems, spec, path);
   checkRest(problems, spec, path);
@@ -60,6 +61,25 @@ function checkSchedulingGates(problems: Problems, spec: PodSpec, path: string): 
     if (seen.has(name)) problems.duplicate(`${path}[${i}]`, name);
     seen.add(name);
   });
+}
+
+/** A Windows pod runs in the host's processes as a whole, and then in its network too (validateWindowsHostProcessPod). */
+function checkHostProcess(problems: Problems, spec: PodSpec, path: string): void {
+  const ofPod = spec.securityContext?.windowsOptions?.hostProcess;
+  let [containers, inHost] = [0, 0];
+  for (const list of ['initContainers', 'containers', 'ephemeralContainers'] as const) {
+    (spec[list] ?? []).forEach((container, i) => {
+      const own = container.securityContext?.windowsOptions?.hostProcess;
+      if (ofPod !== undefined && own !== undefined && ofPod !== own) {
+        problems.invalid(`${path}.${list}[${i}].securityContext.windowsOptions.hostProcess`, own, `pod hostProcess value must be identical if both are specified, was ${ofPod}`);
+      }
+      containers++;
+      if (own ?? ofPod) inHost++;
+    });
+  }
+  if (inHost === 0) return;
+  if (inHost !== containers) problems.invalid(path, '', 'If pod contains any hostProcess containers then all containers must be HostProcess containers');
+  if (!spec.hostNetwork) problems.invalid(`${path}.hostNetwork`, false, 'hostNetwork must be true if pod contains any hostProcess containers');
 }
 
 function checkHostUsers(problems: Problems, spec: PodSpec, path: string): void {

@@ -1,6 +1,10 @@
+import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { KubeObject, ResourceRef } from '../../api/object.ts';
 import type { ApiError } from '../../api/status.ts';
+import { sequence } from '../../pki/der.ts';
+import { attribute, handMadeRequest, relative, simpleName, types } from '../../pki/testing/hand-made.ts';
+import { keyOf } from '../../store/store.ts';
 import { startDevServer, type DevServer } from '../dev.ts';
 import type { InProcessClient } from '../in-process.ts';
 
@@ -29,6 +33,19 @@ async function user(name: string, rules: object[]): Promise<InProcessClient> {
   await admin.create(clusterRoles, { metadata: { name }, rules });
   await admin.create(bindings, { metadata: { name }, roleRef: { apiGroup: rbac, kind: 'ClusterRole', name }, subjects: [{ kind: 'User', apiGroup: rbac, name }] });
   return dev.api.inProcess({ name, groups: [] });
+}
+
+/** Labels a namespace and returns the warnings of the answer. */
+function label(server: DevServer, name: string, labels: object): Promise<string[]> {
+  return new Promise((resolve, reject) => {
+    const headers = { authorization: 'Bearer oracle', 'content-type': 'application/merge-patch+json' };
+    const out = request(`${server.url}/api/v1/namespaces/${name}`, { method: 'PATCH', ca: server.ca.cert, agent: false, headers }, (answer) => {
+      const lines = answer.rawHeaders.filter((_, i) => i % 2 === 1 && answer.rawHeaders[i - 1]?.toLowerCase() === 'warning');
+      answer.resume().on('end', () => resolve(lines.map((line) => JSON.parse(line.replace(/^299 - /, '')) as string)));
+    });
+    out.on('error', reject);
+    out.end(JSON.stringify({ metadata: { labels } }));
+  });
 }
 
 describe('nodes', () => {
@@ -84,6 +101,22 @@ describe('nodes', () => {
     expect(await said(n1.create(pods, mirror('good', { volumes: [{ name: 'v', emptyDir: {} }, { name: 'h', hostPath: { path: '/x' } }] })))).toBe('done');
   });
 
+  test.each<[string, string, string, string]>([
+    ['its own name', 'kubelet-serving', handMadeRequest(simpleName('system:node:n1', 'system:nodes')), 'done'],
+    ['a name of no node, of another signer', 'kube-apiserver-client', handMadeRequest(simpleName('jane')), 'done'],
+    ['another node, to serve', 'kubelet-serving', handMadeRequest(simpleName('system:node:n2', 'system:nodes')), 'can only create a node CSR with CN=system:node:n1'],
+    ['another node, as a client', 'kube-apiserver-client-kubelet', handMadeRequest(simpleName('system:node:n2', 'system:nodes')), 'can only create a node CSR with CN=system:node:n1'],
+    ['another node after its own', 'kube-apiserver-client-kubelet', handMadeRequest(sequence(...['system:node:n1', 'system:node:n2'].map((cn) => relative(attribute(types.cn, cn))))), 'can only create a node CSR with CN=system:node:n1'],
+    ['a name that begins like its own', 'kubelet-serving', handMadeRequest(simpleName('system:node:n12', 'system:nodes')), 'can only create a node CSR with CN=system:node:n1'],
+    ['no name', 'kubelet-serving', handMadeRequest(sequence()), 'can only create a node CSR with CN=system:node:n1'],
+    ['nothing readable', 'kubelet-serving', 'junk', 'unable to parse csr: PEM block type must be CERTIFICATE REQUEST'],
+  ])('a certificate for %s', async (_what, signer, pem, answer) => {
+    const requests = ref('certificatesigningrequests', 'CertificateSigningRequest', 'certificates.k8s.io', false);
+    const spec = { signerName: `kubernetes.io/${signer}`, usages: ['digital signature'], request: Buffer.from(pem).toString('base64') };
+    const got = await said(n1.create(requests, { metadata: { generateName: 'c-' }, spec }));
+    expect(got).toBe(answer === 'done' ? 'done' : `403 certificatesigningrequests.certificates.k8s.io "c-" is forbidden: ${answer}`);
+  });
+
   test('tokens for its pods, for whom the pod has one', async () => {
     const account = ref('serviceaccounts', 'ServiceAccount');
     await admin.create(pods, { metadata: { name: 'speaks', namespace: 'default' }, spec: { nodeName: 'n1', containers: [{ name: 'c', image: 'x' }], volumes: [{ name: 't', projected: { sources: [{ serviceAccountToken: { path: 'v', audience: 'vault' } }] } }] } });
@@ -116,6 +149,34 @@ describe('roles', () => {
   });
 });
 
+describe('a refusal names the object', () => {
+  const container = { name: 'c', image: 'x' };
+  const generated = expect.stringMatching(/^403 pods "g-[a-z0-9]{5}" is forbidden: /) as string;
+  test.each<[string, object, object, string]>([
+    ['by its name', { name: 'n', generateName: 'g-' }, { runtimeClassName: 'none' }, '403 pods "n" is forbidden: pod rejected: RuntimeClass "none" not found'],
+    ['by what its name will begin with', { generateName: 'g-' }, { runtimeClassName: 'none' }, '403 pods "g-" is forbidden: pod rejected: RuntimeClass "none" not found'],
+    ['so too of a class', { generateName: 'g-' }, { priorityClassName: 'none' }, '403 pods "g-" is forbidden: no PriorityClass with name none was found'],
+    ['so too of an account', { generateName: 'g-' }, { serviceAccountName: 'none' }, '403 pods "g-" is forbidden: error looking up service account default/none: serviceaccount "none" not found'],
+    ['as unknown', {}, { priorityClassName: 'none' }, '403 pods "Unknown" is forbidden: no PriorityClass with name none was found'],
+    ['by the name that was made', { generateName: 'g-' }, { containers: [{ ...container, resources: { limits: { cpu: '2' } } }] }, generated],
+  ])('%s', async (_what, metadata, spec, answer) => {
+    const range = ref('limitranges', 'LimitRange');
+    await admin.create(range, { metadata: { name: 'r', namespace: 'default' }, spec: { limits: [{ type: 'Container', max: { cpu: '1' } }] } });
+    try {
+      expect(await said(admin.create(pods, { metadata: { namespace: 'default', ...metadata }, spec: { containers: [container], ...spec } }))).toEqual(answer);
+    } finally {
+      await admin.delete(range, { name: 'r', namespace: 'default' });
+    }
+  });
+
+  test('a role that nobody named is not named', async () => {
+    const maker = await user('maker', [{ apiGroups: [rbac], resources: ['clusterroles'], verbs: ['create'] }]);
+    const rules = [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }];
+    expect(await said(maker.create(clusterRoles, { metadata: { generateName: 'g-' }, rules }))).toMatch(/^403 clusterroles\.rbac\.authorization\.k8s\.io is forbidden: user "maker"/);
+    expect(await said(maker.create(clusterRoles, { metadata: { name: 'mine' }, rules }))).toMatch(/^403 clusterroles\.rbac\.authorization\.k8s\.io "mine" is forbidden: user "maker"/);
+  });
+});
+
 describe('Pod Security', () => {
   const standard = (mode: string): string => `pod-security.kubernetes.io/${mode}`;
 
@@ -124,6 +185,60 @@ describe('Pod Security', () => {
     expect(await said(admin.create(namespaces, { metadata: { name: 'typo', labels: wrong } }))).toBe(
       `422 Namespace "typo" is invalid: [metadata.labels[${standard('enforce')}]: Invalid value: "Restricted": must be one of privileged, baseline, restricted, metadata.labels[${standard('warn-version')}]: Invalid value: "v2": must be "latest" or "v1.x"]`,
     );
+  });
+
+  test('a namespace that gets stricter tells which pods do not fit', async () => {
+    await admin.create(namespaces, { metadata: { name: 'w' } });
+    await admin.create(ref('serviceaccounts', 'ServiceAccount'), { metadata: { name: 'default', namespace: 'w' } });
+    const make = (name: string, spec: object): Promise<unknown> => admin.create(pods, { metadata: { name, namespace: 'w' }, spec: { containers: [{ name: 'c', image: 'x' }], ...spec } });
+    for (const name of ['p1', 'p2', 'p3']) await make(name, { hostNetwork: true });
+    for (const name of ['a2', 'a1']) await make(name, { containers: [{ name: 'c', image: 'x', securityContext: { privileged: true } }] });
+    await make('r', {});
+    const strict = 'allowPrivilegeEscalation != false, unrestricted capabilities, runAsNonRoot != true, seccompProfile';
+    const warned = (level: string, ...lines: string[]): string[] => [`existing pods in namespace "w" violate the new PodSecurity enforce level "${level}"`, ...lines];
+    const baseline = ['a1 (and 1 other pod): privileged', 'p1 (and 2 other pods): host namespaces'];
+    expect(await label(dev, 'w', { [standard('warn')]: 'restricted' })).toEqual([]);
+    expect(await label(dev, 'w', { [standard('enforce')]: 'baseline' })).toEqual(warned('baseline:latest', ...baseline));
+    expect(await label(dev, 'w', { other: 'label' })).toEqual([]);
+    expect(await label(dev, 'w', { [standard('enforce')]: 'restricted' })).toEqual(warned('restricted:latest', `a1 (and 1 other pod): privileged, ${strict}`, `p1 (and 2 other pods): host namespaces, ${strict}`, `r: ${strict}`));
+    expect(await label(dev, 'w', { [standard('enforce')]: 'baseline' })).toEqual([]);
+    expect(await label(dev, 'w', { [standard('enforce-version')]: 'v1.30' })).toEqual(warned('baseline:v1.30', ...baseline));
+    expect(await label(dev, 'w', { [standard('enforce')]: 'privileged' })).toEqual([]);
+  });
+
+  test('no more pods are looked at than upstream does', async () => {
+    await admin.create(namespaces, { metadata: { name: 'crowd' } });
+    const { namespace, ...pod } = { ...(await admin.get<KubeObject>(pods, { name: 'p1', namespace: 'w' })), namespace: 'crowd' };
+    for (let i = 0; i < 3001; i += 100) {
+      await Promise.all(Array.from({ length: Math.min(100, 3001 - i) }, (_, j) => dev.store.put({ key: keyOf(`/registry/pods/${namespace}/p${i + j}`), value: Buffer.from(JSON.stringify({ ...pod, metadata: { ...pod.metadata, name: `p${i + j}`, namespace } })) })));
+    }
+    const [bound, ...rest] = await label(dev, 'crowd', { [standard('enforce')]: 'baseline' });
+    expect(bound).toMatch(/^new PodSecurity enforce level only checked against the first (3000|[12]?\d{1,3}) of 3001 existing pods$/);
+    expect(rest).toHaveLength(2);
+  });
+
+  test('what everybody is asked for comes before what the level adds', async () => {
+    const order = async (version: string, spec: object): Promise<string[]> => {
+      const name = `o-${version.replace('.', '-')}`;
+      if ((await said(admin.get(namespaces, { name }))) !== 'done') {
+        await admin.create(namespaces, { metadata: { name, labels: { [standard('enforce')]: 'restricted', [standard('enforce-version')]: version } } });
+        await admin.create(ref('serviceaccounts', 'ServiceAccount'), { metadata: { name: 'default', namespace: name } });
+      }
+      const text = await said(admin.create(pods, { metadata: { name: 'p', namespace: name }, spec }));
+      return text.replace(/^.*?": /, '').replace(/ \(.*?\)(?=, |$)/g, '').split(', ');
+    };
+    const everything = {
+      hostNetwork: true,
+      securityContext: { runAsNonRoot: false, runAsUser: 0, seccompProfile: { type: 'Unconfined' }, seLinuxOptions: { type: 'spc_t' }, sysctls: [{ name: 'kernel.msgmax', value: '1' }], windowsOptions: { hostProcess: true } },
+      volumes: [{ name: 'v', hostPath: { path: '/' } }],
+      containers: [{ name: 'c', image: 'x', ports: [{ containerPort: 1, hostPort: 1 }], securityContext: { privileged: true } }],
+    };
+    expect(await order('latest', everything)).toEqual([
+      'host namespaces', 'hostPort', 'privileged', 'seLinuxOptions', 'forbidden sysctls', 'hostProcess', 'allowPrivilegeEscalation != false', 'unrestricted capabilities', 'restricted volume types', 'runAsNonRoot != true', 'runAsUser=0', 'seccompProfile',
+    ]);
+    const unmasked = { hostUsers: false, containers: [{ name: 'c', image: 'x', securityContext: { procMount: 'Unmasked' } }] };
+    expect((await order('v1.34', unmasked)).slice(0, 3)).toEqual(['procMount', 'allowPrivilegeEscalation != false', 'unrestricted capabilities']);
+    expect((await order('latest', unmasked)).slice(0, 3)).toEqual(['allowPrivilegeEscalation != false', 'unrestricted capabilities', 'procMount']);
   });
 
   test('a version of the standard has the checks of its time', async () => {

@@ -1,11 +1,11 @@
 import type { CertificateSigningRequest } from '../../api/generated/types/certificates-v1.ts';
-import { forbidden } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
-import { attributes, valuesOf } from '../../base/x509/name.ts';
+import { attributes as attributeIds, valuesOf } from '../../base/x509/name.ts';
 import { readRequest } from '../../base/x509/request.ts';
 import type { AccessRequest, Decision } from '../authz/authorizer.ts';
 import type { UserInfo } from '../options.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
+import { refusal } from './refusal.ts';
 
 type Authorize = (request: AccessRequest) => Decision;
 
@@ -20,12 +20,13 @@ function signerGuard(name: string, authorize: Authorize, subresource: string, ve
   return {
     name,
     handles: (attributes) => isCsr(attributes) && attributes.operation === 'UPDATE' && attributes.call.subresource === subresource,
-    validate({ call, object, old }) {
-      const now = object as unknown as CertificateSigningRequest;
-      const before = old as unknown as CertificateSigningRequest;
+    validate(attributes) {
+      const { call } = attributes;
+      const now = attributes.object as unknown as CertificateSigningRequest;
+      const before = attributes.old as unknown as CertificateSigningRequest;
       if (verb === 'sign' && now.status?.certificate === before.status?.certificate && failures(now) === failures(before)) return;
       if (!mayUseSigner(authorize, call.user, verb, before.spec.signerName)) {
-        throw forbidden({ group: 'certificates.k8s.io', resource: 'certificatesigningrequests' }, call.name, `user not permitted to ${verb} requests with signerName ${JSON.stringify(before.spec.signerName)}`);
+        throw refusal(attributes, `user not permitted to ${verb} requests with signerName ${JSON.stringify(before.spec.signerName)}`);
       }
     },
   };
@@ -42,13 +43,13 @@ export function certificateGuards(authorize: Authorize): AdmissionPlugin[] {
 const subjectRestriction: AdmissionPlugin = {
   name: 'CertificateSubjectRestriction',
   handles: (attributes) => isCsr(attributes) && attributes.operation === 'CREATE' && attributes.call.subresource === '',
-  validate({ call, object }) {
-    const request = object as unknown as CertificateSigningRequest;
+  validate(attributes) {
+    const request = attributes.object as unknown as CertificateSigningRequest;
     if (request.spec.signerName !== 'kubernetes.io/kube-apiserver-client') return;
-    const refuse = (why: string): Error => forbidden({ group: 'certificates.k8s.io', resource: 'certificatesigningrequests' }, call.name, why);
+    const refuse = (why: string): Error => refusal(attributes, why);
     let organizations: string[];
     try {
-      organizations = valuesOf(readRequest(Buffer.from(request.spec.request, 'base64').toString('latin1')).subject, attributes.organization);
+      organizations = valuesOf(readRequest(Buffer.from(request.spec.request, 'base64').toString('latin1')).subject, attributeIds.organization);
     } catch (error) {
       throw refuse(`failed to parse CSR: ${messageOf(error)}`);
     }

@@ -11,6 +11,8 @@ export interface Attributes {
   object: KubeObject | undefined;
   old: KubeObject | undefined;
   options?: object;
+  /** The name was made of `generateName`: whoever asked knows it not yet. */
+  generatedName?: boolean;
 }
 
 /** `admit` may change the object, `validate` may only refuse. Both refuse by throwing ApiError. */

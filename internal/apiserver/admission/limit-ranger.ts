@@ -1,11 +1,11 @@
 import { own } from '../../base/own.ts';
 import type { Container, LimitRange, LimitRangeItem, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
 import { parseQuantity, Quantity, quantityOf, zeroQuantity } from '../../api/quantity.ts';
-import { forbidden } from '../../api/status.ts';
 import type { Core } from '../registry/call.ts';
 import { podTotals } from './pod-totals.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookupAll } from './lookup.ts';
+import { refusal } from './refusal.ts';
 
 type List = Record<string, string>;
 
@@ -31,7 +31,7 @@ export function limitRanger(core: Core): AdmissionPlugin {
         }
         if (wrong.length) {
           const why = wrong.length === 1 ? (wrong[0] ?? '') : `[${wrong.join(', ')}]`;
-          throw forbidden({ group: '', resource: attributes.call.resource.resource }, attributes.object?.metadata.name ?? '', why);
+          throw refusal(attributes, why);
         }
       }
     },

@@ -1,8 +1,12 @@
+import type { CertificateSigningRequest } from '../../api/generated/types/certificates-v1.ts';
 import type { Node, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
 import type { ResourceSlice } from '../../api/generated/types/resource-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { jsonEqual } from '../../api/patch/json.ts';
-import { forbidden, notFound } from '../../api/status.ts';
+import { notFound } from '../../api/status.ts';
+import { messageOf } from '../../base/errors.ts';
+import { commonNameOf } from '../../base/x509/name.ts';
+import { readRequest } from '../../base/x509/request.ts';
 import { nodeNameOf } from '../authz/node.ts';
 import type { Core } from '../registry/call.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
@@ -10,6 +14,7 @@ import { lookup } from './lookup.ts';
 import { checkMirrorPod } from './node-mirror-pods.ts';
 import type { NodeRequest } from './node-request.ts';
 import { checkToken } from './node-tokens.ts';
+import { refusal } from './refusal.ts';
 
 type Check = (request: NodeRequest) => Promise<void> | void;
 
@@ -21,6 +26,7 @@ const checks = new Map<string, Check>([
   ['coordination.k8s.io/leases', checkLease],
   ['storage.k8s.io/csinodes', checkCsiNode],
   ['resource.k8s.io/resourceslices', checkSlice],
+  ['certificates.k8s.io/certificatesigningrequests', checkCertificateRequest],
 ]);
 
 /**
@@ -34,10 +40,9 @@ export function nodeRestriction(core: Core): AdmissionPlugin {
     async admit(attributes) {
       const { call } = attributes;
       const node = nodeNameOf(call.user) ?? '';
-      const what = { group: call.resource.group, resource: call.resource.resource };
-      const refuse = (why: string): Error => forbidden(what, nameIn(attributes), why);
+      const refuse = (why: string): Error => refusal(attributes, why);
       if (node === '') throw refuse(`could not determine node from user ${JSON.stringify(call.user.name)}`);
-      await checks.get(`${what.group}/${what.resource}`)?.({ core, node, attributes, authorize: (request) => core.authorize(request), refuse });
+      await checks.get(`${call.resource.group}/${call.resource.resource}`)?.({ core, node, attributes, authorize: (request) => core.authorize(request), refuse });
     },
   };
 }
@@ -152,4 +157,21 @@ function checkSlice({ attributes, node, refuse }: NodeRequest): void {
   const nodeOf = (object: KubeObject | undefined): string | undefined => (object as unknown as ResourceSlice | undefined)?.spec?.nodeName;
   if (operation === 'CREATE' && nodeOf(attributes.object) !== node) throw refuse('can only create ResourceSlice with the same NodeName as the requesting node');
   if (operation === 'DELETE' && nodeOf(attributes.old) !== node) throw refuse('can only delete ResourceSlice with the same NodeName as the requesting node');
+}
+
+/** Signers whose certificates are those of nodes. */
+const nodeSigners = new Set(['kubernetes.io/kubelet-serving', 'kubernetes.io/kube-apiserver-client-kubelet']);
+
+/** A node asks for no certificate of another one; what else the request holds is the signer's to judge. */
+function checkCertificateRequest({ attributes, node, refuse }: NodeRequest): void {
+  if (attributes.operation !== 'CREATE') return;
+  const { spec } = attributes.object as unknown as Partial<CertificateSigningRequest>;
+  if (!spec || !nodeSigners.has(spec.signerName)) return;
+  let asked: string;
+  try {
+    asked = commonNameOf(readRequest(Buffer.from(spec.request ?? '', 'base64').toString('latin1')).subject);
+  } catch (error) {
+    throw refuse(`unable to parse csr: ${messageOf(error)}`);
+  }
+  if (asked !== `system:node:${node}`) throw refuse(`can only create a node CSR with CN=system:node:${node}`);
 }

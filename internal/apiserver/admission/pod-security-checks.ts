@@ -139,8 +139,7 @@ const allowPrivilegeEscalation: Check = (spec, _meta, minor) => {
   return list.length ? { reason: 'allowPrivilegeEscalation != false', detail: `${named(list)} must set securityContext.allowPrivilegeEscalation=false` } : undefined;
 };
 
-const capabilitiesRestricted: Check = (spec, meta, minor) => {
-  if (minor < 22) return capabilitiesBaseline(spec, meta, minor);
+const capabilitiesRestricted: Check = (spec, _meta, minor) => {
   if (isWindows(spec, minor)) return undefined;
   const noDrop = bad(spec, (one) => !(one.securityContext?.capabilities?.drop ?? []).includes('ALL'));
   const adds = bad(spec, (one) => (one.securityContext?.capabilities?.add ?? []).some((name) => name !== 'NET_BIND_SERVICE'));
@@ -180,8 +179,7 @@ const runAsUser: Check = (spec, _meta, minor) => {
 };
 
 /** Whoever says another profile is refused, a pod too whose containers all say a good one; then somebody must have said a good one. */
-const seccompRestricted: Check = (spec, meta, minor) => {
-  if (minor < 19) return seccompBaseline(spec, meta, minor);
+const seccompRestricted: Check = (spec, _meta, minor) => {
   if (isWindows(spec, minor)) return undefined;
   const good = (type: string | undefined): boolean => type === 'RuntimeDefault' || type === 'Localhost';
   const pod = spec.securityContext?.seccompProfile?.type;
@@ -194,8 +192,15 @@ const seccompRestricted: Check = (spec, meta, minor) => {
 };
 
 const baseline: Check[] = [apparmor, capabilitiesBaseline, hostNamespaces, hostPath, hostPorts, probeHost, privileged, procMountBaseline, selinux, seccompBaseline, sysctls, hostProcess];
+
+/** A check of the versions before this one, or from it on. */
+const before = (version: number, check: Check): Check => (spec, meta, minor) => (minor < version ? check(spec, meta, minor) : undefined);
+const since = (version: number, check: Check): Check => (spec, meta, minor) => (minor < version ? undefined : check(spec, meta, minor));
+
+/** First what is asked of everybody, where nothing stricter takes its place. */
 const restricted: Check[] = [
-  allowPrivilegeEscalation, apparmor, capabilitiesRestricted, hostNamespaces, hostPorts, probeHost, privileged, procMount, volumes, runAsNonRoot, runAsUser, selinux, seccompRestricted, sysctls, hostProcess,
+  apparmor, before(22, capabilitiesBaseline), hostNamespaces, hostPorts, probeHost, privileged, before(35, procMount), selinux, before(19, seccompBaseline), sysctls, hostProcess,
+  allowPrivilegeEscalation, since(22, capabilitiesRestricted), since(35, procMount), volumes, runAsNonRoot, runAsUser, since(19, seccompRestricted),
 ];
 
 /** What a pod does that its level forbids, in upstream's order and words (pod-security-admission policy). */

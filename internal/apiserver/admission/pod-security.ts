@@ -1,11 +1,14 @@
 import { table } from '../../base/own.ts';
 import type { Namespace, Pod, PodSpec } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { forbidden, invalid, type FieldError } from '../../api/status.ts';
+import { invalid, type FieldError } from '../../api/status.ts';
+import { keyOf, prefixEnd, type KeyValue } from '../../store/store.ts';
 import type { Core } from '../registry/call.ts';
+import { objectOf } from '../registry/stored.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
 import { violations, type Level } from './pod-security-checks.ts';
+import { refusal } from './refusal.ts';
 
 const label = (mode: string): string => `pod-security.kubernetes.io/${mode}`;
 
@@ -31,7 +34,7 @@ export function podSecurity(core: Core): AdmissionPlugin {
     },
     async validate(attributes) {
       const { call } = attributes;
-      if (call.resource.resource === 'namespaces') return checkNamespace(attributes);
+      if (call.resource.resource === 'namespaces') return checkNamespace(core, attributes);
       const labels = (await lookup<Namespace>(core, `/registry/namespaces/${call.namespace}`))?.metadata.labels;
       if (!labels) return;
       const enforce = policyOf(labels, 'enforce');
@@ -53,7 +56,7 @@ const text = (one: { reason: string; detail: string }): string => (one.detail ? 
 function refuseIfBad(attributes: Attributes, pod: Pod, { level, version, minor }: Policy): void {
   const wrong = violations(pod.metadata, pod.spec, level, minor);
   if (wrong.length === 0) return;
-  throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', `violates PodSecurity "${level}:${version}": ${wrong.map(text).join(', ')}`);
+  throw refusal(attributes, `violates PodSecurity "${level}:${version}": ${wrong.map(text).join(', ')}`);
 }
 
 interface Policy {
@@ -95,10 +98,43 @@ function labelFaults(namespace: KubeObject | undefined): FieldError[] {
   });
 }
 
+/** Upstream's bounds for a look at the pods of a namespace whose level changes. */
+const maxPodsChecked = 3000;
+const maxCheckMs = 1000;
+
 /** A wrong label is refused when it is set; a namespace that has one already may still be changed. */
-function checkNamespace({ call, object, old }: Attributes): void {
+async function checkNamespace(core: Core, { call, operation, object, old }: Attributes): Promise<void> {
   const faults = labelFaults(object);
   if (faults.length && JSON.stringify(faults) !== JSON.stringify(labelFaults(old))) throw invalid({ group: '', kind: 'Namespace' }, call.name, faults);
+  if (operation !== 'UPDATE') return;
+  const [now, before] = [object, old].map((one) => policyOf(one?.metadata.labels ?? {}, 'enforce')) as [Policy, Policy];
+  const relaxed = levels.indexOf(now.level) <= levels.indexOf(before.level);
+  if (now.level === 'privileged' || (relaxed && now.version === before.version)) return;
+  call.warnings.push(...(await podWarnings(core, call.name, now)));
+}
+
+/** What a new standard has against the pods that are there; nothing happens to them (EvaluatePodsInNamespace). */
+async function podWarnings(core: Core, namespace: string, { level, version, minor }: Policy): Promise<string[]> {
+  const key = keyOf(`/registry/pods/${namespace}/`);
+  const { kvs, count } = await core.store.range({ key, end: prefixEnd(key), limit: maxPodsChecked });
+  const until = core.clock.monotonicMs() + maxCheckMs;
+  const found = new Map<string, { first: string; pods: number }>();
+  let checked = 0;
+  for (; checked < kvs.length && core.clock.monotonicMs() < until; checked++) {
+    const { metadata, spec } = objectOf(kvs[checked] as KeyValue) as unknown as Pod;
+    const reasons = violations(metadata, spec, level, minor).map((one) => one.reason).join(', ');
+    if (!reasons) continue;
+    // Names come in their order: the first that has it is the one that is told.
+    const seen = found.get(reasons);
+    if (seen) seen.pods++;
+    else found.set(reasons, { first: metadata.name ?? '', pods: 1 });
+  }
+  const others = (more: number): string => (more === 0 ? '' : ` (and ${more} other pod${more === 1 ? '' : 's'})`);
+  return [
+    ...(checked < count ? [`new PodSecurity enforce level only checked against the first ${checked} of ${count} existing pods`] : []),
+    ...(found.size > 0 ? [`existing pods in namespace "${namespace}" violate the new PodSecurity enforce level "${level}:${version}"`] : []),
+    ...[...found].map(([reasons, { first, pods }]) => `${first}${others(pods - 1)}: ${reasons}`).sort(),
+  ];
 }
 
 /** Profiles that are still named in annotations. */

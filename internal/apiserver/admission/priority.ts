@@ -1,16 +1,17 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { PriorityClass } from '../../api/generated/types/scheduling-v1.ts';
-import { ApiError, forbidden } from '../../api/status.ts';
 import type { Core } from '../registry/call.ts';
-import type { AdmissionPlugin } from './chain.ts';
+import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup, lookupAll } from './lookup.ts';
+import { refusal } from './refusal.ts';
 
 /** Fills in a pod's priority from its class, or the default class (plugin Priority). */
 export function priority(core: Core): AdmissionPlugin {
   return {
     name: 'Priority',
     handles: ({ call, operation }) => call.subresource === '' && operation !== 'DELETE' && operation !== 'CONNECT' && (call.resource.resource === 'pods' || call.resource.resource === 'priorityclasses'),
-    async admit({ call, operation, object, old }) {
+    async admit(attributes) {
+      const { call, operation, object, old } = attributes;
       if (call.resource.resource !== 'pods' || call.resource.group !== '') return;
       const pod = object as unknown as Pod;
       if (operation === 'UPDATE') {
@@ -19,36 +20,35 @@ export function priority(core: Core): AdmissionPlugin {
         if (pod.spec.preemptionPolicy === undefined && before.spec.preemptionPolicy !== undefined) pod.spec.preemptionPolicy = before.spec.preemptionPolicy;
         return;
       }
-      const chosen = await classOf(core, pod);
+      const chosen = await classOf(core, attributes);
       if (pod.spec.priority !== undefined && pod.spec.priority !== null && pod.spec.priority !== chosen.value) {
         const why = `the integer value of priority (${pod.spec.priority}) must not be provided in pod spec; priority admission controller computed ${chosen.value} from the given PriorityClass name`;
-        throw forbidden({ group: '', resource: 'pods' }, call.name || (pod.metadata.name ?? ''), why);
+        throw refusal(attributes, why);
       }
       pod.spec.priority = chosen.value;
       if (pod.spec.preemptionPolicy && pod.spec.preemptionPolicy !== chosen.policy) {
         const why = `the string value of PreemptionPolicy (${pod.spec.preemptionPolicy}) must not be provided in pod spec; priority admission controller computed ${chosen.policy} from the given PriorityClass name`;
-        throw forbidden({ group: '', resource: 'pods' }, call.name || (pod.metadata.name ?? ''), why);
+        throw refusal(attributes, why);
       }
       pod.spec.preemptionPolicy = chosen.policy;
       if (chosen.name) pod.spec.priorityClassName = chosen.name;
     },
-    async validate({ call, operation, object }) {
+    async validate(attributes) {
+      const { call, operation, object } = attributes;
       if (call.resource.group !== 'scheduling.k8s.io' || operation === 'DELETE') return;
       const wanted = object as unknown as PriorityClass;
       if (!wanted.globalDefault) return;
       const other = (await lookupAll<PriorityClass>(core, '/registry/priorityclasses/')).find((one) => one.globalDefault && one.metadata.name !== wanted.metadata.name);
-      if (other) {
-        throw new ApiError('Forbidden', `PriorityClass "${other.metadata.name}" is already marked as default. Only one default can exist`);
-      }
+      if (other) throw refusal(attributes, `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`);
     },
   };
 }
 
-async function classOf(core: Core, pod: Pod): Promise<{ name: string; value: number; policy: string }> {
-  const name = pod.spec.priorityClassName ?? '';
+async function classOf(core: Core, attributes: Attributes): Promise<{ name: string; value: number; policy: string }> {
+  const name = (attributes.object as unknown as Pod).spec.priorityClassName ?? '';
   if (name) {
     const found = await lookup<PriorityClass>(core, `/registry/priorityclasses/${name}`);
-    if (!found) throw new ApiError('Forbidden', `pods "${pod.metadata.name ?? ''}" is forbidden: no PriorityClass with name ${name} was found`, { details: { name: pod.metadata.name ?? '', kind: 'pods' } });
+    if (!found) throw refusal(attributes, `no PriorityClass with name ${name} was found`);
     return { name, value: found.value, policy: found.preemptionPolicy ?? 'PreemptLowerPriority' };
   }
   const defaults = (await lookupAll<PriorityClass>(core, '/registry/priorityclasses/')).filter((one) => one.globalDefault).sort((a, b) => a.value - b.value);

@@ -42,12 +42,11 @@ function checkRole(server: Server, attributes: Attributes): void {
   const { call, object, old } = attributes;
   const role = object as unknown as ClusterRole;
   const before = old as unknown as ClusterRole | undefined;
-  const name = role.metadata.name ?? '';
   // Who creates names nothing yet: a right to escalate some roles is none to make them.
   if (allowed(server, attributes, 'escalate', call.resource.resource, before ? call.name : '') || onlyForCollector(attributes)) return;
-  refuseUnlessCovered(server, attributes, role.rules ?? [], name);
+  refuseUnlessCovered(server, attributes, role.rules ?? []);
   if (!role.aggregationRule && !before?.aggregationRule) return;
-  if (uncovered(server.rbac.rulesFor(call.user, ''), everything).length) throw forbidden({ group, resource: call.resource.resource }, name, 'must have cluster-admin privileges to use the aggregationRule');
+  if (uncovered(server.rbac.rulesFor(call.user, ''), everything).length) throw forbidden({ group, resource: call.resource.resource }, nameIn(attributes), 'must have cluster-admin privileges to use the aggregationRule');
 }
 
 function checkBinding(server: Server, attributes: Attributes): void {
@@ -58,14 +57,17 @@ function checkBinding(server: Server, attributes: Attributes): void {
   if (allowed(server, attributes, 'bind', resource, binding.roleRef.name)) return;
   const rules = server.rbac.rulesOfRole(binding.roleRef, call.namespace);
   if (!rules) throw notFound({ group, resource }, binding.roleRef.name);
-  refuseUnlessCovered(server, attributes, rules, binding.metadata.name ?? '');
+  refuseUnlessCovered(server, attributes, rules);
 }
 
-function refuseUnlessCovered(server: Server, attributes: Attributes, rules: readonly PolicyRule[], name: string): void {
+/** The name that was asked for. */
+const nameIn = ({ object, generatedName }: Attributes): string => (generatedName ? '' : (object?.metadata.name ?? ''));
+
+function refuseUnlessCovered(server: Server, attributes: Attributes, rules: readonly PolicyRule[]): void {
   const { call } = attributes;
   const missing = uncovered(server.rbac.rulesFor(call.user, call.namespace), rules);
   if (missing.length === 0) return;
   const lines = compact(missing).map(ruleText).sort().join('\n');
   const why = `user ${JSON.stringify(call.user.name)} (groups=[${call.user.groups.map((one) => JSON.stringify(one)).join(' ')}]) is attempting to grant RBAC permissions not currently held:\n${lines}`;
-  throw forbidden({ group, resource: call.resource.resource }, name, why);
+  throw forbidden({ group, resource: call.resource.resource }, nameIn(attributes), why);
 }

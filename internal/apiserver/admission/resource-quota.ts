@@ -2,15 +2,15 @@ import { own } from '../../base/own.ts';
 import type { Pod, ResourceQuota } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { quantityOf, zeroQuantity, type Quantity } from '../../api/quantity.ts';
-import { forbidden } from '../../api/status.ts';
 import { keyOf as storeKey, prefixEnd, type KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
-import type { Call, Core } from '../registry/call.ts';
+import type { Core } from '../registry/call.ts';
 import { encode, objectOf } from '../registry/stored.ts';
 import { replace } from '../registry/write.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import type { Totals } from './pod-totals.ts';
 import { quotaCovers, usageOf } from './quota-usage.ts';
+import { refusal } from './refusal.ts';
 
 const changing = new Set(['pods', 'services', 'persistentvolumeclaims']);
 
@@ -51,11 +51,11 @@ async function charge(core: Core, attributes: Attributes, first: KeyValue): Prom
   for (let tries = 0; kv && tries < limits.updateTries; tries++) {
     const quota = objectOf(kv) as unknown as ResourceQuota;
     const hard = quota.status?.hard ?? {};
-    if (attributes.operation === 'CREATE') requireNamed(call, attributes.object as KubeObject, quota);
+    if (attributes.operation === 'CREATE') requireNamed(attributes, quota);
     const wanted = delta(attributes, quota);
     if (!wanted || wanted.size === 0 || [...wanted.values()].every((quantity) => quantity.isZero())) return;
     const exceeded = [...wanted].filter(([name, more]) => more.sign() > 0 && quantityOf(own(quota.status?.used, name)).add(more).cmp(quantityOf(own(hard, name))) > 0 && own(hard, name) !== undefined).map(([name]) => name).sort();
-    if (exceeded.length) throw forbidden({ group: call.resource.group, resource: call.resource.resource }, attributes.object?.metadata.name ?? '', exceededText(quota, exceeded, wanted));
+    if (exceeded.length) throw refusal(attributes, exceededText(quota, exceeded, wanted));
     const known = [...wanted].filter(([name]) => own(hard, name) !== undefined);
     if (call.dryRun || known.length === 0) return;
     const next = deepCopy(quota) as ResourceQuota;
@@ -74,7 +74,9 @@ function exceededText(quota: ResourceQuota, names: string[], wanted: Totals): st
 }
 
 /** A quota on cpu or memory makes every container name its own (quota evaluators' Constraints). */
-function requireNamed(call: Call, object: KubeObject, quota: ResourceQuota): void {
+function requireNamed(attributes: Attributes, quota: ResourceQuota): void {
+  const { call } = attributes;
+  const object = attributes.object as KubeObject;
   if (call.resource.group !== '' || call.resource.resource !== 'pods' || !quotaCovers(quota, call.resource, object)) return;
   const pod = object as unknown as Pod;
   const missing = new Map<string, string[]>();
@@ -90,5 +92,5 @@ function requireNamed(call: Call, object: KubeObject, quota: ResourceQuota): voi
   }
   if (missing.size === 0) return;
   const text = [...missing].sort(([a], [b]) => (a < b ? -1 : 1)).map(([name, containers]) => `${name} for: ${containers.join(',')}`).join('; ');
-  throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', `failed quota: ${quota.metadata.name}: must specify ${text}`);
+  throw refusal(attributes, `failed quota: ${quota.metadata.name}: must specify ${text}`);
 }

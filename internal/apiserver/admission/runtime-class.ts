@@ -2,42 +2,42 @@ import { own } from '../../base/own.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/types/node-v1.ts';
 import { deepCopy } from '../../api/object.ts';
-import { forbidden } from '../../api/status.ts';
 import { canonicalQuantity } from '../../api/quantity.ts';
 import type { Core } from '../registry/call.ts';
-import type { AdmissionPlugin } from './chain.ts';
+import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
 import { onPodCreate } from './on.ts';
+import { refusal } from './refusal.ts';
 
 /** Overhead and scheduling rules of a pod's runtime class (plugin RuntimeClass). */
 export function runtimeClass(core: Core): AdmissionPlugin {
-  const classOf = async (pod: Pod): Promise<RuntimeClass | undefined> => {
-    const name = pod.spec.runtimeClassName;
+  const classOf = async (attributes: Attributes): Promise<RuntimeClass | undefined> => {
+    const name = (attributes.object as unknown as Pod).spec.runtimeClassName;
     if (!name) return undefined;
     const found = await lookup<RuntimeClass>(core, `/registry/runtimeclasses/${name}`);
-    if (!found) throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', `pod rejected: RuntimeClass "${name}" not found`);
+    if (!found) throw refusal(attributes, `pod rejected: RuntimeClass "${name}" not found`);
     return found;
   };
   return {
     name: 'RuntimeClass',
     handles: onPodCreate,
-    async admit({ object }) {
-      const pod = object as unknown as Pod;
-      const found = await classOf(pod);
+    async admit(attributes) {
+      const pod = attributes.object as unknown as Pod;
+      const found = await classOf(attributes);
       if (!found) return;
       if (found.overhead?.podFixed) {
         if (pod.spec.overhead && !sameList(pod.spec.overhead, found.overhead.podFixed)) {
-          throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', 'pod rejected: Pod\'s Overhead doesn\'t match RuntimeClass\'s defined Overhead');
+          throw refusal(attributes, 'pod rejected: Pod\'s Overhead doesn\'t match RuntimeClass\'s defined Overhead');
         }
         pod.spec.overhead = deepCopy(found.overhead.podFixed);
       }
-      addScheduling(pod, found);
+      addScheduling(attributes, found);
     },
-    async validate({ object }) {
-      const pod = object as unknown as Pod;
-      const found = await classOf(pod);
+    async validate(attributes) {
+      const pod = attributes.object as unknown as Pod;
+      const found = await classOf(attributes);
       const why = !found && pod.spec.overhead ? 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead' : undefined;
-      if (why) throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', why);
+      if (why) throw refusal(attributes, why);
     },
   };
 }
@@ -47,13 +47,14 @@ function sameList(a: Record<string, string>, b: Record<string, string>): boolean
   return text(a) === text(b);
 }
 
-function addScheduling(pod: Pod, runtime: RuntimeClass): void {
+function addScheduling(attributes: Attributes, runtime: RuntimeClass): void {
+  const pod = attributes.object as unknown as Pod;
   const { scheduling } = runtime;
   if (!scheduling) return;
   for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {
     const have = own(pod.spec.nodeSelector, key);
     if (have !== undefined && have !== value) {
-      throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${have}`);
+      throw refusal(attributes, `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${have}`);
     }
     pod.spec.nodeSelector = { ...pod.spec.nodeSelector, [key]: value };
   }

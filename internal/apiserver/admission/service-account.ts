@@ -1,11 +1,11 @@
 import type { Pod, ServiceAccount, Volume } from '../../api/generated/types/core-v1.ts';
-import { forbidden } from '../../api/status.ts';
 import { referencesOf } from '../authz/pod-references.ts';
 import { generatedName } from '../registry/create.ts';
 import type { Core } from '../registry/call.ts';
-import type { AdmissionPlugin } from './chain.ts';
+import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
 import { on, onPodCreate } from './on.ts';
+import { refusal } from './refusal.ts';
 
 const mirrorAnnotation = 'kubernetes.io/config.mirror';
 const mountPath = '/var/run/secrets/kubernetes.io/serviceaccount';
@@ -16,10 +16,11 @@ export function serviceAccount(core: Core): AdmissionPlugin {
   return {
     name: 'ServiceAccount',
     handles: (attributes) => onPodCreate(attributes) || on('', 'pods', ['UPDATE'], 'ephemeralcontainers')(attributes),
-    async admit({ call, operation, object }) {
+    async admit(attributes) {
+      const { call, operation, object } = attributes;
       if (operation !== 'CREATE') return;
       const pod = object as unknown as Pod;
-      if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return checkMirror(call.name || (pod.metadata.name ?? ''), pod);
+      if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined) return checkMirror(attributes);
       if (!pod.spec.serviceAccountName) {
         pod.spec.serviceAccountName = 'default';
         pod.spec.serviceAccount = 'default';
@@ -27,22 +28,23 @@ export function serviceAccount(core: Core): AdmissionPlugin {
       const account = await lookup<ServiceAccount>(core, `/registry/serviceaccounts/${call.namespace}/${pod.spec.serviceAccountName}`);
       if (!account) {
         const why = `error looking up service account ${call.namespace}/${pod.spec.serviceAccountName}: serviceaccount "${pod.spec.serviceAccountName}" not found`;
-        throw forbidden({ group: '', resource: 'pods' }, pod.metadata.name ?? '', why);
+        throw refusal(attributes, why);
       }
       if (pod.spec.automountServiceAccountToken ?? account.automountServiceAccountToken ?? true) mountToken(core, pod);
       if (!pod.spec.imagePullSecrets?.length && account.imagePullSecrets?.length) pod.spec.imagePullSecrets = account.imagePullSecrets.map((one) => ({ ...one }));
     },
-    async validate({ operation, object, call }) {
-      const pod = object as unknown as Pod;
-      if (operation !== 'CREATE' || pod.metadata.annotations?.[mirrorAnnotation] === undefined) return;
-      checkMirror(call.name, pod);
+    async validate(attributes) {
+      const pod = attributes.object as unknown as Pod;
+      if (attributes.operation !== 'CREATE' || pod.metadata.annotations?.[mirrorAnnotation] === undefined) return;
+      checkMirror(attributes);
     },
   };
 }
 
 /** Mirror pods show what a node runs by itself: they cannot use what only the API server may hand out. */
-function checkMirror(name: string, pod: Pod): void {
-  const refuse = (why: string): Error => forbidden({ group: '', resource: 'pods' }, name, why);
+function checkMirror(attributes: Attributes): void {
+  const pod = attributes.object as unknown as Pod;
+  const refuse = (why: string): Error => refusal(attributes, why);
   const references = referencesOf(pod);
   if (references.serviceaccounts.size) throw refuse('a mirror pod may not reference service accounts');
   if (references.secrets.size) throw refuse('a mirror pod may not reference secrets');

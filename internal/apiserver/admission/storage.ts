@@ -3,11 +3,11 @@ import type { PersistentVolumeClaim } from '../../api/generated/types/core-v1.ts
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
 import { quantityOf } from '../../api/quantity.ts';
-import { forbidden } from '../../api/status.ts';
 import type { Core } from '../registry/call.ts';
 import type { AdmissionPlugin } from './chain.ts';
 import { lookup, lookupAll } from './lookup.ts';
 import { on } from './on.ts';
+import { refusal } from './refusal.ts';
 
 const isDefault = (object: { metadata: { annotations?: Record<string, string> } }, ...keys: string[]): boolean => keys.some((key) => object.metadata.annotations?.[key] === 'true');
 
@@ -36,13 +36,13 @@ export function defaultIngressClass(core: Core): AdmissionPlugin {
   return {
     name: 'DefaultIngressClass',
     handles: on('networking.k8s.io', 'ingresses', ['CREATE']),
-    async admit({ object, call }) {
-      const ingress = object as unknown as Ingress;
+    async admit(attributes) {
+      const ingress = attributes.object as unknown as Ingress;
       if (ingress.spec?.ingressClassName || ingress.metadata.annotations?.['kubernetes.io/ingress.class'] !== undefined) return;
       const classes = await lookupAll<IngressClass>(core, '/registry/ingressclasses/');
       const chosen = newest(classes.filter((one) => isDefault(one, 'ingressclass.kubernetes.io/is-default-class')));
       if (!chosen) return;
-      if (!ingress.spec) throw forbidden({ group: 'networking.k8s.io', resource: 'ingresses' }, call.name, 'no spec');
+      if (!ingress.spec) throw refusal(attributes, 'no spec');
       ingress.spec.ingressClassName = chosen.metadata.name ?? '';
     },
   };
@@ -71,12 +71,12 @@ export function persistentVolumeClaimResize(core: Core): AdmissionPlugin {
   return {
     name: 'PersistentVolumeClaimResize',
     handles: on('', 'persistentvolumeclaims', ['UPDATE']),
-    async validate({ call, object, old }) {
-      const now = object as unknown as PersistentVolumeClaim;
-      const before = old as unknown as PersistentVolumeClaim;
+    async validate(attributes) {
+      const now = attributes.object as unknown as PersistentVolumeClaim;
+      const before = attributes.old as unknown as PersistentVolumeClaim;
       const size = (claim: PersistentVolumeClaim) => quantityOf(claim.spec.resources?.requests?.['storage']);
       if (size(now).cmp(size(before)) <= 0) return;
-      const refuse = (why: string): Error => forbidden({ group: '', resource: 'persistentvolumeclaims' }, call.name, why);
+      const refuse = (why: string): Error => refusal(attributes, why);
       if (before.status?.phase !== 'Bound') throw refuse('Only bound persistent volume claims can be expanded');
       const name = now.spec.storageClassName ?? '';
       const found = name ? await lookup<StorageClass>(core, `/registry/storageclasses/${name}`) : undefined;

@@ -1,3 +1,4 @@
+import { SkiffError } from '../../base/errors.ts';
 import { createServer, type Server as HttpServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
@@ -160,10 +161,11 @@ test('only its owner reads the file', async () => {
 });
 
 test.each([
-  ['no policy', { policyFile: '/nowhere/policy.yaml' }],
-  ['a webhook that is no kubeconfig', { policyFile: 'policy', webhook: { configFile: 'policy' } }],
-  ['a log where no file can be', { policyFile: 'policy', log: { path: '/proc/audit.log' } }],
-])('a server does not start with %s', async (_what, audit) => {
+  ['no policy', { policyFile: '/nowhere/policy.yaml' }, '/nowhere/policy.yaml'],
+  ['a webhook that is no kubeconfig', { policyFile: 'policy', webhook: { configFile: 'policy' } }, 'policy.yaml'],
+  ['a log where no file can be', { policyFile: 'policy', log: { path: '/proc/audit.log' } }, '/proc/audit.log'],
+])('a server does not start with %s, and names the file', async (_what, audit, name) => {
   const full = JSON.parse(JSON.stringify(audit).replaceAll('"policy"', JSON.stringify(join(dir, 'policy.yaml')))) as typeof audit;
-  await expect(startDevServer({ audit: full })).rejects.toThrow();
+  await expect(startDevServer({ audit: full })).rejects.toThrow(name);
+  await expect(startDevServer({ audit: full })).rejects.toBeInstanceOf(SkiffError);
 });

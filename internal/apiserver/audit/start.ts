@@ -1,5 +1,5 @@
 import type { Scheme } from '../../api/scheme.ts';
-import { messageOf } from '../../base/errors.ts';
+import { ConfigError, messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Dial } from '../../io/dial.ts';
 import { realDisk, type Disk } from '../../io/disk.ts';
@@ -8,7 +8,7 @@ import { RotatingFile } from '../../io/rotating-file.ts';
 import { Auditor, type AuditBackend } from './auditor.ts';
 import { Batch } from './batch.ts';
 import type { AuditEvent } from './event.ts';
-import { parsePolicy } from './policy.ts';
+import { parsePolicy, type Policy } from './policy.ts';
 import { postEvents, readWebhook } from './webhook.ts';
 
 /** kube-apiserver's --audit-* flags, by their names. Files are paths. */
@@ -35,11 +35,20 @@ const growth = 1.5;
 /** Reads the policy and opens the backends. Throws ConfigError for a policy or a path that cannot be used: a server that was to audit does not run without. */
 export async function startAudit(options: AuditOptions, parts: { clock: Clock; log: Log; dial: Dial; scheme: Scheme }): Promise<Auditor> {
   const disk = options.disk ?? realDisk;
-  const policy = parsePolicy((await disk.read('audit.policy', options.policyFile)).toString());
+  const policy = await readPolicy(disk, options.policyFile);
   const backends: AuditBackend[] = [];
   if (options.log) backends.push(await logBackend(options.log, parts.log));
   if (options.webhook) backends.push(await webhookBackend(options.webhook, disk, parts));
   return new Auditor({ policy, backends, clock: parts.clock, scheme: parts.scheme });
+}
+
+async function readPolicy(disk: Disk, path: string): Promise<Policy> {
+  const text = (await disk.read('audit.policy', path)).toString();
+  try {
+    return parsePolicy(text);
+  } catch (cause) {
+    throw new ConfigError(`${path}: ${messageOf(cause)}`, { op: 'audit.policy', cause });
+  }
 }
 
 async function logBackend(options: NonNullable<AuditOptions['log']>, log: Log): Promise<AuditBackend> {

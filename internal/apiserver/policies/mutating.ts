@@ -3,11 +3,10 @@ import { mergeTyped } from '../../api/apply/merge-typed.ts';
 import { toJson } from '../../api/cel/values.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { applyJsonPatch, jsonEqual } from '../../api/patch/json.ts';
-import { forbidden } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { AdmissionPlugin, Attributes } from '../admission/chain.ts';
 import { lookup, lookupAll } from '../admission/lookup.ts';
-import { whatOf } from '../registry/resource.ts';
+import { refusal } from '../admission/refusal.ts';
 import type { Server } from '../server.ts';
 import { isExempt } from '../webhooks/match.ts';
 import { declared } from './declared.ts';
@@ -57,7 +56,7 @@ async function mutate(server: Server, { policy, binding }: Bound, attributes: At
   } catch (error) {
     if (spec.failurePolicy === 'Ignore') return false;
     const why = `policy '${policy.metadata.name}' with binding '${binding.metadata.name}' denied request: ${messageOf(error)}`;
-    throw forbidden(whatOf(attributes.call.resource), attributes.object.metadata.name ?? attributes.call.name, why);
+    throw refusal(attributes, why);
   }
 }
 

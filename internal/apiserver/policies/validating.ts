@@ -1,10 +1,10 @@
 import { table } from '../../base/own.ts';
 import type { ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation } from '../../api/generated/types/admissionregistration-v1.ts';
-import { ApiError, forbidden, type StatusReason } from '../../api/status.ts';
+import { ApiError, type StatusReason } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { AdmissionPlugin, Attributes } from '../admission/chain.ts';
 import { lookup, lookupAll } from '../admission/lookup.ts';
-import { whatOf } from '../registry/resource.ts';
+import { refusal } from '../admission/refusal.ts';
 import type { Server } from '../server.ts';
 import { isExempt } from '../webhooks/match.ts';
 import { declared } from './declared.ts';
@@ -47,12 +47,12 @@ async function judge(server: Server, policy: ValidatingAdmissionPolicy, binding:
   const who = `ValidatingAdmissionPolicy '${policy.metadata.name}' with binding '${binding.metadata.name}'`;
   for (const finding of findings) {
     if (actions.includes('Warn')) attributes.call.warnings.push(`Validation failed for ${who}: ${finding.message}`);
-    if (actions.includes('Deny')) throw refusal(attributes, `${who} denied request: ${finding.message}`, finding.reason);
+    if (actions.includes('Deny')) throw denial(attributes, `${who} denied request: ${finding.message}`, finding.reason);
   }
 }
 
-function refusal(attributes: Attributes, why: string, reason: StatusReason): ApiError {
-  const plain = forbidden(whatOf(attributes.call.resource), attributes.object?.metadata?.name ?? attributes.call.name, why);
+function denial(attributes: Attributes, why: string, reason: StatusReason): ApiError {
+  const plain = refusal(attributes, why);
   const causes = [{ message: why } as never];
   return new ApiError(reason, plain.message, { httpStatus: codes[reason] ?? 422, details: { ...plain.details, causes } });
 }

@@ -1,5 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import { alreadyExists, ApiError, badRequest, forbidden, invalid } from '../../api/status.ts';
+import type { Attributes } from '../admission/chain.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { limits } from '../options.ts';
@@ -59,10 +60,13 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
   let object = input;
   const now = timestamp(core.clock);
   if (!options.tracked && resource.engine.track) object = resource.engine.track(undefined, object, { manager: call.fieldManager, subresource: '', now });
-  const attributes = { call, operation: 'CREATE' as const, object, old: undefined };
+  const attributes: Attributes = { call, operation: 'CREATE', object, old: undefined };
   await core.admission.admit(attributes);
   fillSystemFields(core, object, now);
-  if (!object.metadata.name && object.metadata.generateName) object.metadata.name = generatedName(object.metadata.generateName, core.random);
+  if (!object.metadata.name && object.metadata.generateName) {
+    object.metadata.name = generatedName(object.metadata.generateName, core.random);
+    attributes.generatedName = true;
+  }
   call.name = object.metadata.name ?? '';
   resource.engine.prepareForCreate(object, { now, user: call.user });
   const hook = core.hooks.of(call);

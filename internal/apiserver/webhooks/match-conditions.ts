@@ -1,10 +1,9 @@
 import type { MatchCondition } from '../../api/generated/types/admissionregistration-v1.ts';
-import { forbidden } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Attributes } from '../admission/chain.ts';
+import { refusal } from '../admission/refusal.ts';
 import { compileExpression, Evaluation } from '../policies/expressions.ts';
 import type { ServedResource } from '../registry/resource.ts';
-import { whatOf } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import type { Webhook } from './match.ts';
 
@@ -23,5 +22,5 @@ export async function conditionsFit(server: Server, webhook: Webhook, attributes
   }
   if (failures.length === 0) return true;
   if (webhook.failurePolicy === 'Ignore') return false;
-  throw forbidden(whatOf(attributes.call.resource), attributes.object?.metadata.name ?? attributes.call.name, `[${failures.join(', ')}]`);
+  throw refusal(attributes, `[${failures.join(', ')}]`);
 }

@@ -1,6 +1,8 @@
 import type { ApiServerSettings } from '../../supervisor/config.ts';
+import { auditArgs } from './api-server-audit.ts';
+import { authenticationArgs } from './api-server-authentication.ts';
 import { none, refuses, takes, type Arg, type ArgTable } from './table.ts';
-import { list, pairs, someTime, text, truth, whole, WrongValue } from './values.ts';
+import { count, list, pairs, someTime, text, truth, whole, WrongValue } from './values.ts';
 
 /** Admission plug-ins that are always on, so that naming them asks for nothing. */
 const builtIn = new Set([
@@ -19,8 +21,6 @@ function ports(value: string): { from: number; to: number } {
 const seconds = (value: string): number => Math.round(someTime(value) / 1000);
 
 const already = 'it is so already';
-const noAudit = 'there is no audit log in this release';
-const noOidc = 'users of another issuer are not known in this release';
 const ownFlow = 'requests are bounded by other means';
 const listener = 'say --bind-address, --https-listen-port, --advertise-address or --tls-san';
 const tlsFixed = 'TLS 1.2 and newer with the ciphers of the built-in library are served';
@@ -32,7 +32,7 @@ export type ApiServerArgs = ApiServerSettings & { nodePortRange?: { from: number
 
 /** kube-apiserver's arguments. */
 export const apiServerArgs: ArgTable<ApiServerArgs> = new Map<string, Arg<ApiServerArgs>>([
-  ['anonymous-auth', takes(truth, (s, on) => void (s.anonymousAuth = on))],
+  ['anonymous-auth', { ...takes<ApiServerArgs, boolean>(truth, (s, on) => void (s.anonymousAuth = on)), strict: true }],
   ['api-audiences', takes(list, (s, names) => void (s.audiences = names))],
   ['service-account-issuer', takes(text, (s, url) => void (s.serviceAccountIssuer = url))],
   ['event-ttl', takes(seconds, (s, n) => void (s.eventTtlSeconds = n))],
@@ -50,10 +50,13 @@ export const apiServerArgs: ArgTable<ApiServerArgs> = new Map<string, Arg<ApiSer
   ['runtime-config', { none: 'the APIs of Kubernetes 1.36 are served as they are by default' }],
   ['service-account-key-file', { none: ownKeys }],
   ['cors-allowed-origins', { none: 'no headers for other origins are sent' }],
-  ...none<ApiServerArgs>(noAudit, 'audit-policy-file audit-log-path audit-log-maxage audit-log-maxbackup audit-log-maxsize audit-log-format audit-log-mode audit-log-compress audit-log-version audit-log-batch-buffer-size audit-log-batch-max-size audit-log-batch-max-wait audit-log-batch-throttle-burst audit-log-batch-throttle-enable audit-log-batch-throttle-qps audit-log-truncate-enabled audit-log-truncate-max-batch-size audit-log-truncate-max-event-size audit-webhook-config-file audit-webhook-mode audit-webhook-initial-backoff audit-webhook-version audit-webhook-batch-buffer-size audit-webhook-batch-max-size audit-webhook-batch-max-wait audit-webhook-batch-throttle-burst audit-webhook-batch-throttle-enable audit-webhook-batch-throttle-qps audit-webhook-truncate-enabled audit-webhook-truncate-max-batch-size audit-webhook-truncate-max-event-size'),
-  ...none<ApiServerArgs>(noOidc, 'oidc-issuer-url oidc-client-id oidc-username-claim oidc-username-prefix oidc-groups-claim oidc-groups-prefix oidc-required-claim oidc-signing-algs oidc-ca-file authentication-config authentication-token-webhook-config-file authentication-token-webhook-cache-ttl authentication-token-webhook-version'),
+  ...auditArgs,
+  ...authenticationArgs,
   ...none<ApiServerArgs>('Node and RBAC authorize, and nothing else', 'authorization-mode authorization-config authorization-webhook-config-file authorization-webhook-cache-authorized-ttl authorization-webhook-cache-unauthorized-ttl authorization-webhook-version authorization-policy-file'),
-  ...none<ApiServerArgs>(ownFlow, 'max-requests-inflight max-mutating-requests-inflight enable-priority-and-fairness request-timeout min-request-timeout goaway-chance http2-max-streams-per-connection livez-grace-period shutdown-delay-duration shutdown-send-retry-after shutdown-watch-termination-grace-period maximum-startup-sequence-duration'),
+  ['max-requests-inflight', takes(count, (s, n) => void (s.flowControl = { ...s.flowControl, maxRequestsInflight: n }))],
+  ['max-mutating-requests-inflight', takes(count, (s, n) => void (s.flowControl = { ...s.flowControl, maxMutatingRequestsInflight: n }))],
+  ['request-timeout', takes(someTime, (s, ms) => void (s.flowControl = { ...s.flowControl, requestTimeoutMs: ms }))],
+  ...none<ApiServerArgs>(ownFlow, 'enable-priority-and-fairness min-request-timeout goaway-chance http2-max-streams-per-connection livez-grace-period shutdown-delay-duration shutdown-send-retry-after shutdown-watch-termination-grace-period maximum-startup-sequence-duration'),
   ...none<ApiServerArgs>(listener, 'bind-address secure-port advertise-address external-hostname insecure-port insecure-bind-address permit-address-sharing permit-port-sharing apiserver-count endpoint-reconciler-type'),
   ...none<ApiServerArgs>(tlsFixed, 'tls-cipher-suites tls-min-version tls-cert-file tls-private-key-file tls-sni-cert-key tls-curve-preferences strict-transport-security-directives disable-http2-serving'),
   ...none<ApiServerArgs>(store, 'etcd-servers etcd-cafile etcd-certfile etcd-keyfile etcd-prefix etcd-servers-overrides etcd-compaction-interval etcd-count-metric-poll-period etcd-db-metric-poll-interval etcd-healthcheck-timeout etcd-readycheck-timeout storage-backend storage-media-type storage-initialization-timeout watch-cache watch-cache-sizes default-watch-cache-size delete-collection-workers lease-reuse-duration-seconds'),

@@ -1,10 +1,18 @@
 import { ConfigError, messageOf } from '../../base/errors.ts';
 import { WrongValue } from './values.ts';
 
+export interface Taken<T> {
+  take: (settings: T, value: string) => string | void;
+  /** A wrong value stops the start: the default would let in more than was asked for. */
+  strict?: true;
+  /** Said several times, each counts; of others the last does. */
+  repeats?: true;
+}
+
 /** What becomes of one argument of a program. */
 export type Arg<T> =
   /** Puts the value into the settings; throws WrongValue. A text that it returns says what of it has no effect. */
-  | { take: (settings: T, value: string) => string | void }
+  | Taken<T>
   /** Known, and without effect here for this reason. */
   | { none: string }
   /** Going on without it would be unsafe. */
@@ -17,7 +25,7 @@ export interface Sink {
   warn(line: string): void;
 }
 
-export function takes<T, V>(parse: (value: string) => V, set: (settings: T, value: V) => string | void): Arg<T> {
+export function takes<T, V>(parse: (value: string) => V, set: (settings: T, value: V) => string | void): Taken<T> {
   return { take: (settings, value) => set(settings, parse(value)) };
 }
 
@@ -30,16 +38,20 @@ export const refuses = <T>(refused: string, hint: string): Arg<T> => ({ refused,
 
 /**
  * Reads a list of `name=value` into `settings`; `name` alone means true, and leading dashes do not count. The last of a name
- * wins. What is unknown, wrong or without effect is one warning line each.
+ * wins, unless it may repeat. What is unknown, wrong or without effect is one warning line each.
  */
 export function readArgs<T>(flag: string, args: string[], read: { table: ArgTable<T>; settings: T } & Sink): T {
-  const last = new Map<string, string>();
+  const said = new Map<string, string[]>();
   for (const arg of args) {
     const [, name = '', value] = /^-*([^=]*?)\+?(?:=([\s\S]*))?$/.exec(arg.trim()) ?? [];
     if (!/^[A-Za-z][\w-]*$/.test(name)) read.warn(`--${flag}: "${shown(arg)}" is not name=value and has no effect`);
-    else last.set(name.replaceAll('_', '-'), value ?? 'true');
+    else said.set(name.replaceAll('_', '-'), [...(said.get(name.replaceAll('_', '-')) ?? []), value ?? 'true']);
   }
-  for (const [name, value] of last) readOne({ flag, name, value }, read);
+  for (const [name, values] of said) {
+    const known = read.table.get(name);
+    const counting = known && 'take' in known && known.repeats ? values : values.slice(-1);
+    for (const value of counting) readOne({ flag, name, value }, read);
+  }
   return read.settings;
 }
 
@@ -53,6 +65,7 @@ function readOne<T>({ flag, name, value }: { flag: string; name: string; value: 
     if (left) warn(`--${flag}: ${name}: ${left}`);
   } catch (error) {
     if (!(error instanceof WrongValue)) throw error;
+    if (arg.strict) throw new ConfigError(`--${flag}: ${name} is wrong: ${messageOf(error)}`, { op: 'flags' });
     warn(`--${flag}: ${name} is not taken: ${messageOf(error)}`);
   }
 }

@@ -94,7 +94,32 @@ async function inContainers(target: Target, [level, securityContext]: (typeof co
   return unless(await target.call({ method: 'PATCH', path: `${path}/p/ephemeralcontainers`, type: 'application/strategic-merge-patch+json', body }), [403, 422], `an ephemeral container in a ${level} namespace`);
 }
 
+const inHost: Json = { securityContext: { windowsOptions: { hostProcess: true } } };
+const notInHost: Json = { securityContext: { windowsOptions: { hostProcess: false } } };
+
+/** Windows pods that are in the host only by half: no level forbids them, the API does. */
+const halves: Record<string, Json> = {
+  'no-host-network': { ...inHost, containers: [{ name: 'c', image: 'x' }] },
+  'container-without-host-network': { containers: [{ name: 'c', image: 'x', ...inHost }] },
+  'init-without-host-network': { containers: [{ name: 'c', image: 'x', ...inHost }], initContainers: [{ name: 'i', image: 'x', ...inHost }] },
+  'one-of-two': { hostNetwork: true, containers: [{ name: 'c', image: 'x', ...inHost }, { name: 'd', image: 'x' }] },
+  'init-only': { hostNetwork: true, containers: [{ name: 'c', image: 'x' }], initContainers: [{ name: 'i', image: 'x', ...inHost }] },
+  'container-against-pod': { hostNetwork: true, ...notInHost, containers: [{ name: 'c', image: 'x', ...inHost }] },
+  'pod-against-container': { hostNetwork: true, ...inHost, containers: [{ name: 'c', image: 'x', ...notInHost }] },
+};
+
+/** As a pod, and as the template of one. */
+async function halfInHost(target: Target, spec: Json): Promise<string | undefined> {
+  const ns = await target.namespace();
+  const body = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' }, spec: { schedulerName: 'none', ...spec } };
+  const pod = unless(await target.call({ method: 'POST', path: `/api/v1/namespaces/${ns}/pods`, body }), [422], 'a pod');
+  const labels = { app: 'a' };
+  const deployment = { apiVersion: 'apps/v1', kind: 'Deployment', metadata: { name: 'd' }, spec: { replicas: 0, selector: { matchLabels: labels }, template: { metadata: { labels }, spec } } };
+  return pod ?? unless(await target.call({ method: 'POST', path: `/apis/apps/v1/namespaces/${ns}/deployments`, body: deployment }), [422], 'a template');
+}
+
 export const attacks: Attack[] = [
+  ...each('windows-host-process', halves, halfInHost),
   ...each('pod-security-labels', labels, makesNamespace),
   ...each('pod-security-container', contexts, inContainers),
   ...each('pod-security-pod', specs, (target, [level, spec]) => makesPod(target, level, { containers: [container()], ...spec })),

@@ -45,8 +45,29 @@ const masters = (value: Buffer | string): Buffer => sequence(relative(attribute(
 const node = simpleName('system:node:boat', 'system:nodes');
 const nodeAnd = sequence(relative(attribute(types.o, 'system:nodes'), attribute(types.o, 'system:masters')), relative(attribute(types.cn, 'system:node:boat')));
 
+/** A node asks for a certificate in another's name; only what NodeRestriction says counts, the signer may never see it. */
+async function asksAsNode(target: Target, [signer, pem]: [string, string]): Promise<string | undefined> {
+  const spec = { signerName: `kubernetes.io/${signer}`, request: Buffer.from(pem).toString('base64'), usages: signer === 'kubelet-serving' ? serving : client };
+  const body = { apiVersion: 'certificates.k8s.io/v1', kind: 'CertificateSigningRequest', metadata: { name: `attack-${process.pid}-${++count}` }, spec };
+  target.later(() => target.call({ method: 'DELETE', path: `${path}/${body.metadata.name}` }));
+  const answer = await target.call({ method: 'POST', path, body, as: { user: 'system:node:boat', groups: ['system:nodes', 'system:authenticated'] } });
+  return answer.status === 403 ? undefined : `a node's request is answered ${answer.status}: ${answer.text.slice(0, 160)}`;
+}
+
+const named = (...names: string[]): string => handMadeRequest(sequence(...names.map((name) => relative(attribute(types.cn, name)))));
+
 /** What a signer must not sign, even when somebody approved it. */
 export const attacks: Attack[] = [
+  ...each<[string, string]>('csr-of-another-node', {
+    serving: ['kubelet-serving', handMadeRequest(simpleName('system:node:other', 'system:nodes'), [hosts('other')])],
+    client: ['kube-apiserver-client-kubelet', handMadeRequest(simpleName('system:node:other', 'system:nodes'))],
+    prefix: ['kube-apiserver-client-kubelet', handMadeRequest(simpleName('system:node:boats', 'system:nodes'))],
+    'after-its-own': ['kube-apiserver-client-kubelet', named('system:node:boat', 'system:node:other')],
+    bmp: ['kubelet-serving', handMadeRequest(sequence(relative(attribute(types.cn, string.bmp('system:node:other')))))],
+    'no-node': ['kubelet-serving', named('admin')],
+    'no-name': ['kubelet-serving', handMadeRequest(sequence())],
+    capitals: ['kubelet-serving', named('system:node:BOAT')],
+  }, asksAsNode),
   ...each('csr-masters', {
     utf8: masters('system:masters'), bmp: masters(string.bmp('system:masters')), printable: masters(string.printable('system:masters')), ia5: masters(string.ia5('system:masters')), t61: masters(string.t61('system:masters')),
     'one-relative-name': sequence(relative(attribute(types.cn, 'jane'), attribute(types.o, string.bmp('system:masters')))),

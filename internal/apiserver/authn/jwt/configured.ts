@@ -9,7 +9,10 @@ export interface Configured extends ConfiguredAuthentication {
   stop(): void;
 }
 
-type Options = Pick<ApiServerOptions, 'authenticationConfig' | 'oidc' | 'serviceAccount' | 'dial' | 'clock' | 'log'>;
+type Options = Pick<ApiServerOptions, 'authenticationConfig' | 'oidc' | 'serviceAccount' | 'dial' | 'clock' | 'log' | 'anonymous'>;
+
+/** A complaint about what a file holds, on one line with the file's name. */
+const named = (error: unknown, path: string): unknown => (error instanceof ConfigError ? new ConfigError(`${path}: ${messageOf(error).split('\n', 1)[0]}`, { op: error.op, cause: error }) : error);
 
 /** Reads what is configured; a file that is wrong stops the start, and later leaves what was there before. */
 export async function configuredAuthentication(options: Options): Promise<Configured> {
@@ -19,9 +22,11 @@ export async function configuredAuthentication(options: Options): Promise<Config
   let text = '';
   const read = async (): Promise<AuthenticationConfiguration> => {
     text = (await file?.read()) ?? '';
-    return readConfiguration(text, [options.serviceAccount.issuer]);
+    const configuration = readConfiguration(text, [options.serviceAccount.issuer]);
+    if (configuration.anonymous && options.anonymous !== undefined) throw new ConfigError('anonymous-auth cannot be set when the field anonymous is', { op: 'authentication-config' });
+    return configuration;
   };
-  let current = made(oidc ? configurationOfFlags(oidc) : await read());
+  let current = made(oidc ? configurationOfFlags(oidc) : await read().catch((error: unknown) => Promise.reject(named(error, file?.path ?? ''))));
   const reload = async (): Promise<void> => {
     const before = text;
     try {
