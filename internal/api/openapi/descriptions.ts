@@ -67,6 +67,7 @@ export const parameterDescriptions: Record<string, string> = table({
   propagationPolicy: 'Whether and how garbage collection will be performed: Orphan, Background or Foreground.',
   resourceVersion: 'resourceVersion sets a constraint on what resource versions a request may be served from.',
   resourceVersionMatch: 'resourceVersionMatch determines how resourceVersion is applied to list calls.',
+  shardSelector: 'A CEL expression of shardRange() that restricts the list to a shard. Takes effect only with the feature gate ShardedListAndWatch.',
   sendInitialEvents: 'If true, a watch begins with events that make up the current state, ended by a bookmark.',
   timeoutSeconds: 'Timeout for the list/watch call.',
   watch: 'Watch for changes to the described resources and return them as a stream of add, update, and remove notifications.',

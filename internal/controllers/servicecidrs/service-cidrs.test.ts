@@ -37,7 +37,7 @@ describe('the controller', () => {
       resources: () => [], onResourcesChange: () => () => undefined, rootCa: '', clusterCidr: '10.42.0.0/16',
     };
     const controller = startServiceCidrsController(ctx);
-    const state = (): ServiceCIDR | undefined => client.all(refs.serviceCidrs)[0] as ServiceCIDR | undefined;
+    const state = (): ServiceCIDR | undefined => client.all(refs.serviceCidrs)[0] as unknown as ServiceCIDR | undefined;
     await client.create(refs.serviceCidrs, { metadata: { name: 'two' }, spec: { cidrs: ['10.9.0.0/28'] } });
     await client.create(refs.ipAddresses, { metadata: { name: '10.9.0.3' }, spec: {} });
     await clock.advance(10);
