@@ -114,7 +114,7 @@ status How far it has come.
 activeDeadlineSeconds Seconds after the start at which the Job fails and its pods are ended.
 backoffLimit How many failures there may be before the Job fails. Defaults to 6, or to no bound with backoffLimitPerIndex.
 backoffLimitPerIndex How many failures each index may have before it fails. Only for completionMode Indexed, with restartPolicy Never.
-completionMode NonIndexed (the default): any pods will do. Indexed: each pod has a number from 0 to completions less one, and each must succeed once.
+completionMode NonIndexed (the default): all pods are alike. Indexed: each pod has a number from 0 to completions less one, and each must succeed once.
 completions How many pods must succeed. Not given: the success of one ends the Job.
 managedBy Controller that runs the Job. Not given: the one of Kubernetes. Cannot be changed.
 manualSelector Whether selector was written by hand. Almost never wanted.
@@ -146,7 +146,7 @@ action FailJob, FailIndex, Ignore (not counted) or Count (as without a rule).
 onExitCodes Exit codes that match. Either these or onPodConditions.
 onPodConditions Conditions of the pod of which one must match.
 @PodFailurePolicyOnExitCodesRequirement Exit codes of containers.
-containerName Container that is meant. Not given: any.
+containerName Container that is meant. Not given: each of them.
 operator In: the code is one of the values. NotIn: it is none of them.
 values The exit codes, at most 255, in order. 0 must not be among them for In.
 @PodFailurePolicyOnPodConditionsPattern A condition of a pod.
