@@ -26,6 +26,7 @@ export function describeField(type: string, name: string): string {
   if (written !== undefined) return written;
   if (name === 'metadata') return type.endsWith('List') ? listMetadataDescription : metadataDescription;
   if (name === 'apiVersion') return apiVersionDescription;
+  if (name === 'items' && type.endsWith('List')) return `The ${type.slice(0, -4)} objects.`;
   return `The ${words(name)} of this ${type}.`;
 }
 

@@ -25,7 +25,29 @@ async function holds(target: Target, ns: string, name: string, ip: string): Prom
 /** What must not get an address of an added range, by the end of the address. */
 const refused = { network: '0', broadcast: '15', beyond: '16', taken: '3' };
 
+/** A pod that serves, behind a service with an address of an added range; resolves once the node carries it out. */
+async function served(target: Target): Promise<{ ask(script: string): Promise<string>; prefix: string }> {
+  const ns = await target.namespace();
+  const { prefix } = await madeRange(target);
+  const command = ['sh', '-c', 'mkdir /tmp/w && echo carried-out > /tmp/w/index.html && exec httpd -f -p 8080 -h /tmp/w'];
+  const spec = { nodeName: target.node, terminationGracePeriodSeconds: 0, automountServiceAccountToken: false, containers: [{ name: 'c', image: target.image, imagePullPolicy: 'IfNotPresent', command }] };
+  await target.must('POST', `/api/v1/namespaces/${ns}/pods`, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'web', labels: { app: 'web' } }, spec });
+  await target.until('a service has the address', async () => {
+    const body = { apiVersion: 'v1', kind: 'Service', metadata: { name: 'web' }, spec: { clusterIP: `${prefix}.9`, selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] } };
+    return (await target.call({ method: 'POST', path: `/api/v1/namespaces/${ns}/services`, body })).status === 201;
+  });
+  await target.until('the pod runs', async () => at((await target.call({ path: `/api/v1/namespaces/${ns}/pods/web` })).json, 'status', 'phase') === 'Running');
+  const ask = (script: string): Promise<string> => target.kubectl(['-n', ns, 'exec', 'web', '--', 'sh', '-c', script]);
+  await target.until('the service answers', async () => (await ask(`timeout 2 wget -q -O - http://${prefix}.9/ 2>/dev/null || sleep 1`)).includes('carried-out'));
+  return { ask, prefix };
+}
+
 export const attacks = [
+  ...each('packets-to-nobody-in-added-range', { first: '1', next: '8', last: '14', 'other-port': '9' }, async (target, last) => {
+    const { ask, prefix } = await served(target);
+    const said = await ask(`timeout 4 nc -w 3 ${prefix}.${last} ${last === '9' ? 81 : 80} </dev/null 2>&1; true`);
+    return said.includes('refused') ? undefined : `what goes to ${prefix}.${last} left the node: ${said.slice(0, 100)}`;
+  }, { needsNode: true }),
   ...each('address-of-added-range', refused, async (target, last) => {
     const ns = await target.namespace();
     const { prefix } = await madeRange(target);

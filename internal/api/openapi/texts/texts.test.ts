@@ -3,6 +3,7 @@ import { builtinScheme } from '../../scheme.ts';
 import { OpenApiDocuments } from '../documents.ts';
 import { clusterTexts } from './cluster.ts';
 import { containerTexts } from './containers.ts';
+import { otherTexts } from './others.ts';
 import { podTexts } from './pods.ts';
 import { entriesOf, writtenText } from './texts.ts';
 import { volumeTexts } from './volumes.ts';
@@ -10,7 +11,7 @@ import { workloadTexts } from './workloads.ts';
 
 type Definition = { description?: string; properties?: Record<string, { description?: string }> };
 const document = JSON.parse(new OpenApiDocuments(builtinScheme()).v2Json().body.toString()) as { definitions: Record<string, Definition> };
-const entries = [podTexts, containerTexts, volumeTexts, workloadTexts, clusterTexts].flatMap((text) => [...entriesOf(text)]);
+const entries = [podTexts, containerTexts, volumeTexts, workloadTexts, clusterTexts, otherTexts].flatMap((text) => [...entriesOf(text)]);
 const short = (name: string): string => name.slice(name.lastIndexOf('.') + 1);
 
 const kinds = [

@@ -1,5 +1,6 @@
 import { clusterTexts } from './cluster.ts';
 import { containerTexts } from './containers.ts';
+import { otherTexts } from './others.ts';
 import { podTexts } from './pods.ts';
 import { volumeTexts } from './volumes.ts';
 import { workloadTexts } from './workloads.ts';
@@ -12,7 +13,7 @@ let read: Map<string, string> | undefined;
 
 /** `PodSpec.containers` for a field, `PodSpec` for a type. */
 export function writtenText(name: string): string | undefined {
-  read ??= new Map([podTexts, containerTexts, volumeTexts, workloadTexts, clusterTexts].flatMap((text) => [...entriesOf(text)]));
+  read ??= new Map([podTexts, containerTexts, volumeTexts, workloadTexts, clusterTexts, otherTexts].flatMap((text) => [...entriesOf(text)]));
   return read.get(name);
 }
 
