@@ -55,17 +55,17 @@ export const attacks = [
     const answer = await target.call({ method: 'POST', path: `/api/v1/namespaces/${ns}/services`, body: service('second', `${prefix}.${last}`) });
     return answer.status === 422 ? undefined : `${prefix}.${last} was given away: ${answer.status}`;
   }),
-  ...each('range-goes-under-its-services', { range: ['range'], 'range-and-record': ['range', 'record'], record: ['record'] }, async (target, what) => {
+  ...each('range-goes-under-its-services', { plain: '', 'no-grace': '?gracePeriodSeconds=0', foreground: '?propagationPolicy=Foreground', orphan: '?propagationPolicy=Orphan' }, async (target, how) => {
     const ns = await target.namespace();
     const { name, prefix } = await madeRange(target);
-    const ip = `${prefix}.5`;
-    const record = `/apis/networking.k8s.io/v1/ipaddresses/${ip}`;
-    await holds(target, ns, 'web', ip);
-    for (const one of what) await target.call({ method: 'DELETE', path: one === 'range' ? `${ranges}/${name}` : record });
-    await target.until('the record of the address is there', async () => (await target.call({ path: record })).status === 200);
-    if (!what.includes('range')) return undefined;
-    await target.until('the range says that it is used', async () => ready((await target.call({ path: `${ranges}/${name}` })).json) === 'False');
+    await holds(target, ns, 'web', `${prefix}.5`);
+    await target.call({ method: 'DELETE', path: `${ranges}/${name}${how}` });
+    // One that went at once has no condition.
+    await target.until('the range says that it is used, or is gone', async () => {
+      const { status, json } = await target.call({ path: `${ranges}/${name}` });
+      return status === 404 || ready(json) === 'False';
+    });
     const still = await target.call({ path: `${ranges}/${name}` });
-    return at(still.json, 'metadata', 'deletionTimestamp') ? undefined : `the range of ${ip} is gone while a service has it`;
+    return still.status === 200 ? undefined : `the range of ${prefix}.5 is gone while a service has it`;
   }),
 ];
