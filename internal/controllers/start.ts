@@ -22,6 +22,7 @@ import { startStatefulSetController } from './statefulset/statefulset.ts';
 import { startTtlAfterFinishedController } from './ttlafterfinished/ttl-after-finished.ts';
 import { startRootCaPublisher } from './rootca/publisher.ts';
 import { startPvcProtectionController, startPvProtectionController, startVacProtectionController } from './storageprotection/storage-protection.ts';
+import { startServiceCidrsController } from './servicecidrs/service-cidrs.ts';
 import { startServiceAccountController } from './serviceaccount/default-account.ts';
 import { startServiceAccountTokenController } from './serviceaccount/tokens.ts';
 
@@ -54,6 +55,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   'pvc-protection': startPvcProtectionController,
   'pv-protection': startPvProtectionController,
   'vac-protection': startVacProtectionController,
+  'service-cidrs': startServiceCidrsController,
   'clusterrole-aggregation': startClusterRoleAggregationController,
 });
 

@@ -1,5 +1,6 @@
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+import type { ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import { ConfigError } from '../base/errors.ts';
 import { cidrHas, loopback, parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../base/ipv4.ts';
 import type { Mirror } from '../client/client.ts';
@@ -39,6 +40,7 @@ export interface NetworkOptions {
     pods: Mirror<Pod>;
     namespaces: Mirror<Namespace>;
     nodes: Mirror<Node>;
+    serviceCidrs: Mirror<ServiceCIDR>;
   };
   clock: Clock;
   disk: Disk;
@@ -151,6 +153,7 @@ function startNodeProxy(options: NetworkOptions, addresses: Addresses): Proxy {
   return startProxy({
     ...options,
     ...options.mirrors,
+    nodeIp: addresses.nodeIp,
     network: {
       clusterCidr: addresses.clusterCidr,
       serviceCidr: addresses.serviceCidr,

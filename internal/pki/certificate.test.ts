@@ -2,7 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { createServer, connect } from 'node:tls';
 import { describe, expect, test } from 'vitest';
 import { realRandom } from '../io/random.ts';
-import { issueCa, issueCert } from './certificate.ts';
+import { issueCa, issueCert, namesakes } from './certificate.ts';
 
 const now = Date.now();
 const issuing = { nowMs: now, random: realRandom };
@@ -46,6 +46,19 @@ describe('certificates', () => {
     await new Promise<void>((resolve, reject) => socket.once('secureConnect', resolve).once('error', reject));
     expect(socket.authorized).toBe(true);
     expect(await seen).toBe('system:admin');
+    socket.destroy();
+    server.close();
+  });
+
+  test('a namesake is asked about no signature', async () => {
+    const client = issueCert({ ...issuing, ca, cn: 'system:admin', usages: ['client'] });
+    const server = createServer({ cert: leaf.cert, key: leaf.key, ca: namesakes(ca.cert, issuing), requestCert: true, rejectUnauthorized: false });
+    const seen = new Promise<[unknown, unknown]>((resolve) => server.once('secureConnection', (socket) => resolve([socket.getPeerCertificate().subject.CN, socket.authorizationError])));
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as { port: number };
+    const socket = connect({ port, host: '127.0.0.1', servername: 'localhost', ca: ca.cert, cert: client.cert, key: client.key });
+    // The error of a signature that does not fit would stay in OpenSSL's queue.
+    expect(await seen).toEqual(['system:admin', 'SELF_SIGNED_CERT_IN_CHAIN']);
     socket.destroy();
     server.close();
   });

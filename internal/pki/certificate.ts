@@ -63,14 +63,15 @@ export function issueCa(options: Issuing & { cn: string; key?: string; lifeMs?: 
 
 /**
  * Authorities that bear the names of these and sign nothing. A TLS server names them to its clients, so that those know which
- * certificate to show; it finds no way to any of them, and so hands over all that a client sent, for others to judge.
+ * certificate to show; it finds no way to any of them, and so hands over all that a client sent, for others to judge. Their keys are of a
+ * kind that cannot sign: OpenSSL tries no signature, whose failure it would leave behind for the next read of a connection to trip over.
  */
 export function namesakes(caPems: string, { nowMs, random }: Issuing): string {
   const names = pemBlocks(caPems).map(({ bytes }) => readCertificate(bytes).rawSubject);
   return names.map((name) => {
-    // A key of a kind that nobody signs certificates with: OpenSSL then does not try it. A signature that it tried in vain would
+    // A key that cannot sign: OpenSSL then does not try it. A signature that it tried in vain would
     // stay behind as an error, and break the connection in the middle of its first request.
-    const { publicKey } = generateKeyPairSync('ed448');
+    const { publicKey } = generateKeyPairSync('x25519');
     const extensions = [extension(extensionIds.basicConstraints, true, sequence(boolean(true)))];
     return signed({ random, notBeforeMs: nowMs, notAfterMs: nowMs + lives.caMs, issuer: name, subject: name, publicKey, signer: newKey(), extensions });
   }).join('');

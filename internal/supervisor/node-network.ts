@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+import type { ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
 import { networkIndexes, startNetwork, type Network } from '../network/network.ts';
@@ -55,6 +56,7 @@ export async function startNodeNetwork(options: {
       pods: mirrors.of<Pod>(refs.pods, { fieldSelector: `spec.nodeName=${facts.name}` }),
       namespaces: mirrors.of<Namespace>(refs.namespaces),
       nodes: mirrors.of<Node>(refs.nodes),
+      serviceCidrs: mirrors.of<ServiceCIDR>(refs.serviceCidrs),
     },
     log: doors.log.named('network'),
     record: (kind, name) => ledger.record(kind, name),

@@ -54,6 +54,20 @@ function kindsOf(typeName: string): string[] {
   return kindsByType.get(typeName) ?? [];
 }
 
+/** Versions that Kubernetes knows and no longer serves, or never did: options belong to them too. */
+const unserved =
+  'admission.k8s.io/v1 admission.k8s.io/v1beta1 admissionregistration.k8s.io/v1alpha1 admissionregistration.k8s.io/v1beta1 apiextensions.k8s.io/v1beta1 apiregistration.k8s.io/v1beta1 apps/v1beta1 apps/v1beta2 authentication.k8s.io/v1alpha1 authentication.k8s.io/v1beta1 authorization.k8s.io/v1beta1 batch/v1beta1 certificates.k8s.io/v1alpha1 certificates.k8s.io/v1beta1 coordination.k8s.io/v1alpha2 coordination.k8s.io/v1beta1 discovery.k8s.io/v1beta1 events.k8s.io/v1beta1 extensions/v1beta1 flowcontrol.apiserver.k8s.io/v1beta1 flowcontrol.apiserver.k8s.io/v1beta2 flowcontrol.apiserver.k8s.io/v1beta3 imagepolicy.k8s.io/v1alpha1 internal.apiserver.k8s.io/v1alpha1 networking.k8s.io/v1beta1 node.k8s.io/v1alpha1 node.k8s.io/v1beta1 policy/v1beta1 rbac.authorization.k8s.io/v1alpha1 rbac.authorization.k8s.io/v1beta1 resource.k8s.io/v1alpha3 resource.k8s.io/v1beta1 resource.k8s.io/v1beta2 scheduling.k8s.io/v1alpha2 scheduling.k8s.io/v1beta1 storage.k8s.io/v1alpha1 storage.k8s.io/v1beta1 storagemigration.k8s.io/v1beta1'.split(' ');
+
+/** Types of which one field at most is set, and the field that says which. */
+const unions = table<{ discriminator?: string; fields: Record<string, string> }>({
+  'io.k8s.api.core.v1.AppArmorProfile': { discriminator: 'type', fields: { localhostProfile: 'LocalhostProfile' } },
+  'io.k8s.api.core.v1.PodSchedulingGroup': { fields: { podGroupName: 'PodGroupName' } },
+  'io.k8s.api.core.v1.SeccompProfile': { discriminator: 'type', fields: { localhostProfile: 'LocalhostProfile' } },
+  'io.k8s.api.flowcontrol.v1.LimitResponse': { discriminator: 'type', fields: { queuing: 'Queuing' } },
+  'io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationSpec': { discriminator: 'type', fields: { exempt: 'Exempt', limited: 'Limited' } },
+  'io.k8s.api.flowcontrol.v1.Subject': { discriminator: 'kind', fields: { group: 'Group', serviceAccount: 'ServiceAccount', user: 'User' } },
+});
+
 const everywhere = new Set([`${meta}DeleteOptions`, `${meta}WatchEvent`]);
 
 /** The definition of a built-in type. `groups` are the versions that it is published with: options belong to all. */
@@ -72,8 +86,10 @@ export function definitionOf(typeName: string, flavor: Flavor, groups: readonly 
   const out: Json = { description: describeType(short, groupOf(typeName)), type: 'object' };
   if (required.length) out['required'] = required;
   if (Object.keys(properties).length) out['properties'] = Object.fromEntries(Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const kinds = everywhere.has(typeName) ? [...new Set(['/v1', ...groups])].map((gv) => `${gv}/${short}`) : type.tm ? kindsOf(typeName) : [];
+  const kinds = everywhere.has(typeName) ? [...new Set(['/v1', ...groups, ...(flavor === 2 ? unserved : [])])].sort().map((gv) => `${gv}/${short}`) : type.tm ? kindsOf(typeName) : [];
   if (kinds.length) out['x-kubernetes-group-version-kind'] = kinds.map(gvk);
+  const union = unions[typeName];
+  if (union) out['x-kubernetes-unions'] = [{ ...(union.discriminator && { discriminator: union.discriminator }), 'fields-to-discriminateBy': union.fields }];
   if (type.st === 'atomic') out['x-kubernetes-map-type'] = 'atomic';
   return out;
 }

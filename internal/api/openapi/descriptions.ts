@@ -1,5 +1,7 @@
 import { table } from '../../base/own.ts';
-/** The facts hold no descriptions, so they are made from the names; the few that everybody reads are written out. */
+import { writtenText } from './texts/texts.ts';
+
+/** The facts hold no descriptions: texts/ has those that people read, the others are made from the names. */
 
 const conventions = 'https://git.k8s.io/community/contributors/devel/sig-architecture/api-conventions.md';
 
@@ -11,23 +13,6 @@ export const embeddedApiVersion = `apiVersion defines the versioned schema of th
 export const embeddedKind = `kind is a string value representing the type of this object. In CamelCase. More info: ${conventions}#types-kinds`;
 export const listOf = (plural: string): string => `List of ${plural}. More info: ${conventions}`;
 
-const written: Record<string, string> = table({
-  'ObjectMeta.name': 'Name must be unique within a namespace. Cannot be updated.',
-  'ObjectMeta.generateName': 'GenerateName is an optional prefix, used by the server, to generate a unique name when none is given.',
-  'ObjectMeta.namespace': 'Namespace defines the space within which each name must be unique. Cannot be updated.',
-  'ObjectMeta.uid': 'UID is the unique in time and space value for this object, set by the server.',
-  'ObjectMeta.resourceVersion': 'An opaque value that represents the internal version of this object, to see whether it has changed.',
-  'ObjectMeta.generation': 'A sequence number representing a specific generation of the desired state. Set by the system.',
-  'ObjectMeta.creationTimestamp': 'CreationTimestamp is a timestamp representing the server time when this object was created. Read-only.',
-  'ObjectMeta.deletionTimestamp': 'DeletionTimestamp is the date and time at which this resource will be deleted. Set by the server.',
-  'ObjectMeta.deletionGracePeriodSeconds': 'Number of seconds allowed for this object to gracefully terminate before it is removed. Read-only.',
-  'ObjectMeta.labels': 'Map of string keys and values that can be used to organize and categorize objects; selectors match them.',
-  'ObjectMeta.annotations': 'Annotations is an unstructured key value map stored with a resource for tools to read.',
-  'ObjectMeta.ownerReferences': 'List of objects depended on by this object. When all are gone, this object is garbage collected.',
-  'ObjectMeta.finalizers': 'Must be empty before the object is deleted. Each entry names the component that removes it.',
-  'ObjectMeta.managedFields': 'ManagedFields maps workflow-id and version to the set of fields that are managed by that workflow.',
-});
-
 /** `minReadySeconds` -> `min ready seconds` */
 function words(name: string): string {
   return name
@@ -37,14 +22,17 @@ function words(name: string): string {
 }
 
 export function describeField(type: string, name: string): string {
+  const written = writtenText(`${type}.${name}`);
+  if (written !== undefined) return written;
   if (name === 'metadata') return type.endsWith('List') ? listMetadataDescription : metadataDescription;
-  if (name === 'apiVersion' && !written[`${type}.${name}`]) return apiVersionDescription;
-  return written[`${type}.${name}`] ?? `The ${words(name)} of this ${type}.`;
+  if (name === 'apiVersion') return apiVersionDescription;
+  if (name === 'items' && type.endsWith('List')) return `The ${type.slice(0, -4)} objects.`;
+  return `The ${words(name)} of this ${type}.`;
 }
 
 export function describeType(type: string, group: string): string {
   if (type.endsWith('List')) return `${type} is a list of ${type.slice(0, -4)} objects.`;
-  return group ? `${type} is a type of the ${group} API.` : `${type} is a type of the API.`;
+  return writtenText(type) ?? (group ? `${type} is a type of the ${group} API.` : `${type} is a type of the API.`);
 }
 
 export const parameterDescriptions: Record<string, string> = table({
@@ -67,6 +55,7 @@ export const parameterDescriptions: Record<string, string> = table({
   propagationPolicy: 'Whether and how garbage collection will be performed: Orphan, Background or Foreground.',
   resourceVersion: 'resourceVersion sets a constraint on what resource versions a request may be served from.',
   resourceVersionMatch: 'resourceVersionMatch determines how resourceVersion is applied to list calls.',
+  shardSelector: 'A CEL expression of shardRange() that restricts the list to a shard. Takes effect only with the feature gate ShardedListAndWatch.',
   sendInitialEvents: 'If true, a watch begins with events that make up the current state, ended by a bookmark.',
   timeoutSeconds: 'Timeout for the list/watch call.',
   watch: 'Watch for changes to the described resources and return them as a stream of add, update, and remove notifications.',

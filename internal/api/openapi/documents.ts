@@ -3,9 +3,10 @@ import { LRUCache } from 'lru-cache';
 import { typesData } from '../generated/types-data.ts';
 import type { KindInfo, Scheme } from '../scheme.ts';
 import { rootOf } from './operations.ts';
+import { summaries } from './summaries.ts';
 import { documentV2, type DocumentV2 } from './v2.ts';
 import { encodeDocumentV2 } from './v2-protobuf.ts';
-import { documentV3 } from './v3.ts';
+import { documentV3, summaryV3 } from './v3.ts';
 
 export const openApiV2Protobuf = 'application/com.github.proto-openapi.spec.v2@v1.0+protobuf';
 /** What is answered when it is asked for, as Kubernetes spells it. */
@@ -20,7 +21,7 @@ export interface OpenApiDocument {
 /** Documents of OpenAPI 3 that are kept: a client reads one once and keeps it by its hash. */
 const keptDocuments = 4;
 /** Raised when the way documents are written changes: clients hold them by hash. */
-const writerRevision = 1;
+const writerRevision = 2;
 
 let tableHash: string | undefined;
 
@@ -39,7 +40,8 @@ export class OpenApiDocuments {
   v3Index(): OpenApiDocument {
     if (this.index?.revision === this.scheme.revision) return this.index.document;
     const paths: Record<string, { serverRelativeURL: string }> = {};
-    for (const [gv, infos] of [...this.byVersion()].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const described: [string, KindInfo[]][] = [...summaries(this.scheme).keys()].map((path) => [path, []]);
+    for (const [gv, infos] of [...this.byVersion(), ...described].sort(([a], [b]) => (a < b ? -1 : 1))) {
       paths[gv] = { serverRelativeURL: `/openapi/v3/${gv}?hash=${this.hashOf(infos)}` };
     }
     const document = tagged(Buffer.from(JSON.stringify({ paths })));
@@ -47,16 +49,17 @@ export class OpenApiDocuments {
     return document;
   }
 
-  /** The document at `apis/apps/v1` or `api/v1`, or undefined when nothing of it is served. */
+  /** The document at `apis/apps/v1`, `api/v1` or `version`, or undefined when nothing of it is served. */
   v3At(path: string): OpenApiDocument | undefined {
-    const infos = this.byVersion().get(path);
-    const first = infos?.[0];
-    if (!infos || !first) return undefined;
+    const infos = this.byVersion().get(path) ?? [];
+    const first = infos[0];
+    const summary = first ? undefined : summaries(this.scheme).get(path);
+    if (!first && !summary) return undefined;
     const hash = this.hashOf(infos);
     const key = `${path} ${hash}`;
     let known = this.v3.get(key);
     if (!known) {
-      known = { body: Buffer.from(JSON.stringify(documentV3(this.scheme, first.group, first.version))), etag: hash };
+      known = { body: Buffer.from(JSON.stringify(first ? documentV3(this.scheme, first.group, first.version) : summary && summaryV3(summary))), etag: hash };
       this.v3.set(key, known);
     }
     return known;

@@ -41,6 +41,28 @@ describe('built-in kinds', () => {
     expect(bare((v3['paths'] as Json)['/apis/apps/v1/namespaces/{namespace}/deployments/{name}'])).toEqual(golden.builtin.path);
   });
 
+  test('every path, operation, media type and parameter that kube-apiserver 1.36 publishes, and no other', () => {
+    const wanted = readFileSync(join(import.meta.dirname, 'testing/operations-1.36.tsv'), 'utf8').replace(/\n$/, '').split('\n');
+    const shared = v2['parameters'] as Record<string, Record<string, string>>;
+    const names = (list: unknown): string[] => ((list ?? []) as Record<string, string>[]).map((one) => one['name'] ?? shared[(one['$ref'] ?? '').slice('#/parameters/'.length)]?.['name'] ?? '');
+    const types = (list: unknown): string => ((list ?? []) as string[]).join().replaceAll('application/', '');
+    const got = Object.entries(v2['paths'] as Record<string, Record<string, Record<string, unknown>>>).flatMap(([path, item]) =>
+      Object.entries(item).filter(([method]) => method !== 'parameters').map(([method, one]) =>
+        [method, path, one['operationId'], one['x-kubernetes-action'] ?? '', types(one['consumes']), types(one['produces']), [...names(item['parameters']), ...names(one['parameters'])].sort().join()].join('\t')));
+    expect(got.sort()).toEqual(wanted.sort());
+  });
+
+  test('documents about the API itself', () => {
+    const index = parse(documents.v3Index().body)['paths'] as Json;
+    for (const path of ['api', 'apis', 'apis/apps', 'version', 'openid/v1/jwks', '.well-known/openid-configuration']) {
+      expect(index).toHaveProperty([path]);
+      const document = parse(documents.v3At(path)?.body);
+      expect(Object.keys(document['paths'] as Json)).toEqual([`/${path}/`]);
+      for (const [, name = ''] of JSON.stringify(document).matchAll(/"#\/components\/schemas\/([^"]+)"/g)) expect(schemasOf(document)).toHaveProperty([name]);
+    }
+    expect(documents.v3At('apis/nowhere')).toBeUndefined();
+  });
+
   test('every reference leads somewhere', () => {
     for (const path of ['api/v1', 'apis/batch/v1', 'apis/apiextensions.k8s.io/v1', 'apis/authorization.k8s.io/v1']) {
       const document = parse(documents.v3At(path)?.body);

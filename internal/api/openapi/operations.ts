@@ -1,6 +1,7 @@
 import { table } from '../../base/own.ts';
 import type { KindInfo, Scheme, SubresourceInfo } from '../scheme.ts';
 import { jsonOrder, hasType, rawType } from '../type-table.ts';
+import { parameterDescriptions } from './descriptions.ts';
 
 /** One request that a path takes, in a form that OpenAPI 2 and 3 are written from. */
 export interface Operation {
@@ -18,6 +19,8 @@ export interface Operation {
   codes: readonly number[];
   watchable: boolean;
   custom: boolean;
+  /** Other media types than those of objects; `consumes` is OpenAPI 2's alone. */
+  media?: { consumes?: readonly string[]; produces: readonly string[] };
   /** Answers with text, whatever was asked for. */
   log?: boolean;
 }
@@ -29,10 +32,13 @@ export interface Path {
   operations: Operation[];
 }
 
+const forms = ['application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
+export const discoveryMedia = { consumes: forms, produces: forms };
+
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 const writeQuery = ['dryRun', 'fieldManager', 'fieldValidation'];
 const deleteQuery = ['dryRun', 'gracePeriodSeconds', 'ignoreStoreReadErrorWithClusterBreakingPotential', 'orphanDependents', 'propagationPolicy'];
-const listQuery = ['allowWatchBookmarks', 'continue', 'fieldSelector', 'labelSelector', 'limit', 'resourceVersion', 'resourceVersionMatch', 'sendInitialEvents', 'timeoutSeconds', 'watch'];
+const listQuery = ['allowWatchBookmarks', 'continue', 'fieldSelector', 'labelSelector', 'limit', 'resourceVersion', 'resourceVersionMatch', 'sendInitialEvents', 'shardSelector', 'timeoutSeconds', 'watch'];
 const collectionQuery = [...listQuery.filter((name) => name !== 'allowWatchBookmarks' && name !== 'watch'), ...deleteQuery].sort();
 
 /** Kinds whose deletion answers with the object. */
@@ -59,14 +65,14 @@ export function definitionName(info: { group: string; version: string; kind: str
   return kind === info.kind ? own : `${own.slice(0, own.lastIndexOf('.') + 1)}${kind}`;
 }
 
-function camel(text: string): string {
+export function camel(text: string): string {
   return text
     .split(/[.-]/)
     .map((part) => part.charAt(0).toUpperCase() + part.slice(1))
     .join('');
 }
 
-const shortGroup = (group: string): string => group.replace(/\.k8s\.io$/, '') || 'core';
+export const shortGroup = (group: string): string => group.replace(/\.k8s\.io$/, '') || 'core';
 
 /** `apps_v1`, `exampleCom_v1` */
 export function tagOf(group: string, version: string): string {
@@ -89,7 +95,7 @@ export function pathsOf(scheme: Scheme, group: string, version: string): Path[] 
 
 function resourceList(group: string, version: string): Path {
   const id = `get${camel(shortGroup(group))}${camel(version)}APIResources`;
-  const operation: Operation = { method: 'get', action: '', id, description: 'get available resources', gvk: undefined, query: [], body: undefined, answer: `${meta}APIResourceList`, codes: [200], watchable: false, custom: false };
+  const operation: Operation = { method: 'get', action: '', id, description: 'get available resources', gvk: undefined, query: [], body: undefined, answer: `${meta}APIResourceList`, codes: [200], watchable: false, custom: false, media: discoveryMedia };
   return { path: `${rootOf(group, version)}/`, inPath: [], operations: [operation] };
 }
 
@@ -115,6 +121,7 @@ class ResourcePaths {
     push(out, base, scope, collection);
     const item = [info.verbs.includes('get') && this.get(), info.verbs.includes('update') && this.put(), info.verbs.includes('delete') && this.remove(), info.verbs.includes('patch') && this.patch()];
     push(out, `${base}/{name}`, ['name', ...scope], item);
+    if (!info.custom && info.verbs.includes('watch')) this.watches(root, base.slice(root.length), scope, out);
     for (const sub of [...info.subresources.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) this.subresource(sub, `${base}/{name}/${sub.name}`, ['name', ...scope], out);
     return out;
   }
@@ -133,6 +140,22 @@ class ResourcePaths {
     const { group, version, kind } = this.info;
     const id = everywhere ? `list${camel(shortGroup(group))}${camel(version)}${kind}ForAllNamespaces` : this.id('list');
     return this.operation('get', 'list', id, `list or watch objects of kind ${kind}`, { query: listQuery, answer: definitionName(this.info, this.info.listKind), watchable: true });
+  }
+
+  /** The old way to watch, by a path of its own. */
+  private watches(root: string, base: string, scope: string[], out: Path[]): void {
+    const { group, version, kind, namespaced, resource } = this.info;
+    const made = (action: string, id: string, description: string): Operation =>
+      this.operation('get', action, id, `${description} deprecated: use the 'watch' parameter with a list operation instead`, { query: listQuery, answer: `${meta}WatchEvent`, watchable: true });
+    const list = (id: string): Operation => {
+      const operation = made('watchlist', id, `watch individual changes to a list of ${kind}.`);
+      return { ...operation, description: `${operation.description}.` };
+    };
+    const one = made('watch', this.id('watch'), `watch changes to an object of kind ${kind}.`);
+    one.description += ", filtered to a single item with the 'fieldSelector' parameter.";
+    if (namespaced) push(out, `${root}/watch/${resource}`, [], [list(`watch${camel(shortGroup(group))}${camel(version)}${kind}ListForAllNamespaces`)]);
+    push(out, `${root}/watch${base}`, scope, [list(this.id('watch', 'List'))]);
+    push(out, `${root}/watch${base}/{name}`, ['name', ...scope], [one]);
   }
 
   private create(): Operation {
@@ -200,6 +223,19 @@ class ResourcePaths {
   }
 }
 
+/** What every operation of a path takes stands once, on the path. */
+export function sharedQuery(path: Path): string[] {
+  return (path.operations[0]?.query ?? []).filter((name) => path.operations.every((operation) => operation.query.includes(name)));
+}
+
+/** Whether a path's answers can be asked for in a readable form. */
+export const takesPretty = (path: Path): boolean => path.operations.some((operation) => (operation.answer !== undefined || operation.log === true) && operation.action);
+
+export function describeInPath(path: Path, name: string): string {
+  const kind = path.operations[0]?.gvk?.kind;
+  return name === 'name' && kind ? `name of the ${kind}` : (parameterDescriptions[name] ?? name);
+}
+
 function push(out: Path[], path: string, inPath: readonly string[], operations: (Operation | false)[]): void {
   const kept = operations.filter((operation) => operation !== false);
   if (kept.length) out.push({ path, inPath, operations: kept });
@@ -211,6 +247,7 @@ function optionsOf(kind: string): string[] {
   return jsonOrder(rawType(name)).flatMap((field) => {
     const type = field.t === 'bool' ? 'boolean' : /int(32|64)$/.test(field.t) ? 'integer' : undefined;
     if (field.n && type) typesOfQuery[field.n] ??= type;
-    return field.n ? [field.n] : [];
+    // A time is no parameter that Kubernetes publishes, though it takes one.
+    return field.n && field.t !== 'Time' ? [field.n] : [];
   });
 }

@@ -2,8 +2,8 @@ import type { KindInfo, Scheme } from '../scheme.ts';
 import { customDefinition, customList } from './custom.ts';
 import { definitionOf, reachable, refTo, type Json } from './definitions.ts';
 import { parameterDescriptions } from './descriptions.ts';
-import { definitionName, pathsOf, tagOf, typesOfQuery, type Operation, type Path } from './operations.ts';
-import { patchTypes } from './v3.ts';
+import { definitionName, describeInPath, pathsOf, sharedQuery, tagOf, takesPretty, typesOfQuery, type Operation, type Path } from './operations.ts';
+import { summaries } from './summaries.ts';
 
 const words: Record<number, string> = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
 
@@ -27,11 +27,12 @@ export function documentV2(scheme: Scheme): DocumentV2 {
     const [group = '', version = ''] = gv.split('/');
     for (const path of pathsOf(scheme, group, version)) paths[path.path] = pathItem(path, tagOf(group, version));
   }
+  for (const { path, tag } of summaries(scheme).values()) paths[path.path] = pathItem(path, tag);
   // Kinds whose paths have no place in OpenAPI 2 are still published.
   const definitions = reachable([paths, [...own.keys()].map((name) => refTo(name, 2))], 2, (name) => own.get(name)?.() ?? definitionOf(name, 2, groups));
   return {
     swagger: '2.0',
-    info: { title: 'Kubernetes', version: 'v1.36' },
+    info: { title: 'Kubernetes', version: '1.36' },
     paths: sorted(Object.entries(paths)),
     definitions: sorted([...definitions]),
     parameters: sharedParameters(),
@@ -69,17 +70,17 @@ function queryParameter(name: string): Json {
 
 function pathItem(path: Path, tag: string): Json {
   const out: Json = {};
-  for (const operation of path.operations) out[operation.method] = render(operation, tag);
-  const parameters = path.inPath.map((name): Json => {
-    if (name === 'namespace') return { $ref: '#/parameters/namespace' };
-    return { uniqueItems: true, type: 'string', description: parameterDescriptions[name] ?? name, name, in: 'path', required: true };
-  });
-  if (path.operations.some((operation) => (operation.answer !== undefined || operation.log === true) && operation.action)) parameters.push({ $ref: '#/parameters/pretty' });
+  const shared = sharedQuery(path);
+  for (const operation of path.operations) out[operation.method] = render(operation, tag, new Set(shared));
+  const inPath = (name: string): Json => (name === 'namespace' ? { $ref: '#/parameters/namespace' } : { uniqueItems: true, type: 'string', description: describeInPath(path, name), name, in: 'path', required: true });
+  const all = [...path.inPath.map((name) => ({ name, parameter: inPath(name) })), ...[...shared, ...(takesPretty(path) ? ['pretty'] : [])].map((name) => ({ name, parameter: queryParameter(name) }))];
+  const parameters = all.sort((a, b) => (a.name < b.name ? -1 : 1)).map(({ parameter }) => parameter);
   if (parameters.length) out['parameters'] = parameters;
   return out;
 }
 
-function produces(operation: Operation): string[] {
+function produces(operation: Operation): readonly string[] {
+  if (operation.media) return operation.media.produces;
   if (operation.log) return ['text/plain', 'application/json', 'application/yaml', 'application/vnd.kubernetes.protobuf'];
   if (operation.answer === undefined) return ['*/*'];
   const types = ['application/json', 'application/yaml'];
@@ -89,24 +90,28 @@ function produces(operation: Operation): string[] {
   return types;
 }
 
-function consumes(operation: Operation): string[] {
-  if (operation.method === 'patch' && operation.body) return patchTypes(operation.custom);
+const patches = ['application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json', 'application/apply-patch+yaml'];
+
+function consumes(operation: Operation): readonly string[] | undefined {
+  if (operation.media) return operation.media.consumes;
+  if (operation.method === 'patch' && operation.body) return operation.custom ? patches.filter((type) => !type.includes('strategic')) : patches;
   return operation.custom ? ['application/json', 'application/yaml'] : ['*/*'];
 }
 
-function render(operation: Operation, tag: string): Json {
+function render(operation: Operation, tag: string, shared: ReadonlySet<string>): Json {
   const schema = operation.answer === undefined ? { type: 'string' } : refTo(operation.answer, 2);
   const responses: Json = {};
   for (const code of operation.codes) responses[code] = { description: words[code] ?? '', schema };
   responses[401] = { description: 'Unauthorized' };
-  const parameters = operation.query.map(queryParameter);
+  const takes = consumes(operation);
+  const parameters = operation.query.filter((name) => !shared.has(name)).map(queryParameter);
   if (operation.body) {
     const body = { name: 'body', in: 'body', ...(operation.body.required ? { required: true } : {}), schema: refTo(operation.body.definition, 2) };
     parameters.unshift(body);
   }
   return {
     description: operation.description,
-    consumes: consumes(operation),
+    ...(takes ? { consumes: takes } : {}),
     produces: produces(operation),
     schemes: ['https'],
     tags: [tag],

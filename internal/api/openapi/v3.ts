@@ -2,7 +2,8 @@ import type { Scheme } from '../scheme.ts';
 import { customDefinition, customList } from './custom.ts';
 import { definitionOf, reachable, refTo, type Json } from './definitions.ts';
 import { parameterDescriptions } from './descriptions.ts';
-import { definitionName, pathsOf, tagOf, typesOfQuery, type Operation, type Path } from './operations.ts';
+import { definitionName, describeInPath, pathsOf, sharedQuery, tagOf, takesPretty, typesOfQuery, type Operation, type Path } from './operations.ts';
+import type { Summary } from './summaries.ts';
 
 const words: Record<number, string> = { 200: 'OK', 201: 'Created', 202: 'Accepted' };
 
@@ -16,28 +17,35 @@ export function documentV3(scheme: Scheme, group: string, version: string): Json
   const tag = tagOf(group, version);
   const paths: Json = {};
   for (const path of pathsOf(scheme, group, version).sort((a, b) => (a.path < b.path ? -1 : 1))) paths[path.path] = pathItem(path, tag);
-  const schemas = reachable([paths, refTo('io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent', 3)], 3, (name) => own.get(name)?.() ?? definitionOf(name, 3, [gv]));
+  return documentOf(paths, reachable([paths, ...(own.size ? [refTo('io.k8s.apimachinery.pkg.apis.meta.v1.WatchEvent', 3)] : [])], 3, (name) => own.get(name)?.() ?? definitionOf(name, 3, [gv])));
+}
+
+/** The OpenAPI 3 document of one path that is about the API itself. */
+export function summaryV3({ path, tag }: Summary): Json {
+  const paths = { [path.path]: pathItem(path, tag) };
+  return documentOf(paths, reachable([paths], 3, (name) => definitionOf(name, 3, [])));
+}
+
+function documentOf(paths: Json, schemas: Map<string, Json>): Json {
   return {
     openapi: '3.0.0',
-    info: { title: 'Kubernetes', version: 'v1.36' },
+    info: { title: 'Kubernetes', version: '1.36' },
     paths,
     components: {
-      schemas: Object.fromEntries([...schemas].sort(([a], [b]) => (a < b ? -1 : 1))),
+      ...(schemas.size ? { schemas: Object.fromEntries([...schemas].sort(([a], [b]) => (a < b ? -1 : 1))) } : {}),
       securitySchemes: { BearerToken: { type: 'apiKey', description: 'Bearer Token authentication', name: 'authorization', in: 'header' } },
     },
   };
 }
 
 function pathItem(path: Path, tag: string): Json {
-  // What every operation takes stands once, on the path.
-  const shared = (path.operations[0]?.query ?? []).filter((name) => path.operations.every((operation) => operation.query.includes(name)));
+  const shared = sharedQuery(path);
   const out: Json = {};
   for (const operation of path.operations) out[operation.method] = render(operation, tag, new Set(shared));
-  const pretty = path.operations.some((operation) => (operation.answer !== undefined || operation.log === true) && operation.action);
   const parameters = [
-    ...path.inPath.map((name) => ({ name, in: 'path', description: parameterDescriptions[name] ?? name, required: true, schema: { type: 'string', uniqueItems: true } })),
+    ...path.inPath.map((name) => ({ name, in: 'path', description: describeInPath(path, name), required: true, schema: { type: 'string', uniqueItems: true } })),
     ...shared.map(queryParameter),
-    ...(pretty ? [queryParameter('pretty')] : []),
+    ...(takesPretty(path) ? [queryParameter('pretty')] : []),
   ];
   if (parameters.length) out['parameters'] = parameters.sort((a, b) => (a.name < b.name ? -1 : 1));
   return out;
@@ -48,6 +56,7 @@ function queryParameter(name: string): { name: string } & Json {
 }
 
 function mediaTypes(operation: Operation): string[] {
+  if (operation.media) return [...operation.media.produces].sort();
   if (operation.log) return ['application/json', 'application/vnd.kubernetes.protobuf', 'application/yaml', 'text/plain'];
   if (operation.answer === undefined) return ['*/*'];
   const types = ['application/json'];
@@ -82,7 +91,7 @@ function requestBody(operation: Operation): Json {
   return { content: Object.fromEntries(types.map((type) => [type, { schema }])), ...(operation.body?.required ? { required: true } : {}) };
 }
 
-export function patchTypes(custom: boolean): string[] {
+function patchTypes(custom: boolean): string[] {
   const types = ['application/json-patch+json', 'application/merge-patch+json', 'application/apply-patch+yaml'];
   return custom ? types : ['application/apply-patch+yaml', 'application/json-patch+json', 'application/merge-patch+json', 'application/strategic-merge-patch+json'];
 }

@@ -133,7 +133,7 @@ class Taking {
 
   /** This cluster has one family; only a headless service that is filled in by hand may name the other. */
   #families(spec: ServiceSpec, before: ServiceSpec | undefined): void {
-    const { family } = this.#allocators.ips.range;
+    const { family } = this.#allocators.ips.ranges.own;
     if (!isHeadless(spec) || Object.keys(spec.selector ?? {}).length > 0) this.#oneFamily(spec, before, `IPv${family}`);
     // Who fills in a headless service by hand may use any family.
     const anyFamily = isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0 && !spec.ipFamilies?.length;

@@ -45,7 +45,7 @@ export class SharedClaims {
 
   taken(keys: string[]): void {
     for (const key of keys) {
-      if (key.startsWith(ipPrefix)) this.#ips.take(key.slice(ipPrefix.length));
+      if (key.startsWith(ipPrefix)) this.#ips.hold(key.slice(ipPrefix.length));
       else if (key.startsWith(portPrefix)) this.#ports.take(Number(key.slice(portPrefix.length)));
     }
   }

@@ -76,13 +76,14 @@ describe('nft', () => {
 
   it('takes the rules of hostile objects, and holds only the table of services', async () => {
     const said: string[] = [];
-    const context = { nodeName: 'n', clusterRanges: [node.clusterCidr, node.serviceCidr], leftOut: (what: string) => void said.push(what) };
+    const context = { nodeName: 'n', clusterRanges: [node.clusterCidr, ...node.serviceCidrs], leftOut: (what: string) => void said.push(what) };
     const bad = Object.values(hostileHostIps);
     const services = bad.flatMap((text) => servicePorts(serviceOf({ externalIPs: [text], loadBalancerSourceRanges: [text], type: 'LoadBalancer' }, text), [sliceOf(text)], context));
     const hosts = bad.flatMap((text) => hostPorts(podWithHostIp(text), context.leftOut));
     const listed = await loaded([fullRuleset(makePlan([...services, port()], hosts), node)]);
     expect(listed.filter((line) => line.startsWith('table'))).toEqual(['table ip skiff {']);
     expect(listed.join('\n')).toContain('10.43.0.5 . 6 . 80');
+    expect(listed.filter((line) => line.includes('10.43.0.0/16') && line.includes('10.196.0.0/28')).map((line) => line.split(' ').at(-1))).toEqual(['0x00004000', 'reject']);
     expect(said.length).toBeGreaterThan(bad.length);
   });
 });

@@ -1,5 +1,7 @@
 import type { Pod, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
+import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
+import type { Ipv4, Ipv4Cidr } from '../../base/ipv4.ts';
 import type { Mirror } from '../../client/client.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
@@ -9,6 +11,7 @@ import { runOk, type Spawn } from '../../io/spawn.ts';
 import { makePlan, standingChains, type Chain, type Plan } from './plan.ts';
 import { difference, fullRuleset, table, type NodeNetwork } from './ruleset.ts';
 import { hostPorts, servicePorts, type ServiceContext, type ServicePort } from './service-ports.ts';
+import { serviceRanges } from './service-ranges.ts';
 
 export interface ProxyOptions {
   services: Mirror<Service>;
@@ -17,7 +20,10 @@ export interface ProxyOptions {
   /** Pods of this node only. */
   pods: Mirror<Pod>;
   nodeName: string;
-  network: NodeNetwork;
+  /** Ranges that were added to the configured one. */
+  serviceCidrs: Mirror<ServiceCIDR>;
+  nodeIp: Ipv4;
+  network: Omit<NodeNetwork, 'serviceCidrs'> & { serviceCidr: Ipv4Cidr };
   /** Where the transaction files are written; on tmpfs. */
   runDir: string;
   clock: Clock;
@@ -69,25 +75,30 @@ class NftProxy implements Proxy {
   readonly #said = new Set<string>();
   #timer: Timer | undefined;
   #running = false;
+  /** The table in the kernel has other ranges. */
+  #reload = false;
   #wanted = false;
   #stopped = false;
   #resolveReady: () => void = () => undefined;
 
   readonly #context: ServiceContext;
+  #ranges: readonly Ipv4Cidr[];
 
   constructor(options: ProxyOptions) {
     this.#o = options;
     const { clusterCidr, serviceCidr } = options.network;
+    this.#ranges = [serviceCidr];
     this.#context = { nodeName: options.nodeName, clusterRanges: [clusterCidr, serviceCidr], leftOut: (what) => this.#leftOut(what) };
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve));
     void this.#begin();
   }
 
   async #begin(): Promise<void> {
-    const { services, slices, pods } = this.#o;
-    await Promise.all([services.synced, slices.synced, pods.synced]);
+    const { services, slices, pods, serviceCidrs } = this.#o;
+    await Promise.all([services.synced, slices.synced, pods.synced, serviceCidrs.synced]);
     if (this.#stopped) return;
     this.#stops.push(
+      serviceCidrs.onChange(() => this.#rangesChanged()),
       services.onChange((c) => this.#touch(c.key)),
       slices.onChange((c) => {
         for (const object of [c.object, c.old]) {
@@ -106,6 +117,18 @@ class NftProxy implements Proxy {
     this.#stopped = true;
     this.#timer?.cancel();
     for (const stop of this.#stops) stop();
+  }
+
+  /** The rules of ranges are part of a full load; what an external address may be depends on them too. */
+  #rangesChanged(): void {
+    const { clusterCidr, serviceCidr } = this.#o.network;
+    const ranges = serviceRanges(this.#o.serviceCidrs.list(), { configured: serviceCidr, clusterCidr, nodeIp: this.#o.nodeIp, leftOut: (what) => this.#leftOut(what) });
+    if (ranges.join() === this.#ranges.join()) return;
+    this.#ranges = ranges;
+    this.#context.clusterRanges = [clusterCidr, ...ranges];
+    for (const { metadata } of this.#o.services.list()) this.#dirty.add(`${metadata.namespace}/${metadata.name}`);
+    this.#reload = true;
+    this.#schedule(batchMs);
   }
 
   #touch(key: string): void {
@@ -155,7 +178,7 @@ class NftProxy implements Proxy {
 
   /** Applies what changed, or the whole table where there is nothing to start from or the kernel does not take the change. */
   async #bring(plan: Plan): Promise<void> {
-    const change = this.#applied && difference(this.#applied, plan, this.#standing);
+    const change = this.#reload ? undefined : this.#applied && difference(this.#applied, plan, this.#standing);
     if (change !== undefined) {
       try {
         if (change) await this.#load(change);
@@ -164,8 +187,10 @@ class NftProxy implements Proxy {
         this.#o.log.info('nftables did not take a change, loading the whole table', { error: messageOf(error).slice(0, 200), change: change.slice(0, 600) });
       }
     }
-    await this.#load(fullRuleset(plan, this.#o.network));
+    const ranges = this.#ranges;
+    await this.#load(fullRuleset(plan, { ...this.#o.network, serviceCidrs: ranges }));
     this.#standing = standingChains(plan);
+    this.#reload = ranges !== this.#ranges;
   }
 
   /** Says once, in the log, what an object asks for that this node does not carry out. */

@@ -1,10 +1,11 @@
 import type { Ipv4, Ipv4Cidr } from '../../base/ipv4.ts';
 import { affinitySlots, standingChains, type Chain, type Collection, type ElementText, type Plan } from './plan.ts';
 
-/** What does not change while the node runs. */
+/** What does not change while the node runs, but for ranges of services. */
 export interface NodeNetwork {
   clusterCidr: Ipv4Cidr;
-  serviceCidr: Ipv4Cidr;
+  /** None inside another. */
+  serviceCidrs: readonly Ipv4Cidr[];
   /** The address that this process answers DNS on; its packets stay on the node. Undefined: it answers on none. */
   dnsAddress: Ipv4 | undefined;
   /** Services are carried out here; host ports are in any case. */
@@ -64,13 +65,15 @@ function elementList(elements: Plan['elements'][Collection]): string {
 
 const elementText = ([key, value]: [ElementText, ElementText | '']): string => (value ? `${key} : ${value}` : key);
 
+const anyOf = (ranges: readonly Ipv4Cidr[]): string => (ranges.length === 1 ? String(ranges[0]) : `{ ${ranges.join(', ')} }`);
+
 function fixedChains(node: NodeNetwork): string[] {
   const destination = 'ip daddr . meta l4proto . th dport';
   return [
     'chain services {',
     // Names are answered by this node alone: no host port, node port or external address may take the questions of its pods.
     ...(node.dnsAddress === undefined ? [] : [`  ip daddr ${node.dnsAddress} return`]),
-    ...(node.services ? [`  ip saddr != ${node.clusterCidr} ip daddr ${node.serviceCidr} meta mark set meta mark | ${mark}`] : []),
+    ...(node.services ? [`  ip saddr != ${node.clusterCidr} ip daddr ${anyOf(node.serviceCidrs)} meta mark set meta mark | ${mark}`] : []),
     `  ${destination} vmap @svc`,
     `  fib daddr type local jump node-ports`,
     '}',
@@ -98,7 +101,7 @@ function fixedChains(node: NodeNetwork): string[] {
     `  ${destination} @drops drop`,
     `  fib daddr type local meta l4proto . th dport @nonp reject with icmp port-unreachable`,
     `  fib daddr type local meta l4proto . th dport @dropnp drop`,
-    ...(node.services ? [`  ip daddr ${node.serviceCidr}${node.dnsAddress === undefined ? '' : ` ip daddr != ${node.dnsAddress}`} reject with icmp port-unreachable`] : []),
+    ...(node.services ? [`  ip daddr ${anyOf(node.serviceCidrs)}${node.dnsAddress === undefined ? '' : ` ip daddr != ${node.dnsAddress}`} reject with icmp port-unreachable`] : []),
     '}',
     'chain in-filter { type filter hook input priority 0; ct state new jump refuse; }',
     'chain forward-filter { type filter hook forward priority 0; ct state new jump refuse; }',

@@ -5,7 +5,7 @@ import { node } from './testing/samples.ts';
 
 const read = (service: Parameters<typeof servicePorts>[0], ...slices: ReturnType<typeof sliceOf>[]) => {
   const said: string[] = [];
-  const ports = servicePorts(service, slices, { nodeName: 'n', clusterRanges: [node.clusterCidr, node.serviceCidr], leftOut: (what) => void said.push(what) });
+  const ports = servicePorts(service, slices, { nodeName: 'n', clusterRanges: [node.clusterCidr, ...node.serviceCidrs], leftOut: (what) => void said.push(what) });
   return { port: ports[0], ports, said };
 };
 
