@@ -61,7 +61,7 @@ test('a good token beside it counts, a bad one does not help', async () => {
   expect(await who({}, { authorization: 'Bearer no' })).toBe('401');
   expect(await who({}, { authorization: 'Bearer oracle more' })).toBe('oracle');
   expect(await who({}, { authorization: 'Bearer constructor' })).toBe('401');
-  expect(await who({}, { authorization: `Bearer ${'e'.repeat(100_000)}` })).toBe('401');
+  expect(await who({}, { authorization: `Bearer ${'e'.repeat(60_000)}` })).toBe('401');
 });
 
 test('certificates that a holder sends along lead to the authority', async () => {
