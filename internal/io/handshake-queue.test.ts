@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { HandshakeQueue } from './handshake-queue.ts';
 
-function queue(): { add: (address: string, name: string, known?: boolean) => () => void; turn: () => void; turns: () => void; begun: string[] } {
+function queue(): { arrive: () => void; add: (address: string, name: string, known?: boolean) => () => void; turn: () => void; turns: () => void; begun: string[] } {
   const waiting: (() => void)[] = [];
   const made = new HandshakeQueue({ nextTurn: (fn) => void waiting.push(fn) });
   const begun: string[] = [];
   const turn = (): void => waiting.shift()?.();
   return {
+    arrive: () => made.arrive(),
     begun,
     turn,
     turns: () => {
@@ -64,4 +65,23 @@ test('what has gone is not begun, and takes no turn', () => {
   for (const leave of gone) leave();
   turns();
   expect(begun).toEqual(['first', 'stays']);
+});
+
+test('handshakes wait while connections come in, and not for ever', () => {
+  const { add, arrive, turn, turns, begun } = queue();
+  arrive();
+  add('10.0.0.1', 'waits');
+  for (let i = 0; i < 10; i++) {
+    turn();
+    arrive();
+  }
+  expect(begun).toEqual([]);
+  for (let i = 0; i < 40; i++) {
+    turn();
+    arrive();
+  }
+  expect(begun).toEqual(['waits']);
+  add('10.0.0.1', 'next');
+  turns();
+  expect(begun).toEqual(['waits', 'next']);
 });

@@ -1,6 +1,9 @@
 /** Connections of one class, by address; the address whose turn it is comes first. */
 type Line = Map<string, (() => void)[]>;
 
+/** The event loop accepts one connection in a turn, whoever it is from, so a handshake waits while connections come in; but not longer than this. */
+const mostArrivals = 32;
+
 export interface HandshakeQueueOptions {
   /** Calls back when the event loop has looked after everything else once. */
   nextTurn?: (fn: () => void) => void;
@@ -8,7 +11,7 @@ export interface HandshakeQueueOptions {
 
 /**
  * In which order handshakes begin. A handshake costs a millisecond of the thread that also answers requests, and whoever opens connections
- * makes the server spend it, so only one begins in each turn of the event loop, and addresses take turns, however many wait from each.
+ * makes the server spend it, so at most one begins in a turn of the event loop, and addresses take turns, however many wait from each.
  * Addresses with a client that is known have every second turn. Of one address the newest goes first: in a flood the oldest is the one
  * whose client has gone or that is about to make room, and whoever goes first must not wait behind all that came before.
  * How many wait is bounded by ConnectionBounds.
@@ -18,10 +21,19 @@ export class HandshakeQueue {
   readonly #known: Line = new Map();
   readonly #unknown: Line = new Map();
   #knownWasLast = false;
-  #begunInTurn = false;
+  /** Whether the end of this turn is waited for. */
+  #waits = false;
+  #arrived = false;
+  #arrivals = 0;
 
   constructor(options: HandshakeQueueOptions = {}) {
     this.#nextTurn = options.nextTurn ?? ((fn) => void setImmediate(fn));
+  }
+
+  /** A connection has come in. */
+  arrive(): void {
+    this.#arrived = true;
+    this.#wait();
   }
 
   /** Calls `begin` when its turn comes, which may be at once; what this returns takes it out again. */
@@ -30,7 +42,7 @@ export class HandshakeQueue {
     const same = line.get(address) ?? [];
     line.set(address, same);
     same.push(begin);
-    this.#pump();
+    if (!this.#waits) this.#begin();
     return () => {
       const at = same.indexOf(begin);
       if (at < 0) return;
@@ -39,15 +51,23 @@ export class HandshakeQueue {
     };
   }
 
-  #pump(): void {
-    if (this.#begunInTurn) return;
+  #wait(): void {
+    if (this.#waits) return;
+    this.#waits = true;
+    this.#nextTurn(() => {
+      this.#waits = false;
+      const more = this.#arrived && ++this.#arrivals < mostArrivals;
+      this.#arrived = false;
+      if (!more) this.#begin();
+      else if (this.#known.size + this.#unknown.size > 0) this.#wait();
+    });
+  }
+
+  #begin(): void {
+    this.#arrivals = 0;
     const next = this.#next();
     if (!next) return;
-    this.#begunInTurn = true;
-    this.#nextTurn(() => {
-      this.#begunInTurn = false;
-      this.#pump();
-    });
+    this.#wait();
     next();
   }
 

@@ -163,6 +163,7 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
   const of = (request: ServerRequest): Connection | undefined => known.get(sessionOf(request) ?? request.socket);
   return {
     accept(socket) {
+      handshakes.arrive();
       const pair = pairOf(socket);
       sockets.add(socket);
       const connection = bounds.add(socket.remoteAddress ?? '', () => socket.destroy());

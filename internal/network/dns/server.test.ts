@@ -117,10 +117,10 @@ describe('an address that asks without end', () => {
   });
 
   it('is not answered over TCP either', async () => {
-    await answersTo(perAddress.burst + 1000, good);
+    // Whichever address of the loopback this is.
     const socket = await connect();
-    socket.write(framed(good));
     socket.resume();
+    for (let i = 0; i <= perAddress.burst; i++) socket.write(framed(good));
     await closed(socket);
   });
 
