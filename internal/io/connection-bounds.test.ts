@@ -74,10 +74,19 @@ describe('users', () => {
   });
 });
 
+test('an address is known from the first client that was, and after it went', () => {
+  const { made, add } = bounds();
+  const one = add('10.0.0.1', 'a');
+  expect(made.knows('10.0.0.1')).toBe(false);
+  made.know(one, { name: 'u', bounded: true });
+  made.remove(one);
+  expect([made.knows('10.0.0.1'), made.knows('10.0.0.2')]).toEqual([true, false]);
+});
+
 describe('the sweep', () => {
   test('ends what never asked sooner than what asked once, and nothing that is being answered', () => {
     const { made, add, ended } = bounds();
-    add('10.0.0.1', 'silent');
+    add('10.0.0.1', 'silent').secure = true;
     const asked = add('10.0.0.2', 'asked');
     made.begin(asked);
     made.finish(asked);
@@ -92,6 +101,14 @@ describe('the sweep', () => {
     expect(ended).toEqual(['silent', 'asked']);
     made.sweep(now + 600_000);
     expect(ended).toEqual(['silent', 'asked']);
+  });
+
+  test('ends what never agreed on TLS first of all', () => {
+    const { made, add, ended } = bounds();
+    add('10.0.0.1', 'secure').secure = true;
+    add('10.0.0.1', 'plain');
+    made.sweep(performance.now() + 500);
+    expect(ended).toEqual(['plain']);
   });
 
   test('two requests at once are one rest', () => {

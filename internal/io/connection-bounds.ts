@@ -20,6 +20,9 @@ export interface ConnectionLimits {
 
 export const connectionLimits: ConnectionLimits = { handshakeMs: 10_000, headerMs: 32_000, idleMs: 90_000, sweepMs: 5_000, strangersPerAddress: 256, strangers: 1024, perUser: 1000 };
 
+/** Enough for every node and every client outside a cluster of a thousand nodes. */
+const rememberedAddresses = 4096;
+
 export interface KnownUser {
   name: string;
   /** Whether `perUser` holds for him: administrators and the cluster's own parts are never locked out. */
@@ -37,6 +40,8 @@ export interface Connection {
   /** Since when it asks nothing. */
   idleSinceMs: number;
   asked: boolean;
+  /** Whether TLS has been agreed. */
+  secure: boolean;
 }
 
 /**
@@ -48,6 +53,8 @@ export class ConnectionBounds {
   readonly #strangers = new Map<string, Set<Connection>>();
   readonly #users = new Map<string, number>();
   readonly #idle = new Set<Connection>();
+  /** Addresses of clients that were known, the latest last. */
+  readonly #addresses = new Set<string>();
   #strangerCount = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -60,7 +67,7 @@ export class ConnectionBounds {
   }
 
   add(remoteAddress: string, end: () => void): Connection {
-    const connection: Connection = { address: networkOf(remoteAddress), end, user: undefined, open: 0, idleSinceMs: performance.now(), asked: false };
+    const connection: Connection = { address: networkOf(remoteAddress), end, user: undefined, open: 0, idleSinceMs: performance.now(), asked: false, secure: false };
     const same = this.#strangers.get(connection.address) ?? new Set();
     if (same.size >= this.#limits.strangersPerAddress) this.#drop(oldestOf(same));
     else if (this.#strangerCount >= this.#limits.strangers) this.#drop(oldestOf(this.#busiest()));
@@ -80,7 +87,15 @@ export class ConnectionBounds {
     this.#users.set(user.name, count + 1);
     connection.user = user.name;
     this.#forget(connection);
+    this.#addresses.delete(connection.address);
+    this.#addresses.add(connection.address);
+    if (this.#addresses.size > rememberedAddresses) this.#addresses.delete(this.#addresses.values().next().value ?? '');
     return true;
+  }
+
+  /** Whether somebody who comes from there showed who he is. */
+  knows(address: string): boolean {
+    return this.#addresses.has(address);
   }
 
   begin(connection: Connection): void {
@@ -108,8 +123,9 @@ export class ConnectionBounds {
   /** Ends what has asked nothing for too long. */
   sweep(nowMs: number): void {
     for (const connection of this.#idle) {
-      const { headerMs, idleMs } = this.#limits;
-      if (nowMs - connection.idleSinceMs < (connection.asked ? idleMs : headerMs)) continue;
+      const { handshakeMs, headerMs, idleMs } = this.#limits;
+      const patienceMs = connection.asked ? idleMs : connection.secure ? headerMs : handshakeMs;
+      if (nowMs - connection.idleSinceMs < patienceMs) continue;
       this.#idle.delete(connection);
       connection.end();
     }

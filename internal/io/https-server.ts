@@ -1,10 +1,12 @@
 import { createSecureServer, type Http2SecureServer, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { AddressInfo, Socket } from 'node:net';
+import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { IoError, messageOf } from '../base/errors.ts';
+import { whenHello } from './client-hello.ts';
 import { ConnectionBounds, connectionLimits, pairOf, type Connection, type ConnectionLimits, type KnownUser } from './connection-bounds.ts';
+import { HandshakeQueue } from './handshake-queue.ts';
 
 /** HTTP/2 and HTTP/1.1 behind TLS on one port; upgrades (WebSocket, SPDY) arrive as raw sockets. */
 export interface HttpsListener {
@@ -66,6 +68,7 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
     ...({ connectionsCheckingInterval: neverMs, maxHeaderSize: maxHeaderBytes, keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 } as object),
   });
   const guard = guardConnections(server, bounds);
+  const door: Server = createTcpServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs }, (socket) => guard.accept(socket));
   server.on('request', (request: ServerRequest, answer: ServerAnswer) => {
     if (!guard.begin(request, answer)) return;
     if (!guard.late(request)) return options.onRequest(request, answer);
@@ -81,25 +84,33 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
   answerBroken(server);
   server.on('sessionError', () => undefined); // a broken client connection is the client's affair
   server.on('tlsClientError', () => undefined);
-  await new Promise<void>((resolve, reject) => {
-    const failed = (cause: unknown): void => reject(new IoError(`${op}: cannot listen on ${options.host}:${options.port}: ${messageOf(cause)}`, { op, cause }));
-    server.once('error', failed);
-    server.listen(options.port, options.host, () => {
-      server.off('error', failed);
-      server.on('error', () => undefined);
-      resolve();
-    });
-  });
+  await listen(op, door, options);
   return {
-    port: (server.address() as AddressInfo).port,
+    port: (door.address() as AddressInfo).port,
     renew: (tls) => server.setSecureContext(tls),
     close: () =>
       new Promise((resolve) => {
-        server.close(() => resolve());
+        door.close(() => resolve());
+        server.close();
         guard.close();
       }),
     know: (request, user) => guard.know(request, user),
   };
+}
+
+/** Connections that the kernel keeps until they are accepted (as many as net.core.somaxconn lets it); a client that finds no room tries again after a second. */
+const backlog = 4096;
+
+function listen(op: string, door: Server, { host, port }: { host: string; port: number }): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const failed = (cause: unknown): void => reject(new IoError(`${op}: cannot listen on ${host}:${port}: ${messageOf(cause)}`, { op, cause }));
+    door.once('error', failed);
+    door.listen({ host, port, backlog }, () => {
+      door.off('error', failed);
+      door.on('error', () => undefined);
+      resolve();
+    });
+  });
 }
 
 /** A request over HTTP/1.1 that is none, or whose headers are too large, hears so: what it still sends is taken, so that the answer is not lost. */
@@ -115,6 +126,8 @@ function answerBroken(server: Http2SecureServer): void {
 }
 
 interface Guard {
+  /** A connection that has just been made; TLS begins on it when its turn comes. */
+  accept(socket: Socket): void;
   begin(request: ServerRequest, answer: ServerAnswer): boolean;
   /** Whether the request came with so many others that it waits until all that has been read is looked through. */
   late(request: ServerRequest): boolean;
@@ -129,24 +142,12 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
   const byPair = new Map<string, Connection>();
   /** TLS sockets and HTTP/2 sessions. */
   const known = new WeakMap<object, Connection>();
-  server.on('connection', (socket: Socket) => {
-    const pair = pairOf(socket);
-    socket.setNoDelay(true);
-    socket.setKeepAlive(true, keepAliveAfterMs);
-    sockets.add(socket);
-    const connection = bounds.add(socket.remoteAddress ?? '', () => socket.destroy());
-    byPair.set(pair, connection);
-    socket.once('close', () => {
-      sockets.delete(socket);
-      byPair.delete(pair);
-      bounds.remove(connection);
-    });
-  });
   // Before the server's own listener, which makes the session.
   server.prependListener('secureConnection', (socket: TLSSocket) => {
     const connection = byPair.get(pairOf(socket));
     if (!connection) return void socket.destroy();
     known.set(socket, connection);
+    connection.secure = true;
     connection.end = () => socket.destroy();
   });
   server.on('session', (session: ServerHttp2Session) => {
@@ -155,10 +156,30 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
     if (!connection) return session.destroy();
     known.set(session, connection);
     connection.end = () => endSession(session);
+    session.on('ping', () => turns.pinged(session));
   });
   const turns = new Turns();
+  const handshakes = new HandshakeQueue();
   const of = (request: ServerRequest): Connection | undefined => known.get(sessionOf(request) ?? request.socket);
   return {
+    accept(socket) {
+      handshakes.arrive();
+      const pair = pairOf(socket);
+      sockets.add(socket);
+      const connection = bounds.add(socket.remoteAddress ?? '', () => socket.destroy());
+      byPair.set(pair, connection);
+      let leave: () => void = () => undefined;
+      whenHello(socket, () => {
+        leave = handshakes.add(connection.address, bounds.knows(connection.address), () => void server.emit('connection', socket));
+      });
+      socket.on('error', () => undefined);
+      socket.once('close', () => {
+        leave();
+        sockets.delete(socket);
+        byPair.delete(pair);
+        bounds.remove(connection);
+      });
+    },
     begin(request, answer) {
       const connection = of(request);
       if (!connection) return false;
@@ -205,24 +226,36 @@ function endSession(session: ServerHttp2Session): void {
 const promptStreams = 32;
 /** Answers may go out while a turn lasts, so that more streams begin in it than may be open at once; not three times as many. */
 const turnFactor = 3;
+/** Each ping is answered, at a hundredth of what a request costs. Clients ping once in some seconds. */
+const turnPings = 1000;
 
 /**
  * How many streams each session begins in one turn of the event loop. Nothing has been answered for most of that time, so a session that
  * begins far more than may be open at once has reset them itself: its end comes at once, before nghttp2 counts the resets.
  */
 class Turns {
-  #begun: Map<ServerHttp2Session, number> | undefined;
+  #begun: Map<ServerHttp2Session, { streams: number; pings: number }> | undefined;
 
   /** False for a stream that comes late in a turn. */
   admit(session: ServerHttp2Session, mostOpen: number): boolean {
+    const turn = this.#turnOf(session);
+    turn.streams++;
+    if (turn.streams > turnFactor * mostOpen) session.destroy();
+    return turn.streams <= promptStreams;
+  }
+
+  pinged(session: ServerHttp2Session): void {
+    if (++this.#turnOf(session).pings > turnPings) session.destroy();
+  }
+
+  #turnOf(session: ServerHttp2Session): { streams: number; pings: number } {
     if (!this.#begun) {
       this.#begun = new Map();
       setImmediate(() => (this.#begun = undefined));
     }
-    const count = (this.#begun.get(session) ?? 0) + 1;
-    this.#begun.set(session, count);
-    if (count > turnFactor * mostOpen) session.destroy();
-    return count <= promptStreams;
+    const turn = this.#begun.get(session) ?? { streams: 0, pings: 0 };
+    this.#begun.set(session, turn);
+    return turn;
   }
 }
 

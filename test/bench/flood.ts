@@ -1,11 +1,11 @@
 /**
  * Ten thousand bad connections against the API port, and what good clients notice of them: some hold a connection with a client
  * certificate, some come anew each time. Server, flood and good clients are processes of their own.
- * Usage: flood.ts [CONNECTIONS] [SECONDS]
+ * Usage: flood.ts [CONNECTIONS] [SECONDS] [ADDRESSES]: the flood comes from so many addresses, or, with 0, from the good clients' own.
  */
 import { fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { connect as connectHttp2, type ClientHttp2Session, type SecureClientSessionOptions } from 'node:http2';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -34,16 +34,16 @@ const kinds: { tls?: boolean; alpn?: string[]; send: string; drip?: string }[] =
   { send: '\x16\x03\x01\x02\0\x01\0\x01\xfc' },
 ];
 
-const addresses = 50;
+const goodAddress = '127.0.0.2';
 const atOnce = 100;
 
 /** The flood: opens so many connections within so many seconds from some addresses of 127.0.0.0/8 and keeps what the server leaves. */
-async function flood(place: Place, count: number, seconds: number): Promise<void> {
+async function flood(place: Place, { count, seconds, addresses }: { count: number; seconds: number; addresses: number }): Promise<void> {
   const open = new Set<Socket>();
   let [made, failed] = [0, 0];
   const one = (i: number): Promise<void> => new Promise((resolve) => {
     const kind = kinds[i % kinds.length] as (typeof kinds)[number];
-    const at = { host: '127.0.0.1', port: place.port, localAddress: `127.0.1.${1 + (i % addresses)}` };
+    const at = { host: '127.0.0.1', port: place.port, localAddress: addresses > 0 ? `127.0.1.${1 + (i % addresses)}` : goodAddress };
     const ready = (): void => {
       made++;
       socket.write(kind.send, 'latin1');
@@ -70,7 +70,7 @@ async function flood(place: Place, count: number, seconds: number): Promise<void
 }
 
 function session({ port, ca, cert, key }: Place): ClientHttp2Session {
-  const made = connectHttp2(`https://127.0.0.1:${port}`, { ca, cert, key });
+  const made = connectHttp2(`https://127.0.0.1:${port}`, { ca, cert, key, localAddress: goodAddress } as SecureClientSessionOptions);
   made.on('error', () => undefined);
   return made;
 }
@@ -89,18 +89,20 @@ function ask(via: ClientHttp2Session): Promise<number> {
 
 interface Seen {
   ms: number[];
-  bad: number;
+  /** Statuses other than 200, 0 for no answer at all. */
+  bad: Map<number, number>;
 }
 
 async function timed(seen: Seen, run: () => Promise<number>): Promise<void> {
   const at = performance.now();
-  if ((await run()) !== 200) seen.bad++;
+  const status = await run();
+  if (status !== 200) seen.bad.set(status, (seen.bad.get(status) ?? 0) + 1);
   seen.ms.push(performance.now() - at);
 }
 
 /** Good clients until `over`: eight that hold their connection, and one that comes anew each time. */
 async function good(place: Place, over: () => boolean): Promise<{ held: Seen; fresh: Seen }> {
-  const [held, fresh]: [Seen, Seen] = [{ ms: [], bad: 0 }, { ms: [], bad: 0 }];
+  const [held, fresh]: [Seen, Seen] = [{ ms: [], bad: new Map() }, { ms: [], bad: new Map() }];
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const holders = Array.from({ length: 8 }, async () => {
     const via = session(place);
@@ -119,10 +121,10 @@ async function good(place: Place, over: () => boolean): Promise<{ held: Seen; fr
 }
 
 const at = (ms: number[], part: number): string => (ms.toSorted((a, b) => a - b)[Math.floor((ms.length - 1) * part)] ?? 0).toFixed(1);
-const shown = ({ ms, bad }: Seen): string => `${ms.length} requests, ${bad} failed, p50 ${at(ms, 0.5)} ms, p99 ${at(ms, 0.99)} ms, max ${at(ms, 1)} ms`;
+const shown = ({ ms, bad }: Seen): string => `${ms.length} requests, ${bad.size ? [...bad].map(([status, count]) => `${count} with ${status}`).join(', ') : 'none'} failed, p50 ${at(ms, 0.5)} ms, p99 ${at(ms, 0.99)} ms, max ${at(ms, 1)} ms`;
 const rssOf = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
-async function main(count: number, seconds: number): Promise<void> {
+async function main(count: number, seconds: number, addresses: number): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'flood-'));
   const server = fork(join(import.meta.dirname, '../../internal/apiserver/dev.ts'), [dir], { silent: true });
   await new Promise((resolve) => server.stdout?.once('data', resolve));
@@ -137,11 +139,11 @@ async function main(count: number, seconds: number): Promise<void> {
     say(`${name}: connections held: ${shown(seen.held)}; connections made anew: ${shown(seen.fresh)}; server ${rssOf(server.pid ?? 0).toFixed(0)} MB`);
   };
   await during('before', () => new Promise((resolve) => setTimeout(resolve, 5000)));
-  const flooder = fork(import.meta.filename, ['flood', String(count), String(seconds)]);
+  const flooder = fork(import.meta.filename, ['flood', String(count), String(seconds), String(addresses)]);
   flooder.send(place);
   await during('flood', async () => {
     const told = await new Promise<{ made: number; failed: number; open: number; seconds: number }>((resolve) => flooder.once('message', resolve as never));
-    say(`${told.made} bad connections made in ${told.seconds.toFixed(0)} s from ${addresses} addresses, ${told.failed} more not taken, ${told.open} still open`);
+    say(`${told.made} bad connections made in ${told.seconds.toFixed(0)} s from ${addresses || "the good clients'"} address${addresses > 1 ? 'es' : ''}, ${told.failed} more not taken, ${told.open} still open`);
   });
   await during('held', () => new Promise((resolve) => setTimeout(resolve, 10_000)));
   flooder.kill();
@@ -150,6 +152,7 @@ async function main(count: number, seconds: number): Promise<void> {
   rmSync(dir, { recursive: true, force: true });
 }
 
-const [first, second, third] = process.argv.slice(2);
-if (first === 'flood') process.once('message', (place) => void flood(place as Place, Number(second), Number(third)));
-else await main(Number(first ?? 10_000), Number(second ?? 30));
+const [first, ...rest] = process.argv.slice(2);
+const numbers = rest.map(Number);
+if (first === 'flood') process.once('message', (place) => void flood(place as Place, { count: numbers[0] ?? 0, seconds: numbers[1] ?? 0, addresses: numbers[2] ?? 0 }));
+else await main(Number(first ?? 10_000), numbers[0] ?? 30, numbers[1] ?? 50);

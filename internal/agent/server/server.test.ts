@@ -1,5 +1,6 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
+import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
@@ -9,6 +10,7 @@ import type { Client } from '../../client/client.ts';
 import { realClock } from '../../io/clock.ts';
 import { realDial } from '../../io/dial.ts';
 import { realDisk } from '../../io/disk.ts';
+import { connectionLimits } from '../../io/connection-bounds.ts';
 import type { HttpsListener } from '../../io/https-server.ts';
 import { silentLog } from '../../io/log.ts';
 import { realRandom } from '../../io/random.ts';
@@ -182,4 +184,34 @@ test('metrics that dashboards and tests ask for', async () => {
   rights = ['get metrics'];
   expect((await call('GET', '/metrics')).text).toContain('kubelet_terminated_containers_total{container_type="container",exit_code="139",reason="Error"} 1');
   expect((await call('GET', '/metrics/slis')).text).toContain('kubernetes_healthcheck{name="ping",type="healthz"} 1');
+});
+
+describe('a flood of connections', () => {
+  const idle = connectionLimits.strangersPerAddress + 50;
+
+  test.each([
+    ['that say nothing', Buffer.alloc(0)],
+    ['with half a ClientHello', Buffer.from([0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc])],
+    ['with what is no TLS', Buffer.from('GET /pods HTTP/1.1\r\nhost: x\r\n')],
+  ])('%s from one address is bounded, and others are answered', async (_what, bytes) => {
+    let closed = 0;
+    const flood = Array.from({ length: idle }, () => {
+      const socket = connectTcp({ host: '127.0.0.1', port: server.port, localAddress: '127.0.0.3' }, () => socket.write(bytes));
+      socket.on('error', () => undefined);
+      return socket.resume().on('close', () => closed++);
+    });
+    rights = ['get log'];
+    expect((await call('GET', '/logs/syslog')).status).toBe(200);
+    await expect.poll(() => closed, { timeout: 10_000 }).toBeGreaterThanOrEqual(50);
+    for (const socket of flood) socket.destroy();
+  });
+
+  test('headers without end are refused', async () => {
+    const socket = connectTls({ host: '127.0.0.1', port: server.port, ca: ca.cert });
+    const answered = new Promise<string>((resolve) => void socket.on('data', (part: Buffer) => resolve(part.toString('latin1'))));
+    socket.on('error', () => undefined);
+    socket.write(`GET /pods HTTP/1.1\r\nhost: x\r\nx-a: ${'a'.repeat(80_000)}\r\n\r\n`);
+    expect(await answered).toContain('431');
+    socket.destroy();
+  });
 });

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { silentLog } from '../../io/log.ts';
 import { bindUdp, dialTcp, type Datagrams } from '../../io/sockets.ts';
+import { perAddress } from './rate.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
 import { dotted, host, name, query, words } from './testing/messages.ts';
 
@@ -83,6 +84,52 @@ describe('a datagram', () => {
     const socket = await connect();
     socket.write(framed(good));
     expect(rcodeOf((await next(socket)).subarray(2))).toBe(5);
+  });
+});
+
+describe('an address that asks without end', () => {
+  /** Sends so many datagrams and gives how many were answered; a last question tells when all have been looked at. */
+  async function answersTo(count: number, data: Buffer): Promise<number> {
+    let answers = 0;
+    heard = () => answers++;
+    for (let i = 0; i < count; i++) {
+      client.send(data, server.port, host);
+      // The socket's buffer holds some hundred.
+      if (i % 50 === 49) await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    let before = -1;
+    while (before !== answers) {
+      before = answers;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    return answers;
+  }
+
+  it.each([
+    ['questions', good],
+    ['questions for the world', query({ name: dotted('example.org') })],
+    ['broken questions', query({ name: Buffer.of(0xc0, 12) })],
+  ])('is answered %s as far as its bucket goes, and again when it has filled', async (_what, data) => {
+    expect(await answersTo(perAddress.burst + 1000, data)).toBeLessThanOrEqual(perAddress.burst);
+    expect(await answersTo(1, data)).toBe(0);
+    await clock.advance(1000);
+    expect(rcodeOf(await send(good))).toBe(0);
+  });
+
+  it('is not answered over TCP either', async () => {
+    // Whichever address of the loopback this is.
+    const socket = await connect();
+    socket.resume();
+    for (let i = 0; i <= perAddress.burst; i++) socket.write(framed(good));
+    await closed(socket);
+  });
+
+  it('shares its bucket with all others that may not ask', async () => {
+    allowed = false;
+    await answersTo(perAddress.burst + 1000, good);
+    expect(await answersTo(1, good)).toBe(0);
+    allowed = true;
+    expect(rcodeOf(await send(good))).toBe(0);
   });
 });
 

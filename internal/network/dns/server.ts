@@ -6,6 +6,7 @@ import { bindUdp, listenTcp, type Datagrams, type Listener } from '../../io/sock
 import { classIn, encodeReply, parseQuery, rcodes, soaData, types, type Query, type Question, type Reply, type WireRecord } from '../../wire/dns/message.ts';
 import { DnsFault, isWithin, nameOf, nameText, type WireName } from '../../wire/dns/names.ts';
 import { lookup, type DnsRecord, type Lookup, type Zone } from './records.ts';
+import { AskRate } from './rate.ts';
 import { TcpClients } from './tcp-clients.ts';
 import type { Upstream } from './upstream.ts';
 
@@ -32,12 +33,16 @@ export interface DnsServerOptions {
 
 /** Serves DNS over UDP and TCP on one address. */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
+  const rate = new AskRate(options.clock);
+  // All who may not ask share one bucket: a sender outside can invent as many addresses as it likes.
+  const admit = (address: string): boolean => rate.take(options.mayAsk(address) ? address : '');
   const udp: Datagrams = await bindUdp('dns.udp', options, (data, from) => {
+    if (!admit(from.address)) return;
     void answer(options, data, { address: from.address, transport: 'udp' }).then((reply) => {
       if (reply) udp.send(reply, from.port, from.address);
     });
   });
-  const clients = new TcpClients({ clock: options.clock, answer: (data, address) => answer(options, data, { address, transport: 'tcp' }) });
+  const clients = new TcpClients({ clock: options.clock, admit, answer: (data, address) => answer(options, data, { address, transport: 'tcp' }) });
   const tcp: Listener = await listenTcp('dns.tcp', { address: options.address, port: udp.port }, (socket) => clients.add(socket));
   return {
     port: udp.port,

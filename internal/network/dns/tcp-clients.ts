@@ -24,12 +24,15 @@ interface Client {
 /** Takes questions out of TCP connections (RFC 7766), and bounds what a client can hold. */
 export class TcpClients {
   readonly #clock: Clock;
+  /** Whether an address may ask one question more now. */
+  readonly #admit: (address: string) => boolean;
   readonly #answer: (query: Buffer, address: string) => Promise<Buffer | undefined>;
   /** In the order of their last question, the oldest first. */
   readonly #clients = new Set<Client>();
 
-  constructor(options: { clock: Clock; answer(query: Buffer, address: string): Promise<Buffer | undefined> }) {
+  constructor(options: { clock: Clock; admit(address: string): boolean; answer(query: Buffer, address: string): Promise<Buffer | undefined> }) {
     this.#clock = options.clock;
+    this.#admit = options.admit;
     this.#answer = options.answer;
   }
 
@@ -74,6 +77,8 @@ export class TcpClients {
       const length = client.got.readUInt16BE(0);
       if (length === 0 || length > longestQuestion) return this.#end(client);
       if (client.got.length < 2 + length) break;
+      // A client that hears nothing would wait; one whose connection ends comes again.
+      if (!this.#admit(client.address)) return this.#end(client);
       const query = Buffer.from(client.got.subarray(2, 2 + length));
       client.got = client.got.subarray(2 + length);
       this.#waitFor(client);

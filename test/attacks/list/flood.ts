@@ -138,13 +138,20 @@ async function sendFrames(target: Target, frames: Buffer): Promise<void> {
   for (const socket of sockets) socket.destroy();
 }
 
+interface Idle {
+  tls?: boolean;
+  /** Bytes that begin something, without TLS. */
+  send?: number[];
+}
+
 /** Opens connections that never ask anything and keeps them. */
-async function idleConnections(target: Target, count: number, tls: boolean): Promise<void> {
+async function idleConnections(target: Target, count: number, { tls = false, send = [] }: Idle): Promise<void> {
   const sockets: Socket[] = [];
   for (let i = 0; i < count; i++) {
     const port = Number(target.server.port || 443);
     const socket = tls ? connectTls({ host: target.server.hostname, port, ca: target.ca }) : connectTcp(port, target.server.hostname);
     socket.on('error', () => undefined);
+    if (send.length) socket.write(Buffer.from(send));
     sockets.push(socket);
     // Slow enough that making them costs the good client beside it little.
     if (i % 20 === 19) await new Promise((resolve) => setTimeout(resolve, 100));
@@ -183,7 +190,7 @@ export const attacks: Attack[] = [
     'a-cookie-of-2-megabytes': () => `cookie: ${megabytes(2)}`,
   }, (target, make) => largeHeaders(target, make())),
   ...each('http2-flood', floods, (target, make) => goodClient(target, () => sendFrames(target, make()))),
-  ...each('connection-flood', { 'without-tls': false, 'with-tls': true }, (target, tls) => goodClient(target, () => idleConnections(target, 1500, tls))),
+  ...each('connection-flood', { 'without-tls': {}, 'with-tls': { tls: true }, 'half-a-hello': { send: [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc] }, 'half-a-record-head': { send: [0x16, 3] } } as Record<string, Idle>, (target, idle) => goodClient(target, () => idleConnections(target, 1500, idle))),
   ...each('no-seat', {
     'with-a-queue': { type: 'Queue', queuing: { queues: 2, handSize: 1, queueLengthLimit: 1 } },
     'with-one-queue': { type: 'Queue', queuing: { queues: 1, handSize: 1, queueLengthLimit: 10 } },
