@@ -5,8 +5,9 @@ import { dnsParser, parsers, type Parser } from './parsers.ts';
 import { areas, standing, type Request } from './requests.ts';
 import { Rng } from './rng.ts';
 
-/** Most CPU that one input may take. */
+/** Most CPU that one input may take; a large one as much for each megabyte, of which a real kube-apiserver takes 1.3 to 2.5 s for pods. */
 const maxCpuMs = 1_000;
+const cpuLimitMs = (input: Buffer): number => maxCpuMs * Math.max(1, input.length / (1 << 20));
 /** Most that the heap may grow over a run, once it is warm. */
 const maxGrowthBytes = 200 << 20;
 const warmInputs = 500;
@@ -238,7 +239,7 @@ async function tryOne(area: Area, name: string, seed: number, crashed: string[],
     const { user, system } = process.cpuUsage(began);
     const ms = (user + system) / 1_000;
     if (bytes === input && ms > report.slowest.ms) report.slowest = { area: name, ms, seed };
-    return crashed.splice(0)[0] ?? wrong ?? (ms > maxCpuMs ? `${Math.round(ms)} ms of CPU` : undefined);
+    return crashed.splice(0)[0] ?? wrong ?? (ms > cpuLimitMs(bytes) ? `${Math.round(ms)} ms of CPU` : undefined);
   };
   let what = await measured(input);
   // What was slow once may have been somebody else's garbage.
