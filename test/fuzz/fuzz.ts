@@ -203,7 +203,7 @@ export async function fuzz(options: Options): Promise<Report> {
         report.failures.push(failure);
         options.say?.(textOf(failure));
       }
-      if (count === warmInputs) [memory.heapBefore, memory.rssBefore] = settled();
+      if (memory.heapBefore === 0 && count >= warmInputs) [memory.heapBefore, memory.rssBefore] = settled();
     }
     [memory.heapAfter, memory.rssAfter] = settled();
     const grown = memory.heapBefore === 0 ? 0 : memory.heapAfter - memory.heapBefore;
