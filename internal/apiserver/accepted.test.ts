@@ -86,3 +86,8 @@ describe('what is a fault without a reason upstream is none of the server\'s own
     expect(message(text)).toEqual([undefined, 500, 'no preferred addresses found; known addresses: []']);
   });
 });
+
+test.each(['{"toString":1}', '[]', '{"toString":null,"valueOf":null}', '7'])('an apply with the name %s is refused', async (text) => {
+  const { status } = await call('PATCH', '/api/v1/namespaces/default/configmaps/a?fieldManager=f&dryRun=All', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: JSON.parse(text) as unknown } }, 'oracle', 'application/apply-patch+yaml');
+  expect(status).toBe(400);
+});

@@ -127,6 +127,7 @@ async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise
   const body = patch.body as KubeObject | null;
   if (!body || typeof body !== 'object' || Array.isArray(body)) throw badRequest('error decoding YAML: the body is not an object');
   body.metadata ??= {} as KubeObject['metadata'];
+  if (body.metadata.name && typeof body.metadata.name !== 'string') throw badRequest('error decoding YAML: metadata.name is not a string');
   if (body.metadata.name && body.metadata.name !== call.name) {
     throw badRequest(`the name of the object (${body.metadata.name}) does not match the name on the URL (${call.name})`);
   }
