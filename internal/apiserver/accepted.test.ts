@@ -63,3 +63,31 @@ test.each(['constructor', '__proto__', 'toString', 'eyJ'])('the token %s is nobo
   expect((await call('GET', '/api/v1/pods', undefined, token)).status).toBe(401);
   expect((await call('GET', `/healthz/${token}`)).status).toBe(404);
 });
+
+describe('what is a fault without a reason upstream is none of the server\'s own here', () => {
+  const message = (text: string): unknown => {
+    const { reason, code, message: said } = JSON.parse(text) as Record<string, unknown>;
+    return [reason, code, said];
+  };
+
+  test.each([
+    ['a quantity', 'pods', 'Pod', { spec: { containers: [{ name: 'c', image: 'x', resources: { limits: { cpu: 'abc' } } }] } }, "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"],
+    ['a time', 'configmaps', 'ConfigMap', { metadata: { name: 'a', creationTimestamp: 'yesterday' } }, 'parsing time "yesterday" as "2006-01-02T15:04:05Z07:00": cannot parse "yesterday" as "2006"'],
+  ])('an apply of %s that is none', async (_what, resource, kind, body, why) => {
+    await call('POST', '/api/v1/namespaces', { metadata: { name: 'default' } });
+    const { status, text } = await call('PATCH', `/api/v1/namespaces/default/${resource}/a?fieldManager=f&dryRun=All`, { apiVersion: 'v1', kind, metadata: { name: 'a' }, ...body }, 'oracle', 'application/apply-patch+yaml');
+    const of = `/v1, Kind=${kind}`;
+    expect([status, message(text)]).toEqual([500, [undefined, 500, `failed to convert new object (/a; ${of}) to proper version: unable to convert unstructured object to ${of}: ${why}`]]);
+  });
+
+  test('a node without an address', async () => {
+    await call('POST', '/api/v1/nodes', { metadata: { name: 'nowhere' } });
+    const { text } = await call('GET', '/api/v1/nodes/nowhere/proxy/');
+    expect(message(text)).toEqual([undefined, 500, 'no preferred addresses found; known addresses: []']);
+  });
+});
+
+test.each(['{"toString":1}', '[]', '{"toString":null,"valueOf":null}', '7'])('an apply with the name %s is refused', async (text) => {
+  const { status } = await call('PATCH', '/api/v1/namespaces/default/configmaps/a?fieldManager=f&dryRun=All', { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: JSON.parse(text) as unknown } }, 'oracle', 'application/apply-patch+yaml');
+  expect(status).toBe(400);
+});

@@ -87,6 +87,13 @@ export class Target {
     }
   }
 
+  /** The same cluster for attacks that go on beside these. */
+  another(): Target {
+    const other = new Target(this.kubeconfig);
+    [other.node, other.image] = [this.node, this.image];
+    return other;
+  }
+
   /** One request. Never throws for what the server answers; throws when it does not answer. */
   call(call: Call): Promise<Answer> {
     const { method = 'GET', path, body, as = {} } = call;
@@ -172,7 +179,10 @@ export class Target {
     const ns = 'kube-system';
     if ((await this.call({ path: `/api/v1/namespaces/${ns}/pods/${probe}` })).status === 404) {
       const container = { name: 'c', image: this.image, imagePullPolicy: 'IfNotPresent', command: ['sleep', '86400'], securityContext: { privileged: true } };
-      await this.must('POST', `/api/v1/namespaces/${ns}/pods`, { apiVersion: 'v1', kind: 'Pod', metadata: { name: probe }, spec: { nodeName: this.node, hostPID: true, hostNetwork: true, terminationGracePeriodSeconds: 0, tolerations: [{ operator: 'Exists' }], containers: [container] } });
+      const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: probe }, spec: { nodeName: this.node, hostPID: true, hostNetwork: true, terminationGracePeriodSeconds: 0, tolerations: [{ operator: 'Exists' }], containers: [container] } };
+      const made = await this.call({ method: 'POST', path: `/api/v1/namespaces/${ns}/pods`, body: pod });
+      // Attacks of another file may have made it meanwhile.
+      if (made.status !== 201 && made.status !== 409) throw new Error(`the probe was not made: ${made.status} ${made.text.slice(0, 300)}`);
     }
     await this.until('the probe runs', async () => at((await this.call({ path: `/api/v1/namespaces/${ns}/pods/${probe}` })).json, 'status', 'phase') === 'Running');
     return this.kubectl(['-n', ns, 'exec', probe, '--', 'nsenter', '-t', '1', '-m', '-n', '-p', '-u', '-i', '--', 'sh', '-c', script]);
@@ -227,9 +237,12 @@ export class Target {
     for (let undo = this.#undo.pop(); undo; undo = this.#undo.pop()) await undo().catch(() => undefined);
   }
 
+  async removeProbe(): Promise<void> {
+    await this.call({ method: 'DELETE', path: `/api/v1/namespaces/kube-system/pods/${probe}?gracePeriodSeconds=0` }).catch(() => undefined);
+  }
+
   async close(): Promise<void> {
     await this.tidy();
-    await this.call({ method: 'DELETE', path: `/api/v1/namespaces/kube-system/pods/${probe}?gracePeriodSeconds=0` }).catch(() => undefined);
     this.#withCert.destroy();
     this.#without.destroy();
   }

@@ -5,13 +5,21 @@ import { dnsParser, parsers, type Parser } from './parsers.ts';
 import { areas, standing, type Request } from './requests.ts';
 import { Rng } from './rng.ts';
 
-/** Most CPU that one input may take. */
+/** Most CPU that one input may take; a large one as much for each megabyte, of which a real kube-apiserver takes 1.3 to 2.5 s for pods. */
 const maxCpuMs = 1_000;
+const cpuLimitMs = (input: Buffer): number => maxCpuMs * Math.max(1, input.length / (1 << 20));
 /** Most that the heap may grow over a run, once it is warm. */
 const maxGrowthBytes = 200 << 20;
 const warmInputs = 500;
-/** Tries to make a failing input smaller. */
+/** A watch ends when its client goes; this one goes when it was quiet for so long. */
+const watchQuietMs = 200;
+/** Longest that one answer may take, drop by drop or not. */
+const answerMs = 60_000;
+/** How often a run says how far it is. */
+const progressMs = 60_000;
+/** Tries to make a failing input smaller, and how long it may go on: a failure may be that nothing comes for long. */
 const maxShrinks = 300;
+const maxShrinkMs = 15_000;
 
 export interface Failure {
   area: string;
@@ -35,6 +43,8 @@ export interface Report {
   inputs: Map<string, number>;
   failures: Failure[];
   slowest: { area: string; ms: number; seed: number };
+  /** Of this process, which is server and client: once warm, and at the end. Heap after a collection. */
+  memory: { heapBefore: number; heapAfter: number; rssBefore: number; rssAfter: number };
 }
 
 /** An area with its input as bytes, so that one shrinker serves all. `run` resolves to what went wrong. */
@@ -49,6 +59,9 @@ const thing = { apiVersion: 'apiextensions.k8s.io/v1', kind: 'CustomResourceDefi
   count: { type: 'integer', minimum: 0, nullable: true },
   constructor: { type: 'string', pattern: '^[a-z]+$' },
 } } } }] } };
+
+/** Paths whose answer has no end of its own. */
+const watches = /\/watch\/|[?&]watch=/;
 
 /** The server under trial, and what its log holds against it. */
 class Subject {
@@ -86,18 +99,30 @@ class Subject {
   send(one: Request): Promise<string | undefined> {
     this.#faults.length = 0;
     return new Promise((resolve) => {
-      const fail = (error: Error): void => resolve(/invalid|unescaped|ERR_/i.test(`${error.message} ${(error as { code?: string }).code ?? ''}`) ? undefined : `no answer: ${error.message}`);
+      let late: NodeJS.Timeout | undefined;
+      const done = (wrong: string | undefined): void => {
+        clearTimeout(late);
+        resolve(wrong);
+      };
+      const fail = (error: Error): void => done(/invalid|unescaped|ERR_/i.test(`${error.message} ${(error as { code?: string }).code ?? ''}`) ? undefined : `no answer: ${error.message}`);
       try {
-        const asked = request({ host: '127.0.0.1', port: this.#dev.api.port, method: one.method, path: one.path, agent: this.#agent, timeout: 120_000, headers: { authorization: 'Bearer oracle', ...one.headers, 'content-length': one.body.length } }, (answer) => {
+        const asked = request({ host: '127.0.0.1', port: this.#dev.api.port, method: one.method, path: one.path, agent: this.#agent, headers: { authorization: 'Bearer oracle', ...one.headers, 'content-length': one.body.length } }, (answer) => {
           const parts: Buffer[] = [];
+          const end = (): void => {
+            this.status = answer.statusCode ?? 0;
+            done(this.#judge(Buffer.concat(parts).toString()));
+          };
+          if (answer.statusCode === 200 && watches.test(one.path)) {
+            asked.setTimeout(watchQuietMs, () => {
+              end();
+              asked.destroy();
+            });
+          }
           answer.on('data', (part: Buffer) => parts.push(part));
           answer.on('error', fail);
-          answer.on('end', () => {
-            this.status = answer.statusCode ?? 0;
-            resolve(this.#judge(Buffer.concat(parts).toString()));
-          });
+          answer.on('end', end);
         });
-        asked.on('timeout', () => asked.destroy(new Error('it took two minutes')));
+        late = setTimeout(() => asked.destroy(new Error(`no end after ${answerMs / 1000} s`)), answerMs);
         asked.on('error', fail);
         asked.end(one.body);
       } catch (error) {
@@ -155,12 +180,15 @@ export async function fuzz(options: Options): Promise<Report> {
     ...Object.entries({ ...parsers, dns }).map(([name, parser]) => [name, parserArea(parser)] as const),
   ]);
   const names = Object.keys(all).filter((name) => !options.only || options.only.includes(name));
-  const report: Report = { inputs: new Map(), failures: [], slowest: { area: '', ms: 0, seed: 0 } };
+  const report: Report = { inputs: new Map(), failures: [], slowest: { area: '', ms: 0, seed: 0 }, memory: { heapBefore: 0, heapAfter: 0, rssBefore: 0, rssAfter: 0 } };
+  const { memory } = report;
   const crashed: string[] = [];
   const crash = (error: unknown): void => void crashed.push(`nobody caught: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`);
   process.on('uncaughtException', crash).on('unhandledRejection', crash);
-  let warm = 0;
-  const until = performance.now() + options.forMs;
+  const began = performance.now();
+  const until = began + options.forMs;
+  let current = '';
+  const progress = setInterval(() => options.say?.(`after ${Math.round((performance.now() - began) / 60_000)} minutes: ${total(report)} inputs, ${report.failures.length} kinds of failure, resident ${process.memoryUsage().rss >> 20} MB, at ${current}`), progressMs);
   const seeds = new Rng(options.seed);
   try {
     for (let count = 0; performance.now() < until; count++) {
@@ -168,17 +196,20 @@ export async function fuzz(options: Options): Promise<Report> {
       const seed = count === 0 ? options.seed : seeds.int(2 ** 31);
       const name = names[count % names.length] ?? '';
       if (options.rare?.includes(name) && names.length > 1 && seed % 20 !== 0) continue;
+      current = `${name} --seed ${seed}`;
       report.inputs.set(name, (report.inputs.get(name) ?? 0) + 1);
       const failure = await tryOne(all[name] as Area, name, seed, crashed, report);
       if (failure && !report.failures.some((known) => known.area === name && kindOf(known.what) === kindOf(failure.what))) {
         report.failures.push(failure);
         options.say?.(textOf(failure));
       }
-      if (count === warmInputs) warm = process.memoryUsage().heapUsed;
+      if (memory.heapBefore === 0 && count >= warmInputs) [memory.heapBefore, memory.rssBefore] = settled();
     }
-    const grown = warm === 0 ? 0 : settledHeap() - warm;
+    [memory.heapAfter, memory.rssAfter] = settled();
+    const grown = memory.heapBefore === 0 ? 0 : memory.heapAfter - memory.heapBefore;
     if (grown > maxGrowthBytes) report.failures.push({ area: 'memory', seed: options.seed, what: `the heap grew by ${grown >> 20} MB`, input: '' });
   } finally {
+    clearInterval(progress);
     process.off('uncaughtException', crash).off('unhandledRejection', crash);
     dns.stop();
     await subject.stop();
@@ -186,10 +217,14 @@ export async function fuzz(options: Options): Promise<Report> {
   return report;
 }
 
-function settledHeap(): number {
+/** Used heap and resident memory, after a collection where the process may ask for one. */
+function settled(): [number, number] {
   (globalThis as { gc?: () => void }).gc?.();
-  return process.memoryUsage().heapUsed;
+  const { heapUsed, rss } = process.memoryUsage();
+  return [heapUsed, rss];
 }
+
+export const total = (report: Report): number => [...report.inputs.values()].reduce((a, b) => a + b, 0);
 
 export const textOf = ({ area, seed, what, input }: Failure): string => `FAIL ${area} --seed ${seed} --only ${area}\n  ${what}\n  ${input}\n`;
 
@@ -204,7 +239,7 @@ async function tryOne(area: Area, name: string, seed: number, crashed: string[],
     const { user, system } = process.cpuUsage(began);
     const ms = (user + system) / 1_000;
     if (bytes === input && ms > report.slowest.ms) report.slowest = { area: name, ms, seed };
-    return crashed.splice(0)[0] ?? wrong ?? (ms > maxCpuMs ? `${Math.round(ms)} ms of CPU` : undefined);
+    return crashed.splice(0)[0] ?? wrong ?? (ms > cpuLimitMs(bytes) ? `${Math.round(ms)} ms of CPU` : undefined);
   };
   let what = await measured(input);
   // What was slow once may have been somebody else's garbage.
@@ -219,8 +254,9 @@ async function tryOne(area: Area, name: string, seed: number, crashed: string[],
 async function shrink(input: Buffer, kind: string, measured: (bytes: Buffer) => Promise<string | undefined>): Promise<Buffer> {
   let best = input;
   let left = maxShrinks;
+  const until = performance.now() + maxShrinkMs;
   for (let size = best.length >> 1; size > 0 && left > 0; size >>= 1) {
-    for (let at = 0; at < best.length && left > 0; left--) {
+    for (let at = 0; at < best.length && left > 0 && performance.now() < until; left--) {
       const next = Buffer.concat([best.subarray(0, at), best.subarray(at + size)]);
       const wrong = await measured(next);
       if (wrong !== undefined && kindOf(wrong) === kind) best = next;

@@ -122,9 +122,8 @@ function read(rng: Rng): Request {
   const target = rng.pick(targets);
   const odd = `/${rng.many(4, () => (rng.chance(2) ? safe(text(rng)) : rng.pick(['api', 'apis', 'v1', 'openapi', 'v2', 'v3', 'healthz', 'constructor', '..', 'namespaces', 'pods', 'proxy', 'watch', 'version', 'logs']))).join('/')}`;
   const path = rng.chance(3) ? odd : rng.chance(2) ? target.path : `${target.path}/fuzz${subresource(rng, target)}`;
-  // A watch would not end by itself.
-  const asked = query(rng, '').replaceAll(/watch=[^&]*/g, '');
-  return { method: rng.pick(['GET', 'GET', 'HEAD', 'OPTIONS']), path: path + asked, headers: { ...drawHeaders(rng, json), ...(rng.chance(4) ? { authorization: `Bearer ${rng.pick(bearers)}` } : {}) }, body: Buffer.alloc(0) };
+  const watched = rng.chance(30) ? path.replace(/^(\/apis\/[^/]+\/[^/]+|\/api\/v1)\//, '$1/watch/') : path;
+  return { method: rng.pick(['GET', 'GET', 'HEAD', 'OPTIONS']), path: watched + query(rng, rng.chance(30) ? 'watch=1' : ''), headers: { ...drawHeaders(rng, json), ...(rng.chance(4) ? { authorization: `Bearer ${rng.pick(bearers)}` } : {}) }, body: Buffer.alloc(0) };
 }
 
 function custom(rng: Rng): Request {

@@ -54,7 +54,7 @@ export function endpointSliceWarnings(object: KubeObject, old: KubeObject | unde
   const slice = object as unknown as EndpointSlice;
   const warnings = !old && slice.addressType === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : [];
   if (ourSlices.has(object.metadata.labels?.['endpointslice.kubernetes.io/managed-by'] ?? '')) return warnings;
-  (slice.endpoints ?? []).forEach((endpoint, i) => endpoint.addresses.forEach((ip, j) => warnings.push(...ipWarnings(`endpoints[${i}].addresses[${j}]`, ip))));
+  (slice.endpoints ?? []).forEach((endpoint, i) => (endpoint.addresses ?? []).forEach((ip, j) => warnings.push(...ipWarnings(`endpoints[${i}].addresses[${j}]`, ip))));
   return warnings;
 }
 

@@ -40,7 +40,8 @@ function checkTopologies(problems: Problems, terms: readonly TopologySelectorTer
   terms.forEach((term, i) => {
     const path = `allowedTopologies[${i}].matchLabelExpressions`;
     const keys = new Map<string, unknown>();
-    (term.matchLabelExpressions ?? []).forEach(({ key, values = [] }, j) => {
+    (term.matchLabelExpressions ?? []).forEach(({ key, values: given }, j) => {
+      const values = given ?? [];
       if (values.length === 0) problems.required(`${path}[${j}].values`);
       values.forEach((value, k) => values.indexOf(value) < k && problems.duplicate(`${path}[${j}].values[${k}]`, value));
       problems.check(`${path}[${j}].key`, key ?? '', qualifiedName);

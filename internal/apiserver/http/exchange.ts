@@ -102,9 +102,13 @@ export function traceHeaders({ auditId, flow }: Exchange): Record<string, string
   return { 'audit-id': auditId, 'x-kubernetes-pf-flowschema-uid': flow.uid, 'x-kubernetes-pf-prioritylevel-uid': flow.level.uid };
 }
 
-/** RFC 7234 5.5 warn-code 299. */
+/**
+ * RFC 7234 5.5 warn-code 299. Texts repeat what clients sent: control characters would make Node refuse the whole answer, and
+ * headers go out as Latin-1, so that the bytes of the UTF-8 are each written as a character.
+ */
 export function warningHeader(text: string): string {
-  return `299 - ${JSON.stringify(text.replaceAll(/[\r\n]+/g, ' '))}`;
+  const quoted = text.replaceAll(/\p{Cc}+/gu, ' ').replaceAll(/["\\]/g, '\\$&');
+  return Buffer.from(`299 - "${quoted}"`).toString('latin1');
 }
 
 export function sendError(exchange: Exchange, error: unknown): void {

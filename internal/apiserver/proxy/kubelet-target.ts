@@ -21,7 +21,7 @@ export async function kubeletTarget(server: Server, nodeName: string): Promise<D
   if (!node) throw notFound({ group: '', resource: 'nodes' }, nodeName);
   const addresses = node.status?.addresses ?? [];
   const host = preferred.map((type) => addresses.find((one) => one.type === type)?.address).find(Boolean);
-  if (!host) throw new ApiError('InternalError', `Internal error occurred: no preferred addresses found; known addresses: []`);
+  if (!host) throw new ApiError('', `no preferred addresses found; known addresses: [${addresses.map((one) => `{${one.type} ${one.address}}`).join(' ')}]`);
   const port = (node.status?.daemonEndpoints?.kubeletEndpoint as { Port?: number } | undefined)?.Port || kubeletPort;
   return { host, port, tls };
 }

@@ -3,18 +3,28 @@ import type { Target } from '../target.ts';
 
 /** A short text must not make much work, and no depth of it may break the server. */
 
+/** An honest large body may take a tenth of this on a quiet machine. */
 const slowMs = 5_000;
+/** On a busy one: how much longer than an honest body of its size. */
+const slowTimes = 12;
 const configMaps = '/api/v1/namespaces/default/configmaps';
 const victim = 'attack-decoders';
 const keys = (count: number): string => Array.from({ length: count }, (_, i) => `  k${i}: v`).join('\n');
 const deep = (depth: number, open: string, close: string): string => `${open.repeat(depth)}0${close.repeat(depth)}`;
 const configMap = (rest: string): string => `{"apiVersion":"v1","kind":"ConfigMap","metadata":{"name":"x"},${rest}}`;
 
+/** Undefined when the answer came in good time; what that is on a busy machine, an honest body of a megabyte says that is sent now. */
+async function tooSlow(target: Target, ms: number): Promise<string | undefined> {
+  if (ms <= slowMs) return undefined;
+  const honest = await target.call({ method: 'POST', path: `${configMaps}?dryRun=All`, body: configMap(`"data":{${Array.from({ length: 60_000 }, (_, i) => `"k${i}":"honest"`).join(',')}}`), timeoutMs: 60_000 });
+  return ms > slowTimes * honest.ms ? `${Math.round(ms)} ms, and an honest body takes ${Math.round(honest.ms)} ms` : undefined;
+}
+
 /** What a body of somebody who may not even create the object costs is the same: it is the administrator who sends it here. */
 async function send(target: Target, body: string, type: string, path = `${configMaps}?dryRun=All`, method = 'POST'): Promise<string | undefined> {
   const { status, ms } = await target.call({ method, path, body, type, timeoutMs: 60_000 });
   if (status >= 500) return `${status} for a body of ${body.length} bytes`;
-  return ms > slowMs ? `${Math.round(ms)} ms for a body of ${body.length} bytes` : undefined;
+  return tooSlow(target, ms);
 }
 
 const yamls: Record<string, string> = {
@@ -70,31 +80,50 @@ const binaries: Record<string, Buffer> = {
   'no-envelope': Buffer.alloc(1_000, 0xff),
 };
 
+/** A null that becomes an empty entry, whose lists are null in turn. */
+const nulls: Record<string, { path: string; body: object }> = {
+  'storage-class': { path: '/apis/storage.k8s.io/v1/storageclasses', body: { provisioner: 'a.example.com/b', allowedTopologies: [{ matchLabelExpressions: [null] }] } },
+  'endpoint-slice': { path: '/apis/discovery.k8s.io/v1/namespaces/default/endpointslices', body: { addressType: 'IPv4', endpoints: [null] } },
+  endpoints: { path: '/api/v1/namespaces/default/endpoints', body: { subsets: [null, { addresses: [null] }] } },
+  ingress: { path: '/apis/networking.k8s.io/v1/namespaces/default/ingresses', body: { spec: { rules: [null, { http: { paths: [null] } }], tls: [null] } } },
+  pod: { path: '/api/v1/namespaces/default/pods', body: { spec: { containers: [null], volumes: [null], tolerations: [null], hostAliases: [null] } } },
+};
+
 export const attacks: Attack[] = [
-  ...each('yaml-bomb', yamls, (target, body) => send(target, body, 'application/yaml')),
-  ...each('json-bomb', jsons, (target, body) => send(target, body, 'application/json')),
+  ...each('name-in-warning', { euro: '€', 'half-a-character': '\\ud800', control: '\\u0001', 'line-break': '\\r\\nx-attack: 1', separator: '\u2028', emoji: '𝒳' }, async (target, name) => {
+    // A warning repeats the name in a header; one that does not fit must not cost the answer.
+    const { status, headers } = await target.call({ method: 'POST', path: `${configMaps}?dryRun=All&fieldValidation=Warn`, body: configMap(`"${name}":1`) });
+    if (headers['x-attack'] !== undefined) return 'a header of the client\u2019s own is in the answer';
+    return status === 201 ? undefined : `an unknown field answers ${status}`;
+  }),
+  ...each('null-in-list', nulls, async (target, { path, body }) => {
+    const { status, text } = await target.call({ method: 'POST', path: `${path}?dryRun=All`, body: { metadata: { name: 'attack' }, ...body } });
+    return status < 500 ? undefined : `answers ${status}: ${text.slice(0, 200)}`;
+  }),
+  ...each('yaml-bomb', yamls, (target, body) => send(target, body, 'application/yaml'), { alone: true }),
+  ...each('json-bomb', jsons, (target, body) => send(target, body, 'application/json'), { alone: true }),
   ...each('patch-bomb', patches, async (target, { type, body }) => {
     await target.make(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: victim, labels: { a: 'b' } } });
     return send(target, body, type, `${configMaps}/${victim}?dryRun=All&fieldManager=attack`, 'PATCH');
-  }),
+  }, { alone: true }),
   ...each('protobuf-bomb', binaries, async (target, body) => {
     const { status, ms } = await target.call({ method: 'POST', path: `${configMaps}?dryRun=All`, body, type: 'application/vnd.kubernetes.protobuf', timeoutMs: 60_000 });
-    return status >= 500 || ms > slowMs ? `${status} after ${Math.round(ms)} ms` : undefined;
-  }),
+    return status >= 500 ? `answers ${status}` : tooSlow(target, ms);
+  }, { alone: true }),
   ...each('selector-bomb', {
     'label-values': `labelSelector=a+in+(${Array.from({ length: 900 }, (_, i) => `v${i}`).join(',')})`,
     'label-terms': `labelSelector=${Array.from({ length: 900 }, (_, i) => `!k${i}`).join(',')}`,
     'field-terms': `fieldSelector=${Array.from({ length: 250 }, () => 'metadata.name!%3Dx').join(',')}`,
     brackets: `labelSelector=${'('.repeat(4_000)}`,
   }, async (target, query) => {
-    const { status, ms } = await target.call({ path: `/api/v1/pods?${query}` });
-    return status >= 500 || ms > slowMs ? `${status} after ${Math.round(ms)} ms` : undefined;
-  }),
+    const { status, ms } = await target.call({ path: `/api/v1/pods?${query}`, timeoutMs: 60_000 });
+    return status >= 500 ? `answers ${status}` : tooSlow(target, ms);
+  }, { alone: true }),
   ...each('depth-by-steps', { list: '[', map: '{' }, async (target, open) => {
     // A patch nests an object in itself, again and again: each step is allowed, the sum must not be.
     await target.make(configMaps, { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: victim } });
     const into = open === '[' ? '/metadata/x' : '/x';
     const body = JSON.stringify([{ op: 'add', path: into, value: open === '[' ? [] : {} }, ...Array.from({ length: 5_000 }, () => ({ op: 'move', from: into, path: '/y' })).flatMap((move) => [move, { op: 'add', path: into, value: open === '[' ? [0] : {} }, { op: 'move', from: '/y', path: open === '[' ? `${into}/0` : `${into}/a` }]).slice(0, 9_990)]);
     return send(target, body, 'application/json-patch+json', `${configMaps}/${victim}?dryRun=All`, 'PATCH');
-  }),
+  }, { alone: true }),
 ];

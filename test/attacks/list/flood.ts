@@ -80,7 +80,7 @@ async function largeHeaders(target: Target, headers: string): Promise<string | u
     socket.on('data', (part: Buffer) => (text += part.toString('latin1')));
     socket.on('error', () => resolve(text));
     socket.on('close', () => resolve(text));
-    socket.setTimeout(10_000, () => resolve('HTTP/1.1 000 no answer'));
+    socket.setTimeout(30_000, () => resolve('HTTP/1.1 000 no answer'));
     socket.write(`${line}${headers}\r\n\r\n`);
   });
   socket.destroy();
@@ -111,20 +111,37 @@ const floods: Record<string, () => Buffer> = {
 
 /** On a machine that has other work too; what is promised on a quiet one is in test/bench. */
 const slowestMs = 5000;
+/** On a busy machine: how much longer than just after the flood, when there is none. */
+const slowestTimes = 10;
+const quietMs = 5000;
+/** Another's burst may fall upon a flood; upon each of three it does not. */
+const tries = 3;
 
-/** The slowest of a good client's requests while `during` runs. */
-async function goodClient(target: Target, during: () => Promise<unknown>): Promise<string | undefined> {
-  let over = false;
-  const done = during().finally(() => (over = true));
+/** The slowest of a good client's requests until `over`. */
+async function slowest(target: Target, over: () => boolean): Promise<number> {
   let worst = 0;
-  while (!over) {
-    const { ms, status } = await target.call({ path: '/api/v1/namespaces/default' });
-    if (status !== 200) return `a good client got ${status}`;
+  while (!over()) {
+    const { ms, status } = await target.call({ path: '/api/v1/namespaces/default', timeoutMs: 60_000 });
+    if (status !== 200) throw new Error(`a good client got ${status}`);
     worst = Math.max(worst, ms);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  await done;
-  return worst > slowestMs ? `a good client waited ${worst.toFixed(0)} ms` : undefined;
+  return worst;
+}
+
+/** How long a good client waits while `during` runs, unless that is short or the machine's own doing. */
+async function goodClient(target: Target, during: () => Promise<unknown>): Promise<string | undefined> {
+  let what: string | undefined;
+  for (let i = 0; i < tries; i++) {
+    let over = false;
+    const [worst] = await Promise.all([slowest(target, () => over), during().finally(() => (over = true))]);
+    if (worst <= slowestMs) return undefined;
+    const end = performance.now() + quietMs;
+    const quiet = await slowest(target, () => performance.now() > end);
+    if (worst <= slowestTimes * quiet) return undefined;
+    what = `a good client waited ${worst.toFixed(0)} ms, and ${quiet.toFixed(0)} ms without the flood`;
+  }
+  return what;
 }
 
 async function sendFrames(target: Target, frames: Buffer): Promise<void> {
@@ -188,9 +205,9 @@ export const attacks: Attack[] = [
     'forty-thousand': () => Array.from({ length: 40_000 }, (_, i) => `x-${i}: ${'b'.repeat(50)}`).join('\r\n'),
     'a-token-of-2-megabytes': () => `authorization: Bearer ${megabytes(2)}`,
     'a-cookie-of-2-megabytes': () => `cookie: ${megabytes(2)}`,
-  }, (target, make) => largeHeaders(target, make())),
-  ...each('http2-flood', floods, (target, make) => goodClient(target, () => sendFrames(target, make()))),
-  ...each('connection-flood', { 'without-tls': {}, 'with-tls': { tls: true }, 'half-a-hello': { send: [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc] }, 'half-a-record-head': { send: [0x16, 3] } } as Record<string, Idle>, (target, idle) => goodClient(target, () => idleConnections(target, 1500, idle))),
+  }, (target, make) => largeHeaders(target, make()), { alone: true }),
+  ...each('http2-flood', floods, (target, make) => goodClient(target, () => sendFrames(target, make())), { alone: true }),
+  ...each('connection-flood', { 'without-tls': {}, 'with-tls': { tls: true }, 'half-a-hello': { send: [0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc] }, 'half-a-record-head': { send: [0x16, 3] } } as Record<string, Idle>, (target, idle) => goodClient(target, () => idleConnections(target, 1500, idle)), { alone: true }),
   ...each('no-seat', {
     'with-a-queue': { type: 'Queue', queuing: { queues: 2, handSize: 1, queueLengthLimit: 1 } },
     'with-one-queue': { type: 'Queue', queuing: { queues: 1, handSize: 1, queueLengthLimit: 10 } },
