@@ -78,7 +78,8 @@ function compiled(expression: string, at: string, variables: Record<string, CelT
 
 function reader({ claim, expression }: Claim, at: string, kinds: CelType['kind'][]): Read {
   if (!expression) return (claims) => (claim && Object.hasOwn(claims, claim) ? claims[claim] : undefined);
-  const program = compiled(expression, at, { claims: claimsType }, kinds);
+  // Claims are of any type: that a mapping gives text is seen when it runs (authentication/cel compile.go: AnyType).
+  const program = compiled(expression, at, { claims: claimsType }, ['dyn', ...kinds]);
   return (claims, meter) => toJson(program.evaluate((name) => (name === 'claims' ? fromJson(claims) : undefined), meter));
 }
 
