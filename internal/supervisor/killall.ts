@@ -111,13 +111,14 @@ export async function unmountOwn(machine: Machine, places: Places, named: string
   for (const point of (await mountPoints(machine.disk)).filter(own).toReversed()) await machine.spawn.run('unmount', ['umount', '-l', point]);
 }
 
-/** Mount points in the order of their mounting. */
+/** Mount points that can be reached, in the order of their mounting: what was later mounted over a folder hides those below it. */
 export async function mountPoints(disk: Disk): Promise<string[]> {
   const text = (await disk.read('mounts', '/proc/self/mountinfo')).toString();
-  return text.split('\n').flatMap((line) => {
+  const all = text.split('\n').flatMap((line) => {
     const point = line.split(' ')[4];
     return point === undefined ? [] : [point.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))];
   });
+  return all.filter((point, i) => !all.slice(i + 1).some((later) => later !== point && point.startsWith(later === '/' ? '/' : `${later}/`)));
 }
 
 /** Removes `name` and all below it in every cgroup hierarchy. */

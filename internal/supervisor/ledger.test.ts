@@ -8,6 +8,7 @@ import { silentLog } from '../io/log.ts';
 import type { Processes } from '../io/processes.ts';
 import type { Finished, Spawn } from '../io/spawn.ts';
 import { Ledger, ledgerPath, readLedger } from './ledger.ts';
+import { mountPoints } from './killall.ts';
 import { remains, uninstall } from './uninstall.ts';
 
 let dir: string;
@@ -109,6 +110,10 @@ test('a disk that the operator mounted is emptied of skiff, never unmounted, and
   expect(await readFile(join(places.dataDir, 'storage/photos/one.jpg'), 'utf8')).toBe('x');
   expect(await readdir(places.dataDir)).toEqual(['storage']);
   expect(await readdir(join(places.dataDir, 'storage'))).toEqual(['photos']);
+});
+
+test('a mount that a later one hides is none', async () => {
+  expect(await mountPoints(withMounts(['/', '/var/lib/skiff', '/etc/skiff', '/var/lib', '/var/lib/skiff/agent/secrets', '/etc/skiff']))).toEqual(['/', '/etc/skiff', '/var/lib', '/var/lib/skiff/agent/secrets', '/etc/skiff']);
 });
 
 test('a second server with a data directory of its own leaves the configuration of the first alone', async () => {
