@@ -24,7 +24,7 @@ describe('the executable', () => {
   it.each([
     [['sever'], /unknown command 'sever'/],
     [['server', '--toke', 'x'], /unknown flag --toke \(did you mean --token\?\)/],
-    [['server', '--agent-token', 'x'], /--agent-token is not supported/],
+    [['server', '--rootless'], /--rootless is not supported/],
     [['server', '--config', '/nowhere.yaml'], /\/nowhere\.yaml: no such file/],
     [['agent'], /an agent needs --server/],
     [['completion', 'fish'], /no completion for "fish"/],

@@ -21,7 +21,7 @@ export interface OpenApiDocument {
 /** Documents of OpenAPI 3 that are kept: a client reads one once and keeps it by its hash. */
 const keptDocuments = 4;
 /** Raised when the way documents are written changes: clients hold them by hash. */
-const writerRevision = 2;
+const writerRevision = 3;
 
 let tableHash: string | undefined;
 

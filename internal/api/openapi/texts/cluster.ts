@@ -7,7 +7,7 @@ namespace Namespace that the object lives in. Cannot be changed. Empty for kinds
 uid Identity of the object, different from that of every other there ever was. Set by the server.
 resourceVersion Version of the stored object, to see whether it has changed. An update that names an old one is refused. Not to be compared or counted.
 generation Grows with every change of what is wanted. Set by the server.
-creationTimestamp When the server made the object. Cannot be set.
+creationTimestamp CreationTimestamp is a timestamp: when the server made the object. Cannot be set.
 deletionTimestamp When the object is to be gone. Set by the server when a deletion has to wait for a grace period or for finalizers; cannot be taken back.
 deletionGracePeriodSeconds Seconds that the object has to end in order. Set with deletionTimestamp; can only become less.
 labels Names and values by which objects are sorted and selected.
