@@ -210,6 +210,20 @@ test(`${seconds} s of random writes: every watcher's view equals the list`, asyn
   expect(writes).toBeGreaterThan(seconds);
 }, (seconds + 60) * 1000);
 
+test('a change whose past was compacted ends the watch instead of being guessed', async () => {
+  await admin.create(configMaps, { metadata: { name: 'past', namespace: 'default' }, data: { a: '1' } });
+  const watch = store.watch.bind(store);
+  store.watch = (request) => watch({ ...request, onEvents: (events, revision) => request.onEvents(events.map((event) => ({ ...event, prevKv: undefined })), revision) });
+  const told: string[] = [];
+  let ended: Error | undefined;
+  admin.watch<KubeObject>(configMaps, { namespace: 'default', resourceVersion: String(store.revision) }, { onEvent: (type, object) => void told.push(`${type} ${object.metadata.name}`), onEnd: (error) => void (ended = error) });
+  store.watch = watch;
+  await admin.create(configMaps, { metadata: { name: 'new', namespace: 'default' } });
+  await admin.patch(configMaps, { namespace: 'default', name: 'past' }, { type: 'merge', body: { data: { a: '2' } } });
+  await expect.poll(() => ended).toMatchObject({ reason: 'Expired' });
+  expect(told).toEqual(['ADDED new']);
+});
+
 test('a record deleted and one that leaves the selector a moment later are both told, while the webhook is slow', async () => {
   delayMs = 50;
   const view = new View({ ref: v2, fieldSelector: 'host=host1' });

@@ -110,11 +110,14 @@ export class Watcher {
   #tell(events: readonly StoreEvent[]): void {
     if (this.#stopped) return;
     const out: WatchEvent[] = [];
-    for (const event of events) {
+    // A compaction that overtakes a watch takes away what its next event replaced: nobody can then tell an addition from a change.
+    const blind = events.findIndex(({ type, kv, prevKv }) => !prevKv && (type === 'DELETE' || kv.version > 1));
+    for (const event of blind < 0 ? events : events.slice(0, blind)) {
       const shown = this.#show(event);
       if (shown) out.push(shown);
     }
     if (out.length) this.#sink.events(out);
+    if (blind >= 0) this.#end(tooOld((events[blind]?.kv.modRevision ?? 1) - 1, this.#core.store.compactRevision));
   }
 
   /** Conversion by webhook takes its time; the order of events stays. */
