@@ -106,7 +106,8 @@ async function reportOf(runtime: OpenedRuntime, state: { networkReady: boolean; 
     return {
       runtimeVersion: `${version.runtimeName}://${version.runtimeVersion.replace(/^v/, '')}`,
       runtimeHandlers: status.runtimeHandlers.map((h) => ({ name: h.name, features: { recursiveReadOnlyMounts: h.features?.recursiveReadOnlyMounts ?? false, userNamespaces: h.features?.userNamespaces ?? false } })),
-      images: images.map((i) => ({ names: [...i.repoDigests, ...i.repoTags], sizeBytes: i.size })),
+      // What lost its last name while another image took it cannot be asked for by anybody.
+      images: images.map((i) => ({ names: [...i.repoDigests, ...i.repoTags], sizeBytes: i.size })).filter(({ names }) => names.length > 0),
       notReady,
       ...pressures,
     };
