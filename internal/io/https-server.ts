@@ -105,7 +105,7 @@ const backlog = 4096;
 
 function listen(op: string, door: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: unknown): void => reject(new IoError(`${op}: cannot listen on ${host}:${port}: ${messageOf(cause)}`, { op, cause }));
+    const failed = (cause: unknown): void => reject(new IoError(`${op}: cannot listen on ${host}:${port}: ${messageOf(cause)}`, { op, cause, hint: `"ss -ltnp" shows which program has port ${port}` }));
     door.once('error', failed);
     door.listen({ host, port, backlog }, () => {
       door.off('error', failed);

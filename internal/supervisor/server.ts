@@ -141,7 +141,7 @@ interface Beside {
 
 /** Everything that needs the API server and nothing of each other: it starts at once. */
 async function startBeside(options: Beside): Promise<void> {
-  const { config, doors, ledger, identities, api, parts } = options;
+  const { config, doors, identities, api, parts } = options;
   // Whoever reads for the whole process reads with all rights; each writes as itself.
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
   const mirrors = mirrorFactory(supervisor, doors.clock, doors.log.named('mirrors'));

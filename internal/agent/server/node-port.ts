@@ -22,7 +22,7 @@ export interface NodePortOptions {
 }
 
 const firstRetryMs = 1_000;
-const longestRetryMs = 30_000;
+const longestRetryMs = 10_000;
 
 /** Listens, and where another program has the port goes on trying: pods run without it, only logs, exec and metrics do not. */
 export async function openNodePort(options: NodePortOptions): Promise<NodePort> {

@@ -10,7 +10,7 @@ export interface NodeDns {
 }
 
 const firstRetryMs = 1_000;
-const longestRetryMs = 30_000;
+const longestRetryMs = 10_000;
 
 /** Starts the DNS, and where that fails goes on trying: the node does the rest of its work without it. */
 export async function keepDns({ start, clock, trouble, late }: { start(): Promise<DnsServer>; clock: Clock; trouble(why: string | undefined): void; /** It answers now, after all. */ late(): void }): Promise<NodeDns> {
