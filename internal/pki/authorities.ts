@@ -7,7 +7,7 @@ import { redated } from './authority-dates.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Random } from '../io/random.ts';
-import { issueCa, issueCert, newKeyPem, type CertRequest, type Identity } from './certificate.ts';
+import { issueCa, issueCert, lives, newKeyPem, type CertRequest, type Identity } from './certificate.ts';
 import { authorityHint, certificateFault, damaged, privateKeyFault, readAuthority, readPair, store } from './pair-files.ts';
 
 /** Everything a server holds: one entry per file pair below server/tls. */
@@ -47,8 +47,10 @@ interface Doors {
 
 type LeafName = 'apiServer' | 'admin' | 'kubeletClient' | 'authProxy' | 'controllers' | 'scheduler' | 'proxy';
 
-/** A leaf is issued again when this part of its life is over. */
-const renewAfter = 2 / 3;
+/** A leaf is issued again when so much of a life is left; it may begin long before it was issued. */
+const renewBeforeMs = lives.leafMs / 3;
+/** Less is not worth another certificate: an authority that ends soon gives no longer life. */
+const worthMs = 24 * 3600 * 1000;
 
 export type Authorities = Pick<ServerIdentities, 'serverCa' | 'clientCa' | 'requestHeaderCa' | 'serviceKey'>;
 
@@ -158,7 +160,9 @@ function stillGood(identity: Identity, { ca, request, clock }: { ca: Identity; r
   if (!identity.cert.endsWith(ca.cert) || !cert.verify(new X509Certificate(ca.cert).publicKey)) return false;
   const [nowMs, from, to] = [clock.now(), Date.parse(cert.validFrom), Date.parse(cert.validTo)];
   // From the future: the clock was ahead when it was issued, or is behind now. Those who go by the same clock refuse it either way.
-  if (nowMs < from || nowMs > from + (to - from) * renewAfter) return false;
+  if (nowMs < from) return false;
+  const best = Math.min(Math.max(nowMs, clock.earliestMs()) + lives.leafMs, Date.parse(new X509Certificate(ca.cert).validTo));
+  if (nowMs > to - renewBeforeMs && (nowMs >= to || best - to > worthMs)) return false;
   if (!cert.subject.split('\n').includes(`CN=${request.cn}`)) return false;
   return (request.sans ?? []).every((name) => (isIP(name) ? cert.checkIP(name) : cert.checkHost(name)) !== undefined);
 }

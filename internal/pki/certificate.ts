@@ -93,7 +93,8 @@ export function issueCert(options: Issuing & { ca: Identity } & CertRequest): Id
   const sans = [...new Set(options.sans ?? [])];
   const cert = signed({
     ...options,
-    notBeforeMs: Math.max(0, options.nowMs - lives.backdateMs),
+    // A clock that is ahead is set back one day: what it dated must be good then, and for clients whose clocks are right.
+    notBeforeMs: Math.max(0, Math.min(options.nowMs, options.earliestMs ?? options.nowMs) - lives.backdateMs),
     // Never beyond the life of the one that vouches.
     notAfterMs: Math.min(endOf(options, options.lifeMs ?? lives.leafMs), authority.notAfterMs),
     issuer: authority.rawSubject,

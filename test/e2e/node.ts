@@ -193,10 +193,10 @@ export class TestCluster {
   }
 
   /** Starts the server as it was started before, or with these flags. */
-  startServer(flags?: string[]): void {
+  startServer(flags?: string[], env: Record<string, string> = {}): void {
     this.#flags = flags ?? this.#flags;
     const shell = 'echo $$ > /run/skiff-server.pid; exec "$@"';
-    this.node.start(['bash', '-c', shell, 'server', process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log');
+    this.node.start(['bash', '-c', shell, 'server', process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log', env);
   }
 
   /** Ends the server process; containers stay. */
