@@ -19,7 +19,7 @@ const whole = <T>(parse: () => readonly T[]): Read<T> => {
 /** registry/authorization/util ResourceAttributesFrom. */
 export function fieldsOf(given: FieldSelectorAttributes | undefined): Read<FieldTerm> {
   if (given?.requirements?.length) {
-    return each(given.requirements, ({ key = '', operator, values = [] }) => {
+    return each(given.requirements, ({ key, operator, values = [] }) => {
       const [value] = values;
       if (values.length !== 1 || value === undefined || (operator !== 'In' && operator !== 'NotIn')) throw new Error(`${operator} of ${values.length} values is not supported`);
       return { field: key, operator: operator === 'In' ? '=' : '!=', value };
@@ -32,7 +32,7 @@ const operators = new Map<string, LabelOperator>([['In', 'in'], ['NotIn', 'notin
 
 export function labelsOf(given: LabelSelectorAttributes | undefined): Read<Requirement> {
   if (given?.requirements?.length) {
-    return each(given.requirements, ({ key = '', operator, values = [] }) => {
+    return each(given.requirements, ({ key, operator, values = [] }) => {
       const known = operators.get(operator);
       if (!known) throw new Error(`${JSON.stringify(operator)} is not a valid label selector operator`);
       return requirement(key, known, values);

@@ -278,6 +278,18 @@ describe('who asks through the API', () => {
     expect((rules.json['status'] as { resourceRules: unknown[] }).resourceRules.length).toBeGreaterThan(0);
   });
 
+  test('is told what is wrong with a question', async () => {
+    await start(configuration(...builtIn));
+    const wrong = async (spec: object, kind = 'subjectaccessreviews', more: object = {}): Promise<unknown> => (await admin()(`${reviews}/${kind}`, { spec, ...more })).json['message'];
+    const of = (resourceAttributes: object): object => ({ user: 'ann', resourceAttributes });
+    const prefix = '.authorization.k8s.io "" is invalid: ';
+    expect(await wrong({})).toBe(`${prefix}[spec.resourceAttributes: Invalid value: null: exactly one of nonResourceAttributes or resourceAttributes must be specified, spec.user: Invalid value: "": at least one of user or group must be specified]`);
+    expect(await wrong(of({ fieldSelector: {} }))).toBe(`${prefix}spec.resourceAttributes.fieldSelector.requirements: Required value: when spec.resourceAttributes.fieldSelector is specified, requirements or rawSelector is required`);
+    expect(await wrong(of({ labelSelector: { rawSelector: 'a', requirements: [{ operator: 'In' }] } }))).toMatch(/rawSelector: Invalid value: "a": may not specified at the same time as requirements, .*requirements\[0\]\.values: Required value.*requirements\[0\]\.key: Invalid value: "": name part must be non-empty/);
+    expect(await wrong(of({ fieldSelector: { requirements: [{ operator: 'Exists', values: ['x'] }] } }))).toMatch(/requirements\[0\]\.key: Required value: must be specified, .*values: Forbidden: may not be specified when `operator` is 'Exists' or 'DoesNotExist'/);
+    expect(await wrong({ user: 'ann', nonResourceAttributes: { path: '/', verb: 'get' } }, 'namespaces/default/localsubjectaccessreviews', { metadata: { namespace: 'default' } })).toBe(`${prefix}spec.nonResourceAttributes: Invalid value: {"path":"/","verb":"get"}: disallowed on this kind of request`);
+  });
+
   test('may give away what the webhook lets him escalate', async () => {
     await start(configuration(webhook(), ...builtIn));
     answer = ({ resourceAttributes: at }) => (at?.group === 'rbac.authorization.k8s.io' ? { allowed: at.verb !== 'escalate' || at.name !== 'other' } : {});

@@ -1,7 +1,7 @@
 import { table } from '../../base/own.ts';
 import type { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest, forbidden, invalid, type FieldError, type What } from '../../api/status.ts';
+import { ApiError, badRequest, forbidden, invalid, type FieldError } from '../../api/status.ts';
 import { denialText, type AccessRequest, type Decision } from '../authz/authorizer.ts';
 import type { Call } from '../registry/call.ts';
 import { createObject, type Written } from '../registry/create.ts';

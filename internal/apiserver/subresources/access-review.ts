@@ -60,7 +60,7 @@ function selectorFaults(selector: FieldSelectorAttributes | LabelSelectorAttribu
   const { rawSelector = '', requirements = [] } = selector;
   if (rawSelector && requirements.length) faults.push({ type: 'FieldValueInvalid', field: `${at}.rawSelector`, value: rawSelector, detail: 'may not specified at the same time as requirements' });
   if (!rawSelector && !requirements.length) faults.push({ type: 'FieldValueRequired', field: `${at}.requirements`, detail: `when ${at} is specified, requirements or rawSelector is required` });
-  requirements.forEach(({ key = '', operator, values = [] }, i) => {
+  requirements.forEach(({ key, operator, values = [] }, i) => {
     const field = `${at}.requirements[${i}]`;
     if (what === 'fieldSelector' && !key) faults.push({ type: 'FieldValueRequired', field: `${field}.key`, detail: 'must be specified' });
     if ((operator === 'In' || operator === 'NotIn') && !values.length) faults.push({ type: 'FieldValueRequired', field: `${field}.values`, detail: "must be specified when `operator` is 'In' or 'NotIn'" });
