@@ -119,6 +119,9 @@ describe('a server', () => {
   test.each<[string, () => string[], string]>([
     ['an audit policy that is none', () => [`audit-policy-file=${file('wrong-policy.yaml', 'kind: Pod\n')}`, 'audit-log-path=-'], 'wrong-policy.yaml'],
     ['an authentication configuration that is none', () => [`authentication-config=${file('wrong-authn.yaml', 'kind: [\n')}`], 'wrong-authn.yaml'],
+    ['an authorization configuration that is none', () => [`authorization-config=${file('wrong-authz.yaml', 'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers: [{type: Webhook, name: a}]\n')}`], 'wrong-authz.yaml: authorizers[0].webhook: Required value'],
+    ['a mode that is none', () => ['authorization-mode=Node,Rbac'], 'authorization-mode "Rbac" is not a valid mode'],
+    ['a webhook whose kubeconfig is none', () => ['authorization-mode=RBAC,Webhook', `authorization-webhook-config-file=${file('wrong-kubeconfig', 'kind: Config\n')}`], 'wrong-kubeconfig'],
     ['an authority that is not there', () => [...oidc().slice(0, -1), `oidc-ca-file=${dir}/no-ca.pem`], 'no-ca.pem'],
   ])('does not start with %s', async (_what, args, name) => {
     const server = launch('wrong', args());

@@ -12,6 +12,7 @@ export class Authorization {
   readonly counts = new DecisionCounts();
   readonly #inside: Chain;
   #current: Chain;
+  #used: readonly Authorizer[] = [];
   #more: () => string[] = () => [];
 
   constructor(builtIn: readonly Authorizer[]) {
@@ -32,9 +33,16 @@ export class Authorization {
     return (user.inside ? this.#inside : this.#current).rulesFor(user, namespace);
   }
 
-  /** From now on others are asked. */
+  /** From now on others are asked; those that were used before are closed. */
   use(authorizers: readonly Authorizer[]): void {
+    const before = this.#used;
     this.#current = new Chain(authorizers, this.counts);
+    this.#used = authorizers;
+    for (const one of before) one.close?.();
+  }
+
+  stop(): void {
+    for (const one of this.#used) one.close?.();
   }
 
   /** What whoever configures this has to tell /metrics. */

@@ -16,6 +16,8 @@ export interface Authorizer {
   readonly name: string;
   authorize(request: AccessRequest): Decision | Promise<Decision>;
   rulesFor(user: UserInfo, namespace: string): Rules;
+  /** It is asked no more: what it holds may go. */
+  close?(): void;
 }
 
 /** Final decisions of authorizers; one without an opinion is not counted. They outlive a chain. */

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { ConfigError, messageOf } from '../../base/errors.ts';
+import { dialPool } from '../../io/dial.ts';
 import { realDisk, type Disk } from '../../io/disk.ts';
 import type { Server } from '../server.ts';
 import { readKubeconfig } from '../webhooks/kubeconfig.ts';
@@ -28,12 +29,18 @@ export async function configuredAuthorization(server: Server, options: Authoriza
   if (!config) {
     server.authorization.use(await make(configurationOfFlags(options)));
     server.authorization.alsoTell(() => webhooks.lines());
-    return { stop: () => undefined };
+    return { stop: () => server.authorization.stop() };
   }
   const reloading = new Reloading(server, options);
   await reloading.start(make, disk).catch((error: unknown) => Promise.reject(error instanceof ConfigError ? new ConfigError(`${config.path}: ${error.message}`, { op, cause: error }) : error));
   server.authorization.alsoTell(() => [...webhooks.lines(), ...reloading.metrics.lines()]);
-  return { stop: config.watch(() => reloading.changed()) };
+  const unwatch = config.watch(() => reloading.changed());
+  return {
+    stop() {
+      unwatch();
+      server.authorization.stop();
+    },
+  };
 }
 
 /** The file as it was last read, and what is made of it. */
@@ -106,7 +113,11 @@ async function authorizersOf(server: Server, { authorizers }: AuthorizationConfi
   const made: Authorizer[] = [];
   for (const { type, name, webhook: configuration } of authorizers) {
     if (!configuration) made.push(builtIn(server, type));
-    else made.push(new WebhookAuthorizer({ name, configuration, webhook: await readKubeconfig(configuration.kubeConfigFile, { disk, clock, op, what: 'the kubeconfig' }), doors, metrics: webhooks }));
+    else {
+      const webhook = await readKubeconfig(configuration.kubeConfigFile, { disk, clock, op, what: 'the kubeconfig' });
+      const target = { ...webhook.target, pool: dialPool({ tls: webhook.target.tls !== undefined }) };
+      made.push(new WebhookAuthorizer({ name, configuration, webhook: { ...webhook, target }, doors, metrics: webhooks }));
+    }
   }
   return made;
 }

@@ -55,6 +55,10 @@ export class WebhookAuthorizer implements Authorizer {
     });
   }
 
+  close(): void {
+    this.#o.webhook.target.pool?.close();
+  }
+
   /** At once when a condition leaves the request out, or the answer is known. */
   authorize(request: AccessRequest): Decision | Promise<Decision> {
     const { configuration: { conditions }, metrics } = this.#o;
