@@ -22,7 +22,7 @@ export function rbacEscalation(server: Server): AdmissionPlugin {
 }
 
 async function allowed(server: Server, attributes: Attributes, verb: string, resource: string, name: string): Promise<boolean> {
-  return (await server.authorize({ user: attributes.call.user, verb, group, version: 'v1', resource, namespace: attributes.call.namespace, name })).allowed;
+  return (await server.authorize({ user: attributes.call.user, verb, group, version: '*', resource, namespace: attributes.call.namespace, name })).allowed;
 }
 
 /** What the garbage collector changes so that an object may go; everything else of a role grants something, its labels too. */

@@ -24,7 +24,7 @@ export async function impersonated(headers: Headers, real: UserInfo, authorize: 
     return undefined;
   }
   const ask = async (request: Omit<AccessRequest, 'user' | 'verb'>): Promise<void> => {
-    const full = { ...request, verb: 'impersonate', user: real };
+    const full = { version: 'v1', ...request, verb: 'impersonate', user: real };
     const { allowed, reason, error } = await authorize(full);
     if (!allowed) throw forbidden({ group: request.group ?? '', resource: request.resource ?? '' }, request.name ?? '', denialText(full, [error, reason].filter(Boolean).join(': ')));
   };

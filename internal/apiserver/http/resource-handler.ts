@@ -14,7 +14,7 @@ import { jsonOf, viewOf } from '../registry/stored.ts';
 import { putSource, updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 import { serveWatch } from '../watch/serve-watch.ts';
-import { header, readBody, send, type Exchange } from './exchange.ts';
+import { header, PlainError, readBody, send, type Exchange } from './exchange.ts';
 import { bodyFormat } from './negotiate.ts';
 import { renderList, renderObject } from './render.ts';
 import { wantedFor } from './wanted.ts';
@@ -78,11 +78,14 @@ export function authorize(server: Server, exchange: Exchange): Promise<void> | u
   return undefined;
 }
 
+/** What is told in plain text must not pass for HTML. */
+const escapes: Record<string, string> = table({ '&': '&amp;', '<': '&lt;', '>': '&gt;' });
+
 /** kube-apiserver filters/authorization.go: an error counts only where nobody allowed. */
 function enforce({ audit, request: { url = '' } }: Exchange, request: AccessRequest, { allowed, reason, error }: Decision): void {
   if (!allowed && error !== undefined) {
     audit?.annotate('authorization.k8s.io/reason', 'internal error');
-    throw new ApiError('InternalError', `Internal Server Error: ${JSON.stringify(url)}: ${error}`);
+    throw new PlainError(`Internal Server Error: ${JSON.stringify(url)}: ${error}`.replace(/[&<>]/g, (c) => escapes[c] ?? c));
   }
   audit?.authorized(allowed, reason);
   if (!allowed) throw forbidden({ group: request.group ?? '', resource: request.resource ?? '' }, request.name ?? '', denialText(request, reason));

@@ -1,4 +1,4 @@
-import type { FieldSelectorAttributes, LabelSelectorAttributes, ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec } from '../../api/generated/types/authorization-v1.ts';
+import type { FieldSelectorAttributes, LabelSelectorAttributes, NonResourceAttributes, ResourceAttributes, SubjectAccessReview, SubjectAccessReviewSpec } from '../../api/generated/types/authorization-v1.ts';
 import { qualifiedName, validLabelValue } from '../../api/names.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
 import type { AccessRequest } from '../authz/authorizer.ts';
@@ -43,15 +43,20 @@ function faultsOf({ review, namespace, self }: AccessQuestion): FieldError[] {
   const faults: FieldError[] = [];
   const fault = (field: string, value: unknown, detail: string): unknown => faults.push({ type: 'FieldValueInvalid', field, value, detail });
   const { resourceAttributes: at, nonResourceAttributes: path, user, groups } = (review.spec ?? {}) as Partial<SubjectAccessReviewSpec>;
-  if (at && path) fault('spec.nonResourceAttributes', path, 'cannot be specified in combination with resourceAttributes');
+  if (at && path) fault('spec.nonResourceAttributes', asGo(path), 'cannot be specified in combination with resourceAttributes');
   if (!at && !path) fault('spec.resourceAttributes', null, 'exactly one of nonResourceAttributes or resourceAttributes must be specified');
   if (!self && !user && !groups?.length) fault('spec.user', '', 'at least one of user or group must be specified');
   if (at) faults.push(...selectorFaults(at.fieldSelector, 'fieldSelector'), ...selectorFaults(at.labelSelector, 'labelSelector'));
+  const meta = Object.fromEntries(Object.entries(review.metadata ?? {}).filter(([key, value]) => value !== '' && value !== null && key !== 'managedFields' && (key !== 'namespace' || namespace === undefined)));
+  if (Object.keys(meta).length > 0) fault('metadata', meta, namespace === undefined ? 'must be empty' : 'must be empty except for namespace');
   if (namespace === undefined) return faults;
   if (at && at.namespace !== namespace) fault('spec.resourceAttributes.namespace', at.namespace ?? '', 'must match metadata.namespace');
-  if (path) fault('spec.nonResourceAttributes', path, 'disallowed on this kind of request');
+  if (path) fault('spec.nonResourceAttributes', asGo(path), 'disallowed on this kind of request');
   return faults;
 }
+
+/** kube-apiserver shows its own names of these fields. */
+const asGo = ({ path = '', verb = '' }: NonResourceAttributes): object => ({ Path: path, Verb: verb });
 
 function selectorFaults(selector: FieldSelectorAttributes | LabelSelectorAttributes | undefined, what: 'fieldSelector' | 'labelSelector'): FieldError[] {
   if (!selector) return [];
