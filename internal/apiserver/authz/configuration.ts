@@ -169,12 +169,12 @@ async function checkedWebhook(given: WebhookFields | undefined, at: string, disk
   };
 }
 
-/** Milliseconds; 0 when nothing is said. */
+/** Milliseconds; 0 when nothing is said, NaN when it is no duration. */
 function duration(text: string | undefined, at: string, faults: Faults): number {
   if (text === undefined) return 0;
   const read = parseDuration(text);
   if (!read) faults.invalid(at, text, 'must be a duration such as 3s or 5m');
-  return read ? Number(read.nanos) / nanosPerMs : 0;
+  return read ? Number(read.nanos) / nanosPerMs : Number.NaN;
 }
 
 async function checkedConnection({ type = '', kubeConfigFile }: { type?: string; kubeConfigFile?: string }, at: string, disk: Disk, faults: Faults): Promise<string | undefined> {
