@@ -26,7 +26,7 @@ status The token.
 @TokenRequestSpec What a token shall be good for.
 audiences Names of those who shall accept the token. Not given: the API server.
 boundObjectRef Object that the token depends on: once it is gone the token is no longer accepted. Not given: it depends on the service account alone.
-expirationSeconds Seconds that the token shall be good for, at least 600. Defaults to 3600. The server may give less: see status.expirationTimestamp.
+expirationSeconds Seconds that the token shall be good for, at least 600. Defaults to 3600. The server may give another time: see status.expirationTimestamp.
 @TokenRequestStatus A token of a service account.
 expirationTimestamp When the token ends.
 token The bearer token.

@@ -54,10 +54,10 @@ description What is written there.
 url Address of the text.
 @WebhookConversion A webhook that converts objects between versions.
 clientConfig How it is called. Required.
-conversionReviewVersions Versions of ConversionReview that it knows, the best first. The first that the server knows is sent: v1. Required.
+conversionReviewVersions Versions of ConversionReview that it knows, the best first. The first that the server knows is sent: v1 or v1beta1. Required.
 @CustomResourceSubresourceStatus Gives objects a subresource status. It has no settings.
 @CustomResourceDefinitionCondition One aspect of the state of a definition.
-type Established: its objects are served. NamesAccepted: no other definition has its names. NonStructuralSchema, Terminating and KubernetesAPIApprovalPolicyConformant say what they are called.
+type Established: its objects are served. NamesAccepted: no other definition has its names. NonStructuralSchema: the schema has faults. Terminating: the objects are being deleted. KubernetesAPIApprovalPolicyConformant: a group under k8s.io or kubernetes.io has been approved.
 @CustomResourceDefinitionCondition,APIServiceCondition
 lastTransitionTime When the status last changed.
 message What happened at the last change, for people.

@@ -25,7 +25,7 @@ name Name of the driver, as in CSIDriver.
 nodeID Name that the driver knows the node by, at most 256 characters. It may differ from the node's name.
 topologyKeys Labels of the node that say where it is for the driver, such as its zone. Volumes are made by their values.
 @VolumeNodeResources How many volumes a node can take.
-count Most volumes of the driver that can be used on the node at once. Not given: no bound. 0: none.
+count Most volumes of the driver that pods of the node can use at once. Not given: no bound. 0: none.
 @CSIStorageCapacity Room that a driver has for volumes of a class, in one part of the cluster. Told by the driver; without any for a place the place counts as full.
 capacity Room that is left. Not given: nothing is known, and volumes are not made there.
 maximumVolumeSize Greatest volume that can be made. Not given: capacity is looked at in its place.

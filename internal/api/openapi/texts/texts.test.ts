@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'vitest';
+import { describe, expect, test, vi } from 'vitest';
 import { builtinScheme } from '../../scheme.ts';
 import { describeField, describeType, kindDescription, listMetadataDescription, metadataDescription, apiVersionDescription } from '../descriptions.ts';
 import { OpenApiDocuments } from '../documents.ts';
@@ -60,6 +60,14 @@ describe('texts of built-in types', () => {
   test('what has none gets words from its name', () => {
     expect(describeType('io.k8s.api.example.v1.NewThing')).toBe('NewThing is a type of the API group example.');
     expect(describeField('io.k8s.api.example.v1.NewThing', 'minReadySeconds')).toBe('The min ready seconds of this NewThing.');
+  });
+
+  test('a changed text changes the hash that clients hold documents by', async () => {
+    vi.resetModules();
+    vi.doMock('./texts.ts', () => ({ texts: [() => '@Pod Something else.'], writtenText: () => 'Something else.' }));
+    const changed = await import('../documents.ts');
+    vi.doUnmock('./texts.ts');
+    expect(new changed.OpenApiDocuments(builtinScheme()).v3At('api/v1')?.etag).not.toBe(documents.v3At('api/v1')?.etag);
   });
 
   test('each is of a field that is there, is written once, and is a sentence', () => {
