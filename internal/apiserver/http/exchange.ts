@@ -111,7 +111,15 @@ export function warningHeader(text: string): string {
   return Buffer.from(`299 - "${quoted}"`).toString('latin1');
 }
 
+/** What kube-apiserver says as plain text, not as a Status: nobody could decide about the request. */
+export class PlainError extends ApiError {
+  constructor(text: string) {
+    super('InternalError', text);
+  }
+}
+
 export function sendError(exchange: Exchange, error: unknown): void {
+  if (error instanceof PlainError) return send(exchange, error.httpStatus, 'text/plain; charset=utf-8', `${error.message}\n`, { 'x-content-type-options': 'nosniff' });
   const api = asApiError(error);
   const extra: Record<string, string> = {};
   const retry = (api.details as { retryAfterSeconds?: number } | undefined)?.retryAfterSeconds;

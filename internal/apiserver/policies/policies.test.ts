@@ -42,6 +42,18 @@ describe('conditions of webhooks', () => {
     await admin.delete(webhooks, { name: 'picky' });
   });
 
+  test('have one budget together, of which each may use up some', async () => {
+    const numbers = `[${Array.from({ length: 45 }, (_, i) => i).join()}]`;
+    const dear = (more: number): object => ({ name: `c${more}`, expression: `${numbers}.all(a, ${numbers}.all(b, ${numbers}.all(c, a + b + c >= 0))) && ${more} > 0` });
+    const conditions = (count: number): object => ({ matchConditions: [...Array.from({ length: count }, (_, i) => dear(i + 1)), { name: 'no', expression: 'false' }] });
+    await admin.create(webhooks, webhook('dear', '', conditions(2)));
+    await admin.create(configMaps, configMap('paid'));
+    await admin.delete(webhooks, { name: 'dear' });
+    await admin.create(webhooks, webhook('dear', '', { ...conditions(4), matchConditions: (conditions(4) as { matchConditions: object[] }).matchConditions.slice(0, 4) }));
+    expect((await failure(admin.create(configMaps, configMap('too-dear')))).message).toContain('actual cost limit exceeded');
+    await admin.delete(webhooks, { name: 'dear' });
+  });
+
   test('that fail refuse the request, or leave the webhook out', async () => {
     await admin.create(webhooks, webhook('failing', "object.data.missing == 'x'"));
     expect((await failure(admin.create(configMaps, configMap('refused', { a: 'b' })))).message).toContain('no such key: missing');
