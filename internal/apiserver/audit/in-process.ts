@@ -100,7 +100,7 @@ export class AuditedClient extends InProcessClient {
     const exchange: Exchange = { request: { headers: {}, url: path, socket: {} } as unknown as ServerRequest, answer: undefined as never, info, user: this.#user, real: this.#user, warnings: [], auditId: this.#server.core.random.uuid() };
     const recording = this.#auditor.begin(exchange);
     if (!recording) return undefined;
-    const { allowed, reason } = this.#server.authorize({ user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: info.namespace, name });
+    const { allowed, reason } = this.#server.authorization.authorizeInside({ user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: info.namespace, name });
     recording.authorized(allowed, reason);
     if (asked.object !== undefined) recording.request(asked.object, { patch: verb === 'patch' });
     return recording;

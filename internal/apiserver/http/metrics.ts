@@ -68,6 +68,7 @@ export class Metrics {
       lines.push(`apiserver_request_duration_seconds_sum{${series.labels}} ${series.seconds}`, `apiserver_request_duration_seconds_count{${series.labels}} ${series.count}`);
     }
     lines.push(...flowControlMetrics(server.flowControl));
+    lines.push(...server.authorization.metrics());
     lines.push(...(server.audit?.metrics() ?? []));
     return `${lines.join('\n')}\n`;
   }

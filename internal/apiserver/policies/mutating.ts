@@ -1,4 +1,4 @@
-import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, Mutation } from '../../api/generated/types/admissionregistration-v1.ts';
+import type { MatchCondition, MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, Mutation } from '../../api/generated/types/admissionregistration-v1.ts';
 import { mergeTyped } from '../../api/apply/merge-typed.ts';
 import { toJson } from '../../api/cel/values.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
@@ -47,9 +47,8 @@ async function mutate(server: Server, { policy, binding }: Bound, attributes: At
         // Each change sees those before it.
         const evaluation = (await Evaluation.of(server, attributes, attributes.call.resource)).withParams(param);
         evaluation.declare(scope.programs);
-        const held = (spec.matchConditions ?? []).every(({ expression }) => evaluation.run(compileExpression(expression, { params, variables: undefined, result: 'bool' })) !== false);
-        if (!held) break;
-        change(server, attributes, mutation, evaluation, { params, variables: scope.types, constructs: true });
+        if (!(await conditionsHold(spec.matchConditions, evaluation, params))) break;
+        await change(server, attributes, mutation, evaluation, { params, variables: scope.types, constructs: true });
       }
     }
     return true;
@@ -60,15 +59,22 @@ async function mutate(server: Server, { policy, binding }: Bound, attributes: At
   }
 }
 
-function change(server: Server, attributes: Attributes, mutation: Mutation, evaluation: Evaluation, options: Parameters<typeof compileExpression>[1]): void {
+async function conditionsHold(conditions: readonly MatchCondition[] | undefined, evaluation: Evaluation, params: boolean): Promise<boolean> {
+  for (const { expression } of conditions ?? []) {
+    if (!(await evaluation.holds(compileExpression(expression, { params, variables: undefined, result: 'bool' })))) return false;
+  }
+  return true;
+}
+
+async function change(server: Server, attributes: Attributes, mutation: Mutation, evaluation: Evaluation, options: Parameters<typeof compileExpression>[1]): Promise<void> {
   const { call } = attributes;
   const object = attributes.object as KubeObject;
   let next: KubeObject;
   if (mutation.patchType === 'JSONPatch') {
-    const patch = toJson(evaluation.run(compileExpression(mutation.jsonPatch?.expression ?? '', options)));
+    const patch = toJson(await evaluation.run(compileExpression(mutation.jsonPatch?.expression ?? '', options)));
     next = applyJsonPatch(object, patch) as KubeObject;
   } else {
-    const config = toJson(evaluation.run(compileExpression(mutation.applyConfiguration?.expression ?? '', options)));
+    const config = toJson(await evaluation.run(compileExpression(mutation.applyConfiguration?.expression ?? '', options)));
     const info = server.scheme.kind(call.resource.group, call.resource.version, call.resource.kind);
     if (!info) throw new Error(`no schema for ${call.resource.kind}`);
     next = mergeTyped(info.type, object, config, { custom: info.custom }) as KubeObject;

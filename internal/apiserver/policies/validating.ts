@@ -39,7 +39,7 @@ async function judge(server: Server, policy: ValidatingAdmissionPolicy, binding:
   const findings: Finding[] = [];
   try {
     const base = await Evaluation.of(server, attributes, resource);
-    for (const params of await paramsOf(server, policy.spec.paramKind, binding.spec.paramRef, attributes)) findings.push(...evaluate(policy, base.withParams(params)));
+    for (const params of await paramsOf(server, policy.spec.paramKind, binding.spec.paramRef, attributes)) findings.push(...(await evaluate(policy, base.withParams(params))));
   } catch (error) {
     if (policy.spec.failurePolicy === 'Ignore') return;
     findings.push({ message: messageOf(error), reason: 'Invalid' });
@@ -58,33 +58,35 @@ function denial(attributes: Attributes, why: string, reason: StatusReason): ApiE
 }
 
 /** What a policy has against the request. A condition that is false takes the request out of the policy. */
-function evaluate(policy: ValidatingAdmissionPolicy, evaluation: Evaluation): Finding[] {
+async function evaluate(policy: ValidatingAdmissionPolicy, evaluation: Evaluation): Promise<Finding[]> {
   const { spec } = policy;
   const params = spec.paramKind !== undefined && spec.paramKind !== null;
   const scope = declared(spec.variables, params);
   evaluation.declare(scope.programs);
   for (const { expression } of spec.matchConditions ?? []) {
-    if (evaluation.run(compileExpression(expression, { params, variables: undefined, result: 'bool' })) === false) return [];
+    if (!(await evaluation.holds(compileExpression(expression, { params, variables: undefined, result: 'bool' })))) return [];
   }
-  return (spec.validations ?? []).flatMap((validation) => judged(validation, evaluation, { params, variables: scope.types }, spec.failurePolicy === 'Ignore'));
+  const findings: Finding[] = [];
+  for (const validation of spec.validations ?? []) findings.push(...(await judged(validation, evaluation, { params, variables: scope.types }, spec.failurePolicy === 'Ignore')));
+  return findings;
 }
 
-function judged(validation: Validation, evaluation: Evaluation, options: { params: boolean; variables: Parameters<typeof compileExpression>[1]['variables'] }, ignoreErrors: boolean): Finding[] {
+async function judged(validation: Validation, evaluation: Evaluation, options: { params: boolean; variables: Parameters<typeof compileExpression>[1]['variables'] }, ignoreErrors: boolean): Promise<Finding[]> {
   const reason = (validation.reason || 'Invalid') as StatusReason;
   try {
-    if (evaluation.run(compileExpression(validation.expression, { ...options, result: 'bool' })) === true) return [];
+    if ((await evaluation.run(compileExpression(validation.expression, { ...options, result: 'bool' }))) === true) return [];
   } catch (error) {
     if (ignoreErrors) return [];
     return [{ message: `expression '${validation.expression}' resulted in error: ${messageOf(error)}`, reason }];
   }
-  return [{ message: messageFor(validation, evaluation, options), reason }];
+  return [{ message: await messageFor(validation, evaluation, options), reason }];
 }
 
-function messageFor(validation: Validation, evaluation: Evaluation, options: { params: boolean; variables: Parameters<typeof compileExpression>[1]['variables'] }): string {
+async function messageFor(validation: Validation, evaluation: Evaluation, options: { params: boolean; variables: Parameters<typeof compileExpression>[1]['variables'] }): Promise<string> {
   const fallback = validation.message || `failed expression: ${validation.expression}`;
   if (!validation.messageExpression) return fallback;
   try {
-    const text = evaluation.run(compileExpression(validation.messageExpression, { ...options, result: 'string' }));
+    const text = await evaluation.run(compileExpression(validation.messageExpression, { ...options, result: 'string' }));
     return typeof text === 'string' && text.trim() && !text.includes('\n') ? text.trim() : fallback;
   } catch {
     return fallback;
