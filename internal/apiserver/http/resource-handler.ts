@@ -113,6 +113,7 @@ export function callFor(_server: Server, exchange: Exchange, resource: ServedRes
     fieldManager: managerOf(first(query, 'fieldManager'), header(exchange.request, 'user-agent')),
     validation: validationOf(exchange, first(query, 'fieldValidation')),
     warnings: exchange.warnings,
+    audit: exchange.audit,
   };
 }
 
