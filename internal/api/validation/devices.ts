@@ -1,8 +1,8 @@
-import { Buffer } from 'node:buffer';
-import type { DeviceClaim, DeviceClass, DeviceClassSpec, DeviceConstraint, DeviceRequest, DeviceSelector, ExactDeviceRequest, ResourceClaim, ResourceClaimTemplate } from '../generated/types/resource-v1.ts';
+import type { DeviceClaim, DeviceClass, DeviceClassSpec, DeviceConstraint, DeviceRequest, ExactDeviceRequest, ResourceClaim, ResourceClaimTemplate } from '../generated/types/resource-v1.ts';
 import { semanticEqual } from '../loose.ts';
 import { dns1123Label, dns1123Subdomain } from '../names.ts';
 import { checkDeviceToleration, checkFullyQualified, checkMany, checkOpaque } from './device-parts.ts';
+import { checkSelectors } from './device-selectors.ts';
 import { checkClaimStatus } from './device-status.ts';
 import { checkMetadata, checkMetadataUpdate } from './metadata.ts';
 import type { Problems } from './problems.ts';
@@ -13,9 +13,7 @@ import type { Rule } from './rule.ts';
 const maxRequests = 32;
 const maxConstraints = 32;
 const maxConfigs = 32;
-const maxSelectors = 32;
 const maxFirstAvailable = 8;
-const maxExpression = 10 * 1024;
 
 type Request = Pick<ExactDeviceRequest, 'deviceClassName' | 'allocationMode' | 'count' | 'selectors' | 'tolerations'>;
 
@@ -29,16 +27,6 @@ function checkExact(problems: Problems, { deviceClassName, allocationMode, count
     if (count <= 0) problems.invalid(`${path}.count`, count, 'must be greater than zero');
   } else problems.notSupported(`${path}.allocationMode`, allocationMode ?? '', ['All', 'ExactCount']);
   (tolerations ?? []).forEach((one, i) => checkDeviceToleration(problems, one, `${path}.tolerations[${i}]`));
-}
-
-function checkSelectors(problems: Problems, selectors: readonly DeviceSelector[] | undefined, path: string): void {
-  checkMany(problems, selectors, path, {
-    most: maxSelectors,
-    each: ({ cel }, at) => {
-      if (!cel) problems.required(`${at}.cel`);
-      else if (Buffer.byteLength(cel.expression ?? '') > maxExpression) problems.tooLong(`${at}.cel.expression`, maxExpression);
-    },
-  });
 }
 
 function checkRequest(problems: Problems, { name = '', exactly, firstAvailable = [] }: DeviceRequest, path: string): void {
