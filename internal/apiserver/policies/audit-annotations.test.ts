@@ -177,6 +177,20 @@ test('Pod Security: what is enforced, and what the audited level has against a p
   expect((await told('/api/v1/namespaces/default/pods', pod)).annotations).toMatchObject({ 'pod-security.kubernetes.io/enforce-policy': 'privileged:latest' });
 });
 
+test('what is on its way out, and which token was given', async () => {
+  const asked = async (method: string, path: string, body?: object): Promise<Record<string, string>> => {
+    const id = `call-${counter++}`;
+    await target.call({ method, path, headers: { 'audit-id': id }, ...(body && { body }) });
+    const own = async (): Promise<AuditEvent | undefined> => (await readFile(join(dir, 'audit.log'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as AuditEvent).find((event) => event.auditID === id);
+    await expect.poll(own).toBeDefined();
+    return (await own())?.annotations ?? {};
+  };
+  for (const path of ['/api/v1/componentstatuses', '/api/v1/endpoints']) expect(await asked('GET', path)).toMatchObject({ 'k8s.io/deprecated': 'true' });
+  expect(await asked('GET', '/api/v1/services')).not.toHaveProperty('k8s.io/deprecated');
+  const given = await asked('POST', '/api/v1/namespaces/default/serviceaccounts/default/token', { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenRequest', spec: {} });
+  expect(given['authentication.kubernetes.io/issued-credential-id']).toMatch(/^JTI=[0-9a-f-]{36}$/);
+});
+
 test('the server\'s own parts are told of, too', async () => {
   await admin.create(configMaps, configMap('lenient-two'));
   const own = async (): Promise<AuditEvent | undefined> => (await readFile(join(dir, 'audit.log'), 'utf8')).trim().split('\n').map((line) => JSON.parse(line) as AuditEvent).find((event) => event.objectRef?.name === 'lenient-two');
