@@ -45,7 +45,7 @@ async function issueToken(server: Server, call: Call, request: TokenRequest): Pr
     jti,
     ...(extend ? { warnAfterSeconds: warnSeconds } : {}),
   });
-  if (!call.dryRun) call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`);
+  call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`);
   // The client is told the time it asked for, so that it renews in time.
   const expires = new Date(extend ? server.core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs).toISOString().replace(/\.\d+Z$/, 'Z');
   request.metadata.creationTimestamp = new Date(server.core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
