@@ -24,6 +24,12 @@ export interface Exchange {
   auditId: string;
 }
 
+/** Tells the client and the audit that what was asked for is on its way out. */
+export function warnDeprecated(exchange: Exchange, warning: string): void {
+  exchange.warnings.push(warning);
+  exchange.audit?.annotate('k8s.io/deprecated', 'true');
+}
+
 export function header(request: ServerRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
