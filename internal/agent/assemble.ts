@@ -19,6 +19,7 @@ import { isMirror } from './pods/model.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { totalOf } from './pods/resize.ts';
 import { RuntimeReader } from './pods/runtime-reader.ts';
+import { StartGate, startsAtOnce } from './pods/start-gate.ts';
 import { Probes } from './probes/probes.ts';
 import type { ProbeDoors } from './probes/run-probe.ts';
 import { StatusWriter } from './status/status-writer.ts';
@@ -90,6 +91,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     cgroups,
     writer,
     backOff: new BackOff(),
+    starts: new StartGate(startsAtOnce(options.host.usableMemoryBytes())),
     events,
     sources: {
       configMap: (namespace, name) => references.configMap(namespace, name),
@@ -148,12 +150,15 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
   const mounts = makeMounts(spawn, disk);
   const podsDir = `${options.agentDir}/pods`;
   const imageVolume = async (pod: Pod, volume: Volume): Promise<string> => {
+    const dir = imageDir(options, pod, volume);
+    // Of an adopted pod it stands, and its registry may be away.
+    if ((await mounts.below('volume.image', dir)).includes(dir)) return dir;
     const { reference: image = '', pullPolicy } = volume.image ?? {};
     const pinnedTag = /:[^/]+$/.test(image) && !image.endsWith(':latest');
     const about = { kind: 'Pod', apiVersion: 'v1', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid };
     await images.ensure({ pod, image, policy: pullPolicy ?? (pinnedTag ? 'IfNotPresent' : 'Always'), about, signal: new AbortController().signal });
     const present = (await runtime.cri.imageStatus({ image: { image } })).image;
-    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, imageDir(options, pod, volume), { spawn, disk, mounts, ctr: runtime.ctr });
+    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, dir, { spawn, disk, mounts, ctr: runtime.ctr });
   };
   return new Volumes({
     podsDir,

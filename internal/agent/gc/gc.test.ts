@@ -8,17 +8,11 @@ import { FakeClock } from '../../io/clock-fake.ts';
 import { realDisk } from '../../io/disk.ts';
 import { silentLog } from '../../io/log.ts';
 import { realTree } from '../../io/tree.ts';
-import { surplusContainers } from './dead-containers.ts';
 import { broken, defaultEvictionHard, evictionMessage, rank, type Usage } from './eviction.ts';
 import { ImageCollector } from './image-collector.ts';
 import { rotateLog, startLogRotation } from './log-rotation.ts';
 import { startPressure, type EvictionPolicy } from './pressure.ts';
 import type { Disk } from '../../io/disk.ts';
-
-it('keeps one dead instance of each container', () => {
-  const instance = (id: string, name: string, exited: boolean, createdAt: bigint) => ({ id, name, exited, createdAt });
-  expect(surplusContainers([instance('3', 'a', false, 3n), instance('2', 'a', true, 2n), instance('1', 'a', true, 1n), instance('x', 'b', true, 9n)])).toEqual(['1']);
-});
 
 describe('log rotation', () => {
   it('keeps five files, the older ones compressed', async () => {

@@ -15,6 +15,7 @@ import type { MountDoors } from '../volumes/container-mounts.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { BackOff } from './back-off.ts';
 import type { RuntimeReader } from './runtime-reader.ts';
+import type { StartGate } from './start-gate.ts';
 
 /** What every worker uses; made once by createAgent. */
 export interface PodDeps {
@@ -46,6 +47,8 @@ export interface PodDeps {
   hasEnded(containerId: string): boolean;
   /** Lets go of the images that the pod's volumes show. */
   releaseImages(pod: Pod): Promise<void>;
+  /** Turns at starting. */
+  starts: StartGate;
   /** Pods can be given addresses. */
   networkReady(): boolean;
   /** The API server cannot be asked. */

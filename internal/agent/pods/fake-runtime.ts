@@ -87,7 +87,7 @@ export class FakeRuntime {
       stopPodSandbox: async ({ podSandboxId }: { podSandboxId: string }) => void (this.sandboxes.find((s) => s.id === podSandboxId)!.state = 1),
       removePodSandbox: async ({ podSandboxId }: { podSandboxId: string }) => void this.sandboxes.splice(this.sandboxes.findIndex((s) => s.id === podSandboxId), 1),
       listPodSandbox: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ items: this.sandboxes.filter((s) => inUid(filter, s.config.labels)).map((s) => ({ id: s.id, metadata: s.config.metadata, state: s.state, labels: s.config.labels })) }),
-      listContainers: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ containers: this.containers.filter((c) => inUid(filter, c.config.labels)).map((c) => ({ id: c.id, state: c.state })) }),
+      listContainers: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ containers: this.containers.filter((c) => inUid(filter, c.config.labels)).map((c) => ({ id: c.id, podSandboxId: c.sandbox, state: c.state })) }),
       containerStatus: async ({ containerId }: { containerId: string }) => {
         const c = find(containerId);
         const reason = c.state !== 2 ? '' : c.exitCode === 0 ? 'Completed' : 'Error';

@@ -11,6 +11,7 @@ import { FakeRuntime } from './fake-runtime.ts';
 import { Probes } from '../probes/probes.ts';
 import { seededRandom } from '../../io/random.ts';
 import { PodSet } from './pod-set.ts';
+import { StartGate } from './start-gate.ts';
 import { RuntimeReader } from './runtime-reader.ts';
 
 let clock: FakeClock;
@@ -58,6 +59,7 @@ function makeDeps(): PodDeps {
     mirrorOf: () => undefined,
     hasEnded: (id: string) => set.hasEnded(id),
     releaseImages: nothing,
+    starts: new StartGate(4),
     networkReady: () => true,
     offline: () => false,
     done: (uid: string) => set.done(uid),
