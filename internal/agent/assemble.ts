@@ -1,5 +1,6 @@
 import type { Node, Pod, Service, Volume } from '../api/generated/types/core-v1.ts';
 import type { RuntimeClass } from '../api/generated/types/node-v1.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Mirror } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
@@ -51,6 +52,8 @@ export interface Parts {
 
 /** Exec probes may answer this much later than their own limit, before the call itself is given up. */
 const execSlackMs = 5000;
+/** Two clocks measure the same wait. */
+const clockSlackMs = 100;
 /** What an exec probe says is shown in events: the kubelet keeps this much. */
 const longestOutputBytes = 10 * 1024;
 
@@ -121,7 +124,7 @@ function allocatableOf(input: AssembleInput): Record<string, string> {
   return (input.nodes.get(input.options.nodeName)?.status?.allocatable ?? {}) as Record<string, string>;
 }
 
-type NodeSide = Pick<PodDeps, 'facts' | 'hostIPs' | 'allocatable' | 'runtimeHandler' | 'promised' | 'mirrorOf' | 'hasEnded' | 'networkReady' | 'offline' | 'done'>;
+type NodeSide = Pick<PodDeps, 'facts' | 'hostIPs' | 'allocatable' | 'runtimeHandler' | 'promised' | 'mirrorOf' | 'hasEnded' | 'networkReady' | 'runtimeSettled' | 'offline' | 'done'>;
 
 /** What a pod asks of its node. */
 function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
@@ -139,6 +142,7 @@ function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
     },
     hasEnded: (id) => set().hasEnded(id),
     networkReady: () => heart.networkReady,
+    runtimeSettled: () => input.runtime.settled,
     offline: () => !input.synced.done,
     done: (uid) => set().done(uid),
   };
@@ -184,7 +188,14 @@ function probeDoorsOf({ options, runtime }: AssembleInput): ProbeDoors {
     clock: options.clock,
     dial: options.dial,
     exec: async (containerId, cmd, timeout) => {
-      const done = await runtime.cri.execSync({ containerId, cmd, timeout }, { timeoutMs: timeout > 0 ? timeout * 1000 + execSlackMs : 0 });
+      const timeoutMs = timeout > 0 ? timeout * 1000 + execSlackMs : 0;
+      const askedMs = options.clock.monotonicMs();
+      const done = await runtime.cri.execSync({ containerId, cmd, timeout }, { timeoutMs }).catch((error: unknown) => {
+        // The runtime ends a command in its time; when it is we who gave up, nothing is known of the container.
+        const silent = timeoutMs > 0 && options.clock.monotonicMs() - askedMs >= timeoutMs - clockSlackMs;
+        if (silent) runtime.health.check();
+        throw silent ? new Error(`the container runtime did not answer: ${messageOf(error)}`) : error;
+      });
       return { exitCode: done.exitCode, output: Buffer.concat([done.stdout, done.stderr]).subarray(0, longestOutputBytes).toString() };
     },
   };

@@ -47,6 +47,8 @@ export interface PodDeps {
   hasEnded(containerId: string): boolean;
   /** Lets go of the images that the pod's volumes show. */
   releaseImages(pod: Pod): Promise<void>;
+  /** The runtime is known to hold nothing but what it tells of. */
+  runtimeSettled(): boolean;
   /** Turns at starting. */
   starts: StartGate;
   /** Pods can be given addresses. */

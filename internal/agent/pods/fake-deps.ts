@@ -62,6 +62,7 @@ export function fakeDeps(world: World): PodDeps {
     releaseImages: nothing,
     starts: new StartGate(4),
     networkReady: () => true,
+    runtimeSettled: () => true,
     offline: () => false,
     done: (uid: string) => world.set().done(uid),
     ...world.more,

@@ -76,6 +76,8 @@ export class Runner {
   async #sandbox(attempt: number): Promise<string> {
     const w = this.#worker;
     const old = w.runtime.sandboxes;
+    // Containers that a damaged runtime has forgotten may still run: a second set beside them would do harm.
+    if (!w.deps.runtimeSettled()) throw new Error('the container runtime has only just come back');
     if (!w.pod.spec.hostNetwork && !w.deps.networkReady()) {
       const message = 'network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized';
       w.deps.events.warning(w.pod, 'NetworkNotReady', message);
