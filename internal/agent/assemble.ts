@@ -9,6 +9,7 @@ import { runOk } from '../io/spawn.ts';
 import { realTree } from '../io/tree.ts';
 import { openCgroups } from './cgroups/cgroups.ts';
 import type { OpenedRuntime } from './containerd/open-runtime.ts';
+import { LogRotation } from './gc/log-rotation.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { MirrorPods } from './mirror-pods.ts';
 import type { NodeHeart } from './node-heart.ts';
@@ -82,6 +83,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const writer = new StatusWriter({ client, clock, log: log.named('status'), gone: (uid) => set.remove(uid) });
   const cgroups = await openCgroups({ disk, tree: realTree, clock, log: log.named('cgroups'), parent: options.cgroupParent });
   const desired = new DesiredPods({ dir: `${options.agentDir}/desired`, disk, log });
+  const logs = new LogRotation({ ...options.kubelet?.logs, clock, disk, tree: realTree, log, reopen: async (id) => void (await runtime.cri.reopenContainerLog({ containerId: id })) });
   const deps: PodDeps = {
     ...nodeSide(input, () => set),
     releaseImages: (pod) => releaseImages(input, pod),
@@ -94,6 +96,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     cgroups,
     writer,
     backOff: new BackOff(),
+    logs,
     starts: new StartGate(startsAtOnce(options.host.usableMemoryBytes())),
     events,
     sources: {
@@ -111,7 +114,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const set = new PodSet({ deps, desired, node, unsafeSysctls: options.unsafeSysctls ?? [] });
   const mirrorPods = new MirrorPods({ client, pods: input.pods, set, node, log });
   const stop = (): void => {
-    for (const part of [probes, volumes, writer]) part.stop();
+    for (const part of [probes, volumes, writer, logs]) part.stop();
   };
   return { set, desired, volumes, mirrorPods, terminated: writer.terminated, offline, stop };
 }

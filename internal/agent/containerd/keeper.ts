@@ -149,8 +149,10 @@ export class Keeper {
     const { disk, pidFile, configFile } = this.#options;
     const pid = Number((await disk.readIfThere('containerd.pid', pidFile))?.toString() ?? 0);
     if (!pid) return undefined;
-    const command = (await disk.readIfThere('containerd.pid', `/proc/${pid}/cmdline`))?.toString().split('\0') ?? [];
-    const state = /^State:\s+(\w)/m.exec((await disk.readIfThere('containerd.pid', `/proc/${pid}/status`))?.toString() ?? '')?.[1];
+    // A process that ends while it is looked at fails the read (ESRCH).
+    const of = async (file: string): Promise<string> => (await disk.readIfThere('containerd.pid', `/proc/${pid}/${file}`).catch(() => undefined))?.toString() ?? '';
+    const command = (await of('cmdline')).split('\0');
+    const state = /^State:\s+(\w)/m.exec(await of('status'))?.[1];
     return command.includes(configFile) && state !== 'Z' ? pid : undefined;
   }
 

@@ -7,6 +7,7 @@ import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeFacts } from '../config/node-facts.ts';
 import type { CriClient } from '../cri/client.ts';
 import type { EnvironmentSources } from '../env/environment.ts';
+import type { LogRotation } from '../gc/log-rotation.ts';
 import type { ImagePuller } from '../images/image-puller.ts';
 import type { ProbeDoors } from '../probes/run-probe.ts';
 import type { Probes } from '../probes/probes.ts';
@@ -49,6 +50,8 @@ export interface PodDeps {
   releaseImages(pod: Pod): Promise<void>;
   /** The runtime is known to hold nothing but what it tells of. */
   runtimeSettled(): boolean;
+  /** Follows the logs of what runs. */
+  logs: Pick<LogRotation, 'sync'>;
   /** Turns at starting. */
   starts: StartGate;
   /** Pods can be given addresses. */

@@ -154,6 +154,7 @@ export class PodWorker {
     this.#stop.abort();
     this.#forgetRetry();
     this.#deadline?.cancel();
+    this.deps.logs.sync(this.uid, []);
     await this.#running;
   }
 
@@ -337,6 +338,7 @@ export class PodWorker {
   publish(terminal = false): void {
     if (this.#deleted) return;
     this.deps.probes.sync(this.pod, probeViews(this), this.podIP);
+    this.deps.logs.sync(this.uid, this.runtime.containers.filter((c) => c.state === 'running'));
     const next = podStatus(this.#statusInput(terminal));
     const running = this.runtime.containers.some((c) => c.state === 'running' || c.state === 'unknown');
     if (running && (next.phase === 'Succeeded' || next.phase === 'Failed') && !isFinished(this.pod)) {
@@ -369,6 +371,7 @@ export class PodWorker {
     if (this.runtime.containers.some((c) => c.state === 'running')) throw new Error('containers are still running');
     this.publish(true);
     deps.probes.remove(this.uid);
+    deps.logs.sync(this.uid, []);
     await this.#adoption.settled();
     await deps.releaseImages(this.pod);
     await deps.volumes.unmount(this.uid);
