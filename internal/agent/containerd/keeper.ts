@@ -36,6 +36,7 @@ export class Keeper {
   #timer: Timer | undefined;
   #checking: Promise<void> | undefined;
   #startedMs = 0;
+  #starting: Promise<void> | undefined;
   #logFrom: number | undefined;
   #deaths = 0;
 
@@ -94,6 +95,7 @@ export class Keeper {
     this.#held = true;
     this.#timer?.cancel();
     this.#timer = undefined;
+    await this.#starting?.catch(() => undefined);
     try {
       const pid = await this.alive();
       if (pid !== undefined) await this.#end(pid);
@@ -111,7 +113,8 @@ export class Keeper {
   }
 
   async #look(): Promise<void> {
-    if (this.#left || this.#held || this.#timer || (await this.alive()) !== undefined) return;
+    if (this.#left || this.#held || this.#timer || this.#starting || (await this.alive()) !== undefined) return;
+    if (this.#timer || this.#starting || this.#held) return; // meanwhile
     const { clock, log } = this.#options;
     if (clock.monotonicMs() - this.#startedMs > longestRestartMs) this.#restartMs = firstRestartMs;
     log.warn('containerd is gone and will be started again; containers go on', { afterMs: this.#restartMs });
@@ -122,7 +125,13 @@ export class Keeper {
     this.#restartMs = Math.min(longestRestartMs, this.#restartMs * 2);
   }
 
-  async #spawn(): Promise<void> {
+  /** One at a time, however many ask: what precedes a start may take long, and two would work on the same files. */
+  #spawn(): Promise<void> {
+    this.#starting ??= this.#spawnOnce().finally(() => (this.#starting = undefined));
+    return this.#starting;
+  }
+
+  async #spawnOnce(): Promise<void> {
     const { spawn, disk, clock, log, configFile, pidFile, logFile } = this.#options;
     await this.#options.prepare();
     this.#startedMs = clock.monotonicMs();
