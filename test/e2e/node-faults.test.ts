@@ -69,8 +69,10 @@ spec:
     const read = (path: string): string => cluster.k('exec', 'reader', '--', 'cat', path);
     const [before, token] = [containerId('reader'), read('/p/token')];
     cluster.killServer('KILL');
+    inNode('hostname renamed');
     cluster.startServer();
     await cluster.ready();
+    expect(cluster.k('get', 'nodes', '-o', 'name').trim().split('\n')).toHaveLength(1);
     cluster.k('patch', 'configmap', 'settings', '-p', '{"data":{"color":"blue"}}');
     cluster.k('patch', 'secret', 'word', '-p', '{"stringData":{"word":"new"}}');
     cluster.k('label', 'pod', 'reader', 'stage=two', '--overwrite');
