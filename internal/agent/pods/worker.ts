@@ -395,6 +395,7 @@ export class PodWorker {
     await unlinkLogs(deps, this.pod);
     this.phase = 'gone';
     this.#forgetRetry();
+    deps.writer.forget(this.uid);
     deps.done(this.uid);
   }
 
