@@ -3,11 +3,11 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { build as buildPause } from '../images/pause/image.ts';
 import { workerAsset } from '../internal/io/worker.ts';
-import { manifestName } from '../internal/io/assets.ts';
+import { manifestName, type BuildInfo } from '../internal/io/assets.ts';
 import { bundle, root, workerEntries } from './bundle.ts';
 
 /** Collects everything that is embedded for `arch` in `work`, and returns asset name -> file. */
-export async function collectAssets(arch: string, work: string, modules: string, version: { version: string; commit: string }): Promise<Record<string, string>> {
+export async function collectAssets(arch: string, work: string, modules: string, version: BuildInfo): Promise<Record<string, string>> {
   const files: Record<string, string> = {
     'better_sqlite3.node': join(root, `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`),
     'pty.node': join(modules, `@lydell/node-pty-linux-${arch}/pty.node`),

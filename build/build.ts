@@ -23,7 +23,7 @@ mkdirSync(work, { recursive: true });
 const modules = own ? join(root, 'node_modules') : foreignModules(arch);
 const main = join(work, 'main.cjs');
 await bundle('cmd/skiff.ts', main);
-const assets = await collectAssets(arch, work, modules, { version: manifest.version, commit: commit() });
+const assets = await collectAssets(arch, work, modules, { version: manifest.version, commit: commit(), builtMs: commitMs() });
 makeExecutable({ main, assets, arch, nodePackage: join(modules, `node-linux-${arch}`), work, output });
 rmSync(work, { recursive: true, force: true });
 console.log(`${output}: ${(statSync(output).size / 1048576).toFixed(0)} MiB in ${((performance.now() - started) / 1000).toFixed(1)} s`);
@@ -42,6 +42,12 @@ function foreignModules(foreign: string): string {
 
 function commit(): string {
   return spawnSync('git', ['-C', root, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).stdout.trim() || 'unknown';
+}
+
+/** That of the commit, so that the same sources give the same bytes; without one, now. */
+function commitMs(): number {
+  const seconds = Number(spawnSync('git', ['-C', root, 'log', '-1', '--format=%ct'], { encoding: 'utf8' }).stdout.trim());
+  return seconds > 0 ? seconds * 1000 : Date.now();
 }
 
 function fail(message: string): never {

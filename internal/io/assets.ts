@@ -21,9 +21,7 @@ const sourceOf: Record<string, { file: string } | { script: string }> = table({
 /** Name -> hash and size of every embedded asset, written by the build. */
 export const manifestName = 'assets.json';
 
-interface Manifest {
-  version: string;
-  commit: string;
+interface Manifest extends BuildInfo {
   assets: Record<string, { hash: string; size: number }>;
 }
 
@@ -83,11 +81,21 @@ export async function loadAddon(name: string): Promise<object> {
   return module.exports;
 }
 
-/** Version and commit of this build; of a source tree, what package.json says. */
-export function buildInfo(): { version: string; commit: string } {
+export interface BuildInfo {
+  version: string;
+  commit: string;
+  /** Milliseconds since 1970: no clock that is right shows less. */
+  builtMs: number;
+}
+
+/** When the sources of a tree that is not built were there already. */
+const sourcesMs = Date.UTC(2026, 0, 1);
+
+/** Version, commit and time of this build; of a source tree, what package.json says. */
+export function buildInfo(): BuildInfo {
   if (embedded) return readManifest();
   const require = createRequire(import.meta.url);
-  return { version: (require('../../package.json') as { version: string }).version, commit: 'source' };
+  return { version: (require('../../package.json') as { version: string }).version, commit: 'source', builtMs: sourcesMs };
 }
 
 /** The script of a worker thread (see worker.ts). */
