@@ -8,7 +8,7 @@ import { realDial } from '../io/dial.ts';
 import { Troubles } from '../client/troubles.ts';
 import { loadOrCreateAuthorities, loadOrCreateNode, type NodeIdentities, type ServerIdentities } from '../pki/authorities.ts';
 import { fileName as stateFile } from '../store/sqlite/schema.ts';
-import { authenticationFiles } from './authentication-files.ts';
+import { apiServerFiles } from './api-server-files.ts';
 import { guardClock, readLastTime } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
@@ -250,7 +250,7 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     anonymous: own.anonymousAuth,
     flowControl: own.flowControl,
     audit: own.audit,
-    ...(await authenticationFiles(own, doors)),
+    ...(await apiServerFiles(own, doors)),
     eventTtlSeconds: own.eventTtlSeconds,
     defaultTolerations: { notReadySeconds: own.notReadyTolerationSeconds, unreachableSeconds: own.unreachableTolerationSeconds },
     kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },
