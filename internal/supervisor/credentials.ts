@@ -33,8 +33,9 @@ export function serverNames(config: ServerConfig, facts: NodeFacts, serviceIp: s
 export async function serverIdentity(config: ServerConfig, { disk, random }: Pick<Doors, 'disk' | 'random'>, name: string): Promise<string> {
   const path = join(config.dataDir, 'server/id');
   const kept = (await disk.readIfThere('server id', path))?.toString().trim();
-  const id = kept || random.uuid();
-  if (!kept) await disk.writeAtomic('server id', path, `${id}\n`, { mode: 0o600 });
+  const whole = kept !== undefined && /^[0-9a-f-]{36}$/.test(kept);
+  const id = whole ? kept : random.uuid();
+  if (!whole) await disk.writeAtomic('server id', path, `${id}\n`, { mode: 0o600 });
   return `${name}_${id}`;
 }
 
