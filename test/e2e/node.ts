@@ -111,6 +111,11 @@ export class TestNode {
     return undefined;
   }
 
+  /** The host's pid of the node's process 1. */
+  get pid(): number {
+    return this.#initPid;
+  }
+
   /** Runs a command inside the node. */
   exec(command: string[], options?: Parameters<typeof run>[1]): Result {
     return run(this.#inside(command), options);
@@ -124,6 +129,11 @@ export class TestNode {
 
   #inside(command: string[]): string[] {
     return ['bash', '-c', `${this.#joinCgroups()}; exec nsenter -t ${this.#initPid} -a -- "$@"`, 'inside', ...command];
+  }
+
+  /** Takes the machine's cable out, or puts it in again. */
+  cable(state: 'up' | 'down'): void {
+    ok(['ip', 'link', 'set', this.#link, state]);
   }
 
   /** Every process of the machine dies at once and its memory is gone; the disk stays. */
