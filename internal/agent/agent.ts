@@ -60,7 +60,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const server = options.listen && (await startNodeServer({ ...options, ...options.listen, view, dataDir: options.agentDir, log: log.named('kubelet') }));
   const stopFeed = await feedPods({ options, parts, pods, synced, whenSynced });
   const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
-  const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), log: log.named('gc') });
+  const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), logRoot: heart.facts.logRoot, log: log.named('gc') });
   return {
     view,
     port: server?.port ?? 0,
