@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { busybox } from '../e2e/images.ts';
-import { ok, root, run, TestNode, type Result } from '../e2e/node.ts';
+import { root, TestNode, type Result } from '../e2e/node.ts';
 
 /** As the service's unit does, only sooner: whatever ends is started again. */
 const supervise = 'while :; do "$@" & echo $! > /run/skiff-server.pid; wait $!; echo "--- ended with $? ---"; sleep 1; done';
@@ -19,12 +19,9 @@ export class Machine {
 
   constructor(name: string, flags: string[]) {
     this.name = name;
-    this.node = new TestNode(name);
+    this.node = new TestNode(name, { megabytes: diskMegabytes });
     this.ip = this.node.ip;
     this.flags = flags;
-    const folder = join(this.node.disk, 'var');
-    mkdirSync(folder);
-    ok(['mount', '-t', 'tmpfs', '-o', `size=${diskMegabytes}m,mode=755`, 'soak', folder]);
   }
 
   get stateDir(): string {
@@ -67,8 +64,6 @@ export class Machine {
         if (existsSync(join(this.node.disk, from))) copyFileSync(join(this.node.disk, from), join(keepLogsAs, `${this.name}-${to}`));
       }
     }
-    this.node.powerCut();
-    run(['umount', '-l', join(this.node.disk, 'var')]);
     this.node.destroy({ keepLogs: false });
   }
 }
