@@ -57,6 +57,13 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
     pods.worker(pod.metadata.uid!)?.evict({ reason, message, condition, graceSeconds });
   };
   const volumePath = (pod: Pod, volume: string): string | undefined => options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path;
+  let pressed = false;
+  const report = (now: { memory: boolean; disk: boolean }): void => {
+    // What a full disk kept from being as it should be need not wait for its next try.
+    if (pressed && !now.disk) pods.wake();
+    pressed = now.disk;
+    options.pressure(now);
+  };
   const collector = new ImageCollector({
     policy: options.kubelet?.imageGc,
     clock,
@@ -77,7 +84,7 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
     startLogRotation({ ...options.kubelet?.logs, clock, disk, tree: options.tree, log, running: () => [...pods.workers()].flatMap((w) => w.runtime.containers.filter((c) => c.state === 'running')), reopen: async (id) => void (await cri.reopenContainerLog({ containerId: id })) }),
     startPressure({
       policy: options.kubelet?.eviction,
-      ...{ clock, disk, log, evict, nodeRoom: room, imageRoom: room, pods: running, report: options.pressure },
+      ...{ clock, disk, log, evict, nodeRoom: room, imageRoom: room, pods: running, report },
       usage: async (of) => (of === 'memory' ? await usage() : await withPodDisks(running(), await usage(), { spawn: options.spawn, volumePath, logFolder: (pod) => podLogDirectory(options.logRoot, pod) })),
       reclaimDisk: async () => void (await collector.collectAll()),
       ended: (pod) => whenEnded(options, pod.metadata.uid!),

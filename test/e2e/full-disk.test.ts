@@ -59,6 +59,20 @@ describe('a node whose disk is full of something else', () => {
     expect(pods('calm')).toEqual(before);
   });
 
+  it('starts on it after a power cut, and brings the pods back when there is room', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.node.powerCut();
+    await cluster.node.boot();
+    cluster.startServer();
+    await cluster.ready();
+    expect(create('more').stderr).toContain("the disk of the server's datastore is full");
+    // Long enough for each try of a sandbox to leave what it leaves.
+    await until('the start of the pod was tried', () => cluster.k('get', 'events', '-o', 'jsonpath={.items[*].reason}').includes('FailedCreatePodSandBox') || running('calm'), { timeoutMs: 30_000 });
+    free();
+    await until('the pod runs', () => running('calm'), { timeoutMs: 45_000 });
+    fill();
+  });
+
   it('is itself again when there is room, with nobody\'s help', async () => {
     onTestFailed(() => void (failed = true));
     free();

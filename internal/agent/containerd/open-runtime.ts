@@ -4,6 +4,7 @@ import { ImageImporter } from '../images/import-images.ts';
 import type { ImageName } from '../images/image-name.ts';
 import type { AgentOptions } from '../options.ts';
 import { hostsFiles, parseRegistries, registryCredentials, rewrittenNames, type Registries } from './registries.ts';
+import { withoutTornResults } from './torn-results.ts';
 import { superviseContainerd, type SupervisedContainerd } from './supervise.ts';
 
 export interface OpenedRuntime extends Runtime {
@@ -39,6 +40,7 @@ export async function openRuntime(options: AgentOptions): Promise<OpenedRuntime>
   void importer.start().catch((error: unknown) => log.warn('image archives are not watched', { error: messageOf(error) }));
   return {
     ...runtime,
+    cri: withoutTornResults(runtime.cri, { disk, log: log.named('containerd') }),
     ctr,
     // Only our containerd has been told of the mirrors.
     mirrorNames: (image) => (options.runtimeEndpoint === undefined ? rewrittenNames(registries, image) : []),
