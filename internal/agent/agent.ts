@@ -30,7 +30,9 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const synced = { done: false };
   const whenSynced = Promise.all([pods.synced, services.synced]).then(() => void (synced.done = true));
   const events = eventRecorder({ client: options.client, clock, log: log.named('events'), component: 'kubelet', host: nodeName });
-  const runtime = await openRuntime(options);
+  const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
+  const imageFailed = (file: string, message: string): void => events.warning(about, 'ImageImportFailed', `${file} was not imported: ${message}`);
+  const runtime = await openRuntime({ ...options, imageFailed });
   const heart = await startNodeHeart({ ...options, runtime, nodes });
   const parts = await assemble({ options, runtime, heart, events, nodes, pods, services, synced });
   const { set } = parts;
@@ -59,7 +61,6 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   heart.onNetworkReady(() => set.wake());
   const server = options.listen && (await startNodeServer({ ...options, ...options.listen, view, dataDir: options.agentDir, log: log.named('kubelet') }));
   const stopFeed = await feedPods({ options, parts, pods, synced, whenSynced });
-  const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
   const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), logRoot: heart.facts.logRoot, log: log.named('gc') });
   return {
     view,

@@ -25,7 +25,7 @@ const listedPullTimeoutMs = 3_600_000;
 const cniBinDirs = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
 
 /** The runtime that pods will run in: ours, or one that was named. Its pause image and the archives of the node are in. */
-export async function openRuntime(options: AgentOptions): Promise<OpenedRuntime> {
+export async function openRuntime(options: AgentOptions & { imageFailed?(file: string, message: string): void }): Promise<OpenedRuntime> {
   const { disk, clock, spawn, log, agentDir } = options;
   const registries = parseRegistries(options.registries, (what) => log.warn('left out of registries.yaml', { what }));
   await writeRegistries(options, registries);
@@ -34,7 +34,7 @@ export async function openRuntime(options: AgentOptions): Promise<OpenedRuntime>
   const { runtime, ctr } = supervised;
   const isThere = async (image: string): Promise<boolean> => (await runtime.cri.imageStatus({ image: { image } })).image !== undefined;
   const pull = async (image: string): Promise<void> => void (await runtime.cri.pullImage({ image: { image } }, { timeoutMs: listedPullTimeoutMs }));
-  const importer = new ImageImporter({ imagesDir: `${agentDir}/images`, indexFile: `${agentDir}/images.json`, ctr, isThere, pull, clock, disk, spawn, log: log.named('images') });
+  const importer = new ImageImporter({ imagesDir: `${agentDir}/images`, indexFile: `${agentDir}/images.json`, ctr, isThere, pull, failed: options.imageFailed, clock, disk, spawn, log: log.named('images') });
   if (!(await isThere(options.pauseImage))) await importer.importBytes(await options.pauseArchive());
   // Archives of gigabytes must not hold up the node; a pod that needs one of them waits for its image.
   void importer.start().catch((error: unknown) => log.warn('image archives are not watched', { error: messageOf(error) }));
