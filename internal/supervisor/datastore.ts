@@ -69,7 +69,7 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
 }
 
 async function openFile({ config, doors }: DatastoreOptions): Promise<LogStore> {
-  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption: await ownEncryption({ config, doors }) });
+  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption: await ownEncryption({ config, doors }), reserve: true });
 }
 
 async function openCluster(datastore: NonNullable<ServerConfig['datastore']>, { clock, log, disk }: Doors): Promise<Store> {

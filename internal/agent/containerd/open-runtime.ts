@@ -6,6 +6,7 @@ import type { AgentOptions } from '../options.ts';
 import { hostsFiles, parseRegistries, registryCredentials, rewrittenNames, type Registries } from './registries.ts';
 import { RuntimeHealth } from './health.ts';
 import { Settling } from './settling.ts';
+import { withoutTornResults } from './torn-results.ts';
 import { superviseContainerd, type SupervisedContainerd } from './supervise.ts';
 
 export interface OpenedRuntime extends Runtime {
@@ -31,7 +32,10 @@ const listedPullTimeoutMs = 3_600_000;
 const cniBinDirs = ['/usr/lib/cni', '/opt/cni/bin', '/usr/libexec/cni'];
 
 /** The runtime that pods will run in: ours, or one that was named. Its pause image and the archives of the node are in. */
-export async function openRuntime(options: AgentOptions, on: { tell(reason: string, message: string): void; changed(): void }): Promise<OpenedRuntime> {
+export async function openRuntime(
+  options: AgentOptions & { imageFailed?(file: string, message: string): void },
+  on: { tell(reason: string, message: string): void; changed(): void },
+): Promise<OpenedRuntime> {
   const { disk, clock, spawn, log, agentDir } = options;
   const registries = parseRegistries(options.registries, (what) => log.warn('left out of registries.yaml', { what }));
   await writeRegistries(options, registries);
@@ -40,7 +44,7 @@ export async function openRuntime(options: AgentOptions, on: { tell(reason: stri
   const { runtime, ctr } = supervised;
   const isThere = async (image: string): Promise<boolean> => (await runtime.cri.imageStatus({ image: { image } })).image !== undefined;
   const pull = async (image: string): Promise<void> => void (await runtime.cri.pullImage({ image: { image } }, { timeoutMs: listedPullTimeoutMs }));
-  const importer = new ImageImporter({ imagesDir: `${agentDir}/images`, indexFile: `${agentDir}/images.json`, ctr, isThere, pull, clock, disk, spawn, log: log.named('images') });
+  const importer = new ImageImporter({ imagesDir: `${agentDir}/images`, indexFile: `${agentDir}/images.json`, ctr, isThere, pull, failed: options.imageFailed, clock, disk, spawn, log: log.named('images') });
   const withPause = async (): Promise<void> => {
     if (!(await isThere(options.pauseImage))) await importer.importBytes(await options.pauseArchive());
   };
@@ -60,6 +64,7 @@ export async function openRuntime(options: AgentOptions, on: { tell(reason: stri
   });
   return {
     ...runtime,
+    cri: withoutTornResults(runtime.cri, { disk, log: log.named('containerd') }),
     ctr,
     health,
     get settled() {
