@@ -163,7 +163,7 @@ build() {
     return
   fi
   [ -f "$here/package.json" ] || fatal "run install.sh from a checkout of skiff"
-  command -v npm >/dev/null 2>&1 || fatal "npm is needed to build: install Node.js 20 or newer with npm"
+  command -v npm >/dev/null 2>&1 || fatal "npm is needed to build: install Node.js 18 or newer with npm"
   if ! cmp -s "$here/package-lock.json" "$here/node_modules/.skiff-lock"; then
     say "fetching what the build needs"
     (cd "$here" && npm ci --no-audit --no-fund >"$work/npm.log" 2>&1) || { tail -n 20 "$work/npm.log" >&2; fatal "npm ci failed"; }

@@ -8,7 +8,6 @@ export function program(): Command {
   const skiff = new Command('skiff')
     .description('Kubernetes for the edge in one file')
     .usage('<command> [options]')
-    .helpCommand(false)
     .configureOutput({ outputError: (text, write) => write(`skiff: ${text.trim().replace(/^error: /, '').replaceAll('\n', ' ')} (see "skiff --help")\n`) })
     .exitOverride();
   for (const name of ['server', 'agent'] as const) daemon(skiff, name);
@@ -19,6 +18,10 @@ export function program(): Command {
     .command('version')
     .description('Print the version')
     .action(async () => (await import('./version.ts')).printVersion());
+  skiff
+    .command('licenses')
+    .description('Print the licences of skiff and of everything in it')
+    .action(async () => (await import('./version.ts')).printLicenses());
   maintenance(skiff);
   credentials(skiff);
   datastore(skiff);

@@ -176,7 +176,7 @@ interface ApiParts {
 }
 
 async function startApi({ config, doors, facts, identities, datastore, besides }: ApiParts): Promise<ApiServer> {
-  const { version, commit } = buildInfo();
+  const { version, build } = buildInfo();
   const own = config.apiServer ?? {};
   return await createApiServer({
     store: datastore.store,
@@ -208,7 +208,7 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     ...(config.advertisePort !== undefined && { advertisePort: config.advertisePort }),
     serviceCidr: config.serviceCidr,
     nodePortRange: config.nodePortRange,
-    version: { gitVersion: gitVersion(version), gitCommit: commit },
+    version: { gitVersion: gitVersion(version), gitCommit: build },
   });
 }
 
