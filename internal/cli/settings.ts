@@ -136,6 +136,7 @@ async function readYaml(path: string, text: string): Promise<Record<string, unkn
 }
 
 function coerce(flag: Flag, raw: unknown, where: string): Value {
+  if (flag.kind === 'args' || flag.kind === 'list') refuseObjects(raw, where);
   if (flag.kind === 'args') return (Array.isArray(raw) ? raw : [raw]).map(String).filter(Boolean);
   if (flag.kind === 'list') return (Array.isArray(raw) ? raw : [raw]).flatMap((item) => String(item).split(',')).map((item) => item.trim()).filter(Boolean);
   if (raw !== null && typeof raw === 'object') throw new ConfigError(`${where}: takes one value`, { op: 'config' });
@@ -149,6 +150,15 @@ function coerce(flag: Flag, raw: unknown, where: string): Value {
     return Number(text);
   }
   return text;
+}
+
+/** `a: b` in the place of `a=b` is easily written, and is a mapping to YAML. */
+function refuseObjects(raw: unknown, where: string): void {
+  const found = (Array.isArray(raw) ? raw : [raw]).find((item) => item !== null && typeof item === 'object');
+  if (found === undefined) return;
+  const [first] = Object.entries(found as object);
+  const example = first === undefined || Array.isArray(found) ? 'a value' : `${first[0]}=${String(first[1])}`;
+  throw new ConfigError(`${where}: takes a list of texts, not a mapping`, { op: 'config', hint: `write - "${example}"` });
 }
 
 /** What a flag comes to: nothing to say, one line, or no start at all. */

@@ -90,9 +90,11 @@ async function startParts({ since, password, shared, ...o }: Starting): Promise<
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
   if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
-  parts.push(await startUpkeep({ config, doors, facts, datastore }));
+  const standing = { pid: process.pid, startedMs: doors.clock.now(), agent: !config.disableAgent, ready: false, kubeconfig: config.writeKubeconfig };
+  parts.push(await startUpkeep({ config, doors, facts, datastore, about: () => standing }));
   await startBeside({ ...o, api, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined });
   log.info('server ready', { ms: since() });
+  standing.ready = true;
   await notifyReady(doors);
   return {
     api,
