@@ -76,6 +76,38 @@ describe('secrets among the flags', () => {
   });
 });
 
+test.each<[string[], Record<string, string>, string, string]>([
+  [['server'], {}, '', 'no'],
+  [['server', '--cluster-init'], {}, '', 'yes'],
+  [['server', '--cluster-init=false'], {}, '', 'no'],
+  [['server'], { SKIFF_CLUSTER_INIT: 'true' }, '', 'yes'],
+  [['server'], {}, 'cluster-init: true\n', 'yes'],
+  [['server', '--server', 'https://192.0.2.1:6443'], {}, '', 'yes'],
+  [['server', '--server=https://192.0.2.1:6443'], {}, '', 'yes'],
+  [['agent', '--server', 'https://192.0.2.1:6443'], {}, '', 'no'],
+])('etcd is brought where it is needed: %j %j %j', (args, env, config, expected) => {
+  expect(install(`printf '${config}' >${dir}/etc/config.yaml; if wants_etcd; then echo yes; else echo no; fi`, args, env).split('\n')[0]).toBe(expected);
+});
+
+test('its folders are where the command line, the environment or config.yaml say', () => {
+  const at = (args: string[], env: Record<string, string> = {}, config = ''): string => install(`printf '${config}' >${dir}/etc/config.yaml; places; echo "$data_dir $run_dir $kubeconfig"`, args, env).split('\n')[0] ?? '';
+  expect(at(['server'])).toBe('/var/lib/skiff /run/skiff /etc/skiff/skiff.yaml');
+  expect(at(['server', '-d', '/a b', '--run-dir=/r', '-o', '/k'], { SKIFF_DATA_DIR: '/env' })).toBe('/a b /r /k');
+  expect(at(['server'], { SKIFF_DATA_DIR: '/env' }, 'data-dir: /file\n')).toBe('/env /run/skiff /etc/skiff/skiff.yaml');
+  expect(at(['server'], {}, 'data-dir: "/from/file" # here\nwrite-kubeconfig: /k.yaml\n')).toBe('/from/file /run/skiff /k.yaml');
+});
+
+test('a link is made to what is there, and an old one to what is not is taken away', () => {
+  const links = `PATH=${dir}/bin:/usr/bin:/bin; binary=/bin/true; mkdir -p ${dir}/bin; ln -s skiff ${dir}/bin/crictl; command() { [ "$2" = kubectl ] && return 1; builtin_command "$@"; }
+builtin_command() { type "$2" >/dev/null 2>&1 && which "$2"; }
+executables; ls ${dir}/bin`;
+  expect(install(links, ['server']).split('\n').filter((name) => /^(kubectl|crictl)$/.test(name))).toEqual(['kubectl']);
+});
+
+test('a variable of the installer that is spelt wrong is told', () => {
+  expect(install('', ['server'], { INSTALL_SKIFF_SKIP_STRAT: 'true', INSTALL_K3S_VERSION: 'v1' })).toMatch(/INSTALL_K3S_VERSION has no effect here[\s\S]*INSTALL_SKIFF_SKIP_STRAT has no effect here/);
+});
+
 test('the environment file is data: nothing in it is run', () => {
   const odd = { SKIFF_A: `$(touch ${dir}/made)`, SKIFF_B: '`touch x`; "q" \\ \'s\' $HOME #c', HTTPS_PROXY: 'http://u:p@h:1/?a=b' };
   install('environment\nplace_environment\nsupervisor_script', ['server'], odd);

@@ -63,7 +63,7 @@ function dieWith(runDir: () => string): void {
 function die(error: unknown, runDir: string): never {
   const told = error instanceof SkiffError && error.code !== 'INVARIANT';
   const text = told && error.hint !== undefined ? `${error.message} (${error.hint})` : messageOf(error);
-  log.error(text);
+  log.error(text.replaceAll('\n', ' '));
   if (!told && error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
   writeLastWords(runDir, text, realClock.now());
   process.exit(1);

@@ -77,7 +77,19 @@ export function fromEnvironment(env: Record<string, string | undefined>, known: 
       warn(`${theirs} is taken as ${name}`);
     }
   }
+  for (const name of Object.keys(env)) if (name.startsWith('SKIFF_') && env[name] && !ours.has(name) && !ofOurOwn(name)) warn(`${name} has no effect${nearVariable(name, [...ours.keys()])}`);
   return found;
+}
+
+/** Variables that are no flags of this command: of the other, of the program's own making, of tests, and of a Service that is called skiff. */
+function ofOurOwn(name: string): boolean {
+  const others = (['server', 'agent'] as const).flatMap((command) => flagsOf(command).flatMap(environmentOf));
+  return others.includes(name) || ['SKIFF_LOW_MEMORY', 'SKIFF_UNPACK_DIR', 'SKIFF_ETCD'].includes(name) || /^SKIFF_(TEST_|PORT(_|$)|SERVICE_(HOST|PORT))/.test(name);
+}
+
+function nearVariable(name: string, known: string[]): string {
+  const near = known.filter((one) => editDistance(name, one) < 3).toSorted((a, b) => editDistance(name, a) - editDistance(name, b))[0];
+  return near === undefined ? '' : ` (did you mean ${near}?)`;
 }
 
 interface Files {

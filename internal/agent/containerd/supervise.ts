@@ -60,7 +60,7 @@ export async function superviseContainerd(options: ContainerdOptions): Promise<S
   if (before !== config) await disk.writeAtomic('containerd.config', configFile, config, { mode: 0o600 });
   const keeper = new Keeper(options, { configFile, pidFile: `${options.runDir}/containerd.pid`, logFile: `${options.agentDir}/containerd/containerd.log` });
   await keeper.start(before !== undefined && before !== config);
-  const runtime = connectRuntime(paths.socket);
+  const runtime = connectRuntime(paths.socket, options.log);
   await answers(runtime, options.clock);
   return { socket: paths.socket, runtime, ctr: ['ctr', '--address', paths.socket, '--namespace', 'k8s.io'], check: () => void keeper.check(), leave: () => keeper.leave() };
 }
