@@ -266,7 +266,7 @@ place() {
 
 executables() {
   mkdir -p "$bin_dir"
-  place "$binary" "$bin_dir/skiff"
+  [ "${same_binary:-no}" = yes ] || place "$binary" "$bin_dir/skiff"
   # Noted now: once the server runs, the notes are its own.
   record file "$bin_dir/.skiff-last-good"
   for tool in kubectl crictl ctr; do
@@ -342,7 +342,10 @@ config_changed() {
 
 # The new executable looks at the new configuration before anything of the old one is touched.
 approve() {
-  if cmp -s "$binary" "$bin_dir/skiff" && cmp -s "$work/environment" "$conf_dir/$service.env" && [ "$args" = "$(cat "$conf_dir/install.args" 2>/dev/null)" ] && ! config_changed; then return; fi
+  # Asked once: it is large.
+  same_binary=no
+  if cmp -s "$binary" "$bin_dir/skiff"; then same_binary=yes; fi
+  if [ $same_binary = yes ] && cmp -s "$work/environment" "$conf_dir/$service.env" && [ "$args" = "$(cat "$conf_dir/install.args" 2>/dev/null)" ] && ! config_changed; then return; fi
   as_service "$work/environment" "$binary" check-config >"$work/check.log" 2>&1 || {
     sed 's/^/[skiff] /' "$work/check.log" >&2
     fatal "nothing was changed on this machine$(running && echo "; $service runs as before")"
