@@ -19,6 +19,8 @@ export interface Collect {
   /** The bundled program. */
   main: string;
   version: string;
+  /** Its day. */
+  date: string;
   kubectl: string | undefined;
 }
 
@@ -26,7 +28,7 @@ export interface Collect {
  * Collects everything that is embedded for an architecture in `work`, and returns asset name -> file. The manifest among them names
  * the build: a hash of all that is in it, so that the same sources have the same name wherever they are built.
  */
-export async function collectAssets({ arch, work, modules, main, version, kubectl }: Collect): Promise<Record<string, string>> {
+export async function collectAssets({ arch, work, modules, main, version, date, kubectl }: Collect): Promise<Record<string, string>> {
   const inputs = await bundle('cmd/skiff.ts', main);
   const files: Record<string, string> = {
     'better_sqlite3.node': join(root, `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`),
@@ -45,7 +47,7 @@ export async function collectAssets({ arch, work, modules, main, version, kubect
   const dirs = [...packageDirs(root, inputs), join(modules, `@lydell/node-pty-linux-${arch}`)];
   const nodePackage = join(modules, `node-linux-${arch}`);
   writeFileSync(join(work, 'licenses.txt'), licenseNotices({ own: join(root, 'LICENSE'), dirs, nodePackage, kubectl: kubectl !== undefined }));
-  const whole = createHash('sha256').update(readFileSync(main)).update(readFileSync(join(nodePackage, 'bin/node')));
+  const whole = createHash('sha256').update(`${version} ${date} `).update(readFileSync(main)).update(readFileSync(join(nodePackage, 'bin/node')));
   const assets: Record<string, { hash: string; size: number; packed?: 'zstd' }> = {};
   for (const [name, file] of Object.entries(files).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     if (!existsSync(file)) throw new Error(`${file} is missing: run "npm ci" first`);
@@ -57,6 +59,6 @@ export async function collectAssets({ arch, work, modules, main, version, kubect
     writeFileSync(files[name], zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 9 } }));
   }
   files[manifestName] = join(work, manifestName);
-  writeFileSync(join(work, manifestName), JSON.stringify({ version, build: whole.digest('hex').slice(0, 12), assets }));
+  writeFileSync(join(work, manifestName), JSON.stringify({ version, build: whole.digest('hex').slice(0, 12), builtMs: Date.parse(date), assets }));
   return files;
 }

@@ -10,7 +10,7 @@ const { values } = parseArgs({ options: { arch: { type: 'string' }, output: { ty
 const aliases: Record<string, string> = { amd64: 'x64', x86_64: 'x64', aarch64: 'arm64' };
 const arch = aliases[values.arch ?? ''] ?? values.arch ?? process.arch;
 if (arch !== 'x64' && arch !== 'arm64') fail(`--arch ${values.arch}: only x64 and arm64 can be built`);
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; optionalDependencies: Record<string, string> };
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; date: string; optionalDependencies: Record<string, string> };
 const wanted = `v${manifest.optionalDependencies[`node-linux-${arch}`]}`;
 if (process.version !== wanted) fail(`this is Node ${process.version}, the build needs ${wanted}: start it with "npm run build"`);
 
@@ -23,7 +23,7 @@ mkdirSync(work, { recursive: true });
 const modules = own ? join(root, 'node_modules') : foreignModules(arch);
 const main = join(work, 'main.cjs');
 const kubectl = values['without-kubectl'] ? undefined : bringKubectl(arch);
-const assets = await collectAssets({ arch, work, modules, main, version: manifest.version, kubectl });
+const assets = await collectAssets({ arch, work, modules, main, version: manifest.version, date: manifest.date, kubectl });
 makeExecutable({ main, assets, arch, nodePackage: join(modules, `node-linux-${arch}`), work, output });
 rmSync(work, { recursive: true, force: true });
 console.log(`${output}: ${(statSync(output).size / 1048576).toFixed(0)} MiB in ${((performance.now() - started) / 1000).toFixed(1)} s`);

@@ -23,10 +23,7 @@ const sourceOf: Record<string, { file: string } | { script: string }> = table({
 /** Name -> hash and size of every embedded asset, written by the build. */
 export const manifestName = 'assets.json';
 
-interface Manifest {
-  version: string;
-  /** A name of all that is in it: the same sources have the same. */
-  build: string;
+interface Manifest extends BuildInfo {
   /** Size before packing. */
   assets: Record<string, { hash: string; size: number; packed?: 'zstd' }>;
 }
@@ -88,11 +85,20 @@ export async function loadAddon(name: string): Promise<object> {
   return module.exports;
 }
 
-/** Version and name of this build; of a source tree, what package.json says. */
-export function buildInfo(): { version: string; build: string } {
+export interface BuildInfo {
+  version: string;
+  /** A name of all that is in it: the same sources have the same. */
+  build: string;
+  /** The day of this version in package.json, in milliseconds since 1970: no clock that is right shows less. Not the time of the build, which would make each another. */
+  builtMs: number;
+}
+
+/** Version, name and day of this build; of a source tree, what package.json says. */
+export function buildInfo(): BuildInfo {
   if (embedded) return readManifest();
   const require = createRequire(import.meta.url);
-  return { version: (require('../../package.json') as { version: string }).version, build: 'source' };
+  const { version, date } = require('../../package.json') as { version: string; date: string };
+  return { version, build: 'source', builtMs: Date.parse(date) };
 }
 
 /** The script of a worker thread (see worker.ts). */
