@@ -104,6 +104,22 @@ executables; ls ${dir}/bin`;
   expect(install(links, ['server']).split('\n').filter((name) => /^(kubectl|crictl)$/.test(name))).toEqual(['kubectl']);
 });
 
+test('whoever cannot build is told before anything is installed', () => {
+  const steps = (command: string): string => `here=${dir}/src; mkdir -p $here; : >$here/package.json; sources() { echo x; }; ${command}; (can_build) 2>&1 || echo refused`;
+  expect(install(steps('command() { [ "$2" != npm ]; }'), ['server'])).toContain('npm is needed to build: install Node.js 18 or newer with npm\nrefused');
+  expect(install(steps('command() { :; }; node() { echo 16; }'), ['server'])).toMatch(/Node.js 18 or newer is needed to build; this is 16\nrefused/);
+  expect(install(steps('command() { :; }; node() { echo 18; }'), ['server'])).not.toContain('refused');
+  expect(script.indexOf('\ncan_build\n')).toBeLessThan(script.indexOf('\npackages\n'));
+  expect(script.indexOf('\ncan_build\n')).toBeGreaterThan(0);
+});
+
+test('one statement says which Node builds', () => {
+  const { engines } = JSON.parse(readFileSync(join(import.meta.dirname, '../package.json'), 'utf8')) as { engines: { node: string } };
+  const least = /^>=(\d+)$/.exec(engines.node)?.[1] ?? 'none';
+  const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+  expect([...`${script}${readme}`.matchAll(/Node\.js (\d+) or newer/g)].map((found) => found[1])).toEqual([least, least, least]);
+});
+
 test('a variable of the installer that is spelt wrong is told', () => {
   expect(install('', ['server'], { INSTALL_SKIFF_SKIP_STRAT: 'true', INSTALL_K3S_VERSION: 'v1' })).toMatch(/INSTALL_K3S_VERSION has no effect here[\s\S]*INSTALL_SKIFF_SKIP_STRAT has no effect here/);
 });

@@ -166,6 +166,12 @@ describe('install.sh', () => {
     expect(inside('skiff kubectl get pod one -o jsonpath={.status.containerStatuses[0].state.running.startedAt}').stdout).toBe(started);
   });
 
+  it('is stopped with its pods, and says so', () => {
+    onTestFailed(() => void (failed = true));
+    expect(inside('skiff-killall.sh')).toMatchObject({ code: 0, stdout: 'skiff is stopped; 1 pod ended; data stays in /var/lib/skiff\n' });
+    expect(inside('skiff-killall.sh').stdout).toBe('skiff did not run; 0 pods ended; data stays in /var/lib/skiff\n');
+  });
+
   it('leaves nothing behind', () => {
     onTestFailed(() => void (failed = true));
     const done = inside('skiff-uninstall.sh');
