@@ -469,7 +469,8 @@ restart() {
   # What the one before said when it died is not what this one says.
   rm -f "$run_dir/last-words.json"
   case $init in
-    systemd) systemctl daemon-reload; systemctl restart --no-block "$service" || fatal "it did not start: journalctl -u $service" ;;
+    # Stopped first: nobody shall take the answers of the old one for those of the new.
+    systemd) systemctl daemon-reload; systemctl stop "$service" 2>/dev/null || true; systemctl start --no-block "$service" || fatal "it did not start: journalctl -u $service" ;;
     openrc) rc-service "$service" restart >/dev/null || fatal "it did not start: $log_file" ;;
     none)
       if running; then
