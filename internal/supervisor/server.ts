@@ -108,12 +108,14 @@ async function startParts({ since, password, shared, lastMs, ...o }: Starting): 
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
   if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
-  parts.push(await startUpkeep({ config, doors, facts, datastore }));
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
   const voice = nodeVoice({ client: supervisor, doors, nodeName: facts.name, troubles: o.troubles });
   parts.push({ name: 'voice', stop: () => voice.stop() }, guardClock({ dataDir: config.dataDir, doors, lastMs, troubles: o.troubles, said: voice.warn }));
+  const standing = { pid: process.pid, startedMs: doors.clock.now(), agent: !config.disableAgent, ready: false, kubeconfig: config.writeKubeconfig };
+  parts.push(await startUpkeep({ config, doors, facts, datastore, about: () => standing }));
   await startBeside({ ...o, api, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined });
   log.info('server ready', { ms: since() });
+  standing.ready = true;
   await notifyReady(doors);
   return {
     api,
@@ -232,7 +234,7 @@ interface ApiParts {
 }
 
 async function startApi({ config, doors, facts, identities, datastore, besides }: ApiParts): Promise<ApiServer> {
-  const { version, commit } = buildInfo();
+  const { version, build } = buildInfo();
   const own = config.apiServer ?? {};
   return await createApiServer({
     store: datastore.store,
@@ -264,7 +266,9 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     ...(config.advertisePort !== undefined && { advertisePort: config.advertisePort }),
     serviceCidr: config.serviceCidr,
     nodePortRange: config.nodePortRange,
-    version: { gitVersion: gitVersion(version), gitCommit: commit },
+    carriedOutElsewhere: [...config.disable, ...(config.flannelBackend === 'none' ? ['network-policy'] : []), ...(config.disableControllers ? ['controllers'] : [])],
+    logRequests: config.debug,
+    version: { gitVersion: gitVersion(version), gitCommit: build },
   });
 }
 

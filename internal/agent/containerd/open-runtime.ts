@@ -2,6 +2,7 @@ import { messageOf } from '../../base/errors.ts';
 import { connectRuntime, type Runtime } from '../cri/client.ts';
 import { ImageImporter } from '../images/import-images.ts';
 import type { ImageName } from '../images/image-name.ts';
+import type { Log } from '../../io/log.ts';
 import type { AgentOptions } from '../options.ts';
 import { hostsFiles, parseRegistries, registryCredentials, rewrittenNames, type Registries } from './registries.ts';
 import { RuntimeHealth } from './health.ts';
@@ -39,7 +40,7 @@ export async function openRuntime(
   const { disk, clock, spawn, log, agentDir } = options;
   const registries = parseRegistries(options.registries, (what) => log.warn('left out of registries.yaml', { what }));
   await writeRegistries(options, registries);
-  const supervised = options.runtimeEndpoint === undefined ? await supervise(options, registries, on.tell) : given(options.runtimeEndpoint);
+  const supervised = options.runtimeEndpoint === undefined ? await supervise(options, registries, on.tell) : given(options.runtimeEndpoint, log.named('cri'));
   if (options.runtimeEndpoint !== undefined && options.registries) log.warn('registries.yaml does not reach a container runtime of somebody else: its mirrors and credentials are that one\'s', {});
   const { runtime, ctr } = supervised;
   const isThere = async (image: string): Promise<boolean> => (await runtime.cri.imageStatus({ image: { image } })).image !== undefined;
@@ -96,9 +97,9 @@ async function supervise(options: AgentOptions, registries: Registries, tell: (r
   return superviseContainerd({ ...options, cniBinDir, snapshotter: options.snapshotter ?? 'overlayfs', credentials: registryCredentials(registries), handlers: { 'test-handler': undefined }, tell, log: options.log.named('containerd') });
 }
 
-function given(endpoint: string): SupervisedContainerd {
+function given(endpoint: string, log: Log): SupervisedContainerd {
   const socket = endpoint.replace(/^unix:\/\//, '');
-  return { socket, runtime: connectRuntime(endpoint), ctr: ['ctr', '--address', socket, '--namespace', 'k8s.io'], check: () => undefined, settle: () => Promise.resolve(), killHung: () => undefined, leave: () => undefined };
+  return { socket, runtime: connectRuntime(endpoint, log), ctr: ['ctr', '--address', socket, '--namespace', 'k8s.io'], check: () => undefined, settle: () => Promise.resolve(), killHung: () => undefined, leave: () => undefined };
 }
 
 async function writeRegistries(options: AgentOptions, registries: Registries): Promise<void> {
