@@ -13,6 +13,8 @@ import { connect as connectTls } from 'node:tls';
 import { load } from 'js-yaml';
 
 interface Place {
+  /** The server's process. */
+  pid: number;
   port: number;
   ca: string;
   cert: string;
@@ -89,30 +91,36 @@ function ask(via: ClientHttp2Session): Promise<number> {
 
 interface Seen {
   ms: number[];
+  /** Processor time that the server's main thread took meanwhile, which no other work on the machine lengthens. */
+  cpuMs: number[];
   /** Statuses other than 200, 0 for no answer at all. */
   bad: Map<number, number>;
 }
 
-async function timed(seen: Seen, run: () => Promise<number>): Promise<void> {
-  const at = performance.now();
+/** What the main thread of a process has taken of a processor. */
+const cpuMsOf = (pid: number): number => Number(readFileSync(`/proc/${pid}/task/${pid}/schedstat`, 'utf8').split(' ')[0]) / 1e6;
+
+async function timed(seen: Seen, pid: number, run: () => Promise<number>): Promise<void> {
+  const [at, cpuAt] = [performance.now(), cpuMsOf(pid)];
   const status = await run();
   if (status !== 200) seen.bad.set(status, (seen.bad.get(status) ?? 0) + 1);
   seen.ms.push(performance.now() - at);
+  seen.cpuMs.push(cpuMsOf(pid) - cpuAt);
 }
 
 /** Good clients until `over`: eight that hold their connection, and one that comes anew each time. */
 async function good(place: Place, over: () => boolean): Promise<{ held: Seen; fresh: Seen }> {
-  const [held, fresh]: [Seen, Seen] = [{ ms: [], bad: new Map() }, { ms: [], bad: new Map() }];
+  const [held, fresh]: [Seen, Seen] = [{ ms: [], cpuMs: [], bad: new Map() }, { ms: [], cpuMs: [], bad: new Map() }];
   const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
   const holders = Array.from({ length: 8 }, async () => {
     const via = session(place);
-    for (; !over(); await pause(10)) await timed(held, () => ask(via));
+    for (; !over(); await pause(10)) await timed(held, place.pid, () => ask(via));
     via.close();
   });
   const comer = async (): Promise<void> => {
     for (; !over(); await pause(50)) {
       const via = session(place);
-      await timed(fresh, () => ask(via));
+      await timed(fresh, place.pid, () => ask(via));
       via.destroy();
     }
   };
@@ -121,7 +129,7 @@ async function good(place: Place, over: () => boolean): Promise<{ held: Seen; fr
 }
 
 const at = (ms: number[], part: number): string => (ms.toSorted((a, b) => a - b)[Math.floor((ms.length - 1) * part)] ?? 0).toFixed(1);
-const shown = ({ ms, bad }: Seen): string => `${ms.length} requests, ${bad.size ? [...bad].map(([status, count]) => `${count} with ${status}`).join(', ') : 'none'} failed, p50 ${at(ms, 0.5)} ms, p99 ${at(ms, 0.99)} ms, max ${at(ms, 1)} ms`;
+const shown = ({ ms, cpuMs, bad }: Seen): string => `${ms.length} requests, ${bad.size ? [...bad].map(([status, count]) => `${count} with ${status}`).join(', ') : 'none'} failed, p50 ${at(ms, 0.5)} ms, p99 ${at(ms, 0.99)} ms, max ${at(ms, 1)} ms (of the server's processor p99 ${at(cpuMs, 0.99)}, max ${at(cpuMs, 1)} ms)`;
 const rssOf = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
 async function main(count: number, seconds: number, addresses: number): Promise<void> {
@@ -131,12 +139,13 @@ async function main(count: number, seconds: number, addresses: number): Promise<
   const config = load(readFileSync(join(dir, 'admin.kubeconfig'), 'utf8')) as { clusters: { cluster: Record<string, string> }[]; users: { user: Record<string, string> }[] };
   const [cluster, user] = [config.clusters[0]?.cluster ?? {}, config.users[0]?.user ?? {}];
   const text = (data = ''): string => Buffer.from(data, 'base64').toString();
-  const place: Place = { port: Number(new URL(cluster['server'] ?? '').port), ca: text(cluster['certificate-authority-data']), cert: text(user['client-certificate-data']), key: text(user['client-key-data']) };
+  const place: Place = { pid: server.pid ?? 0, port: Number(new URL(cluster['server'] ?? '').port), ca: text(cluster['certificate-authority-data']), cert: text(user['client-certificate-data']), key: text(user['client-key-data']) };
   const say = (line: string): void => void process.stdout.write(`${line}\n`);
   const during = async (name: string, run: () => Promise<unknown>): Promise<void> => {
     let over = false;
+    const [began, cpuAt] = [performance.now(), cpuMsOf(place.pid)];
     const [seen] = await Promise.all([good(place, () => over), run().finally(() => (over = true))]);
-    say(`${name}: connections held: ${shown(seen.held)}; connections made anew: ${shown(seen.fresh)}; server ${rssOf(server.pid ?? 0).toFixed(0)} MB`);
+    say(`${name}: connections held: ${shown(seen.held)}; connections made anew: ${shown(seen.fresh)}; server ${rssOf(place.pid).toFixed(0)} MB, ${((cpuMsOf(place.pid) - cpuAt) / (performance.now() - began) * 100).toFixed(0)} % of a processor`);
   };
   await during('before', () => new Promise((resolve) => setTimeout(resolve, 5000)));
   const flooder = fork(import.meta.filename, ['flood', String(count), String(seconds), String(addresses)]);
