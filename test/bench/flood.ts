@@ -1,7 +1,8 @@
 /**
  * Ten thousand bad connections against the API port, and what good clients notice of them: some hold a connection with a client
  * certificate, some come anew each time. Server, flood and good clients are processes of their own.
- * Usage: flood.ts [CONNECTIONS] [SECONDS] [ADDRESSES]: the flood comes from so many addresses, or, with 0, from the good clients' own.
+ * Usage: flood.ts [CONNECTIONS] [SECONDS] [ADDRESSES] [alike]: the flood comes from so many addresses, or, with 0, from the good clients' own.
+ * With `alike` its TLS looks like the good clients' in every byte that tells one program from another.
  */
 import { fork } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
@@ -40,7 +41,7 @@ const goodAddress = '127.0.0.2';
 const atOnce = 100;
 
 /** The flood: opens so many connections within so many seconds from some addresses of 127.0.0.0/8 and keeps what the server leaves. */
-async function flood(place: Place, { count, seconds, addresses }: { count: number; seconds: number; addresses: number }): Promise<void> {
+async function flood(place: Place, { count, seconds, addresses, alike }: { count: number; seconds: number; addresses: number; alike: boolean }): Promise<void> {
   const open = new Set<Socket>();
   let [made, failed] = [0, 0];
   const one = (i: number): Promise<void> => new Promise((resolve) => {
@@ -51,7 +52,7 @@ async function flood(place: Place, { count, seconds, addresses }: { count: numbe
       socket.write(kind.send, 'latin1');
       resolve();
     };
-    const socket = kind.tls ? connectTls({ ...at, ca: place.ca, servername: 'localhost', ALPNProtocols: kind.alpn } as never, ready) : connectTcp(at, ready);
+    const socket = kind.tls ? connectTls({ ...at, ca: place.ca, ...(alike ? { ALPNProtocols: ['h2'] } : { servername: 'localhost', ALPNProtocols: kind.alpn }) } as never, ready) : connectTcp(at, ready);
     open.add(socket);
     socket.resume();
     socket.on('error', () => undefined);
@@ -132,7 +133,7 @@ const at = (ms: number[], part: number): string => (ms.toSorted((a, b) => a - b)
 const shown = ({ ms, cpuMs, bad }: Seen): string => `${ms.length} requests, ${bad.size ? [...bad].map(([status, count]) => `${count} with ${status}`).join(', ') : 'none'} failed, p50 ${at(ms, 0.5)} ms, p99 ${at(ms, 0.99)} ms, max ${at(ms, 1)} ms (of the server's processor p99 ${at(cpuMs, 0.99)}, max ${at(cpuMs, 1)} ms)`;
 const rssOf = (pid: number): number => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) / 1024;
 
-async function main(count: number, seconds: number, addresses: number): Promise<void> {
+async function main(count: number, seconds: number, addresses: number, alike: boolean): Promise<void> {
   const dir = mkdtempSync(join(tmpdir(), 'flood-'));
   const server = fork(join(import.meta.dirname, '../../internal/apiserver/dev.ts'), [dir], { silent: true });
   await new Promise((resolve) => server.stdout?.once('data', resolve));
@@ -148,7 +149,7 @@ async function main(count: number, seconds: number, addresses: number): Promise<
     say(`${name}: connections held: ${shown(seen.held)}; connections made anew: ${shown(seen.fresh)}; server ${rssOf(place.pid).toFixed(0)} MB, ${((cpuMsOf(place.pid) - cpuAt) / (performance.now() - began) * 100).toFixed(0)} % of a processor`);
   };
   await during('before', () => new Promise((resolve) => setTimeout(resolve, 5000)));
-  const flooder = fork(import.meta.filename, ['flood', String(count), String(seconds), String(addresses)]);
+  const flooder = fork(import.meta.filename, ['flood', String(count), String(seconds), String(addresses), alike ? 'alike' : '']);
   flooder.send(place);
   await during('flood', async () => {
     const told = await new Promise<{ made: number; failed: number; open: number; seconds: number }>((resolve) => flooder.once('message', resolve as never));
@@ -163,5 +164,5 @@ async function main(count: number, seconds: number, addresses: number): Promise<
 
 const [first, ...rest] = process.argv.slice(2);
 const numbers = rest.map(Number);
-if (first === 'flood') process.once('message', (place) => void flood(place as Place, { count: numbers[0] ?? 0, seconds: numbers[1] ?? 0, addresses: numbers[2] ?? 0 }));
-else await main(Number(first ?? 10_000), numbers[0] ?? 30, numbers[1] ?? 50);
+if (first === 'flood') process.once('message', (place) => void flood(place as Place, { count: numbers[0] ?? 0, seconds: numbers[1] ?? 0, addresses: numbers[2] ?? 0, alike: rest[3] === 'alike' }));
+else await main(Number(first ?? 10_000), numbers[0] ?? 30, numbers[1] ?? 50, rest[2] === 'alike');
