@@ -34,13 +34,19 @@ function keys(schema: Schema, map: Dict, path: string[], set: Fields, context: T
 
 function items(schema: ListSchema, list: readonly unknown[], path: string[], set: Fields, context: TypedContext): void {
   const elements = list.map((item) => itemElement(schema, item));
-  const repeated = new Set(elements.filter((element, i) => elements.indexOf(element) !== i));
+  const repeated = repeatedOf(elements);
   elements.forEach((element, i) => {
     path.push(element);
     if (!repeated.has(element)) visit(schema.items, list[i], path, set, context);
     insert(set, path);
     path.pop();
   });
+}
+
+function repeatedOf(elements: readonly string[]): Set<string> {
+  const [once, more] = [new Set<string>(), new Set<string>()];
+  for (const element of elements) (once.has(element) ? more : once).add(element);
+  return more;
 }
 
 /** Makes every declared field on the way to a member a member too: removing the last of its fields removes it. */

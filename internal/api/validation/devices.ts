@@ -1,5 +1,6 @@
 import type { DeviceClass, DeviceClaim, ExactDeviceRequest, ResourceClaim, ResourceClaimTemplate, ResourceSlice } from '../generated/types/resource-v1.ts';
 import { dns1123Label, dns1123Subdomain } from '../names.ts';
+import { repeats } from './repeats.ts';
 import { checkMetadata, checkMetadataUpdate } from './metadata.ts';
 import type { Problems } from './problems.ts';
 import type { Rule } from './rule.ts';
@@ -20,27 +21,28 @@ function checkExact(problems: Problems, { deviceClassName, allocationMode, count
   } else problems.notSupported(`${path}.allocationMode`, allocationMode ?? '', ['All', 'ExactCount']);
 }
 
-function checkName(problems: Problems, names: readonly string[], i: number, path: string): void {
-  const name = names[i] ?? '';
+function checkName(problems: Problems, name: string, again: boolean, path: string): void {
   if (!name) problems.required(`${path}.name`);
   else problems.check(`${path}.name`, name, dns1123Label);
-  if (names.indexOf(name) < i) problems.duplicate(path, name);
+  if (again) problems.duplicate(path, name);
 }
 
 /** The main rules of what is asked for; what devices can be told by expressions the allocator judges. */
 function checkClaim(problems: Problems, claim: DeviceClaim | undefined, path: string): void {
   const requests = claim?.requests ?? [];
   if (requests.length > maxRequests) problems.tooMany(`${path}.requests`, requests.length, maxRequests);
-  requests.forEach(({ exactly, firstAvailable = [] }, i) => {
+  const again = repeats(requests.map((r) => r.name));
+  requests.forEach(({ name, exactly, firstAvailable = [] }, i) => {
     const at = `${path}.requests[${i}]`;
-    checkName(problems, requests.map((r) => r.name), i, at);
+    checkName(problems, name, again[i] ?? false, at);
     if (!exactly && firstAvailable.length === 0) problems.required(at, 'exactly one of `exactly` or `firstAvailable` is required');
     else if (exactly && firstAvailable.length > 0) problems.invalid(at, null, 'exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set');
     else if (exactly) checkExact(problems, exactly, `${at}.exactly`);
     else {
       if (firstAvailable.length > maxFirstAvailable) problems.tooMany(`${at}.firstAvailable`, firstAvailable.length, maxFirstAvailable);
+      const twice = repeats(firstAvailable.map((r) => r.name));
       firstAvailable.forEach((request, j) => {
-        checkName(problems, firstAvailable.map((r) => r.name), j, `${at}.firstAvailable[${j}]`);
+        checkName(problems, request.name, twice[j] ?? false, `${at}.firstAvailable[${j}]`);
         checkExact(problems, request, `${at}.firstAvailable[${j}]`);
       });
     }
