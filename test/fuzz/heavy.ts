@@ -4,6 +4,12 @@ import type { Rng } from './rng.ts';
 
 const list = <T>(size: number, make: (i: number) => T): T[] => Array.from({ length: size }, (_, i) => make(i));
 const map = (size: number, value: unknown): Record<string, unknown> => Object.fromEntries(list(size, (i) => [`k${i}`, value]));
+/** A map in a map, so many times. */
+function deep(levels: number): unknown {
+  let value: unknown = 1;
+  for (let i = 0; i < levels; i++) value = { a: value };
+  return value;
+}
 
 interface Heavy {
   /** Plural with its group: where the body goes. */
@@ -72,6 +78,8 @@ const makers: ((size: number) => Heavy)[] = [
   (n) => patched('apply-patch+yaml?', `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: fuzz\n  finalizers:\n${list(n, (i) => `  - x.io/${i}\n`).join('')}data:\n${list(n, (i) => `  k${i}: v\n`).join('')}`),
   (n) => patched('apply-patch+yaml?', `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: fuzz\na: &a {${list(n, (i) => `k${i}: `).join(',')}}\nb: [${list(n, () => '*a').join(',')}]\n`),
   (n) => ({ path: `${core}/configmaps`, type: 'application/yaml', method: 'POST', body: `a: &a\n${list(n, (i) => `  k${i}: v\n`).join('')}b:\n${'- <<: *a\n'.repeat(200)}` }),
+  (n) => made('/apis/fuzz.io/v1/namespaces/default/things', { metadata: meta, free: map(Math.ceil(n / 300), deep(900)) }),
+  (n) => ({ ...patched('apply-patch+yaml?', { apiVersion: 'fuzz.io/v1', kind: 'Thing', metadata: { name: 'fuzz' }, free: map(Math.ceil(n / 300), deep(900)) }), path: '/apis/fuzz.io/v1/namespaces/default/things/fuzz' }),
   (n) => ({ path: `${core}/configmaps`, type: json, method: 'POST', body: `{"metadata":{"name":"x"},"a":${'['.repeat(n)}` }),
   (n) => ({ path: `${core}/configmaps`, type: json, method: 'POST', body: `{"metadata":{"name":"x"},"a":${'9'.repeat(n)}}` }),
   (n) => ({ path: `${core}/pods?labelSelector=a+in+(${list(Math.min(n, 900), (i) => `v${i}`).join(',')})`, type: json, method: 'GET', body: '' }),
