@@ -5,10 +5,9 @@ import { dnsParser, parsers, type Parser } from './parsers.ts';
 import { areas, standing, type Request } from './requests.ts';
 import { Rng } from './rng.ts';
 
-/** Most CPU that one input may take, and a large one for each megabyte, of which a real kube-apiserver takes 1.3 to 2.5 s for pods. */
+/** Most CPU that one input may take; a large one as much for each megabyte, of which a real kube-apiserver takes 1.3 to 2.5 s for pods. */
 const maxCpuMs = 1_000;
-const maxMsPerMegabyte = 800;
-const cpuLimitMs = (input: Buffer): number => Math.max(maxCpuMs, (maxMsPerMegabyte * input.length) / (1 << 20));
+const cpuLimitMs = (input: Buffer): number => maxCpuMs * Math.max(1, input.length / (1 << 20));
 /** Most that the heap may grow over a run, once it is warm. */
 const maxGrowthBytes = 200 << 20;
 const warmInputs = 500;
