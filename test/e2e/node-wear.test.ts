@@ -83,7 +83,7 @@ describe('a node', () => {
     }
     expect(rotations).toBeGreaterThan(3);
     cluster.k('delete', 'pod', 'flood', '--wait=true', '--timeout=60s');
-    await until('the crash loop is at its fourth container', () => restarts('crash') >= 3, { timeoutMs: 60_000 });
+    await until('the crash loop is at its fourth container', () => restarts('crash') >= 3, { timeoutMs: 60_000, seen: () => `${cluster.k('describe', 'pod', 'crash')}\n${inNode('ls -la /var/log/pods/default_crash_*/c/')}\n${cluster.log().slice(-2000)}` });
     // At once, after 10 s, after 20 s: no sooner.
     expect(restarts('crash')).toBe(3);
     await until('two instances are kept', () => inNode('ls /var/log/pods/default_crash_*/c/').split('\n').length <= 2, { timeoutMs: 10_000 });
