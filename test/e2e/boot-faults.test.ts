@@ -31,7 +31,7 @@ describe('a network that comes late', () => {
     const { ip, hostIp } = cluster.node;
     cluster.node.exec(['ip', 'addr', 'flush', 'dev', 'eth0']);
     cluster.startServer();
-    await until('the server is ready', () => cluster.log().includes('server ready'), { seen: () => cluster.log().slice(-2000) });
+    await until('the server is ready', () => cluster.log().includes('skiff server ready'), { seen: () => cluster.log().slice(-2000) });
     expect(cluster.log()).not.toContain(ip);
     cluster.node.exec(['sh', '-c', `ip addr add ${ip}/24 dev eth0; ip route replace default via ${hostIp}`]);
     await cluster.ready();

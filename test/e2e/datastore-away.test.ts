@@ -19,7 +19,7 @@ afterAll(() => {
 const ask = (path: string): { status: string; seconds: number; body: string } => {
   const url = `https://127.0.0.1:6443${path}`;
   const tls = '/var/lib/skiff/server/tls/client-admin';
-  const as = path.includes('readyz/') ? ['--cert', `${tls}.crt`, '--key', `${tls}.key`] : []; // the checks one by one are not everybody's
+  const as = path.includes('z/') ? ['--cert', `${tls}.crt`, '--key', `${tls}.key`] : []; // the checks one by one are not everybody's
   const out = cluster.node.exec(['curl', '-sk', ...as, '-m', '10', '-w', '\n%{http_code} %{time_total}', url]).stdout;
   const [status = '', seconds = ''] = (out.split('\n').at(-1) ?? '').split(' ');
   return { status, seconds: Number(seconds), body: out };

@@ -40,6 +40,8 @@ export function makeListener(server: Server, paths: Paths): (request: ServerRequ
 }
 
 export async function serveRequest(server: Server, paths: Paths, request: ServerRequest, answer: ServerAnswer): Promise<void> {
+  // Whoever asks shows certificates and tokens, which a clock judges that may have been set.
+  server.core.clock.look();
   const exchange = openExchange(server, request, answer);
   const began = server.core.clock.monotonicMs();
   if (server.options.logRequests) answer.once('close', () => logRequest(server, exchange, answer.statusCode, server.core.clock.monotonicMs() - began));
