@@ -348,7 +348,7 @@ approve() {
   if [ $same_binary = yes ] && cmp -s "$work/environment" "$conf_dir/$service.env" && [ "$args" = "$(cat "$conf_dir/install.args" 2>/dev/null)" ] && ! config_changed; then return; fi
   as_service "$work/environment" "$binary" check-config >"$work/check.log" 2>&1 || {
     sed 's/^/[skiff] /' "$work/check.log" >&2
-    fatal "nothing was changed on this machine$(running && echo "; $service runs as before")"
+    fatal "skiff on this machine was not changed$(running && echo "; $service runs as before")"
   }
   sed -n 's/^note    /[skiff] note: /p' "$work/check.log"
 }

@@ -11,6 +11,7 @@ import { serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
 let dir: string;
+let root = true;
 let listening: Server | undefined;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'machine-'));
@@ -18,6 +19,7 @@ beforeEach(() => {
 afterEach(() => {
   listening?.close();
   listening = undefined;
+  root = true;
   rmSync(dir, { recursive: true });
 });
 
@@ -29,7 +31,7 @@ async function said(...flags: string[]): Promise<string[]> {
   const argv = ['--config', join(dir, 'config.yaml'), '--data-dir', join(dir, 'data'), '--private-registry', join(dir, 'registries.yaml'), ...flags];
   try {
     const config = serverConfig(await gatherSettings({ command: 'server', argv, env: {}, disk: realDisk, warn }), warn);
-    await checkMachine(config, { disk: realDisk, host: realHost, spawn: realSpawn, warn });
+    await checkMachine(config, { disk: realDisk, host: { ...realHost, isRoot: () => root }, spawn: realSpawn, warn });
   } catch (error) {
     lines.push(`refused: ${(error as Error).message}`);
   }
@@ -66,6 +68,12 @@ test.each<[string, RegExp]>([
 ])('registries.yaml %j', async (text, expected) => {
   writeFileSync(join(dir, 'registries.yaml'), text);
   expect(await said()).toEqual([expect.stringMatching(expected)]);
+});
+
+test('a node needs root, a server alone does not', async () => {
+  root = false;
+  expect(await said()).toEqual(['refused: only root can run a node']);
+  expect(await said('--disable-agent')).toEqual([]);
 });
 
 test('a server with a cluster of its own does not join another by the way', async () => {

@@ -37,6 +37,7 @@ async function checkServerMachine(config: ServerConfig, { disk, spawn }: Doors):
 }
 
 async function checkNodeMachine(config: NodeConfig, { disk, host, warn }: Doors): Promise<void> {
+  if (!host.isRoot()) throw new ConfigError('only root can run a node', { op, hint: 'run it with sudo, or without a node: --disable-agent' });
   if (config.resolvConf !== undefined && !(await disk.readIfThere(op, config.resolvConf))) throw new ConfigError(`--resolv-conf: ${config.resolvConf}: no such file`, { op, hint: 'pods would have no DNS' });
   const own = host.addresses().map((one) => one.address);
   for (const ip of config.nodeIps) if (!own.includes(ip)) warn(`--node-ip: no interface of this machine has ${ip}; has it another now: ${own.filter((a) => !a.startsWith('127.') && !a.includes(':')).join(', ') || 'none'}?`);

@@ -7,7 +7,7 @@ import { findTool } from './tools.ts';
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'tools-'));
-  process.env['SKIFF_UNPACK_DIR'] = dir;
+  process.env['SKIFF_UNPACK_DIR'] = join(dir, 'not/there/yet');
 });
 afterEach(() => {
   delete process.env['SKIFF_UNPACK_DIR'];
@@ -31,6 +31,7 @@ test('a kubectl is asked for its version once, until it is another file', async 
 });
 
 test('what was noted and is no longer readable is asked anew', async () => {
+  process.env['SKIFF_UNPACK_DIR'] = dir;
   writeFileSync(join(dir, 'kubectl-versions.json'), '[{"path":1},nothing');
   expect(await findTool('kubectl', { folders: [kubectl('new', 33)] })).toBe(join(dir, 'new/kubectl'));
 });

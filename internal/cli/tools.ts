@@ -54,7 +54,8 @@ const askedMost = 8;
 
 /** The minor version of a kubectl: asked once, as long as the file stays what it is. */
 async function kubectlMinor(path: string): Promise<number> {
-  const file = join(await unpackDir(), 'kubectl-versions.json');
+  const dir = await unpackDir();
+  const file = join(dir, 'kubectl-versions.json');
   const { mtimeMs = 0, size = 0 } = (await realDisk.stat('kubectl version', path)) ?? {};
   const asked = await readAsked(file);
   const known = asked.find((one) => one.path === path && one.mtimeMs === mtimeMs && one.size === size);
@@ -63,7 +64,7 @@ async function kubectlMinor(path: string): Promise<number> {
   const minor = Number(/"minor":\s*"(\d+)/.exec(done?.stdout.toString() ?? '')?.[1] ?? 0);
   const kept: Asked = [{ path, mtimeMs, size, minor }, ...asked.filter((one) => one.path !== path)].slice(0, askedMost);
   // Where nothing can be kept it is asked again next time.
-  await realDisk.writeAtomic('kubectl version', file, JSON.stringify(kept)).catch(() => undefined);
+  await realDisk.makeDir('kubectl version', dir, 0o755).then(() => realDisk.writeAtomic('kubectl version', file, JSON.stringify(kept))).catch(() => undefined);
   return minor;
 }
 

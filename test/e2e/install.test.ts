@@ -143,6 +143,17 @@ describe('install.sh', () => {
     expect(install().stdout).toContain('nothing changed');
   });
 
+  it('puts back the executable that worked when the new one does not', () => {
+    onTestFailed(() => void (failed = true));
+    const broken = join(node.disk, 'broken');
+    writeFileSync(broken, '#!/bin/sh\n[ "$1" = check-config ] || { echo "broken" >&2; exit 1; }\n', { mode: 0o755 });
+    const wrong = install('', `export INSTALL_SKIFF_BINARY=${broken}; `);
+    expect(wrong.all).toContain('was taken back; skiff runs as before');
+    expect(wrong.code).toBe(1);
+    expect(inside(`cmp /usr/local/bin/skiff ${root}/dist/skiff`).code).toBe(0);
+    expect(inside('skiff kubectl get nodes -l story=install -o name').stdout).toBe('node/boat\n');
+  });
+
   it('does not believe what a server of before has stored', async () => {
     onTestFailed(() => void (failed = true));
     expect(inside('skiff wait-ready --timeout 20').stdout).toContain('node boat is Ready');
