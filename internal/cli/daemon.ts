@@ -3,7 +3,8 @@ import { realDisk } from '../io/disk.ts';
 import { stayAlive } from '../io/stay-alive.ts';
 import type { ServerConfig } from '../supervisor/config.ts';
 import { complain } from './main.ts';
-import { restartWithLowMemory } from './low-memory.ts';
+import { memoryLimitBytes } from '../io/memory-limit.ts';
+import { memoryNotice, restartWithLowMemory } from './low-memory.ts';
 import { agentConfig, serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
@@ -14,6 +15,8 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
     const config = serverConfig(settings, warn);
     restartWithLowMemory();
     setUnpackDir(`${config.dataDir}/data`);
+    const notice = memoryNotice(memoryLimitBytes());
+    if (notice !== undefined) warn(notice);
     if (config.clusterReset) return await reset(config);
     const { startServer } = await import('../supervisor/server.ts');
     // While it waits for other servers there may be nothing else that keeps the process going.

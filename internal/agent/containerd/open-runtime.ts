@@ -4,6 +4,7 @@ import { ImageImporter } from '../images/import-images.ts';
 import type { ImageName } from '../images/image-name.ts';
 import type { AgentOptions } from '../options.ts';
 import { hostsFiles, parseRegistries, registryCredentials, rewrittenNames, type Registries } from './registries.ts';
+import { startsAtOnce, withFewStarts } from './few-starts.ts';
 import { withoutTornResults } from './torn-results.ts';
 import { superviseContainerd, type SupervisedContainerd } from './supervise.ts';
 
@@ -40,7 +41,7 @@ export async function openRuntime(options: AgentOptions & { imageFailed?(file: s
   void importer.start().catch((error: unknown) => log.warn('image archives are not watched', { error: messageOf(error) }));
   return {
     ...runtime,
-    cri: withoutTornResults(runtime.cri, { disk, log: log.named('containerd') }),
+    cri: fewStarts(options, withoutTornResults(runtime.cri, { disk, log: log.named('containerd') })),
     ctr,
     // Only our containerd has been told of the mirrors.
     mirrorNames: (image) => (options.runtimeEndpoint === undefined ? rewrittenNames(registries, image) : []),
@@ -52,6 +53,12 @@ export async function openRuntime(options: AgentOptions & { imageFailed?(file: s
       runtime.close();
     },
   };
+}
+
+/** Shims and runc are children of containerd, and count in our own cgroup. */
+function fewStarts({ host }: AgentOptions, cri: Runtime['cri']): Runtime['cri'] {
+  const limit = host.memoryLimitBytes();
+  return limit === undefined ? cri : withFewStarts(cri, startsAtOnce(limit));
 }
 
 async function supervise(options: AgentOptions, registries: Registries): Promise<SupervisedContainerd> {
