@@ -25,6 +25,7 @@ import { keepNodeRole } from './node-roles.ts';
 import { startNode } from './node.ts';
 import { gitVersion } from './release.ts';
 import { startRenewal } from './renewal.ts';
+import { tellOfRoom } from './tell-of-room.ts';
 import { startUpkeep } from './upkeep.ts';
 import { claimPidFile, notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 
@@ -136,6 +137,7 @@ async function startBeside(options: Beside): Promise<void> {
     await writeAdminKubeconfig(config, doors, ledger, renewed, api.port);
   };
   if (options.datastore.kind === 'etcd') parts.push(followEtcdNodes({ mirrors, etcd: options.datastore.etcd, ownName: options.facts.name, log: doors.log.named('etcd') }));
+  if (options.datastore.kind === 'file') parts.push(tellOfRoom({ room: options.datastore.room, client: supervisor, doors, nodeName: options.facts.name, folder: join(config.dataDir, 'server/db') }));
   parts.push(startRenewal({ doors, current: identities, reload: options.reload, changed }));
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
