@@ -97,7 +97,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     writer,
     backOff: new BackOff(),
     logs,
-    starts: new StartGate(startsAtOnce(options.host.usableMemoryBytes())),
+    starts: new StartGate(startsAtOnce(options.host.usableMemoryBytes(), options.host.cpus())),
     events,
     sources: {
       configMap: (namespace, name) => references.configMap(namespace, name),

@@ -8,7 +8,8 @@ import { makeLog } from '../io/log.ts';
 import { realSpawn } from '../io/spawn.ts';
 import { stayAlive } from '../io/stay-alive.ts';
 import type { AgentConfig, ServerConfig } from '../supervisor/config.ts';
-import { restartWithLowMemory } from './low-memory.ts';
+import { memoryLimitBytes } from '../io/memory-limit.ts';
+import { memoryNotice, restartWithLowMemory } from './low-memory.ts';
 import { checkMachine } from './machine-checks.ts';
 import { agentConfig, serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
@@ -33,6 +34,8 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
 async function runServer(config: ServerConfig): Promise<void> {
   setUnpackDir(`${config.dataDir}/data`);
   await checkMachine(config, { disk: realDisk, host: realHost, spawn: realSpawn, warn });
+  const notice = memoryNotice(memoryLimitBytes());
+  if (notice !== undefined) warn(notice);
   if (config.clusterReset) return await reset(config);
   const { startServer } = await import('../supervisor/server.ts');
   // While it waits for other servers there may be nothing else that keeps the process going.

@@ -1,10 +1,12 @@
 import type { StoreContents } from './bolt/etcd-file.ts';
 import type { Clock } from '../io/clock.ts';
+import { collectGarbage } from '../io/collect-garbage.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Encryption } from './cipher.ts';
 import { closed, compacted, futureRevision, leaseNotFound } from './errors.ts';
 import { onlyReads, Write } from './evaluate.ts';
+import { GiveBack } from './give-back.ts';
 import { hashKv } from './hash-kv.ts';
 import { HistoryWindow } from './history-window.ts';
 import type { Journal } from './journal.ts';
@@ -40,6 +42,7 @@ export interface LogStoreOptions {
   /** How much history is kept; 0 = all, until somebody compacts. */
   historyMs: number;
   maxHistoryBytes?: number;
+  collectGarbage?: () => void;
 }
 
 /** The Store on a log: evaluates in memory, answers when the journal has it. */
@@ -52,6 +55,7 @@ export class LogStore implements s.Store {
   readonly #journal: Journal;
   /** Whether the disk has room for writes. */
   readonly room: Room;
+  readonly #giveBack: GiveBack;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxHistoryBytes: number;
@@ -65,6 +69,7 @@ export class LogStore implements s.Store {
     this.#clock = options.clock;
     this.#log = options.log;
     this.room = new Room(options);
+    this.#giveBack = new GiveBack({ clock: options.clock, collect: options.collectGarbage ?? collectGarbage, revision: () => this.revision });
     this.#maxHistoryBytes = options.historyMs > 0 ? (options.maxHistoryBytes ?? maxHistoryBytes) : Infinity;
     this.#hub = new WatchHub(this.#state);
     this.#window = new HistoryWindow(options.historyMs, options.clock, (revision) => void this.#compactTo(revision));
@@ -225,6 +230,7 @@ export class LogStore implements s.Store {
     this.#closed = true;
     this.#leases.stop();
     this.room.stop();
+    this.#giveBack.stop();
     this.#window.stop();
     try {
       await this.#pipeline.close();
@@ -319,6 +325,7 @@ export class LogStore implements s.Store {
 
   /** Compacts in pieces, so that requests get their turn in between. */
   async #compactTo(revision: number): Promise<void> {
+    const before = this.#state.historyBytes;
     let finished = this.#state.compact(revision, compactBudget);
     if (this.#compacting) return;
     this.#compacting = true;
@@ -327,6 +334,7 @@ export class LogStore implements s.Store {
       finished = this.#state.compact(this.#state.compactRevision, compactBudget);
     }
     this.#compacting = false;
+    this.#giveBack.dropped(Math.max(0, before - this.#state.historyBytes));
     this.#pipeline.prune();
     void tidyValues(this.#state, () => this.#closed);
   }

@@ -24,7 +24,7 @@ const clientPort = 2379;
 const peerPort = 2380;
 
 /** The server's store, and what of it other servers have to do with. */
-export type Datastore = { store: Store; keys: DatastoreKeys } & ({ kind: 'file' } | { kind: 'external' } | { kind: 'etcd'; etcd: EtcdCluster; readdress(facts: NodeFacts): Promise<void> });
+export type Datastore = { store: Store; keys: DatastoreKeys } & ({ kind: 'file'; room: LogStore['room'] } | { kind: 'external' } | { kind: 'etcd'; etcd: EtcdCluster; readdress(facts: NodeFacts): Promise<void> });
 
 export interface DatastoreOptions {
   config: ServerConfig;
@@ -65,11 +65,11 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
     await close();
   };
   // Nobody else changes these keys.
-  return { kind: 'file', store, keys: { keeper: ownKeeper(options), refresh: () => Promise.resolve() } };
+  return { kind: 'file', room: store.room, store, keys: { keeper: ownKeeper(options), refresh: () => Promise.resolve() } };
 }
 
 async function openFile({ config, doors }: DatastoreOptions): Promise<LogStore> {
-  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption: await ownEncryption({ config, doors }), reserve: true });
+  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption: await ownEncryption({ config, doors }), reserve: true, scratchDir: config.runDir });
 }
 
 async function openCluster(datastore: NonNullable<ServerConfig['datastore']>, { clock, log, disk }: Doors): Promise<Store> {

@@ -31,6 +31,7 @@ import { nodeVoice } from './node-voice.ts';
 import { startNode, type OwnNode } from './node.ts';
 import { gitVersion } from './release.ts';
 import { startRenewal, type Renewal } from './renewal.ts';
+import { tellOfRoom } from './tell-of-room.ts';
 import { startUpkeep } from './upkeep.ts';
 import { claimPidFile, notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 
@@ -159,6 +160,7 @@ async function startBeside(options: Beside): Promise<void> {
   const renewal = startRenewal(doors);
   renewal.add(renewServer(options));
   if (options.datastore.kind === 'etcd') parts.push(followEtcdNodes({ mirrors, etcd: options.datastore.etcd, ownName: options.facts.name, log: doors.log.named('etcd') }));
+  if (options.datastore.kind === 'file') parts.push(tellOfRoom({ room: options.datastore.room, client: supervisor, doors, nodeName: options.facts.name, folder: join(config.dataDir, 'server/db') }));
   parts.push(renewal);
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),

@@ -44,9 +44,16 @@ let addon: object | undefined;
 
 /** Opens a database with the addon that travels with the program. */
 export async function openDatabase(path: string, options: { readonly?: boolean } = {}): Promise<Database.Database> {
-  addon ??= await loadAddon('better_sqlite3.node');
-  return new Database(path, { ...options, timeout: lockWaitMs, nativeBinding: addon as unknown as string });
+  await openAddon();
+  return openNow(path, options);
 }
+
+/** Before LogFile.openNow. */
+export async function openAddon(): Promise<void> {
+  addon ??= await loadAddon('better_sqlite3.node');
+}
+
+const openNow = (path: string, options: { readonly?: boolean } = {}): Database.Database => new Database(path, { ...options, timeout: lockWaitMs, nativeBinding: addon as unknown as string });
 
 function prepare(db: Database.Database): Statements {
   configure(db);
@@ -98,8 +105,8 @@ export class LogFile {
   #extension: number | undefined;
 
   /** `tell` hears of each change of the room on the disk that a commit finds. */
-  static async open(options: LogFileOptions, tell?: (room: RoomState) => void): Promise<LogFile> {
-    return new LogFile(await openDatabase(options.path), options, tell);
+  static openNow(options: LogFileOptions, tell?: (room: RoomState) => void): LogFile {
+    return new LogFile(openNow(options.path), options, tell);
   }
 
   constructor(db: Database.Database, options: Pick<LogFileOptions, 'census' | 'encryption' | 'reserve'>, tell: (room: RoomState) => void = () => undefined) {
@@ -227,7 +234,7 @@ export class LogFile {
   #reopen(): void {
     const { name } = this.#db;
     this.#closeAll();
-    this.#db = new Database(name, { timeout: lockWaitMs, nativeBinding: addon as unknown as string });
+    this.#db = openNow(name);
     this.#run = prepare(this.#db);
   }
 

@@ -91,4 +91,22 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
     expect(await codeOf(again.put({ key: 'new', value: Buffer.alloc(10) }))).toBe('done');
     await again.close();
   });
+
+  test('a store on a file system that is read-only can be read, and writes as soon as that can be written', async () => {
+    const other = join(disk, 'db2');
+    spawnSync('bash', ['-c', `mkdir ${other} && cp ${join(disk, 'db')}/store.* ${other}`]);
+    await store.close();
+    expect(spawnSync('mount', ['-o', 'remount,ro', disk]).status).toBe(0);
+    const again = await openSqliteStore({ dir: other, clock: realClock, log: silentLog, reserve: true });
+    expect((await again.range({ key: 'status', end: 'statut', countOnly: true })).count).toBe(50);
+    await until(() => again.room.state === 'read-only');
+    for (const refused of [again.put({ key: 'status1', value: Buffer.alloc(10) }), again.deleteRange({ key: 'status1' })]) expect(await codeOf(refused)).toBe('READ_ONLY');
+    expect(spawnSync('mount', ['-o', 'remount,rw', disk]).status).toBe(0);
+    await until(() => again.room.state === 'ample');
+    expect(await codeOf(again.put({ key: 'status1', value: Buffer.alloc(10) }))).toBe('done');
+    await again.close();
+    const last = await openSqliteStore({ dir: other, clock: realClock, log: silentLog, reserve: true });
+    expect((await last.range({ key: 'status1' })).kvs[0]?.value.length).toBe(10);
+    await last.close();
+  });
 });
