@@ -1,6 +1,6 @@
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
-import type { ServiceCIDR } from '../api/generated/types/networking-v1.ts';
+import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import { ConfigError } from '../base/errors.ts';
 import { cidrHas, loopback, parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../base/ipv4.ts';
 import type { Mirror } from '../client/client.ts';
@@ -13,6 +13,9 @@ import { addressIndex, serviceIndexes, startDns } from './dns/dns.ts';
 import { cniConfig, podMtu, writeCniConfig } from './overlay/cni.ts';
 import { startHostGw } from './overlay/host-gw.ts';
 import { startVxlan } from './overlay/vxlan.ts';
+import { parseRange } from './policy/addresses.ts';
+import { PolicyEnforcer } from './policy/enforcer.ts';
+import { tableName as policyTable } from './policy/table.ts';
 import { sliceIndexes, startProxy, type Proxy } from './proxy/proxy.ts';
 
 export interface NetworkOptions {
@@ -33,6 +36,10 @@ export interface NetworkOptions {
   dns: boolean;
   /** Whether services are carried out here, or by somebody else. */
   services: boolean;
+  /** Whether network policies are enforced. Pods of somebody else's network are not: what connects them has to. */
+  policies: boolean;
+  /** Survives a reboot. */
+  stateDir: string;
   mirrors: {
     services: Mirror<Service>;
     slices: Mirror<EndpointSlice>;
@@ -41,7 +48,10 @@ export interface NetworkOptions {
     namespaces: Mirror<Namespace>;
     nodes: Mirror<Node>;
     serviceCidrs: Mirror<ServiceCIDR>;
+    policies: Mirror<NetworkPolicy>;
   };
+  /** Every pod of the cluster; asked for with the first policy. */
+  allPods(): Mirror<Pod>;
   clock: Clock;
   disk: Disk;
   spawn: Spawn;
@@ -54,7 +64,19 @@ export interface NetworkOptions {
 /** The indexes that the mirrors of NetworkOptions must have been made with. */
 export const networkIndexes = { services: serviceIndexes, slices: { ...sliceIndexes, ...addressIndex } };
 
+/** What the node's agent says of the pods whose sandboxes it makes. */
+export interface PodAddresses {
+  /** Resolves when the kernel holds the rules of a pod at its addresses: nothing of it may run before. Throws when that takes too long. */
+  hold(pod: Pod, ips: readonly string[]): Promise<void>;
+  /** A pod runs already, with these addresses. */
+  tell(pod: Pod, ips: readonly string[]): void;
+  /** The pod's sandbox is gone. */
+  forget(uid: string): void;
+}
+
 export interface Network {
+  /** Undefined: nobody need be told. */
+  readonly podAddresses: PodAddresses | undefined;
   /** The node has its pod network: writes the CNI list and the ways to other nodes. */
   setPodCidr(podCidr: string): Promise<void>;
   readonly ready: Promise<void>;
@@ -76,15 +98,18 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const dns = await startNodeDns(options, addresses);
   const { services, backend } = options;
   const proxy = services || backend !== 'none' ? startNodeProxy(options, addresses) : undefined;
+  const enforcer = await startPolicies(options, addresses);
   let overlay: { stop(): void } | undefined;
   let current = '';
   return {
     ready: proxy?.ready ?? Promise.resolve(),
+    podAddresses: enforcer,
     async setPodCidr(text) {
       if (text === current || backend === 'none') return;
       const podCidr = parseIpv4Cidr(text);
       if (!podCidr) throw new ConfigError(`the node's pod network ${JSON.stringify(text)} is not an IPv4 CIDR`, { op: 'network' });
       current = text;
+      enforcer?.setPodRanges([parseRange(podCidr)].filter((r) => r !== undefined));
       await options.record('file', `${options.cniConfDir}/10-skiff.conflist`);
       await writeCniConfig(disk, options.cniConfDir, cniConfig({ podCidr, mtu: podMtu, ipamDir: `${options.runDir}/ipam` }));
       overlay?.stop();
@@ -94,6 +119,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     stop() {
       dns?.stop();
       proxy?.stop();
+      enforcer?.stop();
       overlay?.stop();
     },
   };
@@ -163,6 +189,14 @@ function startNodeProxy(options: NetworkOptions, addresses: Addresses): Proxy {
     },
     log: options.log.named('proxy'),
   });
+}
+
+/** Without enforcement nothing of an earlier run's may stay. */
+async function startPolicies(options: NetworkOptions, { clusterDns }: Addresses): Promise<PolicyEnforcer | undefined> {
+  const { mirrors, spawn, log } = options;
+  if (options.policies && options.backend !== 'none') return new PolicyEnforcer({ ...options, ...mirrors, dnsAddress: options.dns ? clusterDns : undefined, log: log.named('policy') });
+  await spawn.run('policy.off', ['nft', 'delete', 'table', 'inet', policyTable]).catch(() => undefined);
+  return undefined;
 }
 
 async function setSysctl(options: NetworkOptions, name: string, value: string): Promise<void> {

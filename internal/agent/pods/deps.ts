@@ -8,6 +8,7 @@ import type { NodeFacts } from '../config/node-facts.ts';
 import type { CriClient } from '../cri/client.ts';
 import type { EnvironmentSources } from '../env/environment.ts';
 import type { ImagePuller } from '../images/image-puller.ts';
+import type { PodAddresses } from '../options.ts';
 import type { ProbeDoors } from '../probes/run-probe.ts';
 import type { Probes } from '../probes/probes.ts';
 import type { StatusWriter } from '../status/status-writer.ts';
@@ -46,6 +47,8 @@ export interface PodDeps {
   hasEnded(containerId: string): boolean;
   /** Lets go of the images that the pod's volumes show. */
   releaseImages(pod: Pod): Promise<void>;
+  /** Told of pods' addresses (see PodAddresses in options.ts). */
+  podAddresses: PodAddresses;
   /** Pods can be given addresses. */
   networkReady(): boolean;
   /** The API server cannot be asked. */
