@@ -285,7 +285,7 @@ describe('the network of a pod', () => {
     addresses.hold = () => Promise.reject(new Error('no table'));
     await create({});
     expect(runtime.calls).toEqual(['sandbox']);
-    expect(events).toEqual(['NetworkNotReady: network is not ready: no table']);
+    expect(new Set(events)).toEqual(new Set(['NetworkNotReady: network is not ready: no table']));
     addresses.hold = () => Promise.resolve();
     await clock.advance(2000);
     await settle();
