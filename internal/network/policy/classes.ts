@@ -75,7 +75,8 @@ export class Classes {
 function linesOf(direction: Direction, clause: Clause, group: Group | undefined, family: Family): Text[] {
   const end = direction === 'ingress' ? 'source' : 'destination';
   const set = group && names.group(group.id, family);
-  if (group && set && group.spec.named.length > 0) return acceptLines([isEndpointOf(set, family)], anything);
+  const protocol = group?.spec.named[0]?.protocol;
+  if (set && protocol) return acceptLines([isEndpointOf(set, protocol, family)], anything);
   const ports = clause.ports ? onPorts(clause.ports) : anything;
   if (clause.everybody) return acceptLines(anything, ports);
   return acceptLines([...(set ? [inGroup(end, set, family)] : []), ...inRanges(end, clause.ranges, family)], ports);
@@ -90,7 +91,9 @@ function clausesOf(direction: Direction, rule: Rule, pod: PodFacts): Clause[] {
   }
   // The name of a port means what its own pod says: towards others, each of them.
   const named = direction === 'egress' ? (rule.ports?.named ?? []) : [];
-  if (named.length > 0) clauses.push({ group: portsGroup(rule.peers, named), ranges: [], everybody: false, ports: undefined });
+  for (const protocol of new Set(named.map((n) => n.protocol))) {
+    clauses.push({ group: portsGroup(rule.peers, named.filter((n) => n.protocol === protocol)), ranges: [], everybody: false, ports: undefined });
+  }
   return clauses;
 }
 

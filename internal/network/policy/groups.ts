@@ -23,7 +23,7 @@ export interface GroupSpec {
   selectors: readonly SelectorPeer[] | undefined;
   /** With named ports: pods that have their address here, too. */
   ranges: readonly Range[];
-  /** Not empty: the elements are addresses with ports. */
+  /** Of one protocol. Not empty: the elements are addresses with ports. */
   named: readonly NamedPort[];
 }
 
@@ -129,7 +129,7 @@ export class Groups {
     const ports = pod.ports.filter((p) => spec.named.some((n) => n.name === p.name && n.protocol === p.protocol));
     if (ports.length === 0) return [];
     const own = addresses.filter((a) => selected || spec.ranges.some((r) => rangeHas(r, a)));
-    return own.flatMap((a) => [...new Set(ports.map((p) => element(a.text, p.protocol, p.port)))].map((e): [Family, Text] => [a.family, e]));
+    return own.flatMap((a) => [...new Set(ports.map((p) => element(a.text, p.port)))].map((e): [Family, Text] => [a.family, e]));
   }
 
   #selects(peer: SelectorPeer, pod: PodFacts): boolean {

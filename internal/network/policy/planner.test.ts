@@ -66,7 +66,7 @@ describe('the plan', () => {
         whole.load(fullRuleset(planner, ranges, families));
         expect(table.content()).toEqual(whole.content());
       }),
-      { numRuns: 300 },
+      { numRuns: 100 },
     );
   });
 

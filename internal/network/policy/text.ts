@@ -28,7 +28,7 @@ export const names = {
 export const heads = {
   addresses: (f: Family): Text => text(`type ${typeOf(f)}`),
   pairs: (f: Family): Text => text(`type ${typeOf(f)} . ${typeOf(f)}`),
-  endpoints: (f: Family): Text => text(`type ${typeOf(f)} . inet_proto . inet_service`),
+  endpoints: (f: Family): Text => text(`type ${typeOf(f)} . inet_service`),
   verdicts: (f: Family): Text => text(`type ${typeOf(f)} : verdict`),
 };
 
@@ -37,7 +37,7 @@ export const drop = text('drop');
 export const gotoChain = (chain: Text): Text => text(`goto ${chain}`);
 
 /** One element's key. */
-export const element = (...parts: (AddressText | Protocol | number)[]): Text => text(parts.join(' . '));
+export const element = (...parts: (AddressText | number)[]): Text => text(parts.join(' . '));
 
 /** A pod reaches itself, whatever its policies say. */
 export const selfLine = (f: Family): Text => text(`${fields.source(f)} . ${fields.destination(f)} @${names.self(f)} accept`);
@@ -51,7 +51,8 @@ export function acceptLines(ends: readonly Text[], ports: readonly Text[]): Text
 export const anything = [text('')];
 
 export const inGroup = (end: End, group: Text, f: Family): Text => text(`${fields[end](f)} @${group}`);
-export const isEndpointOf = (group: Text, f: Family): Text => text(`${fields.destination(f)} . meta l4proto . ${fields.port} @${group}`);
+/** nft 1.0.6 knows the size of a flow's port only behind a match of one protocol. */
+export const isEndpointOf = (group: Text, protocol: Protocol, f: Family): Text => text(`meta l4proto ${protocol} ${fields.destination(f)} . ${fields.port} @${group}`);
 
 export function inRanges(end: End, ranges: readonly Range[], family: Family): Text[] {
   const own = ranges.filter((r) => r.family === family);

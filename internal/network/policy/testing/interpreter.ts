@@ -111,12 +111,12 @@ export class Interpreter {
       if (take(/^icmpv6 type \{.*?\}/)) return undefined;
       if ((m = take(/^meta nfproto ipv([46])/))) {
         if (from.family !== Number(m[1])) return undefined;
-      } else if ((m = take(/^meta l4proto (?:\{ (.*?) \}|(\w+))(?! \.)/))) {
+      } else if ((m = take(/^meta l4proto (?:\{ (.*?) \}|(\w+))/))) {
         if (!(m[1] ?? m[2])!.split(', ').includes(flow.protocol)) return undefined;
       } else if ((m = take(/^ct reply proto-src (?:\{ (.*?) \}|(\S+))/))) {
         const spans = (m[1] ?? m[2])!.split(', ').map((s) => s.split('-').map(Number));
         if (!spans.some(([a = 0, b = a]) => flow.port >= a && flow.port <= b)) return undefined;
-      } else if ((m = take(/^((?:ct (?:original|reply) ip6? saddr|meta l4proto|ct reply proto-src)(?: \. (?:ct (?:original|reply) ip6? saddr|meta l4proto|ct reply proto-src))*) (vmap )?@(\S+)/))) {
+      } else if ((m = take(/^(ct (?:original|reply) ip6? saddr(?: \. (?:ct (?:original|reply) ip6? saddr|ct reply proto-src))*) (vmap )?@(\S+)/))) {
         const key = keyOf(m[1]!, flow, from, to);
         const value = key === undefined ? undefined : this.#set(m[3]!).get(key);
         if (value === undefined) return undefined;
@@ -134,7 +134,6 @@ export class Interpreter {
 
 function keyOf(fields: string, flow: Flow, from: Address, to: Address): string | undefined {
   const parts = fields.split(' . ').map((field) => {
-    if (field === 'meta l4proto') return flow.protocol;
     if (field === 'ct reply proto-src') return String(flow.port);
     const [, which, ip] = field.split(' ');
     const address = which === 'original' ? from : to;
