@@ -74,6 +74,11 @@ export class TestNode {
     this.disk = mkdtempSync(join(process.env['SKIFF_TEST_DISK'] || (existsSync('/dev/shm') ? '/dev/shm' : tmpdir()), 'skiff-e2e-'));
   }
 
+  /** The host's end of the machine's network link. */
+  get link(): string {
+    return this.#link;
+  }
+
   /** Boots the machine; nothing of skiff runs yet. */
   async boot(): Promise<void> {
     const ip = (...args: string[]): string => ok(['ip', ...args]);

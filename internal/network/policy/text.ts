@@ -110,7 +110,11 @@ export function fixedChains(podRanges: readonly Range[], families: readonly Fami
     // An accept ends its own hook's chain only: what may leave its pod is asked for again at its destination.
     'chain leaving { type filter hook forward priority -20; jump egress; }',
     'chain arriving { type filter hook forward priority -19; jump ingress; }',
-    'chain to-node { type filter hook input priority -20; jump egress; }',
+    'chain to-node { type filter hook input priority -20;',
+    // What the node began: its probes come from its own addresses in the pod network, and no pod has those.
+    'ct direction reply accept',
+    'jump egress',
+    '}',
   ].map(text);
 }
 
