@@ -59,7 +59,7 @@ describe('policies of ingress', () => {
     await settles('nobody gets in', () => !gets('friend', url));
     expect(gets('stranger', url)).toBe(false);
     expect(gets('web', url)).toBe(true); // itself
-    expect(gets('web', 'http://web/')).toBe(true); // itself, around its own service
+    expect(gets('web', 'http://web.shop/')).toBe(true); // itself, around its own service
     expect(cluster.node.exec(['curl', '-s', '-m', '2', url]).stdout).toBe('web\n'); // the node
 
     cluster.apply(policy('friends', { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from: [{ podSelector: { matchLabels: { role: 'friend' } } }], ports: [{ port: 'web' }] }] }));
@@ -93,9 +93,9 @@ describe('policies of ingress', () => {
     expect(gets('hosted', `http://${ipOf('probed')}:8080/`)).toBe(true);
     clear();
 
-    cluster.apply(pod('sink', 'nc -l -p 7000 > /tmp/got', { labels: { app: 'sink' } }));
+    cluster.apply(pod('sink', 'sleep 3600 | nc -l -p 7000 > /tmp/got', { labels: { app: 'sink' } }));
     ready(['sink']);
-    cluster.k('-n', 'shop', 'exec', 'stranger', '--', 'sh', '-c', `(while sleep 0.2; do echo x; done | nc ${ipOf('sink')} 7000) >/dev/null 2>&1 &`);
+    cluster.apply(pod('source', `while sleep 0.2; do echo x; done | nc ${ipOf('sink')} 7000; sleep 3600`));
     const size = (): number => Number(cluster.k('-n', 'shop', 'exec', 'sink', '--', 'sh', '-c', 'wc -c < /tmp/got'));
     await settles('data comes', () => size() > 4);
     cluster.apply(policy('deny', { podSelector: { matchLabels: { app: 'sink' } } }));
@@ -131,7 +131,7 @@ describe('policies of egress', () => {
       await settles('the named port of another pod is open', () => gets('stranger', 'http://web.shop/'));
       expect(gets('stranger', `http://${ipOf('web')}:9090/`)).toBe(false);
 
-      cluster.apply(policy('block', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: `${cluster.node.hostIp}/24`, except: [`${other()}/32`] } }], ports: [{ port: 8000, endPort: 8100 }] }] }));
+      cluster.apply(policy('block', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: cluster.node.hostIp.replace(/254$/, '0/24'), except: [`${other()}/32`] } }], ports: [{ port: 8000, endPort: 8100 }] }] }));
       await settles('the block is open', () => gets('stranger', servers[0]!));
       expect(gets('stranger', servers[1]!)).toBe(false);
     } finally {
