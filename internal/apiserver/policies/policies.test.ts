@@ -160,6 +160,10 @@ describe('a policy by node', () => {
     await mover.delete(configMaps, { namespace: 'default', name: 'node-1' }).catch(() => undefined);
     const nobody = dev.api.inProcess({ name: user.name, groups: user.groups });
     expect((await failure(nobody.create(configMaps, configMap('node-1')))).message).toContain('no node association found for user');
+    // The storage has the last word: an object that was read before is refused by the policy first, and a dry run stores nothing.
+    const readBefore = { metadata: { name: 'read-before', namespace: 'default', resourceVersion: '7' } };
+    expect((await failure(nobody.create(configMaps, readBefore))).message).toContain('no node association found for user');
+    expect((await failure(admin.create(configMaps, readBefore))).message).toBe('resourceVersion should not be set on objects to be created');
     await admin.delete(bindings, { name: 'by-node' });
   });
 });

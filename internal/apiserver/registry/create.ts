@@ -54,14 +54,13 @@ export async function createObject(core: Core, call: Call, object: KubeObject, o
 
 async function createOnce(core: Core, call: Call, input: KubeObject, options: CreateOptions): Promise<Written> {
   const { resource } = call;
-  const meta = input.metadata;
   fixNamespace(call, input);
-  if (meta.resourceVersion && meta.resourceVersion !== '0') throw new ApiError('', 'resourceVersion should not be set on objects to be created');
   let object = input;
   const now = timestamp(core.clock);
   if (!options.tracked && resource.engine.track) object = resource.engine.track(undefined, object, { manager: call.fieldManager, subresource: '', now });
   const attributes: Attributes = { call, operation: 'CREATE', object, old: undefined };
   await core.admission.admit(attributes);
+  const stored = object.metadata.resourceVersion;
   fillSystemFields(core, object, now);
   if (!object.metadata.name && object.metadata.generateName) {
     object.metadata.name = generatedName(object.metadata.generateName, core.random);
@@ -83,6 +82,8 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
       undo?.();
       return { object };
     }
+    // Said by the storage: whoever may not create at all has been told so before.
+    if (stored && stored !== '0') throw new ApiError('', 'resourceVersion should not be set on objects to be created');
     const kv = await writeNew(core, resource, (await resource.engine.beforeStore?.(object)) ?? object, hook?.claims?.(object, undefined));
     await resource.engine.prepare?.([kv]);
     await hook?.afterCreate?.(call, object);
