@@ -10,7 +10,6 @@ import type { Tree } from '../io/tree.ts';
 import type { CriClient } from './cri/client.ts';
 import { ImageCollector } from './gc/image-collector.ts';
 import { startLocalStorageLimits } from './gc/local-storage.ts';
-import { startLogRotation } from './gc/log-rotation.ts';
 import { startPressure } from './gc/pressure.ts';
 import type { KubeletOptions } from './options.ts';
 import type { PodSet } from './pods/pod-set.ts';
@@ -66,7 +65,6 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   const images = clock.every('gc.images', collectMs, collect);
   const stops = [
     () => images.cancel(),
-    startLogRotation({ ...options.kubelet?.logs, clock, disk, tree: options.tree, log, running: () => [...pods.workers()].flatMap((w) => w.runtime.containers.filter((c) => c.state === 'running')), reopen: async (id) => void (await cri.reopenContainerLog({ containerId: id })) }),
     startPressure({ policy: options.kubelet?.eviction, clock, disk, log, nodeRoom: room, imageRoom: room, pods: running, usage, reclaimDisk: () => collector.collect(), evict, report: options.pressure }),
     startLocalStorageLimits({ clock, log, spawn: options.spawn, pods: running, usage, evict, volumePath: (pod, volume) => options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path }),
   ];

@@ -7,6 +7,7 @@ import type { Dial } from '../io/dial.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Host } from '../io/host.ts';
 import type { Log } from '../io/log.ts';
+import type { Processes } from '../io/processes.ts';
 import type { Random } from '../io/random.ts';
 import type { Spawn } from '../io/spawn.ts';
 import type { ImageGcPolicy } from './gc/image-collector.ts';
@@ -80,6 +81,7 @@ export interface AgentOptions {
   podAddresses?: PodAddresses;
   clock: Clock;
   disk: Disk;
+  processes: Processes;
   spawn: Spawn;
   random: Random;
   dial: Dial;

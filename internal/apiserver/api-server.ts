@@ -10,7 +10,7 @@ import type { Configured } from './authn/jwt/configured.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import { CertificateAuthenticator } from './authn/x509.ts';
-import type { AccessRequest, Decision } from './authz/authorizer.ts';
+import { Authorization } from './authz/authorization.ts';
 import { NodeAuthorizer } from './authz/node.ts';
 import { RbacAuthorizer } from './authz/rbac.ts';
 import { objectOf } from './registry/stored.ts';
@@ -54,6 +54,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   // Most servers know no issuers but themselves, and then load nothing of it.
   const configured = options.authenticationConfig || options.oidc ? await (await import('./authn/jwt/configured.ts')).configuredAuthentication(options) : undefined;
   const server = assemble(options, configured);
+  const authorization = options.authorization ? await (await import('./authz/configured.ts')).configuredAuthorization(server, options.authorization) : undefined;
   if (options.audit) server.audit = await startAudit(options.audit, { ...options, scheme: server.scheme });
   const paths: Paths = { exact: new Map(), below: [] };
   setPaths(server, paths);
@@ -69,7 +70,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   paths.delegate = (_server, exchange) => aggregator.delegate(exchange);
   await aggregator.start();
   server.started.add('aggregation');
-  stops.push(() => aggregator.stop(), () => configured?.stop());
+  stops.push(() => aggregator.stop(), () => configured?.stop(), () => authorization?.stop());
   const listener = await listenHttps('apiserver', {
     host: options.listen.host,
     port: options.listen.port,
@@ -98,12 +99,8 @@ function assemble(options: ApiServerOptions, configured: Configured | undefined)
   const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
   const rbac = new RbacAuthorizer({ store, clock, log: options.log });
   const nodes = new NodeAuthorizer({ store, clock, log: options.log, objectOf, rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [] });
-  const authorize = (request: AccessRequest): Decision => {
-    const byNode = nodes.authorize(request);
-    if (byNode.allowed) return byNode;
-    const byRole = rbac.authorize(request);
-    return byRole.allowed || !byNode.reason ? byRole : byNode;
-  };
+  const authorization = new Authorization([nodes, rbac]);
+  const { authorize } = authorization;
   const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks(), authorize };
   const shutdown = new Set<() => void>();
   const authenticator = new Authenticator({
@@ -117,6 +114,7 @@ function assemble(options: ApiServerOptions, configured: Configured | undefined)
   });
   const server: Server & { shutdown: Set<() => void> } = {
     options, core, tokens, authenticator, rbac, nodes, shutdown,
+    authorization,
     authorize,
     subresources: new Subresources(),
     virtual: new Map(),

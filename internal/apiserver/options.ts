@@ -4,6 +4,7 @@ import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Dial } from '../io/dial.ts';
 import type { AuditOptions } from './audit/start.ts';
+import type { AuthorizationOptions } from './authz/options.ts';
 import type { FlowControlOptions } from './flowcontrol/flow-control.ts';
 import type { DefaultTolerations } from './admission/tolerations.ts';
 import type { Store } from '../store/store.ts';
@@ -15,6 +16,8 @@ export interface UserInfo {
   uid?: string;
   groups: readonly string[];
   extra?: Readonly<Record<string, readonly string[]>>;
+  /** A part of this very process, not somebody at the door: webhooks are not asked about it. Nothing that is read from outside sets this. */
+  inside?: true;
 }
 
 /** A call to one of the paths that are not the API's. */
@@ -69,6 +72,8 @@ export interface ApiServerOptions {
   authenticationConfig?: ConfigFile;
   /** The flags --oidc-*: one issuer of users' tokens. */
   oidc?: OidcFlags;
+  /** Who is asked whether a request may be; Node and RBAC when left out. */
+  authorization?: AuthorizationOptions;
   /** Priority and fairness: how much is served at once. */
   flowControl?: FlowControlOptions;
   audit?: AuditOptions;

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import { baseName } from './node-name.ts';
 
 export interface NodeFacts {
   name: string;
@@ -13,7 +14,7 @@ export interface NodeFacts {
 
 /** Who this node is: told by flags, else by the host's name and the interface of the default route. */
 export async function nodeFacts(config: NodeConfig, doors: Doors): Promise<NodeFacts> {
-  const told = config.nodeName ?? doors.host.hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-').replace(/^[-.]+|[-.]+$/g, '');
+  const told = await baseName(config, doors);
   const name = config.withNodeId ? `${told || 'node'}-${await nodeId(config, doors)}` : told || 'node';
   const ips = config.nodeIps.length > 0 ? config.nodeIps : [await defaultAddress(config, doors)];
   checkInterface(config, doors, ips);

@@ -14,8 +14,10 @@ import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { keepName } from './node-name.ts';
 import { cniPlaces, startNodeNetwork, type ClusterNetwork } from './node-network.ts';
 import { gitVersion } from './release.ts';
+import { raiseLimits } from './process-limits.ts';
 import type { Part } from './running.ts';
 
 export interface NodeOptions {
@@ -40,6 +42,8 @@ const kubeletPort = 10250;
 export async function startNode(options: NodeOptions): Promise<Part[]> {
   const { config, doors, ledger, facts } = options;
   await recordHostChanges(config, doors, ledger);
+  await keepName(config, doors);
+  await raiseLimits(doors);
   const network = await startNodeNetwork({ ...options, mirrors: options.networkMirrors });
   const agent = await createAgent({
     ...doors,

@@ -6,7 +6,7 @@ import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
-import { authenticationFiles } from './authentication-files.ts';
+import { apiServerFiles } from './api-server-files.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
@@ -194,7 +194,7 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     anonymous: own.anonymousAuth,
     flowControl: own.flowControl,
     audit: own.audit,
-    ...(await authenticationFiles(own, doors)),
+    ...(await apiServerFiles(own, doors)),
     eventTtlSeconds: own.eventTtlSeconds,
     defaultTolerations: { notReadySeconds: own.notReadyTolerationSeconds, unreachableSeconds: own.unreachableTolerationSeconds },
     kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },

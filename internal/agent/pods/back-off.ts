@@ -35,6 +35,11 @@ export class BackOff {
     if (this.#entries.size > mostKeys) this.#sweep(nowMs);
   }
 
+  /** Takes up what an earlier life of the agent had counted; what is known here is newer. */
+  restore(key: string, known: { backOffMs: number; lastMs: number }): void {
+    if (!this.#entries.has(key)) this.#entries.set(key, { ...known });
+  }
+
   lastMs(key: string): number {
     return this.#entries.get(key)?.lastMs ?? 0;
   }

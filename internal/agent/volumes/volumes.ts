@@ -91,9 +91,10 @@ export class Volumes {
 
   /**
    * Makes every volume of the pod stand; what stands already is left alone. Throws VolumesError, and may be called again.
-   * With `offline`, what only an unreachable API server could tell stays empty until it is back.
+   * With `offline`, what only an unreachable API server could tell stays empty until it is back. With `adopted`, the pod's
+   * containers use the volumes already: those that stand are followed, whatever becomes of the others.
    */
-  mount(pod: Pod, options: { offline?: boolean } = {}): Promise<ReadonlyMap<string, MountedVolume>> {
+  mount(pod: Pod, options: { offline?: boolean; adopted?: boolean } = {}): Promise<ReadonlyMap<string, MountedVolume>> {
     const state = this.#state(pod);
     state.pod = pod;
     this.#options.references.hold(pod.metadata.uid ?? '', referencesOf(pod));
@@ -109,12 +110,16 @@ export class Volumes {
           }
         }),
       );
+      if (failures.length === 0 || options.adopted) this.#stands(state);
       if (failures.length > 0) throw new VolumesError(failures);
-      state.standing = true;
-      this.#armRenewal(state);
-      if (state.stale) this.#changed(pod.metadata.uid ?? '');
       return state.mounted;
     });
+  }
+
+  #stands(state: PodVolumes): void {
+    state.standing = true;
+    this.#armRenewal(state);
+    if (state.stale) this.#changed(state.pod.metadata.uid ?? '');
   }
 
   /** The volumes of a pod that stands; undefined before `mount` succeeded. */

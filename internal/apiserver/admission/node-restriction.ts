@@ -42,7 +42,7 @@ export function nodeRestriction(core: Core): AdmissionPlugin {
       const node = nodeNameOf(call.user) ?? '';
       const refuse = (why: string): Error => refusal(attributes, why);
       if (node === '') throw refuse(`could not determine node from user ${JSON.stringify(call.user.name)}`);
-      await checks.get(`${call.resource.group}/${call.resource.resource}`)?.({ core, node, attributes, authorize: (request) => core.authorize(request), refuse });
+      await checks.get(`${call.resource.group}/${call.resource.resource}`)?.({ core, node, attributes, authorize: core.authorize, refuse });
     },
   };
 }

@@ -85,7 +85,7 @@ export async function identify(server: Server, exchange: Exchange, answer?: Serv
   if (answer) recording?.follow(answer as ServerResponse);
   if (exchange.real !== anonymous && !server.know(exchange)) throw tooManyConnections();
   if (!asksForOther(request.headers)) return;
-  exchange.user = impersonated(request.headers, exchange.user, (asked) => server.authorize(asked).allowed) ?? exchange.user;
+  exchange.user = (await impersonated(request.headers, exchange.user, server.authorize)) ?? exchange.user;
 }
 
 /** One object for all requests of a connection: HTTP/2 requests have a socket of their own each, but one of their session. */
@@ -106,7 +106,8 @@ const tooManyConnections = (): ApiError => new ApiError('TooManyRequests', 'too 
 export async function dispatch(server: Server, paths: Paths, exchange: Exchange): Promise<void> {
   const { info } = exchange;
   // Before anything else is said: who may not ask does not learn either what there is.
-  authorize(server, exchange);
+  const deciding = authorize(server, exchange);
+  if (deciding) await deciding;
   const delegate = info.path.startsWith('/apis/') ? paths.delegate?.(server, exchange) : undefined;
   if (delegate) return delegate(server, exchange);
   if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group))) return serveResource(server, exchange);

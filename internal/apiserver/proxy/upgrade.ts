@@ -49,7 +49,7 @@ function followSocket(recording: Recording, socket: Duplex): void {
 
 async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> {
   const { info } = exchange;
-  authorize(server, exchange);
+  await authorize(server, exchange);
   const delegate = server.delegateUpgrade?.(exchange, socket, head);
   if (delegate) return delegate;
   const resource = server.core.resources.find(info.group, info.version, info.resource);
@@ -59,7 +59,7 @@ async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duple
   const core = resource.group === '';
   if (core && resource.resource === 'pods' && info.subresource === 'log') return serveLogSocket(server, exchange, resource, socket);
   if (core && resource.resource === 'pods' && streams.has(info.subresource)) {
-    mayCreate(server, exchange);
+    await mayCreate(server, exchange);
     const to = await streamTarget(server, exchange, resource);
     if (!to) throw pathNotFound();
     return connect(server, exchange, to, socket, head);
@@ -67,17 +67,17 @@ async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duple
   if (core && info.subresource === 'proxy') {
     await connectAdmission(server, exchange, resource);
     // A kubelet takes exec by GET too, and it would see this server's own rights.
-    if (resource.resource === 'nodes') mayCreate(server, exchange);
+    if (resource.resource === 'nodes') await mayCreate(server, exchange);
     return connect(server, exchange, await proxyTarget(server, exchange, resource), socket, head);
   }
   throw pathNotFound();
 }
 
 /** A WebSocket comes by GET; running something still needs the right to create. */
-function mayCreate(server: Server, exchange: Exchange): void {
+async function mayCreate(server: Server, exchange: Exchange): Promise<void> {
   const { info, user } = exchange;
   const asked = { user, verb: 'create', group: info.group, version: info.version, resource: info.resource, subresource: info.subresource, namespace: info.namespace, name: info.name };
-  const decision = server.authorize(asked);
+  const decision = await server.authorize(asked);
   if (!decision.allowed) throw forbidden({ group: info.group, resource: info.resource }, info.name, denialText(asked, decision.reason));
 }
 

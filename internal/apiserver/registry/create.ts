@@ -75,7 +75,7 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
     if (!errors.length && !object.metadata.name) errors.push({ type: 'FieldValueRequired', field: 'metadata.name', detail: 'name or generateName is required' });
     if (errors.length) throw invalid(resource, object.metadata.name ?? '', errors);
     call.warnings.push(...resource.engine.warnings(object, undefined, call.subresource));
-    if (options.byUpdate) mayCreate(core, call);
+    if (options.byUpdate) await mayCreate(core, call);
     await core.admission.validate(attributes);
     if (call.dryRun) {
       if (await read(core, resource, object.metadata.namespace ?? '', call.name)) throw alreadyExists(whatOf(resource), call.name);
@@ -95,10 +95,10 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
 }
 
 /** Who may update or patch may not create for that (handlers/create.go withAuthorization). */
-function mayCreate(core: Core, call: Call): void {
+async function mayCreate(core: Core, call: Call): Promise<void> {
   const { group, version, resource } = call.resource;
   const asked = { user: call.user, verb: 'create', group, version, resource, subresource: call.subresource, namespace: call.namespace, name: call.name };
-  const decision = core.authorize(asked);
+  const decision = await core.authorize(asked);
   if (!decision.allowed) throw forbidden({ group, resource }, call.name, denialText(asked, decision.reason));
 }
 
