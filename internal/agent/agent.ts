@@ -11,7 +11,9 @@ import { feedPods } from './feed-pods.ts';
 import { startHousekeeping } from './housekeeping.ts';
 import { startNodeHeart, type NodeHeart } from './node-heart.ts';
 import type { Agent, AgentOptions } from './options.ts';
+import { openNodePort, type NodePort } from './server/node-port.ts';
 import { startNodeServer } from './server/server.ts';
+import type { NodeView } from './server/node-view.ts';
 
 export type { Agent, AgentOptions } from './options.ts';
 
@@ -29,7 +31,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const events = eventRecorder({ client: options.client, clock, log: log.named('events'), component: 'kubelet', host: nodeName });
   const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
   let heart: NodeHeart | undefined;
-  const runtime = await openRuntime(options, { tell: (reason, message) => events.warning(about, reason, message), changed: () => heart?.poke() });
+  const imageFailed = (file: string, message: string): void => events.warning(about, 'ImageImportFailed', `${file} was not imported: ${message}`);
+  const runtime = await openRuntime({ ...options, imageFailed }, { tell: (reason, message) => events.warning(about, reason, message), changed: () => heart?.poke() });
   heart = await startNodeHeart({ ...options, runtime, nodes });
   const parts = await assemble({ options, runtime, heart, events, nodes, pods, services, synced });
   const { set } = parts;
@@ -51,16 +54,23 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   });
   const relist = clock.every('agent.relist', relistMs, () => set.relist());
   heart.onNetworkReady(() => set.wake());
-  const server = options.listen && (await startNodeServer({ ...options, ...options.listen, view, dataDir: options.agentDir, log: log.named('kubelet') }));
+  const server = await openPort(options, view);
+  const stopTroubles = options.troubles?.onChange(() => heart.poke());
   const stopFeed = await feedPods({ options, parts, pods, synced, whenSynced });
-  const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), log: log.named('gc') });
+  const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), logRoot: heart.facts.logRoot, log: log.named('gc') });
   return {
     view,
     port: server?.port ?? 0,
     ready: heart.ready,
+    readdress: () => {
+      heart.poke();
+      set.wake();
+    },
+    renewCertificate: (tls) => server?.renew(tls),
     stop: async () => {
       await server?.close();
       relist.cancel();
+      stopTroubles?.();
       for (const stop of [stopEvents, stopFeed, stopHousekeeping]) stop();
       heart.stop();
       await set.stop();
@@ -69,6 +79,20 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       runtime.leave();
     },
   };
+}
+
+/** The node's HTTPS port, if it is to have one. */
+async function openPort(options: AgentOptions, view: NodeView): Promise<NodePort | undefined> {
+  const { listen, troubles, clock } = options;
+  if (!listen) return undefined;
+  const log = options.log.named('kubelet');
+  return await openNodePort({
+    tls: listen.tls,
+    listen: (tls) => startNodeServer({ ...options, ...listen, tls, view, dataDir: options.agentDir, log }),
+    trouble: (why) => troubles?.set('PortTaken', 'kubelet', why),
+    clock,
+    log,
+  });
 }
 
 /** /configz, in the names of kubelet.config.k8s.io/v1beta1. */

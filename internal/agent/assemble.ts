@@ -123,7 +123,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
 }
 
 function hostIPsOf(options: AgentOptions): string[] {
-  return options.addresses.filter((a) => a.type === 'InternalIP').map((a) => a.address);
+  return options.addresses().filter((a) => a.type === 'InternalIP').map((a) => a.address);
 }
 
 function allocatableOf(input: AssembleInput): Record<string, string> {

@@ -68,8 +68,8 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   writer = startNodeStatus({
     client: options.client,
     facts: machine,
-    settings: { name: options.nodeName, addresses: options.addresses, labels: options.labels, taints: options.taints, version: options.version, kubeletPort: options.listen?.port || 10250, reserved: options.reserved ?? {}, maxPods: options.maxPods, evictionHard: options.kubelet?.eviction?.hard ?? defaultEvictionHard, statusReportMs: options.kubelet?.statusReportMs },
-    report: () => reportOf(runtime, state),
+    settings: { name: options.nodeName, addresses: () => options.addresses(), labels: options.labels, taints: options.taints, version: options.version, kubeletPort: options.listen?.port || 10250, reserved: options.reserved ?? {}, maxPods: options.maxPods, evictionHard: options.kubelet?.eviction?.hard ?? defaultEvictionHard, statusReportMs: options.kubelet?.statusReportMs },
+    report: async () => ({ ...(await reportOf(runtime, state)), troubles: options.troubles?.list() ?? [] }),
     onPodCidr: stand,
     clock,
     log: log.named('node'),
@@ -99,7 +99,7 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   };
 }
 
-async function reportOf(runtime: OpenedRuntime, state: { networkReady: boolean; pressure: { memory: boolean; disk: boolean } }): Promise<NodeReport> {
+async function reportOf(runtime: OpenedRuntime, state: { networkReady: boolean; pressure: { memory: boolean; disk: boolean } }): Promise<Omit<NodeReport, 'troubles'>> {
   const pressures = { memoryPressure: state.pressure.memory, diskPressure: state.pressure.disk, pidPressure: false };
   const { down } = runtime.health;
   try {

@@ -1,6 +1,7 @@
 import type { NodeAddress, Pod, Taint } from '../api/generated/types/core-v1.ts';
 import type { Scheme } from '../api/scheme.ts';
 import type { Client } from '../client/client.ts';
+import type { Troubles } from '../client/troubles.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Dial } from '../io/dial.ts';
@@ -43,7 +44,8 @@ export interface AgentOptions {
   mirrors: Mirrors;
   scheme: Scheme;
   nodeName: string;
-  addresses: NodeAddress[];
+  /** As they are now: a machine may move. */
+  addresses(): NodeAddress[];
   labels: Record<string, string>;
   taints: Taint[];
   /** `v1.36.3+skiff1` */
@@ -85,6 +87,8 @@ export interface AgentOptions {
   spawn: Spawn;
   random: Random;
   dial: Dial;
+  /** What this node goes on without; shown as conditions of the Node. */
+  troubles?: Troubles;
   host: Host;
   log: Log;
 }
@@ -95,6 +99,10 @@ export interface Agent {
   readonly port: number;
   /** Resolves when the Node is registered and its network stands. */
   readonly ready: Promise<void>;
+  /** The addresses have changed. */
+  readdress(): void;
+  /** Serves new connections to the node's port with another certificate. */
+  renewCertificate(tls: { key: string; cert: string; clientCa: string }): void;
   /** Ends the agent. Containers and containerd go on. */
   stop(): Promise<void>;
 }

@@ -23,8 +23,8 @@ const facts: NodeFacts = {
   osImage: 'Debian',
   arch: 'arm64',
 };
-const settings: NodeSettings = { name: 'n1', addresses: [{ type: 'InternalIP', address: '192.0.2.1' }], labels: { a: 'b' }, taints: [], version: 'v1.36.3+skiff', kubeletPort: 10250, reserved: { cpu: '500m', memory: '1Gi' }, maxPods: 110, evictionHard: defaultEvictionHard };
-const report: NodeReport = { runtimeVersion: 'containerd://1.6.20', runtimeHandlers: [], images: [], notReady: '', memoryPressure: false, diskPressure: true, pidPressure: false };
+const settings: NodeSettings = { name: 'n1', addresses: () => [{ type: 'InternalIP', address: '192.0.2.1' }], labels: { a: 'b' }, taints: [], version: 'v1.36.3+skiff', kubeletPort: 10250, reserved: { cpu: '500m', memory: '1Gi' }, maxPods: 110, evictionHard: defaultEvictionHard };
+const report: NodeReport = { runtimeVersion: 'containerd://1.6.20', runtimeHandlers: [], images: [], notReady: '', memoryPressure: false, diskPressure: true, pidPressure: false, troubles: [] };
 
 describe('nodeStatus', () => {
   it('withholds what is reserved', () => {

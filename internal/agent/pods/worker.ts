@@ -383,6 +383,8 @@ export class PodWorker {
     await this.#adoption.settled();
     await deps.releaseImages(this.pod);
     await deps.volumes.unmount(this.uid);
+    // Evicted for want of room: writable layers and logs would keep what the node needs.
+    if (this.#verdict?.reason === 'Evicted') await removePod(deps, this.uid, `${deps.facts().logRoot}/${this.pod.metadata.namespace}_${this.pod.metadata.name}_${this.uid}`);
     await deps.cgroups.remove(this.uid);
     deps.images.forget(this.uid);
     deps.backOff.forget(`${this.uid}/`);

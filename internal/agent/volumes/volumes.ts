@@ -67,10 +67,12 @@ export class Volumes {
   readonly #log: Log;
   readonly #pods = new Map<string, PodVolumes>();
   readonly #stopListening: () => void;
+  readonly #unfollowClock: () => void;
 
   constructor(options: VolumesOptions) {
     this.#options = options;
     this.#log = options.log.named('volumes');
+    this.#unfollowClock = options.clock.onJump(() => this.#clockWasSet());
     this.#stopListening = options.references.onChange((_reference, holders, first) => {
       if (!first) for (const uid of holders) this.#changed(uid);
     });
@@ -179,7 +181,17 @@ export class Volumes {
     return [...new Set(names)].filter((uid) => !this.#pods.has(uid));
   }
 
+  /** The clock was set: what pods show to the API server may have ended, or not begun. */
+  #clockWasSet(): void {
+    for (const [uid, state] of this.#pods) {
+      if (state.tokens.nextRenewalMs() === undefined) continue;
+      state.tokens.forget();
+      this.#changed(uid);
+    }
+  }
+
   stop(): void {
+    this.#unfollowClock();
     this.#stopListening();
     for (const state of this.#pods.values()) state.renewal?.cancel();
   }

@@ -2,7 +2,7 @@ import { addressText, type Family, type Range } from './addresses.ts';
 import { podsGroup, portsGroup, type Group, type Groups, type GroupSpec, type PodFacts } from './groups.ts';
 import { mergedPorts, type Direction, type PortRange, type Ports, type Rule } from './rules.ts';
 import type { Table } from './table.ts';
-import { accept, acceptLines, anything, drop, gotoChain, inGroup, inRanges, isEndpointOf, names, onPorts, selfLine, type Text } from './text.ts';
+import { accept, acceptLines, anything, drop, gotoChain, inGroup, inRanges, isEndpointOf, names, onMovedDns, onPorts, selfLine, type MovedDns, type Text } from './text.ts';
 
 /** One way into (or out of) a pod, with names of ports resolved as far as they can be. */
 interface Clause {
@@ -28,13 +28,15 @@ export class Classes {
   readonly #table: Table;
   readonly #groups: Groups;
   readonly #families: readonly Family[];
+  readonly #movedDns: MovedDns | undefined;
   readonly #classes = new Map<string, Class>();
   #nextId = 1;
 
-  constructor(table: Table, groups: Groups, families: readonly Family[]) {
+  constructor(table: Table, groups: Groups, families: readonly Family[], movedDns?: MovedDns) {
     this.#table = table;
     this.#groups = groups;
     this.#families = families;
+    this.#movedDns = movedDns;
   }
 
   /** For a pod that these rules count for; undefined = no policy isolates it. */
@@ -65,19 +67,25 @@ export class Classes {
     const lines = clauses.flatMap((clause) => {
       const group = clause.group && this.#groups.acquire(clause.group);
       if (group) groups.push(group);
-      return this.#families.flatMap((f, i) => (clause.everybody && i > 0 ? [] : linesOf(direction, clause, group, f)));
+      return this.#families.flatMap((f, i) => (clause.everybody && i > 0 ? [] : linesOf(direction, clause, { group, family: f, movedDns: direction === 'egress' ? this.#movedDns : undefined })));
     });
     this.#table.addChain(chain, [...this.#families.map(selfLine), ...lines, drop]);
     return { key, verdict: gotoChain(chain), users: 1, chain, groups };
   }
 }
 
-function linesOf(direction: Direction, clause: Clause, group: Group | undefined, family: Family): Text[] {
+interface Line {
+  group: Group | undefined;
+  family: Family;
+  movedDns: MovedDns | undefined;
+}
+
+function linesOf(direction: Direction, clause: Clause, { group, family, movedDns }: Line): Text[] {
   const end = direction === 'ingress' ? 'source' : 'destination';
   const set = group && names.group(group.id, family);
   const protocol = group?.spec.named[0]?.protocol;
   if (set && protocol) return acceptLines([isEndpointOf(set, protocol, family)], anything);
-  const ports = clause.ports ? onPorts(clause.ports) : anything;
+  const ports = clause.ports ? [...onPorts(clause.ports), ...(movedDns?.address.family === family ? onMovedDns(movedDns, clause.ports) : [])] : anything;
   if (clause.everybody) return acceptLines(anything, ports);
   return acceptLines([...(set ? [inGroup(end, set, family)] : []), ...inRanges(end, clause.ranges, family)], ports);
 }

@@ -9,6 +9,7 @@ import { FakeClock } from '../../io/clock-fake.ts';
 import type { Disk } from '../../io/disk.ts';
 import { silentLog } from '../../io/log.ts';
 import type { Spawn } from '../../io/spawn.ts';
+import type { NftGuards } from '../nft/guards.ts';
 import { parseRange, type Range } from './addresses.ts';
 import { PolicyEnforcer } from './enforcer.ts';
 import { Interpreter } from './testing/interpreter.ts';
@@ -20,6 +21,9 @@ let files: Map<string, string>;
 let kernel: Interpreter;
 let loads: string[];
 let broken: boolean;
+/** Tells that somebody took the table away. */
+let takenAway: () => void;
+let dnsPort: number;
 let asked: string[];
 
 const range = parseRange('10.42.0.0/24') as Range;
@@ -31,6 +35,7 @@ beforeEach(async () => {
   kernel = new Interpreter();
   loads = [];
   broken = false;
+  dnsPort = 53;
   asked = [];
   await client.create(refs.namespaces, { metadata: { name: 'shop', labels: { 'kubernetes.io/metadata.name': 'shop' } } });
 });
@@ -58,11 +63,13 @@ function start(by: Client = client): PolicyEnforcer {
       return mirrors.of(refs.pods);
     },
     dnsAddress: parseIpv4('10.43.0.10'),
+    dnsPort: () => dnsPort,
     stateDir: '/state',
     runDir: '/run',
     clock,
     disk,
     spawn,
+    guards: { guard: (_table: string, putBack: () => void) => ((takenAway = putBack), { stamp: () => '', stop: () => undefined }) } as unknown as NftGuards,
     log: silentLog,
     record: (kind, name) => Promise.resolve(void asked.push(`${kind} ${name}`)),
   });
@@ -242,11 +249,11 @@ describe('the server', () => {
 it('writes everything anew when somebody took the table away', async () => {
   await client.create(refs.networkPolicies, policy('deny', { podSelector: {} }));
   await client.create(refs.pods, pod('a', 'n1', '10.42.0.2'));
-  const enforcer = start();
+  start();
   await clock.advance(100);
   const before = kernel.content();
   kernel = new Interpreter();
-  enforcer.reload();
+  takenAway();
   await clock.advance(100);
   expect(kernel.content()).toEqual(before);
 });
@@ -256,8 +263,14 @@ it('opens the cluster DNS to those who may speak to its pods', async () => {
   await client.create(refs.pods, pod('a', 'n1', '10.42.0.2'));
   const dns = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } }, podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } };
   await client.create(refs.networkPolicies, policy('names', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [dns], ports: [{ protocol: 'TCP', port: 53 }] }] }));
-  start();
+  const enforcer = start();
   await clock.advance(100);
   expect(kernel.passes(flow('10.42.0.2', '10.43.0.10', 53))).toBe(true);
   expect(kernel.passes(flow('10.42.0.2', '10.43.0.11', 53))).toBe(false);
+  // Another program has port 53: questions are led to another, and judged as before.
+  dnsPort = 5300;
+  enforcer.again();
+  await clock.advance(100);
+  expect(kernel.passes(flow('10.42.0.2', '10.43.0.10', 5300))).toBe(true);
+  expect(kernel.passes(flow('10.42.0.2', '10.43.0.11', 5300))).toBe(false);
 });

@@ -6,6 +6,7 @@ import type { Clock } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { Spawn } from '../../io/spawn.ts';
+import type { NftGuards } from '../nft/guards.ts';
 import { parseAddress, type Family, type Range } from './addresses.ts';
 import { claimText, localClaim, remoteClaim, type Told } from './pod-claims.ts';
 import { fullRuleset, Planner, type PodClaim } from './planner.ts';
@@ -24,6 +25,8 @@ export interface PolicyOptions {
   allPods(): Mirror<Pod>;
   /** The address that this node answers DNS on, if it does. */
   dnsAddress: Ipv4 | undefined;
+  /** The port of that address where questions arrive. */
+  dnsPort(): number;
   /** Survives a reboot. */
   stateDir: string;
   /** On tmpfs. */
@@ -31,6 +34,7 @@ export interface PolicyOptions {
   clock: Clock;
   disk: Disk;
   spawn: Spawn;
+  guards: NftGuards;
   log: Log;
   /** Told before the host is changed, so that uninstall can undo it. */
   record(kind: 'nft-table', name: string): Promise<void>;
@@ -43,8 +47,9 @@ const holdMs = 15_000;
 /** Remembered lines about what was left out; more are said again. */
 const mostSaid = 1000;
 
+const dnsPort = 53;
 /** A pod that answers for the cluster's DNS: policies name it by the labels that it has elsewhere. */
-const dnsPod = { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' }, ports: [{ name: 'dns', protocol: 'udp', port: 53 }, { name: 'dns-tcp', protocol: 'tcp', port: 53 }] } as const;
+const dnsPod = { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' }, ports: [{ name: 'dns', protocol: 'udp' }, { name: 'dns-tcp', protocol: 'tcp' }] } as const;
 
 /** Enforces network policies on this node, from the first pod network on until stopped. The table stays then. */
 export class PolicyEnforcer {
@@ -78,11 +83,23 @@ export class PolicyEnforcer {
   /** The node's own pod networks. */
   setPodRanges(ranges: readonly Range[]): void {
     this.#ranges = ranges;
-    this.#planner = new Planner(this.#families);
-    this.#claims.clear();
-    if (!this.#begun) void this.#begin();
-    else if (this.#known) this.#feed(this.#inputs());
+    if (this.#begun) this.again();
+    else void this.#begin();
+  }
+
+  /** Something that is part of the whole plan has changed: makes it anew. */
+  again(): void {
+    if (!this.#known) return;
+    this.#renew();
+    this.#feed(this.#inputs());
     this.#writer.reload();
+  }
+
+  #renew(): void {
+    const address = parseAddress(this.#o.dnsAddress);
+    const port = this.#o.dnsPort();
+    this.#planner = new Planner(this.#families, address && port !== dnsPort ? { address, port } : undefined);
+    this.#claims.clear();
   }
 
   /** Resolves when the kernel holds this pod's rules: nothing of it may run before. Throws when that takes too long. */
@@ -115,11 +132,6 @@ export class PolicyEnforcer {
     this.#writer.touch();
   }
 
-  /** Somebody else has taken the table away, or changed it. */
-  reload(): void {
-    this.#writer.reload();
-  }
-
   stop(): void {
     this.#stopped = true;
     this.#writer.stop();
@@ -145,6 +157,7 @@ export class PolicyEnforcer {
     const inTime = await Promise.race([synced, clock.sleep('policy.offline', offlineAfterMs).then(() => false)]);
     const remembered = inTime ? undefined : await this.#remembered.load();
     if (remembered && !this.#stopped) {
+      this.#renew();
       log.warn('the server does not answer: network policies are those that this node remembers', { policies: remembered.policies.length });
       this.#feed(remembered);
     }
@@ -161,8 +174,7 @@ export class PolicyEnforcer {
   /** From here on the mirrors say what counts: their handlers are given what is there, and then what changes. */
   #follow(): void {
     const { policies, namespaces, pods } = this.#o;
-    this.#planner = new Planner(this.#families);
-    this.#claims.clear();
+    this.#renew();
     this.#stops.push(
       namespaces.onChange((c) => this.#namespaceChanged(c)),
       policies.onChange((c) => this.#policyChanged(c)),
@@ -200,7 +212,8 @@ export class PolicyEnforcer {
     for (const uid of new Set([...this.#shown.keys(), ...this.#told.keys()])) this.#renewLocal(uid);
     this.#known = true;
     const address = parseAddress(this.#o.dnsAddress);
-    if (address) this.#planner.setPod('dns', { ...dnsPod, key: 'dns', addresses: [address], local: false, rank: Number.MAX_SAFE_INTEGER });
+    const at = this.#o.dnsPort();
+    if (address) this.#planner.setPod('dns', { ...dnsPod, ports: dnsPod.ports.map((p) => ({ ...p, port: at })), key: 'dns', addresses: [address], local: false, rank: Number.MAX_SAFE_INTEGER });
   }
 
   #policyChanged({ type, key, object, old }: Change<NetworkPolicy>): void {

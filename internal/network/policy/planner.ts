@@ -4,7 +4,7 @@ import { Classes, type Class } from './classes.ts';
 import { Groups, type PodFacts } from './groups.ts';
 import type { Direction, Policy, Rule } from './rules.ts';
 import { Table } from './table.ts';
-import { element, fixedChains, heads, names } from './text.ts';
+import { element, fixedChains, heads, names, type MovedDns } from './text.ts';
 
 /** A pod and what it says its addresses are. */
 export interface PodClaim extends PodFacts {
@@ -47,7 +47,7 @@ export class Planner {
   readonly #moved = new Set<string>();
   readonly #ruled = new Set<string>();
 
-  constructor(families: readonly Family[]) {
+  constructor(families: readonly Family[], movedDns?: MovedDns) {
     this.#families = families;
     const pods = this.#pods;
     const members = this.#byNamespace;
@@ -63,7 +63,7 @@ export class Planner {
       namespaces: () => namespaces.keys(),
     };
     this.#groups = new Groups(this.table, cluster, families);
-    this.#classes = new Classes(this.table, this.#groups, families);
+    this.#classes = new Classes(this.table, this.#groups, families, movedDns);
     for (const f of families) {
       this.table.addCollection(names.self(f), 'set', heads.pairs(f));
       for (const d of directions) this.table.addCollection(names.verdicts(d, f), 'map', heads.verdicts(f));

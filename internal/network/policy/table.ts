@@ -1,3 +1,4 @@
+import { stampSet } from '../nft/guards.ts';
 import type { Text } from './text.ts';
 
 /** What a set or map of the table holds, by the type of its key. Verdict maps lead to chains. */
@@ -87,7 +88,7 @@ export class Table {
   /** The whole table in one transaction, whatever was there before. */
   takeFull(fixed: readonly Text[]): string {
     this.#journal = emptyJournal();
-    const lines = [`add table ${where}`, `delete table ${where}`, `table ${where} {`];
+    const lines = [`add table ${where}`, `delete table ${where}`, `table ${where} {`, stampSet];
     for (const [name, c] of this.#collections) if (c.kind === 'set') lines.push(`${c.kind} ${name} { ${c.head};${elementList(c)} }`);
     for (const [name, body] of this.#chains) lines.push(`chain ${name} {`, ...body, '}');
     for (const [name, c] of this.#collections) if (c.kind === 'map') lines.push(`${c.kind} ${name} { ${c.head};${elementList(c)} }`);

@@ -1,4 +1,4 @@
-import { addressText, isWhole, type AddressText, type Family, type Range } from './addresses.ts';
+import { addressText, isWhole, type Address, type AddressText, type Family, type Range } from './addresses.ts';
 import type { PortRange, Protocol } from './rules.ts';
 
 declare const made: unique symbol;
@@ -49,6 +49,18 @@ export function acceptLines(ends: readonly Text[], ports: readonly Text[]): Text
 
 /** Anybody, any port. */
 export const anything = [text('')];
+
+/** Questions to the cluster DNS that are led to another port, where another program has 53; they are judged as if they went there. */
+export interface MovedDns {
+  address: Address;
+  port: number;
+}
+
+/** For ports that hold 53: the port that the questions get. */
+export function onMovedDns({ address, port }: MovedDns, ports: readonly PortRange[]): Text[] {
+  const asked = (['tcp', 'udp'] as const).filter((protocol) => ports.some((p) => p.protocol === protocol && p.first <= 53 && p.last >= 53));
+  return asked.map((protocol) => text(`${fields.destination(address.family)} ${address.text} meta l4proto ${protocol} ${fields.port} ${port}`));
+}
 
 export const inGroup = (end: End, group: Text, f: Family): Text => text(`${fields[end](f)} @${group}`);
 /** nft 1.0.6 knows the size of a flow's port only behind a match of one protocol. */

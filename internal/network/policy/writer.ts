@@ -3,6 +3,7 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
+import type { NftGuards, TableGuard } from '../nft/guards.ts';
 
 export interface WriterOptions {
   table: string;
@@ -12,6 +13,7 @@ export interface WriterOptions {
   clock: Clock;
   disk: Disk;
   spawn: Spawn;
+  guards: NftGuards;
   log: Log;
   record(kind: 'nft-table', name: string): Promise<void>;
 }
@@ -31,6 +33,7 @@ interface Waiter {
 /** Brings the kernel to the state of the plan, one transaction at a time. After a failure the whole table is loaded. */
 export class Writer {
   readonly #o: WriterOptions;
+  readonly #guard: TableGuard;
   /** The state that is wanted, and the one that stands. */
   #wanted = 0;
   #standing = -1;
@@ -43,6 +46,7 @@ export class Writer {
 
   constructor(options: WriterOptions) {
     this.#o = options;
+    this.#guard = options.guards.guard(`inet ${options.table}`, () => this.reload());
   }
 
   /** The plan has changed: gives the number of its new state. */
@@ -80,6 +84,7 @@ export class Writer {
   stop(): void {
     this.#stopped = true;
     this.#timer?.timer.cancel();
+    this.#guard.stop();
   }
 
   #schedule(delayMs: number): void {
@@ -126,7 +131,7 @@ export class Writer {
     if (whole) await this.#o.record('nft-table', `inet ${this.#o.table}`);
     if (text === '') return true;
     const file = `${this.#o.runDir}/policy.nft`;
-    await this.#o.disk.writeAtomic('policy.write', file, text, { mode: 0o600 });
+    await this.#o.disk.writeAtomic('policy.write', file, text + this.#guard.stamp(), { mode: 0o600 });
     await runOk(this.#o.spawn, 'policy.nft', ['nft', '-f', file]);
     return true;
   }
