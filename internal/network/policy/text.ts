@@ -118,7 +118,7 @@ export function fixedChains(podRanges: readonly Range[], families: readonly Fami
     ...ours('destination', 'drop'),
     ...lost('daddr'),
     '}',
-    ...ownAddress(podRanges.filter((r) => r.family === 6)),
+    ...ownAddress(podRanges),
     // An accept ends its own hook's chain only: what may leave its pod is asked for again at its destination.
     'chain leaving { type filter hook forward priority -20; jump egress; }',
     'chain arriving { type filter hook forward priority -19; jump ingress; }',
@@ -131,15 +131,16 @@ export function fixedChains(podRanges: readonly Range[], families: readonly Fami
 }
 
 /**
- * A pod sends with its own address only, or it could leave by another's. CNI's ptp plug-in names its end of a pod's link `veth...`
- * and routes one address there. Without IPv6 addresses for pods, IPv6 (a link has some by itself) is no way around.
+ * A pod sends with its own address only, or it could leave by another's; and nobody else sends with it. CNI's ptp plug-in names its end of
+ * a pod's link `veth...` and routes one address there. A link has IPv6 addresses by itself: they are no way around.
  */
-function ownAddress(podRanges6: readonly Range[]): string[] {
+function ownAddress(podRanges: readonly Range[]): string[] {
   return [
     'chain own-address { type filter hook prerouting priority -310;',
+    ...podRanges.map((r) => `${ipOf(r.family)} saddr ${rangeText(r)} fib saddr . iif oif missing drop`),
     'iifname != "veth*" accept',
     'icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept',
-    ...(podRanges6.length === 0 ? ['meta nfproto ipv6 drop'] : podRanges6.map((r) => `ip6 saddr != ${rangeText(r)} drop`)),
+    'ip6 saddr fe80::/10 drop',
     'fib saddr . iif oif missing drop',
     '}',
   ];

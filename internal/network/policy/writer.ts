@@ -102,18 +102,20 @@ export class Writer {
   async #run(): Promise<void> {
     this.#running = true;
     const revision = this.#wanted;
-    let failed = false;
+    const whole = this.#whole;
+    let againMs: number | undefined;
     try {
       if (await this.#write()) this.#settle(revision);
     } catch (error) {
-      failed = true;
       this.#whole = true;
-      this.#o.log.warn('network policies could not be written, the whole table is next', { error: messageOf(error) });
-      for (const waiter of [...this.#waiters]) waiter.done(new Error(`network policies could not be written: ${messageOf(error)}`));
+      // A change may be refused for what stands there; the whole table replaces that.
+      againMs = whole ? retryMs : 0;
+      this.#o.log.warn('network policies could not be written, the whole table is next', { error: messageOf(error).slice(0, 500) });
+      if (whole) for (const waiter of [...this.#waiters]) waiter.done(new Error(`network policies could not be written: ${messageOf(error)}`));
     }
     this.#running = false;
     this.#endedMs = this.#o.clock.monotonicMs();
-    if (failed) this.#schedule(retryMs);
+    if (againMs !== undefined) this.#schedule(againMs);
     else if (this.#standing < this.#wanted && this.#standing >= 0) this.#schedule(this.#waiters.length > 0 ? batchMs : pauseMs);
   }
 
