@@ -46,6 +46,7 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     nodePortRange: args.apiServer.nodePortRange ?? range(settings, 'service-node-port-range'),
     disable,
     disableAgent: settings.get('disable-agent') === true,
+    disableNetworkPolicy: settings.get('disable-network-policy') === true,
     disableScheduler: settings.get('disable-scheduler') === true,
     disableControllers: settings.get('disable-controller-manager') === true,
     datastore: datastore(settings),

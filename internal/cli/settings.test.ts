@@ -208,7 +208,7 @@ test('a server needs nothing said', async () => {
 
 test('what is said about the network and the name arrives', async () => {
   await writeFile(file, 'flannel-backend: host-gw\nwith-node-id: true\ndisable-network-policy: true\n');
-  expect(serverConfig(await gather(['--disable-kube-proxy', '--flannel-iface', 'eth1']))).toMatchObject({ flannelBackend: 'host-gw', withNodeId: true, disableKubeProxy: true, flannelIface: 'eth1' });
+  expect(serverConfig(await gather(['--disable-kube-proxy', '--flannel-iface', 'eth1']))).toMatchObject({ flannelBackend: 'host-gw', withNodeId: true, disableKubeProxy: true, disableNetworkPolicy: true, flannelIface: 'eth1' });
 });
 
 test('a datastore is named by flag or variable', async () => {

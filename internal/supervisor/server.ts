@@ -268,7 +268,7 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     ...(config.advertisePort !== undefined && { advertisePort: config.advertisePort }),
     serviceCidr: config.serviceCidr,
     nodePortRange: config.nodePortRange,
-    carriedOutElsewhere: [...config.disable, ...(config.flannelBackend === 'none' ? ['network-policy'] : []), ...(config.disableControllers ? ['controllers'] : [])],
+    carriedOutElsewhere: [...config.disable, ...(config.disableControllers ? ['controllers'] : [])],
     logRequests: config.debug,
     version: { gitVersion: gitVersion(version), gitCommit: build },
   });

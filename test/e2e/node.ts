@@ -80,6 +80,11 @@ export class TestNode {
     ok(['mount', '-t', 'tmpfs', '-o', `size=${megabytes}m,mode=755`, 'skiff-small', join(this.disk, 'var')]);
   }
 
+  /** The host's end of the machine's network link. */
+  get link(): string {
+    return this.#link;
+  }
+
   /** Boots the machine; nothing of skiff runs yet. */
   async boot(): Promise<void> {
     const ip = (...args: string[]): string => ok(['ip', ...args]);

@@ -227,6 +227,7 @@ export class PodWorker {
   async #pass(): Promise<void> {
     if (this.phase === 'terminated') return this.#finish();
     await this.#refresh();
+    this.#tellAddresses();
     if (this.phase === 'terminating') return this.#end();
     this.#checkDeadline();
     this.#resize.decide();
@@ -265,6 +266,12 @@ export class PodWorker {
       this.#stale = 'all';
       throw error;
     }
+  }
+
+  /** After a restart of the agent nobody else knows the addresses of what runs. */
+  #tellAddresses(): void {
+    const sandbox = this.runtime.sandboxes[0];
+    if (sandbox?.ready && sandbox.ips.length > 0 && !this.pod.spec.hostNetwork) this.deps.podAddresses.tell(this.pod, sandbox.ips);
   }
 
   async #rereadAll(): Promise<void> {
@@ -369,6 +376,7 @@ export class PodWorker {
       this.runtime = await deps.reader.pod(this.uid, this.runtime);
     }
     if (this.runtime.containers.some((c) => c.state === 'running')) throw new Error('containers are still running');
+    if (!this.runtime.sandboxes.some((s) => s.ready)) deps.podAddresses.forget(this.uid);
     this.publish(true);
     deps.probes.remove(this.uid);
     deps.logs.sync(this.uid, []);

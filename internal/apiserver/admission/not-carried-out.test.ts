@@ -6,7 +6,7 @@ let dev: DevServer;
 let told: DevServer;
 beforeAll(async () => {
   dev = await startDevServer({ more: { carriedOutElsewhere: [] } });
-  told = await startDevServer({ more: { carriedOutElsewhere: ['servicelb', 'traefik', 'network-policy', 'controllers'] } });
+  told = await startDevServer({ more: { carriedOutElsewhere: ['servicelb', 'traefik', 'controllers'] } });
   for (const [name, provisioner] of [['theirs', 'csi.example.com'], ['ours', 'rancher.io/local-path']]) await send(dev, 'POST', '/apis/storage.k8s.io/v1/storageclasses', { metadata: { name }, provisioner });
 });
 afterAll(async () => {
@@ -38,7 +38,6 @@ const policy = { metadata: { generateName: 'p-' }, spec: { podSelector: {} } };
 const autoscaler = { metadata: { generateName: 'h-' }, spec: { maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'x', apiVersion: 'apps/v1' } } };
 
 const waiting: [what: string, path: string, body: object, warning: RegExp][] = [
-  ['a NetworkPolicy', `${networking}/networkpolicies`, policy, /stored and not enforced/],
   ['a LoadBalancer', `${core}/services`, service({ type: 'LoadBalancer' }), /nobody gives this Service an address/],
   ['an Ingress of no class', `${networking}/ingresses`, ingress({}), /nobody serves this Ingress/],
   ['an autoscaler', '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers', autoscaler, /nobody carries out this HorizontalPodAutoscaler/],
@@ -64,6 +63,7 @@ describe('what nobody here carries out is told', () => {
 describe('what somebody else may carry out is not', () => {
   test.each<[string, string, object]>([
     ['a LoadBalancer of a class', `${core}/services`, service({ type: 'LoadBalancer', loadBalancerClass: 'example.com/lb' })],
+    ['a NetworkPolicy, which the node enforces', `${networking}/networkpolicies`, policy],
     ['a NodePort', `${core}/services`, service({ type: 'NodePort' })],
     ['an Ingress of a class', `${networking}/ingresses`, ingress({ ingressClassName: 'nginx' })],
     ['an Ingress of a class of old', `${networking}/ingresses`, ingress({}, { 'kubernetes.io/ingress.class': 'nginx' })],

@@ -22,13 +22,6 @@ interface Row {
 /** Everything that is stored and that nobody here works on. A row goes as soon as somebody does. */
 const rows: Row[] = [
   {
-    group: 'networking.k8s.io',
-    resource: 'networkpolicies',
-    elsewhere: 'network-policy',
-    waits: () => true,
-    warning: 'this NetworkPolicy is stored and not enforced: skiff does not filter traffic between pods yet',
-  },
-  {
     group: '',
     resource: 'services',
     elsewhere: 'servicelb',
