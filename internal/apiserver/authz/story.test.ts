@@ -326,6 +326,22 @@ test('expressions that ask the authorizer wait for the webhook', async () => {
   expect(ofBob[1]?.spec.resourceAttributes).toEqual({ group: 'shop', version: '*', resource: 'goods', verb: 'buy', labelSelector: { requirements: [{ key: 'kind', operator: 'In', values: ['rare'] }] } });
 });
 
+test('so do the conditions of admission webhooks, and policies that change what is sent', async () => {
+  await start(configuration(webhook(), ...builtIn));
+  const base = '/apis/admissionregistration.k8s.io/v1';
+  const rules = [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }];
+  const condition = { name: 'c', expression: "authorizer.group('shop').resource('goods').check('watch').allowed() || authorizer.path('/alarm').check('ring').allowed()" };
+  const hooks = [{ name: 'a.example.com', rules, sideEffects: 'None', admissionReviewVersions: ['v1'], clientConfig: { url: 'https://127.0.0.1:1/' }, matchConditions: [condition] }];
+  expect((await admin()(`${base}/validatingwebhookconfigurations`, { metadata: { name: 'guard' }, webhooks: hooks })).status).toBe(201);
+  const mutations = [{ patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'add', path: '/data', value: {'by': authorizer.path('/alarm').check('ring').reason()}}]" } }];
+  expect((await admin()(`${base}/mutatingadmissionpolicies`, { metadata: { name: 'sign' }, spec: { matchConstraints: { resourceRules: rules }, reinvocationPolicy: 'Never', matchConditions: [{ name: 'c', expression: "!authorizer.path('/alarm').check('ring').allowed()" }], mutations } })).status).toBe(201);
+  expect((await admin()(`${base}/mutatingadmissionpolicybindings`, { metadata: { name: 'sign' }, spec: { policyName: 'sign' } })).status).toBe(201);
+  answer = ({ user, resourceAttributes: at, nonResourceAttributes: path }) => ({ allowed: at?.resource === 'configmaps' || (path?.path === '/alarm' && user === 'bob'), reason: `${user} asked` });
+  const quiet = await client('ann')(configMaps, configMap('quiet'));
+  expect([quiet.status, quiet.json['data']]).toEqual([201, { by: 'ann asked' }]);
+  expect((await client('bob')(configMaps, configMap('loud'))).json['message']).toContain('failed calling webhook "a.example.com"');
+});
+
 test('the audit tells what the webhook decided', async () => {
   const policyFile = await write('policy.yaml', 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestReceived]\nrules: [{level: Metadata}]\n');
   const log = join(dir, 'audit.log');
