@@ -265,8 +265,8 @@ describe('who asks through the API', () => {
     await start(configuration(webhook(), ...builtIn));
     answer = ({ user, resourceAttributes: at }) => (at?.resource !== 'secrets' ? {} : user === 'ann' ? { allowed: true, reason: 'yes' } : user === 'bob' ? { denied: true, reason: 'never' } : { raw: 'x' });
     const review = async (user: string, more: object = {}): Promise<unknown> => (await admin()(`${reviews}/subjectaccessreviews`, { spec: { user, resourceAttributes: { ...about, ...more } } })).json['status'];
-    expect(await review('ann', { fieldSelector: { rawSelector: 'a=b' }, labelSelector: { requirements: [{ key: 'k', operator: 'Exists' }, { key: 'k', operator: 'Older', values: ['1'] }] } })).toEqual({ allowed: true, reason: 'yes', evaluationError: 'spec.resourceAttributes.labelSelector partially ignored due to parse error' });
-    expect(asked.at(-1)?.spec.resourceAttributes).toEqual({ ...about, version: '*', fieldSelector: { requirements: [{ key: 'a', operator: 'In', values: ['b'] }] }, labelSelector: { requirements: [{ key: 'k', operator: 'Exists' }] } });
+    expect(await review('ann', { fieldSelector: { rawSelector: 'a=b' }, labelSelector: { requirements: [{ key: 'k', operator: 'Exists' }, { key: 'k', operator: 'Older', values: ['1'] }, { key: 'l', operator: 'NotIn', values: ['b', 'a'] }] } })).toEqual({ allowed: true, reason: 'yes', evaluationError: 'spec.resourceAttributes.labelSelector partially ignored due to parse error' });
+    expect(asked.at(-1)?.spec.resourceAttributes).toEqual({ ...about, version: '*', fieldSelector: { requirements: [{ key: 'a', operator: 'In', values: ['b'] }] }, labelSelector: { requirements: [{ key: 'k', operator: 'Exists' }, { key: 'l', operator: 'NotIn', values: ['b', 'a'] }] } });
     expect(await review('bob')).toEqual({ allowed: false, denied: true, reason: 'never' });
     expect(await review('eve')).toEqual({ allowed: false, denied: true, evaluationError: expect.stringContaining('is not valid JSON') as string });
     const self = await client('ann')(`${reviews}/selfsubjectaccessreviews`, { spec: { resourceAttributes: about } });
