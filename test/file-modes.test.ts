@@ -28,7 +28,7 @@ const shown: Record<string, string> = {
   'internal/agent/gc/log-rotation.ts packFile 0o640': 'a container\'s log, as containerd makes it',
   'internal/network/overlay/cni.ts makeDir 0o755': 'the folder of the network configuration may be the host\'s own',
   'internal/pki/authorities.ts makeDir 0o711': 'the agent\'s folder holds what containers\' programs pass through',
-  'internal/pki/authorities.ts writeAtomic 0o644': 'a certificate; its key is another file',
+  'internal/pki/pair-files.ts writeAtomic 0o644': 'a certificate; its key is another file',
   'internal/pki/bootstrap.ts writeAtomic 0o644': 'a certificate; its key is another file',
   'internal/supervisor/credentials.ts makeDir 0o755': 'the folder of the kubeconfig, whose mode the administrator chooses',
   'internal/supervisor/ledger.ts makeDir 0o755': 'the data folder\'s parent; the ledger itself is 600',

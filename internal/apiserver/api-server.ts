@@ -14,7 +14,7 @@ import { Authorization } from './authz/authorization.ts';
 import { NodeAuthorizer } from './authz/node.ts';
 import { RbacAuthorizer } from './authz/rbac.ts';
 import { objectOf } from './registry/stored.ts';
-import { bootCluster } from './bootstrap/boot.ts';
+import { bootCluster, type BootedCluster } from './bootstrap/boot.ts';
 import { Definitions } from './crd/definitions.ts';
 import { addDocumentPaths } from './discovery/paths.ts';
 import { FlowControl } from './flowcontrol/flow-control.ts';
@@ -44,9 +44,17 @@ export interface ApiServer {
   /** The internals, for tests. */
   readonly server: Server;
   inProcess(user: UserInfo): InProcessClient;
-  /** Serves new connections with a renewed certificate. */
-  renewCertificate(tls: { key: string; cert: string }): void;
+  /** Shows renewed certificates from now on: to new clients, to kubelets, and to aggregated API servers. */
+  renew(own: RenewedIdentities): void;
+  /** This server is reached by another address from now on: the `kubernetes` Service leads there. */
+  readvertise(address: string): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface RenewedIdentities {
+  tls: { key: string; cert: string };
+  kubeletClient: { cert: string; key: string };
+  frontProxy: { cert: string; key: string };
 }
 
 /** Starts the API server: resources, policy objects, then the port. Resolves when /readyz would say ok. */
@@ -76,16 +84,17 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     port: options.listen.port,
     ...options.tls,
     ca: clientAuthorities(options),
+    onHandshakeFailed: () => options.clock.look(),
     onRequest: makeListener(server, paths),
     onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
   });
   server.port = listener.port;
   server.know = ({ request, real }) => listener.know(request, { name: real.name, bounded: !real.groups.includes('system:masters') });
-  const leave = await bootCluster(server);
+  const cluster = await bootCluster(server);
   server.started.add('objects');
   server.flowControl.maintain();
   server.ready = true;
-  return handle(server, { listener, stops, leave });
+  return handle(server, { listener, stops, cluster });
 }
 
 function assemble(options: ApiServerOptions, configured: Configured | undefined): Server & { shutdown: Set<() => void> } {
@@ -160,18 +169,28 @@ function clientAuthorities({ clientCa, requestHeader, clock, random }: ApiServer
 interface Running {
   listener: HttpsListener;
   stops: (() => void)[];
-  leave(): Promise<void>;
+  cluster: BootedCluster;
 }
 
-function handle(server: Server & { shutdown?: Set<() => void> }, { listener, stops, leave }: Running): ApiServer {
+function handle(server: Server & { shutdown?: Set<() => void> }, { listener, stops, cluster }: Running): ApiServer {
   return {
     port: listener.port,
     server,
     inProcess: (user) => (server.audit ? new AuditedClient(server, server.audit, user) : new InProcessClient(server, user)),
-    renewCertificate: (tls) => listener.renew({ ...tls, ca: clientAuthorities(server.options) }),
+    renew: ({ tls, kubeletClient, frontProxy }) => {
+      const { options } = server;
+      options.kubeletClient = { ...options.kubeletClient, ...kubeletClient };
+      if (options.requestHeader) options.requestHeader = { ...options.requestHeader, clientCert: frontProxy.cert, clientKey: frontProxy.key };
+      listener.renew({ ...tls, ca: clientAuthorities(options) });
+    },
+    readvertise: async (address) => {
+      if (address === server.options.advertiseAddress) return;
+      server.options.advertiseAddress = address;
+      await cluster.readvertise();
+    },
     close: async () => {
       server.stopping = true;
-      await leave();
+      await cluster.leave();
       for (const stop of server.shutdown ?? []) stop();
       for (const stop of stops) stop();
       await listener.close();

@@ -51,8 +51,11 @@ export class InProcessClient {
   readonly #server: Server;
   readonly #user: UserInfo;
   readonly #manager: string;
+  readonly #audit: Call['audit'];
 
-  constructor(server: Server, user: UserInfo) {
+  /** `audit` takes the annotations of what is asked by this client. */
+  constructor(server: Server, user: UserInfo, audit?: Call['audit']) {
+    this.#audit = audit;
     this.#server = server;
     this.#user = { ...user, groups: user.groups.includes('system:authenticated') ? user.groups : [...user.groups, 'system:authenticated'], inside: true };
     this.#manager = user.name.split(':').at(-1) ?? user.name;
@@ -162,7 +165,7 @@ export class InProcessClient {
     if (!decision.allowed) throw forbidden({ group: ref.group, resource: ref.resource }, name, denialText(access, decision.reason));
     return {
       user: this.#user, resource, namespace: resource.namespaced ? namespace : '', name, subresource,
-      dryRun: options.dryRun ?? false, fieldManager: options.fieldManager ?? this.#manager, validation: 'Ignore', warnings: [],
+      dryRun: options.dryRun ?? false, fieldManager: options.fieldManager ?? this.#manager, validation: 'Ignore', warnings: [], audit: this.#audit,
     };
   }
 

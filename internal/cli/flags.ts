@@ -26,7 +26,7 @@ const refused = (names: string[], kind: Flag['kind'], reason: string, onlyFor: F
 
 export const flags: Flag[] = [
   works('config', 'text', 'Configuration file', { short: 'c', default: '/etc/skiff/config.yaml', env: ['SKIFF_CONFIG_FILE'] }),
-  works('debug', 'bool', 'Log more'),
+  works('debug', 'bool', 'Log every request, reconciliation and call to the container runtime'),
   works('v', 'int', 'Log level of k3s; 1 and more log as --debug does', { short: 'v' }),
   works('data-dir', 'text', 'Folder that holds state', { short: 'd', default: '/var/lib/skiff' }),
   works('run-dir', 'text', 'Folder for sockets and other things that end with the machine', { default: '/run/skiff' }),

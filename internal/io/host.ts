@@ -14,6 +14,8 @@ export interface Host {
   addresses(): HostAddress[];
   cpus(): number;
   memoryBytes(): number;
+  /** What this process and its children may use: less than the machine has when a control group says so. */
+  usableMemoryBytes(): number;
   kernel(): string;
   arch(): string;
   isRoot(): boolean;
@@ -27,6 +29,7 @@ export const realHost: Host = {
     ),
   cpus: () => os.availableParallelism(),
   memoryBytes: () => os.totalmem(),
+  usableMemoryBytes: () => Math.min(os.totalmem(), process.constrainedMemory() || Infinity),
   kernel: () => os.release(),
   arch: () => (process.arch === 'x64' ? 'amd64' : process.arch),
   isRoot: () => process.getuid?.() === 0,

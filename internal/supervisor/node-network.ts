@@ -4,9 +4,11 @@ import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
+import type { Troubles } from '../client/troubles.ts';
 import { networkIndexes, startNetwork, type Network } from '../network/network.ts';
 import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import type { KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
 
@@ -34,6 +36,8 @@ export async function startNodeNetwork(options: {
   doors: Doors;
   ledger: Ledger;
   mirrors: Mirrors;
+  troubles: Troubles;
+  kernel: KernelEvents;
 }): Promise<Network> {
   const { config, facts, doors, ledger, mirrors, cluster } = options;
   return await startNetwork({
@@ -60,5 +64,7 @@ export async function startNodeNetwork(options: {
     },
     log: doors.log.named('network'),
     record: (kind, name) => ledger.record(kind, name),
+    kernel: options.kernel,
+    trouble: (why) => options.troubles.set('PortTaken', 'dns', why),
   });
 }

@@ -71,7 +71,7 @@ const pem = (() => {
 })();
 const certificates = new CertificateAuthenticator(pem.ca, () => Date.now());
 
-const network = { clusterCidr: parseIpv4Cidr('10.42.0.0/16') as Ipv4Cidr, serviceCidrs: [parseIpv4Cidr('10.43.0.0/16') as Ipv4Cidr], dnsAddress: parseIpv4('10.43.0.10') as Ipv4, services: true, podsLeave: true };
+const network = { clusterCidr: parseIpv4Cidr('10.42.0.0/16') as Ipv4Cidr, serviceCidrs: [parseIpv4Cidr('10.43.0.0/16') as Ipv4Cidr], dnsAddress: parseIpv4('10.43.0.10') as Ipv4, dnsPort: undefined, services: true, podsLeave: true };
 /** What the ruleset is without anybody's host ports. */
 const bare = fullRuleset(makePlan([], []), network);
 

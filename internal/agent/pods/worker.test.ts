@@ -3,15 +3,10 @@ import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { FakeClient } from '../../client/fake-client.ts';
 import { refs } from '../../client/refs.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
-import { silentLog } from '../../io/log.ts';
-import { StatusWriter } from '../status/status-writer.ts';
-import { BackOff } from './back-off.ts';
 import type { PodDeps } from './deps.ts';
+import { fakeDeps } from './fake-deps.ts';
 import { FakeRuntime } from './fake-runtime.ts';
-import { Probes } from '../probes/probes.ts';
-import { seededRandom } from '../../io/random.ts';
 import { PodSet } from './pod-set.ts';
-import { RuntimeReader } from './runtime-reader.ts';
 
 let clock: FakeClock;
 let runtime: FakeRuntime;
@@ -24,45 +19,7 @@ let exits: Map<string, number>;
 /** The API's echo of our own writes stays away, as it may for any time: nothing must hang on it. */
 let deaf: boolean;
 
-const noDisk = { readIfThere: () => Promise.resolve(undefined), makeDir: () => Promise.resolve(), remove: () => Promise.resolve(), list: () => Promise.resolve([]) };
-
-function makeDeps(): PodDeps {
-  const note = (_about: unknown, reason: string, message: string): void => void events.push(`${reason}: ${message}`);
-  const nothing = (): Promise<void> => Promise.resolve();
-  return {
-    cri: runtime.cri,
-    reader: new RuntimeReader(runtime.cri),
-    client,
-    images: { ensure: () => Promise.resolve({ ref: 'sha256:1' }), forget: () => undefined },
-    volumes: { mount: () => Promise.resolve(new Map()), mounted: () => new Map(), podDir: () => '/p', update: () => undefined, unmount: (uid: string) => Promise.resolve(void undone.push(`volumes ${uid}`)), leftovers: () => Promise.resolve([]) },
-    probes: new Probes({
-      doors: { clock, dial: undefined as never, exec: (id) => Promise.resolve({ exitCode: exits.get(id.replace(/-\d+$/, '')) ?? 0, output: '' }) },
-      random: seededRandom(1),
-      onResult: ({ uid }) => set.worker(uid)?.wake(),
-      event: () => undefined,
-    }),
-    cgroups: { ensure: nothing, remove: (uid: string) => Promise.resolve(void undone.push(`cgroup ${uid}`)), parentOf: () => '/kubepods/x', sweep: nothing },
-    writer: new StatusWriter({ client, clock, log: silentLog, gone: (uid) => set.remove(uid) }),
-    backOff: new BackOff(),
-    events: { normal: note, warning: note, flushed: nothing },
-    sources: { services: () => [], configMap: () => Promise.reject(new Error('none')), secret: () => Promise.reject(new Error('none')) },
-    mountDoors: { disk: noDisk, tree: { symlink: nothing, writeFile: nothing }, random: { bytes: () => new Uint8Array(4) } },
-    probeDoors: { clock },
-    clock,
-    log: silentLog,
-    facts: () => ({ logRoot: '/var/log/pods', seccompRoot: '', clusterDns: [], clusterDomain: 'c', hostDns: { servers: [], searches: [], options: [] }, memoryCapacityBytes: 1e9, hugePageSizes: [] }),
-    hostIPs: () => ['192.0.2.1'],
-    allocatable: () => ({ cpu: '2', memory: '1Gi', pods: '10' }),
-    runtimeHandler: () => Promise.resolve(''),
-    promised: () => 0n,
-    mirrorOf: () => undefined,
-    hasEnded: (id: string) => set.hasEnded(id),
-    releaseImages: nothing,
-    networkReady: () => true,
-    offline: () => false,
-    done: (uid: string) => set.done(uid),
-  } as unknown as PodDeps;
-}
+const makeDeps = (): PodDeps => fakeDeps({ clock, runtime, client, events, undone, exits, set: () => set });
 
 /** Lets everything that is due now happen. */
 const settle = async (): Promise<void> => {

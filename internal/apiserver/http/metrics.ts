@@ -1,5 +1,6 @@
 import { table } from '../../base/own.ts';
 import { flowControlMetrics } from '../flowcontrol/metrics.ts';
+import { PolicyMetrics } from '../policies/policy-metrics.ts';
 import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
 import type { Paths } from './serve.ts';
@@ -20,6 +21,7 @@ interface Series {
 export class Metrics {
   readonly #requests = new Map<string, number>();
   readonly #durations = new Map<string, Series>();
+  readonly policies = new PolicyMetrics();
   watches = 0;
 
   count(exchange: Exchange, code: number, seconds: number): void {
@@ -69,6 +71,7 @@ export class Metrics {
     }
     lines.push(...flowControlMetrics(server.flowControl));
     lines.push(...server.authorization.metrics());
+    lines.push(...this.policies.lines());
     lines.push(...(server.audit?.metrics() ?? []));
     return `${lines.join('\n')}\n`;
   }

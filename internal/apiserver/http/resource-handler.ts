@@ -14,7 +14,7 @@ import { jsonOf, viewOf } from '../registry/stored.ts';
 import { putSource, updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 import { serveWatch } from '../watch/serve-watch.ts';
-import { header, PlainError, readBody, send, type Exchange } from './exchange.ts';
+import { header, PlainError, readBody, send, warnDeprecated, type Exchange } from './exchange.ts';
 import { bodyFormat } from './negotiate.ts';
 import { renderList, renderObject } from './render.ts';
 import { wantedFor } from './wanted.ts';
@@ -27,7 +27,7 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
   const resource = server.core.resources.find(info.group, info.version, info.resource);
   if (!resource) throw pathNotFound();
   checkRoute(resource, info);
-  if (resource.deprecationWarning) exchange.warnings.push(resource.deprecationWarning);
+  if (resource.deprecationWarning) warnDeprecated(exchange, resource.deprecationWarning);
   if (info.parts.length > 2 && info.verb !== 'watch') return server.subresources.serve(server, exchange, resource);
   const special = server.virtual.get(`${resource.group}/${resource.resource}`);
   if (special) return special(server, exchange, resource);
@@ -116,6 +116,7 @@ export function callFor(_server: Server, exchange: Exchange, resource: ServedRes
     fieldManager: managerOf(first(query, 'fieldManager'), header(exchange.request, 'user-agent')),
     validation: validationOf(exchange, first(query, 'fieldValidation')),
     warnings: exchange.warnings,
+    audit: exchange.audit,
   };
 }
 

@@ -12,6 +12,7 @@ import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import { seated, sendTooMany } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
 import { asApiError, send, sendError, type Exchange } from './exchange.ts';
+import { logRequest } from './request-log.ts';
 import { checkTimeout } from './timeout.ts';
 import { first, isDecodable, readRequestInfo } from './request-info.ts';
 import { methodNotAllowed } from './method-table.ts';
@@ -41,6 +42,7 @@ export function makeListener(server: Server, paths: Paths): (request: ServerRequ
 export async function serveRequest(server: Server, paths: Paths, request: ServerRequest, answer: ServerAnswer): Promise<void> {
   const exchange = openExchange(server, request, answer);
   const began = server.core.clock.monotonicMs();
+  if (server.options.logRequests) answer.once('close', () => logRequest(server, exchange, answer.statusCode, server.core.clock.monotonicMs() - began));
   try {
     const { method, path } = exchange.info;
     const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });

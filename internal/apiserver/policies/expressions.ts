@@ -1,6 +1,6 @@
 import { compile, costPerCall, environment, wrongResult, type Program } from '../../api/cel/compile.ts';
 import { Meter } from '../../api/cel/evaluate.ts';
-import { dyn, type CelType } from '../../api/cel/types.ts';
+import { dyn, showType, type CelType } from '../../api/cel/types.ts';
 import { CelMap, fromJson, type Value } from '../../api/cel/values.ts';
 import type { Namespace } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -24,7 +24,7 @@ export interface ExpressionOptions {
   /** Objects and JSON patches may be written down. */
   constructs?: boolean;
   /** What it must come to; anything when left out. */
-  result?: CelType['kind'];
+  result?: CelType['kind'] | readonly CelType['kind'][];
 }
 
 const programs = new Map<string, Program | Error>();
@@ -55,11 +55,18 @@ function compiled(source: string, options: ExpressionOptions): Program | Error {
   const structs = (name: string): boolean => name === 'JSONPatch' || name === 'Object' || name.startsWith('Object.');
   try {
     const program = compile(source, environment(variables, { registry: policyRegistry(), ...(options.constructs ? { structs } : {}) }));
-    const wrong = options.result ? wrongResult(program, options.result) : undefined;
+    const wrong = wrongFor(program, options.result);
     return wrong ? new Error(wrong) : program;
   } catch (error) {
     return new Error(`compilation failed: ${(error as Error).message}`);
   }
+}
+
+function wrongFor(program: Program, result: ExpressionOptions['result']): string | undefined {
+  if (result === undefined) return undefined;
+  const kinds = typeof result === 'string' ? [result] : result;
+  const wrong = wrongResult(program, ...kinds);
+  return wrong && kinds.length > 1 ? `must evaluate to one of [${kinds.join(' ')}] but got ${showType(program.type)}` : wrong;
 }
 
 /** Composed variables: each is worked out when it is first asked for. */
@@ -122,6 +129,11 @@ export class Evaluation {
   /** The same request with parameters; what was worked out before does not count. */
   withParams(params: KubeObject | undefined): Evaluation {
     return new Evaluation({ ...this.#values, params: shown(params) });
+  }
+
+  /** The same request with all of the budget. */
+  afresh(): Evaluation {
+    return new Evaluation(this.#values);
   }
 
   declare(programs: ReadonlyMap<string, Program>): void {

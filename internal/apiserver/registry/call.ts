@@ -33,6 +33,8 @@ export interface Call {
   validation: 'Ignore' | 'Warn' | 'Strict';
   /** Texts for Warning headers. */
   warnings: string[];
+  /** Where annotations of the audit event go, when the request is audited. */
+  audit?: { annotate(key: string, value: string, least?: 'Request'): void };
 }
 
 export function timestamp(clock: Clock): string {

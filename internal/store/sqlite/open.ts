@@ -10,7 +10,7 @@ import { recover, type Recovered } from '../recovery.ts';
 import type { Census } from '../seal.ts';
 import { makeStoreDir } from './folder.ts';
 import { openDatabase } from './log-file.ts';
-import { applicationId, configure, createTables, fileName, formatVersion } from './schema.ts';
+import { applicationId, configure, createTables, lock, fileName, formatVersion } from './schema.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
 import { checkWal } from './wal-check.ts';
 
@@ -27,6 +27,8 @@ export interface SqliteStoreOptions {
   historyMs?: number;
   /** Encryption at rest. All keys that rows may be encrypted with. */
   encryption?: Encryption;
+  /** Keep room on the disk for the writes that a full one must still take. */
+  reserve?: boolean;
 }
 
 /** Opens (or makes) the store below `dir`: checks it, loads it, starts the writer. Throws StoreError CORRUPT with a hint. */
@@ -36,7 +38,7 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<LogS
   const log = options.log.named('store');
   const { recovered, census } = await loadFile(path, options.clock, options.encryption);
   if (recovered.unclean) log.info('the store was not closed in order', { revision: recovered.state.published });
-  const journal = new SqliteJournal({ path, census, encryption: options.encryption });
+  const journal = new SqliteJournal({ path, census, encryption: options.encryption, reserve: options.reserve });
   return new LogStore({ journal, recovered, clock: options.clock, log, random: options.random ?? realRandom, historyMs: options.historyMs ?? defaultHistoryMs });
 }
 
@@ -47,6 +49,7 @@ export async function loadFile(path: string, clock: Clock, encryption: Encryptio
     // Before SQLite opens it: that would throw away what stands behind the damage.
     checkWal(path);
     db = await openDatabase(path);
+    lock(db);
     checkOwner(db, path);
     configure(db);
     createTables(db);

@@ -1,13 +1,13 @@
 import { parentPort, receiveMessageOnPort, workerData } from '../../io/worker.ts';
 import { LogFile, Undecided } from './log-file.ts';
 import { Mailbox } from './mailbox.ts';
-import type { Answer, Question, WriterData } from './protocol.ts';
+import type { Answer, Question, RoomNews, WriterData } from './protocol.ts';
 
 /** The writer thread: the only one that touches the file while the store is open. Questions are answered in order. */
 async function serve({ options, shared }: WriterData): Promise<void> {
   const port = parentPort;
   if (!port) throw new Error('the writer runs in a thread of its own');
-  const file = await LogFile.open(options);
+  const file = await LogFile.open(options, (room) => port.postMessage({ room } satisfies RoomNews));
   const mailbox = new Mailbox(shared);
   for (;;) {
     const taken = mailbox.take();
@@ -29,6 +29,7 @@ function answer(file: LogFile, question: Question): Answer {
     else if (question.do === 'defragment') file.defragment();
     else if (question.do === 'snapshot') file.snapshot(question.path);
     else if (question.do === 'encrypt') file.encrypt(question.encryption);
+    else if (question.do === 'room') return { ok: true, room: file.lookForRoom() };
     else file.close();
     return { ok: true };
   } catch (error) {
