@@ -257,6 +257,18 @@ test('the older flags: the mode Webhook, in its place', async () => {
   expect(asked.length).toBe(3);
 });
 
+test('the mode AlwaysAllow allows everybody who has a name', async () => {
+  dev = await startDevServer({ more: { authorization: { modes: ['AlwaysAllow'] } } });
+  expect((await client('ann')(pods)).status).toBe(200);
+  const nameless = await new Promise<number | undefined>((resolve, reject) => {
+    request({ host: '127.0.0.1', port: dev.api.port, path: pods, rejectUnauthorized: false, agent: false }, (res) => {
+      res.resume();
+      resolve(res.statusCode);
+    }).on('error', reject).end();
+  });
+  expect(nameless).toBe(401);
+});
+
 describe('who asks through the API', () => {
   const reviews = '/apis/authorization.k8s.io/v1';
   const about = { verb: 'get', resource: 'secrets', name: 's', namespace: 'default' };
