@@ -35,7 +35,8 @@ export function labelsOf(given: LabelSelectorAttributes | undefined): Read<Requi
     return each(given.requirements, ({ key, operator, values = [] }) => {
       const known = operators.get(operator);
       if (!known) throw new Error(`${JSON.stringify(operator)} is not a valid label selector operator`);
-      return requirement(key, known, values);
+      // In the order in which they were given: a webhook is shown them so.
+      return { ...requirement(key, known, values), values };
     });
   }
   return given?.rawSelector ? whole(() => parseLabelSelector(given.rawSelector as string).requirements) : { terms: undefined };
