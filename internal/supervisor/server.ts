@@ -89,7 +89,7 @@ async function startParts({ since, password, shared, ...o }: Starting): Promise<
     joinToken(config, doors, { serverCa: identities.serverCa.cert, password }),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
-  if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
+  if (shared) parts.push({ name: 'bootstrap', stop: await followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
   parts.push(await startUpkeep({ config, doors, facts, datastore }));
   await startBeside({ ...o, api, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined });
   log.info('server ready', { ms: since() });
