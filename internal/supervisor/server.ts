@@ -27,6 +27,7 @@ import { gitVersion } from './release.ts';
 import { startRenewal } from './renewal.ts';
 import { tellOfRoom } from './tell-of-room.ts';
 import { startUpkeep } from './upkeep.ts';
+import { whenWritable } from './when-writable.ts';
 import { claimPidFile, notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 
 export interface RunningServer {
@@ -91,7 +92,8 @@ async function startParts({ since, password, shared, ...o }: Starting): Promise<
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
   if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
-  parts.push(await startUpkeep({ config, doors, facts, datastore }));
+  const room = roomOf(datastore);
+  parts.push({ name: 'upkeep', stop: await whenWritable({ what: 'upkeep', room, log, start: async () => stopOf(await startUpkeep({ config, doors, facts, datastore })) }) });
   await startBeside({ ...o, api, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined });
   log.info('server ready', { ms: since() });
   await notifyReady(doors);
@@ -141,11 +143,27 @@ async function startBeside(options: Beside): Promise<void> {
   parts.push(startRenewal({ doors, current: identities, reload: options.reload, changed }));
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
-    config.disableAgent ? [] : startOwnNode({ ...options, mirrors }),
+    config.disableAgent ? [] : startNodeWhenWritable({ ...options, mirrors }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
     config.disable.includes('coredns') ? removeClusterDns(supervisor).then(() => []) : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
   ]);
   parts.push(...started.flat());
+}
+
+const roomOf = (datastore: Datastore) => (datastore.kind === 'file' ? datastore.room : undefined);
+const stopOf = (part: Part) => async (): Promise<void> => void (await part.stop());
+
+/** Containers need a disk; the API does not. */
+async function startNodeWhenWritable(options: Beside & { mirrors: Mirrors }): Promise<Part[]> {
+  const room = roomOf(options.datastore);
+  if (room?.state !== 'read-only') return await startOwnNode(options);
+  const start = async (): Promise<() => Promise<void>> => {
+    const parts = await startOwnNode(options);
+    return async () => {
+      for (const part of parts.toReversed()) await part.stop();
+    };
+  };
+  return [{ name: 'node', stop: await whenWritable({ what: 'the node', room, log: options.doors.log, start }) }];
 }
 
 /** The node in the server's own process: a node like any other, except that its calls need no wire. */
