@@ -12,7 +12,6 @@ import { ImageCollector } from './gc/image-collector.ts';
 import { podLogDirectory } from './config/sandbox-config.ts';
 import { withPodDisks } from './gc/pod-disk.ts';
 import { startLocalStorageLimits } from './gc/local-storage.ts';
-import { startLogRotation } from './gc/log-rotation.ts';
 import { startPressure } from './gc/pressure.ts';
 import type { KubeletOptions } from './options.ts';
 import type { PodSet } from './pods/pod-set.ts';
@@ -81,7 +80,6 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   const images = clock.every('gc.images', collectMs, collect);
   const stops = [
     () => images.cancel(),
-    startLogRotation({ ...options.kubelet?.logs, clock, disk, tree: options.tree, log, running: () => [...pods.workers()].flatMap((w) => w.runtime.containers.filter((c) => c.state === 'running')), reopen: async (id) => void (await cri.reopenContainerLog({ containerId: id })) }),
     startPressure({
       policy: options.kubelet?.eviction,
       ...{ clock, disk, log, evict, nodeRoom: room, imageRoom: room, pods: running, report },

@@ -15,8 +15,8 @@ export interface Host {
   addresses(): HostAddress[];
   cpus(): number;
   memoryBytes(): number;
-  /** What the cgroup allows, if that is less. */
-  memoryLimitBytes(): number | undefined;
+  /** What this process and its children may use: less than the machine has when a control group says so. */
+  usableMemoryBytes(): number;
   kernel(): string;
   arch(): string;
   isRoot(): boolean;
@@ -30,7 +30,7 @@ export const realHost: Host = {
     ),
   cpus: () => os.availableParallelism(),
   memoryBytes: () => os.totalmem(),
-  memoryLimitBytes: () => memoryLimitBytes(),
+  usableMemoryBytes: () => memoryLimitBytes() ?? os.totalmem(),
   kernel: () => os.release(),
   arch: () => (process.arch === 'x64' ? 'amd64' : process.arch),
   isRoot: () => process.getuid?.() === 0,

@@ -7,6 +7,7 @@ import { IoError, messageOf } from '../base/errors.ts';
 import { whenHello } from './client-hello.ts';
 import { ConnectionBounds, connectionLimits, pairOf, type Connection, type ConnectionLimits, type KnownUser } from './connection-bounds.ts';
 import { HandshakeQueue } from './handshake-queue.ts';
+import { shapeOf } from './hello-shape.ts';
 
 /** HTTP/2 and HTTP/1.1 behind TLS on one port; upgrades (WebSocket, SPDY) arrive as raw sockets. */
 export interface HttpsListener {
@@ -33,6 +34,8 @@ export interface HttpsServerOptions {
   limits?: Partial<ConnectionLimits>;
   onRequest(request: ServerRequest, answer: ServerAnswer): void;
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** A client broke off the handshake: it may not like our certificate. */
+  onHandshakeFailed?(): void;
 }
 
 /** Node checks slow HTTP/1 requests with an interval; an idle server must not tick, so it is moved out of sight and ConnectionBounds does its work. */
@@ -83,7 +86,7 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
   });
   answerBroken(server);
   server.on('sessionError', () => undefined); // a broken client connection is the client's affair
-  server.on('tlsClientError', () => undefined);
+  server.on('tlsClientError', () => options.onHandshakeFailed?.());
   await listen(op, door, options);
   return {
     port: (door.address() as AddressInfo).port,
@@ -103,7 +106,7 @@ const backlog = 4096;
 
 function listen(op: string, door: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: unknown): void => reject(new IoError(`${op}: cannot listen on ${host}:${port}: ${messageOf(cause)}`, { op, cause }));
+    const failed = (cause: unknown): void => reject(new IoError(`${op}: cannot listen on ${host}:${port}: ${messageOf(cause)}`, { op, cause, hint: `"ss -ltnp" shows which program has port ${port}` }));
     door.once('error', failed);
     door.listen({ host, port, backlog }, () => {
       door.off('error', failed);
@@ -169,8 +172,12 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
       const connection = bounds.add(socket.remoteAddress ?? '', () => socket.destroy());
       byPair.set(pair, connection);
       let leave: () => void = () => undefined;
-      whenHello(socket, () => {
-        leave = handshakes.add(connection.address, bounds.knows(connection.address), () => void server.emit('connection', socket));
+      whenHello(socket, (hello) => {
+        connection.shape = shapeOf(hello);
+        const acquaintance = bounds.acquaintance(connection);
+        // A stranger has one place for each address, whatever his hellos look like.
+        const sender = acquaintance === 'client' ? `${connection.address} ${connection.shape}` : connection.address;
+        leave = handshakes.add(sender, acquaintance, () => void server.emit('connection', socket));
       });
       socket.on('error', () => undefined);
       socket.once('close', () => {

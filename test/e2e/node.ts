@@ -80,6 +80,11 @@ export class TestNode {
     ok(['mount', '-t', 'tmpfs', '-o', `size=${megabytes}m,mode=755`, 'skiff-small', join(this.disk, 'var')]);
   }
 
+  /** The host's end of the machine's network link. */
+  get link(): string {
+    return this.#link;
+  }
+
   /** Boots the machine; nothing of skiff runs yet. */
   async boot(): Promise<void> {
     const ip = (...args: string[]): string => ok(['ip', ...args]);
@@ -185,10 +190,12 @@ export class TestCluster {
   readonly node: TestNode;
   readonly kubeconfig: string;
   #flags: string[] = [];
+  #address: string;
 
   constructor(name?: string, options?: { megabytes?: number }) {
     this.node = new TestNode(name, options);
     this.kubeconfig = join(this.node.disk, 'kubeconfig');
+    this.#address = this.node.ip;
   }
 
   /** Boots the machine, puts images where the agent imports them, starts the server and waits until the node is Ready. */
@@ -198,20 +205,20 @@ export class TestCluster {
   }
 
   /** As `up`, without waiting for anything. */
-  async launch(options: { images?: string[]; flags?: string[] } = {}): Promise<void> {
+  async launch(options: { images?: string[]; flags?: string[]; start?: boolean } = {}): Promise<void> {
     this.#flags = options.flags ?? [];
     await this.node.boot();
     const images = join(this.node.disk, 'var/lib/skiff/agent/images');
     mkdirSync(images, { recursive: true });
     for (const file of options.images ?? []) copyFileSync(file, join(images, file.split('/').at(-1) as string));
-    this.startServer();
+    if (options.start !== false) this.startServer();
   }
 
   /** Starts the server as it was started before, or with these flags. */
-  startServer(flags?: string[]): void {
+  startServer(flags?: string[], env: Record<string, string> = {}): void {
     this.#flags = flags ?? this.#flags;
     const shell = 'echo $$ > /run/skiff-server.pid; exec "$@"';
-    this.node.start(['bash', '-c', shell, 'server', process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log');
+    this.node.start(['bash', '-c', shell, 'server', process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log', env);
   }
 
   /** Ends the server process; containers stay. */
@@ -224,9 +231,20 @@ export class TestCluster {
     const seen = (): string => `\n${this.log().split('\n').slice(-25).join('\n')}`;
     const source = join(this.node.disk, 'etc/skiff/skiff.yaml');
     await until('the admin kubeconfig is written', () => existsSync(source), { timeoutMs, seen });
-    const text = readFileSync(source, 'utf8').replace(/https:\/\/127\.0\.0\.1:/, `https://${this.node.ip}:`);
-    writeFileSync(this.kubeconfig, text, { mode: 0o600 });
+    this.useAddress(this.#address);
     await until('the API server is ready', () => this.kubectl(['get', '--raw', '/readyz'], { timeoutMs: 5_000 }).stdout === 'ok', { timeoutMs, seen });
+  }
+
+  /** Where kubectl finds the server. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** The machine has another address than at its start, or the server another certificate for us. */
+  useAddress(address: string): void {
+    this.#address = address;
+    const text = readFileSync(join(this.node.disk, 'etc/skiff/skiff.yaml'), 'utf8').replace(/https:\/\/127\.0\.0\.1:/, `https://${address}:`);
+    writeFileSync(this.kubeconfig, text, { mode: 0o600 });
   }
 
   async ready(timeoutMs = 60_000): Promise<void> {

@@ -66,8 +66,16 @@ test('an archive for which there was no room comes in when there is, and the nod
   await realDisk.makeDir('test', join(dir, 'images'));
   await writeFile(join(dir, 'images/big.tar'), 'big');
   await writeFile(join(dir, 'images/broken.tar'), 'broken');
-  const full = (file: string): string => `#!/bin/sh\nif grep -q broken; then echo "ctr: archive/tar: invalid tar header" >&2; else ${file}; fi; exit 1\n`;
-  await writeFile(join(dir, 'ctr'), full('echo "ctr: failed to copy: write /var/lib/x: no space left on device" >&2'), { mode: 0o755 });
+  const room = join(dir, 'room');
+  // Written once: a program that is being written while another is started cannot be started (ETXTBSY).
+  const script = [
+    '#!/bin/sh',
+    'if grep -q broken; then echo "ctr: archive/tar: invalid tar header" >&2',
+    `elif [ -e ${room} ]; then echo "unpacking example.org/big:1 (sha256:0)...done"; exit 0`,
+    'else echo "ctr: failed to copy: write /var/lib/x: no space left on device" >&2; fi',
+    'exit 1',
+  ];
+  await writeFile(join(dir, 'ctr'), script.join('\n'), { mode: 0o755 });
   const small = new ImageImporter({
     imagesDir: join(dir, 'images'), indexFile: join(dir, 'index.json'), ctr: [join(dir, 'ctr')], clock, disk: realDisk, spawn: realSpawn, log: silentLog,
     isThere: () => Promise.resolve(true), pull: () => Promise.resolve(), failed: (file, message) => void failed.push(`${file}: ${message}`),
@@ -75,7 +83,7 @@ test('an archive for which there was no room comes in when there is, and the nod
   await small.start();
   await clock.advance(60_000);
   await expect.poll(() => failed).toEqual(['big.tar: ctr: failed to copy: write /var/lib/x: no space left on device', 'broken.tar: ctr: archive/tar: invalid tar header']);
-  await writeFile(join(dir, 'ctr'), full('echo "unpacking example.org/big:1 (sha256:0)...done"; exit 0'), { mode: 0o755 });
+  await writeFile(room, '');
   for (let i = 0; i < 100 && small.names().size === 0; i++) {
     await clock.advance(60_000);
     await new Promise((resolve) => setTimeout(resolve, 50));

@@ -82,6 +82,13 @@ export class ImageImporter {
     void this.#pullListed();
   }
 
+  /** The runtime may have lost what was in. */
+  async again(): Promise<void> {
+    if (!this.#unwatch) return;
+    await this.#scan();
+    void this.#pullListed();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#unwatch?.();

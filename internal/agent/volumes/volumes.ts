@@ -67,10 +67,12 @@ export class Volumes {
   readonly #log: Log;
   readonly #pods = new Map<string, PodVolumes>();
   readonly #stopListening: () => void;
+  readonly #unfollowClock: () => void;
 
   constructor(options: VolumesOptions) {
     this.#options = options;
     this.#log = options.log.named('volumes');
+    this.#unfollowClock = options.clock.onJump(() => this.#clockWasSet());
     this.#stopListening = options.references.onChange((_reference, holders, first) => {
       if (!first) for (const uid of holders) this.#changed(uid);
     });
@@ -91,9 +93,10 @@ export class Volumes {
 
   /**
    * Makes every volume of the pod stand; what stands already is left alone. Throws VolumesError, and may be called again.
-   * With `offline`, what only an unreachable API server could tell stays empty until it is back.
+   * With `offline`, what only an unreachable API server could tell stays empty until it is back. With `adopted`, the pod's
+   * containers use the volumes already: those that stand are followed, whatever becomes of the others.
    */
-  mount(pod: Pod, options: { offline?: boolean } = {}): Promise<ReadonlyMap<string, MountedVolume>> {
+  mount(pod: Pod, options: { offline?: boolean; adopted?: boolean } = {}): Promise<ReadonlyMap<string, MountedVolume>> {
     const state = this.#state(pod);
     state.pod = pod;
     this.#options.references.hold(pod.metadata.uid ?? '', referencesOf(pod));
@@ -109,12 +112,16 @@ export class Volumes {
           }
         }),
       );
+      if (failures.length === 0 || options.adopted) this.#stands(state);
       if (failures.length > 0) throw new VolumesError(failures);
-      state.standing = true;
-      this.#armRenewal(state);
-      if (state.stale) this.#changed(pod.metadata.uid ?? '');
       return state.mounted;
     });
+  }
+
+  #stands(state: PodVolumes): void {
+    state.standing = true;
+    this.#armRenewal(state);
+    if (state.stale) this.#changed(state.pod.metadata.uid ?? '');
   }
 
   /** The volumes of a pod that stands; undefined before `mount` succeeded. */
@@ -174,7 +181,17 @@ export class Volumes {
     return [...new Set(names)].filter((uid) => !this.#pods.has(uid));
   }
 
+  /** The clock was set: what pods show to the API server may have ended, or not begun. */
+  #clockWasSet(): void {
+    for (const [uid, state] of this.#pods) {
+      if (state.tokens.nextRenewalMs() === undefined) continue;
+      state.tokens.forget();
+      this.#changed(uid);
+    }
+  }
+
   stop(): void {
+    this.#unfollowClock();
     this.#stopListening();
     for (const state of this.#pods.values()) state.renewal?.cancel();
   }

@@ -24,6 +24,12 @@ export interface Exchange {
   auditId: string;
 }
 
+/** Tells the client and the audit that what was asked for is on its way out. */
+export function warnDeprecated(exchange: Exchange, warning: string): void {
+  exchange.warnings.push(warning);
+  exchange.audit?.annotate('k8s.io/deprecated', 'true');
+}
+
 export function header(request: ServerRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
@@ -111,7 +117,15 @@ export function warningHeader(text: string): string {
   return Buffer.from(`299 - "${quoted}"`).toString('latin1');
 }
 
+/** What kube-apiserver says as plain text, not as a Status: nobody could decide about the request. */
+export class PlainError extends ApiError {
+  constructor(text: string) {
+    super('InternalError', text);
+  }
+}
+
 export function sendError(exchange: Exchange, error: unknown): void {
+  if (error instanceof PlainError) return send(exchange, error.httpStatus, 'text/plain; charset=utf-8', `${error.message}\n`, { 'x-content-type-options': 'nosniff' });
   const api = asApiError(error);
   const extra: Record<string, string> = {};
   const retry = (api.details as { retryAfterSeconds?: number } | undefined)?.retryAfterSeconds;
