@@ -162,7 +162,7 @@ async function startBeside(options: Beside): Promise<void> {
   const renewal = startRenewal(doors);
   renewal.add(renewServer(options));
   if (options.datastore.kind === 'etcd') parts.push(followEtcdNodes({ mirrors, etcd: options.datastore.etcd, ownName: options.facts.name, log: doors.log.named('etcd') }));
-  if (options.datastore.kind === 'file') parts.push(tellOfRoom({ room: options.datastore.room, client: supervisor, doors, nodeName: options.facts.name, folder: join(config.dataDir, 'server/db') }));
+  if (options.datastore.kind === 'file') parts.push(tellOfRoom({ room: options.datastore.room, troubles: options.troubles, folder: join(config.dataDir, 'server/db') }));
   parts.push(renewal);
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
