@@ -31,6 +31,7 @@ const shown: Record<string, string> = {
   'internal/pki/pair-files.ts writeAtomic 0o644': 'a certificate; its key is another file',
   'internal/pki/bootstrap.ts writeAtomic 0o644': 'a certificate; its key is another file',
   'internal/supervisor/credentials.ts makeDir 0o755': 'the folder of the kubeconfig, whose mode the administrator chooses',
+  'internal/cli/tools.ts makeDir 0o755': 'the data folder and the one for what is unpacked, programs that all may read; the note in it is 600',
   'internal/supervisor/ledger.ts makeDir 0o755': 'the data folder\'s parent; the ledger itself is 600',
   'internal/supervisor/migrate/migrate.ts makeDir 0o711': 'the run folder holds sockets of mode 600',
   'internal/supervisor/migrate/migrate.ts makeDir 0o755': 'folders of the configuration, which other files of other programs may be in; what is written there is 600',

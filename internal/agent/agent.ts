@@ -31,7 +31,8 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const events = eventRecorder({ client: options.client, clock, log: log.named('events'), component: 'kubelet', host: nodeName });
   const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
   let heart: NodeHeart | undefined;
-  const runtime = await openRuntime(options, { tell: (reason, message) => events.warning(about, reason, message), changed: () => heart?.poke() });
+  const imageFailed = (file: string, message: string): void => events.warning(about, 'ImageImportFailed', `${file} was not imported: ${message}`);
+  const runtime = await openRuntime({ ...options, imageFailed }, { tell: (reason, message) => events.warning(about, reason, message), changed: () => heart?.poke() });
   heart = await startNodeHeart({ ...options, runtime, nodes });
   const parts = await assemble({ options, runtime, heart, events, nodes, pods, services, synced });
   const { set } = parts;
@@ -56,7 +57,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const server = await openPort(options, view);
   const stopTroubles = options.troubles?.onChange(() => heart.poke());
   const stopFeed = await feedPods({ options, parts, pods, synced, whenSynced });
-  const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), log: log.named('gc') });
+  const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), logRoot: heart.facts.logRoot, log: log.named('gc') });
   return {
     view,
     port: server?.port ?? 0,

@@ -13,7 +13,7 @@ import { LogRotation } from './gc/log-rotation.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { MirrorPods } from './mirror-pods.ts';
 import type { NodeHeart } from './node-heart.ts';
-import type { AgentOptions } from './options.ts';
+import type { AgentOptions, PodAddresses } from './options.ts';
 import { BackOff } from './pods/back-off.ts';
 import { containerReference, type PodDeps } from './pods/deps.ts';
 import { DesiredPods } from './pods/desired.ts';
@@ -58,6 +58,8 @@ const clockSlackMs = 100;
 /** What an exec probe says is shown in events: the kubelet keeps this much. */
 const longestOutputBytes = 10 * 1024;
 
+const noPodAddresses: PodAddresses = { hold: () => Promise.resolve(), tell: () => undefined, forget: () => undefined };
+
 /** Everything that pods need, put together. */
 export async function assemble(input: AssembleInput): Promise<Parts> {
   const { options, runtime, events } = input;
@@ -87,6 +89,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const deps: PodDeps = {
     ...nodeSide(input, () => set),
     releaseImages: (pod) => releaseImages(input, pod),
+    podAddresses: options.podAddresses ?? noPodAddresses,
     cri: runtime.cri,
     reader: new RuntimeReader(runtime.cri),
     client,
@@ -97,7 +100,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     writer,
     backOff: new BackOff(),
     logs,
-    starts: new StartGate(startsAtOnce(options.host.usableMemoryBytes())),
+    starts: new StartGate(startsAtOnce(options.host.usableMemoryBytes(), options.host.cpus())),
     events,
     sources: {
       configMap: (namespace, name) => references.configMap(namespace, name),

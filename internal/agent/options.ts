@@ -1,4 +1,4 @@
-import type { NodeAddress, Taint } from '../api/generated/types/core-v1.ts';
+import type { NodeAddress, Pod, Taint } from '../api/generated/types/core-v1.ts';
 import type { Scheme } from '../api/scheme.ts';
 import type { Client } from '../client/client.ts';
 import type { Troubles } from '../client/troubles.ts';
@@ -26,6 +26,16 @@ export interface KubeletOptions {
   maxParallelPulls?: number;
   /** Containers without a seccomp profile of their own get the runtime's. */
   seccompDefault?: boolean;
+}
+
+/** Who has to know the addresses of pods before they use them; by default nobody. */
+export interface PodAddresses {
+  /** Resolves when a pod may send and be sent to from these addresses. Until then none of its containers is started. */
+  hold(pod: Pod, ips: readonly string[]): Promise<void>;
+  /** A pod that runs already has these addresses. */
+  tell(pod: Pod, ips: readonly string[]): void;
+  /** The pod's sandbox is gone. */
+  forget(uid: string): void;
 }
 
 export interface AgentOptions {
@@ -70,6 +80,7 @@ export interface AgentOptions {
   listen?: { host: string; port: number; tls: { key: string; cert: string; clientCa: string } };
   /** The node has a pod network: its CNI list must stand when this resolves. */
   onPodCidr(podCidr: string): Promise<void> | void;
+  podAddresses?: PodAddresses;
   clock: Clock;
   disk: Disk;
   processes: Processes;

@@ -86,9 +86,17 @@ function everySchedule(text: string): CronSchedule {
   return { next: (ms) => Math.floor(ms / 1000) * 1000 + seconds * 1000 };
 }
 
-/** The offset of a zone from UTC at a moment. Throws RangeError for zones that are not known. */
+function formatOf(options: Intl.DateTimeFormatOptions): Intl.DateTimeFormat {
+  try {
+    return new Intl.DateTimeFormat('en-US', options);
+  } catch {
+    throw new TypeError(`provided bad location ${options.timeZone}: unknown time zone ${options.timeZone}`);
+  }
+}
+
+/** The offset of a zone from UTC at a moment. Throws TypeError for zones that are not known. */
 function zoneOffset(timeZone: string): (utcMs: number) => number {
-  const format = new Intl.DateTimeFormat('en-US', { timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
+  const format = formatOf({ timeZone, hourCycle: 'h23', year: 'numeric', month: 'numeric', day: 'numeric', hour: 'numeric', minute: 'numeric', second: 'numeric' });
   return (utcMs) => {
     const p: Record<string, number> = {};
     for (const { type, value } of format.formatToParts(utcMs)) p[type] = Number(value);

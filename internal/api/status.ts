@@ -19,6 +19,7 @@ const httpOf = {
   InternalError: 500,
   ServerTimeout: 500,
   ServiceUnavailable: 503,
+  InsufficientStorage: 507,
   Timeout: 504,
   BadRequest: 400,
   '': 500,
@@ -80,15 +81,27 @@ export function badRequest(message: string): ApiError {
   return new ApiError('BadRequest', message);
 }
 
+/** A list of 20,000 names, each of which is refused with the 20,000 that are allowed, would be an answer of gigabytes. */
+const mostErrorText = 1 << 20;
+
+/** As many of them as fit, and one at least. */
+function withinText(errors: readonly FieldError[]): readonly FieldError[] {
+  let left = mostErrorText;
+  const end = errors.findIndex((error) => (left -= error.detail.length + error.field.length) < 0);
+  return end < 0 ? errors : errors.slice(0, Math.max(1, end));
+}
+
 /** `Deployment.apps "x" is invalid: spec.replicas: Invalid value: ...` with one cause per field error. */
 export function invalid(about: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
   // Events are one kind in two groups, of which errors name the older.
   const kind = about.group === 'events.k8s.io' ? { group: '', kind: about.kind } : about;
   // Go's Aggregate says each thing once; the causes keep every one.
-  const shown = [...new Set(errors.map(fieldErrorText))];
+  const told = withinText(errors);
+  const shown = [...new Set(told.map(fieldErrorText))];
+  if (told.length < errors.length) shown.push(`and ${errors.length - told.length} more`);
   const list = shown.length === 1 ? shown[0] : `[${shown.join(', ')}]`;
   const title = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
-  const causes = errors.map((e) => ({ reason: e.type, message: fieldErrorBody(e), field: e.field }) as StatusCause);
+  const causes = told.map((e) => ({ reason: e.type, message: fieldErrorBody(e), field: e.field }) as StatusCause);
   const details: Partial<StatusDetails> = { ...(name ? { name } : {}), ...(kind.group ? { group: kind.group } : {}), ...(kind.kind ? { kind: kind.kind } : {}), causes };
   return new ApiError('Invalid', `${title} "${name}" is invalid: ${list}`, { details });
 }

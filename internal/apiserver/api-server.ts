@@ -118,7 +118,8 @@ function assemble(options: ApiServerOptions, configured: Configured | undefined)
     ...(options.requestHeader ? { frontProxy: { certificates: new CertificateAuthenticator(options.requestHeader.ca, now), allowedNames: options.requestHeader.allowedNames ?? [] } } : {}),
     bootstrap: new BootstrapTokens(store, now),
     staticTokens: options.staticTokens ?? {},
-    anonymous: options.anonymous ?? true,
+    // Nobody without a name beside an authorizer that does not look (kubeapiserver/options ApplyAuthorization).
+    anonymous: (options.anonymous ?? true) && !options.authorization?.modes?.includes('AlwaysAllow'),
     ...(configured && { configured }),
   });
   const server: Server & { shutdown: Set<() => void> } = {

@@ -80,6 +80,10 @@ export interface ApiServerOptions {
   version?: { gitVersion: string; gitCommit?: string; buildDate?: string };
   /** Says where a node's kubelet is reached, when not at its own address (a tunnel). */
   kubeletTarget?: (node: string) => { host: string; port: number } | undefined;
+  /** Warn of objects that nobody carries out in this cluster, but for those that the named components of others see to. */
+  carriedOutElsewhere?: readonly string[];
+  /** Log every request, at level debug. */
+  logRequests?: boolean;
   /** More checks of /readyz, by name: undefined when well, else what is wrong. */
   readyChecks?: Record<string, () => string | undefined>;
 }

@@ -156,7 +156,7 @@ describe('a server', () => {
     const server = launch('wrong', args());
     child = server.child;
     expect(await server.ended).toBe(1);
-    const complaints = server.said().split('\n').filter((line) => line.startsWith('skiff: ') && !line.startsWith('skiff: warning'));
+    const complaints = server.said().split('\n').filter((line) => / ERROR skiff /.test(line));
     expect(complaints, server.said()).toEqual([expect.stringContaining(name)]);
     expect(server.said()).not.toContain('    at ');
   });

@@ -137,11 +137,14 @@ export class WorkQueue {
   }
 
   async #work(key: string): Promise<void> {
+    const { clock, log, name } = this.#options;
     const failuresBefore = this.#failures.get(key) ?? 0;
+    const began = clock.monotonicMs();
     try {
       await Promise.resolve(); // whoever adds a key is never run into by its work
       if (!this.#stopped) await this.#options.reconcile(key);
       if ((this.#failures.get(key) ?? 0) === failuresBefore) this.#failures.delete(key);
+      log.debug('reconciled', { queue: name, key, ms: Math.round(clock.monotonicMs() - began) });
     } catch (error) {
       this.#failed(key, error);
     }

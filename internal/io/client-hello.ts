@@ -7,9 +7,10 @@ const longestRecord = 1 << 14;
 
 /**
  * Calls `ready` once the client has sent its whole first record, the ClientHello, or what is none; nothing is taken from the socket. Until
- * then there is no TLS: a client that stays silent or stops half way costs a socket and not the 100 KB that TLS sets aside for it.
+ * then there is no TLS: a client that stays silent or stops half way costs a socket and not the 75 KB (measured) that TLS takes for it.
+ * `ready` gets what has come.
  */
-export function whenHello(socket: Socket, ready: () => void): void {
+export function whenHello(socket: Socket, ready: (hello: Buffer) => void): void {
   let got: Buffer = Buffer.alloc(0);
   const read = (): void => {
     const part = socket.read() as Buffer | null;
@@ -18,7 +19,7 @@ export function whenHello(socket: Socket, ready: () => void): void {
     if (!isWhole(got)) return;
     socket.off('readable', read);
     socket.unshift(got);
-    ready();
+    ready(got);
   };
   socket.on('readable', read);
 }

@@ -74,13 +74,27 @@ describe('users', () => {
   });
 });
 
-test('an address is known from the first client that was, and after it went', () => {
+test('an address is known from the first client that was, and after it went; its program by its hellos', () => {
   const { made, add } = bounds();
   const one = add('10.0.0.1', 'a');
-  expect(made.knows('10.0.0.1')).toBe(false);
+  one.shape = 'curl';
+  expect(made.acquaintance(one)).toBe('none');
   made.know(one, { name: 'u', bounded: true });
   made.remove(one);
-  expect([made.knows('10.0.0.1'), made.knows('10.0.0.2')]).toEqual([true, false]);
+  const seen = (address: string, shape: string): string => made.acquaintance({ address, shape });
+  expect([seen('10.0.0.1', 'curl'), seen('10.0.0.1', 'kubectl'), seen('10.0.0.2', 'curl')]).toEqual(['client', 'address', 'none']);
+});
+
+test('a hello that is none is never the one of a known client, and only so many programs are remembered for an address', () => {
+  const { made, add } = bounds();
+  const seen = (shape: string): string => made.acquaintance({ address: '10.0.0.1', shape });
+  for (let i = 0; i < 40; i++) {
+    const one = add('10.0.0.1', `c${i}`);
+    one.shape = i === 0 ? '' : `s${i}`;
+    made.know(one, { name: `u${i}`, bounded: false });
+    expect(seen('')).toBe('address');
+  }
+  expect([seen('s1'), seen('s7'), seen('s8'), seen('s39')]).toEqual(['address', 'address', 'client', 'client']);
 });
 
 describe('the sweep', () => {

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import type { Acquaintance } from './handshake-queue.ts';
 
 /** How long a connection may live without asking anything, and how many there may be. Each number has a peer in kube-apiserver or a reason. */
 export interface ConnectionLimits {
@@ -22,6 +23,8 @@ export const connectionLimits: ConnectionLimits = { handshakeMs: 10_000, headerM
 
 /** Enough for every node and every client outside a cluster of a thousand nodes. */
 const rememberedAddresses = 4096;
+/** Programs at one address: a node's own and some pods whose packets leave with its address. */
+const rememberedShapes = 32;
 
 export interface KnownUser {
   name: string;
@@ -42,6 +45,8 @@ export interface Connection {
   asked: boolean;
   /** Whether TLS has been agreed. */
   secure: boolean;
+  /** What its program's hellos look like. */
+  shape: string;
 }
 
 /**
@@ -53,8 +58,8 @@ export class ConnectionBounds {
   readonly #strangers = new Map<string, Set<Connection>>();
   readonly #users = new Map<string, number>();
   readonly #idle = new Set<Connection>();
-  /** Addresses of clients that were known, the latest last. */
-  readonly #addresses = new Set<string>();
+  /** Addresses of clients that were known, and what their hellos look like; the latest last. */
+  readonly #addresses = new Map<string, Set<string>>();
   #strangerCount = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -67,7 +72,7 @@ export class ConnectionBounds {
   }
 
   add(remoteAddress: string, end: () => void): Connection {
-    const connection: Connection = { address: networkOf(remoteAddress), end, user: undefined, open: 0, idleSinceMs: performance.now(), asked: false, secure: false };
+    const connection: Connection = { address: networkOf(remoteAddress), end, user: undefined, open: 0, idleSinceMs: performance.now(), asked: false, secure: false, shape: '' };
     const same = this.#strangers.get(connection.address) ?? new Set();
     if (same.size >= this.#limits.strangersPerAddress) this.#drop(oldestOf(same));
     else if (this.#strangerCount >= this.#limits.strangers) this.#drop(oldestOf(this.#busiest()));
@@ -87,15 +92,15 @@ export class ConnectionBounds {
     this.#users.set(user.name, count + 1);
     connection.user = user.name;
     this.#forget(connection);
-    this.#addresses.delete(connection.address);
-    this.#addresses.add(connection.address);
-    if (this.#addresses.size > rememberedAddresses) this.#addresses.delete(this.#addresses.values().next().value ?? '');
+    this.#remember(connection);
     return true;
   }
 
-  /** Whether somebody who comes from there showed who he is. */
-  knows(address: string): boolean {
-    return this.#addresses.has(address);
+  /** Whether somebody who comes from there showed who he is, and with the same program. */
+  acquaintance({ address, shape }: Pick<Connection, 'address' | 'shape'>): Acquaintance {
+    const shapes = this.#addresses.get(address);
+    if (!shapes) return 'none';
+    return shape !== '' && shapes.has(shape) ? 'client' : 'address';
   }
 
   begin(connection: Connection): void {
@@ -129,6 +134,16 @@ export class ConnectionBounds {
       this.#idle.delete(connection);
       connection.end();
     }
+  }
+
+  #remember({ address, shape }: Connection): void {
+    const shapes = this.#addresses.get(address) ?? new Set();
+    this.#addresses.delete(address);
+    this.#addresses.set(address, shapes);
+    cut(this.#addresses, rememberedAddresses);
+    shapes.delete(shape);
+    shapes.add(shape);
+    cut(shapes, rememberedShapes);
   }
 
   #rest(connection: Connection): void {
@@ -165,6 +180,11 @@ export class ConnectionBounds {
     for (const one of this.#strangers.values()) if (one.size > most.size) most = one;
     return most;
   }
+}
+
+/** Takes the first away where there is one too many. */
+function cut(all: Map<string, unknown> | Set<string>, most: number): void {
+  if (all.size > most) all.delete(all.keys().next().value ?? '');
 }
 
 /** The oldest that asks nothing; when all ask, the oldest. */

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
-import { HandshakeQueue } from './handshake-queue.ts';
+import { HandshakeQueue, type Acquaintance } from './handshake-queue.ts';
 
-function queue(): { arrive: () => void; add: (address: string, name: string, known?: boolean) => () => void; turn: () => void; turns: () => void; begun: string[] } {
+function queue(): { arrive: () => void; add: (sender: string, name: string, acquaintance?: Acquaintance) => () => void; turn: () => void; turns: () => void; begun: string[] } {
   const waiting: (() => void)[] = [];
   const made = new HandshakeQueue({ nextTurn: (fn) => void waiting.push(fn) });
   const begun: string[] = [];
@@ -13,7 +13,7 @@ function queue(): { arrive: () => void; add: (address: string, name: string, kno
     turns: () => {
       while (waiting.length > 0) turn();
     },
-    add: (address, name, known = false) => made.add(address, known, () => void begun.push(name)),
+    add: (sender, name, acquaintance = 'none') => made.add(sender, acquaintance, () => void begun.push(name)),
   };
 }
 
@@ -45,13 +45,25 @@ test('of one address the newest goes first', () => {
   expect(begun).toEqual(['h0', 'h3', 'h2', 'h1']);
 });
 
-test('known addresses have every second turn, and no more', () => {
+test('known clients have every second turn, known addresses every fourth, and no more', () => {
   const { add, turns, begun } = queue();
+  add('10.0.2.1', 'first');
   for (let i = 0; i < 50; i++) add(`10.0.1.${i}`, `stranger${i}`);
-  for (let i = 0; i < 3; i++) add(`10.0.0.${i}`, `known${i}`, true);
+  for (let i = 0; i < 3; i++) add(`10.0.0.${i} kubectl`, `client${i}`, 'client');
+  for (let i = 0; i < 2; i++) add(`10.0.0.${i}`, `address${i}`, 'address');
   turns();
-  expect(begun.slice(0, 7)).toEqual(['stranger0', 'known0', 'stranger1', 'known1', 'stranger2', 'known2', 'stranger3']);
-  expect(begun.length).toBe(53);
+  expect(begun.slice(0, 9)).toEqual(['first', 'client0', 'address0', 'client1', 'stranger0', 'client2', 'address1', 'stranger1', 'stranger2']);
+  expect(begun.length).toBe(56);
+});
+
+test('a client that is known goes ahead of a flood from its own address', () => {
+  const { add, turn, begun } = queue();
+  for (let i = 0; i < 200; i++) add('10.0.0.1', `bad${i}`, 'address');
+  add('10.0.0.1 kubectl', 'good', 'client');
+  for (let i = 0; i < 100; i++) add('10.0.0.1', `later${i}`, 'address');
+  turn();
+  turn();
+  expect(begun).toContain('good');
 });
 
 test('what has gone is not begun, and takes no turn', () => {

@@ -1,4 +1,5 @@
 import * as os from 'node:os';
+import { memoryLimitBytes } from './memory-limit.ts';
 
 /** An address of one of this machine's interfaces. */
 export interface HostAddress {
@@ -29,7 +30,7 @@ export const realHost: Host = {
     ),
   cpus: () => os.availableParallelism(),
   memoryBytes: () => os.totalmem(),
-  usableMemoryBytes: () => Math.min(os.totalmem(), process.constrainedMemory() || Infinity),
+  usableMemoryBytes: () => memoryLimitBytes() ?? os.totalmem(),
   kernel: () => os.release(),
   arch: () => (process.arch === 'x64' ? 'amd64' : process.arch),
   isRoot: () => process.getuid?.() === 0,

@@ -7,6 +7,7 @@ import { IoError, messageOf } from '../base/errors.ts';
 import { whenHello } from './client-hello.ts';
 import { ConnectionBounds, connectionLimits, pairOf, type Connection, type ConnectionLimits, type KnownUser } from './connection-bounds.ts';
 import { HandshakeQueue } from './handshake-queue.ts';
+import { shapeOf } from './hello-shape.ts';
 
 /** HTTP/2 and HTTP/1.1 behind TLS on one port; upgrades (WebSocket, SPDY) arrive as raw sockets. */
 export interface HttpsListener {
@@ -171,8 +172,12 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
       const connection = bounds.add(socket.remoteAddress ?? '', () => socket.destroy());
       byPair.set(pair, connection);
       let leave: () => void = () => undefined;
-      whenHello(socket, () => {
-        leave = handshakes.add(connection.address, bounds.knows(connection.address), () => void server.emit('connection', socket));
+      whenHello(socket, (hello) => {
+        connection.shape = shapeOf(hello);
+        const acquaintance = bounds.acquaintance(connection);
+        // A stranger has one place for each address, whatever his hellos look like.
+        const sender = acquaintance === 'client' ? `${connection.address} ${connection.shape}` : connection.address;
+        leave = handshakes.add(sender, acquaintance, () => void server.emit('connection', socket));
       });
       socket.on('error', () => undefined);
       socket.once('close', () => {

@@ -1,6 +1,6 @@
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
-import type { ServiceCIDR } from '../api/generated/types/networking-v1.ts';
+import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import { ConfigError } from '../base/errors.ts';
 import { cidrHas, loopback, parseIpv4, parseIpv4Cidr, parsePort, type Ipv4, type Ipv4Cidr } from '../base/ipv4.ts';
 import type { Mirror } from '../client/client.ts';
@@ -15,8 +15,12 @@ import { keepDns, type NodeDns } from './dns/keep-dns.ts';
 import type { DnsServer } from './dns/server.ts';
 import { cniConfig, podMtu, writeCniConfig } from './overlay/cni.ts';
 import { startHostGw } from './overlay/host-gw.ts';
+import { NftGuards } from './nft/guards.ts';
 import { startRepair, type Overlay } from './repair.ts';
 import { startVxlan } from './overlay/vxlan.ts';
+import { parseRange } from './policy/addresses.ts';
+import { PolicyEnforcer } from './policy/enforcer.ts';
+import { tableName as policyTable } from './policy/table.ts';
 import { sliceIndexes, startProxy, type Proxy } from './proxy/proxy.ts';
 
 export interface NetworkOptions {
@@ -37,6 +41,10 @@ export interface NetworkOptions {
   dns: boolean;
   /** Whether services are carried out here, or by somebody else. */
   services: boolean;
+  /** Whether network policies are enforced. Pods of somebody else's network are not: what connects them has to. */
+  policies: boolean;
+  /** Survives a reboot. */
+  stateDir: string;
   mirrors: {
     services: Mirror<Service>;
     slices: Mirror<EndpointSlice>;
@@ -45,7 +53,10 @@ export interface NetworkOptions {
     namespaces: Mirror<Namespace>;
     nodes: Mirror<Node>;
     serviceCidrs: Mirror<ServiceCIDR>;
+    policies: Mirror<NetworkPolicy>;
   };
+  /** Every pod of the cluster; asked for with the first policy. */
+  allPods(): Mirror<Pod>;
   clock: Clock;
   disk: Disk;
   host: Host;
@@ -63,7 +74,19 @@ export interface NetworkOptions {
 /** The indexes that the mirrors of NetworkOptions must have been made with. */
 export const networkIndexes = { services: serviceIndexes, slices: { ...sliceIndexes, ...addressIndex } };
 
+/** What the node's agent says of the pods whose sandboxes it makes. */
+export interface PodAddresses {
+  /** Resolves when the kernel holds the rules of a pod at its addresses: nothing of it may run before. Throws when that takes too long. */
+  hold(pod: Pod, ips: readonly string[]): Promise<void>;
+  /** A pod runs already, with these addresses. */
+  tell(pod: Pod, ips: readonly string[]): void;
+  /** The pod's sandbox is gone. */
+  forget(uid: string): void;
+}
+
 export interface Network {
+  /** Undefined: nobody need be told. */
+  readonly podAddresses: PodAddresses | undefined;
   /** The node has its pod network: writes the CNI list and the ways to other nodes. */
   setPodCidr(podCidr: string): Promise<void>;
   readonly ready: Promise<void>;
@@ -86,9 +109,16 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   for (const [name, value] of sysctls) await setSysctl(options, name, value);
   const { services, backend } = options;
   const rules = services || backend !== 'none';
+  const guards = new NftGuards({ ...options, log: log.named('nft') });
   let proxy: Proxy | undefined;
-  const dns = await startNodeDns(options, addresses, { orAnyPort: rules, late: () => proxy?.again() });
-  proxy = rules ? startNodeProxy(options, addresses, () => dns.port) : undefined;
+  let enforcer: PolicyEnforcer | undefined;
+  const late = (): void => {
+    proxy?.again();
+    enforcer?.again();
+  };
+  const dns = await startNodeDns(options, addresses, { orAnyPort: rules, late: () => late() });
+  proxy = rules ? startNodeProxy({ ...options, guards }, addresses, () => dns.port) : undefined;
+  enforcer = await startPolicies({ ...options, guards }, addresses, () => dns.port ?? dnsPort);
   let overlay: Overlay | undefined;
   let current = '';
   const start = async (podCidr: Ipv4Cidr): Promise<void> => {
@@ -99,11 +129,13 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const repair = startRepair({ ...options, address: options.dns ? addresses.clusterDns : undefined, sysctls, setSysctl: (name, value) => setSysctl(options, name, value), overlay: () => overlay });
   return {
     ready: proxy?.ready ?? Promise.resolve(),
+    podAddresses: enforcer,
     async setPodCidr(text) {
       if (text === current || backend === 'none') return;
       const podCidr = parseIpv4Cidr(text);
       if (!podCidr) throw new ConfigError(`the node's pod network ${JSON.stringify(text)} is not an IPv4 CIDR`, { op: 'network' });
       current = text;
+      enforcer?.setPodRanges([parseRange(podCidr)].filter((r) => r !== undefined));
       await options.record('file', `${options.cniConfDir}/10-skiff.conflist`);
       await writeCniConfig(disk, options.cniConfDir, cniConfig({ podCidr, mtu: podMtu, ipamDir: `${options.runDir}/ipam` }));
       await start(podCidr);
@@ -119,6 +151,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       repair.stop();
       dns.stop();
       proxy?.stop();
+      enforcer?.stop();
       overlay?.stop();
     },
   };
@@ -177,7 +210,7 @@ function askers(addresses: Addresses, options: NetworkOptions): (address: string
 }
 
 /** Without services, host ports and the pods' way out of the cluster remain its work; without a pod network, the way out is not. */
-function startNodeProxy(options: NetworkOptions, addresses: Addresses, answersAt: () => number | undefined): Proxy {
+function startNodeProxy(options: NetworkOptions & { guards: NftGuards }, addresses: Addresses, answersAt: () => number | undefined): Proxy {
   return startProxy({
     ...options,
     ...options.mirrors,
@@ -195,6 +228,14 @@ function startNodeProxy(options: NetworkOptions, addresses: Addresses, answersAt
     },
     log: options.log.named('proxy'),
   });
+}
+
+/** Without enforcement nothing of an earlier run's may stay. */
+async function startPolicies(options: NetworkOptions & { guards: NftGuards }, { clusterDns }: Addresses, answersAt: () => number): Promise<PolicyEnforcer | undefined> {
+  const { mirrors, spawn, log } = options;
+  if (options.policies && options.backend !== 'none') return new PolicyEnforcer({ ...options, ...mirrors, dnsAddress: options.dns ? clusterDns : undefined, dnsPort: answersAt, log: log.named('policy') });
+  await spawn.run('policy.off', ['nft', 'delete', 'table', 'inet', policyTable]).catch(() => undefined);
+  return undefined;
 }
 
 async function setSysctl(options: NetworkOptions, name: string, value: string): Promise<void> {

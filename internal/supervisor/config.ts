@@ -96,6 +96,8 @@ export interface ServerConfig extends NodeConfig {
   nodePortRange: { from: number; to: number };
   /** Packaged components not to deploy, by k3s' names. */
   disable: string[];
+  /** Network policies are stored and not enforced. */
+  disableNetworkPolicy?: boolean;
   disableAgent: boolean;
   disableScheduler: boolean;
   disableControllers: boolean;

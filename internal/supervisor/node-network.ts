@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
-import type { ServiceCIDR } from '../api/generated/types/networking-v1.ts';
+import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
 import type { Troubles } from '../client/troubles.ts';
@@ -20,6 +20,8 @@ export interface ClusterNetwork {
   clusterDomain: string;
   /** Packaged components that do not run. */
   disable?: readonly string[];
+  /** Network policies are not enforced. */
+  disableNetworkPolicy?: boolean;
 }
 
 /** With a pod network of somebody else's, where such software puts its file and programs, whoever installs it. */
@@ -52,6 +54,8 @@ export async function startNodeNetwork(options: {
     backend: config.flannelBackend,
     dns: !cluster.disable?.includes('coredns'),
     services: !config.disableKubeProxy,
+    policies: cluster.disableNetworkPolicy !== true,
+    stateDir: join(config.dataDir, 'agent'),
     runDir: join(config.runDir, 'network'),
     resolvConf: config.resolvConf ?? '/etc/resolv.conf',
     mirrors: {
@@ -61,7 +65,9 @@ export async function startNodeNetwork(options: {
       namespaces: mirrors.of<Namespace>(refs.namespaces),
       nodes: mirrors.of<Node>(refs.nodes),
       serviceCidrs: mirrors.of<ServiceCIDR>(refs.serviceCidrs),
+      policies: mirrors.of<NetworkPolicy>(refs.networkPolicies),
     },
+    allPods: () => mirrors.of<Pod>(refs.pods),
     log: doors.log.named('network'),
     record: (kind, name) => ledger.record(kind, name),
     kernel: options.kernel,

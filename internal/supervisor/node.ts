@@ -85,6 +85,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
     ...cniPlaces(config),
     listen: { host: '0.0.0.0', port: kubeletPort, tls: { ...options.identities.kubeletServing, clientCa: options.clientCa } },
     onPodCidr: (podCidr) => network.setPodCidr(podCidr),
+    ...(network.podAddresses && { podAddresses: network.podAddresses }),
     dial: realDial,
     log: doors.log.named('agent'),
   });

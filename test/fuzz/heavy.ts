@@ -4,6 +4,12 @@ import type { Rng } from './rng.ts';
 
 const list = <T>(size: number, make: (i: number) => T): T[] => Array.from({ length: size }, (_, i) => make(i));
 const map = (size: number, value: unknown): Record<string, unknown> => Object.fromEntries(list(size, (i) => [`k${i}`, value]));
+/** A map in a map, so many times. */
+function deep(levels: number): unknown {
+  let value: unknown = 1;
+  for (let i = 0; i < levels; i++) value = { a: value };
+  return value;
+}
 
 interface Heavy {
   /** Plural with its group: where the body goes. */
@@ -39,6 +45,17 @@ const makers: ((size: number) => Heavy)[] = [
   (n) => pod({ schedulingGates: list(n, (i) => ({ name: `x.io/g${i}` })) }),
   (n) => pod({ resourceClaims: list(n, (i) => ({ name: `r${i}`, resourceClaimName: 'a' })), containers: [{ name: 'a', image: 'b', resources: { claims: list(n, (i) => ({ name: `r${i}` })) } }] }),
   (n) => pod({ topologySpreadConstraints: list(n, (i) => ({ maxSkew: 1, topologyKey: `k${i}`, whenUnsatisfiable: 'DoNotSchedule' })) }),
+  (n) => pod({ topologySpreadConstraints: [{ maxSkew: 1, topologyKey: 'k', whenUnsatisfiable: 'DoNotSchedule', matchLabelKeys: list(n, (i) => `k${i}`), labelSelector: { matchExpressions: list(n, (i) => ({ key: `k${i}`, operator: 'Exists' })) } }] }),
+  (n) => pod({ resourceClaims: list(n, (i) => ({ name: `r${i}`, resourceClaimName: 'a' })), containers: [{ name: 'a', image: 'b', resources: { claims: list(n, (i) => ({ name: `s${i}` })) } }] }),
+  (n) => pod({ containers: [{ name: 'a', image: 'b', volumeMounts: list(n, (i) => ({ name: `v${i}`, mountPath: `/m${i}` })), volumeDevices: list(n, (i) => ({ name: `w${i}`, devicePath: `/d${i}` })) }] }),
+  (n) => pod({ affinity: { podAntiAffinity: { requiredDuringSchedulingIgnoredDuringExecution: list(n, (i) => ({ topologyKey: `k${i}` })) } } }),
+  (n) => made('/apis/storage.k8s.io/v1/storageclasses', { metadata: meta, provisioner: 'x.io/y', allowedTopologies: list(n, (i) => ({ matchLabelExpressions: [{ key: 'a', values: [`v${i}`] }] })) }),
+  (n) => made('/apis/certificates.k8s.io/v1/certificatesigningrequests', { metadata: meta, spec: { signerName: 'x.io/y', request: '', usages: list(n, (i) => `u${i}`) } }),
+  (n) => made('/apis/resource.k8s.io/v1/namespaces/default/resourceclaims', { metadata: meta, spec: { devices: { requests: list(n, (i) => ({ name: `r${i}`, exactly: { deviceClassName: 'a', allocationMode: 'ExactCount', count: 1 } })) } } }),
+  (n) => made('/apis/networking.k8s.io/v1/namespaces/default/networkpolicies', { metadata: meta, spec: { podSelector: {}, ingress: list(n, (i) => ({ ports: [{ port: (i % 65_000) + 1 }] })) } }),
+  (n) => made('/apis/apps/v1/namespaces/default/statefulsets', { metadata: meta, spec: { selector: { matchLabels: { a: 'b' } }, serviceName: 'x', volumeClaimTemplates: list(n, (i) => ({ metadata: { name: `v${i}` } })), template: { metadata: { labels: { a: 'b' } }, spec: { volumes: list(n, (i) => ({ name: `w${i}`, emptyDir: {} })), containers: [{ name: 'a', image: 'b' }] } } } }),
+  (n) => made('/apis/admissionregistration.k8s.io/v1/validatingwebhookconfigurations', { metadata: meta, webhooks: list(n, (i) => ({ name: `w${i}.x.io`, sideEffects: 'None', admissionReviewVersions: ['v1'], clientConfig: { url: 'https://x.io' } })) }),
+  (n) => made('/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas', { metadata: meta, spec: { priorityLevelConfiguration: { name: 'x' }, rules: list(n, (i) => ({ subjects: [{ kind: 'User', user: { name: `u${i}` } }], nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }] })) } }),
   (n) => made(`${core}/services`, { metadata: meta, spec: { ports: list(n, (i) => ({ name: `p${i}`, port: (i % 65_000) + 1 })) } }),
   (n) => made(`${core}/services`, { metadata: meta, spec: { type: 'NodePort', ports: list(n, (i) => ({ name: `p${i}`, port: (i % 65_000) + 1 })) } }),
   (n) => made(`${core}/endpoints`, { metadata: meta, subsets: [{ addresses: list(n, (i) => ({ ip: `10.${i >> 16}.${(i >> 8) & 255}.${i & 255}` })), ports: list(n, (i) => ({ name: `p${i}`, port: 80 })) }] }),
@@ -61,6 +78,8 @@ const makers: ((size: number) => Heavy)[] = [
   (n) => patched('apply-patch+yaml?', `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: fuzz\n  finalizers:\n${list(n, (i) => `  - x.io/${i}\n`).join('')}data:\n${list(n, (i) => `  k${i}: v\n`).join('')}`),
   (n) => patched('apply-patch+yaml?', `apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: fuzz\na: &a {${list(n, (i) => `k${i}: `).join(',')}}\nb: [${list(n, () => '*a').join(',')}]\n`),
   (n) => ({ path: `${core}/configmaps`, type: 'application/yaml', method: 'POST', body: `a: &a\n${list(n, (i) => `  k${i}: v\n`).join('')}b:\n${'- <<: *a\n'.repeat(200)}` }),
+  (n) => made('/apis/fuzz.io/v1/namespaces/default/things', { metadata: meta, free: map(Math.ceil(n / 300), deep(900)) }),
+  (n) => ({ ...patched('apply-patch+yaml?', { apiVersion: 'fuzz.io/v1', kind: 'Thing', metadata: { name: 'fuzz' }, free: map(Math.ceil(n / 300), deep(900)) }), path: '/apis/fuzz.io/v1/namespaces/default/things/fuzz' }),
   (n) => ({ path: `${core}/configmaps`, type: json, method: 'POST', body: `{"metadata":{"name":"x"},"a":${'['.repeat(n)}` }),
   (n) => ({ path: `${core}/configmaps`, type: json, method: 'POST', body: `{"metadata":{"name":"x"},"a":${'9'.repeat(n)}}` }),
   (n) => ({ path: `${core}/pods?labelSelector=a+in+(${list(Math.min(n, 900), (i) => `v${i}`).join(',')})`, type: json, method: 'GET', body: '' }),

@@ -96,7 +96,7 @@ class Care {
     this.#doors = { ...options, tree: realTree, mounts: makeMounts(options.spawn, options.disk) };
     this.#places = { ...paths, podsDir: `${options.agentDir}/pods` };
     this.ctr = ['ctr', '--address', paths.socket, '--namespace', 'k8s.io'];
-    this.runtime = connectRuntime(paths.socket);
+    this.runtime = connectRuntime(paths.socket, options.log);
     this.keeper = new Keeper({ ...options, configFile, pidFile: `${options.runDir}/containerd.pid`, logFile: `${options.agentDir}/containerd/containerd.log`, prepare: () => this.#prepare() });
   }
 

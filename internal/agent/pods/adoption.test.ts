@@ -164,6 +164,18 @@ describe('an adopted pod', () => {
     expect(runtime.running()).toEqual(['a']);
   });
 
+  it('waits for nothing when it was the machine that had been off', async () => {
+    await create();
+    for (let cut = 0; cut < 4; cut++) {
+      die();
+      runtime.sandboxes.at(-1)!.state = 1;
+      runtime.end('a', 137);
+      await clock.advance(5000);
+      await newLife();
+      expect(runtime.running()).toEqual(['a']);
+    }
+  });
+
   it('goes on ending when its end had begun', async () => {
     await create({ terminationGracePeriodSeconds: 7 });
     runtime.slowStop = true;

@@ -51,8 +51,12 @@ export class Adoption {
   }
 }
 
-/** The back-off of containers that restarted before we came, read from how long the newest instance had been kept waiting. */
+/**
+ * The back-off of containers that restarted before we came, read from how long the newest instance had been kept waiting. What
+ * ended with its sandbox (the machine was off) did not crash, and waits for nothing.
+ */
 export function restoreBackOff(backOff: BackOff, uid: string, runtime: PodRuntime): void {
+  if (!runtime.sandboxes[0]?.ready) return;
   for (const name of new Set(runtime.containers.map((c) => c.name))) {
     const [newest, before] = runtime.containers.filter((c) => c.name === name);
     const seen = newest && before && backOffSeen(before, newest);

@@ -9,6 +9,7 @@ import type { CriClient } from '../cri/client.ts';
 import type { EnvironmentSources } from '../env/environment.ts';
 import type { LogRotation } from '../gc/log-rotation.ts';
 import type { ImagePuller } from '../images/image-puller.ts';
+import type { PodAddresses } from '../options.ts';
 import type { ProbeDoors } from '../probes/run-probe.ts';
 import type { Probes } from '../probes/probes.ts';
 import type { StatusWriter } from '../status/status-writer.ts';
@@ -48,6 +49,8 @@ export interface PodDeps {
   hasEnded(containerId: string): boolean;
   /** Lets go of the images that the pod's volumes show. */
   releaseImages(pod: Pod): Promise<void>;
+  /** Told of pods' addresses (see PodAddresses in options.ts). */
+  podAddresses: PodAddresses;
   /** The runtime is known to hold nothing but what it tells of. */
   runtimeSettled(): boolean;
   /** Follows the logs of what runs. */

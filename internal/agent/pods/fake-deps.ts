@@ -60,6 +60,7 @@ export function fakeDeps(world: World): PodDeps {
     mirrorOf: () => undefined,
     hasEnded: (id: string) => world.set().hasEnded(id),
     releaseImages: nothing,
+    podAddresses: { hold: nothing, tell: () => undefined, forget: () => undefined },
     logs: { sync: () => undefined },
     starts: new StartGate(4),
     networkReady: () => true,

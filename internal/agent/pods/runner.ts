@@ -1,4 +1,5 @@
 import type { Container } from '../../api/generated/types/core-v1.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
 import { goDuration } from './back-off.ts';
 import { containerReference } from './deps.ts';
@@ -40,6 +41,7 @@ export class Runner {
     w.signal.throwIfAborted();
     const sandboxId = todo.createSandbox ? await this.#sandbox(todo.attempt) : todo.sandboxId;
     this.#config ??= configFor(w.deps, w.allocated, todo.attempt);
+    await this.#hold();
     for (const container of todo.startEphemeral) await this.#start(container, sandboxId);
     for (const container of todo.startInit) await this.#start(container, sandboxId);
     for (const container of todo.start) await this.#start(container, sandboxId);
@@ -91,6 +93,18 @@ export class Runner {
     this.#config = config;
     w.runtime = { ...w.runtime, sandboxes: [sandbox, ...old] };
     return sandbox.id;
+  }
+
+  /** Nothing of the pod runs before the node's rules for its addresses stand. */
+  async #hold(): Promise<void> {
+    const w = this.#worker;
+    try {
+      await w.deps.podAddresses.hold(w.pod, w.runtime.sandboxes[0]?.ips ?? []);
+    } catch (error) {
+      w.deps.events.warning(w.pod, 'NetworkNotReady', `network is not ready: ${messageOf(error)}`);
+      throw error;
+    }
+    w.signal.throwIfAborted();
   }
 
   /** Starts one container, unless it must wait. A failure becomes its waiting reason and does not hold up the others. */

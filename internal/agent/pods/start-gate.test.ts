@@ -41,5 +41,6 @@ it('gives the place of one that failed to the next, and forgets one that will no
 });
 
 it('starts less at once where there is little memory', () => {
-  expect([128, 600, 4096].map((m) => startsAtOnce(m * 1024 * 1024))).toEqual([1, 2, 4]);
+  expect([128, 600, 4096].map((m) => startsAtOnce(m * 1024 * 1024, 8))).toEqual([1, 2, 8]);
+  expect(startsAtOnce(4096 * 1024 * 1024, 1)).toBe(4);
 });

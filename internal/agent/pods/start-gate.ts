@@ -44,8 +44,8 @@ export class StartGate {
 
 const mib = 1024 * 1024;
 
-/** How many starts a machine with this much memory carries at once. */
-export function startsAtOnce(memoryBytes: number): number {
+/** How many starts a machine with this much memory and so many processors carries at once. */
+export function startsAtOnce(memoryBytes: number, cpus: number): number {
   if (memoryBytes < 512 * mib) return 1;
-  return memoryBytes < 1024 * mib ? 2 : 4;
+  return memoryBytes < 1024 * mib ? 2 : Math.max(4, cpus);
 }

@@ -14,12 +14,15 @@ let client: FakeClient;
 let set: PodSet;
 let events: string[];
 let undone: string[];
+/** What the network is told of pods' addresses; `hold` may be made to fail or to wait. */
+let addresses: PodDeps['podAddresses'];
+let held: string[];
 /** What exec probes answer, by container; a real set of probes asks. */
 let exits: Map<string, number>;
 /** The API's echo of our own writes stays away, as it may for any time: nothing must hang on it. */
 let deaf: boolean;
 
-const makeDeps = (): PodDeps => fakeDeps({ clock, runtime, client, events, undone, exits, set: () => set });
+const makeDeps = (): PodDeps => fakeDeps({ clock, runtime, client, events, undone, exits, set: () => set, more: { podAddresses: addresses } });
 
 /** Lets everything that is due now happen. */
 const settle = async (): Promise<void> => {
@@ -43,6 +46,12 @@ beforeEach(() => {
   undone = [];
   exits = new Map();
   deaf = false;
+  held = [];
+  addresses = {
+    hold: (pod, ips) => Promise.resolve(void held.push(`hold ${pod.metadata.name} ${ips.join()}`)),
+    tell: (pod, ips) => void held.push(`tell ${pod.metadata.name} ${ips.join()}`),
+    forget: (uid) => void held.push(`forget ${uid}`),
+  };
   const desired = { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() };
   set = new PodSet({ deps: makeDeps(), desired: desired as never, node: () => undefined, unsafeSysctls: [] });
   runtime.exited = (id) => set.exited(id);
@@ -213,6 +222,39 @@ describe('a successor', () => {
     runtime.end('a', 143);
     await settle();
     expect(runtime.running()).toEqual(['b']);
+  });
+});
+
+describe('the network of a pod', () => {
+  it('holds its rules before anything of it runs', async () => {
+    let open: () => void = () => undefined;
+    addresses.hold = (_pod, ips) => new Promise((resolve) => void ([open] = [() => resolve(void held.push(`held ${ips.join()}`))]));
+    await create({ initContainers: [{ name: 'i', image: 'i' }] });
+    expect(runtime.calls).toEqual(['sandbox']);
+    open();
+    await settle();
+    expect(runtime.calls).toEqual(['sandbox', 'create i']);
+    expect(held).toContain('held 10.42.0.5');
+  });
+
+  it('keeps the pod waiting, and says why, when that fails', async () => {
+    addresses.hold = () => Promise.reject(new Error('no table'));
+    await create({});
+    expect(runtime.calls).toEqual(['sandbox']);
+    expect(new Set(events)).toEqual(new Set(['NetworkNotReady: network is not ready: no table']));
+    addresses.hold = () => Promise.resolve();
+    await clock.advance(2000);
+    await settle();
+    expect(runtime.running()).toEqual(['a']);
+  });
+
+  it('is told of what runs already, and of its end', async () => {
+    const { metadata } = await create({});
+    expect(held.slice(0, 1)).toEqual(['hold p 10.42.0.5']);
+    expect(held).toContain('tell p 10.42.0.5');
+    await client.delete(refs.pods, { namespace: 'n', name: 'p' }, { gracePeriodSeconds: 0 });
+    await settle();
+    expect(held.at(-1)).toBe(`forget ${metadata.uid}`);
   });
 });
 

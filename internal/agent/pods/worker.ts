@@ -227,6 +227,7 @@ export class PodWorker {
   async #pass(): Promise<void> {
     if (this.phase === 'terminated') return this.#finish();
     await this.#refresh();
+    this.#tellAddresses();
     if (this.phase === 'terminating') return this.#end();
     this.#checkDeadline();
     this.#resize.decide();
@@ -265,6 +266,12 @@ export class PodWorker {
       this.#stale = 'all';
       throw error;
     }
+  }
+
+  /** After a restart of the agent nobody else knows the addresses of what runs. */
+  #tellAddresses(): void {
+    const sandbox = this.runtime.sandboxes[0];
+    if (sandbox?.ready && sandbox.ips.length > 0 && !this.pod.spec.hostNetwork) this.deps.podAddresses.tell(this.pod, sandbox.ips);
   }
 
   async #rereadAll(): Promise<void> {
@@ -369,12 +376,15 @@ export class PodWorker {
       this.runtime = await deps.reader.pod(this.uid, this.runtime);
     }
     if (this.runtime.containers.some((c) => c.state === 'running')) throw new Error('containers are still running');
+    if (!this.runtime.sandboxes.some((s) => s.ready)) deps.podAddresses.forget(this.uid);
     this.publish(true);
     deps.probes.remove(this.uid);
     deps.logs.sync(this.uid, []);
     await this.#adoption.settled();
     await deps.releaseImages(this.pod);
     await deps.volumes.unmount(this.uid);
+    // Evicted for want of room: writable layers and logs would keep what the node needs.
+    if (this.#verdict?.reason === 'Evicted') await removePod(deps, this.uid, `${deps.facts().logRoot}/${this.pod.metadata.namespace}_${this.pod.metadata.name}_${this.uid}`);
     await deps.cgroups.remove(this.uid);
     deps.images.forget(this.uid);
     deps.backOff.forget(`${this.uid}/`);

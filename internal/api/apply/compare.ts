@@ -2,8 +2,9 @@ import { own } from '../../base/own.ts';
 import { isDict, listOf } from '../loose.ts';
 import { jsonEqual } from '../patch/json.ts';
 import type { ListSchema, Schema } from '../schema.ts';
-import { insert, isEmpty, recursiveDifference } from './fields.ts';
+import { isEmpty, recursiveDifference } from './fields.ts';
 import type { Fields } from './fields.ts';
+import { FieldsWalk } from './fields-walk.ts';
 import { childSchema, itemElement, shapeOf } from './typed.ts';
 import type { TypedContext } from './typed.ts';
 
@@ -43,12 +44,29 @@ const maxDepth = 200;
 
 /** In the walk `undefined` is "not there"; null is a value. */
 class Walker {
-  readonly comparison: Comparison = { removed: {}, modified: {}, added: {} };
+  readonly #removed = new FieldsWalk();
+  readonly #modified = new FieldsWalk();
+  readonly #added = new FieldsWalk();
   readonly #context: TypedContext;
-  readonly #path: string[] = [];
 
   constructor(context: TypedContext) {
     this.#context = context;
+  }
+
+  get comparison(): Comparison {
+    return { removed: this.#removed.set, modified: this.#modified.set, added: this.#added.set };
+  }
+
+  #enter(element: string): void {
+    this.#removed.enter(element);
+    this.#modified.enter(element);
+    this.#added.enter(element);
+  }
+
+  #leave(): void {
+    this.#removed.leave();
+    this.#modified.leave();
+    this.#added.leave();
   }
 
   object(schema: Schema, left: unknown, right: unknown): void {
@@ -56,11 +74,11 @@ class Walker {
       if (key === 'apiVersion' || key === 'kind') return;
       const child = childSchema(schema, key) ?? { kind: 'raw' };
       if (key !== 'metadata') return this.#child(`f:${key}`, child, l, r);
-      this.#path.push('f:metadata');
+      this.#enter('f:metadata');
       this.#eachKey(l, r, (name, lValue, rValue) => {
         if (!systemFields.has(name)) this.#child(`f:${name}`, childSchema(child, name) ?? { kind: 'raw' }, lValue, rValue);
       });
-      this.#path.pop();
+      this.#leave();
     });
   }
 
@@ -72,20 +90,20 @@ class Walker {
 
   #child(element: string, schema: Schema, left: unknown, right: unknown): void {
     if (left === right) return;
-    this.#path.push(element);
+    this.#enter(element);
     this.#value(schema, left, right);
-    this.#path.pop();
+    this.#leave();
   }
 
   #value(schema: Schema, left: unknown, right: unknown): void {
     const shape = shapeOf(schema, right ?? left, this.#context);
-    if (schema.kind === 'raw' && this.#path.length < maxDepth && left !== undefined && right !== undefined && isDict(left) !== isDict(right)) {
+    if (schema.kind === 'raw' && this.#added.depth < maxDepth && left !== undefined && right !== undefined && isDict(left) !== isDict(right)) {
       // From an object to something else, or back: the fields go one by one, and the value itself has changed.
       if (isDict(left)) this.#items(schema, left, undefined);
       else if (isDict(right)) this.#items(schema, undefined, right);
       return this.#leaf(left, right);
     }
-    if (shape === 'leaf' || this.#path.length >= maxDepth) return this.#leaf(left, right);
+    if (shape === 'leaf' || this.#added.depth >= maxDepth) return this.#leaf(left, right);
     if (shape === 'list' && schema.kind === 'list') {
       if (listOf(left).length === 0 && listOf(right).length === 0) return this.#leaf(left, right);
       this.#list(schema, listOf(left), listOf(right));
@@ -93,8 +111,8 @@ class Walker {
       if (hasNothing(left) && hasNothing(right)) return this.#leaf(left, right);
       this.#items(schema, left, right);
     }
-    if (left === undefined) insert(this.comparison.added, this.#path);
-    else if (right === undefined) insert(this.comparison.removed, this.#path);
+    if (left === undefined) this.#added.add();
+    else if (right === undefined) this.#removed.add();
   }
 
   #items(schema: Schema, left: unknown, right: unknown): void {
@@ -103,9 +121,9 @@ class Walker {
 
   #leaf(left: unknown, right: unknown): void {
     if (left === undefined) {
-      if (right !== undefined) insert(this.comparison.added, this.#path);
-    } else if (right === undefined) insert(this.comparison.removed, this.#path);
-    else if (!jsonEqual(left, right)) insert(this.comparison.modified, this.#path);
+      if (right !== undefined) this.#added.add();
+    } else if (right === undefined) this.#removed.add();
+    else if (!jsonEqual(left, right)) this.#modified.add();
   }
 
   #list(schema: ListSchema, left: readonly unknown[], right: readonly unknown[]): void {
@@ -117,15 +135,13 @@ class Walker {
   /** An item that occurs more than once is owned as one thing. */
   #item(schema: ListSchema, element: string, left: readonly unknown[], right: readonly unknown[]): void {
     if (left.length <= 1 && right.length <= 1) return this.#child(element, schema.items, left[0], right[0]);
-    if (left.length >= 2 && right.length >= 2) {
-      if (!jsonEqual(left, right)) insert(this.comparison.modified, [...this.#path, element]);
-    } else if (left.length >= 2) {
-      if (right.length > 0) this.#child(element, schema.items, undefined, right[0]);
-      insert(this.comparison.removed, [...this.#path, element]);
-    } else {
-      if (left.length > 0) this.#child(element, schema.items, left[0], undefined);
-      insert(this.comparison.added, [...this.#path, element]);
-    }
+    if (left.length === 1) this.#child(element, schema.items, left[0], undefined);
+    if (right.length === 1) this.#child(element, schema.items, undefined, right[0]);
+    this.#enter(element);
+    if (right.length < 2) this.#removed.add();
+    else if (left.length < 2) this.#added.add();
+    else if (!jsonEqual(left, right)) this.#modified.add();
+    this.#leave();
   }
 }
 

@@ -1,46 +1,52 @@
 import { isDict, listOf } from '../loose.ts';
 import type { Dict } from '../loose.ts';
 import type { ListSchema, Schema } from '../schema.ts';
-import { insert } from './fields.ts';
 import type { Fields } from './fields.ts';
+import { FieldsWalk } from './fields-walk.ts';
 import { childSchema, isDeclared, itemElement, shapeOf } from './typed.ts';
 import type { TypedContext } from './typed.ts';
 
 /** Every field that a value sets: its leaves, the items of its lists, the keys of its maps. */
 export function toFields(schema: Schema, value: unknown, context: TypedContext): Fields {
-  const set: Fields = {};
-  visit(schema, value, [], set, context);
-  return set;
+  const walk = new FieldsWalk();
+  visit(schema, value, walk, context);
+  return walk.set;
 }
 
-function visit(schema: Schema, value: unknown, path: string[], set: Fields, context: TypedContext): void {
+function visit(schema: Schema, value: unknown, walk: FieldsWalk, context: TypedContext): void {
   const shape = shapeOf(schema, value, context);
   if (shape === 'leaf') {
-    if (path.length > 0) insert(set, path);
-  } else if (shape === 'list' && schema.kind === 'list') items(schema, listOf(value), path, set, context);
-  else if (isDict(value)) keys(schema, value, path, set, context);
+    if (walk.depth > 0) walk.add();
+  } else if (shape === 'list' && schema.kind === 'list') items(schema, listOf(value), walk, context);
+  else if (isDict(value)) keys(schema, value, walk, context);
 }
 
-function keys(schema: Schema, map: Dict, path: string[], set: Fields, context: TypedContext): void {
+function keys(schema: Schema, map: Dict, walk: FieldsWalk, context: TypedContext): void {
   for (const key in map) {
     const value = map[key];
     if (value === undefined) continue;
-    path.push(`f:${key}`);
-    visit(childSchema(schema, key) ?? { kind: 'raw' }, value, path, set, context);
-    if (value === null || (isDict(value) && Object.keys(value).length === 0) || !isDeclared(schema, key)) insert(set, path);
-    path.pop();
+    walk.enter(`f:${key}`);
+    visit(childSchema(schema, key) ?? { kind: 'raw' }, value, walk, context);
+    if (value === null || (isDict(value) && Object.keys(value).length === 0) || !isDeclared(schema, key)) walk.add();
+    walk.leave();
   }
 }
 
-function items(schema: ListSchema, list: readonly unknown[], path: string[], set: Fields, context: TypedContext): void {
+function items(schema: ListSchema, list: readonly unknown[], walk: FieldsWalk, context: TypedContext): void {
   const elements = list.map((item) => itemElement(schema, item));
-  const repeated = new Set(elements.filter((element, i) => elements.indexOf(element) !== i));
+  const repeated = repeatedOf(elements);
   elements.forEach((element, i) => {
-    path.push(element);
-    if (!repeated.has(element)) visit(schema.items, list[i], path, set, context);
-    insert(set, path);
-    path.pop();
+    walk.enter(element);
+    if (!repeated.has(element)) visit(schema.items, list[i], walk, context);
+    walk.add();
+    walk.leave();
   });
+}
+
+function repeatedOf(elements: readonly string[]): Set<string> {
+  const [once, more] = [new Set<string>(), new Set<string>()];
+  for (const element of elements) (once.has(element) ? more : once).add(element);
+  return more;
 }
 
 /** Makes every declared field on the way to a member a member too: removing the last of its fields removes it. */

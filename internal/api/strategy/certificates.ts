@@ -38,8 +38,10 @@ export function csrApproval(object: KubeObject, old: KubeObject, context: Strate
 }
 
 function stamped(conditions: CertificateSigningRequestCondition[], was: CertificateSigningRequestCondition[], now: string): CertificateSigningRequestCondition[] {
+  const keyOf = (one: CertificateSigningRequestCondition): string => `${one.status}/${one.type}`;
+  const earlier = new Map(was.toReversed().map((one) => [keyOf(one), one]));
   return conditions.map((condition) => {
-    const before = was.find((c) => c.type === condition.type && c.status === condition.status);
+    const before = earlier.get(keyOf(condition));
     return {
       ...condition,
       lastUpdateTime: condition.lastUpdateTime ?? now,

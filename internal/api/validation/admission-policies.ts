@@ -5,6 +5,7 @@ import { checkMatchResources, failurePolicies } from './admission-rules.ts';
 import { checkLabelSelector } from './metadata.ts';
 import type { Problems } from './problems.ts';
 import type { Rule } from './rule.ts';
+import { repeats } from './repeats.ts';
 
 const maxAnnotations = 20;
 const maxValueExpression = 5 * 1024;
@@ -70,13 +71,14 @@ export const validatingPolicy: Rule<ValidatingAdmissionPolicy> = {
     }
     (spec.validations ?? []).forEach((validation, i) => checkValidation(problems, validation, `spec.validations[${i}]`));
     if (annotations.length > maxAnnotations) problems.invalid('spec.auditAnnotations', annotations, `must not have more than ${maxAnnotations} auditAnnotations`);
+    const again = repeats(annotations.map((a) => a.key));
     annotations.forEach(({ key, valueExpression }, i) => {
       const at = `spec.auditAnnotations[${i}]`;
       const full = `${object.metadata.name ?? ''}/${key}`;
       for (const m of qualifiedName(full)) problems.invalid(`${at}.key`, full, m);
       if (!valueExpression?.trim()) problems.required(`${at}.valueExpression`, 'valueExpression is not specified');
       else if (Buffer.byteLength(valueExpression.trim()) > maxValueExpression) problems.required(`${at}.valueExpression`, `must not exceed ${maxValueExpression} bytes in length`);
-      if (annotations.findIndex((a) => a.key === key) < i) problems.duplicate(`${at}.key`, key);
+      if (again[i]) problems.duplicate(`${at}.key`, key);
     });
   },
 };
@@ -120,9 +122,10 @@ export const validatingBinding: Rule<ValidatingAdmissionPolicyBinding> = {
   spec(problems, object) {
     checkBinding(problems, object.spec ?? {});
     const given = object.spec?.validationActions ?? [];
+    const again = repeats(given);
     given.forEach((action, i) => {
       if (!actions.includes(action)) problems.notSupported(`spec.validationActions[${i}]`, action, actions);
-      if (given.indexOf(action) < i) problems.duplicate(`spec.validationActions[${i}]`, action);
+      if (again[i]) problems.duplicate(`spec.validationActions[${i}]`, action);
     });
     if (given.includes('Deny') && given.includes('Warn')) problems.invalid('spec.validationActions', given, 'must not contain both Deny and Warn (repeating the same validation failure information in the API response and headers serves no purpose)');
     if (given.length === 0) problems.required('spec.validationActions', 'at least one validation action is required');

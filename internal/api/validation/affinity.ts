@@ -5,6 +5,7 @@ import type { LabelSelector } from '../generated/types/meta-v1.ts';
 import { dns1123Label, dns1123Subdomain, qualifiedName, validLabelValue } from '../names.ts';
 import { checkLabelSelector } from './metadata.ts';
 import type { Problems } from './problems.ts';
+import { repeats } from './repeats.ts';
 
 const taintEffects = ['NoSchedule', 'PreferNoSchedule', 'NoExecute'];
 const outOfWeights = 'must be in the range 1-100';
@@ -74,12 +75,15 @@ function checkLabelKeys(problems: Problems, match: readonly string[], mismatch: 
     else keys.forEach((key, i) => problems.check(`${path}.${name}[${i}]`, key, qualifiedName));
   }
   const known = new Set(Object.keys(selector?.matchLabels ?? {}));
+  const first = new Map(match.map((key, i) => [key, i] as const).toReversed());
   for (const { key } of selector?.matchExpressions ?? []) {
-    if (match.includes(key) && known.has(key)) problems.invalid(`${path}[${match.indexOf(key)}]`, key, 'exists in both matchLabelKeys and labelSelector');
+    const at = first.get(key);
+    if (at !== undefined && known.has(key)) problems.invalid(`${path}[${at}]`, key, 'exists in both matchLabelKeys and labelSelector');
     known.add(key);
   }
+  const others = new Set(mismatch);
   match.forEach((key, i) => {
-    if (mismatch.includes(key)) problems.invalid(`${path}.matchLabelKeys[${i}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
+    if (others.has(key)) problems.invalid(`${path}.matchLabelKeys[${i}]`, key, 'exists in both matchLabelKeys and mismatchLabelKeys');
   });
 }
 
@@ -119,13 +123,15 @@ function goTaint(taint: Taint): Record<string, unknown> {
 }
 
 export function checkSpread(problems: Problems, constraints: readonly TopologySpreadConstraint[], path: string): void {
+  // Of those that are the same, all but the last are named.
+  const again = repeats(constraints.map((c) => JSON.stringify([c.topologyKey, c.whenUnsatisfiable])).toReversed()).toReversed();
   constraints.forEach((constraint, i) => {
     const at = `${path}[${i}]`;
     const { maxSkew, topologyKey, whenUnsatisfiable: action, minDomains } = constraint;
     if (!(maxSkew > 0)) problems.invalid(`${at}.maxSkew`, maxSkew ?? 0, 'must be greater than zero');
     if (!topologyKey) problems.required(`${at}.topologyKey`, 'can not be empty');
     if (!['DoNotSchedule', 'ScheduleAnyway'].includes(action)) problems.notSupported(`${at}.whenUnsatisfiable`, action ?? '', ['DoNotSchedule', 'ScheduleAnyway']);
-    if (constraints.slice(i + 1).some((c) => c.topologyKey === topologyKey && c.whenUnsatisfiable === action)) problems.duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${action}}`);
+    if (again[i]) problems.duplicate(`${at}.{topologyKey, whenUnsatisfiable}`, `{${topologyKey}, ${action}}`);
     if (minDomains !== undefined) {
       if (minDomains <= 0) problems.invalid(`${at}.minDomains`, minDomains, 'must be greater than zero');
       if (action !== 'DoNotSchedule') problems.invalid(`${at}.minDomains`, minDomains, `can only use minDomains if whenUnsatisfiable=DoNotSchedule, not ${action}`);

@@ -9,6 +9,7 @@ import { checkMetadata, checkMetadataUpdate } from './metadata.ts';
 import { goDiff } from './pod-diff.ts';
 import type { Problems } from './problems.ts';
 import type { Rule } from './rule.ts';
+import { repeats } from './repeats.ts';
 
 const usages = [
   'any', 'cert sign', 'client auth', 'code signing', 'content commitment', 'crl sign', 'data encipherment', 'decipher only', 'digital signature', 'email protection', 'encipher only',
@@ -40,15 +41,17 @@ function firstWrong(problems: Problems, labels: readonly string[], check: (label
 function checkConditions(problems: Problems, conditions: readonly CertificateSigningRequestCondition[], old: CertificateSigningRequest | undefined): void {
   const before = old?.status?.conditions ?? [];
   const path = 'status.conditions';
-  const had = (type: string): boolean => before.some((c) => c.type === type);
-  const twice = (list: readonly CertificateSigningRequestCondition[], i: number): boolean => list.findIndex((c) => c.type === list[i]?.type) < i;
+  const [types, had, now] = [before.map((c) => c.type), new Set<string>(), new Set<string>()];
+  for (const type of types) had.add(type);
+  const mayRepeat = had.size < types.length;
   conditions.forEach(({ type, status }, i) => {
-    if (!type && !had('')) problems.required(`${path}[${i}].type`);
+    if (!type && !had.has('')) problems.required(`${path}[${i}].type`);
     const allowed = (lasting as readonly string[]).includes(type) ? ['True'] : ['False', 'True', 'Unknown'];
     problems.oneOf(`${path}[${i}].status`, status, allowed);
     const other = type === 'Approved' ? 'Denied' : type === 'Denied' ? 'Approved' : undefined;
-    if (other && !(had('Approved') && had('Denied')) && conditions.slice(0, i).some((c) => c.type === other)) problems.invalid(path, type, 'Approved and Denied conditions are mutually exclusive');
-    if (twice(conditions, i) && !before.some((_, j) => twice(before, j))) problems.duplicate(`${path}[${i}].type`, type);
+    if (other && !(had.has('Approved') && had.has('Denied')) && now.has(other)) problems.invalid(path, type, 'Approved and Denied conditions are mutually exclusive');
+    if (now.has(type) && !mayRepeat) problems.duplicate(`${path}[${i}].type`, type);
+    now.add(type);
   });
 }
 
@@ -81,7 +84,8 @@ function checkRequest(problems: Problems, csr: CertificateSigningRequest, old: C
   if (given.length === 0) problems.required('spec.usages');
   const before = old?.spec?.usages ?? [];
   if (!before.some((usage) => !usages.includes(usage))) given.forEach((usage, i) => !usages.includes(usage) && problems.notSupported(`spec.usages[${i}]`, usage, usages));
-  if (new Set(before).size === before.length) given.forEach((usage, i) => given.indexOf(usage) < i && problems.duplicate(`spec.usages[${i}]`, usage));
+  const again = repeats(given);
+  if (new Set(before).size === before.length) given.forEach((usage, i) => again[i] && problems.duplicate(`spec.usages[${i}]`, usage));
   const legacy = 'kubernetes.io/legacy-unknown';
   if (signerName === legacy && old?.spec?.signerName !== legacy) problems.invalid('spec.signerName', signerName, 'the legacy signerName is not allowed via this API version');
   else checkSigner(problems, signerName, 'spec.signerName');

@@ -144,6 +144,7 @@ function checkHostPorts(problems: Problems, containers: readonly Container[], pa
 function checkMounts(problems: Problems, container: Container, context: PodContext, path: string): void {
   const paths = new Set<string>();
   const devices = container.volumeDevices ?? [];
+  const [deviceNames, devicePaths] = [new Set(devices.map((d) => d.name)), new Set(devices.map((d) => d.devicePath))];
   (container.volumeMounts ?? []).forEach((mount, i) => {
     const at = `${path}[${i}]`;
     if (!mount.name) problems.required(`${at}.name`);
@@ -151,8 +152,8 @@ function checkMounts(problems: Problems, container: Container, context: PodConte
     if (!mount.mountPath) problems.required(`${at}.mountPath`);
     if (paths.has(mount.mountPath)) problems.invalid(`${at}.mountPath`, mount.mountPath, 'must be unique');
     paths.add(mount.mountPath);
-    if (devices.some((d) => d.name === mount.name)) problems.invalid(`${at}.name`, mount.name, 'must not already exist in volumeDevices');
-    if (devices.some((d) => d.devicePath === mount.mountPath)) problems.invalid(`${at}.mountPath`, mount.mountPath, 'must not already exist as a path in volumeDevices');
+    if (deviceNames.has(mount.name)) problems.invalid(`${at}.name`, mount.name, 'must not already exist in volumeDevices');
+    if (devicePaths.has(mount.mountPath)) problems.invalid(`${at}.mountPath`, mount.mountPath, 'must not already exist as a path in volumeDevices');
     // Upstream names the list, not the item, from here on.
     if (mount.subPath) checkDescendingPath(problems, mount.subPath, `${path}.subPath`);
     if (mount.subPathExpr) {
@@ -182,6 +183,7 @@ function checkPropagation(problems: Problems, mount: VolumeMount, container: Con
 function checkDevices(problems: Problems, container: Container, context: PodContext, path: string): void {
   const [names, paths] = [new Set<string>(), new Set<string>()];
   const mounts = container.volumeMounts ?? [];
+  const [mountNames, mountPaths] = [new Set(mounts.map((m) => m.name)), new Set(mounts.map((m) => m.mountPath))];
   (container.volumeDevices ?? []).forEach(({ name, devicePath }: VolumeDevice, i) => {
     const at = `${path}[${i}]`;
     const volume = context.volumes.get(name);
@@ -193,8 +195,8 @@ function checkDevices(problems: Problems, container: Container, context: PodCont
     if (paths.has(devicePath)) problems.invalid(`${at}.devicePath`, devicePath, 'must be unique');
     if (devicePath?.split('/').includes('..')) problems.invalid(`${at}.devicePath`, devicePath, "can not contain backsteps ('..')");
     else paths.add(devicePath);
-    if (mounts.some((m) => m.name === name)) problems.invalid(`${at}.name`, name, 'must not already exist in volumeMounts');
-    if (mounts.some((m) => m.mountPath === devicePath)) problems.invalid(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts');
+    if (mountNames.has(name)) problems.invalid(`${at}.name`, name, 'must not already exist in volumeMounts');
+    if (mountPaths.has(devicePath)) problems.invalid(`${at}.devicePath`, devicePath, 'must not already exist as a path in volumeMounts');
     if (name) names.add(name);
   });
 }

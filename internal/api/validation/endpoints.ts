@@ -8,6 +8,7 @@ import { protocols } from './containers.ts';
 import { checkLabels, checkMetadata, checkMetadataUpdate } from './metadata.ts';
 import { Problems } from './problems.ts';
 import type { Rule } from './rule.ts';
+import { repeats } from './repeats.ts';
 
 /** Addresses that traffic may not be sent to on someone's word. */
 export function checkEndpointIp(problems: Problems, value: string, field: string): void {
@@ -124,8 +125,9 @@ function checkSliceAddress(problems: Problems, address: string, type: string, pa
 
 function checkHints(problems: Problems, names: readonly string[], path: string, check: (name: string) => string[]): void {
   if (names.length > maxHints) problems.tooMany(path, names.length, maxHints);
+  const again = repeats(names);
   names.forEach((name, i) => {
-    if (names.indexOf(name) < i) problems.duplicate(`${path}[${i}].name`, name);
+    if (again[i]) problems.duplicate(`${path}[${i}].name`, name);
     problems.check(`${path}[${i}].name`, name, check);
   });
 }

@@ -2,6 +2,7 @@ import type { FlowSchema, NonResourcePolicyRule, PolicyRulesWithSubjects, Priori
 import { dns1123Label, dns1123Subdomain } from '../names.ts';
 import type { Problems } from './problems.ts';
 import type { Rule } from './rule.ts';
+import { repeats } from './repeats.ts';
 
 const lastPrecedence = 10_000;
 const mostQueues = 10_000_000;
@@ -83,8 +84,9 @@ function checkRule(problems: Problems, rule: PolicyRulesWithSubjects, path: stri
 }
 
 function checkConditions(problems: Problems, conditions: readonly { type?: string }[]): void {
+  const again = repeats(conditions.map((c) => c.type ?? ''));
   conditions.forEach(({ type = '' }, i) => {
-    if (conditions.findIndex((c) => (c.type ?? '') === type) < i) problems.duplicate(`status.conditions[${i}].type`, type);
+    if (again[i]) problems.duplicate(`status.conditions[${i}].type`, type);
     if (!type) problems.required(`status.conditions[${i}].type`);
   });
 }

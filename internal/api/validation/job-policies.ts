@@ -3,6 +3,7 @@ import { qualifiedName } from '../names.ts';
 import { countIndexes } from './job-indexes.ts';
 import { noValue } from '../status.ts';
 import type { Problems } from './problems.ts';
+import { repeats } from './repeats.ts';
 
 const maxRules = 20;
 const maxExitCodes = 255;
@@ -46,9 +47,10 @@ function checkExitCodes(problems: Problems, codes: PodFailurePolicyOnExitCodesRe
   const values = codes.values ?? [];
   if (values.length === 0) problems.invalid(`${path}.values`, codes.values ?? null, 'at least one value is required');
   else if (values.length > maxExitCodes) problems.tooMany(`${path}.values`, values.length, maxExitCodes);
+  const again = repeats(values);
   values.forEach((value, i) => {
     if (codes.operator === 'In' && value === 0) problems.invalid(`${path}.values[${i}]`, value, 'must not be 0 for the In operator');
-    if (values.indexOf(value) < i) problems.duplicate(`${path}.values[${i}]`, value);
+    if (again[i]) problems.duplicate(`${path}.values[${i}]`, value);
   });
   if (values.some((value, i) => i > 0 && (values[i - 1] ?? 0) > value)) problems.invalid(`${path}.values`, values, 'must be ordered');
 }

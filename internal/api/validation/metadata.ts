@@ -41,7 +41,7 @@ export const anyName: NameCheck = pathSegmentName;
 
 export function checkMetadataUpdate(problems: Problems, meta: ObjectMeta, old: ObjectMeta, options: { anyFinalizer?: boolean } = {}): void {
   if (old.deletionTimestamp) {
-    const extra = [...new Set(meta.finalizers ?? [])].filter((f) => !old.finalizers?.includes(f)).sort();
+    const extra = [...new Set(meta.finalizers).difference(new Set(old.finalizers))].sort();
     if (extra.length > 0) {
       problems.forbidden('metadata.finalizers', `no new finalizers can be added if the object is being deleted, found new finalizers []string{${extra.map((f) => JSON.stringify(f)).join(', ')}}`);
     }

@@ -44,7 +44,11 @@ function range(start: number, end: number): string {
 /** The longest run of equal lines stays, then the longest before and after it, and so on: difflib's way. */
 function changes(a: readonly string[], b: readonly string[]): Change[] {
   const places = new Map<string, number[]>();
-  b.forEach((line, j) => places.set(line, [...(places.get(line) ?? []), j]));
+  b.forEach((line, j) => {
+    const at = places.get(line);
+    if (at) at.push(j);
+    else places.set(line, [j]);
+  });
   if (b.length >= longText) for (const [line, at] of places) if (at.length > Math.floor(b.length / 100) + 1) places.delete(line);
   const blocks: Block[] = [];
   const work: [number, number, number, number][] = [[0, a.length, 0, b.length]];

@@ -45,11 +45,11 @@ const appArmorProfiles = ['', 'runtime/default', 'unconfined'];
 
 function checkAppArmorAnnotations(problems: Problems, pod: Pod, path: string): void {
   const spec = specOf(pod);
-  const names = [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])].map((c) => c.name);
+  const names = new Set([...(spec.initContainers ?? []), ...(spec.containers ?? []), ...(spec.ephemeralContainers ?? [])].map((c) => c.name));
   for (const [key, profile] of Object.entries(pod.metadata?.annotations ?? {})) {
     if (!key.startsWith(appArmorPrefix)) continue;
     const name = key.slice(appArmorPrefix.length);
-    if (!names.includes(name)) problems.invalid(`${path}[${key}]`, name, 'container not found');
+    if (!names.has(name)) problems.invalid(`${path}[${key}]`, name, 'container not found');
     if (!appArmorProfiles.includes(profile) && !profile.startsWith('localhost/')) problems.invalid(`${path}[${key}]`, profile, `invalid AppArmor profile name: ${JSON.stringify(profile)}`);
   }
 }
@@ -76,8 +76,9 @@ export function updatePod(problems: Problems, pod: Pod, old: Pod): void {
   }
   if (!checkDeadline(problems, spec, was)) return;
   checkOnlyAddedTolerations(problems, spec.tolerations ?? [], was.tolerations ?? [], 'spec.tolerations');
+  const gates = new Set(was.schedulingGates?.map((g) => g.name));
   (spec.schedulingGates ?? []).forEach(({ name }, i) => {
-    if (!was.schedulingGates?.some((g) => g.name === name)) problems.forbidden(`spec.schedulingGates[${i}].name`, `only deletion is allowed, but found new scheduling gate '${name}'`);
+    if (!gates.has(name)) problems.forbidden(`spec.schedulingGates[${i}].name`, `only deletion is allowed, but found new scheduling gate '${name}'`);
   });
   if (semanticEqual(spec, was)) return;
   const munged = withoutUpdatable(problems, spec, was);
@@ -97,8 +98,9 @@ function checkDeadline(problems: Problems, spec: PodSpec, was: PodSpec): boolean
 }
 
 export function checkOnlyAddedTolerations(problems: Problems, now: readonly Toleration[], before: readonly Toleration[], path: string): void {
-  const same = (a: Toleration, b: Toleration): boolean => semanticEqual({ ...a, tolerationSeconds: undefined }, { ...b, tolerationSeconds: undefined });
-  if (before.some((old) => !now.some((t) => same(t, old)))) return problems.forbidden(path, 'existing toleration can not be modified except its tolerationSeconds');
+  const text = ({ key, operator, value, effect }: Toleration): string => JSON.stringify([key, operator, value, effect].map((part) => part ?? ''));
+  const there = new Set(now.map(text));
+  if (before.some((old) => !there.has(text(old)))) return problems.forbidden(path, 'existing toleration can not be modified except its tolerationSeconds');
   checkTolerations(problems, now, path);
 }
 
@@ -198,15 +200,21 @@ function checkStatusIps(problems: Problems, field: string, ips: readonly string[
   if (!isDualStackAtMost(ips)) problems.invalid(`status.${field}`, shown, 'may specify no more than one IP for each IP family');
 }
 
+/** The first of each name. */
+function byName<T extends { name: string }>(items: readonly T[]): Map<string, T> {
+  return new Map(items.toReversed().map((item) => [item.name, item]));
+}
+
 /** A container that has ended stays so, unless the policy restarts it. */
 function checkTransitions(problems: Problems, now: readonly ContainerStatus[], before: readonly ContainerStatus[], path: string, spec: PodSpec, list: 'containers' | 'initContainers'): void {
   const all = [...(spec.containers ?? []), ...(spec.initContainers ?? [])];
   if (all.some((c) => c.restartPolicyRules?.some((r) => r.action === 'RestartAllContainers'))) return;
+  const [states, containers] = [byName(now), byName(spec[list] ?? [])];
   before.forEach((old, i) => {
     const ended = old.state?.terminated;
-    const next = now.find((s) => s.name === old.name);
+    const next = states.get(old.name);
     if (!ended || !next || next.state?.terminated) return;
-    const container = spec[list]?.find((c) => c.name === old.name);
+    const container = containers.get(old.name);
     if (!container || !restarts(container.restartPolicy ?? spec.restartPolicy ?? 'Always', container.restartPolicyRules ?? [], ended.exitCode ?? 0)) {
       problems.forbidden(`${path}[${i}].state`, 'may not be transitioned to non-terminated state');
     }
@@ -225,8 +233,9 @@ export function updateEphemeralContainers(problems: Problems, pod: Pod, old: Pod
   checkMetadataUpdate(problems, pod.metadata ?? {}, old.metadata ?? {});
   checkPod(problems, pod);
   checkAnnotationUpdates(problems, pod, old);
+  const byNow = byName(specOf(pod).ephemeralContainers ?? []);
   for (const before of specOf(old).ephemeralContainers ?? []) {
-    const now = specOf(pod).ephemeralContainers?.find((c) => c.name === before.name);
+    const now = byNow.get(before.name);
     if (!now) problems.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be removed\n`);
     else if (!semanticEqual(now, before)) problems.forbidden('spec.ephemeralContainers', `existing ephemeral containers ${JSON.stringify(before.name)} may not be changed\n${goDiff(shown('EphemeralContainer', before), shown('EphemeralContainer', now))}`);
   }

@@ -52,7 +52,7 @@ export class Problems {
   }
 
   add(errors: readonly FieldError[]): void {
-    this.list.push(...errors);
+    for (const error of errors) this.list.push(error);
   }
 
   /** One Invalid for each message of a name check. */

@@ -90,16 +90,19 @@ function checkAgainstLimit(problems: Problems, name: string, quantity: Quantity,
 
 function checkClaimNames(problems: Problems, claims: readonly ResourceClaim[], known: ReadonlySet<string>, path: string): void {
   const seen = new Set<string>();
+  /** Those of which a request was seen. */
+  const parted = new Set<string>();
+  const detail = known.size === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
   claims.forEach(({ name, request }, i) => {
     const at = `${path}[${i}]`;
     if (!name) return problems.required(at);
     if (request) problems.check(`${at}.request`, request, dns1123Label);
     const key = request ? `${name}/${request}` : name;
-    if (seen.has(name) || seen.has(key) || (!request && [...seen].some((k) => k.startsWith(`${name}/`)))) problems.duplicate(at, seen.has(name) ? name : key);
-    else seen.add(key);
-    if (!known.has(name)) {
-      const detail = known.size === 0 ? ' which is empty' : `: ${[...known].sort().join(', ')}`;
-      problems.notFound(at, name, `must be one of the names in pod.spec.resourceClaims${detail}`);
+    if (seen.has(name) || seen.has(key) || (!request && parted.has(name))) problems.duplicate(at, seen.has(name) ? name : key);
+    else {
+      seen.add(key);
+      if (request) parted.add(name);
     }
+    if (!known.has(name)) problems.notFound(at, name, `must be one of the names in pod.spec.resourceClaims${detail}`);
   });
 }

@@ -10,6 +10,7 @@ import { checkNonNegativeQuantity } from './resources.ts';
 import type { Rule } from './rule.ts';
 import { checkDriverName } from './volumes.ts';
 import { checkVolumeSpec } from './volume-records.ts';
+import { repeats } from './repeats.ts';
 
 const maxParameters = 512;
 const maxBytes = 256 * 1024;
@@ -36,21 +37,22 @@ function checkParameters(problems: Problems, parameters: Readonly<Record<string,
 }
 
 function checkTopologies(problems: Problems, terms: readonly TopologySelectorTerm[]): void {
-  const seen: unknown[] = [];
+  const seen = new Set<string>();
   terms.forEach((term, i) => {
     const path = `allowedTopologies[${i}].matchLabelExpressions`;
     const keys = new Map<string, unknown>();
     (term.matchLabelExpressions ?? []).forEach(({ key, values: given }, j) => {
       const values = given ?? [];
       if (values.length === 0) problems.required(`${path}[${j}].values`);
-      values.forEach((value, k) => values.indexOf(value) < k && problems.duplicate(`${path}[${j}].values[${k}]`, value));
+      const again = repeats(values);
+      values.forEach((value, k) => again[k] && problems.duplicate(`${path}[${j}].values[${k}]`, value));
       problems.check(`${path}[${j}].key`, key ?? '', qualifiedName);
       if (keys.has(key)) problems.duplicate(`${path}[${j}].key`, key);
       keys.set(key, [...new Set(values)].sort());
     });
-    const shape = [...keys].sort();
-    if (seen.some((other) => semanticEqual(other, shape)) || shape.length === 0) problems.duplicate(path, '');
-    seen.push(shape);
+    const shape = JSON.stringify([...keys].sort());
+    if (seen.has(shape) || keys.size === 0) problems.duplicate(path, '');
+    seen.add(shape);
   });
 }
 
@@ -118,9 +120,10 @@ function checkNodeDriver(problems: Problems, driver: CSINodeDriver, seen: Set<st
   problems.nonNegative(`${path}.allocatable.count`, driver.allocatable?.count);
   if (seen.has(driver.name)) problems.duplicate(`${path}.name`, driver.name);
   seen.add(driver.name);
-  (driver.topologyKeys ?? []).forEach((key, i, keys) => {
+  const again = repeats(driver.topologyKeys ?? []);
+  (driver.topologyKeys ?? []).forEach((key, i) => {
     if (!key) problems.required(path);
-    if (keys.indexOf(key) < i) problems.duplicate(path, key);
+    if (again[i]) problems.duplicate(path, key);
     problems.check(path, key, qualifiedName);
   });
 }

@@ -4,6 +4,7 @@ import { checkOperations, failurePolicies, matchPolicies } from './admission-rul
 import { checkLabelSelector, checkMetadata } from './metadata.ts';
 import type { Problems } from './problems.ts';
 import type { Rule } from './rule.ts';
+import { repeats } from './repeats.ts';
 
 type Webhook = ValidatingWebhook | MutatingWebhook;
 type Configuration = ValidatingWebhookConfiguration | MutatingWebhookConfiguration;
@@ -75,8 +76,9 @@ function checkWebhook(problems: Problems, hook: Webhook, path: string, strict: S
 
 function checkVersions(problems: Problems, versions: readonly string[], path: string, strict: boolean): void {
   if (versions.length === 0) return problems.required(path, `must specify one of ${accepted.join(', ')}`);
+  const again = repeats(versions);
   versions.forEach((version, i) => {
-    if (versions.indexOf(version) < i) problems.invalid(`${path}[${i}]`, version, 'duplicate version');
+    if (again[i]) problems.invalid(`${path}[${i}]`, version, 'duplicate version');
     else problems.check(`${path}[${i}]`, version, dns1035Label);
   });
   if (strict && !versions.some((v) => accepted.includes(v))) problems.invalid(path, versions, `must include at least one of ${accepted.join(', ')}`);
@@ -98,9 +100,10 @@ function strictFor(old: readonly Webhook[]): Strict {
 }
 
 function checkAll(problems: Problems, hooks: readonly Webhook[], strict: Strict): void {
+  const again = repeats(hooks.map((h) => h.name));
   hooks.forEach((hook, i) => {
     checkWebhook(problems, hook, `webhooks[${i}]`, strict);
-    if (strict.names && hook.name && hooks.findIndex((h) => h.name === hook.name) < i) problems.duplicate(`webhooks[${i}].name`, hook.name);
+    if (strict.names && hook.name && again[i]) problems.duplicate(`webhooks[${i}].name`, hook.name);
   });
 }
 

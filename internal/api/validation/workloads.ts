@@ -228,7 +228,8 @@ function statefulSetTemplate(problems: Problems, spec: StatefulSetSpec): void {
   // Volumes come with the claims; mounts may name them.
   const names = (spec.volumeClaimTemplates ?? []).map((c) => c.metadata?.name ?? '');
   const claims: Volume[] = names.map((name) => ({ name, persistentVolumeClaim: { claimName: name } }));
-  if (claims.length > 0) podSpec.volumes = [...claims, ...(podSpec.volumes ?? []).filter((v) => !names.includes(v.name))];
+  const claimed = new Set(names);
+  if (claims.length > 0) podSpec.volumes = [...claims, ...(podSpec.volumes ?? []).filter((v) => !claimed.has(v.name))];
   if (selector) checkTemplateLabels(problems, selector, template, 'spec.template');
   else if (!spec.selector) problems.invalid('spec.template.metadata.labels', inOrder(template.metadata?.labels), '`selector` does not match template `labels`');
   checkTemplate(problems, { ...template, spec: podSpec }, 'spec.template');

@@ -256,3 +256,70 @@ describe('Pod Security', () => {
     expect(answers).toEqual(['done', refused('v1.19', seccomp), refused('v1.22', `${capabilities}, ${seccomp}`), refused('latest', `${capabilities}, ${seccomp}`)]);
   });
 });
+
+describe('who makes roles', () => {
+  const secrets = { apiGroups: [''], resources: ['secrets'], verbs: ['get'] };
+  const nothing = { apiGroups: [''], resources: ['secrets'], verbs: [] };
+  const roles = ref('roles', 'Role', rbac);
+  const roleBindings = ref('rolebindings', 'RoleBinding', rbac);
+  let ann: InProcessClient;
+  beforeAll(async () => {
+    ann = await user('rbac-ann', [{ apiGroups: [rbac], resources: ['*'], verbs: ['get', 'create', 'update'] }]);
+  });
+
+  test('hears that he may not before he hears what is wrong with it, as from kube-apiserver', async () => {
+    for (const [kind, metadata] of [[roles, { name: 'e', namespace: 'default' }], [clusterRoles, { name: 'e' }]] as const) {
+      expect(await said(ann.create(kind, { metadata, rules: [secrets, nothing] }))).toMatch(/^403 .*attempting to grant RBAC permissions not currently held:\n\{APIGroups:\[""\], Resources:\["secrets"\], Verbs:\["get"\]\}$/s);
+      expect(await said(ann.create(kind, { metadata, rules: [nothing] }))).toMatch(/^422 .*rules\[0\].verbs: Required value/);
+      expect(await said(ann.create(kind, { metadata, rules: null } as object))).toBe('done');
+    }
+  });
+
+  test('and so with bindings', async () => {
+    const binding = (roleRef: object, subjects?: object[]): object => ({ metadata: { name: 'b', namespace: 'default' }, roleRef, subjects });
+    const apiGroup = rbac;
+    expect(await said(ann.create(roleBindings, binding({ apiGroup, kind: 'ClusterRole', name: 'cluster-admin' }, [{ kind: 'User', name: '' }])))).toMatch(/^403 /);
+    expect(await said(ann.create(roleBindings, binding({ apiGroup, kind: 'ClusterRole', name: 'nope' })))).toBe('404 rolebindings.rbac.authorization.k8s.io "nope" not found');
+    expect(await said(ann.create(roleBindings, binding({ kind: 'X', name: 'y' })))).toBe('500 unsupported role reference kind: "X"');
+    expect(await said(ann.create(roleBindings, { metadata: { name: 'b', namespace: 'default' } }))).toBe('500 unsupported role reference kind: ""');
+  });
+});
+
+/** A request with a body; its code and answer. */
+function send(method: string, path: string, body: object, headers: Record<string, string> = {}): Promise<{ code: number; body: KubeObject & { message?: string } }> {
+  return new Promise((resolve, reject) => {
+    const out = request(`${dev.url}${path}`, { method, ca: dev.ca.cert, agent: false, headers: { authorization: 'Bearer oracle', 'content-type': method === 'PUT' ? 'application/json' : 'application/apply-patch+yaml', ...headers } }, (answer) => {
+      let text = '';
+      answer.on('data', (part) => (text += part));
+      answer.on('end', () => resolve({ code: answer.statusCode ?? 0, body: JSON.parse(text) as KubeObject }));
+    });
+    out.on('error', reject);
+    out.end(JSON.stringify(body));
+  });
+}
+
+describe('the status of a Service that is not there', () => {
+  const service = (name: string): object => ({ apiVersion: 'v1', kind: 'Service', metadata: { name, namespace: 'default' }, spec: { ports: [{ port: 80 }] }, status: { loadBalancer: { ingress: [{ ip: '1.2.3.4' }] } } });
+  const path = (name: string, what = 'services'): string => `/api/v1/namespaces/default/${what}/${name}/status?fieldManager=x`;
+  beforeAll(() => user('service-status', [{ apiGroups: [''], resources: ['services/status'], verbs: ['update', 'patch'] }]));
+
+  test.each(['PUT', 'PATCH'])('is made by %s, as kube-apiserver 1.36.3 makes it: without an address and without that status', async (method) => {
+    const name = `by-${method.toLowerCase()}`;
+    const made = await send(method, path(name), service(name));
+    expect([made.code, made.body['status'], (made.body['spec'] as { clusterIP?: string }).clusterIP]).toEqual([201, { loadBalancer: {} }, undefined]);
+    expect(made.body.metadata.managedFields).toMatchObject([{ subresource: 'status' }]);
+    // What has no address gives none back.
+    expect(await said(admin.delete(ref('services', 'Service'), { namespace: 'default', name }))).toBe('done');
+  });
+
+  test('takes the right to create', async () => {
+    for (const method of ['PUT', 'PATCH']) {
+      const { code, body } = await send(method, path('no'), service('no'), { 'impersonate-user': 'service-status' });
+      expect([code, body.message]).toEqual([403, 'services "no" is forbidden: User "service-status" cannot create resource "services/status" in API group "" in the namespace "default"']);
+    }
+  });
+
+  test('is the only one with a PUT; of pods there is none', async () => {
+    for (const method of ['PUT', 'PATCH']) expect((await send(method, path('no', 'pods'), { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'no', namespace: 'default' } })).code).toBe(404);
+  });
+});

@@ -4,6 +4,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { podSecurity } from './pod-security.ts';
+import { notCarriedOut } from './not-carried-out.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -37,15 +38,16 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     runtimeClass(core),
     ...certificateGuards(server.authorize),
     defaultIngressClass(core),
-    rbacEscalation(server),
     policyChecks,
     webhookChecks,
     mutatingPolicies(server),
     mutatingWebhooks(server),
+    rbacEscalation(server),
     validatingPolicies(server),
     validatingWebhooks(server),
     ...server.lateAdmission,
     resourceQuota(core),
+    ...(server.options.carriedOutElsewhere ? [notCarriedOut(core, server.options.carriedOutElsewhere)] : []),
   );
   return () => undefined;
 }

@@ -1,7 +1,8 @@
 import type { ClusterRole, RoleBinding } from '../../api/generated/types/rbac-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { jsonEqual } from '../../api/patch/json.ts';
-import { forbidden, notFound } from '../../api/status.ts';
+import { ApiError, forbidden, notFound } from '../../api/status.ts';
+import { own, table } from '../../base/own.ts';
 import type { PolicyRule } from '../authz/authorizer.ts';
 import { compact, ruleText, uncovered } from '../authz/escalation.ts';
 import type { Server } from '../server.ts';
@@ -14,7 +15,8 @@ export function rbacEscalation(server: Server): AdmissionPlugin {
   return {
     name: 'RBACEscalation',
     handles: ({ call, operation }) => call.resource.group === group && call.subresource === '' && (operation === 'CREATE' || operation === 'UPDATE') && !call.user.groups.includes('system:masters'),
-    validate(attributes) {
+    // As upstream's storage does: when every plug-in that may change the object has, and before it is validated.
+    admit(attributes) {
       const { resource } = attributes.call.resource;
       return resource === 'roles' || resource === 'clusterroles' ? checkRole(server, attributes) : checkBinding(server, attributes);
     },
@@ -48,14 +50,18 @@ async function checkRole(server: Server, attributes: Attributes): Promise<void> 
   if (uncovered(server.rbac.heldRules(call.user, ''), everything).length) throw forbidden({ group, resource: call.resource.resource }, nameIn(attributes), 'must have cluster-admin privileges to use the aggregationRule');
 }
 
+const roleKinds: Readonly<Record<string, string>> = table({ Role: 'roles', ClusterRole: 'clusterroles' });
+
 async function checkBinding(server: Server, attributes: Attributes): Promise<void> {
   const { call, object } = attributes;
   const binding = object as unknown as RoleBinding;
   if (onlyForCollector(attributes)) return;
-  const resource = binding.roleRef.kind === 'ClusterRole' ? 'clusterroles' : 'roles';
-  if (await allowed(server, attributes, 'bind', resource, binding.roleRef.name)) return;
+  const { kind = '', name = '' } = (binding.roleRef ?? {}) as Partial<RoleBinding['roleRef']>;
+  const resource = own(roleKinds, kind);
+  if (resource && (await allowed(server, attributes, 'bind', resource, name))) return;
+  if (!resource) throw new ApiError('', `unsupported role reference kind: ${JSON.stringify(kind)}`);
   const rules = server.rbac.rulesOfRole(binding.roleRef, call.namespace);
-  if (!rules) throw notFound({ group, resource }, binding.roleRef.name);
+  if (!rules) throw notFound({ group, resource: call.resource.resource }, name);
   refuseUnlessCovered(server, attributes, rules);
 }
 

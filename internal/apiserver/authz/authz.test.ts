@@ -53,6 +53,30 @@ describe('escalation', () => {
   });
 });
 
+describe('a role that multiplies', () => {
+  const many = (count: number): string[] => Array.from({ length: count }, (_, i) => `x${i}`);
+  test('is refused after some looks, and granted in one by who holds all of it', () => {
+    const huge = rule({ verbs: many(1000), apiGroups: many(1000), resources: many(1000), resourceNames: many(1000) });
+    const began = process.cpuUsage();
+    expect(uncovered([rule({})], [huge]).length).toBeGreaterThan(0);
+    // Whoever holds a part of it only is refused too, however much that is.
+    expect(uncovered([{ verbs: ['x0', 'x1'], apiGroups: ['*'], resources: ['*'] }], [huge]).length).toBeGreaterThan(0);
+    expect(uncovered([{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }], [huge])).toEqual([]);
+    const { user: spent } = process.cpuUsage(began);
+    expect(spent / 1e6).toBeLessThan(2);
+  });
+
+  test('parts of several rules add up', () => {
+    const owner = [rule({ verbs: ['get'] }), rule({ verbs: ['list'] })];
+    expect(uncovered(owner, [rule({ verbs: ['get', 'list'] })])).toEqual([]);
+    expect(uncovered(owner, [rule({ verbs: ['get', 'list', 'watch'] })])).toEqual([rule({ verbs: ['watch'] })]);
+  });
+
+  test('what is not valid yet grants nothing', () => {
+    expect(uncovered([], [rule({ verbs: [] }), rule({ apiGroups: [] }), rule({ resources: undefined as never }), { verbs: undefined as never, nonResourceURLs: ['/x'] }])).toEqual([]);
+  });
+});
+
 describe('RbacAuthorizer', () => {
   const put = async (store: ReturnType<typeof memoryStore>, key: string, object: object): Promise<void> => {
     await store.put({ key: `/registry/${key}`, value: Buffer.from(JSON.stringify(object as KubeObject)) });

@@ -27,6 +27,7 @@ export async function configuredAuthorization(server: Server, options: Authoriza
   const webhooks = new WebhookMetrics();
   const make: Make = (configuration) => authorizersOf(server, configuration, { disk, webhooks });
   if (!config) {
+    if (options.modes?.includes('AlwaysAllow')) server.core.log.warn('authorization-mode AlwaysAllow: requests without a user are refused, all others are allowed');
     server.authorization.use(await make(configurationOfFlags(options)));
     server.authorization.alsoTell(() => webhooks.lines());
     return { stop: () => server.authorization.stop() };

@@ -1,23 +1,42 @@
 import type { PolicyRule } from './authorizer.ts';
 
-/** Whether `owner` rules cover every single thing that `wanted` grants; returns what they do not cover (rbac validation.Covers). */
+/** Verbs, groups, resources and names multiply: a role of 2 MB may grant billions of single things. What is not looked at counts as not covered. */
+const mostParts = 20_000;
+const mostShown = 1_000;
+
+/** Whether `owner` rules cover every single thing that `wanted` grants; returns what they do not cover (rbac validation.Covers), or the first of it. */
 export function uncovered(owner: readonly PolicyRule[], wanted: readonly PolicyRule[]): PolicyRule[] {
-  return wanted.flatMap(breakDown).filter((one) => !owner.some((rule) => covers(rule, one)));
+  const missing: PolicyRule[] = [];
+  let parts = 0;
+  for (const rule of wanted) {
+    // Most often one rule holds all of it.
+    if (!grants(rule) || owner.some((own) => covers(own, rule))) continue;
+    for (const one of breakDown(rule)) {
+      if (++parts > mostParts) return missing.length > 0 ? missing : [one];
+      if (owner.some((own) => covers(own, one))) continue;
+      missing.push(one);
+      if (missing.length >= mostShown) return missing;
+    }
+  }
+  return missing;
+}
+
+/** A rule without verbs, or of nothing, is still to be validated; it grants nothing. */
+function grants(rule: PolicyRule): boolean {
+  return Boolean(rule.verbs?.length) && Boolean(rule.nonResourceURLs?.length || (rule.apiGroups?.length && rule.resources?.length));
 }
 
 /** One rule per verb, group, resource and name. */
-function breakDown(rule: PolicyRule): PolicyRule[] {
-  const out: PolicyRule[] = [];
+function* breakDown(rule: PolicyRule): Generator<PolicyRule> {
   for (const verb of rule.verbs) {
-    for (const url of rule.nonResourceURLs ?? []) out.push({ verbs: [verb], nonResourceURLs: [url] });
+    for (const url of rule.nonResourceURLs ?? []) yield { verbs: [verb], nonResourceURLs: [url] };
     for (const group of rule.apiGroups ?? []) {
       for (const resource of rule.resources ?? []) {
-        if (!rule.resourceNames?.length) out.push({ verbs: [verb], apiGroups: [group], resources: [resource] });
-        for (const name of rule.resourceNames ?? []) out.push({ verbs: [verb], apiGroups: [group], resources: [resource], resourceNames: [name] });
+        if (!rule.resourceNames?.length) yield { verbs: [verb], apiGroups: [group], resources: [resource] };
+        for (const name of rule.resourceNames ?? []) yield { verbs: [verb], apiGroups: [group], resources: [resource], resourceNames: [name] };
       }
     }
   }
-  return out;
 }
 
 const hasAll = (have: readonly string[] | undefined, want: readonly string[] | undefined): boolean =>

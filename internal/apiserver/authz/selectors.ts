@@ -1,5 +1,6 @@
 import type { FieldSelectorAttributes, LabelSelectorAttributes } from '../../api/generated/types/authorization-v1.ts';
-import { parseFieldSelector, parseLabelSelector, requirement, type FieldTerm, type LabelOperator, type Requirement } from '../../api/selectors.ts';
+import { parseFieldSelector, parseLabelSelector, type FieldTerm } from '../../api/selectors.ts';
+import { requirement, type LabelOperator, type Requirement } from '../../api/selector-requirement.ts';
 import { messageOf } from '../../base/errors.ts';
 
 /** Selectors of a question, as far as they could be read. What could not is left out: that only makes the question wider. */
@@ -35,7 +36,8 @@ export function labelsOf(given: LabelSelectorAttributes | undefined): Read<Requi
     return each(given.requirements, ({ key, operator, values = [] }) => {
       const known = operators.get(operator);
       if (!known) throw new Error(`${JSON.stringify(operator)} is not a valid label selector operator`);
-      return requirement(key, known, values);
+      // In the order in which they were given: a webhook is shown them so.
+      return { ...requirement(key, known, values), values };
     });
   }
   return given?.rawSelector ? whole(() => parseLabelSelector(given.rawSelector as string).requirements) : { terms: undefined };

@@ -257,6 +257,18 @@ test('the older flags: the mode Webhook, in its place', async () => {
   expect(asked.length).toBe(3);
 });
 
+test('the mode AlwaysAllow allows everybody who has a name', async () => {
+  dev = await startDevServer({ more: { authorization: { modes: ['AlwaysAllow'] } } });
+  expect((await client('ann')(pods)).status).toBe(200);
+  const nameless = await new Promise<number | undefined>((resolve, reject) => {
+    request({ host: '127.0.0.1', port: dev.api.port, path: pods, rejectUnauthorized: false, agent: false }, (res) => {
+      res.resume();
+      resolve(res.statusCode);
+    }).on('error', reject).end();
+  });
+  expect(nameless).toBe(401);
+});
+
 describe('who asks through the API', () => {
   const reviews = '/apis/authorization.k8s.io/v1';
   const about = { verb: 'get', resource: 'secrets', name: 's', namespace: 'default' };
@@ -265,8 +277,8 @@ describe('who asks through the API', () => {
     await start(configuration(webhook(), ...builtIn));
     answer = ({ user, resourceAttributes: at }) => (at?.resource !== 'secrets' ? {} : user === 'ann' ? { allowed: true, reason: 'yes' } : user === 'bob' ? { denied: true, reason: 'never' } : { raw: 'x' });
     const review = async (user: string, more: object = {}): Promise<unknown> => (await admin()(`${reviews}/subjectaccessreviews`, { spec: { user, resourceAttributes: { ...about, ...more } } })).json['status'];
-    expect(await review('ann', { fieldSelector: { rawSelector: 'a=b' }, labelSelector: { requirements: [{ key: 'k', operator: 'Exists' }, { key: 'k', operator: 'Older', values: ['1'] }] } })).toEqual({ allowed: true, reason: 'yes', evaluationError: 'spec.resourceAttributes.labelSelector partially ignored due to parse error' });
-    expect(asked.at(-1)?.spec.resourceAttributes).toEqual({ ...about, version: '*', fieldSelector: { requirements: [{ key: 'a', operator: 'In', values: ['b'] }] }, labelSelector: { requirements: [{ key: 'k', operator: 'Exists' }] } });
+    expect(await review('ann', { fieldSelector: { rawSelector: 'a=b' }, labelSelector: { requirements: [{ key: 'k', operator: 'Exists' }, { key: 'k', operator: 'Older', values: ['1'] }, { key: 'l', operator: 'NotIn', values: ['b', 'a'] }] } })).toEqual({ allowed: true, reason: 'yes', evaluationError: 'spec.resourceAttributes.labelSelector partially ignored due to parse error' });
+    expect(asked.at(-1)?.spec.resourceAttributes).toEqual({ ...about, version: '*', fieldSelector: { requirements: [{ key: 'a', operator: 'In', values: ['b'] }] }, labelSelector: { requirements: [{ key: 'k', operator: 'Exists' }, { key: 'l', operator: 'NotIn', values: ['b', 'a'] }] } });
     expect(await review('bob')).toEqual({ allowed: false, denied: true, reason: 'never' });
     expect(await review('eve')).toEqual({ allowed: false, denied: true, evaluationError: expect.stringContaining('is not valid JSON') as string });
     const self = await client('ann')(`${reviews}/selfsubjectaccessreviews`, { spec: { resourceAttributes: about } });
@@ -324,6 +336,22 @@ test('expressions that ask the authorizer wait for the webhook', async () => {
   const ofBob = asked.filter(({ spec }) => spec.user === 'bob');
   expect(ofBob.map(({ spec }) => spec.resourceAttributes?.verb)).toEqual(['create', 'buy']);
   expect(ofBob[1]?.spec.resourceAttributes).toEqual({ group: 'shop', version: '*', resource: 'goods', verb: 'buy', labelSelector: { requirements: [{ key: 'kind', operator: 'In', values: ['rare'] }] } });
+});
+
+test('so do the conditions of admission webhooks, and policies that change what is sent', async () => {
+  await start(configuration(webhook(), ...builtIn));
+  const base = '/apis/admissionregistration.k8s.io/v1';
+  const rules = [{ operations: ['CREATE'], apiGroups: [''], apiVersions: ['v1'], resources: ['configmaps'] }];
+  const condition = { name: 'c', expression: "authorizer.group('shop').resource('goods').check('watch').allowed() || authorizer.path('/alarm').check('ring').allowed()" };
+  const hooks = [{ name: 'a.example.com', rules, sideEffects: 'None', admissionReviewVersions: ['v1'], clientConfig: { url: 'https://127.0.0.1:1/' }, matchConditions: [condition] }];
+  expect((await admin()(`${base}/validatingwebhookconfigurations`, { metadata: { name: 'guard' }, webhooks: hooks })).status).toBe(201);
+  const mutations = [{ patchType: 'JSONPatch', jsonPatch: { expression: "[JSONPatch{op: 'add', path: '/data', value: {'by': authorizer.path('/alarm').check('ring').reason()}}]" } }];
+  expect((await admin()(`${base}/mutatingadmissionpolicies`, { metadata: { name: 'sign' }, spec: { matchConstraints: { resourceRules: rules }, reinvocationPolicy: 'Never', matchConditions: [{ name: 'c', expression: "!authorizer.path('/alarm').check('ring').allowed()" }], mutations } })).status).toBe(201);
+  expect((await admin()(`${base}/mutatingadmissionpolicybindings`, { metadata: { name: 'sign' }, spec: { policyName: 'sign' } })).status).toBe(201);
+  answer = ({ user, resourceAttributes: at, nonResourceAttributes: path }) => ({ allowed: at?.resource === 'configmaps' || (path?.path === '/alarm' && user === 'bob'), reason: `${user} asked` });
+  const quiet = await client('ann')(configMaps, configMap('quiet'));
+  expect([quiet.status, quiet.json['data']]).toEqual([201, { by: 'ann asked' }]);
+  expect((await client('bob')(configMaps, configMap('loud'))).json['message']).toContain('failed calling webhook "a.example.com"');
 });
 
 test('the audit tells what the webhook decided', async () => {

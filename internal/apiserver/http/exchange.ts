@@ -134,10 +134,16 @@ export function sendError(exchange: Exchange, error: unknown): void {
   send(exchange, api.httpStatus, 'application/json', pretty ? JSON.stringify(api.toStatus(), null, 2) : `${JSON.stringify(api.toStatus())}\n`, extra);
 }
 
+function storageMessage({ code }: StoreError): string {
+  if (code === 'READ_ONLY') return "nothing can be changed: the file system of the server's datastore is read-only";
+  return "this cannot be stored: the disk of the server's datastore is full. Objects can still be read, deleted and changed a little; free space on the server";
+}
+
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = error instanceof Error ? error.message : String(error);
   // The datastore is away for now: that is nobody's mistake, and clients try again.
   if (error instanceof StoreError && error.code === 'UNAVAILABLE') return new ApiError('ServiceUnavailable', `the datastore does not answer: ${message}`, { details: { retryAfterSeconds: 1 } as never, cause: error });
+  if (error instanceof StoreError && (error.code === 'NO_SPACE' || error.code === 'READ_ONLY')) return new ApiError('InsufficientStorage', storageMessage(error), { cause: error });
   return new ApiError('InternalError', `Internal error occurred: ${message}`, { details: { causes: [{ message } as never] }, cause: error });
 }

@@ -12,6 +12,7 @@ import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import { seated, sendTooMany } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
 import { asApiError, send, sendError, type Exchange } from './exchange.ts';
+import { logRequest } from './request-log.ts';
 import { checkTimeout } from './timeout.ts';
 import { first, isDecodable, readRequestInfo } from './request-info.ts';
 import { methodNotAllowed } from './method-table.ts';
@@ -43,6 +44,7 @@ export async function serveRequest(server: Server, paths: Paths, request: Server
   server.core.clock.look();
   const exchange = openExchange(server, request, answer);
   const began = server.core.clock.monotonicMs();
+  if (server.options.logRequests) answer.once('close', () => logRequest(server, exchange, answer.statusCode, server.core.clock.monotonicMs() - began));
   try {
     const { method, path } = exchange.info;
     const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });

@@ -42,6 +42,31 @@ describe('conditions of webhooks', () => {
     await admin.delete(webhooks, { name: 'picky' });
   });
 
+  test.each([
+    ["authorizer.path(' ').check('get').allowed()", 'path must not be empty'],
+    ["authorizer.group('').resource('').check('get').allowed()", 'resource must not be empty'],
+    ["authorizer.serviceAccount('default', '-').path('/').check('get').allowed()", 'Invalid service account name'],
+    ["authorizer.serviceAccount('a.b', 'x').path('/').check('get').allowed()", 'Invalid service account namespace'],
+  ])('%s asks nothing', async (expression, why) => {
+    await admin.create(webhooks, webhook('wrong', expression));
+    expect((await failure(admin.create(configMaps, configMap('refused')))).message).toContain(why);
+    await admin.delete(webhooks, { name: 'wrong' });
+  });
+
+  test('ask with selectors: a node may list what is pinned to it', async () => {
+    const node = dev.api.inProcess({ name: 'system:node:n', groups: ['system:nodes'] });
+    const leases = ref('leases', 'Lease', 'coordination.k8s.io');
+    const rules = [{ operations: ['CREATE'], apiGroups: ['coordination.k8s.io'], apiVersions: ['v1'], resources: ['leases'] }];
+    const may = (selector: string): string => `authorizer.group('').resource('pods').fieldSelector('${selector}').check('list').allowed()`;
+    await admin.create(webhooks, webhook('pinned', `${may('spec.nodeName=n')} && !(${may('spec.nodeName=other')})`, { rules }));
+    const lease = { metadata: { name: 'n', namespace: 'kube-node-lease' }, spec: {} };
+    expect((await failure(node.create(leases, lease))).message).toContain('failed calling webhook "pinned.example.com"');
+    await admin.delete(webhooks, { name: 'pinned' });
+    await admin.create(webhooks, webhook('pinned', may('spec.nodeName!=n'), { rules }));
+    expect((await node.create<KubeObject>(leases, lease)).metadata.name).toBe('n');
+    await admin.delete(webhooks, { name: 'pinned' });
+  });
+
   test('have one budget together, of which each may use up some', async () => {
     const numbers = `[${Array.from({ length: 45 }, (_, i) => i).join()}]`;
     const dear = (more: number): object => ({ name: `c${more}`, expression: `${numbers}.all(a, ${numbers}.all(b, ${numbers}.all(c, a + b + c >= 0))) && ${more} > 0` });
@@ -115,6 +140,8 @@ describe('mutating policies', () => {
     await admin.create(bindings, { metadata: { name: 'shape' }, spec: { policyName: 'shape' } });
     const made = await admin.create<KubeObject>(deployments, deployment('shaped', 1));
     expect(made).toMatchObject({ metadata: { annotations: { by: 'policy' }, labels: { 'a/b': '3' } }, spec: { replicas: 3, template: { spec: { containers: [{ name: 'web', image: 'web:1' }] } } } });
+    const metrics = dev.api.server.metrics.text(dev.api.server);
+    expect(metrics).toContain('apiserver_mutating_admission_policy_check_total{error_type="no_error",policy="shape",policy_binding="shape"} 2');
     await admin.delete(bindings, { name: 'shape' });
   });
 });

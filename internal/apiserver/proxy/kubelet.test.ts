@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { request as httpsRequest } from 'node:https';
 import type { Duplex } from 'node:stream';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { WebSocket, WebSocketServer } from 'ws';
 import { listenHttps, type HttpsListener } from '../../io/https-server.ts';
 import { realRandom } from '../../io/random.ts';
 import { issueCert } from '../../pki/certificate.ts';
@@ -14,6 +15,8 @@ const uid = '00000000-0000-4000-8000-000000000000';
 let dev: DevServer;
 let kubelet: HttpsListener;
 let handler: (request: IncomingMessage, answer: ServerResponse) => void;
+/** What the kubelet does with an upgrade; without it, it refuses. */
+let switched: ((socket: Duplex, request: IncomingMessage) => void) | undefined;
 let seen: IncomingMessage[] = [];
 
 const put = (key: string, object: object): Promise<unknown> => dev.store.put({ key: `/registry/${key}`, value: Buffer.from(JSON.stringify(object)) });
@@ -57,14 +60,17 @@ beforeAll(async () => {
     },
     onUpgrade: (request, socket) => {
       seen.push(request);
-      refuse(socket);
+      (switched ?? refuse)(socket, request);
     },
   });
   await node('n', kubelet.port);
   await put('pods/default/p', { kind: 'Pod', apiVersion: 'v1', metadata: { name: 'p', namespace: 'default', uid }, spec: { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] }, status: { phase: 'Running' } });
   await put('pods/default/q', { kind: 'Pod', apiVersion: 'v1', metadata: { name: 'q', namespace: 'default', uid }, spec: { nodeName: 'other', containers: [{ name: 'c', image: 'i' }] }, status: { phase: 'Running' } });
 });
-beforeEach(() => (seen = []));
+beforeEach(() => {
+  seen = [];
+  switched = undefined;
+});
 afterAll(async () => {
   await kubelet.close();
   await dev.api.close();
@@ -106,6 +112,36 @@ test('a log that breaks off is broken for its reader too', async () => {
     setTimeout(() => request.socket.destroy(), 50);
   };
   expect(await ask(logs)).toMatchObject({ status: 200, text: 'half a line', broken: true });
+});
+
+/** How a WebSocket to this path ended, and what had come by then. */
+function webSocket(path: string, protocol: string): Promise<{ code: number; text: string }> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(`${dev.url}${path}`.replace('https', 'wss'), protocol, { ca: dev.ca.cert, headers: { authorization: 'Bearer oracle' } });
+    let text = '';
+    socket.on('message', (data: Buffer) => (text += data.subarray(1).toString()));
+    socket.on('close', (code) => resolve({ code, text }));
+    socket.on('error', reject);
+  });
+}
+
+const abnormal = 1006;
+const sockets = new WebSocketServer({ noServer: true });
+
+test.each(['exec?command=cp&stdin=true&stdout=true', 'attach?stdout=true', 'portforward?ports=80'])('a node that is lost is no end of %s: the client gets no closing frame', async (what) => {
+  const protocol = what.startsWith('port') ? 'v4.channel.k8s.io' : 'v5.channel.k8s.io';
+  for (const way of ['end', 'destroy'] as const) {
+    switched = (socket, request) => sockets.handleUpgrade(request, socket, Buffer.alloc(0), (ws) => ws.send(Buffer.from('\u0001some'), () => void socket[way]()));
+    expect(await webSocket(`/api/v1/namespaces/default/pods/p/${what}`, protocol)).toEqual({ code: abnormal, text: 'some' });
+  }
+});
+
+test('nor is a log over WebSocket whose node is lost whole', async () => {
+  handler = (request, answer) => {
+    answer.write('half a line');
+    setTimeout(() => request.socket.destroy(), 50);
+  };
+  expect(await webSocket(`${logs}?follow=true`, 'binary.k8s.io')).toEqual({ code: abnormal, text: 'alf a line' });
 });
 
 test('who answers at a node\'s address must be that node', async () => {

@@ -6,6 +6,7 @@ import type { Recording } from '../audit/auditor.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { asApiError, type Exchange } from '../http/exchange.ts';
 import { identify, openExchange } from '../http/serve.ts';
+import { logRequest } from '../http/request-log.ts';
 import { checkRoute, pathNotFound } from '../http/method-table.ts';
 import { authorize } from '../http/resource-handler.ts';
 import { seated } from '../flowcontrol/seated.ts';
@@ -26,6 +27,9 @@ const streams = new Set(['exec', 'attach', 'portforward']);
 export async function serveUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   socket.on('error', () => socket.destroy());
   const exchange = openExchange(server, request, undefined as never);
+  const began = server.core.clock.monotonicMs();
+  let status = switched;
+  if (server.options.logRequests) socket.once('close', () => logRequest(server, exchange, status, server.core.clock.monotonicMs() - began));
   try {
     await identify(server, exchange);
     const served = await seated(server, exchange, socket, () => dispatchUpgrade(server, exchange, socket, head));
@@ -34,14 +38,16 @@ export async function serveUpgrade(server: Server, request: IncomingMessage, soc
   } catch (error) {
     if (!(error instanceof Error && 'httpStatus' in error)) server.core.log.error('upgrade failed', { path: exchange.info.path, error: String(error) });
     const api = asApiError(error);
-    exchange.audit?.complete(api.httpStatus);
+    status = api.httpStatus;
+    exchange.audit?.complete(status);
     refuse(socket, api);
   }
 }
 
+const switched = 101;
+
 /** The connection was switched and lives as long as its stream. */
 function followSocket(recording: Recording, socket: Duplex): void {
-  const switched = 101;
   recording.started(switched);
   if (socket.destroyed) recording.complete(switched);
   else socket.once('close', () => recording.complete(switched));

@@ -6,6 +6,7 @@ import { denialText } from '../authz/authorizer.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import { ClaimTaken } from './claims.ts';
+import type { WriteHook } from './write-hooks.ts';
 import { encode, viewOf, withRevision } from './stored.ts';
 import { whatOf } from './resource.ts';
 import { read, writeNew } from './write.ts';
@@ -37,7 +38,7 @@ interface CreateOptions {
 /** POST (registry/generic Store.Create with the handler around it). The object is the caller's to give away. */
 export async function createObject(core: Core, call: Call, object: KubeObject, options: CreateOptions = {}): Promise<Written> {
   const generate = !object.metadata.name && Boolean(object.metadata.generateName);
-  const hook = core.hooks.of(call);
+  const hook = hookOf(core, call);
   for (let tries = 1; ; tries++) {
     try {
       return await createOnce(core, call, tries === 1 && !generate && !hook?.claims ? object : structuredClone(object), options);
@@ -57,7 +58,7 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
   fixNamespace(call, input);
   let object = input;
   const now = timestamp(core.clock);
-  if (!options.tracked && resource.engine.track) object = resource.engine.track(undefined, object, { manager: call.fieldManager, subresource: '', now });
+  if (!options.tracked && resource.engine.track) object = resource.engine.track(undefined, object, { manager: call.fieldManager, subresource: call.subresource, now });
   const attributes: Attributes = { call, operation: 'CREATE', object, old: undefined };
   await core.admission.admit(attributes);
   const stored = object.metadata.resourceVersion;
@@ -68,7 +69,7 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
   }
   call.name = object.metadata.name ?? '';
   resource.engine.prepareForCreate(object, { now, user: call.user });
-  const hook = core.hooks.of(call);
+  const hook = hookOf(core, call);
   const undo = await hook?.beginCreate?.(call, object);
   try {
     const errors = resource.engine.validateCreate(object);
@@ -92,6 +93,11 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
     undo?.();
     throw error;
   }
+}
+
+/** Through a subresource an object is made as it is written: no address is given to it. */
+function hookOf(core: Core, call: Call): WriteHook | undefined {
+  return call.subresource === '' ? core.hooks.of(call) : undefined;
 }
 
 /** Who may update or patch may not create for that (handlers/create.go withAuthorization). */

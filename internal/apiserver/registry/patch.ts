@@ -1,4 +1,4 @@
-import { goText } from '../../api/patch/strategic.ts';
+import { goText } from '../../api/patch/go-values.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid } from '../../api/status.ts';
 import { applyJsonPatch, unknownPatchFields } from '../../api/patch/json.ts';
@@ -120,6 +120,9 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
+/** Kinds whose status storage lets an apply make the object (kube-apiserver 1.36.3, by trial of all). */
+const appliedByStatus: ReadonlySet<string> = new Set(['validatingadmissionpolicies.admissionregistration.k8s.io']);
+
 async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise<Written & { created: boolean }> {
   const { engine } = call.resource;
   if (!engine.apply) throw new ApiError('UnsupportedMediaType', 'server-side apply is not supported for this kind');
@@ -132,7 +135,7 @@ async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise
     throw badRequest(`the name of the object (${body.metadata.name}) does not match the name on the URL (${call.name})`);
   }
   return updateObject(core, call, {
-    createIfMissing: call.subresource === '',
+    createIfMissing: call.subresource === '' || (call.subresource === 'status' && (call.resource.createOnUpdate || appliedByStatus.has(`${call.resource.resource}.${call.resource.group}`))),
     tracked: true,
     make: (old) => {
       const options = { manager: call.fieldManager, force: patch.force, subresource: call.subresource, now: timestamp(core.clock) };

@@ -139,5 +139,5 @@ function keepSystemFields(object: KubeObject, old: KubeObject): void {
 export function putSource(call: Call, input: KubeObject): UpdateSource {
   if (!input.metadata.name) throw badRequest(`the name of the object (${call.name} based on URL) was undeterminable: name must be provided`);
   if (input.metadata.name !== call.name) throw badRequest(`the name of the object (${input.metadata.name}) does not match the name on the URL (${call.name})`);
-  return { createIfMissing: call.resource.createOnUpdate && call.subresource === '', make: () => deepCopy(input) };
+  return { createIfMissing: call.resource.createOnUpdate && (call.subresource === '' || call.subresource === 'status'), make: () => deepCopy(input) };
 }

@@ -42,5 +42,5 @@ async function servePart(server: Server, exchange: Exchange, resource: ServedRes
   wantedFor(exchange, resource);
   const object = await decodeBody(exchange, resource, call.validation);
   const written = await updateObject(server.core, call, putSource(call, object));
-  sendWritten(server, exchange, call, 200, written);
+  sendWritten(server, exchange, call, written.created ? 201 : 200, written);
 }

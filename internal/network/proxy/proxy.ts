@@ -6,12 +6,11 @@ import type { Mirror } from '../../client/client.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
-import { followProgram } from '../../io/follow-program.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
+import type { NftGuards, TableGuard } from '../nft/guards.ts';
 import { makePlan, standingChains, type Chain, type Plan } from './plan.ts';
-import { ForeignChanges } from './foreign-changes.ts';
-import { difference, fullRuleset, stampText, table, type NodeNetwork } from './ruleset.ts';
+import { difference, fullRuleset, table, type NodeNetwork } from './ruleset.ts';
 import { hostPorts, servicePorts, type ServiceContext, type ServicePort } from './service-ports.ts';
 import { serviceRanges } from './service-ranges.ts';
 
@@ -31,6 +30,7 @@ export interface ProxyOptions {
   clock: Clock;
   disk: Disk;
   spawn: Spawn;
+  guards: NftGuards;
   log: Log;
   /** Told before the host is changed, so that uninstall can undo it. */
   record(kind: 'nft-table', name: string): Promise<void>;
@@ -60,9 +60,6 @@ const batchMs = 5;
 const pauseMs = 50;
 /** Remembered lines about what was left out; more are said again. */
 const mostSaid = 1000;
-/** Nobody touched our rules for this long: the next who does finds them put back at once. */
-const calmMs = 60_000;
-const longestRepairMs = 30_000;
 /** After a failed transaction. */
 const retryMs = 1000;
 
@@ -88,12 +85,8 @@ class NftProxy implements Proxy {
   #reload = false;
   #wanted = false;
   #stopped = false;
-  readonly #foreign = new ForeignChanges(table);
-  #stamp = 0;
+  readonly #guard: TableGuard;
   #nodeIp: Ipv4;
-  /** Others may be at it again and again. */
-  #repairMs = 0;
-  #repairedMs = -Infinity;
   #resolveReady: () => void = () => undefined;
 
   readonly #context: ServiceContext;
@@ -104,6 +97,7 @@ class NftProxy implements Proxy {
     const { clusterCidr, serviceCidr } = options.network;
     this.#ranges = [serviceCidr];
     this.#nodeIp = options.nodeIp;
+    this.#guard = options.guards.guard(`ip ${table}`, () => this.again());
     this.#context = { nodeName: options.nodeName, clusterRanges: [clusterCidr, serviceCidr], leftOut: (what) => this.#leftOut(what) };
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve));
     void this.#begin();
@@ -113,7 +107,7 @@ class NftProxy implements Proxy {
     const { services, slices, pods, serviceCidrs } = this.#o;
     await Promise.all([services.synced, slices.synced, pods.synced, serviceCidrs.synced]);
     if (this.#stopped) return;
-    this.#watch();
+    this.#stops.push(() => this.#guard.stop());
     this.#stops.push(
       serviceCidrs.onChange(() => this.#rangesChanged()),
       services.onChange((c) => this.#touch(c.key)),
@@ -128,43 +122,6 @@ class NftProxy implements Proxy {
       }),
     );
     this.#schedule(0);
-  }
-
-  /** Reads what others do to nftables, from before the first load on. */
-  #watch(): void {
-    const { log } = this.#o;
-    const follower = followProgram(this.#o, {
-      op: 'proxy.monitor',
-      command: ['nft', 'monitor'],
-      line: (text) => {
-        const what = this.#foreign.line(text);
-        if (what === 'lost') return void this.#lookForTable();
-        if (what === undefined) return;
-        log.warn('another program changed our rules in nftables, they are put back', { table });
-        this.#putBack();
-      },
-      started: (again) => again && this.#putBack(),
-    });
-    this.#stops.push(() => follower.stop());
-  }
-
-  /** The kernel says more than is read in time: at least the table must be there. */
-  async #lookForTable(): Promise<void> {
-    const { spawn, log } = this.#o;
-    const shown = await spawn.run('proxy.tables', ['nft', 'list', 'tables']).catch(() => undefined);
-    if (!shown || shown.code !== 0 || shown.stdout.toString().split('\n').includes(`table ip ${table}`)) return;
-    log.warn('our rules in nftables are gone, they are put back', { table });
-    this.#putBack();
-  }
-
-  /** Loads everything again: at once, and later each time when somebody keeps taking it away. */
-  #putBack(): void {
-    const { clock } = this.#o;
-    const sinceMs = clock.monotonicMs() - this.#repairedMs;
-    this.#repairMs = sinceMs > calmMs ? 0 : Math.min(longestRepairMs, this.#repairMs * 2 || pauseMs);
-    this.#repairedMs = clock.monotonicMs();
-    this.#reload = true;
-    this.#schedule(this.#repairMs);
   }
 
   again(): void {
@@ -278,9 +235,7 @@ class NftProxy implements Proxy {
 
   async #load(text: string): Promise<void> {
     const file = `${this.#o.runDir}/proxy.nft`;
-    this.#stamp = (this.#stamp % 0x7fffffff) + 1;
-    this.#foreign.expect(this.#stamp);
-    await this.#o.disk.writeAtomic('proxy.write', file, text + stampText(this.#stamp), { mode: 0o600 });
+    await this.#o.disk.writeAtomic('proxy.write', file, text + this.#guard.stamp(), { mode: 0o600 });
     await runOk(this.#o.spawn, 'proxy.nft', ['nft', '-f', file]);
   }
 

@@ -1,4 +1,5 @@
 import type { Ipv4, Ipv4Cidr, Port } from '../../base/ipv4.ts';
+import { stampSet } from '../nft/guards.ts';
 import { affinitySlots, standingChains, type Chain, type Collection, type ElementText, type Plan } from './plan.ts';
 
 /** What does not change while the node runs, but for ranges of services. */
@@ -48,12 +49,9 @@ function chainBody(name: Chain): string {
   return `${set}meta l4proto ${protocols} dnat to ${key} . ${slot} map @${map};`;
 }
 
-/** Marks a transaction as ours, for who follows them. Goes to the end of each. */
-export const stampText = (stamp: number): string => `flush set ip ${table} stamp\nadd element ip ${table} stamp { ${stamp} }\n`;
-
 /** Loads the whole table in one transaction, whatever was there before. */
 export function fullRuleset(plan: Plan, node: NodeNetwork): string {
-  const lines = [`add table ip ${table}`, `delete table ip ${table}`, `table ip ${table} {`, 'set stamp { type mark; }'];
+  const lines = [`add table ip ${table}`, `delete table ip ${table}`, `table ip ${table} {`, stampSet];
   for (const [name, head] of Object.entries(types) as [Collection, string][]) {
     if (name !== 'svc' && name !== 'np') lines.push(`${head}${elementList(plan.elements[name])} }`);
   }

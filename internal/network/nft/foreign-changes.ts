@@ -8,8 +8,9 @@ export class ForeignChanges {
   #touched = false;
   #stamped = false;
 
+  /** `family name`. */
   constructor(table: string) {
-    this.#table = ` ip ${table}`;
+    this.#table = ` ${table}`;
   }
 
   /** A transaction with this stamp is ours. */
@@ -34,7 +35,7 @@ export class ForeignChanges {
     const after = text[at + this.#table.length];
     if (at < 0 || (after !== undefined && after !== ' ')) return undefined;
     this.#touched = true;
-    const stamp = /^add element ip \S+ stamp \{ (0x[0-9a-f]{8}) \}/.exec(text)?.[1];
+    const stamp = /^add element \S+ \S+ stamp \{ (0x[0-9a-f]{8}) \}/.exec(text)?.[1];
     if (stamp !== undefined && this.#own.delete(stamp)) this.#stamped = true;
     return undefined;
   }
