@@ -13,6 +13,7 @@
 # INSTALL_SKIFF_SKIP_ENABLE   true: do not start at boot
 # INSTALL_SKIFF_SKIP_START    true: do not start now
 # INSTALL_SKIFF_FORCE_RESTART true: restart even when nothing changed
+# INSTALL_SKIFF_WAIT_SECONDS  how long to wait until the node is Ready (default: 180)
 # SKIFF_*                     any flag; kept in the environment file of the service, and so is what must stay secret among the flags
 # K3S_*, INSTALL_K3S_*        are taken as SKIFF_* and INSTALL_SKIFF_* where those are not set, with a line
 set -eu
@@ -39,12 +40,20 @@ from_k3s() {
   done
 }
 from_k3s
+
+# A word that is spelt wrong has no effect, and is told.
+known_variables() {
+  for name in $(env | sed -n 's/^\(INSTALL_SKIFF_[A-Z0-9_]*\)=.*/\1/p'); do
+    case ${name#INSTALL_SKIFF_} in
+      EXEC | NAME | BIN_DIR | SYSTEMD_DIR | SYMLINK | SKIP_BUILD | BINARY | SKIP_PACKAGES | SKIP_ENABLE | SKIP_START | FORCE_RESTART | WAIT_SECONDS) ;;
+      *) say "$name has no effect here" ;;
+    esac
+  done
+}
+known_variables
 here=$(cd "$(dirname "$0")" && pwd)
 bin_dir=${INSTALL_SKIFF_BIN_DIR:-/usr/local/bin}
-data_dir=${SKIFF_DATA_DIR:-/var/lib/skiff}
-run_dir=${SKIFF_RUN_DIR:-/run/skiff}
 conf_dir=/etc/skiff
-ledger=$data_dir/ledger
 log_file=/var/log/skiff.log
 
 # A note of every change to this machine, made before the change; "skiff uninstall" replays the notes backwards.
@@ -106,6 +115,8 @@ choose() {
     *) fatal "unknown command $1: server or agent is meant" ;;
   esac
   args=$(quoted "$@")
+  there=$(cat "$conf_dir/install.command" 2>/dev/null || echo "$command")
+  [ "$there" = "$command" ] || [ -n "${INSTALL_SKIFF_NAME:-}" ] || fatal "skiff $there is installed on this machine, which cannot be a skiff $command beside it: run skiff-uninstall.sh first"
 }
 
 # Takes what must stay secret out of the flags: a unit can be read by everybody, and so can the command line of a process.
@@ -132,6 +143,42 @@ hide_secrets() {
   done
 }
 
+# What one flag comes to: the command line, then the environment, then config.yaml, then the default.
+setting() { # NAME SHORT VARIABLE DEFAULT
+  found=
+  eval "set -- \"\$1\" \"\$2\" \"\$3\" \"\$4\" $args"
+  name=$1 short=$2 variable=$3 default=$4
+  shift 4
+  while [ $# -gt 0 ]; do
+    case $1 in
+      --"$name" | -"$short") [ $# -gt 1 ] && found=$2 ;;
+      --"$name"=* | -"$short"=*) found=${1#*=} ;;
+    esac
+    shift
+  done
+  eval "found=\${found:-\${$variable:-}}"
+  # Said again without its environment, an installation keeps the one it has.
+  [ -n "$found" ] || found=$(sed -n "s/^$variable=\"\(.*\)\"\$/\1/p" "$conf_dir/$service.env" 2>/dev/null | tail -n 1)
+  [ -n "$found" ] || found=$(sed -n "s/^$name: *[\"']\{0,1\}\([^\"'#]*[^\"'# ]\).*/\1/p" "$conf_dir/config.yaml" 2>/dev/null | tail -n 1)
+  printf '%s' "${found:-$default}"
+}
+
+places() {
+  data_dir=$(setting data-dir d SKIFF_DATA_DIR /var/lib/skiff)
+  run_dir=$(setting run-dir - SKIFF_RUN_DIR /run/skiff)
+  kubeconfig=$(setting write-kubeconfig o SKIFF_KUBECONFIG_OUTPUT /etc/skiff/skiff.yaml)
+  case $data_dir$run_dir in /*/*) ;; *) fatal "--data-dir and --run-dir must be absolute paths" ;; esac
+  ledger=$data_dir/ledger
+}
+
+# Whether this server keeps its state in an etcd beside it.
+wants_etcd() {
+  [ "$command" = server ] || return 1
+  case "$args " in *"'--cluster-init'"* | *"'--cluster-init=true'"*) return 0 ;; esac
+  case $(setting cluster-init - SKIFF_CLUSTER_INIT no) in true | 1 | t) return 0 ;; esac
+  [ -n "$(setting server s SKIFF_URL '')" ] || [ -d "$data_dir/server/db/etcd" ]
+}
+
 packages() {
   [ "${INSTALL_SKIFF_SKIP_PACKAGES:-}" = true ] && return
   missing=
@@ -142,6 +189,10 @@ packages() {
   need nft nftables
   need conntrack conntrack
   need ip iproute2
+  need mount mount
+  if wants_etcd; then need etcd etcd-server; fi
+  # Of the two that carry kubectl, npm's has none for arm64.
+  if must_build && [ "$(uname -m)" = aarch64 ] && ! ls "$here"/dist/kubectl-*-arm64 >/dev/null 2>&1; then python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"; fi
   [ -z "$missing" ] && return
   command -v apt-get >/dev/null 2>&1 || fatal "please install:$missing"
   say "installing from the distribution:$missing"
@@ -154,16 +205,39 @@ packages() {
   for name in $missing; do record package "$name"; done
   # skiff runs containerd itself; the one that the package has just started would only lie idle beside it.
   case $missing in *containerd*) [ $init = systemd ] && systemctl disable --now containerd >/dev/null 2>&1 || true ;; esac
+  case $missing in *etcd-server*) [ $init = systemd ] && systemctl disable --now etcd >/dev/null 2>&1 || true ;; esac
 }
 
-build() {
-  binary=${INSTALL_SKIFF_BINARY:-$here/dist/skiff}
+# A name of everything that the build reads.
+sources() {
+  (cd "$here" && find cmd internal images build package.json package-lock.json .npmrc LICENSE -type f ! -name '*.test.ts' | LC_ALL=C sort | xargs sha256sum | sha256sum | cut -d ' ' -f 1)
+}
+
+# What was built of which sources. Another build in its place is another file.
+built() { echo "$(sources) $(stat -c '%i %s %Y' "$here/dist/skiff" 2>/dev/null)"; }
+
+must_build() {
+  [ "${INSTALL_SKIFF_SKIP_BUILD:-}" = true ] && return 1
+  [ "$(built)" != "$(cat "$here/dist/.built" 2>/dev/null)" ]
+}
+
+# Before anything is installed: whoever cannot build shall not be left with half of it.
+can_build() {
+  binary=$here/dist/skiff
   if [ "${INSTALL_SKIFF_SKIP_BUILD:-}" = true ]; then
+    binary=${INSTALL_SKIFF_BINARY:-$binary}
     [ -x "$binary" ] || fatal "$binary is not there"
     return
   fi
   [ -f "$here/package.json" ] || fatal "run install.sh from a checkout of skiff"
-  command -v npm >/dev/null 2>&1 || fatal "npm is needed to build: install Node.js 20 or newer with npm"
+  must_build || return 0
+  command -v npm >/dev/null 2>&1 || fatal "npm is needed to build: install Node.js 18 or newer with npm"
+  major=$(node -p 'parseInt(process.versions.node)' 2>/dev/null || echo 0)
+  [ "$major" -ge 18 ] || fatal "Node.js 18 or newer is needed to build; this is $(node --version 2>/dev/null || echo none)"
+}
+
+build() {
+  must_build || return 0
   if ! cmp -s "$here/package-lock.json" "$here/node_modules/.skiff-lock"; then
     say "fetching what the build needs"
     (cd "$here" && npm ci --no-audit --no-fund >"$work/npm.log" 2>&1) || { tail -n 20 "$work/npm.log" >&2; fatal "npm ci failed"; }
@@ -172,7 +246,9 @@ build() {
     cp "$here/package-lock.json" "$here/node_modules/.skiff-lock"
   fi
   say "building"
-  (cd "$here" && npm run build --silent) >/dev/null || fatal "the build failed: npm run build"
+  of=$(sources)
+  (cd "$here" && npm run build --silent) >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; fatal "the build failed: npm run build"; }
+  echo "$of $(stat -c '%i %s %Y' "$here/dist/skiff")" >"$here/dist/.built"
 }
 
 # Copies $1 to $2 only when they differ, by a rename, because the old one may be running.
@@ -190,11 +266,16 @@ place() {
 
 executables() {
   mkdir -p "$bin_dir"
-  place "$binary" "$bin_dir/skiff"
+  [ "${same_binary:-no}" = yes ] || place "$binary" "$bin_dir/skiff"
+  # Noted now: once the server runs, the notes are its own.
+  record file "$bin_dir/.skiff-last-good"
   for tool in kubectl crictl ctr; do
-    there=$(command -v $tool 2>/dev/null || true)
     [ "${INSTALL_SKIFF_SYMLINK:-}" = skip ] && continue
-    if [ -z "$there" ] || [ "${INSTALL_SKIFF_SYMLINK:-}" = force ]; then
+    there=$(command -v $tool 2>/dev/null || true)
+    # kubectl is inside; the others only call what is on the machine.
+    if [ $tool != kubectl ] && [ ! -x "$data_dir/bin/$tool" ] && { [ -z "$there" ] || [ "$(readlink "$there" || true)" = skiff ]; }; then
+      [ "$(readlink "$bin_dir/$tool" || true)" != skiff ] || rm -f "$bin_dir/$tool"
+    elif [ -z "$there" ] || [ "${INSTALL_SKIFF_SYMLINK:-}" = force ]; then
       record link-file "$bin_dir/$tool"
       ln -sf skiff "$bin_dir/$tool"
     fi
@@ -219,10 +300,8 @@ END
   place "$tmp" "$bin_dir/skiff-uninstall.sh"
 }
 
-# The environment that the service starts with: root's alone, lines NAME="value", later ones count.
+# The environment that the service starts with: lines NAME="value", later ones count.
 environment() {
-  mkdir -p "$conf_dir"
-  file=$conf_dir/$service.env
   : >"$work/said"
   for name in $(env | sed -nE 's/^(SKIFF_[A-Z0-9_]*|CONTAINERD_[A-Z0-9_]*|(NO|HTTP|HTTPS|no|http|https)_(PROXY|proxy))=.*/\1/p' | sort -u); do
     # A line of another variable's text may look like one.
@@ -232,14 +311,46 @@ environment() {
     assignment "$name" "$value" >>"$work/said"
   done
   # Said again without its environment, an installation keeps the one it has.
-  [ -s "$work/said" ] || [ ! -f "$file" ] || cp "$file" "$work/said"
+  [ -s "$work/said" ] || [ ! -f "$conf_dir/$service.env" ] || cp "$conf_dir/$service.env" "$work/said"
   printf '%s' "$secrets" >"$work/secrets"
   # No secret, no pattern, and then every line stays.
   sed 's/^\([A-Z_]*\)=.*/^\1=/' "$work/secrets" >"$work/names"
-  { grep -vf "$work/names" "$work/said" || true; cat "$work/secrets"; } >"$tmp"
-  place "$tmp" "$file" 600
+  { grep -vf "$work/names" "$work/said" || true; cat "$work/secrets"; } >"$work/environment"
+}
+
+# Root's alone.
+place_environment() {
+  mkdir -p "$conf_dir"
+  place "$work/environment" "$conf_dir/$service.env" 600
   printf '%s' "$args" > "$tmp"; place "$tmp" "$conf_dir/install.args" 600
   printf '%s' "$command" > "$tmp"; place "$tmp" "$conf_dir/install.command" 600
+}
+
+# Runs a command of skiff in the environment of the service alone, with the service's command and flags behind it.
+as_service() { # ENVIRONMENT-FILE COMMAND...
+  { load_environment; echo "load_environment '$1'"; echo 'exec "$@"'; } >"$work/as-service"
+  shift
+  eval "env -i PATH=\"\$PATH\" HOME=/root sh \"\$work/as-service\" \"\$@\" $command $plain"
+}
+
+# Whether config.yaml is another than the one that last worked.
+config_changed() {
+  [ -d "$good" ] || return 1
+  [ -f "$conf_dir/config.yaml" ] || [ -f "$good/config.yaml" ] || return 1
+  ! cmp -s "$conf_dir/config.yaml" "$good/config.yaml"
+}
+
+# The new executable looks at the new configuration before anything of the old one is touched.
+approve() {
+  # Asked once: it is large.
+  same_binary=no
+  if cmp -s "$binary" "$bin_dir/skiff"; then same_binary=yes; fi
+  if [ $same_binary = yes ] && cmp -s "$work/environment" "$conf_dir/$service.env" && [ "$args" = "$(cat "$conf_dir/install.args" 2>/dev/null)" ] && ! config_changed; then return; fi
+  as_service "$work/environment" "$binary" check-config >"$work/check.log" 2>&1 || {
+    sed 's/^/[skiff] /' "$work/check.log" >&2
+    fatal "skiff on this machine was not changed$(running && echo "; $service runs as before")"
+  }
+  sed -n 's/^note    /[skiff] note: /p' "$work/check.log"
 }
 
 # For scripts of ours: reads the environment file. It is data, and nothing in it is run.
@@ -287,8 +398,9 @@ ExecStart=$bin_dir/skiff $command $unit_args
 [Install]
 WantedBy=multi-user.target
 END
+  unit=$dir/$service.service
   record unit "$service"
-  place "$tmp" "$dir/$service.service" 644
+  place "$tmp" "$unit" 644
   systemctl daemon-reload
   [ "${INSTALL_SKIFF_SKIP_ENABLE:-}" = true ] || systemctl enable "$service" >/dev/null 2>&1
 }
@@ -308,7 +420,8 @@ depend() { after network-online; want cgroups; }
 $(load_environment)
 load_environment $conf_dir/$service.env
 END
-  place "$tmp" "/etc/init.d/$service" 755
+  unit=/etc/init.d/$service
+  place "$tmp" "$unit" 755
   private_log
   [ "${INSTALL_SKIFF_SKIP_ENABLE:-}" = true ] || rc-update add "$service" default >/dev/null
 }
@@ -339,7 +452,8 @@ while :; do
   wait \$child || true
 done
 END
-  place "$tmp" "$data_dir/skiff-supervise.sh"
+  unit=$data_dir/skiff-supervise.sh
+  place "$tmp" "$unit"
   private_log
 }
 
@@ -351,15 +465,12 @@ running() {
   esac
 }
 
-start() {
-  [ "${INSTALL_SKIFF_SKIP_START:-}" = true ] && { say "installed; not started"; exit 0; }
-  if running && [ "$changed" = no ] && [ "${INSTALL_SKIFF_FORCE_RESTART:-}" != true ]; then
-    say "nothing changed, $service keeps running"
-    return
-  fi
-  say "starting $service"
+restart() {
+  # What the one before said when it died is not what this one says.
+  rm -f "$run_dir/last-words.json"
   case $init in
-    systemd) systemctl restart "$service" || fatal "it did not start: journalctl -u $service" ;;
+    # Stopped first: nobody shall take the answers of the old one for those of the new.
+    systemd) systemctl daemon-reload; systemctl stop "$service" 2>/dev/null || true; systemctl start --no-block "$service" || fatal "it did not start: journalctl -u $service" ;;
     openrc) rc-service "$service" restart >/dev/null || fatal "it did not start: $log_file" ;;
     none)
       if running; then
@@ -371,16 +482,70 @@ start() {
   esac
 }
 
+start() {
+  [ "${INSTALL_SKIFF_SKIP_START:-}" = true ] && { say "installed; not started"; exit 0; }
+  if config_changed; then changed=yes; fi
+  if running && [ "$changed" = no ] && [ "${INSTALL_SKIFF_FORCE_RESTART:-}" != true ]; then
+    say "nothing changed, $service keeps running"
+    return
+  fi
+  say "starting $service"
+  restart
+}
+
+wait_ready() { as_service "$conf_dir/$service.env" "$bin_dir/skiff" wait-ready --timeout "${INSTALL_SKIFF_WAIT_SECONDS:-180}" --; }
+
+# What has worked is kept beside what is tried. The executable costs nothing: it is the same file under another name.
+keep_good() {
+  mkdir -p "$good" && chmod 700 "$good"
+  for file in "$conf_dir/$service.env" "$conf_dir/install.args" "$conf_dir/install.command" "$conf_dir/config.yaml" "$unit"; do
+    if [ -f "$file" ]; then cmp -s "$file" "$good/${file##*/}" || cp -p "$file" "$good/"; else rm -f "$good/${file##*/}"; fi
+  done
+  [ "$bin_dir/skiff" -ef "$bin_dir/.skiff-last-good" ] || ln -f "$bin_dir/skiff" "$bin_dir/.skiff-last-good" 2>/dev/null || true
+}
+
+# Puts back what worked, if it is not what has just failed.
+put_back() {
+  [ -f "$good/${unit##*/}" ] && [ -x "$bin_dir/.skiff-last-good" ] || return 1
+  [ "$changed" = yes ] || return 1
+  say "putting back what worked before, and starting it"
+  for file in "$conf_dir/$service.env" "$conf_dir/install.args" "$conf_dir/install.command" "$unit"; do
+    [ ! -f "$good/${file##*/}" ] || { cp -p "$good/${file##*/}" "$file.new" && mv "$file.new" "$file"; }
+  done
+  if config_changed; then
+    mv "$conf_dir/config.yaml" "$conf_dir/config.yaml.did-not-work" 2>/dev/null || true
+    [ ! -f "$good/config.yaml" ] || cp -p "$good/config.yaml" "$conf_dir/config.yaml"
+    say "your config.yaml is now $conf_dir/config.yaml.did-not-work"
+  fi
+  [ "$bin_dir/.skiff-last-good" -ef "$bin_dir/skiff" ] || { ln -f "$bin_dir/.skiff-last-good" "$bin_dir/skiff.new" && mv "$bin_dir/skiff.new" "$bin_dir/skiff"; }
+  args=$(cat "$conf_dir/install.args")
+  hide_secrets
+  restart
+  wait_ready
+}
+
+log_tail() { case $init in systemd) journalctl -n 20 --no-pager -u "$service" ;; *) tail -n 20 "$log_file" ;; esac; }
+
 finish() {
   [ "$command" = server ] || { say "the agent runs; see kubectl get nodes on the server"; return; }
-  if ! "$bin_dir/skiff" wait-ready --timeout "${INSTALL_SKIFF_WAIT_SECONDS:-180}"; then
-    case $init in systemd) journalctl -n 20 --no-pager -u "$service" >&2 ;; *) tail -n 20 "$log_file" >&2 ;; esac
-    fatal "the node did not become Ready"
+  if ! wait_ready; then
+    log_tail >&2
+    if put_back; then fatal "the new configuration or executable did not work and was taken back; $service runs as before"; fi
+    fatal "the server is not ready; it is tried again and again: $([ $init = systemd ] && echo "journalctl -u $service" || echo "$log_file")"
   fi
+  keep_good
+  next_steps
+}
+
+# Words that work as they stand here.
+next_steps() {
+  as= skiff=skiff
+  [ -z "${SUDO_USER:-}" ] || as='sudo '
+  case :$PATH: in *:"$bin_dir":*) ;; *) skiff=$bin_dir/skiff ;; esac
+  of=; [ "$kubeconfig" = /etc/skiff/skiff.yaml ] || of="KUBECONFIG=$kubeconfig "
   say "done. Next:"
-  echo "    kubectl get nodes            (or: skiff kubectl get nodes)"
-  echo "    export KUBECONFIG=/etc/skiff/skiff.yaml"
-  echo "    skiff-uninstall.sh           takes everything away again"
+  echo "    $as$of$skiff kubectl get nodes"
+  echo "    $as${skiff%skiff}skiff-uninstall.sh           takes everything away again"
 }
 
 check
@@ -388,12 +553,17 @@ choose "$@"
 service=skiff
 [ "$command" = agent ] && service=skiff-agent
 [ -n "${INSTALL_SKIFF_NAME:-}" ] && service=skiff-$INSTALL_SKIFF_NAME
+good=$conf_dir/last-good
 changed=no
 hide_secrets
+places
+can_build
 packages
 build
-executables
 environment
+approve
+executables
+place_environment
 case $init in systemd) systemd_unit ;; openrc) openrc_unit ;; none) supervisor_script ;; esac
 start
 finish

@@ -1,32 +1,64 @@
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import { constants, zstdCompressSync } from 'node:zlib';
 import { build as buildPause } from '../images/pause/image.ts';
 import { workerAsset } from '../internal/io/worker.ts';
 import { manifestName } from '../internal/io/assets.ts';
 import { bundle, root, workerEntries } from './bundle.ts';
+import { licenseNotices, packageDirs } from './licenses.ts';
 
-/** Collects everything that is embedded for `arch` in `work`, and returns asset name -> file. */
-export async function collectAssets(arch: string, work: string, modules: string, version: { version: string; commit: string }): Promise<Record<string, string>> {
+/** Programs that are only needed now and then are packed: they are unpacked to a file anyway. */
+const packed = new Set(['kubectl', 'licenses.txt']);
+
+export interface Collect {
+  arch: string;
+  work: string;
+  /** A node_modules with what is made for `arch`. */
+  modules: string;
+  /** The bundled program. */
+  main: string;
+  version: string;
+  /** Its day. */
+  date: string;
+  kubectl: string | undefined;
+}
+
+/**
+ * Collects everything that is embedded for an architecture in `work`, and returns asset name -> file. The manifest among them names
+ * the build: a hash of all that is in it, so that the same sources have the same name wherever they are built.
+ */
+export async function collectAssets({ arch, work, modules, main, version, date, kubectl }: Collect): Promise<Record<string, string>> {
+  const inputs = await bundle('cmd/skiff.ts', main);
   const files: Record<string, string> = {
     'better_sqlite3.node': join(root, `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`),
     'pty.node': join(modules, `@lydell/node-pty-linux-${arch}/pty.node`),
     'pause.tar': join(work, 'pause.tar'),
+    'licenses.txt': join(work, 'licenses.txt'),
+    ...(kubectl !== undefined && { kubectl }),
   };
   writeFileSync(join(work, 'pause.tar'), buildPause(arch));
   for (const entry of workerEntries()) {
     const name = workerAsset(entry);
     files[name] = join(work, name);
     mkdirSync(dirname(join(work, name)), { recursive: true });
-    await bundle(join('internal', entry), join(work, name));
+    inputs.push(...(await bundle(join('internal', entry), join(work, name))));
   }
-  const assets: Record<string, { hash: string; size: number }> = {};
-  for (const [name, file] of Object.entries(files)) {
+  const dirs = [...packageDirs(root, inputs), join(modules, `@lydell/node-pty-linux-${arch}`)];
+  const nodePackage = join(modules, `node-linux-${arch}`);
+  writeFileSync(join(work, 'licenses.txt'), licenseNotices({ own: join(root, 'LICENSE'), dirs, nodePackage, kubectl: kubectl !== undefined }));
+  const whole = createHash('sha256').update(`${version} ${date} `).update(readFileSync(main)).update(readFileSync(join(nodePackage, 'bin/node')));
+  const assets: Record<string, { hash: string; size: number; packed?: 'zstd' }> = {};
+  for (const [name, file] of Object.entries(files).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     if (!existsSync(file)) throw new Error(`${file} is missing: run "npm ci" first`);
     const bytes = readFileSync(file);
-    assets[name] = { hash: createHash('sha256').update(bytes).digest('hex').slice(0, 16), size: bytes.length };
+    whole.update(`${name} ${bytes.length} `).update(bytes);
+    assets[name] = { hash: createHash('sha256').update(bytes).digest('hex').slice(0, 16), size: bytes.length, ...(packed.has(name) && { packed: 'zstd' }) };
+    if (!packed.has(name)) continue;
+    files[name] = join(work, `${name}.zst`);
+    writeFileSync(files[name], zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 9 } }));
   }
   files[manifestName] = join(work, manifestName);
-  writeFileSync(join(work, manifestName), JSON.stringify({ ...version, assets }));
+  writeFileSync(join(work, manifestName), JSON.stringify({ version, build: whole.digest('hex').slice(0, 12), builtMs: Date.parse(date), assets }));
   return files;
 }

@@ -1,16 +1,16 @@
-import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { collectAssets } from './assets.ts';
-import { bundle, root } from './bundle.ts';
+import { root } from './bundle.ts';
 import { makeExecutable, step } from './executable.ts';
+import { bringKubectl } from './kubectl.ts';
 
-const { values } = parseArgs({ options: { arch: { type: 'string' }, output: { type: 'string' } } });
+const { values } = parseArgs({ options: { arch: { type: 'string' }, output: { type: 'string' }, 'without-kubectl': { type: 'boolean' } } });
 const aliases: Record<string, string> = { amd64: 'x64', x86_64: 'x64', aarch64: 'arm64' };
 const arch = aliases[values.arch ?? ''] ?? values.arch ?? process.arch;
 if (arch !== 'x64' && arch !== 'arm64') fail(`--arch ${values.arch}: only x64 and arm64 can be built`);
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; optionalDependencies: Record<string, string> };
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; date: string; optionalDependencies: Record<string, string> };
 const wanted = `v${manifest.optionalDependencies[`node-linux-${arch}`]}`;
 if (process.version !== wanted) fail(`this is Node ${process.version}, the build needs ${wanted}: start it with "npm run build"`);
 
@@ -22,8 +22,8 @@ rmSync(work, { recursive: true, force: true });
 mkdirSync(work, { recursive: true });
 const modules = own ? join(root, 'node_modules') : foreignModules(arch);
 const main = join(work, 'main.cjs');
-await bundle('cmd/skiff.ts', main);
-const assets = await collectAssets(arch, work, modules, { version: manifest.version, commit: commit() });
+const kubectl = values['without-kubectl'] ? undefined : bringKubectl(arch);
+const assets = await collectAssets({ arch, work, modules, main, version: manifest.version, date: manifest.date, kubectl });
 makeExecutable({ main, assets, arch, nodePackage: join(modules, `node-linux-${arch}`), work, output });
 rmSync(work, { recursive: true, force: true });
 console.log(`${output}: ${(statSync(output).size / 1048576).toFixed(0)} MiB in ${((performance.now() - started) / 1000).toFixed(1)} s`);
@@ -38,10 +38,6 @@ function foreignModules(foreign: string): string {
     step(['npm', 'ci', '--os=linux', `--cpu=${foreign}`, '--omit=dev'], { cwd: dir });
   }
   return join(dir, 'node_modules');
-}
-
-function commit(): string {
-  return spawnSync('git', ['-C', root, 'rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).stdout.trim() || 'unknown';
 }
 
 function fail(message: string): never {

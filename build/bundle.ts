@@ -17,12 +17,15 @@ const addons: Plugin = {
   },
 };
 
-/** Bundles `entry` (below the root) into one CommonJS file. */
-export async function bundle(entry: string, outfile: string): Promise<void> {
-  await build({
+/** Bundles `entry` (below the root) into one CommonJS file, and returns the names of all files in it, below the root too. */
+export async function bundle(entry: string, outfile: string): Promise<string[]> {
+  const { metafile } = await build({
     entryPoints: [join(root, entry)],
     outfile,
     bundle: true,
+    metafile: true,
+    // Names of files are kept in the bundle: they must not tell where it was made.
+    absWorkingDir: root,
     platform: 'node',
     target: 'node24',
     format: 'cjs',
@@ -37,6 +40,7 @@ export async function bundle(entry: string, outfile: string): Promise<void> {
     logLevel: 'warning',
     logOverride: { 'require-resolve-not-external': 'silent' },
   });
+  return Object.keys(metafile.inputs);
 }
 
 /** The scripts named in calls of startWorker, as paths below internal/. */
@@ -48,5 +52,5 @@ export function workerEntries(): string[] {
     const text = readFileSync(join(root, 'internal', file), 'utf8');
     for (const match of text.matchAll(/startWorker\(\s*'([^']+)'/g)) if (match[1] !== undefined) found.add(match[1]);
   }
-  return [...found];
+  return [...found].toSorted();
 }

@@ -17,6 +17,7 @@ const needed: Need[] = [
   { program: 'conntrack', packages: ['conntrack'] },
   { program: 'ip', packages: ['iproute2'] },
   { program: '/bin/busybox', packages: ['busybox-static'] },
+  { program: 'mount', packages: ['mount'] },
   { program: 'pgrep', packages: ['procps'] },
   { program: 'curl', packages: ['curl'] },
   { program: 'openssl', packages: ['openssl'] },

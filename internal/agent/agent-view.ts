@@ -1,14 +1,18 @@
 import type { Pod } from '../api/generated/types/core-v1.ts';
+import { SkiffError } from '../base/errors.ts';
 import type { Clock } from '../io/clock.ts';
-import type { CriClient } from './cri/client.ts';
+import type { CallOptions, CriClient } from './cri/client.ts';
 import { statusOf } from './server/container-logs.ts';
 import { containerNamed, type RuntimeContainer } from './pods/model.ts';
 import type { PodSet } from './pods/pod-set.ts';
 import type { ContainerInstance, NodeView, TerminatedSample } from './server/node-view.ts';
 import { readUsage } from './usage.ts';
 
+/** The runtime only makes a note of a stream that will be opened: it takes no time. kubectl asks twice, in two ways. */
+const streamAnswerMs = 5000;
+
 /** What the node's HTTPS server sees of the agent. */
-export function agentView(options: { nodeName: string; cri: CriClient; pods: PodSet; clock: Clock; config: Record<string, unknown>; ended: Ended; terminated: { samples(): TerminatedSample[] } }): NodeView {
+export function agentView(options: { nodeName: string; cri: CriClient; down(): string | undefined; pods: PodSet; clock: Clock; config: Record<string, unknown>; ended: Ended; terminated: { samples(): TerminatedSample[] } }): NodeView {
   const { nodeName, cri, pods } = options;
   const withStatus = (worker: { pod: Pod; status: Pod['status'] }): Pod => ({ ...worker.pod, status: worker.status });
   const instance = (pod: Pod, container: string, previous: boolean): RuntimeContainer | undefined => {
@@ -18,6 +22,12 @@ export function agentView(options: { nodeName: string; cri: CriClient; pods: Pod
     const status = statusOf(pod, container);
     const id = status?.lastState?.terminated?.containerID?.replace(/^containerd:\/\//, '');
     return id ? all.find((c) => c.id === id) : undefined;
+  };
+  /** Somebody waits at a terminal: a runtime that does not answer is an answer. */
+  const up = <Q, R>(call: (request: Q, options: CallOptions) => Promise<R>, request: Q): Promise<R> => {
+    const why = options.down();
+    if (why !== undefined) return Promise.reject(new SkiffError(why, { code: 'RUNTIME_DOWN', op: 'agent.stream' }));
+    return call(request, { timeoutMs: streamAnswerMs });
   };
   return {
     nodeName,
@@ -33,9 +43,9 @@ export function agentView(options: { nodeName: string; cri: CriClient; pods: Pod
     },
     sandbox: (pod) => Promise.resolve(pods.worker(pod.metadata.uid!)?.runtime.sandboxes.find((s) => s.ready)?.id),
     ended: (id, signal) => options.ended.wait(id, signal, () => [...pods.workers()].some((w) => w.runtime.containers.some((c) => c.id === id && c.state === 'running'))),
-    exec: async (request) => (await cri.exec({ containerId: request.containerId, cmd: request.command, tty: request.tty, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr })).url,
-    attach: async (request) => (await cri.attach(request)).url,
-    portForward: async (request) => (await cri.portForward({ podSandboxId: request.sandboxId, port: request.ports })).url,
+    exec: async (request) => (await up(cri.exec, { containerId: request.containerId, cmd: request.command, tty: request.tty, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr })).url,
+    attach: async (request) => (await up(cri.attach, request)).url,
+    portForward: async (request) => (await up(cri.portForward, { podSandboxId: request.sandboxId, port: request.ports })).url,
     execSync: async (request) => cri.execSync({ containerId: request.containerId, cmd: request.command, timeout: request.timeoutSeconds }, { timeoutMs: request.timeoutSeconds > 0 ? request.timeoutSeconds * 1000 + 10_000 : 0 }),
     stats: () => readUsage(cri, pods),
     terminated: () => options.terminated.samples(),

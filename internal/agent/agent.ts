@@ -2,7 +2,6 @@ import type { Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { Mirror } from '../client/client.ts';
 import { eventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
-import type { Timer } from '../io/clock.ts';
 import { realTree } from '../io/tree.ts';
 import { agentView, Ended } from './agent-view.ts';
 import { assemble } from './assemble.ts';
@@ -10,16 +9,16 @@ import { openRuntime } from './containerd/open-runtime.ts';
 import { followTasks } from './containerd/task-events.ts';
 import { feedPods } from './feed-pods.ts';
 import { startHousekeeping } from './housekeeping.ts';
-import { startNodeHeart } from './node-heart.ts';
+import { startNodeHeart, type NodeHeart } from './node-heart.ts';
 import type { Agent, AgentOptions } from './options.ts';
+import { openNodePort, type NodePort } from './server/node-port.ts';
 import { startNodeServer } from './server/server.ts';
+import type { NodeView } from './server/node-view.ts';
 
 export type { Agent, AgentOptions } from './options.ts';
 
 /** Backstop for events that were lost; everything else is pushed. */
 const relistMs = 300_000;
-/** How long the runtime may be away before the Node says so. */
-const runtimeDownMs = 5000;
 
 /** Starts the node's agent. Resolves when pods can be started; `ready` tells when the node is registered. */
 export async function createAgent(options: AgentOptions): Promise<Agent> {
@@ -30,44 +29,48 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const synced = { done: false };
   const whenSynced = Promise.all([pods.synced, services.synced]).then(() => void (synced.done = true));
   const events = eventRecorder({ client: options.client, clock, log: log.named('events'), component: 'kubelet', host: nodeName });
-  const runtime = await openRuntime(options);
-  const heart = await startNodeHeart({ ...options, runtime, nodes });
+  const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
+  let heart: NodeHeart | undefined;
+  const imageFailed = (file: string, message: string): void => events.warning(about, 'ImageImportFailed', `${file} was not imported: ${message}`);
+  const runtime = await openRuntime({ ...options, imageFailed }, { tell: (reason, message) => events.warning(about, reason, message), changed: () => heart?.poke() });
+  heart = await startNodeHeart({ ...options, runtime, nodes });
   const parts = await assemble({ options, runtime, heart, events, nodes, pods, services, synced });
   const { set } = parts;
   const ended = new Ended();
-  const view = agentView({ nodeName, cri: runtime.cri, pods: set, clock, config: configOf(options), ended, terminated: parts.terminated });
+  const view = agentView({ nodeName, cri: runtime.cri, down: () => runtime.health.down, pods: set, clock, config: configOf(options), ended, terminated: parts.terminated });
   await set.look();
-  let down: Timer | undefined;
   const stopEvents = followTasks(runtime.containerd, clock, log.named('containerd'), {
     exited: (id) => {
       set.exited(id);
       ended.tell(id);
     },
     connected: () => {
-      down?.cancel();
-      down = undefined;
-      set.relist();
-      heart.poke();
+      void runtime.found().then(() => {
+        set.relist();
+        heart.poke();
+      });
     },
-    lost: () => {
-      runtime.check();
-      // A restart of containerd takes a moment and is no news; a runtime that stays away makes the node not ready.
-      down ??= clock.after('agent.runtime-down', runtimeDownMs, () => heart.poke());
-    },
+    lost: () => runtime.lost(),
   });
   const relist = clock.every('agent.relist', relistMs, () => set.relist());
   heart.onNetworkReady(() => set.wake());
-  const server = options.listen && (await startNodeServer({ ...options, ...options.listen, view, dataDir: options.agentDir, log: log.named('kubelet') }));
+  const server = await openPort(options, view);
+  const stopTroubles = options.troubles?.onChange(() => heart.poke());
   const stopFeed = await feedPods({ options, parts, pods, synced, whenSynced });
-  const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
-  const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), log: log.named('gc') });
+  const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), logRoot: heart.facts.logRoot, log: log.named('gc') });
   return {
     view,
     port: server?.port ?? 0,
     ready: heart.ready,
+    readdress: () => {
+      heart.poke();
+      set.wake();
+    },
+    renewCertificate: (tls) => server?.renew(tls),
     stop: async () => {
       await server?.close();
       relist.cancel();
+      stopTroubles?.();
       for (const stop of [stopEvents, stopFeed, stopHousekeeping]) stop();
       heart.stop();
       await set.stop();
@@ -76,6 +79,20 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
       runtime.leave();
     },
   };
+}
+
+/** The node's HTTPS port, if it is to have one. */
+async function openPort(options: AgentOptions, view: NodeView): Promise<NodePort | undefined> {
+  const { listen, troubles, clock } = options;
+  if (!listen) return undefined;
+  const log = options.log.named('kubelet');
+  return await openNodePort({
+    tls: listen.tls,
+    listen: (tls) => startNodeServer({ ...options, ...listen, tls, view, dataDir: options.agentDir, log }),
+    trouble: (why) => troubles?.set('PortTaken', 'kubelet', why),
+    clock,
+    log,
+  });
 }
 
 /** /configz, in the names of kubelet.config.k8s.io/v1beta1. */

@@ -1,5 +1,6 @@
 import type { Node, Pod, Service, Volume } from '../api/generated/types/core-v1.ts';
 import type { RuntimeClass } from '../api/generated/types/node-v1.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Mirror } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
@@ -8,10 +9,11 @@ import { runOk } from '../io/spawn.ts';
 import { realTree } from '../io/tree.ts';
 import { openCgroups } from './cgroups/cgroups.ts';
 import type { OpenedRuntime } from './containerd/open-runtime.ts';
+import { LogRotation } from './gc/log-rotation.ts';
 import { ImagePuller } from './images/image-puller.ts';
 import { MirrorPods } from './mirror-pods.ts';
 import type { NodeHeart } from './node-heart.ts';
-import type { AgentOptions } from './options.ts';
+import type { AgentOptions, PodAddresses } from './options.ts';
 import { BackOff } from './pods/back-off.ts';
 import { containerReference, type PodDeps } from './pods/deps.ts';
 import { DesiredPods } from './pods/desired.ts';
@@ -19,6 +21,7 @@ import { isMirror } from './pods/model.ts';
 import { PodSet } from './pods/pod-set.ts';
 import { totalOf } from './pods/resize.ts';
 import { RuntimeReader } from './pods/runtime-reader.ts';
+import { StartGate, startsAtOnce } from './pods/start-gate.ts';
 import { Probes } from './probes/probes.ts';
 import type { ProbeDoors } from './probes/run-probe.ts';
 import { StatusWriter } from './status/status-writer.ts';
@@ -50,8 +53,12 @@ export interface Parts {
 
 /** Exec probes may answer this much later than their own limit, before the call itself is given up. */
 const execSlackMs = 5000;
+/** Two clocks measure the same wait. */
+const clockSlackMs = 100;
 /** What an exec probe says is shown in events: the kubelet keeps this much. */
 const longestOutputBytes = 10 * 1024;
+
+const noPodAddresses: PodAddresses = { hold: () => Promise.resolve(), tell: () => undefined, forget: () => undefined };
 
 /** Everything that pods need, put together. */
 export async function assemble(input: AssembleInput): Promise<Parts> {
@@ -78,9 +85,11 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const writer = new StatusWriter({ client, clock, log: log.named('status'), gone: (uid) => set.remove(uid) });
   const cgroups = await openCgroups({ disk, tree: realTree, clock, log: log.named('cgroups'), parent: options.cgroupParent });
   const desired = new DesiredPods({ dir: `${options.agentDir}/desired`, disk, log });
+  const logs = new LogRotation({ ...options.kubelet?.logs, clock, disk, tree: realTree, log, reopen: async (id) => void (await runtime.cri.reopenContainerLog({ containerId: id })) });
   const deps: PodDeps = {
     ...nodeSide(input, () => set),
     releaseImages: (pod) => releaseImages(input, pod),
+    podAddresses: options.podAddresses ?? noPodAddresses,
     cri: runtime.cri,
     reader: new RuntimeReader(runtime.cri),
     client,
@@ -90,6 +99,8 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     cgroups,
     writer,
     backOff: new BackOff(),
+    logs,
+    starts: new StartGate(startsAtOnce(options.host.usableMemoryBytes(), options.host.cpus())),
     events,
     sources: {
       configMap: (namespace, name) => references.configMap(namespace, name),
@@ -106,20 +117,20 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   const set = new PodSet({ deps, desired, node, unsafeSysctls: options.unsafeSysctls ?? [] });
   const mirrorPods = new MirrorPods({ client, pods: input.pods, set, node, log });
   const stop = (): void => {
-    for (const part of [probes, volumes, writer]) part.stop();
+    for (const part of [probes, volumes, writer, logs]) part.stop();
   };
   return { set, desired, volumes, mirrorPods, terminated: writer.terminated, offline, stop };
 }
 
 function hostIPsOf(options: AgentOptions): string[] {
-  return options.addresses.filter((a) => a.type === 'InternalIP').map((a) => a.address);
+  return options.addresses().filter((a) => a.type === 'InternalIP').map((a) => a.address);
 }
 
 function allocatableOf(input: AssembleInput): Record<string, string> {
   return (input.nodes.get(input.options.nodeName)?.status?.allocatable ?? {}) as Record<string, string>;
 }
 
-type NodeSide = Pick<PodDeps, 'facts' | 'hostIPs' | 'allocatable' | 'runtimeHandler' | 'promised' | 'mirrorOf' | 'hasEnded' | 'networkReady' | 'offline' | 'done'>;
+type NodeSide = Pick<PodDeps, 'facts' | 'hostIPs' | 'allocatable' | 'runtimeHandler' | 'promised' | 'mirrorOf' | 'hasEnded' | 'networkReady' | 'runtimeSettled' | 'offline' | 'done'>;
 
 /** What a pod asks of its node. */
 function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
@@ -137,6 +148,7 @@ function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
     },
     hasEnded: (id) => set().hasEnded(id),
     networkReady: () => heart.networkReady,
+    runtimeSettled: () => input.runtime.settled,
     offline: () => !input.synced.done,
     done: (uid) => set().done(uid),
   };
@@ -148,12 +160,15 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
   const mounts = makeMounts(spawn, disk);
   const podsDir = `${options.agentDir}/pods`;
   const imageVolume = async (pod: Pod, volume: Volume): Promise<string> => {
+    const dir = imageDir(options, pod, volume);
+    // Of an adopted pod it stands, and its registry may be away.
+    if ((await mounts.below('volume.image', dir)).includes(dir)) return dir;
     const { reference: image = '', pullPolicy } = volume.image ?? {};
     const pinnedTag = /:[^/]+$/.test(image) && !image.endsWith(':latest');
     const about = { kind: 'Pod', apiVersion: 'v1', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid };
     await images.ensure({ pod, image, policy: pullPolicy ?? (pinnedTag ? 'IfNotPresent' : 'Always'), about, signal: new AbortController().signal });
     const present = (await runtime.cri.imageStatus({ image: { image } })).image;
-    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, imageDir(options, pod, volume), { spawn, disk, mounts, ctr: runtime.ctr });
+    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, dir, { spawn, disk, mounts, ctr: runtime.ctr });
   };
   return new Volumes({
     podsDir,
@@ -179,7 +194,14 @@ function probeDoorsOf({ options, runtime }: AssembleInput): ProbeDoors {
     clock: options.clock,
     dial: options.dial,
     exec: async (containerId, cmd, timeout) => {
-      const done = await runtime.cri.execSync({ containerId, cmd, timeout }, { timeoutMs: timeout > 0 ? timeout * 1000 + execSlackMs : 0 });
+      const timeoutMs = timeout > 0 ? timeout * 1000 + execSlackMs : 0;
+      const askedMs = options.clock.monotonicMs();
+      const done = await runtime.cri.execSync({ containerId, cmd, timeout }, { timeoutMs }).catch((error: unknown) => {
+        // The runtime ends a command in its time; when it is we who gave up, nothing is known of the container.
+        const silent = timeoutMs > 0 && options.clock.monotonicMs() - askedMs >= timeoutMs - clockSlackMs;
+        if (silent) runtime.health.check();
+        throw silent ? new Error(`the container runtime did not answer: ${messageOf(error)}`) : error;
+      });
       return { exitCode: done.exitCode, output: Buffer.concat([done.stdout, done.stderr]).subarray(0, longestOutputBytes).toString() };
     },
   };

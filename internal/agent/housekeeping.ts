@@ -9,8 +9,9 @@ import type { Spawn } from '../io/spawn.ts';
 import type { Tree } from '../io/tree.ts';
 import type { CriClient } from './cri/client.ts';
 import { ImageCollector } from './gc/image-collector.ts';
+import { podLogDirectory } from './config/sandbox-config.ts';
+import { withPodDisks } from './gc/pod-disk.ts';
 import { startLocalStorageLimits } from './gc/local-storage.ts';
-import { startLogRotation } from './gc/log-rotation.ts';
 import { startPressure } from './gc/pressure.ts';
 import type { KubeletOptions } from './options.ts';
 import type { PodSet } from './pods/pod-set.ts';
@@ -28,12 +29,17 @@ export interface HousekeepingOptions {
   pinned(): Set<string>;
   pressure(now: { memory: boolean; disk: boolean }): void;
   agentDir: string;
+  logRoot: string;
   clock: Clock;
   disk: Disk;
   tree: Tree;
   spawn: Spawn;
   log: Log;
 }
+
+/** The kubelet's patience with a pod that it evicted, before it looks for the next. */
+const endedWithinMs = 30_000;
+const endedLookMs = 1000;
 
 /** Full disks come slowly: the kubelet, too, looks at images every five minutes. */
 const collectMs = 300_000;
@@ -48,6 +54,14 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
     options.events.warning(pod, reason, message);
     const condition = { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message, lastTransitionTime: timeOf(clock.now()) };
     pods.worker(pod.metadata.uid!)?.evict({ reason, message, condition, graceSeconds });
+  };
+  const volumePath = (pod: Pod, volume: string): string | undefined => options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path;
+  let pressed = false;
+  const report = (now: { memory: boolean; disk: boolean }): void => {
+    // What a full disk kept from being as it should be need not wait for its next try.
+    if (pressed && !now.disk) pods.wake();
+    pressed = now.disk;
+    options.pressure(now);
   };
   const collector = new ImageCollector({
     policy: options.kubelet?.imageGc,
@@ -66,11 +80,31 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   const images = clock.every('gc.images', collectMs, collect);
   const stops = [
     () => images.cancel(),
-    startLogRotation({ ...options.kubelet?.logs, clock, disk, tree: options.tree, log, running: () => [...pods.workers()].flatMap((w) => w.runtime.containers.filter((c) => c.state === 'running')), reopen: async (id) => void (await cri.reopenContainerLog({ containerId: id })) }),
-    startPressure({ policy: options.kubelet?.eviction, clock, disk, log, nodeRoom: room, imageRoom: room, pods: running, usage, reclaimDisk: () => collector.collect(), evict, report: options.pressure }),
-    startLocalStorageLimits({ clock, log, spawn: options.spawn, pods: running, usage, evict, volumePath: (pod, volume) => options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path }),
+    startPressure({
+      policy: options.kubelet?.eviction,
+      ...{ clock, disk, log, evict, nodeRoom: room, imageRoom: room, pods: running, report },
+      usage: async (of) => (of === 'memory' ? await usage() : await withPodDisks(running(), await usage(), { spawn: options.spawn, volumePath, logFolder: (pod) => podLogDirectory(options.logRoot, pod) })),
+      reclaimDisk: async () => void (await collector.collectAll()),
+      ended: (pod) => whenEnded(options, pod.metadata.uid!),
+      helpless: (signal, now) => options.events.warning(options.node, 'FreeDiskSpaceFailed', helplessMessage(signal, now, options.agentDir)),
+    }),
+    startLocalStorageLimits({ clock, log, spawn: options.spawn, pods: running, usage, evict, volumePath }),
   ];
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+async function whenEnded({ pods, clock }: HousekeepingOptions, uid: string): Promise<void> {
+  for (let waited = 0; waited < endedWithinMs; waited += endedLookMs) {
+    const phase = pods.worker(uid)?.phase;
+    if (phase === undefined || phase === 'terminated' || phase === 'gone') return;
+    await clock.sleep('gc.evicted', endedLookMs);
+  }
+}
+
+function helplessMessage(signal: string, { available, capacity }: { available: number; capacity: number }, folder: string): string {
+  const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)}Mi`;
+  const left = signal === 'nodefs.inodesFree' ? `${available} of ${capacity} inodes` : `${mebibytes(available)} of ${mebibytes(capacity)}`;
+  return `The file system of ${folder} has ${left} left, and neither images nor the files of pods are what fills it. Pods stay; free space on the node`;
 }

@@ -28,6 +28,8 @@ export interface NodeHeart {
 const networkLookMs = 25;
 const slowNetworkLookMs = 1000;
 const quickLooks = 80;
+/** What the Node shows is not worth waiting for longer: the wait itself is then what it must show. */
+const reportMs = 10_000;
 
 /** The Node and its heartbeat, and what the node knows about its own network. */
 export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRuntime; nodes: Mirror<Node> }): Promise<NodeHeart> {
@@ -41,7 +43,7 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   let writer: NodeStatusWriter | undefined;
   const look = async (tries = 0): Promise<void> => {
     if (state.stopped || state.networkReady) return;
-    const answer = await runtime.cri.status({}).catch((error: unknown) => log.debug('runtime status', { error: messageOf(error) }));
+    const answer = await runtime.cri.status({}, { timeoutMs: reportMs }).catch((error: unknown) => log.debug('runtime status', { error: messageOf(error) }));
     facts.supplementalGroupsPolicy = answer?.features?.supplementalGroupsPolicy ?? facts.supplementalGroupsPolicy;
     if (answer?.status?.conditions.find((c) => c.type === 'NetworkReady')?.status) {
       state.networkReady = true;
@@ -66,8 +68,8 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   writer = startNodeStatus({
     client: options.client,
     facts: machine,
-    settings: { name: options.nodeName, addresses: options.addresses, labels: options.labels, taints: options.taints, version: options.version, kubeletPort: options.listen?.port || 10250, reserved: options.reserved ?? {}, maxPods: options.maxPods, evictionHard: options.kubelet?.eviction?.hard ?? defaultEvictionHard, statusReportMs: options.kubelet?.statusReportMs },
-    report: () => reportOf(runtime, state),
+    settings: { name: options.nodeName, addresses: () => options.addresses(), labels: options.labels, taints: options.taints, version: options.version, kubeletPort: options.listen?.port || 10250, reserved: options.reserved ?? {}, maxPods: options.maxPods, evictionHard: options.kubelet?.eviction?.hard ?? defaultEvictionHard, statusReportMs: options.kubelet?.statusReportMs },
+    report: async () => ({ ...(await reportOf(runtime, state)), troubles: options.troubles?.list() ?? [] }),
     onPodCidr: stand,
     clock,
     log: log.named('node'),
@@ -97,10 +99,12 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   };
 }
 
-async function reportOf(runtime: OpenedRuntime, state: { networkReady: boolean; pressure: { memory: boolean; disk: boolean } }): Promise<NodeReport> {
+async function reportOf(runtime: OpenedRuntime, state: { networkReady: boolean; pressure: { memory: boolean; disk: boolean } }): Promise<Omit<NodeReport, 'troubles'>> {
   const pressures = { memoryPressure: state.pressure.memory, diskPressure: state.pressure.disk, pidPressure: false };
+  const { down } = runtime.health;
   try {
-    const [version, status, { images }] = await Promise.all([runtime.cri.version({}), runtime.cri.status({}), runtime.cri.listImages({})]);
+    if (down !== undefined) return { runtimeVersion: '', runtimeHandlers: [], images: [], notReady: down, ...pressures };
+    const [version, status, { images }] = await Promise.all([runtime.cri.version({}, { timeoutMs: reportMs }), runtime.cri.status({}, { timeoutMs: reportMs }), runtime.cri.listImages({}, { timeoutMs: reportMs })]);
     const network = status.status?.conditions.find((c) => c.type === 'NetworkReady');
     const notReady = network?.status ? '' : `container runtime network not ready: NetworkReady=false reason:${network?.reason ?? ''} message:${network?.message ?? ''}`;
     return {
@@ -112,6 +116,7 @@ async function reportOf(runtime: OpenedRuntime, state: { networkReady: boolean; 
       ...pressures,
     };
   } catch (error) {
+    runtime.health.check();
     return { runtimeVersion: '', runtimeHandlers: [], images: [], notReady: `container runtime is down: ${messageOf(error)}`, ...pressures };
   }
 }

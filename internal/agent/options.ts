@@ -1,12 +1,14 @@
-import type { NodeAddress, Taint } from '../api/generated/types/core-v1.ts';
+import type { NodeAddress, Pod, Taint } from '../api/generated/types/core-v1.ts';
 import type { Scheme } from '../api/scheme.ts';
 import type { Client } from '../client/client.ts';
+import type { Troubles } from '../client/troubles.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Dial } from '../io/dial.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Host } from '../io/host.ts';
 import type { Log } from '../io/log.ts';
+import type { Processes } from '../io/processes.ts';
 import type { Random } from '../io/random.ts';
 import type { Spawn } from '../io/spawn.ts';
 import type { ImageGcPolicy } from './gc/image-collector.ts';
@@ -26,13 +28,24 @@ export interface KubeletOptions {
   seccompDefault?: boolean;
 }
 
+/** Who has to know the addresses of pods before they use them; by default nobody. */
+export interface PodAddresses {
+  /** Resolves when a pod may send and be sent to from these addresses. Until then none of its containers is started. */
+  hold(pod: Pod, ips: readonly string[]): Promise<void>;
+  /** A pod that runs already has these addresses. */
+  tell(pod: Pod, ips: readonly string[]): void;
+  /** The pod's sandbox is gone. */
+  forget(uid: string): void;
+}
+
 export interface AgentOptions {
   /** Speaks as `system:node:<name>`. */
   client: Client;
   mirrors: Mirrors;
   scheme: Scheme;
   nodeName: string;
-  addresses: NodeAddress[];
+  /** As they are now: a machine may move. */
+  addresses(): NodeAddress[];
   labels: Record<string, string>;
   taints: Taint[];
   /** `v1.36.3+skiff1` */
@@ -67,11 +80,15 @@ export interface AgentOptions {
   listen?: { host: string; port: number; tls: { key: string; cert: string; clientCa: string } };
   /** The node has a pod network: its CNI list must stand when this resolves. */
   onPodCidr(podCidr: string): Promise<void> | void;
+  podAddresses?: PodAddresses;
   clock: Clock;
   disk: Disk;
+  processes: Processes;
   spawn: Spawn;
   random: Random;
   dial: Dial;
+  /** What this node goes on without; shown as conditions of the Node. */
+  troubles?: Troubles;
   host: Host;
   log: Log;
 }
@@ -82,6 +99,10 @@ export interface Agent {
   readonly port: number;
   /** Resolves when the Node is registered and its network stands. */
   readonly ready: Promise<void>;
+  /** The addresses have changed. */
+  readdress(): void;
+  /** Serves new connections to the node's port with another certificate. */
+  renewCertificate(tls: { key: string; cert: string; clientCa: string }): void;
   /** Ends the agent. Containers and containerd go on. */
   stop(): Promise<void>;
 }

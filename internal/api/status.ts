@@ -19,6 +19,7 @@ const httpOf = {
   InternalError: 500,
   ServerTimeout: 500,
   ServiceUnavailable: 503,
+  InsufficientStorage: 507,
   Timeout: 504,
   BadRequest: 400,
   '': 500,

@@ -10,11 +10,11 @@ import type { Configured } from './authn/jwt/configured.ts';
 import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
 import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import { CertificateAuthenticator } from './authn/x509.ts';
-import type { AccessRequest, Decision } from './authz/authorizer.ts';
+import { Authorization } from './authz/authorization.ts';
 import { NodeAuthorizer } from './authz/node.ts';
 import { RbacAuthorizer } from './authz/rbac.ts';
 import { objectOf } from './registry/stored.ts';
-import { bootCluster } from './bootstrap/boot.ts';
+import { bootCluster, type BootedCluster } from './bootstrap/boot.ts';
 import { Definitions } from './crd/definitions.ts';
 import { addDocumentPaths } from './discovery/paths.ts';
 import { FlowControl } from './flowcontrol/flow-control.ts';
@@ -44,9 +44,17 @@ export interface ApiServer {
   /** The internals, for tests. */
   readonly server: Server;
   inProcess(user: UserInfo): InProcessClient;
-  /** Serves new connections with a renewed certificate. */
-  renewCertificate(tls: { key: string; cert: string }): void;
+  /** Shows renewed certificates from now on: to new clients, to kubelets, and to aggregated API servers. */
+  renew(own: RenewedIdentities): void;
+  /** This server is reached by another address from now on: the `kubernetes` Service leads there. */
+  readvertise(address: string): Promise<void>;
   close(): Promise<void>;
+}
+
+export interface RenewedIdentities {
+  tls: { key: string; cert: string };
+  kubeletClient: { cert: string; key: string };
+  frontProxy: { cert: string; key: string };
 }
 
 /** Starts the API server: resources, policy objects, then the port. Resolves when /readyz would say ok. */
@@ -54,6 +62,7 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   // Most servers know no issuers but themselves, and then load nothing of it.
   const configured = options.authenticationConfig || options.oidc ? await (await import('./authn/jwt/configured.ts')).configuredAuthentication(options) : undefined;
   const server = assemble(options, configured);
+  const authorization = options.authorization ? await (await import('./authz/configured.ts')).configuredAuthorization(server, options.authorization) : undefined;
   if (options.audit) server.audit = await startAudit(options.audit, { ...options, scheme: server.scheme });
   const paths: Paths = { exact: new Map(), below: [] };
   setPaths(server, paths);
@@ -69,22 +78,23 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   paths.delegate = (_server, exchange) => aggregator.delegate(exchange);
   await aggregator.start();
   server.started.add('aggregation');
-  stops.push(() => aggregator.stop(), () => configured?.stop());
+  stops.push(() => aggregator.stop(), () => configured?.stop(), () => authorization?.stop());
   const listener = await listenHttps('apiserver', {
     host: options.listen.host,
     port: options.listen.port,
     ...options.tls,
     ca: clientAuthorities(options),
+    onHandshakeFailed: () => options.clock.look(),
     onRequest: makeListener(server, paths),
     onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
   });
   server.port = listener.port;
   server.know = ({ request, real }) => listener.know(request, { name: real.name, bounded: !real.groups.includes('system:masters') });
-  const leave = await bootCluster(server);
+  const cluster = await bootCluster(server);
   server.started.add('objects');
   server.flowControl.maintain();
   server.ready = true;
-  return handle(server, { listener, stops, leave });
+  return handle(server, { listener, stops, cluster });
 }
 
 function assemble(options: ApiServerOptions, configured: Configured | undefined): Server & { shutdown: Set<() => void> } {
@@ -98,12 +108,8 @@ function assemble(options: ApiServerOptions, configured: Configured | undefined)
   const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
   const rbac = new RbacAuthorizer({ store, clock, log: options.log });
   const nodes = new NodeAuthorizer({ store, clock, log: options.log, objectOf, rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [] });
-  const authorize = (request: AccessRequest): Decision => {
-    const byNode = nodes.authorize(request);
-    if (byNode.allowed) return byNode;
-    const byRole = rbac.authorize(request);
-    return byRole.allowed || !byNode.reason ? byRole : byNode;
-  };
+  const authorization = new Authorization([nodes, rbac]);
+  const { authorize } = authorization;
   const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks(), authorize };
   const shutdown = new Set<() => void>();
   const authenticator = new Authenticator({
@@ -112,11 +118,13 @@ function assemble(options: ApiServerOptions, configured: Configured | undefined)
     ...(options.requestHeader ? { frontProxy: { certificates: new CertificateAuthenticator(options.requestHeader.ca, now), allowedNames: options.requestHeader.allowedNames ?? [] } } : {}),
     bootstrap: new BootstrapTokens(store, now),
     staticTokens: options.staticTokens ?? {},
-    anonymous: options.anonymous ?? true,
+    // Nobody without a name beside an authorizer that does not look (kubeapiserver/options ApplyAuthorization).
+    anonymous: (options.anonymous ?? true) && !options.authorization?.modes?.includes('AlwaysAllow'),
     ...(configured && { configured }),
   });
   const server: Server & { shutdown: Set<() => void> } = {
     options, core, tokens, authenticator, rbac, nodes, shutdown,
+    authorization,
     authorize,
     subresources: new Subresources(),
     virtual: new Map(),
@@ -162,18 +170,28 @@ function clientAuthorities({ clientCa, requestHeader, clock, random }: ApiServer
 interface Running {
   listener: HttpsListener;
   stops: (() => void)[];
-  leave(): Promise<void>;
+  cluster: BootedCluster;
 }
 
-function handle(server: Server & { shutdown?: Set<() => void> }, { listener, stops, leave }: Running): ApiServer {
+function handle(server: Server & { shutdown?: Set<() => void> }, { listener, stops, cluster }: Running): ApiServer {
   return {
     port: listener.port,
     server,
     inProcess: (user) => (server.audit ? new AuditedClient(server, server.audit, user) : new InProcessClient(server, user)),
-    renewCertificate: (tls) => listener.renew({ ...tls, ca: clientAuthorities(server.options) }),
+    renew: ({ tls, kubeletClient, frontProxy }) => {
+      const { options } = server;
+      options.kubeletClient = { ...options.kubeletClient, ...kubeletClient };
+      if (options.requestHeader) options.requestHeader = { ...options.requestHeader, clientCert: frontProxy.cert, clientKey: frontProxy.key };
+      listener.renew({ ...tls, ca: clientAuthorities(options) });
+    },
+    readvertise: async (address) => {
+      if (address === server.options.advertiseAddress) return;
+      server.options.advertiseAddress = address;
+      await cluster.readvertise();
+    },
     close: async () => {
       server.stopping = true;
-      await leave();
+      await cluster.leave();
       for (const stop of server.shutdown ?? []) stop();
       for (const stop of stops) stop();
       await listener.close();

@@ -13,7 +13,7 @@ import { viewOf } from './registry/stored.ts';
 import { putSource, updateObject } from './registry/update.ts';
 import type { Server } from './server.ts';
 import { callHandler } from './in-process-call.ts';
-import { selectedFields, selectedName } from './http/request-info.ts';
+import { fieldTerms, selectedName } from './http/request-info.ts';
 import { Watcher } from './watch/watcher.ts';
 
 interface WriteOptions {
@@ -51,10 +51,13 @@ export class InProcessClient {
   readonly #server: Server;
   readonly #user: UserInfo;
   readonly #manager: string;
+  readonly #audit: Call['audit'];
 
-  constructor(server: Server, user: UserInfo) {
+  /** `audit` takes the annotations of what is asked by this client. */
+  constructor(server: Server, user: UserInfo, audit?: Call['audit']) {
+    this.#audit = audit;
     this.#server = server;
-    this.#user = { ...user, groups: user.groups.includes('system:authenticated') ? user.groups : [...user.groups, 'system:authenticated'] };
+    this.#user = { ...user, groups: user.groups.includes('system:authenticated') ? user.groups : [...user.groups, 'system:authenticated'], inside: true };
     this.#manager = user.name.split(':').at(-1) ?? user.name;
   }
 
@@ -157,12 +160,12 @@ export class InProcessClient {
     const resource = this.#server.core.resources.find(ref.group, ref.version, ref.resource);
     const { namespace = '', name = '', subresource = '' } = target;
     if (!resource) throw notFound({ group: ref.group, resource: ref.resource }, name);
-    const access = { user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: resource.namespaced ? namespace : '', name: name || selectedName(fieldSelector), ...(fieldSelector && { fields: selectedFields(fieldSelector) }) };
-    const decision = this.#server.authorize(access);
+    const access = { user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: resource.namespaced ? namespace : '', name: name || selectedName(fieldSelector), ...(fieldSelector && { fields: fieldTerms(fieldSelector) }) };
+    const decision = this.#server.authorization.authorizeInside(access);
     if (!decision.allowed) throw forbidden({ group: ref.group, resource: ref.resource }, name, denialText(access, decision.reason));
     return {
       user: this.#user, resource, namespace: resource.namespaced ? namespace : '', name, subresource,
-      dryRun: options.dryRun ?? false, fieldManager: options.fieldManager ?? this.#manager, validation: 'Ignore', warnings: [],
+      dryRun: options.dryRun ?? false, fieldManager: options.fieldManager ?? this.#manager, validation: 'Ignore', warnings: [], audit: this.#audit,
     };
   }
 

@@ -4,6 +4,7 @@ import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Dial } from '../io/dial.ts';
 import type { AuditOptions } from './audit/start.ts';
+import type { AuthorizationOptions } from './authz/options.ts';
 import type { FlowControlOptions } from './flowcontrol/flow-control.ts';
 import type { DefaultTolerations } from './admission/tolerations.ts';
 import type { Store } from '../store/store.ts';
@@ -15,6 +16,8 @@ export interface UserInfo {
   uid?: string;
   groups: readonly string[];
   extra?: Readonly<Record<string, readonly string[]>>;
+  /** A part of this very process, not somebody at the door: webhooks are not asked about it. Nothing that is read from outside sets this. */
+  inside?: true;
 }
 
 /** A call to one of the paths that are not the API's. */
@@ -69,12 +72,18 @@ export interface ApiServerOptions {
   authenticationConfig?: ConfigFile;
   /** The flags --oidc-*: one issuer of users' tokens. */
   oidc?: OidcFlags;
+  /** Who is asked whether a request may be; Node and RBAC when left out. */
+  authorization?: AuthorizationOptions;
   /** Priority and fairness: how much is served at once. */
   flowControl?: FlowControlOptions;
   audit?: AuditOptions;
   version?: { gitVersion: string; gitCommit?: string; buildDate?: string };
   /** Says where a node's kubelet is reached, when not at its own address (a tunnel). */
   kubeletTarget?: (node: string) => { host: string; port: number } | undefined;
+  /** Warn of objects that nobody carries out in this cluster, but for those that the named components of others see to. */
+  carriedOutElsewhere?: readonly string[];
+  /** Log every request, at level debug. */
+  logRequests?: boolean;
   /** More checks of /readyz, by name: undefined when well, else what is wrong. */
   readyChecks?: Record<string, () => string | undefined>;
 }

@@ -1,7 +1,8 @@
 import type { ScalePaths } from '../api/strategy/scale.ts';
 import type { Scheme } from '../api/scheme.ts';
 import type { AdmissionPlugin } from './admission/chain.ts';
-import type { AccessRequest, Decision } from './authz/authorizer.ts';
+import type { Authorization } from './authz/authorization.ts';
+import type { Authorize } from './authz/authorizer.ts';
 import type { NodeAuthorizer } from './authz/node.ts';
 import type { RbacAuthorizer } from './authz/rbac.ts';
 import type { Authenticator } from './authn/authenticator.ts';
@@ -31,7 +32,9 @@ export interface Server {
   authenticator: Authenticator;
   rbac: RbacAuthorizer;
   nodes: NodeAuthorizer;
-  authorize(request: AccessRequest): Decision;
+  authorization: Authorization;
+  /** `authorization.authorize`. */
+  authorize: Authorize;
   subresources: Subresources;
   /** Resources that are not stored: reviews, bindings, componentstatuses. By `group/resource`. */
   virtual: Map<string, VirtualHandler>;

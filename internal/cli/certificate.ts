@@ -14,6 +14,10 @@ export async function checkCertificates(options: { dataDir: string; output: stri
   for (const dir of folders(options.dataDir)) {
     for (const cert of await expiries(realDisk, dir)) {
       const days = Math.floor((cert.notAfterMs - realClock.now()) / dayMs);
+      if (cert.fault !== undefined) {
+        rows.push([join(dir, cert.file), '-', '-', '-', `DAMAGED: it ${cert.fault}`]);
+        continue;
+      }
       rows.push([join(dir, cert.file), cert.subject, new Date(cert.notAfterMs).toISOString(), `${days}d`, days < 0 ? 'EXPIRED' : days < 90 ? 'WARNING' : 'OK']);
     }
   }

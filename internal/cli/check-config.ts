@@ -1,5 +1,10 @@
+import { ConfigError } from '../base/errors.ts';
 import { realDisk } from '../io/disk.ts';
+import { realHost } from '../io/host.ts';
 import { realSpawn } from '../io/spawn.ts';
+import { checkMachine } from './machine-checks.ts';
+import { agentConfig, serverConfig } from './server-config.ts';
+import { gatherSettings } from './settings.ts';
 
 interface Check {
   what: string;
@@ -8,8 +13,26 @@ interface Check {
   needed: boolean;
 }
 
-/** What a node needs of a machine, each with what to do when it is missing. */
-export async function checkConfig(): Promise<void> {
+/** What a node needs of a machine, each with what to do when it is missing; with a command and its flags, first whether those are right. */
+export async function checkConfig(words: string[]): Promise<void> {
+  const [command, ...argv] = words;
+  if (command === undefined) return await checkNeeds();
+  if (command !== 'server' && command !== 'agent') throw new ConfigError(`check-config: there is no command "${command}" to check`, { op: 'config', hint: 'server or agent is meant' });
+  await checkCommand(command, argv);
+}
+
+/** All that a start would say of its flags, its environment and its files, without a start. Throws what would end it. */
+async function checkCommand(command: 'server' | 'agent', argv: string[]): Promise<void> {
+  const warn = (line: string): void => void process.stdout.write(`note    ${line}\n`);
+  const settings = await gatherSettings({ command, argv, env: process.env, disk: realDisk, warn });
+  if (command === 'server') await checkMachine(serverConfig(settings, warn), { disk: realDisk, host: realHost, spawn: realSpawn, warn });
+  else agentConfig(settings, warn);
+  process.stdout.write(`ok      the configuration of skiff ${command}\n`);
+}
+
+async function checkNeeds(): Promise<void> {
+  if (!realHost.isRoot()) process.stdout.write('note    only root can see all of this: sudo skiff check-config\n');
+
   const program = async (name: string, packaged: string): Promise<Check> => {
     const folders = ['/usr/local/sbin', '/usr/local/bin', '/usr/sbin', '/usr/bin', '/sbin', '/bin'];
     const found = await Promise.all(folders.map((folder) => realDisk.stat('check', `${folder}/${name}`)));
@@ -32,9 +55,12 @@ export async function checkConfig(): Promise<void> {
     await program('nft', 'nftables'),
     await program('conntrack', 'conntrack'),
     await program('ip', 'iproute2'),
+    await program('mount', 'mount'),
     await path('CNI plug-in ptp', '/usr/lib/cni/ptp', 'install the package containernetworking-plugins'),
     memory,
-    { what: 'nftables in the kernel', ok: nft?.code === 0, fix: 'run as root on a kernel with CONFIG_NF_TABLES', needed: true },
+    realHost.isRoot()
+      ? { what: 'nftables in the kernel', ok: nft?.code === 0, fix: 'a kernel with CONFIG_NF_TABLES is needed', needed: true }
+      : { what: 'nftables in the kernel', ok: false, fix: 'only root can tell', needed: false },
     await path('network namespaces', '/proc/self/ns/net', 'a kernel with CONFIG_NET_NS is needed'),
     await path('overlayfs', '/sys/module/overlay', 'modprobe overlay, or use --snapshotter native', false),
   ];

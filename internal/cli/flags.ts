@@ -26,7 +26,7 @@ const refused = (names: string[], kind: Flag['kind'], reason: string, onlyFor: F
 
 export const flags: Flag[] = [
   works('config', 'text', 'Configuration file', { short: 'c', default: '/etc/skiff/config.yaml', env: ['SKIFF_CONFIG_FILE'] }),
-  works('debug', 'bool', 'Log more'),
+  works('debug', 'bool', 'Log every request, reconciliation and call to the container runtime'),
   works('v', 'int', 'Log level of k3s; 1 and more log as --debug does', { short: 'v' }),
   works('data-dir', 'text', 'Folder that holds state', { short: 'd', default: '/var/lib/skiff' }),
   works('run-dir', 'text', 'Folder for sockets and other things that end with the machine', { default: '/run/skiff' }),
@@ -50,6 +50,7 @@ export const flags: Flag[] = [
   server('disable-scheduler', 'bool', 'Run no scheduler'),
   server('disable-controller-manager', 'bool', 'Run no controllers'),
   server('disable-kube-proxy', 'bool', 'Carry out no services (host ports stay)'),
+  server('disable-network-policy', 'bool', 'Enforce no network policies'),
   server('flannel-backend', 'text', 'Pod network between nodes: vxlan, host-gw (all nodes on one network) or none (bring your own CNI)', { default: 'vxlan', values: ['vxlan', 'host-gw', 'none'] }),
   works('flannel-iface', 'text', "Interface that gives the node's address and carries the pod network"),
   works('node-name', 'text', 'Name of the node (default: the host name)'),
@@ -122,7 +123,6 @@ export const flags: Flag[] = [
   ...none(['tls-san-security'], 'bool', 'the serving certificate holds only what --tls-san and the nodes say'),
   ...none(['disable-cloud-controller'], 'bool', 'there is no cloud controller manager'),
   ...none(['disable-helm-controller'], 'bool', 'there is no Helm controller in this release'),
-  ...none(['disable-network-policy'], 'bool', 'network policies are stored and not enforced, with or without it'),
   ...none(['disable-apiserver'], 'bool', 'every server serves the API'),
   ...none(['disable-etcd'], 'bool', 'every server that joins keeps a member of the etcd'),
   ...none(['disable-apiserver-lb'], 'bool', 'there is no local load balancer', 'both'),

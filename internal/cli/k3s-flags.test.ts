@@ -91,7 +91,7 @@ const serverFlags: Row[] = [
   ['disable-scheduler', undefined, 'works'],
   ['disable-cloud-controller', undefined, 'warns', /no cloud controller manager/],
   ['disable-kube-proxy', undefined, 'works'],
-  ['disable-network-policy', undefined, 'warns', /not enforced/],
+  ['disable-network-policy', undefined, 'works'],
   ['disable-helm-controller', undefined, 'warns', /no Helm controller/],
   ['embedded-registry', undefined, 'warns', /not shared between nodes/],
   ['supervisor-metrics', undefined, 'warns', /already/],

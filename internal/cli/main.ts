@@ -1,10 +1,13 @@
 import { basename } from 'node:path';
 import { SkiffError } from '../base/errors.ts';
 
+/** 128 and the number of SIGPIPE, as a shell says it. */
+const endedByPipe = 141;
 const tools = new Set(['kubectl', 'crictl', 'ctr']);
 
 /** Runs the command that `argv` names and sets the exit status. */
 export async function main(argv: string[]): Promise<void> {
+  endWithReader();
   try {
     // In the executable argv[1] is the name it was called by; a source tree is always called by its script.
     const name = basename(argv[1] ?? 'skiff');
@@ -20,6 +23,16 @@ export async function main(argv: string[]): Promise<void> {
   } catch (error) {
     complain(error);
   }
+}
+
+/** Whoever reads what we say may have read enough (`skiff ... | head -1`): then the command ends as a program does that SIGPIPE ends. */
+function endWithReader(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(endedByPipe);
+    throw error;
+  });
+  // A log that nobody reads any more is no reason to stop serving.
+  process.stderr.on('error', () => undefined);
 }
 
 /** A command that waits for something must not end for want of work: timers of Clock do not keep a process alive. */

@@ -3,7 +3,7 @@ import { ConfigError, messageOf } from '../base/errors.ts';
 import { clientTls, listMembers, removeMember, type EtcdCluster } from '../etcd/members.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
-import { readPair } from '../pki/authorities.ts';
+import { readPair } from '../pki/pair-files.ts';
 
 const op = 'datastore member';
 
@@ -33,6 +33,7 @@ async function list(cluster: EtcdCluster): Promise<void> {
 export async function ownCluster(dataDir: string): Promise<EtcdCluster> {
   const dir = join(dataDir, 'server/tls/etcd');
   const [serverCa, client] = await Promise.all([realDisk.readIfThere(op, join(dir, 'server-ca.crt')), readPair(realDisk, dir, 'client')]);
+  if (client && 'fault' in client) throw new ConfigError(`${client.fault.file} ${client.fault.what}`, { op, hint: 'the next start of the server issues it again' });
   if (!serverCa || !client) throw new ConfigError(`${dataDir} is not the data directory of a server with an etcd`, { op, hint: 'members are those of servers started with --cluster-init or --server' });
-  return { endpoints: ['https://localhost:2379'], tls: clientTls({ serverCa: { cert: serverCa.toString(), key: '' }, client }), clock: realClock };
+  return { endpoints: ['https://localhost:2379'], tls: clientTls({ serverCa: { cert: serverCa.toString(), key: '' }, client: client.pair }), clock: realClock };
 }

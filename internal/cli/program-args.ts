@@ -3,6 +3,7 @@ import type { ControllerSettings } from '../supervisor/config.ts';
 import { apiServerArgs, type ApiServerArgs } from './component-args/api-server.ts';
 import { settledAudit } from './component-args/api-server-audit.ts';
 import { checkAuthentication } from './component-args/api-server-authentication.ts';
+import { checkAuthorization } from './component-args/api-server-authorization.ts';
 import { controllerManagerArgs } from './component-args/controllers.ts';
 import { kubeletArgs, type KubeletSettings } from './component-args/kubelet.ts';
 import { cloudControllerArgs, etcdArgs, helmControllerArgs, proxyArgs, schedulerArgs, type EtcdSettings } from './component-args/others.ts';
@@ -46,6 +47,7 @@ export function serverArgs(settings: Settings, warn: Warn): { apiServer: ApiServ
 function apiServerSettings(from: From): ApiServerArgs {
   const said = read<ApiServerArgs>('kube-apiserver-arg', apiServerArgs, {}, from);
   checkAuthentication(said);
+  checkAuthorization(said, from.warn);
   return settledAudit(said, from.warn);
 }
 

@@ -8,7 +8,7 @@ export function program(): Command {
   const skiff = new Command('skiff')
     .description('Kubernetes for the edge in one file')
     .usage('<command> [options]')
-    .helpCommand(false)
+    .enablePositionalOptions()
     .configureOutput({ outputError: (text, write) => write(`skiff: ${text.trim().replace(/^error: /, '').replaceAll('\n', ' ')} (see "skiff --help")\n`) })
     .exitOverride();
   for (const name of ['server', 'agent'] as const) daemon(skiff, name);
@@ -19,6 +19,10 @@ export function program(): Command {
     .command('version')
     .description('Print the version')
     .action(async () => (await import('./version.ts')).printVersion());
+  skiff
+    .command('licenses')
+    .description('Print the licences of skiff and of everything in it')
+    .action(async () => (await import('./version.ts')).printLicenses());
   maintenance(skiff);
   credentials(skiff);
   datastore(skiff);
@@ -51,14 +55,21 @@ const runDir = ['--run-dir <dir>', 'Folder of its sockets', process.env['SKIFF_R
 function maintenance(skiff: Command): void {
   skiff
     .command('check-config')
-    .description('Say whether this machine has what a node needs')
-    .action(async () => (await import('./check-config.ts')).checkConfig());
+    .description('Say whether this machine has what a node needs; with "server" or "agent" and flags, whether a start would take them')
+    .usage('[server|agent] [flags]')
+    .allowUnknownOption()
+    .passThroughOptions()
+    .argument('[words...]')
+    .action(async (words: string[]) => (await import('./check-config.ts')).checkConfig(words));
   skiff
     .command('wait-ready')
-    .description('Wait until the node of this machine is Ready')
+    .description('Wait until the server that runs on this machine, and its node, are ready; after "--", the command and flags of the service')
+    .usage('[options] [-- server [flags]]')
     .option('--timeout <seconds>', 'How long', '180')
-    .option('--kubeconfig <file>', 'Which cluster', process.env['SKIFF_KUBECONFIG_OUTPUT'] ?? '/etc/skiff/skiff.yaml')
-    .action(async (options: { timeout: string; kubeconfig: string }) => (await import('./wait-ready.ts')).waitReady(options));
+    .option('--kubeconfig <file>', 'Which kubeconfig (default: the one that the server writes)')
+    .passThroughOptions()
+    .argument('[words...]')
+    .action(async (words: string[], options: { timeout: string; kubeconfig?: string }) => (await import('./wait-command.ts')).runWaitReady(words, options));
   skiff
     .command('killall')
     .description('Stop the server and every container; data stays')

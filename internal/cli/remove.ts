@@ -18,7 +18,8 @@ function machine(): Machine {
 }
 
 export async function runKillall(options: { dataDir: string; runDir: string }): Promise<void> {
-  await killAll(machine(), { dataDir: options.dataDir, runDir: options.runDir, netnsDir });
+  const { server, pods } = await killAll(machine(), { dataDir: options.dataDir, runDir: options.runDir, netnsDir });
+  process.stdout.write(`${server > 0 ? 'skiff is stopped' : 'skiff did not run'}; ${pods === 1 ? '1 pod' : `${pods} pods`} ended; data stays in ${options.dataDir}\n`);
 }
 
 export async function runUninstall(options: { dataDir: string; runDir: string; verify?: boolean }): Promise<void> {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import { createServer, request, type Server } from 'node:https';
 import { createServer as createTcp, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -41,6 +42,7 @@ async function startIssuer(): Promise<void> {
   const { privateKey, publicKey } = await generateKeyPair('RS256', { extractable: true });
   const keys = { keys: [{ ...(await exportJWK(publicKey)), kid: 'k', alg: 'RS256', use: 'sig' }] };
   issuer = createServer(tls, (req, res) => {
+    if (req.url?.startsWith('/authorize')) return answerReview(req, res);
     res.setHeader('content-type', 'application/json');
     res.end(JSON.stringify(req.url === '/keys' ? keys : { issuer: issuerUrl, jwks_uri: `${issuerUrl}/keys` }));
   });
@@ -48,6 +50,29 @@ async function startIssuer(): Promise<void> {
   issuerUrl = `https://127.0.0.1:${(issuer.address() as AddressInfo).port}`;
   token = (claims) => new SignJWT({ aud: 'kube', email: 'jane@example.org', groups: ['sailors'], hd: 'example.org', ...claims }).setIssuer(issuerUrl).setExpirationTime('5m').setProtectedHeader({ alg: 'RS256', kid: 'k' }).sign(privateKey);
   file('issuer-ca.pem', ca.cert);
+}
+
+/** The same server decides: Jane may read what it names, and nobody of the server itself anything. */
+function answerReview(req: IncomingMessage, res: ServerResponse): void {
+  let text = '';
+  req.on('data', (part: Buffer) => void (text += part.toString()));
+  req.on('end', () => {
+    const review = JSON.parse(text) as { spec: { user: string; resourceAttributes?: { resource?: string } } };
+    const { user, resourceAttributes: at } = review.spec;
+    const status = /^system:(serviceaccount|kube-|node)/.test(user) ? { allowed: false, denied: true } : { allowed: user === 'jane@example.org' && at?.resource === 'serviceaccounts', reason: 'the issuer says so' };
+    res.end(JSON.stringify({ ...review, status }));
+  });
+}
+
+/** An AuthorizationConfiguration that asks it before all others. */
+function authorization(): string {
+  const kubeConfigFile = file('hook.kubeconfig', JSON.stringify({
+    clusters: [{ name: 'c', cluster: { server: `${issuerUrl}/authorize`, 'certificate-authority': 'issuer-ca.pem' } }], users: [{ name: 'u', user: {} }],
+    contexts: [{ name: 'x', context: { cluster: 'c', user: 'u' } }], 'current-context': 'x',
+  }));
+  const webhook = { timeout: '3s', subjectAccessReviewVersion: 'v1', failurePolicy: 'Deny', connectionInfo: { type: 'KubeConfigFile', kubeConfigFile } };
+  const authorizers = [{ type: 'Webhook', name: 'issuer', webhook }, { type: 'Node', name: 'node' }, { type: 'RBAC', name: 'rbac' }];
+  return file('authorization.yaml', JSON.stringify({ apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthorizationConfiguration', authorizers }));
 }
 
 function launch(data: string, args: string[]): { child: ChildProcess; said: () => string; ended: Promise<number | null> } {
@@ -98,14 +123,18 @@ const policy = 'apiVersion: audit.k8s.io/v1\nkind: Policy\nomitStages: [RequestR
 const oidc = (): string[] => [`oidc-issuer-url=${issuerUrl}`, 'oidc-client-id=kube', 'oidc-username-claim=email', 'oidc-groups-claim=groups', 'oidc-groups-prefix=oidc:', 'oidc-required-claim=hd=example.org', 'oidc-required-claim=email=jane@example.org', `oidc-ca-file=${join(dir, 'issuer-ca.pem')}`];
 
 describe('a server', () => {
-  test("audits, knows another issuer's users and has the seats it was told of", async () => {
-    const server = launch('data', [`audit-policy-file=${file('policy.yaml', policy)}`, `audit-log-path=${auditLog}`, 'max-requests-inflight=7', 'max-mutating-requests-inflight=5', ...oidc()]);
+  test("audits, knows another issuer's users, asks who may what and has the seats it was told of", async () => {
+    const server = launch('data', [`audit-policy-file=${file('policy.yaml', policy)}`, `audit-log-path=${auditLog}`, 'max-requests-inflight=7', 'max-mutating-requests-inflight=5', `authorization-config=${authorization()}`, ...oidc()]);
     child = server.child;
     await expect.poll(() => call('/readyz').then(({ status }) => status, () => server.said()), { timeout: 50_000, interval: 200 }).toBe(200);
     const good = await token({});
     // The issuer's keys are fetched when the first token comes.
     await expect.poll(() => whoIs(good), { timeout: 20_000 }).toMatchObject({ username: 'jane@example.org', groups: ['oidc:sailors', 'system:authenticated'] });
     for (const claims of [{ hd: 'other.example' }, { email: 'joe@example.org' }, { aud: 'other' }]) expect(await whoIs(await token(claims))).toBe(401);
+    // Made by a controller, which the webhook would forbid.
+    await expect.poll(() => call('/api/v1/namespaces/default/serviceaccounts', { token: good }).then(({ status, text }) => [status, text.includes('"name":"default"')]), { timeout: 20_000 }).toEqual([200, true]);
+    const secrets = await call('/api/v1/namespaces/default/secrets', { token: good });
+    expect([secrets.status, secrets.json['message']]).toEqual([403, expect.stringMatching(/cannot list resource "secrets" .*: the issuer says so$/)]);
     const events = (): { user?: { username?: string }; requestURI: string; stage: string; level: string }[] => readFileSync(auditLog, 'utf8').trim().split('\n').map((line) => JSON.parse(line) as never);
     await expect.poll(() => events().filter((one) => one.user?.username === 'jane@example.org')).toContainEqual(expect.objectContaining({ stage: 'ResponseComplete', level: 'Metadata', requestURI: '/apis/authentication.k8s.io/v1/selfsubjectreviews' }));
     expect(events().filter((one) => one.stage === 'RequestReceived')).toEqual([]);
@@ -119,12 +148,15 @@ describe('a server', () => {
   test.each<[string, () => string[], string]>([
     ['an audit policy that is none', () => [`audit-policy-file=${file('wrong-policy.yaml', 'kind: Pod\n')}`, 'audit-log-path=-'], 'wrong-policy.yaml'],
     ['an authentication configuration that is none', () => [`authentication-config=${file('wrong-authn.yaml', 'kind: [\n')}`], 'wrong-authn.yaml'],
+    ['an authorization configuration that is none', () => [`authorization-config=${file('wrong-authz.yaml', 'apiVersion: apiserver.config.k8s.io/v1\nkind: AuthorizationConfiguration\nauthorizers: [{type: Webhook, name: a}]\n')}`], 'wrong-authz.yaml: authorizers[0].webhook: Required value'],
+    ['a mode that is none', () => ['authorization-mode=Node,Rbac'], 'authorization-mode "Rbac" is not a valid mode'],
+    ['a webhook whose kubeconfig is none', () => ['authorization-mode=RBAC,Webhook', `authorization-webhook-config-file=${file('wrong-kubeconfig', 'kind: Config\n')}`], 'wrong-kubeconfig'],
     ['an authority that is not there', () => [...oidc().slice(0, -1), `oidc-ca-file=${dir}/no-ca.pem`], 'no-ca.pem'],
   ])('does not start with %s', async (_what, args, name) => {
     const server = launch('wrong', args());
     child = server.child;
     expect(await server.ended).toBe(1);
-    const complaints = server.said().split('\n').filter((line) => line.startsWith('skiff: ') && !line.startsWith('skiff: warning'));
+    const complaints = server.said().split('\n').filter((line) => / ERROR skiff /.test(line));
     expect(complaints, server.said()).toEqual([expect.stringContaining(name)]);
     expect(server.said()).not.toContain('    at ');
   });

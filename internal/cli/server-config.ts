@@ -7,6 +7,7 @@ import { snapshotPrefix } from '../supervisor/snapshots/folder.ts';
 import { isPostgres, parsePostgresEndpoint } from '../store/postgres/endpoint.ts';
 import { kubeletSettings, serverArgs } from './program-args.ts';
 import type { Settings } from './settings.ts';
+import { checkClusterDns, checkClusterDomain, checkNodeLabels, checkNodeTaints, checkRanges, checkTlsSans } from './value-checks.ts';
 
 const op = 'config';
 
@@ -16,10 +17,18 @@ const silently: Warn = () => undefined;
 
 /** Settings -> what the supervisor takes; every value is checked here, with the flag's name in the complaint. */
 export function serverConfig(settings: Settings, warn: Warn = silently): ServerConfig {
-  const serviceCidr = cidr(settings, 'service-cidr');
   const args = serverArgs(settings, warn);
+  const node = nodeConfig(settings, warn);
+  const [clusterCidr, serviceCidr] = [cidr(settings, 'cluster-cidr'), cidr(settings, 'service-cidr')];
+  const clusterDns = address(settings, 'cluster-dns') ?? nthAddress(serviceCidr, 10);
+  const clusterDomain = text(settings, 'cluster-domain') ?? 'cluster.local';
+  const disable = disabled(settings, warn);
+  checkRanges(clusterCidr, serviceCidr);
+  checkClusterDns(clusterDns, serviceCidr, disable);
+  checkClusterDomain(clusterDomain);
+  checkTlsSans(list(settings, 'tls-san'), (san) => isIP(san) !== 0);
   return {
-    ...nodeConfig(settings, warn),
+    ...node,
     bindAddress: address(settings, 'bind-address') ?? '0.0.0.0',
     httpsListenPort: port(settings, 'https-listen-port') ?? 6443,
     advertiseAddress: address(settings, 'advertise-address'),
@@ -30,13 +39,14 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     writeKubeconfig: text(settings, 'write-kubeconfig') ?? '/etc/skiff/skiff.yaml',
     writeKubeconfigMode: mode(settings, 'write-kubeconfig-mode'),
     writeKubeconfigGroup: text(settings, 'write-kubeconfig-group'),
-    clusterCidr: cidr(settings, 'cluster-cidr'),
+    clusterCidr,
     serviceCidr,
-    clusterDns: address(settings, 'cluster-dns') ?? nthAddress(serviceCidr, 10),
-    clusterDomain: text(settings, 'cluster-domain') ?? 'cluster.local',
+    clusterDns,
+    clusterDomain,
     nodePortRange: args.apiServer.nodePortRange ?? range(settings, 'service-node-port-range'),
-    disable: disabled(settings, warn),
+    disable,
     disableAgent: settings.get('disable-agent') === true,
+    disableNetworkPolicy: settings.get('disable-network-policy') === true,
     disableScheduler: settings.get('disable-scheduler') === true,
     disableControllers: settings.get('disable-controller-manager') === true,
     datastore: datastore(settings),
@@ -108,6 +118,10 @@ function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
   const nodeName = (kubelet.nodeName ?? text(settings, 'node-name'))?.toLowerCase();
   if (nodeName !== undefined && !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(nodeName)) throw new ConfigError(`--node-name: "${nodeName}" is not a DNS name`, { op });
   const config = text(settings, 'config') ?? '/etc/skiff/config.yaml';
+  const nodeLabels = pairs('node-label', [...list(settings, 'node-label'), ...(kubelet.nodeLabels ?? [])], /^[^=]+=[^=]*$/, 'key=value');
+  const nodeTaints = pairs('node-taint', [...list(settings, 'node-taint'), ...(kubelet.nodeTaints ?? [])], /^[^=:]+(=[^:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/, 'key=value:effect');
+  checkNodeLabels(nodeLabels);
+  checkNodeTaints(nodeTaints);
   return {
     dataDir,
     configDir: join(config, '..'),
@@ -116,8 +130,8 @@ function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
     withNodeId: settings.get('with-node-id') === true,
     nodeIps: addresses(settings, 'node-ip'),
     nodeExternalIps: addresses(settings, 'node-external-ip'),
-    nodeLabels: pairs('node-label', [...list(settings, 'node-label'), ...(kubelet.nodeLabels ?? [])], /^[^=]+=[^=]*$/, 'key=value'),
-    nodeTaints: pairs('node-taint', [...list(settings, 'node-taint'), ...(kubelet.nodeTaints ?? [])], /^[^=:]+(=[^:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/, 'key=value:effect'),
+    nodeLabels,
+    nodeTaints,
     resolvConf: kubelet.resolvConf ?? text(settings, 'resolv-conf'),
     runtimeEndpoint: text(settings, 'container-runtime-endpoint'),
     snapshotter: text(settings, 'snapshotter') ?? 'overlayfs',
@@ -152,7 +166,7 @@ function disabled(settings: Settings, warn: Warn): string[] {
     if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) throw new ConfigError(`--disable: "${name}" is not the name of a component`, { op, hint: `known are ${packaged.join(', ')}` });
     if (!packaged.includes(name)) warn(`--disable: there is no component "${name}" (known are ${packaged.join(', ')}); a file of that name below server/manifests is kept away`);
   }
-  return asked;
+  return settings.get('disable-network-policy') === true ? [...asked, 'network-policy'] : asked;
 }
 
 function text(settings: Settings, name: string): string | undefined {

@@ -99,14 +99,50 @@ describe('complaints are one line that names the cause', () => {
     ['--disable', '../x', /"..\/x" is not the name of a component/],
     ['--node-internal-dns', 'a b', /not a DNS name/],
     ['--data-dir', 'here', /absolute path/],
+    ['--cluster-cidr', '10.43.0.0/16', /^--cluster-cidr 10\.43\.0\.0\/16 and --service-cidr 10\.43\.0\.0\/16 share addresses$/],
+    ['--cluster-cidr', '10.0.0.0/8', /share addresses/],
+    ['--service-cidr', '10.42.128.0/20', /share addresses/],
+    ['--service-cidr', '10.50.0.1/16', /does not begin with the first address of its range/],
+    ['--cluster-dns', '10.42.0.10', /^--cluster-dns: 10\.42\.0\.10 is not in --service-cidr 10\.43\.0\.0\/16$/],
+    ['--cluster-domain', 'Boat.Local', /not a DNS name/],
+    ['--cluster-domain', 'a..b', /not a DNS name/],
+    ['--tls-san', 'https://boat.example', /neither an address nor a DNS name/],
+    ['--tls-san', 'boat.example:6443', /neither an address nor a DNS name/],
+    ['--tls-san', 'a b', /neither an address nor a DNS name/],
+    ['--node-label', 'a b=c', /^--node-label: "a b=c": name part must consist of/],
+    ['--node-label', 'a=b c', /^--node-label: "a=b c": a valid label must/],
+    ['--node-label', 'node-role.kubernetes.io/worker=true', /a node may not give itself "node-role.kubernetes.io\/worker"/],
+    ['--node-taint', 'a b=c:NoSchedule', /^--node-taint: "a b=c:NoSchedule": name part must/],
+    ['--kubelet-arg', 'node-labels=-a=b', /^--node-label: "-a=b": name part must/],
+    ['--snapshotter', 'zfs', /"zfs" is not one of overlayfs, native/],
     ['--datastore-endpoint', 'mysql://u:p@tcp(db:3306)/k', /no datastore "mysql"/],
     ['--datastore-endpoint', 'postgres://u:p@db/k?sslmode=sometimes', /unknown sslmode "sometimes"/],
     ['--datastore-endpoint', 'postgres://u:p/w@db/k', /postgres:\/\/user:password@host:port\/database/],
   ])('%s %s', async (flag, value, expected) => {
     await writeFile(file, '');
-    const settings = await gather([flag, value]);
-    expect(() => serverConfig(settings)).toThrow(expected);
+    const complaint = await gather([flag, value]).then((settings) => serverConfig(settings)).then(() => 'taken', (error: Error) => error.message);
+    expect(complaint).toMatch(expected);
+    expect(complaint).not.toContain('\n');
   });
+});
+
+test('what may be is taken: wildcards, a DNS of somebody else, labels of the node itself', async () => {
+  await writeFile(file, '');
+  const args = ['--tls-san', '*.example.com,Boat.example.,fd00::1', '--cluster-dns', '169.254.20.10', '--disable', 'coredns', '--node-label', 'topology.kubernetes.io/zone=a', '--node-taint', 'example.com/gpu:NoExecute'];
+  expect(serverConfig(await gather(args))).toMatchObject({ clusterDns: '169.254.20.10', nodeLabels: ['topology.kubernetes.io/zone=a'] });
+});
+
+test('a mapping in the place of a text is told as such', async () => {
+  await writeFile(file, 'node-label:\n- zone: cellar\n');
+  await expect(gather()).rejects.toMatchObject({ message: expect.stringContaining('node-label: takes a list of texts, not a mapping') as string, hint: 'write - "zone=cellar"' });
+  await writeFile(file, 'kubelet-arg: {max-pods: 5}\n');
+  await expect(gather()).rejects.toMatchObject({ hint: 'write - "max-pods=5"' });
+});
+
+test('a variable that is spelt wrong is told', async () => {
+  await writeFile(file, '');
+  await gather([], { SKIFF_DISABLE_AGNT: 'true', SKIFF_TEST_DISK: '/x', SKIFF_SERVICE_HOST: '10.0.0.1', SKIFF_PORT: 'tcp://10.0.0.1:1' });
+  expect(warnings).toEqual(['SKIFF_DISABLE_AGNT has no effect (did you mean SKIFF_DISABLE_AGENT?)']);
 });
 
 describe('what has no effect is told in one line', () => {
@@ -172,7 +208,7 @@ test('a server needs nothing said', async () => {
 
 test('what is said about the network and the name arrives', async () => {
   await writeFile(file, 'flannel-backend: host-gw\nwith-node-id: true\ndisable-network-policy: true\n');
-  expect(serverConfig(await gather(['--disable-kube-proxy', '--flannel-iface', 'eth1']))).toMatchObject({ flannelBackend: 'host-gw', withNodeId: true, disableKubeProxy: true, flannelIface: 'eth1' });
+  expect(serverConfig(await gather(['--disable-kube-proxy', '--flannel-iface', 'eth1']))).toMatchObject({ flannelBackend: 'host-gw', withNodeId: true, disableKubeProxy: true, disableNetworkPolicy: true, flannelIface: 'eth1' });
 });
 
 test('a datastore is named by flag or variable', async () => {

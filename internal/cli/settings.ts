@@ -77,7 +77,19 @@ export function fromEnvironment(env: Record<string, string | undefined>, known: 
       warn(`${theirs} is taken as ${name}`);
     }
   }
+  for (const name of Object.keys(env)) if (name.startsWith('SKIFF_') && env[name] && !ours.has(name) && !ofOurOwn(name)) warn(`${name} has no effect${nearVariable(name, [...ours.keys()])}`);
   return found;
+}
+
+/** Variables that are no flags of this command: of the other, of the program's own making, of tests, and of a Service that is called skiff. */
+function ofOurOwn(name: string): boolean {
+  const others = (['server', 'agent'] as const).flatMap((command) => flagsOf(command).flatMap(environmentOf));
+  return others.includes(name) || ['SKIFF_LOW_MEMORY', 'SKIFF_UNPACK_DIR', 'SKIFF_ETCD'].includes(name) || /^SKIFF_(TEST_|PORT(_|$)|SERVICE_(HOST|PORT))/.test(name);
+}
+
+function nearVariable(name: string, known: string[]): string {
+  const near = known.filter((one) => editDistance(name, one) < 3).toSorted((a, b) => editDistance(name, a) - editDistance(name, b))[0];
+  return near === undefined ? '' : ` (did you mean ${near}?)`;
 }
 
 interface Files {
@@ -136,6 +148,7 @@ async function readYaml(path: string, text: string): Promise<Record<string, unkn
 }
 
 function coerce(flag: Flag, raw: unknown, where: string): Value {
+  if (flag.kind === 'args' || flag.kind === 'list') refuseObjects(raw, where);
   if (flag.kind === 'args') return (Array.isArray(raw) ? raw : [raw]).map(String).filter(Boolean);
   if (flag.kind === 'list') return (Array.isArray(raw) ? raw : [raw]).flatMap((item) => String(item).split(',')).map((item) => item.trim()).filter(Boolean);
   if (raw !== null && typeof raw === 'object') throw new ConfigError(`${where}: takes one value`, { op: 'config' });
@@ -149,6 +162,15 @@ function coerce(flag: Flag, raw: unknown, where: string): Value {
     return Number(text);
   }
   return text;
+}
+
+/** `a: b` in the place of `a=b` is easily written, and is a mapping to YAML. */
+function refuseObjects(raw: unknown, where: string): void {
+  const found = (Array.isArray(raw) ? raw : [raw]).find((item) => item !== null && typeof item === 'object');
+  if (found === undefined) return;
+  const [first] = Object.entries(found as object);
+  const example = first === undefined || Array.isArray(found) ? 'a value' : `${first[0]}=${String(first[1])}`;
+  throw new ConfigError(`${where}: takes a list of texts, not a mapping`, { op: 'config', hint: `write - "${example}"` });
 }
 
 /** What a flag comes to: nothing to say, one line, or no start at all. */

@@ -1,7 +1,13 @@
-import { buildInfo } from '../io/assets.ts';
+import { ConfigError } from '../base/errors.ts';
+import { assetBytes, buildInfo, hasAsset } from '../io/assets.ts';
 import { kubernetesVersion } from '../supervisor/release.ts';
 
 export function printVersion(): void {
-  const { version, commit } = buildInfo();
-  process.stdout.write(`skiff version v${version} (${commit})\nkubernetes ${kubernetesVersion}\nnode ${process.version}\n`);
+  const { version, build } = buildInfo();
+  process.stdout.write(`skiff version v${version} (${build})\nkubernetes ${kubernetesVersion}\nnode ${process.version}\n`);
+}
+
+export async function printLicenses(): Promise<void> {
+  if (!hasAsset('licenses.txt')) throw new ConfigError('the licences are gathered when the executable is built', { op: 'licenses', hint: 'see LICENSE, and node_modules/*/LICENSE' });
+  process.stdout.write(await assetBytes('licenses.txt'));
 }

@@ -46,6 +46,8 @@ export const refs = {
   volumeAttachments: kind('storage.k8s.io', 'v1', 'volumeattachments', 'VolumeAttachment', false),
   csiNodes: kind('storage.k8s.io', 'v1', 'csinodes', 'CSINode', false),
   csiDrivers: kind('storage.k8s.io', 'v1', 'csidrivers', 'CSIDriver', false),
+  resourceClaims: kind('resource.k8s.io', 'v1', 'resourceclaims', 'ResourceClaim'),
+  subjectAccessReviews: kind('authorization.k8s.io', 'v1', 'subjectaccessreviews', 'SubjectAccessReview', false),
   certificateSigningRequests: kind('certificates.k8s.io', 'v1', 'certificatesigningrequests', 'CertificateSigningRequest', false),
   horizontalPodAutoscalers: kind('autoscaling', 'v2', 'horizontalpodautoscalers', 'HorizontalPodAutoscaler'),
   customResourceDefinitions: kind('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false),

@@ -32,12 +32,14 @@ export class WorkQueue {
   readonly #again = new Set<string>();
   readonly #failures = new Map<string, number>();
   readonly #later = new Map<string, { at: number; timer: Timer }>();
+  readonly #unfollow: () => void;
   #idlers: (() => void)[] = [];
   #started = false;
   #stopped = false;
 
   constructor(options: WorkQueueOptions) {
     this.#options = options;
+    this.#unfollow = options.clock.onJump(() => this.#hurry());
   }
 
   /** Begins to work; keys added before are kept until then (a controller waits for its mirrors first). */
@@ -67,6 +69,15 @@ export class WorkQueue {
       this.add(key);
     });
     this.#later.set(key, { at, timer });
+  }
+
+  /** The clock was set: what waits for a time of day may wait for the wrong one, so all that waits looks again. */
+  #hurry(): void {
+    for (const [key, { timer }] of [...this.#later]) {
+      timer.cancel();
+      this.#later.delete(key);
+      this.add(key);
+    }
   }
 
   /** Takes back what `addAfter` promised. */
@@ -104,6 +115,7 @@ export class WorkQueue {
 
   stop(): void {
     this.#stopped = true;
+    this.#unfollow();
     this.#waiting.clear();
     for (const { timer } of this.#later.values()) timer.cancel();
     this.#later.clear();
@@ -125,11 +137,14 @@ export class WorkQueue {
   }
 
   async #work(key: string): Promise<void> {
+    const { clock, log, name } = this.#options;
     const failuresBefore = this.#failures.get(key) ?? 0;
+    const began = clock.monotonicMs();
     try {
       await Promise.resolve(); // whoever adds a key is never run into by its work
       if (!this.#stopped) await this.#options.reconcile(key);
       if ((this.#failures.get(key) ?? 0) === failuresBefore) this.#failures.delete(key);
+      log.debug('reconciled', { queue: name, key, ms: Math.round(clock.monotonicMs() - began) });
     } catch (error) {
       this.#failed(key, error);
     }

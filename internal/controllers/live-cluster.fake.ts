@@ -14,6 +14,7 @@ import { startControllers } from './start.ts';
 /** The real API server in this process, all controllers with their real accounts, and a node that only pretends. */
 export interface LiveCluster {
   admin: Client;
+  as(user: { name: string; groups: string[] }): Client;
   mirrors: Mirrors;
   /** What the pretended node makes of a pod with the label `outcome: <name>`. */
   outcomes: Map<string, (pod: Pod) => object>;
@@ -47,6 +48,7 @@ export async function liveCluster(): Promise<LiveCluster> {
   pretendNode(admin, mirrors, outcomes);
   return {
     admin,
+    as: (user) => dev.api.inProcess(user),
     mirrors,
     outcomes,
     stop: async () => {

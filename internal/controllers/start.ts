@@ -1,5 +1,8 @@
 import { table } from '../base/own.ts';
 import type { Controller, ControllerContext } from './context.ts';
+import { startTokenCleaner } from './bootstrap/token-cleaner.ts';
+import { startCertificateApprover } from './certificates/approver.ts';
+import { startCertificateRequestCleaner } from './certificates/cleaner.ts';
 import { startCertificateSigner } from './certificates/signer.ts';
 import { startClusterRoleAggregationController } from './clusterroleaggregation/aggregation.ts';
 import { startCronJobController } from './cronjob/cronjob.ts';
@@ -19,6 +22,7 @@ import { startNodeIpamController } from './nodeipam/node-ipam.ts';
 import { startReplicaSetController, startReplicationController } from './replicaset/replicaset.ts';
 import { startResourceQuotaController } from './resourcequota/resource-quota.ts';
 import { startStatefulSetController } from './statefulset/statefulset.ts';
+import { startTtlController } from './ttl/ttl.ts';
 import { startTtlAfterFinishedController } from './ttlafterfinished/ttl-after-finished.ts';
 import { startRootCaPublisher } from './rootca/publisher.ts';
 import { startPvcProtectionController, startPvProtectionController, startVacProtectionController } from './storageprotection/storage-protection.ts';
@@ -47,6 +51,10 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   job: startJobController,
   'serviceaccount-token': startServiceAccountTokenController,
   'certificate-signing': startCertificateSigner,
+  'certificate-approving': startCertificateApprover,
+  'certificate-cleaner': startCertificateRequestCleaner,
+  'token-cleaner': startTokenCleaner,
+  ttl: startTtlController,
   cronjob: startCronJobController,
   disruption: startDisruptionController,
   daemonset: startDaemonSetController,

@@ -43,7 +43,7 @@ export async function runDatastore(options: DatastoreOptions): Promise<Datastore
   const wanted = options.listenClientUrls.map(parseListenUrl);
   const tls = await readTls(options);
   if (wanted.some((w) => w.scheme === 'https') && !tls) throw new ConfigError('an https:// client URL needs --cert-file and --key-file', { op: 'datastore' });
-  const store = await openSqliteStore({ dir: options.dataDir, clock, log, historyMs: options.historyMs });
+  const store = await openSqliteStore({ dir: options.dataDir, clock, log, historyMs: options.historyMs, reserve: true });
   const identity = await identityIn(disk, options.dataDir);
   const servers: GrpcServer[] = [];
   const urls: string[] = [];

@@ -40,6 +40,7 @@ const codes: Record<StoreErrorCode, number> = {
   LEASE_EXISTS: grpc.failedPrecondition,
   LEASE_TTL_TOO_LARGE: grpc.outOfRange,
   NO_SPACE: grpc.resourceExhausted,
+  READ_ONLY: grpc.unavailable,
   INVALID_ARGUMENT: grpc.invalidArgument,
   DUPLICATE_KEY: grpc.invalidArgument,
   TOO_MANY_OPS: grpc.invalidArgument,

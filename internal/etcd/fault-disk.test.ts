@@ -112,7 +112,8 @@ describe('a datastore on a disk that fails', () => {
     connection.close();
     await kill();
     console.log(`seed ${seed}: ${told.answers} answers, ${told.errors.length} errors, ${starts} starts, ${told.ended} ended by themselves`);
-    expect(told.errors.some((text) => text.includes('etcdserver: mvcc: database space exceeded'))).toBe(true);
+    // A disk that is full now and then is met by the reserve: nobody sees it. What fails to be synced ends the program.
+    expect(told.errors.length).toBeGreaterThan(0);
     expect(told.errors.filter((text) => /deadline/i.test(text)), 'requests that were never answered').toEqual([]);
     expect(told.ended).toBeGreaterThan(0);
   }, 120_000);

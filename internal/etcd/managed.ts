@@ -55,6 +55,8 @@ export interface ManagedEtcd {
   endpoint: string;
   /** The process of the moment. */
   readonly pid: number | undefined;
+  /** The machine has another address: the member listens there, and the others are told. */
+  readdress(urls: Pick<ManagedEtcdOptions, 'clientUrl' | 'moreClientUrls' | 'peerUrl'>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -213,8 +215,8 @@ async function ready(options: ManagedEtcdOptions, cluster: EtcdCluster, withinMs
 
 class MemberProcess implements ManagedEtcd {
   readonly endpoint: string;
-  readonly #options: ManagedEtcdOptions;
-  readonly #arguments: string[];
+  #options: ManagedEtcdOptions;
+  #arguments: string[];
   #child: ChildProcess | undefined;
   #restart: Timer | undefined;
   #restartMs = firstRestartMs;
@@ -241,6 +243,16 @@ class MemberProcess implements ManagedEtcd {
     if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => this.#said(line));
     child.once('error', (error) => log.error('cannot run etcd', { error, hint: 'install the package etcd-server' }));
     child.once('close', (code, signal) => this.#ended(code, signal));
+  }
+
+  async readdress(urls: Pick<ManagedEtcdOptions, 'clientUrl' | 'moreClientUrls' | 'peerUrl'>): Promise<void> {
+    if (this.#stopping || urls.peerUrl === this.#options.peerUrl) return;
+    // Told first, while there is a member to tell: a member that has been told of its new address is known by it when it is back.
+    await readdress({ endpoints: [this.endpoint], tls: clientTls(this.#options.identities), clock: this.#options.clock }, this.#options.name, urls.peerUrl);
+    this.#options = { ...this.#options, ...urls };
+    this.#arguments = argumentsOf(this.#options, `${this.#options.name}=${urls.peerUrl}`, true);
+    this.#restartMs = firstRestartMs;
+    this.#child?.kill('SIGTERM');
   }
 
   async stop(): Promise<void> {

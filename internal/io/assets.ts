@@ -4,7 +4,9 @@ import { randomUUID } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { getRawAsset, isSea } from 'node:sea';
+import { homedir } from 'node:os';
 import { pathToFileURL } from 'node:url';
+import { zstdDecompress } from 'node:zlib';
 import { IoError, messageOf } from '../base/errors.ts';
 
 /**
@@ -21,10 +23,9 @@ const sourceOf: Record<string, { file: string } | { script: string }> = table({
 /** Name -> hash and size of every embedded asset, written by the build. */
 export const manifestName = 'assets.json';
 
-interface Manifest {
-  version: string;
-  commit: string;
-  assets: Record<string, { hash: string; size: number }>;
+interface Manifest extends BuildInfo {
+  /** Size before packing. */
+  assets: Record<string, { hash: string; size: number; packed?: 'zstd' }>;
 }
 
 /** Where native addons are handed to packages that would look for them on disk (see build/bundle.ts). */
@@ -42,7 +43,7 @@ export function setUnpackDir(dir: string): void {
 
 /** The bytes of an asset. */
 export async function assetBytes(name: string): Promise<Uint8Array> {
-  if (embedded) return embeddedBytes(name);
+  if (embedded) return readManifest().assets[name]?.packed ? await unpacked(embeddedBytes(name)) : embeddedBytes(name);
   const source = sourceOf[name];
   if (!source) throw new IoError(`no asset is called ${name}`, { op: 'asset', code: 'ENOENT' });
   if ('file' in source) return await fs.readFile(join(sourceRoot, source.file));
@@ -54,11 +55,12 @@ export async function assetBytes(name: string): Promise<Uint8Array> {
 export async function assetFile(name: string): Promise<string> {
   const source = sourceOf[name];
   if (!embedded && source && 'file' in source) return join(sourceRoot, source.file);
-  const bytes = await assetBytes(name);
-  const hash = embedded ? (readManifest().assets[name]?.hash ?? 'unknown') : 'source';
-  const path = join(unpackDir(), hash, name);
+  const { hash, size } = (embedded ? readManifest().assets[name] : undefined) ?? { hash: 'source', size: undefined };
+  const dir = await unpackDir();
+  const path = join(dir, hash, name);
   const there = await fs.stat(path).catch(() => undefined);
-  if (embedded && there?.size === bytes.length) return path;
+  if (there !== undefined && there.size === size) return path;
+  const bytes = await assetBytes(name);
   try {
     await fs.mkdir(dirname(path), { recursive: true, mode: 0o755 });
     // Two processes or threads may unpack at once: each writes its own file, and the last rename wins with the same bytes.
@@ -66,7 +68,7 @@ export async function assetFile(name: string): Promise<string> {
     await fs.writeFile(temporary, bytes, { mode: 0o755 });
     await fs.rename(temporary, path);
   } catch (cause) {
-    throw new IoError(`cannot unpack ${name} into ${unpackDir()}: ${messageOf(cause)}`, { op: 'unpack', cause, hint: 'the data directory must be writable' });
+    throw new IoError(`cannot unpack ${name} into ${dir}: ${messageOf(cause)}`, { op: 'unpack', cause, hint: 'the data directory must be writable' });
   }
   return path;
 }
@@ -83,11 +85,20 @@ export async function loadAddon(name: string): Promise<object> {
   return module.exports;
 }
 
-/** Version and commit of this build; of a source tree, what package.json says. */
-export function buildInfo(): { version: string; commit: string } {
+export interface BuildInfo {
+  version: string;
+  /** A name of all that is in it: the same sources have the same. */
+  build: string;
+  /** The day of this version in package.json, in milliseconds since 1970: no clock that is right shows less. Not the time of the build, which would make each another. */
+  builtMs: number;
+}
+
+/** Version, name and day of this build; of a source tree, what package.json says. */
+export function buildInfo(): BuildInfo {
   if (embedded) return readManifest();
   const require = createRequire(import.meta.url);
-  return { version: (require('../../package.json') as { version: string }).version, commit: 'source' };
+  const { version, date } = require('../../package.json') as { version: string; date: string };
+  return { version, build: 'source', builtMs: Date.parse(date) };
 }
 
 /** The script of a worker thread (see worker.ts). */
@@ -110,8 +121,27 @@ function readManifest(): Manifest {
   return manifest;
 }
 
-function unpackDir(): string {
-  return process.env['SKIFF_UNPACK_DIR'] ?? (process.getuid?.() === 0 ? '/var/lib/skiff/data' : `/tmp/skiff-${process.getuid?.() ?? 0}`);
+const unpacked = (bytes: Uint8Array): Promise<Uint8Array> => new Promise((resolve, reject) => zstdDecompress(bytes, (error, plain) => (error ? reject(error) : resolve(plain))));
+
+/** Whether this build holds the asset. */
+export function hasAsset(name: string): boolean {
+  return embedded && readManifest().assets[name] !== undefined;
+}
+
+/** The folder for what is unpacked and noted: it holds programs that are run, so nobody else may be able to write there. */
+export async function unpackDir(): Promise<string> {
+  const told = process.env['SKIFF_UNPACK_DIR'];
+  if (told !== undefined) return told;
+  const user = process.getuid?.() ?? 0;
+  if (user === 0) return '/var/lib/skiff/data';
+  const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
+  const dir = join(cache, 'skiff');
+  await fs.mkdir(dir, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
+    throw new IoError(`cannot make ${dir}: ${messageOf(cause)}`, { op: 'unpack', cause, hint: 'set XDG_CACHE_HOME to a folder that is yours' });
+  });
+  const { uid, mode } = await fs.stat(dir);
+  if (uid !== user || (mode & 0o022) !== 0) throw new IoError(`${dir} can be written by others`, { op: 'unpack', hint: 'set XDG_CACHE_HOME to a folder that is yours alone' });
+  return dir;
 }
 
 function addons(): Record<string, object> {

@@ -1,3 +1,4 @@
+import { WallWatch } from './wall-watch.ts';
 import type { Clock, Timer } from './clock.ts';
 
 interface Pending {
@@ -13,9 +14,13 @@ export class FakeClock implements Clock {
   #monotonicMs = 0;
   #order = 0;
   readonly #pending = new Set<Pending>();
+  readonly #wall: WallWatch;
+  /** What `earliestMs` says. */
+  earliest = 0;
 
   constructor(startMs = Date.UTC(2026, 0, 1)) {
     this.#wallMs = startMs;
+    this.#wall = new WallWatch({ wallMs: () => this.#wallMs, monotonicMs: () => this.#monotonicMs });
   }
 
   now(): number {
@@ -24,6 +29,18 @@ export class FakeClock implements Clock {
 
   monotonicMs(): number {
     return this.#monotonicMs;
+  }
+
+  earliestMs(): number {
+    return this.earliest;
+  }
+
+  onJump(fn: (byMs: number) => void): () => void {
+    return this.#wall.onJump(fn);
+  }
+
+  look(): void {
+    this.#wall.look();
   }
 
   after(_op: string, delayMs: number, fn: () => void): Timer {
@@ -60,6 +77,7 @@ export class FakeClock implements Clock {
       this.#moveTo(next.at);
       if (next.period > 0) next.at += next.period;
       else this.#pending.delete(next);
+      this.#wall.look();
       next.fn();
       await settle();
     }

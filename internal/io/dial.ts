@@ -1,5 +1,5 @@
-import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
-import { request as httpsRequest } from 'node:https';
+import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { lookup as resolve } from 'node:dns';
 import { connect as tcpConnect, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
@@ -13,6 +13,29 @@ export interface DialTarget {
   tls?: { ca?: string; cert?: string; key?: string; servername?: string; insecure?: boolean };
   /** Asked for every address of the host before one is connected to; undefined = anywhere. What was judged is what is connected to: a name is resolved once. */
   mayReach?: (address: string) => boolean;
+  /** Keeps connections for the next request; without one each request has a connection of its own. */
+  pool?: DialPool;
+}
+
+/** Connections to one place, which nothing holds open but the other side. Idle ones do not keep the process alive. */
+export interface DialPool {
+  readonly agent: HttpAgent;
+  /** Idle connections end now, the others after their answers. */
+  close(): void;
+}
+
+/** Idle connections that are kept at most. */
+const maxIdle = 8;
+
+export function dialPool({ tls }: { tls: boolean }): DialPool {
+  const agent = new (tls ? HttpsAgent : HttpAgent)({ keepAlive: true, maxFreeSockets: maxIdle });
+  return {
+    agent,
+    close() {
+      agent.maxFreeSockets = 0;
+      for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
+    },
+  };
 }
 
 export interface DialRequest {
@@ -81,32 +104,36 @@ function optionsFor(target: DialTarget, request: DialRequest): RequestOptions {
     path: request.path,
     headers: request.headers,
     signal: request.signal,
-    agent: false,
+    agent: target.pool?.agent ?? false,
     maxHeaderSize: maxAnswerHeadBytes,
     ...(tls ? { ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.servername, rejectUnauthorized: !tls.insecure } : {}),
   };
 }
+
+const isStream = (body: DialRequest['body']): body is Readable => body !== undefined && !Buffer.isBuffer(body);
+const isGone = (cause: unknown): boolean => ['ECONNRESET', 'EPIPE'].includes(String((cause as { code?: unknown }).code));
 
 export const realDial: Dial = {
   request(op, target, request) {
     return new Promise((resolve, reject) => {
       const failed = (cause: unknown): void => reject(new IoError(`${op}: ${target.host}:${target.port}: ${messageOf(cause)}`, { op, cause }));
       const make = target.tls ? httpsRequest : httpRequest;
-      let out;
+      let out: ClientRequest;
       try {
         out = make(optionsFor(target, request));
       } catch (cause) {
         return failed(cause);
       }
-      out.on('error', failed);
-      out.on('socket', (socket) => boundConnecting(socket, target.tls ? 'secureConnect' : 'connect'));
+      // The other side may close a kept connection at the moment in which it is used again: that says nothing about the request.
+      out.on('error', (cause) => (out.reusedSocket && isGone(cause) && !isStream(request.body) ? resolve(realDial.request(op, { ...target, pool: undefined }, request)) : failed(cause)));
+      out.on('socket', (socket) => out.reusedSocket || boundConnecting(socket, target.tls ? 'secureConnect' : 'connect'));
       if (request.timeoutMs) out.setTimeout(request.timeoutMs, () => void out.destroy(new Error('timed out')));
       out.on('response', (message) => resolve({ kind: 'answer', message }));
       out.on('upgrade', (message, socket, head) => {
         socket.setTimeout(0);
         resolve({ kind: 'upgrade', message, socket, head });
       });
-      if (request.body && !Buffer.isBuffer(request.body)) request.body.pipe(out);
+      if (isStream(request.body)) request.body.pipe(out);
       else out.end(request.body);
     });
   },

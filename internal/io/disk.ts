@@ -46,18 +46,12 @@ export const realDisk: Disk = {
   readIfThere: (op, path) => guard(op, path, () => orUndefined(fs.readFile(path))),
   writeAtomic: (op, path, data, options = {}) =>
     guard(op, path, async () => {
-      const temporary = join(dirname(path), `.${process.pid}-${counter++}.tmp`);
-      const file = await fs.open(temporary, 'w', options.mode ?? 0o600);
       try {
-        await file.writeFile(data);
-        await file.chmod(options.mode ?? 0o600);
-        if (options.uid !== undefined) await file.chown(options.uid, options.gid ?? options.uid);
-        await file.sync();
-      } finally {
-        await file.close();
+        await replace(path, data, options);
+      } catch (error) {
+        // A disk that takes nothing more is good enough for a file that is as it should be.
+        if (!takesNothing.has((error as NodeJS.ErrnoException).code ?? '') || !(await holds(path, data, options))) throw error;
       }
-      await fs.rename(temporary, path);
-      if (options.durable === true) await syncFolder(dirname(path));
     }),
   append: (op, path, data) => guard(op, path, () => fs.appendFile(path, data, { mode: 0o600 })),
   makeDir: (op, path, mode) =>
@@ -80,6 +74,37 @@ export const realDisk: Disk = {
 };
 
 let counter = 0;
+const takesNothing = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
+
+type WriteOptions = NonNullable<Parameters<Disk['writeAtomic']>[3]>;
+
+async function replace(path: string, data: string | Uint8Array, options: WriteOptions): Promise<void> {
+  const temporary = join(dirname(path), `.${process.pid}-${counter++}.tmp`);
+  try {
+    const file = await fs.open(temporary, 'w', options.mode ?? 0o600);
+    try {
+      await file.writeFile(data);
+      await file.chmod(options.mode ?? 0o600);
+      if (options.uid !== undefined) await file.chown(options.uid, options.gid ?? options.uid);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await fs.rename(temporary, path);
+  } catch (error) {
+    await fs.rm(temporary, { force: true }).catch(() => undefined);
+    throw error;
+  }
+  if (options.durable === true) await syncFolder(dirname(path));
+}
+
+/** True when the file is there with these bytes, mode and owner. */
+async function holds(path: string, data: string | Uint8Array, { mode = 0o600, uid, gid }: WriteOptions): Promise<boolean> {
+  const stat = await fs.lstat(path).catch(() => undefined);
+  if (!stat?.isFile() || (stat.mode & 0o7777) !== mode) return false;
+  if (uid !== undefined && (stat.uid !== uid || stat.gid !== (gid ?? uid))) return false;
+  return Buffer.from(data).equals(await fs.readFile(path));
+}
 
 async function syncFolder(path: string): Promise<void> {
   const folder = await fs.open(path, 'r');

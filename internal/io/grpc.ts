@@ -42,8 +42,11 @@ const reconnectMostMs = 500;
 /** Lists of all containers of a node, and the verbose forms, pass gRPC's 4 MiB. */
 const largestMessageBytes = 16 * 1024 * 1024;
 
+/** Is told of every call that ended: its name, how long it took, and how it failed. */
+export type GrpcObserver = (op: string, ms: number, error: string | undefined) => void;
+
 /** `target` is `unix:///path` or `host:port`. Nothing is dialled before the first call. */
-export function openGrpc(target: string): GrpcChannel {
+export function openGrpc(target: string, observe?: GrpcObserver): GrpcChannel {
   const client = new Client(target, credentials.createInsecure(), {
     'grpc.initial_reconnect_backoff_ms': reconnectFirstMs,
     'grpc.min_reconnect_backoff_ms': reconnectFirstMs,
@@ -56,9 +59,11 @@ export function openGrpc(target: string): GrpcChannel {
   return {
     call: (op, method, request, options) =>
       new Promise((resolve, reject) => {
+        const began = performance.now();
         const callOptions = options.timeoutMs > 0 ? { deadline: new Date(Date.now() + options.timeoutMs) } : {};
         const call = client.makeUnaryRequest(method.path, method.encode, method.decode, request, metadataOf(options.metadata, options.waitForReady), callOptions, (error, answer) => {
           options.signal?.removeEventListener('abort', cancel);
+          observe?.(op, performance.now() - began, error?.details);
           if (error) reject(new GrpcError(op, error));
           else resolve(answer as never);
         });

@@ -1,4 +1,5 @@
 import * as os from 'node:os';
+import { memoryLimitBytes } from './memory-limit.ts';
 
 /** An address of one of this machine's interfaces. */
 export interface HostAddress {
@@ -14,6 +15,8 @@ export interface Host {
   addresses(): HostAddress[];
   cpus(): number;
   memoryBytes(): number;
+  /** What this process and its children may use: less than the machine has when a control group says so. */
+  usableMemoryBytes(): number;
   kernel(): string;
   arch(): string;
   isRoot(): boolean;
@@ -27,6 +30,7 @@ export const realHost: Host = {
     ),
   cpus: () => os.availableParallelism(),
   memoryBytes: () => os.totalmem(),
+  usableMemoryBytes: () => memoryLimitBytes() ?? os.totalmem(),
   kernel: () => os.release(),
   arch: () => (process.arch === 'x64' ? 'amd64' : process.arch),
   isRoot: () => process.getuid?.() === 0,

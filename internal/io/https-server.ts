@@ -34,6 +34,8 @@ export interface HttpsServerOptions {
   limits?: Partial<ConnectionLimits>;
   onRequest(request: ServerRequest, answer: ServerAnswer): void;
   onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** A client broke off the handshake: it may not like our certificate. */
+  onHandshakeFailed?(): void;
 }
 
 /** Node checks slow HTTP/1 requests with an interval; an idle server must not tick, so it is moved out of sight and ConnectionBounds does its work. */
@@ -84,7 +86,7 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
   });
   answerBroken(server);
   server.on('sessionError', () => undefined); // a broken client connection is the client's affair
-  server.on('tlsClientError', () => undefined);
+  server.on('tlsClientError', () => options.onHandshakeFailed?.());
   await listen(op, door, options);
   return {
     port: (door.address() as AddressInfo).port,
@@ -104,7 +106,7 @@ const backlog = 4096;
 
 function listen(op: string, door: Server, { host, port }: { host: string; port: number }): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: unknown): void => reject(new IoError(`${op}: cannot listen on ${host}:${port}: ${messageOf(cause)}`, { op, cause }));
+    const failed = (cause: unknown): void => reject(new IoError(`${op}: cannot listen on ${host}:${port}: ${messageOf(cause)}`, { op, cause, hint: `"ss -ltnp" shows which program has port ${port}` }));
     door.once('error', failed);
     door.listen({ host, port, backlog }, () => {
       door.off('error', failed);

@@ -1,5 +1,6 @@
 import { chmod, rm } from 'node:fs/promises';
 import { createServer, request as httpRequest, type IncomingMessage, type Server } from 'node:http';
+import { connect } from 'node:net';
 import { IoError, messageOf } from '../base/errors.ts';
 
 /** One question and its answer; both are JSON. */
@@ -52,6 +53,19 @@ export function askLocal(op: string, path: string, question: { method: string; p
       reject(new IoError(`${op}: ${path}: ${denied ? 'permission denied' : cause.message}`, { op, code: cause.code ?? 'IO', cause, ...(denied ? { hint: 'run it as root' } : {}) }));
     });
     request.end(question.body === undefined ? undefined : JSON.stringify(question.body));
+  });
+}
+
+/** Whether somebody listens on the socket. */
+export function socketAnswers(path: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(path);
+    const end = (answers: boolean): void => {
+      socket.destroy();
+      resolve(answers);
+    };
+    socket.once('connect', () => end(true));
+    socket.once('error', () => end(false));
   });
 }
 

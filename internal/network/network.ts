@@ -1,18 +1,26 @@
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
-import type { ServiceCIDR } from '../api/generated/types/networking-v1.ts';
+import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import { ConfigError } from '../base/errors.ts';
-import { cidrHas, loopback, parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../base/ipv4.ts';
+import { cidrHas, loopback, parseIpv4, parseIpv4Cidr, parsePort, type Ipv4, type Ipv4Cidr } from '../base/ipv4.ts';
 import type { Mirror } from '../client/client.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
+import type { Host } from '../io/host.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import { runOk, type Spawn } from '../io/spawn.ts';
 import { addressIndex, serviceIndexes, startDns } from './dns/dns.ts';
+import { keepDns, type NodeDns } from './dns/keep-dns.ts';
+import type { DnsServer } from './dns/server.ts';
 import { cniConfig, podMtu, writeCniConfig } from './overlay/cni.ts';
 import { startHostGw } from './overlay/host-gw.ts';
+import { NftGuards } from './nft/guards.ts';
+import { startRepair, type Overlay } from './repair.ts';
 import { startVxlan } from './overlay/vxlan.ts';
+import { parseRange } from './policy/addresses.ts';
+import { PolicyEnforcer } from './policy/enforcer.ts';
+import { tableName as policyTable } from './policy/table.ts';
 import { sliceIndexes, startProxy, type Proxy } from './proxy/proxy.ts';
 
 export interface NetworkOptions {
@@ -33,6 +41,10 @@ export interface NetworkOptions {
   dns: boolean;
   /** Whether services are carried out here, or by somebody else. */
   services: boolean;
+  /** Whether network policies are enforced. Pods of somebody else's network are not: what connects them has to. */
+  policies: boolean;
+  /** Survives a reboot. */
+  stateDir: string;
   mirrors: {
     services: Mirror<Service>;
     slices: Mirror<EndpointSlice>;
@@ -41,23 +53,45 @@ export interface NetworkOptions {
     namespaces: Mirror<Namespace>;
     nodes: Mirror<Node>;
     serviceCidrs: Mirror<ServiceCIDR>;
+    policies: Mirror<NetworkPolicy>;
   };
+  /** Every pod of the cluster; asked for with the first policy. */
+  allPods(): Mirror<Pod>;
   clock: Clock;
   disk: Disk;
+  host: Host;
   spawn: Spawn;
   random: Random;
   log: Log;
   /** Told before the host is changed, so that uninstall can undo it. */
   record(kind: 'nft-table' | 'link' | 'address' | 'route' | 'sysctl' | 'file', name: string): Promise<void>;
+  /** Tells that something about links, addresses, routes or forwarding has changed. */
+  kernel: { onChange(fn: () => void): () => void };
+  /** Told why the DNS cannot answer, and, with nothing, that it can. */
+  trouble(why: string | undefined): void;
 }
 
 /** The indexes that the mirrors of NetworkOptions must have been made with. */
 export const networkIndexes = { services: serviceIndexes, slices: { ...sliceIndexes, ...addressIndex } };
 
+/** What the node's agent says of the pods whose sandboxes it makes. */
+export interface PodAddresses {
+  /** Resolves when the kernel holds the rules of a pod at its addresses: nothing of it may run before. Throws when that takes too long. */
+  hold(pod: Pod, ips: readonly string[]): Promise<void>;
+  /** A pod runs already, with these addresses. */
+  tell(pod: Pod, ips: readonly string[]): void;
+  /** The pod's sandbox is gone. */
+  forget(uid: string): void;
+}
+
 export interface Network {
+  /** Undefined: nobody need be told. */
+  readonly podAddresses: PodAddresses | undefined;
   /** The node has its pod network: writes the CNI list and the ways to other nodes. */
   setPodCidr(podCidr: string): Promise<void>;
   readonly ready: Promise<void>;
+  /** The node has another address. */
+  readdress(nodeIp: string): Promise<void>;
   stop(): void;
 }
 
@@ -73,46 +107,74 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   const addresses = addressesOf(options);
   await disk.makeDir('network.run', options.runDir, 0o700);
   for (const [name, value] of sysctls) await setSysctl(options, name, value);
-  const dns = await startNodeDns(options, addresses);
   const { services, backend } = options;
-  const proxy = services || backend !== 'none' ? startNodeProxy(options, addresses) : undefined;
-  let overlay: { stop(): void } | undefined;
+  const rules = services || backend !== 'none';
+  const guards = new NftGuards({ ...options, log: log.named('nft') });
+  let proxy: Proxy | undefined;
+  let enforcer: PolicyEnforcer | undefined;
+  const late = (): void => {
+    proxy?.again();
+    enforcer?.again();
+  };
+  const dns = await startNodeDns(options, addresses, { orAnyPort: rules, late: () => late() });
+  proxy = rules ? startNodeProxy({ ...options, guards }, addresses, () => dns.port) : undefined;
+  enforcer = await startPolicies({ ...options, guards }, addresses, () => dns.port ?? dnsPort);
+  let overlay: Overlay | undefined;
   let current = '';
+  const start = async (podCidr: Ipv4Cidr): Promise<void> => {
+    overlay?.stop();
+    const ways = { ...options, ...addresses, nodes: options.mirrors.nodes, log: log.named('overlay') };
+    overlay = backend === 'vxlan' ? await startVxlan({ ...ways, podCidr, mtu: podMtu }) : await startHostGw(ways);
+  };
+  const repair = startRepair({ ...options, address: options.dns ? addresses.clusterDns : undefined, sysctls, setSysctl: (name, value) => setSysctl(options, name, value), overlay: () => overlay });
   return {
     ready: proxy?.ready ?? Promise.resolve(),
+    podAddresses: enforcer,
     async setPodCidr(text) {
       if (text === current || backend === 'none') return;
       const podCidr = parseIpv4Cidr(text);
       if (!podCidr) throw new ConfigError(`the node's pod network ${JSON.stringify(text)} is not an IPv4 CIDR`, { op: 'network' });
       current = text;
+      enforcer?.setPodRanges([parseRange(podCidr)].filter((r) => r !== undefined));
       await options.record('file', `${options.cniConfDir}/10-skiff.conflist`);
       await writeCniConfig(disk, options.cniConfDir, cniConfig({ podCidr, mtu: podMtu, ipamDir: `${options.runDir}/ipam` }));
-      overlay?.stop();
-      const ways = { ...options, ...addresses, nodes: options.mirrors.nodes, log: log.named('overlay') };
-      overlay = backend === 'vxlan' ? await startVxlan({ ...ways, podCidr, mtu: podMtu }) : await startHostGw(ways);
+      await start(podCidr);
+    },
+    async readdress(nodeIp) {
+      addresses.nodeIp = addressesOf({ ...options, nodeIp }).nodeIp;
+      proxy?.readdress(addresses.nodeIp);
+      const podCidr = parseIpv4Cidr(current);
+      // Its device is bound to the old address.
+      if (podCidr) await start(podCidr);
     },
     stop() {
-      dns?.stop();
+      repair.stop();
+      dns.stop();
       proxy?.stop();
+      enforcer?.stop();
       overlay?.stop();
     },
   };
 }
 
 /** The address of the DNS is the node's own, so that pods ask the node they run on. Without a DNS of ours the address is a service's. */
-async function startNodeDns(options: NetworkOptions, addresses: Addresses): Promise<{ stop(): void } | undefined> {
-  const { spawn } = options;
+async function startNodeDns(options: NetworkOptions, addresses: Addresses, { orAnyPort, late }: { orAnyPort: boolean; late(): void }): Promise<NodeDns> {
+  const { spawn, clock, trouble } = options;
   const { clusterDns } = addresses;
   const address = [`${clusterDns}/32`, 'dev', 'lo'];
   if (!options.dns) {
     // It is there when an earlier run answered.
     await spawn.run('dns.address', ['ip', 'addr', 'del', ...address]);
-    return undefined;
+    return { port: undefined, stop: () => undefined };
   }
   await options.record('address', `lo ${clusterDns}/32`);
   await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', ...address]);
-  return await startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: clusterDns, port: 53, mayAsk: askers(addresses, options), log: options.log.named('dns') });
+  const start = (): Promise<DnsServer> =>
+    startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: clusterDns, port: dnsPort, orAnyPort, mayAsk: askers(addresses, options), log: options.log.named('dns') });
+  return await keepDns({ start, clock, trouble, late });
 }
+
+const dnsPort = 53;
 
 interface Addresses {
   nodeIp: Ipv4;
@@ -141,15 +203,14 @@ const privateRanges = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.
 /** Who may ask the cluster DNS of this node: pods and the node itself. Whose pod network is another's has told us no range to go by. */
 function askers(addresses: Addresses, options: NetworkOptions): (address: string) => boolean {
   const ranges = [addresses.clusterCidr, loopback, ...(options.backend === 'none' ? privateRanges : [])];
-  const own = new Set<string>([addresses.clusterDns, addresses.nodeIp]);
   return (address) => {
     const ip = parseIpv4(address);
-    return ip !== undefined && (own.has(ip) || ranges.some((range) => cidrHas(range, ip)));
+    return ip !== undefined && (ip === addresses.clusterDns || ip === addresses.nodeIp || ranges.some((range) => cidrHas(range, ip)));
   };
 }
 
 /** Without services, host ports and the pods' way out of the cluster remain its work; without a pod network, the way out is not. */
-function startNodeProxy(options: NetworkOptions, addresses: Addresses): Proxy {
+function startNodeProxy(options: NetworkOptions & { guards: NftGuards }, addresses: Addresses, answersAt: () => number | undefined): Proxy {
   return startProxy({
     ...options,
     ...options.mirrors,
@@ -158,11 +219,23 @@ function startNodeProxy(options: NetworkOptions, addresses: Addresses): Proxy {
       clusterCidr: addresses.clusterCidr,
       serviceCidr: addresses.serviceCidr,
       dnsAddress: options.dns ? addresses.clusterDns : undefined,
+      get dnsPort() {
+        const port = answersAt();
+        return port === dnsPort ? undefined : parsePort(port);
+      },
       services: options.services,
       podsLeave: options.backend !== 'none',
     },
     log: options.log.named('proxy'),
   });
+}
+
+/** Without enforcement nothing of an earlier run's may stay. */
+async function startPolicies(options: NetworkOptions & { guards: NftGuards }, { clusterDns }: Addresses, answersAt: () => number): Promise<PolicyEnforcer | undefined> {
+  const { mirrors, spawn, log } = options;
+  if (options.policies && options.backend !== 'none') return new PolicyEnforcer({ ...options, ...mirrors, dnsAddress: options.dns ? clusterDns : undefined, dnsPort: answersAt, log: log.named('policy') });
+  await spawn.run('policy.off', ['nft', 'delete', 'table', 'inet', policyTable]).catch(() => undefined);
+  return undefined;
 }
 
 async function setSysctl(options: NetworkOptions, name: string, value: string): Promise<void> {

@@ -1,11 +1,16 @@
-import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
+import { createPrivateKey, randomBytes, X509Certificate } from 'node:crypto';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { ConfigError } from '../base/errors.ts';
 import { FakeClock } from '../io/clock-fake.ts';
 import { realDisk } from '../io/disk.ts';
+import { makeLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';
 import { expiries, loadOrCreateNode, loadOrCreateServer } from './authorities.ts';
+import { issueCa } from './certificate.ts';
+import { store } from './pair-files.ts';
 import { caHashOf, formatToken, newBootstrapToken, parseToken } from './tokens.ts';
 
 let dir: string;
@@ -65,4 +70,116 @@ test('tokens are read as they were written', () => {
   const bootstrap = newBootstrapToken(realRandom);
   expect(parseToken(formatToken({ caHash: full.caHash, user: '', password: '', bootstrap })).bootstrap).toBe(bootstrap);
   expect(() => parseToken('K10abc::server:x')).toThrow(/damaged/);
+});
+
+const span = (pem: string): [from: number, to: number] => {
+  const cert = new X509Certificate(pem);
+  return [Date.parse(cert.validFrom), Date.parse(cert.validTo)];
+};
+const dayMs = 24 * 3600 * 1000;
+const trueMs = Date.UTC(2026, 5, 1);
+const builtMs = Date.UTC(2026, 4, 1);
+const at = (nowMs: number): FakeClock => Object.assign(new FakeClock(nowMs), { earliest: builtMs });
+const loadAt = (nowMs: number, more: Partial<Parameters<typeof loadOrCreateServer>[0]> = {}) => loadOrCreateServer({ ...doors, clock: at(nowMs), dir, serverNames, alone: true, ...more });
+const all = (s: Awaited<ReturnType<typeof loadAt>>): string[] => [s.serverCa, s.clientCa, s.requestHeaderCa, s.apiServer, s.admin, s.kubeletClient].map(({ cert }) => cert);
+
+describe.each([
+  ['of 1970', 60_000],
+  ['ten years ahead', trueMs + 3650 * dayMs],
+  ['of a month before the build', builtMs - 30 * dayMs],
+])('what is made under a clock %s', (_what, wrongMs) => {
+  test('is good by that clock and by a true one, and nothing is made again in between', async () => {
+    const first = await loadAt(wrongMs);
+    for (const cert of all(first)) {
+      const [from, to] = span(cert);
+      expect(from).toBeLessThanOrEqual(Math.min(wrongMs, trueMs));
+      expect(to).toBeGreaterThan(Math.max(wrongMs, trueMs) + 200 * dayMs);
+    }
+    expect((await loadAt(trueMs)).serverCa).toEqual(first.serverCa);
+    expect(all(await loadAt(wrongMs)).slice(0, 3)).toEqual(all(first).slice(0, 3));
+  });
+});
+
+test('a leaf from the future is issued again, whichever clock is wrong', async () => {
+  await loadAt(trueMs);
+  const early = await loadAt(60_000);
+  expect(span(early.apiServer.cert)[0]).toBe(0);
+  expect(span(early.apiServer.cert)[1]).toBeGreaterThan(trueMs);
+});
+
+test('an authority that a wrong clock dated gets new dates, and its key and name stay; where others have it, it is only said', async () => {
+  const said: string[] = [];
+  const log = makeLog({ level: 'warn', write: (line) => void said.push(line) });
+  await loadAt(trueMs);
+  const old = issueCa({ nowMs: 60_000, random: realRandom, cn: 'old-ca', lifeMs: 9 * 365 * dayMs });
+  await store(realDisk, dir, 'server-ca', old);
+  const shared = await loadAt(trueMs, { alone: false, log });
+  expect(shared.serverCa).toEqual(old);
+  expect(said.join('')).toMatch(/ERROR.*not valid at the time of this clock.*server-ca\.crt/);
+  const healed = await loadAt(trueMs, { log });
+  expect(healed.serverCa.key).toBe(old.key);
+  expect(span(healed.serverCa.cert)[1]).toBeGreaterThan(trueMs);
+  const [before, after] = [new X509Certificate(old.cert), new X509Certificate(healed.serverCa.cert)];
+  expect(after.subject).toBe(before.subject);
+  // Whoever trusts the old file trusts what the new one signs.
+  expect(new X509Certificate(healed.apiServer.cert).verify(before.publicKey)).toBe(true);
+  expect(said.join('')).toMatch(/WARN.*gets new dates/);
+});
+
+test('an authority that ends soon does not have its leaves issued again at each look', async () => {
+  await loadAt(trueMs);
+  await store(realDisk, dir, 'client-ca', issueCa({ nowMs: trueMs, random: realRandom, cn: 'short', lifeMs: 30 * dayMs }));
+  const first = await loadAt(trueMs);
+  expect((await loadAt(trueMs + dayMs)).admin).toEqual(first.admin);
+});
+
+describe('a damaged file', () => {
+  const damages: [what: string, damage: (path: string) => Promise<void>, words: RegExp][] = [
+    ['empty', (path) => writeFile(path, ''), /is empty/],
+    ['cut off', async (path) => writeFile(path, (await readFile(path, 'utf8')).slice(0, 90)), /is cut off|is damaged/],
+    ['garbage', (path) => writeFile(path, randomBytes(300)), /is no PEM file/],
+    ['of another type', (path) => writeFile(path, '-----BEGIN PUBLIC KEY-----\nMFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAE\n-----END PUBLIC KEY-----\n'), /holds a PUBLIC KEY/],
+    ['gone', (path) => rm(path), /is missing/],
+  ];
+  const authorities = ['server-ca.crt', 'server-ca.key', 'client-ca.crt', 'client-ca.key', 'request-header-ca.key', 'service.key'];
+  const leaves = ['serving-kube-apiserver.crt', 'serving-kube-apiserver.key', 'client-admin.crt', 'client-admin.key', 'client-auth-proxy.key'];
+
+  test.each(authorities.flatMap((file) => damages.map(([what, damage, words]) => [file, what, damage, words] as const)))('%s, %s: one line with its name, and nothing new in its place', async (file, _what, damage, words) => {
+    await load();
+    await damage(join(dir, file));
+    const before = await readdir(dir);
+    const failure = await loadOrCreateServer({ ...doors, dir, serverNames, mustExist: true }).catch((error: unknown) => error as ConfigError);
+    expect(failure).toMatchObject({ code: 'CONFIG', message: expect.stringContaining(join(dir, file)), hint: expect.stringContaining('put it back') });
+    expect((failure as ConfigError).message).toMatch(words);
+    expect((failure as ConfigError).message).not.toContain('\n');
+    expect(await readdir(dir)).toEqual(before);
+  });
+
+  test.each(leaves.flatMap((file) => damages.map(([what, damage]) => [file, what, damage] as const)))('%s, %s: made again under the same authorities', async (file, _what, damage) => {
+    const first = await load();
+    await damage(join(dir, file));
+    const healed = await loadOrCreateServer({ ...doors, dir, serverNames, mustExist: true });
+    expect(healed.serverCa).toEqual(first.serverCa);
+    expect(new X509Certificate(healed.admin.cert).checkPrivateKey(createPrivateKey(healed.admin.key))).toBe(true);
+    expect(new X509Certificate(healed.apiServer.cert).checkPrivateKey(createPrivateKey(healed.apiServer.key))).toBe(true);
+    expect(await load()).toEqual(healed);
+  });
+
+  test('a key of another certificate is told from a damaged one', async () => {
+    await load();
+    await writeFile(join(dir, 'server-ca.key'), await readFile(join(dir, 'client-ca.key')));
+    await expect(load()).rejects.toThrow(/server-ca\.key is not the key of server-ca\.crt/);
+  });
+
+  test('the power went between the key and the certificate of a new authority: it is made', async () => {
+    await load();
+    await rm(join(dir, 'server-ca.crt'));
+    expect((await load()).serverCa.cert).toContain('BEGIN CERTIFICATE');
+  });
+
+  test('"certificate check" shows it', async () => {
+    await load();
+    await writeFile(join(dir, 'client-admin.crt'), 'x');
+    expect((await expiries(realDisk, dir)).find((e) => e.file === 'client-admin.crt')?.fault).toMatch(/no PEM/);
+  });
 });

@@ -2,10 +2,13 @@ import { X509Certificate } from 'node:crypto';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
+import type { Log } from '../io/log.ts';
+import { redated } from './authority-dates.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Random } from '../io/random.ts';
-import { issueCa, issueCert, newKeyPem, type CertRequest, type Identity } from './certificate.ts';
+import { issueCa, issueCert, lives, newKeyPem, type CertRequest, type Identity } from './certificate.ts';
+import { authorityHint, certificateFault, damaged, privateKeyFault, readAuthority, readPair, store } from './pair-files.ts';
 
 /** Everything a server holds: one entry per file pair below server/tls. */
 export interface ServerIdentities {
@@ -38,32 +41,49 @@ interface Doors {
   disk: Disk;
   clock: Clock;
   random: Random;
+  /** Told of what was healed. */
+  log?: Log;
 }
 
 type LeafName = 'apiServer' | 'admin' | 'kubeletClient' | 'authProxy' | 'controllers' | 'scheduler' | 'proxy';
 
-/** A leaf is issued again when this part of its life is over. */
-const renewAfter = 2 / 3;
+/** A leaf is issued again when so much of a life is left; it may begin long before it was issued. */
+const renewBeforeMs = lives.leafMs / 3;
+/** Less is not worth another certificate: an authority that ends soon gives no longer life. */
+const worthMs = 24 * 3600 * 1000;
 
 export type Authorities = Pick<ServerIdentities, 'serverCa' | 'clientCa' | 'requestHeaderCa' | 'serviceKey'>;
 
+export interface AuthorityOptions extends Doors {
+  dir: string;
+  /** There is a cluster that rests on these authorities: what is missing was lost, and is not made anew. */
+  mustExist?: boolean;
+  /** Nobody else has them: dates of a wrong clock may be put right. Else that is only said. */
+  alone?: boolean;
+}
+
 /** What all servers of a cluster have in common, below `dir` (server/tls); made when it is not there. */
-export async function loadOrCreateAuthorities(options: Doors & { dir: string }): Promise<Authorities> {
-  const { dir, disk, clock, random } = options;
+export async function loadOrCreateAuthorities(options: AuthorityOptions): Promise<Authorities> {
+  const { dir, disk } = options;
   await disk.makeDir('tls dir', dir, 0o700);
-  const issuing = { nowMs: clock.now(), random };
-  const stamp = Math.floor(issuing.nowMs / 1000);
-  const ca = async (file: string): Promise<Identity> => {
-    const found = await readPair(disk, dir, file);
-    if (found) return found;
-    return await store(disk, dir, file, issueCa({ ...issuing, cn: `skiff-${file.replace(/-ca$/, '')}-ca@${stamp}` }));
-  };
-  const [serverCa, clientCa, requestHeaderCa, serviceKey] = await Promise.all([ca('server-ca'), ca('client-ca'), ca('request-header-ca'), loadOrMakeKey(disk, join(dir, 'service.key'))]);
+  const ca = (file: string): Promise<Identity> => loadOrMakeAuthority(options, file, 'skiff');
+  const [serverCa, clientCa, requestHeaderCa, serviceKey] = await Promise.all([ca('server-ca'), ca('client-ca'), ca('request-header-ca'), loadOrMakeKey(options)]);
   return { serverCa, clientCa, requestHeaderCa, serviceKey };
 }
 
+/** One authority, `<file>.crt` and `<file>.key`; when it is made its name begins with `maker`. */
+export async function loadOrMakeAuthority(options: AuthorityOptions, file: string, maker: string): Promise<Identity> {
+  const { dir, disk, clock, random, mustExist = false } = options;
+  const found = await readAuthority(disk, dir, file, { begun: !mustExist });
+  if (found) return await redated(options, file, found);
+  if (mustExist) throw damaged({ file: join(dir, `${file}.crt`), what: 'is missing, and the cluster of this data directory rests on it' });
+  const issuing = { nowMs: clock.now(), earliestMs: clock.earliestMs(), random };
+  const stamp = Math.floor(Math.max(issuing.nowMs, issuing.earliestMs) / 1000);
+  return await store(disk, dir, file, issueCa({ ...issuing, cn: `${maker}-${file.replace(/-ca$/, '')}-ca@${stamp}` }));
+}
+
 /** Reads the identities below `dir` (server/tls), issuing what is missing, ends soon or lacks a name. */
-export async function loadOrCreateServer(options: Doors & { dir: string; serverNames: string[] }): Promise<ServerIdentities> {
+export async function loadOrCreateServer(options: AuthorityOptions & { serverNames: string[] }): Promise<ServerIdentities> {
   const authorities = await loadOrCreateAuthorities(options);
   const { serverCa, clientCa, requestHeaderCa } = authorities;
   const leaves: Record<LeafName, { file: string; ca: Identity; request: CertRequest }> = {
@@ -108,58 +128,52 @@ export async function loadOrCreateNode(
   return { kubelet, kubeletServing };
 }
 
-/** When each leaf below `dir` ends, for `skiff certificate check`. */
-export async function expiries(disk: Disk, dir: string): Promise<{ file: string; subject: string; issuer: string; notAfterMs: number }[]> {
+/** When each leaf below `dir` ends, or what is wrong with it, for `skiff certificate check`. */
+export async function expiries(disk: Disk, dir: string): Promise<{ file: string; subject: string; issuer: string; notAfterMs: number; fault?: string }[]> {
   const found = [];
   for (const file of (await disk.list('certificates', dir)).filter((name) => name.endsWith('.crt')).toSorted()) {
-    const cert = new X509Certificate(await disk.read('certificate', join(dir, file)));
+    const text = (await disk.read('certificate', join(dir, file))).toString();
+    const fault = certificateFault(text);
+    if (fault !== undefined) {
+      found.push({ file, subject: '-', issuer: '-', notAfterMs: 0, fault });
+      continue;
+    }
+    const cert = new X509Certificate(text);
     found.push({ file, subject: cert.subject.replaceAll('\n', ','), issuer: cert.issuer.replaceAll('\n', ','), notAfterMs: Date.parse(cert.validTo) });
   }
   return found;
 }
 
+/** A leaf, `<file>.crt` and `<file>.key`; issued again when it is damaged, due, or no more what is asked for. */
 export async function loadOrIssue(options: Doors & { dir: string; file: string; ca: Identity; request: CertRequest }): Promise<Identity> {
-  const { disk, dir, file, ca, request } = options;
+  const { disk, dir, file, ca, request, clock, random, log } = options;
   const found = await readPair(disk, dir, file);
-  if (found && stillGood(found, ca, request, options.clock.now())) return found;
-  return await store(disk, dir, file, issueCert({ nowMs: options.clock.now(), random: options.random, ca, ...request }));
+  if (found && 'fault' in found) log?.warn('a certificate is issued again', { file: found.fault.file, because: found.fault.what });
+  if (found && 'pair' in found && stillGood(found.pair, { ca, request, clock })) return found.pair;
+  return await store(disk, dir, file, issueCert({ nowMs: clock.now(), earliestMs: clock.earliestMs(), random, ca, ...request }));
 }
 
 /** Whether a leaf needs no renewal: its issuer is ours, its life is young, and it holds every name asked for. */
-function stillGood(identity: Identity, ca: Identity, request: CertRequest, nowMs: number): boolean {
-  try {
-    const cert = new X509Certificate(identity.cert);
-    if (!cert.verify(new X509Certificate(ca.cert).publicKey)) return false;
-    const from = Date.parse(cert.validFrom);
-    const to = Date.parse(cert.validTo);
-    // A clock before the certificate's birth is a clock without a battery: no reason to issue anything.
-    if (nowMs > from + (to - from) * renewAfter) return false;
-    if (!cert.subject.split('\n').includes(`CN=${request.cn}`)) return false;
-    return (request.sans ?? []).every((name) => (isIP(name) ? cert.checkIP(name) : cert.checkHost(name)) !== undefined);
-  } catch {
-    return false; // unreadable: issued again
-  }
+function stillGood(identity: Identity, { ca, request, clock }: { ca: Identity; request: CertRequest; clock: Clock }): boolean {
+  const cert = new X509Certificate(identity.cert);
+  // The chain that is shown ends in the authority as it is now.
+  if (!identity.cert.endsWith(ca.cert) || !cert.verify(new X509Certificate(ca.cert).publicKey)) return false;
+  const [nowMs, from, to] = [clock.now(), Date.parse(cert.validFrom), Date.parse(cert.validTo)];
+  // From the future: the clock was ahead when it was issued, or is behind now. Those who go by the same clock refuse it either way.
+  if (nowMs < from) return false;
+  const best = Math.min(Math.max(nowMs, clock.earliestMs()) + lives.leafMs, Date.parse(new X509Certificate(ca.cert).validTo));
+  if (nowMs > to - renewBeforeMs && (nowMs >= to || best - to > worthMs)) return false;
+  if (!cert.subject.split('\n').includes(`CN=${request.cn}`)) return false;
+  return (request.sans ?? []).every((name) => (isIP(name) ? cert.checkIP(name) : cert.checkHost(name)) !== undefined);
 }
 
-export async function readPair(disk: Disk, dir: string, file: string): Promise<Identity | undefined> {
-  const [cert, key] = await Promise.all([disk.readIfThere('certificate', join(dir, `${file}.crt`)), disk.readIfThere('key', join(dir, `${file}.key`))]);
-  if (cert && key) return { cert: cert.toString(), key: key.toString() };
-  if (cert && file.endsWith('-ca')) {
-    throw new ConfigError(`${join(dir, file)}.key is missing, but its certificate is there`, { op: 'pki', hint: 'put the key back, or remove both and let every node join again' });
-  }
-  return undefined;
-}
-
-export async function store(disk: Disk, dir: string, file: string, identity: Identity): Promise<Identity> {
-  // The key first: a certificate without its key is a fault, a key without its certificate is merely replaced.
-  await disk.writeAtomic('key', join(dir, `${file}.key`), identity.key, { mode: 0o600 });
-  await disk.writeAtomic('certificate', join(dir, `${file}.crt`), identity.cert, { mode: 0o644 });
-  return identity;
-}
-
-async function loadOrMakeKey(disk: Disk, path: string): Promise<string> {
-  const found = await disk.readIfThere('service key', path);
-  if (found) return found.toString();
+/** service.key: what signs the tokens of service accounts. */
+async function loadOrMakeKey({ disk, dir, mustExist = false }: AuthorityOptions): Promise<string> {
+  const path = join(dir, 'service.key');
+  const found = (await disk.readIfThere('service key', path))?.toString();
+  const fault = found === undefined ? (mustExist ? 'is missing, and tokens of this cluster were signed with it' : undefined) : privateKeyFault(found);
+  if (fault !== undefined) throw new ConfigError(`${path} ${fault}`, { op: 'pki', hint: authorityHint });
+  if (found !== undefined) return found;
   const key = newKeyPem();
   await disk.writeAtomic('service key', path, key, { mode: 0o600 });
   return key;

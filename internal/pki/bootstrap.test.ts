@@ -2,9 +2,11 @@ import { mkdtemp, rm, stat, readFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { realRandom } from '../io/random.ts';
 import { bootstrapFormat, bootstrapName, checkBootstrap, collectFiles, differingSetting, foreignFile, openBootstrap, sealBootstrap, versionsApart, writeFiles, type BootstrapData } from './bootstrap.ts';
+import { issueCa } from './certificate.ts';
 
 let dir: string;
 beforeEach(async () => {
@@ -56,9 +58,16 @@ describe('files', () => {
   });
 
   test('an authority of another cluster is noticed, a changed encryption key is not a stranger', async () => {
-    await writeFiles(realDisk, dir, { ...files, 'cred/encryption-keys.json': '1' });
-    expect(await foreignFile(realDisk, dir, { ...files, 'cred/encryption-keys.json': '2' })).toBeUndefined();
-    expect(await foreignFile(realDisk, dir, { ...files, 'tls/server-ca.crt': 'other' })).toBe('tls/server-ca.crt');
+    const real = { ...files, 'tls/server-ca.crt': issueCa({ nowMs: realClock.now(), random: realRandom, cn: 'a' }).cert };
+    await writeFiles(realDisk, dir, { ...real, 'cred/encryption-keys.json': '1' });
+    expect(await foreignFile(realDisk, dir, { ...real, 'cred/encryption-keys.json': '2' })).toBeUndefined();
+    expect(await foreignFile(realDisk, dir, { ...real, 'tls/server-ca.crt': 'other' })).toBe('tls/server-ca.crt');
+  });
+
+  test.each([['empty', ''], ['cut off', '-----BEGIN CERTIFICATE-----\nMIIB'], ['something else', 'hello']])('an authority that is %s is nobody\'s: the cluster\'s takes its place', async (_what, text) => {
+    await writeFiles(realDisk, dir, { ...files, 'tls/server-ca.crt': text });
+    expect(await foreignFile(realDisk, dir, { ...files, 'tls/server-ca.crt': 'whole' })).toBeUndefined();
+    expect(await writeFiles(realDisk, dir, { ...files, 'tls/server-ca.crt': 'whole' })).toContain('tls/server-ca.crt');
   });
 });
 

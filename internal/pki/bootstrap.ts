@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { ConfigError } from '../base/errors.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Random } from '../io/random.ts';
+import { certificateFault, privateKeyFault } from './pair-files.ts';
 
 /** What all servers of a cluster hold in common: with it a machine can become one of them. */
 export interface BootstrapData {
@@ -41,11 +42,13 @@ export async function collectFiles(disk: Disk, dir: string): Promise<Record<stri
   return files;
 }
 
-/** The first of the files that cannot be both: the one below `dir` belongs to another cluster. */
+/** The first of the files that cannot be both: the one below `dir` belongs to another cluster. What is damaged is nobody's. */
 export async function foreignFile(disk: Disk, dir: string, files: Record<string, string>): Promise<string | undefined> {
   const here = await collectFiles(disk, dir);
-  return Object.keys(here).find((file) => fixed.has(file) && files[file] !== undefined && files[file] !== here[file]);
+  return Object.keys(here).find((file) => fixed.has(file) && files[file] !== undefined && files[file] !== here[file] && faultOf(file, here[file] ?? '') === undefined);
 }
+
+const faultOf = (file: string, text: string): string | undefined => (file.endsWith('.crt') ? certificateFault(text) : privateKeyFault(text));
 
 /** Writes the files that are missing or differ; returns their names. A certificate comes after its key: it is the sign that both are there. */
 export async function writeFiles(disk: Disk, dir: string, files: Record<string, string>): Promise<string[]> {

@@ -29,6 +29,8 @@ export interface CertRequest {
 
 export interface Issuing {
   nowMs: number;
+  /** No true time is before this; a clock that shows less is wrong, and what it dates must be good once it is right, too. */
+  earliestMs?: number;
   random: Random;
 }
 
@@ -39,15 +41,21 @@ export const lives = {
   backdateMs: 3600 * 1000,
 } as const;
 
-/** A new self-signed authority. */
-export function issueCa(options: Issuing & { cn: string; key?: string; lifeMs?: number }): Identity {
+/** When what is issued now ends: by this clock, right or wrong, and by one that is right. */
+const endOf = ({ nowMs, earliestMs = nowMs }: Issuing, lifeMs: number): number => Math.max(nowMs, earliestMs) + lifeMs;
+
+/**
+ * A new self-signed authority, or one that was with new dates: its key and name (DER) are then given. It has always been valid: a clock
+ * that is ahead when it is made, or back at 1970 in a later start, must not part clients from it; its leaves are what tells times.
+ */
+export function issueCa(options: Issuing & { cn?: string; rawName?: Der; key?: string; lifeMs?: number }): Identity {
   const key = options.key === undefined ? newKey() : createPrivateKey(options.key);
   const publicKey = createPublicKey(key);
-  const name = distinguishedName(options.cn, []);
+  const name = options.rawName ?? distinguishedName(options.cn ?? '', []);
   const cert = signed({
     ...options,
-    notBeforeMs: options.nowMs - lives.backdateMs,
-    notAfterMs: options.nowMs + (options.lifeMs ?? lives.caMs),
+    notBeforeMs: 0,
+    notAfterMs: endOf(options, options.lifeMs ?? lives.caMs),
     issuer: name,
     subject: name,
     publicKey,
@@ -83,9 +91,10 @@ export function issueCert(options: Issuing & { ca: Identity } & CertRequest): Id
   const sans = [...new Set(options.sans ?? [])];
   const cert = signed({
     ...options,
-    notBeforeMs: options.nowMs - lives.backdateMs,
+    // A clock that is ahead is set back one day: what it dated must be good then, and for clients whose clocks are right.
+    notBeforeMs: Math.max(0, Math.min(options.nowMs, options.earliestMs ?? options.nowMs) - lives.backdateMs),
     // Never beyond the life of the one that vouches.
-    notAfterMs: Math.min(options.nowMs + (options.lifeMs ?? lives.leafMs), authority.notAfterMs),
+    notAfterMs: Math.min(endOf(options, options.lifeMs ?? lives.leafMs), authority.notAfterMs),
     issuer: authority.rawSubject,
     subject: distinguishedName(options.cn, options.orgs ?? []),
     publicKey,

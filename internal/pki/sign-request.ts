@@ -31,7 +31,7 @@ export interface Signing extends Issuing {
 }
 
 /** Signs a request as it stands; whether it may be signed was somebody else's decision. Returns the leaf alone, in PEM. */
-export function signRequest({ request, ca, usages, expirationSeconds, nowMs, random }: Signing): string {
+export function signRequest({ request, ca, usages, expirationSeconds, nowMs, earliestMs = nowMs, random }: Signing): string {
   const unknown = usages.filter((usage) => !keyUsages.has(usage) && !extendedUsages.has(usage));
   if (unknown.length > 0) throw new ConfigError(`unrecognized usage values: ${unknown.join(', ')}`, { op: 'csr' });
   const subject = plainSubject(request.subject);
@@ -39,8 +39,8 @@ export function signRequest({ request, ca, usages, expirationSeconds, nowMs, ran
   const lifeMs = expirationSeconds === undefined ? lives.leafMs : Math.min(Math.max(expirationSeconds * 1000, times.leastMs), lives.leafMs);
   return issueAsRequested({
     ...request, subject, ca, random,
-    notBeforeMs: nowMs - times.backdateMs,
-    notAfterMs: nowMs + (lifeMs < times.shortMs ? lifeMs : lifeMs - times.backdateMs),
+    notBeforeMs: Math.max(0, nowMs - times.backdateMs),
+    notAfterMs: Math.max(nowMs, earliestMs) + (lifeMs < times.shortMs ? lifeMs : lifeMs - times.backdateMs),
     keyUsage: usages.reduce((all, usage) => all | (keyUsages.get(usage) ?? 0), 0),
     extendedUsages: [...new Set(usages.flatMap((usage) => extendedUsages.get(usage) ?? []))],
   });

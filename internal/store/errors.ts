@@ -8,6 +8,7 @@ export type StoreErrorCode =
   | 'LEASE_EXISTS'
   | 'LEASE_TTL_TOO_LARGE'
   | 'NO_SPACE'
+  | 'READ_ONLY'
   | 'INVALID_ARGUMENT'
   | 'DUPLICATE_KEY'
   | 'TOO_MANY_OPS'
@@ -30,4 +31,6 @@ export const keyNotFound = (): StoreError => new StoreError('KEY_NOT_FOUND', 'ke
 export const leaseNotFound = (): StoreError => new StoreError('LEASE_NOT_FOUND', 'requested lease not found');
 export const leaseExists = (): StoreError => new StoreError('LEASE_EXISTS', 'lease already exists');
 export const duplicateKey = (): StoreError => new StoreError('DUPLICATE_KEY', 'duplicate key given in txn request');
+export const noRoom = (): StoreError => new StoreError('NO_SPACE', 'database space exceeded', { op: 'commit', hint: 'free space on the file system of the data directory' });
+export const readOnly = (): StoreError => new StoreError('READ_ONLY', 'the file system of the datastore is read-only', { op: 'commit', hint: 'look at the kernel log, check the file system and mount it for writing again' });
 export const closed = (): StoreError => new StoreError('CLOSED', 'the store is closed');

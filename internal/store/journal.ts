@@ -25,8 +25,17 @@ export interface Batch {
   awake?: boolean;
 }
 
+/** Whether the disk takes writes: all of them; few, because it is full; none. */
+export type RoomState = 'ample' | 'scarce' | 'read-only';
+
 /** Where the log lies. One owner; one commit at a time. */
 export interface Journal {
+  /** Where it lies on a disk, for people. */
+  readonly folder?: string;
+  /** Calls `fn` when a commit found the disk in another state than it was. */
+  onRoom?(fn: (state: RoomState) => void): void;
+  /** Looks whether there is room again, and makes use of it. */
+  lookForRoom?(): Promise<RoomState>;
   /** Resolves when the batch would survive a power cut. Rejects with StoreError, and then nothing of the batch is in the log. */
   commit(batch: Batch): Promise<void>;
   /** True while work waits for a timer: the process must not end meanwhile. */

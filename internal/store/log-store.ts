@@ -1,16 +1,19 @@
 import type { StoreContents } from './bolt/etcd-file.ts';
 import type { Clock } from '../io/clock.ts';
+import { collectGarbage } from '../io/collect-garbage.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
 import type { Encryption } from './cipher.ts';
 import { closed, compacted, futureRevision, leaseNotFound } from './errors.ts';
 import { onlyReads, Write } from './evaluate.ts';
+import { GiveBack } from './give-back.ts';
 import { hashKv } from './hash-kv.ts';
 import { HistoryWindow } from './history-window.ts';
 import type { Journal } from './journal.ts';
 import { LeaseService } from './lease-service.ts';
 import type { Lease } from './leases.ts';
 import { Pipeline, softFlushMs } from './pipeline.ts';
+import { Room } from './room.ts';
 import { range } from './range.ts';
 import type { Rec } from './record.ts';
 import type { Recovered } from './recovery.ts';
@@ -25,6 +28,8 @@ import { WatchHub } from './watch-hub.ts';
 const compactBudget = 5000;
 /** History beyond this is cut before its time: sustained writing must not eat the memory. It takes more than 300 versions of a kilobyte a second to get there. */
 const maxHistoryBytes = 96 * 1024 * 1024;
+/** And beyond this while the disk is full: what history lets go of is room for what comes. */
+const scarceHistoryBytes = 256 * 1024;
 /** Rows that a change of keys writes with one commit. */
 const rewriteBatch = 200;
 
@@ -37,6 +42,7 @@ export interface LogStoreOptions {
   /** How much history is kept; 0 = all, until somebody compacts. */
   historyMs: number;
   maxHistoryBytes?: number;
+  collectGarbage?: () => void;
 }
 
 /** The Store on a log: evaluates in memory, answers when the journal has it. */
@@ -47,6 +53,9 @@ export class LogStore implements s.Store {
   readonly #leases: LeaseService;
   readonly #window: HistoryWindow;
   readonly #journal: Journal;
+  /** Whether the disk has room for writes. */
+  readonly room: Room;
+  readonly #giveBack: GiveBack;
   readonly #clock: Clock;
   readonly #log: Log;
   readonly #maxHistoryBytes: number;
@@ -59,6 +68,8 @@ export class LogStore implements s.Store {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#log = options.log;
+    this.room = new Room(options);
+    this.#giveBack = new GiveBack({ clock: options.clock, collect: options.collectGarbage ?? collectGarbage, revision: () => this.revision });
     this.#maxHistoryBytes = options.historyMs > 0 ? (options.maxHistoryBytes ?? maxHistoryBytes) : Infinity;
     this.#hub = new WatchHub(this.#state);
     this.#window = new HistoryWindow(options.historyMs, options.clock, (revision) => void this.#compactTo(revision));
@@ -218,6 +229,8 @@ export class LogStore implements s.Store {
     if (this.#closed) return;
     this.#closed = true;
     this.#leases.stop();
+    this.room.stop();
+    this.#giveBack.stop();
     this.#window.stop();
     try {
       await this.#pipeline.close();
@@ -244,6 +257,8 @@ export class LogStore implements s.Store {
     let response: T;
     try {
       response = evaluate(write);
+      const refusal = this.room.refusal(write.recs, write.soft);
+      if (refusal) throw refusal;
     } catch (error) {
       for (let i = write.recs.length - 1; i >= 0; i--) this.#state.undo(write.recs[i] as Rec);
       throw error;
@@ -256,7 +271,8 @@ export class LogStore implements s.Store {
 
   #published(recs: Rec[]): void {
     this.#window.published(this.#state.published);
-    if (this.#state.historyBytes > this.#maxHistoryBytes && !this.#compacting) this.#cutHistory();
+    const most = this.room.state === 'ample' ? this.#maxHistoryBytes : Math.min(scarceHistoryBytes, this.#maxHistoryBytes);
+    if (this.#state.historyBytes > most && !this.#compacting) this.#cutHistory();
     if (this.#softTimer || this.#pipeline.soft.size === 0 || recs.length === 0) return;
     this.#softTimer = true;
     this.#clock.after('store.flush', softFlushMs, () => {
@@ -270,7 +286,7 @@ export class LogStore implements s.Store {
     const { history } = this.#state;
     const middle = history.at(history.length >> 1);
     if (middle === undefined || middle.modRevision <= this.#state.compactRevision) return;
-    this.#log.info('history is cut short to save memory', { bytes: this.#state.historyBytes, revision: middle.modRevision });
+    this.#log.debug('history is cut short to save room', { bytes: this.#state.historyBytes, revision: middle.modRevision });
     void this.#compactTo(middle.modRevision);
   }
 
@@ -309,6 +325,7 @@ export class LogStore implements s.Store {
 
   /** Compacts in pieces, so that requests get their turn in between. */
   async #compactTo(revision: number): Promise<void> {
+    const before = this.#state.historyBytes;
     let finished = this.#state.compact(revision, compactBudget);
     if (this.#compacting) return;
     this.#compacting = true;
@@ -317,6 +334,7 @@ export class LogStore implements s.Store {
       finished = this.#state.compact(this.#state.compactRevision, compactBudget);
     }
     this.#compacting = false;
+    this.#giveBack.dropped(Math.max(0, before - this.#state.historyBytes));
     this.#pipeline.prune();
     void tidyValues(this.#state, () => this.#closed);
   }

@@ -98,14 +98,18 @@ export async function ownBootstrap(config: ServerConfig, doors: Pick<Doors, 'dis
 }
 
 /** Takes over what the cluster has in common; refuses when the data directory is another cluster's. */
-export async function adoptBootstrap(config: ServerConfig, doors: Pick<Doors, 'disk'>, data: BootstrapData): Promise<string[]> {
+export async function adoptBootstrap(config: ServerConfig, doors: Pick<Doors, 'disk' | 'log'>, data: BootstrapData): Promise<string[]> {
   checkCompatible(config, data);
   const dir = join(config.dataDir, 'server');
   const foreign = await foreignFile(doors.disk, dir, data.files);
   if (foreign !== undefined) {
     throw new ConfigError(`${join(dir, foreign)} is not the cluster's: this data directory belongs to another cluster`, { op: 'bootstrap', hint: `remove ${join(dir, 'tls')}, or give another --data-dir` });
   }
-  return await writeFiles(doors.disk, dir, data.files);
+  const begun = (await doors.disk.stat('bootstrap', join(dir, 'token'))) !== undefined;
+  const written = await writeFiles(doors.disk, dir, data.files);
+  // A server that ran before has lost them.
+  if (begun && written.length > 0) doors.log.warn('files of the cluster were missing or damaged here, and are restored from the datastore', { dir, files: written });
+  return written;
 }
 
 /** Makes this server one of those that share the datastore: the first writes what it has, every other takes it over. */

@@ -1,6 +1,7 @@
 import type { KubeletOptions } from '../agent/options.ts';
 import type { AuditOptions } from '../apiserver/audit/start.ts';
 import type { OidcFlags } from '../apiserver/authn/jwt/oidc-flags.ts';
+import type { AuthorizationOptions, LegacyWebhook } from '../apiserver/authz/options.ts';
 import type { FlowControlOptions } from '../apiserver/flowcontrol/flow-control.ts';
 
 /** kube-apiserver's own arguments that have a meaning here. */
@@ -15,6 +16,10 @@ export interface ApiServerSettings {
   audit?: AuditOptions;
   /** Path of an AuthenticationConfiguration. */
   authenticationConfig?: string;
+  /** Path of an AuthorizationConfiguration; never together with `authorization`. */
+  authorizationConfig?: string;
+  /** The older way to say who is asked. */
+  authorization?: Pick<AuthorizationOptions, 'modes'> & { webhook?: Partial<LegacyWebhook> };
   /** One issuer of users' tokens; the authority that signs for it is a path. */
   oidc?: Omit<OidcFlags, 'ca'> & { caFile?: string };
 }
@@ -91,6 +96,8 @@ export interface ServerConfig extends NodeConfig {
   nodePortRange: { from: number; to: number };
   /** Packaged components not to deploy, by k3s' names. */
   disable: string[];
+  /** Network policies are stored and not enforced. */
+  disableNetworkPolicy?: boolean;
   disableAgent: boolean;
   disableScheduler: boolean;
   disableControllers: boolean;

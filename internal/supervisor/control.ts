@@ -59,7 +59,7 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
     ...config.controllers,
     // Serving certificates of kubelets are vouched for by the authority that clients of the server trust.
     signCertificate: (request) =>
-      signRequest({ ...request, ca: request.signerName === 'kubernetes.io/kubelet-serving' ? identities.serverCa : identities.clientCa, nowMs: doors.clock.now(), random: doors.random }),
+      signRequest({ ...request, ca: request.signerName === 'kubernetes.io/kubelet-serving' ? identities.serverCa : identities.clientCa, nowMs: doors.clock.now(), earliestMs: doors.clock.earliestMs(), random: doors.random }),
     issueServiceAccountToken: async (account) => {
       const { secretName, secretUid, ...subject } = account;
       const issued = await api.server.tokens.issue({ ...subject, secret: { name: secretName, uid: secretUid } }, { audiences: api.server.tokens.audiences, seconds: legacyTokenSeconds, jti: doors.random.uuid() });

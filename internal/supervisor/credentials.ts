@@ -38,8 +38,8 @@ export async function serverIdentity(config: ServerConfig, { disk, random }: Pic
   return `${name}_${id}`;
 }
 
-export async function serverIdentities(config: ServerConfig, doors: Doors, names: string[]): Promise<ServerIdentities> {
-  return await loadOrCreateServer({ ...doors, dir: join(config.dataDir, 'server/tls'), serverNames: names });
+export async function serverIdentities(config: ServerConfig, doors: Doors, options: { names: string[]; mustExist: boolean; alone: boolean }): Promise<ServerIdentities> {
+  return await loadOrCreateServer({ ...doors, ...options, dir: join(config.dataDir, 'server/tls'), serverNames: options.names });
 }
 
 /** The token of the command line or its file. */

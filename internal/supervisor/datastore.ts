@@ -5,7 +5,7 @@ import { hasData, startManagedEtcd } from '../etcd/managed.ts';
 import { clientTls, type EtcdCluster } from '../etcd/members.ts';
 import { checkNotCutOff } from '../etcd/restore.ts';
 import { serveEtcd } from '../etcd/server.ts';
-import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
+import { loadOrCreateEtcd, type EtcdIdentities } from '../pki/etcd-authority.ts';
 import { copyKeys } from '../store/copy-keys.ts';
 import type { LogStore } from '../store/log-store.ts';
 import { isPostgres } from '../store/postgres/endpoint.ts';
@@ -24,7 +24,7 @@ const clientPort = 2379;
 const peerPort = 2380;
 
 /** The server's store, and what of it other servers have to do with. */
-export type Datastore = { store: Store; keys: DatastoreKeys } & ({ kind: 'file' } | { kind: 'external' } | { kind: 'etcd'; etcd: EtcdCluster });
+export type Datastore = { store: Store; keys: DatastoreKeys } & ({ kind: 'file'; room: LogStore['room'] } | { kind: 'external' } | { kind: 'etcd'; etcd: EtcdCluster; readdress(facts: NodeFacts): Promise<void> });
 
 export interface DatastoreOptions {
   config: ServerConfig;
@@ -65,11 +65,11 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
     await close();
   };
   // Nobody else changes these keys.
-  return { kind: 'file', store, keys: { keeper: ownKeeper(options), refresh: () => Promise.resolve() } };
+  return { kind: 'file', room: store.room, store, keys: { keeper: ownKeeper(options), refresh: () => Promise.resolve() } };
 }
 
 async function openFile({ config, doors }: DatastoreOptions): Promise<LogStore> {
-  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption: await ownEncryption({ config, doors }) });
+  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption: await ownEncryption({ config, doors }), reserve: true, scratchDir: config.runDir });
 }
 
 async function openCluster(datastore: NonNullable<ServerConfig['datastore']>, { clock, log, disk }: Doors): Promise<Store> {
@@ -90,7 +90,8 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
   const db = join(config.dataDir, 'server/db');
   const tlsDir = join(config.dataDir, 'server/tls/etcd');
   const dir = join(db, 'etcd');
-  const identities = await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips] });
+  const load = async (mustExist: boolean): Promise<EtcdIdentities> => await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips], mustExist });
+  const identities = await load(await hasData({ disk, dir }));
   await disk.makeDir('etcd', db, 0o700);
   const managed = { ...doors, dir, tlsDir, identities, name: facts.name, log: log.named('etcd'), tuning: config.etcdTuning, ...etcdUrls(facts.ip), ...(joined && { join: joined }) };
   const file = join(db, fileName);
@@ -116,7 +117,11 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
   }
   await shareBootstrap(inner, options);
   await settle();
-  return { kind: 'etcd', store, keys, etcd: cluster };
+  const readdress = async (now: NodeFacts): Promise<void> => {
+    await load(true); // etcd reads the files of its certificates for each new connection
+    await etcd.readdress(etcdUrls(now.ip));
+  };
+  return { kind: 'etcd', store, keys, etcd: cluster, readdress };
 }
 
 /** Where a member listens: for this server, for other servers, for other members. */

@@ -28,11 +28,8 @@ export interface Joined {
 export async function joinCluster(config: ServerConfig, doors: Doors, dial: Dial = realDial): Promise<Joined | undefined> {
   if (config.server === undefined) return undefined;
   const { disk } = doors;
-  const db = join(config.dataDir, 'server/db');
-  if (await hasData({ disk, dir: join(db, 'etcd') })) return { endpoints: [] };
-  if (await disk.stat(op, join(db, fileName))) {
-    throw new ConfigError(`${join(db, fileName)} holds the state of a cluster of its own, which --server would leave behind`, { op, hint: 'give an empty --data-dir, or remove it if nobody needs it' });
-  }
+  if (await hasData({ disk, dir: join(config.dataDir, 'server/db/etcd') })) return { endpoints: [] };
+  await refuseOwnState(config, doors);
   const told = await toldToken(config, doors);
   if (told === undefined) throw new ConfigError('--server needs --token', { op, hint: 'take it from server/token in the data directory of the first server' });
   const token = parseToken(told);
@@ -41,6 +38,13 @@ export async function joinCluster(config: ServerConfig, doors: Doors, dial: Dial
   const written = await adoptBootstrap(config, doors, data);
   doors.log.info('joining a cluster', { server: config.server, files: written.length, members: endpoints.length });
   return { endpoints };
+}
+
+/** A server with a cluster of its own does not join another by the way: that would lose the first. */
+export async function refuseOwnState(config: ServerConfig, { disk }: Pick<Doors, 'disk'>): Promise<void> {
+  const db = join(config.dataDir, 'server/db');
+  if (config.server === undefined || (await hasData({ disk, dir: join(db, 'etcd') })) || !(await disk.stat(op, join(db, fileName)))) return;
+  throw new ConfigError(`${join(db, fileName)} holds the state of a cluster of its own, which --server ${config.server} would leave behind`, { op, hint: 'leave out --server (and SKIFF_URL), or give an empty --data-dir' });
 }
 
 interface Handshake {

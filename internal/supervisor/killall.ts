@@ -24,22 +24,31 @@ export interface Places {
 const endedWithinMs = 20_000;
 const looksEveryMs = 20;
 
+export interface Ended {
+  /** Processes of the server: itself, and the script that keeps it running. */
+  server: number;
+  /** Pods whose containers ended. */
+  pods: number;
+}
+
 /** Ends the server, its etcd, our containerd and its containers, and takes down what they mounted. Data stays. */
-export async function killAll(machine: Machine, places: Places): Promise<void> {
-  await stopServer(machine, places);
+export async function killAll(machine: Machine, places: Places): Promise<Ended> {
+  const server = await stopServer(machine, places);
   await endOrphans({ ...machine, dir: `${places.dataDir}/server/db/etcd` });
   const sandboxes = await ownSandboxes(machine.disk, places);
-  await killContainers(machine, places);
+  const pods = await killContainers(machine, places);
   await removeRuntimeState(machine, places);
   const netns = [...sandboxes.netns].map((name) => `${places.netnsDir}/${name}`);
   await unmountOwn(machine, places, netns);
   for (const path of [...netns, ...sandboxes.notes]) await machine.disk.remove('sandboxes', path);
   await removeCgroups(machine, 'kubepods');
+  return { server, pods };
 }
 
-/** SIGTERM to the process of the pid file; SIGKILL when it takes too long. */
-export async function stopServer(machine: Machine, places: Places): Promise<void> {
+/** SIGTERM to the process of the pid file; SIGKILL when it takes too long. Returns how many ended. */
+export async function stopServer(machine: Machine, places: Places): Promise<number> {
   const { processes, disk } = machine;
+  let ended = 0;
   for (const file of [`${places.runDir}/supervise.pid`, `${places.runDir}/skiff.pid`]) {
     const pid = Number((await disk.readIfThere('pid file', file))?.toString().trim());
     if (!Number.isInteger(pid) || pid <= 1 || pid === process.pid) continue;
@@ -48,7 +57,9 @@ export async function stopServer(machine: Machine, places: Places): Promise<void
     if (!ours?.command.some((word) => word.includes('skiff'))) continue;
     processes.kill('stop server', pid, 'SIGTERM');
     await untilGone(machine, [pid]);
+    ended++;
   }
+  return ended;
 }
 
 /** Our containerd and its shims: by their arguments, and in our view of the files, because a node in a container has the same paths. */
@@ -64,7 +75,8 @@ export async function ownRuntime(machine: Machine, places: Places): Promise<Proc
   return found;
 }
 
-async function killContainers(machine: Machine, places: Places): Promise<void> {
+/** Returns how many pods there were: each has a shim. */
+async function killContainers(machine: Machine, places: Places): Promise<number> {
   const { processes } = machine;
   const ours = await ownRuntime(machine, places);
   const all = await processes.list('containers');
@@ -78,6 +90,7 @@ async function killContainers(machine: Machine, places: Places): Promise<void> {
   doomed.delete(process.pid);
   for (const pid of doomed) processes.kill('kill container', pid, 'SIGKILL');
   await untilGone(machine, [...doomed]);
+  return ours.filter((p) => /containerd-shim/.test(p.command[0] ?? '')).length;
 }
 
 /** runc and the shims keep notes in /run/containerd whatever containerd is told; other containerds keep theirs there too. */

@@ -2,10 +2,13 @@ import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import { baseName } from './node-name.ts';
+
+const loopback = '127.0.0.1';
 
 export interface NodeFacts {
   name: string;
-  /** The address other machines reach this node by. */
+  /** The address other machines reach this node by. It changes in place when the machine moves: to be read when it is needed. */
   ip: string;
   ips: string[];
   externalIps: string[];
@@ -13,11 +16,11 @@ export interface NodeFacts {
 
 /** Who this node is: told by flags, else by the host's name and the interface of the default route. */
 export async function nodeFacts(config: NodeConfig, doors: Doors): Promise<NodeFacts> {
-  const told = config.nodeName ?? doors.host.hostname().toLowerCase().replace(/[^a-z0-9.-]/g, '-').replace(/^[-.]+|[-.]+$/g, '');
+  const told = await baseName(config, doors);
   const name = config.withNodeId ? `${told || 'node'}-${await nodeId(config, doors)}` : told || 'node';
-  const ips = config.nodeIps.length > 0 ? config.nodeIps : [await defaultAddress(config, doors)];
+  const ips = config.nodeIps.length > 0 ? config.nodeIps : [(await presentAddress(config, doors)) ?? loopback];
   checkInterface(config, doors, ips);
-  return { name, ip: ips[0] ?? '127.0.0.1', ips, externalIps: config.nodeExternalIps };
+  return { name, ip: ips[0] ?? loopback, ips, externalIps: config.nodeExternalIps };
 }
 
 /** Eight hex digits that are drawn once and kept with the data. */
@@ -42,16 +45,18 @@ function checkInterface(config: NodeConfig, doors: Doors, ips: string[]): void {
 
 /**
  * The IPv4 address of the interface that was told, else of that with the best default route; without one, of any
- * interface that is up; without that, loopback: a machine on no network at all still starts its pods.
+ * interface that is up; undefined on no network at all: such a machine still starts its pods. An address that was
+ * taken before is kept for as long as it would do as well.
  */
-async function defaultAddress(config: NodeConfig, doors: Doors): Promise<string> {
+export async function presentAddress(config: NodeConfig, doors: Doors, before?: string): Promise<string | undefined> {
   const all = doors.host.addresses().filter((a) => a.family === 4);
-  const told = all.find((a) => a.device === config.flannelIface);
-  if (told) return told.address;
   const addresses = all.filter((a) => !a.loopback && !a.address.startsWith('169.254.'));
-  const device = await defaultDevice(doors);
+  const device = config.flannelIface ?? (await defaultDevice(doors));
   const ours = addresses.filter((a) => !/^(flannel|cni|veth|docker|lo)/.test(a.device));
-  return (addresses.find((a) => a.device === device) ?? ours[0])?.address ?? '127.0.0.1';
+  const best = [addresses.filter((a) => a.device === device), ours].find((list) => list.length > 0) ?? [];
+  // Without a default route, as between two leases of DHCP, no other interface is better.
+  const kept = (device === undefined ? ours : best).find((a) => a.address === before);
+  return (kept ?? best[0])?.address;
 }
 
 /** /proc/net/route: destination and mask of zero is the default route; the lowest metric wins. */

@@ -1,12 +1,14 @@
 import { join } from 'node:path';
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
-import type { ServiceCIDR } from '../api/generated/types/networking-v1.ts';
+import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
+import type { Troubles } from '../client/troubles.ts';
 import { networkIndexes, startNetwork, type Network } from '../network/network.ts';
 import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import type { KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
 
@@ -18,6 +20,8 @@ export interface ClusterNetwork {
   clusterDomain: string;
   /** Packaged components that do not run. */
   disable?: readonly string[];
+  /** Network policies are not enforced. */
+  disableNetworkPolicy?: boolean;
 }
 
 /** With a pod network of somebody else's, where such software puts its file and programs, whoever installs it. */
@@ -34,6 +38,8 @@ export async function startNodeNetwork(options: {
   doors: Doors;
   ledger: Ledger;
   mirrors: Mirrors;
+  troubles: Troubles;
+  kernel: KernelEvents;
 }): Promise<Network> {
   const { config, facts, doors, ledger, mirrors, cluster } = options;
   return await startNetwork({
@@ -48,6 +54,8 @@ export async function startNodeNetwork(options: {
     backend: config.flannelBackend,
     dns: !cluster.disable?.includes('coredns'),
     services: !config.disableKubeProxy,
+    policies: cluster.disableNetworkPolicy !== true,
+    stateDir: join(config.dataDir, 'agent'),
     runDir: join(config.runDir, 'network'),
     resolvConf: config.resolvConf ?? '/etc/resolv.conf',
     mirrors: {
@@ -57,8 +65,12 @@ export async function startNodeNetwork(options: {
       namespaces: mirrors.of<Namespace>(refs.namespaces),
       nodes: mirrors.of<Node>(refs.nodes),
       serviceCidrs: mirrors.of<ServiceCIDR>(refs.serviceCidrs),
+      policies: mirrors.of<NetworkPolicy>(refs.networkPolicies),
     },
+    allPods: () => mirrors.of<Pod>(refs.pods),
     log: doors.log.named('network'),
     record: (kind, name) => ledger.record(kind, name),
+    kernel: options.kernel,
+    trouble: (why) => options.troubles.set('PortTaken', 'dns', why),
   });
 }

@@ -6,16 +6,20 @@ import { parseQuantity } from '../api/quantity.ts';
 import { builtinScheme } from '../api/scheme.ts';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
+import type { Troubles } from '../client/troubles.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { assetBytes, buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import type { NodeIdentities } from '../pki/authorities.ts';
 import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import type { KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { keepName } from './node-name.ts';
 import { cniPlaces, startNodeNetwork, type ClusterNetwork } from './node-network.ts';
 import { gitVersion } from './release.ts';
+import { raiseLimits } from './process-limits.ts';
 import type { Part } from './running.ts';
 
 export interface NodeOptions {
@@ -32,14 +36,26 @@ export interface NodeOptions {
   networkMirrors: Mirrors;
   identities: NodeIdentities;
   clientCa: string;
+  troubles: Troubles;
+  kernel: KernelEvents;
+}
+
+/** A node that runs, and what may happen to it. */
+export interface OwnNode {
+  parts: Part[];
+  /** The facts have another address. */
+  readdress(): Promise<void>;
+  renewCertificate(tls: { key: string; cert: string }): void;
 }
 
 const kubeletPort = 10250;
 
 /** Runs the node's two halves, pods and packets. Resolves when the Node is registered and its network stands. */
-export async function startNode(options: NodeOptions): Promise<Part[]> {
+export async function startNode(options: NodeOptions): Promise<OwnNode> {
   const { config, doors, ledger, facts } = options;
   await recordHostChanges(config, doors, ledger);
+  await keepName(config, doors);
+  await raiseLimits(doors);
   const network = await startNodeNetwork({ ...options, mirrors: options.networkMirrors });
   const agent = await createAgent({
     ...doors,
@@ -47,7 +63,8 @@ export async function startNode(options: NodeOptions): Promise<Part[]> {
     mirrors: options.mirrors,
     scheme: builtinScheme(),
     nodeName: facts.name,
-    addresses: addressesOf(facts, config),
+    addresses: () => addressesOf(facts, config),
+    troubles: options.troubles,
     labels: labelsOf(options),
     taints: config.nodeTaints.map(taintOf),
     version: gitVersion(buildInfo().version),
@@ -68,14 +85,22 @@ export async function startNode(options: NodeOptions): Promise<Part[]> {
     ...cniPlaces(config),
     listen: { host: '0.0.0.0', port: kubeletPort, tls: { ...options.identities.kubeletServing, clientCa: options.clientCa } },
     onPodCidr: (podCidr) => network.setPodCidr(podCidr),
+    ...(network.podAddresses && { podAddresses: network.podAddresses }),
     dial: realDial,
     log: doors.log.named('agent'),
   });
   void agent.ready.catch((error: unknown) => doors.log.error('the node could not be registered', { error: messageOf(error) }));
-  return [
-    { name: 'network', stop: () => network.stop() },
-    { name: 'agent', stop: () => agent.stop() },
-  ];
+  return {
+    parts: [
+      { name: 'network', stop: () => network.stop() },
+      { name: 'agent', stop: () => agent.stop() },
+    ],
+    readdress: async () => {
+      agent.readdress();
+      await network.readdress(facts.ip);
+    },
+    renewCertificate: (tls) => agent.renewCertificate({ ...tls, clientCa: options.clientCa }),
+  };
 }
 
 /** What the agent and the runtime make on the host by their nature; what was there before is not ours to remove. */

@@ -12,8 +12,23 @@ const longestAnswerMs = 30 * 60_000;
 
 export const operatorSocket = (dataDir: string): string => join(dataDir, 'server/operator.sock');
 
+/** What the running server says of itself. */
+export interface About {
+  node: string;
+  snapshotDir: string;
+  pid: number;
+  startedMs: number;
+  /** Whether a node runs beside it. */
+  agent: boolean;
+  /** Whether every part of it has started. */
+  ready: boolean;
+  /** The administrator's. */
+  kubeconfig: string;
+}
+
 export interface OperatorServices {
   node: string;
+  about(): Omit<About, 'node' | 'snapshotDir'>;
   /** Undefined where the datastore is kept by somebody else. */
   snapshots: Snapshots | undefined;
   /** Where snapshots go when nobody says where. */
@@ -23,7 +38,7 @@ export interface OperatorServices {
 
 /** What may be asked of a running server: by root, on its machine. */
 export interface OperatorCalls {
-  'GET /about': { request: undefined; answer: { node: string; snapshotDir: string } };
+  'GET /about': { request: undefined; answer: About };
   'POST /snapshots': { request: { prefix: string; dir?: string; compress: boolean; retention?: number }; answer: SnapshotFile };
   'GET /secrets': { request: undefined; answer: EncryptionStatus };
   'POST /secrets': { request: { change: KeyChange }; answer: EncryptionStatus };
@@ -60,7 +75,7 @@ async function answer(call: string, body: unknown, services: OperatorServices): 
   const { node, snapshots, snapshotDir, secrets } = services;
   switch (call as keyof OperatorCalls) {
     case 'GET /about':
-      return { node, snapshotDir };
+      return { node, snapshotDir, ...services.about() };
     case 'POST /snapshots': {
       if (!snapshots) throw new ConfigError('the datastore is kept elsewhere, and so are its backups', { op, hint: 'use the tools of that datastore' });
       const request = body as OperatorCalls['POST /snapshots']['request'];

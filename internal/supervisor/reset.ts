@@ -6,6 +6,7 @@ import { clientTls } from '../etcd/members.ts';
 import { restoreMember } from '../etcd/restore.ts';
 import { openReader } from '../io/file-reader.ts';
 import { isZip, unzipFile } from '../io/zip.ts';
+import { loadOrCreateAuthorities } from '../pki/authorities.ts';
 import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
 import { encryptionOf, reencryptAtStart } from '../store/key-ring.ts';
 import { fileName } from '../store/sqlite/schema.ts';
@@ -99,6 +100,11 @@ async function restoreFile(config: ServerConfig, doors: Doors, snapshot: string)
   const encryption = state && encryptionOf(state);
   const restored = await restoreSnapshot({ snapshot, dir: join(config.dataDir, 'server/db'), clock: doors.clock, ...(encryption && { encryption }) });
   await reencryptAtStart(keeper);
+  const tls = join(config.dataDir, 'server/tls');
+  if (!(await doors.disk.stat(op, join(tls, 'server-ca.crt')))) {
+    doors.log.warn('there are no authorities here, and a snapshot of the file holds none: new ones are made, and tokens and kubeconfigs of the old ones are worth nothing', { dir: tls });
+    await loadOrCreateAuthorities({ ...doors, dir: tls });
+  }
   return restored;
 }
 

@@ -93,7 +93,10 @@ describe('encryption of Secrets', () => {
     expect(kvs.every((kv) => Buffer.from(kv.value).toString().startsWith('open sesame'))).toBe(true);
     await change(serviceOf(again), 'disable');
     await again.close();
-    expect(await verifyFile({ path: join(dir, 'store.db'), prefixes })).toMatchObject({ plain: count, keys: [] });
+    const bared = await verifyFile({ path: join(dir, 'store.db'), prefixes });
+    expect(bared.keys).toEqual([]);
+    // Older values of what the writers wrote last may still be there.
+    expect(bared.plain).toBeGreaterThanOrEqual(count);
     const bare = await open();
     expect((await bare.range(range)).count).toBe(count);
   });

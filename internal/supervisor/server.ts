@@ -5,8 +5,11 @@ import type { ResourceRef } from '../api/object.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
-import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
-import { authenticationFiles } from './authentication-files.ts';
+import { Troubles } from '../client/troubles.ts';
+import { loadOrCreateAuthorities, loadOrCreateNode, type NodeIdentities, type ServerIdentities } from '../pki/authorities.ts';
+import { fileName as stateFile } from '../store/sqlite/schema.ts';
+import { apiServerFiles } from './api-server-files.ts';
+import { guardClock, readLastTime } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
@@ -18,13 +21,17 @@ import { realDoors, type Doors } from './doors.ts';
 import { handshakeAnswers } from './handshake.ts';
 import { joinCluster } from './join.ts';
 import { etcdRole, followEtcdNodes } from './etcd-nodes.ts';
+import { followAddresses } from './follow-addresses.ts';
+import { followKernel, type KernelEvents } from './kernel-events.ts';
 import { Ledger, ledgerPath } from './ledger.ts';
 import { startManifests } from './manifests.ts';
 import { nodeFacts, type NodeFacts } from './node-facts.ts';
 import { keepNodeRole } from './node-roles.ts';
-import { startNode } from './node.ts';
+import { nodeVoice } from './node-voice.ts';
+import { startNode, type OwnNode } from './node.ts';
 import { gitVersion } from './release.ts';
-import { startRenewal } from './renewal.ts';
+import { startRenewal, type Renewal } from './renewal.ts';
+import { tellOfRoom } from './tell-of-room.ts';
 import { startUpkeep } from './upkeep.ts';
 import { claimPidFile, notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 
@@ -44,25 +51,36 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const pidFile = join(config.runDir, 'skiff.pid');
   await claimPidFile(doors, pidFile);
   const ledger = await Ledger.open(disk, ledgerPath(config.dataDir));
+  const lastMs = await readLastTime(config.dataDir, doors);
   const facts = await nodeFacts(config, doors);
-  const names = serverNames(config, facts, firstAddress(config.serviceCidr));
-  const reload = (): Promise<ServerIdentities> => serverIdentities(config, doors, names);
   // Servers that share a datastore share authorities too, and learn them there.
   const shared = await isShared(config, doors);
   const password = await clusterPassword(config, doors, { keep: shared && config.server === undefined });
+  const reload = await identitiesOf({ config, doors, facts, shared });
   const joined = await joinCluster(config, doors);
   const opening = openDatastore({ config, doors, facts, password, joined });
   if (shared) await opening;
   const [identities, datastore] = await Promise.all([reload(), opening]);
   const { store } = datastore;
-  const parts: Part[] = [{ name: 'store', stop: () => store.close() }];
+  const troubles = new Troubles();
+  const kernel = followKernel(doors);
+  const parts: Part[] = [{ name: 'store', stop: () => store.close() }, { name: 'kernel events', stop: () => kernel.stop() }];
   stopOnSignal(doors, parts, pidFile);
   try {
-    return await startParts({ config, doors, ledger, facts, identities, datastore, parts, password, shared, reload, since });
+    return await startParts({ config, doors, ledger, facts, identities, datastore, parts, password, shared, reload, since, lastMs, troubles, kernel });
   } catch (error) {
     await stopParts(doors, parts, pidFile);
     throw error;
   }
+}
+
+/** How this server's identities are read. The authorities come before the state that rests on them: state without them has lost them. */
+async function identitiesOf({ config, doors, facts, shared }: { config: ServerConfig; doors: Doors; facts: NodeFacts; shared: boolean }): Promise<() => Promise<ServerIdentities>> {
+  const dir = join(config.dataDir, 'server/tls');
+  const begun = config.datastore === undefined && (await doors.disk.stat('data', join(config.dataDir, 'server/db', stateFile))) !== undefined;
+  if (!shared || begun) await loadOrCreateAuthorities({ ...doors, dir, mustExist: begun, alone: !shared });
+  const serviceIp = firstAddress(config.serviceCidr);
+  return () => serverIdentities(config, doors, { names: serverNames(config, facts, serviceIp), mustExist: true, alone: !shared });
 }
 
 /** Two programs on one folder would ruin each other's state. */
@@ -75,9 +93,10 @@ interface Starting extends Omit<Beside, 'api' | 'identity'> {
   password: string;
   shared: boolean;
   since(): number;
+  lastMs: number;
 }
 
-async function startParts({ since, password, shared, ...o }: Starting): Promise<RunningServer> {
+async function startParts({ since, password, shared, lastMs, ...o }: Starting): Promise<RunningServer> {
   const { config, doors, ledger, facts, identities, datastore, parts } = o;
   const { store } = datastore;
   const { log } = doors;
@@ -90,9 +109,14 @@ async function startParts({ since, password, shared, ...o }: Starting): Promise<
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
   if (shared) parts.push({ name: 'bootstrap', stop: await followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
-  parts.push(await startUpkeep({ config, doors, facts, datastore }));
+  const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
+  const voice = nodeVoice({ client: supervisor, doors, nodeName: facts.name, troubles: o.troubles });
+  parts.push({ name: 'voice', stop: () => voice.stop() }, guardClock({ dataDir: config.dataDir, doors, lastMs, troubles: o.troubles, said: voice.warn }));
+  const standing = { pid: process.pid, startedMs: doors.clock.now(), agent: !config.disableAgent, ready: false, kubeconfig: config.writeKubeconfig };
+  parts.push(await startUpkeep({ config, doors, facts, datastore, about: () => standing }));
   await startBeside({ ...o, api, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined });
   log.info('server ready', { ms: since() });
+  standing.ready = true;
   await notifyReady(doors);
   return {
     api,
@@ -114,11 +138,13 @@ interface Beside {
   /** Who this server is among others, if there may be others. */
   identity: string | undefined;
   reload(): Promise<ServerIdentities>;
+  troubles: Troubles;
+  kernel: KernelEvents;
 }
 
 /** Everything that needs the API server and nothing of each other: it starts at once. */
 async function startBeside(options: Beside): Promise<void> {
-  const { config, doors, ledger, identities, api, parts } = options;
+  const { config, doors, identities, api, parts } = options;
   // Whoever reads for the whole process reads with all rights; each writes as itself.
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
   const mirrors = mirrorFactory(supervisor, doors.clock, doors.log.named('mirrors'));
@@ -131,28 +157,53 @@ async function startBeside(options: Beside): Promise<void> {
     resolve: (apiVersion: string, kind: string) => servedKind(api, apiVersion, kind),
     doors,
   };
-  const changed = async (renewed: ServerIdentities): Promise<void> => {
-    api.renewCertificate(renewed.apiServer);
-    await writeAdminKubeconfig(config, doors, ledger, renewed, api.port);
-  };
+  const renewal = startRenewal(doors);
+  renewal.add(renewServer(options));
   if (options.datastore.kind === 'etcd') parts.push(followEtcdNodes({ mirrors, etcd: options.datastore.etcd, ownName: options.facts.name, log: doors.log.named('etcd') }));
-  parts.push(startRenewal({ doors, current: identities, reload: options.reload, changed }));
+  if (options.datastore.kind === 'file') parts.push(tellOfRoom({ room: options.datastore.room, client: supervisor, doors, nodeName: options.facts.name, folder: join(config.dataDir, 'server/db') }));
+  parts.push(renewal);
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
-    config.disableAgent ? [] : startOwnNode({ ...options, mirrors }),
+    config.disableAgent ? undefined : startOwnNode({ ...options, mirrors, renewal }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
     config.disable.includes('coredns') ? removeClusterDns(supervisor).then(() => []) : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
   ]);
-  parts.push(...started.flat());
+  const [control, node, ...others] = started;
+  parts.push(...control, ...(node?.parts ?? []), ...others.flat());
+  parts.push(followAddresses({ ...options, moved: (from) => moveServer({ ...options, renewal, node }, from) }));
+}
+
+/** Puts renewed certificates in force, without a restart. */
+function renewServer({ config, doors, ledger, api, identities, reload }: Beside): () => Promise<boolean> {
+  let current = identities;
+  const used = (all: ServerIdentities): string => [all.serverCa, all.apiServer, all.admin, all.kubeletClient, all.authProxy].map(({ cert }) => cert).join('');
+  return async () => {
+    const now = await reload();
+    if (used(now) === used(current)) return false;
+    api.renew({ tls: now.apiServer, kubeletClient: now.kubeletClient, frontProxy: now.authProxy });
+    await writeAdminKubeconfig(config, doors, ledger, now, api.port);
+    current = now;
+    return true;
+  };
+}
+
+/** The machine has another address: certificates, the `kubernetes` Service, the Node and its network follow. */
+async function moveServer(o: Beside & { renewal: Renewal; node: OwnNode | undefined }, from: string): Promise<void> {
+  await o.renewal.look();
+  await o.api.readvertise(advertised(o.config, o.facts));
+  await o.node?.readdress();
+  if (o.datastore.kind === 'etcd') await o.datastore.readdress(o.facts);
+  o.doors.log.info('the new address is in force', { from, to: o.facts.ip });
 }
 
 /** The node in the server's own process: a node like any other, except that its calls need no wire. */
-async function startOwnNode(options: Beside & { mirrors: Mirrors }): Promise<Part[]> {
+async function startOwnNode(options: Beside & { mirrors: Mirrors; renewal: Renewal }): Promise<OwnNode> {
   const { config, doors, facts, identities, api } = options;
   const client = api.inProcess({ name: `system:node:${facts.name}`, groups: ['system:nodes'] });
-  const own = await loadOrCreateNode({ ...doors, dir: join(config.dataDir, 'agent'), ...identities, nodeName: facts.name, addresses: [...facts.ips, ...facts.externalIps] });
+  const load = (): Promise<NodeIdentities> => loadOrCreateNode({ ...doors, dir: join(config.dataDir, 'agent'), ...identities, nodeName: facts.name, addresses: [...facts.ips, ...facts.externalIps] });
+  let own = await load();
   const mirrors = mirrorFactory(client, doors.clock, doors.log.named('agent'));
-  const parts = await startNode({
+  const node = await startNode({
     ...options,
     cluster: config,
     client,
@@ -163,8 +214,17 @@ async function startOwnNode(options: Beside & { mirrors: Mirrors }): Promise<Par
   });
   const roles = ['node-role.kubernetes.io/control-plane', ...(options.datastore.kind === 'etcd' ? [etcdRole] : [])];
   const role = keepNodeRole({ client: api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }), mirrors: options.mirrors, nodeName: facts.name, roles, log: doors.log });
-  return [role, { name: 'agent mirrors', stop: () => mirrors.stop() }, ...parts];
+  options.renewal.add(async () => {
+    const now = await load();
+    if (now.kubeletServing.cert === own.kubeletServing.cert) return false;
+    own = now;
+    node.renewCertificate(now.kubeletServing);
+    return true;
+  });
+  return { ...node, parts: [role, { name: 'agent mirrors', stop: () => mirrors.stop() }, ...node.parts] };
 }
+
+const advertised = (config: ServerConfig, facts: NodeFacts): string => config.advertiseAddress ?? facts.externalIps[0] ?? facts.ip;
 
 interface ApiParts {
   config: ServerConfig;
@@ -176,7 +236,7 @@ interface ApiParts {
 }
 
 async function startApi({ config, doors, facts, identities, datastore, besides }: ApiParts): Promise<ApiServer> {
-  const { version, commit } = buildInfo();
+  const { version, build } = buildInfo();
   const own = config.apiServer ?? {};
   return await createApiServer({
     store: datastore.store,
@@ -194,7 +254,7 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     anonymous: own.anonymousAuth,
     flowControl: own.flowControl,
     audit: own.audit,
-    ...(await authenticationFiles(own, doors)),
+    ...(await apiServerFiles(own, doors)),
     eventTtlSeconds: own.eventTtlSeconds,
     defaultTolerations: { notReadySeconds: own.notReadyTolerationSeconds, unreachableSeconds: own.unreachableTolerationSeconds },
     kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },
@@ -204,11 +264,13 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
       clientKey: identities.authProxy.key,
       allowedNames: ['system:auth-proxy'],
     },
-    advertiseAddress: config.advertiseAddress ?? facts.externalIps[0] ?? facts.ip,
+    advertiseAddress: advertised(config, facts),
     ...(config.advertisePort !== undefined && { advertisePort: config.advertisePort }),
     serviceCidr: config.serviceCidr,
     nodePortRange: config.nodePortRange,
-    version: { gitVersion: gitVersion(version), gitCommit: commit },
+    carriedOutElsewhere: [...config.disable, ...(config.disableControllers ? ['controllers'] : [])],
+    logRequests: config.debug,
+    version: { gitVersion: gitVersion(version), gitCommit: build },
   });
 }
 

@@ -8,7 +8,7 @@ import type { ServerConfig } from './config.ts';
 import type { Datastore } from './datastore.ts';
 import type { Doors } from './doors.ts';
 import type { NodeFacts } from './node-facts.ts';
-import { serveOperator } from './operator-socket.ts';
+import { serveOperator, type OperatorServices } from './operator-socket.ts';
 import type { Part } from './running.ts';
 import { resetFlag } from './reset.ts';
 import { SecretsEncryption, type EncryptedValues } from './secrets-encryption.ts';
@@ -22,12 +22,13 @@ export interface UpkeepOptions {
   doors: Doors;
   facts: NodeFacts;
   datastore: Datastore;
+  about: OperatorServices['about'];
 }
 
 export const snapshotDirOf = (config: Pick<ServerConfig, 'dataDir' | 'snapshots'>): string => config.snapshots.dir ?? join(config.dataDir, 'server/db/snapshots');
 
 /** What an operator may ask of the running server's store, and what it does for itself: snapshots and encryption keys. */
-export async function startUpkeep({ config, doors, facts, datastore }: UpkeepOptions): Promise<Part> {
+export async function startUpkeep({ config, doors, facts, datastore, about }: UpkeepOptions): Promise<Part> {
   const log = doors.log.named('upkeep');
   // A start without --cluster-reset: it may be asked for again.
   await doors.disk.remove('reset', resetFlag(config.dataDir));
@@ -38,7 +39,7 @@ export async function startUpkeep({ config, doors, facts, datastore }: UpkeepOpt
   const snapshots = engine && new Snapshots({ engine, node: facts.name, ...doors, log });
   await snapshots?.sweep(snapshotDir);
   const stopSchedule = snapshots && (await scheduled(config, doors, { snapshots, snapshotDir, node: facts.name }));
-  const operator = await serveOperator(config.dataDir, { node: facts.name, snapshots, snapshotDir, secrets });
+  const operator = await serveOperator(config.dataDir, { node: facts.name, about, snapshots, snapshotDir, secrets });
   return {
     name: 'upkeep',
     async stop() {

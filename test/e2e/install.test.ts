@@ -13,7 +13,7 @@ for d in etc usr/local; do
   mkdir -p $1/over/$d/up $1/over/$d/work
   mount -t overlay -o lowerdir=/$d,upperdir=$1/over/$d/up,workdir=$1/over/$d/work overlay /$d
 done
-rm -rf /etc/skiff
+rm -rf /etc/skiff /usr/local/bin/skiff* /usr/local/bin/.skiff*
 mkdir -p $1/own/lib $1/own/log
 mount --bind $1/own/lib /var/lib
 mount --bind $1/own/log /var/log`;
@@ -52,7 +52,32 @@ beforeAll(async () => {
 });
 afterAll(() => node.destroy({ keepLogs: failed }));
 
+/** Holds a port, so that a server cannot have it. */
+const holder = (port: number): string =>
+  `rm -f /run/held; setsid ${process.execPath} -e 'require("net").createServer().listen(${port}, "0.0.0.0", () => require("fs").writeFileSync("/run/held", ""))' </dev/null >/dev/null 2>&1 & echo $! >/run/holder; for i in $(seq 100); do [ -e /run/held ] && break; sleep 0.1; done`;
+const release = 'kill $(cat /run/holder); rm -f /run/holder /run/held';
+const install = (words = '', more = ''): ReturnType<typeof inside> & { all: string } => {
+  const done = inside(`${env} ${more} cd ${root} && sh ./install.sh ${words}`);
+  return { ...done, all: `${done.stdout}${done.stderr}` };
+};
+const pidOf = (): string => inside('cat /run/skiff/skiff.pid').stdout.trim();
+
 describe('install.sh', () => {
+  it('installs a server without a node, and waits for that', () => {
+    onTestFailed(() => void (failed = true));
+    const done = install('server --disable-agent');
+    expect(done.all).toContain('there is no node beside this server');
+    expect(done.code).toBe(0);
+  });
+
+  it('says what to do next in words that work as they stand', () => {
+    onTestFailed(() => void (failed = true));
+    const next = /Next:\n {4}(.*)\n/.exec(install('', 'export SUDO_USER=; ').stdout)?.[1] ?? '';
+    expect(next).toBe('skiff kubectl get nodes');
+    expect(inside(next)).toMatchObject({ code: 0, stderr: 'No resources found\n' });
+    for (const link of ['kubectl', 'ctr', 'crictl']) expect(inside(`test ! -L /usr/local/bin/${link} || ${link} --version || ${link} version --client`).code, link).toBe(0);
+  });
+
   it('installs, starts and waits until the node is Ready', () => {
     onTestFailed(() => void (failed = true));
     const done = inside(`${env} cd ${root} && sh ./install.sh server --node-label story=install`);
@@ -75,9 +100,72 @@ describe('install.sh', () => {
   it('changes nothing when it is run again', () => {
     onTestFailed(() => void (failed = true));
     const pid = inside('cat /run/skiff/skiff.pid').stdout;
-    const again = inside(`${env} cd ${root} && sh ./install.sh`);
-    expect(again.stdout).toContain('nothing changed');
+    const started = performance.now();
+    expect(install().stdout).toContain('nothing changed');
+    let ms = performance.now() - started;
     expect(inside('cat /run/skiff/skiff.pid').stdout).toBe(pid);
+    // The machine may be busy with something else: the best of some counts.
+    for (let i = 0; i < 4 && ms >= 1000; i++) {
+      const at = performance.now();
+      install();
+      ms = Math.min(ms, performance.now() - at);
+    }
+    expect(ms).toBeLessThan(1000);
+  });
+
+  it.each([
+    ['server --disable-agnt', '', /unknown flag --disable-agnt \(did you mean --disable-agent\?\)/],
+    ['', 'export SKIFF_URL=https://192.0.2.1:6443 SKIFF_TOKEN=x; ', /holds the state of a cluster of its own.*leave out --server \(and SKIFF_URL\)/],
+    ['server --cluster-cidr 10.43.0.0/20', '', /--cluster-cidr 10\.43\.0\.0\/20 and --service-cidr 10\.43\.0\.0\/16 share addresses/],
+    ['agent', 'export SKIFF_URL=https://192.0.2.1:6443 SKIFF_TOKEN=x; ', /skiff server is installed on this machine/],
+  ])('touches nothing when it is told what cannot be: %s %s', (words, variables, expected) => {
+    onTestFailed(() => void (failed = true));
+    const pid = pidOf();
+    const wrong = install(words, variables);
+    expect(wrong.code).toBe(1);
+    expect(wrong.all).toMatch(expected);
+    expect(pidOf()).toBe(pid);
+    expect(install().stdout).toContain('nothing changed');
+  });
+
+  it('puts back what worked when the new configuration does not', () => {
+    onTestFailed(() => void (failed = true));
+    inside(holder(7443));
+    const started = performance.now();
+    const wrong = install('server --https-listen-port 7443');
+    inside(release);
+    expect(wrong.all).toMatch(/the server does not stay up: .*EADDRINUSE.*7443/);
+    expect(wrong.all).toContain('was taken back; skiff runs as before');
+    expect(wrong.code).toBe(1);
+    // Not the 180 s that it would wait for a server that is only slow.
+    expect(performance.now() - started).toBeLessThan(60_000);
+    expect(inside('skiff kubectl get nodes -l story=install -o name').stdout).toBe('node/boat\n');
+    expect(install().stdout).toContain('nothing changed');
+  });
+
+  it('puts back the executable that worked when the new one does not', () => {
+    onTestFailed(() => void (failed = true));
+    const broken = join(node.disk, 'broken');
+    writeFileSync(broken, '#!/bin/sh\n[ "$1" = check-config ] || { echo "broken" >&2; exit 1; }\n', { mode: 0o755 });
+    const wrong = install('', `export INSTALL_SKIFF_BINARY=${broken}; `);
+    expect(wrong.all).toContain('was taken back; skiff runs as before');
+    expect(wrong.code).toBe(1);
+    expect(inside(`cmp /usr/local/bin/skiff ${root}/dist/skiff`).code).toBe(0);
+    expect(inside('skiff kubectl get nodes -l story=install -o name').stdout).toBe('node/boat\n');
+  });
+
+  it('does not believe what a server of before has stored', async () => {
+    onTestFailed(() => void (failed = true));
+    expect(inside('skiff wait-ready --timeout 20').stdout).toContain('node boat is Ready');
+    // The API comes up, the node does not: its port is taken.
+    inside(`kill -9 $(cat /run/skiff/supervise.pid) $(cat /run/skiff/skiff.pid); sleep 0.3; ${holder(10250)}`);
+    inside('setsid sh /var/lib/skiff/skiff-supervise.sh </dev/null >>/var/log/skiff.log 2>&1 &');
+    const wait = inside('skiff wait-ready --timeout 40');
+    inside(release);
+    expect(wait.stdout).not.toContain('is Ready');
+    expect(wait.stderr).toMatch(/^skiff: the server does not stay up: .*10250/);
+    expect(wait.code).toBe(1);
+    await until('it is ready again', () => inside('skiff wait-ready --timeout 30').code === 0);
   });
 
   it('is started again when it dies, and its pod goes on', async () => {
@@ -87,6 +175,12 @@ describe('install.sh', () => {
     inside(`kill -9 ${pid}`);
     await until('another process serves', () => inside('cat /run/skiff/skiff.pid').stdout.trim() !== pid && inside('skiff kubectl get --raw /readyz').stdout === 'ok');
     expect(inside('skiff kubectl get pod one -o jsonpath={.status.containerStatuses[0].state.running.startedAt}').stdout).toBe(started);
+  });
+
+  it('is stopped with its pods, and says so', () => {
+    onTestFailed(() => void (failed = true));
+    expect(inside('skiff-killall.sh')).toMatchObject({ code: 0, stdout: 'skiff is stopped; 1 pod ended; data stays in /var/lib/skiff\n' });
+    expect(inside('skiff-killall.sh').stdout).toBe('skiff did not run; 0 pods ended; data stays in /var/lib/skiff\n');
   });
 
   it('leaves nothing behind', () => {

@@ -116,6 +116,15 @@ describe('kubectl', () => {
   });
 });
 
+describe('a warning', () => {
+  it('tells of what nobody here carries out', () => {
+    onTestFailed(() => void (failed = true));
+    const made = cluster.kubectl(['create', 'service', 'loadbalancer', 'front', '--tcp=80']);
+    expect([made.code, made.stdout, made.stderr]).toEqual([0, 'service/front created\n', expect.stringMatching(/^Warning: nobody gives this Service an address: /)]);
+    expect(cluster.kubectl(['create', 'service', 'nodeport', 'back', '--tcp=80']).stderr).toBe('');
+  });
+});
+
 describe('bad input', () => {
   const bad = (yaml: string, ...args: string[]): { code: number; stderr: string } => cluster.kubectl(['apply', '--validate=strict', ...args, '-f', '-'], { input: yaml });
 

@@ -62,8 +62,10 @@ export class TestNode {
   readonly #link: string;
   #init: ChildProcess | undefined;
   #initPid = 0;
+  readonly #small: boolean;
 
-  constructor(name = 'node1') {
+  /** With `megabytes`, its state lies on a file system of that size. */
+  constructor(name = 'node1', { megabytes }: { megabytes?: number | undefined } = {}) {
     const n = freeNumber();
     this.name = name;
     this.#netns = `skiff-e2e-${process.pid}-${made}`;
@@ -72,6 +74,15 @@ export class TestNode {
     this.hostIp = `172.31.${n}.254`;
     // In memory, unless a measurement wants a real disk.
     this.disk = mkdtempSync(join(process.env['SKIFF_TEST_DISK'] || (existsSync('/dev/shm') ? '/dev/shm' : tmpdir()), 'skiff-e2e-'));
+    this.#small = megabytes !== undefined;
+    if (!this.#small) return;
+    mkdirSync(join(this.disk, 'var'));
+    ok(['mount', '-t', 'tmpfs', '-o', `size=${megabytes}m,mode=755`, 'skiff-small', join(this.disk, 'var')]);
+  }
+
+  /** The host's end of the machine's network link. */
+  get link(): string {
+    return this.#link;
   }
 
   /** Boots the machine; nothing of skiff runs yet. */
@@ -111,6 +122,11 @@ export class TestNode {
     return undefined;
   }
 
+  /** The host's pid of the node's process 1. */
+  get pid(): number {
+    return this.#initPid;
+  }
+
   /** Runs a command inside the node. */
   exec(command: string[], options?: Parameters<typeof run>[1]): Result {
     return run(this.#inside(command), options);
@@ -124,6 +140,11 @@ export class TestNode {
 
   #inside(command: string[]): string[] {
     return ['bash', '-c', `${this.#joinCgroups()}; exec nsenter -t ${this.#initPid} -a -- "$@"`, 'inside', ...command];
+  }
+
+  /** Takes the machine's cable out, or puts it in again. */
+  cable(state: 'up' | 'down'): void {
+    ok(['ip', 'link', 'set', this.#link, state]);
   }
 
   /** Every process of the machine dies at once and its memory is gone; the disk stays. */
@@ -144,6 +165,7 @@ export class TestNode {
         if (existsSync(join(this.disk, file))) copyFileSync(join(this.disk, file), join(here, 'logs', `${this.name}-${process.pid}-${file}`));
       }
     }
+    if (this.#small) run(['umount', '-l', join(this.disk, 'var')]);
     rmSync(this.disk, { recursive: true, force: true });
     for (const c of [...cgroupControllers, '']) run(['bash', '-c', `find /sys/fs/cgroup/${c ? `${c}/` : ''}${this.#netns} -depth -type d -exec rmdir {} + 2>/dev/null`]);
   }
@@ -168,10 +190,12 @@ export class TestCluster {
   readonly node: TestNode;
   readonly kubeconfig: string;
   #flags: string[] = [];
+  #address: string;
 
-  constructor(name?: string) {
-    this.node = new TestNode(name);
+  constructor(name?: string, options?: { megabytes?: number }) {
+    this.node = new TestNode(name, options);
     this.kubeconfig = join(this.node.disk, 'kubeconfig');
+    this.#address = this.node.ip;
   }
 
   /** Boots the machine, puts images where the agent imports them, starts the server and waits until the node is Ready. */
@@ -181,20 +205,20 @@ export class TestCluster {
   }
 
   /** As `up`, without waiting for anything. */
-  async launch(options: { images?: string[]; flags?: string[] } = {}): Promise<void> {
+  async launch(options: { images?: string[]; flags?: string[]; start?: boolean } = {}): Promise<void> {
     this.#flags = options.flags ?? [];
     await this.node.boot();
     const images = join(this.node.disk, 'var/lib/skiff/agent/images');
     mkdirSync(images, { recursive: true });
     for (const file of options.images ?? []) copyFileSync(file, join(images, file.split('/').at(-1) as string));
-    this.startServer();
+    if (options.start !== false) this.startServer();
   }
 
   /** Starts the server as it was started before, or with these flags. */
-  startServer(flags?: string[]): void {
+  startServer(flags?: string[], env: Record<string, string> = {}): void {
     this.#flags = flags ?? this.#flags;
     const shell = 'echo $$ > /run/skiff-server.pid; exec "$@"';
-    this.node.start(['bash', '-c', shell, 'server', process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log');
+    this.node.start(['bash', '-c', shell, 'server', process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log', env);
   }
 
   /** Ends the server process; containers stay. */
@@ -207,9 +231,20 @@ export class TestCluster {
     const seen = (): string => `\n${this.log().split('\n').slice(-25).join('\n')}`;
     const source = join(this.node.disk, 'etc/skiff/skiff.yaml');
     await until('the admin kubeconfig is written', () => existsSync(source), { timeoutMs, seen });
-    const text = readFileSync(source, 'utf8').replace(/https:\/\/127\.0\.0\.1:/, `https://${this.node.ip}:`);
-    writeFileSync(this.kubeconfig, text, { mode: 0o600 });
+    this.useAddress(this.#address);
     await until('the API server is ready', () => this.kubectl(['get', '--raw', '/readyz'], { timeoutMs: 5_000 }).stdout === 'ok', { timeoutMs, seen });
+  }
+
+  /** Where kubectl finds the server. */
+  get address(): string {
+    return this.#address;
+  }
+
+  /** The machine has another address than at its start, or the server another certificate for us. */
+  useAddress(address: string): void {
+    this.#address = address;
+    const text = readFileSync(join(this.node.disk, 'etc/skiff/skiff.yaml'), 'utf8').replace(/https:\/\/127\.0\.0\.1:/, `https://${address}:`);
+    writeFileSync(this.kubeconfig, text, { mode: 0o600 });
   }
 
   async ready(timeoutMs = 60_000): Promise<void> {

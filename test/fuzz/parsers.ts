@@ -15,6 +15,7 @@ import { fullRuleset } from '../../internal/network/proxy/ruleset.ts';
 import { hostPorts } from '../../internal/network/proxy/service-ports.ts';
 import { issueCa, issueCert } from '../../internal/pki/certificate.ts';
 import { CertificateAuthenticator } from '../../internal/apiserver/authn/x509.ts';
+import { decisionOf, statusIn } from '../../internal/apiserver/authz/review.ts';
 import { criCodec } from '../../internal/wire/cri/cri.ts';
 import { criMessages } from '../../internal/wire/cri/generated/messages.ts';
 import { decode as decodeEtcd, WireError } from '../../internal/wire/etcd/codec.ts';
@@ -70,7 +71,7 @@ const pem = (() => {
 })();
 const certificates = new CertificateAuthenticator(pem.ca, () => Date.now());
 
-const network = { clusterCidr: parseIpv4Cidr('10.42.0.0/16') as Ipv4Cidr, serviceCidrs: [parseIpv4Cidr('10.43.0.0/16') as Ipv4Cidr], dnsAddress: parseIpv4('10.43.0.10') as Ipv4, services: true, podsLeave: true };
+const network = { clusterCidr: parseIpv4Cidr('10.42.0.0/16') as Ipv4Cidr, serviceCidrs: [parseIpv4Cidr('10.43.0.0/16') as Ipv4Cidr], dnsAddress: parseIpv4('10.43.0.10') as Ipv4, dnsPort: undefined, services: true, podsLeave: true };
 /** What the ruleset is without anybody's host ports. */
 const bare = fullRuleset(makePlan([], []), network);
 
@@ -131,6 +132,13 @@ function cron(input: Buffer): void {
   schedule.next(Date.UTC(2026, 0, 1));
 }
 
+/** What an authorization webhook answered: a yes is the word for it, alone and in its place. */
+function review(input: Buffer): void {
+  const { allowed, reason, error } = decisionOf(statusIn(input.toString(), 'v1'));
+  if (typeof allowed !== 'boolean' || typeof reason !== 'string' || reason.length > 5000 || (allowed && error !== undefined)) throw new TypeError('no decision');
+  if (allowed && !/"allowed"\s*:\s*true/.test(input.toString())) throw new TypeError('allowed by nobody');
+}
+
 export const parsers: Record<string, Parser> = {
   labels: { input: grammar(['a', 'b', '=', '==', '!=', '!', ' in ', ' notin ', '(', ')', ',', '>', '<', ' ', '/', '1', 'constructor']), run: reading((input) => parseLabelSelector(input.toString()).matches({ a: 'b' })) },
   fields: { input: grammar(['metadata.name', '=', '==', '!=', ',', '\\', '\\,', '\\=', 'x', '__proto__']), run: reading((input) => parseFieldSelector(input.toString())) },
@@ -140,5 +148,6 @@ export const parsers: Record<string, Parser> = {
   etcd: { input: (rng) => Buffer.concat([rng.bytes(1), fields(rng)]), run: reading((input) => decodeEtcd(messageOf(etcdNames, input), input.subarray(1))) },
   spdy: { input: (rng) => (rng.chance(2) ? rng.bytes(rng.int(64)) : Buffer.concat([Buffer.from([0x80, 3, 0, rng.int(10), 0, 0, 0, rng.int(40)]), rng.bytes(rng.int(40))])), run: reading((input) => [...new FrameParser().push(input)]) },
   certificate: { input: (rng) => bendBytes(rng, pem.leaf), run: reading((input) => certificates.verify([input])) },
+  review: { input: grammar(['{', '}', '"status":', '"allowed":', '"denied":', '"reason":', 'true', 'false', 'null', '"true"', '1', '[', ']', ',', '{"status":{"allowed":true', '}}', '"kind":"SubjectAccessReview",', '"apiVersion":"authorization.k8s.io/v1",', '"__proto__":{"allowed":true}', '"x"']), run: reading(review) },
   nft: { input: (rng) => Buffer.from([rng.chance(2) ? text(rng) : rng.pick(['1.2.3.4 . tcp . 99 : 10.42.0.99 . 99 }\nadd table ip x', '1.2.3.4,', '::1', '1.2.3.4/8', '01.2.3.4', '1.2.3.4\n']), rng.pick(['TCP', 'UDP', 'SCTP', 'tcp }', text(rng)]), rng.pick(['10.42.0.5', text(rng)]), String(rng.pick([80, 65_535, 0, -1, 1e9]))].join('\u0001')), run: hostile },
 };

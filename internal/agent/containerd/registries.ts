@@ -55,6 +55,25 @@ export function parseRegistries(parsed: unknown, leftOut: (what: string) => void
   return registries;
 }
 
+const known = { top: ['mirrors', 'configs'], mirror: ['endpoint', 'endpoints', 'rewrite'], config: ['auth', 'tls'], auth: ['username', 'password', 'auth', 'identity_token'], tls: ['ca_file', 'cert_file', 'key_file', 'insecure_skip_verify'] };
+
+/** Tells of every key that has no effect, most of them spelt wrong. */
+export function checkRegistryKeys(parsed: unknown, unknownKey: (what: string) => void): void {
+  const below = (value: unknown, where: string, names: string[]): [string, unknown][] => {
+    const entries = value !== null && typeof value === 'object' && !Array.isArray(value) ? Object.entries(value) : [];
+    for (const [key] of entries) if (!names.includes(key)) unknownKey(`unknown key "${where}${key}" has no effect (known are ${names.join(', ')})`);
+    return entries;
+  };
+  for (const [part, registries] of below(parsed, '', known.top)) {
+    if (registries === null || typeof registries !== 'object') continue;
+    for (const [name, value] of Object.entries(registries)) {
+      if (part === 'mirrors') below(value, `mirrors.${name}.`, known.mirror);
+      if (part !== 'configs') continue;
+      for (const [key, inner] of below(value, `configs.${name}.`, known.config)) if (key === 'auth' || key === 'tls') below(inner, `configs.${name}.${key}.`, known[key]);
+    }
+  }
+}
+
 const listOf = (value: unknown): unknown[] => (Array.isArray(value) ? value : value === undefined || value === null ? [] : [value]);
 
 /** YAML reads a password of digits as a number. */

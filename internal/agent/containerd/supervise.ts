@@ -1,10 +1,19 @@
 import { IoError, messageOf } from '../../base/errors.ts';
-import type { Clock, Timer } from '../../io/clock.ts';
+import type { Clock } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
+import { makeMounts } from '../../io/mounts.ts';
+import type { Processes } from '../../io/processes.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
+import { realTree } from '../../io/tree.ts';
+import { GrpcError, grpcCode } from '../../io/grpc.ts';
 import { connectRuntime, type Runtime } from '../cri/client.ts';
 import { containerdConfig, type ContainerdPaths } from './config.ts';
+import { damageIn } from './damage.ts';
+import { askMs, hungAfterMs } from './health.ts';
+import { Keeper } from './keeper.ts';
+import { stopLeftovers } from './leftovers.ts';
+import { clearForNew, isOrphaned, type RebuildDoors, type RebuildPlaces } from './rebuild.ts';
 import type { Auth } from './registries.ts';
 
 export interface ContainerdOptions {
@@ -21,7 +30,10 @@ export interface ContainerdOptions {
   clock: Clock;
   disk: Disk;
   spawn: Spawn;
+  processes: Processes;
   log: Log;
+  /** Something that an operator must hear of. */
+  tell(reason: string, message: string): void;
 }
 
 export interface SupervisedContainerd {
@@ -31,16 +43,20 @@ export interface SupervisedContainerd {
   ctr: string[];
   /** Somebody lost the connection: see whether the process is there, and start it if not. */
   check(): void;
+  /** Resolves when it answers, and nothing runs that it does not know. After each start of it. */
+  settle(): Promise<void>;
+  /** It has given no answer for long: ends it the hard way. */
+  killHung(): void;
   /** Stops supervising. The process and all containers go on. */
   leave(): void;
 }
 
-const firstRestartMs = 100;
-const longestRestartMs = 10_000;
 /** A slow flash card needs this long to open its database after a power cut. */
-const readyTimeoutMs = 60_000;
-const readyLookMs = 10;
-const largestLogBytes = 10 * 1024 * 1024;
+const readyTimeoutMs = 180_000;
+const readyLookMs = 20;
+/** One death may be an accident of the disk; the same again is not. */
+const deathsOfDamage = 2;
+const mostRebuilds = 2;
 /** CAP_SYS_RESOURCE: without it nobody may lower an oom_score_adj. */
 const capSysResource = 24n;
 
@@ -58,23 +74,84 @@ export async function superviseContainerd(options: ContainerdOptions): Promise<S
   await disk.makeDir('containerd.dirs', `${options.agentDir}/etc/containerd`);
   const before = (await disk.readIfThere('containerd.config', configFile))?.toString();
   if (before !== config) await disk.writeAtomic('containerd.config', configFile, config, { mode: 0o600 });
-  const keeper = new Keeper(options, { configFile, pidFile: `${options.runDir}/containerd.pid`, logFile: `${options.agentDir}/containerd/containerd.log` });
-  await keeper.start(before !== undefined && before !== config);
-  const runtime = connectRuntime(paths.socket);
-  await answers(runtime, options.clock);
-  return { socket: paths.socket, runtime, ctr: ['ctr', '--address', paths.socket, '--namespace', 'k8s.io'], check: () => void keeper.check(), leave: () => keeper.leave() };
+  const care = new Care(options, { paths, configFile });
+  await care.keeper.start(before !== undefined && before !== config);
+  await care.settle();
+  const { keeper, runtime, ctr } = care;
+  const failed = (error: unknown): void => options.log.error('containerd does not end', { error: messageOf(error) });
+  return { socket: paths.socket, runtime, ctr, check: () => void keeper.check(), settle: () => care.settle(), killHung: () => void keeper.kill().catch(failed), leave: () => keeper.leave() };
 }
 
-/** The socket is there before the CRI service has read what it left on the disk. */
-async function answers(runtime: Runtime, clock: Clock): Promise<void> {
-  const deadline = clock.monotonicMs() + readyTimeoutMs;
-  for (;;) {
-    try {
-      await runtime.cri.version({}, { waitForReady: true, timeoutMs: readyTimeoutMs });
-      return;
-    } catch (error) {
-      if (!messageOf(error).includes('not initialized') || clock.monotonicMs() > deadline) throw error;
-      await clock.sleep('containerd.ready', readyLookMs);
+/** Sees that what answers is whole, and alone. */
+class Care {
+  readonly keeper: Keeper;
+  readonly runtime: Runtime;
+  readonly ctr: string[];
+  readonly #options: ContainerdOptions;
+  readonly #doors: RebuildDoors;
+  readonly #places: RebuildPlaces;
+
+  constructor(options: ContainerdOptions, { paths, configFile }: { paths: ContainerdPaths; configFile: string }) {
+    this.#options = options;
+    this.#doors = { ...options, tree: realTree, mounts: makeMounts(options.spawn, options.disk) };
+    this.#places = { ...paths, podsDir: `${options.agentDir}/pods` };
+    this.ctr = ['ctr', '--address', paths.socket, '--namespace', 'k8s.io'];
+    this.runtime = connectRuntime(paths.socket, options.log);
+    this.keeper = new Keeper({ ...options, configFile, pidFile: `${options.runDir}/containerd.pid`, logFile: `${options.agentDir}/containerd/containerd.log`, prepare: () => this.#prepare() });
+  }
+
+  async settle(): Promise<void> {
+    for (let rebuilds = 0; ; rebuilds++) {
+      const damage = await this.#answers();
+      if (damage === undefined) break;
+      if (rebuilds >= mostRebuilds) throw new IoError(`containerd does not come up: ${damage}`, { op: 'containerd', hint: `see ${this.#options.agentDir}/containerd/containerd.log` });
+      if (damage === 'restart') await this.keeper.without(() => Promise.resolve());
+      else await this.keeper.without(() => this.#rebuild(`its database is damaged (${damage})`));
+    }
+    this.keeper.answered();
+    const stopped = await stopLeftovers(this.#doors, this.#places, () => this.#known());
+    if (stopped.length > 0) this.#options.tell('LeftoverContainersStopped', `${stopped.length} sandboxes ran that containerd knew nothing of: they were stopped, and their pods are started anew`);
+  }
+
+  /** The ids of all containers and sandboxes, those too that are being made. */
+  async #known(): Promise<Set<string>> {
+    const listed = await runOk(this.#options.spawn, 'containerd.list', [...this.ctr, 'containers', 'list', '--quiet'], { timeoutMs: readyTimeoutMs });
+    return new Set(listed.split('\n').filter(Boolean));
+  }
+
+  async #prepare(): Promise<void> {
+    if (await isOrphaned(this.#doors, this.#places)) await this.#rebuild('its database is gone');
+  }
+
+  async #rebuild(why: string): Promise<void> {
+    const { log, tell } = this.#options;
+    log.error('containerd begins anew: images are imported or pulled again, and pods are started again', { why });
+    const { stopped, aside } = await clearForNew(this.#doors, this.#places);
+    tell('ContainerRuntimeRebuilt', `containerd begins anew: ${why}. ${stopped} sandboxes were stopped, images are imported or pulled again; what was left of the database is in ${aside}`);
+  }
+
+  /** Resolves with undefined when it answers; else with what is damaged, or `restart` when nobody can say what it said. */
+  async #answers(): Promise<string | undefined> {
+    const { clock } = this.#options;
+    const deadline = clock.monotonicMs() + readyTimeoutMs;
+    let silentMs = clock.monotonicMs();
+    for (;;) {
+      try {
+        await this.runtime.cri.version({}, { timeoutMs: askMs });
+        return undefined;
+      } catch (error) {
+        // The socket is there before the CRI service has read what it left on the disk.
+        const lacking = messageOf(error).includes('unknown service');
+        const dying = this.keeper.deaths >= deathsOfDamage;
+        const damage = lacking || dying ? damageIn(await this.keeper.said(), dying) : undefined;
+        if (damage) return damage;
+        if (lacking && !this.keeper.known) return 'restart';
+        if (lacking || clock.monotonicMs() > deadline) throw error;
+        const hangs = error instanceof GrpcError && error.grpcCode === grpcCode.deadlineExceeded;
+        if (!hangs) silentMs = clock.monotonicMs();
+        else if (clock.monotonicMs() - silentMs > hungAfterMs) await this.keeper.kill();
+        await clock.sleep('containerd.ready', readyLookMs);
+      }
     }
   }
 }
@@ -94,81 +171,4 @@ async function mayLowerOomScore(disk: Disk): Promise<boolean> {
   const status = (await disk.readIfThere('containerd.caps', '/proc/self/status'))?.toString() ?? '';
   const effective = BigInt(`0x${/^CapEff:\s*([0-9a-f]+)/m.exec(status)?.[1] ?? '0'}`);
   return ((effective >> capSysResource) & 1n) === 1n;
-}
-
-class Keeper {
-  readonly #options: ContainerdOptions;
-  readonly #files: { configFile: string; pidFile: string; logFile: string };
-  #left = false;
-  #restartMs = firstRestartMs;
-  #timer: Timer | undefined;
-  #checking: Promise<void> | undefined;
-  #startedMs = 0;
-
-  constructor(options: ContainerdOptions, files: { configFile: string; pidFile: string; logFile: string }) {
-    this.#options = options;
-    this.#files = files;
-  }
-
-  /** With a changed configuration a running one is replaced; its containers live on in their shims. */
-  async start(replace: boolean): Promise<void> {
-    const pid = await this.#alive();
-    if (pid !== undefined && !replace) return this.#options.log.info('found our containerd running', { pid });
-    if (pid !== undefined) await this.#end(pid);
-    await this.#spawn();
-  }
-
-  leave(): void {
-    this.#left = true;
-    this.#timer?.cancel();
-  }
-
-  check(): Promise<void> {
-    this.#checking ??= this.#look().finally(() => (this.#checking = undefined));
-    return this.#checking;
-  }
-
-  async #look(): Promise<void> {
-    if (this.#left || this.#timer || (await this.#alive()) !== undefined) return;
-    const { clock, log } = this.#options;
-    if (clock.monotonicMs() - this.#startedMs > longestRestartMs) this.#restartMs = firstRestartMs;
-    log.warn('containerd is gone and will be started again; containers go on', { afterMs: this.#restartMs });
-    this.#timer = clock.after('containerd.restart', this.#restartMs, () => {
-      this.#timer = undefined;
-      if (!this.#left) void this.#spawn().catch((error: unknown) => log.error('containerd does not start', { error: messageOf(error) }));
-    });
-    this.#restartMs = Math.min(longestRestartMs, this.#restartMs * 2);
-  }
-
-  async #spawn(): Promise<void> {
-    const { spawn, disk, clock, log } = this.#options;
-    const { configFile, pidFile, logFile } = this.#files;
-    this.#startedMs = clock.monotonicMs();
-    if (((await disk.stat('containerd.log', logFile))?.size ?? 0) > largestLogBytes) await disk.remove('containerd.log', logFile);
-    // A session and an output of its own: it must neither hear our signals nor fill a pipe that nobody reads.
-    const child = spawn.start('containerd', ['sh', '-c', ': >>"$SKIFF_LOG"; chmod 600 "$SKIFF_LOG"; exec "$0" "$@" >>"$SKIFF_LOG" 2>&1', 'containerd', '--config', configFile], { detached: true, stdio: 'ignore', env: { SKIFF_LOG: logFile } });
-    child.on('error', (error) => log.error('containerd does not start', { error: error.message }));
-    child.on('exit', () => void this.check());
-    child.unref();
-    if (child.pid !== undefined) await disk.writeAtomic('containerd.pid', pidFile, `${child.pid}\n`);
-    log.info('containerd started', { pid: child.pid });
-  }
-
-  /** Its pid, if the process of the pid file is there and is ours. */
-  async #alive(): Promise<number | undefined> {
-    const { disk } = this.#options;
-    const pid = Number((await disk.readIfThere('containerd.pid', this.#files.pidFile))?.toString() ?? 0);
-    if (!pid) return undefined;
-    const command = (await disk.readIfThere('containerd.pid', `/proc/${pid}/cmdline`))?.toString().split('\0') ?? [];
-    const state = /^State:\s+(\w)/m.exec((await disk.readIfThere('containerd.pid', `/proc/${pid}/status`))?.toString() ?? '')?.[1];
-    return command.includes(this.#files.configFile) && state !== 'Z' ? pid : undefined;
-  }
-
-  async #end(pid: number): Promise<void> {
-    const { spawn, clock, log } = this.#options;
-    log.info('containerd is restarted for its new configuration', { pid });
-    await spawn.run('containerd.end', ['kill', String(pid)]);
-    const deadline = clock.monotonicMs() + longestRestartMs;
-    while ((await this.#alive()) !== undefined && clock.monotonicMs() < deadline) await clock.sleep('containerd.end', 20);
-  }
 }

@@ -1,4 +1,5 @@
 import { GrpcError, grpcCode, openGrpc, type GrpcChannel, type GrpcUnary } from '../../io/grpc.ts';
+import type { Log } from '../../io/log.ts';
 import { containerdCodec, containerdMethods, criCodec, criMethods, type ContainerdCalls, type CriCalls, type Envelope } from '../../wire/cri/cri.ts';
 
 export interface CallOptions {
@@ -32,9 +33,9 @@ export interface Runtime {
 const defaultTimeoutMs = 120_000;
 const namespace = { 'containerd-namespace': 'k8s.io' };
 
-/** Both faces of one containerd over one connection. `socket` is a path or a `unix://` address. */
-export function connectRuntime(socket: string): Runtime {
-  const channel = openGrpc(socket.includes('://') ? socket : `unix://${socket}`);
+/** Both faces of one containerd over one connection. `socket` is a path or a `unix://` address. Every call is told to `log`, at level debug. */
+export function connectRuntime(socket: string, log?: Log): Runtime {
+  const channel = openGrpc(socket.includes('://') ? socket : `unix://${socket}`, log && ((call, ms, error) => log.debug('call', { call, ms: Math.round(ms), ...(error !== undefined && { error }) })));
   const cri: Record<string, unknown> = { close: () => channel.close() };
   for (const [name, [path, request, response]] of Object.entries(criMethods)) {
     cri[name] = caller(channel, name, { path, encode: (q) => criCodec.encode(request, q), decode: (b) => criCodec.decode(response, b) });

@@ -34,11 +34,16 @@ export function limitOf(thresholds: Thresholds, signal: Signal, capacity: number
   return 'amount' in threshold ? threshold.amount : Math.floor(capacity * threshold.share);
 }
 
-/** The signals below their thresholds; memory first, for it cannot wait. */
-export function broken(signals: Signals, thresholds: Thresholds = defaultEvictionHard): Signal[] {
+/**
+ * The signals below their thresholds; memory first, for it cannot wait. One that was broken before (`since`) stays so until it has
+ * `minReclaim` more than its threshold.
+ */
+export function broken(signals: Signals, thresholds: Thresholds = defaultEvictionHard, before?: { since: ReadonlySet<Signal>; minReclaim: Thresholds }): Signal[] {
   return (Object.keys(resourceOf) as Signal[]).filter((signal) => {
     const now = signals[signal];
-    return now !== undefined && now.capacity > 0 && now.available < limitOf(thresholds, signal, now.capacity);
+    if (now === undefined || now.capacity === 0) return false;
+    const limit = limitOf(thresholds, signal, now.capacity);
+    return limit > 0 && now.available < limit + (before?.since.has(signal) ? limitOf(before.minReclaim, signal, now.capacity) : 0);
   });
 }
 
@@ -52,7 +57,9 @@ export function nearby(signals: Signals, thresholds: Thresholds = defaultEvictio
 
 export interface Usage {
   memoryBytes: number;
+  /** Writable layers and, where they were measured, logs and emptyDir volumes. */
   diskBytes: number;
+  inodes?: number;
   containers: { name: string; memoryBytes: number; diskBytes: number }[];
 }
 
@@ -66,11 +73,23 @@ export function mayBeEvicted(pod: Pod): boolean {
   return (pod.spec.priority ?? 0) < systemCritical;
 }
 
+/** What the going of a pod must free of a disk, or it is no help to anybody. */
+const leastGain = { bytes: 1024 * 1024, inodes: 100 };
+
+/** Whether the end of a pod brings this signal anything. */
+export function frees(signal: Signal, usage: Usage | undefined): boolean {
+  if (signal === 'memory.available') return true;
+  if (signal === 'nodefs.inodesFree') return (usage?.inodes ?? 0) >= leastGain.inodes;
+  return (usage?.diskBytes ?? 0) >= leastGain.bytes;
+}
+
 /** First those who use more than they asked for, then the less important, then the greediest. */
 export function rank(pods: Pod[], signal: Signal, usage: ReadonlyMap<string, Usage>): Pod[] {
   const memory = signal === 'memory.available';
   const excess = (pod: Pod): number => {
     const used = usage.get(pod.metadata.uid ?? '');
+    // Nobody can ask for inodes.
+    if (signal === 'nodefs.inodesFree') return used?.inodes ?? 0;
     const asked = podTotal(pod, 'requests', memory ? 'memory' : 'ephemeral-storage')?.asNumber() ?? 0;
     return (memory ? (used?.memoryBytes ?? 0) : (used?.diskBytes ?? 0)) - asked;
   };

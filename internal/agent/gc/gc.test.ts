@@ -8,24 +8,18 @@ import { FakeClock } from '../../io/clock-fake.ts';
 import { realDisk } from '../../io/disk.ts';
 import { silentLog } from '../../io/log.ts';
 import { realTree } from '../../io/tree.ts';
-import { surplusContainers } from './dead-containers.ts';
 import { broken, defaultEvictionHard, evictionMessage, rank, type Usage } from './eviction.ts';
 import { ImageCollector } from './image-collector.ts';
-import { rotateLog, startLogRotation } from './log-rotation.ts';
+import { LogRotation, rotateLog } from './log-rotation.ts';
 import { startPressure, type EvictionPolicy } from './pressure.ts';
 import type { Disk } from '../../io/disk.ts';
-
-it('keeps one dead instance of each container', () => {
-  const instance = (id: string, name: string, exited: boolean, createdAt: bigint) => ({ id, name, exited, createdAt });
-  expect(surplusContainers([instance('3', 'a', false, 3n), instance('2', 'a', true, 2n), instance('1', 'a', true, 1n), instance('x', 'b', true, 9n)])).toEqual(['1']);
-});
 
 describe('log rotation', () => {
   it('keeps five files, the older ones compressed', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'logs-'));
     const path = join(dir, '0.log');
     const clock = new FakeClock(Date.UTC(2026, 0, 1));
-    const options = { clock, disk: realDisk, tree: realTree, log: silentLog, running: () => [], reopen: () => writeFile(path, '') };
+    const options = { clock, disk: realDisk, tree: realTree, log: silentLog, reopen: () => writeFile(path, '') };
     for (let i = 0; i < 7; i++) {
       await writeFile(path, `lines ${i}`);
       await rotateLog('c', path, options);
@@ -39,17 +33,84 @@ describe('log rotation', () => {
     await rm(dir, { recursive: true });
   });
 
-  it('looks by itself', async () => {
+  it('keeps every file of a flood, however many in a second, and packs none of it in the hurry', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'logs-'));
     const path = join(dir, '0.log');
-    await writeFile(path, 'x'.repeat(100));
-    const clock = new FakeClock();
-    const reopen = vi.fn(() => writeFile(path, ''));
-    const stop = startLogRotation({ clock, disk: realDisk, tree: realTree, log: silentLog, maxBytes: 50, running: () => [{ id: 'c', logPath: path }], reopen });
-    await clock.advance(60_000);
-    await vi.waitFor(() => expect(reopen).toHaveBeenCalledWith('c'));
-    stop();
+    const clock = new FakeClock(Date.UTC(2026, 0, 1));
+    const options = { clock, disk: realDisk, tree: realTree, log: silentLog, hurry: true, reopen: () => writeFile(path, '') };
+    for (let i = 0; i < 7; i++) {
+      await writeFile(path, `lines ${i}`);
+      if (i === 5) clock.jump(-3600_000);
+      await rotateLog('c', path, options);
+    }
+    const names = (await readdir(dir)).sort().slice(1);
+    expect(names.length).toBe(4);
+    expect(await Promise.all(names.map((name) => readFile(join(dir, name), 'utf8')))).toEqual(['lines 3', 'lines 4', 'lines 5', 'lines 6']);
     await rm(dir, { recursive: true });
+  });
+
+  /** A log of so many bytes, and whoever watches its folder. */
+  const follow = async (maxBytes: number) => {
+    const clock = new FakeClock();
+    const state = { size: 0, looks: 0, largest: 0, tell: undefined as (() => void) | undefined };
+    const disk = {
+      stat: () => (state.looks++, Promise.resolve({ size: state.size })),
+      list: () => Promise.resolve([]),
+      remove: () => Promise.resolve(),
+      watch: (_op: string, _dir: string, changed: () => void) => ((state.tell = changed), () => void (state.tell = undefined)),
+    } as unknown as Disk;
+    const reopen = vi.fn(() => {
+      state.largest = Math.max(state.largest, state.size);
+      state.size = 0;
+      return Promise.resolve();
+    });
+    const logs = new LogRotation({ clock, disk, tree: { rename: () => Promise.resolve() } as never, log: silentLog, maxBytes, maxFiles: 3, reopen });
+    logs.sync('u', [{ id: 'c', logPath: '/logs/0.log' }]);
+    const write = async (bytes: number, seconds: number): Promise<void> => {
+      for (let ms = 0; ms < seconds * 1000; ms += 50) {
+        state.size += bytes / 20;
+        state.tell?.();
+        await clock.advance(50);
+      }
+    };
+    await clock.advance(10_000);
+    return { clock, state, reopen, logs, write };
+  };
+
+  it('holds the size against forty megabytes a second, out of silence', async () => {
+    const { state, reopen, logs, write } = await follow(10e6);
+    await write(40e6, 20);
+    expect(reopen.mock.calls.length).toBeGreaterThan(45);
+    expect(state.largest).toBeLessThan(20e6);
+    logs.stop();
+  });
+
+  it('looks at nothing while nothing is written, and holds no timer', async () => {
+    const { clock, state, logs, write } = await follow(10e6);
+    await write(1000, 1);
+    await clock.advance(10_000);
+    const { looks } = state;
+    expect(clock.timers).toBe(0);
+    await clock.advance(3600_000);
+    expect(state.looks).toBe(looks);
+    state.size += 10;
+    state.tell?.();
+    await clock.advance(1000);
+    expect(state.looks).toBeGreaterThan(looks);
+    logs.sync('u', []);
+    await clock.advance(10_000);
+    expect([clock.timers, state.tell]).toEqual([0, undefined]);
+  });
+
+  it('rotates a log that was too large when it was found, and tries again what failed', async () => {
+    const { clock, state, reopen, logs } = await follow(100);
+    logs.sync('u', []);
+    state.size = 500;
+    reopen.mockRejectedValueOnce(new Error('containerd is away') as never);
+    logs.sync('u', [{ id: 'd', logPath: '/logs/1.log' }]);
+    await clock.advance(20_000);
+    expect([reopen.mock.calls, state.size]).toEqual([[['d'], ['d']], 0]);
+    logs.stop();
   });
 });
 
@@ -127,7 +188,7 @@ describe('eviction', () => {
     const stop = startPressure({
       policy, clock, disk, log: silentLog, nodeRoom: plenty, imageRoom: plenty, reclaimDisk: () => Promise.resolve(), pods: () => [podOf('a', 0)], usage: () => Promise.resolve(new Map([['a', usage(10)]])),
       evict: (_pod, _reason, _message, graceSeconds) => void evicted.push({ minute, graceSeconds }),
-      report: ({ memory }) => void pressure.push(memory),
+      report: ({ memory }) => void pressure.push(memory), ended: () => Promise.resolve(), helpless: () => undefined,
     });
     for (const kib of availableKib) {
       now.kib = kib;

@@ -72,11 +72,11 @@ export class ImageCollector {
   async #observe(): Promise<(StoredImage & { used: boolean })[]> {
     const { clock, images, inUse } = this.#options;
     const [list, used] = await Promise.all([images(), inUse()]);
-    const now = clock.now();
+    const now = clock.monotonicMs();
     const present = new Set(list.map((image) => image.id));
     for (const id of this.#memory.keys()) if (!present.has(id)) this.#memory.delete(id);
     return list.map((image) => {
-      const known = this.#memory.get(image.id) ?? { seenMs: now, usedMs: 0 };
+      const known = this.#memory.get(image.id) ?? { seenMs: now, usedMs: -1 };
       if (used.has(image.id)) known.usedMs = now;
       this.#memory.set(image.id, known);
       return { ...image, used: used.has(image.id) };
@@ -85,13 +85,13 @@ export class ImageCollector {
 
   async #free(wanted: number, images: (StoredImage & { used: boolean })[], age = this.#policy.leastAgeMs): Promise<number> {
     const { clock, remove, log } = this.#options;
-    const memory = (image: StoredImage): Memory => this.#memory.get(image.id) ?? { seenMs: 0, usedMs: 0 };
+    const memory = (image: StoredImage): Memory => this.#memory.get(image.id) ?? { seenMs: -Infinity, usedMs: -1 };
     const idle = images.filter((image) => !image.used && !image.pinned);
     idle.sort((a, b) => memory(a).usedMs - memory(b).usedMs || memory(a).seenMs - memory(b).seenMs);
     let freed = 0;
     for (const image of idle) {
       if (freed >= wanted) break;
-      if (clock.now() - memory(image).seenMs < age) continue;
+      if (clock.monotonicMs() - memory(image).seenMs < age) continue;
       try {
         await remove(image.id);
         this.#memory.delete(image.id);

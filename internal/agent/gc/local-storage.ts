@@ -5,6 +5,7 @@ import type { Log } from '../../io/log.ts';
 import type { Spawn } from '../../io/spawn.ts';
 import { podTotal } from '../config/pod-resources.ts';
 import type { Usage } from './eviction.ts';
+import { diskVolumes } from './pod-disk.ts';
 
 export interface LocalStorageOptions {
   clock: Clock;
@@ -40,12 +41,12 @@ export function startLocalStorageLimits(options: LocalStorageOptions): () => voi
   };
 }
 
-function diskVolumes(pod: Pod): { name: string; limit: string | undefined }[] {
-  return (pod.spec.volumes ?? []).filter((v) => v.emptyDir && !v.emptyDir.medium).map((v) => ({ name: v.name, limit: v.emptyDir?.sizeLimit }));
+function limitedVolumes(pod: Pod): { name: string; limit: string | undefined }[] {
+  return diskVolumes(pod).map((name) => ({ name, limit: pod.spec.volumes?.find((v) => v.name === name)?.emptyDir?.sizeLimit }));
 }
 
 function hasLimit(pod: Pod): boolean {
-  return diskVolumes(pod).some((v) => v.limit !== undefined) || pod.spec.containers.some((c) => c.resources?.limits?.['ephemeral-storage'] !== undefined);
+  return limitedVolumes(pod).some((v) => v.limit !== undefined) || pod.spec.containers.some((c) => c.resources?.limits?.['ephemeral-storage'] !== undefined);
 }
 
 async function check(pods: Pod[], options: LocalStorageOptions): Promise<void> {
@@ -58,7 +59,7 @@ async function check(pods: Pod[], options: LocalStorageOptions): Promise<void> {
 
 async function excess(pod: Pod, used: Usage | undefined, options: LocalStorageOptions): Promise<string | undefined> {
   let inVolumes = 0;
-  for (const volume of diskVolumes(pod)) {
+  for (const volume of limitedVolumes(pod)) {
     const bytes = await sizeOf(options.volumePath(pod, volume.name), options.spawn);
     inVolumes += bytes;
     const limit = quantityOf(volume.limit);

@@ -1,8 +1,9 @@
-import type { Clock, Timer } from '../../io/clock.ts';
 import { packFile } from '../../io/archive.ts';
+import type { Clock } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { Tree } from '../../io/tree.ts';
+import { LogFollower } from './log-follower.ts';
 
 export interface LogRotationOptions {
   clock: Clock;
@@ -11,51 +12,62 @@ export interface LogRotationOptions {
   log: Log;
   maxBytes?: number;
   maxFiles?: number;
-  /** Running containers and their log files. */
-  running(): Iterable<{ id: string; logPath: string }>;
   /** CRI ReopenContainerLog. */
   reopen(id: string): Promise<void>;
+}
+
+/** A container that runs and where its log is. */
+export interface LoggedContainer {
+  id: string;
+  logPath: string;
 }
 
 const op = 'log.rotate';
 const defaultMaxBytes = 10 * 1024 * 1024;
 const defaultMaxFiles = 5;
-/** How soon to look again: soon while some log grows fast, seldom while all are quiet. */
-const busyMs = 10_000;
-const quietMs = 60_000;
-const busyGrowthBytes = 512 * 1024;
+/** A container that fills its log sooner writes faster than is worth packing. */
+const hurryMs = 30_000;
 
-/** Rotates logs from now on. Returns how to stop. */
-export function startLogRotation(options: LogRotationOptions): () => void {
-  const sizes = new Map<string, number>();
-  let timer: Timer | undefined;
-  let stopped = false;
-  const look = async (): Promise<void> => {
-    let busy = false;
-    const seen = new Set<string>();
-    for (const { id, logPath } of options.running()) {
-      seen.add(id);
-      try {
-        const size = (await options.disk.stat(op, logPath))?.size ?? 0;
-        busy ||= size - (sizes.get(id) ?? size) > busyGrowthBytes;
-        sizes.set(id, size);
-        if (size >= (options.maxBytes ?? defaultMaxBytes)) await rotateLog(id, logPath, options);
-      } catch (error) {
-        options.log.warn('log was not rotated', { logPath, error });
-      }
+/** Keeps the logs of all running containers within their size and number. */
+export class LogRotation {
+  readonly #options: LogRotationOptions;
+  readonly #pods = new Map<string, Map<string, LogFollower>>();
+
+  constructor(options: LogRotationOptions) {
+    this.#options = options;
+  }
+
+  /** These containers of the pod run now, and no others. Cheap when that is known. */
+  sync(uid: string, running: readonly LoggedContainer[]): void {
+    const known = this.#pods.get(uid) ?? new Map<string, LogFollower>();
+    for (const [id, follower] of known) {
+      if (running.some((c) => c.id === id)) continue;
+      follower.stop();
+      known.delete(id);
     }
-    for (const id of sizes.keys()) if (!seen.has(id)) sizes.delete(id);
-    if (!stopped) timer = options.clock.after(op, busy ? busyMs : quietMs, () => void look());
-  };
-  timer = options.clock.after(op, quietMs, () => void look());
-  return () => {
-    stopped = true;
-    timer?.cancel();
-  };
+    for (const container of running) if (container.logPath && !known.has(container.id)) known.set(container.id, this.#follow(container));
+    if (known.size > 0) this.#pods.set(uid, known);
+    else this.#pods.delete(uid);
+  }
+
+  stop(): void {
+    for (const uid of [...this.#pods.keys()]) this.sync(uid, []);
+  }
+
+  #follow({ id, logPath }: LoggedContainer): LogFollower {
+    let lastMs = -Infinity;
+    const { clock, disk, log, maxBytes = defaultMaxBytes } = this.#options;
+    const rotate = async (): Promise<void> => {
+      const now = clock.monotonicMs();
+      await rotateLog(id, logPath, { ...this.#options, hurry: now - lastMs < hurryMs });
+      lastMs = now;
+    };
+    return new LogFollower({ path: logPath, maxBytes, clock, disk, log, rotate });
+  }
 }
 
-/** One rotation: drop the oldest, compress the older, put the current aside, let the runtime open a new one. */
-export async function rotateLog(id: string, logPath: string, options: LogRotationOptions): Promise<void> {
+/** One rotation: drop the oldest, put the current aside, let the runtime open a new one, compress the older unless in a hurry. */
+export async function rotateLog(id: string, logPath: string, options: LogRotationOptions & { hurry?: boolean }): Promise<void> {
   const { disk, tree, clock } = options;
   const slash = logPath.lastIndexOf('/');
   const [dir, base] = [logPath.slice(0, slash), logPath.slice(slash + 1)];
@@ -66,9 +78,7 @@ export async function rotateLog(id: string, logPath: string, options: LogRotatio
   const keep = Math.max(0, (options.maxFiles ?? defaultMaxFiles) - 2);
   const surplus = rotated.slice(0, Math.max(0, rotated.length - keep));
   for (const name of surplus) await disk.remove(op, `${dir}/${name}`);
-  for (const name of rotated.slice(surplus.length)) if (!name.endsWith('.gz')) await compress(`${dir}/${name}`, options);
-  const stamp = new Date(clock.now()).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
-  const aside = `${logPath}.${stamp}`;
+  const aside = `${logPath}.${nextStamp(clock.now(), rotated.at(-1)?.slice(base.length + 1))}`;
   await tree.rename(op, logPath, aside);
   try {
     await options.reopen(id);
@@ -77,6 +87,17 @@ export async function rotateLog(id: string, logPath: string, options: LogRotatio
     await tree.rename(op, aside, logPath);
     throw error;
   }
+  if (options.hurry) return;
+  for (const name of rotated.slice(surplus.length)) if (!name.endsWith('.gz')) await compress(`${dir}/${name}`, options);
+}
+
+const stampOf = (ms: number): string => new Date(ms).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+
+/** The kubelet's `20060102-150405`. Names are the order of the files, so two of one second, or a clock set back, must not take each other's. */
+function nextStamp(nowMs: number, newest: string | undefined): string {
+  const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)/.exec(newest ?? '') ?? [];
+  const before = y === undefined ? 0 : Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}Z`);
+  return stampOf(Math.max(nowMs, (before || 0) + 1000));
 }
 
 async function compress(path: string, { disk, tree }: LogRotationOptions): Promise<void> {

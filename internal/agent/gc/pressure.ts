@@ -3,7 +3,7 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { FilesystemRoom } from '../../io/filesystem.ts';
 import type { Log } from '../../io/log.ts';
-import { broken, defaultEvictionHard, evictionMessage, nearby, rank, type Signal, type Signals, type Thresholds, type Usage } from './eviction.ts';
+import { broken, defaultEvictionHard, evictionMessage, frees, nearby, rank, type Signal, type Signals, type Thresholds, type Usage } from './eviction.ts';
 
 /** When pods are evicted; the defaults are the kubelet's. */
 export interface EvictionPolicy {
@@ -13,8 +13,10 @@ export interface EvictionPolicy {
   softGraceMs?: Partial<Record<Signal, number>>;
   /** The most that a pod evicted by a soft threshold gets to end in. */
   maxPodGraceSeconds?: number;
-  /** A pressure that ended is still told for this long. */
+  /** A pressure that ended is still told for this long; unsaid, only one that ended narrowly is. */
   lingerMs?: number;
+  /** How far above its threshold a signal must come once it was below. */
+  minReclaim?: Thresholds;
 }
 
 export interface PressureOptions {
@@ -26,57 +28,127 @@ export interface PressureOptions {
   imageRoom(): Promise<FilesystemRoom>;
   /** Pods that run. */
   pods(): Pod[];
-  usage(): Promise<ReadonlyMap<string, Usage>>;
-  /** Removes dead containers and unused images. */
+  /** What pods use; for a disk with their logs and volumes, which takes a while. */
+  usage(of: 'memory' | 'disk'): Promise<ReadonlyMap<string, Usage>>;
+  /** Removes every unused image. */
   reclaimDisk(): Promise<void>;
   evict(pod: Pod, reason: 'Evicted', message: string, graceSeconds: number): void;
+  /** Resolves when nothing of an evicted pod is left, or when that takes too long. */
+  ended(pod: Pod): Promise<void>;
+  /** A signal is broken and no pod's end would help. Told once while that lasts. */
+  helpless(signal: Signal, now: { available: number; capacity: number }): void;
   /** Node conditions; told when they change. */
   report(pressure: { memory: boolean; disk: boolean }): void;
 }
 
+/** After an eviction: what it freed shows, and the next may be due. */
+const soonMs = 1000;
 const nearMs = 10_000;
 const farMs = 60_000;
-/** A pressure that ended is still told for this long, so that the scheduler does not send the next pod into it. */
+/** A pressure that ended narrowly is still told for this long, so that the scheduler does not send the next pod into it. */
 const defaultLingerMs = 300_000;
 /** A node that is out of room cannot wait for anybody. */
 const hardGraceSeconds = 1;
 
 /** Watches memory and disks, and evicts one pod at a time. Returns how to stop. */
 export function startPressure(options: PressureOptions): () => void {
-  const { clock } = options;
-  let timer: Timer | undefined;
-  let stopped = false;
-  const since = { memory: -Infinity, disk: -Infinity };
-  const softSince = new Map<Signal, number>();
-  const hard = options.policy?.hard ?? defaultEvictionHard;
-  const soft = options.policy?.soft ?? {};
-  const lingerMs = options.policy?.lingerMs ?? defaultLingerMs;
-  let told = { memory: false, disk: false };
-  const look = async (): Promise<void> => {
-    let near = false;
+  const pressure = new Pressure(options);
+  pressure.start();
+  return () => pressure.stop();
+}
+
+class Pressure {
+  readonly #options: PressureOptions;
+  readonly #hard: Thresholds;
+  readonly #soft: Thresholds;
+  readonly #minReclaim: Thresholds;
+  readonly #since = { memory: -Infinity, disk: -Infinity };
+  readonly #softSince = new Map<Signal, number>();
+  #broken: ReadonlySet<Signal> = new Set();
+  #told = { memory: false, disk: false };
+  /** It was said that nobody's end would help. */
+  #helpless = false;
+  #timer: Timer | undefined;
+  #stopped = false;
+
+  constructor(options: PressureOptions) {
+    this.#options = options;
+    this.#hard = options.policy?.hard ?? defaultEvictionHard;
+    this.#soft = options.policy?.soft ?? {};
+    this.#minReclaim = options.policy?.minReclaim ?? {};
+  }
+
+  start(): void {
+    this.#next(nearMs);
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    this.#timer?.cancel();
+  }
+
+  #next(ms: number): void {
+    if (!this.#stopped) this.#timer = this.#options.clock.after('gc.pressure', ms, () => void this.#look());
+  }
+
+  async #look(): Promise<void> {
+    let nextMs = nearMs;
     try {
-      const signals = await readSignals(options);
-      const now = clock.monotonicMs();
-      const low = broken(signals, hard);
-      const ripe = outlasted(broken(signals, soft), softSince, { now, graceMs: options.policy?.softGraceMs ?? {} });
-      const all = [...low, ...ripe];
-      if (all.includes('memory.available')) since.memory = now;
-      if (all.some((signal) => signal !== 'memory.available')) since.disk = now;
-      const is = { memory: now - since.memory < lingerMs, disk: now - since.disk < lingerMs };
-      if (is.memory !== told.memory || is.disk !== told.disk) options.report((told = is));
-      near = nearby(signals, hard) || nearby(signals, soft) || is.memory || is.disk;
-      const graceSeconds = low[0] ? hardGraceSeconds : (options.policy?.maxPodGraceSeconds ?? 0);
-      if (all[0]) await relieve(all[0], { signals, thresholds: low[0] ? hard : soft, graceSeconds }, options);
+      nextMs = await this.#once();
     } catch (error) {
-      options.log.warn('pressure was not measured', { error });
+      this.#options.log.warn('pressure was not measured', { error });
     }
-    if (!stopped) timer = clock.after('gc.pressure', near ? nearMs : farMs, () => void look());
-  };
-  timer = clock.after('gc.pressure', nearMs, () => void look());
-  return () => {
-    stopped = true;
-    timer?.cancel();
-  };
+    this.#next(nextMs);
+  }
+
+  /** Measures, tells and relieves. Returns when to look again. */
+  async #once(): Promise<number> {
+    const { policy, clock } = this.#options;
+    const signals = await readSignals(this.#options);
+    const now = clock.monotonicMs();
+    const before = { since: this.#broken, minReclaim: this.#minReclaim };
+    const low = broken(signals, this.#hard, before);
+    const ripe = outlasted(broken(signals, this.#soft), this.#softSince, { now, graceMs: policy?.softGraceMs ?? {} });
+    const all = [...new Set([...low, ...ripe])];
+    this.#broken = new Set(all);
+    const near = nearby(signals, this.#hard) || nearby(signals, this.#soft);
+    this.#tell(all, { now, near });
+    if (all[0] === undefined) {
+      this.#helpless = false;
+      return near || this.#told.memory || this.#told.disk ? nearMs : farMs;
+    }
+    const by = low.length > 0 ? { thresholds: this.#hard, graceSeconds: hardGraceSeconds } : { thresholds: this.#soft, graceSeconds: policy?.maxPodGraceSeconds ?? 0 };
+    return (await this.#relieve(all[0], { ...by, signals })) ? soonMs : nearMs;
+  }
+
+  #tell(all: Signal[], { now, near }: { now: number; near: boolean }): void {
+    if (all.includes('memory.available')) this.#since.memory = now;
+    if (all.some((signal) => signal !== 'memory.available')) this.#since.disk = now;
+    const lingerMs = this.#options.policy?.lingerMs ?? (near ? defaultLingerMs : 0);
+    const lasts = (since: number): boolean => since === now || now - since < lingerMs;
+    const is = { memory: lasts(this.#since.memory), disk: lasts(this.#since.disk) };
+    if (is.memory !== this.#told.memory || is.disk !== this.#told.disk) this.#options.report((this.#told = is));
+  }
+
+  /** True when a pod was evicted and has ended: it is worth looking again at once. */
+  async #relieve(signal: Signal, { signals, thresholds, graceSeconds }: { signals: Signals; thresholds: Thresholds; graceSeconds: number }): Promise<boolean> {
+    const options = this.#options;
+    if (signal !== 'memory.available') {
+      await options.reclaimDisk();
+      if (!broken(await readSignals(options), thresholds, { since: this.#broken, minReclaim: this.#minReclaim }).includes(signal)) return false;
+    }
+    const pods = options.pods();
+    const usage = await options.usage(signal === 'memory.available' ? 'memory' : 'disk');
+    const victim = rank(pods, signal, usage).find((pod) => frees(signal, usage.get(pod.metadata.uid ?? '')));
+    if (!victim) {
+      if (!this.#helpless) options.helpless(signal, signals[signal] ?? { available: 0, capacity: 0 });
+      this.#helpless = true;
+      return false;
+    }
+    options.evict(victim, 'Evicted', evictionMessage(victim, signal, { signals, thresholds, usage: usage.get(victim.metadata.uid ?? '') }), graceSeconds);
+    await options.ended(victim);
+    return true;
+  }
 }
 
 /** The signals that have been below their soft thresholds for longer than their grace periods. */
@@ -98,15 +170,4 @@ async function readSignals(options: PressureOptions): Promise<Signals> {
     'nodefs.inodesFree': { available: node.inodesFree, capacity: node.inodes },
     'imagefs.available': { available: image.availableBytes, capacity: image.capacityBytes },
   };
-}
-
-async function relieve(signal: Signal, { signals, thresholds, graceSeconds }: { signals: Signals; thresholds: Thresholds; graceSeconds: number }, options: PressureOptions): Promise<void> {
-  if (signal !== 'memory.available') {
-    await options.reclaimDisk();
-    if (!broken(await readSignals(options), thresholds).includes(signal)) return;
-  }
-  const usage = await options.usage();
-  const victim = rank(options.pods(), signal, usage)[0];
-  if (!victim) return options.log.warn('nothing can be evicted', { signal });
-  options.evict(victim, 'Evicted', evictionMessage(victim, signal, { signals, thresholds, usage: usage.get(victim.metadata.uid ?? '') }), graceSeconds);
 }

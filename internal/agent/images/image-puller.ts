@@ -116,7 +116,7 @@ export class ImagePuller {
 
   async #pull(input: EnsureInput, image: string): Promise<EnsuredImage> {
     const key = `${input.pod.metadata.uid}_${input.image}`;
-    const now = this.#clock.now();
+    const now = this.#clock.monotonicMs();
     const wait = this.#backOff.remainingMs(key, this.#backOff.lastMs(key), now);
     if (wait > 0) {
       this.#events.normal(input.about, 'BackOff', `Back-off pulling image "${input.image}"`);
@@ -136,7 +136,7 @@ export class ImagePuller {
       if (input.signal.aborted) throw error;
       const message = pullText(error);
       this.#events.warning(input.about, 'Failed', `Failed to pull image "${input.image}": ${message}`);
-      this.#backOff.next(key, this.#clock.now());
+      this.#backOff.next(key, this.#clock.monotonicMs());
       this.#lastError.set(key, `ErrImagePull: ${message}`);
       throw new ImageError('ErrImagePull', message, this.#backOff.current(key));
     }

@@ -3,6 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { FakeClock } from '../../io/clock-fake.ts';
 import { realClock } from '../../io/clock.ts';
 import { realDisk } from '../../io/disk.ts';
 import { silentLog } from '../../io/log.ts';
@@ -57,4 +58,37 @@ test('images of a list are pulled, once, and kept', async () => {
   await writeFile(join(dir, 'images/more.txt'), 'busybox:latest\nregistry.example/more:2\n');
   await expect.poll(() => pulled, { timeout: 10_000 }).toEqual(['busybox:latest', 'registry.example/app:v1', 'registry.example/more:2']);
   expect(await readFile(join(dir, 'index.json')).catch(() => undefined)).toBeUndefined();
+});
+
+test('an archive for which there was no room comes in when there is, and the node hears of it once', async () => {
+  const clock = new FakeClock();
+  const failed: string[] = [];
+  await realDisk.makeDir('test', join(dir, 'images'));
+  await writeFile(join(dir, 'images/big.tar'), 'big');
+  await writeFile(join(dir, 'images/broken.tar'), 'broken');
+  const room = join(dir, 'room');
+  // Written once: a program that is being written while another is started cannot be started (ETXTBSY).
+  const script = [
+    '#!/bin/sh',
+    'if grep -q broken; then echo "ctr: archive/tar: invalid tar header" >&2',
+    `elif [ -e ${room} ]; then echo "unpacking example.org/big:1 (sha256:0)...done"; exit 0`,
+    'else echo "ctr: failed to copy: write /var/lib/x: no space left on device" >&2; fi',
+    'exit 1',
+  ];
+  await writeFile(join(dir, 'ctr'), script.join('\n'), { mode: 0o755 });
+  const small = new ImageImporter({
+    imagesDir: join(dir, 'images'), indexFile: join(dir, 'index.json'), ctr: [join(dir, 'ctr')], clock, disk: realDisk, spawn: realSpawn, log: silentLog,
+    isThere: () => Promise.resolve(true), pull: () => Promise.resolve(), failed: (file, message) => void failed.push(`${file}: ${message}`),
+  });
+  await small.start();
+  await clock.advance(60_000);
+  await expect.poll(() => failed).toEqual(['big.tar: ctr: failed to copy: write /var/lib/x: no space left on device', 'broken.tar: ctr: archive/tar: invalid tar header']);
+  await writeFile(room, '');
+  for (let i = 0; i < 100 && small.names().size === 0; i++) {
+    await clock.advance(60_000);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+  expect([...small.names()]).toEqual(['example.org/big:1']);
+  expect(failed).toHaveLength(2);
+  small.stop();
 });

@@ -17,6 +17,8 @@ export interface ImportOptions {
   pull(name: string): Promise<void>;
   /** Whether the runtime still holds an image. */
   isThere(name: string): Promise<boolean>;
+  /** An archive could not be imported; told once for each reason. */
+  failed?(file: string, message: string): void;
   clock: Clock;
   disk: Disk;
   spawn: Spawn;
@@ -35,6 +37,8 @@ const archive = /\.(tar|tar\.gz|tgz|tar\.zst|tzst|tar\.bz2|tbz|tbz2|tar\.lz4)$/;
 /** Names of images to pull, one a line. */
 const nameList = /\.txt$/;
 const retryPullsMs = 60_000;
+/** As the kernel and containerd say it. */
+const noRoom = /no space left on device|ENOSPC|EDQUOT|disk quota exceeded/i;
 const longestListBytes = 1024 * 1024;
 const op = 'images.import';
 
@@ -45,6 +49,9 @@ export class ImageImporter {
   #unwatch: (() => void) | undefined;
   #timer: Timer | undefined;
   #retry: Timer | undefined;
+  #retryScan: Timer | undefined;
+  /** What was told of which archive. */
+  readonly #told = new Map<string, string>();
   #running: Promise<void> = Promise.resolve();
   readonly #listed = new Map<string, string[]>();
   #pulling = false;
@@ -75,11 +82,19 @@ export class ImageImporter {
     void this.#pullListed();
   }
 
+  /** The runtime may have lost what was in. */
+  async again(): Promise<void> {
+    if (!this.#unwatch) return;
+    await this.#scan();
+    void this.#pullListed();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#unwatch?.();
     this.#timer?.cancel();
     this.#retry?.cancel();
+    this.#retryScan?.cancel();
   }
 
   /** Imports bytes, such as the embedded pause image. */
@@ -96,14 +111,27 @@ export class ImageImporter {
   }
 
   async #scanOnce(): Promise<void> {
-    const { disk, imagesDir, log } = this.#options;
+    const { disk, imagesDir, clock } = this.#options;
+    let crowded = false;
     for (const name of (await disk.list(op, imagesDir)).filter((n) => archive.test(n)).sort()) {
       try {
         await this.#import(name);
+        this.#told.delete(name);
       } catch (error) {
-        log.warn('image archive was not imported', { file: name, error: messageOf(error) });
+        crowded ||= noRoom.test(messageOf(error));
+        this.#tell(name, messageOf(error));
       }
     }
+    // A broken archive is read again when it changes; one for which there was no room, without anybody's doing.
+    this.#retryScan?.cancel();
+    if (crowded && !this.#stopped) this.#retryScan = clock.after(op, retryPullsMs, () => void this.#scan());
+  }
+
+  #tell(name: string, message: string): void {
+    if (this.#told.get(name) === message) return;
+    this.#told.set(name, message);
+    this.#options.log.warn('image archive was not imported', { file: name, error: message });
+    this.#options.failed?.(name, message);
   }
 
   /** Pulls what the lists name and the runtime lacks, one after the other; a registry that is away is asked again later. */

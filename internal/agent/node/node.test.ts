@@ -23,8 +23,8 @@ const facts: NodeFacts = {
   osImage: 'Debian',
   arch: 'arm64',
 };
-const settings: NodeSettings = { name: 'n1', addresses: [{ type: 'InternalIP', address: '192.0.2.1' }], labels: { a: 'b' }, taints: [], version: 'v1.36.3+skiff', kubeletPort: 10250, reserved: { cpu: '500m', memory: '1Gi' }, maxPods: 110, evictionHard: defaultEvictionHard };
-const report: NodeReport = { runtimeVersion: 'containerd://1.6.20', runtimeHandlers: [], images: [], notReady: '', memoryPressure: false, diskPressure: true, pidPressure: false };
+const settings: NodeSettings = { name: 'n1', addresses: () => [{ type: 'InternalIP', address: '192.0.2.1' }], labels: { a: 'b' }, taints: [], version: 'v1.36.3+skiff', kubeletPort: 10250, reserved: { cpu: '500m', memory: '1Gi' }, maxPods: 110, evictionHard: defaultEvictionHard };
+const report: NodeReport = { runtimeVersion: 'containerd://1.6.20', runtimeHandlers: [], images: [], notReady: '', memoryPressure: false, diskPressure: true, pidPressure: false, troubles: [] };
 
 describe('nodeStatus', () => {
   it('withholds what is reserved', () => {
@@ -45,6 +45,63 @@ describe('nodeStatus', () => {
 });
 
 describe('the status writer', () => {
+  const started = async () => {
+    const clock = new FakeClock();
+    const client = new FakeClient(clock);
+    const writer = startNodeStatus({ client, facts, settings, report: () => report, onPodCidr: () => undefined, clock, log: silentLog });
+    client.watch<Node>(refs.nodes, {}, { onEvent: (type, node) => (type === 'DELETED' ? writer.poke() : writer.observe(node)), onEnd: () => undefined });
+    await writer.registered;
+    await clock.advance(2000);
+    const ready = (): string | undefined => client.all<Node>(refs.nodes)[0]?.status.conditions?.find((c) => c.type === 'Ready')?.status;
+    const write = async (change: (status: Node['status']) => Node['status']): Promise<void> => {
+      const node = client.all<Node>(refs.nodes)[0] as Node;
+      await client.update<Node>(refs.nodes, { ...node, status: change(node.status) }, { subresource: 'status' });
+    };
+    const unknown = (): Promise<void> => write((status) => ({ ...status, conditions: status.conditions?.map((c) => ({ ...c, status: 'Unknown', reason: 'NodeStatusUnknown' })) }));
+    const writes = (): number => client.writes.filter((w) => w.resource === 'nodes').length;
+    return { clock, client, writer, ready, write, writes, unknown };
+  };
+
+  it('takes back at once what another writer said of the node', async () => {
+    const { clock, ready, unknown, writer } = await started();
+    expect(ready()).toBe('True');
+    await unknown();
+    expect(ready()).toBe('Unknown');
+    await clock.advance(50);
+    expect(ready()).toBe('True');
+    writer.stop();
+  });
+
+  it('answers a quarrelsome writer once a second, and what others add not at all', async () => {
+    const { clock, unknown, write, writes, writer } = await started();
+    const before = writes();
+    for (let i = 0; i < 50; i++) {
+      await unknown();
+      await clock.advance(100);
+    }
+    expect(writes() - before).toBeLessThanOrEqual(50 + 7);
+    await clock.advance(5000);
+    const quiet = writes();
+    await write((status) => ({ ...status, capacity: { ...status.capacity, 'example.com/gpu': '2' }, allocatable: { ...status.allocatable, 'example.com/gpu': '2' }, conditions: [...(status.conditions ?? []), { type: 'Theirs', status: 'True' } as never] }));
+    await clock.advance(20_000);
+    expect(writes() - quiet).toBeLessThanOrEqual(2); // theirs, and at most the order of the list
+    writer.stop();
+  });
+
+  it('is there again as soon as the server is', async () => {
+    const { clock, client, ready, unknown, writer } = await started();
+    const update = client.update.bind(client);
+    let cut = true;
+    client.update = ((ref, object, options) => (cut && ref === refs.leases ? Promise.reject(new Error('no route')) : update(ref, object, options))) as typeof client.update;
+    await clock.advance(45_000);
+    writer.observe = () => undefined; // the watch takes longer to come back than the next renewal
+    await unknown();
+    cut = false;
+    await clock.advance(1500);
+    expect(ready()).toBe('True');
+    writer.stop();
+  });
+
   it('registers, writes only changes, renews its lease and comes back when deleted', async () => {
     const clock = new FakeClock();
     const client = new FakeClient(clock);

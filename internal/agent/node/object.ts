@@ -1,12 +1,13 @@
 import type { ContainerImage, Node, NodeAddress, NodeCondition, NodeRuntimeHandler, NodeStatus, Taint } from '../../api/generated/types/core-v1.ts';
 import { amountOf } from '../../api/scheduling/pod-resources.ts';
 import { limitOf, type Thresholds } from '../gc/eviction.ts';
+import { troubleTypes, type Trouble } from '../../client/troubles.ts';
 import type { NodeFacts } from './facts.ts';
 
 /** What the operator and the rest of the agent say about the node. */
 export interface NodeSettings {
   name: string;
-  addresses: NodeAddress[];
+  addresses(): NodeAddress[];
   /** From --node-label, and the roles of a server. */
   labels: Record<string, string>;
   taints: Taint[];
@@ -33,6 +34,8 @@ export interface NodeReport {
   memoryPressure: boolean;
   diskPressure: boolean;
   pidPressure: boolean;
+  /** What the node goes on without. */
+  troubles: Trouble[];
 }
 
 /** More images are not listed (kubelet nodeStatusMaxImages). */
@@ -111,7 +114,7 @@ export function nodeStatus(before: Node, facts: NodeFacts, settings: NodeSetting
     // A resource that somebody added to the capacity is theirs to give out whole, unless they said otherwise.
     allocatable: { ...allocatableOf(facts, settings), ...extended, ...foreign(before.status.allocatable) },
     conditions: conditionsOf(before, report, nowIso),
-    addresses: settings.addresses,
+    addresses: settings.addresses(),
     daemonEndpoints: { kubeletEndpoint: { Port: settings.kubeletPort } },
     nodeInfo: {
       machineID: facts.machineId,
@@ -145,6 +148,12 @@ function conditionsOf(before: Node, report: NodeReport, nowIso: string): NodeCon
       : { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' },
   ];
   const old = new Map((before.status.conditions ?? []).map((c) => [c.type, c]));
+  for (const type of troubleTypes) {
+    const trouble = report.troubles.find((one) => one.type === type);
+    if (trouble) own.push({ type, status: 'True', reason: type, message: trouble.message });
+    // A trouble that is over is said to be; one that never was is not spoken of.
+    else if (old.has(type)) own.push({ type, status: 'False', reason: 'Over', message: 'this is over' });
+  }
   const dated = own.map((c) => {
     const was = old.get(c.type);
     return { ...c, lastHeartbeatTime: nowIso, lastTransitionTime: was?.status === c.status && was.lastTransitionTime ? was.lastTransitionTime : nowIso };

@@ -1,5 +1,5 @@
 import type { Lease } from '../../api/generated/types/coordination-v1.ts';
-import type { Node } from '../../api/generated/types/core-v1.ts';
+import type { Node, NodeStatus } from '../../api/generated/types/core-v1.ts';
 import { deepCopy } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
@@ -40,6 +40,8 @@ const leaseSeconds = 40;
 const renewMs = 10_000;
 const retryMs = 1000;
 const longestRetryMs = 10_000;
+/** Somebody who writes our part of the status again and again is answered this often. */
+const leastAnswerMs = 1000;
 
 /** Registers the node and keeps its status and Lease, until stopped. */
 export function startNodeStatus(options: NodeStatusOptions): NodeStatusWriter {
@@ -51,6 +53,11 @@ class Writer implements NodeStatusWriter {
   readonly #o: NodeStatusOptions;
   #node: Node | undefined;
   #lease: Lease | undefined;
+  /** The renewals of the Lease failed: the node may have been taken for lost meanwhile. */
+  #away = false;
+  /** The status as we last left it. */
+  #left: NodeStatus | undefined;
+  #answeredMs = -Infinity;
   #podCidr = '';
   #writing = false;
   #again = false;
@@ -127,7 +134,16 @@ class Writer implements NodeStatusWriter {
   }
 
   observe(node: Node): void {
+    const left = this.#left;
+    const news = isNewer(node, this.#node);
     this.#saw(node);
+    // The node lifecycle controller, above all, writes Ready=Unknown while we are away, and nobody but us takes it back.
+    if (!left || !news || !differs(left, node.status)) return;
+    const now = this.#o.clock.monotonicMs();
+    this.#later('node.answer', Math.max(0, this.#answeredMs + leastAnswerMs - now), () => {
+      this.#answeredMs = this.#o.clock.monotonicMs();
+      this.poke();
+    });
   }
 
   async #write(): Promise<void> {
@@ -141,8 +157,10 @@ class Writer implements NodeStatusWriter {
       const heartbeat = Date.parse((before.status.conditions ?? []).find((c) => c.type === 'Ready')?.lastHeartbeatTime ?? '') || 0;
       if (differs(before.status, status) || clock.now() - heartbeat >= this.#reportMs - retryMs) {
         const next = { ...deepCopy(before), status };
-        this.#saw(await client.update<Node>(refs.nodes, next, { subresource: 'status' }));
-      }
+        const written = await client.update<Node>(refs.nodes, next, { subresource: 'status' });
+        this.#saw(written);
+        this.#left = written.status;
+      } else this.#left = before.status;
       this.#failures = 0;
       this.#later('node.status', this.#reportMs, () => this.poke());
     } catch (error) {
@@ -174,8 +192,11 @@ class Writer implements NodeStatusWriter {
         renewed.spec = { ...renewed.spec, renewTime };
         this.#lease = await client.update<Lease>(refs.leases, renewed);
       } else this.#lease = await this.#takeLease(renewTime);
+      if (this.#away) this.poke();
+      this.#away = false;
     } catch (error) {
       this.#lease = undefined;
+      this.#away = true;
       next = retryMs;
       log.debug('cannot renew the node lease', { node: settings.name, error: messageOf(error) });
     }
@@ -196,4 +217,10 @@ class Writer implements NodeStatusWriter {
     const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: settings.name, uid }];
     return client.create<Lease>(refs.leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { ...where, ownerReferences }, spec });
   }
+}
+
+/** Versions of one object grow as numbers do. */
+function isNewer(node: Node, known: Node | undefined): boolean {
+  const [a, b] = [node.metadata.resourceVersion ?? '', known?.metadata.resourceVersion ?? ''];
+  return a.length !== b.length ? a.length > b.length : a > b;
 }

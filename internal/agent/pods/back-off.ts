@@ -7,6 +7,8 @@ const mostKeys = 4096;
 interface Entry {
   backOffMs: number;
   lastMs: number;
+  /** A time that was said to be and is still to come, and when that was first seen: the clock was set back since. */
+  ahead?: { sinceMs: number; seenMs: number };
 }
 
 /** Exponential waits by key (client-go flowcontrol.Backoff): doubled at each use, forgotten after twice the longest wait. */
@@ -17,7 +19,9 @@ export class BackOff {
   remainingMs(key: string, sinceMs: number, nowMs: number): number {
     const entry = this.#entries.get(key);
     if (!entry || expired(entry, sinceMs)) return 0;
-    return Math.max(0, sinceMs + entry.backOffMs - nowMs);
+    if (sinceMs > nowMs && entry.ahead?.sinceMs !== sinceMs) entry.ahead = { sinceMs, seenMs: nowMs };
+    const fromMs = entry.ahead?.sinceMs === sinceMs ? Math.min(entry.ahead.seenMs, nowMs) : sinceMs;
+    return Math.max(0, fromMs + entry.backOffMs - nowMs);
   }
 
   current(key: string): number {
@@ -33,6 +37,11 @@ export class BackOff {
       entry.lastMs = nowMs;
     }
     if (this.#entries.size > mostKeys) this.#sweep(nowMs);
+  }
+
+  /** Takes up what an earlier life of the agent had counted; what is known here is newer. */
+  restore(key: string, known: { backOffMs: number; lastMs: number }): void {
+    if (!this.#entries.has(key)) this.#entries.set(key, { ...known });
   }
 
   lastMs(key: string): number {

@@ -7,7 +7,9 @@ import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { NodeFacts } from '../config/node-facts.ts';
 import type { CriClient } from '../cri/client.ts';
 import type { EnvironmentSources } from '../env/environment.ts';
+import type { LogRotation } from '../gc/log-rotation.ts';
 import type { ImagePuller } from '../images/image-puller.ts';
+import type { PodAddresses } from '../options.ts';
 import type { ProbeDoors } from '../probes/run-probe.ts';
 import type { Probes } from '../probes/probes.ts';
 import type { StatusWriter } from '../status/status-writer.ts';
@@ -15,6 +17,7 @@ import type { MountDoors } from '../volumes/container-mounts.ts';
 import type { Volumes } from '../volumes/volumes.ts';
 import type { BackOff } from './back-off.ts';
 import type { RuntimeReader } from './runtime-reader.ts';
+import type { StartGate } from './start-gate.ts';
 
 /** What every worker uses; made once by createAgent. */
 export interface PodDeps {
@@ -46,6 +49,14 @@ export interface PodDeps {
   hasEnded(containerId: string): boolean;
   /** Lets go of the images that the pod's volumes show. */
   releaseImages(pod: Pod): Promise<void>;
+  /** Told of pods' addresses (see PodAddresses in options.ts). */
+  podAddresses: PodAddresses;
+  /** The runtime is known to hold nothing but what it tells of. */
+  runtimeSettled(): boolean;
+  /** Follows the logs of what runs. */
+  logs: Pick<LogRotation, 'sync'>;
+  /** Turns at starting. */
+  starts: StartGate;
   /** Pods can be given addresses. */
   networkReady(): boolean;
   /** The API server cannot be asked. */

@@ -29,6 +29,10 @@ export class FakeRuntime {
   exited: (id: string) => void = () => undefined;
   /** Containers ignore SIGTERM until they are ended by the test. */
   slowStop = false;
+  /** The next sandboxes fail with these words, half-made and keeping their names (`kept`), or without a trace. */
+  readonly failing: { message: string; kept: boolean }[] = [];
+  /** How often a lost sandbox is still listed as ready: the event of its end comes first. */
+  lagLooks = 0;
   readonly #stopping: (() => void)[] = [];
   readonly #now: () => number;
   #count = 0;
@@ -55,6 +59,22 @@ export class FakeRuntime {
     for (const resolve of this.#stopping.splice(0)) resolve();
   }
 
+  /** The first process of the newest sandbox dies: its containers live on. */
+  kill(lagLooks: number): void {
+    const sandbox = this.sandboxes.at(-1)!;
+    sandbox.state = 1;
+    this.lagLooks = lagLooks;
+    this.exited(sandbox.id);
+  }
+
+  #shown(sandbox: FakeSandbox): number {
+    if (sandbox.state === 1 && this.lagLooks > 0) {
+      this.lagLooks -= 1;
+      return 0;
+    }
+    return sandbox.state;
+  }
+
   #client() {
     const note = (name: string): void => void this.calls.push(name);
     const at = (): bigint => BigInt(this.#now()) * 1_000_000n + BigInt(this.#count++);
@@ -63,7 +83,12 @@ export class FakeRuntime {
     return {
       runPodSandbox: async ({ config }: { config: PodSandboxConfig }) => {
         note('sandbox');
-        const id = `sandbox-${this.sandboxes.length}`;
+        const id = `sandbox-${this.#count++}`;
+        const attempt = config.metadata?.attempt;
+        if (this.sandboxes.some((s) => s.config.metadata?.uid === config.metadata?.uid && s.config.metadata?.attempt === attempt)) throw new Error(`failed to reserve sandbox name "p_n_${config.metadata?.uid}_${attempt}": name is reserved`);
+        const failure = this.failing.shift();
+        if (failure?.kept) this.sandboxes.push({ id, config, state: 1, at: at() });
+        if (failure) throw new Error(failure.message);
         this.sandboxes.push({ id, config, state: 0, at: at() });
         return { podSandboxId: id };
       },
@@ -73,7 +98,7 @@ export class FakeRuntime {
       },
       createContainer: async ({ podSandboxId, config }: { podSandboxId: string; config: ContainerConfig }) => {
         note(`create ${config.metadata?.name}`);
-        const id = `${config.metadata?.name}-${this.containers.length}`;
+        const id = `${config.metadata?.name}-${this.#count++}`;
         this.containers.push({ id, sandbox: podSandboxId, config, state: 0, exitCode: 0, at: at(), finishedAt: 0n });
         return { containerId: id };
       },
@@ -86,8 +111,8 @@ export class FakeRuntime {
       removeContainer: async ({ containerId }: { containerId: string }) => void this.containers.splice(this.containers.indexOf(find(containerId)), 1),
       stopPodSandbox: async ({ podSandboxId }: { podSandboxId: string }) => void (this.sandboxes.find((s) => s.id === podSandboxId)!.state = 1),
       removePodSandbox: async ({ podSandboxId }: { podSandboxId: string }) => void this.sandboxes.splice(this.sandboxes.findIndex((s) => s.id === podSandboxId), 1),
-      listPodSandbox: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ items: this.sandboxes.filter((s) => inUid(filter, s.config.labels)).map((s) => ({ id: s.id, metadata: s.config.metadata, state: s.state, labels: s.config.labels })) }),
-      listContainers: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ containers: this.containers.filter((c) => inUid(filter, c.config.labels)).map((c) => ({ id: c.id, state: c.state })) }),
+      listPodSandbox: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ items: this.sandboxes.filter((s) => inUid(filter, s.config.labels)).map((s) => ({ id: s.id, metadata: s.config.metadata, state: this.#shown(s), labels: s.config.labels })) }),
+      listContainers: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ containers: this.containers.filter((c) => inUid(filter, c.config.labels)).map((c) => ({ id: c.id, podSandboxId: c.sandbox, state: c.state })) }),
       containerStatus: async ({ containerId }: { containerId: string }) => {
         const c = find(containerId);
         const reason = c.state !== 2 ? '' : c.exitCode === 0 ? 'Completed' : 'Error';

@@ -20,6 +20,14 @@ export async function linkLog(deps: PodDeps, pod: Pod, container: { name: string
   }
 }
 
+/** Removes the log of one instance of a container, and what was rotated out of it. */
+export async function removeLog(deps: PodDeps, logPath: string): Promise<void> {
+  const { disk } = deps.mountDoors;
+  const slash = logPath.lastIndexOf('/');
+  const [dir, base] = [logPath.slice(0, slash), logPath.slice(slash + 1)];
+  for (const name of await disk.list(op, dir)) if (name === base || name.startsWith(`${base}.`)) await disk.remove(op, `${dir}/${name}`);
+}
+
 /** Removes the links of a pod, or of one instance of a container. */
 export async function unlinkLogs(deps: PodDeps, pod: Pod, containerId = ''): Promise<void> {
   const dir = folder(deps);

@@ -23,7 +23,7 @@ export class Resize {
   constructor(deps: PodDeps, worker: PodWorker) {
     this.#deps = deps;
     this.#worker = worker;
-    this.#granted = worker.pod;
+    this.#granted = worker.restored ? asTold(worker.pod) : worker.pod;
   }
 
   /** The newest pod, with the resources that were granted. */
@@ -127,6 +127,16 @@ export class Resize {
       throw error;
     }
   }
+}
+
+/** With the resources that its status shows: what an earlier life of the agent had granted, not what is wished for by now. */
+function asTold(pod: Pod): Pod {
+  const told = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
+  const put = <T extends Limits>(c: T): T => {
+    const resources = told.find((s) => s.name === c.name)?.resources;
+    return resources ? { ...c, resources } : c;
+  };
+  return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map(put), ...(pod.spec.initContainers ? { initContainers: pod.spec.initContainers.map(put) } : {}) } };
 }
 
 function all(pod: Pod): Container[] {

@@ -1,27 +1,27 @@
 import type { Container } from '../../api/generated/types/core-v1.ts';
+import { messageOf } from '../../base/errors.ts';
 import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
-import { isNotFound } from '../cri/client.ts';
-import { VolumesError } from '../volumes/volumes.ts';
 import { goDuration } from './back-off.ts';
 import { containerReference } from './deps.ts';
-import { linkLog, unlinkLogs } from './log-links.ts';
+import { linkLog, removeLog, unlinkLogs } from './log-links.ts';
 import { latest, podText, type RuntimeContainer } from './model.ts';
 import type { Plan } from './plan-types.ts';
 import { postStart, startContainer, StartFailure, type StartInput } from './start-container.ts';
 import { configFor, startSandbox } from './start-sandbox.ts';
-import { killContainer, stopPod } from './stop.ts';
+import { ifThere, killContainer, removeSandbox, stopPod } from './stop.ts';
+import { surplusOf } from './surplus.ts';
 import { unsupported } from './unsupported.ts';
 import type { PodWorker } from './worker.ts';
 
 /** A container whose configuration or creation failed is tried again after this, as with the kubelet. */
 const createRetryMs = 10_000;
-/** Dead instances of a container that are kept beside the newest one. */
-const keptDead = 1;
 
 /** Carries out a plan for one pod. */
 export class Runner {
   readonly #worker: PodWorker;
   #config: PodSandboxConfig | undefined;
+  /** One that failed half-way may keep its name for a while: the next takes another. */
+  #leastAttempt = 0;
 
   constructor(worker: PodWorker) {
     this.#worker = worker;
@@ -37,10 +37,11 @@ export class Runner {
     const work = todo.startEphemeral.length + todo.startInit.length + todo.start.length;
     if (work === 0 && !todo.createSandbox) return;
     this.#check();
-    await Promise.all([w.makeCgroup(), this.#mount()]);
+    await Promise.all([w.makeCgroup(), w.mountVolumes()]);
     w.signal.throwIfAborted();
     const sandboxId = todo.createSandbox ? await this.#sandbox(todo.attempt) : todo.sandboxId;
     this.#config ??= configFor(w.deps, w.allocated, todo.attempt);
+    await this.#hold();
     for (const container of todo.startEphemeral) await this.#start(container, sandboxId);
     for (const container of todo.startInit) await this.#start(container, sandboxId);
     for (const container of todo.start) await this.#start(container, sandboxId);
@@ -74,30 +75,36 @@ export class Runner {
     );
   }
 
-  async #mount(): Promise<void> {
-    const w = this.#worker;
-    if (w.isMounted) return;
-    try {
-      await w.deps.volumes.mount(w.pod, { offline: w.deps.offline() });
-      w.markMounted();
-    } catch (error) {
-      if (error instanceof VolumesError) for (const { message } of error.failures) w.deps.events.warning(w.pod, 'FailedMount', message);
-      throw error;
-    }
-  }
-
   async #sandbox(attempt: number): Promise<string> {
     const w = this.#worker;
     const old = w.runtime.sandboxes;
+    // Containers that a damaged runtime has forgotten may still run: a second set beside them would do harm.
+    if (!w.deps.runtimeSettled()) throw new Error('the container runtime has only just come back');
     if (!w.pod.spec.hostNetwork && !w.deps.networkReady()) {
       const message = 'network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized';
       w.deps.events.warning(w.pod, 'NetworkNotReady', message);
       throw new Error(message);
     }
-    const { sandbox, config } = await startSandbox(w.deps, w.allocated, attempt);
+    const free = Math.max(attempt, this.#leastAttempt);
+    const { sandbox, config } = await startSandbox(w.deps, w.allocated, { attempt: free, signal: w.signal }).catch((error: unknown) => {
+      this.#leastAttempt = free + 1;
+      throw error;
+    });
     this.#config = config;
     w.runtime = { ...w.runtime, sandboxes: [sandbox, ...old] };
     return sandbox.id;
+  }
+
+  /** Nothing of the pod runs before the node's rules for its addresses stand. */
+  async #hold(): Promise<void> {
+    const w = this.#worker;
+    try {
+      await w.deps.podAddresses.hold(w.pod, w.runtime.sandboxes[0]?.ips ?? []);
+    } catch (error) {
+      w.deps.events.warning(w.pod, 'NetworkNotReady', `network is not ready: ${messageOf(error)}`);
+      throw error;
+    }
+    w.signal.throwIfAborted();
   }
 
   /** Starts one container, unless it must wait. A failure becomes its waiting reason and does not hold up the others. */
@@ -108,7 +115,7 @@ export class Runner {
     const input = this.#input(container, sandboxId);
     try {
       const id = await startContainer(w.deps, input);
-      await w.reread(id);
+      await w.reread(id, sandboxId);
       w.waiting.delete(container.name);
       // What follows from the start (the next init container, an end that came before anybody knew the id) has no event of its own.
       w.wake();
@@ -122,7 +129,6 @@ export class Runner {
       if (!(error instanceof StartFailure)) throw error;
       await this.#failed(container, error);
     }
-    await this.#prune(container);
   }
 
   #input(container: Container, sandboxId: string): StartInput {
@@ -179,28 +185,25 @@ export class Runner {
       w.wake(); // its end is a reason to look again: back-off decides when it starts anew
       return;
     }
+    // The runtime may hold what it could not finish: the next try must see it, and take another name.
+    if (failure.reason === 'CreateContainerError') w.forget();
     w.later(failure.retryMs ?? createRetryMs);
   }
 
-  /** Keeps the newest dead instance for `logs --previous`, removes older ones. */
-  async #prune(container: Container): Promise<void> {
+  /** Takes away what nobody can ask for any more, once it is clear what has come in its place. */
+  async prune(): Promise<void> {
     const w = this.#worker;
-    const dead = w.runtime.containers.filter((c) => c.name === container.name).slice(1 + keptDead);
-    for (const old of dead) {
-      if (old.state !== 'exited') continue;
-      await this.#remove(old);
-      w.runtime = { ...w.runtime, containers: w.runtime.containers.filter((c) => c.id !== old.id) };
-    }
+    const { containers, sandboxes } = surplusOf(w.runtime);
+    if (containers.length + sandboxes.length === 0) return;
+    for (const old of containers) await this.#remove(old);
+    for (const old of sandboxes) await removeSandbox(w.deps, old.id);
+    w.runtime = { sandboxes: w.runtime.sandboxes.filter((s) => !sandboxes.includes(s)), containers: w.runtime.containers.filter((c) => !containers.includes(c)) };
   }
 
   async #remove(old: RuntimeContainer): Promise<void> {
     const { deps } = this.#worker;
-    try {
-      await deps.cri.removeContainer({ containerId: old.id });
-    } catch (error) {
-      if (!isNotFound(error)) throw error;
-    }
-    if (old.logPath) await deps.mountDoors.disk.remove('pod.log', old.logPath);
+    await ifThere(deps.cri.removeContainer({ containerId: old.id }));
+    if (old.logPath) await removeLog(deps, old.logPath);
     await unlinkLogs(deps, this.#worker.pod, old.id);
   }
 }

@@ -35,7 +35,7 @@ export class RuntimeReader {
     return { sandboxes: newestFirst(readSandboxes), containers: newestFirst(readContainers) };
   }
 
-  /** Undefined when the runtime does not know it. */
+  /** Undefined when the runtime does not know it. Its sandbox it does not tell here. */
   async container(id: string): Promise<RuntimeContainer | undefined> {
     try {
       const { status } = await this.#cri.containerStatus({ containerId: id });
@@ -64,7 +64,9 @@ export class RuntimeReader {
 
   async #fromContainer(listed: Container, known: PodRuntime): Promise<RuntimeContainer | undefined> {
     const before = known.containers.find((c) => c.id === listed.id);
-    return before?.state === 'exited' ? before : this.container(listed.id);
+    if (before?.state === 'exited') return before;
+    const read = await this.container(listed.id);
+    return read && { ...read, sandboxId: listed.podSandboxId };
   }
 
   async #toContainer(status: ContainerStatus): Promise<RuntimeContainer> {

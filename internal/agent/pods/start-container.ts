@@ -1,7 +1,7 @@
 import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
 import { GrpcError } from '../../io/grpc.ts';
-import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
+import type { ContainerConfig, PodSandboxConfig } from '../../wire/cri/cri.ts';
 import { containerConfig } from '../config/container-config.ts';
 import { hostnameAndDomain } from '../config/hostname.ts';
 import { makeEnvironment } from '../env/environment.ts';
@@ -48,6 +48,11 @@ export async function startContainer(deps: PodDeps, input: StartInput): Promise<
     throw new StartFailure('CreateContainerConfigError', messageOf(cause), { cause });
   });
   input.signal.throwIfAborted();
+  return deps.starts.run(() => createAndStart(deps, input, config), input.signal);
+}
+
+async function createAndStart(deps: PodDeps, input: StartInput, config: ContainerConfig): Promise<string> {
+  const about = containerReference(input.pod, input.container);
   const containerId = await deps.cri
     .createContainer({ podSandboxId: input.sandboxId, config, sandboxConfig: input.sandboxConfig })
     .then((answer) => answer.containerId)

@@ -9,15 +9,16 @@ import type { RuntimeSandbox } from './model.ts';
 export class SandboxError extends Error {}
 
 /** Makes the pod's sandbox and reads its addresses. */
-export async function startSandbox(deps: PodDeps, pod: Pod, attempt: number): Promise<{ sandbox: RuntimeSandbox; config: PodSandboxConfig }> {
+export async function startSandbox(deps: PodDeps, pod: Pod, { attempt, signal }: { attempt: number; signal: AbortSignal }): Promise<{ sandbox: RuntimeSandbox; config: PodSandboxConfig }> {
   try {
     const config = configFor(deps, pod, attempt);
     const runtimeHandler = await deps.runtimeHandler(pod);
-    const { podSandboxId } = await deps.cri.runPodSandbox({ config, runtimeHandler }, { timeoutMs: sandboxTimeoutMs });
+    const { podSandboxId } = await deps.starts.run(() => deps.cri.runPodSandbox({ config, runtimeHandler }, { timeoutMs: sandboxTimeoutMs }), signal);
     const sandbox = await deps.reader.sandbox(podSandboxId);
     if (!sandbox) throw new Error(`sandbox ${podSandboxId} vanished`);
     return { sandbox, config };
   } catch (cause) {
+    if (signal.aborted) throw cause;
     deps.events.warning(pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: rpc error: ${messageOf(cause)}`);
     throw new SandboxError(`failed to "CreatePodSandbox" for "${pod.metadata.name}": ${messageOf(cause)}`, { cause });
   }

@@ -92,7 +92,7 @@ export async function stopPod(deps: PodDeps, pod: Pod, runtime: PodRuntime, grac
     before = Promise.allSettled(killed);
   }
   const results = await Promise.allSettled(all);
-  await Promise.all(runtime.sandboxes.map((s) => deps.cri.stopPodSandbox({ podSandboxId: s.id })));
+  await Promise.all(runtime.sandboxes.map((s) => ifThere(deps.cri.stopPodSandbox({ podSandboxId: s.id }))));
   const failed = results.find((r) => r.status === 'rejected');
   if (failed) throw failed.reason;
 }
@@ -101,14 +101,16 @@ export async function stopPod(deps: PodDeps, pod: Pod, runtime: PodRuntime, grac
 export async function removePod(deps: PodDeps, uid: string, logDirectory: string | undefined): Promise<void> {
   const { sandboxes, containers } = await deps.reader.pod(uid);
   for (const container of containers) await ifThere(deps.cri.removeContainer({ containerId: container.id }));
-  for (const sandbox of sandboxes) {
-    await ifThere(deps.cri.stopPodSandbox({ podSandboxId: sandbox.id }));
-    await ifThere(deps.cri.removePodSandbox({ podSandboxId: sandbox.id }));
-  }
+  for (const sandbox of sandboxes) await removeSandbox(deps, sandbox.id);
   if (logDirectory) await deps.mountDoors.disk.remove('pod.logs', logDirectory);
 }
 
-async function ifThere(call: Promise<unknown>): Promise<void> {
+export async function removeSandbox(deps: PodDeps, podSandboxId: string): Promise<void> {
+  await ifThere(deps.cri.stopPodSandbox({ podSandboxId }));
+  await ifThere(deps.cri.removePodSandbox({ podSandboxId }));
+}
+
+export async function ifThere(call: Promise<unknown>): Promise<void> {
   try {
     await call;
   } catch (error) {

@@ -3,15 +3,10 @@ import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { FakeClient } from '../../client/fake-client.ts';
 import { refs } from '../../client/refs.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
-import { silentLog } from '../../io/log.ts';
-import { StatusWriter } from '../status/status-writer.ts';
-import { BackOff } from './back-off.ts';
 import type { PodDeps } from './deps.ts';
+import { fakeDeps } from './fake-deps.ts';
 import { FakeRuntime } from './fake-runtime.ts';
-import { Probes } from '../probes/probes.ts';
-import { seededRandom } from '../../io/random.ts';
 import { PodSet } from './pod-set.ts';
-import { RuntimeReader } from './runtime-reader.ts';
 
 let clock: FakeClock;
 let runtime: FakeRuntime;
@@ -19,50 +14,15 @@ let client: FakeClient;
 let set: PodSet;
 let events: string[];
 let undone: string[];
+/** What the network is told of pods' addresses; `hold` may be made to fail or to wait. */
+let addresses: PodDeps['podAddresses'];
+let held: string[];
 /** What exec probes answer, by container; a real set of probes asks. */
 let exits: Map<string, number>;
 /** The API's echo of our own writes stays away, as it may for any time: nothing must hang on it. */
 let deaf: boolean;
 
-const noDisk = { readIfThere: () => Promise.resolve(undefined), makeDir: () => Promise.resolve(), remove: () => Promise.resolve(), list: () => Promise.resolve([]) };
-
-function makeDeps(): PodDeps {
-  const note = (_about: unknown, reason: string, message: string): void => void events.push(`${reason}: ${message}`);
-  const nothing = (): Promise<void> => Promise.resolve();
-  return {
-    cri: runtime.cri,
-    reader: new RuntimeReader(runtime.cri),
-    client,
-    images: { ensure: () => Promise.resolve({ ref: 'sha256:1' }), forget: () => undefined },
-    volumes: { mount: () => Promise.resolve(new Map()), mounted: () => new Map(), podDir: () => '/p', update: () => undefined, unmount: (uid: string) => Promise.resolve(void undone.push(`volumes ${uid}`)), leftovers: () => Promise.resolve([]) },
-    probes: new Probes({
-      doors: { clock, dial: undefined as never, exec: (id) => Promise.resolve({ exitCode: exits.get(id.replace(/-\d+$/, '')) ?? 0, output: '' }) },
-      random: seededRandom(1),
-      onResult: ({ uid }) => set.worker(uid)?.wake(),
-      event: () => undefined,
-    }),
-    cgroups: { ensure: nothing, remove: (uid: string) => Promise.resolve(void undone.push(`cgroup ${uid}`)), parentOf: () => '/kubepods/x', sweep: nothing },
-    writer: new StatusWriter({ client, clock, log: silentLog, gone: (uid) => set.remove(uid) }),
-    backOff: new BackOff(),
-    events: { normal: note, warning: note, flushed: nothing },
-    sources: { services: () => [], configMap: () => Promise.reject(new Error('none')), secret: () => Promise.reject(new Error('none')) },
-    mountDoors: { disk: noDisk, tree: { symlink: nothing, writeFile: nothing }, random: { bytes: () => new Uint8Array(4) } },
-    probeDoors: { clock },
-    clock,
-    log: silentLog,
-    facts: () => ({ logRoot: '/var/log/pods', seccompRoot: '', clusterDns: [], clusterDomain: 'c', hostDns: { servers: [], searches: [], options: [] }, memoryCapacityBytes: 1e9, hugePageSizes: [] }),
-    hostIPs: () => ['192.0.2.1'],
-    allocatable: () => ({ cpu: '2', memory: '1Gi', pods: '10' }),
-    runtimeHandler: () => Promise.resolve(''),
-    promised: () => 0n,
-    mirrorOf: () => undefined,
-    hasEnded: (id: string) => set.hasEnded(id),
-    releaseImages: nothing,
-    networkReady: () => true,
-    offline: () => false,
-    done: (uid: string) => set.done(uid),
-  } as unknown as PodDeps;
-}
+const makeDeps = (): PodDeps => fakeDeps({ clock, runtime, client, events, undone, exits, set: () => set, more: { podAddresses: addresses } });
 
 /** Lets everything that is due now happen. */
 const settle = async (): Promise<void> => {
@@ -86,6 +46,12 @@ beforeEach(() => {
   undone = [];
   exits = new Map();
   deaf = false;
+  held = [];
+  addresses = {
+    hold: (pod, ips) => Promise.resolve(void held.push(`hold ${pod.metadata.name} ${ips.join()}`)),
+    tell: (pod, ips) => void held.push(`tell ${pod.metadata.name} ${ips.join()}`),
+    forget: (uid) => void held.push(`forget ${uid}`),
+  };
   const desired = { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() };
   set = new PodSet({ deps: makeDeps(), desired: desired as never, node: () => undefined, unsafeSysctls: [] });
   runtime.exited = (id) => set.exited(id);
@@ -256,6 +222,39 @@ describe('a successor', () => {
     runtime.end('a', 143);
     await settle();
     expect(runtime.running()).toEqual(['b']);
+  });
+});
+
+describe('the network of a pod', () => {
+  it('holds its rules before anything of it runs', async () => {
+    let open: () => void = () => undefined;
+    addresses.hold = (_pod, ips) => new Promise((resolve) => void ([open] = [() => resolve(void held.push(`held ${ips.join()}`))]));
+    await create({ initContainers: [{ name: 'i', image: 'i' }] });
+    expect(runtime.calls).toEqual(['sandbox']);
+    open();
+    await settle();
+    expect(runtime.calls).toEqual(['sandbox', 'create i']);
+    expect(held).toContain('held 10.42.0.5');
+  });
+
+  it('keeps the pod waiting, and says why, when that fails', async () => {
+    addresses.hold = () => Promise.reject(new Error('no table'));
+    await create({});
+    expect(runtime.calls).toEqual(['sandbox']);
+    expect(new Set(events)).toEqual(new Set(['NetworkNotReady: network is not ready: no table']));
+    addresses.hold = () => Promise.resolve();
+    await clock.advance(2000);
+    await settle();
+    expect(runtime.running()).toEqual(['a']);
+  });
+
+  it('is told of what runs already, and of its end', async () => {
+    const { metadata } = await create({});
+    expect(held.slice(0, 1)).toEqual(['hold p 10.42.0.5']);
+    expect(held).toContain('tell p 10.42.0.5');
+    await client.delete(refs.pods, { namespace: 'n', name: 'p' }, { gracePeriodSeconds: 0 });
+    await settle();
+    expect(held.at(-1)).toBe(`forget ${metadata.uid}`);
   });
 });
 

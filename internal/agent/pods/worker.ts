@@ -8,8 +8,10 @@ import type { Timer } from '../../io/clock.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
 import { podStatus } from '../status/pod-status.ts';
 import { same } from '../status/status-patch.ts';
+import { VolumesError } from '../volumes/volumes.ts';
+import { Adoption, restoreBackOff } from './adoption.ts';
 import { unlinkLogs } from './log-links.ts';
-import { containerNamed, emptyRuntime, isFinished, isStatic, type PodRuntime } from './model.ts';
+import { containerNamed, emptyRuntime, isFinished, isStatic, type PodRuntime, type RuntimeContainer } from './model.ts';
 import type { PodDeps, Verdict } from './deps.ts';
 import { plan } from './plan.ts';
 import { probeViews } from './probe-views.ts';
@@ -38,6 +40,7 @@ export class PodWorker {
   readonly restored: boolean;
   readonly #resize: Resize;
   readonly #runner: Runner;
+  readonly #adoption: Adoption;
   #verdict: Verdict | undefined;
   /** Unknown = everything must be read; else the containers whose state changed. */
   #stale: 'all' | Set<string>;
@@ -51,6 +54,7 @@ export class PodWorker {
   #deadline: Timer | undefined;
   #failures = 0;
   #prepared = false;
+  #looked = false;
   #mounted = false;
   #startTime: string;
 
@@ -65,6 +69,7 @@ export class PodWorker {
     this.#startTime = pod.status?.startTime ?? timeOf(deps.clock.now());
     this.#resize = new Resize(deps, this);
     this.#runner = new Runner(this);
+    this.#adoption = new Adoption(this);
     if (pod.metadata.deletionTimestamp || isFinished(pod) || options.verdict) this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? undefined);
     this.wake();
   }
@@ -149,11 +154,25 @@ export class PodWorker {
     this.#stop.abort();
     this.#forgetRetry();
     this.#deadline?.cancel();
+    this.deps.logs.sync(this.uid, []);
     await this.#running;
   }
 
-  markMounted(): void {
-    this.#mounted = true;
+  /** What is known of the runtime may be wrong: the next pass asks. */
+  forget(): void {
+    this.#stale = 'all';
+  }
+
+  /** Makes the volumes stand, once. For an adopted pod those that can, so that they are followed. */
+  async mountVolumes({ adopted = false } = {}): Promise<void> {
+    if (this.#mounted) return;
+    try {
+      await this.deps.volumes.mount(this.pod, { offline: this.deps.offline(), adopted });
+      this.#mounted = true;
+    } catch (error) {
+      if (error instanceof VolumesError) for (const { message } of error.failures) this.deps.events.warning(this.pod, 'FailedMount', message);
+      throw error;
+    }
   }
 
   /** The pod's own control group, once in its life here. */
@@ -166,10 +185,6 @@ export class PodWorker {
       this.#prepared = false;
       throw error;
     }
-  }
-
-  get isMounted(): boolean {
-    return this.#mounted;
   }
 
   #terminate(graceSeconds: number | undefined): void {
@@ -202,6 +217,8 @@ export class PodWorker {
 
   #failed(error: unknown): void {
     if (this.phase === 'gone') return;
+    // Whatever failed may have left something: nothing is taken for known.
+    this.forget();
     const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** this.#failures++);
     this.deps.log.warn('pod is not as it should be yet', { pod: `${this.pod.metadata.namespace}/${this.pod.metadata.name}`, error: messageOf(error), retryMs: delayMs });
     this.later(delayMs);
@@ -210,6 +227,7 @@ export class PodWorker {
   async #pass(): Promise<void> {
     if (this.phase === 'terminated') return this.#finish();
     await this.#refresh();
+    this.#tellAddresses();
     if (this.phase === 'terminating') return this.#end();
     this.#checkDeadline();
     this.#resize.decide();
@@ -219,6 +237,7 @@ export class PodWorker {
       this.#terminate(undefined);
       return this.wake();
     }
+    this.#adoption.look();
     const restarts = await this.#resize.apply();
     const verdictOf = (type: 'liveness' | 'startup') => (id: string) => {
       const result = this.deps.probes.result(id, type);
@@ -226,6 +245,7 @@ export class PodWorker {
     };
     const todo = plan({ pod: this.allocated, runtime: this.runtime, liveness: verdictOf('liveness'), startup: verdictOf('startup'), resizeRestarts: restarts });
     await this.#runner.carryOut(todo);
+    await this.#runner.prune();
     this.publish();
     if (this.#finalPhase()) this.#terminate(undefined);
     if (this.phase !== 'running') this.wake();
@@ -240,7 +260,7 @@ export class PodWorker {
     const stale = this.#stale;
     this.#stale = new Set();
     try {
-      if (stale === 'all') this.runtime = await this.deps.reader.pod(this.uid, this.runtime);
+      if (stale === 'all') await this.#rereadAll();
       else if (stale.size > 0) await Promise.all([...stale].map((id) => this.reread(id)));
     } catch (error) {
       this.#stale = 'all';
@@ -248,21 +268,44 @@ export class PodWorker {
     }
   }
 
-  /** Reads one container anew: at its place, or as the newest. A sandbox's own end is a reason to read everything. */
-  async reread(id: string): Promise<void> {
+  /** After a restart of the agent nobody else knows the addresses of what runs. */
+  #tellAddresses(): void {
+    const sandbox = this.runtime.sandboxes[0];
+    if (sandbox?.ready && sandbox.ips.length > 0 && !this.pod.spec.hostNetwork) this.deps.podAddresses.tell(this.pod, sandbox.ips);
+  }
+
+  async #rereadAll(): Promise<void> {
+    this.runtime = await this.deps.reader.pod(this.uid, this.runtime);
+    if (!this.restored || this.#looked) return;
+    this.#looked = true;
+    restoreBackOff(this.deps.backOff, this.uid, this.runtime);
+    // A node that starts without the server has not been told when its pods began.
+    const oldest = this.runtime.sandboxes.at(-1);
+    if (!this.pod.status?.startTime && oldest) this.#startTime = timeOf(Number(oldest.createdAt / 1_000_000n));
+  }
+
+  /** Reads one container anew: at its place, or as the newest, in the sandbox that is told. A sandbox's own end is a reason to read everything. */
+  async reread(id: string, sandboxId?: string): Promise<void> {
     if (this.runtime.sandboxes.some((s) => s.id === id)) {
-      this.runtime = await this.deps.reader.pod(this.uid, this.runtime);
+      await this.#lagged(id, () => this.#rereadAll(), () => this.runtime.sandboxes.some((s) => s.id === id && s.ready));
       return;
     }
-    let container = await this.deps.reader.container(id);
-    // The event of an end overtakes the runtime's own bookkeeping by some milliseconds.
-    for (let tries = 0; container?.state === 'running' && this.deps.hasEnded(id) && tries < mostLagLooks; tries++) {
-      await this.deps.clock.sleep('pod.exit', lagLookMs);
-      container = await this.deps.reader.container(id);
-    }
+    let container: RuntimeContainer | undefined;
+    await this.#lagged(id, async () => void (container = await this.deps.reader.container(id)), () => container?.state === 'running');
     const others = this.runtime.containers.filter((c) => c.id !== id);
+    const before = this.runtime.containers.find((c) => c.id === id);
+    if (container) container = { ...container, sandboxId: sandboxId ?? before?.sandboxId ?? '' };
     const containers = container ? [...others, container].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1)) : others;
     this.runtime = { ...this.runtime, containers };
+  }
+
+  /** The event of an end overtakes the runtime's own bookkeeping by some milliseconds. */
+  async #lagged(id: string, read: () => Promise<void>, runs: () => boolean): Promise<void> {
+    await read();
+    for (let tries = 0; runs() && this.deps.hasEnded(id) && tries < mostLagLooks; tries++) {
+      await this.deps.clock.sleep('pod.exit', lagLookMs);
+      await read();
+    }
   }
 
   #checkDeadline(): void {
@@ -302,6 +345,7 @@ export class PodWorker {
   publish(terminal = false): void {
     if (this.#deleted) return;
     this.deps.probes.sync(this.pod, probeViews(this), this.podIP);
+    this.deps.logs.sync(this.uid, this.runtime.containers.filter((c) => c.state === 'running'));
     const next = podStatus(this.#statusInput(terminal));
     const running = this.runtime.containers.some((c) => c.state === 'running' || c.state === 'unknown');
     if (running && (next.phase === 'Succeeded' || next.phase === 'Failed') && !isFinished(this.pod)) {
@@ -325,16 +369,22 @@ export class PodWorker {
     const { deps } = this;
     if (this.runtime.containers.some((c) => c.state !== 'exited') || this.runtime.sandboxes.some((s) => s.ready)) {
       this.publish();
+      this.#adoption.look();
       this.#stopping = { graceSeconds: this.#graceSeconds };
       await stopPod(deps, this.pod, this.runtime, this.#verdict ? (this.#graceSeconds ?? 1) : this.#graceSeconds);
       this.#stopping = undefined;
       this.runtime = await deps.reader.pod(this.uid, this.runtime);
     }
     if (this.runtime.containers.some((c) => c.state === 'running')) throw new Error('containers are still running');
+    if (!this.runtime.sandboxes.some((s) => s.ready)) deps.podAddresses.forget(this.uid);
     this.publish(true);
     deps.probes.remove(this.uid);
+    deps.logs.sync(this.uid, []);
+    await this.#adoption.settled();
     await deps.releaseImages(this.pod);
     await deps.volumes.unmount(this.uid);
+    // Evicted for want of room: writable layers and logs would keep what the node needs.
+    if (this.#verdict?.reason === 'Evicted') await removePod(deps, this.uid, `${deps.facts().logRoot}/${this.pod.metadata.namespace}_${this.pod.metadata.name}_${this.uid}`);
     await deps.cgroups.remove(this.uid);
     deps.images.forget(this.uid);
     deps.backOff.forget(`${this.uid}/`);
@@ -355,6 +405,7 @@ export class PodWorker {
     await unlinkLogs(deps, this.pod);
     this.phase = 'gone';
     this.#forgetRetry();
+    deps.writer.forget(this.uid);
     deps.done(this.uid);
   }
 

@@ -86,9 +86,11 @@ export class ProbeWorker {
     }
     if (this.#resting || this.#busy || this.#timer) return;
     if (this.#type !== 'startup' && !this.#place.started(view.containerId)) return;
-    const now = this.#doors.clock.now();
-    const earliest = view.startedAtMs + (this.#probe.initialDelaySeconds ?? 0) * 1000;
-    this.#arm(Math.max(0, Math.max(this.#nextAtMs, earliest) - now));
+    const { clock } = this.#doors;
+    const delayMs = (this.#probe.initialDelaySeconds ?? 0) * 1000;
+    // The runtime's start is a wall clock's, and that may have been set since.
+    const untilEarliestMs = Math.min(delayMs, view.startedAtMs + delayMs - clock.now());
+    this.#arm(Math.max(0, this.#nextAtMs - clock.monotonicMs(), untilEarliestMs));
   }
 
   stop(): void {
@@ -103,7 +105,7 @@ export class ProbeWorker {
     this.#run = 0;
     this.#everSucceeded = false;
     this.#eagerMs = firstEagerMs;
-    this.#nextAtMs = this.#doors.clock.now() + jitterMs;
+    this.#nextAtMs = this.#doors.clock.monotonicMs() + jitterMs;
     const { restored } = view;
     if (restored && this.#type === 'startup' && restored.started) {
       this.#place.result(view.containerId, 'Success');
@@ -136,7 +138,7 @@ export class ProbeWorker {
     const view = this.#view;
     if (!view || this.#busy) return;
     this.#busy = true;
-    const startMs = this.#doors.clock.now();
+    const startMs = this.#doors.clock.monotonicMs();
     const regular = startMs >= this.#nextAtMs;
     const outcome = await this.#try(view);
     this.#busy = false;
@@ -145,7 +147,7 @@ export class ProbeWorker {
     this.#judge(view, outcome, regular);
     if (this.#resting) return;
     if (this.#eager(outcome)) {
-      const untilRegular = this.#nextAtMs - this.#doors.clock.now();
+      const untilRegular = this.#nextAtMs - this.#doors.clock.monotonicMs();
       this.#arm(Math.max(0, Math.min(this.#eagerMs, untilRegular)));
       this.#eagerMs *= 2;
     } else {

@@ -23,7 +23,7 @@ async function ask(status: Partial<ContainerStatus> | undefined, query = '', ids
   const worker = { pod, status: pod.status, runtime: { containers, sandboxes: [] } };
   const pods = { named: () => worker, worker: () => worker, workers: () => [worker] } as unknown as PodSet;
   const clock = new FakeClock();
-  const view = agentView({ nodeName: 'x', cri: {} as never, pods, clock, config: {}, ended: new Ended(), terminated: { samples: () => [] } });
+  const view = agentView({ nodeName: 'x', down: () => undefined, cri: {} as never, pods, clock, config: {}, ended: new Ended(), terminated: { samples: () => [] } });
   let text = '';
   const answer = Object.assign(new Writable({ write: (part: Buffer, _encoding, done) => ((text += part.toString()), done()) }), { statusCode: 0, setHeader: () => undefined });
   await serveLogs({ view, disk: realDisk, clock }, { namespace: 'n', pod: 'p', container, query: new URLSearchParams(query) }, answer as unknown as ServerAnswer);

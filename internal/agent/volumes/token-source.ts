@@ -43,6 +43,11 @@ export class TokenSource {
     }
   }
 
+  /** The clock was set: how old a token is, and whether it is good, nobody knows. The next question is for new ones. */
+  forget(): void {
+    this.#tokens.clear();
+  }
+
   /** When the next token wants to be renewed; undefined without tokens. */
   nextRenewalMs(): number | undefined {
     const times = [...this.#tokens.values()].map((token) => token.renewMs);

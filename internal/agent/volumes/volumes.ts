@@ -66,11 +66,15 @@ export class Volumes {
   readonly #options: VolumesOptions;
   readonly #log: Log;
   readonly #pods = new Map<string, PodVolumes>();
+  /** PersistentVolumes that one pod alone may use, and the pod that does. */
+  readonly #alone = new Map<string, string>();
   readonly #stopListening: () => void;
+  readonly #unfollowClock: () => void;
 
   constructor(options: VolumesOptions) {
     this.#options = options;
     this.#log = options.log.named('volumes');
+    this.#unfollowClock = options.clock.onJump(() => this.#clockWasSet());
     this.#stopListening = options.references.onChange((_reference, holders, first) => {
       if (!first) for (const uid of holders) this.#changed(uid);
     });
@@ -91,9 +95,10 @@ export class Volumes {
 
   /**
    * Makes every volume of the pod stand; what stands already is left alone. Throws VolumesError, and may be called again.
-   * With `offline`, what only an unreachable API server could tell stays empty until it is back.
+   * With `offline`, what only an unreachable API server could tell stays empty until it is back. With `adopted`, the pod's
+   * containers use the volumes already: those that stand are followed, whatever becomes of the others.
    */
-  mount(pod: Pod, options: { offline?: boolean } = {}): Promise<ReadonlyMap<string, MountedVolume>> {
+  mount(pod: Pod, options: { offline?: boolean; adopted?: boolean } = {}): Promise<ReadonlyMap<string, MountedVolume>> {
     const state = this.#state(pod);
     state.pod = pod;
     this.#options.references.hold(pod.metadata.uid ?? '', referencesOf(pod));
@@ -103,18 +108,22 @@ export class Volumes {
       await Promise.all(
         (pod.spec.volumes ?? []).map(async (volume) => {
           try {
-            if (!state.mounted.has(volume.name)) state.mounted.set(volume.name, await this.#setUp(state, volume, options.offline ?? false));
+            if (!state.mounted.has(volume.name)) state.mounted.set(volume.name, await this.#setUp(state, volume, options));
           } catch (error) {
             failures.push({ volume: volume.name, message: `MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ${messageOf(error)}` });
           }
         }),
       );
+      if (failures.length === 0 || options.adopted) this.#stands(state);
       if (failures.length > 0) throw new VolumesError(failures);
-      state.standing = true;
-      this.#armRenewal(state);
-      if (state.stale) this.#changed(pod.metadata.uid ?? '');
       return state.mounted;
     });
+  }
+
+  #stands(state: PodVolumes): void {
+    state.standing = true;
+    this.#armRenewal(state);
+    if (state.stale) this.#changed(state.pod.metadata.uid ?? '');
   }
 
   /** The volumes of a pod that stands; undefined before `mount` succeeded. */
@@ -165,6 +174,13 @@ export class Volumes {
     if (left.length > 0) throw new IoError(`volumes of pod ${uid} are still mounted: ${left.join(', ')}`, { op, code: 'EBUSY' });
     await doors.disk.remove(op, dir);
     await doors.disk.remove(op, `${secretsDir}/${uid}`);
+    for (const [name, user] of this.#alone) if (user === uid) this.#alone.delete(name);
+  }
+
+  /** The scheduler sees to it too, but not for pods that name their node. A pod that runs already keeps what it has. */
+  #takeAlone(name: string, uid: string, adopted: boolean): void {
+    if (!adopted && (this.#alone.get(name) ?? uid) !== uid) throw new Error('volume uses the ReadWriteOncePod access mode and is already in use by another pod');
+    this.#alone.set(name, uid);
   }
 
   /** The uids of all pods that left something on the disk. */
@@ -174,7 +190,17 @@ export class Volumes {
     return [...new Set(names)].filter((uid) => !this.#pods.has(uid));
   }
 
+  /** The clock was set: what pods show to the API server may have ended, or not begun. */
+  #clockWasSet(): void {
+    for (const [uid, state] of this.#pods) {
+      if (state.tokens.nextRenewalMs() === undefined) continue;
+      state.tokens.forget();
+      this.#changed(uid);
+    }
+  }
+
   stop(): void {
+    this.#unfollowClock();
     this.#stopListening();
     for (const state of this.#pods.values()) state.renewal?.cancel();
   }
@@ -196,7 +222,7 @@ export class Volumes {
     return done;
   }
 
-  async #setUp(state: PodVolumes, volume: Volume, offline: boolean): Promise<MountedVolume> {
+  async #setUp(state: PodVolumes, volume: Volume, { offline = false, adopted = false }: { offline?: boolean; adopted?: boolean }): Promise<MountedVolume> {
     const { doors, client, imageVolume } = this.#options;
     const { pod } = state;
     const { name, emptyDir, hostPath } = volume;
@@ -208,6 +234,7 @@ export class Volumes {
     }
     if (volume.persistentVolumeClaim ?? volume.ephemeral) {
       const claimed = await claimedPath(pod, volume, client, doors);
+      if (claimed.alone !== undefined) this.#takeAlone(claimed.alone, pod.metadata.uid ?? '', adopted);
       const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
       if (claimed.manage && fsGroup !== undefined) {
         await giveToGroup(claimed.path, fsGroup, { ...doors, readOnly: claimed.readOnly, onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch' });

@@ -12,7 +12,7 @@ export type Node =
   | { kind: 'list'; at: number; items: ListItem[] }
   | { kind: 'map'; at: number; entries: MapEntry[] }
   | { kind: 'struct'; at: number; name: string; fields: StructField[] }
-  | { kind: 'bind'; at: number; how: 'optMap' | 'optFlatMap'; name: string; init: Node; body: Node }
+  | { kind: 'bind'; at: number; how: 'optMap' | 'optFlatMap' | 'cel.bind'; name: string; init: Node; body: Node }
   | FoldNode;
 
 /** A macro over a list or map, a node of its own rather than a loop over hidden names. With two names the first is index or key. */

@@ -13,6 +13,8 @@ export interface CelEnvironment {
   registry: Registry;
   /** Whether objects of a type may be written as `Name{…}`. */
   structs?: (name: string) => boolean;
+  /** `cel.bind` is known. */
+  bindings?: boolean;
 }
 
 interface Names {
@@ -222,6 +224,7 @@ export class Checker {
 
   #bind(node: Node & { kind: 'bind' }, names: Names | undefined): CelType {
     const init = this.check(node.init, names);
+    if (node.how === 'cel.bind') return this.check(node.body, { name: node.name, type: init, outer: names });
     if (init.kind !== 'optional' && init.kind !== 'dyn') this.#report(node.at, `found no matching overload for '${node.how}' applied to '${showType(init)}'`);
     const type = init.kind === 'optional' ? init.value : dyn;
     const body = this.check(node.body, { name: node.name, type, outer: names });

@@ -24,14 +24,14 @@ export interface Program {
 }
 
 /** An environment in which every variable may be anything, or is of the type given. */
-export function environment(variables: Readonly<Record<string, CelType>> | readonly string[], options: { registry?: Registry; structs?: (name: string) => boolean } = {}): CelEnvironment {
+export function environment(variables: Readonly<Record<string, CelType>> | readonly string[], options: { registry?: Registry; structs?: (name: string) => boolean; bindings?: boolean } = {}): CelEnvironment {
   const typed = Array.isArray(variables) ? Object.fromEntries((variables as string[]).map((name) => [name, dyn])) : (variables as Record<string, CelType>);
-  return { variables: typed, registry: options.registry ?? standardRegistry(), ...(options.structs ? { structs: options.structs } : {}) };
+  return { variables: typed, registry: options.registry ?? standardRegistry(), ...(options.structs ? { structs: options.structs } : {}), ...(options.bindings ? { bindings: true } : {}) };
 }
 
 /** Parses and checks. Throws CelCompileError with every complaint. */
 export function compile(source: string, env: CelEnvironment): Program {
-  const ast = parse(source, env.registry.qualified);
+  const ast = parse(source, env.bindings ? new Set([...env.registry.qualified, 'cel.bind']) : env.registry.qualified);
   const checker = new Checker(env);
   const type = checker.check(ast);
   if (checker.issues.length) throw new CelCompileError(source, checker.issues);

@@ -11,6 +11,8 @@ export interface Declared {
   items?: Declared;
   keys?: Declared;
   fields?: ReadonlyMap<string, Declared>;
+  /** Of fields that are not named there. */
+  others?: Declared;
 }
 
 /** Costs and sizes stop here, as unsigned 64-bit numbers of upstream do. */

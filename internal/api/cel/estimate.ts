@@ -86,7 +86,7 @@ class Estimator {
   #step(from: Place, to: 'items' | 'keys' | { field: string }): Place {
     if (from === undefined) return this.#root;
     if (from === null) return null;
-    return (typeof to === 'object' ? from.fields?.get(to.field) : from[to]) ?? null;
+    return (typeof to === 'object' ? from.fields?.get(to.field) ?? from.others : from[to]) ?? null;
   }
 
   #size(node: Node, locals: Local | undefined): Size | undefined {
@@ -202,6 +202,7 @@ class Estimator {
   #bind(node: Node & { kind: 'bind' }, outer: Local | undefined): number {
     const init = this.cost(node.init, outer);
     const body = this.cost(node.body, { name: node.name, place: undefined, size: undefined, entry: undefined, outer });
+    if (node.how === 'cel.bind') return plus(init, listBase, body);
     // The optional is asked whether it has a value, and then for it.
     return plus(init, 1, listBase, init, 1, body, node.how === 'optMap' ? 1 : 0);
   }

@@ -209,6 +209,11 @@ export class Evaluator {
 
   #bind(node: Node & { kind: 'bind' }, scope: Scope | undefined): Value {
     const init = this.evaluate(node.init, scope);
+    if (node.how === 'cel.bind') {
+      // It stands for a loop over an empty list.
+      this.#meter.spend(listCost);
+      return this.evaluate(node.body, { name: node.name, value: init, outer: scope });
+    }
     if (!(init instanceof Optional)) throw noOverload(node.how);
     if (init.value === undefined) return init;
     const value = this.evaluate(node.body, { name: node.name, value: init.value, outer: scope });

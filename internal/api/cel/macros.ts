@@ -40,6 +40,11 @@ export function expandMacro(call: MacroCall, fail: Fail): Node | undefined {
   return { kind: 'fold', at, macro: fold.macro, operand: target, names, filter: hasFilter ? args[count] : undefined, body: args.at(-1) as Node };
 }
 
+/** `cel.bind(name, value, expression)`, of environments that have it. */
+export function expandBind(at: number, [variable, init, body]: readonly [Node, Node, Node], fail: Fail): Node {
+  return { kind: 'bind', at, how: 'cel.bind', name: nameOf(variable, fail), init, body };
+}
+
 function expandHas(arg: Node, fail: Fail): Node {
   if (arg.kind === 'select' && !arg.test) return { ...arg, test: true };
   return fail(arg.at, 'invalid argument to has() macro');

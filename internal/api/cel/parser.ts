@@ -2,7 +2,7 @@ import { childrenOf, type ListItem, type MapEntry, type Node, type StructField }
 import { CelCompileError } from './errors.ts';
 import { reservedWords } from './escape.ts';
 import { tokenize, type Token } from './lexer.ts';
-import { expandMacro } from './macros.ts';
+import { expandBind, expandMacro } from './macros.ts';
 import { Uint } from './values.ts';
 
 /** Deeper nesting than this is refused, as cel-go refuses it. */
@@ -210,6 +210,7 @@ class Parser {
   }
 
   #call(at: number, name: string, target: Node | undefined, args: Node[]): Node {
+    if (name === 'bind' && target?.kind === 'ident' && target.name === 'cel' && args.length === 3 && this.#qualified.has('cel.bind')) return expandBind(at, args as [Node, Node, Node], (where, message) => this.#fail(where, message));
     const expanded = expandMacro({ at, name, target, args }, (where, message) => this.#fail(where, message));
     if (expanded) return expanded;
     const owner = target ? dottedName(target) : undefined;

@@ -82,8 +82,8 @@ export function definitionOf(typeName: string, flavor: Flavor, groups: readonly 
     properties['kind'] = { description: kindDescription, type: 'string' };
   }
   const required: string[] = [];
-  addProperties(typeName, short, flavor, properties, required);
-  const out: Json = { description: describeType(short, groupOf(typeName)), type: 'object' };
+  addProperties(typeName, typeName, flavor, properties, required);
+  const out: Json = { description: describeType(typeName), type: 'object' };
   if (required.length) out['required'] = required;
   if (Object.keys(properties).length) out['properties'] = Object.fromEntries(Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1)));
   const kinds = everywhere.has(typeName) ? [...new Set(['/v1', ...groups, ...(flavor === 2 ? unserved : [])])].sort().map((gv) => `${gv}/${short}`) : type.tm ? kindsOf(typeName) : [];
@@ -99,16 +99,10 @@ function gvk(text: string): Json {
   return { group, kind, version };
 }
 
-function groupOf(typeName: string): string {
-  const match = /^io\.k8s\.api\.([^.]+)\.([^.]+)\./.exec(typeName);
-  return match ? `${match[1]}/${match[2]}` : '';
-}
-
 function specialDefinition(typeName: string, flavor: Flavor): Json | undefined {
-  if (typeName === `${meta}Patch`) return { description: 'Patch is provided to give a concrete name and type to the Kubernetes PATCH request body.', type: 'object' };
-  if (!hasType(typeName)) return { description: describeType(typeName.slice(typeName.lastIndexOf('.') + 1), ''), type: 'object' };
+  const description = describeType(typeName);
+  if (!hasType(typeName)) return { description, type: 'object' };
   const type = rawType(typeName);
-  const description = describeType(typeName.slice(typeName.lastIndexOf('.') + 1), groupOf(typeName));
   switch (type.sp) {
     case 'Time':
     case 'MicroTime':
@@ -129,11 +123,12 @@ function specialDefinition(typeName: string, flavor: Flavor): Json | undefined {
   }
 }
 
-function addProperties(typeName: string, short: string, flavor: Flavor, properties: Json, required: string[]): void {
+/** `owner` is the type that is described; `typeName` may be a struct inlined into it. */
+function addProperties(typeName: string, owner: string, flavor: Flavor, properties: Json, required: string[]): void {
   for (const field of jsonOrder(rawType(typeName))) {
-    if (field.inl) addProperties(field.t, short, flavor, properties, required);
+    if (field.inl) addProperties(field.t, owner, flavor, properties, required);
     else if (field.n && field.n !== '-') {
-      properties[field.n] = property(short, field, flavor);
+      properties[field.n] = property(owner, field, flavor);
       if (field.req) required.push(field.n);
     }
   }

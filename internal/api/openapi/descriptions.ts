@@ -21,18 +21,26 @@ function words(name: string): string {
     .replace(/\b([A-Z])(?=[a-z])/g, (letter) => letter.toLowerCase());
 }
 
-export function describeField(type: string, name: string): string {
-  const written = writtenText(`${type}.${name}`);
-  if (written !== undefined) return written;
-  if (name === 'metadata') return type.endsWith('List') ? listMetadataDescription : metadataDescription;
-  if (name === 'apiVersion') return apiVersionDescription;
-  if (name === 'items' && type.endsWith('List')) return `The ${type.slice(0, -4)} objects.`;
-  return `The ${words(name)} of this ${type}.`;
+/** `io.k8s.api.apps.v1.Scale` -> `apps`, `Scale` */
+function nameOf(type: string): { group: string; short: string } {
+  const [short = '', , group = ''] = type.split('.').reverse();
+  return { group, short };
 }
 
-export function describeType(type: string, group: string): string {
-  if (type.endsWith('List')) return `${type} is a list of ${type.slice(0, -4)} objects.`;
-  return writtenText(type) ?? (group ? `${type} is a type of the ${group} API.` : `${type} is a type of the API.`);
+/** `type` is a full name: io.k8s.api.apps.v1.Deployment. */
+export function describeField(type: string, name: string): string {
+  const { group, short } = nameOf(type);
+  const written = writtenText(group, `${short}.${name}`);
+  if (written !== undefined) return written;
+  if (name === 'metadata') return short.endsWith('List') ? listMetadataDescription : metadataDescription;
+  if (name === 'items' && short.endsWith('List')) return `The ${short.slice(0, -4)} objects.`;
+  return `The ${words(name)} of this ${short}.`;
+}
+
+export function describeType(type: string): string {
+  const { group, short } = nameOf(type);
+  if (short.endsWith('List')) return `${short} is a list of ${short.slice(0, -4)} objects.`;
+  return writtenText(group, short) ?? `${short} is a type of the API group ${group}.`;
 }
 
 export const parameterDescriptions: Record<string, string> = table({

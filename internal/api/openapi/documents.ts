@@ -4,6 +4,7 @@ import { typesData } from '../generated/types-data.ts';
 import type { KindInfo, Scheme } from '../scheme.ts';
 import { rootOf } from './operations.ts';
 import { summaries } from './summaries.ts';
+import { texts } from './texts/texts.ts';
 import { documentV2, type DocumentV2 } from './v2.ts';
 import { encodeDocumentV2 } from './v2-protobuf.ts';
 import { documentV3, summaryV3 } from './v3.ts';
@@ -23,6 +24,7 @@ const keptDocuments = 4;
 /** Raised when the way documents are written changes: clients hold them by hash. */
 const writerRevision = 3;
 
+/** Of the facts and the texts. */
 let tableHash: string | undefined;
 
 /** Made when first asked for, thrown away when a definition changes them. */
@@ -96,7 +98,7 @@ export class OpenApiDocuments {
 
   /** Of what a document is made from, not of its text: asking for the index must not write every document. */
   private hashOf(infos: readonly KindInfo[]): string {
-    tableHash ??= createHash('sha256').update(typesData).digest('hex');
+    tableHash ??= [typesData, ...texts.map((text) => text())].reduce((hash, text) => hash.update(text), createHash('sha256')).digest('hex');
     const hash = createHash('sha512').update(`${writerRevision} ${tableHash}`);
     for (const info of [...infos].sort((a, b) => (a.resource < b.resource ? -1 : 1))) {
       hash.update(JSON.stringify([info.group, info.version, info.kind, info.listKind, info.resource, info.namespaced, info.verbs, [...info.subresources], info.crd?.schema, info.crd?.preserveUnknownFields, info.crd?.selectableFields]));

@@ -52,6 +52,11 @@ export function applyJsonPatch(document: unknown, patch: unknown): unknown {
   return root.value;
 }
 
+/** Whether `applyJsonPatch` threw because a `test` did not hold. */
+export function isFailedTest(error: unknown): boolean {
+  return error instanceof ApiError && error.cause instanceof PatchFailure && error.cause.message.endsWith('test failed');
+}
+
 /** Fields that no operation has, for `fieldValidation`: `json patch unknown field "[0].x"`. */
 export function unknownPatchFields(patch: unknown): string[] {
   if (!Array.isArray(patch)) return [];

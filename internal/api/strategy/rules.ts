@@ -3,6 +3,7 @@ import { at, semanticEqual } from '../loose.ts';
 import type { Dict } from '../loose.ts';
 import type { KubeObject } from '../object.ts';
 import { csrApproval, csrCreate, csrStatus } from './certificates.ts';
+import { dropDisabledSliceFields, dropGivenBack } from './claim-devices.ts';
 import { endpointSliceUpdate } from './endpoint-slices.ts';
 import { daemonSetCreate, daemonSetUpdate, jobCreate } from './workloads.ts';
 import { keepMetadata, keepSpec, keepStatus, statusMetadata } from './keep.ts';
@@ -70,9 +71,9 @@ const rows: Readonly<Record<string, Row>> = table<Row>({
   'certificates.k8s.io/PodCertificateRequest': { status: true, statusKeeps: 'metadata' },
   'storage.k8s.io/VolumeAttachment': { status: true, statusKeeps: 'metadata' },
   'storage.k8s.io/CSIDriver': { update: bumps(spec) },
-  'resource.k8s.io/ResourceClaim': { status: true, statusKeeps: 'metadata' },
+  'resource.k8s.io/ResourceClaim': { status: true, statusUpdate: claimStatus },
   'resource.k8s.io/DeviceClass': { generation: spec },
-  'resource.k8s.io/ResourceSlice': { generation: spec },
+  'resource.k8s.io/ResourceSlice': { generation: spec, create: (object) => dropDisabledSliceFields(object), update: dropDisabledSliceFields },
   'resource.k8s.io/DeviceTaintRule': { generation: spec, status: true, statusKeeps: 'metadata' },
   'flowcontrol.apiserver.k8s.io/FlowSchema': { generation: spec, status: true, statusKeeps: 'metadata' },
   'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration': { generation: spec, status: true, statusKeeps: 'metadata' },
@@ -162,6 +163,11 @@ function statusOnly(keeps: Row['statusKeeps']): Update {
     keepSpec(object, old);
     keepMetadata(object, old, keeps === 'metadata' ? statusMetadata : (keeps ?? []));
   };
+}
+
+function claimStatus(object: KubeObject, old: KubeObject, context: StrategyContext): void {
+  statusOnly('metadata')(object, old, context);
+  dropGivenBack(object, old);
 }
 
 export function bumps(paths: readonly string[]): Update {

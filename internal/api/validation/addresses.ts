@@ -71,3 +71,13 @@ export function checkCanonicalCidr(problems: Problems, field: string, value: str
   const canonical = address ? `${goIp(address)}/${Number(bits)}` : value;
   if (canonical !== value) problems.invalid(field, value, `must be in canonical form (${JSON.stringify(canonical)})`);
 }
+
+/** An address with the length of its prefix, in its one form. */
+export function checkInterfaceAddress(problems: Problems, field: string, value: string): void {
+  const slash = value.lastIndexOf('/');
+  const address = slash < 0 ? undefined : parseSloppyIp(value.slice(0, slash));
+  const bits = value.slice(slash + 1);
+  if (!address || !/^[0-9]+$/.test(bits) || Number(bits) > (address.kind() === 'ipv4' ? 32 : 128)) return problems.invalid(field, value, 'must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)');
+  const canonical = `${goIp(address)}/${Number(bits) - (isMapped(value, address.kind()) ? 96 : 0)}`;
+  if (canonical !== value) problems.invalid(field, value, `must be in canonical form (${JSON.stringify(canonical)})`);
+}

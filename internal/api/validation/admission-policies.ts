@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer';
 import type { MutatingAdmissionPolicy, MutatingAdmissionPolicyBinding, ParamKind, ParamRef, ValidatingAdmissionPolicy, ValidatingAdmissionPolicyBinding, Validation } from '../generated/types/admissionregistration-v1.ts';
 import { dns1035Label, dns1123Subdomain, pathSegmentName, qualifiedName } from '../names.ts';
 import { checkMatchResources, failurePolicies } from './admission-rules.ts';
@@ -7,6 +8,9 @@ import type { Rule } from './rule.ts';
 import { repeats } from './repeats.ts';
 
 const maxAnnotations = 20;
+const maxValueExpression = 5 * 1024;
+const identifier = /^[_a-zA-Z][_a-zA-Z0-9]*$/;
+const reserved = new Set('true false null in as break const continue else for function if import let loop package namespace return var void while'.split(' '));
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 const actions = ['Audit', 'Deny', 'Warn'];
 
@@ -40,6 +44,7 @@ function checkPolicy(problems: Problems, spec: Spec): void {
   }
   (spec.variables ?? []).forEach(({ name, expression }, i) => {
     if (!name?.trim()) problems.required(`spec.variables[${i}].name`, 'name is not specified');
+    else if (!identifier.test(name) || reserved.has(name)) problems.invalid(`spec.variables[${i}].name`, name, 'must be a valid CEL identifier');
     if (!expression?.trim()) problems.required(`spec.variables[${i}].expression`, 'expression is not specified');
   });
 }
@@ -72,6 +77,7 @@ export const validatingPolicy: Rule<ValidatingAdmissionPolicy> = {
       const full = `${object.metadata.name ?? ''}/${key}`;
       for (const m of qualifiedName(full)) problems.invalid(`${at}.key`, full, m);
       if (!valueExpression?.trim()) problems.required(`${at}.valueExpression`, 'valueExpression is not specified');
+      else if (Buffer.byteLength(valueExpression.trim()) > maxValueExpression) problems.required(`${at}.valueExpression`, `must not exceed ${maxValueExpression} bytes in length`);
       if (again[i]) problems.duplicate(`${at}.key`, key);
     });
   },

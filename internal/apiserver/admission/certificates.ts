@@ -2,30 +2,28 @@ import type { CertificateSigningRequest } from '../../api/generated/types/certif
 import { messageOf } from '../../base/errors.ts';
 import { attributes as attributeIds, valuesOf } from '../../base/x509/name.ts';
 import { readRequest } from '../../base/x509/request.ts';
-import type { AccessRequest, Decision } from '../authz/authorizer.ts';
+import type { Authorize } from '../authz/authorizer.ts';
 import type { UserInfo } from '../options.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { refusal } from './refusal.ts';
 
-type Authorize = (request: AccessRequest) => Decision;
-
 const isCsr = ({ call }: Attributes): boolean => call.resource.group === 'certificates.k8s.io' && call.resource.resource === 'certificatesigningrequests';
 
-function mayUseSigner(authorize: Authorize, user: UserInfo, verb: string, signer: string): boolean {
-  const ask = (name: string): boolean => authorize({ user, verb, group: 'certificates.k8s.io', version: '*', resource: 'signers', name, namespace: '' }).allowed;
-  return ask(signer) || ask(`${signer.split('/')[0]}/*`);
+async function mayUseSigner(authorize: Authorize, user: UserInfo, verb: string, signer: string): Promise<boolean> {
+  const ask = async (name: string): Promise<boolean> => (await authorize({ user, verb, group: 'certificates.k8s.io', version: '*', resource: 'signers', name, namespace: '' })).allowed;
+  return (await ask(signer)) || ask(`${signer.split('/')[0]}/*`);
 }
 
 function signerGuard(name: string, authorize: Authorize, subresource: string, verb: string): AdmissionPlugin {
   return {
     name,
     handles: (attributes) => isCsr(attributes) && attributes.operation === 'UPDATE' && attributes.call.subresource === subresource,
-    validate(attributes) {
+    async validate(attributes) {
       const { call } = attributes;
       const now = attributes.object as unknown as CertificateSigningRequest;
       const before = attributes.old as unknown as CertificateSigningRequest;
       if (verb === 'sign' && now.status?.certificate === before.status?.certificate && failures(now) === failures(before)) return;
-      if (!mayUseSigner(authorize, call.user, verb, before.spec.signerName)) {
+      if (!(await mayUseSigner(authorize, call.user, verb, before.spec.signerName))) {
         throw refusal(attributes, `user not permitted to ${verb} requests with signerName ${JSON.stringify(before.spec.signerName)}`);
       }
     },

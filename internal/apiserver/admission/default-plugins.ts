@@ -4,6 +4,7 @@ import { limitRanger } from './limit-ranger.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
 import { nodeRestriction } from './node-restriction.ts';
 import { podSecurity } from './pod-security.ts';
+import { notCarriedOut } from './not-carried-out.ts';
 import { priority } from './priority.ts';
 import { rbacEscalation } from './rbac-escalation.ts';
 import { resourceQuota } from './resource-quota.ts';
@@ -46,6 +47,7 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     validatingWebhooks(server),
     ...server.lateAdmission,
     resourceQuota(core),
+    ...(server.options.carriedOutElsewhere ? [notCarriedOut(core, server.options.carriedOutElsewhere)] : []),
   );
   return () => undefined;
 }

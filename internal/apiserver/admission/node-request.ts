@@ -1,4 +1,4 @@
-import type { AccessRequest, Decision } from '../authz/authorizer.ts';
+import type { Authorize } from '../authz/authorizer.ts';
 import type { Core } from '../registry/call.ts';
 import type { Attributes } from './chain.ts';
 
@@ -7,6 +7,6 @@ export interface NodeRequest {
   core: Core;
   node: string;
   attributes: Attributes;
-  authorize(request: AccessRequest): Decision;
+  authorize: Authorize;
   refuse(why: string): Error;
 }

@@ -1,6 +1,7 @@
 import type { CertificateSigningRequest } from '../../api/generated/types/certificates-v1.ts';
 import type { Node, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
 import type { ResourceSlice } from '../../api/generated/types/resource-v1.ts';
+import { isForbiddenNodeLabel } from '../../api/node-labels.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { jsonEqual } from '../../api/patch/json.ts';
 import { notFound } from '../../api/status.ts';
@@ -42,7 +43,7 @@ export function nodeRestriction(core: Core): AdmissionPlugin {
       const node = nodeNameOf(call.user) ?? '';
       const refuse = (why: string): Error => refusal(attributes, why);
       if (node === '') throw refuse(`could not determine node from user ${JSON.stringify(call.user.name)}`);
-      await checks.get(`${call.resource.group}/${call.resource.resource}`)?.({ core, node, attributes, authorize: (request) => core.authorize(request), refuse });
+      await checks.get(`${call.resource.group}/${call.resource.resource}`)?.({ core, node, attributes, authorize: core.authorize, refuse });
     },
   };
 }
@@ -83,27 +84,11 @@ function checkPodStatus({ attributes, node, refuse }: NodeRequest): void {
   }
 }
 
-const ownNamespaces = ['kubelet.kubernetes.io', 'node.kubernetes.io'];
-const ownLabels = new Set([
-  'kubernetes.io/hostname', 'kubernetes.io/arch', 'kubernetes.io/os', 'beta.kubernetes.io/arch', 'beta.kubernetes.io/os', 'beta.kubernetes.io/instance-type',
-  'failure-domain.beta.kubernetes.io/zone', 'failure-domain.beta.kubernetes.io/region', 'topology.kubernetes.io/zone', 'topology.kubernetes.io/region', 'node.kubernetes.io/instance-type',
-]);
-
-const within = (namespace: string, of: string): boolean => namespace === of || namespace.endsWith(`.${of}`);
-
-/** Labels by which others steer pods are not a node's to set, change or remove. */
-function isForbiddenLabel(key: string): boolean {
-  const namespace = key.includes('/') ? key.slice(0, key.indexOf('/')) : '';
-  if (within(namespace, 'node-restriction.kubernetes.io')) return true;
-  if (!within(namespace, 'kubernetes.io') && !within(namespace, 'k8s.io')) return false;
-  return !ownLabels.has(key) && !ownNamespaces.some((one) => within(namespace, one));
-}
-
 function forbiddenLabels(now: Node | undefined, before: Node | undefined): string {
   const labels = (node: Node | undefined): Map<string, string> => new Map(Object.entries(node?.metadata.labels ?? {}));
   const [a, b] = [labels(now), labels(before)];
   const changed = new Set([...a.keys(), ...b.keys()].filter((key) => a.get(key) !== b.get(key) || a.has(key) !== b.has(key)));
-  return [...changed].filter(isForbiddenLabel).sort().join(', ');
+  return [...changed].filter(isForbiddenNodeLabel).sort().join(', ');
 }
 
 function checkNode({ attributes, node, refuse }: NodeRequest): void {

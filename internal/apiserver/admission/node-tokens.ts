@@ -26,8 +26,8 @@ async function checkAudience({ attributes, core, authorize, refuse }: NodeReques
   const audience = audiences[0] ?? '';
   if (await namesAudience(core, pod, audience)) return;
   const { call } = attributes;
-  const asked = { user: call.user, verb: 'request-serviceaccounts-token-audience', group: '', version: '', resource: audience, subresource: '', namespace: call.namespace, name: call.name };
-  if (!authorize(asked).allowed) throw refuse(`audience ${JSON.stringify(audience)} not found in pod spec volume, ${call.user.name} is not authorized to request tokens for this audience`);
+  const asked = { user: call.user, verb: 'request-serviceaccounts-token-audience', group: '', version: 'v1', resource: audience, subresource: '', namespace: call.namespace, name: call.name };
+  if (!(await authorize(asked)).allowed) throw refuse(`audience ${JSON.stringify(audience)} not found in pod spec volume, ${call.user.name} is not authorized to request tokens for this audience`);
 }
 
 /** Whether a volume of the pod hands out a token for an audience, itself or through its CSI driver. */

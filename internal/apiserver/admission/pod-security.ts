@@ -5,6 +5,7 @@ import { invalid, type FieldError } from '../../api/status.ts';
 import { keyOf, prefixEnd, type KeyValue } from '../../store/store.ts';
 import type { Core } from '../registry/call.ts';
 import { objectOf } from '../registry/stored.ts';
+import { addAnnotation } from './annotations.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
 import { violations, type Level } from './pod-security-checks.ts';
@@ -35,15 +36,18 @@ export function podSecurity(core: Core): AdmissionPlugin {
     async validate(attributes) {
       const { call } = attributes;
       if (call.resource.resource === 'namespaces') return checkNamespace(core, attributes);
-      const labels = (await lookup<Namespace>(core, `/registry/namespaces/${call.namespace}`))?.metadata.labels;
-      if (!labels) return;
+      const labels = (await lookup<Namespace>(core, `/registry/namespaces/${call.namespace}`))?.metadata.labels ?? {};
       const enforce = policyOf(labels, 'enforce');
+      const audit = policyOf(labels, 'audit');
       const warn = warningOf(labels, enforce);
-      if (enforce.level === 'privileged' && warn.level === 'privileged') return;
       const isPod = call.resource.resource === 'pods';
+      const none = audit.level === 'privileged' && warn.level === 'privileged' && labelFaults({ metadata: { labels } } as KubeObject).length === 0;
+      if (none && !isPod) return;
+      if (none && enforce.level === 'privileged') return addAnnotation(attributes, label('enforce-policy'), 'privileged:latest');
       if (isPod && unchanged(attributes)) return;
       const pod = (isPod ? attributes.object : templates[`${call.resource.group}/${call.resource.resource}`]?.(attributes.object as KubeObject)) as Pod | undefined;
       if (!pod?.spec) return;
+      annotate(attributes, pod, { labels, enforce: isPod ? enforce : undefined, audit });
       if (isPod) refuseIfBad(attributes, pod, enforce);
       const wrong = violations(pod.metadata, pod.spec, warn.level, warn.minor);
       if (wrong.length) call.warnings.push(`would violate PodSecurity "${warn.level}:${warn.version}": ${wrong.map(text).join(', ')}`);
@@ -52,6 +56,19 @@ export function podSecurity(core: Core): AdmissionPlugin {
 }
 
 const text = (one: { reason: string; detail: string }): string => (one.detail ? `${one.reason} (${one.detail})` : one.reason);
+
+/** What the audit's event is to know of it. */
+function annotate(attributes: Attributes, pod: Pod, { labels, enforce, audit }: { labels: Record<string, string>; enforce: Policy | undefined; audit: Policy }): void {
+  if (!attributes.call.audit) return;
+  const faults = labelFaults({ metadata: { labels } } as KubeObject);
+  if (faults.length) addAnnotation(attributes, label('error'), `Failed to parse policy: ${aggregate(faults.map(faultText))}`);
+  if (enforce) addAnnotation(attributes, label('enforce-policy'), `${enforce.level}:${enforce.version}`);
+  const wrong = violations(pod.metadata, pod.spec, audit.level, audit.minor);
+  if (wrong.length) addAnnotation(attributes, label('audit-violations'), `would violate PodSecurity "${audit.level}:${audit.version}": ${wrong.map(text).join(', ')}`);
+}
+
+const aggregate = (texts: string[]): string => (texts.length === 1 ? texts[0] ?? '' : `[${texts.join(', ')}]`);
+const faultText = ({ field, value, detail }: FieldError): string => `${field}: Invalid value: ${JSON.stringify(value)}: ${detail}`;
 
 function refuseIfBad(attributes: Attributes, pod: Pod, { level, version, minor }: Policy): void {
   const wrong = violations(pod.metadata, pod.spec, level, minor);
@@ -69,7 +86,7 @@ const levels: readonly string[] = ['privileged', 'baseline', 'restricted'];
 const versionForm = /^v1\.(0|[1-9]\d*)$/;
 
 /** A label that says no level: what is enforced is then the strictest, of what is only told nothing. */
-function policyOf(labels: Record<string, string>, mode: 'enforce' | 'warn'): Policy {
+function policyOf(labels: Record<string, string>, mode: 'enforce' | 'audit' | 'warn'): Policy {
   const asked = labels[label(mode)] ?? 'privileged';
   const level = (levels.includes(asked) ? asked : mode === 'enforce' ? 'restricted' : 'privileged') as Level;
   const minor = versionForm.exec(labels[label(`${mode}-version`)] ?? '')?.[1];

@@ -1,5 +1,6 @@
 import { table } from '../../base/own.ts';
 import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../api/generated/types/core-v1.ts';
+import type { ResourceClaim } from '../../api/generated/types/resource-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { Quantity, quantityOf } from '../../api/quantity.ts';
 import { podTotals, type Totals } from './pod-totals.ts';
@@ -19,6 +20,7 @@ export function usageOf(resource: { group: string; resource: string }, object: K
   usage.set(`count/${name}`, one);
   const plain = resource.group === '' ? plainCounts[resource.resource] : undefined;
   if (plain) usage.set(plain, one);
+  if (isDeviceClaim(resource)) return deviceUsage(object as unknown as ResourceClaim, usage);
   if (resource.group !== '') return usage;
   if (resource.resource === 'pods') return podUsage(object as unknown as Pod, usage);
   if (resource.resource === 'services') return serviceUsage(object as unknown as Service, usage);
@@ -58,7 +60,9 @@ function serviceUsage(service: Service, usage: Totals): Totals {
 }
 
 function claimUsage(claim: PersistentVolumeClaim, usage: Totals): Totals {
-  const size = quantityOf(claim.spec.resources?.requests?.['storage']);
+  const asked = quantityOf(claim.spec.resources?.requests?.['storage']);
+  const allocated = quantityOf(claim.status?.allocatedResources?.['storage']);
+  const size = Quantity.of((allocated.cmp(asked) > 0 ? allocated : asked).value(), asked.format);
   const storageClass = claim.spec.storageClassName ?? claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'];
   usage.set('requests.storage', size);
   if (storageClass) {
@@ -68,14 +72,45 @@ function claimUsage(claim: PersistentVolumeClaim, usage: Totals): Totals {
   return usage;
 }
 
+const isDeviceClaim = ({ group, resource }: { group: string; resource: string }): boolean => group === 'resource.k8s.io' && resource === 'resourceclaims';
+
+/** What a request for all devices of a class counts: as many as can be allocated. */
+const mostDevices = 32;
+
+/** Devices by class. Of alternatives the one that asks for the most of a class counts. */
+function deviceUsage(claim: ResourceClaim, usage: Totals): Totals {
+  for (const { exactly, firstAvailable = [] } of claim.spec?.devices?.requests ?? []) {
+    const worst = new Map<string, number>();
+    for (const { deviceClassName, allocationMode, count } of firstAvailable.length > 0 ? firstAvailable : exactly ? [exactly] : []) {
+      const devices = allocationMode === 'All' ? mostDevices : allocationMode === 'ExactCount' ? Number(count ?? 0) : 0;
+      worst.set(deviceClassName ?? '', Math.max(devices, worst.get(deviceClassName ?? '') ?? 0));
+    }
+    for (const [name, devices] of worst) {
+      const key = `${name}.deviceclass.resource.k8s.io/devices`;
+      usage.set(key, (usage.get(key) ?? Quantity.of(0)).add(Quantity.of(devices)));
+    }
+  }
+  return usage;
+}
+
 /** Whether a quota looks at this object at all. */
 export function quotaCovers(quota: ResourceQuota, resource: { group: string; resource: string }, object: KubeObject): boolean {
   const { scopes = [], scopeSelector } = quota.spec ?? {};
   const terms = [...scopes.map((scopeName) => ({ scopeName, operator: 'Exists', values: [] as string[] })), ...(scopeSelector?.matchExpressions ?? [])];
   if (terms.length === 0) return true;
-  if (resource.group === '' && resource.resource === 'persistentvolumeclaims') return terms.every((term) => term.scopeName === 'VolumeAttributesClass');
+  if (resource.group === '' && resource.resource === 'persistentvolumeclaims') return terms.every((term) => claimInScope(object as unknown as PersistentVolumeClaim, term.scopeName, term.operator, term.values ?? []));
   if (resource.group !== '' || resource.resource !== 'pods') return false;
   return terms.every((term) => podInScope(object as unknown as Pod, term.scopeName, term.operator, term.values ?? []));
+}
+
+/** A claim has the class it asks for, the one it still has, and the one it is on its way to. */
+function claimInScope({ spec, status }: PersistentVolumeClaim, scope: string, operator: string, values: readonly string[]): boolean {
+  if (scope !== 'VolumeAttributesClass') return false;
+  const names = [spec.volumeAttributesClassName, status?.currentVolumeAttributesClassName, status?.modifyVolumeStatus?.targetVolumeAttributesClassName].filter(Boolean) as string[];
+  if (operator === 'Exists') return names.length > 0;
+  if (operator === 'DoesNotExist') return names.length === 0;
+  if (operator === 'In') return names.some((name) => values.includes(name));
+  return names.length === 0 || names.some((name) => !values.includes(name));
 }
 
 function podInScope(pod: Pod, scope: string, operator: string, values: readonly string[]): boolean {

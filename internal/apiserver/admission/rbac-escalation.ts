@@ -18,14 +18,13 @@ export function rbacEscalation(server: Server): AdmissionPlugin {
     // As upstream's storage does: when every plug-in that may change the object has, and before it is validated.
     admit(attributes) {
       const { resource } = attributes.call.resource;
-      if (resource === 'roles' || resource === 'clusterroles') checkRole(server, attributes);
-      else checkBinding(server, attributes);
+      return resource === 'roles' || resource === 'clusterroles' ? checkRole(server, attributes) : checkBinding(server, attributes);
     },
   };
 }
 
-function allowed(server: Server, attributes: Attributes, verb: string, resource: string, name: string): boolean {
-  return server.authorize({ user: attributes.call.user, verb, group, version: 'v1', resource, namespace: attributes.call.namespace, name }).allowed;
+async function allowed(server: Server, attributes: Attributes, verb: string, resource: string, name: string): Promise<boolean> {
+  return (await server.authorize({ user: attributes.call.user, verb, group, version: '*', resource, namespace: attributes.call.namespace, name })).allowed;
 }
 
 /** What the garbage collector changes so that an object may go; everything else of a role grants something, its labels too. */
@@ -40,26 +39,26 @@ function onlyForCollector({ object, old }: Attributes): boolean {
 const everything: PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
 
 /** Checked whatever changes: a label decides what other roles gather from this one. */
-function checkRole(server: Server, attributes: Attributes): void {
+async function checkRole(server: Server, attributes: Attributes): Promise<void> {
   const { call, object, old } = attributes;
   const role = object as unknown as ClusterRole;
   const before = old as unknown as ClusterRole | undefined;
   // Who creates names nothing yet: a right to escalate some roles is none to make them.
-  if (allowed(server, attributes, 'escalate', call.resource.resource, before ? call.name : '') || onlyForCollector(attributes)) return;
+  if ((await allowed(server, attributes, 'escalate', call.resource.resource, before ? call.name : '')) || onlyForCollector(attributes)) return;
   refuseUnlessCovered(server, attributes, role.rules ?? []);
   if (!role.aggregationRule && !before?.aggregationRule) return;
-  if (uncovered(server.rbac.rulesFor(call.user, ''), everything).length) throw forbidden({ group, resource: call.resource.resource }, nameIn(attributes), 'must have cluster-admin privileges to use the aggregationRule');
+  if (uncovered(server.rbac.heldRules(call.user, ''), everything).length) throw forbidden({ group, resource: call.resource.resource }, nameIn(attributes), 'must have cluster-admin privileges to use the aggregationRule');
 }
 
 const roleKinds: Readonly<Record<string, string>> = table({ Role: 'roles', ClusterRole: 'clusterroles' });
 
-function checkBinding(server: Server, attributes: Attributes): void {
+async function checkBinding(server: Server, attributes: Attributes): Promise<void> {
   const { call, object } = attributes;
   const binding = object as unknown as RoleBinding;
   if (onlyForCollector(attributes)) return;
   const { kind = '', name = '' } = (binding.roleRef ?? {}) as Partial<RoleBinding['roleRef']>;
   const resource = own(roleKinds, kind);
-  if (resource && allowed(server, attributes, 'bind', resource, name)) return;
+  if (resource && (await allowed(server, attributes, 'bind', resource, name))) return;
   if (!resource) throw new ApiError('', `unsupported role reference kind: ${JSON.stringify(kind)}`);
   const rules = server.rbac.rulesOfRole(binding.roleRef, call.namespace);
   if (!rules) throw notFound({ group, resource: call.resource.resource }, name);
@@ -71,7 +70,7 @@ const nameIn = ({ object, generatedName }: Attributes): string => (generatedName
 
 function refuseUnlessCovered(server: Server, attributes: Attributes, rules: readonly PolicyRule[]): void {
   const { call } = attributes;
-  const missing = uncovered(server.rbac.rulesFor(call.user, call.namespace), rules);
+  const missing = uncovered(server.rbac.heldRules(call.user, call.namespace), rules);
   if (missing.length === 0) return;
   const lines = compact(missing).map(ruleText).sort().join('\n');
   const why = `user ${JSON.stringify(call.user.name)} (groups=[${call.user.groups.map((one) => JSON.stringify(one)).join(' ')}]) is attempting to grant RBAC permissions not currently held:\n${lines}`;

@@ -19,7 +19,7 @@ export function resourceQuota(core: Core): AdmissionPlugin {
   return {
     name: 'ResourceQuota',
     handles: ({ call, operation }) =>
-      call.resource.namespaced && (operation === 'CREATE' || (operation === 'UPDATE' && call.resource.group === '' && changing.has(call.resource.resource))) && (call.subresource === '' || call.subresource === 'resize'),
+      call.resource.namespaced && (operation === 'CREATE' || (operation === 'UPDATE' && call.resource.group === '' && changing.has(call.resource.resource))) && (call.subresource === '' || call.subresource === 'resize' || (call.subresource === 'status' && call.resource.resource === 'persistentvolumeclaims')),
     async validate(attributes) {
       const { call } = attributes;
       if (!attributes.object || (call.resource.group === '' && call.resource.resource === 'events')) return;

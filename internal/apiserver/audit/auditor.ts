@@ -126,8 +126,11 @@ export class Recording {
     this.annotate('authorization.k8s.io/reason', reason);
   }
 
-  annotate(key: string, value: string): void {
-    (this.#annotations ??= {})[key] = value;
+  /** `least`: only where bodies are told, too. */
+  annotate(key: string, value: string, least?: 'Request'): void {
+    if (least && this.#verdict.level === 'Metadata') return;
+    // What was said first stays.
+    (this.#annotations ??= {})[key] ??= value;
   }
 
   /** What the client sent, decoded. A patch has no names of its own. */

@@ -34,40 +34,40 @@ export class AuditedClient extends InProcessClient {
 
   override get<T = KubeObject>(...args: Parameters<InProcessClient['get']>): Promise<T> {
     const [ref, target] = args;
-    return this.#audited({ verb: 'get', method: 'GET', ref, ...target }, ok, () => super.get<T>(...args));
+    return this.#audited({ verb: 'get', method: 'GET', ref, ...target }, ok, (client) => client.get<T>(...args));
   }
 
   override list<T = KubeObject>(...args: Parameters<InProcessClient['list']>): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
     const [ref, options] = args;
-    return this.#audited({ verb: 'list', method: 'GET', ref, namespace: options?.namespace }, ok, () => super.list<T>(...args));
+    return this.#audited({ verb: 'list', method: 'GET', ref, namespace: options?.namespace }, ok, (client) => client.list<T>(...args));
   }
 
   override create<T = KubeObject>(...args: Parameters<InProcessClient['create']>): Promise<T> {
     const [ref, object, options] = args;
     const meta = (object as Partial<KubeObject>).metadata;
     const at = { namespace: options?.namespace ?? meta?.namespace, name: options?.name ?? meta?.name, subresource: options?.subresource };
-    return this.#audited({ verb: 'create', method: 'POST', ref, ...at, object }, made, () => super.create<T>(...args));
+    return this.#audited({ verb: 'create', method: 'POST', ref, ...at, object }, made, (client) => client.create<T>(...args));
   }
 
   override update<T = KubeObject>(...args: Parameters<InProcessClient['update']>): Promise<T> {
     const [ref, object, options] = args;
     const { namespace, name } = (object as KubeObject).metadata;
-    return this.#audited({ verb: 'update', method: 'PUT', ref, namespace, name, subresource: options?.subresource, object }, ok, () => super.update<T>(...args));
+    return this.#audited({ verb: 'update', method: 'PUT', ref, namespace, name, subresource: options?.subresource, object }, ok, (client) => client.update<T>(...args));
   }
 
   override patch<T = KubeObject>(...args: Parameters<InProcessClient['patch']>): Promise<T> {
     const [ref, target, patch] = args;
-    return this.#audited({ verb: 'patch', method: 'PATCH', ref, ...target, object: patch.body }, ok, () => super.patch<T>(...args));
+    return this.#audited({ verb: 'patch', method: 'PATCH', ref, ...target, object: patch.body }, ok, (client) => client.patch<T>(...args));
   }
 
   override delete(...args: Parameters<InProcessClient['delete']>): Promise<KubeObject> {
     const [ref, target, options] = args;
-    return this.#audited({ verb: 'delete', method: 'DELETE', ref, ...target, object: options }, ok, () => super.delete(...args));
+    return this.#audited({ verb: 'delete', method: 'DELETE', ref, ...target, object: options }, ok, (client) => client.delete(...args));
   }
 
   override deleteCollection(...args: Parameters<InProcessClient['deleteCollection']>): Promise<void> {
     const [ref, options] = args;
-    return this.#audited({ verb: 'deletecollection', method: 'DELETE', ref, namespace: options.namespace }, ok, () => super.deleteCollection(...args));
+    return this.#audited({ verb: 'deletecollection', method: 'DELETE', ref, namespace: options.namespace }, ok, (client) => client.deleteCollection(...args));
   }
 
   override watch<T = KubeObject>(...args: Parameters<InProcessClient['watch']>): { stop(): void } {
@@ -100,17 +100,18 @@ export class AuditedClient extends InProcessClient {
     const exchange: Exchange = { request: { headers: {}, url: path, socket: {} } as unknown as ServerRequest, answer: undefined as never, info, user: this.#user, real: this.#user, warnings: [], auditId: this.#server.core.random.uuid() };
     const recording = this.#auditor.begin(exchange);
     if (!recording) return undefined;
-    const { allowed, reason } = this.#server.authorize({ user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: info.namespace, name });
+    const { allowed, reason } = this.#server.authorization.authorizeInside({ user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: info.namespace, name });
     recording.authorized(allowed, reason);
     if (asked.object !== undefined) recording.request(asked.object, { patch: verb === 'patch' });
     return recording;
   }
 
-  async #audited<T>(asked: Asked, code: number, run: () => Promise<T>): Promise<T> {
+  async #audited<T>(asked: Asked, code: number, run: (client: InProcessClient) => Promise<T>): Promise<T> {
     const recording = this.#begin(asked);
-    if (!recording) return run();
+    const client = new InProcessClient(this.#server, this.#user, recording);
+    if (!recording) return run(client);
     try {
-      const done = await run();
+      const done = await run(client);
       recording.object(done);
       recording.complete(code);
       return done;

@@ -9,7 +9,8 @@ import { Auditor, type AuditBackend } from './auditor.ts';
 import { Batch } from './batch.ts';
 import type { AuditEvent } from './event.ts';
 import { parsePolicy, type Policy } from './policy.ts';
-import { postEvents, readWebhook } from './webhook.ts';
+import { readKubeconfig } from '../webhooks/kubeconfig.ts';
+import { postEvents } from './webhook.ts';
 
 /** kube-apiserver's --audit-* flags, by their names. Files are paths. */
 export interface AuditOptions {
@@ -67,7 +68,7 @@ async function logBackend(options: NonNullable<AuditOptions['log']>, log: Log): 
 }
 
 async function webhookBackend(options: NonNullable<AuditOptions['webhook']>, disk: Disk, { clock, log, dial }: { clock: Clock; log: Log; dial: Dial }): Promise<AuditBackend> {
-  const webhook = await readWebhook(disk, options.configFile);
+  const webhook = await readKubeconfig(options.configFile, { disk, clock, op: 'audit.webhook', what: "the audit webhook's configuration" });
   const { bufferSize, maxBatchSize, maxBatchWaitMs, initialBackoffMs } = { ...batchDefaults, ...given(options) };
   const losses = counted('webhook', log);
   const batch = new Batch<AuditEvent>({

@@ -1,15 +1,14 @@
 import { badRequest, forbidden } from '../../api/status.ts';
-import { denialText, type AccessRequest } from '../authz/authorizer.ts';
+import { denialText, type AccessRequest, type Authorize } from '../authz/authorizer.ts';
 import type { UserInfo } from '../options.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
-type Allows = (request: AccessRequest) => boolean;
 
 const listOf = (value: string | string[] | undefined): string[] => (value === undefined ? [] : Array.isArray(value) ? value : value.split(/,\s*/));
 const oneOf = (value: string | string[] | undefined): string => (Array.isArray(value) ? value[0] : value) ?? '';
 
 /** The user a request wants to be taken for, once the real one may do that; undefined when it does not ask (filters/impersonation.go). */
-export function impersonated(headers: Headers, real: UserInfo, allows: Allows): UserInfo | undefined {
+export async function impersonated(headers: Headers, real: UserInfo, authorize: Authorize): Promise<UserInfo | undefined> {
   const name = oneOf(headers['impersonate-user']);
   const groups = listOf(headers['impersonate-group']);
   const uid = oneOf(headers['impersonate-uid']);
@@ -24,17 +23,18 @@ export function impersonated(headers: Headers, real: UserInfo, allows: Allows): 
     }
     return undefined;
   }
-  const ask = (request: Omit<AccessRequest, 'user' | 'verb'>): void => {
-    const full = { ...request, verb: 'impersonate', user: real };
-    if (!allows(full)) throw forbidden({ group: request.group ?? '', resource: request.resource ?? '' }, request.name ?? '', denialText(full));
+  const ask = async (request: Omit<AccessRequest, 'user' | 'verb'>): Promise<void> => {
+    const full = { version: 'v1', ...request, verb: 'impersonate', user: real };
+    const { allowed, reason, error } = await authorize(full);
+    if (!allowed) throw forbidden({ group: request.group ?? '', resource: request.resource ?? '' }, request.name ?? '', denialText(full, [error, reason].filter(Boolean).join(': ')));
   };
   const account = /^system:serviceaccount:([^:]+):([^:]+)$/.exec(name);
-  if (account) ask({ group: '', resource: 'serviceaccounts', namespace: account[1], name: account[2] });
-  else ask({ group: '', resource: 'users', name });
-  for (const group of groups) ask({ group: '', resource: 'groups', name: group });
-  if (uid) ask({ group: 'authentication.k8s.io', resource: 'uids', name: uid });
+  if (account) await ask({ group: '', resource: 'serviceaccounts', namespace: account[1], name: account[2] });
+  else await ask({ group: '', resource: 'users', name });
+  for (const group of groups) await ask({ group: '', resource: 'groups', name: group });
+  if (uid) await ask({ group: 'authentication.k8s.io', resource: 'uids', name: uid });
   for (const [key, values] of Object.entries(extra)) {
-    for (const value of values) ask({ group: 'authentication.k8s.io', resource: 'userextras', subresource: key, name: value });
+    for (const value of values) await ask({ group: 'authentication.k8s.io', resource: 'userextras', subresource: key, name: value });
   }
   const all = [...groups];
   if (account && groups.length === 0) all.push('system:serviceaccounts', `system:serviceaccounts:${account[1]}`);

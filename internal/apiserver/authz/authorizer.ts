@@ -1,4 +1,5 @@
 import type { FieldTerm } from '../../api/field-selectors.ts';
+import type { Requirement } from '../../api/selectors.ts';
 import type { UserInfo } from '../options.ts';
 
 /** One question to an authorizer (authorization.k8s.io ResourceAttributes or NonResourceAttributes). */
@@ -13,14 +14,23 @@ export interface AccessRequest {
   subresource?: string;
   namespace?: string;
   name?: string;
-  /** What a list, a watch or the deletion of a collection pins fields to. */
+  /** What a list, a watch or the deletion of a collection says of fields; all must hold. */
   fields?: readonly FieldTerm[];
+  /** What it says of labels: the text of the selector, read only by who wants it, or what a review listed. */
+  labels?: string | readonly Requirement[];
 }
 
 export interface Decision {
   allowed: boolean;
+  /** A refusal that no other authorizer is asked about; a plain "not allowed" is no opinion. */
+  denied?: true;
   reason: string;
+  /** What went wrong while it was decided: a webhook that did not answer, a condition that failed. */
+  error?: string;
 }
+
+/** A promise only where a webhook is asked: all other questions are answered at once. */
+export type Authorize = (request: AccessRequest) => Decision | Promise<Decision>;
 
 export interface PolicyRule {
   verbs: readonly string[];

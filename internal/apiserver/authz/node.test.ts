@@ -69,6 +69,7 @@ describe('what a node reads', () => {
     const pods = { resource: 'pods', verb: 'list', namespace: '', name: '' };
     const by = (field: string, value: string): Partial<AccessRequest> => ({ fields: [{ field, operator: '=', value }] });
     expect([asks(pods), asks({ ...pods, ...by('spec.nodeName', 'n2') }), asks({ ...pods, ...by('spec.nodeName', 'n1') })]).toEqual(['can only list/watch pods with spec.nodeName field selector', 'can only list/watch pods with spec.nodeName field selector', 'allowed']);
+    expect(asks({ ...pods, fields: [{ field: 'spec.nodeName', operator: '!=', value: 'n1' }] })).toBe('can only list/watch pods with spec.nodeName field selector');
     expect([asks({ ...pods, resource: 'nodes' }), asks({ ...pods, resource: 'nodes', name: 'n2' }), asks({ ...pods, resource: 'nodes', name: 'n1' })]).toEqual(["node 'n1' cannot read all nodes, only its own Node object", "node 'n1' cannot read 'n2', only its own Node object", 'allowed']);
   });
 

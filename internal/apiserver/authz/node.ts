@@ -1,4 +1,6 @@
+import type { UserInfo } from '../options.ts';
 import { ruleAllows, type AccessRequest, type Decision, type PolicyRule } from './authorizer.ts';
+import type { Authorizer, Rules } from './chain.ts';
 import { NodeGraph, type NodeGraphOptions } from './node-graph.ts';
 
 const allowed: Decision = { allowed: true, reason: '' };
@@ -12,7 +14,9 @@ type Asked = Required<Pick<AccessRequest, 'verb' | 'resource' | 'subresource' | 
  * The Node authorizer: a node may do what the role `system:node` says, but of Secrets, ConfigMaps, claims, volumes, pods and
  * accounts it reads only those that have to do with pods assigned to it, and of Nodes, Leases, CSINodes and slices its own.
  */
-export class NodeAuthorizer {
+export class NodeAuthorizer implements Authorizer {
+  readonly type = 'Node';
+  readonly name = 'node';
   readonly #graph: NodeGraph;
   readonly #rules: () => readonly PolicyRule[];
 
@@ -38,6 +42,12 @@ export class NodeAuthorizer {
     const rule = request.path === undefined ? divided.get(`${request.group ?? ''}/${resource}`) : undefined;
     if (rule) return rule(node, { verb, resource, subresource, namespace, name, fields }, this.#graph);
     return this.#rules().some((one) => ruleAllows(one, request)) ? allowed : no();
+  }
+
+  /** What a node may do hangs on its pods. */
+  rulesFor(user: UserInfo): Rules {
+    const isNode = nodeNameOf(user) !== undefined;
+    return { rules: [], incomplete: isNode, ...(isNode && { error: 'node authorizer does not support user rule resolution' }) };
   }
 }
 
@@ -85,7 +95,7 @@ const own = (what: string, title: string, where?: string): Rule => (node, asked)
   return asked.verb === 'create' || asked.name === node ? allowed : no(`can only access ${title} with the same name as the requesting node`);
 };
 
-const pinned = (asked: Asked, field: string, value: string): boolean => (asked.fields ?? []).some((term) => term.field === field && term.value === value);
+const pinned = (asked: Asked, field: string, value: string): boolean => (asked.fields ?? []).some((term) => term.field === field && term.operator === '=' && term.value === value);
 
 const slices: Rule = (node, asked, graph) => {
   if (asked.subresource) return no('cannot authorize ResourceSlice subresources');

@@ -4,6 +4,7 @@ import type { Log } from '../../io/log.ts';
 import type { Store } from '../../store/store.ts';
 import { follow, type Followed } from '../follow.ts';
 import type { UserInfo } from '../options.ts';
+import type { Authorizer, Rules } from './chain.ts';
 import { ruleAllows, type AccessRequest, type Decision, type PolicyRule } from './authorizer.ts';
 
 /** Rules that one binding grants, and why. */
@@ -27,7 +28,9 @@ const maxRememberedUsers = 1000;
  * Answers from the stored RBAC objects. It keeps them by key, told by watches, and works out what a user may do once,
  * until any RBAC object changes.
  */
-export class RbacAuthorizer {
+export class RbacAuthorizer implements Authorizer {
+  readonly type = 'RBAC';
+  readonly name = 'rbac';
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Log;
@@ -65,9 +68,7 @@ export class RbacAuthorizer {
   }
 
   authorize(request: AccessRequest): Decision {
-    const { user } = request;
-    if (user.groups.includes('system:masters')) return { allowed: true, reason: '' };
-    const grants = this.#grantsOf(user);
+    const grants = this.#grantsOf(request.user);
     for (const grant of grants.cluster) if (grant.rules.some((rule) => ruleAllows(rule, request))) return { allowed: true, reason: grant.why };
     if (request.path === undefined && request.namespace) {
       for (const grant of grants.byNamespace.get(request.namespace) ?? []) {
@@ -77,8 +78,12 @@ export class RbacAuthorizer {
     return { allowed: false, reason: '' };
   }
 
+  rulesFor(user: UserInfo, namespace: string): Rules {
+    return { rules: this.heldRules(user, namespace), incomplete: false };
+  }
+
   /** All rules of a user in a namespace ('' = cluster-wide only). */
-  rulesFor(user: UserInfo, namespace: string): PolicyRule[] {
+  heldRules(user: UserInfo, namespace: string): PolicyRule[] {
     const grants = this.#grantsOf(user);
     const all = namespace ? [...grants.cluster, ...(grants.byNamespace.get(namespace) ?? [])] : grants.cluster;
     const rules = all.flatMap((grant) => grant.rules as PolicyRule[]);

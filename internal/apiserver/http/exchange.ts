@@ -24,6 +24,12 @@ export interface Exchange {
   auditId: string;
 }
 
+/** Tells the client and the audit that what was asked for is on its way out. */
+export function warnDeprecated(exchange: Exchange, warning: string): void {
+  exchange.warnings.push(warning);
+  exchange.audit?.annotate('k8s.io/deprecated', 'true');
+}
+
 export function header(request: ServerRequest, name: string): string | undefined {
   const value = request.headers[name];
   return Array.isArray(value) ? value.join(', ') : value;
@@ -111,7 +117,15 @@ export function warningHeader(text: string): string {
   return Buffer.from(`299 - "${quoted}"`).toString('latin1');
 }
 
+/** What kube-apiserver says as plain text, not as a Status: nobody could decide about the request. */
+export class PlainError extends ApiError {
+  constructor(text: string) {
+    super('InternalError', text);
+  }
+}
+
 export function sendError(exchange: Exchange, error: unknown): void {
+  if (error instanceof PlainError) return send(exchange, error.httpStatus, 'text/plain; charset=utf-8', `${error.message}\n`, { 'x-content-type-options': 'nosniff' });
   const api = asApiError(error);
   const extra: Record<string, string> = {};
   const retry = (api.details as { retryAfterSeconds?: number } | undefined)?.retryAfterSeconds;
@@ -120,10 +134,16 @@ export function sendError(exchange: Exchange, error: unknown): void {
   send(exchange, api.httpStatus, 'application/json', pretty ? JSON.stringify(api.toStatus(), null, 2) : `${JSON.stringify(api.toStatus())}\n`, extra);
 }
 
+function storageMessage({ code }: StoreError): string {
+  if (code === 'READ_ONLY') return "nothing can be changed: the file system of the server's datastore is read-only";
+  return "this cannot be stored: the disk of the server's datastore is full. Objects can still be read, deleted and changed a little; free space on the server";
+}
+
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = error instanceof Error ? error.message : String(error);
   // The datastore is away for now: that is nobody's mistake, and clients try again.
   if (error instanceof StoreError && error.code === 'UNAVAILABLE') return new ApiError('ServiceUnavailable', `the datastore does not answer: ${message}`, { details: { retryAfterSeconds: 1 } as never, cause: error });
+  if (error instanceof StoreError && (error.code === 'NO_SPACE' || error.code === 'READ_ONLY')) return new ApiError('InsufficientStorage', storageMessage(error), { cause: error });
   return new ApiError('InternalError', `Internal error occurred: ${message}`, { details: { causes: [{ message } as never] }, cause: error });
 }

@@ -52,3 +52,14 @@ test('each scrape of the indicators counts', async () => {
   const before = await count();
   expect(await count()).toBe(before + 1);
 });
+
+test('a store that does not answer is named within a second', async () => {
+  const range = dev.api.server.core.store.range;
+  dev.api.server.core.store.range = (request) => (request.key === '/registry/health' ? new Promise(() => undefined) : range.call(dev.api.server.core.store, request));
+  const begunMs = performance.now();
+  const [status, text] = await get('/readyz');
+  expect(performance.now() - begunMs).toBeLessThan(1000);
+  expect([status, text.includes('[-]etcd failed'), text.includes('[-]etcd-readiness failed')]).toEqual([500, true, true]);
+  dev.api.server.core.store.range = range;
+  expect(await get('/readyz')).toEqual([200, 'ok']);
+});

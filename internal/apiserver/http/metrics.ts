@@ -1,5 +1,6 @@
 import { table } from '../../base/own.ts';
 import { flowControlMetrics } from '../flowcontrol/metrics.ts';
+import { PolicyMetrics } from '../policies/policy-metrics.ts';
 import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
 import type { Paths } from './serve.ts';
@@ -20,6 +21,7 @@ interface Series {
 export class Metrics {
   readonly #requests = new Map<string, number>();
   readonly #durations = new Map<string, Series>();
+  readonly policies = new PolicyMetrics();
   watches = 0;
 
   count(exchange: Exchange, code: number, seconds: number): void {
@@ -68,6 +70,8 @@ export class Metrics {
       lines.push(`apiserver_request_duration_seconds_sum{${series.labels}} ${series.seconds}`, `apiserver_request_duration_seconds_count{${series.labels}} ${series.count}`);
     }
     lines.push(...flowControlMetrics(server.flowControl));
+    lines.push(...server.authorization.metrics());
+    lines.push(...this.policies.lines());
     lines.push(...(server.audit?.metrics() ?? []));
     return `${lines.join('\n')}\n`;
   }

@@ -72,8 +72,10 @@ export function negotiate(accept: string | undefined, offers: Offers, pretty = f
   if (!accept) return { format: 'json', pretty };
   for (const clause of acceptClauses(accept)) {
     const format = formats[clause.type];
-    if (!format || (format === 'protobuf' && !offers.protobuf)) continue;
     const as = clause.params.get('as');
+    // Metadata alone can be had in protobuf of any kind.
+    const metadata = as?.startsWith('PartialObjectMetadata') === true && offers.partial;
+    if (!format || (format === 'protobuf' && !offers.protobuf && !metadata)) continue;
     if (!as) {
       if (clause.params.has('g') || clause.params.has('v')) continue;
       return { format, pretty };

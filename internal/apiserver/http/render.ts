@@ -1,12 +1,14 @@
 import { Buffer } from 'node:buffer';
 import { dump } from 'js-yaml';
 import type { KubeObject } from '../../api/object.ts';
+import { builtinScheme } from '../../api/scheme.ts';
 import type { KeyValue } from '../../store/store.ts';
 import type { Call } from '../registry/call.ts';
 import type { Listed } from '../registry/list.ts';
 import { apiVersion, type ServedResource } from '../registry/resource.ts';
+import { Spoken } from '../registry/spoken.ts';
 import { jsonOf, viewOf } from '../registry/stored.ts';
-import { notAcceptable, contentTypes, type Wanted } from './negotiate.ts';
+import { contentTypes, type Wanted } from './negotiate.ts';
 
 export interface Rendered {
   contentType: string;
@@ -30,8 +32,15 @@ export function renderJson(value: unknown, wanted: Wanted): Rendered {
 }
 
 function partial(value: object, wanted: Wanted): Rendered {
-  if (wanted.format === 'protobuf') throw notAcceptable({ protobuf: false });
+  if (wanted.format === 'protobuf') return { contentType: contentTypes.protobuf, body: Buffer.from(spokenMetadata().encode(value)) };
   return renderJson(value, wanted);
+}
+
+let metadataKinds: Spoken | undefined;
+
+/** Metadata is the same of every kind. */
+function spokenMetadata(): Spoken {
+  return (metadataKinds ??= new Spoken(builtinScheme()));
 }
 
 export function partialOf(object: KubeObject, version: string): object {

@@ -112,11 +112,11 @@ function place(info: RequestInfo, segments: string[]): RequestInfo {
   return info;
 }
 
-/** What a selector pins fields to; nothing when it cannot be read: then the request fails later, and gains nothing here. */
-export function selectedFields(fieldSelector: string): readonly FieldTerm[] {
+/** The terms of a selector; none when it cannot be read: then the request fails later, and gains nothing here. */
+export function fieldTerms(fieldSelector: string): readonly FieldTerm[] {
   if (fieldSelector === '') return [];
   try {
-    return parseFieldSelector(fieldSelector).terms.filter((term) => term.operator === '=');
+    return parseFieldSelector(fieldSelector).terms;
   } catch {
     return [];
   }
@@ -124,7 +124,7 @@ export function selectedFields(fieldSelector: string): readonly FieldTerm[] {
 
 /** `fieldSelector=metadata.name=x` counts as a name for authorization. */
 export function selectedName(fieldSelector: string): string {
-  const name = selectedFields(fieldSelector).find((term) => term.field === 'metadata.name')?.value ?? '';
+  const name = fieldTerms(fieldSelector).find((term) => term.field === 'metadata.name' && term.operator === '=')?.value ?? '';
   return /^(?!\.\.?$)[^/%]*$/.test(name) ? name : '';
 }
 

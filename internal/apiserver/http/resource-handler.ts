@@ -1,8 +1,8 @@
 import { table } from '../../base/own.ts';
 import type { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest, forbidden, invalid, type FieldError, type What } from '../../api/status.ts';
-import { denialText, type AccessRequest } from '../authz/authorizer.ts';
+import { ApiError, badRequest, forbidden, invalid, type FieldError } from '../../api/status.ts';
+import { denialText, type AccessRequest, type Decision } from '../authz/authorizer.ts';
 import type { Call } from '../registry/call.ts';
 import { createObject, type Written } from '../registry/create.ts';
 import { deleteObject, type DeleteOptions } from '../registry/delete.ts';
@@ -14,12 +14,12 @@ import { jsonOf, viewOf } from '../registry/stored.ts';
 import { putSource, updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 import { serveWatch } from '../watch/serve-watch.ts';
-import { header, readBody, send, type Exchange } from './exchange.ts';
+import { header, PlainError, readBody, send, warnDeprecated, type Exchange } from './exchange.ts';
 import { bodyFormat } from './negotiate.ts';
 import { renderList, renderObject } from './render.ts';
 import { wantedFor } from './wanted.ts';
 import { checkRoute, methodNotAllowed, pathNotFound } from './method-table.ts';
-import { first, flag, selectedFields, selectedName, type Query, type RequestInfo } from './request-info.ts';
+import { fieldTerms, first, flag, selectedName, type Query, type RequestInfo } from './request-info.ts';
 
 /** Requests under /api and /apis that name a resource of this server; whoever asks may do what he asks. */
 export async function serveResource(server: Server, exchange: Exchange): Promise<void> {
@@ -27,7 +27,7 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
   const resource = server.core.resources.find(info.group, info.version, info.resource);
   if (!resource) throw pathNotFound();
   checkRoute(resource, info);
-  if (resource.deprecationWarning) exchange.warnings.push(resource.deprecationWarning);
+  if (resource.deprecationWarning) warnDeprecated(exchange, resource.deprecationWarning);
   if (info.parts.length > 2 && info.verb !== 'watch') return server.subresources.serve(server, exchange, resource);
   const special = server.virtual.get(`${resource.group}/${resource.resource}`);
   if (special) return special(server, exchange, resource);
@@ -58,20 +58,37 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
 export function accessOf({ info, user }: Exchange): AccessRequest {
   if (!info.isResource) return { user, verb: info.verb, path: info.path };
   const { verb, group, version, resource, subresource, namespace, name } = info;
-  const selects = info.prefix === '' && selecting.has(verb);
-  return { user, verb, group, version, resource, subresource, namespace, name, ...(selects && { fields: selectedFields(first(info.query, 'fieldSelector') ?? '') }) };
+  const access: AccessRequest = { user, verb, group, version, resource, subresource, namespace, name };
+  if (info.prefix === '' && selecting.has(verb)) {
+    access.fields = fieldTerms(first(info.query, 'fieldSelector') ?? '');
+    access.labels = first(info.query, 'labelSelector');
+  }
+  return access;
 }
 
 /** The old watch paths know no selectors, so none counts there. */
 const selecting = new Set(['list', 'watch', 'deletecollection']);
 
-export function authorize(server: Server, exchange: Exchange): void {
+/** Throws when the request may not be. A promise only where a webhook is asked. */
+export function authorize(server: Server, exchange: Exchange): Promise<void> | undefined {
   const request = accessOf(exchange);
   const decision = server.authorize(request);
-  exchange.audit?.authorized(decision.allowed, decision.reason);
-  if (decision.allowed) return;
-  const what: What = { group: request.group ?? '', resource: request.resource ?? '' };
-  throw forbidden(what, request.name ?? '', denialText(request, decision.reason));
+  if (decision instanceof Promise) return decision.then((later) => enforce(exchange, request, later));
+  enforce(exchange, request, decision);
+  return undefined;
+}
+
+/** What is told in plain text must not pass for HTML. */
+const escapes: Record<string, string> = table({ '&': '&amp;', '<': '&lt;', '>': '&gt;' });
+
+/** kube-apiserver filters/authorization.go: an error counts only where nobody allowed. */
+function enforce({ audit, request: { url = '' } }: Exchange, request: AccessRequest, { allowed, reason, error }: Decision): void {
+  if (!allowed && error !== undefined) {
+    audit?.annotate('authorization.k8s.io/reason', 'internal error');
+    throw new PlainError(`Internal Server Error: ${JSON.stringify(url)}: ${error}`.replace(/[&<>]/g, (c) => escapes[c] ?? c));
+  }
+  audit?.authorized(allowed, reason);
+  if (!allowed) throw forbidden({ group: request.group ?? '', resource: request.resource ?? '' }, request.name ?? '', denialText(request, reason));
 }
 
 /** A watch of one object by its path is one with a selector for its name. */
@@ -99,6 +116,7 @@ export function callFor(_server: Server, exchange: Exchange, resource: ServedRes
     fieldManager: managerOf(first(query, 'fieldManager'), header(exchange.request, 'user-agent')),
     validation: validationOf(exchange, first(query, 'fieldValidation')),
     warnings: exchange.warnings,
+    audit: exchange.audit,
   };
 }
 

@@ -12,6 +12,7 @@ import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import { seated, sendTooMany } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
 import { asApiError, send, sendError, type Exchange } from './exchange.ts';
+import { logRequest } from './request-log.ts';
 import { checkTimeout } from './timeout.ts';
 import { first, isDecodable, readRequestInfo } from './request-info.ts';
 import { methodNotAllowed } from './method-table.ts';
@@ -39,8 +40,11 @@ export function makeListener(server: Server, paths: Paths): (request: ServerRequ
 }
 
 export async function serveRequest(server: Server, paths: Paths, request: ServerRequest, answer: ServerAnswer): Promise<void> {
+  // Whoever asks shows certificates and tokens, which a clock judges that may have been set.
+  server.core.clock.look();
   const exchange = openExchange(server, request, answer);
   const began = server.core.clock.monotonicMs();
+  if (server.options.logRequests) answer.once('close', () => logRequest(server, exchange, answer.statusCode, server.core.clock.monotonicMs() - began));
   try {
     const { method, path } = exchange.info;
     const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });
@@ -85,7 +89,7 @@ export async function identify(server: Server, exchange: Exchange, answer?: Serv
   if (answer) recording?.follow(answer as ServerResponse);
   if (exchange.real !== anonymous && !server.know(exchange)) throw tooManyConnections();
   if (!asksForOther(request.headers)) return;
-  exchange.user = impersonated(request.headers, exchange.user, (asked) => server.authorize(asked).allowed) ?? exchange.user;
+  exchange.user = (await impersonated(request.headers, exchange.user, server.authorize)) ?? exchange.user;
 }
 
 /** One object for all requests of a connection: HTTP/2 requests have a socket of their own each, but one of their session. */
@@ -106,7 +110,8 @@ const tooManyConnections = (): ApiError => new ApiError('TooManyRequests', 'too 
 export async function dispatch(server: Server, paths: Paths, exchange: Exchange): Promise<void> {
   const { info } = exchange;
   // Before anything else is said: who may not ask does not learn either what there is.
-  authorize(server, exchange);
+  const deciding = authorize(server, exchange);
+  if (deciding) await deciding;
   const delegate = info.path.startsWith('/apis/') ? paths.delegate?.(server, exchange) : undefined;
   if (delegate) return delegate(server, exchange);
   if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group))) return serveResource(server, exchange);

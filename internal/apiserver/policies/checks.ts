@@ -4,6 +4,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { AdmissionPlugin } from '../admission/chain.ts';
+import { annotationResults } from './judgement.ts';
 import { compileExpression, type ExpressionOptions } from './expressions.ts';
 
 const policies = new Set(['validatingadmissionpolicies', 'mutatingadmissionpolicies']);
@@ -26,9 +27,9 @@ export const policyChecks: AdmissionPlugin = {
 function errorsIn(object: KubeObject): FieldError[] {
   const errors: FieldError[] = [];
   const check = (field: string, expression: string | undefined, options: ExpressionOptions): void => {
-    if (!expression) return;
+    if (!expression?.trim()) return;
     try {
-      compileExpression(expression, options);
+      compileExpression(options.result === annotationResults ? expression.trim() : expression, options);
     } catch (error) {
       errors.push({ type: 'FieldValueInvalid', field, value: expression, detail: messageOf(error) });
     }
@@ -36,7 +37,7 @@ function errorsIn(object: KubeObject): FieldError[] {
   const conditions = (path: string, list: readonly MatchCondition[] | undefined, params: boolean): void =>
     (list ?? []).forEach((one, i) => check(`${path}.matchConditions[${i}].expression`, one.expression, { params, variables: undefined, result: 'bool' }));
   const spec = object['spec'] as (ValidatingAdmissionPolicySpec & MutatingAdmissionPolicySpec) | undefined;
-  if (!spec || !('variables' in spec || 'validations' in spec || 'mutations' in spec)) return errors;
+  if (!spec) return errors;
   const params = spec.paramKind !== undefined && spec.paramKind !== null;
   conditions('spec', spec.matchConditions, params);
   const types = variablesOf(spec.variables, params, spec.mutations !== undefined, check);
@@ -44,7 +45,7 @@ function errorsIn(object: KubeObject): FieldError[] {
     check(`spec.validations[${i}].expression`, one.expression, { params, variables: types, result: 'bool' });
     check(`spec.validations[${i}].messageExpression`, one.messageExpression, { params, variables: types, result: 'string' });
   });
-  (spec.auditAnnotations ?? []).forEach((one, i) => check(`spec.auditAnnotations[${i}].valueExpression`, one.valueExpression, { params, variables: types }));
+  (spec.auditAnnotations ?? []).forEach((one, i) => check(`spec.auditAnnotations[${i}].valueExpression`, one.valueExpression, { params, variables: types, result: annotationResults }));
   (spec.mutations ?? []).forEach((one, i) => {
     check(`spec.mutations[${i}].applyConfiguration.expression`, one.applyConfiguration?.expression, { params, variables: types, constructs: true });
     check(`spec.mutations[${i}].jsonPatch.expression`, one.jsonPatch?.expression, { params, variables: types, constructs: true });

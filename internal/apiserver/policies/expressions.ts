@@ -1,6 +1,6 @@
 import { compile, costPerCall, environment, wrongResult, type Program } from '../../api/cel/compile.ts';
 import { Meter } from '../../api/cel/evaluate.ts';
-import { dyn, type CelType } from '../../api/cel/types.ts';
+import { dyn, showType, type CelType } from '../../api/cel/types.ts';
 import { CelMap, fromJson, type Value } from '../../api/cel/values.ts';
 import type { Namespace } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -10,10 +10,12 @@ import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import { inVersion } from '../webhooks/call-webhook.ts';
 import { AuthorizerValue, policyRegistry, ResourceCheck } from './authorizer-value.ts';
+import { decisionsFor, Undecided } from './decisions.ts';
 import { namespaceType, requestType } from './request-types.ts';
 
-/** What one request may spend on all expressions of one policy (Kubernetes' RuntimeCELCostBudget). */
+/** What one request may spend on all expressions of one policy, and on the match conditions of one policy or webhook (Kubernetes' RuntimeCELCostBudget and -MatchConditions). */
 const costPerRequest = 10_000_000;
+const costOfConditions = 2_500_000;
 
 export interface ExpressionOptions {
   params: boolean;
@@ -22,7 +24,7 @@ export interface ExpressionOptions {
   /** Objects and JSON patches may be written down. */
   constructs?: boolean;
   /** What it must come to; anything when left out. */
-  result?: CelType['kind'];
+  result?: CelType['kind'] | readonly CelType['kind'][];
 }
 
 const programs = new Map<string, Program | Error>();
@@ -53,11 +55,18 @@ function compiled(source: string, options: ExpressionOptions): Program | Error {
   const structs = (name: string): boolean => name === 'JSONPatch' || name === 'Object' || name.startsWith('Object.');
   try {
     const program = compile(source, environment(variables, { registry: policyRegistry(), ...(options.constructs ? { structs } : {}) }));
-    const wrong = options.result ? wrongResult(program, options.result) : undefined;
+    const wrong = wrongFor(program, options.result);
     return wrong ? new Error(wrong) : program;
   } catch (error) {
     return new Error(`compilation failed: ${(error as Error).message}`);
   }
+}
+
+function wrongFor(program: Program, result: ExpressionOptions['result']): string | undefined {
+  if (result === undefined) return undefined;
+  const kinds = typeof result === 'string' ? [result] : result;
+  const wrong = wrongResult(program, ...kinds);
+  return wrong && kinds.length > 1 ? `must evaluate to one of [${kinds.join(' ')}] but got ${showType(program.type)}` : wrong;
 }
 
 /** Composed variables: each is worked out when it is first asked for. */
@@ -95,6 +104,7 @@ class Variables extends CelMap {
 export class Evaluation {
   readonly #values: Record<string, Value>;
   #left = costPerRequest;
+  #leftOfConditions = costOfConditions;
   #variables: Variables | undefined;
 
   private constructor(values: Record<string, Value>) {
@@ -104,7 +114,7 @@ export class Evaluation {
   static async of(server: Server, attributes: Attributes, resource: ServedResource): Promise<Evaluation> {
     const { call } = attributes;
     const namespace = call.resource.namespaced ? await lookup<Namespace>(server.core, `/registry/namespaces/${call.namespace}`) : undefined;
-    const authorizer = new AuthorizerValue(call.user, server.authorize);
+    const authorizer = new AuthorizerValue(call.user, decisionsFor(attributes, server.authorize));
     const { group, resource: plural } = call.resource;
     return new Evaluation({
       object: attributes.operation === 'DELETE' ? null : shown(inVersion(attributes.object, call.resource, resource)),
@@ -121,11 +131,48 @@ export class Evaluation {
     return new Evaluation({ ...this.#values, params: shown(params) });
   }
 
-  declare(programs: ReadonlyMap<string, Program>): void {
-    this.#variables = new Variables(programs, (program) => this.run(program));
+  /** The same request with all of the budget. */
+  afresh(): Evaluation {
+    return new Evaluation(this.#values);
   }
 
-  run(program: Program): Value {
+  declare(programs: ReadonlyMap<string, Program>): void {
+    this.#variables = new Variables(programs, (program) => this.#once(program));
+  }
+
+  /** What the expression comes to. Throws what its evaluation throws. */
+  run(program: Program): Promise<Value> {
+    return this.#settled(() => this.#once(program));
+  }
+
+  /** A match condition: these have a budget of their own. */
+  async holds(condition: Program): Promise<boolean> {
+    const run = (): Value => {
+      const meter = new Meter(Math.min(costPerCall, this.#leftOfConditions));
+      try {
+        return condition.evaluate((name) => this.#values[name], meter);
+      } finally {
+        this.#leftOfConditions -= meter.spent;
+      }
+    };
+    return (await this.#settled(run)) !== false;
+  }
+
+  /** Evaluates anew each time a decision has come that it wanted; each may pay for two at most (`checkCost`), so that ends soon. */
+  async #settled(run: () => Value): Promise<Value> {
+    for (;;) {
+      const [left, leftOfConditions] = [this.#left, this.#leftOfConditions];
+      try {
+        return run();
+      } catch (error) {
+        if (!(error instanceof Undecided)) throw error;
+        await error.decided;
+        [this.#left, this.#leftOfConditions] = [left, leftOfConditions];
+      }
+    }
+  }
+
+  #once(program: Program): Value {
     const meter = new Meter(Math.min(costPerCall, this.#left));
     try {
       return program.evaluate((name) => (name === 'variables' ? this.#variables : this.#values[name]), meter);

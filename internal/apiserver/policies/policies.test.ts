@@ -42,6 +42,43 @@ describe('conditions of webhooks', () => {
     await admin.delete(webhooks, { name: 'picky' });
   });
 
+  test.each([
+    ["authorizer.path(' ').check('get').allowed()", 'path must not be empty'],
+    ["authorizer.group('').resource('').check('get').allowed()", 'resource must not be empty'],
+    ["authorizer.serviceAccount('default', '-').path('/').check('get').allowed()", 'Invalid service account name'],
+    ["authorizer.serviceAccount('a.b', 'x').path('/').check('get').allowed()", 'Invalid service account namespace'],
+  ])('%s asks nothing', async (expression, why) => {
+    await admin.create(webhooks, webhook('wrong', expression));
+    expect((await failure(admin.create(configMaps, configMap('refused')))).message).toContain(why);
+    await admin.delete(webhooks, { name: 'wrong' });
+  });
+
+  test('ask with selectors: a node may list what is pinned to it', async () => {
+    const node = dev.api.inProcess({ name: 'system:node:n', groups: ['system:nodes'] });
+    const leases = ref('leases', 'Lease', 'coordination.k8s.io');
+    const rules = [{ operations: ['CREATE'], apiGroups: ['coordination.k8s.io'], apiVersions: ['v1'], resources: ['leases'] }];
+    const may = (selector: string): string => `authorizer.group('').resource('pods').fieldSelector('${selector}').check('list').allowed()`;
+    await admin.create(webhooks, webhook('pinned', `${may('spec.nodeName=n')} && !(${may('spec.nodeName=other')})`, { rules }));
+    const lease = { metadata: { name: 'n', namespace: 'kube-node-lease' }, spec: {} };
+    expect((await failure(node.create(leases, lease))).message).toContain('failed calling webhook "pinned.example.com"');
+    await admin.delete(webhooks, { name: 'pinned' });
+    await admin.create(webhooks, webhook('pinned', may('spec.nodeName!=n'), { rules }));
+    expect((await node.create<KubeObject>(leases, lease)).metadata.name).toBe('n');
+    await admin.delete(webhooks, { name: 'pinned' });
+  });
+
+  test('have one budget together, of which each may use up some', async () => {
+    const numbers = `[${Array.from({ length: 45 }, (_, i) => i).join()}]`;
+    const dear = (more: number): object => ({ name: `c${more}`, expression: `${numbers}.all(a, ${numbers}.all(b, ${numbers}.all(c, a + b + c >= 0))) && ${more} > 0` });
+    const conditions = (count: number): object => ({ matchConditions: [...Array.from({ length: count }, (_, i) => dear(i + 1)), { name: 'no', expression: 'false' }] });
+    await admin.create(webhooks, webhook('dear', '', conditions(2)));
+    await admin.create(configMaps, configMap('paid'));
+    await admin.delete(webhooks, { name: 'dear' });
+    await admin.create(webhooks, webhook('dear', '', { ...conditions(4), matchConditions: (conditions(4) as { matchConditions: object[] }).matchConditions.slice(0, 4) }));
+    expect((await failure(admin.create(configMaps, configMap('too-dear')))).message).toContain('actual cost limit exceeded');
+    await admin.delete(webhooks, { name: 'dear' });
+  });
+
   test('that fail refuse the request, or leave the webhook out', async () => {
     await admin.create(webhooks, webhook('failing', "object.data.missing == 'x'"));
     expect((await failure(admin.create(configMaps, configMap('refused', { a: 'b' })))).message).toContain('no such key: missing');
@@ -107,6 +144,71 @@ describe('mutating policies', () => {
   });
 });
 
+describe('mutating policies that cannot do what they say', () => {
+  const policies = ref('mutatingadmissionpolicies', 'MutatingAdmissionPolicy', group, false);
+  const bindings = ref('mutatingadmissionpolicybindings', 'MutatingAdmissionPolicyBinding', group, false);
+  const inTemplate = (text: string): string => `Object{spec: Object.spec{template: Object.spec.template{spec: Object.spec.template.spec{${text}}}}}`;
+  const containers = (text: string): string => inTemplate(`containers: [${text.replaceAll('C{', 'Object.spec.template.spec.containers{')}]`);
+  const bind = async (name: string, mutations: object[], more: object = {}): Promise<void> => {
+    await admin.create(policies, { metadata: { name }, spec: { matchConstraints: constraints, matchConditions: [{ name: 'm', expression: `object.metadata.name == '${name}'` }], reinvocationPolicy: 'Never', mutations, ...more } });
+    await admin.create(bindings, { metadata: { name }, spec: { policyName: name } });
+  };
+  const laid = (expression: string): object => ({ patchType: 'ApplyConfiguration', applyConfiguration: { expression } });
+  const patch = (expression: string): object => ({ patchType: 'JSONPatch', jsonPatch: { expression } });
+  const atomic = 'error applying patch: invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: ';
+  const untyped = 'error applying patch: failed to convert patch object to typed object: ';
+
+  test.each([
+    ['args', containers("C{name: 'c', args: ['x']}"), `${atomic}.spec.template.spec.containers[0].args`],
+    ['empty', containers("C{name: 'c', args: []}"), `${atomic}.spec.template.spec.containers[0].args`],
+    ['nodeselector', inTemplate("nodeSelector: {'a':'b'}"), `${atomic}.spec.template.spec.nodeSelector`],
+    ['selector', "Object{spec: Object.spec{selector: Object.spec.selector{matchLabels: {'a':'b'}}}}", `${atomic}.spec.selector`],
+    ['two', "Object{spec: Object.spec{selector: Object.spec.selector{matchExpressions: [Object.spec.selector.matchExpressions{key:'a', operator:'In', values:['b']}]}}}", `${atomic}.spec.selector, .spec.selector.matchExpressions, .spec.selector.matchExpressions[0].values`],
+    ['unknown', 'Object{spec: Object.spec{nothing: 1}}', `${untyped}.spec.nothing: field not declared in schema`],
+    ['mistyped', "Object{spec: Object.spec{replicas: 'x'}}", `${untyped}.spec.replicas: expected numeric (int or float), got string`],
+    ['dup', containers("C{name: 'c', image: 'a'}, C{name: 'c', image: 'b'}"), `${untyped}.spec.template.spec.containers: duplicate entries for key [name="c"]`],
+    ['error', "Object{spec: Object.spec{replicas: int(object.metadata.annotations['x'])}}", "expression 'Object{spec: Object.spec{replicas: int(object.metadata.annotations['x'])}}' resulted in error: no such key: annotations"],
+  ])('a configuration: %s', async (name, expression, why) => {
+    await bind(name, [laid(expression)]);
+    const error = await failure(admin.create(deployments, deployment(name, 1)));
+    const message = `policy '${name}' with binding '${name}' denied request: ${why}`;
+    expect([error.httpStatus, error.reason, error.message, error.toStatus().details]).toEqual([403, 'Invalid', message, { name, group: 'apps', kind: 'deployments', causes: [{ message }] }]);
+  });
+
+  test.each([
+    ['jop', "[JSONPatch{op: 'foo', path: '/spec/nothing'}]", [403, 'Invalid', "policy 'jop' with binding 'jop' denied request: JSON Patch: Unexpected kind: foo"]],
+    ['jremove', "[JSONPatch{op: 'remove', path: '/spec/nothing'}]", [403, 'Invalid', "policy 'jremove' with binding 'jremove' denied request: JSON Patch: error in remove for path: '/spec/nothing': Unable to remove nonexistent key: nothing: missing value"]],
+    ['junknown', "[JSONPatch{op: 'add', path: '/spec/nothing', value: 'x'}]", [500, 'InternalError', 'Internal error occurred: strict decoding error: unknown field "spec.nothing"']],
+    ['jbad', "[JSONPatch{op: 'replace', path: '/spec/replicas', value: 'x'}]", [500, 'InternalError', expect.stringContaining('Internal error occurred: ')]],
+  ])('a patch: %s', async (name, expression, wanted) => {
+    await bind(name, [patch(expression)]);
+    const error = await failure(admin.create(deployments, deployment(name, 1)));
+    expect([error.httpStatus, error.reason, error.message]).toEqual(wanted);
+  });
+
+  test('a test that does not hold leaves the object as it is', async () => {
+    await bind('jtest', [patch("[JSONPatch{op: 'replace', path: '/spec/replicas', value: 9}, JSONPatch{op: 'test', path: '/spec/replicas', value: 7}]")]);
+    expect(await admin.create<KubeObject>(deployments, deployment('jtest', 1))).toMatchObject({ spec: { replicas: 1 } });
+  });
+
+  test('all that failed are the causes; with Ignore the others still do their work', async () => {
+    const mutations = [laid(inTemplate("nodeSelector: {'a':'b'}")), laid('Object{spec: Object.spec{replicas: 4}}'), laid('Object{spec: Object.spec{nothing: 1}}')];
+    await bind('several', mutations);
+    const { details } = (await failure(admin.create(deployments, deployment('several', 1)))).toStatus() as { details: { causes: { message: string }[] } };
+    expect(details.causes.map((one) => one.message.replace(/.*error applying patch: /, ''))).toEqual(['invalid ApplyConfiguration: may not mutate atomic arrays, maps or structs: .spec.template.spec.nodeSelector', 'failed to convert patch object to typed object: .spec.nothing: field not declared in schema']);
+    await bind('lenient', mutations, { failurePolicy: 'Ignore' });
+    expect(await admin.create<KubeObject>(deployments, deployment('lenient', 1))).toMatchObject({ spec: { replicas: 4 } });
+  });
+
+  test('parameters that are not there', async () => {
+    await admin.create(policies, { metadata: { name: 'noparam' }, spec: { paramKind: { apiVersion: 'v1', kind: 'ConfigMap' }, matchConstraints: constraints, reinvocationPolicy: 'Never', mutations: [laid('Object{}')] } });
+    await admin.create(bindings, { metadata: { name: 'noparam' }, spec: { policyName: 'noparam', paramRef: { name: 'gone', namespace: 'default', parameterNotFoundAction: 'Deny' } } });
+    const error = await failure(admin.create(deployments, deployment('noparam', 1)));
+    expect([error.httpStatus, error.reason, error.message]).toEqual([403, 'Forbidden', "policy 'noparam' with binding 'noparam' denied request: failed to configure binding: no params found for policy binding with `Deny` parameterNotFoundAction"]);
+    await admin.delete(bindings, { name: 'noparam' });
+  });
+});
+
 describe('type checking of policies', () => {
   const policies = ref('validatingadmissionpolicies', 'ValidatingAdmissionPolicy', group, false);
   const warningsOf = async (name: string, resources: object, validations: object[]): Promise<unknown> => {
@@ -160,6 +262,10 @@ describe('a policy by node', () => {
     await mover.delete(configMaps, { namespace: 'default', name: 'node-1' }).catch(() => undefined);
     const nobody = dev.api.inProcess({ name: user.name, groups: user.groups });
     expect((await failure(nobody.create(configMaps, configMap('node-1')))).message).toContain('no node association found for user');
+    // The storage has the last word: an object that was read before is refused by the policy first, and a dry run stores nothing.
+    const readBefore = { metadata: { name: 'read-before', namespace: 'default', resourceVersion: '7' } };
+    expect((await failure(nobody.create(configMaps, readBefore))).message).toContain('no node association found for user');
+    expect((await failure(admin.create(configMaps, readBefore))).message).toBe('resourceVersion should not be set on objects to be created');
     await admin.delete(bindings, { name: 'by-node' });
   });
 });

@@ -20,12 +20,15 @@ export async function matchPolicy(server: Server, constraints: MatchResources | 
   return resource;
 }
 
+/** The kind of a policy's parameters is not served. */
+export class UnknownParamKind extends Error {}
+
 /** The parameter objects of a binding; one `undefined` when the policy takes none. */
 export async function paramsOf(server: Server, kind: ParamKind | undefined, ref: ParamRef | undefined, attributes: Attributes): Promise<(KubeObject | undefined)[]> {
   if (!kind || !ref) return [undefined];
   const { group, version } = splitApiVersion(kind.apiVersion ?? '');
   const resource = server.core.resources.ofKind(group, version, kind.kind ?? '');
-  if (!resource) throw new Error(`failed to configure policy: failed to find resource referenced by paramKind: '${kind.apiVersion}, Kind=${kind.kind}'`);
+  if (!resource) throw new UnknownParamKind(`failed to find resource referenced by paramKind: '${kind.apiVersion}, Kind=${kind.kind}'`);
   const namespace = resource.namespaced ? ref.namespace || attributes.call.namespace : '';
   if (ref.name) {
     const found = await lookup(server.core, keyFor(resource, namespace, ref.name));

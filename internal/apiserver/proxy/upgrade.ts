@@ -6,6 +6,7 @@ import type { Recording } from '../audit/auditor.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { asApiError, type Exchange } from '../http/exchange.ts';
 import { identify, openExchange } from '../http/serve.ts';
+import { logRequest } from '../http/request-log.ts';
 import { checkRoute, pathNotFound } from '../http/method-table.ts';
 import { authorize } from '../http/resource-handler.ts';
 import { seated } from '../flowcontrol/seated.ts';
@@ -26,6 +27,9 @@ const streams = new Set(['exec', 'attach', 'portforward']);
 export async function serveUpgrade(server: Server, request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
   socket.on('error', () => socket.destroy());
   const exchange = openExchange(server, request, undefined as never);
+  const began = server.core.clock.monotonicMs();
+  let status = switched;
+  if (server.options.logRequests) socket.once('close', () => logRequest(server, exchange, status, server.core.clock.monotonicMs() - began));
   try {
     await identify(server, exchange);
     const served = await seated(server, exchange, socket, () => dispatchUpgrade(server, exchange, socket, head));
@@ -34,14 +38,16 @@ export async function serveUpgrade(server: Server, request: IncomingMessage, soc
   } catch (error) {
     if (!(error instanceof Error && 'httpStatus' in error)) server.core.log.error('upgrade failed', { path: exchange.info.path, error: String(error) });
     const api = asApiError(error);
-    exchange.audit?.complete(api.httpStatus);
+    status = api.httpStatus;
+    exchange.audit?.complete(status);
     refuse(socket, api);
   }
 }
 
+const switched = 101;
+
 /** The connection was switched and lives as long as its stream. */
 function followSocket(recording: Recording, socket: Duplex): void {
-  const switched = 101;
   recording.started(switched);
   if (socket.destroyed) recording.complete(switched);
   else socket.once('close', () => recording.complete(switched));
@@ -49,7 +55,7 @@ function followSocket(recording: Recording, socket: Duplex): void {
 
 async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> {
   const { info } = exchange;
-  authorize(server, exchange);
+  await authorize(server, exchange);
   const delegate = server.delegateUpgrade?.(exchange, socket, head);
   if (delegate) return delegate;
   const resource = server.core.resources.find(info.group, info.version, info.resource);
@@ -59,7 +65,7 @@ async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duple
   const core = resource.group === '';
   if (core && resource.resource === 'pods' && info.subresource === 'log') return serveLogSocket(server, exchange, resource, socket);
   if (core && resource.resource === 'pods' && streams.has(info.subresource)) {
-    mayCreate(server, exchange);
+    await mayCreate(server, exchange);
     const to = await streamTarget(server, exchange, resource);
     if (!to) throw pathNotFound();
     return connect(server, exchange, to, socket, head);
@@ -67,17 +73,17 @@ async function dispatchUpgrade(server: Server, exchange: Exchange, socket: Duple
   if (core && info.subresource === 'proxy') {
     await connectAdmission(server, exchange, resource);
     // A kubelet takes exec by GET too, and it would see this server's own rights.
-    if (resource.resource === 'nodes') mayCreate(server, exchange);
+    if (resource.resource === 'nodes') await mayCreate(server, exchange);
     return connect(server, exchange, await proxyTarget(server, exchange, resource), socket, head);
   }
   throw pathNotFound();
 }
 
 /** A WebSocket comes by GET; running something still needs the right to create. */
-function mayCreate(server: Server, exchange: Exchange): void {
+async function mayCreate(server: Server, exchange: Exchange): Promise<void> {
   const { info, user } = exchange;
   const asked = { user, verb: 'create', group: info.group, version: info.version, resource: info.resource, subresource: info.subresource, namespace: info.namespace, name: info.name };
-  const decision = server.authorize(asked);
+  const decision = await server.authorize(asked);
   if (!decision.allowed) throw forbidden({ group: info.group, resource: info.resource }, info.name, denialText(asked, decision.reason));
 }
 

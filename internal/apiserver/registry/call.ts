@@ -3,7 +3,7 @@ import type { Log } from '../../io/log.ts';
 import type { Random } from '../../io/random.ts';
 import type { Store } from '../../store/store.ts';
 import type { AdmissionChain } from '../admission/chain.ts';
-import type { AccessRequest, Decision } from '../authz/authorizer.ts';
+import type { Authorize } from '../authz/authorizer.ts';
 import type { UserInfo } from '../options.ts';
 import type { ServedResource } from './resource.ts';
 import type { ResourceTable } from './resource-table.ts';
@@ -18,7 +18,7 @@ export interface Core {
   resources: ResourceTable;
   admission: AdmissionChain;
   hooks: WriteHooks;
-  authorize(request: AccessRequest): Decision;
+  authorize: Authorize;
 }
 
 /** One request to a resource, after authentication and authorization. */
@@ -33,6 +33,8 @@ export interface Call {
   validation: 'Ignore' | 'Warn' | 'Strict';
   /** Texts for Warning headers. */
   warnings: string[];
+  /** Where annotations of the audit event go, when the request is audited. */
+  audit?: { annotate(key: string, value: string, least?: 'Request'): void };
 }
 
 export function timestamp(clock: Clock): string {

@@ -55,14 +55,13 @@ export async function createObject(core: Core, call: Call, object: KubeObject, o
 
 async function createOnce(core: Core, call: Call, input: KubeObject, options: CreateOptions): Promise<Written> {
   const { resource } = call;
-  const meta = input.metadata;
   fixNamespace(call, input);
-  if (meta.resourceVersion && meta.resourceVersion !== '0') throw new ApiError('', 'resourceVersion should not be set on objects to be created');
   let object = input;
   const now = timestamp(core.clock);
   if (!options.tracked && resource.engine.track) object = resource.engine.track(undefined, object, { manager: call.fieldManager, subresource: call.subresource, now });
   const attributes: Attributes = { call, operation: 'CREATE', object, old: undefined };
   await core.admission.admit(attributes);
+  const stored = object.metadata.resourceVersion;
   fillSystemFields(core, object, now);
   if (!object.metadata.name && object.metadata.generateName) {
     object.metadata.name = generatedName(object.metadata.generateName, core.random);
@@ -77,13 +76,15 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
     if (!errors.length && !object.metadata.name) errors.push({ type: 'FieldValueRequired', field: 'metadata.name', detail: 'name or generateName is required' });
     if (errors.length) throw invalid(resource, object.metadata.name ?? '', errors);
     call.warnings.push(...resource.engine.warnings(object, undefined, call.subresource));
-    if (options.byUpdate) mayCreate(core, call);
+    if (options.byUpdate) await mayCreate(core, call);
     await core.admission.validate(attributes);
     if (call.dryRun) {
       if (await read(core, resource, object.metadata.namespace ?? '', call.name)) throw alreadyExists(whatOf(resource), call.name);
       undo?.();
       return { object };
     }
+    // Said by the storage: whoever may not create at all has been told so before.
+    if (stored && stored !== '0') throw new ApiError('', 'resourceVersion should not be set on objects to be created');
     const kv = await writeNew(core, resource, (await resource.engine.beforeStore?.(object)) ?? object, hook?.claims?.(object, undefined));
     await resource.engine.prepare?.([kv]);
     await hook?.afterCreate?.(call, object);
@@ -100,10 +101,10 @@ function hookOf(core: Core, call: Call): WriteHook | undefined {
 }
 
 /** Who may update or patch may not create for that (handlers/create.go withAuthorization). */
-function mayCreate(core: Core, call: Call): void {
+async function mayCreate(core: Core, call: Call): Promise<void> {
   const { group, version, resource } = call.resource;
   const asked = { user: call.user, verb: 'create', group, version, resource, subresource: call.subresource, namespace: call.namespace, name: call.name };
-  const decision = core.authorize(asked);
+  const decision = await core.authorize(asked);
   if (!decision.allowed) throw forbidden({ group, resource }, call.name, denialText(asked, decision.reason));
 }
 

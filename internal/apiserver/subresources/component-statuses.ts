@@ -1,3 +1,4 @@
+import { warnDeprecated } from '../http/exchange.ts';
 import { table } from '../../base/own.ts';
 import { notFound } from '../../api/status.ts';
 import type { Server } from '../server.ts';
@@ -13,7 +14,7 @@ const one = (name: string): object => ({
 /** GET componentstatuses: deprecated, but still looked at. All components live in this process. */
 export function addComponentStatuses(server: Server): void {
   server.virtual.set('/componentstatuses', (_s, exchange) => {
-    exchange.warnings.push('v1 ComponentStatus is deprecated in v1.19+');
+    warnDeprecated(exchange, 'v1 ComponentStatus is deprecated in v1.19+');
     const { verb, name } = exchange.info;
     if (verb === 'list') return sendObject(server, exchange, 200, { kind: 'ComponentStatusList', apiVersion: 'v1', metadata: {}, items: Object.keys(components).map(one) });
     if (!components[name]) throw notFound({ group: '', resource: 'componentstatuses' }, name);

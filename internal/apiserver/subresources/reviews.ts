@@ -1,13 +1,14 @@
 import type { SelfSubjectReview, TokenReview } from '../../api/generated/types/authentication-v1.ts';
 import type { SubjectAccessReview, SubjectAccessReviewSpec, SelfSubjectRulesReview } from '../../api/generated/types/authorization-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
-import { ApiError, badRequest, invalid } from '../../api/status.ts';
+import { badRequest } from '../../api/status.ts';
 import type { PolicyRule } from '../authz/authorizer.ts';
 import { callFor } from '../http/resource-handler.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { UserInfo } from '../options.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
+import { accessReview } from './access-review.ts';
 import { readSpoken, sendObject } from './answer.ts';
 
 const authz = 'authorization.k8s.io';
@@ -27,19 +28,15 @@ export function addReviews(server: Server): void {
   });
   add(authz, 'subjectaccessreviews', async (exchange, resource) => {
     const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
-    return accessReview(server, review, userOf(review.spec), '');
+    return accessReview(server, { review, user: userOf(review.spec) });
   });
   add(authz, 'localsubjectaccessreviews', async (exchange, resource) => {
     const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
-    if (review.spec.resourceAttributes?.namespace !== exchange.info.namespace) {
-      const value = review.spec.resourceAttributes?.namespace ?? '';
-      throw invalid({ group: authz, kind: '' }, '', [{ type: 'FieldValueInvalid', field: 'spec.resourceAttributes.namespace', value, detail: 'must match metadata.namespace' }]);
-    }
-    return accessReview(server, review, userOf(review.spec), exchange.info.namespace);
+    return accessReview(server, { review, user: userOf(review.spec), namespace: exchange.info.namespace });
   });
   add(authz, 'selfsubjectaccessreviews', async (exchange, resource) => {
     const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
-    return accessReview(server, review, exchange.user, '');
+    return accessReview(server, { review, user: exchange.user, self: true });
   });
   add(authz, 'selfsubjectrulesreviews', async (exchange, resource) => {
     const review = await readSpoken<SelfSubjectRulesReview>(server, exchange, resource);
@@ -63,35 +60,16 @@ function shown(user: UserInfo): object {
   return { username: user.name, ...(user.uid ? { uid: user.uid } : {}), groups: user.groups, ...(user.extra && Object.keys(user.extra).length ? { extra: user.extra } : {}) };
 }
 
-function userOf(spec: SubjectAccessReviewSpec): UserInfo {
-  return { name: spec.user ?? '', groups: spec.groups ?? [], uid: spec.uid, extra: spec.extra as unknown as Record<string, string[]> };
-}
-
-function accessReview(server: Server, review: SubjectAccessReview, user: UserInfo, _namespace: string): object {
-  const { spec } = review;
-  if (!spec) throw badRequest('spec is required');
-  const { resourceAttributes: at, nonResourceAttributes: path } = spec;
-  const isSelf = review.kind === 'SelfSubjectAccessReview';
-  const fault = (field: string, detail: string, type: 'FieldValueInvalid' | 'FieldValueRequired' = 'FieldValueInvalid', value?: unknown): ApiError =>
-    invalid({ group: authz, kind: '' }, '', [{ type, field, value, detail }]);
-  if (at && path) throw fault('spec.nonResourceAttributes', 'cannot be specified in combination with resourceAttributes', 'FieldValueInvalid', path);
-  if (!at && !path) throw fault('spec.resourceAttributes', 'exactly one of nonResourceAttributes or resourceAttributes must be specified', 'FieldValueInvalid', null);
-  if (!isSelf && !spec.user && !spec.groups?.length) throw fault('spec.user', 'at least one of user or group must be specified', 'FieldValueInvalid', '');
-  const decision = at
-    ? server.authorize({
-        user, verb: at.verb ?? '', group: at.group ?? '', version: at.version ?? '', resource: at.resource ?? '',
-        subresource: at.subresource ?? '', namespace: at.namespace ?? '', name: at.name ?? '',
-      })
-    : server.authorize({ user, verb: path?.verb ?? '', path: path?.path ?? '' });
-  return { ...review, status: { allowed: decision.allowed, ...(decision.reason ? { reason: decision.reason } : {}) } };
+function userOf(spec: SubjectAccessReviewSpec | undefined): UserInfo {
+  return { name: spec?.user ?? '', groups: spec?.groups ?? [], uid: spec?.uid, extra: spec?.extra as unknown as Record<string, string[]> };
 }
 
 function rulesReview(server: Server, review: SelfSubjectRulesReview, user: UserInfo): object {
-  const rules = server.rbac.rulesFor(user, review.spec.namespace ?? '');
+  const { rules, incomplete, error } = server.authorization.rulesFor(user, review.spec.namespace ?? '');
   const clean = (rule: PolicyRule, keys: (keyof PolicyRule)[]): object => Object.fromEntries(keys.filter((key) => rule[key] !== undefined).map((key) => [key, rule[key]]));
   const resourceRules = rules.filter((rule) => rule.resources).map((rule) => clean(rule, ['verbs', 'apiGroups', 'resources', 'resourceNames']));
   const nonResourceRules = rules.filter((rule) => rule.nonResourceURLs).map((rule) => clean(rule, ['verbs', 'nonResourceURLs']));
-  return { ...review, status: { resourceRules, nonResourceRules, incomplete: false } };
+  return { ...review, status: { resourceRules, nonResourceRules, incomplete, ...(error && { evaluationError: error }) } };
 }
 
 async function tokenReview(server: Server, exchange: Exchange, resource: ServedResource): Promise<object> {

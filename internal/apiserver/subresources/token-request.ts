@@ -38,12 +38,14 @@ async function issueToken(server: Server, call: Call, request: TokenRequest): Pr
   await server.core.admission.validate(attributes);
   const subject: TokenSubject = { namespace: call.namespace, name: call.name, uid: account.metadata.uid ?? '', ...(await boundTo(server, call, request)) };
   const extend = subject.pod !== undefined && spec.expirationSeconds === warnSeconds && server.tokens.audiences.some((one) => spec.audiences.includes(one));
+  const jti = server.core.random.uuid();
   const issued = await server.tokens.issue(subject, {
     audiences: spec.audiences,
     seconds: extend ? extendedSeconds : spec.expirationSeconds,
-    jti: server.core.random.uuid(),
+    jti,
     ...(extend ? { warnAfterSeconds: warnSeconds } : {}),
   });
+  call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`);
   // The client is told the time it asked for, so that it renews in time.
   const expires = new Date(extend ? server.core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs).toISOString().replace(/\.\d+Z$/, 'Z');
   request.metadata.creationTimestamp = new Date(server.core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');

@@ -1,4 +1,5 @@
 import { Buffer } from 'node:buffer';
+import type { KubeObject } from '../../api/object.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { jsonOf } from '../registry/stored.ts';
 import type { ServedResource } from '../registry/resource.ts';
@@ -53,8 +54,8 @@ function field(number: number, bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from(head), bytes]);
 }
 
-export function bookmarkObject(resource: ServedResource, revision: number, initial: boolean): object {
+export function bookmarkObject(resource: ServedResource, revision: number, initial: boolean): KubeObject {
   const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...(initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}) };
   const apiVersion = resource.group ? `${resource.group}/${resource.version}` : resource.version;
-  return { kind: resource.kind, apiVersion, metadata };
+  return { kind: resource.kind, apiVersion, metadata } as unknown as KubeObject;
 }

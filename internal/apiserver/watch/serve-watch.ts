@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
+import type { KubeObject } from '../../api/object.ts';
 import type { ApiError } from '../../api/status.ts';
 import { contentTypes, type Wanted } from '../http/negotiate.ts';
 import { tableOf, partialOf } from '../http/render.ts';
@@ -77,7 +78,7 @@ class EventStream implements WatchSink {
   }
 
   bookmark(revision: number, initial: boolean): void {
-    this.#write(this.#frame('BOOKMARK', bookmarkObject(this.#call.resource, revision, initial)));
+    this.#write(this.#frame('BOOKMARK', this.#bookmarkForm(bookmarkObject(this.#call.resource, revision, initial))));
   }
 
   ended(error: ApiError | undefined): void {
@@ -96,16 +97,30 @@ class EventStream implements WatchSink {
     const { resource } = this.#call;
     const { format, as } = this.#wanted;
     if (as?.kind === 'Table') {
-      const table = tableOf(resource, as.version, [event.object], {}, this.#server.core.clock.now(), this.#include) as Record<string, unknown>;
-      if (this.#columnsSent) table['columnDefinitions'] = null;
-      this.#columnsSent = true;
-      return this.#frame(event.type, table);
+      return this.#frame(event.type, this.#table(event.object, as.version));
     }
-    if (as) return this.#server.encoder.encode(event, `partial ${as.version} ${resource.version}`, () => this.#frame(event.type, partialOf(event.object, as.version)));
+    if (as) return this.#server.encoder.encode(event, `partial ${format} ${as.version} ${resource.version}`, () => this.#frame(event.type, partialOf(event.object, as.version)));
     const name = `${format} ${resource.version}`;
     const { encodeProtobuf } = resource.engine;
     if (format === 'protobuf' && encodeProtobuf) return this.#server.encoder.encode(event, name, () => protobufEvent(event.type, encodeProtobuf(event.object)));
     return this.#server.encoder.encode(event, name, () => jsonEvent(resource, event));
+  }
+
+  /** A bookmark comes in the form of the events. */
+  #bookmarkForm(bookmark: KubeObject): object {
+    const { as } = this.#wanted;
+    if (!as) return bookmark;
+    const { creationTimestamp: _none, ...metadata } = bookmark.metadata;
+    const bare = { ...bookmark, metadata };
+    return as.kind === 'Table' ? this.#table(this.#call.resource.engine.normalize(bare).object, as.version) : partialOf(bare, as.version);
+  }
+
+  /** One row; the columns are told once. */
+  #table(object: KubeObject, version: string): object {
+    const table = tableOf(this.#call.resource, version, [object], {}, this.#server.core.clock.now(), this.#include) as Record<string, unknown>;
+    if (this.#columnsSent) table['columnDefinitions'] = null;
+    this.#columnsSent = true;
+    return table;
   }
 
   #frame(type: string, object: unknown): Buffer {

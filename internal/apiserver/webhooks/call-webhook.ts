@@ -6,10 +6,10 @@ import type { KubeObject } from '../../api/object.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import type { Attributes } from '../admission/chain.ts';
-import { readAnswer } from '../proxy/read-answer.ts';
 import { calledService } from '../proxy/service-endpoints.ts';
 import { apiVersion, type ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
+import { postJson } from './post-json.ts';
 
 const maxAnswerBytes = 3 * 1024 * 1024;
 
@@ -30,27 +30,15 @@ export async function webhookTarget(server: Server, config: WebhookClientConfig)
 /** One POST of JSON with a time limit. */
 export async function post(server: Server, config: WebhookClientConfig, body: object, timeoutSeconds: number): Promise<unknown> {
   const { target, path, shown } = await webhookTarget(server, config);
-  const url = `${path}${path.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s`;
-  const label = `Post "${shown}${shown.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s"`;
-  const abort = new AbortController();
-  const timer = server.core.clock.after('webhook.timeout', timeoutSeconds * 1000, () => abort.abort());
+  const withTimeout = (url: string): string => `${url}${url.includes('?') ? '&' : '?'}timeout=${timeoutSeconds}s`;
+  const address = withTimeout(shown);
+  const doors = { dial: server.options.dial, clock: server.core.clock };
+  const { statusCode, text } = await postJson(doors, { op: 'webhook', target, path: withTimeout(path), shown: address, headers: { 'user-agent': 'kube-apiserver-admission' }, body, timeoutMs: timeoutSeconds * 1000, maxAnswerBytes });
   try {
-    const text = Buffer.from(JSON.stringify(body));
-    const headers = { host: target.tls?.servername ?? target.host, 'content-type': 'application/json', accept: 'application/json, */*', 'content-length': String(text.length), 'user-agent': 'kube-apiserver-admission' };
-    const done = await server.options.dial.request('webhook', target, { method: 'POST', path: url, headers, body: text, signal: abort.signal });
-    if (done.kind === 'upgrade') {
-      done.socket.destroy();
-      throw new Error('the server switched protocols without being asked');
-    }
-    const answered = (await readAnswer(done.message, maxAnswerBytes)).toString();
-    const { statusCode = 0 } = done.message;
     if (statusCode < 200 || statusCode > 299) throw new Error(`the server responded with the status code ${statusCode} but did not return more information`);
-    return JSON.parse(answered);
+    return JSON.parse(text);
   } catch (error) {
-    const cause = (error as { cause?: unknown }).cause ?? error;
-    throw new Error(abort.signal.aborted ? `${label}: context deadline exceeded` : `${label}: ${messageOf(cause)}`, { cause: error });
-  } finally {
-    timer.cancel();
+    throw new Error(`Post "${address}": ${messageOf(error)}`, { cause: error });
   }
 }
 

@@ -15,7 +15,7 @@ export async function conditionsFit(server: Server, webhook: Webhook, attributes
   const failures: string[] = [];
   for (const { expression } of conditions) {
     try {
-      if (evaluation.run(compileExpression(expression, { params: false, variables: undefined, result: 'bool' })) === false) return false;
+      if (!(await evaluation.holds(compileExpression(expression, { params: false, variables: undefined, result: 'bool' })))) return false;
     } catch (error) {
       failures.push(messageOf(error));
     }

@@ -6,6 +6,7 @@ import { jsonEqual } from '../../api/patch/json.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
+import { addAnnotation, goJson } from '../admission/annotations.ts';
 import type { AdmissionPlugin, Attributes } from '../admission/chain.ts';
 import { lookupAll } from '../admission/lookup.ts';
 import type { ServedResource } from '../registry/resource.ts';
@@ -17,6 +18,8 @@ import { isExempt, matchedResource, selectorsFit, type Webhook } from './match.t
 interface Configured {
   configuration: string;
   webhook: Webhook;
+  /** Its place among all of its sort. */
+  index: number;
 }
 
 const defaultTimeoutSeconds = 10;
@@ -24,7 +27,7 @@ const defaultTimeoutSeconds = 10;
 /** Webhooks in the order of their configurations' names. */
 async function configured(server: Server, folder: 'mutatingwebhookconfigurations' | 'validatingwebhookconfigurations'): Promise<Configured[]> {
   const all = await lookupAll<MutatingWebhookConfiguration | ValidatingWebhookConfiguration>(server.core, `/registry/${folder}/`);
-  return all.flatMap((one) => (one.webhooks ?? []).map((webhook) => ({ configuration: one.metadata.name ?? '', webhook: webhook as Webhook })));
+  return all.flatMap((one) => (one.webhooks ?? []).map((webhook) => ({ configuration: one.metadata.name ?? '', webhook: webhook as Webhook }))).map((one, index) => ({ ...one, index }));
 }
 
 async function wants(server: Server, webhook: Webhook, attributes: Attributes): Promise<ServedResource | undefined> {
@@ -34,7 +37,7 @@ async function wants(server: Server, webhook: Webhook, attributes: Attributes): 
 }
 
 /** Asks one webhook. undefined: it could not be asked and its policy is to go on. */
-async function ask(server: Server, webhook: Webhook, attributes: Attributes, resource: ServedResource): Promise<AdmissionResponse | undefined> {
+async function ask(server: Server, { webhook, failedOpen }: { webhook: Webhook; failedOpen: string }, attributes: Attributes, resource: ServedResource): Promise<AdmissionResponse | undefined> {
   const sideEffects = webhook.sideEffects ?? 'Unknown';
   if (attributes.call.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') {
     throw new ApiError('BadRequest', `admission webhook ${JSON.stringify(webhook.name)} does not support dry run`);
@@ -47,6 +50,7 @@ async function ask(server: Server, webhook: Webhook, attributes: Attributes, res
     const message = `failed calling webhook ${JSON.stringify(webhook.name)}: failed to call webhook: ${messageOf(error)}`;
     if (webhook.failurePolicy === 'Ignore') {
       server.core.log.warn('webhook failed open', { webhook: webhook.name, error: messageOf(error) });
+      addAnnotation(attributes, failedOpen, webhook.name);
       return undefined;
     }
     throw new ApiError('InternalError', `Internal error occurred: ${message}`, { details: { causes: [{ message } as never] } });
@@ -71,39 +75,54 @@ export function mutatingWebhooks(server: Server): AdmissionPlugin {
       if (hooks.length === 0) return;
       const again: { hook: Configured; seen: unknown }[] = [];
       for (const hook of hooks) {
-        if (await mutate(server, hook.webhook, attributes)) again.push({ hook, seen: deepCopy(attributes.object) });
+        if (await mutate(server, hook, attributes)) again.push({ hook, seen: deepCopy(attributes.object) });
       }
       // Those who ask for it see what others did after them, once.
       for (const { hook, seen } of again) {
         const policy = (hook.webhook as { reinvocationPolicy?: string }).reinvocationPolicy;
-        if (policy === 'IfNeeded' && !jsonEqual(seen, attributes.object)) await mutate(server, hook.webhook, attributes);
+        if (policy === 'IfNeeded' && !jsonEqual(seen, attributes.object)) await mutate(server, hook, attributes, { again: true });
       }
     },
   };
 }
 
 /** Whether the webhook was asked. */
-async function mutate(server: Server, webhook: Webhook, attributes: Attributes): Promise<boolean> {
+async function mutate(server: Server, hook: Configured, attributes: Attributes, { again = false } = {}): Promise<boolean> {
+  const { webhook, configuration, index } = hook;
   const resource = await wants(server, webhook, attributes);
   if (!resource) return false;
-  const response = await ask(server, webhook, attributes, resource);
-  if (!response) return false;
-  addWarnings(attributes, response);
-  if (!response.allowed) throw refusal(webhook, response);
-  if (!response.patch || !attributes.object) return true;
+  const before = attributes.call.audit && deepCopy(attributes.object);
+  const where = `mutation.webhook.admission.k8s.io/round_${again ? 1 : 0}_index_${index}`;
+  try {
+    const response = await ask(server, { webhook, failedOpen: `failed-open.${where}` }, attributes, resource);
+    if (!response) return false;
+    tell(attributes, webhook, response);
+    if (!response.allowed) throw refusal(webhook, response);
+    if (response.patch && attributes.object) {
+      patchObject(attributes, attributes.object, { response, resource });
+      const patch = JSON.parse(Buffer.from(response.patch, 'base64').toString()) as unknown[];
+      if (patch.length) addAnnotation(attributes, where.replace('mutation', 'patch'), goJson({ configuration, webhook: webhook.name, patch, patchType: 'JSONPatch' }), 'Request');
+    }
+    return true;
+  } finally {
+    if (attributes.call.audit) addAnnotation(attributes, where, goJson({ configuration, webhook: webhook.name, mutated: !jsonEqual(before, attributes.object) }));
+  }
+}
+
+/** Lays a webhook's patch over the object, in the version the webhook was shown. */
+function patchObject(attributes: Attributes, object: KubeObject, { response, resource }: { response: AdmissionResponse; resource: ServedResource }): void {
   if (response.patchType && response.patchType !== 'JSONPatch') throw new ApiError('InternalError', `Internal error occurred: unsupported patch type ${response.patchType}`);
   const { call } = attributes;
-  const shown = inVersion(attributes.object, call.resource, resource) ?? attributes.object;
+  const shown = inVersion(object, call.resource, resource) ?? object;
   let patched: KubeObject;
   try {
-    patched = applyJsonPatch(shown, JSON.parse(Buffer.from(response.patch, 'base64').toString())) as KubeObject;
+    patched = applyJsonPatch(shown, JSON.parse(Buffer.from(response.patch ?? '', 'base64').toString())) as KubeObject;
   } catch (error) {
     throw new ApiError('InternalError', `Internal error occurred: ${messageOf(error)}`);
   }
   const stored = shown.kind === call.resource.kind;
   const back = stored ? call.resource.engine.normalize(inVersion(resource.engine.normalize(patched).object, resource, call.resource)).object : patched;
-  become(attributes.object, back);
-  return true;
+  become(object, back);
 }
 
 /** The object stays the same one for all who hold it. */
@@ -112,7 +131,9 @@ function become(object: KubeObject, next: KubeObject): void {
   Object.assign(object, next);
 }
 
-function addWarnings(attributes: Attributes, response: AdmissionResponse): void {
+/** What a webhook wants the client and the audit to know. */
+function tell(attributes: Attributes, webhook: Webhook, response: AdmissionResponse): void {
+  for (const [key, value] of Object.entries(response.auditAnnotations ?? {})) addAnnotation(attributes, `${webhook.name}/${key}`, value);
   for (const warning of response.warnings ?? []) attributes.call.warnings.push(warning);
 }
 
@@ -122,17 +143,17 @@ export function validatingWebhooks(server: Server): AdmissionPlugin {
     handles: (attributes) => !isExempt(attributes),
     async validate(attributes) {
       const hooks = await configured(server, 'validatingwebhookconfigurations');
-      const answers = await Promise.allSettled(hooks.map(({ webhook }) => validate(server, webhook, attributes)));
+      const answers = await Promise.allSettled(hooks.map((hook) => validate(server, hook, attributes)));
       for (const answer of answers) if (answer.status === 'rejected') throw answer.reason;
     },
   };
 }
 
-async function validate(server: Server, webhook: Webhook, attributes: Attributes): Promise<void> {
+async function validate(server: Server, { webhook, index }: Configured, attributes: Attributes): Promise<void> {
   const resource = await wants(server, webhook, attributes);
   if (!resource) return;
-  const response = await ask(server, webhook, attributes, resource);
+  const response = await ask(server, { webhook, failedOpen: `failed-open.validating.webhook.admission.k8s.io/round_0_index_${index}` }, attributes, resource);
   if (!response) return;
-  addWarnings(attributes, response);
+  tell(attributes, webhook, response);
   if (!response.allowed) throw refusal(webhook, response);
 }

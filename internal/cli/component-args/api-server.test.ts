@@ -3,6 +3,7 @@ import { ConfigError } from '../../base/errors.ts';
 import { settledAudit } from './api-server-audit.ts';
 import { apiServerArgs, type ApiServerArgs } from './api-server.ts';
 import { checkAuthentication } from './api-server-authentication.ts';
+import { checkAuthorization } from './api-server-authorization.ts';
 import { readArgs } from './table.ts';
 
 function read(...args: string[]): { settings: ApiServerArgs; warnings: string[] } {
@@ -10,6 +11,7 @@ function read(...args: string[]): { settings: ApiServerArgs; warnings: string[] 
   const warn = (line: string): void => void warnings.push(line);
   const said = readArgs<ApiServerArgs>('kube-apiserver-arg', args, { table: apiServerArgs, settings: {}, warn });
   checkAuthentication(said);
+  checkAuthorization(said, warn);
   return { settings: settledAudit(said, warn), warnings };
 }
 
@@ -78,6 +80,30 @@ describe("other issuers' users", () => {
     ['neither with nor without anonymous requests', ['anonymous-auth=no'], /anonymous-auth is wrong: "no" is neither true nor false/],
     ['an empty file name', ['authentication-config='], /authentication-config is wrong: it has no value/],
     ['both ways at once', [...issuer, 'authentication-config=/a.yaml'], /mutually exclusive/],
+  ])('%s stops the start', (_what, args, why) => {
+    expect(() => read(...args)).toThrow(ConfigError);
+    expect(() => read(...args)).toThrow(why);
+  });
+});
+
+describe('who is asked whether a request may be', () => {
+  test('a file, or the older flags', () => {
+    expect(read('authorization-config=/a.yaml').settings).toEqual({ authorizationConfig: '/a.yaml' });
+    const { settings, warnings } = read('authorization-mode=Node,RBAC,Webhook', 'authorization-webhook-config-file=/k', 'authorization-webhook-version=v1', 'authorization-webhook-cache-authorized-ttl=1m', 'authorization-webhook-cache-unauthorized-ttl=0');
+    expect(settings).toEqual({ authorization: { modes: ['Node', 'RBAC', 'Webhook'], webhook: { configFile: '/k', version: 'v1', authorizedTtlMs: 60_000, unauthorizedTtlMs: 0 } } });
+    expect(warnings).toEqual([]);
+  });
+
+  test('what a webhook would be told is one warning without it', () => {
+    expect(read('authorization-webhook-version=v1', 'authorization-mode=RBAC').warnings).toEqual(['--kube-apiserver-arg: the authorization-webhook arguments have no effect without authorization-mode Webhook']);
+  });
+
+  test.each<[string, string[], RegExp]>([
+    ['both ways at once', ['authorization-config=/a', 'authorization-mode=Node,RBAC'], /authorization-config can not be specified when authorization-mode or authorization-webhook-\* are defined/],
+    ['a file and what a webhook is told', ['authorization-config=/a', 'authorization-webhook-cache-authorized-ttl=1m'], /can not be specified/],
+    ['an empty file name', ['authorization-config='], /authorization-config is wrong: it has no value/],
+    ['a time that is none', ['authorization-webhook-cache-authorized-ttl=long'], /authorization-webhook-cache-authorized-ttl is wrong: "long" is not a duration/],
+    ['a policy of ABAC', ['authorization-policy-file=/p'], /authorization-policy-file is not supported: ABAC is not there/],
   ])('%s stops the start', (_what, args, why) => {
     expect(() => read(...args)).toThrow(ConfigError);
     expect(() => read(...args)).toThrow(why);

@@ -1,6 +1,7 @@
 import type { ApiServerSettings } from '../../supervisor/config.ts';
 import { auditArgs } from './api-server-audit.ts';
 import { authenticationArgs } from './api-server-authentication.ts';
+import { authorizationArgs } from './api-server-authorization.ts';
 import { none, refuses, takes, type Arg, type ArgTable } from './table.ts';
 import { count, list, pairs, someTime, text, truth, whole, WrongValue } from './values.ts';
 
@@ -44,7 +45,6 @@ export const apiServerArgs: ArgTable<ApiServerArgs> = new Map<string, Arg<ApiSer
   ['disable-admission-plugins', takes(list, (_s, names) => `${names.join(', ')}: plug-ins cannot be taken away; the built-in ones stay on`)],
   ['encryption-provider-config', refuses('Secrets would be stored unencrypted, or not be readable', 'say --secrets-encryption, and see "skiff secrets-encrypt"')],
   ['encryption-provider-config-automatic-reload', { none: 'see "skiff secrets-encrypt rotate-keys"' }],
-  ...['authorization-config', 'authorization-webhook-config-file'].map((name): [string, Arg<ApiServerArgs>] => [name, refuses('authorization by webhook is not there: what it alone forbids would be allowed', 'leave it out, and say with RBAC who may what')]),
   ['token-auth-file', refuses('a file of fixed tokens is not read', 'use service accounts or client certificates')],
   ['basic-auth-file', refuses('Kubernetes has no basic authentication any more', 'use service accounts or client certificates')],
   ['admission-control-config-file', { none: 'plug-ins have no configuration file; label namespaces for Pod Security' }],
@@ -53,7 +53,7 @@ export const apiServerArgs: ArgTable<ApiServerArgs> = new Map<string, Arg<ApiSer
   ['cors-allowed-origins', { none: 'no headers for other origins are sent' }],
   ...auditArgs,
   ...authenticationArgs,
-  ...none<ApiServerArgs>('Node and RBAC authorize, and nothing else', 'authorization-mode authorization-webhook-cache-authorized-ttl authorization-webhook-cache-unauthorized-ttl authorization-webhook-version authorization-policy-file'),
+  ...authorizationArgs,
   ['max-requests-inflight', takes(count, (s, n) => void (s.flowControl = { ...s.flowControl, maxRequestsInflight: n }))],
   ['max-mutating-requests-inflight', takes(count, (s, n) => void (s.flowControl = { ...s.flowControl, maxMutatingRequestsInflight: n }))],
   ['request-timeout', takes(someTime, (s, ms) => void (s.flowControl = { ...s.flowControl, requestTimeoutMs: ms }))],

@@ -15,14 +15,14 @@ function kubelet(...args: string[]): { settings: KubeletSettings; warnings: stri
 test("the kubelet's arguments arrive as settings", () => {
   const { settings, warnings } = kubelet(
     'max-pods=200', 'kube-reserved=cpu=200m,memory=500Mi', 'system-reserved=memory=100Mi', 'eviction-hard=memory.available<5%,nodefs.available<1Gi', 'eviction-soft=memory.available<300Mi',
-    'eviction-soft-grace-period=memory.available=1m30s', 'eviction-pressure-transition-period=30s', 'image-gc-high-threshold=70', 'image-gc-low-threshold=60', 'minimum-image-ttl-duration=12h', 'container-log-max-size=50Mi',
+    'eviction-soft-grace-period=memory.available=1m30s', 'eviction-pressure-transition-period=30s', 'eviction-minimum-reclaim=nodefs.available=500Mi,imagefs.available=10%', 'image-gc-high-threshold=70', 'image-gc-low-threshold=60', 'minimum-image-ttl-duration=12h', 'container-log-max-size=50Mi',
     'container-log-max-files=3', 'node-status-update-frequency=4s', 'serialize-image-pulls=false', 'max-parallel-image-pulls=5', 'seccomp-default', 'allowed-unsafe-sysctls=net.*,kernel.shm*', '--resolv-conf=/r', 'node-labels=a=b,c=d',
   );
   expect(warnings).toEqual([]);
   expect(settings).toEqual({
     maxPods: 200, kubeReserved: { cpu: '200m', memory: '500Mi' }, systemReserved: { memory: '100Mi' }, unsafeSysctls: ['net.*', 'kernel.shm*'], resolvConf: '/r', nodeLabels: ['a=b', 'c=d'],
     options: {
-      eviction: { hard: { 'memory.available': { share: 0.05 }, 'nodefs.available': { amount: 1024 ** 3 } }, soft: { 'memory.available': { amount: 300 * 1024 ** 2 } }, softGraceMs: { 'memory.available': 90_000 }, lingerMs: 30_000 },
+      eviction: { hard: { 'memory.available': { share: 0.05 }, 'nodefs.available': { amount: 1024 ** 3 } }, soft: { 'memory.available': { amount: 300 * 1024 ** 2 } }, softGraceMs: { 'memory.available': 90_000 }, lingerMs: 30_000, minReclaim: { 'nodefs.available': { amount: 500 * 1024 ** 2 }, 'imagefs.available': { share: 0.1 } } },
       imageGc: { highShare: 0.7, lowShare: 0.6, leastAgeMs: 43_200_000 },
       logs: { maxBytes: 50 * 1024 ** 2, maxFiles: 3 },
       statusReportMs: 4000, maxParallelPulls: 5, seccompDefault: true,

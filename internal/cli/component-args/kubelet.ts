@@ -1,5 +1,5 @@
 import type { KubeletOptions } from '../../agent/options.ts';
-import { count, gracePeriods, list, milliseconds, pairs, percent, resources, someTime, text, thresholds, truth, whole, bytes } from './values.ts';
+import { count, gracePeriods, list, milliseconds, pairs, percent, reclaims, resources, someTime, text, thresholds, truth, whole, bytes } from './values.ts';
 import { none, takes, type Arg, type ArgTable } from './table.ts';
 
 export interface KubeletSettings {
@@ -32,6 +32,7 @@ export const kubeletArgs: ArgTable<KubeletSettings> = new Map<string, Arg<Kubele
   ['eviction-hard', takes(thresholds, (s, t) => void (eviction(s).hard = t))],
   ['eviction-soft', takes(thresholds, (s, t) => void (eviction(s).soft = t))],
   ['eviction-soft-grace-period', takes(gracePeriods, (s, g) => void (eviction(s).softGraceMs = g))],
+  ['eviction-minimum-reclaim', takes(reclaims, (s, r) => void (eviction(s).minReclaim = r))],
   ['eviction-max-pod-grace-period', takes(whole, (s, n) => void (eviction(s).maxPodGraceSeconds = n))],
   ['eviction-pressure-transition-period', takes(milliseconds, (s, ms) => void (eviction(s).lingerMs = ms))],
   ['image-gc-high-threshold', takes(percent, (s, share) => void (imageGc(s).highShare = share))],
@@ -61,7 +62,6 @@ export const kubeletArgs: ArgTable<KubeletSettings> = new Map<string, Arg<Kubele
   ['protect-kernel-defaults', { none: 'say --protect-kernel-defaults' }],
   ['pod-max-pids', { none: 'the number of processes of a pod is not limited here' }],
   ['pods-per-core', { none: 'say max-pods' }],
-  ['eviction-minimum-reclaim', { none: 'pods are evicted one at a time until the threshold holds' }],
   ['image-maximum-gc-age', { none: 'images go when the disk is full, whatever their age' }],
   ['fail-swap-on', { none: 'a node with swap starts, and pods use none of it' }],
   ['memory-swap', { none: 'pods use no swap' }],

@@ -103,13 +103,21 @@ export function thresholds(value: string): Thresholds {
     list(value).map((item): [Signal, Threshold] => {
       const at = item.indexOf('<');
       if (at < 1) throw new WrongValue(`"${item}" is not signal<amount`);
-      const [signal, limit] = [signalOf(item.slice(0, at)), item.slice(at + 1)];
-      if (!limit.endsWith('%')) return [signal, { amount: quantity(limit) }];
-      const share = Number(limit.slice(0, -1));
-      if (!(share >= 0 && share < 100)) throw new WrongValue(`"${limit}" is not a share of 0% to 99%`);
-      return [signal, { share: share / 100 }];
+      return [signalOf(item.slice(0, at)), thresholdOf(item.slice(at + 1))];
     }),
   );
+}
+
+function thresholdOf(limit: string): Threshold {
+  if (!limit.endsWith('%')) return { amount: quantity(limit) };
+  const share = Number(limit.slice(0, -1));
+  if (!(share >= 0 && share < 100)) throw new WrongValue(`"${limit}" is not a share of 0% to 99%`);
+  return { share: share / 100 };
+}
+
+/** `nodefs.available=500Mi,imagefs.available=10%`. */
+export function reclaims(value: string): Thresholds {
+  return Object.fromEntries(pairs(value).map(([signal, amount]) => [signalOf(signal), thresholdOf(amount)]));
 }
 
 /** `memory.available=1m30s`. */

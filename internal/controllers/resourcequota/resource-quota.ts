@@ -97,6 +97,7 @@ function kindsOf(names: string[], served: ResourceRef[]): Set<ResourceRef> {
       const ref = served.find((r) => r.resource === resource && r.group === group.join('.'));
       if (ref?.namespaced) put(ref);
     } else if (n.startsWith('services.')) put(refs.services);
+    else if (n.endsWith('.deviceclass.resource.k8s.io/devices')) put(refs.resourceClaims);
     else if (n === 'requests.storage' || n.includes('.storageclass.storage.k8s.io/')) put(refs.persistentVolumeClaims);
     else put(refs.pods);
   }
@@ -108,7 +109,8 @@ function usageChanged(old: KubeObject, now: KubeObject): boolean {
     const [a, b] = [old as unknown as Pod, now as unknown as Pod];
     return isFinished(a) !== isFinished(b) || !same(a.spec, b.spec);
   }
-  return (now.kind === 'Service' || now.kind === 'PersistentVolumeClaim') && !same(old['spec'], now['spec']);
+  if (now.kind === 'PersistentVolumeClaim') return !same(old['spec'], now['spec']) || !same(old['status'], now['status']);
+  return now.kind === 'Service' && !same(old['spec'], now['spec']);
 }
 
 function sameUsage(a: Record<string, string> | undefined, b: Record<string, string>): boolean {

@@ -20,7 +20,7 @@ export function startTaintEvictionController(ctx: ControllerContext): Controller
   const events = eventRecorder({ client, clock, log: ctx.log, component: name });
   const nodes = ctx.mirrors.of<Node>(refs.nodes);
   const pods = ctx.mirrors.of<Pod>(refs.pods, { indexes: nodeIndex });
-  /** When the clock of a pod that tolerates for a while began to run. */
+  /** When the clock of a pod that tolerates for a while began to run, by the one that nobody sets. */
   const since = new Map<string, number>();
 
   const cancel = (key: string, pod: Pod): void => {
@@ -36,7 +36,7 @@ export function startTaintEvictionController(ctx: ControllerContext): Controller
     const toleratedMs = toleratedForMs(pod.spec.tolerations ?? [], taints);
     if (toleratedMs === undefined) return cancel(key, pod);
     const start = since.get(key) ?? beginning(taints);
-    const dueMs = start + toleratedMs - clock.now();
+    const dueMs = start + toleratedMs - clock.monotonicMs();
     if (toleratedMs > 0 && dueMs > 0) {
       since.set(key, start);
       queue.unschedule(key);
@@ -49,7 +49,8 @@ export function startTaintEvictionController(ctx: ControllerContext): Controller
   /** Taints say when they came; after a restart of ours the time of a pod goes on instead of beginning again. */
   const beginning = (taints: Taint[]): number => {
     const added = taints.map((t) => msOf(t.timeAdded)).filter((ms) => ms > 0);
-    return added.length > 0 ? Math.min(clock.now(), Math.max(...added)) : clock.now();
+    const agoMs = added.length > 0 ? Math.max(0, clock.now() - Math.max(...added)) : 0;
+    return clock.monotonicMs() - agoMs;
   };
 
   const evict = async (pod: Pod): Promise<void> => {

@@ -15,6 +15,7 @@ export interface DnsOptions {
   domain: string;
   address: string;
   port: number;
+  orAnyPort?: boolean;
   /** The host's resolv.conf; read again when it changes. */
   resolvConf: string;
   /** Needs the index `clusterIp` of serviceIndexes. */

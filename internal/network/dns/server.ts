@@ -25,6 +25,8 @@ export interface DnsServerOptions {
   port: number;
   zone: Zone;
   upstream: Upstream;
+  /** Another port will do where this one is taken: the caller leads packets there. */
+  orAnyPort?: boolean;
   /** Whether this address may ask: a pod, or the node itself. All others are refused, so that nobody outside uses us against a third. */
   mayAsk(address: string): boolean;
   clock: Clock;
@@ -36,14 +38,15 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
   const rate = new AskRate(options.clock);
   // All who may not ask share one bucket: a sender outside can invent as many addresses as it likes.
   const admit = (address: string): boolean => rate.take(options.mayAsk(address) ? address : '');
-  const udp: Datagrams = await bindUdp('dns.udp', options, (data, from) => {
-    if (!admit(from.address)) return;
-    void answer(options, data, { address: from.address, transport: 'udp' }).then((reply) => {
-      if (reply) udp.send(reply, from.port, from.address);
-    });
-  });
   const clients = new TcpClients({ clock: options.clock, admit, answer: (data, address) => answer(options, data, { address, transport: 'tcp' }) });
-  const tcp: Listener = await listenTcp('dns.tcp', { address: options.address, port: udp.port }, (socket) => clients.add(socket));
+  const open = (port: number): Promise<Sockets> =>
+    openSockets({ address: options.address, port }, (data, from, udp) => {
+      if (!admit(from.address)) return;
+      void answer(options, data, { address: from.address, transport: 'udp' }).then((reply) => {
+        if (reply) udp.send(reply, from.port, from.address);
+      });
+    }, (socket) => clients.add(socket));
+  const { udp, tcp } = options.orAnyPort ? await openSomewhere(open, options) : await open(options.port);
   return {
     port: udp.port,
     stop() {
@@ -53,6 +56,41 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
     },
   };
 }
+
+interface Sockets {
+  udp: Datagrams;
+  tcp: Listener;
+}
+
+/** Both, or neither: who asks over TCP goes to the port that he knows from UDP. */
+async function openSockets(at: { address: string; port: number }, received: (data: Buffer, from: { address: string; port: number }, udp: Datagrams) => void, connected: Parameters<typeof listenTcp>[2]): Promise<Sockets> {
+  const udp: Datagrams = await bindUdp('dns.udp', at, (data, from) => received(data, from, udp));
+  try {
+    return { udp, tcp: await listenTcp('dns.tcp', { address: at.address, port: udp.port }, connected) };
+  } catch (error) {
+    udp.close();
+    throw error;
+  }
+}
+
+/** A program that listens on port 53 of every address (dnsmasq on a gateway) has this one's, too. */
+async function openSomewhere(open: (port: number) => Promise<Sockets>, { port, address, log }: DnsServerOptions): Promise<Sockets> {
+  try {
+    return await open(port);
+  } catch (error) {
+    log.warn('another program has the port of the cluster DNS: questions are led to another port', { address, port, error: messageOf(error) });
+  }
+  for (let tries = 1; ; tries++) {
+    try {
+      return await open(0);
+    } catch (error) {
+      // The free port for UDP may be somebody's for TCP.
+      if (tries === mostPortTries) throw error;
+    }
+  }
+}
+
+const mostPortTries = 10;
 
 interface Asker {
   address: string;

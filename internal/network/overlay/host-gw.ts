@@ -3,7 +3,7 @@ import type { Mirror } from '../../client/client.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
-import { followPeers, type Here, type Peer, type Peers } from './peers.ts';
+import { followPeers, type Following, type Here, type Peer, type Peers } from './peers.ts';
 import { device as vxlanDevice } from './vxlan.ts';
 
 export interface HostGwOptions extends Here {
@@ -25,7 +25,7 @@ export function routeChanges(from: Peers, to: Peers): { replace: string[]; remov
 }
 
 /** Pods of other nodes by plain routes over those nodes' addresses: needs all nodes on one network, costs no header. */
-export async function startHostGw(options: HostGwOptions): Promise<{ stop(): void }> {
+export async function startHostGw(options: HostGwOptions): Promise<Following> {
   const { spawn } = options;
   // A device of an earlier life with VXLAN would keep its routes.
   await spawn.run('hostgw.clean', ['ip', 'link', 'delete', vxlanDevice]);

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { cniConfig } from './cni.ts';
 import { routeChanges } from './host-gw.ts';
 import { parseIpv4, parseIpv4Cidr, type Ipv4Cidr } from '../../base/ipv4.ts';
-import { peersOf, type Peers } from './peers.ts';
+import { hasRoute, peersOf, type Peers } from './peers.ts';
 import { peerCommands, vtepMac } from './vxlan.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 
@@ -42,6 +42,14 @@ describe('host-gw', () => {
     expect(routeChanges(one, one)).toEqual({ replace: [], remove: [] });
     expect(routeChanges(one, peers(['10.42.1.0/24', '172.30.0.9']))).toEqual({ replace: ['10.42.1.0/24 via 172.30.0.9'], remove: [] });
     expect(routeChanges(one, new Map())).toEqual({ replace: [], remove: ['10.42.1.0/24 via 172.30.0.2'] });
+  });
+});
+
+describe('the kernel\'s routes', () => {
+  const head = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT   ';
+  const table = `${head}\neth0\t00000000\tFE001FAC\t0003\t0\t0\t0\t00000000\t0\t0\t0   \nflannel.1\t00012A0A\t00012A0A\t0003\t0\t0\t0\t00FFFFFF\t0\t0\t0   \nflannel.1\t00082A0A\t0\t0003\t0\t0\t0\t00FCFFFF\t0\t0\t0   \n`;
+  it.each([['10.42.1.0/24', true], ['10.42.2.0/24', false], ['10.42.1.0/25', false], ['10.42.8.0/22', true], ['0.0.0.0/0', true]] as const)('%s: %s', (network, there) => {
+    expect(hasRoute(table, cidr(network))).toBe(there);
   });
 });
 

@@ -55,6 +55,26 @@ export interface FollowOptions extends Here {
   apply(from: Peers, to: Peers): Promise<void>;
 }
 
+export interface Following {
+  /** Somebody took ways or the device away: all are written again. */
+  again(): void;
+  /** Whether the kernel's table of routes, as /proc/net/route shows it, has all ways that were written. */
+  stands(routes: string): boolean;
+  stop(): void;
+}
+
+/** Whether a line of /proc/net/route leads to the network: its destination and mask are numbers of this machine's byte order. */
+export function hasRoute(routes: string, network: Ipv4Cidr): boolean {
+  const [base = '', bits = ''] = network.split('/');
+  const hex = (bytes: number[]): string => [...bytes].reverse().map((byte) => byte.toString(16).padStart(2, '0')).join('').toUpperCase();
+  const mask = [0, 1, 2, 3].map((i) => 256 - 2 ** (8 - Math.min(8, Math.max(0, Number(bits) - 8 * i))));
+  const wanted = `${hex(base.split('.').map(Number))} ${hex(mask)}`;
+  return routes.split('\n').some((line) => {
+    const fields = line.split('\t').map((field) => field.trim());
+    return `${fields[1]} ${fields[7]}` === wanted;
+  });
+}
+
 /** Changes that come together are written together. */
 const batchMs = 20;
 /** A failed write is tried again after this long, and twice as long after each further failure. */
@@ -62,7 +82,7 @@ const retryMs = 2000;
 const longestRetryMs = 64_000;
 
 /** Calls `apply` at once and whenever the other nodes change, until stopped (the ways stay then, for the pods' sake). */
-export async function followPeers(options: FollowOptions): Promise<{ stop(): void }> {
+export async function followPeers(options: FollowOptions): Promise<Following> {
   const { nodes, clock, log } = options;
   await nodes.synced;
   let known: Peers = new Map();
@@ -104,6 +124,11 @@ export async function followPeers(options: FollowOptions): Promise<{ stop(): voi
   const unsubscribe = nodes.onChange(() => schedule(batchMs));
   schedule(0);
   return {
+    again() {
+      known = new Map();
+      schedule(batchMs);
+    },
+    stands: (routes) => [...known.keys()].every((podCidr) => hasRoute(routes, podCidr)),
     stop() {
       stopped = true;
       timer?.cancel();

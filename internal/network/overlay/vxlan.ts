@@ -4,7 +4,7 @@ import type { Mirror } from '../../client/client.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
-import { followPeers, type Here, type Peers } from './peers.ts';
+import { followPeers, type Following, type Here, type Peers } from './peers.ts';
 
 export const device = 'flannel.1';
 
@@ -45,7 +45,7 @@ export interface VxlanOptions extends Here {
 }
 
 /** Keeps the VXLAN device and the ways to all other nodes, until stopped (the ways stay then, for the pods' sake). */
-export async function startVxlan(options: VxlanOptions): Promise<{ stop(): void }> {
+export async function startVxlan(options: VxlanOptions): Promise<Following> {
   let stands = false;
   return await followPeers({
     ...options,

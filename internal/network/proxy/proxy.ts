@@ -8,6 +8,7 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
+import type { NftGuards, TableGuard } from '../nft/guards.ts';
 import { makePlan, standingChains, type Chain, type Plan } from './plan.ts';
 import { difference, fullRuleset, table, type NodeNetwork } from './ruleset.ts';
 import { hostPorts, servicePorts, type ServiceContext, type ServicePort } from './service-ports.ts';
@@ -29,6 +30,7 @@ export interface ProxyOptions {
   clock: Clock;
   disk: Disk;
   spawn: Spawn;
+  guards: NftGuards;
   log: Log;
   /** Told before the host is changed, so that uninstall can undo it. */
   record(kind: 'nft-table', name: string): Promise<void>;
@@ -37,6 +39,10 @@ export interface ProxyOptions {
 export interface Proxy {
   /** Resolves when the first full table stands in the kernel. */
   readonly ready: Promise<void>;
+  /** Something that the rules say has changed: loads them all. */
+  again(): void;
+  /** The node has another address. */
+  readdress(nodeIp: Ipv4): void;
   stop(): void;
 }
 
@@ -79,6 +85,8 @@ class NftProxy implements Proxy {
   #reload = false;
   #wanted = false;
   #stopped = false;
+  readonly #guard: TableGuard;
+  #nodeIp: Ipv4;
   #resolveReady: () => void = () => undefined;
 
   readonly #context: ServiceContext;
@@ -88,6 +96,8 @@ class NftProxy implements Proxy {
     this.#o = options;
     const { clusterCidr, serviceCidr } = options.network;
     this.#ranges = [serviceCidr];
+    this.#nodeIp = options.nodeIp;
+    this.#guard = options.guards.guard(`ip ${table}`, () => this.again());
     this.#context = { nodeName: options.nodeName, clusterRanges: [clusterCidr, serviceCidr], leftOut: (what) => this.#leftOut(what) };
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve));
     void this.#begin();
@@ -97,6 +107,7 @@ class NftProxy implements Proxy {
     const { services, slices, pods, serviceCidrs } = this.#o;
     await Promise.all([services.synced, slices.synced, pods.synced, serviceCidrs.synced]);
     if (this.#stopped) return;
+    this.#stops.push(() => this.#guard.stop());
     this.#stops.push(
       serviceCidrs.onChange(() => this.#rangesChanged()),
       services.onChange((c) => this.#touch(c.key)),
@@ -113,6 +124,16 @@ class NftProxy implements Proxy {
     this.#schedule(0);
   }
 
+  again(): void {
+    this.#reload = true;
+    this.#schedule(batchMs);
+  }
+
+  readdress(nodeIp: Ipv4): void {
+    this.#nodeIp = nodeIp;
+    this.#rangesChanged();
+  }
+
   stop(): void {
     this.#stopped = true;
     this.#timer?.cancel();
@@ -122,7 +143,7 @@ class NftProxy implements Proxy {
   /** The rules of ranges are part of a full load; what an external address may be depends on them too. */
   #rangesChanged(): void {
     const { clusterCidr, serviceCidr } = this.#o.network;
-    const ranges = serviceRanges(this.#o.serviceCidrs.list(), { configured: serviceCidr, clusterCidr, nodeIp: this.#o.nodeIp, leftOut: (what) => this.#leftOut(what) });
+    const ranges = serviceRanges(this.#o.serviceCidrs.list(), { configured: serviceCidr, clusterCidr, nodeIp: this.#nodeIp, leftOut: (what) => this.#leftOut(what) });
     if (ranges.join() === this.#ranges.join()) return;
     this.#ranges = ranges;
     this.#context.clusterRanges = [clusterCidr, ...ranges];
@@ -188,9 +209,11 @@ class NftProxy implements Proxy {
       }
     }
     const ranges = this.#ranges;
+    // What changes while it loads asks for another.
+    this.#reload = false;
     await this.#load(fullRuleset(plan, { ...this.#o.network, serviceCidrs: ranges }));
     this.#standing = standingChains(plan);
-    this.#reload = ranges !== this.#ranges;
+    if (ranges !== this.#ranges) this.#reload = true;
   }
 
   /** Says once, in the log, what an object asks for that this node does not carry out. */
@@ -212,7 +235,7 @@ class NftProxy implements Proxy {
 
   async #load(text: string): Promise<void> {
     const file = `${this.#o.runDir}/proxy.nft`;
-    await this.#o.disk.writeAtomic('proxy.write', file, text, { mode: 0o600 });
+    await this.#o.disk.writeAtomic('proxy.write', file, text + this.#guard.stamp(), { mode: 0o600 });
     await runOk(this.#o.spawn, 'proxy.nft', ['nft', '-f', file]);
   }
 

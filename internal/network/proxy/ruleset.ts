@@ -1,4 +1,5 @@
-import type { Ipv4, Ipv4Cidr } from '../../base/ipv4.ts';
+import type { Ipv4, Ipv4Cidr, Port } from '../../base/ipv4.ts';
+import { stampSet } from '../nft/guards.ts';
 import { affinitySlots, standingChains, type Chain, type Collection, type ElementText, type Plan } from './plan.ts';
 
 /** What does not change while the node runs, but for ranges of services. */
@@ -8,6 +9,8 @@ export interface NodeNetwork {
   serviceCidrs: readonly Ipv4Cidr[];
   /** The address that this process answers DNS on; its packets stay on the node. Undefined: it answers on none. */
   dnsAddress: Ipv4 | undefined;
+  /** Where it answers when another program has port 53 of every address. */
+  dnsPort: Port | undefined;
   /** Services are carried out here; host ports are in any case. */
   services: boolean;
   /** Packets of pods to the world get the node's address here. */
@@ -48,7 +51,7 @@ function chainBody(name: Chain): string {
 
 /** Loads the whole table in one transaction, whatever was there before. */
 export function fullRuleset(plan: Plan, node: NodeNetwork): string {
-  const lines = [`add table ip ${table}`, `delete table ip ${table}`, `table ip ${table} {`];
+  const lines = [`add table ip ${table}`, `delete table ip ${table}`, `table ip ${table} {`, stampSet];
   for (const [name, head] of Object.entries(types) as [Collection, string][]) {
     if (name !== 'svc' && name !== 'np') lines.push(`${head}${elementList(plan.elements[name])} }`);
   }
@@ -67,12 +70,17 @@ const elementText = ([key, value]: [ElementText, ElementText | '']): string => (
 
 const anyOf = (ranges: readonly Ipv4Cidr[]): string => (ranges.length === 1 ? String(ranges[0]) : `{ ${ranges.join(', ')} }`);
 
+function dnsRules(address: Ipv4, port: Port | undefined): string[] {
+  const moved = port === undefined ? [] : [`  ip daddr ${address} meta l4proto { tcp, udp } th dport 53 dnat to ${address}:${port}`];
+  return [...moved, `  ip daddr ${address} return`];
+}
+
 function fixedChains(node: NodeNetwork): string[] {
   const destination = 'ip daddr . meta l4proto . th dport';
   return [
     'chain services {',
     // Names are answered by this node alone: no host port, node port or external address may take the questions of its pods.
-    ...(node.dnsAddress === undefined ? [] : [`  ip daddr ${node.dnsAddress} return`]),
+    ...(node.dnsAddress === undefined ? [] : dnsRules(node.dnsAddress, node.dnsPort)),
     ...(node.services ? [`  ip saddr != ${node.clusterCidr} ip daddr ${anyOf(node.serviceCidrs)} meta mark set meta mark | ${mark}`] : []),
     `  ${destination} vmap @svc`,
     `  fib daddr type local jump node-ports`,

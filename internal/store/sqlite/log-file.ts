@@ -4,9 +4,10 @@ import { dirname } from 'node:path';
 import { loadAddon } from '../../io/assets.ts';
 import { type Encryption, ValueCipher } from '../cipher.ts';
 import { StoreError } from '../errors.ts';
-import type { Batch } from '../journal.ts';
+import type { Batch, RoomState } from '../journal.ts';
 import { type Census, censusAfter, sealedRows } from '../seal.ts';
 import { syncFile, syncFolder } from './folder.ts';
+import { type DiskTrouble, Reserve, troubleOf } from './reserve.ts';
 import { configure } from './schema.ts';
 
 export interface LogFileOptions {
@@ -14,6 +15,8 @@ export interface LogFileOptions {
   /** As recovery counted. */
   census: Census;
   encryption?: Encryption;
+  /** Keep room for what a full disk must still take. */
+  reserve?: boolean;
 }
 
 /** A store has one owner; a stopped one may take a moment to let go. */
@@ -21,6 +24,9 @@ const lockWaitMs = 300;
 
 /** How often a commit is tried whose sync fails. */
 const commitAttempts = 3;
+
+/** While the disk is full the log is emptied when it has so many pages: SQLite's thousand would take half of the reserve. */
+const checkpointPages = 128;
 
 /** https://www.sqlite.org/fileformat2.html#walformat */
 const walHeaderBytes = 32;
@@ -34,10 +40,32 @@ function syncFailed(error: unknown): boolean {
   return code === 'SQLITE_IOERR_FSYNC' || code === 'SQLITE_IOERR_DIR_FSYNC';
 }
 
+let addon: object | undefined;
+
 /** Opens a database with the addon that travels with the program. */
 export async function openDatabase(path: string, options: { readonly?: boolean } = {}): Promise<Database.Database> {
-  return new Database(path, { ...options, timeout: lockWaitMs, nativeBinding: (await loadAddon('better_sqlite3.node')) as unknown as string });
+  await openAddon();
+  return openNow(path, options);
 }
+
+/** Before LogFile.openNow. */
+export async function openAddon(): Promise<void> {
+  addon ??= await loadAddon('better_sqlite3.node');
+}
+
+const openNow = (path: string, options: { readonly?: boolean } = {}): Database.Database => new Database(path, { ...options, timeout: lockWaitMs, nativeBinding: addon as unknown as string });
+
+function prepare(db: Database.Database): Statements {
+  configure(db);
+  return {
+    insert: db.prepare('INSERT INTO log(seq, row) VALUES (?, ?)'),
+    delete: db.prepare('DELETE FROM log WHERE seq = ?'),
+    begin: db.prepare('BEGIN IMMEDIATE'),
+    end: db.prepare('COMMIT'),
+  };
+}
+
+const roomOf = (trouble: DiskTrouble | undefined): RoomState => (trouble === undefined ? 'ample' : trouble === 'full' ? 'scarce' : 'read-only');
 
 /** Copies a database to one file, which is there whole and durable, or not at all. */
 export function copyDatabase(db: Database.Database, target: string): void {
@@ -58,29 +86,38 @@ export function copyDatabase(db: Database.Database, target: string): void {
   }
 }
 
+interface Statements {
+  insert: Database.Statement<[number, Buffer]>;
+  delete: Database.Statement<[number]>;
+  begin: Database.Statement;
+  end: Database.Statement;
+}
+
 /** The SQLite file as the writer thread uses it. Synchronous by nature. */
 export class LogFile {
-  readonly #db: Database.Database;
-  readonly #insert: Database.Statement<[number, Buffer]>;
-  readonly #delete: Database.Statement<[number]>;
-  readonly #begin: Database.Statement;
-  readonly #end: Database.Statement;
+  #db: Database.Database;
+  #run: Statements;
   #census: Census;
   #cipher: ValueCipher | undefined;
+  readonly #reserve: Reserve | undefined;
+  readonly #tell: (room: RoomState) => void;
+  #room: RoomState = 'ample';
+  #extension: number | undefined;
 
-  static async open(options: LogFileOptions): Promise<LogFile> {
-    return new LogFile(await openDatabase(options.path), options);
+  /** `tell` hears of each change of the room on the disk that a commit finds. */
+  static openNow(options: LogFileOptions, tell?: (room: RoomState) => void): LogFile {
+    return new LogFile(openNow(options.path), options, tell);
   }
 
-  constructor(db: Database.Database, options: Pick<LogFileOptions, 'census' | 'encryption'>) {
+  constructor(db: Database.Database, options: Pick<LogFileOptions, 'census' | 'encryption' | 'reserve'>, tell: (room: RoomState) => void = () => undefined) {
     this.#db = db;
-    configure(db);
+    this.#run = prepare(db);
     this.#census = options.census;
     this.encrypt(options.encryption);
-    this.#insert = db.prepare('INSERT INTO log(seq, row) VALUES (?, ?)');
-    this.#delete = db.prepare('DELETE FROM log WHERE seq = ?');
-    this.#begin = db.prepare('BEGIN IMMEDIATE');
-    this.#end = db.prepare('COMMIT');
+    this.#tell = tell;
+    if (options.reserve !== true) return;
+    this.#reserve = new Reserve(db.name);
+    this.#enter(roomOf(this.#reserve.fill()));
   }
 
   /** Encrypts what is written from now on with these keys. */
@@ -95,6 +132,16 @@ export class LogFile {
    * fails too.
    */
   commit(batch: Batch): void {
+    for (;;) {
+      try {
+        return this.#commit(batch);
+      } catch (error) {
+        if (error instanceof Undecided || !this.#makeRoom(error)) throw error;
+      }
+    }
+  }
+
+  #commit(batch: Batch): void {
     for (let attempt = 1; ; attempt++) {
       try {
         return this.#transact(batch);
@@ -107,18 +154,88 @@ export class LogFile {
   }
 
   #transact(batch: Batch): void {
-    this.#begin.run();
+    const run = this.#run;
+    run.begin.run();
     try {
       const deleted: number[] = [];
-      for (const seq of batch.deletes) if (this.#delete.run(seq).changes > 0) deleted.push(seq);
+      for (const seq of batch.deletes) if (run.delete.run(seq).changes > 0) deleted.push(seq);
       const census = censusAfter(this.#census, batch, deleted);
-      for (const [seq, row] of sealedRows(batch, census, this.#cipher)) this.#insert.run(seq, row);
-      this.#end.run();
+      for (const [seq, row] of sealedRows(batch, census, this.#cipher)) run.insert.run(seq, row);
+      run.end.run();
       this.#census = census;
     } catch (error) {
       if (this.#db.inTransaction) this.#db.exec('ROLLBACK');
       throw error;
     }
+  }
+
+  /** True when the reserve gave something and the commit may be tried again. */
+  #makeRoom(error: unknown): boolean {
+    const trouble = this.#troubleOf(error);
+    if (trouble === undefined) return false;
+    this.#enter(roomOf(trouble));
+    if (trouble === 'read-only') throw Object.assign(new Error(`the file system is read-only`), { code: 'READ_ONLY' });
+    try {
+      // A log that is long goes to its place first: then it begins anew, and commits need no new room for a while.
+      return this.#walExtent().pages < checkpointPages ? this.#growLog() : this.#growDatabase();
+    } catch {
+      return false;
+    }
+  }
+
+  /** The write-ahead log gets a piece of the reserve. SQLite takes zeros behind its frames for nothing. */
+  #growLog(): boolean {
+    const log = openSync(`${this.#db.name}-wal`, 'r+');
+    try {
+      return this.#reserve?.moveTo(log) ?? false;
+    } finally {
+      closeSync(log);
+    }
+  }
+
+  /** The database gets pieces until it holds what stands in the log; the checkpoint cuts off what it did not need. */
+  #growDatabase(): boolean {
+    // Never closed before the database is: to close a file is to let go of every lock that the process has on it.
+    this.#extension ??= openSync(this.#db.name, 'r+');
+    do {
+      try {
+        this.#db.pragma('wal_checkpoint(PASSIVE)');
+        return true;
+      } catch (error) {
+        if (troubleOf(error) !== 'full') throw error;
+      }
+    } while (this.#reserve?.moveTo(this.#extension));
+    return false;
+  }
+
+  /** SQLite does not say why a call failed; a file beside it does. */
+  #troubleOf(error: unknown): DiskTrouble | undefined {
+    if (this.#reserve === undefined) return undefined;
+    const { code = '' } = error as { code?: string };
+    return troubleOf(error) ?? (/^SQLITE_(IOERR|READONLY|CANTOPEN)/.test(code) && this.#reserve.fill() === 'read-only' ? 'read-only' : undefined);
+  }
+
+  #enter(room: RoomState): void {
+    if (room === this.#room) return;
+    this.#room = room;
+    this.#tell(room);
+  }
+
+  /** Looks at the disk: makes the reserve whole if there is room, and opens the database anew where it had been read-only. */
+  lookForRoom(): RoomState {
+    if (this.#reserve === undefined) return 'ample';
+    const room = roomOf(this.#reserve.fill());
+    if (this.#room === 'read-only' && room !== 'read-only') this.#reopen();
+    this.#room = room;
+    return room;
+  }
+
+  /** SQLite goes on with a database that it could only open for reading as it opened it. Nobody wrote meanwhile. */
+  #reopen(): void {
+    const { name } = this.#db;
+    this.#closeAll();
+    this.#db = openNow(name);
+    this.#run = prepare(this.#db);
   }
 
   /**
@@ -129,7 +246,7 @@ export class LogFile {
     let closing: unknown;
     try {
       const { pages, pageBytes } = this.#walExtent();
-      this.#db.close();
+      this.#closeAll();
       truncateSync(`${this.#db.name}-wal`, pages > 0 ? walHeaderBytes + pages * (walFrameBytes + pageBytes) : 0);
     } catch (error) {
       closing = error;
@@ -163,7 +280,13 @@ export class LogFile {
     try {
       this.#db.pragma('wal_checkpoint(TRUNCATE)');
     } finally {
-      this.#db.close();
+      this.#closeAll();
     }
+  }
+
+  #closeAll(): void {
+    this.#db.close();
+    if (this.#extension !== undefined) closeSync(this.#extension);
+    this.#extension = undefined;
   }
 }

@@ -1,5 +1,6 @@
 import type Database from 'better-sqlite3';
-import { join } from 'node:path';
+import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { realRandom, type Random } from '../../io/random.ts';
@@ -10,7 +11,8 @@ import { recover, type Recovered } from '../recovery.ts';
 import type { Census } from '../seal.ts';
 import { makeStoreDir } from './folder.ts';
 import { openDatabase } from './log-file.ts';
-import { applicationId, configure, createTables, fileName, formatVersion } from './schema.ts';
+import { Reserve } from './reserve.ts';
+import { applicationId, configure, createTables, lock, fileName, formatVersion } from './schema.ts';
 import { SqliteJournal } from './sqlite-journal.ts';
 import { checkWal } from './wal-check.ts';
 
@@ -27,6 +29,10 @@ export interface SqliteStoreOptions {
   historyMs?: number;
   /** Encryption at rest. All keys that rows may be encrypted with. */
   encryption?: Encryption;
+  /** Keep room on the disk for the writes that a full one must still take. */
+  reserve?: boolean;
+  /** Where a copy is read from when `dir` is read-only: in memory, best. */
+  scratchDir?: string;
 }
 
 /** Opens (or makes) the store below `dir`: checks it, loads it, starts the writer. Throws StoreError CORRUPT with a hint. */
@@ -34,10 +40,22 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<LogS
   makeStoreDir(options.dir);
   const path = join(options.dir, fileName);
   const log = options.log.named('store');
-  const { recovered, census } = await loadFile(path, options.clock, options.encryption);
+  const { recovered, census } = await loadAnyFile(path, options);
   if (recovered.unclean) log.info('the store was not closed in order', { revision: recovered.state.published });
-  const journal = new SqliteJournal({ path, census, encryption: options.encryption });
+  const journal = new SqliteJournal({ path, census, encryption: options.encryption, reserve: options.reserve });
   return new LogStore({ journal, recovered, clock: options.clock, log, random: options.random ?? realRandom, historyMs: options.historyMs ?? defaultHistoryMs });
+}
+
+/** On a file system that is read-only SQLite cannot own the file, nor read what its log holds: a copy elsewhere is read. */
+async function loadAnyFile(path: string, { clock, encryption, reserve, scratchDir }: SqliteStoreOptions): Promise<{ recovered: Recovered; census: Census }> {
+  if (reserve !== true || !existsSync(path) || new Reserve(path).fill() !== 'read-only') return await loadFile(path, clock, encryption);
+  const scratch = mkdtempSync(join(scratchDir ?? '/tmp', 'store-'));
+  try {
+    for (const file of [path, `${path}-wal`]) if (existsSync(file)) copyFileSync(file, join(scratch, basename(file)));
+    return await loadFile(join(scratch, basename(path)), clock, encryption);
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
 }
 
 /** Reads the file. SQLite itself has by then thrown away what was not committed: a torn end of the write-ahead log. */
@@ -47,6 +65,7 @@ export async function loadFile(path: string, clock: Clock, encryption: Encryptio
     // Before SQLite opens it: that would throw away what stands behind the damage.
     checkWal(path);
     db = await openDatabase(path);
+    lock(db);
     checkOwner(db, path);
     configure(db);
     createTables(db);

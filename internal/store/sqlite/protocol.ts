@@ -1,5 +1,5 @@
 import type { Encryption } from '../cipher.ts';
-import type { Batch } from '../journal.ts';
+import type { Batch, RoomState } from '../journal.ts';
 import type { LogFileOptions } from './log-file.ts';
 
 /** What the writer thread is started with; `shared` is the mailbox's memory. */
@@ -15,6 +15,12 @@ export type Question =
   | { do: 'defragment' }
   | { do: 'snapshot'; path: string }
   | { do: 'encrypt'; encryption: Encryption | undefined }
+  | { do: 'room' }
   | { do: 'close' };
 
-export type Answer = { ok: true; bytes?: number; inUseBytes?: number } | { ok: false; code: string; message: string };
+/** Said by the thread, unasked. */
+export interface RoomNews {
+  room: RoomState;
+}
+
+export type Answer = { ok: true; bytes?: number; inUseBytes?: number; room?: RoomState } | { ok: false; code: string; message: string };

@@ -6,9 +6,14 @@ export const formatVersion = 1;
 /** "skif": tells our files from other SQLite databases. */
 export const applicationId = 0x736b6966;
 
+/** Before the first look at the file: the owner needs no shared memory beside it, for which a full disk has no room. */
+export function lock(db: Database.Database): void {
+  db.pragma('locking_mode = EXCLUSIVE');
+}
+
 /** Prepares a connection. FULL: a commit is on the disk when it returns; WAL alone would lose the newest in a power cut. */
 export function configure(db: Database.Database): void {
-  db.pragma('locking_mode = EXCLUSIVE');
+  lock(db);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('journal_size_limit = 16777216');

@@ -1,12 +1,13 @@
+import { dirname } from 'node:path';
 import { realHost } from '../../io/host.ts';
 import { startWorker, type Worker } from '../../io/worker.ts';
 import type { Encryption } from '../cipher.ts';
 import { InvariantError } from '../../base/errors.ts';
-import { StoreError } from '../errors.ts';
-import type { Batch, Journal } from '../journal.ts';
+import { noRoom, readOnly, StoreError } from '../errors.ts';
+import type { Batch, Journal, RoomState } from '../journal.ts';
 import type { LogFileOptions } from './log-file.ts';
 import { Mailbox } from './mailbox.ts';
-import type { Answer, Question, WriterData } from './protocol.ts';
+import type { Answer, Question, RoomNews, WriterData } from './protocol.ts';
 
 /** The journal on a writer thread: SQLite is synchronous, and a card's fsync takes up to 100 ms. */
 export class SqliteJournal implements Journal {
@@ -18,11 +19,14 @@ export class SqliteJournal implements Journal {
   #gone: string | undefined;
   #held = false;
   #closing = false;
+  #room: (state: RoomState) => void = () => undefined;
+  readonly folder: string;
 
   constructor(options: LogFileOptions) {
+    this.folder = dirname(options.path);
     const data: WriterData = { options, shared: this.#mailbox.shared };
     this.#worker = startWorker('store/sqlite/writer.ts', data, { name: 'store' });
-    this.#worker.on('message', (answer: Answer) => this.#waiting.shift()?.(answer));
+    this.#worker.on('message', (answer: Answer | RoomNews) => ('room' in answer && !('ok' in answer) ? this.#room(answer.room) : this.#waiting.shift()?.(answer)));
     this.#worker.on('error', (error) => this.#fail(error.message));
     this.#worker.on('exit', () => this.#fail('the writer thread has ended'));
     this.#worker.unref();
@@ -40,6 +44,14 @@ export class SqliteJournal implements Journal {
     this.#committing = undefined;
     this.#keepAlive();
     if (!answer.ok) throw errorOf('commit', answer.code, answer.message);
+  }
+
+  onRoom(fn: (state: RoomState) => void): void {
+    this.#room = fn;
+  }
+
+  async lookForRoom(): Promise<RoomState> {
+    return (await this.#ask({ do: 'room' })).room ?? 'ample';
   }
 
   hold(on: boolean): void {
@@ -103,7 +115,8 @@ export class SqliteJournal implements Journal {
 }
 
 export function errorOf(op: string, code: string, message: string): StoreError {
-  if (code === 'SQLITE_FULL') return new StoreError('NO_SPACE', 'database space exceeded', { op, hint: 'free space on the file system of the data directory' });
+  if (code === 'SQLITE_FULL') return noRoom();
+  if (code === 'READ_ONLY') return readOnly();
   if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return new StoreError('CORRUPT', message, { op, hint: 'restore a snapshot' });
   return new StoreError('UNAVAILABLE', `${op}: ${code}: ${message}`, { op, hint: 'look at the kernel log for errors of the disk' });
 }

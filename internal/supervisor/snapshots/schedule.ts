@@ -35,16 +35,24 @@ export async function startSchedule(options: ScheduleOptions): Promise<() => voi
     if (stopped || dueMs === undefined) return;
     const waitMs = Math.min(longestSleepMs, Math.max(0, dueMs - clock.now()));
     timer = clock.after('snapshot.schedule', waitMs, () => {
+      timer = undefined;
       if (clock.now() + earlyMs < dueMs) return arm(Math.min(dueMs, schedule.next(clock.now()) ?? dueMs));
       void take().then(() => arm(schedule.next(Math.max(dueMs, clock.now()))));
     });
   };
+  // The clock was set: the timer waits for a time that is not the schedule's any more.
+  const unfollow = clock.onJump(() => {
+    if (!timer) return;
+    timer.cancel();
+    arm(schedule.next(clock.now()));
+  });
   const next = schedule.next(clock.now());
   const newest = await options.newestMs();
   const missed = newest === undefined || (schedule.next(newest) ?? Infinity) <= clock.now();
   arm(next === undefined ? undefined : missed ? Math.min(next, clock.now() + makeUpAfterMs) : next);
   return () => {
     stopped = true;
+    unfollow();
     timer?.cancel();
   };
 }

@@ -1,5 +1,5 @@
 /** What the fields of services, nodes, namespaces, rights and of all objects are for. The form is described in texts.ts. */
-export const clusterTexts = `
+export const clusterTexts = (): string => `
 @ObjectMeta What every stored object has: its name, labels, owners and times.
 name Name of the object, one of its kind in the namespace. Cannot be changed.
 generateName Beginning of a name that the server completes when no name is given.

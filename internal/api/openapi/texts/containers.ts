@@ -1,5 +1,5 @@
 /** What the fields of containers, probes and their states are for. The form is described in texts.ts. */
-export const containerTexts = `
+export const containerTexts = (): string => `
 @Container,EphemeralContainer A program of a pod, from an image.
 args Arguments of the entry point, in the place of the image's CMD. $(NAME) is replaced by the variable NAME; $$(NAME) stays as it is.
 command Entry point, in the place of the image's ENTRYPOINT; it is not run by a shell. $(NAME) is replaced as in args.

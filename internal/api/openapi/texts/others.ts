@@ -1,5 +1,5 @@
 /** What the fields of events, endpoints, definitions, webhooks and other kinds are for. The form is described in texts.ts. */
-export const otherTexts = `
+export const otherTexts = (): string => `
 @Event Something that happened to an object.
 action What was done or tried.
 count How often it happened.

@@ -1,5 +1,5 @@
 /** What the fields of pods and of all that schedules them are for. The form is described in texts.ts. */
-export const podTexts = `
+export const podTexts = (): string => `
 @Pod Containers that run together on one node, sharing a network address and volumes.
 spec What shall run, and how. Most of it is fixed once the pod exists.
 status What the node last reported about the pod.

@@ -1,5 +1,5 @@
 /** What the fields of volumes, claims and storage classes are for. The form is described in texts.ts. */
-export const volumeTexts = `
+export const volumeTexts = (): string => `
 @Volume A volume of a pod: a name, and exactly one source.
 configMap Files from the keys of a ConfigMap.
 csi A volume that a CSI driver makes for this pod alone.

@@ -1,5 +1,5 @@
 /** What the fields of controllers of pods, and of their scaling, are for. The form is described in texts.ts. */
-export const workloadTexts = `
+export const workloadTexts = (): string => `
 @Deployment Keeps pods of one template running, and brings changes of the template out step by step.
 spec What shall run.
 status What runs now.
@@ -187,8 +187,10 @@ maxReplicas Most replicas there may be. Not less than minReplicas.
 metrics The metrics that decide; the one that asks for most replicas counts. Defaults to 80% of the requested CPU.
 minReplicas Fewest replicas there may be. Defaults to 1.
 scaleTargetRef The object whose replicas are changed.
+targetCPUUtilizationPercentage Wanted use of CPU in percent of what the pods request, on average over all of them. Not given: 80.
 @HorizontalPodAutoscalerStatus What was measured and decided last.
 conditions Whether it can scale, and whether a bound holds it back.
+currentCPUUtilizationPercentage Use of CPU in percent of what the pods request, on average over all of them, when it last looked.
 currentMetrics Last values of the metrics.
 currentReplicas How many replicas there were when it last looked.
 desiredReplicas How many replicas it decided on.

@@ -1,0 +1,72 @@
+import { messageOf } from '../../base/errors.ts';
+import type { Disk } from '../../io/disk.ts';
+import type { Log } from '../../io/log.ts';
+import type { Mounts } from '../../io/mounts.ts';
+import type { Spawn } from '../../io/spawn.ts';
+
+export interface NetworkDoors {
+  disk: Disk;
+  spawn: Spawn;
+  mounts: Mounts;
+  log: Log;
+}
+
+/** libcni's note of a network that was set up for a sandbox (its cniCacheV1). */
+interface Note {
+  containerId?: string;
+  ifName?: string;
+  netns?: string;
+  /** base64 of the list that it was set up with. */
+  config?: string;
+  result?: { interfaces?: { sandbox?: string }[] };
+}
+
+interface NetworkList {
+  name?: string;
+  cniVersion?: string;
+  plugins?: { type?: string }[];
+}
+
+const notesDir = '/var/lib/cni/results';
+const op = 'cni.release';
+const pluginTimeoutMs = 20_000;
+
+/** Gives back the addresses and network namespaces of sandboxes that nobody can ask the runtime to stop any more. */
+export async function releaseNetworks(doors: NetworkDoors, binDir: string, sandboxes: ReadonlySet<string>): Promise<void> {
+  for (const name of await doors.disk.list(op, notesDir)) {
+    const path = `${notesDir}/${name}`;
+    const note = parse<Note>((await doors.disk.readIfThere(op, path))?.toString());
+    if (note?.containerId === undefined || !sandboxes.has(note.containerId)) continue;
+    try {
+      await release(doors, binDir, note);
+      await doors.disk.remove(op, path);
+    } catch (error) {
+      doors.log.warn('a network was not given back', { sandbox: note.containerId, error: messageOf(error) });
+    }
+  }
+}
+
+async function release(doors: NetworkDoors, binDir: string, note: Note): Promise<void> {
+  const netns = [note.netns, ...(note.result?.interfaces ?? []).map((i) => i.sandbox)].find((p) => p && /\/netns\/cni-[^/]+$/.test(p));
+  const list = parse<NetworkList>(Buffer.from(note.config ?? '', 'base64').toString());
+  for (const plugin of (list?.plugins ?? []).toReversed()) {
+    if (!/^[\w-]+$/.test(plugin.type ?? '')) continue;
+    const input = JSON.stringify({ ...plugin, name: list?.name, cniVersion: list?.cniVersion, prevResult: note.result });
+    const env = { CNI_COMMAND: 'DEL', CNI_CONTAINERID: note.containerId ?? '', CNI_IFNAME: note.ifName ?? 'eth0', CNI_NETNS: netns ?? '', CNI_PATH: binDir };
+    const done = await doors.spawn.run(op, [`${binDir}/${plugin.type}`], { input, env, timeoutMs: pluginTimeoutMs }).catch(() => undefined);
+    if (done?.code !== 0) doors.log.warn('a network was not given back', { sandbox: note.containerId, plugin: plugin.type, said: done?.stdout.toString().slice(0, 300) });
+  }
+  if (!netns) return;
+  if (!(await doors.disk.stat(op, netns))) return;
+  const point = await doors.disk.realPath(op, netns); // /var/run is a link
+  if ((await doors.mounts.below(op, point)).includes(point)) await doors.mounts.unmount(op, point);
+  await doors.disk.remove(op, point);
+}
+
+function parse<T>(text: string | undefined): T | undefined {
+  try {
+    return text === undefined ? undefined : (JSON.parse(text) as T);
+  } catch {
+    return undefined; // torn by a power cut
+  }
+}

@@ -1,0 +1,72 @@
+import type { FakeClient } from '../../client/fake-client.ts';
+import type { FakeClock } from '../../io/clock-fake.ts';
+import { silentLog } from '../../io/log.ts';
+import { seededRandom } from '../../io/random.ts';
+import { Probes } from '../probes/probes.ts';
+import { StatusWriter } from '../status/status-writer.ts';
+import { BackOff } from './back-off.ts';
+import type { PodDeps } from './deps.ts';
+import type { FakeRuntime } from './fake-runtime.ts';
+import type { PodSet } from './pod-set.ts';
+import { RuntimeReader } from './runtime-reader.ts';
+import { StartGate } from './start-gate.ts';
+
+export interface World {
+  clock: FakeClock;
+  runtime: FakeRuntime;
+  client: FakeClient;
+  set(): PodSet;
+  events: string[];
+  undone: string[];
+  /** What exec probes answer, by container; a real set of probes asks. */
+  exits: Map<string, number>;
+  /** Instead of what is here by default. */
+  more?: Partial<PodDeps>;
+}
+
+const noDisk = { readIfThere: () => Promise.resolve(undefined), makeDir: () => Promise.resolve(), remove: () => Promise.resolve(), list: () => Promise.resolve([]) };
+
+/** What workers need, out of twins: nothing of it touches the machine. */
+export function fakeDeps(world: World): PodDeps {
+  const { clock, runtime, client, events, undone, exits } = world;
+  const note = (_about: unknown, reason: string, message: string): void => void events.push(`${reason}: ${message}`);
+  const nothing = (): Promise<void> => Promise.resolve();
+  return {
+    cri: runtime.cri,
+    reader: new RuntimeReader(runtime.cri),
+    client,
+    images: { ensure: () => Promise.resolve({ ref: 'sha256:1' }), forget: () => undefined },
+    volumes: { mount: () => Promise.resolve(new Map()), mounted: () => new Map(), podDir: () => '/p', update: () => undefined, unmount: (uid: string) => Promise.resolve(void undone.push(`volumes ${uid}`)), leftovers: () => Promise.resolve([]) },
+    probes: new Probes({
+      doors: { clock, dial: undefined as never, exec: (id) => Promise.resolve({ exitCode: exits.get(id.replace(/-\d+$/, '')) ?? 0, output: '' }) },
+      random: seededRandom(1),
+      onResult: ({ uid }) => world.set().worker(uid)?.wake(),
+      event: () => undefined,
+    }),
+    cgroups: { ensure: nothing, remove: (uid: string) => Promise.resolve(void undone.push(`cgroup ${uid}`)), parentOf: () => '/kubepods/x', sweep: nothing },
+    writer: new StatusWriter({ client, clock, log: silentLog, gone: (uid) => world.set().remove(uid) }),
+    backOff: new BackOff(),
+    events: { normal: note, warning: note, flushed: nothing },
+    sources: { services: () => [], configMap: () => Promise.reject(new Error('none')), secret: () => Promise.reject(new Error('none')) },
+    mountDoors: { disk: noDisk, tree: { symlink: nothing, writeFile: nothing }, random: { bytes: () => new Uint8Array(4) } },
+    probeDoors: { clock },
+    clock,
+    log: silentLog,
+    facts: () => ({ logRoot: '/var/log/pods', seccompRoot: '', clusterDns: [], clusterDomain: 'c', hostDns: { servers: [], searches: [], options: [] }, memoryCapacityBytes: 1e9, hugePageSizes: [] }),
+    hostIPs: () => ['192.0.2.1'],
+    allocatable: () => ({ cpu: '2', memory: '1Gi', pods: '10' }),
+    runtimeHandler: () => Promise.resolve(''),
+    promised: () => 0n,
+    mirrorOf: () => undefined,
+    hasEnded: (id: string) => world.set().hasEnded(id),
+    releaseImages: nothing,
+    podAddresses: { hold: nothing, tell: () => undefined, forget: () => undefined },
+    logs: { sync: () => undefined },
+    starts: new StartGate(4),
+    networkReady: () => true,
+    runtimeSettled: () => true,
+    offline: () => false,
+    done: (uid: string) => world.set().done(uid),
+    ...world.more,
+  } as unknown as PodDeps;
+}

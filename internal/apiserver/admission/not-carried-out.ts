@@ -1,0 +1,79 @@
+import type { PersistentVolumeClaim, Service } from '../../api/generated/types/core-v1.ts';
+import type { Ingress } from '../../api/generated/types/networking-v1.ts';
+import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
+import type { KubeObject } from '../../api/object.ts';
+import type { Core } from '../registry/call.ts';
+import type { AdmissionPlugin } from './chain.ts';
+import { lookup } from './lookup.ts';
+
+/** Provisioners of ours. Whoever brings another serves its claims, too. */
+const ownProvisioners = new Set(['rancher.io/local-path', 'kubernetes.io/no-provisioner']);
+
+interface Row {
+  group: string;
+  resource: string;
+  /** With this in --disable, or its like, the operator says that somebody else does it. */
+  elsewhere: string;
+  /** Whether this object waits for somebody who is not here. */
+  waits(object: KubeObject, core: Core): Promise<boolean> | boolean;
+  warning: string;
+}
+
+/** Everything that is stored and that nobody here works on. A row goes as soon as somebody does. */
+const rows: Row[] = [
+  {
+    group: '',
+    resource: 'services',
+    elsewhere: 'servicelb',
+    waits: (object) => {
+      const { spec } = object as unknown as Service;
+      return spec?.type === 'LoadBalancer' && !spec.loadBalancerClass;
+    },
+    warning: 'nobody gives this Service an address: skiff has no service load balancer yet; its node ports are open',
+  },
+  {
+    group: 'networking.k8s.io',
+    resource: 'ingresses',
+    elsewhere: 'traefik',
+    waits: (object) => {
+      const { spec, metadata } = object as unknown as Ingress;
+      return !spec?.ingressClassName && metadata.annotations?.['kubernetes.io/ingress.class'] === undefined;
+    },
+    warning: 'nobody serves this Ingress: skiff has no ingress controller yet, and it names no ingressClassName of another',
+  },
+  {
+    group: 'autoscaling',
+    resource: 'horizontalpodautoscalers',
+    elsewhere: 'controllers',
+    waits: () => true,
+    warning: 'nobody carries out this HorizontalPodAutoscaler: skiff has no controller for it yet',
+  },
+  {
+    group: '',
+    resource: 'persistentvolumeclaims',
+    elsewhere: 'controllers',
+    waits: async (object, core) => {
+      const { spec } = object as unknown as PersistentVolumeClaim;
+      if (!spec.storageClassName) return true;
+      const provisioner = (await lookup<StorageClass>(core, `/registry/storageclasses/${spec.storageClassName}`))?.provisioner;
+      return provisioner === undefined || ownProvisioners.has(provisioner);
+    },
+    warning: 'nobody binds this PersistentVolumeClaim: skiff has no storage provisioner and no volume binder yet',
+  },
+];
+
+/** Warns whoever creates what nobody here carries out (or makes it so by an update), unless somebody else may. Refuses nothing. */
+export function notCarriedOut(core: Core, elsewhere: readonly string[]): AdmissionPlugin {
+  const active = new Map(rows.filter((row) => !elsewhere.includes(row.elsewhere)).map((row) => [`${row.group}/${row.resource}`, row]));
+  const rowOf = ({ resource }: { resource: { group: string; resource: string } }): Row | undefined => active.get(`${resource.group}/${resource.resource}`);
+  return {
+    name: 'NotCarriedOut',
+    handles: ({ call, operation }) => (operation === 'CREATE' || operation === 'UPDATE') && call.subresource === '' && rowOf(call) !== undefined,
+    async validate({ call, object, old }) {
+      const row = rowOf(call);
+      if (!row || !object || !(await row.waits(object, core))) return;
+      if (old && (await row.waits(old, core))) return;
+      call.warnings.push(row.warning);
+    },
+  };
+}

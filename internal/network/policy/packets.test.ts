@@ -1,0 +1,117 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, expect, it } from 'vitest';
+import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
+import { runOk, realSpawn } from '../../io/spawn.ts';
+import { requireProgram } from '../../../test/packages.ts';
+import { parseRange, type Range } from './addresses.ts';
+import { fullRuleset, Planner } from './planner.ts';
+import { parsePolicy } from './rules.ts';
+import { claimOf } from './testing/worlds.ts';
+
+/** Real packets between a node, two of its pods and the pods of another node, each in a network namespace of its own. */
+const dir = mkdtempSync(join(tmpdir(), 'skiff-packets-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** The node is where the script runs; links and routes are as CNI's ptp plug-in and the overlay make them. */
+const topology = `
+set -e
+mount -t tmpfs tmpfs /run && mkdir -p /run/netns
+mount -t proc proc /proc 2>/dev/null || true
+ip link set lo up
+sysctl -qw net.ipv4.ip_forward=1
+pod() { ip netns add $1; ip link add veth$1 type veth peer name eth0 netns $1
+  ip addr add 10.42.0.1/32 dev veth$1; ip link set veth$1 up; ip route add $2/32 dev veth$1
+  ip -n $1 link set lo up; ip -n $1 addr add $2/32 dev eth0; ip -n $1 link set eth0 up
+  ip -n $1 route add 10.42.0.1 dev eth0 scope link; ip -n $1 route add default via 10.42.0.1; }
+pod a 10.42.0.2; pod b 10.42.0.3; pod c 10.42.0.4; pod d 10.42.0.5
+ip netns add far; ip link add eth0 type veth peer name eth0 netns far
+ip addr add 192.0.2.1/24 dev eth0; ip link set eth0 up; ip route add 10.42.1.0/24 via 192.0.2.2
+ip -n far link set lo up; ip -n far addr add 192.0.2.2/24 dev eth0; ip -n far link set eth0 up
+for i in 7 8; do ip -n far addr add 10.42.1.$i/32 dev eth0; done
+ip -n far addr add 10.42.0.5/32 dev lo
+ip -n far route add default via 192.0.2.1
+for n in a b c far; do ip netns exec $n busybox httpd -p 8080 -h /; ip netns exec $n busybox httpd -p 8081 -h /; done
+busybox httpd -p 8080 -h /
+`;
+
+/** Who tries to reach whom; the source address where there is more than one. */
+const tries = [
+  'node 10.42.0.2:8080',
+  'far 10.42.0.2:8080 10.42.1.7',
+  'far 10.42.0.2:8081 10.42.1.7',
+  'far 10.42.0.2:8080 10.42.1.8',
+  'far 10.42.0.2:8080 192.0.2.2',
+  'far 10.42.0.2:8080 10.42.0.5',
+  'b 10.42.0.2:8080',
+  'b 10.42.1.7:8080',
+  'b 192.0.2.1:8080',
+  'b 192.0.2.2:8081',
+  'b 10.42.0.3:8080',
+  'a 10.42.0.3:8080',
+  'a 10.42.1.7:8080',
+  'a 192.0.2.1:8080',
+  'c 10.42.0.2:8080',
+  'c 10.42.1.7:8080',
+  'c 192.0.2.1:8080',
+  'node 10.42.0.4:8080',
+  'far 10.42.0.4:8080 10.42.1.7',
+  'a 10.42.0.4:8080',
+];
+
+const script = `${topology}
+nft -f "$1"
+try() {
+  who=$1; in=""; [ $who = node ] || in="ip netns exec $who"
+  $in curl -s -o /dev/null -m 3 \${3:+--interface $3} http://$2/ && code=0 || code=$?
+  echo $code "$@"
+}
+${tries.map((t) => `try ${t} &`).join('\n')}
+wait $(jobs -p)
+`;
+
+/** Those that got an answer. The others have waited in vain: nothing is refused. */
+async function reached(ruleset: string): Promise<Set<string>> {
+  for (const program of ['nft', '/bin/busybox', 'curl']) requireProgram(program);
+  const file = join(dir, 'rules.nft');
+  writeFileSync(file, ruleset);
+  const said = await runOk(realSpawn, 'test', ['unshare', '-n', '-m', '--propagation', 'private', 'bash', '-c', script, 'bash', file]);
+  const lines = said.split('\n').filter((l) => l !== '');
+  expect(lines.map((l) => l.slice(l.indexOf(' ') + 1)).sort()).toEqual([...tries].sort());
+  expect(new Set(lines.map((l) => l.split(' ')[0]))).toEqual(new Set(['0', '28']));
+  return new Set(lines.filter((l) => l.startsWith('0 ')).map((l) => l.slice(2)));
+}
+
+function plan(policies: object[]): string {
+  const planner = new Planner([4]);
+  planner.setNamespace('shop', {});
+  const pod = (name: string, ip: string, local: boolean, labels: Record<string, string>) => planner.setPod(name, claimOf({ name, namespace: 'shop', labels, ips: [ip], ports: [{ name: 'web', protocol: 'tcp', port: 8080 }], local }));
+  pod('a', '10.42.0.2', true, { app: 'a' });
+  pod('b', '10.42.0.3', true, { app: 'b', role: 'friend' });
+  pod('d', '10.42.0.5', true, { role: 'friend' });
+  // Nobody has told of the pod c.
+  pod('seven', '10.42.1.7', false, { role: 'friend' });
+  pod('eight', '10.42.1.8', false, {});
+  policies.forEach((spec, i) => planner.setPolicy(`shop/p${i}`, parsePolicy({ metadata: { namespace: 'shop', name: `p${i}` }, spec } as NetworkPolicy, () => undefined)));
+  planner.settle();
+  return fullRuleset(planner, [parseRange('10.42.0.0/24') as Range], [4]);
+}
+
+/** Nobody knows the pod c, which only the node reaches; and nobody else sends with the address of d. */
+const never = [/^c /, /^(far|a) 10\.42\.0\.4/, /^far \S+ 10\.42\.0\.5$/];
+const allBut = (...not: RegExp[]): Set<string> => new Set(tries.filter((t) => ![...never, ...not].some((n) => n.test(t))));
+
+it('without policies every known pod speaks with everybody', async () => {
+  expect(await reached(plan([]))).toEqual(allBut());
+});
+
+it('ingress from the node passes always, from friends on their port, from nobody else', async () => {
+  const friends = { podSelector: { matchLabels: { app: 'a' } }, ingress: [{ from: [{ podSelector: { matchLabels: { role: 'friend' } } }], ports: [{ port: 'web' }] }] };
+  expect(await reached(plan([friends]))).toEqual(allBut(/:8081 10/, /10\.42\.1\.8$/, /192\.0\.2\.2$/));
+});
+
+it('egress is judged at the source, towards pods, nodes and the world', async () => {
+  const out = { podSelector: { matchLabels: { app: 'b' } }, policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.1/32'] } }] }] };
+  expect(await reached(plan([out]))).toEqual(allBut(/^b 10\.42\.0\.2/, /^b 10\.42\.1/, /^b 192\.0\.2\.1:/));
+});
