@@ -1,9 +1,10 @@
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { timeOf } from '../client/times.ts';
+import type { Troubles } from '../client/troubles.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
-import { statfs } from '../io/filesystem.ts';
+import { isReadOnly, statfs } from '../io/filesystem.ts';
 import type { Log } from '../io/log.ts';
 import type { Spawn } from '../io/spawn.ts';
 import type { Tree } from '../io/tree.ts';
@@ -12,7 +13,7 @@ import { ImageCollector } from './gc/image-collector.ts';
 import { podLogDirectory } from './config/sandbox-config.ts';
 import { withPodDisks } from './gc/pod-disk.ts';
 import { startLocalStorageLimits } from './gc/local-storage.ts';
-import { startPressure } from './gc/pressure.ts';
+import { startPressure, type Pressures } from './gc/pressure.ts';
 import type { KubeletOptions } from './options.ts';
 import type { PodSet } from './pods/pod-set.ts';
 import { evictionUsage, readUsage } from './usage.ts';
@@ -27,7 +28,8 @@ export interface HousekeepingOptions {
   node: { kind: string; name: string; uid: string; apiVersion: string };
   /** Names of images that cannot be pulled again. */
   pinned(): Set<string>;
-  pressure(now: { memory: boolean; disk: boolean }): void;
+  pressure(now: Pressures): void;
+  troubles?: Troubles | undefined;
   agentDir: string;
   logRoot: string;
   clock: Clock;
@@ -57,10 +59,11 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   };
   const volumePath = (pod: Pod, volume: string): string | undefined => options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path;
   let pressed = false;
-  const report = (now: { memory: boolean; disk: boolean }): void => {
+  const report = (now: Pressures): void => {
     // What a full disk kept from being as it should be need not wait for its next try.
     if (pressed && !now.disk) pods.wake();
     pressed = now.disk;
+    options.troubles?.set('ReadonlyFilesystem', 'agent', now.readOnly ? `the file system of ${options.agentDir} is read-only: no container can be started` : undefined);
     options.pressure(now);
   };
   const collector = new ImageCollector({
@@ -85,6 +88,7 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
       ...{ clock, disk, log, evict, nodeRoom: room, imageRoom: room, pods: running, report },
       usage: async (of) => (of === 'memory' ? await usage() : await withPodDisks(running(), await usage(), { spawn: options.spawn, volumePath, logFolder: (pod) => podLogDirectory(options.logRoot, pod) })),
       reclaimDisk: async () => void (await collector.collectAll()),
+      readOnly: () => isReadOnly(options.agentDir),
       ended: (pod) => whenEnded(options, pod.metadata.uid!),
       helpless: (signal, now) => options.events.warning(options.node, 'FreeDiskSpaceFailed', helplessMessage(signal, now, options.agentDir)),
     }),

@@ -1,5 +1,5 @@
 /** What is wrong with a node that goes on without it: each is a condition of the Node while it lasts. */
-export const troubleTypes = ['PortTaken', 'ClockWrong', 'AddressMissing'] as const;
+export const troubleTypes = ['PortTaken', 'ClockWrong', 'AddressMissing', 'DatastoreFull', 'DatastoreReadOnly', 'ReadonlyFilesystem'] as const;
 export type TroubleType = (typeof troubleTypes)[number];
 
 export interface Trouble {

@@ -1,4 +1,4 @@
-import { statfs as nodeStatfs } from 'node:fs/promises';
+import { access, constants, statfs as nodeStatfs } from 'node:fs/promises';
 import { IoError, messageOf } from '../base/errors.ts';
 
 /** Room on the file system that holds a path. */
@@ -16,5 +16,15 @@ export async function statfs(op: string, path: string): Promise<FilesystemRoom> 
     return { capacityBytes: s.blocks * s.bsize, availableBytes: s.bavail * s.bsize, inodes: s.files, inodesFree: s.ffree };
   } catch (cause) {
     throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, cause });
+  }
+}
+
+/** True when nothing can be written below a path because its file system is read-only, whoever asks. */
+export async function isReadOnly(path: string): Promise<boolean> {
+  try {
+    await access(path, constants.W_OK);
+    return false;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EROFS';
   }
 }

@@ -9,7 +9,7 @@ import { onlyReads, Write } from './evaluate.ts';
 import { GiveBack } from './give-back.ts';
 import { hashKv } from './hash-kv.ts';
 import { HistoryWindow } from './history-window.ts';
-import type { Journal } from './journal.ts';
+import type { Journal, RoomState } from './journal.ts';
 import { LeaseService } from './lease-service.ts';
 import type { Lease } from './leases.ts';
 import { Pipeline, softFlushMs } from './pipeline.ts';
@@ -43,6 +43,8 @@ export interface LogStoreOptions {
   historyMs: number;
   maxHistoryBytes?: number;
   collectGarbage?: () => void;
+  /** What the start found; unsaid, all is well. */
+  initialRoom?: RoomState | undefined;
 }
 
 /** The Store on a log: evaluates in memory, answers when the journal has it. */

@@ -19,11 +19,12 @@ export class Room {
   #timer: Timer | undefined;
   #stopped = false;
 
-  constructor(options: { journal: Journal; clock: Clock; log: Log }) {
+  constructor(options: { journal: Journal; clock: Clock; log: Log; initialRoom?: RoomState | undefined }) {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#log = options.log;
     this.#journal.onRoom?.((state) => this.#set(state));
+    if (options.initialRoom) this.#set(options.initialRoom);
   }
 
   get state(): RoomState {

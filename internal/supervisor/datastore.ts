@@ -18,6 +18,7 @@ import { ownEncryption, ownKeeper, sealStore, type DatastoreKeys } from './datas
 import type { Doors } from './doors.ts';
 import type { Joined } from './join.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { whenWritable } from './when-writable.ts';
 
 /** etcd's own ports: operators and firewalls know them. */
 const clientPort = 2379;
@@ -58,10 +59,14 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
   const store = await openFile(options);
   const dir = join(config.dataDir, 'server/db');
   // Snapshots of a running server are taken through this socket; it gives no access to keys one by one.
-  const upkeep = await serveEtcd(store, { listen: [{ path: join(dir, 'upkeep.sock') }], upkeepOnly: true, clock: doors.clock, log: doors.log.named('upkeep'), snapshots: snapshotFiles(store, doors.disk, dir) });
+  const start = async (): Promise<() => Promise<void>> => {
+    const upkeep = await serveEtcd(store, { listen: [{ path: join(dir, 'upkeep.sock') }], upkeepOnly: true, clock: doors.clock, log: doors.log.named('upkeep'), snapshots: snapshotFiles(store, doors.disk, dir) });
+    return () => upkeep.close();
+  };
+  const stop = await whenWritable({ what: 'the upkeep of the datastore', room: store.room, log: doors.log, start });
   const close = store.close.bind(store);
   store.close = async () => {
-    await upkeep.close();
+    await stop();
     await close();
   };
   // Nobody else changes these keys.

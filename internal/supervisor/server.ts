@@ -33,6 +33,7 @@ import { gitVersion } from './release.ts';
 import { startRenewal, type Renewal } from './renewal.ts';
 import { tellOfRoom } from './tell-of-room.ts';
 import { startUpkeep } from './upkeep.ts';
+import { whenWritable } from './when-writable.ts';
 import { claimPidFile, notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 
 export interface RunningServer {
@@ -108,12 +109,13 @@ async function startParts({ since, password, shared, lastMs, ...o }: Starting): 
     joinToken(config, doors, { serverCa: identities.serverCa.cert, password }),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
-  if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
+  if (shared) parts.push({ name: 'bootstrap', stop: await followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
   const voice = nodeVoice({ client: supervisor, doors, nodeName: facts.name, troubles: o.troubles });
   parts.push({ name: 'voice', stop: () => voice.stop() }, guardClock({ dataDir: config.dataDir, doors, lastMs, troubles: o.troubles, said: voice.warn }));
   const standing = { pid: process.pid, startedMs: doors.clock.now(), agent: !config.disableAgent, ready: false, kubeconfig: config.writeKubeconfig };
-  parts.push(await startUpkeep({ config, doors, facts, datastore, about: () => standing }));
+  const upkeep = async (): Promise<() => Promise<void>> => stopOf([await startUpkeep({ config, doors, facts, datastore, about: () => standing })]);
+  parts.push({ name: 'upkeep', stop: await whenWritable({ what: 'upkeep', room: roomOf(datastore), log, start: upkeep }) });
   await startBeside({ ...o, api, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined });
   log.info('server ready', { ms: since() });
   standing.ready = true;
@@ -160,11 +162,11 @@ async function startBeside(options: Beside): Promise<void> {
   const renewal = startRenewal(doors);
   renewal.add(renewServer(options));
   if (options.datastore.kind === 'etcd') parts.push(followEtcdNodes({ mirrors, etcd: options.datastore.etcd, ownName: options.facts.name, log: doors.log.named('etcd') }));
-  if (options.datastore.kind === 'file') parts.push(tellOfRoom({ room: options.datastore.room, client: supervisor, doors, nodeName: options.facts.name, folder: join(config.dataDir, 'server/db') }));
+  if (options.datastore.kind === 'file') parts.push(tellOfRoom({ room: options.datastore.room, troubles: options.troubles, folder: join(config.dataDir, 'server/db') }));
   parts.push(renewal);
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
-    config.disableAgent ? undefined : startOwnNode({ ...options, mirrors, renewal }),
+    config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors, renewal }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
     config.disable.includes('coredns') ? removeClusterDns(supervisor).then(() => []) : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
   ]);
@@ -194,6 +196,21 @@ async function moveServer(o: Beside & { renewal: Renewal; node: OwnNode | undefi
   await o.node?.readdress();
   if (o.datastore.kind === 'etcd') await o.datastore.readdress(o.facts);
   o.doors.log.info('the new address is in force', { from, to: o.facts.ip });
+}
+
+const roomOf = (datastore: Datastore) => (datastore.kind === 'file' ? datastore.room : undefined);
+const stopOf = (parts: Part[]) => async (): Promise<void> => {
+  for (const part of parts.toReversed()) await part.stop();
+};
+
+/** Containers need a disk; the API does not. */
+async function startNodeWhenWritable(options: Beside & { mirrors: Mirrors; renewal: Renewal }): Promise<OwnNode> {
+  const room = roomOf(options.datastore);
+  if (room?.state !== 'read-only') return await startOwnNode(options);
+  let node: OwnNode | undefined;
+  const start = async (): Promise<() => Promise<void>> => stopOf((node = await startOwnNode(options)).parts);
+  const stop = await whenWritable({ what: 'the node', room, log: options.doors.log, start });
+  return { parts: [{ name: 'node', stop }], readdress: async () => await node?.readdress(), renewCertificate: (tls) => node?.renewCertificate(tls) };
 }
 
 /** The node in the server's own process: a node like any other, except that its calls need no wire. */

@@ -43,6 +43,7 @@ describe('a node whose disk is full of something else', () => {
     // A status: the container ends, and its restart is told.
     cluster.node.exec(['pkill', '-9', '-f', '^sleep 100000']);
     await until('the restart is told', () => cluster.k('get', 'pods', '-l', 'app=calm', '-o', 'jsonpath={.items[0].status.containerStatuses[0].restartCount}/{.items[0].status.containerStatuses[0].ready}') !== '0/true');
+    await until('the datastore\'s trouble is told', () => condition('DatastoreFull') === 'True');
     await until('the node says what is full', () => cluster.k('get', 'events', '-o', 'jsonpath={.items[*].message}').includes('neither images nor the files of pods are what fills it'));
     expect(pods('calm')).toEqual(before);
   });
@@ -78,6 +79,7 @@ describe('a node whose disk is full of something else', () => {
     free();
     await until('writes are taken', () => create('after').code === 0, { timeoutMs: 20_000 });
     await until('the pressure is over', () => condition('DiskPressure') === 'False', { timeoutMs: 30_000 });
+    await until('the trouble is over', () => condition('DatastoreFull') === 'False');
     cluster.apply(deployment('next', 'sleep 100000'));
     await until('new pods start', () => running('next') && running('calm'));
   });

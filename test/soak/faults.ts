@@ -21,6 +21,7 @@ export interface Fault {
   run(scene: Scene): Promise<string | void>;
 }
 
+/** Patterns begin with a letter in brackets, or they would find the shell that looks for them. */
 const pidsOf = (machine: Machine, pattern: string): string[] => machine.sh(`pgrep -f '${pattern}'`).split('\n').filter(Boolean);
 
 /** Kills one process that fits. */
@@ -59,9 +60,9 @@ export const faults: Fault[] = [
   { name: 'end-skiff', run: async ({ machine }) => machine.signal('TERM', 'skiff') },
   { name: 'kill-containerd', run: async ({ machine }) => machine.signal('KILL', 'containerd') },
   { name: 'kill-both', run: async ({ machine }) => machine.sh('kill -9 $(cat /run/skiff-server.pid /run/skiff/containerd.pid)') },
-  { name: 'kill-shim', run: async (scene) => kill(scene, 'containerd-shim-runc-v2 -namespace') },
+  { name: 'kill-shim', run: async (scene) => kill(scene, '[c]ontainerd-shim-runc-v2 -namespace') },
   { name: 'kill-pause', run: async (scene) => kill(scene, '^/pause') },
-  { name: 'kill-container', run: async (scene) => kill(scene, "trap .exit 0. TERM; (httpd|echo)") },
+  { name: 'kill-container', run: async (scene) => kill(scene, '[t]rap .exit 0. TERM; (httpd|echo)') },
   { name: 'stop-skiff', run: stop('skiff', [5, 20]) },
   { name: 'stop-containerd', run: stop('containerd', [5, 20]) },
   // Nobody lets it go on: what hangs has to be found out.
@@ -142,11 +143,11 @@ export const faults: Fault[] = [
     },
   },
   {
-    name: 'delete-namespace-pods-while-away',
+    name: 'containers-end-while-away',
     alone: true,
     run: async ({ machine, sleep }) => {
       // The server is gone while containers end by themselves.
-      machine.sh('kill -STOP $(cat /run/skiff-server.pid); pkill -9 -f "trap .exit 0. TERM; httpd"; kill -9 $(cat /run/skiff-server.pid)');
+      machine.sh('kill -STOP $(cat /run/skiff-server.pid); pkill -9 -f "[t]rap .exit 0. TERM; httpd"; kill -9 $(cat /run/skiff-server.pid)');
       await sleep(1_000);
     },
   },

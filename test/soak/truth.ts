@@ -128,7 +128,7 @@ function ofHost(pods: Shown[], { sandboxes, containers }: Runtime, host: Host): 
   }
   for (const [ip, id] of host.leases) if (!running.has(id)) faults.push(`the address ${ip} is held for ${short(id)}, which does not run`);
   const ips = new Set(pods.map((p) => p.status?.podIP));
-  for (const ip of host.nftAddresses) if (!ip.endsWith('.0') && !ip.endsWith('.1') && !ips.has(ip)) faults.push(`nft knows ${ip}, which no pod has`);
+  for (const ip of host.nftAddresses) if (!/\.(?:0|1|255)$/.test(ip) && !ips.has(ip)) faults.push(`nft knows ${ip}, which no pod has`);
   for (const [what, names] of Object.entries(host.folders)) for (const uid of names) if (uid && !uids.has(uid)) faults.push(`${what}: ${uid} is left, of no pod`);
   return faults;
 }

@@ -188,7 +188,7 @@ describe('eviction', () => {
     const stop = startPressure({
       policy, clock, disk, log: silentLog, nodeRoom: plenty, imageRoom: plenty, reclaimDisk: () => Promise.resolve(), pods: () => [podOf('a', 0)], usage: () => Promise.resolve(new Map([['a', usage(10)]])),
       evict: (_pod, _reason, _message, graceSeconds) => void evicted.push({ minute, graceSeconds }),
-      report: ({ memory }) => void pressure.push(memory), ended: () => Promise.resolve(), helpless: () => undefined,
+      report: ({ memory }) => void pressure.push(memory), readOnly: () => Promise.resolve(false), ended: () => Promise.resolve(), helpless: () => undefined,
     });
     for (const kib of availableKib) {
       now.kib = kib;

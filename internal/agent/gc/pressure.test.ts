@@ -19,6 +19,8 @@ class SmallDisk {
   /** What nobody's end would free. */
   others: number;
   inodesFree = 900;
+  readOnly = false;
+  toldReadOnly = false;
   /** Ends the wait for the pod that was evicted last. */
   ended: () => void = () => undefined;
   readonly stop: () => void;
@@ -36,7 +38,11 @@ class SmallDisk {
       evict: (pod) => void this.evicted.push(pod.metadata.uid ?? ''),
       ended: () => new Promise((resolve) => (this.ended = resolve)),
       helpless: (signal) => void this.helpless.push(signal),
-      report: ({ disk: now }) => void this.pressure.push(now),
+      report: ({ disk: now, readOnly }) => {
+        this.pressure.push(now);
+        this.toldReadOnly = readOnly;
+      },
+      readOnly: () => Promise.resolve(this.readOnly),
     });
   }
 
@@ -115,6 +121,18 @@ describe('a full disk', () => {
     expect(disk.pressure).toEqual([true, false, true]);
     await disk.pass(200_000);
     expect(disk.pressure).toEqual([true, false, true, false]);
+    disk.stop();
+  });
+
+  it('that has become read-only is told, takes no pod, and is forgotten when it takes writes again', async () => {
+    const disk = new SmallDisk({ a: 500 }, 0);
+    await disk.pass(10_000);
+    disk.readOnly = true;
+    await disk.pass(61_000);
+    expect([disk.pressure, disk.toldReadOnly, disk.evicted]).toEqual([[true], true, []]);
+    disk.readOnly = false;
+    await disk.pass(10_000);
+    expect([disk.pressure, disk.toldReadOnly]).toEqual([[true, false], false]);
     disk.stop();
   });
 

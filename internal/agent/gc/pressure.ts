@@ -38,7 +38,16 @@ export interface PressureOptions {
   /** A signal is broken and no pod's end would help. Told once while that lasts. */
   helpless(signal: Signal, now: { available: number; capacity: number }): void;
   /** Node conditions; told when they change. */
-  report(pressure: { memory: boolean; disk: boolean }): void;
+  report(pressure: Pressures): void;
+  /** The node's file system takes no writes. */
+  readOnly(): Promise<boolean>;
+}
+
+export interface Pressures {
+  memory: boolean;
+  disk: boolean;
+  /** The file system of the node is read-only: the disk is under pressure, too, for nothing can start. */
+  readOnly: boolean;
 }
 
 /** After an eviction: what it freed shows, and the next may be due. */
@@ -65,7 +74,7 @@ class Pressure {
   readonly #since = { memory: -Infinity, disk: -Infinity };
   readonly #softSince = new Map<Signal, number>();
   #broken: ReadonlySet<Signal> = new Set();
-  #told = { memory: false, disk: false };
+  #told: Pressures = { memory: false, disk: false, readOnly: false };
   /** It was said that nobody's end would help. */
   #helpless = false;
   #timer: Timer | undefined;
@@ -112,7 +121,7 @@ class Pressure {
     const all = [...new Set([...low, ...ripe])];
     this.#broken = new Set(all);
     const near = nearby(signals, this.#hard) || nearby(signals, this.#soft);
-    this.#tell(all, { now, near });
+    this.#tell(all, { now, near, readOnly: await this.#options.readOnly() });
     if (all[0] === undefined) {
       this.#helpless = false;
       return near || this.#told.memory || this.#told.disk ? nearMs : farMs;
@@ -121,13 +130,13 @@ class Pressure {
     return (await this.#relieve(all[0], { ...by, signals })) ? soonMs : nearMs;
   }
 
-  #tell(all: Signal[], { now, near }: { now: number; near: boolean }): void {
+  #tell(all: Signal[], { now, near, readOnly }: { now: number; near: boolean; readOnly: boolean }): void {
     if (all.includes('memory.available')) this.#since.memory = now;
     if (all.some((signal) => signal !== 'memory.available')) this.#since.disk = now;
     const lingerMs = this.#options.policy?.lingerMs ?? (near ? defaultLingerMs : 0);
     const lasts = (since: number): boolean => since === now || now - since < lingerMs;
-    const is = { memory: lasts(this.#since.memory), disk: lasts(this.#since.disk) };
-    if (is.memory !== this.#told.memory || is.disk !== this.#told.disk) this.#options.report((this.#told = is));
+    const is = { memory: lasts(this.#since.memory), disk: readOnly || lasts(this.#since.disk), readOnly };
+    if (is.memory !== this.#told.memory || is.disk !== this.#told.disk || is.readOnly !== this.#told.readOnly) this.#options.report((this.#told = is));
   }
 
   /** True when a pod was evicted and has ended: it is worth looking again at once. */

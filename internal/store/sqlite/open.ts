@@ -6,6 +6,7 @@ import type { Log } from '../../io/log.ts';
 import { realRandom, type Random } from '../../io/random.ts';
 import { type Encryption, ValueCipher } from '../cipher.ts';
 import { StoreError } from '../errors.ts';
+import type { RoomState } from '../journal.ts';
 import { LogStore } from '../log-store.ts';
 import { recover, type Recovered } from '../recovery.ts';
 import type { Census } from '../seal.ts';
@@ -40,19 +41,19 @@ export async function openSqliteStore(options: SqliteStoreOptions): Promise<LogS
   makeStoreDir(options.dir);
   const path = join(options.dir, fileName);
   const log = options.log.named('store');
-  const { recovered, census } = await loadAnyFile(path, options);
+  const { recovered, census, room } = await loadAnyFile(path, options);
   if (recovered.unclean) log.info('the store was not closed in order', { revision: recovered.state.published });
   const journal = new SqliteJournal({ path, census, encryption: options.encryption, reserve: options.reserve });
-  return new LogStore({ journal, recovered, clock: options.clock, log, random: options.random ?? realRandom, historyMs: options.historyMs ?? defaultHistoryMs });
+  return new LogStore({ journal, recovered, clock: options.clock, log, random: options.random ?? realRandom, historyMs: options.historyMs ?? defaultHistoryMs, initialRoom: room });
 }
 
 /** On a file system that is read-only SQLite cannot own the file, nor read what its log holds: a copy elsewhere is read. */
-async function loadAnyFile(path: string, { clock, encryption, reserve, scratchDir }: SqliteStoreOptions): Promise<{ recovered: Recovered; census: Census }> {
+async function loadAnyFile(path: string, { clock, encryption, reserve, scratchDir }: SqliteStoreOptions): Promise<{ recovered: Recovered; census: Census; room?: RoomState }> {
   if (reserve !== true || !existsSync(path) || new Reserve(path).fill() !== 'read-only') return await loadFile(path, clock, encryption);
   const scratch = mkdtempSync(join(scratchDir ?? '/tmp', 'store-'));
   try {
     for (const file of [path, `${path}-wal`]) if (existsSync(file)) copyFileSync(file, join(scratch, basename(file)));
-    return await loadFile(join(scratch, basename(path)), clock, encryption);
+    return { ...(await loadFile(join(scratch, basename(path)), clock, encryption)), room: 'read-only' };
   } finally {
     rmSync(scratch, { recursive: true, force: true });
   }
