@@ -90,8 +90,8 @@ describe('ports that others have', () => {
     await squat(cluster, 6443);
     const before = cluster.log().length;
     cluster.startServer();
-    await until('it has ended', () => /skiff: .*6443/.test(cluster.log().slice(before)) && cluster.node.exec(['sh', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0, { timeoutMs: 20_000, seen: () => cluster.log().slice(before) });
-    const said = cluster.log().slice(before).split('\n').filter((line) => line.startsWith('skiff:') || /^\s+at /.test(line));
+    await until('it has ended', () => / ERROR skiff .*6443/.test(cluster.log().slice(before)) && cluster.node.exec(['sh', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0, { timeoutMs: 20_000, seen: () => cluster.log().slice(before) });
+    const said = cluster.log().slice(before).split('\n').filter((line) => / ERROR skiff |^\s+at /.test(line));
     expect(said).toHaveLength(1);
     expect(said[0]).toMatch(/cannot listen on .*6443.*\(.*\)/);
     leave(cluster, 6443);

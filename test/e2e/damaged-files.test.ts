@@ -54,7 +54,7 @@ const start = async (...flags: string[]): Promise<{ ready: boolean; said: string
   const before = cluster.log().length;
   cluster.startServer(['--secrets-encryption', ...flags]);
   const said = (): string => cluster.log().slice(before);
-  await until('it is ready or has ended', () => said().includes('skiff server ready') || /^skiff: (?!warning)/m.test(said()), { timeoutMs: 30_000, seen: said });
+  await until('it is ready or has ended', () => said().includes('skiff server ready') || / ERROR skiff .*\)$/m.test(said()), { timeoutMs: 30_000, seen: said });
   return { ready: said().includes('skiff server ready'), said: said() };
 };
 
@@ -92,7 +92,7 @@ describe('a damaged file', () => {
       damage(disk(file));
       const damaged = readFileSync(disk(file));
       const { ready, said } = await start('--disable-agent');
-      const lines = said.split('\n').filter((line) => /^skiff: |^\s+at /.test(line));
+      const lines = said.split('\n').filter((line) => / ERROR skiff |^\s+at /.test(line));
       expect({ file, what, ready, lines: lines.length }, said).toEqual({ file, what, ready: false, lines: 1 });
       expect(lines[0]).toContain(`/${file} `);
       expect(lines[0]).toMatch(/\(put (it|the file) back/);
@@ -104,8 +104,8 @@ describe('a damaged file', () => {
   it('server/tls that is gone: the state is not left to new authorities', async () => {
     rmSync(disk('var/lib/skiff/server/tls'), { recursive: true });
     const { ready, said } = await start('--disable-agent');
-    expect({ ready, line: said.split('\n').filter((line) => line.startsWith('skiff: ')).length }, said).toEqual({ ready: false, line: 1 });
-    expect(said).toMatch(/skiff: \/var\/lib\/skiff\/server\/tls\/server-ca\.crt is missing, and the cluster of this data directory rests on it \(put it back/);
+    expect({ ready, line: said.split('\n').filter((line) => / ERROR skiff /.test(line)).length }, said).toEqual({ ready: false, line: 1 });
+    expect(said).toMatch(/ERROR skiff \/var\/lib\/skiff\/server\/tls\/server-ca\.crt is missing, and the cluster of this data directory rests on it \(put it back/);
     expect(readdirSync(disk('var/lib/skiff/server/tls'))).toEqual([]);
     restore();
     expect((await start('--disable-agent')).ready).toBe(true);

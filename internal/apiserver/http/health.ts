@@ -10,7 +10,7 @@ type Kind = 'healthz' | 'livez' | 'readyz';
 type Check = () => Promise<string | undefined> | string | undefined;
 
 /** A store that has not answered by then does not answer. Below a second, which is how long the kubelet's probes wait; kube-apiserver's is two. */
-const storeAnswersWithinMs = 800;
+const storeAnswersWithinMs = 700;
 
 /** kube-apiserver's names for what must have been started, and the part that does it here. */
 const startHooks: readonly [name: string, part: StartedPart][] = [

@@ -24,6 +24,7 @@ interface Guarded {
 const calmMs = 60_000;
 const longestRepairMs = 30_000;
 const firstRepairMs = 50;
+const listeningMs = 1_000;
 
 /** Tells the owners of tables when somebody else changes them: one monitor for all. */
 export class NftGuards {
@@ -64,7 +65,10 @@ export class NftGuards {
       command: ['nft', 'monitor'],
       line: (text) => this.#line(text),
       started: (again) => {
-        if (again) for (const { putBack } of this.#guarded) putBack();
+        if (!again) return;
+        for (const { putBack } of this.#guarded) putBack();
+        // What happened before the program had begun to listen nobody said.
+        this.#o.clock.after('nft.listening', listeningMs, () => void this.#lookForTables());
       },
     });
   }
