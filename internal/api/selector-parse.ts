@@ -1,6 +1,6 @@
 import { qualifiedName } from './names.ts';
-import { binaryOperators, requirement } from './selectors.ts';
-import type { LabelOperator, Requirement } from './selectors.ts';
+import { binaryOperators, requirement } from './selector-requirement.ts';
+import type { LabelOperator, Requirement } from './selector-requirement.ts';
 import { badRequest, fieldErrorText } from './status.ts';
 
 type Kind = 'error' | 'end' | ')' | ',' | '!' | '==' | '=' | '>' | '<' | '!=' | '(' | 'in' | 'notin' | 'word';

@@ -166,7 +166,7 @@ function disabled(settings: Settings, warn: Warn): string[] {
     if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) throw new ConfigError(`--disable: "${name}" is not the name of a component`, { op, hint: `known are ${packaged.join(', ')}` });
     if (!packaged.includes(name)) warn(`--disable: there is no component "${name}" (known are ${packaged.join(', ')}); a file of that name below server/manifests is kept away`);
   }
-  return settings.get('disable-network-policy') === true ? [...asked, 'network-policy'] : asked;
+  return asked;
 }
 
 function text(settings: Settings, name: string): string | undefined {

@@ -77,8 +77,6 @@ export function issueCa(options: Issuing & { cn?: string; rawName?: Der; key?: s
 export function namesakes(caPems: string, { nowMs, random }: Issuing): string {
   const names = pemBlocks(caPems).map(({ bytes }) => readCertificate(bytes).rawSubject);
   return names.map((name) => {
-    // A key that cannot sign: OpenSSL then does not try it. A signature that it tried in vain would
-    // stay behind as an error, and break the connection in the middle of its first request.
     const { publicKey } = generateKeyPairSync('x25519');
     const extensions = [extension(extensionIds.basicConstraints, true, sequence(boolean(true)))];
     return signed({ random, notBeforeMs: nowMs, notAfterMs: nowMs + lives.caMs, issuer: name, subject: name, publicKey, signer: newKey(), extensions });

@@ -5,6 +5,7 @@ import { StoreError } from './errors.ts';
 import type { KeyCensus, Reencrypts } from './key-ring.ts';
 import { prefixEnd } from './store.ts';
 import type * as s from './store.ts';
+import { WrappedStore } from './wrapped-store.ts';
 
 /** Before an encrypted value: this mark, the key's number (4 bytes), IV and tag. No object of Kubernetes begins so. */
 const mark = Buffer.from('skiff:enc:aesgcm:v1:');
@@ -32,8 +33,7 @@ export interface EncryptedStoreOptions {
  * additional data, so that a value cannot be put under another key. Keys, revisions and all else pass through untouched.
  * Values that are not encrypted are read as they are. Comparing or sorting by such values is refused: equal values look different.
  */
-export class EncryptedStore implements s.Store, Reencrypts {
-  readonly #inner: s.Store;
+export class EncryptedStore extends WrappedStore implements Reencrypts {
   readonly #reload: EncryptedStoreOptions['reload'];
   readonly #clock: Clock;
   readonly #betweenWalksMs: number;
@@ -42,19 +42,11 @@ export class EncryptedStore implements s.Store, Reencrypts {
   #encryption: Encryption;
 
   constructor(inner: s.Store, options: EncryptedStoreOptions) {
-    this.#inner = inner;
+    super(inner);
     this.#encryption = options.encryption;
     this.#reload = options.reload;
     this.#clock = options.clock;
     this.#betweenWalksMs = options.betweenWalksMs ?? betweenWalksMs;
-  }
-
-  get revision(): number {
-    return this.#inner.revision;
-  }
-
-  get compactRevision(): number {
-    return this.#inner.compactRevision;
   }
 
   /** Takes over keys that were changed, here or elsewhere; news of an older change comes too late. */
@@ -64,55 +56,23 @@ export class EncryptedStore implements s.Store, Reencrypts {
 
   async range(request: s.RangeRequest): Promise<s.RangeResponse> {
     this.#checkRange(request);
-    return await this.#openRange(await this.#inner.range(request));
+    return await this.#openRange(await this.inner.range(request));
   }
 
   async put(request: s.PutRequest): Promise<s.PutResponse> {
-    return await this.#openPut(await this.#write(() => this.#inner.put(this.#sealPut(request))));
+    return await this.#openPut(await this.#write(() => this.inner.put(this.#sealPut(request))));
   }
 
   async deleteRange(request: s.DeleteRangeRequest): Promise<s.DeleteRangeResponse> {
-    return await this.#openDelete(await this.#inner.deleteRange(request));
+    return await this.#openDelete(await this.inner.deleteRange(request));
   }
 
   async txn(request: s.TxnRequest): Promise<s.TxnResponse> {
-    return await this.#openTxn(await this.#write(() => this.#inner.txn(this.#sealTxn(request))));
+    return await this.#openTxn(await this.#write(() => this.inner.txn(this.#sealTxn(request))));
   }
 
   watch(request: s.WatchRequest): s.Watch {
-    return this.#touches(request) ? new OpenedWatch(this.#inner, request, (events) => this.#openEvents(events)) : this.#inner.watch(request);
-  }
-
-  async compact(revision: number): Promise<void> {
-    await this.#inner.compact(revision);
-  }
-
-  async leaseGrant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }> {
-    return await this.#inner.leaseGrant(request);
-  }
-
-  async leaseRevoke(id: string): Promise<void> {
-    await this.#inner.leaseRevoke(id);
-  }
-
-  async leaseKeepAlive(id: string): Promise<{ ttlSeconds: number }> {
-    return await this.#inner.leaseKeepAlive(id);
-  }
-
-  async leaseTimeToLive(id: string, options?: { keys?: boolean }): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
-    return await this.#inner.leaseTimeToLive(id, options);
-  }
-
-  async leases(): Promise<string[]> {
-    return await this.#inner.leases();
-  }
-
-  async size(): Promise<{ bytes: number; inUseBytes: number }> {
-    return await this.#inner.size();
-  }
-
-  async close(): Promise<void> {
-    await this.#inner.close();
+    return this.#touches(request) ? new OpenedWatch(this.inner, request, (events) => this.#openEvents(events)) : this.inner.watch(request);
   }
 
   /** Writes anew, by compare and set, every value that is not as `encryption` wants it. Revisions and watches see ordinary writes. */
@@ -161,7 +121,7 @@ export class EncryptedStore implements s.Store, Reencrypts {
   async #walk(each: (page: s.KeyValue[]) => Promise<void>): Promise<void> {
     for (const prefix of this.#encryption.prefixes) {
       for (let key = prefix; ; ) {
-        const { kvs, more } = await this.#inner.range({ key, end: prefixEnd(prefix), limit: walkPage });
+        const { kvs, more } = await this.inner.range({ key, end: prefixEnd(prefix), limit: walkPage });
         await each(kvs);
         const last = kvs[kvs.length - 1];
         if (!more || last === undefined) break;
@@ -174,7 +134,7 @@ export class EncryptedStore implements s.Store, Reencrypts {
     const value = this.#seal(kv.key, (await this.#open(kv)).value);
     const { key, lease } = kv;
     // Who changed it meanwhile has written it with some key; the next walk looks at it again.
-    await this.#inner.txn({
+    await this.inner.txn({
       compare: [{ key, target: 'MOD', result: 'EQUAL', operand: kv.modRevision }],
       success: [{ op: 'put', key, value, ...(lease === '0' ? {} : { lease }) }],
       failure: [],

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import { loadOrCreateAuthorities } from '../pki/authorities.ts';
 import { bootstrapFormat, bootstrapName, collectFiles, differingSetting, foreignFile, openBootstrap, sealBootstrap, versionsApart, writeFiles, type BootstrapData } from '../pki/bootstrap.ts';
+import { follow } from '../apiserver/follow.ts';
 import { prefixEnd, type Store } from '../store/store.ts';
 import type { Random } from '../io/random.ts';
 import type { ServerConfig } from './config.ts';
@@ -51,8 +52,8 @@ export async function changeFile(store: Store, options: { password: string; file
   }
 }
 
-/** Writes what other servers publish to this server's disk and says which files changed. Returns how to stop. */
-export function followBootstrap(store: Store, options: { password: string; dir: string; doors: Pick<Doors, 'disk' | 'log'>; changed(files: string[]): Promise<void> | void }): () => void {
+/** Writes what other servers publish to this server's disk and says which files changed, from now on. Gives how to stop. */
+export async function followBootstrap(store: Store, options: { password: string; dir: string; doors: Pick<Doors, 'clock' | 'disk' | 'log'>; changed(files: string[]): Promise<void> | void }): Promise<() => void> {
   const { password, dir, doors } = options;
   let stopped = false;
   let queue = Promise.resolve();
@@ -70,21 +71,10 @@ export function followBootstrap(store: Store, options: { password: string; dir: 
     }
   };
   const soon = (): void => void (queue = queue.then(look));
-  const start = (): { cancel(): void } =>
-    store.watch({
-      key: prefix,
-      end: prefixEnd(prefix),
-      onEvents: soon,
-      onEnd: (why) => {
-        if (stopped || why.reason === 'closed') return;
-        watch = start();
-        soon();
-      },
-    });
-  let watch = start();
+  const following = await follow({ store, clock: doors.clock, log: doors.log, name: 'bootstrap', prefix, onChanges: soon });
   return () => {
     stopped = true;
-    watch.cancel();
+    following.stop();
   };
 }
 

@@ -32,7 +32,7 @@ async function server(name: string, secretsEncryption: boolean): Promise<Server>
   const dataDir = join(dir, name);
   const sealed = await sealStore(inner, { config: { dataDir, secretsEncryption } as ServerConfig, doors, password });
   await sealed.settle();
-  stops.push(followBootstrap(inner, { password, dir: join(dataDir, 'server'), doors, changed: () => sealed.keys.refresh() }));
+  stops.push(await followBootstrap(inner, { password, dir: join(dataDir, 'server'), doors, changed: () => sealed.keys.refresh() }));
   const secrets = new SecretsEncryption({ keeper: sealed.keys.keeper, values: { encrypt: (encryption, progress) => sealed.store.encrypt(encryption, progress), keyCensus: () => sealed.store.keyCensus() }, random: realRandom, log: silentLog });
   await secrets.start();
   await secrets.idle();

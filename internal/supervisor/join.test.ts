@@ -169,7 +169,7 @@ describe('servers with one datastore', () => {
     await share('g', store);
     await share('h', store);
     const changed: string[][] = [];
-    const stop = followBootstrap(store, { password, dir: join(root, 'h/server'), doors, changed: (files) => void changed.push(files) });
+    const stop = await followBootstrap(store, { password, dir: join(root, 'h/server'), doors, changed: (files) => void changed.push(files) });
     const publish = (text: string): Promise<void> => changeFile(store, { password, file: 'cred/encryption-keys.json', random: doors.random, change: () => text });
     await publish('{"new":1}');
     await expect.poll(() => changed).toEqual([['cred/encryption-keys.json']]);

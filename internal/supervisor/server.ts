@@ -109,7 +109,7 @@ async function startParts({ since, password, shared, lastMs, ...o }: Starting): 
     joinToken(config, doors, { serverCa: identities.serverCa.cert, password }),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
-  if (shared) parts.push({ name: 'bootstrap', stop: followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
+  if (shared) parts.push({ name: 'bootstrap', stop: await followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
   const voice = nodeVoice({ client: supervisor, doors, nodeName: facts.name, troubles: o.troubles });
   parts.push({ name: 'voice', stop: () => voice.stop() }, guardClock({ dataDir: config.dataDir, doors, lastMs, troubles: o.troubles, said: voice.warn }));

@@ -1,4 +1,4 @@
-import { failure, goText, goType, isDict } from './strategic.ts';
+import { failure, goText, goType, isDict } from './go-values.ts';
 
 type Dict = Record<string, unknown>;
 

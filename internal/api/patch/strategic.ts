@@ -1,7 +1,9 @@
 import { own } from '../../base/own.ts';
 import { deepCopy } from '../object.ts';
 import type { Schema } from '../schema.ts';
-import { ApiError, badRequest } from '../status.ts';
+import { badRequest } from '../status.ts';
+import type { ApiError } from '../status.ts';
+import { failure, goText, goType, isDict } from './go-values.ts';
 import { jsonKind } from './json.ts';
 import { lookupField } from './patch-meta.ts';
 import type { PatchMeta } from './patch-meta.ts';
@@ -14,11 +16,7 @@ const retainKeys = '$retainKeys';
 const setOrder = '$setElementOrder/';
 const deleteFrom = '$deleteFromPrimitiveList/';
 
-export const isDict = (value: unknown): value is Dict => value !== null && typeof value === 'object' && !Array.isArray(value);
-
 const badRetainKeys = (): ApiError => badRequest('invalid patch format of retainKeys');
-/** What is neither the client's format nor a conflict: Kubernetes answers 500 with the bare text. */
-export const failure = (message: string): ApiError => new ApiError('', message);
 
 /**
  * Applies a strategic merge patch (apimachinery strategicpatch) and returns the new document; the inputs stay as they
@@ -197,20 +195,3 @@ function put(container: Dict, key: string, value: unknown): void {
   if (key === '__proto__') Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
   else container[key] = value;
 }
-
-export function goType(value: unknown): string {
-  if (value === null || value === undefined) return '%!s(<nil>)';
-  if (Array.isArray(value)) return '[]interface {}';
-  if (typeof value === 'object') return 'map[string]interface {}';
-  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
-  return typeof value === 'boolean' ? 'bool' : 'string';
-}
-
-/** A value as Go's %v prints it. */
-export function goText(value: unknown): string {
-  if (value === null || value === undefined) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  if (isDict(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key])}`).join(' ')}]`;
-  return String(value);
-}
-

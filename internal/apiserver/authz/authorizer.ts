@@ -1,5 +1,5 @@
 import type { FieldTerm } from '../../api/field-selectors.ts';
-import type { Requirement } from '../../api/selectors.ts';
+import type { Requirement } from '../../api/selector-requirement.ts';
 import type { UserInfo } from '../options.ts';
 
 /** One question to an authorizer (authorization.k8s.io ResourceAttributes or NonResourceAttributes). */

@@ -1,4 +1,4 @@
-import { aggregate } from '../../api/selectors.ts';
+import { aggregate } from '../../api/selector-requirement.ts';
 import type { UserInfo } from '../options.ts';
 import type { AccessRequest, Decision, PolicyRule } from './authorizer.ts';
 

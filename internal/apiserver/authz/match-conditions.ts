@@ -3,7 +3,7 @@ import { compile, costPerCall, environment, wrongResult, type Program } from '..
 import { Meter } from '../../api/cel/evaluate.ts';
 import { listOf, mapOf, string, type CelType } from '../../api/cel/types.ts';
 import { fromJson } from '../../api/cel/values.ts';
-import { aggregate } from '../../api/selectors.ts';
+import { aggregate } from '../../api/selector-requirement.ts';
 import { messageOf } from '../../base/errors.ts';
 
 /** A webhook's conditions at most (apiserver validation compileMatchConditions). */

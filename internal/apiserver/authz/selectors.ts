@@ -1,5 +1,6 @@
 import type { FieldSelectorAttributes, LabelSelectorAttributes } from '../../api/generated/types/authorization-v1.ts';
-import { parseFieldSelector, parseLabelSelector, requirement, type FieldTerm, type LabelOperator, type Requirement } from '../../api/selectors.ts';
+import { parseFieldSelector, parseLabelSelector, type FieldTerm } from '../../api/selectors.ts';
+import { requirement, type LabelOperator, type Requirement } from '../../api/selector-requirement.ts';
 import { messageOf } from '../../base/errors.ts';
 
 /** Selectors of a question, as far as they could be read. What could not is left out: that only makes the question wider. */

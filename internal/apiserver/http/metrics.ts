@@ -21,7 +21,8 @@ interface Series {
 export class Metrics {
   readonly #requests = new Map<string, number>();
   readonly #durations = new Map<string, Series>();
-  readonly policies = new PolicyMetrics();
+  readonly policies = new PolicyMetrics('validating');
+  readonly mutations = new PolicyMetrics('mutating');
   watches = 0;
 
   count(exchange: Exchange, code: number, seconds: number): void {
@@ -71,7 +72,7 @@ export class Metrics {
     }
     lines.push(...flowControlMetrics(server.flowControl));
     lines.push(...server.authorization.metrics());
-    lines.push(...this.policies.lines());
+    lines.push(...this.policies.lines(), ...this.mutations.lines());
     lines.push(...(server.audit?.metrics() ?? []));
     return `${lines.join('\n')}\n`;
   }

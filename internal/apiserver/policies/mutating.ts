@@ -81,7 +81,11 @@ async function mutate(server: Server, { policy, binding }: Bound, attributes: At
       if (!(await conditionsHold(spec.matchConditions, await see(), params))) continue;
       for (const mutation of spec.mutations ?? []) {
         // Each change sees those before it; one that fails does not keep the next from its work.
-        await change(server, attributes, mutation, { evaluation: await see(), options: { params, variables: scope.types, constructs: true } }).catch((error: unknown) => {
+        const evaluation = await see();
+        const began = server.core.clock.monotonicMs();
+        const count = (message: string): void => server.metrics.mutations.observe({ policy: policy.metadata.name ?? '', binding: binding.metadata.name ?? '', message, tookMs: server.core.clock.monotonicMs() - began });
+        await change(server, attributes, mutation, { evaluation, options: { params, variables: scope.types, constructs: true } }).then(() => count(''), (error: unknown) => {
+          count(messageOf(error));
           if (error instanceof ApiError && error.reason === 'InternalError') throw error;
           fail(messageOf(error));
         });

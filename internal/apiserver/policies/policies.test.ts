@@ -140,6 +140,8 @@ describe('mutating policies', () => {
     await admin.create(bindings, { metadata: { name: 'shape' }, spec: { policyName: 'shape' } });
     const made = await admin.create<KubeObject>(deployments, deployment('shaped', 1));
     expect(made).toMatchObject({ metadata: { annotations: { by: 'policy' }, labels: { 'a/b': '3' } }, spec: { replicas: 3, template: { spec: { containers: [{ name: 'web', image: 'web:1' }] } } } });
+    const metrics = dev.api.server.metrics.text(dev.api.server);
+    expect(metrics).toContain('apiserver_mutating_admission_policy_check_total{error_type="no_error",policy="shape",policy_binding="shape"} 2');
     await admin.delete(bindings, { name: 'shape' });
   });
 });

@@ -1,7 +1,8 @@
 export interface Checked {
   policy: string;
   binding: string;
-  action: string;
+  /** What was done about it; changes have none. */
+  action?: string;
   message: string;
   tookMs: number;
 }
@@ -18,12 +19,17 @@ interface Series {
   seconds: number;
 }
 
-/** apiserver_validating_admission_policy_*: what policies found, by policy, binding and what was done about it. */
+/** apiserver_{validating,mutating}_admission_policy_*: what policies found, by policy, binding and what was done about it. */
 export class PolicyMetrics {
+  readonly #sort: string;
   readonly #series = new Map<string, Series>();
 
+  constructor(sort: 'validating' | 'mutating') {
+    this.#sort = sort;
+  }
+
   observe({ policy, binding, action, message, tookMs }: Checked): void {
-    const labels = `enforcement_action="${action}",error_type="${errorType(message)}",policy="${policy}",policy_binding="${binding}"`;
+    const labels = `${action === undefined ? '' : `enforcement_action="${action}",`}error_type="${errorType(message)}",policy="${policy}",policy_binding="${binding}"`;
     let series = this.#series.get(labels);
     if (!series) {
       if (this.#series.size >= maxSeries) return;
@@ -38,8 +44,8 @@ export class PolicyMetrics {
 
   lines(): string[] {
     if (this.#series.size === 0) return [];
-    const total = 'apiserver_validating_admission_policy_check_total';
-    const duration = 'apiserver_validating_admission_policy_check_duration_seconds';
+    const total = `apiserver_${this.#sort}_admission_policy_check_total`;
+    const duration = `apiserver_${this.#sort}_admission_policy_check_duration_seconds`;
     const all = [...this.#series.values()];
     return [
       `# TYPE ${total} counter`,

@@ -6,6 +6,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Log } from '../../io/log.ts';
 import { keyOf } from '../../store/store.ts';
 import type * as s from '../../store/store.ts';
+import { WrappedStore } from '../../store/wrapped-store.ts';
 import { definitionFromV1beta1 } from './definition-v1beta1.ts';
 import { storedText } from './stored.ts';
 
@@ -21,76 +22,35 @@ const headBytes = 120;
  * version that is served, made when it is first read. What is written goes through as it is, so that in time all values are our own.
  * Values are compared by no one who reads through this.
  */
-export class KubeValuesStore implements s.Store {
-  readonly #inner: s.Store;
+export class KubeValuesStore extends WrappedStore {
   readonly #scheme: Scheme;
   readonly #log: Log;
   readonly #read = new WeakMap<s.KeyValue, s.KeyValue>();
 
   constructor(inner: s.Store, options: { scheme: Scheme; log: Log }) {
-    this.#inner = inner;
+    super(inner);
     this.#scheme = options.scheme;
     this.#log = options.log;
   }
 
-  get revision(): number {
-    return this.#inner.revision;
-  }
-
-  get compactRevision(): number {
-    return this.#inner.compactRevision;
-  }
-
   async range(request: s.RangeRequest): Promise<s.RangeResponse> {
-    return this.#range(await this.#inner.range(request));
+    return this.#range(await this.inner.range(request));
   }
 
   async put(request: s.PutRequest): Promise<s.PutResponse> {
-    return this.#previous(await this.#inner.put(request));
+    return this.#previous(await this.inner.put(request));
   }
 
   async deleteRange(request: s.DeleteRangeRequest): Promise<s.DeleteRangeResponse> {
-    return this.#deleted(await this.#inner.deleteRange(request));
+    return this.#deleted(await this.inner.deleteRange(request));
   }
 
   async txn(request: s.TxnRequest): Promise<s.TxnResponse> {
-    return this.#txn(await this.#inner.txn(request));
+    return this.#txn(await this.inner.txn(request));
   }
 
   watch(request: s.WatchRequest): s.Watch {
-    return this.#inner.watch({ ...request, onEvents: (events, revision) => request.onEvents(this.#events(events), revision), onEnd: (why) => request.onEnd(why) });
-  }
-
-  async compact(revision: number): Promise<void> {
-    await this.#inner.compact(revision);
-  }
-
-  async leaseGrant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }> {
-    return await this.#inner.leaseGrant(request);
-  }
-
-  async leaseRevoke(id: string): Promise<void> {
-    await this.#inner.leaseRevoke(id);
-  }
-
-  async leaseKeepAlive(id: string): Promise<{ ttlSeconds: number }> {
-    return await this.#inner.leaseKeepAlive(id);
-  }
-
-  async leaseTimeToLive(id: string, options?: { keys?: boolean }): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
-    return await this.#inner.leaseTimeToLive(id, options);
-  }
-
-  async leases(): Promise<string[]> {
-    return await this.#inner.leases();
-  }
-
-  async size(): Promise<{ bytes: number; inUseBytes: number }> {
-    return await this.#inner.size();
-  }
-
-  async close(): Promise<void> {
-    await this.#inner.close();
+    return this.inner.watch({ ...request, onEvents: (events, revision) => request.onEvents(this.#events(events), revision), onEnd: (why) => request.onEnd(why) });
   }
 
   #kv(kv: s.KeyValue): s.KeyValue {

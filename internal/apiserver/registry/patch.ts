@@ -1,4 +1,4 @@
-import { goText } from '../../api/patch/strategic.ts';
+import { goText } from '../../api/patch/go-values.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid } from '../../api/status.ts';
 import { applyJsonPatch, unknownPatchFields } from '../../api/patch/json.ts';

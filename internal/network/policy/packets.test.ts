@@ -14,11 +14,14 @@ import { claimOf } from './testing/worlds.ts';
 const dir = mkdtempSync(join(tmpdir(), 'skiff-packets-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
+/** With the script ends everything that it started. */
+const apart = ['unshare', '--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child=KILL', 'timeout', '-k', '1', '40', 'bash', '-c'];
+
 /** The node is where the script runs; links and routes are as CNI's ptp plug-in and the overlay make them. */
 const topology = `
 set -e
 mount -t tmpfs tmpfs /run && mkdir -p /run/netns
-mount -t proc proc /proc 2>/dev/null || true
+mount -t proc proc /proc
 ip link set lo up
 sysctl -qw net.ipv4.ip_forward=1
 pod() { ip netns add $1; ip link add veth$1 type veth peer name eth0 netns $1
@@ -76,7 +79,7 @@ async function reached(ruleset: string): Promise<Set<string>> {
   for (const program of ['nft', '/bin/busybox', 'curl']) requireProgram(program);
   const file = join(dir, 'rules.nft');
   writeFileSync(file, ruleset);
-  const said = await runOk(realSpawn, 'test', ['unshare', '-n', '-m', '--propagation', 'private', 'bash', '-c', script, 'bash', file]);
+  const said = await runOk(realSpawn, 'test', [...apart, script, 'bash', file]);
   const lines = said.split('\n').filter((l) => l !== '');
   expect(lines.map((l) => l.slice(l.indexOf(' ') + 1)).sort()).toEqual([...tries].sort());
   expect(new Set(lines.map((l) => l.split(' ')[0]))).toEqual(new Set(['0', '28']));
@@ -84,6 +87,12 @@ async function reached(ruleset: string): Promise<Set<string>> {
 }
 
 function plan(policies: object[]): string {
+  return fullRuleset(planned(policies), [parseRange('10.42.0.0/24') as Range], [4]);
+}
+
+const parsed = (name: string, spec: object) => parsePolicy({ metadata: { namespace: 'shop', name }, spec } as NetworkPolicy, () => undefined);
+
+function planned(policies: object[]): Planner {
   const planner = new Planner([4]);
   planner.setNamespace('shop', {});
   const pod = (name: string, ip: string, local: boolean, labels: Record<string, string>) => planner.setPod(name, claimOf({ name, namespace: 'shop', labels, ips: [ip], ports: [{ name: 'web', protocol: 'tcp', port: 8080 }], local }));
@@ -93,9 +102,9 @@ function plan(policies: object[]): string {
   // Nobody has told of the pod c.
   pod('seven', '10.42.1.7', false, { role: 'friend' });
   pod('eight', '10.42.1.8', false, {});
-  policies.forEach((spec, i) => planner.setPolicy(`shop/p${i}`, parsePolicy({ metadata: { namespace: 'shop', name: `p${i}` }, spec } as NetworkPolicy, () => undefined)));
+  policies.forEach((spec, i) => planner.setPolicy(`shop/p${i}`, parsed(`p${i}`, spec)));
   planner.settle();
-  return fullRuleset(planner, [parseRange('10.42.0.0/24') as Range], [4]);
+  return planner;
 }
 
 /** Nobody knows the pod c, which only the node reaches; and nobody else sends with the address of d. */
@@ -114,4 +123,33 @@ it('ingress from the node passes always, from friends on their port, from nobody
 it('egress is judged at the source, towards pods, nodes and the world', async () => {
   const out = { podSelector: { matchLabels: { app: 'b' } }, policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.1/32'] } }] }] };
   expect(await reached(plan([out]))).toEqual(allBut(/^b 10\.42\.0\.2/, /^b 10\.42\.1/, /^b 192\.0\.2\.1:/));
+});
+
+/** Bytes that came from b to a, and from a to b, over one connection: before a change, right after it, and a second later. */
+const flowScript = `${topology}
+nft -f "$1"
+talk() { while sleep 0.1; do echo x; done; }
+talk | ip netns exec a busybox nc -l -p 7000 > /run/a &
+sleep 0.3
+talk | ip netns exec b busybox nc 10.42.0.2 7000 > /run/b &
+sizes() { stat -c %s /run/a /run/b | xargs; }
+sleep 1; sizes
+nft -f "$2"; sleep 0.3; sizes
+sleep 1; sizes
+`;
+
+it.each([
+  ['into the server', 'a', 'Ingress'],
+  ['out of the client', 'b', 'Egress'],
+])('a connection that stands ends when a policy forbids it %s, in both directions', async (_what, app, type) => {
+  const planner = planned([]);
+  const files = [join(dir, 'before.nft'), join(dir, 'change.nft')] as const;
+  writeFileSync(files[0], fullRuleset(planner, [parseRange('10.42.0.0/24') as Range], [4]));
+  planner.setPolicy('shop/deny', parsed('deny', { podSelector: { matchLabels: { app } }, policyTypes: [type] }));
+  planner.settle();
+  writeFileSync(files[1], planner.table.takeChange());
+  const said = await runOk(realSpawn, 'test', [...apart, flowScript, 'bash', ...files]);
+  const [before, after, later] = said.trim().split('\n').map((l) => l.split(' ').map(Number));
+  expect(Math.min(...before!)).toBeGreaterThan(0);
+  expect(later).toEqual(after);
 });
