@@ -42,6 +42,8 @@ export interface HousekeepingOptions {
 /** The kubelet's patience with a pod that it evicted, before it looks for the next. */
 const endedWithinMs = 30_000;
 const endedLookMs = 1000;
+/** containerd waits 1 s before it tries an event again, then twice as long each time. */
+const laterLooksMs = [15_000, 60_000];
 
 /** Full disks come slowly: the kubelet, too, looks at images every five minutes. */
 const collectMs = 300_000;
@@ -60,8 +62,7 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   const volumePath = (pod: Pod, volume: string): string | undefined => options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path;
   let pressed = false;
   const report = (now: Pressures): void => {
-    // What a full disk kept from being as it should be need not wait for its next try.
-    if (pressed && !now.disk) pods.wake();
+    if (pressed && !now.disk) recovered(pods, clock);
     pressed = now.disk;
     options.troubles?.set('ReadonlyFilesystem', 'agent', now.readOnly ? `the file system of ${options.agentDir} is read-only: no container can be started` : undefined);
     options.pressure(now);
@@ -81,7 +82,10 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   });
   const collect = (): void => void collector.collect().catch((error: unknown) => log.warn('images were not collected', { error }));
   const images = clock.every('gc.images', collectMs, collect);
+  // A trouble that ended may have been a disk that was full for less time than passes between two looks.
+  const stopTroubles = options.troubles?.onChange((begun) => begun ?? recovered(pods, clock));
   const stops = [
+    () => stopTroubles?.(),
     () => images.cancel(),
     startPressure({
       policy: options.kubelet?.eviction,
@@ -97,6 +101,16 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
   return () => {
     for (const stop of stops) stop();
   };
+}
+
+/**
+ * What a full disk kept from being as it should be need not wait for its next try. And containerd, which could not write down that a container
+ * ended, tries that again later and tells nobody when it succeeds.
+ */
+function recovered(pods: PodSet, clock: Clock): void {
+  pods.relist();
+  pods.wake();
+  for (const ms of laterLooksMs) clock.after('gc.recovered', ms, () => pods.relist());
 }
 
 async function whenEnded({ pods, clock }: HousekeepingOptions, uid: string): Promise<void> {

@@ -1,7 +1,23 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, readlinkSync, readSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, readlinkSync, readSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 
 /** Where nobody else looks after the log it is cut at this size; what was there is kept beside it once, as `<file>.1`. */
 export const logBounds = { bytes: 8 << 20, checkEvery: 1 << 20 };
+
+/**
+ * Standard error, whatever becomes of it. A file whose disk is full, or a pipe that nobody reads any more, costs lines: as a stream it would end the
+ * process with the first one, and say nothing more when there is room again.
+ */
+export function standardError(): (line: string) => void {
+  process.stderr.on('error', () => undefined);
+  if (!fstatSync(2).isFile()) return (line) => void process.stderr.write(line);
+  return (line) => {
+    try {
+      writeSync(2, line);
+    } catch {
+      // Where would one say it?
+    }
+  };
+}
 
 /**
  * Writes lines to a descriptor, standard error by default. Does that lead to a file that is only appended to, as it does where
@@ -27,7 +43,13 @@ function rotate(fd: number, bytes: number): void {
   const stat = fstatSync(fd);
   if (!stat.isFile() || stat.size < bytes || !appends(fd)) return;
   const path = readlinkSync(`/proc/self/fd/${fd}`);
-  copy(path, `${path}.1`);
+  try {
+    copy(path, `${path}.1`);
+  } catch (error) {
+    // No room to keep it: then the file itself is what has to go, and half of a copy helps nobody.
+    rmSync(`${path}.1`, { force: true });
+    if ((error as NodeJS.ErrnoException).code !== 'ENOSPC') throw error;
+  }
   ftruncateSync(fd, 0);
 }
 
@@ -46,7 +68,9 @@ function copy(from: string, to: string): void {
   const [source, target] = [openSync(from, constants.O_RDONLY), openSync(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)];
   try {
     const part = Buffer.alloc(1 << 20);
-    for (let length = readSync(source, part); length > 0; length = readSync(source, part)) writeSync(target, part, 0, length);
+    for (let length = readSync(source, part); length > 0; length = readSync(source, part)) {
+      for (let at = 0; at < length; ) at += writeSync(target, part, at, length - at);
+    }
   } finally {
     closeSync(source);
     closeSync(target);

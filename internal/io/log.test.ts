@@ -1,4 +1,5 @@
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -46,4 +47,49 @@ test('a file that is written at a place of its own is left alone', () => {
   expect(statSync(join(dir, 'log')).size).toBe(550);
   closeSync(fd);
   rmSync(dir, { recursive: true });
+});
+
+test.skipIf(process.getuid?.() !== 0)('a log whose disk is full costs lines and nothing else, and goes on when there is room', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'log-'));
+  expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', dir]).status).toBe(0);
+  try {
+    writeFileSync(join(dir, 'ballast'), Buffer.alloc(60 * 1024));
+    const program = `
+      import { rmSync } from 'node:fs';
+      import { makeLog } from ${JSON.stringify(join(import.meta.dirname, 'log.ts'))};
+      const log = makeLog({ level: 'info' });
+      for (let i = 0; i < 20; i++) log.info('line ' + i, { long: 'x'.repeat(1000) });
+      setTimeout(() => {
+        rmSync(${JSON.stringify(join(dir, 'ballast'))});
+        log.info('room again');
+      }, 100);
+    `;
+    const fd = openSync(join(dir, 'skiff.log'), 'a', 0o600);
+    const done = spawnSync(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'ignore', fd] });
+    closeSync(fd);
+    expect(done.status).toBe(0);
+    expect(readFileSync(join(dir, 'skiff.log'), 'utf8')).toMatch(/line 0 [^]*room again\n$/);
+  } finally {
+    spawnSync('umount', ['-l', dir]);
+    rmSync(dir, { recursive: true, force: true });
+  }
+});
+
+test.skipIf(process.getuid?.() !== 0)('a log for whose copy there is no room is cut all the same', () => {
+  const dir = mkdtempSync(join(tmpdir(), 'log-'));
+  expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', dir]).status).toBe(0);
+  try {
+    const path = join(dir, 'skiff.log');
+    const fd = openSync(path, 'a', 0o600);
+    const put = boundedWriter((line) => void writeSync(fd, line), fd, { bytes: 40_000, checkEvery: 1000 });
+    for (let i = 0; i < 100; i++) put(`line ${i} ${'x'.repeat(500)}\n`);
+    // Without the cut only some 130 lines would fit.
+    expect(existsSync(`${path}.1`)).toBe(false);
+    expect(statSync(path).size).toBeLessThan(20_000);
+    expect(readFileSync(path, 'utf8')).toMatch(/line 99 x+\n$/);
+    closeSync(fd);
+  } finally {
+    spawnSync('umount', ['-l', dir]);
+    rmSync(dir, { recursive: true, force: true });
+  }
 });

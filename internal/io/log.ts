@@ -1,4 +1,4 @@
-import { boundedWriter } from './log-file.ts';
+import { boundedWriter, standardError } from './log-file.ts';
 
 /** Structured log lines on standard error: `time level component message key=value`. */
 export type Level = 'debug' | 'info' | 'warn' | 'error';
@@ -22,7 +22,7 @@ const bounds = { lines: 50, periodMs: 10_000, lineLength: 4096, kinds: 1000 };
 /** A log that writes lines at or above `level` through `write`. */
 export function makeLog(options: { level: Level; component?: string; write?: (line: string) => void; now?: () => number }): Log {
   const now = options.now ?? Date.now;
-  const write = options.write ?? boundedWriter((line) => void process.stderr.write(line));
+  const write = options.write ?? boundedWriter(standardError());
   return logNamed(options.component ?? 'skiff', { level: options.level, now, write, seen: new Map() });
 }
 

@@ -76,7 +76,7 @@ async function ofMachine(machine: Machine, api: Shown[]): Promise<string[]> {
   const host = readHost(machine);
   if (typeof host === 'string') return [host];
   const pods = api.filter((o) => o.kind === 'Pod' && o.spec?.nodeName === machine.name);
-  return [...ofRuntime(pods, runtime), ...ofHost(pods, runtime, host)].map((line) => `${machine.name}: ${line}`);
+  return [...ofRuntime(pods, runtime), ...ofHost(pods, runtime, host), ...ofRules(api, host)].map((line) => `${machine.name}: ${line}`);
 }
 
 /** The API tells of what the runtime holds, and the runtime holds nothing that the API does not know. */
@@ -127,10 +127,14 @@ function ofHost(pods: Shown[], { sandboxes, containers }: Runtime, host: Host): 
     if (count !== networked.length) faults.push(`${count} ${what} for ${networked.length} sandboxes`);
   }
   for (const [ip, id] of host.leases) if (!running.has(id)) faults.push(`the address ${ip} is held for ${short(id)}, which does not run`);
-  const ips = new Set(pods.map((p) => p.status?.podIP));
-  for (const ip of host.nftAddresses) if (!/\.(?:0|1|255)$/.test(ip) && !ips.has(ip)) faults.push(`nft knows ${ip}, which no pod has`);
   for (const [what, names] of Object.entries(host.folders)) for (const uid of names) if (uid && !uids.has(uid)) faults.push(`${what}: ${uid} is left, of no pod`);
   return faults;
+}
+
+/** The rules know no address that no pod of any node has. */
+function ofRules(api: Shown[], host: Host): string[] {
+  const ips = new Set(api.filter((o) => o.kind === 'Pod').map((p) => p.status?.podIP));
+  return [...host.nftAddresses].filter((ip) => !/\.(?:0|1|255)$/.test(ip) && !ips.has(ip)).map((ip) => `nft knows ${ip}, which no pod has`);
 }
 
 /** Each node's pod reaches every server by its name, and reads what the ConfigMap says now. */

@@ -77,6 +77,22 @@ describe('a pod', () => {
     expect(runtime.containers).toHaveLength(1);
   });
 
+  it('says again that it is ready after somebody said that it is not', async () => {
+    await create({});
+    const condition = (type: string): string | undefined => shown()?.status?.conditions?.find((c) => c.type === type)?.status;
+    expect(condition('Ready')).toBe('True');
+    const pod = shown() as Pod;
+    // As node lifecycle does with the pods of a node that is not ready.
+    const conditions = pod.status?.conditions?.map((c) => (c.type === 'Ready' ? { ...c, status: 'False' } : c));
+    await client.update<Pod>(refs.pods, { ...pod, status: { ...pod.status, conditions } } as Pod, { subresource: 'status' });
+    await settle();
+    expect(condition('Ready')).toBe('True');
+    const writes = client.writes.length;
+    set.wake();
+    await settle();
+    expect(client.writes.length).toBe(writes);
+  });
+
   it('restarts with a growing back-off', async () => {
     await create({});
     runtime.end('a', 1);

@@ -7,6 +7,7 @@ import { msOf, timeOf } from '../../client/times.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
 import { podStatus } from '../status/pod-status.ts';
+import { ownConditions } from '../status/conditions.ts';
 import { same } from '../status/status-patch.ts';
 import { VolumesError } from '../volumes/volumes.ts';
 import { Adoption, restoreBackOff } from './adoption.ts';
@@ -354,7 +355,7 @@ export class PodWorker {
       delete next.reason;
       delete next.message;
     }
-    if (same(next, this.status) && this.status !== this.pod.status) return;
+    if (same(next, this.status) && this.status !== this.pod.status && !contradicts(this.pod, next)) return;
     this.status = deepFreeze(next);
     this.republish();
   }
@@ -419,6 +420,11 @@ export class PodWorker {
     // A finalizer may keep the object; the mirror tells when it is really gone.
     if ((this.pod.metadata.finalizers ?? []).length === 0) this.#deleted = true;
   }
+}
+
+/** Somebody wrote another value into a condition of ours, as node lifecycle does while the node is not ready: nobody else would write it back. */
+function contradicts(pod: Pod, { conditions }: PodStatus): boolean {
+  return (pod.status?.conditions ?? []).some((shown) => ownConditions.has(shown.type) && conditions?.some((c) => c.type === shown.type && c.status !== shown.status));
 }
 
 function foreignView(pod: Pod): unknown {
