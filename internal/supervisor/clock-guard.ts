@@ -31,7 +31,9 @@ export function guardClock(options: { dataDir: string; doors: Needs; lastMs: num
   const { clock, disk, log } = doors;
   let writtenMs = options.lastMs;
   const iso = (atMs: number): string => new Date(atMs).toISOString();
-  const remember = async (): Promise<void> => {
+  let writing = Promise.resolve();
+  const remember = (): Promise<void> => (writing = writing.then(write));
+  const write = async (): Promise<void> => {
     const nowMs = clock.now();
     if (nowMs < clock.earliestMs() || nowMs > clock.earliestMs() + mostYearsMs || Math.abs(nowMs - writtenMs) < worthWritingMs) return;
     writtenMs = nowMs;
@@ -51,7 +53,7 @@ export function guardClock(options: { dataDir: string; doors: Needs; lastMs: num
   judge();
   void remember();
   const later = clock.after('clock.believed', believedAfterMs, () => {
-    if (clock.now() >= clock.earliestMs() || options.lastMs === 0) return;
+    if (clock.now() >= options.lastMs) return;
     wasSeen(0);
     judge();
     void remember();

@@ -33,8 +33,9 @@ export function serverNames(config: ServerConfig, facts: NodeFacts, serviceIp: s
 export async function serverIdentity(config: ServerConfig, { disk, random }: Pick<Doors, 'disk' | 'random'>, name: string): Promise<string> {
   const path = join(config.dataDir, 'server/id');
   const kept = (await disk.readIfThere('server id', path))?.toString().trim();
-  const id = kept || random.uuid();
-  if (!kept) await disk.writeAtomic('server id', path, `${id}\n`, { mode: 0o600 });
+  const whole = kept !== undefined && /^[0-9a-f-]{36}$/.test(kept);
+  const id = whole ? kept : random.uuid();
+  if (!whole) await disk.writeAtomic('server id', path, `${id}\n`, { mode: 0o600 });
   return `${name}_${id}`;
 }
 
@@ -50,13 +51,35 @@ export async function toldToken(config: ServerConfig, { disk }: Pick<Doors, 'dis
 const tokenPath = (config: ServerConfig): string => join(config.dataDir, 'server/token');
 
 /** The cluster's password: what was told, else what stands in server/token, else a new one; with `keep` it stands there at once. */
-export async function clusterPassword(config: ServerConfig, doors: Pick<Doors, 'disk' | 'random'>, { keep }: { keep: boolean }): Promise<string> {
-  const stored = (await doors.disk.readIfThere('token', tokenPath(config)))?.toString();
+export async function clusterPassword(config: ServerConfig, doors: Pick<Doors, 'disk' | 'random' | 'log'>, { keep }: { keep: boolean }): Promise<string> {
   const told = await toldToken(config, doors);
-  const password = told !== undefined ? parseToken(told).password : stored !== undefined ? parseToken(stored).password : newPassword(doors.random);
+  const stored = told === undefined ? await storedPassword(config, doors) : undefined;
+  const password = told !== undefined ? parseToken(told).password : (stored ?? newPassword(doors.random));
   if (password === '') throw new ConfigError('--token: a server needs a password or a full token', { op: 'token' });
   if (keep && stored === undefined && told === undefined) await doors.disk.writeAtomic('token', tokenPath(config), `${password}\n`, { mode: 0o600 });
   return password;
+}
+
+/** The password that server/token holds; server/node-token is a copy of it. Damaged, it must not pass for another cluster's. */
+async function storedPassword(config: ServerConfig, { disk, log }: Pick<Doors, 'disk' | 'log'>): Promise<string | undefined> {
+  const paths = [tokenPath(config), join(config.dataDir, 'server/node-token')];
+  const found = await Promise.all(paths.map(async (path) => (await disk.readIfThere('token', path))?.toString()));
+  const [own, copy] = found.map((text) => (text === undefined ? undefined : passwordIn(text)));
+  if (own !== undefined) return own;
+  if (copy !== undefined) {
+    log.warn('the token of this cluster was lost or damaged, and is restored from its copy', { file: paths[0], copy: paths[1] });
+    return copy;
+  }
+  if (found[0] !== undefined) throw new ConfigError(`${paths[0]} holds no token`, { op: 'token', hint: 'put it back from a copy, or from another server; without one, remove it and its node-token: a new one is made, and machines join with that' });
+  if (await disk.stat('token', join(config.dataDir, 'server/tls/server-ca.crt'))) log.warn('the token of this cluster was lost, a new one is made: machines join with that', { file: paths[0] });
+  return undefined;
+}
+
+/** The forms in which we write it: in full, or a password of ours alone. */
+function passwordIn(text: string): string | undefined {
+  const trimmed = text.trim();
+  if (/^[0-9a-f]{32}$/.test(trimmed)) return trimmed;
+  return /^K10[0-9a-f]{64}::server:[^\0-\x1f\x7f]+$/.test(trimmed) ? parseToken(trimmed).password : undefined;
 }
 
 /** Writes server/token and server/node-token in their full form. */
@@ -68,9 +91,9 @@ export async function joinToken(config: ServerConfig, doors: Pick<Doors, 'disk'>
     throw new ConfigError('--token is for another cluster: it names another authority than this server has', { op: 'token', hint: 'copy server/token again from a server of the cluster, or leave --token out' });
   }
   const text = `${formatToken({ caHash, user: 'server', password })}\n`;
-  if ((await disk.readIfThere('token', tokenPath(config)))?.toString() === text) return;
-  await disk.writeAtomic('token', tokenPath(config), text, { mode: 0o600 });
-  await disk.writeAtomic('node token', join(config.dataDir, 'server/node-token'), text, { mode: 0o600 });
+  for (const path of [tokenPath(config), join(config.dataDir, 'server/node-token')]) {
+    if ((await disk.readIfThere('token', path))?.toString() !== text) await disk.writeAtomic('token', path, text, { mode: 0o600 });
+  }
 }
 
 /** The administrator's kubeconfig, written only when its content changes. */

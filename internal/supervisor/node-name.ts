@@ -15,7 +15,8 @@ const hostName = (doors: Pick<Doors, 'host'>): string => doors.host.hostname().t
  */
 export async function baseName(config: Said, doors: Pick<Doors, 'disk' | 'host'>): Promise<string> {
   if (config.nodeName !== undefined) return config.nodeName;
-  const kept = (await doors.disk.readIfThere('node name', fileOf(config)))?.toString().trim() ?? '';
+  // Without its end of line it was cut, and the rest would be another node's name.
+  const kept = /^(.*)\n$/.exec((await doors.disk.readIfThere('node name', fileOf(config)))?.toString() ?? '')?.[1] ?? '';
   return isName(kept) ? kept : hostName(doors);
 }
 

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import { requireProgram } from '../packages.ts';
-import { TestCluster, until } from './node.ts';
+import { join } from 'node:path';
+import { root, TestCluster, until } from './node.ts';
 
 /** A server whose datastore does not answer, as an etcd that has lost its majority does not. */
 const cluster = new TestCluster();
@@ -41,4 +42,19 @@ it('says within a second which check fails, and is well again by itself', async 
   expect({ status, quick: seconds < 0.5 }).toEqual({ status: '200', quick: true });
   cluster.node.exec(['pkill', '-CONT', '-x', 'etcd']);
   await until('it is ready again', () => ask('/readyz').status === '200', { timeoutMs: 30_000 });
+});
+
+it('moves its etcd along when the machine gets another address', async () => {
+  onTestFailed(() => void (failed = true));
+  const { ip, hostIp } = cluster.node;
+  const next = ip.replace(/\.1$/, '.78');
+  cluster.k('create', 'configmap', 'kept', '--from-literal=a=b');
+  cluster.node.exec(['sh', '-c', `ip addr add ${next}/24 dev eth0; ip addr del ${ip}/24 dev eth0; ip addr show dev eth0 | grep -q ${next} || ip addr add ${next}/24 dev eth0; ip route replace default via ${hostIp}`]);
+  cluster.useAddress(next);
+  const members = (): string => cluster.node.exec([process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'datastore', 'member', 'list']).stdout;
+  await until('the member has the new address', () => members().includes(`https://${next}:2380`) && members().includes(`https://${next}:2379`), { timeoutMs: 30_000, seen: () => members() + cluster.log().slice(-2000) });
+  expect(members()).not.toContain(`${ip}:`);
+  await until('what was written is there', () => cluster.kubectl(['get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}'], { timeoutMs: 5_000 }).stdout === 'b', { timeoutMs: 30_000 });
+  const names = cluster.node.exec(['bash', '-c', `openssl s_client -connect ${next}:2380 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName`]).stdout;
+  expect(names).toContain(`IP Address:${next}`);
 });

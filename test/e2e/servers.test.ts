@@ -53,12 +53,12 @@ describe('three servers with an etcd each', () => {
     const full = token(one);
     await two.node.boot();
     const attempt = (secret: string) => skiff(two, 'server', ...bare, '--server', `https://${one.node.ip}:6443`, '--token', secret);
-    expect(attempt(full)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^skiff: .* takes no servers: .*SQLite.* \(.*--cluster-init.*\)\n$/) as string });
+    expect(attempt(full)).toMatchObject({ code: 1, stderr: expect.stringMatching(/^\S+ ERROR skiff .* takes no servers: .*SQLite.* \(.*--cluster-init.*\)\n$/) as string });
     one.killServer('TERM');
     await until('the first has ended', () => one.node.exec(['bash', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code !== 0);
     one.startServer([...bare, '--cluster-init']);
     await one.answers();
-    expect(attempt(full.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a')))).toMatchObject({ code: 1, stderr: expect.stringMatching(/^skiff: .* does not know this token \(.*server\/token.*\)\n$/) as string });
+    expect(attempt(full.replace(/.$/, (last) => (last === 'a' ? 'b' : 'a')))).toMatchObject({ code: 1, stderr: expect.stringMatching(/^\S+ ERROR skiff .* does not know this token \(.*server\/token.*\)\n$/) as string });
     const flags = [...bare, '--server', `https://${one.node.ip}:6443`, '--token', full];
     two.startServer(flags);
     await two.answers();
@@ -139,6 +139,6 @@ describe('two servers with one datastore', () => {
     // One server's credentials are good at the other.
     expect(run([process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', '--kubeconfig', four.kubeconfig, '--server', `https://${five.node.ip}:6443`, 'get', '--raw', '/readyz']).stdout).toBe('ok');
     const stranger = skiff(five, 'server', '--data-dir', '/run/stranger', '--run-dir', '/run/stranger-run', ...flags('other'));
-    expect([stranger.code, stranger.stderr.trim()]).toEqual([1, expect.stringMatching(/^skiff: the datastore belongs to a cluster with another token \(.*\)$/)]);
+    expect([stranger.code, stranger.stderr.trim()]).toEqual([1, expect.stringMatching(/^\S+ ERROR skiff the datastore belongs to a cluster with another token \(.*\)$/)]);
   });
 });

@@ -128,8 +128,8 @@ export class Walk {
     const began = performance.now();
     let wellSince: number | undefined;
     for (;;) {
-      const now = (performance.now() - began) / 1000;
       const left = await complaints(this.#wanted);
+      const now = (performance.now() - began) / 1000;
       if (left.length === 0 && wellSince !== undefined) return { seconds: wellSince, left };
       wellSince = left.length === 0 ? now : undefined;
       if (now > seconds && left.length > 0) return { seconds: now, left };

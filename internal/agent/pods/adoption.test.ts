@@ -227,6 +227,17 @@ describe('a start that was cut off', () => {
   });
 });
 
+it('makes no sandbox before it is known what the runtime holds', async () => {
+  let settled = false;
+  await newLife({ runtimeSettled: () => settled });
+  await create();
+  expect(runtime.calls).toEqual([]);
+  settled = true;
+  set.relist();
+  await settle();
+  expect(runtime.running()).toEqual(['a']);
+});
+
 describe('a sandbox whose first process is killed', () => {
   it.each([0, 3])('is made anew, its containers too, when the runtime lags %i looks behind its event', async (lag) => {
     await create();

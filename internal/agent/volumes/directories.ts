@@ -76,8 +76,17 @@ export async function checkHostPath(source: HostPathVolumeSource, { disk, tree }
   return path;
 }
 
+export interface ClaimedVolume {
+  path: string;
+  readOnly: boolean;
+  /** Its files may be given to the pod's group. */
+  manage: boolean;
+  /** The PersistentVolume, when one pod alone may use it. */
+  alone: string | undefined;
+}
+
 /** The folder behind a claim that is bound to a hostPath or local volume. `manage` says whether fsGroup may change it. */
-export async function claimedPath(pod: Pod, volume: Volume, client: Client, doors: DirectoryDoors): Promise<{ path: string; readOnly: boolean; manage: boolean }> {
+export async function claimedPath(pod: Pod, volume: Volume, client: Client, doors: DirectoryDoors): Promise<ClaimedVolume> {
   const namespace = pod.metadata.namespace ?? '';
   const name = volume.persistentVolumeClaim?.claimName ?? `${pod.metadata.name ?? ''}-${volume.name}`;
   const claim = await client.get<PersistentVolumeClaim>(refs.persistentVolumeClaims, { namespace, name });
@@ -89,11 +98,14 @@ export async function claimedPath(pod: Pod, volume: Volume, client: Client, door
   const bound = await client.get<PersistentVolume>(refs.persistentVolumes, { name: volumeName });
   if (bound.spec.volumeMode === 'Block') throw new Error('no block volume plugin matched');
   const readOnly = volume.persistentVolumeClaim?.readOnly ?? false;
-  if (bound.spec.hostPath) return { path: await checkHostPath(bound.spec.hostPath, doors), readOnly, manage: false };
+  // Of several modes nobody knows which one the pod means (kubelet's operation_generator.go).
+  const { accessModes = [] } = bound.spec;
+  const alone = accessModes.length === 1 && accessModes[0] === 'ReadWriteOncePod' ? volumeName : undefined;
+  if (bound.spec.hostPath) return { path: await checkHostPath(bound.spec.hostPath, doors), readOnly, manage: false, alone };
   if (bound.spec.local) {
     const { path } = bound.spec.local;
     if (!(await doors.tree.statTarget(op, path))) throw new Error(`path ${JSON.stringify(path)} does not exist`);
-    return { path, readOnly, manage: true };
+    return { path, readOnly, manage: true, alone };
   }
   throw new Error('no volume plugin matched');
 }

@@ -99,6 +99,27 @@ describe('Volumes', () => {
     await expect(volumes.mount(keyed)).rejects.toThrow('references non-existent secret key: k');
   });
 
+  it('gives a ReadWriteOncePod volume to one pod at a time, even where no scheduler looked', async () => {
+    await mkdir(join(dir, 'disk'));
+    const bind = async (name: string, accessModes: string[]): Promise<void> => {
+      await client.create(refs.persistentVolumes, { metadata: { name: `pv-${name}` }, spec: { accessModes, local: { path: join(dir, 'disk') } } });
+      await client.create(refs.persistentVolumeClaims, { metadata: { name, namespace: 'ns' }, spec: { accessModes, volumeName: `pv-${name}` }, status: { phase: 'Bound' } }, { namespace: 'ns' });
+    };
+    await bind('alone', ['ReadWriteOncePod']);
+    await bind('once', ['ReadWriteOnce']);
+    const user = (uid: string, claimName: string): Pod => ({ ...podWith([{ name: 'v', persistentVolumeClaim: { claimName } }]), metadata: { name: uid, namespace: 'ns', uid } });
+    await volumes.mount(user('first', 'alone'));
+    const refused = 'MountVolume.SetUp failed for volume "v" : volume uses the ReadWriteOncePod access mode and is already in use by another pod';
+    await expect(volumes.mount(user('second', 'alone'))).rejects.toThrow(refused);
+    // The same pod again, and after it the next one.
+    await volumes.mount(user('first', 'alone'));
+    await volumes.unmount('first');
+    await volumes.mount(user('second', 'alone'));
+    // A pod that was found running keeps what it has.
+    await volumes.mount(user('found', 'alone'), { adopted: true });
+    for (const uid of ['third', 'fourth']) await volumes.mount(user(uid, 'once'));
+  });
+
   it('lets optional objects come and go', async () => {
     const path = await pathOf(podWith([{ name: 'v', secret: { secretName: 's', optional: true } }]), 'v');
     expect(path.startsWith(join(dir, 'secrets'))).toBe(true);

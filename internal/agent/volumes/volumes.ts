@@ -66,6 +66,8 @@ export class Volumes {
   readonly #options: VolumesOptions;
   readonly #log: Log;
   readonly #pods = new Map<string, PodVolumes>();
+  /** PersistentVolumes that one pod alone may use, and the pod that does. */
+  readonly #alone = new Map<string, string>();
   readonly #stopListening: () => void;
   readonly #unfollowClock: () => void;
 
@@ -106,7 +108,7 @@ export class Volumes {
       await Promise.all(
         (pod.spec.volumes ?? []).map(async (volume) => {
           try {
-            if (!state.mounted.has(volume.name)) state.mounted.set(volume.name, await this.#setUp(state, volume, options.offline ?? false));
+            if (!state.mounted.has(volume.name)) state.mounted.set(volume.name, await this.#setUp(state, volume, options));
           } catch (error) {
             failures.push({ volume: volume.name, message: `MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ${messageOf(error)}` });
           }
@@ -172,6 +174,13 @@ export class Volumes {
     if (left.length > 0) throw new IoError(`volumes of pod ${uid} are still mounted: ${left.join(', ')}`, { op, code: 'EBUSY' });
     await doors.disk.remove(op, dir);
     await doors.disk.remove(op, `${secretsDir}/${uid}`);
+    for (const [name, user] of this.#alone) if (user === uid) this.#alone.delete(name);
+  }
+
+  /** The scheduler sees to it too, but not for pods that name their node. A pod that runs already keeps what it has. */
+  #takeAlone(name: string, uid: string, adopted: boolean): void {
+    if (!adopted && (this.#alone.get(name) ?? uid) !== uid) throw new Error('volume uses the ReadWriteOncePod access mode and is already in use by another pod');
+    this.#alone.set(name, uid);
   }
 
   /** The uids of all pods that left something on the disk. */
@@ -213,7 +222,7 @@ export class Volumes {
     return done;
   }
 
-  async #setUp(state: PodVolumes, volume: Volume, offline: boolean): Promise<MountedVolume> {
+  async #setUp(state: PodVolumes, volume: Volume, { offline = false, adopted = false }: { offline?: boolean; adopted?: boolean }): Promise<MountedVolume> {
     const { doors, client, imageVolume } = this.#options;
     const { pod } = state;
     const { name, emptyDir, hostPath } = volume;
@@ -225,6 +234,7 @@ export class Volumes {
     }
     if (volume.persistentVolumeClaim ?? volume.ephemeral) {
       const claimed = await claimedPath(pod, volume, client, doors);
+      if (claimed.alone !== undefined) this.#takeAlone(claimed.alone, pod.metadata.uid ?? '', adopted);
       const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
       if (claimed.manage && fsGroup !== undefined) {
         await giveToGroup(claimed.path, fsGroup, { ...doors, readOnly: claimed.readOnly, onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch' });
