@@ -30,6 +30,13 @@ async function checkCommand(command: 'server' | 'agent', argv: string[]): Promis
   process.stdout.write(`ok      the configuration of skiff ${command}\n`);
 }
 
+/** The kernel is asked to take such a rule, and nothing is changed. */
+async function reversePaths(): Promise<Check> {
+  const rules = 'table inet skiff-check {\n  chain c {\n    fib saddr . iif oif missing drop\n  }\n}\n';
+  const { code } = await realSpawn.run('check', ['nft', '--check', '--file', '-'], { input: Buffer.from(rules) });
+  return { what: 'reverse paths in nftables, for network policies', ok: code === 0, fix: 'a kernel with CONFIG_NFT_FIB_INET is needed, or --disable-network-policy', needed: true };
+}
+
 async function checkNeeds(): Promise<void> {
   if (!realHost.isRoot()) process.stdout.write('note    only root can see all of this: sudo skiff check-config\n');
 
@@ -61,6 +68,7 @@ async function checkNeeds(): Promise<void> {
     realHost.isRoot()
       ? { what: 'nftables in the kernel', ok: nft?.code === 0, fix: 'a kernel with CONFIG_NF_TABLES is needed', needed: true }
       : { what: 'nftables in the kernel', ok: false, fix: 'only root can tell', needed: false },
+    ...(nft?.code === 0 ? [await reversePaths()] : []),
     await path('network namespaces', '/proc/self/ns/net', 'a kernel with CONFIG_NET_NS is needed'),
     await path('overlayfs', '/sys/module/overlay', 'modprobe overlay, or use --snapshotter native', false),
   ];
