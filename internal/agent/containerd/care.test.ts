@@ -42,7 +42,7 @@ const refused = (): GrpcError => new GrpcError('version', Object.assign(new Erro
 describe('RuntimeHealth', () => {
   const world = () => {
     const clock = new FakeClock();
-    const state = { answer: 'well' as 'well' | 'hang' | 'refuse', asked: 0, told: [] as (string | undefined)[], killed: 0 };
+    const state = { answer: 'well' as 'well' | 'hang' | 'refuse', asked: 0, told: [] as (string | undefined)[], killed: 0, stopped: false };
     const health: RuntimeHealth = new RuntimeHealth({
       clock,
       log: silentLog,
@@ -53,6 +53,7 @@ describe('RuntimeHealth', () => {
         return clock.sleep('ask', timeoutMs).then(() => Promise.reject(deadline()));
       },
       changed: () => void state.told.push(health.down),
+      isStopped: () => Promise.resolve(state.stopped),
       hung: () => void state.killed++,
     });
     return { clock, state, health };
@@ -72,6 +73,15 @@ describe('RuntimeHealth', () => {
     expect([state.told.length, state.told.at(-1), health.down]).toEqual([2, undefined, undefined]);
     health.stop();
     expect(clock.timers).toBe(0);
+  });
+
+  it('does not wait for a process that somebody has stopped', async () => {
+    const { clock, state, health } = world();
+    state.answer = 'hang';
+    state.stopped = true;
+    await clock.advance(20_500);
+    expect([state.told.length, state.killed]).toEqual([1, 1]);
+    health.stop();
   });
 
   it('makes no news of a restart, and kills nothing that is gone', async () => {

@@ -10,6 +10,8 @@ export interface HealthOptions {
   ask(timeoutMs: number): Promise<unknown>;
   /** `down` has changed. */
   changed(): void;
+  /** Its process is there and was stopped: waiting is no use. */
+  isStopped(): Promise<boolean>;
   /** It is there and has given no answer for a long time. */
   hung(): void;
 }
@@ -26,7 +28,7 @@ export const hungAfterMs = 60_000;
 /**
  * Whether the runtime answers.
  *
- *     well ──no answer──> silent ──for 5 s──> down (told) ──hung for 60 s──> killed and started again, and so on
+ *     well ──no answer──> silent ──for 5 s──> down (told) ──hung for 60 s, or stopped──> killed and started again, and so on
  *      ^──────────── an answer ─────┴────────────┴─────────────────────────────┘
  *
  * A call that was refused (nobody listens) is silence too, but no reason to kill: the keeper starts what is gone.
@@ -59,7 +61,7 @@ export class RuntimeHealth {
     const askedMs = this.#o.clock.monotonicMs();
     void this.#o.ask(askMs).then(
       () => this.#answered(),
-      (error: unknown) => this.#silent(error, askedMs),
+      (error: unknown) => void this.#silent(error, askedMs),
     );
   }
 
@@ -79,11 +81,12 @@ export class RuntimeHealth {
     this.#o.changed();
   }
 
-  #silent(error: unknown, askedMs: number): void {
+  async #silent(error: unknown, askedMs: number): Promise<void> {
+    const hangs = error instanceof GrpcError && error.grpcCode === grpcCode.deadlineExceeded;
+    const isStopped = hangs && (await this.#o.isStopped().catch(() => false));
     this.#asking = false;
     if (this.#stopped) return;
     const now = this.#o.clock.monotonicMs();
-    const hangs = error instanceof GrpcError && error.grpcCode === grpcCode.deadlineExceeded;
     this.#silentMs ??= askedMs;
     this.#hungMs = hangs ? (this.#hungMs ?? askedMs) : undefined;
     if (now - this.#silentMs >= tellAfterMs) {
@@ -93,7 +96,7 @@ export class RuntimeHealth {
       if (news) this.#o.log.error('the container runtime does not answer', { error: messageOf(error) });
       if (news) this.#o.changed();
     }
-    if (this.#hungMs !== undefined && now - this.#hungMs >= hungAfterMs) {
+    if (this.#hungMs !== undefined && now - this.#hungMs >= (isStopped ? tellAfterMs : hungAfterMs)) {
       this.#hungMs = undefined;
       this.#o.hung();
     }

@@ -153,8 +153,17 @@ export class Keeper {
     log.info('containerd started', { pid: child.pid });
   }
 
+  /** Somebody has stopped the process (SIGSTOP): it will not answer by itself. */
+  async isStopped(): Promise<boolean> {
+    return (await this.#process())?.state === 'T';
+  }
+
   /** Its pid, if the process of the pid file is there and is ours. */
   async alive(): Promise<number | undefined> {
+    return (await this.#process())?.pid;
+  }
+
+  async #process(): Promise<{ pid: number; state: string | undefined } | undefined> {
     const { disk, pidFile, configFile } = this.#options;
     const pid = Number((await disk.readIfThere('containerd.pid', pidFile))?.toString() ?? 0);
     if (!pid) return undefined;
@@ -162,7 +171,7 @@ export class Keeper {
     const of = async (file: string): Promise<string> => (await disk.readIfThere('containerd.pid', `/proc/${pid}/${file}`).catch(() => undefined))?.toString() ?? '';
     const command = (await of('cmdline')).split('\0');
     const state = /^State:\s+(\w)/m.exec(await of('status'))?.[1];
-    return command.includes(configFile) && state !== 'Z' ? pid : undefined;
+    return command.includes(configFile) && state !== 'Z' ? { pid, state } : undefined;
   }
 
   /** One that does not hear is killed: two at once on the same files would be worse. */

@@ -52,7 +52,7 @@ export async function openRuntime(
   await withPause();
   // Archives of gigabytes must not hold up the node; a pod that needs one of them waits for its image.
   void importer.start().catch((error: unknown) => log.warn('image archives are not watched', { error: messageOf(error) }));
-  const health = new RuntimeHealth({ clock, log, ask: (timeoutMs) => runtime.cri.version({}, { timeoutMs }), changed: on.changed, hung: () => supervised.killHung() });
+  const health = new RuntimeHealth({ clock, log, ask: (timeoutMs) => runtime.cri.version({}, { timeoutMs }), changed: on.changed, isStopped: () => supervised.isStopped(), hung: () => supervised.killHung() });
   const settling = new Settling({
     clock,
     log,
@@ -99,7 +99,7 @@ async function supervise(options: AgentOptions, registries: Registries, tell: (r
 
 function given(endpoint: string, log: Log): SupervisedContainerd {
   const socket = endpoint.replace(/^unix:\/\//, '');
-  return { socket, runtime: connectRuntime(endpoint, log), ctr: ['ctr', '--address', socket, '--namespace', 'k8s.io'], check: () => undefined, settle: () => Promise.resolve(), killHung: () => undefined, leave: () => undefined };
+  return { socket, runtime: connectRuntime(endpoint, log), ctr: ['ctr', '--address', socket, '--namespace', 'k8s.io'], check: () => undefined, settle: () => Promise.resolve(), isStopped: () => Promise.resolve(false), killHung: () => undefined, leave: () => undefined };
 }
 
 async function writeRegistries(options: AgentOptions, registries: Registries): Promise<void> {

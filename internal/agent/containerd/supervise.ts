@@ -45,6 +45,8 @@ export interface SupervisedContainerd {
   check(): void;
   /** Resolves when it answers, and nothing runs that it does not know. After each start of it. */
   settle(): Promise<void>;
+  /** The process is there and was stopped (SIGSTOP). */
+  isStopped(): Promise<boolean>;
   /** It has given no answer for long: ends it the hard way. */
   killHung(): void;
   /** Stops supervising. The process and all containers go on. */
@@ -79,7 +81,7 @@ export async function superviseContainerd(options: ContainerdOptions): Promise<S
   await care.settle();
   const { keeper, runtime, ctr } = care;
   const failed = (error: unknown): void => options.log.error('containerd does not end', { error: messageOf(error) });
-  return { socket: paths.socket, runtime, ctr, check: () => void keeper.check(), settle: () => care.settle(), killHung: () => void keeper.kill().catch(failed), leave: () => keeper.leave() };
+  return { socket: paths.socket, runtime, ctr, check: () => void keeper.check(), settle: () => care.settle(), isStopped: () => keeper.isStopped(), killHung: () => void keeper.kill().catch(failed), leave: () => keeper.leave() };
 }
 
 /** Sees that what answers is whole, and alone. */
