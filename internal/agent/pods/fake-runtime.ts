@@ -31,6 +31,10 @@ export class FakeRuntime {
   slowStop = false;
   /** The next sandboxes fail with these words, half-made and keeping their names (`kept`), or without a trace. */
   readonly failing: { message: string; kept: boolean }[] = [];
+  /** So many stops of sandboxes leave the network behind: the sandbox has ended, and the call fails. */
+  failingStops = 0;
+  /** Sandboxes whose network was given back. */
+  readonly released = new Set<string>();
   /** How often a lost sandbox is still listed as ready: the event of its end comes first. */
   lagLooks = 0;
   readonly #stopping: (() => void)[] = [];
@@ -109,7 +113,11 @@ export class FakeRuntime {
         while (find(containerId).state === 1) await new Promise<void>((resolve) => this.#stopping.push(resolve));
       },
       removeContainer: async ({ containerId }: { containerId: string }) => void this.containers.splice(this.containers.indexOf(find(containerId)), 1),
-      stopPodSandbox: async ({ podSandboxId }: { podSandboxId: string }) => void (this.sandboxes.find((s) => s.id === podSandboxId)!.state = 1),
+      stopPodSandbox: async ({ podSandboxId }: { podSandboxId: string }) => {
+        this.sandboxes.find((s) => s.id === podSandboxId)!.state = 1;
+        if (this.failingStops-- > 0) throw new Error('failed to destroy network for sandbox');
+        this.released.add(podSandboxId);
+      },
       removePodSandbox: async ({ podSandboxId }: { podSandboxId: string }) => void this.sandboxes.splice(this.sandboxes.findIndex((s) => s.id === podSandboxId), 1),
       listPodSandbox: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ items: this.sandboxes.filter((s) => inUid(filter, s.config.labels)).map((s) => ({ id: s.id, metadata: s.config.metadata, state: this.#shown(s), labels: s.config.labels })) }),
       listContainers: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ containers: this.containers.filter((c) => inUid(filter, c.config.labels)).map((c) => ({ id: c.id, podSandboxId: c.sandbox, state: c.state })) }),

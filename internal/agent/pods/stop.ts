@@ -92,9 +92,14 @@ export async function stopPod(deps: PodDeps, pod: Pod, runtime: PodRuntime, grac
     before = Promise.allSettled(killed);
   }
   const results = await Promise.allSettled(all);
-  await Promise.all(runtime.sandboxes.map((s) => ifThere(deps.cri.stopPodSandbox({ podSandboxId: s.id }))));
+  await stopSandboxes(deps, runtime);
   const failed = results.find((r) => r.status === 'rejected');
   if (failed) throw failed.reason;
+}
+
+/** Gives their networks back. One that has ended by itself, or whose stop failed half-way, is not ready and has its network still. */
+export async function stopSandboxes(deps: PodDeps, { sandboxes }: PodRuntime): Promise<void> {
+  await Promise.all(sandboxes.map((s) => ifThere(deps.cri.stopPodSandbox({ podSandboxId: s.id }))));
 }
 
 /** Everything the runtime holds of a pod goes away, logs too. */

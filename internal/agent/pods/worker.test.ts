@@ -77,6 +77,18 @@ describe('a pod', () => {
     expect(runtime.containers).toHaveLength(1);
   });
 
+  it('gives its network back, however often that fails at first', async () => {
+    await create({ restartPolicy: 'Never' });
+    runtime.failingStops = 2;
+    runtime.end('a', 0);
+    await settle();
+    expect(runtime.released.size).toBe(0);
+    await clock.advance(10_000);
+    await settle();
+    expect([...runtime.released]).toEqual([runtime.sandboxes[0]?.id]);
+    expect(shown()?.status?.phase).toBe('Succeeded');
+  });
+
   it('says again that it is ready after somebody said that it is not', async () => {
     await create({});
     const condition = (type: string): string | undefined => shown()?.status?.conditions?.find((c) => c.type === type)?.status;

@@ -17,7 +17,7 @@ import type { PodDeps, Verdict } from './deps.ts';
 import { plan } from './plan.ts';
 import { probeViews } from './probe-views.ts';
 import { Resize } from './resize.ts';
-import { removePod, stopPod } from './stop.ts';
+import { removePod, stopPod, stopSandboxes } from './stop.ts';
 import { Runner } from './runner.ts';
 
 export type WorkerPhase = 'running' | 'terminating' | 'terminated' | 'gone';
@@ -375,7 +375,7 @@ export class PodWorker {
       await stopPod(deps, this.pod, this.runtime, this.#verdict ? (this.#graceSeconds ?? 1) : this.#graceSeconds);
       this.#stopping = undefined;
       this.runtime = await deps.reader.pod(this.uid, this.runtime);
-    }
+    } else await stopSandboxes(deps, this.runtime);
     if (this.runtime.containers.some((c) => c.state === 'running')) throw new Error('containers are still running');
     if (!this.runtime.sandboxes.some((s) => s.ready)) deps.podAddresses.forget(this.uid);
     this.publish(true);
