@@ -6,7 +6,7 @@ import { silentLog } from '../../io/log.ts';
 import type { ProcessInfo } from '../../io/processes.ts';
 import { damageIn } from './damage.ts';
 import { RuntimeHealth } from './health.ts';
-import { below, shimsOf, stopLeftovers, type LeftoverDoors } from './leftovers.ts';
+import { below, keptIds, shimsOf, stopLeftovers, type LeftoverDoors } from './leftovers.ts';
 import { clearForNew, isOrphaned, type RebuildDoors } from './rebuild.ts';
 import { Settling } from './settling.ts';
 
@@ -79,8 +79,9 @@ describe('RuntimeHealth', () => {
     const { clock, state, health } = world();
     state.answer = 'hang';
     state.stopped = true;
-    await clock.advance(20_500);
-    expect([state.told.length, state.killed]).toEqual([1, 1]);
+    await clock.advance(12_500);
+    expect([state.told.length, state.killed]).toEqual([0, 1]);
+    state.answer = 'well';
     health.stop();
   });
 
@@ -103,6 +104,12 @@ describe('RuntimeHealth', () => {
     await clock.advance(60_000);
     expect(state.asked).toBe(6);
     health.stop();
+  });
+});
+
+describe('keptIds', () => {
+  it('are those of containerd, without the sandboxes that it takes for ended', () => {
+    expect([...keptIds('pod-1\npod-2\nweb\nbeing-made\n', [{ id: 'pod-1', state: 0 }, { id: 'pod-2', state: 1 }])]).toEqual(['pod-1', 'web', 'being-made']);
   });
 });
 

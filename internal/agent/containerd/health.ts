@@ -22,16 +22,18 @@ export const askMs = 10_000;
 /** A restart of containerd takes a moment and is no news. */
 export const tellAfterMs = 5000;
 const askAgainMs = 1000;
+/** No answer for so long makes one look at the process itself. */
+const doubtMs = 2000;
 /** Silence for so long ends in a restart. A slow disk keeps it from many things, but not from telling its version. */
 export const hungAfterMs = 60_000;
 
 /**
  * Whether the runtime answers.
  *
- *     well ──no answer──> silent ──for 5 s──> down (told) ──hung for 60 s, or stopped──> killed and started again, and so on
+ *     well ──no answer──> silent ──for 5 s──> down (told) ──hung for 60 s──> killed and started again, and so on
  *      ^──────────── an answer ─────┴────────────┴─────────────────────────────┘
  *
- * A call that was refused (nobody listens) is silence too, but no reason to kill: the keeper starts what is gone.
+ * One whose process was stopped (SIGSTOP) is killed when it has been silent for 2 s. A call that was refused (nobody listens) is silence too, but no reason to kill: the keeper starts what is gone.
  */
 export class RuntimeHealth {
   readonly #o: HealthOptions;
@@ -59,10 +61,14 @@ export class RuntimeHealth {
     this.#asking = true;
     this.#again?.cancel();
     const askedMs = this.#o.clock.monotonicMs();
-    void this.#o.ask(askMs).then(
-      () => this.#answered(),
-      (error: unknown) => void this.#silent(error, askedMs),
-    );
+    const doubt = this.#o.clock.after('containerd.health', doubtMs, () => void this.#look());
+    void this.#o
+      .ask(askMs)
+      .finally(() => doubt.cancel())
+      .then(
+        () => this.#answered(),
+        (error: unknown) => this.#silent(error, askedMs),
+      );
   }
 
   stop(): void {
@@ -81,12 +87,17 @@ export class RuntimeHealth {
     this.#o.changed();
   }
 
-  async #silent(error: unknown, askedMs: number): Promise<void> {
-    const hangs = error instanceof GrpcError && error.grpcCode === grpcCode.deadlineExceeded;
-    const isStopped = hangs && (await this.#o.isStopped().catch(() => false));
+  async #look(): Promise<void> {
+    if (!(await this.#o.isStopped().catch(() => false)) || this.#stopped) return;
+    this.#o.log.error('the container runtime was stopped by somebody: it is killed, and started again', {});
+    this.#o.hung();
+  }
+
+  #silent(error: unknown, askedMs: number): void {
     this.#asking = false;
     if (this.#stopped) return;
     const now = this.#o.clock.monotonicMs();
+    const hangs = error instanceof GrpcError && error.grpcCode === grpcCode.deadlineExceeded;
     this.#silentMs ??= askedMs;
     this.#hungMs = hangs ? (this.#hungMs ?? askedMs) : undefined;
     if (now - this.#silentMs >= tellAfterMs) {
@@ -96,7 +107,7 @@ export class RuntimeHealth {
       if (news) this.#o.log.error('the container runtime does not answer', { error: messageOf(error) });
       if (news) this.#o.changed();
     }
-    if (this.#hungMs !== undefined && now - this.#hungMs >= (isStopped ? tellAfterMs : hungAfterMs)) {
+    if (this.#hungMs !== undefined && now - this.#hungMs >= hungAfterMs) {
       this.#hungMs = undefined;
       this.#o.hung();
     }

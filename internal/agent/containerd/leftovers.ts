@@ -6,6 +6,7 @@ import type { Log } from '../../io/log.ts';
 import type { Mounts } from '../../io/mounts.ts';
 import type { ProcessInfo, Processes } from '../../io/processes.ts';
 import type { Spawn } from '../../io/spawn.ts';
+import { PodSandboxState } from '../../wire/cri/cri.ts';
 import { releaseNetworks } from './release-networks.ts';
 
 export interface LeftoverDoors {
@@ -57,8 +58,19 @@ export function below(all: readonly ProcessInfo[], pid: number): number[] {
 }
 
 /**
- * Ends the containers that our containerd has started once and knows no more, by their shims: nobody would ever end them, and
- * their pods are started anew. `known` lists the ids that it knows; it is asked after the processes, because a container is
+ * The ids that containerd keeps: all containers and sandboxes that it has (`listed`, one a line), those too that are being made, without
+ * the sandboxes that it takes for ended. When it dies while it makes one, the first process is there and not begun: from then on
+ * containerd calls the sandbox not ready, neither stops nor ends it, and forgets it when it is removed.
+ */
+export function keptIds(listed: string, sandboxes: readonly { id: string; state: PodSandboxState }[]): Set<string> {
+  const kept = new Set(listed.split('\n').filter(Boolean));
+  for (const { id, state } of sandboxes) if (state !== PodSandboxState.SANDBOX_READY) kept.delete(id);
+  return kept;
+}
+
+/**
+ * Ends the containers that our containerd has started once and keeps no more, by their shims: nobody would ever end them, and
+ * their pods are started anew. `known` lists the ids that it keeps; it is asked after the processes, because a container is
  * known before its shim is started. Returns the ids of the sandboxes that were ended.
  */
 export async function stopLeftovers(doors: LeftoverDoors, places: LeftoverPlaces, known: () => Promise<ReadonlySet<string>>): Promise<string[]> {
@@ -67,7 +79,7 @@ export async function stopLeftovers(doors: LeftoverDoors, places: LeftoverPlaces
   const ids = await known();
   const strangers = found.filter((shim) => !ids.has(shim.id));
   if (strangers.length === 0) return [];
-  doors.log.warn('stopping containers that containerd knows no more', { sandboxes: strangers.map((s) => s.id) });
+  doors.log.warn('stopping containers that containerd keeps no more', { sandboxes: strangers.map((s) => s.id) });
   const inits = await endProcesses(doors, strangers, places.socket);
   const gone = new Set(strangers.map((s) => s.id));
   const all = new Set(gone);

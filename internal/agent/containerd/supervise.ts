@@ -12,7 +12,7 @@ import { containerdConfig, type ContainerdPaths } from './config.ts';
 import { damageIn } from './damage.ts';
 import { askMs, hungAfterMs } from './health.ts';
 import { Keeper } from './keeper.ts';
-import { stopLeftovers } from './leftovers.ts';
+import { keptIds, stopLeftovers } from './leftovers.ts';
 import { clearForNew, isOrphaned, type RebuildDoors, type RebuildPlaces } from './rebuild.ts';
 import type { Auth } from './registries.ts';
 
@@ -112,13 +112,13 @@ class Care {
     }
     this.keeper.answered();
     const stopped = await stopLeftovers(this.#doors, this.#places, () => this.#known());
-    if (stopped.length > 0) this.#options.tell('LeftoverContainersStopped', `${stopped.length} sandboxes ran that containerd knew nothing of: they were stopped, and their pods are started anew`);
+    if (stopped.length > 0) this.#options.tell('LeftoverContainersStopped', `${stopped.length} sandboxes ran that containerd knew nothing of, or took for ended: they were stopped, and their pods are started anew`);
   }
 
-  /** The ids of all containers and sandboxes, those too that are being made. */
   async #known(): Promise<Set<string>> {
     const listed = await runOk(this.#options.spawn, 'containerd.list', [...this.ctr, 'containers', 'list', '--quiet'], { timeoutMs: readyTimeoutMs });
-    return new Set(listed.split('\n').filter(Boolean));
+    const { items } = await this.runtime.cri.listPodSandbox({}, { timeoutMs: readyTimeoutMs });
+    return keptIds(listed, items);
   }
 
   async #prepare(): Promise<void> {
