@@ -96,13 +96,22 @@ describe('a pod', () => {
     const pod = shown() as Pod;
     // As node lifecycle does with the pods of a node that is not ready.
     const conditions = pod.status?.conditions?.map((c) => (c.type === 'Ready' ? { ...c, status: 'False' } : c));
-    await client.update<Pod>(refs.pods, { ...pod, status: { ...pod.status, conditions } } as Pod, { subresource: 'status' });
-    await settle();
+    const overwrite = async (): Promise<void> => {
+      await client.update<Pod>(refs.pods, { ...shown()!, status: { ...pod.status, conditions } } as Pod, { subresource: 'status' });
+      await settle();
+    };
+    await overwrite();
     expect(condition('Ready')).toBe('True');
     const writes = client.writes.length;
     set.wake();
     await settle();
     expect(client.writes.length).toBe(writes);
+    // Two who never agree do not write all the time.
+    await overwrite();
+    expect(condition('Ready')).toBe('False');
+    await clock.advance(5000);
+    await settle();
+    expect(condition('Ready')).toBe('True');
   });
 
   it('restarts with a growing back-off', async () => {

@@ -26,6 +26,7 @@ const firstRetryMs = 1000;
 /** How often and how long to look for an end that was announced. */
 const lagLookMs = 5;
 const mostLagLooks = 200;
+const sayAgainMs = 5000;
 const longestRetryMs = 60_000;
 
 /** One pod: brings the runtime to its spec, one pass at a time (see README.md). */
@@ -48,6 +49,7 @@ export class PodWorker {
   #running: Promise<void> | undefined;
   #woken = false;
   #stop = new AbortController();
+  #saidAgainMs = -Infinity;
   #graceSeconds: number | undefined;
   #stopping: { graceSeconds: number | undefined } | undefined;
   #deleted = false;
@@ -355,9 +357,19 @@ export class PodWorker {
       delete next.reason;
       delete next.message;
     }
-    if (same(next, this.status) && this.status !== this.pod.status && !contradicts(this.pod, next)) return;
+    if (same(next, this.status) && this.status !== this.pod.status && !this.#saysAgain(next)) return;
     this.status = deepFreeze(next);
     this.republish();
+  }
+
+  /** Somebody has said otherwise. While the node counts as not ready he says so as often as we do: not at once every time. */
+  #saysAgain(next: PodStatus): boolean {
+    if (!contradicts(this.pod, next)) return false;
+    const now = this.deps.clock.monotonicMs();
+    const waitMs = this.#saidAgainMs + sayAgainMs - now;
+    if (waitMs > 0) this.later(waitMs);
+    else this.#saidAgainMs = now;
+    return waitMs <= 0;
   }
 
   /** Shows the present status again, to a mirror pod that has just come. */
