@@ -194,7 +194,7 @@ describe('leftovers', () => {
     await clock.advance(30_000);
     expect(await done).toEqual(['b']);
     expect(alive()).toEqual([10, 11, 30]);
-    expect(signals).toEqual(['SIGTERM 21', 'SIGTERM 22', 'SIGKILL 22', 'SIGKILL 23', 'SIGKILL 20']);
+    expect(signals).toEqual(['SIGTERM 21', 'SIGTERM 22', 'SIGSTOP 20', 'SIGSTOP 22', 'SIGSTOP 23', 'SIGKILL 20', 'SIGKILL 22', 'SIGKILL 23']);
     expect(removed.filter((p) => p.includes('/runc/'))).toEqual(['/run/containerd/runc/k8s.io/b', '/run/containerd/runc/k8s.io/container-of-b']);
   });
 

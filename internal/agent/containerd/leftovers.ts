@@ -110,13 +110,26 @@ async function endProcesses(doors: LeftoverDoors, shims: Shim[], socket: string)
   const inits = all.filter((p) => pids.has(p.parent)).map((p) => p.pid);
   for (const pid of inits) processes.kill('leftovers', pid, 'SIGTERM');
   await gone(doors, inits, graceMs);
-  const now = await processes.list('leftovers');
-  const rest = shimsOf(now, socket).flatMap((shim) => (pids.has(shim.pid) ? below(now, shim.pid) : []));
+  const rest = await stopAll(doors, pids, socket);
   for (const pid of rest) processes.kill('leftovers', pid, 'SIGKILL');
-  // A number that another program has taken meanwhile is none of them any more.
-  for (const shim of shimsOf(now, socket)) if (pids.has(shim.pid)) processes.kill('leftovers', shim.pid, 'SIGKILL');
-  await gone(doors, [...rest, ...pids], killedWithinMs);
+  await gone(doors, [...rest], killedWithinMs);
   return new Set(inits);
+}
+
+/** Stops the shims and all below them, those too that are begun meanwhile: what begins while its parent is killed would be nobody's. */
+async function stopAll({ processes }: LeftoverDoors, shims: ReadonlySet<number>, socket: string): Promise<Set<number>> {
+  const seen = new Set<number>();
+  for (;;) {
+    const now = await processes.list('leftovers');
+    // A number that another program has taken meanwhile is none of them any more.
+    const all = shimsOf(now, socket).flatMap(({ pid }) => (shims.has(pid) ? [pid, ...below(now, pid)] : []));
+    const fresh = all.filter((pid) => !seen.has(pid));
+    if (fresh.length === 0) return seen;
+    for (const pid of fresh) {
+      seen.add(pid);
+      processes.kill('leftovers', pid, 'SIGSTOP');
+    }
+  }
 }
 
 async function gone({ processes, clock }: LeftoverDoors, pids: number[], withinMs: number): Promise<void> {
