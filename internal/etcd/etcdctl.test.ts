@@ -3,7 +3,7 @@ import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { get as httpGet } from 'node:http';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { requireProgram } from '../../test/packages.ts';
+import { findProgram, requireProgram } from '../../test/packages.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { silentLog } from '../io/log.ts';
@@ -16,6 +16,8 @@ import { etcdBinary, fastDir, startEtcd } from './testing/etcd-process.ts';
 
 /** etcd's own command line against the datastore; SKIFF_ETCDCTL names another one. */
 const binary = requireProgram('etcdctl');
+/** What works on files: etcd 3.6 has it in a program of its own, 3.5 in both. */
+const offline = findProgram('etcdutl') ?? binary;
 const dir = fastDir();
 const path = (name: string): string => join(dir, name);
 let datastore: Datastore;
@@ -44,9 +46,9 @@ interface Said {
   err: string;
 }
 
-function run(args: string[], input?: string): Promise<Said> {
+function run(args: string[], { input, program = binary }: { input?: string | undefined; program?: string } = {}): Promise<Said> {
   return new Promise((resolve) => {
-    const child = spawn(binary, args, { env: { ...process.env, ETCDCTL_API: '3' } });
+    const child = spawn(program, args, { env: { ...process.env, ETCDCTL_API: '3' } });
     const said = { status: 0, out: '', err: '' };
     child.stdout.on('data', (chunk: Buffer) => (said.out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (said.err += chunk.toString()));
@@ -54,7 +56,7 @@ function run(args: string[], input?: string): Promise<Said> {
     child.stdin.end(input);
   });
 }
-const etcdctl = (args: string[], input?: string): Promise<Said> => run([...connection, ...args], input);
+const etcdctl = (args: string[], input?: string): Promise<Said> => run([...connection, ...args], { input });
 
 describe('etcdctl', () => {
   test('put, get, del, txn', async () => {
@@ -125,11 +127,12 @@ describe('etcdctl', () => {
     await datastore.store.put({ key: 's/large', value: Buffer.alloc(1_000_000, 'l') });
     const file = path('snapshot.db');
     expect((await etcdctl(['snapshot', 'save', file])).status).toBe(0);
-    const { revision, totalKey } = JSON.parse((await run(['snapshot', 'status', file, '-w', 'json'])).out) as { revision: number; totalKey: number };
+    const { revision, totalKey } = JSON.parse((await run(['snapshot', 'status', file, '-w', 'json'], { program: offline })).out) as { revision: number; totalKey: number };
     expect(revision).toBe(datastore.store.revision);
-    expect(totalKey).toBeGreaterThan(250);
+    // Versions of keys, or keys, as the release counts.
+    expect(totalKey).toBeGreaterThan(80);
     expect(await checkFile(file, realClock)).toMatchObject({ revision, compactRevision: datastore.store.compactRevision });
-    expect((await run(['snapshot', 'restore', file, '--data-dir', path('restored')])).status).toBe(0);
+    expect((await run(['snapshot', 'restore', file, '--data-dir', path('restored')], { program: offline })).status).toBe(0);
     const etcd = await startEtcd(etcdBinary(), path('restored'));
     const theirs = new EtcdConnection({ endpoints: [etcd.endpoint] });
     try {

@@ -50,7 +50,11 @@ class EtcdStore implements s.Store {
     this.#connection = new EtcdConnection(options, options.clock);
     this.#log = options.log.named('etcd-client');
     this.#clock = options.clock;
-    this.#watches = new WatchClient(this.#connection, options.clock, (revision) => this.#saw(revision));
+    this.#watches = new WatchClient(this.#connection, {
+      clock: options.clock,
+      sawRevision: (revision) => this.#saw(revision),
+      present: async () => (await this.range({ key: '/', countOnly: true })).revision,
+    });
     this.#timer = options.clock.every('etcd.compact', compactPeriodMs, () => void this.#compactInTurn());
   }
 

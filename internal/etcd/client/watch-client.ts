@@ -7,6 +7,8 @@ import { storeEvent } from './convert.ts';
 
 const firstRetryMs = 100;
 const mostRetryMs = 5_000;
+/** A request for progress that was passed over is made again after this long. */
+const askAgainMs = 200;
 
 /** All watches of a process on one stream. When it breaks, a new one goes on with every watch where it was. */
 export class WatchClient {
@@ -18,12 +20,15 @@ export class WatchClient {
   #nextId = 1;
   #retryMs = firstRetryMs;
   #closed = false;
+  readonly #present: () => Promise<number>;
   #asking: ((revision: number) => void)[] = [];
 
-  constructor(connection: EtcdConnection, clock: Clock, sawRevision: (revision: number) => void) {
+  /** `present` reads the store's revision, as a write that has ended left it. */
+  constructor(connection: EtcdConnection, on: { clock: Clock; sawRevision(revision: number): void; present(): Promise<number> }) {
     this.#connection = connection;
-    this.#clock = clock;
-    this.#sawRevision = sawRevision;
+    this.#clock = on.clock;
+    this.#sawRevision = on.sawRevision;
+    this.#present = on.present;
   }
 
   watch(request: WatchRequest, revision: number): Watch {
@@ -44,7 +49,19 @@ export class WatchClient {
     return new Promise((resolve) => {
       this.#asking.push(resolve);
       this.#stream?.send('WatchRequest', { progressRequest: {} });
+      this.#clock.after('etcd.watch.progress', askAgainMs, () => void this.#askAgain(resolve).catch(() => undefined));
     });
+  }
+
+  /** etcd passes a request over while a watch waits for a revision that is yet to come (3.4.25, 3.5.8 and newer): then the watch has all there is. */
+  async #askAgain(asked: (revision: number) => void): Promise<void> {
+    const waits = (): boolean => !this.#closed && this.#asking.includes(asked);
+    if (!waits()) return;
+    this.#clock.after('etcd.watch.progress', askAgainMs, () => void this.#askAgain(asked).catch(() => undefined));
+    const present = await this.#present();
+    if (!waits()) return;
+    if ([...this.#watches.values()].every((watch) => watch.revision >= present)) this.#progressed(present);
+    else this.#stream?.send('WatchRequest', { progressRequest: {} });
   }
 
   close(): void {
