@@ -6,6 +6,7 @@ import { applyMergePatch } from '../../api/patch/merge.ts';
 import { parseJson } from '../../api/codec/json-text.ts';
 import { strictText } from '../../api/codec/decode.ts';
 import { DecodeError } from '../../api/codec/scalars.ts';
+import type { Decoded } from './resource.ts';
 import { parseYaml } from '../../api/codec/yaml.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import type { Written } from './create.ts';
@@ -84,14 +85,14 @@ function patched(call: Call, current: KubeObject, patch: PatchRequest): unknown 
   }
 }
 
-/** A patched value that does not fit its kind is the patch's fault (handlers/patch.go). */
-function normalized(call: Call, value: unknown, patch: PatchRequest): KubeObject {
+/** A patched value that does not fit its kind is the patch's fault (handlers/patch.go). `normalize` brings it into the form of its kind. */
+export function normalized(call: Call, value: unknown, patch: Pick<PatchRequest, 'type' | 'body'>, normalize: (value: unknown) => Decoded = (it) => call.resource.engine.normalize(it)): KubeObject {
   const blame = (detail: string): ApiError => {
     const shown = patch.type === 'strategic' ? patch.body : sorted(value);
     return invalid({ group: '', kind: '' }, '', [{ type: 'FieldValueInvalid', field: 'patch', value: patch.type === 'strategic' ? goText(shown) : JSON.stringify(shown), detail }]);
   };
   try {
-    const { object, warnings } = call.resource.engine.normalize(value);
+    const { object, warnings } = normalize(value);
     const all = patch.type === 'json' ? [...unknownPatchFields(patch.body), ...warnings] : warnings;
     if (all.length && call.validation === 'Strict') throw blame(strictText(all));
     if (call.validation === 'Warn') call.warnings.push(...all);

@@ -1,11 +1,11 @@
 import type { Scale } from '../../api/generated/types/autoscaling-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
-import { toScale, withScale, type ScalePaths } from '../../api/strategy/scale.ts';
+import { toScale, validateScale, withScale, type ScalePaths } from '../../api/strategy/scale.ts';
 import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
 import { header, readBody, type Exchange } from '../http/exchange.ts';
 import { methodNotAllowed } from '../http/method-table.ts';
 import { callFor } from '../http/resource-handler.ts';
-import { parsePatch, patchTypeOf } from '../registry/patch.ts';
+import { normalized, parsePatch, patchTypeOf, type PatchRequest } from '../registry/patch.ts';
 import { applyJsonPatch } from '../../api/patch/json.ts';
 import { applyMergePatch } from '../../api/patch/merge.ts';
 import { getRecord } from '../registry/list.ts';
@@ -42,16 +42,16 @@ async function serveScale(server: Server, exchange: Exchange, resource: ServedRe
     case 'patch': {
       const type = patchTypeOf(call, header(exchange.request, 'content-type'));
       const patch = parsePatch(type, (await readBody(exchange.request)).toString());
-      return write(server, exchange, call, (now) => patchedScale(now, type, patch), paths);
+      return write(server, exchange, call, (now) => patchedScale(server, call, now, { type, body: patch }), paths);
     }
     default:
       throw methodNotAllowed();
   }
 }
 
-function patchedScale(now: Scale, type: string, patch: unknown): Scale {
-  if (type === 'json') return applyJsonPatch(deepCopy(now), patch) as Scale;
-  return applyMergePatch(deepCopy(now), patch) as Scale;
+function patchedScale({ spoken }: Server, call: Call, now: Scale, patch: Pick<PatchRequest, 'type' | 'body'>): Scale {
+  const apply = patch.type === 'json' ? applyJsonPatch : applyMergePatch;
+  return normalized(call, apply(deepCopy(now), patch.body), patch, (value) => spoken.normalize(scaleKind, value)) as unknown as Scale;
 }
 
 async function write(server: Server, exchange: Exchange, call: Call, make: (now: Scale) => Scale, paths?: ScalePaths): Promise<void> {
@@ -72,6 +72,7 @@ function checkScale(call: Call, scale: Scale, current: Scale): void {
   if (version && version !== current.metadata.resourceVersion) throw conflict(whatOf(call.resource), call.name, modifiedConflict);
   const replicas = scale.spec?.replicas ?? 0;
   if (typeof replicas !== 'number' || !Number.isInteger(replicas)) throw badRequest('spec.replicas: expected an integer');
-  if (replicas < 0) throw invalid({ group: 'autoscaling', kind: 'Scale' }, call.name, [{ type: 'FieldValueInvalid', field: 'spec.replicas', value: replicas, detail: 'must be greater than or equal to 0' }]);
+  const errors = validateScale(scale as unknown as KubeObject);
+  if (errors.length > 0) throw invalid({ group: 'autoscaling', kind: 'Scale' }, call.name, errors);
 }
 
