@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import { dump } from 'js-yaml';
+import { defineScalarTag, dump, DUMP_SCHEMA, intYaml11Tag } from 'js-yaml';
 import type { KubeObject } from '../../api/object.ts';
 import { builtinScheme } from '../../api/scheme.ts';
 import type { KeyValue } from '../../store/store.ts';
@@ -15,6 +15,15 @@ export interface Rendered {
   body: Buffer;
 }
 
+/** With integers that a double cannot hold (see api/codec/json-text.ts). */
+const yamlSchema = DUMP_SCHEMA.withTags(
+  defineScalarTag(intYaml11Tag.tagName, {
+    ...intYaml11Tag,
+    identify: (value) => typeof value === 'bigint' || (intYaml11Tag.identify?.(value) ?? false),
+    represent: (value) => String(value),
+  }),
+);
+
 const newline = Buffer.from('\n');
 
 /** One object in the wanted form. `bytes` are its JSON text when that is at hand. */
@@ -27,7 +36,7 @@ export function renderObject(resource: ServedResource, wanted: Wanted, object: (
 }
 
 export function renderJson(value: unknown, wanted: Wanted): Rendered {
-  if (wanted.format === 'yaml') return { contentType: contentTypes.yaml, body: Buffer.from(dump(value, { noRefs: true, lineWidth: -1, sortKeys: true })) };
+  if (wanted.format === 'yaml') return { contentType: contentTypes.yaml, body: Buffer.from(dump(value, { schema: yamlSchema, noRefs: true, lineWidth: -1, sortKeys: true })) };
   return { contentType: contentTypes.json, body: Buffer.from(`${wanted.pretty ? JSON.stringify(value, null, 2) : JSON.stringify(value)}\n`) };
 }
 
