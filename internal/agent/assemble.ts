@@ -115,9 +115,9 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   };
   const node = (): Node | undefined => input.nodes.get(options.nodeName);
   const set = new PodSet({ deps, desired, node, unsafeSysctls: options.unsafeSysctls ?? [] });
-  const mirrorPods = new MirrorPods({ client, pods: input.pods, set, node, log });
+  const mirrorPods = new MirrorPods({ client, pods: input.pods, nodes: input.nodes, nodeName: options.nodeName, set, clock, log });
   const stop = (): void => {
-    for (const part of [probes, volumes, writer, logs]) part.stop();
+    for (const part of [probes, volumes, writer, logs, mirrorPods]) part.stop();
   };
   return { set, desired, volumes, mirrorPods, terminated: writer.terminated, offline, stop };
 }

@@ -4,19 +4,45 @@ import { ApiError } from '../api/status.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Client, Mirror } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
+import type { Clock, Timer } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import { isMirror } from './pods/model.ts';
 import type { PodSet } from './pods/pod-set.ts';
 import { mirrorIsCurrent, mirrorOf } from './static-pods/static-pod.ts';
 
+export interface MirrorPodsOptions {
+  client: Client;
+  pods: Mirror<Pod>;
+  nodes: Mirror<Node>;
+  nodeName: string;
+  set: PodSet;
+  clock: Clock;
+  log: Log;
+}
+
+const firstRetryMs = 1000;
+const longestRetryMs = 60_000;
+
 /** Keeps the API showing the static pods of this node, and nothing else under their names. */
 export class MirrorPods {
-  readonly #options: { client: Client; pods: Mirror<Pod>; set: PodSet; node(): Node | undefined; log: Log };
+  readonly #options: MirrorPodsOptions;
+  readonly #stopNodes: () => void;
+  #retry: Timer | undefined;
+  #retryMs = firstRetryMs;
   #wanted = new Map<string, Pod>();
   #queue: Promise<void> = Promise.resolve();
 
-  constructor(options: { client: Client; pods: Mirror<Pod>; set: PodSet; node(): Node | undefined; log: Log }) {
+  constructor(options: MirrorPodsOptions) {
     this.#options = options;
+    // Mirror pods belong to the Node: with another Node they are made anew.
+    this.#stopNodes = options.nodes.onChange(({ type, object, old }) => {
+      if (type !== 'DELETED' && object.metadata.name === options.nodeName && object.metadata.uid !== old?.metadata.uid) this.reconcile();
+    });
+  }
+
+  stop(): void {
+    this.#stopNodes();
+    this.#retry?.cancel();
   }
 
   /** The manifests changed. */
@@ -36,7 +62,17 @@ export class MirrorPods {
 
   /** A mirror pod came, changed or went, or the Node was registered. */
   reconcile(): void {
-    this.#queue = this.#queue.then(() => this.#pass()).catch((error: unknown) => this.#options.log.warn('static pods are not shown', { error: messageOf(error) }));
+    this.#queue = this.#queue.then(() => this.#pass()).then(
+      () => void (this.#retryMs = firstRetryMs),
+      (error: unknown) => this.#failed(error),
+    );
+  }
+
+  #failed(error: unknown): void {
+    this.#options.log.warn('static pods are not shown', { error: messageOf(error), retryMs: this.#retryMs });
+    this.#retry?.cancel();
+    this.#retry = this.#options.clock.after('static-pods.retry', this.#retryMs, () => this.reconcile());
+    this.#retryMs = Math.min(longestRetryMs, this.#retryMs * 2);
   }
 
   async #pass(): Promise<void> {
@@ -46,17 +82,18 @@ export class MirrorPods {
       const pod = this.#wanted.get(keyOf(shown));
       if (!pod || !mirrorIsCurrent(shown, pod)) await this.#delete(shown);
     }
-    if (!this.#options.node()) return;
+    const node = this.#options.nodes.get(this.#options.nodeName);
+    if (!node) return;
     for (const [key, pod] of this.#wanted) {
       const shown = pods.get(key);
-      if (!shown) await this.#create(pod);
+      if (!shown) await this.#create(pod, node);
       else set.worker(pod.metadata.uid!)?.republish();
     }
   }
 
-  async #create(pod: Pod): Promise<void> {
+  async #create(pod: Pod, node: Node): Promise<void> {
     try {
-      await this.#options.client.create(refs.pods, mirrorOf(pod, this.#options.node()), { namespace: pod.metadata.namespace });
+      await this.#options.client.create(refs.pods, mirrorOf(pod, node), { namespace: pod.metadata.namespace });
     } catch (error) {
       if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
     }
