@@ -132,7 +132,8 @@ export const faults: Fault[] = [
     },
   },
   { name: 'page', run: async ({ turnPage }) => turnPage() },
-  { name: 'delete-node', run: async ({ machine }) => void machine.kubectl(['delete', 'node', machine.name, '--wait=false']) },
+  // Of several servers this takes one out of the etcd, for good.
+  { name: 'delete-node', alone: true, run: async ({ machine }) => void machine.kubectl(['delete', 'node', machine.name, '--wait=false']) },
   { name: 'delete-pods', run: async ({ machine }) => void machine.kubectl(['-n', namespace, 'delete', 'pods', '--all', '--wait=false']) },
   { name: 'delete-pods-by-force', run: async ({ machine }) => void machine.kubectl(['-n', namespace, 'delete', 'pods', '--all', '--wait=false', '--force', '--grace-period=0']) },
   {
