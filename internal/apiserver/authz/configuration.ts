@@ -1,11 +1,10 @@
 import { isAbsolute } from 'node:path';
 import { parseDuration } from '../../api/cel/values.ts';
-import { parseYaml, type ParsedYaml } from '../../api/codec/yaml.ts';
 import { dns1123Subdomain } from '../../api/names.ts';
 import { fieldErrorText, type FieldError } from '../../api/status.ts';
 import { ConfigError, messageOf } from '../../base/errors.ts';
 import type { Disk } from '../../io/disk.ts';
-import { record, type Fields } from '../authn/jwt/strict.ts';
+import { readConfigurationFile, type Fields } from '../configuration-file.ts';
 import { compileConditions, ConditionError, maxConditions, type Conditions } from './match-conditions.ts';
 
 /** apiserver.config.k8s.io AuthorizationConfiguration (KEP-3221), found right and with its defaults. */
@@ -55,7 +54,6 @@ interface WebhookFields {
 
 type Given = { type?: string; name?: string; webhook?: WebhookFields };
 
-const versions = ['v1', 'v1beta1', 'v1alpha1'].map((version) => `apiserver.config.k8s.io/${version}`);
 /** kube-apiserver's types. ABAC is known, and refused. */
 export const authorizerTypes = ['ABAC', 'AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC', 'Webhook'];
 export const noAbac = 'ABAC is not supported here; say with RBAC who may what';
@@ -63,16 +61,8 @@ export const noAbac = 'ABAC is not supported here; say with RBAC who may what';
 /** Reads the file that --authorization-config names. Throws a ConfigError with every complaint, each with its field, on one line. */
 export async function readConfiguration(text: string, disk: Disk): Promise<AuthorizationConfiguration> {
   const op = 'authorization-config';
-  let parsed: ParsedYaml;
-  try {
-    parsed = parseYaml(text);
-  } catch (error) {
-    throw new ConfigError(messageOf(error), { op });
-  }
-  const complaints = [...parsed.duplicates];
-  const read = record(parsed.value, shape, '', complaints) as { apiVersion?: string; kind?: string; authorizers?: Given[] };
-  if (read.kind !== 'AuthorizationConfiguration' || !versions.includes(read.apiVersion ?? '')) complaints.push(`no kind "${read.kind ?? ''}" is registered for version "${read.apiVersion ?? ''}"`);
-  const given = read.authorizers ?? [];
+  const { read, complaints } = readConfigurationFile(text, { kind: 'AuthorizationConfiguration', fields: shape, op });
+  const given = (read as { authorizers?: Given[] }).authorizers ?? [];
   const faults = new Faults();
   const authorizers = complaints.length === 0 ? await checked(given, disk, faults) : [];
   complaints.push(...faults.texts());

@@ -2,20 +2,16 @@ import type { Namespace, Pod } from '../../api/generated/types/core-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
 import type { Ipv4 } from '../../base/ipv4.ts';
 import type { Change, Mirror } from '../../client/client.ts';
-import type { Clock } from '../../io/clock.ts';
-import type { Disk } from '../../io/disk.ts';
-import type { Log } from '../../io/log.ts';
-import type { Spawn } from '../../io/spawn.ts';
-import type { NftGuards } from '../nft/guards.ts';
+import { saidOnce } from '../nft/said-once.ts';
+import { TableWriter, type NftDoors } from '../nft/table-writer.ts';
 import { parseAddress, type Family, type Range } from './addresses.ts';
 import { claimText, localClaim, remoteClaim, type Told } from './pod-claims.ts';
 import { fullRuleset, Planner, type PodClaim } from './planner.ts';
 import { Remembered, type Inputs } from './remembered.ts';
 import { parsePolicy } from './rules.ts';
 import { tableName } from './table.ts';
-import { Writer } from './writer.ts';
 
-export interface PolicyOptions {
+export interface PolicyOptions extends NftDoors {
   nodeName: string;
   policies: Mirror<NetworkPolicy>;
   namespaces: Mirror<Namespace>;
@@ -29,23 +25,12 @@ export interface PolicyOptions {
   dnsPort(): number;
   /** Survives a reboot. */
   stateDir: string;
-  /** On tmpfs. */
-  runDir: string;
-  clock: Clock;
-  disk: Disk;
-  spawn: Spawn;
-  guards: NftGuards;
-  log: Log;
-  /** Told before the host is changed, so that uninstall can undo it. */
-  record(kind: 'nft-table', name: string): Promise<void>;
 }
 
 /** The server may be starting beside us: only after this long does what the disk remembers count. */
 const offlineAfterMs = 2_000;
 /** A pod waits this long for its rules before its start is tried anew. */
 const holdMs = 15_000;
-/** Remembered lines about what was left out; more are said again. */
-const mostSaid = 1000;
 
 const dnsPort = 53;
 /** A pod that answers for the cluster's DNS: policies name it by the labels that it has elsewhere. */
@@ -54,14 +39,15 @@ const dnsPod = { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' }, po
 /** Enforces network policies on this node, from the first pod network on until stopped. The table stays then. */
 export class PolicyEnforcer {
   readonly #o: PolicyOptions;
-  readonly #writer: Writer;
+  readonly #writer: TableWriter;
   readonly #remembered: Remembered;
   readonly #stops: (() => void)[] = [];
   readonly #told = new Map<string, Told>();
   /** This node's pods as the mirror has them, by uid. */
   readonly #shown = new Map<string, Pod>();
   readonly #claims = new Map<string, string>();
-  readonly #said = new Set<string>();
+  /** Says what a policy asks for that cannot be read. */
+  readonly #leftOut: (what: string) => void;
   #planner = new Planner([4]);
   #ranges: readonly Range[] = [];
   #order = 0;
@@ -73,7 +59,8 @@ export class PolicyEnforcer {
   constructor(options: PolicyOptions) {
     this.#o = options;
     this.#remembered = new Remembered(options);
-    this.#writer = new Writer({ ...options, table: tableName, text: (whole) => this.#text(whole) });
+    this.#leftOut = saidOnce(options.log, 'left out of a network policy');
+    this.#writer = new TableWriter({ ...options, name: 'policy', table: `inet ${tableName}`, what: 'network policies', text: (whole) => this.#text(whole) });
   }
 
   get #families(): readonly Family[] {
@@ -198,7 +185,7 @@ export class PolicyEnforcer {
   #feed({ policies, namespaces, others }: Inputs): void {
     for (const { metadata } of namespaces) this.#planner.setNamespace(metadata.name ?? '', metadata.labels ?? {});
     for (const policy of policies) {
-      const parsed = parsePolicy(policy, (what) => this.#leftOut(what));
+      const parsed = parsePolicy(policy, this.#leftOut);
       this.#planner.setPolicy(parsed.key, parsed);
     }
     for (const pod of others) this.#setClaim(`other ${pod.metadata.uid}`, remoteClaim(`other ${pod.metadata.uid}`, pod, this.#ranges));
@@ -219,7 +206,7 @@ export class PolicyEnforcer {
   #policyChanged({ type, key, object, old }: Change<NetworkPolicy>): void {
     // Nothing but the spec counts.
     if (type === 'MODIFIED' && old && JSON.stringify(old.spec) === JSON.stringify(object.spec)) return;
-    this.#planner.setPolicy(key, type === 'DELETED' ? undefined : parsePolicy(object, (what) => this.#leftOut(what)));
+    this.#planner.setPolicy(key, type === 'DELETED' ? undefined : parsePolicy(object, this.#leftOut));
     this.#writer.touch();
     this.#remembered.changed('lasting', () => this.#inputs());
     if (this.#all || type === 'DELETED') return;
@@ -265,11 +252,4 @@ export class PolicyEnforcer {
     return true;
   }
 
-  /** Says once, in the log, what a policy asks for that cannot be read. */
-  #leftOut(what: string): void {
-    if (this.#said.has(what)) return;
-    if (this.#said.size >= mostSaid) this.#said.clear();
-    this.#said.add(what);
-    this.#o.log.warn('left out of a network policy', { what });
-  }
 }

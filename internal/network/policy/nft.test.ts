@@ -1,43 +1,14 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
-import { afterAll, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
-import { runOk, realSpawn } from '../../io/spawn.ts';
-import { requireProgram } from '../../../test/packages.ts';
+import { loadedRuleset } from '../nft/testing/ruleset.ts';
 import { parseRange, type Family, type Range } from './addresses.ts';
 import { fullRuleset, Planner } from './planner.ts';
 import { parsePolicy } from './rules.ts';
 import { claimOf, pod, policy } from './testing/worlds.ts';
 
-/** Real nft in a network namespace of its own, because only it knows what it takes. */
-const dir = mkdtempSync(join(tmpdir(), 'skiff-policy-'));
-afterAll(() => rmSync(dir, { recursive: true, force: true }));
-
 const families: Family[] = [4, 6];
 const ranges = ['10.42.0.0/24', 'fd00:42::/64'].map((r) => parseRange(r) as Range);
-
-/** Loads the texts one after the other and gives what the kernel then holds, in an order of its own. */
-async function loaded(texts: string[]): Promise<string[]> {
-  requireProgram('nft');
-  const files = texts.map((text, i) => {
-    const file = join(dir, `${i}.nft`);
-    writeFileSync(file, text);
-    return file;
-  });
-  const script = 'for f in "$@"; do nft -f "$f" || exit 1; done; nft -s -n list ruleset';
-  const listed = await runOk(realSpawn, 'test', ['unshare', '-n', 'sh', '-c', script, 'sh', ...files]);
-  // Chains and sets are told in the order of their making.
-  const blocks = listed.replace(/,\n\s*/g, ', ').replace(/^\}$/gm, '').split('\n\n').map((block) => block.trim().split('\n').map(sorted).join('\n'));
-  return blocks.sort();
-}
-
-/** A line of elements with the elements in order: the kernel's order is by hash. */
-function sorted(line: string): string {
-  const [head, elements] = line.split('elements = {');
-  return elements === undefined ? line.trim() : `${head}${elements.replace(/\}\s*$/, '').split(',').map((e) => e.trim()).sort().join(', ')}`;
-}
 
 const step = fc.record({ pods: fc.uniqueArray(pod, { selector: (p) => p.name, maxLength: 5 }), policies: fc.uniqueArray(policy, { selector: (p) => `${p.metadata.namespace}/${p.metadata.name}`, maxLength: 4 }) });
 
@@ -58,7 +29,7 @@ describe('nft', () => {
           texts.push(i === 0 ? fullRuleset(planner, ranges, families) : planner.table.takeChange());
           before = now;
         }
-        expect(await loaded(texts.filter((t) => t !== ''))).toEqual(await loaded([fullRuleset(planner, ranges, families)]));
+        expect(await loadedRuleset(texts.filter((t) => t !== ''))).toEqual(await loadedRuleset([fullRuleset(planner, ranges, families)]));
       }),
       { numRuns: 20 },
     );
@@ -81,7 +52,7 @@ describe('nft', () => {
     planner.setPod('l2', claimOf({ name: 'l2', namespace: 'a', labels: { [bad[0]!]: bad[0]! }, ips: ['10.42.0.2', 'fd00:42::2'], ports: [{ name: bad[0]!, protocol: 'tcp', port: 80 }], local: true }));
     for (const p of policies) planner.setPolicy(`a/${p.metadata.name}`, parsePolicy(p, (what) => said.push(what)));
     planner.settle();
-    const listed = (await loaded([fullRuleset(planner, ranges, families)])).join('\n');
+    const listed = (await loadedRuleset([fullRuleset(planner, ranges, families)])).join('\n');
     expect(listed.match(/^table .*/gm)).toEqual(['table inet skiff-policy {']);
     expect(said.length).toBeGreaterThan(4 * bad.length);
     // Of the ports of one rule 80 can be read, and 80 alone is open; of the rest nothing is.
@@ -96,7 +67,7 @@ describe('nft', () => {
     planner.setPod('l2', claimOf({ name: 'l2', namespace: 'a', labels: {}, ips: ['10.42.0.2'], ports: [], local: true }));
     planner.setPolicy('a/p', parsePolicy({ metadata: { namespace: 'a', name: 'p' }, spec } as unknown as NetworkPolicy, () => undefined));
     planner.settle();
-    const listed = (await loaded([fullRuleset(planner, ranges.slice(0, 1), [4])])).join('\n');
+    const listed = (await loadedRuleset([fullRuleset(planner, ranges.slice(0, 1), [4])])).join('\n');
     expect(listed).toContain('10.7.8.0-10.8.6.255');
     // Sixty ranges of ports are one set, as this nft shows them.
     expect(listed).toMatch(/0x24f \[invalid type\]-0x251 \[invalid type\]|591-593/);

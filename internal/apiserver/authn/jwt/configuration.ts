@@ -1,6 +1,5 @@
-import { parseYaml, type ParsedYaml } from '../../../api/codec/yaml.ts';
-import { ConfigError, messageOf } from '../../../base/errors.ts';
-import { record, type Fields } from './strict.ts';
+import { ConfigError } from '../../../base/errors.ts';
+import { readConfigurationFile, type Fields } from '../../configuration-file.ts';
 
 /** apiserver.config.k8s.io AuthenticationConfiguration (KEP-3331), its fields by their own names. */
 export interface AuthenticationConfiguration {
@@ -41,20 +40,13 @@ const shape: Fields = {
   }],
   anonymous: { enabled: 'boolean', conditions: [{ path: 'string' }] },
 };
-const versions = ['v1', 'v1beta1', 'v1alpha1'].map((version) => `apiserver.config.k8s.io/${version}`);
 
 /** Reads the file that --authentication-config names. Throws a ConfigError with every complaint. */
 export function readConfiguration(text: string, ownIssuers: readonly string[]): AuthenticationConfiguration {
   const op = 'authentication-config';
-  let parsed: ParsedYaml;
-  try {
-    parsed = parseYaml(text);
-  } catch (error) {
-    throw new ConfigError(messageOf(error), { op });
-  }
-  const complaints = [...parsed.duplicates];
-  const read = record(parsed.value, shape, '', complaints) as Unchecked<AuthenticationConfiguration> & { apiVersion?: string; kind?: string };
-  if (read.kind !== 'AuthenticationConfiguration' || !versions.includes(read.apiVersion ?? '')) complaints.push(`no kind "${read.kind ?? ''}" is registered for version "${read.apiVersion ?? ''}"`);
+  const file = readConfigurationFile(text, { kind: 'AuthenticationConfiguration', fields: shape, op });
+  const { complaints } = file;
+  const read = file.read as Unchecked<AuthenticationConfiguration>;
   if (complaints.length === 0) complaints.push(...faultsOf(read, ownIssuers));
   if (complaints.length > 0) throw new ConfigError(complaints.join('; '), { op });
   const { jwt = [], anonymous } = read as Partial<AuthenticationConfiguration>;

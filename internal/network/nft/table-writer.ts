@@ -3,22 +3,35 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
-import type { NftGuards, TableGuard } from '../nft/guards.ts';
+import type { NftGuards, TableGuard } from './guards.ts';
 
-export interface WriterOptions {
-  table: string;
-  /** The next transaction: the whole table, or what changed since the last one ('' = nothing). Undefined = not known yet. */
-  text(whole: boolean): string | undefined;
+/** What whoever owns a table of nftables needs of the machine. */
+export interface NftDoors {
+  /** Where the transaction files are written; on tmpfs. */
   runDir: string;
   clock: Clock;
   disk: Disk;
   spawn: Spawn;
   guards: NftGuards;
   log: Log;
+  /** Told before the host is changed, so that uninstall can undo it. */
   record(kind: 'nft-table', name: string): Promise<void>;
 }
 
-/** Changes that arrive within this time share a transaction. */
+export interface TableWriterOptions extends NftDoors {
+  /** Names the transaction file and the operations. */
+  name: string;
+  /** `family name`. */
+  table: string;
+  /** What the table holds, for messages: `network policies`. */
+  what: string;
+  /** The next transaction: the whole table, or what changed since the last one ('' = nothing). Undefined = not known yet. */
+  text(whole: boolean): string | undefined;
+  /** A transaction stands in the kernel; the next one waits for this. */
+  written?(): Promise<void>;
+}
+
+/** Changes that arrive within this time share a transaction: a rollout moves many endpoints at once. */
 const batchMs = 2;
 /** Two transactions that no pod waits for are at least this far apart, so that churn cannot keep nft busy. */
 const pauseMs = 50;
@@ -30,9 +43,9 @@ interface Waiter {
   done(error?: Error): void;
 }
 
-/** Brings the kernel to the state of the plan, one transaction at a time. After a failure the whole table is loaded. */
-export class Writer {
-  readonly #o: WriterOptions;
+/** Brings a table of the kernel to the state of its owner's plan, one transaction at a time. After a failure the whole table is loaded. */
+export class TableWriter {
+  readonly #o: TableWriterOptions;
   readonly #guard: TableGuard;
   /** The state that is wanted, and the one that stands. */
   #wanted = 0;
@@ -44,9 +57,9 @@ export class Writer {
   #waiters: Waiter[] = [];
   #endedMs = -Infinity;
 
-  constructor(options: WriterOptions) {
+  constructor(options: TableWriterOptions) {
     this.#o = options;
-    this.#guard = options.guards.guard(`inet ${options.table}`, () => this.reload());
+    this.#guard = options.guards.guard(options.table, () => this.reload());
   }
 
   /** The plan has changed: gives the number of its new state. */
@@ -66,7 +79,7 @@ export class Writer {
   applied(revision: number, timeoutMs: number): Promise<void> {
     if (this.#standing >= revision && !this.#whole) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const timer = this.#o.clock.after('policy.hold', timeoutMs, () => waiter.done(new Error('the network policies of the node are not known yet')));
+      const timer = this.#o.clock.after(`${this.#o.name}.hold`, timeoutMs, () => waiter.done(new Error(`the ${this.#o.what} of the node are not known yet`)));
       const waiter: Waiter = {
         revision,
         done: (error) => {
@@ -92,7 +105,7 @@ export class Writer {
     const atMs = this.#o.clock.monotonicMs() + delayMs;
     if (this.#timer && this.#timer.atMs <= atMs) return;
     this.#timer?.timer.cancel();
-    const timer = this.#o.clock.after('policy.batch', delayMs, () => {
+    const timer = this.#o.clock.after(`${this.#o.name}.batch`, delayMs, () => {
       this.#timer = undefined;
       void this.#run();
     });
@@ -110,8 +123,9 @@ export class Writer {
       this.#whole = true;
       // A change may be refused for what stands there; the whole table replaces that.
       againMs = whole ? retryMs : 0;
-      this.#o.log.warn('network policies could not be written, the whole table is next', { error: messageOf(error).slice(0, 500) });
-      if (whole) for (const waiter of [...this.#waiters]) waiter.done(new Error(`network policies could not be written: ${messageOf(error)}`));
+      // nft 1.0.6 refuses one now and then: no reason to be alarmed.
+      this.#o.log[whole ? 'warn' : 'info'](`${this.#o.what} could not be written, the whole table is next`, { error: messageOf(error).slice(0, 500) });
+      if (whole) for (const waiter of [...this.#waiters]) waiter.done(new Error(`${this.#o.what} could not be written: ${messageOf(error)}`));
     }
     this.#running = false;
     this.#endedMs = this.#o.clock.monotonicMs();
@@ -130,11 +144,16 @@ export class Writer {
     const text = this.#o.text(whole);
     if (text === undefined) return false;
     this.#whole = false;
-    if (whole) await this.#o.record('nft-table', `inet ${this.#o.table}`);
-    if (text === '') return true;
-    const file = `${this.#o.runDir}/policy.nft`;
-    await this.#o.disk.writeAtomic('policy.write', file, text + this.#guard.stamp(), { mode: 0o600 });
-    await runOk(this.#o.spawn, 'policy.nft', ['nft', '-f', file]);
+    if (whole) await this.#o.record('nft-table', this.#o.table);
+    if (text !== '') await this.#load(text);
+    await this.#o.written?.();
     return true;
+  }
+
+  async #load(text: string): Promise<void> {
+    const { name, runDir, disk, spawn } = this.#o;
+    const file = `${runDir}/${name}.nft`;
+    await disk.writeAtomic(`${name}.write`, file, text + this.#guard.stamp(), { mode: 0o600 });
+    await runOk(spawn, `${name}.nft`, ['nft', '-f', file]);
   }
 }
