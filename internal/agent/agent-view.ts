@@ -8,7 +8,7 @@ import type { PodSet } from './pods/pod-set.ts';
 import type { ContainerInstance, NodeView, TerminatedSample } from './server/node-view.ts';
 import { readUsage } from './usage.ts';
 
-/** The runtime only makes a note of a stream that will be opened: it takes no time. kubectl asks twice, in two ways. */
+/** The runtime only prepares a stream, which is quick. kubectl asks twice (WebSocket, then SPDY), so a hung runtime costs twice this. */
 const streamAnswerMs = 5000;
 
 /** What the node's HTTPS server sees of the agent. */
@@ -23,7 +23,7 @@ export function agentView(options: { nodeName: string; cri: CriClient; down(): s
     const id = status?.lastState?.terminated?.containerID?.replace(/^containerd:\/\//, '');
     return id ? all.find((c) => c.id === id) : undefined;
   };
-  /** Somebody waits at a terminal: a runtime that does not answer is an answer. */
+  /** A user waits at a terminal: when the runtime does not answer in time, the call fails. */
   const up = <Q, R>(call: (request: Q, options: CallOptions) => Promise<R>, request: Q): Promise<R> => {
     const why = options.down();
     if (why !== undefined) return Promise.reject(new SkiffError(why, { code: 'RUNTIME_DOWN', op: 'agent.stream' }));

@@ -53,7 +53,7 @@ export interface Parts {
 
 /** Exec probes may answer this much later than their own limit, before the call itself is given up. */
 const execSlackMs = 5000;
-/** Two clocks measure the same wait. */
+/** containerd ends a probe by its own clock, a moment before or after ours. */
 const clockSlackMs = 100;
 /** What an exec probe says is shown in events: the kubelet keeps this much. */
 const longestOutputBytes = 10 * 1024;

@@ -28,7 +28,7 @@ export interface NodeHeart {
 const networkLookMs = 25;
 const slowNetworkLookMs = 1000;
 const quickLooks = 80;
-/** What the Node shows is not worth waiting for longer: the wait itself is then what it must show. */
+/** After this long the Node's status says that the runtime does not answer. */
 const reportMs = 10_000;
 
 /** The Node and its heartbeat, and what the node knows about its own network. */

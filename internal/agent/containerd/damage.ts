@@ -1,4 +1,4 @@
-/** What bbolt says of a file that is no (whole) database of its own. A lock that another holds is none of it. */
+/** What bbolt says of a file that is no (whole) database of its own. A lock that another process holds is no damage. */
 const brokenFile = /invalid database|version mismatch|checksum error|file size too small|invalid freelist|invalid page type|unexpected EOF|structure needs cleaning/i;
 const failedPlugin = /failed to load plugin \\?"?(io\.containerd\.(?:metadata\.v1\.bolt|snapshotter\.v1\.[\w-]+))\\?"?.*?error="(.*)"\s*$/;
 /** A trace of a program that died while it read its database: a page that is nonsense, or that the disk has not got. */

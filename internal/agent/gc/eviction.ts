@@ -35,7 +35,7 @@ export function limitOf(thresholds: Thresholds, signal: Signal, capacity: number
 }
 
 /**
- * The signals below their thresholds; memory first, for it cannot wait. One that was broken before (`since`) stays so until it has
+ * The signals below their thresholds; memory comes first, because it is the more urgent. One that was broken before (`since`) stays so until it has
  * `minReclaim` more than its threshold.
  */
 export function broken(signals: Signals, thresholds: Thresholds = defaultEvictionHard, before?: { since: ReadonlySet<Signal>; minReclaim: Thresholds }): Signal[] {
@@ -88,7 +88,7 @@ export function rank(pods: Pod[], signal: Signal, usage: ReadonlyMap<string, Usa
   const memory = signal === 'memory.available';
   const excess = (pod: Pod): number => {
     const used = usage.get(pod.metadata.uid ?? '');
-    // Nobody can ask for inodes.
+    // Pods cannot request inodes.
     if (signal === 'nodefs.inodesFree') return used?.inodes ?? 0;
     const asked = podTotal(pod, 'requests', memory ? 'memory' : 'ephemeral-storage')?.asNumber() ?? 0;
     return (memory ? (used?.memoryBytes ?? 0) : (used?.diskBytes ?? 0)) - asked;

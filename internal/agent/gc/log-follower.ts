@@ -12,7 +12,7 @@ export interface LogFollowerOptions {
 }
 
 const op = 'log.follow';
-/** After the first word of a log that was quiet: nobody knows yet how fast it grows. */
+/** After the first write to a log that was quiet: how fast it grows is not known yet. */
 const firstLookMs = 250;
 /** A flood is looked at this often, at most. */
 const leastLookMs = 100;

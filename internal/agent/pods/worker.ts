@@ -362,7 +362,7 @@ export class PodWorker {
     this.republish();
   }
 
-  /** Somebody has said otherwise. While the node counts as not ready he says so as often as we do: not at once every time. */
+  /** Another writer has changed a condition of ours. Node lifecycle does so again and again while the node is not ready: it is written back every 5 s at most. */
   #saysAgain(next: PodStatus): boolean {
     if (!contradicts(this.pod, next)) return false;
     const now = this.deps.clock.monotonicMs();

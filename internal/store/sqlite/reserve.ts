@@ -87,7 +87,7 @@ function freeBytes(path: string): number {
   return bfree * bsize;
 }
 
-/** What is wrong with the disk below a folder, found by opening a file there; undefined when it takes it. */
+/** What a failed call says of the disk; undefined when it failed for another reason. */
 export function troubleOf(error: unknown): DiskTrouble | undefined {
   const { code } = error as { code?: string };
   if (code === 'ENOSPC' || code === 'EDQUOT' || code === 'SQLITE_FULL') return 'full';
