@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { openPty } from '../../internal/io/pty.ts';
 import { busybox } from './images.ts';
-import { run, TestCluster, until } from './node.ts';
+import { kubectlProgram, run, TestCluster, until } from './node.ts';
 
 const cluster = new TestCluster();
 let failed = false;
-const kubectl = process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl';
+const kubectl = kubectlProgram();
 beforeAll(async () => {
   await cluster.up({ images: [busybox()] });
   cluster.apply(`

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { busybox } from './images.ts';
-import { TestCluster, until } from './node.ts';
+import { kubectlProgram, TestCluster, until } from './node.ts';
 
 /** What happens to the network of a machine while nobody is there: the node must find its way back by itself. */
 const cluster = new TestCluster();
@@ -109,7 +109,7 @@ describe('a node that gets another address', () => {
     onTestFailed(() => void (failed = true));
     const { hostIp } = cluster.node;
     const present = cluster.address;
-    const node = (path: string): string => JSON.parse(inNode('bash', '-c', 'KUBECONFIG=/etc/skiff/skiff.yaml kubectl get node -o json')).items[0].status[path];
+    const node = (path: string): string => JSON.parse(inNode(kubectlProgram(), '--kubeconfig', '/etc/skiff/skiff.yaml', 'get', 'node', '-o', 'json')).items[0].status[path];
     cluster.node.exec(['ip', 'addr', 'flush', 'dev', 'eth0']);
     await until('a condition says so', () => JSON.stringify(node('conditions')).includes('any more'), { timeoutMs: 20_000 });
     expect(JSON.stringify(node('addresses'))).toContain(present);

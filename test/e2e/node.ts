@@ -186,6 +186,9 @@ function descendants(pid: number): number[] {
   return [...kids, ...kids.flatMap(descendants)];
 }
 
+/** A kubectl that is new enough (setup.ts finds it, on a machine without one, too). */
+export const kubectlProgram = (): string => process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl';
+
 /** A node that runs `skiff server`, driven from the host with kubectl. */
 export class TestCluster {
   readonly node: TestNode;
@@ -262,16 +265,16 @@ export class TestCluster {
   }
 
   kubectl(args: string[], options?: Parameters<typeof run>[1]): Result {
-    return run([process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', ...args], { ...options, env: { ...options?.env, KUBECONFIG: this.kubeconfig } });
+    return run([kubectlProgram(), ...args], { ...options, env: { ...options?.env, KUBECONFIG: this.kubeconfig } });
   }
 
   /** kubectl that must succeed. */
   k(...args: string[]): string {
-    return ok([process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', ...args], { env: { KUBECONFIG: this.kubeconfig } });
+    return ok([kubectlProgram(), ...args], { env: { KUBECONFIG: this.kubeconfig } });
   }
 
   apply(yaml: string, ...more: string[]): string {
-    return ok([process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', 'apply', ...more, '-f', '-'], { input: yaml, env: { KUBECONFIG: this.kubeconfig } });
+    return ok([kubectlProgram(), 'apply', ...more, '-f', '-'], { input: yaml, env: { KUBECONFIG: this.kubeconfig } });
   }
 
   json<T>(...args: string[]): T {

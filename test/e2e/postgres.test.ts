@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { startPostgres, type PostgresProcess } from '../../internal/store/postgres/testing/postgres-process.ts';
-import { TestCluster, until } from './node.ts';
+import { kubectlProgram, TestCluster, until } from './node.ts';
 
 const cluster = new TestCluster('harbour');
 const other = new TestCluster('quay');
@@ -48,7 +48,7 @@ describe('a control plane on PostgreSQL', () => {
 
   it('outlives a crash of the database, and its watches do', async () => {
     onTestFailed(() => void (failed = true));
-    const watching = spawn(process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', ['get', 'configmaps', '-o', 'name', '--watch-only'], { env: { ...process.env, KUBECONFIG: cluster.kubeconfig }, stdio: ['ignore', 'pipe', 'inherit'] });
+    const watching = spawn(kubectlProgram(), ['get', 'configmaps', '-o', 'name', '--watch-only'], { env: { ...process.env, KUBECONFIG: cluster.kubeconfig }, stdio: ['ignore', 'pipe', 'inherit'] });
     let seen = '';
     watching.stdout.on('data', (chunk: Buffer) => (seen += chunk.toString()));
     const one = async (name: string): Promise<void> => {

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { root, run, TestCluster, until } from './node.ts';
+import { kubectlProgram, root, run, TestCluster, until } from './node.ts';
 
 /** Control planes only, but for one: what is looked at here needs no containers. */
 const bare = ['--disable-agent'];
@@ -137,7 +137,7 @@ describe('two servers with one datastore', () => {
     expect(readFileSync(join(five.node.disk, 'var/lib/skiff/server/tls/server-ca.key'), 'utf8')).toBe(readFileSync(join(four.node.disk, 'var/lib/skiff/server/tls/server-ca.key'), 'utf8'));
     await until('both are endpoints', () => endpoints(five) === ips(four, five));
     // One server's credentials are good at the other.
-    expect(run([process.env['SKIFF_TEST_KUBECTL'] ?? 'kubectl', '--kubeconfig', four.kubeconfig, '--server', `https://${five.node.ip}:6443`, 'get', '--raw', '/readyz']).stdout).toBe('ok');
+    expect(run([kubectlProgram(), '--kubeconfig', four.kubeconfig, '--server', `https://${five.node.ip}:6443`, 'get', '--raw', '/readyz']).stdout).toBe('ok');
     const stranger = skiff(five, 'server', '--data-dir', '/run/stranger', '--run-dir', '/run/stranger-run', ...flags('other'));
     expect([stranger.code, stranger.stderr.trim()]).toEqual([1, expect.stringMatching(/^\S+ ERROR skiff the datastore belongs to a cluster with another token \(.*\)$/)]);
   });

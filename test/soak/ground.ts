@@ -1,7 +1,7 @@
 import { copyFileSync, existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { busybox } from '../e2e/images.ts';
-import { root, TestNode, type Result } from '../e2e/node.ts';
+import { kubectlProgram, root, TestNode, type Result } from '../e2e/node.ts';
 
 /** As the service's unit does, only sooner: whatever ends is started again. */
 const supervise = 'while :; do "$@" & echo $! > /run/skiff-server.pid; wait $!; echo "--- ended with $? ---"; sleep 1; done';
@@ -53,7 +53,7 @@ export class Machine {
   }
 
   kubectl(args: string[], options: { input?: string; timeoutMs?: number } = {}): Result {
-    return this.node.exec(['kubectl', '--kubeconfig', '/etc/skiff/skiff.yaml', ...args], { timeoutMs: 15_000, ...options });
+    return this.node.exec([kubectlProgram(), '--kubeconfig', '/etc/skiff/skiff.yaml', ...args], { timeoutMs: 15_000, ...options });
   }
 
   /** Keeps the log of a machine that did not heal, then takes the machine away. */

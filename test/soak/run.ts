@@ -7,9 +7,11 @@
  * be. Ends with "N faults, M not healed" and exits 1 when M is not 0. Logs of machines that did not heal stay in test/soak/logs.
  */
 import { parseArgs } from 'node:util';
+import { ensureKubectl } from '../e2e/kubectl.ts';
 import { Walk } from './walk.ts';
 
 const { values } = parseArgs({ options: { minutes: { type: 'string', default: '5' }, seed: { type: 'string' }, nodes: { type: 'string', default: '1' }, only: { type: 'string' }, heal: { type: 'string', default: '30' } } });
+process.env['SKIFF_TEST_KUBECTL'] = ensureKubectl();
 const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const walk = new Walk({
   seed: Number(values.seed ?? Date.now() % 1_000_000),
