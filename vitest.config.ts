@@ -1,9 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * Two projects. `unit` is everything beside the sources and the house rules: fast, and no network. `e2e` runs real
- * servers with real containers, each in namespaces of its own, one file after the other. Both first install the
- * programs that they call (test/packages.ts), or say why they cannot.
+ * Two projects. `unit` is everything beside the sources and the house rules: fast, and no network.
+ * `e2e` runs real servers with real containers, each in namespaces of its own, one file after the
+ * other. Both first install the programs that they call (test/packages.ts), or say why they cannot.
  */
 export default defineConfig({
   test: {
@@ -13,7 +13,13 @@ export default defineConfig({
       {
         test: {
           name: 'unit',
-          include: ['internal/**/*.test.ts', 'build/**/*.test.ts', 'images/**/*.test.ts', 'test/*.test.ts', 'test/stories/**/*.test.ts'],
+          include: [
+            'internal/**/*.test.ts',
+            'build/**/*.test.ts',
+            'images/**/*.test.ts',
+            'test/*.test.ts',
+            'test/stories/**/*.test.ts',
+          ],
           globalSetup: ['test/packages.ts'],
           setupFiles: ['test/seed.ts'],
           // Long enough for a machine that is busy with other things.

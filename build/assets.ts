@@ -25,10 +25,19 @@ export interface Collect {
 }
 
 /**
- * Collects everything that is embedded for an architecture in `work`, and returns asset name -> file. The manifest among them names
- * the build: a hash of all that is in it, so that the same sources have the same name wherever they are built.
+ * Collects everything that is embedded for an architecture in `work`, and returns asset name ->
+ * file. The manifest among them names the build: a hash of all that is in it, so that the same
+ * sources have the same name wherever they are built.
  */
-export async function collectAssets({ arch, work, modules, main, version, date, kubectl }: Collect): Promise<Record<string, string>> {
+export async function collectAssets({
+  arch,
+  work,
+  modules,
+  main,
+  version,
+  date,
+  kubectl,
+}: Collect): Promise<Record<string, string>> {
   const inputs = await bundle('cmd/skiff.ts', main);
   const files: Record<string, string> = {
     'better_sqlite3.node': join(root, `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`),
@@ -46,19 +55,45 @@ export async function collectAssets({ arch, work, modules, main, version, date, 
   }
   const dirs = [...packageDirs(root, inputs), join(modules, `@lydell/node-pty-linux-${arch}`)];
   const nodePackage = join(modules, `node-linux-${arch}`);
-  writeFileSync(join(work, 'licenses.txt'), licenseNotices({ own: join(root, 'LICENSE'), dirs, nodePackage, kubectl: kubectl !== undefined }));
-  const whole = createHash('sha256').update(`${version} ${date} `).update(readFileSync(main)).update(readFileSync(join(nodePackage, 'bin/node')));
+  writeFileSync(
+    join(work, 'licenses.txt'),
+    licenseNotices({
+      own: join(root, 'LICENSE'),
+      dirs,
+      nodePackage,
+      kubectl: kubectl !== undefined,
+    }),
+  );
+  const whole = createHash('sha256')
+    .update(`${version} ${date} `)
+    .update(readFileSync(main))
+    .update(readFileSync(join(nodePackage, 'bin/node')));
   const assets: Record<string, { hash: string; size: number; packed?: 'zstd' }> = {};
   for (const [name, file] of Object.entries(files).toSorted(([a], [b]) => (a < b ? -1 : 1))) {
     if (!existsSync(file)) throw new Error(`${file} is missing: run "npm ci" first`);
     const bytes = readFileSync(file);
     whole.update(`${name} ${bytes.length} `).update(bytes);
-    assets[name] = { hash: createHash('sha256').update(bytes).digest('hex').slice(0, 16), size: bytes.length, ...(packed.has(name) && { packed: 'zstd' }) };
+    assets[name] = {
+      hash: createHash('sha256').update(bytes).digest('hex').slice(0, 16),
+      size: bytes.length,
+      ...(packed.has(name) && { packed: 'zstd' }),
+    };
     if (!packed.has(name)) continue;
     files[name] = join(work, `${name}.zst`);
-    writeFileSync(files[name], zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 9 } }));
+    writeFileSync(
+      files[name],
+      zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 9 } }),
+    );
   }
   files[manifestName] = join(work, manifestName);
-  writeFileSync(join(work, manifestName), JSON.stringify({ version, build: whole.digest('hex').slice(0, 12), builtMs: Date.parse(date), assets }));
+  writeFileSync(
+    join(work, manifestName),
+    JSON.stringify({
+      version,
+      build: whole.digest('hex').slice(0, 12),
+      builtMs: Date.parse(date),
+      assets,
+    }),
+  );
   return files;
 }

@@ -6,13 +6,25 @@ import { root } from './bundle.ts';
 import { makeExecutable, step } from './executable.ts';
 import { bringKubectl } from './kubectl.ts';
 
-const { values } = parseArgs({ options: { arch: { type: 'string' }, output: { type: 'string' }, 'without-kubectl': { type: 'boolean' } } });
+const { values } = parseArgs({
+  options: {
+    arch: { type: 'string' },
+    output: { type: 'string' },
+    'without-kubectl': { type: 'boolean' },
+  },
+});
 const aliases: Record<string, string> = { amd64: 'x64', x86_64: 'x64', aarch64: 'arm64' };
 const arch = aliases[values.arch ?? ''] ?? values.arch ?? process.arch;
-if (arch !== 'x64' && arch !== 'arm64') fail(`--arch ${values.arch}: only x64 and arm64 can be built`);
-const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string; date: string; optionalDependencies: Record<string, string> };
+if (arch !== 'x64' && arch !== 'arm64')
+  fail(`--arch ${values.arch}: only x64 and arm64 can be built`);
+const manifest = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as {
+  version: string;
+  date: string;
+  optionalDependencies: Record<string, string>;
+};
 const wanted = `v${manifest.optionalDependencies[`node-linux-${arch}`]}`;
-if (process.version !== wanted) fail(`this is Node ${process.version}, the build needs ${wanted}: start it with "npm run build"`);
+if (process.version !== wanted)
+  fail(`this is Node ${process.version}, the build needs ${wanted}: start it with "npm run build"`);
 
 const started = performance.now();
 const own = arch === process.arch;
@@ -23,10 +35,28 @@ mkdirSync(work, { recursive: true });
 const modules = own ? join(root, 'node_modules') : foreignModules(arch);
 const main = join(work, 'main.cjs');
 const kubectl = values['without-kubectl'] ? undefined : bringKubectl(arch);
-const assets = await collectAssets({ arch, work, modules, main, version: manifest.version, date: manifest.date, kubectl });
-makeExecutable({ main, assets, arch, nodePackage: join(modules, `node-linux-${arch}`), work, output });
+const assets = await collectAssets({
+  arch,
+  work,
+  modules,
+  main,
+  version: manifest.version,
+  date: manifest.date,
+  kubectl,
+});
+makeExecutable({
+  main,
+  assets,
+  arch,
+  nodePackage: join(modules, `node-linux-${arch}`),
+  work,
+  output,
+});
 rmSync(work, { recursive: true, force: true });
-console.log(`${output}: ${(statSync(output).size / 1048576).toFixed(0)} MiB in ${((performance.now() - started) / 1000).toFixed(1)} s`);
+console.log(
+  `${output}: ${(statSync(output).size / 1048576).toFixed(0)} MiB in ` +
+    `${((performance.now() - started) / 1000).toFixed(1)} s`,
+);
 
 /** The runtime and addons of another architecture, by the lock file and so with its checksums. */
 function foreignModules(foreign: string): string {
@@ -34,7 +64,13 @@ function foreignModules(foreign: string): string {
   if (!existsSync(join(dir, 'node_modules', `node-linux-${foreign}`))) {
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(dir, { recursive: true });
-    step(['cp', join(root, 'package.json'), join(root, 'package-lock.json'), join(root, '.npmrc'), dir]);
+    step([
+      'cp',
+      join(root, 'package.json'),
+      join(root, 'package-lock.json'),
+      join(root, '.npmrc'),
+      dir,
+    ]);
     step(['npm', 'ci', '--os=linux', `--cpu=${foreign}`, '--omit=dev'], { cwd: dir });
   }
   return join(dir, 'node_modules');

@@ -4,7 +4,10 @@ import { join } from 'node:path';
 
 export const root = join(import.meta.dirname, '..');
 
-/** Packages that look for a native addon beside themselves are handed the one that loadAddon has loaded. */
+/**
+ * Packages that look for a native addon beside themselves are handed the one that loadAddon has
+ * loaded.
+ */
 const addons: Plugin = {
   name: 'addons',
   setup(setup) {
@@ -12,12 +15,22 @@ const addons: Plugin = {
       contents: `exports.requireBinary = (file) => globalThis[Symbol.for('skiff.addons')][file];`,
     }));
     // Optional parts that are never used here must not be looked for at run time.
-    setup.onResolve({ filter: /^(pg-native|pg-cloudflare|bufferutil|utf-8-validate)$/ }, (args) => ({ path: args.path, namespace: 'absent' }));
-    setup.onLoad({ filter: /.*/, namespace: 'absent' }, (args) => ({ contents: `throw Object.assign(new Error('${args.path} is not part of skiff'), { code: 'MODULE_NOT_FOUND' });` }));
+    setup.onResolve(
+      { filter: /^(pg-native|pg-cloudflare|bufferutil|utf-8-validate)$/ },
+      (args) => ({ path: args.path, namespace: 'absent' }),
+    );
+    setup.onLoad({ filter: /.*/, namespace: 'absent' }, (args) => ({
+      contents:
+        `throw Object.assign(new Error('${args.path} is not part of skiff'), { code: ` +
+        `'MODULE_NOT_FOUND' });`,
+    }));
   },
 };
 
-/** Bundles `entry` (below the root) into one CommonJS file, and returns the names of all files in it, below the root too. */
+/**
+ * Bundles `entry` (below the root) into one CommonJS file, and returns the names of all files in
+ * it, below the root too.
+ */
 export async function bundle(entry: string, outfile: string): Promise<string[]> {
   const { metafile } = await build({
     entryPoints: [join(root, entry)],
@@ -50,7 +63,8 @@ export function workerEntries(): string[] {
   for (const file of files) {
     if (!file.endsWith('.ts') || file.endsWith('.test.ts') || file === 'io/worker.ts') continue;
     const text = readFileSync(join(root, 'internal', file), 'utf8');
-    for (const match of text.matchAll(/startWorker\(\s*'([^']+)'/g)) if (match[1] !== undefined) found.add(match[1]);
+    for (const match of text.matchAll(/startWorker\(\s*'([^']+)'/g))
+      if (match[1] !== undefined) found.add(match[1]);
   }
   return [...found].toSorted();
 }

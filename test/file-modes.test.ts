@@ -8,51 +8,74 @@ import { openWriter } from '../internal/io/file-writer.ts';
 
 const root = join(import.meta.dirname, '..');
 
-/** Everything that skiff makes and that others than root may look into, by file and name, and why. All else is root's alone. */
+/**
+ * Everything that skiff makes and that others than root may look into, by file and name, and why.
+ * All else is root's alone.
+ */
 const shown: Record<string, string> = {
-  'internal/agent/containerd/supervise.ts makeDir 0o711': 'rootless programs of containers pass through to their root file system; nobody lists',
-  'internal/agent/pods/log-links.ts makeDir 0o755': '/var/log/containers: collectors that are not root find the names; the logs are containerd\'s, mode 640',
+  'internal/agent/containerd/supervise.ts makeDir 0o711':
+    'rootless programs of containers pass through to their root file system; nobody lists',
+  'internal/agent/pods/log-links.ts makeDir 0o755':
+    '/var/log/containers: collectors that are not root find the names; the logs are ' +
+    "containerd's, mode 640",
   'internal/agent/pods/start-container.ts makeDir 0o755': '/var/log/pods: as above',
-  'internal/agent/volumes/atomic-writer.ts makeDir 0o755': 'below a folder of mode 700: users in the container read the volume',
+  'internal/agent/volumes/atomic-writer.ts makeDir 0o755':
+    'below a folder of mode 700: users in the container read the volume',
   'internal/agent/volumes/image-volume.ts makeDir 0o755': 'as above',
   'internal/agent/volumes/volumes.ts makeDir 0o755': 'as above',
   'internal/agent/volumes/directories.ts makeDir 0o750': 'the group of a pod',
-  'internal/agent/volumes/directories.ts makeDir 0o755': 'a hostPath of type DirectoryOrCreate, as the API says',
-  'internal/agent/volumes/directories.ts makeFile 0o644': 'a hostPath of type FileOrCreate, as the API says',
-  'internal/agent/volumes/volumes.ts makeDir 0o750': 'a pod\'s folder: root and its group',
-  'internal/agent/volumes/container-mounts.ts makeDir 0o750': 'below the pod\'s folder',
-  'internal/agent/volumes/container-mounts.ts makeFile 0o640': 'a mount point below the pod\'s folder',
-  'internal/agent/volumes/container-mounts.ts writeFile 0o666': 'the file of a container\'s last words, below the pod\'s folder',
+  'internal/agent/volumes/directories.ts makeDir 0o755':
+    'a hostPath of type DirectoryOrCreate, as the API says',
+  'internal/agent/volumes/directories.ts makeFile 0o644':
+    'a hostPath of type FileOrCreate, as the API says',
+  'internal/agent/volumes/volumes.ts makeDir 0o750': "a pod's folder: root and its group",
+  'internal/agent/volumes/container-mounts.ts makeDir 0o750': "below the pod's folder",
+  'internal/agent/volumes/container-mounts.ts makeFile 0o640':
+    "a mount point below the pod's folder",
+  'internal/agent/volumes/container-mounts.ts writeFile 0o666':
+    "the file of a container's last words, below the pod's folder",
   'internal/agent/volumes/container-mounts.ts writeFile 0o644': '/etc/hosts of a container',
-  'internal/agent/cgroups/hierarchy.ts makeDir 0o755': 'the kernel\'s own mode of control groups',
-  'internal/agent/gc/log-rotation.ts packFile 0o640': 'a container\'s log, as containerd makes it',
-  'internal/network/overlay/cni.ts makeDir 0o755': 'the folder of the network configuration may be the host\'s own',
-  'internal/pki/authorities.ts makeDir 0o711': 'the agent\'s folder holds what containers\' programs pass through',
+  'internal/agent/cgroups/hierarchy.ts makeDir 0o755': "the kernel's own mode of control groups",
+  'internal/agent/gc/log-rotation.ts packFile 0o640': "a container's log, as containerd makes it",
+  'internal/network/overlay/cni.ts makeDir 0o755':
+    "the folder of the network configuration may be the host's own",
+  'internal/pki/authorities.ts makeDir 0o711':
+    "the agent's folder holds what containers' programs pass through",
   'internal/pki/pair-files.ts writeAtomic 0o644': 'a certificate; its key is another file',
   'internal/pki/bootstrap.ts writeAtomic 0o644': 'a certificate; its key is another file',
-  'internal/supervisor/credentials.ts makeDir 0o755': 'the folder of the kubeconfig, whose mode the administrator chooses',
-  'internal/cli/tools.ts makeDir 0o755': 'the data folder and the one for what is unpacked, programs that all may read; the note in it is 600',
-  'internal/supervisor/ledger.ts makeDir 0o755': 'the data folder\'s parent; the ledger itself is 600',
-  'internal/supervisor/migrate/migrate.ts makeDir 0o711': 'the run folder holds sockets of mode 600',
-  'internal/supervisor/migrate/migrate.ts makeDir 0o755': 'folders of the configuration, which other files of other programs may be in; what is written there is 600',
+  'internal/supervisor/credentials.ts makeDir 0o755':
+    'the folder of the kubeconfig, whose mode the administrator chooses',
+  'internal/cli/tools.ts makeDir 0o755':
+    'the data folder and the one for what is unpacked, programs that all may read; the note ' +
+    'in it is 600',
+  'internal/supervisor/ledger.ts makeDir 0o755':
+    "the data folder's parent; the ledger itself is 600",
+  'internal/supervisor/migrate/migrate.ts makeDir 0o711':
+    'the run folder holds sockets of mode 600',
+  'internal/supervisor/migrate/migrate.ts makeDir 0o755':
+    'folders of the configuration, which other files of other programs may be in; what is ' +
+    'written there is 600',
   'internal/supervisor/reset.ts makeDir 0o711': 'the run folder holds sockets of mode 600',
   'internal/supervisor/server.ts makeDir 0o711': 'the run folder holds sockets of mode 600',
 };
 
-const calls = /\b(makeDir|writeAtomic|writeFile|makeFile|packFile|settleFile|mkdir|chmodSync)\(.*?\b(0o[0-7]{3,4})\b/g;
+const calls =
+  /\b(makeDir|writeAtomic|writeFile|makeFile|packFile|settleFile|mkdir|chmodSync)\(.*?\b(0o[0-7]{3,4})\b/g;
 
 test('nobody but root looks into what skiff makes, unless this table says why', () => {
   const found = new Set<string>();
   for (const file of readdirSync(join(root, 'internal'), { recursive: true }) as string[]) {
-    if (!file.endsWith('.ts') || /\.test\.ts$|generat|testing\/|^io\/|apiserver\/dev/.test(file)) continue;
+    if (!file.endsWith('.ts') || /\.test\.ts$|generat|testing\/|^io\/|apiserver\/dev/.test(file))
+      continue;
     for (const line of readFileSync(join(root, 'internal', file), 'utf8').split('\n')) {
-      for (const [, call, mode] of line.matchAll(calls)) if ((Number(mode) & 0o077) !== 0) found.add(`internal/${file} ${call} ${mode}`);
+      for (const [, call, mode] of line.matchAll(calls))
+        if ((Number(mode) & 0o077) !== 0) found.add(`internal/${file} ${call} ${mode}`);
     }
   }
   expect([...found].sort()).toEqual(Object.keys(shown).sort());
 });
 
-test('what is made without a mode is its owner\'s alone', async () => {
+test("what is made without a mode is its owner's alone", async () => {
   const dir = mkdtempSync(join(tmpdir(), 'modes-'));
   const at = (name: string): string => join(dir, name);
   const mode = (name: string): number => statSync(at(name)).mode & 0o777;
@@ -62,8 +85,17 @@ test('what is made without a mode is its owner\'s alone', async () => {
     await realDisk.writeAtomic('test', at('file'), 'x');
     await realDisk.append('test', at('appended'), 'x');
     const writer = await openWriter('test', at('part'));
-    const local = await serveLocal('test', at('socket'), () => Promise.resolve({ status: 200, body: {} }));
-    expect({ a: mode('a'), b: mode('a/b'), file: mode('file'), appended: mode('appended'), part: mode('part'), socket: mode('socket') }).toEqual({ a: 0o700, b: 0o700, file: 0o600, appended: 0o600, part: 0o600, socket: 0o600 });
+    const local = await serveLocal('test', at('socket'), () =>
+      Promise.resolve({ status: 200, body: {} }),
+    );
+    expect({
+      a: mode('a'),
+      b: mode('a/b'),
+      file: mode('file'),
+      appended: mode('appended'),
+      part: mode('part'),
+      socket: mode('socket'),
+    }).toEqual({ a: 0o700, b: 0o700, file: 0o600, appended: 0o600, part: 0o600, socket: 0o600 });
     await local.close();
     await writer.discard();
   } finally {

@@ -41,21 +41,35 @@ export function findProgram(program: string): string | undefined {
   return folders.map((folder) => join(folder, program)).find((path) => existsSync(path));
 }
 
-/** The program's path, for a test that cannot run without it. A test that was passed over in silence would prove nothing. */
+/**
+ * The program's path, for a test that cannot run without it. A test that was passed over in silence
+ * would prove nothing.
+ */
 export function requireProgram(program: string): string {
   const found = findProgram(program);
   if (found) return found;
   const packages = needed.find((need) => need.program === program)?.packages ?? [];
-  throw new Error(`this test needs ${program}, which is not on this machine: as root "apt-get install ${packages.join(' ')}", or run "npm test" as root, which installs it`);
+  throw new Error(
+    `this test needs ${program}, which is not on this machine: as root "apt-get install ` +
+      `${packages.join(' ')}", or run "npm test" as root, which installs it`,
+  );
 }
 
-/** Before the first test, as a global setup of vitest: what is missing is installed from the distribution. */
+/**
+ * Before the first test, as a global setup of vitest: what is missing is installed from the
+ * distribution.
+ */
 export default function installMissing(): void {
-  const packages = needed.filter(({ program }) => !findProgram(program)).flatMap((need) => need.packages);
+  const packages = needed
+    .filter(({ program }) => !findProgram(program))
+    .flatMap((need) => need.packages);
   if (packages.length === 0) return;
   const list = packages.join(' ');
   if (process.getuid?.() !== 0 || !findProgram('apt-get')) {
-    process.stderr.write(`missing on this machine, and only root can install it: ${list}\n  the tests that need them will fail; as root: apt-get install --no-install-recommends ${list}\n`);
+    process.stderr.write(
+      `missing on this machine, and only root can install it: ${list}\n  the tests that need ` +
+        `them will fail; as root: apt-get install --no-install-recommends ${list}\n`,
+    );
     return;
   }
   process.stdout.write(`installing ${list}\n`);
@@ -64,10 +78,16 @@ export default function installMissing(): void {
     apt(['install', '-y', '-qq', '--no-install-recommends', ...packages]);
   });
   const still = needed.filter(({ program }) => !findProgram(program));
-  if (still.length) throw new Error(`installed ${list}, but there is still no ${still.map((need) => need.program).join(', no ')}`);
+  if (still.length)
+    throw new Error(
+      `installed ${list}, but there is still no ${still.map((need) => need.program).join(', no ')}`,
+    );
 }
 
-/** Tests start what they need themselves. A package whose service starts on installation would take its port and disk for good. */
+/**
+ * Tests start what they need themselves. A package whose service starts on installation would take
+ * its port and disk for good.
+ */
 function withoutServices(install: () => void): void {
   const policy = '/usr/sbin/policy-rc.d';
   // Images of containers have one already, which says the same.
@@ -82,6 +102,14 @@ function withoutServices(install: () => void): void {
 
 function apt(args: string[]): void {
   // Another run on this machine may be installing: wait for it.
-  const done = spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], { env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' }, encoding: 'utf8', timeout: 900_000 });
-  if (done.status !== 0) throw new Error(`apt-get ${args.join(' ')}: status ${String(done.status)}\n${done.stdout.slice(-2000)}\n${done.stderr.slice(-2000)}`);
+  const done = spawnSync('apt-get', ['-o', 'DPkg::Lock::Timeout=300', ...args], {
+    env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
+    encoding: 'utf8',
+    timeout: 900_000,
+  });
+  if (done.status !== 0)
+    throw new Error(
+      `apt-get ${args.join(' ')}: status ${String(done.status)}\n` +
+        `${done.stdout.slice(-2000)}\n${done.stderr.slice(-2000)}`,
+    );
 }

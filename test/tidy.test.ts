@@ -3,8 +3,8 @@ import { dirname, join, posix, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
 
 /**
- * The house rules a machine can hold. The table is the one of internal/decisions/0004-floors.md: a folder imports only
- * from floors below its own, and from its own subfolders.
+ * The house rules a machine can hold. The table is the one of internal/decisions/0004-floors.md: a
+ * folder imports only from floors below its own, and from its own subfolders.
  */
 const floors: Record<string, number> = {
   base: 0,
@@ -56,11 +56,26 @@ const harmless = new Set(['isIP', 'isIPv4', 'isIPv6', 'BlockList', 'SocketAddres
 
 const globals: { pattern: RegExp; say: string }[] = [
   { pattern: /\bDate\.now\(/, say: 'Date.now: take `clock: Clock` and call clock.now()' },
-  { pattern: /\bnew Date\(\)/, say: 'new Date(): take `clock: Clock` and call new Date(clock.now())' },
-  { pattern: /\bMath\.random\(/, say: 'Math.random: take `random: Random` (internal/io/random.ts)' },
-  { pattern: /(?<![.\w])setTimeout\(/, say: 'setTimeout: take `clock: Clock` and call clock.after() or clock.sleep()' },
-  { pattern: /(?<![.\w])setInterval\(/, say: 'setInterval: take `clock: Clock` and call clock.every()' },
-  { pattern: /\bperformance\.now\(/, say: 'performance.now: take `clock: Clock` and call clock.monotonicMs()' },
+  {
+    pattern: /\bnew Date\(\)/,
+    say: 'new Date(): take `clock: Clock` and call new Date(clock.now())',
+  },
+  {
+    pattern: /\bMath\.random\(/,
+    say: 'Math.random: take `random: Random` (internal/io/random.ts)',
+  },
+  {
+    pattern: /(?<![.\w])setTimeout\(/,
+    say: 'setTimeout: take `clock: Clock` and call clock.after() or clock.sleep()',
+  },
+  {
+    pattern: /(?<![.\w])setInterval\(/,
+    say: 'setInterval: take `clock: Clock` and call clock.every()',
+  },
+  {
+    pattern: /\bperformance\.now\(/,
+    say: 'performance.now: take `clock: Clock` and call clock.monotonicMs()',
+  },
 ];
 
 const forbiddenNames = /(^|[-/])(utils?|helpers?|manager|common)(\.ts|[-/]|$)/;
@@ -78,9 +93,17 @@ interface Source {
   imports: { from: string; typeOnly: boolean; names: string[] }[];
 }
 
-const sources = ['cmd', 'internal', 'test', 'build', 'images'].flatMap((dir) => walk(join(root, dir))).map(read);
+const sources = ['cmd', 'internal', 'test', 'build', 'images']
+  .flatMap((dir) => walk(join(root, dir)))
+  .map(read);
 const inner = sources.filter((s) => s.path.startsWith('internal/'));
-const production = inner.filter((s) => !/\.test\.ts$/.test(s.path) && !s.path.includes('/generate/') && !s.path.includes('/testing/') && !s.path.endsWith('/dev.ts'));
+const production = inner.filter(
+  (s) =>
+    !/\.test\.ts$/.test(s.path) &&
+    !s.path.includes('/generate/') &&
+    !s.path.includes('/testing/') &&
+    !s.path.endsWith('/dev.ts'),
+);
 
 describe('layers', () => {
   test('a folder imports only from floors below it', () => {
@@ -96,14 +119,19 @@ describe('layers', () => {
         }
         const other = top(target);
         if (other === home || neighbours.has(`${home} -> ${other}`)) continue;
-        if ((floors[other] ?? 99) >= (floors[home] ?? -1)) faults.push(`${source.path} (floor ${floors[home]}) imports ${target} (floor ${floors[other]})`);
+        if ((floors[other] ?? 99) >= (floors[home] ?? -1))
+          faults.push(
+            `${source.path} (floor ${floors[home]}) imports ${target} (floor ${floors[other]})`,
+          );
       }
     }
     expect(faults).toEqual([]);
   });
 
   test('every folder of internal/ has a floor', () => {
-    const folders = readdirSync(join(root, 'internal'), { withFileTypes: true }).filter((e) => e.isDirectory() && e.name !== 'decisions');
+    const folders = readdirSync(join(root, 'internal'), { withFileTypes: true }).filter(
+      (e) => e.isDirectory() && e.name !== 'decisions',
+    );
     expect(folders.map((e) => e.name).filter((name) => floors[name] === undefined)).toEqual([]);
   });
 
@@ -111,7 +139,11 @@ describe('layers', () => {
     const start = 'internal/supervisor/agent.ts';
     if (!existsSync(join(root, start))) return;
     const seen = reachable(start);
-    expect([...seen].filter((path) => /^internal\/(apiserver|store|etcd|controllers|scheduler)\//.test(path))).toEqual([]);
+    expect(
+      [...seen].filter((path) =>
+        /^internal\/(apiserver|store|etcd|controllers|scheduler)\//.test(path),
+      ),
+    ).toEqual([]);
   });
 
   test('dangerous packages stay at home', () => {
@@ -121,7 +153,8 @@ describe('layers', () => {
         const name = Object.keys(homes).find((p) => from === p || from.startsWith(`${p}/`));
         const rule = name === undefined ? undefined : homes[name];
         if (!rule || typeOnly) continue;
-        if (!rule.homes.some((home) => source.path.startsWith(`internal/${home}/`))) faults.push(`${source.path} imports ${from}: ${rule.say}`);
+        if (!rule.homes.some((home) => source.path.startsWith(`internal/${home}/`)))
+          faults.push(`${source.path} imports ${from}: ${rule.say}`);
       }
     }
     expect(faults).toEqual([]);
@@ -130,14 +163,21 @@ describe('layers', () => {
 
 describe('doors to the machine', () => {
   /** io is the door; the SQLite writer needs synchronous files by its nature. */
-  const outside = production.filter((s) => !s.path.startsWith('internal/io/') && !s.path.startsWith('internal/store/sqlite/'));
+  const outside = production.filter(
+    (s) => !s.path.startsWith('internal/io/') && !s.path.startsWith('internal/store/sqlite/'),
+  );
 
   test('no module of the machine is imported outside io', () => {
     const faults: string[] = [];
     for (const source of outside) {
       for (const { from, typeOnly, names } of source.imports) {
         const say = doors[from.replace(/^node:/, '')];
-        if (say === undefined || typeOnly || (names.length > 0 && names.every((n) => harmless.has(n)))) continue;
+        if (
+          say === undefined ||
+          typeOnly ||
+          (names.length > 0 && names.every((n) => harmless.has(n)))
+        )
+          continue;
         faults.push(`${source.path} imports ${from}: ${say}`);
       }
     }
@@ -148,7 +188,8 @@ describe('doors to the machine', () => {
     const faults: string[] = [];
     for (const source of outside) {
       source.code.split('\n').forEach((line, i) => {
-        for (const { pattern, say } of globals) if (pattern.test(line)) faults.push(`${source.path}:${i + 1} ${say}`);
+        for (const { pattern, say } of globals)
+          if (pattern.test(line)) faults.push(`${source.path}:${i + 1} ${say}`);
       });
     }
     expect(faults).toEqual([]);
@@ -156,10 +197,11 @@ describe('doors to the machine', () => {
 });
 
 /**
- * A map that people fill, asked for a name that may come from outside. Text compared with what is found cannot be fooled; whether
- * something is there at all can.
+ * A map that people fill, asked for a name that may come from outside. Text compared with what is
+ * found cannot be fooled; whether something is there at all can.
  */
-const fooled = /\b(?:labels|annotations|data|binaryData|nodeSelector|matchLabels|properties|staticTokens|disruptedPods)(?:\?\.|!)?\[(?:key|name|k|token|[\w.!?]+\.(?:key|name|topologyKey)!?)\](?!\s*(?:\?\?)?=(?!=))(?!\s*[!=]==\s*(?!undefined))/g;
+const fooled =
+  /\b(?:labels|annotations|data|binaryData|nodeSelector|matchLabels|properties|staticTokens|disruptedPods)(?:\?\.|!)?\[(?:key|name|k|token|[\w.!?]+\.(?:key|name|topologyKey)!?)\](?!\s*(?:\?\?)?=(?!=))(?!\s*[!=]==\s*(?!undefined))/g;
 
 describe('names from outside', () => {
   test('a table of constants is made by table(), which answers to its own names alone', () => {
@@ -167,7 +209,8 @@ describe('names from outside', () => {
     for (const source of production) {
       if (source.path.includes('/generated/')) continue;
       source.code.split('\n').forEach((line, i) => {
-        if (/^(?:export )?const \w+: (?:Readonly<)?Record<string, .*= \{(?!\s*\};?$)/.test(line)) faults.push(`${source.path}:${i + 1} use table() of internal/base/own.ts`);
+        if (/^(?:export )?const \w+: (?:Readonly<)?Record<string, .*= \{(?!\s*\};?$)/.test(line))
+          faults.push(`${source.path}:${i + 1} use table() of internal/base/own.ts`);
       });
     }
     expect(faults).toEqual([]);
@@ -178,7 +221,8 @@ describe('names from outside', () => {
     for (const source of production) {
       source.code.split('\n').forEach((line, i) => {
         if (/Object\.(?:hasOwn|keys)|^\s*delete |\bfor \(const \w+ in /.test(line)) return;
-        for (const [found] of line.matchAll(fooled)) faults.push(`${source.path}:${i + 1} ${found}: use own() of internal/base/own.ts`);
+        for (const [found] of line.matchAll(fooled))
+          faults.push(`${source.path}:${i + 1} ${found}: use own() of internal/base/own.ts`);
       });
     }
     expect(faults).toEqual([]);
@@ -187,12 +231,16 @@ describe('names from outside', () => {
 
 describe('files', () => {
   test(`no file is longer than ${maxLines} lines`, () => {
-    const long = sources.filter((s) => !s.path.includes('/generated/')).map((s) => [s.path, s.text.split('\n').length] as const);
+    const long = sources
+      .filter((s) => !s.path.includes('/generated/'))
+      .map((s) => [s.path, s.text.split('\n').length] as const);
     expect(long.filter(([, lines]) => lines > maxLines + 1)).toEqual([]);
   });
 
   test('names are kebab-case and say something', () => {
-    const faults = sources.map((s) => s.path).filter((p) => forbiddenNames.test(p) || !/^[a-z0-9./-]+$/.test(p));
+    const faults = sources
+      .map((s) => s.path)
+      .filter((p) => forbiddenNames.test(p) || !/^[a-z0-9./-]+$/.test(p));
     expect(faults).toEqual([]);
   });
 
@@ -201,24 +249,36 @@ describe('files', () => {
     for (const s of sources) {
       if (s.path.includes('/generated/') || s.path === 'test/tidy.test.ts') continue;
       s.code.split('\n').forEach((line, i) => {
-        if (/(:\s*|<|\bas )any\b(?!\w)/.test(line.replace(/'[^']*'|`[^`]*`/g, "''"))) faults.push(`${s.path}:${i + 1}`);
+        if (/(:\s*|<|\bas )any\b(?!\w)/.test(line.replace(/'[^']*'|`[^`]*`/g, "''")))
+          faults.push(`${s.path}:${i + 1}`);
       });
     }
     expect(faults).toEqual([]);
   });
 
   test('nothing names a machine, a registry host of packages, or an issue', () => {
-    const traces = /\/work\/(main|shared)|registry\.npmjs|deb\.debian\.org|proxy\.golang\.org|\bissue #\d+/i;
-    expect(sources.filter((s) => s.path !== 'test/tidy.test.ts' && traces.test(s.text)).map((s) => s.path)).toEqual([]);
+    const traces =
+      /\/work\/(main|shared)|registry\.npmjs|deb\.debian\.org|proxy\.golang\.org|\bissue #\d+/i;
+    expect(
+      sources
+        .filter((s) => s.path !== 'test/tidy.test.ts' && traces.test(s.text))
+        .map((s) => s.path),
+    ).toEqual([]);
   });
 
   test(`every folder of internal/ opens with a README of at most ${maxReadmeLines} lines`, () => {
     const faults: string[] = [];
     for (const entry of readdirSync(join(root, 'internal'), { withFileTypes: true })) {
-      if (!entry.isDirectory() || entry.name === 'decisions' || readdirSync(join(root, 'internal', entry.name), { recursive: true }).length === 0) continue;
+      if (
+        !entry.isDirectory() ||
+        entry.name === 'decisions' ||
+        readdirSync(join(root, 'internal', entry.name), { recursive: true }).length === 0
+      )
+        continue;
       const readme = join(root, 'internal', entry.name, 'README.md');
       if (!existsSync(readme)) faults.push(`internal/${entry.name} has no README.md`);
-      else if (readFileSync(readme, 'utf8').trimEnd().split('\n').length > maxReadmeLines) faults.push(`internal/${entry.name}/README.md is too long`);
+      else if (readFileSync(readme, 'utf8').trimEnd().split('\n').length > maxReadmeLines)
+        faults.push(`internal/${entry.name}/README.md is too long`);
     }
     expect(faults).toEqual([]);
   });
@@ -242,29 +302,42 @@ function read(path: string): Source {
   const text = readFileSync(path, 'utf8');
   const code = withoutComments(text);
   const imports: Source['imports'] = [];
-  // Static imports and re-exports; dynamic ones count too, except where a folder is loaded lazily on purpose.
-  for (const m of code.matchAll(/^\s*(?:import|export)\s+(type\s+)?([^'";]*?)\s*from\s*'([^']+)'/gm)) {
+  // Static imports and re-exports; dynamic ones count too, except where a folder is loaded lazily
+  // on purpose.
+  for (const m of code.matchAll(
+    /^\s*(?:import|export)\s+(type\s+)?([^'";]*?)\s*from\s*'([^']+)'/gm,
+  )) {
     const names = /\{([^}]*)\}/.exec(m[2] ?? '')?.[1] ?? '';
-    const list = names.split(',').map((n) => n.trim()).filter(Boolean);
+    const list = names
+      .split(',')
+      .map((n) => n.trim())
+      .filter(Boolean);
     imports.push({
       from: m[3] ?? '',
       typeOnly: m[1] !== undefined || (list.length > 0 && list.every((n) => n.startsWith('type '))),
       names: list.filter((n) => !n.startsWith('type ')).map((n) => n.split(' as ')[0] ?? n),
     });
   }
-  for (const m of code.matchAll(/^\s*import\s*'([^']+)'/gm)) imports.push({ from: m[1] ?? '', typeOnly: false, names: [] });
+  for (const m of code.matchAll(/^\s*import\s*'([^']+)'/gm))
+    imports.push({ from: m[1] ?? '', typeOnly: false, names: [] });
   for (const m of code.matchAll(/(?<!typeof )\bimport\('([^']+)'\)/g)) {
     // `import('x').T` in a type position is a type.
     const after = code.slice(m.index + m[0].length, m.index + m[0].length + 1);
     const before = code.slice(Math.max(0, m.index - 6), m.index);
-    imports.push({ from: m[1] ?? '', typeOnly: after === '.' && !before.endsWith('await '), names: [] });
+    imports.push({
+      from: m[1] ?? '',
+      typeOnly: after === '.' && !before.endsWith('await '),
+      names: [],
+    });
   }
   return { path: relative(root, path).replaceAll('\\', '/'), text, code, imports };
 }
 
 /** Blanks out comments, keeping lines; good enough for code written by the rules of this house. */
 function withoutComments(text: string): string {
-  return text.replace(/\/\*[\s\S]*?\*\//g, (c) => c.replace(/[^\n]/g, ' ')).replace(/(^|\s)\/\/.*$/gm, '$1');
+  return text
+    .replace(/\/\*[\s\S]*?\*\//g, (c) => c.replace(/[^\n]/g, ' '))
+    .replace(/(^|\s)\/\/.*$/gm, '$1');
 }
 
 function top(path: string): string {

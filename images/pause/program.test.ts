@@ -15,14 +15,18 @@ test('waits without using the processor, and ends cleanly on SIGTERM', async () 
   const child = spawn(file);
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve));
   // Asleep in rt_sigtimedwait: the state this waits for.
-  while (!/State:\s+S/.test(readFileSync(`/proc/${child.pid}/status`, 'utf8'))) await new Promise((r) => setImmediate(r));
+  while (!/State:\s+S/.test(readFileSync(`/proc/${child.pid}/status`, 'utf8')))
+    await new Promise((r) => setImmediate(r));
   child.kill('SIGCHLD');
   child.kill('SIGTERM');
   expect(await ended).toBe(0);
 });
 
 test('is a well-formed executable of under 1 KiB for both architectures', () => {
-  for (const [arch, machine] of [['x64', 0x3e], ['arm64', 0xb7]] as const) {
+  for (const [arch, machine] of [
+    ['x64', 0x3e],
+    ['arm64', 0xb7],
+  ] as const) {
     const program = pauseProgram(arch);
     expect(program.readUInt16LE(18)).toBe(machine);
     expect(program.length).toBeLessThan(1024);

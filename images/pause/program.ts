@@ -1,6 +1,6 @@
 /**
- * The pause program as machine code: it holds a pod's namespaces open, reaps orphans (it is process 1 of a pod that
- * shares its process namespace) and ends on SIGTERM or SIGINT. In C it would be:
+ * The pause program as machine code: it holds a pod's namespaces open, reaps orphans (it is process
+ * 1 of a pod that shares its process namespace) and ends on SIGTERM or SIGINT. In C it would be:
  *
  *     sigprocmask(SIG_BLOCK, {SIGCHLD, SIGTERM, SIGINT});
  *     for (;;) switch (sigwaitinfo(set)) {
@@ -8,7 +8,8 @@
  *       case SIGTERM, SIGINT: exit_group(0);
  *     }
  *
- * Signals that are blocked are queued even for process 1, so no handler is needed and nothing can interrupt anything.
+ * Signals that are blocked are queued even for process 1, so no handler is needed and nothing can
+ * interrupt anything.
  */
 const signalSet = 0x14002n; // SIGINT (2), SIGTERM (15), SIGCHLD (17): bit n-1 each
 const sigchld = 17;
@@ -105,14 +106,19 @@ function x64(): Buffer {
 
 function arm64(): Buffer {
   const c = new Code();
-  const mov = (register: number, value: number): void => c.word(0xd2800000 | (value << 5) | register); // movz
+  const mov = (register: number, value: number): void =>
+    c.word(0xd2800000 | (value << 5) | register); // movz
   const svc = (call: number): void => (mov(8, call), c.word(0xd4000001));
   const adr = (register: number, name: string): void => {
     const at = c.here;
     c.word(0);
     c.refer(name, at, (target) => {
       const offset = target - at;
-      c.patch(at, 0x10000000 | ((offset & 3) << 29) | (((offset >> 2) & 0x7ffff) << 5) | register, 4);
+      c.patch(
+        at,
+        0x10000000 | ((offset & 3) << 29) | (((offset >> 2) & 0x7ffff) << 5) | register,
+        4,
+      );
     });
   };
   const branch = (condition: number | undefined, name: string): void => {
@@ -120,7 +126,13 @@ function arm64(): Buffer {
     c.word(0);
     c.refer(name, at, (target) => {
       const offset = (target - at) >> 2;
-      c.patch(at, condition === undefined ? 0x14000000 | (offset & 0x3ffffff) : 0x54000000 | ((offset & 0x7ffff) << 5) | condition, 4);
+      c.patch(
+        at,
+        condition === undefined
+          ? 0x14000000 | (offset & 0x3ffffff)
+          : 0x54000000 | ((offset & 0x7ffff) << 5) | condition,
+        4,
+      );
     });
   };
   const compare = (value: number): void => c.word(0x7100001f | (value << 10)); // cmp w0, value
@@ -163,7 +175,10 @@ function data(c: Code): Buffer {
   return c.finish();
 }
 
-/** One loadable read-and-execute segment and a stack that is not executable (System V ABI, chapter 5). */
+/**
+ * One loadable read-and-execute segment and a stack that is not executable (System V ABI, chapter
+ * 5).
+ */
 function elf(machine: number, code: Buffer): Buffer {
   const headBytes = 64 + 2 * 56;
   const base = 0x400000n;

@@ -8,25 +8,50 @@ import type { PodSet } from './pods/pod-set.ts';
 import type { ContainerInstance, NodeView, TerminatedSample } from './server/node-view.ts';
 import { readUsage } from './usage.ts';
 
-/** The runtime only prepares a stream, which is quick. kubectl asks twice (WebSocket, then SPDY), so a hung runtime costs twice this. */
+/**
+ * The runtime only prepares a stream, which is quick. kubectl asks twice (WebSocket, then SPDY), so
+ * a hung runtime costs twice this.
+ */
 const streamAnswerMs = 5000;
 
 /** What the node's HTTPS server sees of the agent. */
-export function agentView(options: { nodeName: string; cri: CriClient; down(): string | undefined; pods: PodSet; clock: Clock; config: Record<string, unknown>; ended: Ended; terminated: { samples(): TerminatedSample[] } }): NodeView {
+export function agentView(options: {
+  nodeName: string;
+  cri: CriClient;
+  down(): string | undefined;
+  pods: PodSet;
+  clock: Clock;
+  config: Record<string, unknown>;
+  ended: Ended;
+  terminated: { samples(): TerminatedSample[] };
+}): NodeView {
   const { nodeName, cri, pods } = options;
-  const withStatus = (worker: { pod: Pod; status: Pod['status'] }): Pod => ({ ...worker.pod, status: worker.status });
-  const instance = (pod: Pod, container: string, previous: boolean): RuntimeContainer | undefined => {
-    const all = pods.worker(pod.metadata.uid!)?.runtime.containers.filter((c) => c.name === container) ?? [];
+  const withStatus = (worker: { pod: Pod; status: Pod['status'] }): Pod => ({
+    ...worker.pod,
+    status: worker.status,
+  });
+  const instance = (
+    pod: Pod,
+    container: string,
+    previous: boolean,
+  ): RuntimeContainer | undefined => {
+    const all =
+      pods.worker(pod.metadata.uid!)?.runtime.containers.filter((c) => c.name === container) ?? [];
     if (!previous) return all[0];
-    // The one that the status shows as the last: while a container waits to be started anew, that is the newest.
+    // The one that the status shows as the last: while a container waits to be started anew, that
+    // is the newest.
     const status = statusOf(pod, container);
     const id = status?.lastState?.terminated?.containerID?.replace(/^containerd:\/\//, '');
     return id ? all.find((c) => c.id === id) : undefined;
   };
   /** A user waits at a terminal: when the runtime does not answer in time, the call fails. */
-  const up = <Q, R>(call: (request: Q, options: CallOptions) => Promise<R>, request: Q): Promise<R> => {
+  const up = <Q, R>(
+    call: (request: Q, options: CallOptions) => Promise<R>,
+    request: Q,
+  ): Promise<R> => {
     const why = options.down();
-    if (why !== undefined) return Promise.reject(new SkiffError(why, { code: 'RUNTIME_DOWN', op: 'agent.stream' }));
+    if (why !== undefined)
+      return Promise.reject(new SkiffError(why, { code: 'RUNTIME_DOWN', op: 'agent.stream' }));
     return call(request, { timeoutMs: streamAnswerMs });
   };
   return {
@@ -39,14 +64,43 @@ export function agentView(options: { nodeName: string; cri: CriClient; down(): s
     container: (pod, container, previous): Promise<ContainerInstance | undefined> => {
       const found = instance(pod, container, previous);
       const spec = containerNamed(pod, container);
-      return Promise.resolve(found && { id: found.id, logPath: found.logPath, running: found.state === 'running', tty: spec?.tty ?? false, stdin: spec?.stdin ?? false });
+      return Promise.resolve(
+        found && {
+          id: found.id,
+          logPath: found.logPath,
+          running: found.state === 'running',
+          tty: spec?.tty ?? false,
+          stdin: spec?.stdin ?? false,
+        },
+      );
     },
-    sandbox: (pod) => Promise.resolve(pods.worker(pod.metadata.uid!)?.runtime.sandboxes.find((s) => s.ready)?.id),
-    ended: (id, signal) => options.ended.wait(id, signal, () => [...pods.workers()].some((w) => w.runtime.containers.some((c) => c.id === id && c.state === 'running'))),
-    exec: async (request) => (await up(cri.exec, { containerId: request.containerId, cmd: request.command, tty: request.tty, stdin: request.stdin, stdout: request.stdout, stderr: request.stderr })).url,
+    sandbox: (pod) =>
+      Promise.resolve(pods.worker(pod.metadata.uid!)?.runtime.sandboxes.find((s) => s.ready)?.id),
+    ended: (id, signal) =>
+      options.ended.wait(id, signal, () =>
+        [...pods.workers()].some((w) =>
+          w.runtime.containers.some((c) => c.id === id && c.state === 'running'),
+        ),
+      ),
+    exec: async (request) =>
+      (
+        await up(cri.exec, {
+          containerId: request.containerId,
+          cmd: request.command,
+          tty: request.tty,
+          stdin: request.stdin,
+          stdout: request.stdout,
+          stderr: request.stderr,
+        })
+      ).url,
     attach: async (request) => (await up(cri.attach, request)).url,
-    portForward: async (request) => (await up(cri.portForward, { podSandboxId: request.sandboxId, port: request.ports })).url,
-    execSync: async (request) => cri.execSync({ containerId: request.containerId, cmd: request.command, timeout: request.timeoutSeconds }, { timeoutMs: request.timeoutSeconds > 0 ? request.timeoutSeconds * 1000 + 10_000 : 0 }),
+    portForward: async (request) =>
+      (await up(cri.portForward, { podSandboxId: request.sandboxId, port: request.ports })).url,
+    execSync: async (request) =>
+      cri.execSync(
+        { containerId: request.containerId, cmd: request.command, timeout: request.timeoutSeconds },
+        { timeoutMs: request.timeoutSeconds > 0 ? request.timeoutSeconds * 1000 + 10_000 : 0 },
+      ),
     stats: () => readUsage(cri, pods),
     terminated: () => options.terminated.samples(),
     config: () => options.config,

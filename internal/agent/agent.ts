@@ -20,24 +20,51 @@ export type { Agent, AgentOptions } from './options.ts';
 /** Backstop for events that were lost; everything else is pushed. */
 const relistMs = 300_000;
 
-/** Starts the node's agent. Resolves when pods can be started; `ready` tells when the node is registered. */
+/**
+ * Starts the node's agent. Resolves when pods can be started; `ready` tells when the node is
+ * registered.
+ */
 export async function createAgent(options: AgentOptions): Promise<Agent> {
   const { clock, log, mirrors, nodeName } = options;
   const nodes = mirrors.of<Node>(refs.nodes, { fieldSelector: `metadata.name=${nodeName}` });
   const pods = mirrors.of<Pod>(refs.pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   const services = mirrors.of<Service>(refs.services);
   const synced = { done: false };
-  const whenSynced = Promise.all([pods.synced, services.synced]).then(() => void (synced.done = true));
-  const events = eventRecorder({ client: options.client, clock, log: log.named('events'), component: 'kubelet', host: nodeName });
+  const whenSynced = Promise.all([pods.synced, services.synced]).then(
+    () => void (synced.done = true),
+  );
+  const events = eventRecorder({
+    client: options.client,
+    clock,
+    log: log.named('events'),
+    component: 'kubelet',
+    host: nodeName,
+  });
   const about = { kind: 'Node', apiVersion: 'v1', name: nodeName, uid: nodeName };
   let heart: NodeHeart | undefined;
-  const imageFailed = (file: string, message: string): void => events.warning(about, 'ImageImportFailed', `${file} was not imported: ${message}`);
-  const runtime = await openRuntime({ ...options, imageFailed }, { tell: (reason, message) => events.warning(about, reason, message), changed: () => heart?.poke() });
+  const imageFailed = (file: string, message: string): void =>
+    events.warning(about, 'ImageImportFailed', `${file} was not imported: ${message}`);
+  const runtime = await openRuntime(
+    { ...options, imageFailed },
+    {
+      tell: (reason, message) => events.warning(about, reason, message),
+      changed: () => heart?.poke(),
+    },
+  );
   heart = await startNodeHeart({ ...options, runtime, nodes });
   const parts = await assemble({ options, runtime, heart, events, nodes, pods, services, synced });
   const { set } = parts;
   const ended = new Ended();
-  const view = agentView({ nodeName, cri: runtime.cri, down: () => runtime.health.down, pods: set, clock, config: configOf(options), ended, terminated: parts.terminated });
+  const view = agentView({
+    nodeName,
+    cri: runtime.cri,
+    down: () => runtime.health.down,
+    pods: set,
+    clock,
+    config: configOf(options),
+    ended,
+    terminated: parts.terminated,
+  });
   await set.look();
   const stopEvents = followTasks(runtime.containerd, clock, log.named('containerd'), {
     exited: (id) => {
@@ -57,7 +84,19 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   const server = await openPort(options, view);
   const stopTroubles = options.troubles?.onChange(() => heart.poke());
   const stopFeed = await feedPods({ options, parts, pods, synced, whenSynced });
-  const stopHousekeeping = startHousekeeping({ ...options, cri: runtime.cri, pods: set, volumes: parts.volumes, events, tree: realTree, node: about, pinned: () => runtime.pinned(), pressure: (now) => heart.pressure(now), logRoot: heart.facts.logRoot, log: log.named('gc') });
+  const stopHousekeeping = startHousekeeping({
+    ...options,
+    cri: runtime.cri,
+    pods: set,
+    volumes: parts.volumes,
+    events,
+    tree: realTree,
+    node: about,
+    pinned: () => runtime.pinned(),
+    pressure: (now) => heart.pressure(now),
+    logRoot: heart.facts.logRoot,
+    log: log.named('gc'),
+  });
   return {
     view,
     port: server?.port ?? 0,
@@ -88,7 +127,8 @@ async function openPort(options: AgentOptions, view: NodeView): Promise<NodePort
   const log = options.log.named('kubelet');
   return await openNodePort({
     tls: listen.tls,
-    listen: (tls) => startNodeServer({ ...options, ...listen, tls, view, dataDir: options.agentDir, log }),
+    listen: (tls) =>
+      startNodeServer({ ...options, ...listen, tls, view, dataDir: options.agentDir, log }),
     trouble: (why) => troubles?.set('PortTaken', 'kubelet', why),
     clock,
     log,

@@ -51,14 +51,20 @@ export interface Parts {
   stop(): void;
 }
 
-/** Exec probes may answer this much later than their own limit, before the call itself is given up. */
+/**
+ * Exec probes may answer this much later than their own limit, before the call itself is given up.
+ */
 const execSlackMs = 5000;
 /** containerd ends a probe by its own clock, a moment before or after ours. */
 const clockSlackMs = 100;
 /** What an exec probe says is shown in events: the kubelet keeps this much. */
 const longestOutputBytes = 10 * 1024;
 
-const noPodAddresses: PodAddresses = { hold: () => Promise.resolve(), tell: () => undefined, forget: () => undefined };
+const noPodAddresses: PodAddresses = {
+  hold: () => Promise.resolve(),
+  tell: () => undefined,
+  forget: () => undefined,
+};
 
 /** Everything that pods need, put together. */
 export async function assemble(input: AssembleInput): Promise<Parts> {
@@ -73,7 +79,14 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     secret: (namespace, name) => references.secret(namespace, name),
     mirrorNames: (image) => runtime.mirrorNames(image),
     rename: async (from, to) => {
-      await runOk(options.spawn, 'images.rename', [...runtime.ctr, 'images', 'tag', '--force', from, to]);
+      await runOk(options.spawn, 'images.rename', [
+        ...runtime.ctr,
+        'images',
+        'tag',
+        '--force',
+        from,
+        to,
+      ]);
       await runOk(options.spawn, 'images.rename', [...runtime.ctr, 'images', 'remove', from]);
     },
   });
@@ -81,11 +94,35 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   await volumes.start();
   const offline = { now: false };
   const doors = probeDoorsOf(input);
-  const probes = new Probes({ doors, random: options.random, onResult: ({ uid }) => set.worker(uid)?.wake(), event: (pod, container, reason, message) => events.warning(containerReference(pod, container), reason, message) });
-  const writer = new StatusWriter({ client, clock, log: log.named('status'), gone: (uid) => set.remove(uid) });
-  const cgroups = await openCgroups({ disk, tree: realTree, clock, log: log.named('cgroups'), parent: options.cgroupParent });
+  const probes = new Probes({
+    doors,
+    random: options.random,
+    onResult: ({ uid }) => set.worker(uid)?.wake(),
+    event: (pod, container, reason, message) =>
+      events.warning(containerReference(pod, container), reason, message),
+  });
+  const writer = new StatusWriter({
+    client,
+    clock,
+    log: log.named('status'),
+    gone: (uid) => set.remove(uid),
+  });
+  const cgroups = await openCgroups({
+    disk,
+    tree: realTree,
+    clock,
+    log: log.named('cgroups'),
+    parent: options.cgroupParent,
+  });
   const desired = new DesiredPods({ dir: `${options.agentDir}/desired`, disk, log });
-  const logs = new LogRotation({ ...options.kubelet?.logs, clock, disk, tree: realTree, log, reopen: async (id) => void (await runtime.cri.reopenContainerLog({ containerId: id })) });
+  const logs = new LogRotation({
+    ...options.kubelet?.logs,
+    clock,
+    disk,
+    tree: realTree,
+    log,
+    reopen: async (id) => void (await runtime.cri.reopenContainerLog({ containerId: id })),
+  });
   const deps: PodDeps = {
     ...nodeSide(input, () => set),
     releaseImages: (pod) => releaseImages(input, pod),
@@ -108,14 +145,28 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
       services: () => (input.synced.done ? input.services.list() : offline.now ? [] : undefined),
       volumeFile: (pod, volume, path) => volumes.readFile(pod.metadata.uid!, volume, path),
     },
-    mountDoors: { disk, tree: realTree, mounts: makeMounts(options.spawn, disk), random: options.random, log },
+    mountDoors: {
+      disk,
+      tree: realTree,
+      mounts: makeMounts(options.spawn, disk),
+      random: options.random,
+      log,
+    },
     probeDoors: doors,
     clock,
     log: log.named('pods'),
   };
   const node = (): Node | undefined => input.nodes.get(options.nodeName);
   const set = new PodSet({ deps, desired, node, unsafeSysctls: options.unsafeSysctls ?? [] });
-  const mirrorPods = new MirrorPods({ client, pods: input.pods, nodes: input.nodes, nodeName: options.nodeName, set, clock, log });
+  const mirrorPods = new MirrorPods({
+    client,
+    pods: input.pods,
+    nodes: input.nodes,
+    nodeName: options.nodeName,
+    set,
+    clock,
+    log,
+  });
   const stop = (): void => {
     for (const part of [probes, volumes, writer, logs, mirrorPods]) part.stop();
   };
@@ -123,25 +174,49 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
 }
 
 function hostIPsOf(options: AgentOptions): string[] {
-  return options.addresses().filter((a) => a.type === 'InternalIP').map((a) => a.address);
+  return options
+    .addresses()
+    .filter((a) => a.type === 'InternalIP')
+    .map((a) => a.address);
 }
 
 function allocatableOf(input: AssembleInput): Record<string, string> {
-  return (input.nodes.get(input.options.nodeName)?.status?.allocatable ?? {}) as Record<string, string>;
+  return (input.nodes.get(input.options.nodeName)?.status?.allocatable ?? {}) as Record<
+    string,
+    string
+  >;
 }
 
-type NodeSide = Pick<PodDeps, 'facts' | 'hostIPs' | 'allocatable' | 'runtimeHandler' | 'promised' | 'mirrorOf' | 'hasEnded' | 'networkReady' | 'runtimeSettled' | 'offline' | 'done'>;
+type NodeSide = Pick<
+  PodDeps,
+  | 'facts'
+  | 'hostIPs'
+  | 'allocatable'
+  | 'runtimeHandler'
+  | 'promised'
+  | 'mirrorOf'
+  | 'hasEnded'
+  | 'networkReady'
+  | 'runtimeSettled'
+  | 'offline'
+  | 'done'
+>;
 
 /** What a pod asks of its node. */
 function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
   const { options, heart } = input;
-  const handlerOf = async (name: string): Promise<string> => (await options.client.get<RuntimeClass>(refs.runtimeClasses, { name })).handler;
+  const handlerOf = async (name: string): Promise<string> =>
+    (await options.client.get<RuntimeClass>(refs.runtimeClasses, { name })).handler;
   return {
     facts: () => heart.facts,
     hostIPs: () => hostIPsOf(options),
     allocatable: () => allocatableOf(input),
-    runtimeHandler: (pod) => (pod.spec.runtimeClassName ? handlerOf(pod.spec.runtimeClassName) : Promise.resolve('')),
-    promised: (except, resource) => [...set().workers()].filter((w) => w.uid !== except && w.phase === 'running').reduce((sum, w) => sum + totalOf(w.allocated, resource), 0n),
+    runtimeHandler: (pod) =>
+      pod.spec.runtimeClassName ? handlerOf(pod.spec.runtimeClassName) : Promise.resolve(''),
+    promised: (except, resource) =>
+      [...set().workers()]
+        .filter((w) => w.uid !== except && w.phase === 'running')
+        .reduce((sum, w) => sum + totalOf(w.allocated, resource), 0n),
     mirrorOf: (pod) => {
       const shown = input.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
       return shown && isMirror(shown) ? shown : undefined;
@@ -165,10 +240,27 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
     if ((await mounts.below('volume.image', dir)).includes(dir)) return dir;
     const { reference: image = '', pullPolicy } = volume.image ?? {};
     const pinnedTag = /:[^/]+$/.test(image) && !image.endsWith(':latest');
-    const about = { kind: 'Pod', apiVersion: 'v1', namespace: pod.metadata.namespace, name: pod.metadata.name, uid: pod.metadata.uid };
-    await images.ensure({ pod, image, policy: pullPolicy ?? (pinnedTag ? 'IfNotPresent' : 'Always'), about, signal: new AbortController().signal });
+    const about = {
+      kind: 'Pod',
+      apiVersion: 'v1',
+      namespace: pod.metadata.namespace,
+      name: pod.metadata.name,
+      uid: pod.metadata.uid,
+    };
+    await images.ensure({
+      pod,
+      image,
+      policy: pullPolicy ?? (pinnedTag ? 'IfNotPresent' : 'Always'),
+      about,
+      signal: new AbortController().signal,
+    });
     const present = (await runtime.cri.imageStatus({ image: { image } })).image;
-    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, dir, { spawn, disk, mounts, ctr: runtime.ctr });
+    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, dir, {
+      spawn,
+      disk,
+      mounts,
+      ctr: runtime.ctr,
+    });
   };
   return new Volumes({
     podsDir,
@@ -178,15 +270,25 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
     clock,
     log,
     doors: { disk, tree: realTree, mounts },
-    facts: (pod) => ({ podIPs: (pod.status?.podIPs ?? []).map((p) => p.ip), hostIPs: hostIPsOf(options), allocatable: allocatableOf(input) }),
+    facts: (pod) => ({
+      podIPs: (pod.status?.podIPs ?? []).map((p) => p.ip),
+      hostIPs: hostIPsOf(options),
+      allocatable: allocatableOf(input),
+    }),
     imageVolume,
   });
 }
 
-const imageDir = (options: AgentOptions, pod: Pod, volume: Volume): string => `${options.agentDir}/pods/${pod.metadata.uid}/volumes/kubernetes.io~image/${volume.name}`;
+const imageDir = (options: AgentOptions, pod: Pod, volume: Volume): string =>
+  `${options.agentDir}/pods/${pod.metadata.uid}/volumes/kubernetes.io~image/${volume.name}`;
 
 async function releaseImages({ options, runtime }: AssembleInput, pod: Pod): Promise<void> {
-  for (const volume of pod.spec.volumes ?? []) if (volume.image) await forgetImageMount(imageDir(options, pod, volume), { spawn: options.spawn, ctr: runtime.ctr });
+  for (const volume of pod.spec.volumes ?? [])
+    if (volume.image)
+      await forgetImageMount(imageDir(options, pod, volume), {
+        spawn: options.spawn,
+        ctr: runtime.ctr,
+      });
 }
 
 function probeDoorsOf({ options, runtime }: AssembleInput): ProbeDoors {
@@ -196,13 +298,24 @@ function probeDoorsOf({ options, runtime }: AssembleInput): ProbeDoors {
     exec: async (containerId, cmd, timeout) => {
       const timeoutMs = timeout > 0 ? timeout * 1000 + execSlackMs : 0;
       const askedMs = options.clock.monotonicMs();
-      const done = await runtime.cri.execSync({ containerId, cmd, timeout }, { timeoutMs }).catch((error: unknown) => {
-        // The runtime ends a command in its time; when it is we who gave up, nothing is known of the container.
-        const silent = timeoutMs > 0 && options.clock.monotonicMs() - askedMs >= timeoutMs - clockSlackMs;
-        if (silent) runtime.health.check();
-        throw silent ? new Error(`the container runtime did not answer: ${messageOf(error)}`) : error;
-      });
-      return { exitCode: done.exitCode, output: Buffer.concat([done.stdout, done.stderr]).subarray(0, longestOutputBytes).toString() };
+      const done = await runtime.cri
+        .execSync({ containerId, cmd, timeout }, { timeoutMs })
+        .catch((error: unknown) => {
+          // The runtime ends a command in its time; when it is we who gave up, nothing is known of
+          // the container.
+          const silent =
+            timeoutMs > 0 && options.clock.monotonicMs() - askedMs >= timeoutMs - clockSlackMs;
+          if (silent) runtime.health.check();
+          throw silent
+            ? new Error(`the container runtime did not answer: ${messageOf(error)}`)
+            : error;
+        });
+      return {
+        exitCode: done.exitCode,
+        output: Buffer.concat([done.stdout, done.stderr])
+          .subarray(0, longestOutputBytes)
+          .toString(),
+      };
     },
   };
 }

@@ -52,19 +52,35 @@ const collectMs = 300_000;
 export function startHousekeeping(options: HousekeepingOptions): () => void {
   const { cri, pods, clock, disk, log } = options;
   const usage = async () => evictionUsage(await readUsage(cri, pods));
-  const running = (): Pod[] => [...pods.workers()].filter((w) => w.phase === 'running').map((w) => ({ ...w.pod, status: w.status }));
+  const running = (): Pod[] =>
+    [...pods.workers()]
+      .filter((w) => w.phase === 'running')
+      .map((w) => ({ ...w.pod, status: w.status }));
   const room = () => statfs('gc.room', options.agentDir);
   const evict = (pod: Pod, reason: string, message: string, graceSeconds = 1): void => {
     options.events.warning(pod, reason, message);
-    const condition = { type: 'DisruptionTarget', status: 'True', reason: 'TerminationByKubelet', message, lastTransitionTime: timeOf(clock.now()) };
+    const condition = {
+      type: 'DisruptionTarget',
+      status: 'True',
+      reason: 'TerminationByKubelet',
+      message,
+      lastTransitionTime: timeOf(clock.now()),
+    };
     pods.worker(pod.metadata.uid!)?.evict({ reason, message, condition, graceSeconds });
   };
-  const volumePath = (pod: Pod, volume: string): string | undefined => options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path;
+  const volumePath = (pod: Pod, volume: string): string | undefined =>
+    options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path;
   let pressed = false;
   const report = (now: Pressures): void => {
     if (pressed && !now.disk) recovered(pods, clock);
     pressed = now.disk;
-    options.troubles?.set('ReadonlyFilesystem', 'agent', now.readOnly ? `the file system of ${options.agentDir} is read-only: no container can be started` : undefined);
+    options.troubles?.set(
+      'ReadonlyFilesystem',
+      'agent',
+      now.readOnly
+        ? `the file system of ${options.agentDir} is read-only: no container can be started`
+        : undefined,
+    );
     options.pressure(now);
   };
   const collector = new ImageCollector({
@@ -74,15 +90,23 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
     room,
     images: async () => {
       const pinned = options.pinned();
-      return (await cri.listImages({})).images.map((i) => ({ id: i.id, sizeBytes: i.size, pinned: i.pinned || i.repoTags.some((t) => pinned.has(t)) }));
+      return (await cri.listImages({})).images.map((i) => ({
+        id: i.id,
+        sizeBytes: i.size,
+        pinned: i.pinned || i.repoTags.some((t) => pinned.has(t)),
+      }));
     },
     inUse: async () => new Set((await cri.listContainers({})).containers.map((c) => c.imageRef)),
     remove: async (id) => void (await cri.removeImage({ image: { image: id } })),
     warn: (reason, message) => options.events.warning(options.node, reason, message),
   });
-  const collect = (): void => void collector.collect().catch((error: unknown) => log.warn('images were not collected', { error }));
+  const collect = (): void =>
+    void collector
+      .collect()
+      .catch((error: unknown) => log.warn('images were not collected', { error }));
   const images = clock.every('gc.images', collectMs, collect);
-  // A trouble that ended may have been a disk that was full for less time than passes between two looks.
+  // A trouble that ended may have been a disk that was full for less time than passes between two
+  // looks.
   const stopTroubles = options.troubles?.onChange((begun) => begun ?? recovered(pods, clock));
   const stops = [
     () => stopTroubles?.(),
@@ -90,13 +114,33 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
     startPressure({
       policy: options.kubelet?.eviction,
       ...{ clock, disk, log, evict, nodeRoom: room, imageRoom: room, pods: running, report },
-      usage: async (of) => (of === 'memory' ? await usage() : await withPodDisks(running(), await usage(), { spawn: options.spawn, volumePath, logFolder: (pod) => podLogDirectory(options.logRoot, pod) })),
+      usage: async (of) =>
+        of === 'memory'
+          ? await usage()
+          : await withPodDisks(running(), await usage(), {
+              spawn: options.spawn,
+              volumePath,
+              logFolder: (pod) => podLogDirectory(options.logRoot, pod),
+            }),
       reclaimDisk: async () => void (await collector.collectAll()),
       readOnly: () => isReadOnly(options.agentDir),
       ended: (pod) => whenEnded(options, pod.metadata.uid!),
-      helpless: (signal, now) => options.events.warning(options.node, 'FreeDiskSpaceFailed', helplessMessage(signal, now, options.agentDir)),
+      helpless: (signal, now) =>
+        options.events.warning(
+          options.node,
+          'FreeDiskSpaceFailed',
+          helplessMessage(signal, now, options.agentDir),
+        ),
     }),
-    startLocalStorageLimits({ clock, log, spawn: options.spawn, pods: running, usage, evict, volumePath }),
+    startLocalStorageLimits({
+      clock,
+      log,
+      spawn: options.spawn,
+      pods: running,
+      usage,
+      evict,
+      volumePath,
+    }),
   ];
   return () => {
     for (const stop of stops) stop();
@@ -104,8 +148,9 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
 }
 
 /**
- * What a full disk kept from being as it should be need not wait for its next try. And containerd, which could not write down that a container
- * ended, tries that again later and tells nobody when it succeeds.
+ * What a full disk kept from being as it should be need not wait for its next try. And containerd,
+ * which could not write down that a container ended, tries that again later and tells nobody when
+ * it succeeds.
  */
 function recovered(pods: PodSet, clock: Clock): void {
   pods.relist();
@@ -121,8 +166,18 @@ async function whenEnded({ pods, clock }: HousekeepingOptions, uid: string): Pro
   }
 }
 
-function helplessMessage(signal: string, { available, capacity }: { available: number; capacity: number }, folder: string): string {
+function helplessMessage(
+  signal: string,
+  { available, capacity }: { available: number; capacity: number },
+  folder: string,
+): string {
   const mebibytes = (bytes: number): string => `${Math.floor(bytes / 1024 ** 2)}Mi`;
-  const left = signal === 'nodefs.inodesFree' ? `${available} of ${capacity} inodes` : `${mebibytes(available)} of ${mebibytes(capacity)}`;
-  return `The file system of ${folder} has ${left} left, and neither images nor the files of pods are what fills it. Pods stay; free space on the node`;
+  const left =
+    signal === 'nodefs.inodesFree'
+      ? `${available} of ${capacity} inodes`
+      : `${mebibytes(available)} of ${mebibytes(capacity)}`;
+  return (
+    `The file system of ${folder} has ${left} left, and neither images nor the files of pods ` +
+    'are what fills it. Pods stay; free space on the node'
+  );
 }

@@ -16,10 +16,17 @@ const settle = async (): Promise<void> => {
   for (let i = 0; i < 50; i++) await Promise.resolve();
   await new Promise((resolve) => setImmediate(resolve));
 };
-const ownerOf = (): string | undefined => client.all<Pod>(refs.pods)[0]?.metadata.ownerReferences?.[0]?.uid;
-const makeNode = async (): Promise<Node> => client.create<Node>(refs.nodes, { metadata: { name: 'here' } });
+const ownerOf = (): string | undefined =>
+  client.all<Pod>(refs.pods)[0]?.metadata.ownerReferences?.[0]?.uid;
+const makeNode = async (): Promise<Node> =>
+  client.create<Node>(refs.nodes, { metadata: { name: 'here' } });
 const hash = 'kubernetes.io/config.hash';
-const fixed: Pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'fixed-here', namespace: 'default', uid: 'u', annotations: { [hash]: 'h' } }, spec: { nodeName: 'here', containers: [{ name: 'c', image: 'i' }] } } as unknown as Pod;
+const fixed: Pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'fixed-here', namespace: 'default', uid: 'u', annotations: { [hash]: 'h' } },
+  spec: { nodeName: 'here', containers: [{ name: 'c', image: 'i' }] },
+} as unknown as Pod;
 
 beforeEach(async () => {
   clock = new FakeClock();
@@ -28,8 +35,20 @@ beforeEach(async () => {
   const pods = mirrors.of<Pod>(refs.pods);
   const nodes = mirrors.of<Node>(refs.nodes);
   await Promise.all([pods.synced, nodes.synced]);
-  const set = { apply: () => undefined, remove: () => undefined, worker: () => undefined } as unknown as PodSet;
-  mirrorPods = new MirrorPods({ client, pods, nodes, nodeName: 'here', set, clock, log: silentLog });
+  const set = {
+    apply: () => undefined,
+    remove: () => undefined,
+    worker: () => undefined,
+  } as unknown as PodSet;
+  mirrorPods = new MirrorPods({
+    client,
+    pods,
+    nodes,
+    nodeName: 'here',
+    set,
+    clock,
+    log: silentLog,
+  });
 });
 afterEach(() => mirrorPods.stop());
 
@@ -42,12 +61,19 @@ it('shows static pods as soon as the Node is there, and anew when another Node i
   expect(ownerOf()).toBe(first.metadata.uid);
   // The Node is deleted, and its pods with it, before it registers again.
   await client.delete(refs.nodes, { name: 'here' });
-  await client.delete(refs.pods, { namespace: 'default', name: 'fixed-here' }, { gracePeriodSeconds: 0 });
+  await client.delete(
+    refs.pods,
+    { namespace: 'default', name: 'fixed-here' },
+    { gracePeriodSeconds: 0 },
+  );
   await settle();
   expect(client.all(refs.pods)).toEqual([]);
   const second = await makeNode();
   await settle();
-  expect([second.metadata.uid === first.metadata.uid, ownerOf()]).toEqual([false, second.metadata.uid]);
+  expect([second.metadata.uid === first.metadata.uid, ownerOf()]).toEqual([
+    false,
+    second.metadata.uid,
+  ]);
 });
 
 it('tries again when the server refuses', async () => {
@@ -55,7 +81,10 @@ it('tries again when the server refuses', async () => {
   await settle();
   const create = client.create.bind(client);
   let refusals = 3;
-  client.create = ((...args: Parameters<typeof create>) => (refusals-- > 0 ? Promise.reject(new Error('not now')) : create(...args))) as typeof client.create;
+  client.create = ((...args: Parameters<typeof create>) =>
+    refusals-- > 0
+      ? Promise.reject(new Error('not now'))
+      : create(...args)) as typeof client.create;
   mirrorPods.changed([fixed]);
   await settle();
   for (let i = 0; i < 3; i++) {

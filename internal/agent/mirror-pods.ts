@@ -36,7 +36,12 @@ export class MirrorPods {
     this.#options = options;
     // Mirror pods belong to the Node: with another Node they are made anew.
     this.#stopNodes = options.nodes.onChange(({ type, object, old }) => {
-      if (type !== 'DELETED' && object.metadata.name === options.nodeName && object.metadata.uid !== old?.metadata.uid) this.reconcile();
+      if (
+        type !== 'DELETED' &&
+        object.metadata.name === options.nodeName &&
+        object.metadata.uid !== old?.metadata.uid
+      )
+        this.reconcile();
     });
   }
 
@@ -62,16 +67,23 @@ export class MirrorPods {
 
   /** A mirror pod came, changed or went, or the Node was registered. */
   reconcile(): void {
-    this.#queue = this.#queue.then(() => this.#pass()).then(
-      () => void (this.#retryMs = firstRetryMs),
-      (error: unknown) => this.#failed(error),
-    );
+    this.#queue = this.#queue
+      .then(() => this.#pass())
+      .then(
+        () => void (this.#retryMs = firstRetryMs),
+        (error: unknown) => this.#failed(error),
+      );
   }
 
   #failed(error: unknown): void {
-    this.#options.log.warn('static pods are not shown', { error: messageOf(error), retryMs: this.#retryMs });
+    this.#options.log.warn('static pods are not shown', {
+      error: messageOf(error),
+      retryMs: this.#retryMs,
+    });
     this.#retry?.cancel();
-    this.#retry = this.#options.clock.after('static-pods.retry', this.#retryMs, () => this.reconcile());
+    this.#retry = this.#options.clock.after('static-pods.retry', this.#retryMs, () =>
+      this.reconcile(),
+    );
     this.#retryMs = Math.min(longestRetryMs, this.#retryMs * 2);
   }
 
@@ -93,7 +105,9 @@ export class MirrorPods {
 
   async #create(pod: Pod, node: Node): Promise<void> {
     try {
-      await this.#options.client.create(refs.pods, mirrorOf(pod, node), { namespace: pod.metadata.namespace });
+      await this.#options.client.create(refs.pods, mirrorOf(pod, node), {
+        namespace: pod.metadata.namespace,
+      });
     } catch (error) {
       if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
     }
@@ -102,9 +116,16 @@ export class MirrorPods {
   async #delete(shown: Pod): Promise<void> {
     const { namespace, name, uid } = shown.metadata;
     try {
-      await this.#options.client.delete(refs.pods, { namespace, name: name! }, { gracePeriodSeconds: 0, preconditions: { uid } });
+      await this.#options.client.delete(
+        refs.pods,
+        { namespace, name: name! },
+        { gracePeriodSeconds: 0, preconditions: { uid } },
+      );
     } catch (error) {
-      if (!(error instanceof ApiError && (error.reason === 'NotFound' || error.reason === 'Conflict'))) throw error;
+      if (
+        !(error instanceof ApiError && (error.reason === 'NotFound' || error.reason === 'Conflict'))
+      )
+        throw error;
     }
   }
 }

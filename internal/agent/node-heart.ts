@@ -24,7 +24,9 @@ export interface NodeHeart {
   stop(): void;
 }
 
-/** containerd reads a new CNI list when the kernel tells it; that takes a moment, seldom a second. */
+/**
+ * containerd reads a new CNI list when the kernel tells it; that takes a moment, seldom a second.
+ */
 const networkLookMs = 25;
 const slowNetworkLookMs = 1000;
 const quickLooks = 80;
@@ -32,25 +34,45 @@ const quickLooks = 80;
 const reportMs = 10_000;
 
 /** The Node and its heartbeat, and what the node knows about its own network. */
-export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRuntime; nodes: Mirror<Node> }): Promise<NodeHeart> {
+export async function startNodeHeart(
+  options: AgentOptions & { runtime: OpenedRuntime; nodes: Mirror<Node> },
+): Promise<NodeHeart> {
   const { clock, log, runtime, nodes } = options;
-  const machine = await readFacts({ disk: options.disk, host: options.host, dataDir: options.agentDir });
+  const machine = await readFacts({
+    disk: options.disk,
+    host: options.host,
+    dataDir: options.agentDir,
+  });
   const facts = await configFacts(options, machine);
-  const state = { networkReady: false, pressure: { memory: false, disk: false }, podCidr: '', stopped: false, waiting: [] as (() => void)[] };
+  const state = {
+    networkReady: false,
+    pressure: { memory: false, disk: false },
+    podCidr: '',
+    stopped: false,
+    waiting: [] as (() => void)[],
+  };
   let resolveReady: () => void = () => undefined;
   const ready = new Promise<void>((resolve) => (resolveReady = resolve));
 
   let writer: NodeStatusWriter | undefined;
   const look = async (tries = 0): Promise<void> => {
     if (state.stopped || state.networkReady) return;
-    const answer = await runtime.cri.status({}, { timeoutMs: reportMs }).catch((error: unknown) => log.debug('runtime status', { error: messageOf(error) }));
-    facts.supplementalGroupsPolicy = answer?.features?.supplementalGroupsPolicy ?? facts.supplementalGroupsPolicy;
+    const answer = await runtime.cri
+      .status({}, { timeoutMs: reportMs })
+      .catch((error: unknown) => log.debug('runtime status', { error: messageOf(error) }));
+    facts.supplementalGroupsPolicy =
+      answer?.features?.supplementalGroupsPolicy ?? facts.supplementalGroupsPolicy;
     if (answer?.status?.conditions.find((c) => c.type === 'NetworkReady')?.status) {
       state.networkReady = true;
       writer?.poke();
       resolveReady();
       for (const fn of state.waiting) fn();
-    } else clock.after('node.network', tries < quickLooks ? networkLookMs : slowNetworkLookMs, () => void look(tries + 1));
+    } else
+      clock.after(
+        'node.network',
+        tries < quickLooks ? networkLookMs : slowNetworkLookMs,
+        () => void look(tries + 1),
+      );
   };
 
   const stand = (podCidr: string): void => {
@@ -59,7 +81,9 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
     void Promise.resolve(options.onPodCidr(podCidr))
       .then(() => options.disk.writeAtomic('node.pod-cidr', cidrFile, podCidr))
       .then(() => look())
-      .catch((error: unknown) => log.error('the pod network does not stand', { podCidr, error: messageOf(error) }));
+      .catch((error: unknown) =>
+        log.error('the pod network does not stand', { podCidr, error: messageOf(error) }),
+      );
   };
   const cidrFile = `${options.agentDir}/pod-cidr`;
   // After a reboot the network of before stands without asking anybody: the server may be away.
@@ -68,8 +92,22 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   writer = startNodeStatus({
     client: options.client,
     facts: machine,
-    settings: { name: options.nodeName, addresses: () => options.addresses(), labels: options.labels, taints: options.taints, version: options.version, kubeletPort: options.listen?.port || 10250, reserved: options.reserved ?? {}, maxPods: options.maxPods, evictionHard: options.kubelet?.eviction?.hard ?? defaultEvictionHard, statusReportMs: options.kubelet?.statusReportMs },
-    report: async () => ({ ...(await reportOf(runtime, state)), troubles: options.troubles?.list() ?? [] }),
+    settings: {
+      name: options.nodeName,
+      addresses: () => options.addresses(),
+      labels: options.labels,
+      taints: options.taints,
+      version: options.version,
+      kubeletPort: options.listen?.port || 10250,
+      reserved: options.reserved ?? {},
+      maxPods: options.maxPods,
+      evictionHard: options.kubelet?.eviction?.hard ?? defaultEvictionHard,
+      statusReportMs: options.kubelet?.statusReportMs,
+    },
+    report: async () => ({
+      ...(await reportOf(runtime, state)),
+      troubles: options.troubles?.list() ?? [],
+    }),
     onPodCidr: stand,
     clock,
     log: log.named('node'),
@@ -99,31 +137,65 @@ export async function startNodeHeart(options: AgentOptions & { runtime: OpenedRu
   };
 }
 
-async function reportOf(runtime: OpenedRuntime, state: { networkReady: boolean; pressure: { memory: boolean; disk: boolean } }): Promise<Omit<NodeReport, 'troubles'>> {
-  const pressures = { memoryPressure: state.pressure.memory, diskPressure: state.pressure.disk, pidPressure: false };
+async function reportOf(
+  runtime: OpenedRuntime,
+  state: { networkReady: boolean; pressure: { memory: boolean; disk: boolean } },
+): Promise<Omit<NodeReport, 'troubles'>> {
+  const pressures = {
+    memoryPressure: state.pressure.memory,
+    diskPressure: state.pressure.disk,
+    pidPressure: false,
+  };
   const { down } = runtime.health;
   try {
-    if (down !== undefined) return { runtimeVersion: '', runtimeHandlers: [], images: [], notReady: down, ...pressures };
-    const [version, status, { images }] = await Promise.all([runtime.cri.version({}, { timeoutMs: reportMs }), runtime.cri.status({}, { timeoutMs: reportMs }), runtime.cri.listImages({}, { timeoutMs: reportMs })]);
+    if (down !== undefined)
+      return { runtimeVersion: '', runtimeHandlers: [], images: [], notReady: down, ...pressures };
+    const [version, status, { images }] = await Promise.all([
+      runtime.cri.version({}, { timeoutMs: reportMs }),
+      runtime.cri.status({}, { timeoutMs: reportMs }),
+      runtime.cri.listImages({}, { timeoutMs: reportMs }),
+    ]);
     const network = status.status?.conditions.find((c) => c.type === 'NetworkReady');
-    const notReady = network?.status ? '' : `container runtime network not ready: NetworkReady=false reason:${network?.reason ?? ''} message:${network?.message ?? ''}`;
+    const notReady = network?.status
+      ? ''
+      : 'container runtime network not ready: NetworkReady=false ' +
+        `reason:${network?.reason ?? ''} message:${network?.message ?? ''}`;
     return {
       runtimeVersion: `${version.runtimeName}://${version.runtimeVersion.replace(/^v/, '')}`,
-      runtimeHandlers: status.runtimeHandlers.map((h) => ({ name: h.name, features: { recursiveReadOnlyMounts: h.features?.recursiveReadOnlyMounts ?? false, userNamespaces: h.features?.userNamespaces ?? false } })),
+      runtimeHandlers: status.runtimeHandlers.map((h) => ({
+        name: h.name,
+        features: {
+          recursiveReadOnlyMounts: h.features?.recursiveReadOnlyMounts ?? false,
+          userNamespaces: h.features?.userNamespaces ?? false,
+        },
+      })),
       // What lost its last name while another image took it cannot be asked for by anybody.
-      images: images.map((i) => ({ names: [...i.repoDigests, ...i.repoTags], sizeBytes: i.size })).filter(({ names }) => names.length > 0),
+      images: images
+        .map((i) => ({ names: [...i.repoDigests, ...i.repoTags], sizeBytes: i.size }))
+        .filter(({ names }) => names.length > 0),
       notReady,
       ...pressures,
     };
   } catch (error) {
     runtime.health.check();
-    return { runtimeVersion: '', runtimeHandlers: [], images: [], notReady: `container runtime is down: ${messageOf(error)}`, ...pressures };
+    return {
+      runtimeVersion: '',
+      runtimeHandlers: [],
+      images: [],
+      notReady: `container runtime is down: ${messageOf(error)}`,
+      ...pressures,
+    };
   }
 }
 
-async function configFacts(options: AgentOptions, machine: Awaited<ReturnType<typeof readFacts>>): Promise<NodeFacts> {
+async function configFacts(
+  options: AgentOptions,
+  machine: Awaited<ReturnType<typeof readFacts>>,
+): Promise<NodeFacts> {
   const resolved = '/run/systemd/resolve/resolv.conf';
-  const path = options.resolvConf ?? ((await options.disk.stat('node.resolv', resolved)) ? resolved : '/etc/resolv.conf');
+  const path =
+    options.resolvConf ??
+    ((await options.disk.stat('node.resolv', resolved)) ? resolved : '/etc/resolv.conf');
   const text = (await options.disk.readIfThere('node.resolv', path))?.toString() ?? '';
   return {
     logRoot: options.logRoot ?? '/var/log/pods',
@@ -133,7 +205,10 @@ async function configFacts(options: AgentOptions, machine: Awaited<ReturnType<ty
     clusterDomain: options.clusterDomain,
     hostDns: parseResolvConf(text),
     memoryCapacityBytes: machine.memoryBytes,
-    appArmor: (await options.disk.readIfThere('node.apparmor', '/sys/module/apparmor/parameters/enabled'))?.toString().startsWith('Y') ?? false,
+    appArmor:
+      (await options.disk.readIfThere('node.apparmor', '/sys/module/apparmor/parameters/enabled'))
+        ?.toString()
+        .startsWith('Y') ?? false,
     hugePageSizes: machine.hugePages.map((p) => pageSizeName(String(p.sizeBytes))),
   };
 }

@@ -15,7 +15,10 @@ import type { ImageGcPolicy } from './gc/image-collector.ts';
 import type { EvictionPolicy } from './gc/pressure.ts';
 import type { NodeView } from './server/node-view.ts';
 
-/** What an operator may tune with the kubelet's own arguments; what is left out is as the kubelet has it. */
+/**
+ * What an operator may tune with the kubelet's own arguments; what is left out is as the kubelet
+ * has it.
+ */
 export interface KubeletOptions {
   eviction?: EvictionPolicy;
   imageGc?: ImageGcPolicy;
@@ -30,7 +33,10 @@ export interface KubeletOptions {
 
 /** Who has to know the addresses of pods before they use them; by default nobody. */
 export interface PodAddresses {
-  /** Resolves when a pod may send and be sent to from these addresses. Until then none of its containers is started. */
+  /**
+   * Resolves when a pod may send and be sent to from these addresses. Until then none of its
+   * containers is started.
+   */
   hold(pod: Pod, ips: readonly string[]): Promise<void>;
   /** A pod that runs already has these addresses. */
   tell(pod: Pod, ips: readonly string[]): void;
@@ -59,7 +65,10 @@ export interface AgentOptions {
   runDir: string;
   clusterDns: string[];
   clusterDomain: string;
-  /** The host's own resolver configuration; default /etc/resolv.conf, or systemd-resolved's real one. */
+  /**
+   * The host's own resolver configuration; default /etc/resolv.conf, or systemd-resolved's real
+   * one.
+   */
   resolvConf?: string;
   /** Where container logs go; default /var/log/pods. */
   logRoot?: string;

@@ -10,23 +10,41 @@ const isoOfNanos = (nanos: bigint): string => new Date(Number(nanos / 1_000_000n
 
 /** What every running container uses now. */
 export async function readUsage(cri: CriClient, pods: PodSet): Promise<PodUsage[]> {
-  const [{ stats }, { stats: sandboxes }] = await Promise.all([cri.listContainerStats({}), cri.listPodSandboxStats({}).catch(() => ({ stats: [] }))]);
+  const [{ stats }, { stats: sandboxes }] = await Promise.all([
+    cri.listContainerStats({}),
+    cri.listPodSandboxStats({}).catch(() => ({ stats: [] })),
+  ]);
   const byUid = new Map<string, PodUsage>();
   for (const worker of pods.workers()) {
     const { namespace = '', name = '' } = worker.pod.metadata;
-    if (worker.runtime.sandboxes.some((s) => s.ready)) byUid.set(worker.uid, { namespace, name, uid: worker.uid, startTime: new Date(msOf(worker.status.startTime)).toISOString(), containers: [] });
+    if (worker.runtime.sandboxes.some((s) => s.ready))
+      byUid.set(worker.uid, {
+        namespace,
+        name,
+        uid: worker.uid,
+        startTime: new Date(msOf(worker.status.startTime)).toISOString(),
+        containers: [],
+      });
   }
   for (const one of stats) {
     const pod = byUid.get(one.attributes?.labels?.[labelNames.podUid] ?? '');
     const worker = pod && pods.worker(pod.uid);
-    const started = worker?.runtime.containers.find((c) => c.id === one.attributes?.id)?.startedAt ?? 0n;
+    const started =
+      worker?.runtime.containers.find((c) => c.id === one.attributes?.id)?.startedAt ?? 0n;
     if (pod && started > 0n) pod.containers.push(usageOf(one, started));
   }
   for (const sandbox of sandboxes) {
     const pod = byUid.get(sandbox.attributes?.metadata?.uid ?? '');
     const device = sandbox.linux?.network?.defaultInterface;
     const value = (v: { value?: number } | undefined): number => v?.value ?? 0;
-    if (pod && device) pod.network = { name: device.name, rxBytes: value(device.rxBytes), rxErrors: value(device.rxErrors), txBytes: value(device.txBytes), txErrors: value(device.txErrors) };
+    if (pod && device)
+      pod.network = {
+        name: device.name,
+        rxBytes: value(device.rxBytes),
+        rxErrors: value(device.rxErrors),
+        txBytes: value(device.txBytes),
+        txErrors: value(device.txErrors),
+      };
   }
   return [...byUid.values()];
 }
@@ -34,7 +52,8 @@ export async function readUsage(cri: CriClient, pods: PodSet): Promise<PodUsage[
 function usageOf(one: ContainerStats, started: bigint): ContainerUsage {
   const { cpu, memory, writableLayer } = one;
   return {
-    name: one.attributes?.labels?.[labelNames.containerName] ?? one.attributes?.metadata?.name ?? '',
+    name:
+      one.attributes?.labels?.[labelNames.containerName] ?? one.attributes?.metadata?.name ?? '',
     startTime: isoOfNanos(started),
     at: isoOfNanos(cpu?.timestamp ?? memory?.timestamp ?? 0n),
     cpuNanoseconds: cpu?.usageCoreNanoSeconds?.value ?? 0,
@@ -52,9 +71,17 @@ function usageOf(one: ContainerStats, started: bigint): ContainerUsage {
 export function evictionUsage(pods: PodUsage[]): Map<string, Usage> {
   return new Map(
     pods.map((pod) => {
-      const containers = pod.containers.map((c) => ({ name: c.name, memoryBytes: c.workingSetBytes, diskBytes: (c.rootfsUsedBytes ?? 0) + (c.logsUsedBytes ?? 0) }));
-      const sum = (of: (c: (typeof containers)[0]) => number): number => containers.reduce((n, c) => n + of(c), 0);
-      return [pod.uid, { memoryBytes: sum((c) => c.memoryBytes), diskBytes: sum((c) => c.diskBytes), containers }];
+      const containers = pod.containers.map((c) => ({
+        name: c.name,
+        memoryBytes: c.workingSetBytes,
+        diskBytes: (c.rootfsUsedBytes ?? 0) + (c.logsUsedBytes ?? 0),
+      }));
+      const sum = (of: (c: (typeof containers)[0]) => number): number =>
+        containers.reduce((n, c) => n + of(c), 0);
+      return [
+        pod.uid,
+        { memoryBytes: sum((c) => c.memoryBytes), diskBytes: sum((c) => c.diskBytes), containers },
+      ];
     }),
   );
 }

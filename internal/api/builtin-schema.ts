@@ -47,7 +47,10 @@ function scalar(kind: ScalarSchema['kind'], enumName?: string): ScalarSchema {
   return known;
 }
 
-/** A struct of the generated table. Its fields are made when first read: a server uses few of the 1200 types. */
+/**
+ * A struct of the generated table. Its fields are made when first read: a server uses few of the
+ * 1200 types.
+ */
 class BuiltinStruct implements StructSchema {
   readonly kind = 'struct';
   readonly name: string;
@@ -93,20 +96,30 @@ function fieldSchema(raw: RawField): FieldSchema {
 
 function fieldType(raw: RawField): Schema {
   const text = raw.t;
-  if (text.startsWith('[]')) return { kind: 'list', items: typeOf(text.slice(2), raw.e), listType: raw.lt ?? 'atomic', mapKeys: raw.lk ?? [] };
-  if (text.startsWith('map[string]')) return { kind: 'map', values: typeOf(text.slice(11), raw.e), atomic: raw.mt === 'atomic' };
+  if (text.startsWith('[]'))
+    return {
+      kind: 'list',
+      items: typeOf(text.slice(2), raw.e),
+      listType: raw.lt ?? 'atomic',
+      mapKeys: raw.lk ?? [],
+    };
+  if (text.startsWith('map[string]'))
+    return { kind: 'map', values: typeOf(text.slice(11), raw.e), atomic: raw.mt === 'atomic' };
   const type = typeOf(text, raw.e);
   // A field may say otherwise than its type.
   const says = raw.st ?? raw.mt;
-  if (type.kind === 'struct' && says && (says === 'atomic') !== type.atomic) return new BuiltinStruct(type.name, says === 'atomic');
+  if (type.kind === 'struct' && says && (says === 'atomic') !== type.atomic)
+    return new BuiltinStruct(type.name, says === 'atomic');
   return type;
 }
 
 function typeOf(text: string, enumName?: string): Schema {
   const kind = scalarOf[text];
   if (kind) return scalar(kind, enumName);
-  if (text.startsWith('[]')) return { kind: 'list', items: typeOf(text.slice(2)), listType: 'atomic', mapKeys: [] };
-  if (text.startsWith('map[string]')) return { kind: 'map', values: typeOf(text.slice(11)), atomic: false };
+  if (text.startsWith('[]'))
+    return { kind: 'list', items: typeOf(text.slice(2)), listType: 'atomic', mapKeys: [] };
+  if (text.startsWith('map[string]'))
+    return { kind: 'map', values: typeOf(text.slice(11)), atomic: false };
   if (!hasType(text)) return scalar('raw');
   const raw = rawType(text);
   if (raw.sp) return scalar(specialOf[raw.sp] ?? 'raw');
@@ -114,7 +127,10 @@ function typeOf(text: string, enumName?: string): Schema {
   return builtinStruct(text);
 }
 
-/** The schema of a built-in type by its OpenAPI name, `io.k8s.api.core.v1.Pod`. The same object every time. */
+/**
+ * The schema of a built-in type by its OpenAPI name, `io.k8s.api.core.v1.Pod`. The same object
+ * every time.
+ */
 export function builtinStruct(name: string): StructSchema {
   let known = structs.get(name);
   if (!known) {

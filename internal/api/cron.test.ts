@@ -20,15 +20,28 @@ describe('cron', () => {
   ])('%s after %s is %s', (spec, after, expected) => expect(next(spec, after)).toBe(expected));
 
   it('says which zone is none', () => {
-    for (const text of ['TZ=h @daily', 'CRON_TZ=5999 1 * * * *']) expect(() => parseCron(text)).toThrow(TypeError);
+    for (const text of ['TZ=h @daily', 'CRON_TZ=5999 1 * * * *'])
+      expect(() => parseCron(text)).toThrow(TypeError);
     expect(() => parseCron('@daily', 'h')).toThrow('unknown time zone h');
   });
   it('reckons in a time zone, over the change to summer time', () => {
-    expect(next('30 9 * * *', '2026-03-28T12:00:00Z', 'Europe/Berlin')).toBe('2026-03-29T07:30:00.000Z');
-    expect(next('30 2 * * *', '2026-03-28T12:00:00Z', 'Europe/Berlin')).toBe('2026-03-30T00:30:00.000Z');
+    expect(next('30 9 * * *', '2026-03-28T12:00:00Z', 'Europe/Berlin')).toBe(
+      '2026-03-29T07:30:00.000Z',
+    );
+    expect(next('30 2 * * *', '2026-03-28T12:00:00Z', 'Europe/Berlin')).toBe(
+      '2026-03-30T00:30:00.000Z',
+    );
   });
 
-  it('has no next time for a day that never comes', () => expect(next('0 0 31 2 *', '2026-01-01T00:00:00Z')).toBeUndefined());
+  it('has no next time for a day that never comes', () =>
+    expect(next('0 0 31 2 *', '2026-01-01T00:00:00Z')).toBeUndefined());
 
-  it.each([['* * * *'], ['60 * * * *'], ['a * * * *'], ['@never'], ['5-1 * * * *'], ['*/0 * * * *']])('refuses %s', (spec) => expect(() => parseCron(spec)).toThrow(TypeError));
+  it.each([
+    ['* * * *'],
+    ['60 * * * *'],
+    ['a * * * *'],
+    ['@never'],
+    ['5-1 * * * *'],
+    ['*/0 * * * *'],
+  ])('refuses %s', (spec) => expect(() => parseCron(spec)).toThrow(TypeError));
 });

@@ -29,7 +29,8 @@ class Terms implements FieldSelector {
   }
 
   matches(read: (field: string) => string): boolean {
-    for (const term of this.terms) if ((read(term.field) === term.value) !== (term.operator === '=')) return false;
+    for (const term of this.terms)
+      if ((read(term.field) === term.value) !== (term.operator === '=')) return false;
     return true;
   }
 
@@ -45,10 +46,14 @@ class Terms implements FieldSelector {
 export const everyField: FieldSelector = new Terms([]);
 
 /**
- * Parses the text of `?fieldSelector=`. `rename` maps an accepted field to the one the kind stores (`spec.host` to
- * `spec.nodeName`), or throws when the kind does not know it. Throws BadRequest with Kubernetes' text.
+ * Parses the text of `?fieldSelector=`. `rename` maps an accepted field to the one the kind stores
+ * (`spec.host` to `spec.nodeName`), or throws when the kind does not know it. Throws BadRequest
+ * with Kubernetes' text.
  */
-export function parseFieldSelector(text: string, rename: (field: string) => string = (field) => field): FieldSelector {
+export function parseFieldSelector(
+  text: string,
+  rename: (field: string) => string = (field) => field,
+): FieldSelector {
   const terms: FieldTerm[] = [];
   for (const part of splitTerms(text).sort()) {
     if (part === '') continue;
@@ -86,7 +91,8 @@ function unescapeValue(text: string): string {
     const c = text[i] ?? '';
     if (c === '\\') {
       const escaped = text[++i] ?? '';
-      if (!['\\', ',', '='].includes(escaped)) throw badRequest(`invalid field selector: invalid escape sequence: \\${escaped}`);
+      if (!['\\', ',', '='].includes(escaped))
+        throw badRequest(`invalid field selector: invalid escape sequence: \\${escaped}`);
       value += escaped;
     } else if (c === ',' || c === '=') {
       throw badRequest(`invalid field selector: unescaped character in value: ${c.charCodeAt(0)}`);

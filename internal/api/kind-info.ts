@@ -12,7 +12,10 @@ export interface SubresourceInfo {
   verbs: readonly string[];
 }
 
-/** All there is to know about a kind that is served (or, with an empty `resource`, only spoken: DeleteOptions, Status). */
+/**
+ * All there is to know about a kind that is served (or, with an empty `resource`, only spoken:
+ * DeleteOptions, Status).
+ */
 export interface KindInfo extends ResourceRef {
   listKind: string;
   singular: string;
@@ -20,7 +23,10 @@ export interface KindInfo extends ResourceRef {
   categories: readonly string[];
   verbs: readonly string[];
   subresources: ReadonlyMap<string, SubresourceInfo>;
-  /** apiVersion the object is stored in. Differs from its own for few: autoscaling/v1, events.k8s.io/v1. */
+  /**
+   * apiVersion the object is stored in. Differs from its own for few: autoscaling/v1,
+   * events.k8s.io/v1.
+   */
   storageVersion: string;
   storageVersionHash: string;
   fieldSelectors: readonly string[];
@@ -35,7 +41,10 @@ export interface KindInfo extends ResourceRef {
   /** For lists of a built-in kind. */
   readonly listType: StructSchema | undefined;
   custom: boolean;
-  /** Set for kinds of a CustomResourceDefinition: defaulting, pruning, validation and the published schema. */
+  /**
+   * Set for kinds of a CustomResourceDefinition: defaulting, pruning, validation and the published
+   * schema.
+   */
   crd?: CrdVersion;
   /** The version is marked deprecated, with the warning to send. */
   deprecationWarning?: string;
@@ -66,13 +75,20 @@ export interface ResourceRow {
 
 export function splitApiVersion(apiVersion: string): { group: string; version: string } {
   const slash = apiVersion.indexOf('/');
-  return slash < 0 ? { group: '', version: apiVersion } : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
+  return slash < 0
+    ? { group: '', version: apiVersion }
+    : { group: apiVersion.slice(0, slash), version: apiVersion.slice(slash + 1) };
 }
 
 /** `apps/v1/Scale` or `v1/Pod` of the table. */
 function subresource(name: string, row: { kind: string; verbs: string[] }): SubresourceInfo {
   const at = row.kind.lastIndexOf('/');
-  return { name, ...splitApiVersion(row.kind.slice(0, at)), kind: row.kind.slice(at + 1), verbs: row.verbs };
+  return {
+    name,
+    ...splitApiVersion(row.kind.slice(0, at)),
+    kind: row.kind.slice(at + 1),
+    verbs: row.verbs,
+  };
 }
 
 /** A built-in kind. Schemas are looked up when first read. */
@@ -111,7 +127,9 @@ export class BuiltinKind implements KindInfo {
     this.shortNames = row.short ?? [];
     this.categories = row.cat ?? [];
     this.verbs = row.verbs;
-    this.subresources = new Map(Object.entries(row.sub ?? {}).map(([name, sub]) => [name, subresource(name, sub)]));
+    this.subresources = new Map(
+      Object.entries(row.sub ?? {}).map(([name, sub]) => [name, subresource(name, sub)]),
+    );
     this.storageVersion = row.storage ?? row.gv;
     this.storageVersionHash = row.svHash ?? '';
     this.fieldSelectors = row.fieldSel ?? [];

@@ -32,7 +32,10 @@ export function at(value: unknown, path: string): unknown {
   return here;
 }
 
-/** Puts a value at a dotted path, or takes the field away when the value is undefined. What lies on the way is copied: it may be shared. */
+/**
+ * Puts a value at a dotted path, or takes the field away when the value is undefined. What lies on
+ * the way is copied: it may be shared.
+ */
 export function setAt(target: Dict, path: string, value: unknown): void {
   const keys = path.split('.');
   const last = keys.pop() ?? '';
@@ -47,12 +50,19 @@ export function setAt(target: Dict, path: string, value: unknown): void {
   else here[last] = value;
 }
 
-const isEmpty = (value: unknown): boolean => value === undefined || value === null || (Array.isArray(value) && value.length === 0);
+const isEmpty = (value: unknown): boolean =>
+  value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
-/** Equal as apimachinery's Semantic.DeepEqual sees JSON in its normal form: no list and an empty list are the same. */
+/**
+ * Equal as apimachinery's Semantic.DeepEqual sees JSON in its normal form: no list and an empty
+ * list are the same.
+ */
 export function semanticEqual(a: unknown, b: unknown): boolean {
   if (a === b || (isEmpty(a) && isEmpty(b))) return true;
-  if (Array.isArray(a)) return Array.isArray(b) && a.length === b.length && a.every((item, i) => semanticEqual(item, b[i]));
+  if (Array.isArray(a))
+    return (
+      Array.isArray(b) && a.length === b.length && a.every((item, i) => semanticEqual(item, b[i]))
+    );
   if (!isDict(a) || !isDict(b)) return false;
   for (const key in a) if (!semanticEqual(a[key], own(b, key))) return false;
   for (const key in b) if (!Object.hasOwn(a, key) && !isEmpty(b[key])) return false;

@@ -1,6 +1,6 @@
 /**
- * The forms of names in Kubernetes (apimachinery util/validation). Each function returns what is wrong, in
- * Kubernetes' words; nothing means the name is good.
+ * The forms of names in Kubernetes (apimachinery util/validation). Each function returns what is
+ * wrong, in Kubernetes' words; nothing means the name is good.
  */
 const label1123 = '[a-z0-9]([-a-z0-9]*[a-z0-9])?';
 const subdomain1123 = `${label1123}(\\.${label1123})*`;
@@ -32,18 +32,27 @@ const wildcardSubdomainWhole = whole(`\\*\\.${subdomain1123}`);
 export const maxLabelLength = 63;
 export const maxSubdomainLength = 253;
 
-const subdomainRule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character";
-const qualifiedRule = "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
+const subdomainRule =
+  "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or " +
+  "'.', and must start and end with an alphanumeric character";
+const qualifiedRule =
+  "must consist of alphanumeric characters, '-', '_' or '.', and must start and end with an " +
+  'alphanumeric character';
 
 /** `rule (e.g. 'a', or 'b', regex used for validation is '...')`. */
 export function regexMessage(rule: string, source: string, ...examples: string[]): string {
   if (examples.length === 0) return `${rule} (regex used for validation is '${source}')`;
-  return `${rule} (e.g. ${examples.map((e) => `'${e}', `).join(' or ')}regex used for validation is '${source}')`;
+  return (
+    `${rule} (e.g. ${examples.map((e) => `'${e}', `).join(' or ')}regex used for validation is ` +
+    `'${source}')`
+  );
 }
 
-export const tooManyCharacters = (limit: number): string => `must be no more than ${limit} characters`;
+export const tooManyCharacters = (limit: number): string =>
+  `must be no more than ${limit} characters`;
 export const tooManyBytes = (limit: number): string => `must be no more than ${limit} bytes`;
-export const outOfRange = (low: number, high: number): string => `must be between ${low} and ${high}, inclusive`;
+export const outOfRange = (low: number, high: number): string =>
+  `must be between ${low} and ${high}, inclusive`;
 
 const byteLength = (text: string): number => Buffer.byteLength(text);
 
@@ -52,7 +61,16 @@ export function dns1123Label(value: string): string[] {
   if (byteLength(value) > maxLabelLength) wrong.push(tooManyCharacters(maxLabelLength));
   if (!label1123Whole.test(value)) {
     if (subdomain1123Whole.test(value)) wrong.push('must not contain dots');
-    else wrong.push(regexMessage("a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and must start and end with an alphanumeric character", label1123, 'my-name', '123-abc'));
+    else
+      wrong.push(
+        regexMessage(
+          'a lowercase RFC 1123 label must consist of lower case alphanumeric characters or ' +
+            "'-', and must start and end with an alphanumeric character",
+          label1123,
+          'my-name',
+          '123-abc',
+        ),
+      );
   }
   return wrong;
 }
@@ -60,7 +78,8 @@ export function dns1123Label(value: string): string[] {
 export function dns1123Subdomain(value: string): string[] {
   const wrong: string[] = [];
   if (byteLength(value) > maxSubdomainLength) wrong.push(tooManyCharacters(maxSubdomainLength));
-  if (!subdomain1123Whole.test(value)) wrong.push(regexMessage(subdomainRule, subdomain1123, 'example.com'));
+  if (!subdomain1123Whole.test(value))
+    wrong.push(regexMessage(subdomainRule, subdomain1123, 'example.com'));
   return wrong;
 }
 
@@ -68,7 +87,9 @@ export function dns1123SubdomainWithUnderscore(value: string): string[] {
   const wrong: string[] = [];
   if (byteLength(value) > maxSubdomainLength) wrong.push(tooManyCharacters(maxSubdomainLength));
   if (!underscoreSubdomainWhole.test(value)) {
-    const rule = "a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '_', '-' or '.', and must start and end with an alphanumeric character";
+    const rule =
+      'a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, ' +
+      "'_', '-' or '.', and must start and end with an alphanumeric character";
     wrong.push(regexMessage(rule, underscoreSubdomain, 'example.com'));
   }
   return wrong;
@@ -78,7 +99,9 @@ export function dns1035Label(value: string): string[] {
   const wrong: string[] = [];
   if (byteLength(value) > maxLabelLength) wrong.push(tooManyCharacters(maxLabelLength));
   if (!label1035Whole.test(value)) {
-    const rule = "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character";
+    const rule =
+      "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start " +
+      'with an alphabetic character, and end with an alphanumeric character';
     wrong.push(regexMessage(rule, label1035, 'my-name', 'abc-123'));
   }
   return wrong;
@@ -88,7 +111,10 @@ export function wildcardDns1123Subdomain(value: string): string[] {
   const wrong: string[] = [];
   if (byteLength(value) > maxSubdomainLength) wrong.push(tooManyCharacters(maxSubdomainLength));
   if (!wildcardSubdomainWhole.test(value)) {
-    const rule = "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and end with an alphanumeric character";
+    const rule =
+      "a wildcard DNS-1123 subdomain must start with '*.', followed by a valid DNS " +
+      "subdomain, which must consist of lower case alphanumeric characters, '-' or '.' and " +
+      'end with an alphanumeric character';
     wrong.push(regexMessage(rule, `\\*\\.${subdomain1123}`, '*.example.com'));
   }
   return wrong;
@@ -99,7 +125,11 @@ export function qualifiedName(value: string): string[] {
   const wrong: string[] = [];
   const parts = value.split('/');
   if (parts.length > 2) {
-    return [`a valid label key ${regexMessage(qualifiedRule, qualified, 'MyName', 'my.name', '123-abc')} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`];
+    return [
+      'a valid label key ' +
+        `${regexMessage(qualifiedRule, qualified, 'MyName', 'my.name', '123-abc')} with an ` +
+        `optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')`,
+    ];
   }
   const name = parts[parts.length - 1] ?? '';
   if (parts.length === 2) {
@@ -108,21 +138,32 @@ export function qualifiedName(value: string): string[] {
     else wrong.push(...keyPrefix(prefix).map((m) => `prefix part ${m}`));
   }
   if (name === '') wrong.push('name part must be non-empty');
-  else if (byteLength(name) > maxLabelLength) wrong.push(`name part ${tooManyBytes(maxLabelLength)}`);
-  if (!qualifiedWhole.test(name)) wrong.push(`name part ${regexMessage(qualifiedRule, qualified, 'MyName', 'my.name', '123-abc')}`);
+  else if (byteLength(name) > maxLabelLength)
+    wrong.push(`name part ${tooManyBytes(maxLabelLength)}`);
+  if (!qualifiedWhole.test(name))
+    wrong.push(
+      `name part ${regexMessage(qualifiedRule, qualified, 'MyName', 'my.name', '123-abc')}`,
+    );
   return wrong;
 }
 
-/** The prefix of a label key counts bytes where a name of its own counts characters: upstream has two texts. */
+/**
+ * The prefix of a label key counts bytes where a name of its own counts characters: upstream has
+ * two texts.
+ */
 function keyPrefix(value: string): string[] {
-  return dns1123Subdomain(value).map((m) => (m === tooManyCharacters(maxSubdomainLength) ? tooManyBytes(maxSubdomainLength) : m));
+  return dns1123Subdomain(value).map((m) =>
+    m === tooManyCharacters(maxSubdomainLength) ? tooManyBytes(maxSubdomainLength) : m,
+  );
 }
 
 export function validLabelValue(value: string): string[] {
   const wrong: string[] = [];
   if (byteLength(value) > maxLabelLength) wrong.push(tooManyBytes(maxLabelLength));
   if (!labelValueWhole.test(value)) {
-    const rule = "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' or '.', and must start and end with an alphanumeric character";
+    const rule =
+      "a valid label must be an empty string or consist of alphanumeric characters, '-', '_' " +
+      "or '.', and must start and end with an alphanumeric character";
     wrong.push(regexMessage(rule, labelValue, 'MyValue', 'my_value', '12345'));
   }
   return wrong;
@@ -136,7 +177,8 @@ export function validPortNumber(port: number): string[] {
 export function validPortName(port: string): string[] {
   const wrong: string[] = [];
   if (byteLength(port) > 15) wrong.push(tooManyCharacters(15));
-  if (!/^[-a-z0-9]+$/.test(port)) wrong.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
+  if (!/^[-a-z0-9]+$/.test(port))
+    wrong.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
   if (!/[a-z]/.test(port)) wrong.push('must contain at least one letter (a-z)');
   if (port.includes('--')) wrong.push('must not contain consecutive hyphens');
   if (port.startsWith('-') || port.endsWith('-')) wrong.push('must not begin or end with a hyphen');
@@ -144,23 +186,46 @@ export function validPortName(port: string): string[] {
 }
 
 export function validPercent(value: string): string[] {
-  return /^[0-9]+%$/.test(value) ? [] : [regexMessage("a valid percent string must be a numeric string followed by an ending '%'", '[0-9]+%', '1%', '93%')];
+  return /^[0-9]+%$/.test(value)
+    ? []
+    : [
+        regexMessage(
+          "a valid percent string must be a numeric string followed by an ending '%'",
+          '[0-9]+%',
+          '1%',
+          '93%',
+        ),
+      ];
 }
 
 export function validHeaderName(value: string): string[] {
-  return headerNameWhole.test(value) ? [] : [regexMessage("a valid HTTP header must consist of alphanumeric characters or '-'", headerName, 'X-Header-Name')];
+  return headerNameWhole.test(value)
+    ? []
+    : [
+        regexMessage(
+          "a valid HTTP header must consist of alphanumeric characters or '-'",
+          headerName,
+          'X-Header-Name',
+        ),
+      ];
 }
 
 export function validCIdentifier(value: string): string[] {
-  const rule = "a valid C identifier must start with alphabetic character or '_', followed by a string of alphanumeric characters or '_'";
-  return cIdentifierWhole.test(value) ? [] : [regexMessage(rule, cIdentifier, 'my_name', 'MY_NAME', 'MyName')];
+  const rule =
+    "a valid C identifier must start with alphabetic character or '_', followed by a string " +
+    "of alphanumeric characters or '_'";
+  return cIdentifierWhole.test(value)
+    ? []
+    : [regexMessage(rule, cIdentifier, 'my_name', 'MY_NAME', 'MyName')];
 }
 
 /** The name of an environment variable, in the strict form. */
 export function validEnvVarName(value: string): string[] {
   const wrong: string[] = [];
   if (!envVarNameWhole.test(value)) {
-    const rule = "a valid environment variable name must consist of alphabetic characters, digits, '_', '-', or '.', and must not start with a digit";
+    const rule =
+      "a valid environment variable name must consist of alphabetic characters, digits, '_', " +
+      "'-', or '.', and must not start with a digit";
     wrong.push(regexMessage(rule, envVarName, 'my.env-name', 'MY_ENV.NAME', 'MyEnvName1'));
   }
   return [...wrong, ...startsLikeParent(value)];
@@ -170,7 +235,11 @@ export function validEnvVarName(value: string): string[] {
 export function validRelaxedEnvVarName(value: string): string[] {
   const wrong: string[] = [];
   if (value === '') wrong.push('environment variable name must be non-empty');
-  if (!/^[ -<>-~]*$/.test(value)) wrong.push("a valid environment variable name must consist only of printable ASCII characters other than '='");
+  if (!/^[ -<>-~]*$/.test(value))
+    wrong.push(
+      'a valid environment variable name must consist only of printable ASCII characters ' +
+        "other than '='",
+    );
   return wrong;
 }
 
@@ -179,7 +248,15 @@ export function validConfigMapKey(value: string): string[] {
   const wrong: string[] = [];
   if (byteLength(value) > maxSubdomainLength) wrong.push(tooManyCharacters(maxSubdomainLength));
   if (!configKeyWhole.test(value)) {
-    wrong.push(regexMessage("a valid config key must consist of alphanumeric characters, '-', '_' or '.'", configKey, 'key.name', 'KEY_NAME', 'key-name'));
+    wrong.push(
+      regexMessage(
+        "a valid config key must consist of alphanumeric characters, '-', '_' or '.'",
+        configKey,
+        'key.name',
+        'KEY_NAME',
+        'key-name',
+      ),
+    );
   }
   return [...wrong, ...startsLikeParent(value)];
 }
@@ -201,7 +278,10 @@ export function validHttpPath(path: string): string[] {
   return httpPathWhole.test(path) ? [] : [regexMessage('Invalid path', httpPath)];
 }
 
-/** A generated suffix hides what a trailing dash or dot of the prefix would break: it is masked before checking. */
+/**
+ * A generated suffix hides what a trailing dash or dot of the prefix would break: it is masked
+ * before checking.
+ */
 export function maskTrailingDash(name: string): string {
   return name.length > 1 && name.endsWith('-') ? `${name.slice(0, -2)}a` : name;
 }

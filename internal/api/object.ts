@@ -1,6 +1,9 @@
 import type { ObjectMeta } from './generated/types/meta-v1.ts';
 
-/** Any Kubernetes object in its JSON form. Objects that more than one reader can see are deep-frozen. */
+/**
+ * Any Kubernetes object in its JSON form. Objects that more than one reader can see are
+ * deep-frozen.
+ */
 export interface KubeObject {
   apiVersion: string;
   kind: string;
@@ -8,7 +11,10 @@ export interface KubeObject {
   [field: string]: unknown;
 }
 
-/** Where a kind is served: `{group:'apps', version:'v1', resource:'deployments', kind:'Deployment', namespaced:true}`. */
+/**
+ * Where a kind is served: `{group:'apps', version:'v1', resource:'deployments', kind:'Deployment',
+ * namespaced:true}`.
+ */
 export interface ResourceRef {
   group: string;
   version: string;
@@ -17,7 +23,10 @@ export interface ResourceRef {
   namespaced: boolean;
 }
 
-/** `namespace/name`, or `name` for an object without a namespace. The key of work queues and mirrors. */
+/**
+ * `namespace/name`, or `name` for an object without a namespace. The key of work queues and
+ * mirrors.
+ */
 export function keyOf(object: { metadata: ObjectMeta }): string {
   const { namespace, name } = object.metadata;
   return namespace ? `${namespace}/${name ?? ''}` : (name ?? '');
@@ -26,7 +35,9 @@ export function keyOf(object: { metadata: ObjectMeta }): string {
 /** The inverse of keyOf. */
 export function splitKey(key: string): { namespace: string; name: string } {
   const slash = key.indexOf('/');
-  return slash < 0 ? { namespace: '', name: key } : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
+  return slash < 0
+    ? { namespace: '', name: key }
+    : { namespace: key.slice(0, slash), name: key.slice(slash + 1) };
 }
 
 export function apiVersionOf(ref: { group: string; version: string }): string {
@@ -54,7 +65,13 @@ export function deepCopy<T>(value: T): T {
   for (const key in value) {
     const field = deepCopy(value[key]);
     // An assignment to this name would set the prototype instead of a field.
-    if (key === '__proto__') Object.defineProperty(copy, key, { value: field, writable: true, enumerable: true, configurable: true });
+    if (key === '__proto__')
+      Object.defineProperty(copy, key, {
+        value: field,
+        writable: true,
+        enumerable: true,
+        configurable: true,
+      });
     else copy[key] = field;
   }
   return copy as T;

@@ -1,6 +1,12 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { canonicalQuantity, parseQuantity, Quantity, QuantityError, quantityOf } from './quantity.ts';
+import {
+  canonicalQuantity,
+  parseQuantity,
+  Quantity,
+  QuantityError,
+  quantityOf,
+} from './quantity.ts';
 
 describe('canonical form', () => {
   const cases: [string, string][] = [
@@ -114,9 +120,28 @@ describe('arithmetic', () => {
 });
 
 describe('properties', () => {
-  const suffix = fc.constantFrom('', 'n', 'u', 'm', 'k', 'M', 'G', 'T', 'P', 'E', 'Ki', 'Mi', 'Gi', 'e3', 'E-3');
-  const text = fc.tuple(fc.integer({ min: -999999, max: 999999 }), fc.option(fc.nat(999)), suffix).map(([n, f, s]) => `${n}${f === null ? '' : `.${f}`}${s}`);
-  // As in Go, a binary quantity that is no multiple of 1024 is written without a suffix and reads back as a decimal one.
+  const suffix = fc.constantFrom(
+    '',
+    'n',
+    'u',
+    'm',
+    'k',
+    'M',
+    'G',
+    'T',
+    'P',
+    'E',
+    'Ki',
+    'Mi',
+    'Gi',
+    'e3',
+    'E-3',
+  );
+  const text = fc
+    .tuple(fc.integer({ min: -999999, max: 999999 }), fc.option(fc.nat(999)), suffix)
+    .map(([n, f, s]) => `${n}${f === null ? '' : `.${f}`}${s}`);
+  // As in Go, a binary quantity that is no multiple of 1024 is written without a suffix and reads
+  // back as a decimal one.
   test('the canonical form has the same value and settles after one reading', () => {
     fc.assert(
       fc.property(text, (input) => {

@@ -10,26 +10,55 @@ export class QuantityError extends SkiffError {
   }
 }
 
-const wrongFormat = "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
+const wrongFormat =
+  "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 const wrongNumber = 'unable to parse numeric part of quantity';
 const wrongSuffix = "unable to parse quantity's suffix";
 
-/** Digits that surely fit an int64: up to here Kubernetes takes its exact fast path, which keeps the text as written. */
+/**
+ * Digits that surely fit an int64: up to here Kubernetes takes its exact fast path, which keeps the
+ * text as written.
+ */
 const safeDigits = 18;
 /** Nothing finer than a nano survives parsing. */
 const finestScale = -9;
 const greatestInt64 = 2n ** 63n - 1n;
 
-const decimalSuffixes = new Map<string, number>([['n', -9], ['u', -6], ['m', -3], ['', 0], ['k', 3], ['M', 6], ['G', 9], ['T', 12], ['P', 15], ['E', 18]]);
-const binarySuffixes = new Map<string, number>([['Ki', 10], ['Mi', 20], ['Gi', 30], ['Ti', 40], ['Pi', 50], ['Ei', 60]]);
-const decimalByExponent = new Map([...decimalSuffixes].map(([suffix, exponent]) => [exponent, suffix]));
-const binaryByExponent = new Map([...binarySuffixes].map(([suffix, exponent]) => [exponent, suffix]).concat([[0, '']]) as [number, string][]);
+const decimalSuffixes = new Map<string, number>([
+  ['n', -9],
+  ['u', -6],
+  ['m', -3],
+  ['', 0],
+  ['k', 3],
+  ['M', 6],
+  ['G', 9],
+  ['T', 12],
+  ['P', 15],
+  ['E', 18],
+]);
+const binarySuffixes = new Map<string, number>([
+  ['Ki', 10],
+  ['Mi', 20],
+  ['Gi', 30],
+  ['Ti', 40],
+  ['Pi', 50],
+  ['Ei', 60],
+]);
+const decimalByExponent = new Map(
+  [...decimalSuffixes].map(([suffix, exponent]) => [exponent, suffix]),
+);
+const binaryByExponent = new Map(
+  [...binarySuffixes].map(([suffix, exponent]) => [exponent, suffix]).concat([[0, '']]) as [
+    number,
+    string,
+  ][],
+);
 
 const shape = /^([+-]?)0*([0-9]*)(?:\.([0-9]*))?([eEinumkKMGTP]*[-+]?[0-9]*)$/;
 
 /**
- * An exact number with a unit, as apimachinery's resource.Quantity: `mantissa * 10^scale`. Immutable.
- * Its text is the canonical form: no fraction, the greatest suffix that loses nothing.
+ * An exact number with a unit, as apimachinery's resource.Quantity: `mantissa * 10^scale`.
+ * Immutable. Its text is the canonical form: no fraction, the greatest suffix that loses nothing.
  */
 export class Quantity {
   readonly mantissa: bigint;
@@ -110,7 +139,11 @@ export class Quantity {
 
   /** The nearest number: for scores and shares, never for accounting. */
   asNumber(): number {
-    return this.scale === 0 ? Number(this.mantissa) : this.scale > 0 ? Number(this.mantissa * 10n ** BigInt(this.scale)) : Number(this.mantissa) / 10 ** -this.scale;
+    return this.scale === 0
+      ? Number(this.mantissa)
+      : this.scale > 0
+        ? Number(this.mantissa * 10n ** BigInt(this.scale))
+        : Number(this.mantissa) / 10 ** -this.scale;
   }
 
   /** Has no fraction when counted in units of 10^scale. */
@@ -138,7 +171,9 @@ function aligned(a: Quantity, b: Quantity): [bigint, bigint, number] {
 const remembered = new Map<string, Quantity>();
 const rememberedLimit = 4096;
 
-/** Parses what JSON holds: a text, or a bare number. Throws QuantityError with Kubernetes' message. */
+/**
+ * Parses what JSON holds: a text, or a bare number. Throws QuantityError with Kubernetes' message.
+ */
 export function parseQuantity(input: string | number): Quantity {
   const text = typeof input === 'number' ? String(input) : input.trim();
   const known = remembered.get(text);
@@ -156,7 +191,9 @@ export function canonicalQuantity(input: string | number): string {
 
 /** The quantity, or zero where there is none. */
 export function quantityOf(input: string | number | null | undefined): Quantity {
-  return input === null || input === undefined || input === '' ? zeroQuantity : parseQuantity(input);
+  return input === null || input === undefined || input === ''
+    ? zeroQuantity
+    : parseQuantity(input);
 }
 
 export const zeroQuantity: Quantity = new Quantity(0n, 0, 'DecimalSI', '0');
@@ -166,7 +203,8 @@ function interpret(suffix: string): { exponent: number; format: QuantityFormat }
   if (decimal !== undefined) return { exponent: decimal, format: 'DecimalSI' };
   const binary = binarySuffixes.get(suffix);
   if (binary !== undefined) return { exponent: binary, format: 'BinarySI' };
-  if (/^[eE][-+]?[0-9]+$/.test(suffix)) return { exponent: Number(suffix.slice(1)), format: 'DecimalExponent' };
+  if (/^[eE][-+]?[0-9]+$/.test(suffix))
+    return { exponent: Number(suffix.slice(1)), format: 'DecimalExponent' };
   throw new QuantityError(wrongSuffix);
 }
 
@@ -183,18 +221,36 @@ function parse(text: string): Quantity {
   const asWritten = keepsText(digits, fraction, exponent, format) ? text : undefined;
   const scale = (format === 'BinarySI' ? 0 : exponent) - fraction.length;
   const mantissa = format === 'BinarySI' ? magnitude << BigInt(exponent) : magnitude;
-  return rounded({ mantissa, scale, format, negative: sign === '-', text: asWritten, digits: digits.length });
+  return rounded({
+    mantissa,
+    scale,
+    format,
+    negative: sign === '-',
+    text: asWritten,
+    digits: digits.length,
+  });
 }
 
 /** Where Kubernetes answers with the very text it was given. */
-function keepsText(digits: string, fraction: string, exponent: number, format: QuantityFormat): boolean {
+function keepsText(
+  digits: string,
+  fraction: string,
+  exponent: number,
+  format: QuantityFormat,
+): boolean {
   if (format === 'BinarySI') {
     if (fraction !== '') return false;
     const room = 15 - digits.length - Math.trunc((exponent * 3) / 10) - 1;
     return room >= 0 && (BigInt(digits) & 7n) !== 0n;
   }
   const scale = exponent - fraction.length;
-  return digits.length <= safeDigits && scale >= finestScale && scale % 3 === 0 && !digits.endsWith('000') && digits[0] !== '0';
+  return (
+    digits.length <= safeDigits &&
+    scale >= finestScale &&
+    scale % 3 === 0 &&
+    !digits.endsWith('000') &&
+    digits[0] !== '0'
+  );
 }
 
 interface Raw {

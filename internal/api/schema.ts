@@ -1,7 +1,8 @@
 /**
- * The one description of a type that everything reads: decoding, defaulting, validation, pruning, strategic merge,
- * server-side apply, OpenAPI, protobuf. Built-in types are made from the generated tables, custom ones from a CRD.
- * Schemas are cyclic and shared: compare by identity, never walk one without following data.
+ * The one description of a type that everything reads: decoding, defaulting, validation, pruning,
+ * strategic merge, server-side apply, OpenAPI, protobuf. Built-in types are made from the generated
+ * tables, custom ones from a CRD. Schemas are cyclic and shared: compare by identity, never walk
+ * one without following data.
  */
 export type Schema = ScalarSchema | StructSchema | ListSchema | MapSchema;
 
@@ -25,7 +26,10 @@ export interface ScalarSchema {
 
 export interface StructSchema {
   kind: 'struct';
-  /** OpenAPI name, `io.k8s.api.core.v1.Pod`; for a CRD `<group>.<version>.<Kind>` and paths below it. */
+  /**
+   * OpenAPI name, `io.k8s.api.core.v1.Pod`; for a CRD `<group>.<version>.<Kind>` and paths below
+   * it.
+   */
   name: string;
   /** In the order Go writes them to JSON. Inlined structs are already flattened in. */
   fields: ReadonlyMap<string, FieldSchema>;

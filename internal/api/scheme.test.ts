@@ -20,8 +20,13 @@ describe('what is served', () => {
     expect(infos.length).toBeGreaterThan(55);
     for (const info of infos) {
       walk(info.type);
-      if (info.verbs.includes('list')) expect(info.listType?.fields.get('items')?.type.kind).toBe('list');
-      for (const sub of info.subresources.values()) expect(scheme.kind(sub.group, sub.version, sub.kind), `${info.resource}/${sub.name}`).toBeDefined();
+      if (info.verbs.includes('list'))
+        expect(info.listType?.fields.get('items')?.type.kind).toBe('list');
+      for (const sub of info.subresources.values())
+        expect(
+          scheme.kind(sub.group, sub.version, sub.kind),
+          `${info.resource}/${sub.name}`,
+        ).toBeDefined();
     }
   });
 
@@ -30,15 +35,25 @@ describe('what is served', () => {
     const deployment = scheme.resource('apps', 'v1', 'deployments');
     const template = deployment?.type.fields.get('spec')?.type;
     if (template?.kind !== 'struct') throw new Error('spec is no struct');
-    expect(template.fields.get('selector')).toMatchObject({ required: true, pointer: true, omitEmpty: false });
+    expect(template.fields.get('selector')).toMatchObject({
+      required: true,
+      pointer: true,
+      omitEmpty: false,
+    });
     expect(template.fields.get('strategy')?.patchStrategy).toBe('retainKeys');
   });
 
   test('storage version hashes are what discovery publishes', () => {
     for (const info of scheme.resources()) {
       if (!info.storageVersionHash) continue;
-      const slash = info.storageVersion.includes('/') ? info.storageVersion : `/${info.storageVersion}`;
-      const hash = createHash('sha256').update(`${slash}/${info.kind}`).digest().subarray(0, 8).toString('base64');
+      const slash = info.storageVersion.includes('/')
+        ? info.storageVersion
+        : `/${info.storageVersion}`;
+      const hash = createHash('sha256')
+        .update(`${slash}/${info.kind}`)
+        .digest()
+        .subarray(0, 8)
+        .toString('base64');
       // Core events are stored under their own kind whatever group asks.
       expect(info.storageVersionHash, info.resource).toBe(hash);
     }
@@ -49,11 +64,16 @@ describe('what is served', () => {
     const other = builtinScheme({ serve: { 'resource.k8s.io/v1beta1': true, 'v1/pods': false } });
     expect(other.resource('resource.k8s.io', 'v1beta1', 'resourceclaims')).toBeDefined();
     expect(other.resource('', 'v1', 'pods')).toBeUndefined();
-    expect(other.groups().find((group) => group.name === 'resource.k8s.io')?.versions).toEqual(['v1', 'v1beta1']);
+    expect(other.groups().find((group) => group.name === 'resource.k8s.io')?.versions).toEqual([
+      'v1',
+      'v1beta1',
+    ]);
   });
 
   test('kinds that are only spoken', () => {
-    expect(scheme.kind('apps', 'v1', 'DeleteOptions')?.type.name).toBe('io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions');
+    expect(scheme.kind('apps', 'v1', 'DeleteOptions')?.type.name).toBe(
+      'io.k8s.apimachinery.pkg.apis.meta.v1.DeleteOptions',
+    );
     expect(scheme.kind('autoscaling', 'v1', 'Scale')?.resource).toBe('');
     expect(scheme.kind('policy', 'v1', 'Eviction')).toBeDefined();
     expect(scheme.kind('', 'v1', 'Nothing')).toBeUndefined();
@@ -62,12 +82,37 @@ describe('what is served', () => {
 
 describe('versions', () => {
   test('in order of preference', () => {
-    const want = ['v10', 'v2', 'v1', 'v11beta2', 'v10beta3', 'v3beta1', 'v12alpha1', 'v11alpha2', 'foo1', 'foo10'];
+    const want = [
+      'v10',
+      'v2',
+      'v1',
+      'v11beta2',
+      'v10beta3',
+      'v3beta1',
+      'v12alpha1',
+      'v11alpha2',
+      'foo1',
+      'foo10',
+    ];
     expect([...want].reverse().sort(compareKubeVersions)).toEqual(want);
   });
 
   test('the order is one', () => {
-    const version = fc.oneof(fc.string(), fc.tuple(fc.nat(12), fc.constantFrom('', 'alpha1', 'beta2', 'beta10')).map(([n, s]) => `v${n}${s}`));
-    fc.assert(fc.property(version, version, (a, b) => void expect(Math.sign(compareKubeVersions(a, b)) + Math.sign(compareKubeVersions(b, a))).toBe(0)));
+    const version = fc.oneof(
+      fc.string(),
+      fc
+        .tuple(fc.nat(12), fc.constantFrom('', 'alpha1', 'beta2', 'beta10'))
+        .map(([n, s]) => `v${n}${s}`),
+    );
+    fc.assert(
+      fc.property(
+        version,
+        version,
+        (a, b) =>
+          void expect(
+            Math.sign(compareKubeVersions(a, b)) + Math.sign(compareKubeVersions(b, a)),
+          ).toBe(0),
+      ),
+    );
   });
 });

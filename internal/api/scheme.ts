@@ -14,12 +14,32 @@ export interface GroupInfo {
 }
 
 export interface SchemeOptions {
-  /** Turns versions on or off, as `--runtime-config` does: `{'resource.k8s.io/v1beta1': true}`, or one resource: `{'v1/pods': false}`. */
+  /**
+   * Turns versions on or off, as `--runtime-config` does: `{'resource.k8s.io/v1beta1': true}`, or
+   * one resource: `{'v1/pods': false}`.
+   */
   serve?: Readonly<Record<string, boolean>>;
 }
 
-const metaKinds = new Set(['DeleteOptions', 'CreateOptions', 'UpdateOptions', 'PatchOptions', 'GetOptions', 'ListOptions', 'WatchEvent', 'Status']);
-const metaOnly = new Set(['Table', 'PartialObjectMetadata', 'PartialObjectMetadataList', 'APIGroup', 'APIGroupList', 'APIResourceList', 'APIVersions']);
+const metaKinds = new Set([
+  'DeleteOptions',
+  'CreateOptions',
+  'UpdateOptions',
+  'PatchOptions',
+  'GetOptions',
+  'ListOptions',
+  'WatchEvent',
+  'Status',
+]);
+const metaOnly = new Set([
+  'Table',
+  'PartialObjectMetadata',
+  'PartialObjectMetadataList',
+  'APIGroup',
+  'APIGroupList',
+  'APIResourceList',
+  'APIVersions',
+]);
 const metaPrefix = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 
 /** Every kind the server knows: the built-in ones, and those that definitions add while it runs. */
@@ -35,13 +55,16 @@ export class Scheme {
 
   constructor(options: SchemeOptions = {}) {
     const rows = (text: string): string[] => text.trim().split('\n');
-    for (const line of rows(resourcesData)) this.addBuiltin(JSON.parse(line) as ResourceRow, options.serve ?? {});
+    for (const line of rows(resourcesData))
+      this.addBuiltin(JSON.parse(line) as ResourceRow, options.serve ?? {});
     this.groupList = rows(groupsData).map((line) => JSON.parse(line) as GroupInfo);
   }
 
   private addBuiltin(row: ResourceRow, serve: Readonly<Record<string, boolean>>): void {
     if (!(serve[`${row.gv}/${row.plural}`] ?? serve[row.gv] ?? row.on)) return;
-    const listType = row.list ? `${row.type.slice(0, row.type.lastIndexOf('.') + 1)}${row.list}` : undefined;
+    const listType = row.list
+      ? `${row.type.slice(0, row.type.lastIndexOf('.') + 1)}${row.list}`
+      : undefined;
     this.put(new BuiltinKind(row, listType));
   }
 
@@ -55,14 +78,29 @@ export class Scheme {
     return this.byResource.get(`${group}/${version}/${plural}`);
   }
 
-  /** A kind that is served, or any kind that can be spoken: options, reviews, Scale, Eviction, lists, versions that are off. */
+  /**
+   * A kind that is served, or any kind that can be spoken: options, reviews, Scale, Eviction,
+   * lists, versions that are off.
+   */
   kind(group: string, version: string, kind: string): KindInfo | undefined {
     const key = `${group}/${version}/${kind}`;
     const known = this.byKind.get(key);
     if (known) return known;
     const type = this.spokenType(group, version, kind);
     if (!type) return undefined;
-    const spoken = new BuiltinKind({ gv: group ? `${group}/${version}` : version, plural: '', singular: '', kind, type, ns: false, on: false, verbs: [] }, undefined);
+    const spoken = new BuiltinKind(
+      {
+        gv: group ? `${group}/${version}` : version,
+        plural: '',
+        singular: '',
+        kind,
+        type,
+        ns: false,
+        on: false,
+        verbs: [],
+      },
+      undefined,
+    );
     this.byKind.set(key, spoken);
     return spoken;
   }
@@ -77,7 +115,8 @@ export class Scheme {
     const known = this.typeNames.get(`${group}/${version}/${kind}`);
     if (known) return known.replace(/^#/, metaPrefix).replace(/^@/, 'io.k8s.api.');
     // Options and Status are registered in every group; the other meta kinds in their own.
-    if (metaKinds.has(kind) || (group === 'meta.k8s.io' && metaOnly.has(kind))) return hasType(metaPrefix + kind) ? metaPrefix + kind : undefined;
+    if (metaKinds.has(kind) || (group === 'meta.k8s.io' && metaOnly.has(kind)))
+      return hasType(metaPrefix + kind) ? metaPrefix + kind : undefined;
     return undefined;
   }
 
@@ -88,15 +127,24 @@ export class Scheme {
 
   /** Every served version of `plural` in `group`. */
   versionsOf(group: string, plural: string): KindInfo[] {
-    return [...this.byResource.values()].filter((info) => info.group === group && info.resource === plural);
+    return [...this.byResource.values()].filter(
+      (info) => info.group === group && info.resource === plural,
+    );
   }
 
-  /** Built-in groups that serve something, in discovery order. Groups of definitions are not in it: see customGroups. */
+  /**
+   * Built-in groups that serve something, in discovery order. Groups of definitions are not in it:
+   * see customGroups.
+   */
   groups(): GroupInfo[] {
     const served = new Set<string>();
-    for (const info of this.byResource.values()) if (!info.custom) served.add(`${info.group}/${info.version}`);
+    for (const info of this.byResource.values())
+      if (!info.custom) served.add(`${info.group}/${info.version}`);
     return this.groupList
-      .map((group) => ({ ...group, versions: group.versions.filter((version) => served.has(`${group.name}/${version}`)) }))
+      .map((group) => ({
+        ...group,
+        versions: group.versions.filter((version) => served.has(`${group.name}/${version}`)),
+      }))
       .filter((group) => group.versions.length > 0);
   }
 
@@ -109,11 +157,18 @@ export class Scheme {
       groups.set(info.group, versions.add(info.version));
     }
     return [...groups]
-      .map(([name, versions]) => ({ name, versions: [...versions].sort(compareKubeVersions), priority: {} }))
+      .map(([name, versions]) => ({
+        name,
+        versions: [...versions].sort(compareKubeVersions),
+        priority: {},
+      }))
       .sort((a, b) => (a.name < b.name ? -1 : 1));
   }
 
-  /** Puts the kinds of one definition (its name is the key) in place of those it had. An empty list takes them away. */
+  /**
+   * Puts the kinds of one definition (its name is the key) in place of those it had. An empty list
+   * takes them away.
+   */
   setCustom(definition: string, infos: readonly KindInfo[]): void {
     for (const old of this.added.get(definition) ?? []) {
       this.byResource.delete(`${old.group}/${old.version}/${old.resource}`);
@@ -126,7 +181,9 @@ export class Scheme {
     for (const listener of this.listeners) listener();
   }
 
-  /** Grows with every change; documents made from the scheme are good as long as it stands still. */
+  /**
+   * Grows with every change; documents made from the scheme are good as long as it stands still.
+   */
   get revision(): number {
     return this.changes;
   }
@@ -145,11 +202,18 @@ export function builtinScheme(options: SchemeOptions = {}): Scheme {
 const kubeVersion = /^v([1-9]\d*)(?:(alpha|beta)([1-9]\d*))?$/;
 const stability = { alpha: 0, beta: 1 } as const;
 
-/** The order of preference of versions: v2, v1, v1beta1, v1alpha1, then anything else by name (apimachinery version.CompareKubeAwareVersionStrings). */
+/**
+ * The order of preference of versions: v2, v1, v1beta1, v1alpha1, then anything else by name
+ * (apimachinery version.CompareKubeAwareVersionStrings).
+ */
 export function compareKubeVersions(a: string, b: string): number {
   const left = kubeVersion.exec(a);
   const right = kubeVersion.exec(b);
   if (!left || !right) return left ? -1 : right ? 1 : a < b ? -1 : a > b ? 1 : 0;
   const rank = (m: RegExpExecArray): number => (m[2] ? stability[m[2] as 'alpha' | 'beta'] : 2);
-  return rank(right) - rank(left) || Number(right[1]) - Number(left[1]) || Number(right[3] ?? 0) - Number(left[3] ?? 0);
+  return (
+    rank(right) - rank(left) ||
+    Number(right[1]) - Number(left[1]) ||
+    Number(right[3] ?? 0) - Number(left[3] ?? 0)
+  );
 }

@@ -3,7 +3,21 @@ import { binaryOperators, requirement } from './selector-requirement.ts';
 import type { LabelOperator, Requirement } from './selector-requirement.ts';
 import { badRequest, fieldErrorText } from './status.ts';
 
-type Kind = 'error' | 'end' | ')' | ',' | '!' | '==' | '=' | '>' | '<' | '!=' | '(' | 'in' | 'notin' | 'word';
+type Kind =
+  | 'error'
+  | 'end'
+  | ')'
+  | ','
+  | '!'
+  | '=='
+  | '='
+  | '>'
+  | '<'
+  | '!='
+  | '('
+  | 'in'
+  | 'notin'
+  | 'word';
 
 interface Token {
   kind: Kind;
@@ -24,7 +38,8 @@ function tokenize(text: string): Token[] {
     const start = at;
     if (isSymbol(text[at] ?? '')) {
       at++;
-      while (at < text.length && isSymbol(text[at] ?? '') && symbols.has(text.slice(start, at + 1))) at++;
+      while (at < text.length && isSymbol(text[at] ?? '') && symbols.has(text.slice(start, at + 1)))
+        at++;
       const symbol = text.slice(start, at);
       tokens.push({ kind: symbol as Kind, text: symbol });
       continue;
@@ -42,7 +57,15 @@ export function parseLabelTerms(text: string): Requirement[] {
   return new Parser(tokenize(text)).selector();
 }
 
-const operatorOf = new Map<Kind, LabelOperator>([['in', 'in'], ['=', '='], ['==', '=='], ['>', 'gt'], ['<', 'lt'], ['notin', 'notin'], ['!=', '!=']]);
+const operatorOf = new Map<Kind, LabelOperator>([
+  ['in', 'in'],
+  ['=', '='],
+  ['==', '=='],
+  ['>', 'gt'],
+  ['<', 'lt'],
+  ['notin', 'notin'],
+  ['!=', '!='],
+]);
 
 class Parser {
   readonly #tokens: Token[];
@@ -57,20 +80,25 @@ class Parser {
     for (;;) {
       const next = this.#peek();
       if (next.kind === 'end') return requirements;
-      if (next.kind !== 'word' && next.kind !== '!') throw badRequest(`found '${next.text}', expected: !, identifier, or 'end of string'`);
+      if (next.kind !== 'word' && next.kind !== '!')
+        throw badRequest(`found '${next.text}', expected: !, identifier, or 'end of string'`);
       requirements.push(this.#requirement());
       const after = this.#take();
       if (after.kind === 'end') return requirements;
-      if (after.kind !== ',') throw badRequest(`found '${after.text}', expected: ',' or 'end of string'`);
+      if (after.kind !== ',')
+        throw badRequest(`found '${after.text}', expected: ',' or 'end of string'`);
       const following = this.#peek();
-      if (following.kind !== 'word' && following.kind !== '!') throw badRequest(`found '${following.text}', expected: identifier after ','`);
+      if (following.kind !== 'word' && following.kind !== '!')
+        throw badRequest(`found '${following.text}', expected: identifier after ','`);
     }
   }
 
   /** Inside a value list and where a key stands, `in` and `notin` are plain words. */
   #peek(): Token {
     const token = this.#tokens[this.#at] ?? { kind: 'end', text: '' };
-    return token.kind === 'in' || token.kind === 'notin' ? { kind: 'word', text: token.text } : token;
+    return token.kind === 'in' || token.kind === 'notin'
+      ? { kind: 'word', text: token.text }
+      : token;
   }
 
   #take(): Token {
@@ -83,7 +111,9 @@ class Parser {
     try {
       return this.#term();
     } catch (thrown) {
-      throw badRequest(`unable to parse requirement: ${thrown instanceof Error ? thrown.message : String(thrown)}`);
+      throw badRequest(
+        `unable to parse requirement: ${thrown instanceof Error ? thrown.message : String(thrown)}`,
+      );
     }
   }
 
@@ -94,18 +124,31 @@ class Parser {
     if (token.kind !== 'word') throw badRequest(`found '${token.text}', expected: identifier`);
     const key = token.text;
     const wrong = qualifiedName(key);
-    if (wrong.length > 0) throw badRequest(fieldErrorText({ type: 'FieldValueInvalid', field: '<nil>', value: key, detail: wrong.join('; ') }));
+    if (wrong.length > 0)
+      throw badRequest(
+        fieldErrorText({
+          type: 'FieldValueInvalid',
+          field: '<nil>',
+          value: key,
+          detail: wrong.join('; '),
+        }),
+      );
     if (negated) return requirement(key, '!', []);
     const next = this.#peek();
     if (next.kind === 'end' || next.kind === ',') return requirement(key, 'exists', []);
     const operator = this.#operator();
-    return requirement(key, operator, operator === 'in' || operator === 'notin' ? this.#valueList() : [this.#exactValue()]);
+    return requirement(
+      key,
+      operator,
+      operator === 'in' || operator === 'notin' ? this.#valueList() : [this.#exactValue()],
+    );
   }
 
   #operator(): LabelOperator {
     const token = this.#tokens[this.#at++] ?? { kind: 'end' as const, text: '' };
     const operator = operatorOf.get(token.kind);
-    if (!operator) throw badRequest(`found '${token.text}', expected: ${binaryOperators.join(', ')}`);
+    if (!operator)
+      throw badRequest(`found '${token.text}', expected: ${binaryOperators.join(', ')}`);
     return operator;
   }
 
@@ -125,13 +168,17 @@ class Parser {
       this.#take();
       return [''];
     }
-    if (next.kind !== 'word' && next.kind !== ',') throw badRequest(`found '${next.text}', expected: ',', ')' or identifier`);
+    if (next.kind !== 'word' && next.kind !== ',')
+      throw badRequest(`found '${next.text}', expected: ',', ')' or identifier`);
     const values = this.#values();
     this.#take();
     return [...values];
   }
 
-  /** Reads up to, not over, the closing bracket. A comma with nothing beside it stands for the empty value. */
+  /**
+   * Reads up to, not over, the closing bracket. A comma with nothing beside it stands for the empty
+   * value.
+   */
   #values(): Set<string> {
     const values = new Set<string>();
     for (;;) {
@@ -143,7 +190,8 @@ class Parser {
         if (next.kind === ')') return values;
         throw badRequest(`found '${next.text}', expected: ',' or ')'`);
       }
-      if (token.kind !== ',') throw badRequest(`found '${token.text}', expected: ',', or identifier`);
+      if (token.kind !== ',')
+        throw badRequest(`found '${token.text}', expected: ',', or identifier`);
       if (values.size === 0) values.add('');
       const next = this.#peek();
       if (next.kind === ')' || next.kind === ',') values.add('');

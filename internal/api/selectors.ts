@@ -24,7 +24,9 @@ class Requirements implements LabelSelector {
   readonly requirements: readonly Requirement[];
 
   constructor(requirements: readonly Requirement[]) {
-    this.requirements = [...requirements].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    this.requirements = [...requirements].sort((a, b) =>
+      a.key < b.key ? -1 : a.key > b.key ? 1 : 0,
+    );
   }
 
   get empty(): boolean {
@@ -42,10 +44,16 @@ class Requirements implements LabelSelector {
 }
 
 export const everything: LabelSelector = new Requirements([]);
-export const nothing: LabelSelector = { requirements: [], empty: false, matches: () => false, toString: () => '' };
+export const nothing: LabelSelector = {
+  requirements: [],
+  empty: false,
+  matches: () => false,
+  toString: () => '',
+};
 
 function holds(requirement: Requirement, labels: Labels): boolean {
-  const value = labels && Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined;
+  const value =
+    labels && Object.hasOwn(labels, requirement.key) ? labels[requirement.key] : undefined;
   switch (requirement.operator) {
     case 'in':
     case '=':
@@ -95,18 +103,36 @@ export function parseLabelSelector(text: string): LabelSelector {
 
 /** Exactly these labels. */
 export function selectorFromMap(labels: Labels): LabelSelector {
-  return new Requirements(Object.entries(labels ?? {}).map(([key, value]) => ({ key, operator: '=' as const, values: [value] })));
+  return new Requirements(
+    Object.entries(labels ?? {}).map(([key, value]) => ({
+      key,
+      operator: '=' as const,
+      values: [value],
+    })),
+  );
 }
 
-const objectOperators = new Map<string, LabelOperator>([['In', 'in'], ['NotIn', 'notin'], ['Exists', 'exists'], ['DoesNotExist', '!']]);
+const objectOperators = new Map<string, LabelOperator>([
+  ['In', 'in'],
+  ['NotIn', 'notin'],
+  ['Exists', 'exists'],
+  ['DoesNotExist', '!'],
+]);
 
 /** A LabelSelector field of an object: none matches nothing, an empty one matches everything. */
-export function selectorFromObject(selector: LabelSelectorObject | null | undefined): LabelSelector {
+export function selectorFromObject(
+  selector: LabelSelectorObject | null | undefined,
+): LabelSelector {
   if (!selector) return nothing;
-  const requirements: Requirement[] = Object.entries(selector.matchLabels ?? {}).map(([key, value]) => requirement(key, '=', [value]));
+  const requirements: Requirement[] = Object.entries(selector.matchLabels ?? {}).map(
+    ([key, value]) => requirement(key, '=', [value]),
+  );
   for (const expression of selector.matchExpressions ?? []) {
     const operator = objectOperators.get(expression.operator);
-    if (!operator) throw badRequest(`${JSON.stringify(expression.operator)} is not a valid label selector operator`);
+    if (!operator)
+      throw badRequest(
+        `${JSON.stringify(expression.operator)} is not a valid label selector operator`,
+      );
     requirements.push(requirement(expression.key, operator, expression.values ?? []));
   }
   return requirements.length === 0 ? everything : new Requirements(requirements);
@@ -124,5 +150,9 @@ export function formatSelector(selector: LabelSelectorObject | null | undefined)
 /** The value that a selector pins a label to: lets an index answer instead of a scan. */
 export function exactMatch(selector: LabelSelector, key: string): string | undefined {
   const found = selector.requirements.find((r) => r.key === key);
-  return found && (found.operator === '=' || found.operator === '==' || found.operator === 'in') && found.values.length === 1 ? found.values[0] : undefined;
+  return found &&
+    (found.operator === '=' || found.operator === '==' || found.operator === 'in') &&
+    found.values.length === 1
+    ? found.values[0]
+    : undefined;
 }

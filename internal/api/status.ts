@@ -27,13 +27,19 @@ const httpOf = {
 
 export type StatusReason = keyof typeof httpOf;
 
-/** An answer that Kubernetes would give as a Status object: the only error the API surface shows. */
+/**
+ * An answer that Kubernetes would give as a Status object: the only error the API surface shows.
+ */
 export class ApiError extends SkiffError {
   readonly httpStatus: number;
   readonly reason: StatusReason;
   readonly details: Partial<StatusDetails> | undefined;
 
-  constructor(reason: StatusReason, message: string, options: { details?: Partial<StatusDetails>; httpStatus?: number; cause?: unknown } = {}) {
+  constructor(
+    reason: StatusReason,
+    message: string,
+    options: { details?: Partial<StatusDetails>; httpStatus?: number; cause?: unknown } = {},
+  ) {
     super(message, { code: reason || 'Unknown', op: 'api', cause: options.cause });
     this.reason = reason;
     this.httpStatus = options.httpStatus ?? httpOf[reason];
@@ -41,7 +47,13 @@ export class ApiError extends SkiffError {
   }
 
   toStatus(): Status {
-    const status: Record<string, unknown> = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message: this.message };
+    const status: Record<string, unknown> = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message: this.message,
+    };
     if (this.reason) status['reason'] = this.reason;
     if (this.details) status['details'] = this.details;
     status['code'] = this.httpStatus;
@@ -55,25 +67,44 @@ export interface What {
   resource: string;
 }
 
-const qualified = (what: What): string => (what.group ? `${what.resource}.${what.group}` : what.resource);
-const about = (what: What, name: string): Partial<StatusDetails> => ({ ...(name ? { name } : {}), ...(what.group ? { group: what.group } : {}), ...(what.resource ? { kind: what.resource } : {}) });
+const qualified = (what: What): string =>
+  what.group ? `${what.resource}.${what.group}` : what.resource;
+const about = (what: What, name: string): Partial<StatusDetails> => ({
+  ...(name ? { name } : {}),
+  ...(what.group ? { group: what.group } : {}),
+  ...(what.resource ? { kind: what.resource } : {}),
+});
 
 export function notFound(what: What, name: string): ApiError {
-  return new ApiError('NotFound', `${qualified(what)} "${name}" not found`, { details: about(what, name) });
+  return new ApiError('NotFound', `${qualified(what)} "${name}" not found`, {
+    details: about(what, name),
+  });
 }
 
 export function alreadyExists(what: What, name: string): ApiError {
-  return new ApiError('AlreadyExists', `${qualified(what)} "${name}" already exists`, { details: about(what, name) });
+  return new ApiError('AlreadyExists', `${qualified(what)} "${name}" already exists`, {
+    details: about(what, name),
+  });
 }
 
 export function conflict(what: What, name: string, why: string): ApiError {
-  return new ApiError('Conflict', `Operation cannot be fulfilled on ${qualified(what)} "${name}": ${why}`, { details: about(what, name) });
+  return new ApiError(
+    'Conflict',
+    `Operation cannot be fulfilled on ${qualified(what)} "${name}": ${why}`,
+    { details: about(what, name) },
+  );
 }
 
-export const modifiedConflict = 'the object has been modified; please apply your changes to the latest version and try again';
+export const modifiedConflict =
+  'the object has been modified; please apply your changes to the latest version and try again';
 
 export function forbidden(what: What, name: string, why: string): ApiError {
-  const message = what.resource === '' ? `forbidden: ${why}` : name ? `${qualified(what)} "${name}" is forbidden: ${why}` : `${qualified(what)} is forbidden: ${why}`;
+  const message =
+    what.resource === ''
+      ? `forbidden: ${why}`
+      : name
+        ? `${qualified(what)} "${name}" is forbidden: ${why}`
+        : `${qualified(what)} is forbidden: ${why}`;
   return new ApiError('Forbidden', message, { details: about(what, name) });
 }
 
@@ -81,7 +112,10 @@ export function badRequest(message: string): ApiError {
   return new ApiError('BadRequest', message);
 }
 
-/** A list of 20,000 names, each of which is refused with the 20,000 that are allowed, would be an answer of gigabytes. */
+/**
+ * A list of 20,000 names, each of which is refused with the 20,000 that are allowed, would be an
+ * answer of gigabytes.
+ */
 const mostErrorText = 1 << 20;
 
 /** As many of them as fit, and one at least. */
@@ -91,8 +125,15 @@ function withinText(errors: readonly FieldError[]): readonly FieldError[] {
   return end < 0 ? errors : errors.slice(0, Math.max(1, end));
 }
 
-/** `Deployment.apps "x" is invalid: spec.replicas: Invalid value: ...` with one cause per field error. */
-export function invalid(about: { group: string; kind: string }, name: string, errors: FieldError[]): ApiError {
+/**
+ * `Deployment.apps "x" is invalid: spec.replicas: Invalid value: ...` with one cause per field
+ * error.
+ */
+export function invalid(
+  about: { group: string; kind: string },
+  name: string,
+  errors: FieldError[],
+): ApiError {
   // Events are one kind in two groups, of which errors name the older.
   const kind = about.group === 'events.k8s.io' ? { group: '', kind: about.kind } : about;
   // Go's Aggregate says each thing once; the causes keep every one.
@@ -101,8 +142,15 @@ export function invalid(about: { group: string; kind: string }, name: string, er
   if (told.length < errors.length) shown.push(`and ${errors.length - told.length} more`);
   const list = shown.length === 1 ? shown[0] : `[${shown.join(', ')}]`;
   const title = kind.group ? `${kind.kind}.${kind.group}` : kind.kind;
-  const causes = told.map((e) => ({ reason: e.type, message: fieldErrorBody(e), field: e.field }) as StatusCause);
-  const details: Partial<StatusDetails> = { ...(name ? { name } : {}), ...(kind.group ? { group: kind.group } : {}), ...(kind.kind ? { kind: kind.kind } : {}), causes };
+  const causes = told.map(
+    (e) => ({ reason: e.type, message: fieldErrorBody(e), field: e.field }) as StatusCause,
+  );
+  const details: Partial<StatusDetails> = {
+    ...(name ? { name } : {}),
+    ...(kind.group ? { group: kind.group } : {}),
+    ...(kind.kind ? { kind: kind.kind } : {}),
+    causes,
+  };
   return new ApiError('Invalid', `${title} "${name}" is invalid: ${list}`, { details });
 }
 
@@ -121,7 +169,10 @@ export type FieldErrorType =
   | 'FieldValueTypeInvalid'
   | 'InternalError';
 
-/** One broken field. `value` is shown for the types that show one (Invalid, NotSupported, Duplicate, NotFound, TypeInvalid). */
+/**
+ * One broken field. `value` is shown for the types that show one (Invalid, NotSupported, Duplicate,
+ * NotFound, TypeInvalid).
+ */
 export interface FieldError {
   type: FieldErrorType;
   field: string;
@@ -144,14 +195,23 @@ const label: Record<FieldErrorType, string> = {
   InternalError: 'Internal error',
 };
 
-const valueless = new Set<FieldErrorType>(['FieldValueRequired', 'FieldValueForbidden', 'FieldValueTooLong', 'FieldValueTooShort', 'InternalError']);
+const valueless = new Set<FieldErrorType>([
+  'FieldValueRequired',
+  'FieldValueForbidden',
+  'FieldValueTooLong',
+  'FieldValueTooShort',
+  'InternalError',
+]);
 
 /** The value of an error that shows none. */
 export const noValue: unique symbol = Symbol('no value');
 
 export function fieldErrorBody(e: FieldError): string {
   const noCount = e.type === 'FieldValueTooMany' && e.value === undefined;
-  const head = noCount || e.value === noValue || valueless.has(e.type) ? label[e.type] : `${label[e.type]}: ${shownValue(e.value)}`;
+  const head =
+    noCount || e.value === noValue || valueless.has(e.type)
+      ? label[e.type]
+      : `${label[e.type]}: ${shownValue(e.value)}`;
   return e.detail ? `${head}: ${e.detail}` : head;
 }
 
@@ -161,14 +221,28 @@ export function fieldErrorText(e: FieldError): string {
 
 function shownValue(value: unknown): string {
   if (value === undefined || value === null) return 'null';
-  return typeof value === 'string' ? JSON.stringify(value) : typeof value === 'object' ? JSON.stringify(value, mapsInOrder) : String(value);
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : typeof value === 'object'
+      ? JSON.stringify(value, mapsInOrder)
+      : String(value);
 }
 
-const maps = new Set(['matchlabels', 'labels', 'annotations', 'nodeselector', 'limits', 'requests']);
+const maps = new Set([
+  'matchlabels',
+  'labels',
+  'annotations',
+  'nodeselector',
+  'limits',
+  'requests',
+]);
 
 /** Go prints the keys of a map in order, those of a struct as they are declared. */
 function mapsInOrder(key: string, value: unknown): unknown {
-  return maps.has(key.toLowerCase()) && isPlain(value) ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))) : value;
+  return maps.has(key.toLowerCase()) && isPlain(value)
+    ? Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)))
+    : value;
 }
 
-const isPlain = (value: unknown): value is object => value !== null && typeof value === 'object' && !Array.isArray(value);
+const isPlain = (value: unknown): value is object =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);

@@ -1,7 +1,10 @@
 import { table } from '../base/own.ts';
 import { enumsData, typesData } from './generated/types-data.ts';
 
-/** A field as the generated table writes it; the keys are explained in generate/tables.ts and kept short for size. */
+/**
+ * A field as the generated table writes it; the keys are explained in generate/tables.ts and kept
+ * short for size.
+ */
 export interface RawField {
   /** JSON name; absent for an inlined struct, `-` when it has none. */
   n?: string;
@@ -29,15 +32,32 @@ export interface RawType {
   /** Order of the JSON output where it is not that of `f`; `*Name` is an inlined struct. */
   jo?: string[];
   tm?: 1;
-  sp?: 'JSON' | 'SchemaOrArray' | 'SchemaOrBool' | 'SchemaOrStringArray' | 'Quantity' | 'Duration' | 'Time' | 'MicroTime' | 'RawExtension' | 'FieldsV1' | 'IntOrString';
+  sp?:
+    | 'JSON'
+    | 'SchemaOrArray'
+    | 'SchemaOrBool'
+    | 'SchemaOrStringArray'
+    | 'Quantity'
+    | 'Duration'
+    | 'Time'
+    | 'MicroTime'
+    | 'RawExtension'
+    | 'FieldsV1'
+    | 'IntOrString';
   /** The type of the list that the message wraps: in JSON it is the list itself. */
   wrap?: string;
   st?: 'atomic';
 }
 
-const prefixes: Record<string, string> = table({ '@': 'io.k8s.api.', '#': 'io.k8s.apimachinery.pkg.apis.meta.v1.' });
+const prefixes: Record<string, string> = table({
+  '@': 'io.k8s.api.',
+  '#': 'io.k8s.apimachinery.pkg.apis.meta.v1.',
+});
 
-/** Puts back the prefix that the generated tables write as one sign, behind `[]` and `map[string]` too. */
+/**
+ * Puts back the prefix that the generated tables write as one sign, behind `[]` and `map[string]`
+ * too.
+ */
 export function fullName(short: string): string {
   return short.replace(/[@#]/, (sign) => prefixes[sign] ?? sign);
 }

@@ -44,9 +44,14 @@ export interface ApiServer {
   /** The internals, for tests. */
   readonly server: Server;
   inProcess(user: UserInfo): InProcessClient;
-  /** Shows renewed certificates from now on: to new clients, to kubelets, and to aggregated API servers. */
+  /**
+   * Shows renewed certificates from now on: to new clients, to kubelets, and to aggregated API
+   * servers.
+   */
   renew(own: RenewedIdentities): void;
-  /** This server is reached by another address from now on: the `kubernetes` Service leads there. */
+  /**
+   * This server is reached by another address from now on: the `kubernetes` Service leads there.
+   */
   readvertise(address: string): Promise<void>;
   close(): Promise<void>;
 }
@@ -57,13 +62,24 @@ export interface RenewedIdentities {
   frontProxy: { cert: string; key: string };
 }
 
-/** Starts the API server: resources, policy objects, then the port. Resolves when /readyz would say ok. */
+/**
+ * Starts the API server: resources, policy objects, then the port. Resolves when /readyz would say
+ * ok.
+ */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   // Most servers know no issuers but themselves, and then load nothing of it.
-  const configured = options.authenticationConfig || options.oidc ? await (await import('./authn/jwt/configured.ts')).configuredAuthentication(options) : undefined;
+  const configured =
+    options.authenticationConfig || options.oidc
+      ? await (await import('./authn/jwt/configured.ts')).configuredAuthentication(options)
+      : undefined;
   const server = assemble(options, configured);
-  const authorization = options.authorization ? await (await import('./authz/configured.ts')).configuredAuthorization(server, options.authorization) : undefined;
-  if (options.audit) server.audit = await startAudit(options.audit, { ...options, scheme: server.scheme });
+  const authorization = options.authorization
+    ? await (
+        await import('./authz/configured.ts')
+      ).configuredAuthorization(server, options.authorization)
+    : undefined;
+  if (options.audit)
+    server.audit = await startAudit(options.audit, { ...options, scheme: server.scheme });
   const paths: Paths = { exact: new Map(), below: [] };
   setPaths(server, paths);
   addHealthPaths(paths);
@@ -74,11 +90,16 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   const stops = await startParts(server);
   const aggregator = new Aggregator(server);
   server.remoteResources = () => aggregator.resources();
-  server.delegateUpgrade = (exchange, socket, head) => aggregator.delegateUpgrade(exchange, socket, head);
+  server.delegateUpgrade = (exchange, socket, head) =>
+    aggregator.delegateUpgrade(exchange, socket, head);
   paths.delegate = (_server, exchange) => aggregator.delegate(exchange);
   await aggregator.start();
   server.started.add('aggregation');
-  stops.push(() => aggregator.stop(), () => configured?.stop(), () => authorization?.stop());
+  stops.push(
+    () => aggregator.stop(),
+    () => configured?.stop(),
+    () => authorization?.stop(),
+  );
   const listener = await listenHttps('apiserver', {
     host: options.listen.host,
     port: options.listen.port,
@@ -89,7 +110,8 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
   });
   server.port = listener.port;
-  server.know = ({ request, real }) => listener.know(request, { name: real.name, bounded: !real.groups.includes('system:masters') });
+  server.know = ({ request, real }) =>
+    listener.know(request, { name: real.name, bounded: !real.groups.includes('system:masters') });
   const cluster = await bootCluster(server);
   server.started.add('objects');
   server.flowControl.maintain();
@@ -97,33 +119,72 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
   return handle(server, { listener, stops, cluster });
 }
 
-function assemble(options: ApiServerOptions, configured: Configured | undefined): Server & { shutdown: Set<() => void> } {
+function assemble(
+  options: ApiServerOptions,
+  configured: Configured | undefined,
+): Server & { shutdown: Set<() => void> } {
   const { clock, random } = options;
   const now = (): number => clock.now();
   const scheme = builtinScheme();
   // Whatever reads below here sees JSON, even where a kube-apiserver wrote protobuf.
   const store = new KubeValuesStore(options.store, { scheme, log: options.log });
   const resources = new ResourceTable();
-  for (const resource of builtinResources({ scheme, now: () => timestamp(clock), eventTtlSeconds: options.eventTtlSeconds })) resources.add(resource);
+  for (const resource of builtinResources({
+    scheme,
+    now: () => timestamp(clock),
+    eventTtlSeconds: options.eventTtlSeconds,
+  }))
+    resources.add(resource);
   const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
   const rbac = new RbacAuthorizer({ store, clock, log: options.log });
-  const nodes = new NodeAuthorizer({ store, clock, log: options.log, objectOf, rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [] });
+  const nodes = new NodeAuthorizer({
+    store,
+    clock,
+    log: options.log,
+    objectOf,
+    rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [],
+  });
   const authorization = new Authorization([nodes, rbac]);
   const { authorize } = authorization;
-  const core: Core = { store, clock, random, log: options.log, resources, admission: new AdmissionChain(), hooks: new WriteHooks(), authorize };
+  const core: Core = {
+    store,
+    clock,
+    random,
+    log: options.log,
+    resources,
+    admission: new AdmissionChain(),
+    hooks: new WriteHooks(),
+    authorize,
+  };
   const shutdown = new Set<() => void>();
   const authenticator = new Authenticator({
-    store, tokens,
+    store,
+    tokens,
     certificates: new CertificateAuthenticator(options.clientCa, now),
-    ...(options.requestHeader ? { frontProxy: { certificates: new CertificateAuthenticator(options.requestHeader.ca, now), allowedNames: options.requestHeader.allowedNames ?? [] } } : {}),
+    ...(options.requestHeader
+      ? {
+          frontProxy: {
+            certificates: new CertificateAuthenticator(options.requestHeader.ca, now),
+            allowedNames: options.requestHeader.allowedNames ?? [],
+          },
+        }
+      : {}),
     bootstrap: new BootstrapTokens(store, now),
     staticTokens: options.staticTokens ?? {},
-    // Nobody without a name beside an authorizer that does not look (kubeapiserver/options ApplyAuthorization).
-    anonymous: (options.anonymous ?? true) && !options.authorization?.modes?.includes('AlwaysAllow'),
+    // Nobody without a name beside an authorizer that does not look (kubeapiserver/options
+    // ApplyAuthorization).
+    anonymous:
+      (options.anonymous ?? true) && !options.authorization?.modes?.includes('AlwaysAllow'),
     ...(configured && { configured }),
   });
   const server: Server & { shutdown: Set<() => void> } = {
-    options, core, tokens, authenticator, rbac, nodes, shutdown,
+    options,
+    core,
+    tokens,
+    authenticator,
+    rbac,
+    nodes,
+    shutdown,
     authorization,
     authorize,
     subresources: new Subresources(),
@@ -159,10 +220,19 @@ async function startParts(server: Server): Promise<(() => void)[]> {
   const definitions = new Definitions(server);
   await definitions.start();
   server.started.add('definitions');
-  return [() => server.rbac.stop(), () => server.nodes.stop(), () => server.flowControl.stop(), stopAdmission, () => definitions.stop()];
+  return [
+    () => server.rbac.stop(),
+    () => server.nodes.stop(),
+    () => server.flowControl.stop(),
+    stopAdmission,
+    () => definitions.stop(),
+  ];
 }
 
-/** Whose certificates clients may show. The authenticator judges them, by one authority or the other. */
+/**
+ * Whose certificates clients may show. The authenticator judges them, by one authority or the
+ * other.
+ */
 function clientAuthorities({ clientCa, requestHeader, clock, random }: ApiServerOptions): string {
   return namesakes([clientCa, requestHeader?.ca ?? ''].join('\n'), { nowMs: clock.now(), random });
 }
@@ -173,15 +243,26 @@ interface Running {
   cluster: BootedCluster;
 }
 
-function handle(server: Server & { shutdown?: Set<() => void> }, { listener, stops, cluster }: Running): ApiServer {
+function handle(
+  server: Server & { shutdown?: Set<() => void> },
+  { listener, stops, cluster }: Running,
+): ApiServer {
   return {
     port: listener.port,
     server,
-    inProcess: (user) => (server.audit ? new AuditedClient(server, server.audit, user) : new InProcessClient(server, user)),
+    inProcess: (user) =>
+      server.audit
+        ? new AuditedClient(server, server.audit, user)
+        : new InProcessClient(server, user),
     renew: ({ tls, kubeletClient, frontProxy }) => {
       const { options } = server;
       options.kubeletClient = { ...options.kubeletClient, ...kubeletClient };
-      if (options.requestHeader) options.requestHeader = { ...options.requestHeader, clientCert: frontProxy.cert, clientKey: frontProxy.key };
+      if (options.requestHeader)
+        options.requestHeader = {
+          ...options.requestHeader,
+          clientCert: frontProxy.cert,
+          clientKey: frontProxy.key,
+        };
       listener.renew({ ...tls, ca: clientAuthorities(options) });
     },
     readvertise: async (address) => {

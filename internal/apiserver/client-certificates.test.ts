@@ -14,10 +14,20 @@ afterAll(() => dev.api.close());
 function status(identity: { cert: string; key: string }): Promise<number | string> {
   return new Promise((resolve) => {
     const { hostname: host, port } = new URL(dev.url);
-    const asked = request({ host, port, path: '/api/v1/namespaces/default', ca: dev.ca.cert, agent: false, ...identity }, (answer) => {
-      answer.resume();
-      answer.on('end', () => resolve(answer.statusCode ?? 0));
-    });
+    const asked = request(
+      {
+        host,
+        port,
+        path: '/api/v1/namespaces/default',
+        ca: dev.ca.cert,
+        agent: false,
+        ...identity,
+      },
+      (answer) => {
+        answer.resume();
+        answer.on('end', () => resolve(answer.statusCode ?? 0));
+      },
+    );
     asked.on('error', (error) => resolve(error.message));
     asked.end();
   });
@@ -33,10 +43,41 @@ function opensslIdentity(algorithm: string[]): { cert: string; key: string } {
       const done = spawnSync('openssl', args, { cwd: dir });
       if (done.status !== 0) throw new Error(done.stderr.toString());
     };
-    openssl('req', '-new', '-nodes', '-newkey', ...algorithm, '-keyout', 'c.key', '-out', 'c.csr', '-subj', '/O=system:masters/CN=ann');
+    openssl(
+      'req',
+      '-new',
+      '-nodes',
+      '-newkey',
+      ...algorithm,
+      '-keyout',
+      'c.key',
+      '-out',
+      'c.csr',
+      '-subj',
+      '/O=system:masters/CN=ann',
+    );
     writeFileSync(join(dir, 'ext'), 'extendedKeyUsage=clientAuth\n');
-    openssl('x509', '-req', '-in', 'c.csr', '-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '1', '-extfile', 'ext', '-out', 'c.crt');
-    return { cert: readFileSync(join(dir, 'c.crt'), 'utf8'), key: readFileSync(join(dir, 'c.key'), 'utf8') };
+    openssl(
+      'x509',
+      '-req',
+      '-in',
+      'c.csr',
+      '-CA',
+      'ca.crt',
+      '-CAkey',
+      'ca.key',
+      '-CAcreateserial',
+      '-days',
+      '1',
+      '-extfile',
+      'ext',
+      '-out',
+      'c.crt',
+    );
+    return {
+      cert: readFileSync(join(dir, 'c.crt'), 'utf8'),
+      key: readFileSync(join(dir, 'c.key'), 'utf8'),
+    };
   } finally {
     rmSync(dir, { recursive: true, force: true });
   }

@@ -7,13 +7,18 @@ export interface Fields {
   readonly [name: string]: Kind;
 }
 
-const versions = ['v1', 'v1beta1', 'v1alpha1'].map((version) => `apiserver.config.k8s.io/${version}`);
+const versions = ['v1', 'v1beta1', 'v1alpha1'].map(
+  (version) => `apiserver.config.k8s.io/${version}`,
+);
 
 /**
- * A file of kube-apiserver's own kinds (apiserver.config.k8s.io), with what is wrong with its form, each complaint with its field.
- * Throws a ConfigError when it is no YAML.
+ * A file of kube-apiserver's own kinds (apiserver.config.k8s.io), with what is wrong with its form,
+ * each complaint with its field. Throws a ConfigError when it is no YAML.
  */
-export function readConfigurationFile(text: string, { kind, fields, op }: { kind: string; fields: Fields; op: string }): { read: Record<string, unknown>; complaints: string[] } {
+export function readConfigurationFile(
+  text: string,
+  { kind, fields, op }: { kind: string; fields: Fields; op: string },
+): { read: Record<string, unknown>; complaints: string[] } {
   let parsed: ParsedYaml;
   try {
     parsed = parseYaml(text);
@@ -22,13 +27,27 @@ export function readConfigurationFile(text: string, { kind, fields, op }: { kind
   }
   const complaints = [...parsed.duplicates];
   const read = record(parsed.value, fields, '', complaints);
-  const said = { kind: read['kind'] as string | undefined, apiVersion: read['apiVersion'] as string | undefined };
-  if (said.kind !== kind || !versions.includes(said.apiVersion ?? '')) complaints.push(`no kind "${said.kind ?? ''}" is registered for version "${said.apiVersion ?? ''}"`);
+  const said = {
+    kind: read['kind'] as string | undefined,
+    apiVersion: read['apiVersion'] as string | undefined,
+  };
+  if (said.kind !== kind || !versions.includes(said.apiVersion ?? ''))
+    complaints.push(
+      `no kind "${said.kind ?? ''}" is registered for version "${said.apiVersion ?? ''}"`,
+    );
   return { read, complaints };
 }
 
-/** The value as a record of these fields; what is of another kind, or not known, goes into `complaints`. */
-function record(value: unknown, fields: Fields, path: string, complaints: string[]): Record<string, unknown> {
+/**
+ * The value as a record of these fields; what is of another kind, or not known, goes into
+ * `complaints`.
+ */
+function record(
+  value: unknown,
+  fields: Fields,
+  path: string,
+  complaints: string[],
+): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     complaints.push(`${path || 'the file'}: must be an object`);
     return {};
@@ -38,7 +57,8 @@ function record(value: unknown, fields: Fields, path: string, complaints: string
     const at = path ? `${path}.${name}` : name;
     const kind = Object.hasOwn(fields, name) ? fields[name] : undefined;
     if (kind === undefined) complaints.push(`unknown field "${at}"`);
-    else if (held !== null && held !== undefined) read.push([name, one(held, kind, at, complaints)]);
+    else if (held !== null && held !== undefined)
+      read.push([name, one(held, kind, at, complaints)]);
   }
   return Object.fromEntries(read);
 }

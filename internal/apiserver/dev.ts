@@ -1,6 +1,7 @@
 /**
- * An API server of its own for trying things out and for tests: certificates made on the spot, a free port.
- * `node internal/apiserver/dev.ts DIR [PORT]` writes DIR/admin.kubeconfig and serves until it is told to stop.
+ * An API server of its own for trying things out and for tests: certificates made on the spot, a
+ * free port. `node internal/apiserver/dev.ts DIR [PORT]` writes DIR/admin.kubeconfig and serves
+ * until it is told to stop.
  */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { realClock } from '../io/clock.ts';
@@ -24,12 +25,43 @@ export interface DevServer {
   kubeconfig: string;
 }
 
-export async function startDevServer(options: { store?: Store; sharedStore?: boolean; advertiseAddress?: string; port?: number; log?: Log; besides?: ApiServerOptions['besides']; dial?: ApiServerOptions['dial']; flowControl?: ApiServerOptions['flowControl']; audit?: ApiServerOptions['audit']; more?: Partial<ApiServerOptions> } = {}): Promise<DevServer> {
+export async function startDevServer(
+  options: {
+    store?: Store;
+    sharedStore?: boolean;
+    advertiseAddress?: string;
+    port?: number;
+    log?: Log;
+    besides?: ApiServerOptions['besides'];
+    dial?: ApiServerOptions['dial'];
+    flowControl?: ApiServerOptions['flowControl'];
+    audit?: ApiServerOptions['audit'];
+    more?: Partial<ApiServerOptions>;
+  } = {},
+): Promise<DevServer> {
   const now = { nowMs: realClock.now(), random: realRandom };
   const ca = issueCa({ ...now, cn: 'dev-ca' });
-  const serving = issueCert({ ...now, ca, cn: 'kube-apiserver', sans: ['localhost', '127.0.0.1', '10.43.0.1', 'kubernetes.default.svc'], usages: ['server'] });
-  const admin = issueCert({ ...now, ca, cn: 'admin', orgs: ['system:masters'], usages: ['client'] });
-  const kubelet = issueCert({ ...now, ca, cn: 'kube-apiserver', orgs: ['system:masters'], usages: ['client'] });
+  const serving = issueCert({
+    ...now,
+    ca,
+    cn: 'kube-apiserver',
+    sans: ['localhost', '127.0.0.1', '10.43.0.1', 'kubernetes.default.svc'],
+    usages: ['server'],
+  });
+  const admin = issueCert({
+    ...now,
+    ca,
+    cn: 'admin',
+    orgs: ['system:masters'],
+    usages: ['client'],
+  });
+  const kubelet = issueCert({
+    ...now,
+    ca,
+    cn: 'kube-apiserver',
+    orgs: ['system:masters'],
+    usages: ['client'],
+  });
   const store = options.store ?? memoryStore();
   const api = await createApiServer({
     store,
@@ -41,9 +73,17 @@ export async function startDevServer(options: { store?: Store; sharedStore?: boo
     tls: serving,
     clientCa: ca.cert,
     serverCa: ca.cert,
-    serviceAccount: { signingKey: newKeyPem(), issuer: 'https://kubernetes.default.svc.cluster.local' },
+    serviceAccount: {
+      signingKey: newKeyPem(),
+      issuer: 'https://kubernetes.default.svc.cluster.local',
+    },
     kubeletClient: { ...kubelet, ca: ca.cert },
-    requestHeader: { ca: ca.cert, clientCert: kubelet.cert, clientKey: kubelet.key, allowedNames: ['front-proxy'] },
+    requestHeader: {
+      ca: ca.cert,
+      clientCert: kubelet.cert,
+      clientKey: kubelet.key,
+      allowedNames: ['front-proxy'],
+    },
     // Servers of one cluster are told of under one port.
     ...(options.sharedStore && { sharedStore: true, advertisePort: 6443 }),
     advertiseAddress: options.advertiseAddress ?? '192.0.2.2',
@@ -54,7 +94,14 @@ export async function startDevServer(options: { store?: Store; sharedStore?: boo
     staticTokens: { oracle: { name: 'oracle', groups: ['system:masters'] } },
   });
   const url = `https://127.0.0.1:${api.port}`;
-  return { api, store, url, ca, admin, kubeconfig: kubeconfig({ server: url, ca: ca.cert, cert: admin.cert, key: admin.key }) };
+  return {
+    api,
+    store,
+    url,
+    ca,
+    admin,
+    kubeconfig: kubeconfig({ server: url, ca: ca.cert, cert: admin.cert, key: admin.key }),
+  };
 }
 
 if (import.meta.main) {

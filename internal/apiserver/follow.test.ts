@@ -23,7 +23,9 @@ function breakable(): { store: Store; end(why: End): void; failures: number; ran
     },
     store: {
       ...inner,
-      get revision() { return inner.revision; },
+      get revision() {
+        return inner.revision;
+      },
       range: async (request: Parameters<Store['range']>[0]) => {
         control.ranges++;
         if (control.failures > 0) {
@@ -42,14 +44,33 @@ function breakable(): { store: Store; end(why: End): void; failures: number; ran
   return control;
 }
 
-async function followed(): Promise<{ told: string[]; broken: ReturnType<typeof breakable>; clock: FakeClock; put(key: string): Promise<unknown>; remove(key: string): Promise<unknown>; stop(): void }> {
+async function followed(): Promise<{
+  told: string[];
+  broken: ReturnType<typeof breakable>;
+  clock: FakeClock;
+  put(key: string): Promise<unknown>;
+  remove(key: string): Promise<unknown>;
+  stop(): void;
+}> {
   const broken = breakable();
   const clock = new FakeClock();
   const told: string[] = [];
   const put = (key: string): Promise<unknown> => broken.store.put({ key, value: Buffer.from('v') });
   await put('/a/1');
-  const onChanges = (changes: Change[]): void => void told.push(...changes.map(({ key, kv, before }) => `${kv ? (before ? 'changed' : 'new') : 'gone'} ${key}`));
-  const { stop } = await follow({ store: broken.store, clock, log: silentLog, name: 'things', prefix: '/a/', onChanges }).then((f) => ({ stop: () => f.stop() }));
+  const onChanges = (changes: Change[]): void =>
+    void told.push(
+      ...changes.map(
+        ({ key, kv, before }) => `${kv ? (before ? 'changed' : 'new') : 'gone'} ${key}`,
+      ),
+    );
+  const { stop } = await follow({
+    store: broken.store,
+    clock,
+    log: silentLog,
+    name: 'things',
+    prefix: '/a/',
+    onChanges,
+  }).then((f) => ({ stop: () => f.stop() }));
   return { told, broken, clock, put, remove: (key) => broken.store.deleteRange({ key }), stop };
 }
 
@@ -64,7 +85,11 @@ test('tells what is there, and then each change', async () => {
   expect(f.told).toEqual(['new /a/1', 'new /a/2', 'changed /a/1', 'gone /a/2']);
 });
 
-test.each<End>([{ reason: 'compacted', compactRevision: 2 }, { reason: 'slow' }, { reason: 'failed', message: 'x' }])('after a gap ($reason) it tells the difference, what was deleted meanwhile too', async (why) => {
+test.each<End>([
+  { reason: 'compacted', compactRevision: 2 },
+  { reason: 'slow' },
+  { reason: 'failed', message: 'x' },
+])('after a gap ($reason) it tells the difference, what was deleted meanwhile too', async (why) => {
   const f = await followed();
   await f.put('/a/2');
   f.told.length = 0;

@@ -7,7 +7,10 @@ import { prefixEnd, type KeyValue, type Store, type Watch } from '../store/store
 const firstRetryMs = 100;
 const longestRetryMs = 10_000;
 
-/** `kv`: the record as it is now, undefined when it is gone. `before`: as it was told last, undefined when it is new. */
+/**
+ * `kv`: the record as it is now, undefined when it is gone. `before`: as it was told last,
+ * undefined when it is new.
+ */
 export interface Change {
   key: string;
   kv: KeyValue | undefined;
@@ -30,9 +33,9 @@ export interface Followed {
 }
 
 /**
- * Tells the state of all keys below a prefix and every change of it, for as long as it is not stopped. When the watch ends
- * (compacted, slow, the store away) it reads the range again and tells the difference, deletions included. Rejects only when
- * the very first read fails.
+ * Tells the state of all keys below a prefix and every change of it, for as long as it is not
+ * stopped. When the watch ends (compacted, slow, the store away) it reads the range again and tells
+ * the difference, deletions included. Rejects only when the very first read fails.
  */
 export async function follow(options: FollowOptions): Promise<Followed> {
   const follower = new Follower(options);
@@ -68,7 +71,10 @@ class Follower implements Followed {
     this.#watch = store.watch({
       ...range,
       startRevision: now.revision + 1,
-      onEvents: (events) => this.#tell(events.map(({ type, kv }) => this.#apply(kv.key, type === 'PUT' ? kv : undefined))),
+      onEvents: (events) =>
+        this.#tell(
+          events.map(({ type, kv }) => this.#apply(kv.key, type === 'PUT' ? kv : undefined)),
+        ),
       onEnd: (why) => {
         if (!this.#stopped && why.reason !== 'closed') this.#again();
       },
@@ -79,7 +85,10 @@ class Follower implements Followed {
     const there = new Set(kvs.map((kv) => kv.key));
     const gone = [...this.#known.keys()].filter((key) => !there.has(key));
     const changed = kvs.filter((kv) => this.#known.get(kv.key)?.modRevision !== kv.modRevision);
-    return [...gone.map((key) => this.#apply(key, undefined)), ...changed.map((kv) => this.#apply(kv.key, kv))];
+    return [
+      ...gone.map((key) => this.#apply(key, undefined)),
+      ...changed.map((kv) => this.#apply(kv.key, kv)),
+    ];
   }
 
   #apply(key: string, kv: KeyValue | undefined): Change {
@@ -96,7 +105,10 @@ class Follower implements Followed {
   #again(): void {
     this.look().catch((error: unknown) => {
       if (this.#stopped) return;
-      this.#o.log.warn('the store does not answer; it is asked again', { followed: this.#o.name, error: messageOf(error) });
+      this.#o.log.warn('the store does not answer; it is asked again', {
+        followed: this.#o.name,
+        error: messageOf(error),
+      });
       this.#timer = this.#o.clock.after('follow.retry', this.#waitMs, () => this.#again());
       this.#waitMs = Math.min(this.#waitMs * 2, longestRetryMs);
     });

@@ -17,12 +17,26 @@ export async function callHandler(
   const incoming = Object.assign(new PassThrough(), {
     method: request.method,
     url: request.path,
-    headers: { accept: 'application/json', ...(request.body === undefined ? {} : { 'content-type': 'application/json' }), ...request.headers },
+    headers: {
+      accept: 'application/json',
+      ...(request.body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...request.headers,
+    },
     socket: {},
   });
-  incoming.end(request.body === undefined ? '' : typeof request.body === 'string' || Buffer.isBuffer(request.body) ? request.body : JSON.stringify(request.body));
+  incoming.end(
+    request.body === undefined
+      ? ''
+      : typeof request.body === 'string' || Buffer.isBuffer(request.body)
+        ? request.body
+        : JSON.stringify(request.body),
+  );
   const answer = new MemoryAnswer();
-  const exchange = openExchange(server, incoming as unknown as ServerRequest, answer as unknown as ServerAnswer);
+  const exchange = openExchange(
+    server,
+    incoming as unknown as ServerRequest,
+    answer as unknown as ServerAnswer,
+  );
   exchange.user = user;
   exchange.real = user;
   server.audit?.begin(exchange)?.follow(answer as unknown as ServerResponse);

@@ -44,8 +44,9 @@ export function isPart(server: Server, ref: ResourceRef, subresource: string): b
 }
 
 /**
- * The client of everything that runs in the server's own process (shape: internal/client Client). The same authorization,
- * admission and registry as over HTTPS, without HTTP: reads hand out the shared frozen objects.
+ * The client of everything that runs in the server's own process (shape: internal/client Client).
+ * The same authorization, admission and registry as over HTTPS, without HTTP: reads hand out the
+ * shared frozen objects.
  */
 export class InProcessClient {
   readonly #server: Server;
@@ -57,7 +58,13 @@ export class InProcessClient {
   constructor(server: Server, user: UserInfo, audit?: Call['audit']) {
     this.#audit = audit;
     this.#server = server;
-    this.#user = { ...user, groups: user.groups.includes('system:authenticated') ? user.groups : [...user.groups, 'system:authenticated'], inside: true };
+    this.#user = {
+      ...user,
+      groups: user.groups.includes('system:authenticated')
+        ? user.groups
+        : [...user.groups, 'system:authenticated'],
+      inside: true,
+    };
     this.#manager = user.name.split(':').at(-1) ?? user.name;
   }
 
@@ -67,24 +74,50 @@ export class InProcessClient {
     return viewOf(call.resource, await getRecord(this.#server.core, call)) as T;
   }
 
-  async list<T = KubeObject>(ref: ResourceRef, options: ListOptions = {}): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
-    const call = this.#call('list', ref, { namespace: options.namespace, name: '' }, {}, options.fieldSelector);
+  async list<T = KubeObject>(
+    ref: ResourceRef,
+    options: ListOptions = {},
+  ): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
+    const call = this.#call(
+      'list',
+      ref,
+      { namespace: options.namespace, name: '' },
+      {},
+      options.fieldSelector,
+    );
     const listed = await listRecords(this.#server.core, call, options);
     const items = listed.kvs.map((kv) => viewOf(call.resource, kv) as T);
-    return { items, resourceVersion: String(listed.revision), ...(listed.continue ? { continue: listed.continue } : {}) };
+    return {
+      items,
+      resourceVersion: String(listed.revision),
+      ...(listed.continue ? { continue: listed.continue } : {}),
+    };
   }
 
-  async create<T = KubeObject>(ref: ResourceRef, object: object, options: WriteOptions & { namespace?: string; name?: string; subresource?: string } = {}): Promise<T> {
+  async create<T = KubeObject>(
+    ref: ResourceRef,
+    object: object,
+    options: WriteOptions & { namespace?: string; name?: string; subresource?: string } = {},
+  ): Promise<T> {
     const meta = (object as Partial<KubeObject>).metadata;
-    const target = { namespace: options.namespace ?? meta?.namespace, name: options.name ?? '', subresource: options.subresource };
+    const target = {
+      namespace: options.namespace ?? meta?.namespace,
+      name: options.name ?? '',
+      subresource: options.subresource,
+    };
     const call = this.#call('create', ref, target, options);
     const virtual = this.#server.virtual.has(`${ref.group}/${ref.resource}`);
-    if (call.subresource || virtual) return (await this.#handler('POST', ref, target, { ...object })) as T;
+    if (call.subresource || virtual)
+      return (await this.#handler('POST', ref, target, { ...object })) as T;
     const { object: decoded } = call.resource.engine.normalize(deepCopy(object));
     return (await createObject(this.#server.core, call, decoded)).object as T;
   }
 
-  async update<T = KubeObject>(ref: ResourceRef, object: object, options: WriteOptions & { subresource?: string } = {}): Promise<T> {
+  async update<T = KubeObject>(
+    ref: ResourceRef,
+    object: object,
+    options: WriteOptions & { subresource?: string } = {},
+  ): Promise<T> {
     const { namespace, name = '' } = (object as KubeObject).metadata;
     const target = { namespace, name, subresource: options.subresource };
     const call = this.#call('update', ref, target, options);
@@ -93,11 +126,26 @@ export class InProcessClient {
     return (await updateObject(this.#server.core, call, putSource(call, decoded))).object as T;
   }
 
-  async patch<T = KubeObject>(ref: ResourceRef, target: Target, patch: { type: 'json' | 'merge' | 'strategic' | 'apply'; body: unknown }, options: WriteOptions = {}): Promise<T> {
+  async patch<T = KubeObject>(
+    ref: ResourceRef,
+    target: Target,
+    patch: { type: 'json' | 'merge' | 'strategic' | 'apply'; body: unknown },
+    options: WriteOptions = {},
+  ): Promise<T> {
     const call = this.#call('patch', ref, target, options);
-    if (!parts.has(call.subresource)) return (await this.#handler('PATCH', ref, target, patch.body, { 'content-type': `application/${patch.type === 'json' ? 'json-patch' : 'merge-patch'}+json` })) as T;
-    const body = typeof patch.body === 'string' ? parsePatch(patch.type, patch.body) : deepCopy(patch.body);
-    return (await patchObject(this.#server.core, call, { type: patch.type, body, force: options.force ?? false })).object as T;
+    if (!parts.has(call.subresource))
+      return (await this.#handler('PATCH', ref, target, patch.body, {
+        'content-type': `application/${patch.type === 'json' ? 'json-patch' : 'merge-patch'}+json`,
+      })) as T;
+    const body =
+      typeof patch.body === 'string' ? parsePatch(patch.type, patch.body) : deepCopy(patch.body);
+    return (
+      await patchObject(this.#server.core, call, {
+        type: patch.type,
+        body,
+        force: options.force ?? false,
+      })
+    ).object as T;
   }
 
   async delete(ref: ResourceRef, target: Target, options: DeleteOptions = {}): Promise<KubeObject> {
@@ -112,7 +160,13 @@ export class InProcessClient {
 
   watch<T = KubeObject>(
     ref: ResourceRef,
-    options: { namespace?: string; labelSelector?: string; fieldSelector?: string; resourceVersion?: string; sendInitialEvents?: boolean },
+    options: {
+      namespace?: string;
+      labelSelector?: string;
+      fieldSelector?: string;
+      resourceVersion?: string;
+      sendInitialEvents?: boolean;
+    },
     handlers: {
       onEvent(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T): void;
       onSynced?(resourceVersion: string): void;
@@ -138,12 +192,27 @@ export class InProcessClient {
       },
     };
     const start = async (): Promise<void> => {
-      const call = this.#call('watch', ref, { namespace: options.namespace, name: '' }, {}, options.fieldSelector);
-      const query = { ...options, ...(options.sendInitialEvents ? { resourceVersionMatch: 'NotOlderThan' } : {}) };
+      const call = this.#call(
+        'watch',
+        ref,
+        { namespace: options.namespace, name: '' },
+        {},
+        options.fieldSelector,
+      );
+      const query = {
+        ...options,
+        ...(options.sendInitialEvents ? { resourceVersionMatch: 'NotOlderThan' } : {}),
+      };
       watcher = await Watcher.start(this.#server.core, call, query, sink);
       if (stopped) watcher.stop();
     };
-    start().catch((error: unknown) => sink.ended(error instanceof ApiError ? error : new ApiError('InternalError', String(error), { cause: error })));
+    start().catch((error: unknown) =>
+      sink.ended(
+        error instanceof ApiError
+          ? error
+          : new ApiError('InternalError', String(error), { cause: error }),
+      ),
+    );
     return {
       stop: () => {
         stopped = true;
@@ -152,30 +221,76 @@ export class InProcessClient {
     };
   }
 
-  async raw(request: { method: string; path: string; body?: unknown; headers?: Record<string, string> }): Promise<{ status: number; body: Buffer }> {
+  async raw(request: {
+    method: string;
+    path: string;
+    body?: unknown;
+    headers?: Record<string, string>;
+  }): Promise<{ status: number; body: Buffer }> {
     return callHandler(this.#server, this.#user, request);
   }
 
-  #call(verb: string, ref: ResourceRef, target: Partial<Target>, options: WriteOptions = {}, fieldSelector = ''): Call {
+  #call(
+    verb: string,
+    ref: ResourceRef,
+    target: Partial<Target>,
+    options: WriteOptions = {},
+    fieldSelector = '',
+  ): Call {
     const resource = this.#server.core.resources.find(ref.group, ref.version, ref.resource);
     const { namespace = '', name = '', subresource = '' } = target;
     if (!resource) throw notFound({ group: ref.group, resource: ref.resource }, name);
-    const access = { user: this.#user, verb, group: ref.group, version: ref.version, resource: ref.resource, subresource, namespace: resource.namespaced ? namespace : '', name: name || selectedName(fieldSelector), ...(fieldSelector && { fields: fieldTerms(fieldSelector) }) };
+    const access = {
+      user: this.#user,
+      verb,
+      group: ref.group,
+      version: ref.version,
+      resource: ref.resource,
+      subresource,
+      namespace: resource.namespaced ? namespace : '',
+      name: name || selectedName(fieldSelector),
+      ...(fieldSelector && { fields: fieldTerms(fieldSelector) }),
+    };
     const decision = this.#server.authorization.authorizeInside(access);
-    if (!decision.allowed) throw forbidden({ group: ref.group, resource: ref.resource }, name, denialText(access, decision.reason));
+    if (!decision.allowed)
+      throw forbidden(
+        { group: ref.group, resource: ref.resource },
+        name,
+        denialText(access, decision.reason),
+      );
     return {
-      user: this.#user, resource, namespace: resource.namespaced ? namespace : '', name, subresource,
-      dryRun: options.dryRun ?? false, fieldManager: options.fieldManager ?? this.#manager, validation: 'Ignore', warnings: [], audit: this.#audit,
+      user: this.#user,
+      resource,
+      namespace: resource.namespaced ? namespace : '',
+      name,
+      subresource,
+      dryRun: options.dryRun ?? false,
+      fieldManager: options.fieldManager ?? this.#manager,
+      validation: 'Ignore',
+      warnings: [],
+      audit: this.#audit,
     };
   }
 
-  async #handler(method: string, ref: ResourceRef, target: Partial<Target>, body?: unknown, headers?: Record<string, string>): Promise<unknown> {
+  async #handler(
+    method: string,
+    ref: ResourceRef,
+    target: Partial<Target>,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<unknown> {
     const base = ref.group ? `/apis/${ref.group}/${ref.version}` : `/api/${ref.version}`;
     const scope = ref.namespaced && target.namespace ? `/namespaces/${target.namespace}` : '';
-    const path = `${base}${scope}/${ref.resource}${target.name ? `/${target.name}` : ''}${target.subresource ? `/${target.subresource}` : ''}`;
+    const path =
+      `${base}${scope}/${ref.resource}${target.name ? `/${target.name}` : ''}` +
+      `${target.subresource ? `/${target.subresource}` : ''}`;
     const done = await this.raw({ method, path, body, headers });
     const parsed = JSON.parse(done.body.toString()) as Record<string, unknown>;
-    if (done.status >= 400) throw new ApiError((parsed['reason'] ?? '') as never, String(parsed['message'] ?? ''), { httpStatus: done.status, details: parsed['details'] as never });
+    if (done.status >= 400)
+      throw new ApiError((parsed['reason'] ?? '') as never, String(parsed['message'] ?? ''), {
+        httpStatus: done.status,
+        details: parsed['details'] as never,
+      });
     return parsed;
   }
 }

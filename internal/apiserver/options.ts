@@ -16,7 +16,10 @@ export interface UserInfo {
   uid?: string;
   groups: readonly string[];
   extra?: Readonly<Record<string, readonly string[]>>;
-  /** A part of this very process, not somebody at the door: webhooks are not asked about it. Nothing that is read from outside sets this. */
+  /**
+   * A part of this very process, not somebody at the door: webhooks are not asked about it. Nothing
+   * that is read from outside sets this.
+   */
   inside?: true;
 }
 
@@ -35,7 +38,10 @@ export interface PlainAnswer {
 
 export interface ApiServerOptions {
   store: Store;
-  /** Other API servers write to the same store: nothing may rest on this process knowing of every write. */
+  /**
+   * Other API servers write to the same store: nothing may rest on this process knowing of every
+   * write.
+   */
   sharedStore?: boolean;
   /** Answers before anybody is authenticated, on the same port; undefined = the API's own path. */
   besides?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
@@ -51,7 +57,12 @@ export interface ApiServerOptions {
   /** What pods trust: goes to kube-root-ca.crt and to clients that ask. */
   serverCa: string;
   /** Signs service-account tokens (PEM private key); more public keys may be accepted. */
-  serviceAccount: { signingKey: string; publicKeys?: string[]; issuer: string; audiences?: string[] };
+  serviceAccount: {
+    signingKey: string;
+    publicKeys?: string[];
+    issuer: string;
+    audiences?: string[];
+  };
   /** How the server shows itself to kubelets. */
   kubeletClient?: { cert: string; key: string; ca?: string };
   /** Front proxy for aggregated APIs. */
@@ -68,7 +79,10 @@ export interface ApiServerOptions {
   eventTtlSeconds?: number;
   staticTokens?: Record<string, UserInfo>;
   anonymous?: boolean;
-  /** The file of --authentication-config (AuthenticationConfiguration), read again when it changes. Not together with `oidc`. */
+  /**
+   * The file of --authentication-config (AuthenticationConfiguration), read again when it changes.
+   * Not together with `oidc`.
+   */
   authenticationConfig?: ConfigFile;
   /** The flags --oidc-*: one issuer of users' tokens. */
   oidc?: OidcFlags;
@@ -80,7 +94,10 @@ export interface ApiServerOptions {
   version?: { gitVersion: string; gitCommit?: string; buildDate?: string };
   /** Says where a node's kubelet is reached, when not at its own address (a tunnel). */
   kubeletTarget?: (node: string) => { host: string; port: number } | undefined;
-  /** Warn of objects that nobody carries out in this cluster, but for those that the named components of others see to. */
+  /**
+   * Warn of objects that nobody carries out in this cluster, but for those that the named
+   * components of others see to.
+   */
   carriedOutElsewhere?: readonly string[];
   /** Log every request, at level debug. */
   logRequests?: boolean;
@@ -92,7 +109,9 @@ export interface ApiServerOptions {
 export const limits = {
   /** Larger bodies are refused with 413 (kube-apiserver: limitedReadBody). */
   maxBodyBytes: 3 * 1024 * 1024,
-  /** A body must keep coming and be whole by then (kube-apiserver: --request-timeout for the whole). */
+  /**
+   * A body must keep coming and be whole by then (kube-apiserver: --request-timeout for the whole).
+   */
   body: { idleMs: 20_000, totalMs: 60_000 },
   /** How often a clashing write is tried again before the client hears of it. */
   updateTries: 12,
@@ -100,7 +119,10 @@ export const limits = {
   generateNameTries: 8,
   /** A watcher that lets this much pile up is ended. */
   watchBufferBytes: 16 * 1024 * 1024,
-  /** A watch whose events wait for a conversion webhook holds at most this many; then the client lists anew. */
+  /**
+   * A watch whose events wait for a conversion webhook holds at most this many; then the client
+   * lists anew.
+   */
   watchPendingEvents: 10_000,
   /** Time a watch lives when the client does not say: between this and twice this. */
   minWatchMs: 30 * 60 * 1000,

@@ -19,10 +19,23 @@ import type { Subresources } from './subresources/subresources.ts';
 import type { Bookmarks } from './watch/bookmarks.ts';
 import type { EventEncoder } from './watch/encoder.ts';
 
-export type VirtualHandler = (server: Server, exchange: Exchange, resource: ServedResource) => Promise<void> | void;
+export type VirtualHandler = (
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+) => Promise<void> | void;
 
-/** Parts of the server in the order of their start: what authorizers and admission keep in memory, admission, resource definitions, documents, other servers' APIs, the objects of every cluster. */
-export type StartedPart = 'caches' | 'admission' | 'definitions' | 'documents' | 'aggregation' | 'objects';
+/**
+ * Parts of the server in the order of their start: what authorizers and admission keep in memory,
+ * admission, resource definitions, documents, other servers' APIs, the objects of every cluster.
+ */
+export type StartedPart =
+  | 'caches'
+  | 'admission'
+  | 'definitions'
+  | 'documents'
+  | 'aggregation'
+  | 'objects';
 
 /** The running server as its parts see each other. */
 export interface Server {
@@ -61,5 +74,9 @@ export interface Server {
   started: Set<StartedPart>;
   stopping?: boolean;
   /** Upgrades that another server answers for. */
-  delegateUpgrade?: (exchange: Exchange, socket: import('node:stream').Duplex, head: Buffer) => Promise<void> | undefined;
+  delegateUpgrade?: (
+    exchange: Exchange,
+    socket: import('node:stream').Duplex,
+    head: Buffer,
+  ) => Promise<void> | undefined;
 }

@@ -8,7 +8,10 @@ const mostPackedBytes = 1_500_000;
 const longestCode = 20;
 const groupSize = 50;
 
-/** Unpacks streams of bzip2, one after another (as parallel packers write them), block by block; checks each block's CRC. */
+/**
+ * Unpacks streams of bzip2, one after another (as parallel packers write them), block by block;
+ * checks each block's CRC.
+ */
 export async function* unpackBzip2(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const window = new ByteWindow(source);
   do {
@@ -28,7 +31,10 @@ export async function* unpackBzip2(source: AsyncIterable<Uint8Array>): AsyncGene
   } while ((await window.ahead(1)) > 0);
 }
 
-/** Reads bits, the highest first, of what lies ahead in a window. What is left of a byte at the end of a stream is padding. */
+/**
+ * Reads bits, the highest first, of what lies ahead in a window. What is left of a byte at the end
+ * of a stream is padding.
+ */
 class Bits {
   readonly #window: ByteWindow;
   #hold = 0;
@@ -52,7 +58,8 @@ class Bits {
 
 function unpackBlock(bits: Bits, most: number): Buffer {
   const crc = bits.take(16) * 65_536 + bits.take(16);
-  if (bits.take(1) === 1) throw new Error('randomised bzip2 block, which no packer has written for decades');
+  if (bits.take(1) === 1)
+    throw new Error('randomised bzip2 block, which no packer has written for decades');
   const origin = bits.take(24);
   const symbols = readSymbols(bits);
   const codes = readCodes(bits, symbols.length + 2);
@@ -75,7 +82,10 @@ function readSymbols(bits: Bits): number[] {
   return symbols;
 }
 
-/** A canonical code: for each length the first code, where its symbols begin, and how many there are. */
+/**
+ * A canonical code: for each length the first code, where its symbols begin, and how many there
+ * are.
+ */
 interface Code {
   first: Int32Array;
   start: Int32Array;
@@ -101,7 +111,10 @@ function readCodes(bits: Bits, alphabet: number): Codes {
     order.unshift(table);
     selectors.push(table);
   }
-  return { selectors, tables: Array.from({ length: tableCount }, () => codeOf(readLengths(bits, alphabet))) };
+  return {
+    selectors,
+    tables: Array.from({ length: tableCount }, () => codeOf(readLengths(bits, alphabet))),
+  };
 }
 
 function readLengths(bits: Bits, alphabet: number): number[] {
@@ -120,7 +133,12 @@ function readLengths(bits: Bits, alphabet: number): number[] {
 
 function codeOf(lengths: number[]): Code {
   const perLength = (): Int32Array => new Int32Array(longestCode + 1);
-  const code: Code = { first: perLength(), start: perLength(), count: perLength(), symbols: new Int32Array(lengths.length) };
+  const code: Code = {
+    first: perLength(),
+    start: perLength(),
+    count: perLength(),
+    symbols: new Int32Array(lengths.length),
+  };
   let next = 0;
   let placed = 0;
   for (let length = 1; length <= longestCode; length++) {
@@ -140,13 +158,20 @@ function readSymbol(bits: Bits, code: Code): number {
   for (let length = 1; length <= longestCode; length++) {
     value = value * 2 + bits.take(1);
     const place = value - (code.first[length] as number);
-    if (place < (code.count[length] as number)) return code.symbols[(code.start[length] as number) + place] as number;
+    if (place < (code.count[length] as number))
+      return code.symbols[(code.start[length] as number) + place] as number;
   }
   throw new Error('damaged bzip2 block');
 }
 
-/** Undoes Huffman's code, the runs of zeros and move-to-front: the last column of the sorted rotations, and how often each byte occurs. */
-function readMoves(bits: Bits, { symbols, codes, most }: { symbols: number[]; codes: Codes; most: number }): { last: Uint8Array; counts: Uint32Array } {
+/**
+ * Undoes Huffman's code, the runs of zeros and move-to-front: the last column of the sorted
+ * rotations, and how often each byte occurs.
+ */
+function readMoves(
+  bits: Bits,
+  { symbols, codes, most }: { symbols: number[]; codes: Codes; most: number },
+): { last: Uint8Array; counts: Uint32Array } {
   const order = Uint8Array.from(symbols);
   const last = new Uint8Array(most);
   const counts = new Uint32Array(256);
@@ -188,7 +213,8 @@ function readMoves(bits: Bits, { symbols, codes, most }: { symbols: number[]; co
 function inverse(last: Uint8Array, counts: Uint32Array, origin: number): Uint8Array {
   if (origin >= last.length) throw new Error('damaged bzip2 block');
   const starts = new Uint32Array(256);
-  for (let byte = 1; byte < 256; byte++) starts[byte] = (starts[byte - 1] as number) + (counts[byte - 1] as number);
+  for (let byte = 1; byte < 256; byte++)
+    starts[byte] = (starts[byte - 1] as number) + (counts[byte - 1] as number);
   const next = new Uint32Array(last.length);
   for (let i = 0; i < last.length; i++) {
     const byte = last[i] as number;
@@ -234,12 +260,14 @@ function unrun(bytes: Uint8Array): Buffer {
 
 const crcTable = Uint32Array.from({ length: 256 }, (_, i) => {
   let value = i * 2 ** 24;
-  for (let bit = 0; bit < 8; bit++) value = value >= 2 ** 31 ? ((value * 2) ^ 0x04c11db7) >>> 0 : (value * 2) >>> 0;
+  for (let bit = 0; bit < 8; bit++)
+    value = value >= 2 ** 31 ? ((value * 2) ^ 0x04c11db7) >>> 0 : (value * 2) >>> 0;
   return value >>> 0;
 });
 
 function crcOf(bytes: Uint8Array): number {
   let crc = 0xffffffff;
-  for (const byte of bytes) crc = ((crc << 8) ^ (crcTable[((crc >>> 24) ^ byte) & 255] as number)) >>> 0;
+  for (const byte of bytes)
+    crc = ((crc << 8) ^ (crcTable[((crc >>> 24) ^ byte) & 255] as number)) >>> 0;
   return (crc ^ 0xffffffff) >>> 0;
 }

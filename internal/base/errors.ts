@@ -1,10 +1,16 @@
-/** The one root of every error skiff throws on purpose. `code` is stable; `hint` says what the operator does next. */
+/**
+ * The one root of every error skiff throws on purpose. `code` is stable; `hint` says what the
+ * operator does next.
+ */
 export class SkiffError extends Error {
   readonly code: string;
   readonly op: string;
   readonly hint: string | undefined;
 
-  constructor(message: string, options: { code: string; op: string; hint?: string; cause?: unknown }) {
+  constructor(
+    message: string,
+    options: { code: string; op: string; hint?: string; cause?: unknown },
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = new.target.name;
     this.code = options.code;
@@ -22,7 +28,10 @@ export class ConfigError extends SkiffError {
 
 /** An effect (disk, network, process) that failed. */
 export class IoError extends SkiffError {
-  constructor(message: string, options: { op: string; code?: string; hint?: string; cause?: unknown }) {
+  constructor(
+    message: string,
+    options: { op: string; code?: string; hint?: string; cause?: unknown },
+  ) {
     super(message, { code: 'IO', ...options });
   }
 }

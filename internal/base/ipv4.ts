@@ -1,19 +1,29 @@
 declare const made: unique symbol;
 
-/** An IPv4 address in its one canonical spelling. Only parseIpv4 makes one, so no other text can stand where one is asked for. */
+/**
+ * An IPv4 address in its one canonical spelling. Only parseIpv4 makes one, so no other text can
+ * stand where one is asked for.
+ */
 export type Ipv4 = string & { readonly [made]: 'ipv4' };
-/** An IPv4 network in its canonical spelling, host bits zero: `10.42.0.0/16`. Only parseIpv4Cidr makes one. */
+/**
+ * An IPv4 network in its canonical spelling, host bits zero: `10.42.0.0/16`. Only parseIpv4Cidr
+ * makes one.
+ */
 export type Ipv4Cidr = string & { readonly [made]: 'ipv4-cidr' };
 /** A port from 1 to 65535. Only parsePort makes one. */
 export type Port = number & { readonly [made]: 'port' };
 
 const octet = /^\d{1,3}$/;
 
-/** Undefined for anything but a dotted quad. Leading zeros are decimal, as Kubernetes reads them in old objects. */
+/**
+ * Undefined for anything but a dotted quad. Leading zeros are decimal, as Kubernetes reads them in
+ * old objects.
+ */
 export function parseIpv4(text: unknown): Ipv4 | undefined {
   if (typeof text !== 'string') return undefined;
   const parts = text.split('.');
-  if (parts.length !== 4 || !parts.every((part) => octet.test(part) && Number(part) <= 255)) return undefined;
+  if (parts.length !== 4 || !parts.every((part) => octet.test(part) && Number(part) <= 255))
+    return undefined;
   return parts.map(Number).join('.') as Ipv4;
 }
 
@@ -28,7 +38,9 @@ export function parseIpv4Cidr(text: unknown): Ipv4Cidr | undefined {
 }
 
 export function parsePort(value: unknown): Port | undefined {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535 ? (value as Port) : undefined;
+  return typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= 65535
+    ? (value as Port)
+    : undefined;
 }
 
 export function ipv4Number(ip: Ipv4): number {
@@ -67,9 +79,18 @@ const cidr = (text: string): Ipv4Cidr => parseIpv4Cidr(text) as Ipv4Cidr;
 const thisNetwork = cidr('0.0.0.0/8');
 export const loopback = cidr('127.0.0.0/8');
 /** Link-local, multicast, reserved and broadcast addresses: no endpoint and no service is there. */
-const special = [thisNetwork, loopback, cidr('169.254.0.0/16'), cidr('224.0.0.0/4'), cidr('240.0.0.0/4')];
+const special = [
+  thisNetwork,
+  loopback,
+  cidr('169.254.0.0/16'),
+  cidr('224.0.0.0/4'),
+  cidr('240.0.0.0/4'),
+];
 
-/** Whether packets for somebody else may be sent to this address: not to the machine itself, its link or everybody. */
+/**
+ * Whether packets for somebody else may be sent to this address: not to the machine itself, its
+ * link or everybody.
+ */
 export function isUnicast(ip: Ipv4): boolean {
   return !special.some((range) => cidrHas(range, ip));
 }

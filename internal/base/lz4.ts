@@ -8,19 +8,24 @@ const uncompressed = 0x80000000;
 const historyBytes = 65_536;
 const blockBytes: Record<number, number> = { 4: 65_536, 5: 262_144, 6: 1_048_576, 7: 4_194_304 };
 
-/** Unpacks frames of LZ4, one after another. Checksums are not looked at: an archive has its own digests. */
+/**
+ * Unpacks frames of LZ4, one after another. Checksums are not looked at: an archive has its own
+ * digests.
+ */
 export async function* unpackLz4(source: AsyncIterable<Uint8Array>): AsyncGenerator<Buffer> {
   const window = new ByteWindow(source);
   do {
     const mark = (await window.take(4)).readUInt32LE();
-    if ((mark & 0xfffffff0) >>> 0 === skippable) await skip(window, (await window.take(4)).readUInt32LE());
+    if ((mark & 0xfffffff0) >>> 0 === skippable)
+      await skip(window, (await window.take(4)).readUInt32LE());
     else if (mark === magic) yield* frame(window);
     else throw new Error('not an LZ4 frame');
   } while ((await window.ahead(1)) > 0);
 }
 
 async function skip(window: ByteWindow, count: number): Promise<void> {
-  for (let left = count; left > 0; left -= historyBytes) await window.take(Math.min(left, historyBytes));
+  for (let left = count; left > 0; left -= historyBytes)
+    await window.take(Math.min(left, historyBytes));
 }
 
 async function* frame(window: ByteWindow): AsyncGenerator<Buffer> {
@@ -28,7 +33,11 @@ async function* frame(window: ByteWindow): AsyncGenerator<Buffer> {
   const most = blockBytes[(descriptor >> 4) & 7];
   if (flags >> 6 !== 1 || most === undefined) throw new Error('LZ4 frame of an unknown version');
   if (flags & 1) throw new Error('LZ4 frame that needs a dictionary');
-  const [blockChecksum, contentSize, contentChecksum] = [(flags & 16) !== 0, (flags & 8) !== 0, (flags & 4) !== 0];
+  const [blockChecksum, contentSize, contentChecksum] = [
+    (flags & 16) !== 0,
+    (flags & 8) !== 0,
+    (flags & 4) !== 0,
+  ];
   await window.take((contentSize ? 8 : 0) + 1);
   let history: Buffer = Buffer.alloc(0);
   for (;;) {
@@ -59,7 +68,8 @@ function unpackBlock(packed: Buffer, history: Buffer, most: number): Buffer {
   while (at < packed.length) {
     const token = byteAt(packed, at++);
     const literals = length(token >> 4);
-    if (at + literals > packed.length || to + literals > out.length) throw new Error('damaged LZ4 block');
+    if (at + literals > packed.length || to + literals > out.length)
+      throw new Error('damaged LZ4 block');
     packed.copy(out, to, at, at + literals);
     at += literals;
     to += literals;
@@ -67,7 +77,8 @@ function unpackBlock(packed: Buffer, history: Buffer, most: number): Buffer {
     const offset = byteAt(packed, at) + (byteAt(packed, at + 1) << 8);
     at += 2;
     const copied = length(token & 15) + 4;
-    if (offset === 0 || offset > to || to + copied > out.length) throw new Error('damaged LZ4 block');
+    if (offset === 0 || offset > to || to + copied > out.length)
+      throw new Error('damaged LZ4 block');
     // Byte by byte where source and target overlap: that is how runs are written.
     if (offset >= copied) out.copyWithin(to, to - offset, to - offset + copied);
     else for (let i = 0; i < copied; i++) out[to + i] = out[to + i - offset] as number;

@@ -1,7 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { own, table } from './own.ts';
 
-const inherited = ['constructor', 'toString', 'valueOf', 'hasOwnProperty', '__proto__', 'isPrototypeOf', '__defineGetter__'];
+const inherited = [
+  'constructor',
+  'toString',
+  'valueOf',
+  'hasOwnProperty',
+  '__proto__',
+  'isPrototypeOf',
+  '__defineGetter__',
+];
 
 describe('names that every object of JavaScript answers to', () => {
   test.each(inherited)('%s is nothing special', (name) => {

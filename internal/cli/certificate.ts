@@ -9,7 +9,10 @@ function folders(dataDir: string): string[] {
   return [join(dataDir, 'server/tls'), join(dataDir, 'agent')];
 }
 
-export async function checkCertificates(options: { dataDir: string; output: string }): Promise<void> {
+export async function checkCertificates(options: {
+  dataDir: string;
+  output: string;
+}): Promise<void> {
   const rows: string[][] = [['CERTIFICATE', 'SUBJECT', 'EXPIRES', 'RESIDUAL', 'STATUS']];
   for (const dir of folders(options.dataDir)) {
     for (const cert of await expiries(realDisk, dir)) {
@@ -18,18 +21,32 @@ export async function checkCertificates(options: { dataDir: string; output: stri
         rows.push([join(dir, cert.file), '-', '-', '-', `DAMAGED: it ${cert.fault}`]);
         continue;
       }
-      rows.push([join(dir, cert.file), cert.subject, new Date(cert.notAfterMs).toISOString(), `${days}d`, days < 0 ? 'EXPIRED' : days < 90 ? 'WARNING' : 'OK']);
+      rows.push([
+        join(dir, cert.file),
+        cert.subject,
+        new Date(cert.notAfterMs).toISOString(),
+        `${days}d`,
+        days < 0 ? 'EXPIRED' : days < 90 ? 'WARNING' : 'OK',
+      ]);
     }
   }
-  const widths = rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  for (const row of rows) process.stdout.write(`${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd()}\n`);
+  const widths =
+    rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
+  for (const row of rows)
+    process.stdout.write(
+      `${row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd()}\n`,
+    );
 }
 
 /** Leaves go, authorities and the signing key stay: tokens and other nodes' trust do not change. */
 export async function rotateCertificates(options: { dataDir: string }): Promise<void> {
   for (const dir of folders(options.dataDir)) {
     for (const file of await realDisk.list('certificates', dir)) {
-      if (!/\.(crt|key)$/.test(file) || /-ca\.(crt|key)$/.test(file) || file === 'service.key') continue;
+      if (!/\.(crt|key)$/.test(file) || /-ca\.(crt|key)$/.test(file) || file === 'service.key')
+        continue;
       await realDisk.remove('rotate', join(dir, file));
     }
   }

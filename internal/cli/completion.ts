@@ -4,9 +4,17 @@ import { flagsOf } from './flags.ts';
 
 /** A completion script for `shell`, made from the tree of commands and the flag table. */
 export function printCompletion(shell: string, skiff: Command): void {
-  if (shell !== 'bash' && shell !== 'zsh') throw new ConfigError(`there is no completion for "${shell}"`, { op: 'completion', hint: 'bash and zsh are known' });
+  if (shell !== 'bash' && shell !== 'zsh')
+    throw new ConfigError(`there is no completion for "${shell}"`, {
+      op: 'completion',
+      hint: 'bash and zsh are known',
+    });
   // What commander does not show in its help it must not be offered either.
-  const visible = (command: Command): Command[] => skiff.createHelp().visibleCommands(command).filter((one) => one.name() !== 'help');
+  const visible = (command: Command): Command[] =>
+    skiff
+      .createHelp()
+      .visibleCommands(command)
+      .filter((one) => one.name() !== 'help');
   const commands = visible(skiff)
     .map((command) => command.name())
     .join(' ');
@@ -16,7 +24,8 @@ export function printCompletion(shell: string, skiff: Command): void {
       .visibleOptions(command)
       .flatMap((option) => option.long ?? [])
       .join(' ');
-  const plain = (command: Command): boolean => !['server', 'agent', 'kubectl', 'crictl', 'ctr', 'datastore'].includes(command.name());
+  const plain = (command: Command): boolean =>
+    !['server', 'agent', 'kubectl', 'crictl', 'ctr', 'datastore'].includes(command.name());
   const flags = (name: 'server' | 'agent'): string =>
     flagsOf(name)
       .filter((flag) => typeof flag.state === 'string')
@@ -36,12 +45,22 @@ export function printCompletion(shell: string, skiff: Command): void {
         const own = below.length > 0 ? below.map((s) => s.name()).join(' ') : options(c);
         const line = (words: string): string => `COMPREPLY=($(compgen -W "${words}" -- "$word"))`;
         const deeper = below.map((s) => `        ${s.name()}) ${line(options(s))} ;;`);
-        return [`    ${c.name()})`, '      [ "$COMP_CWORD" -gt 2 ] && case "${COMP_WORDS[2]}" in', ...deeper, '      esac', `      [ "$COMP_CWORD" -gt 2 ] || ${line(own)}`, '      ;;'];
+        return [
+          `    ${c.name()})`,
+          '      [ "$COMP_CWORD" -gt 2 ] && case "${COMP_WORDS[2]}" in',
+          ...deeper,
+          '      esac',
+          `      [ "$COMP_CWORD" -gt 2 ] || ${line(own)}`,
+          '      ;;',
+        ];
       }),
     '  esac',
     `  [ "$COMP_CWORD" -gt 1 ] || COMPREPLY=($(compgen -W "${commands}" -- "$word"))`,
     '}',
     'complete -F _skiff skiff',
   ];
-  process.stdout.write(`${[...(shell === 'zsh' ? ['autoload -U +X bashcompinit && bashcompinit'] : []), ...lines].join('\n')}\n`);
+  process.stdout.write(
+    `${[...(shell === 'zsh' ? ['autoload -U +X bashcompinit && bashcompinit'] : []), ...lines].join('\n')}` +
+      '\n',
+  );
 }

@@ -21,12 +21,19 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
   let runDir = process.env['SKIFF_RUN_DIR'] ?? '/run/skiff';
   dieWith(() => runDir);
   try {
-    const settings = await gatherSettings({ command, argv, env: process.env, disk: realDisk, warn });
+    const settings = await gatherSettings({
+      command,
+      argv,
+      env: process.env,
+      disk: realDisk,
+      warn,
+    });
     runDir = String(settings.get('run-dir') ?? runDir);
     if (command === 'server') await runServer(serverConfig(settings, warn));
     else await runAgent(agentConfig(settings, warn));
   } catch (error) {
-    // What had started is stopped; a connection that lingers must not keep a server alive that does not serve.
+    // What had started is stopped; a connection that lingers must not keep a server alive that does
+    // not serve.
     die(error, runDir);
   }
 }
@@ -57,7 +64,10 @@ function warn(line: string): void {
   log.warn(line);
 }
 
-/** What nobody caught ends the process as what somebody did: with time and level, and where others look for it. */
+/**
+ * What nobody caught ends the process as what somebody did: with time and level, and where others
+ * look for it.
+ */
 function dieWith(runDir: () => string): void {
   process.on('uncaughtException', (error) => die(error, runDir()));
 }
@@ -65,16 +75,21 @@ function dieWith(runDir: () => string): void {
 /** One line for what the operator did wrong, the whole story for what we did wrong. */
 function die(error: unknown, runDir: string): never {
   const told = error instanceof SkiffError && error.code !== 'INVARIANT';
-  const text = told && error.hint !== undefined ? `${error.message} (${error.hint})` : messageOf(error);
+  const text =
+    told && error.hint !== undefined ? `${error.message} (${error.hint})` : messageOf(error);
   log.error(text.replaceAll('\n', ' '));
-  if (!told && error instanceof Error && error.stack !== undefined) process.stderr.write(`${error.stack}\n`);
+  if (!told && error instanceof Error && error.stack !== undefined)
+    process.stderr.write(`${error.stack}\n`);
   writeLastWords(runDir, text, realClock.now());
   process.exit(1);
 }
 
 /** Does what --cluster-reset asks for, and ends: the server is started again without it. */
 async function reset(config: ServerConfig): Promise<void> {
-  const [{ resetServer }, { realDoors }] = await Promise.all([import('../supervisor/reset.ts'), import('../supervisor/doors.ts')]);
+  const [{ resetServer }, { realDoors }] = await Promise.all([
+    import('../supervisor/reset.ts'),
+    import('../supervisor/doors.ts'),
+  ]);
   const release = stayAlive();
   const done = await resetServer(config, realDoors(config.debug)).finally(release);
   // Connections to the etcd that ended would hold the process for half a minute.

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
@@ -23,7 +31,8 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-const skiff = (...args: string[]): Promise<void> => runDatastore([...args, '--data-dir', join(dir, 'data')]);
+const skiff = (...args: string[]): Promise<void> =>
+  runDatastore([...args, '--data-dir', join(dir, 'data')]);
 const db = (): string => join(dir, 'data/server/db');
 
 async function fill(keys: number): Promise<void> {
@@ -41,7 +50,9 @@ describe('skiff datastore', () => {
     await fill(9);
     await skiff('restore', copy);
     await skiff('check');
-    expect(said).toMatch(/copy: snapshot of the stopped store.*\n.*restored to revision 6; what was there is kept as .*\n.*store\.db: ok, revision 1000000006, 5 keys/);
+    expect(said).toMatch(
+      /copy: snapshot of the stopped store.*\n.*restored to revision 6; what was there is kept as .*\n.*store\.db: ok, revision 1000000006, 5 keys/,
+    );
   });
 
   test.each([
@@ -56,7 +67,12 @@ describe('skiff datastore', () => {
     mkdirSync(db(), { recursive: true });
     writeFileSync(join(dir, 'TEXT'), 'this is a text and no snapshot');
     writeFileSync(join(dir, 'EMPTY'), '');
-    const error = await skiff(...args.map((word) => (/^[A-Z]+$/.test(word) ? join(dir, word) : word))).then(() => undefined, (thrown: unknown) => thrown);
+    const error = await skiff(
+      ...args.map((word) => (/^[A-Z]+$/.test(word) ? join(dir, word) : word)),
+    ).then(
+      () => undefined,
+      (thrown: unknown) => thrown,
+    );
     expect(error).toBeInstanceOf(SkiffError);
     expect((error as SkiffError).message).toMatch(why);
     expect((error as SkiffError).message).not.toContain('\n');
@@ -67,6 +83,9 @@ describe('skiff datastore', () => {
     await fill(1);
     await skiff('snapshot', join(dir, 'copy'));
     mkdirSync(join(db(), 'etcd/member'), { recursive: true });
-    await expect(skiff('restore', join(dir, 'copy'))).rejects.toMatchObject({ message: /keeps its state in an etcd/, hint: /--cluster-reset-restore-path/ });
+    await expect(skiff('restore', join(dir, 'copy'))).rejects.toMatchObject({
+      message: /keeps its state in an etcd/,
+      hint: /--cluster-reset-restore-path/,
+    });
   });
 });

@@ -10,7 +10,12 @@ import type { ServerConfig } from '../supervisor/config.ts';
 import { realDoors } from '../supervisor/doors.ts';
 import { nodeFacts } from '../supervisor/node-facts.ts';
 import { askOperator } from '../supervisor/operator-socket.ts';
-import { deleteSnapshots, listSnapshots, pruneSnapshots, type SnapshotFile } from '../supervisor/snapshots/folder.ts';
+import {
+  deleteSnapshots,
+  listSnapshots,
+  pruneSnapshots,
+  type SnapshotFile,
+} from '../supervisor/snapshots/folder.ts';
 import { Snapshots } from '../supervisor/snapshots/snapshots.ts';
 import { snapshotDirOf } from '../supervisor/upkeep.ts';
 import { serverConfig } from './server-config.ts';
@@ -48,8 +53,15 @@ interface Place {
 export async function saveSnapshot(options: SnapshotOptions): Promise<void> {
   const place = await placeOf(options);
   const { config, dir, node, prefix } = place;
-  const request = { prefix, dir, compress: config.snapshots.compress, ...(retentionOf(options) === undefined ? {} : { retention: config.snapshots.retention }) };
-  const file = (await askOperator(config.dataDir, 'POST /snapshots', request)) ?? (await stopped(config, node).save(request));
+  const request = {
+    prefix,
+    dir,
+    compress: config.snapshots.compress,
+    ...(retentionOf(options) === undefined ? {} : { retention: config.snapshots.retention }),
+  };
+  const file =
+    (await askOperator(config.dataDir, 'POST /snapshots', request)) ??
+    (await stopped(config, node).save(request));
   process.stdout.write(`Snapshot ${file.name} saved: ${file.path}, ${file.bytes} bytes\n`);
 }
 
@@ -57,12 +69,26 @@ export async function listAll(options: SnapshotOptions): Promise<void> {
   const { dir, node } = await placeOf(options);
   const files = await listSnapshots(realDisk, dir);
   const output = options.output ?? 'table';
-  if (output === 'json') return void process.stdout.write(`${JSON.stringify(listObject(files, node), null, 2)}\n`);
-  if (output === 'yaml') return void process.stdout.write((await import('js-yaml')).dump(listObject(files, node)));
-  if (output !== 'table') throw new ConfigError(`--output: "${output}" is not one of table, json, yaml`, { op });
-  const rows = [['Name', 'Location', 'Size', 'Created'], ...files.map((file) => [file.name, `file://${file.path}`, String(file.bytes), timeOf(file)])];
-  const widths = [0, 1, 2].map((column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
-  for (const row of rows) process.stdout.write(`${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join(' ').trimEnd()}\n`);
+  if (output === 'json')
+    return void process.stdout.write(`${JSON.stringify(listObject(files, node), null, 2)}\n`);
+  if (output === 'yaml')
+    return void process.stdout.write((await import('js-yaml')).dump(listObject(files, node)));
+  if (output !== 'table')
+    throw new ConfigError(`--output: "${output}" is not one of table, json, yaml`, { op });
+  const rows = [
+    ['Name', 'Location', 'Size', 'Created'],
+    ...files.map((file) => [file.name, `file://${file.path}`, String(file.bytes), timeOf(file)]),
+  ];
+  const widths = [0, 1, 2].map((column) =>
+    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
+  );
+  for (const row of rows)
+    process.stdout.write(
+      `${row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join(' ')
+        .trimEnd()}\n`,
+    );
 }
 
 export async function deleteNamed(names: string[], options: SnapshotOptions): Promise<void> {
@@ -74,52 +100,106 @@ export async function deleteNamed(names: string[], options: SnapshotOptions): Pr
 export async function prune(options: SnapshotOptions): Promise<void> {
   const { config, dir, node, prefix } = await placeOf(options);
   const { retention } = config.snapshots;
-  if (retention === 0) throw new ConfigError('--snapshot-retention is 0: all snapshots are kept', { op, hint: 'say how many are to stay' });
+  if (retention === 0)
+    throw new ConfigError('--snapshot-retention is 0: all snapshots are kept', {
+      op,
+      hint: 'say how many are to stay',
+    });
   const gone = await pruneSnapshots(realDisk, dir, { prefix, node, keep: retention });
   for (const { name } of gone) process.stdout.write(`Snapshot ${name} deleted.\n`);
-  if (gone.length === 0) process.stdout.write(`no more than ${retention} snapshots named ${prefix}-${node}-* are in ${dir}\n`);
+  if (gone.length === 0)
+    process.stdout.write(
+      `no more than ${retention} snapshots named ${prefix}-${node}-* are in ${dir}\n`,
+    );
 }
 
-/** The settings of the server, with what was said here over them; where it runs, it knows its name and folder best. */
+/**
+ * The settings of the server, with what was said here over them; where it runs, it knows its name
+ * and folder best.
+ */
 async function placeOf(options: SnapshotOptions): Promise<Place> {
   const s3 = Object.keys(options).find((name) => /^(etcdS|s)3/.test(name));
-  if (s3 !== undefined) throw new ConfigError('snapshots are not sent to S3', { op, hint: 'copy them from their folder, with a tool for your store' });
+  if (s3 !== undefined)
+    throw new ConfigError('snapshots are not sent to S3', {
+      op,
+      hint: 'copy them from their folder, with a tool for your store',
+    });
   const { config: file, dataDir, nodeName } = options;
   const told: [string, string | boolean | undefined][] = [
-    ['config', file], ['data-dir', dataDir], ['node-name', nodeName],
-    ['etcd-snapshot-dir', options.etcdSnapshotDir ?? options.dir], ['etcd-snapshot-retention', retentionOf(options)], ['etcd-snapshot-compress', options.etcdSnapshotCompress ?? options.snapshotCompress],
+    ['config', file],
+    ['data-dir', dataDir],
+    ['node-name', nodeName],
+    ['etcd-snapshot-dir', options.etcdSnapshotDir ?? options.dir],
+    ['etcd-snapshot-retention', retentionOf(options)],
+    ['etcd-snapshot-compress', options.etcdSnapshotCompress ?? options.snapshotCompress],
   ];
-  const argv = told.flatMap(([name, value]) => (value === undefined ? [] : [`--${name}=${String(value)}`]));
-  const config = serverConfig(await gatherSettings({ command: 'server', argv, env: process.env, disk: realDisk, warn: () => undefined }));
+  const argv = told.flatMap(([name, value]) =>
+    value === undefined ? [] : [`--${name}=${String(value)}`],
+  );
+  const config = serverConfig(
+    await gatherSettings({
+      command: 'server',
+      argv,
+      env: process.env,
+      disk: realDisk,
+      warn: () => undefined,
+    }),
+  );
   const about = await askOperator(config.dataDir, 'GET /about', undefined);
   const node = nodeName ?? about?.node ?? (await nodeFacts(config, realDoors(false))).name;
   const dir = options.etcdSnapshotDir ?? options.dir ?? about?.snapshotDir ?? snapshotDirOf(config);
-  return { config, dir, node, prefix: options.etcdSnapshotName ?? options.name ?? onDemand, running: about !== undefined };
+  return {
+    config,
+    dir,
+    node,
+    prefix: options.etcdSnapshotName ?? options.name ?? onDemand,
+    running: about !== undefined,
+  };
 }
 
-const retentionOf = (options: SnapshotOptions): string | undefined => options.etcdSnapshotRetention ?? options.snapshotRetention;
+const retentionOf = (options: SnapshotOptions): string | undefined =>
+  options.etcdSnapshotRetention ?? options.snapshotRetention;
 
 /** The file of a server that does not run can be copied all the same; an etcd has to run. */
 function stopped(config: ServerConfig, node: string): Snapshots {
   const db = join(config.dataDir, 'server/db');
   const engine = {
     async copy(path: string) {
-      if (await realDisk.stat(op, join(db, 'etcd/member'))) throw new ConfigError('the server does not run, and its etcd with it', { op, hint: 'start it, and ask again' });
-      if (!(await realDisk.stat(op, join(db, fileName)))) throw new ConfigError(`${config.dataDir} holds no datastore, and no server runs with it`, { op, hint: 'is --data-dir right?' });
+      if (await realDisk.stat(op, join(db, 'etcd/member')))
+        throw new ConfigError('the server does not run, and its etcd with it', {
+          op,
+          hint: 'start it, and ask again',
+        });
+      if (!(await realDisk.stat(op, join(db, fileName))))
+        throw new ConfigError(`${config.dataDir} holds no datastore, and no server runs with it`, {
+          op,
+          hint: 'is --data-dir right?',
+        });
       await snapshotStopped(db, path);
     },
     verify: async (path: string) => void (await verifyFile({ path, prefixes: [] })),
   };
-  return new Snapshots({ engine, node, disk: realDisk, clock: realClock, log: makeLog({ level: 'warn' }) });
+  return new Snapshots({
+    engine,
+    node,
+    disk: realDisk,
+    clock: realClock,
+    log: makeLog({ level: 'warn' }),
+  });
 }
 
-const timeOf = (file: SnapshotFile): string => new Date(file.createdMs).toISOString().replace(/\.\d+/, '');
+const timeOf = (file: SnapshotFile): string =>
+  new Date(file.createdMs).toISOString().replace(/\.\d+/, '');
 
 /** As k3s prints its ETCDSnapshotFile objects. */
 function listObject(files: SnapshotFile[], node: string): object {
   const items = files.map((file) => ({
     metadata: { name: file.name, creationTimestamp: timeOf(file) },
-    spec: { snapshotName: file.name, nodeName: file.name.includes(`-${node}-`) ? node : '', location: `file://${file.path}` },
+    spec: {
+      snapshotName: file.name,
+      nodeName: file.name.includes(`-${node}-`) ? node : '',
+      location: `file://${file.path}`,
+    },
     status: { readyToUse: true, creationTime: timeOf(file), size: String(file.bytes) },
   }));
   return { apiVersion: 'k3s.cattle.io/v1', kind: 'ETCDSnapshotFileList', metadata: {}, items };

@@ -5,7 +5,10 @@ import { agentConfig, serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
 /** No file is there: all is said on the command line. */
-const noFiles = { list: () => Promise.resolve([]), readIfThere: () => Promise.resolve(undefined) } as unknown as Disk;
+const noFiles = {
+  list: () => Promise.resolve([]),
+  readIfThere: () => Promise.resolve(undefined),
+} as unknown as Disk;
 
 async function started(command: 'server' | 'agent', argv: string[]) {
   const warnings: string[] = [];
@@ -57,7 +60,12 @@ const serverFlags: Row[] = [
   ['etcd-arg', 'quota-backend-bytes=8589934592', 'works'],
   ['kube-controller-manager-arg', 'node-monitor-grace-period=20s', 'works'],
   ['kube-scheduler-arg', 'bind-address=0.0.0.0', 'warns', /no port of its own/],
-  ['kube-cloud-controller-manager-arg', 'webhook-secure-port=0', 'warns', /no cloud controller manager/],
+  [
+    'kube-cloud-controller-manager-arg',
+    'webhook-secure-port=0',
+    'warns',
+    /no cloud controller manager/,
+  ],
   ['helm-controller-arg', 'threads=2', 'warns', /Helm/],
   ['datastore-endpoint', 'https://10.0.0.1:2379', 'works'],
   ['datastore-cafile', '/ca', 'works'],
@@ -151,11 +159,15 @@ const nodeFlags: Row[] = [
 ];
 
 const joining = ['--server', 'https://10.0.0.1:6443', '--token', 'secret'];
-const line = ([flag, value]: Row): string[] => (value === undefined ? [`--${flag}`] : [`--${flag}`, value]);
+const line = ([flag, value]: Row): string[] =>
+  value === undefined ? [`--${flag}`] : [`--${flag}`, value];
 
 async function fate(command: 'server' | 'agent', row: Row): Promise<{ is: Fate; said: string[] }> {
   try {
-    const { warnings } = await started(command, [...line(row), ...(command === 'agent' ? joining : [])]);
+    const { warnings } = await started(command, [
+      ...line(row),
+      ...(command === 'agent' ? joining : []),
+    ]);
     return { is: warnings.length > 0 ? 'warns' : 'works', said: warnings };
   } catch (error) {
     return { is: 'refused', said: [(error as Error).message] };
@@ -165,7 +177,10 @@ async function fate(command: 'server' | 'agent', row: Row): Promise<{ is: Fate; 
 describe('every flag of k3s works, warns in one line, or is refused in one', () => {
   test.each([...serverFlags, ...nodeFlags])('server --%s %s: %s', async (...row) => {
     const { is, said } = await fate('server', row);
-    expect({ is, said }).toMatchObject({ is: row[2], said: is === 'works' ? [] : [expect.stringMatching(row[3] ?? /./)] });
+    expect({ is, said }).toMatchObject({
+      is: row[2],
+      said: is === 'works' ? [] : [expect.stringMatching(row[3] ?? /./)],
+    });
     expect(said.join('')).not.toContain('\n');
   });
 
@@ -175,36 +190,132 @@ describe('every flag of k3s works, warns in one line, or is refused in one', () 
 
   test('no flag of ours has a state that this table does not show', () => {
     const shown = new Set([...serverFlags, ...nodeFlags].map(([flag]) => flag));
-    expect(flagsOf('server').filter((flag) => flag.state !== 'works' && !shown.has(flag.name)).map((flag) => flag.name)).toEqual([]);
+    expect(
+      flagsOf('server')
+        .filter((flag) => flag.state !== 'works' && !shown.has(flag.name))
+        .map((flag) => flag.name),
+    ).toEqual([]);
   });
 });
 
 /** How people start k3s, one of a kind: from READMEs, playbooks and cloud-init files. */
 const commandLines: [command: 'server' | 'agent', argv: string][] = [
   ['server', '--disable traefik --disable servicelb --write-kubeconfig-mode 644'],
-  ['server', '--cluster-init --disable=traefik --disable=local-storage --flannel-backend=none --disable-network-policy --kubelet-arg=max-pods=250'],
-  ['server', '--cluster-init --etcd-expose-metrics=true --kube-controller-manager-arg bind-address=0.0.0.0 --kube-scheduler-arg bind-address=0.0.0.0 --kube-proxy-arg metrics-bind-address=0.0.0.0'],
-  ['server', '--kubelet-arg=eviction-hard=memory.available<100Mi,nodefs.available<5% --kubelet-arg=eviction-minimum-reclaim=imagefs.available=1%'],
-  ['server', '--kubelet-arg=kube-reserved=cpu=200m,memory=500Mi --kubelet-arg=system-reserved=cpu=100m,memory=200Mi --kubelet-arg=image-gc-high-threshold=85 --kubelet-arg=image-gc-low-threshold=80'],
-  ['server', '--kubelet-arg=container-log-max-files=4 --kubelet-arg=container-log-max-size=50Mi --kubelet-arg config=/etc/rancher/k3s/kubelet.config'],
-  ['server', '--kube-controller-manager-arg node-monitor-period=2s --kube-controller-manager-arg node-monitor-grace-period=16s --kube-apiserver-arg default-not-ready-toleration-seconds=20 --kube-apiserver-arg default-unreachable-toleration-seconds=20 --kubelet-arg node-status-update-frequency=4s'],
-  ['server', '--kube-apiserver-arg=audit-log-path=/var/log/audit.log --kube-apiserver-arg=audit-policy-file=/etc/audit.yaml --kube-apiserver-arg=audit-log-maxage=30 --kube-apiserver-arg=admission-control-config-file=/etc/psa.yaml --protect-kernel-defaults=true --secrets-encryption=true'],
-  ['server', '--kube-apiserver-arg oidc-issuer-url=https://id.example --kube-apiserver-arg oidc-client-id=k --kube-apiserver-arg oidc-username-claim=email'],
-  ['server', '--kube-apiserver-arg=feature-gates=EphemeralContainers=true,A=false --kubelet-arg=feature-gates=NodeSwap=true'],
+  [
+    'server',
+    '--cluster-init --disable=traefik --disable=local-storage --flannel-backend=none ' +
+      '--disable-network-policy --kubelet-arg=max-pods=250',
+  ],
+  [
+    'server',
+    '--cluster-init --etcd-expose-metrics=true --kube-controller-manager-arg ' +
+      'bind-address=0.0.0.0 --kube-scheduler-arg bind-address=0.0.0.0 --kube-proxy-arg ' +
+      'metrics-bind-address=0.0.0.0',
+  ],
+  [
+    'server',
+    '--kubelet-arg=eviction-hard=memory.available<100Mi,nodefs.available<5% ' +
+      '--kubelet-arg=eviction-minimum-reclaim=imagefs.available=1%',
+  ],
+  [
+    'server',
+    '--kubelet-arg=kube-reserved=cpu=200m,memory=500Mi ' +
+      '--kubelet-arg=system-reserved=cpu=100m,memory=200Mi ' +
+      '--kubelet-arg=image-gc-high-threshold=85 --kubelet-arg=image-gc-low-threshold=80',
+  ],
+  [
+    'server',
+    '--kubelet-arg=container-log-max-files=4 --kubelet-arg=container-log-max-size=50Mi ' +
+      '--kubelet-arg config=/etc/rancher/k3s/kubelet.config',
+  ],
+  [
+    'server',
+    '--kube-controller-manager-arg node-monitor-period=2s --kube-controller-manager-arg ' +
+      'node-monitor-grace-period=16s --kube-apiserver-arg ' +
+      'default-not-ready-toleration-seconds=20 --kube-apiserver-arg ' +
+      'default-unreachable-toleration-seconds=20 --kubelet-arg node-status-update-frequency=4s',
+  ],
+  [
+    'server',
+    '--kube-apiserver-arg=audit-log-path=/var/log/audit.log ' +
+      '--kube-apiserver-arg=audit-policy-file=/etc/audit.yaml ' +
+      '--kube-apiserver-arg=audit-log-maxage=30 ' +
+      '--kube-apiserver-arg=admission-control-config-file=/etc/psa.yaml ' +
+      '--protect-kernel-defaults=true --secrets-encryption=true',
+  ],
+  [
+    'server',
+    '--kube-apiserver-arg oidc-issuer-url=https://id.example --kube-apiserver-arg ' +
+      'oidc-client-id=k --kube-apiserver-arg oidc-username-claim=email',
+  ],
+  [
+    'server',
+    '--kube-apiserver-arg=feature-gates=EphemeralContainers=true,A=false ' +
+      '--kubelet-arg=feature-gates=NodeSwap=true',
+  ],
   ['server', '--log /var/log/k3s.log --alsologtostderr -v 3 --vmodule server=4'],
-  ['server', '--system-default-registry registry.example:5000 --private-registry /etc/registries.yaml --airgap-extra-registry registry.example'],
-  ['server', '--server https://10.0.0.1:6443 --token t --disable-etcd --disable-apiserver --node-taint node-role.kubernetes.io/control-plane:NoSchedule'],
+  [
+    'server',
+    '--system-default-registry registry.example:5000 --private-registry /etc/registries.yaml ' +
+      '--airgap-extra-registry registry.example',
+  ],
+  [
+    'server',
+    '--server https://10.0.0.1:6443 --token t --disable-etcd --disable-apiserver ' +
+      '--node-taint node-role.kubernetes.io/control-plane:NoSchedule',
+  ],
   ['server', '--docker --no-deploy traefik --no-deploy=servicelb'],
-  ['server', '--datastore-endpoint postgres://k3s:secret@10.0.0.5:5432/k3s --token t --tls-san lb.example'],
-  ['server', '--node-external-ip 192.0.2.7 --flannel-external-ip --node-ip 10.0.0.7 --flannel-iface eth1'],
-  ['server', '--disable-cloud-controller --kubelet-arg=cloud-provider=external --kubelet-arg=provider-id=hcloud://1'],
-  ['server', '--kube-apiserver-arg=service-node-port-range=80-32767 --kube-apiserver-arg anonymous-auth=false --kube-apiserver-arg=enable-admission-plugins=NodeRestriction,PodSecurity,EventRateLimit'],
-  ['server', '--etcd-arg=quota-backend-bytes=4294967296 --etcd-arg=heartbeat-interval=500 --etcd-snapshot-retention=28'],
-  ['server', '--kube-apiserver-arg=--max-requests-inflight=800 --kube-controller-manager-arg=terminated-pod-gc-threshold=10 --kube-controller-manager-arg=node-cidr-mask-size=22 --cluster-cidr=10.240.0.0/12'],
-  ['server', '--helm-job-image=x --default-local-storage-path /mnt/pv --embedded-registry --supervisor-metrics'],
-  ['server', '--egress-selector-mode disabled --servicelb-namespace lb --lb-server-port 6445 --disable-helm-controller'],
-  ['agent', '--server https://10.0.0.1:6443 --token t --kubelet-arg=max-pods=30 --kube-proxy-arg=proxy-mode=ipvs --kube-proxy-arg ipvs-strict-arp=true --node-label a=b --lb-server-port 6445'],
-  ['agent', '-s https://10.0.0.1:6443 -t secret --with-node-id --image-credential-provider-config /c.yaml --prefer-bundled-bin --node-name=w-1'],
+  [
+    'server',
+    '--datastore-endpoint postgres://k3s:secret@10.0.0.5:5432/k3s --token t --tls-san lb.example',
+  ],
+  [
+    'server',
+    '--node-external-ip 192.0.2.7 --flannel-external-ip --node-ip 10.0.0.7 --flannel-iface eth1',
+  ],
+  [
+    'server',
+    '--disable-cloud-controller --kubelet-arg=cloud-provider=external ' +
+      '--kubelet-arg=provider-id=hcloud://1',
+  ],
+  [
+    'server',
+    '--kube-apiserver-arg=service-node-port-range=80-32767 --kube-apiserver-arg ' +
+      'anonymous-auth=false ' +
+      '--kube-apiserver-arg=enable-admission-plugins=NodeRestriction,PodSecurity,EventRateLimit',
+  ],
+  [
+    'server',
+    '--etcd-arg=quota-backend-bytes=4294967296 --etcd-arg=heartbeat-interval=500 ' +
+      '--etcd-snapshot-retention=28',
+  ],
+  [
+    'server',
+    '--kube-apiserver-arg=--max-requests-inflight=800 ' +
+      '--kube-controller-manager-arg=terminated-pod-gc-threshold=10 ' +
+      '--kube-controller-manager-arg=node-cidr-mask-size=22 --cluster-cidr=10.240.0.0/12',
+  ],
+  [
+    'server',
+    '--helm-job-image=x --default-local-storage-path /mnt/pv --embedded-registry ' +
+      '--supervisor-metrics',
+  ],
+  [
+    'server',
+    '--egress-selector-mode disabled --servicelb-namespace lb --lb-server-port 6445 ' +
+      '--disable-helm-controller',
+  ],
+  [
+    'agent',
+    '--server https://10.0.0.1:6443 --token t --kubelet-arg=max-pods=30 ' +
+      '--kube-proxy-arg=proxy-mode=ipvs --kube-proxy-arg ipvs-strict-arp=true --node-label a=b ' +
+      '--lb-server-port 6445',
+  ],
+  [
+    'agent',
+    '-s https://10.0.0.1:6443 -t secret --with-node-id --image-credential-provider-config ' +
+      '/c.yaml --prefer-bundled-bin --node-name=w-1',
+  ],
 ];
 
 describe('command lines that people start k3s with', () => {

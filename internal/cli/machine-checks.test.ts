@@ -28,10 +28,26 @@ async function said(...flags: string[]): Promise<string[]> {
   writeFileSync(join(dir, 'config.yaml'), '');
   const lines: string[] = [];
   const warn = (line: string): void => void lines.push(line);
-  const argv = ['--config', join(dir, 'config.yaml'), '--data-dir', join(dir, 'data'), '--private-registry', join(dir, 'registries.yaml'), ...flags];
+  const argv = [
+    '--config',
+    join(dir, 'config.yaml'),
+    '--data-dir',
+    join(dir, 'data'),
+    '--private-registry',
+    join(dir, 'registries.yaml'),
+    ...flags,
+  ];
   try {
-    const config = serverConfig(await gatherSettings({ command: 'server', argv, env: {}, disk: realDisk, warn }), warn);
-    await checkMachine(config, { disk: realDisk, host: { ...realHost, isRoot: () => root }, spawn: realSpawn, warn });
+    const config = serverConfig(
+      await gatherSettings({ command: 'server', argv, env: {}, disk: realDisk, warn }),
+      warn,
+    );
+    await checkMachine(config, {
+      disk: realDisk,
+      host: { ...realHost, isRoot: () => root },
+      spawn: realSpawn,
+      warn,
+    });
   } catch (error) {
     lines.push(`refused: ${(error as Error).message}`);
   }
@@ -42,27 +58,74 @@ test('nothing is to be said of what is there', async () => {
   const socket = join(dir, 'cri.sock');
   listening = createServer().listen(socket);
   await new Promise((resolve) => listening?.once('listening', resolve));
-  writeFileSync(join(dir, 'registries.yaml'), 'mirrors:\n  docker.io: {endpoint: [https://mirror.example]}\nconfigs:\n  mirror.example: {auth: {username: a, password: b}}\n');
-  expect(await said('--write-kubeconfig-group', 'root', '--resolv-conf', join(dir, 'registries.yaml'), '--container-runtime-endpoint', `unix://${socket}`, '--node-ip', '127.0.0.1')).toEqual([]);
+  writeFileSync(
+    join(dir, 'registries.yaml'),
+    'mirrors:\n  docker.io: {endpoint: [https://mirror.example]}\nconfigs:\n  ' +
+      'mirror.example: {auth: {username: a, password: b}}\n',
+  );
+  expect(
+    await said(
+      '--write-kubeconfig-group',
+      'root',
+      '--resolv-conf',
+      join(dir, 'registries.yaml'),
+      '--container-runtime-endpoint',
+      `unix://${socket}`,
+      '--node-ip',
+      '127.0.0.1',
+    ),
+  ).toEqual([]);
 });
 
 test.each<[string[], string | RegExp]>([
-  [['--write-kubeconfig-group', 'nobodys-group'], 'refused: --write-kubeconfig-group: there is no group "nobodys-group" on this machine'],
-  [['--resolv-conf', '/nowhere/resolv.conf'], 'refused: --resolv-conf: /nowhere/resolv.conf: no such file'],
+  [
+    ['--write-kubeconfig-group', 'nobodys-group'],
+    'refused: --write-kubeconfig-group: there is no group "nobodys-group" on this machine',
+  ],
+  [
+    ['--resolv-conf', '/nowhere/resolv.conf'],
+    'refused: --resolv-conf: /nowhere/resolv.conf: no such file',
+  ],
   [['--token-file', '/nowhere/token'], 'refused: --token-file: /nowhere/token: no such file'],
-  [['--datastore-endpoint', 'https://a:2379', '--datastore-cafile', '/nowhere/ca'], 'refused: --datastore-cafile: /nowhere/ca: no such file'],
-  [['--node-ip', '192.0.2.77'], /^--node-ip: no interface of this machine has 192\.0\.2\.77; has it another now: /],
-  [['--container-runtime-endpoint', '/nowhere/cri.sock'], /^--container-runtime-endpoint: nobody listens on \/nowhere\/cri\.sock/],
-  [['--container-runtime-endpoint', 'tcp://1.2.3.4:5'], 'refused: --container-runtime-endpoint: "tcp://1.2.3.4:5" is not the path of a socket'],
+  [
+    ['--datastore-endpoint', 'https://a:2379', '--datastore-cafile', '/nowhere/ca'],
+    'refused: --datastore-cafile: /nowhere/ca: no such file',
+  ],
+  [
+    ['--node-ip', '192.0.2.77'],
+    /^--node-ip: no interface of this machine has 192\.0\.2\.77; has it another now: /,
+  ],
+  [
+    ['--container-runtime-endpoint', '/nowhere/cri.sock'],
+    /^--container-runtime-endpoint: nobody listens on \/nowhere\/cri\.sock/,
+  ],
+  [
+    ['--container-runtime-endpoint', 'tcp://1.2.3.4:5'],
+    'refused: --container-runtime-endpoint: "tcp://1.2.3.4:5" is not the path of a socket',
+  ],
 ])('%j', async (flags, expected) => {
-  expect(await said(...flags)).toEqual([typeof expected === 'string' ? expected : expect.stringMatching(expected)]);
+  expect(await said(...flags)).toEqual([
+    typeof expected === 'string' ? expected : expect.stringMatching(expected),
+  ]);
 });
 
 test.each<[string, RegExp]>([
-  ['mirors: {docker.io: {}}\n', /registries\.yaml: unknown key "mirors" has no effect \(known are mirrors, configs\)$/],
-  ['mirrors: {docker.io: {endpont: [https://a]}}\n', /unknown key "mirrors\.docker\.io\.endpont" has no effect/],
-  ['configs: {a.example: {auth: {user: a}}}\n', /unknown key "configs\.a\.example\.auth\.user" has no effect/],
-  ['configs: {a.example: {tls: {ca_file: /nowhere/ca}}}\n', /configs: a\.example: \/nowhere\/ca: no such file$/],
+  [
+    'mirors: {docker.io: {}}\n',
+    /registries\.yaml: unknown key "mirors" has no effect \(known are mirrors, configs\)$/,
+  ],
+  [
+    'mirrors: {docker.io: {endpont: [https://a]}}\n',
+    /unknown key "mirrors\.docker\.io\.endpont" has no effect/,
+  ],
+  [
+    'configs: {a.example: {auth: {user: a}}}\n',
+    /unknown key "configs\.a\.example\.auth\.user" has no effect/,
+  ],
+  [
+    'configs: {a.example: {tls: {ca_file: /nowhere/ca}}}\n',
+    /configs: a\.example: \/nowhere\/ca: no such file$/,
+  ],
   ['mirrors: {docker.io: {endpoint: ["ftp://a"]}}\n', /left out: "ftp:\/\/a" is no endpoint$/],
   ['mirrors: [\n', /^refused: .*registries\.yaml: /],
 ])('registries.yaml %j', async (text, expected) => {
@@ -81,5 +144,7 @@ test('a server with a cluster of its own does not join another by the way', asyn
   writeFileSync(join(dir, 'data/server/db/store.db'), '');
   const { fileName } = await import('../store/sqlite/schema.ts');
   writeFileSync(join(dir, 'data/server/db', fileName), '');
-  expect(await said('--server', 'https://192.0.2.1:6443', '--token', 'x')).toEqual([expect.stringMatching(/^refused: .*holds the state of a cluster of its own/)]);
+  expect(await said('--server', 'https://192.0.2.1:6443', '--token', 'x')).toEqual([
+    expect.stringMatching(/^refused: .*holds the state of a cluster of its own/),
+  ]);
 });

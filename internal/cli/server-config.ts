@@ -2,12 +2,24 @@ import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import { cronError } from '../api/validation/cron-text.ts';
-import type { AgentConfig, NodeConfig, ServerConfig, SnapshotConfig } from '../supervisor/config.ts';
+import type {
+  AgentConfig,
+  NodeConfig,
+  ServerConfig,
+  SnapshotConfig,
+} from '../supervisor/config.ts';
 import { snapshotPrefix } from '../supervisor/snapshots/folder.ts';
 import { isPostgres, parsePostgresEndpoint } from '../store/postgres/endpoint.ts';
 import { kubeletSettings, serverArgs } from './program-args.ts';
 import type { Settings } from './settings.ts';
-import { checkClusterDns, checkClusterDomain, checkNodeLabels, checkNodeTaints, checkRanges, checkTlsSans } from './value-checks.ts';
+import {
+  checkClusterDns,
+  checkClusterDomain,
+  checkNodeLabels,
+  checkNodeTaints,
+  checkRanges,
+  checkTlsSans,
+} from './value-checks.ts';
 
 const op = 'config';
 
@@ -15,11 +27,17 @@ const op = 'config';
 type Warn = (line: string) => void;
 const silently: Warn = () => undefined;
 
-/** Settings -> what the supervisor takes; every value is checked here, with the flag's name in the complaint. */
+/**
+ * Settings -> what the supervisor takes; every value is checked here, with the flag's name in the
+ * complaint.
+ */
 export function serverConfig(settings: Settings, warn: Warn = silently): ServerConfig {
   const args = serverArgs(settings, warn);
   const node = nodeConfig(settings, warn);
-  const [clusterCidr, serviceCidr] = [cidr(settings, 'cluster-cidr'), cidr(settings, 'service-cidr')];
+  const [clusterCidr, serviceCidr] = [
+    cidr(settings, 'cluster-cidr'),
+    cidr(settings, 'service-cidr'),
+  ];
   const clusterDns = address(settings, 'cluster-dns') ?? nthAddress(serviceCidr, 10);
   const clusterDomain = text(settings, 'cluster-domain') ?? 'cluster.local';
   const disable = disabled(settings, warn);
@@ -66,9 +84,18 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
 function serverUrl(settings: Settings): string | undefined {
   const url = text(settings, 'server');
   if (url === undefined) return undefined;
-  if (!/^https:\/\/[^/]+\/?$/.test(url) || !URL.canParse(url)) throw new ConfigError(`--server: "${url}" is not a URL such as https://10.0.0.1:6443`, { op });
-  if (settings.get('cluster-init') === true) throw new ConfigError('--server and --cluster-init exclude each other', { op, hint: '--cluster-init is for the first server of a cluster' });
-  if (text(settings, 'datastore-endpoint') !== undefined) throw new ConfigError('--server and --datastore-endpoint exclude each other', { op, hint: 'servers with the same datastore and --token find each other there' });
+  if (!/^https:\/\/[^/]+\/?$/.test(url) || !URL.canParse(url))
+    throw new ConfigError(`--server: "${url}" is not a URL such as https://10.0.0.1:6443`, { op });
+  if (settings.get('cluster-init') === true)
+    throw new ConfigError('--server and --cluster-init exclude each other', {
+      op,
+      hint: '--cluster-init is for the first server of a cluster',
+    });
+  if (text(settings, 'datastore-endpoint') !== undefined)
+    throw new ConfigError('--server and --datastore-endpoint exclude each other', {
+      op,
+      hint: 'servers with the same datastore and --token find each other there',
+    });
   return url;
 }
 
@@ -78,14 +105,29 @@ function datastore(settings: Settings): ServerConfig['datastore'] {
   if (isPostgres(endpoint)) parsePostgresEndpoint(endpoint);
   else {
     const scheme = /^([a-z0-9+.-]+):\/\//.exec(endpoint)?.[1] ?? 'http';
-    if (!['http', 'https', 'unix'].includes(scheme)) throw new ConfigError(`--datastore-endpoint: there is no datastore "${scheme}"`, { op, hint: 'give the endpoints of an etcd cluster (https://...), a PostgreSQL (postgres://...), or none for the store in data-dir' });
+    if (!['http', 'https', 'unix'].includes(scheme))
+      throw new ConfigError(`--datastore-endpoint: there is no datastore "${scheme}"`, {
+        op,
+        hint:
+          'give the endpoints of an etcd cluster (https://...), a PostgreSQL (postgres://...), ' +
+          'or none for the store in data-dir',
+      });
   }
-  return { endpoint, caFile: text(settings, 'datastore-cafile'), certFile: text(settings, 'datastore-certfile'), keyFile: text(settings, 'datastore-keyfile') };
+  return {
+    endpoint,
+    caFile: text(settings, 'datastore-cafile'),
+    certFile: text(settings, 'datastore-certfile'),
+    keyFile: text(settings, 'datastore-keyfile'),
+  };
 }
 
 function restorePath(settings: Settings): string | undefined {
   const path = text(settings, 'cluster-reset-restore-path');
-  if (path !== undefined && settings.get('cluster-reset') !== true) throw new ConfigError('--cluster-reset-restore-path needs --cluster-reset', { op, hint: 'what the server holds now is laid aside: say both' });
+  if (path !== undefined && settings.get('cluster-reset') !== true)
+    throw new ConfigError('--cluster-reset-restore-path needs --cluster-reset', {
+      op,
+      hint: 'what the server holds now is laid aside: say both',
+    });
   return path;
 }
 
@@ -94,32 +136,72 @@ export function snapshotConfig(settings: Settings): SnapshotConfig {
   const retention = Number(settings.get('etcd-snapshot-retention') ?? 5);
   const prefix = text(settings, 'etcd-snapshot-name') ?? 'etcd-snapshot';
   const wrong = schedule === undefined ? undefined : cronError(schedule);
-  if (wrong !== undefined) throw new ConfigError(`--etcd-snapshot-schedule-cron: ${wrong}`, { op, hint: 'five fields such as "0 */12 * * *", or "" for never' });
-  if (retention < 0) throw new ConfigError(`--etcd-snapshot-retention: ${retention} is less than none`, { op, hint: '0 keeps all' });
-  if (!snapshotPrefix.test(prefix)) throw new ConfigError(`--etcd-snapshot-name: "${prefix}" cannot begin the name of a file`, { op, hint: 'use letters, digits, ".", "_" and "-"' });
+  if (wrong !== undefined)
+    throw new ConfigError(`--etcd-snapshot-schedule-cron: ${wrong}`, {
+      op,
+      hint: 'five fields such as "0 */12 * * *", or "" for never',
+    });
+  if (retention < 0)
+    throw new ConfigError(`--etcd-snapshot-retention: ${retention} is less than none`, {
+      op,
+      hint: '0 keeps all',
+    });
+  if (!snapshotPrefix.test(prefix))
+    throw new ConfigError(`--etcd-snapshot-name: "${prefix}" cannot begin the name of a file`, {
+      op,
+      hint: 'use letters, digits, ".", "_" and "-"',
+    });
   const dir = text(settings, 'etcd-snapshot-dir');
-  if (dir !== undefined && !dir.startsWith('/')) throw new ConfigError(`--etcd-snapshot-dir: "${dir}" is not an absolute path`, { op });
-  return { schedule: settings.get('etcd-disable-snapshots') === true ? undefined : schedule, prefix, retention, dir, compress: settings.get('etcd-snapshot-compress') === true };
+  if (dir !== undefined && !dir.startsWith('/'))
+    throw new ConfigError(`--etcd-snapshot-dir: "${dir}" is not an absolute path`, { op });
+  return {
+    schedule: settings.get('etcd-disable-snapshots') === true ? undefined : schedule,
+    prefix,
+    retention,
+    dir,
+    compress: settings.get('etcd-snapshot-compress') === true,
+  };
 }
 
 export function agentConfig(settings: Settings, warn: Warn = silently): AgentConfig {
   const server = text(settings, 'server');
   const token = text(settings, 'token') ?? text(settings, 'cluster-secret');
-  if (server === undefined) throw new ConfigError('an agent needs --server', { op, hint: 'give the URL of the server, https://<address>:6443' });
-  if (!/^https:\/\/.+/.test(server)) throw new ConfigError(`--server: "${server}" is not an https:// URL`, { op });
-  if (token === undefined) throw new ConfigError('an agent needs --token', { op, hint: 'take it from server/node-token on the server' });
+  if (server === undefined)
+    throw new ConfigError('an agent needs --server', {
+      op,
+      hint: 'give the URL of the server, https://<address>:6443',
+    });
+  if (!/^https:\/\/.+/.test(server))
+    throw new ConfigError(`--server: "${server}" is not an https:// URL`, { op });
+  if (token === undefined)
+    throw new ConfigError('an agent needs --token', {
+      op,
+      hint: 'take it from server/node-token on the server',
+    });
   return { ...nodeConfig(settings, warn), server, token };
 }
 
 function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
   const dataDir = text(settings, 'data-dir') ?? '/var/lib/skiff';
-  if (!dataDir.startsWith('/')) throw new ConfigError(`--data-dir: "${dataDir}" is not an absolute path`, { op });
+  if (!dataDir.startsWith('/'))
+    throw new ConfigError(`--data-dir: "${dataDir}" is not an absolute path`, { op });
   const kubelet = kubeletSettings(settings, warn);
   const nodeName = (kubelet.nodeName ?? text(settings, 'node-name'))?.toLowerCase();
-  if (nodeName !== undefined && !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(nodeName)) throw new ConfigError(`--node-name: "${nodeName}" is not a DNS name`, { op });
+  if (nodeName !== undefined && !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(nodeName))
+    throw new ConfigError(`--node-name: "${nodeName}" is not a DNS name`, { op });
   const config = text(settings, 'config') ?? '/etc/skiff/config.yaml';
-  const nodeLabels = pairs('node-label', [...list(settings, 'node-label'), ...(kubelet.nodeLabels ?? [])], /^[^=]+=[^=]*$/, 'key=value');
-  const nodeTaints = pairs('node-taint', [...list(settings, 'node-taint'), ...(kubelet.nodeTaints ?? [])], /^[^=:]+(=[^:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/, 'key=value:effect');
+  const nodeLabels = pairs(
+    'node-label',
+    [...list(settings, 'node-label'), ...(kubelet.nodeLabels ?? [])],
+    /^[^=]+=[^=]*$/,
+    'key=value',
+  );
+  const nodeTaints = pairs(
+    'node-taint',
+    [...list(settings, 'node-taint'), ...(kubelet.nodeTaints ?? [])],
+    /^[^=:]+(=[^:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/,
+    'key=value:effect',
+  );
   checkNodeLabels(nodeLabels);
   checkNodeTaints(nodeTaints);
   return {
@@ -157,14 +239,30 @@ function flannelBackend(settings: Settings): NodeConfig['flannelBackend'] {
   return backend === 'host-gw' || backend === 'none' ? backend : 'vxlan';
 }
 
-const packaged = ['coredns', 'servicelb', 'traefik', 'local-storage', 'metrics-server', 'runtimes', 'ccm'];
+const packaged = [
+  'coredns',
+  'servicelb',
+  'traefik',
+  'local-storage',
+  'metrics-server',
+  'runtimes',
+  'ccm',
+];
 
 /** Names of components, or of files below server/manifests. */
 function disabled(settings: Settings, warn: Warn): string[] {
   const asked = [...new Set([...list(settings, 'disable'), ...list(settings, 'no-deploy')])];
   for (const name of asked) {
-    if (!/^[A-Za-z0-9][\w.-]*$/.test(name)) throw new ConfigError(`--disable: "${name}" is not the name of a component`, { op, hint: `known are ${packaged.join(', ')}` });
-    if (!packaged.includes(name)) warn(`--disable: there is no component "${name}" (known are ${packaged.join(', ')}); a file of that name below server/manifests is kept away`);
+    if (!/^[A-Za-z0-9][\w.-]*$/.test(name))
+      throw new ConfigError(`--disable: "${name}" is not the name of a component`, {
+        op,
+        hint: `known are ${packaged.join(', ')}`,
+      });
+    if (!packaged.includes(name))
+      warn(
+        `--disable: there is no component "${name}" (known are ${packaged.join(', ')}); a ` +
+          'file of that name below server/manifests is kept away',
+      );
   }
   return asked;
 }
@@ -183,42 +281,53 @@ function port(settings: Settings, name: string): number | undefined {
   const value = settings.get(name);
   if (value === undefined) return undefined;
   const number = Number(value);
-  if (number < 0 || number > 65535) throw new ConfigError(`--${name}: ${number} is not a port`, { op });
+  if (number < 0 || number > 65535)
+    throw new ConfigError(`--${name}: ${number} is not a port`, { op });
   return number;
 }
 
 function address(settings: Settings, name: string): string | undefined {
   const value = text(settings, name);
-  if (value !== undefined && isIP(value) === 0) throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
+  if (value !== undefined && isIP(value) === 0)
+    throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
   return value;
 }
 
 function addresses(settings: Settings, name: string): string[] {
-  for (const value of list(settings, name)) if (isIP(value) === 0) throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
+  for (const value of list(settings, name))
+    if (isIP(value) === 0)
+      throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
   return list(settings, name);
 }
 
 function pairs(name: string, values: string[], pattern: RegExp, form: string): string[] {
-  for (const value of values) if (!pattern.test(value)) throw new ConfigError(`--${name}: "${value}" is not ${form}`, { op });
+  for (const value of values)
+    if (!pattern.test(value)) throw new ConfigError(`--${name}: "${value}" is not ${form}`, { op });
   return values;
 }
 
 /** DNS names. */
 function names(settings: Settings, name: string): string[] {
-  for (const value of list(settings, name)) if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/i.test(value)) throw new ConfigError(`--${name}: "${value}" is not a DNS name`, { op });
+  for (const value of list(settings, name))
+    if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/i.test(value))
+      throw new ConfigError(`--${name}: "${value}" is not a DNS name`, { op });
   return list(settings, name);
 }
 
 function cidr(settings: Settings, name: string): string {
   const value = text(settings, name) ?? '';
   const [ip = '', bits = ''] = value.split('/');
-  if (isIP(ip) !== 4 || !/^\d+$/.test(bits) || Number(bits) > 30) throw new ConfigError(`--${name}: "${value}" is not an IPv4 range such as 10.42.0.0/16`, { op });
+  if (isIP(ip) !== 4 || !/^\d+$/.test(bits) || Number(bits) > 30)
+    throw new ConfigError(`--${name}: "${value}" is not an IPv4 range such as 10.42.0.0/16`, {
+      op,
+    });
   return value;
 }
 
 function mode(settings: Settings, name: string): number {
   const value = text(settings, name) ?? '0600';
-  if (!/^0?[0-7]{3}$/.test(value)) throw new ConfigError(`--${name}: "${value}" is not a file mode such as 0644`, { op });
+  if (!/^0?[0-7]{3}$/.test(value))
+    throw new ConfigError(`--${name}: "${value}" is not a file mode such as 0644`, { op });
   return parseInt(value, 8);
 }
 
@@ -227,12 +336,19 @@ function range(settings: Settings, name: string): { from: number; to: number } {
   const match = /^(\d+)-(\d+)$/.exec(value);
   const from = Number(match?.[1] ?? 0);
   const to = Number(match?.[2] ?? 0);
-  if (from < 1 || to > 65535 || from > to) throw new ConfigError(`--${name}: "${value}" is not a range of ports such as 30000-32767`, { op });
+  if (from < 1 || to > 65535 || from > to)
+    throw new ConfigError(`--${name}: "${value}" is not a range of ports such as 30000-32767`, {
+      op,
+    });
   return { from, to };
 }
 
-/** The n-th address of an IPv4 range: services know the first as the API server and the tenth as the DNS. */
+/**
+ * The n-th address of an IPv4 range: services know the first as the API server and the tenth as the
+ * DNS.
+ */
 export function nthAddress(range: string, n: number): string {
-  const base = (range.split('/')[0] ?? '').split('.').reduce((sum, part) => sum * 256 + Number(part), 0) + n;
+  const base =
+    (range.split('/')[0] ?? '').split('.').reduce((sum, part) => sum * 256 + Number(part), 0) + n;
   return [24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join('.');
 }

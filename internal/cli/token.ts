@@ -7,7 +7,13 @@ import { realRandom } from '../io/random.ts';
 import { newBootstrapToken } from '../pki/tokens.ts';
 import { clientOf } from './kube-client.ts';
 
-const secrets: ResourceRef = { group: '', version: 'v1', resource: 'secrets', kind: 'Secret', namespaced: true };
+const secrets: ResourceRef = {
+  group: '',
+  version: 'v1',
+  resource: 'secrets',
+  kind: 'Secret',
+  namespaced: true,
+};
 const namespace = 'kube-system';
 const type = 'bootstrap.kubernetes.io/token';
 
@@ -16,22 +22,41 @@ export function generateToken(): void {
 }
 
 /** Stores the token as the Secret that Kubernetes defines for it (KEP-130). */
-export async function createToken(text: string | undefined, options: Record<string, string>): Promise<void> {
+export async function createToken(
+  text: string | undefined,
+  options: Record<string, string>,
+): Promise<void> {
   const token = text ?? newBootstrapToken(realRandom);
   const [id = '', secret = ''] = token.split('.');
-  if (!/^[a-z0-9]{6}$/.test(id) || !/^[a-z0-9]{16}$/.test(secret)) throw new ConfigError(`"${token}" is not id.secret of 6 and 16 letters or digits`, { op: 'token' });
+  if (!/^[a-z0-9]{6}$/.test(id) || !/^[a-z0-9]{16}$/.test(secret))
+    throw new ConfigError(`"${token}" is not id.secret of 6 and 16 letters or digits`, {
+      op: 'token',
+    });
   const ttlMs = durationMs(options['ttl'] ?? '24h');
   const data: Record<string, string> = {
     'token-id': id,
     'token-secret': secret,
     'auth-extra-groups': options['groups'] ?? '',
     ...(options['description'] !== undefined && { description: options['description'] }),
-    ...(ttlMs > 0 && { expiration: new Date(realClock.now() + ttlMs).toISOString().replace(/\.\d+/, '') }),
+    ...(ttlMs > 0 && {
+      expiration: new Date(realClock.now() + ttlMs).toISOString().replace(/\.\d+/, ''),
+    }),
   };
-  for (const usage of (options['usages'] ?? '').split(',').filter(Boolean)) data[`usage-bootstrap-${usage}`] = 'true';
+  for (const usage of (options['usages'] ?? '').split(',').filter(Boolean))
+    data[`usage-bootstrap-${usage}`] = 'true';
   const client = await clientOf(options['kubeconfig'] ?? '');
   try {
-    await client.create(secrets, { apiVersion: 'v1', kind: 'Secret', metadata: { name: `bootstrap-token-${id}`, namespace }, type, stringData: data }, { namespace });
+    await client.create(
+      secrets,
+      {
+        apiVersion: 'v1',
+        kind: 'Secret',
+        metadata: { name: `bootstrap-token-${id}`, namespace },
+        type,
+        stringData: data,
+      },
+      { namespace },
+    );
   } finally {
     client.close();
   }
@@ -41,19 +66,38 @@ export async function createToken(text: string | undefined, options: Record<stri
 export async function listTokens(options: Record<string, string>): Promise<void> {
   const client = await clientOf(options['kubeconfig'] ?? '');
   try {
-    const { items } = await client.list<Secret>(secrets, { namespace, fieldSelector: `type=${type}` });
-    const read = (item: Secret, key: string): string => Buffer.from(String(own(item.data, key) ?? ''), 'base64').toString();
+    const { items } = await client.list<Secret>(secrets, {
+      namespace,
+      fieldSelector: `type=${type}`,
+    });
+    const read = (item: Secret, key: string): string =>
+      Buffer.from(String(own(item.data, key) ?? ''), 'base64').toString();
     const rows = items.map((item) => ({
       token: `${read(item, 'token-id')}.${read(item, 'token-secret')}`,
       expires: read(item, 'expiration') || '<forever>',
-      usages: Object.keys(item.data ?? {}).filter((k) => k.startsWith('usage-bootstrap-')).map((k) => k.slice('usage-bootstrap-'.length)),
+      usages: Object.keys(item.data ?? {})
+        .filter((k) => k.startsWith('usage-bootstrap-'))
+        .map((k) => k.slice('usage-bootstrap-'.length)),
       groups: read(item, 'auth-extra-groups').split(',').filter(Boolean),
       description: read(item, 'description') || '<none>',
     }));
     if (options['output'] === 'json') process.stdout.write(`${JSON.stringify(rows, null, 2)}\n`);
-    else for (const row of [{ token: 'TOKEN', expires: 'EXPIRES', usages: ['USAGES'], groups: ['GROUPS'], description: 'DESCRIPTION' }, ...rows]) {
-      process.stdout.write(`${[row.token.padEnd(24), row.expires.padEnd(21), row.usages.join(',').padEnd(23), row.description, row.groups.join(',')].join('  ')}\n`);
-    }
+    else
+      for (const row of [
+        {
+          token: 'TOKEN',
+          expires: 'EXPIRES',
+          usages: ['USAGES'],
+          groups: ['GROUPS'],
+          description: 'DESCRIPTION',
+        },
+        ...rows,
+      ]) {
+        process.stdout.write(
+          `${[row.token.padEnd(24), row.expires.padEnd(21), row.usages.join(',').padEnd(23), row.description, row.groups.join(',')].join('  ')}` +
+            '\n',
+        );
+      }
   } finally {
     client.close();
   }
@@ -76,6 +120,7 @@ function durationMs(text: string): number {
   if (text === '0') return 0;
   const unitMs: Record<string, number> = { s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
   const parts = [...text.matchAll(/(\d+)([smhd])/g)];
-  if (parts.length === 0 || parts.map((p) => p[0]).join('') !== text) throw new ConfigError(`--ttl: "${text}" is not a duration such as 24h`, { op: 'token' });
+  if (parts.length === 0 || parts.map((p) => p[0]).join('') !== text)
+    throw new ConfigError(`--ttl: "${text}" is not a duration such as 24h`, { op: 'token' });
   return parts.reduce((sum, part) => sum + Number(part[1]) * (unitMs[part[2] ?? ''] ?? 0), 0);
 }

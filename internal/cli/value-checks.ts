@@ -1,22 +1,46 @@
-import { dns1123Subdomain, qualifiedName, validLabelValue, wildcardDns1123Subdomain } from '../api/names.ts';
+import {
+  dns1123Subdomain,
+  qualifiedName,
+  validLabelValue,
+  wildcardDns1123Subdomain,
+} from '../api/names.ts';
 import { isForbiddenNodeLabel } from '../api/node-labels.ts';
 import { ConfigError } from '../base/errors.ts';
-import { baseOf, cidrHas, cidrsOverlap, parseIpv4, parseIpv4Cidr, type Ipv4Cidr } from '../base/ipv4.ts';
+import {
+  baseOf,
+  cidrHas,
+  cidrsOverlap,
+  parseIpv4,
+  parseIpv4Cidr,
+  type Ipv4Cidr,
+} from '../base/ipv4.ts';
 
-/** Values that one flag alone cannot judge, or that only the API would refuse, long after the start. Each complaint is one line with its way out. */
+/**
+ * Values that one flag alone cannot judge, or that only the API would refuse, long after the start.
+ * Each complaint is one line with its way out.
+ */
 
 const op = 'config';
 
 /** Ranges of pods and services: each by its first address, and no address in both. */
 export function checkRanges(clusterCidr: string, serviceCidr: string): void {
   const [pods, services] = [range('cluster-cidr', clusterCidr), range('service-cidr', serviceCidr)];
-  if (cidrsOverlap(pods, services)) throw new ConfigError(`--cluster-cidr ${pods} and --service-cidr ${services} share addresses`, { op, hint: 'pods and services need ranges of their own, such as 10.42.0.0/16 and 10.43.0.0/16' });
+  if (cidrsOverlap(pods, services))
+    throw new ConfigError(`--cluster-cidr ${pods} and --service-cidr ${services} share addresses`, {
+      op,
+      hint: 'pods and services need ranges of their own, such as 10.42.0.0/16 and 10.43.0.0/16',
+    });
 }
 
 function range(name: string, text: string): Ipv4Cidr {
   const parsed = parseIpv4Cidr(text);
-  if (!parsed) throw new ConfigError(`--${name}: "${text}" is not an IPv4 range such as 10.42.0.0/16`, { op });
-  if (baseOf(parsed) !== text.split('/')[0]) throw new ConfigError(`--${name}: ${text} does not begin with the first address of its range`, { op, hint: `say ${parsed}` });
+  if (!parsed)
+    throw new ConfigError(`--${name}: "${text}" is not an IPv4 range such as 10.42.0.0/16`, { op });
+  if (baseOf(parsed) !== text.split('/')[0])
+    throw new ConfigError(`--${name}: ${text} does not begin with the first address of its range`, {
+      op,
+      hint: `say ${parsed}`,
+    });
   return parsed;
 }
 
@@ -24,29 +48,60 @@ function range(name: string, text: string): Ipv4Cidr {
 export function checkClusterDns(address: string, serviceCidr: string, disable: string[]): void {
   const [ip, services] = [parseIpv4(address), parseIpv4Cidr(serviceCidr)];
   if (disable.includes('coredns')) return;
-  if (!ip || !services || !cidrHas(services, ip)) throw new ConfigError(`--cluster-dns: ${address} is not in --service-cidr ${serviceCidr}`, { op, hint: 'the cluster DNS is a Service; one of your own may be elsewhere, with --disable coredns' });
+  if (!ip || !services || !cidrHas(services, ip))
+    throw new ConfigError(`--cluster-dns: ${address} is not in --service-cidr ${serviceCidr}`, {
+      op,
+      hint: 'the cluster DNS is a Service; one of your own may be elsewhere, with --disable coredns',
+    });
 }
 
 export function checkClusterDomain(domain: string): void {
-  if (dns1123Subdomain(domain).length > 0) throw new ConfigError(`--cluster-domain: "${domain}" is not a DNS name`, { op, hint: 'lower case, such as cluster.local' });
+  if (dns1123Subdomain(domain).length > 0)
+    throw new ConfigError(`--cluster-domain: "${domain}" is not a DNS name`, {
+      op,
+      hint: 'lower case, such as cluster.local',
+    });
 }
 
 /** What can stand in a certificate: an address or a name, which may begin with "*.". */
 export function checkTlsSans(sans: string[], isAddress: (text: string) => boolean): void {
   for (const san of sans) {
     const name = san.toLowerCase().replace(/\.$/, '');
-    if (isAddress(san) || dns1123Subdomain(name).length === 0 || wildcardDns1123Subdomain(name).length === 0) continue;
-    throw new ConfigError(`--tls-san: "${san}" is neither an address nor a DNS name`, { op, hint: san.includes('/') ? 'give the name alone, without a scheme or path' : san.includes(':') ? 'give the name alone, without a port' : 'give one name or address each time' });
+    if (
+      isAddress(san) ||
+      dns1123Subdomain(name).length === 0 ||
+      wildcardDns1123Subdomain(name).length === 0
+    )
+      continue;
+    throw new ConfigError(`--tls-san: "${san}" is neither an address nor a DNS name`, {
+      op,
+      hint: san.includes('/')
+        ? 'give the name alone, without a scheme or path'
+        : san.includes(':')
+          ? 'give the name alone, without a port'
+          : 'give one name or address each time',
+    });
   }
 }
 
 /** `key=value`, by the rules for labels, and not among those that a node may not give itself. */
 export function checkNodeLabels(labels: string[]): void {
   for (const label of labels) {
-    const [key = '', value = ''] = [label.slice(0, label.indexOf('=')), label.slice(label.indexOf('=') + 1)];
+    const [key = '', value = ''] = [
+      label.slice(0, label.indexOf('=')),
+      label.slice(label.indexOf('=') + 1),
+    ];
     const wrong = qualifiedName(key)[0] ?? validLabelValue(value)[0];
-    if (wrong !== undefined) throw new ConfigError(`--node-label: "${label}": ${brief(wrong)}`, { op, hint: 'key=value, such as zone=cellar or example.com/disk=ssd' });
-    if (isForbiddenNodeLabel(key)) throw new ConfigError(`--node-label: a node may not give itself "${key}"`, { op, hint: `kubectl label node NAME ${label}` });
+    if (wrong !== undefined)
+      throw new ConfigError(`--node-label: "${label}": ${brief(wrong)}`, {
+        op,
+        hint: 'key=value, such as zone=cellar or example.com/disk=ssd',
+      });
+    if (isForbiddenNodeLabel(key))
+      throw new ConfigError(`--node-label: a node may not give itself "${key}"`, {
+        op,
+        hint: `kubectl label node NAME ${label}`,
+      });
   }
 }
 
@@ -55,7 +110,11 @@ export function checkNodeTaints(taints: string[]): void {
   for (const taint of taints) {
     const [, key = '', value = ''] = /^([^=:]+)(?:=([^:]*))?:/.exec(taint) ?? [];
     const wrong = qualifiedName(key)[0] ?? validLabelValue(value)[0];
-    if (wrong !== undefined) throw new ConfigError(`--node-taint: "${taint}": ${brief(wrong)}`, { op, hint: 'key=value:effect, such as example.com/gpu=true:NoSchedule' });
+    if (wrong !== undefined)
+      throw new ConfigError(`--node-taint: "${taint}": ${brief(wrong)}`, {
+        op,
+        hint: 'key=value:effect, such as example.com/gpu=true:NoSchedule',
+      });
   }
 }
 

@@ -4,10 +4,17 @@ import { kubernetesVersion } from '../supervisor/release.ts';
 
 export function printVersion(): void {
   const { version, build } = buildInfo();
-  process.stdout.write(`skiff version v${version} (${build})\nkubernetes ${kubernetesVersion}\nnode ${process.version}\n`);
+  process.stdout.write(
+    `skiff version v${version} (${build})\nkubernetes ${kubernetesVersion}\nnode ` +
+      `${process.version}\n`,
+  );
 }
 
 export async function printLicenses(): Promise<void> {
-  if (!hasAsset('licenses.txt')) throw new ConfigError('the licences are gathered when the executable is built', { op: 'licenses', hint: 'see LICENSE, and node_modules/*/LICENSE' });
+  if (!hasAsset('licenses.txt'))
+    throw new ConfigError('the licences are gathered when the executable is built', {
+      op: 'licenses',
+      hint: 'see LICENSE, and node_modules/*/LICENSE',
+    });
   process.stdout.write(await assetBytes('licenses.txt'));
 }

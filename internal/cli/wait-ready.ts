@@ -27,8 +27,9 @@ export interface WaitReady {
 }
 
 /**
- * Waits until the server that runs here, and not one of before, has started every part, answers, and its node (if it has one) is
- * Ready and has sent a heartbeat since that server started. Ends early, with the server's own words, when it dies twice of the same.
+ * Waits until the server that runs here, and not one of before, has started every part, answers,
+ * and its node (if it has one) is Ready and has sent a heartbeat since that server started. Ends
+ * early, with the server's own words, when it dies twice of the same.
  */
 export async function waitReady({ config, timeoutMs, kubeconfig, say }: WaitReady): Promise<void> {
   const end = realClock.monotonicMs() + timeoutMs;
@@ -38,13 +39,25 @@ export async function waitReady({ config, timeoutMs, kubeconfig, say }: WaitRead
   let lacking = 'no server runs on this machine';
   for (;;) {
     const dying = lastWords(config.runDir);
-    const times = dying === undefined ? 0 : dying.message === before?.message ? dying.times - before.times : dying.times;
-    const step = await look(config, kubeconfig, once).catch((error: unknown) => ({ lacking: messageOf(error) }));
+    const times =
+      dying === undefined
+        ? 0
+        : dying.message === before?.message
+          ? dying.times - before.times
+          : dying.times;
+    const step = await look(config, kubeconfig, once).catch((error: unknown) => ({
+      lacking: messageOf(error),
+    }));
     if ('about' in step && (await stays(step.about, dying?.atMs))) return;
     // Died twice while it was waited for, or before and is down again.
-    if (dying && (times >= sameWordsTwice || (!('about' in step) && dying.times > sameWordsTwice))) throw new ConfigError(`the server does not stay up: ${dying.message}`, { op });
+    if (dying && (times >= sameWordsTwice || (!('about' in step) && dying.times > sameWordsTwice)))
+      throw new ConfigError(`the server does not stay up: ${dying.message}`, { op });
     if ('lacking' in step) lacking = step.lacking;
-    if (realClock.monotonicMs() >= end) throw new ConfigError(`not reached in ${Math.round(timeoutMs / 1000)} s: ${lacking}`, { op, hint: 'look into the log of the service' });
+    if (realClock.monotonicMs() >= end)
+      throw new ConfigError(`not reached in ${Math.round(timeoutMs / 1000)} s: ${lacking}`, {
+        op,
+        hint: 'look into the log of the service',
+      });
     await realClock.sleep(op, asksEveryMs);
   }
 }
@@ -55,13 +68,18 @@ function lastWords(runDir: string): ReturnType<typeof readLastWords> {
   return words && Math.abs(realClock.now() - words.atMs) < 6 * watchedMs ? words : undefined;
 }
 
-async function look(config: WaitReady['config'], kubeconfig: string | undefined, once: (text: string) => void): Promise<{ about: About } | { lacking: string }> {
+async function look(
+  config: WaitReady['config'],
+  kubeconfig: string | undefined,
+  once: (text: string) => void,
+): Promise<{ about: About } | { lacking: string }> {
   const about = await askOperator(config.dataDir, 'GET /about', undefined);
   if (!about) return { lacking: 'no server runs on this machine' };
   once('the server has started');
   const client = await clientOf(kubeconfig ?? about.kubeconfig);
   try {
-    if ((await client.raw({ method: 'GET', path: '/readyz' })).status !== 200) return { lacking: 'the API server is not ready' };
+    if ((await client.raw({ method: 'GET', path: '/readyz' })).status !== 200)
+      return { lacking: 'the API server is not ready' };
     once('the API server answers');
     if (!about.ready) return { lacking: 'not every part of the server has started' };
     if (!about.agent) once('there is no node beside this server (--disable-agent)');
@@ -74,18 +92,28 @@ async function look(config: WaitReady['config'], kubeconfig: string | undefined,
   }
 }
 
-/** What is stored outlives the node that said it: its condition counts with a heartbeat of this run only. */
-async function nodeLacks(client: Client, { node: name, startedMs }: About): Promise<string | undefined> {
+/**
+ * What is stored outlives the node that said it: its condition counts with a heartbeat of this run
+ * only.
+ */
+async function nodeLacks(
+  client: Client,
+  { node: name, startedMs }: About,
+): Promise<string | undefined> {
   const node = await client.get<Node>(refs.nodes, { name });
   const ready = node.status.conditions?.find((c) => c.type === 'Ready');
-  if (ready?.status !== 'True') return `node ${name} is not Ready${ready?.message ? `: ${ready.message}` : ''}`;
+  if (ready?.status !== 'True')
+    return `node ${name} is not Ready${ready?.message ? `: ${ready.message}` : ''}`;
   const { spec } = await client.get<Lease>(refs.leases, { namespace: 'kube-node-lease', name });
-  return Date.parse(spec?.renewTime ?? '') >= startedMs ? undefined : `node ${name} has sent no heartbeat since the server started`;
+  return Date.parse(spec?.renewTime ?? '') >= startedMs
+    ? undefined
+    : `node ${name} has sent no heartbeat since the server started`;
 }
 
 /** One that died a moment ago has to stay for a while before it is believed. */
 async function stays({ pid }: About, diedMs: number | undefined): Promise<boolean> {
   const until = diedMs === undefined ? 0 : diedMs + watchedMs;
-  while (realClock.now() < until && realProcesses.alive(pid)) await realClock.sleep(op, asksEveryMs);
+  while (realClock.now() < until && realProcesses.alive(pid))
+    await realClock.sleep(op, asksEveryMs);
   return realProcesses.alive(pid);
 }

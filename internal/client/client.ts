@@ -1,23 +1,48 @@
 import type { KubeObject, ResourceRef } from '../api/object.ts';
 
 /**
- * The way to the API server for everything that is not the API server: controllers, scheduler, agent, network.
- * In a server process it is a direct call through the same authentication, authorization and admission (implemented in
- * apiserver/in-process, matched by shape); on an agent it is HTTPS. Objects that come back are deep-frozen and shared:
- * copy before changing (`deepCopy`). Errors are ApiError.
+ * The way to the API server for everything that is not the API server: controllers, scheduler,
+ * agent, network. In a server process it is a direct call through the same authentication,
+ * authorization and admission (implemented in apiserver/in-process, matched by shape); on an agent
+ * it is HTTPS. Objects that come back are deep-frozen and shared: copy before changing
+ * (`deepCopy`). Errors are ApiError.
  */
 export interface Client {
   get<T = KubeObject>(ref: ResourceRef, target: Target): Promise<T>;
   list<T = KubeObject>(ref: ResourceRef, options?: ListOptions): Promise<ObjectList<T>>;
-  create<T = KubeObject>(ref: ResourceRef, object: object, options?: WriteOptions & { namespace?: string; name?: string; subresource?: string }): Promise<T>;
-  update<T = KubeObject>(ref: ResourceRef, object: object, options?: WriteOptions & { subresource?: string }): Promise<T>;
-  patch<T = KubeObject>(ref: ResourceRef, target: Target, patch: Patch, options?: WriteOptions): Promise<T>;
+  create<T = KubeObject>(
+    ref: ResourceRef,
+    object: object,
+    options?: WriteOptions & { namespace?: string; name?: string; subresource?: string },
+  ): Promise<T>;
+  update<T = KubeObject>(
+    ref: ResourceRef,
+    object: object,
+    options?: WriteOptions & { subresource?: string },
+  ): Promise<T>;
+  patch<T = KubeObject>(
+    ref: ResourceRef,
+    target: Target,
+    patch: Patch,
+    options?: WriteOptions,
+  ): Promise<T>;
   delete(ref: ResourceRef, target: Target, options?: DeleteOptions): Promise<KubeObject>;
   deleteCollection(ref: ResourceRef, options: ListOptions & DeleteOptions): Promise<void>;
-  /** Watches from `resourceVersion` (or with `sendInitialEvents`) until it ends; see WatchHandlers. */
-  watch<T = KubeObject>(ref: ResourceRef, options: WatchOptions, handlers: WatchHandlers<T>): WatchHandle;
+  /**
+   * Watches from `resourceVersion` (or with `sendInitialEvents`) until it ends; see WatchHandlers.
+   */
+  watch<T = KubeObject>(
+    ref: ResourceRef,
+    options: WatchOptions,
+    handlers: WatchHandlers<T>,
+  ): WatchHandle;
   /** Any other call, for documents that are not resources (`/version`, `/openapi/v3`). */
-  raw(request: { method: string; path: string; body?: unknown; headers?: Record<string, string> }): Promise<{ status: number; body: Buffer }>;
+  raw(request: {
+    method: string;
+    path: string;
+    body?: unknown;
+    headers?: Record<string, string>;
+  }): Promise<{ status: number; body: Buffer }>;
 }
 
 export interface Target {
@@ -80,8 +105,9 @@ export interface WatchHandle {
 }
 
 /**
- * A local, always-current view of a kind (client-go: informer + lister). Keys are `namespace/name` or `name`.
- * It never goes backwards, survives lost connections by itself, and tells changes in order.
+ * A local, always-current view of a kind (client-go: informer + lister). Keys are `namespace/name`
+ * or `name`. It never goes backwards, survives lost connections by itself, and tells changes in
+ * order.
  */
 export interface Mirror<T> {
   /** Resolves once the first full state is in. */
@@ -90,7 +116,9 @@ export interface Mirror<T> {
   list(namespace?: string): Iterable<T>;
   /** Objects whose index `name` (declared when the mirror was made) holds `value`. */
   byIndex(name: string, value: string): Iterable<T>;
-  /** Calls `handler` for each present object as ADDED, then for every change. Returns how to stop. */
+  /**
+   * Calls `handler` for each present object as ADDED, then for every change. Returns how to stop.
+   */
   onChange(handler: (change: Change<T>) => void): () => void;
   /** The newest resourceVersion this mirror has seen. */
   readonly resourceVersion: string;

@@ -14,7 +14,16 @@ const finishMs = 6 * 60_000;
 const mostSeries = 4096;
 
 export interface SeriesRecorder {
-  record(about: About, event: { type: 'Normal' | 'Warning'; reason: string; action: string; note: string; related?: About }): void;
+  record(
+    about: About,
+    event: {
+      type: 'Normal' | 'Warning';
+      reason: string;
+      action: string;
+      note: string;
+      related?: About;
+    },
+  ): void;
 }
 
 interface Known {
@@ -24,8 +33,17 @@ interface Known {
   written: number;
 }
 
-/** Writes events.k8s.io/v1 Events: the first at once, the second as the start of a series, the sum at its end. */
-export function seriesRecorder(options: { client: Client; clock: Clock; log: Log; controller: string; instance: string }): SeriesRecorder {
+/**
+ * Writes events.k8s.io/v1 Events: the first at once, the second as the start of a series, the sum
+ * at its end.
+ */
+export function seriesRecorder(options: {
+  client: Client;
+  clock: Clock;
+  log: Log;
+  controller: string;
+  instance: string;
+}): SeriesRecorder {
   const { client, clock, log } = options;
   const known = new Map<string, Known>();
   let sweep: Timer | undefined;
@@ -37,13 +55,21 @@ export function seriesRecorder(options: { client: Client; clock: Clock; log: Log
     const series = { count, lastObservedTime: microTimeOf(entry.lastMs) };
     try {
       if (count === 1) return void (await client.create(refs.eventsV1, event));
-      await client.patch(refs.eventsV1, { name: name!, namespace }, { type: 'merge', body: { series } });
+      await client.patch(
+        refs.eventsV1,
+        { name: name!, namespace },
+        { type: 'merge', body: { series } },
+      );
     } catch (error) {
-      if (count > 1 && error instanceof ApiError && error.reason === 'NotFound') await client.create(refs.eventsV1, { ...event, series });
+      if (count > 1 && error instanceof ApiError && error.reason === 'NotFound')
+        await client.create(refs.eventsV1, { ...event, series });
       else throw error;
     }
   };
-  const start = (entry: Known): void => void write(entry).catch((error: unknown) => log.debug('event not written', { error: messageOf(error) }));
+  const start = (entry: Known): void =>
+    void write(entry).catch((error: unknown) =>
+      log.debug('event not written', { error: messageOf(error) }),
+    );
 
   const finish = (): void => {
     sweep = undefined;
@@ -62,7 +88,17 @@ export function seriesRecorder(options: { client: Client; clock: Clock; log: Log
   return {
     record(about, { type, reason, action, note, related }) {
       const regarding = referenceTo(about);
-      const key = [type, action, reason, regarding.kind, regarding.namespace, regarding.name, regarding.uid, regarding.resourceVersion, regarding.fieldPath].join('|');
+      const key = [
+        type,
+        action,
+        reason,
+        regarding.kind,
+        regarding.namespace,
+        regarding.name,
+        regarding.uid,
+        regarding.resourceVersion,
+        regarding.fieldPath,
+      ].join('|');
       const before = known.get(key);
       const now = clock.now();
       if (before) {
@@ -74,7 +110,10 @@ export function seriesRecorder(options: { client: Client; clock: Clock; log: Log
       const event = {
         apiVersion: 'events.k8s.io/v1',
         kind: 'Event',
-        metadata: { name: eventName(regarding.name ?? '', now), namespace: regarding.namespace || 'default' },
+        metadata: {
+          name: eventName(regarding.name ?? '', now),
+          namespace: regarding.namespace || 'default',
+        },
         eventTime: microTimeOf(now),
         reportingController: options.controller,
         reportingInstance: options.instance,

@@ -6,11 +6,23 @@ import { eventRecorder } from './events.ts';
 import { FakeClient } from './fake-client.ts';
 import { refs } from './refs.ts';
 
-const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p', namespace: 'default', uid: 'u', resourceVersion: '1' } };
-const setup = (): { clock: FakeClock; client: FakeClient; recorder: ReturnType<typeof eventRecorder> } => {
+const pod = {
+  apiVersion: 'v1',
+  kind: 'Pod',
+  metadata: { name: 'p', namespace: 'default', uid: 'u', resourceVersion: '1' },
+};
+const setup = (): {
+  clock: FakeClock;
+  client: FakeClient;
+  recorder: ReturnType<typeof eventRecorder>;
+} => {
   const clock = new FakeClock();
   const client = new FakeClient(clock);
-  return { clock, client, recorder: eventRecorder({ client, clock, log: silentLog, component: 'kubelet', host: 'n' }) };
+  return {
+    clock,
+    client,
+    recorder: eventRecorder({ client, clock, log: silentLog, component: 'kubelet', host: 'n' }),
+  };
 };
 
 describe('event recorder', () => {
@@ -19,7 +31,9 @@ describe('event recorder', () => {
     for (let i = 0; i < 3; i += 1) recorder.warning(pod, 'BackOff', 'again');
     await recorder.flushed();
     const events = client.all<Event>(refs.events);
-    expect(events.map((e) => [e.reason, e.count, e.source?.component, e.involvedObject.name])).toEqual([['BackOff', 3, 'kubelet', 'p']]);
+    expect(
+      events.map((e) => [e.reason, e.count, e.source?.component, e.involvedObject.name]),
+    ).toEqual([['BackOff', 3, 'kubelet', 'p']]);
   });
 
   it('folds similar events after ten', async () => {
@@ -28,7 +42,10 @@ describe('event recorder', () => {
     await recorder.flushed();
     const events = client.all<Event>(refs.events);
     expect(events.length).toBe(10);
-    expect(events.at(-1)).toMatchObject({ message: '(combined from similar events): image 11', count: 3 });
+    expect(events.at(-1)).toMatchObject({
+      message: '(combined from similar events): image 11',
+      count: 3,
+    });
   });
 
   it('holds back a flood and lets one through every five minutes', async () => {

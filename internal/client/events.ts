@@ -25,7 +25,12 @@ export type About = Pick<KubeObject, 'kind' | 'apiVersion' | 'metadata'> | Objec
 
 export interface EventRecorder {
   normal(about: About, reason: string, message: string, annotations?: Record<string, string>): void;
-  warning(about: About, reason: string, message: string, annotations?: Record<string, string>): void;
+  warning(
+    about: About,
+    reason: string,
+    message: string,
+    annotations?: Record<string, string>,
+  ): void;
   /** Resolves when all events so far have been written or dropped. */
   flushed(): Promise<void>;
 }
@@ -64,7 +69,10 @@ export function eventName(name: string, nowMs: number): string {
   return `${name.slice(0, 253 - suffix.length - 1)}.${suffix}`;
 }
 
-/** Writes core/v1 Events in the background: repeats are counted, similar ones folded, floods held back. */
+/**
+ * Writes core/v1 Events in the background: repeats are counted, similar ones folded, floods held
+ * back.
+ */
 export function eventRecorder(options: EventRecorderOptions): EventRecorder {
   const { client, clock, log, component, host } = options;
   const correlate = correlator(clock);
@@ -78,22 +86,34 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
       try {
         return await put(client, decision);
       } catch (error) {
-        // A refusal (namespace terminating, forbidden) will not change; only a server that is away is asked again.
-        if (error instanceof ApiError && error.httpStatus < 500 && error.httpStatus !== 429) return log.debug('event refused', { error: error.message });
+        // A refusal (namespace terminating, forbidden) will not change; only a server that is away
+        // is asked again.
+        if (error instanceof ApiError && error.httpStatus < 500 && error.httpStatus !== 429)
+          return log.debug('event refused', { error: error.message });
         log.debug('event not written', { error: messageOf(error), attempt });
         await clock.sleep('events.retry', retryMs);
       }
     }
   };
 
-  const record = (type: 'Normal' | 'Warning', about: About, reason: string, message: string, annotations?: Record<string, string>): void => {
+  const record = (
+    type: 'Normal' | 'Warning',
+    about: About,
+    reason: string,
+    message: string,
+    annotations?: Record<string, string>,
+  ): void => {
     if (waiting >= mostWaiting) return;
     const ref = referenceTo(about);
     const now = timeOf(clock.now());
     const event = {
       apiVersion: 'v1',
       kind: 'Event',
-      metadata: { name: eventName(ref.name ?? '', clock.now()), namespace: ref.namespace || 'default', ...(annotations ? { annotations } : {}) },
+      metadata: {
+        name: eventName(ref.name ?? '', clock.now()),
+        namespace: ref.namespace || 'default',
+        ...(annotations ? { annotations } : {}),
+      },
       involvedObject: ref,
       reason,
       message: message.slice(0, 1024),
@@ -110,8 +130,10 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
   };
 
   return {
-    normal: (about, reason, message, annotations) => record('Normal', about, reason, message, annotations),
-    warning: (about, reason, message, annotations) => record('Warning', about, reason, message, annotations),
+    normal: (about, reason, message, annotations) =>
+      record('Normal', about, reason, message, annotations),
+    warning: (about, reason, message, annotations) =>
+      record('Warning', about, reason, message, annotations),
     flushed: () => tail,
   };
 }
@@ -126,10 +148,18 @@ async function put(client: Client, { event, repeats }: Decision): Promise<void> 
   const { namespace, name } = event.metadata;
   if (repeats) {
     try {
-      await client.patch(refs.events, { namespace, name: name! }, { type: 'strategic', body: { count: event.count, lastTimestamp: event.lastTimestamp, message: event.message } });
+      await client.patch(
+        refs.events,
+        { namespace, name: name! },
+        {
+          type: 'strategic',
+          body: { count: event.count, lastTimestamp: event.lastTimestamp, message: event.message },
+        },
+      );
       return;
     } catch (error) {
-      if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error; // it may have expired: make it anew
+      // it may have expired: make it anew
+      if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
     }
   }
   await client.create(refs.events, event);
@@ -138,21 +168,30 @@ async function put(client: Client, { event, repeats }: Decision): Promise<void> 
 /** client-go's EventCorrelator: undefined means the event is held back. */
 export function correlator(clock: Clock): (event: Event) => Decision | undefined {
   const spam = new LRUCache<string, { tokens: number; atMs: number }>({ max: mostRemembered });
-  const similar = new LRUCache<string, { messages: Set<string>; lastMs: number }>({ max: mostRemembered });
-  const seen = new LRUCache<string, { count: number; name: string; first: string }>({ max: mostRemembered });
+  const similar = new LRUCache<string, { messages: Set<string>; lastMs: number }>({
+    max: mostRemembered,
+  });
+  const seen = new LRUCache<string, { count: number; name: string; first: string }>({
+    max: mostRemembered,
+  });
 
   const fold = (event: Event): { event: Event; key: string } => {
     const key = [sourceKey(event), event.type, event.reason].join('|');
     const now = clock.now();
     let record = similar.get(key);
-    if (!record || now - record.lastMs > foldingIntervalMs) record = { messages: new Set(), lastMs: now };
+    if (!record || now - record.lastMs > foldingIntervalMs)
+      record = { messages: new Set(), lastMs: now };
     record.messages.add(event.message ?? '');
     record.lastMs = now;
     similar.set(key, record);
-    if (record.messages.size < similarBeforeFolding) return { event, key: `${key}|${event.involvedObject.fieldPath ?? ''}|${event.message}` };
+    if (record.messages.size < similarBeforeFolding)
+      return { event, key: `${key}|${event.involvedObject.fieldPath ?? ''}|${event.message}` };
     const [first] = record.messages;
     if (first !== undefined) record.messages.delete(first); // the set stays bounded
-    return { event: { ...event, message: `(combined from similar events): ${event.message}` }, key };
+    return {
+      event: { ...event, message: `(combined from similar events): ${event.message}` },
+      key,
+    };
   };
 
   const allowed = (event: Event): boolean => {
@@ -173,12 +212,28 @@ export function correlator(clock: Clock): (event: Event) => Decision | undefined
       return { event, repeats: false };
     }
     before.count += 1;
-    return { event: { ...event, metadata: { ...event.metadata, name: before.name }, firstTimestamp: before.first, count: before.count }, repeats: true };
+    return {
+      event: {
+        ...event,
+        metadata: { ...event.metadata, name: before.name },
+        firstTimestamp: before.first,
+        count: before.count,
+      },
+      repeats: true,
+    };
   };
 }
 
 function sourceKey(event: Event): string {
   const { component, host } = event.source ?? {};
   const about = event.involvedObject;
-  return [component, host, about.kind, about.namespace, about.name, about.uid, about.apiVersion].join('|');
+  return [
+    component,
+    host,
+    about.kind,
+    about.namespace,
+    about.name,
+    about.uid,
+    about.apiVersion,
+  ].join('|');
 }

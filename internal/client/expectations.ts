@@ -10,8 +10,8 @@ interface Expectation {
 }
 
 /**
- * What a controller has written for a key and not yet seen in its mirror. Until all is seen it must not count what the
- * mirror holds, or it would make too many (client-go's ControllerExpectations).
+ * What a controller has written for a key and not yet seen in its mirror. Until all is seen it must
+ * not count what the mirror holds, or it would make too many (client-go's ControllerExpectations).
  */
 export class Expectations {
   readonly #byKey = new Map<string, Expectation>();
@@ -25,19 +25,34 @@ export class Expectations {
   satisfied(key: string): boolean {
     const e = this.#byKey.get(key);
     if (!e) return true;
-    return (e.creations <= 0 && e.deletions.size === 0) || this.#clock.monotonicMs() - e.sinceMs > expectationTimeoutMs;
+    return (
+      (e.creations <= 0 && e.deletions.size === 0) ||
+      this.#clock.monotonicMs() - e.sinceMs > expectationTimeoutMs
+    );
   }
 
   expectCreations(key: string, count: number): void {
-    this.#byKey.set(key, { creations: count, deletions: new Set(), sinceMs: this.#clock.monotonicMs() });
+    this.#byKey.set(key, {
+      creations: count,
+      deletions: new Set(),
+      sinceMs: this.#clock.monotonicMs(),
+    });
   }
 
   expectDeletions(key: string, uids: string[]): void {
-    this.#byKey.set(key, { creations: 0, deletions: new Set(uids), sinceMs: this.#clock.monotonicMs() });
+    this.#byKey.set(key, {
+      creations: 0,
+      deletions: new Set(uids),
+      sinceMs: this.#clock.monotonicMs(),
+    });
   }
 
   expect(key: string, what: { creations: number; deletions: string[] }): void {
-    this.#byKey.set(key, { creations: what.creations, deletions: new Set(what.deletions), sinceMs: this.#clock.monotonicMs() });
+    this.#byKey.set(key, {
+      creations: what.creations,
+      deletions: new Set(what.deletions),
+      sinceMs: this.#clock.monotonicMs(),
+    });
   }
 
   creationSeen(key: string, count = 1): void {

@@ -2,7 +2,18 @@ import { deepCopy, deepFreeze, keyOf, type KubeObject, type ResourceRef } from '
 import { parseLabelSelector } from '../api/selectors.ts';
 import { alreadyExists, conflict, modifiedConflict, notFound } from '../api/status.ts';
 import type { Clock } from '../io/clock.ts';
-import type { Client, DeleteOptions, ListOptions, ObjectList, Patch, Target, WatchHandle, WatchHandlers, WatchOptions, WriteOptions } from './client.ts';
+import type {
+  Client,
+  DeleteOptions,
+  ListOptions,
+  ObjectList,
+  Patch,
+  Target,
+  WatchHandle,
+  WatchHandlers,
+  WatchOptions,
+  WriteOptions,
+} from './client.ts';
 import { timeOf } from './times.ts';
 
 type Json = Record<string, unknown>;
@@ -13,14 +24,26 @@ interface Watcher {
 }
 
 /** Called before each write; what it throws the caller gets. */
-export type Interceptor = (verb: string, ref: ResourceRef, target: { namespace?: string; name?: string; subresource?: string }, body: unknown) => void;
+export type Interceptor = (
+  verb: string,
+  ref: ResourceRef,
+  target: { namespace?: string; name?: string; subresource?: string },
+  body: unknown,
+) => void;
 
 /**
- * The in-memory twin of an API server for tests of loops: resource versions, uids, generations, finalizers, watches.
- * It does not default, validate or authorize; strategic patches are merged as merge patches.
+ * The in-memory twin of an API server for tests of loops: resource versions, uids, generations,
+ * finalizers, watches. It does not default, validate or authorize; strategic patches are merged as
+ * merge patches.
  */
 export class FakeClient implements Client {
-  readonly writes: { verb: string; resource: string; target: string; subresource: string | undefined; body: unknown }[] = [];
+  readonly writes: {
+    verb: string;
+    resource: string;
+    target: string;
+    subresource: string | undefined;
+    body: unknown;
+  }[] = [];
   intercept: Interceptor | undefined;
   readonly #clock: Clock;
   readonly #stores = new Map<string, Map<string, KubeObject>>();
@@ -47,17 +70,32 @@ export class FakeClient implements Client {
     return { items: items as T[], resourceVersion: String(this.#version) };
   }
 
-  async create<T>(ref: ResourceRef, object: object, options: WriteOptions & { namespace?: string; name?: string; subresource?: string } = {}): Promise<T> {
+  async create<T>(
+    ref: ResourceRef,
+    object: object,
+    options: WriteOptions & { namespace?: string; name?: string; subresource?: string } = {},
+  ): Promise<T> {
     await Promise.resolve();
-    this.#write('create', ref, { namespace: options.namespace ?? (object as KubeObject).metadata?.namespace, name: options.name ?? (object as KubeObject).metadata?.name, subresource: options.subresource }, object);
+    this.#write(
+      'create',
+      ref,
+      {
+        namespace: options.namespace ?? (object as KubeObject).metadata?.namespace,
+        name: options.name ?? (object as KubeObject).metadata?.name,
+        subresource: options.subresource,
+      },
+      object,
+    );
     if (options.subresource === 'binding') return this.#bind(ref, options, object) as T;
-    if (options.subresource === 'eviction') return (await this.delete(ref, { namespace: options.namespace, name: options.name! })) as T;
+    if (options.subresource === 'eviction')
+      return (await this.delete(ref, { namespace: options.namespace, name: options.name! })) as T;
     const made = deepCopy(object) as KubeObject;
     made.apiVersion ??= ref.group ? `${ref.group}/${ref.version}` : ref.version;
     made.kind ??= ref.kind;
     const meta = (made.metadata ??= {});
     if (ref.namespaced) meta.namespace = options.namespace ?? meta.namespace ?? 'default';
-    if (!meta.name && meta.generateName) meta.name = `${meta.generateName}${(this.#version + 1).toString(36).padStart(5, 'x')}`;
+    if (!meta.name && meta.generateName)
+      meta.name = `${meta.generateName}${(this.#version + 1).toString(36).padStart(5, 'x')}`;
     if (this.#store(ref).has(keyOf(made))) throw alreadyExists(ref, meta.name!);
     meta.uid = `uid-${this.#version + 1}`;
     meta.creationTimestamp = timeOf(this.#clock.now());
@@ -65,14 +103,38 @@ export class FakeClient implements Client {
     return this.#put(ref, made, 'ADDED') as T;
   }
 
-  async update<T>(ref: ResourceRef, object: object, options: WriteOptions & { subresource?: string } = {}): Promise<T> {
+  async update<T>(
+    ref: ResourceRef,
+    object: object,
+    options: WriteOptions & { subresource?: string } = {},
+  ): Promise<T> {
     await Promise.resolve();
     const next = deepCopy(object) as KubeObject;
-    this.#write('update', ref, { namespace: next.metadata.namespace, name: next.metadata.name, subresource: options.subresource }, object);
-    return this.#change(ref, next.metadata.namespace, next.metadata.name!, options.subresource, () => next) as T;
+    this.#write(
+      'update',
+      ref,
+      {
+        namespace: next.metadata.namespace,
+        name: next.metadata.name,
+        subresource: options.subresource,
+      },
+      object,
+    );
+    return this.#change(
+      ref,
+      next.metadata.namespace,
+      next.metadata.name!,
+      options.subresource,
+      () => next,
+    ) as T;
   }
 
-  async patch<T>(ref: ResourceRef, target: Target, patch: Patch, _options: WriteOptions = {}): Promise<T> {
+  async patch<T>(
+    ref: ResourceRef,
+    target: Target,
+    patch: Patch,
+    _options: WriteOptions = {},
+  ): Promise<T> {
     await Promise.resolve();
     this.#write('patch', ref, target, patch.body);
     if (patch.type === 'apply' && !this.#store(ref).has(key(ref, target.namespace, target.name))) {
@@ -88,11 +150,16 @@ export class FakeClient implements Client {
     await Promise.resolve();
     this.#write('delete', ref, target, options);
     const old = this.#present(ref, target.namespace, target.name);
-    if (options.preconditions?.uid && options.preconditions.uid !== old.metadata.uid) throw conflict(ref, target.name, 'the UID in the precondition does not match');
+    if (options.preconditions?.uid && options.preconditions.uid !== old.metadata.uid)
+      throw conflict(ref, target.name, 'the UID in the precondition does not match');
     const finalizers = [...(old.metadata.finalizers ?? [])];
     if (options.propagationPolicy === 'Foreground') finalizers.push('foregroundDeletion');
     if (options.propagationPolicy === 'Orphan') finalizers.push('orphan');
-    const graceful = ref.resource === 'pods' && ref.group === '' && (old['spec'] as Json | undefined)?.['nodeName'] !== undefined && options.gracePeriodSeconds !== 0;
+    const graceful =
+      ref.resource === 'pods' &&
+      ref.group === '' &&
+      (old['spec'] as Json | undefined)?.['nodeName'] !== undefined &&
+      options.gracePeriodSeconds !== 0;
     if (finalizers.length === 0 && !graceful) return this.#remove(ref, old);
     const next = deepCopy(old);
     next.metadata.finalizers = [...new Set(finalizers)];
@@ -103,17 +170,26 @@ export class FakeClient implements Client {
 
   async deleteCollection(ref: ResourceRef, options: ListOptions & DeleteOptions): Promise<void> {
     for (const object of this.all(ref)) {
-      if (matches(object, options)) await this.delete(ref, { namespace: object.metadata.namespace, name: object.metadata.name! }, options);
+      if (matches(object, options))
+        await this.delete(
+          ref,
+          { namespace: object.metadata.namespace, name: object.metadata.name! },
+          options,
+        );
     }
   }
 
   watch<T>(ref: ResourceRef, options: WatchOptions, handlers: WatchHandlers<T>): WatchHandle {
-    const watcher: Watcher = { options, handlers: handlers as unknown as WatchHandlers<KubeObject> };
+    const watcher: Watcher = {
+      options,
+      handlers: handlers as unknown as WatchHandlers<KubeObject>,
+    };
     let stopped = false;
     queueMicrotask(() => {
       if (stopped) return;
       if (options.sendInitialEvents) {
-        for (const object of this.#store(ref).values()) if (matches(object, options)) watcher.handlers.onEvent('ADDED', object);
+        for (const object of this.#store(ref).values())
+          if (matches(object, options)) watcher.handlers.onEvent('ADDED', object);
         watcher.handlers.onSynced?.(String(this.#version));
       }
       this.#watchersOf(ref).add(watcher);
@@ -137,21 +213,52 @@ export class FakeClient implements Client {
     return Promise.resolve({ status: 404, body: Buffer.alloc(0) });
   }
 
-  #bind(ref: ResourceRef, options: { namespace?: string; name?: string }, binding: object): KubeObject {
+  #bind(
+    ref: ResourceRef,
+    options: { namespace?: string; name?: string },
+    binding: object,
+  ): KubeObject {
     const node = ((binding as Json)['target'] as Json)['name'];
-    return this.#change(ref, options.namespace, options.name!, undefined, (old) => merge(deepCopy(old) as unknown as Json, { spec: { nodeName: node } }) as unknown as KubeObject);
+    return this.#change(
+      ref,
+      options.namespace,
+      options.name!,
+      undefined,
+      (old) =>
+        merge(deepCopy(old) as unknown as Json, {
+          spec: { nodeName: node },
+        }) as unknown as KubeObject,
+    );
   }
 
-  #write(verb: string, ref: ResourceRef, target: { namespace?: string; name?: string; subresource?: string }, body: unknown): void {
-    this.writes.push({ verb, resource: ref.resource, target: key(ref, target.namespace, target.name ?? ''), subresource: target.subresource, body });
+  #write(
+    verb: string,
+    ref: ResourceRef,
+    target: { namespace?: string; name?: string; subresource?: string },
+    body: unknown,
+  ): void {
+    this.writes.push({
+      verb,
+      resource: ref.resource,
+      target: key(ref, target.namespace, target.name ?? ''),
+      subresource: target.subresource,
+      body,
+    });
     this.intercept?.(verb, ref, target, body);
   }
 
-  #change(ref: ResourceRef, namespace: string | undefined, name: string, subresource: string | undefined, edit: (old: KubeObject) => KubeObject): KubeObject {
+  #change(
+    ref: ResourceRef,
+    namespace: string | undefined,
+    name: string,
+    subresource: string | undefined,
+    edit: (old: KubeObject) => KubeObject,
+  ): KubeObject {
     const old = this.#present(ref, namespace, name);
     const next = edit(old);
     const expected = next.metadata.resourceVersion;
-    if (expected && expected !== old.metadata.resourceVersion) throw conflict(ref, name, modifiedConflict);
+    if (expected && expected !== old.metadata.resourceVersion)
+      throw conflict(ref, name, modifiedConflict);
     if (subresource === 'status') {
       const status = next['status'];
       const kept = deepCopy(old);
@@ -159,10 +266,18 @@ export class FakeClient implements Client {
       if (next.metadata.annotations) kept.metadata.annotations = next.metadata.annotations;
       return this.#put(ref, { ...kept, status }, 'MODIFIED');
     }
-    for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp', 'generation'] as const) (next.metadata as Json)[field] = old.metadata[field];
-    if (JSON.stringify(next['spec']) !== JSON.stringify(old['spec'])) next.metadata.generation = (old.metadata.generation ?? 0) + 1;
-    if (ref.resource !== 'pods' && old['status'] !== undefined && next['status'] === undefined) next['status'] = old['status'];
-    if (next.metadata.deletionTimestamp && (next.metadata.finalizers ?? []).length === 0 && ref.resource !== 'pods') return this.#remove(ref, next);
+    for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp', 'generation'] as const)
+      (next.metadata as Json)[field] = old.metadata[field];
+    if (JSON.stringify(next['spec']) !== JSON.stringify(old['spec']))
+      next.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    if (ref.resource !== 'pods' && old['status'] !== undefined && next['status'] === undefined)
+      next['status'] = old['status'];
+    if (
+      next.metadata.deletionTimestamp &&
+      (next.metadata.finalizers ?? []).length === 0 &&
+      ref.resource !== 'pods'
+    )
+      return this.#remove(ref, next);
     return this.#put(ref, next, 'MODIFIED');
   }
 
@@ -185,7 +300,12 @@ export class FakeClient implements Client {
     return last;
   }
 
-  #tell(ref: ResourceRef, type: 'ADDED' | 'MODIFIED' | 'DELETED', object: KubeObject, old: KubeObject | undefined): void {
+  #tell(
+    ref: ResourceRef,
+    type: 'ADDED' | 'MODIFIED' | 'DELETED',
+    object: KubeObject,
+    old: KubeObject | undefined,
+  ): void {
     for (const { options, handlers } of [...this.#watchersOf(ref)]) {
       const now = type !== 'DELETED' && matches(object, options);
       const before = old !== undefined && matches(old, options);
@@ -219,16 +339,26 @@ function key(ref: ResourceRef, namespace: string | undefined, name: string): str
   return ref.namespaced ? `${namespace ?? 'default'}/${name}` : name;
 }
 
-function matches(object: KubeObject, options: { namespace?: string; labelSelector?: string }): boolean {
+function matches(
+  object: KubeObject,
+  options: { namespace?: string; labelSelector?: string },
+): boolean {
   if (options.namespace && object.metadata.namespace !== options.namespace) return false;
-  return !options.labelSelector || parseLabelSelector(options.labelSelector).matches(object.metadata.labels);
+  return (
+    !options.labelSelector ||
+    parseLabelSelector(options.labelSelector).matches(object.metadata.labels)
+  );
 }
 
 function merge(into: Json, patch: Json): Json {
   for (const field in patch) {
     const value = patch[field];
     if (value === null) delete into[field];
-    else if (typeof value === 'object' && !Array.isArray(value)) into[field] = merge((typeof into[field] === 'object' && into[field] !== null ? into[field] : {}) as Json, value as Json);
+    else if (typeof value === 'object' && !Array.isArray(value))
+      into[field] = merge(
+        (typeof into[field] === 'object' && into[field] !== null ? into[field] : {}) as Json,
+        value as Json,
+      );
     else into[field] = deepCopy(value);
   }
   return into;

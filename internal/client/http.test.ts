@@ -1,4 +1,9 @@
-import { createSecureServer, type Http2SecureServer, type ServerHttp2Session, type ServerHttp2Stream } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type ServerHttp2Session,
+  type ServerHttp2Stream,
+} from 'node:http2';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { KubeObject } from '../api/object.ts';
@@ -8,7 +13,10 @@ import type { Client } from './client.ts';
 import { httpClient } from './http.ts';
 import { refs } from './refs.ts';
 
-type Answer = (stream: ServerHttp2Stream, request: { method: string; path: string; body: string }) => void;
+type Answer = (
+  stream: ServerHttp2Stream,
+  request: { method: string; path: string; body: string },
+) => void;
 
 let server: Http2SecureServer;
 let client: Client & { close(): void };
@@ -23,7 +31,13 @@ const json = (stream: ServerHttp2Stream, status: number, body: object): void => 
 beforeEach(async () => {
   const now = { nowMs: Date.UTC(2026, 0, 1), random: seededRandom(1) };
   const ca = issueCa({ ...now, cn: 'test-ca' });
-  const serving = issueCert({ ...now, ca, cn: 'server', sans: ['localhost', '127.0.0.1'], usages: ['server'] });
+  const serving = issueCert({
+    ...now,
+    ca,
+    cn: 'server',
+    sans: ['localhost', '127.0.0.1'],
+    usages: ['server'],
+  });
   server = createSecureServer({ cert: serving.cert, key: serving.key });
   server.on('session', (session) => void sessions.add(session));
   server.on('stream', (stream, headers) => {
@@ -31,10 +45,15 @@ beforeEach(async () => {
     stream.on('error', () => undefined);
     stream.setEncoding('utf8');
     stream.on('data', (chunk: string) => (body += chunk));
-    stream.on('end', () => answer(stream, { method: headers[':method'] ?? '', path: headers[':path'] ?? '', body }));
+    stream.on('end', () =>
+      answer(stream, { method: headers[':method'] ?? '', path: headers[':path'] ?? '', body }),
+    );
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  client = httpClient({ server: `https://127.0.0.1:${(server.address() as AddressInfo).port}`, ca: ca.cert });
+  client = httpClient({
+    server: `https://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    ca: ca.cert,
+  });
 });
 
 afterEach(() => {
@@ -51,47 +70,83 @@ describe('client over HTTPS', () => {
       seen.push(`${method} ${path} ${body}`);
       json(stream, 200, { apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' } });
     };
-    const pod = await client.get<KubeObject>(refs.pods, { namespace: 'a', name: 'p', subresource: 'status' });
+    const pod = await client.get<KubeObject>(refs.pods, {
+      namespace: 'a',
+      name: 'p',
+      subresource: 'status',
+    });
     expect(Object.isFrozen(pod.metadata)).toBe(true);
-    await client.create(refs.deployments, { metadata: { name: 'd', namespace: 'a' } }, { dryRun: true });
+    await client.create(
+      refs.deployments,
+      { metadata: { name: 'd', namespace: 'a' } },
+      { dryRun: true },
+    );
     await client.delete(refs.nodes, { name: 'n' }, { gracePeriodSeconds: 0 });
     expect(seen).toEqual([
       'GET /api/v1/namespaces/a/pods/p/status ',
-      'POST /apis/apps/v1/namespaces/a/deployments?dryRun=All {"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"d","namespace":"a"}}',
+      'POST /apis/apps/v1/namespaces/a/deployments?dryRun=All ' +
+        '{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"d","namespace":"a"}}',
       'DELETE /api/v1/nodes/n {"apiVersion":"v1","kind":"DeleteOptions","gracePeriodSeconds":0}',
     ]);
   });
 
   it('turns a Status into an ApiError, and words of others too', async () => {
-    answer = (stream) => json(stream, 404, { kind: 'Status', reason: 'NotFound', message: 'pods "p" not found', code: 404 });
-    await expect(client.get(refs.pods, { namespace: 'a', name: 'p' })).rejects.toMatchObject({ reason: 'NotFound', httpStatus: 404, message: 'pods "p" not found' });
+    answer = (stream) =>
+      json(stream, 404, {
+        kind: 'Status',
+        reason: 'NotFound',
+        message: 'pods "p" not found',
+        code: 404,
+      });
+    await expect(client.get(refs.pods, { namespace: 'a', name: 'p' })).rejects.toMatchObject({
+      reason: 'NotFound',
+      httpStatus: 404,
+      message: 'pods "p" not found',
+    });
     answer = (stream) => {
       stream.respond({ ':status': 503 });
       stream.end('starting');
     };
-    await expect(client.get(refs.pods, { namespace: 'a', name: 'p' })).rejects.toMatchObject({ reason: 'ServiceUnavailable', message: 'starting' });
+    await expect(client.get(refs.pods, { namespace: 'a', name: 'p' })).rejects.toMatchObject({
+      reason: 'ServiceUnavailable',
+      message: 'starting',
+    });
   });
 
   it('reads watch events however they are cut, and ends with the error the stream carries', async () => {
     const told: string[] = [];
     answer = (stream, { path }) => {
-      expect(path).toBe('/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&resourceVersionMatch=NotOlderThan');
+      expect(path).toBe(
+        '/api/v1/pods?watch=true&allowWatchBookmarks=true&sendInitialEvents=true&' +
+          'resourceVersionMatch=NotOlderThan',
+      );
       stream.respond({ ':status': 200 });
-      const end = { metadata: { resourceVersion: '7', annotations: { 'k8s.io/initial-events-end': 'true' } } };
+      const end = {
+        metadata: { resourceVersion: '7', annotations: { 'k8s.io/initial-events-end': 'true' } },
+      };
       const text = [
         { type: 'ADDED', object: { metadata: { name: 'ä', resourceVersion: '6' } } },
         { type: 'BOOKMARK', object: end },
-        { type: 'ERROR', object: { kind: 'Status', reason: 'Expired', message: 'too old', code: 410 } },
-      ].map((e) => `${JSON.stringify(e)}\n`).join('');
+        {
+          type: 'ERROR',
+          object: { kind: 'Status', reason: 'Expired', message: 'too old', code: 410 },
+        },
+      ]
+        .map((e) => `${JSON.stringify(e)}\n`)
+        .join('');
       for (const byte of Buffer.from(text)) stream.write(Buffer.of(byte));
       stream.end();
     };
     const error = await new Promise<Error | undefined>((resolve) => {
-      client.watch<KubeObject>(refs.pods, { sendInitialEvents: true }, {
-        onEvent: (type, object) => told.push(`${type} ${object.metadata.name}`),
-        onSynced: (version) => told.push(`synced ${version}`),
-        onEnd: resolve,
-      });
+      client.watch<KubeObject>(
+        refs.pods,
+        { sendInitialEvents: true },
+        {
+          onEvent: (type, object) => told.push(`${type} ${object.metadata.name}`),
+          onSynced: (version) => told.push(`synced ${version}`),
+          onEnd: resolve,
+        },
+      );
     });
     expect(told).toEqual(['ADDED ä', 'synced 7']);
     expect(error).toMatchObject({ reason: 'Expired', httpStatus: 410 });
@@ -99,13 +154,26 @@ describe('client over HTTPS', () => {
 
   it('tells when the connection is lost in a watch, and opens a new one for the next call', async () => {
     answer = (stream) => stream.respond({ ':status': 200 });
-    const ended = new Promise<Error | undefined>((resolve) => client.watch(refs.pods, { resourceVersion: '1' }, { onEvent: () => undefined, onEnd: resolve }));
+    const ended = new Promise<Error | undefined>((resolve) =>
+      client.watch(
+        refs.pods,
+        { resourceVersion: '1' },
+        { onEvent: () => undefined, onEnd: resolve },
+      ),
+    );
     while (sessions.size === 0) await new Promise((resolve) => setImmediate(resolve));
     const [session] = sessions;
     session!.destroy();
     expect(await ended).toBeInstanceOf(Error);
-    answer = (stream) => json(stream, 200, { items: [{ metadata: { name: 'p' } }], metadata: { resourceVersion: '9' } });
+    answer = (stream) =>
+      json(stream, 200, {
+        items: [{ metadata: { name: 'p' } }],
+        metadata: { resourceVersion: '9' },
+      });
     const list = await client.list<KubeObject>(refs.pods);
-    expect(list).toMatchObject({ resourceVersion: '9', items: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' } }] });
+    expect(list).toMatchObject({
+      resourceVersion: '9',
+      items: [{ apiVersion: 'v1', kind: 'Pod', metadata: { name: 'p' } }],
+    });
   });
 });

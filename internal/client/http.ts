@@ -2,8 +2,23 @@ import { IoError } from '../base/errors.ts';
 import { apiVersionOf, deepFreeze, type KubeObject, type ResourceRef } from '../api/object.ts';
 import { ApiError, type StatusReason } from '../api/status.ts';
 import type { Status } from '../api/generated/types/meta-v1.ts';
-import { openHttpClient, type HttpClient, type HttpRequest, type HttpTls } from '../io/http-client.ts';
-import type { Client, DeleteOptions, ListOptions, ObjectList, Patch, WatchHandle, WatchHandlers, WatchOptions, WriteOptions } from './client.ts';
+import {
+  openHttpClient,
+  type HttpClient,
+  type HttpRequest,
+  type HttpTls,
+} from '../io/http-client.ts';
+import type {
+  Client,
+  DeleteOptions,
+  ListOptions,
+  ObjectList,
+  Patch,
+  WatchHandle,
+  WatchHandlers,
+  WatchOptions,
+  WriteOptions,
+} from './client.ts';
 import { resourcePath, type Query } from './paths.ts';
 
 export interface HttpClientOptions {
@@ -15,7 +30,10 @@ export interface HttpClientOptions {
   token?: string | (() => string);
   serverName?: string;
   insecureSkipVerify?: boolean;
-  /** Asked at each new connection instead of ca/cert/key, for certificates that are renewed while we run. */
+  /**
+   * Asked at each new connection instead of ca/cert/key, for certificates that are renewed while we
+   * run.
+   */
   tls?: () => HttpTls;
   userAgent?: string;
   /** How long a call may take to answer. Watches are not bound by it. */
@@ -38,11 +56,23 @@ export function httpClient(options: HttpClientOptions): Client & { close(): void
   const { server, token } = options;
   const http = openHttpClient({
     server: typeof server === 'string' ? () => server : server,
-    tls: options.tls ?? (() => ({ ca: options.ca, cert: options.cert, key: options.key, serverName: options.serverName, insecureSkipVerify: options.insecureSkipVerify })),
+    tls:
+      options.tls ??
+      (() => ({
+        ca: options.ca,
+        cert: options.cert,
+        key: options.key,
+        serverName: options.serverName,
+        insecureSkipVerify: options.insecureSkipVerify,
+      })),
   });
   const headers = (): Record<string, string> => {
-    const head: Record<string, string> = { accept: 'application/json', 'user-agent': options.userAgent ?? 'skiff' };
-    if (token !== undefined) head['authorization'] = `Bearer ${typeof token === 'string' ? token : token()}`;
+    const head: Record<string, string> = {
+      accept: 'application/json',
+      'user-agent': options.userAgent ?? 'skiff',
+    };
+    if (token !== undefined)
+      head['authorization'] = `Bearer ${typeof token === 'string' ? token : token()}`;
     return head;
   };
   return new HttpApi(http, headers, options.timeoutMs ?? defaultTimeoutMs);
@@ -59,37 +89,80 @@ class HttpApi implements Client {
     this.#timeoutMs = timeoutMs;
   }
 
-  get<T>(ref: ResourceRef, target: { namespace?: string; name: string; subresource?: string }): Promise<T> {
+  get<T>(
+    ref: ResourceRef,
+    target: { namespace?: string; name: string; subresource?: string },
+  ): Promise<T> {
     return this.#call<T>('GET', resourcePath(ref, target));
   }
 
   async list<T>(ref: ResourceRef, options: ListOptions = {}): Promise<ObjectList<T>> {
     const { namespace, ...query } = options;
-    const answer = await this.#call<{ items: T[] | null; metadata: { resourceVersion?: string; continue?: string } }>('GET', resourcePath(ref, { namespace }, query), { freeze: false });
+    const answer = await this.#call<{
+      items: T[] | null;
+      metadata: { resourceVersion?: string; continue?: string };
+    }>('GET', resourcePath(ref, { namespace }, query), { freeze: false });
     const items = answer.items ?? [];
     // Items of typed lists come without kind and apiVersion; readers may rely on both.
-    for (const item of items) deepFreeze(Object.assign(item as KubeObject, { apiVersion: apiVersionOf(ref), kind: ref.kind }));
-    return { items, resourceVersion: answer.metadata.resourceVersion ?? '', ...(answer.metadata.continue ? { continue: answer.metadata.continue } : {}) };
+    for (const item of items)
+      deepFreeze(
+        Object.assign(item as KubeObject, { apiVersion: apiVersionOf(ref), kind: ref.kind }),
+      );
+    return {
+      items,
+      resourceVersion: answer.metadata.resourceVersion ?? '',
+      ...(answer.metadata.continue ? { continue: answer.metadata.continue } : {}),
+    };
   }
 
-  create<T>(ref: ResourceRef, object: object, options: WriteOptions & { namespace?: string; name?: string; subresource?: string } = {}): Promise<T> {
+  create<T>(
+    ref: ResourceRef,
+    object: object,
+    options: WriteOptions & { namespace?: string; name?: string; subresource?: string } = {},
+  ): Promise<T> {
     const meta = (object as Partial<KubeObject>).metadata;
-    const target = { namespace: options.namespace ?? meta?.namespace, name: options.name, subresource: options.subresource };
-    return this.#call<T>('POST', resourcePath(ref, target, writeQuery(options)), { body: typed(ref, object, options.subresource) });
+    const target = {
+      namespace: options.namespace ?? meta?.namespace,
+      name: options.name,
+      subresource: options.subresource,
+    };
+    return this.#call<T>('POST', resourcePath(ref, target, writeQuery(options)), {
+      body: typed(ref, object, options.subresource),
+    });
   }
 
-  update<T>(ref: ResourceRef, object: object, options: WriteOptions & { subresource?: string } = {}): Promise<T> {
+  update<T>(
+    ref: ResourceRef,
+    object: object,
+    options: WriteOptions & { subresource?: string } = {},
+  ): Promise<T> {
     const meta = (object as KubeObject).metadata;
     const target = { namespace: meta.namespace, name: meta.name, subresource: options.subresource };
-    return this.#call<T>('PUT', resourcePath(ref, target, writeQuery(options)), { body: typed(ref, object, options.subresource) });
+    return this.#call<T>('PUT', resourcePath(ref, target, writeQuery(options)), {
+      body: typed(ref, object, options.subresource),
+    });
   }
 
-  patch<T>(ref: ResourceRef, target: { namespace?: string; name: string; subresource?: string }, patch: Patch, options: WriteOptions = {}): Promise<T> {
-    return this.#call<T>('PATCH', resourcePath(ref, target, writeQuery(options)), { body: patch.body, contentType: patchTypes[patch.type] });
+  patch<T>(
+    ref: ResourceRef,
+    target: { namespace?: string; name: string; subresource?: string },
+    patch: Patch,
+    options: WriteOptions = {},
+  ): Promise<T> {
+    return this.#call<T>('PATCH', resourcePath(ref, target, writeQuery(options)), {
+      body: patch.body,
+      contentType: patchTypes[patch.type],
+    });
   }
 
-  delete(ref: ResourceRef, target: { namespace?: string; name: string; subresource?: string }, options: DeleteOptions = {}): Promise<KubeObject> {
-    return this.#call<KubeObject>('DELETE', resourcePath(ref, target), { body: deleteBody(options) });
+  delete(
+    ref: ResourceRef,
+    target: { namespace?: string; name: string; subresource?: string },
+    options: DeleteOptions = {},
+  ): Promise<KubeObject> {
+    return this.#call<KubeObject>('DELETE', resourcePath(ref, target), {
+      body: deleteBody(options),
+    });
   }
 
   async deleteCollection(ref: ResourceRef, options: ListOptions & DeleteOptions): Promise<void> {
@@ -107,8 +180,14 @@ class HttpApi implements Client {
       handlers.onEnd(error);
     };
     const { namespace, sendInitialEvents, ...rest } = options;
-    const initial: Query = sendInitialEvents ? { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' } : {};
-    const path = resourcePath(ref, { namespace }, { watch: true, allowWatchBookmarks: true, ...initial, ...rest });
+    const initial: Query = sendInitialEvents
+      ? { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' }
+      : {};
+    const path = resourcePath(
+      ref,
+      { namespace },
+      { watch: true, allowWatchBookmarks: true, ...initial, ...rest },
+    );
     const run = async (): Promise<void> => {
       const lines = watchLines((line) => {
         if (!over) deliver(JSON.parse(line) as WireEvent, handlers);
@@ -127,7 +206,13 @@ class HttpApi implements Client {
         }
       };
       const head = (answer: { status: number }): void => void (status = answer.status);
-      const request = { method: 'GET', path, headers: this.#headers(), timeoutMs: this.#timeoutMs, signal: stop.signal };
+      const request = {
+        method: 'GET',
+        path,
+        headers: this.#headers(),
+        timeoutMs: this.#timeoutMs,
+        signal: stop.signal,
+      };
       await this.#http.request('watch', request, { head, data }).catch((error: unknown) => {
         throw failure ?? error;
       });
@@ -146,10 +231,30 @@ class HttpApi implements Client {
     };
   }
 
-  async raw(request: { method: string; path: string; body?: unknown; headers?: Record<string, string> }): Promise<{ status: number; body: Buffer }> {
-    const body = request.body === undefined ? undefined : typeof request.body === 'string' || request.body instanceof Uint8Array ? request.body : JSON.stringify(request.body);
-    const headers = { ...this.#headers(), ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...request.headers };
-    return this.#exchange('raw', { method: request.method, path: request.path, headers, body, timeoutMs: this.#timeoutMs });
+  async raw(request: {
+    method: string;
+    path: string;
+    body?: unknown;
+    headers?: Record<string, string>;
+  }): Promise<{ status: number; body: Buffer }> {
+    const body =
+      request.body === undefined
+        ? undefined
+        : typeof request.body === 'string' || request.body instanceof Uint8Array
+          ? request.body
+          : JSON.stringify(request.body);
+    const headers = {
+      ...this.#headers(),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+      ...request.headers,
+    };
+    return this.#exchange('raw', {
+      method: request.method,
+      path: request.path,
+      headers,
+      body,
+      timeoutMs: this.#timeoutMs,
+    });
   }
 
   close(): void {
@@ -158,18 +263,38 @@ class HttpApi implements Client {
 
   async #exchange(op: string, request: HttpRequest): Promise<{ status: number; body: Buffer }> {
     const chunks: Buffer[] = [];
-    const { status } = await this.#http.request(op, request, { data: (chunk) => void chunks.push(chunk) });
+    const { status } = await this.#http.request(op, request, {
+      data: (chunk) => void chunks.push(chunk),
+    });
     return { status, body: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks) };
   }
 
-  async #call<T>(method: string, path: string, options: { body?: unknown; contentType?: string; freeze?: boolean } = {}): Promise<T> {
+  async #call<T>(
+    method: string,
+    path: string,
+    options: { body?: unknown; contentType?: string; freeze?: boolean } = {},
+  ): Promise<T> {
     const headers = this.#headers();
-    if (options.body !== undefined) headers['content-type'] = options.contentType ?? 'application/json';
+    if (options.body !== undefined)
+      headers['content-type'] = options.contentType ?? 'application/json';
     const body = options.body === undefined ? undefined : JSON.stringify(options.body);
-    const send = (): ReturnType<HttpApi['raw']> => this.#exchange(method.toLowerCase(), { method, path, headers, body, timeoutMs: this.#timeoutMs });
+    const send = (): ReturnType<HttpApi['raw']> =>
+      this.#exchange(method.toLowerCase(), {
+        method,
+        path,
+        headers,
+        body,
+        timeoutMs: this.#timeoutMs,
+      });
     // A read may meet a connection that died while idle; it is safe to ask once more on a new one.
     const answer = await send().catch((error: unknown) => {
-      if (method === 'GET' && error instanceof IoError && error.code !== 'TIMEOUT' && error.code !== 'CLOSED') return send();
+      if (
+        method === 'GET' &&
+        error instanceof IoError &&
+        error.code !== 'TIMEOUT' &&
+        error.code !== 'CLOSED'
+      )
+        return send();
       throw error;
     });
     const answered = answer.body.toString();
@@ -180,17 +305,31 @@ class HttpApi implements Client {
 }
 
 function writeQuery(options: WriteOptions): Query {
-  return { fieldManager: options.fieldManager, force: options.force, dryRun: options.dryRun ? 'All' : undefined };
+  return {
+    fieldManager: options.fieldManager,
+    force: options.force,
+    dryRun: options.dryRun ? 'All' : undefined,
+  };
 }
 
-/** Objects made by callers may leave out kind and apiVersion: the reference knows them. Subresources have kinds of their own. */
+/**
+ * Objects made by callers may leave out kind and apiVersion: the reference knows them. Subresources
+ * have kinds of their own.
+ */
 function typed(ref: ResourceRef, object: object, subresource: string | undefined): object {
   if ('kind' in object && 'apiVersion' in object) return object;
-  return subresource && subresource !== 'status' ? object : { apiVersion: apiVersionOf(ref), kind: ref.kind, ...object };
+  return subresource && subresource !== 'status'
+    ? object
+    : { apiVersion: apiVersionOf(ref), kind: ref.kind, ...object };
 }
 
 function deleteBody(options: DeleteOptions): object | undefined {
-  if (options.gracePeriodSeconds === undefined && !options.propagationPolicy && !options.preconditions) return undefined;
+  if (
+    options.gracePeriodSeconds === undefined &&
+    !options.propagationPolicy &&
+    !options.preconditions
+  )
+    return undefined;
   return { apiVersion: 'v1', kind: 'DeleteOptions', ...options };
 }
 
@@ -199,14 +338,25 @@ function errorOf(httpStatus: number, body: string): ApiError {
   try {
     status = JSON.parse(body) as Partial<Status>;
   } catch {
-    status = { message: body.slice(0, 1000) }; // a proxy between us, or a server that is only starting
+    // a proxy between us, or a server that is only starting
+    status = { message: body.slice(0, 1000) };
   }
   return statusError(status, httpStatus);
 }
 
 function statusError(status: Partial<Status>, httpStatus: number): ApiError {
-  const reason = (status.reason ?? (httpStatus === 404 ? 'NotFound' : httpStatus === 429 ? 'TooManyRequests' : httpStatus === 503 ? 'ServiceUnavailable' : '')) as StatusReason;
-  return new ApiError(reason, status.message ?? `the server answered ${httpStatus}`, { httpStatus: status.code ?? httpStatus, details: status.details });
+  const reason = (status.reason ??
+    (httpStatus === 404
+      ? 'NotFound'
+      : httpStatus === 429
+        ? 'TooManyRequests'
+        : httpStatus === 503
+          ? 'ServiceUnavailable'
+          : '')) as StatusReason;
+  return new ApiError(reason, status.message ?? `the server answered ${httpStatus}`, {
+    httpStatus: status.code ?? httpStatus,
+    details: status.details,
+  });
 }
 
 interface WireEvent {
@@ -230,13 +380,18 @@ function watchLines(line: (text: string) => void): (chunk: Buffer) => void {
     }
     if (from < chunk.length) rest.push(chunk.subarray(from));
     restBytes += chunk.length - from;
-    if (restBytes > longestWatchLine) throw new IoError(`watch: an event longer than ${longestWatchLine} bytes`, { op: 'watch', code: 'TOO_LONG' });
+    if (restBytes > longestWatchLine)
+      throw new IoError(`watch: an event longer than ${longestWatchLine} bytes`, {
+        op: 'watch',
+        code: 'TOO_LONG',
+      });
   };
 }
 
 function deliver<T>(event: WireEvent, handlers: WatchHandlers<T>): void {
   if (event.type === 'ERROR') throw statusError(event.object as unknown as Partial<Status>, 500);
-  if (event.type !== 'BOOKMARK') return handlers.onEvent(event.type, deepFreeze(event.object) as unknown as T);
+  if (event.type !== 'BOOKMARK')
+    return handlers.onEvent(event.type, deepFreeze(event.object) as unknown as T);
   const { resourceVersion = '', annotations } = event.object.metadata;
   if (annotations?.['k8s.io/initial-events-end'] === 'true') handlers.onSynced?.(resourceVersion);
   else handlers.onBookmark?.(resourceVersion);

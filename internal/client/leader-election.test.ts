@@ -20,12 +20,21 @@ function cluster() {
       get: (target, name) => {
         const value = Reflect.get(target, name) as unknown;
         if (typeof value !== 'function') return value;
-        return (...args: unknown[]) => (cut.has(who) ? new Promise(() => undefined) : (value as (...all: unknown[]) => unknown).apply(target, args));
+        return (...args: unknown[]) =>
+          cut.has(who)
+            ? new Promise(() => undefined)
+            : (value as (...all: unknown[]) => unknown).apply(target, args);
       },
     });
   const candidate = (identity: string): LeaderElection =>
     electLeader({
-      client: viewOf(identity), mirrors: mirrorFactory(viewOf(identity), clock, silentLog), clock, log: silentLog, namespace: 'kube-system', name: 'test', identity,
+      client: viewOf(identity),
+      mirrors: mirrorFactory(viewOf(identity), clock, silentLog),
+      clock,
+      log: silentLog,
+      namespace: 'kube-system',
+      name: 'test',
+      identity,
       lead: () => {
         working.add(identity);
         most = Math.max(most, working.size);
@@ -46,7 +55,12 @@ describe('leader election', () => {
     const first = c.lease();
     await c.clock.advance(60_000);
     expect([...c.working]).toEqual(['a']);
-    expect(c.lease()).toMatchObject({ holderIdentity: 'a', leaseTransitions: 0, leaseDurationSeconds: 15, acquireTime: first?.acquireTime });
+    expect(c.lease()).toMatchObject({
+      holderIdentity: 'a',
+      leaseTransitions: 0,
+      leaseDurationSeconds: 15,
+      acquireTime: first?.acquireTime,
+    });
     expect(c.lease()?.renewTime).not.toBe(first?.renewTime);
   });
 
@@ -82,24 +96,32 @@ describe('leader election', () => {
     expect(c.most()).toBe(1);
   });
 
-  test('the same identity goes on at once after its process was killed; a wall clock that jumps changes nothing', async () => {
-    const c = cluster();
-    c.candidate('a');
-    await c.clock.advance(100);
-    c.candidate('b');
-    c.clock.jump(3_600_000);
-    await c.clock.advance(20_000);
-    expect([...c.working]).toEqual(['a']);
-    const again = c.candidate('a');
-    await c.clock.advance(10);
-    expect(again.leads).toBe(true);
-  });
+  test(
+    'the same identity goes on at once after its process was killed; a wall clock that jumps ' +
+      'changes nothing',
+    async () => {
+      const c = cluster();
+      c.candidate('a');
+      await c.clock.advance(100);
+      c.candidate('b');
+      c.clock.jump(3_600_000);
+      await c.clock.advance(20_000);
+      expect([...c.working]).toEqual(['a']);
+      const again = c.candidate('a');
+      await c.clock.advance(10);
+      expect(again.leads).toBe(true);
+    },
+  );
 
   test('a lease that somebody else takes by force is given up', async () => {
     const c = cluster();
     const a = c.candidate('a');
     await c.clock.advance(100);
-    await c.store.patch(refs.leases, { namespace: 'kube-system', name: 'test' }, { type: 'merge', body: { spec: { holderIdentity: 'c' } } });
+    await c.store.patch(
+      refs.leases,
+      { namespace: 'kube-system', name: 'test' },
+      { type: 'merge', body: { spec: { holderIdentity: 'c' } } },
+    );
     await c.clock.advance(2_500);
     expect([a.leads, c.working.size]).toEqual([false, 0]);
   });

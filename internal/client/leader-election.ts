@@ -8,7 +8,10 @@ import type { Mirrors } from './mirrors.ts';
 import { refs } from './refs.ts';
 import { microTimeOf } from './times.ts';
 
-/** kube-controller-manager's and kube-scheduler's: --leader-elect-lease-duration, -renew-deadline, -retry-period. */
+/**
+ * kube-controller-manager's and kube-scheduler's: --leader-elect-lease-duration, -renew-deadline,
+ * -retry-period.
+ */
 const leaseMs = 15_000;
 const renewDeadlineMs = 10_000;
 const retryMs = 2_000;
@@ -37,9 +40,10 @@ export interface LeaderElection {
 }
 
 /**
- * Lets one of several processes work, by a Lease, as client-go's leader election does: whoever sees a record unchanged for
- * a lease's length, by his own clock, may take it; whoever cannot renew for the deadline, which is shorter, stops. Those who
- * wait do not poll: they are told of each renewal, and act the moment the lease has run out.
+ * Lets one of several processes work, by a Lease, as client-go's leader election does: whoever sees
+ * a record unchanged for a lease's length, by his own clock, may take it; whoever cannot renew for
+ * the deadline, which is shorter, stops. Those who wait do not poll: they are told of each renewal,
+ * and act the moment the lease has run out.
  */
 export function electLeader(options: LeaderElectionOptions): LeaderElection {
   const election = new Election(options);
@@ -93,7 +97,8 @@ class Election implements LeaderElection {
       }
       log.info('leading', { lease: name });
       await this.#leading();
-      if (!this.#stopped.signal.aborted) log.warn('not leading any more: the lease could not be renewed', { lease: name });
+      if (!this.#stopped.signal.aborted)
+        log.warn('not leading any more: the lease could not be renewed', { lease: name });
     }
     await this.#release();
   }
@@ -106,9 +111,20 @@ class Election implements LeaderElection {
       const left = this.#observed ? this.#expiresMs() - clock.monotonicMs() : retryMs;
       const look = begunMs + lookMs - clock.monotonicMs();
       this.#wake = new AbortController();
-      // A lease that is free and was not taken, or a store that did not answer, is tried again after a pause.
-      await clock.sleep('election.turn', left > 0 ? Math.min(left, look) : retryMs, this.#wake.signal);
-      if (this.#wake.signal.aborted || left <= 0 || this.#expiresMs() <= clock.monotonicMs() || clock.monotonicMs() - begunMs >= lookMs) return;
+      // A lease that is free and was not taken, or a store that did not answer, is tried again
+      // after a pause.
+      await clock.sleep(
+        'election.turn',
+        left > 0 ? Math.min(left, look) : retryMs,
+        this.#wake.signal,
+      );
+      if (
+        this.#wake.signal.aborted ||
+        left <= 0 ||
+        this.#expiresMs() <= clock.monotonicMs() ||
+        clock.monotonicMs() - begunMs >= lookMs
+      )
+        return;
     }
   }
 
@@ -116,7 +132,11 @@ class Election implements LeaderElection {
   async #leading(): Promise<void> {
     const { clock, log } = this.#o;
     this.#leads = true;
-    const starting = this.#o.lead().then((work) => (this.#work = work), (error: unknown) => log.error('the leader cannot begin its work', { error: messageOf(error) }));
+    const starting = this.#o.lead().then(
+      (work) => (this.#work = work),
+      (error: unknown) =>
+        log.error('the leader cannot begin its work', { error: messageOf(error) }),
+    );
     let renewedMs = clock.monotonicMs();
     while (!this.#stopped.signal.aborted) {
       const left = (): number => renewedMs + renewDeadlineMs - clock.monotonicMs();
@@ -131,13 +151,27 @@ class Election implements LeaderElection {
     this.#work = undefined;
   }
 
-  /** An answer that does not come is no success: a store without a majority lets its callers wait. */
+  /**
+   * An answer that does not come is no success: a store without a majority lets its callers wait.
+   */
   async #inTime(ms: number): Promise<boolean> {
     const done = new AbortController();
     try {
-      return await Promise.race([this.#acquireOrRenew(), this.#o.clock.sleep('election.deadline', ms, done.signal).then(() => false)]);
+      return await Promise.race([
+        this.#acquireOrRenew(),
+        this.#o.clock.sleep('election.deadline', ms, done.signal).then(() => false),
+      ]);
     } catch (error) {
-      if (!(error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'AlreadyExists'))) this.#o.log.debug('a lease was not taken', { lease: this.#o.name, error: messageOf(error) });
+      if (
+        !(
+          error instanceof ApiError &&
+          (error.reason === 'Conflict' || error.reason === 'AlreadyExists')
+        )
+      )
+        this.#o.log.debug('a lease was not taken', {
+          lease: this.#o.name,
+          error: messageOf(error),
+        });
       return false;
     } finally {
       done.abort();
@@ -147,10 +181,23 @@ class Election implements LeaderElection {
   async #acquireOrRenew(): Promise<boolean> {
     const { client, namespace, name, identity, clock } = this.#o;
     const now = microTimeOf(clock.now());
-    const taken = { holderIdentity: identity, leaseDurationSeconds: leaseMs / 1000, acquireTime: now, renewTime: now, leaseTransitions: 0 };
+    const taken = {
+      holderIdentity: identity,
+      leaseDurationSeconds: leaseMs / 1000,
+      acquireTime: now,
+      renewTime: now,
+      leaseTransitions: 0,
+    };
     const found = await this.#read();
     if (!found) {
-      this.#observe(await client.create<Lease>(refs.leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { namespace, name }, spec: taken }));
+      this.#observe(
+        await client.create<Lease>(refs.leases, {
+          apiVersion: 'coordination.k8s.io/v1',
+          kind: 'Lease',
+          metadata: { namespace, name },
+          spec: taken,
+        }),
+      );
       return true;
     }
     this.#observe(found);
@@ -158,16 +205,28 @@ class Election implements LeaderElection {
     const own = spec.holderIdentity === identity;
     if (!own && spec.holderIdentity && this.#expiresMs() > clock.monotonicMs()) return false;
     const kept = own
-      ? { ...taken, acquireTime: spec.acquireTime ?? now, leaseTransitions: spec.leaseTransitions ?? 0 }
+      ? {
+          ...taken,
+          acquireTime: spec.acquireTime ?? now,
+          leaseTransitions: spec.leaseTransitions ?? 0,
+        }
       : { ...taken, leaseTransitions: (spec.leaseTransitions ?? 0) + 1 };
-    this.#observe(await client.update<Lease>(refs.leases, { ...found, spec: { ...spec, ...kept } }));
+    this.#observe(
+      await client.update<Lease>(refs.leases, { ...found, spec: { ...spec, ...kept } }),
+    );
     return true;
   }
 
-  /** What the last look showed, and since when it has been so: other machines' clocks are not asked. */
+  /**
+   * What the last look showed, and since when it has been so: other machines' clocks are not asked.
+   */
   #observe(lease: Lease): void {
     const text = JSON.stringify(lease.spec);
-    if (this.#observed && Number(lease.metadata.resourceVersion) < Number(this.#observed.lease.metadata.resourceVersion)) return;
+    if (
+      this.#observed &&
+      Number(lease.metadata.resourceVersion) < Number(this.#observed.lease.metadata.resourceVersion)
+    )
+      return;
     if (this.#observed?.text === text) this.#observed.lease = lease;
     else this.#observed = { lease, text, atMs: this.#o.clock.monotonicMs() };
   }
@@ -199,8 +258,18 @@ class Election implements LeaderElection {
     const now = microTimeOf(clock.now());
     const done = new AbortController();
     const { lease } = this.#observed;
-    const free = { holderIdentity: '', leaseDurationSeconds: 1, acquireTime: now, renewTime: now, leaseTransitions: lease.spec?.leaseTransitions ?? 0 };
-    const update = client.update(refs.leases, { ...lease, spec: free }).catch((error: unknown) => log.debug('the lease was not given back', { lease: name, error: messageOf(error) }));
+    const free = {
+      holderIdentity: '',
+      leaseDurationSeconds: 1,
+      acquireTime: now,
+      renewTime: now,
+      leaseTransitions: lease.spec?.leaseTransitions ?? 0,
+    };
+    const update = client
+      .update(refs.leases, { ...lease, spec: free })
+      .catch((error: unknown) =>
+        log.debug('the lease was not given back', { lease: name, error: messageOf(error) }),
+      );
     await Promise.race([update, clock.sleep('election.release', retryMs, done.signal)]);
     done.abort();
   }

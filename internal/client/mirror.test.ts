@@ -8,8 +8,15 @@ import { FakeClient } from './fake-client.ts';
 import { mirrorFactory } from './mirrors.ts';
 import { refs } from './refs.ts';
 
-const map = (name: string, data: Record<string, string> = {}, namespace = 'default'): object => ({ metadata: { name, namespace }, data });
-const setup = (): { clock: FakeClock; client: FakeClient; mirrors: ReturnType<typeof mirrorFactory> } => {
+const map = (name: string, data: Record<string, string> = {}, namespace = 'default'): object => ({
+  metadata: { name, namespace },
+  data,
+});
+const setup = (): {
+  clock: FakeClock;
+  client: FakeClient;
+  mirrors: ReturnType<typeof mirrorFactory>;
+} => {
   const clock = new FakeClock();
   const client = new FakeClient(clock);
   return { clock, client, mirrors: mirrorFactory(client, clock, silentLog) };
@@ -21,7 +28,9 @@ describe('mirror', () => {
     await client.create(refs.configMaps, map('a'));
     const mirror = mirrors.of<ConfigMap>(refs.configMaps);
     await mirror.synced;
-    expect(mirror.get('default/a')).toBe(await client.get(refs.configMaps, { namespace: 'default', name: 'a' }));
+    expect(mirror.get('default/a')).toBe(
+      await client.get(refs.configMaps, { namespace: 'default', name: 'a' }),
+    );
     const seen: string[] = [];
     mirror.onChange((c: Change<ConfigMap>) => seen.push(`${c.type} ${c.key}`));
     await client.create(refs.configMaps, map('b', {}, 'other'));
@@ -36,9 +45,15 @@ describe('mirror', () => {
     const { client, mirrors } = setup();
     await client.create(refs.configMaps, map('a', { color: 'red' }));
     await mirrors.of<ConfigMap>(refs.configMaps).synced;
-    const mirror = mirrors.of<ConfigMap>(refs.configMaps, { indexes: { color: (m) => (m.data?.['color'] ? [m.data['color']] : []) } });
+    const mirror = mirrors.of<ConfigMap>(refs.configMaps, {
+      indexes: { color: (m) => (m.data?.['color'] ? [m.data['color']] : []) },
+    });
     expect([...mirror.byIndex('color', 'red')].map((m) => m.metadata.name)).toEqual(['a']);
-    await client.patch(refs.configMaps, { namespace: 'default', name: 'a' }, { type: 'merge', body: { data: { color: 'blue' } } });
+    await client.patch(
+      refs.configMaps,
+      { namespace: 'default', name: 'a' },
+      { type: 'merge', body: { data: { color: 'blue' } } },
+    );
     await Promise.resolve();
     expect([...mirror.byIndex('color', 'red')]).toEqual([]);
     expect([...mirror.byIndex('color', 'blue')].length).toBe(1);
@@ -53,7 +68,10 @@ describe('mirror', () => {
     const seen: string[] = [];
     mirror.onChange((c) => seen.push(`${c.type} ${c.key}`));
     seen.length = 0;
-    client.breakWatches(refs.configMaps, new ApiError('Expired', 'too old resource version: 1 (2)'));
+    client.breakWatches(
+      refs.configMaps,
+      new ApiError('Expired', 'too old resource version: 1 (2)'),
+    );
     await client.delete(refs.configMaps, { namespace: 'default', name: 'goes' });
     await client.create(refs.configMaps, map('comes'));
     await clock.advance(30_000);

@@ -7,14 +7,20 @@ import type { Change, Client, Mirror, MirrorOptions, WatchHandle } from './clien
 
 /** A page of the fallback LIST: what client-go asks for. */
 const listPage = 500;
-/** A server that is starting answers within seconds; one that is away for long must not be knocked at more often than this. */
+/**
+ * A server that is starting answers within seconds; one that is away for long must not be knocked
+ * at more often than this.
+ */
 const shortestRetryMs = 200;
 const longestRetryMs = 30_000;
 
 type Meta = Pick<KubeObject, 'metadata'>;
 
 export interface WatchingMirrorOptions<T> extends MirrorOptions<T> {
-  /** Keeps only a part of each object, for users who need little of very many (the garbage collector). It keeps metadata's names and versions. */
+  /**
+   * Keeps only a part of each object, for users who need little of very many (the garbage
+   * collector). It keeps metadata's names and versions.
+   */
   project?: (object: T) => T;
 }
 
@@ -41,7 +47,13 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
   /** The state that is coming in while the mirror starts over; undefined while live. */
   #incoming: Map<string, T> | undefined;
 
-  constructor(client: Client, ref: ResourceRef, options: WatchingMirrorOptions<T>, clock: Clock, log: Log) {
+  constructor(
+    client: Client,
+    ref: ResourceRef,
+    options: WatchingMirrorOptions<T>,
+    clock: Clock,
+    log: Log,
+  ) {
     this.#client = client;
     this.#ref = ref;
     this.#options = options;
@@ -79,7 +91,10 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
     return index.held.get(value)?.values() ?? [];
   }
 
-  /** Adds an index to a mirror that may already hold objects. A name means the same function for all who share the mirror. */
+  /**
+   * Adds an index to a mirror that may already hold objects. A name means the same function for all
+   * who share the mirror.
+   */
   addIndex(name: string, values: (object: T) => string[]): void {
     if (this.#indexes.has(name)) return;
     const index: Index<T> = { values, held: new Map() };
@@ -88,7 +103,8 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
   }
 
   onChange(handler: (change: Change<T>) => void): () => void {
-    for (const [key, object] of [...this.#objects]) handler({ type: 'ADDED', key, object, old: undefined });
+    for (const [key, object] of [...this.#objects])
+      handler({ type: 'ADDED', key, object, old: undefined });
     this.#handlers.add(handler);
     return () => void this.#handlers.delete(handler);
   }
@@ -120,7 +136,8 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
       { namespace, labelSelector, fieldSelector, ...from },
       {
         onEvent: (type, object) => {
-          if (live()) this.#take(type, this.#options.project ? this.#options.project(object) : object);
+          if (live())
+            this.#take(type, this.#options.project ? this.#options.project(object) : object);
         },
         onSynced: (version) => {
           if (live()) this.#replace(version);
@@ -143,8 +160,18 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
       let next: string | undefined;
       let version = '';
       do {
-        const page = await this.#client.list<T>(this.#ref, { namespace, labelSelector, fieldSelector, limit: listPage, continue: next });
-        for (const object of page.items) incoming.set(keyOf(object as Meta), this.#options.project ? this.#options.project(object) : object);
+        const page = await this.#client.list<T>(this.#ref, {
+          namespace,
+          labelSelector,
+          fieldSelector,
+          limit: listPage,
+          continue: next,
+        });
+        for (const object of page.items)
+          incoming.set(
+            keyOf(object as Meta),
+            this.#options.project ? this.#options.project(object) : object,
+          );
         next = page.continue;
         version = page.resourceVersion;
       } while (next && !this.#stopped);
@@ -161,13 +188,19 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
     this.#watch = undefined;
     if (error instanceof ApiError) {
       if (error.httpStatus === 410) {
-        this.#incoming = new Map(); // our version is gone from history: what follows is a new full state
-      } else if (this.#incoming && this.#watchList && (error.httpStatus === 422 || error.httpStatus === 400)) {
+        // our version is gone from history: what follows is a new full state
+        this.#incoming = new Map();
+      } else if (
+        this.#incoming &&
+        this.#watchList &&
+        (error.httpStatus === 422 || error.httpStatus === 400)
+      ) {
         this.#watchList = false; // a server without KEP-3157
         return this.#startOver();
       }
     }
-    if (error) this.#log.debug('watch ended', { resource: this.#ref.resource, error: messageOf(error) });
+    if (error)
+      this.#log.debug('watch ended', { resource: this.#ref.resource, error: messageOf(error) });
     const delay = error ? this.#retryMs : shortestRetryMs;
     if (error) this.#retryMs = Math.min(this.#retryMs * 2, longestRetryMs);
     this.#retry = this.#clock.after('mirror.retry', delay, () => this.#resume());
@@ -192,10 +225,12 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
     this.#incoming = undefined;
     this.#retryMs = shortestRetryMs;
     this.#resourceVersion = version;
-    for (const [key, object] of [...this.#objects]) if (!incoming.has(key)) this.#apply(true, key, object);
+    for (const [key, object] of [...this.#objects])
+      if (!incoming.has(key)) this.#apply(true, key, object);
     for (const [key, object] of incoming) {
       const old = this.#objects.get(key) as Meta | undefined;
-      if (!old || old.metadata.resourceVersion !== (object as Meta).metadata.resourceVersion) this.#apply(false, key, object);
+      if (!old || old.metadata.resourceVersion !== (object as Meta).metadata.resourceVersion)
+        this.#apply(false, key, object);
     }
     this.#isSynced = true;
     this.#resolveSynced();
@@ -205,7 +240,8 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
     const old = this.#objects.get(key);
     if (gone && !old) return;
     // The same name with another uid is another object: handlers must hear of the end of the first.
-    if (!gone && old && (old as Meta).metadata.uid !== (object as Meta).metadata.uid) this.#apply(true, key, old);
+    if (!gone && old && (old as Meta).metadata.uid !== (object as Meta).metadata.uid)
+      this.#apply(true, key, old);
     const before = this.#objects.get(key);
     for (const index of this.#indexes.values()) if (before) indexRemove(index, key, before);
     const namespace = (object as Meta).metadata.namespace ?? '';
@@ -221,7 +257,12 @@ export class WatchingMirror<T extends object> implements Mirror<T> {
       held.set(key, object);
       for (const index of this.#indexes.values()) indexAdd(index, key, object);
     }
-    const change: Change<T> = { type: gone ? 'DELETED' : before ? 'MODIFIED' : 'ADDED', key, object, old: before };
+    const change: Change<T> = {
+      type: gone ? 'DELETED' : before ? 'MODIFIED' : 'ADDED',
+      key,
+      object,
+      old: before,
+    };
     for (const handler of this.#handlers) handler(change);
   }
 }

@@ -4,11 +4,15 @@ import type { Log } from '../io/log.ts';
 import type { Client, Mirror, MirrorOptions } from './client.ts';
 import { WatchingMirror } from './mirror.ts';
 
-/** Mirrors by kind: everyone in the process who asks for the same kind (and selectors) reads the same one. */
+/**
+ * Mirrors by kind: everyone in the process who asks for the same kind (and selectors) reads the
+ * same one.
+ */
 export interface Mirrors {
   /**
-   * The shared mirror of a kind. Indexes asked for are added to it: an index name must mean the same thing for all users.
-   * `stop` of the returned mirror gives back this use; the watch ends with the last one.
+   * The shared mirror of a kind. Indexes asked for are added to it: an index name must mean the
+   * same thing for all users. `stop` of the returned mirror gives back this use; the watch ends
+   * with the last one.
    */
   of<T extends object>(ref: ResourceRef, options?: MirrorOptions<T>): Mirror<T>;
   /** Ends all watches. */
@@ -24,11 +28,21 @@ export function mirrorFactory(client: Client, clock: Clock, log: Log): Mirrors {
   const shared = new Map<string, Shared>();
   return {
     of<T extends object>(ref: ResourceRef, options: MirrorOptions<T> = {}): Mirror<T> {
-      const key = [ref.group, ref.version, ref.resource, options.namespace ?? '', options.labelSelector ?? '', options.fieldSelector ?? ''].join('|');
+      const key = [
+        ref.group,
+        ref.version,
+        ref.resource,
+        options.namespace ?? '',
+        options.labelSelector ?? '',
+        options.fieldSelector ?? '',
+      ].join('|');
       let entry = shared.get(key);
       if (!entry) {
         const { indexes: _later, ...selectors } = options;
-        entry = { mirror: new WatchingMirror<object>(client, ref, selectors, clock, log), users: 0 };
+        entry = {
+          mirror: new WatchingMirror<object>(client, ref, selectors, clock, log),
+          users: 0,
+        };
         shared.set(key, entry);
       }
       entry.users += 1;

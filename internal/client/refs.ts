@@ -1,7 +1,14 @@
 import type { ResourceRef } from '../api/object.ts';
 
-const kind = (group: string, version: string, resource: string, name: string, namespaced = true): ResourceRef => Object.freeze({ group, version, resource, kind: name, namespaced });
-const core = (resource: string, name: string, namespaced = true): ResourceRef => kind('', 'v1', resource, name, namespaced);
+const kind = (
+  group: string,
+  version: string,
+  resource: string,
+  name: string,
+  namespaced = true,
+): ResourceRef => Object.freeze({ group, version, resource, kind: name, namespaced });
+const core = (resource: string, name: string, namespaced = true): ResourceRef =>
+  kind('', 'v1', resource, name, namespaced);
 
 /** The built-in kinds that components of skiff name themselves. */
 export const refs = {
@@ -41,15 +48,44 @@ export const refs = {
   roles: kind('rbac.authorization.k8s.io', 'v1', 'roles', 'Role'),
   roleBindings: kind('rbac.authorization.k8s.io', 'v1', 'rolebindings', 'RoleBinding'),
   clusterRoles: kind('rbac.authorization.k8s.io', 'v1', 'clusterroles', 'ClusterRole', false),
-  clusterRoleBindings: kind('rbac.authorization.k8s.io', 'v1', 'clusterrolebindings', 'ClusterRoleBinding', false),
+  clusterRoleBindings: kind(
+    'rbac.authorization.k8s.io',
+    'v1',
+    'clusterrolebindings',
+    'ClusterRoleBinding',
+    false,
+  ),
   storageClasses: kind('storage.k8s.io', 'v1', 'storageclasses', 'StorageClass', false),
   volumeAttachments: kind('storage.k8s.io', 'v1', 'volumeattachments', 'VolumeAttachment', false),
   csiNodes: kind('storage.k8s.io', 'v1', 'csinodes', 'CSINode', false),
   csiDrivers: kind('storage.k8s.io', 'v1', 'csidrivers', 'CSIDriver', false),
   resourceClaims: kind('resource.k8s.io', 'v1', 'resourceclaims', 'ResourceClaim'),
-  subjectAccessReviews: kind('authorization.k8s.io', 'v1', 'subjectaccessreviews', 'SubjectAccessReview', false),
-  certificateSigningRequests: kind('certificates.k8s.io', 'v1', 'certificatesigningrequests', 'CertificateSigningRequest', false),
-  horizontalPodAutoscalers: kind('autoscaling', 'v2', 'horizontalpodautoscalers', 'HorizontalPodAutoscaler'),
-  customResourceDefinitions: kind('apiextensions.k8s.io', 'v1', 'customresourcedefinitions', 'CustomResourceDefinition', false),
+  subjectAccessReviews: kind(
+    'authorization.k8s.io',
+    'v1',
+    'subjectaccessreviews',
+    'SubjectAccessReview',
+    false,
+  ),
+  certificateSigningRequests: kind(
+    'certificates.k8s.io',
+    'v1',
+    'certificatesigningrequests',
+    'CertificateSigningRequest',
+    false,
+  ),
+  horizontalPodAutoscalers: kind(
+    'autoscaling',
+    'v2',
+    'horizontalpodautoscalers',
+    'HorizontalPodAutoscaler',
+  ),
+  customResourceDefinitions: kind(
+    'apiextensions.k8s.io',
+    'v1',
+    'customresourcedefinitions',
+    'CustomResourceDefinition',
+    false,
+  ),
   apiServices: kind('apiregistration.k8s.io', 'v1', 'apiservices', 'APIService', false),
 } as const;

@@ -1,5 +1,15 @@
-/** What is wrong with a node that goes on without it: each is a condition of the Node while it lasts. */
-export const troubleTypes = ['PortTaken', 'ClockWrong', 'AddressMissing', 'DatastoreFull', 'DatastoreReadOnly', 'ReadonlyFilesystem'] as const;
+/**
+ * What is wrong with a node that goes on without it: each is a condition of the Node while it
+ * lasts.
+ */
+export const troubleTypes = [
+  'PortTaken',
+  'ClockWrong',
+  'AddressMissing',
+  'DatastoreFull',
+  'DatastoreReadOnly',
+  'ReadonlyFilesystem',
+] as const;
 export type TroubleType = (typeof troubleTypes)[number];
 
 export interface Trouble {
@@ -25,7 +35,9 @@ export class Troubles {
   /** One for each type that there is, with the messages of all its parts. */
   list(): Trouble[] {
     return troubleTypes.flatMap((type) => {
-      const messages = [...this.#all.values()].filter((trouble) => trouble.type === type).map(({ message }) => message);
+      const messages = [...this.#all.values()]
+        .filter((trouble) => trouble.type === type)
+        .map(({ message }) => message);
       return messages.length > 0 ? [{ type, message: messages.join('; ') }] : [];
     });
   }

@@ -3,7 +3,11 @@ import { FakeClock } from '../io/clock-fake.ts';
 import { silentLog } from '../io/log.ts';
 import { WorkQueue } from './work-queue.ts';
 
-const queue = (clock: FakeClock, reconcile: (key: string) => Promise<void>, more: object = {}): WorkQueue => {
+const queue = (
+  clock: FakeClock,
+  reconcile: (key: string) => Promise<void>,
+  more: object = {},
+): WorkQueue => {
   const q = new WorkQueue({ name: 'test', clock, log: silentLog, reconcile, ...more });
   q.start();
   return q;

@@ -10,7 +10,10 @@ export interface WorkQueueOptions {
   reconcile: (key: string) => Promise<void>;
   /** How many keys are worked on at once; one key never twice at once. */
   concurrency?: number;
-  /** The first and the longest wait after a failure; each failure doubles it (client-go: 5 ms to 1000 s). */
+  /**
+   * The first and the longest wait after a failure; each failure doubles it (client-go: 5 ms to
+   * 1000 s).
+   */
   firstRetryMs?: number;
   longestRetryMs?: number;
   /** After so many failures in a row the key waits for its next change. */
@@ -22,8 +25,8 @@ const defaultFirstRetryMs = 5;
 const defaultLongestRetryMs = 1_000_000;
 
 /**
- * Keys that need work. A key asked for many times is worked on once; one asked for while it is being worked on comes
- * again after. Holds no timer while nothing is due.
+ * Keys that need work. A key asked for many times is worked on once; one asked for while it is
+ * being worked on comes again after. Holds no timer while nothing is due.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
@@ -42,7 +45,10 @@ export class WorkQueue {
     this.#unfollow = options.clock.onJump(() => this.#hurry());
   }
 
-  /** Begins to work; keys added before are kept until then (a controller waits for its mirrors first). */
+  /**
+   * Begins to work; keys added before are kept until then (a controller waits for its mirrors
+   * first).
+   */
   start(): void {
     this.#started = true;
     this.#pump();
@@ -71,7 +77,10 @@ export class WorkQueue {
     this.#later.set(key, { at, timer });
   }
 
-  /** The clock was set: what waits for a time of day may wait for the wrong one, so all that waits looks again. */
+  /**
+   * The clock was set: what waits for a time of day may wait for the wrong one, so all that waits
+   * looks again.
+   */
   #hurry(): void {
     for (const [key, { timer }] of [...this.#later]) {
       timer.cancel();
@@ -88,7 +97,8 @@ export class WorkQueue {
 
   /** Adds the key after its back-off, as a failure would. */
   addRateLimited(key: string): void {
-    const { firstRetryMs = defaultFirstRetryMs, longestRetryMs = defaultLongestRetryMs } = this.#options;
+    const { firstRetryMs = defaultFirstRetryMs, longestRetryMs = defaultLongestRetryMs } =
+      this.#options;
     const failures = this.#failures.get(key) ?? 0;
     this.#failures.set(key, failures + 1);
     this.addAfter(key, Math.min(firstRetryMs * 2 ** Math.min(failures, 40), longestRetryMs));
@@ -162,7 +172,11 @@ export class WorkQueue {
       return log.warn('given up until the next change', fields);
     }
     if (failures < 3) log.debug('will be tried again', fields);
-    else log.warn('keeps failing', { ...fields, stack: error instanceof TypeError ? error.stack : undefined });
+    else
+      log.warn('keeps failing', {
+        ...fields,
+        stack: error instanceof TypeError ? error.stack : undefined,
+      });
     this.addRateLimited(key);
   }
 }

@@ -8,15 +8,24 @@ import type { Random } from '../io/random.ts';
 
 /** What controllers are started with. */
 export interface ControllerContext {
-  /** A client that acts as `system:serviceaccount:kube-system:<name>`; `name` is such as `replicaset-controller`. */
+  /**
+   * A client that acts as `system:serviceaccount:kube-system:<name>`; `name` is such as
+   * `replicaset-controller`.
+   */
   clientFor(controllerName: string): Client;
-  /** Acts as `system:kube-controller-manager` itself, for what no controller's own account may do (tokens). */
+  /**
+   * Acts as `system:kube-controller-manager` itself, for what no controller's own account may do
+   * (tokens).
+   */
   managerClient: Client;
   mirrors: Mirrors;
   clock: Clock;
   log: Log;
   random: Random;
-  /** All kinds the server serves that can be listed, watched and deleted: one version of each, custom resources too. */
+  /**
+   * All kinds the server serves that can be listed, watched and deleted: one version of each,
+   * custom resources too.
+   */
   resources(): ResourceRef[];
   /** Calls `changed` whenever `resources()` answers something new. Returns how to stop. */
   onResourcesChange(changed: () => void): () => void;
@@ -33,7 +42,13 @@ export interface ControllerContext {
   /** Signs client and serving certificates for approved requests; without it they stay unsigned. */
   signCertificate?: (request: SigningRequest) => string;
   /** Makes the token of a legacy service account token Secret. */
-  issueServiceAccountToken?: (account: { namespace: string; name: string; uid: string; secretName: string; secretUid: string }) => Promise<string>;
+  issueServiceAccountToken?: (account: {
+    namespace: string;
+    name: string;
+    uid: string;
+    secretName: string;
+    secretUid: string;
+  }) => Promise<string>;
 }
 
 export interface SigningRequest {

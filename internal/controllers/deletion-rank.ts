@@ -7,11 +7,14 @@ const phaseRank: Record<string, number> = table({ Pending: 0, Unknown: 1, Runnin
 const costAnnotation = 'controller.kubernetes.io/pod-deletion-cost';
 
 /**
- * The order in which pods of a set are given up, first to go first (k/k ActivePodsWithRanks): unassigned, pending,
- * not ready, cheap to delete, crowded together, lately ready, often restarted, young.
- * `crowd` tells how many related pods share a pod's node.
+ * The order in which pods of a set are given up, first to go first (k/k ActivePodsWithRanks):
+ * unassigned, pending, not ready, cheap to delete, crowded together, lately ready, often restarted,
+ * young. `crowd` tells how many related pods share a pod's node.
  */
-export function byDeletionRank(crowd: (pod: Pod) => number, nowMs: number): (a: Pod, b: Pod) => number {
+export function byDeletionRank(
+  crowd: (pod: Pod) => number,
+  nowMs: number,
+): (a: Pod, b: Pod) => number {
   return (a, b) =>
     Number(Boolean(a.spec.nodeName)) - Number(Boolean(b.spec.nodeName)) ||
     (phaseRank[a.status?.phase ?? ''] ?? 0) - (phaseRank[b.status?.phase ?? ''] ?? 0) ||
@@ -24,7 +27,10 @@ export function byDeletionRank(crowd: (pod: Pod) => number, nowMs: number): (a: 
     ((a.metadata.uid ?? '') < (b.metadata.uid ?? '') ? -1 : 1);
 }
 
-/** The younger first, but ages of the same magnitude (power of two of their nanoseconds) count as equal: a random choice among them spreads better. */
+/**
+ * The younger first, but ages of the same magnitude (power of two of their nanoseconds) count as
+ * equal: a random choice among them spreads better.
+ */
 function byAge(aMs: number, bMs: number, nowMs: number): number {
   if (aMs === bMs) return 0;
   if (aMs === 0) return -1;

@@ -1,8 +1,9 @@
 import type { Mirror } from '../client/client.ts';
 
 /**
- * Remembers the newest resourceVersion a controller wrote for a key. Until its mirror has got that far, what it shows
- * is older than our own work, and acting on it would do the work twice. (Resource versions grow over all kinds.)
+ * Remembers the newest resourceVersion a controller wrote for a key. Until its mirror has got that
+ * far, what it shows is older than our own work, and acting on it would do the work twice.
+ * (Resource versions grow over all kinds.)
  */
 export class LastWrite {
   readonly #versions = new Map<string, number>();

@@ -46,7 +46,8 @@ export class PodControl {
       this.#events.normal(owner.object, 'SuccessfulCreate', `Created pod: ${made.metadata.name}`);
       return made;
     } catch (error) {
-      if (!isNamespaceTerminating(error)) this.#events.warning(owner.object, 'FailedCreate', `Error creating: ${messageOf(error)}`);
+      if (!isNamespaceTerminating(error))
+        this.#events.warning(owner.object, 'FailedCreate', `Error creating: ${messageOf(error)}`);
       throw error;
     }
   }
@@ -55,9 +56,14 @@ export class PodControl {
   async delete(pod: Pod, owner: PodOwner): Promise<void> {
     const { namespace, name } = pod.metadata;
     try {
-      await this.#client.delete(refs.pods, { namespace, name: name! }, { preconditions: { uid: pod.metadata.uid } });
+      await this.#client.delete(
+        refs.pods,
+        { namespace, name: name! },
+        { preconditions: { uid: pod.metadata.uid } },
+      );
     } catch (error) {
-      if (!isApiError(error, 'NotFound')) this.#events.warning(owner.object, 'FailedDelete', `Error deleting: ${messageOf(error)}`);
+      if (!isApiError(error, 'NotFound'))
+        this.#events.warning(owner.object, 'FailedDelete', `Error deleting: ${messageOf(error)}`);
       throw error;
     }
     this.#events.normal(owner.object, 'SuccessfulDelete', `Deleted pod: ${name}`);
@@ -68,13 +74,20 @@ export class PodControl {
 const slowStartInitialBatch = 1;
 
 /**
- * Calls `fn` `count` times in batches that double while all succeed, so that a quota is not run into a thousand times.
- * Answers how many succeeded, and the first error.
+ * Calls `fn` `count` times in batches that double while all succeed, so that a quota is not run
+ * into a thousand times. Answers how many succeeded, and the first error.
  */
-export async function slowStart(count: number, fn: (index: number) => Promise<unknown>): Promise<{ successes: number; error: unknown }> {
+export async function slowStart(
+  count: number,
+  fn: (index: number) => Promise<unknown>,
+): Promise<{ successes: number; error: unknown }> {
   let done = 0;
   let successes = 0;
-  for (let batch = Math.min(count, slowStartInitialBatch); batch > 0; batch = Math.min(2 * batch, count - done)) {
+  for (
+    let batch = Math.min(count, slowStartInitialBatch);
+    batch > 0;
+    batch = Math.min(2 * batch, count - done)
+  ) {
     const from = done;
     const results = await Promise.allSettled(Array.from({ length: batch }, (_, i) => fn(from + i)));
     done += batch;
@@ -85,6 +98,10 @@ export async function slowStart(count: number, fn: (index: number) => Promise<un
   return { successes, error: undefined };
 }
 
-export function asKubeObject(object: { apiVersion: string; kind: string; metadata: ObjectMeta }): KubeObject {
+export function asKubeObject(object: {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+}): KubeObject {
   return object as unknown as KubeObject;
 }

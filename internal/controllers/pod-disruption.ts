@@ -5,9 +5,14 @@ import { timeOf } from '../client/times.ts';
 import { podCondition } from './pod-facts.ts';
 
 /** Says in the pod's status why it is about to be taken away. Throws NotFound when it is gone. */
-export async function markDisrupted(client: Client, pod: Pod, o: { reason: string; message: string; nowMs: number; phase?: 'Failed' }): Promise<void> {
+export async function markDisrupted(
+  client: Client,
+  pod: Pod,
+  o: { reason: string; message: string; nowMs: number; phase?: 'Failed' },
+): Promise<void> {
   const present = podCondition(pod, 'DisruptionTarget');
-  const same = present?.status === 'True' && present.reason === o.reason && present.message === o.message;
+  const same =
+    present?.status === 'True' && present.reason === o.reason && present.message === o.message;
   if (same && (!o.phase || pod.status?.phase === o.phase)) return;
   const condition: PodCondition = {
     type: 'DisruptionTarget',
@@ -15,9 +20,15 @@ export async function markDisrupted(client: Client, pod: Pod, o: { reason: strin
     reason: o.reason,
     message: o.message,
     lastTransitionTime: present?.status === 'True' ? present.lastTransitionTime : timeOf(o.nowMs),
-    ...(pod.metadata.generation === undefined ? {} : { observedGeneration: pod.metadata.generation }),
+    ...(pod.metadata.generation === undefined
+      ? {}
+      : { observedGeneration: pod.metadata.generation }),
   };
   const status = { conditions: [condition], ...(o.phase ? { phase: o.phase } : {}) };
   const { namespace, name, uid } = pod.metadata;
-  await client.patch(refs.pods, { namespace, name: name!, subresource: 'status' }, { type: 'strategic', body: { metadata: { uid }, status } });
+  await client.patch(
+    refs.pods,
+    { namespace, name: name!, subresource: 'status' },
+    { type: 'strategic', body: { metadata: { uid }, status } },
+  );
 }

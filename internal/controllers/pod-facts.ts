@@ -29,7 +29,10 @@ export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): b
   return availableInMs(pod, minReadySeconds, nowMs) === 0;
 }
 
-/** How long until the pod counts as available if it stays as it is; Infinity when it is not ready, 0 when it is available. */
+/**
+ * How long until the pod counts as available if it stays as it is; Infinity when it is not ready, 0
+ * when it is available.
+ */
 export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number {
   const ready = podCondition(pod, 'Ready');
   if (ready?.status !== 'True') return Infinity;
@@ -38,8 +41,14 @@ export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number):
   return Math.max(0, msOf(ready.lastTransitionTime) + minReadySeconds * 1000 - nowMs);
 }
 
-/** When one of `pods` will become available by the passing of time alone; undefined when none will. */
-export function nextAvailabilityMs(pods: Iterable<Pod>, minReadySeconds: number, nowMs: number): number | undefined {
+/**
+ * When one of `pods` will become available by the passing of time alone; undefined when none will.
+ */
+export function nextAvailabilityMs(
+  pods: Iterable<Pod>,
+  minReadySeconds: number,
+  nowMs: number,
+): number | undefined {
   let next = Infinity;
   if (minReadySeconds <= 0) return undefined;
   for (const pod of pods) {
@@ -51,6 +60,7 @@ export function nextAvailabilityMs(pods: Iterable<Pod>, minReadySeconds: number,
 
 export function restarts(pod: Pod): number {
   let most = 0;
-  for (const status of pod.status?.containerStatuses ?? []) most = Math.max(most, status.restartCount ?? 0);
+  for (const status of pod.status?.containerStatuses ?? [])
+    most = Math.max(most, status.restartCount ?? 0);
   return most;
 }

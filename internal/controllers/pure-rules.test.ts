@@ -12,10 +12,17 @@ import { toleratedForMs } from './tolerations.ts';
 
 describe('template hash', () => {
   it('is the same whatever the order of keys and for absent, null and empty', () => {
-    expect(templateHash({ a: 1, b: { c: [1, 2] } })).toBe(templateHash({ b: { c: [1, 2] }, a: 1, d: null, e: {}, f: [] }));
+    expect(templateHash({ a: 1, b: { c: [1, 2] } })).toBe(
+      templateHash({ b: { c: [1, 2] }, a: 1, d: null, e: {}, f: [] }),
+    );
   });
   it('differs by content and by collision count, in safe letters', () => {
-    const hashes = [templateHash({ a: 1 }), templateHash({ a: 2 }), templateHash({ a: 1 }, 0), templateHash({ a: 1 }, 1)];
+    const hashes = [
+      templateHash({ a: 1 }),
+      templateHash({ a: 2 }),
+      templateHash({ a: 1 }, 0),
+      templateHash({ a: 1 }, 1),
+    ];
     expect(new Set(hashes).size).toBe(4);
     for (const h of hashes) expect(h).toMatch(/^[bcdfghjklmnpqrstvwxz2456789]{1,10}$/);
   });
@@ -53,18 +60,50 @@ describe('intervals', () => {
     expect(new Intervals(indexes).toString()).toBe(text);
     expect([...Intervals.parse(text, 100)]).toEqual(indexes);
   });
-  it('drops what is beyond the completions', () => expect(Intervals.parse('0-5,9', 4).toString()).toBe('0-3'));
+  it('drops what is beyond the completions', () =>
+    expect(Intervals.parse('0-5,9', 4).toString()).toBe('0-3'));
 });
 
 describe('deletion rank', () => {
   const now = Date.UTC(2026, 0, 2);
-  const pod = (name: string, over: { node?: string; phase?: string; ready?: string; cost?: string; restarts?: number; created?: string } = {}): Pod =>
+  const pod = (
+    name: string,
+    over: {
+      node?: string;
+      phase?: string;
+      ready?: string;
+      cost?: string;
+      restarts?: number;
+      created?: string;
+    } = {},
+  ): Pod =>
     ({
-      metadata: { name, uid: name, creationTimestamp: over.created ?? '2026-01-01T00:00:00Z', annotations: over.cost ? { 'controller.kubernetes.io/pod-deletion-cost': over.cost } : {} },
+      metadata: {
+        name,
+        uid: name,
+        creationTimestamp: over.created ?? '2026-01-01T00:00:00Z',
+        annotations: over.cost ? { 'controller.kubernetes.io/pod-deletion-cost': over.cost } : {},
+      },
       spec: { nodeName: over.node ?? 'n' },
-      status: { phase: over.phase ?? 'Running', conditions: over.ready === 'no' ? [] : [{ type: 'Ready', status: 'True', lastTransitionTime: over.ready ?? '2026-01-01T00:00:00Z' }], containerStatuses: [{ restartCount: over.restarts ?? 0 }] },
+      status: {
+        phase: over.phase ?? 'Running',
+        conditions:
+          over.ready === 'no'
+            ? []
+            : [
+                {
+                  type: 'Ready',
+                  status: 'True',
+                  lastTransitionTime: over.ready ?? '2026-01-01T00:00:00Z',
+                },
+              ],
+        containerStatuses: [{ restartCount: over.restarts ?? 0 }],
+      },
     }) as unknown as Pod;
-  const order = (pods: Pod[]): string[] => [...pods].sort(byDeletionRank((p) => (p.spec.nodeName === 'crowded' ? 5 : 1), now)).map((p) => p.metadata.name!);
+  const order = (pods: Pod[]): string[] =>
+    [...pods]
+      .sort(byDeletionRank((p) => (p.spec.nodeName === 'crowded' ? 5 : 1), now))
+      .map((p) => p.metadata.name!);
   it('gives up first what is worth least', () => {
     const pods = [
       pod('keep'),
@@ -77,7 +116,17 @@ describe('deletion rank', () => {
       pod('pending', { phase: 'Pending', ready: 'no' }),
       pod('unassigned', { node: '', phase: 'Pending', ready: 'no' }),
     ];
-    expect(order(pods)).toEqual(['unassigned', 'pending', 'unready', 'cheap', 'crowded', 'lately-ready', 'restarted', 'young', 'keep']);
+    expect(order(pods)).toEqual([
+      'unassigned',
+      'pending',
+      'unready',
+      'cheap',
+      'crowded',
+      'lately-ready',
+      'restarted',
+      'young',
+      'keep',
+    ]);
   });
 });
 
@@ -92,7 +141,11 @@ describe('pod ranges', () => {
   });
   it('says when all are taken', () => {
     const pool = new CidrPool('10.42.0.0/23', 24);
-    expect([pool.allocate(), pool.allocate(), pool.allocate()]).toEqual(['10.42.0.0/24', '10.42.1.0/24', undefined]);
+    expect([pool.allocate(), pool.allocate(), pool.allocate()]).toEqual([
+      '10.42.0.0/24',
+      '10.42.1.0/24',
+      undefined,
+    ]);
   });
 });
 
@@ -101,7 +154,13 @@ describe('tolerations of NoExecute taints', () => {
   it.each([
     [[], 0],
     [[{ key: 'k', operator: 'Exists' }], undefined],
-    [[{ key: 'k', operator: 'Exists', tolerationSeconds: 30 }, { operator: 'Exists', tolerationSeconds: 10 }], 10_000],
+    [
+      [
+        { key: 'k', operator: 'Exists', tolerationSeconds: 30 },
+        { operator: 'Exists', tolerationSeconds: 10 },
+      ],
+      10_000,
+    ],
     [[{ key: 'k', operator: 'Exists', tolerationSeconds: -5 }], 0],
   ])('%j', (tolerations, expected) => expect(toleratedForMs(tolerations, [taint])).toBe(expected));
 });
@@ -109,28 +168,68 @@ describe('tolerations of NoExecute taints', () => {
 describe('endpoint slices', () => {
   const owner = { apiVersion: 'v1', kind: 'Service', name: 's', uid: 'u', controller: true };
   const labels = { app: 's' };
-  const endpoint = (i: number): EndpointSlice['endpoints'][number] => ({ addresses: [`10.0.${i >> 8}.${i & 255}`], conditions: { ready: true }, targetRef: { uid: `p${i}` } });
-  const slice = (name: string, endpoints: EndpointSlice['endpoints'], ports: EndpointSlice['ports'] = [{ name: '', protocol: 'TCP', port: 80 }]): EndpointSlice =>
-    ({ metadata: { name, labels, ownerReferences: [owner] }, addressType: 'IPv4', ports, endpoints }) as unknown as EndpointSlice;
-  const group = (n: number): Parameters<typeof planSlices>[1] => [{ addressType: 'IPv4', ports: [{ name: '', protocol: 'TCP', port: 80 }], endpoints: Array.from({ length: n }, (_, i) => endpoint(i)) }];
+  const endpoint = (i: number): EndpointSlice['endpoints'][number] => ({
+    addresses: [`10.0.${i >> 8}.${i & 255}`],
+    conditions: { ready: true },
+    targetRef: { uid: `p${i}` },
+  });
+  const slice = (
+    name: string,
+    endpoints: EndpointSlice['endpoints'],
+    ports: EndpointSlice['ports'] = [{ name: '', protocol: 'TCP', port: 80 }],
+  ): EndpointSlice =>
+    ({
+      metadata: { name, labels, ownerReferences: [owner] },
+      addressType: 'IPv4',
+      ports,
+      endpoints,
+    }) as unknown as EndpointSlice;
+  const group = (n: number): Parameters<typeof planSlices>[1] => [
+    {
+      addressType: 'IPv4',
+      ports: [{ name: '', protocol: 'TCP', port: 80 }],
+      endpoints: Array.from({ length: n }, (_, i) => endpoint(i)),
+    },
+  ];
   const options = { addressTypes: ['IPv4'], labels, owner, placeholder: true };
 
   it('keeps one empty slice for a service without endpoints, and leaves it alone', () => {
     const plan = planSlices([], [], options);
-    expect(plan.create).toEqual([{ addressType: 'IPv4', ports: [], endpoints: [], labels, annotations: undefined }]);
-    expect(planSlices([slice('empty', [], [])], [], options)).toEqual({ create: [], update: [], remove: [] });
+    expect(plan.create).toEqual([
+      { addressType: 'IPv4', ports: [], endpoints: [], labels, annotations: undefined },
+    ]);
+    expect(planSlices([slice('empty', [], [])], [], options)).toEqual({
+      create: [],
+      update: [],
+      remove: [],
+    });
   });
-  it('splits what is too much for one slice', () => expect(planSlices([], group(2 * maxPerSlice + 1), options).create.map((s) => s.endpoints.length)).toEqual([100, 100, 1]));
+  it('splits what is too much for one slice', () =>
+    expect(
+      planSlices([], group(2 * maxPerSlice + 1), options).create.map((s) => s.endpoints.length),
+    ).toEqual([100, 100, 1]));
   it('changes only the slice that changes', () => {
-    const first = slice('a', Array.from({ length: 100 }, (_, i) => endpoint(i)));
+    const first = slice(
+      'a',
+      Array.from({ length: 100 }, (_, i) => endpoint(i)),
+    );
     const second = slice('b', [endpoint(100)]);
     const plan = planSlices([first, second], group(102), options);
     expect(plan.create).toEqual([]);
-    expect(plan.update.map((u) => [u.slice.metadata.name, u.body.endpoints.length])).toEqual([['b', 2]]);
+    expect(plan.update.map((u) => [u.slice.metadata.name, u.body.endpoints.length])).toEqual([
+      ['b', 2],
+    ]);
   });
   it('removes slices of strangers and of ports that are gone', () => {
-    const stranger = { ...slice('x', []), metadata: { name: 'x', ownerReferences: [{ ...owner, uid: 'other' }] } } as unknown as EndpointSlice;
-    const plan = planSlices([stranger, slice('old', [endpoint(0)], [{ name: '', protocol: 'TCP', port: 81 }])], group(1), options);
+    const stranger = {
+      ...slice('x', []),
+      metadata: { name: 'x', ownerReferences: [{ ...owner, uid: 'other' }] },
+    } as unknown as EndpointSlice;
+    const plan = planSlices(
+      [stranger, slice('old', [endpoint(0)], [{ name: '', protocol: 'TCP', port: 81 }])],
+      group(1),
+      options,
+    );
     expect(plan.remove.map((s) => s.metadata.name)).toEqual(['x', 'old']);
     expect(plan.create.length).toBe(1);
   });

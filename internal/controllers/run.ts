@@ -16,12 +16,26 @@ export interface LoopOptions {
 /** client-go's controllers back off to 1000 s; a small cluster would rather look again sooner. */
 const longestRetryMs = 60_000;
 
-export function makeQueue(ctx: ControllerContext, options: Omit<LoopOptions, 'mirrors'>): WorkQueue {
-  return new WorkQueue({ longestRetryMs, ...options, clock: ctx.clock, log: ctx.log.named(options.name) });
+export function makeQueue(
+  ctx: ControllerContext,
+  options: Omit<LoopOptions, 'mirrors'>,
+): WorkQueue {
+  return new WorkQueue({
+    longestRetryMs,
+    ...options,
+    clock: ctx.clock,
+    log: ctx.log.named(options.name),
+  });
 }
 
-/** Starts `queue` once the mirrors are in; the controller ends with its queue and gives the mirrors back. */
-export function run(queue: WorkQueue, options: { name: string; mirrors: LoopOptions['mirrors']; stop?: () => void }): Controller {
+/**
+ * Starts `queue` once the mirrors are in; the controller ends with its queue and gives the mirrors
+ * back.
+ */
+export function run(
+  queue: WorkQueue,
+  options: { name: string; mirrors: LoopOptions['mirrors']; stop?: () => void },
+): Controller {
   let stopped = false;
   const ready = Promise.all(options.mirrors.map((m) => m.synced)).then(() => {
     if (!stopped) queue.start();
@@ -39,7 +53,11 @@ export function run(queue: WorkQueue, options: { name: string; mirrors: LoopOpti
 }
 
 /** The common case: one queue, some mirrors. `wire` subscribes to changes. */
-export function startLoop(ctx: ControllerContext, options: LoopOptions, wire: (queue: WorkQueue) => void): Controller {
+export function startLoop(
+  ctx: ControllerContext,
+  options: LoopOptions,
+  wire: (queue: WorkQueue) => void,
+): Controller {
   const queue = makeQueue(ctx, options);
   wire(queue);
   return run(queue, options);

@@ -1,13 +1,19 @@
 import { own } from '../base/own.ts';
 /**
- * Equality of JSON values as apimachinery's Semantic.DeepEqual sees it: what is absent, null or empty is the same.
+ * Equality of JSON values as apimachinery's Semantic.DeepEqual sees it: what is absent, null or
+ * empty is the same.
  */
 export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (isNothing(a)) return isNothing(b);
   if (isNothing(b) || typeof a !== 'object' || typeof b !== 'object') return false;
   if (Array.isArray(a) || Array.isArray(b)) {
-    return Array.isArray(a) && Array.isArray(b) && a.length === b.length && a.every((item, i) => same(item, b[i]));
+    return (
+      Array.isArray(a) &&
+      Array.isArray(b) &&
+      a.length === b.length &&
+      a.every((item, i) => same(item, b[i]))
+    );
   }
   const left = a as Record<string, unknown>;
   const right = b as Record<string, unknown>;

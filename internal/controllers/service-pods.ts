@@ -14,7 +14,11 @@ export function servesTraffic(pod: Pod, includeTerminating: boolean): boolean {
 }
 
 export function hasServiceHostname(pod: Pod, service: Service): boolean {
-  return Boolean(pod.spec.hostname) && pod.spec.subdomain === service.metadata.name && pod.metadata.namespace === service.metadata.namespace;
+  return (
+    Boolean(pod.spec.hostname) &&
+    pod.spec.subdomain === service.metadata.name &&
+    pod.metadata.namespace === service.metadata.namespace
+  );
 }
 
 /** The container port a service port leads to; undefined when the pod has none of that name. */
@@ -24,7 +28,9 @@ export function findPort(pod: Pod, port: ServicePort): number | undefined {
   if (target === undefined || target === '') return port.port;
   const sidecars = (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always');
   for (const container of [...pod.spec.containers, ...sidecars]) {
-    const found = (container.ports ?? []).find((p) => p.name === target && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
+    const found = (container.ports ?? []).find(
+      (p) => p.name === target && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
+    );
     if (found) return found.containerPort;
   }
   return undefined;
@@ -47,7 +53,11 @@ export function selects(service: Service, pod: Pod): boolean {
 }
 
 /** Calls `affected` with the keys of all services that a change of a pod may concern. */
-export function onPodChange({ type, object: pod, old }: Change<Pod>, services: Mirror<Service>, affected: (key: string) => void): void {
+export function onPodChange(
+  { type, object: pod, old }: Change<Pod>,
+  services: Mirror<Service>,
+  affected: (key: string) => void,
+): void {
   if (type === 'MODIFIED' && old && !matters(old, pod)) return;
   for (const service of services.list(pod.metadata.namespace)) {
     if (selects(service, pod) || (old && selects(service, old))) affected(keyOf(service));
@@ -69,7 +79,8 @@ function matters(old: Pod, now: Pod): boolean {
 export function compareIps(a: string, b: string): number {
   const [left, right] = [a.split('.'), b.split('.')];
   if (left.length === 4 && right.length === 4) {
-    for (let i = 0; i < 4; i += 1) if (left[i] !== right[i]) return Number(left[i]) - Number(right[i]);
+    for (let i = 0; i < 4; i += 1)
+      if (left[i] !== right[i]) return Number(left[i]) - Number(right[i]);
     return 0;
   }
   return a < b ? -1 : a > b ? 1 : 0;

@@ -25,7 +25,11 @@ import { startStatefulSetController } from './statefulset/statefulset.ts';
 import { startTtlController } from './ttl/ttl.ts';
 import { startTtlAfterFinishedController } from './ttlafterfinished/ttl-after-finished.ts';
 import { startRootCaPublisher } from './rootca/publisher.ts';
-import { startPvcProtectionController, startPvProtectionController, startVacProtectionController } from './storageprotection/storage-protection.ts';
+import {
+  startPvcProtectionController,
+  startPvProtectionController,
+  startVacProtectionController,
+} from './storageprotection/storage-protection.ts';
 import { startServiceCidrsController } from './servicecidrs/service-cidrs.ts';
 import { startServiceAccountController } from './serviceaccount/default-account.ts';
 import { startServiceAccountTokenController } from './serviceaccount/tokens.ts';
@@ -68,7 +72,10 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
 });
 
 /** Starts every controller, or those named in `only`. Stopping stops them all. */
-export function startControllers(ctx: ControllerContext, options: { only?: string[] } = {}): Controller {
+export function startControllers(
+  ctx: ControllerContext,
+  options: { only?: string[] } = {},
+): Controller {
   const running = Object.entries(all)
     .filter(([name]) => !options.only || options.only.includes(name))
     .map(([, start]) => start(ctx));

@@ -9,7 +9,10 @@ import { silentLog } from '../io/log.ts';
 import { seededRandom } from '../io/random.ts';
 import type { Controller, ControllerContext } from './context.ts';
 
-/** A cluster in memory for tests of controllers: no API server, no nodes, a clock that is moved by hand. */
+/**
+ * A cluster in memory for tests of controllers: no API server, no nodes, a clock that is moved by
+ * hand.
+ */
 export interface TestCluster {
   client: FakeClient;
   clock: FakeClock;
@@ -28,7 +31,16 @@ export async function testCluster(
 ): Promise<TestCluster> {
   const clock = new FakeClock();
   const client = new FakeClient(clock);
-  const resources: ResourceRef[] = [refs.pods, refs.configMaps, refs.secrets, refs.replicaSets, refs.deployments, refs.jobs, refs.namespaces, refs.nodes];
+  const resources: ResourceRef[] = [
+    refs.pods,
+    refs.configMaps,
+    refs.secrets,
+    refs.replicaSets,
+    refs.deployments,
+    refs.jobs,
+    refs.namespaces,
+    refs.nodes,
+  ];
   const ctx: ControllerContext = {
     clientFor: () => client,
     managerClient: client,
@@ -55,8 +67,16 @@ export async function testCluster(
       for (const pod of client.all<Pod>(refs.pods)) {
         if (pod.status?.phase === 'Running' || pod.metadata.deletionTimestamp) continue;
         const now = timeOf(clock.now());
-        const status = { phase: 'Running', conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: now }], startTime: now };
-        await client.patch(refs.pods, { namespace: pod.metadata.namespace, name: pod.metadata.name!, subresource: 'status' }, { type: 'merge', body: { status } });
+        const status = {
+          phase: 'Running',
+          conditions: [{ type: 'Ready', status: 'True', lastTransitionTime: now }],
+          startTime: now,
+        };
+        await client.patch(
+          refs.pods,
+          { namespace: pod.metadata.namespace, name: pod.metadata.name!, subresource: 'status' },
+          { type: 'merge', body: { status } },
+        );
       }
       await cluster.settle();
     },

@@ -2,12 +2,14 @@ import { StoreError } from '../store/errors.ts';
 import { encode } from '../wire/etcd/codec.ts';
 
 /**
- * Raises the revision of an etcd's data file, as `--bump-revision` of newer restore commands does: clients may hold any
- * revision that the lost cluster handed out after the snapshot, and must never see one a second time. A deletion of a key
- * that never was is added as the newest record; etcd starts from the revision of its newest record.
- * The file is bbolt's (https://github.com/etcd-io/bbolt): pages with a header of 16 bytes; the bucket `key` maps revisions
- * to records. Numbers are little-endian. Whoever reads the file goes by pages and pointers, so one page is added behind all
- * others, in the place of the last leaf, and the old leaf stays as a hole that etcd's defragmentation closes.
+ * Raises the revision of an etcd's data file, as `--bump-revision` of newer restore commands does:
+ * clients may hold any revision that the lost cluster handed out after the snapshot, and must never
+ * see one a second time. A deletion of a key that never was is added as the newest record; etcd
+ * starts from the revision of its newest record. The file is bbolt's
+ * (https://github.com/etcd-io/bbolt): pages with a header of 16 bytes; the bucket `key` maps
+ * revisions to records. Numbers are little-endian. Whoever reads the file goes by pages and
+ * pointers, so one page is added behind all others, in the place of the last leaf, and the old leaf
+ * stays as a hole that etcd's defragmentation closes.
  */
 export function bumpRevision(file: Buffer, step: number): { file: Buffer; revision: number } {
   try {
@@ -24,7 +26,10 @@ const headerBytes = 16;
 const elementBytes = 16;
 const flags = { branch: 1, leaf: 2, meta: 4 };
 const recordBucket = 'key';
-/** `<main revision, 8 bytes>_<sub revision, 8 bytes>`, and a `t` for deletions; these numbers are big-endian. */
+/**
+ * `<main revision, 8 bytes>_<sub revision, 8 bytes>`, and a `t` for deletions; these numbers are
+ * big-endian.
+ */
 const revisionBytes = 17;
 
 interface Element {
@@ -45,9 +50,13 @@ class BoltFile {
     this.#pageBytes = first?.pageBytes ?? 4096;
     const second = metaAt(file, this.#pageBytes + headerBytes);
     if (!first && !second) throw broken('it has no beginning');
-    this.#meta = second && (!first || second.transaction > first.transaction) ? this.#pageBytes + headerBytes : headerBytes;
+    this.#meta =
+      second && (!first || second.transaction > first.transaction)
+        ? this.#pageBytes + headerBytes
+        : headerBytes;
     // The number of its pages, which the beginning names.
-    if (file.readBigUInt64LE(this.#meta + 40) * BigInt(this.#pageBytes) > BigInt(file.length)) throw broken('its end is missing');
+    if (file.readBigUInt64LE(this.#meta + 40) * BigInt(this.#pageBytes) > BigInt(file.length))
+      throw broken('its end is missing');
   }
 
   bump(step: number): { file: Buffer; revision: number } {
@@ -66,7 +75,10 @@ class BoltFile {
     return { file: this.#file, revision };
   }
 
-  /** Where the value of a bucket begins: the page of its root, a counter, and a small bucket's only page itself. */
+  /**
+   * Where the value of a bucket begins: the page of its root, a counter, and a small bucket's only
+   * page itself.
+   */
   #bucket(name: string): number {
     let page = this.#page(Number(this.#file.readBigUInt64LE(this.#meta + 16)));
     const wanted = Buffer.from(name);
@@ -105,7 +117,9 @@ class BoltFile {
   /** Adds a leaf behind all pages and returns its number. */
   #append(elements: Element[]): number {
     const id = Number(this.#file.readBigUInt64LE(this.#meta + 40));
-    const bytes = headerBytes + elements.reduce((sum, { key, value }) => sum + elementBytes + key.length + value.length, 0);
+    const bytes =
+      headerBytes +
+      elements.reduce((sum, { key, value }) => sum + elementBytes + key.length + value.length, 0);
     const pages = Math.ceil(bytes / this.#pageBytes);
     const page = Buffer.alloc(pages * this.#pageBytes);
     page.writeBigUInt64LE(BigInt(id), 0);
@@ -115,19 +129,25 @@ class BoltFile {
     let at = headerBytes + elements.length * elementBytes;
     elements.forEach(({ flags: kind, key, value }, i) => {
       const element = headerBytes + i * elementBytes;
-      [kind, at - element, key.length, value.length].forEach((field, n) => page.writeUInt32LE(field, element + n * 4));
+      [kind, at - element, key.length, value.length].forEach((field, n) =>
+        page.writeUInt32LE(field, element + n * 4),
+      );
       at += key.copy(page, at);
       at += value.copy(page, at);
     });
     this.#file = Buffer.concat([this.#file.subarray(0, id * this.#pageBytes), page]);
     this.#file.writeBigUInt64LE(BigInt(id + pages), this.#meta + 40);
-    this.#file.writeBigUInt64LE(fnv1a(this.#file.subarray(this.#meta, this.#meta + 56)), this.#meta + 56);
+    this.#file.writeBigUInt64LE(
+      fnv1a(this.#file.subarray(this.#meta, this.#meta + 56)),
+      this.#meta + 56,
+    );
     return id;
   }
 
   #page(id: number): number {
     const at = id * this.#pageBytes;
-    if (id < 2 || at + headerBytes > this.#file.length) throw broken('a page points outside the file');
+    if (id < 2 || at + headerBytes > this.#file.length)
+      throw broken('a page points outside the file');
     return at;
   }
 
@@ -143,21 +163,37 @@ class BoltFile {
 
   #leaf(page: number, i: number): Element & { valueAt: number } {
     const at = page + headerBytes + i * elementBytes;
-    const [kind, position, keyBytes, valueBytes] = [0, 4, 8, 12].map((n) => this.#file.readUInt32LE(at + n)) as [number, number, number, number];
+    const [kind, position, keyBytes, valueBytes] = [0, 4, 8, 12].map((n) =>
+      this.#file.readUInt32LE(at + n),
+    ) as [number, number, number, number];
     const valueAt = at + position + keyBytes;
     if (valueAt + valueBytes > this.#file.length) throw broken('a record is cut off');
-    return { flags: kind, key: this.#file.subarray(at + position, valueAt), value: this.#file.subarray(valueAt, valueAt + valueBytes), valueAt };
+    return {
+      flags: kind,
+      key: this.#file.subarray(at + position, valueAt),
+      value: this.#file.subarray(valueAt, valueAt + valueBytes),
+      valueAt,
+    };
   }
 
   #branch(page: number, i: number): { key: Buffer; id: number; idAt: number } {
     const at = page + headerBytes + i * elementBytes;
     const start = at + this.#file.readUInt32LE(at);
-    return { key: this.#file.subarray(start, start + this.#file.readUInt32LE(at + 4)), id: Number(this.#file.readBigUInt64LE(at + 8)), idAt: at + 8 };
+    return {
+      key: this.#file.subarray(start, start + this.#file.readUInt32LE(at + 4)),
+      id: Number(this.#file.readBigUInt64LE(at + 8)),
+      idAt: at + 8,
+    };
   }
 }
 
 function metaAt(file: Buffer, at: number): { pageBytes: number; transaction: bigint } | undefined {
-  if (file.length < at + 64 || file.readUInt32LE(at) !== magic || file.readUInt32LE(at + 4) !== version) return undefined;
+  if (
+    file.length < at + 64 ||
+    file.readUInt32LE(at) !== magic ||
+    file.readUInt32LE(at + 4) !== version
+  )
+    return undefined;
   if (file.readBigUInt64LE(at + 56) !== fnv1a(file.subarray(at, at + 56))) return undefined;
   return { pageBytes: file.readUInt32LE(at + 8), transaction: file.readBigUInt64LE(at + 48) };
 }
@@ -170,5 +206,9 @@ function fnv1a(bytes: Uint8Array): bigint {
 }
 
 function broken(why: string, cause?: unknown): StoreError {
-  return new StoreError('CORRUPT', `the file is no data of an etcd: ${why}`, { op: 'restore', cause, hint: 'take another snapshot' });
+  return new StoreError('CORRUPT', `the file is no data of an etcd: ${why}`, {
+    op: 'restore',
+    cause,
+    hint: 'take another snapshot',
+  });
 }

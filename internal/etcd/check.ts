@@ -1,4 +1,10 @@
-import type { DeleteRangeRequest, PutRequest, RangeRequest, RequestOp, TxnRequest } from '../wire/etcd/types.ts';
+import type {
+  DeleteRangeRequest,
+  PutRequest,
+  RangeRequest,
+  RequestOp,
+  TxnRequest,
+} from '../wire/etcd/types.ts';
 import { etcdError } from './errors.ts';
 
 /** etcd's defaults: --max-txn-ops and --max-request-bytes. */
@@ -12,8 +18,10 @@ const sortTargets = 5;
 
 export function checkRange(request: RangeRequest): void {
   if (request.key.length === 0) throw etcdError.emptyKey();
-  if (!(request.sortOrder >= 0 && request.sortOrder < sortOrders)) throw etcdError.invalidSortOption();
-  if (!(request.sortTarget >= 0 && request.sortTarget < sortTargets)) throw etcdError.invalidSortOption();
+  if (!(request.sortOrder >= 0 && request.sortOrder < sortOrders))
+    throw etcdError.invalidSortOption();
+  if (!(request.sortTarget >= 0 && request.sortTarget < sortTargets))
+    throw etcdError.invalidSortOption();
 }
 
 export function checkPut(request: PutRequest): void {
@@ -56,10 +64,15 @@ interface Changes {
   deletes: Interval[];
 }
 
-/** One transaction may change a key once: puts must meet neither puts nor deletes, on any level that can run together. */
+/**
+ * One transaction may change a key once: puts must meet neither puts nor deletes, on any level that
+ * can run together.
+ */
 function checkOverlaps(ops: RequestOp[]): Changes {
   const deletes: Interval[] = [];
-  for (const { requestDeleteRange } of ops) if (requestDeleteRange) deletes.push({ key: requestDeleteRange.key, end: requestDeleteRange.rangeEnd });
+  for (const { requestDeleteRange } of ops)
+    if (requestDeleteRange)
+      deletes.push({ key: requestDeleteRange.key, end: requestDeleteRange.rangeEnd });
   const puts = new Set<string>();
   for (const { requestTxn } of ops) {
     if (!requestTxn) continue;
@@ -67,7 +80,8 @@ function checkOverlaps(ops: RequestOp[]): Changes {
     const otherwise = checkOverlaps(requestTxn.failure);
     for (const key of then.puts) addPut(key, puts, deletes);
     // The two branches exclude each other, so they may put the same key.
-    for (const key of otherwise.puts) if (!then.puts.has(key)) addPut(key, puts, deletes);
+    for (const key of otherwise.puts)
+      if (!then.puts.has(key)) addPut(key, puts, deletes);
       else if (deletes.some((d) => covers(d, key))) throw etcdError.duplicateKey();
     deletes.push(...then.deletes, ...otherwise.deletes);
   }

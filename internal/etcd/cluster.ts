@@ -6,7 +6,12 @@ import type { Face, Unary } from './face.ts';
 export function clusterService({ header, member }: Face): Record<string, Unary> {
   /** etcd tells no revision with members: they are no keys. */
   const memberHeader = (): object => header(0);
-  const self = { ID: member.memberId, name: member.name, peerURLs: ['http://localhost:2380'], clientURLs: member.clientUrls };
+  const self = {
+    ID: member.memberId,
+    name: member.name,
+    peerURLs: ['http://localhost:2380'],
+    clientURLs: member.clientUrls,
+  };
   const known = (id: string): void => {
     if (id !== member.memberId) throw etcdError.memberNotFound();
   };
@@ -33,11 +38,14 @@ export function clusterService({ header, member }: Face): Record<string, Unary> 
 /** Auth as an etcd answers it that has authentication disabled and no users. */
 export function authService({ store, header }: Face): Record<string, Unary> {
   const names = (): Buffer => encode('AuthNamesResponse', { header: header(store.revision) });
-  const refuse = (error: () => Error): Unary => () => {
-    throw error();
-  };
+  const refuse =
+    (error: () => Error): Unary =>
+    () => {
+      throw error();
+    };
   return {
-    AuthStatus: () => encode('AuthStatusResponse', { header: header(store.revision), authRevision: 1 }),
+    AuthStatus: () =>
+      encode('AuthStatusResponse', { header: header(store.revision), authRevision: 1 }),
     AuthEnable: refuse(etcdError.rootUserMissing),
     AuthDisable: () => encode('AuthNamesResponse', { header: header(store.revision) }),
     Authenticate: refuse(etcdError.authNotEnabled),

@@ -10,7 +10,9 @@ export function rangeRequest(r: w.RangeRequest): s.RangeRequest {
     end: r.rangeEnd === '' ? undefined : r.rangeEnd,
     limit: r.limit,
     revision: r.revision,
-    sort: plain ? undefined : { order: sortOrders[r.sortOrder] ?? 'NONE', target: sortTargets[r.sortTarget] ?? 'KEY' },
+    sort: plain
+      ? undefined
+      : { order: sortOrders[r.sortOrder] ?? 'NONE', target: sortTargets[r.sortTarget] ?? 'KEY' },
     keysOnly: r.keysOnly,
     countOnly: r.countOnly,
     serializable: r.serializable,
@@ -22,8 +24,16 @@ export function rangeRequest(r: w.RangeRequest): s.RangeRequest {
 }
 
 export function putRequest(r: w.PutRequest): s.PutRequest {
-  // The value is a piece of the message it came in, which is nobody else's; the store copies what it keeps.
-  return { key: r.key, value: r.value, lease: r.lease, prevKv: r.prevKv, ignoreValue: r.ignoreValue, ignoreLease: r.ignoreLease };
+  // The value is a piece of the message it came in, which is nobody else's; the store copies what
+  // it keeps.
+  return {
+    key: r.key,
+    value: r.value,
+    lease: r.lease,
+    prevKv: r.prevKv,
+    ignoreValue: r.ignoreValue,
+    ignoreLease: r.ignoreLease,
+  };
 }
 
 export function deleteRequest(r: w.DeleteRangeRequest): s.DeleteRangeRequest {
@@ -31,13 +41,29 @@ export function deleteRequest(r: w.DeleteRangeRequest): s.DeleteRangeRequest {
 }
 
 export function txnRequest(r: w.TxnRequest): s.TxnRequest {
-  return { compare: r.compare.map(compare), success: r.success.map(op), failure: r.failure.map(op) };
+  return {
+    compare: r.compare.map(compare),
+    success: r.success.map(op),
+    failure: r.failure.map(op),
+  };
 }
 
 function compare(c: w.Compare): s.Compare {
   const target = compareTargets[c.target] ?? 'VERSION';
-  const operands = { VERSION: c.version, CREATE: c.createRevision, MOD: c.modRevision, VALUE: c.value, LEASE: c.lease };
-  return { key: c.key, end: c.rangeEnd === '' ? undefined : c.rangeEnd, target, result: compareResults[c.result] ?? 'EQUAL', operand: operands[target] };
+  const operands = {
+    VERSION: c.version,
+    CREATE: c.createRevision,
+    MOD: c.modRevision,
+    VALUE: c.value,
+    LEASE: c.lease,
+  };
+  return {
+    key: c.key,
+    end: c.rangeEnd === '' ? undefined : c.rangeEnd,
+    target,
+    result: compareResults[c.result] ?? 'EQUAL',
+    operand: operands[target],
+  };
 }
 
 function op(o: w.RequestOp): s.Op {
@@ -56,9 +82,13 @@ export interface Header {
 export function responseOp(r: s.OpResponse): object {
   // Inside a transaction headers carry the revision alone.
   const header = { revision: r.revision };
-  if (r.op === 'range') return { responseRange: { header, kvs: r.kvs, more: r.more, count: r.count } };
+  if (r.op === 'range')
+    return { responseRange: { header, kvs: r.kvs, more: r.more, count: r.count } };
   if (r.op === 'put') return { responsePut: { header, prevKv: r.prevKv } };
-  if (r.op === 'delete') return { responseDeleteRange: { header, deleted: r.deleted, prevKvs: r.prevKvs } };
+  if (r.op === 'delete')
+    return { responseDeleteRange: { header, deleted: r.deleted, prevKvs: r.prevKvs } };
   // Nested ones carry none at all.
-  return { responseTxn: { header: {}, succeeded: r.succeeded, responses: r.responses.map(responseOp) } };
+  return {
+    responseTxn: { header: {}, succeeded: r.succeeded, responses: r.responses.map(responseOp) },
+  };
 }

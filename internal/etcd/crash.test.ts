@@ -24,7 +24,18 @@ afterEach(() => {
 
 /** Starts the real program and resolves with its URL. */
 function start(): Promise<string> {
-  child = spawn(process.execPath, [join(root, 'cmd/skiff.ts'), 'datastore', '--data-dir', dir, '--listen-client-urls', 'http://127.0.0.1:0'], { stdio: ['ignore', 'pipe', 'inherit'] });
+  child = spawn(
+    process.execPath,
+    [
+      join(root, 'cmd/skiff.ts'),
+      'datastore',
+      '--data-dir',
+      dir,
+      '--listen-client-urls',
+      'http://127.0.0.1:0',
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
   return new Promise((resolve, reject) => {
     let text = '';
     child?.once('exit', (code) => reject(new Error(`the datastore ended with ${code}`)));
@@ -43,12 +54,24 @@ async function kill(): Promise<void> {
 }
 
 /** One client: reads, writes and swaps until the server is gone. */
-async function run(connection: EtcdConnection, random: Random, name: string, histories: Map<string, Operation[]>, told: { answers: number }): Promise<void> {
+async function run(
+  connection: EtcdConnection,
+  random: Random,
+  name: string,
+  histories: Map<string, Operation[]>,
+  told: { answers: number },
+): Promise<void> {
   for (let i = 0; ; i++) {
     const key = `key${random.int(keys)}`;
     const roll = random.int(10);
     const kind = roll < 4 ? 'read' : roll < 7 ? 'write' : 'compareAndSwap';
-    const operation: Operation = { kind, calledAt: performance.now(), answeredAt: undefined, value: kind === 'read' ? undefined : `${name}-${i}`, revision: undefined };
+    const operation: Operation = {
+      kind,
+      calledAt: performance.now(),
+      answeredAt: undefined,
+      value: kind === 'read' ? undefined : `${name}-${i}`,
+      revision: undefined,
+    };
     histories.get(key)?.push(operation);
     try {
       await perform(connection, key, operation, random);
@@ -60,13 +83,24 @@ async function run(connection: EtcdConnection, random: Random, name: string, his
   }
 }
 
-async function perform(connection: EtcdConnection, key: string, o: Operation, random: Random): Promise<void> {
+async function perform(
+  connection: EtcdConnection,
+  key: string,
+  o: Operation,
+  random: Random,
+): Promise<void> {
   const value = Buffer.from(o.value ?? '');
   if (o.kind === 'write') {
-    o.revision = (await connection.call<PutResponse>('KV/Put', ['PutRequest', { key, value }], 'PutResponse')).header.revision;
+    o.revision = (
+      await connection.call<PutResponse>('KV/Put', ['PutRequest', { key, value }], 'PutResponse')
+    ).header.revision;
     return;
   }
-  const { kvs } = await connection.call<RangeResponse>('KV/Range', ['RangeRequest', { key }], 'RangeResponse');
+  const { kvs } = await connection.call<RangeResponse>(
+    'KV/Range',
+    ['RangeRequest', { key }],
+    'RangeResponse',
+  );
   const found = kvs[0];
   if (o.kind === 'read') {
     o.revision = found?.modRevision ?? 0;
@@ -76,7 +110,11 @@ async function perform(connection: EtcdConnection, key: string, o: Operation, ra
   o.expected = found?.modRevision ?? 0;
   if (random.int(4) === 0) await new Promise((resolve) => setImmediate(resolve));
   o.calledAt = performance.now();
-  const txn = { compare: [{ key, target: 2, modRevision: o.expected }], success: [{ requestPut: { key, value } }], failure: [] };
+  const txn = {
+    compare: [{ key, target: 2, modRevision: o.expected }],
+    success: [{ requestPut: { key, value } }],
+    failure: [],
+  };
   const answer = await connection.call<TxnResponse>('KV/Txn', ['TxnRequest', txn], 'TxnResponse');
   o.succeeded = answer.succeeded;
   if (answer.succeeded) o.revision = answer.header.revision;
@@ -85,11 +123,15 @@ async function perform(connection: EtcdConnection, key: string, o: Operation, ra
 describe('kill -9', () => {
   test(`${clients} clients see a linearizable history over ${rounds} kills`, async () => {
     console.log(`crash seed ${seed}`);
-    const histories = new Map<string, Operation[]>(Array.from({ length: keys }, (_, i) => [`key${i}`, []]));
+    const histories = new Map<string, Operation[]>(
+      Array.from({ length: keys }, (_, i) => [`key${i}`, []]),
+    );
     for (let round = 0; round < rounds; round++) {
       const connection = new EtcdConnection({ endpoints: [await start()] });
       const told = { answers: 0 };
-      const running = Array.from({ length: clients }, (_, c) => run(connection, seededRandom(seed + round * 1000 + c), `r${round}c${c}`, histories, told));
+      const running = Array.from({ length: clients }, (_, c) =>
+        run(connection, seededRandom(seed + round * 1000 + c), `r${round}c${c}`, histories, told),
+      );
       const enough = answersPerRound + (seed % 300);
       while (told.answers < enough) await new Promise((resolve) => setTimeout(resolve, 5));
       await kill();
@@ -99,7 +141,13 @@ describe('kill -9', () => {
     // What is there in the end is part of every history.
     const connection = new EtcdConnection({ endpoints: [await start()] });
     for (const [key, history] of histories) {
-      const operation: Operation = { kind: 'read', calledAt: performance.now(), answeredAt: undefined, value: undefined, revision: undefined };
+      const operation: Operation = {
+        kind: 'read',
+        calledAt: performance.now(),
+        answeredAt: undefined,
+        value: undefined,
+        revision: undefined,
+      };
       await perform(connection, key, operation, seededRandom(0));
       operation.answeredAt = performance.now();
       history.push(operation);
@@ -107,20 +155,44 @@ describe('kill -9', () => {
     }
     connection.close();
     const operations = [...histories.values()].flat();
-    console.log(`crash: ${operations.length} operations, ${operations.filter((o) => o.answeredAt === undefined).length} without an answer`);
+    console.log(
+      `crash: ${operations.length} operations, ` +
+        `${operations.filter((o) => o.answeredAt === undefined).length} without an answer`,
+    );
     expect(operations.length).toBeGreaterThan(rounds * answersPerRound);
     await kill();
   }, 120_000);
 });
 
 describe('the checker', () => {
-  const at = (kind: Operation['kind'], calledAt: number, answeredAt: number | undefined, revision: number | undefined, value?: string): Operation => ({ kind, calledAt, answeredAt, revision, value });
+  const at = (
+    kind: Operation['kind'],
+    calledAt: number,
+    answeredAt: number | undefined,
+    revision: number | undefined,
+    value?: string,
+  ): Operation => ({ kind, calledAt, answeredAt, revision, value });
   test('finds a lost write, a stale read and a double revision', () => {
     const write = at('write', 0, 1, 5, 'a');
     expect(() => checkHistory('k', [write, at('read', 2, 3, 0)])).toThrow(/back in time/);
-    expect(() => checkHistory('k', [write, at('write', 2, 3, 6, 'b'), at('read', 4, 5, 5, 'a')])).toThrow(/back in time/);
+    expect(() =>
+      checkHistory('k', [write, at('write', 2, 3, 6, 'b'), at('read', 4, 5, 5, 'a')]),
+    ).toThrow(/back in time/);
     expect(() => checkHistory('k', [write, at('write', 0, 1, 5, 'b')])).toThrow(/two writes/);
-    expect(() => checkHistory('k', [write, { ...at('write', 2, undefined, undefined, 'b') }, at('read', 4, 5, 6, 'b'), at('read', 6, 7, 5, 'a')])).toThrow(/back in time/);
-    expect(() => checkHistory('k', [write, { ...at('write', 2, undefined, undefined, 'b') }, at('read', 4, 5, 5, 'a')])).not.toThrow();
+    expect(() =>
+      checkHistory('k', [
+        write,
+        { ...at('write', 2, undefined, undefined, 'b') },
+        at('read', 4, 5, 6, 'b'),
+        at('read', 6, 7, 5, 'a'),
+      ]),
+    ).toThrow(/back in time/);
+    expect(() =>
+      checkHistory('k', [
+        write,
+        { ...at('write', 2, undefined, undefined, 'b') },
+        at('read', 4, 5, 5, 'a'),
+      ]),
+    ).not.toThrow();
   });
 });

@@ -42,21 +42,43 @@ export async function runDatastore(options: DatastoreOptions): Promise<Datastore
   const { disk, clock, log } = options;
   const wanted = options.listenClientUrls.map(parseListenUrl);
   const tls = await readTls(options);
-  if (wanted.some((w) => w.scheme === 'https') && !tls) throw new ConfigError('an https:// client URL needs --cert-file and --key-file', { op: 'datastore' });
-  const store = await openSqliteStore({ dir: options.dataDir, clock, log, historyMs: options.historyMs, reserve: true });
+  if (wanted.some((w) => w.scheme === 'https') && !tls)
+    throw new ConfigError('an https:// client URL needs --cert-file and --key-file', {
+      op: 'datastore',
+    });
+  const store = await openSqliteStore({
+    dir: options.dataDir,
+    clock,
+    log,
+    historyMs: options.historyMs,
+    reserve: true,
+  });
   const identity = await identityIn(disk, options.dataDir);
   const servers: GrpcServer[] = [];
   const urls: string[] = [];
   // Filled below, as ports get known, before anybody can ask.
-  const member = { ...identity, name: options.name ?? 'default', clientUrls: options.advertiseClientUrls ?? urls };
+  const member = {
+    ...identity,
+    name: options.name ?? 'default',
+    clientUrls: options.advertiseClientUrls ?? urls,
+  };
   try {
     servers.push(...(await serveUpkeep(store, options)));
     for (const one of wanted) {
       const server = await serveEtcd(store, {
-        listen: [one.listen], tls: one.scheme === 'https' ? tls : undefined, clock, log: log.named('etcd'), snapshots: etcdSnapshots(store, member), ...member,
+        listen: [one.listen],
+        tls: one.scheme === 'https' ? tls : undefined,
+        clock,
+        log: log.named('etcd'),
+        snapshots: etcdSnapshots(store, member),
+        ...member,
       });
       servers.push(server);
-      urls.push('path' in one.listen ? `unix://${one.listen.path}` : `${one.scheme}://${one.listen.host}:${server.ports[0]}`);
+      urls.push(
+        'path' in one.listen
+          ? `unix://${one.listen.path}`
+          : `${one.scheme}://${one.listen.host}:${server.ports[0]}`,
+      );
     }
   } catch (error) {
     await store.close();
@@ -73,33 +95,74 @@ export async function runDatastore(options: DatastoreOptions): Promise<Datastore
   };
 }
 
-/** For "skiff datastore snapshot": the store's own file. A folder with a name too long for a socket's has none. */
-async function serveUpkeep(store: LogStore, { dataDir, clock, disk, log }: DatastoreOptions): Promise<GrpcServer[]> {
+/**
+ * For "skiff datastore snapshot": the store's own file. A folder with a name too long for a
+ * socket's has none.
+ */
+async function serveUpkeep(
+  store: LogStore,
+  { dataDir, clock, disk, log }: DatastoreOptions,
+): Promise<GrpcServer[]> {
   const path = join(dataDir, 'upkeep.sock');
   try {
-    return [await serveEtcd(store, { listen: [{ path }], upkeepOnly: true, clock, log: log.named('upkeep'), snapshots: snapshotFiles(store, disk, dataDir) })];
+    return [
+      await serveEtcd(store, {
+        listen: [{ path }],
+        upkeepOnly: true,
+        clock,
+        log: log.named('upkeep'),
+        snapshots: snapshotFiles(store, disk, dataDir),
+      }),
+    ];
   } catch (error) {
-    log.warn('no snapshots with "skiff datastore snapshot" while this runs; etcdctl can take them', { error });
+    log.warn(
+      'no snapshots with "skiff datastore snapshot" while this runs; etcdctl can take them',
+      { error },
+    );
     return [];
   }
 }
 
-function parseListenUrl(text: string): { scheme: string; listen: GrpcServerOptions['listen'][number] } {
+function parseListenUrl(text: string): {
+  scheme: string;
+  listen: GrpcServerOptions['listen'][number];
+} {
   const match = /^(http|https):\/\/(\[[^\]]+\]|[^:/]+):(\d+)\/?$/.exec(text);
-  if (match) return { scheme: match[1] as string, listen: { host: (match[2] as string).replace(/^\[|\]$/g, ''), port: Number(match[3]) } };
+  if (match)
+    return {
+      scheme: match[1] as string,
+      listen: { host: (match[2] as string).replace(/^\[|\]$/g, ''), port: Number(match[3]) },
+    };
   const path = /^unix:\/\/(\/.+)$/.exec(text)?.[1];
   if (path !== undefined) return { scheme: 'unix', listen: { path } };
-  throw new ConfigError(`${text} is not a client URL`, { op: 'datastore', hint: 'http://127.0.0.1:2379, https://host:port or unix:///path' });
+  throw new ConfigError(`${text} is not a client URL`, {
+    op: 'datastore',
+    hint: 'http://127.0.0.1:2379, https://host:port or unix:///path',
+  });
 }
 
-async function readTls({ tls, disk }: DatastoreOptions): Promise<GrpcServerOptions['tls'] | undefined> {
+async function readTls({
+  tls,
+  disk,
+}: DatastoreOptions): Promise<GrpcServerOptions['tls'] | undefined> {
   if (!tls) return undefined;
-  const text = async (path: string): Promise<string> => (await disk.read('datastore.tls', path)).toString();
-  return { cert: await text(tls.certFile), key: await text(tls.keyFile), ...(tls.trustedCaFile === undefined ? {} : { clientCa: await text(tls.trustedCaFile) }) };
+  const text = async (path: string): Promise<string> =>
+    (await disk.read('datastore.tls', path)).toString();
+  return {
+    cert: await text(tls.certFile),
+    key: await text(tls.keyFile),
+    ...(tls.trustedCaFile === undefined ? {} : { clientCa: await text(tls.trustedCaFile) }),
+  };
 }
 
-/** Cluster and member ids stay the same for the life of the data: clients notice when a store was exchanged. */
-async function identityIn(disk: Disk, dir: string): Promise<{ clusterId: string; memberId: string }> {
+/**
+ * Cluster and member ids stay the same for the life of the data: clients notice when a store was
+ * exchanged.
+ */
+async function identityIn(
+  disk: Disk,
+  dir: string,
+): Promise<{ clusterId: string; memberId: string }> {
   const path = join(dir, 'identity.json');
   const known = await disk.readIfThere('datastore.identity', path);
   if (known) return JSON.parse(known.toString()) as { clusterId: string; memberId: string };
@@ -124,7 +187,8 @@ export function snapshotFiles(store: LogStore, disk: Disk, dir: string): Snapsho
         size,
         chunks: (async function* () {
           try {
-            for (let at = 0; at < size; at += readBytes) yield await file.read(at, Math.min(readBytes, size - at));
+            for (let at = 0; at < size; at += readBytes)
+              yield await file.read(at, Math.min(readBytes, size - at));
           } finally {
             await file.close();
           }

@@ -20,7 +20,14 @@ describe('etcd as the oracle', () => {
 
   beforeAll(async () => {
     etcd = await startEtcd(binary);
-    datastore = await runDatastore({ dataDir: dir, listenClientUrls: ['http://127.0.0.1:0'], historyMs: 0, clock: realClock, disk: realDisk, log: silentLog });
+    datastore = await runDatastore({
+      dataDir: dir,
+      listenClientUrls: ['http://127.0.0.1:0'],
+      historyMs: 0,
+      clock: realClock,
+      disk: realDisk,
+      log: silentLog,
+    });
   }, 30_000);
 
   afterAll(async () => {
@@ -29,11 +36,23 @@ describe('etcd as the oracle', () => {
     rmSync(dir, { recursive: true, force: true });
   });
 
-  test(`${seconds} s of random requests get the same answers`, async () => {
-    const seed = testSeed();
-    console.log(`differential seed ${seed}`);
-    const done = await compareServers({ left: etcd.endpoint, right: datastore.urls[0] as string, random: seededRandom(seed), forMs: seconds * 1000 });
-    console.log(`differential with etcd ${done.version}: ${done.ops} requests, revision ${done.revision}, ${done.events} events, all equal`);
-    expect(done.ops).toBeGreaterThan(seconds);
-  }, (seconds + 60) * 1000);
+  test(
+    `${seconds} s of random requests get the same answers`,
+    async () => {
+      const seed = testSeed();
+      console.log(`differential seed ${seed}`);
+      const done = await compareServers({
+        left: etcd.endpoint,
+        right: datastore.urls[0] as string,
+        random: seededRandom(seed),
+        forMs: seconds * 1000,
+      });
+      console.log(
+        `differential with etcd ${done.version}: ${done.ops} requests, revision ` +
+          `${done.revision}, ${done.events} events, all equal`,
+      );
+      expect(done.ops).toBeGreaterThan(seconds);
+    },
+    (seconds + 60) * 1000,
+  );
 });

@@ -3,10 +3,28 @@ import { StoreError, type StoreErrorCode } from '../store/errors.ts';
 import { WireError } from '../wire/etcd/codec.ts';
 
 /** gRPC's codes (https://grpc.io/docs/guides/status-codes). */
-export const grpc = { canceled: 1, unknown: 2, invalidArgument: 3, notFound: 5, failedPrecondition: 9, outOfRange: 11, unimplemented: 12, internal: 13, unavailable: 14, dataLoss: 15, resourceExhausted: 8 } as const;
+export const grpc = {
+  canceled: 1,
+  unknown: 2,
+  invalidArgument: 3,
+  notFound: 5,
+  failedPrecondition: 9,
+  outOfRange: 11,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+  dataLoss: 15,
+  resourceExhausted: 8,
+} as const;
 
-const invalid = (text: string): (() => GrpcStatus) => () => new GrpcStatus(grpc.invalidArgument, `etcdserver: ${text}`);
-const failed = (text: string): (() => GrpcStatus) => () => new GrpcStatus(grpc.failedPrecondition, `etcdserver: ${text}`);
+const invalid =
+  (text: string): (() => GrpcStatus) =>
+  () =>
+    new GrpcStatus(grpc.invalidArgument, `etcdserver: ${text}`);
+const failed =
+  (text: string): (() => GrpcStatus) =>
+  () =>
+    new GrpcStatus(grpc.failedPrecondition, `etcdserver: ${text}`);
 
 /** etcd's own answers, as its clients compare them. */
 export const etcdError = {
@@ -52,9 +70,12 @@ const codes: Record<StoreErrorCode, number> = {
 /** What a caller is told of anything that was thrown. */
 export function statusOf(error: unknown): GrpcStatus {
   if (error instanceof GrpcStatus) return error;
-  if (error instanceof WireError) return new GrpcStatus(grpc.internal, `grpc: error unmarshalling request: ${error.message}`);
+  if (error instanceof WireError)
+    return new GrpcStatus(grpc.internal, `grpc: error unmarshalling request: ${error.message}`);
   if (!(error instanceof StoreError)) return new GrpcStatus(grpc.unknown, String(error));
-  if (error.code === 'NO_SPACE') return new GrpcStatus(grpc.resourceExhausted, 'etcdserver: mvcc: database space exceeded');
-  if (error.code === 'CLOSED') return new GrpcStatus(grpc.unavailable, 'etcdserver: server stopped');
+  if (error.code === 'NO_SPACE')
+    return new GrpcStatus(grpc.resourceExhausted, 'etcdserver: mvcc: database space exceeded');
+  if (error.code === 'CLOSED')
+    return new GrpcStatus(grpc.unavailable, 'etcdserver: server stopped');
   return new GrpcStatus(codes[error.code], `etcdserver: ${error.message}`);
 }

@@ -22,5 +22,10 @@ export interface Face {
   log: Log;
   member: { clusterId: string; memberId: string; name: string; clientUrls: string[] };
   raftTerm: number;
-  header(revision: number): { clusterId: string; memberId: string; revision: number; raftTerm: number };
+  header(revision: number): {
+    clusterId: string;
+    memberId: string;
+    revision: number;
+    raftTerm: number;
+  };
 }

@@ -30,16 +30,45 @@ afterEach(() => {
   rmSync(dir, { recursive: true, force: true });
 });
 
-/** Starts the real program on a disk that fails by chance; undefined when the disk did not let it start. */
+/**
+ * Starts the real program on a disk that fails by chance; undefined when the disk did not let it
+ * start.
+ */
 async function start(chance: number, healthy: boolean): Promise<string | undefined> {
   const faults = [
     `trace ${dir} /dev/null`,
     `seed ${chance}`,
-    faultLine({ call: 'sync', error: 'EIO', suffix: '*', skip: startSyncs, count: -1, odds: syncFailsOneIn, mode: chance % 2 === 0 ? 'revert' : 'keep' }),
-    faultLine({ call: 'write', error: 'ENOSPC', suffix: '-wal', count: -1, odds: fullOneIn, mode: 'short' }),
+    faultLine({
+      call: 'sync',
+      error: 'EIO',
+      suffix: '*',
+      skip: startSyncs,
+      count: -1,
+      odds: syncFailsOneIn,
+      mode: chance % 2 === 0 ? 'revert' : 'keep',
+    }),
+    faultLine({
+      call: 'write',
+      error: 'ENOSPC',
+      suffix: '-wal',
+      count: -1,
+      odds: fullOneIn,
+      mode: 'short',
+    }),
   ];
   const env = await faultDiskEnvironment(healthy ? [] : faults);
-  const program = spawn(process.execPath, [join(root, 'cmd/skiff.ts'), 'datastore', '--data-dir', dir, '--listen-client-urls', 'http://127.0.0.1:0'], { env, stdio: ['ignore', 'pipe', 'ignore'] });
+  const program = spawn(
+    process.execPath,
+    [
+      join(root, 'cmd/skiff.ts'),
+      'datastore',
+      '--data-dir',
+      dir,
+      '--listen-client-urls',
+      'http://127.0.0.1:0',
+    ],
+    { env, stdio: ['ignore', 'pipe', 'ignore'] },
+  );
   child = program;
   return new Promise((resolve) => {
     let text = '';
@@ -52,7 +81,8 @@ async function start(chance: number, healthy: boolean): Promise<string | undefin
   });
 }
 
-const over = (): boolean => child === undefined || child.exitCode !== null || child.signalCode !== null;
+const over = (): boolean =>
+  child === undefined || child.exitCode !== null || child.signalCode !== null;
 
 async function kill(): Promise<void> {
   if (over()) return;
@@ -63,9 +93,23 @@ async function kill(): Promise<void> {
 
 async function perform(connection: EtcdConnection, key: string, o: Operation): Promise<void> {
   if (o.kind === 'write') {
-    o.revision = (await connection.call<PutResponse>('KV/Put', ['PutRequest', { key, value: Buffer.from(o.value as string) }], 'PutResponse', answeredWithinMs)).header.revision;
+    o.revision = (
+      await connection.call<PutResponse>(
+        'KV/Put',
+        ['PutRequest', { key, value: Buffer.from(o.value as string) }],
+        'PutResponse',
+        answeredWithinMs,
+      )
+    ).header.revision;
   } else {
-    const found = (await connection.call<RangeResponse>('KV/Range', ['RangeRequest', { key }], 'RangeResponse', answeredWithinMs)).kvs[0];
+    const found = (
+      await connection.call<RangeResponse>(
+        'KV/Range',
+        ['RangeRequest', { key }],
+        'RangeResponse',
+        answeredWithinMs,
+      )
+    ).kvs[0];
     o.revision = found?.modRevision ?? 0;
     o.value = found && Buffer.from(found.value).toString();
   }
@@ -74,28 +118,46 @@ async function perform(connection: EtcdConnection, key: string, o: Operation): P
 
 describe('a datastore on a disk that fails', () => {
   test(`${clients} clients see errors, and after every kill all that was acknowledged`, async () => {
-    const histories = new Map<string, Operation[]>(Array.from({ length: keys }, (_, i) => [`key${i}`, []]));
+    const histories = new Map<string, Operation[]>(
+      Array.from({ length: keys }, (_, i) => [`key${i}`, []]),
+    );
     const told = { answers: 0, errors: [] as string[], ended: 0 };
-    const operation = (kind: 'read' | 'write', value?: string): Operation => ({ kind, calledAt: performance.now(), answeredAt: undefined, value, revision: undefined });
+    const operation = (kind: 'read' | 'write', value?: string): Operation => ({
+      kind,
+      calledAt: performance.now(),
+      answeredAt: undefined,
+      value,
+      revision: undefined,
+    });
 
-    const client = async (connection: EtcdConnection, random: Random, name: string): Promise<void> => {
+    const client = async (
+      connection: EtcdConnection,
+      random: Random,
+      name: string,
+    ): Promise<void> => {
       for (let i = 0; !over(); i++) {
         const key = `key${random.int(keys)}`;
         const o = random.int(3) === 0 ? operation('read') : operation('write', `${name}-${i}`);
         histories.get(key)?.push(o);
-        await perform(connection, key, o).then(() => told.answers++, (error: Error) => over() || told.errors.push(error.message));
+        await perform(connection, key, o).then(
+          () => told.answers++,
+          (error: Error) => over() || told.errors.push(error.message),
+        );
       }
     };
 
     let starts = 0;
-    for (let round = 0; round < rounds; ) {
+    for (let round = 0; round < rounds;) {
       expect(++starts, 'the disk never let it start').toBeLessThan(startsAllowed);
       const url = await start(seed + starts, false);
       if (url === undefined) continue;
       const connection = new EtcdConnection({ endpoints: [url] });
-      const running = Array.from({ length: clients }, (_, c) => client(connection, seededRandom(seed + starts * 100 + c), `s${starts}c${c}`));
+      const running = Array.from({ length: clients }, (_, c) =>
+        client(connection, seededRandom(seed + starts * 100 + c), `s${starts}c${c}`),
+      );
       const enough = (round + 1) * answersPerRound;
-      while (told.answers < enough && !over()) await new Promise((resolve) => setTimeout(resolve, 2));
+      while (told.answers < enough && !over())
+        await new Promise((resolve) => setTimeout(resolve, 2));
       if (over()) told.ended++;
       else round++;
       await kill();
@@ -111,10 +173,17 @@ describe('a datastore on a disk that fails', () => {
     }
     connection.close();
     await kill();
-    console.log(`seed ${seed}: ${told.answers} answers, ${told.errors.length} errors, ${starts} starts, ${told.ended} ended by themselves`);
-    // A disk that is full now and then is met by the reserve: nobody sees it. What fails to be synced ends the program.
+    console.log(
+      `seed ${seed}: ${told.answers} answers, ${told.errors.length} errors, ${starts} ` +
+        `starts, ${told.ended} ended by themselves`,
+    );
+    // A disk that is full now and then is met by the reserve: nobody sees it. What fails to be
+    // synced ends the program.
     expect(told.errors.length).toBeGreaterThan(0);
-    expect(told.errors.filter((text) => /deadline/i.test(text)), 'requests that were never answered').toEqual([]);
+    expect(
+      told.errors.filter((text) => /deadline/i.test(text)),
+      'requests that were never answered',
+    ).toEqual([]);
     expect(told.ended).toBeGreaterThan(0);
   }, 120_000);
 });

@@ -35,10 +35,17 @@ export function kvService({ store, header }: Face): Record<string, Unary> {
       checkTxn(request);
       limited(bytes);
       const { revision, succeeded, responses } = await store.txn(txnRequest(request));
-      return encode('TxnResponse', { header: header(revision), succeeded, responses: responses.map(responseOp) });
+      return encode('TxnResponse', {
+        header: header(revision),
+        succeeded,
+        responses: responses.map(responseOp),
+      });
     },
     async Compact(bytes) {
-      const { revision } = decode<{ revision: number; physical: boolean }>('CompactionRequest', bytes);
+      const { revision } = decode<{ revision: number; physical: boolean }>(
+        'CompactionRequest',
+        bytes,
+      );
       await store.compact(revision);
       return encode('CompactionResponse', { header: header(store.revision) });
     },

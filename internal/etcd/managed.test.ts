@@ -38,10 +38,25 @@ interface Extra {
   peerUrl?: string;
 }
 
-async function start(name: string, identities: EtcdIdentities, extra: Extra = {}): Promise<ManagedEtcd> {
+async function start(
+  name: string,
+  identities: EtcdIdentities,
+  extra: Extra = {},
+): Promise<ManagedEtcd> {
   const member = await startManagedEtcd({
-    dir: join(dir, name), tlsDir: join(dir, 'tls'), identities, name, clientUrl: `https://127.0.0.1:${await freePort()}`, peerUrl: extra.peerUrl ?? (await freeUrl()),
-    ...(extra.join ? { join: extra.join } : {}), binary, clock: realClock, disk: realDisk, spawn: realSpawn, processes: realProcesses, log: silentLog,
+    dir: join(dir, name),
+    tlsDir: join(dir, 'tls'),
+    identities,
+    name,
+    clientUrl: `https://127.0.0.1:${await freePort()}`,
+    peerUrl: extra.peerUrl ?? (await freeUrl()),
+    ...(extra.join ? { join: extra.join } : {}),
+    binary,
+    clock: realClock,
+    disk: realDisk,
+    spawn: realSpawn,
+    processes: realProcesses,
+    log: silentLog,
   });
   members.push(member);
   return member;
@@ -49,35 +64,70 @@ async function start(name: string, identities: EtcdIdentities, extra: Extra = {}
 
 describe('a managed etcd', () => {
   test('three members join, one is killed and comes back, and the store never notices', async () => {
-    const identities = await loadOrCreateEtcd({ dir: join(dir, 'tls'), names: [], disk: realDisk, clock: realClock, random: realRandom });
+    const identities = await loadOrCreateEtcd({
+      dir: join(dir, 'tls'),
+      names: [],
+      disk: realDisk,
+      clock: realClock,
+      random: realRandom,
+    });
     const first = await start('one', identities);
     const cluster = { endpoints: [first.endpoint], tls: clientTls(identities), clock: realClock };
-    const store = await openEtcdStore({ endpoints: [first.endpoint], tls: clientTls(identities), clock: realClock, log: silentLog });
+    const store = await openEtcdStore({
+      endpoints: [first.endpoint],
+      tls: clientTls(identities),
+      clock: realClock,
+      log: silentLog,
+    });
     await store.put({ key: 'a', value: Buffer.from('1') });
     const second = await start('two', identities, { join: { endpoints: [first.endpoint] } });
-    const third = await start('three', identities, { join: { endpoints: [first.endpoint, second.endpoint] } });
-    const wide = await openEtcdStore({ endpoints: [third.endpoint, second.endpoint, first.endpoint], tls: clientTls(identities), clock: realClock, log: silentLog });
+    const third = await start('three', identities, {
+      join: { endpoints: [first.endpoint, second.endpoint] },
+    });
+    const wide = await openEtcdStore({
+      endpoints: [third.endpoint, second.endpoint, first.endpoint],
+      tls: clientTls(identities),
+      clock: realClock,
+      log: silentLog,
+    });
     const killed = third.pid as number;
     process.kill(killed, 'SIGKILL');
     const write = async (): Promise<void> => {
       for (;;) {
-        const done = await wide.put({ key: 'a', value: Buffer.from('2') }).then(() => true, () => false);
+        const done = await wide.put({ key: 'a', value: Buffer.from('2') }).then(
+          () => true,
+          () => false,
+        );
         if (done) return;
       }
     };
     await write();
-    expect((await wide.range({ key: 'a' })).kvs[0]).toMatchObject({ version: expect.any(Number) as number });
-    while (third.pid === undefined || third.pid === killed) await new Promise((resolve) => setTimeout(resolve, 50));
+    expect((await wide.range({ key: 'a' })).kvs[0]).toMatchObject({
+      version: expect.any(Number) as number,
+    });
+    while (third.pid === undefined || third.pid === killed)
+      await new Promise((resolve) => setTimeout(resolve, 50));
     expect(await removeMember({ ...cluster, name: 'nobody' })).toBe(false);
     await wide.close();
     await store.close();
   }, 120_000);
 
   test('a join that was cut off holds nobody up and can be tried again; who was removed joins anew', async () => {
-    const identities = await loadOrCreateEtcd({ dir: join(dir, 'tls'), names: [], disk: realDisk, clock: realClock, random: realRandom });
+    const identities = await loadOrCreateEtcd({
+      dir: join(dir, 'tls'),
+      names: [],
+      disk: realDisk,
+      clock: realClock,
+      random: realRandom,
+    });
     const first = await start('alone', identities);
     const cluster = { endpoints: [first.endpoint], tls: clientTls(identities), clock: realClock };
-    const store = await openEtcdStore({ endpoints: [first.endpoint], tls: clientTls(identities), clock: realClock, log: silentLog });
+    const store = await openEtcdStore({
+      endpoints: [first.endpoint],
+      tls: clientTls(identities),
+      clock: realClock,
+      log: silentLog,
+    });
     const newcomer = { name: 'newcomer', peerUrl: await freeUrl(), withinMs: 30_000 };
     const initial = await announce(cluster, newcomer);
     expect(initial).toContain(`newcomer=${newcomer.peerUrl}`);
@@ -85,13 +135,30 @@ describe('a managed etcd', () => {
     await store.put({ key: 'goes', value: Buffer.from('on') });
     expect(await promote(cluster, newcomer.peerUrl)).toBe(false);
     expect(await announce(cluster, newcomer)).toBe(initial);
-    const second = await start('newcomer', identities, { join: cluster, peerUrl: newcomer.peerUrl });
-    expect((await listMembers(cluster)).map((m) => [m.name, m.isLearner]).sort()).toEqual([['alone', false], ['newcomer', false]]);
-    await expect(announce(cluster, { ...newcomer, peerUrl: await freeUrl() })).rejects.toMatchObject({ code: 'CONFIG', message: expect.stringContaining('has a member "newcomer"'), hint: expect.stringContaining('--node-name') });
+    const second = await start('newcomer', identities, {
+      join: cluster,
+      peerUrl: newcomer.peerUrl,
+    });
+    expect((await listMembers(cluster)).map((m) => [m.name, m.isLearner]).sort()).toEqual([
+      ['alone', false],
+      ['newcomer', false],
+    ]);
+    await expect(
+      announce(cluster, { ...newcomer, peerUrl: await freeUrl() }),
+    ).rejects.toMatchObject({
+      code: 'CONFIG',
+      message: expect.stringContaining('has a member "newcomer"'),
+      hint: expect.stringContaining('--node-name'),
+    });
 
     expect(await removeMember({ ...cluster, name: 'newcomer' })).toBe(true);
     await second.stop();
-    await expect(start('newcomer', identities, { peerUrl: newcomer.peerUrl })).rejects.toMatchObject({ message: expect.stringContaining('removed from its cluster'), hint: expect.stringContaining('--server') });
+    await expect(
+      start('newcomer', identities, { peerUrl: newcomer.peerUrl }),
+    ).rejects.toMatchObject({
+      message: expect.stringContaining('removed from its cluster'),
+      hint: expect.stringContaining('--server'),
+    });
     await start('newcomer', identities, { join: cluster, peerUrl: newcomer.peerUrl });
     expect((await listMembers(cluster)).map((m) => m.name).sort()).toEqual(['alone', 'newcomer']);
     expect((await store.range({ key: 'goes' })).count).toBe(1);
@@ -103,15 +170,50 @@ describe('a managed etcd', () => {
     const back = await start('alone', identities, { peerUrl });
     const moved = { ...cluster, endpoints: [back.endpoint] };
     expect((await listMembers(moved)).find((m) => m.name === 'alone')?.peerURLs).toEqual([peerUrl]);
-    const again = await openEtcdStore({ endpoints: [back.endpoint], tls: clientTls(identities), clock: realClock, log: silentLog });
+    const again = await openEtcdStore({
+      endpoints: [back.endpoint],
+      tls: clientTls(identities),
+      clock: realClock,
+      log: silentLog,
+    });
     await again.put({ key: 'goes', value: Buffer.from('on and on') });
     await again.close();
   }, 120_000);
 
   test('says in one line that there is no etcd to run, and that nobody lets it in', async () => {
-    const identities = await loadOrCreateEtcd({ dir: join(dir, 'tls'), names: [], disk: realDisk, clock: realClock, random: realRandom });
-    const options = { dir: join(dir, 'lost'), tlsDir: join(dir, 'tls'), identities, name: 'lost', clientUrl: await freeUrl(), peerUrl: await freeUrl(), binary, readyMs: 1_000, clock: realClock, disk: realDisk, spawn: realSpawn, processes: realProcesses, log: silentLog };
-    await expect(startManagedEtcd({ ...options, binary: '/nowhere/etcd' })).rejects.toMatchObject({ code: 'CONFIG', message: expect.stringContaining('etcd cannot be run'), hint: expect.stringContaining('etcd-server') });
-    await expect(startManagedEtcd({ ...options, join: { endpoints: [await freeUrl()] } })).rejects.toMatchObject({ code: 'CONFIG', message: expect.stringContaining('does not take this server'), hint: expect.stringContaining('must be up') });
+    const identities = await loadOrCreateEtcd({
+      dir: join(dir, 'tls'),
+      names: [],
+      disk: realDisk,
+      clock: realClock,
+      random: realRandom,
+    });
+    const options = {
+      dir: join(dir, 'lost'),
+      tlsDir: join(dir, 'tls'),
+      identities,
+      name: 'lost',
+      clientUrl: await freeUrl(),
+      peerUrl: await freeUrl(),
+      binary,
+      readyMs: 1_000,
+      clock: realClock,
+      disk: realDisk,
+      spawn: realSpawn,
+      processes: realProcesses,
+      log: silentLog,
+    };
+    await expect(startManagedEtcd({ ...options, binary: '/nowhere/etcd' })).rejects.toMatchObject({
+      code: 'CONFIG',
+      message: expect.stringContaining('etcd cannot be run'),
+      hint: expect.stringContaining('etcd-server'),
+    });
+    await expect(
+      startManagedEtcd({ ...options, join: { endpoints: [await freeUrl()] } }),
+    ).rejects.toMatchObject({
+      code: 'CONFIG',
+      message: expect.stringContaining('does not take this server'),
+      hint: expect.stringContaining('must be up'),
+    });
   });
 });

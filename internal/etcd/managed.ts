@@ -9,7 +9,14 @@ import type { Processes } from '../io/processes.ts';
 import type { Spawn } from '../io/spawn.ts';
 import type { EtcdIdentities } from '../pki/etcd-authority.ts';
 import { EtcdConnection } from './client/connection.ts';
-import { announce, clientTls, listMembers, promote, readdress, type EtcdCluster } from './members.ts';
+import {
+  announce,
+  clientTls,
+  listMembers,
+  promote,
+  readdress,
+  type EtcdCluster,
+} from './members.ts';
 
 const firstRestartMs = 500;
 const mostRestartMs = 30_000;
@@ -35,7 +42,9 @@ export interface ManagedEtcdOptions {
   clientUrl: string;
   moreClientUrls?: string[];
   peerUrl: string;
-  /** Where an existing cluster answers: this member joins it. Without it, it begins one of its own. */
+  /**
+   * Where an existing cluster answers: this member joins it. Without it, it begins one of its own.
+   */
   join?: { endpoints: string[] };
   /** Start alone with the data that is there: the way back after most members were lost. */
   forceNewCluster?: boolean;
@@ -56,23 +65,33 @@ export interface ManagedEtcd {
   /** The process of the moment. */
   readonly pid: number | undefined;
   /** The machine has another address: the member listens there, and the others are told. */
-  readdress(urls: Pick<ManagedEtcdOptions, 'clientUrl' | 'moreClientUrls' | 'peerUrl'>): Promise<void>;
+  readdress(
+    urls: Pick<ManagedEtcdOptions, 'clientUrl' | 'moreClientUrls' | 'peerUrl'>,
+  ): Promise<void>;
   stop(): Promise<void>;
 }
 
-/** Runs a real etcd (Debian's etcd-server) as a member of a cluster, and starts it again when it ends. */
+/**
+ * Runs a real etcd (Debian's etcd-server) as a member of a cluster, and starts it again when it
+ * ends.
+ */
 export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<ManagedEtcd> {
   await endOrphans(options);
   let known = await hasData(options);
   const told = options.join?.endpoints ?? [];
   const peers = told.length > 0 ? told : await knownPeers(options);
-  const cluster: EtcdCluster = { endpoints: peers, tls: clientTls(options.identities), clock: options.clock };
+  const cluster: EtcdCluster = {
+    endpoints: peers,
+    tls: clientTls(options.identities),
+    clock: options.clock,
+  };
   if (known && !options.forceNewCluster && (await wasRemoved(options, cluster))) {
     await layAside(options);
     known = false;
   }
   await checkProgram(options);
-  // After a change of address the others would call in vain; they can be told before this member is up.
+  // After a change of address the others would call in vain; they can be told before this member is
+  // up.
   if (known && peers.length > 0) await moved(options, cluster).catch(() => undefined);
   const joins = options.join !== undefined && !known;
   if (joins) await writePeers(options, peers);
@@ -90,15 +109,23 @@ export async function startManagedEtcd(options: ManagedEtcdOptions): Promise<Man
   return member;
 }
 
-async function moved({ name, peerUrl, log }: ManagedEtcdOptions, cluster: EtcdCluster): Promise<void> {
-  if (await readdress(cluster, name, peerUrl)) log.info('the address of this member has changed', { peerUrl });
+async function moved(
+  { name, peerUrl, log }: ManagedEtcdOptions,
+  cluster: EtcdCluster,
+): Promise<void> {
+  if (await readdress(cluster, name, peerUrl))
+    log.info('the address of this member has changed', { peerUrl });
 }
 
 async function checkProgram({ spawn, binary = 'etcd' }: ManagedEtcdOptions): Promise<void> {
   try {
     await spawn.run('etcd', [binary, '--version']);
   } catch (cause) {
-    throw new ConfigError(`etcd cannot be run: ${messageOf(cause)}`, { op: 'etcd', cause, hint: 'install the package etcd-server' });
+    throw new ConfigError(`etcd cannot be run: ${messageOf(cause)}`, {
+      op: 'etcd',
+      cause,
+      hint: 'install the package etcd-server',
+    });
   }
 }
 
@@ -107,11 +134,23 @@ async function letIn(options: ManagedEtcdOptions, cluster: EtcdCluster): Promise
     return await announce(cluster, { ...options, withinMs: options.readyMs ?? defaultReadyMs });
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
-    throw new ConfigError(`the etcd of the cluster does not take this server: ${messageOf(cause)}`, { op: 'etcd.join', cause, hint: 'most members of the cluster must be up, and their ports 2379 and 2380 open to this machine' });
+    throw new ConfigError(
+      `the etcd of the cluster does not take this server: ${messageOf(cause)}`,
+      {
+        op: 'etcd.join',
+        cause,
+        hint:
+          'most members of the cluster must be up, and their ports 2379 and 2380 open to this ' +
+          'machine',
+      },
+    );
   }
 }
 
-export async function hasData({ disk, dir }: Pick<ManagedEtcdOptions, 'disk' | 'dir'>): Promise<boolean> {
+export async function hasData({
+  disk,
+  dir,
+}: Pick<ManagedEtcdOptions, 'disk' | 'dir'>): Promise<boolean> {
   return (await disk.stat('etcd', join(dir, 'member'))) !== undefined;
 }
 
@@ -120,15 +159,29 @@ function endpointOf({ clientUrl }: Pick<ManagedEtcdOptions, 'clientUrl'>): strin
   return clientUrl.replace('//127.0.0.1:', '//localhost:');
 }
 
-/** An etcd outlives a server that was killed: it goes on as a member, and makes way when its server is back. */
-export async function endOrphans({ dir, processes, clock, log }: Pick<ManagedEtcdOptions, 'dir' | 'processes' | 'clock'> & { log?: Log }): Promise<void> {
+/**
+ * An etcd outlives a server that was killed: it goes on as a member, and makes way when its server
+ * is back.
+ */
+export async function endOrphans({
+  dir,
+  processes,
+  clock,
+  log,
+}: Pick<ManagedEtcdOptions, 'dir' | 'processes' | 'clock'> & { log?: Log }): Promise<void> {
   const view = await processes.mountNamespace(process.pid);
   for (const { pid, command } of await processes.list('etcd')) {
-    if (!/(^|\/)etcd$/.test(command[0] ?? '') || !command.includes(`--data-dir=${dir}`) || (await processes.mountNamespace(pid)) !== view) continue;
+    if (
+      !/(^|\/)etcd$/.test(command[0] ?? '') ||
+      !command.includes(`--data-dir=${dir}`) ||
+      (await processes.mountNamespace(pid)) !== view
+    )
+      continue;
     log?.info('an etcd of an earlier run is ended', { pid });
     processes.kill('etcd', pid, 'SIGTERM');
     const end = clock.monotonicMs() + orphanEndsWithinMs;
-    while (processes.alive(pid) && clock.monotonicMs() < end) await clock.sleep('etcd.orphan', readyPollMs / 10);
+    while (processes.alive(pid) && clock.monotonicMs() < end)
+      await clock.sleep('etcd.orphan', readyPollMs / 10);
     if (processes.alive(pid)) processes.kill('etcd', pid, 'SIGKILL');
   }
 }
@@ -149,60 +202,125 @@ async function writePeers({ disk, dir }: ManagedEtcdOptions, endpoints: string[]
   await disk.writeAtomic('etcd', peersFile(dir), JSON.stringify(endpoints), { mode: 0o600 });
 }
 
-/** Where the others answer, for the next start: whether this member still is one only they can say. */
+/**
+ * Where the others answer, for the next start: whether this member still is one only they can say.
+ */
 async function notePeers(options: ManagedEtcdOptions): Promise<void> {
-  const members = await listMembers({ endpoints: [endpointOf(options)], tls: clientTls(options.identities), clock: options.clock });
-  const others = members.filter((m) => !m.peerURLs.includes(options.peerUrl)).flatMap((m) => m.clientURLs).sort();
-  if (JSON.stringify(others) !== JSON.stringify(await knownPeers(options))) await writePeers(options, others);
+  const members = await listMembers({
+    endpoints: [endpointOf(options)],
+    tls: clientTls(options.identities),
+    clock: options.clock,
+  });
+  const others = members
+    .filter((m) => !m.peerURLs.includes(options.peerUrl))
+    .flatMap((m) => m.clientURLs)
+    .sort();
+  if (JSON.stringify(others) !== JSON.stringify(await knownPeers(options)))
+    await writePeers(options, others);
 }
 
 async function wasRemoved(options: ManagedEtcdOptions, cluster: EtcdCluster): Promise<boolean> {
   if (cluster.endpoints.length === 0) return false;
   try {
-    return !(await listMembers(cluster)).some((m) => m.peerURLs.includes(options.peerUrl) || m.name === options.name);
+    return !(await listMembers(cluster)).some(
+      (m) => m.peerURLs.includes(options.peerUrl) || m.name === options.name,
+    );
   } catch {
     return false; // nobody is up to ask
   }
 }
 
-async function layAside({ dir, join: joins, spawn, clock, log }: ManagedEtcdOptions): Promise<void> {
-  if (!joins) throw new ConfigError('this server was removed from its cluster', { op: 'etcd', hint: 'start it with --server https://<another server>:6443 to join again' });
+async function layAside({
+  dir,
+  join: joins,
+  spawn,
+  clock,
+  log,
+}: ManagedEtcdOptions): Promise<void> {
+  if (!joins)
+    throw new ConfigError('this server was removed from its cluster', {
+      op: 'etcd',
+      hint: 'start it with --server https://<another server>:6443 to join again',
+    });
   const aside = `${dir}-removed-${clock.now()}`;
   await spawn.run('etcd', ['mv', dir, aside]);
-  log.warn('this server was removed from its cluster and joins anew; its old data is kept', { dir: aside });
+  log.warn('this server was removed from its cluster and joins anew; its old data is kept', {
+    dir: aside,
+  });
 }
 
 function argumentsOf(o: ManagedEtcdOptions, cluster: string, existing: boolean): string[] {
   const pem = (name: string): string => join(o.tlsDir, name);
   const more = o.moreClientUrls ?? [];
   const flags: Record<string, string> = {
-    name: o.name, 'data-dir': o.dir, 'listen-client-urls': [o.clientUrl, ...more].join(','), 'advertise-client-urls': (more.length > 0 ? more : [o.clientUrl]).join(','),
-    'listen-peer-urls': o.peerUrl, 'initial-advertise-peer-urls': o.peerUrl,
-    'initial-cluster': cluster, 'initial-cluster-state': existing ? 'existing' : 'new', 'initial-cluster-token': 'skiff', 'heartbeat-interval': String(heartbeatMs), 'election-timeout': String(electionMs),
-    'cert-file': pem('server-client.crt'), 'key-file': pem('server-client.key'), 'trusted-ca-file': pem('server-ca.crt'), 'client-cert-auth': 'true',
-    'peer-cert-file': pem('peer-server-client.crt'), 'peer-key-file': pem('peer-server-client.key'), 'peer-trusted-ca-file': pem('peer-ca.crt'), 'peer-client-cert-auth': 'true',
-    'log-level': 'warn', logger: 'zap',
+    name: o.name,
+    'data-dir': o.dir,
+    'listen-client-urls': [o.clientUrl, ...more].join(','),
+    'advertise-client-urls': (more.length > 0 ? more : [o.clientUrl]).join(','),
+    'listen-peer-urls': o.peerUrl,
+    'initial-advertise-peer-urls': o.peerUrl,
+    'initial-cluster': cluster,
+    'initial-cluster-state': existing ? 'existing' : 'new',
+    'initial-cluster-token': 'skiff',
+    'heartbeat-interval': String(heartbeatMs),
+    'election-timeout': String(electionMs),
+    'cert-file': pem('server-client.crt'),
+    'key-file': pem('server-client.key'),
+    'trusted-ca-file': pem('server-ca.crt'),
+    'client-cert-auth': 'true',
+    'peer-cert-file': pem('peer-server-client.crt'),
+    'peer-key-file': pem('peer-server-client.key'),
+    'peer-trusted-ca-file': pem('peer-ca.crt'),
+    'peer-client-cert-auth': 'true',
+    'log-level': 'warn',
+    logger: 'zap',
     ...o.tuning,
   };
-  return [...Object.entries(flags).map(([name, value]) => `--${name}=${value}`), ...(o.forceNewCluster ? ['--force-new-cluster'] : [])];
+  return [
+    ...Object.entries(flags).map(([name, value]) => `--${name}=${value}`),
+    ...(o.forceNewCluster ? ['--force-new-cluster'] : []),
+  ];
 }
 
-/** Waits until the member answers; one that joined, now or in a start that was cut off, is promoted as soon as it has caught up. */
-async function ready(options: ManagedEtcdOptions, cluster: EtcdCluster, withinMs: number): Promise<void> {
+/**
+ * Waits until the member answers; one that joined, now or in a start that was cut off, is promoted
+ * as soon as it has caught up.
+ */
+async function ready(
+  options: ManagedEtcdOptions,
+  cluster: EtcdCluster,
+  withinMs: number,
+): Promise<void> {
   const { identities, clock, peerUrl, log, readyMs = withinMs } = options;
-  const connection = new EtcdConnection({ endpoints: [endpointOf(options)], tls: clientTls(identities) }, clock);
+  const connection = new EtcdConnection(
+    { endpoints: [endpointOf(options)], tls: clientTls(identities) },
+    clock,
+  );
   const end = clock.monotonicMs() + readyMs;
-  const told = clock.after('etcd.ready', patienceMs, () => log.warn('etcd waits for most members of the cluster to be up'));
+  const told = clock.after('etcd.ready', patienceMs, () =>
+    log.warn('etcd waits for most members of the cluster to be up'),
+  );
   try {
     for (;;) {
       try {
-        await connection.call('KV/Range', ['RangeRequest', { key: 'health' }], 'RangeResponse', 5_000);
+        await connection.call(
+          'KV/Range',
+          ['RangeRequest', { key: 'health' }],
+          'RangeResponse',
+          5_000,
+        );
         return;
       } catch (error) {
-        if (clock.monotonicMs() > end) throw new ConfigError(`etcd does not become ready: ${messageOf(error)}`, { op: 'etcd', hint: 'most members of the cluster must be up' });
+        if (clock.monotonicMs() > end)
+          throw new ConfigError(`etcd does not become ready: ${messageOf(error)}`, {
+            op: 'etcd',
+            hint: 'most members of the cluster must be up',
+          });
         log.debug('etcd is not ready yet', { error: messageOf(error) });
         if (cluster.endpoints.length > 0) {
-          await promote(cluster, peerUrl).catch((cause: unknown) => log.debug('not promoted yet', { error: messageOf(cause) }));
+          await promote(cluster, peerUrl).catch((cause: unknown) =>
+            log.debug('not promoted yet', { error: messageOf(cause) }),
+          );
         }
         await clock.sleep('etcd.ready', readyPollMs);
       }
@@ -238,17 +356,33 @@ class MemberProcess implements ManagedEtcd {
   start(): void {
     const { spawn, binary, log, clock } = this.#options;
     this.#startedMs = clock.monotonicMs();
-    const child = spawn.start('etcd', [binary ?? 'etcd', ...this.#arguments], { stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn.start('etcd', [binary ?? 'etcd', ...this.#arguments], {
+      stdio: ['ignore', 'ignore', 'pipe'],
+    });
     this.#child = child;
-    if (child.stderr) createInterface({ input: child.stderr }).on('line', (line) => this.#said(line));
-    child.once('error', (error) => log.error('cannot run etcd', { error, hint: 'install the package etcd-server' }));
+    if (child.stderr)
+      createInterface({ input: child.stderr }).on('line', (line) => this.#said(line));
+    child.once('error', (error) =>
+      log.error('cannot run etcd', { error, hint: 'install the package etcd-server' }),
+    );
     child.once('close', (code, signal) => this.#ended(code, signal));
   }
 
-  async readdress(urls: Pick<ManagedEtcdOptions, 'clientUrl' | 'moreClientUrls' | 'peerUrl'>): Promise<void> {
+  async readdress(
+    urls: Pick<ManagedEtcdOptions, 'clientUrl' | 'moreClientUrls' | 'peerUrl'>,
+  ): Promise<void> {
     if (this.#stopping || urls.peerUrl === this.#options.peerUrl) return;
-    // Told first, while there is a member to tell: a member that has been told of its new address is known by it when it is back.
-    await readdress({ endpoints: [this.endpoint], tls: clientTls(this.#options.identities), clock: this.#options.clock }, this.#options.name, urls.peerUrl);
+    // Told first, while there is a member to tell: a member that has been told of its new address
+    // is known by it when it is back.
+    await readdress(
+      {
+        endpoints: [this.endpoint],
+        tls: clientTls(this.#options.identities),
+        clock: this.#options.clock,
+      },
+      this.#options.name,
+      urls.peerUrl,
+    );
     this.#options = { ...this.#options, ...urls };
     this.#arguments = argumentsOf(this.#options, `${this.#options.name}=${urls.peerUrl}`, true);
     this.#restartMs = firstRestartMs;
@@ -270,7 +404,9 @@ class MemberProcess implements ManagedEtcd {
     log.debug('etcd says', { line });
     if (this.#removed || !/permanently removed/.test(line)) return;
     this.#removed = true;
-    log.error('this server was removed from its cluster', { hint: 'stop it, or start it again with --server to join anew' });
+    log.error('this server was removed from its cluster', {
+      hint: 'stop it, or start it again with --server to join anew',
+    });
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {

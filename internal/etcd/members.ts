@@ -9,8 +9,12 @@ const callMs = 5_000;
 const pollMs = 200;
 /** A member that has just come or gone makes etcd refuse changes for some seconds. */
 const removeWithinMs = 30_000;
-/** What etcd says while it cannot take a change right now: an election, a member that is coming up, a learner before this one. */
-const notNow = /unhealthy cluster|not enough started members|too many learner|no leader|leader changed|timed out|in sync with leader|Deadline/i;
+/**
+ * What etcd says while it cannot take a change right now: an election, a member that is coming up,
+ * a learner before this one.
+ */
+const notNow =
+  /unhealthy cluster|not enough started members|too many learner|no leader|leader changed|timed out|in sync with leader|Deadline/i;
 
 export interface EtcdCluster {
   endpoints: string[];
@@ -18,8 +22,16 @@ export interface EtcdCluster {
   clock: Clock;
 }
 
-/** TLS of a client of the cluster. Every member's certificate says localhost: TLS knows no names that are addresses. */
-export function clientTls({ serverCa, client }: Pick<EtcdIdentities, 'serverCa' | 'client'>): { ca: string; cert: string; key: string; serverName: string } {
+/**
+ * TLS of a client of the cluster. Every member's certificate says localhost: TLS knows no names
+ * that are addresses.
+ */
+export function clientTls({ serverCa, client }: Pick<EtcdIdentities, 'serverCa' | 'client'>): {
+  ca: string;
+  cert: string;
+  key: string;
+  serverName: string;
+} {
   return { ca: serverCa.cert, cert: client.cert, key: client.key, serverName: 'localhost' };
 }
 
@@ -33,7 +45,14 @@ export async function removeMember(cluster: EtcdCluster & { name: string }): Pro
     const member = (await listOf(connection)).find((m) => m.name === cluster.name);
     if (!member) return false;
     const until = cluster.clock.monotonicMs() + removeWithinMs;
-    await patiently(cluster.clock, until, () => connection.call('Cluster/MemberRemove', ['MemberRemoveRequest', { ID: member.ID }], 'MemberRemoveResponse', callMs));
+    await patiently(cluster.clock, until, () =>
+      connection.call(
+        'Cluster/MemberRemove',
+        ['MemberRemoveRequest', { ID: member.ID }],
+        'MemberRemoveResponse',
+        callMs,
+      ),
+    );
     return true;
   });
 }
@@ -46,29 +65,56 @@ export interface Newcomer {
 }
 
 /**
- * Tells the cluster of a member to come and returns who is in it, as etcd's --initial-cluster wants it. It comes as a
- * learner: a cluster of one that counted it at once would stand still until it has started, for ever if it never does.
+ * Tells the cluster of a member to come and returns who is in it, as etcd's --initial-cluster wants
+ * it. It comes as a learner: a cluster of one that counted it at once would stand still until it
+ * has started, for ever if it never does.
  */
-export async function announce(cluster: EtcdCluster, { name, peerUrl, withinMs }: Newcomer): Promise<string> {
+export async function announce(
+  cluster: EtcdCluster,
+  { name, peerUrl, withinMs }: Newcomer,
+): Promise<string> {
   return await asking(cluster, async (connection) => {
     const { clock } = cluster;
     const until = clock.monotonicMs() + withinMs;
     let members = await listOf(connection);
     const twin = members.find((m) => m.name === name && !m.peerURLs.includes(peerUrl));
-    if (twin) throw new ConfigError(`the cluster has a member "${name}" at ${twin.peerURLs.join(', ')}`, { op: 'etcd.join', hint: 'give this server its own --node-name, or delete that node first if it is gone' });
+    if (twin)
+      throw new ConfigError(`the cluster has a member "${name}" at ${twin.peerURLs.join(', ')}`, {
+        op: 'etcd.join',
+        hint: 'give this server its own --node-name, or delete that node first if it is gone',
+      });
     let own = members.find((m) => m.peerURLs.includes(peerUrl));
     if (own?.name) {
-      // It has run before and has lost its data: under its old number it would break promises it made.
+      // It has run before and has lost its data: under its old number it would break promises it
+      // made.
       const { ID } = own;
-      await patiently(clock, until, () => connection.call('Cluster/MemberRemove', ['MemberRemoveRequest', { ID }], 'MemberRemoveResponse', callMs));
+      await patiently(clock, until, () =>
+        connection.call(
+          'Cluster/MemberRemove',
+          ['MemberRemoveRequest', { ID }],
+          'MemberRemoveResponse',
+          callMs,
+        ),
+      );
       own = undefined;
     }
     // A join that was cut off half way left its announcement behind.
     if (!own) {
       const request = { peerURLs: [peerUrl], isLearner: true };
-      members = (await patiently(clock, until, () => connection.call<{ members: Member[] }>('Cluster/MemberAdd', ['MemberAddRequest', request], 'MemberAddResponse', callMs))).members;
+      members = (
+        await patiently(clock, until, () =>
+          connection.call<{ members: Member[] }>(
+            'Cluster/MemberAdd',
+            ['MemberAddRequest', request],
+            'MemberAddResponse',
+            callMs,
+          ),
+        )
+      ).members;
     }
-    return members.flatMap((m) => m.peerURLs.map((url) => `${url === peerUrl ? name : m.name}=${url}`)).join(',');
+    return members
+      .flatMap((m) => m.peerURLs.map((url) => `${url === peerUrl ? name : m.name}=${url}`))
+      .join(',');
   });
 }
 
@@ -79,7 +125,12 @@ export async function promote(cluster: EtcdCluster, peerUrl: string): Promise<bo
     if (!own) return false;
     if (!own.isLearner) return true;
     try {
-      await connection.call('Cluster/MemberPromote', ['MemberPromoteRequest', { ID: own.ID }], 'MemberPromoteResponse', callMs);
+      await connection.call(
+        'Cluster/MemberPromote',
+        ['MemberPromoteRequest', { ID: own.ID }],
+        'MemberPromoteResponse',
+        callMs,
+      );
       return true;
     } catch (error) {
       if (!notNow.test(messageOf(error))) throw error;
@@ -88,21 +139,42 @@ export async function promote(cluster: EtcdCluster, peerUrl: string): Promise<bo
   });
 }
 
-/** Tells the cluster that a member, known by its name, has another address now; true when it had. */
-export async function readdress(cluster: EtcdCluster, name: string, peerUrl: string): Promise<boolean> {
+/**
+ * Tells the cluster that a member, known by its name, has another address now; true when it had.
+ */
+export async function readdress(
+  cluster: EtcdCluster,
+  name: string,
+  peerUrl: string,
+): Promise<boolean> {
   return await asking(cluster, async (connection) => {
     const own = (await listOf(connection)).find((m) => m.name === name);
     if (!own || own.peerURLs.includes(peerUrl)) return false;
-    await connection.call('Cluster/MemberUpdate', ['MemberUpdateRequest', { ID: own.ID, peerURLs: [peerUrl] }], 'MemberUpdateResponse', callMs);
+    await connection.call(
+      'Cluster/MemberUpdate',
+      ['MemberUpdateRequest', { ID: own.ID, peerURLs: [peerUrl] }],
+      'MemberUpdateResponse',
+      callMs,
+    );
     return true;
   });
 }
 
 async function listOf(connection: EtcdConnection): Promise<Member[]> {
-  return (await connection.call<{ members: Member[] }>('Cluster/MemberList', ['MemberListRequest', {}], 'MemberListResponse', callMs)).members;
+  return (
+    await connection.call<{ members: Member[] }>(
+      'Cluster/MemberList',
+      ['MemberListRequest', {}],
+      'MemberListResponse',
+      callMs,
+    )
+  ).members;
 }
 
-async function asking<T>({ endpoints, tls, clock }: EtcdCluster, ask: (connection: EtcdConnection) => Promise<T>): Promise<T> {
+async function asking<T>(
+  { endpoints, tls, clock }: EtcdCluster,
+  ask: (connection: EtcdConnection) => Promise<T>,
+): Promise<T> {
   const connection = new EtcdConnection({ endpoints, tls }, clock);
   try {
     return await ask(connection);

@@ -12,17 +12,37 @@ export function plainAnswers(store: Store): (path: string) => Promise<PlainAnswe
   return async (url) => {
     const path = url.split('?')[0];
     if (path === '/version') {
-      return { status: 200, type: json, body: JSON.stringify({ etcdserver: etcdVersion, etcdcluster: clusterVersion(etcdVersion), storage: clusterVersion(etcdVersion) }) };
+      return {
+        status: 200,
+        type: json,
+        body: JSON.stringify({
+          etcdserver: etcdVersion,
+          etcdcluster: clusterVersion(etcdVersion),
+          storage: clusterVersion(etcdVersion),
+        }),
+      };
     }
-    if (path === '/metrics') return { status: 200, type: 'text/plain; version=0.0.4', body: await metrics(store) };
-    if (path !== '/health' && path !== '/livez' && path !== '/readyz') return { status: 404, type: 'text/plain', body: '404 page not found\n' };
+    if (path === '/metrics')
+      return { status: 200, type: 'text/plain; version=0.0.4', body: await metrics(store) };
+    if (path !== '/health' && path !== '/livez' && path !== '/readyz')
+      return { status: 404, type: 'text/plain', body: '404 page not found\n' };
     const reason = await store.range({ key: probedKey, limit: 1 }).then(() => '', messageOf);
-    if (path === '/health') return { status: reason === '' ? 200 : 503, type: json, body: JSON.stringify({ health: reason === '' ? 'true' : 'false', reason }) };
-    return reason === '' ? { status: 200, type: 'text/plain', body: 'ok\n' } : { status: 503, type: 'text/plain', body: `${reason}\n` };
+    if (path === '/health')
+      return {
+        status: reason === '' ? 200 : 503,
+        type: json,
+        body: JSON.stringify({ health: reason === '' ? 'true' : 'false', reason }),
+      };
+    return reason === ''
+      ? { status: 200, type: 'text/plain', body: 'ok\n' }
+      : { status: 503, type: 'text/plain', body: `${reason}\n` };
   };
 }
 
-/** The few of etcd's measures that have a meaning here, by etcd's names: `etcdctl check datascale` and dashboards ask for them. */
+/**
+ * The few of etcd's measures that have a meaning here, by etcd's names: `etcdctl check datascale`
+ * and dashboards ask for them.
+ */
 async function metrics(store: Store): Promise<string> {
   const { bytes, inUseBytes } = await store.size();
   const gauges = {
@@ -34,7 +54,9 @@ async function metrics(store: Store): Promise<string> {
     etcd_debugging_mvcc_current_revision: store.revision,
     etcd_debugging_mvcc_compact_revision: store.compactRevision,
   };
-  return Object.entries(gauges).map(([name, value]) => `# TYPE ${name} gauge\n${name} ${value}\n`).join('');
+  return Object.entries(gauges)
+    .map(([name, value]) => `# TYPE ${name} gauge\n${name} ${value}\n`)
+    .join('');
 }
 
 /** A cluster's version has no patch level. */

@@ -26,7 +26,11 @@ class Member {
   }
 
   async start(): Promise<void> {
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'testing/postgres-server.ts'), this.#endpoint], { stdio: ['ignore', 'pipe', 'inherit'] });
+    const child = spawn(
+      process.execPath,
+      [join(import.meta.dirname, 'testing/postgres-server.ts'), this.#endpoint],
+      { stdio: ['ignore', 'pipe', 'inherit'] },
+    );
     this.#child = child;
     this.url = await new Promise((resolve, reject) => {
       child.once('exit', (code) => reject(new Error(`the server ended with ${code}`)));
@@ -52,7 +56,13 @@ interface Told {
 }
 
 /** Reads, writes and swaps at one server as long as the test runs, through all its lives. */
-async function client(member: Member, random: Random, name: string, histories: Map<string, Operation[]>, told: Told): Promise<void> {
+async function client(
+  member: Member,
+  random: Random,
+  name: string,
+  histories: Map<string, Operation[]>,
+  told: Told,
+): Promise<void> {
   for (let i = 0; !told.over; i++) {
     const { connection } = member;
     if (connection === undefined) {
@@ -62,7 +72,13 @@ async function client(member: Member, random: Random, name: string, histories: M
     const key = `key${random.int(keys)}`;
     const roll = random.int(10);
     const kind = roll < 4 ? 'read' : roll < 7 ? 'write' : 'compareAndSwap';
-    const operation: Operation = { kind, calledAt: performance.now(), answeredAt: undefined, value: kind === 'read' ? undefined : `${name}-${i}`, revision: undefined };
+    const operation: Operation = {
+      kind,
+      calledAt: performance.now(),
+      answeredAt: undefined,
+      value: kind === 'read' ? undefined : `${name}-${i}`,
+      revision: undefined,
+    };
     histories.get(key)?.push(operation);
     try {
       await perform(connection, key, operation);
@@ -70,7 +86,8 @@ async function client(member: Member, random: Random, name: string, histories: M
       told.answers++;
     } catch {
       // Without an answer it may have happened, or happen yet.
-      if (kind === 'read') histories.get(key)?.splice(histories.get(key)?.indexOf(operation) ?? 0, 1);
+      if (kind === 'read')
+        histories.get(key)?.splice(histories.get(key)?.indexOf(operation) ?? 0, 1);
     }
   }
 }
@@ -78,10 +95,16 @@ async function client(member: Member, random: Random, name: string, histories: M
 async function perform(connection: EtcdConnection, key: string, o: Operation): Promise<void> {
   const value = Buffer.from(o.value ?? '');
   if (o.kind === 'write') {
-    o.revision = (await connection.call<PutResponse>('KV/Put', ['PutRequest', { key, value }], 'PutResponse')).header.revision;
+    o.revision = (
+      await connection.call<PutResponse>('KV/Put', ['PutRequest', { key, value }], 'PutResponse')
+    ).header.revision;
     return;
   }
-  const { kvs } = await connection.call<RangeResponse>('KV/Range', ['RangeRequest', { key }], 'RangeResponse');
+  const { kvs } = await connection.call<RangeResponse>(
+    'KV/Range',
+    ['RangeRequest', { key }],
+    'RangeResponse',
+  );
   const found = kvs[0];
   if (o.kind === 'read') {
     o.revision = found?.modRevision ?? 0;
@@ -90,7 +113,11 @@ async function perform(connection: EtcdConnection, key: string, o: Operation): P
   }
   o.expected = found?.modRevision ?? 0;
   o.calledAt = performance.now();
-  const txn = { compare: [{ key, target: 2, modRevision: o.expected }], success: [{ requestPut: { key, value } }], failure: [] };
+  const txn = {
+    compare: [{ key, target: 2, modRevision: o.expected }],
+    success: [{ requestPut: { key, value } }],
+    failure: [],
+  };
   const answer = await connection.call<TxnResponse>('KV/Txn', ['TxnRequest', txn], 'TxnResponse');
   o.succeeded = answer.succeeded;
   if (answer.succeeded) o.revision = answer.header.revision;
@@ -131,48 +158,79 @@ describe('two servers on one PostgreSQL', () => {
     await postgres?.stop();
   });
 
-  test(`${clientsPerServer * 2} clients see a linearizable history over ${rounds} crashes of servers, connections and the database`, async () => {
-    const seed = testSeed();
-    console.log(`crash seed ${seed}`);
-    const random = seededRandom(seed);
-    const histories = new Map<string, Operation[]>(Array.from({ length: keys }, (_, i) => [`key${i}`, []]));
-    const told: Told = { answers: 0, over: false };
-    const running = members.flatMap((member, m) => Array.from({ length: clientsPerServer }, (_, c) => client(member, seededRandom(seed + m * 1000 + c), `m${m}c${c}`, histories, told)));
-    for (let round = 0; round < rounds; round++) {
-      const enough = told.answers + answersPerRound + random.int(300);
+  test(
+    `${clientsPerServer * 2} clients see a linearizable history over ${rounds} crashes of ` +
+      'servers, connections and the database',
+    async () => {
+      const seed = testSeed();
+      console.log(`crash seed ${seed}`);
+      const random = seededRandom(seed);
+      const histories = new Map<string, Operation[]>(
+        Array.from({ length: keys }, (_, i) => [`key${i}`, []]),
+      );
+      const told: Told = { answers: 0, over: false };
+      const running = members.flatMap((member, m) =>
+        Array.from({ length: clientsPerServer }, (_, c) =>
+          client(member, seededRandom(seed + m * 1000 + c), `m${m}c${c}`, histories, told),
+        ),
+      );
+      for (let round = 0; round < rounds; round++) {
+        const enough = told.answers + answersPerRound + random.int(300);
+        await until(() => told.answers >= enough, 60_000);
+        const kind = round % 3;
+        if (kind === 0)
+          await postgres.sql(
+            'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = ' +
+              "'skiff'",
+          );
+        if (kind === 1) {
+          const member = members[random.int(2)] as Member;
+          await member.kill();
+          await member.start();
+        }
+        if (kind === 2) {
+          await postgres.halt('immediate');
+          await postgres.start();
+        }
+      }
+      const enough = told.answers + answersPerRound;
       await until(() => told.answers >= enough, 60_000);
-      const kind = round % 3;
-      if (kind === 0) await postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'skiff'");
-      if (kind === 1) {
-        const member = members[random.int(2)] as Member;
-        await member.kill();
-        await member.start();
+      told.over = true;
+      await Promise.all(running);
+      // What is there in the end is part of every history, whomever one asks.
+      for (const [key, history] of histories) {
+        for (const { connection } of members) {
+          const operation: Operation = {
+            kind: 'read',
+            calledAt: performance.now(),
+            answeredAt: undefined,
+            value: undefined,
+            revision: undefined,
+          };
+          await perform(connection as EtcdConnection, key, operation);
+          operation.answeredAt = performance.now();
+          history.push(operation);
+        }
+        checkHistory(key, history);
       }
-      if (kind === 2) {
-        await postgres.halt('immediate');
-        await postgres.start();
-      }
-    }
-    const enough = told.answers + answersPerRound;
-    await until(() => told.answers >= enough, 60_000);
-    told.over = true;
-    await Promise.all(running);
-    // What is there in the end is part of every history, whomever one asks.
-    for (const [key, history] of histories) {
-      for (const { connection } of members) {
-        const operation: Operation = { kind: 'read', calledAt: performance.now(), answeredAt: undefined, value: undefined, revision: undefined };
-        await perform(connection as EtcdConnection, key, operation);
-        operation.answeredAt = performance.now();
-        history.push(operation);
-      }
-      checkHistory(key, history);
-    }
-    const { header } = await ((members[0] as Member).connection as EtcdConnection).call<RangeResponse>('KV/Range', ['RangeRequest', { key: 'key0' }], 'RangeResponse');
-    const [one, other] = await Promise.all(members.map(({ url }) => allEvents(url, header.revision)));
-    expect(other).toEqual(one);
-    // One event a revision, and none missing.
-    expect(one?.map((event) => Number(event.split(' ')[0]))).toEqual(Array.from({ length: header.revision - 1 }, (_, i) => i + 2));
-    const operations = [...histories.values()].flat();
-    console.log(`crash: ${operations.length} operations, ${operations.filter((o) => o.answeredAt === undefined).length} without an answer, revision ${header.revision}`);
-  }, 180_000);
+      const { header } = await (
+        (members[0] as Member).connection as EtcdConnection
+      ).call<RangeResponse>('KV/Range', ['RangeRequest', { key: 'key0' }], 'RangeResponse');
+      const [one, other] = await Promise.all(
+        members.map(({ url }) => allEvents(url, header.revision)),
+      );
+      expect(other).toEqual(one);
+      // One event a revision, and none missing.
+      expect(one?.map((event) => Number(event.split(' ')[0]))).toEqual(
+        Array.from({ length: header.revision - 1 }, (_, i) => i + 2),
+      );
+      const operations = [...histories.values()].flat();
+      console.log(
+        `crash: ${operations.length} operations, ` +
+          `${operations.filter((o) => o.answeredAt === undefined).length} without an answer, ` +
+          `revision ${header.revision}`,
+      );
+    },
+    180_000,
+  );
 });

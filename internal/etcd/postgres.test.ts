@@ -25,8 +25,24 @@ describe('etcd as the oracle of the store on PostgreSQL', () => {
   beforeAll(async () => {
     [etcd, postgres] = await Promise.all([startEtcd(binary), startPostgres()]);
     // A second server follows the log and has nothing to say.
-    for (let i = 0; i < 2; i++) stores.push(await openPostgresStore({ endpoint: postgres.url('differential'), historyMs: 0, clock: realClock, disk: realDisk, log: silentLog }));
-    faces.push(await serveEtcd(stores[0] as Store, { listen: [{ host: '127.0.0.1', port: 0 }], clock: realClock, log: silentLog, name: 'default' }));
+    for (let i = 0; i < 2; i++)
+      stores.push(
+        await openPostgresStore({
+          endpoint: postgres.url('differential'),
+          historyMs: 0,
+          clock: realClock,
+          disk: realDisk,
+          log: silentLog,
+        }),
+      );
+    faces.push(
+      await serveEtcd(stores[0] as Store, {
+        listen: [{ host: '127.0.0.1', port: 0 }],
+        clock: realClock,
+        log: silentLog,
+        name: 'default',
+      }),
+    );
   });
 
   afterAll(async () => {
@@ -36,15 +52,39 @@ describe('etcd as the oracle of the store on PostgreSQL', () => {
     await postgres?.stop();
   });
 
-  test(`${seconds} s of random requests get the same answers, and a second server the same state`, async () => {
-    const seed = testSeed();
-    console.log(`differential seed ${seed}`);
-    const done = await compareServers({ left: etcd.endpoint, right: `http://127.0.0.1:${faces[0]?.ports[0]}`, random: seededRandom(seed), forMs: seconds * 1000 });
-    console.log(`differential: ${done.ops} requests, revision ${done.revision}, ${done.events} events, all equal`);
-    expect(done.ops).toBeGreaterThan(seconds);
-    const all = await Promise.all(stores.map(async (store) => await store.range({ key: '\0', end: '\0' })));
-    const plain = all.map(({ revision, kvs }) => ({ revision, kvs: kvs.map(({ key, value, createRevision, modRevision, version, lease }) => ({ key, value: Buffer.from(value).toString('hex'), createRevision, modRevision, version, lease })) }));
-    expect(plain[1]).toEqual(plain[0]);
-    expect((await stores[1]?.leases())?.sort()).toEqual((await stores[0]?.leases())?.sort());
-  }, (seconds + 60) * 1000);
+  test(
+    `${seconds} s of random requests get the same answers, and a second server the same state`,
+    async () => {
+      const seed = testSeed();
+      console.log(`differential seed ${seed}`);
+      const done = await compareServers({
+        left: etcd.endpoint,
+        right: `http://127.0.0.1:${faces[0]?.ports[0]}`,
+        random: seededRandom(seed),
+        forMs: seconds * 1000,
+      });
+      console.log(
+        `differential: ${done.ops} requests, revision ${done.revision}, ${done.events} ` +
+          'events, all equal',
+      );
+      expect(done.ops).toBeGreaterThan(seconds);
+      const all = await Promise.all(
+        stores.map(async (store) => await store.range({ key: '\0', end: '\0' })),
+      );
+      const plain = all.map(({ revision, kvs }) => ({
+        revision,
+        kvs: kvs.map(({ key, value, createRevision, modRevision, version, lease }) => ({
+          key,
+          value: Buffer.from(value).toString('hex'),
+          createRevision,
+          modRevision,
+          version,
+          lease,
+        })),
+      }));
+      expect(plain[1]).toEqual(plain[0]);
+      expect((await stores[1]?.leases())?.sort()).toEqual((await stores[0]?.leases())?.sort());
+    },
+    (seconds + 60) * 1000,
+  );
 });

@@ -32,20 +32,34 @@ export interface EtcdServerOptions {
 export const raftTerm = 2;
 
 /** Serves a store as an etcd of one member. */
-export async function serveEtcd(store: Store & Partial<Maintainable>, options: EtcdServerOptions): Promise<GrpcServer> {
-  const member = { clusterId: options.clusterId ?? '1', memberId: options.memberId ?? '1', name: options.name ?? 'skiff', clientUrls: options.clientUrls ?? [] };
+export async function serveEtcd(
+  store: Store & Partial<Maintainable>,
+  options: EtcdServerOptions,
+): Promise<GrpcServer> {
+  const member = {
+    clusterId: options.clusterId ?? '1',
+    memberId: options.memberId ?? '1',
+    name: options.name ?? 'skiff',
+    clientUrls: options.clientUrls ?? [],
+  };
   const face: Face = {
     store,
     clock: options.clock,
     log: options.log,
     member,
     raftTerm,
-    header: (revision) => ({ clusterId: member.clusterId, memberId: member.memberId, revision, raftTerm }),
+    header: (revision) => ({
+      clusterId: member.clusterId,
+      memberId: member.memberId,
+      revision,
+      raftTerm,
+    }),
   };
   const unary = new Map<string, Unary>();
   const streams = new Map<string, Streaming>();
   const add = (service: string, methods: Record<string, Unary>): void => {
-    for (const [name, method] of Object.entries(methods)) unary.set(`/etcdserverpb.${service}/${name}`, translated(method));
+    for (const [name, method] of Object.entries(methods))
+      unary.set(`/etcdserverpb.${service}/${name}`, translated(method));
   };
   const lease = leaseService(face);
   const maintenance = maintenanceService(face, options.snapshots);
@@ -56,12 +70,21 @@ export async function serveEtcd(store: Store & Partial<Maintainable>, options: E
     add('Cluster', clusterService(face));
     add('Auth', authService(face));
     streams.set('/etcdserverpb.Watch/Watch', (stream) => void new WatchStream(face, stream));
-    for (const [name, method] of Object.entries(lease.streams)) streams.set(`/etcdserverpb.Lease/${name}`, method);
+    for (const [name, method] of Object.entries(lease.streams))
+      streams.set(`/etcdserverpb.Lease/${name}`, method);
   }
-  for (const [name, method] of Object.entries(maintenance.streams)) streams.set(`/etcdserverpb.Maintenance/${name}`, method);
+  for (const [name, method] of Object.entries(maintenance.streams))
+    streams.set(`/etcdserverpb.Maintenance/${name}`, method);
   // grpc.health.v1: field 1 = SERVING.
   unary.set('/grpc.health.v1.Health/Check', () => Buffer.from([8, 1]));
-  const grpc = { listen: options.listen, tls: options.tls, unary, streams, maxRequestBytes: maxMessageBytes, http: plainAnswers(store) };
+  const grpc = {
+    listen: options.listen,
+    tls: options.tls,
+    unary,
+    streams,
+    maxRequestBytes: maxMessageBytes,
+    http: plainAnswers(store),
+  };
   return await serveGrpc(grpc, (served, transport) => new GrpcConnection(served, transport));
 }
 
@@ -70,7 +93,9 @@ function translated(method: Unary): Unary {
   return (request) => {
     try {
       const answer = method(request);
-      return answer instanceof Promise ? answer.catch((error: unknown) => Promise.reject(statusOf(error))) : answer;
+      return answer instanceof Promise
+        ? answer.catch((error: unknown) => Promise.reject(statusOf(error)))
+        : answer;
     } catch (error) {
       throw statusOf(error);
     }

@@ -7,14 +7,19 @@ import { raftTerm } from './server.ts';
 const pagesPerTurn = 64;
 
 /**
- * Snapshots as etcd's own file, made from memory as they are sent: etcd's tools judge and restore them. The file is gone
- * through twice, since its first page tells what only its end knows, and nothing is written to our disk.
+ * Snapshots as etcd's own file, made from memory as they are sent: etcd's tools judge and restore
+ * them. The file is gone through twice, since its first page tells what only its end knows, and
+ * nothing is written to our disk.
  */
-export function etcdSnapshots(store: LogStore, identity: Omit<Identity, 'raftTerm'>): SnapshotFiles {
+export function etcdSnapshots(
+  store: LogStore,
+  identity: Omit<Identity, 'raftTerm'>,
+): SnapshotFiles {
   return {
     async read() {
       const contents = await store.contents();
-      const pages = (): ReturnType<typeof etcdFile> => etcdFile(contents, { ...identity, raftTerm });
+      const pages = (): ReturnType<typeof etcdFile> =>
+        etcdFile(contents, { ...identity, raftTerm });
       let size = 0;
       const first = pages();
       let step = first.next();

@@ -10,7 +10,10 @@ import type { Face } from './face.ts';
 
 const progressPeriodMs = 600_000;
 const invalidWatchId = -1;
-/** What may wait for a client that does not read. Beyond it the stream ends: the client starts again where it was. */
+/**
+ * What may wait for a client that does not read. Beyond it the stream ends: the client starts again
+ * where it was.
+ */
 const maxWaitingBytes = 64 * 1024 * 1024;
 /** Room for the rest of a fragment around its events. */
 const fragmentRoomBytes = 512;
@@ -56,8 +59,10 @@ export class WatchStream {
   #create(request: WatchCreateRequest): void {
     const key = request.key === '' ? '\0' : request.key;
     const end = request.rangeEnd === '' ? undefined : request.rangeEnd;
-    if (request.startRevision < 0) return this.#refuse('etcdserver: mvcc: required revision has been compacted');
-    if (end !== undefined && end !== '\0' && key >= end) return this.#refuse('mvcc: watcher range is empty');
+    if (request.startRevision < 0)
+      return this.#refuse('etcdserver: mvcc: required revision has been compacted');
+    if (end !== undefined && end !== '\0' && key >= end)
+      return this.#refuse('mvcc: watcher range is empty');
     let id = request.watchId;
     if (id === 0) {
       while (this.#watches.has(this.#nextId)) this.#nextId++;
@@ -76,12 +81,24 @@ export class WatchStream {
       onEvents: (events, revision) => this.#events(id, events, revision),
       onEnd: (why) => this.#ended(id, why),
     });
-    this.#watches.set(id, { id, idBytes: encode('WatchResponse', { watchId: id }), watch, fragment: request.fragment, progress: request.progressNotify ? true : undefined });
-    if (request.progressNotify) this.#ticker ??= this.#face.clock.every('etcd.progress', progressPeriodMs, () => this.#tick());
+    this.#watches.set(id, {
+      id,
+      idBytes: encode('WatchResponse', { watchId: id }),
+      watch,
+      fragment: request.fragment,
+      progress: request.progressNotify ? true : undefined,
+    });
+    if (request.progressNotify)
+      this.#ticker ??= this.#face.clock.every('etcd.progress', progressPeriodMs, () =>
+        this.#tick(),
+      );
   }
 
   #refuse(cancelReason: string): void {
-    this.#send({ watchId: invalidWatchId, created: true, canceled: true, cancelReason }, this.#face.store.revision);
+    this.#send(
+      { watchId: invalidWatchId, created: true, canceled: true, cancelReason },
+      this.#face.store.revision,
+    );
   }
 
   #cancel(id: number): void {
@@ -100,7 +117,8 @@ export class WatchStream {
 
   #tick(): void {
     for (const one of this.#watches.values()) {
-      if (one.progress === true && one.watch.revision === this.#face.store.revision) this.#send({ watchId: one.id }, one.watch.revision);
+      if (one.progress === true && one.watch.revision === this.#face.store.revision)
+        this.#send({ watchId: one.id }, one.watch.revision);
       if (one.progress !== undefined) one.progress = true;
     }
   }
@@ -109,16 +127,28 @@ export class WatchStream {
     const one = this.#watches.get(id);
     if (one?.progress === true) one.progress = false;
     const encoded = encodedEvents(events);
-    if (one?.fragment && encoded.bytes + fragmentRoomBytes >= maxMessageBytes) this.#sendFragments(id, encoded.each, revision);
-    else this.#write(headOf(this.#face, revision), [one?.idBytes ?? encode('WatchResponse', { watchId: id }), ...encoded.pieces]);
+    if (one?.fragment && encoded.bytes + fragmentRoomBytes >= maxMessageBytes)
+      this.#sendFragments(id, encoded.each, revision);
+    else
+      this.#write(headOf(this.#face, revision), [
+        one?.idBytes ?? encode('WatchResponse', { watchId: id }),
+        ...encoded.pieces,
+      ]);
   }
 
   #sendFragments(id: number, events: Buffer[], revision: number): void {
-    for (let at = 0; at < events.length; ) {
+    for (let at = 0; at < events.length;) {
       let bytes = 0;
       let to = at;
-      while (to < events.length && (to === at || bytes + (events[to] as Buffer).length + fragmentRoomBytes < maxMessageBytes)) bytes += (events[to++] as Buffer).length;
-      this.#write(headOf(this.#face, revision), [encode('WatchResponse', { watchId: id, fragment: to < events.length }), ...events.slice(at, to)]);
+      while (
+        to < events.length &&
+        (to === at || bytes + (events[to] as Buffer).length + fragmentRoomBytes < maxMessageBytes)
+      )
+        bytes += (events[to++] as Buffer).length;
+      this.#write(headOf(this.#face, revision), [
+        encode('WatchResponse', { watchId: id, fragment: to < events.length }),
+        ...events.slice(at, to),
+      ]);
       at = to;
     }
   }
@@ -126,9 +156,17 @@ export class WatchStream {
   #ended(id: number, why: { reason: string; compactRevision?: number; message?: string }): void {
     if (this.#over) return;
     this.#watches.delete(id);
-    if (why.reason === 'compacted') return this.#send({ watchId: id, canceled: true, compactRevision: why.compactRevision }, this.#face.store.revision);
-    if (why.reason === 'closed') return this.#finish(new GrpcStatus(grpc.unavailable, 'etcdserver: server stopped'));
-    this.#send({ watchId: id, canceled: true, cancelReason: why.message ?? 'etcdserver: watch canceled' }, this.#face.store.revision);
+    if (why.reason === 'compacted')
+      return this.#send(
+        { watchId: id, canceled: true, compactRevision: why.compactRevision },
+        this.#face.store.revision,
+      );
+    if (why.reason === 'closed')
+      return this.#finish(new GrpcStatus(grpc.unavailable, 'etcdserver: server stopped'));
+    this.#send(
+      { watchId: id, canceled: true, cancelReason: why.message ?? 'etcdserver: watch canceled' },
+      this.#face.store.revision,
+    );
   }
 
   #send(response: object, revision: number): void {
@@ -139,8 +177,15 @@ export class WatchStream {
     if (this.#over) return;
     this.#stream.send(message, rest);
     if (this.#stream.waitingBytes > maxWaitingBytes) {
-      this.#face.log.warn('a watching client does not read', { waitingBytes: this.#stream.waitingBytes });
-      this.#finish(new GrpcStatus(grpc.resourceExhausted, 'etcdserver: the client does not keep up with its watches'));
+      this.#face.log.warn('a watching client does not read', {
+        waitingBytes: this.#stream.waitingBytes,
+      });
+      this.#finish(
+        new GrpcStatus(
+          grpc.resourceExhausted,
+          'etcdserver: the client does not keep up with its watches',
+        ),
+      );
     }
   }
 
@@ -157,7 +202,10 @@ export class WatchStream {
 interface EncodedEvents {
   each: Buffer[];
   bytes: number;
-  /** The same bytes: in one piece when they are few, so that a hundred watches do not handle a hundred pieces each. */
+  /**
+   * The same bytes: in one piece when they are few, so that a hundred watches do not handle a
+   * hundred pieces each.
+   */
   pieces: Buffer[];
 }
 
@@ -170,13 +218,20 @@ function encodedEvents(events: StoreEvent[]): EncodedEvents {
   if (encoded === undefined) {
     const each = events.map((event) => encode('WatchResponse', { events: [wireEvent(event)] }));
     const bytes = totalOf(each);
-    encoded = { each, bytes, pieces: each.length > 1 && bytes <= joinBytes ? [Buffer.concat(each)] : each };
+    encoded = {
+      each,
+      bytes,
+      pieces: each.length > 1 && bytes <= joinBytes ? [Buffer.concat(each)] : each,
+    };
     encodedLists.set(events, encoded);
   }
   return encoded;
 }
 
-/** The header is the same for every watch that is told of a revision. Parts of a message may be encoded apart (protobuf merges them). */
+/**
+ * The header is the same for every watch that is told of a revision. Parts of a message may be
+ * encoded apart (protobuf merges them).
+ */
 function headOf(face: Face, revision: number): Buffer {
   const last = lastHeads.get(face);
   if (last?.revision === revision) return last.bytes;
@@ -188,7 +243,9 @@ function headOf(face: Face, revision: number): Buffer {
 const lastHeads = new WeakMap<Face, { revision: number; bytes: Buffer }>();
 
 function wireEvent({ type, kv, prevKv }: StoreEvent): object {
-  return type === 'PUT' ? { type: 0, kv, prevKv } : { type: 1, kv: { key: kv.key, modRevision: kv.modRevision }, prevKv };
+  return type === 'PUT'
+    ? { type: 0, kv, prevKv }
+    : { type: 1, kv: { key: kv.key, modRevision: kv.modRevision }, prevKv };
 }
 
 function totalOf(buffers: Buffer[]): number {
@@ -196,4 +253,3 @@ function totalOf(buffers: Buffer[]): number {
   for (const buffer of buffers) total += buffer.length;
   return total;
 }
-

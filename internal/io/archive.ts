@@ -7,7 +7,10 @@ import { unpackBzip2 } from '../base/bzip2.ts';
 import { IoError, messageOf } from '../base/errors.ts';
 import { unpackLz4 } from '../base/lz4.ts';
 
-/** Streams a file that may be gzip, zstd, bzip2 or LZ4 (told by its first bytes, not its name) into a program's input, unpacked. */
+/**
+ * Streams a file that may be gzip, zstd, bzip2 or LZ4 (told by its first bytes, not its name) into
+ * a program's input, unpacked.
+ */
 export async function feedUnpacked(op: string, path: string, into: Writable): Promise<void> {
   try {
     const magic = await firstBytes(path);
@@ -18,17 +21,28 @@ export async function feedUnpacked(op: string, path: string, into: Writable): Pr
     else if (magic === '04224d18') await pipeline(source, unpackLz4, into);
     else await pipeline(source, into);
   } catch (cause) {
-    throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause });
+    throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, {
+      op,
+      code: (cause as NodeJS.ErrnoException).code ?? 'IO',
+      cause,
+    });
   }
 }
 
 /** Packs a file into a new one beside it, piece by piece: it may be larger than the memory. */
 export async function packFile(op: string, from: string, to: string, mode: number): Promise<void> {
   try {
-    const [source, target] = [await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK), await open(to, 'wx', mode)];
+    const [source, target] = [
+      await open(from, constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLOCK),
+      await open(to, 'wx', mode),
+    ];
     await pipeline(source.createReadStream(), createGzip(), target.createWriteStream());
   } catch (cause) {
-    throw new IoError(`${op}: ${from}: ${messageOf(cause)}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause });
+    throw new IoError(`${op}: ${from}: ${messageOf(cause)}`, {
+      op,
+      code: (cause as NodeJS.ErrnoException).code ?? 'IO',
+      cause,
+    });
   }
 }
 

@@ -10,12 +10,15 @@ import { zstdDecompress } from 'node:zlib';
 import { IoError, messageOf } from '../base/errors.ts';
 
 /**
- * The files that travel with the program: native addons, the pause image, worker scripts. In the executable they are
- * embedded, and unpacked once into a folder named after their content where a real file is needed; in a source tree
- * they are taken from where they lie, or made by the script that the build would run.
+ * The files that travel with the program: native addons, the pause image, worker scripts. In the
+ * executable they are embedded, and unpacked once into a folder named after their content where a
+ * real file is needed; in a source tree they are taken from where they lie, or made by the script
+ * that the build would run.
  */
 const sourceOf: Record<string, { file: string } | { script: string }> = table({
-  'better_sqlite3.node': { file: `node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node` },
+  'better_sqlite3.node': {
+    file: `node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`,
+  },
   'pty.node': { file: `node_modules/@lydell/node-pty-linux-${process.arch}/pty.node` },
   'pause.tar': { script: 'images/pause/image.ts' },
 });
@@ -28,7 +31,10 @@ interface Manifest extends BuildInfo {
   assets: Record<string, { hash: string; size: number; packed?: 'zstd' }>;
 }
 
-/** Where native addons are handed to packages that would look for them on disk (see build/bundle.ts). */
+/**
+ * Where native addons are handed to packages that would look for them on disk (see
+ * build/bundle.ts).
+ */
 export const addonRegistry = Symbol.for('skiff.addons');
 
 export const embedded: boolean = isSea();
@@ -43,11 +49,16 @@ export function setUnpackDir(dir: string): void {
 
 /** The bytes of an asset. */
 export async function assetBytes(name: string): Promise<Uint8Array> {
-  if (embedded) return readManifest().assets[name]?.packed ? await unpacked(embeddedBytes(name)) : embeddedBytes(name);
+  if (embedded)
+    return readManifest().assets[name]?.packed
+      ? await unpacked(embeddedBytes(name))
+      : embeddedBytes(name);
   const source = sourceOf[name];
   if (!source) throw new IoError(`no asset is called ${name}`, { op: 'asset', code: 'ENOENT' });
   if ('file' in source) return await fs.readFile(join(sourceRoot, source.file));
-  const script = (await import(pathToFileURL(join(sourceRoot, source.script)).href)) as { build(arch: string): Uint8Array };
+  const script = (await import(pathToFileURL(join(sourceRoot, source.script)).href)) as {
+    build(arch: string): Uint8Array;
+  };
   return script.build(process.arch);
 }
 
@@ -55,7 +66,10 @@ export async function assetBytes(name: string): Promise<Uint8Array> {
 export async function assetFile(name: string): Promise<string> {
   const source = sourceOf[name];
   if (!embedded && source && 'file' in source) return join(sourceRoot, source.file);
-  const { hash, size } = (embedded ? readManifest().assets[name] : undefined) ?? { hash: 'source', size: undefined };
+  const { hash, size } = (embedded ? readManifest().assets[name] : undefined) ?? {
+    hash: 'source',
+    size: undefined,
+  };
   const dir = await unpackDir();
   const path = join(dir, hash, name);
   const there = await fs.stat(path).catch(() => undefined);
@@ -63,12 +77,17 @@ export async function assetFile(name: string): Promise<string> {
   const bytes = await assetBytes(name);
   try {
     await fs.mkdir(dirname(path), { recursive: true, mode: 0o755 });
-    // Two processes or threads may unpack at once: each writes its own file, and the last rename wins with the same bytes.
+    // Two processes or threads may unpack at once: each writes its own file, and the last rename
+    // wins with the same bytes.
     const temporary = `${path}.${randomUUID()}`;
     await fs.writeFile(temporary, bytes, { mode: 0o755 });
     await fs.rename(temporary, path);
   } catch (cause) {
-    throw new IoError(`cannot unpack ${name} into ${dir}: ${messageOf(cause)}`, { op: 'unpack', cause, hint: 'the data directory must be writable' });
+    throw new IoError(`cannot unpack ${name} into ${dir}: ${messageOf(cause)}`, {
+      op: 'unpack',
+      cause,
+      hint: 'the data directory must be writable',
+    });
   }
   return path;
 }
@@ -89,7 +108,10 @@ export interface BuildInfo {
   version: string;
   /** A name of all that is in it: the same sources have the same. */
   build: string;
-  /** The day of this version in package.json, in milliseconds since 1970: no clock that is right shows less. Not the time of the build, which would make each another. */
+  /**
+   * The day of this version in package.json, in milliseconds since 1970: no clock that is right
+   * shows less. Not the time of the build, which would make each another.
+   */
   builtMs: number;
 }
 
@@ -121,14 +143,20 @@ function readManifest(): Manifest {
   return manifest;
 }
 
-const unpacked = (bytes: Uint8Array): Promise<Uint8Array> => new Promise((resolve, reject) => zstdDecompress(bytes, (error, plain) => (error ? reject(error) : resolve(plain))));
+const unpacked = (bytes: Uint8Array): Promise<Uint8Array> =>
+  new Promise((resolve, reject) =>
+    zstdDecompress(bytes, (error, plain) => (error ? reject(error) : resolve(plain))),
+  );
 
 /** Whether this build holds the asset. */
 export function hasAsset(name: string): boolean {
   return embedded && readManifest().assets[name] !== undefined;
 }
 
-/** The folder for what is unpacked and noted: it holds programs that are run, so nobody else may be able to write there. */
+/**
+ * The folder for what is unpacked and noted: it holds programs that are run, so nobody else may be
+ * able to write there.
+ */
 export async function unpackDir(): Promise<string> {
   const told = process.env['SKIFF_UNPACK_DIR'];
   if (told !== undefined) return told;
@@ -137,10 +165,18 @@ export async function unpackDir(): Promise<string> {
   const cache = process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache');
   const dir = join(cache, 'skiff');
   await fs.mkdir(dir, { recursive: true, mode: 0o700 }).catch((cause: unknown) => {
-    throw new IoError(`cannot make ${dir}: ${messageOf(cause)}`, { op: 'unpack', cause, hint: 'set XDG_CACHE_HOME to a folder that is yours' });
+    throw new IoError(`cannot make ${dir}: ${messageOf(cause)}`, {
+      op: 'unpack',
+      cause,
+      hint: 'set XDG_CACHE_HOME to a folder that is yours',
+    });
   });
   const { uid, mode } = await fs.stat(dir);
-  if (uid !== user || (mode & 0o022) !== 0) throw new IoError(`${dir} can be written by others`, { op: 'unpack', hint: 'set XDG_CACHE_HOME to a folder that is yours alone' });
+  if (uid !== user || (mode & 0o022) !== 0)
+    throw new IoError(`${dir} can be written by others`, {
+      op: 'unpack',
+      hint: 'set XDG_CACHE_HOME to a folder that is yours alone',
+    });
   return dir;
 }
 

@@ -6,7 +6,10 @@ export interface BodyLimits {
   totalMs: number;
 }
 
-/** Calls `late` once when a body that is being read stalls or takes too long. Returns how to stop looking. */
+/**
+ * Calls `late` once when a body that is being read stalls or takes too long. Returns how to stop
+ * looking.
+ */
 export function watchBody(body: Readable, limits: BodyLimits, late: () => void): () => void {
   const began = performance.now();
   let heard = began;

@@ -22,7 +22,11 @@ async function client(): Promise<Socket> {
   return socket;
 }
 
-const record = (length: number, more = 0): Buffer => Buffer.concat([Buffer.from([22, 3, 1, length >> 8, length & 255]), Buffer.alloc(length + more, 7)]);
+const record = (length: number, more = 0): Buffer =>
+  Buffer.concat([
+    Buffer.from([22, 3, 1, length >> 8, length & 255]),
+    Buffer.alloc(length + more, 7),
+  ]);
 
 test.each([
   ['a whole record', record(517)],

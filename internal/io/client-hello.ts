@@ -6,9 +6,10 @@ const handshakeType = 22;
 const longestRecord = 1 << 14;
 
 /**
- * Calls `ready` once the client has sent its whole first record, the ClientHello, or what is none; nothing is taken from the socket. Until
- * then there is no TLS: a client that stays silent or stops half way costs a socket and not the 75 KB (measured) that TLS takes for it.
- * `ready` gets what has come.
+ * Calls `ready` once the client has sent its whole first record, the ClientHello, or what is none;
+ * nothing is taken from the socket. Until then there is no TLS: a client that stays silent or stops
+ * half way costs a socket and not the 75 KB (measured) that TLS takes for it. `ready` gets what has
+ * come.
  */
 export function whenHello(socket: Socket, ready: (hello: Buffer) => void): void {
   let got: Buffer = Buffer.alloc(0);

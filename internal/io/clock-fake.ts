@@ -8,7 +8,10 @@ interface Pending {
   fn: () => void;
 }
 
-/** A clock that moves only when told to. Timers fire in the order of their time, then of their making. */
+/**
+ * A clock that moves only when told to. Timers fire in the order of their time, then of their
+ * making.
+ */
 export class FakeClock implements Clock {
   #wallMs: number;
   #monotonicMs = 0;
@@ -20,7 +23,10 @@ export class FakeClock implements Clock {
 
   constructor(startMs = Date.UTC(2026, 0, 1)) {
     this.#wallMs = startMs;
-    this.#wall = new WallWatch({ wallMs: () => this.#wallMs, monotonicMs: () => this.#monotonicMs });
+    this.#wall = new WallWatch({
+      wallMs: () => this.#wallMs,
+      monotonicMs: () => this.#monotonicMs,
+    });
   }
 
   now(): number {
@@ -91,7 +97,12 @@ export class FakeClock implements Clock {
   }
 
   #add(delayMs: number, period: number, fn: () => void): Timer {
-    const entry: Pending = { at: this.#monotonicMs + Math.max(0, delayMs), order: this.#order++, period, fn };
+    const entry: Pending = {
+      at: this.#monotonicMs + Math.max(0, delayMs),
+      order: this.#order++,
+      period,
+      fn,
+    };
     this.#pending.add(entry);
     return { cancel: () => void this.#pending.delete(entry) };
   }

@@ -1,7 +1,9 @@
 import { buildInfo } from './assets.ts';
 import { WallWatch } from './wall-watch.ts';
 
-/** Time as the program sees it. Every component takes a Clock; only this file touches the real one. */
+/**
+ * Time as the program sees it. Every component takes a Clock; only this file touches the real one.
+ */
 export interface Timer {
   cancel(): void;
 }
@@ -11,9 +13,15 @@ export interface Clock {
   now(): number;
   /** Milliseconds that never go backwards; only differences mean anything. */
   monotonicMs(): number;
-  /** No true time is before this, that of the build or the last that was seen: a wall clock that says less is wrong. */
+  /**
+   * No true time is before this, that of the build or the last that was seen: a wall clock that
+   * says less is wrong.
+   */
   earliestMs(): number;
-  /** Calls `fn` when the wall clock was set, by this much; returns how to stop. Noticed when a timer fires, or somebody looks. */
+  /**
+   * Calls `fn` when the wall clock was set, by this much; returns how to stop. Noticed when a timer
+   * fires, or somebody looks.
+   */
   onJump(fn: (byMs: number) => void): () => void;
   /** Something happened that a jump of the wall clock would explain: notices one now. */
   look(): void;

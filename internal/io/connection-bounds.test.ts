@@ -1,9 +1,21 @@
 import { describe, expect, test } from 'vitest';
 import { ConnectionBounds, networkOf, type ConnectionLimits } from './connection-bounds.ts';
 
-const limits: ConnectionLimits = { handshakeMs: 10, headerMs: 1000, idleMs: 5000, sweepMs: 60_000, strangersPerAddress: 3, strangers: 6, perUser: 2 };
+const limits: ConnectionLimits = {
+  handshakeMs: 10,
+  headerMs: 1000,
+  idleMs: 5000,
+  sweepMs: 60_000,
+  strangersPerAddress: 3,
+  strangers: 6,
+  perUser: 2,
+};
 
-function bounds(): { made: ConnectionBounds; add: (address: string, name: string) => ReturnType<ConnectionBounds['add']>; ended: string[] } {
+function bounds(): {
+  made: ConnectionBounds;
+  add: (address: string, name: string) => ReturnType<ConnectionBounds['add']>;
+  ended: string[];
+} {
   const made = new ConnectionBounds(limits);
   const ended: string[] = [];
   const add = (address: string, name: string): ReturnType<ConnectionBounds['add']> => {
@@ -70,32 +82,50 @@ describe('users', () => {
 
   test('that are not bounded have none', () => {
     const { made, add } = bounds();
-    for (let i = 0; i < 10; i++) expect(made.know(add(`10.0.0.${i}`, `c${i}`), { name: 'admin', bounded: false })).toBe(true);
+    for (let i = 0; i < 10; i++)
+      expect(made.know(add(`10.0.0.${i}`, `c${i}`), { name: 'admin', bounded: false })).toBe(true);
   });
 });
 
-test('an address is known from the first client that was, and after it went; its program by its hellos', () => {
-  const { made, add } = bounds();
-  const one = add('10.0.0.1', 'a');
-  one.shape = 'curl';
-  expect(made.acquaintance(one)).toBe('none');
-  made.know(one, { name: 'u', bounded: true });
-  made.remove(one);
-  const seen = (address: string, shape: string): string => made.acquaintance({ address, shape });
-  expect([seen('10.0.0.1', 'curl'), seen('10.0.0.1', 'kubectl'), seen('10.0.0.2', 'curl')]).toEqual(['client', 'address', 'none']);
-});
+test(
+  'an address is known from the first client that was, and after it went; its program by its ' +
+    'hellos',
+  () => {
+    const { made, add } = bounds();
+    const one = add('10.0.0.1', 'a');
+    one.shape = 'curl';
+    expect(made.acquaintance(one)).toBe('none');
+    made.know(one, { name: 'u', bounded: true });
+    made.remove(one);
+    const seen = (address: string, shape: string): string => made.acquaintance({ address, shape });
+    expect([
+      seen('10.0.0.1', 'curl'),
+      seen('10.0.0.1', 'kubectl'),
+      seen('10.0.0.2', 'curl'),
+    ]).toEqual(['client', 'address', 'none']);
+  },
+);
 
-test('a hello that is none is never the one of a known client, and only so many programs are remembered for an address', () => {
-  const { made, add } = bounds();
-  const seen = (shape: string): string => made.acquaintance({ address: '10.0.0.1', shape });
-  for (let i = 0; i < 40; i++) {
-    const one = add('10.0.0.1', `c${i}`);
-    one.shape = i === 0 ? '' : `s${i}`;
-    made.know(one, { name: `u${i}`, bounded: false });
-    expect(seen('')).toBe('address');
-  }
-  expect([seen('s1'), seen('s7'), seen('s8'), seen('s39')]).toEqual(['address', 'address', 'client', 'client']);
-});
+test(
+  'a hello that is none is never the one of a known client, and only so many programs are ' +
+    'remembered for an address',
+  () => {
+    const { made, add } = bounds();
+    const seen = (shape: string): string => made.acquaintance({ address: '10.0.0.1', shape });
+    for (let i = 0; i < 40; i++) {
+      const one = add('10.0.0.1', `c${i}`);
+      one.shape = i === 0 ? '' : `s${i}`;
+      made.know(one, { name: `u${i}`, bounded: false });
+      expect(seen('')).toBe('address');
+    }
+    expect([seen('s1'), seen('s7'), seen('s8'), seen('s39')]).toEqual([
+      'address',
+      'address',
+      'client',
+      'client',
+    ]);
+  },
+);
 
 describe('the sweep', () => {
   test('ends what never asked sooner than what asked once, and nothing that is being answered', () => {

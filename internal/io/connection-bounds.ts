@@ -1,17 +1,32 @@
 import type { Socket } from 'node:net';
 import type { Acquaintance } from './handshake-queue.ts';
 
-/** How long a connection may live without asking anything, and how many there may be. Each number has a peer in kube-apiserver or a reason. */
+/**
+ * How long a connection may live without asking anything, and how many there may be. Each number
+ * has a peer in kube-apiserver or a reason.
+ */
 export interface ConnectionLimits {
-  /** TLS must be agreed by then (net/http's server gives a handshake as long as it gives the headers; a slow line needs two round trips). */
+  /**
+   * TLS must be agreed by then (net/http's server gives a handshake as long as it gives the
+   * headers; a slow line needs two round trips).
+   */
   handshakeMs: number;
-  /** The first request must have arrived whole up to its headers by then (kube-apiserver: ReadHeaderTimeout). */
+  /**
+   * The first request must have arrived whole up to its headers by then (kube-apiserver:
+   * ReadHeaderTimeout).
+   */
   headerMs: number;
   /** The next request must have arrived by then (kube-apiserver: IdleTimeout). */
   idleMs: number;
-  /** How often those that ask nothing are looked through; nothing ticks while every connection has an open request or none is there. */
+  /**
+   * How often those that ask nothing are looked through; nothing ticks while every connection has
+   * an open request or none is there.
+   */
   sweepMs: number;
-  /** Connections from one address whose client nobody knows yet. The oldest makes room: a client that shows who it is needs milliseconds. */
+  /**
+   * Connections from one address whose client nobody knows yet. The oldest makes room: a client
+   * that shows who it is needs milliseconds.
+   */
   strangersPerAddress: number;
   /** The same over all addresses; the address that has most makes room. */
   strangers: number;
@@ -19,7 +34,15 @@ export interface ConnectionLimits {
   perUser: number;
 }
 
-export const connectionLimits: ConnectionLimits = { handshakeMs: 10_000, headerMs: 32_000, idleMs: 90_000, sweepMs: 5_000, strangersPerAddress: 256, strangers: 1024, perUser: 1000 };
+export const connectionLimits: ConnectionLimits = {
+  handshakeMs: 10_000,
+  headerMs: 32_000,
+  idleMs: 90_000,
+  sweepMs: 5_000,
+  strangersPerAddress: 256,
+  strangers: 1024,
+  perUser: 1000,
+};
 
 /** Enough for every node and every client outside a cluster of a thousand nodes. */
 const rememberedAddresses = 4096;
@@ -28,7 +51,10 @@ const rememberedShapes = 32;
 
 export interface KnownUser {
   name: string;
-  /** Whether `perUser` holds for him: administrators and the cluster's own parts are never locked out. */
+  /**
+   * Whether `perUser` holds for him: administrators and the cluster's own parts are never locked
+   * out.
+   */
   bounded: boolean;
 }
 
@@ -50,8 +76,9 @@ export interface Connection {
 }
 
 /**
- * Which connections may stay. A connection is a stranger until its client has shown who it is; strangers are bounded for each address and
- * in all, and the oldest that asks nothing goes first, so a flood only ever pushes out its own. Known clients are never pushed out.
+ * Which connections may stay. A connection is a stranger until its client has shown who it is;
+ * strangers are bounded for each address and in all, and the oldest that asks nothing goes first,
+ * so a flood only ever pushes out its own. Known clients are never pushed out.
  */
 export class ConnectionBounds {
   readonly #limits: ConnectionLimits;
@@ -72,7 +99,16 @@ export class ConnectionBounds {
   }
 
   add(remoteAddress: string, end: () => void): Connection {
-    const connection: Connection = { address: networkOf(remoteAddress), end, user: undefined, open: 0, idleSinceMs: performance.now(), asked: false, secure: false, shape: '' };
+    const connection: Connection = {
+      address: networkOf(remoteAddress),
+      end,
+      user: undefined,
+      open: 0,
+      idleSinceMs: performance.now(),
+      asked: false,
+      secure: false,
+      shape: '',
+    };
     const same = this.#strangers.get(connection.address) ?? new Set();
     if (same.size >= this.#limits.strangersPerAddress) this.#drop(oldestOf(same));
     else if (this.#strangerCount >= this.#limits.strangers) this.#drop(oldestOf(this.#busiest()));
@@ -84,7 +120,10 @@ export class ConnectionBounds {
     return connection;
   }
 
-  /** Its client is `user` from now on. False when that user has too many already; one that is not bounded never has. */
+  /**
+   * Its client is `user` from now on. False when that user has too many already; one that is not
+   * bounded never has.
+   */
   know(connection: Connection, user: KnownUser): boolean {
     if (connection.user !== undefined) return true;
     const count = this.#users.get(user.name) ?? 0;
@@ -197,7 +236,10 @@ function oldestOf(connections: Set<Connection>): Connection | undefined {
   return first;
 }
 
-/** What one client can easily have many addresses of counts as one: an IPv4 address, or the 64 bits of an IPv6 network. */
+/**
+ * What one client can easily have many addresses of counts as one: an IPv4 address, or the 64 bits
+ * of an IPv6 network.
+ */
 export function networkOf(address: string): string {
   const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
   if (mapped?.[1]) return mapped[1];
@@ -205,8 +247,18 @@ export function networkOf(address: string): string {
   const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
   const left = head ? head.split(':') : [];
   const right = tail ? tail.split(':') : [];
-  const all = tail === undefined ? left : [...left, ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'), ...right];
-  return all.slice(0, 4).map((group) => group.toLowerCase().replace(/^0+(?=.)/, '')).join(':');
+  const all =
+    tail === undefined
+      ? left
+      : [
+          ...left,
+          ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'),
+          ...right,
+        ];
+  return all
+    .slice(0, 4)
+    .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))
+    .join(':');
 }
 
 /** A key that both the raw socket and the TLS socket around it can tell. */

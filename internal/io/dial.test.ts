@@ -14,7 +14,8 @@ async function listen(options: { answers?: number } = {}): Promise<number> {
   [sockets, opened] = [new Set(), 0];
   server = createServer((req, res) => {
     const { socket } = req;
-    const count = ((socket as { count?: number }).count = ((socket as { count?: number }).count ?? 0) + 1);
+    const count = ((socket as { count?: number }).count =
+      ((socket as { count?: number }).count ?? 0) + 1);
     // The connection ends while it is used again.
     if (options.answers !== undefined && count > options.answers) return void socket.destroy();
     req.resume();
@@ -37,7 +38,11 @@ afterEach(async () => {
 });
 
 async function ask(port: number, kept?: DialPool): Promise<string> {
-  const done = await realDial.request('test', { host: '127.0.0.1', port, ...(kept && { pool: kept }) }, { method: 'POST', path: '/', headers: { 'content-length': '2' }, body: Buffer.from('hi') });
+  const done = await realDial.request(
+    'test',
+    { host: '127.0.0.1', port, ...(kept && { pool: kept }) },
+    { method: 'POST', path: '/', headers: { 'content-length': '2' }, body: Buffer.from('hi') },
+  );
   let text = '';
   for await (const part of done.message) text += String(part);
   return text;

@@ -1,4 +1,10 @@
-import { Agent as HttpAgent, request as httpRequest, type ClientRequest, type IncomingMessage, type RequestOptions } from 'node:http';
+import {
+  Agent as HttpAgent,
+  request as httpRequest,
+  type ClientRequest,
+  type IncomingMessage,
+  type RequestOptions,
+} from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { lookup as resolve } from 'node:dns';
 import { connect as tcpConnect, isIP, type LookupFunction, type Socket } from 'node:net';
@@ -11,13 +17,21 @@ export interface DialTarget {
   host: string;
   port: number;
   tls?: { ca?: string; cert?: string; key?: string; servername?: string; insecure?: boolean };
-  /** Asked for every address of the host before one is connected to; undefined = anywhere. What was judged is what is connected to: a name is resolved once. */
+  /**
+   * Asked for every address of the host before one is connected to; undefined = anywhere. What was
+   * judged is what is connected to: a name is resolved once.
+   */
   mayReach?: (address: string) => boolean;
-  /** Keeps connections for the next request; without one each request has a connection of its own. */
+  /**
+   * Keeps connections for the next request; without one each request has a connection of its own.
+   */
   pool?: DialPool;
 }
 
-/** Connections to one place, which nothing holds open but the other side. Idle ones do not keep the process alive. */
+/**
+ * Connections to one place, which nothing holds open but the other side. Idle ones do not keep the
+ * process alive.
+ */
 export interface DialPool {
   readonly agent: HttpAgent;
   /** Idle connections end now, the others after their answers. */
@@ -59,14 +73,19 @@ export interface Dial {
 
 /** Until a connection stands, its TLS handshake included (as Go's dialer of kube-apiserver). */
 const connectMs = 30_000;
-/** The kernel probes silent peers: a machine that lost its power is noticed, and nothing here ticks. */
+/**
+ * The kernel probes silent peers: a machine that lost its power is noticed, and nothing here ticks.
+ */
 const keepAliveAfterMs = 30_000;
 /** The head of an answer is not the place for more. */
 const maxAnswerHeadBytes = 64 << 10;
 
 const notAllowed = (): Error => new Error('address not allowed');
 
-/** Resolves a name for a target that may not be anywhere. One bad address spoils a name: nobody has honest reasons to mix them. */
+/**
+ * Resolves a name for a target that may not be anywhere. One bad address spoils a name: nobody has
+ * honest reasons to mix them.
+ */
 function guarded(mayReach: (address: string) => boolean): LookupFunction {
   return (hostname, options, callback) => {
     resolve(hostname, { ...options, all: true }, (error, found) => {
@@ -79,7 +98,10 @@ function guarded(mayReach: (address: string) => boolean): LookupFunction {
   };
 }
 
-/** Where a socket goes: the address itself is judged at once, a name when it is resolved. Throws for an address that may not be reached. */
+/**
+ * Where a socket goes: the address itself is judged at once, a name when it is resolved. Throws for
+ * an address that may not be reached.
+ */
 function placeOf(target: DialTarget): { host: string; port: number; lookup?: LookupFunction } {
   const { host, port, mayReach } = target;
   if (!mayReach) return { host, port };
@@ -106,17 +128,30 @@ function optionsFor(target: DialTarget, request: DialRequest): RequestOptions {
     signal: request.signal,
     agent: target.pool?.agent ?? false,
     maxHeaderSize: maxAnswerHeadBytes,
-    ...(tls ? { ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.servername, rejectUnauthorized: !tls.insecure } : {}),
+    ...(tls
+      ? {
+          ca: tls.ca,
+          cert: tls.cert,
+          key: tls.key,
+          servername: tls.servername,
+          rejectUnauthorized: !tls.insecure,
+        }
+      : {}),
   };
 }
 
-const isStream = (body: DialRequest['body']): body is Readable => body !== undefined && !Buffer.isBuffer(body);
-const isGone = (cause: unknown): boolean => ['ECONNRESET', 'EPIPE'].includes(String((cause as { code?: unknown }).code));
+const isStream = (body: DialRequest['body']): body is Readable =>
+  body !== undefined && !Buffer.isBuffer(body);
+const isGone = (cause: unknown): boolean =>
+  ['ECONNRESET', 'EPIPE'].includes(String((cause as { code?: unknown }).code));
 
 export const realDial: Dial = {
   request(op, target, request) {
     return new Promise((resolve, reject) => {
-      const failed = (cause: unknown): void => reject(new IoError(`${op}: ${target.host}:${target.port}: ${messageOf(cause)}`, { op, cause }));
+      const failed = (cause: unknown): void =>
+        reject(
+          new IoError(`${op}: ${target.host}:${target.port}: ${messageOf(cause)}`, { op, cause }),
+        );
       const make = target.tls ? httpsRequest : httpRequest;
       let out: ClientRequest;
       try {
@@ -124,10 +159,20 @@ export const realDial: Dial = {
       } catch (cause) {
         return failed(cause);
       }
-      // The other side may close a kept connection at the moment in which it is used again: that says nothing about the request.
-      out.on('error', (cause) => (out.reusedSocket && isGone(cause) && !isStream(request.body) ? resolve(realDial.request(op, { ...target, pool: undefined }, request)) : failed(cause)));
-      out.on('socket', (socket) => out.reusedSocket || boundConnecting(socket, target.tls ? 'secureConnect' : 'connect'));
-      if (request.timeoutMs) out.setTimeout(request.timeoutMs, () => void out.destroy(new Error('timed out')));
+      // The other side may close a kept connection at the moment in which it is used again: that
+      // says nothing about the request.
+      out.on('error', (cause) =>
+        out.reusedSocket && isGone(cause) && !isStream(request.body)
+          ? resolve(realDial.request(op, { ...target, pool: undefined }, request))
+          : failed(cause),
+      );
+      out.on(
+        'socket',
+        (socket) =>
+          out.reusedSocket || boundConnecting(socket, target.tls ? 'secureConnect' : 'connect'),
+      );
+      if (request.timeoutMs)
+        out.setTimeout(request.timeoutMs, () => void out.destroy(new Error('timed out')));
       out.on('response', (message) => resolve({ kind: 'answer', message }));
       out.on('upgrade', (message, socket, head) => {
         socket.setTimeout(0);
@@ -140,7 +185,10 @@ export const realDial: Dial = {
   connect(op, target) {
     return new Promise((resolve, reject) => {
       const tls = target.tls;
-      const failed = (cause: unknown): void => reject(new IoError(`${op}: ${target.host}:${target.port}: ${messageOf(cause)}`, { op, cause }));
+      const failed = (cause: unknown): void =>
+        reject(
+          new IoError(`${op}: ${target.host}:${target.port}: ${messageOf(cause)}`, { op, cause }),
+        );
       let place;
       try {
         place = placeOf(target);
@@ -148,7 +196,14 @@ export const realDial: Dial = {
         return failed(cause);
       }
       const socket: Socket | TLSSocket = tls
-        ? tlsConnect({ ...place, ca: tls.ca, cert: tls.cert, key: tls.key, servername: tls.servername, rejectUnauthorized: !tls.insecure })
+        ? tlsConnect({
+            ...place,
+            ca: tls.ca,
+            cert: tls.cert,
+            key: tls.key,
+            servername: tls.servername,
+            rejectUnauthorized: !tls.insecure,
+          })
         : tcpConnect(place);
       boundConnecting(socket, tls ? 'secureConnect' : 'connect');
       socket.setNoDelay(true);

@@ -5,20 +5,32 @@ import { IoError, messageOf } from '../base/errors.ts';
 import { toStat } from './held.ts';
 import { removeTree } from './remove-tree.ts';
 
-/** Files as the program sees them. Every call names its operation, so that a test can fail exactly that one. */
+/**
+ * Files as the program sees them. Every call names its operation, so that a test can fail exactly
+ * that one.
+ */
 export interface Disk {
   read(op: string, path: string): Promise<Buffer>;
   /** The bytes, or undefined when there is no such file. */
   readIfThere(op: string, path: string): Promise<Buffer | undefined>;
   /**
-   * Replaces the file at once (temporary file, fsync, rename): a reader sees the old or the new bytes, never half. Nobody but
-   * the owner may read it, unless `mode` says so.
-   * `durable`: the new name, too, is on the disk when it resolves; without it, some file systems may show the old bytes after a power cut.
+   * Replaces the file at once (temporary file, fsync, rename): a reader sees the old or the new
+   * bytes, never half. Nobody but the owner may read it, unless `mode` says so.
+   * `durable`: the new name, too, is on the disk when it resolves; without it, some file systems
+   * may show the old bytes after a power cut.
    */
-  writeAtomic(op: string, path: string, data: string | Uint8Array, options?: { mode?: number; uid?: number; gid?: number; durable?: boolean }): Promise<void>;
+  writeAtomic(
+    op: string,
+    path: string,
+    data: string | Uint8Array,
+    options?: { mode?: number; uid?: number; gid?: number; durable?: boolean },
+  ): Promise<void>;
   /** A new file is its owner's alone. */
   append(op: string, path: string, data: string | Uint8Array): Promise<void>;
-  /** With all folders above it. Nobody but the owner may look into what it makes, unless `mode` says so. */
+  /**
+   * With all folders above it. Nobody but the owner may look into what it makes, unless `mode` says
+   * so.
+   */
   makeDir(op: string, path: string, mode?: number): Promise<void>;
   list(op: string, path: string): Promise<string[]>;
   /** A file or a whole folder, without following any link in it; nothing there is no error. */
@@ -26,7 +38,10 @@ export interface Disk {
   stat(op: string, path: string): Promise<FileStat | undefined>;
   /** The path with every link followed. */
   realPath(op: string, path: string): Promise<string>;
-  /** Calls `changed` (debounced by the caller) when something in the folder changes. Returns how to stop. */
+  /**
+   * Calls `changed` (debounced by the caller) when something in the folder changes. Returns how to
+   * stop.
+   */
   watch(op: string, path: string, changed: (name: string) => void): () => void;
 }
 
@@ -50,7 +65,11 @@ export const realDisk: Disk = {
         await replace(path, data, options);
       } catch (error) {
         // A disk that takes nothing more is good enough for a file that is as it should be.
-        if (!takesNothing.has((error as NodeJS.ErrnoException).code ?? '') || !(await holds(path, data, options))) throw error;
+        if (
+          !takesNothing.has((error as NodeJS.ErrnoException).code ?? '') ||
+          !(await holds(path, data, options))
+        )
+          throw error;
       }
     }),
   append: (op, path, data) => guard(op, path, () => fs.appendFile(path, data, { mode: 0o600 })),
@@ -78,7 +97,11 @@ const takesNothing = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
 
 type WriteOptions = NonNullable<Parameters<Disk['writeAtomic']>[3]>;
 
-async function replace(path: string, data: string | Uint8Array, options: WriteOptions): Promise<void> {
+async function replace(
+  path: string,
+  data: string | Uint8Array,
+  options: WriteOptions,
+): Promise<void> {
   const temporary = join(dirname(path), `.${process.pid}-${counter++}.tmp`);
   try {
     const file = await fs.open(temporary, 'w', options.mode ?? 0o600);
@@ -99,7 +122,11 @@ async function replace(path: string, data: string | Uint8Array, options: WriteOp
 }
 
 /** True when the file is there with these bytes, mode and owner. */
-async function holds(path: string, data: string | Uint8Array, { mode = 0o600, uid, gid }: WriteOptions): Promise<boolean> {
+async function holds(
+  path: string,
+  data: string | Uint8Array,
+  { mode = 0o600, uid, gid }: WriteOptions,
+): Promise<boolean> {
   const stat = await fs.lstat(path).catch(() => undefined);
   if (!stat?.isFile() || (stat.mode & 0o7777) !== mode) return false;
   if (uid !== undefined && (stat.uid !== uid || stat.gid !== (gid ?? uid))) return false;
@@ -112,7 +139,12 @@ async function syncFolder(path: string): Promise<void> {
     await folder.sync();
   } catch (error) {
     // Some file systems cannot sync a folder, or need not.
-    if (!['EINVAL', 'ENOTSUP', 'EACCES', 'EPERM'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+    if (
+      !['EINVAL', 'ENOTSUP', 'EACCES', 'EPERM'].includes(
+        (error as NodeJS.ErrnoException).code ?? '',
+      )
+    )
+      throw error;
   } finally {
     await folder.close();
   }

@@ -1,7 +1,10 @@
 import { spawnSync } from 'node:child_process';
 import { IoError, messageOf } from '../base/errors.ts';
 
-/** Becomes another program: same process id, same terminal. Where that cannot be done, runs it and ends with its status. */
+/**
+ * Becomes another program: same process id, same terminal. Where that cannot be done, runs it and
+ * ends with its status.
+ */
 export function replaceProcess(path: string, argv: string[], env: Record<string, string>): never {
   if (process.execve) {
     try {

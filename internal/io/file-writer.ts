@@ -11,9 +11,17 @@ export interface FileWriter {
   discard(): Promise<void>;
 }
 
-/** Starts a file at `temporary`, which must lie on the file system of its later name. Only its owner can read it. */
+/**
+ * Starts a file at `temporary`, which must lie on the file system of its later name. Only its owner
+ * can read it.
+ */
 export async function openWriter(op: string, temporary: string): Promise<FileWriter> {
-  const failed = (cause: unknown): IoError => new IoError(`${op}: ${temporary}: ${messageOf(cause)}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause });
+  const failed = (cause: unknown): IoError =>
+    new IoError(`${op}: ${temporary}: ${messageOf(cause)}`, {
+      op,
+      code: (cause as NodeJS.ErrnoException).code ?? 'IO',
+      cause,
+    });
   let file: FileHandle | undefined;
   try {
     file = await open(temporary, 'wx', 0o600);
@@ -46,14 +54,24 @@ export async function openWriter(op: string, temporary: string): Promise<FileWri
   };
 }
 
-/** Gives a file that another program wrote its final name, once its bytes and then the name are on the disk. */
-export async function settleFile(op: string, { temporary, target, mode }: { temporary: string; target: string; mode: number }): Promise<void> {
+/**
+ * Gives a file that another program wrote its final name, once its bytes and then the name are on
+ * the disk.
+ */
+export async function settleFile(
+  op: string,
+  { temporary, target, mode }: { temporary: string; target: string; mode: number },
+): Promise<void> {
   try {
     await chmod(temporary, mode);
     await syncPath(temporary);
     await settleName(temporary, target);
   } catch (cause) {
-    throw new IoError(`${op}: ${target}: ${messageOf(cause)}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause });
+    throw new IoError(`${op}: ${target}: ${messageOf(cause)}`, {
+      op,
+      code: (cause as NodeJS.ErrnoException).code ?? 'IO',
+      cause,
+    });
   }
 }
 
@@ -62,7 +80,11 @@ export async function renamePath(op: string, from: string, to: string): Promise<
   try {
     await settleName(from, to);
   } catch (cause) {
-    throw new IoError(`${op}: cannot rename ${from} to ${to}: ${messageOf(cause)}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause });
+    throw new IoError(`${op}: cannot rename ${from} to ${to}: ${messageOf(cause)}`, {
+      op,
+      code: (cause as NodeJS.ErrnoException).code ?? 'IO',
+      cause,
+    });
   }
 }
 

@@ -13,13 +13,20 @@ export interface FilesystemRoom {
 export async function statfs(op: string, path: string): Promise<FilesystemRoom> {
   try {
     const s = await nodeStatfs(path);
-    return { capacityBytes: s.blocks * s.bsize, availableBytes: s.bavail * s.bsize, inodes: s.files, inodesFree: s.ffree };
+    return {
+      capacityBytes: s.blocks * s.bsize,
+      availableBytes: s.bavail * s.bsize,
+      inodes: s.files,
+      inodesFree: s.ffree,
+    };
   } catch (cause) {
     throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, cause });
   }
 }
 
-/** True when nothing can be written below a path because its file system is read-only, whoever asks. */
+/**
+ * True when nothing can be written below a path because its file system is read-only, whoever asks.
+ */
 export async function isReadOnly(path: string): Promise<boolean> {
   try {
     await access(path, constants.W_OK);

@@ -6,16 +6,31 @@ import { makeLog } from './log.ts';
 import { realSpawn } from './spawn.ts';
 
 const logged: string[] = [];
-const doors = { spawn: realSpawn, clock: { ...realClock, after: (op: string, ms: number, fn: () => void) => realClock.after(op, ms / 50, fn) }, log: makeLog({ level: 'warn', write: (line) => void logged.push(line) }) };
+const doors = {
+  spawn: realSpawn,
+  clock: {
+    ...realClock,
+    after: (op: string, ms: number, fn: () => void) => realClock.after(op, ms / 50, fn),
+  },
+  log: makeLog({ level: 'warn', write: (line) => void logged.push(line) }),
+};
 let follower: { stop(): void } | undefined;
 afterEach(() => follower?.stop());
 
-const seen = (shell: string, enough: (lines: string[], starts: boolean[]) => boolean): Promise<{ lines: string[]; starts: boolean[] }> =>
+const seen = (
+  shell: string,
+  enough: (lines: string[], starts: boolean[]) => boolean,
+): Promise<{ lines: string[]; starts: boolean[] }> =>
   new Promise((resolve) => {
     const lines: string[] = [];
     const starts: boolean[] = [];
     const look = (): void => void (enough(lines, starts) && resolve({ lines, starts }));
-    follower = followProgram(doors, { op: 'test', command: ['sh', '-c', shell], line: (text) => void (lines.push(text), look()), started: (again) => void (starts.push(again), look()) });
+    follower = followProgram(doors, {
+      op: 'test',
+      command: ['sh', '-c', shell],
+      line: (text) => void (lines.push(text), look()),
+      started: (again) => void (starts.push(again), look()),
+    });
   });
 
 test('lines come as they are said', async () => {
@@ -24,16 +39,25 @@ test('lines come as they are said', async () => {
   expect(starts).toEqual([false]);
 });
 
-test('a program that ends is started again, and its follower knows that it may have missed something', async () => {
-  const { starts } = await seen('echo broken >&2; exit 3', (_lines, begun) => begun.length === 3);
-  expect(starts).toEqual([false, true, true]);
-  expect(logged.join('')).toContain('broken');
-});
+test(
+  'a program that ends is started again, and its follower knows that it may have missed ' +
+    'something',
+  async () => {
+    const { starts } = await seen('echo broken >&2; exit 3', (_lines, begun) => begun.length === 3);
+    expect(starts).toEqual([false, true, true]);
+    expect(logged.join('')).toContain('broken');
+  },
+);
 
 test('a program that is not there is no reason to stop trying', async () => {
   const starts: boolean[] = [];
   await new Promise<void>((resolve) => {
-    follower = followProgram(doors, { op: 'test', command: ['/nowhere/program'], line: () => undefined, started: (again) => void (starts.push(again), starts.length === 2 && resolve()) });
+    follower = followProgram(doors, {
+      op: 'test',
+      command: ['/nowhere/program'],
+      line: () => undefined,
+      started: (again) => void (starts.push(again), starts.length === 2 && resolve()),
+    });
   });
   expect(starts).toEqual([false, true]);
 });

@@ -19,8 +19,14 @@ const longestRestartMs = 60_000;
 /** What ran this long was well. */
 const steadyMs = 60_000;
 
-/** Follows a program that tells of the kernel's events as they come, and starts it again whenever it ends. */
-export function followProgram({ spawn, clock, log }: { spawn: Spawn; clock: Clock; log: Log }, { op, command, line, started }: FollowProgram): { stop(): void } {
+/**
+ * Follows a program that tells of the kernel's events as they come, and starts it again whenever it
+ * ends.
+ */
+export function followProgram(
+  { spawn, clock, log }: { spawn: Spawn; clock: Clock; log: Log },
+  { op, command, line, started }: FollowProgram,
+): { stop(): void } {
   let stopped = false;
   let timer: Timer | undefined;
   let restartMs = firstRestartMs;
@@ -29,7 +35,10 @@ export function followProgram({ spawn, clock, log }: { spawn: Spawn; clock: Cloc
     const begunMs = clock.monotonicMs();
     const child = spawn.start(op, command, { stdio: ['ignore', 'pipe', 'pipe'] });
     let said = '';
-    child.stdout?.on('data', createLineCutter(longestLine, (text) => !stopped && line(text)));
+    child.stdout?.on(
+      'data',
+      createLineCutter(longestLine, (text) => !stopped && line(text)),
+    );
     child.stderr?.on('data', (bytes: Buffer) => (said = bytes.toString().slice(0, 200)));
     end = () => child.kill('SIGKILL');
     let ended = false;
@@ -37,7 +46,11 @@ export function followProgram({ spawn, clock, log }: { spawn: Spawn; clock: Cloc
       if (ended || stopped) return;
       ended = true;
       if (clock.monotonicMs() - begunMs > steadyMs) restartMs = firstRestartMs;
-      log.warn('a program that tells of changes ended and is started again', { command: command.join(' '), why, inMs: restartMs });
+      log.warn('a program that tells of changes ended and is started again', {
+        command: command.join(' '),
+        why,
+        inMs: restartMs,
+      });
       timer = clock.after(op, restartMs, () => start(true));
       restartMs = Math.min(longestRestartMs, restartMs * 2);
     };

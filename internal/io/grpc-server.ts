@@ -5,9 +5,10 @@ import { IoError, messageOf } from '../base/errors.ts';
 import { lendReads } from './lent-reads.ts';
 
 /**
- * The sockets under a gRPC server. What is spoken on them is handed in (internal/wire/h2): Node's own HTTP/2 costs several
- * times the processor and memory per call, and refuses what Go's clients send for unix sockets.
- * Not promised: compression (refused as the protocol wants it), deadlines (the client keeps its own).
+ * The sockets under a gRPC server. What is spoken on them is handed in (internal/wire/h2): Node's
+ * own HTTP/2 costs several times the processor and memory per call, and refuses what Go's clients
+ * send for unix sockets. Not promised: compression (refused as the protocol wants it), deadlines
+ * (the client keeps its own).
  */
 export interface GrpcServerOptions {
   listen: ({ host: string; port: number } | { path: string })[];
@@ -27,7 +28,10 @@ export interface PlainAnswer {
   body: string;
 }
 
-/** One call with streams. Set the callbacks at once; a request without a stream is one message and then `onEnd`. */
+/**
+ * One call with streams. Set the callbacks at once; a request without a stream is one message and
+ * then `onEnd`.
+ */
 export interface GrpcServerStream {
   onMessage: (message: Buffer) => void;
   /** The client will send no more. */
@@ -38,7 +42,10 @@ export interface GrpcServerStream {
   readonly waitingBytes: number;
   /** Called when waitingBytes fell to nothing after `send` returned false. */
   onDrain: () => void;
-  /** False when the client does not keep up. `rest` follows `message` as if it were one buffer; none may change any more. */
+  /**
+   * False when the client does not keep up. `rest` follows `message` as if it were one buffer; none
+   * may change any more.
+   */
   send(message: Buffer, rest?: Buffer[]): boolean;
   end(status?: GrpcStatus): void;
 }
@@ -60,11 +67,16 @@ export class GrpcStatus extends Error {
 
 /** What a protocol does with its connection. */
 export interface Transport {
-  /** `flush` is called at the end of this turn of the event loop, after the promises of the turn. */
+  /**
+   * `flush` is called at the end of this turn of the event loop, after the promises of the turn.
+   */
   schedule(): void;
   /** `flush` is called after other connections had their turn. */
   scheduleLater(): void;
-  /** True when the kernel has taken everything, so that the memory may change; otherwise `unblocked` is called. */
+  /**
+   * True when the kernel has taken everything, so that the memory may change; otherwise `unblocked`
+   * is called.
+   */
   write(pieces: Buffer[]): boolean;
   /** Closes after what was written. */
   end(): void;
@@ -88,7 +100,10 @@ export type Speak = (options: GrpcServerOptions, transport: Transport) => WirePr
 
 /** A client that connects and says nothing for so long is gone, or means no good. */
 const firstWordMs = 120_000;
-/** After the last word: time for the client to read it, since closing with unread bytes would take it back. */
+/**
+ * After the last word: time for the client to read it, since closing with unread bytes would take
+ * it back.
+ */
 const lingerMs = 500;
 /** The kernel looks after clients that vanished, without a timer of ours. */
 const keepAliveMs = 60_000;
@@ -99,7 +114,9 @@ export async function serveGrpc(options: GrpcServerOptions, speak: Speak): Promi
   const servers: Server[] = [];
   const ports: number[] = [];
   const close = async (): Promise<void> => {
-    const closed = servers.map((server) => new Promise<void>((resolve) => server.close(() => resolve())));
+    const closed = servers.map(
+      (server) => new Promise<void>((resolve) => server.close(() => resolve())),
+    );
     for (const connection of connections) connection.protocol.close();
     await Promise.all(closed);
   };
@@ -128,16 +145,43 @@ export async function serveGrpc(options: GrpcServerOptions, speak: Speak): Promi
 }
 
 function makeServer(tls: GrpcServerOptions['tls']): Server {
-  if (!tls) return createServer({ pauseOnConnect: true, noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs });
-  const client = tls.clientCa === undefined ? {} : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
-  return createTlsServer({ key: tls.key, cert: tls.cert, minVersion: 'TLSv1.2', ALPNProtocols: ['h2', 'http/1.1'], noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveMs, ...client });
+  if (!tls)
+    return createServer({
+      pauseOnConnect: true,
+      noDelay: true,
+      keepAlive: true,
+      keepAliveInitialDelay: keepAliveMs,
+    });
+  const client =
+    tls.clientCa === undefined
+      ? {}
+      : { ca: tls.clientCa, requestCert: true, rejectUnauthorized: true };
+  return createTlsServer({
+    key: tls.key,
+    cert: tls.cert,
+    minVersion: 'TLSv1.2',
+    ALPNProtocols: ['h2', 'http/1.1'],
+    noDelay: true,
+    keepAlive: true,
+    keepAliveInitialDelay: keepAliveMs,
+    ...client,
+  });
 }
 
-function listen(server: Server, where: { host: string; port: number } | { path: string }): Promise<void> {
+function listen(
+  server: Server,
+  where: { host: string; port: number } | { path: string },
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const failed = (cause: Error): void => {
       const name = 'path' in where ? where.path : `${where.host}:${where.port}`;
-      reject(new IoError(`cannot listen on ${name}: ${messageOf(cause)}`, { op: 'listen', code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause }));
+      reject(
+        new IoError(`cannot listen on ${name}: ${messageOf(cause)}`, {
+          op: 'listen',
+          code: (cause as NodeJS.ErrnoException).code ?? 'IO',
+          cause,
+        }),
+      );
     };
     server.once('error', failed);
     // A socket in the file system is nobody else's from its first moment on.
@@ -172,11 +216,13 @@ class Connection implements Transport {
     });
     this.#socket = socket;
     this.#flush = () => protocol.flush();
-    // A tick that is asked for in a microtask comes after the last microtask: what many promises answer leaves together.
+    // A tick that is asked for in a microtask comes after the last microtask: what many promises
+    // answer leaves together.
     this.#flushAfterPromises = () => process.nextTick(this.#flush);
     this.#taken = () => protocol.unblocked();
     socket.setTimeout(firstWordMs, () => socket.destroy());
-    socket.on('error', () => undefined); // a connection that breaks is the client's to report; 'close' follows
+    // a connection that breaks is the client's to report; 'close' follows
+    socket.on('error', () => undefined);
     socket.on('close', () => {
       protocol.lost();
       this.onClosed();

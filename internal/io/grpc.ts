@@ -6,12 +6,25 @@ export class GrpcError extends IoError {
   readonly grpcCode: number;
 
   constructor(op: string, cause: ServiceError) {
-    super(cause.details || cause.message, { op, code: `GRPC_${status[cause.code] ?? cause.code}`, cause });
+    super(cause.details || cause.message, {
+      op,
+      code: `GRPC_${status[cause.code] ?? cause.code}`,
+      cause,
+    });
     this.grpcCode = cause.code;
   }
 }
 
-export const grpcCode = { unknown: 2, deadlineExceeded: 4, notFound: 5, alreadyExists: 6, failedPrecondition: 9, unimplemented: 12, internal: 13, unavailable: 14 } as const;
+export const grpcCode = {
+  unknown: 2,
+  deadlineExceeded: 4,
+  notFound: 5,
+  alreadyExists: 6,
+  failedPrecondition: 9,
+  unimplemented: 12,
+  internal: 13,
+  unavailable: 14,
+} as const;
 
 export interface GrpcUnary<Q, R> {
   path: string;
@@ -31,12 +44,24 @@ export interface GrpcCallOptions {
 /** One connection to a gRPC service. */
 export interface GrpcChannel {
   call<Q, R>(op: string, method: GrpcUnary<Q, R>, request: Q, options: GrpcCallOptions): Promise<R>;
-  /** A server stream; `ended` is told once, with undefined when it ended normally. Returns how to stop. */
-  stream<Q, R>(op: string, method: GrpcUnary<Q, R>, request: Q, options: Pick<GrpcCallOptions, 'metadata'>, on: { data(message: R): void; ended(error: Error | undefined): void }): () => void;
+  /**
+   * A server stream; `ended` is told once, with undefined when it ended normally. Returns how to
+   * stop.
+   */
+  stream<Q, R>(
+    op: string,
+    method: GrpcUnary<Q, R>,
+    request: Q,
+    options: Pick<GrpcCallOptions, 'metadata'>,
+    on: { data(message: R): void; ended(error: Error | undefined): void },
+  ): () => void;
   close(): void;
 }
 
-/** A restarted peer is found again in some 60 ms; grpc-js would wait a second, and share that wait with every other channel. */
+/**
+ * A restarted peer is found again in some 60 ms; grpc-js would wait a second, and share that wait
+ * with every other channel.
+ */
 const reconnectFirstMs = 50;
 const reconnectMostMs = 500;
 /** Lists of all containers of a node, and the verbose forms, pass gRPC's 4 MiB. */
@@ -60,19 +85,34 @@ export function openGrpc(target: string, observe?: GrpcObserver): GrpcChannel {
     call: (op, method, request, options) =>
       new Promise((resolve, reject) => {
         const began = performance.now();
-        const callOptions = options.timeoutMs > 0 ? { deadline: new Date(Date.now() + options.timeoutMs) } : {};
-        const call = client.makeUnaryRequest(method.path, method.encode, method.decode, request, metadataOf(options.metadata, options.waitForReady), callOptions, (error, answer) => {
-          options.signal?.removeEventListener('abort', cancel);
-          observe?.(op, performance.now() - began, error?.details);
-          if (error) reject(new GrpcError(op, error));
-          else resolve(answer as never);
-        });
+        const callOptions =
+          options.timeoutMs > 0 ? { deadline: new Date(Date.now() + options.timeoutMs) } : {};
+        const call = client.makeUnaryRequest(
+          method.path,
+          method.encode,
+          method.decode,
+          request,
+          metadataOf(options.metadata, options.waitForReady),
+          callOptions,
+          (error, answer) => {
+            options.signal?.removeEventListener('abort', cancel);
+            observe?.(op, performance.now() - began, error?.details);
+            if (error) reject(new GrpcError(op, error));
+            else resolve(answer as never);
+          },
+        );
         const cancel = (): void => call.cancel();
         options.signal?.addEventListener('abort', cancel);
         if (options.signal?.aborted) cancel();
       }),
     stream(op, method, request, options, on) {
-      const call = client.makeServerStreamRequest(method.path, method.encode, method.decode, request, metadataOf(options.metadata));
+      const call = client.makeServerStreamRequest(
+        method.path,
+        method.encode,
+        method.decode,
+        request,
+        metadataOf(options.metadata),
+      );
       let over = false;
       const end = (error: Error | undefined): void => {
         if (over) return;

@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest';
 import { HandshakeQueue, type Acquaintance } from './handshake-queue.ts';
 
-function queue(): { arrive: () => void; add: (sender: string, name: string, acquaintance?: Acquaintance) => () => void; turn: () => void; turns: () => void; begun: string[] } {
+function queue(): {
+  arrive: () => void;
+  add: (sender: string, name: string, acquaintance?: Acquaintance) => () => void;
+  turn: () => void;
+  turns: () => void;
+  begun: string[];
+} {
   const waiting: (() => void)[] = [];
   const made = new HandshakeQueue({ nextTurn: (fn) => void waiting.push(fn) });
   const begun: string[] = [];
@@ -13,7 +19,8 @@ function queue(): { arrive: () => void; add: (sender: string, name: string, acqu
     turns: () => {
       while (waiting.length > 0) turn();
     },
-    add: (sender, name, acquaintance = 'none') => made.add(sender, acquaintance, () => void begun.push(name)),
+    add: (sender, name, acquaintance = 'none') =>
+      made.add(sender, acquaintance, () => void begun.push(name)),
   };
 }
 
@@ -52,7 +59,17 @@ test('known clients have every second turn, known addresses every fourth, and no
   for (let i = 0; i < 3; i++) add(`10.0.0.${i} kubectl`, `client${i}`, 'client');
   for (let i = 0; i < 2; i++) add(`10.0.0.${i}`, `address${i}`, 'address');
   turns();
-  expect(begun.slice(0, 9)).toEqual(['first', 'client0', 'address0', 'client1', 'stranger0', 'client2', 'address1', 'stranger1', 'stranger2']);
+  expect(begun.slice(0, 9)).toEqual([
+    'first',
+    'client0',
+    'address0',
+    'client1',
+    'stranger0',
+    'client2',
+    'address1',
+    'stranger1',
+    'stranger2',
+  ]);
   expect(begun.length).toBe(56);
 });
 

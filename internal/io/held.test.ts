@@ -45,23 +45,31 @@ it.each([
   ['a folder', (path: string) => fs.mkdir(path)],
 ])('reads no %s', async (_what, make) => {
   await make(join(dir, 'x'));
-  await expect(readRegular('test', join(dir, 'x'), { mostBytes: 10, from: 'end' })).rejects.toThrow('not a regular file');
+  await expect(readRegular('test', join(dir, 'x'), { mostBytes: 10, from: 'end' })).rejects.toThrow(
+    'not a regular file',
+  );
   await expect(openReader('test', join(dir, 'x'))).rejects.toThrow('not a regular file');
 });
 
 it('reads no device', async () => {
-  await expect(readRegular('test', '/dev/zero', { mostBytes: 10, from: 'start' })).rejects.toThrow('not a regular file but a char');
+  await expect(readRegular('test', '/dev/zero', { mostBytes: 10, from: 'start' })).rejects.toThrow(
+    'not a regular file but a char',
+  );
   await expect(openReader('test', '/dev/zero')).rejects.toThrow('not a regular file');
 });
 
 it('reads through no link', async () => {
   await fs.writeFile(join(dir, 'secret'), 'x');
   await fs.symlink('secret', join(dir, 'x'));
-  await expect(readRegular('test', join(dir, 'x'), { mostBytes: 10, from: 'end' })).rejects.toThrow('not a regular file but a link');
+  await expect(readRegular('test', join(dir, 'x'), { mostBytes: 10, from: 'end' })).rejects.toThrow(
+    'not a regular file but a link',
+  );
   await fs.mkdir(join(dir, 'pod/real'), { recursive: true });
   await fs.writeFile(join(dir, 'pod/real/0.log'), 'x');
   await fs.symlink('real', join(dir, 'pod/c'));
-  await expect(openReader('test', join(dir, 'pod/c/0.log'), { held: 2 })).rejects.toThrow('leads through a link');
+  await expect(openReader('test', join(dir, 'pod/c/0.log'), { held: 2 })).rejects.toThrow(
+    'leads through a link',
+  );
   await (await openReader('test', join(dir, 'pod/real/0.log'), { held: 2 }))?.close();
 });
 

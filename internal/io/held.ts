@@ -4,8 +4,9 @@ import { IoError, messageOf } from '../base/errors.ts';
 import type { FileStat } from './disk.ts';
 
 /**
- * A place of a file system that is held open: it stays the same thing however names and links are changed meanwhile. What
- * lies below a folder that others write to (a pod's volume) is only reached from one held place to the next.
+ * A place of a file system that is held open: it stays the same thing however names and links are
+ * changed meanwhile. What lies below a folder that others write to (a pod's volume) is only reached
+ * from one held place to the next.
  */
 export interface Held {
   /** A path through /proc that leads to the held place, for this process and those it starts. */
@@ -18,9 +19,15 @@ export interface Held {
   chown(uid: number, gid: number): Promise<void>;
   /** The names in a folder, as bytes: a pod may write names that are no text. */
   list(): Promise<Buffer[]>;
-  /** What has this name in a folder, itself: links are not followed. Undefined when there is nothing. */
+  /**
+   * What has this name in a folder, itself: links are not followed. Undefined when there is
+   * nothing.
+   */
   child(name: Buffer): Promise<Held | undefined>;
-  /** Up to `mostBytes` of a regular file. Anything else is an error: a FIFO would block, a device has no end. */
+  /**
+   * Up to `mostBytes` of a regular file. Anything else is an error: a FIFO would block, a device
+   * has no end.
+   */
   read(options: ReadLimit): Promise<Buffer>;
   release(): Promise<void>;
 }
@@ -34,14 +41,27 @@ export interface ReadLimit {
 /** Linux' O_PATH: a handle that names a place and opens nothing. Node has no constant for it. */
 const openPath = 0o10000000;
 
-/** Holds on to what `path` names; undefined when there is nothing. Opening a place has no effect on it, whatever it is. */
-export async function hold(op: string, path: string | Buffer, options: { follow: boolean }): Promise<Held | undefined> {
-  const file = await guard(op, path, () => fs.open(path, openPath | (options.follow ? 0 : constants.O_NOFOLLOW)).catch(absent));
+/**
+ * Holds on to what `path` names; undefined when there is nothing. Opening a place has no effect on
+ * it, whatever it is.
+ */
+export async function hold(
+  op: string,
+  path: string | Buffer,
+  options: { follow: boolean },
+): Promise<Held | undefined> {
+  const file = await guard(op, path, () =>
+    fs.open(path, openPath | (options.follow ? 0 : constants.O_NOFOLLOW)).catch(absent),
+  );
   return file && new HeldPlace(op, file);
 }
 
 /** Up to `mostBytes` of a regular file, not through a link; undefined when there is none. */
-export async function readRegular(op: string, path: string, limit: ReadLimit): Promise<Buffer | undefined> {
+export async function readRegular(
+  op: string,
+  path: string,
+  limit: ReadLimit,
+): Promise<Buffer | undefined> {
   const held = await hold(op, path, { follow: false });
   try {
     return await held?.read(limit);
@@ -87,11 +107,20 @@ class HeldPlace implements Held {
 
   async read({ mostBytes, from }: ReadLimit): Promise<Buffer> {
     const { kind, size } = await this.stat();
-    if (kind !== 'file') throw new IoError(`${this.#op}: not a regular file but a ${kind}`, { op: this.#op, code: 'NOTFILE' });
+    if (kind !== 'file')
+      throw new IoError(`${this.#op}: not a regular file but a ${kind}`, {
+        op: this.#op,
+        code: 'NOTFILE',
+      });
     return this.#guard(async () => {
       const file = await fs.open(this.path, constants.O_RDONLY | constants.O_NONBLOCK);
       try {
-        const { buffer, bytesRead } = await file.read(Buffer.alloc(mostBytes), 0, mostBytes, from === 'end' ? Math.max(0, size - mostBytes) : 0);
+        const { buffer, bytesRead } = await file.read(
+          Buffer.alloc(mostBytes),
+          0,
+          mostBytes,
+          from === 'end' ? Math.max(0, size - mostBytes) : 0,
+        );
         return buffer.subarray(0, bytesRead);
       } finally {
         await file.close();
@@ -114,7 +143,16 @@ export function below(held: Held, name: Buffer): Buffer {
 }
 
 export function toStat(s: Stats): FileStat {
-  return { kind: kindOf(s), size: s.size, mtimeMs: s.mtimeMs, mode: s.mode & 0o7777, uid: s.uid, gid: s.gid, ino: s.ino, dev: s.dev };
+  return {
+    kind: kindOf(s),
+    size: s.size,
+    mtimeMs: s.mtimeMs,
+    mode: s.mode & 0o7777,
+    uid: s.uid,
+    gid: s.gid,
+    ino: s.ino,
+    dev: s.dev,
+  };
 }
 
 function kindOf(s: Stats): FileStat['kind'] {

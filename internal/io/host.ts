@@ -15,7 +15,10 @@ export interface Host {
   addresses(): HostAddress[];
   cpus(): number;
   memoryBytes(): number;
-  /** What this process and its children may use: less than the machine has when a control group says so. */
+  /**
+   * What this process and its children may use: less than the machine has when a control group says
+   * so.
+   */
   usableMemoryBytes(): number;
   kernel(): string;
   arch(): string;
@@ -26,7 +29,12 @@ export const realHost: Host = {
   hostname: () => os.hostname(),
   addresses: () =>
     Object.entries(os.networkInterfaces()).flatMap(([device, list]) =>
-      (list ?? []).map((a) => ({ device, address: a.address, family: a.family === 'IPv4' ? (4 as const) : (6 as const), loopback: a.internal })),
+      (list ?? []).map((a) => ({
+        device,
+        address: a.address,
+        family: a.family === 'IPv4' ? (4 as const) : (6 as const),
+        loopback: a.internal,
+      })),
     ),
   cpus: () => os.availableParallelism(),
   memoryBytes: () => os.totalmem(),

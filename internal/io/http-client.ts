@@ -6,7 +6,10 @@ export interface HttpTls {
   ca?: string | Buffer;
   cert?: string | Buffer;
   key?: string | Buffer;
-  /** The name to verify when it differs from the host in the address (an address may change, an identity does not). */
+  /**
+   * The name to verify when it differs from the host in the address (an address may change, an
+   * identity does not).
+   */
   serverName?: string;
   insecureSkipVerify?: boolean;
 }
@@ -27,20 +30,29 @@ export interface HttpResponse {
   headers: Record<string, string>;
 }
 
-/** Who takes the answer as it comes. Called at once, so that nothing is lost between the head and the first bytes. */
+/**
+ * Who takes the answer as it comes. Called at once, so that nothing is lost between the head and
+ * the first bytes.
+ */
 export interface HttpReceiver {
   head?(response: HttpResponse): void;
   data(chunk: Buffer): void;
 }
 
-/** HTTP/2 to one server: streams share connections, a lost connection is opened anew by the next request. */
+/**
+ * HTTP/2 to one server: streams share connections, a lost connection is opened anew by the next
+ * request.
+ */
 export interface HttpClient {
   /** Resolves when the answer has come to its end. */
   request(op: string, request: HttpRequest, receiver: HttpReceiver): Promise<HttpResponse>;
   close(): void;
 }
 
-/** Go servers announce 100 to 250; requests above the announced number would wait behind watches that never end. */
+/**
+ * Go servers announce 100 to 250; requests above the announced number would wait behind watches
+ * that never end.
+ */
 const defaultStreamsPerConnection = 90;
 /** The kernel probes silent connections, so that no timer of ours has to tick. */
 const keepAliveAfterMs = 30_000;
@@ -51,7 +63,9 @@ interface Connection {
   dead: boolean;
 }
 
-/** `server` is asked for again at each new connection: addresses may change under a living client. */
+/**
+ * `server` is asked for again at each new connection: addresses may change under a living client.
+ */
 export function openHttpClient(options: { server: () => string; tls: () => HttpTls }): HttpClient {
   const connections = new Set<Connection>();
   let closed = false;
@@ -82,7 +96,10 @@ export function openHttpClient(options: { server: () => string; tls: () => HttpT
 
   const pick = (): Connection => {
     for (const c of connections) {
-      const most = Math.min(c.session.remoteSettings?.maxConcurrentStreams ?? defaultStreamsPerConnection, defaultStreamsPerConnection);
+      const most = Math.min(
+        c.session.remoteSettings?.maxConcurrentStreams ?? defaultStreamsPerConnection,
+        defaultStreamsPerConnection,
+      );
       if (!c.dead && !c.session.closed && !c.session.destroyed && c.open < most) return c;
     }
     return dial();
@@ -90,7 +107,8 @@ export function openHttpClient(options: { server: () => string; tls: () => HttpT
 
   return {
     request(op, request, receiver) {
-      if (closed) return Promise.reject(new IoError(`${op}: the client is closed`, { op, code: 'CLOSED' }));
+      if (closed)
+        return Promise.reject(new IoError(`${op}: the client is closed`, { op, code: 'CLOSED' }));
       return exchange(op, request, { connection: pick(), receiver });
     },
     close() {
@@ -100,14 +118,22 @@ export function openHttpClient(options: { server: () => string; tls: () => HttpT
   };
 }
 
-function exchange(op: string, request: HttpRequest, via: { connection: Connection; receiver: HttpReceiver }): Promise<HttpResponse> {
+function exchange(
+  op: string,
+  request: HttpRequest,
+  via: { connection: Connection; receiver: HttpReceiver },
+): Promise<HttpResponse> {
   const { connection, receiver } = via;
   return new Promise((resolve, reject) => {
-    const fail = (message: string, code: string, cause?: unknown): void => reject(new IoError(`${op}: ${message}`, { op, code, cause }));
+    const fail = (message: string, code: string, cause?: unknown): void =>
+      reject(new IoError(`${op}: ${message}`, { op, code, cause }));
     if (request.signal?.aborted) return fail('aborted', 'ABORTED');
     let stream: ClientHttp2Stream;
     try {
-      stream = connection.session.request({ ':method': request.method, ':path': request.path, ...request.headers }, { endStream: request.body === undefined });
+      stream = connection.session.request(
+        { ':method': request.method, ':path': request.path, ...request.headers },
+        { endStream: request.body === undefined },
+      );
     } catch (cause) {
       connection.dead = true;
       return fail((cause as Error).message, 'CONNECTION', cause);
@@ -115,9 +141,11 @@ function exchange(op: string, request: HttpRequest, via: { connection: Connectio
     connection.open += 1;
     if (connection.open === 1) connection.session.ref();
     let answer: HttpResponse | undefined;
-    const timer = request.timeoutMs > 0 ? setTimeout(() => timeout(), request.timeoutMs) : undefined;
+    const timer =
+      request.timeoutMs > 0 ? setTimeout(() => timeout(), request.timeoutMs) : undefined;
     const timeout = (): void => {
-      // A server that does not answer may be a connection that leads nowhere: the next request gets a new one.
+      // A server that does not answer may be a connection that leads nowhere: the next request gets
+      // a new one.
       connection.dead = true;
       fail(`no answer in ${request.timeoutMs} ms`, 'TIMEOUT');
       stream.close(constants.NGHTTP2_CANCEL);
@@ -135,13 +163,20 @@ function exchange(op: string, request: HttpRequest, via: { connection: Connectio
       // A lost connection ends its streams as if they were complete.
       if (answer && !connection.session.destroyed) resolve(answer);
     });
-    stream.on('error', (cause: NodeJS.ErrnoException) => fail(cause.message, cause.code ?? 'CONNECTION', cause));
+    stream.on('error', (cause: NodeJS.ErrnoException) =>
+      fail(cause.message, cause.code ?? 'CONNECTION', cause),
+    );
     stream.on('close', () => {
       clearTimeout(timer);
       request.signal?.removeEventListener('abort', abort);
       connection.open -= 1;
       if (connection.open === 0) connection.session.unref();
-      fail(answer ? 'the connection was lost in the middle of the answer' : 'the connection was closed before an answer', 'CONNECTION');
+      fail(
+        answer
+          ? 'the connection was lost in the middle of the answer'
+          : 'the connection was closed before an answer',
+        'CONNECTION',
+      );
     });
     if (request.body !== undefined) stream.end(request.body);
   });

@@ -9,7 +9,13 @@ import { realRandom } from './random.ts';
 
 const now = { nowMs: Date.now(), random: realRandom };
 const ca = issueCa({ ...now, cn: 'ca' });
-const serving = issueCert({ ...now, ca, cn: 'server', sans: ['localhost', '127.0.0.1'], usages: ['server'] });
+const serving = issueCert({
+  ...now,
+  ca,
+  cn: 'server',
+  sans: ['localhost', '127.0.0.1'],
+  usages: ['server'],
+});
 
 let listener: HttpsListener;
 /** With the bounds of every day, so that only what HTTP/2 itself refuses ends a connection soon. */
@@ -18,20 +24,41 @@ const sockets: { destroy(): void }[] = [];
 
 beforeAll(async () => {
   listener = await listenHttps('test', {
-    host: '127.0.0.1', port: 0, key: serving.key, cert: serving.cert,
-    limits: { handshakeMs: 300, headerMs: 300, idleMs: 600, sweepMs: 50, strangersPerAddress: 20, perUser: 3 },
+    host: '127.0.0.1',
+    port: 0,
+    key: serving.key,
+    cert: serving.cert,
+    limits: {
+      handshakeMs: 300,
+      headerMs: 300,
+      idleMs: 600,
+      sweepMs: 50,
+      strangersPerAddress: 20,
+      perUser: 3,
+    },
     onRequest: (q, a) => {
       const user = q.headers['x-user'];
-      if (typeof user === 'string' && !listener.know(q, { name: user, bounded: true })) (a as import('node:http').ServerResponse).writeHead(429);
+      if (typeof user === 'string' && !listener.know(q, { name: user, bounded: true }))
+        (a as import('node:http').ServerResponse).writeHead(429);
       if (q.url === '/never') return;
       (a as import('node:http').ServerResponse).end('ok');
     },
-    onUpgrade: (_q, socket) => void socket.write('HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n'),
+    onUpgrade: (_q, socket) =>
+      void socket.write(
+        'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n',
+      ),
   });
 });
 
 beforeAll(async () => {
-  usual = await listenHttps('usual', { host: '127.0.0.1', port: 0, key: serving.key, cert: serving.cert, onRequest: () => undefined, onUpgrade: () => undefined });
+  usual = await listenHttps('usual', {
+    host: '127.0.0.1',
+    port: 0,
+    key: serving.key,
+    cert: serving.cert,
+    onRequest: () => undefined,
+    onUpgrade: () => undefined,
+  });
 });
 
 afterAll(async () => {
@@ -42,7 +69,9 @@ afterAll(async () => {
 
 function tls(alpn: string[] = [], { port } = listener): Promise<TLSSocket> {
   return new Promise((resolve, reject) => {
-    const socket = connectTls({ host: '127.0.0.1', port, ca: ca.cert, ALPNProtocols: alpn }, () => resolve(socket));
+    const socket = connectTls({ host: '127.0.0.1', port, ca: ca.cert, ALPNProtocols: alpn }, () =>
+      resolve(socket),
+    );
     sockets.push(socket);
     socket.on('error', reject);
   });
@@ -76,7 +105,11 @@ describe('what never becomes a request', () => {
     ['half the headers', [], 'GET / HTTP/1.1\r\nhost: x\r\nx-a: '],
     ['HTTP/2 without its preface', ['h2'], ''],
     ['HTTP/2 with half a preface', ['h2'], 'PRI * HTTP'],
-    ['HTTP/2 with a preface and no request', ['h2'], 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0'],
+    [
+      'HTTP/2 with a preface and no request',
+      ['h2'],
+      'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0',
+    ],
   ])('%s', async (_name, alpn, text) => {
     const socket = await tls(alpn);
     socket.write(text, 'latin1');
@@ -122,7 +155,9 @@ describe('what stays', () => {
     for (const socket of flood) socket.on('close', () => closed++);
     await expect.poll(() => closed).toBeGreaterThanOrEqual(40);
     good.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
-    expect(String(await new Promise<Buffer>((resolve) => good.once('data', resolve)))).toContain('200 OK');
+    expect(String(await new Promise<Buffer>((resolve) => good.once('data', resolve)))).toContain(
+      '200 OK',
+    );
     for (const socket of flood) socket.destroy();
   });
 });
@@ -131,9 +166,17 @@ test('a user has so many connections and no more', async () => {
   const ask = async (): Promise<string> => {
     const socket = await tls();
     socket.write('GET / HTTP/1.1\r\nhost: x\r\nx-user: greedy\r\n\r\n');
-    return String(await new Promise<Buffer>((resolve) => socket.once('data', resolve))).slice(9, 12);
+    return String(await new Promise<Buffer>((resolve) => socket.once('data', resolve))).slice(
+      9,
+      12,
+    );
   };
-  expect([await ask(), await ask(), await ask(), await ask()]).toEqual(['200', '200', '200', '429']);
+  expect([await ask(), await ask(), await ask(), await ask()]).toEqual([
+    '200',
+    '200',
+    '200',
+    '429',
+  ]);
 });
 
 describe('headers', () => {
@@ -145,7 +188,15 @@ describe('headers', () => {
 
   test('of 40 KiB are taken', async () => {
     const status = await new Promise((resolve, reject) => {
-      const asked = request({ host: '127.0.0.1', port: listener.port, ca: ca.cert, headers: { 'x-a': 'a'.repeat(40_000) } }, (answer) => resolve(answer.resume().statusCode));
+      const asked = request(
+        {
+          host: '127.0.0.1',
+          port: listener.port,
+          ca: ca.cert,
+          headers: { 'x-a': 'a'.repeat(40_000) },
+        },
+        (answer) => resolve(answer.resume().statusCode),
+      );
       asked.on('error', reject);
       asked.end();
     });
@@ -168,7 +219,12 @@ describe('headers', () => {
 
 const preface = 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n';
 
-function frame(type: number, flags: number, stream: number, payload: Buffer = Buffer.alloc(0)): Buffer {
+function frame(
+  type: number,
+  flags: number,
+  stream: number,
+  payload: Buffer = Buffer.alloc(0),
+): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
   head[3] = type;
@@ -178,17 +234,42 @@ function frame(type: number, flags: number, stream: number, payload: Buffer = Bu
 }
 
 /** `GET /never` at `x` in HPACK. */
-const never = Buffer.concat([Buffer.from([0x82, 0x87, 0x04, 6]), Buffer.from('/never'), Buffer.from([0x41, 1, 0x78])]);
+const never = Buffer.concat([
+  Buffer.from([0x82, 0x87, 0x04, 6]),
+  Buffer.from('/never'),
+  Buffer.from([0x41, 1, 0x78]),
+]);
 
 const pingFrame = frame(6, 0, 0, Buffer.alloc(8));
 
 describe('HTTP/2 floods end the connection, or are not read', () => {
   const settings = frame(4, 0, 0);
-  const piece = (make: (i: number) => Buffer, count = 3000): Buffer => Buffer.concat(Array.from({ length: count }, (_, i) => make(i)));
+  const piece = (make: (i: number) => Buffer, count = 3000): Buffer =>
+    Buffer.concat(Array.from({ length: count }, (_, i) => make(i)));
   test.each([
-    ['streams opened to be reset', piece((i) => Buffer.concat([frame(1, 5, 2 * i + 1, never), frame(3, 0, 2 * i + 1, Buffer.from([0, 0, 0, 8]))]))],
-    ['one header block without an end', Buffer.concat([frame(1, 0, 1, never), piece(() => frame(9, 0, 1, Buffer.from([0, 1, 0x61, 127, ...Buffer.alloc(127, 0x62)])), 3000)])],
-    ['empty continuations', Buffer.concat([frame(1, 0, 1, never), piece(() => frame(9, 0, 1), 3000)])],
+    [
+      'streams opened to be reset',
+      piece((i) =>
+        Buffer.concat([
+          frame(1, 5, 2 * i + 1, never),
+          frame(3, 0, 2 * i + 1, Buffer.from([0, 0, 0, 8])),
+        ]),
+      ),
+    ],
+    [
+      'one header block without an end',
+      Buffer.concat([
+        frame(1, 0, 1, never),
+        piece(
+          () => frame(9, 0, 1, Buffer.from([0, 1, 0x61, 127, ...Buffer.alloc(127, 0x62)])),
+          3000,
+        ),
+      ]),
+    ],
+    [
+      'empty continuations',
+      Buffer.concat([frame(1, 0, 1, never), piece(() => frame(9, 0, 1), 3000)]),
+    ],
     // More than what the kernel keeps for a reader that does not come.
     ['pings whose answers are not read', piece(() => pingFrame, 1_000_000)],
     ['settings whose answers are not read', piece(() => settings, 1_000_000)],
@@ -196,9 +277,17 @@ describe('HTTP/2 floods end the connection, or are not read', () => {
     const socket = await tls(['h2'], usual);
     socket.pause();
     socket.write(Buffer.concat([Buffer.from(preface), settings, flood]));
-    // Or the server reads no further, until the connection ends for want of a request: then what waits stays as long as it was.
+    // Or the server reads no further, until the connection ends for want of a request: then what
+    // waits stays as long as it was.
     let waits = -1;
-    await expect.poll(() => closedOrEnded(socket) || (socket.writableLength > pingFrame.length && waits === (waits = socket.writableLength)), { timeout: 10_000, interval: 1_000 }).toBe(true);
+    await expect
+      .poll(
+        () =>
+          closedOrEnded(socket) ||
+          (socket.writableLength > pingFrame.length && waits === (waits = socket.writableLength)),
+        { timeout: 10_000, interval: 1_000 },
+      )
+      .toBe(true);
   });
 });
 

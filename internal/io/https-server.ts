@@ -1,11 +1,29 @@
-import { createSecureServer, type Http2SecureServer, type Http2ServerRequest, type Http2ServerResponse, type ServerHttp2Session } from 'node:http2';
+import {
+  createSecureServer,
+  type Http2SecureServer,
+  type Http2ServerRequest,
+  type Http2ServerResponse,
+  type ServerHttp2Session,
+} from 'node:http2';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import {
+  createServer as createTcpServer,
+  type AddressInfo,
+  type Server,
+  type Socket,
+} from 'node:net';
 import type { TLSSocket } from 'node:tls';
 import { IoError, messageOf } from '../base/errors.ts';
 import { whenHello } from './client-hello.ts';
-import { ConnectionBounds, connectionLimits, pairOf, type Connection, type ConnectionLimits, type KnownUser } from './connection-bounds.ts';
+import {
+  ConnectionBounds,
+  connectionLimits,
+  pairOf,
+  type Connection,
+  type ConnectionLimits,
+  type KnownUser,
+} from './connection-bounds.ts';
 import { HandshakeQueue } from './handshake-queue.ts';
 import { shapeOf } from './hello-shape.ts';
 
@@ -16,7 +34,10 @@ export interface HttpsListener {
   renew(tls: { key: string; cert: string; ca?: string }): void;
   /** Stops listening and ends what is open after `graceMs`. */
   close(): Promise<void>;
-  /** Who sends a request has been shown to be `user`: his connection is no stranger's from now on. False when he has too many. */
+  /**
+   * Who sends a request has been shown to be `user`: his connection is no stranger's from now on.
+   * False when he has too many.
+   */
   know(request: ServerRequest, user: KnownUser): boolean;
 }
 
@@ -38,10 +59,16 @@ export interface HttpsServerOptions {
   onHandshakeFailed?(): void;
 }
 
-/** Node checks slow HTTP/1 requests with an interval; an idle server must not tick, so it is moved out of sight and ConnectionBounds does its work. */
+/**
+ * Node checks slow HTTP/1 requests with an interval; an idle server must not tick, so it is moved
+ * out of sight and ConnectionBounds does its work.
+ */
 const neverMs = 0x7fffffff;
 
-/** Headers of one request, all together; more is answered with 431 (HTTP/1.1) or a reset stream (HTTP/2). A large token has 8 KiB, forty groups 4. */
+/**
+ * Headers of one request, all together; more is answered with 431 (HTTP/1.1) or a reset stream
+ * (HTTP/2). A large token has 8 KiB, forty groups 4.
+ */
 const maxHeaderBytes = 64 * 1024;
 
 /** HTTP/2 as strangers get it, and what clients that are known get on top. */
@@ -61,17 +88,32 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
     rejectUnauthorized: false,
     handshakeTimeout: limits.handshakeMs,
     maxSessionMemory: 100,
-    // Streams that are opened to be reset, and frames that only cost work: the connection ends (CVE-2023-44487, CVE-2024-27983).
+    // Streams that are opened to be reset, and frames that only cost work: the connection ends
+    // (CVE-2023-44487, CVE-2024-27983).
     streamResetBurst: 500,
     streamResetRate: 50,
     maxSessionInvalidFrames: 100,
     maxSessionRejectedStreams: 100,
     maxHeaderListPairs: 256,
-    settings: { maxConcurrentStreams: strangerStreams, initialWindowSize: 1 << 20, maxHeaderListSize: maxHeaderBytes, enableConnectProtocol: false },
-    ...({ connectionsCheckingInterval: neverMs, maxHeaderSize: maxHeaderBytes, keepAliveTimeout: 0, requestTimeout: 0, headersTimeout: 0 } as object),
+    settings: {
+      maxConcurrentStreams: strangerStreams,
+      initialWindowSize: 1 << 20,
+      maxHeaderListSize: maxHeaderBytes,
+      enableConnectProtocol: false,
+    },
+    ...({
+      connectionsCheckingInterval: neverMs,
+      maxHeaderSize: maxHeaderBytes,
+      keepAliveTimeout: 0,
+      requestTimeout: 0,
+      headersTimeout: 0,
+    } as object),
   });
   const guard = guardConnections(server, bounds);
-  const door: Server = createTcpServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs }, (socket) => guard.accept(socket));
+  const door: Server = createTcpServer(
+    { noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveAfterMs },
+    (socket) => guard.accept(socket),
+  );
   server.on('request', (request: ServerRequest, answer: ServerAnswer) => {
     if (!guard.begin(request, answer)) return;
     if (!guard.late(request)) return options.onRequest(request, answer);
@@ -101,12 +143,26 @@ export async function listenHttps(op: string, options: HttpsServerOptions): Prom
   };
 }
 
-/** Connections that the kernel keeps until they are accepted (as many as net.core.somaxconn lets it); a client that finds no room tries again after a second. */
+/**
+ * Connections that the kernel keeps until they are accepted (as many as net.core.somaxconn lets
+ * it); a client that finds no room tries again after a second.
+ */
 const backlog = 4096;
 
-function listen(op: string, door: Server, { host, port }: { host: string; port: number }): Promise<void> {
+function listen(
+  op: string,
+  door: Server,
+  { host, port }: { host: string; port: number },
+): Promise<void> {
   return new Promise((resolve, reject) => {
-    const failed = (cause: unknown): void => reject(new IoError(`${op}: cannot listen on ${host}:${port}: ${messageOf(cause)}`, { op, cause, hint: `"ss -ltnp" shows which program has port ${port}` }));
+    const failed = (cause: unknown): void =>
+      reject(
+        new IoError(`${op}: cannot listen on ${host}:${port}: ${messageOf(cause)}`, {
+          op,
+          cause,
+          hint: `"ss -ltnp" shows which program has port ${port}`,
+        }),
+      );
     door.once('error', failed);
     door.listen({ host, port, backlog }, () => {
       door.off('error', failed);
@@ -116,14 +172,24 @@ function listen(op: string, door: Server, { host, port }: { host: string; port: 
   });
 }
 
-/** A request over HTTP/1.1 that is none, or whose headers are too large, hears so: what it still sends is taken, so that the answer is not lost. */
+/**
+ * A request over HTTP/1.1 that is none, or whose headers are too large, hears so: what it still
+ * sends is taken, so that the answer is not lost.
+ */
 function answerBroken(server: Http2SecureServer): void {
   const answered = new WeakSet<Duplex>();
   server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => {
-    if (answered.has(socket) || !socket.writable) return void (answered.has(socket) || socket.destroy());
+    if (answered.has(socket) || !socket.writable)
+      return void (answered.has(socket) || socket.destroy());
     answered.add(socket);
-    const status = error.code === 'HPE_HEADER_OVERFLOW' ? '431 Request Header Fields Too Large' : '400 Bad Request';
-    socket.end(`HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n\r\n${status}`);
+    const status =
+      error.code === 'HPE_HEADER_OVERFLOW'
+        ? '431 Request Header Fields Too Large'
+        : '400 Bad Request';
+    socket.end(
+      `HTTP/1.1 ${status}\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n` +
+        `\r\n${status}`,
+    );
     setTimeout(() => socket.destroy(), goAwayMs).unref();
   });
 }
@@ -132,7 +198,10 @@ interface Guard {
   /** A connection that has just been made; TLS begins on it when its turn comes. */
   accept(socket: Socket): void;
   begin(request: ServerRequest, answer: ServerAnswer): boolean;
-  /** Whether the request came with so many others that it waits until all that has been read is looked through. */
+  /**
+   * Whether the request came with so many others that it waits until all that has been read is
+   * looked through.
+   */
   late(request: ServerRequest): boolean;
   upgrade(request: IncomingMessage): void;
   know(request: ServerRequest, user: KnownUser): boolean;
@@ -163,7 +232,8 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
   });
   const turns = new Turns();
   const handshakes = new HandshakeQueue();
-  const of = (request: ServerRequest): Connection | undefined => known.get(sessionOf(request) ?? request.socket);
+  const of = (request: ServerRequest): Connection | undefined =>
+    known.get(sessionOf(request) ?? request.socket);
   return {
     accept(socket) {
       handshakes.arrive();
@@ -176,7 +246,10 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
         connection.shape = shapeOf(hello);
         const acquaintance = bounds.acquaintance(connection);
         // A stranger has one place for each address, whatever his hellos look like.
-        const sender = acquaintance === 'client' ? `${connection.address} ${connection.shape}` : connection.address;
+        const sender =
+          acquaintance === 'client'
+            ? `${connection.address} ${connection.shape}`
+            : connection.address;
         leave = handshakes.add(sender, acquaintance, () => void server.emit('connection', socket));
       });
       socket.on('error', () => undefined);
@@ -196,7 +269,10 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
     },
     late(request) {
       const session = sessionOf(request);
-      return session !== undefined && !turns.admit(session, of(request)?.user === undefined ? strangerStreams : knownStreams);
+      return (
+        session !== undefined &&
+        !turns.admit(session, of(request)?.user === undefined ? strangerStreams : knownStreams)
+      );
     },
     // The connection is its stream's from now on: it is never idle again.
     upgrade(request) {
@@ -218,7 +294,9 @@ function guardConnections(server: Http2SecureServer, bounds: ConnectionBounds): 
   };
 }
 
-/** The kernel probes silent connections, so that clients that are gone without a word do not stay. */
+/**
+ * The kernel probes silent connections, so that clients that are gone without a word do not stay.
+ */
 const keepAliveAfterMs = 30_000;
 
 /** How long a client has to take note of the end. */
@@ -231,14 +309,20 @@ function endSession(session: ServerHttp2Session): void {
 
 /** Streams that a session may begin in one turn of the event loop before they wait for its end. */
 const promptStreams = 32;
-/** Answers may go out while a turn lasts, so that more streams begin in it than may be open at once; not three times as many. */
+/**
+ * Answers may go out while a turn lasts, so that more streams begin in it than may be open at once;
+ * not three times as many.
+ */
 const turnFactor = 3;
-/** Each ping is answered, at a hundredth of what a request costs. Clients ping once in some seconds. */
+/**
+ * Each ping is answered, at a hundredth of what a request costs. Clients ping once in some seconds.
+ */
 const turnPings = 1000;
 
 /**
- * How many streams each session begins in one turn of the event loop. Nothing has been answered for most of that time, so a session that
- * begins far more than may be open at once has reset them itself: its end comes at once, before nghttp2 counts the resets.
+ * How many streams each session begins in one turn of the event loop. Nothing has been answered for
+ * most of that time, so a session that begins far more than may be open at once has reset them
+ * itself: its end comes at once, before nghttp2 counts the resets.
  */
 class Turns {
   #begun: Map<ServerHttp2Session, { streams: number; pings: number }> | undefined;

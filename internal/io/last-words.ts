@@ -1,7 +1,10 @@
 import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** What a server said when it died, and how often in a row it has said just that: whoever waits for it looks here. */
+/**
+ * What a server said when it died, and how often in a row it has said just that: whoever waits for
+ * it looks here.
+ */
 export interface LastWords {
   message: string;
   times: number;
@@ -14,17 +17,29 @@ const fileIn = (dir: string): string => join(dir, 'last-words.json');
 /** Undefined when nobody has died, or the file is not of ours. */
 export function readLastWords(dir: string): LastWords | undefined {
   try {
-    const { message, times, atMs } = JSON.parse(readFileSync(fileIn(dir), 'utf8')) as Record<string, unknown>;
-    return typeof message === 'string' && typeof times === 'number' && typeof atMs === 'number' ? { message, times, atMs } : undefined;
+    const { message, times, atMs } = JSON.parse(readFileSync(fileIn(dir), 'utf8')) as Record<
+      string,
+      unknown
+    >;
+    return typeof message === 'string' && typeof times === 'number' && typeof atMs === 'number'
+      ? { message, times, atMs }
+      : undefined;
   } catch {
     return undefined;
   }
 }
 
-/** Synchronous, because nothing else may run any more in a process that is about to end. Where nothing can be written nothing is. */
+/**
+ * Synchronous, because nothing else may run any more in a process that is about to end. Where
+ * nothing can be written nothing is.
+ */
 export function writeLastWords(dir: string, message: string, nowMs: number): void {
   const before = readLastWords(dir);
-  const words: LastWords = { message, times: before?.message === message ? before.times + 1 : 1, atMs: nowMs };
+  const words: LastWords = {
+    message,
+    times: before?.message === message ? before.times + 1 : 1,
+    atMs: nowMs,
+  };
   try {
     mkdirSync(dir, { recursive: true, mode: 0o711 });
     writeFileSync(`${fileIn(dir)}.new`, JSON.stringify(words), { mode: 0o600 });

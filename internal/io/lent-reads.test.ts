@@ -38,7 +38,9 @@ test('gives every byte in order, in memory that it uses again', async () => {
 test('writes, pauses and goes on as any socket', async () => {
   let got = 0;
   const socket = lendReads(await accepted, (bytes) => (got += bytes.length));
-  const heard = new Promise<string>((resolve) => client.once('data', (bytes: Buffer) => resolve(bytes.toString())));
+  const heard = new Promise<string>((resolve) =>
+    client.once('data', (bytes: Buffer) => resolve(bytes.toString())),
+  );
   socket.write('hello');
   expect(await heard).toBe('hello');
   socket.pause();
@@ -57,6 +59,8 @@ test('is closed when the client ends, and the server forgets it', async () => {
   client.end();
   await closed;
   await until(() => client.destroyed);
-  const count = await new Promise<number>((resolve, reject) => server.getConnections((error, n) => (error ? reject(error) : resolve(n))));
+  const count = await new Promise<number>((resolve, reject) =>
+    server.getConnections((error, n) => (error ? reject(error) : resolve(n))),
+  );
   expect(count).toBe(0);
 });

@@ -1,8 +1,9 @@
 import { Socket, type SocketConstructorOpts } from 'node:net';
 
 /**
- * One buffer for all connections of the thread: a read is handed on before the next one begins. Node would allocate 64 KB
- * for each read and then cut it to size, which costs more than most requests and leaves holes in the memory.
+ * One buffer for all connections of the thread: a read is handed on before the next one begins.
+ * Node would allocate 64 KB for each read and then cut it to size, which costs more than most
+ * requests and leaves holes in the memory.
  */
 let lent: Buffer | undefined;
 const lentBytes = 64 * 1024;
@@ -13,9 +14,10 @@ interface Handled {
 }
 
 /**
- * Makes the socket give its bytes to `take`, which may only look at them until it returns. Node offers this to sockets that
- * connect (`onread`), not to those that a server accepted, so the connection moves to a socket that has it. Asks for a
- * server with `pauseOnConnect`. Whatever cannot be moved (TLS) is read in the ordinary way.
+ * Makes the socket give its bytes to `take`, which may only look at them until it returns. Node
+ * offers this to sockets that connect (`onread`), not to those that a server accepted, so the
+ * connection moves to a socket that has it. Asks for a server with `pauseOnConnect`. Whatever
+ * cannot be moved (TLS) is read in the ordinary way.
  */
 export function lendReads(accepted: Socket, take: (bytes: Buffer) => void): Socket {
   const handle = (accepted as Handled)._handle;

@@ -1,5 +1,11 @@
-/** Takes chunks of bytes and hands on whole lines; of a line that is longer than `longest` characters, its beginning. */
-export function createLineCutter(longest: number, line: (text: string) => void): (chunk: Buffer) => void {
+/**
+ * Takes chunks of bytes and hands on whole lines; of a line that is longer than `longest`
+ * characters, its beginning.
+ */
+export function createLineCutter(
+  longest: number,
+  line: (text: string) => void,
+): (chunk: Buffer) => void {
   let begun = '';
   return (chunk) => {
     const parts = chunk.toString('latin1').split('\n');

@@ -4,27 +4,49 @@ import { connect } from 'node:net';
 import { IoError, messageOf } from '../base/errors.ts';
 
 /** One question and its answer; both are JSON. */
-export type LocalHandler = (method: string, path: string, body: unknown) => Promise<{ status: number; body: unknown }>;
+export type LocalHandler = (
+  method: string,
+  path: string,
+  body: unknown,
+) => Promise<{ status: number; body: unknown }>;
 
 /** Whoever may open the socket is root; still nobody may fill the memory. */
 const largestBodyBytes = 1024 * 1024;
-/** Node checks slow requests with an interval; an idle server must not tick, so it is moved out of sight. */
+/**
+ * Node checks slow requests with an interval; an idle server must not tick, so it is moved out of
+ * sight.
+ */
 const neverMs = 0x7fffffff;
 
-/** HTTP on a socket in the file system that only its owner can open: how commands on the same machine speak to a running process. */
-export async function serveLocal(op: string, path: string, handler: LocalHandler): Promise<{ close(): Promise<void> }> {
+/**
+ * HTTP on a socket in the file system that only its owner can open: how commands on the same
+ * machine speak to a running process.
+ */
+export async function serveLocal(
+  op: string,
+  path: string,
+  handler: LocalHandler,
+): Promise<{ close(): Promise<void> }> {
   await rm(path, { force: true });
-  const server: Server = createServer({ connectionsCheckingInterval: neverMs, requestTimeout: 0, keepAliveTimeout: 0 }, (request, response) => {
-    const answer = (status: number, body: unknown): void => {
-      response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
-      response.end(JSON.stringify(body));
-    };
-    void bodyOf(request)
-      .then((body) => handler(request.method ?? 'GET', request.url ?? '/', body))
-      .then(({ status, body }) => answer(status, body), (error: unknown) => answer(500, { message: messageOf(error) }));
-  });
+  const server: Server = createServer(
+    { connectionsCheckingInterval: neverMs, requestTimeout: 0, keepAliveTimeout: 0 },
+    (request, response) => {
+      const answer = (status: number, body: unknown): void => {
+        response.writeHead(status, { 'content-type': 'application/json', connection: 'close' });
+        response.end(JSON.stringify(body));
+      };
+      void bodyOf(request)
+        .then((body) => handler(request.method ?? 'GET', request.url ?? '/', body))
+        .then(
+          ({ status, body }) => answer(status, body),
+          (error: unknown) => answer(500, { message: messageOf(error) }),
+        );
+    },
+  );
   await new Promise<void>((resolve, reject) => {
-    server.once('error', (cause) => reject(new IoError(`${op}: cannot listen on ${path}: ${cause.message}`, { op, cause })));
+    server.once('error', (cause) =>
+      reject(new IoError(`${op}: cannot listen on ${path}: ${cause.message}`, { op, cause })),
+    );
     // Nobody but the owner, from the first moment on.
     const mask = process.umask(0o177);
     server.listen(path, resolve);
@@ -41,16 +63,40 @@ export async function serveLocal(op: string, path: string, handler: LocalHandler
 }
 
 /** Asks over such a socket; undefined when nobody listens there. */
-export function askLocal(op: string, path: string, question: { method: string; path: string; body?: unknown; timeoutMs: number }): Promise<{ status: number; body: unknown } | undefined> {
+export function askLocal(
+  op: string,
+  path: string,
+  question: { method: string; path: string; body?: unknown; timeoutMs: number },
+): Promise<{ status: number; body: unknown } | undefined> {
   return new Promise((resolve, reject) => {
-    const request = httpRequest({ socketPath: path, method: question.method, path: question.path, timeout: question.timeoutMs }, (response) => {
-      bodyOf(response).then((body) => resolve({ status: response.statusCode ?? 0, body }), reject);
-    });
-    request.on('timeout', () => request.destroy(new Error(`no answer in ${Math.round(question.timeoutMs / 1000)} s`)));
+    const request = httpRequest(
+      {
+        socketPath: path,
+        method: question.method,
+        path: question.path,
+        timeout: question.timeoutMs,
+      },
+      (response) => {
+        bodyOf(response).then(
+          (body) => resolve({ status: response.statusCode ?? 0, body }),
+          reject,
+        );
+      },
+    );
+    request.on('timeout', () =>
+      request.destroy(new Error(`no answer in ${Math.round(question.timeoutMs / 1000)} s`)),
+    );
     request.on('error', (cause: NodeJS.ErrnoException) => {
       if (cause.code === 'ENOENT' || cause.code === 'ECONNREFUSED') return resolve(undefined);
       const denied = cause.code === 'EACCES' || cause.code === 'EPERM';
-      reject(new IoError(`${op}: ${path}: ${denied ? 'permission denied' : cause.message}`, { op, code: cause.code ?? 'IO', cause, ...(denied ? { hint: 'run it as root' } : {}) }));
+      reject(
+        new IoError(`${op}: ${path}: ${denied ? 'permission denied' : cause.message}`, {
+          op,
+          code: cause.code ?? 'IO',
+          cause,
+          ...(denied ? { hint: 'run it as root' } : {}),
+        }),
+      );
     });
     request.end(question.body === undefined ? undefined : JSON.stringify(question.body));
   });

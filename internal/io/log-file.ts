@@ -1,11 +1,27 @@
-import { closeSync, constants, fstatSync, ftruncateSync, openSync, readFileSync, readlinkSync, readSync, rmSync, unlinkSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  readFileSync,
+  readlinkSync,
+  readSync,
+  rmSync,
+  unlinkSync,
+  writeSync,
+} from 'node:fs';
 
-/** Where nobody else looks after the log it is cut at this size; what was there is kept beside it once, as `<file>.1`. */
+/**
+ * Where nobody else looks after the log it is cut at this size; what was there is kept beside it
+ * once, as `<file>.1`.
+ */
 export const logBounds = { bytes: 8 << 20, checkEvery: 1 << 20 };
 
 /**
- * Standard error, whatever becomes of it. A file whose disk is full, or a pipe that nobody reads any more, costs lines: as a stream it would end the
- * process with the first one, and say nothing more when there is room again.
+ * Standard error, whatever becomes of it. A file whose disk is full, or a pipe that nobody reads
+ * any more, costs lines: as a stream it would end the process with the first one, and say nothing
+ * more when there is room again.
  */
 export function standardError(): (line: string) => void {
   process.stderr.on('error', () => undefined);
@@ -20,10 +36,15 @@ export function standardError(): (line: string) => void {
 }
 
 /**
- * Writes lines to a descriptor, standard error by default. Does that lead to a file that is only appended to, as it does where
- * neither systemd nor another keeper of logs runs, then the file is kept small: here, because nobody else would.
+ * Writes lines to a descriptor, standard error by default. Does that lead to a file that is only
+ * appended to, as it does where neither systemd nor another keeper of logs runs, then the file is
+ * kept small: here, because nobody else would.
  */
-export function boundedWriter(write: (line: string) => void, fd = 2, bounds = logBounds): (line: string) => void {
+export function boundedWriter(
+  write: (line: string) => void,
+  fd = 2,
+  bounds = logBounds,
+): (line: string) => void {
   let since = bounds.checkEvery;
   return (line) => {
     since += line.length;
@@ -55,7 +76,8 @@ function rotate(fd: number, bytes: number): void {
 
 /** Another writer's place in the file would make a hole of what is cut off. */
 function appends(fd: number): boolean {
-  const flags = /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0';
+  const flags =
+    /^flags:\s*([0-7]+)/m.exec(readFileSync(`/proc/self/fdinfo/${fd}`, 'utf8'))?.[1] ?? '0';
   return (parseInt(flags, 8) & constants.O_APPEND) !== 0;
 }
 
@@ -65,11 +87,18 @@ function copy(from: string, to: string): void {
   } catch {
     // There was none.
   }
-  const [source, target] = [openSync(from, constants.O_RDONLY), openSync(to, constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW, 0o600)];
+  const [source, target] = [
+    openSync(from, constants.O_RDONLY),
+    openSync(
+      to,
+      constants.O_WRONLY | constants.O_CREAT | constants.O_EXCL | constants.O_NOFOLLOW,
+      0o600,
+    ),
+  ];
   try {
     const part = Buffer.alloc(1 << 20);
     for (let length = readSync(source, part); length > 0; length = readSync(source, part)) {
-      for (let at = 0; at < length; ) at += writeSync(target, part, at, length - at);
+      for (let at = 0; at < length;) at += writeSync(target, part, at, length - at);
     }
   } finally {
     closeSync(source);

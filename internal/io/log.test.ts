@@ -1,5 +1,15 @@
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  existsSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  writeSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
@@ -20,7 +30,10 @@ test('many lines of one kind are said some times, and then how many were not', (
 
 test('a line has an end, and is one line', () => {
   const lines: string[] = [];
-  makeLog({ level: 'info', write: (line) => lines.push(line) }).error('x', { long: 'y'.repeat(100_000), broken: 'a\nb' });
+  makeLog({ level: 'info', write: (line) => lines.push(line) }).error('x', {
+    long: 'y'.repeat(100_000),
+    broken: 'a\nb',
+  });
   expect(lines[0]?.length).toBeLessThan(4200);
   expect(lines.join('').split('\n').length).toBe(2);
 });
@@ -29,7 +42,10 @@ test('a file that is appended to is kept small, and nobody else may read what wa
   const dir = mkdtempSync(join(tmpdir(), 'log-'));
   const path = join(dir, 'skiff.log');
   const fd = openSync(path, 'a', 0o600);
-  const put = boundedWriter((line) => void writeSync(fd, line), fd, { bytes: 10_000, checkEvery: 1000 });
+  const put = boundedWriter((line) => void writeSync(fd, line), fd, {
+    bytes: 10_000,
+    checkEvery: 1000,
+  });
   for (let i = 0; i < 1000; i++) put(`line ${i} ${'x'.repeat(90)}\n`);
   expect(statSync(path).size).toBeLessThan(12_000);
   expect(statSync(`${path}.1`).mode & 0o777).toBe(0o600);
@@ -49,12 +65,14 @@ test('a file that is written at a place of its own is left alone', () => {
   rmSync(dir, { recursive: true });
 });
 
-test.skipIf(process.getuid?.() !== 0)('a log whose disk is full costs lines and nothing else, and goes on when there is room', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'log-'));
-  expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', dir]).status).toBe(0);
-  try {
-    writeFileSync(join(dir, 'ballast'), Buffer.alloc(60 * 1024));
-    const program = `
+test.skipIf(process.getuid?.() !== 0)(
+  'a log whose disk is full costs lines and nothing else, and goes on when there is room',
+  () => {
+    const dir = mkdtempSync(join(tmpdir(), 'log-'));
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', dir]).status).toBe(0);
+    try {
+      writeFileSync(join(dir, 'ballast'), Buffer.alloc(60 * 1024));
+      const program = `
       import { rmSync } from 'node:fs';
       import { makeLog } from ${JSON.stringify(join(import.meta.dirname, 'log.ts'))};
       const log = makeLog({ level: 'info' });
@@ -64,32 +82,41 @@ test.skipIf(process.getuid?.() !== 0)('a log whose disk is full costs lines and 
         log.info('room again');
       }, 100);
     `;
-    const fd = openSync(join(dir, 'skiff.log'), 'a', 0o600);
-    const done = spawnSync(process.execPath, ['--input-type=module', '-e', program], { stdio: ['ignore', 'ignore', fd] });
-    closeSync(fd);
-    expect(done.status).toBe(0);
-    expect(readFileSync(join(dir, 'skiff.log'), 'utf8')).toMatch(/line 0 [^]*room again\n$/);
-  } finally {
-    spawnSync('umount', ['-l', dir]);
-    rmSync(dir, { recursive: true, force: true });
-  }
-});
+      const fd = openSync(join(dir, 'skiff.log'), 'a', 0o600);
+      const done = spawnSync(process.execPath, ['--input-type=module', '-e', program], {
+        stdio: ['ignore', 'ignore', fd],
+      });
+      closeSync(fd);
+      expect(done.status).toBe(0);
+      expect(readFileSync(join(dir, 'skiff.log'), 'utf8')).toMatch(/line 0 [^]*room again\n$/);
+    } finally {
+      spawnSync('umount', ['-l', dir]);
+      rmSync(dir, { recursive: true, force: true });
+    }
+  },
+);
 
-test.skipIf(process.getuid?.() !== 0)('a log for whose copy there is no room is cut all the same', () => {
-  const dir = mkdtempSync(join(tmpdir(), 'log-'));
-  expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', dir]).status).toBe(0);
-  try {
-    const path = join(dir, 'skiff.log');
-    const fd = openSync(path, 'a', 0o600);
-    const put = boundedWriter((line) => void writeSync(fd, line), fd, { bytes: 40_000, checkEvery: 1000 });
-    for (let i = 0; i < 100; i++) put(`line ${i} ${'x'.repeat(500)}\n`);
-    // Without the cut only some 130 lines would fit.
-    expect(existsSync(`${path}.1`)).toBe(false);
-    expect(statSync(path).size).toBeLessThan(20_000);
-    expect(readFileSync(path, 'utf8')).toMatch(/line 99 x+\n$/);
-    closeSync(fd);
-  } finally {
-    spawnSync('umount', ['-l', dir]);
-    rmSync(dir, { recursive: true, force: true });
-  }
-});
+test.skipIf(process.getuid?.() !== 0)(
+  'a log for whose copy there is no room is cut all the same',
+  () => {
+    const dir = mkdtempSync(join(tmpdir(), 'log-'));
+    expect(spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'none', dir]).status).toBe(0);
+    try {
+      const path = join(dir, 'skiff.log');
+      const fd = openSync(path, 'a', 0o600);
+      const put = boundedWriter((line) => void writeSync(fd, line), fd, {
+        bytes: 40_000,
+        checkEvery: 1000,
+      });
+      for (let i = 0; i < 100; i++) put(`line ${i} ${'x'.repeat(500)}\n`);
+      // Without the cut only some 130 lines would fit.
+      expect(existsSync(`${path}.1`)).toBe(false);
+      expect(statSync(path).size).toBeLessThan(20_000);
+      expect(readFileSync(path, 'utf8')).toMatch(/line 99 x+\n$/);
+      closeSync(fd);
+    } finally {
+      spawnSync('umount', ['-l', dir]);
+      rmSync(dir, { recursive: true, force: true });
+    }
+  },
+);

@@ -16,14 +16,27 @@ export type Fields = Record<string, unknown>;
 
 const rank: Record<Level, number> = { debug: 0, info: 1, warn: 2, error: 3 };
 
-/** What requests can make the log say is bounded: so many lines of one kind in this time, and none longer than this. */
+/**
+ * What requests can make the log say is bounded: so many lines of one kind in this time, and none
+ * longer than this.
+ */
 const bounds = { lines: 50, periodMs: 10_000, lineLength: 4096, kinds: 1000 };
 
 /** A log that writes lines at or above `level` through `write`. */
-export function makeLog(options: { level: Level; component?: string; write?: (line: string) => void; now?: () => number }): Log {
+export function makeLog(options: {
+  level: Level;
+  component?: string;
+  write?: (line: string) => void;
+  now?: () => number;
+}): Log {
   const now = options.now ?? Date.now;
   const write = options.write ?? boundedWriter(standardError());
-  return logNamed(options.component ?? 'skiff', { level: options.level, now, write, seen: new Map() });
+  return logNamed(options.component ?? 'skiff', {
+    level: options.level,
+    now,
+    write,
+    seen: new Map(),
+  });
 }
 
 interface Shared {
@@ -55,7 +68,9 @@ function logNamed(component: string, shared: Shared): Log {
   };
 }
 
-/** How many lines of this kind were left out before this one; undefined = leave this one out too. */
+/**
+ * How many lines of this kind were left out before this one; undefined = leave this one out too.
+ */
 function unsaid({ seen }: Shared, kind: string, at: number): number | undefined {
   const known = seen.get(kind);
   if (!known || at - known.sinceMs >= bounds.periodMs || at < known.sinceMs) {

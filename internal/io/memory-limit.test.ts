@@ -18,12 +18,50 @@ function limitOf(files: Record<string, string>): number | undefined {
 }
 
 it.each([
-  ['version 1', { 'proc/self/cgroup': '9:cpu:/x\n7:memory:/system.slice/skiff.service\n', 'sys/fs/cgroup/memory/system.slice/skiff.service/memory.limit_in_bytes': `${128 * mebibyte}\n` }, 128],
-  ['version 1 without a limit', { 'proc/self/cgroup': '7:memory:/\n', 'sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n' }, undefined],
-  ['version 2', { 'proc/self/cgroup': '0::/a\n', 'sys/fs/cgroup/a/memory.max': 'max\n', 'sys/fs/cgroup/a/memory.high': `${200 * mebibyte}\n` }, 200],
-  ['a limit above', { 'proc/self/cgroup': '0::/a/b\n', 'sys/fs/cgroup/a/memory.max': `${256 * mebibyte}\n`, 'sys/fs/cgroup/a/b/memory.max': 'max\n' }, 256],
-  ['a cgroup outside the namespace', { 'proc/self/cgroup': '0::/../../x\n', 'sys/fs/cgroup/memory.max': 'max\n' }, undefined],
-  ['more than the machine has', { 'proc/self/cgroup': '0::/a\n', 'sys/fs/cgroup/a/memory.max': `${4096 * mebibyte}\n` }, undefined],
+  [
+    'version 1',
+    {
+      'proc/self/cgroup': '9:cpu:/x\n7:memory:/system.slice/skiff.service\n',
+      'sys/fs/cgroup/memory/system.slice/skiff.service/memory.limit_in_bytes': `${128 * mebibyte}\n`,
+    },
+    128,
+  ],
+  [
+    'version 1 without a limit',
+    {
+      'proc/self/cgroup': '7:memory:/\n',
+      'sys/fs/cgroup/memory/memory.limit_in_bytes': '9223372036854771712\n',
+    },
+    undefined,
+  ],
+  [
+    'version 2',
+    {
+      'proc/self/cgroup': '0::/a\n',
+      'sys/fs/cgroup/a/memory.max': 'max\n',
+      'sys/fs/cgroup/a/memory.high': `${200 * mebibyte}\n`,
+    },
+    200,
+  ],
+  [
+    'a limit above',
+    {
+      'proc/self/cgroup': '0::/a/b\n',
+      'sys/fs/cgroup/a/memory.max': `${256 * mebibyte}\n`,
+      'sys/fs/cgroup/a/b/memory.max': 'max\n',
+    },
+    256,
+  ],
+  [
+    'a cgroup outside the namespace',
+    { 'proc/self/cgroup': '0::/../../x\n', 'sys/fs/cgroup/memory.max': 'max\n' },
+    undefined,
+  ],
+  [
+    'more than the machine has',
+    { 'proc/self/cgroup': '0::/a\n', 'sys/fs/cgroup/a/memory.max': `${4096 * mebibyte}\n` },
+    undefined,
+  ],
   ['nothing to read', {}, undefined],
 ])('the memory limit of %s', (_name, files, wanted) => {
   expect(limitOf(files)).toBe(wanted);

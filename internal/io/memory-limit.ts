@@ -3,11 +3,13 @@ import { totalmem } from 'node:os';
 import { dirname, join, normalize } from 'node:path';
 
 /**
- * The least memory limit of the cgroups that this process is in, in bytes; undefined when none is below what the machine has.
- * `root` is where /proc and /sys are.
+ * The least memory limit of the cgroups that this process is in, in bytes; undefined when none is
+ * below what the machine has. `root` is where /proc and /sys are.
  */
 export function memoryLimitBytes(root = '/', totalBytes = totalmem()): number | undefined {
-  const limits = readText(join(root, 'proc/self/cgroup')).split('\n').flatMap((line) => limitsAlong(root, line));
+  const limits = readText(join(root, 'proc/self/cgroup'))
+    .split('\n')
+    .flatMap((line) => limitsAlong(root, line));
   const least = Math.min(...limits, totalBytes);
   return least < totalBytes ? least : undefined;
 }

@@ -26,7 +26,8 @@ export function makeMounts(spawn: Spawn, disk: Disk): Mounts {
       const plain = await spawn.run(op, ['umount', '--no-canonicalize', path]);
       if (plain.code === 0) return;
       const lazy = await spawn.run(op, ['umount', '--no-canonicalize', '--lazy', path]);
-      if (lazy.code !== 0) throw new IoError(`${op}: umount ${path}: ${lazy.stderr.trim()}`, { op, code: 'UMOUNT' });
+      if (lazy.code !== 0)
+        throw new IoError(`${op}: umount ${path}: ${lazy.stderr.trim()}`, { op, code: 'UMOUNT' });
     },
     below: async (op, path) => {
       const table = (await disk.read(op, '/proc/self/mountinfo')).toString();
@@ -38,5 +39,7 @@ export function makeMounts(spawn: Spawn, disk: Disk): Mounts {
 
 /** mountinfo writes space, tab, newline and backslash as octal. */
 function unescaped(field: string): string {
-  return field.replace(/\\([0-7]{3})/g, (_, octal: string) => String.fromCharCode(Number.parseInt(octal, 8)));
+  return field.replace(/\\([0-7]{3})/g, (_, octal: string) =>
+    String.fromCharCode(Number.parseInt(octal, 8)),
+  );
 }

@@ -12,17 +12,25 @@ export type Below =
 const mostEntries = 10_000;
 
 /**
- * Opens a file or lists a folder below `root`; undefined when there is none. A link that leads out of `root` counts as none: what is
- * open is looked at, so that nobody who may write below `root` can put something else in its place between the look and the read.
- * Pipes, sockets and devices count as none and are not opened.
+ * Opens a file or lists a folder below `root`; undefined when there is none. A link that leads out
+ * of `root` counts as none: what is open is looked at, so that nobody who may write below `root`
+ * can put something else in its place between the look and the read. Pipes, sockets and devices
+ * count as none and are not opened.
  */
-export async function openBelow(op: string, root: string, segments: readonly string[]): Promise<Below | undefined> {
+export async function openBelow(
+  op: string,
+  root: string,
+  segments: readonly string[],
+): Promise<Below | undefined> {
   const path = join(root, ...segments);
   try {
     const real = await fs.realpath(root);
     const looked = await fs.stat(path);
     if (!looked.isFile() && !looked.isDirectory()) return undefined;
-    const handle = await fs.open(path, constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY);
+    const handle = await fs.open(
+      path,
+      constants.O_RDONLY | constants.O_NONBLOCK | constants.O_NOCTTY,
+    );
     let kept = false;
     try {
       const self = `/proc/self/fd/${handle.fd}`;
@@ -31,11 +39,21 @@ export async function openBelow(op: string, root: string, segments: readonly str
       const stat = await handle.stat();
       if (stat.isDirectory()) {
         const all = (await fs.readdir(self, { withFileTypes: true })).slice(0, mostEntries);
-        return { kind: 'dir', entries: all.map((one) => ({ name: one.name, dir: one.isDirectory() })).sort((a, b) => (a.name < b.name ? -1 : 1)) };
+        return {
+          kind: 'dir',
+          entries: all
+            .map((one) => ({ name: one.name, dir: one.isDirectory() }))
+            .sort((a, b) => (a.name < b.name ? -1 : 1)),
+        };
       }
       if (!stat.isFile()) return undefined;
       kept = true;
-      return { kind: 'file', size: stat.size, stream: () => handle.createReadStream({ start: 0, end: Math.max(0, stat.size - 1) }), close: () => handle.close() };
+      return {
+        kind: 'file',
+        size: stat.size,
+        stream: () => handle.createReadStream({ start: 0, end: Math.max(0, stat.size - 1) }),
+        close: () => handle.close(),
+      };
     } finally {
       if (!kept) await handle.close();
     }

@@ -22,8 +22,12 @@ export const realProcesses: Processes = {
     for (const name of await fs.readdir('/proc')) {
       if (!/^\d+$/.test(name)) continue;
       try {
-        const [stat, cmdline] = await Promise.all([fs.readFile(`/proc/${name}/stat`, 'utf8'), fs.readFile(`/proc/${name}/cmdline`, 'utf8')]);
-        // The program's name stands in parentheses and may hold anything; the parent is the second field after it.
+        const [stat, cmdline] = await Promise.all([
+          fs.readFile(`/proc/${name}/stat`, 'utf8'),
+          fs.readFile(`/proc/${name}/cmdline`, 'utf8'),
+        ]);
+        // The program's name stands in parentheses and may hold anything; the parent is the second
+        // field after it.
         const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
         found.push({ pid: Number(name), parent, command: cmdline.split('\0').slice(0, -1) });
       } catch {

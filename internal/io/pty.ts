@@ -11,7 +11,10 @@ export interface Pty {
   kill(signal?: string): void;
 }
 
-/** Starts `command` on a new pseudo-terminal. The addon is loaded at the first call: most processes never need it. */
+/**
+ * Starts `command` on a new pseudo-terminal. The addon is loaded at the first call: most processes
+ * never need it.
+ */
 export async function openPty(
   op: string,
   command: string[],
@@ -31,7 +34,8 @@ export async function openPty(
     return {
       pid: terminal.pid,
       // With encoding null the package hands out Buffers, whatever its types say.
-      onData: (received) => void terminal.onData((data) => received(Buffer.from(data as unknown as Buffer))),
+      onData: (received) =>
+        void terminal.onData((data) => received(Buffer.from(data as unknown as Buffer))),
       onExit: (ended) => void terminal.onExit((e) => ended({ code: e.exitCode, signal: e.signal })),
       write: (data) => terminal.write(data as unknown as string),
       resize: (columns, rows) => terminal.resize(columns, rows),

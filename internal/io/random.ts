@@ -33,7 +33,10 @@ export function seededRandom(seed: number): Random {
     bytes,
     uuid: () => {
       const hex = Buffer.from(bytes(16)).toString('hex');
-      return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20)}`;
+      return (
+        `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-a${hex.slice(17, 20)}` +
+        `-${hex.slice(20)}`
+      );
     },
   };
 }

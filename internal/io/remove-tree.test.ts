@@ -38,7 +38,10 @@ it('leaves alone what links point to', async () => {
 });
 
 it('removes names that are no text, FIFOs and sockets', async () => {
-  await fs.writeFile(Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff, 0xfe, 0x0a])]), 'x');
+  await fs.writeFile(
+    Buffer.concat([Buffer.from(`${tree}/`), Buffer.from([0xff, 0xfe, 0x0a])]),
+    'x',
+  );
   execFileSync('mkfifo', [join(tree, 'fifo')]);
   await removeTree('test', tree);
   expect(await left()).toEqual(['outside']);
@@ -57,7 +60,8 @@ it('removes a tree deeper than any path', async () => {
 });
 
 it('does not follow a folder that becomes a link while it is at work', async () => {
-  // One process swaps a folder and a link as fast as it can; whatever the timing, nothing outside may go.
+  // One process swaps a folder and a link as fast as it can; whatever the timing, nothing outside
+  // may go.
   for (let round = 0; round < 20; round++) {
     await fs.mkdir(join(tree, 'd/e'), { recursive: true });
     await fs.symlink(join(dir, 'outside'), join(tree, 'l')).catch(() => undefined);

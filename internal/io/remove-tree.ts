@@ -10,9 +10,10 @@ const mostRounds = 100;
 let moved = 0;
 
 /**
- * Removes a file, or a folder with all that is in it; nothing there is no error. The tree may have been written by a pod:
- * no link in it is followed, even one that is swapped in now, no name is too strange and no tree too deep. What is mounted
- * in it stays, and is an error: it belongs to somebody else.
+ * Removes a file, or a folder with all that is in it; nothing there is no error. The tree may have
+ * been written by a pod: no link in it is followed, even one that is swapped in now, no name is too
+ * strange and no tree too deep. What is mounted in it stays, and is an error: it belongs to
+ * somebody else.
  */
 export async function removeTree(op: string, path: string): Promise<void> {
   if (await unlinked(path)) return;
@@ -23,7 +24,8 @@ export async function removeTree(op: string, path: string): Promise<void> {
     for (let round = 0; ; round++) {
       await empty({ op, top, dev }, top, 0);
       if (await removedFolder(path)) return;
-      if (round === mostRounds) throw new IoError(`${op}: ${path} does not become empty`, { op, code: 'ENOTEMPTY' });
+      if (round === mostRounds)
+        throw new IoError(`${op}: ${path} does not become empty`, { op, code: 'ENOTEMPTY' });
     }
   } finally {
     await top.release();
@@ -48,7 +50,11 @@ async function empty(work: Work, folder: Held, depth: number): Promise<void> {
     try {
       const stat = await child?.stat();
       if (!child || stat?.kind !== 'dir') continue; // another thing by now; the next round sees it
-      if (stat.dev !== work.dev) throw new IoError(`${work.op}: ${await child.real()} is still mounted`, { op: work.op, code: 'EBUSY' });
+      if (stat.dev !== work.dev)
+        throw new IoError(`${work.op}: ${await child.real()} is still mounted`, {
+          op: work.op,
+          code: 'EBUSY',
+        });
       await empty(work, child, depth + 1);
     } finally {
       await child?.release();

@@ -18,7 +18,10 @@ export interface RotatingFileOptions {
 
 const defaultPendingBytes = 64 << 20;
 
-/** Lines appended to a file that only its owner reads, with older files kept beside it (as lumberjack names them). */
+/**
+ * Lines appended to a file that only its owner reads, with older files kept beside it (as
+ * lumberjack names them).
+ */
 export class RotatingFile {
   readonly #options: RotatingFileOptions;
   #file: FileHandle | undefined;
@@ -45,7 +48,8 @@ export class RotatingFile {
 
   /** Takes a line (without its end). */
   write(line: string): void {
-    if (this.#pendingBytes > (this.#options.maxPendingBytes ?? defaultPendingBytes)) return this.#options.lost(1, 'the disk is too slow');
+    if (this.#pendingBytes > (this.#options.maxPendingBytes ?? defaultPendingBytes))
+      return this.#options.lost(1, 'the disk is too slow');
     this.#pending.push(line);
     this.#pendingBytes += line.length;
     this.#writing ??= this.#drain();
@@ -65,7 +69,8 @@ export class RotatingFile {
       const lines = this.#take();
       const bytes = Buffer.from(`${lines.join('\n')}\n`);
       try {
-        if (this.#size > 0 && this.#size + bytes.length > this.#options.maxBytes) await this.#rotate();
+        if (this.#size > 0 && this.#size + bytes.length > this.#options.maxBytes)
+          await this.#rotate();
         if (!this.#file) await this.open();
         await this.#file?.appendFile(bytes);
         this.#size += bytes.length;
@@ -76,12 +81,15 @@ export class RotatingFile {
     this.#writing = undefined;
   }
 
-  /** Pending lines that fit into the present file, or into a new one when none does; one at least. */
+  /**
+   * Pending lines that fit into the present file, or into a new one when none does; one at least.
+   */
   #take(): string[] {
     const { maxBytes } = this.#options;
     const fits = (used: number): number => {
       let [count, bytes] = [0, used];
-      for (; count < this.#pending.length; count++) if ((bytes += Buffer.byteLength(this.#pending[count] ?? '') + 1) > maxBytes) break;
+      for (; count < this.#pending.length; count++)
+        if ((bytes += Buffer.byteLength(this.#pending[count] ?? '') + 1) > maxBytes) break;
       return count;
     };
     const lines = this.#pending.splice(0, fits(this.#size) || fits(0) || 1);
@@ -103,10 +111,19 @@ export class RotatingFile {
   async #prune(stem: string, extension: string): Promise<void> {
     const { path, maxBackups, maxAgeMs } = this.#options;
     const pattern = /^\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d\.\d{3}$/;
-    const named = (await readdir(dirname(path))).filter((name) => name.startsWith(`${stem}-`) && name.endsWith(extension) && pattern.test(name.slice(stem.length + 1, name.length - extension.length)));
+    const named = (await readdir(dirname(path))).filter(
+      (name) =>
+        name.startsWith(`${stem}-`) &&
+        name.endsWith(extension) &&
+        pattern.test(name.slice(stem.length + 1, name.length - extension.length)),
+    );
     const oldest = stampOf(new Date(Date.now() - maxAgeMs));
     const newestFirst = named.sort().reverse();
-    const gone = newestFirst.filter((name, i) => (maxBackups > 0 && i >= maxBackups) || (maxAgeMs > 0 && name.slice(stem.length + 1) < oldest));
+    const gone = newestFirst.filter(
+      (name, i) =>
+        (maxBackups > 0 && i >= maxBackups) ||
+        (maxAgeMs > 0 && name.slice(stem.length + 1) < oldest),
+    );
     for (const name of gone) await rm(join(dirname(path), name), { force: true });
   }
 }

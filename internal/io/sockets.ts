@@ -15,7 +15,8 @@ export interface Listener {
   close(): void;
 }
 
-const failed = (op: string, cause: NodeJS.ErrnoException): IoError => new IoError(`${op}: ${cause.message}`, { op, code: cause.code ?? 'IO', cause });
+const failed = (op: string, cause: NodeJS.ErrnoException): IoError =>
+  new IoError(`${op}: ${cause.message}`, { op, code: cause.code ?? 'IO', cause });
 
 /** Binds a UDP socket and calls `received` for each datagram. */
 export function bindUdp(
@@ -24,17 +25,21 @@ export function bindUdp(
   received: (data: Buffer, from: { address: string; port: number }) => void,
 ): Promise<Datagrams> {
   return new Promise((resolve, reject) => {
-    const socket: UdpSocket = createSocket({ type: options.address.includes(':') ? 'udp6' : 'udp4' });
+    const socket: UdpSocket = createSocket({
+      type: options.address.includes(':') ? 'udp6' : 'udp4',
+    });
     socket.once('error', (cause) => reject(failed(op, cause)));
     socket.on('message', (data, from) => received(data, from));
     socket.bind(options.port, options.address, () => {
       socket.removeAllListeners('error');
-      socket.on('error', () => undefined); // a send that fails is a lost datagram: the asker asks again
+      // a send that fails is a lost datagram: the asker asks again
+      socket.on('error', () => undefined);
       let open = true;
       resolve({
         port: socket.address().port,
         // An answer that comes after the end is lost as well; Node would throw.
-        send: (data, port, address) => void (open && socket.send(data, port, address, () => undefined)),
+        send: (data, port, address) =>
+          void (open && socket.send(data, port, address, () => undefined)),
         close: () => {
           if (open) socket.close();
           open = false;
@@ -45,23 +50,41 @@ export function bindUdp(
 }
 
 /** Listens for TCP connections. */
-export function listenTcp(op: string, options: { address: string; port: number }, connected: (socket: Socket) => void): Promise<Listener> {
+export function listenTcp(
+  op: string,
+  options: { address: string; port: number },
+  connected: (socket: Socket) => void,
+): Promise<Listener> {
   return new Promise((resolve, reject) => {
     const server: Server = createServer(connected);
     server.once('error', (cause) => reject(failed(op, cause)));
     server.listen(options.port, options.address, () => {
       const address = server.address();
-      resolve({ port: typeof address === 'object' && address ? address.port : options.port, close: () => void server.close() });
+      resolve({
+        port: typeof address === 'object' && address ? address.port : options.port,
+        close: () => void server.close(),
+      });
     });
   });
 }
 
 /** Opens a TCP connection, or throws IoError. */
-export function dialTcp(op: string, options: { address: string; port: number; timeoutMs: number }): Promise<Socket> {
+export function dialTcp(
+  op: string,
+  options: { address: string; port: number; timeoutMs: number },
+): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host: options.address, port: options.port, timeout: options.timeoutMs });
+    const socket = connect({
+      host: options.address,
+      port: options.port,
+      timeout: options.timeoutMs,
+    });
     socket.once('error', (cause) => reject(failed(op, cause)));
-    socket.once('timeout', () => socket.destroy(new Error(`no answer from ${options.address}:${options.port} in ${options.timeoutMs} ms`)));
+    socket.once('timeout', () =>
+      socket.destroy(
+        new Error(`no answer from ${options.address}:${options.port} in ${options.timeoutMs} ms`),
+      ),
+    );
     socket.once('connect', () => {
       socket.setTimeout(0);
       socket.removeAllListeners('error');

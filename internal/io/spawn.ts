@@ -10,7 +10,10 @@ export interface Finished {
 }
 
 export interface Spawn {
-  /** Runs a program to its end. Throws IoError when it cannot start; a non-zero status is the caller's to judge. */
+  /**
+   * Runs a program to its end. Throws IoError when it cannot start; a non-zero status is the
+   * caller's to judge.
+   */
   run(op: string, command: string[], options?: RunOptions): Promise<Finished>;
   /** Starts a program that stays. */
   start(op: string, command: string[], options?: StartOptions): ChildProcess;
@@ -51,17 +54,31 @@ export const realSpawn: Spawn = {
         if (bytes > (options.maxOutputBytes ?? defaultMaxOutputBytes)) child.kill('SIGKILL');
         else into.push(chunk);
       };
-      const timer = options.timeoutMs === undefined ? undefined : setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
+      const timer =
+        options.timeoutMs === undefined
+          ? undefined
+          : setTimeout(() => child.kill('SIGKILL'), options.timeoutMs);
       child.stdout.on('data', take(out));
       child.stderr.on('data', take(err));
       child.stdin.on('error', () => undefined); // the program may end without reading its input
       child.on('error', (cause) => {
         clearTimeout(timer);
-        reject(new IoError(`${op}: cannot run ${command[0]}: ${cause.message}`, { op, code: (cause as NodeJS.ErrnoException).code ?? 'IO', cause }));
+        reject(
+          new IoError(`${op}: cannot run ${command[0]}: ${cause.message}`, {
+            op,
+            code: (cause as NodeJS.ErrnoException).code ?? 'IO',
+            cause,
+          }),
+        );
       });
       child.on('close', (code, signal) => {
         clearTimeout(timer);
-        resolve({ code: code ?? -1, signal: signal ?? undefined, stdout: Buffer.concat(out), stderr: Buffer.concat(err).toString() });
+        resolve({
+          code: code ?? -1,
+          signal: signal ?? undefined,
+          stdout: Buffer.concat(out),
+          stderr: Buffer.concat(err).toString(),
+        });
       });
       child.stdin.end(options.input);
     });
@@ -77,10 +94,19 @@ export const realSpawn: Spawn = {
 };
 
 /** Runs a program and throws IoError, with its last words, unless it ended with status 0. */
-export async function runOk(spawn: Spawn, op: string, command: string[], options?: RunOptions): Promise<string> {
+export async function runOk(
+  spawn: Spawn,
+  op: string,
+  command: string[],
+  options?: RunOptions,
+): Promise<string> {
   const done = await spawn.run(op, command, options);
   if (done.code !== 0) {
-    throw new IoError(`${op}: ${command.join(' ').slice(0, 200)}: status ${done.code}: ${done.stderr.trim().slice(-500)}`, { op, code: 'EXIT' });
+    throw new IoError(
+      `${op}: ${command.join(' ').slice(0, 200)}: status ${done.code}: ` +
+        `${done.stderr.trim().slice(-500)}`,
+      { op, code: 'EXIT' },
+    );
   }
   return done.stdout.toString();
 }

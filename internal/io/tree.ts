@@ -7,11 +7,14 @@ import { hold, type Held } from './held.ts';
 export type { Held };
 
 /**
- * Links, owners, modes and handles: what volumes need of a file system beyond Disk. Nothing here is fsynced:
- * everything written through it can be made again from the API.
+ * Links, owners, modes and handles: what volumes need of a file system beyond Disk. Nothing here is
+ * fsynced: everything written through it can be made again from the API.
  */
 export interface Tree {
-  /** Writes a file with exactly this mode, in place when there is one; a link under its name is an error. */
+  /**
+   * Writes a file with exactly this mode, in place when there is one; a link under its name is an
+   * error.
+   */
   writeFile(op: string, path: string, data: Uint8Array, mode: number): Promise<void>;
   /** Makes an empty file with exactly this mode. False when something is there already. */
   makeFile(op: string, path: string, mode: number): Promise<boolean>;
@@ -20,7 +23,10 @@ export interface Tree {
   symlink(op: string, target: string, path: string): Promise<void>;
   readLink(op: string, path: string): Promise<string | undefined>;
   rename(op: string, from: string, to: string): Promise<void>;
-  /** Removes an empty folder; false when it is not empty or still in use. The only way to remove a cgroup. */
+  /**
+   * Removes an empty folder; false when it is not empty or still in use. The only way to remove a
+   * cgroup.
+   */
   removeDir(op: string, path: string): Promise<boolean>;
   /** Writes into a file that exists, as it is: control files of the kernel. */
   put(op: string, path: string, value: string): Promise<void>;
@@ -37,7 +43,15 @@ export interface Tree {
 export const realTree: Tree = {
   writeFile: (op, path, data, mode) =>
     guard(op, path, async () => {
-      const file = await fs.open(path, constants.O_WRONLY | constants.O_CREAT | constants.O_TRUNC | constants.O_NOFOLLOW | constants.O_NONBLOCK, mode);
+      const file = await fs.open(
+        path,
+        constants.O_WRONLY |
+          constants.O_CREAT |
+          constants.O_TRUNC |
+          constants.O_NOFOLLOW |
+          constants.O_NONBLOCK,
+        mode,
+      );
       try {
         await file.writeFile(data);
         await file.chmod(mode); // the umask of the process must not decide
@@ -55,7 +69,8 @@ export const realTree: Tree = {
   makeDir: (op, path, mode) =>
     guard(op, path, async () => {
       if ((await orTaken(fs.mkdir(path, { mode }).then(() => true))) === undefined) return false;
-      // A pod may write in the folder above: by its name, what was made could be a link to another place by now.
+      // A pod may write in the folder above: by its name, what was made could be a link to another
+      // place by now.
       const made = await hold(op, path, { follow: false });
       try {
         if ((await made?.stat())?.kind === 'dir') await made?.chmod(mode);

@@ -2,8 +2,9 @@
 const leastJumpMs = 5_000;
 
 /**
- * Notices that the wall clock was set: the monotonic clock knows how much time really went by. It looks only when asked, which is when
- * something happens anyway; nothing ticks for it. A machine that slept has jumped forward too.
+ * Notices that the wall clock was set: the monotonic clock knows how much time really went by. It
+ * looks only when asked, which is when something happens anyway; nothing ticks for it. A machine
+ * that slept has jumped forward too.
  */
 export class WallWatch {
   readonly #wallMs: () => number;

@@ -5,7 +5,10 @@ import { IoError } from '../base/errors.ts';
 import { openReader, type FileReader } from './file-reader.ts';
 import { openWriter, type FileWriter } from './file-writer.ts';
 
-/** A ZIP archive of one file (PKWARE's APPNOTE.TXT, sections 4.3 to 4.4), piece by piece: what `unzip` opens. Not promised: 4 GiB and more. */
+/**
+ * A ZIP archive of one file (PKWARE's APPNOTE.TXT, sections 4.3 to 4.4), piece by piece: what
+ * `unzip` opens. Not promised: 4 GiB and more.
+ */
 
 const localHeaderBytes = 30;
 const directoryHeaderBytes = 46;
@@ -13,12 +16,20 @@ const descriptorBytes = 16;
 const endBytes = 22;
 /** "Checksum and sizes follow the bytes": they are not known before. */
 const sizesFollow = 8;
-const signatures = { local: 0x04034b50, descriptor: 0x08074b50, directory: 0x02014b50, end: 0x06054b50 };
+const signatures = {
+  local: 0x04034b50,
+  descriptor: 0x08074b50,
+  directory: 0x02014b50,
+  end: 0x06054b50,
+};
 const deflated = 8;
 const version = 20;
 const pieceBytes = 256 * 1024;
 const largest = 0xffffffff;
-/** 1 January 1980, the first day that the format knows: an archive of the same bytes is the same archive. */
+/**
+ * 1 January 1980, the first day that the format knows: an archive of the same bytes is the same
+ * archive.
+ */
 const noDate = 0x21;
 
 interface Entry {
@@ -28,16 +39,30 @@ interface Entry {
   bytes: number;
 }
 
-/** Packs `source` as `name` into a new file at `target`, durable when it resolves. `temporary` must lie beside it. */
-export async function zipFile(op: string, options: { source: string; name: string; temporary: string; target: string }): Promise<void> {
+/**
+ * Packs `source` as `name` into a new file at `target`, durable when it resolves. `temporary` must
+ * lie beside it.
+ */
+export async function zipFile(
+  op: string,
+  options: { source: string; name: string; temporary: string; target: string },
+): Promise<void> {
   const source = await opened(op, options.source);
   const out = await openWriter(op, options.temporary);
   try {
     const bytes = await source.size();
     const name = Buffer.from(options.name);
     await out.write(header({ name, crc: 0, packed: 0, bytes: 0 }, 'local'));
-    const entry: Entry = { name, bytes, ...(await pack(source, bytes, (piece) => out.write(piece))) };
-    if (bytes > largest || entry.packed > largest) throw new IoError(`${options.source} is too large for a ZIP archive`, { op, hint: 'take it without compression' });
+    const entry: Entry = {
+      name,
+      bytes,
+      ...(await pack(source, bytes, (piece) => out.write(piece))),
+    };
+    if (bytes > largest || entry.packed > largest)
+      throw new IoError(`${options.source} is too large for a ZIP archive`, {
+        op,
+        hint: 'take it without compression',
+      });
     await out.write(descriptor(entry));
     await out.write(header(entry, 'directory'));
     await out.write(end(entry));
@@ -49,7 +74,10 @@ export async function zipFile(op: string, options: { source: string; name: strin
 }
 
 /** Unpacks the one file in the archive at `source` into a new file at `target`, and checks it. */
-export async function unzipFile(op: string, options: { source: string; target: string }): Promise<void> {
+export async function unzipFile(
+  op: string,
+  options: { source: string; target: string },
+): Promise<void> {
   const source = await opened(op, options.source);
   let out: FileWriter | undefined;
   try {
@@ -63,9 +91,11 @@ export async function unzipFile(op: string, options: { source: string; target: s
       bytes += piece.length;
       await writer.write(piece);
     };
-    await through(pieces(source, at, entry.packed), createInflateRaw(), take).catch((cause: unknown) => {
-      throw damaged(op, options.source, cause);
-    });
+    await through(pieces(source, at, entry.packed), createInflateRaw(), take).catch(
+      (cause: unknown) => {
+        throw damaged(op, options.source, cause);
+      },
+    );
     if (crc !== entry.crc || bytes !== entry.bytes) throw damaged(op, options.source);
     await out.finish(options.target);
   } finally {
@@ -91,7 +121,11 @@ async function opened(op: string, path: string): Promise<FileReader> {
   return file;
 }
 
-async function pack(source: FileReader, bytes: number, take: (piece: Buffer) => Promise<void>): Promise<{ crc: number; packed: number }> {
+async function pack(
+  source: FileReader,
+  bytes: number,
+  take: (piece: Buffer) => Promise<void>,
+): Promise<{ crc: number; packed: number }> {
   let crc = 0;
   let packed = 0;
   const read = async function* (): AsyncGenerator<Buffer> {
@@ -108,7 +142,7 @@ async function pack(source: FileReader, bytes: number, take: (piece: Buffer) => 
 }
 
 async function* pieces(source: FileReader, from: number, bytes: number): AsyncGenerator<Buffer> {
-  for (let at = from; at < from + bytes; ) {
+  for (let at = from; at < from + bytes;) {
     const piece = await source.read(at, Math.min(pieceBytes, from + bytes - at));
     if (piece.length === 0) return;
     at += piece.length;
@@ -116,7 +150,11 @@ async function* pieces(source: FileReader, from: number, bytes: number): AsyncGe
   }
 }
 
-async function through(from: AsyncGenerator<Buffer>, codec: Transform, take: (piece: Buffer) => Promise<void>): Promise<void> {
+async function through(
+  from: AsyncGenerator<Buffer>,
+  codec: Transform,
+  take: (piece: Buffer) => Promise<void>,
+): Promise<void> {
   await pipeline(from, codec, async (packed: AsyncIterable<Buffer>) => {
     for await (const piece of packed) await take(piece);
   });
@@ -142,7 +180,9 @@ function header({ name, crc, packed, bytes }: Entry, kind: 'local' | 'directory'
 
 function descriptor({ crc, packed, bytes }: Entry): Buffer {
   const tail = Buffer.alloc(descriptorBytes);
-  [signatures.descriptor, crc, packed, bytes].forEach((value, i) => tail.writeUInt32LE(value, i * 4));
+  [signatures.descriptor, crc, packed, bytes].forEach((value, i) =>
+    tail.writeUInt32LE(value, i * 4),
+  );
   return tail;
 }
 
@@ -157,19 +197,47 @@ function end({ name, packed }: Entry): Buffer {
 }
 
 /** Reads the directory at the end of the archive: there is one entry, and no comment behind it. */
-async function directory(op: string, path: string, source: FileReader): Promise<{ entry: Entry; at: number }> {
+async function directory(
+  op: string,
+  path: string,
+  source: FileReader,
+): Promise<{ entry: Entry; at: number }> {
   const size = await source.size();
   const tail = await source.read(Math.max(0, size - endBytes), endBytes);
-  if (tail.length < endBytes || tail.readUInt32LE(0) !== signatures.end || tail.readUInt16LE(10) !== 1) throw damaged(op, path);
+  if (
+    tail.length < endBytes ||
+    tail.readUInt32LE(0) !== signatures.end ||
+    tail.readUInt16LE(10) !== 1
+  )
+    throw damaged(op, path);
   const head = await source.read(tail.readUInt32LE(16), directoryHeaderBytes);
-  if (head.length < directoryHeaderBytes || head.readUInt32LE(0) !== signatures.directory || head.readUInt16LE(10) !== deflated) throw damaged(op, path);
+  if (
+    head.length < directoryHeaderBytes ||
+    head.readUInt32LE(0) !== signatures.directory ||
+    head.readUInt16LE(10) !== deflated
+  )
+    throw damaged(op, path);
   const from = head.readUInt32LE(42);
   const local = await source.read(from, localHeaderBytes);
-  if (local.length < localHeaderBytes || local.readUInt32LE(0) !== signatures.local) throw damaged(op, path);
+  if (local.length < localHeaderBytes || local.readUInt32LE(0) !== signatures.local)
+    throw damaged(op, path);
   const at = from + localHeaderBytes + local.readUInt16LE(26) + local.readUInt16LE(28);
-  return { entry: { name: Buffer.alloc(0), crc: head.readUInt32LE(16), packed: head.readUInt32LE(20), bytes: head.readUInt32LE(24) }, at };
+  return {
+    entry: {
+      name: Buffer.alloc(0),
+      crc: head.readUInt32LE(16),
+      packed: head.readUInt32LE(20),
+      bytes: head.readUInt32LE(24),
+    },
+    at,
+  };
 }
 
 function damaged(op: string, path: string, cause?: unknown): IoError {
-  return new IoError(`${path} is not a whole ZIP archive of one file`, { op, code: 'CORRUPT', cause, hint: 'take another snapshot' });
+  return new IoError(`${path} is not a whole ZIP archive of one file`, {
+    op,
+    code: 'CORRUPT',
+    cause,
+    hint: 'take another snapshot',
+  });
 }

@@ -2,7 +2,15 @@ import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import { ConfigError } from '../base/errors.ts';
-import { cidrHas, loopback, parseIpv4, parseIpv4Cidr, parsePort, type Ipv4, type Ipv4Cidr } from '../base/ipv4.ts';
+import {
+  cidrHas,
+  loopback,
+  parseIpv4,
+  parseIpv4Cidr,
+  parsePort,
+  type Ipv4,
+  type Ipv4Cidr,
+} from '../base/ipv4.ts';
 import type { Mirror } from '../client/client.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
@@ -35,13 +43,18 @@ export interface NetworkOptions {
   /** On tmpfs. */
   runDir: string;
   resolvConf: string;
-  /** How packets get to pods of other nodes; `none` leaves that, and the CNI file, to somebody else. */
+  /**
+   * How packets get to pods of other nodes; `none` leaves that, and the CNI file, to somebody else.
+   */
   backend: 'vxlan' | 'host-gw' | 'none';
   /** Whether the cluster's DNS is answered here, or by pods behind an ordinary service. */
   dns: boolean;
   /** Whether services are carried out here, or by somebody else. */
   services: boolean;
-  /** Whether network policies are enforced. Pods of somebody else's network are not: what connects them has to. */
+  /**
+   * Whether network policies are enforced. Pods of somebody else's network are not: what connects
+   * them has to.
+   */
   policies: boolean;
   /** Survives a reboot. */
   stateDir: string;
@@ -64,7 +77,10 @@ export interface NetworkOptions {
   random: Random;
   log: Log;
   /** Told before the host is changed, so that uninstall can undo it. */
-  record(kind: 'nft-table' | 'link' | 'address' | 'route' | 'sysctl' | 'file', name: string): Promise<void>;
+  record(
+    kind: 'nft-table' | 'link' | 'address' | 'route' | 'sysctl' | 'file',
+    name: string,
+  ): Promise<void>;
   /** Tells that something about links, addresses, routes or forwarding has changed. */
   kernel: { onChange(fn: () => void): () => void };
   /** Told why the DNS cannot answer, and, with nothing, that it can. */
@@ -72,11 +88,17 @@ export interface NetworkOptions {
 }
 
 /** The indexes that the mirrors of NetworkOptions must have been made with. */
-export const networkIndexes = { services: serviceIndexes, slices: { ...sliceIndexes, ...addressIndex } };
+export const networkIndexes = {
+  services: serviceIndexes,
+  slices: { ...sliceIndexes, ...addressIndex },
+};
 
 /** What the node's agent says of the pods whose sandboxes it makes. */
 export interface PodAddresses {
-  /** Resolves when the kernel holds the rules of a pod at its addresses: nothing of it may run before. Throws when that takes too long. */
+  /**
+   * Resolves when the kernel holds the rules of a pod at its addresses: nothing of it may run
+   * before. Throws when that takes too long.
+   */
   hold(pod: Pod, ips: readonly string[]): Promise<void>;
   /** A pod runs already, with these addresses. */
   tell(pod: Pod, ips: readonly string[]): void;
@@ -95,7 +117,10 @@ export interface Network {
   stop(): void;
 }
 
-/** `ip_forward` carries pods' packets; `route_localnet` lets host ports and node ports answer on 127.0.0.1 (guarded in nftables). */
+/**
+ * `ip_forward` carries pods' packets; `route_localnet` lets host ports and node ports answer on
+ * 127.0.0.1 (guarded in nftables).
+ */
 const sysctls: [string, string][] = [
   ['net/ipv4/ip_forward', '1'],
   ['net/ipv4/conf/all/route_localnet', '1'],
@@ -123,21 +148,43 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   let current = '';
   const start = async (podCidr: Ipv4Cidr): Promise<void> => {
     overlay?.stop();
-    const ways = { ...options, ...addresses, nodes: options.mirrors.nodes, log: log.named('overlay') };
-    overlay = backend === 'vxlan' ? await startVxlan({ ...ways, podCidr, mtu: podMtu }) : await startHostGw(ways);
+    const ways = {
+      ...options,
+      ...addresses,
+      nodes: options.mirrors.nodes,
+      log: log.named('overlay'),
+    };
+    overlay =
+      backend === 'vxlan'
+        ? await startVxlan({ ...ways, podCidr, mtu: podMtu })
+        : await startHostGw(ways);
   };
-  const repair = startRepair({ ...options, address: options.dns ? addresses.clusterDns : undefined, sysctls, setSysctl: (name, value) => setSysctl(options, name, value), overlay: () => overlay });
+  const repair = startRepair({
+    ...options,
+    address: options.dns ? addresses.clusterDns : undefined,
+    sysctls,
+    setSysctl: (name, value) => setSysctl(options, name, value),
+    overlay: () => overlay,
+  });
   return {
     ready: proxy?.ready ?? Promise.resolve(),
     podAddresses: enforcer,
     async setPodCidr(text) {
       if (text === current || backend === 'none') return;
       const podCidr = parseIpv4Cidr(text);
-      if (!podCidr) throw new ConfigError(`the node's pod network ${JSON.stringify(text)} is not an IPv4 CIDR`, { op: 'network' });
+      if (!podCidr)
+        throw new ConfigError(
+          `the node's pod network ${JSON.stringify(text)} is not an IPv4 CIDR`,
+          { op: 'network' },
+        );
       current = text;
       enforcer?.setPodRanges([parseRange(podCidr)].filter((r) => r !== undefined));
       await options.record('file', `${options.cniConfDir}/10-skiff.conflist`);
-      await writeCniConfig(disk, options.cniConfDir, cniConfig({ podCidr, mtu: podMtu, ipamDir: `${options.runDir}/ipam` }));
+      await writeCniConfig(
+        disk,
+        options.cniConfDir,
+        cniConfig({ podCidr, mtu: podMtu, ipamDir: `${options.runDir}/ipam` }),
+      );
       await start(podCidr);
     },
     async readdress(nodeIp) {
@@ -157,8 +204,15 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
   };
 }
 
-/** The address of the DNS is the node's own, so that pods ask the node they run on. Without a DNS of ours the address is a service's. */
-async function startNodeDns(options: NetworkOptions, addresses: Addresses, { orAnyPort, late }: { orAnyPort: boolean; late(): void }): Promise<NodeDns> {
+/**
+ * The address of the DNS is the node's own, so that pods ask the node they run on. Without a DNS of
+ * ours the address is a service's.
+ */
+async function startNodeDns(
+  options: NetworkOptions,
+  addresses: Addresses,
+  { orAnyPort, late }: { orAnyPort: boolean; late(): void },
+): Promise<NodeDns> {
   const { spawn, clock, trouble } = options;
   const { clusterDns } = addresses;
   const address = [`${clusterDns}/32`, 'dev', 'lo'];
@@ -170,7 +224,16 @@ async function startNodeDns(options: NetworkOptions, addresses: Addresses, { orA
   await options.record('address', `lo ${clusterDns}/32`);
   await runOk(spawn, 'dns.address', ['ip', 'addr', 'replace', ...address]);
   const start = (): Promise<DnsServer> =>
-    startDns({ ...options, ...options.mirrors, domain: options.clusterDomain, address: clusterDns, port: dnsPort, orAnyPort, mayAsk: askers(addresses, options), log: options.log.named('dns') });
+    startDns({
+      ...options,
+      ...options.mirrors,
+      domain: options.clusterDomain,
+      address: clusterDns,
+      port: dnsPort,
+      orAnyPort,
+      mayAsk: askers(addresses, options),
+      log: options.log.named('dns'),
+    });
   return await keepDns({ start, clock, trouble, late });
 }
 
@@ -186,7 +249,8 @@ interface Addresses {
 /** The addresses of the configuration, parsed before any reaches the kernel. */
 function addressesOf(options: NetworkOptions): Addresses {
   const need = <T>(name: string, text: string, parsed: T | undefined): T => {
-    if (parsed === undefined) throw new ConfigError(`${name} ${JSON.stringify(text)} is not IPv4`, { op: 'network' });
+    if (parsed === undefined)
+      throw new ConfigError(`${name} ${JSON.stringify(text)} is not IPv4`, { op: 'network' });
     return parsed;
   };
   return {
@@ -197,20 +261,44 @@ function addressesOf(options: NetworkOptions): Addresses {
   };
 }
 
-/** Networks that nobody routes from outside (RFC 1918, RFC 6598): where another's pod network may be. */
-const privateRanges = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'].flatMap((text) => parseIpv4Cidr(text) ?? []);
+/**
+ * Networks that nobody routes from outside (RFC 1918, RFC 6598): where another's pod network may
+ * be.
+ */
+const privateRanges = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.0.0/10'].flatMap(
+  (text) => parseIpv4Cidr(text) ?? [],
+);
 
-/** Who may ask the cluster DNS of this node: pods and the node itself. Whose pod network is another's has told us no range to go by. */
+/**
+ * Who may ask the cluster DNS of this node: pods and the node itself. Whose pod network is
+ * another's has told us no range to go by.
+ */
 function askers(addresses: Addresses, options: NetworkOptions): (address: string) => boolean {
-  const ranges = [addresses.clusterCidr, loopback, ...(options.backend === 'none' ? privateRanges : [])];
+  const ranges = [
+    addresses.clusterCidr,
+    loopback,
+    ...(options.backend === 'none' ? privateRanges : []),
+  ];
   return (address) => {
     const ip = parseIpv4(address);
-    return ip !== undefined && (ip === addresses.clusterDns || ip === addresses.nodeIp || ranges.some((range) => cidrHas(range, ip)));
+    return (
+      ip !== undefined &&
+      (ip === addresses.clusterDns ||
+        ip === addresses.nodeIp ||
+        ranges.some((range) => cidrHas(range, ip)))
+    );
   };
 }
 
-/** Without services, host ports and the pods' way out of the cluster remain its work; without a pod network, the way out is not. */
-function startNodeProxy(options: NetworkOptions & { guards: NftGuards }, addresses: Addresses, answersAt: () => number | undefined): Proxy {
+/**
+ * Without services, host ports and the pods' way out of the cluster remain its work; without a pod
+ * network, the way out is not.
+ */
+function startNodeProxy(
+  options: NetworkOptions & { guards: NftGuards },
+  addresses: Addresses,
+  answersAt: () => number | undefined,
+): Proxy {
   return startProxy({
     ...options,
     ...options.mirrors,
@@ -231,10 +319,23 @@ function startNodeProxy(options: NetworkOptions & { guards: NftGuards }, address
 }
 
 /** Without enforcement nothing of an earlier run's may stay. */
-async function startPolicies(options: NetworkOptions & { guards: NftGuards }, { clusterDns }: Addresses, answersAt: () => number): Promise<PolicyEnforcer | undefined> {
+async function startPolicies(
+  options: NetworkOptions & { guards: NftGuards },
+  { clusterDns }: Addresses,
+  answersAt: () => number,
+): Promise<PolicyEnforcer | undefined> {
   const { mirrors, spawn, log } = options;
-  if (options.policies && options.backend !== 'none') return new PolicyEnforcer({ ...options, ...mirrors, dnsAddress: options.dns ? clusterDns : undefined, dnsPort: answersAt, log: log.named('policy') });
-  await spawn.run('policy.off', ['nft', 'delete', 'table', 'inet', policyTable]).catch(() => undefined);
+  if (options.policies && options.backend !== 'none')
+    return new PolicyEnforcer({
+      ...options,
+      ...mirrors,
+      dnsAddress: options.dns ? clusterDns : undefined,
+      dnsPort: answersAt,
+      log: log.named('policy'),
+    });
+  await spawn
+    .run('policy.off', ['nft', 'delete', 'table', 'inet', policyTable])
+    .catch(() => undefined);
   return undefined;
 }
 

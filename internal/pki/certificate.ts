@@ -1,4 +1,11 @@
-import { createHash, createPrivateKey, createPublicKey, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import {
+  createHash,
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  sign,
+  type KeyObject,
+} from 'node:crypto';
 import { isIP, isIPv4 } from 'node:net';
 import { readCertificate, type Certificate } from '../base/x509/certificate.ts';
 import { items, readBits, readOnly, tags } from '../base/x509/der.ts';
@@ -6,7 +13,20 @@ import { extensionIds, usageIds } from '../base/x509/extensions.ts';
 import { noNames, type AlternativeNames, type Name } from '../base/x509/name.ts';
 import { pemBlocks } from '../base/x509/pem.ts';
 import type { Random } from '../io/random.ts';
-import { bits, boolean, explicit, implicit, integer, octets, oid, sequence, setOf, time, utf8, type Der } from './der.ts';
+import {
+  bits,
+  boolean,
+  explicit,
+  implicit,
+  integer,
+  octets,
+  oid,
+  sequence,
+  setOf,
+  time,
+  utf8,
+  type Der,
+} from './der.ts';
 
 /** A certificate and its key, as PEM texts. */
 export interface Identity {
@@ -29,7 +49,10 @@ export interface CertRequest {
 
 export interface Issuing {
   nowMs: number;
-  /** No true time is before this; a clock that shows less is wrong, and what it dates must be good once it is right, too. */
+  /**
+   * No true time is before this; a clock that shows less is wrong, and what it dates must be good
+   * once it is right, too.
+   */
   earliestMs?: number;
   random: Random;
 }
@@ -42,13 +65,17 @@ export const lives = {
 } as const;
 
 /** When what is issued now ends: by this clock, right or wrong, and by one that is right. */
-const endOf = ({ nowMs, earliestMs = nowMs }: Issuing, lifeMs: number): number => Math.max(nowMs, earliestMs) + lifeMs;
+const endOf = ({ nowMs, earliestMs = nowMs }: Issuing, lifeMs: number): number =>
+  Math.max(nowMs, earliestMs) + lifeMs;
 
 /**
- * A new self-signed authority, or one that was with new dates: its key and name (DER) are then given. It has always been valid: a clock
- * that is ahead when it is made, or back at 1970 in a later start, must not part clients from it; its leaves are what tells times.
+ * A new self-signed authority, or one that was with new dates: its key and name (DER) are then
+ * given. It has always been valid: a clock that is ahead when it is made, or back at 1970 in a
+ * later start, must not part clients from it; its leaves are what tells times.
  */
-export function issueCa(options: Issuing & { cn?: string; rawName?: Der; key?: string; lifeMs?: number }): Identity {
+export function issueCa(
+  options: Issuing & { cn?: string; rawName?: Der; key?: string; lifeMs?: number },
+): Identity {
   const key = options.key === undefined ? newKey() : createPrivateKey(options.key);
   const publicKey = createPublicKey(key);
   const name = options.rawName ?? distinguishedName(options.cn ?? '', []);
@@ -61,7 +88,8 @@ export function issueCa(options: Issuing & { cn?: string; rawName?: Der; key?: s
     publicKey,
     signer: key,
     extensions: [
-      extension(extensionIds.keyUsage, true, bits(Buffer.from([0xa4]), 2)), // digitalSignature, keyEncipherment, keyCertSign
+      // digitalSignature, keyEncipherment, keyCertSign
+      extension(extensionIds.keyUsage, true, bits(Buffer.from([0xa4]), 2)),
       extension(extensionIds.basicConstraints, true, sequence(boolean(true))),
       extension(extensionIds.subjectKeyId, false, octets(keyId(publicKey))),
     ],
@@ -70,17 +98,30 @@ export function issueCa(options: Issuing & { cn?: string; rawName?: Der; key?: s
 }
 
 /**
- * Authorities that bear the names of these and sign nothing. A TLS server names them to its clients, so that those know which
- * certificate to show; it finds no way to any of them, and so hands over all that a client sent, for others to judge. Their keys are of a
- * kind that cannot sign: OpenSSL tries no signature, whose failure it would leave behind for the next read of a connection to trip over.
+ * Authorities that bear the names of these and sign nothing. A TLS server names them to its
+ * clients, so that those know which certificate to show; it finds no way to any of them, and so
+ * hands over all that a client sent, for others to judge. Their keys are of a kind that cannot
+ * sign: OpenSSL tries no signature, whose failure it would leave behind for the next read of a
+ * connection to trip over.
  */
 export function namesakes(caPems: string, { nowMs, random }: Issuing): string {
   const names = pemBlocks(caPems).map(({ bytes }) => readCertificate(bytes).rawSubject);
-  return names.map((name) => {
-    const { publicKey } = generateKeyPairSync('x25519');
-    const extensions = [extension(extensionIds.basicConstraints, true, sequence(boolean(true)))];
-    return signed({ random, notBeforeMs: nowMs, notAfterMs: nowMs + lives.caMs, issuer: name, subject: name, publicKey, signer: newKey(), extensions });
-  }).join('');
+  return names
+    .map((name) => {
+      const { publicKey } = generateKeyPairSync('x25519');
+      const extensions = [extension(extensionIds.basicConstraints, true, sequence(boolean(true)))];
+      return signed({
+        random,
+        notBeforeMs: nowMs,
+        notAfterMs: nowMs + lives.caMs,
+        issuer: name,
+        subject: name,
+        publicKey,
+        signer: newKey(),
+        extensions,
+      });
+    })
+    .join('');
 }
 
 /** A certificate signed by `ca`, with a new key unless the request brings one. */
@@ -91,8 +132,12 @@ export function issueCert(options: Issuing & { ca: Identity } & CertRequest): Id
   const sans = [...new Set(options.sans ?? [])];
   const cert = signed({
     ...options,
-    // A clock that is ahead is set back one day: what it dated must be good then, and for clients whose clocks are right.
-    notBeforeMs: Math.max(0, Math.min(options.nowMs, options.earliestMs ?? options.nowMs) - lives.backdateMs),
+    // A clock that is ahead is set back one day: what it dated must be good then, and for clients
+    // whose clocks are right.
+    notBeforeMs: Math.max(
+      0,
+      Math.min(options.nowMs, options.earliestMs ?? options.nowMs) - lives.backdateMs,
+    ),
     // Never beyond the life of the one that vouches.
     notAfterMs: Math.min(endOf(options, options.lifeMs ?? lives.leafMs), authority.notAfterMs),
     issuer: authority.rawSubject,
@@ -100,10 +145,27 @@ export function issueCert(options: Issuing & { ca: Identity } & CertRequest): Id
     publicKey,
     signer: createPrivateKey(options.ca.key),
     extensions: [
-      extension(extensionIds.keyUsage, true, bits(Buffer.from([0xa0]), 5)), // digitalSignature, keyEncipherment
-      extension(extensionIds.extendedKeyUsage, false, sequence(...options.usages.map((usage) => oid(usageIds[usage])))),
+      // digitalSignature, keyEncipherment
+      extension(extensionIds.keyUsage, true, bits(Buffer.from([0xa0]), 5)),
+      extension(
+        extensionIds.extendedKeyUsage,
+        false,
+        sequence(...options.usages.map((usage) => oid(usageIds[usage]))),
+      ),
       authorityKey(authority),
-      ...(sans.length ? [extension(extensionIds.alternativeNames, false, alternativeNames({ ...noNames, dns: sans.filter((san) => !isIP(san)), addresses: sans.filter((san) => isIP(san)) }))] : []),
+      ...(sans.length
+        ? [
+            extension(
+              extensionIds.alternativeNames,
+              false,
+              alternativeNames({
+                ...noNames,
+                dns: sans.filter((san) => !isIP(san)),
+                addresses: sans.filter((san) => isIP(san)),
+              }),
+            ),
+          ]
+        : []),
     ],
   });
   return { cert: cert + options.ca.cert, key: pair ? pem(pair) : '' };
@@ -120,24 +182,43 @@ export interface RequestedCertificate extends AlternativeNames {
   extendedUsages: string[];
 }
 
-/** A certificate with exactly these names and times, for a key that another holds. Returns it alone, in PEM. */
-export function issueAsRequested(wanted: RequestedCertificate & { ca: Identity; random: Random }): string {
+/**
+ * A certificate with exactly these names and times, for a key that another holds. Returns it alone,
+ * in PEM.
+ */
+export function issueAsRequested(
+  wanted: RequestedCertificate & { ca: Identity; random: Random },
+): string {
   const authority = readCertificate(pemBlocks(wanted.ca.cert)[0]?.bytes ?? Buffer.alloc(0));
   const { keyUsage, extendedUsages } = wanted;
-  const named = [wanted.dns, wanted.emails, wanted.addresses, wanted.uris].some((kind) => kind.length > 0);
+  const named = [wanted.dns, wanted.emails, wanted.addresses, wanted.uris].some(
+    (kind) => kind.length > 0,
+  );
   return signed({
     ...wanted,
     notAfterMs: Math.min(wanted.notAfterMs, authority.notAfterMs),
     issuer: authority.rawSubject,
-    subject: sequence(...wanted.subject.map(({ type, value }) => setOf(sequence(oid(type), utf8(value))))),
+    subject: sequence(
+      ...wanted.subject.map(({ type, value }) => setOf(sequence(oid(type), utf8(value)))),
+    ),
     signer: createPrivateKey(wanted.ca.key),
     extensions: [
       ...(keyUsage ? [extension(extensionIds.keyUsage, true, namedBits(keyUsage))] : []),
-      ...(extendedUsages.length > 0 ? [extension(extensionIds.extendedKeyUsage, false, sequence(...extendedUsages.map(oid)))] : []),
+      ...(extendedUsages.length > 0
+        ? [extension(extensionIds.extendedKeyUsage, false, sequence(...extendedUsages.map(oid)))]
+        : []),
       extension(extensionIds.basicConstraints, true, sequence()),
       authorityKey(authority),
       // Without a subject the names are all that says who this is (RFC 5280 4.2.1.6).
-      ...(named ? [extension(extensionIds.alternativeNames, wanted.subject.length === 0, alternativeNames(wanted))] : []),
+      ...(named
+        ? [
+            extension(
+              extensionIds.alternativeNames,
+              wanted.subject.length === 0,
+              alternativeNames(wanted),
+            ),
+          ]
+        : []),
     ],
   });
 }
@@ -159,7 +240,9 @@ function newKey(): KeyObject {
 }
 
 function pem(key: KeyObject): string {
-  return key.export({ type: key.asymmetricKeyType === 'ec' ? 'sec1' : 'pkcs8', format: 'pem' }).toString();
+  return key
+    .export({ type: key.asymmetricKeyType === 'ec' ? 'sec1' : 'pkcs8', format: 'pem' })
+    .toString();
 }
 
 interface ToBeSigned {
@@ -176,7 +259,9 @@ interface ToBeSigned {
 /** RFC 5280 section 4.1. */
 function signed(options: ToBeSigned): string {
   const rsa = options.signer.asymmetricKeyType === 'rsa';
-  const algorithm = rsa ? sequence(oid('1.2.840.113549.1.1.11'), Buffer.from([5, 0])) : sequence(oid('1.2.840.10045.4.3.2'));
+  const algorithm = rsa
+    ? sequence(oid('1.2.840.113549.1.1.11'), Buffer.from([5, 0]))
+    : sequence(oid('1.2.840.10045.4.3.2'));
   const serial = Buffer.from(options.random.bytes(16));
   serial[0] = ((serial[0] ?? 0) & 0x7f) | 0x40;
   const body = sequence(
@@ -197,7 +282,8 @@ function extension(id: string, critical: boolean, value: Der): Der {
   return sequence(oid(id), ...(critical ? [boolean(true)] : []), octets(value));
 }
 
-const authorityKey = ({ publicKey }: Certificate): Der => extension(extensionIds.authorityKeyId, false, sequence(implicit(0, keyId(publicKey()))));
+const authorityKey = ({ publicKey }: Certificate): Der =>
+  extension(extensionIds.authorityKeyId, false, sequence(implicit(0, keyId(publicKey()))));
 
 function distinguishedName(cn: string, orgs: string[]): Der {
   const part = (id: string, value: string): Der => setOf(sequence(oid(id), utf8(value)));
@@ -205,17 +291,27 @@ function distinguishedName(cn: string, orgs: string[]): Der {
 }
 
 function alternativeNames({ dns, emails, addresses, uris }: AlternativeNames): Der {
-  const text = (tag: number, names: string[]): Der[] => names.map((name) => implicit(tag, Buffer.from(name, 'latin1')));
-  return sequence(...text(2, dns), ...text(1, emails), ...addresses.map((address) => implicit(7, addressBytes(address))), ...text(6, uris));
+  const text = (tag: number, names: string[]): Der[] =>
+    names.map((name) => implicit(tag, Buffer.from(name, 'latin1')));
+  return sequence(
+    ...text(2, dns),
+    ...text(1, emails),
+    ...addresses.map((address) => implicit(7, addressBytes(address))),
+    ...text(6, uris),
+  );
 }
 
 function addressBytes(address: string): Buffer {
   if (isIPv4(address)) return Buffer.from(address.split('.').map(Number));
   const [left = '', right] = address.split('::');
-  const words = (text: string): number[] => (text === '' ? [] : text.split(':').map((word) => parseInt(word, 16)));
+  const words = (text: string): number[] =>
+    text === '' ? [] : text.split(':').map((word) => parseInt(word, 16));
   const head = words(left);
   const tail = words(right ?? '');
-  const all = right === undefined ? head : [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
+  const all =
+    right === undefined
+      ? head
+      : [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
   return Buffer.from(all.flatMap((word) => [word >> 8, word & 0xff]));
 }
 

@@ -1,5 +1,12 @@
 /** A kubeconfig with one cluster, one user and one context, all called `name` as k3s does. */
-export function kubeconfig(options: { server: string; ca: string; cert?: string; key?: string; token?: string; name?: string }): string {
+export function kubeconfig(options: {
+  server: string;
+  ca: string;
+  cert?: string;
+  key?: string;
+  token?: string;
+  name?: string;
+}): string {
   const name = options.name ?? 'default';
   const base64 = (pem: string): string => Buffer.from(pem).toString('base64');
   const user = [

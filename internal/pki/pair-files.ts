@@ -20,7 +20,10 @@ const missing = 'is missing';
 /** Reads and judges `<file>.crt` and `<file>.key`. */
 export async function readPair(disk: Disk, dir: string, file: string): Promise<Found> {
   const paths = { cert: join(dir, `${file}.crt`), key: join(dir, `${file}.key`) };
-  const [cert, key] = await Promise.all([disk.readIfThere('certificate', paths.cert), disk.readIfThere('key', paths.key)]);
+  const [cert, key] = await Promise.all([
+    disk.readIfThere('certificate', paths.cert),
+    disk.readIfThere('key', paths.key),
+  ]);
   if (!cert && !key) return undefined;
   if (!cert) return { fault: { file: paths.cert, what: missing } };
   if (!key) return { fault: { file: paths.key, what: missing } };
@@ -28,15 +31,22 @@ export async function readPair(disk: Disk, dir: string, file: string): Promise<F
   if (certFault !== undefined) return { fault: { file: paths.cert, what: certFault } };
   const keyFault = privateKeyFault(key.toString());
   if (keyFault !== undefined) return { fault: { file: paths.key, what: keyFault } };
-  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key))) return { fault: { file: paths.key, what: `is not the key of ${file}.crt` } };
+  if (!new X509Certificate(cert).checkPrivateKey(createPrivateKey(key)))
+    return { fault: { file: paths.key, what: `is not the key of ${file}.crt` } };
   return { pair: { cert: cert.toString(), key: key.toString() } };
 }
 
 /**
- * A pair that cannot be made again: it is whole, it was never there, or the operator has to act. With `begun` it may be that it was being
- * made when the power went: the key is written first, and nothing rests on a key alone.
+ * A pair that cannot be made again: it is whole, it was never there, or the operator has to act.
+ * With `begun` it may be that it was being made when the power went: the key is written first, and
+ * nothing rests on a key alone.
  */
-export async function readAuthority(disk: Disk, dir: string, file: string, { begun }: { begun: boolean }): Promise<Identity | undefined> {
+export async function readAuthority(
+  disk: Disk,
+  dir: string,
+  file: string,
+  { begun }: { begun: boolean },
+): Promise<Identity | undefined> {
   const found = await readPair(disk, dir, file);
   if (found === undefined || 'pair' in found) return found?.pair;
   if (begun && found.fault.file.endsWith('.crt') && found.fault.what === missing) return undefined;
@@ -48,7 +58,9 @@ export function damaged({ file, what }: PairFault): ConfigError {
 }
 
 /** Certificates and tokens of a whole cluster hang on these files. */
-export const authorityHint = 'put it back from a copy (of a backup of server/tls, or of another server of the cluster); no new one is made in its place, because nothing that trusts the old one would trust it';
+export const authorityHint =
+  'put it back from a copy (of a backup of server/tls, or of another server of the cluster); ' +
+  'no new one is made in its place, because nothing that trusts the old one would trust it';
 
 /** Why a text is no certificate; undefined = it is one. */
 export function certificateFault(text: string): string | undefined {
@@ -82,8 +94,14 @@ function noPem(text: string, type: string): string {
   return /-----BEGIN /.test(text) ? 'is cut off' : `is no PEM file with a ${type}`;
 }
 
-export async function store(disk: Disk, dir: string, file: string, identity: Identity): Promise<Identity> {
-  // The key first: a certificate without its key is a fault, a key without its certificate is merely replaced.
+export async function store(
+  disk: Disk,
+  dir: string,
+  file: string,
+  identity: Identity,
+): Promise<Identity> {
+  // The key first: a certificate without its key is a fault, a key without its certificate is
+  // merely replaced.
   await disk.writeAtomic('key', join(dir, `${file}.key`), identity.key, { mode: 0o600 });
   await disk.writeAtomic('certificate', join(dir, `${file}.crt`), identity.cert, { mode: 0o644 });
   return identity;

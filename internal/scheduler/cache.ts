@@ -64,11 +64,15 @@ export class Cache {
     return this.#nominated.get(uid)?.node;
   }
 
-  /** Nodes as a pod of this priority must see them: with the pods that were promised room before it. */
+  /**
+   * Nodes as a pod of this priority must see them: with the pods that were promised room before it.
+   */
   nodesFor(info: PodInfo): NodeInfo[] {
     const own = info.pod.metadata.uid ?? '';
     const priority = info.pod.spec.priority ?? 0;
-    const promised = [...this.#nominated].filter(([uid, n]) => uid !== own && (n.info.pod.spec.priority ?? 0) >= priority);
+    const promised = [...this.#nominated].filter(
+      ([uid, n]) => uid !== own && (n.info.pod.spec.priority ?? 0) >= priority,
+    );
     if (promised.length === 0) return [...this.#nodes.values()];
     return [...this.#nodes.values()].map((node) => {
       const here = promised.filter(([, n]) => n.node === node.name);

@@ -1,7 +1,15 @@
 import type { Container, Node, Pod } from '../api/generated/types/core-v1.ts';
-import { addAmounts, amountsOf, podRequests, type Amounts } from '../api/scheduling/pod-resources.ts';
+import {
+  addAmounts,
+  amountsOf,
+  podRequests,
+  type Amounts,
+} from '../api/scheduling/pod-resources.ts';
 
-/** A container that asks for nothing is ranked as if it asked for this (kube-scheduler GetNonzeroRequests). */
+/**
+ * A container that asks for nothing is ranked as if it asked for this (kube-scheduler
+ * GetNonzeroRequests).
+ */
 const usualCpuMilli = 100;
 const usualMemoryBytes = 200 * 1024 * 1024;
 
@@ -23,7 +31,8 @@ export interface HostPort {
 const usualOf = (container: Container): Amounts => {
   const amounts: Amounts = new Map();
   if (container.resources?.requests?.['cpu'] === undefined) amounts.set('cpu', usualCpuMilli);
-  if (container.resources?.requests?.['memory'] === undefined) amounts.set('memory', usualMemoryBytes);
+  if (container.resources?.requests?.['memory'] === undefined)
+    amounts.set('memory', usualMemoryBytes);
   return amounts;
 };
 
@@ -31,9 +40,18 @@ export function podInfo(pod: Pod): PodInfo {
   const usual = podRequests(pod.spec, { fallback: usualOf });
   const sidecars = (pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always');
   const hostPorts = [...pod.spec.containers, ...sidecars].flatMap((c) =>
-    (c.ports ?? []).flatMap((p) => (p.hostPort ? [{ ip: p.hostIP || '0.0.0.0', protocol: p.protocol ?? 'TCP', port: p.hostPort }] : [])),
+    (c.ports ?? []).flatMap((p) =>
+      p.hostPort
+        ? [{ ip: p.hostIP || '0.0.0.0', protocol: p.protocol ?? 'TCP', port: p.hostPort }]
+        : [],
+    ),
   );
-  return { pod, requests: podRequests(pod.spec), usual: { cpu: usual.get('cpu') ?? 0, memory: usual.get('memory') ?? 0 }, hostPorts };
+  return {
+    pod,
+    requests: podRequests(pod.spec),
+    usual: { cpu: usual.get('cpu') ?? 0, memory: usual.get('memory') ?? 0 },
+    hostPorts,
+  };
 }
 
 /** A node and what is promised on it. */
@@ -64,7 +82,8 @@ export class NodeInfo {
     const info = this.pods.get(uid);
     if (!info) return;
     this.pods.delete(uid);
-    for (const [name, value] of info.requests) this.requested.set(name, (this.requested.get(name) ?? 0) - value);
+    for (const [name, value] of info.requests)
+      this.requested.set(name, (this.requested.get(name) ?? 0) - value);
     this.usual.cpu -= info.usual.cpu;
     this.usual.memory -= info.usual.memory;
   }

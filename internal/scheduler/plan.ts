@@ -1,5 +1,12 @@
 import { interPodAffinity } from './filters/inter-pod-affinity.ts';
-import { nodeAffinity, nodeName, nodePorts, nodeResourcesFit, nodeUnschedulable, taintToleration } from './filters/node.ts';
+import {
+  nodeAffinity,
+  nodeName,
+  nodePorts,
+  nodeResourcesFit,
+  nodeUnschedulable,
+  taintToleration,
+} from './filters/node.ts';
 import { podTopologySpread } from './filters/topology-spread.ts';
 import { volumeBinding, volumeRestrictions } from './filters/volumes.ts';
 import type { NodeInfo } from './node-info.ts';
@@ -7,9 +14,22 @@ import type { Filter, Refusal, View } from './plugin.ts';
 import { scores } from './scores/scores.ts';
 
 /** In kube-scheduler's order: the first refusal of a node is the one that is told. */
-export const filters: Filter[] = [nodeUnschedulable, nodeName, taintToleration, nodeAffinity, nodePorts, nodeResourcesFit, volumeRestrictions, volumeBinding, podTopologySpread, interPodAffinity];
+export const filters: Filter[] = [
+  nodeUnschedulable,
+  nodeName,
+  taintToleration,
+  nodeAffinity,
+  nodePorts,
+  nodeResourcesFit,
+  volumeRestrictions,
+  volumeBinding,
+  podTopologySpread,
+  interPodAffinity,
+];
 
-export type Plan = { node: string } | { node: undefined; refusals: Map<string, Refusal>; message: string };
+export type Plan =
+  | { node: string }
+  | { node: undefined; refusals: Map<string, Refusal>; message: string };
 
 /** Checks one node against all filters. Made once for a pod and a set of nodes. */
 export function nodeCheck(view: View): ((node: NodeInfo) => Refusal | undefined) | string {
@@ -30,11 +50,16 @@ export function nodeCheck(view: View): ((node: NodeInfo) => Refusal | undefined)
 
 /** The best node for a pod, or why there is none. Pure: the same view gives the same answer. */
 export function plan(view: View): Plan {
-  if (view.nodes.length === 0) return { node: undefined, refusals: new Map(), message: 'no nodes available to schedule pods' };
+  if (view.nodes.length === 0)
+    return { node: undefined, refusals: new Map(), message: 'no nodes available to schedule pods' };
   const check = nodeCheck(view);
   if (typeof check === 'string') {
     const refusals = new Map(view.nodes.map((n) => [n.name, { reasons: [check], final: true }]));
-    return { node: undefined, refusals, message: `0/${view.nodes.length} nodes are available: ${check}.` };
+    return {
+      node: undefined,
+      refusals,
+      message: `0/${view.nodes.length} nodes are available: ${check}.`,
+    };
   }
   const refusals = new Map<string, Refusal>();
   const fit: NodeInfo[] = [];
@@ -43,7 +68,8 @@ export function plan(view: View): Plan {
     if (refusal) refusals.set(node.name, refusal);
     else fit.push(node);
   }
-  if (fit.length === 0) return { node: undefined, refusals, message: unavailable(view.nodes.length, refusals) };
+  if (fit.length === 0)
+    return { node: undefined, refusals, message: unavailable(view.nodes.length, refusals) };
   return { node: best(view, fit) };
 }
 
@@ -51,7 +77,9 @@ function best(view: View, fit: NodeInfo[]): string {
   if (fit.length === 1) return (fit[0] as NodeInfo).name;
   const totals = fit.map(() => 0);
   for (const score of scores) {
-    score.rank(view, fit)?.forEach((value, i) => (totals[i] = (totals[i] as number) + value * score.weight));
+    score
+      .rank(view, fit)
+      ?.forEach((value, i) => (totals[i] = (totals[i] as number) + value * score.weight));
   }
   const most = Math.max(...totals);
   return (fit[totals.indexOf(most)] as NodeInfo).name;
@@ -60,7 +88,8 @@ function best(view: View, fit: NodeInfo[]): string {
 /** `0/3 nodes are available: 1 Insufficient cpu, 2 node(s) were unschedulable.` */
 export function unavailable(all: number, refusals: Map<string, Refusal>): string {
   const counts = new Map<string, number>();
-  for (const { reasons } of refusals.values()) for (const r of reasons) counts.set(r, (counts.get(r) ?? 0) + 1);
+  for (const { reasons } of refusals.values())
+    for (const r of reasons) counts.set(r, (counts.get(r) ?? 0) + 1);
   const parts = [...counts].map(([reason, count]) => `${count} ${reason}`).sort();
   return `0/${all} nodes are available: ${parts.join(', ')}.`;
 }

@@ -1,4 +1,8 @@
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/types/core-v1.ts';
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+} from '../api/generated/types/core-v1.ts';
 import type { StorageClass } from '../api/generated/types/storage-v1.ts';
 import type { NodeInfo, PodInfo } from './node-info.ts';
 
@@ -22,14 +26,20 @@ export interface View {
 
 export interface Filter {
   name: string;
-  /** Prepares for one pod, or tells that the plug-in has nothing to say about it. A string refuses every node. */
+  /**
+   * Prepares for one pod, or tells that the plug-in has nothing to say about it. A string refuses
+   * every node.
+   */
   prepare(view: View): ((node: NodeInfo) => Refusal | undefined) | undefined | string;
 }
 
 export interface Score {
   name: string;
   weight: number;
-  /** 0 (worst) to 100 for each of the given nodes, in their order; undefined when it has nothing to say. */
+  /**
+   * 0 (worst) to 100 for each of the given nodes, in their order; undefined when it has nothing to
+   * say.
+   */
   rank(view: View, nodes: readonly NodeInfo[]): number[] | undefined;
 }
 

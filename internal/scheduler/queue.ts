@@ -5,7 +5,10 @@ import type { Clock, Timer } from '../io/clock.ts';
 /** kube-scheduler's podInitialBackoffSeconds and podMaxBackoffSeconds. */
 const firstBackoffMs = 1000;
 const longestBackoffMs = 10_000;
-/** A pod that waits for an event is looked at again after this long, in case the event was missed (kube-scheduler: 5 minutes). */
+/**
+ * A pod that waits for an event is looked at again after this long, in case the event was missed
+ * (kube-scheduler: 5 minutes).
+ */
 const flushMs = 300_000;
 
 interface Waiting {
@@ -20,7 +23,10 @@ interface Waiting {
   stirred: boolean;
 }
 
-/** Pods without a node, in the order in which they are looked at. Holds a timer only while some pod waits. */
+/**
+ * Pods without a node, in the order in which they are looked at. Holds a timer only while some pod
+ * waits.
+ */
 export class SchedulingQueue {
   readonly #clock: Clock;
   readonly #ready: () => void;
@@ -44,7 +50,15 @@ export class SchedulingQueue {
     const known = this.#pods.get(key);
     if (known) return this.#stir(known);
     const now = this.#clock.monotonicMs();
-    this.#pods.set(key, { key, priority: pod.spec.priority ?? 0, since: now, attempts: 0, notBefore: now, state: 'active', stirred: false });
+    this.#pods.set(key, {
+      key,
+      priority: pod.spec.priority ?? 0,
+      since: now,
+      attempts: 0,
+      notBefore: now,
+      state: 'active',
+      stirred: false,
+    });
     this.#ready();
   }
 
@@ -57,7 +71,12 @@ export class SchedulingQueue {
     let best: Waiting | undefined;
     for (const w of this.#pods.values()) {
       if (w.state !== 'active') continue;
-      if (!best || w.priority > best.priority || (w.priority === best.priority && w.since < best.since)) best = w;
+      if (
+        !best ||
+        w.priority > best.priority ||
+        (w.priority === best.priority && w.since < best.since)
+      )
+        best = w;
     }
     if (!best) return undefined;
     best.state = 'running';
@@ -78,7 +97,8 @@ export class SchedulingQueue {
 
   /** Something changed that may help `some` of those that wait. */
   stir(some: (key: string) => boolean = () => true): void {
-    for (const w of this.#pods.values()) if (w.state !== 'active' && w.state !== 'backoff' && some(w.key)) this.#stir(w);
+    for (const w of this.#pods.values())
+      if (w.state !== 'active' && w.state !== 'backoff' && some(w.key)) this.#stir(w);
   }
 
   stop(): void {
@@ -111,7 +131,9 @@ export class SchedulingQueue {
     if (at >= this.#timerAt) return;
     this.#timer?.cancel();
     this.#timerAt = at;
-    this.#timer = this.#clock.after('scheduler.backoff', at - this.#clock.monotonicMs(), () => this.#wake());
+    this.#timer = this.#clock.after('scheduler.backoff', at - this.#clock.monotonicMs(), () =>
+      this.#wake(),
+    );
   }
 
   #wake(): void {
@@ -120,7 +142,12 @@ export class SchedulingQueue {
     const now = this.#clock.monotonicMs();
     let next = Infinity;
     for (const w of this.#pods.values()) {
-      const due = w.state === 'backoff' ? w.notBefore : w.state === 'unschedulable' ? w.notBefore + flushMs : Infinity;
+      const due =
+        w.state === 'backoff'
+          ? w.notBefore
+          : w.state === 'unschedulable'
+            ? w.notBefore + flushMs
+            : Infinity;
       if (due <= now) w.state = 'active';
       else next = Math.min(next, due);
     }

@@ -1,5 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/types/core-v1.ts';
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+} from '../api/generated/types/core-v1.ts';
 import { FakeClient } from '../client/fake-client.ts';
 import { mirrorFactory } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
@@ -7,20 +11,41 @@ import { FakeClock } from '../io/clock-fake.ts';
 import { silentLog } from '../io/log.ts';
 import { startScheduler } from './scheduler.ts';
 
-const node = (name: string, cpu: string): object => ({ metadata: { name }, spec: {}, status: { allocatable: { cpu, memory: '1Gi', pods: '10' } } });
+const node = (name: string, cpu: string): object => ({
+  metadata: { name },
+  spec: {},
+  status: { allocatable: { cpu, memory: '1Gi', pods: '10' } },
+});
 const pod = (name: string, cpu: string, spec: object = {}): object => ({
   metadata: { name, namespace: 'default' },
-  spec: { schedulerName: 'default-scheduler', containers: [{ name: 'c', resources: { requests: { cpu } } }], ...spec },
+  spec: {
+    schedulerName: 'default-scheduler',
+    containers: [{ name: 'c', resources: { requests: { cpu } } }],
+    ...spec,
+  },
   status: { phase: 'Pending' },
 });
 
-async function setUp(): Promise<{ clock: FakeClock; client: FakeClient; stop(): void; nodeOf(name: string): string | undefined; pod(name: string): Pod }> {
+async function setUp(): Promise<{
+  clock: FakeClock;
+  client: FakeClient;
+  stop(): void;
+  nodeOf(name: string): string | undefined;
+  pod(name: string): Pod;
+}> {
   const clock = new FakeClock();
   const client = new FakeClient(clock);
   const mirrors = mirrorFactory(client, clock, silentLog);
   const scheduler = await startScheduler({ client, mirrors, clock, log: silentLog });
-  const get = (name: string): Pod => client.all<Pod>(refs.pods).find((p) => p.metadata.name === name) as Pod;
-  return { clock, client, stop: () => scheduler.stop(), nodeOf: (name) => get(name)?.spec.nodeName, pod: get };
+  const get = (name: string): Pod =>
+    client.all<Pod>(refs.pods).find((p) => p.metadata.name === name) as Pod;
+  return {
+    clock,
+    client,
+    stop: () => scheduler.stop(),
+    nodeOf: (name) => get(name)?.spec.nodeName,
+    pod: get,
+  };
 }
 
 describe('the scheduler', () => {
@@ -34,9 +59,15 @@ describe('the scheduler', () => {
     expect(t.nodeOf('b')).toBeUndefined();
     expect(t.pod('b').status.conditions?.[0]).toMatchObject({
       reason: 'Unschedulable',
-      message: '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod.',
+      message:
+        '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 ' +
+        'No preemption victims found for incoming pod.',
     });
-    await t.client.delete(refs.pods, { namespace: 'default', name: 'a' }, { gracePeriodSeconds: 0 });
+    await t.client.delete(
+      refs.pods,
+      { namespace: 'default', name: 'a' },
+      { gracePeriodSeconds: 0 },
+    );
     await t.clock.advance(2000);
     expect(t.nodeOf('b')).toBe('n1');
     t.stop();
@@ -51,7 +82,11 @@ describe('the scheduler', () => {
     await t.clock.advance(1500);
     expect(t.pod('low').metadata.deletionTimestamp).toBeDefined();
     expect(t.pod('high').status.nominatedNodeName).toBe('n1');
-    await t.client.delete(refs.pods, { namespace: 'default', name: 'low' }, { gracePeriodSeconds: 0 });
+    await t.client.delete(
+      refs.pods,
+      { namespace: 'default', name: 'low' },
+      { gracePeriodSeconds: 0 },
+    );
     await t.clock.advance(3000);
     expect(t.nodeOf('high')).toBe('n1');
     t.stop();
@@ -70,24 +105,56 @@ describe('the scheduler', () => {
   describe('with a claim that waits for its first consumer', () => {
     const target = { namespace: 'default', name: 'data' };
     const selected = 'volume.kubernetes.io/selected-node';
-    const wanting = (): object => pod('p', '1m', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
+    const wanting = (): object =>
+      pod('p', '1m', { volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] });
 
     async function waiting(provisioner = 'example.com/p') {
       const t = await setUp();
       await t.client.create(refs.nodes, node('n1', '1'));
-      await t.client.create(refs.storageClasses, { metadata: { name: 'wait' }, provisioner, volumeBindingMode: 'WaitForFirstConsumer' });
-      await t.client.create(refs.persistentVolumeClaims, { metadata: target, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'wait', resources: { requests: { storage: '1Gi' } } }, status: { phase: 'Pending' } });
-      const claim = (): PersistentVolumeClaim => t.client.all<PersistentVolumeClaim>(refs.persistentVolumeClaims)[0] as PersistentVolumeClaim;
-      const bind = (): Promise<unknown> => t.client.patch(refs.persistentVolumeClaims, target, { type: 'merge', body: { spec: { volumeName: 'pv' }, status: { phase: 'Bound' } } });
+      await t.client.create(refs.storageClasses, {
+        metadata: { name: 'wait' },
+        provisioner,
+        volumeBindingMode: 'WaitForFirstConsumer',
+      });
+      await t.client.create(refs.persistentVolumeClaims, {
+        metadata: target,
+        spec: {
+          accessModes: ['ReadWriteOnce'],
+          storageClassName: 'wait',
+          resources: { requests: { storage: '1Gi' } },
+        },
+        status: { phase: 'Pending' },
+      });
+      const claim = (): PersistentVolumeClaim =>
+        t.client.all<PersistentVolumeClaim>(
+          refs.persistentVolumeClaims,
+        )[0] as PersistentVolumeClaim;
+      const bind = (): Promise<unknown> =>
+        t.client.patch(refs.persistentVolumeClaims, target, {
+          type: 'merge',
+          body: { spec: { volumeName: 'pv' }, status: { phase: 'Bound' } },
+        });
       return { ...t, claim, bind };
     }
-    const volume = (more: object = {}): object => ({ metadata: { name: 'pv' }, spec: { accessModes: ['ReadWriteOnce'], storageClassName: 'wait', capacity: { storage: '1Gi' }, ...more }, status: { phase: 'Available' } });
+    const volume = (more: object = {}): object => ({
+      metadata: { name: 'pv' },
+      spec: {
+        accessModes: ['ReadWriteOnce'],
+        storageClassName: 'wait',
+        capacity: { storage: '1Gi' },
+        ...more,
+      },
+      status: { phase: 'Available' },
+    });
 
     it('binds the pod only after the claim', async () => {
       const t = await waiting();
       await t.client.create(refs.pods, wanting());
       await t.clock.advance(60_000);
-      expect([t.claim().metadata.annotations?.[selected], t.nodeOf('p')]).toEqual(['n1', undefined]);
+      expect([t.claim().metadata.annotations?.[selected], t.nodeOf('p')]).toEqual([
+        'n1',
+        undefined,
+      ]);
       await t.bind();
       await t.clock.advance(10);
       expect(t.nodeOf('p')).toBeUndefined(); // the claim names a volume that is not there yet
@@ -102,34 +169,55 @@ describe('the scheduler', () => {
       await t.client.create(refs.persistentVolumes, volume());
       await t.client.create(refs.pods, wanting());
       await t.clock.advance(10);
-      expect(t.client.all<PersistentVolume>(refs.persistentVolumes)[0]?.spec.claimRef).toMatchObject({ namespace: 'default', name: 'data', uid: t.claim().metadata.uid });
-      expect([t.claim().metadata.annotations?.[selected], t.nodeOf('p')]).toEqual([undefined, undefined]);
+      expect(
+        t.client.all<PersistentVolume>(refs.persistentVolumes)[0]?.spec.claimRef,
+      ).toMatchObject({ namespace: 'default', name: 'data', uid: t.claim().metadata.uid });
+      expect([t.claim().metadata.annotations?.[selected], t.nodeOf('p')]).toEqual([
+        undefined,
+        undefined,
+      ]);
       await t.bind();
       await t.clock.advance(10);
       expect(t.nodeOf('p')).toBe('n1');
       t.stop();
     });
 
-    it('tries again when the provisioner takes the node out of the claim, and gives up after ten minutes', async () => {
-      const t = await waiting();
-      await t.client.create(refs.pods, wanting());
-      await t.clock.advance(10);
-      await t.client.patch(refs.persistentVolumeClaims, target, { type: 'merge', body: { metadata: { annotations: { [selected]: null } } } });
-      await t.clock.advance(10);
-      expect(t.claim().metadata.annotations?.[selected]).toBeUndefined();
-      await t.clock.advance(3000);
-      expect([t.claim().metadata.annotations?.[selected], t.nodeOf('p')]).toEqual(['n1', undefined]);
-      await t.clock.advance(600_000);
-      expect(t.nodeOf('p')).toBeUndefined();
-      expect(JSON.stringify(t.client.writes)).toContain('binding volumes: timed out waiting for the condition');
-      t.stop();
-    });
+    it(
+      'tries again when the provisioner takes the node out of the claim, and gives up after ' +
+        'ten minutes',
+      async () => {
+        const t = await waiting();
+        await t.client.create(refs.pods, wanting());
+        await t.clock.advance(10);
+        await t.client.patch(refs.persistentVolumeClaims, target, {
+          type: 'merge',
+          body: { metadata: { annotations: { [selected]: null } } },
+        });
+        await t.clock.advance(10);
+        expect(t.claim().metadata.annotations?.[selected]).toBeUndefined();
+        await t.clock.advance(3000);
+        expect([t.claim().metadata.annotations?.[selected], t.nodeOf('p')]).toEqual([
+          'n1',
+          undefined,
+        ]);
+        await t.clock.advance(600_000);
+        expect(t.nodeOf('p')).toBeUndefined();
+        expect(JSON.stringify(t.client.writes)).toContain(
+          'binding volumes: timed out waiting for the condition',
+        );
+        t.stop();
+      },
+    );
 
     it('does not wait for a pod that is gone', async () => {
       const t = await waiting();
       await t.client.create(refs.pods, wanting());
       await t.clock.advance(10);
-      await t.client.delete(refs.pods, { namespace: 'default', name: 'p' }, { gracePeriodSeconds: 0 });
+      await t.client.delete(
+        refs.pods,
+        { namespace: 'default', name: 'p' },
+        { gracePeriodSeconds: 0 },
+      );
       await t.clock.advance(10);
       await t.bind();
       await t.clock.advance(10_000);

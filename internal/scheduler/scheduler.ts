@@ -1,4 +1,10 @@
-import type { Namespace, Node, PersistentVolume, PersistentVolumeClaim, Pod } from '../api/generated/types/core-v1.ts';
+import type {
+  Namespace,
+  Node,
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+} from '../api/generated/types/core-v1.ts';
 import type { PodDisruptionBudget } from '../api/generated/types/policy-v1.ts';
 import type { StorageClass } from '../api/generated/types/storage-v1.ts';
 import { keyOf } from '../api/object.ts';
@@ -75,7 +81,15 @@ class Scheduler {
   }
 
   async begin(): Promise<void> {
-    const all: Mirror<never>[] = [this.#pods, this.#nodes, this.#namespaces, this.#claims, this.#volumes, this.#classes, this.#budgets] as unknown as Mirror<never>[];
+    const all: Mirror<never>[] = [
+      this.#pods,
+      this.#nodes,
+      this.#namespaces,
+      this.#claims,
+      this.#volumes,
+      this.#classes,
+      this.#budgets,
+    ] as unknown as Mirror<never>[];
     await Promise.all(all.map((m) => m.synced));
     if (this.#stopped) return;
     const stir = (): void => this.#queue.stir();
@@ -127,11 +141,19 @@ class Scheduler {
 
   #hasAffinity(key: string): boolean {
     const spec = this.#pods.get(key)?.spec;
-    return Boolean(spec?.affinity?.podAffinity ?? spec?.affinity?.podAntiAffinity ?? spec?.topologySpreadConstraints);
+    return Boolean(
+      spec?.affinity?.podAffinity ??
+      spec?.affinity?.podAntiAffinity ??
+      spec?.topologySpreadConstraints,
+    );
   }
 
   #ours(pod: Pod): boolean {
-    return (pod.spec.schedulerName || defaultName) === this.#name && !pod.metadata.deletionTimestamp && !pod.spec.schedulingGates?.length;
+    return (
+      (pod.spec.schedulerName || defaultName) === this.#name &&
+      !pod.metadata.deletionTimestamp &&
+      !pod.spec.schedulingGates?.length
+    );
   }
 
   /** Works through the queue, yielding to the event loop between pods. */
@@ -140,7 +162,12 @@ class Scheduler {
     this.#running = true;
     void (async () => {
       await Promise.resolve();
-      for (let key = this.#queue.pop(); key !== undefined && !this.#stopped; key = this.#queue.pop()) await this.#schedule(key);
+      for (
+        let key = this.#queue.pop();
+        key !== undefined && !this.#stopped;
+        key = this.#queue.pop()
+      )
+        await this.#schedule(key);
       this.#running = false;
     })();
   }
@@ -176,17 +203,36 @@ class Scheduler {
     const { name = '', namespace = '', uid = '' } = pod.metadata;
     try {
       await this.#volumesStand(key, pod, node);
-      const binding = { apiVersion: 'v1', kind: 'Binding', metadata: { name, namespace, uid }, target: { kind: 'Node', name: node } };
+      const binding = {
+        apiVersion: 'v1',
+        kind: 'Binding',
+        metadata: { name, namespace, uid },
+        target: { kind: 'Node', name: node },
+      };
       await this.#o.client.create(refs.pods, binding, { namespace, name, subresource: 'binding' });
       this.#queue.remove(key);
-      this.#events.record(pod, { type: 'Normal', reason: 'Scheduled', action: 'Binding', note: `Successfully assigned ${namespace}/${name} to ${node}` });
+      this.#events.record(pod, {
+        type: 'Normal',
+        reason: 'Scheduled',
+        action: 'Binding',
+        note: `Successfully assigned ${namespace}/${name} to ${node}`,
+      });
     } catch (error) {
       this.#cache.forget(uid);
       const now = this.#pods.get(key);
       if (!now || now.metadata.deletionTimestamp || this.#stopped) return this.#queue.remove(key);
-      if (error instanceof ApiError && (error.reason === 'NotFound' || (error.reason === 'Conflict' && now.spec.nodeName))) return this.#queue.remove(key);
+      if (
+        error instanceof ApiError &&
+        (error.reason === 'NotFound' || (error.reason === 'Conflict' && now.spec.nodeName))
+      )
+        return this.#queue.remove(key);
       this.#o.log.warn('cannot bind a pod', { pod: key, node, error: messageOf(error) });
-      this.#events.record(pod, { type: 'Warning', reason: 'FailedScheduling', action: 'Binding', note: `binding rejected: ${messageOf(error)}` });
+      this.#events.record(pod, {
+        type: 'Warning',
+        reason: 'FailedScheduling',
+        action: 'Binding',
+        note: `binding rejected: ${messageOf(error)}`,
+      });
       this.#queue.failed(key);
     }
   }
@@ -204,7 +250,11 @@ class Scheduler {
     }
   }
 
-  async #unschedulable(key: string, view: View, decided: { refusals: Map<string, Refusal>; message: string }): Promise<void> {
+  async #unschedulable(
+    key: string,
+    view: View,
+    decided: { refusals: Map<string, Refusal>; message: string },
+  ): Promise<void> {
     const { pod } = view.pod;
     let { message } = decided;
     let nominated: string | undefined;
@@ -213,19 +263,32 @@ class Scheduler {
       if (result.candidate) nominated = await this.#evict(view.pod, result.candidate);
       else message += ` preemption: ${result.message}`;
     }
-    this.#events.record(pod, { type: 'Warning', reason: 'FailedScheduling', action: 'Scheduling', note: message });
+    this.#events.record(pod, {
+      type: 'Warning',
+      reason: 'FailedScheduling',
+      action: 'Scheduling',
+      note: message,
+    });
     // Laid aside before the status is written, so that the victims' going can stir it.
     this.#queue.unschedulable(key);
     await this.#writeCondition(pod, message, nominated);
   }
 
-  /** It was promised a node and lesser pods there are still going: more victims would be one too many. */
+  /**
+   * It was promised a node and lesser pods there are still going: more victims would be one too
+   * many.
+   */
   #waitsForVictims(pod: Pod): boolean {
     const node = this.#cache.nominatedNode(pod.metadata.uid ?? '');
     if (!node) return false;
     const priority = pod.spec.priority ?? 0;
     for (const other of this.#pods.list()) {
-      if (other.spec.nodeName === node && other.metadata.deletionTimestamp && (other.spec.priority ?? 0) < priority) return true;
+      if (
+        other.spec.nodeName === node &&
+        other.metadata.deletionTimestamp &&
+        (other.spec.priority ?? 0) < priority
+      )
+        return true;
     }
     return false;
   }
@@ -236,14 +299,32 @@ class Scheduler {
     for (const victim of candidate.victims) {
       const target = { namespace: namespaceOf(victim), name: victim.metadata.name ?? '' };
       const message = `${this.#name}: preempting to accommodate a higher priority pod`;
-      const condition = { type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler', message, lastTransitionTime: timeOf(clock.now()), observedGeneration: victim.metadata.generation };
+      const condition = {
+        type: 'DisruptionTarget',
+        status: 'True',
+        reason: 'PreemptionByScheduler',
+        message,
+        lastTransitionTime: timeOf(clock.now()),
+        observedGeneration: victim.metadata.generation,
+      };
       try {
-        await client.patch(refs.pods, { ...target, subresource: 'status' }, { type: 'strategic', body: { status: { conditions: [condition] } } });
+        await client.patch(
+          refs.pods,
+          { ...target, subresource: 'status' },
+          { type: 'strategic', body: { status: { conditions: [condition] } } },
+        );
         await client.delete(refs.pods, target, { preconditions: { uid: victim.metadata.uid } });
         const note = `Preempted by pod ${info.pod.metadata.uid} on node ${candidate.node}`;
-        this.#events.record(victim, { type: 'Normal', reason: 'Preempted', action: 'Preempting', note, related: info.pod });
+        this.#events.record(victim, {
+          type: 'Normal',
+          reason: 'Preempted',
+          action: 'Preempting',
+          note,
+          related: info.pod,
+        });
       } catch (error) {
-        if (!(error instanceof ApiError && error.reason === 'NotFound')) this.#o.log.warn('cannot preempt a pod', { pod: keyOf(victim), error: messageOf(error) });
+        if (!(error instanceof ApiError && error.reason === 'NotFound'))
+          this.#o.log.warn('cannot preempt a pod', { pod: keyOf(victim), error: messageOf(error) });
       }
     }
     return candidate.node;
@@ -251,27 +332,57 @@ class Scheduler {
 
   async #writeCondition(pod: Pod, message: string, nominated: string | undefined): Promise<void> {
     const before = (pod.status.conditions ?? []).find((c) => c.type === 'PodScheduled');
-    const same = before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message;
+    const same =
+      before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message;
     if (same && (nominated === undefined || pod.status.nominatedNodeName === nominated)) return;
-    const lastTransitionTime = before?.status === 'False' ? before.lastTransitionTime : timeOf(this.#o.clock.now());
-    const condition = { type: 'PodScheduled', status: 'False', reason: 'Unschedulable', message, lastProbeTime: null, lastTransitionTime, observedGeneration: pod.metadata.generation };
-    const status = { conditions: [condition], ...(nominated ? { nominatedNodeName: nominated } : {}) };
-    const target = { namespace: namespaceOf(pod), name: pod.metadata.name ?? '', subresource: 'status' };
+    const lastTransitionTime =
+      before?.status === 'False' ? before.lastTransitionTime : timeOf(this.#o.clock.now());
+    const condition = {
+      type: 'PodScheduled',
+      status: 'False',
+      reason: 'Unschedulable',
+      message,
+      lastProbeTime: null,
+      lastTransitionTime,
+      observedGeneration: pod.metadata.generation,
+    };
+    const status = {
+      conditions: [condition],
+      ...(nominated ? { nominatedNodeName: nominated } : {}),
+    };
+    const target = {
+      namespace: namespaceOf(pod),
+      name: pod.metadata.name ?? '',
+      subresource: 'status',
+    };
     try {
       await this.#o.client.patch(refs.pods, target, { type: 'strategic', body: { status } });
     } catch (error) {
-      if (!(error instanceof ApiError && error.reason === 'NotFound')) this.#o.log.warn('cannot write why a pod waits', { pod: keyOf(pod), error: messageOf(error) });
+      if (!(error instanceof ApiError && error.reason === 'NotFound'))
+        this.#o.log.warn('cannot write why a pod waits', {
+          pod: keyOf(pod),
+          error: messageOf(error),
+        });
     }
   }
 }
 
 /** Heartbeats change a node all the time; these parts change what fits on it. */
 function nodeMatters(old: Node, now: Node): boolean {
-  const parts = (n: Node): unknown[] => [n.spec.unschedulable, n.spec.taints, n.metadata.labels, n.status.allocatable, n.spec.podCIDR];
+  const parts = (n: Node): unknown[] => [
+    n.spec.unschedulable,
+    n.spec.taints,
+    n.metadata.labels,
+    n.status.allocatable,
+    n.spec.podCIDR,
+  ];
   return JSON.stringify(parts(old)) !== JSON.stringify(parts(now));
 }
 
 /** Status changes alone (our own conditions among them) are no reason to look at a pod again. */
 function sameAsk(old: Pod, now: Pod): boolean {
-  return old.metadata.generation === now.metadata.generation && JSON.stringify(old.metadata.labels) === JSON.stringify(now.metadata.labels);
+  return (
+    old.metadata.generation === now.metadata.generation &&
+    JSON.stringify(old.metadata.labels) === JSON.stringify(now.metadata.labels)
+  );
 }

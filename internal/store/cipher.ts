@@ -26,9 +26,10 @@ const headBytes = 4 + ivBytes + tagBytes;
 const algorithm = 'aes-256-gcm';
 
 /**
- * AES-256-GCM on the value of a row. Key and revisions stay readable: they are what compaction and recovery go by, and they
- * are authenticated with the value, so a value cannot be moved to another key. The IV is random: a key may encrypt 2^32
- * values, which at a hundred secrets a second takes more than a year; rotate before.
+ * AES-256-GCM on the value of a row. Key and revisions stay readable: they are what compaction and
+ * recovery go by, and they are authenticated with the value, so a value cannot be moved to another
+ * key. The IV is random: a key may encrypt 2^32 values, which at a hundred secrets a second takes
+ * more than a year; rotate before.
  */
 export class ValueCipher implements RowCipher {
   readonly #prefixes: string[];
@@ -70,17 +71,34 @@ export class ValueCipher implements RowCipher {
     const { offset } = valueOffset(row);
     const id = row.readUInt32LE(offset);
     const known = this.#keys.find((k) => k.id === id);
-    if (!known) throw new StoreError('CORRUPT', `a row is encrypted with the unknown key ${id.toString(16)}`, { op: 'open', hint: 'put the encryption keys of this data directory back' });
+    if (!known)
+      throw new StoreError(
+        'CORRUPT',
+        `a row is encrypted with the unknown key ${id.toString(16)}`,
+        { op: 'open', hint: 'put the encryption keys of this data directory back' },
+      );
     const aad = Buffer.from(row.subarray(crcBytes, offset));
     // The seal may have been added after the encryption.
     aad[0] = (aad[0] as number) & ~rowFlag.seal;
-    const decipher = createDecipheriv(algorithm, known.key, row.subarray(offset + 4, offset + 4 + ivBytes));
+    const decipher = createDecipheriv(
+      algorithm,
+      known.key,
+      row.subarray(offset + 4, offset + 4 + ivBytes),
+    );
     decipher.setAAD(aad);
     decipher.setAuthTag(row.subarray(offset + 4 + ivBytes, offset + headBytes));
     try {
-      return Buffer.concat([row.subarray(0, offset), decipher.update(row.subarray(offset + headBytes)), decipher.final()]);
+      return Buffer.concat([
+        row.subarray(0, offset),
+        decipher.update(row.subarray(offset + headBytes)),
+        decipher.final(),
+      ]);
     } catch (cause) {
-      throw new StoreError('CORRUPT', 'an encrypted value does not match its key', { op: 'open', cause, hint: 'restore a snapshot, or the encryption keys that belong to it' });
+      throw new StoreError('CORRUPT', 'an encrypted value does not match its key', {
+        op: 'open',
+        cause,
+        hint: 'restore a snapshot, or the encryption keys that belong to it',
+      });
     }
   }
 }

@@ -7,7 +7,10 @@ import { prefixEnd } from './store.ts';
 import type * as s from './store.ts';
 import { WrappedStore } from './wrapped-store.ts';
 
-/** Before an encrypted value: this mark, the key's number (4 bytes), IV and tag. No object of Kubernetes begins so. */
+/**
+ * Before an encrypted value: this mark, the key's number (4 bytes), IV and tag. No object of
+ * Kubernetes begins so.
+ */
 const mark = Buffer.from('skiff:enc:aesgcm:v1:');
 const ivBytes = 12;
 const tagBytes = 16;
@@ -16,7 +19,10 @@ const algorithm = 'aes-256-gcm';
 /** Values that a change of keys reads, and writes, at once. */
 const walkPage = 500;
 const writesAtOnce = 16;
-/** Other servers write with the key before until they hear of the new one: walks are so far apart, and the last finds nothing twice. */
+/**
+ * Other servers write with the key before until they hear of the new one: walks are so far apart,
+ * and the last finds nothing twice.
+ */
 const betweenWalksMs = 1000;
 const mostWalks = 60;
 
@@ -24,14 +30,18 @@ export interface EncryptedStoreOptions {
   encryption: Encryption;
   clock: Clock;
   betweenWalksMs?: number;
-  /** Asks for the keys anew when a value is under one that is not known: another server may have changed them. */
+  /**
+   * Asks for the keys anew when a value is under one that is not known: another server may have
+   * changed them.
+   */
   reload?(): Promise<Encryption | undefined>;
 }
 
 /**
- * Encryption at rest for stores that others keep: AES-256-GCM on the values of chosen prefixes, with the store's key as
- * additional data, so that a value cannot be put under another key. Keys, revisions and all else pass through untouched.
- * Values that are not encrypted are read as they are. Comparing or sorting by such values is refused: equal values look different.
+ * Encryption at rest for stores that others keep: AES-256-GCM on the values of chosen prefixes,
+ * with the store's key as additional data, so that a value cannot be put under another key. Keys,
+ * revisions and all else pass through untouched. Values that are not encrypted are read as they
+ * are. Comparing or sorting by such values is refused: equal values look different.
  */
 export class EncryptedStore extends WrappedStore implements Reencrypts {
   readonly #reload: EncryptedStoreOptions['reload'];
@@ -49,9 +59,12 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
     this.#betweenWalksMs = options.betweenWalksMs ?? betweenWalksMs;
   }
 
-  /** Takes over keys that were changed, here or elsewhere; news of an older change comes too late. */
+  /**
+   * Takes over keys that were changed, here or elsewhere; news of an older change comes too late.
+   */
   use(encryption: Encryption): void {
-    if ((encryption.generation ?? 0) >= (this.#encryption.generation ?? 0)) this.#encryption = encryption;
+    if ((encryption.generation ?? 0) >= (this.#encryption.generation ?? 0))
+      this.#encryption = encryption;
   }
 
   async range(request: s.RangeRequest): Promise<s.RangeResponse> {
@@ -72,11 +85,19 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
   }
 
   watch(request: s.WatchRequest): s.Watch {
-    return this.#touches(request) ? new OpenedWatch(this.inner, request, (events) => this.#openEvents(events)) : this.inner.watch(request);
+    return this.#touches(request)
+      ? new OpenedWatch(this.inner, request, (events) => this.#openEvents(events))
+      : this.inner.watch(request);
   }
 
-  /** Writes anew, by compare and set, every value that is not as `encryption` wants it. Revisions and watches see ordinary writes. */
-  async encrypt(encryption: Encryption, progress?: (done: number, total: number) => void): Promise<void> {
+  /**
+   * Writes anew, by compare and set, every value that is not as `encryption` wants it. Revisions
+   * and watches see ordinary writes.
+   */
+  async encrypt(
+    encryption: Encryption,
+    progress?: (done: number, total: number) => void,
+  ): Promise<void> {
     this.use(encryption);
     await Promise.allSettled(this.#writing);
     for (let walks = 0, clean = 0; walks < mostWalks; walks++) {
@@ -89,13 +110,17 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
         const wanted = this.#encryption.plain ? undefined : this.#encryption.keys[0]?.id;
         const others = page.filter((kv) => keyIdOf(kv.value) !== wanted);
         stale += others.length;
-        for (let at = 0; at < others.length; at += writesAtOnce) await Promise.all(others.slice(at, at + writesAtOnce).map((kv) => this.#rewrite(kv)));
+        for (let at = 0; at < others.length; at += writesAtOnce)
+          await Promise.all(others.slice(at, at + writesAtOnce).map((kv) => this.#rewrite(kv)));
         progress?.((done += page.length), count);
       });
       clean = stale === 0 ? clean + 1 : 0;
       if (clean === 2) return;
     }
-    throw new StoreError('UNAVAILABLE', 'values are still written with another key', { op: 'encrypt', hint: 'is every server of the cluster up, and of the same version?' });
+    throw new StoreError('UNAVAILABLE', 'values are still written with another key', {
+      op: 'encrypt',
+      hint: 'is every server of the cluster up, and of the same version?',
+    });
   }
 
   async keyCensus(): Promise<KeyCensus> {
@@ -120,8 +145,12 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
   /** All covered values as they are stored, page by page. */
   async #walk(each: (page: s.KeyValue[]) => Promise<void>): Promise<void> {
     for (const prefix of this.#encryption.prefixes) {
-      for (let key = prefix; ; ) {
-        const { kvs, more } = await this.inner.range({ key, end: prefixEnd(prefix), limit: walkPage });
+      for (let key = prefix; ;) {
+        const { kvs, more } = await this.inner.range({
+          key,
+          end: prefixEnd(prefix),
+          limit: walkPage,
+        });
         await each(kvs);
         const last = kvs[kvs.length - 1];
         if (!more || last === undefined) break;
@@ -147,7 +176,9 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
 
   #touches({ key, end }: s.KeyRange): boolean {
     if (end === undefined) return this.#covers(key);
-    return this.#encryption.prefixes.some((prefix) => key < prefixEnd(prefix) && (end === '\0' || end > prefix));
+    return this.#encryption.prefixes.some(
+      (prefix) => key < prefixEnd(prefix) && (end === '\0' || end > prefix),
+    );
   }
 
   #checkRange(request: s.RangeRequest): void {
@@ -165,12 +196,19 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
   }
 
   #sealPut<T extends s.PutRequest>(request: T): T {
-    return request.ignoreValue || !this.#covers(request.key) ? request : { ...request, value: this.#seal(request.key, request.value) };
+    return request.ignoreValue || !this.#covers(request.key)
+      ? request
+      : { ...request, value: this.#seal(request.key, request.value) };
   }
 
   #sealTxn<T extends s.TxnRequest>(request: T): T {
-    for (const compare of request.compare) if (compare.target === 'VALUE' && this.#touches(compare)) throw refused('compared');
-    return { ...request, success: request.success.map((op) => this.#sealOp(op)), failure: request.failure.map((op) => this.#sealOp(op)) };
+    for (const compare of request.compare)
+      if (compare.target === 'VALUE' && this.#touches(compare)) throw refused('compared');
+    return {
+      ...request,
+      success: request.success.map((op) => this.#sealOp(op)),
+      failure: request.failure.map((op) => this.#sealOp(op)),
+    };
   }
 
   #sealOp(op: s.Op): s.Op {
@@ -197,7 +235,9 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
   }
 
   async #openRange<T extends s.RangeResponse>(response: T): Promise<T> {
-    return response.kvs.some((kv) => this.#covers(kv.key)) ? { ...response, kvs: await Promise.all(response.kvs.map((kv) => this.#open(kv))) } : response;
+    return response.kvs.some((kv) => this.#covers(kv.key))
+      ? { ...response, kvs: await Promise.all(response.kvs.map((kv) => this.#open(kv))) }
+      : response;
   }
 
   async #openPut<T extends s.PutResponse>(response: T): Promise<T> {
@@ -205,23 +245,35 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
   }
 
   async #openDelete<T extends s.DeleteRangeResponse>(response: T): Promise<T> {
-    return { ...response, prevKvs: await Promise.all(response.prevKvs.map((kv) => this.#open(kv))) };
+    return {
+      ...response,
+      prevKvs: await Promise.all(response.prevKvs.map((kv) => this.#open(kv))),
+    };
   }
 
   async #openTxn<T extends s.TxnResponse>(response: T): Promise<T> {
-    return { ...response, responses: await Promise.all(response.responses.map((one) => this.#openResponse(one))) };
+    return {
+      ...response,
+      responses: await Promise.all(response.responses.map((one) => this.#openResponse(one))),
+    };
   }
 
   async #openResponse(response: s.OpResponse): Promise<s.OpResponse> {
     if (response.op === 'range') return await this.#openRange(response);
     if (response.op === 'put') return await this.#openPut(response);
-    return response.op === 'delete' ? await this.#openDelete(response) : await this.#openTxn(response);
+    return response.op === 'delete'
+      ? await this.#openDelete(response)
+      : await this.#openTxn(response);
   }
 
   /** The events with their values readable: at once when the keys are known, else when they are. */
   #openEvents(events: s.StoreEvent[]): s.StoreEvent[] | Promise<s.StoreEvent[]> {
     const kvs = events.flatMap(({ kv, prevKv }) => (prevKv ? [kv, prevKv] : [kv]));
-    const open = (event: s.StoreEvent): s.StoreEvent => ({ ...event, kv: this.#openNow(event.kv), ...(event.prevKv ? { prevKv: this.#openNow(event.prevKv) } : {}) });
+    const open = (event: s.StoreEvent): s.StoreEvent => ({
+      ...event,
+      kv: this.#openNow(event.kv),
+      ...(event.prevKv ? { prevKv: this.#openNow(event.prevKv) } : {}),
+    });
     if (kvs.every((kv) => this.#keyOf(kv) !== 'unknown')) return events.map(open);
     return Promise.all(kvs.map((kv) => this.#open(kv))).then(() => events.map(open));
   }
@@ -245,7 +297,9 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
   /** The key of a value; undefined when it is not encrypted. */
   #keyOf(kv: s.KeyValue): EncryptionKey | 'unknown' | undefined {
     const id = this.#covers(kv.key) ? keyIdOf(kv.value) : undefined;
-    return id === undefined ? undefined : (this.#encryption.keys.find((key) => key.id === id) ?? 'unknown');
+    return id === undefined
+      ? undefined
+      : (this.#encryption.keys.find((key) => key.id === id) ?? 'unknown');
   }
 }
 
@@ -258,7 +312,11 @@ class OpenedWatch implements s.Watch {
   #turn: Promise<void> | undefined;
   #over = false;
 
-  constructor(store: s.Store, request: s.WatchRequest, open: (events: s.StoreEvent[]) => s.StoreEvent[] | Promise<s.StoreEvent[]>) {
+  constructor(
+    store: s.Store,
+    request: s.WatchRequest,
+    open: (events: s.StoreEvent[]) => s.StoreEvent[] | Promise<s.StoreEvent[]>,
+  ) {
     this.#request = request;
     this.#open = open;
     this.#inner = store.watch({
@@ -297,7 +355,11 @@ class OpenedWatch implements s.Watch {
     if (this.#over) return;
     try {
       const opened = this.#open(events);
-      if (opened instanceof Promise) return opened.then((ready) => this.#hand(ready, revision), (error: unknown) => this.#failed(error));
+      if (opened instanceof Promise)
+        return opened.then(
+          (ready) => this.#hand(ready, revision),
+          (error: unknown) => this.#failed(error),
+        );
       this.#hand(opened, revision);
     } catch (error) {
       this.#failed(error);
@@ -314,7 +376,10 @@ class OpenedWatch implements s.Watch {
     if (this.#over) return;
     // The first events may come before the watch itself is there to be cancelled.
     queueMicrotask(() => this.#inner.cancel());
-    this.#end({ reason: 'failed', message: error instanceof Error ? error.message : String(error) });
+    this.#end({
+      reason: 'failed',
+      message: error instanceof Error ? error.message : String(error),
+    });
   }
 
   #end(why: Parameters<s.WatchRequest['onEnd']>[0]): void {
@@ -327,12 +392,18 @@ class OpenedWatch implements s.Watch {
 /** The number of the key that a stored value is encrypted with; undefined when it is not. */
 export function keyIdOf(value: Uint8Array): number | undefined {
   const bytes = Buffer.from(value.buffer, value.byteOffset, value.byteLength);
-  return bytes.length >= headBytes && bytes.subarray(0, mark.length).equals(mark) ? bytes.readUInt32LE(mark.length) : undefined;
+  return bytes.length >= headBytes && bytes.subarray(0, mark.length).equals(mark)
+    ? bytes.readUInt32LE(mark.length)
+    : undefined;
 }
 
 function decrypt(kv: s.KeyValue, key: EncryptionKey | 'unknown'): Uint8Array {
   if (key === 'unknown') {
-    throw new StoreError('CORRUPT', `a value is encrypted with the unknown key ${keyIdOf(kv.value)?.toString(16)}`, { op: 'decrypt', hint: 'put the encryption keys of this cluster back' });
+    throw new StoreError(
+      'CORRUPT',
+      `a value is encrypted with the unknown key ${keyIdOf(kv.value)?.toString(16)}`,
+      { op: 'decrypt', hint: 'put the encryption keys of this cluster back' },
+    );
   }
   const bytes = Buffer.from(kv.value.buffer, kv.value.byteOffset, kv.value.byteLength);
   const ivAt = mark.length + 4;
@@ -342,10 +413,17 @@ function decrypt(kv: s.KeyValue, key: EncryptionKey | 'unknown'): Uint8Array {
   try {
     return Buffer.concat([decipher.update(bytes.subarray(headBytes)), decipher.final()]);
   } catch (cause) {
-    throw new StoreError('CORRUPT', 'an encrypted value does not match its key', { op: 'decrypt', cause, hint: 'it was damaged, or put in the place of another' });
+    throw new StoreError('CORRUPT', 'an encrypted value does not match its key', {
+      op: 'decrypt',
+      cause,
+      hint: 'it was damaged, or put in the place of another',
+    });
   }
 }
 
 function refused(what: string): StoreError {
-  return new StoreError('INVALID_ARGUMENT', `encrypted values cannot be ${what}`, { op: 'encrypted', hint: 'go by revisions' });
+  return new StoreError('INVALID_ARGUMENT', `encrypted values cannot be ${what}`, {
+    op: 'encrypted',
+    hint: 'go by revisions',
+  });
 }

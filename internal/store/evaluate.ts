@@ -3,16 +3,33 @@ import { compacted, duplicateKey, keyNotFound } from './errors.ts';
 import { keysIn, range, type View } from './range.ts';
 import { Rec, versionAt } from './record.ts';
 import type { State } from './state.ts';
-import type { DeleteRangeRequest, DeleteRangeResponse, KeyValue, Op, OpResponse, PutRequest, PutResponse, RangeRequest, TxnRequest, TxnResponse } from './store.ts';
+import type {
+  DeleteRangeRequest,
+  DeleteRangeResponse,
+  KeyValue,
+  Op,
+  OpResponse,
+  PutRequest,
+  PutResponse,
+  RangeRequest,
+  TxnRequest,
+  TxnResponse,
+} from './store.ts';
 
-/** Which branch each transaction of the tree takes; etcd decides all of them before it applies anything. */
+/**
+ * Which branch each transaction of the tree takes; etcd decides all of them before it applies
+ * anything.
+ */
 interface Path {
   ops: Op[];
   succeeded: boolean;
   nested: Path[];
 }
 
-/** Evaluates one write at the head of `state`: all checks first, then all effects. When it throws, the caller undoes `recs`. */
+/**
+ * Evaluates one write at the head of `state`: all checks first, then all effects. When it throws,
+ * the caller undoes `recs`.
+ */
 export class Write {
   /** What it changed, in order. */
   readonly recs: Rec[] = [];
@@ -80,14 +97,21 @@ export class Write {
     }
   }
 
-  /** Only 0 means newest inside a transaction: a negative revision is one that is gone (etcd server/etcdserver/txn checkRange). */
+  /**
+   * Only 0 means newest inside a transaction: a negative revision is one that is gone (etcd
+   * server/etcdserver/txn checkRange).
+   */
   #checkRange({ revision = 0 }: RangeRequest): void {
     if (revision < 0 && revision < this.#state.compactRevision) throw compacted();
     this.#state.readable(revision, this.#base);
   }
 
   #checkPut(request: PutRequest): void {
-    if ((request.ignoreValue || request.ignoreLease) && versionAt(this.#state.index.get(request.key), this.#base) === undefined) throw keyNotFound();
+    if (
+      (request.ignoreValue || request.ignoreLease) &&
+      versionAt(this.#state.index.get(request.key), this.#base) === undefined
+    )
+      throw keyNotFound();
     this.#checkLease(request);
   }
 
@@ -99,7 +123,8 @@ export class Write {
     const responses: OpResponse[] = [];
     let next = 0;
     for (const op of path.ops) {
-      if (op.op === 'range') responses.push({ op: 'range', ...range(this.#viewAt(op.revision), op) });
+      if (op.op === 'range')
+        responses.push({ op: 'range', ...range(this.#viewAt(op.revision), op) });
       else if (op.op === 'put') responses.push({ op: 'put', ...this.#put(op) });
       else if (op.op === 'delete') responses.push({ op: 'delete', ...this.#delete(op) });
       else responses.push({ op: 'txn', ...this.#run(path.nested[next++] as Path) });
@@ -129,12 +154,15 @@ export class Write {
       prev: before,
     });
     this.#change(rec);
-    return request.prevKv && old ? { revision: this.#revision, prevKv: old } : { revision: this.#revision };
+    return request.prevKv && old
+      ? { revision: this.#revision, prevKv: old }
+      : { revision: this.#revision };
   }
 
   #delete(request: DeleteRangeRequest): DeleteRangeResponse {
     const old = keysIn(this.#view, request);
-    for (const rec of old) this.#change(tombstone(rec, this.#revision, this.recs.length, request.soft ?? false));
+    for (const rec of old)
+      this.#change(tombstone(rec, this.#revision, this.recs.length, request.soft ?? false));
     const prevKvs: KeyValue[] = request.prevKv ? old : [];
     return { revision: this.#view.revision, deleted: old.length, prevKvs };
   }
@@ -146,7 +174,16 @@ export class Write {
 }
 
 function tombstone(prev: Rec, revision: number, sub: number, soft: boolean): Rec {
-  return new Rec({ key: prev.key, createRevision: 0, modRevision: revision, version: 0, lease: '0', sub, soft, prev });
+  return new Rec({
+    key: prev.key,
+    createRevision: 0,
+    modRevision: revision,
+    version: 0,
+    lease: '0',
+    sub,
+    soft,
+    prev,
+  });
 }
 
 /** True when no branch of the transaction writes. */

@@ -10,7 +10,15 @@ test('memory is given back once much history is gone and nobody writes', async (
   const clock = new FakeClock();
   let collections = 0;
   const { recovered } = recover([], clock);
-  const store = new LogStore({ journal: new MemoryJournal(), recovered, clock, log: silentLog, random: seededRandom(1), historyMs: 300_000, collectGarbage: () => void collections++ });
+  const store = new LogStore({
+    journal: new MemoryJournal(),
+    recovered,
+    clock,
+    log: silentLog,
+    random: seededRandom(1),
+    historyMs: 300_000,
+    collectGarbage: () => void collections++,
+  });
   const churn = async (count: number): Promise<void> => {
     for (let i = 0; i < count; i++) {
       await store.put({ key: `k${i}`, value: Buffer.alloc(50_000) });

@@ -4,8 +4,9 @@ import type { State } from './state.ts';
 import { revisionKey } from './versions.ts';
 
 /**
- * etcd's HashKV (storage/mvcc/hash.go): CRC-32C over the bucket's name and then, in order of revision, the revision and
- * the stored message of every version up to `revision`. Two members, or an etcd and a skiff, with the same history agree.
+ * etcd's HashKV (storage/mvcc/hash.go): CRC-32C over the bucket's name and then, in order of
+ * revision, the revision and the stored message of every version up to `revision`. Two members, or
+ * an etcd and a skiff, with the same history agree.
  */
 export function hashKv(state: State, revision: number): number {
   const recs: Rec[] = [];
@@ -13,7 +14,8 @@ export function hashKv(state: State, revision: number): number {
   state.index.scan('\0', '\0', (head) => {
     const current = versionAt(head, revision);
     if (current) newest.add(current);
-    for (let rec: Rec | undefined = head; rec !== undefined; rec = rec.prev) if (rec.modRevision <= revision) recs.push(rec);
+    for (let rec: Rec | undefined = head; rec !== undefined; rec = rec.prev)
+      if (rec.modRevision <= revision) recs.push(rec);
     return true;
   });
   recs.sort((a, b) => a.modRevision - b.modRevision || a.sub - b.sub);
@@ -23,7 +25,10 @@ export function hashKv(state: State, revision: number): number {
     // What compaction may already have removed elsewhere does not count.
     if (rec.modRevision <= compactRevision && newest.size > 0 && !newest.has(rec)) continue;
     if (rec.modRevision === compactRevision && rec.version === 0) continue;
-    crc = crc32c(encode('KeyValue', rec.version > 0 ? rec : { key: rec.key }), crc32c(revisionKey(rec), crc));
+    crc = crc32c(
+      encode('KeyValue', rec.version > 0 ? rec : { key: rec.key }),
+      crc32c(revisionKey(rec), crc),
+    );
   }
   return crc;
 }
@@ -38,6 +43,7 @@ function crc32c(bytes: Uint8Array, crc: number): number {
     return c >>> 0;
   });
   let c = ~crc;
-  for (let i = 0; i < bytes.length; i++) c = (table[(c ^ (bytes[i] as number)) & 0xff] as number) ^ (c >>> 8);
+  for (let i = 0; i < bytes.length; i++)
+    c = (table[(c ^ (bytes[i] as number)) & 0xff] as number) ^ (c >>> 8);
   return ~c >>> 0;
 }

@@ -4,8 +4,9 @@ import type { Clock, Timer } from '../io/clock.ts';
 const marksPerWindow = 10;
 
 /**
- * Keeps `windowMs` of history by the monotonic clock: notes which revision was published when, and calls `compact` once
- * what a mark names is old enough. Holds one timer while there is history to forget, and none otherwise.
+ * Keeps `windowMs` of history by the monotonic clock: notes which revision was published when, and
+ * calls `compact` once what a mark names is old enough. Holds one timer while there is history to
+ * forget, and none otherwise.
  */
 export class HistoryWindow {
   readonly #windowMs: number;
@@ -43,14 +44,17 @@ export class HistoryWindow {
     if (this.#timer !== undefined || first === undefined) return;
     // A mark covers the tenth of a window after it.
     const dueMs = first.atMs + this.#windowMs * (1 + 1 / marksPerWindow);
-    this.#timer = this.#clock.after('store.compact', dueMs - this.#clock.monotonicMs(), () => this.#fire());
+    this.#timer = this.#clock.after('store.compact', dueMs - this.#clock.monotonicMs(), () =>
+      this.#fire(),
+    );
   }
 
   #fire(): void {
     this.#timer = undefined;
     const limit = this.#clock.monotonicMs() - this.#windowMs * (1 + 1 / marksPerWindow);
     let revision = 0;
-    while (this.#marks[0] !== undefined && this.#marks[0].atMs <= limit) revision = this.#marks.shift()?.revision ?? revision;
+    while (this.#marks[0] !== undefined && this.#marks[0].atMs <= limit)
+      revision = this.#marks.shift()?.revision ?? revision;
     if (revision > 0) this.#compact(revision);
     this.#arm();
   }

@@ -1,6 +1,9 @@
 import type { Rec } from './record.ts';
 
-/** The published records of the history window in order of revision: what a watch from the past reads. */
+/**
+ * The published records of the history window in order of revision: what a watch from the past
+ * reads.
+ */
 export class History {
   #recs: Rec[] = [];
   /** Records before this place were dropped; the array is cut when half of it is. */

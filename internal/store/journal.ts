@@ -4,7 +4,10 @@ import type { Encryption } from './cipher.ts';
 export interface Seal {
   /** The newest revision on disk, or published in memory when the batch was formed. */
   revision: number;
-  /** Soft writes may have been handed out up to this revision without another commit. Equal to `revision` where there are none. */
+  /**
+   * Soft writes may have been handed out up to this revision without another commit. Equal to
+   * `revision` where there are none.
+   */
   ceiling: number;
   /** Revisions below this are compacted, or would have gaps if somebody read them after a start. */
   horizon: number;
@@ -14,14 +17,20 @@ export interface Seal {
 
 /** One commit: rows to append, row numbers to delete, all or nothing. */
 export interface Batch {
-  /** Rows one after the other, each behind its length (32 bits, little endian), built by RowWriter. The journal may take the buffer (detach it). */
+  /**
+   * Rows one after the other, each behind its length (32 bits, little endian), built by RowWriter.
+   * The journal may take the buffer (detach it).
+   */
   rows: Uint8Array;
   rowCount: number;
   firstSeq: number;
   /** Rows of earlier batches. */
   deletes: Float64Array;
   seal: Seal;
-  /** One client waits, and the disk is fast: looking again for the end of the commit costs no more than sleeping and being woken. */
+  /**
+   * One client waits, and the disk is fast: looking again for the end of the commit costs no more
+   * than sleeping and being woken.
+   */
   awake?: boolean;
 }
 
@@ -36,7 +45,10 @@ export interface Journal {
   onRoom?(fn: (state: RoomState) => void): void;
   /** Looks whether there is room again, and makes use of it. */
   lookForRoom?(): Promise<RoomState>;
-  /** Resolves when the batch would survive a power cut. Rejects with StoreError, and then nothing of the batch is in the log. */
+  /**
+   * Resolves when the batch would survive a power cut. Rejects with StoreError, and then nothing of
+   * the batch is in the log.
+   */
   commit(batch: Batch): Promise<void>;
   /** True while work waits for a timer: the process must not end meanwhile. */
   hold(on: boolean): void;

@@ -1,6 +1,9 @@
 import type { Rec } from './record.ts';
 
-/** A leaf splits when it grows beyond this: small enough for cheap insertion, large enough for few leaves. */
+/**
+ * A leaf splits when it grows beyond this: small enough for cheap insertion, large enough for few
+ * leaves.
+ */
 const maxLeafEntries = 256;
 
 interface Leaf {
@@ -11,9 +14,9 @@ interface Leaf {
 }
 
 /**
- * Keys in byte order, each with its newest Rec. Two levels: an array of leaves of up to 256 keys. A range of a million
- * keys touches 8,000 leaves to be counted (some 10 microseconds); inserting moves at most 256 entries, splitting moves
- * the array of leaves.
+ * Keys in byte order, each with its newest Rec. Two levels: an array of leaves of up to 256 keys. A
+ * range of a million keys touches 8,000 leaves to be counted (some 10 microseconds); inserting
+ * moves at most 256 entries, splitting moves the array of leaves.
  */
 export class KeyIndex {
   #leaves: Leaf[] = [{ keys: [], recs: [], live: 0 }];
@@ -79,12 +82,16 @@ export class KeyIndex {
         continue;
       }
       const to = end === '\0' ? leaf.keys.length : lowerBound(leaf.keys, end);
-      for (let at = lowerBound(leaf.keys, key); at < to; at++) if (lives(leaf.recs[at] as Rec)) count++;
+      for (let at = lowerBound(leaf.keys, key); at < to; at++)
+        if (lives(leaf.recs[at] as Rec)) count++;
     }
     return count;
   }
 
-  /** Visits heads of the range in key order until `visit` returns false. The index must not change meanwhile. */
+  /**
+   * Visits heads of the range in key order until `visit` returns false. The index must not change
+   * meanwhile.
+   */
   scan(key: string, end: string, visit: (head: Rec) => boolean): void {
     if (end !== '\0' && end <= key) return;
     let at = -1;
@@ -92,7 +99,8 @@ export class KeyIndex {
       const { keys, recs } = this.#leaves[i] as Leaf;
       at = at < 0 ? lowerBound(keys, key) : 0;
       const last = keys[keys.length - 1];
-      const to = end === '\0' || last === undefined || last < end ? keys.length : lowerBound(keys, end);
+      const to =
+        end === '\0' || last === undefined || last < end ? keys.length : lowerBound(keys, end);
       for (; at < to; at++) if (!visit(recs[at] as Rec)) return;
       if (to < keys.length) return;
     }

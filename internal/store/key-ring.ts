@@ -12,11 +12,16 @@ export const secretPrefixes = ['/registry/secrets/'];
 
 export type KeyChange = 'enable' | 'disable' | 'rotate';
 
-/** What is kept of the keys. The first key is the active one; the others were replaced and are there for old snapshots. */
+/**
+ * What is kept of the keys. The first key is the active one; the others were replaced and are there
+ * for old snapshots.
+ */
 export interface KeyState {
   prefixes: string[];
   enabled: boolean;
-  /** A change of which not every value is known to have followed: it is carried on after a start. */
+  /**
+   * A change of which not every value is known to have followed: it is carried on after a start.
+   */
   unfinished: KeyChange | undefined;
   /** Grows with each change, so that an older state is never taken for a newer one. */
   generation: number;
@@ -26,7 +31,10 @@ export interface KeyState {
 /** Where the keys are kept. */
 export interface KeyKeeper {
   read(): Promise<KeyState | undefined>;
-  /** Puts what `change` makes of the state in its place; whoever else changes it does so before or after. Durable when it resolves. */
+  /**
+   * Puts what `change` makes of the state in its place; whoever else changes it does so before or
+   * after. Durable when it resolves.
+   */
   update(change: (before: KeyState | undefined) => KeyState): Promise<KeyState>;
 }
 
@@ -36,7 +44,10 @@ export interface Reencrypts {
   encrypt(encryption: Encryption, progress?: (done: number, total: number) => void): Promise<void>;
 }
 
-/** Values of the covered prefixes, history included where the engine keeps it beside: how many are plain, and how many are under which key. */
+/**
+ * Values of the covered prefixes, history included where the engine keeps it beside: how many are
+ * plain, and how many are under which key.
+ */
 export interface KeyCensus {
   plain: number;
   keys: [id: number, values: number][];
@@ -65,7 +76,10 @@ export function fileKeeper({ disk, path }: { disk: Disk; path: string }): KeyKee
         const after = change(before);
         if (after === before) return after;
         await disk.makeDir('encryption-keys', dirname(path), 0o700);
-        await disk.writeAtomic('encryption-keys', path, formatKeys(after), { mode: 0o600, durable: true });
+        await disk.writeAtomic('encryption-keys', path, formatKeys(after), {
+          mode: 0o600,
+          durable: true,
+        });
         return after;
       });
       queue = done.catch(() => undefined);
@@ -81,7 +95,19 @@ export function encryptionOf({ prefixes, keys, enabled, generation }: KeyState):
 
 /** The ring with a first key, made and kept when there is none. */
 export async function loadOrCreateKeys(keeper: KeyKeeper, random: Random): Promise<KeyState> {
-  return (await keeper.read()) ?? (await keeper.update((there) => there ?? { prefixes: secretPrefixes, enabled: true, unfinished: 'enable', generation: 1, keys: [newKey(random)] }));
+  return (
+    (await keeper.read()) ??
+    (await keeper.update(
+      (there) =>
+        there ?? {
+          prefixes: secretPrefixes,
+          enabled: true,
+          unfinished: 'enable',
+          generation: 1,
+          keys: [newKey(random)],
+        },
+    ))
+  );
 }
 
 interface ChangeOptions {
@@ -91,16 +117,25 @@ interface ChangeOptions {
 }
 
 /**
- * Changes to a new key, or to encryption or none at all, while the store runs. What is to be done is durable before it is
- * begun, and old keys are never thrown away: a power cut leaves a store that opens, and `finishChange` does the rest.
+ * Changes to a new key, or to encryption or none at all, while the store runs. What is to be done
+ * is durable before it is begun, and old keys are never thrown away: a power cut leaves a store
+ * that opens, and `finishChange` does the rest.
  */
-export async function changeKeys(options: ChangeOptions & { random: Random; change: KeyChange }): Promise<KeyState> {
+export async function changeKeys(
+  options: ChangeOptions & { random: Random; change: KeyChange },
+): Promise<KeyState> {
   const { keeper, random, change } = options;
   await keeper.update((before) => {
     const keys = before?.keys ?? [];
     const fresh = change === 'rotate' || (change === 'enable' && keys.length === 0);
     const generation = (before?.generation ?? 0) + 1;
-    return { prefixes: before?.prefixes ?? secretPrefixes, enabled: change !== 'disable', unfinished: change, generation, keys: fresh ? [newKey(random), ...keys] : keys };
+    return {
+      prefixes: before?.prefixes ?? secretPrefixes,
+      enabled: change !== 'disable',
+      unfinished: change,
+      generation,
+      keys: fresh ? [newKey(random), ...keys] : keys,
+    };
   });
   return await finishChange(options);
 }
@@ -108,45 +143,88 @@ export async function changeKeys(options: ChangeOptions & { random: Random; chan
 /** Carries a change that was begun to its end. */
 export async function finishChange({ keeper, store, progress }: ChangeOptions): Promise<KeyState> {
   const state = await keeper.read();
-  if (!state) throw new StoreError('INVALID_ARGUMENT', 'there are no keys', { op: 'encryption-keys' });
+  if (!state)
+    throw new StoreError('INVALID_ARGUMENT', 'there are no keys', { op: 'encryption-keys' });
   await store.encrypt(encryptionOf(state), progress);
   // Another server may have begun another change meanwhile, and that one is not finished.
-  return await keeper.update((now) => (now?.generation === state.generation && now.unfinished !== undefined ? { ...now, unfinished: undefined } : (now ?? state)));
+  return await keeper.update((now) =>
+    now?.generation === state.generation && now.unfinished !== undefined
+      ? { ...now, unfinished: undefined }
+      : (now ?? state),
+  );
 }
 
-/** After a snapshot was put in the store's place: its values may be under older keys, or none, until the next start encrypts them anew. */
+/**
+ * After a snapshot was put in the store's place: its values may be under older keys, or none, until
+ * the next start encrypts them anew.
+ */
 export async function reencryptAtStart(keeper: KeyKeeper): Promise<void> {
   const state = await keeper.read();
-  if (state) await keeper.update((now = state) => ({ ...now, unfinished: now.enabled ? 'rotate' : 'disable' }));
+  if (state)
+    await keeper.update((now = state) => ({
+      ...now,
+      unfinished: now.enabled ? 'rotate' : 'disable',
+    }));
 }
 
 /** The keys of a file, for commands that read a store; made on first use. */
-export async function loadKeyRing(options: { disk: Disk; random: Random; path: string }): Promise<Encryption> {
+export async function loadKeyRing(options: {
+  disk: Disk;
+  random: Random;
+  path: string;
+}): Promise<Encryption> {
   return encryptionOf(await loadOrCreateKeys(fileKeeper(options), options.random));
 }
 
-/** What operators see of a key: its number, and a digest that tells whether two servers have the same. */
+/**
+ * What operators see of a key: its number, and a digest that tells whether two servers have the
+ * same.
+ */
 export function keyName(id: number): string {
   return `aesgcmkey-${id.toString(16).padStart(8, '0')}`;
 }
 
 export function keyHash({ key }: EncryptionKey): string {
-  return createHash('sha256').update('skiff encryption key\0').update(key).digest('hex').slice(0, 16);
+  return createHash('sha256')
+    .update('skiff encryption key\0')
+    .update(key)
+    .digest('hex')
+    .slice(0, 16);
 }
 
 export function parseKeys(text: string, where: string): KeyState {
   try {
     const { prefixes, keys, enabled, unfinished, generation } = JSON.parse(text) as KeyFile;
-    const parsed = keys.map(({ id, key }) => ({ id, key: Uint8Array.from(Buffer.from(key, 'base64')) }));
-    if (parsed.length === 0 || parsed.some((k) => k.key.length !== keyBytes)) throw new Error('a key has a wrong length');
-    return { prefixes, keys: parsed, enabled: enabled ?? true, unfinished, generation: generation ?? 0 };
+    const parsed = keys.map(({ id, key }) => ({
+      id,
+      key: Uint8Array.from(Buffer.from(key, 'base64')),
+    }));
+    if (parsed.length === 0 || parsed.some((k) => k.key.length !== keyBytes))
+      throw new Error('a key has a wrong length');
+    return {
+      prefixes,
+      keys: parsed,
+      enabled: enabled ?? true,
+      unfinished,
+      generation: generation ?? 0,
+    };
   } catch (cause) {
-    throw new StoreError('CORRUPT', `${where} holds no keys`, { op: 'encryption-keys', cause, hint: 'put the file back: without it encrypted values are lost' });
+    throw new StoreError('CORRUPT', `${where} holds no keys`, {
+      op: 'encryption-keys',
+      cause,
+      hint: 'put the file back: without it encrypted values are lost',
+    });
   }
 }
 
 export function formatKeys({ prefixes, keys, enabled, unfinished, generation }: KeyState): string {
-  const file: KeyFile = { prefixes, enabled, generation, ...(unfinished ? { unfinished } : {}), keys: keys.map(({ id, key }) => ({ id, key: Buffer.from(key).toString('base64') })) };
+  const file: KeyFile = {
+    prefixes,
+    enabled,
+    generation,
+    ...(unfinished ? { unfinished } : {}),
+    keys: keys.map(({ id, key }) => ({ id, key: Buffer.from(key).toString('base64') })),
+  };
   return JSON.stringify(file);
 }
 

@@ -13,7 +13,10 @@ const expiryGrainMs = 500;
 export interface LeaseWriter {
   /** Adds the lease's row, resolves when it is durable. */
   save(lease: Lease, undo: () => void): Promise<void>;
-  /** Deletes the keys of a lease and its row; resolves when that is durable. `lazily`: without a commit if all is soft. */
+  /**
+   * Deletes the keys of a lease and its row; resolves when that is durable. `lazily`: without a
+   * commit if all is soft.
+   */
   end(lease: Lease, lazily: boolean): Promise<void>;
 }
 
@@ -35,12 +38,24 @@ export class LeaseService {
     this.arm(parts.book.nextExpiryMs());
   }
 
-  async grant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }> {
-    if (request.ttlSeconds > maxLeaseTtlSeconds) throw new StoreError('LEASE_TTL_TOO_LARGE', 'too large lease TTL');
+  async grant(request: {
+    ttlSeconds: number;
+    id?: string;
+  }): Promise<{ id: string; ttlSeconds: number }> {
+    if (request.ttlSeconds > maxLeaseTtlSeconds)
+      throw new StoreError('LEASE_TTL_TOO_LARGE', 'too large lease TTL');
     const id = request.id === undefined || request.id === '0' ? this.#newId() : request.id;
     if (this.#book.get(id)) throw leaseExists();
     const ttlSeconds = Math.max(minLeaseTtlSeconds, request.ttlSeconds);
-    const lease: Lease = { id, ttlSeconds, grantedAtMs: this.#clock.now(), expiresAtMs: this.#clock.monotonicMs() + ttlSeconds * 1000, kept: false, keys: new Set(), seq: 0 };
+    const lease: Lease = {
+      id,
+      ttlSeconds,
+      grantedAtMs: this.#clock.now(),
+      expiresAtMs: this.#clock.monotonicMs() + ttlSeconds * 1000,
+      kept: false,
+      keys: new Set(),
+      seq: 0,
+    };
     this.#book.add(lease);
     await this.#writer.save(lease, () => this.#book.remove(id));
     this.arm(lease.expiresAtMs);
@@ -61,11 +76,18 @@ export class LeaseService {
     return { ttlSeconds: lease.ttlSeconds };
   }
 
-  timeToLive(id: string, keys: boolean): { ttlSeconds: number; grantedTtlSeconds: number; keys: string[] } {
+  timeToLive(
+    id: string,
+    keys: boolean,
+  ): { ttlSeconds: number; grantedTtlSeconds: number; keys: string[] } {
     const lease = this.#book.must(id);
     // etcd cuts fractions off: a lease of 60 seconds has 59 left at once.
     const leftMs = lease.expiresAtMs - this.#clock.monotonicMs();
-    return { ttlSeconds: Math.max(0, Math.floor(leftMs / 1000)), grantedTtlSeconds: lease.ttlSeconds, keys: keys ? [...lease.keys].sort() : [] };
+    return {
+      ttlSeconds: Math.max(0, Math.floor(leftMs / 1000)),
+      grantedTtlSeconds: lease.ttlSeconds,
+      keys: keys ? [...lease.keys].sort() : [],
+    };
   }
 
   stop(): void {
@@ -78,14 +100,21 @@ export class LeaseService {
     if (atMs === undefined || this.#stopped || atMs >= this.#timerAtMs) return;
     this.#timer?.cancel();
     this.#timerAtMs = atMs;
-    this.#timer = this.#clock.after('store.lease', Math.max(expiryGrainMs, atMs - this.#clock.monotonicMs()), () => this.#expire());
+    this.#timer = this.#clock.after(
+      'store.lease',
+      Math.max(expiryGrainMs, atMs - this.#clock.monotonicMs()),
+      () => this.#expire(),
+    );
   }
 
   #expire(): void {
     this.#timerAtMs = Infinity;
     for (const lease of this.#book.expired(this.#clock.monotonicMs())) {
-      // A commit that fails leaves the lease in the book; it is tried again with the next one that is due.
-      void this.#writer.end(lease, true).catch(() => this.arm(this.#clock.monotonicMs() + expiryGrainMs));
+      // A commit that fails leaves the lease in the book; it is tried again with the next one that
+      // is due.
+      void this.#writer
+        .end(lease, true)
+        .catch(() => this.arm(this.#clock.monotonicMs() + expiryGrainMs));
     }
     this.arm(this.#book.nextExpiryMs());
   }

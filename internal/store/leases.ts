@@ -14,7 +14,10 @@ export interface Lease {
   seq: number;
 }
 
-/** The leases and what hangs on them, at the head. Times are monotonic milliseconds given by the caller. */
+/**
+ * The leases and what hangs on them, at the head. Times are monotonic milliseconds given by the
+ * caller.
+ */
 export class LeaseBook {
   readonly #leases = new Map<string, Lease>();
 
@@ -56,7 +59,8 @@ export class LeaseBook {
   /** The moment the next lease expires, or undefined. */
   nextExpiryMs(): number | undefined {
     let next: number | undefined;
-    for (const lease of this.#leases.values()) if (next === undefined || lease.expiresAtMs < next) next = lease.expiresAtMs;
+    for (const lease of this.#leases.values())
+      if (next === undefined || lease.expiresAtMs < next) next = lease.expiresAtMs;
     return next;
   }
 

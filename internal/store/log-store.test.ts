@@ -9,7 +9,14 @@ import { keyOf, prefixEnd, type KeyValue, type StoreEvent } from './store.ts';
 import { MemoryJournal } from './testing/memory-journal.ts';
 
 const bytes = (text: string): Uint8Array => Buffer.from(text);
-const plain = (kv: KeyValue): object => ({ key: kv.key, value: Buffer.from(kv.value).toString(), create: kv.createRevision, mod: kv.modRevision, version: kv.version, lease: kv.lease });
+const plain = (kv: KeyValue): object => ({
+  key: kv.key,
+  value: Buffer.from(kv.value).toString(),
+  create: kv.createRevision,
+  mod: kv.modRevision,
+  version: kv.version,
+  lease: kv.lease,
+});
 
 interface Opened {
   store: LogStore;
@@ -20,7 +27,18 @@ interface Opened {
 function open(from?: MemoryJournal, clock = new FakeClock(), historyMs = 300_000): Opened {
   const { recovered, census } = recover(from?.log() ?? [], clock);
   const journal = new MemoryJournal(new Map(from?.log()), census);
-  return { store: new LogStore({ journal, recovered, clock, log: silentLog, random: seededRandom(1), historyMs }), journal, clock };
+  return {
+    store: new LogStore({
+      journal,
+      recovered,
+      clock,
+      log: silentLog,
+      random: seededRandom(1),
+      historyMs,
+    }),
+    journal,
+    clock,
+  };
 }
 
 async function everything(store: LogStore): Promise<object[]> {
@@ -41,13 +59,16 @@ describe('reads of the past', () => {
     const { store } = open();
     await store.put({ key: 'a', value: bytes('1') });
     await store.put({ key: 'a', value: bytes('2') });
-    const inside = (revision: number): Promise<unknown> => store.txn({ compare: [], success: [{ op: 'range', key: 'a', revision }], failure: [] });
+    const inside = (revision: number): Promise<unknown> =>
+      store.txn({ compare: [], success: [{ op: 'range', key: 'a', revision }], failure: [] });
     // Before the first compaction etcd's oldest revision is -1.
     await expect(inside(-1)).resolves.toMatchObject({ succeeded: true });
     await expect(inside(-2)).rejects.toMatchObject({ code: 'COMPACTED' });
     await store.compact(2);
     await expect(inside(-1)).rejects.toMatchObject({ code: 'COMPACTED' });
-    expect((await store.range({ key: 'a', revision: -1 })).kvs.map(plain)).toMatchObject([{ value: '2' }]);
+    expect((await store.range({ key: 'a', revision: -1 })).kvs.map(plain)).toMatchObject([
+      { value: '2' },
+    ]);
     await store.close();
   });
 });
@@ -56,11 +77,20 @@ describe('publication', () => {
   test('nobody sees a write before it is durable, and the next one builds on it', async () => {
     const { store, journal } = open();
     const events: string[] = [];
-    store.watch({ key: 'a', onEvents: (list, revision) => events.push(...list.map((e) => `${e.type} ${e.kv.key}@${e.kv.modRevision}/${revision}`)), onEnd: () => undefined });
+    store.watch({
+      key: 'a',
+      onEvents: (list, revision) =>
+        events.push(...list.map((e) => `${e.type} ${e.kv.key}@${e.kv.modRevision}/${revision}`)),
+      onEnd: () => undefined,
+    });
     const go = gated(journal);
     const first = store.put({ key: 'a', value: bytes('1') });
     await turn();
-    const second = store.txn({ compare: [{ key: 'a', target: 'VERSION', result: 'EQUAL', operand: 1 }], success: [{ op: 'put', key: 'a', value: bytes('2') }], failure: [] });
+    const second = store.txn({
+      compare: [{ key: 'a', target: 'VERSION', result: 'EQUAL', operand: 1 }],
+      success: [{ op: 'put', key: 'a', value: bytes('2') }],
+      failure: [],
+    });
     await turn();
     expect(await everything(store)).toEqual([]);
     expect(events).toEqual([]);
@@ -74,7 +104,9 @@ describe('publication', () => {
 
   test('writes that come together share a commit', async () => {
     const { store, journal } = open();
-    await Promise.all(Array.from({ length: 100 }, (_, i) => store.put({ key: `k${i}`, value: bytes('x') })));
+    await Promise.all(
+      Array.from({ length: 100 }, (_, i) => store.put({ key: `k${i}`, value: bytes('x') })),
+    );
     expect(journal.commits).toBe(1);
     await store.close();
   });
@@ -85,12 +117,18 @@ describe('publication', () => {
     const before = await everything(store);
     journal.failures.push(new StoreError('NO_SPACE', 'full'));
     const go = gated(journal);
-    const lost = [store.put({ key: 'a', value: bytes('2') }), store.put({ key: 'b', value: bytes('2') }), store.leaseGrant({ ttlSeconds: 60, id: '5' })];
+    const lost = [
+      store.put({ key: 'a', value: bytes('2') }),
+      store.put({ key: 'b', value: bytes('2') }),
+      store.leaseGrant({ ttlSeconds: 60, id: '5' }),
+    ];
     await turn();
     lost.push(store.deleteRange({ key: 'a' }), store.put({ key: 'a', value: bytes('3') }));
     go();
     const results = await Promise.allSettled(lost);
-    expect(results.map((r) => (r.status === 'rejected' ? (r.reason as StoreError).code : r.status))).toEqual(Array.from({ length: 5 }, () => 'NO_SPACE'));
+    expect(
+      results.map((r) => (r.status === 'rejected' ? (r.reason as StoreError).code : r.status)),
+    ).toEqual(Array.from({ length: 5 }, () => 'NO_SPACE'));
     expect(await everything(store)).toEqual(before);
     expect(await store.leases()).toEqual([]);
     expect((await store.put({ key: 'b', value: bytes('4') })).revision).toBe(3);
@@ -110,7 +148,9 @@ describe('recovery', () => {
     const again = open(journal);
     expect(again.store.revision).toBe(6);
     expect(await everything(again.store)).toEqual(await everything(store));
-    expect((await again.store.range({ key: 'a', revision: 3 })).kvs.map(plain)).toEqual((await store.range({ key: 'a', revision: 3 })).kvs.map(plain));
+    expect((await again.store.range({ key: 'a', revision: 3 })).kvs.map(plain)).toEqual(
+      (await store.range({ key: 'a', revision: 3 })).kvs.map(plain),
+    );
     expect((await again.store.leaseTimeToLive('7', { keys: true })).keys).toEqual(['a']);
     expect(again.store.hashKv(0)).toEqual(store.hashKv(0));
   });
@@ -122,8 +162,16 @@ describe('recovery', () => {
     const flipped = log.map(([seq, row]): [number, Buffer] => [seq, Buffer.from(row)]);
     (flipped[4] as [number, Buffer])[1][20] ^= 1;
     expect(() => recover(flipped, new FakeClock())).toThrow(/row 5 of the log is damaged/);
-    expect(() => recover(log.filter(([seq]) => seq !== 7), new FakeClock())).toThrow(/has 19 rows where its seal knows 20/);
-    const swapped = log.map(([seq, row]): [number, Buffer] => [seq, seq === 3 ? (log[3] as [number, Buffer])[1] : row]);
+    expect(() =>
+      recover(
+        log.filter(([seq]) => seq !== 7),
+        new FakeClock(),
+      ),
+    ).toThrow(/has 19 rows where its seal knows 20/);
+    const swapped = log.map(([seq, row]): [number, Buffer] => [
+      seq,
+      seq === 3 ? (log[3] as [number, Buffer])[1] : row,
+    ]);
     expect(() => recover(swapped, new FakeClock())).toThrow(/damaged/);
   });
 
@@ -147,7 +195,8 @@ describe('recovery', () => {
 });
 
 describe('soft state', () => {
-  const beat = (store: LogStore, i: number): Promise<unknown> => store.put({ key: '/leases/node', value: bytes(`beat ${i}`), soft: true });
+  const beat = (store: LogStore, i: number): Promise<unknown> =>
+    store.put({ key: '/leases/node', value: bytes(`beat ${i}`), soft: true });
 
   test('is visible at once, costs few commits, and only it is lost in a power cut', async () => {
     const { store, journal, clock } = open();
@@ -156,14 +205,26 @@ describe('soft state', () => {
       await beat(store, i);
       await clock.advance(1000);
     }
-    expect(await everything(store)).toMatchObject([{ key: '/leases/node', value: 'beat 49', version: 50 }, { key: 'pod' }]);
+    expect(await everything(store)).toMatchObject([
+      { key: '/leases/node', value: 'beat 49', version: 50 },
+      { key: 'pod' },
+    ]);
     expect(journal.commits).toBeLessThanOrEqual(3);
     const again = open(journal);
-    expect(await everything(again.store)).toMatchObject([{ key: '/leases/node', value: 'beat 0' }, { key: 'pod', value: 'hard' }]);
-    // No revision that was handed out is ever given to something else, and watches of the time before are told.
+    expect(await everything(again.store)).toMatchObject([
+      { key: '/leases/node', value: 'beat 0' },
+      { key: 'pod', value: 'hard' },
+    ]);
+    // No revision that was handed out is ever given to something else, and watches of the time
+    // before are told.
     expect(again.store.revision).toBeGreaterThan(store.revision);
     let ended: unknown;
-    again.store.watch({ key: 'pod', startRevision: store.revision + 1, onEvents: () => undefined, onEnd: (why) => (ended = why) });
+    again.store.watch({
+      key: 'pod',
+      startRevision: store.revision + 1,
+      onEvents: () => undefined,
+      onEnd: (why) => (ended = why),
+    });
     await turn();
     expect(ended).toMatchObject({ reason: 'compacted' });
   });
@@ -174,7 +235,9 @@ describe('soft state', () => {
       await beat(store, i);
       await clock.advance(10_000);
     }
-    expect(await everything(open(journal).store)).toMatchObject([{ value: expect.stringMatching(/^beat (29|30|31)$/) as string }]);
+    expect(await everything(open(journal).store)).toMatchObject([
+      { value: expect.stringMatching(/^beat (29|30|31)$/) as string },
+    ]);
     await beat(store, 99);
     const last = store.revision;
     await store.close();
@@ -182,16 +245,22 @@ describe('soft state', () => {
     expect(await everything(again.store)).toMatchObject([{ value: 'beat 99' }]);
     expect(again.store.revision).toBe(last);
     // Versions between were never written: history before the stop has gaps and must not be read.
-    await expect(again.store.range({ key: '/leases/node', revision: last - 3 })).rejects.toMatchObject({ code: 'COMPACTED' });
+    await expect(
+      again.store.range({ key: '/leases/node', revision: last - 3 }),
+    ).rejects.toMatchObject({ code: 'COMPACTED' });
   });
 
   test('deletions leave nothing on disk', async () => {
     const { store, journal, clock } = open();
     await store.leaseGrant({ ttlSeconds: 60, id: '9' });
-    for (let i = 0; i < 10; i++) await store.put({ key: `/events/${i}`, value: bytes('e'), lease: '9', soft: true });
+    for (let i = 0; i < 10; i++)
+      await store.put({ key: `/events/${i}`, value: bytes('e'), lease: '9', soft: true });
     await store.close();
     const again = open(journal, new FakeClock(clock.now()));
-    expect((await again.store.range({ key: '/events/', end: prefixEnd('/events/'), countOnly: true })).count).toBe(10);
+    expect(
+      (await again.store.range({ key: '/events/', end: prefixEnd('/events/'), countOnly: true }))
+        .count,
+    ).toBe(10);
     // The first write after a start is hard: it reserves revisions for those to come.
     await again.store.put({ key: 'x', value: bytes(''), soft: true });
     await again.clock.advance(61_000);
@@ -210,19 +279,31 @@ describe('compaction', () => {
     }
     expect(store.compactRevision).toBeGreaterThan(60);
     expect(store.compactRevision).toBeLessThan(store.revision - 28);
-    await expect(store.range({ key: 'a', revision: store.compactRevision - 1 })).rejects.toMatchObject({ code: 'COMPACTED' });
+    await expect(
+      store.range({ key: 'a', revision: store.compactRevision - 1 }),
+    ).rejects.toMatchObject({ code: 'COMPACTED' });
     expect((await store.range({ key: 'a', revision: store.compactRevision })).kvs).toHaveLength(1);
     await clock.advance(600_000);
     expect(clock.timers).toBe(0);
     await store.close();
     expect(journal.rows.size).toBeLessThan(5);
-    expect(await everything(open(journal).store)).toMatchObject([{ value: '99', version: 100, create: 2 }]);
+    expect(await everything(open(journal).store)).toMatchObject([
+      { value: '99', version: 100, create: 2 },
+    ]);
   });
 
   test('by size: history is cut when it takes too much memory', async () => {
     const { recovered, census } = recover([], new FakeClock());
     const journal = new MemoryJournal(new Map(), census);
-    const store = new LogStore({ journal, recovered, clock: new FakeClock(), log: silentLog, random: seededRandom(1), historyMs: 300_000, maxHistoryBytes: 100_000 });
+    const store = new LogStore({
+      journal,
+      recovered,
+      clock: new FakeClock(),
+      log: silentLog,
+      random: seededRandom(1),
+      historyMs: 300_000,
+      maxHistoryBytes: 100_000,
+    });
     for (let i = 0; i < 2000; i++) await store.put({ key: 'a', value: Buffer.alloc(100) });
     expect(store.compactRevision).toBeGreaterThan(1600);
     expect(store.revision - store.compactRevision).toBeGreaterThan(100);
@@ -248,11 +329,24 @@ describe('watches', () => {
     for (let i = 0; i < 5000; i++) void store.put({ key: `k${i % 10}`, value: bytes(String(i)) });
     await store.put({ key: 'k0', value: bytes('last') });
     const seen: StoreEvent[] = [];
-    const watch = store.watch({ key: 'k', end: 'l', startRevision: 2, prevKv: true, onEvents: (list) => seen.push(...list), onEnd: () => undefined });
+    const watch = store.watch({
+      key: 'k',
+      end: 'l',
+      startRevision: 2,
+      prevKv: true,
+      onEvents: (list) => seen.push(...list),
+      onEnd: () => undefined,
+    });
     await store.put({ key: 'k1', value: bytes('new') });
     expect(await watch.progress()).toBe(5003);
-    expect(seen.map((e) => e.kv.modRevision)).toEqual(Array.from({ length: 5002 }, (_, i) => i + 2));
-    expect(seen.slice(10).every((e) => e.prevKv?.key === e.kv.key && e.prevKv.version === e.kv.version - 1)).toBe(true);
+    expect(seen.map((e) => e.kv.modRevision)).toEqual(
+      Array.from({ length: 5002 }, (_, i) => i + 2),
+    );
+    expect(
+      seen
+        .slice(10)
+        .every((e) => e.prevKv?.key === e.kv.key && e.prevKv.version === e.kv.version - 1),
+    ).toBe(true);
     watch.cancel();
     expect(store.watches).toBe(0);
   });
@@ -265,7 +359,11 @@ describe('watches', () => {
       onEvents: () => {
         seen.push('first');
         first.cancel();
-        store.watch({ key: 'a', onEvents: (list) => seen.push(`second ${list.length}`), onEnd: () => undefined });
+        store.watch({
+          key: 'a',
+          onEvents: (list) => seen.push(`second ${list.length}`),
+          onEnd: () => undefined,
+        });
       },
       onEnd: () => undefined,
     });
@@ -278,8 +376,19 @@ describe('watches', () => {
 test('one write may change more keys than a call may have arguments', async () => {
   const many = 130_000;
   const { store, journal, clock } = open();
-  await store.txn({ compare: [], success: Array.from({ length: many }, (_, i) => ({ op: 'put', key: `k${i}`, value: bytes('v') })), failure: [] });
-  expect(await store.deleteRange({ key: 'k', end: 'l' })).toMatchObject({ deleted: many, revision: 3 });
+  await store.txn({
+    compare: [],
+    success: Array.from({ length: many }, (_, i) => ({
+      op: 'put',
+      key: `k${i}`,
+      value: bytes('v'),
+    })),
+    failure: [],
+  });
+  expect(await store.deleteRange({ key: 'k', end: 'l' })).toMatchObject({
+    deleted: many,
+    revision: 3,
+  });
   await store.compact(store.revision);
   await store.put({ key: 'other', value: bytes('x') });
   await store.close();

@@ -26,7 +26,10 @@ import { WatchHub } from './watch-hub.ts';
 
 /** History that is processed in one turn of the event loop while compacting. */
 const compactBudget = 5000;
-/** History beyond this is cut before its time: sustained writing must not eat the memory. It takes more than 300 versions of a kilobyte a second to get there. */
+/**
+ * History beyond this is cut before its time: sustained writing must not eat the memory. It takes
+ * more than 300 versions of a kilobyte a second to get there.
+ */
 const maxHistoryBytes = 96 * 1024 * 1024;
 /** And beyond this while the disk is full: what history lets go of is room for what comes. */
 const scarceHistoryBytes = 256 * 1024;
@@ -71,17 +74,36 @@ export class LogStore implements s.Store {
     this.#clock = options.clock;
     this.#log = options.log;
     this.room = new Room(options);
-    this.#giveBack = new GiveBack({ clock: options.clock, collect: options.collectGarbage ?? collectGarbage, revision: () => this.revision });
-    this.#maxHistoryBytes = options.historyMs > 0 ? (options.maxHistoryBytes ?? maxHistoryBytes) : Infinity;
+    this.#giveBack = new GiveBack({
+      clock: options.clock,
+      collect: options.collectGarbage ?? collectGarbage,
+      revision: () => this.revision,
+    });
+    this.#maxHistoryBytes =
+      options.historyMs > 0 ? (options.maxHistoryBytes ?? maxHistoryBytes) : Infinity;
     this.#hub = new WatchHub(this.#state);
-    this.#window = new HistoryWindow(options.historyMs, options.clock, (revision) => void this.#compactTo(revision));
+    this.#window = new HistoryWindow(
+      options.historyMs,
+      options.clock,
+      (revision) => void this.#compactTo(revision),
+    );
     const { nextSeq } = options.recovered;
-    this.#pipeline = new Pipeline({ state: this.#state, hub: this.#hub, journal: options.journal, clock: options.clock, nextSeq, onPublished: (recs) => this.#published(recs) });
+    this.#pipeline = new Pipeline({
+      state: this.#state,
+      hub: this.#hub,
+      journal: options.journal,
+      clock: options.clock,
+      nextSeq,
+      onPublished: (recs) => this.#published(recs),
+    });
     this.#leases = new LeaseService({
       book: this.#state.leases,
       clock: options.clock,
       random: options.random,
-      writer: { save: (lease, undo) => this.#saveLease(lease, undo), end: (lease, lazily) => this.#endLease(lease, lazily) },
+      writer: {
+        save: (lease, undo) => this.#saveLease(lease, undo),
+        end: (lease, lazily) => this.#endLease(lease, lazily),
+      },
     });
     this.#window.published(this.#state.published);
   }
@@ -128,7 +150,10 @@ export class LogStore implements s.Store {
     await this.#pipeline.sync();
   }
 
-  async leaseGrant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }> {
+  async leaseGrant(request: {
+    ttlSeconds: number;
+    id?: string;
+  }): Promise<{ id: string; ttlSeconds: number }> {
     this.#open();
     return await this.#leases.grant(request);
   }
@@ -143,7 +168,10 @@ export class LogStore implements s.Store {
     return await this.#leases.keepAlive(id);
   }
 
-  async leaseTimeToLive(id: string, options: { keys?: boolean } = {}): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
+  async leaseTimeToLive(
+    id: string,
+    options: { keys?: boolean } = {},
+  ): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
     this.#open();
     return this.#leases.timeToLive(id, options.keys ?? false);
   }
@@ -159,10 +187,14 @@ export class LogStore implements s.Store {
   }
 
   /**
-   * Encrypts with the first of these keys from now on (or not at all) and writes anew what was written otherwise, a little
-   * at a time. When it resolves, only the first key is needed, and nothing written before is left in the file.
+   * Encrypts with the first of these keys from now on (or not at all) and writes anew what was
+   * written otherwise, a little at a time. When it resolves, only the first key is needed, and
+   * nothing written before is left in the file.
    */
-  async encrypt(encryption: Encryption, progress?: (done: number, total: number) => void): Promise<void> {
+  async encrypt(
+    encryption: Encryption,
+    progress?: (done: number, total: number) => void,
+  ): Promise<void> {
     this.#open();
     await this.#journal.encrypt(encryption);
     // What was on its way when the keys changed is found below only when it is published.
@@ -170,17 +202,25 @@ export class LogStore implements s.Store {
     const recs: Rec[] = [];
     for (const prefix of encryption.prefixes) {
       this.#state.index.scan(prefix, prefixEnd(prefix), (head) => {
-        for (let rec: Rec | undefined = head; rec !== undefined; rec = rec.prev) if (rec.modRevision <= this.#state.published) recs.push(rec);
+        for (let rec: Rec | undefined = head; rec !== undefined; rec = rec.prev)
+          if (rec.modRevision <= this.#state.published) recs.push(rec);
         return true;
       });
     }
     for (let at = 0; at < recs.length; at += rewriteBatch) {
       progress?.(at, recs.length);
-      for (const rec of recs.slice(at, at + rewriteBatch)) if (rec.seq > 0 && rec.version > 0) this.#pipeline.rewrite(rec);
+      for (const rec of recs.slice(at, at + rewriteBatch))
+        if (rec.seq > 0 && rec.version > 0) this.#pipeline.rewrite(rec);
       await this.#pipeline.settled();
     }
-    // Rows that compaction let go of before are still in the file until they are deleted, some with each commit.
-    for (let left = this.#state.drops.length; left > 0 && this.#state.drops.length > 0; left -= rewriteBatch) await this.#pipeline.flush();
+    // Rows that compaction let go of before are still in the file until they are deleted, some with
+    // each commit.
+    for (
+      let left = this.#state.drops.length;
+      left > 0 && this.#state.drops.length > 0;
+      left -= rewriteBatch
+    )
+      await this.#pipeline.flush();
     await this.#pipeline.flush();
     // Deleted rows leave their bytes in free pages: the file is written anew without them.
     await this.#journal.defragment();
@@ -210,14 +250,22 @@ export class LogStore implements s.Store {
   hashKv(revision: number): { hash: number; revision: number; compactRevision: number } {
     this.#open();
     const at = this.#state.readable(revision, this.#state.published);
-    return { hash: hashKv(this.#state, at), revision: at, compactRevision: this.#state.compactRevision };
+    return {
+      hash: hashKv(this.#state, at),
+      revision: at,
+      compactRevision: this.#state.compactRevision,
+    };
   }
 
   /** Everything that can be read, at this moment; the leases with the time they have left. */
   async contents(): Promise<StoreContents> {
     this.#open();
     const nowMs = this.#clock.monotonicMs();
-    const leases = [...this.#state.leases.all()].map((lease) => ({ id: lease.id, ttlSeconds: lease.ttlSeconds, remainingSeconds: Math.max(1, Math.ceil((lease.expiresAtMs - nowMs) / 1000)) }));
+    const leases = [...this.#state.leases.all()].map((lease) => ({
+      id: lease.id,
+      ttlSeconds: lease.ttlSeconds,
+      remainingSeconds: Math.max(1, Math.ceil((lease.expiresAtMs - nowMs) / 1000)),
+    }));
     const now = { revision: this.revision, compactRevision: this.compactRevision, leases };
     return { ...now, recs: await inOrder(versionsOf(this.#state)) };
   }
@@ -265,7 +313,8 @@ export class LogStore implements s.Store {
       for (let i = write.recs.length - 1; i >= 0; i--) this.#state.undo(write.recs[i] as Rec);
       throw error;
     }
-    // A write that changed nothing may have seen what is not durable yet, so it waits for it all the same.
+    // A write that changed nothing may have seen what is not durable yet, so it waits for it all
+    // the same.
     if (write.recs.length > 0) await this.#pipeline.write(write.recs, write.soft);
     else await this.#pipeline.settled();
     return response;
@@ -273,13 +322,19 @@ export class LogStore implements s.Store {
 
   #published(recs: Rec[]): void {
     this.#window.published(this.#state.published);
-    const most = this.room.state === 'ample' ? this.#maxHistoryBytes : Math.min(scarceHistoryBytes, this.#maxHistoryBytes);
+    const most =
+      this.room.state === 'ample'
+        ? this.#maxHistoryBytes
+        : Math.min(scarceHistoryBytes, this.#maxHistoryBytes);
     if (this.#state.historyBytes > most && !this.#compacting) this.#cutHistory();
     if (this.#softTimer || this.#pipeline.soft.size === 0 || recs.length === 0) return;
     this.#softTimer = true;
     this.#clock.after('store.flush', softFlushMs, () => {
       this.#softTimer = false;
-      if (!this.#closed) void this.#pipeline.flush().catch((error: unknown) => this.#log.warn('cannot write soft state', { error }));
+      if (!this.#closed)
+        void this.#pipeline
+          .flush()
+          .catch((error: unknown) => this.#log.warn('cannot write soft state', { error }));
     });
   }
 
@@ -288,11 +343,15 @@ export class LogStore implements s.Store {
     const { history } = this.#state;
     const middle = history.at(history.length >> 1);
     if (middle === undefined || middle.modRevision <= this.#state.compactRevision) return;
-    this.#log.debug('history is cut short to save room', { bytes: this.#state.historyBytes, revision: middle.modRevision });
+    this.#log.debug('history is cut short to save room', {
+      bytes: this.#state.historyBytes,
+      revision: middle.modRevision,
+    });
     void this.#compactTo(middle.modRevision);
   }
 
-  // One commit cannot both bring a row and delete it: while the row of a lease gathers for the next commit, changes of the lease wait.
+  // One commit cannot both bring a row and delete it: while the row of a lease gathers for the next
+  // commit, changes of the lease wait.
   async #saveLease(lease: Lease, undo: () => void): Promise<void> {
     while (this.#pipeline.forms(lease.seq)) await this.#pipeline.settled();
     if (this.#state.leases.get(lease.id) !== lease) throw leaseNotFound();

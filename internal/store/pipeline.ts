@@ -8,23 +8,32 @@ import { type Flushed, SoftBook } from './soft.ts';
 import type { State } from './state.ts';
 import type { WatchHub } from './watch-hub.ts';
 
-/** Soft revisions that may be handed out before the next commit; a commit raises the ceiling by so many. */
+/**
+ * Soft revisions that may be handed out before the next commit; a commit raises the ceiling by so
+ * many.
+ */
 const ceilingStep = 100_000;
 /** A commit is forced when this much of the step is left. */
 const ceilingReserve = 20_000;
-/** Waiting soft state is taken along by a hard commit when it is this old, and flushed by itself at the second age or size. */
+/**
+ * Waiting soft state is taken along by a hard commit when it is this old, and flushed by itself at
+ * the second age or size.
+ */
 const softRideMs = 150_000;
 export const softFlushMs = 300_000;
 const softMostBytes = 16 * 1024 * 1024;
 /**
- * When many clients write at once, a load waits this share of a commit's time (and no longer than the bound) for those
- * who were just answered to come back: else the first of them would start a commit alone, and the rest wait for two.
- * A single writer never waits.
+ * When many clients write at once, a load waits this share of a commit's time (and no longer than
+ * the bound) for those who were just answered to come back: else the first of them would start a
+ * commit alone, and the rest wait for two. A single writer never waits.
  */
 const gatherShare = 0.3;
 const gatherMostMs = 5;
 const gatherLeastMs = 0.5;
-/** A lone writer's commit on a disk that takes less than this is waited for awake: about what sleeping and waking cost. */
+/**
+ * A lone writer's commit on a disk that takes less than this is waited for awake: about what
+ * sleeping and waking cost.
+ */
 const awakeMostMs = 0.5;
 /** Old rows deleted with one commit: bounds how long it takes. */
 const dropsPerBatch = 2000;
@@ -47,8 +56,8 @@ interface Load {
 }
 
 /**
- * Group commit: work gathers in the forming load while the one before it is in flight. Publication follows the commits,
- * in order of revision.
+ * Group commit: work gathers in the forming load while the one before it is in flight. Publication
+ * follows the commits, in order of revision.
  */
 export class Pipeline {
   readonly soft = new SoftBook();
@@ -77,7 +86,14 @@ export class Pipeline {
   /** The writer of the last batch, for the next one. */
   #spare: RowWriter | undefined;
 
-  constructor(parts: { state: State; hub: WatchHub; journal: Journal; clock: Clock; nextSeq: number; onPublished: (recs: Rec[]) => void }) {
+  constructor(parts: {
+    state: State;
+    hub: WatchHub;
+    journal: Journal;
+    clock: Clock;
+    nextSeq: number;
+    onPublished: (recs: Rec[]) => void;
+  }) {
     this.#state = parts.state;
     this.#hub = parts.hub;
     this.#journal = parts.journal;
@@ -87,19 +103,24 @@ export class Pipeline {
     this.#onPublished = parts.onPublished;
   }
 
-  /** Takes applied records; resolves when they are published (rejects when they could not be made durable). */
+  /**
+   * Takes applied records; resolves when they are published (rejects when they could not be made
+   * durable).
+   */
   async write(recs: Rec[], soft: boolean): Promise<void> {
     const load = this.#forming;
     this.#state.head = (recs[0] as Rec).modRevision;
     if (soft && this.#mayBeSoft()) {
-      if (load.recs.length === 0 && this.#flight === undefined && !wantsCommit(load)) return this.#publish(recs);
+      if (load.recs.length === 0 && this.#flight === undefined && !wantsCommit(load))
+        return this.#publish(recs);
     } else {
       for (const rec of recs) {
         rec.seq = this.#seqOf(load);
         load.rows.record(rec);
       }
     }
-    // One by one: a deletion may hold more records than a call may have arguments. So wherever lists are joined here.
+    // One by one: a deletion may hold more records than a call may have arguments. So wherever
+    // lists are joined here.
     for (const rec of recs) load.recs.push(rec);
     return this.settled();
   }
@@ -138,12 +159,16 @@ export class Pipeline {
     });
   }
 
-  /** Compaction has let go of a row under a number that it never got. It keeps its place in the queue: what is behind it must not go first. */
+  /**
+   * Compaction has let go of a row under a number that it never got. It keeps its place in the
+   * queue: what is behind it must not go first.
+   */
   #renumber(key: string, from: number, to: number): void {
     const { drops, index } = this.#state;
     const at = drops.indexOf(from);
     if (at >= 0) drops[at] = to;
-    for (let rec = index.get(key); rec !== undefined; rec = rec.prev) if (rec.heldSeq === from) rec.heldSeq = to;
+    for (let rec = index.get(key); rec !== undefined; rec = rec.prev)
+      if (rec.heldSeq === from) rec.heldSeq = to;
   }
 
   /** Something to do, besides undoing records, if the forming load fails. */
@@ -155,7 +180,8 @@ export class Pipeline {
   settled(): Promise<void> {
     if (this.#flight === undefined && isEmpty(this.#forming)) return Promise.resolve();
     this.#schedule();
-    // With an empty forming load this waits for the one in flight: an empty load is settled without a commit.
+    // With an empty forming load this waits for the one in flight: an empty load is settled without
+    // a commit.
     return new Promise((resolve, reject) => {
       this.#forming.waiters.push((error) => (error === undefined ? resolve() : reject(error)));
       if (this.#gathering !== undefined && this.#enough()) this.#schedule();
@@ -178,7 +204,12 @@ export class Pipeline {
 
   /** Deletes dropped rows in the background until few are left. */
   prune(): void {
-    if (this.#state.drops.length >= dropsPerBatch / 2 && this.#flight === undefined && isEmpty(this.#forming)) void this.sync().catch(() => undefined);
+    if (
+      this.#state.drops.length >= dropsPerBatch / 2 &&
+      this.#flight === undefined &&
+      isEmpty(this.#forming)
+    )
+      void this.sync().catch(() => undefined);
   }
 
   /** Flushes, writes the clean seal and lets nothing else in. */
@@ -199,7 +230,10 @@ export class Pipeline {
     return this.#nextSeq + load.rows.count;
   }
 
-  /** True when a soft write may be published without a commit: its revision lies below a durable ceiling. */
+  /**
+   * True when a soft write may be published without a commit: its revision lies below a durable
+   * ceiling.
+   */
   #mayBeSoft(): boolean {
     this.#softInUse = true;
     const left = this.#ceiling - this.#state.head;
@@ -213,7 +247,8 @@ export class Pipeline {
   #schedule(): void {
     if (this.#scheduled || this.#flight !== undefined) return;
     this.#scheduled = true;
-    // At the end of this turn of the event loop, so that all requests that arrived together share the commit.
+    // At the end of this turn of the event loop, so that all requests that arrived together share
+    // the commit.
     setImmediate(() => {
       this.#scheduled = false;
       if (this.#flight === undefined && !isEmpty(this.#forming)) this.#gather();
@@ -247,7 +282,8 @@ export class Pipeline {
     }
     const nowMs = this.#clock.monotonicMs();
     const age = this.soft.oldestMs === undefined ? 0 : nowMs - this.soft.oldestMs;
-    if (this.#flushWanted || age >= softRideMs || this.soft.bytes > softMostBytes) load.flushed = this.soft.flush(load.rows, this.#nextSeq, this.#state.drops);
+    if (this.#flushWanted || age >= softRideMs || this.soft.bytes > softMostBytes)
+      load.flushed = this.soft.flush(load.rows, this.#nextSeq, this.#state.drops);
     this.#flushWanted = false;
     this.#state.flushing = load.flushed && new Set(load.flushed.recs);
     load.pruned = this.#state.drops.splice(0, this.#droppable());
@@ -259,7 +295,10 @@ export class Pipeline {
     void this.#commit(load);
   }
 
-  /** How many of the waiting drops may go with this commit: in order, and none that it brings itself. */
+  /**
+   * How many of the waiting drops may go with this commit: in order, and none that it brings
+   * itself.
+   */
   #droppable(): number {
     const { drops } = this.#state;
     const most = Math.min(drops.length, dropsPerBatch);
@@ -271,16 +310,32 @@ export class Pipeline {
     const seal = this.#seal(load);
     const rowCount = load.rows.count;
     const firstSeq = this.#nextSeq;
-    // What this load both brings and makes needless (a lease granted and revoked at once) goes with a later one.
+    // What this load both brings and makes needless (a lease granted and revoked at once) goes with
+    // a later one.
     const own = load.drops.filter((seq) => seq >= firstSeq);
-    const deletes = Float64Array.from([...load.pruned, ...load.drops.filter((seq) => seq < firstSeq)]);
+    const deletes = Float64Array.from([
+      ...load.pruned,
+      ...load.drops.filter((seq) => seq < firstSeq),
+    ]);
     // A load without rows gets one from the journal: the seal needs a place.
     this.#nextSeq += Math.max(1, rowCount);
     const startedMs = this.#clock.monotonicMs();
     try {
-      await this.#journal.commit({ rows: load.rows.finish(), rowCount, firstSeq, deletes, seal, awake: load.waiters.length === 1 && this.#commitMs < awakeMostMs });
+      await this.#journal.commit({
+        rows: load.rows.finish(),
+        rowCount,
+        firstSeq,
+        deletes,
+        seal,
+        awake: load.waiters.length === 1 && this.#commitMs < awakeMostMs,
+      });
     } catch (error) {
-      return this.#failed(load, error instanceof StoreError ? error : new StoreError('UNAVAILABLE', String(error), { op: 'commit', cause: error }));
+      return this.#failed(
+        load,
+        error instanceof StoreError
+          ? error
+          : new StoreError('UNAVAILABLE', String(error), { op: 'commit', cause: error }),
+      );
     }
     this.#commitMs += (this.#clock.monotonicMs() - startedMs - this.#commitMs) / 4;
     this.#crowd = load.waiters.length + this.#forming.waiters.length;
@@ -300,9 +355,20 @@ export class Pipeline {
   }
 
   #seal(load: Load): Seal {
-    const revision = load.recs.length > 0 ? (load.recs[load.recs.length - 1] as Rec).modRevision : this.#state.published;
-    const ceiling = this.#softInUse && !this.#closing ? Math.max(this.#ceiling, revision + ceilingStep) : revision;
-    return { revision, ceiling, horizon: Math.max(this.#state.compactRevision, this.soft.lossyRevision), clean: this.#closing };
+    const revision =
+      load.recs.length > 0
+        ? (load.recs[load.recs.length - 1] as Rec).modRevision
+        : this.#state.published;
+    const ceiling =
+      this.#softInUse && !this.#closing
+        ? Math.max(this.#ceiling, revision + ceilingStep)
+        : revision;
+    return {
+      revision,
+      ceiling,
+      horizon: Math.max(this.#state.compactRevision, this.soft.lossyRevision),
+      clean: this.#closing,
+    };
   }
 
   #done(load: Load): void {
@@ -314,7 +380,8 @@ export class Pipeline {
     if (recs.length === 0) return;
     const nowMs = this.#clock.monotonicMs();
     this.#state.publish(recs);
-    for (const rec of recs) if (rec.soft || this.soft.size > 0) this.soft.published(rec, nowMs); // even a hard write ends what waits
+    // even a hard write ends what waits
+    for (const rec of recs) if (rec.soft || this.soft.size > 0) this.soft.published(rec, nowMs);
     this.#hub.dispatch(recs);
     this.#onPublished(recs);
     if (this.soft.bytes > softMostBytes) void this.flush().catch(() => undefined);
@@ -330,7 +397,12 @@ export class Pipeline {
     this.#state.head = this.#state.published;
     this.#state.drops.unshift(...load.pruned);
     this.#state.flushing = undefined;
-    if (load.flushed) this.soft.restore(load.flushed, { isHead: (rec) => this.#state.index.get(rec.key) === rec, renumber: (...row) => this.#renumber(...row), nowMs: this.#clock.monotonicMs() });
+    if (load.flushed)
+      this.soft.restore(load.flushed, {
+        isHead: (rec) => this.#state.index.get(rec.key) === rec,
+        renumber: (...row) => this.#renumber(...row),
+        nowMs: this.#clock.monotonicMs(),
+      });
     this.#forming = newLoad();
     this.#flight = undefined;
     for (const waiter of [...load.waiters, ...late.waiters]) waiter(error);
@@ -341,7 +413,16 @@ export class Pipeline {
 }
 
 function newLoad(rows = new RowWriter()): Load {
-  return { rows, recs: [], waiters: [], undo: [], flushed: undefined, drops: [], pruned: [], seal: false };
+  return {
+    rows,
+    recs: [],
+    waiters: [],
+    undo: [],
+    flushed: undefined,
+    drops: [],
+    pruned: [],
+    seal: false,
+  };
 }
 
 function wantsCommit(load: Load): boolean {

@@ -22,7 +22,13 @@ export function range(view: View, request: RangeRequest): RangeResponse {
   const order = request.sort?.order ?? 'NONE';
   const limit = request.limit ?? 0;
   const fetchAll = filters || order !== 'NONE' || limit <= 0;
-  if (request.countOnly) return { revision: view.revision, kvs: [], more: false, count: count(view, request.key, request.end) };
+  if (request.countOnly)
+    return {
+      revision: view.revision,
+      kvs: [],
+      more: false,
+      count: count(view, request.key, request.end),
+    };
   let kvs: KeyValue[] = [];
   // One more than wanted tells whether there is more.
   const most = fetchAll ? Infinity : limit + 1;
@@ -37,7 +43,12 @@ export function range(view: View, request: RangeRequest): RangeResponse {
   sort(kvs, request);
   const more = limit > 0 && kvs.length > limit;
   if (more) kvs.length = limit;
-  return { revision: view.revision, kvs: request.keysOnly ? kvs.map(withoutValue) : kvs, more, count: total };
+  return {
+    revision: view.revision,
+    kvs: request.keysOnly ? kvs.map(withoutValue) : kvs,
+    more,
+    count: total,
+  };
 }
 
 /** The keys of a range that exist. */
@@ -60,7 +71,8 @@ function single(view: View, request: RangeRequest): RangeResponse {
   const rec = versionAt(view.index.get(request.key), view.at);
   const { revision } = view;
   if (rec === undefined) return { revision, kvs: [], more: false, count: 0 };
-  if (request.countOnly || !passes(rec, request)) return { revision, kvs: [], more: false, count: 1 };
+  if (request.countOnly || !passes(rec, request))
+    return { revision, kvs: [], more: false, count: 1 };
   return { revision, kvs: [request.keysOnly ? withoutValue(rec) : rec], more: false, count: 1 };
 }
 
@@ -94,7 +106,10 @@ function sort(kvs: KeyValue[], request: RangeRequest): void {
   kvs.sort(order === 'ASCEND' ? by : (a, b) => by(b, a));
 }
 
-const orders: Record<NonNullable<RangeRequest['sort']>['target'], (a: KeyValue, b: KeyValue) => number> = {
+const orders: Record<
+  NonNullable<RangeRequest['sort']>['target'],
+  (a: KeyValue, b: KeyValue) => number
+> = {
   KEY: (a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0),
   VERSION: (a, b) => a.version - b.version,
   CREATE: (a, b) => a.createRevision - b.createRevision,
@@ -103,5 +118,12 @@ const orders: Record<NonNullable<RangeRequest['sort']>['target'], (a: KeyValue, 
 };
 
 function withoutValue(kv: KeyValue): KeyValue {
-  return { key: kv.key, value: noBytes, createRevision: kv.createRevision, modRevision: kv.modRevision, version: kv.version, lease: kv.lease };
+  return {
+    key: kv.key,
+    value: noBytes,
+    createRevision: kv.createRevision,
+    modRevision: kv.modRevision,
+    version: kv.version,
+    lease: kv.lease,
+  };
 }

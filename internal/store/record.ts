@@ -3,14 +3,18 @@ import { type Slab, values } from './value-arena.ts';
 
 const noBytes = Buffer.alloc(0);
 
-/** What a record's row is worth: not on disk; on disk under `seq`; or settled without a row (a flushed soft deletion). */
+/**
+ * What a record's row is worth: not on disk; on disk under `seq`; or settled without a row (a
+ * flushed soft deletion).
+ */
 export const notOnDisk = 0;
 export const settled = -1;
 
 /**
- * One version of one key, as readers see it (KeyValue), and its place in the store: the version before it until
- * compaction cuts the link, its order within its revision, and its row in the log. A deletion has version 0. The value is
- * copied when the record is made; each look at it makes a new view of the same bytes.
+ * One version of one key, as readers see it (KeyValue), and its place in the store: the version
+ * before it until compaction cuts the link, its order within its revision, and its row in the log.
+ * A deletion has version 0. The value is copied when the record is made; each look at it makes a
+ * new view of the same bytes.
  */
 export class Rec implements KeyValue {
   readonly key: string;
@@ -27,10 +31,23 @@ export class Rec implements KeyValue {
   prev: Rec | undefined;
   /** A row number, notOnDisk or settled. */
   seq: number;
-  /** The row of a compacted older version that must stay until this record is on disk itself; 0 for none. */
+  /**
+   * The row of a compacted older version that must stay until this record is on disk itself; 0 for
+   * none.
+   */
   heldSeq: number;
 
-  constructor(from: { key: string; value?: Uint8Array; createRevision: number; modRevision: number; version: number; lease: string; sub: number; soft: boolean; prev: Rec | undefined }) {
+  constructor(from: {
+    key: string;
+    value?: Uint8Array;
+    createRevision: number;
+    modRevision: number;
+    version: number;
+    lease: string;
+    sub: number;
+    soft: boolean;
+    prev: Rec | undefined;
+  }) {
     this.key = from.key;
     this.size = from.value?.length ?? 0;
     if (from.value !== undefined && this.size > 0) this.#keep(from.value);
@@ -46,7 +63,9 @@ export class Rec implements KeyValue {
   }
 
   get value(): Uint8Array {
-    return this.#slab === undefined ? noBytes : this.#slab.bytes.subarray(this.#at, this.#at + this.size);
+    return this.#slab === undefined
+      ? noBytes
+      : this.#slab.bytes.subarray(this.#at, this.#at + this.size);
   }
 
   /** Nobody will count on the value again; whoever has it may go on reading. */
@@ -68,7 +87,10 @@ export class Rec implements KeyValue {
   }
 }
 
-/** The version of a key that is in force at `revision`, or undefined when there is none or it is a deletion. */
+/**
+ * The version of a key that is in force at `revision`, or undefined when there is none or it is a
+ * deletion.
+ */
 export function versionAt(head: Rec | undefined, revision: number): Rec | undefined {
   let rec = head;
   while (rec !== undefined && rec.modRevision > revision) rec = rec.prev;

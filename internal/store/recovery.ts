@@ -14,8 +14,15 @@ export interface Recovered {
   unclean: boolean;
 }
 
-/** Reads a whole log, checks every row and the last seal, and puts the state together. Throws StoreError CORRUPT. */
-export function recover(log: Iterable<[seq: number, row: Buffer]>, clock: Clock, cipher?: RowCipher): { recovered: Recovered; census: Census } {
+/**
+ * Reads a whole log, checks every row and the last seal, and puts the state together. Throws
+ * StoreError CORRUPT.
+ */
+export function recover(
+  log: Iterable<[seq: number, row: Buffer]>,
+  clock: Clock,
+  cipher?: RowCipher,
+): { recovered: Recovered; census: Census } {
   const recovery = new Recovery();
   const census: Census = { rows: 0, hash: 0 };
   let seal: LogSeal | undefined;
@@ -26,9 +33,14 @@ export function recover(log: Iterable<[seq: number, row: Buffer]>, clock: Clock,
     seal = opened.seal;
     recovery.add(seq, opened.row);
   }
-  if (census.rows > 0 && seal === undefined) throw new StoreError('CORRUPT', 'the log does not end with a seal', { op: 'open' });
+  if (census.rows > 0 && seal === undefined)
+    throw new StoreError('CORRUPT', 'the log does not end with a seal', { op: 'open' });
   if (seal !== undefined && (seal.rows !== census.rows || seal.hash !== census.hash)) {
-    throw new StoreError('CORRUPT', `the log has ${census.rows} rows where its seal knows ${seal.rows}`, { op: 'open' });
+    throw new StoreError(
+      'CORRUPT',
+      `the log has ${census.rows} rows where its seal knows ${seal.rows}`,
+      { op: 'open' },
+    );
   }
   return { recovered: recovery.finish(seal, clock), census };
 }
@@ -57,7 +69,8 @@ export class Recovery {
     const state = new State(new LeaseBook());
     const unclean = seal !== undefined && !seal.clean;
     this.#addLeases(state, clock);
-    // Soft state and moved rows come late in the log, so its order is nearly, but not quite, that of revisions.
+    // Soft state and moved rows come late in the log, so its order is nearly, but not quite, that
+    // of revisions.
     this.#recs.sort((a, b) => a.modRevision - b.modRevision || a.sub - b.sub);
     for (const rec of this.#recs) {
       const head = state.index.get(rec.key);
@@ -68,9 +81,11 @@ export class Recovery {
     const newest = seal === undefined ? 1 : seal.ceiling;
     state.head = Math.max(state.published, newest);
     state.published = state.head;
-    const horizon = seal === undefined ? -1 : seal.ceiling > seal.revision ? seal.ceiling : seal.horizon;
+    const horizon =
+      seal === undefined ? -1 : seal.ceiling > seal.revision ? seal.ceiling : seal.horizon;
     if (horizon >= 0) state.compact(horizon);
-    // Rows that hold nothing but a seal have done their duty once the next batch brings a newer one.
+    // Rows that hold nothing but a seal have done their duty once the next batch brings a newer
+    // one.
     for (const seq of this.#stale) state.drops.push(seq);
     return { state, nextSeq: this.#lastSeq + 1, unclean };
   }
@@ -87,7 +102,15 @@ export class Recovery {
       }
       // A clock that was set back must not lengthen a lease.
       const leftMs = kept ? fullMs : Math.min(fullMs, Math.max(0, grantedAtMs + fullMs - nowMs));
-      state.leases.add({ id, ttlSeconds, grantedAtMs, kept, seq, keys: new Set(), expiresAtMs: clock.monotonicMs() + leftMs });
+      state.leases.add({
+        id,
+        ttlSeconds,
+        grantedAtMs,
+        kept,
+        seq,
+        keys: new Set(),
+        expiresAtMs: clock.monotonicMs() + leftMs,
+      });
     }
   }
 }

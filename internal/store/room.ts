@@ -9,7 +9,10 @@ const lookMs = 2000;
 /** A status or a binding makes its object no larger than this; somebody's data may. */
 const growthBytes = 4096;
 
-/** Whether there is room for writes, and which of them are let in while there is little. See sqlite/README.md. */
+/**
+ * Whether there is room for writes, and which of them are let in while there is little. See
+ * sqlite/README.md.
+ */
 export class Room {
   readonly #journal: Journal;
   readonly #clock: Clock;
@@ -19,7 +22,12 @@ export class Room {
   #timer: Timer | undefined;
   #stopped = false;
 
-  constructor(options: { journal: Journal; clock: Clock; log: Log; initialRoom?: RoomState | undefined }) {
+  constructor(options: {
+    journal: Journal;
+    clock: Clock;
+    log: Log;
+    initialRoom?: RoomState | undefined;
+  }) {
     this.#journal = options.journal;
     this.#clock = options.clock;
     this.#log = options.log;
@@ -54,7 +62,13 @@ export class Room {
     if (state === this.#state || this.#stopped) return;
     this.#state = state;
     if (state === 'ample') this.#log.info('the disk of the datastore takes writes again', {});
-    else this.#log.error(state === 'scarce' ? 'the disk of the datastore is full: only deletions and small changes are taken' : 'the disk of the datastore is read-only: no change is taken', { folder: this.#journal.folder });
+    else
+      this.#log.error(
+        state === 'scarce'
+          ? 'the disk of the datastore is full: only deletions and small changes are taken'
+          : 'the disk of the datastore is read-only: no change is taken',
+        { folder: this.#journal.folder },
+      );
     for (const fn of this.#listeners) fn(state);
     this.#look();
   }
@@ -63,7 +77,13 @@ export class Room {
     this.#timer?.cancel();
     if (this.#state === 'ample') return;
     this.#timer = this.#clock.after('store.room', lookMs, () => {
-      void this.#journal.lookForRoom?.().then((state) => this.#set(state), () => undefined).finally(() => !this.#stopped && this.#look());
+      void this.#journal
+        .lookForRoom?.()
+        .then(
+          (state) => this.#set(state),
+          () => undefined,
+        )
+        .finally(() => !this.#stopped && this.#look());
     });
   }
 }

@@ -3,9 +3,10 @@ import { Rec } from './record.ts';
 import type { Lease } from './leases.ts';
 
 /**
- * A row of the log: crc32 (4 bytes, over what follows and the row's number, kept by the journal), kind (1), body, and in
- * the last row of a batch a seal (journal's). Numbers are varints. Bodies:
- *   put, delete: key length, key, modRevision, sub, modRevision - createRevision, version, lease (8 bytes if flagged), value
+ * A row of the log: crc32 (4 bytes, over what follows and the row's number, kept by the journal),
+ * kind (1), body, and in the last row of a batch a seal (journal's). Numbers are varints. Bodies:
+ *   put, delete: key length, key, modRevision, sub, modRevision - createRevision, version, lease (8
+ *   bytes if flagged), value
  *   lease:       id (8 bytes), ttl seconds, grant time ms, kept
  *   seal only:   nothing
  */
@@ -33,7 +34,10 @@ export class RowWriter {
     const { key, value } = rec;
     const start = this.#open(key.length + rec.size);
     const bytes = this.#bytes;
-    const kind = (rec.version > 0 ? rowKind.put : rowKind.delete) | (rec.lease !== '0' ? rowFlag.lease : 0) | (rec.soft ? rowFlag.soft : 0);
+    const kind =
+      (rec.version > 0 ? rowKind.put : rowKind.delete) |
+      (rec.lease !== '0' ? rowFlag.lease : 0) |
+      (rec.soft ? rowFlag.soft : 0);
     bytes[start + crcBytes] = kind;
     let at = varint(bytes, start + crcBytes + 1, key.length);
     at += bytes.write(key, at, 'latin1');
@@ -67,7 +71,8 @@ export class RowWriter {
 
   /** Starts anew, in the same memory if it is still there and not needlessly large. */
   reset(): this {
-    if (this.#bytes.length === 0 || this.#bytes.length > keptBufferBytes) this.#bytes = Buffer.allocUnsafeSlow(firstBufferBytes);
+    if (this.#bytes.length === 0 || this.#bytes.length > keptBufferBytes)
+      this.#bytes = Buffer.allocUnsafeSlow(firstBufferBytes);
     this.#length = 0;
     this.count = 0;
     return this;
@@ -90,7 +95,10 @@ export class RowWriter {
   }
 }
 
-export type Row = { kind: 'record'; rec: Rec } | { kind: 'lease'; id: string; ttlSeconds: number; grantedAtMs: number; kept: boolean } | { kind: 'seal' };
+export type Row =
+  | { kind: 'record'; rec: Rec }
+  | { kind: 'lease'; id: string; ttlSeconds: number; grantedAtMs: number; kept: boolean }
+  | { kind: 'seal' };
 
 /** Reads a row whose checksum was verified and whose seal was cut off. */
 export function readRow(row: Buffer): Row {
@@ -105,14 +113,30 @@ export function readRow(row: Buffer): Row {
     const grantedAtMs = readVarint(row, cursor);
     return { kind: 'lease', id, ttlSeconds, grantedAtMs, kept: row[cursor.at] === 1 };
   }
-  if (kind !== rowKind.put && kind !== rowKind.delete) throw new StoreError('CORRUPT', `a row of unknown kind ${kind}`, { hint: 'the file was written by a newer version' });
+  if (kind !== rowKind.put && kind !== rowKind.delete)
+    throw new StoreError('CORRUPT', `a row of unknown kind ${kind}`, {
+      hint: 'the file was written by a newer version',
+    });
   const keyLength = readVarint(row, cursor);
   const key = row.toString('latin1', cursor.at, cursor.at + keyLength);
   cursor.at += keyLength;
   const modRevision = readVarint(row, cursor);
   const sub = readVarint(row, cursor);
   const soft = (flags & rowFlag.soft) !== 0;
-  if (kind === rowKind.delete) return { kind: 'record', rec: new Rec({ key, createRevision: 0, modRevision, version: 0, lease: '0', sub, soft, prev: undefined }) };
+  if (kind === rowKind.delete)
+    return {
+      kind: 'record',
+      rec: new Rec({
+        key,
+        createRevision: 0,
+        modRevision,
+        version: 0,
+        lease: '0',
+        sub,
+        soft,
+        prev: undefined,
+      }),
+    };
   const createRevision = modRevision - readVarint(row, cursor);
   const version = readVarint(row, cursor);
   let lease = '0';
@@ -120,7 +144,20 @@ export function readRow(row: Buffer): Row {
     lease = row.readBigInt64LE(cursor.at).toString();
     cursor.at += 8;
   }
-  return { kind: 'record', rec: new Rec({ key, value: row.subarray(cursor.at), createRevision, modRevision, version, lease, sub, soft, prev: undefined }) };
+  return {
+    kind: 'record',
+    rec: new Rec({
+      key,
+      value: row.subarray(cursor.at),
+      createRevision,
+      modRevision,
+      version,
+      lease,
+      sub,
+      soft,
+      prev: undefined,
+    }),
+  };
 }
 
 /** Where the value of a put row begins, and its key. */

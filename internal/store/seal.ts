@@ -6,7 +6,10 @@ import { crcBytes, lengthBytes, readRow, rowFlag, rowKind, type Row } from './ro
 /** Three revisions (8 bytes each), clean (1), rows (6), hash of row numbers (4). */
 export const sealBytes = 35;
 
-/** How many rows a log has, and the exclusive or of hashOfSeq of all their numbers: enough to notice any that is missing. */
+/**
+ * How many rows a log has, and the exclusive or of hashOfSeq of all their numbers: enough to notice
+ * any that is missing.
+ */
 export interface Census {
   rows: number;
   hash: number;
@@ -20,8 +23,15 @@ export interface RowCipher {
   decrypt(row: Buffer): Buffer;
 }
 
-/** The rows of a batch as they are kept: checksummed, the last one with the seal. `census` is of the log after the batch. */
-export function* sealedRows(batch: Batch, census: Census, cipher?: RowCipher): Generator<[seq: number, row: Buffer]> {
+/**
+ * The rows of a batch as they are kept: checksummed, the last one with the seal. `census` is of the
+ * log after the batch.
+ */
+export function* sealedRows(
+  batch: Batch,
+  census: Census,
+  cipher?: RowCipher,
+): Generator<[seq: number, row: Buffer]> {
   const bytes = Buffer.from(batch.rows.buffer, batch.rows.byteOffset, batch.rows.byteLength);
   const last = batch.firstSeq + Math.max(1, batch.rowCount) - 1;
   for (let at = 0, seq = batch.firstSeq; seq <= last; seq++) {
@@ -54,14 +64,23 @@ export function censusAfter(before: Census, batch: Batch, deleted: Iterable<numb
 }
 
 /** Reads a kept row; throws StoreError CORRUPT when it is damaged. */
-export function openRow(seq: number, row: Buffer, cipher?: RowCipher): { row: Row; seal: LogSeal | undefined } {
-  if (row.length <= crcBytes || row.readUInt32LE(0) !== checksum(row, seq)) throw new StoreError('CORRUPT', `row ${seq} of the log is damaged`, { op: 'open' });
+export function openRow(
+  seq: number,
+  row: Buffer,
+  cipher?: RowCipher,
+): { row: Row; seal: LogSeal | undefined } {
+  if (row.length <= crcBytes || row.readUInt32LE(0) !== checksum(row, seq))
+    throw new StoreError('CORRUPT', `row ${seq} of the log is damaged`, { op: 'open' });
   const flags = row[crcBytes] as number;
   const sealed = (flags & rowFlag.seal) !== 0;
   const seal = sealed ? readSeal(row) : undefined;
   let body = sealed ? row.subarray(0, row.length - sealBytes) : row;
   if (flags & rowFlag.encrypted) {
-    if (!cipher) throw new StoreError('CORRUPT', `row ${seq} is encrypted and there is no key`, { op: 'open', hint: 'put the encryption keys of this data directory back' });
+    if (!cipher)
+      throw new StoreError('CORRUPT', `row ${seq} is encrypted and there is no key`, {
+        op: 'open',
+        hint: 'put the encryption keys of this data directory back',
+      });
     body = cipher.decrypt(body);
   }
   return { row: readRow(body), seal };
@@ -69,7 +88,7 @@ export function openRow(seq: number, row: Buffer, cipher?: RowCipher): { row: Ro
 
 /** What a row number adds to a census: the same for adding and for removing. */
 export function hashOfSeq(seq: number): number {
-  let x = (seq % 4294967296 ^ Math.floor(seq / 4294967296)) >>> 0;
+  let x = ((seq % 4294967296) ^ Math.floor(seq / 4294967296)) >>> 0;
   x = Math.imul(x ^ (x >>> 16), 0x45d9f3b);
   x = Math.imul(x ^ (x >>> 16), 0x45d9f3b);
   return (x ^ (x >>> 16)) >>> 0;

@@ -13,7 +13,9 @@ export interface Flushed {
 export class SoftBook {
   readonly #waiting = new Map<string, Rec>();
   #bytes = 0;
-  /** Versions up to this one were skipped on disk: after a start, history below it would have gaps. */
+  /**
+   * Versions up to this one were skipped on disk: after a start, history below it would have gaps.
+   */
   lossyRevision = -1;
   /** Monotonic time of the oldest change that waits, or undefined. */
   oldestMs: number | undefined;
@@ -42,14 +44,17 @@ export class SoftBook {
   /** Moves everything that waits into a batch: rows for versions, drops for deletions. */
   flush(writer: RowWriter, firstSeq: number, drops: number[]): Flushed {
     const flushed: Flushed = { recs: [], held: [], lossyRevision: this.lossyRevision };
-    const waiting = [...this.#waiting.values()].sort((a, b) => a.modRevision - b.modRevision || a.sub - b.sub);
+    const waiting = [...this.#waiting.values()].sort(
+      (a, b) => a.modRevision - b.modRevision || a.sub - b.sub,
+    );
     for (const rec of waiting) {
       if (rec.seq !== notOnDisk) continue;
       if (rec.version > 0) {
         rec.seq = firstSeq + writer.count;
         writer.record(rec);
         flushed.recs.push(rec);
-        if (rec.heldSeq > 0) flushed.held.push({ key: rec.key, seq: rec.seq, heldSeq: rec.heldSeq });
+        if (rec.heldSeq > 0)
+          flushed.held.push({ key: rec.key, seq: rec.seq, heldSeq: rec.heldSeq });
       } else {
         this.lossyRevision = Math.max(this.lossyRevision, rec.modRevision);
         dropRows(rec.prev, drops);
@@ -64,7 +69,9 @@ export class SoftBook {
     return flushed;
   }
 
-  /** The commit of a flush is done: what it replaced may go, before any newer row of the same key. */
+  /**
+   * The commit of a flush is done: what it replaced may go, before any newer row of the same key.
+   */
   landed(flushed: Flushed, drops: number[]): void {
     const release = (seq: number, heldSeq: number): void => {
       const at = drops.indexOf(seq);
@@ -78,11 +85,18 @@ export class SoftBook {
   }
 
   /**
-   * The commit of a flush failed: its records wait again unless something newer does, and hold what they held.
-   * `renumber`: whoever let go of a new row meanwhile means the old one. Drops of deletions stay queued: they only hasten
-   * the end of old versions.
+   * The commit of a flush failed: its records wait again unless something newer does, and hold what
+   * they held. `renumber`: whoever let go of a new row meanwhile means the old one. Drops of
+   * deletions stay queued: they only hasten the end of old versions.
    */
-  restore(flushed: Flushed, parts: { isHead: (rec: Rec) => boolean; renumber: (key: string, from: number, to: number) => void; nowMs: number }): void {
+  restore(
+    flushed: Flushed,
+    parts: {
+      isHead: (rec: Rec) => boolean;
+      renumber: (key: string, from: number, to: number) => void;
+      nowMs: number;
+    },
+  ): void {
     const held = new Map(flushed.held.map((each) => [each.seq, each]));
     for (const rec of flushed.recs) {
       const old = held.get(rec.seq);

@@ -10,8 +10,9 @@ const recordBytes = 200;
 const costOf = (rec: Rec): number => rec.key.length + rec.size + recordBytes;
 
 /**
- * The key space: pure, synchronous, in memory. Writes are applied at `head`; `publish` moves `published` after them when
- * they are durable; `undo` takes them back when they could not be made so.
+ * The key space: pure, synchronous, in memory. Writes are applied at `head`; `publish` moves
+ * `published` after them when they are durable; `undo` takes them back when they could not be made
+ * so.
  */
 export class State {
   readonly index = new KeyIndex();
@@ -19,7 +20,10 @@ export class State {
   readonly leases: LeaseBook;
   head = 1;
   published = 1;
-  /** Revisions below this cannot be read any more; -1 = nothing was ever compacted (0 can be, once, as in etcd). */
+  /**
+   * Revisions below this cannot be read any more; -1 = nothing was ever compacted (0 can be, once,
+   * as in etcd).
+   */
   compactRevision = -1;
   /** About how much memory the versions take that are only history. */
   historyBytes = 0;
@@ -40,7 +44,9 @@ export class State {
   /** True when the key of `head` exists at the published revision. */
   readonly lives = (head: Rec): boolean => versionAt(head, this.published) !== undefined;
 
-  /** Checks a revision that somebody wants to read at, against `newest`; 0 and below mean newest. */
+  /**
+   * Checks a revision that somebody wants to read at, against `newest`; 0 and below mean newest.
+   */
   readable(revision: number | undefined, newest: number): number {
     if (revision === undefined || revision <= 0) return newest;
     if (revision > newest) throw futureRevision();
@@ -50,14 +56,19 @@ export class State {
 
   /** Makes `rec` the newest version of its key. */
   apply(rec: Rec): void {
-    if (rec.prev !== undefined && rec.prev.lease !== '0' && rec.prev.lease !== rec.lease) this.leases.detach(rec.prev.lease, rec.key);
+    if (rec.prev !== undefined && rec.prev.lease !== '0' && rec.prev.lease !== rec.lease)
+      this.leases.detach(rec.prev.lease, rec.key);
     if (rec.lease !== '0') this.leases.attach(rec.lease, rec.key);
     this.index.set(rec);
   }
 
   /** Takes back the newest applied record. */
   undo(rec: Rec): void {
-    invariant(this.index.get(rec.key) === rec && rec.modRevision > this.published, 'only the newest unpublished record can be undone', 'undo');
+    invariant(
+      this.index.get(rec.key) === rec && rec.modRevision > this.published,
+      'only the newest unpublished record can be undone',
+      'undo',
+    );
     rec.release();
     if (rec.lease !== '0') this.leases.detach(rec.lease, rec.key);
     if (rec.prev === undefined) {
@@ -80,21 +91,37 @@ export class State {
     }
   }
 
-  /** Compacts to `revision`: the newest state at it stays readable. At most `budget` records of history are processed; false = call again. */
+  /**
+   * Compacts to `revision`: the newest state at it stays readable. At most `budget` records of
+   * history are processed; false = call again.
+   */
   compact(revision: number, budget = Infinity): boolean {
     if (revision > this.compactRevision) this.compactRevision = revision;
-    for (let first = this.history.at(0); first !== undefined && first.modRevision < this.compactRevision; first = this.history.at(0)) {
+    for (
+      let first = this.history.at(0);
+      first !== undefined && first.modRevision < this.compactRevision;
+      first = this.history.at(0)
+    ) {
       if (budget-- <= 0) return false;
       this.#supersede(first);
       if (first.version === 0) this.#bury(first);
       this.history.shift();
     }
-    // A watch may still start at the compacted revision itself, so its records stay, without what they replaced.
-    for (let i = 0, rec = this.history.at(0); rec !== undefined && rec.modRevision === this.compactRevision; rec = this.history.at(++i)) this.#supersede(rec);
+    // A watch may still start at the compacted revision itself, so its records stay, without what
+    // they replaced.
+    for (
+      let i = 0, rec = this.history.at(0);
+      rec !== undefined && rec.modRevision === this.compactRevision;
+      rec = this.history.at(++i)
+    )
+      this.#supersede(rec);
     return true;
   }
 
-  /** Moves values together that keep much memory alive; at most `budget` keys from `from` on, then returns the key to go on with. */
+  /**
+   * Moves values together that keep much memory alive; at most `budget` keys from `from` on, then
+   * returns the key to go on with.
+   */
   tidy(from: string, budget: number): string | undefined {
     let next: string | undefined;
     this.index.scan(from, '\0', (head) => {
@@ -120,7 +147,8 @@ export class State {
     if (old.seq > 0 && old.heldSeq > 0) this.drops.push(old.heldSeq);
     old.seq = settled;
     old.heldSeq = 0;
-    // While `rec` itself is only in memory, the older row is all that a power cut would leave of the key.
+    // While `rec` itself is only in memory, the older row is all that a power cut would leave of
+    // the key.
     if (rec.seq === notOnDisk || this.flushing?.has(rec)) rec.heldSeq = row;
     else this.drops.push(row);
   }

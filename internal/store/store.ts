@@ -1,10 +1,11 @@
 /**
  * The Store: etcd v3 semantics (https://etcd.io/docs/v3.5/learning/api/), whatever keeps the bytes.
  *
- * A key is a *binary string*: one character per byte, 0..255 (latin1), so that comparing two strings compares their bytes.
- * `keyOf('text')` turns UTF-8 text into one. Revisions are whole numbers below 2^53.
- * Records are immutable and shared: the same KeyValue object is handed to every reader until the key changes, so a
- * reader may hang derived data on it with a WeakMap. Nobody may change `value`.
+ * A key is a *binary string*: one character per byte, 0..255 (latin1), so that comparing two
+ * strings compares their bytes. `keyOf('text')` turns UTF-8 text into one. Revisions are whole
+ * numbers below 2^53. Records are immutable and shared: the same KeyValue object is handed to every
+ * reader until the key changes, so a reader may hang derived data on it with a WeakMap. Nobody may
+ * change `value`.
  */
 export interface KeyValue {
   readonly key: string;
@@ -16,7 +17,10 @@ export interface KeyValue {
   readonly lease: string;
 }
 
-/** A half-open range of keys: `end` undefined = the single key; `end` = '\0' = all keys >= key (etcd's convention). */
+/**
+ * A half-open range of keys: `end` undefined = the single key; `end` = '\0' = all keys >= key
+ * (etcd's convention).
+ */
 export interface KeyRange {
   key: string;
   end?: string;
@@ -26,7 +30,10 @@ export interface RangeRequest extends KeyRange {
   limit?: number;
   /** Read as of this revision; 0 or undefined = newest. */
   revision?: number;
-  sort?: { target: 'KEY' | 'VERSION' | 'CREATE' | 'MOD' | 'VALUE'; order: 'NONE' | 'ASCEND' | 'DESCEND' };
+  sort?: {
+    target: 'KEY' | 'VERSION' | 'CREATE' | 'MOD' | 'VALUE';
+    order: 'NONE' | 'ASCEND' | 'DESCEND';
+  };
   keysOnly?: boolean;
   countOnly?: boolean;
   serializable?: boolean;
@@ -52,7 +59,10 @@ export interface PutRequest {
   prevKv?: boolean;
   ignoreValue?: boolean;
   ignoreLease?: boolean;
-  /** Soft state: may be lost in a power cut, is written lazily, is otherwise an ordinary write (see README). */
+  /**
+   * Soft state: may be lost in a power cut, is written lazily, is otherwise an ordinary write (see
+   * README).
+   */
   soft?: boolean;
 }
 export interface PutResponse {
@@ -114,23 +124,39 @@ export interface WatchRequest extends KeyRange {
   startRevision?: number;
   prevKv?: boolean;
   filters?: ('NOPUT' | 'NODELETE')[];
-  /** Called with all events of one or more whole revisions, in order, as soon as they are durable. Must not block or throw. */
+  /**
+   * Called with all events of one or more whole revisions, in order, as soon as they are durable.
+   * Must not block or throw.
+   */
   onEvents(events: StoreEvent[], revision: number): void;
-  /** The watch ended: `compacted` (start revision is gone), `slow` (fell behind its memory limit) or `closed`. */
-  onEnd(why: { reason: 'compacted'; compactRevision: number } | { reason: 'slow' } | { reason: 'closed' } | { reason: 'failed'; message: string }): void;
+  /**
+   * The watch ended: `compacted` (start revision is gone), `slow` (fell behind its memory limit) or
+   * `closed`.
+   */
+  onEnd(
+    why:
+      | { reason: 'compacted'; compactRevision: number }
+      | { reason: 'slow' }
+      | { reason: 'closed' }
+      | { reason: 'failed'; message: string },
+  ): void;
 }
 
 export interface Watch {
   /** Every event up to this revision has been delivered to onEvents. */
   readonly revision: number;
-  /** Asks for `revision` to be brought up to the store's present; resolves with it (progress notification). */
+  /**
+   * Asks for `revision` to be brought up to the store's present; resolves with it (progress
+   * notification).
+   */
   progress(): Promise<number>;
   cancel(): void;
 }
 
 /**
- * Errors are StoreError with a `code`: COMPACTED, FUTURE_REVISION, KEY_NOT_FOUND, LEASE_NOT_FOUND, LEASE_EXISTS, NO_SPACE,
- * INVALID_ARGUMENT, DUPLICATE_KEY, TOO_MANY_OPS, CORRUPT, CLOSED, UNAVAILABLE.
+ * Errors are StoreError with a `code`: COMPACTED, FUTURE_REVISION, KEY_NOT_FOUND, LEASE_NOT_FOUND,
+ * LEASE_EXISTS, NO_SPACE, INVALID_ARGUMENT, DUPLICATE_KEY, TOO_MANY_OPS, CORRUPT, CLOSED,
+ * UNAVAILABLE.
  */
 export interface Store {
   /** The newest revision whose events have been published. */
@@ -139,14 +165,23 @@ export interface Store {
   range(request: RangeRequest): Promise<RangeResponse>;
   put(request: PutRequest): Promise<PutResponse>;
   deleteRange(request: DeleteRangeRequest): Promise<DeleteRangeResponse>;
-  /** Resolves after the commit is durable (soft writes: at once) and after its events were given to all watches. */
+  /**
+   * Resolves after the commit is durable (soft writes: at once) and after its events were given to
+   * all watches.
+   */
   txn(request: TxnRequest): Promise<TxnResponse>;
   watch(request: WatchRequest): Watch;
   compact(revision: number): Promise<void>;
-  leaseGrant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }>;
+  leaseGrant(request: {
+    ttlSeconds: number;
+    id?: string;
+  }): Promise<{ id: string; ttlSeconds: number }>;
   leaseRevoke(id: string): Promise<void>;
   leaseKeepAlive(id: string): Promise<{ ttlSeconds: number }>;
-  leaseTimeToLive(id: string, options?: { keys?: boolean }): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }>;
+  leaseTimeToLive(
+    id: string,
+    options?: { keys?: boolean },
+  ): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }>;
   leases(): Promise<string[]>;
   /** Bytes of the newest durable state on disk, as etcd's dbSize and dbSizeInUse. */
   size(): Promise<{ bytes: number; inUseBytes: number }>;

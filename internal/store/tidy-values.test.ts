@@ -13,7 +13,17 @@ function filled(): State {
   for (let revision = 2; revision < 20_000; revision++) {
     const key = revision % 50 === 0 ? `stay${revision}` : `go${revision % keys}`;
     const prev = state.index.get(key);
-    const rec = new Rec({ key, value: Buffer.from(`${revision}`.padEnd(1000, '.')), createRevision: prev?.createRevision ?? revision, modRevision: revision, version: (prev?.version ?? 0) + 1, lease: '0', sub: 0, soft: false, prev });
+    const rec = new Rec({
+      key,
+      value: Buffer.from(`${revision}`.padEnd(1000, '.')),
+      createRevision: prev?.createRevision ?? revision,
+      modRevision: revision,
+      version: (prev?.version ?? 0) + 1,
+      lease: '0',
+      sub: 0,
+      soft: false,
+      prev,
+    });
     state.apply(rec);
     state.head = revision;
     state.publish([rec]);
@@ -36,7 +46,9 @@ test('few values that stay among many that go do not keep the memory of all', as
   await tidyValues(state, () => false);
   expect(values.wasteful).toBe(false);
   expect(heads(state).length).toBe(399 + 490);
-  for (const rec of heads(state)) expect(Buffer.from(rec.value).toString()).toBe(`${rec.modRevision}`.padEnd(1000, '.'));
+  for (const rec of heads(state))
+    expect(Buffer.from(rec.value).toString()).toBe(`${rec.modRevision}`.padEnd(1000, '.'));
   // Whoever read a value before goes on reading the same bytes.
-  for (const [revision, view] of views) expect(Buffer.from(view).toString()).toBe(`${revision}`.padEnd(1000, '.'));
+  for (const [revision, view] of views)
+    expect(Buffer.from(view).toString()).toBe(`${revision}`.padEnd(1000, '.'));
 });

@@ -1,9 +1,18 @@
-/** Values lie side by side in slabs of this size; one that is larger than a quarter of it has a slab to itself. */
+/**
+ * Values lie side by side in slabs of this size; one that is larger than a quarter of it has a slab
+ * to itself.
+ */
 const slabBytes = 256 * 1024;
 const sharedMostBytes = slabBytes / 4;
-/** A slab with less than this share of what was put into it still in use is emptied when the arena is tidied. */
+/**
+ * A slab with less than this share of what was put into it still in use is emptied when the arena
+ * is tidied.
+ */
 const sparseShare = 0.5;
-/** Slabs that are not full of values are left alone up to this much, and up to as much as the values take. */
+/**
+ * Slabs that are not full of values are left alone up to this much, and up to as much as the values
+ * take.
+ */
 const slackBytes = 4 * 1024 * 1024;
 
 /** A piece of memory that holds values of many records. */
@@ -24,8 +33,8 @@ export class Slab {
 }
 
 /**
- * Where the values of records are kept. A buffer of its own for each would cost 700 bytes around a value of 450: the
- * objects of the language, the allocator's, and what lies waste between them.
+ * Where the values of records are kept. A buffer of its own for each would cost 700 bytes around a
+ * value of 450: the objects of the language, the allocator's, and what lies waste between them.
  */
 class ValueArena {
   #open = new Slab(0);

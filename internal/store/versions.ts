@@ -30,7 +30,8 @@ export async function inOrder(recs: Rec[]): Promise<Rec[]> {
   }
   while (runs.length > 1) {
     const longer: Rec[][] = [];
-    for (let at = 0; at < runs.length; at += 2) longer.push(await merged(runs[at] as Rec[], runs[at + 1] ?? []));
+    for (let at = 0; at < runs.length; at += 2)
+      longer.push(await merged(runs[at] as Rec[], runs[at + 1] ?? []));
     runs = longer;
   }
   return runs[0] ?? [];
@@ -40,7 +41,8 @@ async function merged(left: Rec[], right: Rec[]): Promise<Rec[]> {
   const all: Rec[] = [];
   let at = 0;
   for (const rec of right) {
-    for (let next = left[at]; next !== undefined && byMaking(next, rec) < 0; next = left[++at]) all.push(next);
+    for (let next = left[at]; next !== undefined && byMaking(next, rec) < 0; next = left[++at])
+      all.push(next);
     if (all.push(rec) % sortedAtOnce === 0) await turn();
   }
   while (at < left.length) all.push(left[at++] as Rec);
@@ -50,7 +52,10 @@ async function merged(left: Rec[], right: Rec[]): Promise<Rec[]> {
 const byMaking = (a: Rec, b: Rec): number => a.modRevision - b.modRevision || a.sub - b.sub;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-/** The key of a version in etcd's file: its revision, its place in it, and a mark if it is a deletion. */
+/**
+ * The key of a version in etcd's file: its revision, its place in it, and a mark if it is a
+ * deletion.
+ */
 export function revisionKey(rec: Rec): Buffer {
   const bytes = Buffer.alloc(rec.version > 0 ? 17 : 18);
   revisionBytes(rec.modRevision, rec.sub).copy(bytes);

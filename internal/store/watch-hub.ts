@@ -16,7 +16,9 @@ interface Group {
   matched: number[];
 }
 
-/** Brings published records to watches: new ones as they are published, old ones from the history. */
+/**
+ * Brings published records to watches: new ones as they are published, old ones from the history.
+ */
 export class WatchHub {
   readonly #state: State;
   readonly #groups = new Map<string, Group>();
@@ -62,7 +64,8 @@ export class WatchHub {
   /** Ends every watch. */
   endAll(why: End): void {
     const all = [...this.#behind];
-    for (const group of this.#groups.values()) for (const watcher of group.watchers) all.push(watcher);
+    for (const group of this.#groups.values())
+      for (const watcher of group.watchers) all.push(watcher);
     for (const watcher of all) this.end(watcher, why);
   }
 
@@ -102,7 +105,10 @@ export class WatchHub {
       this.#groups.set(id, group);
       if (end === undefined) this.#single.set(key, group);
       // A new array, so that a dispatch under way keeps walking the old one.
-      else this.#ranges = [...this.#ranges, group].sort((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+      else
+        this.#ranges = [...this.#ranges, group].sort((a, b) =>
+          a.key < b.key ? -1 : a.key > b.key ? 1 : 0,
+        );
     }
     group.watchers.add(watcher);
     watcher.group = group;
@@ -134,7 +140,8 @@ export class WatchHub {
   /** Reads the next piece of history for one watch. */
   #advance(watcher: Watcher): void {
     const { history, compactRevision, published } = this.#state;
-    if (watcher.next < compactRevision) return this.end(watcher, { reason: 'compacted', compactRevision });
+    if (watcher.next < compactRevision)
+      return this.end(watcher, { reason: 'compacted', compactRevision });
     const first = history.find(watcher.next);
     const recs: Rec[] = [];
     const matched: number[] = [];
@@ -181,7 +188,8 @@ class Watcher implements Watch {
   }
 
   async progress(): Promise<number> {
-    if (this.group === undefined && !this.ended) await new Promise<void>((resolve) => this.#waiting.push(resolve));
+    if (this.group === undefined && !this.ended)
+      await new Promise<void>((resolve) => this.#waiting.push(resolve));
     return this.revision;
   }
 
@@ -199,7 +207,8 @@ class Watcher implements Watch {
     if (this.ended) return;
     const { prevKv, filters } = this.request;
     let events = list.pick(matched, prevKv ?? false);
-    if ((events[0] as StoreEvent).kv.modRevision < this.next) events = events.filter((e) => e.kv.modRevision >= this.next);
+    if ((events[0] as StoreEvent).kv.modRevision < this.next)
+      events = events.filter((e) => e.kv.modRevision >= this.next);
     if (filters !== undefined && filters.length > 0) {
       events = events.filter((e) => !filters.includes(e.type === 'PUT' ? 'NOPUT' : 'NODELETE'));
     }
@@ -226,17 +235,26 @@ class EventList {
       this.#lastPlain = undefined;
       this.#lastWithPrev = undefined;
     }
-    if (prevKv) return (this.#lastWithPrev ??= matched.map((i) => (this.#withPrev[i] ??= eventOf(this.#recs[i] as Rec, true))));
-    return (this.#lastPlain ??= matched.map((i) => (this.#plain[i] ??= eventOf(this.#recs[i] as Rec, false))));
+    if (prevKv)
+      return (this.#lastWithPrev ??= matched.map(
+        (i) => (this.#withPrev[i] ??= eventOf(this.#recs[i] as Rec, true)),
+      ));
+    return (this.#lastPlain ??= matched.map(
+      (i) => (this.#plain[i] ??= eventOf(this.#recs[i] as Rec, false)),
+    ));
   }
 }
 
 function eventOf(rec: Rec, prevKv: boolean): StoreEvent {
   const type = rec.version > 0 ? 'PUT' : 'DELETE';
-  let prev = prevKv && !(type === 'PUT' && rec.createRevision === rec.modRevision) ? rec.prev : undefined;
-  // A transaction may put a key in one branch and delete it in another: the state before is the one before all of it.
+  let prev =
+    prevKv && !(type === 'PUT' && rec.createRevision === rec.modRevision) ? rec.prev : undefined;
+  // A transaction may put a key in one branch and delete it in another: the state before is the one
+  // before all of it.
   while (prev !== undefined && prev.modRevision === rec.modRevision) prev = prev.prev;
-  return prev !== undefined && prev.version > 0 ? { type, kv: rec, prevKv: prev } : { type, kv: rec };
+  return prev !== undefined && prev.version > 0
+    ? { type, kv: rec, prevKv: prev }
+    : { type, kv: rec };
 }
 
 function covers(range: { key: string; end?: string }, key: string): boolean {

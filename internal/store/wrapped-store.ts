@@ -1,6 +1,9 @@
 import type * as s from './store.ts';
 
-/** A store in front of another. What reads and writes values is the wrapper's own; revisions, leases and all else pass through. */
+/**
+ * A store in front of another. What reads and writes values is the wrapper's own; revisions, leases
+ * and all else pass through.
+ */
 export abstract class WrappedStore implements s.Store {
   protected readonly inner: s.Store;
 
@@ -26,7 +29,10 @@ export abstract class WrappedStore implements s.Store {
     await this.inner.compact(revision);
   }
 
-  async leaseGrant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }> {
+  async leaseGrant(request: {
+    ttlSeconds: number;
+    id?: string;
+  }): Promise<{ id: string; ttlSeconds: number }> {
     return await this.inner.leaseGrant(request);
   }
 
@@ -38,7 +44,10 @@ export abstract class WrappedStore implements s.Store {
     return await this.inner.leaseKeepAlive(id);
   }
 
-  async leaseTimeToLive(id: string, options?: { keys?: boolean }): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
+  async leaseTimeToLive(
+    id: string,
+    options?: { keys?: boolean },
+  ): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
     return await this.inner.leaseTimeToLive(id, options);
   }
 

@@ -23,31 +23,52 @@ function guard(nowMs: number, lastMs = 0) {
   const clock = Object.assign(new FakeClock(nowMs), { earliest: Math.max(built, lastMs) });
   const troubles = new Troubles();
   const said: string[] = [];
-  const part = guardClock({ dataDir, doors: { clock, disk: realDisk, log: silentLog }, lastMs, troubles, said: (reason, message) => void said.push(`${reason}: ${message}`) });
+  const part = guardClock({
+    dataDir,
+    doors: { clock, disk: realDisk, log: silentLog },
+    lastMs,
+    troubles,
+    said: (reason, message) => void said.push(`${reason}: ${message}`),
+  });
   return { clock, troubles, said, part };
 }
 
 test('a clock before the build is a trouble until it is set, and is not remembered', async () => {
   const { clock, troubles, said, part } = guard(60_000);
-  expect(troubles.list()[0]).toMatchObject({ type: 'ClockWrong', message: expect.stringContaining('1970-01-01') });
+  expect(troubles.list()[0]).toMatchObject({
+    type: 'ClockWrong',
+    message: expect.stringContaining('1970-01-01'),
+  });
   clock.jump(built + dayMs);
   clock.look();
-  expect([troubles.list(), said]).toEqual([[], [expect.stringMatching(/^ClockSet: the clock was set by \d+ s, to 2026-05-02/)]]);
+  expect([troubles.list(), said]).toEqual([
+    [],
+    [expect.stringMatching(/^ClockSet: the clock was set by \d+ s, to 2026-05-02/)],
+  ]);
   await part.stop();
   expect(await written()).toBe(built + dayMs + 60_000);
 });
 
-test('a clock behind what was seen is a trouble, and believed after an hour: the other may have been ahead', async () => {
-  const { clock, troubles, part } = guard(built + dayMs, built + 400 * dayMs);
-  expect(troubles.list()).toHaveLength(1);
-  clock.earliest = built; // what wasSeen(0) brings about with the real one
-  await clock.advance(3_700_000);
-  expect(troubles.list()).toEqual([]);
-  await part.stop();
-  expect(await written()).toBeLessThan(built + 2 * dayMs);
-});
+test(
+  'a clock behind what was seen is a trouble, and believed after an hour: the other may have ' +
+    'been ahead',
+  async () => {
+    const { clock, troubles, part } = guard(built + dayMs, built + 400 * dayMs);
+    expect(troubles.list()).toHaveLength(1);
+    clock.earliest = built; // what wasSeen(0) brings about with the real one
+    await clock.advance(3_700_000);
+    expect(troubles.list()).toEqual([]);
+    await part.stop();
+    expect(await written()).toBeLessThan(built + 2 * dayMs);
+  },
+);
 
-test.each([['garbage', '\0\xff'], ['empty', ''], ['beyond all sense', '99999999999999'], ['before the build', '100000000000']])('a remembered time that is %s is none', async (_what, text) => {
+test.each([
+  ['garbage', '\0\xff'],
+  ['empty', ''],
+  ['beyond all sense', '99999999999999'],
+  ['before the build', '100000000000'],
+])('a remembered time that is %s is none', async (_what, text) => {
   await writeFile(file(), text);
   const clock = Object.assign(new FakeClock(built), { earliest: built });
   expect(await readLastTime(dataDir, { clock, disk: realDisk, log: silentLog })).toBe(0);

@@ -6,14 +6,20 @@ import type { Part } from './running.ts';
 
 type Needs = Pick<Doors, 'clock' | 'disk' | 'log'>;
 
-/** The last time that was seen, in milliseconds since 1970: a clock without a battery begins before it. */
+/**
+ * The last time that was seen, in milliseconds since 1970: a clock without a battery begins before
+ * it.
+ */
 const fileOf = (dataDir: string): string => join(dataDir, 'last-time');
 /** A time this far beyond the build is some broken clock's, and no lesson. */
 const mostYearsMs = 20 * 365 * 24 * 3600 * 1000;
 /** The card is not worn for less. */
 const worthWritingMs = 3600 * 1000;
 const writesEveryMs = 12 * 3600 * 1000;
-/** A clock that goes back behind what was seen may be the right one, and the other was ahead: it is believed after this long. */
+/**
+ * A clock that goes back behind what was seen may be the right one, and the other was ahead: it is
+ * believed after this long.
+ */
 const believedAfterMs = 3600 * 1000;
 
 /** Before anything is dated: what time it has been already. */
@@ -26,7 +32,13 @@ export async function readLastTime(dataDir: string, { disk, clock }: Needs): Pro
 }
 
 /** Says loudly that the clock was set, or is wrong; remembers the time for the next start. */
-export function guardClock(options: { dataDir: string; doors: Needs; lastMs: number; troubles: Troubles; said(reason: string, message: string): void }): Part {
+export function guardClock(options: {
+  dataDir: string;
+  doors: Needs;
+  lastMs: number;
+  troubles: Troubles;
+  said(reason: string, message: string): void;
+}): Part {
   const { doors, troubles } = options;
   const { clock, disk, log } = doors;
   let writtenMs = options.lastMs;
@@ -35,13 +47,27 @@ export function guardClock(options: { dataDir: string; doors: Needs; lastMs: num
   const remember = (): Promise<void> => (writing = writing.then(write));
   const write = async (): Promise<void> => {
     const nowMs = clock.now();
-    if (nowMs < clock.earliestMs() || nowMs > clock.earliestMs() + mostYearsMs || Math.abs(nowMs - writtenMs) < worthWritingMs) return;
+    if (
+      nowMs < clock.earliestMs() ||
+      nowMs > clock.earliestMs() + mostYearsMs ||
+      Math.abs(nowMs - writtenMs) < worthWritingMs
+    )
+      return;
     writtenMs = nowMs;
-    await disk.writeAtomic('last time', fileOf(options.dataDir), `${nowMs}\n`).catch(() => undefined); // it only helps
+    await disk
+      .writeAtomic('last time', fileOf(options.dataDir), `${nowMs}\n`)
+      .catch(() => undefined); // it only helps
   };
   const judge = (): void => {
     const behind = clock.now() < clock.earliestMs();
-    troubles.set('ClockWrong', 'clock', behind ? `the clock says ${iso(clock.now())}, and it has been ${iso(clock.earliestMs())} already: set it; clients elsewhere refuse what is dated by it` : undefined);
+    troubles.set(
+      'ClockWrong',
+      'clock',
+      behind
+        ? `the clock says ${iso(clock.now())}, and it has been ${iso(clock.earliestMs())} ` +
+            'already: set it; clients elsewhere refuse what is dated by it'
+        : undefined,
+    );
   };
   const unfollow = clock.onJump((byMs) => {
     const message = `the clock was set by ${Math.round(byMs / 1000)} s, to ${iso(clock.now())}`;

@@ -16,32 +16,61 @@ export interface ControlOptions {
   api: ApiServer;
   mirrors: Mirrors;
   identities: ServerIdentities;
-  /** Who this server is among those that share the store; undefined when it is alone, and leads without asking. */
+  /**
+   * Who this server is among those that share the store; undefined when it is alone, and leads
+   * without asking.
+   */
   identity: string | undefined;
 }
 
 /** Tokens in Secrets have no end of their own; the Secret's deletion ends them. */
 const legacyTokenSeconds = 10 * 365 * 24 * 3600;
 
-/** Scheduler and controllers, each as the user that upstream runs it as; of several servers, on one. */
+/**
+ * Scheduler and controllers, each as the user that upstream runs it as; of several servers, on one.
+ */
 export async function startControl(options: ControlOptions): Promise<Part[]> {
   const { config } = options;
   const parts: Part[] = [];
-  if (!config.disableControllers) parts.push(await leading(options, 'kube-controller-manager', () => Promise.resolve(controllers(options))));
-  if (!config.disableScheduler) parts.push(await leading(options, 'kube-scheduler', () => scheduler(options)));
+  if (!config.disableControllers)
+    parts.push(
+      await leading(options, 'kube-controller-manager', () =>
+        Promise.resolve(controllers(options)),
+      ),
+    );
+  if (!config.disableScheduler)
+    parts.push(await leading(options, 'kube-scheduler', () => scheduler(options)));
   return parts;
 }
 
-async function leading({ identity, api, doors, mirrors }: ControlOptions, name: string, lead: () => Promise<Part>): Promise<Part> {
+async function leading(
+  { identity, api, doors, mirrors }: ControlOptions,
+  name: string,
+  lead: () => Promise<Part>,
+): Promise<Part> {
   if (identity === undefined) return await lead();
   const client = api.inProcess({ name: `system:${name}`, groups: [] });
-  const election = electLeader({ ...doors, client, mirrors, log: doors.log.named('election'), namespace: 'kube-system', name, identity, lead });
+  const election = electLeader({
+    ...doors,
+    client,
+    mirrors,
+    log: doors.log.named('election'),
+    namespace: 'kube-system',
+    name,
+    identity,
+    lead,
+  });
   return { name, stop: () => election.stop() };
 }
 
 async function scheduler({ doors, api, mirrors }: ControlOptions): Promise<Part> {
   const client = api.inProcess({ name: 'system:kube-scheduler', groups: [] });
-  const started = await startScheduler({ ...doors, client, mirrors, log: doors.log.named('scheduler') });
+  const started = await startScheduler({
+    ...doors,
+    client,
+    mirrors,
+    log: doors.log.named('scheduler'),
+  });
   return { name: 'scheduler', stop: () => started.stop() };
 }
 
@@ -57,12 +86,29 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
     rootCa: identities.serverCa.cert,
     clusterCidr: config.clusterCidr,
     ...config.controllers,
-    // Serving certificates of kubelets are vouched for by the authority that clients of the server trust.
+    // Serving certificates of kubelets are vouched for by the authority that clients of the server
+    // trust.
     signCertificate: (request) =>
-      signRequest({ ...request, ca: request.signerName === 'kubernetes.io/kubelet-serving' ? identities.serverCa : identities.clientCa, nowMs: doors.clock.now(), earliestMs: doors.clock.earliestMs(), random: doors.random }),
+      signRequest({
+        ...request,
+        ca:
+          request.signerName === 'kubernetes.io/kubelet-serving'
+            ? identities.serverCa
+            : identities.clientCa,
+        nowMs: doors.clock.now(),
+        earliestMs: doors.clock.earliestMs(),
+        random: doors.random,
+      }),
     issueServiceAccountToken: async (account) => {
       const { secretName, secretUid, ...subject } = account;
-      const issued = await api.server.tokens.issue({ ...subject, secret: { name: secretName, uid: secretUid } }, { audiences: api.server.tokens.audiences, seconds: legacyTokenSeconds, jti: doors.random.uuid() });
+      const issued = await api.server.tokens.issue(
+        { ...subject, secret: { name: secretName, uid: secretUid } },
+        {
+          audiences: api.server.tokens.audiences,
+          seconds: legacyTokenSeconds,
+          jti: doors.random.uuid(),
+        },
+      );
       return issued.token;
     },
   });
@@ -70,7 +116,10 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
 }
 
 function controllerUser(name: string): { name: string; groups: string[] } {
-  return { name: `system:serviceaccount:kube-system:${name}`, groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system'] };
+  return {
+    name: `system:serviceaccount:kube-system:${name}`,
+    groups: ['system:serviceaccounts', 'system:serviceaccounts:kube-system'],
+  };
 }
 
 /** One version of every kind that can be listed, watched and deleted: the first that is served. */
@@ -78,7 +127,8 @@ function preferredResources(api: ApiServer): ResourceRef[] {
   const found = new Map<string, ResourceRef>();
   for (const served of api.server.core.resources.all()) {
     const key = `${served.group}/${served.resource}`;
-    if (found.has(key) || !['list', 'watch', 'delete'].every((verb) => served.verbs.includes(verb))) continue;
+    if (found.has(key) || !['list', 'watch', 'delete'].every((verb) => served.verbs.includes(verb)))
+      continue;
     const { group, version, resource, kind, namespaced } = served;
     found.set(key, { group, version, resource, kind, namespaced });
   }

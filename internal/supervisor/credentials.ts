@@ -23,14 +23,23 @@ export function serverNames(config: ServerConfig, facts: NodeFacts, serviceIp: s
     ...facts.ips,
     ...facts.externalIps,
     ...(config.advertiseAddress === undefined ? [] : [config.advertiseAddress]),
-    ...(config.bindAddress === '0.0.0.0' || config.bindAddress === '::' ? [] : [config.bindAddress]),
+    ...(config.bindAddress === '0.0.0.0' || config.bindAddress === '::'
+      ? []
+      : [config.bindAddress]),
     ...config.tlsSans,
   ];
   return [...new Set(names)];
 }
 
-/** What tells this server from all others, in this run and the next: a leader that was killed and is back goes on leading. */
-export async function serverIdentity(config: ServerConfig, { disk, random }: Pick<Doors, 'disk' | 'random'>, name: string): Promise<string> {
+/**
+ * What tells this server from all others, in this run and the next: a leader that was killed and is
+ * back goes on leading.
+ */
+export async function serverIdentity(
+  config: ServerConfig,
+  { disk, random }: Pick<Doors, 'disk' | 'random'>,
+  name: string,
+): Promise<string> {
   const path = join(config.dataDir, 'server/id');
   const kept = (await disk.readIfThere('server id', path))?.toString().trim();
   const whole = kept !== undefined && /^[0-9a-f-]{36}$/.test(kept);
@@ -39,39 +48,83 @@ export async function serverIdentity(config: ServerConfig, { disk, random }: Pic
   return `${name}_${id}`;
 }
 
-export async function serverIdentities(config: ServerConfig, doors: Doors, options: { names: string[]; mustExist: boolean; alone: boolean }): Promise<ServerIdentities> {
-  return await loadOrCreateServer({ ...doors, ...options, dir: join(config.dataDir, 'server/tls'), serverNames: options.names });
+export async function serverIdentities(
+  config: ServerConfig,
+  doors: Doors,
+  options: { names: string[]; mustExist: boolean; alone: boolean },
+): Promise<ServerIdentities> {
+  return await loadOrCreateServer({
+    ...doors,
+    ...options,
+    dir: join(config.dataDir, 'server/tls'),
+    serverNames: options.names,
+  });
 }
 
 /** The token of the command line or its file. */
-export async function toldToken(config: ServerConfig, { disk }: Pick<Doors, 'disk'>): Promise<string | undefined> {
-  return config.tokenFile === undefined ? config.token : (await disk.read('token file', config.tokenFile)).toString();
+export async function toldToken(
+  config: ServerConfig,
+  { disk }: Pick<Doors, 'disk'>,
+): Promise<string | undefined> {
+  return config.tokenFile === undefined
+    ? config.token
+    : (await disk.read('token file', config.tokenFile)).toString();
 }
 
 const tokenPath = (config: ServerConfig): string => join(config.dataDir, 'server/token');
 
-/** The cluster's password: what was told, else what stands in server/token, else a new one; with `keep` it stands there at once. */
-export async function clusterPassword(config: ServerConfig, doors: Pick<Doors, 'disk' | 'random' | 'log'>, { keep }: { keep: boolean }): Promise<string> {
+/**
+ * The cluster's password: what was told, else what stands in server/token, else a new one; with
+ * `keep` it stands there at once.
+ */
+export async function clusterPassword(
+  config: ServerConfig,
+  doors: Pick<Doors, 'disk' | 'random' | 'log'>,
+  { keep }: { keep: boolean },
+): Promise<string> {
   const told = await toldToken(config, doors);
   const stored = told === undefined ? await storedPassword(config, doors) : undefined;
-  const password = told !== undefined ? parseToken(told).password : (stored ?? newPassword(doors.random));
-  if (password === '') throw new ConfigError('--token: a server needs a password or a full token', { op: 'token' });
-  if (keep && stored === undefined && told === undefined) await doors.disk.writeAtomic('token', tokenPath(config), `${password}\n`, { mode: 0o600 });
+  const password =
+    told !== undefined ? parseToken(told).password : (stored ?? newPassword(doors.random));
+  if (password === '')
+    throw new ConfigError('--token: a server needs a password or a full token', { op: 'token' });
+  if (keep && stored === undefined && told === undefined)
+    await doors.disk.writeAtomic('token', tokenPath(config), `${password}\n`, { mode: 0o600 });
   return password;
 }
 
-/** The password that server/token holds; server/node-token is a copy of it. Damaged, it must not pass for another cluster's. */
-async function storedPassword(config: ServerConfig, { disk, log }: Pick<Doors, 'disk' | 'log'>): Promise<string | undefined> {
+/**
+ * The password that server/token holds; server/node-token is a copy of it. Damaged, it must not
+ * pass for another cluster's.
+ */
+async function storedPassword(
+  config: ServerConfig,
+  { disk, log }: Pick<Doors, 'disk' | 'log'>,
+): Promise<string | undefined> {
   const paths = [tokenPath(config), join(config.dataDir, 'server/node-token')];
-  const found = await Promise.all(paths.map(async (path) => (await disk.readIfThere('token', path))?.toString()));
+  const found = await Promise.all(
+    paths.map(async (path) => (await disk.readIfThere('token', path))?.toString()),
+  );
   const [own, copy] = found.map((text) => (text === undefined ? undefined : passwordIn(text)));
   if (own !== undefined) return own;
   if (copy !== undefined) {
-    log.warn('the token of this cluster was lost or damaged, and is restored from its copy', { file: paths[0], copy: paths[1] });
+    log.warn('the token of this cluster was lost or damaged, and is restored from its copy', {
+      file: paths[0],
+      copy: paths[1],
+    });
     return copy;
   }
-  if (found[0] !== undefined) throw new ConfigError(`${paths[0]} holds no token`, { op: 'token', hint: 'put it back from a copy, or from another server; without one, remove it and its node-token: a new one is made, and machines join with that' });
-  if (await disk.stat('token', join(config.dataDir, 'server/tls/server-ca.crt'))) log.warn('the token of this cluster was lost, a new one is made: machines join with that', { file: paths[0] });
+  if (found[0] !== undefined)
+    throw new ConfigError(`${paths[0]} holds no token`, {
+      op: 'token',
+      hint:
+        'put it back from a copy, or from another server; without one, remove it and its ' +
+        'node-token: a new one is made, and machines join with that',
+    });
+  if (await disk.stat('token', join(config.dataDir, 'server/tls/server-ca.crt')))
+    log.warn('the token of this cluster was lost, a new one is made: machines join with that', {
+      file: paths[0],
+    });
   return undefined;
 }
 
@@ -79,34 +132,60 @@ async function storedPassword(config: ServerConfig, { disk, log }: Pick<Doors, '
 function passwordIn(text: string): string | undefined {
   const trimmed = text.trim();
   if (/^[0-9a-f]{32}$/.test(trimmed)) return trimmed;
-  return /^K10[0-9a-f]{64}::server:[^\0-\x1f\x7f]+$/.test(trimmed) ? parseToken(trimmed).password : undefined;
+  return /^K10[0-9a-f]{64}::server:[^\0-\x1f\x7f]+$/.test(trimmed)
+    ? parseToken(trimmed).password
+    : undefined;
 }
 
 /** Writes server/token and server/node-token in their full form. */
-export async function joinToken(config: ServerConfig, doors: Pick<Doors, 'disk'>, { serverCa, password }: { serverCa: string; password: string }): Promise<void> {
+export async function joinToken(
+  config: ServerConfig,
+  doors: Pick<Doors, 'disk'>,
+  { serverCa, password }: { serverCa: string; password: string },
+): Promise<void> {
   const { disk } = doors;
   const caHash = caHashOf(serverCa);
   const told = parseToken((await toldToken(config, doors)) ?? password);
   if (told.caHash !== '' && told.caHash !== caHash) {
-    throw new ConfigError('--token is for another cluster: it names another authority than this server has', { op: 'token', hint: 'copy server/token again from a server of the cluster, or leave --token out' });
+    throw new ConfigError(
+      '--token is for another cluster: it names another authority than this server has',
+      {
+        op: 'token',
+        hint: 'copy server/token again from a server of the cluster, or leave --token out',
+      },
+    );
   }
   const text = `${formatToken({ caHash, user: 'server', password })}\n`;
   for (const path of [tokenPath(config), join(config.dataDir, 'server/node-token')]) {
-    if ((await disk.readIfThere('token', path))?.toString() !== text) await disk.writeAtomic('token', path, text, { mode: 0o600 });
+    if ((await disk.readIfThere('token', path))?.toString() !== text)
+      await disk.writeAtomic('token', path, text, { mode: 0o600 });
   }
 }
 
 /** The administrator's kubeconfig, written only when its content changes. */
-export async function writeAdminKubeconfig(config: ServerConfig, doors: Doors, ledger: Ledger, identities: ServerIdentities, port: number): Promise<void> {
+export async function writeAdminKubeconfig(
+  config: ServerConfig,
+  doors: Doors,
+  ledger: Ledger,
+  identities: ServerIdentities,
+  port: number,
+): Promise<void> {
   const { disk } = doors;
-  const host = config.bindAddress === '0.0.0.0' || config.bindAddress === '::' ? '127.0.0.1' : config.bindAddress;
+  const host =
+    config.bindAddress === '0.0.0.0' || config.bindAddress === '::'
+      ? '127.0.0.1'
+      : config.bindAddress;
   const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
   const text = kubeconfig({ server, ca: identities.serverCa.cert, ...identities.admin });
   const path = config.writeKubeconfig;
-  const [before, stat] = await Promise.all([disk.readIfThere('kubeconfig', path), disk.stat('kubeconfig', path)]);
+  const [before, stat] = await Promise.all([
+    disk.readIfThere('kubeconfig', path),
+    disk.stat('kubeconfig', path),
+  ]);
   if (before?.toString() === text && stat?.mode === config.writeKubeconfigMode) return;
   await ledger.record('file', path);
   await disk.makeDir('kubeconfig', dirname(path), 0o755);
   await disk.writeAtomic('kubeconfig', path, text, { mode: config.writeKubeconfigMode });
-  if (config.writeKubeconfigGroup !== undefined) await doors.spawn.run('kubeconfig group', ['chgrp', config.writeKubeconfigGroup, path]);
+  if (config.writeKubeconfigGroup !== undefined)
+    await doors.spawn.run('kubeconfig group', ['chgrp', config.writeKubeconfigGroup, path]);
 }

@@ -25,7 +25,11 @@ const clientPort = 2379;
 const peerPort = 2380;
 
 /** The server's store, and what of it other servers have to do with. */
-export type Datastore = { store: Store; keys: DatastoreKeys } & ({ kind: 'file'; room: LogStore['room'] } | { kind: 'external' } | { kind: 'etcd'; etcd: EtcdCluster; readdress(facts: NodeFacts): Promise<void> });
+export type Datastore = { store: Store; keys: DatastoreKeys } & (
+  | { kind: 'file'; room: LogStore['room'] }
+  | { kind: 'external' }
+  | { kind: 'etcd'; etcd: EtcdCluster; readdress(facts: NodeFacts): Promise<void> }
+);
 
 export interface DatastoreOptions {
   config: ServerConfig;
@@ -36,17 +40,34 @@ export interface DatastoreOptions {
   joined?: Joined;
 }
 
-/** Whether other servers may share the store: then they, not this one alone, decide on authorities and keys. */
-export async function isShared(config: ServerConfig, { disk }: Pick<Doors, 'disk'>): Promise<boolean> {
+/**
+ * Whether other servers may share the store: then they, not this one alone, decide on authorities
+ * and keys.
+ */
+export async function isShared(
+  config: ServerConfig,
+  { disk }: Pick<Doors, 'disk'>,
+): Promise<boolean> {
   const { datastore, clusterInit, server } = config;
-  return datastore !== undefined || clusterInit === true || server !== undefined || (await hasData({ disk, dir: join(config.dataDir, 'server/db/etcd') }));
+  return (
+    datastore !== undefined ||
+    clusterInit === true ||
+    server !== undefined ||
+    (await hasData({ disk, dir: join(config.dataDir, 'server/db/etcd') }))
+  );
 }
 
-/** Opens the server's store: a cluster elsewhere when one is named, an etcd beside us, else the file below the data directory. */
+/**
+ * Opens the server's store: a cluster elsewhere when one is named, an etcd beside us, else the file
+ * below the data directory.
+ */
 export async function openDatastore(options: DatastoreOptions): Promise<Datastore> {
   const { config, doors } = options;
   const beside = config.datastore === undefined && (await isShared(config, doors));
-  if (!beside && Object.keys(config.etcdTuning ?? {}).length > 0) doors.log.warn('--etcd-arg and --etcd-expose-metrics have no effect: there is no etcd beside this server');
+  if (!beside && Object.keys(config.etcdTuning ?? {}).length > 0)
+    doors.log.warn(
+      '--etcd-arg and --etcd-expose-metrics have no effect: there is no etcd beside this server',
+    );
   if (config.datastore) {
     const inner = await openCluster(config.datastore, doors);
     const { store, keys, settle } = await sealStore(inner, options);
@@ -58,34 +79,70 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
   if (beside) return await openBeside(options);
   const store = await openFile(options);
   const dir = join(config.dataDir, 'server/db');
-  // Snapshots of a running server are taken through this socket; it gives no access to keys one by one.
+  // Snapshots of a running server are taken through this socket; it gives no access to keys one by
+  // one.
   const start = async (): Promise<() => Promise<void>> => {
-    const upkeep = await serveEtcd(store, { listen: [{ path: join(dir, 'upkeep.sock') }], upkeepOnly: true, clock: doors.clock, log: doors.log.named('upkeep'), snapshots: snapshotFiles(store, doors.disk, dir) });
+    const upkeep = await serveEtcd(store, {
+      listen: [{ path: join(dir, 'upkeep.sock') }],
+      upkeepOnly: true,
+      clock: doors.clock,
+      log: doors.log.named('upkeep'),
+      snapshots: snapshotFiles(store, doors.disk, dir),
+    });
     return () => upkeep.close();
   };
-  const stop = await whenWritable({ what: 'the upkeep of the datastore', room: store.room, log: doors.log, start });
+  const stop = await whenWritable({
+    what: 'the upkeep of the datastore',
+    room: store.room,
+    log: doors.log,
+    start,
+  });
   const close = store.close.bind(store);
   store.close = async () => {
     await stop();
     await close();
   };
   // Nobody else changes these keys.
-  return { kind: 'file', room: store.room, store, keys: { keeper: ownKeeper(options), refresh: () => Promise.resolve() } };
+  return {
+    kind: 'file',
+    room: store.room,
+    store,
+    keys: { keeper: ownKeeper(options), refresh: () => Promise.resolve() },
+  };
 }
 
 async function openFile({ config, doors }: DatastoreOptions): Promise<LogStore> {
-  return await openSqliteStore({ ...doors, dir: join(config.dataDir, 'server/db'), encryption: await ownEncryption({ config, doors }), reserve: true, scratchDir: config.runDir });
+  return await openSqliteStore({
+    ...doors,
+    dir: join(config.dataDir, 'server/db'),
+    encryption: await ownEncryption({ config, doors }),
+    reserve: true,
+    scratchDir: config.runDir,
+  });
 }
 
-async function openCluster(datastore: NonNullable<ServerConfig['datastore']>, { clock, log, disk }: Doors): Promise<Store> {
-  const text = async (path: string | undefined): Promise<string | undefined> => (path === undefined ? undefined : (await disk.read('datastore.tls', path)).toString());
-  const tls = { ca: await text(datastore.caFile), cert: await text(datastore.certFile), key: await text(datastore.keyFile) };
+async function openCluster(
+  datastore: NonNullable<ServerConfig['datastore']>,
+  { clock, log, disk }: Doors,
+): Promise<Store> {
+  const text = async (path: string | undefined): Promise<string | undefined> =>
+    path === undefined ? undefined : (await disk.read('datastore.tls', path)).toString();
+  const tls = {
+    ca: await text(datastore.caFile),
+    cert: await text(datastore.certFile),
+    key: await text(datastore.keyFile),
+  };
   if (isPostgres(datastore.endpoint)) {
     // Loaded only where it is used: it takes its share of the start.
     const { openPostgresStore } = await import('../store/postgres/open.ts');
     return await openPostgresStore({ endpoint: datastore.endpoint, tls, clock, disk, log });
   }
-  return await openEtcdStore({ endpoints: datastore.endpoint.split(',').map((e) => e.trim()), tls, clock, log });
+  return await openEtcdStore({
+    endpoints: datastore.endpoint.split(',').map((e) => e.trim()),
+    tls,
+    clock,
+    log,
+  });
 }
 
 /** Runs an etcd beside the server. What the file held before is brought over once. */
@@ -95,14 +152,27 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
   const db = join(config.dataDir, 'server/db');
   const tlsDir = join(config.dataDir, 'server/tls/etcd');
   const dir = join(db, 'etcd');
-  const load = async (mustExist: boolean): Promise<EtcdIdentities> => await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips], mustExist });
+  const load = async (mustExist: boolean): Promise<EtcdIdentities> =>
+    await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips], mustExist });
   const identities = await load(await hasData({ disk, dir }));
   await disk.makeDir('etcd', db, 0o700);
-  const managed = { ...doors, dir, tlsDir, identities, name: facts.name, log: log.named('etcd'), tuning: config.etcdTuning, ...etcdUrls(facts.ip), ...(joined && { join: joined }) };
+  const managed = {
+    ...doors,
+    dir,
+    tlsDir,
+    identities,
+    name: facts.name,
+    log: log.named('etcd'),
+    tuning: config.etcdTuning,
+    ...etcdUrls(facts.ip),
+    ...(joined && { join: joined }),
+  };
   const file = join(db, fileName);
   const moving = `${file}.moving`;
-  // Noted before there is an etcd: a move that was cut off is begun again, and a file of long ago is never moved over newer state.
-  if (!(await hasData({ disk, dir })) && (await disk.stat('etcd', file))) await disk.writeAtomic('etcd', moving, '');
+  // Noted before there is an etcd: a move that was cut off is begun again, and a file of long ago
+  // is never moved over newer state.
+  if (!(await hasData({ disk, dir })) && (await disk.stat('etcd', file)))
+    await disk.writeAtomic('etcd', moving, '');
   const etcd = await startManagedEtcd(managed);
   const cluster = { endpoints: [etcd.endpoint], tls: clientTls(identities), clock };
   const inner = await openEtcdStore({ ...cluster, log });
@@ -130,8 +200,16 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
 }
 
 /** Where a member listens: for this server, for other servers, for other members. */
-export function etcdUrls(ip: string): { clientUrl: string; moreClientUrls: string[]; peerUrl: string } {
+export function etcdUrls(ip: string): {
+  clientUrl: string;
+  moreClientUrls: string[];
+  peerUrl: string;
+} {
   const host = ip.includes(':') ? `[${ip}]` : ip;
   const alone = host === '127.0.0.1';
-  return { clientUrl: `https://127.0.0.1:${clientPort}`, moreClientUrls: alone ? [] : [`https://${host}:${clientPort}`], peerUrl: `https://${host}:${peerPort}` };
+  return {
+    clientUrl: `https://127.0.0.1:${clientPort}`,
+    moreClientUrls: alone ? [] : [`https://${host}:${clientPort}`],
+    peerUrl: `https://${host}:${peerPort}`,
+  };
 }

@@ -20,8 +20,9 @@ export interface FollowAddresses {
 const retryMs = 5_000;
 
 /**
- * Keeps this node at the address that the machine has: the network may come after us, and DHCP may give another. An address that was
- * told stays, with a warning while the machine does not have it. A machine that loses its last address keeps it in name: nothing is better.
+ * Keeps this node at the address that the machine has: the network may come after us, and DHCP may
+ * give another. An address that was told stays, with a warning while the machine does not have it.
+ * A machine that loses its last address keeps it in name: nothing is better.
  */
 export function followAddresses(options: FollowAddresses): Part {
   const { config, doors, facts, kernel, troubles } = options;
@@ -33,11 +34,24 @@ export function followAddresses(options: FollowAddresses): Part {
     const held = doors.host.addresses().map((a) => a.address);
     const missing = facts.ips.filter((ip) => !held.includes(ip));
     if (config.nodeIps.length > 0) {
-      troubles.set('AddressMissing', 'node-ip', missing.length === 0 ? undefined : `--node-ip ${missing.join(', ')} is on no interface of this machine`);
+      troubles.set(
+        'AddressMissing',
+        'node-ip',
+        missing.length === 0
+          ? undefined
+          : `--node-ip ${missing.join(', ')} is on no interface of this machine`,
+      );
       return;
     }
     const now = await presentAddress(config, doors, facts.ip);
-    troubles.set('AddressMissing', 'network', now === undefined ? `this machine has no address${facts.ip.startsWith('127.') ? '' : ` any more: ${facts.ip} is gone`}` : undefined);
+    troubles.set(
+      'AddressMissing',
+      'network',
+      now === undefined
+        ? 'this machine has no ' +
+            `address${facts.ip.startsWith('127.') ? '' : ` any more: ${facts.ip} is gone`}`
+        : undefined,
+    );
     if (now !== undefined && now !== facts.ip) {
       unsaid ??= facts.ip;
       doors.log.warn('the address of this node has changed', { from: facts.ip, to: now });
@@ -50,7 +64,9 @@ export function followAddresses(options: FollowAddresses): Part {
   };
   const soon = (): void => {
     queue = queue.then(look).catch((error: unknown) => {
-      doors.log.warn('the new address is not in force everywhere yet, trying again', { error: messageOf(error) });
+      doors.log.warn('the new address is not in force everywhere yet, trying again', {
+        error: messageOf(error),
+      });
       doors.clock.after('addresses', retryMs, soon);
     });
   };

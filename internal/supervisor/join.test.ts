@@ -26,9 +26,19 @@ let datastore: Datastore;
 let answers: ((request: PlainRequest) => Promise<PlainAnswer> | undefined) | undefined;
 let member: { close(): Promise<void> };
 let lines: string[] = [];
-const doors: Doors = { ...realDoors(false), log: makeLog({ level: 'debug', write: (line) => void lines.push(line) }) };
+const doors: Doors = {
+  ...realDoors(false),
+  log: makeLog({ level: 'debug', write: (line) => void lines.push(line) }),
+};
 const configOf = (name: string, more: Partial<ServerConfig> = {}): ServerConfig =>
-  ({ dataDir: join(root, name), clusterCidr: '10.42.0.0/16', serviceCidr: '10.43.0.0/16', clusterDns: '10.43.0.10', clusterDomain: 'cluster.local', ...more }) as ServerConfig;
+  ({
+    dataDir: join(root, name),
+    clusterCidr: '10.42.0.0/16',
+    serviceCidr: '10.43.0.0/16',
+    clusterDns: '10.43.0.10',
+    clusterDomain: 'cluster.local',
+    ...more,
+  }) as ServerConfig;
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'join-'));
@@ -36,8 +46,17 @@ beforeAll(async () => {
   await loadOrCreateAuthorities({ ...doors, dir: join(root, 'first/server/tls') });
   // A member that answers as etcd does is enough to ask who the members are.
   const path = join(root, 'etcd.sock');
-  member = await serveEtcd(memoryStore(), { listen: [{ path }], clock: realClock, log: doors.log, name: 'first', clientUrls: ['https://192.0.2.1:2379'] });
-  datastore = { kind: 'etcd', etcd: { endpoints: [`unix://${path}`], tls: { ca: '', cert: '', key: '' }, clock: realClock } } as unknown as Datastore;
+  member = await serveEtcd(memoryStore(), {
+    listen: [{ path }],
+    clock: realClock,
+    log: doors.log,
+    name: 'first',
+    clientUrls: ['https://192.0.2.1:2379'],
+  });
+  datastore = {
+    kind: 'etcd',
+    etcd: { endpoints: [`unix://${path}`], tls: { ca: '', cert: '', key: '' }, clock: realClock },
+  } as unknown as Datastore;
 });
 beforeEach(() => {
   lines = [];
@@ -50,24 +69,51 @@ afterAll(async () => {
 });
 
 function serve(store: Datastore): void {
-  answers = handshakeAnswers({ config: configOf('first'), doors, datastore: store, password, serverCa: first.ca.cert });
+  answers = handshakeAnswers({
+    config: configOf('first'),
+    doors,
+    datastore: store,
+    password,
+    serverCa: first.ca.cert,
+  });
 }
 
-const full = (user = 'server', secret = password): string => formatToken({ caHash: caHashOf(first.ca.cert), user, password: secret });
-const joining = (name: string, token: string | undefined, more: Partial<ServerConfig> = {}): ReturnType<typeof joinCluster> => joinCluster(configOf(name, { server: first.url, token, ...more }), doors);
-const refusal = (effect: Promise<unknown>): Promise<{ message: string; hint: string }> => effect.then(() => { throw new Error('it did not fail'); }, (error: { message: string; hint: string; code: string }) => {
-  expect(error.code).toBe('CONFIG');
-  return { message: error.message, hint: error.hint };
-});
-const text = (name: string, file: string): Promise<string> => readFile(join(root, name, 'server', file), 'utf8');
+const full = (user = 'server', secret = password): string =>
+  formatToken({ caHash: caHashOf(first.ca.cert), user, password: secret });
+const joining = (
+  name: string,
+  token: string | undefined,
+  more: Partial<ServerConfig> = {},
+): ReturnType<typeof joinCluster> =>
+  joinCluster(configOf(name, { server: first.url, token, ...more }), doors);
+const refusal = (effect: Promise<unknown>): Promise<{ message: string; hint: string }> =>
+  effect.then(
+    () => {
+      throw new Error('it did not fail');
+    },
+    (error: { message: string; hint: string; code: string }) => {
+      expect(error.code).toBe('CONFIG');
+      return { message: error.message, hint: error.hint };
+    },
+  );
+const text = (name: string, file: string): Promise<string> =>
+  readFile(join(root, name, 'server', file), 'utf8');
 
 describe('the handshake', () => {
   test('a server with the full token gets everything, with the right modes, and says what it got', async () => {
     expect(await joining('second', full())).toEqual({ endpoints: ['https://192.0.2.1:2379'] });
-    for (const file of ['tls/server-ca.crt', 'tls/server-ca.key', 'tls/client-ca.key', 'tls/request-header-ca.key', 'tls/service.key']) {
+    for (const file of [
+      'tls/server-ca.crt',
+      'tls/server-ca.key',
+      'tls/client-ca.key',
+      'tls/request-header-ca.key',
+      'tls/service.key',
+    ]) {
       expect(await text('second', file)).toBe(await text('first', file));
     }
-    expect(((await stat(join(root, 'second/server/tls/service.key'))).mode & 0o777).toString(8)).toBe('600');
+    expect(
+      ((await stat(join(root, 'second/server/tls/service.key'))).mode & 0o777).toString(8),
+    ).toBe('600');
     expect(lines.join()).toContain('joining a cluster');
     // Cut off before its etcd had anything, it asks again and finds that all is there.
     await joining('second', full());
@@ -76,7 +122,9 @@ describe('the handshake', () => {
 
   test('who is a member already asks nobody', async () => {
     await mkdir(join(root, 'member/server/db/etcd/member'), { recursive: true });
-    expect(await joining('member', undefined, { server: 'https://192.0.2.99:1' })).toEqual({ endpoints: [] });
+    expect(await joining('member', undefined, { server: 'https://192.0.2.99:1' })).toEqual({
+      endpoints: [],
+    });
   });
 
   test('a short token trusts on first use, and says so', async () => {
@@ -85,35 +133,62 @@ describe('the handshake', () => {
   });
 
   test.each([
-    ['a wrong password', () => full('server', 'wrong'), /does not know this token/, /server\/token/],
+    [
+      'a wrong password',
+      () => full('server', 'wrong'),
+      /does not know this token/,
+      /server\/token/,
+    ],
     ['a wrong password in short form', () => 'wrong', /does not know this token/, /server\/token/],
     ["an agent's token", () => full('node'), /for agents/, /server\/token/],
     ['a bootstrap token', () => 'abcdef.0123456789abcdef', /bootstrap token/, /server\/token/],
     ['no token', () => undefined, /needs --token/, /server\/token/],
-    ["another cluster's hash", () => full().replace(/^K10......../, 'K1000000000'), /for another cluster/, /copy server\/token/],
+    [
+      "another cluster's hash",
+      () => full().replace(/^K10......../, 'K1000000000'),
+      /for another cluster/,
+      /copy server\/token/,
+    ],
   ])('%s is refused in one line', async (_what, token, message, hint) => {
     const said = await refusal(joining('refused', token()));
-    expect(said).toEqual({ message: expect.stringMatching(message), hint: expect.stringMatching(hint) });
+    expect(said).toEqual({
+      message: expect.stringMatching(message),
+      hint: expect.stringMatching(hint),
+    });
     expect(said.message).not.toContain('\n');
     await expect(stat(join(root, 'refused/server/tls/server-ca.key'))).rejects.toThrow();
   });
 
   test('only GET is answered, a ping needs nothing, and a bearer gets nothing', async () => {
-    const ask = (path: string, authorization?: string, method = 'GET') => answers?.({ method, path, authorization });
+    const ask = (path: string, authorization?: string, method = 'GET') =>
+      answers?.({ method, path, authorization });
     expect(await ask('/ping')).toMatchObject({ status: 200, body: 'pong' });
     expect(ask('/v1-skiff/server-bootstrap', undefined, 'POST')).toBeUndefined();
     expect(ask('/api')).toBeUndefined();
     const basic = (pair: string): string => `Basic ${Buffer.from(pair).toString('base64')}`;
-    for (const [authorization, status] of [[undefined, 401], ['Bearer abcdef.0123456789abcdef', 403], [basic(`server:${password}x`), 401], [basic('server:'), 401], [basic(`:${password}`), 403], [basic(`server:${password}`), 200]] as const) {
+    for (const [authorization, status] of [
+      [undefined, 401],
+      ['Bearer abcdef.0123456789abcdef', 403],
+      [basic(`server:${password}x`), 401],
+      [basic('server:'), 401],
+      [basic(`:${password}`), 403],
+      [basic(`server:${password}`), 200],
+    ] as const) {
       expect((await ask('/v1-skiff/server-bootstrap', authorization))?.status).toBe(status);
     }
   });
 
   test('a server whose state others cannot share says what to do', async () => {
     serve({ kind: 'file' } as Datastore);
-    expect(await refusal(joining('file', full()))).toEqual({ message: expect.stringMatching(/takes no servers: .*SQLite/), hint: expect.stringMatching(/--cluster-init/) });
+    expect(await refusal(joining('file', full()))).toEqual({
+      message: expect.stringMatching(/takes no servers: .*SQLite/),
+      hint: expect.stringMatching(/--cluster-init/),
+    });
     serve({ kind: 'external' } as Datastore);
-    expect(await refusal(joining('external', full()))).toEqual({ message: expect.stringMatching(/external datastore/), hint: expect.stringMatching(/same --datastore-endpoint and --token/) });
+    expect(await refusal(joining('external', full()))).toEqual({
+      message: expect.stringMatching(/external datastore/),
+      hint: expect.stringMatching(/same --datastore-endpoint and --token/),
+    });
   });
 
   test('nobody there, and somebody else there', async () => {
@@ -123,23 +198,44 @@ describe('the handshake', () => {
         server.close(() => resolve(free));
       });
     });
-    expect(await refusal(joining('nobody', full(), { server: `https://127.0.0.1:${port}` }))).toEqual({ message: expect.stringMatching(/cannot be reached: .*ECONNREFUSED/), hint: expect.stringMatching(/running/) });
+    expect(
+      await refusal(joining('nobody', full(), { server: `https://127.0.0.1:${port}` })),
+    ).toEqual({
+      message: expect.stringMatching(/cannot be reached: .*ECONNREFUSED/),
+      hint: expect.stringMatching(/running/),
+    });
     answers = undefined;
-    expect((await refusal(joining('somebody', full()))).message).toMatch(/does not answer as a skiff server does \(status 40\d/);
+    expect((await refusal(joining('somebody', full()))).message).toMatch(
+      /does not answer as a skiff server does \(status 40\d/,
+    );
   });
 
   test('a server that differs where all must agree, or has a past, is not let in', async () => {
-    expect(await refusal(joining('cidr', full(), { serviceCidr: '10.99.0.0/16' }))).toEqual({ message: 'critical configuration value mismatch: --service-cidr is 10.99.0.0/16 here and 10.43.0.0/16 in the cluster', hint: expect.any(String) });
+    expect(await refusal(joining('cidr', full(), { serviceCidr: '10.99.0.0/16' }))).toEqual({
+      message:
+        'critical configuration value mismatch: --service-cidr is 10.99.0.0/16 here and ' +
+        '10.43.0.0/16 in the cluster',
+      hint: expect.any(String),
+    });
     await loadOrCreateAuthorities({ ...doors, dir: join(root, 'foreign/server/tls') });
-    expect((await refusal(joining('foreign', full()))).message).toMatch(/belongs to another cluster/);
+    expect((await refusal(joining('foreign', full()))).message).toMatch(
+      /belongs to another cluster/,
+    );
     await mkdir(join(root, 'past/server/db'), { recursive: true });
     await writeFile(join(root, 'past/server/db', fileName), '');
-    expect((await refusal(joining('past', full()))).message).toMatch(/state of a cluster of its own/);
+    expect((await refusal(joining('past', full()))).message).toMatch(
+      /state of a cluster of its own/,
+    );
   });
 });
 
 describe('servers with one datastore', () => {
-  const share = (name: string, store: ReturnType<typeof memoryStore>, secret = password, more: Partial<ServerConfig> = {}): Promise<void> =>
+  const share = (
+    name: string,
+    store: ReturnType<typeof memoryStore>,
+    secret = password,
+    more: Partial<ServerConfig> = {},
+  ): Promise<void> =>
     shareBootstrap(store, { config: configOf(name, more), doors, password: secret });
 
   test('begin at the same moment and have the same authorities, which the datastore does not show', async () => {
@@ -147,7 +243,9 @@ describe('servers with one datastore', () => {
     await Promise.all(['a', 'b', 'c'].map((name) => share(name, store)));
     const keys = await Promise.all(['a', 'b', 'c'].map((name) => text(name, 'tls/server-ca.key')));
     expect(new Set(keys).size).toBe(1);
-    expect(await Promise.all(['a', 'b', 'c'].map((name) => text(name, 'tls/service.key')))).toEqual(Array(3).fill(await text('a', 'tls/service.key')));
+    expect(await Promise.all(['a', 'b', 'c'].map((name) => text(name, 'tls/service.key')))).toEqual(
+      Array(3).fill(await text('a', 'tls/service.key')),
+    );
     const { kvs } = await store.range({ key: '\0', end: '\0' });
     expect(kvs).toHaveLength(1);
     expect(Buffer.from(kvs[0]?.value ?? []).toString()).not.toContain('PRIVATE KEY');
@@ -157,8 +255,13 @@ describe('servers with one datastore', () => {
     const store = memoryStore();
     await share('d', store);
     const { revision } = store;
-    expect(await refusal(share('e', store, 'other'))).toEqual({ message: 'the datastore belongs to a cluster with another token', hint: expect.stringMatching(/server\/token/) });
-    expect((await refusal(share('e', store, password, { clusterDomain: 'other.local' }))).message).toMatch(/mismatch: --cluster-domain/);
+    expect(await refusal(share('e', store, 'other'))).toEqual({
+      message: 'the datastore belongs to a cluster with another token',
+      hint: expect.stringMatching(/server\/token/),
+    });
+    expect(
+      (await refusal(share('e', store, password, { clusterDomain: 'other.local' }))).message,
+    ).toMatch(/mismatch: --cluster-domain/);
     await loadOrCreateAuthorities({ ...doors, dir: join(root, 'f/server/tls') });
     expect((await refusal(share('f', store))).message).toMatch(/another cluster/);
     expect(store.revision).toBe(revision);
@@ -169,15 +272,28 @@ describe('servers with one datastore', () => {
     await share('g', store);
     await share('h', store);
     const changed: string[][] = [];
-    const stop = await followBootstrap(store, { password, dir: join(root, 'h/server'), doors, changed: (files) => void changed.push(files) });
-    const publish = (text: string): Promise<void> => changeFile(store, { password, file: 'cred/encryption-keys.json', random: doors.random, change: () => text });
+    const stop = await followBootstrap(store, {
+      password,
+      dir: join(root, 'h/server'),
+      doors,
+      changed: (files) => void changed.push(files),
+    });
+    const publish = (text: string): Promise<void> =>
+      changeFile(store, {
+        password,
+        file: 'cred/encryption-keys.json',
+        random: doors.random,
+        change: () => text,
+      });
     await publish('{"new":1}');
     await expect.poll(() => changed).toEqual([['cred/encryption-keys.json']]);
     expect(await text('h', 'cred/encryption-keys.json')).toBe('{"new":1}');
     const { revision } = store;
     await publish('{"new":1}');
     expect(store.revision).toBe(revision);
-    expect((await readBootstrap(store, password))?.data.files['cred/encryption-keys.json']).toBe('{"new":1}');
+    expect((await readBootstrap(store, password))?.data.files['cred/encryption-keys.json']).toBe(
+      '{"new":1}',
+    );
     stop();
   });
 });

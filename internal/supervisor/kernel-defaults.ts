@@ -12,13 +12,20 @@ const wanted: Record<string, string> = table({
   'kernel/keys/root_maxbytes': '25000000',
 });
 
-/** `--protect-kernel-defaults`: throws when a setting of the kernel is not as the kubelet wants it. Changes nothing. */
+/**
+ * `--protect-kernel-defaults`: throws when a setting of the kernel is not as the kubelet wants it.
+ * Changes nothing.
+ */
 export async function checkKernelDefaults(disk: Pick<Disk, 'readIfThere'>): Promise<void> {
   const wrong: string[] = [];
   for (const [path, value] of Object.entries(wanted)) {
     const is = (await disk.readIfThere('kernel defaults', `/proc/sys/${path}`))?.toString().trim();
-    if (is !== value) wrong.push(`${path.replaceAll('/', '.')}=${value} (it is ${is ?? 'not there'})`);
+    if (is !== value)
+      wrong.push(`${path.replaceAll('/', '.')}=${value} (it is ${is ?? 'not there'})`);
   }
   if (wrong.length === 0) return;
-  throw new ConfigError(`--protect-kernel-defaults: the kernel needs ${wrong.join(', ')}`, { op: 'kernel', hint: 'set them in /etc/sysctl.d, or leave the flag out' });
+  throw new ConfigError(`--protect-kernel-defaults: the kernel needs ${wrong.join(', ')}`, {
+    op: 'kernel',
+    hint: 'set them in /etc/sysctl.d, or leave the flag out',
+  });
 }

@@ -8,13 +8,23 @@ export interface KernelEvents {
   stop(): void;
 }
 
-/** Changes come in flocks: a link that goes takes its addresses and routes along, and each pod has some of its own. */
+/**
+ * Changes come in flocks: a link that goes takes its addresses and routes along, and each pod has
+ * some of its own.
+ */
 const settleMs = 100;
 /** What happened while the program was starting nobody saw. */
 const firstLookMs = 1_000;
 
-/** Follows the kernel's own events (rtnetlink), by `ip monitor`. Nobody polls; what has changed is for the listeners to find out. */
-export function followKernel({ spawn, clock, log }: Pick<Doors, 'spawn' | 'clock' | 'log'>): KernelEvents {
+/**
+ * Follows the kernel's own events (rtnetlink), by `ip monitor`. Nobody polls; what has changed is
+ * for the listeners to find out.
+ */
+export function followKernel({
+  spawn,
+  clock,
+  log,
+}: Pick<Doors, 'spawn' | 'clock' | 'log'>): KernelEvents {
   const listeners = new Set<() => void>();
   let timer: Timer | undefined;
   const soon = (delayMs: number): void => {
@@ -25,7 +35,12 @@ export function followKernel({ spawn, clock, log }: Pick<Doors, 'spawn' | 'clock
   };
   const follower = followProgram(
     { spawn, clock, log: log.named('kernel') },
-    { op: 'kernel.monitor', command: ['ip', '-o', 'monitor', 'address', 'link', 'route', 'netconf'], line: () => soon(settleMs), started: () => soon(firstLookMs) },
+    {
+      op: 'kernel.monitor',
+      command: ['ip', '-o', 'monitor', 'address', 'link', 'route', 'netconf'],
+      line: () => soon(settleMs),
+      started: () => soon(firstLookMs),
+    },
   );
   return {
     onChange(fn) {

@@ -31,7 +31,10 @@ export interface Ended {
   pods: number;
 }
 
-/** Ends the server, its etcd, our containerd and its containers, and takes down what they mounted. Data stays. */
+/**
+ * Ends the server, its etcd, our containerd and its containers, and takes down what they mounted.
+ * Data stays.
+ */
 export async function killAll(machine: Machine, places: Places): Promise<Ended> {
   const server = await stopServer(machine, places);
   await endOrphans({ ...machine, dir: `${places.dataDir}/server/db/etcd` });
@@ -45,7 +48,9 @@ export async function killAll(machine: Machine, places: Places): Promise<Ended> 
   return { server, pods };
 }
 
-/** SIGTERM to the process of the pid file; SIGKILL when it takes too long. Returns how many ended. */
+/**
+ * SIGTERM to the process of the pid file; SIGKILL when it takes too long. Returns how many ended.
+ */
 export async function stopServer(machine: Machine, places: Places): Promise<number> {
   const { processes, disk } = machine;
   let ended = 0;
@@ -62,14 +67,24 @@ export async function stopServer(machine: Machine, places: Places): Promise<numb
   return ended;
 }
 
-/** Our containerd and its shims: by their arguments, and in our view of the files, because a node in a container has the same paths. */
+/**
+ * Our containerd and its shims: by their arguments, and in our view of the files, because a node in
+ * a container has the same paths.
+ */
 export async function ownRuntime(machine: Machine, places: Places): Promise<ProcessInfo[]> {
   const { processes } = machine;
-  const args = [`${places.dataDir}/agent/etc/containerd/config.toml`, `${places.runDir}/containerd/containerd.sock`];
+  const args = [
+    `${places.dataDir}/agent/etc/containerd/config.toml`,
+    `${places.runDir}/containerd/containerd.sock`,
+  ];
   const view = await processes.mountNamespace(process.pid);
   const found: ProcessInfo[] = [];
   for (const p of await processes.list('runtime')) {
-    if (!/containerd(-shim[\w-]*)?$/.test(p.command[0] ?? '') || !p.command.some((word) => args.includes(word))) continue;
+    if (
+      !/containerd(-shim[\w-]*)?$/.test(p.command[0] ?? '') ||
+      !p.command.some((word) => args.includes(word))
+    )
+      continue;
     if ((await processes.mountNamespace(p.pid)) === view) found.push(p);
   }
   return found;
@@ -93,53 +108,98 @@ async function killContainers(machine: Machine, places: Places): Promise<number>
   return ours.filter((p) => /containerd-shim/.test(p.command[0] ?? '')).length;
 }
 
-/** runc and the shims keep notes in /run/containerd whatever containerd is told; other containerds keep theirs there too. */
+/**
+ * runc and the shims keep notes in /run/containerd whatever containerd is told; other containerds
+ * keep theirs there too.
+ */
 async function removeRuntimeState(machine: Machine, places: Places): Promise<void> {
   const { disk, spawn } = machine;
   const bundles = `${places.runDir}/containerd/io.containerd.runtime.v2.task/k8s.io`;
   for (const id of await disk.list('runtime state', bundles)) {
-    const address = (await disk.readIfThere('runtime state', `${bundles}/${id}/address`))?.toString().trim().replace(/^unix:\/\//, '');
+    const address = (await disk.readIfThere('runtime state', `${bundles}/${id}/address`))
+      ?.toString()
+      .trim()
+      .replace(/^unix:\/\//, '');
     if (address?.startsWith('/run/containerd/s/')) await disk.remove('runtime state', address);
     await disk.remove('runtime state', `/run/containerd/runc/k8s.io/${id}`);
   }
   // Each goes only when nobody else has anything in it.
-  for (const dir of ['runc/k8s.io', 'runc', 's', 'fifo', '']) await spawn.run('runtime state', ['rmdir', `/run/containerd/${dir}`]).catch(() => undefined);
+  for (const dir of ['runc/k8s.io', 'runc', 's', 'fifo', ''])
+    await spawn.run('runtime state', ['rmdir', `/run/containerd/${dir}`]).catch(() => undefined);
 }
 
 async function untilGone(machine: Machine, pids: number[]): Promise<void> {
   const { clock, processes } = machine;
   const end = clock.monotonicMs() + endedWithinMs;
-  // A process that is only waiting for its parent to take notice is as good as gone, so the wait has an end.
-  while (pids.some((pid) => processes.alive(pid)) && clock.monotonicMs() < end) await clock.sleep('process end', looksEveryMs);
+  // A process that is only waiting for its parent to take notice is as good as gone, so the wait
+  // has an end.
+  while (pids.some((pid) => processes.alive(pid)) && clock.monotonicMs() < end)
+    await clock.sleep('process end', looksEveryMs);
   for (const pid of pids) if (processes.alive(pid)) processes.kill('kill', pid, 'SIGKILL');
 }
 
 /**
- * Unmounts what skiff and its containers mounted, the deepest first: what is below the run directory and the agent's part of
- * the data directory, and what is named. A disk that the operator mounted for all of the data, or for images, is not ours.
+ * Unmounts what skiff and its containers mounted, the deepest first: what is below the run
+ * directory and the agent's part of the data directory, and what is named. A disk that the operator
+ * mounted for all of the data, or for images, is not ours.
  */
-export async function unmountOwn(machine: Machine, places: Places, named: string[] = []): Promise<void> {
+export async function unmountOwn(
+  machine: Machine,
+  places: Places,
+  named: string[] = [],
+): Promise<void> {
   const agent = `${places.dataDir}/agent`;
-  const own = (point: string): boolean => named.includes(point) || point.startsWith(`${places.runDir}/`) || (point.startsWith(`${agent}/`) && point !== `${agent}/containerd`);
-  for (const point of (await mountPoints(machine.disk)).filter(own).toReversed()) await machine.spawn.run('unmount', ['umount', '-l', point]);
+  const own = (point: string): boolean =>
+    named.includes(point) ||
+    point.startsWith(`${places.runDir}/`) ||
+    (point.startsWith(`${agent}/`) && point !== `${agent}/containerd`);
+  for (const point of (await mountPoints(machine.disk)).filter(own).toReversed())
+    await machine.spawn.run('unmount', ['umount', '-l', point]);
 }
 
-/** Mount points that can be reached, in the order of their mounting: what was later mounted over a folder hides those below it. */
+/**
+ * Mount points that can be reached, in the order of their mounting: what was later mounted over a
+ * folder hides those below it.
+ */
 export async function mountPoints(disk: Disk): Promise<string[]> {
   const text = (await disk.read('mounts', '/proc/self/mountinfo')).toString();
   const all = text.split('\n').flatMap((line) => {
     const point = line.split(' ')[4];
-    return point === undefined ? [] : [point.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)))];
+    return point === undefined
+      ? []
+      : [
+          point.replace(/\\(\d{3})/g, (_, octal: string) =>
+            String.fromCharCode(parseInt(octal, 8)),
+          ),
+        ];
   });
-  return all.filter((point, i) => !all.slice(i + 1).some((later) => later !== point && point.startsWith(later === '/' ? '/' : `${later}/`)));
+  return all.filter(
+    (point, i) =>
+      !all
+        .slice(i + 1)
+        .some((later) => later !== point && point.startsWith(later === '/' ? '/' : `${later}/`)),
+  );
 }
 
 /** Removes `name` and all below it in every cgroup hierarchy. */
 export async function removeCgroups(machine: Machine, name: string): Promise<void> {
-  const roots = ['/sys/fs/cgroup', ...(await machine.disk.list('cgroups', '/sys/fs/cgroup')).map((h) => `/sys/fs/cgroup/${h}`)];
+  const roots = [
+    '/sys/fs/cgroup',
+    ...(await machine.disk.list('cgroups', '/sys/fs/cgroup')).map((h) => `/sys/fs/cgroup/${h}`),
+  ];
   for (const root of roots) {
     if (!(await machine.disk.stat('cgroup', `${root}/${name}`))) continue;
     // rmdir from the leaves: the files of a cgroup cannot be removed, only the folder.
-    await machine.spawn.run('cgroup', ['find', `${root}/${name}`, '-depth', '-type', 'd', '-exec', 'rmdir', '{}', ';']);
+    await machine.spawn.run('cgroup', [
+      'find',
+      `${root}/${name}`,
+      '-depth',
+      '-type',
+      'd',
+      '-exec',
+      'rmdir',
+      '{}',
+      ';',
+    ]);
   }
 }

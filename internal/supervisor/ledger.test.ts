@@ -22,7 +22,11 @@ test('a change is on disk before its note resolves, once', async () => {
   const ledger = await Ledger.open(realDisk, path);
   await ledger.record('link', 'flannel.1');
   expect(await readLedger(realDisk, path)).toEqual([{ kind: 'link', name: 'flannel.1' }]);
-  await Promise.all([ledger.record('link', 'flannel.1'), ledger.record('sysctl', 'net/ipv4/ip_forward=0'), ledger.record('sysctl', 'net/ipv4/ip_forward=1')]);
+  await Promise.all([
+    ledger.record('link', 'flannel.1'),
+    ledger.record('sysctl', 'net/ipv4/ip_forward=0'),
+    ledger.record('sysctl', 'net/ipv4/ip_forward=1'),
+  ]);
   const again = await Ledger.open(realDisk, path);
   await again.record('link', 'flannel.1');
   expect((await readFile(path, 'utf8')).trim().split('\n')).toHaveLength(2);
@@ -36,7 +40,12 @@ test('a torn line is passed over', async () => {
 });
 
 test('uninstall replays backwards, and verify finds what is left', async () => {
-  const places = { dataDir: join(dir, 'data'), runDir: join(dir, 'run'), configDir: join(dir, 'etc'), netnsDir: join(dir, 'netns') };
+  const places = {
+    dataDir: join(dir, 'data'),
+    runDir: join(dir, 'run'),
+    configDir: join(dir, 'etc'),
+    netnsDir: join(dir, 'netns'),
+  };
   for (const path of Object.values(places)) await mkdir(path);
   const file = join(dir, 'unit');
   await writeFile(file, '');
@@ -46,10 +55,21 @@ test('uninstall replays backwards, and verify finds what is left', async () => {
   await ledger.record('address', 'lo 192.0.2.10/32');
   const commands: string[] = [];
   let tableThere = true;
-  const machine = { disk: realDisk, spawn: fakeSpawn(), processes: noProcesses, clock: realClock, log: silentLog };
+  const machine = {
+    disk: realDisk,
+    spawn: fakeSpawn(),
+    processes: noProcesses,
+    clock: realClock,
+    log: silentLog,
+  };
 
   function fakeSpawn(): Spawn {
-    const finished = (code: number): Finished => ({ code, signal: undefined, stdout: Buffer.alloc(0), stderr: '' });
+    const finished = (code: number): Finished => ({
+      code,
+      signal: undefined,
+      stdout: Buffer.alloc(0),
+      stderr: '',
+    });
     return {
       run: (_op, command) => {
         commands.push(command.join(' '));
@@ -62,17 +82,32 @@ test('uninstall replays backwards, and verify finds what is left', async () => {
     };
   }
 
-  expect(await remains(machine, places)).toEqual(expect.arrayContaining([`file ${file}`, 'nft-table ip skiff', `path ${places.dataDir}`]));
+  expect(await remains(machine, places)).toEqual(
+    expect.arrayContaining([`file ${file}`, 'nft-table ip skiff', `path ${places.dataDir}`]),
+  );
   commands.length = 0;
   expect(await uninstall(machine, places)).toEqual({ left: [], kept: [] });
   const undone = commands.filter((c) => c.startsWith('ip ') || c.startsWith('nft delete'));
-  expect(undone.slice(0, 2)).toEqual(['ip address delete 192.0.2.10/32 dev lo', 'nft delete table ip skiff']);
+  expect(undone.slice(0, 2)).toEqual([
+    'ip address delete 192.0.2.10/32 dev lo',
+    'nft delete table ip skiff',
+  ]);
 });
 
-const noProcesses: Processes = { list: () => Promise.resolve([]), kill: () => false, alive: () => false, mountNamespace: () => Promise.resolve(undefined) };
+const noProcesses: Processes = {
+  list: () => Promise.resolve([]),
+  kill: () => false,
+  alive: () => false,
+  mountNamespace: () => Promise.resolve(undefined),
+};
 
 const quiet: Spawn = {
-  run: async (_op, command) => ({ code: command[1] === 'list' ? 1 : 0, signal: undefined, stdout: Buffer.alloc(0), stderr: '' }),
+  run: async (_op, command) => ({
+    code: command[1] === 'list' ? 1 : 0,
+    signal: undefined,
+    stdout: Buffer.alloc(0),
+    stderr: '',
+  }),
   start: () => {
     throw new Error('nothing is started');
   },
@@ -81,51 +116,116 @@ const quiet: Spawn = {
 /** A disk on which these paths are mount points. */
 const withMounts = (points: string[]): Disk => ({
   ...realDisk,
-  read: async (op, path) => (path === '/proc/self/mountinfo' ? Buffer.from(points.map((point, i) => `${i} 1 0:1 / ${point} rw - tmpfs t rw`).join('\n')) : realDisk.read(op, path)),
+  read: async (op, path) =>
+    path === '/proc/self/mountinfo'
+      ? Buffer.from(points.map((point, i) => `${i} 1 0:1 / ${point} rw - tmpfs t rw`).join('\n'))
+      : realDisk.read(op, path),
 });
 
-test('a disk that the operator mounted is emptied of skiff, never unmounted, and what he mounted inside stays whole', async () => {
-  const places = { dataDir: join(dir, 'data'), runDir: join(dir, 'run'), configDir: join(dir, 'etc'), netnsDir: join(dir, 'netns') };
-  for (const path of [...Object.values(places), join(places.dataDir, 'storage/photos'), join(places.dataDir, 'agent/pods/p/volume'), join(places.dataDir, 'server')]) await mkdir(path, { recursive: true });
-  await writeFile(join(places.dataDir, 'storage/photos/one.jpg'), 'x');
-  await writeFile(join(places.dataDir, 'storage/notes'), 'x');
-  const ledger = await Ledger.open(realDisk, ledgerPath(places.dataDir));
-  await ledger.record('file', join(places.configDir, 'install.args'));
-  const commands: string[] = [];
-  const mounts = [places.dataDir, places.configDir, join(places.dataDir, 'storage/photos'), join(places.dataDir, 'agent/pods/p/volume')];
-  const disk = withMounts(mounts);
-  const spawn: Spawn = {
-    ...quiet,
-    run: (op, command) => {
-      if (command[0] === 'umount') mounts.splice(0, mounts.length, ...mounts.filter((point) => point !== command[2]));
-      commands.push(command.join(' '));
-      Object.assign(disk, withMounts(mounts));
-      return quiet.run(op, command);
-    },
-  };
-  const done = await uninstall({ disk, spawn, processes: noProcesses, clock: realClock, log: silentLog }, places);
-  expect(commands.filter((c) => c.startsWith('umount'))).toEqual([`umount -l ${join(places.dataDir, 'agent/pods/p/volume')}`]);
-  expect(done.left).toEqual([]);
-  expect(done.kept.toSorted()).toEqual([places.dataDir, join(places.dataDir, 'storage/photos'), places.configDir].toSorted());
-  expect(await readFile(join(places.dataDir, 'storage/photos/one.jpg'), 'utf8')).toBe('x');
-  expect(await readdir(places.dataDir)).toEqual(['storage']);
-  expect(await readdir(join(places.dataDir, 'storage'))).toEqual(['photos']);
-});
+test(
+  'a disk that the operator mounted is emptied of skiff, never unmounted, and what he mounted ' +
+    'inside stays whole',
+  async () => {
+    const places = {
+      dataDir: join(dir, 'data'),
+      runDir: join(dir, 'run'),
+      configDir: join(dir, 'etc'),
+      netnsDir: join(dir, 'netns'),
+    };
+    for (const path of [
+      ...Object.values(places),
+      join(places.dataDir, 'storage/photos'),
+      join(places.dataDir, 'agent/pods/p/volume'),
+      join(places.dataDir, 'server'),
+    ])
+      await mkdir(path, { recursive: true });
+    await writeFile(join(places.dataDir, 'storage/photos/one.jpg'), 'x');
+    await writeFile(join(places.dataDir, 'storage/notes'), 'x');
+    const ledger = await Ledger.open(realDisk, ledgerPath(places.dataDir));
+    await ledger.record('file', join(places.configDir, 'install.args'));
+    const commands: string[] = [];
+    const mounts = [
+      places.dataDir,
+      places.configDir,
+      join(places.dataDir, 'storage/photos'),
+      join(places.dataDir, 'agent/pods/p/volume'),
+    ];
+    const disk = withMounts(mounts);
+    const spawn: Spawn = {
+      ...quiet,
+      run: (op, command) => {
+        if (command[0] === 'umount')
+          mounts.splice(0, mounts.length, ...mounts.filter((point) => point !== command[2]));
+        commands.push(command.join(' '));
+        Object.assign(disk, withMounts(mounts));
+        return quiet.run(op, command);
+      },
+    };
+    const done = await uninstall(
+      { disk, spawn, processes: noProcesses, clock: realClock, log: silentLog },
+      places,
+    );
+    expect(commands.filter((c) => c.startsWith('umount'))).toEqual([
+      `umount -l ${join(places.dataDir, 'agent/pods/p/volume')}`,
+    ]);
+    expect(done.left).toEqual([]);
+    expect(done.kept.toSorted()).toEqual(
+      [places.dataDir, join(places.dataDir, 'storage/photos'), places.configDir].toSorted(),
+    );
+    expect(await readFile(join(places.dataDir, 'storage/photos/one.jpg'), 'utf8')).toBe('x');
+    expect(await readdir(places.dataDir)).toEqual(['storage']);
+    expect(await readdir(join(places.dataDir, 'storage'))).toEqual(['photos']);
+  },
+);
 
 test('a mount that a later one hides is none', async () => {
-  expect(await mountPoints(withMounts(['/', '/var/lib/skiff', '/etc/skiff', '/var/lib', '/var/lib/skiff/agent/secrets', '/etc/skiff']))).toEqual(['/', '/etc/skiff', '/var/lib', '/var/lib/skiff/agent/secrets', '/etc/skiff']);
+  expect(
+    await mountPoints(
+      withMounts([
+        '/',
+        '/var/lib/skiff',
+        '/etc/skiff',
+        '/var/lib',
+        '/var/lib/skiff/agent/secrets',
+        '/etc/skiff',
+      ]),
+    ),
+  ).toEqual(['/', '/etc/skiff', '/var/lib', '/var/lib/skiff/agent/secrets', '/etc/skiff']);
 });
 
 test('a second server with a data directory of its own leaves the configuration of the first alone', async () => {
-  const places = { dataDir: join(dir, 'second'), runDir: join(dir, 'run2'), configDir: join(dir, 'etc'), netnsDir: join(dir, 'netns') };
-  for (const path of [...Object.values(places), join(places.dataDir, 'server/tls')]) await mkdir(path, { recursive: true });
-  const kubeconfigOf = (ca: string): string => `clusters:\n- cluster:\n    certificate-authority-data: ${Buffer.from(ca).toString('base64')}\n`;
+  const places = {
+    dataDir: join(dir, 'second'),
+    runDir: join(dir, 'run2'),
+    configDir: join(dir, 'etc'),
+    netnsDir: join(dir, 'netns'),
+  };
+  for (const path of [...Object.values(places), join(places.dataDir, 'server/tls')])
+    await mkdir(path, { recursive: true });
+  const kubeconfigOf = (ca: string): string =>
+    'clusters:\n- cluster:\n    certificate-authority-data: ' +
+    `${Buffer.from(ca).toString('base64')}\n`;
   await writeFile(join(places.dataDir, 'server/tls/server-ca.crt'), 'CA of the second');
-  for (const [name, text] of [['config.yaml', 'x'], ['skiff.yaml', kubeconfigOf('CA of the first')], ['second.yaml', kubeconfigOf('CA of the second')]] as const) await writeFile(join(places.configDir, name), text);
+  for (const [name, text] of [
+    ['config.yaml', 'x'],
+    ['skiff.yaml', kubeconfigOf('CA of the first')],
+    ['second.yaml', kubeconfigOf('CA of the second')],
+  ] as const)
+    await writeFile(join(places.configDir, name), text);
   const ledger = await Ledger.open(realDisk, ledgerPath(places.dataDir));
   // It once wrote the common kubeconfig, which the first has written since.
-  for (const name of ['skiff.yaml', 'second.yaml']) await ledger.record('file', join(places.configDir, name));
-  const done = await uninstall({ disk: withMounts([]), spawn: quiet, processes: noProcesses, clock: realClock, log: silentLog }, places);
+  for (const name of ['skiff.yaml', 'second.yaml'])
+    await ledger.record('file', join(places.configDir, name));
+  const done = await uninstall(
+    {
+      disk: withMounts([]),
+      spawn: quiet,
+      processes: noProcesses,
+      clock: realClock,
+      log: silentLog,
+    },
+    places,
+  );
   expect(done).toEqual({ left: [], kept: [] });
   expect((await readdir(places.configDir)).toSorted()).toEqual(['config.yaml', 'skiff.yaml']);
   expect((await readdir(dir)).toSorted()).toEqual(['etc', 'netns']);

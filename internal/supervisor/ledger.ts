@@ -3,12 +3,25 @@ import type { Disk } from '../io/disk.ts';
 
 /**
  * What can be changed on a machine, and how each is named:
- * `file`, `dir` and `link-file` by path; `nft-table` as `family name`; `link` by device; `address` as `device cidr`;
- * `route` as `cidr via address`;
- * `sysctl` as `path=value before`; `mount` by mount point; `cgroup` by its path below each hierarchy; `unit` by name;
- * `package` by name (reported, never removed: other software may have come to need it).
+ * `file`, `dir` and `link-file` by path; `nft-table` as `family name`; `link` by device; `address`
+ * as `device cidr`; `route` as `cidr via address`;
+ * `sysctl` as `path=value before`; `mount` by mount point; `cgroup` by its path below each
+ * hierarchy; `unit` by name; `package` by name (reported, never removed: other software may have
+ * come to need it).
  */
-export type Kind = 'file' | 'dir' | 'link-file' | 'nft-table' | 'link' | 'address' | 'route' | 'sysctl' | 'mount' | 'cgroup' | 'unit' | 'package';
+export type Kind =
+  | 'file'
+  | 'dir'
+  | 'link-file'
+  | 'nft-table'
+  | 'link'
+  | 'address'
+  | 'route'
+  | 'sysctl'
+  | 'mount'
+  | 'cgroup'
+  | 'unit'
+  | 'package';
 
 export interface Entry {
   kind: Kind;
@@ -34,7 +47,9 @@ export class Ledger {
     return ledger;
   }
 
-  /** Notes a change to come. Resolves when the note is safe; at once when it stood there already. */
+  /**
+   * Notes a change to come. Resolves when the note is safe; at once when it stood there already.
+   */
   record(kind: Kind, name: string): Promise<void> {
     // Of a sysctl only the first value counts: it is the one that was there before us.
     if (this.#known.has(keyOf({ kind, name }))) return this.#tail;
@@ -63,7 +78,8 @@ export async function readLedger(disk: Disk, path: string): Promise<Entry[]> {
       const entry = JSON.parse(line) as Entry;
       if (typeof entry.kind === 'string' && typeof entry.name === 'string') entries.push(entry);
     } catch {
-      continue; // the shell script that installs writes here too, and a power cut may have torn a line
+      // the shell script that installs writes here too, and a power cut may have torn a line
+      continue;
     }
   }
   return entries;

@@ -17,10 +17,15 @@ const deepest = 8;
 const manifest = /\.(ya?ml|json)$/;
 
 /**
- * Finds manifests as k3s does: in sub-folders too, links at the top followed, hidden names and `X.yaml` beside an `X.yaml.skip`
- * passed over. `disable` names files without their endings, at any depth, or folders.
+ * Finds manifests as k3s does: in sub-folders too, links at the top followed, hidden names and
+ * `X.yaml` beside an `X.yaml.skip` passed over. `disable` names files without their endings, at any
+ * depth, or folders.
  */
-export async function findManifests(disk: Disk, dir: string, disable: readonly string[] = []): Promise<ManifestFiles> {
+export async function findManifests(
+  disk: Disk,
+  dir: string,
+  disable: readonly string[] = [],
+): Promise<ManifestFiles> {
   const found: ManifestFiles = { files: [], disabled: [], folders: [dir] };
   const walk = async (below: string, depth: number): Promise<void> => {
     const names = (await disk.list(op, join(dir, below))).toSorted();
@@ -31,7 +36,8 @@ export async function findManifests(disk: Disk, dir: string, disable: readonly s
         if (depth === deepest) continue;
         found.folders.push(join(dir, path));
         await walk(path, depth + 1);
-      } else if (manifest.test(name)) (isDisabled(path, disable) ? found.disabled : found.files).push(path);
+      } else if (manifest.test(name))
+        (isDisabled(path, disable) ? found.disabled : found.files).push(path);
     }
   };
   await walk('', 0);
@@ -51,6 +57,7 @@ async function isFolder(disk: Disk, path: string, followLinks: boolean): Promise
 
 function isDisabled(path: string, disable: readonly string[]): boolean {
   const parts = path.split('/');
-  if (parts.slice(0, -1).some((_, i) => disable.includes(parts.slice(0, i + 1).join('/')))) return true;
+  if (parts.slice(0, -1).some((_, i) => disable.includes(parts.slice(0, i + 1).join('/'))))
+    return true;
   return disable.includes(basename(path).replace(manifest, ''));
 }

@@ -9,7 +9,13 @@ import { realDoors } from './doors.ts';
 import { findManifests } from './manifest-files.ts';
 import { applyFolder, startManifests, type ManifestsOptions } from './manifests.ts';
 
-const configMaps: ResourceRef = { group: '', version: 'v1', resource: 'configmaps', kind: 'ConfigMap', namespaced: true };
+const configMaps: ResourceRef = {
+  group: '',
+  version: 'v1',
+  resource: 'configmaps',
+  kind: 'ConfigMap',
+  namespaced: true,
+};
 const doors = { ...realDoors(false), log: silentLog };
 let dir: string;
 beforeEach(async () => void (dir = await mkdtemp(join(tmpdir(), 'manifests-'))));
@@ -19,11 +25,28 @@ async function put(path: string, text = ''): Promise<void> {
   await mkdir(dirname(join(dir, path)), { recursive: true });
   await writeFile(join(dir, path), text);
 }
-const map = (name: string, value = '1'): string => `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, namespace: default}\ndata: {v: "${value}"}\n`;
+const map = (name: string, value = '1'): string =>
+  `apiVersion: v1\nkind: ConfigMap\nmetadata: {name: ${name}, namespace: default}\ndata: {v: ` +
+  `"${value}"}\n`;
 
 describe('finding', () => {
   test('goes into folders and follows links at the top; hidden and skipped names do not count', async () => {
-    for (const path of ['b.yaml', 'a.json', 'c.txt', '.d.yaml', 'sub/e.yml', 'sub/deep/f.yaml', '.git/g.yaml', 'h.yaml', 'h.yaml.skip', 'old/i.yaml', 'old.skip', 'sub/j.yaml', 'sub/j.yaml.skip']) await put(path);
+    for (const path of [
+      'b.yaml',
+      'a.json',
+      'c.txt',
+      '.d.yaml',
+      'sub/e.yml',
+      'sub/deep/f.yaml',
+      '.git/g.yaml',
+      'h.yaml',
+      'h.yaml.skip',
+      'old/i.yaml',
+      'old.skip',
+      'sub/j.yaml',
+      'sub/j.yaml.skip',
+    ])
+      await put(path);
     await mkdir(join(dir, '../elsewhere-' + dir.slice(-6)));
     const elsewhere = join(dir, '../elsewhere-' + dir.slice(-6));
     await writeFile(join(elsewhere, 'k.yaml'), '');
@@ -32,19 +55,59 @@ describe('finding', () => {
     await symlink('/nowhere', join(dir, 'broken'));
     await symlink(dir, join(dir, 'self'));
     const { files, folders } = await findManifests(doors.disk, dir);
-    expect(files.filter((file) => !file.startsWith('self/'))).toEqual(['a.json', 'b.yaml', 'linked/k.yaml', 'sub/deep/f.yaml', 'sub/e.yml']);
-    expect(folders.filter((folder) => !folder.includes('self'))).toEqual([dir, join(dir, 'linked'), join(dir, 'sub'), join(dir, 'sub/deep')]);
+    expect(files.filter((file) => !file.startsWith('self/'))).toEqual([
+      'a.json',
+      'b.yaml',
+      'linked/k.yaml',
+      'sub/deep/f.yaml',
+      'sub/e.yml',
+    ]);
+    expect(folders.filter((folder) => !folder.includes('self'))).toEqual([
+      dir,
+      join(dir, 'linked'),
+      join(dir, 'sub'),
+      join(dir, 'sub/deep'),
+    ]);
     expect(files.length).toBeLessThan(200);
     await rm(elsewhere, { recursive: true });
   });
 
   test.each([
-    [['traefik'], ['traefik.yaml', 'x/traefik.yml'], ['metrics-server/a.yaml', 'metrics-server/b/c.yaml', 'traefik2.yaml']],
-    [['metrics-server'], ['metrics-server/a.yaml', 'metrics-server/b/c.yaml'], ['traefik.yaml', 'traefik2.yaml', 'x/traefik.yml']],
-    [['metrics-server/b'], ['metrics-server/b/c.yaml'], ['metrics-server/a.yaml', 'traefik.yaml', 'traefik2.yaml', 'x/traefik.yml']],
-    [['constructor', 'b'], [], ['metrics-server/a.yaml', 'metrics-server/b/c.yaml', 'traefik.yaml', 'traefik2.yaml', 'x/traefik.yml']],
+    [
+      ['traefik'],
+      ['traefik.yaml', 'x/traefik.yml'],
+      ['metrics-server/a.yaml', 'metrics-server/b/c.yaml', 'traefik2.yaml'],
+    ],
+    [
+      ['metrics-server'],
+      ['metrics-server/a.yaml', 'metrics-server/b/c.yaml'],
+      ['traefik.yaml', 'traefik2.yaml', 'x/traefik.yml'],
+    ],
+    [
+      ['metrics-server/b'],
+      ['metrics-server/b/c.yaml'],
+      ['metrics-server/a.yaml', 'traefik.yaml', 'traefik2.yaml', 'x/traefik.yml'],
+    ],
+    [
+      ['constructor', 'b'],
+      [],
+      [
+        'metrics-server/a.yaml',
+        'metrics-server/b/c.yaml',
+        'traefik.yaml',
+        'traefik2.yaml',
+        'x/traefik.yml',
+      ],
+    ],
   ])('disable %j', async (disable, disabled, files) => {
-    for (const path of ['traefik.yaml', 'traefik2.yaml', 'x/traefik.yml', 'metrics-server/a.yaml', 'metrics-server/b/c.yaml']) await put(path);
+    for (const path of [
+      'traefik.yaml',
+      'traefik2.yaml',
+      'x/traefik.yml',
+      'metrics-server/a.yaml',
+      'metrics-server/b/c.yaml',
+    ])
+      await put(path);
     expect(await findManifests(doors.disk, dir, disable)).toMatchObject({ disabled, files });
   });
 });
@@ -52,10 +115,20 @@ describe('finding', () => {
 describe('applying', () => {
   let server: DevServer;
   let options: ManifestsOptions;
-  const there = async (name: string): Promise<boolean> => await options.client.get(configMaps, { namespace: 'default', name }).then(() => true, () => false);
+  const there = async (name: string): Promise<boolean> =>
+    await options.client.get(configMaps, { namespace: 'default', name }).then(
+      () => true,
+      () => false,
+    );
   beforeEach(async () => {
     server = await startDevServer({});
-    options = { dir: join(dir, 'm'), statePath: join(dir, 'state'), client: server.api.inProcess({ name: 'admin', groups: ['system:masters'] }), resolve: () => configMaps, doors };
+    options = {
+      dir: join(dir, 'm'),
+      statePath: join(dir, 'state'),
+      client: server.api.inProcess({ name: 'admin', groups: ['system:masters'] }),
+      resolve: () => configMaps,
+      doors,
+    };
   });
   afterEach(() => server.api.close());
 

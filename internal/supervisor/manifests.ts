@@ -11,7 +11,10 @@ import { findManifests } from './manifest-files.ts';
 export interface ManifestsOptions {
   /** server/manifests: each YAML or JSON file in it is applied, and again when it changes. */
   dir: string;
-  /** Names of components that are kept away: their files are removed, and what these made is deleted. */
+  /**
+   * Names of components that are kept away: their files are removed, and what these made is
+   * deleted.
+   */
   disable?: readonly string[];
   /** What each file made is remembered here, so that an object taken out of a file is deleted. */
   statePath: string;
@@ -29,15 +32,21 @@ interface FileState {
 const manager = 'deploy@skiff';
 /** An editor writes a file in several steps. */
 const settleMs = 300;
-/** A file that could not be applied (a definition it needs may be on its way) is tried again, and ever more seldom. */
+/**
+ * A file that could not be applied (a definition it needs may be on its way) is tried again, and
+ * ever more seldom.
+ */
 const retryMs = 1000;
 const longestRetryMs = 64_000;
 
 /**
- * Applies the files of a folder and of those below it, as k3s does with its AddOns: hidden files and `X.yaml` beside an `X.yaml.skip` are
- * passed over; taking a file away leaves its objects. The folders are watched, not polled.
+ * Applies the files of a folder and of those below it, as k3s does with its AddOns: hidden files
+ * and `X.yaml` beside an `X.yaml.skip` are passed over; taking a file away leaves its objects. The
+ * folders are watched, not polled.
  */
-export async function startManifests(options: ManifestsOptions): Promise<{ stop(): Promise<void> }> {
+export async function startManifests(
+  options: ManifestsOptions,
+): Promise<{ stop(): Promise<void> }> {
   const { doors, dir } = options;
   await doors.disk.makeDir('manifests', dir, 0o700);
   let timer: { cancel(): void } | undefined;
@@ -50,7 +59,9 @@ export async function startManifests(options: ManifestsOptions): Promise<{ stop(
     timer = doors.clock.after('manifests', afterMs, () => {
       busy = busy.then(async () => {
         // A full disk today is none tomorrow.
-        const complete = await applyFolder(options, watchThese).catch((error: unknown) => doors.log.named('manifests').warn('could not look', { error: messageOf(error) }));
+        const complete = await applyFolder(options, watchThese).catch((error: unknown) =>
+          doors.log.named('manifests').warn('could not look', { error: messageOf(error) }),
+        );
         if (complete) return;
         soon(delayMs);
         delayMs = Math.min(delayMs * 2, longestRetryMs);
@@ -86,7 +97,10 @@ export async function startManifests(options: ManifestsOptions): Promise<{ stop(
 }
 
 /** Brings every file into effect. False when something has to be tried again. */
-export async function applyFolder(options: ManifestsOptions, seen: (folders: string[]) => void = () => undefined): Promise<boolean> {
+export async function applyFolder(
+  options: ManifestsOptions,
+  seen: (folders: string[]) => void = () => undefined,
+): Promise<boolean> {
   const { doors, dir, statePath } = options;
   const log = doors.log.named('manifests');
   const bytes = await doors.disk.readIfThere('manifest state', statePath);
@@ -112,7 +126,10 @@ export async function applyFolder(options: ManifestsOptions, seen: (folders: str
     const checksum = createHash('sha256').update(text).digest('hex');
     if (state[name]?.checksum === checksum) continue;
     try {
-      state[name] = { checksum, objects: await applyFile(options, text, state[name]?.objects ?? []) };
+      state[name] = {
+        checksum,
+        objects: await applyFile(options, text, state[name]?.objects ?? []),
+      };
       changed = true;
       log.info('applied', { file: name, objects: state[name].objects.length });
     } catch (error) {
@@ -120,11 +137,18 @@ export async function applyFolder(options: ManifestsOptions, seen: (folders: str
       log.warn('could not apply', { file: name, error: messageOf(error) });
     }
   }
-  if (changed) await doors.disk.writeAtomic('manifest state', statePath, JSON.stringify(state), { mode: 0o600 });
+  if (changed)
+    await doors.disk.writeAtomic('manifest state', statePath, JSON.stringify(state), {
+      mode: 0o600,
+    });
   return complete;
 }
 
-async function applyFile(options: ManifestsOptions, text: string, before: string[]): Promise<string[]> {
+async function applyFile(
+  options: ManifestsOptions,
+  text: string,
+  before: string[],
+): Promise<string[]> {
   const { client } = options;
   const objects = documents(text);
   const made: string[] = [];
@@ -132,8 +156,14 @@ async function applyFile(options: ManifestsOptions, text: string, before: string
     const ref = options.resolve(object.apiVersion, object.kind);
     if (!ref) throw new Error(`no kind ${object.kind} in ${object.apiVersion} is served`);
     const namespace = ref.namespaced ? (object.metadata.namespace ?? 'default') : undefined;
-    const body = namespace === undefined ? object : { ...object, metadata: { ...object.metadata, namespace } };
-    await client.patch(ref, { namespace, name: object.metadata.name ?? '' }, { type: 'apply', body }, { fieldManager: manager, force: true });
+    const body =
+      namespace === undefined ? object : { ...object, metadata: { ...object.metadata, namespace } };
+    await client.patch(
+      ref,
+      { namespace, name: object.metadata.name ?? '' },
+      { type: 'apply', body },
+      { fieldManager: manager, force: true },
+    );
     made.push([object.apiVersion, object.kind, namespace ?? '', object.metadata.name].join('|'));
   }
   for (const gone of before.filter((key) => !made.includes(key))) await remove(options, gone);
@@ -155,8 +185,10 @@ function documents(text: string): KubeObject[] {
   const found: KubeObject[] = [];
   for (const document of loadAll(text) as (KubeObject & { items?: KubeObject[] })[]) {
     if (document === null || typeof document !== 'object') continue;
-    if (document.kind?.endsWith('List') && Array.isArray(document.items)) found.push(...document.items);
-    else if (typeof document.kind === 'string' && typeof document.apiVersion === 'string') found.push(document);
+    if (document.kind?.endsWith('List') && Array.isArray(document.items))
+      found.push(...document.items);
+    else if (typeof document.kind === 'string' && typeof document.apiVersion === 'string')
+      found.push(document);
     else throw new Error('a document has no kind and apiVersion');
   }
   return found;

@@ -13,12 +13,32 @@ let dir: string;
 beforeEach(async () => void (dir = await mkdtemp(join(tmpdir(), 'facts-'))));
 afterEach(() => rm(dir, { recursive: true }));
 
-const address = (device: string, ip: string): HostAddress => ({ device, address: ip, family: 4, loopback: device === 'lo' });
-const addresses = [address('lo', '127.0.0.1'), address('eth7', '192.0.2.1'), address('eth8', '198.51.100.1')];
+const address = (device: string, ip: string): HostAddress => ({
+  device,
+  address: ip,
+  family: 4,
+  loopback: device === 'lo',
+});
+const addresses = [
+  address('lo', '127.0.0.1'),
+  address('eth7', '192.0.2.1'),
+  address('eth8', '198.51.100.1'),
+];
 
 async function facts(more: Partial<NodeConfig>, hostname = 'Boat_1', kept = false) {
-  const config = { dataDir: dir, nodeIps: [], nodeExternalIps: [], nodeName: undefined, withNodeId: false, flannelIface: undefined, ...more } as unknown as NodeConfig;
-  const doors = { ...realDoors(false), host: { ...realHost, hostname: () => hostname, addresses: () => addresses } };
+  const config = {
+    dataDir: dir,
+    nodeIps: [],
+    nodeExternalIps: [],
+    nodeName: undefined,
+    withNodeId: false,
+    flannelIface: undefined,
+    ...more,
+  } as unknown as NodeConfig;
+  const doors = {
+    ...realDoors(false),
+    host: { ...realHost, hostname: () => hostname, addresses: () => addresses },
+  };
   if (kept) await keepName(config, { ...doors, log: silentLog });
   return await nodeFacts(config, doors);
 }
@@ -40,18 +60,25 @@ describe('nodeFacts', () => {
   it('appends an id that stays the same, when asked for', async () => {
     const first = await facts({ withNodeId: true });
     expect(first.name).toMatch(/^boat-1-[0-9a-f]{8}$/);
-    expect(await facts({ withNodeId: true, nodeName: 'mast' })).toMatchObject({ name: first.name.replace('boat-1', 'mast') });
+    expect(await facts({ withNodeId: true, nodeName: 'mast' })).toMatchObject({
+      name: first.name.replace('boat-1', 'mast'),
+    });
     expect(await readFile(join(dir, 'agent/node-id'), 'utf8')).toBe(`${first.name.slice(-8)}\n`);
   });
 
   it('takes the address of the interface that is told', async () => {
     expect((await facts({ flannelIface: 'eth8' })).ip).toBe('198.51.100.1');
-    expect((await facts({ flannelIface: 'eth8', nodeIps: ['198.51.100.1'] })).ip).toBe('198.51.100.1');
+    expect((await facts({ flannelIface: 'eth8', nodeIps: ['198.51.100.1'] })).ip).toBe(
+      '198.51.100.1',
+    );
   });
 
   it.each([
     [{ flannelIface: 'eth9' }, /there is no interface eth9/],
-    [{ flannelIface: 'eth8', nodeIps: ['192.0.2.1'] }, /eth8 does not hold the node's address 192\.0\.2\.1/],
+    [
+      { flannelIface: 'eth8', nodeIps: ['192.0.2.1'] },
+      /eth8 does not hold the node's address 192\.0\.2\.1/,
+    ],
   ])('refuses %j', async (more, expected) => {
     await expect(facts(more)).rejects.toThrow(expected);
   });

@@ -24,9 +24,13 @@ export interface ClusterNetwork {
   disableNetworkPolicy?: boolean;
 }
 
-/** With a pod network of somebody else's, where such software puts its file and programs, whoever installs it. */
+/**
+ * With a pod network of somebody else's, where such software puts its file and programs, whoever
+ * installs it.
+ */
 export function cniPlaces(config: NodeConfig): { cniConfDir: string; cniBinDir?: string } {
-  if (config.flannelBackend === 'none') return { cniConfDir: '/etc/cni/net.d', cniBinDir: '/opt/cni/bin' };
+  if (config.flannelBackend === 'none')
+    return { cniConfDir: '/etc/cni/net.d', cniBinDir: '/opt/cni/bin' };
   return { cniConfDir: join(config.dataDir, 'agent/etc/cni/net.d') };
 }
 

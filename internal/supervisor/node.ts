@@ -50,7 +50,10 @@ export interface OwnNode {
 
 const kubeletPort = 10250;
 
-/** Runs the node's two halves, pods and packets. Resolves when the Node is registered and its network stands. */
+/**
+ * Runs the node's two halves, pods and packets. Resolves when the Node is registered and its
+ * network stands.
+ */
 export async function startNode(options: NodeOptions): Promise<OwnNode> {
   const { config, doors, ledger, facts } = options;
   await recordHostChanges(config, doors, ledger);
@@ -77,19 +80,27 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
     clusterDns: [options.cluster.clusterDns],
     clusterDomain: options.cluster.clusterDomain,
     ...(config.resolvConf !== undefined && { resolvConf: config.resolvConf }),
-    ...(config.runtimeEndpoint !== undefined && { runtimeEndpoint: config.runtimeEndpoint.replace(/^unix:\/\//, '') }),
+    ...(config.runtimeEndpoint !== undefined && {
+      runtimeEndpoint: config.runtimeEndpoint.replace(/^unix:\/\//, ''),
+    }),
     snapshotter: config.snapshotter,
     pauseImage: config.pauseImage,
     pauseArchive: () => assetBytes('pause.tar'),
     registries: await readRegistries(doors, config.privateRegistry),
     ...cniPlaces(config),
-    listen: { host: '0.0.0.0', port: kubeletPort, tls: { ...options.identities.kubeletServing, clientCa: options.clientCa } },
+    listen: {
+      host: '0.0.0.0',
+      port: kubeletPort,
+      tls: { ...options.identities.kubeletServing, clientCa: options.clientCa },
+    },
     onPodCidr: (podCidr) => network.setPodCidr(podCidr),
     ...(network.podAddresses && { podAddresses: network.podAddresses }),
     dial: realDial,
     log: doors.log.named('agent'),
   });
-  void agent.ready.catch((error: unknown) => doors.log.error('the node could not be registered', { error: messageOf(error) }));
+  void agent.ready.catch((error: unknown) =>
+    doors.log.error('the node could not be registered', { error: messageOf(error) }),
+  );
   return {
     parts: [
       { name: 'network', stop: () => network.stop() },
@@ -103,11 +114,20 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
   };
 }
 
-/** What the agent and the runtime make on the host by their nature; what was there before is not ours to remove. */
+/**
+ * What the agent and the runtime make on the host by their nature; what was there before is not
+ * ours to remove.
+ */
 async function recordHostChanges(config: NodeConfig, doors: Doors, ledger: Ledger): Promise<void> {
   await ledger.record('cgroup', 'kubepods');
   const shared = config.flannelBackend === 'none' ? ['/etc/cni', '/opt/cni'] : [];
-  for (const dir of ['/var/log/pods', '/var/log/containers', '/var/lib/cni', '/run/netns', ...shared]) {
+  for (const dir of [
+    '/var/log/pods',
+    '/var/log/containers',
+    '/var/lib/cni',
+    '/run/netns',
+    ...shared,
+  ]) {
     if (!(await doors.disk.stat('ledger', dir))) await ledger.record('dir', dir);
   }
 }
@@ -115,7 +135,11 @@ async function recordHostChanges(config: NodeConfig, doors: Doors, ledger: Ledge
 /** Amounts of the same resource are added. */
 function addedUp(lists: Record<string, string>[]): Record<string, string> {
   const sum: Record<string, string> = {};
-  for (const list of lists) for (const [name, amount] of Object.entries(list)) sum[name] = parseQuantity(sum[name] ?? '0').add(parseQuantity(amount)).toString();
+  for (const list of lists)
+    for (const [name, amount] of Object.entries(list))
+      sum[name] = parseQuantity(sum[name] ?? '0')
+        .add(parseQuantity(amount))
+        .toString();
   return sum;
 }
 
@@ -151,6 +175,9 @@ async function readRegistries(doors: Doors, path: string): Promise<unknown> {
   try {
     return loadAll(bytes.toString())[0];
   } catch (cause) {
-    throw new ConfigError(`${path}: ${messageOf(cause).split('\n')[0]}`, { op: 'registries', cause });
+    throw new ConfigError(`${path}: ${messageOf(cause).split('\n')[0]}`, {
+      op: 'registries',
+      cause,
+    });
   }
 }

@@ -39,7 +39,10 @@ export interface OperatorServices {
 /** What may be asked of a running server: by root, on its machine. */
 export interface OperatorCalls {
   'GET /about': { request: undefined; answer: About };
-  'POST /snapshots': { request: { prefix: string; dir?: string; compress: boolean; retention?: number }; answer: SnapshotFile };
+  'POST /snapshots': {
+    request: { prefix: string; dir?: string; compress: boolean; retention?: number };
+    answer: SnapshotFile;
+  };
   'GET /secrets': { request: undefined; answer: EncryptionStatus };
   'POST /secrets': { request: { change: KeyChange }; answer: EncryptionStatus };
 }
@@ -50,45 +53,77 @@ interface Complaint {
 }
 
 /** Lets commands on this machine speak to the server: by a socket that only root can open. */
-export async function serveOperator(dataDir: string, services: OperatorServices): Promise<{ close(): Promise<void> }> {
+export async function serveOperator(
+  dataDir: string,
+  services: OperatorServices,
+): Promise<{ close(): Promise<void> }> {
   return await serveLocal(op, operatorSocket(dataDir), async (method, path, body) => {
     try {
       return { status: 200, body: await answer(`${method} ${path}`, body, services) };
     } catch (error) {
-      const complaint: Complaint = { message: messageOf(error), ...(error instanceof SkiffError && error.hint !== undefined ? { hint: error.hint } : {}) };
+      const complaint: Complaint = {
+        message: messageOf(error),
+        ...(error instanceof SkiffError && error.hint !== undefined ? { hint: error.hint } : {}),
+      };
       return { status: 400, body: complaint };
     }
   });
 }
 
 /** Asks the server on this machine; undefined when none runs with this data directory. */
-export async function askOperator<C extends keyof OperatorCalls>(dataDir: string, call: C, request: OperatorCalls[C]['request']): Promise<OperatorCalls[C]['answer'] | undefined> {
+export async function askOperator<C extends keyof OperatorCalls>(
+  dataDir: string,
+  call: C,
+  request: OperatorCalls[C]['request'],
+): Promise<OperatorCalls[C]['answer'] | undefined> {
   const [method = '', path = ''] = call.split(' ');
-  const said = await askLocal(op, operatorSocket(dataDir), { method, path, body: request, timeoutMs: longestAnswerMs });
+  const said = await askLocal(op, operatorSocket(dataDir), {
+    method,
+    path,
+    body: request,
+    timeoutMs: longestAnswerMs,
+  });
   if (said === undefined) return undefined;
   if (said.status === 200) return said.body as OperatorCalls[C]['answer'];
   const { message, hint } = said.body as Complaint;
   throw new ConfigError(message, { op, ...(hint === undefined ? {} : { hint }) });
 }
 
-async function answer(call: string, body: unknown, services: OperatorServices): Promise<OperatorCalls[keyof OperatorCalls]['answer']> {
+async function answer(
+  call: string,
+  body: unknown,
+  services: OperatorServices,
+): Promise<OperatorCalls[keyof OperatorCalls]['answer']> {
   const { node, snapshots, snapshotDir, secrets } = services;
   switch (call as keyof OperatorCalls) {
     case 'GET /about':
       return { node, snapshotDir, ...services.about() };
     case 'POST /snapshots': {
-      if (!snapshots) throw new ConfigError('the datastore is kept elsewhere, and so are its backups', { op, hint: 'use the tools of that datastore' });
+      if (!snapshots)
+        throw new ConfigError('the datastore is kept elsewhere, and so are its backups', {
+          op,
+          hint: 'use the tools of that datastore',
+        });
       const request = body as OperatorCalls['POST /snapshots']['request'];
-      return await snapshots.save({ ...request, prefix: checkPrefix(String(request.prefix)), dir: request.dir ?? snapshotDir, compress: request.compress === true });
+      return await snapshots.save({
+        ...request,
+        prefix: checkPrefix(String(request.prefix)),
+        dir: request.dir ?? snapshotDir,
+        compress: request.compress === true,
+      });
     }
     case 'GET /secrets':
       return await secrets.status();
     case 'POST /secrets': {
       const { change } = body as OperatorCalls['POST /secrets']['request'];
-      if (change !== 'enable' && change !== 'disable' && change !== 'rotate') throw new ConfigError(`there is no change "${String(change)}"`, { op });
+      if (change !== 'enable' && change !== 'disable' && change !== 'rotate')
+        throw new ConfigError(`there is no change "${String(change)}"`, { op });
       await secrets.begin(change);
       return await secrets.status();
     }
   }
-  throw new ConfigError(`the server does not know "${call}"`, { op, hint: 'is it of the same version as this command?' });
+  throw new ConfigError(`the server does not know "${call}"`, {
+    op,
+    hint: 'is it of the same version as this command?',
+  });
 }

@@ -9,12 +9,18 @@ export interface LimitDoors {
 }
 
 const op = 'limits';
-/** What the service units of containerd and the kubelet ask for. containerd and every container without limits of its own inherit it. */
+/**
+ * What the service units of containerd and the kubelet ask for. containerd and every container
+ * without limits of its own inherit it.
+ */
 const wantedFiles = 1_048_576;
 /** Below these a node with its hundred pods runs into them. */
 const leastFiles = 65_536;
 const leastProcesses = 4096;
-/** One for each program that watches files; the kernel's own default is used up by some pods that do. */
+/**
+ * One for each program that watches files; the kernel's own default is used up by some pods that
+ * do.
+ */
 const leastInotify = 512;
 
 interface Limit {
@@ -26,29 +32,50 @@ interface Limit {
 function limitOf(table: string, name: string): Limit | undefined {
   const [, soft, hard] = new RegExp(`^${name}\\s+(\\S+)\\s+(\\S+)`, 'm').exec(table) ?? [];
   const number = (text: string): number => (text === 'unlimited' ? Infinity : Number(text));
-  return soft !== undefined && hard !== undefined ? { soft: number(soft), hard: number(hard) } : undefined;
+  return soft !== undefined && hard !== undefined
+    ? { soft: number(soft), hard: number(hard) }
+    : undefined;
 }
 
-/** Raises the limits of this process, which its children inherit, as far as it may; says in one line what stays low. */
+/**
+ * Raises the limits of this process, which its children inherit, as far as it may; says in one line
+ * what stays low.
+ */
 export async function raiseLimits(doors: LimitDoors): Promise<void> {
-  const read = async (path: string): Promise<string> => (await doors.disk.readIfThere(op, path).catch(() => undefined))?.toString().trim() ?? '';
+  const read = async (path: string): Promise<string> =>
+    (await doors.disk.readIfThere(op, path).catch(() => undefined))?.toString().trim() ?? '';
   const files = limitOf(await read('/proc/self/limits'), 'Max open files');
   if (files && files.soft < wantedFiles) await raise(doors, files.hard);
   const table = await read('/proc/self/limits');
-  const found = { openFiles: limitOf(table, 'Max open files')?.soft, processes: Math.min(limitOf(table, 'Max processes')?.soft ?? Infinity, await groupLimit(read)), inotifyInstances: Number(await read('/proc/sys/fs/inotify/max_user_instances')) || Infinity };
+  const found = {
+    openFiles: limitOf(table, 'Max open files')?.soft,
+    processes: Math.min(limitOf(table, 'Max processes')?.soft ?? Infinity, await groupLimit(read)),
+    inotifyInstances: Number(await read('/proc/sys/fs/inotify/max_user_instances')) || Infinity,
+  };
   const low = {
     ...((found.openFiles ?? Infinity) < leastFiles && { openFiles: found.openFiles }),
     ...(found.processes < leastProcesses && { processes: found.processes }),
     ...(found.inotifyInstances < leastInotify && { inotifyInstances: found.inotifyInstances }),
   };
-  if (Object.keys(low).length > 0) doors.log.warn('limits are low for a node: pods may fail for want of them', { ...low, hint: 'LimitNOFILE and TasksMax of the service; sysctl fs.inotify.max_user_instances' });
+  if (Object.keys(low).length > 0)
+    doors.log.warn('limits are low for a node: pods may fail for want of them', {
+      ...low,
+      hint: 'LimitNOFILE and TasksMax of the service; sysctl fs.inotify.max_user_instances',
+    });
 }
 
 /** To the most that any node needs when we may raise the hard limit, else to that. */
 async function raise({ spawn }: LimitDoors, hard: number): Promise<void> {
   const tries = hard < wantedFiles ? [wantedFiles, hard] : [wantedFiles];
   for (const most of tries) {
-    const done = await spawn.run(op, ['prlimit', '--pid', String(process.pid), `--nofile=${most}:${Math.max(most, Math.min(hard, Number.MAX_SAFE_INTEGER))}`]).catch(() => undefined);
+    const done = await spawn
+      .run(op, [
+        'prlimit',
+        '--pid',
+        String(process.pid),
+        `--nofile=${most}:${Math.max(most, Math.min(hard, Number.MAX_SAFE_INTEGER))}`,
+      ])
+      .catch(() => undefined);
     if (done?.code === 0) return;
   }
 }

@@ -2,7 +2,10 @@ import { messageOf } from '../base/errors.ts';
 import type { Doors } from './doors.ts';
 import type { Part } from './running.ts';
 
-/** Leaves are renewed months before their end, so that twice a day is often enough and still no ticking. */
+/**
+ * Leaves are renewed months before their end, so that twice a day is often enough and still no
+ * ticking.
+ */
 const looksEveryMs = 12 * 3600 * 1000;
 
 /** Issues what is due and puts it in its place; true = something was. */
@@ -15,8 +18,8 @@ export interface Renewal extends Part {
 }
 
 /**
- * Renews certificates while the server runs: a machine that is never restarted must not stop on its birthday, nor when its clock is set,
- * nor when its address changes.
+ * Renews certificates while the server runs: a machine that is never restarted must not stop on its
+ * birthday, nor when its clock is set, nor when its address changes.
  */
 export function startRenewal({ clock, log }: Pick<Doors, 'clock' | 'log'>): Renewal {
   const all: Renew[] = [];

@@ -1,4 +1,12 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -23,48 +31,104 @@ let dir: string;
 let config: ServerConfig;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'skiff-reset-'));
-  config = { dataDir: join(dir, 'data'), runDir: join(dir, 'run'), nodeName: 'boat', nodeIps: ['192.0.2.1'], nodeExternalIps: [], clusterReset: true } as unknown as ServerConfig;
+  config = {
+    dataDir: join(dir, 'data'),
+    runDir: join(dir, 'run'),
+    nodeName: 'boat',
+    nodeIps: ['192.0.2.1'],
+    nodeExternalIps: [],
+    clusterReset: true,
+  } as unknown as ServerConfig;
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 
 const db = (name = ''): string => join(config.dataDir, 'server/db', name);
 const keeper = () => ownKeeper({ config, doors });
-const restore = (path: string): Promise<string> => resetServer({ ...config, clusterResetRestorePath: path }, doors);
+const restore = (path: string): Promise<string> =>
+  resetServer({ ...config, clusterResetRestorePath: path }, doors);
 
 async function open(): Promise<{ store: LogStore; secrets: SecretsEncryption }> {
-  const store = await openSqliteStore({ dir: db(), clock: realClock, log: silentLog, encryption: encryptionOf(await loadOrCreateKeys(keeper(), realRandom)) });
-  const secrets = new SecretsEncryption({ keeper: keeper(), values: { encrypt: (encryption) => store.encrypt(encryption), keyCensus: async () => undefined }, random: realRandom, log: silentLog });
+  const store = await openSqliteStore({
+    dir: db(),
+    clock: realClock,
+    log: silentLog,
+    encryption: encryptionOf(await loadOrCreateKeys(keeper(), realRandom)),
+  });
+  const secrets = new SecretsEncryption({
+    keeper: keeper(),
+    values: {
+      encrypt: (encryption) => store.encrypt(encryption),
+      keyCensus: async () => undefined,
+    },
+    random: realRandom,
+    log: silentLog,
+  });
   await secrets.start();
   await secrets.idle();
   return { store, secrets };
 }
 
 describe('--cluster-reset on the store in data-dir', () => {
-  test('restores a snapshot from before a change of keys, and everything is under the new key again', async () => {
-    const before = await open();
-    for (let i = 0; i < 20; i++) await before.store.put({ key: `/registry/secrets/default/s${i}`, value: Buffer.from(`hidden ${i}`) });
-    const snapshots = new Snapshots({ engine: fileEngine(before.store), node: 'boat', disk: doors.disk, clock: doors.clock, log: silentLog });
-    const { path } = await snapshots.save({ prefix: 's', dir: join(dir, 'snapshots'), compress: true });
-    await before.secrets.begin('rotate');
-    await before.secrets.idle();
-    await before.store.deleteRange({ key: '\0', end: '\0' });
-    const handedOut = before.store.revision;
-    await before.store.close();
-    const said = await restore(path);
-    expect(said).toMatch(/is restored, to revision \d+; what was there is kept as .*store\.db\..*; start the server again without --cluster-reset$/);
-    expect(existsSync(/kept as ([^;]+);/.exec(said)?.[1] ?? '')).toBe(true);
-    expect(existsSync(join(config.runDir, 'skiff.pid'))).toBe(false);
-    await expect(restore(path)).rejects.toMatchObject({ message: 'the cluster was reset already', hint: expect.stringContaining(resetFlag(config.dataDir)) as string });
-    const after = await open();
-    const { kvs } = await after.store.range({ key: '\0', end: '\0' });
-    expect(kvs.map((kv) => Buffer.from(kv.value).toString()).sort()).toEqual(Array.from({ length: 20 }, (_, i) => `hidden ${i}`).sort());
-    expect(after.store.revision).toBeGreaterThan(handedOut);
-    const why = await new Promise((resolve) => after.store.watch({ key: '\0', end: '\0', startRevision: handedOut, onEvents: () => undefined, onEnd: resolve }));
-    expect(why).toMatchObject({ reason: 'compacted' });
-    await after.store.close();
-    const state = await keeper().read();
-    expect((await verifyFile({ path: db('store.db'), prefixes })).keys).toEqual([[state?.keys[0]?.id, 20]]);
-  });
+  test(
+    'restores a snapshot from before a change of keys, and everything is under the new key ' +
+      'again',
+    async () => {
+      const before = await open();
+      for (let i = 0; i < 20; i++)
+        await before.store.put({
+          key: `/registry/secrets/default/s${i}`,
+          value: Buffer.from(`hidden ${i}`),
+        });
+      const snapshots = new Snapshots({
+        engine: fileEngine(before.store),
+        node: 'boat',
+        disk: doors.disk,
+        clock: doors.clock,
+        log: silentLog,
+      });
+      const { path } = await snapshots.save({
+        prefix: 's',
+        dir: join(dir, 'snapshots'),
+        compress: true,
+      });
+      await before.secrets.begin('rotate');
+      await before.secrets.idle();
+      await before.store.deleteRange({ key: '\0', end: '\0' });
+      const handedOut = before.store.revision;
+      await before.store.close();
+      const said = await restore(path);
+      expect(said).toMatch(
+        /is restored, to revision \d+; what was there is kept as .*store\.db\..*; start the server again without --cluster-reset$/,
+      );
+      expect(existsSync(/kept as ([^;]+);/.exec(said)?.[1] ?? '')).toBe(true);
+      expect(existsSync(join(config.runDir, 'skiff.pid'))).toBe(false);
+      await expect(restore(path)).rejects.toMatchObject({
+        message: 'the cluster was reset already',
+        hint: expect.stringContaining(resetFlag(config.dataDir)) as string,
+      });
+      const after = await open();
+      const { kvs } = await after.store.range({ key: '\0', end: '\0' });
+      expect(kvs.map((kv) => Buffer.from(kv.value).toString()).sort()).toEqual(
+        Array.from({ length: 20 }, (_, i) => `hidden ${i}`).sort(),
+      );
+      expect(after.store.revision).toBeGreaterThan(handedOut);
+      const why = await new Promise((resolve) =>
+        after.store.watch({
+          key: '\0',
+          end: '\0',
+          startRevision: handedOut,
+          onEvents: () => undefined,
+          onEnd: resolve,
+        }),
+      );
+      expect(why).toMatchObject({ reason: 'compacted' });
+      await after.store.close();
+      const state = await keeper().read();
+      expect((await verifyFile({ path: db('store.db'), prefixes })).keys).toEqual([
+        [state?.keys[0]?.id, 20],
+      ]);
+    },
+  );
 
   test('changes nothing when the file is none of its own, damaged, or of another engine', async () => {
     const { store } = await open();
@@ -81,13 +145,19 @@ describe('--cluster-reset on the store in data-dir', () => {
       empty: [Buffer.alloc(0), /no snapshot of a datastore/],
       cut: [good.subarray(0, good.length - 2000), /reset-\w+\/cut: /],
       bent: [bent, /reset-\w+\/bent: /],
-      zip: [Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.alloc(100)]), /not a whole ZIP archive/],
+      zip: [
+        Buffer.concat([Buffer.from('PK\x03\x04'), Buffer.alloc(100)]),
+        /not a whole ZIP archive/,
+      ],
       etcd: [bolt, /snapshot of an etcd, and this server keeps its state in data-dir/],
     };
     const stored = readFileSync(db('store.db'));
     for (const [name, [bytes, why]] of Object.entries(files)) {
       writeFileSync(join(dir, name), bytes);
-      const error = await restore(join(dir, name)).then(() => undefined, (e: Error & { hint?: string }) => e);
+      const error = await restore(join(dir, name)).then(
+        () => undefined,
+        (e: Error & { hint?: string }) => e,
+      );
       expect([name, error?.message ?? 'restored']).toEqual([name, expect.stringMatching(why)]);
       expect(error?.hint).toBeDefined();
       expect(error?.message).not.toContain('\n');
@@ -99,13 +169,27 @@ describe('--cluster-reset on the store in data-dir', () => {
     expect(await restore(join(dir, 'good'))).toMatch(/is restored/);
   });
 
-  test('is refused where there is nothing to reset, where the datastore is kept elsewhere, and for another engine', async () => {
-    await expect(resetServer(config, doors)).rejects.toMatchObject({ message: /nothing to reset/ });
-    await expect(resetServer({ ...config, datastore: { endpoint: 'http://192.0.2.1' }, clusterResetRestorePath: '/x' }, doors)).rejects.toMatchObject({ message: /kept elsewhere/ });
-    const { store } = await open();
-    await store.snapshot(join(dir, 'good'));
-    await store.close();
-    mkdirSync(db('etcd/member'), { recursive: true });
-    await expect(restore(join(dir, 'good'))).rejects.toMatchObject({ message: /this server keeps its state in an etcd/, hint: /nothing was changed/ });
-  });
+  test(
+    'is refused where there is nothing to reset, where the datastore is kept elsewhere, and ' +
+      'for another engine',
+    async () => {
+      await expect(resetServer(config, doors)).rejects.toMatchObject({
+        message: /nothing to reset/,
+      });
+      await expect(
+        resetServer(
+          { ...config, datastore: { endpoint: 'http://192.0.2.1' }, clusterResetRestorePath: '/x' },
+          doors,
+        ),
+      ).rejects.toMatchObject({ message: /kept elsewhere/ });
+      const { store } = await open();
+      await store.snapshot(join(dir, 'good'));
+      await store.close();
+      mkdirSync(db('etcd/member'), { recursive: true });
+      await expect(restore(join(dir, 'good'))).rejects.toMatchObject({
+        message: /this server keeps its state in an etcd/,
+        hint: /nothing was changed/,
+      });
+    },
+  );
 });

@@ -21,19 +21,26 @@ import { nodeFacts } from './node-facts.ts';
 import { claimPidFile } from './running.ts';
 
 const op = 'reset';
-/** How the files of the two engines begin: SQLite's by its name, bbolt's with a page header and this number. */
+/**
+ * How the files of the two engines begin: SQLite's by its name, bbolt's with a page header and this
+ * number.
+ */
 const sqliteMark = Buffer.from('SQLite format 3\0');
 const boltMark = 0xed0cdaed;
 const boltMarkAt = 16;
 
 const joinAgain = 'other servers, if there were any, join again after their server/db was removed';
 
-/** Says that a reset has been done. A server that is restarted with the same flags must not do it again each time. */
+/**
+ * Says that a reset has been done. A server that is restarted with the same flags must not do it
+ * again each time.
+ */
 export const resetFlag = (dataDir: string): string => join(dataDir, 'server/db/reset-flag');
 
 /**
- * `--cluster-reset`: makes this server's etcd a cluster of its own again, or puts a snapshot in the place of what the
- * server holds. Then it is done: the server is started again without the flag. Returns what to tell the operator.
+ * `--cluster-reset`: makes this server's etcd a cluster of its own again, or puts a snapshot in the
+ * place of what the server holds. Then it is done: the server is started again without the flag.
+ * Returns what to tell the operator.
  */
 export async function resetServer(config: ServerConfig, doors: Doors): Promise<string> {
   const { disk } = doors;
@@ -43,8 +50,15 @@ export async function resetServer(config: ServerConfig, doors: Doors): Promise<s
   await claimPidFile(doors, pidFile);
   try {
     const flag = resetFlag(config.dataDir);
-    if (await disk.stat(op, flag)) throw new ConfigError('the cluster was reset already', { op, hint: `start without --cluster-reset; to reset it once more, remove ${flag} first` });
-    const done = config.clusterResetRestorePath === undefined ? await forget(config, doors) : await restore(config, doors, config.clusterResetRestorePath);
+    if (await disk.stat(op, flag))
+      throw new ConfigError('the cluster was reset already', {
+        op,
+        hint: `start without --cluster-reset; to reset it once more, remove ${flag} first`,
+      });
+    const done =
+      config.clusterResetRestorePath === undefined
+        ? await forget(config, doors)
+        : await restore(config, doors, config.clusterResetRestorePath);
     await disk.writeAtomic(op, flag, `${done}\n`, { mode: 0o600 });
     return `${done}; start the server again without --cluster-reset`;
   } finally {
@@ -54,14 +68,22 @@ export async function resetServer(config: ServerConfig, doors: Doors): Promise<s
 
 async function forget(config: ServerConfig, doors: Doors): Promise<string> {
   const managed = await managedOptions(config, doors, join(config.dataDir, 'server/tls/etcd'));
-  if (!(await hasData(managed))) throw new ConfigError('there is nothing to reset: this server runs no etcd', { op, hint: 'leave out --cluster-reset, or say which snapshot is to be restored' });
+  if (!(await hasData(managed)))
+    throw new ConfigError('there is nothing to reset: this server runs no etcd', {
+      op,
+      hint: 'leave out --cluster-reset, or say which snapshot is to be restored',
+    });
   await (await startManagedEtcd({ ...managed, forceNewCluster: true })).stop();
   return `the etcd of this server is a cluster of its own now; ${joinAgain}`;
 }
 
 async function restore(config: ServerConfig, doors: Doors, path: string): Promise<string> {
   const { disk } = doors;
-  if (config.datastore) throw new ConfigError('the datastore is kept elsewhere, and so are its backups', { op, hint: 'use the tools of that datastore' });
+  if (config.datastore)
+    throw new ConfigError('the datastore is kept elsewhere, and so are its backups', {
+      op,
+      hint: 'use the tools of that datastore',
+    });
   const db = join(config.dataDir, 'server/db');
   const unpacked = join(db, '.restore');
   try {
@@ -71,12 +93,39 @@ async function restore(config: ServerConfig, doors: Doors, path: string): Promis
     const file = packed ? unpacked : path;
     const etcd = await hasData({ disk, dir: join(db, 'etcd') });
     const isOf = await engineOf(file);
-    if (isOf === undefined) throw new ConfigError(`${path} is no snapshot of a datastore`, { op, hint: 'nothing was changed; see "skiff etcd-snapshot ls"' });
-    if (isOf === 'file' && etcd) throw new ConfigError(`${path} is a snapshot of the store in data-dir, and this server keeps its state in an etcd`, { op, hint: `nothing was changed; give an empty --data-dir, or move ${join(db, 'etcd')} away` });
-    if (isOf === 'etcd' && !etcd && !config.clusterInit && (await disk.stat(op, join(db, fileName)))) throw new ConfigError(`${path} is a snapshot of an etcd, and this server keeps its state in data-dir`, { op, hint: 'nothing was changed; say --cluster-init to go on with an etcd' });
-    const { kept, revision } = isOf === 'file' ? await restoreFile(config, doors, file) : await restoreEtcd(config, doors, file);
+    if (isOf === undefined)
+      throw new ConfigError(`${path} is no snapshot of a datastore`, {
+        op,
+        hint: 'nothing was changed; see "skiff etcd-snapshot ls"',
+      });
+    if (isOf === 'file' && etcd)
+      throw new ConfigError(
+        `${path} is a snapshot of the store in data-dir, and this server keeps its state in ` +
+          'an etcd',
+        {
+          op,
+          hint: `nothing was changed; give an empty --data-dir, or move ${join(db, 'etcd')} away`,
+        },
+      );
+    if (
+      isOf === 'etcd' &&
+      !etcd &&
+      !config.clusterInit &&
+      (await disk.stat(op, join(db, fileName)))
+    )
+      throw new ConfigError(
+        `${path} is a snapshot of an etcd, and this server keeps its state in data-dir`,
+        { op, hint: 'nothing was changed; say --cluster-init to go on with an etcd' },
+      );
+    const { kept, revision } =
+      isOf === 'file'
+        ? await restoreFile(config, doors, file)
+        : await restoreEtcd(config, doors, file);
     const others = isOf === 'etcd' ? `; ${joinAgain}` : '';
-    return `${path} is restored, to revision ${revision}${kept === undefined ? '' : `; what was there is kept as ${kept}`}${others}`;
+    return (
+      `${path} is restored, to revision ` +
+      `${revision}${kept === undefined ? '' : `; what was there is kept as ${kept}`}${others}`
+    );
   } finally {
     await disk.remove(op, unpacked);
   }
@@ -88,40 +137,67 @@ async function engineOf(path: string): Promise<'file' | 'etcd' | undefined> {
   try {
     const head = await file.read(0, boltMarkAt + 4);
     if (head.subarray(0, sqliteMark.length).equals(sqliteMark)) return 'file';
-    return head.length === boltMarkAt + 4 && head.readUInt32LE(boltMarkAt) === boltMark ? 'etcd' : undefined;
+    return head.length === boltMarkAt + 4 && head.readUInt32LE(boltMarkAt) === boltMark
+      ? 'etcd'
+      : undefined;
   } finally {
     await file.close();
   }
 }
 
-async function restoreFile(config: ServerConfig, doors: Doors, snapshot: string): Promise<{ kept: string | undefined; revision: number }> {
+async function restoreFile(
+  config: ServerConfig,
+  doors: Doors,
+  snapshot: string,
+): Promise<{ kept: string | undefined; revision: number }> {
   const keeper = ownKeeper({ config, doors });
   const state = await keeper.read();
   const encryption = state && encryptionOf(state);
-  const restored = await restoreSnapshot({ snapshot, dir: join(config.dataDir, 'server/db'), clock: doors.clock, ...(encryption && { encryption }) });
+  const restored = await restoreSnapshot({
+    snapshot,
+    dir: join(config.dataDir, 'server/db'),
+    clock: doors.clock,
+    ...(encryption && { encryption }),
+  });
   await reencryptAtStart(keeper);
   const tls = join(config.dataDir, 'server/tls');
   if (!(await doors.disk.stat(op, join(tls, 'server-ca.crt')))) {
-    doors.log.warn('there are no authorities here, and a snapshot of the file holds none: new ones are made, and tokens and kubeconfigs of the old ones are worth nothing', { dir: tls });
+    doors.log.warn(
+      'there are no authorities here, and a snapshot of the file holds none: new ones are ' +
+        'made, and tokens and kubeconfigs of the old ones are worth nothing',
+      { dir: tls },
+    );
     await loadOrCreateAuthorities({ ...doors, dir: tls });
   }
   return restored;
 }
 
-async function restoreEtcd(config: ServerConfig, doors: Doors, snapshot: string): Promise<{ kept: string | undefined; revision: number }> {
+async function restoreEtcd(
+  config: ServerConfig,
+  doors: Doors,
+  snapshot: string,
+): Promise<{ kept: string | undefined; revision: number }> {
   const { disk, clock } = doors;
   const db = join(config.dataDir, 'server/db');
-  // The authorities of a server that is made anew are in the snapshot; until they are read, it makes do with others.
+  // The authorities of a server that is made anew are in the snapshot; until they are read, it
+  // makes do with others.
   const tlsDir = join(db, '.restore-tls');
   await disk.remove(op, tlsDir);
   try {
     const managed = await managedOptions(config, doors, tlsDir);
     await endOrphans(managed);
-    const restored = await restoreMember({ ...managed, snapshot, stamp: Math.floor(clock.now() / 1000) });
+    const restored = await restoreMember({
+      ...managed,
+      snapshot,
+      stamp: Math.floor(clock.now() / 1000),
+    });
     await disk.remove(op, `${managed.dir}-peers.json`);
     const etcd = await startManagedEtcd(managed);
     try {
-      await settle(config, doors, { endpoints: [etcd.endpoint], tls: clientTls(managed.identities) });
+      await settle(config, doors, {
+        endpoints: [etcd.endpoint],
+        tls: clientTls(managed.identities),
+      });
     } finally {
       await etcd.stop();
     }
@@ -131,8 +207,15 @@ async function restoreEtcd(config: ServerConfig, doors: Doors, snapshot: string)
   }
 }
 
-/** Tells whoever holds an older revision that it is gone, and takes what the cluster's servers have in common if there is nothing yet. */
-async function settle(config: ServerConfig, doors: Doors, cluster: { endpoints: string[]; tls: ReturnType<typeof clientTls> }): Promise<void> {
+/**
+ * Tells whoever holds an older revision that it is gone, and takes what the cluster's servers have
+ * in common if there is nothing yet.
+ */
+async function settle(
+  config: ServerConfig,
+  doors: Doors,
+  cluster: { endpoints: string[]; tls: ReturnType<typeof clientTls> },
+): Promise<void> {
   const store = await openEtcdStore({ ...cluster, clock: doors.clock, log: doors.log });
   try {
     await store.compact(store.revision);
@@ -145,8 +228,24 @@ async function settle(config: ServerConfig, doors: Doors, cluster: { endpoints: 
   }
 }
 
-async function managedOptions(config: ServerConfig, doors: Doors, tlsDir: string): Promise<ManagedEtcdOptions> {
+async function managedOptions(
+  config: ServerConfig,
+  doors: Doors,
+  tlsDir: string,
+): Promise<ManagedEtcdOptions> {
   const facts = await nodeFacts(config, doors);
-  const identities = await loadOrCreateEtcd({ ...doors, dir: tlsDir, names: [facts.name, ...facts.ips] });
-  return { ...doors, dir: join(config.dataDir, 'server/db/etcd'), tlsDir, identities, name: facts.name, log: doors.log.named('etcd'), ...etcdUrls(facts.ip) };
+  const identities = await loadOrCreateEtcd({
+    ...doors,
+    dir: tlsDir,
+    names: [facts.name, ...facts.ips],
+  });
+  return {
+    ...doors,
+    dir: join(config.dataDir, 'server/db/etcd'),
+    tlsDir,
+    identities,
+    name: facts.name,
+    log: doors.log.named('etcd'),
+    ...etcdUrls(facts.ip),
+  };
 }

@@ -16,13 +16,19 @@ export async function claimPidFile(doors: Doors, path: string): Promise<void> {
   if (Number.isInteger(holder) && holder > 1 && holder !== process.pid) {
     const other = (await doors.processes.list('pid file')).find((p) => p.pid === holder);
     if (other?.command.some((word) => /skiff/.test(word))) {
-      throw new ConfigError(`skiff is running already (process ${holder})`, { op: 'start', hint: 'stop it first' });
+      throw new ConfigError(`skiff is running already (process ${holder})`, {
+        op: 'start',
+        hint: 'stop it first',
+      });
     }
   }
   await doors.disk.writeAtomic('pid file', path, `${process.pid}\n`);
 }
 
-/** Stops the parts, the last started first, when the process is told to end; then ends it. Containers are left alone. */
+/**
+ * Stops the parts, the last started first, when the process is told to end; then ends it.
+ * Containers are left alone.
+ */
 export function stopOnSignal(doors: Doors, parts: Part[], pidFile: string): void {
   let stopping = false;
   const stop = async (signal: string): Promise<void> => {
@@ -49,12 +55,14 @@ export async function stopParts(doors: Doors, parts: Part[], pidFile: string): P
 }
 
 /**
- * Tells systemd that the service stands (sd_notify). Node has no datagram sockets of the Unix kind, so systemd's own
- * tool says it for us; the unit has NotifyAccess=all for that.
+ * Tells systemd that the service stands (sd_notify). Node has no datagram sockets of the Unix kind,
+ * so systemd's own tool says it for us; the unit has NotifyAccess=all for that.
  */
 export async function notifyReady(doors: Doors): Promise<void> {
   if (process.env['NOTIFY_SOCKET'] === undefined) return;
-  await doors.spawn.run('notify', ['systemd-notify', '--ready', `--pid=${process.pid}`]).catch((error: unknown) => {
-    doors.log.warn('systemd was not told that the service is ready', { error: messageOf(error) });
-  });
+  await doors.spawn
+    .run('notify', ['systemd-notify', '--ready', `--pid=${process.pid}`])
+    .catch((error: unknown) => {
+      doors.log.warn('systemd was not told that the service is ready', { error: messageOf(error) });
+    });
 }

@@ -13,18 +13,23 @@ export interface Sandboxes {
 const cniNotes = '/var/lib/cni/results';
 
 /**
- * Other runtimes name their network namespaces as ours does, so the name says nothing: ours are those of the sandboxes in
- * our containerd's folders, from the bundle while the sandbox runs, else from CNI's note of its setup.
+ * Other runtimes name their network namespaces as ours does, so the name says nothing: ours are
+ * those of the sandboxes in our containerd's folders, from the bundle while the sandbox runs, else
+ * from CNI's note of its setup.
  */
 export async function ownSandboxes(disk: Disk, places: Places): Promise<Sandboxes> {
   const bundles = `${places.runDir}/containerd/io.containerd.runtime.v2.task/k8s.io`;
   const running = await disk.list('sandboxes', bundles);
-  const kept = await disk.list('sandboxes', `${places.dataDir}/agent/containerd/io.containerd.grpc.v1.cri/sandboxes`);
+  const kept = await disk.list(
+    'sandboxes',
+    `${places.dataDir}/agent/containerd/io.containerd.grpc.v1.cri/sandboxes`,
+  );
   const ids = new Set([...running, ...kept]);
   const found: Sandboxes = { netns: new Set(), notes: [] };
   for (const id of running) {
     const bundle = (await readJson(disk, `${bundles}/${id}/config.json`)) as Bundle | undefined;
-    for (const namespace of bundle?.linux?.namespaces ?? []) if (namespace.type === 'network') take(found, namespace.path);
+    for (const namespace of bundle?.linux?.namespaces ?? [])
+      if (namespace.type === 'network') take(found, namespace.path);
   }
   for (const name of await disk.list('sandboxes', cniNotes)) {
     const note = (await readJson(disk, `${cniNotes}/${name}`)) as CniNote | undefined;

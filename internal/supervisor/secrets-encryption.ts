@@ -2,7 +2,17 @@ import { createHash } from 'node:crypto';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Log } from '../io/log.ts';
 import type { Random } from '../io/random.ts';
-import { changeKeys, finishChange, keyHash, keyName, type KeyCensus, type KeyChange, type KeyKeeper, type KeyState, type Reencrypts } from '../store/key-ring.ts';
+import {
+  changeKeys,
+  finishChange,
+  keyHash,
+  keyName,
+  type KeyCensus,
+  type KeyChange,
+  type KeyKeeper,
+  type KeyState,
+  type Reencrypts,
+} from '../store/key-ring.ts';
 
 /** A store whose values can be encrypted anew, and counted by their keys. */
 export interface EncryptedValues extends Reencrypts {
@@ -25,7 +35,10 @@ export interface EncryptionStatus {
   error: string | undefined;
 }
 
-/** Turns encryption of Secrets on and off and changes its key, while the server runs. One change at a time. */
+/**
+ * Turns encryption of Secrets on and off and changes its key, while the server runs. One change at
+ * a time.
+ */
 export class SecretsEncryption {
   readonly #keeper: KeyKeeper;
   readonly #values: EncryptedValues;
@@ -46,8 +59,16 @@ export class SecretsEncryption {
   async start(): Promise<void> {
     const state = await this.#keeper.read();
     if (state?.unfinished === undefined) return;
-    this.#log.info('values are encrypted anew: an earlier change of keys was not finished', { change: state.unfinished });
-    this.#run(() => finishChange({ keeper: this.#keeper, store: this.#values, progress: (done, total) => this.#at(done, total) }));
+    this.#log.info('values are encrypted anew: an earlier change of keys was not finished', {
+      change: state.unfinished,
+    });
+    this.#run(() =>
+      finishChange({
+        keeper: this.#keeper,
+        store: this.#values,
+        progress: (done, total) => this.#at(done, total),
+      }),
+    );
   }
 
   async status(): Promise<EncryptionStatus> {
@@ -59,11 +80,27 @@ export class SecretsEncryption {
     const enabled = state?.enabled === true;
     return {
       enable: enabled,
-      stage: state === undefined ? 'start' : state.unfinished !== undefined || running ? 'reencrypt_active' : inactive.length > 0 || !enabled ? 'reencrypt_finished' : 'start',
+      stage:
+        state === undefined
+          ? 'start'
+          : state.unfinished !== undefined || running
+            ? 'reencrypt_active'
+            : inactive.length > 0 || !enabled
+              ? 'reencrypt_finished'
+              : 'start',
       activekey: active === undefined || !enabled ? '' : keyName(active.id),
       inactivekeys: (enabled ? inactive : (state?.keys ?? [])).map((key) => keyName(key.id)),
-      hash: state === undefined ? '' : createHash('sha256').update(JSON.stringify([enabled, ...state.keys.map(keyHash)])).digest('hex').slice(0, 16),
-      values: census && { plain: census.plain, keys: census.keys.map(([id, values]) => ({ name: keyName(id), values })) },
+      hash:
+        state === undefined
+          ? ''
+          : createHash('sha256')
+              .update(JSON.stringify([enabled, ...state.keys.map(keyHash)]))
+              .digest('hex')
+              .slice(0, 16),
+      values: census && {
+        plain: census.plain,
+        keys: census.keys.map(([id, values]) => ({ name: keyName(id), values })),
+      },
       running,
       progress: running ? this.#progress : undefined,
       error: this.#error,
@@ -72,13 +109,33 @@ export class SecretsEncryption {
 
   /** Begins a change; `status` tells when it is through. */
   async begin(change: KeyChange): Promise<void> {
-    if (this.#running) throw new ConfigError('a change of keys is under way', { op: 'secrets-encrypt', hint: 'see "skiff secrets-encrypt status"' });
+    if (this.#running)
+      throw new ConfigError('a change of keys is under way', {
+        op: 'secrets-encrypt',
+        hint: 'see "skiff secrets-encrypt status"',
+      });
     const state = await this.#keeper.read();
-    if (change === 'enable' && state?.enabled && state.unfinished === undefined) throw new ConfigError('secrets are encrypted already', { op: 'secrets-encrypt', hint: '"rotate-keys" changes the key' });
-    if (change !== 'enable' && !state?.enabled) throw new ConfigError('secrets are not encrypted', { op: 'secrets-encrypt', hint: 'turn it on with "skiff secrets-encrypt enable"' });
+    if (change === 'enable' && state?.enabled && state.unfinished === undefined)
+      throw new ConfigError('secrets are encrypted already', {
+        op: 'secrets-encrypt',
+        hint: '"rotate-keys" changes the key',
+      });
+    if (change !== 'enable' && !state?.enabled)
+      throw new ConfigError('secrets are not encrypted', {
+        op: 'secrets-encrypt',
+        hint: 'turn it on with "skiff secrets-encrypt enable"',
+      });
     // Between the question and now another change may have begun.
     if (this.#running) return await this.begin(change);
-    this.#run(() => changeKeys({ keeper: this.#keeper, random: this.#random, store: this.#values, change, progress: (done, total) => this.#at(done, total) }));
+    this.#run(() =>
+      changeKeys({
+        keeper: this.#keeper,
+        random: this.#random,
+        store: this.#values,
+        change,
+        progress: (done, total) => this.#at(done, total),
+      }),
+    );
   }
 
   /** Resolves when nothing is under way. */
@@ -95,10 +152,17 @@ export class SecretsEncryption {
     this.#progress = undefined;
     this.#running = work()
       .then(
-        (state) => this.#log.info('secrets are encrypted as wanted', { enabled: state.enabled, key: state.enabled && state.keys[0] ? keyName(state.keys[0].id) : 'none' }),
+        (state) =>
+          this.#log.info('secrets are encrypted as wanted', {
+            enabled: state.enabled,
+            key: state.enabled && state.keys[0] ? keyName(state.keys[0].id) : 'none',
+          }),
         (error: unknown) => {
           this.#error = messageOf(error);
-          this.#log.error('the change of keys did not come to its end; the next start carries it on', { error: this.#error });
+          this.#log.error(
+            'the change of keys did not come to its end; the next start carries it on',
+            { error: this.#error },
+          );
         },
       )
       .finally(() => (this.#running = undefined));

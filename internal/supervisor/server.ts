@@ -6,7 +6,12 @@ import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import { Troubles } from '../client/troubles.ts';
-import { loadOrCreateAuthorities, loadOrCreateNode, type NodeIdentities, type ServerIdentities } from '../pki/authorities.ts';
+import {
+  loadOrCreateAuthorities,
+  loadOrCreateNode,
+  type NodeIdentities,
+  type ServerIdentities,
+} from '../pki/authorities.ts';
 import { fileName as stateFile } from '../store/sqlite/schema.ts';
 import { apiServerFiles } from './api-server-files.ts';
 import { guardClock, readLastTime } from './clock-guard.ts';
@@ -15,7 +20,14 @@ import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
 import { checkKernelDefaults } from './kernel-defaults.ts';
 import { followBootstrap } from './bootstrap.ts';
-import { clusterPassword, joinToken, serverIdentities, serverIdentity, serverNames, writeAdminKubeconfig } from './credentials.ts';
+import {
+  clusterPassword,
+  joinToken,
+  serverIdentities,
+  serverIdentity,
+  serverNames,
+  writeAdminKubeconfig,
+} from './credentials.ts';
 import { isShared, openDatastore, type Datastore } from './datastore.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { handshakeAnswers } from './handshake.ts';
@@ -42,13 +54,19 @@ export interface RunningServer {
 }
 
 /** A whole server: identities, store, API server, and beside them everything that speaks to it. */
-export async function startServer(config: ServerConfig, doors: Doors = realDoors(config.debug)): Promise<RunningServer> {
+export async function startServer(
+  config: ServerConfig,
+  doors: Doors = realDoors(config.debug),
+): Promise<RunningServer> {
   const { disk, clock } = doors;
   const startedMs = clock.monotonicMs();
   const since = (): number => Math.round(clock.monotonicMs() - startedMs);
   await refuseForeignState(config, doors);
   if (config.protectKernelDefaults && !config.disableAgent) await checkKernelDefaults(disk);
-  await Promise.all([disk.makeDir('data', join(config.dataDir, 'server'), 0o700), disk.makeDir('run', config.runDir, 0o711)]);
+  await Promise.all([
+    disk.makeDir('data', join(config.dataDir, 'server'), 0o700),
+    disk.makeDir('run', config.runDir, 0o711),
+  ]);
   const pidFile = join(config.runDir, 'skiff.pid');
   await claimPidFile(doors, pidFile);
   const ledger = await Ledger.open(disk, ledgerPath(config.dataDir));
@@ -56,7 +74,9 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const facts = await nodeFacts(config, doors);
   // Servers that share a datastore share authorities too, and learn them there.
   const shared = await isShared(config, doors);
-  const password = await clusterPassword(config, doors, { keep: shared && config.server === undefined });
+  const password = await clusterPassword(config, doors, {
+    keep: shared && config.server === undefined,
+  });
   const reload = await identitiesOf({ config, doors, facts, shared });
   const joined = await joinCluster(config, doors);
   const opening = openDatastore({ config, doors, facts, password, joined });
@@ -65,29 +85,75 @@ export async function startServer(config: ServerConfig, doors: Doors = realDoors
   const { store } = datastore;
   const troubles = new Troubles();
   const kernel = followKernel(doors);
-  const parts: Part[] = [{ name: 'store', stop: () => store.close() }, { name: 'kernel events', stop: () => kernel.stop() }];
+  const parts: Part[] = [
+    { name: 'store', stop: () => store.close() },
+    { name: 'kernel events', stop: () => kernel.stop() },
+  ];
   stopOnSignal(doors, parts, pidFile);
   try {
-    return await startParts({ config, doors, ledger, facts, identities, datastore, parts, password, shared, reload, since, lastMs, troubles, kernel });
+    return await startParts({
+      config,
+      doors,
+      ledger,
+      facts,
+      identities,
+      datastore,
+      parts,
+      password,
+      shared,
+      reload,
+      since,
+      lastMs,
+      troubles,
+      kernel,
+    });
   } catch (error) {
     await stopParts(doors, parts, pidFile);
     throw error;
   }
 }
 
-/** How this server's identities are read. The authorities come before the state that rests on them: state without them has lost them. */
-async function identitiesOf({ config, doors, facts, shared }: { config: ServerConfig; doors: Doors; facts: NodeFacts; shared: boolean }): Promise<() => Promise<ServerIdentities>> {
+/**
+ * How this server's identities are read. The authorities come before the state that rests on them:
+ * state without them has lost them.
+ */
+async function identitiesOf({
+  config,
+  doors,
+  facts,
+  shared,
+}: {
+  config: ServerConfig;
+  doors: Doors;
+  facts: NodeFacts;
+  shared: boolean;
+}): Promise<() => Promise<ServerIdentities>> {
   const dir = join(config.dataDir, 'server/tls');
-  const begun = config.datastore === undefined && (await doors.disk.stat('data', join(config.dataDir, 'server/db', stateFile))) !== undefined;
-  if (!shared || begun) await loadOrCreateAuthorities({ ...doors, dir, mustExist: begun, alone: !shared });
+  const begun =
+    config.datastore === undefined &&
+    (await doors.disk.stat('data', join(config.dataDir, 'server/db', stateFile))) !== undefined;
+  if (!shared || begun)
+    await loadOrCreateAuthorities({ ...doors, dir, mustExist: begun, alone: !shared });
   const serviceIp = firstAddress(config.serviceCidr);
-  return () => serverIdentities(config, doors, { names: serverNames(config, facts, serviceIp), mustExist: true, alone: !shared });
+  return () =>
+    serverIdentities(config, doors, {
+      names: serverNames(config, facts, serviceIp),
+      mustExist: true,
+      alone: !shared,
+    });
 }
 
 /** Two programs on one folder would ruin each other's state. */
 async function refuseForeignState({ dataDir }: ServerConfig, { disk }: Doors): Promise<void> {
-  if (!(await disk.stat('data', join(dataDir, 'server/db/state.db'))) && !(await disk.stat('data', join(dataDir, 'server/tls/dynamic-cert.json')))) return;
-  throw new ConfigError(`--data-dir: ${dataDir} holds the state of k3s`, { op: 'data', hint: 'give skiff a folder of its own; "skiff migrate k3s" brings a cluster over' });
+  if (
+    !(await disk.stat('data', join(dataDir, 'server/db/state.db'))) &&
+    !(await disk.stat('data', join(dataDir, 'server/tls/dynamic-cert.json')))
+  )
+    return;
+  throw new ConfigError(`--data-dir: ${dataDir} holds the state of k3s`, {
+    op: 'data',
+    hint: 'give skiff a folder of its own; "skiff migrate k3s" brings a cluster over',
+  });
 }
 
 interface Starting extends Omit<Beside, 'api' | 'identity'> {
@@ -97,11 +163,23 @@ interface Starting extends Omit<Beside, 'api' | 'identity'> {
   lastMs: number;
 }
 
-async function startParts({ since, password, shared, lastMs, ...o }: Starting): Promise<RunningServer> {
+async function startParts({
+  since,
+  password,
+  shared,
+  lastMs,
+  ...o
+}: Starting): Promise<RunningServer> {
   const { config, doors, ledger, facts, identities, datastore, parts } = o;
   const { store } = datastore;
   const { log } = doors;
-  const besides = handshakeAnswers({ config, doors, datastore, password, serverCa: identities.serverCa.cert });
+  const besides = handshakeAnswers({
+    config,
+    doors,
+    datastore,
+    password,
+    serverCa: identities.serverCa.cert,
+  });
   const api = await startApi({ config, doors, facts, identities, datastore, besides });
   parts.push({ name: 'apiserver', stop: () => api.close() });
   log.info('API server ready', { port: api.port, ms: since() });
@@ -109,14 +187,45 @@ async function startParts({ since, password, shared, lastMs, ...o }: Starting): 
     joinToken(config, doors, { serverCa: identities.serverCa.cert, password }),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
-  if (shared) parts.push({ name: 'bootstrap', stop: await followBootstrap(store, { password, dir: join(config.dataDir, 'server'), doors, changed: () => datastore.keys.refresh() }) });
+  if (shared)
+    parts.push({
+      name: 'bootstrap',
+      stop: await followBootstrap(store, {
+        password,
+        dir: join(config.dataDir, 'server'),
+        doors,
+        changed: () => datastore.keys.refresh(),
+      }),
+    });
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
-  const voice = nodeVoice({ client: supervisor, doors, nodeName: facts.name, troubles: o.troubles });
-  parts.push({ name: 'voice', stop: () => voice.stop() }, guardClock({ dataDir: config.dataDir, doors, lastMs, troubles: o.troubles, said: voice.warn }));
-  const standing = { pid: process.pid, startedMs: doors.clock.now(), agent: !config.disableAgent, ready: false, kubeconfig: config.writeKubeconfig };
-  const upkeep = async (): Promise<() => Promise<void>> => stopOf([await startUpkeep({ config, doors, facts, datastore, about: () => standing })]);
-  parts.push({ name: 'upkeep', stop: await whenWritable({ what: 'upkeep', room: roomOf(datastore), log, start: upkeep }) });
-  await startBeside({ ...o, api, identity: shared ? await serverIdentity(config, doors, facts.name) : undefined });
+  const voice = nodeVoice({
+    client: supervisor,
+    doors,
+    nodeName: facts.name,
+    troubles: o.troubles,
+  });
+  parts.push(
+    { name: 'voice', stop: () => voice.stop() },
+    guardClock({ dataDir: config.dataDir, doors, lastMs, troubles: o.troubles, said: voice.warn }),
+  );
+  const standing = {
+    pid: process.pid,
+    startedMs: doors.clock.now(),
+    agent: !config.disableAgent,
+    ready: false,
+    kubeconfig: config.writeKubeconfig,
+  };
+  const upkeep = async (): Promise<() => Promise<void>> =>
+    stopOf([await startUpkeep({ config, doors, facts, datastore, about: () => standing })]);
+  parts.push({
+    name: 'upkeep',
+    stop: await whenWritable({ what: 'upkeep', room: roomOf(datastore), log, start: upkeep }),
+  });
+  await startBeside({
+    ...o,
+    api,
+    identity: shared ? await serverIdentity(config, doors, facts.name) : undefined,
+  });
   log.info('server ready', { ms: since() });
   standing.ready = true;
   await notifyReady(doors);
@@ -161,24 +270,56 @@ async function startBeside(options: Beside): Promise<void> {
   };
   const renewal = startRenewal(doors);
   renewal.add(renewServer(options));
-  if (options.datastore.kind === 'etcd') parts.push(followEtcdNodes({ mirrors, etcd: options.datastore.etcd, ownName: options.facts.name, log: doors.log.named('etcd') }));
-  if (options.datastore.kind === 'file') parts.push(tellOfRoom({ room: options.datastore.room, troubles: options.troubles, folder: join(config.dataDir, 'server/db') }));
+  if (options.datastore.kind === 'etcd')
+    parts.push(
+      followEtcdNodes({
+        mirrors,
+        etcd: options.datastore.etcd,
+        ownName: options.facts.name,
+        log: doors.log.named('etcd'),
+      }),
+    );
+  if (options.datastore.kind === 'file')
+    parts.push(
+      tellOfRoom({
+        room: options.datastore.room,
+        troubles: options.troubles,
+        folder: join(config.dataDir, 'server/db'),
+      }),
+    );
   parts.push(renewal);
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
     config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors, renewal }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
-    config.disable.includes('coredns') ? removeClusterDns(supervisor).then(() => []) : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
+    config.disable.includes('coredns')
+      ? removeClusterDns(supervisor).then(() => [])
+      : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
   ]);
   const [control, node, ...others] = started;
   parts.push(...control, ...(node?.parts ?? []), ...others.flat());
-  parts.push(followAddresses({ ...options, moved: (from) => moveServer({ ...options, renewal, node }, from) }));
+  parts.push(
+    followAddresses({
+      ...options,
+      moved: (from) => moveServer({ ...options, renewal, node }, from),
+    }),
+  );
 }
 
 /** Puts renewed certificates in force, without a restart. */
-function renewServer({ config, doors, ledger, api, identities, reload }: Beside): () => Promise<boolean> {
+function renewServer({
+  config,
+  doors,
+  ledger,
+  api,
+  identities,
+  reload,
+}: Beside): () => Promise<boolean> {
   let current = identities;
-  const used = (all: ServerIdentities): string => [all.serverCa, all.apiServer, all.admin, all.kubeletClient, all.authProxy].map(({ cert }) => cert).join('');
+  const used = (all: ServerIdentities): string =>
+    [all.serverCa, all.apiServer, all.admin, all.kubeletClient, all.authProxy]
+      .map(({ cert }) => cert)
+      .join('');
   return async () => {
     const now = await reload();
     if (used(now) === used(current)) return false;
@@ -189,8 +330,14 @@ function renewServer({ config, doors, ledger, api, identities, reload }: Beside)
   };
 }
 
-/** The machine has another address: certificates, the `kubernetes` Service, the Node and its network follow. */
-async function moveServer(o: Beside & { renewal: Renewal; node: OwnNode | undefined }, from: string): Promise<void> {
+/**
+ * The machine has another address: certificates, the `kubernetes` Service, the Node and its network
+ * follow.
+ */
+async function moveServer(
+  o: Beside & { renewal: Renewal; node: OwnNode | undefined },
+  from: string,
+): Promise<void> {
   await o.renewal.look();
   await o.api.readvertise(advertised(o.config, o.facts));
   await o.node?.readdress();
@@ -204,20 +351,38 @@ const stopOf = (parts: Part[]) => async (): Promise<void> => {
 };
 
 /** Containers need a disk; the API does not. */
-async function startNodeWhenWritable(options: Beside & { mirrors: Mirrors; renewal: Renewal }): Promise<OwnNode> {
+async function startNodeWhenWritable(
+  options: Beside & { mirrors: Mirrors; renewal: Renewal },
+): Promise<OwnNode> {
   const room = roomOf(options.datastore);
   if (room?.state !== 'read-only') return await startOwnNode(options);
   let node: OwnNode | undefined;
-  const start = async (): Promise<() => Promise<void>> => stopOf((node = await startOwnNode(options)).parts);
+  const start = async (): Promise<() => Promise<void>> =>
+    stopOf((node = await startOwnNode(options)).parts);
   const stop = await whenWritable({ what: 'the node', room, log: options.doors.log, start });
-  return { parts: [{ name: 'node', stop }], readdress: async () => await node?.readdress(), renewCertificate: (tls) => node?.renewCertificate(tls) };
+  return {
+    parts: [{ name: 'node', stop }],
+    readdress: async () => await node?.readdress(),
+    renewCertificate: (tls) => node?.renewCertificate(tls),
+  };
 }
 
-/** The node in the server's own process: a node like any other, except that its calls need no wire. */
-async function startOwnNode(options: Beside & { mirrors: Mirrors; renewal: Renewal }): Promise<OwnNode> {
+/**
+ * The node in the server's own process: a node like any other, except that its calls need no wire.
+ */
+async function startOwnNode(
+  options: Beside & { mirrors: Mirrors; renewal: Renewal },
+): Promise<OwnNode> {
   const { config, doors, facts, identities, api } = options;
   const client = api.inProcess({ name: `system:node:${facts.name}`, groups: ['system:nodes'] });
-  const load = (): Promise<NodeIdentities> => loadOrCreateNode({ ...doors, dir: join(config.dataDir, 'agent'), ...identities, nodeName: facts.name, addresses: [...facts.ips, ...facts.externalIps] });
+  const load = (): Promise<NodeIdentities> =>
+    loadOrCreateNode({
+      ...doors,
+      dir: join(config.dataDir, 'agent'),
+      ...identities,
+      nodeName: facts.name,
+      addresses: [...facts.ips, ...facts.externalIps],
+    });
   let own = await load();
   const mirrors = mirrorFactory(client, doors.clock, doors.log.named('agent'));
   const node = await startNode({
@@ -229,8 +394,17 @@ async function startOwnNode(options: Beside & { mirrors: Mirrors; renewal: Renew
     identities: own,
     clientCa: identities.clientCa.cert,
   });
-  const roles = ['node-role.kubernetes.io/control-plane', ...(options.datastore.kind === 'etcd' ? [etcdRole] : [])];
-  const role = keepNodeRole({ client: api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }), mirrors: options.mirrors, nodeName: facts.name, roles, log: doors.log });
+  const roles = [
+    'node-role.kubernetes.io/control-plane',
+    ...(options.datastore.kind === 'etcd' ? [etcdRole] : []),
+  ];
+  const role = keepNodeRole({
+    client: api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }),
+    mirrors: options.mirrors,
+    nodeName: facts.name,
+    roles,
+    log: doors.log,
+  });
   options.renewal.add(async () => {
     const now = await load();
     if (now.kubeletServing.cert === own.kubeletServing.cert) return false;
@@ -238,10 +412,14 @@ async function startOwnNode(options: Beside & { mirrors: Mirrors; renewal: Renew
     node.renewCertificate(now.kubeletServing);
     return true;
   });
-  return { ...node, parts: [role, { name: 'agent mirrors', stop: () => mirrors.stop() }, ...node.parts] };
+  return {
+    ...node,
+    parts: [role, { name: 'agent mirrors', stop: () => mirrors.stop() }, ...node.parts],
+  };
 }
 
-const advertised = (config: ServerConfig, facts: NodeFacts): string => config.advertiseAddress ?? facts.externalIps[0] ?? facts.ip;
+const advertised = (config: ServerConfig, facts: NodeFacts): string =>
+  config.advertiseAddress ?? facts.externalIps[0] ?? facts.ip;
 
 interface ApiParts {
   config: ServerConfig;
@@ -252,7 +430,14 @@ interface ApiParts {
   besides: ReturnType<typeof handshakeAnswers>;
 }
 
-async function startApi({ config, doors, facts, identities, datastore, besides }: ApiParts): Promise<ApiServer> {
+async function startApi({
+  config,
+  doors,
+  facts,
+  identities,
+  datastore,
+  besides,
+}: ApiParts): Promise<ApiServer> {
   const { version, build } = buildInfo();
   const own = config.apiServer ?? {};
   return await createApiServer({
@@ -267,13 +452,20 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
     tls: identities.apiServer,
     clientCa: identities.clientCa.cert,
     serverCa: identities.serverCa.cert,
-    serviceAccount: { signingKey: identities.serviceKey, issuer: own.serviceAccountIssuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`, audiences: own.audiences },
+    serviceAccount: {
+      signingKey: identities.serviceKey,
+      issuer: own.serviceAccountIssuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`,
+      audiences: own.audiences,
+    },
     anonymous: own.anonymousAuth,
     flowControl: own.flowControl,
     audit: own.audit,
     ...(await apiServerFiles(own, doors)),
     eventTtlSeconds: own.eventTtlSeconds,
-    defaultTolerations: { notReadySeconds: own.notReadyTolerationSeconds, unreachableSeconds: own.unreachableTolerationSeconds },
+    defaultTolerations: {
+      notReadySeconds: own.notReadyTolerationSeconds,
+      unreachableSeconds: own.unreachableTolerationSeconds,
+    },
     kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },
     requestHeader: {
       ca: identities.requestHeaderCa.cert,
@@ -294,7 +486,9 @@ async function startApi({ config, doors, facts, identities, datastore, besides }
 function servedKind(api: ApiServer, apiVersion: string, kind: string): ResourceRef | undefined {
   const [version = '', group = ''] = apiVersion.split('/').toReversed();
   const served = api.server.core.resources.ofKind(group, version, kind);
-  return served && { group, version, resource: served.resource, kind, namespaced: served.namespaced };
+  return (
+    served && { group, version, resource: served.resource, kind, namespaced: served.namespaced }
+  );
 }
 
 /** The first address of the service range belongs to the API server. */

@@ -1,4 +1,12 @@
-import { killAll, mountPoints, ownRuntime, removeCgroups, unmountOwn, type Machine, type Places } from './killall.ts';
+import {
+  killAll,
+  mountPoints,
+  ownRuntime,
+  removeCgroups,
+  unmountOwn,
+  type Machine,
+  type Places,
+} from './killall.ts';
 import { removeTree } from './remove-tree.ts';
 import { ledgerPath, readLedger, type Entry } from './ledger.ts';
 
@@ -9,12 +17,16 @@ const defaultDataDir = '/var/lib/skiff';
 const mostOfKubeconfig = 65_536;
 
 /**
- * The folders that go whole. The configuration folder belongs to the installation whose installer wrote there: a second server
- * with a data directory of its own shares it. Without a ledger the default data directory is taken for that installation, so
- * that a lost ledger does not leave a lost machine.
+ * The folders that go whole. The configuration folder belongs to the installation whose installer
+ * wrote there: a second server with a data directory of its own shares it. Without a ledger the
+ * default data directory is taken for that installation, so that a lost ledger does not leave a
+ * lost machine.
  */
 function ownPaths(places: Installation, entries: readonly Entry[]): string[] {
-  const installed = entries.length === 0 ? places.dataDir === defaultDataDir : entries.some((e) => e.name === `${places.configDir}/install.args`);
+  const installed =
+    entries.length === 0
+      ? places.dataDir === defaultDataDir
+      : entries.some((e) => e.name === `${places.configDir}/install.args`);
   return [places.runDir, ...(installed ? [places.configDir] : []), places.dataDir];
 }
 
@@ -33,43 +45,81 @@ export async function uninstall(machine: Machine, places: Installation): Promise
   const own = await notOverwritten(machine, entries, places);
   for (const entry of own.toReversed()) {
     const done = await undo(machine, entry, places).catch((error: unknown) => String(error));
-    if (typeof done === 'string') machine.log.warn('could not undo', { kind: entry.kind, name: entry.name, error: done });
+    if (typeof done === 'string')
+      machine.log.warn('could not undo', { kind: entry.kind, name: entry.name, error: done });
   }
   await unmountOwn(machine, places);
   const kept: string[] = [];
   for (const path of paths) kept.push(...(await removeTree(machine.disk, path)));
-  if (!paths.includes(places.configDir)) await machine.spawn.run('uninstall', ['rmdir', '--ignore-fail-on-non-empty', places.configDir]).catch(() => undefined);
+  if (!paths.includes(places.configDir))
+    await machine.spawn
+      .run('uninstall', ['rmdir', '--ignore-fail-on-non-empty', places.configDir])
+      .catch(() => undefined);
   return { left: await remaining(machine, own, places, paths), kept };
 }
 
 /** Whatever is still there: an empty list is a clean machine. */
 export async function remains(machine: Machine, places: Installation): Promise<string[]> {
   const entries = await readLedger(machine.disk, ledgerPath(places.dataDir));
-  return remaining(machine, await notOverwritten(machine, entries, places), places, ownPaths(places, entries));
+  return remaining(
+    machine,
+    await notOverwritten(machine, entries, places),
+    places,
+    ownPaths(places, entries),
+  );
 }
 
-async function remaining(machine: Machine, entries: readonly Entry[], places: Installation, paths: readonly string[]): Promise<string[]> {
+async function remaining(
+  machine: Machine,
+  entries: readonly Entry[],
+  places: Installation,
+  paths: readonly string[],
+): Promise<string[]> {
   const left: string[] = [];
-  for (const entry of entries) if (await present(machine, entry, places)) left.push(`${entry.kind} ${entry.name}`);
+  for (const entry of entries)
+    if (await present(machine, entry, places)) left.push(`${entry.kind} ${entry.name}`);
   const mounted = await mountPoints(machine.disk);
   for (const path of paths) {
     const foreign = mounted.some((point) => point === path || point.startsWith(`${path}/`));
     if (!foreign && (await machine.disk.stat('verify', path))) left.push(`path ${path}`);
-    else if (mounted.includes(path)) for (const name of await machine.disk.list('verify', path)) if (!mounted.some((point) => `${point}/`.startsWith(`${path}/${name}/`))) left.push(`path ${path}/${name}`);
+    else if (mounted.includes(path))
+      for (const name of await machine.disk.list('verify', path))
+        if (!mounted.some((point) => `${point}/`.startsWith(`${path}/${name}/`)))
+          left.push(`path ${path}/${name}`);
   }
   for (const p of await ownRuntime(machine, places)) left.push(`process ${p.pid} ${p.command[0]}`);
   return left;
 }
 
-/** A kubeconfig of two servers names the cluster that wrote it last: it is no longer what the other's ledger meant. */
-async function notOverwritten(machine: Machine, entries: readonly Entry[], places: Installation): Promise<Entry[]> {
-  const ca = await machine.disk.readIfThere('uninstall', `${places.dataDir}/server/tls/server-ca.crt`);
+/**
+ * A kubeconfig of two servers names the cluster that wrote it last: it is no longer what the
+ * other's ledger meant.
+ */
+async function notOverwritten(
+  machine: Machine,
+  entries: readonly Entry[],
+  places: Installation,
+): Promise<Entry[]> {
+  const ca = await machine.disk.readIfThere(
+    'uninstall',
+    `${places.dataDir}/server/tls/server-ca.crt`,
+  );
   const own: Entry[] = [];
   for (const entry of entries) {
-    const stat = entry.kind === 'file' && ca ? await machine.disk.stat('uninstall', entry.name) : undefined;
-    const text = stat?.kind === 'file' && stat.size < mostOfKubeconfig ? (await machine.disk.read('uninstall', entry.name)).toString() : undefined;
+    const stat =
+      entry.kind === 'file' && ca ? await machine.disk.stat('uninstall', entry.name) : undefined;
+    const text =
+      stat?.kind === 'file' && stat.size < mostOfKubeconfig
+        ? (await machine.disk.read('uninstall', entry.name)).toString()
+        : undefined;
     const named = text && /^ *certificate-authority-data: (\S+)$/m.exec(text)?.[1];
-    if (!named || Buffer.from(named, 'base64').toString().includes(ca?.toString().trim() ?? '')) own.push(entry);
+    if (
+      !named ||
+      Buffer.from(named, 'base64')
+        .toString()
+        .includes(ca?.toString().trim() ?? '')
+    )
+      own.push(entry);
   }
   return own;
 }
@@ -80,7 +130,8 @@ async function undo(machine: Machine, entry: Entry, places: Places): Promise<voi
   switch (entry.kind) {
     case 'dir':
       // Others may have come to keep their namespaces there; what was ours in it is gone by now.
-      if (entry.name === places.netnsDir) return void (await spawn.run('undo', ['rmdir', entry.name]));
+      if (entry.name === places.netnsDir)
+        return void (await spawn.run('undo', ['rmdir', entry.name]));
       return await disk.remove('undo', entry.name);
     case 'file':
     case 'link-file':
@@ -90,7 +141,14 @@ async function undo(machine: Machine, entry: Entry, places: Places): Promise<voi
     case 'link':
       return void (await spawn.run('undo', ['ip', 'link', 'delete', entry.name]));
     case 'address':
-      return void (await spawn.run('undo', ['ip', 'address', 'delete', words[1] ?? '', 'dev', words[0] ?? '']));
+      return void (await spawn.run('undo', [
+        'ip',
+        'address',
+        'delete',
+        words[1] ?? '',
+        'dev',
+        words[0] ?? '',
+      ]));
     case 'route':
       return void (await spawn.run('undo', ['ip', 'route', 'delete', ...words]));
     case 'sysctl': {
@@ -111,10 +169,12 @@ async function undo(machine: Machine, entry: Entry, places: Places): Promise<voi
 
 async function present(machine: Machine, entry: Entry, places: Places): Promise<boolean> {
   const { spawn, disk } = machine;
-  const succeeds = async (command: string[]): Promise<boolean> => (await spawn.run('verify', command).catch(() => ({ code: 1 }))).code === 0;
+  const succeeds = async (command: string[]): Promise<boolean> =>
+    (await spawn.run('verify', command).catch(() => ({ code: 1 }))).code === 0;
   switch (entry.kind) {
     case 'dir':
-      if (entry.name === places.netnsDir && (await disk.list('verify', entry.name)).length > 0) return false;
+      if (entry.name === places.netnsDir && (await disk.list('verify', entry.name)).length > 0)
+        return false;
       return (await disk.stat('verify', entry.name)) !== undefined;
     case 'file':
     case 'link-file':
@@ -129,7 +189,11 @@ async function present(machine: Machine, entry: Entry, places: Places): Promise<
       return shown.stdout.toString().includes(`${address} `);
     }
     case 'route':
-      return (await spawn.run('verify', ['ip', 'route', 'show', ...entry.name.split(' ')])).stdout.toString().trim() !== '';
+      return (
+        (await spawn.run('verify', ['ip', 'route', 'show', ...entry.name.split(' ')])).stdout
+          .toString()
+          .trim() !== ''
+      );
     case 'sysctl': {
       const [name = '', before = ''] = entry.name.split('=');
       const now = await disk.readIfThere('verify', `/proc/sys/${name}`);

@@ -20,7 +20,11 @@ function roomOf(state: RoomState) {
   };
 }
 
-it.each([['ample', 1], ['scarce', 1], ['read-only', 0]] as const)('on a disk that is %s, %i begin at once', async (state, wanted) => {
+it.each([
+  ['ample', 1],
+  ['scarce', 1],
+  ['read-only', 0],
+] as const)('on a disk that is %s, %i begin at once', async (state, wanted) => {
   const room = roomOf(state);
   const said: string[] = [];
   const start = async () => (said.push('start'), async () => void said.push('stop'));
@@ -35,7 +39,12 @@ it.each([['ample', 1], ['scarce', 1], ['read-only', 0]] as const)('on a disk tha
 
 it('stops without having begun', async () => {
   const room = roomOf('read-only');
-  const stop = await whenWritable({ what: 'it', room, log: silentLog, start: () => Promise.reject(new Error('never')) });
+  const stop = await whenWritable({
+    what: 'it',
+    room,
+    log: silentLog,
+    start: () => Promise.reject(new Error('never')),
+  });
   await stop();
   expect(room.followers.size).toBe(0);
 });

@@ -18,10 +18,16 @@ export interface WhenWritableOptions {
 }
 
 /**
- * Begins what cannot do without a disk that takes writes: now, or when the disk does. Resolves at once where it is read-only, so that what needs no
- * disk goes on. Returns how to stop, begun or not.
+ * Begins what cannot do without a disk that takes writes: now, or when the disk does. Resolves at
+ * once where it is read-only, so that what needs no disk goes on. Returns how to stop, begun or
+ * not.
  */
-export async function whenWritable({ what, room, log, start }: WhenWritableOptions): Promise<() => Promise<void>> {
+export async function whenWritable({
+  what,
+  room,
+  log,
+  start,
+}: WhenWritableOptions): Promise<() => Promise<void>> {
   if (room?.state !== 'read-only') return await start();
   log.error(`${what} waits for the file system, which is read-only`, {});
   let stop: (() => Promise<void>) | undefined;

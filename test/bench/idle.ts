@@ -1,4 +1,6 @@
-/** An idle server with 10 pods: PSS, CPU, bytes written, context switches over MINUTES (default 10). */
+/**
+ * An idle server with 10 pods: PSS, CPU, bytes written, context switches over MINUTES (default 10).
+ */
 import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 import { busybox } from '../e2e/images.ts';
 import { TestCluster } from '../e2e/node.ts';
@@ -29,13 +31,15 @@ const linkOf = (path: string): string => {
     return '';
   }
 };
-const field = (text: string, name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
+const field = (text: string, name: string): number =>
+  Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(text)?.[1] ?? 0);
 
 function countersOf(pid: number): Counters {
   const stat = read(`/proc/${pid}/stat`).split(') ')[1]?.split(' ') ?? [];
   const io = read(`/proc/${pid}/io`);
   let switches = 0;
-  for (const task of readdirSync(`/proc/${pid}/task`)) switches += field(read(`/proc/${pid}/task/${task}/status`), 'voluntary_ctxt_switches');
+  for (const task of readdirSync(`/proc/${pid}/task`))
+    switches += field(read(`/proc/${pid}/task/${task}/status`), 'voluntary_ctxt_switches');
   return {
     cpuMs: (Number(stat[11]) + Number(stat[12])) * 10,
     pssKb: field(read(`/proc/${pid}/smaps_rollup`), 'Pss'),
@@ -47,7 +51,9 @@ function countersOf(pid: number): Counters {
 
 const cluster = new TestCluster();
 await cluster.up({ images: [busybox()] });
-const pod = (i: number): string => `apiVersion: v1\nkind: Pod\nmetadata: {name: p${i}}\nspec: {containers: [{name: c, image: "docker.io/library/busybox:test", command: [sleep, "100000"]}]}\n---\n`;
+const pod = (i: number): string =>
+  `apiVersion: v1\nkind: Pod\nmetadata: {name: p${i}}\nspec: {containers: [{name: c, image: ` +
+  '"docker.io/library/busybox:test", command: [sleep, "100000"]}]}\n---\n';
 cluster.apply(Array.from({ length: 10 }, (_, i) => pod(i)).join(''));
 cluster.k('wait', '--for=condition=Ready', 'pod', '--all', '--timeout=120s');
 await sleep(settleSeconds * 1000);
@@ -56,7 +62,11 @@ const network = cluster.node.exec(['readlink', '/proc/self/ns/net']).stdout.trim
 const processOf = (pattern: RegExp): number =>
   readdirSync('/proc')
     .map(Number)
-    .find((pid) => pattern.test(read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')) && linkOf(`/proc/${pid}/ns/net`) === network) ?? 0;
+    .find(
+      (pid) =>
+        pattern.test(read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')) &&
+        linkOf(`/proc/${pid}/ns/net`) === network,
+    ) ?? 0;
 const server = processOf(/^\/\S*skiff .*\bserver\b/);
 const containerd = processOf(/^(\S*\/)?containerd --config /);
 const watched = { server, ...(containerd ? { containerd } : {}) };
@@ -66,8 +76,11 @@ for (const [name, pid] of Object.entries(watched)) {
   const [a, b] = [before[name] as Counters, countersOf(pid)];
   const seconds = minutes * 60;
   process.stdout.write(
-    `${name}: PSS ${(b.pssKb / 1024).toFixed(1)} MB; CPU ${((b.cpuMs - a.cpuMs) / seconds / 10).toFixed(2)} % of a core; ` +
-      `written ${((b.writtenBytes - a.writtenBytes) / 1024 / minutes).toFixed(1)} KB a minute to disk, ${((b.syscallsWrite - a.syscallsWrite) / 1024 / minutes).toFixed(1)} KB by calls; ` +
+    `${name}: PSS ${(b.pssKb / 1024).toFixed(1)} MB; CPU ` +
+      `${((b.cpuMs - a.cpuMs) / seconds / 10).toFixed(2)} % of a core; ` +
+      (`written ${((b.writtenBytes - a.writtenBytes) / 1024 / minutes).toFixed(1)} KB a ` +
+        `minute to disk, ${((b.syscallsWrite - a.syscallsWrite) / 1024 / minutes).toFixed(1)} ` +
+        'KB by calls; ') +
       `${((b.switches - a.switches) / seconds).toFixed(1)} voluntary context switches a second\n`,
   );
 }

@@ -2,8 +2,14 @@ import Database from 'better-sqlite3';
 import { join } from 'node:path';
 import { configure, createTables } from '../../internal/store/sqlite/schema.ts';
 
-/** The floor of durable writes: rows of a 450-byte object into the store's own schema with its own settings, and nothing else. */
-export function rawSqlite(dir: string): { rows(count: number, perCommit: number): void; close(): void } {
+/**
+ * The floor of durable writes: rows of a 450-byte object into the store's own schema with its own
+ * settings, and nothing else.
+ */
+export function rawSqlite(dir: string): {
+  rows(count: number, perCommit: number): void;
+  close(): void;
+} {
   const db = new Database(join(dir, 'raw.db'));
   configure(db);
   createTables(db);

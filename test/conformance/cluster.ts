@@ -1,10 +1,11 @@
 /**
- * Starts a one-node cluster in namespaces of its own for a conformance run, with every image of INSTRUMENTS/images imported
- * and a registry that holds them, and stays until it is told to stop.
+ * Starts a one-node cluster in namespaces of its own for a conformance run, with every image of
+ * INSTRUMENTS/images imported and a registry that holds them, and stays until it is told to stop.
  *
  *     node test/conformance/cluster.ts INSTRUMENTS KUBECONFIG [ETCD]
  *
- * With ETCD, an etcd's program, the server keeps everything in an etcd outside the node instead of its own file.
+ * With ETCD, an etcd's program, the server keeps everything in an etcd outside the node instead of
+ * its own file.
  */
 import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
@@ -18,17 +19,30 @@ if (!instruments || !kubeconfig) {
   process.exit(1);
 }
 const folder = resolve(instruments, 'images');
-const images = readdirSync(folder).filter((f) => f.endsWith('.tar')).map((f) => join(folder, f));
+const images = readdirSync(folder)
+  .filter((f) => f.endsWith('.tar'))
+  .map((f) => join(folder, f));
 const cluster = new TestCluster();
 const etc = join(cluster.node.disk, 'etc/skiff');
 mkdirSync(etc, { recursive: true });
-writeFileSync(join(etc, 'registries.yaml'), 'mirrors:\n  "*":\n    endpoint: ["http://127.0.0.1:5000"]\n');
+writeFileSync(
+  join(etc, 'registries.yaml'),
+  'mirrors:\n  "*":\n    endpoint: ["http://127.0.0.1:5000"]\n',
+);
 const port = await freePort();
 const endpoint = `http://${cluster.node.hostIp}:${port}`;
-const [binary, ...flags] = etcd ? await etcdCommand({ binary: resolve(etcd), dataDir: join(cluster.node.disk, 'etcd'), listen: `http://0.0.0.0:${port}`, advertise: endpoint }) : [];
+const [binary, ...flags] = etcd
+  ? await etcdCommand({
+      binary: resolve(etcd),
+      dataDir: join(cluster.node.disk, 'etcd'),
+      listen: `http://0.0.0.0:${port}`,
+      advertise: endpoint,
+    })
+  : [];
 const store = binary ? spawn(binary, flags, { stdio: 'inherit' }) : undefined;
 await cluster.up({ images, flags: store ? [`--datastore-endpoint=${endpoint}`] : [] });
-// The registry of the conformance kit answers what is pulled with policy Always; without it a single test fails.
+// The registry of the conformance kit answers what is pulled with policy Always; without it a
+// single test fails.
 const serve = process.env['SERVE_IMAGES'];
 if (serve && existsSync(serve)) cluster.node.start([serve, folder], 'registry.log');
 copyFileSync(cluster.kubeconfig, kubeconfig);

@@ -7,7 +7,10 @@ import { realRandom } from '../../internal/io/random.ts';
 import { issueCa, issueCert } from '../../internal/pki/certificate.ts';
 import { run, until } from '../e2e/node.ts';
 
-/** Upstream's own kube-apiserver, controller manager and scheduler on this machine, on a store of somebody's. No node. */
+/**
+ * Upstream's own kube-apiserver, controller manager and scheduler on this machine, on a store of
+ * somebody's. No node.
+ */
 export class ControlPlane {
   readonly kubeconfig: string;
   readonly dir: string;
@@ -33,28 +36,80 @@ export class ControlPlane {
     return child;
   }
 
-  /** `store` is an etcd's client URL; to one of https the API server shows a certificate of the authority in `ca.crt`. */
+  /**
+   * `store` is an etcd's client URL; to one of https the API server shows a certificate of the
+   * authority in `ca.crt`.
+   */
   async up(store: string): Promise<void> {
     const port = await freePort();
     const at = (name: string): string => join(this.dir, name);
     this.#writeKubeconfig(port);
-    const tls = store.startsWith('https:') ? [`--etcd-cafile=${at('ca.crt')}`, `--etcd-certfile=${at('admin.crt')}`, `--etcd-keyfile=${at('admin.key')}`] : [];
+    const tls = store.startsWith('https:')
+      ? [
+          `--etcd-cafile=${at('ca.crt')}`,
+          `--etcd-certfile=${at('admin.crt')}`,
+          `--etcd-keyfile=${at('admin.key')}`,
+        ]
+      : [];
     this.start('kube-apiserver', [
-      join(this.#tools, 'kube-apiserver'), `--etcd-servers=${store}`, ...tls, '--service-cluster-ip-range=10.43.0.0/16', '--bind-address=127.0.0.1', `--secure-port=${port}`,
-      `--tls-cert-file=${at('server.crt')}`, `--tls-private-key-file=${at('server.key')}`, `--client-ca-file=${at('ca.crt')}`,
-      `--service-account-key-file=${at('sa.pub')}`, `--service-account-signing-key-file=${at('sa.key')}`, '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
-      '--authorization-mode=Node,RBAC', '--enable-admission-plugins=NodeRestriction', '--allow-privileged=true',
-      `--requestheader-client-ca-file=${at('ca.crt')}`, '--requestheader-allowed-names=front-proxy', '--requestheader-extra-headers-prefix=X-Remote-Extra-',
-      '--requestheader-group-headers=X-Remote-Group', '--requestheader-username-headers=X-Remote-User', `--proxy-client-cert-file=${at('proxy.crt')}`, `--proxy-client-key-file=${at('proxy.key')}`,
+      join(this.#tools, 'kube-apiserver'),
+      `--etcd-servers=${store}`,
+      ...tls,
+      '--service-cluster-ip-range=10.43.0.0/16',
+      '--bind-address=127.0.0.1',
+      `--secure-port=${port}`,
+      `--tls-cert-file=${at('server.crt')}`,
+      `--tls-private-key-file=${at('server.key')}`,
+      `--client-ca-file=${at('ca.crt')}`,
+      `--service-account-key-file=${at('sa.pub')}`,
+      `--service-account-signing-key-file=${at('sa.key')}`,
+      '--service-account-issuer=https://kubernetes.default.svc.cluster.local',
+      '--authorization-mode=Node,RBAC',
+      '--enable-admission-plugins=NodeRestriction',
+      '--allow-privileged=true',
+      `--requestheader-client-ca-file=${at('ca.crt')}`,
+      '--requestheader-allowed-names=front-proxy',
+      '--requestheader-extra-headers-prefix=X-Remote-Extra-',
+      '--requestheader-group-headers=X-Remote-Group',
+      '--requestheader-username-headers=X-Remote-User',
+      `--proxy-client-cert-file=${at('proxy.crt')}`,
+      `--proxy-client-key-file=${at('proxy.key')}`,
     ]);
-    await until('the API server is ready', () => run([join(this.#tools, 'kubectl'), `--kubeconfig=${this.kubeconfig}`, 'get', '--raw', '/readyz']).stdout === 'ok', { seen: () => `see ${at('kube-apiserver.log')}` });
+    await until(
+      'the API server is ready',
+      () =>
+        run([
+          join(this.#tools, 'kubectl'),
+          `--kubeconfig=${this.kubeconfig}`,
+          'get',
+          '--raw',
+          '/readyz',
+        ]).stdout === 'ok',
+      { seen: () => `see ${at('kube-apiserver.log')}` },
+    );
     const kubeconfig = this.kubeconfig;
-    const common = [`--kubeconfig=${kubeconfig}`, `--authentication-kubeconfig=${kubeconfig}`, `--authorization-kubeconfig=${kubeconfig}`, '--leader-elect=false', '--bind-address=127.0.0.1'];
+    const common = [
+      `--kubeconfig=${kubeconfig}`,
+      `--authentication-kubeconfig=${kubeconfig}`,
+      `--authorization-kubeconfig=${kubeconfig}`,
+      '--leader-elect=false',
+      '--bind-address=127.0.0.1',
+    ];
     this.start('kube-controller-manager', [
-      join(this.#tools, 'kube-controller-manager'), ...common, `--secure-port=${await freePort()}`, `--service-account-private-key-file=${at('sa.key')}`, `--root-ca-file=${at('ca.crt')}`,
-      `--cluster-signing-cert-file=${at('ca.crt')}`, `--cluster-signing-key-file=${at('ca.key')}`, '--use-service-account-credentials=true',
+      join(this.#tools, 'kube-controller-manager'),
+      ...common,
+      `--secure-port=${await freePort()}`,
+      `--service-account-private-key-file=${at('sa.key')}`,
+      `--root-ca-file=${at('ca.crt')}`,
+      `--cluster-signing-cert-file=${at('ca.crt')}`,
+      `--cluster-signing-key-file=${at('ca.key')}`,
+      '--use-service-account-credentials=true',
     ]);
-    this.start('kube-scheduler', [join(this.#tools, 'kube-scheduler'), ...common, `--secure-port=${await freePort()}`]);
+    this.start('kube-scheduler', [
+      join(this.#tools, 'kube-scheduler'),
+      ...common,
+      `--secure-port=${await freePort()}`,
+    ]);
   }
 
   /** Ends what was started, the newest first. */
@@ -81,14 +136,27 @@ export class ControlPlane {
   #writeIdentities(): void {
     const doors = { nowMs: Date.now(), random: realRandom };
     const ca = issueCa({ ...doors, cn: 'swap-ca' });
-    const write = (name: string, text: string): void => writeFileSync(join(this.dir, name), text, { mode: 0o600 });
+    const write = (name: string, text: string): void =>
+      writeFileSync(join(this.dir, name), text, { mode: 0o600 });
     const pair = (name: string, { cert, key }: { cert: string; key: string }): void => {
       write(`${name}.crt`, cert);
       write(`${name}.key`, key);
     };
     pair('ca', ca);
-    pair('admin', issueCert({ ...doors, ca, cn: 'admin', orgs: ['system:masters'], usages: ['client'] }));
-    pair('server', issueCert({ ...doors, ca, cn: 'kube-apiserver', usages: ['server'], sans: ['localhost', 'kubernetes.default.svc', '127.0.0.1', '10.43.0.1'] }));
+    pair(
+      'admin',
+      issueCert({ ...doors, ca, cn: 'admin', orgs: ['system:masters'], usages: ['client'] }),
+    );
+    pair(
+      'server',
+      issueCert({
+        ...doors,
+        ca,
+        cn: 'kube-apiserver',
+        usages: ['server'],
+        sans: ['localhost', 'kubernetes.default.svc', '127.0.0.1', '10.43.0.1'],
+      }),
+    );
     pair('proxy', issueCert({ ...doors, ca, cn: 'front-proxy', usages: ['client'] }));
     const tokens = generateKeyPairSync('rsa', { modulusLength: 2048 });
     write('sa.key', tokens.privateKey.export({ type: 'pkcs1', format: 'pem' }).toString());
@@ -97,17 +165,46 @@ export class ControlPlane {
 
   #writeKubeconfig(port: number): void {
     const base64 = (name: string): string => readFileSync(join(this.dir, name)).toString('base64');
-    writeFileSync(this.kubeconfig, [
-      'apiVersion: v1', 'kind: Config', `clusters: [{name: c, cluster: {server: "https://127.0.0.1:${port}", certificate-authority-data: ${base64('ca.crt')}}}]`,
-      `users: [{name: u, user: {client-certificate-data: ${base64('admin.crt')}, client-key-data: ${base64('admin.key')}}}]`, 'contexts: [{name: x, context: {cluster: c, user: u}}]', 'current-context: x', '',
-    ].join('\n'), { mode: 0o600 });
+    writeFileSync(
+      this.kubeconfig,
+      [
+        'apiVersion: v1',
+        'kind: Config',
+        `clusters: [{name: c, cluster: {server: "https://127.0.0.1:${port}", ` +
+          `certificate-authority-data: ${base64('ca.crt')}}}]`,
+        `users: [{name: u, user: {client-certificate-data: ${base64('admin.crt')}, ` +
+          `client-key-data: ${base64('admin.key')}}}]`,
+        'contexts: [{name: x, context: {cluster: c, user: u}}]',
+        'current-context: x',
+        '',
+      ].join('\n'),
+      { mode: 0o600 },
+    );
   }
 }
 
 /** The words that start an etcd of one member. */
-export async function etcdCommand({ binary, dataDir, listen, advertise = listen }: { binary: string; dataDir: string; listen: string; advertise?: string }): Promise<string[]> {
+export async function etcdCommand({
+  binary,
+  dataDir,
+  listen,
+  advertise = listen,
+}: {
+  binary: string;
+  dataDir: string;
+  listen: string;
+  advertise?: string;
+}): Promise<string[]> {
   const peer = `http://127.0.0.1:${await freePort()}`;
-  const flags = { 'data-dir': dataDir, 'listen-client-urls': listen, 'advertise-client-urls': advertise, 'listen-peer-urls': peer, 'initial-advertise-peer-urls': peer, 'initial-cluster': `default=${peer}`, 'log-level': 'error' };
+  const flags = {
+    'data-dir': dataDir,
+    'listen-client-urls': listen,
+    'advertise-client-urls': advertise,
+    'listen-peer-urls': peer,
+    'initial-advertise-peer-urls': peer,
+    'initial-cluster': `default=${peer}`,
+    'log-level': 'error',
+  };
   return [binary, ...Object.entries(flags).map(([flag, value]) => `--${flag}=${value}`)];
 }
 

@@ -21,9 +21,15 @@ export function statesOf(reports: { SpecReports?: Spec[] | null }[][]): Map<stri
   for (const suite of reports.flat()) {
     for (const spec of suite.SpecReports ?? []) {
       const name = [...(spec.ContainerHierarchyTexts ?? []), spec.LeafNodeText ?? ''].join(' ');
-      if (!name.includes('[Conformance]') || spec.State === 'skipped' || spec.State === 'pending') continue;
+      if (!name.includes('[Conformance]') || spec.State === 'skipped' || spec.State === 'pending')
+        continue;
       const why = (spec.Failure?.Message ?? '').trim().split('\n')[0] ?? '';
-      states.set(name, { name, state: spec.State, seconds: spec.RunTime / 1e9, why: why.replace(/\t/g, ' ').slice(0, 240) });
+      states.set(name, {
+        name,
+        state: spec.State,
+        seconds: spec.RunTime / 1e9,
+        why: why.replace(/\t/g, ' ').slice(0, 240),
+      });
     }
   }
   return states;
@@ -39,16 +45,31 @@ export function summaryOf(states: Map<string, TestState>): string {
     row.seconds += s.seconds;
     bySig.set(sig, row);
   }
-  const lines = [...bySig].sort().map(([sig, r]) => `${sig.padEnd(22)} passed ${String(r.passed).padStart(4)}  failed ${String(r.failed).padStart(4)}  ${r.seconds.toFixed(0).padStart(6)} s`);
+  const lines = [...bySig]
+    .sort()
+    .map(
+      ([sig, r]) =>
+        `${sig.padEnd(22)} passed ${String(r.passed).padStart(4)}  failed ` +
+        `${String(r.failed).padStart(4)}  ${r.seconds.toFixed(0).padStart(6)} s`,
+    );
   const passed = [...states.values()].filter((s) => s.state === 'passed').length;
-  lines.push(`${'all'.padEnd(22)} passed ${String(passed).padStart(4)}  failed ${String(states.size - passed).padStart(4)}  of 446`);
+  lines.push(
+    `${'all'.padEnd(22)} passed ${String(passed).padStart(4)}  failed ` +
+      `${String(states.size - passed).padStart(4)}  of 446`,
+  );
   for (const s of [...states.values()].sort((a, b) => (a.name < b.name ? -1 : 1))) {
-    if (s.state !== 'passed') lines.push(`${s.state.padEnd(9)} ${s.seconds.toFixed(1).padStart(6)} s  ${s.name}\n            ${s.why}`);
+    if (s.state !== 'passed')
+      lines.push(
+        `${s.state.padEnd(9)} ${s.seconds.toFixed(1).padStart(6)} s  ${s.name}\n            ` +
+          `${s.why}`,
+      );
   }
   return lines.join('\n');
 }
 
 export function tableOf(states: Map<string, TestState>): string {
   const rows = [...states.values()].sort((a, b) => (a.name < b.name ? -1 : 1));
-  return rows.map((s) => `${s.state}\t${s.seconds.toFixed(1)}\t${s.name}${s.why ? `\t${s.why}` : ''}\n`).join('');
+  return rows
+    .map((s) => `${s.state}\t${s.seconds.toFixed(1)}\t${s.name}${s.why ? `\t${s.why}` : ''}\n`)
+    .join('');
 }

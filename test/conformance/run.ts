@@ -17,20 +17,35 @@ const { values } = parseArgs({
   },
 });
 if (!values.instruments || !values.kubeconfig) {
-  process.stderr.write('usage: run.ts --instruments DIR --kubeconfig FILE [--focus RE] [--skip RE] [--procs N] [--out DIR] [--table FILE] [--without-nodes]\n');
+  process.stderr.write(
+    'usage: run.ts --instruments DIR --kubeconfig FILE [--focus RE] [--skip RE] [--procs N] ' +
+      '[--out DIR] [--table FILE] [--without-nodes]\n',
+  );
   process.exit(1);
 }
 const tools = resolve(values.instruments);
 const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
 
-const cluster = ['--num-nodes=1', ...(values['without-nodes'] ? ['--allowed-not-ready-nodes=-1', '--minStartupPods=-1'] : [])];
-const common = [`--kubeconfig=${resolve(values.kubeconfig)}`, '--provider=skeleton', `--kubectl-path=${join(tools, 'kubectl')}`, '--disable-log-dump', ...cluster];
+const cluster = [
+  '--num-nodes=1',
+  ...(values['without-nodes'] ? ['--allowed-not-ready-nodes=-1', '--minStartupPods=-1'] : []),
+];
+const common = [
+  `--kubeconfig=${resolve(values.kubeconfig)}`,
+  '--provider=skeleton',
+  `--kubectl-path=${join(tools, 'kubectl')}`,
+  '--disable-log-dump',
+  ...cluster,
+];
 
 /** Runs one pass; its long output goes to a file, its report to another. */
 async function pass(name: string, command: string[]): Promise<string> {
   const log = openSync(join(out, `${name}.log`), 'w');
-  const child = spawn(command[0] as string, command.slice(1), { stdio: ['ignore', log, log], cwd: out });
+  const child = spawn(command[0] as string, command.slice(1), {
+    stdio: ['ignore', log, log],
+    cwd: out,
+  });
   const code = await new Promise((done) => child.on('close', done));
   process.stdout.write(`${name}: status ${String(code)}\n`);
   return join(out, `${name}.json`);
@@ -53,11 +68,25 @@ const ginkgo = (name: string, procs: string, focus: string, skip: string): Promi
   ]);
 
 const reports: string[] = [];
-if (values.focus) reports.push(await ginkgo('focus', values.procs, `(${values.focus}).*\\[Conformance\\]`, values.skip ?? ''));
+if (values.focus)
+  reports.push(
+    await ginkgo('focus', values.procs, `(${values.focus}).*\\[Conformance\\]`, values.skip ?? ''),
+  );
 else {
-  reports.push(await ginkgo('parallel', values.procs, '\\[Conformance\\]', ['\\[Serial\\]', ...(values.skip ? [values.skip] : [])].join('|')));
+  reports.push(
+    await ginkgo(
+      'parallel',
+      values.procs,
+      '\\[Conformance\\]',
+      ['\\[Serial\\]', ...(values.skip ? [values.skip] : [])].join('|'),
+    ),
+  );
   reports.push(await ginkgo('serial', '1', '\\[Serial\\].*\\[Conformance\\]', values.skip ?? ''));
 }
-const states = statesOf(reports.filter((r) => existsSync(r)).map((r) => JSON.parse(readFileSync(r, 'utf8')) as Parameters<typeof statesOf>[0][0]));
+const states = statesOf(
+  reports
+    .filter((r) => existsSync(r))
+    .map((r) => JSON.parse(readFileSync(r, 'utf8')) as Parameters<typeof statesOf>[0][0]),
+);
 process.stdout.write(`${summaryOf(states)}\n`);
 if (values.table) writeFileSync(values.table, tableOf(states));

@@ -1,12 +1,21 @@
 import { randomBytes } from 'node:crypto';
-import { cpSync, readFileSync, readdirSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { TestCluster, until } from './node.ts';
 
 /**
- * Every file that skiff makes below its data directory and /etc/skiff, damaged while it does not run: what can be made again is, what cannot
- * is named in one line that says what to do. A file that this table does not know fails the test.
+ * Every file that skiff makes below its data directory and /etc/skiff, damaged while it does not
+ * run: what can be made again is, what cannot is named in one line that says what to do. A file
+ * that this table does not know fails the test.
  */
 const healed = 'is made again';
 const refused = 'is named, and the server does not start';
@@ -39,29 +48,49 @@ const cluster = new TestCluster();
 afterAll(() => cluster.down(false));
 const disk = (file: string): string => join(cluster.node.disk, file);
 const folders = ['var/lib/skiff', 'etc/skiff'];
-const files = (): string[] => folders.flatMap((folder) => (readdirSync(disk(folder), { recursive: true }) as string[]).map((name) => join(folder, name)).filter((file) => statSync(disk(file), { throwIfNoEntry: false })?.isFile()));
-const whatOf = (file: string): string | undefined => table.find(([pattern]) => pattern.test(file))?.[1];
-const runs = (): boolean => cluster.node.exec(['sh', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code === 0;
+const files = (): string[] =>
+  folders.flatMap((folder) =>
+    (readdirSync(disk(folder), { recursive: true }) as string[])
+      .map((name) => join(folder, name))
+      .filter((file) => statSync(disk(file), { throwIfNoEntry: false })?.isFile()),
+  );
+const whatOf = (file: string): string | undefined =>
+  table.find(([pattern]) => pattern.test(file))?.[1];
+const runs = (): boolean =>
+  cluster.node.exec(['sh', '-c', 'kill -0 $(cat /run/skiff-server.pid)']).code === 0;
 const stop = async (): Promise<void> => {
   cluster.killServer('KILL');
   await until('the server is gone', () => !runs(), { timeoutMs: 10_000 });
 };
 const restore = (): void => {
-  for (const folder of folders) cpSync(`${disk(folder)}.whole`, disk(folder), { recursive: true, preserveTimestamps: true, force: true });
+  for (const folder of folders)
+    cpSync(`${disk(folder)}.whole`, disk(folder), {
+      recursive: true,
+      preserveTimestamps: true,
+      force: true,
+    });
 };
 /** Starts the server; says what it said, and whether it is ready or has ended. */
 const start = async (...flags: string[]): Promise<{ ready: boolean; said: string }> => {
   const before = cluster.log().length;
   cluster.startServer(['--secrets-encryption', ...flags]);
   const said = (): string => cluster.log().slice(before);
-  await until('it is ready or has ended', () => said().includes('skiff server ready') || / ERROR skiff .*\)$/m.test(said()), { timeoutMs: 30_000, seen: said });
+  await until(
+    'it is ready or has ended',
+    () => said().includes('skiff server ready') || / ERROR skiff .*\)$/m.test(said()),
+    { timeoutMs: 30_000, seen: said },
+  );
   return { ready: said().includes('skiff server ready'), said: said() };
 };
 
 beforeAll(async () => {
   await cluster.up({ flags: ['--secrets-encryption'] });
   await stop();
-  for (const folder of folders) cpSync(disk(folder), `${disk(folder)}.whole`, { recursive: true, filter: (path) => !path.endsWith('.sock') });
+  for (const folder of folders)
+    cpSync(disk(folder), `${disk(folder)}.whole`, {
+      recursive: true,
+      filter: (path) => !path.endsWith('.sock'),
+    });
 });
 
 afterEach(async () => {
@@ -74,38 +103,63 @@ describe('a damaged file', () => {
     expect(files().filter((file) => whatOf(file) === undefined)).toEqual([]);
   });
 
-  it.each(damages)('that can be made again, %s: all of them at once, and the node is as it was', async (_what, damage) => {
-    const mine = files().filter((file) => whatOf(file) === healed && !file.endsWith('server/node-token'));
-    const authority = readFileSync(disk('var/lib/skiff/server/tls/server-ca.crt'), 'utf8');
-    const token = readFileSync(disk('var/lib/skiff/server/token'), 'utf8');
-    for (const file of mine) damage(disk(file));
-    const { ready, said } = await start();
-    expect({ ready, stacks: said.match(/^\s+at .*/gm) ?? [] }, said).toEqual({ ready: true, stacks: [] });
-    await cluster.ready();
-    expect(readFileSync(disk('var/lib/skiff/server/tls/server-ca.crt'), 'utf8')).toBe(authority);
-    expect(readFileSync(disk('var/lib/skiff/server/token'), 'utf8')).toBe(token);
-    for (const file of mine.filter((name) => name.endsWith('.crt'))) expect(readFileSync(disk(file), 'utf8'), file).toMatch(/^-----BEGIN CERTIFICATE-----[^]*-----END CERTIFICATE-----\n$/);
-  });
+  it.each(damages)(
+    'that can be made again, %s: all of them at once, and the node is as it was',
+    async (_what, damage) => {
+      const mine = files().filter(
+        (file) => whatOf(file) === healed && !file.endsWith('server/node-token'),
+      );
+      const authority = readFileSync(disk('var/lib/skiff/server/tls/server-ca.crt'), 'utf8');
+      const token = readFileSync(disk('var/lib/skiff/server/token'), 'utf8');
+      for (const file of mine) damage(disk(file));
+      const { ready, said } = await start();
+      expect({ ready, stacks: said.match(/^\s+at .*/gm) ?? [] }, said).toEqual({
+        ready: true,
+        stacks: [],
+      });
+      await cluster.ready();
+      expect(readFileSync(disk('var/lib/skiff/server/tls/server-ca.crt'), 'utf8')).toBe(authority);
+      expect(readFileSync(disk('var/lib/skiff/server/token'), 'utf8')).toBe(token);
+      for (const file of mine.filter((name) => name.endsWith('.crt')))
+        expect(readFileSync(disk(file), 'utf8'), file).toMatch(
+          /^-----BEGIN CERTIFICATE-----[^]*-----END CERTIFICATE-----\n$/,
+        );
+    },
+  );
 
-  it.each(damages)('that cannot be made again, %s: one line with its name and what to do, and nothing in its place', async (what, damage) => {
-    for (const file of files().filter((one) => whatOf(one) === refused)) {
-      damage(disk(file));
-      const damaged = readFileSync(disk(file));
-      const { ready, said } = await start('--disable-agent');
-      const lines = said.split('\n').filter((line) => / ERROR skiff |^\s+at /.test(line));
-      expect({ file, what, ready, lines: lines.length }, said).toEqual({ file, what, ready: false, lines: 1 });
-      expect(lines[0]).toContain(`/${file} `);
-      expect(lines[0]).toMatch(/\(put (it|the file) back/);
-      expect(readFileSync(disk(file)).equals(damaged)).toBe(true);
-      restore();
-    }
-  });
+  it.each(damages)(
+    'that cannot be made again, %s: one line with its name and what to do, and nothing in ' +
+      'its place',
+    async (what, damage) => {
+      for (const file of files().filter((one) => whatOf(one) === refused)) {
+        damage(disk(file));
+        const damaged = readFileSync(disk(file));
+        const { ready, said } = await start('--disable-agent');
+        const lines = said.split('\n').filter((line) => / ERROR skiff |^\s+at /.test(line));
+        expect({ file, what, ready, lines: lines.length }, said).toEqual({
+          file,
+          what,
+          ready: false,
+          lines: 1,
+        });
+        expect(lines[0]).toContain(`/${file} `);
+        expect(lines[0]).toMatch(/\(put (it|the file) back/);
+        expect(readFileSync(disk(file)).equals(damaged)).toBe(true);
+        restore();
+      }
+    },
+  );
 
   it('server/tls that is gone: the state is not left to new authorities', async () => {
     rmSync(disk('var/lib/skiff/server/tls'), { recursive: true });
     const { ready, said } = await start('--disable-agent');
-    expect({ ready, line: said.split('\n').filter((line) => / ERROR skiff /.test(line)).length }, said).toEqual({ ready: false, line: 1 });
-    expect(said).toMatch(/ERROR skiff \/var\/lib\/skiff\/server\/tls\/server-ca\.crt is missing, and the cluster of this data directory rests on it \(put it back/);
+    expect(
+      { ready, line: said.split('\n').filter((line) => / ERROR skiff /.test(line)).length },
+      said,
+    ).toEqual({ ready: false, line: 1 });
+    expect(said).toMatch(
+      /ERROR skiff \/var\/lib\/skiff\/server\/tls\/server-ca\.crt is missing, and the cluster of this data directory rests on it \(put it back/,
+    );
     expect(readdirSync(disk('var/lib/skiff/server/tls'))).toEqual([]);
     restore();
     expect((await start('--disable-agent')).ready).toBe(true);

@@ -20,8 +20,18 @@ afterAll(() => {
 const ask = (path: string): { status: string; seconds: number; body: string } => {
   const url = `https://127.0.0.1:6443${path}`;
   const tls = '/var/lib/skiff/server/tls/client-admin';
-  const as = path.includes('z/') ? ['--cert', `${tls}.crt`, '--key', `${tls}.key`] : []; // the checks one by one are not everybody's
-  const out = cluster.node.exec(['curl', '-sk', ...as, '-m', '10', '-w', '\n%{http_code} %{time_total}', url]).stdout;
+  // the checks one by one are not everybody's
+  const as = path.includes('z/') ? ['--cert', `${tls}.crt`, '--key', `${tls}.key`] : [];
+  const out = cluster.node.exec([
+    'curl',
+    '-sk',
+    ...as,
+    '-m',
+    '10',
+    '-w',
+    '\n%{http_code} %{time_total}',
+    url,
+  ]).stdout;
   const [status = '', seconds = ''] = (out.split('\n').at(-1) ?? '').split(' ');
   return { status, seconds: Number(seconds), body: out };
 };
@@ -33,10 +43,14 @@ it('says within a second which check fails, and is well again by itself', async 
   try {
     for (const path of ['/readyz', '/livez', '/healthz', '/readyz/etcd']) {
       const answers = [1, 2, 3].map(() => ask(path));
-      expect(answers.map(({ status }) => status), path).toEqual(['500', '500', '500']);
+      expect(
+        answers.map(({ status }) => status),
+        path,
+      ).toEqual(['500', '500', '500']);
       // The machine of the test may be busy with others: the best of three is the server's.
       expect(Math.min(...answers.map(({ seconds }) => seconds)), path).toBeLessThan(1);
-      if (path === '/readyz') expect(answers[0]?.body).toMatch(/\[-\]etcd failed[^]*\[-\]etcd-readiness failed/);
+      if (path === '/readyz')
+        expect(answers[0]?.body).toMatch(/\[-\]etcd failed[^]*\[-\]etcd-readiness failed/);
     }
     expect(ask('/livez/ping').status).toBe('200');
   } finally {
@@ -50,12 +64,40 @@ it('moves its etcd along when the machine gets another address', async () => {
   const { ip, hostIp } = cluster.node;
   const next = ip.replace(/\.1$/, '.78');
   cluster.k('create', 'configmap', 'kept', '--from-literal=a=b');
-  cluster.node.exec(['sh', '-c', `ip addr add ${next}/24 dev eth0; ip addr del ${ip}/24 dev eth0; ip addr show dev eth0 | grep -q ${next} || ip addr add ${next}/24 dev eth0; ip route replace default via ${hostIp}`]);
+  cluster.node.exec([
+    'sh',
+    '-c',
+    `ip addr add ${next}/24 dev eth0; ip addr del ${ip}/24 dev eth0; ip addr show dev eth0 | ` +
+      `grep -q ${next} || ip addr add ${next}/24 dev eth0; ip route replace default via ` +
+      `${hostIp}`,
+  ]);
   cluster.useAddress(next);
-  const members = (): string => cluster.node.exec([process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'datastore', 'member', 'list']).stdout;
-  await until('the member has the new address', () => members().includes(`https://${next}:2380`) && members().includes(`https://${next}:2379`), { timeoutMs: 30_000, seen: () => members() + cluster.log().slice(-2000) });
+  const members = (): string =>
+    cluster.node.exec([
+      process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'),
+      'datastore',
+      'member',
+      'list',
+    ]).stdout;
+  await until(
+    'the member has the new address',
+    () => members().includes(`https://${next}:2380`) && members().includes(`https://${next}:2379`),
+    { timeoutMs: 30_000, seen: () => members() + cluster.log().slice(-2000) },
+  );
   expect(members()).not.toContain(`${ip}:`);
-  await until('what was written is there', () => cluster.kubectl(['get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}'], { timeoutMs: 5_000 }).stdout === 'b', { timeoutMs: 30_000 });
-  const names = cluster.node.exec(['bash', '-c', `openssl s_client -connect ${next}:2380 </dev/null 2>/dev/null | openssl x509 -noout -ext subjectAltName`]).stdout;
+  await until(
+    'what was written is there',
+    () =>
+      cluster.kubectl(['get', 'configmap', 'kept', '-o', 'jsonpath={.data.a}'], {
+        timeoutMs: 5_000,
+      }).stdout === 'b',
+    { timeoutMs: 30_000 },
+  );
+  const names = cluster.node.exec([
+    'bash',
+    '-c',
+    `openssl s_client -connect ${next}:2380 </dev/null 2>/dev/null | openssl x509 -noout ` +
+      '-ext subjectAltName',
+  ]).stdout;
   expect(names).toContain(`IP Address:${next}`);
 });

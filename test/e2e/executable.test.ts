@@ -17,8 +17,12 @@ describe('the executable', () => {
 
   it('takes no orders from NODE_OPTIONS or the current folder', () => {
     writeFileSync(join(dir, 'package.json'), '{"type":"module"}');
-    expect(run([skiff, 'version'], { env: { NODE_OPTIONS: '--require /nowhere.js' } }).code).not.toBe(9);
-    expect(run(['sh', '-c', `cd ${dir} && ${skiff} token generate`]).stdout).toMatch(/^[a-z0-9]{6}\.[a-z0-9]{16}\n$/);
+    expect(
+      run([skiff, 'version'], { env: { NODE_OPTIONS: '--require /nowhere.js' } }).code,
+    ).not.toBe(9);
+    expect(run(['sh', '-c', `cd ${dir} && ${skiff} token generate`]).stdout).toMatch(
+      /^[a-z0-9]{6}\.[a-z0-9]{16}\n$/,
+    );
   });
 
   it.each([
@@ -36,16 +40,27 @@ describe('the executable', () => {
     expect(done.stdout).toBe('');
   });
 
-  it('is kubectl under the name of kubectl, never calls itself, and needs no other on the machine', () => {
-    symlinkSync(skiff, join(dir, 'kubectl'));
-    const own = { SKIFF_DATA_DIR: join(dir, 'data'), SKIFF_UNPACK_DIR: join(dir, 'unpacked') };
-    const there = run(['sh', '-c', `${join(dir, 'kubectl')} version --client -o json`], { env: { ...own, PATH: `${dir}:${process.env['PATH']}` } });
-    expect(there.stdout).toContain('gitVersion');
-    const alone = run([join(dir, 'kubectl'), 'version', '--client', '-o', 'json'], { env: { ...own, PATH: dir } });
-    expect(JSON.parse(alone.stdout)).toMatchObject({ clientVersion: { gitVersion: 'v1.36.3' } });
-    const crictl = run([skiff, 'crictl', 'ps'], { env: { ...own, PATH: dir } });
-    expect([crictl.code, crictl.stderr]).toEqual([1, expect.stringMatching(/^skiff: there is no crictl on this machine \(put one into .*\)\n$/)]);
-  });
+  it(
+    'is kubectl under the name of kubectl, never calls itself, and needs no other on the ' +
+      'machine',
+    () => {
+      symlinkSync(skiff, join(dir, 'kubectl'));
+      const own = { SKIFF_DATA_DIR: join(dir, 'data'), SKIFF_UNPACK_DIR: join(dir, 'unpacked') };
+      const there = run(['sh', '-c', `${join(dir, 'kubectl')} version --client -o json`], {
+        env: { ...own, PATH: `${dir}:${process.env['PATH']}` },
+      });
+      expect(there.stdout).toContain('gitVersion');
+      const alone = run([join(dir, 'kubectl'), 'version', '--client', '-o', 'json'], {
+        env: { ...own, PATH: dir },
+      });
+      expect(JSON.parse(alone.stdout)).toMatchObject({ clientVersion: { gitVersion: 'v1.36.3' } });
+      const crictl = run([skiff, 'crictl', 'ps'], { env: { ...own, PATH: dir } });
+      expect([crictl.code, crictl.stderr]).toEqual([
+        1,
+        expect.stringMatching(/^skiff: there is no crictl on this machine \(put one into .*\)\n$/),
+      ]);
+    },
+  );
 
   it('ends in silence when its reader has read enough', () => {
     const done = run(['bash', '-c', `${skiff} licenses | head -0; echo "\${PIPESTATUS[0]}"`]);
@@ -54,7 +69,20 @@ describe('the executable', () => {
 
   it('tells the licence of everything in it', () => {
     const text = run([skiff, 'licenses']).stdout;
-    for (const name of ['skiff', 'Node.js', 'SQLite', 'kubectl', 'better-sqlite3', 'hono', 'protobufjs', '@grpc/grpc-js', '@lydell/node-pty-linux', 'js-yaml', 'pg']) expect(text.slice(0, 4000), name).toContain(`\n  ${name}`);
+    for (const name of [
+      'skiff',
+      'Node.js',
+      'SQLite',
+      'kubectl',
+      'better-sqlite3',
+      'hono',
+      'protobufjs',
+      '@grpc/grpc-js',
+      '@lydell/node-pty-linux',
+      'js-yaml',
+      'pg',
+    ])
+      expect(text.slice(0, 4000), name).toContain(`\n  ${name}`);
     expect(text.slice(0, 4000).match(/\n {2}protobufjs /g)).toHaveLength(1);
     expect(text).toMatch(/V8, located at deps\/v8/);
     expect(text).toMatch(/Copyright \(c\) 2017 Joshua Wise/);
@@ -65,14 +93,30 @@ describe('the executable', () => {
     rmSync(join(root, 'dist/elsewhere'), { recursive: true, force: true });
     mkdirSync(join(elsewhere, 'dist'), { recursive: true });
     try {
-      for (const part of ['cmd', 'internal', 'images', 'build', 'package.json', 'package-lock.json', 'LICENSE', '.npmrc']) cpSync(join(root, part), join(elsewhere, part), { recursive: true });
+      for (const part of [
+        'cmd',
+        'internal',
+        'images',
+        'build',
+        'package.json',
+        'package-lock.json',
+        'LICENSE',
+        '.npmrc',
+      ])
+        cpSync(join(root, part), join(elsewhere, part), { recursive: true });
       // Hard links, not a link to the folder: that would be found where it is.
       ok(['cp', '-al', join(root, 'node_modules'), join(elsewhere, 'node_modules')]);
       ok(['sh', '-c', `cp -l ${join(root, 'dist')}/kubectl-* ${join(elsewhere, 'dist')}`]);
       // As on a machine with nothing but Node: no git, no binutils.
-      const done = run([join(elsewhere, 'node_modules/.bin/node'), join(elsewhere, 'build/build.ts')], { env: { PATH: dir, TZ: 'Asia/Tokyo', LANG: 'C' }, timeoutMs: 240_000 });
+      const done = run(
+        [join(elsewhere, 'node_modules/.bin/node'), join(elsewhere, 'build/build.ts')],
+        { env: { PATH: dir, TZ: 'Asia/Tokyo', LANG: 'C' }, timeoutMs: 240_000 },
+      );
       expect(done.stderr).toBe('');
-      expect(run(['cmp', skiff, join(elsewhere, 'dist/skiff')])).toMatchObject({ code: 0, stdout: '' });
+      expect(run(['cmp', skiff, join(elsewhere, 'dist/skiff')])).toMatchObject({
+        code: 0,
+        stdout: '',
+      });
     } finally {
       rmSync(join(root, 'dist/elsewhere'), { recursive: true, force: true });
     }
@@ -86,9 +130,23 @@ describe('the executable', () => {
   });
 
   it('offers in a shell what it takes, and nothing else', () => {
-    const offered = (...words: string[]): string[] => run(['bash', '-c', `. <(${skiff} completion bash); COMP_WORDS=(${words.map((w) => `'${w}'`).join(' ')}); COMP_CWORD=${words.length - 1}; _skiff; echo "\${COMPREPLY[@]}"`]).stdout.trim().split(' ');
+    const offered = (...words: string[]): string[] =>
+      run([
+        'bash',
+        '-c',
+        `. <(${skiff} completion bash); ` +
+          `COMP_WORDS=(${words.map((w) => `'${w}'`).join(' ')}); ` +
+          `COMP_CWORD=${words.length - 1}; _skiff; echo "\${COMPREPLY[@]}"`,
+      ])
+        .stdout.trim()
+        .split(' ');
     expect(offered('skiff', 'sec')).toEqual(['secrets-encrypt']);
-    expect(offered('skiff', 'secrets-encrypt', '')).toEqual(['status', 'enable', 'disable', 'rotate-keys']);
+    expect(offered('skiff', 'secrets-encrypt', '')).toEqual([
+      'status',
+      'enable',
+      'disable',
+      'rotate-keys',
+    ]);
     expect(offered('skiff', 'server', '--cluster-i')).toEqual(['--cluster-init']);
     expect(offered('skiff', 'server', '--rootl')).toEqual(['']);
     expect(offered('skiff', 'token', 'create', '--tt')).toEqual(['--ttl']);

@@ -21,32 +21,82 @@ spec:
       terminationGracePeriodSeconds: 1
       containers: [{name: c, image: "docker.io/library/busybox:test", command: [sh, -c, ${JSON.stringify(script)}]${more}}]
 `;
-const pods = (app: string): string[] => cluster.k('get', 'pods', '-l', `app=${app}`, '-o', 'jsonpath={range .items[*]}{.metadata.name}/{.status.phase}/{.status.reason}{"\\n"}{end}').trim().split('\n').filter(Boolean);
-const running = (app: string): boolean => cluster.k('get', 'deployment', app, '-o', 'jsonpath={.status.availableReplicas}') === '1';
-const fill = (): void => void cluster.node.exec(['bash', '-c', 'cd /var/lib/skiff; (dd if=/dev/zero of=ballast bs=1M; dd if=/dev/zero of=ballast bs=1k oflag=append conv=notrunc) 2>/dev/null; :']);
+const pods = (app: string): string[] =>
+  cluster
+    .k(
+      'get',
+      'pods',
+      '-l',
+      `app=${app}`,
+      '-o',
+      'jsonpath={range .items[*]}{.metadata.name}/{.status.phase}/{.status.reason}{"\\n"}{end}',
+    )
+    .trim()
+    .split('\n')
+    .filter(Boolean);
+const running = (app: string): boolean =>
+  cluster.k('get', 'deployment', app, '-o', 'jsonpath={.status.availableReplicas}') === '1';
+const fill = (): void =>
+  void cluster.node.exec([
+    'bash',
+    '-c',
+    'cd /var/lib/skiff; (dd if=/dev/zero of=ballast bs=1M; dd if=/dev/zero of=ballast bs=1k ' +
+      'oflag=append conv=notrunc) 2>/dev/null; :',
+  ]);
 const free = (): void => void cluster.node.exec(['rm', '-f', '/var/lib/skiff/ballast']);
-const condition = (type: string): string => cluster.k('get', 'node', '-o', `jsonpath={.items[0].status.conditions[?(@.type=="${type}")].status}`);
-const create = (name: string) => cluster.kubectl(['create', 'configmap', name, '--from-literal=a=b'], { timeoutMs: 15_000 });
+const condition = (type: string): string =>
+  cluster.k(
+    'get',
+    'node',
+    '-o',
+    `jsonpath={.items[0].status.conditions[?(@.type=="${type}")].status}`,
+  );
+const create = (name: string) =>
+  cluster.kubectl(['create', 'configmap', name, '--from-literal=a=b'], { timeoutMs: 15_000 });
 
 describe('a node whose disk is full of something else', () => {
-  it('keeps its pods, tells of their statuses, takes deletions, and refuses in plain words what adds', async () => {
-    onTestFailed(() => void (failed = true));
-    cluster.apply(deployment('calm', 'sleep 100000'));
-    await until('the pod runs', () => running('calm'));
-    const before = pods('calm');
-    create('before');
-    fill();
-    await until('the pressure is told', () => condition('DiskPressure') === 'True', { timeoutMs: 90_000 });
-    await until('what adds is refused', () => create('more').stderr.includes("the disk of the server's datastore is full"));
-    expect(cluster.kubectl(['get', '--raw', '/readyz']).stdout).toBe('ok');
-    cluster.k('delete', 'configmap', 'before');
-    // A status: the container ends, and its restart is told.
-    cluster.node.exec(['pkill', '-9', '-f', '^sleep 100000']);
-    await until('the restart is told', () => cluster.k('get', 'pods', '-l', 'app=calm', '-o', 'jsonpath={.items[0].status.containerStatuses[0].restartCount}/{.items[0].status.containerStatuses[0].ready}') !== '0/true');
-    await until('the datastore\'s trouble is told', () => condition('DatastoreFull') === 'True');
-    await until('the node says what is full', () => cluster.k('get', 'events', '-o', 'jsonpath={.items[*].message}').includes('neither images nor the files of pods are what fills it'));
-    expect(pods('calm')).toEqual(before);
-  });
+  it(
+    'keeps its pods, tells of their statuses, takes deletions, and refuses in plain words what ' +
+      'adds',
+    async () => {
+      onTestFailed(() => void (failed = true));
+      cluster.apply(deployment('calm', 'sleep 100000'));
+      await until('the pod runs', () => running('calm'));
+      const before = pods('calm');
+      create('before');
+      fill();
+      await until('the pressure is told', () => condition('DiskPressure') === 'True', {
+        timeoutMs: 90_000,
+      });
+      await until('what adds is refused', () =>
+        create('more').stderr.includes("the disk of the server's datastore is full"),
+      );
+      expect(cluster.kubectl(['get', '--raw', '/readyz']).stdout).toBe('ok');
+      cluster.k('delete', 'configmap', 'before');
+      // A status: the container ends, and its restart is told.
+      cluster.node.exec(['pkill', '-9', '-f', '^sleep 100000']);
+      await until(
+        'the restart is told',
+        () =>
+          cluster.k(
+            'get',
+            'pods',
+            '-l',
+            'app=calm',
+            '-o',
+            'jsonpath={.items[0].status.containerStatuses[0].restartCount}/{.items[0].status.' +
+              'containerStatuses[0].ready}',
+          ) !== '0/true',
+      );
+      await until("the datastore's trouble is told", () => condition('DatastoreFull') === 'True');
+      await until('the node says what is full', () =>
+        cluster
+          .k('get', 'events', '-o', 'jsonpath={.items[*].message}')
+          .includes('neither images nor the files of pods are what fills it'),
+      );
+      expect(pods('calm')).toEqual(before);
+    },
+  );
 
   it('starts again while it lasts', async () => {
     onTestFailed(() => void (failed = true));
@@ -56,7 +106,11 @@ describe('a node whose disk is full of something else', () => {
     cluster.startServer();
     await cluster.ready();
     expect(create('more').stderr).toContain("the disk of the server's datastore is full");
-    await until('one line says what is full, and where', () => /the disk of the datastore is full.* folder=\/var\/lib\/skiff\/server\/db/.test(cluster.log().slice(lines)));
+    await until('one line says what is full, and where', () =>
+      /the disk of the datastore is full.* folder=\/var\/lib\/skiff\/server\/db/.test(
+        cluster.log().slice(lines),
+      ),
+    );
     expect(pods('calm')).toEqual(before);
   });
 
@@ -68,17 +122,26 @@ describe('a node whose disk is full of something else', () => {
     await cluster.ready();
     expect(create('more').stderr).toContain("the disk of the server's datastore is full");
     // Long enough for each try of a sandbox to leave what it leaves.
-    await until('the start of the pod was tried', () => cluster.k('get', 'events', '-o', 'jsonpath={.items[*].reason}').includes('FailedCreatePodSandBox') || running('calm'), { timeoutMs: 30_000 });
+    await until(
+      'the start of the pod was tried',
+      () =>
+        cluster
+          .k('get', 'events', '-o', 'jsonpath={.items[*].reason}')
+          .includes('FailedCreatePodSandBox') || running('calm'),
+      { timeoutMs: 30_000 },
+    );
     free();
     await until('the pod runs', () => running('calm'), { timeoutMs: 45_000 });
     fill();
   });
 
-  it('is itself again when there is room, with nobody\'s help', async () => {
+  it("is itself again when there is room, with nobody's help", async () => {
     onTestFailed(() => void (failed = true));
     free();
     await until('writes are taken', () => create('after').code === 0, { timeoutMs: 20_000 });
-    await until('the pressure is over', () => condition('DiskPressure') === 'False', { timeoutMs: 30_000 });
+    await until('the pressure is over', () => condition('DiskPressure') === 'False', {
+      timeoutMs: 30_000,
+    });
     await until('the trouble is over', () => condition('DatastoreFull') === 'False');
     cluster.apply(deployment('next', 'sleep 100000'));
     await until('new pods start', () => running('next') && running('calm'));
@@ -90,10 +153,27 @@ describe('a node whose disk a pod fills', () => {
     onTestFailed(() => void (failed = true));
     const calm = pods('calm');
     cluster.apply(deployment('greedy', 'dd if=/dev/zero of=/fill bs=1M count=480; sleep 100000'));
-    await until('it is evicted', () => pods('greedy').some((line) => line.endsWith('/Failed/Evicted')), { timeoutMs: 110_000 });
+    await until(
+      'it is evicted',
+      () => pods('greedy').some((line) => line.endsWith('/Failed/Evicted')),
+      { timeoutMs: 110_000 },
+    );
     cluster.k('scale', 'deployment', 'greedy', '--replicas=0');
-    await until('its files are gone', () => Number(cluster.node.exec(['bash', '-c', 'df --output=pcent /var/lib/skiff | tail -1 | tr -dc 0-9']).stdout) < 50, { timeoutMs: 30_000 });
+    await until(
+      'its files are gone',
+      () =>
+        Number(
+          cluster.node.exec([
+            'bash',
+            '-c',
+            'df --output=pcent /var/lib/skiff | tail -1 | tr -dc 0-9',
+          ]).stdout,
+        ) < 50,
+      { timeoutMs: 30_000 },
+    );
     expect(pods('calm')).toEqual(calm);
-    await until('the pressure is over', () => condition('DiskPressure') === 'False', { timeoutMs: 30_000 });
+    await until('the pressure is over', () => condition('DiskPressure') === 'False', {
+      timeoutMs: 30_000,
+    });
   });
 });

@@ -1,4 +1,14 @@
-import { existsSync, mkdirSync, readFileSync, readdirSync, readlinkSync, lstatSync, writeFileSync, rmSync, mkdtempSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  readlinkSync,
+  lstatSync,
+  writeFileSync,
+  rmSync,
+  mkdtempSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { imageArchive, type Entry, type ImageConfig } from '../../images/archive.ts';
@@ -22,17 +32,29 @@ function entriesOf(folder: string, at = ''): Entry[] {
 const users: Entry[] = [
   { path: 'etc', directory: true },
   { path: 'tmp', directory: true, mode: 0o1777 },
-  { path: 'etc/passwd', data: 'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\nnobody:x:65534:65534:nobody:/:/bin/sh\n' },
+  {
+    path: 'etc/passwd',
+    data:
+      'root:x:0:0:root:/root:/bin/sh\nwww-data:x:33:33::/var/www:/bin/false\n' +
+      'nobody:x:65534:65534:nobody:/:/bin/sh\n',
+  },
   { path: 'etc/group', data: 'root:x:0:\nwww-data:x:33:\nnogroup:x:65534:\n' },
   { path: 'etc/nsswitch.conf', data: 'hosts: files dns\n' },
 ];
 
-function build(file: string, name: string, make: () => { entries: Entry[]; config: ImageConfig }): string {
+function build(
+  file: string,
+  name: string,
+  make: () => { entries: Entry[]; config: ImageConfig },
+): string {
   const path = join(cache, file);
   if (!existsSync(path)) {
     const { entries, config } = make();
     mkdirSync(cache, { recursive: true });
-    writeFileSync(path, imageArchive({ name, arch: process.arch, layers: [[...users, ...entries]], config }));
+    writeFileSync(
+      path,
+      imageArchive({ name, arch: process.arch, layers: [[...users, ...entries]], config }),
+    );
   }
   return path;
 }
@@ -41,9 +63,18 @@ function build(file: string, name: string, make: () => { entries: Entry[]; confi
 export function busybox(): string {
   return build('busybox.tar', 'docker.io/library/busybox:test', () => {
     const binary = readFileSync('/bin/busybox');
-    const applets = ok(['/bin/busybox', '--list']).split('\n').filter((a) => a && a !== 'busybox');
+    const applets = ok(['/bin/busybox', '--list'])
+      .split('\n')
+      .filter((a) => a && a !== 'busybox');
     const links = applets.map((a) => ({ path: `bin/${a}`, link: 'busybox' }));
-    return { entries: [{ path: 'bin', directory: true }, { path: 'bin/busybox', data: binary, mode: 0o755 }, ...links], config: { cmd: ['sh'] } };
+    return {
+      entries: [
+        { path: 'bin', directory: true },
+        { path: 'bin/busybox', data: binary, mode: 0o755 },
+        ...links,
+      ],
+      config: { cmd: ['sh'] },
+    };
   });
 }
 
@@ -51,11 +82,41 @@ export function busybox(): string {
 function debian(packages: string[]): Entry[] {
   const folder = mkdtempSync(join(tmpdir(), 'skiff-image-'));
   try {
-    if (run(['apt-cache', 'show', packages[0] as string]).code !== 0) ok(['apt-get', 'update', '-qq'], { timeoutMs: 300_000 });
-    const listed = ok(['apt-cache', 'depends', '--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances', ...packages]);
-    const names = [...new Set(listed.split('\n').filter((l) => /^[a-z0-9]/.test(l)))].filter((n) => !/^(debconf|dpkg|perl|perl-base|init-system-helpers|systemd|adduser|passwd|tar|libpam.*|libaudit.*)$/.test(n));
-    ok(['bash', '-c', 'cd "$0" && mkdir debs root && cd debs && apt-get download -qq "$@" >/dev/null 2>&1; ls *.deb >/dev/null', folder, ...names]);
-    ok(['bash', '-c', 'for f in "$0"/debs/*.deb; do dpkg -x "$f" "$0/root"; done; rm -rf "$0"/root/usr/share/{doc,man,locale,info,lintian}', folder]);
+    if (run(['apt-cache', 'show', packages[0] as string]).code !== 0)
+      ok(['apt-get', 'update', '-qq'], { timeoutMs: 300_000 });
+    const listed = ok([
+      'apt-cache',
+      'depends',
+      '--recurse',
+      '--no-recommends',
+      '--no-suggests',
+      '--no-conflicts',
+      '--no-breaks',
+      '--no-replaces',
+      '--no-enhances',
+      ...packages,
+    ]);
+    const names = [...new Set(listed.split('\n').filter((l) => /^[a-z0-9]/.test(l)))].filter(
+      (n) =>
+        !/^(debconf|dpkg|perl|perl-base|init-system-helpers|systemd|adduser|passwd|tar|libpam.*|libaudit.*)$/.test(
+          n,
+        ),
+    );
+    ok([
+      'bash',
+      '-c',
+      'cd "$0" && mkdir debs root && cd debs && apt-get download -qq "$@" >/dev/null 2>&1; ' +
+        'ls *.deb >/dev/null',
+      folder,
+      ...names,
+    ]);
+    ok([
+      'bash',
+      '-c',
+      'for f in "$0"/debs/*.deb; do dpkg -x "$f" "$0/root"; done; rm -rf ' +
+        '"$0"/root/usr/share/{doc,man,locale,info,lintian}',
+      folder,
+    ]);
     // Debian's merged /usr: the loader is looked for in /lib64 and libraries in /lib.
     return entriesOf(join(folder, 'root'));
   } finally {
@@ -66,12 +127,30 @@ function debian(packages: string[]): Entry[] {
 /** nginx that serves /usr/share/nginx/html on port 80, from Debian's nginx-light. */
 export function nginx(): string {
   return build('nginx.tar', 'docker.io/library/nginx:test', () => {
-    const conf = 'error_log stderr;\nuser www-data;\nevents {}\nhttp { access_log /dev/stdout; server { listen 80; root /usr/share/nginx/html; } }\n';
+    const conf =
+      'error_log stderr;\nuser www-data;\nevents {}\nhttp { access_log /dev/stdout; server { ' +
+      'listen 80; root /usr/share/nginx/html; } }\n';
     const html = 'Welcome to nginx\n';
-    const entries = debian(['nginx-light', 'dash', 'coreutils', 'libc-bin']).filter((e) => e.path !== 'etc/nginx/nginx.conf');
-    const dirs = ['run', 'var', 'var/log', 'var/log/nginx', 'var/lib', 'var/lib/nginx', 'usr/share/nginx', 'usr/share/nginx/html'].filter((d) => !entries.some((e) => e.path === d));
+    const entries = debian(['nginx-light', 'dash', 'coreutils', 'libc-bin']).filter(
+      (e) => e.path !== 'etc/nginx/nginx.conf',
+    );
+    const dirs = [
+      'run',
+      'var',
+      'var/log',
+      'var/log/nginx',
+      'var/lib',
+      'var/lib/nginx',
+      'usr/share/nginx',
+      'usr/share/nginx/html',
+    ].filter((d) => !entries.some((e) => e.path === d));
     return {
-      entries: [...entries, ...dirs.map((path) => ({ path, directory: true })), { path: 'etc/nginx/nginx.conf', data: conf }, { path: 'usr/share/nginx/html/index.html', data: html }],
+      entries: [
+        ...entries,
+        ...dirs.map((path) => ({ path, directory: true })),
+        { path: 'etc/nginx/nginx.conf', data: conf },
+        { path: 'usr/share/nginx/html/index.html', data: html },
+      ],
       config: { cmd: ['/usr/sbin/nginx', '-g', 'daemon off;'], exposedPorts: ['80/tcp'] },
     };
   });

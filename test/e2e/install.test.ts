@@ -7,7 +7,10 @@ import { root, TestNode, until } from './node.ts';
 const node = new TestNode('boat');
 let failed = false;
 
-/** Writes of the installer stay in the node: /etc and /usr/local are overlaid, /var/lib and /var/log are the node's own. */
+/**
+ * Writes of the installer stay in the node: /etc and /usr/local are overlaid, /var/lib and /var/log
+ * are the node's own.
+ */
 const overlays = `set -e
 for d in etc usr/local; do
   mkdir -p $1/over/$d/up $1/over/$d/work
@@ -39,7 +42,8 @@ mkdir -p /var/lib/cni/results
 echo '{"containerId":"somebody","netns":"/var/run/netns/cni-somebody"}' > /var/lib/cni/results/other-somebody-eth0
 setsid bash -c 'exec -a containerd-shim-runc-v2 busybox sh -c "while :; do sleep 1; done" -address /run/skiff-other/containerd.sock' </dev/null >/dev/null 2>&1 &`;
 
-const inside = (script: string, ...args: string[]) => node.exec(['bash', '-c', script, 'story', ...args], { timeoutMs: 240_000 });
+const inside = (script: string, ...args: string[]) =>
+  node.exec(['bash', '-c', script, 'story', ...args], { timeoutMs: 240_000 });
 const env = 'export INSTALL_SKIFF_SKIP_BUILD=true INSTALL_SKIFF_SKIP_PACKAGES=true; ';
 let before = '';
 
@@ -54,7 +58,10 @@ afterAll(() => node.destroy({ keepLogs: failed }));
 
 /** Holds a port, so that a server cannot have it. */
 const holder = (port: number): string =>
-  `rm -f /run/held; setsid ${process.execPath} -e 'require("net").createServer().listen(${port}, "0.0.0.0", () => require("fs").writeFileSync("/run/held", ""))' </dev/null >/dev/null 2>&1 & echo $! >/run/holder; for i in $(seq 100); do [ -e /run/held ] && break; sleep 0.1; done`;
+  `rm -f /run/held; setsid ${process.execPath} -e ` +
+  `'require("net").createServer().listen(${port}, "0.0.0.0", () => ` +
+  `require("fs").writeFileSync("/run/held", ""))' </dev/null >/dev/null 2>&1 & echo $! ` +
+  '>/run/holder; for i in $(seq 100); do [ -e /run/held ] && break; sleep 0.1; done';
 const release = 'kill $(cat /run/holder); rm -f /run/holder /run/held';
 const install = (words = '', more = ''): ReturnType<typeof inside> & { all: string } => {
   const done = inside(`${env} ${more} cd ${root} && sh ./install.sh ${words}`);
@@ -75,7 +82,12 @@ describe('install.sh', () => {
     const next = /Next:\n {4}(.*)\n/.exec(install('', 'export SUDO_USER=; ').stdout)?.[1] ?? '';
     expect(next).toBe('skiff kubectl get nodes');
     expect(inside(next)).toMatchObject({ code: 0, stderr: 'No resources found\n' });
-    for (const link of ['kubectl', 'ctr', 'crictl']) expect(inside(`test ! -L /usr/local/bin/${link} || ${link} --version || ${link} version --client`).code, link).toBe(0);
+    for (const link of ['kubectl', 'ctr', 'crictl'])
+      expect(
+        inside(`test ! -L /usr/local/bin/${link} || ${link} --version || ${link} version --client`)
+          .code,
+        link,
+      ).toBe(0);
   });
 
   it('installs, starts and waits until the node is Ready', () => {
@@ -90,11 +102,21 @@ describe('install.sh', () => {
     const images = join(node.disk, 'own/lib/skiff/agent/images');
     mkdirSync(images, { recursive: true });
     copyFileSync(busybox(), join(images, 'busybox.tar'));
-    writeFileSync(join(node.disk, 'pod.yaml'), 'apiVersion: v1\nkind: Pod\nmetadata: {name: one}\nspec:\n  containers: [{name: c, image: "docker.io/library/busybox:test", command: [sleep, "1000"]}]\n');
+    writeFileSync(
+      join(node.disk, 'pod.yaml'),
+      'apiVersion: v1\nkind: Pod\nmetadata: {name: one}\nspec:\n  containers: [{name: c, ' +
+        'image: "docker.io/library/busybox:test", command: [sleep, "1000"]}]\n',
+    );
     expect(inside(`skiff kubectl apply -f ${node.disk}/pod.yaml`).stderr).toBe('');
-    await until('the pod runs', () => inside('skiff kubectl get pod one -o jsonpath={.status.phase}').stdout === 'Running', { seen: () => inside('skiff kubectl describe pod one').stdout });
+    await until(
+      'the pod runs',
+      () => inside('skiff kubectl get pod one -o jsonpath={.status.phase}').stdout === 'Running',
+      { seen: () => inside('skiff kubectl describe pod one').stdout },
+    );
     expect(inside('skiff kubectl get nodes -l story=install -o name').stdout).toBe('node/boat\n');
-    expect(inside('skiff ctr containers ls -q').stdout.trim().split('\n').length).toBeGreaterThanOrEqual(2);
+    expect(
+      inside('skiff ctr containers ls -q').stdout.trim().split('\n').length,
+    ).toBeGreaterThanOrEqual(2);
   });
 
   it('changes nothing when it is run again', () => {
@@ -115,9 +137,21 @@ describe('install.sh', () => {
 
   it.each([
     ['server --disable-agnt', '', /unknown flag --disable-agnt \(did you mean --disable-agent\?\)/],
-    ['', 'export SKIFF_URL=https://192.0.2.1:6443 SKIFF_TOKEN=x; ', /holds the state of a cluster of its own.*leave out --server \(and SKIFF_URL\)/],
-    ['server --cluster-cidr 10.43.0.0/20', '', /--cluster-cidr 10\.43\.0\.0\/20 and --service-cidr 10\.43\.0\.0\/16 share addresses/],
-    ['agent', 'export SKIFF_URL=https://192.0.2.1:6443 SKIFF_TOKEN=x; ', /skiff server is installed on this machine/],
+    [
+      '',
+      'export SKIFF_URL=https://192.0.2.1:6443 SKIFF_TOKEN=x; ',
+      /holds the state of a cluster of its own.*leave out --server \(and SKIFF_URL\)/,
+    ],
+    [
+      'server --cluster-cidr 10.43.0.0/20',
+      '',
+      /--cluster-cidr 10\.43\.0\.0\/20 and --service-cidr 10\.43\.0\.0\/16 share addresses/,
+    ],
+    [
+      'agent',
+      'export SKIFF_URL=https://192.0.2.1:6443 SKIFF_TOKEN=x; ',
+      /skiff server is installed on this machine/,
+    ],
   ])('touches nothing when it is told what cannot be: %s %s', (words, variables, expected) => {
     onTestFailed(() => void (failed = true));
     const pid = pidOf();
@@ -146,7 +180,11 @@ describe('install.sh', () => {
   it('puts back the executable that worked when the new one does not', () => {
     onTestFailed(() => void (failed = true));
     const broken = join(node.disk, 'broken');
-    writeFileSync(broken, '#!/bin/sh\n[ "$1" = check-config ] || { echo "broken" >&2; exit 1; }\n', { mode: 0o755 });
+    writeFileSync(
+      broken,
+      '#!/bin/sh\n[ "$1" = check-config ] || { echo "broken" >&2; exit 1; }\n',
+      { mode: 0o755 },
+    );
     const wrong = install('', `export INSTALL_SKIFF_BINARY=${broken}; `);
     expect(wrong.all).toContain('was taken back; skiff runs as before');
     expect(wrong.code).toBe(1);
@@ -159,7 +197,10 @@ describe('install.sh', () => {
     expect(inside('skiff wait-ready --timeout 20').stdout).toContain('node boat is Ready');
     // The API comes up, and even the node; one part does not.
     const manifests = '/var/lib/skiff/server/manifests';
-    inside(`kill -9 $(cat /run/skiff/supervise.pid) $(cat /run/skiff/skiff.pid); sleep 0.3; mv ${manifests} ${manifests}.kept; touch ${manifests}`);
+    inside(
+      'kill -9 $(cat /run/skiff/supervise.pid) $(cat /run/skiff/skiff.pid); sleep 0.3; mv ' +
+        `${manifests} ${manifests}.kept; touch ${manifests}`,
+    );
     inside('setsid sh /var/lib/skiff/skiff-supervise.sh </dev/null >>/var/log/skiff.log 2>&1 &');
     const wait = inside('skiff wait-ready --timeout 40');
     inside(`rm ${manifests}; mv ${manifests}.kept ${manifests}`);
@@ -172,16 +213,34 @@ describe('install.sh', () => {
   it('is started again when it dies, and its pod goes on', async () => {
     onTestFailed(() => void (failed = true));
     const pid = inside('cat /run/skiff/skiff.pid').stdout.trim();
-    const started = inside('skiff kubectl get pod one -o jsonpath={.status.containerStatuses[0].state.running.startedAt}').stdout;
+    const started = inside(
+      'skiff kubectl get pod one -o ' +
+        'jsonpath={.status.containerStatuses[0].state.running.startedAt}',
+    ).stdout;
     inside(`kill -9 ${pid}`);
-    await until('another process serves', () => inside('cat /run/skiff/skiff.pid').stdout.trim() !== pid && inside('skiff kubectl get --raw /readyz').stdout === 'ok');
-    expect(inside('skiff kubectl get pod one -o jsonpath={.status.containerStatuses[0].state.running.startedAt}').stdout).toBe(started);
+    await until(
+      'another process serves',
+      () =>
+        inside('cat /run/skiff/skiff.pid').stdout.trim() !== pid &&
+        inside('skiff kubectl get --raw /readyz').stdout === 'ok',
+    );
+    expect(
+      inside(
+        'skiff kubectl get pod one -o ' +
+          'jsonpath={.status.containerStatuses[0].state.running.startedAt}',
+      ).stdout,
+    ).toBe(started);
   });
 
   it('is stopped with its pods, and says so', () => {
     onTestFailed(() => void (failed = true));
-    expect(inside('skiff-killall.sh')).toMatchObject({ code: 0, stdout: 'skiff is stopped; 1 pod ended; data stays in /var/lib/skiff\n' });
-    expect(inside('skiff-killall.sh').stdout).toBe('skiff did not run; 0 pods ended; data stays in /var/lib/skiff\n');
+    expect(inside('skiff-killall.sh')).toMatchObject({
+      code: 0,
+      stdout: 'skiff is stopped; 1 pod ended; data stays in /var/lib/skiff\n',
+    });
+    expect(inside('skiff-killall.sh').stdout).toBe(
+      'skiff did not run; 0 pods ended; data stays in /var/lib/skiff\n',
+    );
   });
 
   it('leaves nothing behind', () => {

@@ -3,7 +3,10 @@ import { bringKubectl } from '../../build/kubectl.ts';
 import { findProgram } from '../packages.ts';
 import { run } from './node.ts';
 
-/** kubectl 1.31 or newer speaks WebSockets for exec, attach and port-forward, which is what is tested. */
+/**
+ * kubectl 1.31 or newer speaks WebSockets for exec, attach and port-forward, which is what is
+ * tested.
+ */
 const oldestMinor = 31;
 
 /** A kubectl that is new enough: the one on the PATH, else the one that the build embeds. */
@@ -16,5 +19,7 @@ export function ensureKubectl(): string {
 }
 
 function minorOf(program: string): number {
-  return Number(/"minor":\s*"(\d+)/.exec(run([program, 'version', '--client', '-o', 'json']).stdout)?.[1] ?? 0);
+  return Number(
+    /"minor":\s*"(\d+)/.exec(run([program, 'version', '--client', '-o', 'json']).stdout)?.[1] ?? 0,
+  );
 }

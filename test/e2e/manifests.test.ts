@@ -38,9 +38,16 @@ items:
 - {apiVersion: v1, kind: ConfigMap, metadata: {name: first, namespace: harbour}, data: {size: ${size}}}
 - {apiVersion: rbac.authorization.k8s.io/v1, kind: ClusterRole, metadata: {name: harbour-reader}, rules: [{apiGroups: [""], resources: [pods], verbs: [get]}]}
 `;
-const second = '---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: second, namespace: harbour}\n';
+const second =
+  '---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: second, namespace: harbour}\n';
 const there = (...args: string[]): boolean => cluster.kubectl(['get', ...args]).code === 0;
-const seen = (): string => cluster.log().split('\n').filter((line) => line.includes('manifests')).slice(-10).join('\n');
+const seen = (): string =>
+  cluster
+    .log()
+    .split('\n')
+    .filter((line) => line.includes('manifests'))
+    .slice(-10)
+    .join('\n');
 
 beforeAll(async () => {
   mkdirSync(folder, { recursive: true });
@@ -54,8 +61,16 @@ afterAll(() => cluster.down(failed));
 describe('server/manifests', () => {
   it('is applied at the start, custom resources beside their definition included', async () => {
     onTestFailed(() => void (failed = true));
-    await until('the widget is there', () => cluster.k('-n', 'harbour', 'get', 'widget', 'one', '-o', 'jsonpath={.spec.size}') === 'small', { seen });
-    expect(cluster.k('-n', 'harbour', 'get', 'configmap', 'first', '-o', 'jsonpath={.data.size}')).toBe('small');
+    await until(
+      'the widget is there',
+      () =>
+        cluster.k('-n', 'harbour', 'get', 'widget', 'one', '-o', 'jsonpath={.spec.size}') ===
+        'small',
+      { seen },
+    );
+    expect(
+      cluster.k('-n', 'harbour', 'get', 'configmap', 'first', '-o', 'jsonpath={.data.size}'),
+    ).toBe('small');
     expect(there('clusterrole', 'harbour-reader')).toBe(true);
     expect(there('-n', 'harbour', 'configmap', 'second')).toBe(true);
     expect(there('-n', 'harbour', 'configmap', 'skipped')).toBe(false);
@@ -64,27 +79,56 @@ describe('server/manifests', () => {
   it('is applied again when a file changes, and what left the file is deleted', async () => {
     onTestFailed(() => void (failed = true));
     writeFileSync(join(folder, 'harbour.yaml'), widgets('large'));
-    await until('the change arrives', () => cluster.k('-n', 'harbour', 'get', 'widget', 'one', '-o', 'jsonpath={.spec.size}') === 'large', { seen });
-    await until('the second is gone', () => !there('-n', 'harbour', 'configmap', 'second'), { seen });
-    expect(cluster.k('-n', 'harbour', 'get', 'configmap', 'first', '-o', 'jsonpath={.data.size}')).toBe('large');
+    await until(
+      'the change arrives',
+      () =>
+        cluster.k('-n', 'harbour', 'get', 'widget', 'one', '-o', 'jsonpath={.spec.size}') ===
+        'large',
+      { seen },
+    );
+    await until('the second is gone', () => !there('-n', 'harbour', 'configmap', 'second'), {
+      seen,
+    });
+    expect(
+      cluster.k('-n', 'harbour', 'get', 'configmap', 'first', '-o', 'jsonpath={.data.size}'),
+    ).toBe('large');
   });
 
   it('names a file that cannot be applied, and takes it once it is right', async () => {
     onTestFailed(() => void (failed = true));
-    writeFileSync(join(folder, 'wrong.yaml'), 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: third\n');
-    await until('the log names the file', () => /could not apply.*wrong\.yaml/.test(cluster.log()), { seen });
-    writeFileSync(join(folder, 'wrong.yaml'), 'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: third}\n');
+    writeFileSync(
+      join(folder, 'wrong.yaml'),
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: third\n',
+    );
+    await until(
+      'the log names the file',
+      () => /could not apply.*wrong\.yaml/.test(cluster.log()),
+      { seen },
+    );
+    writeFileSync(
+      join(folder, 'wrong.yaml'),
+      'apiVersion: v1\nkind: ConfigMap\nmetadata: {name: third}\n',
+    );
     await until('it is applied', () => there('configmap', 'third'), { seen });
   });
 
   it('takes what changed while the server was off', async () => {
     onTestFailed(() => void (failed = true));
     cluster.killServer('TERM');
-    await until('the server ended', () => cluster.node.exec(['bash', '-c', '! kill -0 $(cat /run/skiff-server.pid)']).code === 0);
+    await until(
+      'the server ended',
+      () => cluster.node.exec(['bash', '-c', '! kill -0 $(cat /run/skiff-server.pid)']).code === 0,
+    );
     writeFileSync(join(folder, 'harbour.yaml'), widgets('huge'));
     cluster.startServer();
     await cluster.ready();
-    await until('what changed meanwhile is applied', () => cluster.k('-n', 'harbour', 'get', 'widget', 'one', '-o', 'jsonpath={.spec.size}') === 'huge', { seen });
+    await until(
+      'what changed meanwhile is applied',
+      () =>
+        cluster.k('-n', 'harbour', 'get', 'widget', 'one', '-o', 'jsonpath={.spec.size}') ===
+        'huge',
+      { seen },
+    );
     expect(there('configmap', 'third')).toBe(true);
   });
 });

@@ -9,7 +9,9 @@ const other = (): string => cluster.node.hostIp.replace(/\.254$/, '.253');
 beforeAll(async () => {
   await cluster.up({ images: [busybox()] });
   for (const name of ['shop', 'bank']) cluster.k('create', 'namespace', name);
-  await until('accounts are there', () => ['shop', 'bank'].every((n) => cluster.kubectl(['-n', n, 'get', 'sa', 'default']).code === 0));
+  await until('accounts are there', () =>
+    ['shop', 'bank'].every((n) => cluster.kubectl(['-n', n, 'get', 'sa', 'default']).code === 0),
+  );
 });
 afterAll(() => cluster.down(failed));
 
@@ -19,7 +21,11 @@ interface PodOptions {
   more?: string;
 }
 
-const pod = (name: string, command: string, { namespace = 'shop', labels = {}, more = '' }: PodOptions = {}): string => `
+const pod = (
+  name: string,
+  command: string,
+  { namespace = 'shop', labels = {}, more = '' }: PodOptions = {},
+): string => `
 apiVersion: v1
 kind: Pod
 metadata: {name: ${name}, namespace: ${namespace}, labels: ${JSON.stringify(labels)}}
@@ -32,28 +38,71 @@ spec:
     command: [sh, -c, ${JSON.stringify(command)}]
     ports: [{name: web, containerPort: 8080}]
 `;
-const serving = (name: string): string => `mkdir /www; echo ${name} > /www/index.html; httpd -p 9090 -h /www; exec httpd -f -p 8080 -h /www`;
-const policy = (name: string, spec: object, namespace = 'shop'): string => JSON.stringify({ apiVersion: 'networking.k8s.io/v1', kind: 'NetworkPolicy', metadata: { name, namespace }, spec });
-const ipOf = (name: string, namespace = 'shop'): string => cluster.k('-n', namespace, 'get', 'pod', name, '-o', 'jsonpath={.status.podIP}');
-const ready = (names: string[], namespace = 'shop'): string => cluster.k('-n', namespace, 'wait', '--for=condition=Ready', ...names.map((n) => `pod/${n}`), '--timeout=60s');
+const serving = (name: string): string =>
+  `mkdir /www; echo ${name} > /www/index.html; httpd -p 9090 -h /www; exec httpd -f -p 8080 ` +
+  '-h /www';
+const policy = (name: string, spec: object, namespace = 'shop'): string =>
+  JSON.stringify({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'NetworkPolicy',
+    metadata: { name, namespace },
+    spec,
+  });
+const ipOf = (name: string, namespace = 'shop'): string =>
+  cluster.k('-n', namespace, 'get', 'pod', name, '-o', 'jsonpath={.status.podIP}');
+const ready = (names: string[], namespace = 'shop'): string =>
+  cluster.k(
+    '-n',
+    namespace,
+    'wait',
+    '--for=condition=Ready',
+    ...names.map((n) => `pod/${n}`),
+    '--timeout=60s',
+  );
 
 /** Whether a pod gets a page; a packet that is dropped is waited for two seconds. */
 function gets(from: string, url: string, namespace = 'shop'): boolean {
-  return cluster.kubectl(['-n', namespace, 'exec', from, '--', 'timeout', '2', 'wget', '-q', '-O', '-', url], { timeoutMs: 20_000 }).code === 0;
+  return (
+    cluster.kubectl(
+      ['-n', namespace, 'exec', from, '--', 'timeout', '2', 'wget', '-q', '-O', '-', url],
+      { timeoutMs: 20_000 },
+    ).code === 0
+  );
 }
 
-const settles = (what: string, look: () => boolean): Promise<unknown> => until(what, look, { timeoutMs: 15_000 });
+const settles = (what: string, look: () => boolean): Promise<unknown> =>
+  until(what, look, { timeoutMs: 15_000 });
 const clear = (): void => void cluster.k('delete', 'networkpolicies', '--all', '-A');
 
 describe('policies of ingress', () => {
   it('isolate, allow by labels of pods and namespaces, and follow labels', async () => {
     onTestFailed(() => void (failed = true));
-    cluster.apply(pod('web', serving('web'), { labels: { app: 'web' } }) + '---' + pod('friend', 'sleep 3600', { labels: { role: 'friend' } }) + '---' + pod('stranger', 'sleep 3600') + '---' + pod('guest', 'sleep 3600', { namespace: 'bank', labels: { role: 'friend' } }));
-    cluster.apply(JSON.stringify({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'web', namespace: 'shop' }, spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] } }));
+    cluster.apply(
+      pod('web', serving('web'), { labels: { app: 'web' } }) +
+        '---' +
+        pod('friend', 'sleep 3600', { labels: { role: 'friend' } }) +
+        '---' +
+        pod('stranger', 'sleep 3600') +
+        '---' +
+        pod('guest', 'sleep 3600', { namespace: 'bank', labels: { role: 'friend' } }),
+    );
+    cluster.apply(
+      JSON.stringify({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'web', namespace: 'shop' },
+        spec: { selector: { app: 'web' }, ports: [{ port: 80, targetPort: 8080 }] },
+      }),
+    );
     ready(['web', 'friend', 'stranger']);
     ready(['guest'], 'bank');
     const url = `http://${ipOf('web')}:8080/`;
-    for (const [name, namespace] of [['friend', 'shop'], ['stranger', 'shop'], ['guest', 'bank']] as const) expect(gets(name, url, namespace)).toBe(true);
+    for (const [name, namespace] of [
+      ['friend', 'shop'],
+      ['stranger', 'shop'],
+      ['guest', 'bank'],
+    ] as const)
+      expect(gets(name, url, namespace)).toBe(true);
 
     cluster.apply(policy('deny', { podSelector: {} }));
     await settles('nobody gets in', () => !gets('friend', url));
@@ -62,7 +111,17 @@ describe('policies of ingress', () => {
     expect(gets('web', 'http://web.shop/')).toBe(true); // itself, around its own service
     expect(cluster.node.exec(['curl', '-s', '-m', '2', url]).stdout).toBe('web\n'); // the node
 
-    cluster.apply(policy('friends', { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from: [{ podSelector: { matchLabels: { role: 'friend' } } }], ports: [{ port: 'web' }] }] }));
+    cluster.apply(
+      policy('friends', {
+        podSelector: { matchLabels: { app: 'web' } },
+        ingress: [
+          {
+            from: [{ podSelector: { matchLabels: { role: 'friend' } } }],
+            ports: [{ port: 'web' }],
+          },
+        ],
+      }),
+    );
     await settles('a friend gets in', () => gets('friend', url));
     expect(gets('friend', 'http://web.shop/')).toBe(true); // by the service too
     expect(gets('friend', `http://${ipOf('web')}:9090/`)).toBe(false); // another port
@@ -75,7 +134,21 @@ describe('policies of ingress', () => {
     cluster.k('-n', 'shop', 'label', 'pod', 'stranger', 'role-');
     await settles('and is none any more', () => !gets('stranger', url));
 
-    cluster.apply(policy('guests', { podSelector: {}, ingress: [{ from: [{ namespaceSelector: { matchLabels: { trusted: 'yes' } }, podSelector: { matchLabels: { role: 'friend' } } }] }] }));
+    cluster.apply(
+      policy('guests', {
+        podSelector: {},
+        ingress: [
+          {
+            from: [
+              {
+                namespaceSelector: { matchLabels: { trusted: 'yes' } },
+                podSelector: { matchLabels: { role: 'friend' } },
+              },
+            ],
+          },
+        ],
+      }),
+    );
     expect(gets('guest', url, 'bank')).toBe(false);
     cluster.k('label', 'namespace', 'bank', 'trusted=yes');
     await settles('the namespace is trusted', () => gets('guest', url, 'bank'));
@@ -86,17 +159,27 @@ describe('policies of ingress', () => {
   it('leave probes and pods of the host alone, and end what is open', async () => {
     onTestFailed(() => void (failed = true));
     cluster.apply(policy('deny', { podSelector: { matchLabels: { app: 'probed' } } }));
-    cluster.apply(pod('probed', serving('probed'), { labels: { app: 'probed' } }).replace('    ports:', '    readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}\n    ports:'));
+    cluster.apply(
+      pod('probed', serving('probed'), { labels: { app: 'probed' } }).replace(
+        '    ports:',
+        '    readinessProbe: {httpGet: {path: /, port: 8080}, periodSeconds: 1}\n    ports:',
+      ),
+    );
     cluster.apply(pod('hosted', 'sleep 3600', { more: 'hostNetwork: true' }));
     ready(['probed', 'hosted']);
     expect(gets('stranger', `http://${ipOf('probed')}:8080/`)).toBe(false);
     expect(gets('hosted', `http://${ipOf('probed')}:8080/`)).toBe(true);
     clear();
 
-    cluster.apply(pod('sink', 'sleep 3600 | nc -l -p 7000 > /tmp/got', { labels: { app: 'sink' } }));
+    cluster.apply(
+      pod('sink', 'sleep 3600 | nc -l -p 7000 > /tmp/got', { labels: { app: 'sink' } }),
+    );
     ready(['sink']);
-    cluster.apply(pod('source', `while sleep 0.2; do echo x; done | nc ${ipOf('sink')} 7000; sleep 3600`));
-    const size = (): number => Number(cluster.k('-n', 'shop', 'exec', 'sink', '--', 'sh', '-c', 'wc -c < /tmp/got'));
+    cluster.apply(
+      pod('source', `while sleep 0.2; do echo x; done | nc ${ipOf('sink')} 7000; sleep 3600`),
+    );
+    const size = (): number =>
+      Number(cluster.k('-n', 'shop', 'exec', 'sink', '--', 'sh', '-c', 'wc -c < /tmp/got'));
     await settles('data comes', () => size() > 4);
     cluster.apply(policy('deny', { podSelector: { matchLabels: { app: 'sink' } } }));
     let last = -1;
@@ -115,23 +198,104 @@ describe('policies of egress', () => {
     onTestFailed(() => void (failed = true));
     run(['ip', 'addr', 'add', `${other()}/24`, 'dev', cluster.node.link]);
     const servers = [cluster.node.hostIp, other()].map((ip) => `http://${ip}:8099/`);
-    const listening = run(['bash', '-c', `mkdir -p ${cluster.node.disk}/www && echo host > ${cluster.node.disk}/www/index.html && cd ${cluster.node.disk}/www && (setsid busybox httpd -f -p 8099 >/dev/null 2>&1 & echo $!)`]);
+    const listening = run([
+      'bash',
+      '-c',
+      `mkdir -p ${cluster.node.disk}/www && echo host > ${cluster.node.disk}/www/index.html ` +
+        `&& cd ${cluster.node.disk}/www && (setsid busybox httpd -f -p 8099 >/dev/null 2>&1 & ` +
+        'echo $!)',
+    ]);
     try {
       await settles('the world answers', () => servers.every((url) => gets('stranger', url)));
       cluster.apply(policy('deny', { podSelector: {}, policyTypes: ['Egress'] }));
       await settles('nothing goes out', () => !gets('stranger', servers[0]!));
       expect(gets('stranger', `http://${ipOf('web')}:8080/`)).toBe(false);
       expect(gets('stranger', `http://${cluster.node.ip}:10250/`)).toBe(false);
-      expect(cluster.kubectl(['-n', 'shop', 'exec', 'stranger', '--', 'timeout', '2', 'nslookup', 'web.shop.svc.cluster.local']).code).not.toBe(0);
+      expect(
+        cluster.kubectl([
+          '-n',
+          'shop',
+          'exec',
+          'stranger',
+          '--',
+          'timeout',
+          '2',
+          'nslookup',
+          'web.shop.svc.cluster.local',
+        ]).code,
+      ).not.toBe(0);
 
-      cluster.apply(policy('names', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [{ namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } }, podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } }], ports: [{ port: 53, protocol: 'UDP' }, { port: 53, protocol: 'TCP' }] }] }));
-      await settles('names are answered', () => cluster.kubectl(['-n', 'shop', 'exec', 'stranger', '--', 'timeout', '2', 'nslookup', 'web.shop.svc.cluster.local']).code === 0);
+      cluster.apply(
+        policy('names', {
+          podSelector: {},
+          policyTypes: ['Egress'],
+          egress: [
+            {
+              to: [
+                {
+                  namespaceSelector: {
+                    matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' },
+                  },
+                  podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+                },
+              ],
+              ports: [
+                { port: 53, protocol: 'UDP' },
+                { port: 53, protocol: 'TCP' },
+              ],
+            },
+          ],
+        }),
+      );
+      await settles(
+        'names are answered',
+        () =>
+          cluster.kubectl([
+            '-n',
+            'shop',
+            'exec',
+            'stranger',
+            '--',
+            'timeout',
+            '2',
+            'nslookup',
+            'web.shop.svc.cluster.local',
+          ]).code === 0,
+      );
 
-      cluster.apply(policy('web', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [{ podSelector: { matchLabels: { app: 'web' } } }], ports: [{ port: 'web' }] }] }));
-      await settles('the named port of another pod is open', () => gets('stranger', 'http://web.shop/'));
+      cluster.apply(
+        policy('web', {
+          podSelector: {},
+          policyTypes: ['Egress'],
+          egress: [
+            { to: [{ podSelector: { matchLabels: { app: 'web' } } }], ports: [{ port: 'web' }] },
+          ],
+        }),
+      );
+      await settles('the named port of another pod is open', () =>
+        gets('stranger', 'http://web.shop/'),
+      );
       expect(gets('stranger', `http://${ipOf('web')}:9090/`)).toBe(false);
 
-      cluster.apply(policy('block', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: cluster.node.hostIp.replace(/254$/, '0/24'), except: [`${other()}/32`] } }], ports: [{ port: 8000, endPort: 8100 }] }] }));
+      cluster.apply(
+        policy('block', {
+          podSelector: {},
+          policyTypes: ['Egress'],
+          egress: [
+            {
+              to: [
+                {
+                  ipBlock: {
+                    cidr: cluster.node.hostIp.replace(/254$/, '0/24'),
+                    except: [`${other()}/32`],
+                  },
+                },
+              ],
+              ports: [{ port: 8000, endPort: 8100 }],
+            },
+          ],
+        }),
+      );
       await settles('the block is open', () => gets('stranger', servers[0]!));
       expect(gets('stranger', servers[1]!)).toBe(false);
     } finally {
@@ -143,13 +307,26 @@ describe('policies of egress', () => {
   it('hold a pod that takes another address', async () => {
     onTestFailed(() => void (failed = true));
     const heard = await listen();
-    cluster.apply(policy('deny', { podSelector: { matchLabels: { app: 'spoof' } }, policyTypes: ['Egress'] }));
+    cluster.apply(
+      policy('deny', { podSelector: { matchLabels: { app: 'spoof' } }, policyTypes: ['Egress'] }),
+    );
     const free = ipOf('stranger');
     // Its own address is the last: the same pod is heard with that, when nothing forbids it.
-    const send = (name: string): string => `gw=$(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'); for s in ${free} 198.51.100.9 $(hostname -i); do ip addr add $s/32 dev eth0; ip route replace ${cluster.node.hostIp} via $gw dev eth0 src $s && for i in 1 2 3; do ${say(`${name}-$s`, heard.port)}; done; done; echo done; sleep 3600`;
-    const spoofer = (name: string, labels: Record<string, string>): string => pod(name, send(name), { labels }).replace('    ports:', '    securityContext: {capabilities: {add: [NET_ADMIN]}}\n    ports:');
+    const send = (name: string): string =>
+      `gw=$(ip route | sed -n 's/default via \\([^ ]*\\).*/\\1/p'); for s in ${free} ` +
+      '198.51.100.9 $(hostname -i); do ip addr add $s/32 dev eth0; ip route replace ' +
+      `${cluster.node.hostIp} via $gw dev eth0 src $s && for i in 1 2 3; do ` +
+      `${say(`${name}-$s`, heard.port)}; done; done; echo done; sleep 3600`;
+    const spoofer = (name: string, labels: Record<string, string>): string =>
+      pod(name, send(name), { labels }).replace(
+        '    ports:',
+        '    securityContext: {capabilities: {add: [NET_ADMIN]}}\n    ports:',
+      );
     cluster.apply(`${spoofer('spoof', { app: 'spoof' })}---${spoofer('plain', {})}`);
-    for (const name of ['spoof', 'plain']) await until('it has tried', () => cluster.kubectl(['-n', 'shop', 'logs', name]).stdout.includes('done'));
+    for (const name of ['spoof', 'plain'])
+      await until('it has tried', () =>
+        cluster.kubectl(['-n', 'shop', 'logs', name]).stdout.includes('done'),
+      );
     expect(new Set(heard.lines)).toEqual(new Set([`plain-${ipOf('plain')}`]));
     cluster.k('-n', 'shop', 'delete', 'pods', 'spoof', 'plain');
     heard.close();
@@ -160,11 +337,32 @@ describe('policies of egress', () => {
     onTestFailed(() => void (failed = true));
     const heard = await listen();
     const names = Array.from({ length: 30 }, (_, i) => `early-${i}`);
-    const send = (name: string): string => `for i in 1 2 3; do ${say(name, heard.port)}; done; exit 0`;
-    const yaml = (list: string[], labels: Record<string, string>): string => list.map((n) => pod(n, send(n), { labels, more: 'restartPolicy: Never' })).join('---');
-    cluster.apply(policy('deny', { podSelector: { matchLabels: { may: 'not' } }, policyTypes: ['Egress'] }));
+    const send = (name: string): string =>
+      `for i in 1 2 3; do ${say(name, heard.port)}; done; exit 0`;
+    const yaml = (list: string[], labels: Record<string, string>): string =>
+      list.map((n) => pod(n, send(n), { labels, more: 'restartPolicy: Never' })).join('---');
+    cluster.apply(
+      policy('deny', { podSelector: { matchLabels: { may: 'not' } }, policyTypes: ['Egress'] }),
+    );
     cluster.apply(`${yaml(names, { may: 'not' })}---${yaml(['free'], {})}`);
-    await until('all have ended', () => cluster.k('-n', 'shop', 'get', 'pods', ...names, 'free', '-o', 'jsonpath={.items[*].status.phase}').split(' ').every((p) => p === 'Succeeded'), { timeoutMs: 90_000 });
+    await until(
+      'all have ended',
+      () =>
+        cluster
+          .k(
+            '-n',
+            'shop',
+            'get',
+            'pods',
+            ...names,
+            'free',
+            '-o',
+            'jsonpath={.items[*].status.phase}',
+          )
+          .split(' ')
+          .every((p) => p === 'Succeeded'),
+      { timeoutMs: 90_000 },
+    );
     expect(new Set(heard.lines)).toEqual(new Set(['free']));
     cluster.k('-n', 'shop', 'delete', 'pods', ...names, 'free');
     heard.close();
@@ -173,16 +371,28 @@ describe('policies of egress', () => {
 });
 
 describe('what is denied stays denied', () => {
-  const tries = (url: string): string => `n=0; while :; do if timeout 1 wget -q -O /dev/null ${url}; then n=$((n+1)); fi; echo $n > /tmp/n; sleep 0.1; done`;
+  const tries = (url: string): string =>
+    `n=0; while :; do if timeout 1 wget -q -O /dev/null ${url}; then n=$((n+1)); fi; echo $n ` +
+    '> /tmp/n; sleep 0.1; done';
 
   it('while skiff is killed, away, and starts again', async () => {
     onTestFailed(() => void (failed = true));
-    cluster.apply(policy('deny', { podSelector: { matchLabels: { app: 'web' } }, ingress: [{ from: [{ podSelector: { matchLabels: { role: 'friend' } } }] }] }));
+    cluster.apply(
+      policy('deny', {
+        podSelector: { matchLabels: { app: 'web' } },
+        ingress: [{ from: [{ podSelector: { matchLabels: { role: 'friend' } } }] }],
+      }),
+    );
     const url = `http://${ipOf('web')}:8080/`;
     await settles('strangers are out', () => !gets('stranger', url));
-    cluster.apply(pod('trying', tries(url)) + '---' + pod('welcome', tries(url), { labels: { role: 'friend' } }));
+    cluster.apply(
+      pod('trying', tries(url)) +
+        '---' +
+        pod('welcome', tries(url), { labels: { role: 'friend' } }),
+    );
     ready(['trying', 'welcome']);
-    const got = (name: string): number => Number(cluster.k('-n', 'shop', 'exec', name, '--', 'cat', '/tmp/n'));
+    const got = (name: string): number =>
+      Number(cluster.k('-n', 'shop', 'exec', name, '--', 'cat', '/tmp/n'));
     for (let round = 0; round < 2; round++) {
       cluster.killServer('KILL');
       run(['sleep', '3']);
@@ -208,7 +418,14 @@ describe('what is denied stays denied', () => {
     await cluster.node.boot();
     cluster.startServer();
     await cluster.ready();
-    await until('the pods are back', () => ['web', 'friend', 'stranger'].every((n) => cluster.kubectl(['-n', 'shop', 'exec', n, '--', 'true']).code === 0), { timeoutMs: 60_000 });
+    await until(
+      'the pods are back',
+      () =>
+        ['web', 'friend', 'stranger'].every(
+          (n) => cluster.kubectl(['-n', 'shop', 'exec', n, '--', 'true']).code === 0,
+        ),
+      { timeoutMs: 60_000 },
+    );
     await settles('friends are in', () => gets('friend', `http://${ipOf('web')}:8080/`));
     expect(gets('stranger', `http://${ipOf('web')}:8080/`)).toBe(false);
   });
@@ -225,7 +442,8 @@ describe('what is denied stays denied', () => {
 });
 
 /** One datagram to the host, with a name in it; tftp of busybox sends it to any port. */
-const say = (name: string, port: number): string => `timeout 1 tftp -g -r ${name} -l /tmp/x ${cluster.node.hostIp} ${port} 2>/dev/null`;
+const say = (name: string, port: number): string =>
+  `timeout 1 tftp -g -r ${name} -l /tmp/x ${cluster.node.hostIp} ${port} 2>/dev/null`;
 
 /** A listener of the host, whose address the node reaches through its link. */
 async function listen(): Promise<{ port: number; lines: string[]; close(): void }> {

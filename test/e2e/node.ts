@@ -1,12 +1,33 @@
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
-import { appendFileSync, copyFileSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const here = dirname(fileURLToPath(import.meta.url));
 export const root = join(here, '../..');
-const cgroupControllers = ['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids', 'systemd', 'unified'];
+const cgroupControllers = [
+  'cpu',
+  'cpuacct',
+  'cpuset',
+  'memory',
+  'devices',
+  'freezer',
+  'blkio',
+  'pids',
+  'systemd',
+  'unified',
+];
 const numbers = 200;
 let made = 0;
 
@@ -17,7 +38,10 @@ export interface Result {
 }
 
 /** Runs a command on the host and returns what it said, whatever its status. */
-export function run(command: string[], options: { input?: string; env?: Record<string, string>; timeoutMs?: number } = {}): Result {
+export function run(
+  command: string[],
+  options: { input?: string; env?: Record<string, string>; timeoutMs?: number } = {},
+): Result {
   const done = spawnSync(command[0] as string, command.slice(1), {
     input: options.input,
     env: { ...process.env, ...options.env },
@@ -25,18 +49,30 @@ export function run(command: string[], options: { input?: string; env?: Record<s
     maxBuffer: 64 * 1024 * 1024,
     encoding: 'utf8',
   });
-  return { code: done.status ?? -1, stdout: done.stdout ?? '', stderr: (done.stderr ?? '') + (done.error ? String(done.error) : '') };
+  return {
+    code: done.status ?? -1,
+    stdout: done.stdout ?? '',
+    stderr: (done.stderr ?? '') + (done.error ? String(done.error) : ''),
+  };
 }
 
 /** Runs a command and throws, with what it said, unless it succeeds. */
 export function ok(command: string[], options?: Parameters<typeof run>[1]): string {
   const done = run(command, options);
-  if (done.code !== 0) throw new Error(`${command.join(' ').slice(0, 300)}: status ${done.code}\n${done.stdout.slice(-2000)}\n${done.stderr.slice(-2000)}`);
+  if (done.code !== 0)
+    throw new Error(
+      `${command.join(' ').slice(0, 300)}: status ${done.code}\n${done.stdout.slice(-2000)}\n` +
+        `${done.stderr.slice(-2000)}`,
+    );
   return done.stdout;
 }
 
 /** Waits until `reached` gives a value, asking again and again; fails with what it last saw. */
-export async function until<T>(what: string, reached: () => T | undefined | false | Promise<T | undefined | false>, options: { timeoutMs?: number; seen?: () => string } = {}): Promise<T> {
+export async function until<T>(
+  what: string,
+  reached: () => T | undefined | false | Promise<T | undefined | false>,
+  options: { timeoutMs?: number; seen?: () => string } = {},
+): Promise<T> {
   const deadline = Date.now() + (options.timeoutMs ?? 60_000);
   let last: unknown;
   for (;;) {
@@ -47,12 +83,18 @@ export async function until<T>(what: string, reached: () => T | undefined | fals
     } catch (error) {
       last = error;
     }
-    if (Date.now() > deadline) throw new Error(`not reached in time: ${what}; last: ${String(last)} ${options.seen?.() ?? ''}`);
+    if (Date.now() > deadline)
+      throw new Error(
+        `not reached in time: ${what}; last: ${String(last)} ${options.seen?.() ?? ''}`,
+      );
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
 }
 
-/** One machine of a test: namespaces of its own, a disk that outlives it, a network link to the host. */
+/**
+ * One machine of a test: namespaces of its own, a disk that outlives it, a network link to the
+ * host.
+ */
 export class TestNode {
   readonly name: string;
   readonly disk: string;
@@ -73,11 +115,24 @@ export class TestNode {
     this.ip = `172.31.${n}.1`;
     this.hostIp = `172.31.${n}.254`;
     // In memory, unless a measurement wants a real disk.
-    this.disk = mkdtempSync(join(process.env['SKIFF_TEST_DISK'] || (existsSync('/dev/shm') ? '/dev/shm' : tmpdir()), 'skiff-e2e-'));
+    this.disk = mkdtempSync(
+      join(
+        process.env['SKIFF_TEST_DISK'] || (existsSync('/dev/shm') ? '/dev/shm' : tmpdir()),
+        'skiff-e2e-',
+      ),
+    );
     this.#small = megabytes !== undefined;
     if (!this.#small) return;
     mkdirSync(join(this.disk, 'var'));
-    ok(['mount', '-t', 'tmpfs', '-o', `size=${megabytes}m,mode=755`, 'skiff-small', join(this.disk, 'var')]);
+    ok([
+      'mount',
+      '-t',
+      'tmpfs',
+      '-o',
+      `size=${megabytes}m,mode=755`,
+      'skiff-small',
+      join(this.disk, 'var'),
+    ]);
   }
 
   /** The host's end of the machine's network link. */
@@ -96,10 +151,28 @@ export class TestNode {
     ip('-n', this.#netns, 'link', 'set', 'eth0', 'up');
     ip('-n', this.#netns, 'link', 'set', 'lo', 'up');
     ip('-n', this.#netns, 'route', 'add', 'default', 'via', this.hostIp);
-    const unshare = 'exec setsid nsenter --net="/run/netns/$2" unshare --mount --uts --ipc --pid --cgroup --fork --kill-child=KILL --propagation private bash "$3" "$4" "$5"';
+    const unshare =
+      'exec setsid nsenter --net="/run/netns/$2" unshare --mount --uts --ipc --pid --cgroup ' +
+      '--fork --kill-child=KILL --propagation private bash "$3" "$4" "$5"';
     const log = openSync(join(this.disk, 'boot.log'), 'a');
-    this.#init = spawn('bash', ['-c', `${this.#joinCgroups()}; ${unshare}`, 'boot', this.#netns, this.#netns, join(here, 'node-start.sh'), this.name, this.disk], { stdio: ['ignore', log, log] });
-    this.#initPid = await until('the node boots', () => this.#findInit(), { timeoutMs: 20_000, seen: () => readFileSync(join(this.disk, 'boot.log'), 'utf8') });
+    this.#init = spawn(
+      'bash',
+      [
+        '-c',
+        `${this.#joinCgroups()}; ${unshare}`,
+        'boot',
+        this.#netns,
+        this.#netns,
+        join(here, 'node-start.sh'),
+        this.name,
+        this.disk,
+      ],
+      { stdio: ['ignore', log, log] },
+    );
+    this.#initPid = await until('the node boots', () => this.#findInit(), {
+      timeoutMs: 20_000,
+      seen: () => readFileSync(join(this.disk, 'boot.log'), 'utf8'),
+    });
   }
 
   /** Shell text that puts the caller into the node's own cgroups. */
@@ -135,11 +208,21 @@ export class TestNode {
   /** Starts a program inside the node that stays; its output goes to a file on the node's disk. */
   start(command: string[], logName: string, env: Record<string, string> = {}): ChildProcess {
     const log = openSync(join(this.disk, logName), 'a');
-    return spawn('setsid', this.#inside(command), { stdio: ['ignore', log, log], env: { ...process.env, ...env }, detached: true });
+    return spawn('setsid', this.#inside(command), {
+      stdio: ['ignore', log, log],
+      env: { ...process.env, ...env },
+      detached: true,
+    });
   }
 
   #inside(command: string[]): string[] {
-    return ['bash', '-c', `${this.#joinCgroups()}; exec nsenter -t ${this.#initPid} -a -- "$@"`, 'inside', ...command];
+    return [
+      'bash',
+      '-c',
+      `${this.#joinCgroups()}; exec nsenter -t ${this.#initPid} -a -- "$@"`,
+      'inside',
+      ...command,
+    ];
   }
 
   /** Takes the machine's cable out, or puts it in again. */
@@ -150,8 +233,16 @@ export class TestNode {
   /** Every process of the machine dies at once and its memory is gone; the disk stays. */
   powerCut(): void {
     run(['ip', 'link', 'set', this.#link, 'down']);
-    // Its first process is a zombie only when all others are gone: until then they hold their files.
-    if (this.#initPid) run(['bash', '-c', 'kill -9 $0; for i in $(seq 200); do grep -q "^State:.[^Z]" /proc/$0/status 2>/dev/null || break; sleep 0.05; done', String(this.#initPid)]);
+    // Its first process is a zombie only when all others are gone: until then they hold their
+    // files.
+    if (this.#initPid)
+      run([
+        'bash',
+        '-c',
+        'kill -9 $0; for i in $(seq 200); do grep -q "^State:.[^Z]" /proc/$0/status ' +
+          '2>/dev/null || break; sleep 0.05; done',
+        String(this.#initPid),
+      ]);
     this.#initPid = 0;
     run(['ip', 'netns', 'del', this.#netns]);
     run(['ip', 'link', 'del', this.#link]);
@@ -163,16 +254,29 @@ export class TestNode {
     if (options.keepLogs) {
       mkdirSync(join(here, 'logs'), { recursive: true });
       for (const file of ['server.log', 'boot.log']) {
-        if (existsSync(join(this.disk, file))) copyFileSync(join(this.disk, file), join(here, 'logs', `${this.name}-${process.pid}-${file}`));
+        if (existsSync(join(this.disk, file)))
+          copyFileSync(
+            join(this.disk, file),
+            join(here, 'logs', `${this.name}-${process.pid}-${file}`),
+          );
       }
     }
     if (this.#small) run(['umount', '-l', join(this.disk, 'var')]);
     rmSync(this.disk, { recursive: true, force: true });
-    for (const c of [...cgroupControllers, '']) run(['bash', '-c', `find /sys/fs/cgroup/${c ? `${c}/` : ''}${this.#netns} -depth -type d -exec rmdir {} + 2>/dev/null`]);
+    for (const c of [...cgroupControllers, ''])
+      run([
+        'bash',
+        '-c',
+        `find /sys/fs/cgroup/${c ? `${c}/` : ''}${this.#netns} -depth -type d -exec rmdir {} ` +
+          '+ 2>/dev/null',
+      ]);
   }
 }
 
-/** A number that no other node on this machine has, of this run or another's: it stands in its link's name and its addresses. */
+/**
+ * A number that no other node on this machine has, of this run or another's: it stands in its
+ * link's name and its addresses.
+ */
 function freeNumber(): number {
   for (let tries = 0; tries < numbers; tries++) {
     const n = 10 + ((process.pid + made++) % numbers);
@@ -182,7 +286,10 @@ function freeNumber(): number {
 }
 
 function descendants(pid: number): number[] {
-  const kids = run(['pgrep', '-P', String(pid)]).stdout.split('\n').filter(Boolean).map(Number);
+  const kids = run(['pgrep', '-P', String(pid)])
+    .stdout.split('\n')
+    .filter(Boolean)
+    .map(Number);
   return [...kids, ...kids.flatMap(descendants)];
 }
 
@@ -202,19 +309,25 @@ export class TestCluster {
     this.#address = this.node.ip;
   }
 
-  /** Boots the machine, puts images where the agent imports them, starts the server and waits until the node is Ready. */
+  /**
+   * Boots the machine, puts images where the agent imports them, starts the server and waits until
+   * the node is Ready.
+   */
   async up(options: { images?: string[]; flags?: string[] } = {}): Promise<void> {
     await this.launch(options);
     await this.ready();
   }
 
   /** As `up`, without waiting for anything. */
-  async launch(options: { images?: string[]; flags?: string[]; start?: boolean } = {}): Promise<void> {
+  async launch(
+    options: { images?: string[]; flags?: string[]; start?: boolean } = {},
+  ): Promise<void> {
     this.#flags = options.flags ?? [];
     await this.node.boot();
     const images = join(this.node.disk, 'var/lib/skiff/agent/images');
     mkdirSync(images, { recursive: true });
-    for (const file of options.images ?? []) copyFileSync(file, join(images, file.split('/').at(-1) as string));
+    for (const file of options.images ?? [])
+      copyFileSync(file, join(images, file.split('/').at(-1) as string));
     if (options.start !== false) this.startServer();
   }
 
@@ -222,7 +335,19 @@ export class TestCluster {
   startServer(flags?: string[], env: Record<string, string> = {}): void {
     this.#flags = flags ?? this.#flags;
     const shell = 'echo $$ > /run/skiff-server.pid; exec "$@"';
-    this.node.start(['bash', '-c', shell, 'server', process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'), 'server', ...this.#flags], 'server.log', env);
+    this.node.start(
+      [
+        'bash',
+        '-c',
+        shell,
+        'server',
+        process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff'),
+        'server',
+        ...this.#flags,
+      ],
+      'server.log',
+      env,
+    );
   }
 
   /** Ends the server process; containers stay. */
@@ -236,7 +361,11 @@ export class TestCluster {
     const source = join(this.node.disk, 'etc/skiff/skiff.yaml');
     await until('the admin kubeconfig is written', () => existsSync(source), { timeoutMs, seen });
     this.useAddress(this.#address);
-    await until('the API server is ready', () => this.kubectl(['get', '--raw', '/readyz'], { timeoutMs: 5_000 }).stdout === 'ok', { timeoutMs, seen });
+    await until(
+      'the API server is ready',
+      () => this.kubectl(['get', '--raw', '/readyz'], { timeoutMs: 5_000 }).stdout === 'ok',
+      { timeoutMs, seen },
+    );
   }
 
   /** Where kubectl finds the server. */
@@ -244,10 +373,15 @@ export class TestCluster {
     return this.#address;
   }
 
-  /** The machine has another address than at its start, or the server another certificate for us. */
+  /**
+   * The machine has another address than at its start, or the server another certificate for us.
+   */
   useAddress(address: string): void {
     this.#address = address;
-    const text = readFileSync(join(this.node.disk, 'etc/skiff/skiff.yaml'), 'utf8').replace(/https:\/\/127\.0\.0\.1:/, `https://${address}:`);
+    const text = readFileSync(join(this.node.disk, 'etc/skiff/skiff.yaml'), 'utf8').replace(
+      /https:\/\/127\.0\.0\.1:/,
+      `https://${address}:`,
+    );
     writeFileSync(this.kubeconfig, text, { mode: 0o600 });
   }
 
@@ -255,8 +389,16 @@ export class TestCluster {
     const seen = (): string => `\n${this.log().split('\n').slice(-25).join('\n')}`;
     await this.answers(timeoutMs);
     const status = '{.items[*].status.conditions[?(@.type=="Ready")].status}';
-    await until('the node is Ready', () => this.kubectl(['get', 'nodes', '-o', `jsonpath=${status}`]).stdout.trim() === 'True', { timeoutMs, seen });
-    await until('the default service account is there', () => this.kubectl(['get', 'sa', 'default']).code === 0, { timeoutMs, seen });
+    await until(
+      'the node is Ready',
+      () => this.kubectl(['get', 'nodes', '-o', `jsonpath=${status}`]).stdout.trim() === 'True',
+      { timeoutMs, seen },
+    );
+    await until(
+      'the default service account is there',
+      () => this.kubectl(['get', 'sa', 'default']).code === 0,
+      { timeoutMs, seen },
+    );
   }
 
   log(): string {
@@ -265,7 +407,10 @@ export class TestCluster {
   }
 
   kubectl(args: string[], options?: Parameters<typeof run>[1]): Result {
-    return run([kubectlProgram(), ...args], { ...options, env: { ...options?.env, KUBECONFIG: this.kubeconfig } });
+    return run([kubectlProgram(), ...args], {
+      ...options,
+      env: { ...options?.env, KUBECONFIG: this.kubeconfig },
+    });
   }
 
   /** kubectl that must succeed. */
@@ -274,7 +419,10 @@ export class TestCluster {
   }
 
   apply(yaml: string, ...more: string[]): string {
-    return ok([kubectlProgram(), 'apply', ...more, '-f', '-'], { input: yaml, env: { KUBECONFIG: this.kubeconfig } });
+    return ok([kubectlProgram(), 'apply', ...more, '-f', '-'], {
+      input: yaml,
+      env: { KUBECONFIG: this.kubeconfig },
+    });
   }
 
   json<T>(...args: string[]): T {

@@ -14,8 +14,12 @@ metadata: {name: ${name}}
 spec:
   containers: [{name: c, image: "docker.io/library/busybox:test", command: [sleep, "100000"]}]
 `;
-const containerId = (name: string): string => cluster.k('get', 'pod', name, '-o', 'jsonpath={.status.containerStatuses[0].containerID}');
-const restarts = (name: string): number => Number(cluster.k('get', 'pod', name, '-o', 'jsonpath={.status.containerStatuses[0].restartCount}'));
+const containerId = (name: string): string =>
+  cluster.k('get', 'pod', name, '-o', 'jsonpath={.status.containerStatuses[0].containerID}');
+const restarts = (name: string): number =>
+  Number(
+    cluster.k('get', 'pod', name, '-o', 'jsonpath={.status.containerStatuses[0].restartCount}'),
+  );
 
 describe('a node', () => {
   it('keeps its containers and every acknowledged write when the server is killed', async () => {
@@ -23,13 +27,22 @@ describe('a node', () => {
     cluster.apply(sleeper('a'));
     cluster.k('wait', '--for=condition=Ready', 'pod/a', '--timeout=60s');
     const before = containerId('a');
-    for (let i = 0; i < 20; i++) cluster.k('create', 'configmap', `kept-${i}`, `--from-literal=n=${i}`);
+    for (let i = 0; i < 20; i++)
+      cluster.k('create', 'configmap', `kept-${i}`, `--from-literal=n=${i}`);
     cluster.killServer('KILL');
     expect(cluster.node.exec(['pgrep', '-f', 'sleep 100000']).code).toBe(0);
     cluster.startServer();
     await cluster.ready();
-    expect(cluster.k('get', 'configmaps', '-o', 'name').split('\n').filter((n) => n.includes('kept-'))).toHaveLength(20);
-    await until('the same container is found again', () => containerId('a') === before && restarts('a') === 0);
+    expect(
+      cluster
+        .k('get', 'configmaps', '-o', 'name')
+        .split('\n')
+        .filter((n) => n.includes('kept-')),
+    ).toHaveLength(20);
+    await until(
+      'the same container is found again',
+      () => containerId('a') === before && restarts('a') === 0,
+    );
     cluster.apply(sleeper('b'));
     cluster.k('wait', '--for=condition=Ready', 'pod/b', '--timeout=60s');
   });
@@ -51,9 +64,16 @@ describe('a node', () => {
     await cluster.node.boot();
     cluster.startServer();
     await cluster.ready();
-    // Until the node looks, the API tells of the life before: only a new start of the container shows that the pod is back.
-    const state = 'jsonpath={.status.phase}/{.status.containerStatuses[0].ready}/{.status.containerStatuses[0].restartCount}/{.metadata.uid}';
-    await until('the pod runs again', () => cluster.k('get', 'pod', 'a', '-o', state) === `Running/true/1/${uid}`, { timeoutMs: 90_000 });
+    // Until the node looks, the API tells of the life before: only a new start of the container
+    // shows that the pod is back.
+    const state =
+      'jsonpath={.status.phase}/{.status.containerStatuses[0].ready}/{.status.' +
+      'containerStatuses[0].restartCount}/{.metadata.uid}';
+    await until(
+      'the pod runs again',
+      () => cluster.k('get', 'pod', 'a', '-o', state) === `Running/true/1/${uid}`,
+      { timeoutMs: 90_000 },
+    );
     expect(cluster.k('exec', 'a', '--', 'echo', 'back')).toBe('back\n');
   });
 });

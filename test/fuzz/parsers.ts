@@ -24,7 +24,10 @@ import { FrameParser } from '../../internal/wire/spdy/frames.ts';
 import type { Rng } from './rng.ts';
 import { bendBytes, text } from './values.ts';
 
-/** A parser of hostile bytes: an input that a seed repeats, and what is done with it. Throws or rejects when it did wrong. */
+/**
+ * A parser of hostile bytes: an input that a seed repeats, and what is done with it. Throws or
+ * rejects when it did wrong.
+ */
 export interface Parser {
   input(rng: Rng): Buffer;
   run(input: Buffer): void | Promise<void>;
@@ -32,8 +35,17 @@ export interface Parser {
 
 /** Errors that say "this cannot be read"; anything else is a fault of ours. */
 function expected(error: unknown): boolean {
-  if (error instanceof WireError || (error instanceof RangeError && error.message.startsWith('proto: '))) return true;
-  return error instanceof Error && !(error instanceof TypeError) && !(error instanceof RangeError) && !(error instanceof ReferenceError);
+  if (
+    error instanceof WireError ||
+    (error instanceof RangeError && error.message.startsWith('proto: '))
+  )
+    return true;
+  return (
+    error instanceof Error &&
+    !(error instanceof TypeError) &&
+    !(error instanceof RangeError) &&
+    !(error instanceof ReferenceError)
+  );
 }
 
 function reading(run: (input: Buffer) => unknown): (input: Buffer) => void {
@@ -46,32 +58,55 @@ function reading(run: (input: Buffer) => unknown): (input: Buffer) => void {
   };
 }
 
-const grammar = (words: readonly string[]) => (rng: Rng): Buffer => Buffer.from(rng.chance(3) ? text(rng) : rng.many(12, () => rng.pick(words)).join(''));
+const grammar =
+  (words: readonly string[]) =>
+  (rng: Rng): Buffer =>
+    Buffer.from(rng.chance(3) ? text(rng) : rng.many(12, () => rng.pick(words)).join(''));
 
 /** The first byte chooses the message. */
-const messageOf = (names: readonly string[], input: Buffer): string => names[(input[0] ?? 0) % names.length] ?? '';
+const messageOf = (names: readonly string[], input: Buffer): string =>
+  names[(input[0] ?? 0) % names.length] ?? '';
 const criNames = Object.keys(criMessages);
 const etcdNames = Object.keys(etcdMessages);
 
 /** Fields and lengths that might be some message, some of them nested. */
 function fields(rng: Rng, depth = 4): Buffer {
-  return Buffer.concat(rng.many(6, () => {
-    const number = 1 + rng.int(15);
-    if (rng.chance(3)) return Buffer.from([number * 8, ...rng.many(9, () => 0x80 + rng.int(128)), rng.int(128)]);
-    const inner = depth > 0 && rng.chance(2) ? fields(rng, depth - 1) : Buffer.from(text(rng));
-    return Buffer.concat([Buffer.from([number * 8 + rng.pick([2, 2, 2, 2, 1, 3, 4, 5, 7]), inner.length & 127]), inner]);
-  }));
+  return Buffer.concat(
+    rng.many(6, () => {
+      const number = 1 + rng.int(15);
+      if (rng.chance(3))
+        return Buffer.from([number * 8, ...rng.many(9, () => 0x80 + rng.int(128)), rng.int(128)]);
+      const inner = depth > 0 && rng.chance(2) ? fields(rng, depth - 1) : Buffer.from(text(rng));
+      return Buffer.concat([
+        Buffer.from([number * 8 + rng.pick([2, 2, 2, 2, 1, 3, 4, 5, 7]), inner.length & 127]),
+        inner,
+      ]);
+    }),
+  );
 }
 
 const pem = (() => {
   const now = { nowMs: Date.now(), random: realRandom };
   const ca = issueCa({ ...now, cn: 'fuzz' });
-  const leaf = issueCert({ ...now, ca, cn: 'user', orgs: ['system:nodes', 'a+b', 'c,d'], usages: ['client'] });
+  const leaf = issueCert({
+    ...now,
+    ca,
+    cn: 'user',
+    orgs: ['system:nodes', 'a+b', 'c,d'],
+    usages: ['client'],
+  });
   return { ca: ca.cert, leaf: new X509Certificate(leaf.cert).raw };
 })();
 const certificates = new CertificateAuthenticator(pem.ca, () => Date.now());
 
-const network = { clusterCidr: parseIpv4Cidr('10.42.0.0/16') as Ipv4Cidr, serviceCidrs: [parseIpv4Cidr('10.43.0.0/16') as Ipv4Cidr], dnsAddress: parseIpv4('10.43.0.10') as Ipv4, dnsPort: undefined, services: true, podsLeave: true };
+const network = {
+  clusterCidr: parseIpv4Cidr('10.42.0.0/16') as Ipv4Cidr,
+  serviceCidrs: [parseIpv4Cidr('10.43.0.0/16') as Ipv4Cidr],
+  dnsAddress: parseIpv4('10.43.0.10') as Ipv4,
+  dnsPort: undefined,
+  services: true,
+  podsLeave: true,
+};
 /** What the ruleset is without anybody's host ports. */
 const bare = fullRuleset(makePlan([], []), network);
 
@@ -79,25 +114,63 @@ const bare = fullRuleset(makePlan([], []), network);
 function onlyOurWords(ruleset: string): void {
   const ours = new Set(bare.split(/[\s;,{}]+/));
   for (const word of ruleset.split(/[\s;,{}]+/)) {
-    if (!ours.has(word) && !/^(?:\d{1,3}(?:\.\d{1,3}){3}|\d{1,5}|tcp|udp|sctp|elements|=|:|\.)$/.test(word)) throw new Error(`a word of somebody else in the ruleset: ${JSON.stringify(word)}`);
+    if (
+      !ours.has(word) &&
+      !/^(?:\d{1,3}(?:\.\d{1,3}){3}|\d{1,5}|tcp|udp|sctp|elements|=|:|\.)$/.test(word)
+    )
+      throw new Error(`a word of somebody else in the ruleset: ${JSON.stringify(word)}`);
   }
 }
 
 function hostile(input: Buffer): void {
   const [hostIP = '', protocol = '', podIP = '', number = ''] = input.toString().split('\u0001');
   const ports = [{ hostPort: Number(number) || 80, containerPort: 80, hostIP, protocol }];
-  const pod = { metadata: { name: 'p', namespace: 'd' }, spec: { containers: [{ name: 'c', ports }] }, status: { podIP, phase: 'Running' } } as unknown as Pod;
+  const pod = {
+    metadata: { name: 'p', namespace: 'd' },
+    spec: { containers: [{ name: 'c', ports }] },
+    status: { podIP, phase: 'Running' },
+  } as unknown as Pod;
   onlyOurWords(fullRuleset(makePlan([], hostPorts(pod)), network));
 }
 
-const question = (rng: Rng): Buffer => packet.encode({ type: 'query', id: rng.int(65_536), flags: rng.int(65_536), questions: rng.many(3, () => ({ type: rng.pick(['A', 'AAAA', 'SRV', 'PTR', 'TXT', 'ANY']) as packet.RecordType, name: `${rng.many(4, () => rng.pick(['a', 'kubernetes', 'default', 'svc', 'cluster', 'local', '_https', '_tcp', 'in-addr', 'arpa', '1', 'x'.repeat(63)])).join('.')}` })) as packet.Question[] });
+const question = (rng: Rng): Buffer =>
+  packet.encode({
+    type: 'query',
+    id: rng.int(65_536),
+    flags: rng.int(65_536),
+    questions: rng.many(3, () => ({
+      type: rng.pick(['A', 'AAAA', 'SRV', 'PTR', 'TXT', 'ANY']) as packet.RecordType,
+      name: `${rng.many(4, () => rng.pick(['a', 'kubernetes', 'default', 'svc', 'cluster', 'local', '_https', '_tcp', 'in-addr', 'arpa', '1', 'x'.repeat(63)])).join('.')}`,
+    })) as packet.Question[],
+  });
 
 /** Sends packets to a real server and asks, after each, whether it still answers. */
 export async function dnsParser(): Promise<Parser & { stop(): void }> {
-  const zone = { domain: 'cluster.local', address: '10.43.0.10', service: () => undefined, slices: () => [], hasNamespace: (name: string) => name === 'default', serviceAt: () => undefined, slicesAt: () => [], node: () => undefined };
-  const server = await startDnsServer({ address: '127.0.0.1', port: 0, zone, upstream: { resolvers: [], ask: () => Promise.resolve(undefined) } as never, mayAsk: () => true, clock: realClock, log: silentLog });
+  const zone = {
+    domain: 'cluster.local',
+    address: '10.43.0.10',
+    service: () => undefined,
+    slices: () => [],
+    hasNamespace: (name: string) => name === 'default',
+    serviceAt: () => undefined,
+    slicesAt: () => [],
+    node: () => undefined,
+  };
+  const server = await startDnsServer({
+    address: '127.0.0.1',
+    port: 0,
+    zone,
+    upstream: { resolvers: [], ask: () => Promise.resolve(undefined) } as never,
+    mayAsk: () => true,
+    clock: realClock,
+    log: silentLog,
+  });
   const socket = createSocket('udp4');
-  const good = packet.encode({ type: 'query', id: 7, questions: [{ type: 'A', name: 'x.default.svc.cluster.local' }] });
+  const good = packet.encode({
+    type: 'query',
+    id: 7,
+    questions: [{ type: 'A', name: 'x.default.svc.cluster.local' }],
+  });
   return {
     input: (rng) => (rng.chance(3) ? question(rng) : bendBytes(rng, question(rng))),
     run: (input) =>
@@ -120,7 +193,10 @@ export async function dnsParser(): Promise<Parser & { stop(): void }> {
   };
 }
 
-/** Says by a TypeError what is wrong with a schedule; what it took must then have a next time, or none. */
+/**
+ * Says by a TypeError what is wrong with a schedule; what it took must then have a next time, or
+ * none.
+ */
 function cron(input: Buffer): void {
   let schedule: ReturnType<typeof parseCron>;
   try {
@@ -135,19 +211,152 @@ function cron(input: Buffer): void {
 /** What an authorization webhook answered: a yes is the word for it, alone and in its place. */
 function review(input: Buffer): void {
   const { allowed, reason, error } = decisionOf(statusIn(input.toString(), 'v1'));
-  if (typeof allowed !== 'boolean' || typeof reason !== 'string' || reason.length > 5000 || (allowed && error !== undefined)) throw new TypeError('no decision');
-  if (allowed && !/"allowed"\s*:\s*true/.test(input.toString())) throw new TypeError('allowed by nobody');
+  if (
+    typeof allowed !== 'boolean' ||
+    typeof reason !== 'string' ||
+    reason.length > 5000 ||
+    (allowed && error !== undefined)
+  )
+    throw new TypeError('no decision');
+  if (allowed && !/"allowed"\s*:\s*true/.test(input.toString()))
+    throw new TypeError('allowed by nobody');
 }
 
 export const parsers: Record<string, Parser> = {
-  labels: { input: grammar(['a', 'b', '=', '==', '!=', '!', ' in ', ' notin ', '(', ')', ',', '>', '<', ' ', '/', '1', 'constructor']), run: reading((input) => parseLabelSelector(input.toString()).matches({ a: 'b' })) },
-  fields: { input: grammar(['metadata.name', '=', '==', '!=', ',', '\\', '\\,', '\\=', 'x', '__proto__']), run: reading((input) => parseFieldSelector(input.toString())) },
-  quantity: { input: grammar(['1', '0', '.', '-', '+', 'e', 'E', 'Ki', 'm', 'n', 'Gi', '9'.repeat(40), '999999999']), run: reading((input) => parseQuantity(input.toString()).add(Quantity.of(1)).toString()) },
-  cron: { input: grammar(['*', '/', '-', ',', '0', '5', '59', '99999999', ' ', ' ', '?', 'JAN', 'SUN', '@every ', '@daily', 'TZ=', 'UTC', '1h', '9'.repeat(20)]), run: cron },
-  cri: { input: (rng) => Buffer.concat([rng.bytes(1), fields(rng)]), run: reading((input) => criCodec.decode(messageOf(criNames, input), input.subarray(1))) },
-  etcd: { input: (rng) => Buffer.concat([rng.bytes(1), fields(rng)]), run: reading((input) => decodeEtcd(messageOf(etcdNames, input), input.subarray(1))) },
-  spdy: { input: (rng) => (rng.chance(2) ? rng.bytes(rng.int(64)) : Buffer.concat([Buffer.from([0x80, 3, 0, rng.int(10), 0, 0, 0, rng.int(40)]), rng.bytes(rng.int(40))])), run: reading((input) => [...new FrameParser().push(input)]) },
-  certificate: { input: (rng) => bendBytes(rng, pem.leaf), run: reading((input) => certificates.verify([input])) },
-  review: { input: grammar(['{', '}', '"status":', '"allowed":', '"denied":', '"reason":', 'true', 'false', 'null', '"true"', '1', '[', ']', ',', '{"status":{"allowed":true', '}}', '"kind":"SubjectAccessReview",', '"apiVersion":"authorization.k8s.io/v1",', '"__proto__":{"allowed":true}', '"x"']), run: reading(review) },
-  nft: { input: (rng) => Buffer.from([rng.chance(2) ? text(rng) : rng.pick(['1.2.3.4 . tcp . 99 : 10.42.0.99 . 99 }\nadd table ip x', '1.2.3.4,', '::1', '1.2.3.4/8', '01.2.3.4', '1.2.3.4\n']), rng.pick(['TCP', 'UDP', 'SCTP', 'tcp }', text(rng)]), rng.pick(['10.42.0.5', text(rng)]), String(rng.pick([80, 65_535, 0, -1, 1e9]))].join('\u0001')), run: hostile },
+  labels: {
+    input: grammar([
+      'a',
+      'b',
+      '=',
+      '==',
+      '!=',
+      '!',
+      ' in ',
+      ' notin ',
+      '(',
+      ')',
+      ',',
+      '>',
+      '<',
+      ' ',
+      '/',
+      '1',
+      'constructor',
+    ]),
+    run: reading((input) => parseLabelSelector(input.toString()).matches({ a: 'b' })),
+  },
+  fields: {
+    input: grammar(['metadata.name', '=', '==', '!=', ',', '\\', '\\,', '\\=', 'x', '__proto__']),
+    run: reading((input) => parseFieldSelector(input.toString())),
+  },
+  quantity: {
+    input: grammar([
+      '1',
+      '0',
+      '.',
+      '-',
+      '+',
+      'e',
+      'E',
+      'Ki',
+      'm',
+      'n',
+      'Gi',
+      '9'.repeat(40),
+      '999999999',
+    ]),
+    run: reading((input) => parseQuantity(input.toString()).add(Quantity.of(1)).toString()),
+  },
+  cron: {
+    input: grammar([
+      '*',
+      '/',
+      '-',
+      ',',
+      '0',
+      '5',
+      '59',
+      '99999999',
+      ' ',
+      ' ',
+      '?',
+      'JAN',
+      'SUN',
+      '@every ',
+      '@daily',
+      'TZ=',
+      'UTC',
+      '1h',
+      '9'.repeat(20),
+    ]),
+    run: cron,
+  },
+  cri: {
+    input: (rng) => Buffer.concat([rng.bytes(1), fields(rng)]),
+    run: reading((input) => criCodec.decode(messageOf(criNames, input), input.subarray(1))),
+  },
+  etcd: {
+    input: (rng) => Buffer.concat([rng.bytes(1), fields(rng)]),
+    run: reading((input) => decodeEtcd(messageOf(etcdNames, input), input.subarray(1))),
+  },
+  spdy: {
+    input: (rng) =>
+      rng.chance(2)
+        ? rng.bytes(rng.int(64))
+        : Buffer.concat([
+            Buffer.from([0x80, 3, 0, rng.int(10), 0, 0, 0, rng.int(40)]),
+            rng.bytes(rng.int(40)),
+          ]),
+    run: reading((input) => [...new FrameParser().push(input)]),
+  },
+  certificate: {
+    input: (rng) => bendBytes(rng, pem.leaf),
+    run: reading((input) => certificates.verify([input])),
+  },
+  review: {
+    input: grammar([
+      '{',
+      '}',
+      '"status":',
+      '"allowed":',
+      '"denied":',
+      '"reason":',
+      'true',
+      'false',
+      'null',
+      '"true"',
+      '1',
+      '[',
+      ']',
+      ',',
+      '{"status":{"allowed":true',
+      '}}',
+      '"kind":"SubjectAccessReview",',
+      '"apiVersion":"authorization.k8s.io/v1",',
+      '"__proto__":{"allowed":true}',
+      '"x"',
+    ]),
+    run: reading(review),
+  },
+  nft: {
+    input: (rng) =>
+      Buffer.from(
+        [
+          rng.chance(2)
+            ? text(rng)
+            : rng.pick([
+                '1.2.3.4 . tcp . 99 : 10.42.0.99 . 99 }\nadd table ip x',
+                '1.2.3.4,',
+                '::1',
+                '1.2.3.4/8',
+                '01.2.3.4',
+                '1.2.3.4\n',
+              ]),
+          rng.pick(['TCP', 'UDP', 'SCTP', 'tcp }', text(rng)]),
+          rng.pick(['10.42.0.5', text(rng)]),
+          String(rng.pick([80, 65_535, 0, -1, 1e9])),
+        ].join('\u0001'),
+      ),
+    run: hostile,
+  },
 };

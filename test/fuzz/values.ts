@@ -2,9 +2,93 @@ import type { Rng } from './rng.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-const texts = ['', ' ', 'a', 'default', 'constructor', '__proto__', 'toString', 'a/b', '../..', '%2e%2e', '1.2.3.4', '::1', '10.43.0.1/33', '1Gi', '1e999', '-1', '9'.repeat(40), '0x10', 'None', 'True', '2026-01-02T03:04:05Z', '0001-01-01T00:00:00Z', '1h', '\0', '\n', '\u2028', '\ud800', '𝒳', 'x'.repeat(300), '$(A)', '{{.}}', '(a+)+$', '@every 1ns', '*/0 * * * *', 'a=b,c!=d', '"', "'", '\\', '\u0000\u0001', '-'];
-const numbers = [0, -0, 1, -1, 0.5, 65_535, 65_536, 2 ** 31, -(2 ** 31), 2 ** 53, -(2 ** 53), 1e21, 1e308, -1e-308];
-export const keys = ['constructor', '__proto__', 'toString', 'hasOwnProperty', 'length', 'then', 'toJSON', 'valueOf', '', '.', '$patch', '$retainKeys', '$setElementOrder/containers', '$deleteFromPrimitiveList/finalizers', 'f:a', 'k:{"a":1}', 'k:{', 'v:', 'i:x', 'metadata', 'spec', 'status', 'apiVersion', 'kind', 'name', 'items', 'data'];
+const texts = [
+  '',
+  ' ',
+  'a',
+  'default',
+  'constructor',
+  '__proto__',
+  'toString',
+  'a/b',
+  '../..',
+  '%2e%2e',
+  '1.2.3.4',
+  '::1',
+  '10.43.0.1/33',
+  '1Gi',
+  '1e999',
+  '-1',
+  '9'.repeat(40),
+  '0x10',
+  'None',
+  'True',
+  '2026-01-02T03:04:05Z',
+  '0001-01-01T00:00:00Z',
+  '1h',
+  '\0',
+  '\n',
+  '\u2028',
+  '\ud800',
+  '𝒳',
+  'x'.repeat(300),
+  '$(A)',
+  '{{.}}',
+  '(a+)+$',
+  '@every 1ns',
+  '*/0 * * * *',
+  'a=b,c!=d',
+  '"',
+  "'",
+  '\\',
+  '\u0000\u0001',
+  '-',
+];
+const numbers = [
+  0,
+  -0,
+  1,
+  -1,
+  0.5,
+  65_535,
+  65_536,
+  2 ** 31,
+  -(2 ** 31),
+  2 ** 53,
+  -(2 ** 53),
+  1e21,
+  1e308,
+  -1e-308,
+];
+export const keys = [
+  'constructor',
+  '__proto__',
+  'toString',
+  'hasOwnProperty',
+  'length',
+  'then',
+  'toJSON',
+  'valueOf',
+  '',
+  '.',
+  '$patch',
+  '$retainKeys',
+  '$setElementOrder/containers',
+  '$deleteFromPrimitiveList/finalizers',
+  'f:a',
+  'k:{"a":1}',
+  'k:{',
+  'v:',
+  'i:x',
+  'metadata',
+  'spec',
+  'status',
+  'apiVersion',
+  'kind',
+  'name',
+  'items',
+  'data',
+];
 
 export function scalar(rng: Rng): Json {
   switch (rng.int(5)) {
@@ -24,7 +108,10 @@ export const text = (rng: Rng): string => rng.pick(texts);
 export function value(rng: Rng, depth = 3): Json {
   const kind = depth === 0 ? 0 : rng.int(4);
   if (kind === 1) return rng.many(4, () => value(rng, depth - 1));
-  if (kind === 2) return record(rng.many(4, () => [rng.chance(2) ? rng.pick(keys) : text(rng), value(rng, depth - 1)]));
+  if (kind === 2)
+    return record(
+      rng.many(4, () => [rng.chance(2) ? rng.pick(keys) : text(rng), value(rng, depth - 1)]),
+    );
   return scalar(rng);
 }
 
@@ -36,10 +123,18 @@ function record(entries: [string, Json][]): { [key: string]: Json } {
 }
 
 function put(map: { [key: string]: Json }, key: string, item: Json): void {
-  Object.defineProperty(map, key, { value: item, enumerable: true, configurable: true, writable: true });
+  Object.defineProperty(map, key, {
+    value: item,
+    enumerable: true,
+    configurable: true,
+    writable: true,
+  });
 }
 
-/** The value with a few of its parts replaced, dropped, doubled, renamed or wrapped. It is changed in place. */
+/**
+ * The value with a few of its parts replaced, dropped, doubled, renamed or wrapped. It is changed
+ * in place.
+ */
 export function bend(rng: Rng, whole: Json): Json {
   const holders: (Json[] | { [key: string]: Json })[] = [];
   const walk = (part: Json): void => {
@@ -123,6 +218,25 @@ export function bendBytes(rng: Rng, bytes: Buffer): Buffer {
 /** YAML with anchors, merge keys, tags and odd layout; often broken. */
 export function yaml(rng: Rng, whole: Json): string {
   const json = JSON.stringify(whole);
-  const extra = rng.pick(['', 'a: &a {b: c}\nd: *a\n', 'a: &a {b: c}\nd: {<<: *a}\n', '<<: [{a: b}, {c: d}]\n', '? [a]\n: b\n', '- a\n', 'a: !!binary aGk=\n', 'a: !!float 1\n', 'a: !x y\n', 'a: |2\n  b\n', 'a: 0o17\nb: 0x1F\nc: 1_000\nd: .inf\n', '&a a: *a\n', '--- \n...\n---\n', '%YAML 1.1\n---\n', '\ta: b\n', 'a: "\\x41\\u0041\\q"\n', 'y: n\non: off\n~: ~\n', '*b : c\n']);
+  const extra = rng.pick([
+    '',
+    'a: &a {b: c}\nd: *a\n',
+    'a: &a {b: c}\nd: {<<: *a}\n',
+    '<<: [{a: b}, {c: d}]\n',
+    '? [a]\n: b\n',
+    '- a\n',
+    'a: !!binary aGk=\n',
+    'a: !!float 1\n',
+    'a: !x y\n',
+    'a: |2\n  b\n',
+    'a: 0o17\nb: 0x1F\nc: 1_000\nd: .inf\n',
+    '&a a: *a\n',
+    '--- \n...\n---\n',
+    '%YAML 1.1\n---\n',
+    '\ta: b\n',
+    'a: "\\x41\\u0041\\q"\n',
+    'y: n\non: off\n~: ~\n',
+    '*b : c\n',
+  ]);
   return rng.chance(2) ? `${extra}${json}` : `x-json: ${json}\n${extra}`;
 }

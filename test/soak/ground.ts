@@ -4,12 +4,17 @@ import { busybox } from '../e2e/images.ts';
 import { kubectlProgram, root, TestNode, type Result } from '../e2e/node.ts';
 
 /** As the service's unit does, only sooner: whatever ends is started again. */
-const supervise = 'while :; do "$@" & echo $! > /run/skiff-server.pid; wait $!; echo "--- ended with $? ---"; sleep 1; done';
+const supervise =
+  'while :; do "$@" & echo $! > /run/skiff-server.pid; wait $!; echo "--- ended with $? ' +
+  '---"; sleep 1; done';
 const binary = process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff');
 /** Room for state of the machine: small, so that it can be filled in no time. */
 const diskMegabytes = 512;
 
-/** A machine of the walk: a node whose state lies on a small file system, and a server that is started again when it ends. */
+/**
+ * A machine of the walk: a node whose state lies on a small file system, and a server that is
+ * started again when it ends.
+ */
 export class Machine {
   readonly node: TestNode;
   readonly name: string;
@@ -40,7 +45,20 @@ export class Machine {
       mkdirSync(join(this.stateDir, 'agent/pod-manifests'), { recursive: true, mode: 0o700 });
       writeFileSync(join(this.stateDir, 'agent/pod-manifests/fixed.yaml'), staticPod);
     }
-    this.node.start(['bash', '-c', supervise, 'supervise', binary, 'server', '--node-name', this.name, ...this.flags], 'server.log');
+    this.node.start(
+      [
+        'bash',
+        '-c',
+        supervise,
+        'supervise',
+        binary,
+        'server',
+        '--node-name',
+        this.name,
+        ...this.flags,
+      ],
+      'server.log',
+    );
   }
 
   /** Text from inside the node; what fails is empty. */
@@ -49,19 +67,29 @@ export class Machine {
   }
 
   signal(signal: string, program: 'skiff' | 'containerd'): void {
-    this.sh(`kill -${signal} $(cat ${program === 'skiff' ? '/run/skiff-server.pid' : '/run/skiff/containerd.pid'})`);
+    this.sh(
+      `kill -${signal} $(cat ` +
+        `${program === 'skiff' ? '/run/skiff-server.pid' : '/run/skiff/containerd.pid'})`,
+    );
   }
 
   kubectl(args: string[], options: { input?: string; timeoutMs?: number } = {}): Result {
-    return this.node.exec([kubectlProgram(), '--kubeconfig', '/etc/skiff/skiff.yaml', ...args], { timeoutMs: 15_000, ...options });
+    return this.node.exec([kubectlProgram(), '--kubeconfig', '/etc/skiff/skiff.yaml', ...args], {
+      timeoutMs: 15_000,
+      ...options,
+    });
   }
 
   /** Keeps the log of a machine that did not heal, then takes the machine away. */
   end(keepLogsAs: string | undefined): void {
     if (keepLogsAs !== undefined) {
       mkdirSync(keepLogsAs, { recursive: true });
-      for (const [from, to] of [['server.log', 'server.log'], ['var/lib/skiff/agent/containerd/containerd.log', 'containerd.log']] as const) {
-        if (existsSync(join(this.node.disk, from))) copyFileSync(join(this.node.disk, from), join(keepLogsAs, `${this.name}-${to}`));
+      for (const [from, to] of [
+        ['server.log', 'server.log'],
+        ['var/lib/skiff/agent/containerd/containerd.log', 'containerd.log'],
+      ] as const) {
+        if (existsSync(join(this.node.disk, from)))
+          copyFileSync(join(this.node.disk, from), join(keepLogsAs, `${this.name}-${to}`));
       }
     }
     this.node.destroy({ keepLogs: false });

@@ -6,14 +6,32 @@ import type { Machine } from './ground.ts';
 /** The parts of API objects that are looked at. */
 export interface Shown {
   kind: string;
-  metadata: { name: string; namespace?: string; uid: string; deletionTimestamp?: string; labels?: Record<string, string>; annotations?: Record<string, string>; generation?: number; ownerReferences?: { kind: string }[] };
+  metadata: {
+    name: string;
+    namespace?: string;
+    uid: string;
+    deletionTimestamp?: string;
+    labels?: Record<string, string>;
+    annotations?: Record<string, string>;
+    generation?: number;
+    ownerReferences?: { kind: string }[];
+  };
   spec?: { nodeName?: string; replicas?: number; hostNetwork?: boolean; template?: object };
   status?: {
     phase?: string;
     podIP?: string;
     addresses?: { type: string; address: string }[];
     conditions?: { type: string; status: string; message?: string; reason?: string }[];
-    containerStatuses?: { name: string; ready: boolean; containerID?: string; state?: { running?: object; waiting?: { reason?: string; message?: string }; terminated?: object } }[];
+    containerStatuses?: {
+      name: string;
+      ready: boolean;
+      containerID?: string;
+      state?: {
+        running?: object;
+        waiting?: { reason?: string; message?: string };
+        terminated?: object;
+      };
+    }[];
     observedGeneration?: number;
     readyReplicas?: number;
     updatedReplicas?: number;
@@ -30,7 +48,8 @@ const kinds = 'nodes,pods,deployments,statefulsets,daemonsets,jobs,endpoints';
 /** What the API says, or why it says nothing. */
 export function readApi(machine: Machine): Shown[] | string {
   const done = machine.kubectl(['get', kinds, '-A', '-o', 'json', '--request-timeout=8s']);
-  if (done.code !== 0) return `the API of ${machine.name} does not answer: ${done.stderr.trim().slice(0, 300)}`;
+  if (done.code !== 0)
+    return `the API of ${machine.name} does not answer: ${done.stderr.trim().slice(0, 300)}`;
   return (JSON.parse(done.stdout) as { items: Shown[] }).items;
 }
 
@@ -43,12 +62,27 @@ const callTimeoutMs = 3_000;
 
 /** What containerd says: its socket is reached through the node's own root. */
 export async function readRuntime(machine: Machine): Promise<Runtime | string> {
-  const runtime = connectRuntime(`/proc/${machine.node.pid}/root/run/skiff/containerd/containerd.sock`);
+  const runtime = connectRuntime(
+    `/proc/${machine.node.pid}/root/run/skiff/containerd/containerd.sock`,
+  );
   try {
-    const [{ items }, { containers }] = await Promise.all([runtime.cri.listPodSandbox({}, { timeoutMs: callTimeoutMs }), runtime.cri.listContainers({}, { timeoutMs: callTimeoutMs })]);
+    const [{ items }, { containers }] = await Promise.all([
+      runtime.cri.listPodSandbox({}, { timeoutMs: callTimeoutMs }),
+      runtime.cri.listContainers({}, { timeoutMs: callTimeoutMs }),
+    ]);
     return {
-      sandboxes: items.map((s) => ({ id: s.id, uid: s.metadata?.uid ?? '', ready: s.state === PodSandboxState.SANDBOX_READY, name: s.metadata?.name ?? '' })),
-      containers: containers.map((c) => ({ id: c.id, uid: c.labels[labelNames.podUid] ?? '', running: c.state === ContainerState.CONTAINER_RUNNING, name: c.labels[labelNames.podName] ?? '' })),
+      sandboxes: items.map((s) => ({
+        id: s.id,
+        uid: s.metadata?.uid ?? '',
+        ready: s.state === PodSandboxState.SANDBOX_READY,
+        name: s.metadata?.name ?? '',
+      })),
+      containers: containers.map((c) => ({
+        id: c.id,
+        uid: c.labels[labelNames.podUid] ?? '',
+        running: c.state === ContainerState.CONTAINER_RUNNING,
+        name: c.labels[labelNames.podName] ?? '',
+      })),
     };
   } catch (error) {
     return `containerd of ${machine.name} does not answer: ${String(error).slice(0, 200)}`;
@@ -90,7 +124,17 @@ echo end
 export function readHost(machine: Machine): Host | string {
   const text = machine.sh(script, 20_000);
   if (!text.endsWith('end\n')) return `${machine.name} cannot be looked at`;
-  const host: Host = { processes: new Map(), shims: [], mounts: [], netns: [], veths: 0, leases: new Map(), nftAddresses: new Set(), folders: { pods: [], desired: [], cgroups: [], logs: [] }, containerds: 0 };
+  const host: Host = {
+    processes: new Map(),
+    shims: [],
+    mounts: [],
+    netns: [],
+    veths: 0,
+    leases: new Map(),
+    nftAddresses: new Set(),
+    folders: { pods: [], desired: [], cgroups: [], logs: [] },
+    containerds: 0,
+  };
   for (const line of text.split('\n')) {
     const [what, ...rest] = line.split(' ');
     const value = rest.join(' ').trim();
@@ -104,7 +148,8 @@ export function readHost(machine: Machine): Host | string {
     else if (what === 'containerd') host.containerds++;
     else if (what === 'lease') host.leases.set(rest[0] ?? '', (rest[1] ?? '').trim());
     else if (what === 'nft') host.nftAddresses.add(value);
-    else if (what === 'pods' || what === 'desired' || what === 'cgroups' || what === 'logs') host.folders[what].push(value.replace(/\.json$/, ''));
+    else if (what === 'pods' || what === 'desired' || what === 'cgroups' || what === 'logs')
+      host.folders[what].push(value.replace(/\.json$/, ''));
   }
   return host;
 }

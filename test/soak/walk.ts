@@ -32,9 +32,14 @@ export class Walk {
   constructor(options: WalkOptions) {
     this.#options = options;
     const wanted = options.only;
-    this.#faults = faults.filter((f) => (wanted ? wanted.includes(f.name) : true) && !(f.alone && options.nodes > 1));
+    this.#faults = faults.filter(
+      (f) => (wanted ? wanted.includes(f.name) : true) && !(f.alone && options.nodes > 1),
+    );
     const unknown = wanted?.filter((name) => !faults.some((f) => f.name === name)) ?? [];
-    if (this.#faults.length === 0 || unknown.length > 0) throw new Error(`no such fault: ${unknown.join()}; there are ${faults.map((f) => f.name).join(', ')}`);
+    if (this.#faults.length === 0 || unknown.length > 0)
+      throw new Error(
+        `no such fault: ${unknown.join()}; there are ${faults.map((f) => f.name).join(', ')}`,
+      );
   }
 
   async go(forMs: number): Promise<{ faults: number; unhealed: number }> {
@@ -48,7 +53,9 @@ export class Walk {
       await this.#begin();
       for (let step = seed; count < least || performance.now() < until; step++) {
         const rng = new Rng(step);
-        const fault = this.#options.only ? (this.#faults[count % this.#faults.length] as Fault) : (rng.of(this.#faults) as Fault);
+        const fault = this.#options.only
+          ? (this.#faults[count % this.#faults.length] as Fault)
+          : (rng.of(this.#faults) as Fault);
         count++;
         if (!(await this.#step(step, fault, rng))) unhealed++;
       }
@@ -64,7 +71,11 @@ export class Walk {
   }
 
   get #wanted(): Wanted {
-    return { machines: this.#machines, page: this.#page, job: this.#jobs > 0 ? `job-${this.#jobs}` : undefined };
+    return {
+      machines: this.#machines,
+      page: this.#page,
+      job: this.#jobs > 0 ? `job-${this.#jobs}` : undefined,
+    };
   }
 
   /** A new cluster in which all is well. */
@@ -76,17 +87,31 @@ export class Walk {
     const first = new Machine('one', nodes > 1 ? ['--cluster-init'] : []);
     this.#machines = [first];
     await first.start(staticPod);
-    await this.#reach('the first server answers', () => first.kubectl(['get', '--raw', '/readyz']).stdout === 'ok');
+    await this.#reach(
+      'the first server answers',
+      () => first.kubectl(['get', '--raw', '/readyz']).stdout === 'ok',
+    );
     if (nodes > 1) {
       const token = first.sh('cat /var/lib/skiff/server/token').trim();
       for (const name of ['two', 'three', 'four', 'five'].slice(0, nodes - 1)) {
-        const machine = new Machine(name, ['--server', `https://${first.ip}:6443`, '--token', token]);
+        const machine = new Machine(name, [
+          '--server',
+          `https://${first.ip}:6443`,
+          '--token',
+          token,
+        ]);
         this.#machines.push(machine);
         await machine.start(staticPod);
-        await this.#reach(`${name} answers`, () => machine.kubectl(['get', '--raw', '/readyz']).stdout === 'ok');
+        await this.#reach(
+          `${name} answers`,
+          () => machine.kubectl(['get', '--raw', '/readyz']).stdout === 'ok',
+        );
       }
     }
-    await this.#reach('the workload is taken', () => first.kubectl(['apply', '-f', '-'], { input: workload }).code === 0);
+    await this.#reach(
+      'the workload is taken',
+      () => first.kubectl(['apply', '-f', '-'], { input: workload }).code === 0,
+    );
     const { left } = await this.#heal(upSeconds);
     if (left.length > 0) throw new Error(`the cluster never stood:\n  ${left.join('\n  ')}`);
   }
@@ -104,7 +129,13 @@ export class Walk {
     const machine = rng.of(this.#machines) as Machine;
     this.#newJob();
     await sleep(rng.between(0, 2000));
-    const scene = { machine, rng, sleep: async (ms: number) => void (await sleep(ms)), turnPage: () => this.#turnPage(), boot: async () => machine.start() };
+    const scene = {
+      machine,
+      rng,
+      sleep: async (ms: number) => void (await sleep(ms)),
+      turnPage: () => this.#turnPage(),
+      boot: async () => machine.start(),
+    };
     const hit = await fault.run(scene);
     const where = this.#machines.length > 1 ? ` on ${machine.name}` : '';
     const told = `--seed ${step}  ${fault.name}${where}${hit ? ` (${hit})` : ''}`;
@@ -117,7 +148,11 @@ export class Walk {
     say(`NOT HEALED in ${healSeconds} s  ${told}`);
     for (const line of left.slice(0, shownComplaints)) say(`    ${line}`);
     const late = await this.#heal(lateSeconds);
-    say(late.left.length === 0 ? `    healed after ${(healSeconds + late.seconds).toFixed(0)} s` : `    still so after ${healSeconds + lateSeconds} s: ${late.left.slice(0, 3).join('; ')}`);
+    say(
+      late.left.length === 0
+        ? `    healed after ${(healSeconds + late.seconds).toFixed(0)} s`
+        : `    still so after ${healSeconds + lateSeconds} s: ${late.left.slice(0, 3).join('; ')}`,
+    );
     this.end(join(import.meta.dirname, 'logs', `${step}-${fault.name}`));
     await this.#begin();
     return false;
@@ -139,26 +174,51 @@ export class Walk {
 
   #newJob(): void {
     const { machine } = { machine: this.#machines[0] as Machine };
-    if (this.#jobs > 0) machine.kubectl(['-n', namespace, 'delete', 'job', `job-${this.#jobs}`, '--wait=false']);
-    if (machine.kubectl(['create', '-f', '-'], { input: job(this.#jobs + 1) }).code === 0) this.#jobs++;
+    if (this.#jobs > 0)
+      machine.kubectl(['-n', namespace, 'delete', 'job', `job-${this.#jobs}`, '--wait=false']);
+    if (machine.kubectl(['create', '-f', '-'], { input: job(this.#jobs + 1) }).code === 0)
+      this.#jobs++;
   }
 
   #turnPage(): void {
     const page = `page-${++this.#pages}`;
     const patch = JSON.stringify({ data: { 'index.html': page } });
     for (const machine of this.#machines) {
-      if (machine.kubectl(['-n', namespace, 'patch', 'configmap', 'page', '--type=merge', '-p', patch]).code !== 0) continue;
+      if (
+        machine.kubectl([
+          '-n',
+          namespace,
+          'patch',
+          'configmap',
+          'page',
+          '--type=merge',
+          '-p',
+          patch,
+        ]).code !== 0
+      )
+        continue;
       this.#page = page;
       return;
     }
   }
 
-  /** Pods whose containers were started again are made anew, or their back-off would make the next fault look slow; what failed is taken away. */
+  /**
+   * Pods whose containers were started again are made anew, or their back-off would make the next
+   * fault look slow; what failed is taken away.
+   */
   async #freshen(): Promise<boolean> {
     const machine = this.#machines[0] as Machine;
-    const format = '{range .items[*]}{.metadata.name} {.status.phase} {.status.containerStatuses[0].restartCount}{"\\n"}{end}';
-    const pods = machine.kubectl(['-n', namespace, 'get', 'pods', '-o', `jsonpath=${format}`]).stdout.trim().split('\n').map((line) => line.split(' '));
-    const stale = pods.filter(([, phase, restarts]) => phase === 'Failed' || Number(restarts ?? 0) > 1).map(([name]) => name as string);
+    const format =
+      '{range .items[*]}{.metadata.name} {.status.phase} ' +
+      '{.status.containerStatuses[0].restartCount}{"\\n"}{end}';
+    const pods = machine
+      .kubectl(['-n', namespace, 'get', 'pods', '-o', `jsonpath=${format}`])
+      .stdout.trim()
+      .split('\n')
+      .map((line) => line.split(' '));
+    const stale = pods
+      .filter(([, phase, restarts]) => phase === 'Failed' || Number(restarts ?? 0) > 1)
+      .map(([name]) => name as string);
     if (stale.length === 0) return true;
     machine.kubectl(['-n', namespace, 'delete', 'pod', '--wait=false', ...stale]);
     return (await this.#heal(upSeconds)).left.length === 0;

@@ -46,7 +46,10 @@ export class Cgroups {
     return `${this.#parent}${folder}/pod${pod.metadata.uid ?? ''}`;
   }
 
-  /** Makes the pod's cgroup and gives it the limits of the spec. Again after a resize; unchanged values do no harm. */
+  /**
+   * Makes the pod's cgroup and gives it the limits of the spec. Again after a resize; unchanged
+   * values do no harm.
+   */
   async ensure(pod: Pod): Promise<void> {
     const group = this.parentOf(pod);
     const limits = podLimits(pod);
@@ -60,7 +63,11 @@ export class Cgroups {
   /** Removes the pod's cgroups. Throws when a process will not leave. */
   async remove(uid: string): Promise<void> {
     for (const folder of ['', '/burstable', '/besteffort']) {
-      for (let tries = 1; !(await removeGroup(`${this.#parent}${folder}/pod${uid}`, this.#hierarchy, this.#options)); tries++) {
+      for (
+        let tries = 1;
+        !(await removeGroup(`${this.#parent}${folder}/pod${uid}`, this.#hierarchy, this.#options));
+        tries++
+      ) {
         if (tries >= removeTries) throw new Error(`cgroup of pod ${uid} is still in use`);
         await this.#options.clock.sleep(op, removeWaitMs);
       }
@@ -68,10 +75,15 @@ export class Cgroups {
     if (this.#burstable.delete(uid)) await this.#shareOfBurstable();
   }
 
-  /** Removes what pods of an earlier life have left. What will not go now is left for the next time. */
+  /**
+   * Removes what pods of an earlier life have left. What will not go now is left for the next time.
+   */
   async sweep(living: ReadonlySet<string>): Promise<void> {
     for (const uid of await this.leftovers()) {
-      if (!living.has(uid)) await this.remove(uid).catch((error: unknown) => this.#options.log.warn('cgroup was not removed', { uid, error }));
+      if (!living.has(uid))
+        await this.remove(uid).catch((error: unknown) =>
+          this.#options.log.warn('cgroup was not removed', { uid, error }),
+        );
     }
   }
 
@@ -80,7 +92,8 @@ export class Cgroups {
     const found = new Set<string>();
     for (const root of this.#hierarchy.roots) {
       for (const folder of ['', '/burstable', '/besteffort']) {
-        for (const name of await this.#options.disk.list(op, root.path + this.#parent + folder)) if (name.startsWith('pod')) found.add(name.slice(3));
+        for (const name of await this.#options.disk.list(op, root.path + this.#parent + folder))
+          if (name.startsWith('pod')) found.add(name.slice(3));
       }
     }
     return [...found];
@@ -88,13 +101,17 @@ export class Cgroups {
 
   /** Where the files of a controller are for a group, for reading usage. */
   pathOf(group: string, controller: string): string | undefined {
-    const root = this.#hierarchy.version === 2 ? this.#hierarchy.roots[0] : this.#hierarchy.roots.find((r) => r.controllers.includes(controller));
+    const root =
+      this.#hierarchy.version === 2
+        ? this.#hierarchy.roots[0]
+        : this.#hierarchy.roots.find((r) => r.controllers.includes(controller));
     return root && root.path + group;
   }
 
   /** Makes the groups above the pods. Once, at start. */
   async start(): Promise<void> {
-    for (const folder of ['/burstable', '/besteffort']) await makeGroup(this.#parent + folder, this.#hierarchy, this.#options);
+    for (const folder of ['/burstable', '/besteffort'])
+      await makeGroup(this.#parent + folder, this.#hierarchy, this.#options);
     await this.#put(`${this.#parent}/besteffort`, 'cpu', this.#shares(leastShares));
   }
 
@@ -119,11 +136,20 @@ export class Cgroups {
   }
 
   #shares(shares: number): [string, string] {
-    return this.version === 1 ? ['cpu.shares', String(shares)] : ['cpu.weight', String(weightOf(shares))];
+    return this.version === 1
+      ? ['cpu.shares', String(shares)]
+      : ['cpu.weight', String(weightOf(shares))];
   }
 
-  /** A limit that the kernel refuses (memory below what is used, say) is told, and does not keep the pod from running. */
-  async #put(group: string, controller: string, [file, value]: [string, string] | string[]): Promise<void> {
+  /**
+   * A limit that the kernel refuses (memory below what is used, say) is told, and does not keep the
+   * pod from running.
+   */
+  async #put(
+    group: string,
+    controller: string,
+    [file, value]: [string, string] | string[],
+  ): Promise<void> {
     const path = this.pathOf(group, controller);
     if (!path || file === undefined || value === undefined) return;
     try {

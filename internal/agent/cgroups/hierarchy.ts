@@ -10,7 +10,18 @@ export interface Hierarchy {
 
 const op = 'cgroups';
 /** Accounting and limits that pods need; others are left to the system. */
-const wanted = new Set(['cpu', 'cpuacct', 'cpuset', 'memory', 'devices', 'freezer', 'blkio', 'pids', 'hugetlb', 'io']);
+const wanted = new Set([
+  'cpu',
+  'cpuacct',
+  'cpuset',
+  'memory',
+  'devices',
+  'freezer',
+  'blkio',
+  'pids',
+  'hugetlb',
+  'io',
+]);
 
 /** Reads what is mounted. Mixed machines (v2 mounted beside v1 with no controllers) count as v1. */
 export async function findHierarchy(disk: Disk): Promise<Hierarchy> {
@@ -26,18 +37,33 @@ export async function findHierarchy(disk: Disk): Promise<Hierarchy> {
     const names = options.split(',');
     const controllers = names.filter((name) => wanted.has(name));
     const systemd = names.includes('name=systemd');
-    if ((controllers.length > 0 || systemd) && ![...v1.values()].some((c) => c.join() === (systemd ? 'name=systemd' : controllers.join()))) {
+    if (
+      (controllers.length > 0 || systemd) &&
+      ![...v1.values()].some((c) => c.join() === (systemd ? 'name=systemd' : controllers.join()))
+    ) {
       v1.set(path, systemd ? ['name=systemd'] : controllers);
     }
   }
   const main = [...v1.values()].flat().includes('memory') || v2 === undefined;
-  if (main) return { version: 1, roots: [...v1].map(([path, controllers]) => ({ path, controllers })) };
-  const controllers = ((await disk.readIfThere(op, `${v2}/cgroup.controllers`)) ?? '').toString().trim().split(/\s+/).filter((name) => wanted.has(name));
+  if (main)
+    return { version: 1, roots: [...v1].map(([path, controllers]) => ({ path, controllers })) };
+  const controllers = ((await disk.readIfThere(op, `${v2}/cgroup.controllers`)) ?? '')
+    .toString()
+    .trim()
+    .split(/\s+/)
+    .filter((name) => wanted.has(name));
   return { version: 2, roots: [{ path: v2 ?? '', controllers }] };
 }
 
-/** Makes `group` (`/kubepods/burstable`) in every hierarchy; on v2 its parents hand their controllers down. */
-export async function makeGroup(group: string, hierarchy: Hierarchy, doors: { disk: Disk; tree: Tree }): Promise<void> {
+/**
+ * Makes `group` (`/kubepods/burstable`) in every hierarchy; on v2 its parents hand their
+ * controllers down.
+ */
+export async function makeGroup(
+  group: string,
+  hierarchy: Hierarchy,
+  doors: { disk: Disk; tree: Tree },
+): Promise<void> {
   for (const root of hierarchy.roots) {
     let at = root.path;
     for (const part of group.split('/').filter(Boolean)) {
@@ -45,29 +71,48 @@ export async function makeGroup(group: string, hierarchy: Hierarchy, doors: { di
       const parent = at;
       at += `/${part}`;
       const made = await doors.tree.makeDir(op, at, 0o755);
-      if (made && hierarchy.version === 1 && root.controllers.includes('cpuset')) await inheritCpus(parent, at, doors);
+      if (made && hierarchy.version === 1 && root.controllers.includes('cpuset'))
+        await inheritCpus(parent, at, doors);
     }
   }
 }
 
-async function handDown(path: string, controllers: string[], { disk, tree }: { disk: Disk; tree: Tree }): Promise<void> {
-  const given = ((await disk.readIfThere(op, `${path}/cgroup.subtree_control`)) ?? '').toString().trim().split(/\s+/);
+async function handDown(
+  path: string,
+  controllers: string[],
+  { disk, tree }: { disk: Disk; tree: Tree },
+): Promise<void> {
+  const given = ((await disk.readIfThere(op, `${path}/cgroup.subtree_control`)) ?? '')
+    .toString()
+    .trim()
+    .split(/\s+/);
   for (const controller of controllers) {
     // One by one: a controller that cannot be given must not keep the others back.
-    if (!given.includes(controller)) await tree.put(op, `${path}/cgroup.subtree_control`, `+${controller}`).catch(() => undefined);
+    if (!given.includes(controller))
+      await tree.put(op, `${path}/cgroup.subtree_control`, `+${controller}`).catch(() => undefined);
   }
 }
 
 /** A new cpuset is empty and takes no process until it is filled. */
-async function inheritCpus(parent: string, child: string, { disk, tree }: { disk: Disk; tree: Tree }): Promise<void> {
+async function inheritCpus(
+  parent: string,
+  child: string,
+  { disk, tree }: { disk: Disk; tree: Tree },
+): Promise<void> {
   for (const file of ['cpuset.cpus', 'cpuset.mems']) {
     const value = ((await disk.readIfThere(op, `${parent}/${file}`)) ?? '').toString().trim();
     if (value) await tree.put(op, `${child}/${file}`, value);
   }
 }
 
-/** Removes a group and what is left below it, deepest first. False while a process is still in it. */
-export async function removeGroup(group: string, hierarchy: Hierarchy, doors: { disk: Disk; tree: Tree }): Promise<boolean> {
+/**
+ * Removes a group and what is left below it, deepest first. False while a process is still in it.
+ */
+export async function removeGroup(
+  group: string,
+  hierarchy: Hierarchy,
+  doors: { disk: Disk; tree: Tree },
+): Promise<boolean> {
   let gone = true;
   for (const root of hierarchy.roots) gone = (await removeTree(root.path + group, doors)) && gone;
   return gone;

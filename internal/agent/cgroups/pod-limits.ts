@@ -17,10 +17,18 @@ export const periodMicros = 100_000;
 
 export function podLimits(pod: Pod): PodLimits {
   const overhead = (name: string) => quantityOf(pod.spec.overhead?.[name]);
-  const total = (list: 'requests' | 'limits', name: string) => (podTotal(pod, list, name) ?? zeroQuantity).add(overhead(name));
-  const cpuMilli = (podTotal(pod, 'requests', 'cpu') ?? podTotal(pod, 'limits', 'cpu') ?? zeroQuantity).add(overhead('cpu')).milliValue();
+  const total = (list: 'requests' | 'limits', name: string) =>
+    (podTotal(pod, list, name) ?? zeroQuantity).add(overhead(name));
+  const cpuMilli = (
+    podTotal(pod, 'requests', 'cpu') ??
+    podTotal(pod, 'limits', 'cpu') ??
+    zeroQuantity
+  )
+    .add(overhead('cpu'))
+    .milliValue();
   const qos = qosOf(pod);
-  if (qos === 'BestEffort') return { cpuShares: leastShares, cpuQuota: undefined, memoryBytes: undefined, cpuMilli: 0n };
+  if (qos === 'BestEffort')
+    return { cpuShares: leastShares, cpuQuota: undefined, memoryBytes: undefined, cpuMilli: 0n };
   // One container without a limit means that the pod has none.
   const quota = declared(pod, 'cpu') ? cpuQuota(total('limits', 'cpu').milliValue()) : undefined;
   const memory = declared(pod, 'memory') ? Number(total('limits', 'memory').value()) : undefined;
@@ -29,7 +37,9 @@ export function podLimits(pod: Pod): PodLimits {
 
 function declared(pod: Pod, name: string): boolean {
   if (!quantityOf(pod.spec.resources?.limits?.[name]).isZero()) return true;
-  return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].every((c) => !quantityOf(c.resources?.limits?.[name]).isZero());
+  return [...pod.spec.containers, ...(pod.spec.initContainers ?? [])].every(
+    (c) => !quantityOf(c.resources?.limits?.[name]).isZero(),
+  );
 }
 
 /** cgroup v1 shares (2..262144) as a v2 weight (1..10000). */

@@ -1,5 +1,11 @@
 import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
-import { Signal, type ContainerConfig, type Device, type Mount, type UserNamespace } from '../../wire/cri/cri.ts';
+import {
+  Signal,
+  type ContainerConfig,
+  type Device,
+  type Mount,
+  type UserNamespace,
+} from '../../wire/cri/cri.ts';
 import { expandAll } from '../env/expand.ts';
 import { containerAnnotations, containerLabels } from './labels.ts';
 import type { NodeFacts } from './node-facts.ts';
@@ -21,7 +27,10 @@ export interface ContainerInput {
   targetId?: string;
 }
 
-/** What CreateContainer is told. Throws with the kubelet's words when the pod asks for what cannot be. */
+/**
+ * What CreateContainer is told. Throws with the kubelet's words when the pod asks for what cannot
+ * be.
+ */
 export function containerConfig(input: ContainerInput): ContainerConfig {
   const { pod, container, node, restartCount } = input;
   const userNamespace = input.userNamespace;
@@ -32,7 +41,13 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     args: expandAll(container.args, input.environment),
     workingDir: container.workingDir ?? '',
     envs: [...input.environment].map(([key, value]) => ({ key, value: Buffer.from(value) })),
-    mounts: userNamespace ? input.mounts.map((m) => ({ ...m, uidMappings: userNamespace.uids, gidMappings: userNamespace.gids })) : input.mounts,
+    mounts: userNamespace
+      ? input.mounts.map((m) => ({
+          ...m,
+          uidMappings: userNamespace.uids,
+          gidMappings: userNamespace.gids,
+        }))
+      : input.mounts,
     devices: input.devices ?? [],
     labels: containerLabels(pod, container),
     annotations: containerAnnotations(pod, container, restartCount),
@@ -40,7 +55,10 @@ export function containerConfig(input: ContainerInput): ContainerConfig {
     stdin: container.stdin ?? false,
     stdinOnce: container.stdinOnce ?? false,
     tty: container.tty ?? false,
-    linux: { resources: containerResources(pod, container, node), securityContext: containerSecurity(input) },
+    linux: {
+      resources: containerResources(pod, container, node),
+      securityContext: containerSecurity(input),
+    },
     ...stopSignal(container),
   };
 }

@@ -8,16 +8,25 @@ const longestNodename = 64;
 const hostnameText = /^[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?$/;
 
 /** The short name of a pod, and the domain its subdomain gives it (empty without one). */
-export function hostnameAndDomain(pod: Pod, clusterDomain: string): { hostname: string; domain: string } {
+export function hostnameAndDomain(
+  pod: Pod,
+  clusterDomain: string,
+): { hostname: string; domain: string } {
   const { spec, metadata } = pod;
   const checked = (text: string): string => {
     if (text === '' || hostnameText.test(text)) return text;
-    throw new Error(`hostname for pod ${JSON.stringify(metadata.name ?? '')} was invalid: ${JSON.stringify(text.slice(0, 80))}`);
+    throw new Error(
+      `hostname for pod ${JSON.stringify(metadata.name ?? '')} was invalid: ` +
+        `${JSON.stringify(text.slice(0, 80))}`,
+    );
   };
-  if (spec.hostnameOverride) return { hostname: checked(truncated(spec.hostnameOverride, metadata.name ?? '')), domain: '' };
+  if (spec.hostnameOverride)
+    return { hostname: checked(truncated(spec.hostnameOverride, metadata.name ?? '')), domain: '' };
   const hostname = checked(truncated(spec.hostname || (metadata.name ?? ''), metadata.name ?? ''));
   if (spec.subdomain) checked(spec.subdomain);
-  const domain = spec.subdomain ? `${spec.subdomain}.${metadata.namespace ?? ''}.svc.${clusterDomain}` : '';
+  const domain = spec.subdomain
+    ? `${spec.subdomain}.${metadata.namespace ?? ''}.svc.${clusterDomain}`
+    : '';
   return { hostname, domain };
 }
 
@@ -28,7 +37,8 @@ export function kernelHostname(pod: Pod, clusterDomain: string): string {
   const full = `${hostname}.${domain}`;
   if (full.length > longestNodename) {
     throw new Error(
-      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too long (${longestNodename} characters is the max, ${full.length} characters requested)`,
+      `failed to construct FQDN from pod hostname and cluster domain, FQDN ${full} is too ` +
+        `long (${longestNodename} characters is the max, ${full.length} characters requested)`,
     );
   }
   return full;
@@ -37,6 +47,9 @@ export function kernelHostname(pod: Pod, clusterDomain: string): string {
 function truncated(hostname: string, podName: string): string {
   if (hostname.length <= longestHostname) return hostname;
   const short = hostname.slice(0, longestHostname).replace(/[-.]+$/, '');
-  if (short === '') throw new Error(`hostname for pod ${JSON.stringify(podName)} was invalid: ${JSON.stringify(hostname)}`);
+  if (short === '')
+    throw new Error(
+      `hostname for pod ${JSON.stringify(podName)} was invalid: ${JSON.stringify(hostname)}`,
+    );
   return short;
 }

@@ -21,16 +21,30 @@ export const annotationNames = {
 
 export function podLabels(pod: Pod): Record<string, string> {
   const { name, namespace, uid, labels } = pod.metadata;
-  return { ...labels, [labelNames.podName]: name ?? '', [labelNames.podNamespace]: namespace ?? '', [labelNames.podUid]: uid ?? '' };
+  return {
+    ...labels,
+    [labelNames.podName]: name ?? '',
+    [labelNames.podNamespace]: namespace ?? '',
+    [labelNames.podUid]: uid ?? '',
+  };
 }
 
 export function containerLabels(pod: Pod, container: Container): Record<string, string> {
   const { name, namespace, uid } = pod.metadata;
-  return { [labelNames.podName]: name ?? '', [labelNames.podNamespace]: namespace ?? '', [labelNames.podUid]: uid ?? '', [labelNames.containerName]: container.name };
+  return {
+    [labelNames.podName]: name ?? '',
+    [labelNames.podNamespace]: namespace ?? '',
+    [labelNames.podUid]: uid ?? '',
+    [labelNames.containerName]: container.name,
+  };
 }
 
 /** All that is needed to end and to report a container whose pod is known no more. */
-export function containerAnnotations(pod: Pod, container: Container, restartCount: number): Record<string, string> {
+export function containerAnnotations(
+  pod: Pod,
+  container: Container,
+  restartCount: number,
+): Record<string, string> {
   const made: Record<string, string> = {
     [annotationNames.hash]: containerHash(container),
     [annotationNames.restartCount]: String(restartCount),
@@ -41,15 +55,22 @@ export function containerAnnotations(pod: Pod, container: Container, restartCoun
   if (deletion !== undefined) made[annotationNames.deletionGracePeriod] = String(deletion);
   const grace = pod.spec.terminationGracePeriodSeconds;
   if (grace !== undefined) made[annotationNames.terminationGracePeriod] = String(grace);
-  if (container.lifecycle?.preStop) made[annotationNames.preStopHandler] = JSON.stringify(container.lifecycle.preStop);
-  if (container.ports && container.ports.length > 0) made[annotationNames.ports] = JSON.stringify(container.ports);
+  if (container.lifecycle?.preStop)
+    made[annotationNames.preStopHandler] = JSON.stringify(container.lifecycle.preStop);
+  if (container.ports && container.ports.length > 0)
+    made[annotationNames.ports] = JSON.stringify(container.ports);
   return made;
 }
 
-/** Changes when a running container no longer is what the pod says: its name or image. FNV-1a, in hexadecimal. */
+/**
+ * Changes when a running container no longer is what the pod says: its name or image. FNV-1a, in
+ * hexadecimal.
+ */
 export function containerHash(container: Pick<Container, 'name' | 'image'>): string {
   let hash = 0x811c9dc5;
-  for (const byte of Buffer.from(JSON.stringify({ image: container.image ?? '', name: container.name }))) {
+  for (const byte of Buffer.from(
+    JSON.stringify({ image: container.image ?? '', name: container.name }),
+  )) {
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
   }
   return hash.toString(16);

@@ -13,7 +13,9 @@ export interface NodeFacts {
   memoryCapacityBytes: number;
   /** Such as `2MB`: sizes of huge pages that the kernel knows. */
   hugePageSizes: string[];
-  /** Paths of the host hidden from containers besides the usual ones (per-CPU thermal throttling). */
+  /**
+   * Paths of the host hidden from containers besides the usual ones (per-CPU thermal throttling).
+   */
   extraMaskedPaths?: string[];
   /** AppArmor is on: profiles are enforced. */
   appArmor?: boolean;

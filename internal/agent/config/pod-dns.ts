@@ -16,12 +16,18 @@ export function podDns(pod: Pod, node: NodeFacts): { dns: ResolverConfig; warnin
   dns = readable(dns, warnings);
   if (dns.servers.length > mostServers) {
     dns.servers = dns.servers.slice(0, mostServers);
-    warnings.push(`Nameserver limits were exceeded, some nameservers have been omitted, the applied nameserver line is: ${dns.servers.join(' ')}`);
+    warnings.push(
+      'Nameserver limits were exceeded, some nameservers have been omitted, the applied ' +
+        `nameserver line is: ${dns.servers.join(' ')}`,
+    );
   }
   const fitting = fittingSearches(dns.searches);
   if (fitting.length < dns.searches.length) {
     dns.searches = fitting;
-    warnings.push(`Search Line limits were exceeded, some search paths have been omitted, the applied search line is: ${fitting.join(' ')}`);
+    warnings.push(
+      'Search Line limits were exceeded, some search paths have been omitted, the applied ' +
+        `search line is: ${fitting.join(' ')}`,
+    );
   }
   return { dns, warnings };
 }
@@ -29,7 +35,10 @@ export function podDns(pod: Pod, node: NodeFacts): { dns: ResolverConfig; warnin
 const searchDomain = /^(?:\.|[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_.])?)$/;
 const optionText = /^[A-Za-z0-9][A-Za-z0-9_-]*(?::[!-~]+)?$/;
 
-/** A value with a line or a space in it would be other lines of resolv.conf; the API checks not all of them. */
+/**
+ * A value with a line or a space in it would be other lines of resolv.conf; the API checks not all
+ * of them.
+ */
 function readable(dns: ResolverConfig, warnings: string[]): ResolverConfig {
   const keep = (what: string, list: string[], good: (text: string) => boolean): string[] =>
     list.filter((text) => {
@@ -47,11 +56,21 @@ function readable(dns: ResolverConfig, warnings: string[]): ResolverConfig {
 function base(pod: Pod, node: NodeFacts): ResolverConfig {
   const policy = pod.spec.dnsPolicy ?? 'ClusterFirst';
   if (policy === 'None') return { servers: [], searches: [], options: [] };
-  const cluster = policy === 'ClusterFirstWithHostNet' || (policy !== 'Default' && !pod.spec.hostNetwork);
-  if (!cluster || node.clusterDns.length === 0) return { servers: [...node.hostDns.servers], searches: [...node.hostDns.searches], options: [...node.hostDns.options] };
+  const cluster =
+    policy === 'ClusterFirstWithHostNet' || (policy !== 'Default' && !pod.spec.hostNetwork);
+  if (!cluster || node.clusterDns.length === 0)
+    return {
+      servers: [...node.hostDns.servers],
+      searches: [...node.hostDns.searches],
+      options: [...node.hostDns.options],
+    };
   const domain = node.clusterDomain;
   const own = [`${pod.metadata.namespace ?? ''}.svc.${domain}`, `svc.${domain}`, domain];
-  return { servers: [...node.clusterDns], searches: unique([...own, ...node.hostDns.searches]), options: ['ndots:5'] };
+  return {
+    servers: [...node.clusterDns],
+    searches: unique([...own, ...node.hostDns.searches]),
+    options: ['ndots:5'],
+  };
 }
 
 function merged(dns: ResolverConfig, asked: PodDNSConfig): ResolverConfig {
@@ -88,8 +107,10 @@ export function parseResolvConf(text: string): ResolverConfig {
     const [word = '', ...rest] = line.trim().split(/\s+/);
     if (word.startsWith('#')) continue;
     if (word === 'nameserver' && rest[0]) servers.push(rest[0]);
-    if (word === 'search') searches = rest.filter((s) => s !== '.').map((s) => s.replace(/\.$/, ''));
-    if (word === 'options') for (const option of rest) options.set(option.split(':')[0] ?? option, option);
+    if (word === 'search')
+      searches = rest.filter((s) => s !== '.').map((s) => s.replace(/\.$/, ''));
+    if (word === 'options')
+      for (const option of rest) options.set(option.split(':')[0] ?? option, option);
   }
   return { servers, searches, options: [...options.values()] };
 }

@@ -3,16 +3,23 @@ import { quantityOf, zeroQuantity, type Quantity } from '../../api/quantity.ts';
 
 export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
-/** The quality of service class that the API server wrote at creation, or the one the resources say. */
+/**
+ * The quality of service class that the API server wrote at creation, or the one the resources say.
+ */
 export function qosOf(pod: Pod): QosClass {
   const written = pod.status?.qosClass;
-  if (written === 'Guaranteed' || written === 'Burstable' || written === 'BestEffort') return written;
-  const holders = pod.spec.resources && hasAny(pod.spec.resources) ? [{ resources: pod.spec.resources }] : [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
+  if (written === 'Guaranteed' || written === 'Burstable' || written === 'BestEffort')
+    return written;
+  const holders =
+    pod.spec.resources && hasAny(pod.spec.resources)
+      ? [{ resources: pod.spec.resources }]
+      : [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];
   if (holders.every((c) => !hasAny(c.resources))) return 'BestEffort';
   const fixed = holders.every((c) =>
     ['cpu', 'memory'].every((name) => {
       const limit = amount(c, 'limits', name);
-      const asked = c.resources?.requests?.[name] === undefined ? limit : amount(c, 'requests', name);
+      const asked =
+        c.resources?.requests?.[name] === undefined ? limit : amount(c, 'requests', name);
       return !limit.isZero() && limit.equals(asked);
     }),
   );
@@ -20,10 +27,18 @@ export function qosOf(pod: Pod): QosClass {
 }
 
 function hasAny(resources: Container['resources'] | undefined): boolean {
-  return ['cpu', 'memory'].some((name) => !quantityOf(resources?.requests?.[name]).isZero() || !quantityOf(resources?.limits?.[name]).isZero());
+  return ['cpu', 'memory'].some(
+    (name) =>
+      !quantityOf(resources?.requests?.[name]).isZero() ||
+      !quantityOf(resources?.limits?.[name]).isZero(),
+  );
 }
 
-function amount(holder: Pick<Container, 'resources'>, list: 'requests' | 'limits', name: string): Quantity {
+function amount(
+  holder: Pick<Container, 'resources'>,
+  list: 'requests' | 'limits',
+  name: string,
+): Quantity {
   return quantityOf(holder.resources?.[list]?.[name]);
 }
 
@@ -32,10 +47,15 @@ export function isSidecar(container: Container): boolean {
 }
 
 /**
- * What a pod needs of one resource at its worst moment, without overhead: all containers and sidecars together, or one init
- * container beside the sidecars started before it. Undefined when nobody names the resource.
+ * What a pod needs of one resource at its worst moment, without overhead: all containers and
+ * sidecars together, or one init container beside the sidecars started before it. Undefined when
+ * nobody names the resource.
  */
-export function podTotal(pod: Pod, list: 'requests' | 'limits', name: string): Quantity | undefined {
+export function podTotal(
+  pod: Pod,
+  list: 'requests' | 'limits',
+  name: string,
+): Quantity | undefined {
   const ofPod = pod.spec.resources?.[list]?.[name];
   if (ofPod !== undefined) return quantityOf(ofPod);
   const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? [])];

@@ -19,21 +19,32 @@ export function cpuShares(milli: bigint): number {
 }
 
 export function cpuQuota(milli: bigint): number {
-  return milli === 0n ? 0 : Math.max(leastQuotaMicros, Math.floor((Number(milli) * periodMicros) / 1000));
+  return milli === 0n
+    ? 0
+    : Math.max(leastQuotaMicros, Math.floor((Number(milli) * periodMicros) / 1000));
 }
 
 /** What a container may use: for its creation, and for a change while it runs. */
-export function containerResources(pod: Pod, container: Container, node: NodeFacts): LinuxContainerResources {
+export function containerResources(
+  pod: Pod,
+  container: Container,
+  node: NodeFacts,
+): LinuxContainerResources {
   const requests = container.resources?.requests;
   const cpuLimit = limitWithPod(pod, container, 'cpu');
   const memoryLimit = limitWithPod(pod, container, 'memory');
-  const basic = linuxResources({ cpuRequest: requests?.['cpu'] === undefined ? cpuLimit : quantityOf(requests['cpu']), cpuLimit, memoryLimit });
+  const basic = linuxResources({
+    cpuRequest: requests?.['cpu'] === undefined ? cpuLimit : quantityOf(requests['cpu']),
+    cpuLimit,
+    memoryLimit,
+  });
   const made: LinuxContainerResources = {
     ...basic,
     oomScoreAdj: oomScoreAdjust(pod, container, node.memoryCapacityBytes),
     hugepageLimits: hugePageLimits(pod, container, node.hugePageSizes),
   };
-  if (node.swapAccounting && made.memoryLimitInBytes) made.memorySwapLimitInBytes = made.memoryLimitInBytes;
+  if (node.swapAccounting && made.memoryLimitInBytes)
+    made.memorySwapLimitInBytes = made.memoryLimitInBytes;
   return made;
 }
 
@@ -42,7 +53,11 @@ function limitWithPod(pod: Pod, container: Container, name: string): Quantity {
   return own.isZero() ? quantityOf(pod.spec.resources?.limits?.[name]) : own;
 }
 
-function linuxResources(of: { cpuRequest: Quantity; cpuLimit: Quantity; memoryLimit: Quantity }): LinuxContainerResources {
+function linuxResources(of: {
+  cpuRequest: Quantity;
+  cpuLimit: Quantity;
+  memoryLimit: Quantity;
+}): LinuxContainerResources {
   const memory = Number(of.memoryLimit.value());
   return {
     cpuShares: cpuShares(of.cpuRequest.milliValue()),
@@ -52,16 +67,35 @@ function linuxResources(of: { cpuRequest: Quantity; cpuLimit: Quantity; memoryLi
   };
 }
 
-/** All of a pod's containers together, and its overhead: VM runtimes size their sandbox by these. */
-export function sandboxResources(pod: Pod): { resources: LinuxContainerResources; overhead: LinuxContainerResources } {
+/**
+ * All of a pod's containers together, and its overhead: VM runtimes size their sandbox by these.
+ */
+export function sandboxResources(pod: Pod): {
+  resources: LinuxContainerResources;
+  overhead: LinuxContainerResources;
+} {
   const cpuLimit = podTotal(pod, 'limits', 'cpu') ?? zeroQuantity;
-  const resources = linuxResources({ cpuRequest: podTotal(pod, 'requests', 'cpu') ?? cpuLimit, cpuLimit, memoryLimit: podTotal(pod, 'limits', 'memory') ?? zeroQuantity });
+  const resources = linuxResources({
+    cpuRequest: podTotal(pod, 'requests', 'cpu') ?? cpuLimit,
+    cpuLimit,
+    memoryLimit: podTotal(pod, 'limits', 'memory') ?? zeroQuantity,
+  });
   if (!pod.spec.overhead) return { resources, overhead: {} };
   const cpu = quantityOf(pod.spec.overhead['cpu']);
-  return { resources, overhead: linuxResources({ cpuRequest: cpu, cpuLimit: cpu, memoryLimit: quantityOf(pod.spec.overhead['memory']) }) };
+  return {
+    resources,
+    overhead: linuxResources({
+      cpuRequest: cpu,
+      cpuLimit: cpu,
+      memoryLimit: quantityOf(pod.spec.overhead['memory']),
+    }),
+  };
 }
 
-/** Who dies first when memory runs out: best effort before burstable, which go by how little they asked for. */
+/**
+ * Who dies first when memory runs out: best effort before burstable, which go by how little they
+ * asked for.
+ */
 export function oomScoreAdjust(pod: Pod, container: Container, capacityBytes: number): number {
   if (pod.spec.priorityClassName === 'system-node-critical') return guaranteedScore;
   const qos = qosOf(pod);
@@ -87,7 +121,9 @@ function memoryRequest(container: Container): bigint {
 function unclaimedShare(pod: Pod): bigint {
   if (!pod.spec.resources?.requests) return 0n;
   const members = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter(isSidecar)];
-  const left = quantityOf(pod.spec.resources.requests['memory']).value() - members.map(memoryRequest).reduce((a, b) => a + b, 0n);
+  const left =
+    quantityOf(pod.spec.resources.requests['memory']).value() -
+    members.map(memoryRequest).reduce((a, b) => a + b, 0n);
   return left > 0n ? left / BigInt(members.length) : 0n;
 }
 
@@ -97,7 +133,11 @@ function hugePageLimits(pod: Pod, container: Container, sizes: string[]): Hugepa
   const asked = new Map<string, number>();
   for (const limits of [pod.spec.resources?.limits, container.resources?.limits]) {
     for (const [name, value] of Object.entries(limits ?? {})) {
-      if (name.startsWith(hugePagePrefix)) asked.set(pageSizeName(name.slice(hugePagePrefix.length)), Number(quantityOf(value).value()));
+      if (name.startsWith(hugePagePrefix))
+        asked.set(
+          pageSizeName(name.slice(hugePagePrefix.length)),
+          Number(quantityOf(value).value()),
+        );
     }
   }
   return sizes.map((pageSize) => ({ pageSize, limit: asked.get(pageSize) ?? 0 }));

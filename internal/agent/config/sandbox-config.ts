@@ -1,5 +1,10 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import { ProfileType, type LinuxSandboxSecurityContext, type PodSandboxConfig, type UserNamespace } from '../../wire/cri/cri.ts';
+import {
+  ProfileType,
+  type LinuxSandboxSecurityContext,
+  type PodSandboxConfig,
+  type UserNamespace,
+} from '../../wire/cri/cri.ts';
 import { kernelHostname } from './hostname.ts';
 import { podLabels } from './labels.ts';
 import type { NodeFacts } from './node-facts.ts';
@@ -15,7 +20,10 @@ export interface SandboxInput {
 }
 
 /** What RunPodSandbox is told. `warnings` are the messages of DNSConfigForming events. */
-export function sandboxConfig(pod: Pod, input: SandboxInput): { config: PodSandboxConfig; warnings: string[] } {
+export function sandboxConfig(
+  pod: Pod,
+  input: SandboxInput,
+): { config: PodSandboxConfig; warnings: string[] } {
   const { node } = input;
   const { name = '', namespace = '', uid = '' } = pod.metadata;
   const { dns, warnings } = podDns(pod, node);
@@ -30,7 +38,9 @@ export function sandboxConfig(pod: Pod, input: SandboxInput): { config: PodSandb
     linux: {
       cgroupParent: input.cgroupParent,
       securityContext: sandboxSecurity(pod, input.userNamespace),
-      sysctls: Object.fromEntries((pod.spec.securityContext?.sysctls ?? []).map((s) => [s.name, s.value])),
+      sysctls: Object.fromEntries(
+        (pod.spec.securityContext?.sysctls ?? []).map((s) => [s.name, s.value]),
+      ),
       ...sandboxResources(pod),
     },
   };
@@ -43,11 +53,18 @@ export function podLogDirectory(logRoot: string, pod: Pod): string {
 }
 
 export function isPrivileged(pod: Pod): boolean {
-  const all = [...pod.spec.containers, ...(pod.spec.initContainers ?? []), ...(pod.spec.ephemeralContainers ?? [])];
+  const all = [
+    ...pod.spec.containers,
+    ...(pod.spec.initContainers ?? []),
+    ...(pod.spec.ephemeralContainers ?? []),
+  ];
   return all.some((container) => container.securityContext?.privileged === true);
 }
 
-function sandboxSecurity(pod: Pod, userNamespace: UserNamespace | undefined): LinuxSandboxSecurityContext {
+function sandboxSecurity(
+  pod: Pod,
+  userNamespace: UserNamespace | undefined,
+): LinuxSandboxSecurityContext {
   const security = pod.spec.securityContext ?? {};
   return {
     privileged: isPrivileged(pod),

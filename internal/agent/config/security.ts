@@ -1,6 +1,23 @@
 import { own } from '../../base/own.ts';
-import type { AppArmorProfile, Container, Pod, PodSecurityContext, SELinuxOptions, SeccompProfile, SecurityContext } from '../../api/generated/types/core-v1.ts';
-import { NamespaceMode, ProfileType, SupplementalGroupsPolicy, type LinuxContainerSecurityContext, type NamespaceOption, type SELinuxOption, type SecurityProfile, type UserNamespace } from '../../wire/cri/cri.ts';
+import type {
+  AppArmorProfile,
+  Container,
+  Pod,
+  PodSecurityContext,
+  SELinuxOptions,
+  SeccompProfile,
+  SecurityContext,
+} from '../../api/generated/types/core-v1.ts';
+import {
+  NamespaceMode,
+  ProfileType,
+  SupplementalGroupsPolicy,
+  type LinuxContainerSecurityContext,
+  type NamespaceOption,
+  type SELinuxOption,
+  type SecurityProfile,
+  type UserNamespace,
+} from '../../wire/cri/cri.ts';
 import type { NodeFacts } from './node-facts.ts';
 
 /** Whom the image wants to run as: at most one of both. */
@@ -65,41 +82,70 @@ export function containerSecurity(input: SecurityInput): LinuxContainerSecurityC
     privileged: security.privileged ?? false,
     readonlyRootfs: security.readOnlyRootFilesystem ?? false,
     noNewPrivs: security.allowPrivilegeEscalation === false,
-    ...(security.capabilities ? { capabilities: { addCapabilities: security.capabilities.add ?? [], dropCapabilities: security.capabilities.drop ?? [] } } : {}),
+    ...(security.capabilities
+      ? {
+          capabilities: {
+            addCapabilities: security.capabilities.add ?? [],
+            dropCapabilities: security.capabilities.drop ?? [],
+          },
+        }
+      : {}),
     ...runAs(security, image),
     ...(security.seLinuxOptions ? { selinuxOptions: selinux(security.seLinuxOptions) } : {}),
     ...groupsOf(pod),
     maskedPaths: unmasked ? [] : [...maskedPaths, ...(node.extraMaskedPaths ?? [])],
     readonlyPaths: unmasked ? [] : readonlyPaths,
-    seccomp: seccomp(security.seccompProfile ?? (node.seccompDefault ? { type: 'RuntimeDefault' } : undefined), node.seccompRoot),
+    seccomp: seccomp(
+      security.seccompProfile ?? (node.seccompDefault ? { type: 'RuntimeDefault' } : undefined),
+      node.seccompRoot,
+    ),
     ...(armor ? { apparmor: armor.profile, apparmorProfile: armor.text } : {}),
   };
 }
 
 function runAs(security: SecurityContext, image: ImageUser): LinuxContainerSecurityContext {
-  const group = security.runAsGroup === undefined ? {} : { runAsGroup: { value: security.runAsGroup } };
-  if (security.runAsUser !== undefined) return { ...group, runAsUser: { value: security.runAsUser } };
+  const group =
+    security.runAsGroup === undefined ? {} : { runAsGroup: { value: security.runAsGroup } };
+  if (security.runAsUser !== undefined)
+    return { ...group, runAsUser: { value: security.runAsUser } };
   if (image.username) return { ...group, runAsUsername: image.username };
   return { ...group, runAsUser: { value: image.uid ?? 0 } };
 }
 
-function verifyNonRoot(pod: Pod, container: Container, security: SecurityContext, image: ImageUser): void {
+function verifyNonRoot(
+  pod: Pod,
+  container: Container,
+  security: SecurityContext,
+  image: ImageUser,
+): void {
   if (!security.runAsNonRoot) return;
-  const where = `(pod: "${pod.metadata.name ?? ''}_${pod.metadata.namespace ?? ''}(${pod.metadata.uid ?? ''})", container: ${container.name})`;
+  const where =
+    '(pod: ' +
+    `"${pod.metadata.name ?? ''}_${pod.metadata.namespace ?? ''}(${pod.metadata.uid ?? ''})", ` +
+    `container: ${container.name})`;
   if (security.runAsUser !== undefined) {
-    if (security.runAsUser === 0) throw new Error(`container's runAsUser breaks non-root policy ${where}`);
+    if (security.runAsUser === 0)
+      throw new Error(`container's runAsUser breaks non-root policy ${where}`);
     return;
   }
   if (image.username) {
-    throw new Error(`container has runAsNonRoot and image has non-numeric user (${image.username}), cannot verify user is non-root ${where}`);
+    throw new Error(
+      `container has runAsNonRoot and image has non-numeric user (${image.username}), cannot ` +
+        `verify user is non-root ${where}`,
+    );
   }
-  if ((image.uid ?? 0) === 0) throw new Error(`container has runAsNonRoot and image will run as root ${where}`);
+  if ((image.uid ?? 0) === 0)
+    throw new Error(`container has runAsNonRoot and image will run as root ${where}`);
 }
 
 /** Which namespaces a pod shares with the host. */
 export function namespacesOf(pod: Pod, userNamespace?: UserNamespace): NamespaceOption {
   const { spec } = pod;
-  const pid = spec.hostPID ? NamespaceMode.NODE : spec.shareProcessNamespace ? NamespaceMode.POD : NamespaceMode.CONTAINER;
+  const pid = spec.hostPID
+    ? NamespaceMode.NODE
+    : spec.shareProcessNamespace
+      ? NamespaceMode.POD
+      : NamespaceMode.CONTAINER;
   return {
     network: spec.hostNetwork ? NamespaceMode.NODE : NamespaceMode.POD,
     pid,
@@ -109,10 +155,16 @@ export function namespacesOf(pod: Pod, userNamespace?: UserNamespace): Namespace
 }
 
 /** Supplemental groups: the pod's fsGroup comes first, as kubectl users see it in `id`. */
-export function groupsOf(pod: Pod): { supplementalGroups?: number[]; supplementalGroupsPolicy?: number } {
+export function groupsOf(pod: Pod): {
+  supplementalGroups?: number[];
+  supplementalGroupsPolicy?: number;
+} {
   const security = pod.spec.securityContext;
   if (!security) return {};
-  const groups = [...(security.fsGroup === undefined ? [] : [security.fsGroup]), ...(security.supplementalGroups ?? [])];
+  const groups = [
+    ...(security.fsGroup === undefined ? [] : [security.fsGroup]),
+    ...(security.supplementalGroups ?? []),
+  ];
   const strict = security.supplementalGroupsPolicy === 'Strict';
   return {
     ...(groups.length > 0 ? { supplementalGroups: groups } : {}),
@@ -121,16 +173,29 @@ export function groupsOf(pod: Pod): { supplementalGroups?: number[]; supplementa
 }
 
 export function selinux(options: SELinuxOptions): SELinuxOption {
-  return { user: options.user ?? '', role: options.role ?? '', type: options.type ?? '', level: options.level ?? '' };
+  return {
+    user: options.user ?? '',
+    role: options.role ?? '',
+    type: options.type ?? '',
+    level: options.level ?? '',
+  };
 }
 
 function seccomp(profile: SeccompProfile | undefined, root: string): SecurityProfile {
   if (profile?.type === 'RuntimeDefault') return { profileType: ProfileType.RuntimeDefault };
   if (profile?.type !== 'Localhost') return { profileType: ProfileType.Unconfined };
-  if (!profile.localhostProfile) throw new Error('localhostProfile must be set if seccompProfile type is Localhost.');
+  if (!profile.localhostProfile)
+    throw new Error('localhostProfile must be set if seccompProfile type is Localhost.');
   // The folder is the node's; a file elsewhere on the host is not the pod's to name.
-  if (/^\/|(^|\/)\.\.(\/|$)|\0/.test(profile.localhostProfile)) throw new Error(`seccomp profile ${JSON.stringify(profile.localhostProfile.slice(0, 80))} must be a path below the folder of profiles.`);
-  return { profileType: ProfileType.Localhost, localhostRef: `${root}/${profile.localhostProfile}` };
+  if (/^\/|(^|\/)\.\.(\/|$)|\0/.test(profile.localhostProfile))
+    throw new Error(
+      `seccomp profile ${JSON.stringify(profile.localhostProfile.slice(0, 80))} must be a ` +
+        'path below the folder of profiles.',
+    );
+  return {
+    profileType: ProfileType.Localhost,
+    localhostRef: `${root}/${profile.localhostProfile}`,
+  };
 }
 
 const armorAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
@@ -138,17 +203,30 @@ const armorAnnotation = 'container.apparmor.security.beta.kubernetes.io/';
 /** The AppArmor profile that counts for a container; the annotation is the older way to name it. */
 export function appArmorProfile(pod: Pod, container: Container): AppArmorProfile | undefined {
   const annotated = fromAnnotation(own(pod.metadata.annotations, armorAnnotation + container.name));
-  return container.securityContext?.appArmorProfile ?? annotated ?? pod.spec.securityContext?.appArmorProfile;
+  return (
+    container.securityContext?.appArmorProfile ??
+    annotated ??
+    pod.spec.securityContext?.appArmorProfile
+  );
 }
 
-function appArmor(pod: Pod, container: Container): { profile: SecurityProfile; text: string } | undefined {
+function appArmor(
+  pod: Pod,
+  container: Container,
+): { profile: SecurityProfile; text: string } | undefined {
   const asked = appArmorProfile(pod, container);
   if (!asked) return undefined;
-  if (asked.type === 'RuntimeDefault') return { profile: { profileType: ProfileType.RuntimeDefault }, text: 'runtime/default' };
-  if (asked.type === 'Unconfined') return { profile: { profileType: ProfileType.Unconfined }, text: 'unconfined' };
+  if (asked.type === 'RuntimeDefault')
+    return { profile: { profileType: ProfileType.RuntimeDefault }, text: 'runtime/default' };
+  if (asked.type === 'Unconfined')
+    return { profile: { profileType: ProfileType.Unconfined }, text: 'unconfined' };
   if (!asked.localhostProfile) throw new Error('missing localhost apparmor profile name');
-  if (!/^[!-~]{1,255}$/.test(asked.localhostProfile)) throw new Error('invalid localhost apparmor profile name');
-  return { profile: { profileType: ProfileType.Localhost, localhostRef: asked.localhostProfile }, text: `localhost/${asked.localhostProfile}` };
+  if (!/^[!-~]{1,255}$/.test(asked.localhostProfile))
+    throw new Error('invalid localhost apparmor profile name');
+  return {
+    profile: { profileType: ProfileType.Localhost, localhostRef: asked.localhostProfile },
+    text: `localhost/${asked.localhostProfile}`,
+  };
 }
 
 function fromAnnotation(value: string | undefined): AppArmorProfile | undefined {

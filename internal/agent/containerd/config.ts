@@ -19,11 +19,16 @@ export interface ContainerdSettings {
   snapshotter: string;
   /** Registry host -> credentials. */
   credentials: ReadonlyMap<string, Auth>;
-  /** RuntimeClass handlers beside runc: name -> binary. `test-handler` is what upstream's tests expect of every node. */
+  /**
+   * RuntimeClass handlers beside runc: name -> binary. `test-handler` is what upstream's tests
+   * expect of every node.
+   */
   handlers: Record<string, string | undefined>;
 }
 
-/** Plug-ins that a node does not need; those for absent file systems only fill the log with errors. */
+/**
+ * Plug-ins that a node does not need; those for absent file systems only fill the log with errors.
+ */
 const unwanted = [
   'io.containerd.internal.v1.tracing',
   'io.containerd.tracing.processor.v1.otlp',
@@ -55,7 +60,9 @@ export function containerdConfig(settings: ContainerdSettings): string {
     '  level = "warn"',
     '',
   ];
-  return [...head, ...(settings.major >= 2 ? version3(settings) : version2(settings)), ''].join('\n');
+  return [...head, ...(settings.major >= 2 ? version3(settings) : version2(settings)), ''].join(
+    '\n',
+  );
 }
 
 function version2(settings: ContainerdSettings): string[] {
@@ -110,8 +117,12 @@ function version3(settings: ContainerdSettings): string[] {
 function credentials(prefix: string, settings: ContainerdSettings): string[] {
   return [...settings.credentials].flatMap(([host, auth]) => [
     `${prefix}.${text(host)}.auth]`,
-    ...(['username', 'password', 'auth'] as const).flatMap((key) => (auth[key] === undefined ? [] : [`  ${key} = ${text(auth[key])}`])),
-    ...(auth.identity_token === undefined ? [] : [`  identitytoken = ${text(auth.identity_token)}`]),
+    ...(['username', 'password', 'auth'] as const).flatMap((key) =>
+      auth[key] === undefined ? [] : [`  ${key} = ${text(auth[key])}`],
+    ),
+    ...(auth.identity_token === undefined
+      ? []
+      : [`  identitytoken = ${text(auth.identity_token)}`]),
   ]);
 }
 

@@ -16,7 +16,10 @@ export interface HealthOptions {
   hung(): void;
 }
 
-/** A runtime that is stopped or starved tells nobody; this is the one thing that has to be asked for. */
+/**
+ * A runtime that is stopped or starved tells nobody; this is the one thing that has to be asked
+ * for.
+ */
 export const healthEveryMs = 10_000;
 export const askMs = 10_000;
 /** A restart of containerd takes a moment and is no news. */
@@ -24,16 +27,22 @@ export const tellAfterMs = 5000;
 const askAgainMs = 1000;
 /** No answer for so long makes one look at the process itself. */
 const doubtMs = 2000;
-/** Silence for so long ends in a restart. A slow disk keeps it from many things, but not from telling its version. */
+/**
+ * Silence for so long ends in a restart. A slow disk keeps it from many things, but not from
+ * telling its version.
+ */
 export const hungAfterMs = 60_000;
 
 /**
  * Whether the runtime answers.
  *
- *     well ──no answer──> silent ──for 5 s──> down (told) ──hung for 60 s──> killed and started again, and so on
+ *     well ──no answer──> silent ──for 5 s──> down (told) ──hung for 60 s──> killed and started
+ *     again, and so on
  *      ^──────────── an answer ─────┴────────────┴─────────────────────────────┘
  *
- * One whose process was stopped (SIGSTOP) is killed when it has been silent for 2 s. A call that was refused (nobody listens) is silence too, but no reason to kill: the keeper starts what is gone.
+ * One whose process was stopped (SIGSTOP) is killed when it has been silent for 2 s. A call that
+ * was refused (nobody listens) is silence too, but no reason to kill: the keeper starts what is
+ * gone.
  */
 export class RuntimeHealth {
   readonly #o: HealthOptions;
@@ -89,7 +98,10 @@ export class RuntimeHealth {
 
   async #look(): Promise<void> {
     if (!(await this.#o.isStopped().catch(() => false)) || this.#stopped) return;
-    this.#o.log.error('the container runtime was stopped by somebody: it is killed, and started again', {});
+    this.#o.log.error(
+      'the container runtime was stopped by somebody: it is killed, and started again',
+      {},
+    );
     this.#o.hung();
   }
 
@@ -101,10 +113,13 @@ export class RuntimeHealth {
     this.#silentMs ??= askedMs;
     this.#hungMs = hangs ? (this.#hungMs ?? askedMs) : undefined;
     if (now - this.#silentMs >= tellAfterMs) {
-      const why = `container runtime is down: ${hangs ? `it has given no answer for ${Math.round((now - this.#silentMs) / 1000)}s` : messageOf(error)}`;
+      const why =
+        'container runtime is down: ' +
+        `${hangs ? `it has given no answer for ${Math.round((now - this.#silentMs) / 1000)}s` : messageOf(error)}`;
       const news = this.#down === undefined;
       this.#down = why;
-      if (news) this.#o.log.error('the container runtime does not answer', { error: messageOf(error) });
+      if (news)
+        this.#o.log.error('the container runtime does not answer', { error: messageOf(error) });
       if (news) this.#o.changed();
     }
     if (this.#hungMs !== undefined && now - this.#hungMs >= hungAfterMs) {

@@ -19,21 +19,32 @@ function machine(options: { prepareMs?: number; deaf?: boolean } = {}) {
     logFile: '/log',
     clock,
     log: silentLog,
-    prepare: () => (options.prepareMs ? clock.sleep('prepare', options.prepareMs) : Promise.resolve()),
+    prepare: () =>
+      options.prepareMs ? clock.sleep('prepare', options.prepareMs) : Promise.resolve(),
     disk: {
       readIfThere: (_op: string, path: string) => {
         const pid = /^\/proc\/(\d+)\/(\w+)$/.exec(path);
-        if (!pid) return Promise.resolve(files.has(path) ? Buffer.from(files.get(path)!) : undefined);
-        if (Number(pid[1]) !== state.alive) return Promise.reject(new Error('ESRCH: no such process'));
-        return Promise.resolve(Buffer.from(pid[2] === 'cmdline' ? 'containerd\0--config\0/c.toml\0' : 'State:\tS (sleeping)\n'));
+        if (!pid)
+          return Promise.resolve(files.has(path) ? Buffer.from(files.get(path)!) : undefined);
+        if (Number(pid[1]) !== state.alive)
+          return Promise.reject(new Error('ESRCH: no such process'));
+        return Promise.resolve(
+          Buffer.from(
+            pid[2] === 'cmdline' ? 'containerd\0--config\0/c.toml\0' : 'State:\tS (sleeping)\n',
+          ),
+        );
       },
       stat: () => Promise.resolve({ size: files.get('/log')?.length ?? 0 }),
-      writeAtomic: (_op: string, path: string, data: string) => Promise.resolve(void files.set(path, data)),
+      writeAtomic: (_op: string, path: string, data: string) =>
+        Promise.resolve(void files.set(path, data)),
     } as unknown as KeeperOptions['disk'],
     spawn: {
       start: () => {
         state.starts += 1;
-        state.child = Object.assign(new EventEmitter(), { pid: (state.alive = ++state.pid), unref: () => undefined });
+        state.child = Object.assign(new EventEmitter(), {
+          pid: (state.alive = ++state.pid),
+          unref: () => undefined,
+        });
         return state.child;
       },
     } as unknown as KeeperOptions['spawn'],
@@ -68,7 +79,12 @@ it('kills one that does not end, and does its work only when it is gone', async 
   const done = keeper.without(() => Promise.resolve(void (seen = state.alive)));
   await clock.advance(30_000);
   await done;
-  expect([state.signals, seen, state.alive, state.starts]).toEqual([['SIGTERM', 'SIGKILL'], 0, 2, 2]);
+  expect([state.signals, seen, state.alive, state.starts]).toEqual([
+    ['SIGTERM', 'SIGKILL'],
+    0,
+    2,
+    2,
+  ]);
 });
 
 it('tells what its present life said, and counts the deaths since it last answered', async () => {

@@ -44,10 +44,13 @@ export class Keeper {
     this.#options = options;
   }
 
-  /** With a changed configuration a running one is replaced; its containers live on in their shims. */
+  /**
+   * With a changed configuration a running one is replaced; its containers live on in their shims.
+   */
   async start(replace: boolean): Promise<void> {
     const pid = await this.alive();
-    if (pid !== undefined && !replace) return this.#options.log.info('found our containerd running', { pid });
+    if (pid !== undefined && !replace)
+      return this.#options.log.info('found our containerd running', { pid });
     if (pid !== undefined) {
       this.#options.log.info('containerd is restarted for its new configuration', { pid });
       await this.#end(pid);
@@ -73,7 +76,12 @@ export class Keeper {
   /** What it said since its start. */
   async said(): Promise<string> {
     const bytes = await this.#options.disk.readIfThere('containerd.log', this.#options.logFile);
-    return bytes?.subarray(this.#logFrom ?? 0).subarray(-mostSaidBytes).toString() ?? '';
+    return (
+      bytes
+        ?.subarray(this.#logFrom ?? 0)
+        .subarray(-mostSaidBytes)
+        .toString() ?? ''
+    );
   }
 
   answered(): void {
@@ -81,7 +89,10 @@ export class Keeper {
     this.#restartMs = firstRestartMs;
   }
 
-  /** It has the connection but gives no answer: it is killed, and started again. Containers live on in their shims. */
+  /**
+   * It has the connection but gives no answer: it is killed, and started again. Containers live on
+   * in their shims.
+   */
   async kill(): Promise<void> {
     const pid = await this.alive();
     if (pid === undefined) return this.check();
@@ -113,19 +124,34 @@ export class Keeper {
   }
 
   async #look(): Promise<void> {
-    if (this.#left || this.#held || this.#timer || this.#starting || (await this.alive()) !== undefined) return;
+    if (
+      this.#left ||
+      this.#held ||
+      this.#timer ||
+      this.#starting ||
+      (await this.alive()) !== undefined
+    )
+      return;
     if (this.#timer || this.#starting || this.#held) return; // meanwhile
     const { clock, log } = this.#options;
     if (clock.monotonicMs() - this.#startedMs > longestRestartMs) this.#restartMs = firstRestartMs;
-    log.warn('containerd is gone and will be started again; containers go on', { afterMs: this.#restartMs });
+    log.warn('containerd is gone and will be started again; containers go on', {
+      afterMs: this.#restartMs,
+    });
     this.#timer = clock.after('containerd.restart', this.#restartMs, () => {
       this.#timer = undefined;
-      if (!this.#left && !this.#held) void this.#spawn().catch((error: unknown) => log.error('containerd does not start', { error: messageOf(error) }));
+      if (!this.#left && !this.#held)
+        void this.#spawn().catch((error: unknown) =>
+          log.error('containerd does not start', { error: messageOf(error) }),
+        );
     });
     this.#restartMs = Math.min(longestRestartMs, this.#restartMs * 2);
   }
 
-  /** One at a time, however many ask: what precedes a start may take long, and two would work on the same files. */
+  /**
+   * One at a time, however many ask: what precedes a start may take long, and two would work on the
+   * same files.
+   */
   #spawn(): Promise<void> {
     this.#starting ??= this.#spawnOnce().finally(() => (this.#starting = undefined));
     return this.#starting;
@@ -141,15 +167,28 @@ export class Keeper {
       size = 0;
     }
     this.#logFrom = size;
-    // A session and an output of its own: it must neither hear our signals nor fill a pipe that nobody reads.
-    const child = spawn.start('containerd', ['sh', '-c', ': >>"$SKIFF_LOG"; chmod 600 "$SKIFF_LOG"; exec "$0" "$@" >>"$SKIFF_LOG" 2>&1', 'containerd', '--config', configFile], { detached: true, stdio: 'ignore', env: { SKIFF_LOG: logFile } });
+    // A session and an output of its own: it must neither hear our signals nor fill a pipe that
+    // nobody reads.
+    const child = spawn.start(
+      'containerd',
+      [
+        'sh',
+        '-c',
+        ': >>"$SKIFF_LOG"; chmod 600 "$SKIFF_LOG"; exec "$0" "$@" >>"$SKIFF_LOG" 2>&1',
+        'containerd',
+        '--config',
+        configFile,
+      ],
+      { detached: true, stdio: 'ignore', env: { SKIFF_LOG: logFile } },
+    );
     child.on('error', (error) => log.error('containerd does not start', { error: error.message }));
     child.on('exit', () => {
       this.#deaths += 1;
       void this.check();
     });
     child.unref();
-    if (child.pid !== undefined) await disk.writeAtomic('containerd.pid', pidFile, `${child.pid}\n`);
+    if (child.pid !== undefined)
+      await disk.writeAtomic('containerd.pid', pidFile, `${child.pid}\n`);
     log.info('containerd started', { pid: child.pid });
   }
 
@@ -168,7 +207,10 @@ export class Keeper {
     const pid = Number((await disk.readIfThere('containerd.pid', pidFile))?.toString() ?? 0);
     if (!pid) return undefined;
     // A process that ends while it is looked at fails the read (ESRCH).
-    const of = async (file: string): Promise<string> => (await disk.readIfThere('containerd.pid', `/proc/${pid}/${file}`).catch(() => undefined))?.toString() ?? '';
+    const of = async (file: string): Promise<string> =>
+      (
+        await disk.readIfThere('containerd.pid', `/proc/${pid}/${file}`).catch(() => undefined)
+      )?.toString() ?? '';
     const command = (await of('cmdline')).split('\0');
     const state = /^State:\s+(\w)/m.exec(await of('status'))?.[1];
     return command.includes(configFile) && state !== 'Z' ? { pid, state } : undefined;

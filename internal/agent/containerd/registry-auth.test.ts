@@ -12,7 +12,10 @@ import { containerdConfig } from './config.ts';
 import { hostsFiles, parseRegistries, registryCredentials, rewrittenNames } from './registries.ts';
 import { TokenRegistry } from './testing/token-registry.ts';
 
-/** A real containerd with what registries.yaml becomes, against registries whose tokens come from a token server. */
+/**
+ * A real containerd with what registries.yaml becomes, against registries whose tokens come from a
+ * token server.
+ */
 const dir = mkdtempSync(join(tmpdir(), 'skiff-reg-'));
 const socket = join(dir, 'c.sock');
 let [hub, mirror, identity, open]: TokenRegistry[] = [];
@@ -27,8 +30,18 @@ beforeAll(async () => {
   open = await TokenRegistry.start(['team/app'], ['']);
   const registries = parseRegistries(
     {
-      mirrors: { 'hub.test': { endpoint: [`http://${mirror.host}`], rewrite: { '^library/(.*)$': 'cache/library/$1' } }, 'named.test': { endpoint: [`http://${hub.host}`] } },
-      configs: { [hub.host]: { auth: { username: 'alice', password: 's3cret"\\' } }, [mirror.host]: { auth: { auth: Buffer.from('mirror:pass').toString('base64') } }, [identity.host]: { auth: { identity_token: 'long-token' } } },
+      mirrors: {
+        'hub.test': {
+          endpoint: [`http://${mirror.host}`],
+          rewrite: { '^library/(.*)$': 'cache/library/$1' },
+        },
+        'named.test': { endpoint: [`http://${hub.host}`] },
+      },
+      configs: {
+        [hub.host]: { auth: { username: 'alice', password: 's3cret"\\' } },
+        [mirror.host]: { auth: { auth: Buffer.from('mirror:pass').toString('base64') } },
+        [identity.host]: { auth: { identity_token: 'long-token' } },
+      },
     },
     (what) => expect.fail(what),
   );
@@ -37,12 +50,37 @@ beforeAll(async () => {
     writeFileSync(join(dir, 'certs.d', host, 'hosts.toml'), text);
   }
   const version = await runOk(realSpawn, 'test', [requireProgram('containerd'), '--version']);
-  const paths = { root: join(dir, 'root'), state: join(dir, 'state'), socket, certsDir: join(dir, 'certs.d'), cniBinDir: dir, cniConfDir: dir };
+  const paths = {
+    root: join(dir, 'root'),
+    state: join(dir, 'state'),
+    socket,
+    certsDir: join(dir, 'certs.d'),
+    cniBinDir: dir,
+    cniConfDir: dir,
+  };
   const major = Number(/\sv?(\d+)\.\d+/.exec(version)?.[1] ?? 1);
-  writeFileSync(join(dir, 'config.toml'), containerdConfig({ paths, major, pauseImage: 'pause:1', restrictOomScoreAdj: true, snapshotter: 'native', credentials: registryCredentials(registries), handlers: {} }));
+  writeFileSync(
+    join(dir, 'config.toml'),
+    containerdConfig({
+      paths,
+      major,
+      pauseImage: 'pause:1',
+      restrictOomScoreAdj: true,
+      snapshotter: 'native',
+      credentials: registryCredentials(registries),
+      handlers: {},
+    }),
+  );
   containerd = spawn('containerd', ['--config', join(dir, 'config.toml')], { stdio: 'ignore' });
   runtime = connectRuntime(socket);
-  for (let tries = 0; !(await runtime.cri.version({}, { waitForReady: true }).then(() => true, () => false)); tries++) {
+  for (
+    let tries = 0;
+    !(await runtime.cri.version({}, { waitForReady: true }).then(
+      () => true,
+      () => false,
+    ));
+    tries++
+  ) {
     if (tries > 300) throw new Error('containerd does not answer');
     await realClock.sleep('test', 100);
   }
@@ -67,7 +105,14 @@ afterAll(() => {
   rmSync(dir, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 });
 
-const pull = (image: string) => puller.ensure({ pod: { metadata: { uid: image, namespace: 'ns' }, spec: { containers: [] } } as never, image, policy: 'Always', about: {} as never, signal: new AbortController().signal });
+const pull = (image: string) =>
+  puller.ensure({
+    pod: { metadata: { uid: image, namespace: 'ns' }, spec: { containers: [] } } as never,
+    image,
+    policy: 'Always',
+    about: {} as never,
+    signal: new AbortController().signal,
+  });
 
 describe('credentials of registries.yaml', () => {
   it('reach the token server that a registry names', async () => {
@@ -78,7 +123,10 @@ describe('credentials of registries.yaml', () => {
 
   it('count for a mirror by its own host', async () => {
     await pull('named.test/team/app:1');
-    expect((await runtime.cri.imageStatus({ image: { image: 'named.test/team/app:1' } })).image?.repoTags).toContain('named.test/team/app:1');
+    expect(
+      (await runtime.cri.imageStatus({ image: { image: 'named.test/team/app:1' } })).image
+        ?.repoTags,
+    ).toContain('named.test/team/app:1');
   });
 
   it('may be an identity token', async () => {
@@ -97,10 +145,27 @@ describe('credentials of registries.yaml', () => {
 describe('rewrite', () => {
   it('pulls under the name that the mirror has, and keeps it under the pod’s', async () => {
     await pull('hub.test/library/tool:2');
-    expect(mirror!.requests).toContainEqual(expect.stringMatching(/^(GET|HEAD) \/v2\/cache\/library\/tool\/manifests\/2 Bearer$/));
-    await expect.poll(async () => (await runtime.cri.imageStatus({ image: { image: 'hub.test/library/tool:2' } })).image?.repoTags).toEqual(['hub.test/library/tool:2']);
-    const image = (await runtime.cri.imageStatus({ image: { image: 'hub.test/library/tool:2' } })).image!;
+    expect(mirror!.requests).toContainEqual(
+      expect.stringMatching(/^(GET|HEAD) \/v2\/cache\/library\/tool\/manifests\/2 Bearer$/),
+    );
+    await expect
+      .poll(
+        async () =>
+          (await runtime.cri.imageStatus({ image: { image: 'hub.test/library/tool:2' } })).image
+            ?.repoTags,
+      )
+      .toEqual(['hub.test/library/tool:2']);
+    const image = (await runtime.cri.imageStatus({ image: { image: 'hub.test/library/tool:2' } }))
+      .image!;
     expect(image.repoDigests).toEqual([expect.stringMatching(/^hub\.test\/library\/tool@sha256:/)]);
-    await expect(puller.ensure({ pod: { metadata: { uid: 'y', namespace: 'ns' }, spec: { containers: [] } } as never, image: 'hub.test/library/tool:2', policy: 'IfNotPresent', about: {} as never, signal: new AbortController().signal })).resolves.toMatchObject({ ref: image.id });
+    await expect(
+      puller.ensure({
+        pod: { metadata: { uid: 'y', namespace: 'ns' }, spec: { containers: [] } } as never,
+        image: 'hub.test/library/tool:2',
+        policy: 'IfNotPresent',
+        about: {} as never,
+        signal: new AbortController().signal,
+      }),
+    ).resolves.toMatchObject({ ref: image.id });
   });
 });

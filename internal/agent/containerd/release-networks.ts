@@ -31,8 +31,15 @@ const notesDir = '/var/lib/cni/results';
 const op = 'cni.release';
 const pluginTimeoutMs = 20_000;
 
-/** Gives back the addresses and network namespaces of sandboxes that nobody can ask the runtime to stop any more. */
-export async function releaseNetworks(doors: NetworkDoors, binDir: string, sandboxes: ReadonlySet<string>): Promise<void> {
+/**
+ * Gives back the addresses and network namespaces of sandboxes that nobody can ask the runtime to
+ * stop any more.
+ */
+export async function releaseNetworks(
+  doors: NetworkDoors,
+  binDir: string,
+  sandboxes: ReadonlySet<string>,
+): Promise<void> {
   for (const name of await doors.disk.list(op, notesDir)) {
     const path = `${notesDir}/${name}`;
     const note = parse<Note>((await doors.disk.readIfThere(op, path))?.toString());
@@ -41,20 +48,43 @@ export async function releaseNetworks(doors: NetworkDoors, binDir: string, sandb
       await release(doors, binDir, note);
       await doors.disk.remove(op, path);
     } catch (error) {
-      doors.log.warn('a network was not given back', { sandbox: note.containerId, error: messageOf(error) });
+      doors.log.warn('a network was not given back', {
+        sandbox: note.containerId,
+        error: messageOf(error),
+      });
     }
   }
 }
 
 async function release(doors: NetworkDoors, binDir: string, note: Note): Promise<void> {
-  const netns = [note.netns, ...(note.result?.interfaces ?? []).map((i) => i.sandbox)].find((p) => p && /\/netns\/cni-[^/]+$/.test(p));
+  const netns = [note.netns, ...(note.result?.interfaces ?? []).map((i) => i.sandbox)].find(
+    (p) => p && /\/netns\/cni-[^/]+$/.test(p),
+  );
   const list = parse<NetworkList>(Buffer.from(note.config ?? '', 'base64').toString());
   for (const plugin of (list?.plugins ?? []).toReversed()) {
     if (!/^[\w-]+$/.test(plugin.type ?? '')) continue;
-    const input = JSON.stringify({ ...plugin, name: list?.name, cniVersion: list?.cniVersion, prevResult: note.result });
-    const env = { CNI_COMMAND: 'DEL', CNI_CONTAINERID: note.containerId ?? '', CNI_IFNAME: note.ifName ?? 'eth0', CNI_NETNS: netns ?? '', CNI_PATH: binDir };
-    const done = await doors.spawn.run(op, [`${binDir}/${plugin.type}`], { input, env, timeoutMs: pluginTimeoutMs }).catch(() => undefined);
-    if (done?.code !== 0) doors.log.warn('a network was not given back', { sandbox: note.containerId, plugin: plugin.type, said: done?.stdout.toString().slice(0, 300) });
+    const input = JSON.stringify({
+      ...plugin,
+      name: list?.name,
+      cniVersion: list?.cniVersion,
+      prevResult: note.result,
+    });
+    const env = {
+      CNI_COMMAND: 'DEL',
+      CNI_CONTAINERID: note.containerId ?? '',
+      CNI_IFNAME: note.ifName ?? 'eth0',
+      CNI_NETNS: netns ?? '',
+      CNI_PATH: binDir,
+    };
+    const done = await doors.spawn
+      .run(op, [`${binDir}/${plugin.type}`], { input, env, timeoutMs: pluginTimeoutMs })
+      .catch(() => undefined);
+    if (done?.code !== 0)
+      doors.log.warn('a network was not given back', {
+        sandbox: note.containerId,
+        plugin: plugin.type,
+        said: done?.stdout.toString().slice(0, 300),
+      });
   }
   if (!netns) return;
   if (!(await doors.disk.stat(op, netns))) return;

@@ -5,7 +5,10 @@ import type { Log } from '../../io/log.ts';
 const firstRetryMs = 1000;
 const longestRetryMs = 30_000;
 
-/** Work that is to be done once after each loss of the runtime, however often it is asked for, and until it succeeds. */
+/**
+ * Work that is to be done once after each loss of the runtime, however often it is asked for, and
+ * until it succeeds.
+ */
 export class Settling {
   readonly #o: { clock: Clock; log: Log; work(): Promise<void> };
   #done = true;
@@ -42,7 +45,7 @@ export class Settling {
   }
 
   async #run(): Promise<void> {
-    for (let failures = 0; !this.#done && !this.#stopped; ) {
+    for (let failures = 0; !this.#done && !this.#stopped;) {
       const losses = this.#losses;
       try {
         await this.#o.work();
@@ -50,7 +53,10 @@ export class Settling {
         this.#done = losses === this.#losses;
       } catch (error) {
         const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** failures++);
-        this.#o.log.error('the container runtime is not as it should be yet', { error: messageOf(error), retryMs: delayMs });
+        this.#o.log.error('the container runtime is not as it should be yet', {
+          error: messageOf(error),
+          retryMs: delayMs,
+        });
         await new Promise<void>((resolve) => {
           this.#wait = resolve;
           this.#timer = this.#o.clock.after('runtime.settle', delayMs, resolve);

@@ -63,25 +63,59 @@ const mostRebuilds = 2;
 const capSysResource = 24n;
 
 /** Finds our containerd of an earlier life, or starts one, and resolves when it answers. */
-export async function superviseContainerd(options: ContainerdOptions): Promise<SupervisedContainerd> {
+export async function superviseContainerd(
+  options: ContainerdOptions,
+): Promise<SupervisedContainerd> {
   const paths = pathsOf(options);
   const { disk, spawn } = options;
-  for (const dir of [paths.root, paths.state, paths.certsDir, paths.cniConfDir, `${options.agentDir}/etc`]) await disk.makeDir('containerd.dirs', dir, 0o711);
-  const version = await runOk(spawn, 'containerd.version', ['containerd', '--version']).catch((cause: unknown) => {
-    throw new IoError(`containerd does not run: ${messageOf(cause)}`, { op: 'containerd', cause, hint: 'install the package containerd, or name a socket by --container-runtime-endpoint' });
-  });
+  for (const dir of [
+    paths.root,
+    paths.state,
+    paths.certsDir,
+    paths.cniConfDir,
+    `${options.agentDir}/etc`,
+  ])
+    await disk.makeDir('containerd.dirs', dir, 0o711);
+  const version = await runOk(spawn, 'containerd.version', ['containerd', '--version']).catch(
+    (cause: unknown) => {
+      throw new IoError(`containerd does not run: ${messageOf(cause)}`, {
+        op: 'containerd',
+        cause,
+        hint: 'install the package containerd, or name a socket by --container-runtime-endpoint',
+      });
+    },
+  );
   const major = Number(/\sv?(\d+)\.\d+/.exec(version)?.[1] ?? 1);
-  const config = containerdConfig({ paths, major, pauseImage: options.pauseImage, restrictOomScoreAdj: !(await mayLowerOomScore(disk)), snapshotter: options.snapshotter, credentials: options.credentials, handlers: options.handlers });
+  const config = containerdConfig({
+    paths,
+    major,
+    pauseImage: options.pauseImage,
+    restrictOomScoreAdj: !(await mayLowerOomScore(disk)),
+    snapshotter: options.snapshotter,
+    credentials: options.credentials,
+    handlers: options.handlers,
+  });
   const configFile = `${options.agentDir}/etc/containerd/config.toml`;
   await disk.makeDir('containerd.dirs', `${options.agentDir}/etc/containerd`);
   const before = (await disk.readIfThere('containerd.config', configFile))?.toString();
-  if (before !== config) await disk.writeAtomic('containerd.config', configFile, config, { mode: 0o600 });
+  if (before !== config)
+    await disk.writeAtomic('containerd.config', configFile, config, { mode: 0o600 });
   const care = new Care(options, { paths, configFile });
   await care.keeper.start(before !== undefined && before !== config);
   await care.settle();
   const { keeper, runtime, ctr } = care;
-  const failed = (error: unknown): void => options.log.error('containerd does not end', { error: messageOf(error) });
-  return { socket: paths.socket, runtime, ctr, check: () => void keeper.check(), settle: () => care.settle(), isStopped: () => keeper.isStopped(), killHung: () => void keeper.kill().catch(failed), leave: () => keeper.leave() };
+  const failed = (error: unknown): void =>
+    options.log.error('containerd does not end', { error: messageOf(error) });
+  return {
+    socket: paths.socket,
+    runtime,
+    ctr,
+    check: () => void keeper.check(),
+    settle: () => care.settle(),
+    isStopped: () => keeper.isStopped(),
+    killHung: () => void keeper.kill().catch(failed),
+    leave: () => keeper.leave(),
+  };
 }
 
 /** Sees that what answers is whole, and alone. */
@@ -93,30 +127,53 @@ class Care {
   readonly #doors: RebuildDoors;
   readonly #places: RebuildPlaces;
 
-  constructor(options: ContainerdOptions, { paths, configFile }: { paths: ContainerdPaths; configFile: string }) {
+  constructor(
+    options: ContainerdOptions,
+    { paths, configFile }: { paths: ContainerdPaths; configFile: string },
+  ) {
     this.#options = options;
     this.#doors = { ...options, tree: realTree, mounts: makeMounts(options.spawn, options.disk) };
     this.#places = { ...paths, podsDir: `${options.agentDir}/pods` };
     this.ctr = ['ctr', '--address', paths.socket, '--namespace', 'k8s.io'];
     this.runtime = connectRuntime(paths.socket, options.log);
-    this.keeper = new Keeper({ ...options, configFile, pidFile: `${options.runDir}/containerd.pid`, logFile: `${options.agentDir}/containerd/containerd.log`, prepare: () => this.#prepare() });
+    this.keeper = new Keeper({
+      ...options,
+      configFile,
+      pidFile: `${options.runDir}/containerd.pid`,
+      logFile: `${options.agentDir}/containerd/containerd.log`,
+      prepare: () => this.#prepare(),
+    });
   }
 
   async settle(): Promise<void> {
     for (let rebuilds = 0; ; rebuilds++) {
       const damage = await this.#answers();
       if (damage === undefined) break;
-      if (rebuilds >= mostRebuilds) throw new IoError(`containerd does not come up: ${damage}`, { op: 'containerd', hint: `see ${this.#options.agentDir}/containerd/containerd.log` });
+      if (rebuilds >= mostRebuilds)
+        throw new IoError(`containerd does not come up: ${damage}`, {
+          op: 'containerd',
+          hint: `see ${this.#options.agentDir}/containerd/containerd.log`,
+        });
       if (damage === 'restart') await this.keeper.without(() => Promise.resolve());
       else await this.keeper.without(() => this.#rebuild(`its database is damaged (${damage})`));
     }
     this.keeper.answered();
     const stopped = await stopLeftovers(this.#doors, this.#places, () => this.#known());
-    if (stopped.length > 0) this.#options.tell('LeftoverContainersStopped', `${stopped.length} sandboxes ran that containerd knew nothing of, or took for ended: they were stopped, and their pods are started anew`);
+    if (stopped.length > 0)
+      this.#options.tell(
+        'LeftoverContainersStopped',
+        `${stopped.length} sandboxes ran that containerd knew nothing of, or took for ended: ` +
+          'they were stopped, and their pods are started anew',
+      );
   }
 
   async #known(): Promise<Set<string>> {
-    const listed = await runOk(this.#options.spawn, 'containerd.list', [...this.ctr, 'containers', 'list', '--quiet'], { timeoutMs: readyTimeoutMs });
+    const listed = await runOk(
+      this.#options.spawn,
+      'containerd.list',
+      [...this.ctr, 'containers', 'list', '--quiet'],
+      { timeoutMs: readyTimeoutMs },
+    );
     const { items } = await this.runtime.cri.listPodSandbox({}, { timeoutMs: readyTimeoutMs });
     return keptIds(listed, items);
   }
@@ -127,12 +184,22 @@ class Care {
 
   async #rebuild(why: string): Promise<void> {
     const { log, tell } = this.#options;
-    log.error('containerd begins anew: images are imported or pulled again, and pods are started again', { why });
+    log.error(
+      'containerd begins anew: images are imported or pulled again, and pods are started again',
+      { why },
+    );
     const { stopped, aside } = await clearForNew(this.#doors, this.#places);
-    tell('ContainerRuntimeRebuilt', `containerd begins anew: ${why}. ${stopped} sandboxes were stopped, images are imported or pulled again; what was left of the database is in ${aside}`);
+    tell(
+      'ContainerRuntimeRebuilt',
+      `containerd begins anew: ${why}. ${stopped} sandboxes were stopped, images are ` +
+        `imported or pulled again; what was left of the database is in ${aside}`,
+    );
   }
 
-  /** Resolves with undefined when it answers; else with what is damaged, or `restart` when nobody can say what it said. */
+  /**
+   * Resolves with undefined when it answers; else with what is damaged, or `restart` when nobody
+   * can say what it said.
+   */
   async #answers(): Promise<string | undefined> {
     const { clock } = this.#options;
     const deadline = clock.monotonicMs() + readyTimeoutMs;

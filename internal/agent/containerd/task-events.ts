@@ -17,7 +17,12 @@ export interface TaskEventHandlers {
 }
 
 /** Follows containerd's events until stopped, over its restarts. */
-export function followTasks(containerd: ContainerdClient, clock: Clock, log: Log, on: TaskEventHandlers): () => void {
+export function followTasks(
+  containerd: ContainerdClient,
+  clock: Clock,
+  log: Log,
+  on: TaskEventHandlers,
+): () => void {
   let stopped = false;
   let timer: Timer | undefined;
   let end: () => void = () => undefined;

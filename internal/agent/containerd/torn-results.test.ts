@@ -17,17 +17,26 @@ it('stops a sandbox whose network result was half written, and touches no other 
   const whole = file('cni-loopback-abc-lo', '{}');
   const other = file('cbr0-def-eth0', '');
   // As containerd says it.
-  const message = 'failed to destroy network for sandbox "abc": failed to get network "cbr0" cached result: decoding version from network config: unexpected end of JSON input';
+  const message =
+    'failed to destroy network for sandbox "abc": failed to get network "cbr0" cached ' +
+    'result: decoding version from network config: unexpected end of JSON input';
   const calls: string[] = [];
   const stopPodSandbox = ({ podSandboxId }: { podSandboxId: string }): Promise<object> => {
     calls.push(podSandboxId);
     return existsSync(torn) ? Promise.reject(new Error(message)) : Promise.resolve({});
   };
-  const cri = withoutTornResults({ stopPodSandbox } as unknown as CriClient, { disk: realDisk, log: silentLog, dir });
+  const cri = withoutTornResults({ stopPodSandbox } as unknown as CriClient, {
+    disk: realDisk,
+    log: silentLog,
+    dir,
+  });
   await cri.stopPodSandbox({ podSandboxId: 'abc' });
   expect(calls).toEqual(['abc', 'abc']);
   expect([torn, whole, other].map((path) => existsSync(path))).toEqual([false, true, true]);
-  const healthy = withoutTornResults({ stopPodSandbox: () => Promise.reject(new Error(message)) } as unknown as CriClient, { disk: realDisk, log: silentLog, dir });
+  const healthy = withoutTornResults(
+    { stopPodSandbox: () => Promise.reject(new Error(message)) } as unknown as CriClient,
+    { disk: realDisk, log: silentLog, dir },
+  );
   await expect(healthy.stopPodSandbox({ podSandboxId: 'abc' })).rejects.toThrow('unexpected end');
   rmSync(dir, { recursive: true });
 });

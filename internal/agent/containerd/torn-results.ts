@@ -9,17 +9,25 @@ const op = 'cni.results';
 const unreadable = /cached result: (?:decoding|failed to|unmarshal|json)/;
 
 /**
- * A CNI result that was half written when the disk was full can never be read, and its sandbox never be stopped. Without the file a DEL
- * goes by the configuration, which is enough. Returns a client that takes such files away and stops the sandbox again.
+ * A CNI result that was half written when the disk was full can never be read, and its sandbox
+ * never be stopped. Without the file a DEL goes by the configuration, which is enough. Returns a
+ * client that takes such files away and stops the sandbox again.
  */
-export function withoutTornResults(cri: CriClient, { disk, log, dir = cniResultsDir }: { disk: Disk; log: Log; dir?: string }): CriClient {
+export function withoutTornResults(
+  cri: CriClient,
+  { disk, log, dir = cniResultsDir }: { disk: Disk; log: Log; dir?: string },
+): CriClient {
   return {
     ...cri,
     stopPodSandbox: async (request, options) => {
       try {
         return await cri.stopPodSandbox(request, options);
       } catch (error) {
-        if (!(error instanceof Error && unreadable.test(error.message)) || !(await removeTorn(disk, dir, request.podSandboxId ?? 'no sandbox', log))) throw error;
+        if (
+          !(error instanceof Error && unreadable.test(error.message)) ||
+          !(await removeTorn(disk, dir, request.podSandboxId ?? 'no sandbox', log))
+        )
+          throw error;
         return await cri.stopPodSandbox(request, options);
       }
     },

@@ -57,7 +57,17 @@ export function formatMap(map: Record<string, string> | undefined): string {
   return entries.map(([key, value]) => `${key}=${goQuote(value)}`).join('\n');
 }
 
-const goEscapes = new Map([['\x07', '\\a'], ['\b', '\\b'], ['\f', '\\f'], ['\n', '\\n'], ['\r', '\\r'], ['\t', '\\t'], ['\v', '\\v'], ['"', '\\"'], ['\\', '\\\\']]);
+const goEscapes = new Map([
+  ['\x07', '\\a'],
+  ['\b', '\\b'],
+  ['\f', '\\f'],
+  ['\n', '\\n'],
+  ['\r', '\\r'],
+  ['\t', '\\t'],
+  ['\v', '\\v'],
+  ['"', '\\"'],
+  ['\\', '\\\\'],
+]);
 
 /** A string as Go's %q writes it. */
 export function goQuote(text: string): string {
@@ -68,22 +78,40 @@ export function goQuote(text: string): string {
     if (known !== undefined) out += known;
     else if (code < 0x20 || code === 0x7f) out += `\\x${code.toString(16).padStart(2, '0')}`;
     else if (/\p{C}|\p{Zl}|\p{Zp}/u.test(char) || (code !== 0x20 && /\p{Zs}/u.test(char))) {
-      out += code > 0xffff ? `\\U${code.toString(16).padStart(8, '0')}` : `\\u${code.toString(16).padStart(4, '0')}`;
+      out +=
+        code > 0xffff
+          ? `\\U${code.toString(16).padStart(8, '0')}`
+          : `\\u${code.toString(16).padStart(4, '0')}`;
     } else out += char;
   }
   return `${out}"`;
 }
 
-/** The value of a resourceFieldRef. `own` is the container that asks when the selector names none. */
-export function resourceValue(selector: ResourceFieldSelector, pod: Pod, own: Container | undefined, facts: DownwardFacts): string {
+/**
+ * The value of a resourceFieldRef. `own` is the container that asks when the selector names none.
+ */
+export function resourceValue(
+  selector: ResourceFieldSelector,
+  pod: Pod,
+  own: Container | undefined,
+  facts: DownwardFacts,
+): string {
   const container = selector.containerName ? findContainer(pod, selector.containerName) : own;
   if (!container) throw new Error(`container ${selector.containerName ?? ''} not found`);
   const dot = selector.resource.indexOf('.');
   const list = selector.resource.slice(0, dot);
   const name = selector.resource.slice(dot + 1);
-  const known = name === 'cpu' || name === 'memory' || name === 'ephemeral-storage' || name.startsWith('hugepages-');
-  if ((list !== 'limits' && list !== 'requests') || !known) throw new Error(`unsupported container resource : ${selector.resource}`);
-  const amount = list === 'limits' ? limitOf(pod, container, name, facts) : quantityOf(container.resources?.requests?.[name] as string | undefined);
+  const known =
+    name === 'cpu' ||
+    name === 'memory' ||
+    name === 'ephemeral-storage' ||
+    name.startsWith('hugepages-');
+  if ((list !== 'limits' && list !== 'requests') || !known)
+    throw new Error(`unsupported container resource : ${selector.resource}`);
+  const amount =
+    list === 'limits'
+      ? limitOf(pod, container, name, facts)
+      : quantityOf(container.resources?.requests?.[name] as string | undefined);
   return divided(amount, dividerOf(selector), name === 'cpu');
 }
 
@@ -101,7 +129,9 @@ function dividerOf(selector: ResourceFieldSelector): Quantity {
 }
 
 function divided(amount: Quantity, divisor: Quantity, milli: boolean): string {
-  const [top, bottom] = milli ? [amount.milliValue(), divisor.milliValue()] : [amount.value(), divisor.value()];
+  const [top, bottom] = milli
+    ? [amount.milliValue(), divisor.milliValue()]
+    : [amount.value(), divisor.value()];
   return String((top + bottom - 1n) / bottom);
 }
 

@@ -1,10 +1,11 @@
 /**
- * One variable of a file in the strict form of KEP-3721: `NAME='value'`, single quotes always, values may span lines.
- * Empty when the file does not set it.
+ * One variable of a file in the strict form of KEP-3721: `NAME='value'`, single quotes always,
+ * values may span lines. Empty when the file does not set it.
  */
 export function envFileValue(text: string, key: string): string {
   const lines = text.replace(/\n$/, '').split('\n');
-  const bad = (line: number, why: string): Error => new Error(`invalid environment variable format at line ${line}: ${why}`);
+  const bad = (line: number, why: string): Error =>
+    new Error(`invalid environment variable format at line ${line}: ${why}`);
   for (let i = 0; i < lines.length; i++) {
     const line = (lines[i] ?? '').replace(/^[ \t]+/, '');
     const start = i + 1;
@@ -23,12 +24,16 @@ export function envFileValue(text: string, key: string): string {
     rest = rest.slice(1);
     while (!rest.includes("'")) {
       i++;
-      if (i >= lines.length) throw new Error(`invalid environment variable format starting at line ${start}: unclosed single quote`);
+      if (i >= lines.length)
+        throw new Error(
+          `invalid environment variable format starting at line ${start}: unclosed single quote`,
+        );
       rest += `\n${lines[i] ?? ''}`;
     }
     const close = rest.indexOf("'");
     const after = rest.slice(close + 1).replace(/^[ \t]+/, '');
-    if (after !== '' && !after.startsWith('#')) throw bad(i + 1, 'unexpected content after closing quote');
+    if (after !== '' && !after.startsWith('#'))
+      throw bad(i + 1, 'unexpected content after closing quote');
     if (name === key) return rest.slice(0, close);
   }
   return '';

@@ -31,12 +31,21 @@ export function expand(input: string, lookup: (name: string) => string | undefin
 }
 
 /** Expands each word of a command line. */
-export function expandAll(words: string[] | undefined, environment: ReadonlyMap<string, string>): string[] {
+export function expandAll(
+  words: string[] | undefined,
+  environment: ReadonlyMap<string, string>,
+): string[] {
   return (words ?? []).map((word) => expand(word, (name) => environment.get(name)));
 }
 
-/** The path of a subPathExpr. A name without a value is an error, so that two pods never share a folder by accident. */
-export function expandSubPath(expression: string, environment: ReadonlyMap<string, string>): string {
+/**
+ * The path of a subPathExpr. A name without a value is an error, so that two pods never share a
+ * folder by accident.
+ */
+export function expandSubPath(
+  expression: string,
+  environment: ReadonlyMap<string, string>,
+): string {
   const missing = new Set<string>();
   const path = expand(expression, (name) => {
     const value = environment.get(name) ?? '';

@@ -1,7 +1,10 @@
 import type { Service } from '../../api/generated/types/core-v1.ts';
 
 /** The variables that tell a pod where the Services are, as Docker links once did. */
-export function serviceLinks(services: Iterable<Service>, options: { namespace: string; enabled: boolean }): Map<string, string> {
+export function serviceLinks(
+  services: Iterable<Service>,
+  options: { namespace: string; enabled: boolean },
+): Map<string, string> {
   const chosen = new Map<string, Service>();
   for (const service of services) {
     const name = service.metadata.name ?? '';

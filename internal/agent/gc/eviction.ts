@@ -2,7 +2,11 @@ import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { Quantity, quantityOf } from '../../api/quantity.ts';
 import { podTotal } from '../config/pod-resources.ts';
 
-export type Signal = 'memory.available' | 'nodefs.available' | 'nodefs.inodesFree' | 'imagefs.available';
+export type Signal =
+  | 'memory.available'
+  | 'nodefs.available'
+  | 'nodefs.inodesFree'
+  | 'imagefs.available';
 
 /** What is left of each, and of how much. */
 export type Signals = Partial<Record<Signal, { available: number; capacity: number }>>;
@@ -35,15 +39,23 @@ export function limitOf(thresholds: Thresholds, signal: Signal, capacity: number
 }
 
 /**
- * The signals below their thresholds; memory comes first, because it is the more urgent. One that was broken before (`since`) stays so until it has
- * `minReclaim` more than its threshold.
+ * The signals below their thresholds; memory comes first, because it is the more urgent. One that
+ * was broken before (`since`) stays so until it has `minReclaim` more than its threshold.
  */
-export function broken(signals: Signals, thresholds: Thresholds = defaultEvictionHard, before?: { since: ReadonlySet<Signal>; minReclaim: Thresholds }): Signal[] {
+export function broken(
+  signals: Signals,
+  thresholds: Thresholds = defaultEvictionHard,
+  before?: { since: ReadonlySet<Signal>; minReclaim: Thresholds },
+): Signal[] {
   return (Object.keys(resourceOf) as Signal[]).filter((signal) => {
     const now = signals[signal];
     if (now === undefined || now.capacity === 0) return false;
     const limit = limitOf(thresholds, signal, now.capacity);
-    return limit > 0 && now.available < limit + (before?.since.has(signal) ? limitOf(before.minReclaim, signal, now.capacity) : 0);
+    return (
+      limit > 0 &&
+      now.available <
+        limit + (before?.since.has(signal) ? limitOf(before.minReclaim, signal, now.capacity) : 0)
+    );
   });
 }
 
@@ -90,29 +102,46 @@ export function rank(pods: Pod[], signal: Signal, usage: ReadonlyMap<string, Usa
     const used = usage.get(pod.metadata.uid ?? '');
     // Pods cannot request inodes.
     if (signal === 'nodefs.inodesFree') return used?.inodes ?? 0;
-    const asked = podTotal(pod, 'requests', memory ? 'memory' : 'ephemeral-storage')?.asNumber() ?? 0;
+    const asked =
+      podTotal(pod, 'requests', memory ? 'memory' : 'ephemeral-storage')?.asNumber() ?? 0;
     return (memory ? (used?.memoryBytes ?? 0) : (used?.diskBytes ?? 0)) - asked;
   };
   return pods
     .filter(mayBeEvicted)
     .map((pod) => ({ pod, excess: excess(pod) }))
-    .sort((a, b) => Number(b.excess > 0) - Number(a.excess > 0) || (a.pod.spec.priority ?? 0) - (b.pod.spec.priority ?? 0) || b.excess - a.excess)
+    .sort(
+      (a, b) =>
+        Number(b.excess > 0) - Number(a.excess > 0) ||
+        (a.pod.spec.priority ?? 0) - (b.pod.spec.priority ?? 0) ||
+        b.excess - a.excess,
+    )
     .map(({ pod }) => pod);
 }
 
 /** The message of an evicted pod. */
-export function evictionMessage(pod: Pod, signal: Signal, options: { signals: Signals; thresholds: Thresholds; usage: Usage | undefined }): string {
+export function evictionMessage(
+  pod: Pod,
+  signal: Signal,
+  options: { signals: Signals; thresholds: Thresholds; usage: Usage | undefined },
+): string {
   const { signals, thresholds, usage } = options;
   const resource = resourceOf[signal];
   const now = signals[signal] ?? { available: 0, capacity: 0 };
-  const bytes = (value: number): string => new Quantity(BigInt(Math.max(0, Math.floor(value))), 0, 'BinarySI').toString();
-  let text = `The node was low on resource: ${resource}. Threshold quantity: ${bytes(limitOf(thresholds, signal, now.capacity))}, available: ${bytes(Math.floor(now.available / 1024) * 1024)}. `;
+  const bytes = (value: number): string =>
+    new Quantity(BigInt(Math.max(0, Math.floor(value))), 0, 'BinarySI').toString();
+  let text =
+    `The node was low on resource: ${resource}. Threshold quantity: ` +
+    `${bytes(limitOf(thresholds, signal, now.capacity))}, available: ` +
+    `${bytes(Math.floor(now.available / 1024) * 1024)}. `;
   if (resource === 'inodes') return text;
   for (const container of pod.spec.containers) {
     const measured = usage?.containers.find((c) => c.name === container.name);
     const used = resource === 'memory' ? (measured?.memoryBytes ?? 0) : (measured?.diskBytes ?? 0);
     const asked = quantityOf(container.resources?.requests?.[resource]);
-    if (used > asked.asNumber()) text += `Container ${container.name} was using ${bytes(used)}, request is ${asked.toString()}, has larger consumption of ${resource}. `;
+    if (used > asked.asNumber())
+      text +=
+        `Container ${container.name} was using ${bytes(used)}, request is ${asked.toString()}, ` +
+        `has larger consumption of ${resource}. `;
   }
   return text;
 }

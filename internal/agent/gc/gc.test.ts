@@ -19,16 +19,32 @@ describe('log rotation', () => {
     const dir = await mkdtemp(join(tmpdir(), 'logs-'));
     const path = join(dir, '0.log');
     const clock = new FakeClock(Date.UTC(2026, 0, 1));
-    const options = { clock, disk: realDisk, tree: realTree, log: silentLog, reopen: () => writeFile(path, '') };
+    const options = {
+      clock,
+      disk: realDisk,
+      tree: realTree,
+      log: silentLog,
+      reopen: () => writeFile(path, ''),
+    };
     for (let i = 0; i < 7; i++) {
       await writeFile(path, `lines ${i}`);
       await rotateLog('c', path, options);
       await clock.advance(1000);
     }
     const names = (await readdir(dir)).sort();
-    expect(names).toEqual(['0.log', '0.log.20260101-000003.gz', '0.log.20260101-000004.gz', '0.log.20260101-000005.gz', '0.log.20260101-000006']);
-    expect(gunzipSync(await readFile(join(dir, '0.log.20260101-000004.gz'))).toString()).toBe('lines 4');
-    await expect(rotateLog('c', path, { ...options, reopen: () => Promise.reject(new Error('no')) })).rejects.toThrow('no');
+    expect(names).toEqual([
+      '0.log',
+      '0.log.20260101-000003.gz',
+      '0.log.20260101-000004.gz',
+      '0.log.20260101-000005.gz',
+      '0.log.20260101-000006',
+    ]);
+    expect(gunzipSync(await readFile(join(dir, '0.log.20260101-000004.gz'))).toString()).toBe(
+      'lines 4',
+    );
+    await expect(
+      rotateLog('c', path, { ...options, reopen: () => Promise.reject(new Error('no')) }),
+    ).rejects.toThrow('no');
     expect(await readFile(path, 'utf8')).toBe('');
     await rm(dir, { recursive: true });
   });
@@ -37,7 +53,14 @@ describe('log rotation', () => {
     const dir = await mkdtemp(join(tmpdir(), 'logs-'));
     const path = join(dir, '0.log');
     const clock = new FakeClock(Date.UTC(2026, 0, 1));
-    const options = { clock, disk: realDisk, tree: realTree, log: silentLog, hurry: true, reopen: () => writeFile(path, '') };
+    const options = {
+      clock,
+      disk: realDisk,
+      tree: realTree,
+      log: silentLog,
+      hurry: true,
+      reopen: () => writeFile(path, ''),
+    };
     for (let i = 0; i < 7; i++) {
       await writeFile(path, `lines ${i}`);
       if (i === 5) clock.jump(-3600_000);
@@ -45,7 +68,12 @@ describe('log rotation', () => {
     }
     const names = (await readdir(dir)).sort().slice(1);
     expect(names.length).toBe(4);
-    expect(await Promise.all(names.map((name) => readFile(join(dir, name), 'utf8')))).toEqual(['lines 3', 'lines 4', 'lines 5', 'lines 6']);
+    expect(await Promise.all(names.map((name) => readFile(join(dir, name), 'utf8')))).toEqual([
+      'lines 3',
+      'lines 4',
+      'lines 5',
+      'lines 6',
+    ]);
     await rm(dir, { recursive: true });
   });
 
@@ -57,14 +85,25 @@ describe('log rotation', () => {
       stat: () => (state.looks++, Promise.resolve({ size: state.size })),
       list: () => Promise.resolve([]),
       remove: () => Promise.resolve(),
-      watch: (_op: string, _dir: string, changed: () => void) => ((state.tell = changed), () => void (state.tell = undefined)),
+      watch: (_op: string, _dir: string, changed: () => void) => (
+        (state.tell = changed),
+        () => void (state.tell = undefined)
+      ),
     } as unknown as Disk;
     const reopen = vi.fn(() => {
       state.largest = Math.max(state.largest, state.size);
       state.size = 0;
       return Promise.resolve();
     });
-    const logs = new LogRotation({ clock, disk, tree: { rename: () => Promise.resolve() } as never, log: silentLog, maxBytes, maxFiles: 3, reopen });
+    const logs = new LogRotation({
+      clock,
+      disk,
+      tree: { rename: () => Promise.resolve() } as never,
+      log: silentLog,
+      maxBytes,
+      maxFiles: 3,
+      reopen,
+    });
     logs.sync('u', [{ id: 'c', logPath: '/logs/0.log' }]);
     const write = async (bytes: number, seconds: number): Promise<void> => {
       for (let ms = 0; ms < seconds * 1000; ms += 50) {
@@ -117,15 +156,21 @@ describe('log rotation', () => {
 describe('ImageCollector', () => {
   it('goes by the shares of the operator', async () => {
     const removed: string[] = [];
-    const collect = (policy: { highShare: number; lowShare: number; leastAgeMs: number }): Promise<void> =>
+    const collect = (policy: {
+      highShare: number;
+      lowShare: number;
+      leastAgeMs: number;
+    }): Promise<void> =>
       new ImageCollector({
         policy,
         clock: new FakeClock(),
         log: silentLog,
-        images: () => Promise.resolve(['a', 'b', 'c'].map((id) => ({ id, sizeBytes: 60, pinned: false }))),
+        images: () =>
+          Promise.resolve(['a', 'b', 'c'].map((id) => ({ id, sizeBytes: 60, pinned: false }))),
         inUse: () => Promise.resolve(new Set<string>()),
         remove: (id) => (removed.push(id), Promise.resolve()),
-        room: () => Promise.resolve({ capacityBytes: 1000, availableBytes: 500, inodes: 0, inodesFree: 0 }),
+        room: () =>
+          Promise.resolve({ capacityBytes: 1000, availableBytes: 500, inodes: 0, inodesFree: 0 }),
         warn: () => undefined,
       }).collect();
     await collect({ highShare: 0.6, lowShare: 0.4, leastAgeMs: 0 });
@@ -144,10 +189,21 @@ describe('ImageCollector', () => {
     const collector = new ImageCollector({
       clock,
       log: silentLog,
-      images: () => Promise.resolve(['a', 'b', 'c', 'pause'].filter((id) => !removed.includes(id)).map((id) => ({ id, sizeBytes: 60, pinned: id === 'pause' }))),
+      images: () =>
+        Promise.resolve(
+          ['a', 'b', 'c', 'pause']
+            .filter((id) => !removed.includes(id))
+            .map((id) => ({ id, sizeBytes: 60, pinned: id === 'pause' })),
+        ),
       inUse: () => Promise.resolve(used),
       remove: (id) => (removed.push(id), Promise.resolve()),
-      room: () => Promise.resolve({ capacityBytes: 1000, availableBytes: available, inodes: 0, inodesFree: 0 }),
+      room: () =>
+        Promise.resolve({
+          capacityBytes: 1000,
+          availableBytes: available,
+          inodes: 0,
+          inodesFree: 0,
+        }),
       warn,
     });
     await collector.collect();
@@ -157,38 +213,92 @@ describe('ImageCollector', () => {
     await collector.collect();
     expect(removed).toEqual(['c', 'b']);
     await collector.collect();
-    expect(warn).toHaveBeenCalledWith('FreeDiskSpaceFailed', expect.stringContaining('Attempted to free 100 bytes, but only found 0 bytes'));
+    expect(warn).toHaveBeenCalledWith(
+      'FreeDiskSpaceFailed',
+      expect.stringContaining('Attempted to free 100 bytes, but only found 0 bytes'),
+    );
   });
 });
 
 describe('eviction', () => {
   const podOf = (uid: string, priority: number, request?: string): Pod =>
-    ({ metadata: { uid }, spec: { priority, containers: [{ name: 'c', resources: request ? { requests: { memory: request } } : {} }] } }) as unknown as Pod;
-  const usage = (bytes: number): Usage => ({ memoryBytes: bytes, diskBytes: 0, containers: [{ name: 'c', memoryBytes: bytes, diskBytes: 0 }] });
+    ({
+      metadata: { uid },
+      spec: {
+        priority,
+        containers: [{ name: 'c', resources: request ? { requests: { memory: request } } : {} }],
+      },
+    }) as unknown as Pod;
+  const usage = (bytes: number): Usage => ({
+    memoryBytes: bytes,
+    diskBytes: 0,
+    containers: [{ name: 'c', memoryBytes: bytes, diskBytes: 0 }],
+  });
 
   it('knows the thresholds', () => {
-    expect(broken({ 'memory.available': { available: 99 * 1024 ** 2, capacity: 1024 ** 3 }, 'nodefs.available': { available: 11, capacity: 100 }, 'imagefs.available': { available: 14, capacity: 100 } })).toEqual(['memory.available', 'imagefs.available']);
+    expect(
+      broken({
+        'memory.available': { available: 99 * 1024 ** 2, capacity: 1024 ** 3 },
+        'nodefs.available': { available: 11, capacity: 100 },
+        'imagefs.available': { available: 14, capacity: 100 },
+      }),
+    ).toEqual(['memory.available', 'imagefs.available']);
   });
 
   it('takes the greedy before the modest, the humble before the important', () => {
-    const pods = [podOf('modest', 0, '1Gi'), podOf('important', 10), podOf('humble', 0), podOf('humbler', 0), podOf('critical', 2_000_000_001)];
-    const used = new Map([['modest', usage(10)], ['important', usage(100)], ['humble', usage(50)], ['humbler', usage(60)], ['critical', usage(1000)]]);
-    expect(rank(pods, 'memory.available', used).map((p) => p.metadata.uid)).toEqual(['humbler', 'humble', 'important', 'modest']);
+    const pods = [
+      podOf('modest', 0, '1Gi'),
+      podOf('important', 10),
+      podOf('humble', 0),
+      podOf('humbler', 0),
+      podOf('critical', 2_000_000_001),
+    ];
+    const used = new Map([
+      ['modest', usage(10)],
+      ['important', usage(100)],
+      ['humble', usage(50)],
+      ['humbler', usage(60)],
+      ['critical', usage(1000)],
+    ]);
+    expect(rank(pods, 'memory.available', used).map((p) => p.metadata.uid)).toEqual([
+      'humbler',
+      'humble',
+      'important',
+      'modest',
+    ]);
   });
 
   /** What happens to one pod on a node with so much memory, minute by minute. */
-  async function minutes(availableKib: number[], policy: EvictionPolicy): Promise<{ evicted: { minute: number; graceSeconds: number }[]; pressure: boolean[] }> {
+  async function minutes(
+    availableKib: number[],
+    policy: EvictionPolicy,
+  ): Promise<{ evicted: { minute: number; graceSeconds: number }[]; pressure: boolean[] }> {
     const clock = new FakeClock();
     const now = { kib: 1_000_000 };
     const evicted: { minute: number; graceSeconds: number }[] = [];
     const pressure: boolean[] = [];
     let minute = 0;
-    const disk = { read: () => Promise.resolve(Buffer.from(`MemTotal: 1000000 kB\nMemAvailable: ${now.kib} kB\n`)) } as unknown as Disk;
-    const plenty = () => Promise.resolve({ capacityBytes: 1000, availableBytes: 900, inodes: 1000, inodesFree: 900 });
+    const disk = {
+      read: () =>
+        Promise.resolve(Buffer.from(`MemTotal: 1000000 kB\nMemAvailable: ${now.kib} kB\n`)),
+    } as unknown as Disk;
+    const plenty = () =>
+      Promise.resolve({ capacityBytes: 1000, availableBytes: 900, inodes: 1000, inodesFree: 900 });
     const stop = startPressure({
-      policy, clock, disk, log: silentLog, nodeRoom: plenty, imageRoom: plenty, reclaimDisk: () => Promise.resolve(), pods: () => [podOf('a', 0)], usage: () => Promise.resolve(new Map([['a', usage(10)]])),
+      policy,
+      clock,
+      disk,
+      log: silentLog,
+      nodeRoom: plenty,
+      imageRoom: plenty,
+      reclaimDisk: () => Promise.resolve(),
+      pods: () => [podOf('a', 0)],
+      usage: () => Promise.resolve(new Map([['a', usage(10)]])),
       evict: (_pod, _reason, _message, graceSeconds) => void evicted.push({ minute, graceSeconds }),
-      report: ({ memory }) => void pressure.push(memory), readOnly: () => Promise.resolve(false), ended: () => Promise.resolve(), helpless: () => undefined,
+      report: ({ memory }) => void pressure.push(memory),
+      readOnly: () => Promise.resolve(false),
+      ended: () => Promise.resolve(),
+      helpless: () => undefined,
     });
     for (const kib of availableKib) {
       now.kib = kib;
@@ -205,13 +315,25 @@ describe('eviction', () => {
   it('goes by thresholds of the operator', async () => {
     const hard = { 'memory.available': { share: 0.5 } };
     expect((await minutes([600_000, 600_000], { hard })).evicted).toEqual([]);
-    expect((await minutes([600_000, 400_000], { hard })).evicted[0]).toEqual({ minute: 1, graceSeconds: 1 });
-    expect((await minutes([600_000, 1000], { hard: { 'nodefs.available': { share: 0.1 } } })).evicted).toEqual([]);
+    expect((await minutes([600_000, 400_000], { hard })).evicted[0]).toEqual({
+      minute: 1,
+      graceSeconds: 1,
+    });
+    expect(
+      (await minutes([600_000, 1000], { hard: { 'nodefs.available': { share: 0.1 } } })).evicted,
+    ).toEqual([]);
   });
 
   it('evicts by a soft threshold only when it has been broken for its grace period, and gently', async () => {
-    const policy: EvictionPolicy = { soft: { 'memory.available': { amount: 500_000 * 1024 } }, softGraceMs: { 'memory.available': 150_000 }, maxPodGraceSeconds: 30, lingerMs: 60_000 };
-    expect((await minutes([400_000, 400_000, 600_000, 400_000, 400_000], policy)).evicted).toEqual([]);
+    const policy: EvictionPolicy = {
+      soft: { 'memory.available': { amount: 500_000 * 1024 } },
+      softGraceMs: { 'memory.available': 150_000 },
+      maxPodGraceSeconds: 30,
+      lingerMs: 60_000,
+    };
+    expect((await minutes([400_000, 400_000, 600_000, 400_000, 400_000], policy)).evicted).toEqual(
+      [],
+    );
     const long = await minutes([400_000, 400_000, 400_000, 400_000], policy);
     expect(long.evicted[0]).toEqual({ minute: 2, graceSeconds: 30 });
     expect(long.pressure).toEqual([true]);
@@ -219,8 +341,15 @@ describe('eviction', () => {
 
   it('says why', () => {
     const signals = { 'memory.available': { available: 51_200_000, capacity: 1e9 } };
-    expect(evictionMessage(podOf('u', 0), 'memory.available', { signals, thresholds: defaultEvictionHard, usage: usage(2048) })).toBe(
-      'The node was low on resource: memory. Threshold quantity: 100Mi, available: 50000Ki. Container c was using 2Ki, request is 0, has larger consumption of memory. ',
+    expect(
+      evictionMessage(podOf('u', 0), 'memory.available', {
+        signals,
+        thresholds: defaultEvictionHard,
+        usage: usage(2048),
+      }),
+    ).toBe(
+      'The node was low on resource: memory. Threshold quantity: 100Mi, available: 50000Ki. ' +
+        'Container c was using 2Ki, request is 0, has larger consumption of memory. ',
     );
   });
 });

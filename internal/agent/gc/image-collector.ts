@@ -60,11 +60,16 @@ export class ImageCollector {
     const wanted = Math.ceil(capacityBytes * (1 - lowShare) - availableBytes);
     const freed = await this.#free(wanted, images);
     if (freed >= wanted) return;
-    const message = `Failed to garbage collect required amount of images. Attempted to free ${wanted} bytes, but only found ${freed} bytes eligible to free.`;
+    const message =
+      `Failed to garbage collect required amount of images. Attempted to free ${wanted} bytes, ` +
+      `but only found ${freed} bytes eligible to free.`;
     warn('FreeDiskSpaceFailed', message);
   }
 
-  /** Removes every image that nothing uses, whatever the disk says: before anybody is evicted for want of room. */
+  /**
+   * Removes every image that nothing uses, whatever the disk says: before anybody is evicted for
+   * want of room.
+   */
   async collectAll(): Promise<number> {
     return this.#free(Number.MAX_SAFE_INTEGER, await this.#observe(), 0);
   }
@@ -83,9 +88,14 @@ export class ImageCollector {
     });
   }
 
-  async #free(wanted: number, images: (StoredImage & { used: boolean })[], age = this.#policy.leastAgeMs): Promise<number> {
+  async #free(
+    wanted: number,
+    images: (StoredImage & { used: boolean })[],
+    age = this.#policy.leastAgeMs,
+  ): Promise<number> {
     const { clock, remove, log } = this.#options;
-    const memory = (image: StoredImage): Memory => this.#memory.get(image.id) ?? { seenMs: -Infinity, usedMs: -1 };
+    const memory = (image: StoredImage): Memory =>
+      this.#memory.get(image.id) ?? { seenMs: -Infinity, usedMs: -1 };
     const idle = images.filter((image) => !image.used && !image.pinned);
     idle.sort((a, b) => memory(a).usedMs - memory(b).usedMs || memory(a).seenMs - memory(b).seenMs);
     let freed = 0;

@@ -21,7 +21,10 @@ export interface LocalStorageOptions {
 
 const periodMs = 30_000;
 
-/** Evicts pods that write more than they said they would. Measures nothing while no pod has such a limit. */
+/**
+ * Evicts pods that write more than they said they would. Measures nothing while no pod has such a
+ * limit.
+ */
 export function startLocalStorageLimits(options: LocalStorageOptions): () => void {
   let timer: Timer | undefined;
   let stopped = false;
@@ -42,11 +45,17 @@ export function startLocalStorageLimits(options: LocalStorageOptions): () => voi
 }
 
 function limitedVolumes(pod: Pod): { name: string; limit: string | undefined }[] {
-  return diskVolumes(pod).map((name) => ({ name, limit: pod.spec.volumes?.find((v) => v.name === name)?.emptyDir?.sizeLimit }));
+  return diskVolumes(pod).map((name) => ({
+    name,
+    limit: pod.spec.volumes?.find((v) => v.name === name)?.emptyDir?.sizeLimit,
+  }));
 }
 
 function hasLimit(pod: Pod): boolean {
-  return limitedVolumes(pod).some((v) => v.limit !== undefined) || pod.spec.containers.some((c) => c.resources?.limits?.['ephemeral-storage'] !== undefined);
+  return (
+    limitedVolumes(pod).some((v) => v.limit !== undefined) ||
+    pod.spec.containers.some((c) => c.resources?.limits?.['ephemeral-storage'] !== undefined)
+  );
 }
 
 async function check(pods: Pod[], options: LocalStorageOptions): Promise<void> {
@@ -57,27 +66,51 @@ async function check(pods: Pod[], options: LocalStorageOptions): Promise<void> {
   }
 }
 
-async function excess(pod: Pod, used: Usage | undefined, options: LocalStorageOptions): Promise<string | undefined> {
+async function excess(
+  pod: Pod,
+  used: Usage | undefined,
+  options: LocalStorageOptions,
+): Promise<string | undefined> {
   let inVolumes = 0;
   for (const volume of limitedVolumes(pod)) {
     const bytes = await sizeOf(options.volumePath(pod, volume.name), options.spawn);
     inVolumes += bytes;
     const limit = quantityOf(volume.limit);
-    if (!limit.isZero() && bytes > limit.asNumber()) return `Usage of EmptyDir volume ${JSON.stringify(volume.name)} exceeds the limit ${JSON.stringify(limit.toString())}. `;
+    if (!limit.isZero() && bytes > limit.asNumber())
+      return (
+        `Usage of EmptyDir volume ${JSON.stringify(volume.name)} exceeds the limit ` +
+        `${JSON.stringify(limit.toString())}. `
+      );
   }
   for (const container of pod.spec.containers) {
     const limit = quantityOf(container.resources?.limits?.['ephemeral-storage']);
     const bytes = used?.containers.find((c) => c.name === container.name)?.diskBytes ?? 0;
-    if (!limit.isZero() && bytes > limit.asNumber()) return `Container ${container.name} exceeded its local ephemeral storage limit ${JSON.stringify(limit.toString())}. `;
+    if (!limit.isZero() && bytes > limit.asNumber())
+      return (
+        `Container ${container.name} exceeded its local ephemeral storage limit ` +
+        `${JSON.stringify(limit.toString())}. `
+      );
   }
   const total = podTotal(pod, 'limits', 'ephemeral-storage');
-  const everyone = pod.spec.containers.every((c) => c.resources?.limits?.['ephemeral-storage'] !== undefined);
-  if (!total || !everyone || (used?.diskBytes ?? 0) + inVolumes <= total.asNumber()) return undefined;
-  return `Pod ephemeral local storage usage exceeds the total limit of containers ${total.toString()}. `;
+  const everyone = pod.spec.containers.every(
+    (c) => c.resources?.limits?.['ephemeral-storage'] !== undefined,
+  );
+  if (!total || !everyone || (used?.diskBytes ?? 0) + inVolumes <= total.asNumber())
+    return undefined;
+  return (
+    'Pod ephemeral local storage usage exceeds the total limit of containers ' +
+    `${total.toString()}. `
+  );
 }
 
 async function sizeOf(path: string | undefined, spawn: Spawn): Promise<number> {
   if (path === undefined) return 0;
-  const done = await spawn.run('gc.du', ['du', '--summarize', '--one-file-system', '--block-size=1', path]);
+  const done = await spawn.run('gc.du', [
+    'du',
+    '--summarize',
+    '--one-file-system',
+    '--block-size=1',
+    path,
+  ]);
   return Number(done.stdout.toString().split('\t')[0] ?? 0) || 0;
 }

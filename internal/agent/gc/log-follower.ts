@@ -24,7 +24,8 @@ const fallbackMs = 10_000;
 /**
  * Follows the size of one log.
  *
- *     quiet: the kernel tells ──written to──> growing: looked at when half of what is left can have been filled
+ *     quiet: the kernel tells ──written to──> growing: looked at when half of what is left can have
+ *     been filled
  *       ^──────── no larger than at the look before ────────┘   full: rotated
  */
 export class LogFollower {
@@ -81,7 +82,10 @@ export class LogFollower {
     }
   }
 
-  /** Waits for the kernel to tell of a write; one between the last look and the watch is seen by a look after it. */
+  /**
+   * Waits for the kernel to tell of a write; one between the last look and the watch is seen by a
+   * look after it.
+   */
   async #rest(): Promise<void> {
     const { disk, path } = this.#o;
     let told = false;

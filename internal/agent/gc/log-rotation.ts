@@ -45,7 +45,9 @@ export class LogRotation {
       follower.stop();
       known.delete(id);
     }
-    for (const container of running) if (container.logPath && !known.has(container.id)) known.set(container.id, this.#follow(container));
+    for (const container of running)
+      if (container.logPath && !known.has(container.id))
+        known.set(container.id, this.#follow(container));
     if (known.size > 0) this.#pods.set(uid, known);
     else this.#pods.delete(uid);
   }
@@ -66,13 +68,21 @@ export class LogRotation {
   }
 }
 
-/** One rotation: drop the oldest, put the current aside, let the runtime open a new one, compress the older unless in a hurry. */
-export async function rotateLog(id: string, logPath: string, options: LogRotationOptions & { hurry?: boolean }): Promise<void> {
+/**
+ * One rotation: drop the oldest, put the current aside, let the runtime open a new one, compress
+ * the older unless in a hurry.
+ */
+export async function rotateLog(
+  id: string,
+  logPath: string,
+  options: LogRotationOptions & { hurry?: boolean },
+): Promise<void> {
   const { disk, tree, clock } = options;
   const slash = logPath.lastIndexOf('/');
   const [dir, base] = [logPath.slice(0, slash), logPath.slice(slash + 1)];
   const names = (await disk.list(op, dir)).filter((name) => name.startsWith(`${base}.`)).sort();
-  for (const name of names.filter((n) => n.endsWith('.tmp'))) await disk.remove(op, `${dir}/${name}`);
+  for (const name of names.filter((n) => n.endsWith('.tmp')))
+    await disk.remove(op, `${dir}/${name}`);
   const rotated = names.filter((name) => !name.endsWith('.tmp'));
   // The current file and the one it becomes count too.
   const keep = Math.max(0, (options.maxFiles ?? defaultMaxFiles) - 2);
@@ -83,17 +93,23 @@ export async function rotateLog(id: string, logPath: string, options: LogRotatio
   try {
     await options.reopen(id);
   } catch (error) {
-    // The runtime still writes to the old file: it gets its name back and the next look tries again.
+    // The runtime still writes to the old file: it gets its name back and the next look tries
+    // again.
     await tree.rename(op, aside, logPath);
     throw error;
   }
   if (options.hurry) return;
-  for (const name of rotated.slice(surplus.length)) if (!name.endsWith('.gz')) await compress(`${dir}/${name}`, options);
+  for (const name of rotated.slice(surplus.length))
+    if (!name.endsWith('.gz')) await compress(`${dir}/${name}`, options);
 }
 
-const stampOf = (ms: number): string => new Date(ms).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
+const stampOf = (ms: number): string =>
+  new Date(ms).toISOString().replace(/[-:]/g, '').replace('T', '-').slice(0, 15);
 
-/** The kubelet's `20060102-150405`. Names are the order of the files, so two of one second, or a clock set back, must not take each other's. */
+/**
+ * The kubelet's `20060102-150405`. Names are the order of the files, so two of one second, or a
+ * clock set back, must not take each other's.
+ */
 function nextStamp(nowMs: number, newest: string | undefined): string {
   const [, y, mo, d, h, mi, s] = /^(\d{4})(\d\d)(\d\d)-(\d\d)(\d\d)(\d\d)/.exec(newest ?? '') ?? [];
   const before = y === undefined ? 0 : Date.parse(`${y}-${mo}-${d}T${h}:${mi}:${s}Z`);

@@ -28,12 +28,36 @@ class SmallDisk {
   constructor(pods: Record<string, number>, others: number, policy: EvictionPolicy = {}) {
     this.pods = new Map(Object.entries(pods));
     this.others = others;
-    const disk = { read: () => Promise.resolve(Buffer.from('MemTotal: 1000000 kB\nMemAvailable: 900000 kB\n')) } as unknown as Disk;
-    const room = () => Promise.resolve({ capacityBytes: 1000 * mebibyte, availableBytes: this.available * mebibyte, inodes: 1000, inodesFree: this.inodesFree });
+    const disk = {
+      read: () => Promise.resolve(Buffer.from('MemTotal: 1000000 kB\nMemAvailable: 900000 kB\n')),
+    } as unknown as Disk;
+    const room = () =>
+      Promise.resolve({
+        capacityBytes: 1000 * mebibyte,
+        availableBytes: this.available * mebibyte,
+        inodes: 1000,
+        inodesFree: this.inodesFree,
+      });
     this.stop = startPressure({
-      policy, disk, clock: this.clock, log: silentLog, nodeRoom: room, imageRoom: room,
-      pods: () => [...this.pods.keys()].map((uid) => ({ metadata: { uid }, spec: { containers: [{ name: 'c' }] } }) as unknown as Pod),
-      usage: () => Promise.resolve(new Map([...this.pods].map(([uid, held]): [string, Usage] => [uid, { memoryBytes: 0, diskBytes: held * mebibyte, inodes: held, containers: [] }]))),
+      policy,
+      disk,
+      clock: this.clock,
+      log: silentLog,
+      nodeRoom: room,
+      imageRoom: room,
+      pods: () =>
+        [...this.pods.keys()].map(
+          (uid) => ({ metadata: { uid }, spec: { containers: [{ name: 'c' }] } }) as unknown as Pod,
+        ),
+      usage: () =>
+        Promise.resolve(
+          new Map(
+            [...this.pods].map(([uid, held]): [string, Usage] => [
+              uid,
+              { memoryBytes: 0, diskBytes: held * mebibyte, inodes: held, containers: [] },
+            ]),
+          ),
+        ),
       reclaimDisk: () => Promise.resolve(void this.collected.push(this.available)),
       evict: (pod) => void this.evicted.push(pod.metadata.uid ?? ''),
       ended: () => new Promise((resolve) => (this.ended = resolve)),
@@ -99,7 +123,10 @@ describe('a full disk', () => {
   });
 
   it('wants minReclaim above the threshold once it was broken', async () => {
-    const policy: EvictionPolicy = { hard: { 'nodefs.available': { share: 0.1 } }, minReclaim: { 'nodefs.available': { share: 0.1 } } };
+    const policy: EvictionPolicy = {
+      hard: { 'nodefs.available': { share: 0.1 } },
+      minReclaim: { 'nodefs.available': { share: 0.1 } },
+    };
     const disk = new SmallDisk({ a: 60, b: 50 }, 810, policy);
     await disk.pass(10_000);
     await disk.end('a');
@@ -124,17 +151,21 @@ describe('a full disk', () => {
     disk.stop();
   });
 
-  it('that has become read-only is told, takes no pod, and is forgotten when it takes writes again', async () => {
-    const disk = new SmallDisk({ a: 500 }, 0);
-    await disk.pass(10_000);
-    disk.readOnly = true;
-    await disk.pass(61_000);
-    expect([disk.pressure, disk.toldReadOnly, disk.evicted]).toEqual([[true], true, []]);
-    disk.readOnly = false;
-    await disk.pass(10_000);
-    expect([disk.pressure, disk.toldReadOnly]).toEqual([[true, false], false]);
-    disk.stop();
-  });
+  it(
+    'that has become read-only is told, takes no pod, and is forgotten when it takes writes ' +
+      'again',
+    async () => {
+      const disk = new SmallDisk({ a: 500 }, 0);
+      await disk.pass(10_000);
+      disk.readOnly = true;
+      await disk.pass(61_000);
+      expect([disk.pressure, disk.toldReadOnly, disk.evicted]).toEqual([[true], true, []]);
+      disk.readOnly = false;
+      await disk.pass(10_000);
+      expect([disk.pressure, disk.toldReadOnly]).toEqual([[true, false], false]);
+      disk.stop();
+    },
+  );
 
   it('goes by inodes when those are what is short', async () => {
     const disk = new SmallDisk({ few: 50, many: 300 }, 0);

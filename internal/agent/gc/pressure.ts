@@ -3,7 +3,18 @@ import type { Clock, Timer } from '../../io/clock.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { FilesystemRoom } from '../../io/filesystem.ts';
 import type { Log } from '../../io/log.ts';
-import { broken, defaultEvictionHard, evictionMessage, frees, nearby, rank, type Signal, type Signals, type Thresholds, type Usage } from './eviction.ts';
+import {
+  broken,
+  defaultEvictionHard,
+  evictionMessage,
+  frees,
+  nearby,
+  rank,
+  type Signal,
+  type Signals,
+  type Thresholds,
+  type Usage,
+} from './eviction.ts';
 
 /** When pods are evicted; the defaults are the kubelet's. */
 export interface EvictionPolicy {
@@ -46,7 +57,10 @@ export interface PressureOptions {
 export interface Pressures {
   memory: boolean;
   disk: boolean;
-  /** The file system of the node is read-only: the disk is under pressure, too, for nothing can start. */
+  /**
+   * The file system of the node is read-only: the disk is under pressure, too, for nothing can
+   * start.
+   */
   readOnly: boolean;
 }
 
@@ -54,7 +68,10 @@ export interface Pressures {
 const soonMs = 1000;
 const nearMs = 10_000;
 const farMs = 60_000;
-/** A pressure that ended narrowly is still told for this long, so that the scheduler does not send the next pod into it. */
+/**
+ * A pressure that ended narrowly is still told for this long, so that the scheduler does not send
+ * the next pod into it.
+ */
 const defaultLingerMs = 300_000;
 /** A node that is out of room cannot wait for anybody. */
 const hardGraceSeconds = 1;
@@ -97,7 +114,8 @@ class Pressure {
   }
 
   #next(ms: number): void {
-    if (!this.#stopped) this.#timer = this.#options.clock.after('gc.pressure', ms, () => void this.#look());
+    if (!this.#stopped)
+      this.#timer = this.#options.clock.after('gc.pressure', ms, () => void this.#look());
   }
 
   async #look(): Promise<void> {
@@ -117,7 +135,10 @@ class Pressure {
     const now = clock.monotonicMs();
     const before = { since: this.#broken, minReclaim: this.#minReclaim };
     const low = broken(signals, this.#hard, before);
-    const ripe = outlasted(broken(signals, this.#soft), this.#softSince, { now, graceMs: policy?.softGraceMs ?? {} });
+    const ripe = outlasted(broken(signals, this.#soft), this.#softSince, {
+      now,
+      graceMs: policy?.softGraceMs ?? {},
+    });
     const all = [...new Set([...low, ...ripe])];
     this.#broken = new Set(all);
     const near = nearby(signals, this.#hard) || nearby(signals, this.#soft);
@@ -126,42 +147,86 @@ class Pressure {
       this.#helpless = false;
       return near || this.#told.memory || this.#told.disk ? nearMs : farMs;
     }
-    const by = low.length > 0 ? { thresholds: this.#hard, graceSeconds: hardGraceSeconds } : { thresholds: this.#soft, graceSeconds: policy?.maxPodGraceSeconds ?? 0 };
+    const by =
+      low.length > 0
+        ? { thresholds: this.#hard, graceSeconds: hardGraceSeconds }
+        : { thresholds: this.#soft, graceSeconds: policy?.maxPodGraceSeconds ?? 0 };
     return (await this.#relieve(all[0], { ...by, signals })) ? soonMs : nearMs;
   }
 
-  #tell(all: Signal[], { now, near, readOnly }: { now: number; near: boolean; readOnly: boolean }): void {
+  #tell(
+    all: Signal[],
+    { now, near, readOnly }: { now: number; near: boolean; readOnly: boolean },
+  ): void {
     if (all.includes('memory.available')) this.#since.memory = now;
     if (all.some((signal) => signal !== 'memory.available')) this.#since.disk = now;
     const lingerMs = this.#options.policy?.lingerMs ?? (near ? defaultLingerMs : 0);
     const lasts = (since: number): boolean => since === now || now - since < lingerMs;
-    const is = { memory: lasts(this.#since.memory), disk: readOnly || lasts(this.#since.disk), readOnly };
-    if (is.memory !== this.#told.memory || is.disk !== this.#told.disk || is.readOnly !== this.#told.readOnly) this.#options.report((this.#told = is));
+    const is = {
+      memory: lasts(this.#since.memory),
+      disk: readOnly || lasts(this.#since.disk),
+      readOnly,
+    };
+    if (
+      is.memory !== this.#told.memory ||
+      is.disk !== this.#told.disk ||
+      is.readOnly !== this.#told.readOnly
+    )
+      this.#options.report((this.#told = is));
   }
 
   /** True when a pod was evicted and has ended: it is worth looking again at once. */
-  async #relieve(signal: Signal, { signals, thresholds, graceSeconds }: { signals: Signals; thresholds: Thresholds; graceSeconds: number }): Promise<boolean> {
+  async #relieve(
+    signal: Signal,
+    {
+      signals,
+      thresholds,
+      graceSeconds,
+    }: { signals: Signals; thresholds: Thresholds; graceSeconds: number },
+  ): Promise<boolean> {
     const options = this.#options;
     if (signal !== 'memory.available') {
       await options.reclaimDisk();
-      if (!broken(await readSignals(options), thresholds, { since: this.#broken, minReclaim: this.#minReclaim }).includes(signal)) return false;
+      if (
+        !broken(await readSignals(options), thresholds, {
+          since: this.#broken,
+          minReclaim: this.#minReclaim,
+        }).includes(signal)
+      )
+        return false;
     }
     const pods = options.pods();
     const usage = await options.usage(signal === 'memory.available' ? 'memory' : 'disk');
-    const victim = rank(pods, signal, usage).find((pod) => frees(signal, usage.get(pod.metadata.uid ?? '')));
+    const victim = rank(pods, signal, usage).find((pod) =>
+      frees(signal, usage.get(pod.metadata.uid ?? '')),
+    );
     if (!victim) {
-      if (!this.#helpless) options.helpless(signal, signals[signal] ?? { available: 0, capacity: 0 });
+      if (!this.#helpless)
+        options.helpless(signal, signals[signal] ?? { available: 0, capacity: 0 });
       this.#helpless = true;
       return false;
     }
-    options.evict(victim, 'Evicted', evictionMessage(victim, signal, { signals, thresholds, usage: usage.get(victim.metadata.uid ?? '') }), graceSeconds);
+    options.evict(
+      victim,
+      'Evicted',
+      evictionMessage(victim, signal, {
+        signals,
+        thresholds,
+        usage: usage.get(victim.metadata.uid ?? ''),
+      }),
+      graceSeconds,
+    );
     await options.ended(victim);
     return true;
   }
 }
 
 /** The signals that have been below their soft thresholds for longer than their grace periods. */
-function outlasted(low: Signal[], since: Map<Signal, number>, { now, graceMs }: { now: number; graceMs: Partial<Record<Signal, number>> }): Signal[] {
+function outlasted(
+  low: Signal[],
+  since: Map<Signal, number>,
+  { now, graceMs }: { now: number; graceMs: Partial<Record<Signal, number>> },
+): Signal[] {
   for (const signal of since.keys()) if (!low.includes(signal)) since.delete(signal);
   return low.filter((signal) => {
     const began = since.get(signal) ?? now;
@@ -171,8 +236,13 @@ function outlasted(low: Signal[], since: Map<Signal, number>, { now, graceMs }: 
 }
 
 async function readSignals(options: PressureOptions): Promise<Signals> {
-  const [meminfo, node, image] = await Promise.all([options.disk.read('gc.pressure', '/proc/meminfo'), options.nodeRoom(), options.imageRoom()]);
-  const line = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo.toString())?.[1] ?? 0) * 1024;
+  const [meminfo, node, image] = await Promise.all([
+    options.disk.read('gc.pressure', '/proc/meminfo'),
+    options.nodeRoom(),
+    options.imageRoom(),
+  ]);
+  const line = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo.toString())?.[1] ?? 0) * 1024;
   return {
     'memory.available': { available: line('MemAvailable'), capacity: line('MemTotal') },
     'nodefs.available': { available: node.availableBytes, capacity: node.capacityBytes },

@@ -18,10 +18,15 @@ export interface HookInput {
 /** Go's http.Client of the kubelet has no limit either; the grace period ends it. */
 const longestHttpMs = 24 * 3600_000;
 
-/** Runs a lifecycle handler to its end. Throws when it failed; what an aborted one does later is not waited for. */
+/**
+ * Runs a lifecycle handler to its end. Throws when it failed; what an aborted one does later is not
+ * waited for.
+ */
 export async function runHook(input: HookInput, doors: ProbeDoors): Promise<void> {
   const { handler, container, pod, signal } = input;
-  const who = `for Container ${JSON.stringify(container.name)} in Pod "${pod.metadata.name ?? ''}_${pod.metadata.namespace ?? ''}(${pod.metadata.uid ?? ''})"`;
+  const who =
+    `for Container ${JSON.stringify(container.name)} in Pod ` +
+    `"${pod.metadata.name ?? ''}_${pod.metadata.namespace ?? ''}(${pod.metadata.uid ?? ''})"`;
   const work = start(input, doors, who);
   if (handler.sleep) return work;
   let stop = (): void => undefined;
@@ -44,11 +49,19 @@ async function start(input: HookInput, doors: ProbeDoors, who: string): Promise<
     const command = handler.exec.command ?? [];
     const { exitCode, output } = await doors.exec(input.containerId, command, 0);
     if (exitCode === 0) return;
-    throw new Error(`Exec lifecycle hook ([${command.join(' ')}]) ${who} failed - error: command '${command.join(' ')}' exited with ${exitCode}: ${output}, message: ${JSON.stringify(output)}`);
+    throw new Error(
+      `Exec lifecycle hook ([${command.join(' ')}]) ${who} failed - error: command ` +
+        `'${command.join(' ')}' exited with ${exitCode}: ${output}, message: ` +
+        `${JSON.stringify(output)}`,
+    );
   }
   if (handler.httpGet) {
     await httpHook(input, doors).catch((cause: unknown) => {
-      throw new Error(`HTTP lifecycle hook (${handler.httpGet?.path ?? ''}) ${who} failed - error: ${messageOf(cause)}`, { cause });
+      throw new Error(
+        `HTTP lifecycle hook (${handler.httpGet?.path ?? ''}) ${who} failed - error: ` +
+          `${messageOf(cause)}`,
+        { cause },
+      );
     });
     return;
   }
@@ -63,13 +76,27 @@ async function start(input: HookInput, doors: ProbeDoors, who: string): Promise<
 async function httpHook(input: HookInput, doors: ProbeDoors): Promise<void> {
   const action = input.handler.httpGet;
   if (!action) return;
-  const request: HttpGetRequest = { action, container: input.container, podIP: input.podIP, purpose: 'lifecycle', timeoutMs: longestHttpMs };
+  const request: HttpGetRequest = {
+    action,
+    container: input.container,
+    podIP: input.podIP,
+    purpose: 'lifecycle',
+    timeoutMs: longestHttpMs,
+  };
   try {
     await httpGet(request, doors);
   } catch (error) {
     if (!messageOf(error).includes('server gave HTTP response to HTTPS client')) throw error;
-    const headers = (action.httpHeaders ?? []).filter((header) => header.name.toLowerCase() !== 'authorization');
-    await httpGet({ ...request, scheme: 'http', action: { ...action, httpHeaders: headers } }, doors);
-    input.fellBack?.(`request to HTTPS lifecycle hook ${action.host || input.podIP}:${action.port} got HTTP response, retry with HTTP succeeded`);
+    const headers = (action.httpHeaders ?? []).filter(
+      (header) => header.name.toLowerCase() !== 'authorization',
+    );
+    await httpGet(
+      { ...request, scheme: 'http', action: { ...action, httpHeaders: headers } },
+      doors,
+    );
+    input.fellBack?.(
+      `request to HTTPS lifecycle hook ${action.host || input.podIP}:${action.port} got HTTP ` +
+        'response, retry with HTTP succeeded',
+    );
   }
 }

@@ -29,13 +29,19 @@ function entriesOf(secret: Secret): Record<string, Entry> {
     const encoded = own(secret.data, key);
     if (!encoded) return {};
     try {
-      return JSON.parse(Buffer.from(encoded as unknown as string, 'base64').toString()) as Record<string, unknown>;
+      return JSON.parse(Buffer.from(encoded as unknown as string, 'base64').toString()) as Record<
+        string,
+        unknown
+      >;
     } catch {
       return {}; // a broken secret counts as none, as with the kubelet
     }
   };
-  if (secret.type === 'kubernetes.io/dockerconfigjson') return (read('.dockerconfigjson')['auths'] ?? {}) as Record<string, Entry>;
-  return secret.type === 'kubernetes.io/dockercfg' ? (read('.dockercfg') as Record<string, Entry>) : {};
+  if (secret.type === 'kubernetes.io/dockerconfigjson')
+    return (read('.dockerconfigjson')['auths'] ?? {}) as Record<string, Entry>;
+  return secret.type === 'kubernetes.io/dockercfg'
+    ? (read('.dockercfg') as Record<string, Entry>)
+    : {};
 }
 
 function authOf(entry: Entry): AuthConfig | undefined {
@@ -47,12 +53,23 @@ function authOf(entry: Entry): AuthConfig | undefined {
     username = text.slice(0, colon);
     password = text.slice(colon + 1);
   }
-  return { username, password, identityToken: entry.identitytoken ?? '', registryToken: entry.registrytoken ?? '' };
+  return {
+    username,
+    password,
+    identityToken: entry.identitytoken ?? '',
+    registryToken: entry.registrytoken ?? '',
+  };
 }
 
-/** -1 = not for this image; else the length of the path that matched. Hosts may hold `*` for one label. */
+/**
+ * -1 = not for this image; else the length of the path that matched. Hosts may hold `*` for one
+ * label.
+ */
 function matchLength(where: string, name: ImageName): number {
-  const bare = where.replace(/^https?:\/\//, '').replace(/\/v[12]\/?$/, '').replace(/\/$/, '');
+  const bare = where
+    .replace(/^https?:\/\//, '')
+    .replace(/\/v[12]\/?$/, '')
+    .replace(/\/$/, '');
   const [host = '', ...rest] = bare.split('/');
   const path = rest.join('/');
   const normal = /^(index\.|registry-1\.)?docker\.io$/.test(host) ? 'docker.io' : host;
@@ -65,5 +82,12 @@ function hostMatches(pattern: string, host: string): boolean {
   const want = pattern.split('.');
   const have = host.split('.');
   if (want.length !== have.length) return false;
-  return want.every((part, i) => new RegExp(`^${part.split('*').map((s) => s.replace(/[.+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`).test(have[i]!));
+  return want.every((part, i) =>
+    new RegExp(
+      `^${part
+        .split('*')
+        .map((s) => s.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+        .join('.*')}$`,
+    ).test(have[i]!),
+  );
 }

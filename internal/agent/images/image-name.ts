@@ -7,18 +7,26 @@ export interface ImageName {
 }
 
 const component = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
-const host = '(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)*|\\[[0-9a-fA-F:]+\\])(?::[0-9]+)?';
-const reference = new RegExp(`^(?:(${host})/)?(${component}(?:/${component})*)(?::(\\w[\\w.-]{0,127}))?(?:@([A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?$`);
+const host =
+  '(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?(?:\\.[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?)' +
+  '*|\\[[0-9a-fA-F:]+\\])(?::[0-9]+)?';
+const reference = new RegExp(
+  `^(?:(${host})/)?(${component}(?:/${component})*)(?::(\\w[\\w.-]{0,127}))` +
+    '?(?:@([A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,}))?$',
+);
 const longestRepository = 255;
 
 /** Throws with the words of upstream's parser. A name without tag and digest gets `latest`. */
 export function parseImageName(text: string): ImageName {
-  const fail = (why: string): Error => new Error(`couldn't parse image name ${JSON.stringify(text)}: ${why}`);
-  if (text !== '' && reference.exec(text) === null && reference.exec(text.toLowerCase()) !== null) throw fail('repository name must be lowercase');
+  const fail = (why: string): Error =>
+    new Error(`couldn't parse image name ${JSON.stringify(text)}: ${why}`);
+  if (text !== '' && reference.exec(text) === null && reference.exec(text.toLowerCase()) !== null)
+    throw fail('repository name must be lowercase');
   const match = reference.exec(text);
   if (!match) throw fail('invalid reference format');
   let [, first = '', repository = '', tag = '', digest = ''] = match;
-  // Only a first part with a dot, a port or the name localhost is a registry; `library/busybox` is not.
+  // Only a first part with a dot, a port or the name localhost is a registry; `library/busybox` is
+  // not.
   if (first && !/[.:]/.test(first) && first !== 'localhost' && first === first.toLowerCase()) {
     repository = `${first}/${repository}`;
     first = '';
@@ -26,7 +34,8 @@ export function parseImageName(text: string): ImageName {
   let registry = first || 'docker.io';
   if (registry === 'index.docker.io') registry = 'docker.io';
   if (registry === 'docker.io' && !repository.includes('/')) repository = `library/${repository}`;
-  if (repository.length > longestRepository) throw fail('repository name must not be more than 255 characters');
+  if (repository.length > longestRepository)
+    throw fail('repository name must not be more than 255 characters');
   if (!tag && !digest) tag = 'latest';
   return { registry, repository, tag, digest };
 }

@@ -12,7 +12,12 @@ import { parseImageName, withDefaultTag, type ImageName } from './image-name.ts'
 
 /** Why an image is not there: the reason of status.state.waiting. */
 export class ImageError extends Error {
-  readonly reason: 'ErrImagePull' | 'ImagePullBackOff' | 'ErrImageNeverPull' | 'InvalidImageName' | 'ImageInspectError';
+  readonly reason:
+    | 'ErrImagePull'
+    | 'ImagePullBackOff'
+    | 'ErrImageNeverPull'
+    | 'InvalidImageName'
+    | 'ImageInspectError';
   readonly retryMs: number | undefined;
 
   constructor(reason: ImageError['reason'], message: string, retryMs?: number) {
@@ -37,7 +42,10 @@ export interface EnsureInput {
 
 /** More pulls at once only make each of them slower, and a flash card stall. */
 const defaultParallelPulls = 3;
-/** A large image over a slow line takes its time; a pull that brings nothing is ended by the runtime itself. */
+/**
+ * A large image over a slow line takes its time; a pull that brings nothing is ended by the runtime
+ * itself.
+ */
 const pullTimeoutMs = 3_600_000;
 
 export interface ImagePullerOptions {
@@ -77,7 +85,12 @@ export class ImagePuller {
     const image = this.#named(input);
     const present = input.policy === 'Always' ? undefined : await this.#inspect(input, image);
     if (present) {
-      this.#events.normal(input.about, 'Pulled', `Container image "${input.image}" already present on machine and can be accessed by the pod`);
+      this.#events.normal(
+        input.about,
+        'Pulled',
+        `Container image "${input.image}" already present on machine and can be accessed by ` +
+          'the pod',
+      );
       return ensured(present);
     }
     if (input.policy === 'Never') {
@@ -91,7 +104,8 @@ export class ImagePuller {
   /** The pod is gone: its failures count no more. */
   forget(uid: string): void {
     this.#backOff.forget(`${uid}_`);
-    for (const key of this.#lastError.keys()) if (key.startsWith(`${uid}_`)) this.#lastError.delete(key);
+    for (const key of this.#lastError.keys())
+      if (key.startsWith(`${uid}_`)) this.#lastError.delete(key);
   }
 
   #named(input: EnsureInput): string {
@@ -121,7 +135,11 @@ export class ImagePuller {
     if (wait > 0) {
       this.#events.normal(input.about, 'BackOff', `Back-off pulling image "${input.image}"`);
       const before = this.#lastError.get(key);
-      throw new ImageError('ImagePullBackOff', `Back-off pulling image "${input.image}"${before ? `: ${before}` : ''}`, wait);
+      throw new ImageError(
+        'ImagePullBackOff',
+        `Back-off pulling image "${input.image}"${before ? `: ${before}` : ''}`,
+        wait,
+      );
     }
     this.#events.normal(input.about, 'Pulling', `Pulling image "${input.image}"`);
     const asked = this.#clock.monotonicMs();
@@ -129,13 +147,22 @@ export class ImagePuller {
       const { ref, tookMs } = await this.#once(input, image);
       const pulled = await this.#inspect(input, ref);
       const waited = goDuration(Math.floor(this.#clock.monotonicMs() - asked));
-      this.#events.normal(input.about, 'Pulled', `Successfully pulled image "${input.image}" in ${goDuration(Math.floor(tookMs))} (${waited} including waiting). Image size: ${pulled?.size ?? 0} bytes.`);
+      this.#events.normal(
+        input.about,
+        'Pulled',
+        `Successfully pulled image "${input.image}" in ${goDuration(Math.floor(tookMs))} ` +
+          `(${waited} including waiting). Image size: ${pulled?.size ?? 0} bytes.`,
+      );
       this.#lastError.delete(key);
       return pulled ? ensured(pulled) : { ref };
     } catch (error) {
       if (input.signal.aborted) throw error;
       const message = pullText(error);
-      this.#events.warning(input.about, 'Failed', `Failed to pull image "${input.image}": ${message}`);
+      this.#events.warning(
+        input.about,
+        'Failed',
+        `Failed to pull image "${input.image}": ${message}`,
+      );
       this.#backOff.next(key, this.#clock.monotonicMs());
       this.#lastError.set(key, `ErrImagePull: ${message}`);
       throw new ImageError('ErrImagePull', message, this.#backOff.current(key));
@@ -160,10 +187,23 @@ export class ImagePuller {
     return { ref: await pull, tookMs };
   }
 
-  async #tryEach(image: string, credentials: AuthConfig[], sandboxConfig: PodSandboxConfig | undefined): Promise<string> {
+  async #tryEach(
+    image: string,
+    credentials: AuthConfig[],
+    sandboxConfig: PodSandboxConfig | undefined,
+  ): Promise<string> {
     const tries: (AuthConfig | undefined)[] = credentials.length > 0 ? credentials : [undefined];
     const from = (name: string, auth: AuthConfig | undefined): Promise<string> =>
-      this.#cri.pullImage({ image: { image: name }, ...(auth ? { auth } : {}), ...(sandboxConfig ? { sandboxConfig } : {}) }, { timeoutMs: pullTimeoutMs }).then((pulled) => pulled.imageRef);
+      this.#cri
+        .pullImage(
+          {
+            image: { image: name },
+            ...(auth ? { auth } : {}),
+            ...(sandboxConfig ? { sandboxConfig } : {}),
+          },
+          { timeoutMs: pullTimeoutMs },
+        )
+        .then((pulled) => pulled.imageRef);
     const errors: unknown[] = [];
     const name = parseImageName(image);
     for (const mirror of this.#options.mirrorNames?.(name) ?? []) {
@@ -190,8 +230,17 @@ export class ImagePuller {
   /** What came from a mirror under its name is known by the name that pods give. */
   async #takeName(mirror: string, name: ImageName, ref: string): Promise<void> {
     const image = (await this.#cri.imageStatus({ image: { image: ref } })).image;
-    const names = new Set([`${mirror}${suffixOf(name)}`, ...(image?.repoTags ?? []), ...(image?.repoDigests ?? [])]);
-    for (const from of names) if (from.startsWith(`${mirror}:`) || from.startsWith(`${mirror}@`)) await this.#options.rename?.(from, `${name.registry}/${name.repository}${from.slice(mirror.length)}`);
+    const names = new Set([
+      `${mirror}${suffixOf(name)}`,
+      ...(image?.repoTags ?? []),
+      ...(image?.repoDigests ?? []),
+    ]);
+    for (const from of names)
+      if (from.startsWith(`${mirror}:`) || from.startsWith(`${mirror}@`))
+        await this.#options.rename?.(
+          from,
+          `${name.registry}/${name.repository}${from.slice(mirror.length)}`,
+        );
   }
 
   async #credentials(pod: Pod, image: string): Promise<AuthConfig[]> {
@@ -207,13 +256,19 @@ export class ImagePuller {
       }
     }
     if (missing.length > 0) {
-      this.#events.warning(pod as never, 'FailedToRetrieveImagePullSecret', `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to pull the image may not succeed.`);
+      this.#events.warning(
+        pod as never,
+        'FailedToRetrieveImagePullSecret',
+        `Unable to retrieve some image pull secrets (${missing.join(', ')}); attempting to ` +
+          'pull the image may not succeed.',
+      );
     }
     return credentialsFor(parseImageName(image), secrets);
   }
 
   async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#active >= this.#mostPulls) await new Promise<void>((resolve) => this.#queue.push(resolve));
+    if (this.#active >= this.#mostPulls)
+      await new Promise<void>((resolve) => this.#queue.push(resolve));
     this.#active += 1;
     try {
       return await work();
@@ -228,11 +283,17 @@ export class ImagePuller {
 const suffixOf = (name: ImageName): string => (name.digest ? `@${name.digest}` : `:${name.tag}`);
 
 function ensured(image: Image): EnsuredImage {
-  return { ref: image.id, ...(image.uid ? { uid: image.uid.value ?? 0 } : {}), ...(image.username ? { username: image.username } : {}) };
+  return {
+    ref: image.id,
+    ...(image.uid ? { uid: image.uid.value ?? 0 } : {}),
+    ...(image.username ? { username: image.username } : {}),
+  };
 }
 
 function pullText(error: unknown): string {
-  return error instanceof GrpcError ? `rpc error: code = ${codeName(error.code)} desc = ${error.message}` : messageOf(error);
+  return error instanceof GrpcError
+    ? `rpc error: code = ${codeName(error.code)} desc = ${error.message}`
+    : messageOf(error);
 }
 
 /** `GRPC_NOT_FOUND` -> `NotFound`. */

@@ -18,11 +18,25 @@ beforeEach(async () => {
   dir = await mkdtemp(join(tmpdir(), 'images-'));
   [pulled, away] = [[], []];
   // Stands for ctr: keeps what it is fed, and says what it found.
-  await writeFile(join(dir, 'ctr'), `#!/bin/sh\ncat > ${dir}/fed.$$\necho "unpacking example.org/$(head -c 20 ${dir}/fed.$$ | tr -d '\\n'):1 (sha256:0)...done"\n`, { mode: 0o755 });
+  await writeFile(
+    join(dir, 'ctr'),
+    `#!/bin/sh\ncat > ${dir}/fed.$$\necho "unpacking example.org/$(head -c 20 ${dir}/fed.$$ ` +
+      `| tr -d '\\n'):1 (sha256:0)...done"\n`,
+    { mode: 0o755 },
+  );
   importer = new ImageImporter({
-    imagesDir: join(dir, 'images'), indexFile: join(dir, 'index.json'), ctr: [join(dir, 'ctr')], clock: realClock, disk: realDisk, spawn: realSpawn, log: silentLog,
+    imagesDir: join(dir, 'images'),
+    indexFile: join(dir, 'index.json'),
+    ctr: [join(dir, 'ctr')],
+    clock: realClock,
+    disk: realDisk,
+    spawn: realSpawn,
+    log: silentLog,
     isThere: (name) => Promise.resolve(pulled.includes(name)),
-    pull: (name) => (away.includes(name) ? Promise.reject(new Error('away')) : (pulled.push(name), Promise.resolve())),
+    pull: (name) =>
+      away.includes(name)
+        ? Promise.reject(new Error('away'))
+        : (pulled.push(name), Promise.resolve()),
   });
 });
 afterEach(async () => {
@@ -32,11 +46,23 @@ afterEach(async () => {
 
 test('archives of every packing come in unpacked', async () => {
   await realDisk.makeDir('test', join(dir, 'images'));
-  const packings: [string, string, string[]][] = [['tar', 'cat', []], ['tar.gz', 'gzip', ['-c']], ['tar.zst', 'zstd', ['-c']], ['tar.bz2', 'bzip2', ['-c']], ['tar.lz4', 'lz4', ['-c']]];
+  const packings: [string, string, string[]][] = [
+    ['tar', 'cat', []],
+    ['tar.gz', 'gzip', ['-c']],
+    ['tar.zst', 'zstd', ['-c']],
+    ['tar.bz2', 'bzip2', ['-c']],
+    ['tar.lz4', 'lz4', ['-c']],
+  ];
   const there = packings.filter(([, program]) => program !== 'zstd' || has('zstd'));
-  for (const [ending, program, args] of there) await writeFile(join(dir, `images/${ending.replace('.', '-')}.${ending}`), execFileSync(program, args, { input: `of-${ending}`, stdio: ['pipe', 'pipe', 'ignore'] }));
+  for (const [ending, program, args] of there)
+    await writeFile(
+      join(dir, `images/${ending.replace('.', '-')}.${ending}`),
+      execFileSync(program, args, { input: `of-${ending}`, stdio: ['pipe', 'pipe', 'ignore'] }),
+    );
   await importer.start();
-  expect([...importer.names()].sort()).toEqual(there.map(([ending]) => `example.org/of-${ending}:1`).sort());
+  expect([...importer.names()].sort()).toEqual(
+    there.map(([ending]) => `example.org/of-${ending}:1`).sort(),
+  );
 });
 
 function has(program: string): boolean {
@@ -50,13 +76,23 @@ function has(program: string): boolean {
 
 test('images of a list are pulled, once, and kept', async () => {
   await realDisk.makeDir('test', join(dir, 'images'));
-  await writeFile(join(dir, 'images/some.txt'), '# what the site needs\nbusybox\nregistry.example/app:v1\r\n\nNOT A NAME\nregistry.example/away:1\n');
+  await writeFile(
+    join(dir, 'images/some.txt'),
+    '# what the site needs\nbusybox\nregistry.example/app:v1\r\n\nNOT A NAME\n' +
+      'registry.example/away:1\n',
+  );
   away = ['registry.example/away:1'];
   await importer.start();
   await expect.poll(() => pulled).toEqual(['busybox:latest', 'registry.example/app:v1']);
-  expect([...importer.names()]).toEqual(['busybox:latest', 'registry.example/app:v1', 'registry.example/away:1']);
+  expect([...importer.names()]).toEqual([
+    'busybox:latest',
+    'registry.example/app:v1',
+    'registry.example/away:1',
+  ]);
   await writeFile(join(dir, 'images/more.txt'), 'busybox:latest\nregistry.example/more:2\n');
-  await expect.poll(() => pulled, { timeout: 10_000 }).toEqual(['busybox:latest', 'registry.example/app:v1', 'registry.example/more:2']);
+  await expect
+    .poll(() => pulled, { timeout: 10_000 })
+    .toEqual(['busybox:latest', 'registry.example/app:v1', 'registry.example/more:2']);
   expect(await readFile(join(dir, 'index.json')).catch(() => undefined)).toBeUndefined();
 });
 
@@ -67,7 +103,8 @@ test('an archive for which there was no room comes in when there is, and the nod
   await writeFile(join(dir, 'images/big.tar'), 'big');
   await writeFile(join(dir, 'images/broken.tar'), 'broken');
   const room = join(dir, 'room');
-  // Written once: a program that is being written while another is started cannot be started (ETXTBSY).
+  // Written once: a program that is being written while another is started cannot be started
+  // (ETXTBSY).
   const script = [
     '#!/bin/sh',
     'if grep -q broken; then echo "ctr: archive/tar: invalid tar header" >&2',
@@ -77,12 +114,25 @@ test('an archive for which there was no room comes in when there is, and the nod
   ];
   await writeFile(join(dir, 'ctr'), script.join('\n'), { mode: 0o755 });
   const small = new ImageImporter({
-    imagesDir: join(dir, 'images'), indexFile: join(dir, 'index.json'), ctr: [join(dir, 'ctr')], clock, disk: realDisk, spawn: realSpawn, log: silentLog,
-    isThere: () => Promise.resolve(true), pull: () => Promise.resolve(), failed: (file, message) => void failed.push(`${file}: ${message}`),
+    imagesDir: join(dir, 'images'),
+    indexFile: join(dir, 'index.json'),
+    ctr: [join(dir, 'ctr')],
+    clock,
+    disk: realDisk,
+    spawn: realSpawn,
+    log: silentLog,
+    isThere: () => Promise.resolve(true),
+    pull: () => Promise.resolve(),
+    failed: (file, message) => void failed.push(`${file}: ${message}`),
   });
   await small.start();
   await clock.advance(60_000);
-  await expect.poll(() => failed).toEqual(['big.tar: ctr: failed to copy: write /var/lib/x: no space left on device', 'broken.tar: ctr: archive/tar: invalid tar header']);
+  await expect
+    .poll(() => failed)
+    .toEqual([
+      'big.tar: ctr: failed to copy: write /var/lib/x: no space left on device',
+      'broken.tar: ctr: archive/tar: invalid tar header',
+    ]);
   await writeFile(room, '');
   for (let i = 0; i < 100 && small.names().size === 0; i++) {
     await clock.advance(60_000);

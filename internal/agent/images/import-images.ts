@@ -31,7 +31,9 @@ interface Imported {
   names: string[];
 }
 
-/** A file that is being copied changes for a while: it is read when it has been quiet for this long. */
+/**
+ * A file that is being copied changes for a while: it is read when it has been quiet for this long.
+ */
 const settleMs = 500;
 const archive = /\.(tar|tar\.gz|tgz|tar\.zst|tzst|tar\.bz2|tbz|tbz2|tar\.lz4)$/;
 /** Names of images to pull, one a line. */
@@ -42,7 +44,10 @@ const noRoom = /no space left on device|ENOSPC|EDQUOT|disk quota exceeded/i;
 const longestListBytes = 1024 * 1024;
 const op = 'images.import';
 
-/** Brings images into the runtime, out of archives and by lists of names: all of the folder at start, each new file when it is dropped in. */
+/**
+ * Brings images into the runtime, out of archives and by lists of names: all of the folder at
+ * start, each new file when it is dropped in.
+ */
 export class ImageImporter {
   readonly #options: ImportOptions;
   #index: Record<string, Imported> = {};
@@ -63,9 +68,15 @@ export class ImageImporter {
     this.#options = options;
   }
 
-  /** Names that came from archives, which cannot be pulled again, or stand in lists: nobody may collect them. */
+  /**
+   * Names that came from archives, which cannot be pulled again, or stand in lists: nobody may
+   * collect them.
+   */
   names(): Set<string> {
-    return new Set([...Object.values(this.#index).flatMap((i) => i.names), ...[...this.#listed.values()].flat()]);
+    return new Set([
+      ...Object.values(this.#index).flatMap((i) => i.names),
+      ...[...this.#listed.values()].flat(),
+    ]);
   }
 
   /** Resolves when all present archives are in; one that is broken is told and skipped. */
@@ -76,7 +87,11 @@ export class ImageImporter {
     if (known) this.#index = parseIndex(known);
     this.#unwatch = disk.watch(op, imagesDir, () => {
       this.#timer?.cancel();
-      this.#timer = clock.after(op, settleMs, () => void this.#scan().then(() => this.#pullListed()));
+      this.#timer = clock.after(
+        op,
+        settleMs,
+        () => void this.#scan().then(() => this.#pullListed()),
+      );
     });
     await this.#scan();
     void this.#pullListed();
@@ -101,7 +116,8 @@ export class ImageImporter {
   async importBytes(bytes: Uint8Array): Promise<string[]> {
     const { spawn, ctr } = this.#options;
     const done = await spawn.run(op, [...ctr, 'images', 'import', '-'], { input: bytes });
-    if (done.code !== 0) throw new IoError(`image import failed: ${done.stderr.trim()}`, { op, code: 'EXIT' });
+    if (done.code !== 0)
+      throw new IoError(`image import failed: ${done.stderr.trim()}`, { op, code: 'EXIT' });
     return namesIn(done.stdout.toString());
   }
 
@@ -122,9 +138,11 @@ export class ImageImporter {
         this.#tell(name, messageOf(error));
       }
     }
-    // A broken archive is read again when it changes; one for which there was no room, without anybody's doing.
+    // A broken archive is read again when it changes; one for which there was no room, without
+    // anybody's doing.
     this.#retryScan?.cancel();
-    if (crowded && !this.#stopped) this.#retryScan = clock.after(op, retryPullsMs, () => void this.#scan());
+    if (crowded && !this.#stopped)
+      this.#retryScan = clock.after(op, retryPullsMs, () => void this.#scan());
   }
 
   #tell(name: string, message: string): void {
@@ -134,7 +152,10 @@ export class ImageImporter {
     this.#options.failed?.(name, message);
   }
 
-  /** Pulls what the lists name and the runtime lacks, one after the other; a registry that is away is asked again later. */
+  /**
+   * Pulls what the lists name and the runtime lacks, one after the other; a registry that is away
+   * is asked again later.
+   */
   async #pullListed(): Promise<void> {
     if (this.#stopped) return;
     this.#again = this.#pulling;
@@ -163,7 +184,8 @@ export class ImageImporter {
     }
     if (this.#again) return void this.#pullListed();
     this.#retry?.cancel();
-    if (failed && !this.#stopped) this.#retry = clock.after(op, retryPullsMs, () => void this.#pullListed());
+    if (failed && !this.#stopped)
+      this.#retry = clock.after(op, retryPullsMs, () => void this.#pullListed());
   }
 
   async #readLists(disk: Disk, imagesDir: string): Promise<void> {
@@ -173,7 +195,15 @@ export class ImageImporter {
       const path = `${imagesDir}/${list}`;
       const stat = await disk.stat(op, path);
       if (stat?.kind !== 'file' || stat.size > longestListBytes) continue;
-      this.#listed.set(list, namesOf((await disk.read(op, path)).toString(), (line) => this.#options.log.warn('not the name of an image', { file: list, line: line.slice(0, 100) })));
+      this.#listed.set(
+        list,
+        namesOf((await disk.read(op, path)).toString(), (line) =>
+          this.#options.log.warn('not the name of an image', {
+            file: list,
+            line: line.slice(0, 100),
+          }),
+        ),
+      );
     }
   }
 
@@ -184,17 +214,27 @@ export class ImageImporter {
     if (!stat) return;
     const known = own(this.#index, name);
     const same = known?.size === stat.size && known.mtimeMs === stat.mtimeMs;
-    if (same && (await Promise.all(known.names.map((n) => this.#options.isThere(n)))).every(Boolean)) return;
+    if (
+      same &&
+      (await Promise.all(known.names.map((n) => this.#options.isThere(n)))).every(Boolean)
+    )
+      return;
     const started = clock.monotonicMs();
     const names = await this.#feed(path);
     this.#index[name] = { size: stat.size, mtimeMs: stat.mtimeMs, names };
     await disk.writeAtomic(op, indexFile, JSON.stringify(this.#index));
-    log.info('images imported', { file: name, names, ms: Math.round(clock.monotonicMs() - started) });
+    log.info('images imported', {
+      file: name,
+      names,
+      ms: Math.round(clock.monotonicMs() - started),
+    });
   }
 
   async #feed(path: string): Promise<string[]> {
     const { spawn, ctr } = this.#options;
-    const child = spawn.start(op, [...ctr, 'images', 'import', '-'], { stdio: ['pipe', 'pipe', 'pipe'] });
+    const child = spawn.start(op, [...ctr, 'images', 'import', '-'], {
+      stdio: ['pipe', 'pipe', 'pipe'],
+    });
     let out = '';
     let err = '';
     child.stdout?.on('data', (d: Buffer) => (out += d.toString()));
@@ -203,9 +243,12 @@ export class ImageImporter {
       child.on('error', reject);
       child.on('close', (code) => resolve(code ?? -1));
     });
-    const fed = await feedUnpacked(op, path, child.stdin!).catch((error: unknown) => error as Error);
+    const fed = await feedUnpacked(op, path, child.stdin!).catch(
+      (error: unknown) => error as Error,
+    );
     const code = await ended;
-    if (code !== 0) throw new IoError(err.trim().slice(-500) || messageOf(fed), { op, code: 'EXIT' });
+    if (code !== 0)
+      throw new IoError(err.trim().slice(-500) || messageOf(fed), { op, code: 'EXIT' });
     return namesIn(out);
   }
 }
@@ -226,7 +269,9 @@ function namesOf(text: string, wrong: (line: string) => void): string[] {
 
 /** ctr says `unpacking NAME (DIGEST)...done`. */
 function namesIn(output: string): string[] {
-  return [...output.matchAll(/^(?:unpacking )?(\S+:\S+|\S+@sha256:\S+)\s.*$/gm)].map((m) => m[1]!).filter((n) => !n.startsWith('sha256:'));
+  return [...output.matchAll(/^(?:unpacking )?(\S+:\S+|\S+@sha256:\S+)\s.*$/gm)]
+    .map((m) => m[1]!)
+    .filter((n) => !n.startsWith('sha256:'));
 }
 
 function parseIndex(bytes: Buffer): Record<string, Imported> {

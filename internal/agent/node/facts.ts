@@ -20,9 +20,14 @@ export interface NodeFacts {
 }
 
 /** Reads them; what a machine does not have is empty. */
-export async function readFacts(effects: { disk: Disk; host: Host; dataDir: string }): Promise<NodeFacts> {
+export async function readFacts(effects: {
+  disk: Disk;
+  host: Host;
+  dataDir: string;
+}): Promise<NodeFacts> {
   const { disk, host } = effects;
-  const read = async (path: string): Promise<string> => ((await disk.readIfThere('node.facts', path).catch(() => undefined))?.toString() ?? '').trim();
+  const read = async (path: string): Promise<string> =>
+    ((await disk.readIfThere('node.facts', path).catch(() => undefined))?.toString() ?? '').trim();
   const [meminfo, machineId, uuid, bootId, release, room] = await Promise.all([
     read('/proc/meminfo'),
     read('/etc/machine-id'),
@@ -31,7 +36,8 @@ export async function readFacts(effects: { disk: Disk; host: Host; dataDir: stri
     read('/etc/os-release'),
     statfs('node.facts', effects.dataDir),
   ]);
-  const memory = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1] ?? 0) * 1024;
+  const memory = (name: string): number =>
+    Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1] ?? 0) * 1024;
   return {
     cpus: host.cpus(),
     memoryBytes: memory('MemTotal') || host.memoryBytes(),
@@ -53,7 +59,9 @@ async function readHugePages(disk: Disk): Promise<NodeFacts['hugePages']> {
   for (const name of await disk.list('node.hugepages', folder).catch(() => [])) {
     const kilobytes = /^hugepages-(\d+)kB$/.exec(name)?.[1];
     if (!kilobytes) continue;
-    const count = Number((await disk.readIfThere('node.hugepages', `${folder}/${name}/nr_hugepages`))?.toString() ?? 0);
+    const count = Number(
+      (await disk.readIfThere('node.hugepages', `${folder}/${name}/nr_hugepages`))?.toString() ?? 0,
+    );
     pages.push({ sizeBytes: Number(kilobytes) * 1024, count });
   }
   return pages;

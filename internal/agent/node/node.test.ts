@@ -23,24 +23,67 @@ const facts: NodeFacts = {
   osImage: 'Debian',
   arch: 'arm64',
 };
-const settings: NodeSettings = { name: 'n1', addresses: () => [{ type: 'InternalIP', address: '192.0.2.1' }], labels: { a: 'b' }, taints: [], version: 'v1.36.3+skiff', kubeletPort: 10250, reserved: { cpu: '500m', memory: '1Gi' }, maxPods: 110, evictionHard: defaultEvictionHard };
-const report: NodeReport = { runtimeVersion: 'containerd://1.6.20', runtimeHandlers: [], images: [], notReady: '', memoryPressure: false, diskPressure: true, pidPressure: false, troubles: [] };
+const settings: NodeSettings = {
+  name: 'n1',
+  addresses: () => [{ type: 'InternalIP', address: '192.0.2.1' }],
+  labels: { a: 'b' },
+  taints: [],
+  version: 'v1.36.3+skiff',
+  kubeletPort: 10250,
+  reserved: { cpu: '500m', memory: '1Gi' },
+  maxPods: 110,
+  evictionHard: defaultEvictionHard,
+};
+const report: NodeReport = {
+  runtimeVersion: 'containerd://1.6.20',
+  runtimeHandlers: [],
+  images: [],
+  notReady: '',
+  memoryPressure: false,
+  diskPressure: true,
+  pidPressure: false,
+  troubles: [],
+};
 
 describe('nodeStatus', () => {
   it('withholds what is reserved', () => {
     const status = nodeStatus(newNode(facts, settings), facts, settings, report, 't');
-    expect(status.capacity).toMatchObject({ cpu: '4', memory: '4194304Ki', 'hugepages-2Mi': '16777216', pods: '110' });
-    expect(status.allocatable).toMatchObject({ cpu: '3500m', memory: `${4194304 - 16384 - 1048576 - 102400}Ki` });
-    expect(status.conditions?.map((c) => `${c.type}=${c.status}`)).toEqual(['MemoryPressure=False', 'DiskPressure=True', 'PIDPressure=False', 'Ready=True']);
+    expect(status.capacity).toMatchObject({
+      cpu: '4',
+      memory: '4194304Ki',
+      'hugepages-2Mi': '16777216',
+      pods: '110',
+    });
+    expect(status.allocatable).toMatchObject({
+      cpu: '3500m',
+      memory: `${4194304 - 16384 - 1048576 - 102400}Ki`,
+    });
+    expect(status.conditions?.map((c) => `${c.type}=${c.status}`)).toEqual([
+      'MemoryPressure=False',
+      'DiskPressure=True',
+      'PIDPressure=False',
+      'Ready=True',
+    ]);
   });
 
   it('keeps what others wrote', () => {
     const before = newNode(facts, settings);
-    before.status = { capacity: { 'example.com/gpu': '2' }, conditions: [{ type: 'NetworkUnavailable', status: 'False' }, { type: 'Ready', status: 'True', lastTransitionTime: 'long ago' }] } as unknown as Node['status'];
+    before.status = {
+      capacity: { 'example.com/gpu': '2' },
+      conditions: [
+        { type: 'NetworkUnavailable', status: 'False' },
+        { type: 'Ready', status: 'True', lastTransitionTime: 'long ago' },
+      ],
+    } as unknown as Node['status'];
     const status = nodeStatus(before, facts, settings, report, 'now');
-    expect([status.capacity?.['example.com/gpu'], status.allocatable?.['example.com/gpu']]).toEqual(['2', '2']);
+    expect([status.capacity?.['example.com/gpu'], status.allocatable?.['example.com/gpu']]).toEqual(
+      ['2', '2'],
+    );
     expect(status.conditions?.[0]?.type).toBe('NetworkUnavailable');
-    expect(status.conditions?.find((c) => c.type === 'Ready')).toMatchObject({ lastTransitionTime: 'long ago', lastHeartbeatTime: 'now' });
+    expect(status.conditions?.find((c) => c.type === 'Ready')).toMatchObject({
+      lastTransitionTime: 'long ago',
+      lastHeartbeatTime: 'now',
+    });
   });
 });
 
@@ -48,16 +91,44 @@ describe('the status writer', () => {
   const started = async () => {
     const clock = new FakeClock();
     const client = new FakeClient(clock);
-    const writer = startNodeStatus({ client, facts, settings, report: () => report, onPodCidr: () => undefined, clock, log: silentLog });
-    client.watch<Node>(refs.nodes, {}, { onEvent: (type, node) => (type === 'DELETED' ? writer.poke() : writer.observe(node)), onEnd: () => undefined });
+    const writer = startNodeStatus({
+      client,
+      facts,
+      settings,
+      report: () => report,
+      onPodCidr: () => undefined,
+      clock,
+      log: silentLog,
+    });
+    client.watch<Node>(
+      refs.nodes,
+      {},
+      {
+        onEvent: (type, node) => (type === 'DELETED' ? writer.poke() : writer.observe(node)),
+        onEnd: () => undefined,
+      },
+    );
     await writer.registered;
     await clock.advance(2000);
-    const ready = (): string | undefined => client.all<Node>(refs.nodes)[0]?.status.conditions?.find((c) => c.type === 'Ready')?.status;
+    const ready = (): string | undefined =>
+      client.all<Node>(refs.nodes)[0]?.status.conditions?.find((c) => c.type === 'Ready')?.status;
     const write = async (change: (status: Node['status']) => Node['status']): Promise<void> => {
       const node = client.all<Node>(refs.nodes)[0] as Node;
-      await client.update<Node>(refs.nodes, { ...node, status: change(node.status) }, { subresource: 'status' });
+      await client.update<Node>(
+        refs.nodes,
+        { ...node, status: change(node.status) },
+        { subresource: 'status' },
+      );
     };
-    const unknown = (): Promise<void> => write((status) => ({ ...status, conditions: status.conditions?.map((c) => ({ ...c, status: 'Unknown', reason: 'NodeStatusUnknown' })) }));
+    const unknown = (): Promise<void> =>
+      write((status) => ({
+        ...status,
+        conditions: status.conditions?.map((c) => ({
+          ...c,
+          status: 'Unknown',
+          reason: 'NodeStatusUnknown',
+        })),
+      }));
     const writes = (): number => client.writes.filter((w) => w.resource === 'nodes').length;
     return { clock, client, writer, ready, write, writes, unknown };
   };
@@ -82,7 +153,12 @@ describe('the status writer', () => {
     expect(writes() - before).toBeLessThanOrEqual(50 + 7);
     await clock.advance(5000);
     const quiet = writes();
-    await write((status) => ({ ...status, capacity: { ...status.capacity, 'example.com/gpu': '2' }, allocatable: { ...status.allocatable, 'example.com/gpu': '2' }, conditions: [...(status.conditions ?? []), { type: 'Theirs', status: 'True' } as never] }));
+    await write((status) => ({
+      ...status,
+      capacity: { ...status.capacity, 'example.com/gpu': '2' },
+      allocatable: { ...status.allocatable, 'example.com/gpu': '2' },
+      conditions: [...(status.conditions ?? []), { type: 'Theirs', status: 'True' } as never],
+    }));
     await clock.advance(20_000);
     expect(writes() - quiet).toBeLessThanOrEqual(2); // theirs, and at most the order of the list
     writer.stop();
@@ -92,7 +168,10 @@ describe('the status writer', () => {
     const { clock, client, ready, unknown, writer } = await started();
     const update = client.update.bind(client);
     let cut = true;
-    client.update = ((ref, object, options) => (cut && ref === refs.leases ? Promise.reject(new Error('no route')) : update(ref, object, options))) as typeof client.update;
+    client.update = ((ref, object, options) =>
+      cut && ref === refs.leases
+        ? Promise.reject(new Error('no route'))
+        : update(ref, object, options)) as typeof client.update;
     await clock.advance(45_000);
     writer.observe = () => undefined; // the watch takes longer to come back than the next renewal
     await unknown();
@@ -107,11 +186,22 @@ describe('the status writer', () => {
     const client = new FakeClient(clock);
     let notReady = 'container runtime is down';
     const cidrs: string[] = [];
-    const writer = startNodeStatus({ client, facts, settings, report: () => ({ ...report, notReady }), onPodCidr: (c) => cidrs.push(c), clock, log: silentLog });
+    const writer = startNodeStatus({
+      client,
+      facts,
+      settings,
+      report: () => ({ ...report, notReady }),
+      onPodCidr: (c) => cidrs.push(c),
+      clock,
+      log: silentLog,
+    });
     await writer.registered;
     await clock.advance(10);
     const node = (): Node => client.all<Node>(refs.nodes)[0] as Node;
-    expect(node().status.conditions?.find((c) => c.type === 'Ready')).toMatchObject({ status: 'False', message: notReady });
+    expect(node().status.conditions?.find((c) => c.type === 'Ready')).toMatchObject({
+      status: 'False',
+      message: notReady,
+    });
     expect(client.all<Lease>(refs.leases)[0]?.spec.holderIdentity).toBe('n1');
     notReady = '';
     writer.poke();
@@ -121,7 +211,11 @@ describe('the status writer', () => {
     await clock.advance(60_000);
     expect(client.writes.filter((w) => w.resource === 'nodes')).toHaveLength(writes);
     expect(client.writes.filter((w) => w.resource === 'leases').length).toBeGreaterThanOrEqual(6);
-    await client.patch(refs.nodes, { name: 'n1' }, { type: 'merge', body: { spec: { podCIDR: '10.42.0.0/24' } } });
+    await client.patch(
+      refs.nodes,
+      { name: 'n1' },
+      { type: 'merge', body: { spec: { podCIDR: '10.42.0.0/24' } } },
+    );
     writer.observe(node());
     expect(cidrs).toEqual(['10.42.0.0/24']);
     await client.delete(refs.nodes, { name: 'n1' });

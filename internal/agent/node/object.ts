@@ -1,4 +1,12 @@
-import type { ContainerImage, Node, NodeAddress, NodeCondition, NodeRuntimeHandler, NodeStatus, Taint } from '../../api/generated/types/core-v1.ts';
+import type {
+  ContainerImage,
+  Node,
+  NodeAddress,
+  NodeCondition,
+  NodeRuntimeHandler,
+  NodeStatus,
+  Taint,
+} from '../../api/generated/types/core-v1.ts';
 import { amountOf } from '../../api/scheduling/pod-resources.ts';
 import { limitOf, type Thresholds } from '../gc/eviction.ts';
 import { troubleTypes, type Trouble } from '../../client/troubles.ts';
@@ -56,7 +64,11 @@ export function newNode(facts: NodeFacts, settings: NodeSettings): Node {
     kind: 'Node',
     metadata: {
       name: settings.name,
-      labels: { ...wellKnown(facts, settings.name), 'node.kubernetes.io/instance-type': 'skiff', ...settings.labels },
+      labels: {
+        ...wellKnown(facts, settings.name),
+        'node.kubernetes.io/instance-type': 'skiff',
+        ...settings.labels,
+      },
       annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
     },
     spec: { ...(settings.taints.length ? { taints: settings.taints } : {}) },
@@ -65,7 +77,11 @@ export function newNode(facts: NodeFacts, settings: NodeSettings): Node {
 }
 
 /** Labels that a node which is already registered must still have; undefined when it has them. */
-export function missingLabels(node: Node, facts: NodeFacts, settings: NodeSettings): Record<string, string> | undefined {
+export function missingLabels(
+  node: Node,
+  facts: NodeFacts,
+  settings: NodeSettings,
+): Record<string, string> | undefined {
   const wanted = { ...wellKnown(facts, settings.name), ...settings.labels };
   const has = node.metadata.labels ?? {};
   const missing = Object.entries(wanted).filter(([key, value]) => has[key] !== value);
@@ -73,11 +89,17 @@ export function missingLabels(node: Node, facts: NodeFacts, settings: NodeSettin
 }
 
 function pageName(bytes: number): string {
-  return bytes >= 1024 ** 3 ? `hugepages-${bytes / 1024 ** 3}Gi` : bytes >= 1024 ** 2 ? `hugepages-${bytes / 1024 ** 2}Mi` : `hugepages-${bytes / 1024}Ki`;
+  return bytes >= 1024 ** 3
+    ? `hugepages-${bytes / 1024 ** 3}Gi`
+    : bytes >= 1024 ** 2
+      ? `hugepages-${bytes / 1024 ** 2}Mi`
+      : `hugepages-${bytes / 1024}Ki`;
 }
 
 function capacityOf(facts: NodeFacts, settings: NodeSettings): Record<string, string> {
-  const pages = Object.fromEntries(facts.hugePages.map((p) => [pageName(p.sizeBytes), String(p.count * p.sizeBytes)]));
+  const pages = Object.fromEntries(
+    facts.hugePages.map((p) => [pageName(p.sizeBytes), String(p.count * p.sizeBytes)]),
+  );
   return {
     cpu: String(facts.cpus),
     'ephemeral-storage': `${Math.floor(facts.diskBytes / 1024)}Ki`,
@@ -88,11 +110,19 @@ function capacityOf(facts: NodeFacts, settings: NodeSettings): Record<string, st
 }
 
 function allocatableOf(facts: NodeFacts, settings: NodeSettings): Record<string, string> {
-  const reserved = (name: string): number => (settings.reserved[name] ? amountOf(name, settings.reserved[name]) : 0);
+  const reserved = (name: string): number =>
+    settings.reserved[name] ? amountOf(name, settings.reserved[name]) : 0;
   const milli = facts.cpus * 1000 - reserved('cpu');
   const pagesBytes = facts.hugePages.reduce((sum, p) => sum + p.count * p.sizeBytes, 0);
-  const memory = facts.memoryBytes - pagesBytes - reserved('memory') - limitOf(settings.evictionHard, 'memory.available', facts.memoryBytes);
-  const disk = facts.diskBytes - limitOf(settings.evictionHard, 'nodefs.available', facts.diskBytes) - reserved('ephemeral-storage');
+  const memory =
+    facts.memoryBytes -
+    pagesBytes -
+    reserved('memory') -
+    limitOf(settings.evictionHard, 'memory.available', facts.memoryBytes);
+  const disk =
+    facts.diskBytes -
+    limitOf(settings.evictionHard, 'nodefs.available', facts.diskBytes) -
+    reserved('ephemeral-storage');
   return {
     ...capacityOf(facts, settings),
     cpu: milli % 1000 === 0 ? String(milli / 1000) : `${milli}m`,
@@ -101,18 +131,36 @@ function allocatableOf(facts: NodeFacts, settings: NodeSettings): Record<string,
   };
 }
 
-/** The status to write, keeping what others put into `before`: extended resources, foreign conditions and addresses' order. */
-export function nodeStatus(before: Node, facts: NodeFacts, settings: NodeSettings, report: NodeReport, nowIso: string): NodeStatus {
+/**
+ * The status to write, keeping what others put into `before`: extended resources, foreign
+ * conditions and addresses' order.
+ */
+export function nodeStatus(
+  before: Node,
+  facts: NodeFacts,
+  settings: NodeSettings,
+  report: NodeReport,
+  nowIso: string,
+): NodeStatus {
   const capacity = capacityOf(facts, settings);
   const own = new Set(Object.keys(capacity));
   const foreign = (list: Record<string, string> | undefined): Record<string, string> =>
-    Object.fromEntries(Object.entries(list ?? {}).filter(([name]) => !own.has(name) && !name.startsWith('hugepages-')));
+    Object.fromEntries(
+      Object.entries(list ?? {}).filter(
+        ([name]) => !own.has(name) && !name.startsWith('hugepages-'),
+      ),
+    );
   const extended = foreign(before.status.capacity);
   return {
     ...before.status,
     capacity: { ...capacity, ...extended },
-    // A resource that somebody added to the capacity is theirs to give out whole, unless they said otherwise.
-    allocatable: { ...allocatableOf(facts, settings), ...extended, ...foreign(before.status.allocatable) },
+    // A resource that somebody added to the capacity is theirs to give out whole, unless they said
+    // otherwise.
+    allocatable: {
+      ...allocatableOf(facts, settings),
+      ...extended,
+      ...foreign(before.status.allocatable),
+    },
     conditions: conditionsOf(before, report, nowIso),
     addresses: settings.addresses(),
     daemonEndpoints: { kubeletEndpoint: { Port: settings.kubeletPort } },
@@ -129,34 +177,67 @@ export function nodeStatus(before: Node, facts: NodeFacts, settings: NodeSetting
       architecture: facts.arch,
       ...(facts.swapBytes ? { swap: { capacity: facts.swapBytes } } : {}),
     },
-    images: [...report.images].sort((a, b) => (b.sizeBytes ?? 0) - (a.sizeBytes ?? 0)).slice(0, mostImages),
+    images: [...report.images]
+      .sort((a, b) => (b.sizeBytes ?? 0) - (a.sizeBytes ?? 0))
+      .slice(0, mostImages),
     ...(report.runtimeHandlers.length ? { runtimeHandlers: report.runtimeHandlers } : {}),
   };
 }
 
 function conditionsOf(before: Node, report: NodeReport, nowIso: string): NodeCondition[] {
-  const pressure = (type: string, on: boolean, yes: [string, string], no: [string, string]): NodeCondition => {
+  const pressure = (
+    type: string,
+    on: boolean,
+    yes: [string, string],
+    no: [string, string],
+  ): NodeCondition => {
     const [reason, message] = on ? yes : no;
     return { type, status: on ? 'True' : 'False', reason, message };
   };
   const own: NodeCondition[] = [
-    pressure('MemoryPressure', report.memoryPressure, ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'], ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available']),
-    pressure('DiskPressure', report.diskPressure, ['KubeletHasDiskPressure', 'kubelet has disk pressure'], ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure']),
-    pressure('PIDPressure', report.pidPressure, ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'], ['KubeletHasSufficientPID', 'kubelet has sufficient PID available']),
+    pressure(
+      'MemoryPressure',
+      report.memoryPressure,
+      ['KubeletHasInsufficientMemory', 'kubelet has insufficient memory available'],
+      ['KubeletHasSufficientMemory', 'kubelet has sufficient memory available'],
+    ),
+    pressure(
+      'DiskPressure',
+      report.diskPressure,
+      ['KubeletHasDiskPressure', 'kubelet has disk pressure'],
+      ['KubeletHasNoDiskPressure', 'kubelet has no disk pressure'],
+    ),
+    pressure(
+      'PIDPressure',
+      report.pidPressure,
+      ['KubeletHasInsufficientPID', 'kubelet has insufficient PID available'],
+      ['KubeletHasSufficientPID', 'kubelet has sufficient PID available'],
+    ),
     report.notReady
       ? { type: 'Ready', status: 'False', reason: 'KubeletNotReady', message: report.notReady }
-      : { type: 'Ready', status: 'True', reason: 'KubeletReady', message: 'kubelet is posting ready status' },
+      : {
+          type: 'Ready',
+          status: 'True',
+          reason: 'KubeletReady',
+          message: 'kubelet is posting ready status',
+        },
   ];
   const old = new Map((before.status.conditions ?? []).map((c) => [c.type, c]));
   for (const type of troubleTypes) {
     const trouble = report.troubles.find((one) => one.type === type);
     if (trouble) own.push({ type, status: 'True', reason: type, message: trouble.message });
     // A trouble that is over is said to be; one that never was is not spoken of.
-    else if (old.has(type)) own.push({ type, status: 'False', reason: 'Over', message: 'this is over' });
+    else if (old.has(type))
+      own.push({ type, status: 'False', reason: 'Over', message: 'this is over' });
   }
   const dated = own.map((c) => {
     const was = old.get(c.type);
-    return { ...c, lastHeartbeatTime: nowIso, lastTransitionTime: was?.status === c.status && was.lastTransitionTime ? was.lastTransitionTime : nowIso };
+    return {
+      ...c,
+      lastHeartbeatTime: nowIso,
+      lastTransitionTime:
+        was?.status === c.status && was.lastTransitionTime ? was.lastTransitionTime : nowIso,
+    };
   });
   const types = new Set(own.map((c) => c.type));
   return [...(before.status.conditions ?? []).filter((c) => !types.has(c.type)), ...dated];
@@ -164,7 +245,11 @@ function conditionsOf(before: Node, report: NodeReport, nowIso: string): NodeCon
 
 /** Whether two statuses differ in more than the time of the heartbeat. */
 export function differs(a: NodeStatus, b: NodeStatus): boolean {
-  const bare = (s: NodeStatus): string => JSON.stringify({ ...s, conditions: (s.conditions ?? []).map((c) => ({ ...c, lastHeartbeatTime: '' })) }, sortKeys);
+  const bare = (s: NodeStatus): string =>
+    JSON.stringify(
+      { ...s, conditions: (s.conditions ?? []).map((c) => ({ ...c, lastHeartbeatTime: '' })) },
+      sortKeys,
+    );
   return bare(a) !== bare(b);
 }
 

@@ -9,7 +9,14 @@ import { microTimeOf, timeOf } from '../../client/times.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { NodeFacts } from './facts.ts';
-import { differs, missingLabels, newNode, nodeStatus, type NodeReport, type NodeSettings } from './object.ts';
+import {
+  differs,
+  missingLabels,
+  newNode,
+  nodeStatus,
+  type NodeReport,
+  type NodeSettings,
+} from './object.ts';
 
 export interface NodeStatusOptions {
   client: Client;
@@ -115,13 +122,22 @@ class Writer implements NodeStatusWriter {
     const now = timeOf(this.#o.clock.now());
     try {
       const node = newNode(facts, settings);
-      return await client.create<Node>(refs.nodes, { ...node, status: nodeStatus(node, facts, settings, await this.#o.report(), now) });
+      return await client.create<Node>(refs.nodes, {
+        ...node,
+        status: nodeStatus(node, facts, settings, await this.#o.report(), now),
+      });
     } catch (error) {
       if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
     }
     const node = await client.get<Node>(refs.nodes, { name: settings.name });
     const labels = missingLabels(node, facts, settings);
-    return labels ? client.patch<Node>(refs.nodes, { name: settings.name }, { type: 'merge', body: { metadata: { labels } } }) : node;
+    return labels
+      ? client.patch<Node>(
+          refs.nodes,
+          { name: settings.name },
+          { type: 'merge', body: { metadata: { labels } } },
+        )
+      : node;
   }
 
   #saw(node: Node): void {
@@ -137,7 +153,8 @@ class Writer implements NodeStatusWriter {
     const left = this.#left;
     const news = isNewer(node, this.#node);
     this.#saw(node);
-    // The node lifecycle controller, above all, writes Ready=Unknown while we are away, and nobody but us takes it back.
+    // The node lifecycle controller, above all, writes Ready=Unknown while we are away, and nobody
+    // but us takes it back.
     if (!left || !news || !differs(left, node.status)) return;
     const now = this.#o.clock.monotonicMs();
     this.#later('node.answer', Math.max(0, this.#answeredMs + leastAnswerMs - now), () => {
@@ -153,8 +170,17 @@ class Writer implements NodeStatusWriter {
     try {
       const before = await client.get<Node>(refs.nodes, { name: settings.name });
       this.#saw(before);
-      const status = nodeStatus(before, this.#o.facts, settings, await this.#o.report(), timeOf(clock.now()));
-      const heartbeat = Date.parse((before.status.conditions ?? []).find((c) => c.type === 'Ready')?.lastHeartbeatTime ?? '') || 0;
+      const status = nodeStatus(
+        before,
+        this.#o.facts,
+        settings,
+        await this.#o.report(),
+        timeOf(clock.now()),
+      );
+      const heartbeat =
+        Date.parse(
+          (before.status.conditions ?? []).find((c) => c.type === 'Ready')?.lastHeartbeatTime ?? '',
+        ) || 0;
       if (differs(before.status, status) || clock.now() - heartbeat >= this.#reportMs - retryMs) {
         const next = { ...deepCopy(before), status };
         const written = await client.update<Node>(refs.nodes, next, { subresource: 'status' });
@@ -165,8 +191,11 @@ class Writer implements NodeStatusWriter {
       this.#later('node.status', this.#reportMs, () => this.poke());
     } catch (error) {
       if (error instanceof ApiError && error.reason === 'NotFound') void this.#reregister();
-      else if (!(error instanceof ApiError && error.reason === 'Conflict')) log.warn('cannot write the node status', { error: messageOf(error) });
-      this.#later('node.status', Math.min(retryMs * 2 ** this.#failures++, longestRetryMs), () => this.poke());
+      else if (!(error instanceof ApiError && error.reason === 'Conflict'))
+        log.warn('cannot write the node status', { error: messageOf(error) });
+      this.#later('node.status', Math.min(retryMs * 2 ** this.#failures++, longestRetryMs), () =>
+        this.poke(),
+      );
     }
     this.#writing = false;
     if (this.#again) this.poke();
@@ -210,12 +239,20 @@ class Writer implements NodeStatusWriter {
     const spec = { holderIdentity: settings.name, leaseDurationSeconds: leaseSeconds, renewTime };
     try {
       const there = deepCopy(await client.get<Lease>(refs.leases, where));
-      return await client.update<Lease>(refs.leases, { ...there, spec: { ...there.spec, ...spec } });
+      return await client.update<Lease>(refs.leases, {
+        ...there,
+        spec: { ...there.spec, ...spec },
+      });
     } catch (error) {
       if (!(error instanceof ApiError && error.reason === 'NotFound')) throw error;
     }
     const ownerReferences = [{ apiVersion: 'v1', kind: 'Node', name: settings.name, uid }];
-    return client.create<Lease>(refs.leases, { apiVersion: 'coordination.k8s.io/v1', kind: 'Lease', metadata: { ...where, ownerReferences }, spec });
+    return client.create<Lease>(refs.leases, {
+      apiVersion: 'coordination.k8s.io/v1',
+      kind: 'Lease',
+      metadata: { ...where, ownerReferences },
+      spec,
+    });
   }
 }
 

@@ -31,10 +31,20 @@ function lived(cri: PodDeps['cri']): PodDeps['cri'] {
   let alive = true;
   die = () => (alive = false);
   const never = new Promise<never>(() => undefined);
-  return new Proxy(cri, { get: (target, name) => async (request: never) => (alive ? (target[name as 'version'] as unknown as (r: never) => Promise<never>)(request).then((answer) => (alive ? answer : never)) : never) });
+  return new Proxy(cri, {
+    get: (target, name) => async (request: never) =>
+      alive
+        ? (target[name as 'version'] as unknown as (r: never) => Promise<never>)(request).then(
+            (answer) => (alive ? answer : never),
+          )
+        : never,
+  });
 }
 
-/** A new life of the agent on the same machine; nothing but the runtime and the API remembers the old one. */
+/**
+ * A new life of the agent on the same machine; nothing but the runtime and the API remembers the
+ * old one.
+ */
 async function newLife(more: Partial<PodDeps> = {}): Promise<void> {
   die();
   asked = [];
@@ -49,9 +59,33 @@ async function newLife(more: Partial<PodDeps> = {}): Promise<void> {
     unmount: () => Promise.resolve(),
     leftovers: () => Promise.resolve([]),
   };
-  const cgroups = { ensure: (pod: Pod) => Promise.resolve(void asked.push(`cgroup ${pod.metadata.name}`)), remove: () => Promise.resolve(), parentOf: () => '/kubepods/x', sweep: () => Promise.resolve() };
-  deps = fakeDeps({ clock, runtime, client, events, undone, exits, set: () => set, more: { volumes, cgroups, cri: lived(runtime.cri), reader: new RuntimeReader(lived(runtime.cri)), ...more } as unknown as Partial<PodDeps> });
-  const desired = { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() };
+  const cgroups = {
+    ensure: (pod: Pod) => Promise.resolve(void asked.push(`cgroup ${pod.metadata.name}`)),
+    remove: () => Promise.resolve(),
+    parentOf: () => '/kubepods/x',
+    sweep: () => Promise.resolve(),
+  };
+  deps = fakeDeps({
+    clock,
+    runtime,
+    client,
+    events,
+    undone,
+    exits,
+    set: () => set,
+    more: {
+      volumes,
+      cgroups,
+      cri: lived(runtime.cri),
+      reader: new RuntimeReader(lived(runtime.cri)),
+      ...more,
+    } as unknown as Partial<PodDeps>,
+  });
+  const desired = {
+    put: () => undefined,
+    remove: () => undefined,
+    flushed: () => Promise.resolve(),
+  };
   set = new PodSet({ deps, desired: desired as never, node: () => undefined, unsafeSysctls: [] });
   runtime.exited = (id) => set.exited(id);
   await set.look();
@@ -64,7 +98,14 @@ const settle = async (): Promise<void> => {
 };
 
 async function create(spec: object = {}): Promise<Pod> {
-  const pod = await client.create<Pod>(refs.pods, { metadata: { name: 'p', namespace: 'n' }, spec: { nodeName: 'here', containers: [{ name: 'a', image: 'i', terminationMessagePath: '' }], ...spec } });
+  const pod = await client.create<Pod>(refs.pods, {
+    metadata: { name: 'p', namespace: 'n' },
+    spec: {
+      nodeName: 'here',
+      containers: [{ name: 'a', image: 'i', terminationMessagePath: '' }],
+      ...spec,
+    },
+  });
   set.apply(pod);
   await settle();
   return pod;
@@ -79,7 +120,19 @@ beforeEach(async () => {
   [events, undone, exits, broken] = [[], [], new Map(), undefined];
   set = undefined as never;
   await newLife();
-  client.watch<Pod>(refs.pods, {}, { onEvent: (type, pod) => (type === 'DELETED' ? set.remove(pod.metadata.uid!) : type === 'MODIFIED' ? set.apply(pod) : undefined), onEnd: () => undefined });
+  client.watch<Pod>(
+    refs.pods,
+    {},
+    {
+      onEvent: (type, pod) =>
+        type === 'DELETED'
+          ? set.remove(pod.metadata.uid!)
+          : type === 'MODIFIED'
+            ? set.apply(pod)
+            : undefined,
+      onEnd: () => undefined,
+    },
+  );
 });
 
 describe('an adopted pod', () => {
@@ -95,7 +148,16 @@ describe('an adopted pod', () => {
   });
 
   it('runs on while its volumes cannot be followed, which is tried again', async () => {
-    await create({ containers: [{ name: 'a', image: 'i', terminationMessagePath: '', livenessProbe: { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 1 } }] });
+    await create({
+      containers: [
+        {
+          name: 'a',
+          image: 'i',
+          terminationMessagePath: '',
+          livenessProbe: { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 1 },
+        },
+      ],
+    });
     broken = 'the server is away';
     await newLife();
     await clock.advance(700).then(settle);
@@ -111,8 +173,16 @@ describe('an adopted pod', () => {
   });
 
   it.each([
-    ['readiness', { readinessProbe: { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 1 } }, () => shown().status.containerStatuses?.[0]?.ready === false],
-    ['liveness', { livenessProbe: { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 1 } }, () => (shown().status.containerStatuses?.[0]?.restartCount ?? 0) > 0],
+    [
+      'readiness',
+      { readinessProbe: { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 1 } },
+      () => shown().status.containerStatuses?.[0]?.ready === false,
+    ],
+    [
+      'liveness',
+      { livenessProbe: { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 1 } },
+      () => (shown().status.containerStatuses?.[0]?.restartCount ?? 0) > 0,
+    ],
   ])('is asked by its %s probe', async (_what, probe, told) => {
     await create({ containers: [{ name: 'a', image: 'i', terminationMessagePath: '', ...probe }] });
     await clock.advance(2000).then(settle);
@@ -190,13 +260,30 @@ describe('an adopted pod', () => {
   });
 
   it('keeps the resources it was granted when more had been asked for than there is', async () => {
-    const cpu = (amount: string) => ({ containers: [{ name: 'a', image: 'i', terminationMessagePath: '', resources: { requests: { cpu: amount } } }] });
+    const cpu = (amount: string) => ({
+      containers: [
+        {
+          name: 'a',
+          image: 'i',
+          terminationMessagePath: '',
+          resources: { requests: { cpu: amount } },
+        },
+      ],
+    });
     const pod = await create(cpu('500m'));
-    await client.patch(refs.pods, { namespace: 'n', name: 'p' }, { type: 'merge', body: { spec: cpu('16') } });
+    await client.patch(
+      refs.pods,
+      { namespace: 'n', name: 'p' },
+      { type: 'merge', body: { spec: cpu('16') } },
+    );
     await settle();
-    expect(set.worker(pod.metadata.uid!)?.status.conditions?.find((c) => c.type === 'PodResizePending')).toMatchObject({ reason: 'Infeasible' });
+    expect(
+      set.worker(pod.metadata.uid!)?.status.conditions?.find((c) => c.type === 'PodResizePending'),
+    ).toMatchObject({ reason: 'Infeasible' });
     await newLife();
-    expect(set.worker(pod.metadata.uid!)?.allocated.spec.containers[0]?.resources?.requests).toEqual({ cpu: '500m' });
+    expect(
+      set.worker(pod.metadata.uid!)?.allocated.spec.containers[0]?.resources?.requests,
+    ).toEqual({ cpu: '500m' });
   });
 });
 
@@ -218,9 +305,17 @@ describe('a start that was cut off', () => {
     };
     await create();
     runtime.cri.startContainer = start;
-    expect([runtime.running(), runtime.sandboxes.length, runtime.containers.length]).toEqual([[], 1, 1]);
+    expect([runtime.running(), runtime.sandboxes.length, runtime.containers.length]).toEqual([
+      [],
+      1,
+      1,
+    ]);
     await newLife();
-    expect([runtime.running(), runtime.sandboxes.length, runtime.containers.length]).toEqual([['a'], 1, 1]);
+    expect([runtime.running(), runtime.sandboxes.length, runtime.containers.length]).toEqual([
+      ['a'],
+      1,
+      1,
+    ]);
     runtime.end('a', 1);
     await settle();
     expect(runtime.containers.map((c) => c.state).toSorted()).toEqual([1, 2]);
@@ -239,16 +334,22 @@ it('makes no sandbox before it is known what the runtime holds', async () => {
 });
 
 describe('a sandbox whose first process is killed', () => {
-  it.each([0, 3])('is made anew, its containers too, when the runtime lags %i looks behind its event', async (lag) => {
-    await create();
-    runtime.kill(lag);
-    await settle();
-    await clock.advance(100).then(settle);
-    expect(runtime.running()).toEqual(['a']);
-    expect(runtime.sandboxes.filter((s) => s.state === 0)).toHaveLength(1);
-    expect(runtime.calls.filter((c) => c === 'sandbox')).toHaveLength(2);
-    expect(shown().status.containerStatuses?.[0]).toMatchObject({ restartCount: 1, state: { running: {} } });
-  });
+  it.each([0, 3])(
+    'is made anew, its containers too, when the runtime lags %i looks behind its event',
+    async (lag) => {
+      await create();
+      runtime.kill(lag);
+      await settle();
+      await clock.advance(100).then(settle);
+      expect(runtime.running()).toEqual(['a']);
+      expect(runtime.sandboxes.filter((s) => s.state === 0)).toHaveLength(1);
+      expect(runtime.calls.filter((c) => c === 'sandbox')).toHaveLength(2);
+      expect(shown().status.containerStatuses?.[0]).toMatchObject({
+        restartCount: 1,
+        state: { running: {} },
+      });
+    },
+  );
 
   it('fails a pod that is never restarted', async () => {
     await create({ restartPolicy: 'Never' });
@@ -259,7 +360,12 @@ describe('a sandbox whose first process is killed', () => {
   });
 
   it('is not kept: after many, as much is left as after one', async () => {
-    await create({ containers: [{ name: 'a', image: 'i', terminationMessagePath: '' }, { name: 'b', image: 'i', terminationMessagePath: '' }] });
+    await create({
+      containers: [
+        { name: 'a', image: 'i', terminationMessagePath: '' },
+        { name: 'b', image: 'i', terminationMessagePath: '' },
+      ],
+    });
     for (let cut = 0; cut < 6; cut++) {
       runtime.sandboxes.at(-1)!.state = 1;
       for (const name of ['a', 'b']) runtime.end(name, 137);
@@ -274,9 +380,29 @@ describe('a sandbox whose first process is killed', () => {
 
 it('reads the back-off from the times of the newest instances', () => {
   const at = (seconds: number): bigint => BigInt(seconds) * 1_000_000_000n;
-  const seen = (waited: number, restartCount: number) => backOffSeen({ state: 'exited', finishedAt: at(1000), createdAt: at(900) } as RuntimeContainer, { state: 'running', createdAt: at(1000) + BigInt(Math.round(waited * 1e9)), restartCount } as RuntimeContainer)?.backOffMs;
-  expect([seen(0.2, 1), seen(10.1, 2), seen(20.5, 3), seen(80, 5), seen(160.2, 6), seen(301, 12)]).toEqual([10_000, 20_000, 40_000, 160_000, 300_000, 300_000]);
+  const seen = (waited: number, restartCount: number) =>
+    backOffSeen(
+      { state: 'exited', finishedAt: at(1000), createdAt: at(900) } as RuntimeContainer,
+      {
+        state: 'running',
+        createdAt: at(1000) + BigInt(Math.round(waited * 1e9)),
+        restartCount,
+      } as RuntimeContainer,
+    )?.backOffMs;
+  expect([
+    seen(0.2, 1),
+    seen(10.1, 2),
+    seen(20.5, 3),
+    seen(80, 5),
+    seen(160.2, 6),
+    seen(301, 12),
+  ]).toEqual([10_000, 20_000, 40_000, 160_000, 300_000, 300_000]);
   // The machine was off for three minutes: the first restart is still the first.
   expect(seen(180, 1)).toBe(10_000);
-  expect(backOffSeen({ state: 'created', finishedAt: 0n } as RuntimeContainer, { createdAt: 1n } as RuntimeContainer)).toBeUndefined();
+  expect(
+    backOffSeen(
+      { state: 'created', finishedAt: 0n } as RuntimeContainer,
+      { createdAt: 1n } as RuntimeContainer,
+    ),
+  ).toBeUndefined();
 });

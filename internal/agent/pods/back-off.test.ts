@@ -16,5 +16,13 @@ it('doubles from ten seconds to five minutes and forgets after ten quiet minutes
 });
 
 it('writes durations as Go does', () => {
-  expect([10_000, 40_000, 80_000, 300_000, 534, 1234, 3_600_000].map(goDuration)).toEqual(['10s', '40s', '1m20s', '5m0s', '534ms', '1.234s', '1h0m0s']);
+  expect([10_000, 40_000, 80_000, 300_000, 534, 1234, 3_600_000].map(goDuration)).toEqual([
+    '10s',
+    '40s',
+    '1m20s',
+    '5m0s',
+    '534ms',
+    '1.234s',
+    '1h0m0s',
+  ]);
 });

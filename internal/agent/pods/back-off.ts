@@ -7,11 +7,17 @@ const mostKeys = 4096;
 interface Entry {
   backOffMs: number;
   lastMs: number;
-  /** A time that was said to be and is still to come, and when that was first seen: the clock was set back since. */
+  /**
+   * A time that was said to be and is still to come, and when that was first seen: the clock was
+   * set back since.
+   */
   ahead?: { sinceMs: number; seenMs: number };
 }
 
-/** Exponential waits by key (client-go flowcontrol.Backoff): doubled at each use, forgotten after twice the longest wait. */
+/**
+ * Exponential waits by key (client-go flowcontrol.Backoff): doubled at each use, forgotten after
+ * twice the longest wait.
+ */
 export class BackOff {
   readonly #entries = new Map<string, Entry>();
 
@@ -19,7 +25,8 @@ export class BackOff {
   remainingMs(key: string, sinceMs: number, nowMs: number): number {
     const entry = this.#entries.get(key);
     if (!entry || expired(entry, sinceMs)) return 0;
-    if (sinceMs > nowMs && entry.ahead?.sinceMs !== sinceMs) entry.ahead = { sinceMs, seenMs: nowMs };
+    if (sinceMs > nowMs && entry.ahead?.sinceMs !== sinceMs)
+      entry.ahead = { sinceMs, seenMs: nowMs };
     const fromMs = entry.ahead?.sinceMs === sinceMs ? Math.min(entry.ahead.seenMs, nowMs) : sinceMs;
     return Math.max(0, fromMs + entry.backOffMs - nowMs);
   }
@@ -31,7 +38,8 @@ export class BackOff {
   /** Counts one more failure. */
   next(key: string, nowMs: number): void {
     const entry = this.#entries.get(key);
-    if (!entry || expired(entry, nowMs)) this.#entries.set(key, { backOffMs: firstBackOffMs, lastMs: nowMs });
+    if (!entry || expired(entry, nowMs))
+      this.#entries.set(key, { backOffMs: firstBackOffMs, lastMs: nowMs });
     else {
       entry.backOffMs = Math.min(longestBackOffMs, entry.backOffMs * 2);
       entry.lastMs = nowMs;

@@ -39,7 +39,10 @@ export interface PodDeps {
   facts(): NodeFacts;
   hostIPs(): string[];
   allocatable(): Record<string, string>;
-  /** The runtime's name for the pod's RuntimeClass; empty = the default one. Throws when there is none. */
+  /**
+   * The runtime's name for the pod's RuntimeClass; empty = the default one. Throws when there is
+   * none.
+   */
   runtimeHandler(pod: Pod): Promise<string>;
   /** What all other pods of the node have been promised, for a resize. */
   promised(exceptUid: string, resource: 'cpu' | 'memory'): bigint;
@@ -75,7 +78,11 @@ export interface Verdict {
 
 /** The object of an event about one container. */
 export function containerReference(pod: Pod, container: Container) {
-  const list = pod.spec.initContainers?.some((c) => c.name === container.name) ? 'initContainers' : pod.spec.containers.some((c) => c.name === container.name) ? 'containers' : 'ephemeralContainers';
+  const list = pod.spec.initContainers?.some((c) => c.name === container.name)
+    ? 'initContainers'
+    : pod.spec.containers.some((c) => c.name === container.name)
+      ? 'containers'
+      : 'ephemeralContainers';
   return {
     kind: 'Pod',
     apiVersion: 'v1',

@@ -7,8 +7,9 @@ import type { Log } from '../../io/log.ts';
 const op = 'pods.desired';
 
 /**
- * What the node shall run, on disk: after a reboot its pods start while the server is away. Written when a pod comes, when
- * its spec changes and when it goes; never for a status, so that a flash card is spared.
+ * What the node shall run, on disk: after a reboot its pods start while the server is away. Written
+ * when a pod comes, when its spec changes and when it goes; never for a status, so that a flash
+ * card is spared.
  */
 export class DesiredPods {
   readonly #dir: string;
@@ -27,7 +28,9 @@ export class DesiredPods {
     await this.#disk.makeDir(op, this.#dir, 0o700);
     const pods: Pod[] = [];
     for (const name of await this.#disk.list(op, this.#dir)) {
-      const bytes = name.endsWith('.json') ? await this.#disk.readIfThere(op, `${this.#dir}/${name}`) : undefined;
+      const bytes = name.endsWith('.json')
+        ? await this.#disk.readIfThere(op, `${this.#dir}/${name}`)
+        : undefined;
       if (!bytes) continue;
       try {
         const pod = JSON.parse(bytes.toString()) as Pod;
@@ -44,11 +47,14 @@ export class DesiredPods {
     const uid = pod.metadata.uid!;
     if (this.#written.get(uid) === version(pod)) return;
     this.#written.set(uid, version(pod));
-    this.#later(() => this.#disk.writeAtomic(op, `${this.#dir}/${uid}.json`, JSON.stringify(pod), { mode: 0o600 }));
+    this.#later(() =>
+      this.#disk.writeAtomic(op, `${this.#dir}/${uid}.json`, JSON.stringify(pod), { mode: 0o600 }),
+    );
   }
 
   remove(uid: string): void {
-    if (this.#written.delete(uid)) this.#later(() => this.#disk.remove(op, `${this.#dir}/${uid}.json`));
+    if (this.#written.delete(uid))
+      this.#later(() => this.#disk.remove(op, `${this.#dir}/${uid}.json`));
   }
 
   flushed(): Promise<void> {
@@ -56,13 +62,18 @@ export class DesiredPods {
   }
 
   #later(work: () => Promise<void>): void {
-    this.#queue = this.#queue.then(work).catch((error: unknown) => this.#log.warn('desired pods are not remembered', { error: messageOf(error) }));
+    this.#queue = this.#queue
+      .then(work)
+      .catch((error: unknown) =>
+        this.#log.warn('desired pods are not remembered', { error: messageOf(error) }),
+      );
   }
 }
 
 /** Changes with the spec, the metadata that pods see, deletion, and the end of the pod. */
 function version(pod: Pod): string {
   const { uid, generation, labels, annotations, deletionTimestamp } = pod.metadata;
-  const ended = pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed' ? pod.status.phase : '';
+  const ended =
+    pod.status?.phase === 'Succeeded' || pod.status?.phase === 'Failed' ? pod.status.phase : '';
   return JSON.stringify([uid, generation, labels, annotations, deletionTimestamp, ended]);
 }

@@ -24,35 +24,79 @@ export interface World {
   more?: Partial<PodDeps>;
 }
 
-const noDisk = { readIfThere: () => Promise.resolve(undefined), makeDir: () => Promise.resolve(), remove: () => Promise.resolve(), list: () => Promise.resolve([]) };
+const noDisk = {
+  readIfThere: () => Promise.resolve(undefined),
+  makeDir: () => Promise.resolve(),
+  remove: () => Promise.resolve(),
+  list: () => Promise.resolve([]),
+};
 
 /** What workers need, out of twins: nothing of it touches the machine. */
 export function fakeDeps(world: World): PodDeps {
   const { clock, runtime, client, events, undone, exits } = world;
-  const note = (_about: unknown, reason: string, message: string): void => void events.push(`${reason}: ${message}`);
+  const note = (_about: unknown, reason: string, message: string): void =>
+    void events.push(`${reason}: ${message}`);
   const nothing = (): Promise<void> => Promise.resolve();
   return {
     cri: runtime.cri,
     reader: new RuntimeReader(runtime.cri),
     client,
     images: { ensure: () => Promise.resolve({ ref: 'sha256:1' }), forget: () => undefined },
-    volumes: { mount: () => Promise.resolve(new Map()), mounted: () => new Map(), podDir: () => '/p', update: () => undefined, unmount: (uid: string) => Promise.resolve(void undone.push(`volumes ${uid}`)), leftovers: () => Promise.resolve([]) },
+    volumes: {
+      mount: () => Promise.resolve(new Map()),
+      mounted: () => new Map(),
+      podDir: () => '/p',
+      update: () => undefined,
+      unmount: (uid: string) => Promise.resolve(void undone.push(`volumes ${uid}`)),
+      leftovers: () => Promise.resolve([]),
+    },
     probes: new Probes({
-      doors: { clock, dial: undefined as never, exec: (id) => Promise.resolve({ exitCode: exits.get(id.replace(/-\d+$/, '')) ?? 0, output: '' }) },
+      doors: {
+        clock,
+        dial: undefined as never,
+        exec: (id) =>
+          Promise.resolve({ exitCode: exits.get(id.replace(/-\d+$/, '')) ?? 0, output: '' }),
+      },
       random: seededRandom(1),
       onResult: ({ uid }) => world.set().worker(uid)?.wake(),
       event: () => undefined,
     }),
-    cgroups: { ensure: nothing, remove: (uid: string) => Promise.resolve(void undone.push(`cgroup ${uid}`)), parentOf: () => '/kubepods/x', sweep: nothing },
-    writer: new StatusWriter({ client, clock, log: silentLog, gone: (uid) => world.set().remove(uid) }),
+    cgroups: {
+      ensure: nothing,
+      remove: (uid: string) => Promise.resolve(void undone.push(`cgroup ${uid}`)),
+      parentOf: () => '/kubepods/x',
+      sweep: nothing,
+    },
+    writer: new StatusWriter({
+      client,
+      clock,
+      log: silentLog,
+      gone: (uid) => world.set().remove(uid),
+    }),
     backOff: new BackOff(),
     events: { normal: note, warning: note, flushed: nothing },
-    sources: { services: () => [], configMap: () => Promise.reject(new Error('none')), secret: () => Promise.reject(new Error('none')) },
-    mountDoors: { disk: noDisk, tree: { symlink: nothing, writeFile: nothing }, random: { bytes: () => new Uint8Array(4) } },
+    sources: {
+      services: () => [],
+      configMap: () => Promise.reject(new Error('none')),
+      secret: () => Promise.reject(new Error('none')),
+    },
+    mountDoors: {
+      disk: noDisk,
+      tree: { symlink: nothing, writeFile: nothing },
+      random: { bytes: () => new Uint8Array(4) },
+    },
     probeDoors: { clock },
     clock,
     log: silentLog,
-    facts: () => ({ logRoot: '/var/log/pods', seccompRoot: '', clusterDns: [], clusterDomain: 'c', hostDns: { servers: [], searches: [], options: [] }, memoryCapacityBytes: 1e9, hugePageSizes: [] }),
+    facts: () => ({
+      logRoot: '/var/log/pods',
+      seccompRoot: '',
+      clusterDns: [],
+      clusterDomain: 'c',
+      hostDns: { servers: [], searches: [], options: [] },
+      memoryCapacityBytes: 1e9,
+      hugePageSizes: [],
+    }),
     hostIPs: () => ['192.0.2.1'],
     allocatable: () => ({ cpu: '2', memory: '1Gi', pods: '10' }),
     runtimeHandler: () => Promise.resolve(''),

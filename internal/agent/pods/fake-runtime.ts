@@ -29,9 +29,14 @@ export class FakeRuntime {
   exited: (id: string) => void = () => undefined;
   /** Containers ignore SIGTERM until they are ended by the test. */
   slowStop = false;
-  /** The next sandboxes fail with these words, half-made and keeping their names (`kept`), or without a trace. */
+  /**
+   * The next sandboxes fail with these words, half-made and keeping their names (`kept`), or
+   * without a trace.
+   */
   readonly failing: { message: string; kept: boolean }[] = [];
-  /** So many stops of sandboxes leave the network behind: the sandbox has ended, and the call fails. */
+  /**
+   * So many stops of sandboxes leave the network behind: the sandbox has ended, and the call fails.
+   */
   failingStops = 0;
   /** Sandboxes whose network was given back. */
   readonly released = new Set<string>();
@@ -52,7 +57,9 @@ export class FakeRuntime {
 
   /** The newest instance of a container ends by itself. */
   end(name: string, exitCode: number): void {
-    const container = this.containers.findLast((c) => c.config.metadata?.name === name && c.state === 1);
+    const container = this.containers.findLast(
+      (c) => c.config.metadata?.name === name && c.state === 1,
+    );
     if (!container) throw new Error(`${name} does not run`);
     this.#finish(container, exitCode);
   }
@@ -83,13 +90,28 @@ export class FakeRuntime {
     const note = (name: string): void => void this.calls.push(name);
     const at = (): bigint => BigInt(this.#now()) * 1_000_000n + BigInt(this.#count++);
     const find = (id: string): FakeContainer => this.containers.find((c) => c.id === id)!;
-    const inUid = (filter: { labelSelector?: Record<string, string> } | undefined, labels: Record<string, string> | undefined): boolean => !filter?.labelSelector || labels?.[labelNames.podUid] === filter.labelSelector[labelNames.podUid];
+    const inUid = (
+      filter: { labelSelector?: Record<string, string> } | undefined,
+      labels: Record<string, string> | undefined,
+    ): boolean =>
+      !filter?.labelSelector ||
+      labels?.[labelNames.podUid] === filter.labelSelector[labelNames.podUid];
     return {
       runPodSandbox: async ({ config }: { config: PodSandboxConfig }) => {
         note('sandbox');
         const id = `sandbox-${this.#count++}`;
         const attempt = config.metadata?.attempt;
-        if (this.sandboxes.some((s) => s.config.metadata?.uid === config.metadata?.uid && s.config.metadata?.attempt === attempt)) throw new Error(`failed to reserve sandbox name "p_n_${config.metadata?.uid}_${attempt}": name is reserved`);
+        if (
+          this.sandboxes.some(
+            (s) =>
+              s.config.metadata?.uid === config.metadata?.uid &&
+              s.config.metadata?.attempt === attempt,
+          )
+        )
+          throw new Error(
+            `failed to reserve sandbox name "p_n_${config.metadata?.uid}_${attempt}": name ` +
+              'is reserved',
+          );
         const failure = this.failing.shift();
         if (failure?.kept) this.sandboxes.push({ id, config, state: 1, at: at() });
         if (failure) throw new Error(failure.message);
@@ -98,33 +120,102 @@ export class FakeRuntime {
       },
       podSandboxStatus: async ({ podSandboxId }: { podSandboxId: string }) => {
         const s = this.sandboxes.find((x) => x.id === podSandboxId)!;
-        return { status: { id: s.id, metadata: s.config.metadata, state: s.state, createdAt: s.at, network: { ip: '10.42.0.5', additionalIps: [] }, linux: { namespaces: { options: { network: 0 } } } } };
+        return {
+          status: {
+            id: s.id,
+            metadata: s.config.metadata,
+            state: s.state,
+            createdAt: s.at,
+            network: { ip: '10.42.0.5', additionalIps: [] },
+            linux: { namespaces: { options: { network: 0 } } },
+          },
+        };
       },
-      createContainer: async ({ podSandboxId, config }: { podSandboxId: string; config: ContainerConfig }) => {
+      createContainer: async ({
+        podSandboxId,
+        config,
+      }: {
+        podSandboxId: string;
+        config: ContainerConfig;
+      }) => {
         note(`create ${config.metadata?.name}`);
         const id = `${config.metadata?.name}-${this.#count++}`;
-        this.containers.push({ id, sandbox: podSandboxId, config, state: 0, exitCode: 0, at: at(), finishedAt: 0n });
+        this.containers.push({
+          id,
+          sandbox: podSandboxId,
+          config,
+          state: 0,
+          exitCode: 0,
+          at: at(),
+          finishedAt: 0n,
+        });
         return { containerId: id };
       },
-      startContainer: async ({ containerId }: { containerId: string }) => void (find(containerId).state = 1),
+      startContainer: async ({ containerId }: { containerId: string }) =>
+        void (find(containerId).state = 1),
       stopContainer: async ({ containerId, timeout }: { containerId: string; timeout: number }) => {
         note(`stop ${find(containerId).config.metadata?.name} ${timeout}`);
         if (!this.slowStop && find(containerId).state === 1) this.#finish(find(containerId), 143);
-        while (find(containerId).state === 1) await new Promise<void>((resolve) => this.#stopping.push(resolve));
+        while (find(containerId).state === 1)
+          await new Promise<void>((resolve) => this.#stopping.push(resolve));
       },
-      removeContainer: async ({ containerId }: { containerId: string }) => void this.containers.splice(this.containers.indexOf(find(containerId)), 1),
+      removeContainer: async ({ containerId }: { containerId: string }) =>
+        void this.containers.splice(this.containers.indexOf(find(containerId)), 1),
       stopPodSandbox: async ({ podSandboxId }: { podSandboxId: string }) => {
         this.sandboxes.find((s) => s.id === podSandboxId)!.state = 1;
         if (this.failingStops-- > 0) throw new Error('failed to destroy network for sandbox');
         this.released.add(podSandboxId);
       },
-      removePodSandbox: async ({ podSandboxId }: { podSandboxId: string }) => void this.sandboxes.splice(this.sandboxes.findIndex((s) => s.id === podSandboxId), 1),
-      listPodSandbox: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ items: this.sandboxes.filter((s) => inUid(filter, s.config.labels)).map((s) => ({ id: s.id, metadata: s.config.metadata, state: this.#shown(s), labels: s.config.labels })) }),
-      listContainers: async ({ filter }: { filter?: { labelSelector?: Record<string, string> } }) => ({ containers: this.containers.filter((c) => inUid(filter, c.config.labels)).map((c) => ({ id: c.id, podSandboxId: c.sandbox, state: c.state })) }),
+      removePodSandbox: async ({ podSandboxId }: { podSandboxId: string }) =>
+        void this.sandboxes.splice(
+          this.sandboxes.findIndex((s) => s.id === podSandboxId),
+          1,
+        ),
+      listPodSandbox: async ({
+        filter,
+      }: {
+        filter?: { labelSelector?: Record<string, string> };
+      }) => ({
+        items: this.sandboxes
+          .filter((s) => inUid(filter, s.config.labels))
+          .map((s) => ({
+            id: s.id,
+            metadata: s.config.metadata,
+            state: this.#shown(s),
+            labels: s.config.labels,
+          })),
+      }),
+      listContainers: async ({
+        filter,
+      }: {
+        filter?: { labelSelector?: Record<string, string> };
+      }) => ({
+        containers: this.containers
+          .filter((c) => inUid(filter, c.config.labels))
+          .map((c) => ({ id: c.id, podSandboxId: c.sandbox, state: c.state })),
+      }),
       containerStatus: async ({ containerId }: { containerId: string }) => {
         const c = find(containerId);
         const reason = c.state !== 2 ? '' : c.exitCode === 0 ? 'Completed' : 'Error';
-        return { status: { id: c.id, metadata: c.config.metadata, state: c.state, createdAt: c.at, startedAt: c.at, finishedAt: c.finishedAt, exitCode: c.exitCode, image: c.config.image, imageRef: 'sha256:1', reason, message: '', labels: c.config.labels, annotations: c.config.annotations ?? { [annotationNames.restartCount]: '0' }, mounts: [], logPath: '' } };
+        return {
+          status: {
+            id: c.id,
+            metadata: c.config.metadata,
+            state: c.state,
+            createdAt: c.at,
+            startedAt: c.at,
+            finishedAt: c.finishedAt,
+            exitCode: c.exitCode,
+            image: c.config.image,
+            imageRef: 'sha256:1',
+            reason,
+            message: '',
+            labels: c.config.labels,
+            annotations: c.config.annotations ?? { [annotationNames.restartCount]: '0' },
+            mounts: [],
+            logPath: '',
+          },
+        };
       },
     };
   }

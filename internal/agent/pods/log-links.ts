@@ -5,16 +5,28 @@ import type { PodDeps } from './deps.ts';
 const op = 'pod.log.link';
 
 /** The folder of names that log collectors read, beside the one of the logs themselves. */
-const folder = (deps: PodDeps): string => `${deps.facts().logRoot.replace(/\/[^/]*$/, '')}/containers`;
+const folder = (deps: PodDeps): string =>
+  `${deps.facts().logRoot.replace(/\/[^/]*$/, '')}/containers`;
 
 const prefix = (pod: Pod): string => `${pod.metadata.name}_${pod.metadata.namespace}_`;
 
-/** `<pod>_<namespace>_<container>-<id>.log`, as the kubelet names it. A collector's convenience: its failure stops nothing. */
-export async function linkLog(deps: PodDeps, pod: Pod, container: { name: string; id: string; logPath: string }): Promise<void> {
+/**
+ * `<pod>_<namespace>_<container>-<id>.log`, as the kubelet names it. A collector's convenience: its
+ * failure stops nothing.
+ */
+export async function linkLog(
+  deps: PodDeps,
+  pod: Pod,
+  container: { name: string; id: string; logPath: string },
+): Promise<void> {
   const dir = folder(deps);
   try {
     await deps.mountDoors.disk.makeDir(op, dir, 0o755);
-    await deps.mountDoors.tree.symlink(op, container.logPath, `${dir}/${prefix(pod)}${container.name}-${container.id}.log`);
+    await deps.mountDoors.tree.symlink(
+      op,
+      container.logPath,
+      `${dir}/${prefix(pod)}${container.name}-${container.id}.log`,
+    );
   } catch (error) {
     deps.log.debug('no log link', { error: messageOf(error) });
   }
@@ -25,12 +37,15 @@ export async function removeLog(deps: PodDeps, logPath: string): Promise<void> {
   const { disk } = deps.mountDoors;
   const slash = logPath.lastIndexOf('/');
   const [dir, base] = [logPath.slice(0, slash), logPath.slice(slash + 1)];
-  for (const name of await disk.list(op, dir)) if (name === base || name.startsWith(`${base}.`)) await disk.remove(op, `${dir}/${name}`);
+  for (const name of await disk.list(op, dir))
+    if (name === base || name.startsWith(`${base}.`)) await disk.remove(op, `${dir}/${name}`);
 }
 
 /** Removes the links of a pod, or of one instance of a container. */
 export async function unlinkLogs(deps: PodDeps, pod: Pod, containerId = ''): Promise<void> {
   const dir = folder(deps);
   const { disk } = deps.mountDoors;
-  for (const name of await disk.list(op, dir)) if (name.startsWith(prefix(pod)) && name.endsWith(`${containerId}.log`)) await disk.remove(op, `${dir}/${name}`);
+  for (const name of await disk.list(op, dir))
+    if (name.startsWith(prefix(pod)) && name.endsWith(`${containerId}.log`))
+      await disk.remove(op, `${dir}/${name}`);
 }

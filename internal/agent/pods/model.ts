@@ -2,7 +2,10 @@ import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
 
 export type ContainerStateName = 'created' | 'running' | 'exited' | 'unknown';
 
-/** One instance of a container, as the runtime tells it. Times are nanoseconds since 1970, 0 = never. */
+/**
+ * One instance of a container, as the runtime tells it. Times are nanoseconds since 1970, 0 =
+ * never.
+ */
 export interface RuntimeContainer {
   id: string;
   name: string;
@@ -50,7 +53,11 @@ export function ephemeralContainers(pod: Pod): Container[] {
 }
 
 export function containerNamed(pod: Pod, name: string): Container | undefined {
-  return [...pod.spec.containers, ...(pod.spec.initContainers ?? []), ...ephemeralContainers(pod)].find((c) => c.name === name);
+  return [
+    ...pod.spec.containers,
+    ...(pod.spec.initContainers ?? []),
+    ...ephemeralContainers(pod),
+  ].find((c) => c.name === name);
 }
 
 /** `name_namespace(uid)`, as the kubelet writes a pod in messages. */

@@ -5,14 +5,22 @@ import { definitionChanged, type Plan, type PlanInput } from './plan-types.ts';
 import { shouldRestart } from './restart-policy.ts';
 
 /**
- * The kubelet's computeInitContainerActions. Walks the init containers backwards, because finished ones may have been
- * removed from the runtime: the last one that is known says how far the pod has come. True = initialized.
+ * The kubelet's computeInitContainerActions. Walks the init containers backwards, because finished
+ * ones may have been removed from the runtime: the last one that is known says how far the pod has
+ * come. True = initialized.
  */
 export function planInit(input: PlanInput, made: Plan): boolean {
   const { pod, runtime } = input;
   const all = pod.spec.initContainers ?? [];
   if (all.length === 0) return true;
-  const state: Progress = { initialized: pod.spec.containers.some((c) => ['created', 'running'].includes(latest(runtime, c.name)?.state ?? '')), before: false, failed: false, start: [] };
+  const state: Progress = {
+    initialized: pod.spec.containers.some((c) =>
+      ['created', 'running'].includes(latest(runtime, c.name)?.state ?? ''),
+    ),
+    before: false,
+    failed: false,
+    start: [],
+  };
   state.before = state.initialized;
   for (let i = all.length - 1; i >= 0 && !state.failed; i--) {
     const container = all[i]!;
@@ -54,9 +62,16 @@ function step(input: PlanInput, made: Plan, state: Progress, here: Here): void {
   if (status.state === 'created') state.start.push(container);
   else if (status.state === 'running') {
     if (isSidecar(container)) runningSidecar(input, made, state, here);
-  } else if (status.state === 'exited' && status.exitCode === 0 && !isSidecar(container)) done(state, here);
+  } else if (status.state === 'exited' && status.exitCode === 0 && !isSidecar(container))
+    done(state, here);
   else if (isSidecar(container) || shouldRestart(container, input.pod, input.runtime)) {
-    if (status.state === 'unknown') made.kill.push({ id: status.id, name: status.name, message: 'Init container is in "unknown" state, try killing it before restart', reason: 'Unknown' });
+    if (status.state === 'unknown')
+      made.kill.push({
+        id: status.id,
+        name: status.name,
+        message: 'Init container is in "unknown" state, try killing it before restart',
+        reason: 'Unknown',
+      });
     state.start.push(container);
   } else state.failed = true;
 }
@@ -64,7 +79,12 @@ function step(input: PlanInput, made: Plan, state: Progress, here: Here): void {
 function runningSidecar(input: PlanInput, made: Plan, state: Progress, here: Here): void {
   const { container, status } = here;
   const again = (message: string, reason: 'StartupProbe' | 'LivenessProbe' | ''): void => {
-    made.kill.push({ id: status.id, name: status.name, message: `Init container ${container.name} ${message}`, reason });
+    made.kill.push({
+      id: status.id,
+      name: status.name,
+      message: `Init container ${container.name} ${message}`,
+      reason,
+    });
     state.start.push(container);
   };
   if (container.startupProbe) {
@@ -74,7 +94,8 @@ function runningSidecar(input: PlanInput, made: Plan, state: Progress, here: Her
   }
   done(state, here);
   if (definitionChanged(container, status)) again('definition changed', '');
-  else if (container.livenessProbe && input.liveness(status.id) === 'failure') again('failed liveness probe', 'LivenessProbe');
+  else if (container.livenessProbe && input.liveness(status.id) === 'failure')
+    again('failed liveness probe', 'LivenessProbe');
   else if (input.resizeRestarts?.has(container.name)) again('resize requires restart', '');
 }
 

@@ -34,7 +34,10 @@ export interface Plan {
   start: Container[];
 }
 
-/** The container was made from another image (or definition) than the pod now names. An adopted one without a hash is left alone. */
+/**
+ * The container was made from another image (or definition) than the pod now names. An adopted one
+ * without a hash is left alone.
+ */
 export function definitionChanged(container: Container, status: RuntimeContainer): boolean {
   return status.hash !== '' && status.hash !== containerHash(container);
 }

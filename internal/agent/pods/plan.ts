@@ -8,7 +8,16 @@ import { shouldRestart, restartsWhenKilled } from './restart-policy.ts';
 export function plan(input: PlanInput): Plan {
   const { pod, runtime } = input;
   const sandbox = sandboxNeeded(pod, runtime);
-  const made: Plan = { killPod: sandbox.create, createSandbox: sandbox.create, sandboxId: sandbox.id, attempt: sandbox.attempt, kill: [], startEphemeral: [], startInit: [], start: [] };
+  const made: Plan = {
+    killPod: sandbox.create,
+    createSandbox: sandbox.create,
+    sandboxId: sandbox.id,
+    attempt: sandbox.attempt,
+    kill: [],
+    startEphemeral: [],
+    startInit: [],
+    start: [],
+  };
   if (sandbox.create) return planNewSandbox(input, made);
   made.startEphemeral = ephemeralContainers(pod).filter((c) => !latest(runtime, c.name));
   const initialized = planInit(input, made);
@@ -21,7 +30,10 @@ export function plan(input: PlanInput): Plan {
   return made;
 }
 
-export function sandboxNeeded(pod: Pod, runtime: PodRuntime): { create: boolean; attempt: number; id: string } {
+export function sandboxNeeded(
+  pod: Pod,
+  runtime: PodRuntime,
+): { create: boolean; attempt: number; id: string } {
   const newest = runtime.sandboxes[0];
   if (!newest) return { create: true, attempt: 0, id: '' };
   const again = { create: true, attempt: newest.attempt + 1, id: newest.id };
@@ -32,14 +44,18 @@ export function sandboxNeeded(pod: Pod, runtime: PodRuntime): { create: boolean;
 }
 
 function planNewSandbox({ pod, runtime }: PlanInput, made: Plan): Plan {
-  const restarts = (pod.spec.restartPolicy ?? 'Always') !== 'Never' || pod.spec.containers.some((c) => (c.restartPolicy ?? '') !== '' && c.restartPolicy !== 'Never');
-  if (!restarts && made.attempt !== 0 && runtime.containers.length > 0) return { ...made, createSandbox: false };
+  const restarts =
+    (pod.spec.restartPolicy ?? 'Always') !== 'Never' ||
+    pod.spec.containers.some((c) => (c.restartPolicy ?? '') !== '' && c.restartPolicy !== 'Never');
+  if (!restarts && made.attempt !== 0 && runtime.containers.length > 0)
+    return { ...made, createSandbox: false };
   const start = pod.spec.containers.filter((c) => {
     const once = (c.restartPolicy || pod.spec.restartPolicy) === 'OnFailure';
     const status = latest(runtime, c.name);
     return !(once && status?.state === 'exited' && status.exitCode === 0);
   });
-  if (start.length === 0 && pod.spec.containers.some((c) => latest(runtime, c.name))) return { ...made, createSandbox: false };
+  if (start.length === 0 && pod.spec.containers.some((c) => latest(runtime, c.name)))
+    return { ...made, createSandbox: false };
   const first = pod.spec.initContainers?.[0];
   if (first) made.startInit = [first];
   else made.start = start;
@@ -54,13 +70,24 @@ function planContainers(input: PlanInput, made: Plan): number {
     if (status?.state === 'running') kept += planRunning(input, made, container, status);
     else if (shouldRestart(container, input.pod, input.runtime)) {
       made.start.push(container);
-      if (status?.state === 'unknown') made.kill.push({ id: status.id, name: status.name, message: 'Container is in "unknown" state, try killing it before restart', reason: 'Unknown' });
+      if (status?.state === 'unknown')
+        made.kill.push({
+          id: status.id,
+          name: status.name,
+          message: 'Container is in "unknown" state, try killing it before restart',
+          reason: 'Unknown',
+        });
     }
   }
   return kept;
 }
 
-function planRunning(input: PlanInput, made: Plan, container: Container, status: RuntimeContainer): 0 | 1 {
+function planRunning(
+  input: PlanInput,
+  made: Plan,
+  container: Container,
+  status: RuntimeContainer,
+): 0 | 1 {
   let message = '';
   let reason: KillReason = '';
   let restart = restartsWhenKilled(container, input.pod);

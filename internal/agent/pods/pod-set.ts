@@ -52,7 +52,12 @@ export class PodSet {
     let found: PodWorker | undefined;
     for (const worker of this.#workers.values()) {
       const { metadata } = worker.pod;
-      if (metadata.namespace === namespace && metadata.name === name && (!found || found.phase !== 'running')) found = worker;
+      if (
+        metadata.namespace === namespace &&
+        metadata.name === name &&
+        (!found || found.phase !== 'running')
+      )
+        found = worker;
     }
     return found;
   }
@@ -84,7 +89,11 @@ export class PodSet {
     if (this.#ended.size > mostRememberedEnds && oldest !== undefined) this.#ended.delete(oldest);
     for (const worker of this.#workers.values()) {
       const { containers, sandboxes } = worker.runtime;
-      if (containers.some((c) => c.id === containerId) || sandboxes.some((s) => s.id === containerId)) return worker.runtimeChanged(containerId);
+      if (
+        containers.some((c) => c.id === containerId) ||
+        sandboxes.some((s) => s.id === containerId)
+      )
+        return worker.runtimeChanged(containerId);
     }
   }
 
@@ -94,7 +103,8 @@ export class PodSet {
 
   /** Events may have been missed: every pod looks for itself. */
   relist(): void {
-    for (const worker of this.#workers.values()) if (worker.phase === 'running' || worker.phase === 'terminating') worker.runtimeChanged();
+    for (const worker of this.#workers.values())
+      if (worker.phase === 'running' || worker.phase === 'terminating') worker.runtimeChanged();
   }
 
   /** The node can do more than before: every pod tries again. */
@@ -102,15 +112,26 @@ export class PodSet {
     for (const worker of this.#workers.values()) worker.wake();
   }
 
-  /** After the desired pods are known for certain: ends what the runtime, the disk and the cgroups hold of any other. */
+  /**
+   * After the desired pods are known for certain: ends what the runtime, the disk and the cgroups
+   * hold of any other.
+   */
   async sweep(): Promise<void> {
     const { deps } = this.#options;
     for (const [uid, { namespace, name }] of await deps.reader.uids()) {
       if (this.#wanted(uid)) continue;
-      deps.log.info('ending a pod that nobody wants any more', { pod: `${namespace}/${name}`, uid });
+      deps.log.info('ending a pod that nobody wants any more', {
+        pod: `${namespace}/${name}`,
+        uid,
+      });
       try {
         const runtime = await deps.reader.pod(uid);
-        const pod = { apiVersion: 'v1', kind: 'Pod', metadata: { uid, namespace, name }, spec: { containers: [] } } as unknown as Pod;
+        const pod = {
+          apiVersion: 'v1',
+          kind: 'Pod',
+          metadata: { uid, namespace, name },
+          spec: { containers: [] },
+        } as unknown as Pod;
         await stopPod(deps, pod, runtime, orphanGraceSeconds);
         await removePod(deps, uid, `${deps.facts().logRoot}/${namespace}_${name}_${uid}`);
       } catch (error) {
@@ -118,7 +139,12 @@ export class PodSet {
       }
     }
     for (const uid of await deps.volumes.leftovers()) {
-      if (!this.#wanted(uid)) await deps.volumes.unmount(uid).catch((error: unknown) => deps.log.warn('volumes of a former pod stay', { uid, error: messageOf(error) }));
+      if (!this.#wanted(uid))
+        await deps.volumes
+          .unmount(uid)
+          .catch((error: unknown) =>
+            deps.log.warn('volumes of a former pod stay', { uid, error: messageOf(error) }),
+          );
     }
     await deps.cgroups.sweep(new Set([...this.#workers.keys(), ...this.#followers.keys()]));
   }
@@ -130,7 +156,11 @@ export class PodSet {
     this.#options.desired.remove(uid);
     if (!worker) return;
     for (const [next, pod] of this.#followers) {
-      if (pod.metadata.namespace !== worker.pod.metadata.namespace || pod.metadata.name !== worker.pod.metadata.name) continue;
+      if (
+        pod.metadata.namespace !== worker.pod.metadata.namespace ||
+        pod.metadata.name !== worker.pod.metadata.name
+      )
+        continue;
       this.#followers.delete(next);
       this.#begin(pod);
       return;
@@ -150,10 +180,27 @@ export class PodSet {
   #begin(pod: Pod): void {
     const uid = pod.metadata.uid!;
     const restored = this.#found.has(uid);
-    const started = restored || isFinished(pod) || pod.metadata.deletionTimestamp !== undefined || pod.status?.startTime !== undefined;
-    const refusal = started ? undefined : refusalOf({ pod, node: this.#options.node(), allocatable: this.#deps.allocatable(), others: [...this.#workers.values()].filter((w) => w.phase === 'running').map((w) => w.pod), unsafeSysctls: this.#options.unsafeSysctls, facts: this.#deps.facts() });
+    const started =
+      restored ||
+      isFinished(pod) ||
+      pod.metadata.deletionTimestamp !== undefined ||
+      pod.status?.startTime !== undefined;
+    const refusal = started
+      ? undefined
+      : refusalOf({
+          pod,
+          node: this.#options.node(),
+          allocatable: this.#deps.allocatable(),
+          others: [...this.#workers.values()]
+            .filter((w) => w.phase === 'running')
+            .map((w) => w.pod),
+          unsafeSysctls: this.#options.unsafeSysctls,
+          facts: this.#deps.facts(),
+        });
     if (refusal) this.#deps.events.warning(pod, refusal.reason, refusal.message);
-    const verdict = refusal ? { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` } : undefined;
+    const verdict = refusal
+      ? { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` }
+      : undefined;
     this.#workers.set(uid, new PodWorker(this.#deps, pod, { restored, verdict }));
   }
 }

@@ -1,4 +1,9 @@
-import type { Container, Pod, PodCondition, ResourceRequirements } from '../../api/generated/types/core-v1.ts';
+import type {
+  Container,
+  Pod,
+  PodCondition,
+  ResourceRequirements,
+} from '../../api/generated/types/core-v1.ts';
 import { quantityOf } from '../../api/quantity.ts';
 import { messageOf } from '../../base/errors.ts';
 import { containerResources } from '../config/resources.ts';
@@ -10,7 +15,10 @@ import type { PodWorker } from './worker.ts';
 
 type Limits = Pick<Container, 'name' | 'resources'>;
 
-/** In-place change of a pod's cpu and memory (KEP-1287): grants what fits, applies it to running containers. */
+/**
+ * In-place change of a pod's cpu and memory (KEP-1287): grants what fits, applies it to running
+ * containers.
+ */
 export class Resize {
   readonly #deps: PodDeps;
   readonly #worker: PodWorker;
@@ -32,8 +40,16 @@ export class Resize {
     if (this.#granted === pod) return pod;
     const granted = new Map(all(this.#granted).map((c) => [c.name, c.resources]));
     if (!differs(this.#granted, pod)) return pod;
-    const put = <T extends Limits>(c: T): T => (granted.has(c.name) ? { ...c, resources: granted.get(c.name) } : c);
-    return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map(put), ...(pod.spec.initContainers ? { initContainers: pod.spec.initContainers.map(put) } : {}) } };
+    const put = <T extends Limits>(c: T): T =>
+      granted.has(c.name) ? { ...c, resources: granted.get(c.name) } : c;
+    return {
+      ...pod,
+      spec: {
+        ...pod.spec,
+        containers: pod.spec.containers.map(put),
+        ...(pod.spec.initContainers ? { initContainers: pod.spec.initContainers.map(put) } : {}),
+      },
+    };
   }
 
   conditions(): PodCondition[] {
@@ -44,7 +60,10 @@ export class Resize {
   inForce(containerId: string, name: string): ResourceRequirements | undefined {
     let known = this.#inForce.get(containerId);
     if (!known) {
-      const told = [...(this.#worker.pod.status?.containerStatuses ?? []), ...(this.#worker.pod.status?.initContainerStatuses ?? [])].find((s) => s.containerID === `containerd://${containerId}`);
+      const told = [
+        ...(this.#worker.pod.status?.containerStatuses ?? []),
+        ...(this.#worker.pod.status?.initContainerStatuses ?? []),
+      ].find((s) => s.containerID === `containerd://${containerId}`);
       known = told?.resources ?? all(this.#granted).find((c) => c.name === name)?.resources ?? {};
       if (this.#inForce.size > 64) this.#inForce.clear(); // instances long gone
       this.#inForce.set(containerId, known);
@@ -52,7 +71,10 @@ export class Resize {
     return known;
   }
 
-  /** Takes up a wish for other resources: granted, put off or refused. Before the status that observes it is told. */
+  /**
+   * Takes up a wish for other resources: granted, put off or refused. Before the status that
+   * observes it is told.
+   */
   decide(): void {
     const { pod } = this.#worker;
     if (differs(this.#granted, pod)) return this.#judge(pod);
@@ -64,14 +86,35 @@ export class Resize {
     const verdict = this.#fits(pod);
     if (verdict) {
       const before = this.#pending;
-      this.#pending = { type: 'PodResizePending', status: 'True', reason: verdict.reason, message: verdict.message, observedGeneration: pod.metadata.generation };
-      if (before?.reason !== verdict.reason) this.#deps.events.warning(pod, verdict.reason === 'Deferred' ? 'ResizeDeferred' : 'ResizeInfeasible', `Pod resize ${verdict.reason === 'Deferred' ? 'Deferred' : 'Infeasible'}: ${verdict.message}`);
+      this.#pending = {
+        type: 'PodResizePending',
+        status: 'True',
+        reason: verdict.reason,
+        message: verdict.message,
+        observedGeneration: pod.metadata.generation,
+      };
+      if (before?.reason !== verdict.reason)
+        this.#deps.events.warning(
+          pod,
+          verdict.reason === 'Deferred' ? 'ResizeDeferred' : 'ResizeInfeasible',
+          `Pod resize ${verdict.reason === 'Deferred' ? 'Deferred' : 'Infeasible'}: ` +
+            `${verdict.message}`,
+        );
       return;
     }
     this.#granted = pod;
     this.#pending = undefined;
-    this.#progress = { type: 'PodResizeInProgress', status: 'True', observedGeneration: pod.metadata.generation };
-    this.#deps.events.normal(pod, 'ResizeStarted', `Pod resize started: ${JSON.stringify(pod.spec.containers.map((c) => ({ name: c.name, resources: c.resources })))}`);
+    this.#progress = {
+      type: 'PodResizeInProgress',
+      status: 'True',
+      observedGeneration: pod.metadata.generation,
+    };
+    this.#deps.events.normal(
+      pod,
+      'ResizeStarted',
+      'Pod resize started: ' +
+        `${JSON.stringify(pod.spec.containers.map((c) => ({ name: c.name, resources: c.resources })))}`,
+    );
   }
 
   #fits(pod: Pod): { reason: 'Infeasible' | 'Deferred'; message: string } | undefined {
@@ -79,9 +122,21 @@ export class Resize {
     for (const resource of ['cpu', 'memory'] as const) {
       const have = units(allocatable[resource], resource);
       const want = totalOf(pod, resource);
-      if (want > have) return { reason: 'Infeasible', message: `Node didn't have enough capacity: ${resource}, requested: ${want}, capacity: ${have}` };
+      if (want > have)
+        return {
+          reason: 'Infeasible',
+          message:
+            `Node didn't have enough capacity: ${resource}, requested: ${want}, capacity: ` +
+            `${have}`,
+        };
       const used = this.#deps.promised(pod.metadata.uid!, resource);
-      if (want > totalOf(this.#granted, resource) && want + used > have) return { reason: 'Deferred', message: `Node didn't have enough resource: ${resource}, requested: ${want}, used: ${used}, capacity: ${have}` };
+      if (want > totalOf(this.#granted, resource) && want + used > have)
+        return {
+          reason: 'Deferred',
+          message:
+            `Node didn't have enough resource: ${resource}, requested: ${want}, used: ${used}, ` +
+            `capacity: ${have}`,
+        };
     }
     return undefined;
   }
@@ -93,11 +148,19 @@ export class Resize {
     const pod = this.allocated;
     const todo = all(pod).filter((c) => {
       const status = latest(runtime, c.name);
-      return status?.state === 'running' && !same(pick(this.inForce(status.id, c.name)), pick(c.resources));
+      return (
+        status?.state === 'running' &&
+        !same(pick(this.inForce(status.id, c.name)), pick(c.resources))
+      );
     });
     if (todo.length === 0) {
       if (this.#progress) {
-        this.#deps.events.normal(pod, 'ResizeCompleted', `Pod resize completed: ${JSON.stringify(pod.spec.containers.map((c) => ({ name: c.name, resources: c.resources })))}`);
+        this.#deps.events.normal(
+          pod,
+          'ResizeCompleted',
+          'Pod resize completed: ' +
+            `${JSON.stringify(pod.spec.containers.map((c) => ({ name: c.name, resources: c.resources })))}`,
+        );
         this.#progress = undefined;
       }
       return restart;
@@ -105,7 +168,8 @@ export class Resize {
     await this.#deps.cgroups.ensure(widened(pod, this.#worker.pod));
     for (const container of todo) {
       const status = latest(runtime, container.name)!;
-      if (mustRestart(container, this.inForce(status.id, container.name))) restart.add(container.name);
+      if (mustRestart(container, this.inForce(status.id, container.name)))
+        restart.add(container.name);
       else await this.#update(pod, container, status.id);
     }
     await this.#deps.cgroups.ensure(pod);
@@ -122,21 +186,40 @@ export class Resize {
       await this.#deps.cri.updateContainerResources({ containerId, linux });
       this.#inForce.set(containerId, container.resources ?? {});
     } catch (error) {
-      this.#progress = { type: 'PodResizeInProgress', status: 'True', reason: 'Error', message: messageOf(error), observedGeneration: pod.metadata.generation };
+      this.#progress = {
+        type: 'PodResizeInProgress',
+        status: 'True',
+        reason: 'Error',
+        message: messageOf(error),
+        observedGeneration: pod.metadata.generation,
+      };
       this.#deps.events.warning(pod, 'ResizeError', `Pod resize error: ${messageOf(error)}`);
       throw error;
     }
   }
 }
 
-/** With the resources that its status shows: what an earlier life of the agent had granted, not what is wished for by now. */
+/**
+ * With the resources that its status shows: what an earlier life of the agent had granted, not what
+ * is wished for by now.
+ */
 function asTold(pod: Pod): Pod {
-  const told = [...(pod.status?.containerStatuses ?? []), ...(pod.status?.initContainerStatuses ?? [])];
+  const told = [
+    ...(pod.status?.containerStatuses ?? []),
+    ...(pod.status?.initContainerStatuses ?? []),
+  ];
   const put = <T extends Limits>(c: T): T => {
     const resources = told.find((s) => s.name === c.name)?.resources;
     return resources ? { ...c, resources } : c;
   };
-  return { ...pod, spec: { ...pod.spec, containers: pod.spec.containers.map(put), ...(pod.spec.initContainers ? { initContainers: pod.spec.initContainers.map(put) } : {}) } };
+  return {
+    ...pod,
+    spec: {
+      ...pod.spec,
+      containers: pod.spec.containers.map(put),
+      ...(pod.spec.initContainers ? { initContainers: pod.spec.initContainers.map(put) } : {}),
+    },
+  };
 }
 
 function all(pod: Pod): Container[] {
@@ -144,8 +227,14 @@ function all(pod: Pod): Container[] {
 }
 
 function pick(resources: ResourceRequirements | undefined): unknown {
-  const of = (list: Record<string, string> | undefined) => ['cpu', 'memory'].map((name) => (list?.[name] === undefined ? null : units(list[name], name as 'cpu' | 'memory').toString()));
-  return { limits: of(resources?.limits as Record<string, string> | undefined), requests: of(resources?.requests as Record<string, string> | undefined) };
+  const of = (list: Record<string, string> | undefined) =>
+    ['cpu', 'memory'].map((name) =>
+      list?.[name] === undefined ? null : units(list[name], name as 'cpu' | 'memory').toString(),
+    );
+  return {
+    limits: of(resources?.limits as Record<string, string> | undefined),
+    requests: of(resources?.requests as Record<string, string> | undefined),
+  };
 }
 
 function differs(a: Pod, b: Pod): boolean {
@@ -168,12 +257,29 @@ export function totalOf(pod: Pod, resource: 'cpu' | 'memory'): bigint {
 function mustRestart(container: Container, before: ResourceRequirements | undefined): boolean {
   return (container.resizePolicy ?? []).some((policy) => {
     if (policy.restartPolicy !== 'RestartContainer') return false;
-    const view = (r: ResourceRequirements | undefined): unknown[] => [r?.limits?.[policy.resourceName], r?.requests?.[policy.resourceName]].map((v) => (v === undefined ? null : quantityOf(v as string).toString()));
+    const view = (r: ResourceRequirements | undefined): unknown[] =>
+      [r?.limits?.[policy.resourceName], r?.requests?.[policy.resourceName]].map((v) =>
+        v === undefined ? null : quantityOf(v as string).toString(),
+      );
     return !same(view(before), view(container.resources));
   });
 }
 
-/** While containers change one after the other the pod's group must have room for both what was and what comes. */
+/**
+ * While containers change one after the other the pod's group must have room for both what was and
+ * what comes.
+ */
 function widened(granted: Pod, before: Pod): Pod {
-  return qosOf(granted) === 'BestEffort' ? granted : { ...before, spec: { ...before.spec, containers: before.spec.containers.map((c) => ({ ...c, resources: { requests: c.resources?.requests } })) } };
+  return qosOf(granted) === 'BestEffort'
+    ? granted
+    : {
+        ...before,
+        spec: {
+          ...before.spec,
+          containers: before.spec.containers.map((c) => ({
+            ...c,
+            resources: { requests: c.resources?.requests },
+          })),
+        },
+      };
 }

@@ -2,7 +2,10 @@ import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
 import { isSidecar } from '../config/pod-resources.ts';
 import { latest, type PodRuntime } from './model.ts';
 
-/** Whether a container that ended with `exitCode` runs again: its own rules and policy come before the pod's (KEP-5307). */
+/**
+ * Whether a container that ended with `exitCode` runs again: its own rules and policy come before
+ * the pod's (KEP-5307).
+ */
 export function restartsAfter(container: Container, pod: Pod, exitCode: number): boolean {
   for (const rule of container.restartPolicyRules ?? []) {
     if (rule.exitCodes && matches(rule.exitCodes, exitCode)) return rule.action === 'Restart';
@@ -29,5 +32,8 @@ export function shouldRestart(container: Container, pod: Pod, runtime: PodRuntim
 
 /** Whether a running container that is killed (failed probe) comes back. */
 export function restartsWhenKilled(container: Container, pod: Pod): boolean {
-  return (container.restartPolicy || pod.spec.restartPolicy || 'Always') !== 'Never' || isSidecar(container);
+  return (
+    (container.restartPolicy || pod.spec.restartPolicy || 'Always') !== 'Never' ||
+    isSidecar(container)
+  );
 }

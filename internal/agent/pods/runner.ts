@@ -13,7 +13,10 @@ import { surplusOf } from './surplus.ts';
 import { unsupported } from './unsupported.ts';
 import type { PodWorker } from './worker.ts';
 
-/** A container whose configuration or creation failed is tried again after this, as with the kubelet. */
+/**
+ * A container whose configuration or creation failed is tried again after this, as with the
+ * kubelet.
+ */
 const createRetryMs = 10_000;
 
 /** Carries out a plan for one pod. */
@@ -30,7 +33,12 @@ export class Runner {
   async carryOut(todo: Plan): Promise<void> {
     const w = this.#worker;
     if (todo.killPod) {
-      if (todo.createSandbox && todo.sandboxId) w.deps.events.normal(w.pod, 'SandboxChanged', 'Pod sandbox changed, it will be killed and re-created.');
+      if (todo.createSandbox && todo.sandboxId)
+        w.deps.events.normal(
+          w.pod,
+          'SandboxChanged',
+          'Pod sandbox changed, it will be killed and re-created.',
+        );
       await this.#killAll();
       if (!todo.createSandbox) return;
     } else await this.#kill(todo);
@@ -47,7 +55,10 @@ export class Runner {
     for (const container of todo.start) await this.#start(container, sandboxId);
   }
 
-  /** What this node cannot do for a pod holds all of it back: none of it runs as if it had not asked. */
+  /**
+   * What this node cannot do for a pod holds all of it back: none of it runs as if it had not
+   * asked.
+   */
   #check(): void {
     const w = this.#worker;
     const missing = unsupported(w.pod);
@@ -59,7 +70,9 @@ export class Runner {
   /** The pod's sandbox is lost: whatever still runs in it ends before a new one is made. */
   async #killAll(): Promise<void> {
     const w = this.#worker;
-    const alive = w.runtime.containers.some((c) => c.state !== 'exited') || w.runtime.sandboxes.some((s) => s.ready);
+    const alive =
+      w.runtime.containers.some((c) => c.state !== 'exited') ||
+      w.runtime.sandboxes.some((s) => s.ready);
     if (!alive && w.runtime.sandboxes.length === 0) return;
     await stopPod(w.deps, w.pod, w.runtime, undefined);
     w.runtime = await w.deps.reader.pod(w.uid, w.runtime);
@@ -69,7 +82,13 @@ export class Runner {
     const w = this.#worker;
     await Promise.all(
       todo.kill.map(async (kill) => {
-        await killContainer(w.deps, { pod: w.pod, status: kill, message: kill.message, reason: kill.reason, podIP: w.podIP });
+        await killContainer(w.deps, {
+          pod: w.pod,
+          status: kill,
+          message: kill.message,
+          reason: kill.reason,
+          podIP: w.podIP,
+        });
         await w.reread(kill.id);
       }),
     );
@@ -78,15 +97,22 @@ export class Runner {
   async #sandbox(attempt: number): Promise<string> {
     const w = this.#worker;
     const old = w.runtime.sandboxes;
-    // Containers that a damaged runtime has forgotten may still run: a second set beside them would do harm.
+    // Containers that a damaged runtime has forgotten may still run: a second set beside them would
+    // do harm.
     if (!w.deps.runtimeSettled()) throw new Error('the container runtime has only just come back');
     if (!w.pod.spec.hostNetwork && !w.deps.networkReady()) {
-      const message = 'network is not ready: container runtime network not ready: NetworkReady=false reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not initialized';
+      const message =
+        'network is not ready: container runtime network not ready: NetworkReady=false ' +
+        'reason:NetworkPluginNotReady message:Network plugin returns error: cni plugin not ' +
+        'initialized';
       w.deps.events.warning(w.pod, 'NetworkNotReady', message);
       throw new Error(message);
     }
     const free = Math.max(attempt, this.#leastAttempt);
-    const { sandbox, config } = await startSandbox(w.deps, w.allocated, { attempt: free, signal: w.signal }).catch((error: unknown) => {
+    const { sandbox, config } = await startSandbox(w.deps, w.allocated, {
+      attempt: free,
+      signal: w.signal,
+    }).catch((error: unknown) => {
       this.#leastAttempt = free + 1;
       throw error;
     });
@@ -107,7 +133,10 @@ export class Runner {
     w.signal.throwIfAborted();
   }
 
-  /** Starts one container, unless it must wait. A failure becomes its waiting reason and does not hold up the others. */
+  /**
+   * Starts one container, unless it must wait. A failure becomes its waiting reason and does not
+   * hold up the others.
+   */
   async #start(container: Container, sandboxId: string): Promise<void> {
     const w = this.#worker;
     w.signal.throwIfAborted();
@@ -117,7 +146,8 @@ export class Runner {
       const id = await startContainer(w.deps, input);
       await w.reread(id, sandboxId);
       w.waiting.delete(container.name);
-      // What follows from the start (the next init container, an end that came before anybody knew the id) has no event of its own.
+      // What follows from the start (the next init container, an end that came before anybody knew
+      // the id) has no event of its own.
       w.wake();
       const made = latest(w.runtime, container.name);
       if (made?.logPath) void linkLog(w.deps, w.pod, made);
@@ -134,7 +164,9 @@ export class Runner {
   #input(container: Container, sandboxId: string): StartInput {
     const w = this.#worker;
     const pod = w.allocated;
-    const target = pod.spec.ephemeralContainers?.find((e) => e.name === container.name)?.targetContainerName;
+    const target = pod.spec.ephemeralContainers?.find(
+      (e) => e.name === container.name,
+    )?.targetContainerName;
     return {
       pod,
       container,
@@ -150,14 +182,19 @@ export class Runner {
   #restartCount(container: Container): number {
     const before = latest(this.#worker.runtime, container.name);
     if (before) return before.restartCount + 1;
-    const told = [...(this.#worker.status.containerStatuses ?? []), ...(this.#worker.status.initContainerStatuses ?? [])].find((s) => s.name === container.name);
+    const told = [
+      ...(this.#worker.status.containerStatuses ?? []),
+      ...(this.#worker.status.initContainerStatuses ?? []),
+    ].find((s) => s.name === container.name);
     return told?.containerID ? told.restartCount + 1 : (told?.restartCount ?? 0);
   }
 
   /** True = it failed lately and must wait; its waiting reason says so. */
   #backsOff(container: Container): boolean {
     const w = this.#worker;
-    const last = w.runtime.containers.find((c) => c.name === container.name && c.state === 'exited');
+    const last = w.runtime.containers.find(
+      (c) => c.name === container.name && c.state === 'exited',
+    );
     if (!last) return false;
     const key = `${w.uid}/${container.name}`;
     const endedMs = Number(last.finishedAt / 1_000_000n);
@@ -167,9 +204,15 @@ export class Runner {
       w.deps.backOff.next(key, endedMs);
       return false;
     }
-    const message = `back-off ${goDuration(w.deps.backOff.current(key))} restarting failed container=${container.name} pod=${podText(w.pod)}`;
+    const message =
+      `back-off ${goDuration(w.deps.backOff.current(key))} restarting failed ` +
+      `container=${container.name} pod=${podText(w.pod)}`;
     if (w.waiting.get(container.name)?.reason !== 'CrashLoopBackOff') {
-      w.deps.events.warning(containerReference(w.pod, container), 'BackOff', `Back-off restarting failed container ${container.name} in pod ${podText(w.pod)}`);
+      w.deps.events.warning(
+        containerReference(w.pod, container),
+        'BackOff',
+        `Back-off restarting failed container ${container.name} in pod ${podText(w.pod)}`,
+      );
     }
     w.waiting.set(container.name, { reason: 'CrashLoopBackOff', message });
     w.later(waitMs);
@@ -180,12 +223,20 @@ export class Runner {
     const w = this.#worker;
     w.waiting.set(container.name, { reason: failure.reason, message: failure.message });
     if (failure.containerId) {
-      if (failure.reason === 'PostStartHookError') await killContainer(w.deps, { pod: w.pod, status: { id: failure.containerId, name: container.name }, message: 'FailedPostStartHook', reason: '', podIP: w.podIP });
+      if (failure.reason === 'PostStartHookError')
+        await killContainer(w.deps, {
+          pod: w.pod,
+          status: { id: failure.containerId, name: container.name },
+          message: 'FailedPostStartHook',
+          reason: '',
+          podIP: w.podIP,
+        });
       await w.reread(failure.containerId);
       w.wake(); // its end is a reason to look again: back-off decides when it starts anew
       return;
     }
-    // The runtime may hold what it could not finish: the next try must see it, and take another name.
+    // The runtime may hold what it could not finish: the next try must see it, and take another
+    // name.
     if (failure.reason === 'CreateContainerError') w.forget();
     w.later(failure.retryMs ?? createRetryMs);
   }
@@ -197,7 +248,10 @@ export class Runner {
     if (containers.length + sandboxes.length === 0) return;
     for (const old of containers) await this.#remove(old);
     for (const old of sandboxes) await removeSandbox(w.deps, old.id);
-    w.runtime = { sandboxes: w.runtime.sandboxes.filter((s) => !sandboxes.includes(s)), containers: w.runtime.containers.filter((c) => !containers.includes(c)) };
+    w.runtime = {
+      sandboxes: w.runtime.sandboxes.filter((s) => !sandboxes.includes(s)),
+      containers: w.runtime.containers.filter((c) => !containers.includes(c)),
+    };
   }
 
   async #remove(old: RuntimeContainer): Promise<void> {

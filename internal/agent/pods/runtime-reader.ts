@@ -1,7 +1,21 @@
-import { ContainerState, NamespaceMode, PodSandboxState, type Container, type ContainerStatus, type PodSandbox, type PodSandboxStatus } from '../../wire/cri/cri.ts';
+import {
+  ContainerState,
+  NamespaceMode,
+  PodSandboxState,
+  type Container,
+  type ContainerStatus,
+  type PodSandbox,
+  type PodSandboxStatus,
+} from '../../wire/cri/cri.ts';
 import { annotationNames, labelNames } from '../config/labels.ts';
 import { isNotFound, type CriClient } from '../cri/client.ts';
-import { emptyRuntime, type ContainerStateName, type PodRuntime, type RuntimeContainer, type RuntimeSandbox } from './model.ts';
+import {
+  emptyRuntime,
+  type ContainerStateName,
+  type PodRuntime,
+  type RuntimeContainer,
+  type RuntimeSandbox,
+} from './model.ts';
 import { terminationMessage } from './termination-message.ts';
 
 const stateNames: Record<number, ContainerStateName> = {
@@ -21,13 +35,21 @@ export class RuntimeReader {
   /** Every pod that the runtime holds anything of, by uid. */
   async uids(): Promise<Map<string, { namespace: string; name: string }>> {
     const { items } = await this.#cri.listPodSandbox({});
-    return new Map(items.map((s) => [s.labels[labelNames.podUid] ?? '', { namespace: s.metadata?.namespace ?? '', name: s.metadata?.name ?? '' }]));
+    return new Map(
+      items.map((s) => [
+        s.labels[labelNames.podUid] ?? '',
+        { namespace: s.metadata?.namespace ?? '', name: s.metadata?.name ?? '' },
+      ]),
+    );
   }
 
   /** The pod as it is now. `known` spares the questions whose answers cannot change any more. */
   async pod(uid: string, known: PodRuntime = emptyRuntime): Promise<PodRuntime> {
     const filter = { labelSelector: { [labelNames.podUid]: uid } };
-    const [sandboxes, containers] = await Promise.all([this.#cri.listPodSandbox({ filter }), this.#cri.listContainers({ filter })]);
+    const [sandboxes, containers] = await Promise.all([
+      this.#cri.listPodSandbox({ filter }),
+      this.#cri.listContainers({ filter }),
+    ]);
     const [readSandboxes, readContainers] = await Promise.all([
       Promise.all(sandboxes.items.map((s) => this.#fromSandbox(s, known))),
       Promise.all(containers.containers.map((c) => this.#fromContainer(c, known))),
@@ -62,7 +84,10 @@ export class RuntimeReader {
     return before?.ready === ready ? before : this.sandbox(listed.id);
   }
 
-  async #fromContainer(listed: Container, known: PodRuntime): Promise<RuntimeContainer | undefined> {
+  async #fromContainer(
+    listed: Container,
+    known: PodRuntime,
+  ): Promise<RuntimeContainer | undefined> {
     const before = known.containers.find((c) => c.id === listed.id);
     if (before?.state === 'exited') return before;
     const read = await this.container(listed.id);
@@ -86,11 +111,30 @@ export class RuntimeReader {
       message: status.message,
       image: status.image?.image ?? '',
       imageRef: status.imageRef,
-      restartCount: Number(status.annotations[annotationNames.restartCount] ?? status.metadata?.attempt ?? 0),
+      restartCount: Number(
+        status.annotations[annotationNames.restartCount] ?? status.metadata?.attempt ?? 0,
+      ),
       hash: status.annotations[annotationNames.hash] ?? '',
       logPath: status.logPath,
-      ...(linux ? { resources: { cpuShares: linux.cpuShares ?? 0, cpuQuota: linux.cpuQuota ?? 0, cpuPeriod: linux.cpuPeriod ?? 0, memoryLimitBytes: linux.memoryLimitInBytes ?? 0 } } : {}),
-      ...(user ? { user: { uid: user.uid ?? 0, gid: user.gid ?? 0, supplementalGroups: user.supplementalGroups ?? [] } } : {}),
+      ...(linux
+        ? {
+            resources: {
+              cpuShares: linux.cpuShares ?? 0,
+              cpuQuota: linux.cpuQuota ?? 0,
+              cpuPeriod: linux.cpuPeriod ?? 0,
+              memoryLimitBytes: linux.memoryLimitInBytes ?? 0,
+            },
+          }
+        : {}),
+      ...(user
+        ? {
+            user: {
+              uid: user.uid ?? 0,
+              gid: user.gid ?? 0,
+              supplementalGroups: user.supplementalGroups ?? [],
+            },
+          }
+        : {}),
     };
     if (state === 'exited') made.message = await terminationMessage(status, made);
     return made;
@@ -110,5 +154,7 @@ function toSandbox(status: PodSandboxStatus): RuntimeSandbox {
 }
 
 function newestFirst<T extends { createdAt: bigint }>(list: (T | undefined)[]): T[] {
-  return list.filter((x) => x !== undefined).sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
+  return list
+    .filter((x) => x !== undefined)
+    .sort((a, b) => (a.createdAt < b.createdAt ? 1 : a.createdAt > b.createdAt ? -1 : 0));
 }

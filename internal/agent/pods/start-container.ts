@@ -29,7 +29,11 @@ export class StartFailure extends Error {
   /** Back-off of an image pull: when to try again. */
   readonly retryMs: number | undefined;
 
-  constructor(reason: string, message: string, more: { containerId?: string; retryMs?: number; cause?: unknown } = {}) {
+  constructor(
+    reason: string,
+    message: string,
+    more: { containerId?: string; retryMs?: number; cause?: unknown } = {},
+  ) {
     super(message, { cause: more.cause });
     this.reason = reason;
     this.containerId = more.containerId;
@@ -37,7 +41,10 @@ export class StartFailure extends Error {
   }
 }
 
-/** Image, environment, mounts, create, start, postStart: one container of a standing sandbox. Returns its id. */
+/**
+ * Image, environment, mounts, create, start, postStart: one container of a standing sandbox.
+ * Returns its id.
+ */
 export async function startContainer(deps: PodDeps, input: StartInput): Promise<string> {
   const { pod, container } = input;
   const about = containerReference(pod, container);
@@ -51,7 +58,11 @@ export async function startContainer(deps: PodDeps, input: StartInput): Promise<
   return deps.starts.run(() => createAndStart(deps, input, config), input.signal);
 }
 
-async function createAndStart(deps: PodDeps, input: StartInput, config: ContainerConfig): Promise<string> {
+async function createAndStart(
+  deps: PodDeps,
+  input: StartInput,
+  config: ContainerConfig,
+): Promise<string> {
   const about = containerReference(input.pod, input.container);
   const containerId = await deps.cri
     .createContainer({ podSandboxId: input.sandboxId, config, sandboxConfig: input.sandboxConfig })
@@ -70,16 +81,35 @@ async function createAndStart(deps: PodDeps, input: StartInput, config: Containe
 }
 
 /** Runs the postStart hook, if there is one; its failure ends the container. */
-export async function postStart(deps: PodDeps, input: StartInput, containerId: string): Promise<void> {
+export async function postStart(
+  deps: PodDeps,
+  input: StartInput,
+  containerId: string,
+): Promise<void> {
   const { pod, container, signal } = input;
   const handler = container.lifecycle?.postStart;
   if (!handler) return;
   const about = containerReference(pod, container);
   try {
-    await runHook({ pod, container, containerId, podIP: input.podIPs[0] ?? '', handler, signal, fellBack: (message) => deps.events.warning(about, 'LifecycleHTTPFallback', message) }, deps.probeDoors);
+    await runHook(
+      {
+        pod,
+        container,
+        containerId,
+        podIP: input.podIPs[0] ?? '',
+        handler,
+        signal,
+        fellBack: (message) => deps.events.warning(about, 'LifecycleHTTPFallback', message),
+      },
+      deps.probeDoors,
+    );
   } catch (cause) {
     if (signal.aborted) return;
-    deps.log.info('postStart hook failed', { pod: pod.metadata.name, container: container.name, error: messageOf(cause) });
+    deps.log.info('postStart hook failed', {
+      pod: pod.metadata.name,
+      container: container.name,
+      error: messageOf(cause),
+    });
     deps.events.warning(about, 'FailedPostStartHook', 'PostStartHook failed');
     throw new StartFailure('PostStartHookError', messageOf(cause), { containerId, cause });
   }
@@ -88,10 +118,20 @@ export async function postStart(deps: PodDeps, input: StartInput, containerId: s
 async function imageFor(deps: PodDeps, input: StartInput): Promise<EnsuredImage> {
   const { pod, container } = input;
   try {
-    return await deps.images.ensure({ pod, image: container.image ?? '', policy: container.imagePullPolicy ?? 'IfNotPresent', about: containerReference(pod, container), sandboxConfig: input.sandboxConfig, signal: input.signal });
+    return await deps.images.ensure({
+      pod,
+      image: container.image ?? '',
+      policy: container.imagePullPolicy ?? 'IfNotPresent',
+      about: containerReference(pod, container),
+      sandboxConfig: input.sandboxConfig,
+      signal: input.signal,
+    });
   } catch (cause) {
     if (!(cause instanceof ImageError)) throw cause;
-    const failure = new StartFailure(cause.reason, cause.message, { retryMs: cause.retryMs, cause });
+    const failure = new StartFailure(cause.reason, cause.message, {
+      retryMs: cause.retryMs,
+      cause,
+    });
     deps.events.warning(containerReference(pod, container), 'Failed', `Error: ${cause.reason}`);
     throw failure;
   }
@@ -103,12 +143,30 @@ async function configured(deps: PodDeps, input: StartInput, image: EnsuredImage)
   const environment = await makeEnvironment({ pod, container, facts, sources: deps.sources });
   const node = deps.facts();
   const mounts = await containerMounts(
-    { pod, container, volumes: deps.volumes.mounted(pod.metadata.uid!) ?? new Map(), environment, podDir: deps.volumes.podDir(pod.metadata.uid!), podIPs, ...hostnameAndDomain(pod, node.clusterDomain), recursiveReadOnly: false },
+    {
+      pod,
+      container,
+      volumes: deps.volumes.mounted(pod.metadata.uid!) ?? new Map(),
+      environment,
+      podDir: deps.volumes.podDir(pod.metadata.uid!),
+      podIPs,
+      ...hostnameAndDomain(pod, node.clusterDomain),
+      recursiveReadOnly: false,
+    },
     deps.mountDoors,
   );
   const logDir = `${input.sandboxConfig.logDirectory}/${container.name}`;
   await deps.mountDoors.disk.makeDir('pod.logs', logDir, 0o755);
-  return containerConfig({ pod, container, node, restartCount: input.restartCount, image, environment, mounts, targetId: input.targetId });
+  return containerConfig({
+    pod,
+    container,
+    node,
+    restartCount: input.restartCount,
+    image,
+    environment,
+    mounts,
+    targetId: input.targetId,
+  });
 }
 
 /** What the runtime said, without gRPC's frame. */

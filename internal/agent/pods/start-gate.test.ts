@@ -25,20 +25,24 @@ it('lets in only so many at once, in their order', async () => {
   expect(entered).toEqual([0, 1, 2, 3, 4]);
 });
 
-it('gives the place of one that failed to the next, and forgets one that will not wait any longer', async () => {
-  const gate = new StartGate(1);
-  let fail = (_: Error): void => undefined;
-  const first = gate.run(() => new Promise<void>((_, reject) => (fail = reject)));
-  const gone = new AbortController();
-  const second = gate.run(() => Promise.resolve('never'), gone.signal);
-  const third = gate.run(() => Promise.resolve('third'));
-  gone.abort(new Error('the pod is terminating'));
-  await expect(second).rejects.toThrow('the pod is terminating');
-  fail(new Error('no sandbox'));
-  await expect(first).rejects.toThrow('no sandbox');
-  expect(await third).toBe('third');
-  expect(await gate.run(() => Promise.resolve('free again'))).toBe('free again');
-});
+it(
+  'gives the place of one that failed to the next, and forgets one that will not wait any ' +
+    'longer',
+  async () => {
+    const gate = new StartGate(1);
+    let fail = (_: Error): void => undefined;
+    const first = gate.run(() => new Promise<void>((_, reject) => (fail = reject)));
+    const gone = new AbortController();
+    const second = gate.run(() => Promise.resolve('never'), gone.signal);
+    const third = gate.run(() => Promise.resolve('third'));
+    gone.abort(new Error('the pod is terminating'));
+    await expect(second).rejects.toThrow('the pod is terminating');
+    fail(new Error('no sandbox'));
+    await expect(first).rejects.toThrow('no sandbox');
+    expect(await third).toBe('third');
+    expect(await gate.run(() => Promise.resolve('free again'))).toBe('free again');
+  },
+);
 
 it('starts less at once where there is little memory', () => {
   expect([128, 600, 4096].map((m) => startsAtOnce(m * 1024 * 1024, 8))).toEqual([1, 2, 8]);

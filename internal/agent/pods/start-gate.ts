@@ -1,6 +1,7 @@
 /**
- * Starts of sandboxes and containers take turns: each costs a shim, runc and CNI plug-ins some 30 MB for a moment, and more at
- * once than there are processors are no faster. First come, first served.
+ * Starts of sandboxes and containers take turns: each costs a shim, runc and CNI plug-ins some 30
+ * MB for a moment, and more at once than there are processors are no faster. First come, first
+ * served.
  */
 export class StartGate {
   readonly #most: number;
@@ -11,7 +12,10 @@ export class StartGate {
     this.#most = Math.max(1, most);
   }
 
-  /** Runs `work` when it is its turn; throws the signal's reason, without running it, when the wait is aborted. */
+  /**
+   * Runs `work` when it is its turn; throws the signal's reason, without running it, when the wait
+   * is aborted.
+   */
   async run<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<T> {
     signal?.throwIfAborted();
     if (this.#inside >= this.#most) await this.#turn(signal);

@@ -9,18 +9,32 @@ import type { RuntimeSandbox } from './model.ts';
 export class SandboxError extends Error {}
 
 /** Makes the pod's sandbox and reads its addresses. */
-export async function startSandbox(deps: PodDeps, pod: Pod, { attempt, signal }: { attempt: number; signal: AbortSignal }): Promise<{ sandbox: RuntimeSandbox; config: PodSandboxConfig }> {
+export async function startSandbox(
+  deps: PodDeps,
+  pod: Pod,
+  { attempt, signal }: { attempt: number; signal: AbortSignal },
+): Promise<{ sandbox: RuntimeSandbox; config: PodSandboxConfig }> {
   try {
     const config = configFor(deps, pod, attempt);
     const runtimeHandler = await deps.runtimeHandler(pod);
-    const { podSandboxId } = await deps.starts.run(() => deps.cri.runPodSandbox({ config, runtimeHandler }, { timeoutMs: sandboxTimeoutMs }), signal);
+    const { podSandboxId } = await deps.starts.run(
+      () => deps.cri.runPodSandbox({ config, runtimeHandler }, { timeoutMs: sandboxTimeoutMs }),
+      signal,
+    );
     const sandbox = await deps.reader.sandbox(podSandboxId);
     if (!sandbox) throw new Error(`sandbox ${podSandboxId} vanished`);
     return { sandbox, config };
   } catch (cause) {
     if (signal.aborted) throw cause;
-    deps.events.warning(pod, 'FailedCreatePodSandBox', `Failed to create pod sandbox: rpc error: ${messageOf(cause)}`);
-    throw new SandboxError(`failed to "CreatePodSandbox" for "${pod.metadata.name}": ${messageOf(cause)}`, { cause });
+    deps.events.warning(
+      pod,
+      'FailedCreatePodSandBox',
+      `Failed to create pod sandbox: rpc error: ${messageOf(cause)}`,
+    );
+    throw new SandboxError(
+      `failed to "CreatePodSandbox" for "${pod.metadata.name}": ${messageOf(cause)}`,
+      { cause },
+    );
   }
 }
 
@@ -29,7 +43,11 @@ const sandboxTimeoutMs = 240_000;
 
 /** The configuration of a pod's sandbox, for its creation and for the containers put into it. */
 export function configFor(deps: PodDeps, pod: Pod, attempt: number): PodSandboxConfig {
-  const { config, warnings } = sandboxConfig(pod, { node: deps.facts(), attempt, cgroupParent: deps.cgroups.parentOf(pod) });
+  const { config, warnings } = sandboxConfig(pod, {
+    node: deps.facts(),
+    attempt,
+    cgroupParent: deps.cgroups.parentOf(pod),
+  });
   for (const message of warnings) deps.events.warning(pod, 'DNSConfigForming', message);
   return config;
 }

@@ -25,26 +25,41 @@ export interface KillInput {
   turn?: Promise<void>;
 }
 
-/** preStop hook, then SIGTERM, then SIGKILL when the grace period is over. Resolves when the container is dead. */
+/**
+ * preStop hook, then SIGTERM, then SIGKILL when the grace period is over. Resolves when the
+ * container is dead.
+ */
 export async function killContainer(deps: PodDeps, input: KillInput): Promise<void> {
   const { pod, status } = input;
   const container = containerNamed(pod, status.name);
   let graceSeconds = asGiven(input.graceSeconds ?? graceOf(pod, container, input.reason));
-  if (container) deps.events.normal(containerReference(pod, container), 'Killing', input.message || `Stopping container ${status.name}`);
+  if (container)
+    deps.events.normal(
+      containerReference(pod, container),
+      'Killing',
+      input.message || `Stopping container ${status.name}`,
+    );
   const started = deps.clock.monotonicMs();
   const spent = (): number => Math.floor((deps.clock.monotonicMs() - started) / 1000);
   const whole = graceSeconds;
-  if (container?.lifecycle?.preStop && graceSeconds > 0) await preStop(deps, input, container, graceSeconds);
+  if (container?.lifecycle?.preStop && graceSeconds > 0)
+    await preStop(deps, input, container, graceSeconds);
   graceSeconds = whole - spent();
   if (input.turn && graceSeconds > 0) {
     const waited = new AbortController();
-    await Promise.race([input.turn, deps.clock.sleep('pod.stop.turn', graceSeconds * 1000, waited.signal)]);
+    await Promise.race([
+      input.turn,
+      deps.clock.sleep('pod.stop.turn', graceSeconds * 1000, waited.signal),
+    ]);
     waited.abort();
     graceSeconds = whole - spent();
   }
   const timeout = Math.max(leastGraceSeconds, graceSeconds);
   try {
-    await deps.cri.stopContainer({ containerId: status.id, timeout }, { timeoutMs: timeout * 1000 + stopSlackMs });
+    await deps.cri.stopContainer(
+      { containerId: status.id, timeout },
+      { timeoutMs: timeout * 1000 + stopSlackMs },
+    );
   } catch (error) {
     if (!isNotFound(error)) throw error;
   }
@@ -54,32 +69,71 @@ export async function killContainer(deps: PodDeps, input: KillInput): Promise<vo
 const asGiven = (graceSeconds: number): number => (graceSeconds < 0 ? 1 : graceSeconds);
 
 function graceOf(pod: Pod, container: Container | undefined, reason: KillReason): number {
-  if (pod.metadata.deletionGracePeriodSeconds !== undefined) return pod.metadata.deletionGracePeriodSeconds;
-  const probe = reason === 'StartupProbe' ? container?.startupProbe : reason === 'LivenessProbe' ? container?.livenessProbe : undefined;
-  return probe?.terminationGracePeriodSeconds ?? pod.spec.terminationGracePeriodSeconds ?? defaultGraceSeconds;
+  if (pod.metadata.deletionGracePeriodSeconds !== undefined)
+    return pod.metadata.deletionGracePeriodSeconds;
+  const probe =
+    reason === 'StartupProbe'
+      ? container?.startupProbe
+      : reason === 'LivenessProbe'
+        ? container?.livenessProbe
+        : undefined;
+  return (
+    probe?.terminationGracePeriodSeconds ??
+    pod.spec.terminationGracePeriodSeconds ??
+    defaultGraceSeconds
+  );
 }
 
-async function preStop(deps: PodDeps, input: KillInput, container: Container, graceSeconds: number): Promise<void> {
+async function preStop(
+  deps: PodDeps,
+  input: KillInput,
+  container: Container,
+  graceSeconds: number,
+): Promise<void> {
   const { pod, status } = input;
   const about = containerReference(pod, container);
   const over = new AbortController();
   const timer = deps.clock.after('pod.prestop', graceSeconds * 1000, () => over.abort());
   try {
-    await runHook({ pod, container, containerId: status.id, podIP: input.podIP, handler: container.lifecycle!.preStop!, signal: over.signal, fellBack: (message) => deps.events.warning(about, 'LifecycleHTTPFallback', message) }, deps.probeDoors);
+    await runHook(
+      {
+        pod,
+        container,
+        containerId: status.id,
+        podIP: input.podIP,
+        handler: container.lifecycle!.preStop!,
+        signal: over.signal,
+        fellBack: (message) => deps.events.warning(about, 'LifecycleHTTPFallback', message),
+      },
+      deps.probeDoors,
+    );
   } catch (error) {
-    deps.log.info('preStop hook failed', { pod: pod.metadata.name, container: container.name, error: messageOf(error) });
+    deps.log.info('preStop hook failed', {
+      pod: pod.metadata.name,
+      container: container.name,
+      error: messageOf(error),
+    });
     deps.events.warning(about, 'FailedPreStopHook', 'PreStopHook failed');
   } finally {
     timer.cancel();
   }
 }
 
-/** Ends all containers that run: ordinary ones together, then sidecars one after the other, last one first. Then the sandboxes. */
-export async function stopPod(deps: PodDeps, pod: Pod, runtime: PodRuntime, graceSeconds: number | undefined): Promise<void> {
+/**
+ * Ends all containers that run: ordinary ones together, then sidecars one after the other, last one
+ * first. Then the sandboxes.
+ */
+export async function stopPod(
+  deps: PodDeps,
+  pod: Pod,
+  runtime: PodRuntime,
+  graceSeconds: number | undefined,
+): Promise<void> {
   const running = runtime.containers.filter((c) => c.state !== 'exited');
   const podIP = runtime.sandboxes[0]?.ips[0] ?? '';
   const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar).map((c) => c.name);
-  const kill = (status: RuntimeContainer, turn?: Promise<void>): Promise<void> => killContainer(deps, { pod, status, message: '', reason: '', graceSeconds, podIP, turn });
+  const kill = (status: RuntimeContainer, turn?: Promise<void>): Promise<void> =>
+    killContainer(deps, { pod, status, message: '', reason: '', graceSeconds, podIP, turn });
   const ordinary = running.filter((c) => !sidecars.includes(c.name)).map((c) => kill(c));
   let before: Promise<unknown> = Promise.allSettled(ordinary);
   const all = [...ordinary];
@@ -97,15 +151,23 @@ export async function stopPod(deps: PodDeps, pod: Pod, runtime: PodRuntime, grac
   if (failed) throw failed.reason;
 }
 
-/** Gives their networks back. One that has ended by itself, or whose stop failed half-way, is not ready and has its network still. */
+/**
+ * Gives their networks back. One that has ended by itself, or whose stop failed half-way, is not
+ * ready and has its network still.
+ */
 export async function stopSandboxes(deps: PodDeps, { sandboxes }: PodRuntime): Promise<void> {
   await Promise.all(sandboxes.map((s) => ifThere(deps.cri.stopPodSandbox({ podSandboxId: s.id }))));
 }
 
 /** Everything the runtime holds of a pod goes away, logs too. */
-export async function removePod(deps: PodDeps, uid: string, logDirectory: string | undefined): Promise<void> {
+export async function removePod(
+  deps: PodDeps,
+  uid: string,
+  logDirectory: string | undefined,
+): Promise<void> {
   const { sandboxes, containers } = await deps.reader.pod(uid);
-  for (const container of containers) await ifThere(deps.cri.removeContainer({ containerId: container.id }));
+  for (const container of containers)
+    await ifThere(deps.cri.removeContainer({ containerId: container.id }));
   for (const sandbox of sandboxes) await removeSandbox(deps, sandbox.id);
   if (logDirectory) await deps.mountDoors.disk.remove('pod.logs', logDirectory);
 }

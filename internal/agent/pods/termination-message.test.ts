@@ -12,9 +12,19 @@ beforeEach(async () => void (dir = await mkdtemp(join(tmpdir(), 'message-'))));
 afterEach(() => rm(dir, { recursive: true, force: true }));
 
 function said(options: { policy?: string; exitCode?: number } = {}): Promise<string> {
-  const annotations = { [annotationNames.terminationMessagePath]: '/dev/termination-log', [annotationNames.terminationMessagePolicy]: options.policy ?? 'File' };
-  const status = { annotations, mounts: [{ containerPath: '/dev/termination-log', hostPath: join(dir, 'said') }], message: '' };
-  return terminationMessage(status as never, { exitCode: options.exitCode ?? 0, logPath: join(dir, '0.log') } as RuntimeContainer);
+  const annotations = {
+    [annotationNames.terminationMessagePath]: '/dev/termination-log',
+    [annotationNames.terminationMessagePolicy]: options.policy ?? 'File',
+  };
+  const status = {
+    annotations,
+    mounts: [{ containerPath: '/dev/termination-log', hostPath: join(dir, 'said') }],
+    message: '',
+  };
+  return terminationMessage(
+    status as never,
+    { exitCode: options.exitCode ?? 0, logPath: join(dir, '0.log') } as RuntimeContainer,
+  );
 }
 
 it('is the end of the file, 4096 bytes at most', async () => {
@@ -24,7 +34,10 @@ it('is the end of the file, 4096 bytes at most', async () => {
   expect(await said()).toBe(`${'x'.repeat(4093)}end`);
 });
 
-/** What a container may leave in the place of its message. None may hold up the node or fill its memory. */
+/**
+ * What a container may leave in the place of its message. None may hold up the node or fill its
+ * memory.
+ */
 it.each([
   ['a FIFO', () => void execFileSync('mkfifo', [join(dir, 'said')])],
   ['a link to a file of the host', () => symlink('/etc/hostname', join(dir, 'said'))],
@@ -43,12 +56,16 @@ it('does not read a sparse file of terabytes', async () => {
 });
 
 it('falls back to 80 lines or 2048 bytes of the log of a container that failed', async () => {
-  const line = (n: number, text: string): string => `2026-01-01T00:00:00.000000000Z stdout F ${n} ${text}\n`;
+  const line = (n: number, text: string): string =>
+    `2026-01-01T00:00:00.000000000Z stdout F ${n} ${text}\n`;
   await writeFile(join(dir, '0.log'), Array.from({ length: 100 }, (_, n) => line(n, 'a')).join(''));
   expect(await said({ policy: 'FallbackToLogsOnError' })).toBe('');
   const lines = (await said({ policy: 'FallbackToLogsOnError', exitCode: 1 })).trim().split('\n');
   expect([lines.length, lines[0], lines.at(-1)]).toEqual([80, '20 a', '99 a']);
-  await appendFile(join(dir, '0.log'), Array.from({ length: 100 }, (_, n) => line(n, 'b'.repeat(100))).join(''));
+  await appendFile(
+    join(dir, '0.log'),
+    Array.from({ length: 100 }, (_, n) => line(n, 'b'.repeat(100))).join(''),
+  );
   expect(await said({ policy: 'FallbackToLogsOnError', exitCode: 1 })).toHaveLength(2048);
 });
 

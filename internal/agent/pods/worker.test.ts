@@ -22,7 +22,17 @@ let exits: Map<string, number>;
 /** The API's echo of our own writes stays away, as it may for any time: nothing must hang on it. */
 let deaf: boolean;
 
-const makeDeps = (): PodDeps => fakeDeps({ clock, runtime, client, events, undone, exits, set: () => set, more: { podAddresses: addresses } });
+const makeDeps = (): PodDeps =>
+  fakeDeps({
+    clock,
+    runtime,
+    client,
+    events,
+    undone,
+    exits,
+    set: () => set,
+    more: { podAddresses: addresses },
+  });
 
 /** Lets everything that is due now happen. */
 const settle = async (): Promise<void> => {
@@ -30,7 +40,14 @@ const settle = async (): Promise<void> => {
 };
 
 async function create(spec: object): Promise<Pod> {
-  const pod = await client.create<Pod>(refs.pods, { metadata: { name: 'p', namespace: 'n' }, spec: { nodeName: 'here', containers: [{ name: 'a', image: 'i', terminationMessagePath: '' }], ...spec } });
+  const pod = await client.create<Pod>(refs.pods, {
+    metadata: { name: 'p', namespace: 'n' },
+    spec: {
+      nodeName: 'here',
+      containers: [{ name: 'a', image: 'i', terminationMessagePath: '' }],
+      ...spec,
+    },
+  });
   set.apply(pod);
   await settle();
   return pod;
@@ -52,18 +69,43 @@ beforeEach(() => {
     tell: (pod, ips) => void held.push(`tell ${pod.metadata.name} ${ips.join()}`),
     forget: (uid) => void held.push(`forget ${uid}`),
   };
-  const desired = { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() };
-  set = new PodSet({ deps: makeDeps(), desired: desired as never, node: () => undefined, unsafeSysctls: [] });
+  const desired = {
+    put: () => undefined,
+    remove: () => undefined,
+    flushed: () => Promise.resolve(),
+  };
+  set = new PodSet({
+    deps: makeDeps(),
+    desired: desired as never,
+    node: () => undefined,
+    unsafeSysctls: [],
+  });
   runtime.exited = (id) => set.exited(id);
   // The mirror: every write of the API comes back.
-  client.watch<Pod>(refs.pods, {}, { onEvent: (type, pod) => (type === 'DELETED' ? set.remove(pod.metadata.uid!) : type === 'MODIFIED' && !deaf ? set.apply(pod) : undefined), onEnd: () => undefined });
+  client.watch<Pod>(
+    refs.pods,
+    {},
+    {
+      onEvent: (type, pod) =>
+        type === 'DELETED'
+          ? set.remove(pod.metadata.uid!)
+          : type === 'MODIFIED' && !deaf
+            ? set.apply(pod)
+            : undefined,
+      onEnd: () => undefined,
+    },
+  );
 });
 
 describe('a pod', () => {
   it('runs, and says so in two writes', async () => {
     await create({});
     expect(runtime.calls).toEqual(['sandbox', 'create a']);
-    expect(shown()?.status).toMatchObject({ phase: 'Running', podIP: '10.42.0.5', containerStatuses: [{ name: 'a', ready: true, state: { running: {} } }] });
+    expect(shown()?.status).toMatchObject({
+      phase: 'Running',
+      podIP: '10.42.0.5',
+      containerStatuses: [{ name: 'a', ready: true, state: { running: {} } }],
+    });
     expect(client.writes.filter((w) => w.subresource === 'status').length).toBeLessThanOrEqual(2);
     expect(events).toEqual(['Created: Container created', 'Started: Container started']);
   });
@@ -72,7 +114,10 @@ describe('a pod', () => {
     await create({ restartPolicy: 'Never' });
     runtime.end('a', 0);
     await settle();
-    expect(shown()?.status).toMatchObject({ phase: 'Succeeded', containerStatuses: [{ state: { terminated: { exitCode: 0, reason: 'Completed' } } }] });
+    expect(shown()?.status).toMatchObject({
+      phase: 'Succeeded',
+      containerStatuses: [{ state: { terminated: { exitCode: 0, reason: 'Completed' } } }],
+    });
     expect(runtime.sandboxes[0]?.state).toBe(1);
     expect(runtime.containers).toHaveLength(1);
   });
@@ -91,13 +136,20 @@ describe('a pod', () => {
 
   it('says again that it is ready after somebody said that it is not', async () => {
     await create({});
-    const condition = (type: string): string | undefined => shown()?.status?.conditions?.find((c) => c.type === type)?.status;
+    const condition = (type: string): string | undefined =>
+      shown()?.status?.conditions?.find((c) => c.type === type)?.status;
     expect(condition('Ready')).toBe('True');
     const pod = shown() as Pod;
     // As node lifecycle does with the pods of a node that is not ready.
-    const conditions = pod.status?.conditions?.map((c) => (c.type === 'Ready' ? { ...c, status: 'False' } : c));
+    const conditions = pod.status?.conditions?.map((c) =>
+      c.type === 'Ready' ? { ...c, status: 'False' } : c,
+    );
     const overwrite = async (): Promise<void> => {
-      await client.update<Pod>(refs.pods, { ...shown()!, status: { ...pod.status, conditions } } as Pod, { subresource: 'status' });
+      await client.update<Pod>(
+        refs.pods,
+        { ...shown()!, status: { ...pod.status, conditions } } as Pod,
+        { subresource: 'status' },
+      );
       await settle();
     };
     await overwrite();
@@ -121,7 +173,11 @@ describe('a pod', () => {
     expect(runtime.running()).toEqual(['a']); // the first time at once
     runtime.end('a', 1);
     await settle();
-    expect(shown()?.status?.containerStatuses?.[0]).toMatchObject({ state: { waiting: { reason: 'CrashLoopBackOff' } }, lastState: { terminated: { exitCode: 1 } }, restartCount: 1 });
+    expect(shown()?.status?.containerStatuses?.[0]).toMatchObject({
+      state: { waiting: { reason: 'CrashLoopBackOff' } },
+      lastState: { terminated: { exitCode: 1 } },
+      restartCount: 1,
+    });
     await clock.advance(9000);
     expect(runtime.running()).toEqual([]);
     await clock.advance(1000);
@@ -132,12 +188,20 @@ describe('a pod', () => {
   });
 
   it('ends gracefully, sidecars last, and takes its API object with it', async () => {
-    const pod = await create({ terminationGracePeriodSeconds: 7, initContainers: [{ name: 's', image: 'i', restartPolicy: 'Always', terminationMessagePath: '' }] });
+    const pod = await create({
+      terminationGracePeriodSeconds: 7,
+      initContainers: [
+        { name: 's', image: 'i', restartPolicy: 'Always', terminationMessagePath: '' },
+      ],
+    });
     expect(runtime.running()).toEqual(['s', 'a']);
     await client.delete(refs.pods, { namespace: 'n', name: 'p' });
     await settle();
     expect(runtime.calls.filter((c) => c.startsWith('stop'))).toEqual(['stop a 30', 'stop s 30']);
-    expect(client.writes.at(-1)).toMatchObject({ verb: 'delete', body: { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } } });
+    expect(client.writes.at(-1)).toMatchObject({
+      verb: 'delete',
+      body: { gracePeriodSeconds: 0, preconditions: { uid: pod.metadata.uid } },
+    });
     expect(undone).toEqual([`volumes ${pod.metadata.uid}`, `cgroup ${pod.metadata.uid}`]);
     await settle();
     expect([runtime.sandboxes, runtime.containers, [...set.workers()]]).toEqual([[], [], []]);
@@ -155,7 +219,9 @@ describe('a pod', () => {
   });
 
   it('is refused when it does not fit', async () => {
-    await create({ containers: [{ name: 'a', image: 'i', resources: { requests: { cpu: '4' } } }] });
+    await create({
+      containers: [{ name: 'a', image: 'i', resources: { requests: { cpu: '4' } } }],
+    });
     expect(shown()?.status).toMatchObject({ phase: 'Failed', reason: 'OutOfcpu' });
     expect(runtime.calls).toEqual([]);
   });
@@ -167,40 +233,111 @@ describe('a pod', () => {
     set.relist();
     await settle();
     expect(runtime.sandboxes).toHaveLength(2);
-    expect(shown()?.status?.containerStatuses?.[0]).toMatchObject({ restartCount: 1, state: { running: {} } });
-    expect(events).toContain('SandboxChanged: Pod sandbox changed, it will be killed and re-created.');
+    expect(shown()?.status?.containerStatuses?.[0]).toMatchObject({
+      restartCount: 1,
+      state: { running: {} },
+    });
+    expect(events).toContain(
+      'SandboxChanged: Pod sandbox changed, it will be killed and re-created.',
+    );
   });
 });
 
-const container = (name: string, more: object = {}): object => ({ name, image: 'i', terminationMessagePath: '', ...more });
-const sidecar = (name: string, more: object = {}): object => container(name, { restartPolicy: 'Always', ...more });
+const container = (name: string, more: object = {}): object => ({
+  name,
+  image: 'i',
+  terminationMessagePath: '',
+  ...more,
+});
+const sidecar = (name: string, more: object = {}): object =>
+  container(name, { restartPolicy: 'Always', ...more });
 const probe = { exec: { command: ['x'] }, periodSeconds: 1, failureThreshold: 30 };
 
 it.each([
   ['of its own', {}, '10.42.0.5'],
   ['of the host', { hostNetwork: true }, '192.0.2.1'],
 ])('tells a container its addresses on a network %s', async (_what, spec, ip) => {
-  const field = (name: string, fieldPath: string): object => ({ name, valueFrom: { fieldRef: { fieldPath } } });
-  await create({ ...spec, containers: [container('a', { env: [field('POD', 'status.podIP'), field('PODS', 'status.podIPs'), field('HOST', 'status.hostIP')] })] });
-  expect(runtime.containers[0]?.config.envs?.map((e) => `${e.key}=${Buffer.from(e.value ?? '').toString()}`)).toEqual([`POD=${ip}`, `PODS=${ip}`, 'HOST=192.0.2.1']);
+  const field = (name: string, fieldPath: string): object => ({
+    name,
+    valueFrom: { fieldRef: { fieldPath } },
+  });
+  await create({
+    ...spec,
+    containers: [
+      container('a', {
+        env: [
+          field('POD', 'status.podIP'),
+          field('PODS', 'status.podIPs'),
+          field('HOST', 'status.hostIP'),
+        ],
+      }),
+    ],
+  });
+  expect(
+    runtime.containers[0]?.config.envs?.map(
+      (e) => `${e.key}=${Buffer.from(e.value ?? '').toString()}`,
+    ),
+  ).toEqual([`POD=${ip}`, `PODS=${ip}`, 'HOST=192.0.2.1']);
 });
 
 it('keeps a pod back that asks for what the node cannot do', async () => {
   await create({ hostUsers: false });
   expect([runtime.calls, shown()?.status?.phase]).toEqual([[], 'Pending']);
-  expect([...new Set(events)]).toEqual(['FailedCreatePodSandBox: Failed to create pod sandbox: runtime handler "" does not support user namespaces']);
+  expect([...new Set(events)]).toEqual([
+    'FailedCreatePodSandBox: Failed to create pod sandbox: runtime handler "" does not ' +
+      'support user namespaces',
+  ]);
 });
 
-/** Every state that the next step waits for must wake the worker by itself: nothing else touches the pod here. */
+/**
+ * Every state that the next step waits for must wake the worker by itself: nothing else touches the
+ * pod here.
+ */
 describe('init containers', () => {
   beforeEach(() => void (deaf = true));
 
   it.each([
-    ['sidecars one after the other', { initContainers: [sidecar('s1'), sidecar('s2'), sidecar('s3'), sidecar('s4')] }, ['s1', 's2', 's3', 's4', 'a']],
-    ['a sidecar before an ordinary one', { initContainers: [sidecar('s1'), container('i1')] }, ['s1', 'i1']],
-    ['sidecars with startup probes', { initContainers: [sidecar('s1', { startupProbe: probe }), sidecar('s2', { startupProbe: probe })] }, ['s1', 's2', 'a']],
-    ['sidecars with postStart hooks', { initContainers: [sidecar('s1', { lifecycle: { postStart: { sleep: { seconds: 2 } } } }), sidecar('s2')] }, ['s1', 's2', 'a']],
-    ['a sidecar of a probed sidecar', { initContainers: [sidecar('s1', { startupProbe: probe }), sidecar('s2'), sidecar('s3', { startupProbe: probe })] }, ['s1', 's2', 's3', 'a']],
+    [
+      'sidecars one after the other',
+      { initContainers: [sidecar('s1'), sidecar('s2'), sidecar('s3'), sidecar('s4')] },
+      ['s1', 's2', 's3', 's4', 'a'],
+    ],
+    [
+      'a sidecar before an ordinary one',
+      { initContainers: [sidecar('s1'), container('i1')] },
+      ['s1', 'i1'],
+    ],
+    [
+      'sidecars with startup probes',
+      {
+        initContainers: [
+          sidecar('s1', { startupProbe: probe }),
+          sidecar('s2', { startupProbe: probe }),
+        ],
+      },
+      ['s1', 's2', 'a'],
+    ],
+    [
+      'sidecars with postStart hooks',
+      {
+        initContainers: [
+          sidecar('s1', { lifecycle: { postStart: { sleep: { seconds: 2 } } } }),
+          sidecar('s2'),
+        ],
+      },
+      ['s1', 's2', 'a'],
+    ],
+    [
+      'a sidecar of a probed sidecar',
+      {
+        initContainers: [
+          sidecar('s1', { startupProbe: probe }),
+          sidecar('s2'),
+          sidecar('s3', { startupProbe: probe }),
+        ],
+      },
+      ['s1', 's2', 's3', 'a'],
+    ],
   ])('start: %s', async (_name, spec, running) => {
     await create(spec);
     for (let second = 0; second < 5; second++) await clock.advance(1000).then(settle);
@@ -208,7 +345,9 @@ describe('init containers', () => {
   });
 
   it('go on after an ordinary one in the middle has ended', async () => {
-    await create({ initContainers: [sidecar('s1'), container('i1'), sidecar('s2'), container('i2')] });
+    await create({
+      initContainers: [sidecar('s1'), container('i1'), sidecar('s2'), container('i2')],
+    });
     for (const name of ['i1', 'i2']) {
       runtime.end(name, 0);
       await settle();
@@ -265,7 +404,10 @@ describe('a successor', () => {
 describe('the network of a pod', () => {
   it('holds its rules before anything of it runs', async () => {
     let open: () => void = () => undefined;
-    addresses.hold = (_pod, ips) => new Promise((resolve) => void ([open] = [() => resolve(void held.push(`held ${ips.join()}`))]));
+    addresses.hold = (_pod, ips) =>
+      new Promise(
+        (resolve) => void ([open] = [() => resolve(void held.push(`held ${ips.join()}`))]),
+      );
     await create({ initContainers: [{ name: 'i', image: 'i' }] });
     expect(runtime.calls).toEqual(['sandbox']);
     open();
@@ -299,7 +441,16 @@ it('adopts what runs already, and ends what nobody wants', async () => {
   const pod = await create({});
   const before = runtime.calls.length;
   await set.stop();
-  set = new PodSet({ deps: makeDeps(), desired: { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() } as never, node: () => undefined, unsafeSysctls: [] });
+  set = new PodSet({
+    deps: makeDeps(),
+    desired: {
+      put: () => undefined,
+      remove: () => undefined,
+      flushed: () => Promise.resolve(),
+    } as never,
+    node: () => undefined,
+    unsafeSysctls: [],
+  });
   runtime.exited = (id) => set.exited(id);
   await set.look();
   set.apply(client.all<Pod>(refs.pods)[0]!);
@@ -308,7 +459,16 @@ it('adopts what runs already, and ends what nobody wants', async () => {
   expect(runtime.calls.length).toBe(before);
   expect(set.worker(pod.metadata.uid!)?.runtime.containers).toHaveLength(1);
   await set.stop();
-  set = new PodSet({ deps: makeDeps(), desired: { put: () => undefined, remove: () => undefined, flushed: () => Promise.resolve() } as never, node: () => undefined, unsafeSysctls: [] });
+  set = new PodSet({
+    deps: makeDeps(),
+    desired: {
+      put: () => undefined,
+      remove: () => undefined,
+      flushed: () => Promise.resolve(),
+    } as never,
+    node: () => undefined,
+    unsafeSysctls: [],
+  });
   await set.look();
   await set.sweep();
   expect(runtime.sandboxes).toEqual([]);

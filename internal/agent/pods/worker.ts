@@ -12,7 +12,14 @@ import { same } from '../status/status-patch.ts';
 import { VolumesError } from '../volumes/volumes.ts';
 import { Adoption, restoreBackOff } from './adoption.ts';
 import { unlinkLogs } from './log-links.ts';
-import { containerNamed, emptyRuntime, isFinished, isStatic, type PodRuntime, type RuntimeContainer } from './model.ts';
+import {
+  containerNamed,
+  emptyRuntime,
+  isFinished,
+  isStatic,
+  type PodRuntime,
+  type RuntimeContainer,
+} from './model.ts';
 import type { PodDeps, Verdict } from './deps.ts';
 import { plan } from './plan.ts';
 import { probeViews } from './probe-views.ts';
@@ -61,7 +68,11 @@ export class PodWorker {
   #mounted = false;
   #startTime: string;
 
-  constructor(deps: PodDeps, pod: Pod, options: { restored: boolean; runtime?: PodRuntime; verdict?: Verdict }) {
+  constructor(
+    deps: PodDeps,
+    pod: Pod,
+    options: { restored: boolean; runtime?: PodRuntime; verdict?: Verdict },
+  ) {
     this.deps = deps;
     this.pod = pod;
     this.uid = pod.metadata.uid!;
@@ -73,7 +84,8 @@ export class PodWorker {
     this.#resize = new Resize(deps, this);
     this.#runner = new Runner(this);
     this.#adoption = new Adoption(this);
-    if (pod.metadata.deletionTimestamp || isFinished(pod) || options.verdict) this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? undefined);
+    if (pod.metadata.deletionTimestamp || isFinished(pod) || options.verdict)
+      this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? undefined);
     this.wake();
   }
 
@@ -96,9 +108,16 @@ export class PodWorker {
     const before = this.pod;
     this.pod = pod;
     this.deps.volumes.update(pod);
-    if (pod.metadata.deletionTimestamp) this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? undefined);
-    else if (isFinished(pod) && this.phase === 'running' && !isFinished(before)) this.#terminate(undefined);
-    const statusOnly = same(before.spec, pod.spec) && same({ ...before.metadata, resourceVersion: '', managedFields: [] }, { ...pod.metadata, resourceVersion: '', managedFields: [] });
+    if (pod.metadata.deletionTimestamp)
+      this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? undefined);
+    else if (isFinished(pod) && this.phase === 'running' && !isFinished(before))
+      this.#terminate(undefined);
+    const statusOnly =
+      same(before.spec, pod.spec) &&
+      same(
+        { ...before.metadata, resourceVersion: '', managedFields: [] },
+        { ...pod.metadata, resourceVersion: '', managedFields: [] },
+      );
     // A status that we wrote comes back as a change: only what others wrote (conditions) is news.
     if (!statusOnly || !same(foreignView(before), foreignView(pod))) this.wake();
   }
@@ -134,7 +153,10 @@ export class PodWorker {
     });
   }
 
-  /** Wakes after a time. Several may wait for different times: the earliest counts, and the pass it wakes asks again for the others. */
+  /**
+   * Wakes after a time. Several may wait for different times: the earliest counts, and the pass it
+   * wakes asks again for the others.
+   */
   later(delayMs: number): void {
     const atMs = this.deps.clock.monotonicMs() + delayMs;
     if (this.#retry && this.#retry.atMs <= atMs) return;
@@ -166,14 +188,18 @@ export class PodWorker {
     this.#stale = 'all';
   }
 
-  /** Makes the volumes stand, once. For an adopted pod those that can, so that they are followed. */
+  /**
+   * Makes the volumes stand, once. For an adopted pod those that can, so that they are followed.
+   */
   async mountVolumes({ adopted = false } = {}): Promise<void> {
     if (this.#mounted) return;
     try {
       await this.deps.volumes.mount(this.pod, { offline: this.deps.offline(), adopted });
       this.#mounted = true;
     } catch (error) {
-      if (error instanceof VolumesError) for (const { message } of error.failures) this.deps.events.warning(this.pod, 'FailedMount', message);
+      if (error instanceof VolumesError)
+        for (const { message } of error.failures)
+          this.deps.events.warning(this.pod, 'FailedMount', message);
       throw error;
     }
   }
@@ -191,14 +217,23 @@ export class PodWorker {
   }
 
   #terminate(graceSeconds: number | undefined): void {
-    if (graceSeconds !== undefined && (this.#graceSeconds === undefined || graceSeconds < this.#graceSeconds)) this.#graceSeconds = graceSeconds;
+    if (
+      graceSeconds !== undefined &&
+      (this.#graceSeconds === undefined || graceSeconds < this.#graceSeconds)
+    )
+      this.#graceSeconds = graceSeconds;
     if (this.phase === 'running') {
       this.phase = 'terminating';
       this.#stop.abort(new Error('the pod is terminating'));
       this.#forgetRetry();
       this.#deadline?.cancel();
-    } else if (this.phase === 'terminating' && this.#stopping && this.#stopping.graceSeconds !== this.#graceSeconds) {
-      // The grace period became shorter while containers are being stopped: stop them again, sooner.
+    } else if (
+      this.phase === 'terminating' &&
+      this.#stopping &&
+      this.#stopping.graceSeconds !== this.#graceSeconds
+    ) {
+      // The grace period became shorter while containers are being stopped: stop them again,
+      // sooner.
       this.#stopping.graceSeconds = this.#graceSeconds;
       void stopPod(this.deps, this.pod, this.runtime, this.#graceSeconds).catch(() => undefined);
     }
@@ -223,7 +258,11 @@ export class PodWorker {
     // Whatever failed may have left something: nothing is taken for known.
     this.forget();
     const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** this.#failures++);
-    this.deps.log.warn('pod is not as it should be yet', { pod: `${this.pod.metadata.namespace}/${this.pod.metadata.name}`, error: messageOf(error), retryMs: delayMs });
+    this.deps.log.warn('pod is not as it should be yet', {
+      pod: `${this.pod.metadata.namespace}/${this.pod.metadata.name}`,
+      error: messageOf(error),
+      retryMs: delayMs,
+    });
     this.later(delayMs);
   }
 
@@ -244,9 +283,19 @@ export class PodWorker {
     const restarts = await this.#resize.apply();
     const verdictOf = (type: 'liveness' | 'startup') => (id: string) => {
       const result = this.deps.probes.result(id, type);
-      return result === 'Success' ? ('success' as const) : result === 'Failure' ? ('failure' as const) : undefined;
+      return result === 'Success'
+        ? ('success' as const)
+        : result === 'Failure'
+          ? ('failure' as const)
+          : undefined;
     };
-    const todo = plan({ pod: this.allocated, runtime: this.runtime, liveness: verdictOf('liveness'), startup: verdictOf('startup'), resizeRestarts: restarts });
+    const todo = plan({
+      pod: this.allocated,
+      runtime: this.runtime,
+      liveness: verdictOf('liveness'),
+      startup: verdictOf('startup'),
+      resizeRestarts: restarts,
+    });
     await this.#runner.carryOut(todo);
     await this.#runner.prune();
     this.publish();
@@ -274,7 +323,8 @@ export class PodWorker {
   /** After a restart of the agent nobody else knows the addresses of what runs. */
   #tellAddresses(): void {
     const sandbox = this.runtime.sandboxes[0];
-    if (sandbox?.ready && sandbox.ips.length > 0 && !this.pod.spec.hostNetwork) this.deps.podAddresses.tell(this.pod, sandbox.ips);
+    if (sandbox?.ready && sandbox.ips.length > 0 && !this.pod.spec.hostNetwork)
+      this.deps.podAddresses.tell(this.pod, sandbox.ips);
   }
 
   async #rereadAll(): Promise<void> {
@@ -284,21 +334,35 @@ export class PodWorker {
     restoreBackOff(this.deps.backOff, this.uid, this.runtime);
     // A node that starts without the server has not been told when its pods began.
     const oldest = this.runtime.sandboxes.at(-1);
-    if (!this.pod.status?.startTime && oldest) this.#startTime = timeOf(Number(oldest.createdAt / 1_000_000n));
+    if (!this.pod.status?.startTime && oldest)
+      this.#startTime = timeOf(Number(oldest.createdAt / 1_000_000n));
   }
 
-  /** Reads one container anew: at its place, or as the newest, in the sandbox that is told. A sandbox's own end is a reason to read everything. */
+  /**
+   * Reads one container anew: at its place, or as the newest, in the sandbox that is told. A
+   * sandbox's own end is a reason to read everything.
+   */
   async reread(id: string, sandboxId?: string): Promise<void> {
     if (this.runtime.sandboxes.some((s) => s.id === id)) {
-      await this.#lagged(id, () => this.#rereadAll(), () => this.runtime.sandboxes.some((s) => s.id === id && s.ready));
+      await this.#lagged(
+        id,
+        () => this.#rereadAll(),
+        () => this.runtime.sandboxes.some((s) => s.id === id && s.ready),
+      );
       return;
     }
     let container: RuntimeContainer | undefined;
-    await this.#lagged(id, async () => void (container = await this.deps.reader.container(id)), () => container?.state === 'running');
+    await this.#lagged(
+      id,
+      async () => void (container = await this.deps.reader.container(id)),
+      () => container?.state === 'running',
+    );
     const others = this.runtime.containers.filter((c) => c.id !== id);
     const before = this.runtime.containers.find((c) => c.id === id);
     if (container) container = { ...container, sandboxId: sandboxId ?? before?.sandboxId ?? '' };
-    const containers = container ? [...others, container].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1)) : others;
+    const containers = container
+      ? [...others, container].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
+      : others;
     this.runtime = { ...this.runtime, containers };
   }
 
@@ -316,15 +380,26 @@ export class PodWorker {
     if (seconds === undefined) return;
     const leftMs = msOf(this.#startTime) + seconds * 1000 - this.deps.clock.now();
     this.#deadline?.cancel();
-    if (leftMs > 0) this.#deadline = this.deps.clock.after('pod.deadline', leftMs, () => this.wake());
-    else this.evict({ reason: 'DeadlineExceeded', message: 'Pod was active on the node longer than the specified deadline' });
+    if (leftMs > 0)
+      this.#deadline = this.deps.clock.after('pod.deadline', leftMs, () => this.wake());
+    else
+      this.evict({
+        reason: 'DeadlineExceeded',
+        message: 'Pod was active on the node longer than the specified deadline',
+      });
   }
 
   #statusInput(terminal = false) {
     const { deps } = this;
     const spec = (name: string) => containerNamed(this.pod, name);
-    const verdict = this.#verdict && terminal ? { phase: 'Failed' as const, reason: this.#verdict.reason, message: this.#verdict.message } : undefined;
-    const extra: PodCondition[] = [...this.#resize.conditions(), ...(this.#verdict?.condition ? [this.#verdict.condition] : [])];
+    const verdict =
+      this.#verdict && terminal
+        ? { phase: 'Failed' as const, reason: this.#verdict.reason, message: this.#verdict.message }
+        : undefined;
+    const extra: PodCondition[] = [
+      ...this.#resize.conditions(),
+      ...(this.#verdict?.condition ? [this.#verdict.condition] : []),
+    ];
     return {
       pod: this.#resize.allocated,
       old: this.status,
@@ -348,21 +423,34 @@ export class PodWorker {
   publish(terminal = false): void {
     if (this.#deleted) return;
     this.deps.probes.sync(this.pod, probeViews(this), this.podIP);
-    this.deps.logs.sync(this.uid, this.runtime.containers.filter((c) => c.state === 'running'));
+    this.deps.logs.sync(
+      this.uid,
+      this.runtime.containers.filter((c) => c.state === 'running'),
+    );
     const next = podStatus(this.#statusInput(terminal));
-    const running = this.runtime.containers.some((c) => c.state === 'running' || c.state === 'unknown');
-    if (running && (next.phase === 'Succeeded' || next.phase === 'Failed') && !isFinished(this.pod)) {
+    const running = this.runtime.containers.some(
+      (c) => c.state === 'running' || c.state === 'unknown',
+    );
+    if (
+      running &&
+      (next.phase === 'Succeeded' || next.phase === 'Failed') &&
+      !isFinished(this.pod)
+    ) {
       // A final phase is told only when nothing runs any more.
       next.phase = this.status.phase ?? 'Pending';
       delete next.reason;
       delete next.message;
     }
-    if (same(next, this.status) && this.status !== this.pod.status && !this.#saysAgain(next)) return;
+    if (same(next, this.status) && this.status !== this.pod.status && !this.#saysAgain(next))
+      return;
     this.status = deepFreeze(next);
     this.republish();
   }
 
-  /** Another writer has changed a condition of ours. Node lifecycle does so again and again while the node is not ready: it is written back every 5 s at most. */
+  /**
+   * Another writer has changed a condition of ours. Node lifecycle does so again and again while
+   * the node is not ready: it is written back every 5 s at most.
+   */
   #saysAgain(next: PodStatus): boolean {
     if (!contradicts(this.pod, next)) return false;
     const now = this.deps.clock.monotonicMs();
@@ -380,15 +468,24 @@ export class PodWorker {
 
   async #end(): Promise<void> {
     const { deps } = this;
-    if (this.runtime.containers.some((c) => c.state !== 'exited') || this.runtime.sandboxes.some((s) => s.ready)) {
+    if (
+      this.runtime.containers.some((c) => c.state !== 'exited') ||
+      this.runtime.sandboxes.some((s) => s.ready)
+    ) {
       this.publish();
       this.#adoption.look();
       this.#stopping = { graceSeconds: this.#graceSeconds };
-      await stopPod(deps, this.pod, this.runtime, this.#verdict ? (this.#graceSeconds ?? 1) : this.#graceSeconds);
+      await stopPod(
+        deps,
+        this.pod,
+        this.runtime,
+        this.#verdict ? (this.#graceSeconds ?? 1) : this.#graceSeconds,
+      );
       this.#stopping = undefined;
       this.runtime = await deps.reader.pod(this.uid, this.runtime);
     } else await stopSandboxes(deps, this.runtime);
-    if (this.runtime.containers.some((c) => c.state === 'running')) throw new Error('containers are still running');
+    if (this.runtime.containers.some((c) => c.state === 'running'))
+      throw new Error('containers are still running');
     if (!this.runtime.sandboxes.some((s) => s.ready)) deps.podAddresses.forget(this.uid);
     this.publish(true);
     deps.probes.remove(this.uid);
@@ -397,7 +494,13 @@ export class PodWorker {
     await deps.releaseImages(this.pod);
     await deps.volumes.unmount(this.uid);
     // Evicted for want of room: writable layers and logs would keep what the node needs.
-    if (this.#verdict?.reason === 'Evicted') await removePod(deps, this.uid, `${deps.facts().logRoot}/${this.pod.metadata.namespace}_${this.pod.metadata.name}_${this.uid}`);
+    if (this.#verdict?.reason === 'Evicted')
+      await removePod(
+        deps,
+        this.uid,
+        `${deps.facts().logRoot}/${this.pod.metadata.namespace}_${this.pod.metadata.name}` +
+          `_${this.uid}`,
+      );
     await deps.cgroups.remove(this.uid);
     deps.images.forget(this.uid);
     deps.backOff.forget(`${this.uid}/`);
@@ -405,7 +508,10 @@ export class PodWorker {
     this.wake();
   }
 
-  /** Everything has ended: the API object goes if its deletion was asked for, and then the last traces. */
+  /**
+   * Everything has ended: the API object goes if its deletion was asked for, and then the last
+   * traces.
+   */
   async #finish(): Promise<void> {
     const { deps } = this;
     if (this.pod.metadata.deletionTimestamp && !this.#deleted && !isStatic(this.pod)) {
@@ -425,20 +531,37 @@ export class PodWorker {
   async #deleteObject(): Promise<void> {
     const { namespace, name } = this.pod.metadata;
     try {
-      await this.deps.client.delete(refs.pods, { namespace, name: name! }, { gracePeriodSeconds: 0, preconditions: { uid: this.uid } });
+      await this.deps.client.delete(
+        refs.pods,
+        { namespace, name: name! },
+        { gracePeriodSeconds: 0, preconditions: { uid: this.uid } },
+      );
     } catch (error) {
-      if (!(error instanceof ApiError && (error.reason === 'NotFound' || error.reason === 'Conflict'))) throw error;
+      if (
+        !(error instanceof ApiError && (error.reason === 'NotFound' || error.reason === 'Conflict'))
+      )
+        throw error;
     }
     // A finalizer may keep the object; the mirror tells when it is really gone.
     if ((this.pod.metadata.finalizers ?? []).length === 0) this.#deleted = true;
   }
 }
 
-/** Somebody wrote another value into a condition of ours, as node lifecycle does while the node is not ready: nobody else would write it back. */
+/**
+ * Somebody wrote another value into a condition of ours, as node lifecycle does while the node is
+ * not ready: nobody else would write it back.
+ */
 function contradicts(pod: Pod, { conditions }: PodStatus): boolean {
-  return (pod.status?.conditions ?? []).some((shown) => ownConditions.has(shown.type) && conditions?.some((c) => c.type === shown.type && c.status !== shown.status));
+  return (pod.status?.conditions ?? []).some(
+    (shown) =>
+      ownConditions.has(shown.type) &&
+      conditions?.some((c) => c.type === shown.type && c.status !== shown.status),
+  );
 }
 
 function foreignView(pod: Pod): unknown {
-  return { phase: pod.status?.phase, conditions: (pod.status?.conditions ?? []).map((c) => [c.type, c.status]) };
+  return {
+    phase: pod.status?.phase,
+    conditions: (pod.status?.conditions ?? []).map((c) => [c.type, c.status]),
+  };
 }

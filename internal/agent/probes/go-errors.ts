@@ -14,7 +14,8 @@ export function goDialError(error: unknown, address: string): string {
   const known = code === undefined ? undefined : texts[code];
   if (known) return `dial tcp ${address}: ${known}`;
   if (code === 'ECONNRESET') return `read tcp ${address}: read: connection reset by peer`;
-  if (code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER') return 'http: server gave HTTP response to HTTPS client';
+  if (code === 'EPROTO' || code === 'ERR_SSL_WRONG_VERSION_NUMBER')
+    return 'http: server gave HTTP response to HTTPS client';
   const message = messageOf(rootOf(error));
   return message === 'socket hang up' ? 'EOF' : message;
 }

@@ -30,7 +30,11 @@ interface PodProbes {
 const types: ProbeType[] = ['startup', 'readiness', 'liveness'];
 
 function probeOf(container: Container, type: ProbeType) {
-  return type === 'startup' ? container.startupProbe : type === 'readiness' ? container.readinessProbe : container.livenessProbe;
+  return type === 'startup'
+    ? container.startupProbe
+    : type === 'readiness'
+      ? container.readinessProbe
+      : container.livenessProbe;
 }
 
 /** All probes of the node. */
@@ -48,7 +52,8 @@ export class Probes {
     const uid = pod.metadata.uid ?? '';
     let state = this.#pods.get(uid);
     if (!state) this.#pods.set(uid, (state = { pod, podIP, workers: new Map(), views }));
-    for (const [name, old] of state.views) if (views.get(name)?.containerId !== old.containerId) this.#results.delete(old.containerId);
+    for (const [name, old] of state.views)
+      if (views.get(name)?.containerId !== old.containerId) this.#results.delete(old.containerId);
     state.pod = pod;
     state.podIP = podIP;
     state.views = views;
@@ -99,10 +104,18 @@ export class Probes {
       pod: () => state.pod,
       podIP: () => state.podIP,
       started: (containerId: string) => this.isStarted(container, containerId),
-      result: (containerId: string, result: ProbeResult) => this.#set({ uid, container: container.name, containerId, type, result }),
-      event: (reason: string, message: string) => this.#options.event(state.pod, container, reason, message),
+      result: (containerId: string, result: ProbeResult) =>
+        this.#set({ uid, container: container.name, containerId, type, result }),
+      event: (reason: string, message: string) =>
+        this.#options.event(state.pod, container, reason, message),
     };
-    const worker = new ProbeWorker({ type, container, probe: probeOf(container, type)!, place, doors: this.#options.doors });
+    const worker = new ProbeWorker({
+      type,
+      container,
+      probe: probeOf(container, type)!,
+      place,
+      doors: this.#options.doors,
+    });
     state.workers.set(key, worker);
     return worker;
   }
@@ -114,7 +127,8 @@ export class Probes {
     if (results.get(type) === result) return;
     const known = results.has(type);
     results.set(type, result);
-    if (type === 'startup' && result === 'Success') for (const worker of this.#pods.get(change.uid)?.workers.values() ?? []) worker.wake();
+    if (type === 'startup' && result === 'Success')
+      for (const worker of this.#pods.get(change.uid)?.workers.values() ?? []) worker.wake();
     // The value every new container begins with is no news.
     if (known || result === 'Success') this.#options.onResult(change);
   }

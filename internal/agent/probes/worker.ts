@@ -27,8 +27,16 @@ export interface WorkerPlace {
   event(reason: 'Unhealthy' | 'ProbeWarning', message: string): void;
 }
 
-const initialResult: Record<ProbeType, ProbeResult> = { startup: 'Unknown', readiness: 'Failure', liveness: 'Success' };
-const title: Record<ProbeType, string> = { startup: 'Startup', readiness: 'Readiness', liveness: 'Liveness' };
+const initialResult: Record<ProbeType, ProbeResult> = {
+  startup: 'Unknown',
+  readiness: 'Failure',
+  liveness: 'Success',
+};
+const title: Record<ProbeType, string> = {
+  startup: 'Startup',
+  readiness: 'Readiness',
+  liveness: 'Liveness',
+};
 /** A probe that could not be put is put again at once, this often in all. */
 const mostTries = 3;
 const firstEagerMs = 50;
@@ -44,7 +52,10 @@ export class ProbeWorker {
   #timer: Timer | undefined;
   #busy = false;
   #stopped = false;
-  /** Startup is decided, or a liveness failure was told: nothing to ask until there is a new container. */
+  /**
+   * Startup is decided, or a liveness failure was told: nothing to ask until there is a new
+   * container.
+   */
   #resting = false;
   #nextAtMs = 0;
   #last: ProbeResult | undefined;
@@ -52,7 +63,13 @@ export class ProbeWorker {
   #everSucceeded = false;
   #eagerMs = firstEagerMs;
 
-  constructor(options: { type: ProbeType; container: Container; probe: Probe; place: WorkerPlace; doors: ProbeDoors }) {
+  constructor(options: {
+    type: ProbeType;
+    container: Container;
+    probe: Probe;
+    place: WorkerPlace;
+    doors: ProbeDoors;
+  }) {
     this.#type = options.type;
     this.#container = options.container;
     this.#probe = options.probe;
@@ -142,7 +159,8 @@ export class ProbeWorker {
     const regular = startMs >= this.#nextAtMs;
     const outcome = await this.#try(view);
     this.#busy = false;
-    if (this.#stopped || this.#view?.containerId !== view.containerId || !this.#view.running) return this.wake();
+    if (this.#stopped || this.#view?.containerId !== view.containerId || !this.#view.running)
+      return this.wake();
     if (regular) this.#nextAtMs = startMs + this.#periodMs;
     this.#judge(view, outcome, regular);
     if (this.#resting) return;
@@ -155,14 +173,26 @@ export class ProbeWorker {
     }
   }
 
-  /** Servers need a moment to listen; only cheap probes are worth asking again within the period. */
+  /**
+   * Servers need a moment to listen; only cheap probes are worth asking again within the period.
+   */
   #eager(outcome: ProbeOutcome | Error): boolean {
     const quick = this.#type !== 'liveness' && !this.#everSucceeded && !this.#probe.exec;
-    return quick && !(outcome instanceof Error) && outcome.result === 'Failure' && this.#eagerMs < this.#periodMs;
+    return (
+      quick &&
+      !(outcome instanceof Error) &&
+      outcome.result === 'Failure' &&
+      this.#eagerMs < this.#periodMs
+    );
   }
 
   async #try(view: ContainerView): Promise<ProbeOutcome | Error> {
-    const target = { probe: this.#probe, container: this.#container, containerId: view.containerId, podIP: this.#place.podIP() };
+    const target = {
+      probe: this.#probe,
+      container: this.#container,
+      containerId: view.containerId,
+      podIP: this.#place.podIP(),
+    };
     for (let tries = 1; ; tries++) {
       try {
         return await runProbe(target, this.#doors);
@@ -174,17 +204,25 @@ export class ProbeWorker {
 
   #judge(view: ContainerView, outcome: ProbeOutcome | Error, regular: boolean): void {
     if (outcome instanceof Error) {
-      this.#place.event('Unhealthy', `${title[this.#type]} probe errored and resulted in unknown state: ${outcome.message}`);
+      this.#place.event(
+        'Unhealthy',
+        `${title[this.#type]} probe errored and resulted in unknown state: ${outcome.message}`,
+      );
       return;
     }
     const result: ProbeResult = outcome.result === 'Failure' ? 'Failure' : 'Success';
     if (result === 'Failure' && !regular) return;
-    if (result === 'Failure') this.#place.event('Unhealthy', `${title[this.#type]} probe failed: ${outcome.output}`);
-    if (outcome.result === 'Warning') this.#place.event('ProbeWarning', `${title[this.#type]} probe warning: ${outcome.output}`);
+    if (result === 'Failure')
+      this.#place.event('Unhealthy', `${title[this.#type]} probe failed: ${outcome.output}`);
+    if (outcome.result === 'Warning')
+      this.#place.event('ProbeWarning', `${title[this.#type]} probe warning: ${outcome.output}`);
     if (result === 'Success') this.#everSucceeded = true;
     this.#run = this.#last === result ? this.#run + 1 : 1;
     this.#last = result;
-    const threshold = result === 'Failure' ? (this.#probe.failureThreshold ?? 3) : (this.#probe.successThreshold ?? 1);
+    const threshold =
+      result === 'Failure'
+        ? (this.#probe.failureThreshold ?? 3)
+        : (this.#probe.successThreshold ?? 1);
     if (this.#run < threshold) return;
     this.#place.result(view.containerId, result);
     if (this.#type === 'startup' || (this.#type === 'liveness' && result === 'Failure')) {

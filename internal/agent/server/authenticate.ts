@@ -13,17 +13,35 @@ export interface User {
   groups: string[];
 }
 
-const tokenReviews = { group: 'authentication.k8s.io', version: 'v1', resource: 'tokenreviews', kind: 'TokenReview', namespaced: false };
+const tokenReviews = {
+  group: 'authentication.k8s.io',
+  version: 'v1',
+  resource: 'tokenreviews',
+  kind: 'TokenReview',
+  namespaced: false,
+};
 
 /** As the kubelet's authentication.webhook.cacheTTL. */
 const keepMs = 120_000;
 const mostTokens = 256;
 
-/** Who is asking: a certificate signed by the cluster's client CA, or a bearer token. Undefined = nobody we know. */
-export function makeAuthenticator(options: { client: Client; clock: Clock }): (request: ServerRequest) => Promise<User | undefined> {
-  const known = new LRUCache<string, User>({ max: mostTokens, ttl: keepMs, perf: { now: () => options.clock.monotonicMs() } });
+/**
+ * Who is asking: a certificate signed by the cluster's client CA, or a bearer token. Undefined =
+ * nobody we know.
+ */
+export function makeAuthenticator(options: {
+  client: Client;
+  clock: Clock;
+}): (request: ServerRequest) => Promise<User | undefined> {
+  const known = new LRUCache<string, User>({
+    max: mostTokens,
+    ttl: keepMs,
+    perf: { now: () => options.clock.monotonicMs() },
+  });
   return async (request) => {
-    const socket = ('stream' in request ? request.stream.session?.socket : request.socket) as TLSSocket;
+    const socket = (
+      'stream' in request ? request.stream.session?.socket : request.socket
+    ) as TLSSocket;
     const byCertificate = certificateUser(socket);
     if (byCertificate) return byCertificate;
     const token = /^Bearer (.+)$/i.exec(request.headers.authorization ?? '')?.[1];
@@ -31,9 +49,17 @@ export function makeAuthenticator(options: { client: Client; clock: Clock }): (r
     const key = createHash('sha256').update(token).digest('base64');
     const kept = known.get(key);
     if (kept) return kept;
-    const review = await options.client.create<TokenReview>(tokenReviews, { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', metadata: {}, spec: { token } });
+    const review = await options.client.create<TokenReview>(tokenReviews, {
+      apiVersion: 'authentication.k8s.io/v1',
+      kind: 'TokenReview',
+      metadata: {},
+      spec: { token },
+    });
     if (!review.status?.authenticated) return undefined;
-    const user = { name: review.status.user?.username ?? '', groups: review.status.user?.groups ?? [] };
+    const user = {
+      name: review.status.user?.username ?? '',
+      groups: review.status.user?.groups ?? [],
+    };
     known.set(key, user);
     return user;
   };
@@ -46,5 +72,7 @@ function certificateUser(socket: TLSSocket): User | undefined {
   const { subject } = readCertificate(shown.raw);
   const name = commonNameOf(subject);
   const groups = valuesOf(subject, attributes.organization);
-  return !name || [name, ...groups].some(hasControlCharacter) ? undefined : { name, groups: [...groups, 'system:authenticated'] };
+  return !name || [name, ...groups].some(hasControlCharacter)
+    ? undefined
+    : { name, groups: [...groups, 'system:authenticated'] };
 }

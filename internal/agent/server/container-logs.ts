@@ -9,18 +9,40 @@ import { readLog, type LogOptions } from './log-reader.ts';
 import type { NodeView } from './node-view.ts';
 
 /** Query of /containerLogs, as core/v1 PodLogOptions. Returns a message for a bad one. */
-export function logOptions(query: URLSearchParams, nowMs: number): (LogOptions & { previous: boolean }) | string {
-  const number = (name: string): number | undefined => (query.has(name) ? Number(query.get(name)) : undefined);
-  const [tailLines, limitBytes, sinceSeconds] = [number('tailLines'), number('limitBytes'), number('sinceSeconds')];
+export function logOptions(
+  query: URLSearchParams,
+  nowMs: number,
+): (LogOptions & { previous: boolean }) | string {
+  const number = (name: string): number | undefined =>
+    query.has(name) ? Number(query.get(name)) : undefined;
+  const [tailLines, limitBytes, sinceSeconds] = [
+    number('tailLines'),
+    number('limitBytes'),
+    number('sinceSeconds'),
+  ];
   for (const [name, value] of Object.entries({ tailLines, limitBytes, sinceSeconds })) {
-    if (value !== undefined && (!Number.isInteger(value) || value < 0)) return `invalid ${name}: ${query.get(name)}`;
+    if (value !== undefined && (!Number.isInteger(value) || value < 0))
+      return `invalid ${name}: ${query.get(name)}`;
   }
   const sinceTime = query.get('sinceTime');
-  const since = sinceTime ? nanosOf(sinceTime) : sinceSeconds === undefined ? undefined : BigInt(Math.round(nowMs - sinceSeconds * 1000)) * 1_000_000n;
+  const since = sinceTime
+    ? nanosOf(sinceTime)
+    : sinceSeconds === undefined
+      ? undefined
+      : BigInt(Math.round(nowMs - sinceSeconds * 1000)) * 1_000_000n;
   if (sinceTime && since === undefined) return `invalid sinceTime: ${sinceTime}`;
-  const flag = (name: string): boolean => query.has(name) && !['false', '0'].includes(query.get(name) ?? '');
+  const flag = (name: string): boolean =>
+    query.has(name) && !['false', '0'].includes(query.get(name) ?? '');
   const stream = (query.get('stream') || 'All') as LogOptions['stream'];
-  return { follow: flag('follow'), timestamps: flag('timestamps'), previous: flag('previous'), tailLines, limitBytes, since, stream };
+  return {
+    follow: flag('follow'),
+    timestamps: flag('timestamps'),
+    previous: flag('previous'),
+    tailLines,
+    limitBytes,
+    since,
+    stream,
+  };
 }
 
 /** Sends a container's log; the client's going away ends a following one. */
@@ -32,7 +54,13 @@ export async function serveLogs(
   const { view, disk } = context;
   const pod = view.pod(request.namespace, request.pod);
   if (!pod) return sayText(answer, 404, `pod "${request.pod}" does not exist\n`);
-  if (!containerNamed(pod, request.container)) return sayText(answer, 404, `container ${JSON.stringify(request.container)} not found in pod ${JSON.stringify(request.pod)}\n`);
+  if (!containerNamed(pod, request.container))
+    return sayText(
+      answer,
+      404,
+      `container ${JSON.stringify(request.container)} not found in pod ` +
+        `${JSON.stringify(request.pod)}\n`,
+    );
   const options = logOptions(request.query, context.clock.now());
   if (typeof options === 'string') return sayText(answer, 400, options + '\n');
   const instance = await view.container(pod, request.container, options.previous);
@@ -49,15 +77,22 @@ export async function serveLogs(
       answer.once('drain', resolve);
       gone.signal.addEventListener('abort', () => resolve(), { once: true });
     });
-  const ended = options.follow && instance.running ? view.ended(instance.id, gone.signal) : Promise.resolve();
+  const ended =
+    options.follow && instance.running ? view.ended(instance.id, gone.signal) : Promise.resolve();
   await readLog(instance.logPath, options, { disk, ended, signal: gone.signal, write });
   answer.end();
 }
 
 /** What the pod's status says of a container. */
 export function statusOf(pod: Pod, container: string): ContainerStatus | undefined {
-  const { initContainerStatuses = [], containerStatuses = [], ephemeralContainerStatuses = [] } = pod.status;
-  return [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find((s) => s.name === container);
+  const {
+    initContainerStatuses = [],
+    containerStatuses = [],
+    ephemeralContainerStatuses = [],
+  } = pod.status;
+  return [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find(
+    (s) => s.name === container,
+  );
 }
 
 /** The kubelet's words for a log that is not there. */

@@ -1,6 +1,6 @@
 /**
- * One line of a CRI log file: `2026-01-02T03:04:05.123456789Z stdout F text`. `P` marks a piece of a longer line, which
- * goes on in the next entry of the same stream.
+ * One line of a CRI log file: `2026-01-02T03:04:05.123456789Z stdout F text`. `P` marks a piece of
+ * a longer line, which goes on in the next entry of the same stream.
  */
 export interface LogLine {
   /** RFC 3339 with nanoseconds, as written. */
@@ -24,10 +24,17 @@ export function parseLogLine(line: Buffer): LogLine | undefined {
   if (stream !== 'stdout' && stream !== 'stderr') return undefined;
   const partial = tags.split(':')[0] === 'P';
   const body = third < 0 ? Buffer.alloc(0) : line.subarray(third + 1);
-  return { time: line.toString('latin1', 0, first), stream, partial, text: partial ? body : Buffer.concat([body, Buffer.from('\n')]) };
+  return {
+    time: line.toString('latin1', 0, first),
+    stream,
+    partial,
+    text: partial ? body : Buffer.concat([body, Buffer.from('\n')]),
+  };
 }
 
-/** Nanoseconds since 1970 of an RFC 3339 time with any number of digits; undefined when it is none. */
+/**
+ * Nanoseconds since 1970 of an RFC 3339 time with any number of digits; undefined when it is none.
+ */
 export function nanosOf(time: string): bigint | undefined {
   const m = /^(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d)(?:\.(\d{1,9}))?(Z|[+-]\d\d:\d\d)$/.exec(time);
   if (!m) return undefined;

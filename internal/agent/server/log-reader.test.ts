@@ -6,9 +6,17 @@ import { realDisk } from '../../io/disk.ts';
 import { nanosOf, parseLogLine } from './log-line.ts';
 import { readLog, type LogOptions } from './log-reader.ts';
 
-const plain: LogOptions = { follow: false, timestamps: false, tailLines: undefined, limitBytes: undefined, since: undefined, stream: 'All' };
+const plain: LogOptions = {
+  follow: false,
+  timestamps: false,
+  tailLines: undefined,
+  limitBytes: undefined,
+  since: undefined,
+  stream: 'All',
+};
 const at = (second: number): string => `2026-01-01T00:00:0${second}.000000001Z`;
-const line = (second: number, text: string, stream = 'stdout', tag = 'F'): string => `${at(second)} ${stream} ${tag} ${text}\n`;
+const line = (second: number, text: string, stream = 'stdout', tag = 'F'): string =>
+  `${at(second)} ${stream} ${tag} ${text}\n`;
 let dir: string;
 let file: string;
 beforeEach(async () => {
@@ -19,13 +27,27 @@ afterEach(() => rm(dir, { recursive: true }));
 
 async function read(options: Partial<LogOptions>, path = file): Promise<string> {
   const got: Buffer[] = [];
-  const effects = { disk: realDisk, ended: Promise.resolve(), signal: new AbortController().signal, write: (d: Buffer) => Promise.resolve(void got.push(d)) };
+  const effects = {
+    disk: realDisk,
+    ended: Promise.resolve(),
+    signal: new AbortController().signal,
+    write: (d: Buffer) => Promise.resolve(void got.push(d)),
+  };
   await readLog(path, { ...plain, ...options }, effects);
   return Buffer.concat(got).toString();
 }
 
 describe('readLog', () => {
-  beforeEach(() => writeFile(file, line(1, 'one') + line(2, 'tw', 'stdout', 'P') + line(2, 'o') + line(3, 'err', 'stderr') + line(4, 'four')));
+  beforeEach(() =>
+    writeFile(
+      file,
+      line(1, 'one') +
+        line(2, 'tw', 'stdout', 'P') +
+        line(2, 'o') +
+        line(3, 'err', 'stderr') +
+        line(4, 'four'),
+    ),
+  );
 
   it('joins pieces and shows both streams', async () => {
     expect(await read({})).toBe('one\ntwo\nerr\nfour\n');
@@ -34,7 +56,9 @@ describe('readLog', () => {
   });
 
   it('shows a time once a line', async () => {
-    expect(await read({ timestamps: true, limitBytes: 75 })).toBe(`${at(1)} one\n${at(2)} two\n${at(3)} err\n`.slice(0, 75));
+    expect(await read({ timestamps: true, limitBytes: 75 })).toBe(
+      `${at(1)} one\n${at(2)} two\n${at(3)} err\n`.slice(0, 75),
+    );
   });
 
   it('starts at the tail or at a time, and stops at a number of bytes', async () => {
@@ -52,14 +76,20 @@ describe('readLog', () => {
       got += data.toString();
       await appendFile(file, line(2, 'late'));
     };
-    await readLog(file, { ...plain, tailLines: 2500 }, { disk: realDisk, ended: Promise.resolve(), signal: new AbortController().signal, write });
+    await readLog(
+      file,
+      { ...plain, tailLines: 2500 },
+      { disk: realDisk, ended: Promise.resolve(), signal: new AbortController().signal, write },
+    );
     expect(got.split('\n').length - 1).toBe(2500);
     expect(got).not.toContain('late');
   });
 
   it('finds the tail of a file larger than a piece', async () => {
     await writeFile(file, Array.from({ length: 5000 }, (_, i) => line(1, `line ${i}`)).join(''));
-    expect(await read({ tailLines: 3000 })).toBe(Array.from({ length: 3000 }, (_, i) => `line ${i + 2000}\n`).join(''));
+    expect(await read({ tailLines: 3000 })).toBe(
+      Array.from({ length: 3000 }, (_, i) => `line ${i + 2000}\n`).join(''),
+    );
   });
 
   it('follows across rotation until the container ends', async () => {
@@ -75,7 +105,11 @@ describe('readLog', () => {
       poke();
       return Promise.resolve();
     };
-    const reading = readLog(file, { ...plain, follow: true, tailLines: 1 }, { disk: realDisk, ended, signal: new AbortController().signal, write });
+    const reading = readLog(
+      file,
+      { ...plain, follow: true, tailLines: 1 },
+      { disk: realDisk, ended, signal: new AbortController().signal, write },
+    );
     await has('four');
     await appendFile(file, line(5, 'five'));
     await has('five');
@@ -92,7 +126,9 @@ describe('readLog', () => {
 describe('log lines', () => {
   it('that were cut are passed over', () => {
     expect(parseLogLine(Buffer.from('2026-01'))).toBeUndefined();
-    expect(parseLogLine(Buffer.from(`${at(1)} stdout F`))).toMatchObject({ text: Buffer.from('\n') });
+    expect(parseLogLine(Buffer.from(`${at(1)} stdout F`))).toMatchObject({
+      text: Buffer.from('\n'),
+    });
   });
 
   it('have times to the nanosecond', () => {

@@ -21,13 +21,19 @@ const logFolders = 2;
 const mostLineBytes = 1024 * 1024;
 
 /**
- * Gives out a container's log as `kubectl logs` shows it. `write` resolves when the client has room. Following ends when
- * `ended` resolves and the file is read to its end, or when `signal` aborts.
+ * Gives out a container's log as `kubectl logs` shows it. `write` resolves when the client has
+ * room. Following ends when `ended` resolves and the file is read to its end, or when `signal`
+ * aborts.
  */
 export async function readLog(
   path: string,
   options: LogOptions,
-  effects: { disk: Disk; ended: Promise<void>; signal: AbortSignal; write(data: Buffer): Promise<void> },
+  effects: {
+    disk: Disk;
+    ended: Promise<void>;
+    signal: AbortSignal;
+    write(data: Buffer): Promise<void>;
+  },
 ): Promise<void> {
   const out = new Output(options, effects.write);
   let reader = await openReader('log.open', path, { held: logFolders });
@@ -36,11 +42,13 @@ export async function readLog(
   let position = 0;
   try {
     const size = (await reader?.size()) ?? 0;
-    if (reader && options.tailLines !== undefined) position = await tailStart(reader, options.tailLines, size);
+    if (reader && options.tailLines !== undefined)
+      position = await tailStart(reader, options.tailLines, size);
     // Lines that come while these are read would be more than the number asked for.
     const end = options.follow ? Infinity : size;
     while (!out.full && !effects.signal.aborted) {
-      const over = news?.over ?? true; // read before the file, so that nothing written before the end is missed
+      // read before the file, so that nothing written before the end is missed
+      const over = news?.over ?? true;
       if (reader) position = await drain(reader, position, end, out, effects.signal);
       if (out.full) break;
       const next = options.follow ? await rotated(path, reader) : undefined;
@@ -58,7 +66,13 @@ export async function readLog(
 }
 
 /** Reads to `end` or the end of the file; returns the place where it stopped. */
-async function drain(reader: FileReader, start: number, end: number, out: Output, signal: AbortSignal): Promise<number> {
+async function drain(
+  reader: FileReader,
+  start: number,
+  end: number,
+  out: Output,
+  signal: AbortSignal,
+): Promise<number> {
   let position = start;
   while (!out.full && !signal.aborted) {
     const piece = await reader.read(position, Math.min(pieceBytes, end - position));
@@ -70,7 +84,10 @@ async function drain(reader: FileReader, start: number, end: number, out: Output
 }
 
 /** The new file, when the name leads to another one than the one held. */
-async function rotated(path: string, reader: FileReader | undefined): Promise<FileReader | undefined> {
+async function rotated(
+  path: string,
+  reader: FileReader | undefined,
+): Promise<FileReader | undefined> {
   const now = await openReader('log.open', path, { held: logFolders });
   if (!now || now.ino !== reader?.ino) return now;
   await now.close();
@@ -81,7 +98,7 @@ async function rotated(path: string, reader: FileReader | undefined): Promise<Fi
 export async function tailStart(reader: FileReader, lines: number, size: number): Promise<number> {
   if (lines <= 0) return size;
   let found = 0;
-  for (let end = size; end > 0; ) {
+  for (let end = size; end > 0;) {
     const start = Math.max(0, end - pieceBytes);
     const piece = await reader.read(start, end - start);
     for (let i = piece.length - 1; i >= 0; i--) {
@@ -155,7 +172,11 @@ class News {
   constructor(effects: { disk: Disk; ended: Promise<void>; signal: AbortSignal }, path: string) {
     const name = basename(path);
     try {
-      this.#unwatch = effects.disk.watch('log.watch', dirname(path), (changed) => changed === name && this.#poke());
+      this.#unwatch = effects.disk.watch(
+        'log.watch',
+        dirname(path),
+        (changed) => changed === name && this.#poke(),
+      );
     } catch {
       this.over = true; // the folder is gone: give out what there is
     }

@@ -1,15 +1,27 @@
 import type { NodeUsage } from './stats.ts';
 import type { ContainerUsage, PodUsage, TerminatedSample } from './node-view.ts';
 
-/** Prometheus text (exposition format 0.0.4) under the names that metrics-server and dashboards look for. */
+/**
+ * Prometheus text (exposition format 0.0.4) under the names that metrics-server and dashboards look
+ * for.
+ */
 export class MetricsText {
   #text = '';
 
-  family(name: string, type: 'counter' | 'gauge', help: string, samples: [labels: Record<string, string>, value: number, atMs?: number][]): this {
+  family(
+    name: string,
+    type: 'counter' | 'gauge',
+    help: string,
+    samples: [labels: Record<string, string>, value: number, atMs?: number][],
+  ): this {
     this.#text += `# HELP ${name} ${help}\n# TYPE ${name} ${type}\n`;
     for (const [labels, value, atMs] of samples) {
-      const inner = Object.entries(labels).map(([k, v]) => `${k}="${v.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')}"`);
-      this.#text += `${name}${inner.length ? `{${inner.join(',')}}` : ''} ${value}${atMs === undefined ? '' : ` ${atMs}`}\n`;
+      const inner = Object.entries(labels).map(
+        ([k, v]) => `${k}="${v.replace(/\\/g, '\\\\').replace(/"/g, '\\"').replace(/\n/g, '\\n')}"`,
+      );
+      this.#text +=
+        `${name}${inner.length ? `{${inner.join(',')}}` : ''} ` +
+        `${value}${atMs === undefined ? '' : ` ${atMs}`}\n`;
     }
     return this;
   }
@@ -25,60 +37,206 @@ const ms = (iso: string): number => Date.parse(iso);
 type Row = { pod: PodUsage; c: ContainerUsage; labels: Record<string, string> };
 
 function rows(pods: PodUsage[]): Row[] {
-  return pods.flatMap((pod) => pod.containers.map((c) => ({ pod, c, labels: { container: c.name, namespace: pod.namespace, pod: pod.name } })));
+  return pods.flatMap((pod) =>
+    pod.containers.map((c) => ({
+      pod,
+      c,
+      labels: { container: c.name, namespace: pod.namespace, pod: pod.name },
+    })),
+  );
 }
 
 /** /metrics/resource: what metrics-server reads. */
 export function resourceMetrics(node: NodeUsage, pods: PodUsage[]): string {
   const all = rows(pods);
-  const podLabels = (pod: PodUsage): Record<string, string> => ({ namespace: pod.namespace, pod: pod.name });
+  const podLabels = (pod: PodUsage): Record<string, string> => ({
+    namespace: pod.namespace,
+    pod: pod.name,
+  });
   const at = (pod: PodUsage): number => ms(pod.containers[0]?.at ?? pod.startTime);
-  const sum = (pod: PodUsage, of: (c: ContainerUsage) => number): number => pod.containers.reduce((s, c) => s + of(c), 0);
+  const sum = (pod: PodUsage, of: (c: ContainerUsage) => number): number =>
+    pod.containers.reduce((s, c) => s + of(c), 0);
   const live = pods.filter((p) => p.containers.length > 0);
   return new MetricsText()
-    .family('container_cpu_usage_seconds_total', 'counter', 'Cumulative cpu time consumed by the container in core-seconds', all.map((r) => [r.labels, seconds(r.c.cpuNanoseconds), ms(r.c.at)]))
-    .family('container_memory_working_set_bytes', 'gauge', 'Current working set of the container in bytes', all.map((r) => [r.labels, r.c.workingSetBytes, ms(r.c.at)]))
-    .family('container_start_time_seconds', 'gauge', 'Start time of the container since unix epoch in seconds', all.map((r) => [r.labels, ms(r.c.startTime) / 1000]))
-    .family('node_cpu_usage_seconds_total', 'counter', 'Cumulative cpu time consumed by the node in core-seconds', [[{}, seconds(node.cpuNanoseconds), ms(node.at)]])
-    .family('node_memory_working_set_bytes', 'gauge', 'Current working set of the node in bytes', [[{}, node.workingSetBytes, ms(node.at)]])
-    .family('pod_cpu_usage_seconds_total', 'counter', 'Cumulative cpu time consumed by the pod in core-seconds', live.map((p) => [podLabels(p), seconds(sum(p, (c) => c.cpuNanoseconds)), at(p)]))
-    .family('pod_memory_working_set_bytes', 'gauge', 'Current working set of the pod in bytes', live.map((p) => [podLabels(p), sum(p, (c) => c.workingSetBytes), at(p)]))
-    .family('resource_scrape_error', 'gauge', '1 if there was an error while getting container metrics, 0 otherwise', [[{}, 0]])
+    .family(
+      'container_cpu_usage_seconds_total',
+      'counter',
+      'Cumulative cpu time consumed by the container in core-seconds',
+      all.map((r) => [r.labels, seconds(r.c.cpuNanoseconds), ms(r.c.at)]),
+    )
+    .family(
+      'container_memory_working_set_bytes',
+      'gauge',
+      'Current working set of the container in bytes',
+      all.map((r) => [r.labels, r.c.workingSetBytes, ms(r.c.at)]),
+    )
+    .family(
+      'container_start_time_seconds',
+      'gauge',
+      'Start time of the container since unix epoch in seconds',
+      all.map((r) => [r.labels, ms(r.c.startTime) / 1000]),
+    )
+    .family(
+      'node_cpu_usage_seconds_total',
+      'counter',
+      'Cumulative cpu time consumed by the node in core-seconds',
+      [[{}, seconds(node.cpuNanoseconds), ms(node.at)]],
+    )
+    .family('node_memory_working_set_bytes', 'gauge', 'Current working set of the node in bytes', [
+      [{}, node.workingSetBytes, ms(node.at)],
+    ])
+    .family(
+      'pod_cpu_usage_seconds_total',
+      'counter',
+      'Cumulative cpu time consumed by the pod in core-seconds',
+      live.map((p) => [podLabels(p), seconds(sum(p, (c) => c.cpuNanoseconds)), at(p)]),
+    )
+    .family(
+      'pod_memory_working_set_bytes',
+      'gauge',
+      'Current working set of the pod in bytes',
+      live.map((p) => [podLabels(p), sum(p, (c) => c.workingSetBytes), at(p)]),
+    )
+    .family(
+      'resource_scrape_error',
+      'gauge',
+      '1 if there was an error while getting container metrics, 0 otherwise',
+      [[{}, 0]],
+    )
     .toString();
 }
 
 /** /metrics/cadvisor: the container counters under cAdvisor's names. */
 export function cadvisorMetrics(pods: PodUsage[]): string {
   const all = rows(pods);
-  const value = (of: (c: ContainerUsage) => number): [Record<string, string>, number, number][] => all.map((r) => [r.labels, of(r.c), ms(r.c.at)]);
-  const network = pods.flatMap((p) => (p.network ? [{ net: p.network, labels: { interface: p.network.name, namespace: p.namespace, pod: p.name } }] : []));
+  const value = (of: (c: ContainerUsage) => number): [Record<string, string>, number, number][] =>
+    all.map((r) => [r.labels, of(r.c), ms(r.c.at)]);
+  const network = pods.flatMap((p) =>
+    p.network
+      ? [
+          {
+            net: p.network,
+            labels: { interface: p.network.name, namespace: p.namespace, pod: p.name },
+          },
+        ]
+      : [],
+  );
   return new MetricsText()
-    .family('container_cpu_usage_seconds_total', 'counter', 'Cumulative cpu time consumed in seconds.', value((c) => seconds(c.cpuNanoseconds)))
-    .family('container_memory_working_set_bytes', 'gauge', 'Current working set in bytes.', value((c) => c.workingSetBytes))
-    .family('container_memory_usage_bytes', 'gauge', 'Current memory usage in bytes, including all memory regardless of when it was accessed', value((c) => c.usageBytes))
-    .family('container_memory_rss', 'gauge', 'Size of RSS in bytes.', value((c) => c.rssBytes))
-    .family('container_start_time_seconds', 'gauge', 'Start time of the container since unix epoch in seconds.', value((c) => ms(c.startTime) / 1000))
-    .family('container_fs_usage_bytes', 'gauge', 'Number of bytes that are consumed by the container on this filesystem.', value((c) => c.rootfsUsedBytes ?? 0))
-    .family('container_network_receive_bytes_total', 'counter', 'Cumulative count of bytes received', network.map((n) => [n.labels, n.net.rxBytes]))
-    .family('container_network_transmit_bytes_total', 'counter', 'Cumulative count of bytes transmitted', network.map((n) => [n.labels, n.net.txBytes]))
+    .family(
+      'container_cpu_usage_seconds_total',
+      'counter',
+      'Cumulative cpu time consumed in seconds.',
+      value((c) => seconds(c.cpuNanoseconds)),
+    )
+    .family(
+      'container_memory_working_set_bytes',
+      'gauge',
+      'Current working set in bytes.',
+      value((c) => c.workingSetBytes),
+    )
+    .family(
+      'container_memory_usage_bytes',
+      'gauge',
+      'Current memory usage in bytes, including all memory regardless of when it was accessed',
+      value((c) => c.usageBytes),
+    )
+    .family(
+      'container_memory_rss',
+      'gauge',
+      'Size of RSS in bytes.',
+      value((c) => c.rssBytes),
+    )
+    .family(
+      'container_start_time_seconds',
+      'gauge',
+      'Start time of the container since unix epoch in seconds.',
+      value((c) => ms(c.startTime) / 1000),
+    )
+    .family(
+      'container_fs_usage_bytes',
+      'gauge',
+      'Number of bytes that are consumed by the container on this filesystem.',
+      value((c) => c.rootfsUsedBytes ?? 0),
+    )
+    .family(
+      'container_network_receive_bytes_total',
+      'counter',
+      'Cumulative count of bytes received',
+      network.map((n) => [n.labels, n.net.rxBytes]),
+    )
+    .family(
+      'container_network_transmit_bytes_total',
+      'counter',
+      'Cumulative count of bytes transmitted',
+      network.map((n) => [n.labels, n.net.txBytes]),
+    )
     .toString();
 }
 
 /** /metrics: the agent itself. */
-export function agentMetrics(own: { cpuSeconds: number; residentBytes: number; startSeconds: number; pods: number; containers: number; terminated: TerminatedSample[]; version: string }): string {
+export function agentMetrics(own: {
+  cpuSeconds: number;
+  residentBytes: number;
+  startSeconds: number;
+  pods: number;
+  containers: number;
+  terminated: TerminatedSample[];
+  version: string;
+}): string {
   return new MetricsText()
-    .family('process_cpu_seconds_total', 'counter', 'Total user and system CPU time spent in seconds.', [[{}, own.cpuSeconds]])
-    .family('process_resident_memory_bytes', 'gauge', 'Resident memory size in bytes.', [[{}, own.residentBytes]])
-    .family('process_start_time_seconds', 'gauge', 'Start time of the process since unix epoch in seconds.', [[{}, own.startSeconds]])
-    .family('kubelet_running_pods', 'gauge', 'Number of pods that have a running pod sandbox', [[{}, own.pods]])
-    .family('kubelet_running_containers', 'gauge', 'Number of containers currently running', [[{ container_state: 'running' }, own.containers]])
-    .family('kubelet_terminated_containers_total', 'counter', 'Cumulative number of containers terminated', own.terminated.map(({ count, ...labels }) => [labels, count]))
-    .family('kubernetes_build_info', 'gauge', 'A metric with a constant 1 value labeled by version.', [[{ git_version: own.version, platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}` }, 1]])
+    .family(
+      'process_cpu_seconds_total',
+      'counter',
+      'Total user and system CPU time spent in seconds.',
+      [[{}, own.cpuSeconds]],
+    )
+    .family('process_resident_memory_bytes', 'gauge', 'Resident memory size in bytes.', [
+      [{}, own.residentBytes],
+    ])
+    .family(
+      'process_start_time_seconds',
+      'gauge',
+      'Start time of the process since unix epoch in seconds.',
+      [[{}, own.startSeconds]],
+    )
+    .family('kubelet_running_pods', 'gauge', 'Number of pods that have a running pod sandbox', [
+      [{}, own.pods],
+    ])
+    .family('kubelet_running_containers', 'gauge', 'Number of containers currently running', [
+      [{ container_state: 'running' }, own.containers],
+    ])
+    .family(
+      'kubelet_terminated_containers_total',
+      'counter',
+      'Cumulative number of containers terminated',
+      own.terminated.map(({ count, ...labels }) => [labels, count]),
+    )
+    .family(
+      'kubernetes_build_info',
+      'gauge',
+      'A metric with a constant 1 value labeled by version.',
+      [
+        [
+          {
+            git_version: own.version,
+            platform: `linux/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+          },
+          1,
+        ],
+      ],
+    )
     .toString();
 }
 
 /** /metrics/slis: the results of health checks. */
 export function healthMetrics(checks: Record<string, boolean>): string {
   const rows = Object.entries(checks);
-  return new MetricsText().family('kubernetes_healthcheck', 'gauge', '[STABLE] This metric records the result of a single healthcheck.', rows.map(([name, well]) => [{ name, type: 'healthz' }, well ? 1 : 0])).toString();
+  return new MetricsText()
+    .family(
+      'kubernetes_healthcheck',
+      'gauge',
+      '[STABLE] This metric records the result of a single healthcheck.',
+      rows.map(([name, well]) => [{ name, type: 'healthz' }, well ? 1 : 0]),
+    )
+    .toString();
 }

@@ -9,27 +9,58 @@ const tls = { key: 'k', cert: 'c', clientCa: 'ca' };
 
 function rig(failures: unknown[]) {
   const clock = new FakeClock();
-  const seen = { shown: [] as string[], troubles: [] as (string | undefined)[], closed: 0, renewed: [] as string[] };
+  const seen = {
+    shown: [] as string[],
+    troubles: [] as (string | undefined)[],
+    closed: 0,
+    renewed: [] as string[],
+  };
   const listen = ({ cert }: typeof tls): Promise<HttpsListener> => {
     const failure = failures.shift();
     if (failure) return Promise.reject(failure);
     seen.shown.push(cert);
-    return Promise.resolve({ port: 10250, renew: ({ cert: next }: { cert: string }) => void seen.renewed.push(next), close: () => Promise.resolve(void seen.closed++), know: () => true } as unknown as HttpsListener);
+    return Promise.resolve({
+      port: 10250,
+      renew: ({ cert: next }: { cert: string }) => void seen.renewed.push(next),
+      close: () => Promise.resolve(void seen.closed++),
+      know: () => true,
+    } as unknown as HttpsListener);
   };
-  return { clock, seen, open: () => openNodePort({ tls, listen, trouble: (why) => void seen.troubles.push(why), clock, log: silentLog }) };
+  return {
+    clock,
+    seen,
+    open: () =>
+      openNodePort({
+        tls,
+        listen,
+        trouble: (why) => void seen.troubles.push(why),
+        clock,
+        log: silentLog,
+      }),
+  };
 }
-const taken = (): IoError => new IoError('node.listen: cannot listen on 0.0.0.0:10250: address in use', { op: 'node.listen' });
+const taken = (): IoError =>
+  new IoError('node.listen: cannot listen on 0.0.0.0:10250: address in use', { op: 'node.listen' });
 
-test('a port that is taken is a trouble, and is had once it is free; a certificate that came meanwhile is the one that is shown', async () => {
-  const { clock, seen, open } = rig([taken(), taken(), taken()]);
-  const port = await open();
-  expect([port.port, seen.troubles[0]]).toEqual([0, expect.stringContaining('10250')]);
-  port.renew({ ...tls, cert: 'newer' });
-  await clock.advance(60_000);
-  expect([port.port, seen.shown, seen.troubles.at(-1), clock.timers]).toEqual([10250, ['newer'], undefined, 0]);
-  port.renew({ ...tls, cert: 'newest' });
-  expect(seen.renewed).toEqual(['newest']);
-});
+test(
+  'a port that is taken is a trouble, and is had once it is free; a certificate that came ' +
+    'meanwhile is the one that is shown',
+  async () => {
+    const { clock, seen, open } = rig([taken(), taken(), taken()]);
+    const port = await open();
+    expect([port.port, seen.troubles[0]]).toEqual([0, expect.stringContaining('10250')]);
+    port.renew({ ...tls, cert: 'newer' });
+    await clock.advance(60_000);
+    expect([port.port, seen.shown, seen.troubles.at(-1), clock.timers]).toEqual([
+      10250,
+      ['newer'],
+      undefined,
+      0,
+    ]);
+    port.renew({ ...tls, cert: 'newest' });
+    expect(seen.renewed).toEqual(['newest']);
+  },
+);
 
 test('who closes while waiting is not called back', async () => {
   const { clock, seen, open } = rig([taken()]);

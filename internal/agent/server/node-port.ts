@@ -24,7 +24,10 @@ export interface NodePortOptions {
 const firstRetryMs = 1_000;
 const longestRetryMs = 10_000;
 
-/** Listens, and where another program has the port goes on trying: pods run without it, only logs, exec and metrics do not. */
+/**
+ * Listens, and where another program has the port goes on trying: pods run without it, only logs,
+ * exec and metrics do not.
+ */
 export async function openNodePort(options: NodePortOptions): Promise<NodePort> {
   const { clock, log, trouble } = options;
   let tls = options.tls;
@@ -39,8 +42,14 @@ export async function openNodePort(options: NodePortOptions): Promise<NodePort> 
       if (closed) await listener.close();
     } catch (error) {
       if (!(error instanceof IoError)) throw error;
-      trouble(`${messageOf(error)}; logs, exec and metrics of this node do not work until it is free`);
-      timer = clock.after('node.listen', waitMs, () => void attempt(Math.min(waitMs * 2, longestRetryMs)));
+      trouble(
+        `${messageOf(error)}; logs, exec and metrics of this node do not work until it is free`,
+      );
+      timer = clock.after(
+        'node.listen',
+        waitMs,
+        () => void attempt(Math.min(waitMs * 2, longestRetryMs)),
+      );
     }
   };
   await attempt(firstRetryMs);

@@ -16,16 +16,36 @@ export interface NodeView {
   /** Pods assigned to this node, with their present status. */
   pods(): Pod[];
   pod(namespace: string, name: string): Pod | undefined;
-  /** The newest instance of a container, or the one before it. Undefined when there is none (any more). */
+  /**
+   * The newest instance of a container, or the one before it. Undefined when there is none (any
+   * more).
+   */
   container(pod: Pod, container: string, previous: boolean): Promise<ContainerInstance | undefined>;
   /** The id of the pod's running sandbox. */
   sandbox(pod: Pod): Promise<string | undefined>;
   /** Resolves when the container has ended, or at once when it is not running. */
   ended(containerId: string, signal: AbortSignal): Promise<void>;
-  exec(request: { containerId: string; command: string[]; tty: boolean; stdin: boolean; stdout: boolean; stderr: boolean }): Promise<string>;
-  attach(request: { containerId: string; tty: boolean; stdin: boolean; stdout: boolean; stderr: boolean }): Promise<string>;
+  exec(request: {
+    containerId: string;
+    command: string[];
+    tty: boolean;
+    stdin: boolean;
+    stdout: boolean;
+    stderr: boolean;
+  }): Promise<string>;
+  attach(request: {
+    containerId: string;
+    tty: boolean;
+    stdin: boolean;
+    stdout: boolean;
+    stderr: boolean;
+  }): Promise<string>;
   portForward(request: { sandboxId: string; ports: number[] }): Promise<string>;
-  execSync(request: { containerId: string; command: string[]; timeoutSeconds: number }): Promise<{ stdout: Uint8Array; stderr: Uint8Array; exitCode: number }>;
+  execSync(request: {
+    containerId: string;
+    command: string[];
+    timeoutSeconds: number;
+  }): Promise<{ stdout: Uint8Array; stderr: Uint8Array; exitCode: number }>;
   stats(): Promise<PodUsage[]>;
   /** How many containers have ended since the start, by how. */
   terminated(): TerminatedSample[];

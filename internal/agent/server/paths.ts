@@ -5,7 +5,10 @@ export interface NodePath {
   methods: readonly string[];
   /** Subresources of `nodes`, each of which allows it: the finest first (KEP-2862). */
   allowedBy: readonly [string, ...string[]];
-  /** Runs something in a pod or carries a stream to it. A WebSocket comes by GET, and reading is not running: the right asked for is always `create`. */
+  /**
+   * Runs something in a pod or carries a stream to it. A WebSocket comes by GET, and reading is not
+   * running: the right asked for is always `create`.
+   */
   runs?: true;
 }
 
@@ -24,14 +27,49 @@ export const nodePaths: readonly NodePath[] = [
   { path: '/metrics/{which}', methods: get, allowedBy: ['metrics'] },
   { path: '/logs/*', methods: get, allowedBy: ['log'] },
   { path: '/containerLogs/{namespace}/{pod}/{container}', methods: get, allowedBy: ['proxy'] },
-  { path: '/run/{namespace}/{pod}/{container}', methods: ['POST'], allowedBy: ['proxy'], runs: true },
-  { path: '/run/{namespace}/{pod}/{uid}/{container}', methods: ['POST'], allowedBy: ['proxy'], runs: true },
-  { path: '/exec/{namespace}/{pod}/{container}', methods: streamed, allowedBy: ['proxy'], runs: true },
-  { path: '/exec/{namespace}/{pod}/{uid}/{container}', methods: streamed, allowedBy: ['proxy'], runs: true },
-  { path: '/attach/{namespace}/{pod}/{container}', methods: streamed, allowedBy: ['proxy'], runs: true },
-  { path: '/attach/{namespace}/{pod}/{uid}/{container}', methods: streamed, allowedBy: ['proxy'], runs: true },
+  {
+    path: '/run/{namespace}/{pod}/{container}',
+    methods: ['POST'],
+    allowedBy: ['proxy'],
+    runs: true,
+  },
+  {
+    path: '/run/{namespace}/{pod}/{uid}/{container}',
+    methods: ['POST'],
+    allowedBy: ['proxy'],
+    runs: true,
+  },
+  {
+    path: '/exec/{namespace}/{pod}/{container}',
+    methods: streamed,
+    allowedBy: ['proxy'],
+    runs: true,
+  },
+  {
+    path: '/exec/{namespace}/{pod}/{uid}/{container}',
+    methods: streamed,
+    allowedBy: ['proxy'],
+    runs: true,
+  },
+  {
+    path: '/attach/{namespace}/{pod}/{container}',
+    methods: streamed,
+    allowedBy: ['proxy'],
+    runs: true,
+  },
+  {
+    path: '/attach/{namespace}/{pod}/{uid}/{container}',
+    methods: streamed,
+    allowedBy: ['proxy'],
+    runs: true,
+  },
   { path: '/portForward/{namespace}/{pod}', methods: streamed, allowedBy: ['proxy'], runs: true },
-  { path: '/portForward/{namespace}/{pod}/{uid}', methods: streamed, allowedBy: ['proxy'], runs: true },
+  {
+    path: '/portForward/{namespace}/{pod}/{uid}',
+    methods: streamed,
+    allowedBy: ['proxy'],
+    runs: true,
+  },
 ];
 
 /** A request's path, understood once: who may and who serves are decided on the same reading. */
@@ -55,7 +93,8 @@ export function findPath(target: string): FoundPath | undefined {
   for (const part of path.split('/').slice(1)) {
     const segment = decoded(part);
     // An encoded slash would be one name to us and two to whom it is handed on.
-    if (segment === undefined || segment === '.' || segment === '..' || /[/\0]/.test(segment)) return undefined;
+    if (segment === undefined || segment === '.' || segment === '..' || /[/\0]/.test(segment))
+      return undefined;
     segments.push(segment);
   }
   if (segments.length > 1 && segments.at(-1) === '') segments.pop();
@@ -66,7 +105,10 @@ export function findPath(target: string): FoundPath | undefined {
   return { entry: undefined, first: segments[0] ?? '', named: {}, rest: [] };
 }
 
-function matched(pattern: readonly string[], segments: readonly string[]): { named: Record<string, string>; rest: string[] } | undefined {
+function matched(
+  pattern: readonly string[],
+  segments: readonly string[],
+): { named: Record<string, string>; rest: string[] } | undefined {
   const open = pattern.at(-1) === '*';
   const fixed = open ? pattern.slice(0, -1) : pattern;
   if (open ? segments.length < fixed.length : segments.length !== fixed.length) return undefined;
@@ -89,9 +131,22 @@ function decoded(text: string): string | undefined {
   }
 }
 
-const verbs = new Map([['GET', 'get'], ['HEAD', 'get'], ['POST', 'create'], ['PUT', 'update'], ['PATCH', 'patch'], ['DELETE', 'delete']]);
+const verbs = new Map([
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['POST', 'create'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+]);
 
 /** What must be allowed on the node for a request: the verb, and any of the subresources. */
-export function rightsFor(found: FoundPath, method: string): { verb: string; subresources: readonly string[] } {
-  return { verb: found.entry?.runs ? 'create' : (verbs.get(method) ?? method.toLowerCase()), subresources: found.entry?.allowedBy ?? ['proxy'] };
+export function rightsFor(
+  found: FoundPath,
+  method: string,
+): { verb: string; subresources: readonly string[] } {
+  return {
+    verb: found.entry?.runs ? 'create' : (verbs.get(method) ?? method.toLowerCase()),
+    subresources: found.entry?.allowedBy ?? ['proxy'],
+  };
 }

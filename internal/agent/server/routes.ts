@@ -34,24 +34,45 @@ export interface RouteContext {
 const runSeconds = 300;
 
 /** Answers one request that is allowed; `found` has a path and a method of the table. */
-export async function route(context: RouteContext, found: FoundPath, { request, answer }: { request: ServerRequest; answer: ServerAnswer }): Promise<void> {
+export async function route(
+  context: RouteContext,
+  found: FoundPath,
+  { request, answer }: { request: ServerRequest; answer: ServerAnswer },
+): Promise<void> {
   const { view } = context;
   const { named } = found;
   const query = new URLSearchParams(request.url?.split('?').slice(1).join('?'));
   switch (found.first) {
     case 'healthz':
-      return found.named['check'] === undefined || found.named['check'] === 'ping' ? sayText(answer, 200, 'ok') : sayText(answer, 404, '404 page not found\n');
+      return found.named['check'] === undefined || found.named['check'] === 'ping'
+        ? sayText(answer, 200, 'ok')
+        : sayText(answer, 404, '404 page not found\n');
     case 'pods':
     case 'runningpods':
       return sayJson(answer, podList(view, found.first === 'runningpods'));
     case 'configz':
       return sayJson(answer, { kubeletconfig: view.config() });
     case 'containerLogs':
-      return serveLogs(context, { namespace: named['namespace'] ?? '', pod: named['pod'] ?? '', container: named['container'] ?? '', query }, answer);
+      return serveLogs(
+        context,
+        {
+          namespace: named['namespace'] ?? '',
+          pod: named['pod'] ?? '',
+          container: named['container'] ?? '',
+          query,
+        },
+        answer,
+      );
     case 'logs':
-      return serveNodeLogs(context.nodeLogDir ?? nodeLogDir, found.rest, { asked: request.url ?? '', answer });
+      return serveNodeLogs(context.nodeLogDir ?? nodeLogDir, found.rest, {
+        asked: request.url ?? '',
+        answer,
+      });
     case 'stats':
-      return sayJson(answer, summary(view.nodeName, await readNodeUsage(context), await view.stats(), context.rates));
+      return sayJson(
+        answer,
+        summary(view.nodeName, await readNodeUsage(context), await view.stats(), context.rates),
+      );
     case 'metrics':
       return metrics(context, named['which'] ?? '', answer);
     case 'run':
@@ -68,28 +89,55 @@ function podList(view: NodeView, running: boolean): Record<string, unknown> {
 
 async function metrics(context: RouteContext, which: string, answer: ServerAnswer): Promise<void> {
   const { view } = context;
-  if (which === 'resource') return sayMetrics(answer, resourceMetrics(await readNodeUsage(context), await view.stats()));
+  if (which === 'resource')
+    return sayMetrics(answer, resourceMetrics(await readNodeUsage(context), await view.stats()));
   if (which === 'cadvisor') return sayMetrics(answer, cadvisorMetrics(await view.stats()));
   if (which === 'probes') return sayMetrics(answer, '');
   if (which === 'slis') return sayMetrics(answer, healthMetrics({ ping: true }));
   if (which !== '') return sayText(answer, 404, '404 page not found\n');
   const cpu = process.cpuUsage();
   const pods = view.pods().filter((p) => p.status.phase === 'Running');
-  const containers = pods.reduce((n, p) => n + (p.status.containerStatuses ?? []).filter((c) => c.state?.running).length, 0);
-  const own = { cpuSeconds: (cpu.user + cpu.system) / 1e6, residentBytes: process.memoryUsage.rss(), startSeconds: context.clock.now() / 1000 - process.uptime() };
-  sayMetrics(answer, agentMetrics({ ...own, pods: pods.length, containers, terminated: view.terminated(), version: context.version }));
+  const containers = pods.reduce(
+    (n, p) => n + (p.status.containerStatuses ?? []).filter((c) => c.state?.running).length,
+    0,
+  );
+  const own = {
+    cpuSeconds: (cpu.user + cpu.system) / 1e6,
+    residentBytes: process.memoryUsage.rss(),
+    startSeconds: context.clock.now() / 1000 - process.uptime(),
+  };
+  sayMetrics(
+    answer,
+    agentMetrics({
+      ...own,
+      pods: pods.length,
+      containers,
+      terminated: view.terminated(),
+      version: context.version,
+    }),
+  );
 }
 
-async function run(context: RouteContext, named: FoundPath['named'], query: URLSearchParams, answer: ServerAnswer): Promise<void> {
+async function run(
+  context: RouteContext,
+  named: FoundPath['named'],
+  query: URLSearchParams,
+  answer: ServerAnswer,
+): Promise<void> {
   const { view } = context;
   const pod = podOf(view, named);
   const instance = pod && (await view.container(pod, named['container'] ?? '', false));
   if (!instance) return sayText(answer, 404, 'container not found\n');
-  const done = await view.execSync({ containerId: instance.id, command: query.getAll('cmd').flatMap((c) => c.split(' ')), timeoutSeconds: runSeconds });
+  const done = await view.execSync({
+    containerId: instance.id,
+    command: query.getAll('cmd').flatMap((c) => c.split(' ')),
+    timeoutSeconds: runSeconds,
+  });
   sayText(answer, 200, Buffer.concat([done.stdout, done.stderr]).toString());
 }
 
-const yes = (query: URLSearchParams, ...names: string[]): boolean => names.some((n) => query.has(n) && !['false', '0'].includes(query.get(n) ?? ''));
+const yes = (query: URLSearchParams, ...names: string[]): boolean =>
+  names.some((n) => query.has(n) && !['false', '0'].includes(query.get(n) ?? ''));
 
 /** The pod that a path names; one with another uid is another pod. */
 function podOf(view: NodeView, named: FoundPath['named']): Pod | undefined {
@@ -98,33 +146,68 @@ function podOf(view: NodeView, named: FoundPath['named']): Pod | undefined {
 }
 
 /** Serves exec, attach and port-forward on an upgraded connection that is allowed. */
-export async function routeUpgrade(context: RouteContext, found: FoundPath, connection: { request: IncomingMessage; socket: Duplex; head: Buffer }): Promise<void> {
+export async function routeUpgrade(
+  context: RouteContext,
+  found: FoundPath,
+  connection: { request: IncomingMessage; socket: Duplex; head: Buffer },
+): Promise<void> {
   const { request } = connection;
   const { first: kind, named } = found;
-  if (kind !== 'exec' && kind !== 'attach' && kind !== 'portForward') return refuse(connection.socket, 400, 'this path has nothing to upgrade to');
+  if (kind !== 'exec' && kind !== 'attach' && kind !== 'portForward')
+    return refuse(connection.socket, 400, 'this path has nothing to upgrade to');
   const { view } = context;
   const container = named['container'] ?? '';
   const pod = podOf(view, named);
   if (!pod) return refuse(connection.socket, 404, `pod "${named['pod']}" does not exist`);
   const query = new URLSearchParams(request.url?.split('?').slice(1).join('?'));
-  const wants = { stdin: yes(query, 'input', 'stdin'), stdout: yes(query, 'output', 'stdout'), stderr: yes(query, 'error', 'stderr'), tty: yes(query, 'tty') };
-  const ports = query.getAll('port').flatMap((p) => p.split(',')).map(Number).filter((p) => p > 0 && p < 65536);
+  const wants = {
+    stdin: yes(query, 'input', 'stdin'),
+    stdout: yes(query, 'output', 'stdout'),
+    stderr: yes(query, 'error', 'stderr'),
+    tty: yes(query, 'tty'),
+  };
+  const ports = query
+    .getAll('port')
+    .flatMap((p) => p.split(','))
+    .map(Number)
+    .filter((p) => p > 0 && p < 65536);
   try {
     if (kind === 'portForward') {
       const sandboxId = await view.sandbox(pod);
-      if (!sandboxId) return refuse(connection.socket, 500, `unable to forward port because pod is not running. Current status=${pod.status.phase}`);
+      if (!sandboxId)
+        return refuse(
+          connection.socket,
+          500,
+          `unable to forward port because pod is not running. Current status=${pod.status.phase}`,
+        );
       const to = await view.portForward({ sandboxId, ports });
       return await serveStream(context, { kind, url: to, ...connection, wants, ports });
     }
     const instance = await view.container(pod, container, false);
-    if (!instance?.running) return refuse(connection.socket, 500, `container not found ("${container}")`);
+    if (!instance?.running)
+      return refuse(connection.socket, 500, `container not found ("${container}")`);
     // A terminal has one output; containerd refuses a separate stderr with it.
     const streams = { ...wants, stderr: wants.stderr && !wants.tty };
     const to =
       kind === 'exec'
-        ? await view.exec({ containerId: instance.id, command: query.getAll('command'), ...streams })
-        : await view.attach({ containerId: instance.id, ...streams, tty: instance.tty, stderr: wants.stderr && !instance.tty });
-    return await serveStream(context, { kind, url: to, ...connection, wants: kind === 'attach' ? { ...wants, tty: instance.tty } : wants, ports });
+        ? await view.exec({
+            containerId: instance.id,
+            command: query.getAll('command'),
+            ...streams,
+          })
+        : await view.attach({
+            containerId: instance.id,
+            ...streams,
+            tty: instance.tty,
+            stderr: wants.stderr && !instance.tty,
+          });
+    return await serveStream(context, {
+      kind,
+      url: to,
+      ...connection,
+      wants: kind === 'attach' ? { ...wants, tty: instance.tty } : wants,
+      ports,
+    });
   } catch (error) {
     refuse(connection.socket, 500, error instanceof Error ? error.message : String(error));
   }

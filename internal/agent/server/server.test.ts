@@ -27,12 +27,18 @@ let rights: string[] = [];
 let asked: string[] = [];
 let ran: string[][] = [];
 
-const pod = { metadata: { name: 'p', namespace: 'default', uid: 'u1' }, spec: { containers: [{ name: 'c' }] }, status: { phase: 'Running' } };
+const pod = {
+  metadata: { name: 'p', namespace: 'default', uid: 'u1' },
+  spec: { containers: [{ name: 'c' }] },
+  status: { phase: 'Running' },
+};
 const view = {
   nodeName: 'n',
   pods: () => [pod],
-  pod: (namespace: string, name: string) => (namespace === 'default' && name === 'p' ? pod : undefined),
-  container: () => Promise.resolve({ id: 'id', logPath: '/none', running: true, tty: false, stdin: false }),
+  pod: (namespace: string, name: string) =>
+    namespace === 'default' && name === 'p' ? pod : undefined,
+  container: () =>
+    Promise.resolve({ id: 'id', logPath: '/none', running: true, tty: false, stdin: false }),
   execSync: ({ command }: { command: string[] }) => {
     ran.push(command);
     return Promise.resolve({ stdout: Buffer.from('root'), stderr: Buffer.alloc(0), exitCode: 0 });
@@ -59,15 +65,31 @@ beforeAll(async () => {
   execFileSync('mkfifo', [join(root, 'log/fifo')]);
   ca = issueCa({ ...issuing, cn: 'ca' });
   const client = {
-    create: (_ref: unknown, review: { spec: { resourceAttributes: { verb: string; subresource: string } } }) => {
+    create: (
+      _ref: unknown,
+      review: { spec: { resourceAttributes: { verb: string; subresource: string } } },
+    ) => {
       const { verb, subresource } = review.spec.resourceAttributes;
       asked.push(`${verb} ${subresource}`);
       return Promise.resolve({ status: { allowed: rights.includes(`${verb} ${subresource}`) } });
     },
   } as unknown as Client;
   server = await startNodeServer({
-    host: '127.0.0.1', port: 0, client, view, clock: realClock, disk: realDisk, dial: realDial, log: silentLog, dataDir: root, version: 'v1', nodeLogDir: join(root, 'log'),
-    tls: { ...issueCert({ ...issuing, ca, cn: 'n', sans: ['127.0.0.1'], usages: ['server'] }), clientCa: ca.cert },
+    host: '127.0.0.1',
+    port: 0,
+    client,
+    view,
+    clock: realClock,
+    disk: realDisk,
+    dial: realDial,
+    log: silentLog,
+    dataDir: root,
+    version: 'v1',
+    nodeLogDir: join(root, 'log'),
+    tls: {
+      ...issueCert({ ...issuing, ca, cn: 'n', sans: ['127.0.0.1'], usages: ['server'] }),
+      clientCa: ca.cert,
+    },
   });
 });
 afterAll(async () => {
@@ -85,15 +107,40 @@ interface Reply {
   text: string;
 }
 
-function call(method: string, path: string, options: { upgrade?: boolean; anonymous?: boolean } = {}): Promise<Reply> {
-  const identity = options.anonymous ? {} : issueCert({ ...issuing, ca, cn: `user-${user}`, usages: ['client'] });
+function call(
+  method: string,
+  path: string,
+  options: { upgrade?: boolean; anonymous?: boolean } = {},
+): Promise<Reply> {
+  const identity = options.anonymous
+    ? {}
+    : issueCert({ ...issuing, ca, cn: `user-${user}`, usages: ['client'] });
   return new Promise((resolve, reject) => {
-    const headers = options.upgrade ? { connection: 'Upgrade', upgrade: 'websocket', 'sec-websocket-key': 'eA==', 'sec-websocket-version': '13' } : {};
-    const req = httpsRequest({ host: '127.0.0.1', port: server.port, method, path, headers, ca: ca.cert, agent: false, ...identity }, (res) => {
-      let text = '';
-      res.on('data', (part: Buffer) => (text += part.toString()));
-      res.on('end', () => resolve({ status: res.statusCode ?? 0, text }));
-    });
+    const headers = options.upgrade
+      ? {
+          connection: 'Upgrade',
+          upgrade: 'websocket',
+          'sec-websocket-key': 'eA==',
+          'sec-websocket-version': '13',
+        }
+      : {};
+    const req = httpsRequest(
+      {
+        host: '127.0.0.1',
+        port: server.port,
+        method,
+        path,
+        headers,
+        ca: ca.cert,
+        agent: false,
+        ...identity,
+      },
+      (res) => {
+        let text = '';
+        res.on('data', (part: Buffer) => (text += part.toString()));
+        res.on('end', () => resolve({ status: res.statusCode ?? 0, text }));
+      },
+    );
     req.on('upgrade', (res, socket) => {
       socket.destroy();
       resolve({ status: res.statusCode ?? 0, text: '' });
@@ -104,7 +151,14 @@ function call(method: string, path: string, options: { upgrade?: boolean; anonym
 }
 
 describe('rights', () => {
-  test.each(['/run/default/p/c?cmd=id', '/run/default/p/u1/c?cmd=id', '/exec/default/p/c?command=id', '/attach/default/p/c', '/portForward/default/p', '/exec/default/p/u1/c?command=id'])('to read nodes/proxy is not to run: %s', async (path) => {
+  test.each([
+    '/run/default/p/c?cmd=id',
+    '/run/default/p/u1/c?cmd=id',
+    '/exec/default/p/c?command=id',
+    '/attach/default/p/c',
+    '/portForward/default/p',
+    '/exec/default/p/u1/c?command=id',
+  ])('to read nodes/proxy is not to run: %s', async (path) => {
     rights = ['get proxy'];
     expect((await call('GET', path)).status).toBe(403);
     expect((await call('GET', path, { upgrade: true })).status).toBe(403);
@@ -117,36 +171,79 @@ describe('rights', () => {
     expect((await call('GET', '/run/default/p/c?cmd=id')).status).toBe(405);
     expect(ran).toEqual([]);
     expect((await call('POST', '/run/default/p/c?cmd=id+-u')).text).toBe('root');
-    expect((await call('GET', '/exec/default/p/c?command=id', { upgrade: true })).text).toContain('no runtime');
+    expect((await call('GET', '/exec/default/p/c?command=id', { upgrade: true })).text).toContain(
+      'no runtime',
+    );
     expect(ran).toEqual([['id', '-u'], ['id']]);
     expect((await call('POST', '/run/default/p/another-uid/c?cmd=id')).status).toBe(404);
     expect((await call('POST', '/exec/default/p/c?command=id')).status).toBe(400);
   });
 
   test.each([
-    ['/pods', 'pods', 'proxy'], ['/runningpods/', 'pods', 'proxy'], ['/healthz', 'healthz', 'proxy'], ['/configz', 'configz', 'proxy'],
-    ['/stats/summary', 'stats'], ['/metrics', 'metrics'], ['/metrics/slis', 'metrics'], ['/logs/', 'log'], ['/logs/syslog', 'log'], ['/nothing', 'proxy'], ['/', 'proxy'],
+    ['/pods', 'pods', 'proxy'],
+    ['/runningpods/', 'pods', 'proxy'],
+    ['/healthz', 'healthz', 'proxy'],
+    ['/configz', 'configz', 'proxy'],
+    ['/stats/summary', 'stats'],
+    ['/metrics', 'metrics'],
+    ['/metrics/slis', 'metrics'],
+    ['/logs/', 'log'],
+    ['/logs/syslog', 'log'],
+    ['/nothing', 'proxy'],
+    ['/', 'proxy'],
   ])('%s is allowed by nodes/%s', async (path, ...subresources) => {
     for (const one of subresources) {
       rights = [`get ${one}`];
       user++;
       expect([one, (await call('GET', path)).status]).not.toEqual([one, 403]);
     }
-    rights = ['get proxy', 'get stats', 'get metrics', 'get log', 'get pods', 'get healthz', 'get configz'].filter((right) => !subresources.includes(right.slice(4)));
+    rights = [
+      'get proxy',
+      'get stats',
+      'get metrics',
+      'get log',
+      'get pods',
+      'get healthz',
+      'get configz',
+    ].filter((right) => !subresources.includes(right.slice(4)));
     user++;
     expect((await call('GET', path)).status).toBe(403);
   });
 
-  test.each(['/stats/../exec/default/p/c', '/metrics/%2e%2e/run/default/p/c', '//run/default/p/c', '/metrics%2f..%2frun', '/%72un/default/p/c?cmd=id', '/stats/summary/../../pods', '/pods%00', '/logs/%2e%2e/secret', '/logs/..%2fsecret', 'https://h/pods', '*'])('a path written otherwise is no way round: %s', async (path) => {
+  test.each([
+    '/stats/../exec/default/p/c',
+    '/metrics/%2e%2e/run/default/p/c',
+    '//run/default/p/c',
+    '/metrics%2f..%2frun',
+    '/%72un/default/p/c?cmd=id',
+    '/stats/summary/../../pods',
+    '/pods%00',
+    '/logs/%2e%2e/secret',
+    '/logs/..%2fsecret',
+    'https://h/pods',
+    '*',
+  ])('a path written otherwise is no way round: %s', async (path) => {
     rights = ['get stats', 'get metrics', 'get log', 'get pods', 'get proxy'];
     const text = await new Promise<string>((resolve, reject) => {
-      const socket = connectTls({ host: '127.0.0.1', port: server.port, ca: ca.cert, ...issueCert({ ...issuing, ca, cn: `user-${user}`, usages: ['client'] }) }, () => socket.write(`GET ${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`));
+      const socket = connectTls(
+        {
+          host: '127.0.0.1',
+          port: server.port,
+          ca: ca.cert,
+          ...issueCert({ ...issuing, ca, cn: `user-${user}`, usages: ['client'] }),
+        },
+        () => socket.write(`GET ${path} HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n`),
+      );
       let all = '';
       socket.on('data', (part: Buffer) => (all += part.toString()));
       socket.on('close', () => resolve(all));
       socket.on('error', reject);
     });
-    expect([ran, /^HTTP\/1\.1 (400|403|404) /.test(text), text.includes('secret\n') || text.includes('PodList')]).toEqual([[], true, false]);
+    expect([
+      ran,
+      /^HTTP\/1\.1 (400|403|404) /.test(text),
+      text.includes('secret\n') || text.includes('PodList'),
+    ]).toEqual([[], true, false]);
   });
 
   test('whoever shows nothing is nobody', async () => {
@@ -157,7 +254,8 @@ describe('rights', () => {
     for (const entry of nodePaths) {
       const found = findPath(entry.path.replace(/\{\w+\}/g, 'x').replace('*', 'a/b'));
       expect(found?.entry).toBe(entry);
-      for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS']) if (entry.runs && found) expect(rightsFor(found, method).verb).toBe('create');
+      for (const method of ['GET', 'HEAD', 'POST', 'OPTIONS'])
+        if (entry.runs && found) expect(rightsFor(found, method).verb).toBe('create');
       expect(/^\/(run|exec|attach|portForward)\//.test(entry.path)).toBe(entry.runs === true);
     }
   });
@@ -170,11 +268,25 @@ describe('the logs of the machine', () => {
     expect(await call('GET', '/logs/pods/in')).toEqual({ status: 200, text: 'lines\n' });
     expect(await call('GET', '/logs/%3Cb%3E&')).toEqual({ status: 200, text: '' });
     const listing = await call('GET', '/logs/');
-    expect([listing.status, listing.text.includes('<a href="./%3Cb%3E%26">&lt;b&gt;&amp;</a>'), listing.text.includes('<a href="./pods/">pods/</a>')]).toEqual([200, true, true]);
+    expect([
+      listing.status,
+      listing.text.includes('<a href="./%3Cb%3E%26">&lt;b&gt;&amp;</a>'),
+      listing.text.includes('<a href="./pods/">pods/</a>'),
+    ]).toEqual([200, true, true]);
     expect((await call('GET', '/logs/pods')).status).toBe(301);
   });
 
-  test.each(['out', 'up/', 'up/secret', 'slash/', 'slash/etc/passwd', 'fifo', 'none', 'syslog/x', 'pods//in'])('not %s', async (path) => {
+  test.each([
+    'out',
+    'up/',
+    'up/secret',
+    'slash/',
+    'slash/etc/passwd',
+    'fifo',
+    'none',
+    'syslog/x',
+    'pods//in',
+  ])('not %s', async (path) => {
     rights = ['get log'];
     expect((await call('GET', `/logs/${path}`)).status).toBe(404);
   });
@@ -182,8 +294,13 @@ describe('the logs of the machine', () => {
 
 test('metrics that dashboards and tests ask for', async () => {
   rights = ['get metrics'];
-  expect((await call('GET', '/metrics')).text).toContain('kubelet_terminated_containers_total{container_type="container",exit_code="139",reason="Error"} 1');
-  expect((await call('GET', '/metrics/slis')).text).toContain('kubernetes_healthcheck{name="ping",type="healthz"} 1');
+  expect((await call('GET', '/metrics')).text).toContain(
+    'kubelet_terminated_containers_total{container_type="container",exit_code="139",' +
+      'reason="Error"} 1',
+  );
+  expect((await call('GET', '/metrics/slis')).text).toContain(
+    'kubernetes_healthcheck{name="ping",type="healthz"} 1',
+  );
 });
 
 describe('a flood of connections', () => {
@@ -196,7 +313,10 @@ describe('a flood of connections', () => {
   ])('%s from one address is bounded, and others are answered', async (_what, bytes) => {
     let closed = 0;
     const flood = Array.from({ length: idle }, () => {
-      const socket = connectTcp({ host: '127.0.0.1', port: server.port, localAddress: '127.0.0.3' }, () => socket.write(bytes));
+      const socket = connectTcp(
+        { host: '127.0.0.1', port: server.port, localAddress: '127.0.0.3' },
+        () => socket.write(bytes),
+      );
       socket.on('error', () => undefined);
       return socket.resume().on('close', () => closed++);
     });
@@ -208,7 +328,9 @@ describe('a flood of connections', () => {
 
   test('headers without end are refused', async () => {
     const socket = connectTls({ host: '127.0.0.1', port: server.port, ca: ca.cert });
-    const answered = new Promise<string>((resolve) => void socket.on('data', (part: Buffer) => resolve(part.toString('latin1'))));
+    const answered = new Promise<string>(
+      (resolve) => void socket.on('data', (part: Buffer) => resolve(part.toString('latin1'))),
+    );
     socket.on('error', () => undefined);
     socket.write(`GET /pods HTTP/1.1\r\nhost: x\r\nx-a: ${'a'.repeat(80_000)}\r\n\r\n`);
     expect(await answered).toContain('431');

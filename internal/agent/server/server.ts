@@ -2,7 +2,12 @@ import type { IncomingMessage } from 'node:http';
 import { messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/client.ts';
 import { breakOff } from '../../io/break-off.ts';
-import { listenHttps, type HttpsListener, type ServerAnswer, type ServerRequest } from '../../io/https-server.ts';
+import {
+  listenHttps,
+  type HttpsListener,
+  type ServerAnswer,
+  type ServerRequest,
+} from '../../io/https-server.ts';
 import { refuse } from '../streams/runtime-connection.ts';
 import { sayText } from './answer.ts';
 import { makeAuthenticator } from './authenticate.ts';
@@ -27,7 +32,9 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
   const authorize = makeAuthorizer({ ...options, nodeName: options.view.nodeName });
 
   /** What is asked for, once it is clear that the asker may. */
-  const admit = async (request: ServerRequest): Promise<{ found: FoundPath } | { status: number; text: string }> => {
+  const admit = async (
+    request: ServerRequest,
+  ): Promise<{ found: FoundPath } | { status: number; text: string }> => {
     const user = await authenticate(request);
     if (!user) return { status: 401, text: 'Unauthorized' };
     // The API server's own connections carry everybody's logs and terminals.
@@ -36,9 +43,16 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
     if (!found) return { status: 400, text: 'Bad Request' };
     const method = request.method ?? 'GET';
     const rights = rightsFor(found, method);
-    if (!(await authorize(user, rights))) return { status: 403, text: `Forbidden (user=${user.name}, verb=${rights.verb}, resource=nodes, subresource(s)=[${rights.subresources.join(' ')}])` };
+    if (!(await authorize(user, rights)))
+      return {
+        status: 403,
+        text:
+          `Forbidden (user=${user.name}, verb=${rights.verb}, resource=nodes, ` +
+          `subresource(s)=[${rights.subresources.join(' ')}])`,
+      };
     if (!found.entry) return { status: 404, text: '404 page not found\n' };
-    if (!found.entry.methods.includes(method)) return { status: 405, text: '405: Method Not Allowed' };
+    if (!found.entry.methods.includes(method))
+      return { status: 405, text: '405: Method Not Allowed' };
     return { found };
   };
 
@@ -65,7 +79,10 @@ export async function startNodeServer(options: NodeServerOptions): Promise<Https
     }
   }
 
-  async function upgrade(request: IncomingMessage, connection: { socket: import('node:stream').Duplex; head: Buffer }): Promise<void> {
+  async function upgrade(
+    request: IncomingMessage,
+    connection: { socket: import('node:stream').Duplex; head: Buffer },
+  ): Promise<void> {
     connection.socket.on('error', () => connection.socket.destroy());
     try {
       const admitted = await admit(request);

@@ -38,15 +38,28 @@ export class Rates {
 }
 
 /** The document of /stats/summary (k8s.io/kubelet stats/v1alpha1). */
-export function summary(nodeName: string, node: NodeUsage, pods: PodUsage[], rates: Rates): Record<string, unknown> {
+export function summary(
+  nodeName: string,
+  node: NodeUsage,
+  pods: PodUsage[],
+  rates: Rates,
+): Record<string, unknown> {
   const keys = new Set(['node']);
   const document = {
     node: {
       nodeName,
       startTime: node.startTime,
       cpu: cpu(rates, 'node', node.at, node.cpuNanoseconds),
-      memory: { time: node.at, availableBytes: node.memoryAvailableBytes, usageBytes: node.memoryTotalBytes - node.memoryAvailableBytes, workingSetBytes: node.workingSetBytes, rssBytes: node.rssBytes },
-      ...(node.network[0] ? { network: { time: node.at, ...node.network[0], interfaces: node.network } } : {}),
+      memory: {
+        time: node.at,
+        availableBytes: node.memoryAvailableBytes,
+        usageBytes: node.memoryTotalBytes - node.memoryAvailableBytes,
+        workingSetBytes: node.workingSetBytes,
+        rssBytes: node.rssBytes,
+      },
+      ...(node.network[0]
+        ? { network: { time: node.at, ...node.network[0], interfaces: node.network } }
+        : {}),
       fs: fs(node),
       runtime: { imageFs: fs(node), containerFs: fs(node) },
       rlimit: { time: node.at, maxpid: node.pids.most, curproc: node.pids.now },
@@ -59,15 +72,28 @@ export function summary(nodeName: string, node: NodeUsage, pods: PodUsage[], rat
 
 function cpu(rates: Rates, key: string, at: string, nanoseconds: number): Record<string, unknown> {
   const usageNanoCores = rates.nanoCores(key, at, nanoseconds);
-  return { time: at, ...(usageNanoCores === undefined ? {} : { usageNanoCores }), usageCoreNanoSeconds: nanoseconds };
+  return {
+    time: at,
+    ...(usageNanoCores === undefined ? {} : { usageNanoCores }),
+    usageCoreNanoSeconds: nanoseconds,
+  };
 }
 
 function fs(node: NodeUsage): Record<string, unknown> {
   const { capacityBytes, availableBytes, inodes, inodesFree } = node.fs;
-  return { time: node.at, availableBytes, capacityBytes, usedBytes: capacityBytes - availableBytes, inodesFree, inodes, inodesUsed: inodes - inodesFree };
+  return {
+    time: node.at,
+    availableBytes,
+    capacityBytes,
+    usedBytes: capacityBytes - availableBytes,
+    inodesFree,
+    inodes,
+    inodesUsed: inodes - inodesFree,
+  };
 }
 
-const total = (pod: PodUsage, of: (c: ContainerUsage) => number | undefined): number => pod.containers.reduce((sum, c) => sum + (of(c) ?? 0), 0);
+const total = (pod: PodUsage, of: (c: ContainerUsage) => number | undefined): number =>
+  pod.containers.reduce((sum, c) => sum + (of(c) ?? 0), 0);
 
 function podSummary(pod: PodUsage, rates: Rates, keys: Set<string>): Record<string, unknown> {
   const at = pod.containers[0]?.at ?? pod.startTime;
@@ -76,13 +102,28 @@ function podSummary(pod: PodUsage, rates: Rates, keys: Set<string>): Record<stri
     podRef: { name: pod.name, namespace: pod.namespace, uid: pod.uid },
     startTime: pod.startTime,
     containers: pod.containers.map((c) => containerSummary(pod, c, rates, keys)),
-    cpu: cpu(rates, pod.uid, at, total(pod, (c) => c.cpuNanoseconds)),
-    memory: { time: at, usageBytes: total(pod, (c) => c.usageBytes), workingSetBytes: total(pod, (c) => c.workingSetBytes), rssBytes: total(pod, (c) => c.rssBytes) },
+    cpu: cpu(
+      rates,
+      pod.uid,
+      at,
+      total(pod, (c) => c.cpuNanoseconds),
+    ),
+    memory: {
+      time: at,
+      usageBytes: total(pod, (c) => c.usageBytes),
+      workingSetBytes: total(pod, (c) => c.workingSetBytes),
+      rssBytes: total(pod, (c) => c.rssBytes),
+    },
     ...(pod.network ? { network: { time: at, ...pod.network, interfaces: [pod.network] } } : {}),
   };
 }
 
-function containerSummary(pod: PodUsage, c: ContainerUsage, rates: Rates, keys: Set<string>): Record<string, unknown> {
+function containerSummary(
+  pod: PodUsage,
+  c: ContainerUsage,
+  rates: Rates,
+  keys: Set<string>,
+): Record<string, unknown> {
   const key = `${pod.uid}/${c.name}`;
   keys.add(key);
   const { usageBytes, workingSetBytes, rssBytes, pageFaults, majorPageFaults } = c;

@@ -20,7 +20,10 @@ const op = 'static-pods';
 /** Editors write a file in several steps; read it when they are done. */
 const settleMs = 200;
 
-/** Reads the folder now and after each change. Resolves after the first reading; returns how to stop. */
+/**
+ * Reads the folder now and after each change. Resolves after the first reading; returns how to
+ * stop.
+ */
 export async function watchStaticPods(options: StaticPodsOptions): Promise<() => void> {
   const { dir, clock, disk } = options;
   await disk.makeDir(op, dir, 0o700);
@@ -29,14 +32,18 @@ export async function watchStaticPods(options: StaticPodsOptions): Promise<() =>
   let stopped = false;
   const look = async (): Promise<void> => {
     const found = await readAll(options, known);
-    const same = found.size === known.size && [...found].every(([path, pod]) => known.get(path)?.metadata.uid === pod.metadata.uid);
+    const same =
+      found.size === known.size &&
+      [...found].every(([path, pod]) => known.get(path)?.metadata.uid === pod.metadata.uid);
     known = found;
     if (!same && !stopped) options.changed([...found.values()]);
   };
   const stopWatching = disk.watch(op, dir, () => {
     timer ??= clock.after(op, settleMs, () => {
       timer = undefined;
-      look().catch((error: unknown) => options.log.warn('static pods were not read', { dir, error }));
+      look().catch((error: unknown) =>
+        options.log.warn('static pods were not read', { dir, error }),
+      );
     });
   });
   await look();
@@ -47,7 +54,10 @@ export async function watchStaticPods(options: StaticPodsOptions): Promise<() =>
   };
 }
 
-async function readAll(options: StaticPodsOptions, known: ReadonlyMap<string, Pod>): Promise<Map<string, Pod>> {
+async function readAll(
+  options: StaticPodsOptions,
+  known: ReadonlyMap<string, Pod>,
+): Promise<Map<string, Pod>> {
   const { dir, disk, log, scheme, node, clock } = options;
   const found = new Map<string, Pod>();
   for (const name of (await disk.list(op, dir)).sort()) {

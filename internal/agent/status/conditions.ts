@@ -1,8 +1,22 @@
-import type { Container, ContainerStatus, Pod, PodCondition } from '../../api/generated/types/core-v1.ts';
+import type {
+  Container,
+  ContainerStatus,
+  Pod,
+  PodCondition,
+} from '../../api/generated/types/core-v1.ts';
 import { isSidecar } from '../config/pod-resources.ts';
 
 /** The condition types that the node writes; all others are kept as they are. */
-export const ownConditions = new Set(['PodReadyToStartContainers', 'Initialized', 'Ready', 'ContainersReady', 'PodScheduled', 'PodResizePending', 'PodResizeInProgress', 'AllContainersRestarting']);
+export const ownConditions = new Set([
+  'PodReadyToStartContainers',
+  'Initialized',
+  'Ready',
+  'ContainersReady',
+  'PodScheduled',
+  'PodResizePending',
+  'PodResizeInProgress',
+  'AllContainersRestarting',
+]);
 
 type Bare = Pick<PodCondition, 'type' | 'status' | 'reason' | 'message'>;
 
@@ -29,7 +43,12 @@ export function conditionsOf(input: ConditionInput): Bare[] {
 }
 
 const truly = (type: string): Bare => ({ type, status: 'True' });
-const falsely = (type: string, reason: string, message?: string): Bare => ({ type, status: 'False', reason, ...(message ? { message } : {}) });
+const falsely = (type: string, reason: string, message?: string): Bare => ({
+  type,
+  status: 'False',
+  reason,
+  ...(message ? { message } : {}),
+});
 /** Go prints a list of strings so. */
 const list = (names: string[]): string => `[${names.join(' ')}]`;
 
@@ -40,7 +59,11 @@ function missingText(what: string, unknown: string[], bad: string[]): string {
   return parts.join(', ');
 }
 
-function sorted(containers: Container[], statuses: ContainerStatus[], good: (c: Container, s: ContainerStatus) => boolean): { unknown: string[]; bad: string[] } {
+function sorted(
+  containers: Container[],
+  statuses: ContainerStatus[],
+  good: (c: Container, s: ContainerStatus) => boolean,
+): { unknown: string[]; bad: string[] } {
   const unknown: string[] = [];
   const bad: string[] = [];
   for (const container of containers) {
@@ -66,19 +89,32 @@ function readyCondition({ pod, foreign }: ConditionInput, containersReady: Bare)
   const messages: string[] = [];
   for (const gate of pod.spec.readinessGates ?? []) {
     const condition = foreign.find((c) => c.type === gate.conditionType);
-    if (!condition) messages.push(`corresponding condition of pod readiness gate "${gate.conditionType}" does not exist.`);
-    else if (condition.status !== 'True') messages.push(`the status of pod readiness gate "${gate.conditionType}" is not "True", but ${condition.status}`);
+    if (!condition)
+      messages.push(
+        `corresponding condition of pod readiness gate "${gate.conditionType}" does not exist.`,
+      );
+    else if (condition.status !== 'True')
+      messages.push(
+        `the status of pod readiness gate "${gate.conditionType}" is not "True", but ` +
+          `${condition.status}`,
+      );
   }
-  return messages.length > 0 ? falsely('Ready', 'ReadinessGatesNotReady', messages.join(', ')) : truly('Ready');
+  return messages.length > 0
+    ? falsely('Ready', 'ReadinessGatesNotReady', messages.join(', '))
+    : truly('Ready');
 }
 
 function initializedCondition({ pod, phase, init, containers }: ConditionInput): Bare {
   const type = 'Initialized';
-  const good = (c: Container, s: ContainerStatus): boolean => (isSidecar(c) ? s.started === true : s.ready);
+  const good = (c: Container, s: ContainerStatus): boolean =>
+    isSidecar(c) ? s.started === true : s.ready;
   const { unknown, bad } = sorted(pod.spec.initContainers ?? [], init, good);
-  if (phase === 'Succeeded' && unknown.length === 0) return { ...truly(type), reason: 'PodCompleted' };
-  // Once an ordinary container has started, the pod was initialized, even while its sidecars start anew.
-  if (containers.some((s) => s.state?.running || s.state?.terminated || s.lastState?.terminated)) return truly(type);
+  if (phase === 'Succeeded' && unknown.length === 0)
+    return { ...truly(type), reason: 'PodCompleted' };
+  // Once an ordinary container has started, the pod was initialized, even while its sidecars start
+  // anew.
+  if (containers.some((s) => s.state?.running || s.state?.terminated || s.lastState?.terminated))
+    return truly(type);
   const message = missingText('incomplete', unknown, bad);
   return message ? falsely(type, 'ContainersNotInitialized', message) : truly(type);
 }

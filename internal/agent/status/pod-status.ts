@@ -1,6 +1,17 @@
-import type { ContainerStatus, Pod, PodCondition, PodStatus, ResourceRequirements } from '../../api/generated/types/core-v1.ts';
+import type {
+  ContainerStatus,
+  Pod,
+  PodCondition,
+  PodStatus,
+  ResourceRequirements,
+} from '../../api/generated/types/core-v1.ts';
 import { isSidecar, qosOf } from '../config/pod-resources.ts';
-import { ephemeralContainers, isStatic, type PodRuntime, type RuntimeContainer } from '../pods/model.ts';
+import {
+  ephemeralContainers,
+  isStatic,
+  type PodRuntime,
+  type RuntimeContainer,
+} from '../pods/model.ts';
 import { sandboxNeeded } from '../pods/plan.ts';
 import { conditionsOf, ownConditions } from './conditions.ts';
 import { containerStatuses, type WaitingReason } from './container-statuses.ts';
@@ -37,15 +48,34 @@ export interface PodStatusInput {
 export function podStatus(input: PodStatusInput): PodStatus {
   const { pod, old, runtime } = input;
   const common = { pod, runtime, waiting: input.waiting, resources: input.resources };
-  const init = containerStatuses({ ...common, kind: 'init', containers: pod.spec.initContainers ?? [], old: old.initContainerStatuses ?? [] });
-  const containers = containerStatuses({ ...common, kind: 'ordinary', containers: pod.spec.containers, old: old.containerStatuses ?? [] });
-  const ephemeral = containerStatuses({ ...common, kind: 'ephemeral', containers: ephemeralContainers(pod), old: old.ephemeralContainerStatuses ?? [] });
+  const init = containerStatuses({
+    ...common,
+    kind: 'init',
+    containers: pod.spec.initContainers ?? [],
+    old: old.initContainerStatuses ?? [],
+  });
+  const containers = containerStatuses({
+    ...common,
+    kind: 'ordinary',
+    containers: pod.spec.containers,
+    old: old.containerStatuses ?? [],
+  });
+  const ephemeral = containerStatuses({
+    ...common,
+    kind: 'ephemeral',
+    containers: ephemeralContainers(pod),
+    old: old.ephemeralContainerStatuses ?? [],
+  });
   for (const status of containers) applyProbes(input.probes, status, 'ordinary');
   for (const status of init) {
     const spec = pod.spec.initContainers?.find((c) => c.name === status.name);
     applyProbes(input.probes, status, spec && isSidecar(spec) ? 'sidecar' : 'init');
   }
-  const made: PodStatus = { ...reasonAndPhase(input, [...containers, ...init]), qosClass: qosOf(pod), startTime: input.startTime };
+  const made: PodStatus = {
+    ...reasonAndPhase(input, [...containers, ...init]),
+    qosClass: qosOf(pod),
+    startTime: input.startTime,
+  };
   if (pod.metadata.generation !== undefined) made.observedGeneration = pod.metadata.generation;
   if (init.length > 0) made.initContainerStatuses = init;
   made.containerStatuses = containers;
@@ -56,7 +86,11 @@ export function podStatus(input: PodStatusInput): PodStatus {
   return made;
 }
 
-function applyProbes(probes: ProbeView, status: ContainerStatus, kind: 'ordinary' | 'sidecar' | 'init'): void {
+function applyProbes(
+  probes: ProbeView,
+  status: ContainerStatus,
+  kind: 'ordinary' | 'sidecar' | 'init',
+): void {
   const id = (status.containerID ?? '').replace('containerd://', '');
   const running = status.state?.running !== undefined;
   if (kind === 'init') {
@@ -71,10 +105,26 @@ function applyProbes(probes: ProbeView, status: ContainerStatus, kind: 'ordinary
 function reasonAndPhase(input: PodStatusInput, statuses: ContainerStatus[]): PodStatus {
   const { pod, old } = input;
   if (input.verdict) return { ...input.verdict };
-  const hasRun = pod.spec.containers.some((c) => input.runtime.containers.some((r) => r.name === c.name && (r.state === 'running' || (r.state === 'exited' && r.startedAt > 0n))));
-  let phase: string = phaseOf({ pod, statuses, terminal: input.terminal, hasRun, isStatic: isStatic(pod) });
+  const hasRun = pod.spec.containers.some((c) =>
+    input.runtime.containers.some(
+      (r) =>
+        r.name === c.name && (r.state === 'running' || (r.state === 'exited' && r.startedAt > 0n)),
+    ),
+  );
+  let phase: string = phaseOf({
+    pod,
+    statuses,
+    terminal: input.terminal,
+    hasRun,
+    isStatic: isStatic(pod),
+  });
   for (const before of [old.phase, pod.status?.phase]) {
-    if ((before === 'Failed' || before === 'Succeeded') && phase !== 'Failed' && phase !== 'Succeeded') phase = before;
+    if (
+      (before === 'Failed' || before === 'Succeeded') &&
+      phase !== 'Failed' &&
+      phase !== 'Succeeded'
+    )
+      phase = before;
   }
   // A final phase that the API shows is never left.
   if (pod.status?.phase === 'Failed' || pod.status?.phase === 'Succeeded') phase = pod.status.phase;
@@ -99,17 +149,35 @@ function addAddresses(input: PodStatusInput, made: PodStatus): void {
   }
 }
 
-function withTimes(input: PodStatusInput, made: PodStatus, statuses: { init: ContainerStatus[]; containers: ContainerStatus[] }): PodCondition[] {
+function withTimes(
+  input: PodStatusInput,
+  made: PodStatus,
+  statuses: { init: ContainerStatus[]; containers: ContainerStatus[] },
+): PodCondition[] {
   const { pod, old } = input;
-  const foreign = (pod.status?.conditions ?? []).filter((c) => !ownConditions.has(c.type) && !input.extra.some((e) => e.type === c.type));
+  const foreign = (pod.status?.conditions ?? []).filter(
+    (c) => !ownConditions.has(c.type) && !input.extra.some((e) => e.type === c.type),
+  );
   const sandboxReady = !sandboxNeeded(pod, input.runtime).create;
   const own = conditionsOf({ pod, phase: made.phase ?? '', sandboxReady, ...statuses, foreign });
   const before = [...(old.conditions ?? []), ...(pod.status?.conditions ?? [])];
   const timed = [...input.extra, ...own].map((condition) => {
     const same = before.find((c) => c.type === condition.type);
-    const lastTransitionTime = same && same.status === condition.status ? (same.lastTransitionTime ?? input.now) : input.now;
-    const generation = pod.metadata.generation === undefined ? {} : { observedGeneration: (condition as PodCondition).observedGeneration ?? pod.metadata.generation };
-    return { ...generation, lastProbeTime: null, lastTransitionTime, ...condition } as unknown as PodCondition;
+    const lastTransitionTime =
+      same && same.status === condition.status ? (same.lastTransitionTime ?? input.now) : input.now;
+    const generation =
+      pod.metadata.generation === undefined
+        ? {}
+        : {
+            observedGeneration:
+              (condition as PodCondition).observedGeneration ?? pod.metadata.generation,
+          };
+    return {
+      ...generation,
+      lastProbeTime: null,
+      lastTransitionTime,
+      ...condition,
+    } as unknown as PodCondition;
   });
   return [...foreign, ...timed];
 }

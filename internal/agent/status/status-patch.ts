@@ -4,13 +4,21 @@ import type { PodCondition, PodStatus } from '../../api/generated/types/core-v1.
 type Json = Record<string, unknown>;
 
 /** Lists that a strategic merge patch merges by key; all others are replaced. */
-const mergeKeys: Record<string, string> = table({ conditions: 'type', podIPs: 'ip', hostIPs: 'ip' });
+const mergeKeys: Record<string, string> = table({
+  conditions: 'type',
+  podIPs: 'ip',
+  hostIPs: 'ip',
+});
 
 /**
- * The strategic merge patch from `old` (what the API shows) to `next`, or undefined when nothing differs.
- * Conditions that `next` does not name are left alone unless they are in `owned`.
+ * The strategic merge patch from `old` (what the API shows) to `next`, or undefined when nothing
+ * differs. Conditions that `next` does not name are left alone unless they are in `owned`.
  */
-export function statusPatch(old: PodStatus, next: PodStatus, owned: ReadonlySet<string>): Json | undefined {
+export function statusPatch(
+  old: PodStatus,
+  next: PodStatus,
+  owned: ReadonlySet<string>,
+): Json | undefined {
   const patch: Json = {};
   const before = old as unknown as Json;
   const after = next as unknown as Json;
@@ -18,7 +26,12 @@ export function statusPatch(old: PodStatus, next: PodStatus, owned: ReadonlySet<
     if (same(before[field], after[field])) continue;
     const key = mergeKeys[field];
     if (key) {
-      const list = listPatch((before[field] ?? []) as Json[], (after[field] ?? []) as Json[], key, field === 'conditions' ? owned : undefined);
+      const list = listPatch(
+        (before[field] ?? []) as Json[],
+        (after[field] ?? []) as Json[],
+        key,
+        field === 'conditions' ? owned : undefined,
+      );
       if (list.length > 0) patch[field] = list;
     } else if (after[field] === undefined) {
       if (!keptFields.has(field)) patch[field] = null;
@@ -28,9 +41,19 @@ export function statusPatch(old: PodStatus, next: PodStatus, owned: ReadonlySet<
 }
 
 /** Written by others: the scheduler and the resource claim controllers. */
-const keptFields = new Set(['nominatedNodeName', 'resourceClaimStatuses', 'extendedResourceClaimStatus', 'nodeAllocatableResourceClaimStatuses']);
+const keptFields = new Set([
+  'nominatedNodeName',
+  'resourceClaimStatuses',
+  'extendedResourceClaimStatus',
+  'nodeAllocatableResourceClaimStatuses',
+]);
 
-function listPatch(before: Json[], after: Json[], key: string, owned: ReadonlySet<string> | undefined): Json[] {
+function listPatch(
+  before: Json[],
+  after: Json[],
+  key: string,
+  owned: ReadonlySet<string> | undefined,
+): Json[] {
   const patch: Json[] = [];
   for (const item of after) {
     const old = before.find((b) => b[key] === item[key]);
@@ -51,9 +74,11 @@ function listPatch(before: Json[], after: Json[], key: string, owned: ReadonlySe
 export function same(a: unknown, b: unknown): boolean {
   if (a === b) return true;
   if (isEmpty(a) && isEmpty(b)) return true;
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((v, i) => same(v, b[i]));
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((v, i) => same(v, b[i]));
   if (!isObject(a) || !isObject(b)) return false;
-  for (const key of new Set([...Object.keys(a), ...Object.keys(b)])) if (!same(a[key], b[key])) return false;
+  for (const key of new Set([...Object.keys(a), ...Object.keys(b)]))
+    if (!same(a[key], b[key])) return false;
   return true;
 }
 
@@ -62,7 +87,11 @@ function isObject(v: unknown): v is Json {
 }
 
 function isEmpty(v: unknown): boolean {
-  return v === undefined || v === null || (Array.isArray(v) ? v.length === 0 : typeof v === 'object' && Object.keys(v).length === 0);
+  return (
+    v === undefined ||
+    v === null ||
+    (Array.isArray(v) ? v.length === 0 : typeof v === 'object' && Object.keys(v).length === 0)
+  );
 }
 
 export function conditionOf(status: PodStatus | undefined, type: string): PodCondition | undefined {

@@ -24,7 +24,10 @@ interface Slot {
   waiters: (() => void)[];
 }
 
-/** Brings pod statuses to the API: one request per pod at a time, the newest status wins, failures are tried again. */
+/**
+ * Brings pod statuses to the API: one request per pod at a time, the newest status wins, failures
+ * are tried again.
+ */
 export class StatusWriter {
   readonly #slots = new Map<string, Slot>();
   readonly #client: Client;
@@ -47,7 +50,16 @@ export class StatusWriter {
     this.terminated.observe(uid, status);
     let slot = this.#slots.get(uid);
     if (!slot) {
-      slot = { pod, next: status, shown: pod.status ?? {}, shownVersion: pod.metadata.resourceVersion ?? '', sending: false, retryMs: firstRetryMs, retry: undefined, waiters: [] };
+      slot = {
+        pod,
+        next: status,
+        shown: pod.status ?? {},
+        shownVersion: pod.metadata.resourceVersion ?? '',
+        sending: false,
+        retryMs: firstRetryMs,
+        retry: undefined,
+        waiters: [],
+      };
       this.#slots.set(uid, slot);
     }
     slot.next = status;
@@ -88,12 +100,16 @@ export class StatusWriter {
     slot.sending = true;
     try {
       // A status is sent once, even if the server shows it differently afterwards.
-      for (let sent: PodStatus | undefined; sent !== slot.next && this.#slots.get(uid) === slot; ) {
+      for (let sent: PodStatus | undefined; sent !== slot.next && this.#slots.get(uid) === slot;) {
         sent = slot.next;
         const patch = statusPatch(slot.shown, sent, ownConditions);
         if (!patch) continue;
         const { namespace, name } = slot.pod.metadata;
-        const answer = await this.#client.patch<Pod>(refs.pods, { namespace, name: name!, subresource: 'status' }, { type: 'strategic', body: { metadata: { uid }, status: patch } });
+        const answer = await this.#client.patch<Pod>(
+          refs.pods,
+          { namespace, name: name!, subresource: 'status' },
+          { type: 'strategic', body: { metadata: { uid }, status: patch } },
+        );
         slot.shown = answer.status ?? {};
         slot.shownVersion = answer.metadata.resourceVersion ?? '';
         slot.retryMs = firstRetryMs;
@@ -107,11 +123,17 @@ export class StatusWriter {
 
   #failed(uid: string, slot: Slot, error: unknown): void {
     if (this.#slots.get(uid) !== slot) return;
-    if (error instanceof ApiError && (error.reason === 'NotFound' || (error.reason === 'Conflict' && /uid/i.test(error.message)))) {
+    if (
+      error instanceof ApiError &&
+      (error.reason === 'NotFound' || (error.reason === 'Conflict' && /uid/i.test(error.message)))
+    ) {
       this.forget(uid);
       return this.#gone(uid);
     }
-    this.#log.warn('pod status not written', { pod: slot.pod.metadata.name, error: messageOf(error) });
+    this.#log.warn('pod status not written', {
+      pod: slot.pod.metadata.name,
+      error: messageOf(error),
+    });
     slot.retry = this.#clock.after('status.retry', slot.retryMs, () => {
       slot.retry = undefined;
       void this.#send(uid, slot);

@@ -2,8 +2,14 @@ import { expect, test } from 'vitest';
 import type { PodStatus } from '../../api/generated/types/core-v1.ts';
 import { TerminatedContainers } from './terminated-containers.ts';
 
-const ended = (containerID: string, exitCode: number): object => ({ terminated: { containerID, exitCode, reason: exitCode ? 'Error' : 'Completed' } });
-const status = (state: object, lastState: object = {}): PodStatus => ({ initContainerStatuses: [{ name: 'i', state: ended('i1', 0) }], containerStatuses: [{ name: 'c', state, lastState }] }) as unknown as PodStatus;
+const ended = (containerID: string, exitCode: number): object => ({
+  terminated: { containerID, exitCode, reason: exitCode ? 'Error' : 'Completed' },
+});
+const status = (state: object, lastState: object = {}): PodStatus =>
+  ({
+    initContainerStatuses: [{ name: 'i', state: ended('i1', 0) }],
+    containerStatuses: [{ name: 'c', state, lastState }],
+  }) as unknown as PodStatus;
 
 test('each end counts once, however often it is shown', () => {
   const counts = new TerminatedContainers();

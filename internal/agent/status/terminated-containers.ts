@@ -7,7 +7,10 @@ const mostPods = 4096;
 /** Exit codes and reasons come from containers. */
 const mostSeries = 1000;
 
-/** Counts each container's end once, from the statuses that pods have (kubelet_terminated_containers_total). */
+/**
+ * Counts each container's end once, from the statuses that pods have
+ * (kubelet_terminated_containers_total).
+ */
 export class TerminatedContainers {
   /** By pod: the container ids that were counted and that its status still names. */
   readonly #counted = new LRUCache<string, Set<string>>({ max: mostPods });
@@ -16,12 +19,16 @@ export class TerminatedContainers {
   observe(uid: string, status: PodStatus): void {
     const before = this.#counted.get(uid);
     const now = new Set<string>();
-    const look = (type: TerminatedSample['container_type'], containers: readonly ContainerStatus[] | undefined): void => {
+    const look = (
+      type: TerminatedSample['container_type'],
+      containers: readonly ContainerStatus[] | undefined,
+    ): void => {
       for (const container of containers ?? []) {
         for (const ended of [container.lastState?.terminated, container.state?.terminated]) {
           if (!ended?.containerID || now.has(ended.containerID)) continue;
           now.add(ended.containerID);
-          if (!before?.has(ended.containerID)) this.#count(type, ended.exitCode, ended.reason ?? '');
+          if (!before?.has(ended.containerID))
+            this.#count(type, ended.exitCode, ended.reason ?? '');
         }
       }
     };
@@ -39,6 +46,12 @@ export class TerminatedContainers {
     const key = JSON.stringify([type, exitCode, reason]);
     const known = this.#samples.get(key);
     if (known) known.count++;
-    else if (this.#samples.size < mostSeries) this.#samples.set(key, { container_type: type, exit_code: String(exitCode), reason, count: 1 });
+    else if (this.#samples.size < mostSeries)
+      this.#samples.set(key, {
+        container_type: type,
+        exit_code: String(exitCode),
+        reason,
+        count: 1,
+      });
   }
 }

@@ -19,11 +19,17 @@ const listen = (server: Server): Promise<number> =>
     server.listen(0, '127.0.0.1', () => resolve((server.address() as AddressInfo).port));
   });
 
-/** A stand-in for containerd: upper-cases stdin to stdout until stdin ends, then reports exit code 3. */
+/**
+ * A stand-in for containerd: upper-cases stdin to stdout until stdin ends, then reports exit code
+ * 3.
+ */
 function runtime(): Server {
   const server = createServer();
   server.on('upgrade', (_request, socket: Socket) => {
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n');
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n' +
+        'X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n',
+    );
     const streams = new Map<string, SpdyStream>();
     const session = new SpdySession({
       role: 'server',
@@ -33,7 +39,9 @@ function runtime(): Server {
         if (stream.headers['streamtype'] !== 'stdin') return;
         stream.onData = (d) => {
           if (d) return streams.get('stdout')?.write(Buffer.from(d.toString().toUpperCase()));
-          streams.get('error')?.write(Buffer.from(JSON.stringify({ status: 'Failure', message: 'exit code 3' })));
+          streams
+            .get('error')
+            ?.write(Buffer.from(JSON.stringify({ status: 'Failure', message: 'exit code 3' })));
           for (const s of streams.values()) s.end();
         };
       },
@@ -50,12 +58,19 @@ async function agent(behind: Server = runtime()): Promise<number> {
   const server = createServer();
   server.on('upgrade', (req, socket, head) => {
     const wants = { stdin: true, stdout: true, stderr: false, tty: false };
-    void serveStream({ dial: realDial, log: silentLog }, { kind: 'exec', url, request: req, socket, head, wants, ports: [] });
+    void serveStream(
+      { dial: realDial, log: silentLog },
+      { kind: 'exec', url, request: req, socket, head, wants, ports: [] },
+    );
   });
   return listen(server);
 }
 
-async function talk(protocol: string[], sendAll: (ws: WebSocket) => void, behind?: Server): Promise<string[]> {
+async function talk(
+  protocol: string[],
+  sendAll: (ws: WebSocket) => void,
+  behind?: Server,
+): Promise<string[]> {
   const ws = new WebSocket(`ws://127.0.0.1:${await agent(behind)}/exec`, protocol);
   const got: string[] = [];
   ws.on('message', (data: Buffer) => {
@@ -78,14 +93,30 @@ describe('exec over WebSocket', () => {
   it('passes SPDY clients through', async () => {
     const port = await agent();
     const socket = await new Promise<Socket>((resolve) => {
-      const headers = { Connection: 'Upgrade', Upgrade: 'SPDY/3.1', 'X-Stream-Protocol-Version': 'v4.channel.k8s.io' };
-      request({ port, method: 'POST', headers }).on('upgrade', (_r, s) => resolve(s as Socket)).end();
+      const headers = {
+        Connection: 'Upgrade',
+        Upgrade: 'SPDY/3.1',
+        'X-Stream-Protocol-Version': 'v4.channel.k8s.io',
+      };
+      request({ port, method: 'POST', headers })
+        .on('upgrade', (_r, s) => resolve(s as Socket))
+        .end();
     });
-    const client = new SpdySession({ role: 'client', send: (b) => void socket.write(b), onStream: () => undefined });
+    const client = new SpdySession({
+      role: 'client',
+      send: (b) => void socket.write(b),
+      onStream: () => undefined,
+    });
     socket.on('data', (d) => client.receive(d));
-    const [error, stdin, stdout] = ['error', 'stdin', 'stdout'].map((streamtype) => client.open({ streamtype })) as [SpdyStream, SpdyStream, SpdyStream];
-    const status = new Promise<string>((resolve) => (error.onData = (d) => d && resolve(d.toString())));
-    const out = new Promise<string>((resolve) => (stdout.onData = (d) => d && resolve(d.toString())));
+    const [error, stdin, stdout] = ['error', 'stdin', 'stdout'].map((streamtype) =>
+      client.open({ streamtype }),
+    ) as [SpdyStream, SpdyStream, SpdyStream];
+    const status = new Promise<string>(
+      (resolve) => (error.onData = (d) => d && resolve(d.toString())),
+    );
+    const out = new Promise<string>(
+      (resolve) => (stdout.onData = (d) => d && resolve(d.toString())),
+    );
     stdin.write(Buffer.from('x'));
     stdin.end();
     expect(await out).toBe('X');
@@ -94,11 +125,17 @@ describe('exec over WebSocket', () => {
   });
 });
 
-/** As spdystream: a stream is answered a moment after it came, and what came for it before is dropped without a word. */
+/**
+ * As spdystream: a stream is answered a moment after it came, and what came for it before is
+ * dropped without a word.
+ */
 function slowRuntime(got: { stdin: number }): Server {
   const server = createServer();
   server.on('upgrade', (_request, socket: Socket) => {
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n');
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n' +
+        'X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n',
+    );
     const [parser, reader, writer] = [new FrameParser(), new HeaderReader(), new HeaderWriter()];
     const names = new Map<number, string>();
     const idOf = (name: string): number => [...names].find(([, n]) => n === name)?.[0] ?? 0;
@@ -128,10 +165,14 @@ function slowRuntime(got: { stdin: number }): Server {
 
 it('loses nothing of an upload that begins before the runtime has taken its streams', async () => {
   const got = { stdin: 0 };
-  const out = await talk(['v5.channel.k8s.io'], (ws) => {
-    for (let i = 0; i < 64; i++) ws.send(Buffer.alloc(32 * 1024 + 1));
-    ws.send(Buffer.from([255, 0]));
-  }, slowRuntime(got));
+  const out = await talk(
+    ['v5.channel.k8s.io'],
+    (ws) => {
+      for (let i = 0; i < 64; i++) ws.send(Buffer.alloc(32 * 1024 + 1));
+      ws.send(Buffer.from([255, 0]));
+    },
+    slowRuntime(got),
+  );
   expect(got.stdin).toBe(64 * 32 * 1024);
   expect(out).toEqual(['3:{"status":"Success"}']);
 });
@@ -140,7 +181,10 @@ it('loses nothing of an upload that begins before the runtime has taken its stre
 function dyingRuntime(words: string): Server {
   const server = createServer();
   server.on('upgrade', (_request, socket: Socket) => {
-    socket.write('HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\nX-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n');
+    socket.write(
+      'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: SPDY/3.1\r\n' +
+        'X-Stream-Protocol-Version: v4.channel.k8s.io\r\n\r\n',
+    );
     const streams = new Map<string, SpdyStream>();
     const session = new SpdySession({
       role: 'server',
@@ -160,11 +204,14 @@ function dyingRuntime(words: string): Server {
 }
 
 describe('an end without a status', () => {
-  it.each(['', '{"status":"Succ', '{}', 'null'])('is a failure over WebSocket: %j', async (words) => {
-    const got = await talk(['v5.channel.k8s.io'], () => undefined, dyingRuntime(words));
-    expect(got[0]).toBe('1:half of i');
-    expect(got[1]).toMatch(/^3:.*"status":"Failure".*before the result was known/);
-  });
+  it.each(['', '{"status":"Succ', '{}', 'null'])(
+    'is a failure over WebSocket: %j',
+    async (words) => {
+      const got = await talk(['v5.channel.k8s.io'], () => undefined, dyingRuntime(words));
+      expect(got[0]).toBe('1:half of i');
+      expect(got[1]).toMatch(/^3:.*"status":"Failure".*before the result was known/);
+    },
+  );
 
   it('is a failure for the oldest clients too', async () => {
     const got = await talk(['channel.k8s.io'], () => undefined, dyingRuntime(''));
@@ -174,12 +221,24 @@ describe('an end without a status', () => {
   it('is a failure over SPDY', async () => {
     const port = await agent(dyingRuntime(''));
     const socket = await new Promise<Socket>((resolve) => {
-      const headers = { Connection: 'Upgrade', Upgrade: 'SPDY/3.1', 'X-Stream-Protocol-Version': 'v4.channel.k8s.io' };
-      request({ port, method: 'POST', headers }).on('upgrade', (_r, s) => resolve(s as Socket)).end();
+      const headers = {
+        Connection: 'Upgrade',
+        Upgrade: 'SPDY/3.1',
+        'X-Stream-Protocol-Version': 'v4.channel.k8s.io',
+      };
+      request({ port, method: 'POST', headers })
+        .on('upgrade', (_r, s) => resolve(s as Socket))
+        .end();
     });
-    const client = new SpdySession({ role: 'client', send: (b) => void socket.write(b), onStream: () => undefined });
+    const client = new SpdySession({
+      role: 'client',
+      send: (b) => void socket.write(b),
+      onStream: () => undefined,
+    });
     socket.on('data', (d) => client.receive(d));
-    const [error, stdout] = ['error', 'stdout'].map((streamtype) => client.open({ streamtype })) as [SpdyStream, SpdyStream];
+    const [error, stdout] = ['error', 'stdout'].map((streamtype) =>
+      client.open({ streamtype }),
+    ) as [SpdyStream, SpdyStream];
     const [said, out]: [string[], string[]] = [[], []];
     error.onData = (d) => d && said.push(d.toString());
     stdout.onData = (d) => d && out.push(d.toString());

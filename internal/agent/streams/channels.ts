@@ -17,7 +17,13 @@ export interface Wants {
 export const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
 /** Best first. The empty name is the oldest protocol, as `channel.k8s.io`. */
-const protocols = ['v5.channel.k8s.io', 'v4.channel.k8s.io', 'v4.base64.channel.k8s.io', 'channel.k8s.io', 'base64.channel.k8s.io'] as const;
+const protocols = [
+  'v5.channel.k8s.io',
+  'v4.channel.k8s.io',
+  'v4.base64.channel.k8s.io',
+  'channel.k8s.io',
+  'base64.channel.k8s.io',
+] as const;
 
 /** The protocol to speak, '' for a client that names none, undefined when none is known. */
 export function chooseProtocol(offered: string[]): string | undefined {
@@ -35,16 +41,32 @@ export interface Dialect {
 }
 
 export function dialectOf(protocol: string): Dialect {
-  return { base64: protocol.includes('base64'), status: /^v[45]\./.test(protocol), halfClose: protocol.startsWith('v5.') };
+  return {
+    base64: protocol.includes('base64'),
+    status: /^v[45]\./.test(protocol),
+    halfClose: protocol.startsWith('v5.'),
+  };
 }
 
 /** exec and attach over WebSocket channels, translated to containerd's SPDY streams. */
-export async function serveChannels(context: StreamContext, stream: StreamRequest, offered: string[]): Promise<void> {
+export async function serveChannels(
+  context: StreamContext,
+  stream: StreamRequest,
+  offered: string[],
+): Promise<void> {
   const protocol = chooseProtocol(offered);
-  if (protocol === undefined) return refuse(stream.socket, 403, `unable to upgrade: no known subprotocol among ${offered.join(', ')}`);
+  if (protocol === undefined)
+    return refuse(
+      stream.socket,
+      403,
+      `unable to upgrade: no known subprotocol among ${offered.join(', ')}`,
+    );
   const runtime = await dialRuntime(context.dial, stream.url, 'v4.channel.k8s.io');
   const ws = await acceptWebSocket({ ...stream, protocol });
-  const translator = new Translator(ws, runtime.socket, { ...dialectOf(protocol), wants: stream.wants });
+  const translator = new Translator(ws, runtime.socket, {
+    ...dialectOf(protocol),
+    wants: stream.wants,
+  });
   if (runtime.head.length) translator.fromRuntime(runtime.head);
 }
 
@@ -68,17 +90,25 @@ class Translator {
     this.#ws = ws;
     this.#socket = socket;
     this.#options = options;
-    this.#session = new SpdySession({ role: 'client', send: (b) => void socket.write(b), onStream: (s) => s.reset() });
+    this.#session = new SpdySession({
+      role: 'client',
+      send: (b) => void socket.write(b),
+      onStream: (s) => s.reset(),
+    });
     const { wants } = options;
     this.#input('error', (data) => this.#status.push(data));
     this.#stdin = wants.stdin ? this.#session.open({ streamtype: 'stdin' }) : undefined;
     if (wants.stdout) this.#input('stdout', (data) => this.#send(channel.stdout, data));
-    if (wants.stderr && !wants.tty) this.#input('stderr', (data) => this.#send(channel.stderr, data));
+    if (wants.stderr && !wants.tty)
+      this.#input('stderr', (data) => this.#send(channel.stderr, data));
     this.#resize = wants.tty ? this.#session.open({ streamtype: 'resize' }) : undefined;
     this.#wire();
     this.#holdBack();
     // The client learns from an empty message that the streams stand.
-    this.#send(wants.stdout ? channel.stdout : wants.stderr ? channel.stderr : channel.error, Buffer.alloc(0));
+    this.#send(
+      wants.stdout ? channel.stdout : wants.stderr ? channel.stderr : channel.error,
+      Buffer.alloc(0),
+    );
   }
 
   fromRuntime(data: Buffer): void {
@@ -96,7 +126,9 @@ class Translator {
       this.#session.close();
       this.#finish();
     });
-    this.#ws.on('message', (data: Buffer) => this.#fromClient(Buffer.isBuffer(data) ? data : Buffer.from(data as ArrayBuffer)));
+    this.#ws.on('message', (data: Buffer) =>
+      this.#fromClient(Buffer.isBuffer(data) ? data : Buffer.from(data as ArrayBuffer)),
+    );
     this.#ws.on('close', () => this.#socket.destroy());
   }
 
@@ -119,15 +151,20 @@ class Translator {
     if (message.length === 0) return;
     const first = message[0] as number;
     const to = this.#options.base64 ? first - 0x30 : first;
-    const data = this.#options.base64 ? Buffer.from(message.toString('latin1', 1), 'base64') : message.subarray(1);
+    const data = this.#options.base64
+      ? Buffer.from(message.toString('latin1', 1), 'base64')
+      : message.subarray(1);
     if (to === channel.stdin) this.#stdin?.write(data);
     else if (to === channel.resize) this.#resize?.write(data);
-    else if (to === channel.close && this.#options.halfClose && data[0] === channel.stdin) this.#stdin?.end();
+    else if (to === channel.close && this.#options.halfClose && data[0] === channel.stdin)
+      this.#stdin?.end();
     pacedBy(this.#ws, this.#socket);
   }
 
   #send(to: number, data: Buffer): void {
-    const message = this.#options.base64 ? String(to) + data.toString('base64') : Buffer.concat([Buffer.from([to]), data]);
+    const message = this.#options.base64
+      ? String(to) + data.toString('base64')
+      : Buffer.concat([Buffer.from([to]), data]);
     sendPaced(this.#ws, message, this.#socket);
   }
 
@@ -147,7 +184,10 @@ class Translator {
   }
 }
 
-/** What containerd said of the end. Without a whole word of it nobody knows the end, and a client would take the silence for success. */
+/**
+ * What containerd said of the end. Without a whole word of it nobody knows the end, and a client
+ * would take the silence for success.
+ */
 export function statusOr(text: string): string {
   try {
     const { status } = JSON.parse(text) as { status?: string };
@@ -155,7 +195,15 @@ export function statusOr(text: string): string {
   } catch {
     // It was cut, or there is none.
   }
-  return JSON.stringify({ metadata: {}, status: 'Failure', message: 'Internal error occurred: the connection to the container runtime ended before the result was known', reason: 'InternalError', code: 500 });
+  return JSON.stringify({
+    metadata: {},
+    status: 'Failure',
+    message:
+      'Internal error occurred: the connection to the container runtime ended before the ' +
+      'result was known',
+    reason: 'InternalError',
+    code: 500,
+  });
 }
 
 /** The message of a failure Status; empty for success. */

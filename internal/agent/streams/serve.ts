@@ -11,7 +11,10 @@ import { serveTunnel, tunnelProtocol } from './tunnel.ts';
 
 export interface StreamRequest {
   kind: 'exec' | 'attach' | 'portForward';
-  /** What CRI's Exec, Attach or PortForward gave: `http://127.0.0.1:port/exec/TOKEN`, good for one use. */
+  /**
+   * What CRI's Exec, Attach or PortForward gave: `http://127.0.0.1:port/exec/TOKEN`, good for one
+   * use.
+   */
   url: string;
   request: IncomingMessage;
   /** The client's connection after its upgrade request. */
@@ -34,7 +37,10 @@ const offered = (request: IncomingMessage): string[] =>
     .map((p) => p.trim())
     .filter(Boolean);
 
-/** Serves one upgraded connection until it ends. Errors are answered to the client; nothing is thrown. */
+/**
+ * Serves one upgraded connection until it ends. Errors are answered to the client; nothing is
+ * thrown.
+ */
 export async function serveStream(context: StreamContext, stream: StreamRequest): Promise<void> {
   const { request, socket } = stream;
   socket.on('error', () => socket.destroy());
@@ -54,7 +60,11 @@ export async function serveStream(context: StreamContext, stream: StreamRequest)
 /** A SPDY client and containerd speak the same language: the bytes pass through. */
 async function serveSpdy(context: StreamContext, stream: StreamRequest): Promise<void> {
   const versions = stream.request.headers['x-stream-protocol-version'];
-  const runtime = await dialRuntime(context.dial, stream.url, Array.isArray(versions) ? versions : (versions ?? ''));
+  const runtime = await dialRuntime(
+    context.dial,
+    stream.url,
+    Array.isArray(versions) ? versions : (versions ?? ''),
+  );
   answerUpgrade(stream.socket, runtime.protocol);
   const status = stream.kind === 'portForward' ? undefined : new SpdyStatus();
   if (runtime.head.length) stream.socket.write(runtime.head);

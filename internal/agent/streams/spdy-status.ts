@@ -3,8 +3,9 @@ import { HeaderReader } from '../../wire/spdy/header-block.ts';
 import { statusOr } from './channels.ts';
 
 /**
- * Reads along with a SPDY connection of exec or attach, so that one whose runtime goes away ends with a status of failure: clients
- * take an error stream without a word for success. Only v4 has statuses; older clients read any text as an error.
+ * Reads along with a SPDY connection of exec or attach, so that one whose runtime goes away ends
+ * with a status of failure: clients take an error stream without a word for success. Only v4 has
+ * statuses; older clients read any text as an error.
  */
 export class SpdyStatus {
   readonly #fromClient = new FrameParser();
@@ -18,10 +19,15 @@ export class SpdyStatus {
   client(chunk: Buffer): void {
     this.#follow(this.#fromClient, chunk, (frame) => {
       // Header blocks share one zlib stream: each has to be read.
-      if (frame.kind !== 'control' || ![frameType.synStream, frameType.headers].includes(frame.type as 1)) return;
+      if (
+        frame.kind !== 'control' ||
+        ![frameType.synStream, frameType.headers].includes(frame.type as 1)
+      )
+        return;
       const opens = frame.type === frameType.synStream;
       const headers = this.#headers.read(frame.payload.subarray(opens ? 10 : 4));
-      if (opens && headers['streamtype'] === 'error') this.#errorStream = frame.payload.readUInt32BE(0) & 0x7fffffff;
+      if (opens && headers['streamtype'] === 'error')
+        this.#errorStream = frame.payload.readUInt32BE(0) & 0x7fffffff;
     });
   }
 
@@ -33,9 +39,19 @@ export class SpdyStatus {
     });
   }
 
-  /** What the client must still be told when the runtime's connection is over; undefined when it knows, or cannot be told. */
+  /**
+   * What the client must still be told when the runtime's connection is over; undefined when it
+   * knows, or cannot be told.
+   */
   rest(): Buffer | undefined {
-    if (this.#errorStream === 0 || this.#over || this.#lost || this.#said || this.#fromRuntime.inFrame) return undefined;
+    if (
+      this.#errorStream === 0 ||
+      this.#over ||
+      this.#lost ||
+      this.#said ||
+      this.#fromRuntime.inFrame
+    )
+      return undefined;
     return dataFrame(this.#errorStream, Buffer.from(statusOr('')), true);
   }
 

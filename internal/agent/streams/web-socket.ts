@@ -5,13 +5,25 @@ import { WebSocketServer, type WebSocket } from 'ws';
 /** A message of a client; kubectl sends 32 KB at most, a hand-made client may send more. */
 const mostMessageBytes = 16 * 1024 * 1024;
 
-const server = new WebSocketServer({ noServer: true, clientTracking: false, perMessageDeflate: false, maxPayload: mostMessageBytes, handleProtocols: () => false });
+const server = new WebSocketServer({
+  noServer: true,
+  clientTracking: false,
+  perMessageDeflate: false,
+  maxPayload: mostMessageBytes,
+  handleProtocols: () => false,
+});
 
 /** Completes a WebSocket handshake with the subprotocol that the caller chose ('' for none). */
-export function acceptWebSocket(options: { request: IncomingMessage; socket: Duplex; head: Buffer; protocol: string }): Promise<WebSocket> {
+export function acceptWebSocket(options: {
+  request: IncomingMessage;
+  socket: Duplex;
+  head: Buffer;
+  protocol: string;
+}): Promise<WebSocket> {
   return new Promise((resolve) => {
     const { request, socket, head, protocol } = options;
-    if ('setNoDelay' in socket) (socket as Duplex & { setNoDelay(on: boolean): void }).setNoDelay(true);
+    if ('setNoDelay' in socket)
+      (socket as Duplex & { setNoDelay(on: boolean): void }).setNoDelay(true);
     server.options.handleProtocols = () => (protocol === '' ? false : protocol);
     server.handleUpgrade(request, socket, head, (ws) => {
       ws.on('error', () => ws.terminate());

@@ -24,7 +24,8 @@ const nextDataLink = '..data_tmp';
 const longestPath = 4096;
 
 /**
- * Makes `dir` show exactly `payload`, so that a reader sees the old files or the new ones, never a mixture:
+ * Makes `dir` show exactly `payload`, so that a reader sees the old files or the new ones, never a
+ * mixture:
  *
  *     dir/..2026_01_02_15_04_05.123   the files themselves
  *     dir/..data                      -> the folder above; replaced by one rename
@@ -32,13 +33,21 @@ const longestPath = 4096;
  *
  * Returns false, and touches nothing, when all is as it should be.
  */
-export async function writeAtomically(dir: string, payload: Payload, options: WriteOptions): Promise<boolean> {
+export async function writeAtomically(
+  dir: string,
+  payload: Payload,
+  options: WriteOptions,
+): Promise<boolean> {
   const { disk, tree } = options;
   const op = 'volume.write';
   for (const path of payload.keys()) validatePath(path);
   const old = await tree.readLink(op, `${dir}/${dataLink}`);
   const stale = old === undefined ? [] : await stalePaths(`${dir}/${old}`, payload, options);
-  if (old !== undefined && stale.length === 0 && (await unchanged(`${dir}/${old}`, payload, options))) {
+  if (
+    old !== undefined &&
+    stale.length === 0 &&
+    (await unchanged(`${dir}/${old}`, payload, options))
+  ) {
     await addVisible(dir, payload, options);
     return false;
   }
@@ -50,7 +59,8 @@ export async function writeAtomically(dir: string, payload: Payload, options: Wr
   await tree.rename(op, `${dir}/${nextDataLink}`, `${dir}/${dataLink}`);
   await addVisible(dir, payload, options);
   const kept = new Set([...payload.keys()].map(topOf));
-  for (const top of new Set(stale.map(topOf))) if (!kept.has(top)) await disk.remove(op, `${dir}/${top}`);
+  for (const top of new Set(stale.map(topOf)))
+    if (!kept.has(top)) await disk.remove(op, `${dir}/${top}`);
   if (old !== undefined) await disk.remove(op, `${dir}/${old}`);
   return true;
 }
@@ -63,11 +73,14 @@ export async function hasPayload(dir: string, tree: Tree): Promise<boolean> {
 export function validatePath(path: string): void {
   const shown = JSON.stringify(path);
   if (path === '') throw new Error('invalid path: must not be empty: ""');
-  if (path.length > longestPath) throw new Error(`invalid path: must be less than or equal to ${longestPath} characters`);
+  if (path.length > longestPath)
+    throw new Error(`invalid path: must be less than or equal to ${longestPath} characters`);
   if (path.startsWith('/')) throw new Error(`invalid path: must be relative path: ${path}`);
   const items = path.split('/');
-  if (items.includes('..')) throw new Error(`invalid path: must not contain '..': ${shown.slice(1, -1)}`);
-  if ((items[0] ?? '').startsWith('..')) throw new Error(`invalid path: must not start with '..': ${shown.slice(1, -1)}`);
+  if (items.includes('..'))
+    throw new Error(`invalid path: must not contain '..': ${shown.slice(1, -1)}`);
+  if ((items[0] ?? '').startsWith('..'))
+    throw new Error(`invalid path: must not start with '..': ${shown.slice(1, -1)}`);
 }
 
 function topOf(path: string): string {
@@ -99,7 +112,8 @@ async function writeOne(base: string, path: string, file: PayloadFile, tree: Tre
 async function addVisible(dir: string, payload: Payload, { tree }: WriteOptions): Promise<void> {
   for (const top of new Set([...payload.keys()].map(topOf))) {
     const link = `${dir}/${top}`;
-    if ((await tree.readLink('volume.write', link)) === undefined) await tree.symlink('volume.write', `${dataLink}/${top}`, link);
+    if ((await tree.readLink('volume.write', link)) === undefined)
+      await tree.symlink('volume.write', `${dataLink}/${top}`, link);
   }
 }
 
@@ -111,8 +125,19 @@ async function unchanged(base: string, payload: Payload, { disk }: WriteOptions)
   return true;
 }
 
-async function stalePaths(base: string, payload: Payload, { disk }: WriteOptions): Promise<string[]> {
-  const wanted = new Set([...payload.keys()].map((path) => path.split('/').filter((p) => p !== '' && p !== '.').join('/')));
+async function stalePaths(
+  base: string,
+  payload: Payload,
+  { disk }: WriteOptions,
+): Promise<string[]> {
+  const wanted = new Set(
+    [...payload.keys()].map((path) =>
+      path
+        .split('/')
+        .filter((p) => p !== '' && p !== '.')
+        .join('/'),
+    ),
+  );
   const found: string[] = [];
   const walk = async (under: string): Promise<void> => {
     for (const name of await disk.list('volume.compare', `${base}/${under}`)) {

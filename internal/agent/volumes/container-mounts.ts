@@ -43,13 +43,21 @@ export interface MountDoors {
 const op = 'container.mounts';
 const hostsPath = '/etc/hosts';
 
-/** Everything the host shows to a container, made ready: volumes, /etc/hosts and the file of its last words. */
-export async function containerMounts(input: ContainerMountsInput, doors: MountDoors): Promise<Mount[]> {
+/**
+ * Everything the host shows to a container, made ready: volumes, /etc/hosts and the file of its
+ * last words.
+ */
+export async function containerMounts(
+  input: ContainerMountsInput,
+  doors: MountDoors,
+): Promise<Mount[]> {
   const { pod, container } = input;
   const made: Mount[] = [];
-  for (const [index, mount] of (container.volumeMounts ?? []).entries()) made.push(await volumeMount(input, mount, index, doors));
+  for (const [index, mount] of (container.volumeMounts ?? []).entries())
+    made.push(await volumeMount(input, mount, index, doors));
   const ownHosts = (container.volumeMounts ?? []).some((mount) => mount.mountPath === hostsPath);
-  if (!ownHosts && (pod.spec.hostNetwork || input.podIPs.length > 0)) made.push(await hostsMount(input, doors));
+  if (!ownHosts && (pod.spec.hostNetwork || input.podIPs.length > 0))
+    made.push(await hostsMount(input, doors));
   const messagePath = container.terminationMessagePath;
   if (messagePath) {
     const dir = `${input.podDir}/containers/${container.name}`;
@@ -61,14 +69,30 @@ export async function containerMounts(input: ContainerMountsInput, doors: MountD
   return made;
 }
 
-async function volumeMount(input: ContainerMountsInput, mount: VolumeMount, index: number, doors: MountDoors): Promise<Mount> {
+async function volumeMount(
+  input: ContainerMountsInput,
+  mount: VolumeMount,
+  index: number,
+  doors: MountDoors,
+): Promise<Mount> {
   const { container } = input;
   const volume = input.volumes.get(mount.name);
-  if (!volume) throw new Error(`cannot find volume ${JSON.stringify(mount.name)} to mount into container ${JSON.stringify(container.name)}`);
-  const subPath = mount.subPathExpr ? expandSubPath(mount.subPathExpr, input.environment) : (mount.subPath ?? '');
-  if (subPath.startsWith('/')) throw new Error(`error SubPath \`${subPath}\` must not be an absolute path`);
-  if (subPath.split('/').includes('..')) throw new Error(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
-  const hostPath = subPath === '' ? volume.path : await subPathMount({ input, mount, volume, subPath, index }, doors);
+  if (!volume)
+    throw new Error(
+      `cannot find volume ${JSON.stringify(mount.name)} to mount into container ` +
+        `${JSON.stringify(container.name)}`,
+    );
+  const subPath = mount.subPathExpr
+    ? expandSubPath(mount.subPathExpr, input.environment)
+    : (mount.subPath ?? '');
+  if (subPath.startsWith('/'))
+    throw new Error(`error SubPath \`${subPath}\` must not be an absolute path`);
+  if (subPath.split('/').includes('..'))
+    throw new Error(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
+  const hostPath =
+    subPath === ''
+      ? volume.path
+      : await subPathMount({ input, mount, volume, subPath, index }, doors);
   return {
     hostPath,
     containerPath: absolute(mount.mountPath),
@@ -92,10 +116,18 @@ function propagationOf(mode: string | undefined): MountPropagation {
 function recursiveReadOnly(mount: VolumeMount, supported: boolean): boolean {
   const wanted = mount.recursiveReadOnly ?? 'Disabled';
   if (wanted === 'Disabled') return false;
-  if (!mount.readOnly) throw new Error(`failed to resolve recursive read-only mode: volume ${JSON.stringify(mount.name)} requested recursive read-only mode, but it is not read-only`);
+  if (!mount.readOnly)
+    throw new Error(
+      `failed to resolve recursive read-only mode: volume ${JSON.stringify(mount.name)} ` +
+        'requested recursive read-only mode, but it is not read-only',
+    );
   if (supported) return true;
   if (wanted === 'IfPossible') return false;
-  throw new Error('failed to resolve recursive read-only mode: volume ' + `${JSON.stringify(mount.name)} requested recursive read-only mode, but the runtime does not support it`);
+  throw new Error(
+    'failed to resolve recursive read-only mode: volume ' +
+      (`${JSON.stringify(mount.name)} requested recursive read-only mode, but the runtime ` +
+        'does not support it'),
+  );
 }
 
 interface SubPathMount {
@@ -107,8 +139,9 @@ interface SubPathMount {
 }
 
 /**
- * Pins the place by a bind mount of the held handle, so that a container cannot turn it into another by a link. A volume that
- * is read-only here is no exception: another pod may write to the same claim.
+ * Pins the place by a bind mount of the held handle, so that a container cannot turn it into
+ * another by a link. A volume that is read-only here is no exception: another pod may write to the
+ * same claim.
  */
 async function subPathMount(what: SubPathMount, doors: MountDoors): Promise<string> {
   const { input, mount, volume } = what;
@@ -124,12 +157,23 @@ async function subPathMount(what: SubPathMount, doors: MountDoors): Promise<stri
   } catch (error) {
     // The reason could tell a tenant about the host's files; it stays in the log.
     doors.log.warn('subPath failed', { pod: input.pod.metadata.uid, volume: mount.name, error });
-    const verb = error instanceof Error && error.message.includes('outside') ? 'prepare subPath' : 'create subPath directory';
-    throw new Error(`failed to ${verb} for volumeMount ${JSON.stringify(mount.name)} of container ${JSON.stringify(container.name)}`, { cause: error });
+    const verb =
+      error instanceof Error && error.message.includes('outside')
+        ? 'prepare subPath'
+        : 'create subPath directory';
+    throw new Error(
+      `failed to ${verb} for volumeMount ${JSON.stringify(mount.name)} of container ` +
+        `${JSON.stringify(container.name)}`,
+      { cause: error },
+    );
   }
 }
 
-async function bindHeld(from: string, to: string, { disk, tree, mounts }: MountDoors): Promise<string> {
+async function bindHeld(
+  from: string,
+  to: string,
+  { disk, tree, mounts }: MountDoors,
+): Promise<string> {
   // A restarted container may find another thing behind the same subPath: the old pin goes.
   for (const point of await mounts.below(op, to)) await mounts.unmount(op, point);
   const target = await tree.statTarget(op, from);
@@ -147,7 +191,10 @@ async function hostsMount(input: ContainerMountsInput, { disk, tree }: MountDoor
   const { pod } = input;
   const aliases = pod.spec.hostAliases;
   const text = pod.spec.hostNetwork
-    ? hostNetworkHostsFile(((await disk.readIfThere(op, hostsPath)) ?? Buffer.alloc(0)).toString(), aliases)
+    ? hostNetworkHostsFile(
+        ((await disk.readIfThere(op, hostsPath)) ?? Buffer.alloc(0)).toString(),
+        aliases,
+      )
     : podHostsFile({ ips: input.podIPs, hostname: input.hostname, domain: input.domain, aliases });
   const file = `${input.podDir}/etc-hosts`;
   // Written in place, never renamed: running containers have this very file mounted.

@@ -5,7 +5,12 @@ const managedHeader = '# Kubernetes-managed hosts file.\n';
 const managedHostNetworkHeader = '# Kubernetes-managed hosts file (host network).\n';
 
 /** /etc/hosts of a pod with a network of its own. */
-export function podHostsFile(options: { ips: string[]; hostname: string; domain: string; aliases: HostAlias[] | undefined }): string {
+export function podHostsFile(options: {
+  ips: string[];
+  hostname: string;
+  domain: string;
+  aliases: HostAlias[] | undefined;
+}): string {
   const { hostname, domain } = options;
   const names = domain ? `${hostname}.${domain}\t${hostname}` : hostname;
   return [
@@ -32,7 +37,9 @@ const hostnameText = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/;
 function aliasLines(aliases: HostAlias[] | undefined): string {
   const lines = (aliases ?? []).flatMap((alias) => {
     const names = (alias.hostnames ?? []).filter((name) => hostnameText.test(name));
-    return isIP(alias.ip ?? '') !== 0 && names.length > 0 ? [`${alias.ip}\t${names.join('\t')}\n`] : [];
+    return isIP(alias.ip ?? '') !== 0 && names.length > 0
+      ? [`${alias.ip}\t${names.join('\t')}\n`]
+      : [];
   });
   return lines.length > 0 ? `\n# Entries added by HostAliases.\n${lines.join('')}` : '';
 }

@@ -16,24 +16,36 @@ const op = 'volume.image';
 const limit = { timeoutMs: 120_000 };
 
 /**
- * Shows the files of a pulled image at `dir`, read-only. Older runtimes know no image mounts, so this mounts a view of its
- * snapshot, which works on all of them. The mount needs nothing but the image's own layers, which live while it is in use.
+ * Shows the files of a pulled image at `dir`, read-only. Older runtimes know no image mounts, so
+ * this mounts a view of its snapshot, which works on all of them. The mount needs nothing but the
+ * image's own layers, which live while it is in use.
  */
-export async function mountImage(image: string, dir: string, doors: ImageVolumeDoors): Promise<string> {
+export async function mountImage(
+  image: string,
+  dir: string,
+  doors: ImageVolumeDoors,
+): Promise<string> {
   if ((await doors.mounts.below(op, dir)).includes(dir)) return dir;
   await doors.disk.makeDir(op, dir, 0o755);
   const command = [...doors.ctr, 'images', 'mount', image, dir];
   const first = await doors.spawn.run(op, command, limit);
   if (first.code === 0) return dir;
   // A view that an earlier life of this pod left: its key is the folder.
-  if (!first.stderr.includes('already exists')) throw new IoError(`failed to mount image ${image}: ${first.stderr.trim()}`, { op, code: 'EXIT' });
+  if (!first.stderr.includes('already exists'))
+    throw new IoError(`failed to mount image ${image}: ${first.stderr.trim()}`, {
+      op,
+      code: 'EXIT',
+    });
   await forgetImageMount(dir, doors);
   await runOk(doors.spawn, op, command, limit);
   return dir;
 }
 
 /** Lets go of the view behind an image mount that has been unmounted. */
-export async function forgetImageMount(dir: string, doors: Pick<ImageVolumeDoors, 'spawn' | 'ctr'>): Promise<void> {
+export async function forgetImageMount(
+  dir: string,
+  doors: Pick<ImageVolumeDoors, 'spawn' | 'ctr'>,
+): Promise<void> {
   await doors.spawn.run(op, [...doors.ctr, 'images', 'unmount', '--rm', dir], limit);
   await doors.spawn.run(op, [...doors.ctr, 'leases', 'delete', dir], limit);
 }

@@ -18,8 +18,15 @@ const groupRead = 0o440;
 const groupExecute = 0o110;
 const setGid = 0o2000;
 
-/** Gives a whole tree to the pod's fsGroup: group owner, group bits, and setgid on folders so that new files follow. Containers may write there now. */
-export async function giveToGroup(root: string, gid: number, options: OwnershipOptions): Promise<void> {
+/**
+ * Gives a whole tree to the pod's fsGroup: group owner, group bits, and setgid on folders so that
+ * new files follow. Containers may write there now.
+ */
+export async function giveToGroup(
+  root: string,
+  gid: number,
+  options: OwnershipOptions,
+): Promise<void> {
   const { disk } = options;
   if (options.onRootMismatch) {
     const stat = await disk.stat(op, root);
@@ -36,7 +43,11 @@ export async function giveToGroup(root: string, gid: number, options: OwnershipO
 }
 
 /** Children first: a folder that shows the right owner has been done completely. */
-async function give(held: Held, depth: number, to: { gid: number; readOnly: boolean }): Promise<void> {
+async function give(
+  held: Held,
+  depth: number,
+  to: { gid: number; readOnly: boolean },
+): Promise<void> {
   const { kind, mode } = await held.stat();
   if (depth > mostDepth) throw new Error(`the volume has folders deeper than ${mostDepth}`);
   if (kind === 'dir') {

@@ -1,4 +1,12 @@
-import type { ConfigMap, DownwardAPIVolumeFile, KeyToPath, Pod, Secret, Volume, VolumeProjection } from '../../api/generated/types/core-v1.ts';
+import type {
+  ConfigMap,
+  DownwardAPIVolumeFile,
+  KeyToPath,
+  Pod,
+  Secret,
+  Volume,
+  VolumeProjection,
+} from '../../api/generated/types/core-v1.ts';
 import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import { fieldValue, resourceValue, type DownwardFacts } from '../env/downward.ts';
@@ -18,14 +26,41 @@ export interface PayloadSources {
 const defaultMode = 0o644;
 const tokenMode = 0o600;
 
-/** The files a configMap, secret, downwardAPI or projected volume shows. Undefined for other volumes. */
-export async function payloadOf(pod: Pod, volume: Volume, sources: PayloadSources): Promise<Payload | undefined> {
+/**
+ * The files a configMap, secret, downwardAPI or projected volume shows. Undefined for other
+ * volumes.
+ */
+export async function payloadOf(
+  pod: Pod,
+  volume: Volume,
+  sources: PayloadSources,
+): Promise<Payload | undefined> {
   const payload: Payload = new Map();
   const { configMap, secret, downwardAPI, projected } = volume;
-  if (configMap) await addConfigMap(payload, pod, { ...configMap, mode: configMap.defaultMode ?? defaultMode }, sources);
-  else if (secret) await addSecret(payload, pod, { ...secret, name: secret.secretName, mode: secret.defaultMode ?? defaultMode }, sources);
-  else if (downwardAPI) addDownward(payload, pod, downwardAPI.items, { mode: downwardAPI.defaultMode ?? defaultMode, facts: sources.facts });
-  else if (projected) await addProjections(payload, pod, projected.sources ?? [], { mode: projected.defaultMode ?? defaultMode, sources });
+  if (configMap)
+    await addConfigMap(
+      payload,
+      pod,
+      { ...configMap, mode: configMap.defaultMode ?? defaultMode },
+      sources,
+    );
+  else if (secret)
+    await addSecret(
+      payload,
+      pod,
+      { ...secret, name: secret.secretName, mode: secret.defaultMode ?? defaultMode },
+      sources,
+    );
+  else if (downwardAPI)
+    addDownward(payload, pod, downwardAPI.items, {
+      mode: downwardAPI.defaultMode ?? defaultMode,
+      facts: sources.facts,
+    });
+  else if (projected)
+    await addProjections(payload, pod, projected.sources ?? [], {
+      mode: projected.defaultMode ?? defaultMode,
+      sources,
+    });
   else return undefined;
   return payload;
 }
@@ -37,23 +72,45 @@ interface ObjectSource {
   mode: number;
 }
 
-async function addConfigMap(payload: Payload, pod: Pod, source: ObjectSource, sources: PayloadSources): Promise<void> {
-  const object = await orAbsent(source.optional, () => sources.configMap(pod.metadata.namespace ?? '', source.name ?? ''));
+async function addConfigMap(
+  payload: Payload,
+  pod: Pod,
+  source: ObjectSource,
+  sources: PayloadSources,
+): Promise<void> {
+  const object = await orAbsent(source.optional, () =>
+    sources.configMap(pod.metadata.namespace ?? '', source.name ?? ''),
+  );
   if (!object) return;
   const data = new Map<string, Uint8Array>();
   for (const [key, value] of Object.entries(object.data ?? {})) data.set(key, Buffer.from(value));
-  for (const [key, value] of Object.entries(object.binaryData ?? {})) data.set(key, Buffer.from(value, 'base64'));
+  for (const [key, value] of Object.entries(object.binaryData ?? {}))
+    data.set(key, Buffer.from(value, 'base64'));
   addItems(payload, data, source, 'configmap references non-existent config key: ');
 }
 
-async function addSecret(payload: Payload, pod: Pod, source: ObjectSource, sources: PayloadSources): Promise<void> {
-  const object = await orAbsent(source.optional, () => sources.secret(pod.metadata.namespace ?? '', source.name ?? ''));
+async function addSecret(
+  payload: Payload,
+  pod: Pod,
+  source: ObjectSource,
+  sources: PayloadSources,
+): Promise<void> {
+  const object = await orAbsent(source.optional, () =>
+    sources.secret(pod.metadata.namespace ?? '', source.name ?? ''),
+  );
   if (!object) return;
-  const data = new Map(Object.entries(object.data ?? {}).map(([key, value]) => [key, Buffer.from(value, 'base64')] as const));
+  const data = new Map(
+    Object.entries(object.data ?? {}).map(
+      ([key, value]) => [key, Buffer.from(value, 'base64')] as const,
+    ),
+  );
   addItems(payload, data, source, 'references non-existent secret key: ');
 }
 
-async function orAbsent<T>(optional: boolean | undefined, get: () => Promise<T>): Promise<T | undefined> {
+async function orAbsent<T>(
+  optional: boolean | undefined,
+  get: () => Promise<T>,
+): Promise<T | undefined> {
   try {
     return await get();
   } catch (error) {
@@ -62,7 +119,12 @@ async function orAbsent<T>(optional: boolean | undefined, get: () => Promise<T>)
   }
 }
 
-function addItems(payload: Payload, data: ReadonlyMap<string, Uint8Array>, source: ObjectSource, complaint: string): void {
+function addItems(
+  payload: Payload,
+  data: ReadonlyMap<string, Uint8Array>,
+  source: ObjectSource,
+  complaint: string,
+): void {
   if (!source.items || source.items.length === 0) {
     for (const [key, bytes] of data) payload.set(key, { data: bytes, mode: source.mode });
     return;
@@ -74,7 +136,12 @@ function addItems(payload: Payload, data: ReadonlyMap<string, Uint8Array>, sourc
   }
 }
 
-function addDownward(payload: Payload, pod: Pod, items: DownwardAPIVolumeFile[] | undefined, options: { mode: number; facts: DownwardFacts }): void {
+function addDownward(
+  payload: Payload,
+  pod: Pod,
+  items: DownwardAPIVolumeFile[] | undefined,
+  options: { mode: number; facts: DownwardFacts },
+): void {
   const failures: unknown[] = [];
   for (const item of items ?? []) {
     try {
@@ -91,18 +158,37 @@ function addDownward(payload: Payload, pod: Pod, items: DownwardAPIVolumeFile[] 
   throwAll(failures);
 }
 
-async function addProjections(payload: Payload, pod: Pod, projections: VolumeProjection[], options: { mode: number; sources: PayloadSources }): Promise<void> {
+async function addProjections(
+  payload: Payload,
+  pod: Pod,
+  projections: VolumeProjection[],
+  options: { mode: number; sources: PayloadSources },
+): Promise<void> {
   const { mode, sources } = options;
   const failures: unknown[] = [];
   for (const [index, projection] of projections.entries()) {
     try {
-      const { configMap, secret, downwardAPI, serviceAccountToken: token, clusterTrustBundle: bundle, podCertificate } = projection;
+      const {
+        configMap,
+        secret,
+        downwardAPI,
+        serviceAccountToken: token,
+        clusterTrustBundle: bundle,
+        podCertificate,
+      } = projection;
       if (configMap) await addConfigMap(payload, pod, { ...configMap, mode }, sources);
       else if (secret) await addSecret(payload, pod, { ...secret, mode }, sources);
-      else if (downwardAPI) addDownward(payload, pod, downwardAPI.items, { mode, facts: sources.facts });
-      else if (token) payload.set(token.path, { data: Buffer.from(await sources.token(index)), ...tokenFile(pod, mode) });
-      else if (podCertificate) throw new Error('projected volumes with a podCertificate are not supported on this node');
-      else if (bundle) payload.set(bundle.path, { data: Buffer.from(await sources.trustBundle(bundle)), mode });
+      else if (downwardAPI)
+        addDownward(payload, pod, downwardAPI.items, { mode, facts: sources.facts });
+      else if (token)
+        payload.set(token.path, {
+          data: Buffer.from(await sources.token(index)),
+          ...tokenFile(pod, mode),
+        });
+      else if (podCertificate)
+        throw new Error('projected volumes with a podCertificate are not supported on this node');
+      else if (bundle)
+        payload.set(bundle.path, { data: Buffer.from(await sources.trustBundle(bundle)), mode });
     } catch (error) {
       failures.push(error);
     }
@@ -110,7 +196,10 @@ async function addProjections(payload: Payload, pod: Pod, projections: VolumePro
   throwAll(failures);
 }
 
-/** A token is for the one user of the pod, where there is one, or for the pod's group; then nobody else reads it. */
+/**
+ * A token is for the one user of the pod, where there is one, or for the pod's group; then nobody
+ * else reads it.
+ */
 function tokenFile(pod: Pod, mode: number): { mode: number; uid?: number } {
   const uid = commonUser(pod);
   if (uid !== undefined) return { mode: tokenMode, uid };
@@ -119,12 +208,21 @@ function tokenFile(pod: Pod, mode: number): { mode: number; uid?: number } {
 
 /** The user that every container of the pod runs as, when they all name the same. */
 export function commonUser(pod: Pod): number | undefined {
-  const all = [...(pod.spec.initContainers ?? []), ...pod.spec.containers, ...(pod.spec.ephemeralContainers ?? [])];
-  const users = new Set(all.map((container) => container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser));
+  const all = [
+    ...(pod.spec.initContainers ?? []),
+    ...pod.spec.containers,
+    ...(pod.spec.ephemeralContainers ?? []),
+  ];
+  const users = new Set(
+    all.map(
+      (container) => container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser,
+    ),
+  );
   return users.size === 1 ? [...users][0] : undefined;
 }
 
 function throwAll(failures: unknown[]): void {
   if (failures.length === 1) throw failures[0];
-  if (failures.length > 1) throw new AggregateError(failures, `[${failures.map(messageOf).join(', ')}]`);
+  if (failures.length > 1)
+    throw new AggregateError(failures, `[${failures.map(messageOf).join(', ')}]`);
 }

@@ -14,8 +14,14 @@ export interface Reference {
   name: string;
 }
 
-/** `holders` are the uids of the pods that name it; `first` is the state found when the watch began. */
-export type ReferenceListener = (reference: Reference, holders: ReadonlySet<string>, first: boolean) => void;
+/**
+ * `holders` are the uids of the pods that name it; `first` is the state found when the watch began.
+ */
+export type ReferenceListener = (
+  reference: Reference,
+  holders: ReadonlySet<string>,
+  first: boolean,
+) => void;
 
 type Stored = (ConfigMap | Secret) & { immutable?: boolean };
 
@@ -33,11 +39,14 @@ interface Watched {
 
 const firstRetryMs = 500;
 const longestRetryMs = 30_000;
-const refOf: Record<ReferenceKind, ResourceRef> = { configmaps: refs.configMaps, secrets: refs.secrets };
+const refOf: Record<ReferenceKind, ResourceRef> = {
+  configmaps: refs.configMaps,
+  secrets: refs.secrets,
+};
 
 /**
- * The ConfigMaps and Secrets that pods of this node name, each watched by its name alone, as a node may.
- * A watch lives as long as somebody holds it; an immutable object is read once.
+ * The ConfigMaps and Secrets that pods of this node name, each watched by its name alone, as a node
+ * may. A watch lives as long as somebody holds it; an immutable object is read once.
  */
 export class References {
   readonly #watched = new Map<string, Watched>();
@@ -52,7 +61,10 @@ export class References {
     this.#log = options.log.named('references');
   }
 
-  /** From now on `holder` (a pod's uid) needs exactly `wanted`; what nobody needs any more is forgotten. */
+  /**
+   * From now on `holder` (a pod's uid) needs exactly `wanted`; what nobody needs any more is
+   * forgotten.
+   */
   hold(holder: string, wanted: Reference[]): void {
     const keys = new Set(wanted.map(keyOf));
     for (const [key, watched] of this.#watched) {
@@ -88,7 +100,8 @@ export class References {
     const watched = this.#watched.get(keyOf(reference));
     // Somebody outside a pod's life asks: answer from the API, remember nothing.
     if (!watched) return this.#read(reference);
-    if (watched.state === 'starting') await new Promise<void>((resolve) => watched.waiters.push(resolve));
+    if (watched.state === 'starting')
+      await new Promise<void>((resolve) => watched.waiters.push(resolve));
     if (watched.object) return watched.object;
     // The watch may lag behind what the caller's pod already proves to exist.
     if (watched.state === 'absent') return this.#read(reference);
@@ -97,7 +110,10 @@ export class References {
 
   async #read(reference: Reference): Promise<Stored> {
     try {
-      return await this.#client.get<Stored>(refOf[reference.kind], { namespace: reference.namespace, name: reference.name });
+      return await this.#client.get<Stored>(refOf[reference.kind], {
+        namespace: reference.namespace,
+        name: reference.name,
+      });
     } catch (error) {
       if (error instanceof ApiError && error.reason === 'NotFound') throw missing(reference);
       throw error;
@@ -108,7 +124,17 @@ export class References {
     const key = keyOf(reference);
     let watched = this.#watched.get(key);
     if (!watched) {
-      watched = { reference, holders: new Set(), state: 'starting', object: undefined, error: undefined, waiters: [], handle: undefined, retry: undefined, failures: 0 };
+      watched = {
+        reference,
+        holders: new Set(),
+        state: 'starting',
+        object: undefined,
+        error: undefined,
+        waiters: [],
+        handle: undefined,
+        retry: undefined,
+        failures: 0,
+      };
       this.#watched.set(key, watched);
       this.#watch(watched);
     }
@@ -125,33 +151,41 @@ export class References {
     const { kind, namespace, name } = watched.reference;
     let seen: Stored | undefined;
     let synced = false;
-    watched.handle = this.#client.watch<Stored>(refOf[kind], { namespace, fieldSelector: `metadata.name=${name}`, sendInitialEvents: true }, {
-      onEvent: (type, object) => {
-        seen = type === 'DELETED' ? undefined : object;
-        if (synced) this.#settle(watched, seen);
+    watched.handle = this.#client.watch<Stored>(
+      refOf[kind],
+      { namespace, fieldSelector: `metadata.name=${name}`, sendInitialEvents: true },
+      {
+        onEvent: (type, object) => {
+          seen = type === 'DELETED' ? undefined : object;
+          if (synced) this.#settle(watched, seen);
+        },
+        onSynced: () => {
+          synced = true;
+          watched.failures = 0;
+          this.#settle(watched, seen);
+        },
+        onEnd: (error) => this.#ended(watched, error),
       },
-      onSynced: () => {
-        synced = true;
-        watched.failures = 0;
-        this.#settle(watched, seen);
-      },
-      onEnd: (error) => this.#ended(watched, error),
-    });
+    );
     if (watched.object?.immutable) this.#rest(watched);
   }
 
   #settle(watched: Watched, object: Stored | undefined): void {
     const first = watched.state === 'starting';
-    const changed = first || watched.object?.metadata.resourceVersion !== object?.metadata.resourceVersion;
+    const changed =
+      first || watched.object?.metadata.resourceVersion !== object?.metadata.resourceVersion;
     watched.object = object;
     watched.state = object ? 'present' : 'absent';
     watched.error = undefined;
     wake(watched);
-    if (changed) for (const listener of this.#listeners) listener(watched.reference, watched.holders, first);
+    if (changed)
+      for (const listener of this.#listeners) listener(watched.reference, watched.holders, first);
     if (object?.immutable) this.#rest(watched);
   }
 
-  /** An immutable object needs no watch: its name can only come to mean something else for new pods. */
+  /**
+   * An immutable object needs no watch: its name can only come to mean something else for new pods.
+   */
   #rest(watched: Watched): void {
     watched.handle?.stop();
   }
@@ -159,7 +193,8 @@ export class References {
   #ended(watched: Watched, error: Error | undefined): void {
     if (this.#watched.get(keyOf(watched.reference)) !== watched) return;
     if (watched.object?.immutable && !error) return;
-    const expired = error instanceof ApiError && (error.reason === 'Expired' || error.reason === 'Gone');
+    const expired =
+      error instanceof ApiError && (error.reason === 'Expired' || error.reason === 'Gone');
     if (error && !expired) {
       this.#log.debug('watch ended', { ...watched.reference, error });
       if (watched.state === 'starting') {
@@ -170,7 +205,10 @@ export class References {
       if (watched.state === 'failed') watched.error = error;
       watched.failures += 1;
     }
-    const wait = watched.failures === 0 ? 0 : Math.min(longestRetryMs, firstRetryMs * 2 ** (watched.failures - 1));
+    const wait =
+      watched.failures === 0
+        ? 0
+        : Math.min(longestRetryMs, firstRetryMs * 2 ** (watched.failures - 1));
     watched.retry = this.#clock.after('references.retry', wait, () => this.#watch(watched));
   }
 }
@@ -210,7 +248,11 @@ export function referencesOf(pod: Pod): Reference[] {
       add('secrets', source.secret?.name);
     }
   }
-  for (const container of [...(pod.spec.initContainers ?? []), ...pod.spec.containers, ...(pod.spec.ephemeralContainers ?? [])]) {
+  for (const container of [
+    ...(pod.spec.initContainers ?? []),
+    ...pod.spec.containers,
+    ...(pod.spec.ephemeralContainers ?? []),
+  ]) {
     for (const from of container.envFrom ?? []) {
       add('configmaps', from.configMapRef?.name);
       add('secrets', from.secretRef?.name);

@@ -1,15 +1,22 @@
 import type { Held, Tree } from '../../io/tree.ts';
 
 /**
- * Finds `subPath` inside `root` and holds it, making what is missing. No link in it can lead outside, and nobody can
- * swap a link in between: each step starts from a held place. The caller releases what it gets.
- * With `make: false` a place that is not there is an error.
+ * Finds `subPath` inside `root` and holds it, making what is missing. No link in it can lead
+ * outside, and nobody can swap a link in between: each step starts from a held place. The caller
+ * releases what it gets. With `make: false` a place that is not there is an error.
  */
-export async function holdSubPath(tree: Tree, root: string, subPath: string, options: { make: boolean } = { make: true }): Promise<Held> {
+export async function holdSubPath(
+  tree: Tree,
+  root: string,
+  subPath: string,
+  options: { make: boolean } = { make: true },
+): Promise<Held> {
   const op = 'volume.sub-path';
   const parts = subPath.split('/').filter((part) => part !== '' && part !== '.');
-  if (subPath.startsWith('/')) throw new Error(`error SubPath \`${subPath}\` must not be an absolute path`);
-  if (parts.includes('..')) throw new Error(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
+  if (subPath.startsWith('/'))
+    throw new Error(`error SubPath \`${subPath}\` must not be an absolute path`);
+  if (parts.includes('..'))
+    throw new Error(`unable to provision SubPath \`${subPath}\`: must not contain '..'`);
   const realRoot = await tree.realPath(op, root);
   const whole = await tree.hold(op, `${root}/${parts.join('/')}`, { follow: true });
   if (whole) return inside(whole, realRoot);

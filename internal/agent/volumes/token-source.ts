@@ -16,7 +16,10 @@ const longestUseMs = 24 * 3600_000;
 const shareBeforeRenewal = 0.8;
 const defaultExpirationSeconds = 3600;
 
-/** The bound tokens of one pod: asked for when first needed, and again when four fifths of their life are over. */
+/**
+ * The bound tokens of one pod: asked for when first needed, and again when four fifths of their
+ * life are over.
+ */
 export class TokenSource {
   readonly #tokens = new Map<string, Token>();
   readonly #client: Client;
@@ -43,7 +46,10 @@ export class TokenSource {
     }
   }
 
-  /** The clock was set: how old a token is, and whether it is good, nobody knows. The next question is for new ones. */
+  /**
+   * The clock was set: how old a token is, and whether it is good, nobody knows. The next question
+   * is for new ones.
+   */
   forget(): void {
     this.#tokens.clear();
   }
@@ -66,9 +72,17 @@ export class TokenSource {
       },
     };
     const account = pod.spec.serviceAccountName || 'default';
-    const answer = await this.#client.create<TokenRequest>(refs.serviceAccounts, body, { namespace, name: account, subresource: 'token' });
+    const answer = await this.#client.create<TokenRequest>(refs.serviceAccounts, body, {
+      namespace,
+      name: account,
+      subresource: 'token',
+    });
     const expiresMs = Date.parse(answer.status.expirationTimestamp);
     const life = Math.max(0, expiresMs - now);
-    return { text: answer.status.token, expiresMs, renewMs: now + Math.min(longestUseMs, life * shareBeforeRenewal) };
+    return {
+      text: answer.status.token,
+      expiresMs,
+      renewMs: now + Math.min(longestUseMs, life * shareBeforeRenewal),
+    };
   }
 }

@@ -84,7 +84,13 @@ export class Volumes {
   async start(): Promise<void> {
     const { secretsDir, doors } = this.#options;
     await doors.disk.makeDir(op, secretsDir, 0o700);
-    if (!(await doors.mounts.below(op, secretsDir)).includes(secretsDir)) await doors.mounts.create(op, 'tmpfs', secretsDir, ['mode=0700', 'nosuid', 'nodev', 'noexec']);
+    if (!(await doors.mounts.below(op, secretsDir)).includes(secretsDir))
+      await doors.mounts.create(op, 'tmpfs', secretsDir, [
+        'mode=0700',
+        'nosuid',
+        'nodev',
+        'noexec',
+      ]);
     // An earlier version made it readable for everybody, and it may stand from then.
     await doors.tree.chmod(op, secretsDir, 0o700);
   }
@@ -94,11 +100,15 @@ export class Volumes {
   }
 
   /**
-   * Makes every volume of the pod stand; what stands already is left alone. Throws VolumesError, and may be called again.
-   * With `offline`, what only an unreachable API server could tell stays empty until it is back. With `adopted`, the pod's
-   * containers use the volumes already: those that stand are followed, whatever becomes of the others.
+   * Makes every volume of the pod stand; what stands already is left alone. Throws VolumesError,
+   * and may be called again. With `offline`, what only an unreachable API server could tell stays
+   * empty until it is back. With `adopted`, the pod's containers use the volumes already: those
+   * that stand are followed, whatever becomes of the others.
    */
-  mount(pod: Pod, options: { offline?: boolean; adopted?: boolean } = {}): Promise<ReadonlyMap<string, MountedVolume>> {
+  mount(
+    pod: Pod,
+    options: { offline?: boolean; adopted?: boolean } = {},
+  ): Promise<ReadonlyMap<string, MountedVolume>> {
     const state = this.#state(pod);
     state.pod = pod;
     this.#options.references.hold(pod.metadata.uid ?? '', referencesOf(pod));
@@ -108,9 +118,15 @@ export class Volumes {
       await Promise.all(
         (pod.spec.volumes ?? []).map(async (volume) => {
           try {
-            if (!state.mounted.has(volume.name)) state.mounted.set(volume.name, await this.#setUp(state, volume, options));
+            if (!state.mounted.has(volume.name))
+              state.mounted.set(volume.name, await this.#setUp(state, volume, options));
           } catch (error) {
-            failures.push({ volume: volume.name, message: `MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ${messageOf(error)}` });
+            failures.push({
+              volume: volume.name,
+              message:
+                `MountVolume.SetUp failed for volume ${JSON.stringify(volume.name)} : ` +
+                `${messageOf(error)}`,
+            });
           }
         }),
       );
@@ -132,14 +148,20 @@ export class Volumes {
     return state?.standing ? state.mounted : undefined;
   }
 
-  /** The text of a file in a standing volume, for fileKeyRef; links that lead outside are refused. */
+  /**
+   * The text of a file in a standing volume, for fileKeyRef; links that lead outside are refused.
+   */
   async readFile(uid: string, volume: string, path: string): Promise<string> {
     const mounted = this.mounted(uid)?.get(volume);
-    if (!mounted) throw new Error(`cannot find the volume ${JSON.stringify(volume)} referenced by FileKeyRef`);
+    if (!mounted)
+      throw new Error(`cannot find the volume ${JSON.stringify(volume)} referenced by FileKeyRef`);
     const held = await holdSubPath(this.#options.doors.tree, mounted.path, path, { make: false });
     try {
       const bytes = await held.read({ mostBytes: longestEnvFileBytes + 1, from: 'start' });
-      if (bytes.length > longestEnvFileBytes) throw new Error(`the file ${JSON.stringify(path)} is larger than ${longestEnvFileBytes} bytes`);
+      if (bytes.length > longestEnvFileBytes)
+        throw new Error(
+          `the file ${JSON.stringify(path)} is larger than ${longestEnvFileBytes} bytes`,
+        );
       return bytes.toString();
     } finally {
       await held.release();
@@ -153,13 +175,18 @@ export class Volumes {
     if (!state || state.pod === pod) return;
     const old = state.pod;
     state.pod = pod;
-    const same = JSON.stringify([old.metadata.labels, old.metadata.annotations, old.spec]) === JSON.stringify([pod.metadata.labels, pod.metadata.annotations, pod.spec]);
+    const same =
+      JSON.stringify([old.metadata.labels, old.metadata.annotations, old.spec]) ===
+      JSON.stringify([pod.metadata.labels, pod.metadata.annotations, pod.spec]);
     if (same) return;
     this.#options.references.hold(uid, referencesOf(pod));
     this.#changed(uid);
   }
 
-  /** Ends all updates, takes every mount down, and removes the pod's folder. Also for pods of an earlier life. */
+  /**
+   * Ends all updates, takes every mount down, and removes the pod's folder. Also for pods of an
+   * earlier life.
+   */
   async unmount(uid: string): Promise<void> {
     const state = this.#pods.get(uid);
     this.#pods.delete(uid);
@@ -171,22 +198,35 @@ export class Volumes {
     for (const point of await doors.mounts.below(op, dir)) await doors.mounts.unmount(op, point);
     const left = await doors.mounts.below(op, dir);
     // Deleting through a mount would delete what belongs to somebody else.
-    if (left.length > 0) throw new IoError(`volumes of pod ${uid} are still mounted: ${left.join(', ')}`, { op, code: 'EBUSY' });
+    if (left.length > 0)
+      throw new IoError(`volumes of pod ${uid} are still mounted: ${left.join(', ')}`, {
+        op,
+        code: 'EBUSY',
+      });
     await doors.disk.remove(op, dir);
     await doors.disk.remove(op, `${secretsDir}/${uid}`);
     for (const [name, user] of this.#alone) if (user === uid) this.#alone.delete(name);
   }
 
-  /** The scheduler sees to it too, but not for pods that name their node. A pod that runs already keeps what it has. */
+  /**
+   * The scheduler sees to it too, but not for pods that name their node. A pod that runs already
+   * keeps what it has.
+   */
   #takeAlone(name: string, uid: string, adopted: boolean): void {
-    if (!adopted && (this.#alone.get(name) ?? uid) !== uid) throw new Error('volume uses the ReadWriteOncePod access mode and is already in use by another pod');
+    if (!adopted && (this.#alone.get(name) ?? uid) !== uid)
+      throw new Error(
+        'volume uses the ReadWriteOncePod access mode and is already in use by another pod',
+      );
     this.#alone.set(name, uid);
   }
 
   /** The uids of all pods that left something on the disk. */
   async leftovers(): Promise<string[]> {
     const { doors, podsDir, secretsDir } = this.#options;
-    const names = [...(await doors.disk.list(op, podsDir)), ...(await doors.disk.list(op, secretsDir))];
+    const names = [
+      ...(await doors.disk.list(op, podsDir)),
+      ...(await doors.disk.list(op, secretsDir)),
+    ];
     return [...new Set(names)].filter((uid) => !this.#pods.has(uid));
   }
 
@@ -210,7 +250,15 @@ export class Volumes {
     let state = this.#pods.get(uid);
     if (!state) {
       const tokens = new TokenSource(this.#options.client, this.#options.clock);
-      state = { pod, tokens, mounted: new Map(), standing: false, stale: false, renewal: undefined, queue: Promise.resolve() };
+      state = {
+        pod,
+        tokens,
+        mounted: new Map(),
+        standing: false,
+        stale: false,
+        renewal: undefined,
+        queue: Promise.resolve(),
+      };
       this.#pods.set(uid, state);
     }
     return state;
@@ -222,7 +270,11 @@ export class Volumes {
     return done;
   }
 
-  async #setUp(state: PodVolumes, volume: Volume, { offline = false, adopted = false }: { offline?: boolean; adopted?: boolean }): Promise<MountedVolume> {
+  async #setUp(
+    state: PodVolumes,
+    volume: Volume,
+    { offline = false, adopted = false }: { offline?: boolean; adopted?: boolean },
+  ): Promise<MountedVolume> {
     const { doors, client, imageVolume } = this.#options;
     const { pod } = state;
     const { name, emptyDir, hostPath } = volume;
@@ -234,10 +286,15 @@ export class Volumes {
     }
     if (volume.persistentVolumeClaim ?? volume.ephemeral) {
       const claimed = await claimedPath(pod, volume, client, doors);
-      if (claimed.alone !== undefined) this.#takeAlone(claimed.alone, pod.metadata.uid ?? '', adopted);
+      if (claimed.alone !== undefined)
+        this.#takeAlone(claimed.alone, pod.metadata.uid ?? '', adopted);
       const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
       if (claimed.manage && fsGroup !== undefined) {
-        await giveToGroup(claimed.path, fsGroup, { ...doors, readOnly: claimed.readOnly, onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch' });
+        await giveToGroup(claimed.path, fsGroup, {
+          ...doors,
+          readOnly: claimed.readOnly,
+          onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch',
+        });
       }
       return { name, path: claimed.path, readOnly: claimed.readOnly };
     }
@@ -255,7 +312,9 @@ export class Volumes {
   #pathOf(pod: Pod, kind: string, name: string): string {
     const uid = pod.metadata.uid ?? '';
     const folder = `kubernetes.io~${kind}/${name}`;
-    return inMemory.has(kind) ? `${this.#options.secretsDir}/${uid}/${folder}` : `${this.podDir(uid)}/volumes/${folder}`;
+    return inMemory.has(kind)
+      ? `${this.#options.secretsDir}/${uid}/${folder}`
+      : `${this.podDir(uid)}/volumes/${folder}`;
   }
 
   async #write(state: PodVolumes, volume: Volume, path: string, offline: boolean): Promise<void> {
@@ -268,13 +327,20 @@ export class Volumes {
     const group = pod.spec.securityContext?.fsGroup;
     try {
       const payload = await payloadOf(pod, volume, this.#sources(state, volume));
-      const finish = group === undefined ? undefined : (dir: string) => giveToGroup(dir, group, { ...doors, readOnly: true });
+      const finish =
+        group === undefined
+          ? undefined
+          : (dir: string) => giveToGroup(dir, group, { ...doors, readOnly: true });
       if (payload) await writeAtomically(path, payload, { ...doors, nowMs: clock.now(), finish });
     } catch (error) {
       const usable = (await hasPayload(path, doors.tree)) || (offline && isUnreachable(error));
       if (!usable) throw error;
       // A source that is gone is ordinary when its namespace goes.
-      this.#log.debug('volume keeps its old content', { pod: pod.metadata.uid, volume: volume.name, error });
+      this.#log.debug('volume keeps its old content', {
+        pod: pod.metadata.uid,
+        volume: volume.name,
+        error,
+      });
       this.#retryLater(state);
     }
   }
@@ -320,7 +386,8 @@ export class Volumes {
 
   #armRenewal(state: PodVolumes): void {
     const next = state.tokens.nextRenewalMs();
-    if (next !== undefined) this.#renewIn(state, Math.max(leastRenewalMs, next - this.#options.clock.now()));
+    if (next !== undefined)
+      this.#renewIn(state, Math.max(leastRenewalMs, next - this.#options.clock.now()));
   }
 
   #retryLater(state: PodVolumes): void {
@@ -329,7 +396,9 @@ export class Volumes {
 
   #renewIn(state: PodVolumes, delayMs: number): void {
     state.renewal?.cancel();
-    state.renewal = this.#options.clock.after('volumes.renew', delayMs, () => this.#changed(state.pod.metadata.uid ?? ''));
+    state.renewal = this.#options.clock.after('volumes.renew', delayMs, () =>
+      this.#changed(state.pod.metadata.uid ?? ''),
+    );
   }
 }
 

@@ -16,10 +16,28 @@ export interface Comparison {
 }
 
 /** Never owned by anyone: the system's own fields (stripped from managedFields upstream). */
-const systemFields: ReadonlySet<string> = new Set(['name', 'namespace', 'creationTimestamp', 'selfLink', 'uid', 'clusterName', 'generation', 'managedFields', 'resourceVersion']);
+const systemFields: ReadonlySet<string> = new Set([
+  'name',
+  'namespace',
+  'creationTimestamp',
+  'selfLink',
+  'uid',
+  'clusterName',
+  'generation',
+  'managedFields',
+  'resourceVersion',
+]);
 
-/** Compares whole objects; equal parts that are the same in memory cost nothing. System metadata is left out. */
-export function compareObjects(schema: Schema, from: unknown, to: unknown, context: TypedContext): Comparison {
+/**
+ * Compares whole objects; equal parts that are the same in memory cost nothing. System metadata is
+ * left out.
+ */
+export function compareObjects(
+  schema: Schema,
+  from: unknown,
+  to: unknown,
+  context: TypedContext,
+): Comparison {
   const walker = new Walker(context);
   walker.object(schema, from, to);
   return walker.comparison;
@@ -76,13 +94,18 @@ class Walker {
       if (key !== 'metadata') return this.#child(`f:${key}`, child, l, r);
       this.#enter('f:metadata');
       this.#eachKey(l, r, (name, lValue, rValue) => {
-        if (!systemFields.has(name)) this.#child(`f:${name}`, childSchema(child, name) ?? { kind: 'raw' }, lValue, rValue);
+        if (!systemFields.has(name))
+          this.#child(`f:${name}`, childSchema(child, name) ?? { kind: 'raw' }, lValue, rValue);
       });
       this.#leave();
     });
   }
 
-  #eachKey(left: unknown, right: unknown, visit: (key: string, l: unknown, r: unknown) => void): void {
+  #eachKey(
+    left: unknown,
+    right: unknown,
+    visit: (key: string, l: unknown, r: unknown) => void,
+  ): void {
     const [l, r] = [isDict(left) ? left : {}, isDict(right) ? right : {}];
     for (const key in l) visit(key, l[key], own(r, key));
     for (const key in r) if (own(l, key) === undefined) visit(key, undefined, r[key]);
@@ -97,8 +120,15 @@ class Walker {
 
   #value(schema: Schema, left: unknown, right: unknown): void {
     const shape = shapeOf(schema, right ?? left, this.#context);
-    if (schema.kind === 'raw' && this.#added.depth < maxDepth && left !== undefined && right !== undefined && isDict(left) !== isDict(right)) {
-      // From an object to something else, or back: the fields go one by one, and the value itself has changed.
+    if (
+      schema.kind === 'raw' &&
+      this.#added.depth < maxDepth &&
+      left !== undefined &&
+      right !== undefined &&
+      isDict(left) !== isDict(right)
+    ) {
+      // From an object to something else, or back: the fields go one by one, and the value itself
+      // has changed.
       if (isDict(left)) this.#items(schema, left, undefined);
       else if (isDict(right)) this.#items(schema, undefined, right);
       return this.#leaf(left, right);
@@ -116,7 +146,9 @@ class Walker {
   }
 
   #items(schema: Schema, left: unknown, right: unknown): void {
-    this.#eachKey(left, right, (key, l, r) => this.#child(`f:${key}`, childSchema(schema, key) ?? { kind: 'raw' }, l, r));
+    this.#eachKey(left, right, (key, l, r) =>
+      this.#child(`f:${key}`, childSchema(schema, key) ?? { kind: 'raw' }, l, r),
+    );
   }
 
   #leaf(left: unknown, right: unknown): void {
@@ -128,13 +160,21 @@ class Walker {
 
   #list(schema: ListSchema, left: readonly unknown[], right: readonly unknown[]): void {
     const [ours, theirs] = [grouped(schema, left), grouped(schema, right)];
-    for (const [element, items] of ours) this.#item(schema, element, items, theirs.get(element) ?? []);
-    for (const [element, items] of theirs) if (!ours.has(element)) this.#item(schema, element, [], items);
+    for (const [element, items] of ours)
+      this.#item(schema, element, items, theirs.get(element) ?? []);
+    for (const [element, items] of theirs)
+      if (!ours.has(element)) this.#item(schema, element, [], items);
   }
 
   /** An item that occurs more than once is owned as one thing. */
-  #item(schema: ListSchema, element: string, left: readonly unknown[], right: readonly unknown[]): void {
-    if (left.length <= 1 && right.length <= 1) return this.#child(element, schema.items, left[0], right[0]);
+  #item(
+    schema: ListSchema,
+    element: string,
+    left: readonly unknown[],
+    right: readonly unknown[],
+  ): void {
+    if (left.length <= 1 && right.length <= 1)
+      return this.#child(element, schema.items, left[0], right[0]);
     if (left.length === 1) this.#child(element, schema.items, left[0], undefined);
     if (right.length === 1) this.#child(element, schema.items, undefined, right[0]);
     this.#enter(element);

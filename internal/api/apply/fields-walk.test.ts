@@ -10,26 +10,30 @@ function numbers(seed: number): (below: number) => number {
   return (below) => (state = (state * 1_103_515_245 + 12_345) % 2 ** 31) % below;
 }
 
-test('a walk collects what paths put in one by one do, in any order and with parts that are entered again', () => {
-  for (let seed = 1; seed < 300; seed++) {
-    const draw = numbers(seed);
-    const [walk, path, plain]: [FieldsWalk, string[], Fields] = [new FieldsWalk(), [], {}];
-    for (let step = 0; step < 60; step++) {
-      const what = draw(3);
-      if (what === 0 && path.length < 5) {
-        path.push(`f:${'abc'[draw(3)]}`);
-        walk.enter(path.at(-1) ?? '');
-      } else if (what === 1 && path.length > 0) {
-        path.pop();
-        walk.leave();
-      } else if (what === 2) {
-        walk.add();
-        if (path.length > 0) insert(plain, path);
+test(
+  'a walk collects what paths put in one by one do, in any order and with parts that are ' +
+    'entered again',
+  () => {
+    for (let seed = 1; seed < 300; seed++) {
+      const draw = numbers(seed);
+      const [walk, path, plain]: [FieldsWalk, string[], Fields] = [new FieldsWalk(), [], {}];
+      for (let step = 0; step < 60; step++) {
+        const what = draw(3);
+        if (what === 0 && path.length < 5) {
+          path.push(`f:${'abc'[draw(3)]}`);
+          walk.enter(path.at(-1) ?? '');
+        } else if (what === 1 && path.length > 0) {
+          path.pop();
+          walk.leave();
+        } else if (what === 2) {
+          walk.add();
+          if (path.length > 0) insert(plain, path);
+        }
       }
+      expect(walk.set).toEqual(plain);
     }
-    expect(walk.set).toEqual(plain);
-  }
-});
+  },
+);
 
 const untyped: Schema = { kind: 'raw' };
 function deep(levels: number): unknown {

@@ -4,15 +4,19 @@ import type { Fields } from './fields.ts';
 const here: Fields = Object.freeze({});
 
 /**
- * Collects paths on a walk from the root of a value through its parts, each of which is entered and left. It keeps the nodes on the way
- * to where the walk is: to find them anew from the root for each path makes deep values cost their depth again.
+ * Collects paths on a walk from the root of a value through its parts, each of which is entered and
+ * left. It keeps the nodes on the way to where the walk is: to find them anew from the root for
+ * each path makes deep values cost their depth again.
  */
 export class FieldsWalk {
   readonly set: Fields = {};
   readonly #path: string[] = [];
   /** Nodes of the first so many elements of the path that have one. */
   readonly #nodes: Fields[] = [this.set];
-  /** Nodes with something below them: to ask a large one whether it is empty costs as much as to list it. */
+  /**
+   * Nodes with something below them: to ask a large one whether it is empty costs as much as to
+   * list it.
+   */
   readonly #grown = new WeakSet<Fields>();
 
   get depth(): number {
@@ -38,7 +42,8 @@ export class FieldsWalk {
       const key = this.#path[i] ?? '';
       let child = own(node, key);
       // A leaf that gets something below it says by the dot that it is a member too.
-      if (child === undefined && !fresh && node !== this.set && !this.#grown.has(node)) node['.'] = here;
+      if (child === undefined && !fresh && node !== this.set && !this.#grown.has(node))
+        node['.'] = here;
       fresh = child === undefined;
       child ??= node[key] = {};
       this.#grown.add(node);

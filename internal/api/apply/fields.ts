@@ -1,9 +1,10 @@
 import { setField } from '../codec/json-text.ts';
 import { own, table } from '../../base/own.ts';
 /**
- * A set of field paths in the very form in which managedFields holds it (FieldsV1): a tree whose keys are path elements,
- * `f:name`, `k:{"name":"x"}`, `v:"a"`, `i:0`. A node is in the set when it is empty or has the key `.`.
- * Working on the wire form means that a write which changes little decodes nothing. Trees are never changed once shared.
+ * A set of field paths in the very form in which managedFields holds it (FieldsV1): a tree whose
+ * keys are path elements, `f:name`, `k:{"name":"x"}`, `v:"a"`, `i:0`. A node is in the set when it
+ * is empty or has the key `.`. Working on the wire form means that a write which changes little
+ * decodes nothing. Trees are never changed once shared.
  */
 export interface Fields {
   [element: string]: Fields;
@@ -22,7 +23,10 @@ export function isMember(node: Fields): boolean {
   return Object.hasOwn(node, '.') || isEmpty(node);
 }
 
-/** Nodes that `insert` has put something into: to ask a large one whether it is empty costs as much as to list it. */
+/**
+ * Nodes that `insert` has put something into: to ask a large one whether it is empty costs as much
+ * as to list it.
+ */
 const grown = new WeakSet<Fields>();
 
 /** Adds a path to a tree that nobody else holds. */
@@ -67,7 +71,10 @@ export function union(a: Fields, b: Fields): Fields {
   return result;
 }
 
-/** Adds all of `other` to a tree that was begun empty by the caller and grown by this alone; what is taken over is copied. */
+/**
+ * Adds all of `other` to a tree that was begun empty by the caller and grown by this alone; what is
+ * taken over is copied.
+ */
 export function absorb(into: Fields, other: Fields): void {
   for (const key in other) {
     if (key === '.') continue;
@@ -129,7 +136,11 @@ function subtract(a: Fields, b: Fields, deep: boolean): Fields {
     }
     const gone = isMember(other);
     if (gone && deep) continue;
-    put(result, key, node(isMember(mine) && !gone, subtract(children(mine), children(other), deep)));
+    put(
+      result,
+      key,
+      node(isMember(mine) && !gone, subtract(children(mine), children(other), deep)),
+    );
   }
   return result;
 }
@@ -138,7 +149,9 @@ function put(set: Fields, key: string, value: Fields | undefined): void {
   if (value !== undefined) setField(set, key, value);
 }
 
-/** Every path of the set, in Kubernetes' order: the members of a level before what is below them. */
+/**
+ * Every path of the set, in Kubernetes' order: the members of a level before what is below them.
+ */
 export function* paths(set: Fields, prefix: readonly string[] = []): Generator<readonly string[]> {
   const keys = inOrder(Object.keys(set).filter((key) => key !== '.'));
   for (const key of keys) if (isMember(set[key] as Fields)) yield [...prefix, key];
@@ -147,7 +160,10 @@ export function* paths(set: Fields, prefix: readonly string[] = []): Generator<r
 
 const ranks: Readonly<Record<string, number>> = table({ f: 0, k: 1, v: 2, i: 3 });
 
-/** An element with what its key or value says: to read that at each comparison is most of the work of a long list. */
+/**
+ * An element with what its key or value says: to read that at each comparison is most of the work
+ * of a long list.
+ */
 interface Read {
   element: string;
   value: unknown;
@@ -156,8 +172,12 @@ interface Read {
 /** Names, then keys, values and indices; numbers in keys compare as numbers. Sorts in place. */
 export function inOrder(elements: string[]): string[] {
   if (elements.length < 2) return elements;
-  if (elements.every((element) => element.startsWith('f:') || element === '.')) return elements.sort(byName);
-  const read = elements.map((element): Read => ({ element, value: element[0] === 'k' || element[0] === 'v' ? parsed(element) : undefined }));
+  if (elements.every((element) => element.startsWith('f:') || element === '.'))
+    return elements.sort(byName);
+  const read = elements.map((element): Read => ({
+    element,
+    value: element[0] === 'k' || element[0] === 'v' ? parsed(element) : undefined,
+  }));
   return read.sort(compareElements).map(({ element }) => element);
 }
 
@@ -166,12 +186,16 @@ function byName(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-function compareElements({ element: a, value }: Read, { element: b, value: otherValue }: Read): number {
+function compareElements(
+  { element: a, value }: Read,
+  { element: b, value: otherValue }: Read,
+): number {
   if (a === b) return 0;
   if (a === '.' || b === '.') return a === '.' ? -1 : 1;
   const [kind, other] = [a[0] ?? '', b[0] ?? ''];
   if (kind !== other) return (ranks[kind] ?? 9) - (ranks[other] ?? 9);
-  if (kind === 'k') return compareKeys(value as Record<string, unknown>, otherValue as Record<string, unknown>);
+  if (kind === 'k')
+    return compareKeys(value as Record<string, unknown>, otherValue as Record<string, unknown>);
   if (kind === 'v') return compareValues(value, otherValue);
   if (kind === 'i') return Number(a.slice(2)) - Number(b.slice(2));
   return a < b ? -1 : 1;
@@ -199,7 +223,8 @@ function compareKeys(a: Record<string, unknown>, b: Record<string, unknown>): nu
 /** Numbers before text before truth values, as structured-merge-diff compares values. */
 function compareValues(a: unknown, b: unknown): number {
   if (typeof a === typeof b) return a === b ? 0 : (a as string) < (b as string) ? -1 : 1;
-  const rank = (value: unknown): number => (typeof value === 'number' ? 0 : typeof value === 'string' ? 1 : 2);
+  const rank = (value: unknown): number =>
+    typeof value === 'number' ? 0 : typeof value === 'string' ? 1 : 2;
   return rank(a) - rank(b);
 }
 
@@ -222,7 +247,9 @@ export function elementText(element: string): string {
   const body = element.slice(2);
   switch (element[0]) {
     case 'k':
-      return `[${Object.entries(parsed(element) as Record<string, unknown>).map(([name, value]) => `${name}=${JSON.stringify(value)}`).join(',')}]`;
+      return `[${Object.entries(parsed(element) as Record<string, unknown>)
+        .map(([name, value]) => `${name}=${JSON.stringify(value)}`)
+        .join(',')}]`;
     case 'v':
       return `[=${body}]`;
     case 'i':
@@ -235,6 +262,10 @@ export function elementText(element: string): string {
 /** `spec`, `metadata.labels` into a set. */
 export function fieldsOf(dotted: readonly string[]): Fields {
   const set: Fields = {};
-  for (const path of dotted) insert(set, path.split('.').map((name) => `f:${name}`));
+  for (const path of dotted)
+    insert(
+      set,
+      path.split('.').map((name) => `f:${name}`),
+    );
   return set;
 }

@@ -4,7 +4,10 @@ import { isDict } from '../loose.ts';
 import { absorb, difference, isEmpty, noFields, sorted } from './fields.ts';
 import type { Fields } from './fields.ts';
 
-/** More managers that update than this are merged, oldest first, into one entry: managedFields must not grow without end. */
+/**
+ * More managers that update than this are merged, oldest first, into one entry: managedFields must
+ * not grow without end.
+ */
 export const maxUpdateManagers = 10;
 const ancientManager = 'ancient-changes';
 
@@ -21,7 +24,9 @@ export interface Managed {
 }
 
 /** Who a manager is: an applier is the same in every version. */
-export function identity(entry: Pick<Managed, 'manager' | 'operation' | 'apiVersion' | 'subresource'>): string {
+export function identity(
+  entry: Pick<Managed, 'manager' | 'operation' | 'apiVersion' | 'subresource'>,
+): string {
   const { manager, operation, apiVersion, subresource } = entry;
   return JSON.stringify({
     ...(manager ? { manager } : {}),
@@ -32,10 +37,17 @@ export function identity(entry: Pick<Managed, 'manager' | 'operation' | 'apiVers
 }
 
 /** Reads managedFields. Undefined when an entry makes no sense: then nothing of it is believed. */
-export function decodeManaged(entries: readonly ManagedFieldsEntry[] | null | undefined): Map<string, Managed> | undefined {
+export function decodeManaged(
+  entries: readonly ManagedFieldsEntry[] | null | undefined,
+): Map<string, Managed> | undefined {
   const managed = new Map<string, Managed>();
   for (const entry of entries ?? []) {
-    if ((entry.operation !== 'Apply' && entry.operation !== 'Update') || !entry.apiVersion || entry.fieldsType !== 'FieldsV1') return undefined;
+    if (
+      (entry.operation !== 'Apply' && entry.operation !== 'Update') ||
+      !entry.apiVersion ||
+      entry.fieldsType !== 'FieldsV1'
+    )
+      return undefined;
     const fields = (entry.fieldsV1 ?? noFields) as Fields;
     if (!isDict(fields)) return undefined;
     const one: Managed = {
@@ -55,7 +67,11 @@ export function decodeManaged(entries: readonly ManagedFieldsEntry[] | null | un
 /** In Kubernetes' order: appliers first, then by age and name. */
 export function encodeManaged(managed: ReadonlyMap<string, Managed>): ManagedFieldsEntry[] {
   return [...managed.values()].sort(order).map((one) => {
-    const same = one.source && one.source.fieldsV1 === one.fields && one.source.time === one.time && one.source.apiVersion === one.apiVersion;
+    const same =
+      one.source &&
+      one.source.fieldsV1 === one.fields &&
+      one.source.time === one.time &&
+      one.source.apiVersion === one.apiVersion;
     return same && one.source ? one.source : entryOf(one);
   });
 }
@@ -73,7 +89,8 @@ function entryOf(one: Managed): ManagedFieldsEntry {
   } as ManagedFieldsEntry;
 }
 
-const seconds = (time: string | undefined): number => (time === undefined ? 0 : Math.floor(Date.parse(time) / 1000));
+const seconds = (time: string | undefined): number =>
+  time === undefined ? 0 : Math.floor(Date.parse(time) / 1000);
 const text = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 function order(a: Managed, b: Managed): number {
@@ -95,7 +112,11 @@ export function setFields(managed: Map<string, Managed>, id: string, fields: Fie
 }
 
 /** Takes fields away from every manager but one. */
-export function takeFromOthers(managed: Map<string, Managed>, except: string | undefined, taken: Fields): void {
+export function takeFromOthers(
+  managed: Map<string, Managed>,
+  except: string | undefined,
+  taken: Fields,
+): void {
   if (isEmpty(taken)) return;
   for (const [id, one] of [...managed]) {
     if (id === except || !overlaps(one.fields, taken)) continue;
@@ -103,7 +124,9 @@ export function takeFromOthers(managed: Map<string, Managed>, except: string | u
   }
 }
 
-/** Any path of `taken` is a member of `fields`: spares rebuilding sets that nothing is taken from. */
+/**
+ * Any path of `taken` is a member of `fields`: spares rebuilding sets that nothing is taken from.
+ */
 export function overlaps(fields: Fields, taken: Fields): boolean {
   for (const key in taken) {
     const [mine, other] = [own(fields, key), taken[key]];
@@ -133,11 +156,20 @@ export function capManagers(managed: Map<string, Managed>): void {
   if (left <= maxUpdateManagers) return;
   updaters.sort(([idA, a], [idB, b]) => seconds(a.time) - seconds(b.time) || text(idA, idB));
   const firstOf = new Map<string, string>();
-  // Grown in place: a union for each of many managers would copy what the earlier ones left again and again.
+  // Grown in place: a union for each of many managers would copy what the earlier ones left again
+  // and again.
   const buckets = new Map<string, Fields>();
   for (const [id, one] of updaters) {
     if (left <= maxUpdateManagers) return;
-    const bucket: Managed = { manager: ancientManager, operation: 'Update', apiVersion: one.apiVersion, subresource: '', time: one.time, fields: noFields, source: undefined };
+    const bucket: Managed = {
+      manager: ancientManager,
+      operation: 'Update',
+      apiVersion: one.apiVersion,
+      subresource: '',
+      time: one.time,
+      fields: noFields,
+      source: undefined,
+    };
     const bucketId = identity(bucket);
     const first = firstOf.get(one.apiVersion);
     if (first === undefined) {

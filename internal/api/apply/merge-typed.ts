@@ -7,10 +7,15 @@ import { childSchema, itemElement, shapeOf } from './typed.ts';
 import type { TypedContext } from './typed.ts';
 
 /**
- * What results when `config` is laid over `live`: fields and items of both, those of `config` winning. Shares structure
- * with both. Undefined where nothing is left.
+ * What results when `config` is laid over `live`: fields and items of both, those of `config`
+ * winning. Shares structure with both. Undefined where nothing is left.
  */
-export function mergeTyped(schema: Schema, live: unknown, config: unknown, context: TypedContext): unknown {
+export function mergeTyped(
+  schema: Schema,
+  live: unknown,
+  config: unknown,
+  context: TypedContext,
+): unknown {
   if (config === undefined) return live;
   if (live === undefined && !isDict(config) && !Array.isArray(config)) return config;
   const shape = shapeOf(schema, config ?? live, context);
@@ -31,17 +36,28 @@ function mergeMap(schema: Schema, live: unknown, config: unknown, context: Typed
   const [left, right] = [isDict(live) ? live : {}, isDict(config) ? config : {}];
   const result: Dict = {};
   for (const key of new Set([...Object.keys(left), ...Object.keys(right)])) {
-    const merged = mergeTyped(childSchema(schema, key) ?? { kind: 'raw' }, own(left, key), own(right, key), context);
+    const merged = mergeTyped(
+      childSchema(schema, key) ?? { kind: 'raw' },
+      own(left, key),
+      own(right, key),
+      context,
+    );
     if (merged !== undefined) setField(result, key, merged);
   }
   return Object.keys(result).length === 0 ? undefined : result;
 }
 
 /**
- * Items of the live list keep their places, those of the configuration theirs: where the orders disagree the
- * configuration's wins, and what only the live list has stands where it stood between shared items.
+ * Items of the live list keep their places, those of the configuration theirs: where the orders
+ * disagree the configuration's wins, and what only the live list has stands where it stood between
+ * shared items.
  */
-function mergeList(schema: ListSchema, live: readonly unknown[], config: readonly unknown[], context: TypedContext): unknown {
+function mergeList(
+  schema: ListSchema,
+  live: readonly unknown[],
+  config: readonly unknown[],
+  context: TypedContext,
+): unknown {
   const left = live.map((item) => itemElement(schema, item));
   const right = config.map((item) => itemElement(schema, item));
   const ours = firstOf(left, live);

@@ -7,8 +7,16 @@ import type { Fields } from './fields.ts';
 import { childSchema, itemElement, shapeOf } from './typed.ts';
 import type { TypedContext } from './typed.ts';
 
-/** The value without the fields and items of the set. A map or list that loses its last entry becomes null. */
-export function removeFields(schema: Schema, value: unknown, set: Fields, context: TypedContext): unknown {
+/**
+ * The value without the fields and items of the set. A map or list that loses its last entry
+ * becomes null.
+ */
+export function removeFields(
+  schema: Schema,
+  value: unknown,
+  set: Fields,
+  context: TypedContext,
+): unknown {
   if (isEmpty(set)) return value;
   const shape = shapeOf(schema, value, context);
   if (shape === 'list' && schema.kind === 'list') {
@@ -30,7 +38,12 @@ function withoutKeys(schema: Schema, value: Dict, set: Fields, context: TypedCon
   for (const key of Object.keys(value)) {
     const below = set[`f:${key}`];
     if (below === undefined) setField(kept, key, value[key]);
-    else if (!isMember(below)) setField(kept, key, removeFields(childSchema(schema, key) ?? { kind: 'raw' }, value[key], below, context));
+    else if (!isMember(below))
+      setField(
+        kept,
+        key,
+        removeFields(childSchema(schema, key) ?? { kind: 'raw' }, value[key], below, context),
+      );
   }
   return Object.keys(kept).length > 0 ? kept : null;
 }

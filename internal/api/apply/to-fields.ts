@@ -17,7 +17,8 @@ function visit(schema: Schema, value: unknown, walk: FieldsWalk, context: TypedC
   const shape = shapeOf(schema, value, context);
   if (shape === 'leaf') {
     if (walk.depth > 0) walk.add();
-  } else if (shape === 'list' && schema.kind === 'list') items(schema, listOf(value), walk, context);
+  } else if (shape === 'list' && schema.kind === 'list')
+    items(schema, listOf(value), walk, context);
   else if (isDict(value)) keys(schema, value, walk, context);
 }
 
@@ -27,12 +28,22 @@ function keys(schema: Schema, map: Dict, walk: FieldsWalk, context: TypedContext
     if (value === undefined) continue;
     walk.enter(`f:${key}`);
     visit(childSchema(schema, key) ?? { kind: 'raw' }, value, walk, context);
-    if (value === null || (isDict(value) && Object.keys(value).length === 0) || !isDeclared(schema, key)) walk.add();
+    if (
+      value === null ||
+      (isDict(value) && Object.keys(value).length === 0) ||
+      !isDeclared(schema, key)
+    )
+      walk.add();
     walk.leave();
   }
 }
 
-function items(schema: ListSchema, list: readonly unknown[], walk: FieldsWalk, context: TypedContext): void {
+function items(
+  schema: ListSchema,
+  list: readonly unknown[],
+  walk: FieldsWalk,
+  context: TypedContext,
+): void {
   const elements = list.map((item) => itemElement(schema, item));
   const repeated = repeatedOf(elements);
   elements.forEach((element, i) => {
@@ -49,14 +60,18 @@ function repeatedOf(elements: readonly string[]): Set<string> {
   return more;
 }
 
-/** Makes every declared field on the way to a member a member too: removing the last of its fields removes it. */
+/**
+ * Makes every declared field on the way to a member a member too: removing the last of its fields
+ * removes it.
+ */
 export function withNamedParents(set: Fields, schema: Schema | undefined): Fields {
   const result: Fields = {};
   for (const element in set) {
     if (element === '.') continue;
     const node = set[element] as Fields;
     const below = withNamedParents(node, schemaBelow(schema, element));
-    const named = element.startsWith('f:') && schema !== undefined && isDeclared(schema, element.slice(2));
+    const named =
+      element.startsWith('f:') && schema !== undefined && isDeclared(schema, element.slice(2));
     const member = named || '.' in node || Object.keys(node).length === 0;
     result[element] = Object.keys(below).length === 0 ? {} : member ? { '.': {}, ...below } : below;
   }
@@ -65,5 +80,9 @@ export function withNamedParents(set: Fields, schema: Schema | undefined): Field
 
 function schemaBelow(schema: Schema | undefined, element: string): Schema | undefined {
   if (!schema) return undefined;
-  return element.startsWith('f:') ? childSchema(schema, element.slice(2)) : schema.kind === 'list' ? schema.items : undefined;
+  return element.startsWith('f:')
+    ? childSchema(schema, element.slice(2))
+    : schema.kind === 'list'
+      ? schema.items
+      : undefined;
 }

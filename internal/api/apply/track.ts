@@ -7,7 +7,15 @@ import { compareObjects, isSame, withoutFields } from './compare.ts';
 import type { Comparison } from './compare.ts';
 import { difference, fieldsOf, isEmpty, noFields, union } from './fields.ts';
 import type { Fields } from './fields.ts';
-import { capManagers, covers, decodeManaged, encodeManaged, identity, overlaps, takeFromOthers } from './managed.ts';
+import {
+  capManagers,
+  covers,
+  decodeManaged,
+  encodeManaged,
+  identity,
+  overlaps,
+  takeFromOthers,
+} from './managed.ts';
 import type { Managed } from './managed.ts';
 import { ElementError } from './typed.ts';
 import type { TypedContext } from './typed.ts';
@@ -48,28 +56,46 @@ export function emptyObject(kind: OwnedKind): KubeObject {
   return kind.custom ? ({} as KubeObject) : (zeroStruct(kind.type) as KubeObject);
 }
 
-export const apiVersionOfKind = (kind: OwnedKind): string => (kind.group ? `${kind.group}/${kind.version}` : kind.version);
+export const apiVersionOfKind = (kind: OwnedKind): string =>
+  kind.group ? `${kind.group}/${kind.version}` : kind.version;
 
 /**
- * Notes who changed what in a create (`old` undefined), update or patch: sets `object.metadata.managedFields` and
- * returns the object. Costs little where little has changed. `old` is not touched.
+ * Notes who changed what in a create (`old` undefined), update or patch: sets
+ * `object.metadata.managedFields` and returns the object. Costs little where little has changed.
+ * `old` is not touched.
  */
-export function trackUpdate(kind: OwnedKind, old: KubeObject | undefined, object: KubeObject, context: WriteContext): KubeObject {
+export function trackUpdate(
+  kind: OwnedKind,
+  old: KubeObject | undefined,
+  object: KubeObject,
+  context: WriteContext,
+): KubeObject {
   const managed = startOf(old, object, context.subresource !== '');
   delete object.metadata.managedFields;
   // An object that was not tracked from its beginning is left alone until someone applies it.
   if (managed.size === 0 && old?.metadata.uid) return object;
   const typed: TypedContext = { custom: kind.custom };
   const changes = changesOf(kind, old, object, typed);
-  // Who owns what cannot be told where items cannot: that is for validation to say, and then nobody owns anything.
+  // Who owns what cannot be told where items cannot: that is for validation to say, and then nobody
+  // owns anything.
   if (!changes) return object;
-  noteUpdate(managed, kind, withoutFields(changes, resetFields(kind, context.subresource)), context);
+  noteUpdate(
+    managed,
+    kind,
+    withoutFields(changes, resetFields(kind, context.subresource)),
+    context,
+  );
   capManagers(managed);
   setManagedFields(object, managed, old);
   return object;
 }
 
-function changesOf(kind: OwnedKind, old: KubeObject | undefined, object: KubeObject, typed: TypedContext): Comparison | undefined {
+function changesOf(
+  kind: OwnedKind,
+  old: KubeObject | undefined,
+  object: KubeObject,
+  typed: TypedContext,
+): Comparison | undefined {
   try {
     return compareObjects(kind.type, old ?? emptyObject(kind), object, typed);
   } catch (thrown) {
@@ -78,8 +104,15 @@ function changesOf(kind: OwnedKind, old: KubeObject | undefined, object: KubeObj
   }
 }
 
-/** The managers before this write. A client may bring its own managedFields, or empty ones to start anew. */
-function startOf(old: KubeObject | undefined, object: KubeObject, isSubresource: boolean): Map<string, Managed> {
+/**
+ * The managers before this write. A client may bring its own managedFields, or empty ones to start
+ * anew.
+ */
+function startOf(
+  old: KubeObject | undefined,
+  object: KubeObject,
+  isSubresource: boolean,
+): Map<string, Managed> {
   const live = (): Map<string, Managed> => decodeManaged(old?.metadata.managedFields) ?? new Map();
   if (isSubresource) return live();
   const given = object.metadata.managedFields as ManagedFieldsEntry[] | null | undefined;
@@ -89,11 +122,18 @@ function startOf(old: KubeObject | undefined, object: KubeObject, isSubresource:
 }
 
 function isReset(entries: readonly ManagedFieldsEntry[]): boolean {
-  return entries.length === 0 || (entries.length === 1 && Object.keys(entries[0] ?? {}).length === 0);
+  return (
+    entries.length === 0 || (entries.length === 1 && Object.keys(entries[0] ?? {}).length === 0)
+  );
 }
 
 /** Gives the changed fields to the manager and takes them from all others. */
-export function noteUpdate(managed: Map<string, Managed>, kind: OwnedKind, changes: Comparison, context: WriteContext): void {
+export function noteUpdate(
+  managed: Map<string, Managed>,
+  kind: OwnedKind,
+  changes: Comparison,
+  context: WriteContext,
+): void {
   if (isSame(changes)) return;
   const self: Managed = {
     manager: context.manager || 'unknown',
@@ -113,18 +153,32 @@ export function noteUpdate(managed: Map<string, Managed>, kind: OwnedKind, chang
   if (overlaps(fields, changes.removed)) fields = difference(fields, changes.removed);
   if (!isEmpty(owned) && !covers(fields, owned)) fields = union(fields, owned);
   if (isEmpty(fields)) managed.delete(id);
-  else managed.set(id, { ...self, time: isEmpty(owned) ? before?.time : context.now, fields, source: before?.source });
+  else
+    managed.set(id, {
+      ...self,
+      time: isEmpty(owned) ? before?.time : context.now,
+      fields,
+      source: before?.source,
+    });
 }
 
-/** Writes the managers into the object; the old entries stay, with their times, where nothing but time has changed. */
-export function setManagedFields(object: KubeObject, managed: ReadonlyMap<string, Managed>, old: KubeObject | undefined): void {
+/**
+ * Writes the managers into the object; the old entries stay, with their times, where nothing but
+ * time has changed.
+ */
+export function setManagedFields(
+  object: KubeObject,
+  managed: ReadonlyMap<string, Managed>,
+  old: KubeObject | undefined,
+): void {
   if (managed.size === 0) {
     delete object.metadata.managedFields;
     return;
   }
   const entries = encodeManaged(managed);
   const was = old?.metadata.managedFields;
-  object.metadata.managedFields = was && sameButTime(entries, was) && old && sameObject(object, old) ? was : entries;
+  object.metadata.managedFields =
+    was && sameButTime(entries, was) && old && sameObject(object, old) ? was : entries;
 }
 
 function sameButTime(a: readonly ManagedFieldsEntry[], b: readonly ManagedFieldsEntry[]): boolean {
@@ -132,7 +186,13 @@ function sameButTime(a: readonly ManagedFieldsEntry[], b: readonly ManagedFields
     a.length === b.length &&
     a.every((entry, i) => {
       const other = b[i];
-      return entry === other || (other !== undefined && identity(entry as Managed) === identity(other as Managed) && entry.apiVersion === other.apiVersion && jsonEqual(entry.fieldsV1, other.fieldsV1));
+      return (
+        entry === other ||
+        (other !== undefined &&
+          identity(entry as Managed) === identity(other as Managed) &&
+          entry.apiVersion === other.apiVersion &&
+          jsonEqual(entry.fieldsV1, other.fieldsV1))
+      );
     })
   );
 }
@@ -140,7 +200,12 @@ function sameButTime(a: readonly ManagedFieldsEntry[], b: readonly ManagedFields
 /** Equal but for managedFields, resourceVersion and generation. */
 export function sameObject(a: KubeObject, b: KubeObject): boolean {
   const bare = (object: KubeObject): unknown => {
-    const { managedFields: _fields, resourceVersion: _version, generation: _generation, ...metadata } = object.metadata;
+    const {
+      managedFields: _fields,
+      resourceVersion: _version,
+      generation: _generation,
+      ...metadata
+    } = object.metadata;
     return { ...object, metadata };
   };
   return jsonEqual(bare(a), bare(b));

@@ -5,8 +5,8 @@ import type { Dict } from '../loose.ts';
 import { ApiError } from '../status.ts';
 
 /**
- * How a value is owned: as a whole (`leaf`), field by field, or item by item. Values without a type are a whole in
- * built-in kinds; in custom ones their objects are owned field by field.
+ * How a value is owned: as a whole (`leaf`), field by field, or item by item. Values without a type
+ * are a whole in built-in kinds; in custom ones their objects are owned field by field.
  */
 export type Shape = 'leaf' | 'map' | 'list';
 
@@ -36,7 +36,14 @@ const text: Schema = { kind: 'string' };
 export function childSchema(schema: Schema, key: string): Schema | undefined {
   switch (schema.kind) {
     case 'struct':
-      return schema.fields.get(key)?.type ?? (schema.preserveUnknown ? untyped : schema.typeMeta && (key === 'apiVersion' || key === 'kind') ? text : undefined);
+      return (
+        schema.fields.get(key)?.type ??
+        (schema.preserveUnknown
+          ? untyped
+          : schema.typeMeta && (key === 'apiVersion' || key === 'kind')
+            ? text
+            : undefined)
+      );
     case 'map':
       return schema.values;
     case 'raw':
@@ -48,19 +55,29 @@ export function childSchema(schema: Schema, key: string): Schema | undefined {
 
 /** The type names this field; else the key is data, as in a map of labels. */
 export function isDeclared(schema: Schema, key: string): boolean {
-  return schema.kind === 'struct' && (schema.fields.has(key) || (schema.typeMeta && (key === 'apiVersion' || key === 'kind')));
+  return (
+    schema.kind === 'struct' &&
+    (schema.fields.has(key) || (schema.typeMeta && (key === 'apiVersion' || key === 'kind')))
+  );
 }
 
 /** The path element of an item. Throws where an item cannot be told from others. */
 export function itemElement(list: ListSchema, item: unknown): string {
   if (list.listType === 'set') {
-    if (isDict(item)) throw new ElementError("associative list without keys has an element that's a map type");
-    if (Array.isArray(item)) throw new ElementError('not supported: associative list with lists as elements');
-    if (item === null || item === undefined) throw new ElementError("associative list without keys has an element that's an explicit null");
+    if (isDict(item))
+      throw new ElementError("associative list without keys has an element that's a map type");
+    if (Array.isArray(item))
+      throw new ElementError('not supported: associative list with lists as elements');
+    if (item === null || item === undefined)
+      throw new ElementError(
+        "associative list without keys has an element that's an explicit null",
+      );
     return `v:${JSON.stringify(item)}`;
   }
-  if (item === null || item === undefined) throw new ElementError('associative list with keys may not have a null element');
-  if (!isDict(item)) throw new ElementError('associative list with keys may not have non-map elements');
+  if (item === null || item === undefined)
+    throw new ElementError('associative list with keys may not have a null element');
+  if (!isDict(item))
+    throw new ElementError('associative list with keys may not have non-map elements');
   return keyedElement(list, item);
 }
 
@@ -78,7 +95,10 @@ function keyedElement(list: ListSchema, item: Dict): string {
   }
   if (element === '') {
     const keys = `[${list.mapKeys.map((k) => JSON.stringify(k)).join(' ')}]`;
-    throw new ElementError(`associative list with keys has an element that omits all key fields ${keys} (and doesn't have default values for any key fields)`);
+    throw new ElementError(
+      `associative list with keys has an element that omits all key fields ${keys} (and ` +
+        `doesn't have default values for any key fields)`,
+    );
   }
   return `${element}}`;
 }

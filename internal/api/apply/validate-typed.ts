@@ -12,11 +12,14 @@ export function typedErrors(schema: Schema, value: unknown): string[] {
 
 /** All of them in one text, as structured-merge-diff prints them. */
 export function typedErrorText(errors: readonly string[]): string {
-  return errors.length === 1 ? (errors[0] ?? '') : ['errors:', ...errors.map((e) => `  ${e}`)].join('\n');
+  return errors.length === 1
+    ? (errors[0] ?? '')
+    : ['errors:', ...errors.map((e) => `  ${e}`)].join('\n');
 }
 
 function check(schema: Schema, value: unknown, path: string, errors: string[]): void {
-  const fail = (message: string): void => void errors.push(path === '' ? message : `${path}: ${message}`);
+  const fail = (message: string): void =>
+    void errors.push(path === '' ? message : `${path}: ${message}`);
   if (value === null || value === undefined) return;
   switch (schema.kind) {
     case 'struct':
@@ -50,11 +53,17 @@ function check(schema: Schema, value: unknown, path: string, errors: string[]): 
       if (typeof value === 'object') fail(`expected any scalar, got ${shown(value)}`);
       return;
     default:
-      if (typeof value !== 'string') fail(`expected string, got &value.valueUnstructured{Value:${shown(value)}}`);
+      if (typeof value !== 'string')
+        fail(`expected string, got &value.valueUnstructured{Value:${shown(value)}}`);
   }
 }
 
-function list(schema: Extract<Schema, { kind: 'list' }>, items: readonly unknown[], path: string, errors: string[]): void {
+function list(
+  schema: Extract<Schema, { kind: 'list' }>,
+  items: readonly unknown[],
+  path: string,
+  errors: string[],
+): void {
   const seen = new Set<string>();
   for (let i = 0; i < items.length; i++) {
     let element = `i:${i}`;
@@ -66,7 +75,8 @@ function list(schema: Extract<Schema, { kind: 'list' }>, items: readonly unknown
         errors.push(`${path}: element ${i}: ${thrown.message}`);
         return;
       }
-      if (seen.has(element)) errors.push(`${path}: duplicate entries for key ${elementText(element)}`);
+      if (seen.has(element))
+        errors.push(`${path}: duplicate entries for key ${elementText(element)}`);
       seen.add(element);
     }
     check(schema.items, items[i], path + elementText(element), errors);
@@ -74,9 +84,21 @@ function list(schema: Extract<Schema, { kind: 'list' }>, items: readonly unknown
 }
 
 function shown(value: unknown): string {
-  return typeof value === 'string' ? JSON.stringify(value) : isDict(value) ? JSON.stringify(value) : Array.isArray(value) ? JSON.stringify(value) : String(value);
+  return typeof value === 'string'
+    ? JSON.stringify(value)
+    : isDict(value)
+      ? JSON.stringify(value)
+      : Array.isArray(value)
+        ? JSON.stringify(value)
+        : String(value);
 }
 
 function goType(value: unknown): string {
-  return Array.isArray(value) ? '[]interface {}' : isDict(value) ? 'map[string]interface {}' : typeof value === 'boolean' ? 'bool' : 'string';
+  return Array.isArray(value)
+    ? '[]interface {}'
+    : isDict(value)
+      ? 'map[string]interface {}'
+      : typeof value === 'boolean'
+        ? 'bool'
+        : 'string';
 }

@@ -1,6 +1,9 @@
 import type { Value } from './values.ts';
 
-/** The tree of an expression in the Common Expression Language. `at` is the offset of a node in the text. */
+/**
+ * The tree of an expression in the Common Expression Language. `at` is the offset of a node in the
+ * text.
+ */
 export type Node =
   | { kind: 'literal'; at: number; value: Value }
   | { kind: 'ident'; at: number; name: string }
@@ -12,10 +15,20 @@ export type Node =
   | { kind: 'list'; at: number; items: ListItem[] }
   | { kind: 'map'; at: number; entries: MapEntry[] }
   | { kind: 'struct'; at: number; name: string; fields: StructField[] }
-  | { kind: 'bind'; at: number; how: 'optMap' | 'optFlatMap' | 'cel.bind'; name: string; init: Node; body: Node }
+  | {
+      kind: 'bind';
+      at: number;
+      how: 'optMap' | 'optFlatMap' | 'cel.bind';
+      name: string;
+      init: Node;
+      body: Node;
+    }
   | FoldNode;
 
-/** A macro over a list or map, a node of its own rather than a loop over hidden names. With two names the first is index or key. */
+/**
+ * A macro over a list or map, a node of its own rather than a loop over hidden names. With two
+ * names the first is index or key.
+ */
 export interface FoldNode {
   kind: 'fold';
   at: number;
@@ -26,7 +39,16 @@ export interface FoldNode {
   body: Node;
 }
 
-export type FoldMacro = 'all' | 'exists' | 'existsOne' | 'map' | 'filter' | 'transformList' | 'transformMap' | 'transformMapEntry' | 'sortBy';
+export type FoldMacro =
+  | 'all'
+  | 'exists'
+  | 'existsOne'
+  | 'map'
+  | 'filter'
+  | 'transformList'
+  | 'transformMap'
+  | 'transformMapEntry'
+  | 'sortBy';
 
 export interface ListItem {
   optional: boolean;

@@ -4,7 +4,18 @@ import { typeNames } from './evaluate.ts';
 import { isPattern } from './libraries/strings.ts';
 import { dottedName } from './parser.ts';
 import type { Overload, Registry } from './registry.ts';
-import { bool, dyn, fieldType, int, listOf, mapOf, optionalOf, showType, string, type CelType } from './types.ts';
+import {
+  bool,
+  dyn,
+  fieldType,
+  int,
+  listOf,
+  mapOf,
+  optionalOf,
+  showType,
+  string,
+  type CelType,
+} from './types.ts';
 import { kindOf, parseDuration, parseTimestamp, type Value } from './values.ts';
 
 /** What an expression may speak of. */
@@ -32,7 +43,10 @@ export interface Checked {
 
 const typeType: CelType = { kind: 'type' };
 
-/** Finds what cannot be meant: unknown names, unknown fields, calls that fit no signature. What is dyn is left to run time. */
+/**
+ * Finds what cannot be meant: unknown names, unknown fields, calls that fit no signature. What is
+ * dyn is left to run time.
+ */
 export class Checker {
   readonly issues: Issue[] = [];
   readonly checked: Checked = { types: new Map(), overloads: new Map() };
@@ -86,13 +100,17 @@ export class Checker {
 
   #find(name: string, names: Names | undefined): CelType | undefined {
     for (let at = names; at; at = at.outer) if (at.name === name) return at.type;
-    return Object.hasOwn(this.#environment.variables, name) ? this.#environment.variables[name] : undefined;
+    return Object.hasOwn(this.#environment.variables, name)
+      ? this.#environment.variables[name]
+      : undefined;
   }
 
   #ident(node: Node & { kind: 'ident' }, names: Names | undefined): CelType {
     const type = this.#find(node.name, names);
     if (type) return type;
-    return typeNames.has(node.name) ? typeType : this.#report(node.at, `undeclared reference to '${node.name}' (in container '')`);
+    return typeNames.has(node.name)
+      ? typeType
+      : this.#report(node.at, `undeclared reference to '${node.name}' (in container '')`);
   }
 
   #select(node: Node & { kind: 'select' }, names: Names | undefined): CelType {
@@ -100,7 +118,8 @@ export class Checker {
     if (dotted !== undefined && typeNames.has(dotted)) return typeType;
     const operand = this.check(node.operand, names);
     // A variable of an opaque one: authorizer.requestResource.
-    const variable = operand.kind === 'opaque' && dotted !== undefined ? this.#find(dotted, undefined) : undefined;
+    const variable =
+      operand.kind === 'opaque' && dotted !== undefined ? this.#find(dotted, undefined) : undefined;
     if (variable) return variable;
     const chained = operand.kind === 'optional';
     const found = this.#field(chained ? operand.value : operand, node);
@@ -117,7 +136,9 @@ export class Checker {
       case 'map':
         return owner.value;
       case 'object':
-        return fieldType(owner, node.field) ?? this.#report(node.at, `undefined field '${node.field}'`);
+        return (
+          fieldType(owner, node.field) ?? this.#report(node.at, `undefined field '${node.field}'`)
+        );
       default:
         return this.#report(node.at, `type '${showType(owner)}' does not support field selection`);
     }
@@ -134,10 +155,17 @@ export class Checker {
   #element(owner: CelType, index: CelType, at: number): CelType {
     if (owner.kind === 'dyn' || owner.kind === 'param') return dyn;
     const indexOk = index.kind === 'dyn' || index.kind === 'param';
-    if (owner.kind === 'list' && (indexOk || index.kind === 'int' || index.kind === 'uint' || index.kind === 'double')) return owner.element;
+    if (
+      owner.kind === 'list' &&
+      (indexOk || index.kind === 'int' || index.kind === 'uint' || index.kind === 'double')
+    )
+      return owner.element;
     if (owner.kind === 'map' && assignable(owner.key, index, new Map())) return owner.value;
     if (owner.kind === 'object' && (indexOk || index.kind === 'string')) return dyn;
-    return this.#report(at, `found no matching overload for '_[_]' applied to '(${showType(owner)}, ${showType(index)})'`);
+    return this.#report(
+      at,
+      `found no matching overload for '_[_]' applied to '(${showType(owner)}, ${showType(index)})'`,
+    );
   }
 
   #call(node: Node & { kind: 'call' }, names: Names | undefined): CelType {
@@ -145,12 +173,16 @@ export class Checker {
     const receiver = node.target !== undefined;
     const isFormat = receiver && node.name === 'format';
     if (isFormat) this.#mixed++;
-    const types = [...(node.target ? [node.target] : []), ...node.args].map((arg) => this.check(arg, names));
+    const types = [...(node.target ? [node.target] : []), ...node.args].map((arg) =>
+      this.check(arg, names),
+    );
     if (isFormat) this.#mixed--;
     this.#literal(node);
     const [library = '', inLibrary] = node.name.split('.');
-    if (inLibrary && patching.has(library) && !this.#environment.structs) return this.#report(node.at, `undeclared reference to '${library}' (in container '')`);
-    if (!registry.has(node.name)) return this.#report(node.at, `undeclared reference to '${node.name}' (in container '')`);
+    if (inLibrary && patching.has(library) && !this.#environment.structs)
+      return this.#report(node.at, `undeclared reference to '${library}' (in container '')`);
+    if (!registry.has(node.name))
+      return this.#report(node.at, `undeclared reference to '${node.name}' (in container '')`);
     const results: CelType[] = [];
     const fitting: Overload[] = [];
     for (const overload of registry.find(node.name, receiver, types.length)) {
@@ -163,15 +195,25 @@ export class Checker {
     const [first] = results;
     if (first) return results.every((one) => showType(one) === showType(first)) ? first : dyn;
     const shown = types.map(showType);
-    const applied = receiver ? `${shown[0]}.(${shown.slice(1).join(', ')})` : `(${shown.join(', ')})`;
-    return this.#report(node.at, `found no matching overload for '${node.name}' applied to '${applied}'`);
+    const applied = receiver
+      ? `${shown[0]}.(${shown.slice(1).join(', ')})`
+      : `(${shown.join(', ')})`;
+    return this.#report(
+      node.at,
+      `found no matching overload for '${node.name}' applied to '${applied}'`,
+    );
   }
 
   /** What is written down can be tried at once. */
   #literal({ name, target, args: [first] }: Node & { kind: 'call' }): void {
     if (first?.kind !== 'literal' || typeof first.value !== 'string') return;
     const text = first.value;
-    const isWrong = name === 'matches' ? target !== undefined && !isPattern(text) : name === 'duration' ? !parseDuration(text) : name === 'timestamp' && !parseTimestamp(text);
+    const isWrong =
+      name === 'matches'
+        ? target !== undefined && !isPattern(text)
+        : name === 'duration'
+          ? !parseDuration(text)
+          : name === 'timestamp' && !parseTimestamp(text);
     if (isWrong) this.#report(first.at, `invalid ${name} argument`);
   }
 
@@ -180,7 +222,11 @@ export class Checker {
     const [first] = types;
     const other = first && types.findIndex((type) => !isAlike(first, type));
     const at = other === undefined ? undefined : nodes[other]?.at;
-    if (first && at !== undefined && this.#mixed === 0) this.#report(at, `expected type '${showType(first)}' but found '${showType(types[other ?? 0] ?? dyn)}'`);
+    if (first && at !== undefined && this.#mixed === 0)
+      this.#report(
+        at,
+        `expected type '${showType(first)}' but found '${showType(types[other ?? 0] ?? dyn)}'`,
+      );
     return joinTypes(types);
   }
 
@@ -188,7 +234,11 @@ export class Checker {
     const left = this.check(node.left, names);
     const right = this.check(node.right, names);
     if (isBool(left) && isBool(right)) return bool;
-    this.#report(node.at, `found no matching overload for '_${node.op}_' applied to '(${showType(left)}, ${showType(right)})'`);
+    this.#report(
+      node.at,
+      `found no matching overload for '_${node.op}_' applied to '(${showType(left)}, ` +
+        `${showType(right)})'`,
+    );
     return bool;
   }
 
@@ -197,8 +247,13 @@ export class Checker {
     const yes = this.check(node.yes, names);
     const no = this.check(node.no, names);
     const bound = new Map<string, CelType>();
-    if (isBool(condition) && assignable(yes, no, bound)) return yes.kind === 'null_type' || isEmpty(yes) ? no : yes;
-    return this.#report(node.at, `found no matching overload for '_?_:_' applied to '(${[condition, yes, no].map(showType).join(', ')})'`);
+    if (isBool(condition) && assignable(yes, no, bound))
+      return yes.kind === 'null_type' || isEmpty(yes) ? no : yes;
+    return this.#report(
+      node.at,
+      `found no matching overload for '_?_:_' applied to ` +
+        `'(${[condition, yes, no].map(showType).join(', ')})'`,
+    );
   }
 
   #inner(type: CelType, optional: boolean): CelType {
@@ -207,25 +262,47 @@ export class Checker {
 
   #list(node: Node & { kind: 'list' }, names: Names | undefined): CelType {
     const items = node.items.map((item) => item.value);
-    return listOf(this.#alike(items, node.items.map((item) => this.#inner(this.check(item.value, names), item.optional))));
+    return listOf(
+      this.#alike(
+        items,
+        node.items.map((item) => this.#inner(this.check(item.value, names), item.optional)),
+      ),
+    );
   }
 
   #map(node: Node & { kind: 'map' }, names: Names | undefined): CelType {
     const keys = node.entries.map((entry) => this.check(entry.key, names));
-    const values = node.entries.map((entry) => this.#inner(this.check(entry.value, names), entry.optional));
-    return mapOf(this.#alike(node.entries.map((entry) => entry.key), keys), this.#alike(node.entries.map((entry) => entry.value), values));
+    const values = node.entries.map((entry) =>
+      this.#inner(this.check(entry.value, names), entry.optional),
+    );
+    return mapOf(
+      this.#alike(
+        node.entries.map((entry) => entry.key),
+        keys,
+      ),
+      this.#alike(
+        node.entries.map((entry) => entry.value),
+        values,
+      ),
+    );
   }
 
   #struct(node: Node & { kind: 'struct' }, names: Names | undefined): CelType {
     for (const field of node.fields) this.check(field.value, names);
-    if (!this.#environment.structs?.(node.name)) return this.#report(node.at, `undeclared reference to '${node.name}' (in container '')`);
+    if (!this.#environment.structs?.(node.name))
+      return this.#report(node.at, `undeclared reference to '${node.name}' (in container '')`);
     return { kind: 'object', name: node.name, fields: new Map(), open: true };
   }
 
   #bind(node: Node & { kind: 'bind' }, names: Names | undefined): CelType {
     const init = this.check(node.init, names);
-    if (node.how === 'cel.bind') return this.check(node.body, { name: node.name, type: init, outer: names });
-    if (init.kind !== 'optional' && init.kind !== 'dyn') this.#report(node.at, `found no matching overload for '${node.how}' applied to '${showType(init)}'`);
+    if (node.how === 'cel.bind')
+      return this.check(node.body, { name: node.name, type: init, outer: names });
+    if (init.kind !== 'optional' && init.kind !== 'dyn')
+      this.#report(
+        node.at,
+        `found no matching overload for '${node.how}' applied to '${showType(init)}'`,
+      );
     const type = init.kind === 'optional' ? init.value : dyn;
     const body = this.check(node.body, { name: node.name, type, outer: names });
     return node.how === 'optMap' ? optionalOf(body) : body;
@@ -236,7 +313,10 @@ export class Checker {
     const [key, value] = this.#ranged(operand, node);
     const [first = '', second] = node.names;
     const single = operand.kind === 'map' ? key : value;
-    const names: Names = second === undefined ? { name: first, type: single, outer } : { name: second, type: value, outer: { name: first, type: key, outer } };
+    const names: Names =
+      second === undefined
+        ? { name: first, type: single, outer }
+        : { name: second, type: value, outer: { name: first, type: key, outer } };
     if (node.filter) this.#mustBeBool(node.filter, this.check(node.filter, names));
     const body = this.check(node.body, names);
     switch (node.macro) {
@@ -265,7 +345,11 @@ export class Checker {
     if (operand.kind === 'map') return [operand.key, operand.value];
     if (operand.kind === 'object') return [string, dyn];
     if (operand.kind !== 'dyn' && operand.kind !== 'param') {
-      this.#report(node.operand.at, `expression of type '${showType(operand)}' cannot be range of a comprehension (must be list, map, or dynamic)`);
+      this.#report(
+        node.operand.at,
+        `expression of type '${showType(operand)}' cannot be range of a comprehension (must ` +
+          'be list, map, or dynamic)',
+      );
     }
     return [dyn, dyn];
   }
@@ -275,8 +359,11 @@ export class Checker {
   }
 }
 
-const isBool = (type: CelType): boolean => type.kind === 'bool' || type.kind === 'dyn' || type.kind === 'param';
-const isEmpty = (type: CelType): boolean => (type.kind === 'list' && type.element.kind === 'dyn') || (type.kind === 'map' && type.value.kind === 'dyn');
+const isBool = (type: CelType): boolean =>
+  type.kind === 'bool' || type.kind === 'dyn' || type.kind === 'param';
+const isEmpty = (type: CelType): boolean =>
+  (type.kind === 'list' && type.element.kind === 'dyn') ||
+  (type.kind === 'map' && type.value.kind === 'dyn');
 
 function literalType(value: Value): CelType {
   return { kind: kindOf(value) as 'dyn' };
@@ -299,21 +386,36 @@ function isAlike(a: CelType, b: CelType): boolean {
 
 const nullable = new Set(['null_type', 'object', 'opaque', 'timestamp', 'duration', 'optional']);
 
-/** Whether a value of `type` may stand where `wanted` is asked for. Parameters are bound as they are met. */
+/**
+ * Whether a value of `type` may stand where `wanted` is asked for. Parameters are bound as they are
+ * met.
+ */
 export function assignable(wanted: CelType, type: CelType, bound: Map<string, CelType>): boolean {
   if (wanted.kind === 'param') {
     const before = bound.get(wanted.name);
-    if (before && before.kind !== 'dyn' && before.kind !== 'null_type') return assignable(before, type, bound);
+    if (before && before.kind !== 'dyn' && before.kind !== 'null_type')
+      return assignable(before, type, bound);
     bound.set(wanted.name, type);
     return true;
   }
   if (wanted.kind === 'dyn' || type.kind === 'dyn' || type.kind === 'param') return true;
   if (wanted.kind === 'null_type') return nullable.has(type.kind);
   if (type.kind === 'null_type') return nullable.has(wanted.kind);
-  if (wanted.kind === 'list') return type.kind === 'list' && assignable(wanted.element, type.element, bound);
-  if (wanted.kind === 'map') return type.kind === 'object' || (type.kind === 'map' && assignable(wanted.key, type.key, bound) && assignable(wanted.value, type.value, bound));
-  if (wanted.kind === 'optional') return type.kind === 'optional' && assignable(wanted.value, type.value, bound);
-  if (wanted.kind === 'object' || wanted.kind === 'opaque') return (type.kind === 'object' || type.kind === 'opaque') && showType(type) === showType(wanted);
+  if (wanted.kind === 'list')
+    return type.kind === 'list' && assignable(wanted.element, type.element, bound);
+  if (wanted.kind === 'map')
+    return (
+      type.kind === 'object' ||
+      (type.kind === 'map' &&
+        assignable(wanted.key, type.key, bound) &&
+        assignable(wanted.value, type.value, bound))
+    );
+  if (wanted.kind === 'optional')
+    return type.kind === 'optional' && assignable(wanted.value, type.value, bound);
+  if (wanted.kind === 'object' || wanted.kind === 'opaque')
+    return (
+      (type.kind === 'object' || type.kind === 'opaque') && showType(type) === showType(wanted)
+    );
   return wanted.kind === type.kind;
 }
 

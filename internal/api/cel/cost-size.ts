@@ -20,11 +20,26 @@ export const most = 2 ** 64;
 export const unknownSize: Size = { min: 0, max: most };
 export const exactly = (n: number): Size => ({ min: n, max: n });
 
-export const plus = (...costs: number[]): number => Math.min(most, costs.reduce((a, b) => a + b, 0));
-export const times = (a: number, b: number): number => (a === 0 || b === 0 ? 0 : Math.min(most, a * b));
+export const plus = (...costs: number[]): number =>
+  Math.min(
+    most,
+    costs.reduce((a, b) => a + b, 0),
+  );
+export const times = (a: number, b: number): number =>
+  a === 0 || b === 0 ? 0 : Math.min(most, a * b);
 /** Rounded up, as every cost that comes from a length. */
-export const scaled = (size: number, factor: number): number => Math.min(most, Math.ceil(size * factor));
+export const scaled = (size: number, factor: number): number =>
+  Math.min(most, Math.ceil(size * factor));
 
-export const addSizes = (a: Size, b: Size): Size => ({ min: plus(a.min, b.min), max: plus(a.max, b.max) });
-export const multiplySizes = (a: Size, b: Size): Size => ({ min: times(a.min, b.min), max: times(a.max, b.max) });
-export const unite = (a: Size, b: Size): Size => ({ min: Math.min(a.min, b.min), max: Math.max(a.max, b.max) });
+export const addSizes = (a: Size, b: Size): Size => ({
+  min: plus(a.min, b.min),
+  max: plus(a.max, b.max),
+});
+export const multiplySizes = (a: Size, b: Size): Size => ({
+  min: times(a.min, b.min),
+  max: times(a.max, b.max),
+});
+export const unite = (a: Size, b: Size): Size => ({
+  min: Math.min(a.min, b.min),
+  max: Math.max(a.max, b.max),
+});

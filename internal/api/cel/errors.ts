@@ -13,7 +13,10 @@ export function showIssue(source: string, issue: Issue): string {
   const start = before.lastIndexOf('\n') + 1;
   const column = Array.from(source.slice(start, issue.at)).length;
   const text = source.split('\n')[line - 1] ?? '';
-  return `ERROR: <input>:${line}:${column + 1}: ${issue.message}\n | ${text.replaceAll('\t', ' ')}\n | ${'.'.repeat(column)}^`;
+  return (
+    `ERROR: <input>:${line}:${column + 1}: ${issue.message}\n | ${text.replaceAll('\t', ' ')}\n` +
+    ` | ${'.'.repeat(column)}^`
+  );
 }
 
 /** The text is no expression, or cannot be meant. */
@@ -21,12 +24,21 @@ export class CelCompileError extends SkiffError {
   readonly issues: readonly Issue[];
 
   constructor(source: string, issues: readonly Issue[]) {
-    super(issues.toSorted((a, b) => a.at - b.at).map((issue) => showIssue(source, issue)).join('\n'), { code: 'CelCompile', op: 'cel.compile' });
+    super(
+      issues
+        .toSorted((a, b) => a.at - b.at)
+        .map((issue) => showIssue(source, issue))
+        .join('\n'),
+      { code: 'CelCompile', op: 'cel.compile' },
+    );
     this.issues = issues;
   }
 }
 
-/** An expression that cannot be evaluated for these values. `||`, `&&`, all and exists may absorb it. */
+/**
+ * An expression that cannot be evaluated for these values. `||`, `&&`, all and exists may absorb
+ * it.
+ */
 export class CelError extends SkiffError {
   constructor(message: string) {
     super(message, { code: 'CelEvaluation', op: 'cel.evaluate' });
@@ -36,7 +48,10 @@ export class CelError extends SkiffError {
 /** More work than the caller allows. Nothing absorbs it. */
 export class CelBudgetError extends SkiffError {
   constructor() {
-    super('operation cancelled: actual cost limit exceeded', { code: 'CelBudget', op: 'cel.evaluate' });
+    super('operation cancelled: actual cost limit exceeded', {
+      code: 'CelBudget',
+      op: 'cel.evaluate',
+    });
   }
 }
 

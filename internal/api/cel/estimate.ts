@@ -6,7 +6,10 @@ import { dottedName } from './parser.ts';
 import type { CelType } from './types.ts';
 import { typeNames } from './evaluate.ts';
 
-/** Where in the schema a value stands. undefined: nowhere; null: somewhere the schema does not say anything about. */
+/**
+ * Where in the schema a value stands. undefined: nowhere; null: somewhere the schema does not say
+ * anything about.
+ */
 type Place = Declared | null | undefined;
 
 /** Sizes of the keys (or indexes) and values of a list or map that the expression itself makes. */
@@ -29,8 +32,9 @@ const mapBase = 30;
 const structBase = 40;
 
 /**
- * What an expression costs at worst, by what a schema says about lengths: Kubernetes' estimate of rules.
- * Macros cost what the loop costs that they stand for. Every variable is taken for the schema's root.
+ * What an expression costs at worst, by what a schema says about lengths: Kubernetes' estimate of
+ * rules. Macros cost what the loop costs that they stand for. Every variable is taken for the
+ * schema's root.
  */
 export function estimateCost(ast: Node, checked: Checked, root: Declared): number {
   return new Estimator(checked, root).cost(ast, undefined);
@@ -82,11 +86,16 @@ class Estimator {
     return this.#checked.types.get(node) ?? { kind: 'dyn' };
   }
 
-  /** One step into the schema. From nowhere it leads to the root, as upstream drops the first name of every path. */
+  /**
+   * One step into the schema. From nowhere it leads to the root, as upstream drops the first name
+   * of every path.
+   */
   #step(from: Place, to: 'items' | 'keys' | { field: string }): Place {
     if (from === undefined) return this.#root;
     if (from === null) return null;
-    return (typeof to === 'object' ? from.fields?.get(to.field) ?? from.others : from[to]) ?? null;
+    return (
+      (typeof to === 'object' ? (from.fields?.get(to.field) ?? from.others) : from[to]) ?? null
+    );
   }
 
   #size(node: Node, locals: Local | undefined): Size | undefined {
@@ -107,7 +116,10 @@ class Estimator {
   }
 
   #entry(node: Node, locals: Local | undefined): Entry | undefined {
-    return this.#entries.get(node) ?? (node.kind === 'ident' ? findLocal(node.name, locals)?.entry : undefined);
+    return (
+      this.#entries.get(node) ??
+      (node.kind === 'ident' ? findLocal(node.name, locals)?.entry : undefined)
+    );
   }
 
   #set(node: Node, size: Size | undefined, entry: Entry | undefined): void {
@@ -138,20 +150,39 @@ class Estimator {
     const cost = plus(this.cost(node.operand, locals), this.cost(node.index, locals), 1);
     if (node.optional || this.#type(node.operand).kind === 'optional') return cost;
     this.#places.set(node, this.#step(this.#placeOf(node.operand, locals), 'items'));
-    this.#set(node, this.#entry(node.operand, locals)?.value ?? this.#size(node, locals), undefined);
+    this.#set(
+      node,
+      this.#entry(node.operand, locals)?.value ?? this.#size(node, locals),
+      undefined,
+    );
     return cost;
   }
 
   #part(node: Node, locals: Local | undefined): CallPart {
     const type = this.#type(node);
-    const of = type.kind === 'list' ? type.element : type.kind === 'map' ? type.key : type.kind === 'optional' ? type.value : undefined;
+    const of =
+      type.kind === 'list'
+        ? type.element
+        : type.kind === 'map'
+          ? type.key
+          : type.kind === 'optional'
+            ? type.value
+            : undefined;
     const from = this.#placeOf(node, locals);
     const place = from === undefined ? undefined : this.#step(from, 'items');
-    return { node, type, size: this.#sizeOrUnknown(node, locals), item: of && { type: of, size: place ? { min: 0, max: place.max } : unknownSize } };
+    return {
+      node,
+      type,
+      size: this.#sizeOrUnknown(node, locals),
+      item: of && { type: of, size: place ? { min: 0, max: place.max } : unknownSize },
+    };
   }
 
   #call(node: Node & { kind: 'call' }, locals: Local | undefined): number {
-    let cost = node.args.reduce((sum, arg) => plus(sum, this.cost(arg, locals)), node.target ? this.cost(node.target, locals) : 0);
+    let cost = node.args.reduce(
+      (sum, arg) => plus(sum, this.cost(arg, locals)),
+      node.target ? this.cost(node.target, locals) : 0,
+    );
     const [first, second] = node.args;
     if (node.name === 'dyn' && first) {
       this.#set(node, this.#size(first, locals), this.#entry(first, locals));
@@ -165,7 +196,10 @@ class Estimator {
       worst = Math.max(worst, one.cost);
       const result = one.size ?? this.#size(node, locals);
       if (result) size = size ? unite(size, result) : result;
-      const added = node.name === '_+_' && first && second && isLong(overload.params[0]) ? uniteEntries(this.#entry(first, locals), this.#entry(second, locals)) : undefined;
+      const added =
+        node.name === '_+_' && first && second && isLong(overload.params[0])
+          ? uniteEntries(this.#entry(first, locals), this.#entry(second, locals))
+          : undefined;
       this.#set(node, undefined, added);
     }
     this.#set(node, size, undefined);
@@ -176,12 +210,18 @@ class Estimator {
     const condition = this.cost(node.condition, locals);
     const cost = plus(condition, Math.max(this.cost(node.yes, locals), this.cost(node.no, locals)));
     const size = unite(this.#sizeOrUnknown(node.yes, locals), this.#sizeOrUnknown(node.no, locals));
-    this.#set(node, size, uniteEntries(this.#entry(node.yes, locals), this.#entry(node.no, locals)));
+    this.#set(
+      node,
+      size,
+      uniteEntries(this.#entry(node.yes, locals), this.#entry(node.no, locals)),
+    );
     return cost;
   }
 
   #united(nodes: readonly Node[], locals: Local | undefined): Size {
-    return nodes.length === 0 ? exactly(0) : nodes.map((one) => this.#sizeOrUnknown(one, locals)).reduce(unite);
+    return nodes.length === 0
+      ? exactly(0)
+      : nodes.map((one) => this.#sizeOrUnknown(one, locals)).reduce(unite);
   }
 
   #list(node: Node & { kind: 'list' }, locals: Local | undefined): number {
@@ -195,13 +235,23 @@ class Estimator {
     const keys = node.entries.map((entry) => entry.key);
     const values = node.entries.map((entry) => entry.value);
     const cost = plus(mapBase, ...[...keys, ...values].map((one) => this.cost(one, locals)));
-    this.#entries.set(node, { isList: false, key: this.#united(keys, locals), value: this.#united(values, locals) });
+    this.#entries.set(node, {
+      isList: false,
+      key: this.#united(keys, locals),
+      value: this.#united(values, locals),
+    });
     return cost;
   }
 
   #bind(node: Node & { kind: 'bind' }, outer: Local | undefined): number {
     const init = this.cost(node.init, outer);
-    const body = this.cost(node.body, { name: node.name, place: undefined, size: undefined, entry: undefined, outer });
+    const body = this.cost(node.body, {
+      name: node.name,
+      place: undefined,
+      size: undefined,
+      entry: undefined,
+      outer,
+    });
     if (node.how === 'cel.bind') return plus(init, listBase, body);
     // The optional is asked whether it has a value, and then for it.
     return plus(init, 1, listBase, init, 1, body, node.how === 'optMap' ? 1 : 0);
@@ -215,8 +265,10 @@ class Estimator {
     const count = this.#sizeOrUnknown(node.operand, outer);
     const [name = ''] = node.names;
     const single: Node = { kind: 'ident', at: node.at, name };
-    const whole = (base: number, round: number, result: number): number => plus(range, base, result, times(count.max, plus(filter, body, round)));
-    const list = (value: Size): void => this.#set(node, count, { isList: true, key: exactly(1), value: { min: 0, max: value.max } });
+    const whole = (base: number, round: number, result: number): number =>
+      plus(range, base, result, times(count.max, plus(filter, body, round)));
+    const list = (value: Size): void =>
+      this.#set(node, count, { isList: true, key: exactly(1), value: { min: 0, max: value.max } });
     switch (node.macro) {
       case 'all':
         return whole(0, 3, 1);
@@ -245,8 +297,18 @@ class Estimator {
   /** The keys are collected as by `map`, and then sorted with the list. */
   #sorted(node: FoldNode, count: Size, collected: number): number {
     const type = this.#type(node.body);
-    const keys: CallPart = { node, type: { kind: 'list', element: type }, size: count, item: { type, size: unknownSize } };
-    const sort = costOfCall('@sortByAssociatedKeys', { params: [], result: type, run: () => null }, keys, [keys]);
+    const keys: CallPart = {
+      node,
+      type: { kind: 'list', element: type },
+      size: count,
+      item: { type, size: unknownSize },
+    };
+    const sort = costOfCall(
+      '@sortByAssociatedKeys',
+      { params: [], result: type, run: () => null },
+      keys,
+      [keys],
+    );
     this.#set(node, sort.size, undefined);
     // The list is bound to a name, which is read twice.
     return plus(listBase, collected, 2, sort.cost);
@@ -254,7 +316,10 @@ class Estimator {
 
   #typed(single: Node, node: FoldNode): Node {
     const type = this.#type(node.operand);
-    this.#checked.types.set(single, type.kind === 'list' ? type.element : type.kind === 'map' ? type.key : { kind: 'dyn' });
+    this.#checked.types.set(
+      single,
+      type.kind === 'list' ? type.element : type.kind === 'map' ? type.key : { kind: 'dyn' },
+    );
     return single;
   }
 
@@ -264,7 +329,11 @@ class Estimator {
     const isList = entry?.isList ?? this.#type(node.operand).kind === 'list';
     const [first = '', second] = node.names;
     const value = { place: this.#step(place, 'items'), size: entry?.value, entry: undefined };
-    const key = { place: this.#step(place, isList ? { field: '@indices' } : 'keys'), size: entry?.key, entry: undefined };
+    const key = {
+      place: this.#step(place, isList ? { field: '@indices' } : 'keys'),
+      size: entry?.key,
+      entry: undefined,
+    };
     if (second === undefined) return { name: first, ...(isList ? value : key), outer };
     return { name: second, ...value, outer: { name: first, ...key, outer } };
   }
@@ -294,7 +363,8 @@ function isScalar(type: CelType): boolean {
   return type.kind === 'optional' ? isScalar(type.value) : scalars.has(type.kind);
 }
 
-const isLong = (type: CelType | undefined): boolean => type?.kind === 'list' || type?.kind === 'string' || type?.kind === 'bytes';
+const isLong = (type: CelType | undefined): boolean =>
+  type?.kind === 'list' || type?.kind === 'string' || type?.kind === 'bytes';
 
 function uniteEntries(a: Entry | undefined, b: Entry | undefined): Entry | undefined {
   return a && b && { isList: a.isList, key: unite(a.key, b.key), value: unite(a.value, b.value) };

@@ -3,9 +3,25 @@ import { CelBudgetError, CelError, noOverload } from './errors.ts';
 import { dottedName } from './parser.ts';
 import { boundResult, costOfArguments, costOfResult, selfCompared } from './run-cost.ts';
 import type { Registry } from './registry.ts';
-import { CelMap, kindOf, MapValue, numeric, ObjectView, Opaque, Optional, order, StructValue, TypeValue, Uint, type Value } from './values.ts';
+import {
+  CelMap,
+  kindOf,
+  MapValue,
+  numeric,
+  ObjectView,
+  Opaque,
+  Optional,
+  order,
+  StructValue,
+  TypeValue,
+  Uint,
+  type Value,
+} from './values.ts';
 
-/** Work that may be done, counted down as cel-go counts cost: about one per step, one per ten characters. */
+/**
+ * Work that may be done, counted down as cel-go counts cost: about one per step, one per ten
+ * characters.
+ */
 export class Meter {
   readonly limit: number;
   spent = 0;
@@ -33,9 +49,34 @@ const listCost = 10;
 const mapCost = 30;
 const structCost = 40;
 /** Condition, accumulator and step of one round of a macro, without what the user wrote. */
-const roundCosts: Record<FoldMacro, number> = { all: 3, exists: 4, existsOne: 1, map: 1, filter: 1, transformList: 1, transformMap: 1, transformMapEntry: 1, sortBy: 1 };
+const roundCosts: Record<FoldMacro, number> = {
+  all: 3,
+  exists: 4,
+  existsOne: 1,
+  map: 1,
+  filter: 1,
+  transformList: 1,
+  transformMap: 1,
+  transformMapEntry: 1,
+  sortBy: 1,
+};
 
-export const typeNames: ReadonlySet<string> = new Set(['bool', 'int', 'uint', 'double', 'string', 'bytes', 'list', 'map', 'null_type', 'type', 'dyn', 'optional_type', 'google.protobuf.Timestamp', 'google.protobuf.Duration']);
+export const typeNames: ReadonlySet<string> = new Set([
+  'bool',
+  'int',
+  'uint',
+  'double',
+  'string',
+  'bytes',
+  'list',
+  'map',
+  'null_type',
+  'type',
+  'dyn',
+  'optional_type',
+  'google.protobuf.Timestamp',
+  'google.protobuf.Duration',
+]);
 
 const isFalse = (value: Value | Error): boolean => value === false;
 const isTrue = (value: Value | Error): boolean => value === true;
@@ -94,7 +135,10 @@ export class Evaluator {
   }
 
   #select(node: Node & { kind: 'select' }, scope: Scope | undefined): Value {
-    const name = node.operand.kind === 'select' || node.operand.kind === 'ident' ? dottedName(node) : undefined;
+    const name =
+      node.operand.kind === 'select' || node.operand.kind === 'ident'
+        ? dottedName(node)
+        : undefined;
     if (name !== undefined && typeNames.has(name)) return new TypeValue(name);
     const operand = this.evaluate(node.operand, scope);
     if (!node.test) this.#meter.spend(1);
@@ -103,7 +147,8 @@ export class Evaluator {
     if (owner === undefined) return node.test ? false : new Optional();
     const variable = owner instanceof Opaque && name !== undefined ? this.#lookup(name) : undefined;
     if (variable !== undefined) return variable;
-    if (!(owner instanceof CelMap)) throw new CelError(`type '${kindOf(owner)}' does not support field selection`);
+    if (!(owner instanceof CelMap))
+      throw new CelError(`type '${kindOf(owner)}' does not support field selection`);
     const value = owner.field(node.field);
     if (node.test) return value !== undefined;
     if (chained || node.optional) return new Optional(value);
@@ -121,7 +166,11 @@ export class Evaluator {
     const value = element(owner, index);
     if (chained || node.optional) return new Optional(value);
     if (value !== undefined) return value;
-    if (owner instanceof CelMap) throw new CelError(`no such key: ${typeof index === 'string' ? index : String(numeric(index) ?? kindOf(index))}`);
+    if (owner instanceof CelMap)
+      throw new CelError(
+        'no such key: ' +
+          `${typeof index === 'string' ? index : String(numeric(index) ?? kindOf(index))}`,
+      );
     throw new CelError(`index out of bounds: ${String(numeric(index))}`);
   }
 
@@ -171,7 +220,8 @@ export class Evaluator {
   #entry(node: Node, optional: boolean, scope: Scope | undefined): Value | undefined {
     const value = this.evaluate(node, scope);
     if (!optional) return value;
-    if (!(value instanceof Optional)) throw new CelError(`cannot initialize optional element from non-optional value`);
+    if (!(value instanceof Optional))
+      throw new CelError(`cannot initialize optional element from non-optional value`);
     return value.value;
   }
 
@@ -192,7 +242,8 @@ export class Evaluator {
       const key = this.evaluate(entry.key, scope);
       if (!isKey(key)) throw new CelError(`unsupported key type: ${kindOf(key)}`);
       const value = this.#entry(entry.value, entry.optional, scope);
-      if (value !== undefined && !map.put(key, value)) throw new CelError('Failed with repeated key');
+      if (value !== undefined && !map.put(key, value))
+        throw new CelError('Failed with repeated key');
     }
     return map;
   }
@@ -314,21 +365,31 @@ export class Evaluator {
     const keys = this.#collect(node, rounds).map(([, key]) => key);
     this.#meter.spend(selfCompared(keys));
     const list = operand as readonly Value[];
-    return keys.map((key, i) => [key, list[i] ?? null] as const).toSorted(([a], [b]) => compareKeys(a, b)).map(([, value]) => value);
+    return keys
+      .map((key, i) => [key, list[i] ?? null] as const)
+      .toSorted(([a], [b]) => compareKeys(a, b))
+      .map(([, value]) => value);
   }
 
   #merge(node: FoldNode, rounds: Iterable<Scope>): Value {
     const merged = new MapValue();
     for (const [, entry] of this.#collect(node, rounds)) {
       if (!(entry instanceof CelMap)) throw noOverload(node.macro);
-      for (const key of entry.keys()) if (!merged.put(key, entry.get(key) ?? null)) throw new CelError('insert failed: key already exists');
+      for (const key of entry.keys())
+        if (!merged.put(key, entry.get(key) ?? null))
+          throw new CelError('insert failed: key already exists');
     }
     return merged;
   }
 }
 
 function isKey(key: Value): boolean {
-  return typeof key === 'string' || typeof key === 'bigint' || typeof key === 'boolean' || key instanceof Uint;
+  return (
+    typeof key === 'string' ||
+    typeof key === 'bigint' ||
+    typeof key === 'boolean' ||
+    key instanceof Uint
+  );
 }
 
 function compareKeys(a: Value, b: Value): number {
@@ -338,9 +399,11 @@ function compareKeys(a: Value, b: Value): number {
 }
 
 function element(owner: Value, index: Value): Value | undefined {
-  if (owner instanceof CelMap) return owner instanceof ObjectView && typeof index !== 'string' ? undefined : owner.get(index);
+  if (owner instanceof CelMap)
+    return owner instanceof ObjectView && typeof index !== 'string' ? undefined : owner.get(index);
   if (!Array.isArray(owner)) throw noOverload('_[_]');
   const number = numeric(index);
-  if (number === undefined || (typeof number === 'number' && !Number.isInteger(number))) throw noOverload('_[_]');
+  if (number === undefined || (typeof number === 'number' && !Number.isInteger(number)))
+    throw noOverload('_[_]');
   return (owner as Value[])[Number(number)];
 }

@@ -50,14 +50,17 @@ function next(source: string, at: number): [Token, number] {
   const op = take(operators, source, at);
   if (op) return [{ type: 'op', text: op, at }, at + op.length];
   const wrong = source.slice(at, at + 2);
-  throw new CelCompileError(source, [{ at, message: `Syntax error: token recognition error at: '${wrong}'` }]);
+  throw new CelCompileError(source, [
+    { at, message: `Syntax error: token recognition error at: '${wrong}'` },
+  ]);
 }
 
 function numberToken(source: string, at: number, number: string): [Token, number] {
   const end = at + number.length;
   const isDouble = !number.startsWith('0x') && /[.eE]/.test(number);
   if (isDouble) return [{ type: 'double', text: number, at }, end];
-  if (source[end] === 'u' || source[end] === 'U') return [{ type: 'uint', text: number, at }, end + 1];
+  if (source[end] === 'u' || source[end] === 'U')
+    return [{ type: 'uint', text: number, at }, end + 1];
   return [{ type: 'int', text: number, at }, end];
 }
 
@@ -69,25 +72,54 @@ function text(source: string, at: number, opening: string): [Token, number] {
   let end = start;
   while (!source.startsWith(quote, end)) {
     const broken = end >= source.length || (quote.length === 1 && source[end] === '\n');
-    if (broken) throw new CelCompileError(source, [{ at, message: `Syntax error: token recognition error at: '${source.slice(at, end)}'` }]);
+    if (broken)
+      throw new CelCompileError(source, [
+        { at, message: `Syntax error: token recognition error at: '${source.slice(at, end)}'` },
+      ]);
     end += !raw && source[end] === '\\' ? 2 : 1;
   }
   const body = source.slice(start, end);
   const stop = end + quote.length;
-  if (flags.includes('b')) return [{ type: 'bytes', text: body, at, bytes: raw ? Buffer.from(body) : unescapeBytes(source, at, body) }, stop];
+  if (flags.includes('b'))
+    return [
+      {
+        type: 'bytes',
+        text: body,
+        at,
+        bytes: raw ? Buffer.from(body) : unescapeBytes(source, at, body),
+      },
+      stop,
+    ];
   return [{ type: 'string', text: raw ? body : unescape(source, at, body), at }, stop];
 }
 
-const simple: Record<string, string> = table({ a: '\x07', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t', v: '\v', '\\': '\\', "'": "'", '"': '"', '`': '`', '?': '?' });
-const escapes = /\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|([\s\S]?))/g;
+const simple: Record<string, string> = table({
+  a: '\x07',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+  v: '\v',
+  '\\': '\\',
+  "'": "'",
+  '"': '"',
+  '`': '`',
+  '?': '?',
+});
+const escapes =
+  /\\(?:[xX]([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|U([0-9a-fA-F]{8})|([0-3][0-7]{2})|([\s\S]?))/g;
 
 function unescape(source: string, at: number, body: string): string {
-  return body.replace(escapes, (_all, hex?: string, short?: string, long?: string, octal?: string, other?: string) => {
-    const code = hex ?? short ?? long;
-    if (code !== undefined) return codePoint(source, at, Number.parseInt(code, 16));
-    if (octal !== undefined) return codePoint(source, at, Number.parseInt(octal, 8));
-    return simple[other ?? ''] ?? badEscape(source, at);
-  });
+  return body.replace(
+    escapes,
+    (_all, hex?: string, short?: string, long?: string, octal?: string, other?: string) => {
+      const code = hex ?? short ?? long;
+      if (code !== undefined) return codePoint(source, at, Number.parseInt(code, 16));
+      if (octal !== undefined) return codePoint(source, at, Number.parseInt(octal, 8));
+      return simple[other ?? ''] ?? badEscape(source, at);
+    },
+  );
 }
 
 function badEscape(source: string, at: number): never {
@@ -105,8 +137,14 @@ function unescapeBytes(source: string, at: number, body: string): Uint8Array {
   let last = 0;
   for (const found of body.matchAll(escapes)) {
     parts.push(Buffer.from(body.slice(last, found.index)));
-    const byte = found[1] ? Number.parseInt(found[1], 16) : found[4] ? Number.parseInt(found[4], 8) : undefined;
-    parts.push(byte === undefined ? Buffer.from(unescape(source, at, found[0])) : Buffer.from([byte]));
+    const byte = found[1]
+      ? Number.parseInt(found[1], 16)
+      : found[4]
+        ? Number.parseInt(found[4], 8)
+        : undefined;
+    parts.push(
+      byte === undefined ? Buffer.from(unescape(source, at, found[0])) : Buffer.from([byte]),
+    );
     last = found.index + found[0].length;
   }
   parts.push(Buffer.from(body.slice(last)));

@@ -27,7 +27,8 @@ const folds = table<{ macro: FoldMacro; shapes: Record<number, readonly [number,
 /** What a call means when it is a macro; undefined when it is a plain call. */
 export function expandMacro(call: MacroCall, fail: Fail): Node | undefined {
   const { at, name, target, args } = call;
-  if (!target) return name === 'has' && args.length === 1 ? expandHas(args[0] as Node, fail) : undefined;
+  if (!target)
+    return name === 'has' && args.length === 1 ? expandHas(args[0] as Node, fail) : undefined;
   if ((name === 'optMap' || name === 'optFlatMap') && args.length === 2) {
     const [variable, body] = args as [Node, Node];
     return { kind: 'bind', at, how: name, name: nameOf(variable, fail), init: target, body };
@@ -37,11 +38,23 @@ export function expandMacro(call: MacroCall, fail: Fail): Node | undefined {
   if (!fold || !shape) return undefined;
   const [count, hasFilter] = shape;
   const names = args.slice(0, count).map((one) => nameOf(one, fail));
-  return { kind: 'fold', at, macro: fold.macro, operand: target, names, filter: hasFilter ? args[count] : undefined, body: args.at(-1) as Node };
+  return {
+    kind: 'fold',
+    at,
+    macro: fold.macro,
+    operand: target,
+    names,
+    filter: hasFilter ? args[count] : undefined,
+    body: args.at(-1) as Node,
+  };
 }
 
 /** `cel.bind(name, value, expression)`, of environments that have it. */
-export function expandBind(at: number, [variable, init, body]: readonly [Node, Node, Node], fail: Fail): Node {
+export function expandBind(
+  at: number,
+  [variable, init, body]: readonly [Node, Node, Node],
+  fail: Fail,
+): Node {
   return { kind: 'bind', at, how: 'cel.bind', name: nameOf(variable, fail), init, body };
 }
 

@@ -14,8 +14,17 @@ const relations = new Set(['==', '!=', '<', '<=', '>', '>=']);
 
 /** Parses one expression. `qualified` holds the functions whose name has dots: `math.greatest`. */
 export function parse(source: string, qualified: ReadonlySet<string>): Node {
-  const size = source.length <= maxSource ? source.length : Array.from(source.slice(0, 2 * maxSource + 1)).length;
-  if (size > maxSource) throw new CelCompileError('', [{ at: 0, message: `expression code point size exceeds limit: size: ${size}, limit ${maxSource}` }]);
+  const size =
+    source.length <= maxSource
+      ? source.length
+      : Array.from(source.slice(0, 2 * maxSource + 1)).length;
+  if (size > maxSource)
+    throw new CelCompileError('', [
+      {
+        at: 0,
+        message: `expression code point size exceeds limit: size: ${size}, limit ${maxSource}`,
+      },
+    ]);
   const parser = new Parser(source, qualified);
   return parser.whole();
 }
@@ -59,7 +68,10 @@ class Parser {
   }
 
   #unexpected(token: Token): never {
-    const what = token.type === 'end' ? `mismatched input '<EOF>' expecting an expression` : `extraneous input '${token.text}'`;
+    const what =
+      token.type === 'end'
+        ? `mismatched input '<EOF>' expecting an expression`
+        : `extraneous input '${token.text}'`;
     return this.#fail(token.at, `Syntax error: ${what}`);
   }
 
@@ -68,7 +80,8 @@ class Parser {
   }
 
   #expression(): Node {
-    if (++this.#depth > maxDepth) this.#fail(this.#peek().at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
+    if (++this.#depth > maxDepth)
+      this.#fail(this.#peek().at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
     const condition = this.#or();
     const mark = this.#accept('?');
     if (!mark) {
@@ -101,7 +114,13 @@ class Parser {
     const halved = (from: number, to: number): Node => {
       if (to - from === 1) return terms[from] as Node;
       const middle = Math.floor((from + to + 1) / 2);
-      return { kind: 'logic', at: marks[middle - 1] ?? 0, op, left: halved(from, middle), right: halved(middle, to) };
+      return {
+        kind: 'logic',
+        at: marks[middle - 1] ?? 0,
+        op,
+        left: halved(from, middle),
+        right: halved(middle, to),
+      };
     };
     return halved(0, terms.length);
   }
@@ -111,14 +130,16 @@ class Parser {
     const open: [Node, number][] = [[root, 0]];
     for (let next = open.pop(); next; next = open.pop()) {
       const [node, depth] = next;
-      if (depth > 2 * maxDepth) this.#fail(node.at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
+      if (depth > 2 * maxDepth)
+        this.#fail(node.at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
       for (const child of childrenOf(node)) open.push([child, depth + 1]);
     }
   }
 
   /** A chain of operators or fields is as deep as it is long. */
   #limit(length: number, at: number): void {
-    if (length > maxDepth) this.#fail(at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
+    if (length > maxDepth)
+      this.#fail(at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
   }
 
   #relation(): Node {
@@ -129,16 +150,32 @@ class Parser {
       const isIn = token.type === 'ident' && token.text === 'in';
       if (!isIn && !(token.type === 'op' && relations.has(token.text))) return left;
       this.#next++;
-      left = { kind: 'call', at: token.at, name: isIn ? '@in' : `_${token.text}_`, target: undefined, args: [left, this.#sum()] };
+      left = {
+        kind: 'call',
+        at: token.at,
+        name: isIn ? '@in' : `_${token.text}_`,
+        target: undefined,
+        args: [left, this.#sum()],
+      };
     }
   }
 
   #sum(): Node {
     let left = this.#product();
     let length = 1;
-    for (let op = this.#accept('+') ?? this.#accept('-'); op; op = this.#accept('+') ?? this.#accept('-')) {
+    for (
+      let op = this.#accept('+') ?? this.#accept('-');
+      op;
+      op = this.#accept('+') ?? this.#accept('-')
+    ) {
       this.#limit(++length, op.at);
-      left = { kind: 'call', at: op.at, name: `_${op.text}_`, target: undefined, args: [left, this.#product()] };
+      left = {
+        kind: 'call',
+        at: op.at,
+        name: `_${op.text}_`,
+        target: undefined,
+        args: [left, this.#product()],
+      };
     }
     return left;
   }
@@ -149,7 +186,13 @@ class Parser {
       this.#limit(length, this.#peek().at);
       const op = this.#accept('*') ?? this.#accept('/') ?? this.#accept('%');
       if (!op) return left;
-      left = { kind: 'call', at: op.at, name: `_${op.text}_`, target: undefined, args: [left, this.#unary()] };
+      left = {
+        kind: 'call',
+        at: op.at,
+        name: `_${op.text}_`,
+        target: undefined,
+        args: [left, this.#unary()],
+      };
     }
   }
 
@@ -165,10 +208,17 @@ class Parser {
       this.#next++;
       return this.#suffixes(this.#number(number, '-', op.at));
     }
-    if (++this.#depth > maxDepth) this.#fail(op.at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
+    if (++this.#depth > maxDepth)
+      this.#fail(op.at, `Syntax error: expression recursion limit exceeded: ${maxDepth}`);
     const arg = this.#unary();
     this.#depth--;
-    return { kind: 'call', at: op.at, name: op.text === '!' ? '!_' : '-_', target: undefined, args: [arg] };
+    return {
+      kind: 'call',
+      at: op.at,
+      name: op.text === '!' ? '!_' : '-_',
+      target: undefined,
+      args: [arg],
+    };
   }
 
   #member(): Node {
@@ -204,17 +254,30 @@ class Parser {
     if (field.type !== 'ident') this.#unexpected(field);
     this.#next++;
     const name = field.text.startsWith('`') ? field.text.slice(1, -1) : field.text;
-    if (optional || !this.#isOp('(') || name !== field.text) return { kind: 'select', at: dot.at, operand, field: name, test: false, optional };
+    if (optional || !this.#isOp('(') || name !== field.text)
+      return { kind: 'select', at: dot.at, operand, field: name, test: false, optional };
     const paren = this.#expect('(');
     return this.#call(paren.at, name, operand, this.#arguments());
   }
 
   #call(at: number, name: string, target: Node | undefined, args: Node[]): Node {
-    if (name === 'bind' && target?.kind === 'ident' && target.name === 'cel' && args.length === 3 && this.#qualified.has('cel.bind')) return expandBind(at, args as [Node, Node, Node], (where, message) => this.#fail(where, message));
-    const expanded = expandMacro({ at, name, target, args }, (where, message) => this.#fail(where, message));
+    if (
+      name === 'bind' &&
+      target?.kind === 'ident' &&
+      target.name === 'cel' &&
+      args.length === 3 &&
+      this.#qualified.has('cel.bind')
+    )
+      return expandBind(at, args as [Node, Node, Node], (where, message) =>
+        this.#fail(where, message),
+      );
+    const expanded = expandMacro({ at, name, target, args }, (where, message) =>
+      this.#fail(where, message),
+    );
     if (expanded) return expanded;
     const owner = target ? dottedName(target) : undefined;
-    if (owner !== undefined && this.#qualified.has(`${owner}.${name}`)) return { kind: 'call', at, name: `${owner}.${name}`, target: undefined, args };
+    if (owner !== undefined && this.#qualified.has(`${owner}.${name}`))
+      return { kind: 'call', at, name: `${owner}.${name}`, target: undefined, args };
     return { kind: 'call', at, name, target, args };
   }
 
@@ -255,7 +318,9 @@ class Parser {
     if (text === 'in' || text.startsWith('`')) this.#unexpected(token);
     if (reservedWords.has(text)) this.#fail(at, `reserved identifier: ${text}`);
     const paren = this.#accept('(');
-    return paren ? this.#call(paren.at, text, undefined, this.#arguments()) : { kind: 'ident', at, name: text };
+    return paren
+      ? this.#call(paren.at, text, undefined, this.#arguments())
+      : { kind: 'ident', at, name: text };
   }
 
   #enclosed(token: Token): Node {
@@ -311,7 +376,12 @@ class Parser {
       if (field.type !== 'ident') this.#unexpected(field);
       this.#next++;
       this.#expect(':');
-      fields.push({ name: field.text.replaceAll('`', ''), at: field.at, optional, value: this.#expression() });
+      fields.push({
+        name: field.text.replaceAll('`', ''),
+        at: field.at,
+        optional,
+        value: this.#expression(),
+      });
       if (!this.#accept(',')) {
         this.#expect('}');
         break;

@@ -11,7 +11,10 @@ export interface Overload {
 
 const shape = /^(?:(.+?)->)?([\w.!@<>=+*/%-]+?|-_)\((.*)\): (.+)$/;
 
-/** The functions of an environment. One signature serves the checker and the choice of the overload at run time. */
+/**
+ * The functions of an environment. One signature serves the checker and the choice of the overload
+ * at run time.
+ */
 export class Registry {
   readonly #overloads = new Map<string, Overload[]>();
   readonly #names = new Set<string>();
@@ -47,12 +50,14 @@ export class Registry {
 
   /** The overload for these values. */
   choose(name: string, receiver: boolean, args: readonly Value[]): Overload | undefined {
-    for (const overload of this.find(name, receiver, args.length)) if (overload.params.every((param, i) => fits(param, args[i] as Value))) return overload;
+    for (const overload of this.find(name, receiver, args.length))
+      if (overload.params.every((param, i) => fits(param, args[i] as Value))) return overload;
     return undefined;
   }
 }
 
-const keyOf = (name: string, receiver: boolean, count: number): string => `${name} ${receiver ? 'r' : 'g'}${count}`;
+const keyOf = (name: string, receiver: boolean, count: number): string =>
+  `${name} ${receiver ? 'r' : 'g'}${count}`;
 
 function fits(param: CelType, value: Value): boolean {
   if (param.kind === 'dyn' || param.kind === 'param') return true;

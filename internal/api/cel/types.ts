@@ -1,7 +1,20 @@
 import { table } from '../../base/own.ts';
 /** Types as far as checking needs them. */
 export type CelType =
-  | { kind: 'dyn' | 'null_type' | 'bool' | 'int' | 'uint' | 'double' | 'string' | 'bytes' | 'timestamp' | 'duration' | 'type' }
+  | {
+      kind:
+        | 'dyn'
+        | 'null_type'
+        | 'bool'
+        | 'int'
+        | 'uint'
+        | 'double'
+        | 'string'
+        | 'bytes'
+        | 'timestamp'
+        | 'duration'
+        | 'type';
+    }
   | { kind: 'list'; element: CelType }
   | { kind: 'map'; key: CelType; value: CelType }
   | ObjectType
@@ -9,7 +22,10 @@ export type CelType =
   | { kind: 'opaque'; name: string }
   | { kind: 'param'; name: string };
 
-/** An object of which the fields are known, by the names expressions use. `open`: others may be there too. */
+/**
+ * An object of which the fields are known, by the names expressions use. `open`: others may be
+ * there too.
+ */
 export interface ObjectType {
   kind: 'object';
   name: string;
@@ -49,9 +65,24 @@ export function showType(type: CelType): string {
   }
 }
 
-const plain = new Set(['dyn', 'null_type', 'bool', 'int', 'uint', 'double', 'string', 'bytes', 'timestamp', 'duration', 'type']);
+const plain = new Set([
+  'dyn',
+  'null_type',
+  'bool',
+  'int',
+  'uint',
+  'double',
+  'string',
+  'bytes',
+  'timestamp',
+  'duration',
+  'type',
+]);
 
-/** `list<A>`, `map<string,int>`, `Quantity`: how signatures are written. One capital letter is a parameter. */
+/**
+ * `list<A>`, `map<string,int>`, `Quantity`: how signatures are written. One capital letter is a
+ * parameter.
+ */
 export function parseType(text: string): CelType {
   const open = text.indexOf('<');
   if (open < 0) {

@@ -5,7 +5,21 @@ import { escapeName, unescapeName } from './escape.ts';
 import { fieldType, type CelType } from './types.ts';
 
 /** int is bigint, double is number; everything JSON has no word for is a class. */
-export type Value = null | boolean | bigint | number | string | Uint8Array | Uint | Timestamp | Duration | readonly Value[] | CelMap | Optional | TypeValue | Opaque;
+export type Value =
+  | null
+  | boolean
+  | bigint
+  | number
+  | string
+  | Uint8Array
+  | Uint
+  | Timestamp
+  | Duration
+  | readonly Value[]
+  | CelMap
+  | Optional
+  | TypeValue
+  | Opaque;
 
 export class Uint {
   readonly value: bigint;
@@ -121,7 +135,8 @@ export class ObjectView extends CelMap {
   }
 
   get(key: Value): Value | undefined {
-    if (typeof key !== 'string' || !Object.hasOwn(this.json, key) || this.json[key] === undefined) return undefined;
+    if (typeof key !== 'string' || !Object.hasOwn(this.json, key) || this.json[key] === undefined)
+      return undefined;
     const seen = this.#seen.get(key);
     if (seen !== undefined) return seen;
     const value = fromJson(this.json[key], this.#typeOf(key));
@@ -208,7 +223,8 @@ export function fromJson(json: unknown, type?: CelType): Value {
       return null;
     case 'object':
       if (json === null) return null;
-      if (Array.isArray(json)) return json.map((one) => fromJson(one, type?.kind === 'list' ? type.element : undefined));
+      if (Array.isArray(json))
+        return json.map((one) => fromJson(one, type?.kind === 'list' ? type.element : undefined));
       return new ObjectView(json as Record<string, unknown>, type);
     default:
       throw new CelError(`unsupported value of type ${typeof json}`);
@@ -217,7 +233,8 @@ export function fromJson(json: unknown, type?: CelType): Value {
 
 function fromText(text: string, type: CelType | undefined): Value {
   if (type?.kind === 'bytes') return Buffer.from(text, 'base64');
-  if (type?.kind === 'timestamp') return parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text) ?? text;
+  if (type?.kind === 'timestamp')
+    return parseTimestamp(/^\d{4}-\d\d-\d\d$/.test(text) ? `${text}T00:00:00Z` : text) ?? text;
   if (type?.kind === 'duration') return parseDuration(text) ?? text;
   return text;
 }
@@ -232,12 +249,15 @@ export function toJson(value: Value): unknown {
   if (Array.isArray(value)) return value.map(toJson);
   if (value instanceof ObjectView) return value.json;
   if (value instanceof CelMap) {
-    const entries = value.keys().map((key) => [jsonKey(key), toJson(value.get(key) ?? null)] as const);
+    const entries = value
+      .keys()
+      .map((key) => [jsonKey(key), toJson(value.get(key) ?? null)] as const);
     return Object.fromEntries(entries);
   }
   if (value instanceof Optional) return value.value === undefined ? null : toJson(value.value);
   if (value instanceof TypeValue) return value.name;
-  if (value instanceof Opaque) throw new CelError(`type conversion error from ${value.typeName} to JSON`);
+  if (value instanceof Opaque)
+    throw new CelError(`type conversion error from ${value.typeName} to JSON`);
   return value;
 }
 
@@ -248,7 +268,8 @@ function jsonKey(key: Value): string {
   throw new CelError(`unsupported map key of type ${kindOf(key)}`);
 }
 
-const timestampText = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)$/;
+const timestampText =
+  /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?([Zz]|[+-]\d\d:\d\d)$/;
 
 export function parseTimestamp(text: string): Timestamp | undefined {
   const found = timestampText.exec(text);
@@ -258,7 +279,8 @@ export function parseTimestamp(text: string): Timestamp | undefined {
   return new Timestamp(BigInt(ms) * 1_000_000n + BigInt((found[7] ?? '').padEnd(9, '0')));
 }
 
-const fraction = (nanos: bigint): string => (nanos === 0n ? '' : `.${String(nanos).padStart(9, '0').replace(/0+$/, '')}`);
+const fraction = (nanos: bigint): string =>
+  nanos === 0n ? '' : `.${String(nanos).padStart(9, '0').replace(/0+$/, '')}`;
 
 /** Rounds towards minus infinity, as calendars need it. */
 export function divideDown(value: bigint, by: bigint): bigint {
@@ -268,7 +290,10 @@ export function divideDown(value: bigint, by: bigint): bigint {
 
 export function showTimestamp(value: Timestamp): string {
   const seconds = divideDown(value.nanos, 1_000_000_000n);
-  return `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}${fraction(value.nanos - seconds * 1_000_000_000n)}Z`;
+  return (
+    `${new Date(Number(seconds) * 1000).toISOString().slice(0, 19)}` +
+    `${fraction(value.nanos - seconds * 1_000_000_000n)}Z`
+  );
 }
 
 export function showDuration(value: Duration): string {
@@ -276,7 +301,15 @@ export function showDuration(value: Duration): string {
   return `${value.nanos < 0n ? '-' : ''}${size / 1_000_000_000n}${fraction(size % 1_000_000_000n)}s`;
 }
 
-const unitNanos: Record<string, bigint> = table({ ns: 1n, us: 1000n, µs: 1000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n });
+const unitNanos: Record<string, bigint> = table({
+  ns: 1n,
+  us: 1000n,
+  µs: 1000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+});
 
 /** Far more than any duration needs. */
 const maxDuration = 1000;
@@ -284,9 +317,15 @@ const maxDuration = 1000;
 /** Go's time.ParseDuration. */
 export function parseDuration(text: string): Duration | undefined {
   if (text === '0') return new Duration(0n);
-  if (text.length > maxDuration || !/^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(text)) return undefined;
+  if (
+    text.length > maxDuration ||
+    !/^[+-]?(?:(?:\d+(?:\.\d*)?|\.\d+)(?:ns|us|µs|ms|s|m|h))+$/.test(text)
+  )
+    return undefined;
   let nanos = 0n;
-  for (const [, whole = '', part = '', unit = ''] of text.matchAll(/(\d*)(?:\.(\d*))?(ns|us|µs|ms|s|m|h)/g)) {
+  for (const [, whole = '', part = '', unit = ''] of text.matchAll(
+    /(\d*)(?:\.(\d*))?(ns|us|µs|ms|s|m|h)/g,
+  )) {
     const scale = unitNanos[unit] ?? 1n;
     nanos += BigInt(whole || '0') * scale;
     if (part) nanos += (BigInt(part) * scale) / 10n ** BigInt(part.length);
@@ -300,13 +339,17 @@ export function equal(a: Value, b: Value): boolean {
   const left = numeric(a);
   const right = numeric(b);
   if (left !== undefined && right !== undefined) return left == right;
-  if (Array.isArray(a) && Array.isArray(b)) return a.length === b.length && a.every((one, i) => equal(one, b[i] as Value));
+  if (Array.isArray(a) && Array.isArray(b))
+    return a.length === b.length && a.every((one, i) => equal(one, b[i] as Value));
   if (a instanceof CelMap && b instanceof CelMap) return equalMaps(a, b);
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b) === 0;
   if (a instanceof Timestamp && b instanceof Timestamp) return a.nanos === b.nanos;
   if (a instanceof Duration && b instanceof Duration) return a.nanos === b.nanos;
   if (a instanceof TypeValue && b instanceof TypeValue) return a.name === b.name;
-  if (a instanceof Optional && b instanceof Optional) return a.value === undefined || b.value === undefined ? a.value === b.value : equal(a.value, b.value);
+  if (a instanceof Optional && b instanceof Optional)
+    return a.value === undefined || b.value === undefined
+      ? a.value === b.value
+      : equal(a.value, b.value);
   return a instanceof Opaque && a.equals(b);
 }
 
@@ -323,22 +366,32 @@ export function numeric(value: Value): bigint | number | undefined {
   return value instanceof Uint ? value.value : undefined;
 }
 
-/** The order of two values of kinds that have one; undefined if they have none together. NaN compares as nothing. */
+/**
+ * The order of two values of kinds that have one; undefined if they have none together. NaN
+ * compares as nothing.
+ */
 export function order(a: Value, b: Value): number | undefined {
   const left = numeric(a);
   const right = numeric(b);
-  if (left !== undefined && right !== undefined) return left < right ? -1 : left > right ? 1 : left == right ? 0 : Number.NaN;
+  if (left !== undefined && right !== undefined)
+    return left < right ? -1 : left > right ? 1 : left == right ? 0 : Number.NaN;
   if (typeof a === 'string' && typeof b === 'string') return a === b ? 0 : compareText(a, b);
   if (typeof a === 'boolean' && typeof b === 'boolean') return Number(a) - Number(b);
-  if (a instanceof Timestamp && b instanceof Timestamp) return a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0;
-  if (a instanceof Duration && b instanceof Duration) return a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0;
+  if (a instanceof Timestamp && b instanceof Timestamp)
+    return a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0;
+  if (a instanceof Duration && b instanceof Duration)
+    return a.nanos < b.nanos ? -1 : a.nanos > b.nanos ? 1 : 0;
   if (a instanceof Uint8Array && b instanceof Uint8Array) return Buffer.compare(a, b);
   return undefined;
 }
 
 /** By bytes of UTF-8, as Go compares; UTF-16 differs only above the surrogates. */
 function compareText(a: string, b: string): number {
-  return /[\ud800-\udfff]/.test(a + b) ? Buffer.compare(Buffer.from(a), Buffer.from(b)) : a < b ? -1 : 1;
+  return /[\ud800-\udfff]/.test(a + b)
+    ? Buffer.compare(Buffer.from(a), Buffer.from(b))
+    : a < b
+      ? -1
+      : 1;
 }
 
 export function isZero(value: Value): boolean {

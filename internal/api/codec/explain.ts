@@ -4,19 +4,26 @@ import { DecodeError } from './scalars.ts';
 import { strictLimit } from './untyped.ts';
 
 /**
- * The slow walk: what is wrong with a value, in the order of its text and in the words of Go's decoder. It runs only
- * after the fast walk met something, or when the text gave a field twice.
+ * The slow walk: what is wrong with a value, in the order of its text and in the words of Go's
+ * decoder. It runs only after the fast walk met something, or when the text gave a field twice.
  */
 export interface Findings {
   /** `unknown field "spec.x"`, `duplicate field "spec.y"`; each said once. */
   strict: string[];
-  /** `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32` */
+  /**
+   * `json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32`
+   */
   mismatch: string | undefined;
 }
 
 type Values = Record<string, unknown>;
 
-export function explain(plan: Plan, value: unknown, repeated: RepeatedFields = new Map(), floats: WrittenFloats = new Map()): Findings {
+export function explain(
+  plan: Plan,
+  value: unknown,
+  repeated: RepeatedFields = new Map(),
+  floats: WrittenFloats = new Map(),
+): Findings {
   const walk = new Explanation(repeated, floats);
   walk.value({ k: 'struct', go: `v1.${plan.short}`, plan }, value, undefined);
   return { strict: walk.strict, mismatch: walk.mismatch };
@@ -46,7 +53,8 @@ class Explanation {
 
   private wrong(value: unknown, go: string, owner: string | undefined): void {
     if (this.mismatch !== undefined) return;
-    const where = owner === undefined ? 'Go value' : `Go struct field ${owner}.${this.fields.join('.')}`;
+    const where =
+      owner === undefined ? 'Go value' : `Go struct field ${owner}.${this.fields.join('.')}`;
     this.mismatch = `json: cannot unmarshal ${jsonKind(value, go)} into ${where} of type ${go}`;
   }
 
@@ -56,9 +64,13 @@ class Explanation {
       case 'struct':
         return this.struct(type.plan, type.go, value, owner);
       case 'list':
-        return Array.isArray(value) ? this.list(type.items, value, owner) : this.wrong(value, type.go, owner);
+        return Array.isArray(value)
+          ? this.list(type.items, value, owner)
+          : this.wrong(value, type.go, owner);
       case 'map':
-        return isObject(value) ? this.map(type.values, value, owner) : this.wrong(value, type.go, owner);
+        return isObject(value)
+          ? this.map(type.values, value, owner)
+          : this.wrong(value, type.go, owner);
       case 'schemaOrArray':
       case 'schemaOrBool':
       case 'schemaOrStringArray':
@@ -83,13 +95,20 @@ class Explanation {
   /** Says so where an integer was written as a float. */
   private number(type: GoType, text: string | undefined, owner: string | undefined): boolean {
     if (text === undefined || !['int32', 'int64', 'intOrString'].includes(type.k)) return false;
-    this.mismatch ??= `json: cannot unmarshal number ${text} into Go struct field ${owner ?? ''}.${this.fields.join('.')} of type ${written(type)}`;
+    this.mismatch ??=
+      `json: cannot unmarshal number ${text} into Go struct field ` +
+      `${owner ?? ''}.${this.fields.join('.')} of type ${written(type)}`;
     return true;
   }
 
   private list(items: GoType, list: unknown[], owner: string | undefined): void {
     const floats = this.floats.get(list);
-    list.forEach((item, i) => this.at(`[${i}]`, () => this.number(items, floats?.get(String(i)), owner) || this.value(items, item, owner)));
+    list.forEach((item, i) =>
+      this.at(
+        `[${i}]`,
+        () => this.number(items, floats?.get(String(i)), owner) || this.value(items, item, owner),
+      ),
+    );
   }
 
   private map(values: GoType, map: Values, owner: string | undefined): void {
@@ -130,7 +149,14 @@ class Explanation {
 }
 
 function typeMetaField(name: string): JsonField {
-  return { name, type: { k: 'string', go: 'string' }, pointer: false, omitEmpty: true, omitZero: false, embedded: ['TypeMeta'] };
+  return {
+    name,
+    type: { k: 'string', go: 'string' },
+    pointer: false,
+    omitEmpty: true,
+    omitZero: false,
+    embedded: ['TypeMeta'],
+  };
 }
 
 function isObject(value: unknown): value is Values {
@@ -150,7 +176,10 @@ function fits(type: GoType, value: unknown): boolean {
     case 'int32':
       return typeof value === 'number' && (value | 0) === value;
     case 'int64':
-      return (typeof value === 'number' && Number.isSafeInteger(value)) || (typeof value === 'bigint' && BigInt.asIntN(64, value) === value);
+      return (
+        (typeof value === 'number' && Number.isSafeInteger(value)) ||
+        (typeof value === 'bigint' && BigInt.asIntN(64, value) === value)
+      );
     case 'double':
       return typeof value === 'number' || typeof value === 'bigint';
     case 'intOrString':
@@ -168,7 +197,8 @@ function written(type: GoType): string {
 
 function jsonKind(value: unknown, go: string): string {
   if (Array.isArray(value)) return 'array';
-  if (typeof value === 'number' || typeof value === 'bigint') return /^u?int\d*$/.test(go) ? `number ${value}` : 'number';
+  if (typeof value === 'number' || typeof value === 'bigint')
+    return /^u?int\d*$/.test(go) ? `number ${value}` : 'number';
   return typeof value === 'boolean' ? 'bool' : typeof value;
 }
 

@@ -1,10 +1,13 @@
 import { table } from '../../base/own.ts';
 /**
- * JSON text to values. JSON.parse does the work; the parser below it is used when JSON.parse loses something that
- * matters: the wording of a syntax error, fields given twice, integers beyond 2^53.
+ * JSON text to values. JSON.parse does the work; the parser below it is used when JSON.parse loses
+ * something that matters: the wording of a syntax error, fields given twice, integers beyond 2^53.
  */
 
-/** Integers that a double cannot hold stay exact: they are read as bigint and written as the number they are. */
+/**
+ * Integers that a double cannot hold stay exact: they are read as bigint and written as the number
+ * they are.
+ */
 declare global {
   interface BigInt {
     toJSON(): unknown;
@@ -26,7 +29,10 @@ export class JsonSyntaxError extends Error {}
 /** The entries of an object that gave a field more than once, as they stand in the text. */
 export type RepeatedFields = Map<object, [string, unknown][]>;
 
-/** Whole numbers that were written with a fraction or an exponent, by the list or map that holds them: no integer in Go. */
+/**
+ * Whole numbers that were written with a fraction or an exponent, by the list or map that holds
+ * them: no integer in Go.
+ */
 export type WrittenFloats = Map<object, Map<string, string>>;
 
 export interface ParsedJson {
@@ -35,21 +41,28 @@ export interface ParsedJson {
   floats: WrittenFloats;
 }
 
-/** A field or item whose text is such a number, as far as can be seen without knowing what is inside a string. */
+/**
+ * A field or item whose text is such a number, as far as can be seen without knowing what is inside
+ * a string.
+ */
 const maybeFloat = /(?:(?<!\\)" ?: ?|[[,]\s?)-?\d+(?:\.0+|(?:\.\d+)?[eE][-+]?\d+)\s*[,}\]]/;
 
-/** Numbers that JSON.parse would bend: integers beyond 2^53, and what a double cannot hold at all. */
+/**
+ * Numbers that JSON.parse would bend: integers beyond 2^53, and what a double cannot hold at all.
+ */
 const outsized = /\d{16}|[eE]\+?\d{3}/;
 
 /**
- * How deep a value from outside may nest, in every format. Go's decoder stops at 10,000; all that walks over values here
- * calls itself, and must do so on any stack. Nothing that people write comes near.
+ * How deep a value from outside may nest, in every format. Go's decoder stops at 10,000; all that
+ * walks over values here calls itself, and must do so on any stack. Nothing that people write comes
+ * near.
  */
 export const maxNesting = 1_000;
 
 /** The value of a JSON text. A field given twice has its last value. */
 export function parseJson(text: string): unknown {
-  if (text.length > maxNesting && nestsTooDeep(text)) throw new JsonSyntaxError('exceeded max depth');
+  if (text.length > maxNesting && nestsTooDeep(text))
+    throw new JsonSyntaxError('exceeded max depth');
   if (outsized.test(text)) return new Parser(text).document().value;
   try {
     return JSON.parse(text);
@@ -89,11 +102,15 @@ function countFields(value: unknown): number {
   }
   const values = Object.values(value);
   count = values.length;
-  for (const item of values) if (item !== null && typeof item === 'object') count += countFields(item);
+  for (const item of values)
+    if (item !== null && typeof item === 'object') count += countFields(item);
   return count;
 }
 
-/** Every field has one colon outside of strings, so the two counts differ exactly when a field came twice. */
+/**
+ * Every field has one colon outside of strings, so the two counts differ exactly when a field came
+ * twice.
+ */
 function countColons(text: string): number {
   let count = 0;
   for (let at = 0; at < text.length; at++) {
@@ -104,7 +121,10 @@ function countColons(text: string): number {
   return count;
 }
 
-/** Where the string that is open at `from` ends. Each slash is looked at once, however many stand in a row. */
+/**
+ * Where the string that is open at `from` ends. Each slash is looked at once, however many stand in
+ * a row.
+ */
 function endOfString(text: string, from: number): number {
   let at = from;
   for (;;) {
@@ -117,12 +137,24 @@ function endOfString(text: string, from: number): number {
   }
 }
 
-/** Longer integers become floats, as all beyond 64 bits do in Go: to hold them exactly costs more than their length. */
+/**
+ * Longer integers become floats, as all beyond 64 bits do in Go: to hold them exactly costs more
+ * than their length.
+ */
 const maxExactDigits = 100;
 const number = /-?(?:0|[1-9]\d*)(\.\d+)?([eE][-+]?\d+)?/y;
 const plainString = /[^"\\\u0000-\u001f]*/y;
 const space = /[ \t\r\n]*/y;
-const escapes: Record<string, string> = table({ '"': '"', '\\': '\\', '/': '/', b: '\b', f: '\f', n: '\n', r: '\r', t: '\t' });
+const escapes: Record<string, string> = table({
+  '"': '"',
+  '\\': '\\',
+  '/': '/',
+  b: '\b',
+  f: '\f',
+  n: '\n',
+  r: '\r',
+  t: '\t',
+});
 
 class Parser {
   private readonly text: string;
@@ -172,7 +204,8 @@ class Parser {
   private word<T>(word: string, value: T): T {
     for (let i = 1; i < word.length; i++) {
       this.at++;
-      if (this.text[this.at] !== word[i]) this.fail(`in literal ${word} (expecting '${word[i] ?? ''}')`);
+      if (this.text[this.at] !== word[i])
+        this.fail(`in literal ${word} (expecting '${word[i] ?? ''}')`);
     }
     this.at++;
     return value;
@@ -187,9 +220,14 @@ class Parser {
     }
     this.at = number.lastIndex;
     const value = Number(match[0]);
-    if (!Number.isFinite(value)) throw new JsonSyntaxError(`json: cannot unmarshal number ${match[0]} into Go value of type float64`);
+    if (!Number.isFinite(value))
+      throw new JsonSyntaxError(
+        `json: cannot unmarshal number ${match[0]} into Go value of type float64`,
+      );
     if ((match[1] || match[2]) && Number.isInteger(value)) this.float = match[0];
-    return match[1] || match[2] || Number.isSafeInteger(value) || match[0].length > maxExactDigits ? value : BigInt(match[0]);
+    return match[1] || match[2] || Number.isSafeInteger(value) || match[0].length > maxExactDigits
+      ? value
+      : BigInt(match[0]);
   }
 
   private string(): string {
@@ -278,7 +316,8 @@ class Parser {
     if (this.text[this.at] !== ':') this.fail('after object key');
     this.at++;
     const value = this.value('looking for beginning of value');
-    if (Object.hasOwn(out, key) && !this.repeated.has(out)) this.repeated.set(out, Object.entries(out));
+    if (Object.hasOwn(out, key) && !this.repeated.has(out))
+      this.repeated.set(out, Object.entries(out));
     this.repeated.get(out)?.push([key, value]);
     setField(out, key, value);
     this.noteFloat(out, key);
@@ -299,7 +338,13 @@ class Parser {
 
 /** Sets a field of any name: an assignment to `__proto__` would not make one. */
 export function setField(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(object, key, { value, enumerable: true, configurable: true, writable: true });
+  if (key === '__proto__')
+    Object.defineProperty(object, key, {
+      value,
+      enumerable: true,
+      configurable: true,
+      writable: true,
+    });
   else object[key] = value;
 }
 

@@ -1,14 +1,25 @@
 import { canonicalQuantity, QuantityError } from '../quantity.ts';
 import { setField } from './json-text.ts';
 import type { GoType, JsonField, Plan } from './plan.ts';
-import { canonicalBase64, canonicalMicroTime, canonicalTime, DecodeError, formatDuration, parseDuration } from './scalars.ts';
+import {
+  canonicalBase64,
+  canonicalMicroTime,
+  canonicalTime,
+  DecodeError,
+  formatDuration,
+  parseDuration,
+} from './scalars.ts';
 
 /**
- * The form in which Go would write an object that it has read: fields in the order of the struct, structs that are no
- * pointers always there, what omitempty drops dropped, quantities, times and base64 canonical. One walk over the value.
+ * The form in which Go would write an object that it has read: fields in the order of the struct,
+ * structs that are no pointers always there, what omitempty drops dropped, quantities, times and
+ * base64 canonical. One walk over the value.
  */
 
-/** A value of the wrong JSON type. Its words need the path, which only the slow walk in explain.ts knows. */
+/**
+ * A value of the wrong JSON type. Its words need the path, which only the slow walk in explain.ts
+ * knows.
+ */
 export class TypeMismatch extends Error {}
 
 export interface Walk {
@@ -22,7 +33,9 @@ function mismatch(): never {
   throw new TypeMismatch('a value has the wrong type');
 }
 
-/** A copy of `input` in normal form. `typeMeta` fields are written by the caller, who knows them. */
+/**
+ * A copy of `input` in normal form. `typeMeta` fields are written by the caller, who knows them.
+ */
 export function normalStruct(plan: Plan, input: unknown, walk: Walk, out: Values = {}): Values {
   if (input === null || input === undefined) return emptyStruct(plan, out);
   if (typeof input !== 'object' || Array.isArray(input)) mismatch();
@@ -174,7 +187,10 @@ export function normalValue(type: GoType, value: unknown, walk: Walk): unknown {
 function integer(value: unknown): number {
   if (typeof value === 'number' && Number.isSafeInteger(value)) return value;
   if (typeof value === 'bigint' && BigInt.asIntN(64, value) === value) {
-    throw new DecodeError(`the integer ${value} cannot be kept exactly: integers beyond 2^53 are not supported in this field`);
+    throw new DecodeError(
+      `the integer ${value} cannot be kept exactly: integers beyond 2^53 are not supported ` +
+        'in this field',
+    );
   }
   return mismatch();
 }
@@ -190,7 +206,10 @@ function normalList(items: GoType, value: unknown, walk: Walk): unknown[] {
   return out;
 }
 
-/** A key without a value. Bytes come back empty from protobuf, in which built-in kinds are kept upstream: never null. */
+/**
+ * A key without a value. Bytes come back empty from protobuf, in which built-in kinds are kept
+ * upstream: never null.
+ */
 function zeroInMap(values: GoType): unknown {
   return values.k === 'bytes' ? '' : zeroOf(values);
 }
@@ -202,7 +221,8 @@ function normalMap(values: GoType, value: unknown, walk: Walk): Values {
   const out: Values = {};
   for (const key of sortedKeys(from)) {
     const item = from[key];
-    const made = item === null || item === undefined ? zeroInMap(values) : normalValue(values, item, walk);
+    const made =
+      item === null || item === undefined ? zeroInMap(values) : normalValue(values, item, walk);
     if (key === '__proto__') setField(out, key, made);
     else out[key] = made;
   }
@@ -211,7 +231,8 @@ function normalMap(values: GoType, value: unknown, walk: Walk): Values {
 
 export function sortedKeys(map: Values): string[] {
   const keys = Object.keys(map);
-  for (let i = 1; i < keys.length; i++) if ((keys[i - 1] as string) > (keys[i] as string)) return keys.sort();
+  for (let i = 1; i < keys.length; i++)
+    if ((keys[i - 1] as string) > (keys[i] as string)) return keys.sort();
   return keys;
 }
 
@@ -228,13 +249,19 @@ function normalSpecial(type: GoType, value: unknown, walk: Walk): unknown {
     case 'quantity':
       return quantity(value);
     case 'intOrString':
-      return typeof value === 'string' || (typeof value === 'number' && (value | 0) === value) ? value : mismatch();
+      return typeof value === 'string' || (typeof value === 'number' && (value | 0) === value)
+        ? value
+        : mismatch();
     case 'schemaOrArray':
-      return Array.isArray(value) ? value.map((item) => normalStruct(type.schema, item, walk)) : normalStruct(type.schema, value, walk);
+      return Array.isArray(value)
+        ? value.map((item) => normalStruct(type.schema, item, walk))
+        : normalStruct(type.schema, value, walk);
     case 'schemaOrBool':
       return typeof value === 'boolean' ? value : normalStruct(type.schema, value, walk);
     case 'schemaOrStringArray':
-      return Array.isArray(value) ? value.map((item) => (typeof item === 'string' ? item : mismatch())) : normalStruct(type.schema, value, walk);
+      return Array.isArray(value)
+        ? value.map((item) => (typeof item === 'string' ? item : mismatch()))
+        : normalStruct(type.schema, value, walk);
     default:
       return value;
   }
@@ -242,7 +269,9 @@ function normalSpecial(type: GoType, value: unknown, walk: Walk): unknown {
 
 function quantity(value: unknown): string {
   if (typeof value !== 'string' && typeof value !== 'number') {
-    throw new DecodeError("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'");
+    throw new DecodeError(
+      "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'",
+    );
   }
   try {
     return canonicalQuantity(typeof value === 'string' ? value.trim() : value);

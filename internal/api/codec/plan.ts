@@ -91,7 +91,16 @@ function jsonFields(name: string, embedded: readonly string[]): JsonField[] {
   return jsonOrder(rawType(name)).flatMap((raw): JsonField[] => {
     if (raw.inl) return jsonFields(raw.t, [...embedded, raw.t.slice(raw.t.lastIndexOf('.') + 1)]);
     if (!raw.n || raw.n === '-') return [];
-    return [{ name: raw.n, type: goType(raw), pointer: raw.ptr === 1, omitEmpty: raw.oe === 1, omitZero: raw.oz === 1, embedded }];
+    return [
+      {
+        name: raw.n,
+        type: goType(raw),
+        pointer: raw.ptr === 1,
+        omitEmpty: raw.oe === 1,
+        omitZero: raw.oz === 1,
+        embedded,
+      },
+    ];
   });
 }
 
@@ -156,7 +165,8 @@ function compile(text: string, named: string | undefined): GoType {
     const go = values.k === 'quantity' ? 'v1.ResourceList' : `map[string]${values.go}`;
     return { k: 'map', go, values };
   }
-  if (goScalar[text]) return { k: text as 'string', go: named ? goName(named) : (goScalar[text] ?? text) };
+  if (goScalar[text])
+    return { k: text as 'string', go: named ? goName(named) : (goScalar[text] ?? text) };
   const kind = special[text];
   if (kind) return { k: kind as 'time', go: text };
   return compileNamed(text);

@@ -6,8 +6,15 @@ import { builtinScheme, type KindInfo } from '../scheme.ts';
 import { decodeJson, decodeYaml } from './decode.ts';
 import { decodeProtobuf, encodeProtobuf } from './protobuf/envelope.ts';
 
-/** Upstream's compatibility data (see testdata/README.md): name of file -> text, and base64 for `.pb`. */
-const data = JSON.parse(brotliDecompressSync(readFileSync(join(import.meta.dirname, 'testdata/roundtrip.json.br'))).toString()) as Record<string, string>;
+/**
+ * Upstream's compatibility data (see testdata/README.md): name of file -> text, and base64 for
+ * `.pb`.
+ */
+const data = JSON.parse(
+  brotliDecompressSync(
+    readFileSync(join(import.meta.dirname, 'testdata/roundtrip.json.br')),
+  ).toString(),
+) as Record<string, string>;
 
 const scheme = builtinScheme();
 const files = Object.keys(data).filter((name) => name.endsWith('.json'));
@@ -30,7 +37,8 @@ describe('every kind of the compatibility data', () => {
     const pb = Buffer.from(data[file.replace('.json', '.pb')] ?? '', 'base64');
     // WatchEvent is the one that has no kind of its own.
     const bare = info.kind === 'WatchEvent';
-    const written = (object: object): string => JSON.stringify(bare ? { ...object, kind: undefined, apiVersion: undefined } : object);
+    const written = (object: object): string =>
+      JSON.stringify(bare ? { ...object, kind: undefined, apiVersion: undefined } : object);
     const want = JSON.stringify(JSON.parse(json));
     expect(written(decodeJson(info, json, { validation: 'Strict' }).object)).toBe(want);
     expect(written(decodeYaml(info, yaml, { validation: 'Strict' }).object)).toBe(want);

@@ -1,5 +1,7 @@
 import { table } from '../../base/own.ts';
-/** Texts of scalar types in the one form that Go writes. Each throws DecodeError with Go's words. */
+/**
+ * Texts of scalar types in the one form that Go writes. Each throws DecodeError with Go's words.
+ */
 
 /** A value that cannot be read. The message is Go's, without the words around it. */
 export class DecodeError extends Error {}
@@ -27,19 +29,29 @@ function badTime(text: string): DecodeError {
   let rest = text;
   for (const [step, layout] of steps) {
     const match = step.exec(rest);
-    if (!match) return new DecodeError(`${head} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(rest)} as "${layout}"`);
+    if (!match)
+      return new DecodeError(
+        `${head} as "2006-01-02T15:04:05Z07:00": cannot parse ${JSON.stringify(rest)} as ` +
+          `"${layout}"`,
+      );
     rest = rest.slice(match[0].length);
   }
-  return new DecodeError(rest ? `${head}: extra text: ${JSON.stringify(rest)}` : `${head}: out of range`);
+  return new DecodeError(
+    rest ? `${head}: extra text: ${JSON.stringify(rest)}` : `${head}: out of range`,
+  );
 }
 
 function badMicroTime(text: string): DecodeError {
   const layout = '2006-01-02T15:04:05.000000Z07:00';
   const head = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d/.exec(text)?.[0];
-  if (head === undefined) return new DecodeError(badTime(text).message.replace('2006-01-02T15:04:05Z07:00', layout));
+  if (head === undefined)
+    return new DecodeError(badTime(text).message.replace('2006-01-02T15:04:05Z07:00', layout));
   const rest = text.slice(head.length);
   const wanted = /^\.\d{6}/.test(rest) ? 'Z07:00' : '.000000';
-  return new DecodeError(`parsing time ${JSON.stringify(text)} as "${layout}": cannot parse ${JSON.stringify(wanted === 'Z07:00' ? rest.slice(7) : rest)} as "${wanted}"`);
+  return new DecodeError(
+    `parsing time ${JSON.stringify(text)} as "${layout}": cannot parse ` +
+      `${JSON.stringify(wanted === 'Z07:00' ? rest.slice(7) : rest)} as "${wanted}"`,
+  );
 }
 
 function inRange(m: RegExpExecArray): string | undefined {
@@ -47,7 +59,8 @@ function inRange(m: RegExpExecArray): string | undefined {
   const day = Number(m[3]);
   if (month < 1 || month > 12) return 'month';
   const leap = Number(m[1]) % 4 === 0 && (Number(m[1]) % 100 !== 0 || Number(m[1]) % 400 === 0);
-  if (day < 1 || day > (daysOf[month - 1] ?? 0) || (month === 2 && day === 29 && !leap)) return 'day';
+  if (day < 1 || day > (daysOf[month - 1] ?? 0) || (month === 2 && day === 29 && !leap))
+    return 'day';
   if (Number(m[4]) > 23) return 'hour';
   if (Number(m[5]) > 59) return 'minute';
   return Number(m[6]) > 59 ? 'second' : undefined;
@@ -67,7 +80,11 @@ export function parseTime(text: string): Instant {
   const wrong = inRange(m);
   if (wrong) throw new DecodeError(`parsing time ${JSON.stringify(text)}: ${wrong} out of range`);
   const zone = m[8] ?? 'Z';
-  const offset = zone === 'Z' ? 0 : (zone[0] === '-' ? -1 : 1) * (Number(zone.slice(1, 3)) * 3600 + Number(zone.slice(4, 6)) * 60);
+  const offset =
+    zone === 'Z'
+      ? 0
+      : (zone[0] === '-' ? -1 : 1) *
+        (Number(zone.slice(1, 3)) * 3600 + Number(zone.slice(4, 6)) * 60);
   // Date.parse and not Date.UTC, which takes the years below 100 for those of the last century.
   const seconds = Date.parse(`${text.slice(0, 19)}Z`) / 1000 - offset;
   return { seconds, nanos: Number((m[7] ?? '').slice(0, 9).padEnd(9, '0')) };
@@ -87,7 +104,10 @@ export function formatMicroTime(time: Instant): string | null {
 function dateText(seconds: number): string {
   const date = new Date(seconds * 1000);
   if (Number.isNaN(date.getTime())) throw new DecodeError(`time ${seconds} is out of range`);
-  return date.toISOString().replace(/^\+0*(?=\d{4})/, '').slice(0, 19);
+  return date
+    .toISOString()
+    .replace(/^\+0*(?=\d{4})/, '')
+    .slice(0, 19);
 }
 
 export function canonicalTime(text: string): string | null {
@@ -132,7 +152,16 @@ function badBase64At(text: string): number {
   return groupStart;
 }
 
-const durationUnits: Record<string, bigint> = table({ ns: 1n, us: 1_000n, µs: 1_000n, μs: 1_000n, ms: 1_000_000n, s: 1_000_000_000n, m: 60_000_000_000n, h: 3_600_000_000_000n });
+const durationUnits: Record<string, bigint> = table({
+  ns: 1n,
+  us: 1_000n,
+  µs: 1_000n,
+  μs: 1_000n,
+  ms: 1_000_000n,
+  s: 1_000_000_000n,
+  m: 60_000_000_000n,
+  h: 3_600_000_000_000n,
+});
 
 /** Nanoseconds of a Go duration: `1h30m`, `-1.5s`. */
 export function parseDuration(text: string): bigint {
@@ -143,12 +172,18 @@ export function parseDuration(text: string): bigint {
   let total = 0n;
   while (rest) {
     const m = /^(\d*)(?:\.(\d*))?([^\d.]*)/.exec(rest);
-    if (!m || (!m[1] && !m[2])) throw new DecodeError(`time: invalid duration ${JSON.stringify(text)}`);
+    if (!m || (!m[1] && !m[2]))
+      throw new DecodeError(`time: invalid duration ${JSON.stringify(text)}`);
     if (!m[3]) throw new DecodeError(`time: missing unit in duration ${JSON.stringify(text)}`);
     const unit = durationUnits[m[3]];
-    if (unit === undefined) throw new DecodeError(`time: unknown unit ${JSON.stringify(m[3])} in duration ${JSON.stringify(text)}`);
+    if (unit === undefined)
+      throw new DecodeError(
+        `time: unknown unit ${JSON.stringify(m[3])} in duration ${JSON.stringify(text)}`,
+      );
     const fraction = (m[2] ?? '').slice(0, 12);
-    total += BigInt(m[1] || '0') * unit + (fraction ? (BigInt(fraction) * unit) / 10n ** BigInt(fraction.length) : 0n);
+    total +=
+      BigInt(m[1] || '0') * unit +
+      (fraction ? (BigInt(fraction) * unit) / 10n ** BigInt(fraction.length) : 0n);
     rest = rest.slice(m[0].length);
   }
   return sign * total;
@@ -164,7 +199,9 @@ export function formatDuration(nanos: bigint): string {
   const minutes = abs / 60_000_000_000n;
   const seconds = `${decimal(abs % 60_000_000_000n, 9)}s`;
   if (minutes === 0n) return `${sign}${seconds}`;
-  return minutes < 60n ? `${sign}${minutes}m${seconds}` : `${sign}${minutes / 60n}h${minutes % 60n}m${seconds}`;
+  return minutes < 60n
+    ? `${sign}${minutes}m${seconds}`
+    : `${sign}${minutes / 60n}h${minutes % 60n}m${seconds}`;
 }
 
 function decimal(value: bigint, places: number): string {

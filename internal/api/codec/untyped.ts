@@ -3,7 +3,10 @@ import type { RepeatedFields } from './json-text.ts';
 /** As many as Go keeps. */
 export const strictLimit = 100;
 
-/** `duplicate field "spec.x"` for the fields of a free map that were given twice, in the order of the text. */
+/**
+ * `duplicate field "spec.x"` for the fields of a free map that were given twice, in the order of
+ * the text.
+ */
 export function repeatedFieldsOf(value: unknown, repeated: RepeatedFields): string[] {
   const found = new Set<string>();
   if (repeated.size > 0) walk(value, '', repeated, found);
@@ -19,7 +22,8 @@ function walk(value: unknown, path: string, repeated: RepeatedFields, found: Set
   const seen = new Set<string>();
   for (const [key, item] of repeated.get(value) ?? Object.entries(value)) {
     const at = path ? `${path}.${key}` : key;
-    if (seen.has(key) && found.size < strictLimit) found.add(`duplicate field ${JSON.stringify(at)}`);
+    if (seen.has(key) && found.size < strictLimit)
+      found.add(`duplicate field ${JSON.stringify(at)}`);
     seen.add(key);
     walk(item, at, repeated, found);
   }

@@ -1,10 +1,19 @@
-import { EVENT_ID, getScalarValue, parseEvents, SCALAR_STYLE, YAMLException, type Event, type ScalarEvent } from 'js-yaml';
+import {
+  EVENT_ID,
+  getScalarValue,
+  parseEvents,
+  SCALAR_STYLE,
+  YAMLException,
+  type Event,
+  type ScalarEvent,
+} from 'js-yaml';
 import { maxNesting, setField } from './json-text.ts';
 import { DecodeError } from './scalars.ts';
 
 /**
- * YAML as Kubernetes reads it (sigs.k8s.io/yaml, which is go-yaml 2): the first document only, YAML 1.1 words for
- * booleans, octal with a leading zero, merge keys, keys turned into text, and keys in sorted order as JSON would have them.
+ * YAML as Kubernetes reads it (sigs.k8s.io/yaml, which is go-yaml 2): the first document only, YAML
+ * 1.1 words for booleans, octal with a leading zero, merge keys, keys turned into text, and keys in
+ * sorted order as JSON would have them.
  */
 export interface ParsedYaml {
   value: unknown;
@@ -13,8 +22,10 @@ export interface ParsedYaml {
 }
 
 /**
- * How much of a document may come from aliases and merge keys, after go-yaml 2: nearly all of a small one, a tenth
- * of a large one, where a quarter of its sizes count as large, for a map costs more here. Every node is counted each time it is used, keys too: a short text must not make much work.
+ * How much of a document may come from aliases and merge keys, after go-yaml 2: nearly all of a
+ * small one, a tenth of a large one, where a quarter of its sizes count as large, for a map costs
+ * more here. Every node is counted each time it is used, keys too: a short text must not make much
+ * work.
  */
 const freeNodes = 1_000;
 const freeAliased = 100;
@@ -73,7 +84,10 @@ class Builder {
     const before = this.nodes;
     const event = this.next();
     if (event.type === EVENT_ID.ALIAS) return this.alias(event.anchorStart, event.anchorEnd);
-    const anchor = 'anchorStart' in event && event.anchorStart >= 0 ? this.text.slice(event.anchorStart, event.anchorEnd) : '';
+    const anchor =
+      'anchorStart' in event && event.anchorStart >= 0
+        ? this.text.slice(event.anchorStart, event.anchorEnd)
+        : '';
     let value: unknown;
     if (event.type === EVENT_ID.SCALAR) value = this.scalar(event);
     else if (event.type === EVENT_ID.SEQUENCE) value = this.sequence();
@@ -89,7 +103,11 @@ class Builder {
     if (!anchored) throw new DecodeError(`yaml: unknown anchor '${name}' referenced`);
     this.nodes += anchored.nodes;
     this.aliased += anchored.nodes;
-    if (this.nodes > freeNodes && this.aliased > freeAliased && this.aliased > this.nodes * allowedShare(this.nodes)) {
+    if (
+      this.nodes > freeNodes &&
+      this.aliased > freeAliased &&
+      this.aliased > this.nodes * allowedShare(this.nodes)
+    ) {
       throw new DecodeError('yaml: document contains excessive aliasing');
     }
     return anchored.value;
@@ -128,7 +146,8 @@ class Builder {
   private lineOf(offset: number): number {
     if (!this.lineStarts) {
       this.lineStarts = [0];
-      for (let at = this.text.indexOf('\n'); at >= 0; at = this.text.indexOf('\n', at + 1)) this.lineStarts.push(at + 1);
+      for (let at = this.text.indexOf('\n'); at >= 0; at = this.text.indexOf('\n', at + 1))
+        this.lineStarts.push(at + 1);
     }
     let low = 0;
     let high = this.lineStarts.length;
@@ -157,22 +176,24 @@ function allowedShare(nodes: number): number {
 }
 
 /**
- * sigs.k8s.io/yaml goes through Go maps, which JSON writes in the order of their keys. Levels are counted here again,
- * for aliases nest deeper than any text.
+ * sigs.k8s.io/yaml goes through Go maps, which JSON writes in the order of their keys. Levels are
+ * counted here again, for aliases nest deeper than any text.
  */
 function sorted(value: unknown, level: number): unknown {
   if (value === null || typeof value !== 'object') return value;
   if (level >= maxNesting) throw new DecodeError(`yaml: exceeded max depth of ${maxNesting}`);
   if (Array.isArray(value)) return value.map((item) => sorted(item, level + 1));
   const out: Values = {};
-  for (const key of Object.keys(value).sort()) setField(out, key, sorted((value as Values)[key], level + 1));
+  for (const key of Object.keys(value).sort())
+    setField(out, key, sorted((value as Values)[key], level + 1));
   return out;
 }
 
 function mergeInto(out: Values, value: unknown, merged: Set<string>): void {
   const sources = Array.isArray(value) ? value : [value];
   for (const source of sources) {
-    if (source === null || typeof source !== 'object' || Array.isArray(source)) throw new DecodeError('yaml: map merge requires map or sequence of maps as the value');
+    if (source === null || typeof source !== 'object' || Array.isArray(source))
+      throw new DecodeError('yaml: map merge requires map or sequence of maps as the value');
     for (const [key, item] of Object.entries(source)) {
       if (Object.hasOwn(out, key)) continue;
       merged.add(key);
@@ -183,14 +204,23 @@ function mergeInto(out: Values, value: unknown, merged: Set<string>): void {
 
 function keyText(key: unknown): string {
   if (typeof key === 'string') return key;
-  if (typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean') return String(key);
+  if (typeof key === 'number' || typeof key === 'bigint' || typeof key === 'boolean')
+    return String(key);
   if (key === null) return 'null';
   throw new DecodeError('yaml: invalid map key');
 }
 
-const words = new Map<string, unknown>([['', null], ['~', null], ['null', null], ['Null', null], ['NULL', null]]);
-for (const word of ['y', 'yes', 'true', 'on']) for (const form of forms(word)) words.set(form, true);
-for (const word of ['n', 'no', 'false', 'off']) for (const form of forms(word)) words.set(form, false);
+const words = new Map<string, unknown>([
+  ['', null],
+  ['~', null],
+  ['null', null],
+  ['Null', null],
+  ['NULL', null],
+]);
+for (const word of ['y', 'yes', 'true', 'on'])
+  for (const form of forms(word)) words.set(form, true);
+for (const word of ['n', 'no', 'false', 'off'])
+  for (const form of forms(word)) words.set(form, false);
 
 function forms(word: string): string[] {
   return [word, word.toUpperCase(), (word[0] ?? '').toUpperCase() + word.slice(1)];
@@ -206,7 +236,11 @@ export function resolvePlain(text: string): unknown {
   const first = text.charCodeAt(0);
   // Only digits, signs and dots begin a number.
   if (!((first >= 48 && first <= 57) || first === 43 || first === 45 || first === 46)) return text;
-  if (infinite.test(text)) throw new DecodeError(`json: unsupported value: ${/nan/i.test(text) ? 'NaN' : text.startsWith('-') ? '-Inf' : '+Inf'}`);
+  if (infinite.test(text))
+    throw new DecodeError(
+      'json: unsupported value: ' +
+        `${/nan/i.test(text) ? 'NaN' : text.startsWith('-') ? '-Inf' : '+Inf'}`,
+    );
   const plain = text.replaceAll('_', '');
   if (integer.test(plain)) return wholeNumber(plain);
   return float.test(plain) ? Number(plain) : text;
@@ -220,5 +254,7 @@ function wholeNumber(text: string): number | bigint {
   const number = Number(value);
   if (Number.isSafeInteger(number)) return number;
   // Beyond uint64 go-yaml falls back to a float.
-  return value > 18_446_744_073_709_551_615n || value < -9_223_372_036_854_775_808n ? number : value;
+  return value > 18_446_744_073_709_551_615n || value < -9_223_372_036_854_775_808n
+    ? number
+    : value;
 }

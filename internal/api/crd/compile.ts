@@ -37,9 +37,15 @@ export interface CrdVersion {
   readonly selectableFields: readonly string[];
   /** Fills declared defaults in place, and takes away null where it is not allowed. */
   applyDefaults(object: object): void;
-  /** Removes unknown fields in place; returns their paths, as strict decoding names them. Throws DecodeError for embedded metadata of a wrong type. */
+  /**
+   * Removes unknown fields in place; returns their paths, as strict decoding names them. Throws
+   * DecodeError for embedded metadata of a wrong type.
+   */
   prune(object: object): string[];
-  /** Schema validation, then rules unless the schema already says that values are missing or of a wrong type. With `old`, what did not change is not judged again. */
+  /**
+   * Schema validation, then rules unless the schema already says that values are missing or of a
+   * wrong type. With `old`, what did not change is not judged again.
+   */
   validate(object: object, old?: object): FieldError[];
 }
 
@@ -55,10 +61,14 @@ export interface CrdVersionSource {
   selectableFields?: readonly string[];
 }
 
-/** Compiles the schema of one version. Parts are made when first used: a definition may have ten thousand fields. */
+/**
+ * Compiles the schema of one version. Parts are made when first used: a definition may have ten
+ * thousand fields.
+ */
 export function compileCrdSchema(source: CrdVersionSource): CrdVersion {
   const { schema } = source;
-  const keepsAll = source.preserveUnknownFields === true || !schema || (preserves(schema) && !schema.properties);
+  const keepsAll =
+    source.preserveUnknownFields === true || !schema || (preserves(schema) && !schema.properties);
   let type: StructSchema | undefined;
   return {
     get type() {
@@ -73,14 +83,23 @@ export function compileCrdSchema(source: CrdVersionSource): CrdVersion {
     selectableFields: source.selectableFields ?? [],
     applyDefaults: (object) => schema && fillDefaults(schema, object),
     prune: (object) => (schema && !keepsAll ? prune(schema, object as Values) : []),
-    validate: (object, old) => (schema ? validateAll(schema, object as Values, old as Values | undefined) : []),
+    validate: (object, old) =>
+      schema ? validateAll(schema, object as Values, old as Values | undefined) : [],
   };
 }
 
 /** After these, rules would speak of values that are not what they take them for. */
-const blocking = new Set<FieldErrorType>(['FieldValueRequired', 'FieldValueTypeInvalid', 'FieldValueTooLong', 'FieldValueTooMany', 'FieldValueDuplicate']);
+const blocking = new Set<FieldErrorType>([
+  'FieldValueRequired',
+  'FieldValueTypeInvalid',
+  'FieldValueTooLong',
+  'FieldValueTooMany',
+  'FieldValueDuplicate',
+]);
 
 function validateAll(schema: JsonSchema, object: Values, old: Values | undefined): FieldError[] {
   const errors = validateSchema(schema, object, old);
-  return errors.some((error) => blocking.has(error.type)) ? errors : [...errors, ...runRules(schema, object, old)];
+  return errors.some((error) => blocking.has(error.type))
+    ? errors
+    : [...errors, ...runRules(schema, object, old)];
 }

@@ -15,7 +15,9 @@ interface Golden {
 }
 
 /** A definition with everything in it, and what kube-apiserver 1.36 answered to each object. */
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, 'testing/golden.json'), 'utf8')) as Golden;
+const golden = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'testing/golden.json'), 'utf8'),
+) as Golden;
 const kind = kindsOfDefinition(golden.definition)[0];
 if (!kind) throw new Error('no kind');
 
@@ -25,7 +27,8 @@ function answer(text: string, validation: FieldValidation): Answer {
     const { object } = decodeJson(kind, text, { validation });
     applyDefaults(kind, object);
     const errors = kind.crd?.validate(object) ?? [];
-    if (errors.length) return { causes: errors.map((e) => `${e.field}: ${fieldErrorBody(e)} (${e.type})`).sort() };
+    if (errors.length)
+      return { causes: errors.map((e) => `${e.field}: ${fieldErrorBody(e)} (${e.type})`).sort() };
     return JSON.parse(JSON.stringify({ spec: object['spec'], status: object['status'] })) as Answer;
   } catch (error) {
     if (error instanceof ApiError) return { message: error.message };
@@ -45,13 +48,30 @@ describe('custom objects, as kube-apiserver judges them', () => {
 
 describe('a definition becomes kinds', () => {
   test('all that discovery and the registry ask for', () => {
-    expect(kind).toMatchObject({ group: 'example.com', version: 'v1', kind: 'Foo', listKind: 'FooList', resource: 'foos', singular: 'foo', namespaced: true, custom: true, storageVersion: 'example.com/v1' });
+    expect(kind).toMatchObject({
+      group: 'example.com',
+      version: 'v1',
+      kind: 'Foo',
+      listKind: 'FooList',
+      resource: 'foos',
+      singular: 'foo',
+      namespaced: true,
+      custom: true,
+      storageVersion: 'example.com/v1',
+    });
     expect([...kind.subresources.keys()]).toEqual(['status']);
     expect(kind.type.typeMeta).toBe(true);
-    expect(kind.type.fields.get('metadata')?.type).toMatchObject({ kind: 'struct', name: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta' });
+    expect(kind.type.fields.get('metadata')?.type).toMatchObject({
+      kind: 'struct',
+      name: 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta',
+    });
     const spec = kind.type.fields.get('spec')?.type;
     if (spec?.kind !== 'struct') throw new Error('spec is no struct');
-    expect(spec.fields.get('map')?.type).toMatchObject({ kind: 'list', listType: 'map', mapKeys: ['k'] });
+    expect(spec.fields.get('map')?.type).toMatchObject({
+      kind: 'list',
+      listType: 'map',
+      mapKeys: ['k'],
+    });
     expect(spec.fields.get('ios')?.type.kind).toBe('intOrString');
     expect(spec.fields.get('o')?.type).toMatchObject({ kind: 'map', values: { kind: 'int64' } });
   });
@@ -62,7 +82,9 @@ describe('a definition becomes kinds', () => {
     const stop = scheme.onChange(() => changes++);
     scheme.setCustom('foos.example.com', [kind]);
     expect(scheme.resource('example.com', 'v1', 'foos')).toBe(kind);
-    expect(scheme.customGroups()).toEqual([{ name: 'example.com', versions: ['v1'], priority: {} }]);
+    expect(scheme.customGroups()).toEqual([
+      { name: 'example.com', versions: ['v1'], priority: {} },
+    ]);
     scheme.setCustom('foos.example.com', []);
     expect(scheme.resource('example.com', 'v1', 'foos')).toBeUndefined();
     expect(changes).toBe(2);

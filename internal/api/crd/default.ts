@@ -8,13 +8,23 @@ const busy = new WeakMap<JsonSchema, boolean>();
 function hasWork(schema: JsonSchema): boolean {
   const known = busy.get(schema);
   if (known !== undefined) return known;
-  const inner = [schema.items, additional(schema), ...Object.values(schema.properties ?? {})].filter((s) => s !== undefined);
-  const work = schema.properties !== undefined || additional(schema) !== undefined || inner.some((s) => s.default !== undefined || hasWork(s));
+  const inner = [
+    schema.items,
+    additional(schema),
+    ...Object.values(schema.properties ?? {}),
+  ].filter((s) => s !== undefined);
+  const work =
+    schema.properties !== undefined ||
+    additional(schema) !== undefined ||
+    inner.some((s) => s.default !== undefined || hasWork(s));
   busy.set(schema, work);
   return work;
 }
 
-/** Fills declared defaults, and takes away null where the schema does not allow it: an absent field is the same, and may have a default. */
+/**
+ * Fills declared defaults, and takes away null where the schema does not allow it: an absent field
+ * is the same, and may have a default.
+ */
 export function fillDefaults(schema: JsonSchema, value: unknown): void {
   if (Array.isArray(value)) {
     const items = schema.items;
@@ -26,12 +36,14 @@ export function fillDefaults(schema: JsonSchema, value: unknown): void {
   for (const name in properties) fillField(properties[name] as JsonSchema, name, value);
   const values = additional(schema);
   if (!values) return;
-  for (const key of Object.keys(value)) if (!Object.hasOwn(properties, key)) fillField(values, key, value);
+  for (const key of Object.keys(value))
+    if (!Object.hasOwn(properties, key)) fillField(values, key, value);
 }
 
 function fillField(schema: JsonSchema, name: string, into: Values): void {
   if (own(into, name) === null && !schema.nullable) delete into[name];
-  if (own(into, name) === undefined && schema.default !== undefined) setField(into, name, structuredClone(schema.default));
+  if (own(into, name) === undefined && schema.default !== undefined)
+    setField(into, name, structuredClone(schema.default));
   const value = own(into, name);
   if (value !== undefined && hasWork(schema)) fillDefaults(schema, value);
 }

@@ -9,15 +9,22 @@ import { fieldErrorBody } from '../status.ts';
 import { validateDefinition, validateDefinitionUpdate } from './definition.ts';
 
 /** Definitions with one thing wrong, and what kube-apiserver 1.36 says of each. */
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, 'testing/definitions.json'), 'utf8')) as Record<string, { body: object; causes: string[] }>;
+const golden = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'testing/definitions.json'), 'utf8'),
+) as Record<string, { body: object; causes: string[] }>;
 const info = builtinScheme().kind('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition');
 if (!info) throw new Error('no such kind');
 
 function read(body: object): CustomResourceDefinition {
   if (!info) throw new Error('no such kind');
   const { object } = decodeValue(info, structuredClone(body));
-  // The status of a new definition is the server's; the strategy empties it before defaults are applied.
-  object['status'] = { conditions: null, acceptedNames: { plural: '', kind: '' }, storedVersions: null };
+  // The status of a new definition is the server's; the strategy empties it before defaults are
+  // applied.
+  object['status'] = {
+    conditions: null,
+    acceptedNames: { plural: '', kind: '' },
+    storedVersions: null,
+  };
   applyDefaults(info, object);
   return object as unknown as CustomResourceDefinition;
 }
@@ -25,7 +32,9 @@ function read(body: object): CustomResourceDefinition {
 describe('definitions, as kube-apiserver judges them', () => {
   test.each(Object.keys(golden))('%s', (name) => {
     const { body, causes } = golden[name] as { body: object; causes: string[] };
-    const errors = validateDefinition(read(body)).map((e) => `${e.field}: ${fieldErrorBody(e)} (${e.type})`);
+    const errors = validateDefinition(read(body)).map(
+      (e) => `${e.field}: ${fieldErrorBody(e)} (${e.type})`,
+    );
     expect(errors.sort()).toEqual([...causes].sort());
   });
 });

@@ -43,8 +43,10 @@ export function isMap(value: unknown): value is Values {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-export const preserves = (schema: JsonSchema): boolean => schema['x-kubernetes-preserve-unknown-fields'] === true;
-export const embeds = (schema: JsonSchema): boolean => schema['x-kubernetes-embedded-resource'] === true;
+export const preserves = (schema: JsonSchema): boolean =>
+  schema['x-kubernetes-preserve-unknown-fields'] === true;
+export const embeds = (schema: JsonSchema): boolean =>
+  schema['x-kubernetes-embedded-resource'] === true;
 
 /** The schema of a field that has no property of its own. */
 export function additional(schema: JsonSchema): JsonSchema | undefined {

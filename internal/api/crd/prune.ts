@@ -3,13 +3,24 @@ import { explain } from '../codec/explain.ts';
 import { normalStruct, TypeMismatch, type Walk } from '../codec/normal-form.ts';
 import { planOf } from '../codec/plan.ts';
 import { DecodeError } from '../codec/scalars.ts';
-import { additional, embeds, isMap, join, preserves, property, resourceFields, type JsonSchema, type Values } from './json-schema.ts';
+import {
+  additional,
+  embeds,
+  isMap,
+  join,
+  preserves,
+  property,
+  resourceFields,
+  type JsonSchema,
+  type Values,
+} from './json-schema.ts';
 
 const objectMeta = planOf('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta');
 
 /**
- * Removes what the schema does not know, in place, and returns the paths of what went, in order. Metadata of embedded
- * resources is brought into form on the way; what cannot be is a DecodeError, as upstream.
+ * Removes what the schema does not know, in place, and returns the paths of what went, in order.
+ * Metadata of embedded resources is brought into form on the way; what cannot be is a DecodeError,
+ * as upstream.
  */
 export function prune(schema: JsonSchema, object: Values): string[] {
   const gone: string[] = [];
@@ -23,11 +34,18 @@ function pruneValue(schema: JsonSchema, value: unknown, path: string, gone: stri
   if (Array.isArray(value)) {
     const items = schema.items;
     if (items) value.forEach((item, i) => pruneValue(items, item, `${path}[${i}]`, gone));
-    else if (!preserves(schema)) value.forEach((item, i) => isMap(item) && pruneMap({}, item, `${path}[${i}]`, false, gone));
+    else if (!preserves(schema))
+      value.forEach((item, i) => isMap(item) && pruneMap({}, item, `${path}[${i}]`, false, gone));
   } else if (isMap(value)) pruneMap(schema, value, path, embeds(schema), gone);
 }
 
-function pruneMap(schema: JsonSchema, value: Values, path: string, isResource: boolean, gone: string[]): void {
+function pruneMap(
+  schema: JsonSchema,
+  value: Values,
+  path: string,
+  isResource: boolean,
+  gone: string[],
+): void {
   for (const key of Object.keys(value)) {
     if (isResource && resourceFields.has(key)) continue;
     const known = property(schema, key);
@@ -40,17 +58,26 @@ function pruneMap(schema: JsonSchema, value: Values, path: string, isResource: b
 }
 
 /** Walks to every embedded resource and brings its metadata into normal form. */
-function coerce(schema: JsonSchema, value: unknown, path: string, isRoot: boolean, unknown: string[]): void {
+function coerce(
+  schema: JsonSchema,
+  value: unknown,
+  path: string,
+  isRoot: boolean,
+  unknown: string[],
+): void {
   if (Array.isArray(value)) {
     const items = schema.items;
-    if (items && holdsResources(items)) value.forEach((item, i) => coerce(items, item, `${path}[${i}]`, false, unknown));
+    if (items && holdsResources(items))
+      value.forEach((item, i) => coerce(items, item, `${path}[${i}]`, false, unknown));
     return;
   }
   if (!isMap(value)) return;
   if (embeds(schema) && !isRoot) coerceMetadata(value, join(path, 'metadata'), unknown);
-  for (const [name, inner] of Object.entries(schema.properties ?? {})) if (holdsResources(inner)) coerce(inner, own(value, name), join(path, name), false, unknown);
+  for (const [name, inner] of Object.entries(schema.properties ?? {}))
+    if (holdsResources(inner)) coerce(inner, own(value, name), join(path, name), false, unknown);
   const values = additional(schema);
-  if (values && holdsResources(values)) for (const key in value) coerce(values, value[key], join(path, key), false, unknown);
+  if (values && holdsResources(values))
+    for (const key in value) coerce(values, value[key], join(path, key), false, unknown);
 }
 
 const holders = new WeakMap<JsonSchema, boolean>();
@@ -71,8 +98,18 @@ function coerceMetadata(resource: Values, path: string, unknown: string[]): void
   try {
     resource['metadata'] = normalStruct(objectMeta, metadata, walk);
   } catch (error) {
-    const why = error instanceof TypeMismatch ? explain(objectMeta, metadata).mismatch : error instanceof Error ? error.message : '';
+    const why =
+      error instanceof TypeMismatch
+        ? explain(objectMeta, metadata).mismatch
+        : error instanceof Error
+          ? error.message
+          : '';
     throw new DecodeError(`${path}: Invalid value: ${JSON.stringify(metadata)}: ${why ?? ''}`);
   }
-  if (walk.unknownFields) unknown.push(...explain(objectMeta, metadata).strict.map((text) => join(path, text.slice('unknown field "'.length, -1))));
+  if (walk.unknownFields)
+    unknown.push(
+      ...explain(objectMeta, metadata).strict.map((text) =>
+        join(path, text.slice('unknown field "'.length, -1)),
+      ),
+    );
 }

@@ -4,7 +4,12 @@ import { bool, dyn, int, listOf, mapOf, string, type CelType } from '../cel/type
 import { additional, embeds, preserves, type JsonSchema } from './json-schema.ts';
 
 const known = new WeakMap<JsonSchema, CelType>();
-const formats: Readonly<Record<string, CelType>> = table({ byte: { kind: 'bytes' }, date: { kind: 'timestamp' }, 'date-time': { kind: 'timestamp' }, duration: { kind: 'duration' } });
+const formats: Readonly<Record<string, CelType>> = table({
+  byte: { kind: 'bytes' },
+  date: { kind: 'timestamp' },
+  'date-time': { kind: 'timestamp' },
+  duration: { kind: 'duration' },
+});
 
 /** The type that rules see, of a schema or (root) of the resource it describes. */
 export function typeOfSchema(schema: JsonSchema, isRoot = false): CelType {
@@ -47,12 +52,27 @@ function objectType(schema: JsonSchema): CelType {
 }
 
 function fieldsOf(schema: JsonSchema): Map<string, CelType> {
-  return new Map(Object.entries(schema.properties ?? {}).map(([name, inner]) => [escapeName(name), typeOfSchema(inner)]));
+  return new Map(
+    Object.entries(schema.properties ?? {}).map(([name, inner]) => [
+      escapeName(name),
+      typeOfSchema(inner),
+    ]),
+  );
 }
 
 /** Of metadata rules see only what the definition may speak of: the names. */
 function resourceType(schema: JsonSchema): CelType {
-  const metadata: CelType = { kind: 'object', name: `object${++count}`, fields: new Map([['name', string], ['generateName', string]]) };
-  const fields = fieldsOf(schema).set('apiVersion', string).set('kind', string).set('metadata', metadata);
+  const metadata: CelType = {
+    kind: 'object',
+    name: `object${++count}`,
+    fields: new Map([
+      ['name', string],
+      ['generateName', string],
+    ]),
+  };
+  const fields = fieldsOf(schema)
+    .set('apiVersion', string)
+    .set('kind', string)
+    .set('metadata', metadata);
   return { kind: 'object', name: `object${++count}`, fields };
 }

@@ -6,15 +6,37 @@ const objectMeta = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
 const raw: ScalarSchema = { kind: 'raw' };
 
 /** A structural schema as the description of a type that built-in kinds have. */
-export function schemaOfKind(name: string, schema: JsonSchema | undefined, preserveAll: boolean): StructSchema {
+export function schemaOfKind(
+  name: string,
+  schema: JsonSchema | undefined,
+  preserveAll: boolean,
+): StructSchema {
   const made = schema ? structOf(name, schema) : emptyStruct(name);
   const fields = new Map(made.fields);
-  fields.set('metadata', { name: 'metadata', type: builtinStruct(objectMeta), required: false, pointer: false, omitEmpty: true });
-  return { ...made, fields, typeMeta: true, preserveUnknown: made.preserveUnknown || preserveAll || !schema };
+  fields.set('metadata', {
+    name: 'metadata',
+    type: builtinStruct(objectMeta),
+    required: false,
+    pointer: false,
+    omitEmpty: true,
+  });
+  return {
+    ...made,
+    fields,
+    typeMeta: true,
+    preserveUnknown: made.preserveUnknown || preserveAll || !schema,
+  };
 }
 
 function emptyStruct(name: string): StructSchema {
-  return { kind: 'struct', name, fields: new Map(), typeMeta: false, atomic: false, preserveUnknown: false };
+  return {
+    kind: 'struct',
+    name,
+    fields: new Map(),
+    typeMeta: false,
+    atomic: false,
+    preserveUnknown: false,
+  };
 }
 
 function typeOf(name: string, schema: JsonSchema): Schema {
@@ -61,12 +83,25 @@ function structOf(name: string, schema: JsonSchema): StructSchema {
   const fields = new Map<string, FieldSchema>();
   for (const [key, value] of Object.entries(schema.properties ?? {})) {
     if (embeds(schema) && key === 'metadata') continue;
-    const field: FieldSchema = { name: key, type: typeOf(`${name}.${key}`, value), required: required.has(key), pointer: true, omitEmpty: true };
+    const field: FieldSchema = {
+      name: key,
+      type: typeOf(`${name}.${key}`, value),
+      required: required.has(key),
+      pointer: true,
+      omitEmpty: true,
+    };
     if (value.default !== undefined) field.default = value.default;
     if (value.nullable) field.nullable = true;
     fields.set(key, field);
   }
-  if (embeds(schema)) fields.set('metadata', { name: 'metadata', type: builtinStruct(objectMeta), required: false, pointer: false, omitEmpty: true });
+  if (embeds(schema))
+    fields.set('metadata', {
+      name: 'metadata',
+      type: builtinStruct(objectMeta),
+      required: false,
+      pointer: false,
+      omitEmpty: true,
+    });
   return {
     kind: 'struct',
     name,

@@ -1,10 +1,27 @@
-import { each, isMap, isUnset, itemsOf, mapAt, need, under, unset, within, type Fields, type Rule, type Rules } from './rule.ts';
+import {
+  each,
+  isMap,
+  isUnset,
+  itemsOf,
+  mapAt,
+  need,
+  under,
+  unset,
+  within,
+  type Fields,
+  type Rule,
+  type Rules,
+} from './rule.ts';
 
 const core = 'io.k8s.api.core.v1.';
 
 function externallyAccessible(spec: Fields): boolean {
   if (spec['type'] === 'LoadBalancer' || spec['type'] === 'NodePort') return true;
-  return spec['type'] === 'ClusterIP' && Array.isArray(spec['externalIPs']) && spec['externalIPs'].length > 0;
+  return (
+    spec['type'] === 'ClusterIP' &&
+    Array.isArray(spec['externalIPs']) &&
+    spec['externalIPs'].length > 0
+  );
 }
 
 function serviceAffinity(spec: Fields): void {
@@ -12,7 +29,8 @@ function serviceAffinity(spec: Fields): void {
   if (spec['sessionAffinity'] !== 'ClientIP') return;
   const config = mapAt(spec, 'sessionAffinityConfig');
   const clientIp = config && mapAt(config, 'clientIP');
-  if (!clientIp || isUnset(clientIp['timeoutSeconds'])) spec['sessionAffinityConfig'] = { clientIP: { timeoutSeconds: 10_800 } };
+  if (!clientIp || isUnset(clientIp['timeoutSeconds']))
+    spec['sessionAffinityConfig'] = { clientIP: { timeoutSeconds: 10_800 } };
 }
 
 const service: Rule = (object, context) => {
@@ -22,13 +40,23 @@ const service: Rule = (object, context) => {
   unset({ type: 'ClusterIP' })(spec, context);
   for (const port of itemsOf(spec['ports'])) {
     if (isUnset(port['protocol'])) port['protocol'] = 'TCP';
-    if (isUnset(port['targetPort']) || port['targetPort'] === 0) port['targetPort'] = port['port'] ?? 0;
+    if (isUnset(port['targetPort']) || port['targetPort'] === 0)
+      port['targetPort'] = port['port'] ?? 0;
   }
-  if (externallyAccessible(spec) && isUnset(spec['externalTrafficPolicy'])) spec['externalTrafficPolicy'] = 'Cluster';
-  if (spec['type'] !== 'ExternalName' && isUnset(spec['internalTrafficPolicy'])) spec['internalTrafficPolicy'] = 'Cluster';
+  if (externallyAccessible(spec) && isUnset(spec['externalTrafficPolicy']))
+    spec['externalTrafficPolicy'] = 'Cluster';
+  if (spec['type'] !== 'ExternalName' && isUnset(spec['internalTrafficPolicy']))
+    spec['internalTrafficPolicy'] = 'Cluster';
   if (spec['type'] !== 'LoadBalancer') return;
   if (isUnset(spec['allocateLoadBalancerNodePorts'])) spec['allocateLoadBalancerNodePorts'] = true;
-  within('status.loadBalancer', each('ingress', (ingress) => void (!isUnset(ingress['ip']) && isUnset(ingress['ipMode']) && (ingress['ipMode'] = 'VIP'))))(object, context);
+  within(
+    'status.loadBalancer',
+    each(
+      'ingress',
+      (ingress) =>
+        void (!isUnset(ingress['ip']) && isUnset(ingress['ipMode']) && (ingress['ipMode'] = 'VIP')),
+    ),
+  )(object, context);
 };
 
 const replicationController: Rule = (object) => {
@@ -36,7 +64,8 @@ const replicationController: Rule = (object) => {
   const template = spec && mapAt(spec, 'template');
   const labels = template && mapAt(need(template, 'metadata'), 'labels');
   if (!spec || !labels) return;
-  if (!isMap(spec['selector']) || Object.keys(spec['selector']).length === 0) spec['selector'] = { ...labels };
+  if (!isMap(spec['selector']) || Object.keys(spec['selector']).length === 0)
+    spec['selector'] = { ...labels };
   const metadata = need(object, 'metadata');
   if (!mapAt(metadata, 'labels')) metadata['labels'] = { ...labels };
 };
@@ -46,17 +75,20 @@ const stringData: Rule = (object) => {
   const text = mapAt(object, 'stringData');
   if (!text) return;
   const data = need(object, 'data');
-  for (const [key, value] of Object.entries(text)) data[key] = Buffer.from(String(value), 'utf8').toString('base64');
+  for (const [key, value] of Object.entries(text))
+    data[key] = Buffer.from(String(value), 'utf8').toString('base64');
   delete object['stringData'];
 };
 
 const namespace: Rule = (object) => {
   const metadata = need(object, 'metadata');
-  if (!isUnset(metadata['name'])) need(metadata, 'labels')['kubernetes.io/metadata.name'] = metadata['name'];
+  if (!isUnset(metadata['name']))
+    need(metadata, 'labels')['kubernetes.io/metadata.name'] = metadata['name'];
 };
 
 const fill = (into: Fields, from: Fields | undefined): void => {
-  for (const [key, value] of Object.entries(from ?? {})) if (!Object.hasOwn(into, key)) into[key] = value;
+  for (const [key, value] of Object.entries(from ?? {}))
+    if (!Object.hasOwn(into, key)) into[key] = value;
 };
 
 const limitRangeItem: Rule = (object) => {
@@ -80,7 +112,10 @@ export const coreRules: Rules = {
   [`${core}Service`]: [service],
   [`${core}ReplicationController`]: [replicationController],
   [`${core}Secret`]: [stringData, unset({ type: 'Opaque' })],
-  [`${core}PersistentVolume`]: [under('status', { phase: 'Pending' }), under('spec', { persistentVolumeReclaimPolicy: 'Retain', volumeMode: 'Filesystem' })],
+  [`${core}PersistentVolume`]: [
+    under('status', { phase: 'Pending' }),
+    under('spec', { persistentVolumeReclaimPolicy: 'Retain', volumeMode: 'Filesystem' }),
+  ],
   [`${core}PersistentVolumeClaim`]: [under('status', { phase: 'Pending' })],
   [`${core}PersistentVolumeClaimSpec`]: [unset({ volumeMode: 'Filesystem' })],
   [`${core}Endpoints`]: [each('subsets', each('ports', unset({ protocol: 'TCP' })))],

@@ -10,7 +10,9 @@ import { onlyDefaults } from './testing/compare.ts';
 
 const scheme = builtinScheme();
 /** What kube-apiserver 1.36 made of each case. */
-const golden = JSON.parse(readFileSync(join(import.meta.dirname, 'testing/golden.json'), 'utf8')) as Record<string, unknown>;
+const golden = JSON.parse(
+  readFileSync(join(import.meta.dirname, 'testing/golden.json'), 'utf8'),
+) as Record<string, unknown>;
 
 function defaulted(body: object): KubeObject {
   const info = scheme.kindOf(body as KubeObject);
@@ -30,20 +32,45 @@ describe('defaults, as kube-apiserver applies them', () => {
     expect(onlyDefaults(defaulted(cases[name] as object))).toEqual(golden[name]);
   });
 
-  test('every case has an answer', () => expect(Object.keys(golden).sort()).toEqual(Object.keys(cases).sort()));
+  test('every case has an answer', () =>
+    expect(Object.keys(golden).sort()).toEqual(Object.keys(cases).sort()));
 });
 
 describe('what a server cannot show alone', () => {
   test('services that are reachable from outside', () => {
-    const spec = (type: string, more: object = {}): unknown => defaulted({ apiVersion: 'v1', kind: 'Service', metadata: { name: 'x' }, spec: { type, ports: [{ port: 80 }], ...more } })['spec'];
-    expect(spec('NodePort')).toMatchObject({ externalTrafficPolicy: 'Cluster', internalTrafficPolicy: 'Cluster' });
-    expect(spec('LoadBalancer')).toMatchObject({ externalTrafficPolicy: 'Cluster', allocateLoadBalancerNodePorts: true });
-    expect(spec('ClusterIP', { externalIPs: ['1.2.3.4'] })).toMatchObject({ externalTrafficPolicy: 'Cluster' });
+    const spec = (type: string, more: object = {}): unknown =>
+      defaulted({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { name: 'x' },
+        spec: { type, ports: [{ port: 80 }], ...more },
+      })['spec'];
+    expect(spec('NodePort')).toMatchObject({
+      externalTrafficPolicy: 'Cluster',
+      internalTrafficPolicy: 'Cluster',
+    });
+    expect(spec('LoadBalancer')).toMatchObject({
+      externalTrafficPolicy: 'Cluster',
+      allocateLoadBalancerNodePorts: true,
+    });
+    expect(spec('ClusterIP', { externalIPs: ['1.2.3.4'] })).toMatchObject({
+      externalTrafficPolicy: 'Cluster',
+    });
     expect(spec('ClusterIP')).not.toHaveProperty('externalTrafficPolicy');
   });
 
   test('the account of a pod has two names', () => {
-    expect(defaulted({ apiVersion: 'v1', kind: 'Pod', spec: { containers: [], serviceAccount: 'a' } })['spec']).toMatchObject({ serviceAccount: 'a', serviceAccountName: 'a' });
-    expect(defaulted({ apiVersion: 'v1', kind: 'Pod', spec: { containers: [], serviceAccountName: 'b', serviceAccount: 'a' } })['spec']).toMatchObject({ serviceAccount: 'b', serviceAccountName: 'b' });
+    expect(
+      defaulted({ apiVersion: 'v1', kind: 'Pod', spec: { containers: [], serviceAccount: 'a' } })[
+        'spec'
+      ],
+    ).toMatchObject({ serviceAccount: 'a', serviceAccountName: 'a' });
+    expect(
+      defaulted({
+        apiVersion: 'v1',
+        kind: 'Pod',
+        spec: { containers: [], serviceAccountName: 'b', serviceAccount: 'a' },
+      })['spec'],
+    ).toMatchObject({ serviceAccount: 'b', serviceAccountName: 'b' });
   });
 });

@@ -5,14 +5,24 @@ import { hasType, rawType, type RawField } from '../type-table.ts';
 import { coreRules } from './core.ts';
 import { podRules } from './pods.ts';
 import { policyRules } from './policies.ts';
-import { isMap, isUnset, type DefaultsContext, type Fields, type Rule, type Rules } from './rule.ts';
+import {
+  isMap,
+  isUnset,
+  type DefaultsContext,
+  type Fields,
+  type Rule,
+  type Rules,
+} from './rule.ts';
 import { workloadRules } from './workloads.ts';
 
 export type { DefaultsContext } from './rule.ts';
 
 const allRules: Rules = { ...podRules, ...coreRules, ...workloadRules, ...policyRules };
 
-/** What defaulting does to one type: its own rules first, then its fields, as Go's generated defaulters. */
+/**
+ * What defaulting does to one type: its own rules first, then its fields, as Go's generated
+ * defaulters.
+ */
 interface Defaulter {
   rules: readonly Rule[];
   declared: readonly [string, unknown][];
@@ -45,7 +55,12 @@ function defaulterOf(typeName: string): Defaulter {
   return defaulter;
 }
 
-function collect(typeName: string, rules: Rule[], declared: [string, unknown][], children: Child[]): void {
+function collect(
+  typeName: string,
+  rules: Rule[],
+  declared: [string, unknown][],
+  children: Child[],
+): void {
   rules.push(...(allRules[typeName] ?? []));
   for (const field of rawType(typeName).f ?? []) {
     if (field.inl) {
@@ -62,9 +77,14 @@ function collect(typeName: string, rules: Rule[], declared: [string, unknown][],
 
 function childOf(field: RawField): Omit<Child, 'name'> | undefined {
   if (field.t === 'map[string]Quantity') return { shape: 'quantities', of: nothing };
-  const shape = field.t.startsWith('[]') ? 'list' : field.t.startsWith('map[string]') ? 'map' : 'struct';
+  const shape = field.t.startsWith('[]')
+    ? 'list'
+    : field.t.startsWith('map[string]')
+      ? 'map'
+      : 'struct';
   const inner = field.t.replace(/^(\[\]|map\[string\])/, '');
-  if (!inner.includes('.') || !hasType(inner) || rawType(inner).sp || rawType(inner).wrap) return undefined;
+  if (!inner.includes('.') || !hasType(inner) || rawType(inner).sp || rawType(inner).wrap)
+    return undefined;
   const of = defaulterOf(inner);
   return of.idle ? undefined : { shape, of };
 }
@@ -92,16 +112,22 @@ function roundToMilli(list: Fields): void {
     const text = list[name];
     if (typeof text !== 'string' || !finerThanMilli.test(text)) continue;
     const quantity = parseQuantity(text);
-    if (!quantity.isWhole(-3)) list[name] = new Quantity(quantity.milliValue(), -3, quantity.format).toString();
+    if (!quantity.isWhole(-3))
+      list[name] = new Quantity(quantity.milliValue(), -3, quantity.format).toString();
   }
 }
 
 /**
- * Fills in what was left out, in place, and does what Kubernetes does on the way to storage: a Secret's stringData
- * joins its data, the old name of a pod's service account follows the new one. Idempotent. The object must be in
- * normal form (decodeJson, decodeValue). Custom kinds get the defaults of their definition.
+ * Fills in what was left out, in place, and does what Kubernetes does on the way to storage: a
+ * Secret's stringData joins its data, the old name of a pod's service account follows the new one.
+ * Idempotent. The object must be in normal form (decodeJson, decodeValue). Custom kinds get the
+ * defaults of their definition.
  */
-export function applyDefaults(info: KindInfo, object: KubeObject, context: DefaultsContext = {}): void {
+export function applyDefaults(
+  info: KindInfo,
+  object: KubeObject,
+  context: DefaultsContext = {},
+): void {
   if (info.crd) return info.crd.applyDefaults(object);
   if (info.custom) return;
   run(defaulterOf(info.type.name), object, context);

@@ -1,12 +1,27 @@
 import { own } from '../../base/own.ts';
 import { parseQuantity, Quantity } from '../quantity.ts';
-import { each, isMap, isUnset, itemsOf, mapAt, need, unset, type Fields, type Rule, type Rules } from './rule.ts';
+import {
+  each,
+  isMap,
+  isUnset,
+  itemsOf,
+  mapAt,
+  need,
+  unset,
+  type Fields,
+  type Rule,
+  type Rules,
+} from './rule.ts';
 
 const core = 'io.k8s.api.core.v1.';
 
-const reference = /^(?:[a-zA-Z0-9.-]+(?::\d+)?\/|\[[0-9a-fA-F:]+\](?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::([\w][\w.-]{0,127}))?(@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$/;
+const reference =
+  /^(?:[a-zA-Z0-9.-]+(?::\d+)?\/|\[[0-9a-fA-F:]+\](?::\d+)?\/)?[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*(?:\/[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*)*(?::([\w][\w.-]{0,127}))?(@[A-Za-z][A-Za-z0-9]*(?:[-_+.][A-Za-z][A-Za-z0-9]*)*:[0-9a-fA-F]{32,})?$/;
 
-/** Always for `latest`, which is also meant when neither tag nor digest is given (pkg/util/parsers.ParseImageName). */
+/**
+ * Always for `latest`, which is also meant when neither tag nor digest is given
+ * (pkg/util/parsers.ParseImageName).
+ */
 export function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
   const match = reference.exec(image);
   if (!match) return 'IfNotPresent';
@@ -15,8 +30,12 @@ export function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
 }
 
 const container: Rule = (object) => {
-  if (isUnset(object['imagePullPolicy'])) object['imagePullPolicy'] = pullPolicyOf(typeof object['image'] === 'string' ? object['image'] : '');
-  if (isUnset(object['terminationMessagePath'])) object['terminationMessagePath'] = '/dev/termination-log';
+  if (isUnset(object['imagePullPolicy']))
+    object['imagePullPolicy'] = pullPolicyOf(
+      typeof object['image'] === 'string' ? object['image'] : '',
+    );
+  if (isUnset(object['terminationMessagePath']))
+    object['terminationMessagePath'] = '/dev/termination-log';
   if (isUnset(object['terminationMessagePolicy'])) object['terminationMessagePolicy'] = 'File';
 };
 
@@ -27,7 +46,10 @@ const volume: Rule = (object) => {
 
 function imageVolume(object: Fields): void {
   const image = mapAt(object, 'image');
-  if (image && isUnset(image['pullPolicy'])) image['pullPolicy'] = pullPolicyOf(typeof image['reference'] === 'string' ? image['reference'] : '');
+  if (image && isUnset(image['pullPolicy']))
+    image['pullPolicy'] = pullPolicyOf(
+      typeof image['reference'] === 'string' ? image['reference'] : '',
+    );
 }
 
 /** A container that limits a resource asks for as much of it, unless it says otherwise. */
@@ -36,7 +58,8 @@ const requestsFromLimits: Rule = (object) => {
   const limits = resources && mapAt(resources, 'limits');
   if (!resources || !limits) return;
   const requests = need(resources, 'requests');
-  for (const [name, value] of Object.entries(limits)) if (!Object.hasOwn(requests, name)) requests[name] = value;
+  for (const [name, value] of Object.entries(limits))
+    if (!Object.hasOwn(requests, name)) requests[name] = value;
 };
 
 const hostPorts: Rule = each('ports', (port) => {
@@ -57,16 +80,26 @@ const pod: Rule = (object, context) => {
   if (isUnset(spec['enableServiceLinks'])) spec['enableServiceLinks'] = true;
 };
 
-const supportedByPods = (name: string): boolean => name === 'cpu' || name === 'memory' || name.startsWith('hugepages-');
+const supportedByPods = (name: string): boolean =>
+  name === 'cpu' || name === 'memory' || name.startsWith('hugepages-');
 
-/** Pod-level resources (KEP-2837): what the pod does not say follows from its containers, then from its own limits. */
+/**
+ * Pod-level resources (KEP-2837): what the pod does not say follows from its containers, then from
+ * its own limits.
+ */
 function podResources(spec: Fields, resources: Fields): void {
   const limits = mapAt(resources, 'limits');
   const requests = mapAt(resources, 'requests');
-  const some = (map: Fields | undefined): boolean => map !== undefined && Object.keys(map).length > 0;
+  const some = (map: Fields | undefined): boolean =>
+    map !== undefined && Object.keys(map).length > 0;
   if (!some(limits) && !some(requests)) return;
   for (const [name, total] of containerTotals(spec, 'limits')) {
-    if (!name.startsWith('hugepages-') || own(limits, name) !== undefined || own(requests, name) !== undefined) continue;
+    if (
+      !name.startsWith('hugepages-') ||
+      own(limits, name) !== undefined ||
+      own(requests, name) !== undefined
+    )
+      continue;
     need(resources, 'limits')[name] = total.toString();
   }
   const finalLimits = mapAt(resources, 'limits');
@@ -76,7 +109,8 @@ function podResources(spec: Fields, resources: Fields): void {
     const overcommittable = name === 'cpu' || name === 'memory';
     if (overcommittable && own(wanted, name) === undefined) wanted[name] = total.toString();
   }
-  for (const [name, value] of Object.entries(finalLimits)) if (supportedByPods(name) && own(wanted, name) === undefined) wanted[name] = value;
+  for (const [name, value] of Object.entries(finalLimits))
+    if (supportedByPods(name) && own(wanted, name) === undefined) wanted[name] = value;
   if (some(wanted)) resources['requests'] = wanted;
 }
 
@@ -86,7 +120,8 @@ function amounts(item: Fields, part: 'requests' | 'limits'): Totals {
   const resources = mapAt(item, 'resources');
   const list = resources && mapAt(resources, part);
   const out: Totals = new Map();
-  for (const [name, value] of Object.entries(list ?? {})) if (typeof value === 'string') out.set(name, parseQuantity(value));
+  for (const [name, value] of Object.entries(list ?? {}))
+    if (typeof value === 'string') out.set(name, parseQuantity(value));
   return out;
 }
 
@@ -129,13 +164,15 @@ const serviceAccount: Rule = (spec) => {
     spec['serviceAccountName'] = spec['serviceAccount'];
   }
   // What is right already may be frozen: parts of a patched object are shared with the stored one.
-  if (spec['serviceAccount'] !== spec['serviceAccountName']) spec['serviceAccount'] = spec['serviceAccountName'];
+  if (spec['serviceAccount'] !== spec['serviceAccountName'])
+    spec['serviceAccount'] = spec['serviceAccountName'];
 };
 
 /** A pod that wants to end before it began gets a second, as its deletion would. */
 const gracePeriod: Rule = (object) => {
   const spec = object['spec'] as { terminationGracePeriodSeconds?: number } | undefined;
-  if ((spec?.terminationGracePeriodSeconds ?? 0) < 0) object['spec'] = { ...spec, terminationGracePeriodSeconds: 1 };
+  if ((spec?.terminationGracePeriodSeconds ?? 0) < 0)
+    object['spec'] = { ...spec, terminationGracePeriodSeconds: 1 };
 };
 
 const mode = unset({ defaultMode: 0o644 });
@@ -143,13 +180,21 @@ const mode = unset({ defaultMode: 0o644 });
 export const podRules: Rules = {
   [`${core}Pod`]: [pod, gracePeriod],
   [`${core}PodSpec`]: [
-    unset({ dnsPolicy: 'ClusterFirst', restartPolicy: 'Always', securityContext: {}, terminationGracePeriodSeconds: 30, schedulerName: 'default-scheduler' }),
+    unset({
+      dnsPolicy: 'ClusterFirst',
+      restartPolicy: 'Always',
+      securityContext: {},
+      terminationGracePeriodSeconds: 30,
+      schedulerName: 'default-scheduler',
+    }),
     serviceAccount,
   ],
   [`${core}Volume`]: [volume],
   [`${core}Container`]: [container],
   [`${core}EphemeralContainer`]: [container],
-  [`${core}Probe`]: [unset({ timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 })],
+  [`${core}Probe`]: [
+    unset({ timeoutSeconds: 1, periodSeconds: 10, successThreshold: 1, failureThreshold: 3 }),
+  ],
   [`${core}HTTPGetAction`]: [unset({ path: '/', scheme: 'HTTP' })],
   [`${core}SecretVolumeSource`]: [mode],
   [`${core}ConfigMapVolumeSource`]: [mode],

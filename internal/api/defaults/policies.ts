@@ -1,4 +1,15 @@
-import { isUnset, itemsOf, mapAt, need, under, unset, within, zero, type Rule, type Rules } from './rule.ts';
+import {
+  isUnset,
+  itemsOf,
+  mapAt,
+  need,
+  under,
+  unset,
+  within,
+  zero,
+  type Rule,
+  type Rules,
+} from './rule.ts';
 
 const networking = 'io.k8s.api.networking.v1.';
 const storage = 'io.k8s.api.storage.v1.';
@@ -14,7 +25,8 @@ const policyTypes: Rule = (object) => {
   const given = spec['policyTypes'];
   if (Array.isArray(given) && given.length > 0) return;
   const egress = spec['egress'];
-  spec['policyTypes'] = Array.isArray(egress) && egress.length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
+  spec['policyTypes'] =
+    Array.isArray(egress) && egress.length > 0 ? ['Ingress', 'Egress'] : ['Ingress'];
 };
 
 const csiDriver = under('spec', {
@@ -27,12 +39,22 @@ const csiDriver = under('spec', {
   seLinuxMount: false,
 });
 
-/** The group of a user or group is rbac's own; that of a service account is the core group, which JSON leaves out. */
+/**
+ * The group of a user or group is rbac's own; that of a service account is the core group, which
+ * JSON leaves out.
+ */
 const subject: Rule = (object) => {
-  if (isUnset(object['apiGroup']) && (object['kind'] === 'User' || object['kind'] === 'Group')) object['apiGroup'] = rbacGroup;
+  if (isUnset(object['apiGroup']) && (object['kind'] === 'User' || object['kind'] === 'Group'))
+    object['apiGroup'] = rbacGroup;
 };
 
-const webhook = unset({ failurePolicy: 'Fail', matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {}, timeoutSeconds: 10 });
+const webhook = unset({
+  failurePolicy: 'Fail',
+  matchPolicy: 'Equivalent',
+  namespaceSelector: {},
+  objectSelector: {},
+  timeoutSeconds: 10,
+});
 const deviceCount: Rule = (object) => {
   if (isUnset(object['allocationMode'])) object['allocationMode'] = 'ExactCount';
   if (object['allocationMode'] === 'ExactCount' && !object['count']) object['count'] = 1;
@@ -71,16 +93,25 @@ export const policyRules: Rules = {
   [`${admission}ServiceReference`]: [unset({ port: 443 })],
   [`${admission}ValidatingAdmissionPolicySpec`]: [unset({ failurePolicy: 'Fail' })],
   [`${admission}MutatingAdmissionPolicySpec`]: [unset({ failurePolicy: 'Fail' })],
-  [`${admission}MatchResources`]: [unset({ matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {} })],
+  [`${admission}MatchResources`]: [
+    unset({ matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {} }),
+  ],
   'io.k8s.api.discovery.v1.EndpointPort': [unset({ name: '', protocol: 'TCP' })],
   'io.k8s.api.authentication.v1.TokenRequestSpec': [unset({ expirationSeconds: 3600 })],
   [`${flow}FlowSchemaSpec`]: [zero({ matchingPrecedence: 1000 })],
-  [`${flow}ExemptPriorityLevelConfiguration`]: [unset({ nominalConcurrencyShares: 0, lendablePercent: 0 })],
-  [`${flow}LimitedPriorityLevelConfiguration`]: [unset({ nominalConcurrencyShares: 30, lendablePercent: 0 })],
+  [`${flow}ExemptPriorityLevelConfiguration`]: [
+    unset({ nominalConcurrencyShares: 0, lendablePercent: 0 }),
+  ],
+  [`${flow}LimitedPriorityLevelConfiguration`]: [
+    unset({ nominalConcurrencyShares: 30, lendablePercent: 0 }),
+  ],
   [`${flow}QueuingConfiguration`]: [zero({ handSize: 8, queues: 64, queueLengthLimit: 50 })],
   [`${resource}ExactDeviceRequest`]: [deviceCount],
   [`${resource}DeviceSubRequest`]: [deviceCount],
-  [`${resource}DeviceTaint`]: [(object, context) => void (isUnset(object['timeAdded']) && context.now && (object['timeAdded'] = context.now))],
+  [`${resource}DeviceTaint`]: [
+    (object, context) =>
+      void (isUnset(object['timeAdded']) && context.now && (object['timeAdded'] = context.now)),
+  ],
   [`${extensions}CustomResourceDefinition`]: [storedVersions],
   [`${extensions}CustomResourceDefinitionSpec`]: [definitionNames],
   [`${extensions}ServiceReference`]: [unset({ port: 443 })],

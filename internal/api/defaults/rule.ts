@@ -1,4 +1,7 @@
-/** One defaulting rule: changes an object of its type in place. `context` holds what a pure function cannot know. */
+/**
+ * One defaulting rule: changes an object of its type in place. `context` holds what a pure function
+ * cannot know.
+ */
 export type Rule = (object: Fields, context: DefaultsContext) => void;
 export type Fields = Record<string, unknown>;
 export type Rules = Readonly<Record<string, readonly Rule[]>>;
@@ -18,8 +21,9 @@ export function isMap(value: unknown): value is Fields {
 }
 
 /**
- * What is frozen was taken over from a stored object, which got its defaults when it was written, and is shared with
- * every reader. Rules see it by a copy that belongs to nobody: they can read it, and what they write there is lost.
+ * What is frozen was taken over from a stored object, which got its defaults when it was written,
+ * and is shared with every reader. Rules see it by a copy that belongs to nobody: they can read it,
+ * and what they write there is lost.
  */
 function unshared(map: Fields): Fields {
   return Object.isFrozen(map) ? { ...map } : map;

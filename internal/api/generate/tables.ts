@@ -1,6 +1,7 @@
 /**
- * Writes the compact tables under internal/api/generated from the table of API facts: one line per type, parsed only
- * when the type is first used, so that starting the server costs nothing per kind.
+ * Writes the compact tables under internal/api/generated from the table of API facts: one line per
+ * type, parsed only when the type is first used, so that starting the server costs nothing per
+ * kind.
  */
 import { writeFile } from 'node:fs/promises';
 
@@ -16,7 +17,25 @@ export interface Facts {
 }
 
 const keptOfType = ['jo', 'tm', 'sp', 'wrap', 'st'];
-const keptOfField = ['n', 'p', 't', 'e', 'ptr', 'oe', 'oz', 'req', 'inl', 'lt', 'lk', 'mt', 'st', 'ps', 'pk', 'd', 'dep'];
+const keptOfField = [
+  'n',
+  'p',
+  't',
+  'e',
+  'ptr',
+  'oe',
+  'oz',
+  'req',
+  'inl',
+  'lt',
+  'lk',
+  'mt',
+  'st',
+  'ps',
+  'pk',
+  'd',
+  'dep',
+];
 const header = '// Generated from the table of API facts. Do not edit.\n';
 
 /** The two longest prefixes are written as one sign; the reader in type-table.ts puts them back. */
@@ -38,17 +57,24 @@ function field(row: Row): Row {
   return out;
 }
 
-/** Values of declared defaults and enumerations hold no backquote, so a raw template holds them as they are. */
+/**
+ * Values of declared defaults and enumerations hold no backquote, so a raw template holds them as
+ * they are.
+ */
 function rawText(lines: string[]): string {
   const text = lines.join('\n');
-  if (text.includes('`') || text.includes('${')) throw new Error('a table cannot hold a template sign');
+  if (text.includes('`') || text.includes('${'))
+    throw new Error('a table cannot hold a template sign');
   return `String.raw\`\n${text}\n\``;
 }
 
 function typeLines(facts: Facts): string[] {
   return Object.entries(facts.types).map(([name, type]) => {
     const row: Row = pick(type, keptOfType);
-    if (Array.isArray(row['jo'])) row['jo'] = row['jo'].map((n) => (String(n).startsWith('*') ? `*${shortName(String(n).slice(1))}` : n));
+    if (Array.isArray(row['jo']))
+      row['jo'] = row['jo'].map((n) =>
+        String(n).startsWith('*') ? `*${shortName(String(n).slice(1))}` : n,
+      );
     if (row['wrap']) row['wrap'] = shortName(String(row['wrap']));
     if (type.f) row['f'] = type.f.map(field);
     return `${shortName(name)} ${JSON.stringify(row)}`;
@@ -66,11 +92,22 @@ export async function writeTables(facts: Facts, folder: string): Promise<void> {
   const json = (value: unknown): string => rawText([JSON.stringify(value)]);
   const rows = (list: Row[]): string => rawText(list.map((row) => JSON.stringify(row)));
   const kinds = Object.entries(facts.kinds).map(([gvk, type]) => `${gvk} ${shortName(type)}`);
-  await writeFile(`${folder}/types-data.ts`, `${header}export const typesData = ${rawText(typeLines(facts))};\n\nexport const enumsData = ${rawText(enumLines(facts))};\n`);
+  await writeFile(
+    `${folder}/types-data.ts`,
+    `${header}export const typesData = ${rawText(typeLines(facts))};\n\nexport const ` +
+      `enumsData = ${rawText(enumLines(facts))};\n`,
+  );
   await writeFile(
     `${folder}/kinds-data.ts`,
-    `${header}export const kindsData = ${rawText(kinds)};\n\nexport const groupsData = ${rows(facts.groups)};\n\nexport const resourcesData = ${rows(facts.resources)};\n`,
+    `${header}export const kindsData = ${rawText(kinds)};\n\nexport const groupsData = ` +
+      `${rows(facts.groups)};\n\nexport const resourcesData = ${rows(facts.resources)};\n`,
   );
-  await writeFile(`${folder}/columns-data.ts`, `${header}export const columnsData = ${json(facts.columns)};\n`);
-  await writeFile(`${folder}/system-objects-data.ts`, `${header}export const systemObjectsData = ${json(facts.systemObjects)};\n`);
+  await writeFile(
+    `${folder}/columns-data.ts`,
+    `${header}export const columnsData = ${json(facts.columns)};\n`,
+  );
+  await writeFile(
+    `${folder}/system-objects-data.ts`,
+    `${header}export const systemObjectsData = ${json(facts.systemObjects)};\n`,
+  );
 }

@@ -1,6 +1,6 @@
 /**
- * Writes internal/api/generated/types/<group>-<version>.ts: TypeScript shapes of every served kind, from the table of API facts,
- * and the compact tables beside them (tables.ts).
+ * Writes internal/api/generated/types/<group>-<version>.ts: TypeScript shapes of every served kind,
+ * from the table of API facts, and the compact tables beside them (tables.ts).
  * Run as `npm run generate -- FACTS.json`.
  */
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
@@ -45,7 +45,11 @@ function place(full: string): { file: string; alias: string; name: string } {
   const version = parts.pop() ?? '';
   const group = /^v\d/.test(version) ? (parts.pop() ?? '') : version;
   const suffix = /^v\d/.test(version) ? `-${version}` : '';
-  return { file: `${group}${suffix}`, alias: `${group}${version === group ? '' : version}`.replace(/-/g, ''), name };
+  return {
+    file: `${group}${suffix}`,
+    alias: `${group}${version === group ? '' : version}`.replace(/-/g, ''),
+    name,
+  };
 }
 
 function typeText(t: string, types: Types, own: string, imports: Map<string, string>): string {
@@ -53,7 +57,8 @@ function typeText(t: string, types: Types, own: string, imports: Map<string, str
     const inner = typeText(t.slice(2), types, own, imports);
     return inner.includes('|') ? `(${inner})[]` : `${inner}[]`;
   }
-  if (t.startsWith('map[string]')) return `Record<string, ${typeText(t.slice(11), types, own, imports)}>`;
+  if (t.startsWith('map[string]'))
+    return `Record<string, ${typeText(t.slice(11), types, own, imports)}>`;
   if (plain[t]) return plain[t];
   if (!types[t]) return 'unknown';
   const to = place(t);
@@ -73,13 +78,19 @@ function optional(field: Field, types: Types): boolean {
 function body(full: string, types: Types, own: string, imports: Map<string, string>): string {
   const type = types[full] as Type;
   if (type.sp) return `export type ${place(full).name} = unknown;\n`;
-  const inlined = (type.f ?? []).filter((f) => f.inl && types[f.t]).map((f) => typeText(f.t, types, own, imports));
-  let text = `export interface ${place(full).name}${inlined.length ? ` extends ${inlined.join(', ')}` : ''} {\n`;
+  const inlined = (type.f ?? [])
+    .filter((f) => f.inl && types[f.t])
+    .map((f) => typeText(f.t, types, own, imports));
+  let text =
+    'export interface ' +
+    `${place(full).name}${inlined.length ? ` extends ${inlined.join(', ')}` : ''} {\n`;
   if (type.tm) text += '  apiVersion: string;\n  kind: string;\n';
   for (const field of type.f ?? []) {
     if (field.inl || !field.n || field.n === '-') continue;
     const name = /^[A-Za-z_]\w*$/.test(field.n) ? field.n : `'${field.n}'`;
-    text += `  ${name}${optional(field, types) ? '?' : ''}: ${typeText(field.t, types, own, imports)};\n`;
+    text +=
+      `  ${name}${optional(field, types) ? '?' : ''}: ` +
+      `${typeText(field.t, types, own, imports)};\n`;
   }
   return text + '}\n';
 }
@@ -88,7 +99,8 @@ export async function writeTypes(facts: { types: Types }, folder: string): Promi
   const files = new Map<string, string[]>();
   for (const full of Object.keys(facts.types)) {
     const { file } = place(full);
-    // Alpha and beta versions are not served; their shapes would be thousands of lines that nobody imports.
+    // Alpha and beta versions are not served; their shapes would be thousands of lines that nobody
+    // imports.
     if (/v\d+(alpha|beta)\d+$/.test(file)) continue;
     files.set(file, [...(files.get(file) ?? []), full]);
   }
@@ -96,8 +108,13 @@ export async function writeTypes(facts: { types: Types }, folder: string): Promi
   for (const [file, names] of files) {
     const imports = new Map<string, string>();
     const text = names.map((n) => body(n, facts.types, file, imports)).join('\n');
-    const head = [...imports].map(([f, alias]) => `import type * as ${alias} from './${f}.ts';\n`).join('');
-    await writeFile(`${folder}/${file}.ts`, `// Generated from the table of API facts. Do not edit.\n${head}\n${text}`);
+    const head = [...imports]
+      .map(([f, alias]) => `import type * as ${alias} from './${f}.ts';\n`)
+      .join('');
+    await writeFile(
+      `${folder}/${file}.ts`,
+      `// Generated from the table of API facts. Do not edit.\n${head}\n${text}`,
+    );
   }
   return files.size;
 }

@@ -1,13 +1,32 @@
 import { table } from '../../base/own.ts';
-import { enumValues, jsonOrder, lineIndex, hasType, rawType, type RawField, type RawType } from '../type-table.ts';
+import {
+  enumValues,
+  jsonOrder,
+  lineIndex,
+  hasType,
+  rawType,
+  type RawField,
+  type RawType,
+} from '../type-table.ts';
 import { kindsData } from '../generated/kinds-data.ts';
-import { apiVersionDescription, describeField, describeType, kindDescription } from './descriptions.ts';
+import {
+  apiVersionDescription,
+  describeField,
+  describeType,
+  kindDescription,
+} from './descriptions.ts';
 
-/** OpenAPI 2 has no defaults, no junctions, and a reference stands alone; OpenAPI 3 wraps it into allOf. */
+/**
+ * OpenAPI 2 has no defaults, no junctions, and a reference stands alone; OpenAPI 3 wraps it into
+ * allOf.
+ */
 export type Flavor = 2 | 3;
 export type Json = Record<string, unknown>;
 
-export const refPrefix: Record<Flavor, string> = { 2: '#/definitions/', 3: '#/components/schemas/' };
+export const refPrefix: Record<Flavor, string> = {
+  2: '#/definitions/',
+  3: '#/components/schemas/',
+};
 
 export function refTo(name: string, flavor: Flavor): Json {
   return { $ref: refPrefix[flavor] + name };
@@ -27,7 +46,13 @@ const scalars: Record<string, Json> = table({
   double: { type: 'number', format: 'double' },
   bytes: { type: 'string', format: 'byte' },
 });
-const zeros: Record<string, unknown> = table({ string: '', bool: false, int32: 0, int64: 0, double: 0 });
+const zeros: Record<string, unknown> = table({
+  string: '',
+  bool: false,
+  int32: 0,
+  int64: 0,
+  double: 0,
+});
 
 const meta = 'io.k8s.apimachinery.pkg.apis.meta.v1.';
 const named: Record<string, string> = table({
@@ -54,23 +79,57 @@ function kindsOf(typeName: string): string[] {
   return kindsByType.get(typeName) ?? [];
 }
 
-/** Versions that Kubernetes knows and no longer serves, or never did: options belong to them too. */
-const unserved =
-  'admission.k8s.io/v1 admission.k8s.io/v1beta1 admissionregistration.k8s.io/v1alpha1 admissionregistration.k8s.io/v1beta1 apiextensions.k8s.io/v1beta1 apiregistration.k8s.io/v1beta1 apps/v1beta1 apps/v1beta2 authentication.k8s.io/v1alpha1 authentication.k8s.io/v1beta1 authorization.k8s.io/v1beta1 batch/v1beta1 certificates.k8s.io/v1alpha1 certificates.k8s.io/v1beta1 coordination.k8s.io/v1alpha2 coordination.k8s.io/v1beta1 discovery.k8s.io/v1beta1 events.k8s.io/v1beta1 extensions/v1beta1 flowcontrol.apiserver.k8s.io/v1beta1 flowcontrol.apiserver.k8s.io/v1beta2 flowcontrol.apiserver.k8s.io/v1beta3 imagepolicy.k8s.io/v1alpha1 internal.apiserver.k8s.io/v1alpha1 networking.k8s.io/v1beta1 node.k8s.io/v1alpha1 node.k8s.io/v1beta1 policy/v1beta1 rbac.authorization.k8s.io/v1alpha1 rbac.authorization.k8s.io/v1beta1 resource.k8s.io/v1alpha3 resource.k8s.io/v1beta1 resource.k8s.io/v1beta2 scheduling.k8s.io/v1alpha2 scheduling.k8s.io/v1beta1 storage.k8s.io/v1alpha1 storage.k8s.io/v1beta1 storagemigration.k8s.io/v1beta1'.split(' ');
+/**
+ * Versions that Kubernetes knows and no longer serves, or never did: options belong to them too.
+ */
+const unserved = (
+  'admission.k8s.io/v1 admission.k8s.io/v1beta1 admissionregistration.k8s.io/v1alpha1 ' +
+  'admissionregistration.k8s.io/v1beta1 apiextensions.k8s.io/v1beta1 ' +
+  'apiregistration.k8s.io/v1beta1 apps/v1beta1 apps/v1beta2 authentication.k8s.io/v1alpha1 ' +
+  'authentication.k8s.io/v1beta1 authorization.k8s.io/v1beta1 batch/v1beta1 ' +
+  'certificates.k8s.io/v1alpha1 certificates.k8s.io/v1beta1 coordination.k8s.io/v1alpha2 ' +
+  'coordination.k8s.io/v1beta1 discovery.k8s.io/v1beta1 events.k8s.io/v1beta1 ' +
+  'extensions/v1beta1 flowcontrol.apiserver.k8s.io/v1beta1 ' +
+  'flowcontrol.apiserver.k8s.io/v1beta2 flowcontrol.apiserver.k8s.io/v1beta3 ' +
+  'imagepolicy.k8s.io/v1alpha1 internal.apiserver.k8s.io/v1alpha1 networking.k8s.io/v1beta1 ' +
+  'node.k8s.io/v1alpha1 node.k8s.io/v1beta1 policy/v1beta1 ' +
+  'rbac.authorization.k8s.io/v1alpha1 rbac.authorization.k8s.io/v1beta1 ' +
+  'resource.k8s.io/v1alpha3 resource.k8s.io/v1beta1 resource.k8s.io/v1beta2 ' +
+  'scheduling.k8s.io/v1alpha2 scheduling.k8s.io/v1beta1 storage.k8s.io/v1alpha1 ' +
+  'storage.k8s.io/v1beta1 storagemigration.k8s.io/v1beta1'
+).split(' ');
 
 /** Types of which one field at most is set, and the field that says which. */
 const unions = table<{ discriminator?: string; fields: Record<string, string> }>({
-  'io.k8s.api.core.v1.AppArmorProfile': { discriminator: 'type', fields: { localhostProfile: 'LocalhostProfile' } },
+  'io.k8s.api.core.v1.AppArmorProfile': {
+    discriminator: 'type',
+    fields: { localhostProfile: 'LocalhostProfile' },
+  },
   'io.k8s.api.core.v1.PodSchedulingGroup': { fields: { podGroupName: 'PodGroupName' } },
-  'io.k8s.api.core.v1.SeccompProfile': { discriminator: 'type', fields: { localhostProfile: 'LocalhostProfile' } },
-  'io.k8s.api.flowcontrol.v1.LimitResponse': { discriminator: 'type', fields: { queuing: 'Queuing' } },
-  'io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationSpec': { discriminator: 'type', fields: { exempt: 'Exempt', limited: 'Limited' } },
-  'io.k8s.api.flowcontrol.v1.Subject': { discriminator: 'kind', fields: { group: 'Group', serviceAccount: 'ServiceAccount', user: 'User' } },
+  'io.k8s.api.core.v1.SeccompProfile': {
+    discriminator: 'type',
+    fields: { localhostProfile: 'LocalhostProfile' },
+  },
+  'io.k8s.api.flowcontrol.v1.LimitResponse': {
+    discriminator: 'type',
+    fields: { queuing: 'Queuing' },
+  },
+  'io.k8s.api.flowcontrol.v1.PriorityLevelConfigurationSpec': {
+    discriminator: 'type',
+    fields: { exempt: 'Exempt', limited: 'Limited' },
+  },
+  'io.k8s.api.flowcontrol.v1.Subject': {
+    discriminator: 'kind',
+    fields: { group: 'Group', serviceAccount: 'ServiceAccount', user: 'User' },
+  },
 });
 
 const everywhere = new Set([`${meta}DeleteOptions`, `${meta}WatchEvent`]);
 
-/** The definition of a built-in type. `groups` are the versions that it is published with: options belong to all. */
+/**
+ * The definition of a built-in type. `groups` are the versions that it is published with: options
+ * belong to all.
+ */
 export function definitionOf(typeName: string, flavor: Flavor, groups: readonly string[]): Json {
   const special = specialDefinition(typeName, flavor);
   if (special) return special;
@@ -85,11 +144,26 @@ export function definitionOf(typeName: string, flavor: Flavor, groups: readonly 
   addProperties(typeName, typeName, flavor, properties, required);
   const out: Json = { description: describeType(typeName), type: 'object' };
   if (required.length) out['required'] = required;
-  if (Object.keys(properties).length) out['properties'] = Object.fromEntries(Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1)));
-  const kinds = everywhere.has(typeName) ? [...new Set(['/v1', ...groups, ...(flavor === 2 ? unserved : [])])].sort().map((gv) => `${gv}/${short}`) : type.tm ? kindsOf(typeName) : [];
+  if (Object.keys(properties).length)
+    out['properties'] = Object.fromEntries(
+      Object.entries(properties).sort(([a], [b]) => (a < b ? -1 : 1)),
+    );
+  const kinds = everywhere.has(typeName)
+    ? [...new Set(['/v1', ...groups, ...(flavor === 2 ? unserved : [])])]
+        .sort()
+        .map((gv) => `${gv}/${short}`)
+    : type.tm
+      ? kindsOf(typeName)
+      : [];
   if (kinds.length) out['x-kubernetes-group-version-kind'] = kinds.map(gvk);
   const union = unions[typeName];
-  if (union) out['x-kubernetes-unions'] = [{ ...(union.discriminator && { discriminator: union.discriminator }), 'fields-to-discriminateBy': union.fields }];
+  if (union)
+    out['x-kubernetes-unions'] = [
+      {
+        ...(union.discriminator && { discriminator: union.discriminator }),
+        'fields-to-discriminateBy': union.fields,
+      },
+    ];
   if (type.st === 'atomic') out['x-kubernetes-map-type'] = 'atomic';
   return out;
 }
@@ -110,21 +184,41 @@ function specialDefinition(typeName: string, flavor: Flavor): Json | undefined {
     case 'Duration':
       return { description, type: 'string' };
     case 'Quantity':
-      return flavor === 2 ? { description, type: 'string' } : { description, oneOf: [{ type: 'string' }, { type: 'number' }] };
+      return flavor === 2
+        ? { description, type: 'string' }
+        : { description, oneOf: [{ type: 'string' }, { type: 'number' }] };
     case 'IntOrString':
-      return flavor === 2 ? { description, type: 'string', format: 'int-or-string' } : { description, format: 'int-or-string', oneOf: [{ type: 'integer' }, { type: 'string' }] };
+      return flavor === 2
+        ? { description, type: 'string', format: 'int-or-string' }
+        : {
+            description,
+            format: 'int-or-string',
+            oneOf: [{ type: 'integer' }, { type: 'string' }],
+          };
     case 'RawExtension':
     case 'FieldsV1':
       return { description, type: 'object' };
     case undefined:
-      return type.wrap ? { description, type: 'array', items: { type: 'string', ...(flavor === 3 ? { default: '' } : {}) } } : undefined;
+      return type.wrap
+        ? {
+            description,
+            type: 'array',
+            items: { type: 'string', ...(flavor === 3 ? { default: '' } : {}) },
+          }
+        : undefined;
     default:
       return { description };
   }
 }
 
 /** `owner` is the type that is described; `typeName` may be a struct inlined into it. */
-function addProperties(typeName: string, owner: string, flavor: Flavor, properties: Json, required: string[]): void {
+function addProperties(
+  typeName: string,
+  owner: string,
+  flavor: Flavor,
+  properties: Json,
+  required: string[],
+): void {
   for (const field of jsonOrder(rawType(typeName))) {
     if (field.inl) addProperties(field.t, owner, flavor, properties, required);
     else if (field.n && field.n !== '-') {
@@ -163,15 +257,22 @@ function defaultOf(field: RawField): unknown {
 }
 
 function typed(text: string, enumName: string | undefined, flavor: Flavor, head: Json): Json {
-  if (text.startsWith('[]')) return { ...head, type: 'array', items: item(text.slice(2), enumName, flavor) };
-  if (text.startsWith('map[string]')) return { ...head, type: 'object', additionalProperties: item(text.slice(11), enumName, flavor) };
+  if (text.startsWith('[]'))
+    return { ...head, type: 'array', items: item(text.slice(2), enumName, flavor) };
+  if (text.startsWith('map[string]'))
+    return {
+      ...head,
+      type: 'object',
+      additionalProperties: item(text.slice(11), enumName, flavor),
+    };
   const scalar = scalars[text];
   if (scalar) {
     const values = enumName ? enumValues(enumName) : undefined;
     return { ...head, ...scalar, ...(values ? { enum: [...values].sort() } : {}) };
   }
   if (text === 'any') return head;
-  if (hasType(text) && rawType(text).wrap) return { ...head, type: 'array', items: item('string', undefined, flavor) };
+  if (hasType(text) && rawType(text).wrap)
+    return { ...head, type: 'array', items: item('string', undefined, flavor) };
   return refWith(named[text] ?? text, flavor, head);
 }
 
@@ -184,7 +285,11 @@ function item(text: string, enumName: string | undefined, flavor: Flavor): Json 
 }
 
 /** Names of the definitions that a piece of a document points to, and those that these point to. */
-export function reachable(roots: unknown, flavor: Flavor, define: (name: string) => Json): Map<string, Json> {
+export function reachable(
+  roots: unknown,
+  flavor: Flavor,
+  define: (name: string) => Json,
+): Map<string, Json> {
   const found = new Map<string, Json>();
   const waiting = [...refsIn(roots, flavor)];
   for (let name = waiting.pop(); name !== undefined; name = waiting.pop()) {
@@ -200,7 +305,8 @@ function refsIn(value: unknown, flavor: Flavor, into: Set<string> = new Set()): 
   if (Array.isArray(value)) for (const item of value) refsIn(item, flavor, into);
   else if (value !== null && typeof value === 'object') {
     for (const [key, inner] of Object.entries(value)) {
-      if (key === '$ref' && typeof inner === 'string' && inner.startsWith(refPrefix[flavor])) into.add(inner.slice(refPrefix[flavor].length));
+      if (key === '$ref' && typeof inner === 'string' && inner.startsWith(refPrefix[flavor]))
+        into.add(inner.slice(refPrefix[flavor].length));
       else refsIn(inner, flavor, into);
     }
   }

@@ -31,7 +31,12 @@ let tableHash: string | undefined;
 export class OpenApiDocuments {
   private readonly scheme: Scheme;
   private readonly v3 = new LRUCache<string, OpenApiDocument>({ max: keptDocuments });
-  private v2: { revision: number; document?: DocumentV2; json?: OpenApiDocument; protobuf?: OpenApiDocument } = { revision: -1 };
+  private v2: {
+    revision: number;
+    document?: DocumentV2;
+    json?: OpenApiDocument;
+    protobuf?: OpenApiDocument;
+  } = { revision: -1 };
   private index: { revision: number; document: OpenApiDocument } | undefined;
 
   constructor(scheme: Scheme) {
@@ -42,8 +47,13 @@ export class OpenApiDocuments {
   v3Index(): OpenApiDocument {
     if (this.index?.revision === this.scheme.revision) return this.index.document;
     const paths: Record<string, { serverRelativeURL: string }> = {};
-    const described: [string, KindInfo[]][] = [...summaries(this.scheme).keys()].map((path) => [path, []]);
-    for (const [gv, infos] of [...this.byVersion(), ...described].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const described: [string, KindInfo[]][] = [...summaries(this.scheme).keys()].map((path) => [
+      path,
+      [],
+    ]);
+    for (const [gv, infos] of [...this.byVersion(), ...described].sort(([a], [b]) =>
+      a < b ? -1 : 1,
+    )) {
       paths[gv] = { serverRelativeURL: `/openapi/v3/${gv}?hash=${this.hashOf(infos)}` };
     }
     const document = tagged(Buffer.from(JSON.stringify({ paths })));
@@ -51,7 +61,10 @@ export class OpenApiDocuments {
     return document;
   }
 
-  /** The document at `apis/apps/v1`, `api/v1` or `version`, or undefined when nothing of it is served. */
+  /**
+   * The document at `apis/apps/v1`, `api/v1` or `version`, or undefined when nothing of it is
+   * served.
+   */
   v3At(path: string): OpenApiDocument | undefined {
     const infos = this.byVersion().get(path) ?? [];
     const first = infos[0];
@@ -61,7 +74,16 @@ export class OpenApiDocuments {
     const key = `${path} ${hash}`;
     let known = this.v3.get(key);
     if (!known) {
-      known = { body: Buffer.from(JSON.stringify(first ? documentV3(this.scheme, first.group, first.version) : summary && summaryV3(summary))), etag: hash };
+      known = {
+        body: Buffer.from(
+          JSON.stringify(
+            first
+              ? documentV3(this.scheme, first.group, first.version)
+              : summary && summaryV3(summary),
+          ),
+        ),
+        etag: hash,
+      };
       this.v3.set(key, known);
     }
     return known;
@@ -80,7 +102,12 @@ export class OpenApiDocuments {
     return v2.protobuf;
   }
 
-  private fresh(): { revision: number; document?: DocumentV2; json?: OpenApiDocument; protobuf?: OpenApiDocument } {
+  private fresh(): {
+    revision: number;
+    document?: DocumentV2;
+    json?: OpenApiDocument;
+    protobuf?: OpenApiDocument;
+  } {
     if (this.v2.revision !== this.scheme.revision) this.v2 = { revision: this.scheme.revision };
     return this.v2;
   }
@@ -96,12 +123,31 @@ export class OpenApiDocuments {
     return out;
   }
 
-  /** Of what a document is made from, not of its text: asking for the index must not write every document. */
+  /**
+   * Of what a document is made from, not of its text: asking for the index must not write every
+   * document.
+   */
   private hashOf(infos: readonly KindInfo[]): string {
-    tableHash ??= [typesData, ...texts.map((text) => text())].reduce((hash, text) => hash.update(text), createHash('sha256')).digest('hex');
+    tableHash ??= [typesData, ...texts.map((text) => text())]
+      .reduce((hash, text) => hash.update(text), createHash('sha256'))
+      .digest('hex');
     const hash = createHash('sha512').update(`${writerRevision} ${tableHash}`);
     for (const info of [...infos].sort((a, b) => (a.resource < b.resource ? -1 : 1))) {
-      hash.update(JSON.stringify([info.group, info.version, info.kind, info.listKind, info.resource, info.namespaced, info.verbs, [...info.subresources], info.crd?.schema, info.crd?.preserveUnknownFields, info.crd?.selectableFields]));
+      hash.update(
+        JSON.stringify([
+          info.group,
+          info.version,
+          info.kind,
+          info.listKind,
+          info.resource,
+          info.namespaced,
+          info.verbs,
+          [...info.subresources],
+          info.crd?.schema,
+          info.crd?.preserveUnknownFields,
+          info.crd?.selectableFields,
+        ]),
+      );
     }
     return hash.digest('hex').toUpperCase();
   }

@@ -3,8 +3,9 @@ import type { Json } from './definitions.ts';
 import type { DocumentV2 } from './v2.ts';
 
 /**
- * The OpenAPI 2 document in gnostic's protobuf form (openapi.v2.Document), which is the only one that client-go's
- * OpenAPISchema asks for. A table per message says how its JSON fields are written.
+ * The OpenAPI 2 document in gnostic's protobuf form (openapi.v2.Document), which is the only one
+ * that client-go's OpenAPISchema asks for. A table per message says how its JSON fields are
+ * written.
  */
 type Write = (to: WireWriter, number: number, value: unknown) => void;
 type Shape = readonly (readonly [field: string, number: number, write: Write])[];
@@ -31,7 +32,8 @@ function repeated(write: Write): Write {
 }
 
 /** Any: the value as YAML text, of which JSON is one form. */
-const any: Write = (to, number, value) => nest(to, number, () => to.stringField(2, `${JSON.stringify(value)}\n`));
+const any: Write = (to, number, value) =>
+  nest(to, number, () => to.stringField(2, `${JSON.stringify(value)}\n`));
 
 /** `additional_properties`: a list of named values, number 1 the name, 2 the value. */
 function namedEntries(to: WireWriter, number: number, map: Json, write: Write): void {
@@ -101,7 +103,9 @@ const schema: Write = message(
 );
 
 function additionalProperties(to: WireWriter, number: number, value: unknown): void {
-  nest(to, number, () => (typeof value === 'boolean' ? to.varintField(2, value ? 1 : 0) : schema(to, 1, value)));
+  nest(to, number, () =>
+    typeof value === 'boolean' ? to.varintField(2, value ? 1 : 0) : schema(to, 1, value),
+  );
 }
 
 const body: Write = message(
@@ -142,7 +146,10 @@ const parameter: Write = (to, number, value) => {
 };
 
 const reference: Write = message(() => [['$ref', 1, text]], 99);
-const parameterItem: Write = (to, number, value) => nest(to, number, () => ((value as Json)['$ref'] === undefined ? parameter(to, 1, value) : reference(to, 2, value)));
+const parameterItem: Write = (to, number, value) =>
+  nest(to, number, () =>
+    (value as Json)['$ref'] === undefined ? parameter(to, 1, value) : reference(to, 2, value),
+  );
 
 const response: Write = message(
   () => [
@@ -151,7 +158,10 @@ const response: Write = message(
   ],
   5,
 );
-const responses: Write = (to, number, value) => nest(to, number, () => namedEntries(to, 1, value as Json, (w, n, one) => nest(w, n, () => response(w, 1, one))));
+const responses: Write = (to, number, value) =>
+  nest(to, number, () =>
+    namedEntries(to, 1, value as Json, (w, n, one) => nest(w, n, () => response(w, 1, one))),
+  );
 
 const operation: Write = message(
   () => [
@@ -201,8 +211,13 @@ const apiKey: Write = message(
 /** The bytes of `application/com.github.proto-openapi.spec.v2@v1.0+protobuf`. */
 export function encodeDocumentV2(document: DocumentV2): Buffer {
   const to = new WireWriter(1 << 20);
-  named((w, n, value) => nest(w, n, () => apiKey(w, 2, value)))(to, 13, document['securityDefinitions']);
-  for (const one of document['security'] as Json[]) named((w, n, value) => nest(w, n, () => repeated(text)(w, 1, value)))(to, 12, one);
+  named((w, n, value) => nest(w, n, () => apiKey(w, 2, value)))(
+    to,
+    13,
+    document['securityDefinitions'],
+  );
+  for (const one of document['security'] as Json[])
+    named((w, n, value) => nest(w, n, () => repeated(text)(w, 1, value)))(to, 12, one);
   named(parameter)(to, 10, document.parameters);
   named(schema)(to, 9, document.definitions);
   nest(to, 8, () => namedEntries(to, 2, document.paths, pathItem));

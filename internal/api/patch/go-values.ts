@@ -2,9 +2,12 @@ import { ApiError } from '../status.ts';
 
 type Dict = Record<string, unknown>;
 
-export const isDict = (value: unknown): value is Dict => value !== null && typeof value === 'object' && !Array.isArray(value);
+export const isDict = (value: unknown): value is Dict =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
 
-/** What is neither the client's format nor a conflict: Kubernetes answers 500 with the bare text. */
+/**
+ * What is neither the client's format nor a conflict: Kubernetes answers 500 with the bare text.
+ */
 export const failure = (message: string): ApiError => new ApiError('', message);
 
 /** What Go calls the type of a value that was read from JSON. */
@@ -20,6 +23,10 @@ export function goType(value: unknown): string {
 export function goText(value: unknown): string {
   if (value === null || value === undefined) return '<nil>';
   if (Array.isArray(value)) return `[${value.map(goText).join(' ')}]`;
-  if (isDict(value)) return `map[${Object.keys(value).sort().map((key) => `${key}:${goText(value[key])}`).join(' ')}]`;
+  if (isDict(value))
+    return `map[${Object.keys(value)
+      .sort()
+      .map((key) => `${key}:${goText(value[key])}`)
+      .join(' ')}]`;
   return String(value);
 }

@@ -16,10 +16,15 @@ test.each<[unknown, unknown, unknown]>([
   [{ e: null }, { a: 1 }, { e: null, a: 1 }],
   [[1, 2], { a: 'b', c: null }, { a: 'b' }],
   [{}, { a: { bb: { ccc: null } } }, { a: { bb: {} } }],
-])('%j with %j is %j', (document, patch, result) => expect(applyMergePatch(document, patch)).toEqual(result));
+])('%j with %j is %j', (document, patch, result) =>
+  expect(applyMergePatch(document, patch)).toEqual(result),
+);
 
 test('only an object is a patch', () => {
-  expect(() => applyMergePatch({}, [1])).toThrow('error decoding patch: json: cannot unmarshal array into Go value of type map[string]interface {}');
+  expect(() => applyMergePatch({}, [1])).toThrow(
+    'error decoding patch: json: cannot unmarshal array into Go value of type ' +
+      'map[string]interface {}',
+  );
   expect(() => applyMergePatch({}, 'x')).toThrow('cannot unmarshal string');
 });
 
@@ -34,7 +39,18 @@ test('nothing is shared with the inputs', () => {
 
 test('applying the difference gives the goal', () => {
   const scalar = fc.oneof(fc.string(), fc.integer(), fc.boolean());
-  const value = fc.letrec<{ node: unknown }>((tie) => ({ node: fc.oneof({ maxDepth: 3 }, scalar, fc.array(scalar), fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('node'))) })).node;
+  const value = fc.letrec<{ node: unknown }>((tie) => ({
+    node: fc.oneof(
+      { maxDepth: 3 },
+      scalar,
+      fc.array(scalar),
+      fc.dictionary(fc.constantFrom('a', 'b', 'c'), tie('node')),
+    ),
+  })).node;
   const document = fc.dictionary(fc.constantFrom('a', 'b', 'c', 'd'), value);
-  fc.assert(fc.property(document, document, (from, to) => jsonEqual(applyMergePatch(from, createMergePatch(from, to) ?? {}), to)));
+  fc.assert(
+    fc.property(document, document, (from, to) =>
+      jsonEqual(applyMergePatch(from, createMergePatch(from, to) ?? {}), to),
+    ),
+  );
 });

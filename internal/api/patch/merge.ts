@@ -4,11 +4,18 @@ import { jsonKind } from './json.ts';
 
 type Dict = Record<string, unknown>;
 
-const isDict = (value: unknown): value is Dict => value !== null && typeof value === 'object' && !Array.isArray(value);
+const isDict = (value: unknown): value is Dict =>
+  value !== null && typeof value === 'object' && !Array.isArray(value);
 
-/** Applies a JSON Merge Patch (RFC 7386) and returns the new document; both inputs stay as they are. */
+/**
+ * Applies a JSON Merge Patch (RFC 7386) and returns the new document; both inputs stay as they are.
+ */
 export function applyMergePatch(document: unknown, patch: unknown): unknown {
-  if (!isDict(patch)) throw badRequest(`error decoding patch: json: cannot unmarshal ${jsonKind(patch)} into Go value of type map[string]interface {}`);
+  if (!isDict(patch))
+    throw badRequest(
+      `error decoding patch: json: cannot unmarshal ${jsonKind(patch)} into Go value of type ` +
+        'map[string]interface {}',
+    );
   return merge(document, patch);
 }
 
@@ -22,23 +29,37 @@ function merge(target: unknown, patch: unknown): unknown {
     }
   }
   for (const key of Object.keys(patch)) {
-    if (patch[key] !== null && !(isDict(target) && Object.hasOwn(target, key))) put(result, key, merge(undefined, patch[key]));
+    if (patch[key] !== null && !(isDict(target) && Object.hasOwn(target, key)))
+      put(result, key, merge(undefined, patch[key]));
   }
   return result;
 }
 
 function put(container: Dict, key: string, value: unknown): void {
-  if (key === '__proto__') Object.defineProperty(container, key, { value, writable: true, enumerable: true, configurable: true });
+  if (key === '__proto__')
+    Object.defineProperty(container, key, {
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
   else container[key] = value;
 }
 
-/** The smallest merge patch that turns `from` into `to`; undefined when they are equal. Lists are replaced whole. */
+/**
+ * The smallest merge patch that turns `from` into `to`; undefined when they are equal. Lists are
+ * replaced whole.
+ */
 export function createMergePatch(from: unknown, to: unknown): unknown {
-  if (!isDict(from) || !isDict(to)) return JSON.stringify(from) === JSON.stringify(to) ? undefined : deepCopy(to);
+  if (!isDict(from) || !isDict(to))
+    return JSON.stringify(from) === JSON.stringify(to) ? undefined : deepCopy(to);
   const patch: Dict = {};
-  for (const key of Object.keys(from)) if (!Object.hasOwn(to, key) || to[key] === undefined) put(patch, key, null);
+  for (const key of Object.keys(from))
+    if (!Object.hasOwn(to, key) || to[key] === undefined) put(patch, key, null);
   for (const key of Object.keys(to)) {
-    const value = Object.hasOwn(from, key) ? createMergePatch(from[key], to[key]) : deepCopy(to[key]);
+    const value = Object.hasOwn(from, key)
+      ? createMergePatch(from[key], to[key])
+      : deepCopy(to[key]);
     if (value !== undefined) put(patch, key, value);
   }
   return Object.keys(patch).length === 0 ? undefined : patch;

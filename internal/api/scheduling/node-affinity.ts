@@ -1,5 +1,11 @@
 import { own } from '../../base/own.ts';
-import type { Node, NodeSelector, NodeSelectorRequirement, NodeSelectorTerm, PodSpec } from '../generated/types/core-v1.ts';
+import type {
+  Node,
+  NodeSelector,
+  NodeSelectorRequirement,
+  NodeSelectorTerm,
+  PodSpec,
+} from '../generated/types/core-v1.ts';
 
 function meets(requirement: NodeSelectorRequirement, value: string | undefined): boolean {
   const values = requirement.values ?? [];
@@ -21,7 +27,8 @@ function meets(requirement: NodeSelectorRequirement, value: string | undefined):
   }
 }
 
-const isInteger = (text: string | undefined): text is string => text !== undefined && /^-?\d+$/.test(text);
+const isInteger = (text: string | undefined): text is string =>
+  text !== undefined && /^-?\d+$/.test(text);
 
 /** All requirements of a term; a term without any matches nothing. */
 export function matchesTerm(term: NodeSelectorTerm, node: Node): boolean {
@@ -43,7 +50,8 @@ export function matchesNodeSelector(selector: NodeSelector, node: Node): boolean
 /** spec.nodeSelector and the required node affinity together. */
 export function wantsNode(spec: PodSpec, node: Node): boolean {
   const labels = node.metadata.labels ?? {};
-  for (const [key, value] of Object.entries(spec.nodeSelector ?? {})) if (own(labels, key) !== value) return false;
+  for (const [key, value] of Object.entries(spec.nodeSelector ?? {}))
+    if (own(labels, key) !== value) return false;
   const required = spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   return !required || matchesNodeSelector(required, node);
 }

@@ -38,10 +38,14 @@ const nothing = (): Amounts => new Map();
 const podLevel = new Set(['cpu', 'memory']);
 
 /**
- * What a pod asks for: the larger of its containers (with sidecars) and of each init container (with the sidecars before
- * it), or what it asks for as a whole, plus overhead. `fallback` supplies amounts that a container does not name.
+ * What a pod asks for: the larger of its containers (with sidecars) and of each init container
+ * (with the sidecars before it), or what it asks for as a whole, plus overhead. `fallback` supplies
+ * amounts that a container does not name.
  */
-export function podRequests(spec: PodSpec, options: { part?: Part; fallback?: (c: Container) => Amounts; overhead?: boolean } = {}): Amounts {
+export function podRequests(
+  spec: PodSpec,
+  options: { part?: Part; fallback?: (c: Container) => Amounts; overhead?: boolean } = {},
+): Amounts {
   const part = options.part ?? 'requests';
   const of = (c: Container): Amounts => partOf(c, part, options.fallback ?? nothing);
   const total: Amounts = new Map();
@@ -57,7 +61,8 @@ export function podRequests(spec: PodSpec, options: { part?: Part; fallback?: (c
     } else maxAmounts(init, addAmounts(new Map(sidecars), own));
   }
   maxAmounts(total, init);
-  for (const [name, value] of amountsOf(spec.resources?.[part])) if (podLevel.has(name) || name.startsWith('hugepages-')) total.set(name, value);
+  for (const [name, value] of amountsOf(spec.resources?.[part]))
+    if (podLevel.has(name) || name.startsWith('hugepages-')) total.set(name, value);
   if (options.overhead !== false && spec.overhead) addAmounts(total, amountsOf(spec.overhead));
   return total;
 }

@@ -28,6 +28,14 @@ function compares(operator: string, has: string, value: string): boolean {
 }
 
 /** The first taint with one of `effects` that nothing tolerates. */
-export function untolerated(taints: Taint[] | undefined, tolerations: Toleration[] | undefined, effects: string[]): Taint | undefined {
-  return (taints ?? []).find((t) => effects.includes(t.effect) && !(tolerations ?? []).some((toleration) => tolerates(toleration, t)));
+export function untolerated(
+  taints: Taint[] | undefined,
+  tolerations: Toleration[] | undefined,
+  effects: string[],
+): Taint | undefined {
+  return (taints ?? []).find(
+    (t) =>
+      effects.includes(t.effect) &&
+      !(tolerations ?? []).some((toleration) => tolerates(toleration, t)),
+  );
 }

@@ -1,4 +1,7 @@
-import type { CertificateSigningRequestCondition, CertificateSigningRequestStatus } from '../generated/types/certificates-v1.ts';
+import type {
+  CertificateSigningRequestCondition,
+  CertificateSigningRequestStatus,
+} from '../generated/types/certificates-v1.ts';
 import type { Dict } from '../loose.ts';
 import type { KubeObject } from '../object.ts';
 import { keepSpec } from './keep.ts';
@@ -17,27 +20,40 @@ export function csrCreate(object: KubeObject, context: StrategyContext): void {
   object['status'] = {};
 }
 
-const statusOf = (object: KubeObject): CertificateSigningRequestStatus => (object['status'] as CertificateSigningRequestStatus | undefined) ?? {};
+const statusOf = (object: KubeObject): CertificateSigningRequestStatus =>
+  (object['status'] as CertificateSigningRequestStatus | undefined) ?? {};
 
 /** The signer writes the certificate; approvals are not its to give or take. */
 export function csrStatus(object: KubeObject, old: KubeObject, context: StrategyContext): void {
   keepSpec(object, old);
   const was = statusOf(old).conditions ?? [];
-  const decided = (condition: CertificateSigningRequestCondition): boolean => condition.type === 'Approved' || condition.type === 'Denied';
-  const conditions = [...was.filter(decided), ...(statusOf(object).conditions ?? []).filter((c) => !decided(c))];
-  object['status'] = { ...statusOf(object), ...(conditions.length > 0 ? { conditions: stamped(conditions, was, context.now) } : {}) };
+  const decided = (condition: CertificateSigningRequestCondition): boolean =>
+    condition.type === 'Approved' || condition.type === 'Denied';
+  const conditions = [
+    ...was.filter(decided),
+    ...(statusOf(object).conditions ?? []).filter((c) => !decided(c)),
+  ];
+  object['status'] = {
+    ...statusOf(object),
+    ...(conditions.length > 0 ? { conditions: stamped(conditions, was, context.now) } : {}),
+  };
 }
 
 export function csrApproval(object: KubeObject, old: KubeObject, context: StrategyContext): void {
   keepSpec(object, old);
   const conditions = statusOf(object).conditions ?? [];
   const status: CertificateSigningRequestStatus = { ...statusOf(old) };
-  if (conditions.length > 0) status.conditions = stamped(conditions, statusOf(old).conditions ?? [], context.now);
+  if (conditions.length > 0)
+    status.conditions = stamped(conditions, statusOf(old).conditions ?? [], context.now);
   else delete status.conditions;
   object['status'] = status;
 }
 
-function stamped(conditions: CertificateSigningRequestCondition[], was: CertificateSigningRequestCondition[], now: string): CertificateSigningRequestCondition[] {
+function stamped(
+  conditions: CertificateSigningRequestCondition[],
+  was: CertificateSigningRequestCondition[],
+  now: string,
+): CertificateSigningRequestCondition[] {
   const keyOf = (one: CertificateSigningRequestCondition): string => `${one.status}/${one.type}`;
   const earlier = new Map(was.toReversed().map((one) => [keyOf(one), one]));
   return conditions.map((condition) => {

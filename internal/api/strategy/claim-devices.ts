@@ -1,4 +1,9 @@
-import type { Device, DeviceAttribute, ResourceClaim, ResourceSlice } from '../generated/types/resource-v1.ts';
+import type {
+  Device,
+  DeviceAttribute,
+  ResourceClaim,
+  ResourceSlice,
+} from '../generated/types/resource-v1.ts';
 import type { KubeObject } from '../object.ts';
 
 /** A device, or a share of one. */
@@ -10,29 +15,46 @@ export interface DeviceOfShare {
 }
 
 /** As Go's messages show it. */
-export const sharedDevice = ({ driver = '', pool = '', device = '', shareID = '' }: DeviceOfShare): object => ({ Driver: driver, Pool: pool, Device: device, ShareID: shareID });
+export const sharedDevice = ({
+  driver = '',
+  pool = '',
+  device = '',
+  shareID = '',
+}: DeviceOfShare): object => ({ Driver: driver, Pool: pool, Device: device, ShareID: shareID });
 
 /** Devices that are given back have no status any more. */
 export function dropGivenBack(object: KubeObject, old: KubeObject): void {
   const { status } = object as unknown as ResourceClaim;
-  const results = (claim: ResourceClaim['status']): string[] => (claim?.allocation?.devices?.results ?? []).map((one) => JSON.stringify(sharedDevice(one)));
+  const results = (claim: ResourceClaim['status']): string[] =>
+    (claim?.allocation?.devices?.results ?? []).map((one) => JSON.stringify(sharedDevice(one)));
   const kept = new Set(results(status));
-  const gone = new Set(results((old as unknown as ResourceClaim).status).filter((one) => !kept.has(one)));
+  const gone = new Set(
+    results((old as unknown as ResourceClaim).status).filter((one) => !kept.has(one)),
+  );
   if (!status?.devices || gone.size === 0) return;
   status.devices = status.devices.filter((one) => !gone.has(JSON.stringify(sharedDevice(one))));
   if (status.devices.length === 0) delete status.devices;
 }
 
 const lists = ['ints', 'bools', 'strings', 'versions'] as const;
-const devicesOf = (object: KubeObject | undefined): Device[] => (object as unknown as ResourceSlice | undefined)?.spec?.devices ?? [];
+const devicesOf = (object: KubeObject | undefined): Device[] =>
+  (object as unknown as ResourceSlice | undefined)?.spec?.devices ?? [];
 const attributesOf = (device: Device): DeviceAttribute[] => Object.values(device.attributes ?? {});
 
-/** Takes away the fields of features that are off in 1.36, unless they were in use before (DRAListTypeAttributes, DRANodeAllocatableResources). */
+/**
+ * Takes away the fields of features that are off in 1.36, unless they were in use before
+ * (DRAListTypeAttributes, DRANodeAllocatableResources).
+ */
 export function dropDisabledSliceFields(object: KubeObject, old?: KubeObject): void {
-  const usedLists = devicesOf(old).some((device) => attributesOf(device).some((one) => lists.some((field) => one[field] !== undefined)));
-  const usedMappings = devicesOf(old).some((device) => Object.keys(device.nodeAllocatableResourceMappings ?? {}).length > 0);
+  const usedLists = devicesOf(old).some((device) =>
+    attributesOf(device).some((one) => lists.some((field) => one[field] !== undefined)),
+  );
+  const usedMappings = devicesOf(old).some(
+    (device) => Object.keys(device.nodeAllocatableResourceMappings ?? {}).length > 0,
+  );
   for (const device of devicesOf(object)) {
     if (!usedMappings) delete device.nodeAllocatableResourceMappings;
-    if (!usedLists) for (const one of attributesOf(device)) for (const field of lists) delete one[field];
+    if (!usedLists)
+      for (const one of attributesOf(device)) for (const field of lists) delete one[field];
   }
 }

@@ -5,5 +5,6 @@ import type { KubeObject } from '../object.ts';
 export function endpointSliceUpdate(object: KubeObject, old: KubeObject): void {
   const { metadata, ...rest } = object;
   const { metadata: wasMetadata, ...was } = old;
-  if (!semanticEqual(rest, was) || !semanticEqual(metadata.labels, wasMetadata.labels)) metadata.generation = (wasMetadata.generation ?? 0) + 1;
+  if (!semanticEqual(rest, was) || !semanticEqual(metadata.labels, wasMetadata.labels))
+    metadata.generation = (wasMetadata.generation ?? 0) + 1;
 }

@@ -24,16 +24,28 @@ export function ipWarnings(path: string, value: string): string[] {
   const address = parseSloppyIp(value);
   if (!address) return [];
   const canonical = goIp(address);
-  const mapped = address.kind() === 'ipv6' && (address as InstanceType<typeof ipaddr.IPv6>).isIPv4MappedAddress();
+  const mapped =
+    address.kind() === 'ipv6' &&
+    (address as InstanceType<typeof ipaddr.IPv6>).isIPv4MappedAddress();
   const leadingZero = address.kind() === 'ipv4' && /(^|\.)0[0-9]/.test(value);
-  if (mapped || leadingZero) return [`${path}: non-standard IP address ${JSON.stringify(value)} is invalid: use ${JSON.stringify(canonical)}`];
-  if (address.kind() === 'ipv6' && canonical !== value) return [`${path}: IPv6 address ${JSON.stringify(value)} should be in RFC 5952 canonical format (${JSON.stringify(canonical)})`];
+  if (mapped || leadingZero)
+    return [
+      `${path}: non-standard IP address ${JSON.stringify(value)} is invalid: use ` +
+        `${JSON.stringify(canonical)}`,
+    ];
+  if (address.kind() === 'ipv6' && canonical !== value)
+    return [
+      `${path}: IPv6 address ${JSON.stringify(value)} should be in RFC 5952 canonical format ` +
+        `(${JSON.stringify(canonical)})`,
+    ];
   return [];
 }
 
 /** The network that an address lies in, as text. */
 export function networkOf(address: Address, prefix: number): string {
-  const bytes = address.toByteArray().map((byte, i) => byte & (0xff << Math.max(0, Math.min(8, (i + 1) * 8 - prefix))) & 0xff);
+  const bytes = address
+    .toByteArray()
+    .map((byte, i) => byte & (0xff << Math.max(0, Math.min(8, (i + 1) * 8 - prefix))) & 0xff);
   return `${goIp(ipaddr.fromByteArray(bytes))}/${prefix}`;
 }
 
@@ -47,9 +59,20 @@ export function cidrWarnings(path: string, value: string): string[] {
   const network = networkOf(address, prefix);
   const warnings: string[] = [];
   if (network !== `${goIp(address)}/${prefix}`) {
-    warnings.push(`${path}: CIDR value ${JSON.stringify(value)} is ambiguous in this context (should be ${JSON.stringify(network)} or ${JSON.stringify(`${goIp(address)}/${width}`)}?)`);
+    warnings.push(
+      `${path}: CIDR value ${JSON.stringify(value)} is ambiguous in this context (should be ` +
+        `${JSON.stringify(network)} or ${JSON.stringify(`${goIp(address)}/${width}`)}?)`,
+    );
   }
-  if (/(^|\.|\/)0[0-9]/.test(value)) warnings.push(`${path}: non-standard CIDR value ${JSON.stringify(value)} is invalid: use ${JSON.stringify(network)}`);
-  else if (warnings.length === 0 && width === 128 && network !== value) warnings.push(`${path}: IPv6 CIDR value ${JSON.stringify(value)} should be in RFC 5952 canonical format (${JSON.stringify(network)})`);
+  if (/(^|\.|\/)0[0-9]/.test(value))
+    warnings.push(
+      `${path}: non-standard CIDR value ${JSON.stringify(value)} is invalid: use ` +
+        `${JSON.stringify(network)}`,
+    );
+  else if (warnings.length === 0 && width === 128 && network !== value)
+    warnings.push(
+      `${path}: IPv6 CIDR value ${JSON.stringify(value)} should be in RFC 5952 canonical ` +
+        `format (${JSON.stringify(network)})`,
+    );
   return warnings;
 }

@@ -12,10 +12,22 @@ export function keepSpec(object: KubeObject, old: KubeObject): void {
 }
 
 /** What a write to /status cannot change of the metadata (metav1.ResetObjectMetaForStatus). */
-export const statusMetadata = ['deletionTimestamp', 'generation', 'selfLink', 'labels', 'annotations', 'finalizers', 'ownerReferences'] as const;
+export const statusMetadata = [
+  'deletionTimestamp',
+  'generation',
+  'selfLink',
+  'labels',
+  'annotations',
+  'finalizers',
+  'ownerReferences',
+] as const;
 
 /** Takes fields of the metadata from the old object (metav1.ResetObjectMetaForStatus). */
-export function keepMetadata(object: KubeObject, old: KubeObject, fields: readonly string[] = statusMetadata): void {
+export function keepMetadata(
+  object: KubeObject,
+  old: KubeObject,
+  fields: readonly string[] = statusMetadata,
+): void {
   const [meta, was] = [object.metadata as Dict, old.metadata as Dict];
   for (const field of fields) {
     if (was[field] === undefined) delete meta[field];

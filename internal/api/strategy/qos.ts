@@ -6,10 +6,14 @@ export type QosClass = 'Guaranteed' | 'Burstable' | 'BestEffort';
 
 const counted = ['cpu', 'memory'] as const;
 
-/** How a pod is treated when its node is short of something (component-helpers qos.ComputePodQOS). */
+/**
+ * How a pod is treated when its node is short of something (component-helpers qos.ComputePodQOS).
+ */
 export function podQosClass(pod: Pod): QosClass {
   const given = pod.status?.qosClass;
-  return given === 'Guaranteed' || given === 'Burstable' || given === 'BestEffort' ? given : computeQosClass(pod);
+  return given === 'Guaranteed' || given === 'Burstable' || given === 'BestEffort'
+    ? given
+    : computeQosClass(pod);
 }
 
 export function computeQosClass(pod: Pod): QosClass {
@@ -17,15 +21,23 @@ export function computeQosClass(pod: Pod): QosClass {
   const limits = new Map<string, Quantity>();
   const holders: (ResourceRequirements | undefined)[] = pod.spec?.resources
     ? [pod.spec.resources]
-    : [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].map((container) => container.resources);
+    : [...(pod.spec?.containers ?? []), ...(pod.spec?.initContainers ?? [])].map(
+        (container) => container.resources,
+      );
   let guaranteed = true;
   for (const resources of holders) {
     addTo(requests, resources?.requests);
     const limited = addTo(limits, resources?.limits);
-    if (limited < counted.length && (!pod.spec?.resources || Object.keys(resources?.limits ?? {}).length > 0)) guaranteed = false;
+    if (
+      limited < counted.length &&
+      (!pod.spec?.resources || Object.keys(resources?.limits ?? {}).length > 0)
+    )
+      guaranteed = false;
   }
   if (requests.size === 0 && limits.size === 0) return 'BestEffort';
-  const equal = requests.size === limits.size && [...requests].every(([name, request]) => limits.get(name)?.equals(request) ?? false);
+  const equal =
+    requests.size === limits.size &&
+    [...requests].every(([name, request]) => limits.get(name)?.equals(request) ?? false);
   return guaranteed && equal ? 'Guaranteed' : 'Burstable';
 }
 

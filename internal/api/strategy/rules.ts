@@ -7,10 +7,21 @@ import { dropDisabledSliceFields, dropGivenBack } from './claim-devices.ts';
 import { endpointSliceUpdate } from './endpoint-slices.ts';
 import { daemonSetCreate, daemonSetUpdate, jobCreate } from './workloads.ts';
 import { keepMetadata, keepSpec, keepStatus, statusMetadata } from './keep.ts';
-import { podCreate, podEphemeralContainersUpdate, podResizeUpdate, podStatusUpdate, podUpdate } from './pods.ts';
+import {
+  podCreate,
+  podEphemeralContainersUpdate,
+  podResizeUpdate,
+  podStatusUpdate,
+  podUpdate,
+} from './pods.ts';
 import { serviceUpdate } from './services.ts';
 import type { StrategyContext, StrategyInfo } from './strategy.ts';
-import { claimCreate, claimUpdate, persistentVolumeCreate, persistentVolumeStatus } from './volumes.ts';
+import {
+  claimCreate,
+  claimUpdate,
+  persistentVolumeCreate,
+  persistentVolumeStatus,
+} from './volumes.ts';
 import { zeroStruct } from './zero.ts';
 
 export type Update = (object: KubeObject, old: KubeObject, context: StrategyContext) => void;
@@ -39,21 +50,42 @@ interface Row {
 
 const spec = ['spec'] as const;
 
-/** group/Kind -> what its registry strategy does upstream. Kinds that are not here keep what they are given. */
+/**
+ * group/Kind -> what its registry strategy does upstream. Kinds that are not here keep what they
+ * are given.
+ */
 const rows: Readonly<Record<string, Row>> = table<Row>({
-  '/Pod': { create: podCreate, update: podUpdate, statusUpdate: podStatusUpdate, others: { ephemeralcontainers: podEphemeralContainersUpdate, resize: podResizeUpdate } },
+  '/Pod': {
+    create: podCreate,
+    update: podUpdate,
+    statusUpdate: podStatusUpdate,
+    others: { ephemeralcontainers: podEphemeralContainersUpdate, resize: podResizeUpdate },
+  },
   '/PodTemplate': { generation: ['template'] },
   '/ReplicationController': { generation: spec, status: true },
   '/Service': { status: true, update: serviceUpdate },
   '/Node': { update: keepStatus, statusUpdate: keepSpec },
-  '/Namespace': { create: namespaceCreate, update: namespaceUpdate, statusUpdate: keepSpec, others: { finalize: keepStatus } },
+  '/Namespace': {
+    create: namespaceCreate,
+    update: namespaceUpdate,
+    statusUpdate: keepSpec,
+    others: { finalize: keepStatus },
+  },
   '/LimitRange': {},
   '/ResourceQuota': { status: true },
   '/Secret': { update: secretUpdate },
   '/ServiceAccount': { create: serviceAccountClean, update: serviceAccountClean },
-  '/PersistentVolume': { create: persistentVolumeCreate, update: keepStatus, statusUpdate: persistentVolumeStatus },
+  '/PersistentVolume': {
+    create: persistentVolumeCreate,
+    update: keepStatus,
+    statusUpdate: persistentVolumeStatus,
+  },
   '/PersistentVolumeClaim': { status: true, create: claimCreate, update: claimUpdate },
-  'apps/Deployment': { generation: ['spec', 'metadata.annotations'], status: true, statusKeeps: ['labels'] },
+  'apps/Deployment': {
+    generation: ['spec', 'metadata.annotations'],
+    status: true,
+    statusKeeps: ['labels'],
+  },
   'apps/ReplicaSet': { generation: spec, status: true },
   'apps/StatefulSet': { generation: spec, status: true },
   'apps/DaemonSet': { status: true, create: daemonSetCreate, update: daemonSetUpdate },
@@ -67,24 +99,54 @@ const rows: Readonly<Record<string, Row>> = table<Row>({
   'networking.k8s.io/ServiceCIDR': { status: true, statusKeeps: 'metadata' },
   'discovery.k8s.io/EndpointSlice': { firstGeneration: true, update: endpointSliceUpdate },
   'scheduling.k8s.io/PriorityClass': { firstGeneration: true },
-  'certificates.k8s.io/CertificateSigningRequest': { create: csrCreate, update: keepBoth, statusUpdate: csrStatus, others: { approval: csrApproval } },
+  'certificates.k8s.io/CertificateSigningRequest': {
+    create: csrCreate,
+    update: keepBoth,
+    statusUpdate: csrStatus,
+    others: { approval: csrApproval },
+  },
   'certificates.k8s.io/PodCertificateRequest': { status: true, statusKeeps: 'metadata' },
   'storage.k8s.io/VolumeAttachment': { status: true, statusKeeps: 'metadata' },
   'storage.k8s.io/CSIDriver': { update: bumps(spec) },
   'resource.k8s.io/ResourceClaim': { status: true, statusUpdate: claimStatus },
   'resource.k8s.io/DeviceClass': { generation: spec },
-  'resource.k8s.io/ResourceSlice': { generation: spec, create: (object) => dropDisabledSliceFields(object), update: dropDisabledSliceFields },
+  'resource.k8s.io/ResourceSlice': {
+    generation: spec,
+    create: (object) => dropDisabledSliceFields(object),
+    update: dropDisabledSliceFields,
+  },
   'resource.k8s.io/DeviceTaintRule': { generation: spec, status: true, statusKeeps: 'metadata' },
-  'flowcontrol.apiserver.k8s.io/FlowSchema': { generation: spec, status: true, statusKeeps: 'metadata' },
-  'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration': { generation: spec, status: true, statusKeeps: 'metadata' },
+  'flowcontrol.apiserver.k8s.io/FlowSchema': {
+    generation: spec,
+    status: true,
+    statusKeeps: 'metadata',
+  },
+  'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration': {
+    generation: spec,
+    status: true,
+    statusKeeps: 'metadata',
+  },
   'admissionregistration.k8s.io/ValidatingWebhookConfiguration': { generation: ['webhooks'] },
   'admissionregistration.k8s.io/MutatingWebhookConfiguration': { generation: ['webhooks'] },
-  'admissionregistration.k8s.io/ValidatingAdmissionPolicy': { generation: spec, status: true, statusKeeps: 'metadata' },
+  'admissionregistration.k8s.io/ValidatingAdmissionPolicy': {
+    generation: spec,
+    status: true,
+    statusKeeps: 'metadata',
+  },
   'admissionregistration.k8s.io/ValidatingAdmissionPolicyBinding': { generation: spec },
   'admissionregistration.k8s.io/MutatingAdmissionPolicy': { generation: spec },
   'admissionregistration.k8s.io/MutatingAdmissionPolicyBinding': { generation: spec },
-  'apiextensions.k8s.io/CustomResourceDefinition': { generation: spec, status: true, create: storedVersions, update: storedVersions },
-  'apiregistration.k8s.io/APIService': { status: true, statusKeeps: 'metadata', create: localApiService },
+  'apiextensions.k8s.io/CustomResourceDefinition': {
+    generation: spec,
+    status: true,
+    create: storedVersions,
+    update: storedVersions,
+  },
+  'apiregistration.k8s.io/APIService': {
+    status: true,
+    statusKeeps: 'metadata',
+    create: localApiService,
+  },
 });
 
 const made = new Map<string, Rule>();
@@ -126,7 +188,8 @@ export function genericRule(info: StrategyInfo): Rule {
     },
     update(object, old) {
       if (status) keepStatus(object, old);
-      if (info.custom && !semanticEqual(withoutMetadata(object), withoutMetadata(old))) object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+      if (info.custom && !semanticEqual(withoutMetadata(object), withoutMetadata(old)))
+        object.metadata.generation = (old.metadata.generation ?? 0) + 1;
     },
     subresources: { status: info.custom ? customStatus : statusOnly(undefined) },
   };
@@ -137,10 +200,22 @@ function withoutMetadata(object: KubeObject): Dict {
   return rest;
 }
 
-/** A write to /status of a custom resource changes the status and the managedFields, nothing else. */
+/**
+ * A write to /status of a custom resource changes the status and the managedFields, nothing else.
+ */
 function customStatus(object: KubeObject, old: KubeObject): void {
-  for (const key of Object.keys(object)) if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind' && !Object.hasOwn(old, key)) delete object[key];
-  for (const key of Object.keys(old)) if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind') object[key] = old[key];
+  for (const key of Object.keys(object))
+    if (
+      key !== 'status' &&
+      key !== 'metadata' &&
+      key !== 'apiVersion' &&
+      key !== 'kind' &&
+      !Object.hasOwn(old, key)
+    )
+      delete object[key];
+  for (const key of Object.keys(old))
+    if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind')
+      object[key] = old[key];
   const { managedFields, resourceVersion } = object.metadata;
   object.metadata = { ...old.metadata };
   delete object.metadata.managedFields;
@@ -172,7 +247,8 @@ function claimStatus(object: KubeObject, old: KubeObject, context: StrategyConte
 
 export function bumps(paths: readonly string[]): Update {
   return (object, old) => {
-    if (paths.some((path) => !semanticEqual(at(object, path), at(old, path)))) object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+    if (paths.some((path) => !semanticEqual(at(object, path), at(old, path))))
+      object.metadata.generation = (old.metadata.generation ?? 0) + 1;
   };
 }
 
@@ -180,7 +256,12 @@ const kubernetesFinalizer = 'kubernetes';
 
 function namespaceCreate(object: KubeObject): void {
   const finalizers = (at(object, 'spec.finalizers') as string[] | undefined) ?? [];
-  object['spec'] = { ...(object['spec'] as Dict | undefined), finalizers: finalizers.includes(kubernetesFinalizer) ? finalizers : [...finalizers, kubernetesFinalizer] };
+  object['spec'] = {
+    ...(object['spec'] as Dict | undefined),
+    finalizers: finalizers.includes(kubernetesFinalizer)
+      ? finalizers
+      : [...finalizers, kubernetesFinalizer],
+  };
   object['status'] = { phase: 'Active' };
   nameLabel(object);
 }
@@ -193,7 +274,10 @@ function namespaceUpdate(object: KubeObject, old: KubeObject): void {
 
 /** Lets selectors find a namespace by its name. */
 function nameLabel(object: KubeObject): void {
-  object.metadata.labels = { ...object.metadata.labels, 'kubernetes.io/metadata.name': object.metadata.name ?? '' };
+  object.metadata.labels = {
+    ...object.metadata.labels,
+    'kubernetes.io/metadata.name': object.metadata.name ?? '',
+  };
 }
 
 function secretUpdate(object: KubeObject, old: KubeObject): void {
@@ -206,18 +290,33 @@ function serviceAccountClean(object: KubeObject): void {
   if (secrets?.length) object['secrets'] = secrets.map(({ name }) => (name ? { name } : {}));
 }
 
-/** Every version that objects were ever stored in stays in the status until someone takes it out. */
+/**
+ * Every version that objects were ever stored in stays in the status until someone takes it out.
+ */
 function storedVersions(object: KubeObject): void {
-  const versions = (at(object, 'spec.versions') as { name: string; storage?: boolean }[] | undefined) ?? [];
+  const versions =
+    (at(object, 'spec.versions') as { name: string; storage?: boolean }[] | undefined) ?? [];
   const storage = versions.find((v) => v.storage);
   const stored = (at(object, 'status.storedVersions') as string[] | undefined) ?? [];
-  if (storage && !stored.includes(storage.name)) object['status'] = { ...(object['status'] as Dict | undefined), storedVersions: [...stored, storage.name] };
+  if (storage && !stored.includes(storage.name))
+    object['status'] = {
+      ...(object['status'] as Dict | undefined),
+      storedVersions: [...stored, storage.name],
+    };
 }
 
 /** A group version that this server answers itself is available from the start. */
 function localApiService(object: KubeObject, context: StrategyContext): void {
   if (at(object, 'spec.service')) return;
   object['status'] = {
-    conditions: [{ type: 'Available', status: 'True', lastTransitionTime: context.now, reason: 'Local', message: 'Local APIServices are always available' }],
+    conditions: [
+      {
+        type: 'Available',
+        status: 'True',
+        lastTransitionTime: context.now,
+        reason: 'Local',
+        message: 'Local APIServices are always available',
+      },
+    ],
   };
 }

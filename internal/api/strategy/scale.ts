@@ -4,27 +4,45 @@ import type { KubeObject } from '../object.ts';
 import { formatSelector } from '../selectors.ts';
 import type { FieldError } from '../status.ts';
 
-/** Where a kind keeps what /scale shows; built-in kinds have the first, a definition names its own. */
+/**
+ * Where a kind keeps what /scale shows; built-in kinds have the first, a definition names its own.
+ */
 export interface ScalePaths {
   specReplicasPath: string;
   statusReplicasPath: string;
   labelSelectorPath?: string;
 }
 
-const builtin: ScalePaths = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas', labelSelectorPath: '.spec.selector' };
+const builtin: ScalePaths = {
+  specReplicasPath: '.spec.replicas',
+  statusReplicasPath: '.status.replicas',
+  labelSelectorPath: '.spec.selector',
+};
 
-/** The autoscaling/v1 Scale of a Deployment, ReplicaSet, ReplicationController, StatefulSet or custom resource. */
+/**
+ * The autoscaling/v1 Scale of a Deployment, ReplicaSet, ReplicationController, StatefulSet or
+ * custom resource.
+ */
 export function toScale(object: KubeObject, paths: ScalePaths = builtin): KubeObject {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const replicas = numberOf(at(object, paths.specReplicasPath.slice(1)));
-  const selector = selectorText(paths.labelSelectorPath ? at(object, paths.labelSelectorPath.slice(1)) : undefined);
-  const metadata = Object.fromEntries(Object.entries({ name, namespace, uid, resourceVersion, creationTimestamp }).filter(([, value]) => value !== undefined));
+  const selector = selectorText(
+    paths.labelSelectorPath ? at(object, paths.labelSelectorPath.slice(1)) : undefined,
+  );
+  const metadata = Object.fromEntries(
+    Object.entries({ name, namespace, uid, resourceVersion, creationTimestamp }).filter(
+      ([, value]) => value !== undefined,
+    ),
+  );
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
     metadata,
     spec: replicas === 0 ? {} : { replicas },
-    status: { replicas: numberOf(at(object, paths.statusReplicasPath.slice(1))), ...(selector ? { selector } : {}) },
+    status: {
+      replicas: numberOf(at(object, paths.statusReplicasPath.slice(1))),
+      ...(selector ? { selector } : {}),
+    },
   };
 }
 
@@ -36,8 +54,15 @@ function selectorText(selector: unknown): string {
   return text === '<none>' || text === '<error>' ? '' : text;
 }
 
-/** A copy of `object` with the wanted number of replicas and, where the client named one, its resourceVersion and uid. */
-export function withScale(object: KubeObject, scale: KubeObject, paths: ScalePaths = builtin): KubeObject {
+/**
+ * A copy of `object` with the wanted number of replicas and, where the client named one, its
+ * resourceVersion and uid.
+ */
+export function withScale(
+  object: KubeObject,
+  scale: KubeObject,
+  paths: ScalePaths = builtin,
+): KubeObject {
   const next: Dict = { ...object, metadata: { ...object.metadata } };
   const keys = paths.specReplicasPath.slice(1).split('.');
   const last = keys.pop() ?? 'replicas';
@@ -55,7 +80,18 @@ export function withScale(object: KubeObject, scale: KubeObject, paths: ScalePat
 export function validateScale(scale: KubeObject): FieldError[] {
   const errors: FieldError[] = [];
   const replicas = numberOf(at(scale, 'spec.replicas'));
-  if (!textOf(scale.metadata.name)) errors.push({ type: 'FieldValueRequired', field: 'metadata.name', detail: 'name or generateName is required' });
-  if (replicas < 0) errors.push({ type: 'FieldValueInvalid', field: 'spec.replicas', value: replicas, detail: 'must be greater than or equal to 0' });
+  if (!textOf(scale.metadata.name))
+    errors.push({
+      type: 'FieldValueRequired',
+      field: 'metadata.name',
+      detail: 'name or generateName is required',
+    });
+  if (replicas < 0)
+    errors.push({
+      type: 'FieldValueInvalid',
+      field: 'spec.replicas',
+      value: replicas,
+      detail: 'must be greater than or equal to 0',
+    });
   return errors;
 }

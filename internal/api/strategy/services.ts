@@ -4,19 +4,26 @@ import type { Dict } from '../loose.ts';
 import type { KubeObject } from '../object.ts';
 
 const hasClusterIp = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName';
-const hasNodePorts = (spec: ServiceSpec): boolean => spec.type === 'NodePort' || spec.type === 'LoadBalancer';
-const hasHealthPort = (spec: ServiceSpec): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
-const isExternal = (spec: ServiceSpec): boolean => hasNodePorts(spec) || (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0);
+const hasNodePorts = (spec: ServiceSpec): boolean =>
+  spec.type === 'NodePort' || spec.type === 'LoadBalancer';
+const hasHealthPort = (spec: ServiceSpec): boolean =>
+  spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+const isExternal = (spec: ServiceSpec): boolean =>
+  hasNodePorts(spec) || (spec.type === 'ClusterIP' && (spec.externalIPs ?? []).length > 0);
 const isBalanced = (spec: ServiceSpec): boolean => spec.type === 'LoadBalancer';
 
-/** A client that leaves out what the server allocated keeps it; a change of type lets go what the new type does not have. */
+/**
+ * A client that leaves out what the server allocated keeps it; a change of type lets go what the
+ * new type does not have.
+ */
 export function serviceUpdate(object: KubeObject, old: KubeObject): void {
   const was = (old['spec'] as ServiceSpec | undefined) ?? {};
   const spec: ServiceSpec = { ...(object['spec'] as ServiceSpec | undefined) };
   object['spec'] = spec;
   keepAllocated(spec, was);
   dropForType(spec, was);
-  if (spec.type !== 'LoadBalancer') object['status'] = { ...(object['status'] as Dict | undefined), loadBalancer: {} };
+  if (spec.type !== 'LoadBalancer')
+    object['status'] = { ...(object['status'] as Dict | undefined), loadBalancer: {} };
 }
 
 function keepAllocated(spec: ServiceSpec, was: ServiceSpec): void {
@@ -24,11 +31,19 @@ function keepAllocated(spec: ServiceSpec, was: ServiceSpec): void {
     if (!spec.clusterIP && was.clusterIP) spec.clusterIP = was.clusterIP;
     if (!spec.clusterIPs?.length && was.clusterIPs?.length) spec.clusterIPs = was.clusterIPs;
   }
-  if (hasNodePorts(was) && hasNodePorts(spec)) spec.ports = withNodePorts(spec.ports ?? [], was.ports ?? []);
-  if (hasHealthPort(was) && hasHealthPort(spec) && !spec.healthCheckNodePort && was.healthCheckNodePort) spec.healthCheckNodePort = was.healthCheckNodePort;
+  if (hasNodePorts(was) && hasNodePorts(spec))
+    spec.ports = withNodePorts(spec.ports ?? [], was.ports ?? []);
+  if (
+    hasHealthPort(was) &&
+    hasHealthPort(spec) &&
+    !spec.healthCheckNodePort &&
+    was.healthCheckNodePort
+  )
+    spec.healthCheckNodePort = was.healthCheckNodePort;
 }
 
-const portsOf = (ports: readonly ServicePort[]): Set<number> => new Set(ports.flatMap((p) => (p.nodePort ? [p.nodePort] : [])));
+const portsOf = (ports: readonly ServicePort[]): Set<number> =>
+  new Set(ports.flatMap((p) => (p.nodePort ? [p.nodePort] : [])));
 
 function withNodePorts(ports: readonly ServicePort[], was: readonly ServicePort[]): ServicePort[] {
   const both = portsOf(was).intersection(portsOf(ports));
@@ -41,7 +56,9 @@ function withNodePorts(ports: readonly ServicePort[], was: readonly ServicePort[
 
 function dropForType(spec: ServiceSpec, was: ServiceSpec): void {
   if (hasClusterIp(was) && !hasClusterIp(spec)) {
-    if (semanticEqual([spec.clusterIP ?? '', spec.clusterIPs], [was.clusterIP ?? '', was.clusterIPs])) {
+    if (
+      semanticEqual([spec.clusterIP ?? '', spec.clusterIPs], [was.clusterIP ?? '', was.clusterIPs])
+    ) {
       delete spec.clusterIP;
       delete spec.clusterIPs;
     }
@@ -49,12 +66,17 @@ function dropForType(spec: ServiceSpec, was: ServiceSpec): void {
     dropIfSame(spec, was, 'ipFamilyPolicy');
     dropIfSame(spec, was, 'internalTrafficPolicy');
   }
-  if (hasNodePorts(was) && !hasNodePorts(spec) && portsOf(spec.ports ?? []).isSubsetOf(portsOf(was.ports ?? []))) {
+  if (
+    hasNodePorts(was) &&
+    !hasNodePorts(spec) &&
+    portsOf(spec.ports ?? []).isSubsetOf(portsOf(was.ports ?? []))
+  ) {
     spec.ports = (spec.ports ?? []).map(({ nodePort: _gone, ...port }) => port);
   }
   if (hasHealthPort(was) && !hasHealthPort(spec)) dropIfSame(spec, was, 'healthCheckNodePort');
   if (isBalanced(was) && !isBalanced(spec)) {
-    if (spec.allocateLoadBalancerNodePorts !== undefined) dropIfSame(spec, was, 'allocateLoadBalancerNodePorts');
+    if (spec.allocateLoadBalancerNodePorts !== undefined)
+      dropIfSame(spec, was, 'allocateLoadBalancerNodePorts');
     dropIfSame(spec, was, 'loadBalancerClass');
   }
   if (isExternal(was) && !isExternal(spec)) dropIfSame(spec, was, 'externalTrafficPolicy');

@@ -8,16 +8,25 @@ import { deepCopy, deepFreeze, type KubeObject } from '../object.ts';
 import { builtinScheme, type KindInfo } from '../scheme.ts';
 import { strategyFor } from './strategy.ts';
 
-/** An update takes over parts of the stored object, which is frozen. Nothing that comes after may write into them. */
+/**
+ * An update takes over parts of the stored object, which is frozen. Nothing that comes after may
+ * write into them.
+ */
 
 const scheme = builtinScheme();
 const now = '2026-01-02T03:04:05Z';
-const data = JSON.parse(brotliDecompressSync(readFileSync(join(import.meta.dirname, '../codec/testdata/roundtrip.json.br'))).toString()) as Record<string, string>;
+const data = JSON.parse(
+  brotliDecompressSync(
+    readFileSync(join(import.meta.dirname, '../codec/testdata/roundtrip.json.br')),
+  ).toString(),
+) as Record<string, string>;
 
-const cases = [...scheme.resources()].filter((info) => !info.custom).flatMap((info) => {
-  const text = data[`${info.group || 'core'}.${info.version}.${info.kind}.json`];
-  return text === undefined ? [] : [[`${info.group}/${info.kind}`, info, text] as const];
-});
+const cases = [...scheme.resources()]
+  .filter((info) => !info.custom)
+  .flatMap((info) => {
+    const text = data[`${info.group || 'core'}.${info.version}.${info.kind}.json`];
+    return text === undefined ? [] : [[`${info.group}/${info.kind}`, info, text] as const];
+  });
 
 function storedOf(info: KindInfo, text: string): KubeObject {
   const { object } = decodeJson(info, text);
@@ -32,7 +41,10 @@ describe('a write leaves what it shares with the stored object alone', () => {
     const old = storedOf(info, text);
     for (const subresource of ['', ...info.subresources.keys()]) {
       // As it was, and with everything left out but the head.
-      for (const object of [deepCopy(old), decodeJson(info, JSON.stringify({ metadata: old.metadata })).object]) {
+      for (const object of [
+        deepCopy(old),
+        decodeJson(info, JSON.stringify({ metadata: old.metadata })).object,
+      ]) {
         strategyFor(info).prepareForUpdate(object, old, subresource, { now });
         applyDefaults(info, object, { now });
         expect(object.kind).toBe(info.kind);
@@ -41,16 +53,32 @@ describe('a write leaves what it shares with the stored object alone', () => {
   });
 
   const podInfo = scheme.kind('', 'v1', 'Pod') as KindInfo;
-  const pod = (resources: unknown, container: unknown = {}): string => JSON.stringify({ metadata: { name: 'p' }, spec: { resources, containers: [{ name: 'a', image: 'b', resources: container }] } });
+  const pod = (resources: unknown, container: unknown = {}): string =>
+    JSON.stringify({
+      metadata: { name: 'p' },
+      spec: { resources, containers: [{ name: 'a', image: 'b', resources: container }] },
+    });
 
   test.each([
     ['limits alone', pod({ limits: { cpu: '1', memory: '1Gi' } })],
-    ['limits and some requests', pod({ limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '100m' } })],
-    ['limits of the pod, requests of a container', pod({ limits: { memory: '1Gi' } }, { requests: { memory: '10Mi', cpu: '1m' } })],
-    ['huge pages', pod({ limits: { 'hugepages-2Mi': '4Mi' } }, { limits: { 'hugepages-2Mi': '2Mi' } })],
+    [
+      'limits and some requests',
+      pod({ limits: { cpu: '1', memory: '1Gi' }, requests: { cpu: '100m' } }),
+    ],
+    [
+      'limits of the pod, requests of a container',
+      pod({ limits: { memory: '1Gi' } }, { requests: { memory: '10Mi', cpu: '1m' } }),
+    ],
+    [
+      'huge pages',
+      pod({ limits: { 'hugepages-2Mi': '4Mi' } }, { limits: { 'hugepages-2Mi': '2Mi' } }),
+    ],
   ])('the status of a pod with resources of its own: %s', (_name, text) => {
     const old = storedOf(podInfo, text);
-    const object = decodeJson(podInfo, JSON.stringify({ metadata: { name: 'p' }, status: { phase: 'Running' } })).object;
+    const object = decodeJson(
+      podInfo,
+      JSON.stringify({ metadata: { name: 'p' }, status: { phase: 'Running' } }),
+    ).object;
     strategyFor(podInfo).prepareForUpdate(object, old, 'status', { now });
     applyDefaults(podInfo, object, { now });
     expect(object['spec']).toEqual(old['spec']);

@@ -31,12 +31,18 @@ export interface StrategyContext {
 }
 
 /**
- * What create, update and each subresource may change of a kind, and what is checked. `prepare...` change `object` in
- * place; `old` is frozen and stays as it is. `subresource` is '' for the resource itself.
+ * What create, update and each subresource may change of a kind, and what is checked. `prepare...`
+ * change `object` in place; `old` is frozen and stays as it is. `subresource` is '' for the
+ * resource itself.
  */
 export interface Strategy {
   prepareForCreate(object: KubeObject, context: StrategyContext): void;
-  prepareForUpdate(object: KubeObject, old: KubeObject, subresource: string, context?: StrategyContext): void;
+  prepareForUpdate(
+    object: KubeObject,
+    old: KubeObject,
+    subresource: string,
+    context?: StrategyContext,
+  ): void;
   prepareForStatusUpdate(object: KubeObject, old: KubeObject, context?: StrategyContext): void;
   validateCreate(object: KubeObject): FieldError[];
   validateUpdate(object: KubeObject, old: KubeObject, subresource?: string): FieldError[];
@@ -66,11 +72,14 @@ function make(info: StrategyInfo): Strategy {
       (rule.subresources[subresource] ?? rule.update)(object, old, context);
       keepSystemMetadata(object, old);
     },
-    prepareForStatusUpdate: (object, old, context = epoch) => strategy.prepareForUpdate(object, old, 'status', context),
+    prepareForStatusUpdate: (object, old, context = epoch) =>
+      strategy.prepareForUpdate(object, old, 'status', context),
     validateCreate: (object) => validateCreate(info, object),
-    validateUpdate: (object, old, subresource = '') => validateUpdate(info, object, old, subresource),
+    validateUpdate: (object, old, subresource = '') =>
+      validateUpdate(info, object, old, subresource),
     warningsOnCreate: (object) => (info.custom ? [] : warningsFor(info, object, undefined, '')),
-    warningsOnUpdate: (object, old, subresource = '') => (info.custom ? [] : warningsFor(info, object, old, subresource)),
+    warningsOnUpdate: (object, old, subresource = '') =>
+      info.custom ? [] : warningsFor(info, object, old, subresource),
   };
   return strategy;
 }
@@ -81,5 +90,6 @@ function keepSystemMetadata(object: KubeObject, old: KubeObject): void {
   if (!meta.uid && was.uid) meta.uid = was.uid;
   if (was.creationTimestamp) meta.creationTimestamp = was.creationTimestamp;
   if (was.deletionTimestamp) meta.deletionTimestamp = was.deletionTimestamp;
-  if (was.deletionGracePeriodSeconds !== undefined && meta.deletionGracePeriodSeconds === undefined) meta.deletionGracePeriodSeconds = was.deletionGracePeriodSeconds;
+  if (was.deletionGracePeriodSeconds !== undefined && meta.deletionGracePeriodSeconds === undefined)
+    meta.deletionGracePeriodSeconds = was.deletionGracePeriodSeconds;
 }

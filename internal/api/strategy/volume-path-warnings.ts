@@ -6,25 +6,41 @@ interface Place {
 }
 
 const quoted = JSON.stringify;
-const shown = (place: Place): string => (place.source ? `${quoted(place.path)} (${place.source})` : quoted(place.path));
+const shown = (place: Place): string =>
+  place.source ? `${quoted(place.path)} (${place.source})` : quoted(place.path);
 const trimmed = (path: string): string => path.replace(/\/+$/, '');
 
 /** Files of one volume that would hide each other. */
 export function overlappingPaths(volumes: readonly Volume[]): string[] {
   return volumes.flatMap((volume) => {
-    const say = (what: string) => (body: string): string => `volume ${quoted(volume.name)} (${what}): overlapping paths: ${body}`;
+    const say =
+      (what: string) =>
+      (body: string): string =>
+        `volume ${quoted(volume.name)} (${what}): overlapping paths: ${body}`;
     const { configMap, secret, downwardAPI, projected } = volume;
     return [
-      ...(configMap?.items ? clashes(places(configMap.items, '')).map(say(`ConfigMap ${quoted(configMap.name ?? '')}`)) : []),
-      ...(secret?.items ? clashes(places(secret.items, '')).map(say(`Secret ${quoted(secret.secretName ?? '')}`)) : []),
+      ...(configMap?.items
+        ? clashes(places(configMap.items, '')).map(say(`ConfigMap ${quoted(configMap.name ?? '')}`))
+        : []),
+      ...(secret?.items
+        ? clashes(places(secret.items, '')).map(say(`Secret ${quoted(secret.secretName ?? '')}`))
+        : []),
       ...(downwardAPI?.items ? clashes(places(downwardAPI.items, '')).map(say('DownwardAPI')) : []),
-      ...(projected ? projectedWarnings(volume.name, projected.sources ?? [], say('Projected')) : []),
+      ...(projected
+        ? projectedWarnings(volume.name, projected.sources ?? [], say('Projected'))
+        : []),
     ];
   });
 }
 
-function projectedWarnings(name: string, sources: readonly VolumeProjection[], say: (body: string) => string): string[] {
-  const empty = sources.filter((source) => Object.keys(source).length === 0).map(() => `volume ${quoted(name)} (Projected) has no sources provided`);
+function projectedWarnings(
+  name: string,
+  sources: readonly VolumeProjection[],
+  say: (body: string) => string,
+): string[] {
+  const empty = sources
+    .filter((source) => Object.keys(source).length === 0)
+    .map(() => `volume ${quoted(name)} (Projected) has no sources provided`);
   return [...empty, ...clashes(sources.flatMap(sourcePlaces)).map(say)];
 }
 
@@ -33,8 +49,17 @@ function sourcePlaces(source: VolumeProjection): Place[] {
   if (configMap?.items) return places(configMap.items, `ConfigMap ${quoted(configMap.name ?? '')}`);
   if (secret?.items) return places(secret.items, `Secret ${quoted(secret.name ?? '')}`);
   if (downwardAPI?.items) return places(downwardAPI.items, 'DownwardAPI');
-  if (serviceAccountToken) return [{ path: serviceAccountToken.path, source: 'ServiceAccountToken' }];
-  if (clusterTrustBundle) return [{ path: clusterTrustBundle.path, source: `ClusterTrustBundle ${quoted(clusterTrustBundle.name ?? clusterTrustBundle.signerName ?? '')}` }];
+  if (serviceAccountToken)
+    return [{ path: serviceAccountToken.path, source: 'ServiceAccountToken' }];
+  if (clusterTrustBundle)
+    return [
+      {
+        path: clusterTrustBundle.path,
+        source:
+          'ClusterTrustBundle ' +
+          `${quoted(clusterTrustBundle.name ?? clusterTrustBundle.signerName ?? '')}`,
+      },
+    ];
   return [];
 }
 
@@ -47,7 +72,8 @@ function clashes(all: readonly Place[]): string[] {
   const before: Place[] = [];
   for (const given of all) {
     const place = { ...given, path: trimmed(given.path) };
-    for (const other of before) if (overlaps(place, other)) warnings.push(`${shown(place)} with ${shown(other)}`);
+    for (const other of before)
+      if (overlaps(place, other)) warnings.push(`${shown(place)} with ${shown(other)}`);
     before.push(place);
   }
   return warnings;

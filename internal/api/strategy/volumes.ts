@@ -1,4 +1,7 @@
-import type { PersistentVolumeClaimSpec, PersistentVolumeStatus } from '../generated/types/core-v1.ts';
+import type {
+  PersistentVolumeClaimSpec,
+  PersistentVolumeStatus,
+} from '../generated/types/core-v1.ts';
 import type { KubeObject } from '../object.ts';
 import { keepSpec } from './keep.ts';
 import type { StrategyContext } from './strategy.ts';
@@ -8,31 +11,53 @@ export function persistentVolumeCreate(object: KubeObject, context: StrategyCont
 }
 
 /** The time of the last phase is the server's to note, unless the writer brings a newer one. */
-export function persistentVolumeStatus(object: KubeObject, old: KubeObject, context: StrategyContext): void {
+export function persistentVolumeStatus(
+  object: KubeObject,
+  old: KubeObject,
+  context: StrategyContext,
+): void {
   keepSpec(object, old);
   const was = (old['status'] as PersistentVolumeStatus | undefined) ?? {};
-  const status: PersistentVolumeStatus = { ...(object['status'] as PersistentVolumeStatus | undefined) };
+  const status: PersistentVolumeStatus = {
+    ...(object['status'] as PersistentVolumeStatus | undefined),
+  };
   const given = status.lastPhaseTransitionTime;
   if (was.phase === status.phase) {
-    if (!given && was.lastPhaseTransitionTime) status.lastPhaseTransitionTime = was.lastPhaseTransitionTime;
-  } else if (!given || given === was.lastPhaseTransitionTime) status.lastPhaseTransitionTime = context.now;
+    if (!given && was.lastPhaseTransitionTime)
+      status.lastPhaseTransitionTime = was.lastPhaseTransitionTime;
+  } else if (!given || given === was.lastPhaseTransitionTime)
+    status.lastPhaseTransitionTime = context.now;
   object['status'] = status;
 }
 
-/** What the data of a new volume comes from stands in two fields: the older one takes claims and snapshots only. */
+/**
+ * What the data of a new volume comes from stands in two fields: the older one takes claims and
+ * snapshots only.
+ */
 function fitSources(object: KubeObject, before: PersistentVolumeClaimSpec | undefined): void {
   const spec = { ...(object['spec'] as PersistentVolumeClaimSpec) };
   object['spec'] = spec;
   // Sources in other namespaces are not offered.
   if (spec.dataSourceRef?.namespace && !before?.dataSourceRef) delete spec.dataSourceRef;
   const { dataSource, dataSourceRef } = spec;
-  if (!before?.dataSource && !before?.dataSourceRef && !dataSourceRef && dataSource && !isClaimOrSnapshot(dataSource)) delete spec.dataSource;
+  if (
+    !before?.dataSource &&
+    !before?.dataSourceRef &&
+    !dataSourceRef &&
+    dataSource &&
+    !isClaimOrSnapshot(dataSource)
+  )
+    delete spec.dataSource;
   if (spec.dataSource && !dataSourceRef) spec.dataSourceRef = { ...spec.dataSource };
-  else if (dataSourceRef && !dataSource && !dataSourceRef.namespace) spec.dataSource = { ...dataSourceRef };
+  else if (dataSourceRef && !dataSource && !dataSourceRef.namespace)
+    spec.dataSource = { ...dataSourceRef };
 }
 
 function isClaimOrSnapshot({ apiGroup = '', kind }: { apiGroup?: string; kind: string }): boolean {
-  return (kind === 'PersistentVolumeClaim' && apiGroup === '') || (kind === 'VolumeSnapshot' && apiGroup === 'snapshot.storage.k8s.io');
+  return (
+    (kind === 'PersistentVolumeClaim' && apiGroup === '') ||
+    (kind === 'VolumeSnapshot' && apiGroup === 'snapshot.storage.k8s.io')
+  );
 }
 
 export function claimCreate(object: KubeObject): void {

@@ -4,7 +4,15 @@ import type { JobSpec } from '../generated/types/batch-v1.ts';
 import { at } from '../loose.ts';
 import { dns1123Label } from '../names.ts';
 import type { KubeObject } from '../object.ts';
-import { claimWarnings, endpointSliceWarnings, endpointsWarnings, nodeWarnings, quotaWarnings, serviceAccountWarnings, serviceWarnings } from './kind-warnings.ts';
+import {
+  claimWarnings,
+  endpointSliceWarnings,
+  endpointsWarnings,
+  nodeWarnings,
+  quotaWarnings,
+  serviceAccountWarnings,
+  serviceWarnings,
+} from './kind-warnings.ts';
 import { podWarnings } from './pod-warnings.ts';
 import type { StrategyInfo } from './strategy.ts';
 
@@ -14,7 +22,12 @@ const goList = (items: readonly string[]): string => `[${items.join(' ')}]`;
 
 function nameWarning(object: KubeObject, use: string): string[] {
   const wrong = dns1123Label(object.metadata.name ?? '');
-  return wrong.length > 0 ? [`metadata.name: this is used in ${use}, which can result in surprising behavior; a DNS label is recommended: ${goList(wrong)}`] : [];
+  return wrong.length > 0
+    ? [
+        `metadata.name: this is used in ${use}, which can result in surprising behavior; a ` +
+          `DNS label is recommended: ${goList(wrong)}`,
+      ]
+    : [];
 }
 
 const inPodNames = 'Pod names and hostnames';
@@ -25,7 +38,10 @@ function templateWarnings(path: string, named: boolean): Warn {
     if (old && object.metadata.generation === old.metadata.generation) return [];
     const template = at(object, path) as PodTemplateSpec | undefined;
     if (!template) return [];
-    return [...(named && !old ? nameWarning(object, inPodNames) : []), ...podWarnings(template, path)];
+    return [
+      ...(named && !old ? nameWarning(object, inPodNames) : []),
+      ...podWarnings(template, path),
+    ];
   };
 }
 
@@ -34,15 +50,31 @@ function jobWarnings(path: string): Warn {
     const job = at(object, path) as JobSpec | undefined;
     const warnings = old ? [] : nameWarning(object, inPodNames);
     const { completions, parallelism, completionMode } = job ?? {};
-    if (completionMode === 'Indexed' && (completions ?? 0) > 100_000 && (parallelism ?? 0) > 10_000) {
-      warnings.push(`In Indexed Jobs with a number of completions higher than 10^5 and a parallelism higher than 10^4, Kubernetes might not be able to track completedIndexes when a big number of indexes fail`);
+    if (
+      completionMode === 'Indexed' &&
+      (completions ?? 0) > 100_000 &&
+      (parallelism ?? 0) > 10_000
+    ) {
+      warnings.push(
+        'In Indexed Jobs with a number of completions higher than 10^5 and a parallelism ' +
+          'higher than 10^4, Kubernetes might not be able to track completedIndexes when a big ' +
+          'number of indexes fail',
+      );
     }
-    return job?.template ? [...warnings, ...podWarnings(job.template, `${path}.template`)] : warnings;
+    return job?.template
+      ? [...warnings, ...podWarnings(job.template, `${path}.template`)]
+      : warnings;
   };
 }
 
 const warners: Readonly<Record<string, Warn>> = table({
-  '/Pod': (object, old) => (old ? [] : [...nameWarning(object, "the Pod's hostname"), ...podWarnings(object as unknown as Pod, '')]),
+  '/Pod': (object, old) =>
+    old
+      ? []
+      : [
+          ...nameWarning(object, "the Pod's hostname"),
+          ...podWarnings(object as unknown as Pod, ''),
+        ],
   '/PodTemplate': templateWarnings('template', false),
   '/ReplicationController': templateWarnings('spec.template', true),
   'apps/Deployment': templateWarnings('spec.template', true),
@@ -60,7 +92,15 @@ const warners: Readonly<Record<string, Warn>> = table({
   '/PersistentVolumeClaim': claimWarnings,
 });
 
-/** What is allowed but unwise, in the words of kube-apiserver: sent as Warning headers. Writes to subresources warn of nothing. */
-export function warningsFor(info: StrategyInfo, object: KubeObject, old: KubeObject | undefined, subresource: string): string[] {
+/**
+ * What is allowed but unwise, in the words of kube-apiserver: sent as Warning headers. Writes to
+ * subresources warn of nothing.
+ */
+export function warningsFor(
+  info: StrategyInfo,
+  object: KubeObject,
+  old: KubeObject | undefined,
+  subresource: string,
+): string[] {
   return subresource === '' ? (warners[`${info.group}/${info.kind}`]?.(object, old) ?? []) : [];
 }

@@ -8,16 +8,23 @@ const templateGeneration = 'deprecated.daemonset.template.generation';
 export function daemonSetCreate(object: KubeObject): void {
   object.metadata.generation = 1;
   const annotations = object.metadata.annotations ?? {};
-  // The internal field has no place in apps/v1; the version's conversion keeps it in this annotation.
-  if (!(Number(annotations[templateGeneration]) >= 1)) object.metadata.annotations = { ...annotations, [templateGeneration]: '1' };
+  // The internal field has no place in apps/v1; the version's conversion keeps it in this
+  // annotation.
+  if (!(Number(annotations[templateGeneration]) >= 1))
+    object.metadata.annotations = { ...annotations, [templateGeneration]: '1' };
 }
 
 export function daemonSetUpdate(object: KubeObject, old: KubeObject): void {
   const [spec, was] = [object['spec'] as DaemonSetSpec, old['spec'] as DaemonSetSpec];
   const newTemplate = !semanticEqual(spec.template, was.template);
-  const generation = Number(old.metadata.annotations?.[templateGeneration] ?? 0) + (newTemplate ? 1 : 0);
-  object.metadata.annotations = { ...object.metadata.annotations, [templateGeneration]: String(generation) };
-  if (newTemplate || !semanticEqual(spec, was)) object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  const generation =
+    Number(old.metadata.annotations?.[templateGeneration] ?? 0) + (newTemplate ? 1 : 0);
+  object.metadata.annotations = {
+    ...object.metadata.annotations,
+    [templateGeneration]: String(generation),
+  };
+  if (newTemplate || !semanticEqual(spec, was))
+    object.metadata.generation = (old.metadata.generation ?? 0) + 1;
 }
 
 const nameLabels = ['job-name', 'batch.kubernetes.io/job-name'];

@@ -25,7 +25,9 @@ export function nameOf(object: KubeObject): string {
 
 /** `a=b,c=d` sorted, or `<none>`. */
 export function labelsText(labels: Readonly<Record<string, string>> | null | undefined): string {
-  const entries = Object.entries(labels ?? {}).map(([key, value]) => `${key}=${value}`).sort();
+  const entries = Object.entries(labels ?? {})
+    .map(([key, value]) => `${key}=${value}`)
+    .sort();
   return entries.join(',') || '<none>';
 }
 
@@ -34,7 +36,9 @@ export function selectorText(selector: LabelSelector | null | undefined): string
 }
 
 /** Names and images of containers. */
-export function containerCells(containers: readonly Container[] | null | undefined): [string, string] {
+export function containerCells(
+  containers: readonly Container[] | null | undefined,
+): [string, string] {
   const all = containers ?? [];
   return [all.map((c) => c.name).join(','), all.map((c) => c.image ?? '').join(',')];
 }

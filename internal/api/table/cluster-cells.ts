@@ -11,8 +11,12 @@ const rolePrefix = 'node-role.kubernetes.io/';
 function node(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<Node>(object);
   const ready = status?.conditions?.find((c) => c.type === 'Ready');
-  const state = [ready ? (ready.status === 'True' ? 'Ready' : 'NotReady') : 'Unknown', ...(spec?.unschedulable ? ['SchedulingDisabled'] : [])].join(',');
-  const address = (type: string): string => status?.addresses?.find((a) => a.type === type)?.address ?? '<none>';
+  const state = [
+    ready ? (ready.status === 'True' ? 'Ready' : 'NotReady') : 'Unknown',
+    ...(spec?.unschedulable ? ['SchedulingDisabled'] : []),
+  ].join(',');
+  const address = (type: string): string =>
+    status?.addresses?.find((a) => a.type === type)?.address ?? '<none>';
   const info = status?.nodeInfo;
   return [
     nameOf(object),
@@ -30,7 +34,8 @@ function node(object: KubeObject, now: number): Cell[] {
 
 function nodeRoles(labels: Readonly<Record<string, string>>): string {
   const roles = Object.entries(labels).flatMap(([key, value]) => {
-    if (key.startsWith(rolePrefix)) return key.length > rolePrefix.length ? [key.slice(rolePrefix.length)] : [];
+    if (key.startsWith(rolePrefix))
+      return key.length > rolePrefix.length ? [key.slice(rolePrefix.length)] : [];
     return key === 'kubernetes.io/role' && value ? [value] : [];
   });
   return [...new Set(roles)].sort().join(',') || '<none>';
@@ -47,20 +52,31 @@ function secret(object: KubeObject, now: number): Cell[] {
 
 function configMap(object: KubeObject, now: number): Cell[] {
   const { data, binaryData } = as<ConfigMap>(object);
-  return [nameOf(object), Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length, age(object, now)];
+  return [
+    nameOf(object),
+    Object.keys(data ?? {}).length + Object.keys(binaryData ?? {}).length,
+    age(object, now),
+  ];
 }
 
 function quota(object: KubeObject, now: number): Cell[] {
   const { hard = {}, used = {} } = as<ResourceQuota>(object).status ?? {};
   const [requests, limits]: [string[], string[]] = [[], []];
-  for (const name of Object.keys(hard).sort()) (name.startsWith('limits.') ? limits : requests).push(`${name}: ${own(used, name) ?? '0'}/${hard[name] ?? '0'}`);
+  for (const name of Object.keys(hard).sort())
+    (name.startsWith('limits.') ? limits : requests).push(
+      `${name}: ${own(used, name) ?? '0'}/${hard[name] ?? '0'}`,
+    );
   return [nameOf(object), requests.join(', '), limits.join(', '), age(object, now)];
 }
 
 function event(object: KubeObject, now: number): Cell[] {
   const own = as<Event>(object);
   const first = own.firstTimestamp ? since(own.firstTimestamp, now) : since(own.eventTime, now);
-  const last = own.series ? since(own.series.lastObservedTime, now) : own.lastTimestamp ? since(own.lastTimestamp, now) : first;
+  const last = own.series
+    ? since(own.series.lastObservedTime, now)
+    : own.lastTimestamp
+      ? since(own.lastTimestamp, now)
+      : first;
   const { kind = '', name = '', fieldPath = '' } = own.involvedObject ?? {};
   const component = own.source?.component || own.reportingComponent || '';
   const host = own.source?.host || own.reportingInstance || '';
@@ -100,9 +116,16 @@ function newEvent(object: KubeObject, now: number): Cell[] {
 }
 
 function componentStatus(object: KubeObject): Cell[] {
-  const healthy = listOf(object['conditions']).map(dictOf).find((c) => c['type'] === 'Healthy');
+  const healthy = listOf(object['conditions'])
+    .map(dictOf)
+    .find((c) => c['type'] === 'Healthy');
   if (!healthy) return [nameOf(object), 'Unknown', '', ''];
-  return [nameOf(object), healthy['status'] === 'True' ? 'Healthy' : 'Unhealthy', textOf(healthy['message']), textOf(healthy['error'])];
+  return [
+    nameOf(object),
+    healthy['status'] === 'True' ? 'Healthy' : 'Unhealthy',
+    textOf(healthy['message']),
+    textOf(healthy['error']),
+  ];
 }
 
 function lease(object: KubeObject, now: number): Cell[] {
@@ -110,11 +133,23 @@ function lease(object: KubeObject, now: number): Cell[] {
 }
 
 function leaseCandidate(object: KubeObject, now: number): Cell[] {
-  return [nameOf(object), ...['leaseName', 'binaryVersion', 'emulationVersion'].map((f) => textOf(at(object, `spec.${f}`))), age(object, now)];
+  return [
+    nameOf(object),
+    ...['leaseName', 'binaryVersion', 'emulationVersion'].map((f) =>
+      textOf(at(object, `spec.${f}`)),
+    ),
+    age(object, now),
+  ];
 }
 
 function priorityClass(object: KubeObject, now: number): Cell[] {
-  return [nameOf(object), numberOf(object['value']), object['globalDefault'] === true, age(object, now), textOf(object['preemptionPolicy'])];
+  return [
+    nameOf(object),
+    numberOf(object['value']),
+    object['globalDefault'] === true,
+    age(object, now),
+    textOf(object['preemptionPolicy']),
+  ];
 }
 
 function runtimeClass(object: KubeObject, now: number): Cell[] {

@@ -9,7 +9,11 @@ import type { PathStep } from './json-path.ts';
 const parsed = new WeakMap<PrinterColumn, readonly PathStep[]>();
 
 /** The cells of a definition's own columns. A value that is missing or of another type is null. */
-export function customCells(columns: readonly PrinterColumn[], object: KubeObject, now: number): Cell[] {
+export function customCells(
+  columns: readonly PrinterColumn[],
+  object: KubeObject,
+  now: number,
+): Cell[] {
   return columns.map((column) => {
     let path = parsed.get(column);
     if (!path) parsed.set(column, (path = parseJsonPath(column.jsonPath)));
@@ -22,7 +26,11 @@ function cell(type: string, value: unknown, now: number): Cell {
   if (value === undefined || value === null) return null;
   switch (type) {
     case 'string':
-      return typeof value === 'string' ? value : isDict(value) || Array.isArray(value) ? JSON.stringify(value) : String(value as number | boolean);
+      return typeof value === 'string'
+        ? value
+        : isDict(value) || Array.isArray(value)
+          ? JSON.stringify(value)
+          : String(value as number | boolean);
     case 'integer':
       return typeof value === 'number' ? Math.trunc(value) : null;
     case 'number':

@@ -12,7 +12,10 @@ export type PathStep =
 /** A path that cannot be read. */
 export class JsonPathError extends SkiffError {
   constructor(path: string) {
-    super(`unrecognized column definition ${JSON.stringify(path)}`, { code: 'JSON_PATH', op: 'table.column' });
+    super(`unrecognized column definition ${JSON.stringify(path)}`, {
+      code: 'JSON_PATH',
+      op: 'table.column',
+    });
   }
 }
 
@@ -37,15 +40,35 @@ function nextStep(rest: string, whole: string): [PathStep | undefined, number] {
   }
   if (rest === '.' || rest.startsWith('.[')) return [undefined, 1];
   const filter = /^\[\?\(@(.*?)\s*(?:(==|!=|<=|>=|<|>)\s*(.+?))?\)\]/.exec(rest);
-  if (filter) return [{ kind: 'filter', path: parseJsonPath(filter[1] ?? ''), operator: filter[2] ?? '', value: literal(filter[3] ?? '') }, filter[0].length];
+  if (filter)
+    return [
+      {
+        kind: 'filter',
+        path: parseJsonPath(filter[1] ?? ''),
+        operator: filter[2] ?? '',
+        value: literal(filter[3] ?? ''),
+      },
+      filter[0].length,
+    ];
   const quoted = /^\[(?:'((?:\\.|[^'])*)'|"((?:\\.|[^"])*)")\]/.exec(rest);
-  if (quoted) return [{ kind: 'field', name: (quoted[1] ?? quoted[2] ?? '').replace(/\\(.)/g, '$1') }, quoted[0].length];
+  if (quoted)
+    return [
+      { kind: 'field', name: (quoted[1] ?? quoted[2] ?? '').replace(/\\(.)/g, '$1') },
+      quoted[0].length,
+    ];
   const index = /^\[(?:(\*)|(-?\d+)|(-?\d*):(-?\d*))\]/.exec(rest);
   if (!index) throw new JsonPathError(whole);
   if (index[1]) return [{ kind: 'all' }, index[0].length];
-  if (index[2] !== undefined) return [{ kind: 'index', from: Number(index[2]), to: undefined, single: true }, index[0].length];
+  if (index[2] !== undefined)
+    return [
+      { kind: 'index', from: Number(index[2]), to: undefined, single: true },
+      index[0].length,
+    ];
   const bound = (part: string | undefined): number | undefined => (part ? Number(part) : undefined);
-  return [{ kind: 'index', from: bound(index[3]), to: bound(index[4]), single: false }, index[0].length];
+  return [
+    { kind: 'index', from: bound(index[3]), to: bound(index[4]), single: false },
+    index[0].length,
+  ];
 }
 
 function literal(text: string): unknown {
@@ -70,13 +93,22 @@ function take(step: PathStep, value: unknown): unknown[] {
     case 'all':
       return Array.isArray(value) ? value : isDict(value) ? Object.values(value) : [];
     case 'deep':
-      return [value, ...(Array.isArray(value) ? value : isDict(value) ? Object.values(value) : []).flatMap((inner) => take(step, inner))];
+      return [
+        value,
+        ...(Array.isArray(value) ? value : isDict(value) ? Object.values(value) : []).flatMap(
+          (inner) => take(step, inner),
+        ),
+      ];
     case 'index':
       if (!Array.isArray(value)) return [];
       if (!step.single) return value.slice(step.from, step.to);
-      return step.from !== undefined && value.at(step.from) !== undefined ? [value.at(step.from)] : [];
+      return step.from !== undefined && value.at(step.from) !== undefined
+        ? [value.at(step.from)]
+        : [];
     case 'filter':
-      return (Array.isArray(value) ? value : isDict(value) ? Object.values(value) : []).filter((item) => passes(step, item));
+      return (Array.isArray(value) ? value : isDict(value) ? Object.values(value) : []).filter(
+        (item) => passes(step, item),
+      );
   }
 }
 

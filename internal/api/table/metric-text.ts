@@ -8,7 +8,8 @@ const unknown = '<unknown>';
 
 /** TARGETS of an autoscaler: present over wanted, for its first two metrics. */
 export function metricsText(object: KubeObject): string {
-  const specs = at(object, 'spec.metrics') === undefined ? oldForm(object) : listOf(at(object, 'spec.metrics'));
+  const specs =
+    at(object, 'spec.metrics') === undefined ? oldForm(object) : listOf(at(object, 'spec.metrics'));
   if (specs.length === 0) return '<none>';
   const statuses = listOf(at(object, 'status.currentMetrics'));
   const list = specs.map((spec, i) => metric(dictOf(spec), dictOf(statuses[i])));
@@ -19,10 +20,18 @@ export function metricsText(object: KubeObject): string {
 /** autoscaling/v1 knows one metric and names it otherwise. */
 function oldForm(object: KubeObject): Dict[] {
   const wanted = at(object, 'spec.targetCPUUtilizationPercentage');
-  return wanted === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', target: { averageUtilization: wanted } } }];
+  return wanted === undefined
+    ? []
+    : [{ type: 'Resource', resource: { name: 'cpu', target: { averageUtilization: wanted } } }];
 }
 
-const fields: Readonly<Record<string, string>> = table({ External: 'external', Pods: 'pods', Object: 'object', Resource: 'resource', ContainerResource: 'containerResource' });
+const fields: Readonly<Record<string, string>> = table({
+  External: 'external',
+  Pods: 'pods',
+  Object: 'object',
+  Resource: 'resource',
+  ContainerResource: 'containerResource',
+});
 
 function metric(spec: Dict, status: Dict): string {
   const type = textOf(spec['type']);
@@ -30,13 +39,22 @@ function metric(spec: Dict, status: Dict): string {
   if (!field) return '<unknown type>';
   const target = dictOf(at(spec, `${field}.target`));
   const current = dictOf(at(status, `${field}.current`));
-  const present = (key: string): string => (current[key] === undefined ? unknown : String(current[key]));
+  const present = (key: string): string =>
+    current[key] === undefined ? unknown : String(current[key]);
   if (type === 'Resource' || type === 'ContainerResource') {
     const name = textOf(at(spec, `${field}.name`));
-    if (target['averageValue'] !== undefined) return `${name}: ${present('averageValue')}/${String(target['averageValue'])}`;
-    const percent = (value: unknown, otherwise: string): string => (typeof value === 'number' ? `${value}%` : otherwise);
-    return `${name}: ${percent(current['averageUtilization'], unknown)}/${percent(target['averageUtilization'], '<auto>')}`;
+    if (target['averageValue'] !== undefined)
+      return `${name}: ${present('averageValue')}/${String(target['averageValue'])}`;
+    const percent = (value: unknown, otherwise: string): string =>
+      typeof value === 'number' ? `${value}%` : otherwise;
+    return (
+      `${name}: ` +
+      `${percent(current['averageUtilization'], unknown)}/` +
+      `${percent(target['averageUtilization'], '<auto>')}`
+    );
   }
   if (type === 'Pods') return `${present('averageValue')}/${String(target['averageValue'] ?? '')}`;
-  return target['averageValue'] === undefined ? `${present('value')}/${String(target['value'] ?? '')}` : `${present('averageValue')}/${String(target['averageValue'])} (avg)`;
+  return target['averageValue'] === undefined
+    ? `${present('value')}/${String(target['value'] ?? '')}`
+    : `${present('averageValue')}/${String(target['averageValue'])} (avg)`;
 }

@@ -15,9 +15,18 @@ interface Summary {
 /** READY, STATUS and RESTARTS of `kubectl get pods`. */
 export function podSummary(pod: Pod): Summary {
   const { spec, status } = pod;
-  const summary: Summary = { reason: status?.reason || (status?.phase ?? ''), ready: 0, total: spec?.containers?.length ?? 0, restarts: 0, lastRestart: '' };
-  if (status?.conditions?.some((c) => c.type === 'PodScheduled' && c.reason === 'SchedulingGated')) summary.reason = 'SchedulingGated';
-  const sidecars = new Set((spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').map((c) => c.name));
+  const summary: Summary = {
+    reason: status?.reason || (status?.phase ?? ''),
+    ready: 0,
+    total: spec?.containers?.length ?? 0,
+    restarts: 0,
+    lastRestart: '',
+  };
+  if (status?.conditions?.some((c) => c.type === 'PodScheduled' && c.reason === 'SchedulingGated'))
+    summary.reason = 'SchedulingGated';
+  const sidecars = new Set(
+    (spec?.initContainers ?? []).filter((c) => c.restartPolicy === 'Always').map((c) => c.name),
+  );
   summary.total += sidecars.size;
   const sidecarRestarts = { restarts: 0, lastRestart: '' };
   const initializing = initStatus(pod, sidecars, summary, sidecarRestarts);
@@ -28,7 +37,8 @@ export function podSummary(pod: Pod): Summary {
   }
   if (pod.metadata?.deletionTimestamp) {
     if (status?.reason === 'NodeLost') summary.reason = 'Unknown';
-    else if (status?.phase !== 'Succeeded' && status?.phase !== 'Failed') summary.reason = 'Terminating';
+    else if (status?.phase !== 'Succeeded' && status?.phase !== 'Failed')
+      summary.reason = 'Terminating';
   }
   return summary;
 }
@@ -37,14 +47,26 @@ function isTrue(conditions: readonly PodCondition[] | undefined, type: string): 
   return conditions?.find((c) => c.type === type)?.status === 'True';
 }
 
-function countRestarts(into: { restarts: number; lastRestart: string }, container: ContainerStatus): void {
+function countRestarts(
+  into: { restarts: number; lastRestart: string },
+  container: ContainerStatus,
+): void {
   into.restarts += container.restartCount ?? 0;
   const finished = container.lastState?.terminated?.finishedAt;
-  if (finished && (into.lastRestart === '' || Date.parse(finished) > Date.parse(into.lastRestart))) into.lastRestart = finished;
+  if (finished && (into.lastRestart === '' || Date.parse(finished) > Date.parse(into.lastRestart)))
+    into.lastRestart = finished;
 }
 
-/** Goes through the init containers up to the first that has not done its work. True while there is one. */
-function initStatus(pod: Pod, sidecars: ReadonlySet<string>, summary: Summary, sidecarRestarts: { restarts: number; lastRestart: string }): boolean {
+/**
+ * Goes through the init containers up to the first that has not done its work. True while there is
+ * one.
+ */
+function initStatus(
+  pod: Pod,
+  sidecars: ReadonlySet<string>,
+  summary: Summary,
+  sidecarRestarts: { restarts: number; lastRestart: string },
+): boolean {
   const statuses = pod.status?.initContainerStatuses ?? [];
   for (const [i, container] of statuses.entries()) {
     countRestarts(summary, container);
@@ -56,8 +78,12 @@ function initStatus(pod: Pod, sidecars: ReadonlySet<string>, summary: Summary, s
       if (container.ready) summary.ready++;
       continue;
     }
-    if (terminated) summary.reason = `Init:${terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`)}`;
-    else if (waiting?.reason && waiting.reason !== 'PodInitializing') summary.reason = `Init:${waiting.reason}`;
+    if (terminated)
+      summary.reason =
+        'Init:' +
+        `${terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`)}`;
+    else if (waiting?.reason && waiting.reason !== 'PodInitializing')
+      summary.reason = `Init:${waiting.reason}`;
     else summary.reason = `Init:${i}/${pod.spec?.initContainers?.length ?? 0}`;
     return true;
   }
@@ -72,7 +98,9 @@ function mainStatus(pod: Pod, summary: Summary): void {
     const { terminated, waiting, running: run } = container.state ?? {};
     if (waiting?.reason) summary.reason = waiting.reason;
     else if (terminated) {
-      summary.reason = terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`);
+      summary.reason =
+        terminated.reason ||
+        (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`);
       if (terminated.exitCode) failure = summary.reason;
     } else if (container.ready && run) {
       running = true;
@@ -107,7 +135,16 @@ export function podCells(object: KubeObject, now: number): Cell[] {
 /** Lets clients see that a pod is done without knowing pods. */
 export function podRowConditions(object: KubeObject): object[] | undefined {
   const phase = (object as unknown as Pod).status?.phase;
-  if (phase === 'Succeeded') return [{ type: 'Completed', status: 'True', reason: 'Succeeded', message: 'The pod has completed successfully.' }];
-  if (phase === 'Failed') return [{ type: 'Completed', status: 'True', reason: 'Failed', message: 'The pod failed.' }];
+  if (phase === 'Succeeded')
+    return [
+      {
+        type: 'Completed',
+        status: 'True',
+        reason: 'Succeeded',
+        message: 'The pod has completed successfully.',
+      },
+    ];
+  if (phase === 'Failed')
+    return [{ type: 'Completed', status: 'True', reason: 'Failed', message: 'The pod failed.' }];
   return undefined;
 }

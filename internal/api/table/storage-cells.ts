@@ -5,14 +5,23 @@ import type { KubeObject } from '../object.ts';
 import { age, nameOf, since } from './cell.ts';
 import type { Cell, Cells } from './cell.ts';
 
-const modes = [['ReadWriteOnce', 'RWO'], ['ReadOnlyMany', 'ROX'], ['ReadWriteMany', 'RWX'], ['ReadWriteOncePod', 'RWOP']] as const;
+const modes = [
+  ['ReadWriteOnce', 'RWO'],
+  ['ReadOnlyMany', 'ROX'],
+  ['ReadWriteMany', 'RWX'],
+  ['ReadWriteOncePod', 'RWOP'],
+] as const;
 const legacyClass = 'volume.beta.kubernetes.io/storage-class';
 
 function modesText(given: readonly string[] | undefined): string {
-  return modes.filter(([mode]) => given?.includes(mode)).map(([, short]) => short).join(',');
+  return modes
+    .filter(([mode]) => given?.includes(mode))
+    .map(([, short]) => short)
+    .join(',');
 }
 
-const classOf = (object: KubeObject, own: string | undefined): string => object.metadata.annotations?.[legacyClass] ?? own ?? '';
+const classOf = (object: KubeObject, own: string | undefined): string =>
+  object.metadata.annotations?.[legacyClass] ?? own ?? '';
 
 function persistentVolume(object: KubeObject, now: number): Cell[] {
   const { spec, status } = object as unknown as PersistentVolume;
@@ -50,7 +59,9 @@ function claim(object: KubeObject, now: number): Cell[] {
 
 function storageClass(object: KubeObject, now: number): Cell[] {
   const { annotations = {} } = object.metadata;
-  const isDefault = annotations['storageclass.kubernetes.io/is-default-class'] === 'true' || annotations['storageclass.beta.kubernetes.io/is-default-class'] === 'true';
+  const isDefault =
+    annotations['storageclass.kubernetes.io/is-default-class'] === 'true' ||
+    annotations['storageclass.beta.kubernetes.io/is-default-class'] === 'true';
   return [
     `${nameOf(object)}${isDefault ? ' (default)' : ''}`,
     textOf(object['provisioner']),
@@ -67,7 +78,14 @@ function attributesClass(object: KubeObject, now: number): Cell[] {
 
 function attachment(object: KubeObject, now: number): Cell[] {
   const spec = (path: string): string => textOf(at(object, `spec.${path}`));
-  return [nameOf(object), spec('attacher'), spec('source.persistentVolumeName'), spec('nodeName'), at(object, 'status.attached') === true, age(object, now)];
+  return [
+    nameOf(object),
+    spec('attacher'),
+    spec('source.persistentVolumeName'),
+    spec('nodeName'),
+    at(object, 'status.attached') === true,
+    age(object, now),
+  ];
 }
 
 function csiNode(object: KubeObject, now: number): Cell[] {
@@ -75,34 +93,70 @@ function csiNode(object: KubeObject, now: number): Cell[] {
 }
 
 function csiDriver(object: KubeObject, now: number): Cell[] {
-  const flag = (name: string, otherwise: boolean): boolean => (at(object, `spec.${name}`) as boolean | undefined) ?? otherwise;
+  const flag = (name: string, otherwise: boolean): boolean =>
+    (at(object, `spec.${name}`) as boolean | undefined) ?? otherwise;
   const requests = at(object, 'spec.tokenRequests');
-  const audiences = Array.isArray(requests) ? requests.map((r) => textOf(dictOf(r)['audience'])).join(',') : '<unset>';
+  const audiences = Array.isArray(requests)
+    ? requests.map((r) => textOf(dictOf(r)['audience'])).join(',')
+    : '<unset>';
   const lifecycle = listOf(at(object, 'spec.volumeLifecycleModes')).join(',') || '<none>';
-  return [nameOf(object), flag('attachRequired', true), flag('podInfoOnMount', false), flag('storageCapacity', false), audiences, flag('requiresRepublish', false), lifecycle, age(object, now)];
+  return [
+    nameOf(object),
+    flag('attachRequired', true),
+    flag('podInfoOnMount', false),
+    flag('storageCapacity', false),
+    audiences,
+    flag('requiresRepublish', false),
+    lifecycle,
+    age(object, now),
+  ];
 }
 
 function resourceClaim(object: KubeObject, now: number): Cell[] {
   const deleted = Boolean(object.metadata.deletionTimestamp);
   const states = deleted ? ['deleted'] : [];
-  if (at(object, 'status.allocation')) states.push('allocated', ...(listOf(at(object, 'status.reservedFor')).length > 0 ? ['reserved'] : []));
+  if (at(object, 'status.allocation'))
+    states.push(
+      'allocated',
+      ...(listOf(at(object, 'status.reservedFor')).length > 0 ? ['reserved'] : []),
+    );
   else if (!deleted) states.push('pending');
   return [nameOf(object), states.join(','), age(object, now)];
 }
 
 function resourceSlice(object: KubeObject, now: number): Cell[] {
-  return [nameOf(object), ...['nodeName', 'driver', 'pool.name'].map((f) => textOf(at(object, `spec.${f}`))), age(object, now)];
+  return [
+    nameOf(object),
+    ...['nodeName', 'driver', 'pool.name'].map((f) => textOf(at(object, `spec.${f}`))),
+    age(object, now),
+  ];
 }
 
 function taintRule(object: KubeObject, now: number): Cell[] {
   const taint = (field: string): string => textOf(at(object, `spec.taint.${field}`));
-  return [nameOf(object), taint('key'), taint('value'), taint('effect'), taint('timeAdded') ? since(taint('timeAdded'), now) : '', age(object, now)];
+  return [
+    nameOf(object),
+    taint('key'),
+    taint('value'),
+    taint('effect'),
+    taint('timeAdded') ? since(taint('timeAdded'), now) : '',
+    age(object, now),
+  ];
 }
 
 function migration(object: KubeObject): Cell[] {
   const group = textOf(at(object, 'spec.resource.group'));
-  const states = listOf(at(object, 'status.conditions')).map(dictOf).filter((c) => c['status'] === 'True' && ['Running', 'Failed', 'Succeeded'].includes(textOf(c['type'])));
-  return [nameOf(object), `${textOf(at(object, 'spec.resource.resource'))}${group ? `.${group}` : ''}`, textOf(states[states.length - 1]?.['type']) || 'Unknown'];
+  const states = listOf(at(object, 'status.conditions'))
+    .map(dictOf)
+    .filter(
+      (c) =>
+        c['status'] === 'True' && ['Running', 'Failed', 'Succeeded'].includes(textOf(c['type'])),
+    );
+  return [
+    nameOf(object),
+    `${textOf(at(object, 'spec.resource.resource'))}${group ? `.${group}` : ''}`,
+    textOf(states[states.length - 1]?.['type']) || 'Unknown',
+  ];
 }
 
 const nameAndAge: Cells = (object, now) => [nameOf(object), age(object, now)];

@@ -41,7 +41,14 @@ export interface TableOptions {
   now: number;
 }
 
-const cells: Readonly<Record<string, Cells>> = table({ '/Pod': podCells, ...workloadCells, ...networkCells, ...clusterCells, ...adminCells, ...storageCells });
+const cells: Readonly<Record<string, Cells>> = table({
+  '/Pod': podCells,
+  ...workloadCells,
+  ...networkCells,
+  ...clusterCells,
+  ...adminCells,
+  ...storageCells,
+});
 
 type Row = [name: string, type: string, format: string, priority: number];
 let parsedColumns: Record<string, Row[]> | undefined;
@@ -59,18 +66,40 @@ export function columnsFor(info: TableInfo): readonly TableColumn[] {
 
 function builtinColumns(key: string): TableColumn[] {
   parsedColumns ??= JSON.parse(columnsData) as Record<string, Row[]>;
-  return [...(parsedColumns[key] ?? parsedColumns['*'] ?? []), ...(late[key] ?? [])].map(([name, type, format, priority]) => ({ name, type, format, description: descriptions[name] ?? '', priority }));
+  return [...(parsedColumns[key] ?? parsedColumns['*'] ?? []), ...(late[key] ?? [])].map(
+    ([name, type, format, priority]) => ({
+      name,
+      type,
+      format,
+      description: descriptions[name] ?? '',
+      priority,
+    }),
+  );
 }
 
 /** Columns that upstream adds to a kind's list after it has declared it. */
 const late: Readonly<Record<string, readonly Row[]>> = table({
-  'storage.k8s.io/CSIDriver': [['TokenRequests', 'string', '', 0], ['RequiresRepublish', 'boolean', '', 0], ['Modes', 'string', '', 0], ['Age', 'string', '', 0]],
+  'storage.k8s.io/CSIDriver': [
+    ['TokenRequests', 'string', '', 0],
+    ['RequiresRepublish', 'boolean', '', 0],
+    ['Modes', 'string', '', 0],
+    ['Age', 'string', '', 0],
+  ],
 });
 
 /** Texts of the columns that every kind has. */
 const descriptions: Readonly<Record<string, string>> = table({
-  Name: 'Name must be unique within a namespace. Is required when creating resources, although some resources may allow a client to request the generation of an appropriate name automatically. Name is primarily intended for creation idempotence and configuration definition. Cannot be updated. More info: https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names',
-  Age: 'CreationTimestamp is a timestamp representing the server time when this object was created. It is not guaranteed to be set in happens-before order across separate operations. Clients may not set this value. It is represented in RFC3339 form and is in UTC.',
+  Name:
+    'Name must be unique within a namespace. Is required when creating resources, although ' +
+    'some resources may allow a client to request the generation of an appropriate name ' +
+    'automatically. Name is primarily intended for creation idempotence and configuration ' +
+    'definition. Cannot be updated. More info: ' +
+    'https://kubernetes.io/docs/concepts/overview/working-with-objects/names#names',
+  Age:
+    'CreationTimestamp is a timestamp representing the server time when this object was ' +
+    'created. It is not guaranteed to be set in happens-before order across separate ' +
+    'operations. Clients may not set this value. It is represented in RFC3339 form and is in ' +
+    'UTC.',
 });
 
 function customColumns(info: TableInfo): readonly TableColumn[] {
@@ -79,12 +108,20 @@ function customColumns(info: TableInfo): readonly TableColumn[] {
   if (!columns) {
     const own = info.crd?.columns.length ? info.crd.columns : defaultColumns;
     columns = [
-      { name: 'Name', type: 'string', format: 'name', description: descriptions['Name'] ?? '', priority: 0 },
+      {
+        name: 'Name',
+        type: 'string',
+        format: 'name',
+        description: descriptions['Name'] ?? '',
+        priority: 0,
+      },
       ...own.map((column) => ({
         name: column.name,
         type: column.type,
         format: column.format ?? '',
-        description: column.description || `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
+        description:
+          column.description ||
+          `Custom resource definition column (in JSONPath format): ${column.jsonPath}`,
         priority: column.priority ?? 0,
       })),
     ];
@@ -94,28 +131,54 @@ function customColumns(info: TableInfo): readonly TableColumn[] {
 }
 
 const noColumns = {};
-const defaultColumns: readonly PrinterColumn[] = [{ name: 'Age', type: 'date', jsonPath: '.metadata.creationTimestamp', description: descriptions['Age'] ?? '' }];
+const defaultColumns: readonly PrinterColumn[] = [
+  {
+    name: 'Age',
+    type: 'date',
+    jsonPath: '.metadata.creationTimestamp',
+    description: descriptions['Age'] ?? '',
+  },
+];
 
 /** The cells of one object, in the order of its columns. */
 export function cellsFor(info: TableInfo, object: KubeObject, now: number): Cell[] {
-  if (info.custom) return [object.metadata.name ?? '', ...customCells(info.crd?.columns.length ? info.crd.columns : defaultColumns, object, now)];
+  if (info.custom)
+    return [
+      object.metadata.name ?? '',
+      ...customCells(info.crd?.columns.length ? info.crd.columns : defaultColumns, object, now),
+    ];
   const own = cells[`${info.group}/${info.kind}`];
-  return own ? own(object, now) : [object.metadata.name ?? '', object.metadata.creationTimestamp ?? ''];
+  return own
+    ? own(object, now)
+    : [object.metadata.name ?? '', object.metadata.creationTimestamp ?? ''];
 }
 
 /** One row. The object is shared, not copied. */
 export function rowFor(info: TableInfo, object: KubeObject, options: TableOptions): TableRow {
-  const row: TableRow = { cells: cellsFor(info, object, options.now), object: embedded(object, options.includeObject ?? 'Metadata') };
-  const conditions = info.group === '' && info.kind === 'Pod' ? podRowConditions(object) : undefined;
+  const row: TableRow = {
+    cells: cellsFor(info, object, options.now),
+    object: embedded(object, options.includeObject ?? 'Metadata'),
+  };
+  const conditions =
+    info.group === '' && info.kind === 'Pod' ? podRowConditions(object) : undefined;
   return conditions ? { cells: row.cells, conditions, object: row.object } : row;
 }
 
 function embedded(object: KubeObject, include: 'None' | 'Metadata' | 'Object'): object | null {
   if (include === 'None') return null;
-  return include === 'Object' ? object : { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
+  return include === 'Object'
+    ? object
+    : { kind: 'PartialObjectMetadata', apiVersion: 'meta.k8s.io/v1', metadata: object.metadata };
 }
 
 /** Columns and rows of a meta.k8s.io/v1 Table; who serves it adds the list's metadata. */
-export function tableFor(info: TableInfo, objects: readonly KubeObject[], options: TableOptions): { columnDefinitions: readonly TableColumn[]; rows: TableRow[] } {
-  return { columnDefinitions: columnsFor(info), rows: objects.map((object) => rowFor(info, object, options)) };
+export function tableFor(
+  info: TableInfo,
+  objects: readonly KubeObject[],
+  options: TableOptions,
+): { columnDefinitions: readonly TableColumn[]; rows: TableRow[] } {
+  return {
+    columnDefinitions: columnsFor(info),
+    rows: objects.map((object) => rowFor(info, object, options)),
+  };
 }

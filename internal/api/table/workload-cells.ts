@@ -1,5 +1,11 @@
 import { table } from '../../base/own.ts';
-import type { ControllerRevision, DaemonSet, Deployment, ReplicaSet, StatefulSet } from '../generated/types/apps-v1.ts';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  Deployment,
+  ReplicaSet,
+  StatefulSet,
+} from '../generated/types/apps-v1.ts';
 import type { HorizontalPodAutoscaler } from '../generated/types/autoscaling-v2.ts';
 import type { CronJob, Job } from '../generated/types/batch-v1.ts';
 import type { PodTemplate, ReplicationController } from '../generated/types/core-v1.ts';
@@ -29,12 +35,28 @@ function deployment(object: KubeObject, now: number): Cell[] {
 
 function replicaSet(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<ReplicaSet>(object);
-  return [nameOf(object), spec?.replicas ?? 0, status?.replicas ?? 0, status?.readyReplicas ?? 0, age(object, now), ...containerCells(spec?.template?.spec?.containers), selectorText(spec?.selector)];
+  return [
+    nameOf(object),
+    spec?.replicas ?? 0,
+    status?.replicas ?? 0,
+    status?.readyReplicas ?? 0,
+    age(object, now),
+    ...containerCells(spec?.template?.spec?.containers),
+    selectorText(spec?.selector),
+  ];
 }
 
 function replicationController(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<ReplicationController>(object);
-  return [nameOf(object), spec?.replicas ?? 0, status?.replicas ?? 0, status?.readyReplicas ?? 0, age(object, now), ...containerCells(spec?.template?.spec?.containers), labelsText(spec?.selector)];
+  return [
+    nameOf(object),
+    spec?.replicas ?? 0,
+    status?.replicas ?? 0,
+    status?.readyReplicas ?? 0,
+    age(object, now),
+    ...containerCells(spec?.template?.spec?.containers),
+    labelsText(spec?.selector),
+  ];
 }
 
 function daemonSet(object: KubeObject, now: number): Cell[] {
@@ -55,15 +77,30 @@ function daemonSet(object: KubeObject, now: number): Cell[] {
 
 function statefulSet(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<StatefulSet>(object);
-  return [nameOf(object), `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`, age(object, now), ...containerCells(spec?.template.spec?.containers)];
+  return [
+    nameOf(object),
+    `${status?.readyReplicas ?? 0}/${spec?.replicas ?? 0}`,
+    age(object, now),
+    ...containerCells(spec?.template.spec?.containers),
+  ];
 }
 
 /** Whichever of these holds first is the state of a Job. */
-const jobStates = [['Complete', 'Complete'], ['Failed', 'Failed'], ['', 'Terminating'], ['Suspended', 'Suspended'], ['FailureTarget', 'FailureTarget'], ['SuccessCriteriaMet', 'SuccessCriteriaMet']] as const;
+const jobStates = [
+  ['Complete', 'Complete'],
+  ['Failed', 'Failed'],
+  ['', 'Terminating'],
+  ['Suspended', 'Suspended'],
+  ['FailureTarget', 'FailureTarget'],
+  ['SuccessCriteriaMet', 'SuccessCriteriaMet'],
+] as const;
 
 function job(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<Job>(object);
-  const holds = (type: string): boolean => (type === '' ? Boolean(object.metadata.deletionTimestamp) : status?.conditions?.find((c) => c.type === type)?.status === 'True');
+  const holds = (type: string): boolean =>
+    type === ''
+      ? Boolean(object.metadata.deletionTimestamp)
+      : status?.conditions?.find((c) => c.type === type)?.status === 'True';
   const done = status?.succeeded ?? 0;
   const parallelism = spec?.parallelism ?? 0;
   const started = status?.startTime ? Date.parse(status.startTime) : undefined;
@@ -71,7 +108,11 @@ function job(object: KubeObject, now: number): Cell[] {
   return [
     nameOf(object),
     jobStates.find(([type]) => holds(type))?.[1] ?? 'Running',
-    spec?.completions !== undefined ? `${done}/${spec.completions}` : parallelism > 1 ? `${done}/1 of ${parallelism}` : `${done}/1`,
+    spec?.completions !== undefined
+      ? `${done}/${spec.completions}`
+      : parallelism > 1
+        ? `${done}/1 of ${parallelism}`
+        : `${done}/1`,
     started === undefined ? '' : humanDuration(ended - started),
     age(object, now),
     ...containerCells(spec?.template.spec?.containers),
@@ -96,13 +137,24 @@ function cronJob(object: KubeObject, now: number): Cell[] {
 
 function podTemplate(object: KubeObject): Cell[] {
   const { template } = as<PodTemplate>(object);
-  return [nameOf(object), ...containerCells(template?.spec?.containers), labelsText(template?.metadata?.labels)];
+  return [
+    nameOf(object),
+    ...containerCells(template?.spec?.containers),
+    labelsText(template?.metadata?.labels),
+  ];
 }
 
 function disruptionBudget(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<PodDisruptionBudget>(object);
-  const shown = (value: unknown): string => (value === undefined || value === null ? 'N/A' : String(value));
-  return [nameOf(object), shown(spec?.minAvailable), shown(spec?.maxUnavailable), status?.disruptionsAllowed ?? 0, age(object, now)];
+  const shown = (value: unknown): string =>
+    value === undefined || value === null ? 'N/A' : String(value);
+  return [
+    nameOf(object),
+    shown(spec?.minAvailable),
+    shown(spec?.maxUnavailable),
+    status?.disruptionsAllowed ?? 0,
+    age(object, now),
+  ];
 }
 
 function autoscaler(object: KubeObject, now: number): Cell[] {
@@ -122,13 +174,25 @@ function autoscaler(object: KubeObject, now: number): Cell[] {
 
 function controllerRevision(object: KubeObject, now: number): Cell[] {
   const owner = object.metadata.ownerReferences?.find((o) => o.controller);
-  const group = owner?.apiVersion.includes('/') ? `.${owner.apiVersion.slice(0, owner.apiVersion.indexOf('/'))}` : '';
+  const group = owner?.apiVersion.includes('/')
+    ? `.${owner.apiVersion.slice(0, owner.apiVersion.indexOf('/'))}`
+    : '';
   const controller = owner ? `${`${owner.kind}${group}`.toLowerCase()}/${owner.name}` : '<none>';
-  return [nameOf(object), controller, as<ControllerRevision>(object).revision ?? 0, age(object, now)];
+  return [
+    nameOf(object),
+    controller,
+    as<ControllerRevision>(object).revision ?? 0,
+    age(object, now),
+  ];
 }
 
 function scale(object: KubeObject, now: number): Cell[] {
-  return [nameOf(object), numberOf(at(object, 'spec.replicas')), numberOf(at(object, 'status.replicas')), age(object, now)];
+  return [
+    nameOf(object),
+    numberOf(at(object, 'spec.replicas')),
+    numberOf(at(object, 'status.replicas')),
+    age(object, now),
+  ];
 }
 
 export const workloadCells: Readonly<Record<string, Cells>> = table({

@@ -13,7 +13,10 @@ import type { Rule } from './rule.ts';
 import { shown } from './shapes.ts';
 import { checkAtMostAll, checkCount } from './templates.ts';
 
-const systemClasses: Readonly<Record<string, number>> = table({ 'system-node-critical': 2_000_001_000, 'system-cluster-critical': 2_000_000_000 });
+const systemClasses: Readonly<Record<string, number>> = table({
+  'system-node-critical': 2_000_001_000,
+  'system-cluster-critical': 2_000_000_000,
+});
 const greatestPriority = 1_000_000_000;
 
 function systemClassError(object: PriorityClass): string {
@@ -29,13 +32,27 @@ export const priorityClass: Rule<PriorityClass> = {
   spec(problems, object) {
     if (object.metadata.name?.startsWith('system-')) {
       const wrong = systemClassError(object);
-      if (wrong) problems.forbidden('metadata.name', `priority class names with 'system-' prefix are reserved for system use only. error: ${wrong}`);
-    } else if (object.value > greatestPriority) problems.forbidden('value', `maximum allowed value of a user defined priority is ${greatestPriority}`);
-    if (object.preemptionPolicy !== undefined) problems.oneOf('preemptionPolicy', object.preemptionPolicy, ['PreemptLowerPriority', 'Never']);
+      if (wrong)
+        problems.forbidden(
+          'metadata.name',
+          `priority class names with 'system-' prefix are reserved for system use only. ` +
+            `error: ${wrong}`,
+        );
+    } else if (object.value > greatestPriority)
+      problems.forbidden(
+        'value',
+        `maximum allowed value of a user defined priority is ${greatestPriority}`,
+      );
+    if (object.preemptionPolicy !== undefined)
+      problems.oneOf('preemptionPolicy', object.preemptionPolicy, [
+        'PreemptLowerPriority',
+        'Never',
+      ]);
   },
   updates: ['metadata', 'change'],
   change(problems, object, old) {
-    if ((object.value ?? 0) !== (old.value ?? 0)) problems.forbidden('value', 'may not be changed in an update.');
+    if ((object.value ?? 0) !== (old.value ?? 0))
+      problems.forbidden('value', 'may not be changed in an update.');
     problems.immutable('preemptionPolicy', object.preemptionPolicy, old.preemptionPolicy);
   },
 };
@@ -46,15 +63,24 @@ export const runtimeClass: Rule<RuntimeClass> = {
   spec(problems, { handler, overhead, scheduling }) {
     if (!handler) problems.required('handler');
     else problems.check('handler', handler, dns1123Label);
-    if (overhead) checkRequirements(problems, { limits: overhead.podFixed ?? {} }, 'overhead', { claims: new Set() });
+    if (overhead)
+      checkRequirements(problems, { limits: overhead.podFixed ?? {} }, 'overhead', {
+        claims: new Set(),
+      });
     if (!scheduling) return;
     checkLabels(problems, scheduling.nodeSelector, 'scheduling.nodeSelector');
     const tolerations = scheduling.tolerations ?? [];
     checkTolerations(problems, tolerations, 'scheduling.tolerations');
     const seen = new Set<string>();
     tolerations.forEach((toleration, i) => {
-      const key = JSON.stringify([toleration.key, toleration.operator, toleration.value, toleration.effect]);
-      if (seen.has(key)) problems.duplicate(`scheduling.tolerations[${i}]`, shown('Toleration', toleration));
+      const key = JSON.stringify([
+        toleration.key,
+        toleration.operator,
+        toleration.value,
+        toleration.effect,
+      ]);
+      if (seen.has(key))
+        problems.duplicate(`scheduling.tolerations[${i}]`, shown('Toleration', toleration));
       seen.add(key);
     });
   },
@@ -67,7 +93,8 @@ export const lease: Rule<Lease> = {
   anyFinalizer: true,
   spec(problems, { spec = {} }) {
     const { leaseDurationSeconds: seconds, leaseTransitions: transitions } = spec;
-    if (seconds !== undefined && seconds <= 0) problems.invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0');
+    if (seconds !== undefined && seconds <= 0)
+      problems.invalid('spec.leaseDurationSeconds', seconds, 'must be greater than 0');
     problems.nonNegative('spec.leaseTransitions', transitions);
   },
 };
@@ -80,7 +107,13 @@ export const podDisruptionBudget: Rule<PodDisruptionBudget> = {
   subresources: {
     status(problems, { status }) {
       checkConditions(problems, status?.conditions ?? [], 'status.conditions');
-      for (const field of ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'] as const) problems.nonNegative(`status.${field}`, status?.[field]);
+      for (const field of [
+        'disruptionsAllowed',
+        'currentHealthy',
+        'desiredHealthy',
+        'expectedPods',
+      ] as const)
+        problems.nonNegative(`status.${field}`, status?.[field]);
     },
   },
 };
@@ -88,14 +121,23 @@ export const podDisruptionBudget: Rule<PodDisruptionBudget> = {
 function checkBudget(problems: Problems, { spec = {} }: PodDisruptionBudget): void {
   const { minAvailable, maxUnavailable, selector, unhealthyPodEvictionPolicy: policy } = spec;
   if (minAvailable !== undefined && maxUnavailable !== undefined) {
-    const shown = { MinAvailable: minAvailable, Selector: selector ?? null, MaxUnavailable: maxUnavailable, UnhealthyPodEvictionPolicy: policy ?? null };
+    const shown = {
+      MinAvailable: minAvailable,
+      Selector: selector ?? null,
+      MaxUnavailable: maxUnavailable,
+      UnhealthyPodEvictionPolicy: policy ?? null,
+    };
     problems.invalid('spec', shown, 'minAvailable and maxUnavailable cannot be both set');
   }
-  for (const [field, value] of [['minAvailable', minAvailable], ['maxUnavailable', maxUnavailable]] as const) {
+  for (const [field, value] of [
+    ['minAvailable', minAvailable],
+    ['maxUnavailable', maxUnavailable],
+  ] as const) {
     checkCount(problems, value, `spec.${field}`);
     checkAtMostAll(problems, value, `spec.${field}`);
   }
   checkLabelSelector(problems, selector, 'spec.selector');
   const policies = ['AlwaysAllow', 'IfHealthyBudget'];
-  if (policy !== undefined && !policies.includes(policy)) problems.notSupported('spec.unhealthyPodEvictionPolicy', policy, policies);
+  if (policy !== undefined && !policies.includes(policy))
+    problems.notSupported('spec.unhealthyPodEvictionPolicy', policy, policies);
 }

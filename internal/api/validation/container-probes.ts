@@ -1,4 +1,12 @@
-import type { ExecAction, GRPCAction, HTTPGetAction, Lifecycle, Probe, SleepAction, TCPSocketAction } from '../generated/types/core-v1.ts';
+import type {
+  ExecAction,
+  GRPCAction,
+  HTTPGetAction,
+  Lifecycle,
+  Probe,
+  SleepAction,
+  TCPSocketAction,
+} from '../generated/types/core-v1.ts';
 import type { IntOrString } from '../generated/types/intstr.ts';
 import { validHeaderName, validPortName, validPortNumber } from '../names.ts';
 import type { Problems } from './problems.ts';
@@ -19,25 +27,50 @@ export function checkPort(problems: Problems, port: IntOrString | undefined, fie
   }
 }
 
-const actions: readonly [keyof Handler, (problems: Problems, handler: Handler, path: string, graceSeconds: number | undefined) => void][] = [
-  ['exec', (problems, { exec }, path) => void (exec?.command?.length ? 0 : problems.required(`${path}.command`))],
+const actions: readonly [
+  keyof Handler,
+  (problems: Problems, handler: Handler, path: string, graceSeconds: number | undefined) => void,
+][] = [
+  [
+    'exec',
+    (problems, { exec }, path) =>
+      void (exec?.command?.length ? 0 : problems.required(`${path}.command`)),
+  ],
   ['httpGet', (problems, { httpGet }, path) => checkHttp(problems, httpGet, path)],
-  ['tcpSocket', (problems, { tcpSocket }, path) => checkPort(problems, tcpSocket?.port, `${path}.port`)],
+  [
+    'tcpSocket',
+    (problems, { tcpSocket }, path) => checkPort(problems, tcpSocket?.port, `${path}.port`),
+  ],
   ['grpc', (problems, { grpc }, path) => checkPort(problems, grpc?.port, `${path}.port`)],
-  ['sleep', (problems, { sleep }, path, grace) => {
-    const seconds = sleep?.seconds ?? 0;
-    if (grace !== undefined && (seconds < 0 || seconds > grace)) problems.invalid(path, seconds, `must be non-negative and less than terminationGracePeriodSeconds (${grace})`);
-  }],
+  [
+    'sleep',
+    (problems, { sleep }, path, grace) => {
+      const seconds = sleep?.seconds ?? 0;
+      if (grace !== undefined && (seconds < 0 || seconds > grace))
+        problems.invalid(
+          path,
+          seconds,
+          `must be non-negative and less than terminationGracePeriodSeconds (${grace})`,
+        );
+    },
+  ],
 ];
 
 function checkHttp(problems: Problems, http: HTTPGetAction | undefined, path: string): void {
   if (!http?.path) problems.required(`${path}.path`);
   checkPort(problems, http?.port, `${path}.port`);
-  if (http?.scheme !== 'HTTP' && http?.scheme !== 'HTTPS') problems.notSupported(`${path}.scheme`, http?.scheme ?? '', ['HTTP', 'HTTPS']);
-  for (const header of http?.httpHeaders ?? []) problems.check(`${path}.httpHeaders`, header.name, validHeaderName);
+  if (http?.scheme !== 'HTTP' && http?.scheme !== 'HTTPS')
+    problems.notSupported(`${path}.scheme`, http?.scheme ?? '', ['HTTP', 'HTTPS']);
+  for (const header of http?.httpHeaders ?? [])
+    problems.check(`${path}.httpHeaders`, header.name, validHeaderName);
 }
 
-function checkHandler(problems: Problems, handler: Handler, graceSeconds: number | undefined, path: string): void {
+function checkHandler(
+  problems: Problems,
+  handler: Handler,
+  graceSeconds: number | undefined,
+  path: string,
+): void {
   let seen = false;
   for (const [name, check] of actions) {
     if (!handler[name]) continue;
@@ -48,16 +81,36 @@ function checkHandler(problems: Problems, handler: Handler, graceSeconds: number
   if (!seen) problems.required(path, 'must specify a handler type');
 }
 
-export function checkLifecycle(problems: Problems, lifecycle: Lifecycle | undefined, graceSeconds: number | undefined, path: string): void {
-  if (lifecycle?.postStart) checkHandler(problems, lifecycle.postStart, graceSeconds, `${path}.postStart`);
-  if (lifecycle?.preStop) checkHandler(problems, lifecycle.preStop, graceSeconds, `${path}.preStop`);
+export function checkLifecycle(
+  problems: Problems,
+  lifecycle: Lifecycle | undefined,
+  graceSeconds: number | undefined,
+  path: string,
+): void {
+  if (lifecycle?.postStart)
+    checkHandler(problems, lifecycle.postStart, graceSeconds, `${path}.postStart`);
+  if (lifecycle?.preStop)
+    checkHandler(problems, lifecycle.preStop, graceSeconds, `${path}.preStop`);
 }
 
-function checkProbe(problems: Problems, probe: Probe, graceSeconds: number | undefined, path: string): void {
+function checkProbe(
+  problems: Problems,
+  probe: Probe,
+  graceSeconds: number | undefined,
+  path: string,
+): void {
   checkHandler(problems, probe, graceSeconds, path);
-  for (const field of ['initialDelaySeconds', 'timeoutSeconds', 'periodSeconds', 'successThreshold', 'failureThreshold'] as const) problems.nonNegative(`${path}.${field}`, probe[field]);
+  for (const field of [
+    'initialDelaySeconds',
+    'timeoutSeconds',
+    'periodSeconds',
+    'successThreshold',
+    'failureThreshold',
+  ] as const)
+    problems.nonNegative(`${path}.${field}`, probe[field]);
   const grace = probe.terminationGracePeriodSeconds;
-  if (grace !== undefined && grace <= 0) problems.invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than 0');
+  if (grace !== undefined && grace <= 0)
+    problems.invalid(`${path}.terminationGracePeriodSeconds`, grace, 'must be greater than 0');
 }
 
 export interface Probed {
@@ -66,14 +119,25 @@ export interface Probed {
   startupProbe?: Probe;
 }
 
-export function checkProbes(problems: Problems, container: Probed, graceSeconds: number | undefined, path: string): void {
+export function checkProbes(
+  problems: Problems,
+  container: Probed,
+  graceSeconds: number | undefined,
+  path: string,
+): void {
   for (const name of ['livenessProbe', 'readinessProbe', 'startupProbe'] as const) {
     const probe = container[name];
     if (!probe) continue;
     const at = `${path}.${name}`;
     checkProbe(problems, probe, graceSeconds, at);
     if (name === 'readinessProbe') {
-      if (probe.terminationGracePeriodSeconds !== undefined) problems.invalid(`${at}.terminationGracePeriodSeconds`, probe.terminationGracePeriodSeconds, 'must not be set for readinessProbes');
-    } else if ((probe.successThreshold ?? 0) !== 1) problems.invalid(`${at}.successThreshold`, probe.successThreshold ?? 0, 'must be 1');
+      if (probe.terminationGracePeriodSeconds !== undefined)
+        problems.invalid(
+          `${at}.terminationGracePeriodSeconds`,
+          probe.terminationGracePeriodSeconds,
+          'must not be set for readinessProbes',
+        );
+    } else if ((probe.successThreshold ?? 0) !== 1)
+      problems.invalid(`${at}.successThreshold`, probe.successThreshold ?? 0, 'must be 1');
   }
 }

@@ -8,10 +8,22 @@ const bounds: readonly Bounds[] = [
   { min: 0, max: 59 },
   { min: 0, max: 23 },
   { min: 1, max: 31 },
-  { min: 1, max: 12, names: ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'] },
+  {
+    min: 1,
+    max: 12,
+    names: ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec'],
+  },
   { min: 0, max: 6, names: ['sun', 'mon', 'tue', 'wed', 'thu', 'fri', 'sat'] },
 ];
-const descriptors = new Set(['@yearly', '@annually', '@monthly', '@weekly', '@daily', '@midnight', '@hourly']);
+const descriptors = new Set([
+  '@yearly',
+  '@annually',
+  '@monthly',
+  '@weekly',
+  '@daily',
+  '@midnight',
+  '@hourly',
+]);
 const every = '@every ';
 const greatest = 2 ** 63;
 
@@ -31,8 +43,14 @@ export function cronError(schedule: string): string | undefined {
 function check(text: string): void {
   let spec = text;
   if (/^(CRON_)?TZ=/.test(spec)) {
-    const [zone, space] = [spec.slice(spec.indexOf('=') + 1).split(' ')[0] ?? '', spec.indexOf(' ')];
-    if (space < 0) throw new CronError('invalid schedule format: runtime error: slice bounds out of range [:-1]');
+    const [zone, space] = [
+      spec.slice(spec.indexOf('=') + 1).split(' ')[0] ?? '',
+      spec.indexOf(' '),
+    ];
+    if (space < 0)
+      throw new CronError(
+        'invalid schedule format: runtime error: slice bounds out of range [:-1]',
+      );
     const wrong = zoneError(zone);
     if (wrong) throw new CronError(`provided bad location ${zone}: ${wrong}`);
     spec = spec.slice(space).trim();
@@ -40,7 +58,8 @@ function check(text: string): void {
   if (spec === '') throw new CronError('empty spec string');
   if (spec.startsWith('@')) return checkDescriptor(spec);
   const fields = spec.split(/\s+/).filter(Boolean);
-  if (fields.length !== bounds.length) throw new CronError(`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`);
+  if (fields.length !== bounds.length)
+    throw new CronError(`expected exactly 5 fields, found ${fields.length}: [${fields.join(' ')}]`);
   fields.forEach((field, i) => {
     for (const part of field.split(',').filter(Boolean)) checkRange(part, bounds[i] as Bounds);
   });
@@ -60,7 +79,10 @@ function checkDescriptor(text: string): void {
   if (descriptors.has(text)) return;
   if (!text.startsWith(every)) throw new CronError(`unrecognized descriptor: ${text}`);
   const duration = text.slice(every.length);
-  if (!/^[-+]?(0|([0-9]*\.?[0-9]*(ns|us|µs|ms|s|m|h))+)$/.test(duration)) throw new CronError(`failed to parse duration ${text}: time: invalid duration ${JSON.stringify(duration)}`);
+  if (!/^[-+]?(0|([0-9]*\.?[0-9]*(ns|us|µs|ms|s|m|h))+)$/.test(duration))
+    throw new CronError(
+      `failed to parse duration ${text}: time: invalid duration ${JSON.stringify(duration)}`,
+    );
 }
 
 function checkRange(text: string, { min, max, names }: Bounds): void {
@@ -78,9 +100,11 @@ function checkRange(text: string, { min, max, names }: Bounds): void {
     if (high === undefined) end = max;
   }
   if (more.length > 0) throw new CronError(`too many slashes: ${text}`);
-  if (start < min) throw new CronError(`beginning of range (${start}) below minimum (${min}): ${text}`);
+  if (start < min)
+    throw new CronError(`beginning of range (${start}) below minimum (${min}): ${text}`);
   if (end > max) throw new CronError(`end of range (${end}) above maximum (${max}): ${text}`);
-  if (start > end) throw new CronError(`beginning of range (${start}) beyond end of range (${end}): ${text}`);
+  if (start > end)
+    throw new CronError(`beginning of range (${start}) beyond end of range (${end}): ${text}`);
   if (step === 0) throw new CronError(`step of range should be a positive number: ${text}`);
 }
 
@@ -90,9 +114,17 @@ function valueOf(text: string, names: readonly string[] | undefined, first: numb
 }
 
 function integer(text: string): number {
-  if (!/^[-+]?[0-9]+$/.test(text)) throw new CronError(`failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[-+]?[0-9]+$/.test(text))
+    throw new CronError(
+      `failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: ` +
+        'invalid syntax',
+    );
   const value = Number(text);
-  if (Math.abs(value) >= greatest) throw new CronError(`failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: value out of range`);
+  if (Math.abs(value) >= greatest)
+    throw new CronError(
+      `failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: ` +
+        'value out of range',
+    );
   if (value < 0) throw new CronError(`negative number (${value}) not allowed: ${text}`);
   return value;
 }

@@ -1,5 +1,9 @@
 import { Buffer } from 'node:buffer';
-import type { DeviceTaint, DeviceToleration, OpaqueDeviceConfiguration } from '../generated/types/resource-v1.ts';
+import type {
+  DeviceTaint,
+  DeviceToleration,
+  OpaqueDeviceConfiguration,
+} from '../generated/types/resource-v1.ts';
 import { isDict } from '../loose.ts';
 import { dns1123Subdomain, qualifiedName, validCIdentifier, validLabelValue } from '../names.ts';
 import type { Problems } from './problems.ts';
@@ -18,7 +22,8 @@ export function checkDriver(problems: Problems, driver: string | undefined, path
   const name = driver ?? '';
   if (name.length > maxDriver) problems.tooLong(path, maxDriver);
   // Capitals are allowed.
-  if (name) for (const why of dns1123Subdomain(name.toLowerCase())) problems.invalid(path, name, why);
+  if (name)
+    for (const why of dns1123Subdomain(name.toLowerCase())) problems.invalid(path, name, why);
 }
 
 /** Parts that could be names of objects, apart by slashes. */
@@ -28,7 +33,10 @@ export function checkPoolName(problems: Problems, name: string | undefined, path
   for (const part of name.split('/')) problems.check(path, part, dns1123Subdomain);
 }
 
-/** An identifier, with the domain of who gave it or without. Three parts and more are let through, as upstream does. */
+/**
+ * An identifier, with the domain of who gave it or without. Three parts and more are let through,
+ * as upstream does.
+ */
 export function checkQualified(problems: Problems, name: string, path: string): void {
   const [first = '', second, ...more] = name.split('/');
   if (more.length > 0) return;
@@ -41,7 +49,12 @@ export function checkQualified(problems: Problems, name: string, path: string): 
 
 export function checkFullyQualified(problems: Problems, name: string, path: string): void {
   checkQualified(problems, name, path);
-  if (!name.includes('/')) problems.invalid(path, name, 'a fully qualified name must be a domain and a name separated by a slash');
+  if (!name.includes('/'))
+    problems.invalid(
+      path,
+      name,
+      'a fully qualified name must be a domain and a name separated by a slash',
+    );
 }
 
 function checkIdentifier(problems: Problems, id: string, path: string): void {
@@ -60,7 +73,12 @@ interface Many<T> {
 }
 
 /** Items one by one; where there are too many none is looked at. */
-export function checkMany<T>(problems: Problems, items: readonly T[] | undefined, path: string, { most = Infinity, each, key, shown = key }: Many<T>): void {
+export function checkMany<T>(
+  problems: Problems,
+  items: readonly T[] | undefined,
+  path: string,
+  { most = Infinity, each, key, shown = key }: Many<T>,
+): void {
   const all = items ?? [];
   if (all.length > most) return problems.tooMany(path, all.length, most);
   all.forEach((item, i) => each(item, `${path}[${i}]`, i));
@@ -73,7 +91,22 @@ export function checkMany<T>(problems: Problems, items: readonly T[] | undefined
 }
 
 /** The entries of a map; a key that is too long is told by its ends. */
-export function checkMap<T>(problems: Problems, map: Readonly<Record<string, T>> | undefined, path: string, { most = Infinity, longestKey, key, each }: { most?: number; longestKey: number; key(name: string, path: string): void; each(item: T, path: string): void }): void {
+export function checkMap<T>(
+  problems: Problems,
+  map: Readonly<Record<string, T>> | undefined,
+  path: string,
+  {
+    most = Infinity,
+    longestKey,
+    key,
+    each,
+  }: {
+    most?: number;
+    longestKey: number;
+    key(name: string, path: string): void;
+    each(item: T, path: string): void;
+  },
+): void {
   const entries = Object.entries(map ?? {});
   if (entries.length > most) return problems.tooMany(path, entries.length, most);
   for (const [name, item] of entries) {
@@ -85,16 +118,27 @@ export function checkMap<T>(problems: Problems, map: Readonly<Record<string, T>>
 function shortened(text: string, most: number): string {
   if (text.length <= most) return text;
   const left = most - 3;
-  return `${text.slice(0, Math.floor((left + 1) / 2))}...${text.slice(text.length - Math.floor(left / 2))}`;
+  return (
+    `${text.slice(0, Math.floor((left + 1) / 2))}...` +
+    `${text.slice(text.length - Math.floor(left / 2))}`
+  );
 }
 
-export function checkTaint(problems: Problems, { key, value, effect }: DeviceTaint, path: string): void {
+export function checkTaint(
+  problems: Problems,
+  { key, value, effect }: DeviceTaint,
+  path: string,
+): void {
   problems.check(`${path}.key`, key ?? '', qualifiedName);
   if (value) problems.check(`${path}.value`, value, validLabelValue);
   problems.oneOf(`${path}.effect`, effect, effects);
 }
 
-export function checkDeviceToleration(problems: Problems, { key, operator, value = '', effect }: DeviceToleration, path: string): void {
+export function checkDeviceToleration(
+  problems: Problems,
+  { key, operator, value = '', effect }: DeviceToleration,
+  path: string,
+): void {
   if (key) problems.check(`${path}.key`, key, qualifiedName);
   if (operator === 'Exists') {
     if (value) problems.invalid(`${path}.value`, value, 'must be empty for operator `Exists`');
@@ -104,23 +148,47 @@ export function checkDeviceToleration(problems: Problems, { key, operator, value
 }
 
 /** Conditions that must, and such that must not come true before a pod is bound. */
-export function checkBindingConditions(problems: Problems, { bindingConditions = [], bindingFailureConditions = [] }: { bindingConditions?: string[]; bindingFailureConditions?: string[] }, path: string): void {
-  const names = (list: string[], at: string): void => checkMany(problems, list, at, { most: maxConditions, each: (name, where) => problems.check(where, name, qualifiedName) });
-  const repeated = (list: string[], at: string): void => list.forEach((name, i) => list.indexOf(name) < i && problems.duplicate(`${at}[${i}]`, name));
+export function checkBindingConditions(
+  problems: Problems,
+  {
+    bindingConditions = [],
+    bindingFailureConditions = [],
+  }: { bindingConditions?: string[]; bindingFailureConditions?: string[] },
+  path: string,
+): void {
+  const names = (list: string[], at: string): void =>
+    checkMany(problems, list, at, {
+      most: maxConditions,
+      each: (name, where) => problems.check(where, name, qualifiedName),
+    });
+  const repeated = (list: string[], at: string): void =>
+    list.forEach((name, i) => list.indexOf(name) < i && problems.duplicate(`${at}[${i}]`, name));
   const [good, bad] = [`${path}.bindingConditions`, `${path}.bindingFailureConditions`];
   names(bindingConditions, good);
   names(bindingFailureConditions, bad);
   repeated(bindingConditions, good);
   repeated(bindingFailureConditions, bad);
   bindingFailureConditions.forEach((name, i) => {
-    if (bindingConditions.includes(name)) problems.invalid(`${bad}[${i}]`, name, 'bindingFailureConditions must not overlap with bindingConditions');
+    if (bindingConditions.includes(name))
+      problems.invalid(
+        `${bad}[${i}]`,
+        name,
+        'bindingFailureConditions must not overlap with bindingConditions',
+      );
   });
-  if (bindingConditions.length === 0 && bindingFailureConditions.length > 0) problems.invalid(good, null, 'bindingConditions are required to use bindingFailureConditions');
-  if (bindingFailureConditions.length === 0 && bindingConditions.length > 0) problems.invalid(bad, null, 'bindingFailureConditions are required to use bindingConditions');
+  if (bindingConditions.length === 0 && bindingFailureConditions.length > 0)
+    problems.invalid(good, null, 'bindingConditions are required to use bindingFailureConditions');
+  if (bindingFailureConditions.length === 0 && bindingConditions.length > 0)
+    problems.invalid(bad, null, 'bindingFailureConditions are required to use bindingConditions');
 }
 
 /** `stored`: it was there before the bound on its size was. */
-export function checkOpaque(problems: Problems, opaque: OpaqueDeviceConfiguration | undefined, path: string, stored = false): void {
+export function checkOpaque(
+  problems: Problems,
+  opaque: OpaqueDeviceConfiguration | undefined,
+  path: string,
+  stored = false,
+): void {
   if (!opaque) return problems.required(path);
   checkDriver(problems, opaque.driver, `${path}.driver`);
   checkRaw(problems, opaque.parameters, `${path}.parameters`, stored ? Infinity : maxParameters);
@@ -132,4 +200,3 @@ export function checkRaw(problems: Problems, value: unknown, path: string, most:
   else if (Buffer.byteLength(JSON.stringify(value)) > most) problems.tooLong(path, most);
   else if (!isDict(value)) problems.invalid(path, '<value omitted>', 'must be a valid JSON object');
 }
-

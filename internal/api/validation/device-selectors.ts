@@ -12,7 +12,10 @@ const maxSelectors = 32;
 const maxExpression = 10 * 1024;
 const maxCost = 1_000_000;
 
-/** What an expression knows of a device (dynamic-resource-allocation cel): attributes and capacity by domain, then by name. */
+/**
+ * What an expression knows of a device (dynamic-resource-allocation cel): attributes and capacity
+ * by domain, then by name.
+ */
 const device: CelType = {
   kind: 'object',
   name: 'kubernetes.DRADevice',
@@ -26,7 +29,11 @@ const device: CelType = {
 
 /** How long all of it can get at most. */
 const most = { names: 32, domain: 63, id: 32, value: 64 };
-const byName = (items: Declared, others?: Declared): Declared => ({ max: most.names, keys: { max: most.domain }, items: { max: most.names, keys: { max: most.id }, items, ...(others && { others }) } });
+const byName = (items: Declared, others?: Declared): Declared => ({
+  max: most.names,
+  keys: { max: most.domain },
+  items: { max: most.names, keys: { max: most.id }, items, ...(others && { others }) },
+});
 const sizes: Declared = {
   max: 0,
   fields: new Map<string, Declared>([
@@ -37,7 +44,11 @@ const sizes: Declared = {
   ]),
 };
 
-export function checkSelectors(problems: Problems, selectors: readonly DeviceSelector[] | undefined, path: string): void {
+export function checkSelectors(
+  problems: Problems,
+  selectors: readonly DeviceSelector[] | undefined,
+  path: string,
+): void {
   checkMany(problems, selectors, path, {
     most: maxSelectors,
     each: ({ cel }, at) => {
@@ -57,6 +68,12 @@ function checkExpression(problems: Problems, expression: string, path: string): 
     return problems.invalid(path, expression, `compilation failed: ${error.message}`);
   }
   const { kind } = program.type;
-  if (kind !== 'bool' && kind !== 'dyn' && kind !== 'param') return problems.invalid(path, expression, `must evaluate to bool or the unknown type, not ${showType(program.type)}`);
-  if (estimateCost(program.ast, program.checked, sizes) > maxCost) problems.forbidden(path, 'too complex, exceeds cost limit');
+  if (kind !== 'bool' && kind !== 'dyn' && kind !== 'param')
+    return problems.invalid(
+      path,
+      expression,
+      `must evaluate to bool or the unknown type, not ${showType(program.type)}`,
+    );
+  if (estimateCost(program.ast, program.checked, sizes) > maxCost)
+    problems.forbidden(path, 'too complex, exceeds cost limit');
 }

@@ -1,7 +1,21 @@
-import type { DeviceClaim, DeviceClass, DeviceClassSpec, DeviceConstraint, DeviceRequest, ExactDeviceRequest, ResourceClaim, ResourceClaimTemplate } from '../generated/types/resource-v1.ts';
+import type {
+  DeviceClaim,
+  DeviceClass,
+  DeviceClassSpec,
+  DeviceConstraint,
+  DeviceRequest,
+  ExactDeviceRequest,
+  ResourceClaim,
+  ResourceClaimTemplate,
+} from '../generated/types/resource-v1.ts';
 import { semanticEqual } from '../loose.ts';
 import { dns1123Label, dns1123Subdomain } from '../names.ts';
-import { checkDeviceToleration, checkFullyQualified, checkMany, checkOpaque } from './device-parts.ts';
+import {
+  checkDeviceToleration,
+  checkFullyQualified,
+  checkMany,
+  checkOpaque,
+} from './device-parts.ts';
 import { checkSelectors } from './device-selectors.ts';
 import { checkClaimStatus } from './device-status.ts';
 import { checkMetadata, checkMetadataUpdate } from './metadata.ts';
@@ -15,24 +29,49 @@ const maxConstraints = 32;
 const maxConfigs = 32;
 const maxFirstAvailable = 8;
 
-type Request = Pick<ExactDeviceRequest, 'deviceClassName' | 'allocationMode' | 'count' | 'selectors' | 'tolerations'>;
+type Request = Pick<
+  ExactDeviceRequest,
+  'deviceClassName' | 'allocationMode' | 'count' | 'selectors' | 'tolerations'
+>;
 
-function checkExact(problems: Problems, { deviceClassName, allocationMode, count = 0, selectors, tolerations }: Request, path: string): void {
+function checkExact(
+  problems: Problems,
+  { deviceClassName, allocationMode, count = 0, selectors, tolerations }: Request,
+  path: string,
+): void {
   if (!deviceClassName) problems.required(`${path}.deviceClassName`);
   else problems.check(`${path}.deviceClassName`, deviceClassName, dns1123Subdomain);
   checkSelectors(problems, selectors, `${path}.selectors`);
   if (allocationMode === 'All') {
-    if (count !== 0) problems.invalid(`${path}.count`, count, "must not be specified when allocationMode is 'All'");
+    if (count !== 0)
+      problems.invalid(
+        `${path}.count`,
+        count,
+        "must not be specified when allocationMode is 'All'",
+      );
   } else if (allocationMode === 'ExactCount') {
     if (count <= 0) problems.invalid(`${path}.count`, count, 'must be greater than zero');
-  } else problems.notSupported(`${path}.allocationMode`, allocationMode ?? '', ['All', 'ExactCount']);
-  (tolerations ?? []).forEach((one, i) => checkDeviceToleration(problems, one, `${path}.tolerations[${i}]`));
+  } else
+    problems.notSupported(`${path}.allocationMode`, allocationMode ?? '', ['All', 'ExactCount']);
+  (tolerations ?? []).forEach((one, i) =>
+    checkDeviceToleration(problems, one, `${path}.tolerations[${i}]`),
+  );
 }
 
-function checkRequest(problems: Problems, { name = '', exactly, firstAvailable = [] }: DeviceRequest, path: string): void {
+function checkRequest(
+  problems: Problems,
+  { name = '', exactly, firstAvailable = [] }: DeviceRequest,
+  path: string,
+): void {
   problems.check(`${path}.name`, name, dns1123Label);
-  if (!exactly && firstAvailable.length === 0) return problems.required(path, 'exactly one of `exactly` or `firstAvailable` is required');
-  if (exactly && firstAvailable.length > 0) return problems.invalid(path, null, 'exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set');
+  if (!exactly && firstAvailable.length === 0)
+    return problems.required(path, 'exactly one of `exactly` or `firstAvailable` is required');
+  if (exactly && firstAvailable.length > 0)
+    return problems.invalid(
+      path,
+      null,
+      'exactly one of `exactly` or `firstAvailable` is required, but multiple fields are set',
+    );
   if (exactly) return checkExact(problems, exactly, `${path}.exactly`);
   checkMany(problems, firstAvailable, `${path}.firstAvailable`, {
     most: maxFirstAvailable,
@@ -47,8 +86,17 @@ function checkRequest(problems: Problems, { name = '', exactly, firstAvailable =
 function checkClaim(problems: Problems, claim: DeviceClaim | undefined, path: string): void {
   const { requests, constraints, config } = claim ?? {};
   const known = requestNames(claim);
-  const references = (names: readonly string[] | undefined, at: string): void => checkMany(problems, names, at, { most: maxRequests, each: (name, where) => known.check(problems, name, where), key: (name) => name });
-  checkMany(problems, requests, `${path}.requests`, { most: maxRequests, each: (one, at) => checkRequest(problems, one, at), key: (one) => one.name ?? '' });
+  const references = (names: readonly string[] | undefined, at: string): void =>
+    checkMany(problems, names, at, {
+      most: maxRequests,
+      each: (name, where) => known.check(problems, name, where),
+      key: (name) => name,
+    });
+  checkMany(problems, requests, `${path}.requests`, {
+    most: maxRequests,
+    each: (one, at) => checkRequest(problems, one, at),
+    key: (one) => one.name ?? '',
+  });
   checkMany(problems, constraints, `${path}.constraints`, {
     most: maxConstraints,
     each: (one, at) => {
@@ -65,10 +113,21 @@ function checkClaim(problems: Problems, claim: DeviceClaim | undefined, path: st
   });
 }
 
-function checkConstraint(problems: Problems, { matchAttribute, distinctAttribute }: DeviceConstraint, path: string): void {
-  if (matchAttribute !== undefined) checkFullyQualified(problems, matchAttribute, `${path}.matchAttribute`);
-  else if (distinctAttribute !== undefined) checkFullyQualified(problems, distinctAttribute, `${path}.distinctAttribute`);
-  else problems.required(path, 'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple fields are set');
+function checkConstraint(
+  problems: Problems,
+  { matchAttribute, distinctAttribute }: DeviceConstraint,
+  path: string,
+): void {
+  if (matchAttribute !== undefined)
+    checkFullyQualified(problems, matchAttribute, `${path}.matchAttribute`);
+  else if (distinctAttribute !== undefined)
+    checkFullyQualified(problems, distinctAttribute, `${path}.distinctAttribute`);
+  else
+    problems.required(
+      path,
+      'exactly one of "matchAttribute" or "distinctAttribute" is required, but multiple ' +
+        'fields are set',
+    );
 }
 
 export const resourceClaim: Rule<ResourceClaim> = {
@@ -94,11 +153,23 @@ export const resourceClaimTemplate: Rule<ResourceClaimTemplate> = {
   change: (problems, object, old) => problems.immutable('spec', object.spec, old.spec),
 };
 
-function checkClass(problems: Problems, { selectors, config, extendedResourceName }: DeviceClassSpec, old: DeviceClassSpec | undefined): void {
+function checkClass(
+  problems: Problems,
+  { selectors, config, extendedResourceName }: DeviceClassSpec,
+  old: DeviceClassSpec | undefined,
+): void {
   checkSelectors(problems, selectors, 'spec.selectors');
   const stored = old !== undefined && semanticEqual(config, old.config);
-  checkMany(problems, config, 'spec.config', { most: maxConfigs, each: (one, at) => checkOpaque(problems, one.opaque, `${at}.opaque`, stored) });
-  if (extendedResourceName !== undefined && !isExtendedResource(extendedResourceName)) problems.invalid('spec.extendedResourceName', extendedResourceName, 'must be a valid extended resource name');
+  checkMany(problems, config, 'spec.config', {
+    most: maxConfigs,
+    each: (one, at) => checkOpaque(problems, one.opaque, `${at}.opaque`, stored),
+  });
+  if (extendedResourceName !== undefined && !isExtendedResource(extendedResourceName))
+    problems.invalid(
+      'spec.extendedResourceName',
+      extendedResourceName,
+      'must be a valid extended resource name',
+    );
 }
 
 export const deviceClass: Rule<DeviceClass> = {

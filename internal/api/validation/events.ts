@@ -10,18 +10,32 @@ import type { Rule } from './rule.ts';
 const shortText = 128;
 const longText = 1024;
 
-/** Names of an event's fields in core/v1, and the ones messages show, which are the same but for one. */
-const coreNames: Readonly<Record<string, string>> = table({ reportingController: 'reportingComponent' });
+/**
+ * Names of an event's fields in core/v1, and the ones messages show, which are the same but for
+ * one.
+ */
+const coreNames: Readonly<Record<string, string>> = table({
+  reportingController: 'reportingComponent',
+});
 /** The same fields in events.k8s.io/v1. */
-const newNames: Readonly<Record<string, string>> = table({ involvedObject: 'regarding', message: 'note', source: 'deprecatedSource', firstTimestamp: 'deprecatedFirstTimestamp', lastTimestamp: 'deprecatedLastTimestamp', count: 'deprecatedCount' });
+const newNames: Readonly<Record<string, string>> = table({
+  involvedObject: 'regarding',
+  message: 'note',
+  source: 'deprecatedSource',
+  firstTimestamp: 'deprecatedFirstTimestamp',
+  lastTimestamp: 'deprecatedLastTimestamp',
+  count: 'deprecatedCount',
+});
 
 type Names = Readonly<Record<string, string>>;
-const read = (event: KubeObject, names: Names, field: string): unknown => event[names[field] ?? field];
+const read = (event: KubeObject, names: Names, field: string): unknown =>
+  event[names[field] ?? field];
 
 function checkMost(problems: Problems, event: KubeObject, names: Names): void {
   const object = dictOf(read(event, names, 'involvedObject'));
   const [about, own] = [textOf(object['namespace']), event.metadata.namespace ?? ''];
-  const differs = (): void => problems.invalid('involvedObject.namespace', about, 'does not match event.namespace');
+  const differs = (): void =>
+    problems.invalid('involvedObject.namespace', about, 'does not match event.namespace');
   if (!event['eventTime']) {
     if (about ? about !== own : own && own !== 'default') differs();
   } else {
@@ -39,9 +53,11 @@ function checkReport(problems: Problems, event: KubeObject, names: Names): void 
   for (const name of ['reportingInstance', 'action', 'reason']) {
     const value = textOf(event[name]);
     if (!value) problems.required(name);
-    if (value.length > shortText) problems.invalid(name, '', `can have at most ${shortText} characters`);
+    if (value.length > shortText)
+      problems.invalid(name, '', `can have at most ${shortText} characters`);
   }
-  if (textOf(read(event, names, 'message')).length > longText) problems.invalid('message', '', `can have at most ${longText} characters`);
+  if (textOf(read(event, names, 'message')).length > longText)
+    problems.invalid('message', '', `can have at most ${longText} characters`);
 }
 
 /** Events of core/v1 are judged by little: old clients write them. */
@@ -58,7 +74,22 @@ function checkSeries(problems: Problems, series: unknown): void {
   if (!lastObservedTime) problems.required('series.lastObservedTime');
 }
 
-const fixed = ['involvedObject', 'reason', 'message', 'source', 'firstTimestamp', 'lastTimestamp', 'count', 'reason', 'type', 'eventTime', 'action', 'related', 'reportingController', 'reportingInstance'];
+const fixed = [
+  'involvedObject',
+  'reason',
+  'message',
+  'source',
+  'firstTimestamp',
+  'lastTimestamp',
+  'count',
+  'reason',
+  'type',
+  'eventTime',
+  'action',
+  'related',
+  'reportingController',
+  'reportingInstance',
+];
 
 export const event: Rule<KubeObject> = {
   name: dns1123Subdomain,
@@ -68,15 +99,19 @@ export const event: Rule<KubeObject> = {
     checkSeries(problems, object['series']);
     if (!object['eventTime']) problems.required('eventTime');
     const type = textOf(object['type']);
-    if (type !== 'Normal' && type !== 'Warning') problems.invalid('type', '', `has invalid value: ${type}`);
-    for (const field of ['firstTimestamp', 'lastTimestamp', 'count']) if (read(object, newNames, field)) problems.invalid(field, '', 'needs to be unset');
+    if (type !== 'Normal' && type !== 'Warning')
+      problems.invalid('type', '', `has invalid value: ${type}`);
+    for (const field of ['firstTimestamp', 'lastTimestamp', 'count'])
+      if (read(object, newNames, field)) problems.invalid(field, '', 'needs to be unset');
     const source = dictOf(read(object, newNames, 'source'));
     if (source['component'] || source['host']) problems.invalid('source', '', 'needs to be unset');
   },
   update(problems, object, old) {
     checkMost(problems, object, newNames);
     checkMetadataUpdate(problems, object.metadata, old.metadata);
-    if (JSON.stringify(object['series']) !== JSON.stringify(old['series'])) checkSeries(problems, object['series']);
-    for (const field of fixed) problems.immutable(field, read(object, newNames, field), read(old, newNames, field));
+    if (JSON.stringify(object['series']) !== JSON.stringify(old['series']))
+      checkSeries(problems, object['series']);
+    for (const field of fixed)
+      problems.immutable(field, read(object, newNames, field), read(old, newNames, field));
   },
 };

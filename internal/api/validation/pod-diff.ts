@@ -21,7 +21,10 @@ interface Change {
 
 /** A unified diff of two values as indented JSON, as Kubernetes appends it to some errors. */
 export function goDiff(from: unknown, to: unknown): string {
-  const [a, b] = [JSON.stringify(from, undefined, 1).split('\n'), JSON.stringify(to, undefined, 1).split('\n')];
+  const [a, b] = [
+    JSON.stringify(from, undefined, 1).split('\n'),
+    JSON.stringify(to, undefined, 1).split('\n'),
+  ];
   if (a.length > maxLines || b.length > maxLines) return '';
   const out: string[] = [];
   for (const group of groups(changes(a, b))) {
@@ -29,7 +32,11 @@ export function goDiff(from: unknown, to: unknown): string {
     out.push(`@@ -${range(first.a1, last.a2)} +${range(first.b1, last.b2)} @@`);
     for (const { same, a1, a2, b1, b2 } of group) {
       if (same) out.push(...a.slice(a1, a2).map((line) => ` ${line}`));
-      else out.push(...a.slice(a1, a2).map((line) => `-${line}`), ...b.slice(b1, b2).map((line) => `+${line}`));
+      else
+        out.push(
+          ...a.slice(a1, a2).map((line) => `-${line}`),
+          ...b.slice(b1, b2).map((line) => `+${line}`),
+        );
     }
   }
   return `${out.join('\n')}\n`;
@@ -41,7 +48,10 @@ function range(start: number, end: number): string {
   return `${length === 0 ? start : start + 1},${length}`;
 }
 
-/** The longest run of equal lines stays, then the longest before and after it, and so on: difflib's way. */
+/**
+ * The longest run of equal lines stays, then the longest before and after it, and so on: difflib's
+ * way.
+ */
 function changes(a: readonly string[], b: readonly string[]): Change[] {
   const places = new Map<string, number[]>();
   b.forEach((line, j) => {
@@ -49,7 +59,9 @@ function changes(a: readonly string[], b: readonly string[]): Change[] {
     if (at) at.push(j);
     else places.set(line, [j]);
   });
-  if (b.length >= longText) for (const [line, at] of places) if (at.length > Math.floor(b.length / 100) + 1) places.delete(line);
+  if (b.length >= longText)
+    for (const [line, at] of places)
+      if (at.length > Math.floor(b.length / 100) + 1) places.delete(line);
   const blocks: Block[] = [];
   const work: [number, number, number, number][] = [[0, a.length, 0, b.length]];
   for (let next = work.pop(); next; next = work.pop()) {
@@ -63,7 +75,12 @@ function changes(a: readonly string[], b: readonly string[]): Change[] {
   return toChanges(blocks, a.length, b.length);
 }
 
-function longest(a: readonly string[], b: readonly string[], places: ReadonlyMap<string, readonly number[]>, [a1, a2, b1, b2]: [number, number, number, number]): Block {
+function longest(
+  a: readonly string[],
+  b: readonly string[],
+  places: ReadonlyMap<string, readonly number[]>,
+  [a1, a2, b1, b2]: [number, number, number, number],
+): Block {
   const best = { a: a1, b: b1, size: 0 };
   let lengths = new Map<number, number>();
   for (let i = a1; i < a2; i++) {
@@ -76,8 +93,14 @@ function longest(a: readonly string[], b: readonly string[], places: ReadonlyMap
     }
     lengths = next;
   }
-  while (best.a > a1 && best.b > b1 && a[best.a - 1] === b[best.b - 1]) Object.assign(best, { a: best.a - 1, b: best.b - 1, size: best.size + 1 });
-  while (best.a + best.size < a2 && best.b + best.size < b2 && a[best.a + best.size] === b[best.b + best.size]) best.size++;
+  while (best.a > a1 && best.b > b1 && a[best.a - 1] === b[best.b - 1])
+    Object.assign(best, { a: best.a - 1, b: best.b - 1, size: best.size + 1 });
+  while (
+    best.a + best.size < a2 &&
+    best.b + best.size < b2 &&
+    a[best.a + best.size] === b[best.b + best.size]
+  )
+    best.size++;
   return best;
 }
 

@@ -8,5 +8,9 @@ export const pod: Rule<Pod> = {
   name: dns1123Subdomain,
   create: createPod,
   update: updatePod,
-  subresources: { status: updatePodStatus, ephemeralcontainers: updateEphemeralContainers, resize: resizePod },
+  subresources: {
+    status: updatePodStatus,
+    ephemeralcontainers: updateEphemeralContainers,
+    resize: resizePod,
+  },
 };

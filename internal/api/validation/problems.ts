@@ -40,15 +40,29 @@ export class Problems {
   }
 
   notSupported(field: string, value: unknown, supported: readonly string[]): void {
-    this.list.push({ type: 'FieldValueNotSupported', field, value, detail: `supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}` });
+    this.list.push({
+      type: 'FieldValueNotSupported',
+      field,
+      value,
+      detail: `supported values: ${supported.map((s) => JSON.stringify(s)).join(', ')}`,
+    });
   }
 
   tooLong(field: string, limit: number): void {
-    this.list.push({ type: 'FieldValueTooLong', field, detail: `may not be more than ${limit} ${limit === 1 ? 'byte' : 'bytes'}` });
+    this.list.push({
+      type: 'FieldValueTooLong',
+      field,
+      detail: `may not be more than ${limit} ${limit === 1 ? 'byte' : 'bytes'}`,
+    });
   }
 
   tooMany(field: string, count: number, limit: number): void {
-    this.list.push({ type: 'FieldValueTooMany', field, value: count, detail: `must have at most ${limit} ${limit === 1 ? 'item' : 'items'}` });
+    this.list.push({
+      type: 'FieldValueTooMany',
+      field,
+      value: count,
+      detail: `must have at most ${limit} ${limit === 1 ? 'item' : 'items'}`,
+    });
   }
 
   add(errors: readonly FieldError[]): void {

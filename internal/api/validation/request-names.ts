@@ -10,8 +10,11 @@ export interface RequestNames {
 /** What other parts of a claim may refer to. */
 export function requestNames(claim: DeviceClaim | undefined): RequestNames {
   const known = new Map<string, Set<string>>();
-  for (const { name = '', firstAvailable = [] } of claim?.requests ?? []) known.set(name, new Set(firstAvailable.map((one) => one.name ?? '')));
-  const why = "must be the name of a request in the claim or the name of a request and a subrequest separated by '/'";
+  for (const { name = '', firstAvailable = [] } of claim?.requests ?? [])
+    known.set(name, new Set(firstAvailable.map((one) => one.name ?? '')));
+  const why =
+    'must be the name of a request in the claim or the name of a request and a subrequest ' +
+    "separated by '/'";
   return {
     check(problems, name, path) {
       const [request = '', alternative, ...more] = name.split('/');
@@ -19,7 +22,8 @@ export function requestNames(claim: DeviceClaim | undefined): RequestNames {
       problems.check(path, request, dns1123Label);
       if (alternative !== undefined) problems.check(path, alternative, dns1123Label);
       const alternatives = known.get(request);
-      if (!alternatives || (alternative !== undefined && !alternatives.has(alternative))) problems.invalid(path, name, why);
+      if (!alternatives || (alternative !== undefined && !alternatives.has(alternative)))
+        problems.invalid(path, name, why);
     },
   };
 }

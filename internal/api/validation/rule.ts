@@ -6,8 +6,8 @@ import type { Problems } from './problems.ts';
 export type UpdateCheck<T> = (problems: Problems, object: T, old: T) => void;
 
 /**
- * What a plain update checks, and in which order: `object` is what a create checks, `metadata` the change of the
- * metadata, `spec` and `change` are the functions of the rule.
+ * What a plain update checks, and in which order: `object` is what a create checks, `metadata` the
+ * change of the metadata, `spec` and `change` are the functions of the rule.
  */
 export type UpdateStep = 'object' | 'metadata' | 'spec' | 'change';
 
@@ -29,6 +29,10 @@ export interface Rule<T = never> {
   anyFinalizer?: boolean;
 }
 
-export function metadataOnly(problems: Problems, meta: ObjectMeta, options: { namespaced: boolean; name: NameCheck }): void {
+export function metadataOnly(
+  problems: Problems,
+  meta: ObjectMeta,
+  options: { namespaced: boolean; name: NameCheck },
+): void {
   checkMetadata(problems, meta, options);
 }

@@ -1,6 +1,11 @@
 import { table } from '../../base/own.ts';
 import type { KubeObject } from '../object.ts';
-import { mutatingBinding, mutatingPolicy, validatingBinding, validatingPolicy } from './admission-policies.ts';
+import {
+  mutatingBinding,
+  mutatingPolicy,
+  validatingBinding,
+  validatingPolicy,
+} from './admission-policies.ts';
 import { apiService } from './api-services.ts';
 import { autoscaler } from './autoscaling.ts';
 import { certificateSigningRequest } from './certificate-requests.ts';
@@ -21,10 +26,25 @@ import { limitRange, resourceQuota } from './quotas.ts';
 import { clusterRole, clusterRoleBinding, role, roleBinding } from './rbac.ts';
 import type { Rule } from './rule.ts';
 import { service } from './services.ts';
-import { csiDriver, csiNode, csiStorageCapacity, storageClass, volumeAttachment, volumeAttributesClass } from './storage.ts';
+import {
+  csiDriver,
+  csiNode,
+  csiStorageCapacity,
+  storageClass,
+  volumeAttachment,
+  volumeAttributesClass,
+} from './storage.ts';
 import { persistentVolume, persistentVolumeClaim } from './volume-records.ts';
 import { webhookConfiguration } from './webhook-configurations.ts';
-import { controllerRevision, daemonSet, deployment, podTemplate, replicaSet, replicationController, statefulSet } from './workloads.ts';
+import {
+  controllerRevision,
+  daemonSet,
+  deployment,
+  podTemplate,
+  replicaSet,
+  replicationController,
+  statefulSet,
+} from './workloads.ts';
 
 /** `group/Kind`, and where versions of one kind are checked differently `group/Kind/version`. */
 const rules: Readonly<Record<string, Rule>> = table({

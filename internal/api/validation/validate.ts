@@ -18,7 +18,8 @@ export interface ValidationInfo {
 const unknownKind: Rule<KubeObject> = { name: pathSegmentName, anyFinalizer: true };
 const customKind: Rule<KubeObject> = { name: dns1123Subdomain, anyFinalizer: true };
 
-const of = (info: ValidationInfo): Rule<KubeObject> => (info.custom ? customKind : (ruleOf(info.group, info.kind, info.version) ?? unknownKind));
+const of = (info: ValidationInfo): Rule<KubeObject> =>
+  info.custom ? customKind : (ruleOf(info.group, info.kind, info.version) ?? unknownKind);
 
 /** All that is wrong with a new object, in the order Kubernetes finds it. */
 export function validateCreate(info: ValidationInfo, object: KubeObject): FieldError[] {
@@ -32,30 +33,57 @@ export function validateCreate(info: ValidationInfo, object: KubeObject): FieldE
 const usualSteps: readonly UpdateStep[] = ['metadata', 'spec', 'change'];
 
 /** All that is wrong with a changed object. `subresource` is '' for the resource itself. */
-export function validateUpdate(info: ValidationInfo, object: KubeObject, old: KubeObject, subresource = ''): FieldError[] {
+export function validateUpdate(
+  info: ValidationInfo,
+  object: KubeObject,
+  old: KubeObject,
+  subresource = '',
+): FieldError[] {
   const problems = new Problems();
   checkShared(problems, info, object);
   checkMetadataUpdate(problems, object.metadata, old.metadata, { anyFinalizer: true });
   const rule = of(info);
   const update = subresource ? rule.subresources?.[subresource] : rule.update;
   if (update) update(problems, object, old);
-  else for (const step of subresource ? (['metadata'] as const) : (rule.updates ?? usualSteps)) checkStep(step, problems, info, rule, object, old);
+  else
+    for (const step of subresource ? (['metadata'] as const) : (rule.updates ?? usualSteps))
+      checkStep(step, problems, info, rule, object, old);
   return problems.list;
 }
 
-function checkStep(step: UpdateStep, problems: Problems, info: ValidationInfo, rule: Rule<KubeObject>, object: KubeObject, old: KubeObject): void {
+function checkStep(
+  step: UpdateStep,
+  problems: Problems,
+  info: ValidationInfo,
+  rule: Rule<KubeObject>,
+  object: KubeObject,
+  old: KubeObject,
+): void {
   if (step === 'object') checkObject(problems, info, rule, object);
   else if (step === 'metadata') checkMetadataUpdate(problems, object.metadata, old.metadata, rule);
   else if (step === 'spec') rule.spec?.(problems, object);
   else rule.change?.(problems, object, old);
 }
 
-function checkObject(problems: Problems, info: ValidationInfo, rule: Rule<KubeObject>, object: KubeObject): void {
+function checkObject(
+  problems: Problems,
+  info: ValidationInfo,
+  rule: Rule<KubeObject>,
+  object: KubeObject,
+): void {
   if (rule.create) return rule.create(problems, object);
-  checkMetadata(problems, object.metadata, { namespaced: info.namespaced, name: rule.name, ...(rule.anyFinalizer ? { anyFinalizer: true } : {}) });
+  checkMetadata(problems, object.metadata, {
+    namespaced: info.namespaced,
+    name: rule.name,
+    ...(rule.anyFinalizer ? { anyFinalizer: true } : {}),
+  });
   rule.spec?.(problems, object);
 }
 
 function checkShared(problems: Problems, info: ValidationInfo, object: KubeObject): void {
-  checkMetadata(problems, object.metadata, { namespaced: info.namespaced, name: pathSegmentName, anyFinalizer: true });
+  checkMetadata(problems, object.metadata, {
+    namespaced: info.namespaced,
+    name: pathSegmentName,
+    anyFinalizer: true,
+  });
 }

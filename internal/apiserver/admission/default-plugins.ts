@@ -10,7 +10,12 @@ import { rbacEscalation } from './rbac-escalation.ts';
 import { resourceQuota } from './resource-quota.ts';
 import { runtimeClass } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
-import { defaultIngressClass, defaultStorageClass, persistentVolumeClaimResize, storageObjectInUseProtection } from './storage.ts';
+import {
+  defaultIngressClass,
+  defaultStorageClass,
+  persistentVolumeClaimResize,
+  storageObjectInUseProtection,
+} from './storage.ts';
 import { policyChecks } from '../policies/checks.ts';
 import { mutatingPolicies } from '../policies/mutating.ts';
 import { policyStatusHook } from '../policies/status.ts';
@@ -22,7 +27,11 @@ import { defaultTolerationSeconds, taintNodesByCondition } from './tolerations.t
 /** The plug-ins that are on, in kube-apiserver's order. Returns how to stop what they started. */
 export async function addDefaultPlugins(server: Server): Promise<() => void> {
   const { core } = server;
-  core.hooks.add('admissionregistration.k8s.io', 'validatingadmissionpolicies', policyStatusHook(server));
+  core.hooks.add(
+    'admissionregistration.k8s.io',
+    'validatingadmissionpolicies',
+    policyStatusHook(server),
+  );
   core.admission.add(
     namespaceLifecycle(core),
     limitRanger(core),
@@ -47,7 +56,9 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     validatingWebhooks(server),
     ...server.lateAdmission,
     resourceQuota(core),
-    ...(server.options.carriedOutElsewhere ? [notCarriedOut(core, server.options.carriedOutElsewhere)] : []),
+    ...(server.options.carriedOutElsewhere
+      ? [notCarriedOut(core, server.options.carriedOutElsewhere)]
+      : []),
   );
   return () => undefined;
 }

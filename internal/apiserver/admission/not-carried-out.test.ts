@@ -6,8 +6,17 @@ let dev: DevServer;
 let told: DevServer;
 beforeAll(async () => {
   dev = await startDevServer({ more: { carriedOutElsewhere: [] } });
-  told = await startDevServer({ more: { carriedOutElsewhere: ['servicelb', 'traefik', 'controllers'] } });
-  for (const [name, provisioner] of [['theirs', 'csi.example.com'], ['ours', 'rancher.io/local-path']]) await send(dev, 'POST', '/apis/storage.k8s.io/v1/storageclasses', { metadata: { name }, provisioner });
+  told = await startDevServer({
+    more: { carriedOutElsewhere: ['servicelb', 'traefik', 'controllers'] },
+  });
+  for (const [name, provisioner] of [
+    ['theirs', 'csi.example.com'],
+    ['ours', 'rancher.io/local-path'],
+  ])
+    await send(dev, 'POST', '/apis/storage.k8s.io/v1/storageclasses', {
+      metadata: { name },
+      provisioner,
+    });
 });
 afterAll(async () => {
   await dev.api.close();
@@ -17,13 +26,26 @@ afterAll(async () => {
 /** The warnings of an answer that must be good. */
 function send(server: DevServer, method: string, path: string, body: object): Promise<string[]> {
   return new Promise((resolve, reject) => {
-    const headers = { authorization: 'Bearer oracle', 'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json' };
-    const out = request(`${server.url}${path}`, { method, ca: server.ca.cert, agent: false, headers }, (answer) => {
-      const lines = answer.rawHeaders.filter((_, i) => i % 2 === 1 && answer.rawHeaders[i - 1]?.toLowerCase() === 'warning');
-      let text = '';
-      answer.on('data', (part: Buffer) => void (text += part.toString()));
-      answer.on('end', () => ((answer.statusCode ?? 500) < 300 ? resolve(lines.map((line) => JSON.parse(line.replace(/^299 - /, '')) as string)) : reject(new Error(text))));
-    });
+    const headers = {
+      authorization: 'Bearer oracle',
+      'content-type': method === 'PATCH' ? 'application/merge-patch+json' : 'application/json',
+    };
+    const out = request(
+      `${server.url}${path}`,
+      { method, ca: server.ca.cert, agent: false, headers },
+      (answer) => {
+        const lines = answer.rawHeaders.filter(
+          (_, i) => i % 2 === 1 && answer.rawHeaders[i - 1]?.toLowerCase() === 'warning',
+        );
+        let text = '';
+        answer.on('data', (part: Buffer) => void (text += part.toString()));
+        answer.on('end', () =>
+          (answer.statusCode ?? 500) < 300
+            ? resolve(lines.map((line) => JSON.parse(line.replace(/^299 - /, '')) as string))
+            : reject(new Error(text)),
+        );
+      },
+    );
     out.on('error', reject);
     out.end(JSON.stringify(body));
   });
@@ -31,20 +53,65 @@ function send(server: DevServer, method: string, path: string, body: object): Pr
 
 const core = '/api/v1/namespaces/default';
 const networking = '/apis/networking.k8s.io/v1/namespaces/default';
-const service = (spec: object): object => ({ metadata: { generateName: 's-' }, spec: { ports: [{ port: 80 }], ...spec } });
-const ingress = (spec: object, annotations = {}): object => ({ metadata: { generateName: 'i-', annotations }, spec: { defaultBackend: { service: { name: 'x', port: { number: 80 } } }, ...spec } });
-const claim = (spec: object): object => ({ metadata: { generateName: 'c-' }, spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec } });
+const service = (spec: object): object => ({
+  metadata: { generateName: 's-' },
+  spec: { ports: [{ port: 80 }], ...spec },
+});
+const ingress = (spec: object, annotations = {}): object => ({
+  metadata: { generateName: 'i-', annotations },
+  spec: { defaultBackend: { service: { name: 'x', port: { number: 80 } } }, ...spec },
+});
+const claim = (spec: object): object => ({
+  metadata: { generateName: 'c-' },
+  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec },
+});
 const policy = { metadata: { generateName: 'p-' }, spec: { podSelector: {} } };
-const autoscaler = { metadata: { generateName: 'h-' }, spec: { maxReplicas: 3, scaleTargetRef: { kind: 'Deployment', name: 'x', apiVersion: 'apps/v1' } } };
+const autoscaler = {
+  metadata: { generateName: 'h-' },
+  spec: {
+    maxReplicas: 3,
+    scaleTargetRef: { kind: 'Deployment', name: 'x', apiVersion: 'apps/v1' },
+  },
+};
 
 const waiting: [what: string, path: string, body: object, warning: RegExp][] = [
-  ['a LoadBalancer', `${core}/services`, service({ type: 'LoadBalancer' }), /nobody gives this Service an address/],
+  [
+    'a LoadBalancer',
+    `${core}/services`,
+    service({ type: 'LoadBalancer' }),
+    /nobody gives this Service an address/,
+  ],
   ['an Ingress of no class', `${networking}/ingresses`, ingress({}), /nobody serves this Ingress/],
-  ['an autoscaler', '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers', autoscaler, /nobody carries out this HorizontalPodAutoscaler/],
-  ['an autoscaler of v1', '/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers', autoscaler, /nobody carries out this HorizontalPodAutoscaler/],
-  ['a claim', `${core}/persistentvolumeclaims`, claim({}), /nobody binds this PersistentVolumeClaim/],
-  ['a claim of our class', `${core}/persistentvolumeclaims`, claim({ storageClassName: 'ours' }), /nobody binds/],
-  ['a claim of a class that is not there', `${core}/persistentvolumeclaims`, claim({ storageClassName: 'gone' }), /nobody binds/],
+  [
+    'an autoscaler',
+    '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers',
+    autoscaler,
+    /nobody carries out this HorizontalPodAutoscaler/,
+  ],
+  [
+    'an autoscaler of v1',
+    '/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers',
+    autoscaler,
+    /nobody carries out this HorizontalPodAutoscaler/,
+  ],
+  [
+    'a claim',
+    `${core}/persistentvolumeclaims`,
+    claim({}),
+    /nobody binds this PersistentVolumeClaim/,
+  ],
+  [
+    'a claim of our class',
+    `${core}/persistentvolumeclaims`,
+    claim({ storageClassName: 'ours' }),
+    /nobody binds/,
+  ],
+  [
+    'a claim of a class that is not there',
+    `${core}/persistentvolumeclaims`,
+    claim({ storageClassName: 'gone' }),
+    /nobody binds/,
+  ],
 ];
 
 describe('what nobody here carries out is told', () => {
@@ -53,8 +120,11 @@ describe('what nobody here carries out is told', () => {
   });
 
   test('when it becomes so, and not again', async () => {
-    expect(await send(dev, 'POST', `${core}/services`, { ...service({}), metadata: { name: 'later' } })).toEqual([]);
-    const patch = (body: object): Promise<string[]> => send(dev, 'PATCH', `${core}/services/later`, body);
+    expect(
+      await send(dev, 'POST', `${core}/services`, { ...service({}), metadata: { name: 'later' } }),
+    ).toEqual([]);
+    const patch = (body: object): Promise<string[]> =>
+      send(dev, 'PATCH', `${core}/services/later`, body);
     expect(await patch({ spec: { type: 'LoadBalancer' } })).toHaveLength(1);
     expect(await patch({ metadata: { labels: { a: 'b' } } })).toEqual([]);
   });
@@ -62,12 +132,24 @@ describe('what nobody here carries out is told', () => {
 
 describe('what somebody else may carry out is not', () => {
   test.each<[string, string, object]>([
-    ['a LoadBalancer of a class', `${core}/services`, service({ type: 'LoadBalancer', loadBalancerClass: 'example.com/lb' })],
+    [
+      'a LoadBalancer of a class',
+      `${core}/services`,
+      service({ type: 'LoadBalancer', loadBalancerClass: 'example.com/lb' }),
+    ],
     ['a NetworkPolicy, which the node enforces', `${networking}/networkpolicies`, policy],
     ['a NodePort', `${core}/services`, service({ type: 'NodePort' })],
     ['an Ingress of a class', `${networking}/ingresses`, ingress({ ingressClassName: 'nginx' })],
-    ['an Ingress of a class of old', `${networking}/ingresses`, ingress({}, { 'kubernetes.io/ingress.class': 'nginx' })],
-    ['a claim of a class with another provisioner', `${core}/persistentvolumeclaims`, claim({ storageClassName: 'theirs' })],
+    [
+      'an Ingress of a class of old',
+      `${networking}/ingresses`,
+      ingress({}, { 'kubernetes.io/ingress.class': 'nginx' }),
+    ],
+    [
+      'a claim of a class with another provisioner',
+      `${core}/persistentvolumeclaims`,
+      claim({ storageClassName: 'theirs' }),
+    ],
     ['a ConfigMap', `${core}/configmaps`, { metadata: { generateName: 'm-' } }],
   ])('%s', async (_what, path, body) => {
     expect(await send(dev, 'POST', path, body)).toEqual([]);

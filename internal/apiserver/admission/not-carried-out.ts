@@ -29,7 +29,9 @@ const rows: Row[] = [
       const { spec } = object as unknown as Service;
       return spec?.type === 'LoadBalancer' && !spec.loadBalancerClass;
     },
-    warning: 'nobody gives this Service an address: skiff has no service load balancer yet; its node ports are open',
+    warning:
+      'nobody gives this Service an address: skiff has no service load balancer yet; its ' +
+      'node ports are open',
   },
   {
     group: 'networking.k8s.io',
@@ -37,9 +39,14 @@ const rows: Row[] = [
     elsewhere: 'traefik',
     waits: (object) => {
       const { spec, metadata } = object as unknown as Ingress;
-      return !spec?.ingressClassName && metadata.annotations?.['kubernetes.io/ingress.class'] === undefined;
+      return (
+        !spec?.ingressClassName &&
+        metadata.annotations?.['kubernetes.io/ingress.class'] === undefined
+      );
     },
-    warning: 'nobody serves this Ingress: skiff has no ingress controller yet, and it names no ingressClassName of another',
+    warning:
+      'nobody serves this Ingress: skiff has no ingress controller yet, and it names no ' +
+      'ingressClassName of another',
   },
   {
     group: 'autoscaling',
@@ -55,20 +62,38 @@ const rows: Row[] = [
     waits: async (object, core) => {
       const { spec } = object as unknown as PersistentVolumeClaim;
       if (!spec.storageClassName) return true;
-      const provisioner = (await lookup<StorageClass>(core, `/registry/storageclasses/${spec.storageClassName}`))?.provisioner;
+      const provisioner = (
+        await lookup<StorageClass>(core, `/registry/storageclasses/${spec.storageClassName}`)
+      )?.provisioner;
       return provisioner === undefined || ownProvisioners.has(provisioner);
     },
-    warning: 'nobody binds this PersistentVolumeClaim: skiff has no storage provisioner and no volume binder yet',
+    warning:
+      'nobody binds this PersistentVolumeClaim: skiff has no storage provisioner and no ' +
+      'volume binder yet',
   },
 ];
 
-/** Warns whoever creates what nobody here carries out (or makes it so by an update), unless somebody else may. Refuses nothing. */
+/**
+ * Warns whoever creates what nobody here carries out (or makes it so by an update), unless somebody
+ * else may. Refuses nothing.
+ */
 export function notCarriedOut(core: Core, elsewhere: readonly string[]): AdmissionPlugin {
-  const active = new Map(rows.filter((row) => !elsewhere.includes(row.elsewhere)).map((row) => [`${row.group}/${row.resource}`, row]));
-  const rowOf = ({ resource }: { resource: { group: string; resource: string } }): Row | undefined => active.get(`${resource.group}/${resource.resource}`);
+  const active = new Map(
+    rows
+      .filter((row) => !elsewhere.includes(row.elsewhere))
+      .map((row) => [`${row.group}/${row.resource}`, row]),
+  );
+  const rowOf = ({
+    resource,
+  }: {
+    resource: { group: string; resource: string };
+  }): Row | undefined => active.get(`${resource.group}/${resource.resource}`);
   return {
     name: 'NotCarriedOut',
-    handles: ({ call, operation }) => (operation === 'CREATE' || operation === 'UPDATE') && call.subresource === '' && rowOf(call) !== undefined,
+    handles: ({ call, operation }) =>
+      (operation === 'CREATE' || operation === 'UPDATE') &&
+      call.subresource === '' &&
+      rowOf(call) !== undefined,
     async validate({ call, object, old }) {
       const row = rowOf(call);
       if (!row || !object || !(await row.waits(object, core))) return;

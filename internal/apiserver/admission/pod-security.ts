@@ -15,13 +15,19 @@ const label = (mode: string): string => `pod-security.kubernetes.io/${mode}`;
 
 /** Kinds that make pods: they get warnings only, where their template is. */
 const templates: Record<string, (object: KubeObject) => unknown> = table({
-  'apps/deployments': (o) => template(o), 'apps/daemonsets': (o) => template(o), 'apps/statefulsets': (o) => template(o), 'apps/replicasets': (o) => template(o),
-  '/replicationcontrollers': (o) => template(o), 'batch/jobs': (o) => template(o),
-  'batch/cronjobs': (o) => template((o['spec'] as { jobTemplate?: KubeObject } | undefined)?.jobTemplate),
+  'apps/deployments': (o) => template(o),
+  'apps/daemonsets': (o) => template(o),
+  'apps/statefulsets': (o) => template(o),
+  'apps/replicasets': (o) => template(o),
+  '/replicationcontrollers': (o) => template(o),
+  'batch/jobs': (o) => template(o),
+  'batch/cronjobs': (o) =>
+    template((o['spec'] as { jobTemplate?: KubeObject } | undefined)?.jobTemplate),
   '/podtemplates': (o) => o['template'],
 });
 
-const template = (object: KubeObject | undefined): unknown => (object?.['spec'] as { template?: unknown } | undefined)?.template;
+const template = (object: KubeObject | undefined): unknown =>
+  (object?.['spec'] as { template?: unknown } | undefined)?.template;
 
 /** The Pod Security Standards, by the namespace's labels (plugin PodSecurity, KEP-2579). */
 export function podSecurity(core: Core): AdmissionPlugin {
@@ -31,49 +37,93 @@ export function podSecurity(core: Core): AdmissionPlugin {
       if (operation !== 'CREATE' && operation !== 'UPDATE') return false;
       const path = `${call.resource.group}/${call.resource.resource}`;
       if (path === '/namespaces') return call.subresource === '';
-      return (path === '/pods' && ['', 'ephemeralcontainers', 'resize'].includes(call.subresource)) || (call.subresource === '' && templates[path] !== undefined);
+      return (
+        (path === '/pods' && ['', 'ephemeralcontainers', 'resize'].includes(call.subresource)) ||
+        (call.subresource === '' && templates[path] !== undefined)
+      );
     },
     async validate(attributes) {
       const { call } = attributes;
       if (call.resource.resource === 'namespaces') return checkNamespace(core, attributes);
-      const labels = (await lookup<Namespace>(core, `/registry/namespaces/${call.namespace}`))?.metadata.labels ?? {};
+      const labels =
+        (await lookup<Namespace>(core, `/registry/namespaces/${call.namespace}`))?.metadata
+          .labels ?? {};
       const enforce = policyOf(labels, 'enforce');
       const audit = policyOf(labels, 'audit');
       const warn = warningOf(labels, enforce);
       const isPod = call.resource.resource === 'pods';
-      const none = audit.level === 'privileged' && warn.level === 'privileged' && labelFaults({ metadata: { labels } } as KubeObject).length === 0;
+      const none =
+        audit.level === 'privileged' &&
+        warn.level === 'privileged' &&
+        labelFaults({ metadata: { labels } } as KubeObject).length === 0;
       if (none && !isPod) return;
-      if (none && enforce.level === 'privileged') return addAnnotation(attributes, label('enforce-policy'), 'privileged:latest');
+      if (none && enforce.level === 'privileged')
+        return addAnnotation(attributes, label('enforce-policy'), 'privileged:latest');
       if (isPod && unchanged(attributes)) return;
-      const pod = (isPod ? attributes.object : templates[`${call.resource.group}/${call.resource.resource}`]?.(attributes.object as KubeObject)) as Pod | undefined;
+      const pod = (
+        isPod
+          ? attributes.object
+          : templates[`${call.resource.group}/${call.resource.resource}`]?.(
+              attributes.object as KubeObject,
+            )
+      ) as Pod | undefined;
       if (!pod?.spec) return;
       annotate(attributes, pod, { labels, enforce: isPod ? enforce : undefined, audit });
       if (isPod) refuseIfBad(attributes, pod, enforce);
       const wrong = violations(pod.metadata, pod.spec, warn.level, warn.minor);
-      if (wrong.length) call.warnings.push(`would violate PodSecurity "${warn.level}:${warn.version}": ${wrong.map(text).join(', ')}`);
+      if (wrong.length)
+        call.warnings.push(
+          `would violate PodSecurity "${warn.level}:${warn.version}": ` +
+            `${wrong.map(text).join(', ')}`,
+        );
     },
   };
 }
 
-const text = (one: { reason: string; detail: string }): string => (one.detail ? `${one.reason} (${one.detail})` : one.reason);
+const text = (one: { reason: string; detail: string }): string =>
+  one.detail ? `${one.reason} (${one.detail})` : one.reason;
 
 /** What the audit's event is to know of it. */
-function annotate(attributes: Attributes, pod: Pod, { labels, enforce, audit }: { labels: Record<string, string>; enforce: Policy | undefined; audit: Policy }): void {
+function annotate(
+  attributes: Attributes,
+  pod: Pod,
+  {
+    labels,
+    enforce,
+    audit,
+  }: { labels: Record<string, string>; enforce: Policy | undefined; audit: Policy },
+): void {
   if (!attributes.call.audit) return;
   const faults = labelFaults({ metadata: { labels } } as KubeObject);
-  if (faults.length) addAnnotation(attributes, label('error'), `Failed to parse policy: ${aggregate(faults.map(faultText))}`);
-  if (enforce) addAnnotation(attributes, label('enforce-policy'), `${enforce.level}:${enforce.version}`);
+  if (faults.length)
+    addAnnotation(
+      attributes,
+      label('error'),
+      `Failed to parse policy: ${aggregate(faults.map(faultText))}`,
+    );
+  if (enforce)
+    addAnnotation(attributes, label('enforce-policy'), `${enforce.level}:${enforce.version}`);
   const wrong = violations(pod.metadata, pod.spec, audit.level, audit.minor);
-  if (wrong.length) addAnnotation(attributes, label('audit-violations'), `would violate PodSecurity "${audit.level}:${audit.version}": ${wrong.map(text).join(', ')}`);
+  if (wrong.length)
+    addAnnotation(
+      attributes,
+      label('audit-violations'),
+      `would violate PodSecurity "${audit.level}:${audit.version}": ${wrong.map(text).join(', ')}`,
+    );
 }
 
-const aggregate = (texts: string[]): string => (texts.length === 1 ? texts[0] ?? '' : `[${texts.join(', ')}]`);
-const faultText = ({ field, value, detail }: FieldError): string => `${field}: Invalid value: ${JSON.stringify(value)}: ${detail}`;
+const aggregate = (texts: string[]): string =>
+  texts.length === 1 ? (texts[0] ?? '') : `[${texts.join(', ')}]`;
+const faultText = ({ field, value, detail }: FieldError): string =>
+  `${field}: Invalid value: ${JSON.stringify(value)}: ${detail}`;
 
 function refuseIfBad(attributes: Attributes, pod: Pod, { level, version, minor }: Policy): void {
   const wrong = violations(pod.metadata, pod.spec, level, minor);
   if (wrong.length === 0) return;
-  throw refusal(attributes, `violates PodSecurity "${level}:${version}": ${wrong.map(text).join(', ')}`);
+  throw refusal(
+    attributes,
+    `violates PodSecurity "${level}:${version}": ${wrong.map(text).join(', ')}`,
+  );
 }
 
 interface Policy {
@@ -85,18 +135,27 @@ interface Policy {
 const levels: readonly string[] = ['privileged', 'baseline', 'restricted'];
 const versionForm = /^v1\.(0|[1-9]\d*)$/;
 
-/** A label that says no level: what is enforced is then the strictest, of what is only told nothing. */
+/**
+ * A label that says no level: what is enforced is then the strictest, of what is only told nothing.
+ */
 function policyOf(labels: Record<string, string>, mode: 'enforce' | 'audit' | 'warn'): Policy {
   const asked = labels[label(mode)] ?? 'privileged';
-  const level = (levels.includes(asked) ? asked : mode === 'enforce' ? 'restricted' : 'privileged') as Level;
+  const level = (
+    levels.includes(asked) ? asked : mode === 'enforce' ? 'restricted' : 'privileged'
+  ) as Level;
   const minor = versionForm.exec(labels[label(`${mode}-version`)] ?? '')?.[1];
-  return { level, version: minor === undefined ? 'latest' : `v1.${minor}`, minor: minor === undefined ? Infinity : Number(minor) };
+  return {
+    level,
+    version: minor === undefined ? 'latest' : `v1.${minor}`,
+    minor: minor === undefined ? Infinity : Number(minor),
+  };
 }
 
 /** Who enforces a level and says nothing of warnings is warned by it. */
 function warningOf(labels: Record<string, string>, enforce: Policy): Policy {
   const warn = policyOf(labels, 'warn');
-  if (Object.hasOwn(labels, label('warn')) || !levels.includes(labels[label('enforce')] ?? '')) return warn;
+  if (Object.hasOwn(labels, label('warn')) || !levels.includes(labels[label('enforce')] ?? ''))
+    return warn;
   return Object.hasOwn(labels, label('warn-version')) ? { ...warn, level: enforce.level } : enforce;
 }
 
@@ -107,10 +166,15 @@ function labelFaults(namespace: KubeObject | undefined): FieldError[] {
     const faults: FieldError[] = [];
     const check = (key: string, good: (value: string) => boolean, detail: string): void => {
       const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
-      if (value !== undefined && !good(value)) faults.push({ type: 'FieldValueInvalid', field: `metadata.labels[${key}]`, value, detail });
+      if (value !== undefined && !good(value))
+        faults.push({ type: 'FieldValueInvalid', field: `metadata.labels[${key}]`, value, detail });
     };
     check(label(mode), (value) => levels.includes(value), `must be one of ${levels.join(', ')}`);
-    check(label(`${mode}-version`), (value) => value === 'latest' || versionForm.test(value), 'must be "latest" or "v1.x"');
+    check(
+      label(`${mode}-version`),
+      (value) => value === 'latest' || versionForm.test(value),
+      'must be "latest" or "v1.x"',
+    );
     return faults;
   });
 }
@@ -119,48 +183,90 @@ function labelFaults(namespace: KubeObject | undefined): FieldError[] {
 const maxPodsChecked = 3000;
 const maxCheckMs = 1000;
 
-/** A wrong label is refused when it is set; a namespace that has one already may still be changed. */
-async function checkNamespace(core: Core, { call, operation, object, old }: Attributes): Promise<void> {
+/**
+ * A wrong label is refused when it is set; a namespace that has one already may still be changed.
+ */
+async function checkNamespace(
+  core: Core,
+  { call, operation, object, old }: Attributes,
+): Promise<void> {
   const faults = labelFaults(object);
-  if (faults.length && JSON.stringify(faults) !== JSON.stringify(labelFaults(old))) throw invalid({ group: '', kind: 'Namespace' }, call.name, faults);
+  if (faults.length && JSON.stringify(faults) !== JSON.stringify(labelFaults(old)))
+    throw invalid({ group: '', kind: 'Namespace' }, call.name, faults);
   if (operation !== 'UPDATE') return;
-  const [now, before] = [object, old].map((one) => policyOf(one?.metadata.labels ?? {}, 'enforce')) as [Policy, Policy];
+  const [now, before] = [object, old].map((one) =>
+    policyOf(one?.metadata.labels ?? {}, 'enforce'),
+  ) as [Policy, Policy];
   const relaxed = levels.indexOf(now.level) <= levels.indexOf(before.level);
   if (now.level === 'privileged' || (relaxed && now.version === before.version)) return;
   call.warnings.push(...(await podWarnings(core, call.name, now)));
 }
 
-/** What a new standard has against the pods that are there; nothing happens to them (EvaluatePodsInNamespace). */
-async function podWarnings(core: Core, namespace: string, { level, version, minor }: Policy): Promise<string[]> {
+/**
+ * What a new standard has against the pods that are there; nothing happens to them
+ * (EvaluatePodsInNamespace).
+ */
+async function podWarnings(
+  core: Core,
+  namespace: string,
+  { level, version, minor }: Policy,
+): Promise<string[]> {
   const key = keyOf(`/registry/pods/${namespace}/`);
-  const { kvs, count } = await core.store.range({ key, end: prefixEnd(key), limit: maxPodsChecked });
+  const { kvs, count } = await core.store.range({
+    key,
+    end: prefixEnd(key),
+    limit: maxPodsChecked,
+  });
   const until = core.clock.monotonicMs() + maxCheckMs;
   const found = new Map<string, { first: string; pods: number }>();
   let checked = 0;
   for (; checked < kvs.length && core.clock.monotonicMs() < until; checked++) {
     const { metadata, spec } = objectOf(kvs[checked] as KeyValue) as unknown as Pod;
-    const reasons = violations(metadata, spec, level, minor).map((one) => one.reason).join(', ');
+    const reasons = violations(metadata, spec, level, minor)
+      .map((one) => one.reason)
+      .join(', ');
     if (!reasons) continue;
     // Names come in their order: the first that has it is the one that is told.
     const seen = found.get(reasons);
     if (seen) seen.pods++;
     else found.set(reasons, { first: metadata.name ?? '', pods: 1 });
   }
-  const others = (more: number): string => (more === 0 ? '' : ` (and ${more} other pod${more === 1 ? '' : 's'})`);
+  const others = (more: number): string =>
+    more === 0 ? '' : ` (and ${more} other pod${more === 1 ? '' : 's'})`;
   return [
-    ...(checked < count ? [`new PodSecurity enforce level only checked against the first ${checked} of ${count} existing pods`] : []),
-    ...(found.size > 0 ? [`existing pods in namespace "${namespace}" violate the new PodSecurity enforce level "${level}:${version}"`] : []),
-    ...[...found].map(([reasons, { first, pods }]) => `${first}${others(pods - 1)}: ${reasons}`).sort(),
+    ...(checked < count
+      ? [
+          `new PodSecurity enforce level only checked against the first ${checked} of ` +
+            `${count} existing pods`,
+        ]
+      : []),
+    ...(found.size > 0
+      ? [
+          `existing pods in namespace "${namespace}" violate the new PodSecurity enforce ` +
+            `level "${level}:${version}"`,
+        ]
+      : []),
+    ...[...found]
+      .map(([reasons, { first, pods }]) => `${first}${others(pods - 1)}: ${reasons}`)
+      .sort(),
   ];
 }
 
 /** Profiles that are still named in annotations. */
-const profiles = (o: KubeObject | undefined): [string, string][] => Object.entries(o?.metadata.annotations ?? {}).filter(([key]) => key.includes('apparmor') || key.includes('seccomp'));
+const profiles = (o: KubeObject | undefined): [string, string][] =>
+  Object.entries(o?.metadata.annotations ?? {}).filter(
+    ([key]) => key.includes('apparmor') || key.includes('seccomp'),
+  );
 
 /** Updates that change nothing a standard looks at pass. */
 function unchanged({ operation, object, old, call }: Attributes): boolean {
   if (operation !== 'UPDATE' || call.subresource === 'ephemeralcontainers') return false;
-  const spec = (o: KubeObject | undefined): PodSpec | undefined => o?.['spec'] as PodSpec | undefined;
-  const relevant = (o: KubeObject | undefined): string => JSON.stringify([{ ...spec(o), tolerations: undefined, activeDeadlineSeconds: undefined }, profiles(o)]);
+  const spec = (o: KubeObject | undefined): PodSpec | undefined =>
+    o?.['spec'] as PodSpec | undefined;
+  const relevant = (o: KubeObject | undefined): string =>
+    JSON.stringify([
+      { ...spec(o), tolerations: undefined, activeDeadlineSeconds: undefined },
+      profiles(o),
+    ]);
   return relevant(object) === relevant(old);
 }

@@ -17,9 +17,17 @@ const max = (into: Totals, other: Totals): Totals => {
 };
 
 const of = (container: Container, part: 'requests' | 'limits'): Totals =>
-  new Map(Object.entries(container.resources?.[part] ?? {}).map(([name, text]) => [name, quantityOf(text)]));
+  new Map(
+    Object.entries(container.resources?.[part] ?? {}).map(([name, text]) => [
+      name,
+      quantityOf(text),
+    ]),
+  );
 
-/** What a pod asks for in exact quantities: containers and sidecars together, or its largest init step; plus overhead. */
+/**
+ * What a pod asks for in exact quantities: containers and sidecars together, or its largest init
+ * step; plus overhead.
+ */
 export function podTotals(spec: PodSpec, part: 'requests' | 'limits', overhead = true): Totals {
   const total: Totals = new Map();
   for (const container of spec.containers) add(total, of(container, part));
@@ -34,7 +42,10 @@ export function podTotals(spec: PodSpec, part: 'requests' | 'limits', overhead =
     } else max(init, add(new Map(sidecars), own));
   }
   max(total, init);
-  for (const [name, text] of Object.entries(spec.resources?.[part] ?? {})) total.set(name, quantityOf(text));
-  if (overhead) for (const [name, text] of Object.entries(spec.overhead ?? {})) if (part === 'requests' || total.has(name)) add(total, new Map([[name, quantityOf(text)]]));
+  for (const [name, text] of Object.entries(spec.resources?.[part] ?? {}))
+    total.set(name, quantityOf(text));
+  if (overhead)
+    for (const [name, text] of Object.entries(spec.overhead ?? {}))
+      if (part === 'requests' || total.has(name)) add(total, new Map([[name, quantityOf(text)]]));
   return total;
 }

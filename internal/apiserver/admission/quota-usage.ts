@@ -1,5 +1,10 @@
 import { table } from '../../base/own.ts';
-import type { PersistentVolumeClaim, Pod, ResourceQuota, Service } from '../../api/generated/types/core-v1.ts';
+import type {
+  PersistentVolumeClaim,
+  Pod,
+  ResourceQuota,
+  Service,
+} from '../../api/generated/types/core-v1.ts';
 import type { ResourceClaim } from '../../api/generated/types/resource-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { Quantity, quantityOf } from '../../api/quantity.ts';
@@ -9,8 +14,13 @@ const one = Quantity.of(1);
 
 /** Old names of counts that quotas still use. */
 const plainCounts: Record<string, string> = table({
-  pods: 'pods', services: 'services', replicationcontrollers: 'replicationcontrollers', resourcequotas: 'resourcequotas',
-  secrets: 'secrets', configmaps: 'configmaps', persistentvolumeclaims: 'persistentvolumeclaims',
+  pods: 'pods',
+  services: 'services',
+  replicationcontrollers: 'replicationcontrollers',
+  resourcequotas: 'resourcequotas',
+  secrets: 'secrets',
+  configmaps: 'configmaps',
+  persistentvolumeclaims: 'persistentvolumeclaims',
 });
 
 /** What an object costs of each quota resource (pkg/quota evaluators). */
@@ -24,7 +34,8 @@ export function usageOf(resource: { group: string; resource: string }, object: K
   if (resource.group !== '') return usage;
   if (resource.resource === 'pods') return podUsage(object as unknown as Pod, usage);
   if (resource.resource === 'services') return serviceUsage(object as unknown as Service, usage);
-  if (resource.resource === 'persistentvolumeclaims') return claimUsage(object as unknown as PersistentVolumeClaim, usage);
+  if (resource.resource === 'persistentvolumeclaims')
+    return claimUsage(object as unknown as PersistentVolumeClaim, usage);
   return usage;
 }
 
@@ -35,11 +46,14 @@ function podUsage(pod: Pod, usage: Totals): Totals {
     return usage;
   }
   for (const [name, quantity] of podTotals(pod.spec, 'requests')) {
-    if (name === 'cpu' || name === 'memory' || name === 'ephemeral-storage') usage.set(name, quantity);
+    if (name === 'cpu' || name === 'memory' || name === 'ephemeral-storage')
+      usage.set(name, quantity);
     usage.set(`requests.${name}`, quantity);
     if (name.startsWith('hugepages-')) usage.set(name, quantity);
   }
-  for (const [name, quantity] of podTotals(pod.spec, 'limits')) if (['cpu', 'memory', 'ephemeral-storage'].includes(name)) usage.set(`limits.${name}`, quantity);
+  for (const [name, quantity] of podTotals(pod.spec, 'limits'))
+    if (['cpu', 'memory', 'ephemeral-storage'].includes(name))
+      usage.set(`limits.${name}`, quantity);
   return usage;
 }
 
@@ -54,7 +68,10 @@ function serviceUsage(service: Service, usage: Totals): Totals {
   if (type === 'NodePort') usage.set('services.nodeports', Quantity.of(ports.length));
   if (type === 'LoadBalancer') {
     usage.set('services.loadbalancers', one);
-    usage.set('services.nodeports', Quantity.of(allocates ? ports.length : ports.filter((port) => port.nodePort).length));
+    usage.set(
+      'services.nodeports',
+      Quantity.of(allocates ? ports.length : ports.filter((port) => port.nodePort).length),
+    );
   }
   return usage;
 }
@@ -63,7 +80,9 @@ function claimUsage(claim: PersistentVolumeClaim, usage: Totals): Totals {
   const asked = quantityOf(claim.spec.resources?.requests?.['storage']);
   const allocated = quantityOf(claim.status?.allocatedResources?.['storage']);
   const size = Quantity.of((allocated.cmp(asked) > 0 ? allocated : asked).value(), asked.format);
-  const storageClass = claim.spec.storageClassName ?? claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'];
+  const storageClass =
+    claim.spec.storageClassName ??
+    claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'];
   usage.set('requests.storage', size);
   if (storageClass) {
     usage.set(`${storageClass}.storageclass.storage.k8s.io/requests.storage`, size);
@@ -72,7 +91,8 @@ function claimUsage(claim: PersistentVolumeClaim, usage: Totals): Totals {
   return usage;
 }
 
-const isDeviceClaim = ({ group, resource }: { group: string; resource: string }): boolean => group === 'resource.k8s.io' && resource === 'resourceclaims';
+const isDeviceClaim = ({ group, resource }: { group: string; resource: string }): boolean =>
+  group === 'resource.k8s.io' && resource === 'resourceclaims';
 
 /** What a request for all devices of a class counts: as many as can be allocated. */
 const mostDevices = 32;
@@ -81,8 +101,17 @@ const mostDevices = 32;
 function deviceUsage(claim: ResourceClaim, usage: Totals): Totals {
   for (const { exactly, firstAvailable = [] } of claim.spec?.devices?.requests ?? []) {
     const worst = new Map<string, number>();
-    for (const { deviceClassName, allocationMode, count } of firstAvailable.length > 0 ? firstAvailable : exactly ? [exactly] : []) {
-      const devices = allocationMode === 'All' ? mostDevices : allocationMode === 'ExactCount' ? Number(count ?? 0) : 0;
+    for (const { deviceClassName, allocationMode, count } of firstAvailable.length > 0
+      ? firstAvailable
+      : exactly
+        ? [exactly]
+        : []) {
+      const devices =
+        allocationMode === 'All'
+          ? mostDevices
+          : allocationMode === 'ExactCount'
+            ? Number(count ?? 0)
+            : 0;
       worst.set(deviceClassName ?? '', Math.max(devices, worst.get(deviceClassName ?? '') ?? 0));
     }
     for (const [name, devices] of worst) {
@@ -94,19 +123,45 @@ function deviceUsage(claim: ResourceClaim, usage: Totals): Totals {
 }
 
 /** Whether a quota looks at this object at all. */
-export function quotaCovers(quota: ResourceQuota, resource: { group: string; resource: string }, object: KubeObject): boolean {
+export function quotaCovers(
+  quota: ResourceQuota,
+  resource: { group: string; resource: string },
+  object: KubeObject,
+): boolean {
   const { scopes = [], scopeSelector } = quota.spec ?? {};
-  const terms = [...scopes.map((scopeName) => ({ scopeName, operator: 'Exists', values: [] as string[] })), ...(scopeSelector?.matchExpressions ?? [])];
+  const terms = [
+    ...scopes.map((scopeName) => ({ scopeName, operator: 'Exists', values: [] as string[] })),
+    ...(scopeSelector?.matchExpressions ?? []),
+  ];
   if (terms.length === 0) return true;
-  if (resource.group === '' && resource.resource === 'persistentvolumeclaims') return terms.every((term) => claimInScope(object as unknown as PersistentVolumeClaim, term.scopeName, term.operator, term.values ?? []));
+  if (resource.group === '' && resource.resource === 'persistentvolumeclaims')
+    return terms.every((term) =>
+      claimInScope(
+        object as unknown as PersistentVolumeClaim,
+        term.scopeName,
+        term.operator,
+        term.values ?? [],
+      ),
+    );
   if (resource.group !== '' || resource.resource !== 'pods') return false;
-  return terms.every((term) => podInScope(object as unknown as Pod, term.scopeName, term.operator, term.values ?? []));
+  return terms.every((term) =>
+    podInScope(object as unknown as Pod, term.scopeName, term.operator, term.values ?? []),
+  );
 }
 
 /** A claim has the class it asks for, the one it still has, and the one it is on its way to. */
-function claimInScope({ spec, status }: PersistentVolumeClaim, scope: string, operator: string, values: readonly string[]): boolean {
+function claimInScope(
+  { spec, status }: PersistentVolumeClaim,
+  scope: string,
+  operator: string,
+  values: readonly string[],
+): boolean {
   if (scope !== 'VolumeAttributesClass') return false;
-  const names = [spec.volumeAttributesClassName, status?.currentVolumeAttributesClassName, status?.modifyVolumeStatus?.targetVolumeAttributesClassName].filter(Boolean) as string[];
+  const names = [
+    spec.volumeAttributesClassName,
+    status?.currentVolumeAttributesClassName,
+    status?.modifyVolumeStatus?.targetVolumeAttributesClassName,
+  ].filter(Boolean) as string[];
   if (operator === 'Exists') return names.length > 0;
   if (operator === 'DoesNotExist') return names.length === 0;
   if (operator === 'In') return names.some((name) => values.includes(name));
@@ -116,9 +171,15 @@ function claimInScope({ spec, status }: PersistentVolumeClaim, scope: string, op
 function podInScope(pod: Pod, scope: string, operator: string, values: readonly string[]): boolean {
   switch (scope) {
     case 'Terminating':
-      return pod.spec.activeDeadlineSeconds !== undefined && pod.spec.activeDeadlineSeconds !== null && pod.spec.activeDeadlineSeconds >= 0;
+      return (
+        pod.spec.activeDeadlineSeconds !== undefined &&
+        pod.spec.activeDeadlineSeconds !== null &&
+        pod.spec.activeDeadlineSeconds >= 0
+      );
     case 'NotTerminating':
-      return pod.spec.activeDeadlineSeconds === undefined || pod.spec.activeDeadlineSeconds === null;
+      return (
+        pod.spec.activeDeadlineSeconds === undefined || pod.spec.activeDeadlineSeconds === null
+      );
     case 'BestEffort':
       return isBestEffort(pod);
     case 'NotBestEffort':
@@ -137,16 +198,25 @@ function podInScope(pod: Pod, scope: string, operator: string, values: readonly 
 }
 
 export function isBestEffort(pod: Pod): boolean {
-  const named = (list: Record<string, string> | undefined): boolean => Object.entries(list ?? {}).some(([name, text]) => (name === 'cpu' || name === 'memory') && !quantityOf(text).isZero());
+  const named = (list: Record<string, string> | undefined): boolean =>
+    Object.entries(list ?? {}).some(
+      ([name, text]) => (name === 'cpu' || name === 'memory') && !quantityOf(text).isZero(),
+    );
   if (named(pod.spec.resources?.requests) || named(pod.spec.resources?.limits)) return false;
-  return ![...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some((container) => named(container.resources?.requests) || named(container.resources?.limits));
+  return ![...pod.spec.containers, ...(pod.spec.initContainers ?? [])].some(
+    (container) => named(container.resources?.requests) || named(container.resources?.limits),
+  );
 }
 
 function crossesNamespaces(pod: Pod): boolean {
   const { podAffinity, podAntiAffinity } = pod.spec.affinity ?? {};
   const terms = [podAffinity, podAntiAffinity].flatMap((affinity) => [
     ...(affinity?.requiredDuringSchedulingIgnoredDuringExecution ?? []),
-    ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((weighted) => weighted.podAffinityTerm),
+    ...(affinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
+      (weighted) => weighted.podAffinityTerm,
+    ),
   ]);
-  return terms.some((term) => (term.namespaces?.length ?? 0) > 0 || term.namespaceSelector !== undefined);
+  return terms.some(
+    (term) => (term.namespaces?.length ?? 0) > 0 || term.namespaceSelector !== undefined,
+  );
 }

@@ -10,33 +10,76 @@ import type { AdmissionPlugin, Attributes } from './chain.ts';
 
 const group = 'rbac.authorization.k8s.io';
 
-/** Nobody hands out more than he holds, unless he may `escalate` or `bind` (registry/rbac policybased storage). */
+/**
+ * Nobody hands out more than he holds, unless he may `escalate` or `bind` (registry/rbac
+ * policybased storage).
+ */
 export function rbacEscalation(server: Server): AdmissionPlugin {
   return {
     name: 'RBACEscalation',
-    handles: ({ call, operation }) => call.resource.group === group && call.subresource === '' && (operation === 'CREATE' || operation === 'UPDATE') && !call.user.groups.includes('system:masters'),
-    // As upstream's storage does: when every plug-in that may change the object has, and before it is validated.
+    handles: ({ call, operation }) =>
+      call.resource.group === group &&
+      call.subresource === '' &&
+      (operation === 'CREATE' || operation === 'UPDATE') &&
+      !call.user.groups.includes('system:masters'),
+    // As upstream's storage does: when every plug-in that may change the object has, and before it
+    // is validated.
     admit(attributes) {
       const { resource } = attributes.call.resource;
-      return resource === 'roles' || resource === 'clusterroles' ? checkRole(server, attributes) : checkBinding(server, attributes);
+      return resource === 'roles' || resource === 'clusterroles'
+        ? checkRole(server, attributes)
+        : checkBinding(server, attributes);
     },
   };
 }
 
-async function allowed(server: Server, attributes: Attributes, verb: string, resource: string, name: string): Promise<boolean> {
-  return (await server.authorize({ user: attributes.call.user, verb, group, version: '*', resource, namespace: attributes.call.namespace, name })).allowed;
+async function allowed(
+  server: Server,
+  attributes: Attributes,
+  verb: string,
+  resource: string,
+  name: string,
+): Promise<boolean> {
+  return (
+    await server.authorize({
+      user: attributes.call.user,
+      verb,
+      group,
+      version: '*',
+      resource,
+      namespace: attributes.call.namespace,
+      name,
+    })
+  ).allowed;
 }
 
-/** What the garbage collector changes so that an object may go; everything else of a role grants something, its labels too. */
-const collectorFields = ['ownerReferences', 'finalizers', 'managedFields', 'resourceVersion', 'generation'];
+/**
+ * What the garbage collector changes so that an object may go; everything else of a role grants
+ * something, its labels too.
+ */
+const collectorFields = [
+  'ownerReferences',
+  'finalizers',
+  'managedFields',
+  'resourceVersion',
+  'generation',
+];
 
 function onlyForCollector({ object, old }: Attributes): boolean {
   if (!object || !old) return false;
-  const rest = (one: KubeObject): KubeObject => ({ ...one, metadata: Object.fromEntries(Object.entries(one.metadata).filter(([key]) => !collectorFields.includes(key))) as KubeObject['metadata'] });
+  const rest = (one: KubeObject): KubeObject => ({
+    ...one,
+    metadata: Object.fromEntries(
+      Object.entries(one.metadata).filter(([key]) => !collectorFields.includes(key)),
+    ) as KubeObject['metadata'],
+  });
   return jsonEqual(rest(object), rest(old));
 }
 
-const everything: PolicyRule[] = [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }];
+const everything: PolicyRule[] = [
+  { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+  { verbs: ['*'], nonResourceURLs: ['*'] },
+];
 
 /** Checked whatever changes: a label decides what other roles gather from this one. */
 async function checkRole(server: Server, attributes: Attributes): Promise<void> {
@@ -44,13 +87,31 @@ async function checkRole(server: Server, attributes: Attributes): Promise<void> 
   const role = object as unknown as ClusterRole;
   const before = old as unknown as ClusterRole | undefined;
   // Who creates names nothing yet: a right to escalate some roles is none to make them.
-  if ((await allowed(server, attributes, 'escalate', call.resource.resource, before ? call.name : '')) || onlyForCollector(attributes)) return;
+  if (
+    (await allowed(
+      server,
+      attributes,
+      'escalate',
+      call.resource.resource,
+      before ? call.name : '',
+    )) ||
+    onlyForCollector(attributes)
+  )
+    return;
   refuseUnlessCovered(server, attributes, role.rules ?? []);
   if (!role.aggregationRule && !before?.aggregationRule) return;
-  if (uncovered(server.rbac.heldRules(call.user, ''), everything).length) throw forbidden({ group, resource: call.resource.resource }, nameIn(attributes), 'must have cluster-admin privileges to use the aggregationRule');
+  if (uncovered(server.rbac.heldRules(call.user, ''), everything).length)
+    throw forbidden(
+      { group, resource: call.resource.resource },
+      nameIn(attributes),
+      'must have cluster-admin privileges to use the aggregationRule',
+    );
 }
 
-const roleKinds: Readonly<Record<string, string>> = table({ Role: 'roles', ClusterRole: 'clusterroles' });
+const roleKinds: Readonly<Record<string, string>> = table({
+  Role: 'roles',
+  ClusterRole: 'clusterroles',
+});
 
 async function checkBinding(server: Server, attributes: Attributes): Promise<void> {
   const { call, object } = attributes;
@@ -66,13 +127,21 @@ async function checkBinding(server: Server, attributes: Attributes): Promise<voi
 }
 
 /** The name that was asked for. */
-const nameIn = ({ object, generatedName }: Attributes): string => (generatedName ? '' : (object?.metadata.name ?? ''));
+const nameIn = ({ object, generatedName }: Attributes): string =>
+  generatedName ? '' : (object?.metadata.name ?? '');
 
-function refuseUnlessCovered(server: Server, attributes: Attributes, rules: readonly PolicyRule[]): void {
+function refuseUnlessCovered(
+  server: Server,
+  attributes: Attributes,
+  rules: readonly PolicyRule[],
+): void {
   const { call } = attributes;
   const missing = uncovered(server.rbac.heldRules(call.user, call.namespace), rules);
   if (missing.length === 0) return;
   const lines = compact(missing).map(ruleText).sort().join('\n');
-  const why = `user ${JSON.stringify(call.user.name)} (groups=[${call.user.groups.map((one) => JSON.stringify(one)).join(' ')}]) is attempting to grant RBAC permissions not currently held:\n${lines}`;
+  const why =
+    `user ${JSON.stringify(call.user.name)} ` +
+    `(groups=[${call.user.groups.map((one) => JSON.stringify(one)).join(' ')}]) is attempting ` +
+    `to grant RBAC permissions not currently held:\n${lines}`;
   throw forbidden({ group, resource: call.resource.resource }, nameIn(attributes), why);
 }

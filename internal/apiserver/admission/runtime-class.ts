@@ -27,7 +27,10 @@ export function runtimeClass(core: Core): AdmissionPlugin {
       if (!found) return;
       if (found.overhead?.podFixed) {
         if (pod.spec.overhead && !sameList(pod.spec.overhead, found.overhead.podFixed)) {
-          throw refusal(attributes, 'pod rejected: Pod\'s Overhead doesn\'t match RuntimeClass\'s defined Overhead');
+          throw refusal(
+            attributes,
+            "pod rejected: Pod's Overhead doesn't match RuntimeClass's defined Overhead",
+          );
         }
         pod.spec.overhead = deepCopy(found.overhead.podFixed);
       }
@@ -36,14 +39,22 @@ export function runtimeClass(core: Core): AdmissionPlugin {
     async validate(attributes) {
       const pod = attributes.object as unknown as Pod;
       const found = await classOf(attributes);
-      const why = !found && pod.spec.overhead ? 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead' : undefined;
+      const why =
+        !found && pod.spec.overhead
+          ? 'pod rejected: Pod Overhead set without corresponding RuntimeClass defined Overhead'
+          : undefined;
       if (why) throw refusal(attributes, why);
     },
   };
 }
 
 function sameList(a: Record<string, string>, b: Record<string, string>): boolean {
-  const text = (list: Record<string, string>): string => JSON.stringify(Object.entries(list).map(([k, v]) => [k, canonicalQuantity(v)]).sort());
+  const text = (list: Record<string, string>): string =>
+    JSON.stringify(
+      Object.entries(list)
+        .map(([k, v]) => [k, canonicalQuantity(v)])
+        .sort(),
+    );
   return text(a) === text(b);
 }
 
@@ -54,11 +65,17 @@ function addScheduling(attributes: Attributes, runtime: RuntimeClass): void {
   for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {
     const have = own(pod.spec.nodeSelector, key);
     if (have !== undefined && have !== value) {
-      throw refusal(attributes, `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; pod.spec.nodeSelector[${key}] = ${have}`);
+      throw refusal(
+        attributes,
+        `conflict: runtimeClass.scheduling.nodeSelector[${key}] = ${value}; ` +
+          `pod.spec.nodeSelector[${key}] = ${have}`,
+      );
     }
     pod.spec.nodeSelector = { ...pod.spec.nodeSelector, [key]: value };
   }
   const have = pod.spec.tolerations ?? [];
-  const more = (scheduling.tolerations ?? []).filter((one) => !have.some((other) => JSON.stringify(other) === JSON.stringify(one)));
+  const more = (scheduling.tolerations ?? []).filter(
+    (one) => !have.some((other) => JSON.stringify(other) === JSON.stringify(one)),
+  );
   if (more.length) pod.spec.tolerations = [...have, ...deepCopy(more)];
 }

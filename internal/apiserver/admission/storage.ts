@@ -9,11 +9,20 @@ import { lookup, lookupAll } from './lookup.ts';
 import { on } from './on.ts';
 import { refusal } from './refusal.ts';
 
-const isDefault = (object: { metadata: { annotations?: Record<string, string> } }, ...keys: string[]): boolean => keys.some((key) => object.metadata.annotations?.[key] === 'true');
+const isDefault = (
+  object: { metadata: { annotations?: Record<string, string> } },
+  ...keys: string[]
+): boolean => keys.some((key) => object.metadata.annotations?.[key] === 'true');
 
 /** Newest first, then by name: which of several defaults counts. */
-function newest<T extends { metadata: { name?: string; creationTimestamp?: string } }>(list: T[]): T | undefined {
-  return list.sort((a, b) => (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? '') || (a.metadata.name ?? '').localeCompare(b.metadata.name ?? ''))[0];
+function newest<T extends { metadata: { name?: string; creationTimestamp?: string } }>(
+  list: T[],
+): T | undefined {
+  return list.sort(
+    (a, b) =>
+      (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? '') ||
+      (a.metadata.name ?? '').localeCompare(b.metadata.name ?? ''),
+  )[0];
 }
 
 /** Claims without a class get the default one (plugin DefaultStorageClass). */
@@ -23,24 +32,45 @@ export function defaultStorageClass(core: Core): AdmissionPlugin {
     handles: on('', 'persistentvolumeclaims', ['CREATE']),
     async admit({ object }) {
       const claim = object as unknown as PersistentVolumeClaim;
-      if (claim.spec.storageClassName !== undefined || claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] !== undefined) return;
+      if (
+        claim.spec.storageClassName !== undefined ||
+        claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] !== undefined
+      )
+        return;
       const classes = await lookupAll<StorageClass>(core, '/registry/storageclasses/');
-      const chosen = newest(classes.filter((one) => isDefault(one, 'storageclass.kubernetes.io/is-default-class', 'storageclass.beta.kubernetes.io/is-default-class')));
+      const chosen = newest(
+        classes.filter((one) =>
+          isDefault(
+            one,
+            'storageclass.kubernetes.io/is-default-class',
+            'storageclass.beta.kubernetes.io/is-default-class',
+          ),
+        ),
+      );
       if (chosen) claim.spec.storageClassName = chosen.metadata.name ?? '';
     },
   };
 }
 
-/** Ingresses without a class get the default one; two defaults are an error (plugin DefaultIngressClass). */
+/**
+ * Ingresses without a class get the default one; two defaults are an error (plugin
+ * DefaultIngressClass).
+ */
 export function defaultIngressClass(core: Core): AdmissionPlugin {
   return {
     name: 'DefaultIngressClass',
     handles: on('networking.k8s.io', 'ingresses', ['CREATE']),
     async admit(attributes) {
       const ingress = attributes.object as unknown as Ingress;
-      if (ingress.spec?.ingressClassName || ingress.metadata.annotations?.['kubernetes.io/ingress.class'] !== undefined) return;
+      if (
+        ingress.spec?.ingressClassName ||
+        ingress.metadata.annotations?.['kubernetes.io/ingress.class'] !== undefined
+      )
+        return;
       const classes = await lookupAll<IngressClass>(core, '/registry/ingressclasses/');
-      const chosen = newest(classes.filter((one) => isDefault(one, 'ingressclass.kubernetes.io/is-default-class')));
+      const chosen = newest(
+        classes.filter((one) => isDefault(one, 'ingressclass.kubernetes.io/is-default-class')),
+      );
       if (!chosen) return;
       if (!ingress.spec) throw refusal(attributes, 'no spec');
       ingress.spec.ingressClassName = chosen.metadata.name ?? '';
@@ -57,7 +87,10 @@ const protection: Record<string, string> = table({
 /** What is in use is not deleted under its users (plugin StorageObjectInUseProtection). */
 export const storageObjectInUseProtection: AdmissionPlugin = {
   name: 'StorageObjectInUseProtection',
-  handles: ({ call, operation }) => operation === 'CREATE' && call.subresource === '' && protection[`${call.resource.group}/${call.resource.resource}`] !== undefined,
+  handles: ({ call, operation }) =>
+    operation === 'CREATE' &&
+    call.subresource === '' &&
+    protection[`${call.resource.group}/${call.resource.resource}`] !== undefined,
   admit({ call, object }) {
     const finalizer = protection[`${call.resource.group}/${call.resource.resource}`];
     const meta = object?.metadata;
@@ -74,13 +107,21 @@ export function persistentVolumeClaimResize(core: Core): AdmissionPlugin {
     async validate(attributes) {
       const now = attributes.object as unknown as PersistentVolumeClaim;
       const before = attributes.old as unknown as PersistentVolumeClaim;
-      const size = (claim: PersistentVolumeClaim) => quantityOf(claim.spec.resources?.requests?.['storage']);
+      const size = (claim: PersistentVolumeClaim) =>
+        quantityOf(claim.spec.resources?.requests?.['storage']);
       if (size(now).cmp(size(before)) <= 0) return;
       const refuse = (why: string): Error => refusal(attributes, why);
-      if (before.status?.phase !== 'Bound') throw refuse('Only bound persistent volume claims can be expanded');
+      if (before.status?.phase !== 'Bound')
+        throw refuse('Only bound persistent volume claims can be expanded');
       const name = now.spec.storageClassName ?? '';
-      const found = name ? await lookup<StorageClass>(core, `/registry/storageclasses/${name}`) : undefined;
-      if (!found?.allowVolumeExpansion) throw refuse('only dynamically provisioned pvc can be resized and the storageclass that provisions the pvc must support resize');
+      const found = name
+        ? await lookup<StorageClass>(core, `/registry/storageclasses/${name}`)
+        : undefined;
+      if (!found?.allowVolumeExpansion)
+        throw refuse(
+          'only dynamically provisioned pvc can be resized and the storageclass that ' +
+            'provisions the pvc must support resize',
+        );
     },
   };
 }

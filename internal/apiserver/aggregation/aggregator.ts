@@ -33,7 +33,10 @@ const prefix = storeKey('/registry/apiregistration.k8s.io/apiservices/');
 const retryMs = 2000;
 const recheckMs = 30_000;
 
-/** Group versions that other servers answer for: requests go on to them, discovery shows what they serve (kube-aggregator). */
+/**
+ * Group versions that other servers answer for: requests go on to them, discovery shows what they
+ * serve (kube-aggregator).
+ */
 export class Aggregator {
   readonly #server: Server;
   readonly #remotes = new Map<string, Remote>();
@@ -49,7 +52,11 @@ export class Aggregator {
   async start(): Promise<void> {
     const { store, clock, log } = this.#server.core;
     this.#followed = await follow({
-      store, clock, log, name: 'apiservices', prefix,
+      store,
+      clock,
+      log,
+      name: 'apiservices',
+      prefix,
       onChanges: (changes) => {
         for (const { key, kv } of changes) {
           if (kv) this.#put(objectOf(kv) as unknown as APIService);
@@ -67,7 +74,9 @@ export class Aggregator {
 
   /** What the remote servers serve, for discovery. */
   resources(): DiscoveredResource[] {
-    return [...this.#remotes.values()].flatMap((remote) => (remote.available ? remote.resources : []));
+    return [...this.#remotes.values()].flatMap((remote) =>
+      remote.available ? remote.resources : [],
+    );
   }
 
   #put(service: APIService): void {
@@ -75,7 +84,11 @@ export class Aggregator {
     if (!service.spec?.service) return this.#drop(name);
     const known = this.#remotes.get(name);
     const changed = !known || JSON.stringify(known.service.spec) !== JSON.stringify(service.spec);
-    this.#remotes.set(name, { service, available: known?.available ?? false, resources: known?.resources ?? [] });
+    this.#remotes.set(name, {
+      service,
+      available: known?.available ?? false,
+      resources: known?.resources ?? [],
+    });
     if (changed) this.#soon(0);
   }
 
@@ -86,7 +99,11 @@ export class Aggregator {
   /** One timer while there are remote APIs, none otherwise. */
   #soon(ms: number): void {
     this.#timer?.cancel();
-    this.#timer = this.#server.core.clock.after('aggregation.check', ms, () => void this.#checkAll());
+    this.#timer = this.#server.core.clock.after(
+      'aggregation.check',
+      ms,
+      () => void this.#checkAll(),
+    );
   }
 
   async #checkAll(): Promise<void> {
@@ -109,33 +126,77 @@ export class Aggregator {
     let resources: DiscoveredResource[] = remote.resources;
     try {
       const target = await this.#target(remote.service);
-      resources = await fetchResources(this.#server, target, spec.group ?? '', spec.version ?? '', asUser({ name: 'system:kube-aggregator', groups: ['system:masters'] }));
+      resources = await fetchResources(
+        this.#server,
+        target,
+        spec.group ?? '',
+        spec.version ?? '',
+        asUser({ name: 'system:kube-aggregator', groups: ['system:masters'] }),
+      );
     } catch (error) {
       reason = error instanceof NoEndpoint ? error.reason : 'FailedDiscoveryCheck';
-      message = error instanceof NoEndpoint ? error.message : `failing or missing response from https://${spec.service?.name}.${spec.service?.namespace}.svc:${spec.service?.port ?? 443}/apis/${spec.group}/${spec.version}: ${messageOf(error)}`;
+      message =
+        error instanceof NoEndpoint
+          ? error.message
+          : 'failing or missing response from ' +
+            `https://${spec.service?.name}.${spec.service?.namespace}.` +
+            `svc:${spec.service?.port ?? 443}/apis/${spec.group}/${spec.version}: ` +
+            `${messageOf(error)}`;
     }
     const now = this.#remotes.get(name);
     if (!now) return;
     const available = reason === 'Passed';
-    const changed = now.available !== available || JSON.stringify(now.resources.map(shown)) !== JSON.stringify(resources.map(shown));
+    const changed =
+      now.available !== available ||
+      JSON.stringify(now.resources.map(shown)) !== JSON.stringify(resources.map(shown));
     now.available = available;
     now.resources = resources;
     if (changed) this.#server.core.resources.touch();
-    await this.#report(name, { available, reason, message }).catch((error: unknown) => this.#server.core.log.debug('an APIService status was not written', { name, error: messageOf(error) }));
+    await this.#report(name, { available, reason, message }).catch((error: unknown) =>
+      this.#server.core.log.debug('an APIService status was not written', {
+        name,
+        error: messageOf(error),
+      }),
+    );
   }
 
-  async #report(name: string, state: { available: boolean; reason: string; message: string }): Promise<void> {
+  async #report(
+    name: string,
+    state: { available: boolean; reason: string; message: string },
+  ): Promise<void> {
     const { core } = this.#server;
     const status = state.available ? 'True' : 'False';
-    const have = this.#remotes.get(name)?.service.status?.conditions?.find((one) => one.type === 'Available');
-    if (have?.status === status && have.reason === state.reason && have.message === state.message) return;
-    const call = { ...systemCall(core, { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' }, '', name), subresource: 'status' };
+    const have = this.#remotes
+      .get(name)
+      ?.service.status?.conditions?.find((one) => one.type === 'Available');
+    if (have?.status === status && have.reason === state.reason && have.message === state.message)
+      return;
+    const call = {
+      ...systemCall(
+        core,
+        { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' },
+        '',
+        name,
+      ),
+      subresource: 'status',
+    };
     await updateObject(core, call, {
       make: (old) => {
         const next = deepCopy(old) as unknown as APIService;
         const others = (next.status?.conditions ?? []).filter((one) => one.type !== 'Available');
         const time = have?.status === status ? have.lastTransitionTime : timestamp(core.clock);
-        next.status = { conditions: [...others, { type: 'Available', status, lastTransitionTime: time, reason: state.reason, message: state.message }] };
+        next.status = {
+          conditions: [
+            ...others,
+            {
+              type: 'Available',
+              status,
+              lastTransitionTime: time,
+              reason: state.reason,
+              message: state.message,
+            },
+          ],
+        };
         return next as unknown as KubeObject;
       },
     });
@@ -143,12 +204,27 @@ export class Aggregator {
 
   async #target(service: APIService): Promise<DialTarget> {
     const { namespace = '', name = '', port = 443 } = service.spec.service ?? {};
-    const found = await calledService(this.#server, namespace, name, port).catch((error: unknown) => {
-      throw error instanceof NoEndpoint ? new NoEndpoint(error.reason, unavailable(error.reason, { namespace, name, port })) : error;
-    });
+    const found = await calledService(this.#server, namespace, name, port).catch(
+      (error: unknown) => {
+        throw error instanceof NoEndpoint
+          ? new NoEndpoint(error.reason, unavailable(error.reason, { namespace, name, port }))
+          : error;
+      },
+    );
     const proxy = this.#server.options.requestHeader;
-    const ca = service.spec.caBundle ? Buffer.from(service.spec.caBundle, 'base64').toString() : undefined;
-    return { ...found, tls: { ca, cert: proxy?.clientCert, key: proxy?.clientKey, servername: `${name}.${namespace}.svc`, insecure: service.spec.insecureSkipTLSVerify ?? false } };
+    const ca = service.spec.caBundle
+      ? Buffer.from(service.spec.caBundle, 'base64').toString()
+      : undefined;
+    return {
+      ...found,
+      tls: {
+        ca,
+        cert: proxy?.clientCert,
+        key: proxy?.clientKey,
+        servername: `${name}.${namespace}.svc`,
+        insecure: service.spec.insecureSkipTLSVerify ?? false,
+      },
+    };
   }
 
   #remoteFor(exchange: Exchange): Remote | undefined {
@@ -162,9 +238,16 @@ export class Aggregator {
     const remote = this.#remoteFor(exchange);
     if (!remote) return undefined;
     return async (server, asked) => {
-      if (!remote.available) return send(asked, 503, 'text/plain; charset=utf-8', 'service unavailable\n', { 'x-content-type-options': 'nosniff' });
+      if (!remote.available)
+        return send(asked, 503, 'text/plain; charset=utf-8', 'service unavailable\n', {
+          'x-content-type-options': 'nosniff',
+        });
       const target = await this.#target(remote.service);
-      await forward(server, asked, { target, path: asked.request.url ?? asked.info.path, headers: asUser(asked.user) });
+      await forward(server, asked, {
+        target,
+        path: asked.request.url ?? asked.info.path,
+        headers: asUser(asked.user),
+      });
     };
   }
 
@@ -173,25 +256,51 @@ export class Aggregator {
     if (!remote) return undefined;
     const run = async (): Promise<void> => {
       const target = await this.#target(remote.service);
-      await connect(this.#server, exchange, { target, path: exchange.request.url ?? exchange.info.path, headers: asUser(exchange.user) }, socket, head);
+      await connect(
+        this.#server,
+        exchange,
+        {
+          target,
+          path: exchange.request.url ?? exchange.info.path,
+          headers: asUser(exchange.user),
+        },
+        socket,
+        head,
+      );
     };
     return run();
   }
 }
 
 /** kube-aggregator's words for an API whose service cannot be called. */
-function unavailable(reason: NoEndpoint['reason'], { namespace, name, port }: { namespace: string; name: string; port: number }): string {
+function unavailable(
+  reason: NoEndpoint['reason'],
+  { namespace, name, port }: { namespace: string; name: string; port: number },
+): string {
   if (reason === 'ServiceNotFound') return `service/${name} in "${namespace}" is not present`;
-  if (reason === 'ServicePortError') return `service/${name} in "${namespace}" is not listening on port ${port}`;
+  if (reason === 'ServicePortError')
+    return `service/${name} in "${namespace}" is not listening on port ${port}`;
   return `endpoints for service/${name} in "${namespace}" have no addresses for port ${port}`;
 }
 
-const shown = (resource: DiscoveredResource): unknown => [resource.resource, resource.kind, resource.verbs, [...resource.subresources.keys()]];
+const shown = (resource: DiscoveredResource): unknown => [
+  resource.resource,
+  resource.kind,
+  resource.verbs,
+  [...resource.subresources.keys()],
+];
 
-/** The front proxy vouches for the user in headers; what the client sent under these names was dropped. */
+/**
+ * The front proxy vouches for the user in headers; what the client sent under these names was
+ * dropped.
+ */
 function asUser(user: UserInfo): Record<string, string | string[]> {
-  const headers: Record<string, string | string[]> = { 'x-remote-user': headerText(user.name), 'x-remote-group': user.groups.map(headerText) };
+  const headers: Record<string, string | string[]> = {
+    'x-remote-user': headerText(user.name),
+    'x-remote-group': user.groups.map(headerText),
+  };
   if (user.uid) headers['x-remote-uid'] = headerText(user.uid);
-  for (const [key, values] of Object.entries(user.extra ?? {})) headers[`x-remote-extra-${headerKey(key)}`] = values.map(headerText);
+  for (const [key, values] of Object.entries(user.extra ?? {}))
+    headers[`x-remote-extra-${headerKey(key)}`] = values.map(headerText);
   return headers;
 }

@@ -9,17 +9,38 @@ import type { Server } from '../server.ts';
 const ref = { group: 'apiregistration.k8s.io', version: 'v1', resource: 'apiservices' };
 const customPriority = [1000, 100] as const;
 
-/** An APIService for each group version that this server answers itself, as kube-aggregator registers them. */
+/**
+ * An APIService for each group version that this server answers itself, as kube-aggregator
+ * registers them.
+ */
 export async function ensureLocalServices(server: Server): Promise<void> {
-  const wanted = server.scheme.groups().flatMap((group) => group.versions.map((version) => ({ group: group.name, version, priority: group.priority[version] ?? [17000, 15] })));
-  await Promise.all(wanted.map((one) => ensureLocal(server, one.group, one.version, one.priority, 'onstart')));
+  const wanted = server.scheme
+    .groups()
+    .flatMap((group) =>
+      group.versions.map((version) => ({
+        group: group.name,
+        version,
+        priority: group.priority[version] ?? [17000, 15],
+      })),
+    );
+  await Promise.all(
+    wanted.map((one) => ensureLocal(server, one.group, one.version, one.priority, 'onstart')),
+  );
 }
 
-export async function ensureCustomService(server: Server, group: string, version: string): Promise<void> {
+export async function ensureCustomService(
+  server: Server,
+  group: string,
+  version: string,
+): Promise<void> {
   await ensureLocal(server, group, version, customPriority, 'true');
 }
 
-export async function removeCustomService(server: Server, group: string, version: string): Promise<void> {
+export async function removeCustomService(
+  server: Server,
+  group: string,
+  version: string,
+): Promise<void> {
   const name = `${version}.${group}`;
   try {
     await deleteObject(server.core, systemCall(server.core, ref, '', name), {});
@@ -28,17 +49,44 @@ export async function removeCustomService(server: Server, group: string, version
   }
 }
 
-async function ensureLocal(server: Server, group: string, version: string, priority: readonly [number, number], managed: string): Promise<void> {
+async function ensureLocal(
+  server: Server,
+  group: string,
+  version: string,
+  priority: readonly [number, number],
+  managed: string,
+): Promise<void> {
   const { core } = server;
   const name = `${version}.${group}`;
   const { resource } = systemCall(core, ref, '', name);
   if (await read(core, resource, '', name)) return;
   const now = timestamp(core.clock);
   const object = resource.engine.normalize({
-    kind: 'APIService', apiVersion: 'apiregistration.k8s.io/v1',
-    metadata: { name, uid: core.random.uuid(), creationTimestamp: now, labels: { 'kube-aggregator.kubernetes.io/automanaged': managed } },
-    spec: { ...(group ? { group } : {}), version, groupPriorityMinimum: priority[0], versionPriority: priority[1] },
-    status: { conditions: [{ type: 'Available', status: 'True', lastTransitionTime: now, reason: 'Local', message: 'Local APIServices are always available' }] },
+    kind: 'APIService',
+    apiVersion: 'apiregistration.k8s.io/v1',
+    metadata: {
+      name,
+      uid: core.random.uuid(),
+      creationTimestamp: now,
+      labels: { 'kube-aggregator.kubernetes.io/automanaged': managed },
+    },
+    spec: {
+      ...(group ? { group } : {}),
+      version,
+      groupPriorityMinimum: priority[0],
+      versionPriority: priority[1],
+    },
+    status: {
+      conditions: [
+        {
+          type: 'Available',
+          status: 'True',
+          lastTransitionTime: now,
+          reason: 'Local',
+          message: 'Local APIServices are always available',
+        },
+      ],
+    },
   }).object as KubeObject;
   try {
     await writeNew(core, resource, object);

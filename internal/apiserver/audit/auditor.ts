@@ -6,7 +6,14 @@ import type { Clock } from '../../io/clock.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { unauthorized } from '../authn/authenticator.ts';
 import { isLongRunning } from '../flowcontrol/flow-control.ts';
-import { agentOf, auditUser, microTime, sourcesOf, type AuditEvent, type ObjectReference } from './event.ts';
+import {
+  agentOf,
+  auditUser,
+  microTime,
+  sourcesOf,
+  type AuditEvent,
+  type ObjectReference,
+} from './event.ts';
 import { answered, namesOf, snapshot } from './objects.ts';
 import { judge, type Policy, type Stage, type Verdict } from './policy.ts';
 
@@ -28,14 +35,22 @@ export class Auditor {
   readonly #byLevel = new Map<string, number>();
   events = 0;
 
-  constructor(options: { policy: Policy; backends: readonly AuditBackend[]; clock: Clock; scheme: Scheme }) {
+  constructor(options: {
+    policy: Policy;
+    backends: readonly AuditBackend[];
+    clock: Clock;
+    scheme: Scheme;
+  }) {
     this.policy = options.policy;
     this.backends = options.backends;
     this.clock = options.clock;
     this.scheme = options.scheme;
   }
 
-  /** A known user's request begins. The recording hangs on the exchange; undefined when nobody wants to know. */
+  /**
+   * A known user's request begins. The recording hangs on the exchange; undefined when nobody wants
+   * to know.
+   */
   begin(exchange: Exchange): Recording | undefined {
     const verdict = judge(this.policy, exchange.real, exchange.info);
     this.#byLevel.set(verdict.level, (this.#byLevel.get(verdict.level) ?? 0) + 1);
@@ -67,9 +82,13 @@ export class Auditor {
       '# TYPE apiserver_audit_event_total counter',
       `apiserver_audit_event_total ${this.events}`,
       '# TYPE apiserver_audit_level_total counter',
-      ...[...this.#byLevel].map(([level, count]) => `apiserver_audit_level_total{level="${level}"} ${count}`),
+      ...[...this.#byLevel].map(
+        ([level, count]) => `apiserver_audit_level_total{level="${level}"} ${count}`,
+      ),
       '# TYPE apiserver_audit_error_total counter',
-      ...this.backends.map((backend) => `apiserver_audit_error_total{plugin="${backend.name}"} ${backend.lost}`),
+      ...this.backends.map(
+        (backend) => `apiserver_audit_error_total{plugin="${backend.name}"} ${backend.lost}`,
+      ),
     ];
   }
 }
@@ -145,22 +164,31 @@ export class Recording {
     const whole = this.#verdict.level === 'RequestResponse';
     // Only a Status is told on every level, and it is small.
     if (!whole && !body.subarray(0, 40).includes('"Status"')) return;
-    this.#answered(answered(this.#auditor.scheme, contentType, body, this.#verdict.omitManagedFields));
+    this.#answered(
+      answered(this.#auditor.scheme, contentType, body, this.#verdict.omitManagedFields),
+    );
   }
 
   /** The answer of a call that is not written as bytes. */
   object(object: unknown): void {
     const isStatus = (object as { kind?: string } | undefined)?.kind === 'Status';
-    if (object !== undefined && (isStatus || this.#verdict.level === 'RequestResponse')) this.#answered(snapshot(object, this.#verdict.omitManagedFields));
+    if (object !== undefined && (isStatus || this.#verdict.level === 'RequestResponse'))
+      this.#answered(snapshot(object, this.#verdict.omitManagedFields));
   }
 
-  /** A Status is the status; only objects that name their kind are told whole: a version or a document is no object. */
+  /**
+   * A Status is the status; only objects that name their kind are told whole: a version or a
+   * document is no object.
+   */
   #answered(given: unknown): void {
     const object = given as Record<string, unknown> | undefined;
     if (!object?.['kind']) return;
     if (object['kind'] === 'Status') {
       const { status, message, reason, details, code } = object;
-      this.#status = { metadata: {}, ...withoutUndefined({ status, message, reason, details, code }) };
+      this.#status = {
+        metadata: {},
+        ...withoutUndefined({ status, message, reason, details, code }),
+      };
     }
     if (this.#verdict.level === 'RequestResponse') this.#responseObject = object;
   }
@@ -183,7 +211,13 @@ export class Recording {
   panicked(error: ApiError): void {
     if (this.#over) return;
     this.#over = true;
-    this.#status = { metadata: {}, status: 'Failure', message: `APIServer panic'd: ${error.message}`, reason: 'InternalError', code: error.httpStatus };
+    this.#status = {
+      metadata: {},
+      status: 'Failure',
+      message: `APIServer panic'd: ${error.message}`,
+      reason: 'InternalError',
+      code: error.httpStatus,
+    };
     this.stage('Panic');
   }
 
@@ -198,8 +232,13 @@ export class Recording {
     const { level } = this.#verdict;
     const agent = agentOf(request);
     this.#auditor.take({
-      kind: 'Event', apiVersion: 'audit.k8s.io/v1', level, auditID: auditId, stage,
-      requestURI: request.url ?? info.path, verb: info.verb,
+      kind: 'Event',
+      apiVersion: 'audit.k8s.io/v1',
+      level,
+      auditID: auditId,
+      stage,
+      requestURI: request.url ?? info.path,
+      verb: info.verb,
       user: real.name ? auditUser(real) : {},
       ...(user !== real ? { impersonatedUser: auditUser(user) } : {}),
       ...(this.#sourceIPs.length ? { sourceIPs: this.#sourceIPs } : {}),
@@ -215,10 +254,21 @@ export class Recording {
   }
 }
 
-const order = ['resource', 'namespace', 'name', 'uid', 'apiGroup', 'apiVersion', 'resourceVersion', 'subresource'] as const;
+const order = [
+  'resource',
+  'namespace',
+  'name',
+  'uid',
+  'apiGroup',
+  'apiVersion',
+  'resourceVersion',
+  'subresource',
+] as const;
 
 function ordered(object: ObjectReference): ObjectReference {
-  return Object.fromEntries(order.filter((key) => object[key] !== undefined).map((key) => [key, object[key]]));
+  return Object.fromEntries(
+    order.filter((key) => object[key] !== undefined).map((key) => [key, object[key]]),
+  );
 }
 
 function withoutUndefined(object: Record<string, unknown>): Record<string, unknown> {

@@ -2,11 +2,20 @@ import { expect, test } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { Batch } from './batch.ts';
 
-function made(options: { bufferSize?: number; fail?: () => boolean } = {}): { batch: Batch<number>; clock: FakeClock; sent: number[][]; lost: number[] } {
+function made(options: { bufferSize?: number; fail?: () => boolean } = {}): {
+  batch: Batch<number>;
+  clock: FakeClock;
+  sent: number[][];
+  lost: number[];
+} {
   const clock = new FakeClock();
   const [sent, lost]: [number[][], number[]] = [[], []];
   const batch = new Batch<number>({
-    clock, bufferSize: options.bufferSize ?? 10, maxBatchSize: 3, maxBatchWaitMs: 1000, retryMs: [100, 200],
+    clock,
+    bufferSize: options.bufferSize ?? 10,
+    maxBatchSize: 3,
+    maxBatchWaitMs: 1000,
+    retryMs: [100, 200],
     send: (items) => {
       if (options.fail?.()) return Promise.reject(new Error('down'));
       sent.push(items);

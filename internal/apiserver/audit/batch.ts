@@ -45,7 +45,10 @@ export class Batch<T> {
     this.#timer = undefined;
     this.#sending ??= this.#run().finally(() => {
       this.#sending = undefined;
-      if (this.#waiting.length > 0 && !this.#closed.signal.aborted) this.#timer ??= this.#options.clock.after('audit.batch', this.#options.maxBatchWaitMs, () => this.#flush());
+      if (this.#waiting.length > 0 && !this.#closed.signal.aborted)
+        this.#timer ??= this.#options.clock.after('audit.batch', this.#options.maxBatchWaitMs, () =>
+          this.#flush(),
+        );
     });
   }
 
@@ -53,7 +56,10 @@ export class Batch<T> {
   async #run(): Promise<void> {
     const { maxBatchSize } = this.#options;
     do await this.#deliver(this.#waiting.splice(0, maxBatchSize));
-    while (this.#waiting.length >= maxBatchSize || (this.#closed.signal.aborted && this.#waiting.length > 0));
+    while (
+      this.#waiting.length >= maxBatchSize ||
+      (this.#closed.signal.aborted && this.#waiting.length > 0)
+    );
   }
 
   async #deliver(items: T[]): Promise<void> {
@@ -64,7 +70,8 @@ export class Batch<T> {
         return await send(items);
       } catch (error) {
         const pause = retryMs[tries];
-        if (pause === undefined || this.#closed.signal.aborted) return lost(items.length, error instanceof Error ? error.message : String(error));
+        if (pause === undefined || this.#closed.signal.aborted)
+          return lost(items.length, error instanceof Error ? error.message : String(error));
         await clock.sleep('audit.retry', pause, this.#closed.signal);
       }
     }

@@ -44,7 +44,12 @@ export interface AuditEvent {
 }
 
 export function auditUser(user: UserInfo): AuditUser {
-  return { username: user.name, ...(user.uid ? { uid: user.uid } : {}), ...(user.groups.length ? { groups: user.groups } : {}), ...(user.extra && Object.keys(user.extra).length ? { extra: user.extra } : {}) };
+  return {
+    username: user.name,
+    ...(user.uid ? { uid: user.uid } : {}),
+    ...(user.groups.length ? { groups: user.groups } : {}),
+    ...(user.extra && Object.keys(user.extra).length ? { extra: user.extra } : {}),
+  };
 }
 
 /** metav1.MicroTime. The clock knows milliseconds. */
@@ -57,7 +62,9 @@ const cut = '...TRUNCATED';
 
 export function agentOf(request: ServerRequest): string | undefined {
   const agent = request.headers['user-agent'];
-  return agent !== undefined && agent.length > longestAgent ? `${agent.slice(0, longestAgent)}${cut}` : agent;
+  return agent !== undefined && agent.length > longestAgent
+    ? `${agent.slice(0, longestAgent)}${cut}`
+    : agent;
 }
 
 const longestId = 64;
@@ -68,9 +75,15 @@ export function auditIdOf(request: ServerRequest): string | undefined {
   return typeof given === 'string' && given !== '' ? given.slice(0, longestId) : undefined;
 }
 
-/** Where a request came from: what proxies say, as far as it is addresses, then who is connected (apimachinery net.SourceIPs). */
+/**
+ * Where a request came from: what proxies say, as far as it is addresses, then who is connected
+ * (apimachinery net.SourceIPs).
+ */
 export function sourcesOf(request: ServerRequest): string[] {
-  const forwarded = String(request.headers['x-forwarded-for'] ?? '').split(',').map((one) => one.trim()).filter((one) => isIP(one) !== 0);
+  const forwarded = String(request.headers['x-forwarded-for'] ?? '')
+    .split(',')
+    .map((one) => one.trim())
+    .filter((one) => isIP(one) !== 0);
   const real = String(request.headers['x-real-ip'] ?? '');
   const all = [...forwarded];
   if (isIP(real) !== 0 && !all.includes(real)) all.push(real);

@@ -16,10 +16,21 @@ import { postEvents } from './webhook.ts';
 export interface AuditOptions {
   /** --audit-policy-file: without it nothing is audited. */
   policyFile: string;
-  /** --audit-log-path (`-` is standard output), -maxsize in megabytes, -maxbackup, -maxage in days. */
+  /**
+   * --audit-log-path (`-` is standard output), -maxsize in megabytes, -maxbackup, -maxage in days.
+   */
   log?: { path: string; maxSizeMb?: number; maxBackups?: number; maxAgeDays?: number };
-  /** --audit-webhook-config-file, a kubeconfig; -batch-buffer-size, -batch-max-size, -batch-max-wait, -initial-backoff. */
-  webhook?: { configFile: string; bufferSize?: number; maxBatchSize?: number; maxBatchWaitMs?: number; initialBackoffMs?: number };
+  /**
+   * --audit-webhook-config-file, a kubeconfig; -batch-buffer-size, -batch-max-size,
+   * -batch-max-wait, -initial-backoff.
+   */
+  webhook?: {
+    configFile: string;
+    bufferSize?: number;
+    maxBatchSize?: number;
+    maxBatchWaitMs?: number;
+    initialBackoffMs?: number;
+  };
   disk?: Disk;
 }
 
@@ -28,13 +39,24 @@ const dayMs = 24 * 60 * 60 * 1000;
 /** kube-apiserver's defaults of --audit-log-max*; 0 puts no bound. */
 const logDefaults = { maxSizeMb: 100, maxBackups: 100, maxAgeDays: 366 };
 /** kube-apiserver's defaults of --audit-webhook-batch-*. */
-const batchDefaults = { bufferSize: 10_000, maxBatchSize: 400, maxBatchWaitMs: 30_000, initialBackoffMs: 10_000 };
+const batchDefaults = {
+  bufferSize: 10_000,
+  maxBatchSize: 400,
+  maxBatchWaitMs: 30_000,
+  initialBackoffMs: 10_000,
+};
 /** Tries after the first, each pause half as long again. */
 const retries = 4;
 const growth = 1.5;
 
-/** Reads the policy and opens the backends. Throws ConfigError for a policy or a path that cannot be used: a server that was to audit does not run without. */
-export async function startAudit(options: AuditOptions, parts: { clock: Clock; log: Log; dial: Dial; scheme: Scheme }): Promise<Auditor> {
+/**
+ * Reads the policy and opens the backends. Throws ConfigError for a policy or a path that cannot be
+ * used: a server that was to audit does not run without.
+ */
+export async function startAudit(
+  options: AuditOptions,
+  parts: { clock: Clock; log: Log; dial: Dial; scheme: Scheme },
+): Promise<Auditor> {
   const disk = options.disk ?? realDisk;
   const policy = await readPolicy(disk, options.policyFile);
   const backends: AuditBackend[] = [];
@@ -52,8 +74,17 @@ async function readPolicy(disk: Disk, path: string): Promise<Policy> {
   }
 }
 
-async function logBackend(options: NonNullable<AuditOptions['log']>, log: Log): Promise<AuditBackend> {
-  if (options.path === '-') return { name: 'log', lost: 0, take: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`), close: () => Promise.resolve() };
+async function logBackend(
+  options: NonNullable<AuditOptions['log']>,
+  log: Log,
+): Promise<AuditBackend> {
+  if (options.path === '-')
+    return {
+      name: 'log',
+      lost: 0,
+      take: (event) => void process.stdout.write(`${JSON.stringify(event)}\n`),
+      close: () => Promise.resolve(),
+    };
   const losses = counted('log', log);
   const { maxSizeMb, maxBackups, maxAgeDays } = { ...logDefaults, ...given(options) };
   const file = new RotatingFile({
@@ -64,28 +95,65 @@ async function logBackend(options: NonNullable<AuditOptions['log']>, log: Log): 
     lost: losses.lost,
   });
   await file.open();
-  return { name: 'log', get lost() { return losses.count; }, take: (event) => file.write(JSON.stringify(event)), close: () => file.close() };
+  return {
+    name: 'log',
+    get lost() {
+      return losses.count;
+    },
+    take: (event) => file.write(JSON.stringify(event)),
+    close: () => file.close(),
+  };
 }
 
-async function webhookBackend(options: NonNullable<AuditOptions['webhook']>, disk: Disk, { clock, log, dial }: { clock: Clock; log: Log; dial: Dial }): Promise<AuditBackend> {
-  const webhook = await readKubeconfig(options.configFile, { disk, clock, op: 'audit.webhook', what: "the audit webhook's configuration" });
-  const { bufferSize, maxBatchSize, maxBatchWaitMs, initialBackoffMs } = { ...batchDefaults, ...given(options) };
+async function webhookBackend(
+  options: NonNullable<AuditOptions['webhook']>,
+  disk: Disk,
+  { clock, log, dial }: { clock: Clock; log: Log; dial: Dial },
+): Promise<AuditBackend> {
+  const webhook = await readKubeconfig(options.configFile, {
+    disk,
+    clock,
+    op: 'audit.webhook',
+    what: "the audit webhook's configuration",
+  });
+  const { bufferSize, maxBatchSize, maxBatchWaitMs, initialBackoffMs } = {
+    ...batchDefaults,
+    ...given(options),
+  };
   const losses = counted('webhook', log);
   const batch = new Batch<AuditEvent>({
-    clock, bufferSize, maxBatchSize, maxBatchWaitMs,
+    clock,
+    bufferSize,
+    maxBatchSize,
+    maxBatchWaitMs,
     retryMs: Array.from({ length: retries }, (_, i) => initialBackoffMs * growth ** i),
     send: (items) => postEvents(dial, webhook, items),
     lost: losses.lost,
   });
-  return { name: 'webhook', get lost() { return losses.count; }, take: (event) => batch.add(event), close: () => batch.close() };
+  return {
+    name: 'webhook',
+    get lost() {
+      return losses.count;
+    },
+    take: (event) => batch.add(event),
+    close: () => batch.close(),
+  };
 }
 
 function given(options: object): Record<string, never> {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as Record<string, never>;
+  return Object.fromEntries(
+    Object.entries(options).filter(([, value]) => value !== undefined),
+  ) as Record<string, never>;
 }
 
-/** Counts what was lost, and says so at the first loss and each time it has doubled: the log must not grow by what the audit cannot take. */
-function counted(plugin: string, log: Log): { readonly count: number; lost(events: number, why: string): void } {
+/**
+ * Counts what was lost, and says so at the first loss and each time it has doubled: the log must
+ * not grow by what the audit cannot take.
+ */
+function counted(
+  plugin: string,
+  log: Log,
+): { readonly count: number; lost(events: number, why: string): void } {
   let [count, said] = [0, 0];
   return {
     get count() {

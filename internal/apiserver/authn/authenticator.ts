@@ -6,12 +6,19 @@ import type { UserInfo } from '../options.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { BootstrapTokens } from './bootstrap-tokens.ts';
 import { extraHeaders } from './impersonation.ts';
-import { leewayMs, userOfToken, type ServiceAccountTokens, type VerifiedToken } from './service-account-tokens.ts';
+import {
+  leewayMs,
+  userOfToken,
+  type ServiceAccountTokens,
+  type VerifiedToken,
+} from './service-account-tokens.ts';
 import { withAuthenticated, type CertificateAuthenticator } from './x509.ts';
 
 export const anonymous: UserInfo = { name: 'system:anonymous', groups: ['system:unauthenticated'] };
 
-/** Longer texts are no token: no issuer makes one that a header of an ordinary server would hold. */
+/**
+ * Longer texts are no token: no issuer makes one that a header of an ordinary server would hold.
+ */
 const maxTokenLength = 64 * 1024;
 
 export interface AuthenticatorOptions {
@@ -23,7 +30,10 @@ export interface AuthenticatorOptions {
   bootstrap: BootstrapTokens;
   staticTokens: Readonly<Record<string, UserInfo>>;
   anonymous: boolean;
-  /** Issuers of users' tokens, and where nobody in particular may ask, as they are configured at the moment. */
+  /**
+   * Issuers of users' tokens, and where nobody in particular may ask, as they are configured at the
+   * moment.
+   */
   configured?: ConfiguredAuthentication;
 }
 
@@ -41,33 +51,48 @@ export class Authenticator {
     this.#options = options;
   }
 
-  async authenticate(request: Pick<ServerRequest, 'headers' | 'url'>, socket: object): Promise<UserInfo> {
+  async authenticate(
+    request: Pick<ServerRequest, 'headers' | 'url'>,
+    socket: object,
+  ): Promise<UserInfo> {
     const byProxy = this.#fromFrontProxy(request, socket);
     if (byProxy) return byProxy;
     const shown = this.#options.certificates.shownBy(socket);
     if (shown && 'user' in shown && shown.user) return shown.user;
     const token = bearer(request);
     if (token !== undefined) {
-      const known = token.length <= maxTokenLength ? await this.userOf(token, undefined) : undefined;
+      const known =
+        token.length <= maxTokenLength ? await this.userOf(token, undefined) : undefined;
       if (known) return known.user;
     }
     // Whoever shows something that is no good is refused; only who shows nothing is anonymous.
-    if (token !== undefined || (shown && 'error' in shown) || !this.#allowsAnonymous(request)) throw unauthorized();
+    if (token !== undefined || (shown && 'error' in shown) || !this.#allowsAnonymous(request))
+      throw unauthorized();
     return anonymous;
   }
 
   #allowsAnonymous({ url = '/' }: Pick<ServerRequest, 'url'>): boolean {
-    return this.#options.configured?.allowsAnonymous(url.split('?', 1)[0] ?? '') ?? this.#options.anonymous;
+    return (
+      this.#options.configured?.allowsAnonymous(url.split('?', 1)[0] ?? '') ??
+      this.#options.anonymous
+    );
   }
 
   /** The user of a bearer token; `audiences` undefined = this API server. */
-  async userOf(token: string, audiences: readonly string[] | undefined): Promise<{ user: UserInfo; audiences: string[] } | undefined> {
+  async userOf(
+    token: string,
+    audiences: readonly string[] | undefined,
+  ): Promise<{ user: UserInfo; audiences: string[] } | undefined> {
     const { staticTokens, tokens, bootstrap, configured } = this.#options;
     const wanted = audiences?.length ? audiences : tokens.audiences;
     // Tokens that name no audience are for this server and nobody else.
-    const forServer = (user: UserInfo | undefined): { user: UserInfo; audiences: string[] } | undefined => {
+    const forServer = (
+      user: UserInfo | undefined,
+    ): { user: UserInfo; audiences: string[] } | undefined => {
       const shared = wanted.filter((one) => tokens.audiences.includes(one));
-      return user && shared.length > 0 ? { user: withAuthenticated(user), audiences: shared } : undefined;
+      return user && shared.length > 0
+        ? { user: withAuthenticated(user), audiences: shared }
+        : undefined;
     };
     if (Object.hasOwn(staticTokens, token)) return forServer(staticTokens[token]);
     if (/^[a-z0-9]{6}\.[a-z0-9]{16}$/.test(token)) return forServer(await bootstrap.userOf(token));
@@ -83,9 +108,11 @@ export class Authenticator {
   async #alive(verified: VerifiedToken, token: string): Promise<boolean> {
     const { namespace, name, uid, pod, secret, node } = verified.subject;
     if (!(await this.#has(`/registry/serviceaccounts/${namespace}/${name}`, uid))) return false;
-    if (verified.secretName !== undefined) return await this.#isKept(namespace, verified.secretName, token);
+    if (verified.secretName !== undefined)
+      return await this.#isKept(namespace, verified.secretName, token);
     if (pod && !(await this.#has(`/registry/pods/${namespace}/${pod.name}`, pod.uid))) return false;
-    if (secret && !(await this.#has(`/registry/secrets/${namespace}/${secret.name}`, secret.uid))) return false;
+    if (secret && !(await this.#has(`/registry/secrets/${namespace}/${secret.name}`, secret.uid)))
+      return false;
     return !node || Boolean(pod) || (await this.#has(`/registry/minions/${node.name}`, node.uid));
   }
 
@@ -94,13 +121,20 @@ export class Authenticator {
     const found = await this.#find(key);
     if (found?.metadata.uid !== uid) return false;
     const { deletionTimestamp } = found.metadata;
-    return !deletionTimestamp || Date.parse(deletionTimestamp) >= this.#options.tokens.now() - leewayMs;
+    return (
+      !deletionTimestamp || Date.parse(deletionTimestamp) >= this.#options.tokens.now() - leewayMs
+    );
   }
 
   /** A token without an end lives in its Secret, and as long as that says so. */
   async #isKept(namespace: string, secretName: string, token: string): Promise<boolean> {
     const secret = await this.#find(`/registry/secrets/${namespace}/${secretName}`);
-    if (!secret || secret.metadata.deletionTimestamp || secret.metadata.labels?.['kubernetes.io/legacy-token-invalid-since'] !== undefined) return false;
+    if (
+      !secret ||
+      secret.metadata.deletionTimestamp ||
+      secret.metadata.labels?.['kubernetes.io/legacy-token-invalid-since'] !== undefined
+    )
+      return false;
     const kept = (secret['data'] as Record<string, string> | undefined)?.['token'];
     return kept !== undefined && Buffer.from(kept, 'base64').equals(Buffer.from(token));
   }
@@ -115,22 +149,39 @@ export class Authenticator {
     const name = request.headers['x-remote-user'];
     if (!proxy || typeof name !== 'string') return undefined;
     const peer = proxy.certificates.shownBy(socket);
-    if (!peer || !('user' in peer) || !peer.user || (proxy.allowedNames.length > 0 && !proxy.allowedNames.includes(peer.user.name))) return undefined;
+    if (
+      !peer ||
+      !('user' in peer) ||
+      !peer.user ||
+      (proxy.allowedNames.length > 0 && !proxy.allowedNames.includes(peer.user.name))
+    )
+      return undefined;
     const groups = request.headers['x-remote-group'];
     const uid = request.headers['x-remote-uid'];
     const extra = extraHeaders(request.headers, 'x-remote-extra-');
-    return withAuthenticated({ name, ...(typeof uid === 'string' && uid && { uid }), groups: groups === undefined ? [] : Array.isArray(groups) ? groups : groups.split(/,\s*/), extra });
+    return withAuthenticated({
+      name,
+      ...(typeof uid === 'string' && uid && { uid }),
+      groups: groups === undefined ? [] : Array.isArray(groups) ? groups : groups.split(/,\s*/),
+      extra,
+    });
   }
 }
 
 export const unauthorized = (): ApiError => new ApiError('Unauthorized', 'Unauthorized');
 
-/** The token behind `Bearer `; what follows a second blank does not count (authentication/request/bearertoken). */
+/**
+ * The token behind `Bearer `; what follows a second blank does not count
+ * (authentication/request/bearertoken).
+ */
 function bearer(request: Pick<ServerRequest, 'headers'>): string | undefined {
   const [scheme = '', token] = (request.headers.authorization ?? '').trim().split(' ', 3);
   if (scheme.toLowerCase() === 'bearer' && token) return token;
   // WebSocket clients in browsers send the token as a subprotocol.
   const protocols = request.headers['sec-websocket-protocol'];
-  const found = typeof protocols === 'string' ? /base64url\.bearer\.authorization\.k8s\.io\.([\w-]+)/.exec(protocols) : null;
+  const found =
+    typeof protocols === 'string'
+      ? /base64url\.bearer\.authorization\.k8s\.io\.([\w-]+)/.exec(protocols)
+      : null;
   return found?.[1] ? Buffer.from(found[1], 'base64url').toString() : undefined;
 }

@@ -17,18 +17,28 @@ export class BootstrapTokens {
 
   async userOf(token: string): Promise<UserInfo | undefined> {
     const [id = '', secret = ''] = token.split('.');
-    const kv = (await this.#store.range({ key: storeKey(`/registry/secrets/kube-system/bootstrap-token-${id}`) })).kvs[0];
+    const kv = (
+      await this.#store.range({
+        key: storeKey(`/registry/secrets/kube-system/bootstrap-token-${id}`),
+      })
+    ).kvs[0];
     if (!kv) return undefined;
     const object = objectOf(kv);
     const data = (object['data'] ?? {}) as Record<string, string>;
     const text = (key: string): string => Buffer.from(own(data, key) ?? '', 'base64').toString();
-    if (object['type'] !== 'bootstrap.kubernetes.io/token' || object.metadata.deletionTimestamp) return undefined;
+    if (object['type'] !== 'bootstrap.kubernetes.io/token' || object.metadata.deletionTimestamp)
+      return undefined;
     if (text('token-id') !== id || !equal(text('token-secret'), secret)) return undefined;
     const expires = text('expiration');
     if (expires && !(Date.parse(expires) > this.#now())) return undefined;
     if (text('usage-bootstrap-authentication') !== 'true') return undefined;
-    const more = text('auth-extra-groups').split(',').filter((group) => /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/.test(group));
-    return { name: `system:bootstrap:${id}`, groups: ['system:bootstrappers', ...more, 'system:authenticated'] };
+    const more = text('auth-extra-groups')
+      .split(',')
+      .filter((group) => /^system:bootstrappers:[a-z0-9:-]{0,255}[a-z0-9]$/.test(group));
+    return {
+      name: `system:bootstrap:${id}`,
+      groups: ['system:bootstrappers', ...more, 'system:authenticated'],
+    };
   }
 }
 

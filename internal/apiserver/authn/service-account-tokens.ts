@@ -40,7 +40,10 @@ export const leewayMs = 60_000;
 /** What tokens in Secrets name as their issuer, whoever it was. */
 const legacyIssuer = 'kubernetes/serviceaccount';
 
-/** Issues and reads service-account tokens (KEP-1205). Whether the account still lives is for the caller to ask. */
+/**
+ * Issues and reads service-account tokens (KEP-1205). Whether the account still lives is for the
+ * caller to ask.
+ */
 export class ServiceAccountTokens {
   readonly issuer: string;
   readonly audiences: string[];
@@ -48,21 +51,40 @@ export class ServiceAccountTokens {
   readonly #algorithm: string;
   readonly #keys: { id: string; key: KeyObject; algorithm: string }[];
   readonly #now: () => number;
-  readonly #seen = new LRUCache<string, VerifiedToken>({ max: maxRemembered.tokens, maxSize: maxRemembered.bytes, sizeCalculation: (_token, key) => key.length * 2 });
+  readonly #seen = new LRUCache<string, VerifiedToken>({
+    max: maxRemembered.tokens,
+    maxSize: maxRemembered.bytes,
+    sizeCalculation: (_token, key) => key.length * 2,
+  });
 
-  constructor(options: { signingKey: string; publicKeys?: string[]; issuer: string; audiences?: string[]; now: () => number }) {
+  constructor(options: {
+    signingKey: string;
+    publicKeys?: string[];
+    issuer: string;
+    audiences?: string[];
+    now: () => number;
+  }) {
     this.issuer = options.issuer;
     this.audiences = options.audiences?.length ? options.audiences : [options.issuer];
     this.#signing = createPrivateKey(options.signingKey);
     this.#algorithm = algorithmOf(this.#signing);
     this.#now = options.now;
-    const publics = [createPublicKey(this.#signing), ...(options.publicKeys ?? []).map((pem) => createPublicKey(pem))];
+    const publics = [
+      createPublicKey(this.#signing),
+      ...(options.publicKeys ?? []).map((pem) => createPublicKey(pem)),
+    ];
     this.#keys = publics.map((key) => ({ id: keyId(key), key, algorithm: algorithmOf(key) }));
   }
 
-  async issue(subject: TokenSubject, options: { audiences: string[]; seconds: number; jti: string; warnAfterSeconds?: number }): Promise<{ token: string; expiresAtMs: number }> {
+  async issue(
+    subject: TokenSubject,
+    options: { audiences: string[]; seconds: number; jti: string; warnAfterSeconds?: number },
+  ): Promise<{ token: string; expiresAtMs: number }> {
     const now = Math.floor(this.#now() / 1000);
-    const claims: KubernetesClaims = { namespace: subject.namespace, serviceaccount: { name: subject.name, uid: subject.uid } };
+    const claims: KubernetesClaims = {
+      namespace: subject.namespace,
+      serviceaccount: { name: subject.name, uid: subject.uid },
+    };
     if (subject.node) claims.node = subject.node;
     if (subject.pod) claims.pod = subject.pod;
     if (subject.secret) claims.secret = subject.secret;
@@ -88,10 +110,17 @@ export class ServiceAccountTokens {
     const claimed = issuerOf(token);
     if (claimed !== this.issuer && claimed !== legacyIssuer) return undefined;
     for (const { key, algorithm } of this.#keys) {
-      const signed = await compactVerify(token, key, { algorithms: [algorithm] }).catch(() => undefined);
+      const signed = await compactVerify(token, key, { algorithms: [algorithm] }).catch(
+        () => undefined,
+      );
       if (!signed) continue; // another key may have signed it
       const payload = decodeJwt(token);
-      const verified = payload.iss === this.issuer ? boundToken(payload) : payload.iss === legacyIssuer ? this.#legacyToken(payload) : undefined;
+      const verified =
+        payload.iss === this.issuer
+          ? boundToken(payload)
+          : payload.iss === legacyIssuer
+            ? this.#legacyToken(payload)
+            : undefined;
       if (!verified || !this.#isCurrent(verified)) return undefined;
       this.#seen.set(token, verified);
       return verified;
@@ -107,12 +136,37 @@ export class ServiceAccountTokens {
     return expiresAtMs + leewayMs > this.#now() && beginsAtMs - leewayMs <= this.#now();
   }
 
-  /** Tokens as they were kept in Secrets: no end, no audience, no object that they are bound to but the Secret itself. */
+  /**
+   * Tokens as they were kept in Secrets: no end, no audience, no object that they are bound to but
+   * the Secret itself.
+   */
   #legacyToken(payload: JWTPayload): VerifiedToken | undefined {
-    const said = (key: string): string => (typeof payload[`kubernetes.io/serviceaccount/${key}`] === 'string' ? String(payload[`kubernetes.io/serviceaccount/${key}`]) : '');
-    const [namespace, name, uid, secretName] = [said('namespace'), said('service-account.name'), said('service-account.uid'), said('secret.name')];
-    if (!namespace || !name || !uid || !secretName || payload.sub !== `system:serviceaccount:${namespace}:${name}`) return undefined;
-    return { subject: { namespace, name, uid }, audiences: this.audiences, expiresAtMs: Infinity, beginsAtMs: 0, id: undefined, secretName };
+    const said = (key: string): string =>
+      typeof payload[`kubernetes.io/serviceaccount/${key}`] === 'string'
+        ? String(payload[`kubernetes.io/serviceaccount/${key}`])
+        : '';
+    const [namespace, name, uid, secretName] = [
+      said('namespace'),
+      said('service-account.name'),
+      said('service-account.uid'),
+      said('secret.name'),
+    ];
+    if (
+      !namespace ||
+      !name ||
+      !uid ||
+      !secretName ||
+      payload.sub !== `system:serviceaccount:${namespace}:${name}`
+    )
+      return undefined;
+    return {
+      subject: { namespace, name, uid },
+      audiences: this.audiences,
+      expiresAtMs: Infinity,
+      beginsAtMs: 0,
+      id: undefined,
+      secretName,
+    };
   }
 
   /** /.well-known/openid-configuration */
@@ -128,7 +182,12 @@ export class ServiceAccountTokens {
 
   /** /openid/v1/jwks */
   async jwks(): Promise<{ keys: JWK[] }> {
-    const keys = this.#keys.map(async ({ id, key, algorithm }) => ({ use: 'sig', ...(await exportJWK(key)), kid: id, alg: algorithm }));
+    const keys = this.#keys.map(async ({ id, key, algorithm }) => ({
+      use: 'sig',
+      ...(await exportJWK(key)),
+      kid: id,
+      alg: algorithm,
+    }));
     return { keys: await Promise.all(keys) };
   }
 }
@@ -137,13 +196,32 @@ export class ServiceAccountTokens {
 function boundToken(payload: JWTPayload): VerifiedToken | undefined {
   const claims = payload['kubernetes.io'] as Partial<KubernetesClaims> | undefined;
   const account = claims?.serviceaccount;
-  if (typeof claims?.namespace !== 'string' || typeof account?.name !== 'string' || typeof account.uid !== 'string') return undefined;
+  if (
+    typeof claims?.namespace !== 'string' ||
+    typeof account?.name !== 'string' ||
+    typeof account.uid !== 'string'
+  )
+    return undefined;
   const { exp, nbf, iat, aud, jti } = payload;
-  if (typeof exp !== 'number' || payload.sub !== `system:serviceaccount:${claims.namespace}:${account.name}`) return undefined;
+  if (
+    typeof exp !== 'number' ||
+    payload.sub !== `system:serviceaccount:${claims.namespace}:${account.name}`
+  )
+    return undefined;
   const audiences = typeof aud === 'string' ? [aud] : (aud ?? []);
   return {
-    subject: { namespace: claims.namespace, name: account.name, uid: account.uid, pod: claims.pod, secret: claims.secret, node: claims.node },
-    audiences, expiresAtMs: exp * 1000, beginsAtMs: Math.max(Number(nbf ?? 0), Number(iat ?? 0)) * 1000, id: jti,
+    subject: {
+      namespace: claims.namespace,
+      name: account.name,
+      uid: account.uid,
+      pod: claims.pod,
+      secret: claims.secret,
+      node: claims.node,
+    },
+    audiences,
+    expiresAtMs: exp * 1000,
+    beginsAtMs: Math.max(Number(nbf ?? 0), Number(iat ?? 0)) * 1000,
+    id: jti,
   };
 }
 
@@ -170,7 +248,11 @@ export function userOfToken(token: VerifiedToken): UserInfo {
   return {
     name: `system:serviceaccount:${subject.namespace}:${subject.name}`,
     uid: subject.uid,
-    groups: ['system:serviceaccounts', `system:serviceaccounts:${subject.namespace}`, 'system:authenticated'],
+    groups: [
+      'system:serviceaccounts',
+      `system:serviceaccounts:${subject.namespace}`,
+      'system:authenticated',
+    ],
     extra,
   };
 }
@@ -183,5 +265,7 @@ function algorithmOf(key: KeyObject): string {
 
 /** kid as kube-apiserver makes it: unpadded base64url of the SHA-256 of the key's DER form. */
 function keyId(key: KeyObject): string {
-  return createHash('sha256').update(key.export({ type: 'spki', format: 'der' })).digest('base64url');
+  return createHash('sha256')
+    .update(key.export({ type: 'spki', format: 'der' }))
+    .digest('base64url');
 }

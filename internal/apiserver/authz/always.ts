@@ -5,7 +5,13 @@ export const alwaysAllow: Authorizer = {
   type: 'AlwaysAllow',
   name: 'alwaysallow',
   authorize: () => ({ allowed: true, reason: '' }),
-  rulesFor: () => ({ rules: [{ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] }], incomplete: false }),
+  rulesFor: () => ({
+    rules: [
+      { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+      { verbs: ['*'], nonResourceURLs: ['*'] },
+    ],
+    incomplete: false,
+  }),
 };
 
 /** No opinion, so that a later one may allow. */

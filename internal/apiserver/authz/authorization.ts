@@ -4,9 +4,9 @@ import type { AccessRequest, Decision } from './authorizer.ts';
 import { Chain, DecisionCounts, type Authorizer, type Rules } from './chain.ts';
 
 /**
- * Who decides. Requests from outside go through the chain that is configured, Node and RBAC unless it says otherwise; parts of
- * this process (controllers, scheduler, the server's own node) through Node and RBAC always: a webhook may be a pod
- * that these have to start.
+ * Who decides. Requests from outside go through the chain that is configured, Node and RBAC unless
+ * it says otherwise; parts of this process (controllers, scheduler, the server's own node) through
+ * Node and RBAC always: a webhook may be a pod that these have to start.
  */
 export class Authorization {
   readonly counts = new DecisionCounts();
@@ -20,12 +20,14 @@ export class Authorization {
   }
 
   /** Bound: handed around as a function. */
-  readonly authorize = (request: AccessRequest): Decision | Promise<Decision> => (request.user.inside ? this.#inside : this.#current).authorize(request);
+  readonly authorize = (request: AccessRequest): Decision | Promise<Decision> =>
+    (request.user.inside ? this.#inside : this.#current).authorize(request);
 
   /** For parts of this process, at once. */
   authorizeInside(request: AccessRequest): Decision {
     const decision = this.#inside.authorize(request);
-    if (decision instanceof Promise) throw new InvariantError('a built-in authorizer answered later', 'authorize');
+    if (decision instanceof Promise)
+      throw new InvariantError('a built-in authorizer answered later', 'authorize');
     return decision;
   }
 

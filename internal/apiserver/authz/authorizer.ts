@@ -2,7 +2,9 @@ import type { FieldTerm } from '../../api/field-selectors.ts';
 import type { Requirement } from '../../api/selector-requirement.ts';
 import type { UserInfo } from '../options.ts';
 
-/** One question to an authorizer (authorization.k8s.io ResourceAttributes or NonResourceAttributes). */
+/**
+ * One question to an authorizer (authorization.k8s.io ResourceAttributes or NonResourceAttributes).
+ */
 export interface AccessRequest {
   user: UserInfo;
   verb: string;
@@ -16,7 +18,10 @@ export interface AccessRequest {
   name?: string;
   /** What a list, a watch or the deletion of a collection says of fields; all must hold. */
   fields?: readonly FieldTerm[];
-  /** What it says of labels: the text of the selector, read only by who wants it, or what a review listed. */
+  /**
+   * What it says of labels: the text of the selector, read only by who wants it, or what a review
+   * listed.
+   */
   labels?: string | readonly Requirement[];
 }
 
@@ -25,7 +30,9 @@ export interface Decision {
   /** A refusal that no other authorizer is asked about; a plain "not allowed" is no opinion. */
   denied?: true;
   reason: string;
-  /** What went wrong while it was decided: a webhook that did not answer, a condition that failed. */
+  /**
+   * What went wrong while it was decided: a webhook that did not answer, a condition that failed.
+   */
   error?: string;
 }
 
@@ -40,17 +47,25 @@ export interface PolicyRule {
   nonResourceURLs?: readonly string[];
 }
 
-const has = (list: readonly string[] | undefined, value: string): boolean => list !== undefined && (list.includes('*') || list.includes(value));
+const has = (list: readonly string[] | undefined, value: string): boolean =>
+  list !== undefined && (list.includes('*') || list.includes(value));
 
 /** rbac/v1 rule evaluation (registry/rbac/validation and plugin/pkg/auth/authorizer/rbac). */
 export function ruleAllows(rule: PolicyRule, request: AccessRequest): boolean {
   if (!has(rule.verbs, request.verb)) return false;
   if (request.path !== undefined) return pathMatches(rule.nonResourceURLs, request.path);
-  return has(rule.apiGroups, request.group ?? '') && resourceMatches(rule, request) && nameMatches(rule, request.name ?? '');
+  return (
+    has(rule.apiGroups, request.group ?? '') &&
+    resourceMatches(rule, request) &&
+    nameMatches(rule, request.name ?? '')
+  );
 }
 
 function pathMatches(urls: readonly string[] | undefined, path: string): boolean {
-  return (urls ?? []).some((url) => url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))));
+  return (urls ?? []).some(
+    (url) =>
+      url === '*' || url === path || (url.endsWith('*') && path.startsWith(url.slice(0, -1))),
+  );
 }
 
 function resourceMatches(rule: PolicyRule, request: AccessRequest): boolean {
@@ -68,12 +83,23 @@ function nameMatches(rule: PolicyRule, name: string): boolean {
   return !rule.resourceNames?.length || rule.resourceNames.includes(name);
 }
 
-/** `User "u" cannot get resource "pods" in API group "" in the namespace "n"`, and why when an authorizer says so. */
+/**
+ * `User "u" cannot get resource "pods" in API group "" in the namespace "n"`, and why when an
+ * authorizer says so.
+ */
 export function denialText(request: AccessRequest, reason = ''): string {
   const user = JSON.stringify(request.user.name);
   const why = reason ? `: ${reason}` : '';
-  if (request.path !== undefined) return `User ${user} cannot ${request.verb} path ${JSON.stringify(request.path)}${why}`;
-  const resource = request.subresource ? `${request.resource}/${request.subresource}` : (request.resource ?? '');
-  const where = request.namespace ? ` in the namespace ${JSON.stringify(request.namespace)}` : ' at the cluster scope';
-  return `User ${user} cannot ${request.verb} resource ${JSON.stringify(resource)} in API group ${JSON.stringify(request.group ?? '')}${where}${why}`;
+  if (request.path !== undefined)
+    return `User ${user} cannot ${request.verb} path ${JSON.stringify(request.path)}${why}`;
+  const resource = request.subresource
+    ? `${request.resource}/${request.subresource}`
+    : (request.resource ?? '');
+  const where = request.namespace
+    ? ` in the namespace ${JSON.stringify(request.namespace)}`
+    : ' at the cluster scope';
+  return (
+    `User ${user} cannot ${request.verb} resource ${JSON.stringify(resource)} in API group ` +
+    `${JSON.stringify(request.group ?? '')}${where}${why}`
+  );
 }

@@ -1,4 +1,7 @@
-/** A rule in the compact table: g apiGroups, r resources, n resourceNames, u nonResourceURLs, v verbs. */
+/**
+ * A rule in the compact table: g apiGroups, r resources, n resourceNames, u nonResourceURLs, v
+ * verbs.
+ */
 export interface RuleRow {
   g?: string[];
   r?: string[];

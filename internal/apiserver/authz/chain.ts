@@ -32,9 +32,17 @@ export class DecisionCounts {
   }
 
   metrics(): string[] {
-    const rows = [...this.#counts].flatMap(([labels, { allowed, denied }]) => [[labels, 'allowed', allowed] as const, [labels, 'denied', denied] as const]);
+    const rows = [...this.#counts].flatMap(([labels, { allowed, denied }]) => [
+      [labels, 'allowed', allowed] as const,
+      [labels, 'denied', denied] as const,
+    ]);
     const name = 'apiserver_authorization_decisions_total';
-    return [`# TYPE ${name} counter`, ...rows.filter(([, , count]) => count > 0).map(([labels, decision, count]) => `${name}{${labels},decision="${decision}"} ${count}`)];
+    return [
+      `# TYPE ${name} counter`,
+      ...rows
+        .filter(([, , count]) => count > 0)
+        .map(([labels, decision, count]) => `${name}{${labels},decision="${decision}"} ${count}`),
+    ];
   }
 }
 
@@ -52,8 +60,8 @@ const masters: Decision = { allowed: true, reason: '' };
 const noOpinion: Decision = { allowed: false, reason: '' };
 
 /**
- * Asks authorizers in order until one allows or denies (apiserver authorization/union). Before all of them, whatever is
- * configured, stands the group system:masters.
+ * Asks authorizers in order until one allows or denies (apiserver authorization/union). Before all
+ * of them, whatever is configured, stands the group system:masters.
  */
 export class Chain {
   readonly #links: readonly Link[];
@@ -63,24 +71,38 @@ export class Chain {
   }
 
   authorize(request: AccessRequest): Decision | Promise<Decision> {
-    return request.user.groups.includes('system:masters') ? masters : this.#ask(request, 0, undefined);
+    return request.user.groups.includes('system:masters')
+      ? masters
+      : this.#ask(request, 0, undefined);
   }
 
   /** What all authorizers together can list. */
   rulesFor(user: UserInfo, namespace: string): Rules {
     const found = this.#links.map(({ authorizer }) => authorizer.rulesFor(user, namespace));
     const errors = found.flatMap(({ error }) => (error ? [error] : []));
-    return { rules: found.flatMap(({ rules }) => rules), incomplete: found.some(({ incomplete }) => incomplete), ...(errors.length > 0 && { error: aggregate(errors) }) };
+    return {
+      rules: found.flatMap(({ rules }) => rules),
+      incomplete: found.some(({ incomplete }) => incomplete),
+      ...(errors.length > 0 && { error: aggregate(errors) }),
+    };
   }
 
-  /** `said` are the words of those before number `at`, who had no opinion; most say nothing at all. */
-  #ask(request: AccessRequest, at: number, said: readonly Decision[] | undefined): Decision | Promise<Decision> {
+  /**
+   * `said` are the words of those before number `at`, who had no opinion; most say nothing at all.
+   */
+  #ask(
+    request: AccessRequest,
+    at: number,
+    said: readonly Decision[] | undefined,
+  ): Decision | Promise<Decision> {
     for (let i = at; i < this.#links.length; i++) {
       const { authorizer, count } = this.#links[i] as Link;
       const answer = authorizer.authorize(request);
       if (answer instanceof Promise) {
         const earlier = said;
-        return answer.then((decision) => (ends(decision, count) ? decision : this.#ask(request, i + 1, more(earlier, decision))));
+        return answer.then((decision) =>
+          ends(decision, count) ? decision : this.#ask(request, i + 1, more(earlier, decision)),
+        );
       }
       if (ends(answer, count)) return answer;
       said = more(said, answer);
@@ -96,12 +118,22 @@ function ends({ allowed, denied }: Decision, count: Count): boolean {
   return true;
 }
 
-function more(said: readonly Decision[] | undefined, one: Decision): readonly Decision[] | undefined {
+function more(
+  said: readonly Decision[] | undefined,
+  one: Decision,
+): readonly Decision[] | undefined {
   return one.reason || one.error ? [...(said ?? []), one] : said;
 }
 
 function together(said: readonly Decision[]): Decision {
   if (said.length === 1) return said[0] as Decision;
   const errors = said.flatMap(({ error }) => (error ? [error] : []));
-  return { allowed: false, reason: said.map(({ reason }) => reason).filter(Boolean).join('\n'), ...(errors.length > 0 && { error: aggregate(errors) }) };
+  return {
+    allowed: false,
+    reason: said
+      .map(({ reason }) => reason)
+      .filter(Boolean)
+      .join('\n'),
+    ...(errors.length > 0 && { error: aggregate(errors) }),
+  };
 }

@@ -5,9 +5,16 @@ import { fieldErrorText, type FieldError } from '../../api/status.ts';
 import { ConfigError, messageOf } from '../../base/errors.ts';
 import type { Disk } from '../../io/disk.ts';
 import { readConfigurationFile, type Fields } from '../configuration-file.ts';
-import { compileConditions, ConditionError, maxConditions, type Conditions } from './match-conditions.ts';
+import {
+  compileConditions,
+  ConditionError,
+  maxConditions,
+  type Conditions,
+} from './match-conditions.ts';
 
-/** apiserver.config.k8s.io AuthorizationConfiguration (KEP-3221), found right and with its defaults. */
+/**
+ * apiserver.config.k8s.io AuthorizationConfiguration (KEP-3221), found right and with its defaults.
+ */
 export interface AuthorizationConfiguration {
   authorizers: readonly AuthorizerConfiguration[];
   /** The authorizers as text: tells a file that says the same from one that does not. */
@@ -32,12 +39,22 @@ export interface WebhookConfiguration {
 }
 
 const webhookShape: Fields = {
-  timeout: 'string', authorizedTTL: 'string', unauthorizedTTL: 'string', cacheAuthorizedRequests: 'boolean', cacheUnauthorizedRequests: 'boolean',
-  subjectAccessReviewVersion: 'string', matchConditionSubjectAccessReviewVersion: 'string', failurePolicy: 'string',
+  timeout: 'string',
+  authorizedTTL: 'string',
+  unauthorizedTTL: 'string',
+  cacheAuthorizedRequests: 'boolean',
+  cacheUnauthorizedRequests: 'boolean',
+  subjectAccessReviewVersion: 'string',
+  matchConditionSubjectAccessReviewVersion: 'string',
+  failurePolicy: 'string',
   connectionInfo: { type: 'string', kubeConfigFile: 'string' },
   matchConditions: [{ expression: 'string' }],
 };
-const shape: Fields = { apiVersion: 'string', kind: 'string', authorizers: [{ type: 'string', name: 'string', webhook: webhookShape }] };
+const shape: Fields = {
+  apiVersion: 'string',
+  kind: 'string',
+  authorizers: [{ type: 'string', name: 'string', webhook: webhookShape }],
+};
 
 interface WebhookFields {
   timeout?: string;
@@ -58,15 +75,26 @@ type Given = { type?: string; name?: string; webhook?: WebhookFields };
 export const authorizerTypes = ['ABAC', 'AlwaysAllow', 'AlwaysDeny', 'Node', 'RBAC', 'Webhook'];
 export const noAbac = 'ABAC is not supported here; say with RBAC who may what';
 
-/** Reads the file that --authorization-config names. Throws a ConfigError with every complaint, each with its field, on one line. */
-export async function readConfiguration(text: string, disk: Disk): Promise<AuthorizationConfiguration> {
+/**
+ * Reads the file that --authorization-config names. Throws a ConfigError with every complaint, each
+ * with its field, on one line.
+ */
+export async function readConfiguration(
+  text: string,
+  disk: Disk,
+): Promise<AuthorizationConfiguration> {
   const op = 'authorization-config';
-  const { read, complaints } = readConfigurationFile(text, { kind: 'AuthorizationConfiguration', fields: shape, op });
+  const { read, complaints } = readConfigurationFile(text, {
+    kind: 'AuthorizationConfiguration',
+    fields: shape,
+    op,
+  });
   const given = (read as { authorizers?: Given[] }).authorizers ?? [];
   const faults = new Faults();
   const authorizers = complaints.length === 0 ? await checked(given, disk, faults) : [];
   complaints.push(...faults.texts());
-  if (complaints.length > 0) throw new ConfigError(complaints.map((one) => one.split('\n', 1)[0]).join('; '), { op });
+  if (complaints.length > 0)
+    throw new ConfigError(complaints.map((one) => one.split('\n', 1)[0]).join('; '), { op });
   return { authorizers, stamp: JSON.stringify(given) };
 }
 
@@ -86,13 +114,24 @@ class Faults {
   }
 
   tooMany(field: string, value: number, most: number): void {
-    this.#found.push({ type: 'FieldValueTooMany', field, value, detail: `must have at most ${most} items` });
+    this.#found.push({
+      type: 'FieldValueTooMany',
+      field,
+      value,
+      detail: `must have at most ${most} items`,
+    });
   }
 
   /** The value, when it is one of those known. */
   oneOf<T extends string>(field: string, value: string, known: readonly T[]): T | undefined {
     const found = known.find((one) => one === value);
-    if (found === undefined) this.#found.push({ type: 'FieldValueNotSupported', field, value, detail: `supported values: ${known.map((one) => JSON.stringify(one)).join(', ')}` });
+    if (found === undefined)
+      this.#found.push({
+        type: 'FieldValueNotSupported',
+        field,
+        value,
+        detail: `supported values: ${known.map((one) => JSON.stringify(one)).join(', ')}`,
+      });
     return found;
   }
 
@@ -101,9 +140,17 @@ class Faults {
   }
 }
 
-/** apiserver/pkg/apis/apiserver/validation ValidateAuthorizationConfiguration, and kube-apiserver's own rules of names. */
-async function checked(given: readonly Given[], disk: Disk, faults: Faults): Promise<AuthorizerConfiguration[]> {
-  if (given.length === 0) faults.required('authorizers', 'at least one authorization mode must be defined');
+/**
+ * apiserver/pkg/apis/apiserver/validation ValidateAuthorizationConfiguration, and kube-apiserver's
+ * own rules of names.
+ */
+async function checked(
+  given: readonly Given[],
+  disk: Disk,
+  faults: Faults,
+): Promise<AuthorizerConfiguration[]> {
+  if (given.length === 0)
+    faults.required('authorizers', 'at least one authorization mode must be defined');
   const [types, names] = [new Set<string>(), new Set<string>()];
   const found: AuthorizerConfiguration[] = [];
   for (const [i, { type = '', name = '', webhook }] of given.entries()) {
@@ -115,20 +162,29 @@ async function checked(given: readonly Given[], disk: Disk, faults: Faults): Pro
     else {
       types.add(type);
       checkName(name, { at: `${at}.name`, type, names, faults });
-      const made = type === 'Webhook' ? await checkedWebhook(webhook, `${at}.webhook`, disk, faults) : undefined;
-      if (type !== 'Webhook' && webhook) faults.invalid(`${at}.webhook`, 'non-null', 'may only be specified when type=Webhook');
+      const made =
+        type === 'Webhook'
+          ? await checkedWebhook(webhook, `${at}.webhook`, disk, faults)
+          : undefined;
+      if (type !== 'Webhook' && webhook)
+        faults.invalid(`${at}.webhook`, 'non-null', 'may only be specified when type=Webhook');
       found.push({ type, name, ...(made && { webhook: made }) });
     }
   }
   return found;
 }
 
-function checkName(name: string, { at, type, names, faults }: { at: string; type: string; names: Set<string>; faults: Faults }): void {
+function checkName(
+  name: string,
+  { at, type, names, faults }: { at: string; type: string; names: Set<string>; faults: Faults },
+): void {
   const wrong = dns1123Subdomain(name);
   if (!name) faults.required(at);
   else if (names.has(name)) faults.duplicate(at, name);
-  else if (wrong.length > 0) faults.invalid(at, name, `authorizer name is invalid: ${wrong.join(', ')}`);
-  else if (type !== 'Webhook' && name !== type.toLowerCase()) faults.invalid(at, name, `expected name ${type.toLowerCase()} for authorizer ${type}`);
+  else if (wrong.length > 0)
+    faults.invalid(at, name, `authorizer name is invalid: ${wrong.join(', ')}`);
+  else if (type !== 'Webhook' && name !== type.toLowerCase())
+    faults.invalid(at, name, `expected name ${type.toLowerCase()} for authorizer ${type}`);
   names.add(name);
 }
 
@@ -136,24 +192,48 @@ const longestTimeoutMs = 30_000;
 const defaults = { authorizedTTL: '5m', unauthorizedTTL: '30s' };
 const nanosPerMs = 1e6;
 
-async function checkedWebhook(given: WebhookFields | undefined, at: string, disk: Disk, faults: Faults): Promise<WebhookConfiguration | undefined> {
+async function checkedWebhook(
+  given: WebhookFields | undefined,
+  at: string,
+  disk: Disk,
+  faults: Faults,
+): Promise<WebhookConfiguration | undefined> {
   if (!given) return void faults.required(at, 'required when type=Webhook');
   const timeoutMs = duration(given.timeout, `${at}.timeout`, faults);
   if (timeoutMs === 0) faults.required(`${at}.timeout`);
-  else if (timeoutMs < 0 || timeoutMs > longestTimeoutMs) faults.invalid(`${at}.timeout`, given.timeout, 'must be > 0s and <= 30s');
+  else if (timeoutMs < 0 || timeoutMs > longestTimeoutMs)
+    faults.invalid(`${at}.timeout`, given.timeout, 'must be > 0s and <= 30s');
   const ttl = (field: 'authorizedTTL' | 'unauthorizedTTL'): number => {
-    const ms = duration(given[field], `${at}.${field}`, faults) || duration(defaults[field], '', faults);
+    const ms =
+      duration(given[field], `${at}.${field}`, faults) || duration(defaults[field], '', faults);
     if (ms < 0) faults.invalid(`${at}.${field}`, given[field], 'must be > 0s');
     return ms;
   };
   const [authorized, unauthorized] = [ttl('authorizedTTL'), ttl('unauthorizedTTL')];
-  const version = given.subjectAccessReviewVersion ? faults.oneOf(`${at}.subjectAccessReviewVersion`, given.subjectAccessReviewVersion, ['v1', 'v1beta1']) : void faults.required(`${at}.subjectAccessReviewVersion`);
-  const failurePolicy = given.failurePolicy ? faults.oneOf(`${at}.failurePolicy`, given.failurePolicy, ['NoOpinion', 'Deny']) : void faults.required(`${at}.failurePolicy`);
-  const kubeConfigFile = await checkedConnection(given.connectionInfo ?? {}, `${at}.connectionInfo`, disk, faults);
+  const version = given.subjectAccessReviewVersion
+    ? faults.oneOf(`${at}.subjectAccessReviewVersion`, given.subjectAccessReviewVersion, [
+        'v1',
+        'v1beta1',
+      ])
+    : void faults.required(`${at}.subjectAccessReviewVersion`);
+  const failurePolicy = given.failurePolicy
+    ? faults.oneOf(`${at}.failurePolicy`, given.failurePolicy, ['NoOpinion', 'Deny'])
+    : void faults.required(`${at}.failurePolicy`);
+  const kubeConfigFile = await checkedConnection(
+    given.connectionInfo ?? {},
+    `${at}.connectionInfo`,
+    disk,
+    faults,
+  );
   const conditions = checkedConditions(given, at, faults);
-  if (version === undefined || failurePolicy === undefined || kubeConfigFile === undefined) return undefined;
+  if (version === undefined || failurePolicy === undefined || kubeConfigFile === undefined)
+    return undefined;
   return {
-    timeoutMs, version, failurePolicy, kubeConfigFile, conditions,
+    timeoutMs,
+    version,
+    failurePolicy,
+    kubeConfigFile,
+    conditions,
     authorizedTtlMs: given.cacheAuthorizedRequests === false ? 0 : authorized,
     unauthorizedTtlMs: given.cacheUnauthorizedRequests === false ? 0 : unauthorized,
   };
@@ -167,26 +247,50 @@ function duration(text: string | undefined, at: string, faults: Faults): number 
   return read ? Number(read.nanos) / nanosPerMs : Number.NaN;
 }
 
-async function checkedConnection({ type = '', kubeConfigFile }: { type?: string; kubeConfigFile?: string }, at: string, disk: Disk, faults: Faults): Promise<string | undefined> {
+async function checkedConnection(
+  { type = '', kubeConfigFile }: { type?: string; kubeConfigFile?: string },
+  at: string,
+  disk: Disk,
+  faults: Faults,
+): Promise<string | undefined> {
   const file = `${at}.kubeConfigFile`;
   if (!type) return void faults.required(`${at}.type`);
-  if (type === 'InClusterConfig') return void faults.invalid(`${at}.type`, type, 'this mode is not for an API server itself: it would ask itself');
+  if (type === 'InClusterConfig')
+    return void faults.invalid(
+      `${at}.type`,
+      type,
+      'this mode is not for an API server itself: it would ask itself',
+    );
   if (!faults.oneOf(`${at}.type`, type, ['KubeConfigFile'])) return undefined;
   if (!kubeConfigFile) return void faults.required(file);
-  if (!isAbsolute(kubeConfigFile)) return void faults.invalid(file, kubeConfigFile, 'must be an absolute path');
+  if (!isAbsolute(kubeConfigFile))
+    return void faults.invalid(file, kubeConfigFile, 'must be an absolute path');
   try {
-    const stat = await disk.stat('authorization-config', await disk.realPath('authorization-config', kubeConfigFile));
-    if (stat?.kind !== 'file') return void faults.invalid(file, kubeConfigFile, 'must be a regular file');
+    const stat = await disk.stat(
+      'authorization-config',
+      await disk.realPath('authorization-config', kubeConfigFile),
+    );
+    if (stat?.kind !== 'file')
+      return void faults.invalid(file, kubeConfigFile, 'must be a regular file');
   } catch (error) {
     return void faults.invalid(file, kubeConfigFile, `error loading file: ${messageOf(error)}`);
   }
   return kubeConfigFile;
 }
 
-function checkedConditions({ matchConditions = [], matchConditionSubjectAccessReviewVersion: version = '' }: WebhookFields, at: string, faults: Faults): Conditions | undefined {
+function checkedConditions(
+  { matchConditions = [], matchConditionSubjectAccessReviewVersion: version = '' }: WebhookFields,
+  at: string,
+  faults: Faults,
+): Conditions | undefined {
   if (version) faults.oneOf(`${at}.matchConditionSubjectAccessReviewVersion`, version, ['v1']);
-  else if (matchConditions.length > 0) faults.required(`${at}.matchConditionSubjectAccessReviewVersion`, 'required if match conditions are specified');
-  if (matchConditions.length > maxConditions) return void faults.tooMany(`${at}.matchConditions`, matchConditions.length, maxConditions);
+  else if (matchConditions.length > 0)
+    faults.required(
+      `${at}.matchConditionSubjectAccessReviewVersion`,
+      'required if match conditions are specified',
+    );
+  if (matchConditions.length > maxConditions)
+    return void faults.tooMany(`${at}.matchConditions`, matchConditions.length, maxConditions);
   const seen = new Set<string>();
   const good = matchConditions.flatMap(({ expression = '' }, i) => {
     const field = `${at}.matchConditions[${i}].expression`;
@@ -203,5 +307,7 @@ function checkedConditions({ matchConditions = [], matchConditionSubjectAccessRe
     }
     return [];
   });
-  return good.length > 0 && good.length === matchConditions.length ? compileConditions([...seen]) : undefined;
+  return good.length > 0 && good.length === matchConditions.length
+    ? compileConditions([...seen])
+    : undefined;
 }

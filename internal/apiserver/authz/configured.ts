@@ -6,7 +6,11 @@ import type { Server } from '../server.ts';
 import { readKubeconfig } from '../webhooks/kubeconfig.ts';
 import { alwaysAllow, alwaysDeny } from './always.ts';
 import type { Authorizer } from './chain.ts';
-import { readConfiguration, type AuthorizationConfiguration, type AuthorizerConfiguration } from './configuration.ts';
+import {
+  readConfiguration,
+  type AuthorizationConfiguration,
+  type AuthorizerConfiguration,
+} from './configuration.ts';
 import { configurationOfFlags } from './flags.ts';
 import type { AuthorizationOptions } from './options.ts';
 import { ReloadMetrics } from './reload-metrics.ts';
@@ -21,19 +25,37 @@ type Make = (configuration: AuthorizationConfiguration) => Promise<Authorizer[]>
 
 const op = 'authorization-config';
 
-/** Puts the authorizers that are configured in charge; a file that is wrong stops the start, and later leaves what was there before. */
-export async function configuredAuthorization(server: Server, options: AuthorizationOptions): Promise<ConfiguredAuthorization> {
+/**
+ * Puts the authorizers that are configured in charge; a file that is wrong stops the start, and
+ * later leaves what was there before.
+ */
+export async function configuredAuthorization(
+  server: Server,
+  options: AuthorizationOptions,
+): Promise<ConfiguredAuthorization> {
   const { config, disk = realDisk } = options;
   const webhooks = new WebhookMetrics();
   const make: Make = (configuration) => authorizersOf(server, configuration, { disk, webhooks });
   if (!config) {
-    if (options.modes?.includes('AlwaysAllow')) server.core.log.warn('authorization-mode AlwaysAllow: requests without a user are refused, all others are allowed');
+    if (options.modes?.includes('AlwaysAllow'))
+      server.core.log.warn(
+        'authorization-mode AlwaysAllow: requests without a user are refused, all others are ' +
+          'allowed',
+      );
     server.authorization.use(await make(configurationOfFlags(options)));
     server.authorization.alsoTell(() => webhooks.lines());
     return { stop: () => server.authorization.stop() };
   }
   const reloading = new Reloading(server, options);
-  await reloading.start(make, disk).catch((error: unknown) => Promise.reject(error instanceof ConfigError ? new ConfigError(`${config.path}: ${error.message}`, { op, cause: error }) : error));
+  await reloading
+    .start(make, disk)
+    .catch((error: unknown) =>
+      Promise.reject(
+        error instanceof ConfigError
+          ? new ConfigError(`${config.path}: ${error.message}`, { op, cause: error })
+          : error,
+      ),
+    );
   server.authorization.alsoTell(() => [...webhooks.lines(), ...reloading.metrics.lines()]);
   const unwatch = config.watch(() => reloading.changed());
   return {
@@ -53,7 +75,10 @@ class Reloading {
   #disk: Disk = realDisk;
   #text = '';
   #stamp = '';
-  /** Authorizers other than webhooks: they must stay, and none of these may come that keeps a state (kubeapiserver/authorizer reload.go). */
+  /**
+   * Authorizers other than webhooks: they must stay, and none of these may come that keeps a state
+   * (kubeapiserver/authorizer reload.go).
+   */
   #types: ReadonlySet<string> = new Set();
   #last: Promise<void> = Promise.resolve();
 
@@ -85,17 +110,31 @@ class Reloading {
       this.#text = text;
       const configuration = await readConfiguration(text, this.#disk);
       const missing = [...this.#types].filter((type) => !builtInTypes(configuration).has(type));
-      if (missing.length > 0) throw new ConfigError(`authorizers: missing required types: [${missing.join(' ')}]`, { op });
-      const fresh = [...builtInTypes(configuration)].find((type) => stateful.has(type) && !this.#types.has(type));
-      if (fresh !== undefined) throw new ConfigError(`authorizers: type ${fresh} is not allowed if it was not enabled when the server started`, { op });
+      if (missing.length > 0)
+        throw new ConfigError(`authorizers: missing required types: [${missing.join(' ')}]`, {
+          op,
+        });
+      const fresh = [...builtInTypes(configuration)].find(
+        (type) => stateful.has(type) && !this.#types.has(type),
+      );
+      if (fresh !== undefined)
+        throw new ConfigError(
+          `authorizers: type ${fresh} is not allowed if it was not enabled when the server started`,
+          { op },
+        );
       if (configuration.stamp === this.#stamp) return;
       await this.#take(configuration);
       this.metrics.reloaded(true);
       this.metrics.applied(hashOf(text));
-      log.info('authorization configuration read again', { authorizers: configuration.authorizers.map(({ name }) => name).join(',') });
+      log.info('authorization configuration read again', {
+        authorizers: configuration.authorizers.map(({ name }) => name).join(','),
+      });
     } catch (error) {
       this.metrics.reloaded(false);
-      log.error('authorization configuration is wrong, the former one stays', { file: this.#file.path, error: messageOf(error) });
+      log.error('authorization configuration is wrong, the former one stays', {
+        file: this.#file.path,
+        error: messageOf(error),
+      });
     }
   }
 
@@ -106,18 +145,39 @@ class Reloading {
 }
 
 const stateful = new Set(['Node', 'RBAC']);
-const builtInTypes = ({ authorizers }: AuthorizationConfiguration): Set<string> => new Set(authorizers.map(({ type }) => type).filter((type) => type !== 'Webhook'));
+const builtInTypes = ({ authorizers }: AuthorizationConfiguration): Set<string> =>
+  new Set(authorizers.map(({ type }) => type).filter((type) => type !== 'Webhook'));
 
-async function authorizersOf(server: Server, { authorizers }: AuthorizationConfiguration, { disk, webhooks }: { disk: Disk; webhooks: WebhookMetrics }): Promise<Authorizer[]> {
+async function authorizersOf(
+  server: Server,
+  { authorizers }: AuthorizationConfiguration,
+  { disk, webhooks }: { disk: Disk; webhooks: WebhookMetrics },
+): Promise<Authorizer[]> {
   const { clock, log, random } = server.core;
   const doors = { clock, log, random, dial: server.options.dial };
   const made: Authorizer[] = [];
   for (const { type, name, webhook: configuration } of authorizers) {
     if (!configuration) made.push(builtIn(server, type));
     else {
-      const webhook = await readKubeconfig(configuration.kubeConfigFile, { disk, clock, op, what: 'the kubeconfig' });
-      const target = { ...webhook.target, pool: dialPool({ tls: webhook.target.tls !== undefined }) };
-      made.push(new WebhookAuthorizer({ name, configuration, webhook: { ...webhook, target }, doors, metrics: webhooks }));
+      const webhook = await readKubeconfig(configuration.kubeConfigFile, {
+        disk,
+        clock,
+        op,
+        what: 'the kubeconfig',
+      });
+      const target = {
+        ...webhook.target,
+        pool: dialPool({ tls: webhook.target.tls !== undefined }),
+      };
+      made.push(
+        new WebhookAuthorizer({
+          name,
+          configuration,
+          webhook: { ...webhook, target },
+          doors,
+          metrics: webhooks,
+        }),
+      );
     }
   }
   return made;
@@ -138,7 +198,9 @@ function builtIn(server: Server, type: AuthorizerConfiguration['type']): Authori
   }
 }
 
-const hashOf = (text: string): string => `sha256:${createHash('sha256').update(text).digest('hex')}`;
+const hashOf = (text: string): string =>
+  `sha256:${createHash('sha256').update(text).digest('hex')}`;
 
 /** kube-apiserver hashes its identity; here the address by which others know the server is that. */
-const serverHash = ({ options }: Server): string => hashOf(`${options.advertiseAddress}:${options.advertisePort ?? options.listen.port}`);
+const serverHash = ({ options }: Server): string =>
+  hashOf(`${options.advertiseAddress}:${options.advertisePort ?? options.listen.port}`);

@@ -1,5 +1,11 @@
 import type { SubjectAccessReviewSpec } from '../../api/generated/types/authorization-v1.ts';
-import { compile, costPerCall, environment, wrongResult, type Program } from '../../api/cel/compile.ts';
+import {
+  compile,
+  costPerCall,
+  environment,
+  wrongResult,
+  type Program,
+} from '../../api/cel/compile.ts';
 import { Meter } from '../../api/cel/evaluate.ts';
 import { listOf, mapOf, string, type CelType } from '../../api/cel/types.ts';
 import { fromJson } from '../../api/cel/values.ts';
@@ -17,10 +23,19 @@ export interface Conditions {
   match(spec: SubjectAccessReviewSpec): boolean;
 }
 
-const object = (name: string, fields: Record<string, CelType>): CelType => ({ kind: 'object', name: `kubernetes.${name}`, fields: new Map(Object.entries(fields)) });
-const texts = (...names: string[]): Record<string, CelType> => Object.fromEntries(names.map((name) => [name, string]));
-const requirement = object('SelectorRequirement', { ...texts('key', 'operator'), values: listOf(string) });
-const selector = (name: string): CelType => object(name, { rawSelector: string, requirements: listOf(requirement) });
+const object = (name: string, fields: Record<string, CelType>): CelType => ({
+  kind: 'object',
+  name: `kubernetes.${name}`,
+  fields: new Map(Object.entries(fields)),
+});
+const texts = (...names: string[]): Record<string, CelType> =>
+  Object.fromEntries(names.map((name) => [name, string]));
+const requirement = object('SelectorRequirement', {
+  ...texts('key', 'operator'),
+  values: listOf(string),
+});
+const selector = (name: string): CelType =>
+  object(name, { rawSelector: string, requirements: listOf(requirement) });
 
 /** What conditions know of `request` (authorization/cel compile.go). */
 const requestType = object('SubjectAccessReviewSpec', {
@@ -29,7 +44,8 @@ const requestType = object('SubjectAccessReviewSpec', {
   extra: mapOf(string, listOf(string)),
   resourceAttributes: object('ResourceAttributes', {
     ...texts('namespace', 'verb', 'group', 'version', 'resource', 'subresource', 'name'),
-    fieldSelector: selector('FieldSelectorAttributes'), labelSelector: selector('LabelSelectorAttributes'),
+    fieldSelector: selector('FieldSelectorAttributes'),
+    labelSelector: selector('LabelSelectorAttributes'),
   }),
   nonResourceAttributes: object('NonResourceAttributes', texts('path', 'verb')),
 });
@@ -43,9 +59,18 @@ export function compileConditions(expressions: readonly string[]): Conditions {
       const failures: string[] = [];
       for (const program of programs) {
         try {
-          if (program.evaluate((name) => (name === 'request' ? request : undefined), new Meter(costPerCall)) !== true) return false;
+          if (
+            program.evaluate(
+              (name) => (name === 'request' ? request : undefined),
+              new Meter(costPerCall),
+            ) !== true
+          )
+            return false;
         } catch (error) {
-          failures.push(`cel evaluation error: expression '${program.source}' resulted in error: ${messageOf(error)}`);
+          failures.push(
+            `cel evaluation error: expression '${program.source}' resulted in error: ` +
+              `${messageOf(error)}`,
+          );
         }
       }
       if (failures.length > 0) throw new Error(aggregate(failures));
@@ -67,7 +92,29 @@ function compiled(expression: string): Program {
 }
 
 /** Every text is there, even an empty one. */
-function shown({ user = '', uid = '', groups = [], extra = {}, resourceAttributes: at, nonResourceAttributes: path }: SubjectAccessReviewSpec): object {
-  const empty = { namespace: '', verb: '', group: '', version: '', resource: '', subresource: '', name: '' };
-  return { user, uid, groups, extra, ...(at && { resourceAttributes: { ...empty, ...at } }), ...(path && { nonResourceAttributes: { path: path.path ?? '', verb: path.verb ?? '' } }) };
+function shown({
+  user = '',
+  uid = '',
+  groups = [],
+  extra = {},
+  resourceAttributes: at,
+  nonResourceAttributes: path,
+}: SubjectAccessReviewSpec): object {
+  const empty = {
+    namespace: '',
+    verb: '',
+    group: '',
+    version: '',
+    resource: '',
+    subresource: '',
+    name: '',
+  };
+  return {
+    user,
+    uid,
+    groups,
+    extra,
+    ...(at && { resourceAttributes: { ...empty, ...at } }),
+    ...(path && { nonResourceAttributes: { path: path.path ?? '', verb: path.verb ?? '' } }),
+  };
 }

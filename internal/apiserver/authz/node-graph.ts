@@ -28,7 +28,10 @@ export interface NodeGraphOptions {
   objectOf(kv: KeyValue): KubeObject;
 }
 
-/** Which objects have to do with which node: through its pods, their claims and the volumes of these, and by naming it. */
+/**
+ * Which objects have to do with which node: through its pods, their claims and the volumes of
+ * these, and by naming it.
+ */
 export class NodeGraph {
   readonly #o: NodeGraphOptions;
   readonly #entries = new Map<string, Entry>();
@@ -56,7 +59,9 @@ export class NodeGraph {
     if (this.#counted(node, `${resource}/${namespace}/${name}`)) return true;
     if (resource === 'persistentvolumes') return this.#mounts(node, name);
     if (resource !== 'secrets') return false;
-    return [...(this.#volumesOfSecret.get(`${namespace}/${name}`) ?? [])].some((volume) => this.#mounts(node, volume));
+    return [...(this.#volumesOfSecret.get(`${namespace}/${name}`) ?? [])].some((volume) =>
+      this.#mounts(node, volume),
+    );
   }
 
   #mounts(node: string, volume: string): boolean {
@@ -71,7 +76,8 @@ export class NodeGraph {
   async #follow(folder: Folder): Promise<void> {
     const prefix = `/registry/${folder}/`;
     const change = (key: string, kv: KeyValue | undefined): void => {
-      if (folder === 'persistentvolumes') return kv ? this.#setVolume(kv) : this.#dropVolume(key.slice(prefix.length));
+      if (folder === 'persistentvolumes')
+        return kv ? this.#setVolume(kv) : this.#dropVolume(key.slice(prefix.length));
       return kv ? this.#set(folder, kv) : this.#drop(key);
     };
     const { store, clock, log } = this.#o;
@@ -90,9 +96,13 @@ export class NodeGraph {
     if (stamp !== '' && before?.stamp === stamp && before.node === node) return;
     this.#drop(kv.key);
     if (!node) return;
-    const names = folder === 'pods' ? namesOf(object as unknown as Pod) : [`${folder}//${object.metadata.name}`];
+    const names =
+      folder === 'pods'
+        ? namesOf(object as unknown as Pod)
+        : [`${folder}//${object.metadata.name}`];
     this.#entries.set(kv.key, { node, stamp, names });
-    for (const name of names) this.#counts.set(`${node}|${name}`, (this.#counts.get(`${node}|${name}`) ?? 0) + 1);
+    for (const name of names)
+      this.#counts.set(`${node}|${name}`, (this.#counts.get(`${node}|${name}`) ?? 0) + 1);
   }
 
   #drop(key: string): void {
@@ -121,7 +131,8 @@ export class NodeGraph {
 
   #dropVolume(name: string): void {
     if (!this.#claimOf.delete(name)) return;
-    for (const [secret, volumes] of this.#volumesOfSecret) if (volumes.delete(name) && volumes.size === 0) this.#volumesOfSecret.delete(secret);
+    for (const [secret, volumes] of this.#volumesOfSecret)
+      if (volumes.delete(name) && volumes.size === 0) this.#volumesOfSecret.delete(secret);
   }
 }
 
@@ -129,7 +140,9 @@ export class NodeGraph {
 function stampOf(object: KubeObject): string {
   const { spec, status } = object as unknown as Partial<Pod>;
   const { uid, generation } = object.metadata;
-  return !generation || spec?.resourceClaims?.length || status?.extendedResourceClaimStatus ? '' : `${uid}/${generation}`;
+  return !generation || spec?.resourceClaims?.length || status?.extendedResourceClaimStatus
+    ? ''
+    : `${uid}/${generation}`;
 }
 
 /** The pod itself and everything that it names, as `resource/namespace/name`. */
@@ -138,5 +151,10 @@ function namesOf(pod: Pod): string[] {
   const own = `pods/${namespace}/${name}`;
   // A node makes mirror pods itself: whatever one names, it gives its node no right.
   if (annotations?.[mirrorAnnotation] !== undefined) return [own];
-  return [own, ...Object.entries(referencesOf(pod)).flatMap(([resource, names]) => [...(names as Set<string>)].map((one) => `${resource}/${namespace}/${one}`))];
+  return [
+    own,
+    ...Object.entries(referencesOf(pod)).flatMap(([resource, names]) =>
+      [...(names as Set<string>)].map((one) => `${resource}/${namespace}/${one}`),
+    ),
+  ];
 }

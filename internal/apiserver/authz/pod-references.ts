@@ -1,6 +1,9 @@
 import type { Container, PersistentVolume, Pod } from '../../api/generated/types/core-v1.ts';
 
-/** The API objects that a pod's spec names, by resource: what its node must be able to read (api/pod VisitPodSecretNames and its kin). */
+/**
+ * The API objects that a pod's spec names, by resource: what its node must be able to read (api/pod
+ * VisitPodSecretNames and its kin).
+ */
 export interface PodReferences {
   secrets: Set<string>;
   configmaps: Set<string>;
@@ -10,14 +13,24 @@ export interface PodReferences {
 }
 
 export function referencesOf(pod: Pod): PodReferences {
-  const found: PodReferences = { secrets: new Set(), configmaps: new Set(), persistentvolumeclaims: new Set(), resourceclaims: new Set(), serviceaccounts: new Set() };
+  const found: PodReferences = {
+    secrets: new Set(),
+    configmaps: new Set(),
+    persistentvolumeclaims: new Set(),
+    resourceclaims: new Set(),
+    serviceaccounts: new Set(),
+  };
   const add = (resource: keyof PodReferences, name: string | null | undefined): void => {
     if (name) found[resource].add(name);
   };
   const { spec } = pod;
   add('serviceaccounts', spec.serviceAccountName);
   for (const secret of spec.imagePullSecrets ?? []) add('secrets', secret.name);
-  for (const container of [...(spec.initContainers ?? []), ...(spec.containers ?? []), ...((spec.ephemeralContainers ?? []) as unknown as Container[])]) {
+  for (const container of [
+    ...(spec.initContainers ?? []),
+    ...(spec.containers ?? []),
+    ...((spec.ephemeralContainers ?? []) as unknown as Container[]),
+  ]) {
     for (const from of container.envFrom ?? []) {
       add('configmaps', from.configMapRef?.name);
       add('secrets', from.secretRef?.name);
@@ -30,14 +43,20 @@ export function referencesOf(pod: Pod): PodReferences {
   for (const volume of spec.volumes ?? []) {
     for (const name of secretsOfSource(volume)) add('secrets', name);
     add('configmaps', volume.configMap?.name);
-    add('persistentvolumeclaims', volume.persistentVolumeClaim?.claimName ?? (volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : undefined));
+    add(
+      'persistentvolumeclaims',
+      volume.persistentVolumeClaim?.claimName ??
+        (volume.ephemeral ? `${pod.metadata.name}-${volume.name}` : undefined),
+    );
     for (const source of volume.projected?.sources ?? []) {
       add('secrets', source.secret?.name);
       add('configmaps', source.configMap?.name);
     }
   }
   for (const claim of spec.resourceClaims ?? []) {
-    const made = (pod.status?.resourceClaimStatuses ?? []).find((one) => one.name === claim.name)?.resourceClaimName;
+    const made = (pod.status?.resourceClaimStatuses ?? []).find(
+      (one) => one.name === claim.name,
+    )?.resourceClaimName;
     add('resourceclaims', claim.resourceClaimName ?? made);
   }
   add('resourceclaims', pod.status?.extendedResourceClaimStatus?.resourceClaimName);
@@ -45,7 +64,12 @@ export function referencesOf(pod: Pod): PodReferences {
 }
 
 /** Secrets of a volume source of any kind: those that carry one name it in one of these fields. */
-const secretFields = ['secretRef', 'nodePublishSecretRef', 'nodeStageSecretRef', 'nodeExpandSecretRef'] as const;
+const secretFields = [
+  'secretRef',
+  'nodePublishSecretRef',
+  'nodeStageSecretRef',
+  'nodeExpandSecretRef',
+] as const;
 
 interface Source {
   secretName?: string;
@@ -54,7 +78,8 @@ interface Source {
 }
 
 function* sourcesOf(holder: object): Iterable<Source> {
-  for (const source of Object.values(holder) as unknown[]) if (source && typeof source === 'object' && !Array.isArray(source)) yield source as Source;
+  for (const source of Object.values(holder) as unknown[])
+    if (source && typeof source === 'object' && !Array.isArray(source)) yield source as Source;
 }
 
 function* secretsOfSource(volume: object): Iterable<string | undefined> {
@@ -69,7 +94,8 @@ export function volumeSecrets(volume: PersistentVolume): string[] {
   const claimNamespace = volume.spec?.claimRef?.namespace ?? '';
   const names: string[] = [];
   for (const source of sourcesOf(volume.spec ?? {})) {
-    if (source.secretName) names.push(`${source.secretNamespace || claimNamespace}/${source.secretName}`);
+    if (source.secretName)
+      names.push(`${source.secretNamespace || claimNamespace}/${source.secretName}`);
     for (const field of secretFields) {
       const ref = source[field] as { name?: string; namespace?: string } | undefined;
       if (ref?.name) names.push(`${ref.namespace || claimNamespace}/${ref.name}`);

@@ -1,4 +1,10 @@
-import type { ClusterRole, ClusterRoleBinding, Role, RoleBinding, Subject } from '../../api/generated/types/rbac-v1.ts';
+import type {
+  ClusterRole,
+  ClusterRoleBinding,
+  Role,
+  RoleBinding,
+  Subject,
+} from '../../api/generated/types/rbac-v1.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { Store } from '../../store/store.ts';
@@ -25,8 +31,8 @@ type Kind = (typeof kinds)[number];
 const maxRememberedUsers = 1000;
 
 /**
- * Answers from the stored RBAC objects. It keeps them by key, told by watches, and works out what a user may do once,
- * until any RBAC object changes.
+ * Answers from the stored RBAC objects. It keeps them by key, told by watches, and works out what a
+ * user may do once, until any RBAC object changes.
  */
 export class RbacAuthorizer implements Authorizer {
   readonly type = 'RBAC';
@@ -34,7 +40,12 @@ export class RbacAuthorizer implements Authorizer {
   readonly #store: Store;
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #objects: Record<Kind, Map<string, unknown>> = { roles: new Map(), rolebindings: new Map(), clusterroles: new Map(), clusterrolebindings: new Map() };
+  readonly #objects: Record<Kind, Map<string, unknown>> = {
+    roles: new Map(),
+    rolebindings: new Map(),
+    clusterroles: new Map(),
+    clusterrolebindings: new Map(),
+  };
   readonly #followed: Followed[] = [];
   #remembered = new Map<string, Grants>();
 
@@ -55,7 +66,11 @@ export class RbacAuthorizer implements Authorizer {
   async #follow(kind: Kind): Promise<void> {
     const map = this.#objects[kind];
     const followed = await follow({
-      store: this.#store, clock: this.#clock, log: this.#log, name: kind, prefix: `/registry/${kind}/`,
+      store: this.#store,
+      clock: this.#clock,
+      log: this.#log,
+      name: kind,
+      prefix: `/registry/${kind}/`,
       onChanges: (changes) => {
         for (const { key, kv } of changes) {
           if (kv) map.set(key, parse(kv.value));
@@ -69,10 +84,13 @@ export class RbacAuthorizer implements Authorizer {
 
   authorize(request: AccessRequest): Decision {
     const grants = this.#grantsOf(request.user);
-    for (const grant of grants.cluster) if (grant.rules.some((rule) => ruleAllows(rule, request))) return { allowed: true, reason: grant.why };
+    for (const grant of grants.cluster)
+      if (grant.rules.some((rule) => ruleAllows(rule, request)))
+        return { allowed: true, reason: grant.why };
     if (request.path === undefined && request.namespace) {
       for (const grant of grants.byNamespace.get(request.namespace) ?? []) {
-        if (grant.rules.some((rule) => ruleAllows(rule, request))) return { allowed: true, reason: grant.why };
+        if (grant.rules.some((rule) => ruleAllows(rule, request)))
+          return { allowed: true, reason: grant.why };
       }
     }
     return { allowed: false, reason: '' };
@@ -85,17 +103,28 @@ export class RbacAuthorizer implements Authorizer {
   /** All rules of a user in a namespace ('' = cluster-wide only). */
   heldRules(user: UserInfo, namespace: string): PolicyRule[] {
     const grants = this.#grantsOf(user);
-    const all = namespace ? [...grants.cluster, ...(grants.byNamespace.get(namespace) ?? [])] : grants.cluster;
+    const all = namespace
+      ? [...grants.cluster, ...(grants.byNamespace.get(namespace) ?? [])]
+      : grants.cluster;
     const rules = all.flatMap((grant) => grant.rules as PolicyRule[]);
-    if (user.groups.includes('system:masters')) rules.push({ verbs: ['*'], apiGroups: ['*'], resources: ['*'] }, { verbs: ['*'], nonResourceURLs: ['*'] });
+    if (user.groups.includes('system:masters'))
+      rules.push(
+        { verbs: ['*'], apiGroups: ['*'], resources: ['*'] },
+        { verbs: ['*'], nonResourceURLs: ['*'] },
+      );
     return rules;
   }
 
   /** The rules behind a roleRef, or undefined when the role is not there. */
-  rulesOfRole(ref: { kind: string; name: string }, namespace: string): readonly PolicyRule[] | undefined {
+  rulesOfRole(
+    ref: { kind: string; name: string },
+    namespace: string,
+  ): readonly PolicyRule[] | undefined {
     const role =
       ref.kind === 'ClusterRole'
-        ? (this.#objects.clusterroles.get(`/registry/clusterroles/${ref.name}`) as ClusterRole | undefined)
+        ? (this.#objects.clusterroles.get(`/registry/clusterroles/${ref.name}`) as
+            | ClusterRole
+            | undefined)
         : (this.#objects.roles.get(`/registry/roles/${namespace}/${ref.name}`) as Role | undefined);
     return role ? (role.rules ?? []) : undefined;
   }
@@ -116,7 +145,11 @@ export class RbacAuthorizer implements Authorizer {
       const subject = (binding.subjects ?? []).find((s) => subjectMatches(s, user, ''));
       if (!subject) continue;
       const rules = this.rulesOfRole(binding.roleRef, '');
-      if (rules) grants.cluster.push({ rules, why: whyText('ClusterRoleBinding', binding.metadata.name ?? '', binding.roleRef, subject) });
+      if (rules)
+        grants.cluster.push({
+          rules,
+          why: whyText('ClusterRoleBinding', binding.metadata.name ?? '', binding.roleRef, subject),
+        });
     }
     for (const binding of this.#objects.rolebindings.values() as Iterable<RoleBinding>) {
       const namespace = binding.metadata.namespace ?? '';
@@ -125,7 +158,15 @@ export class RbacAuthorizer implements Authorizer {
       const rules = this.rulesOfRole(binding.roleRef, namespace);
       if (!rules) continue;
       const list = grants.byNamespace.get(namespace) ?? [];
-      list.push({ rules, why: whyText('RoleBinding', `${binding.metadata.name}/${namespace}`, binding.roleRef, subject) });
+      list.push({
+        rules,
+        why: whyText(
+          'RoleBinding',
+          `${binding.metadata.name}/${namespace}`,
+          binding.roleRef,
+          subject,
+        ),
+      });
       grants.byNamespace.set(namespace, list);
     }
     return grants;
@@ -136,8 +177,16 @@ function parse(value: Uint8Array): unknown {
   return JSON.parse(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString());
 }
 
-function whyText(kind: string, name: string, role: { kind: string; name: string }, subject: Subject): string {
-  const who = subject.kind === 'ServiceAccount' ? `ServiceAccount "${subject.name}/${subject.namespace}"` : `${subject.kind} "${subject.name}"`;
+function whyText(
+  kind: string,
+  name: string,
+  role: { kind: string; name: string },
+  subject: Subject,
+): string {
+  const who =
+    subject.kind === 'ServiceAccount'
+      ? `ServiceAccount "${subject.name}/${subject.namespace}"`
+      : `${subject.kind} "${subject.name}"`;
   return `RBAC: allowed by ${kind} "${name}" of ${role.kind} "${role.name}" to ${who}`;
 }
 
@@ -148,7 +197,9 @@ function subjectMatches(subject: Subject, user: UserInfo, namespace: string): bo
     case 'Group':
       return user.groups.includes(subject.name);
     case 'ServiceAccount':
-      return user.name === `system:serviceaccount:${subject.namespace || namespace}:${subject.name}`;
+      return (
+        user.name === `system:serviceaccount:${subject.namespace || namespace}:${subject.name}`
+      );
     default:
       return false;
   }

@@ -14,7 +14,10 @@ export class ReloadMetrics {
 
   reloaded(well: boolean): void {
     const status = well ? 'success' : 'failure';
-    this.#counts.set(status, { count: (this.#counts.get(status)?.count ?? 0) + 1, atSeconds: this.#clock.now() / 1000 });
+    this.#counts.set(status, {
+      count: (this.#counts.get(status)?.count ?? 0) + 1,
+      atSeconds: this.#clock.now() / 1000,
+    });
   }
 
   /** The file with this hash is in force. */
@@ -28,9 +31,16 @@ export class ReloadMetrics {
     const rows = [...this.#counts];
     return [
       `# TYPE ${prefix}automatic_reloads_total counter`,
-      ...rows.map(([status, { count }]) => `${prefix}automatic_reloads_total{${server},status="${status}"} ${count}`),
+      ...rows.map(
+        ([status, { count }]) =>
+          `${prefix}automatic_reloads_total{${server},status="${status}"} ${count}`,
+      ),
       `# TYPE ${prefix}automatic_reload_last_timestamp_seconds gauge`,
-      ...rows.map(([status, { atSeconds }]) => `${prefix}automatic_reload_last_timestamp_seconds{${server},status="${status}"} ${atSeconds}`),
+      ...rows.map(
+        ([status, { atSeconds }]) =>
+          `${prefix}automatic_reload_last_timestamp_seconds{${server},status="${status}"} ` +
+          `${atSeconds}`,
+      ),
       `# TYPE ${prefix}last_config_info gauge`,
       `${prefix}last_config_info{${server},hash="${this.#hash}"} 1`,
     ];

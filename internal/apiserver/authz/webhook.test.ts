@@ -12,28 +12,68 @@ import { reviewOf, specOf, statusIn } from './review.ts';
 import { WebhookAuthorizer } from './webhook.ts';
 import { WebhookMetrics } from './webhook-metrics.ts';
 
-const request: AccessRequest = { user: { name: 'ann', groups: ['dev'] }, verb: 'get', group: '', version: 'v1', resource: 'pods', subresource: '', namespace: 'a', name: 'p' };
-const defaults: WebhookConfiguration = { authorizedTtlMs: 1000, unauthorizedTtlMs: 100, timeoutMs: 500, version: 'v1', failurePolicy: 'NoOpinion', kubeConfigFile: '/k', conditions: undefined };
+const request: AccessRequest = {
+  user: { name: 'ann', groups: ['dev'] },
+  verb: 'get',
+  group: '',
+  version: 'v1',
+  resource: 'pods',
+  subresource: '',
+  namespace: 'a',
+  name: 'p',
+};
+const defaults: WebhookConfiguration = {
+  authorizedTtlMs: 1000,
+  unauthorizedTtlMs: 100,
+  timeoutMs: 500,
+  version: 'v1',
+  failurePolicy: 'NoOpinion',
+  kubeConfigFile: '/k',
+  conditions: undefined,
+};
 
 type Reply = { status?: number; headers?: Record<string, string>; body?: string } | 'never' | Error;
 
 /** A webhook on a clock of its own, answering one reply after the other, the last for ever. */
-function hook(replies: Reply[], configuration: Partial<WebhookConfiguration> = {}): { ask(more?: Partial<AccessRequest>): Promise<Decision>; later(ms: number): Promise<void>; clock: FakeClock; posts: DialRequest[]; metrics: WebhookMetrics } {
+function hook(
+  replies: Reply[],
+  configuration: Partial<WebhookConfiguration> = {},
+): {
+  ask(more?: Partial<AccessRequest>): Promise<Decision>;
+  later(ms: number): Promise<void>;
+  clock: FakeClock;
+  posts: DialRequest[];
+  metrics: WebhookMetrics;
+} {
   const [clock, posts, metrics] = [new FakeClock(), [] as DialRequest[], new WebhookMetrics()];
   const dial: Dial = {
     request: (_op, _target, post) => {
       posts.push(post);
       const reply = replies[Math.min(posts.length, replies.length) - 1] as Reply;
       if (reply instanceof Error) return Promise.reject(reply);
-      if (reply === 'never') return new Promise((_resolve, reject) => void post.signal?.addEventListener('abort', () => reject(new Error('aborted'))));
-      const message = Object.assign(Readable.from([Buffer.from(reply.body ?? '')]), { statusCode: reply.status ?? 200, headers: reply.headers ?? {} });
+      if (reply === 'never')
+        return new Promise(
+          (_resolve, reject) =>
+            void post.signal?.addEventListener('abort', () => reject(new Error('aborted'))),
+        );
+      const message = Object.assign(Readable.from([Buffer.from(reply.body ?? '')]), {
+        statusCode: reply.status ?? 200,
+        headers: reply.headers ?? {},
+      });
       return Promise.resolve({ kind: 'answer', message: message as unknown as IncomingMessage });
     },
     connect: () => Promise.reject(new Error('not here')),
   };
   const authorizer = new WebhookAuthorizer({
-    name: 'hook', configuration: { ...defaults, ...configuration }, metrics,
-    webhook: { target: { host: 'h', port: 443 }, path: '/a/b/?x=1', origin: 'https://h', authorization: () => Promise.resolve(undefined) },
+    name: 'hook',
+    configuration: { ...defaults, ...configuration },
+    metrics,
+    webhook: {
+      target: { host: 'h', port: 443 },
+      path: '/a/b/?x=1',
+      origin: 'https://h',
+      authorization: () => Promise.resolve(undefined),
+    },
     doors: { clock, dial, log: silentLog, random: seededRandom(1) },
   });
   const later = async (ms: number): Promise<void> => {
@@ -43,10 +83,22 @@ function hook(replies: Reply[], configuration: Partial<WebhookConfiguration> = {
     }
     await new Promise(setImmediate);
   };
-  return { ask: async (more = {}) => authorizer.authorize({ ...request, ...more }), later, clock, posts, metrics };
+  return {
+    ask: async (more = {}) => authorizer.authorize({ ...request, ...more }),
+    later,
+    clock,
+    posts,
+    metrics,
+  };
 }
 
-const says = (status: object): Reply => ({ body: JSON.stringify({ kind: 'SubjectAccessReview', apiVersion: 'authorization.k8s.io/v1', status }) });
+const says = (status: object): Reply => ({
+  body: JSON.stringify({
+    kind: 'SubjectAccessReview',
+    apiVersion: 'authorization.k8s.io/v1',
+    status,
+  }),
+});
 const yes = says({ allowed: true, reason: 'because' });
 
 describe('what is remembered', () => {
@@ -60,7 +112,8 @@ describe('what is remembered', () => {
     await clock.advance(2);
     await ask();
     expect(posts.length).toBe(2);
-    for (const _ of [1, 2]) expect(await ask({ name: 'q' })).toEqual({ allowed: false, reason: '' });
+    for (const _ of [1, 2])
+      expect(await ask({ name: 'q' })).toEqual({ allowed: false, reason: '' });
     expect(posts.length).toBe(3);
     await clock.advance(101);
     await ask({ name: 'q' });
@@ -69,7 +122,17 @@ describe('what is remembered', () => {
 
   test('what differs in anything that is asked is another question', async () => {
     const { ask, posts } = hook([yes]);
-    const more: Partial<AccessRequest>[] = [{}, { name: 'q' }, { verb: 'list' }, { labels: 'a=b' }, { labels: 'a=c' }, { fields: [{ field: 'a', operator: '!=', value: 'b' }] }, { user: { name: 'ann', groups: ['dev'], uid: '1' } }, { user: { name: 'ann', groups: ['dev'], extra: { a: ['b'] } } }, { user: { name: 'ann', groups: [] } }];
+    const more: Partial<AccessRequest>[] = [
+      {},
+      { name: 'q' },
+      { verb: 'list' },
+      { labels: 'a=b' },
+      { labels: 'a=c' },
+      { fields: [{ field: 'a', operator: '!=', value: 'b' }] },
+      { user: { name: 'ann', groups: ['dev'], uid: '1' } },
+      { user: { name: 'ann', groups: ['dev'], extra: { a: ['b'] } } },
+      { user: { name: 'ann', groups: [] } },
+    ];
     for (const one of [...more, ...more]) await ask(one);
     expect(posts.length).toBe(more.length);
   });
@@ -88,11 +151,23 @@ describe('a webhook that fails', () => {
   test.each<[string, Reply, string]>([
     ['no JSON', { body: '<html>' }, 'Post "https://h/a/b?timeout=0.5s": Unexpected token'],
     ['a list', { body: '[]' }, 'the answer is no object'],
-    ['another kind', { body: '{"kind":"Status","apiVersion":"v1","status":"Failure"}' }, 'the answer is a "Status" of "v1", not a SubjectAccessReview of authorization.k8s.io/v1'],
-    ['a status that is none', { body: '{"status":"fine"}' }, 'the status of the answer is no object'],
+    [
+      'another kind',
+      { body: '{"kind":"Status","apiVersion":"v1","status":"Failure"}' },
+      'the answer is a "Status" of "v1", not a SubjectAccessReview of authorization.k8s.io/v1',
+    ],
+    [
+      'a status that is none',
+      { body: '{"status":"fine"}' },
+      'the status of the answer is no object',
+    ],
     ['"yes"', says({ allowed: 'yes' }), 'of another type'],
     ['both', says({ allowed: true, denied: true }), 'both allow and deny'],
-    ['a redirect', { status: 302, headers: { location: 'http://169.254.169.254/' } }, 'status code 302'],
+    [
+      'a redirect',
+      { status: 302, headers: { location: 'http://169.254.169.254/' } },
+      'status code 302',
+    ],
     ['too much', { body: ' '.repeat((1 << 20) + 1) }, 'the answer is too large'],
     ['nobody there', new Error('connect ECONNREFUSED'), 'connect ECONNREFUSED'],
   ])('%s', async (_what, reply, error) => {
@@ -108,9 +183,15 @@ describe('a webhook that fails', () => {
     const { ask, later, posts, metrics } = hook(['never']);
     const asked = ask();
     await later(600);
-    expect(await asked).toEqual({ allowed: false, reason: '', error: 'Post "https://h/a/b?timeout=0.5s": context deadline exceeded' });
+    expect(await asked).toEqual({
+      allowed: false,
+      reason: '',
+      error: 'Post "https://h/a/b?timeout=0.5s": context deadline exceeded',
+    });
     expect(posts.length).toBe(1);
-    expect(metrics.lines()).toContain('apiserver_authorization_webhook_evaluations_fail_open_total{name="hook",result="timeout"} 1');
+    expect(metrics.lines()).toContain(
+      'apiserver_authorization_webhook_evaluations_fail_open_total{name="hook",result="timeout"} 1',
+    );
   });
 
   test.each<[string, Reply, number]>([
@@ -119,8 +200,16 @@ describe('a webhook that fails', () => {
     ['429', { status: 429 }, 5],
     ['503', { status: 503 }, 1],
     ['503 that asks for it', { status: 503, headers: { 'retry-after': '1' } }, 5],
-    ['a connection that is reset', Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }), 5],
-    ['a connection that ends', Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }), 1],
+    [
+      'a connection that is reset',
+      Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }),
+      5,
+    ],
+    [
+      'a connection that ends',
+      Object.assign(new Error('socket hang up'), { code: 'ECONNRESET' }),
+      1,
+    ],
   ])('%s', async (_what, reply, tries) => {
     const { ask, later, posts } = hook([reply]);
     const asked = ask();
@@ -146,47 +235,114 @@ describe('a webhook that fails', () => {
 
 describe('the question', () => {
   test('leaves out what is empty; the older version calls groups by another name', () => {
-    const spec = specOf({ ...request, labels: 'a in (c,b),!d,e>1', fields: [{ field: 'f', operator: '=', value: '' }] });
-    expect(spec).toEqual({
-      user: 'ann', groups: ['dev'],
-      resourceAttributes: { verb: 'get', version: 'v1', resource: 'pods', namespace: 'a', name: 'p', fieldSelector: { requirements: [{ key: 'f', operator: 'In', values: [''] }] }, labelSelector: { requirements: [{ key: 'a', operator: 'In', values: ['b', 'c'] }, { key: 'd', operator: 'DoesNotExist' }] } },
+    const spec = specOf({
+      ...request,
+      labels: 'a in (c,b),!d,e>1',
+      fields: [{ field: 'f', operator: '=', value: '' }],
     });
-    expect(reviewOf(specOf({ user: { name: 'ann', groups: ['dev'] }, verb: 'get', path: '/' }), 'v1beta1')).toEqual({ kind: 'SubjectAccessReview', apiVersion: 'authorization.k8s.io/v1beta1', metadata: {}, spec: { user: 'ann', group: ['dev'], nonResourceAttributes: { path: '/', verb: 'get' } }, status: { allowed: false } });
+    expect(spec).toEqual({
+      user: 'ann',
+      groups: ['dev'],
+      resourceAttributes: {
+        verb: 'get',
+        version: 'v1',
+        resource: 'pods',
+        namespace: 'a',
+        name: 'p',
+        fieldSelector: { requirements: [{ key: 'f', operator: 'In', values: [''] }] },
+        labelSelector: {
+          requirements: [
+            { key: 'a', operator: 'In', values: ['b', 'c'] },
+            { key: 'd', operator: 'DoesNotExist' },
+          ],
+        },
+      },
+    });
+    expect(
+      reviewOf(
+        specOf({ user: { name: 'ann', groups: ['dev'] }, verb: 'get', path: '/' }),
+        'v1beta1',
+      ),
+    ).toEqual({
+      kind: 'SubjectAccessReview',
+      apiVersion: 'authorization.k8s.io/v1beta1',
+      metadata: {},
+      spec: { user: 'ann', group: ['dev'], nonResourceAttributes: { path: '/', verb: 'get' } },
+      status: { allowed: false },
+    });
   });
 
   test('a selector that cannot be read is left out', () => {
-    expect(specOf({ ...request, labels: 'a in' }).resourceAttributes).not.toHaveProperty('labelSelector');
+    expect(specOf({ ...request, labels: 'a in' }).resourceAttributes).not.toHaveProperty(
+      'labelSelector',
+    );
   });
 });
 
 test('a reason is cut short', () => {
-  expect(statusIn(JSON.stringify({ status: { reason: 'x'.repeat(1 << 16) } }), 'v1').reason.length).toBeLessThan(5000);
+  expect(
+    statusIn(JSON.stringify({ status: { reason: 'x'.repeat(1 << 16) } }), 'v1').reason.length,
+  ).toBeLessThan(5000);
   expect(statusIn('{"status":null}', 'v1')).toEqual({ allowed: false, denied: false, reason: '' });
 });
 
 describe('conditions', () => {
-  const spec = (more: object): Parameters<ReturnType<typeof compileConditions>['match']>[0] => ({ user: 'ann', ...more });
-  const at = { verb: 'list', resource: 'pods', fieldSelector: { requirements: [{ key: 'a', operator: 'In', values: ['b'] }] } };
+  const spec = (more: object): Parameters<ReturnType<typeof compileConditions>['match']>[0] => ({
+    user: 'ann',
+    ...more,
+  });
+  const at = {
+    verb: 'list',
+    resource: 'pods',
+    fieldSelector: { requirements: [{ key: 'a', operator: 'In', values: ['b'] }] },
+  };
 
   test.each<[string, object, boolean]>([
-    ["request.user == 'ann' && request.uid == '' && request.groups == [] && request.extra == {}", {}, true],
+    [
+      "request.user == 'ann' && request.uid == '' && request.groups == [] && request.extra == {}",
+      {},
+      true,
+    ],
     ["'dev' in request.groups", { groups: ['dev'] }, true],
     ["request.extra['k'] == ['v']", { extra: { k: ['v'] } }, true],
     ['has(request.resourceAttributes)', { nonResourceAttributes: { path: '/' } }, false],
-    ["request.nonResourceAttributes.path == '/' && request.nonResourceAttributes.verb == ''", { nonResourceAttributes: { path: '/' } }, true],
-    ["request.resourceAttributes.namespace == '' && request.resourceAttributes.subresource == ''", { resourceAttributes: at }, true],
-    ["request.resourceAttributes.fieldSelector.requirements.exists(r, r.key == 'a' && r.operator == 'In' && r.values[0] == 'b')", { resourceAttributes: at }, true],
+    [
+      "request.nonResourceAttributes.path == '/' && request.nonResourceAttributes.verb == ''",
+      { nonResourceAttributes: { path: '/' } },
+      true,
+    ],
+    [
+      "request.resourceAttributes.namespace == '' && request.resourceAttributes.subresource == ''",
+      { resourceAttributes: at },
+      true,
+    ],
+    [
+      "request.resourceAttributes.fieldSelector.requirements.exists(r, r.key == 'a' && " +
+        "r.operator == 'In' && r.values[0] == 'b')",
+      { resourceAttributes: at },
+      true,
+    ],
     ['has(request.resourceAttributes.labelSelector)', { resourceAttributes: at }, false],
-  ])('%s', (expression, more, holds) => expect(compileConditions([expression]).match(spec(more))).toBe(holds));
+  ])('%s', (expression, more, holds) =>
+    expect(compileConditions([expression]).match(spec(more))).toBe(holds),
+  );
 
   test('one that says no decides, whatever others fail with', () => {
     const failing = "request.nonResourceAttributes.path == '/'";
     expect(compileConditions([failing, 'false']).match(spec({}))).toBe(false);
-    expect(() => compileConditions([failing, 'true', `${failing} || false`]).match(spec({}))).toThrow(/^\[cel evaluation error: expression '.*' resulted in error: no such key: nonResourceAttributes, cel evaluation error/);
+    expect(() =>
+      compileConditions([failing, 'true', `${failing} || false`]).match(spec({})),
+    ).toThrow(
+      /^\[cel evaluation error: expression '.*' resulted in error: no such key: nonResourceAttributes, cel evaluation error/,
+    );
   });
 
   test('work is bounded', () => {
     const groups = Array.from({ length: 2000 }, (_, i) => `g${i}`);
-    expect(() => compileConditions(['request.groups.all(a, request.groups.all(b, request.groups.all(c, a + b != c)))']).match(spec({ groups }))).toThrow('cost limit exceeded');
+    expect(() =>
+      compileConditions([
+        'request.groups.all(a, request.groups.all(b, request.groups.all(c, a + b != c)))',
+      ]).match(spec({ groups })),
+    ).toThrow('cost limit exceeded');
   });
 });

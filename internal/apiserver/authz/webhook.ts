@@ -28,18 +28,30 @@ export interface WebhookOptions {
   metrics: WebhookMetrics;
 }
 
-/** Answers that are remembered: so many, and so many characters of questions and reasons. The first is kube-apiserver's. */
+/**
+ * Answers that are remembered: so many, and so many characters of questions and reasons. The first
+ * is kube-apiserver's.
+ */
 const cacheBounds = { entries: 8192, characters: 16 << 20 };
-/** A question whose names are longer together may be meant to fill the cache, and is not remembered (plugin/pkg/authorizer/webhook shouldCache). */
+/**
+ * A question whose names are longer together may be meant to fill the cache, and is not remembered
+ * (plugin/pkg/authorizer/webhook shouldCache).
+ */
 const maxCachedNames = 10_000;
-/** Tries of one question, the pause after the first, its growth and what chance adds to it (apiserver util/webhook). */
+/**
+ * Tries of one question, the pause after the first, its growth and what chance adds to it
+ * (apiserver util/webhook).
+ */
 const retry = { tries: 5, firstPauseMs: 500, growth: 1.5, jitter: 0.2 };
 /** All tries of one question together: as long as kube-apiserver lets a request take. */
 const longestMs = 60_000;
 /** A SubjectAccessReview repeats the question, and little else. */
 const maxAnswerBytes = 1 << 20;
 
-/** Asks another server, by SubjectAccessReview, and remembers what it said (apiserver plugin/pkg/authorizer/webhook). */
+/**
+ * Asks another server, by SubjectAccessReview, and remembers what it said (apiserver
+ * plugin/pkg/authorizer/webhook).
+ */
 export class WebhookAuthorizer implements Authorizer {
   readonly type = 'Webhook';
   readonly name: string;
@@ -50,8 +62,11 @@ export class WebhookAuthorizer implements Authorizer {
     this.name = options.name;
     this.#o = options;
     this.#known = new LRUCache({
-      max: cacheBounds.entries, maxSize: cacheBounds.characters, sizeCalculation: ({ reason }, key) => key.length + reason.length + 1,
-      ttlResolution: 0, perf: { now: () => options.doors.clock.monotonicMs() },
+      max: cacheBounds.entries,
+      maxSize: cacheBounds.characters,
+      sizeCalculation: ({ reason }, key) => key.length + reason.length + 1,
+      ttlResolution: 0,
+      perf: { now: () => options.doors.clock.monotonicMs() },
     });
   }
 
@@ -61,7 +76,10 @@ export class WebhookAuthorizer implements Authorizer {
 
   /** At once when a condition leaves the request out, or the answer is known. */
   authorize(request: AccessRequest): Decision | Promise<Decision> {
-    const { configuration: { conditions }, metrics } = this.#o;
+    const {
+      configuration: { conditions },
+      metrics,
+    } = this.#o;
     const spec = specOf(request);
     try {
       if (conditions && !conditions.match(spec)) {
@@ -79,11 +97,20 @@ export class WebhookAuthorizer implements Authorizer {
 
   /** It can be asked, not listed. */
   rulesFor(): Rules {
-    return { rules: [], incomplete: true, error: 'webhook authorizer does not support user rule resolution' };
+    return {
+      rules: [],
+      incomplete: true,
+      error: 'webhook authorizer does not support user rule resolution',
+    };
   }
 
   #failed(error: string): Decision {
-    return { allowed: false, ...(this.#o.configuration.failurePolicy === 'Deny' && { denied: true as const }), reason: '', error };
+    return {
+      allowed: false,
+      ...(this.#o.configuration.failurePolicy === 'Deny' && { denied: true as const }),
+      reason: '',
+      error,
+    };
   }
 
   /** Never rejects. */
@@ -114,7 +141,12 @@ export class WebhookAuthorizer implements Authorizer {
   }
 
   async #once(spec: SubjectAccessReviewSpec, leftMs: number): Promise<Outcome> {
-    const { configuration: { timeoutMs, version }, webhook, doors, metrics } = this.#o;
+    const {
+      configuration: { timeoutMs, version },
+      webhook,
+      doors,
+      metrics,
+    } = this.#o;
     const began = doors.clock.monotonicMs();
     const done = (outcome: Outcome): Outcome => {
       metrics.asked(this.name, outcome.result, (doors.clock.monotonicMs() - began) / 1000);
@@ -124,12 +156,29 @@ export class WebhookAuthorizer implements Authorizer {
     const shown = `${webhook.origin}${path}`;
     try {
       const credential = await webhook.authorization();
-      const headers = { 'user-agent': 'kube-apiserver', ...(credential !== undefined && { authorization: credential }) };
-      const answer = await postJson(doors, { op: 'authorization-webhook', target: webhook.target, path, shown, headers, body: reviewOf(spec, version), timeoutMs: Math.min(timeoutMs, leftMs), maxAnswerBytes });
+      const headers = {
+        'user-agent': 'kube-apiserver',
+        ...(credential !== undefined && { authorization: credential }),
+      };
+      const answer = await postJson(doors, {
+        op: 'authorization-webhook',
+        target: webhook.target,
+        path,
+        shown,
+        headers,
+        body: reviewOf(spec, version),
+        timeoutMs: Math.min(timeoutMs, leftMs),
+        maxAnswerBytes,
+      });
       return done(read(answer, version, shown));
     } catch (error) {
-      if (!(error instanceof PostError)) return done({ result: 'error', error: `Post "${shown}": ${messageOf(error)}` });
-      return done({ result: error.timedOut ? 'timeout' : 'error', error: error.message, again: !error.timedOut && wasReset(error.cause) });
+      if (!(error instanceof PostError))
+        return done({ result: 'error', error: `Post "${shown}": ${messageOf(error)}` });
+      return done({
+        result: error.timedOut ? 'timeout' : 'error',
+        error: error.message,
+        again: !error.timedOut && wasReset(error.cause),
+      });
     }
   }
 }
@@ -146,15 +195,44 @@ const tooManyRequests = 429;
 const retried = new Set([tooManyRequests, 500, 504]);
 
 /** Throws when what came is no answer. */
-function read({ statusCode, headers, text }: Posted, version: WebhookConfiguration['version'], shown: string): Outcome {
-  if (statusCode >= 200 && statusCode < 300) return { result: 'success', status: statusIn(text, version) };
+function read(
+  { statusCode, headers, text }: Posted,
+  version: WebhookConfiguration['version'],
+  shown: string,
+): Outcome {
+  if (statusCode >= 200 && statusCode < 300)
+    return { result: 'success', status: statusIn(text, version) };
   const again = retried.has(statusCode) || headers['retry-after'] !== undefined;
-  return { result: statusCode === 504 ? 'timeout' : 'error', error: `Post "${shown}": the server responded with the status code ${statusCode}`, again };
+  return {
+    result: statusCode === 504 ? 'timeout' : 'error',
+    error: `Post "${shown}": the server responded with the status code ${statusCode}`,
+    again,
+  };
 }
 
 /** Node calls a connection that ends without an answer a reset, too; Go does not. */
-const wasReset = (cause: unknown): boolean => (cause as { code?: unknown } | undefined)?.code === 'ECONNRESET' && messageOf(cause) !== 'socket hang up';
+const wasReset = (cause: unknown): boolean =>
+  (cause as { code?: unknown } | undefined)?.code === 'ECONNRESET' &&
+  messageOf(cause) !== 'socket hang up';
 
-function namesIn({ namespace = '', verb, group = '', version = '', resource = '', subresource = '', name = '', path = '' }: AccessRequest): number {
-  return namespace.length + verb.length + group.length + version.length + resource.length + subresource.length + name.length + path.length;
+function namesIn({
+  namespace = '',
+  verb,
+  group = '',
+  version = '',
+  resource = '',
+  subresource = '',
+  name = '',
+  path = '',
+}: AccessRequest): number {
+  return (
+    namespace.length +
+    verb.length +
+    group.length +
+    version.length +
+    resource.length +
+    subresource.length +
+    name.length +
+    path.length
+  );
 }

@@ -7,7 +7,9 @@ import { read } from '../registry/write.ts';
 import type { Server } from '../server.ts';
 import { systemCall } from './reconcile.ts';
 
-/** kube-system/extension-apiserver-authentication: how an aggregated server learns whom to trust. */
+/**
+ * kube-system/extension-apiserver-authentication: how an aggregated server learns whom to trust.
+ */
 export async function ensureAuthenticationConfig(server: Server): Promise<void> {
   const { core, options } = server;
   const data: Record<string, string> = { 'client-ca-file': options.clientCa };
@@ -19,14 +21,26 @@ export async function ensureAuthenticationConfig(server: Server): Promise<void> 
     data['requestheader-uid-headers'] = '["X-Remote-Uid"]';
     data['requestheader-username-headers'] = '["X-Remote-User"]';
   }
-  const call = systemCall(core, { group: '', version: 'v1', resource: 'configmaps' }, 'kube-system', 'extension-apiserver-authentication');
+  const call = systemCall(
+    core,
+    { group: '', version: 'v1', resource: 'configmaps' },
+    'kube-system',
+    'extension-apiserver-authentication',
+  );
   const kv = await read(core, call.resource, call.namespace, call.name);
   if (!kv) {
-    const object = { kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: call.name, namespace: call.namespace }, data };
+    const object = {
+      kind: 'ConfigMap',
+      apiVersion: 'v1',
+      metadata: { name: call.name, namespace: call.namespace },
+      data,
+    };
     // Another server may be making it at this moment, and makes the same.
-    await createObject(core, call, call.resource.engine.normalize(object).object).catch((error: unknown) => {
-      if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
-    });
+    await createObject(core, call, call.resource.engine.normalize(object).object).catch(
+      (error: unknown) => {
+        if (!(error instanceof ApiError && error.reason === 'AlreadyExists')) throw error;
+      },
+    );
     return;
   }
   const have = (viewOf(call.resource, kv)['data'] ?? {}) as Record<string, string>;

@@ -4,7 +4,13 @@ import { defaultServiceCidr, firstAddress } from '../registry/ip-range.ts';
 import { ensureAuthenticationConfig } from './authentication-config.ts';
 import { ensureKubernetesService, type ServerAddress } from './kubernetes-service.ts';
 import { LiveServers } from './live-servers.ts';
-import { flowControlObjects, namespaceObjects, policyObjects, priorityClassObjects, tokenTracking } from './objects.ts';
+import {
+  flowControlObjects,
+  namespaceObjects,
+  policyObjects,
+  priorityClassObjects,
+  tokenTracking,
+} from './objects.ts';
 import { timestamp } from '../registry/call.ts';
 import { ensure } from './reconcile.ts';
 import { ensureServiceCidr, startServiceAllocation } from '../services/start.ts';
@@ -21,10 +27,16 @@ export async function bootCluster(server: Server): Promise<BootedCluster> {
   const { core, options } = server;
   await ensure(core, namespaceObjects());
   const stopAllocation = await startServiceAllocation(server);
-  const own = (): ServerAddress => ({ address: options.advertiseAddress, port: options.advertisePort ?? server.port });
+  const own = (): ServerAddress => ({
+    address: options.advertiseAddress,
+    port: options.advertisePort ?? server.port,
+  });
   const clusterIp = firstAddress(options.serviceCidr ?? defaultServiceCidr);
   let live = options.sharedStore ? new LiveServers({ core, clusterIp, own: own() }) : undefined;
-  const lead = (): Promise<void> => (live ? live.start() : ensureKubernetesService(core, { clusterIp, port: own().port, servers: [own()] }));
+  const lead = (): Promise<void> =>
+    live
+      ? live.start()
+      : ensureKubernetesService(core, { clusterIp, port: own().port, servers: [own()] });
   await Promise.all([
     ensure(core, [...policyObjects(), ...priorityClassObjects(), ...flowControlObjects()]),
     ensureServiceCidr(server),

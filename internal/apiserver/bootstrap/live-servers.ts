@@ -16,7 +16,10 @@ export interface LiveServersOptions {
   own: ServerAddress;
 }
 
-/** Each server that shares the store keeps a key under a lease alive; the `kubernetes` Service leads to those whose key is there. */
+/**
+ * Each server that shares the store keeps a key under a lease alive; the `kubernetes` Service leads
+ * to those whose key is there.
+ */
 export class LiveServers {
   readonly #o: LiveServersOptions;
   readonly #key: string;
@@ -38,7 +41,14 @@ export class LiveServers {
     this.#queue = begun.catch(() => undefined);
     await begun;
     const { store, log } = this.#o.core;
-    this.#followed = await follow({ store, clock, log, name: 'masterleases', prefix, onChanges: () => this.#changed() });
+    this.#followed = await follow({
+      store,
+      clock,
+      log,
+      name: 'masterleases',
+      prefix,
+      onChanges: () => this.#changed(),
+    });
     this.#timer = clock.every('apiserver.alive', renewMs, () => this.#soon(() => this.#renew()));
   }
 
@@ -66,8 +76,12 @@ export class LiveServers {
 
   /** A store that was away for long has let the lease run out. */
   async #renew(): Promise<void> {
-    const kept = await this.#o.core.store.leaseKeepAlive(this.#lease ?? '0').then(() => true, () => false);
-    const there = kept && (await this.#o.core.store.range({ key: this.#key, countOnly: true })).count > 0;
+    const kept = await this.#o.core.store.leaseKeepAlive(this.#lease ?? '0').then(
+      () => true,
+      () => false,
+    );
+    const there =
+      kept && (await this.#o.core.store.range({ key: this.#key, countOnly: true })).count > 0;
     if (!there) await this.#announce();
   }
 
@@ -87,7 +101,9 @@ export class LiveServers {
       try {
         await work();
       } catch (error) {
-        this.#o.core.log.warn('the servers of the cluster are not known', { error: messageOf(error) });
+        this.#o.core.log.warn('the servers of the cluster are not known', {
+          error: messageOf(error),
+        });
       }
     });
   }
@@ -95,9 +111,13 @@ export class LiveServers {
   async #reconcile(): Promise<void> {
     const { core, clusterIp, own } = this.#o;
     const { kvs } = await core.store.range({ key: prefix, end: prefixEnd(prefix) });
-    const servers = kvs.map((kv) => parse(kv.value)).filter((one) => one !== undefined).sort((a, b) => (a.address < b.address ? -1 : 1));
+    const servers = kvs
+      .map((kv) => parse(kv.value))
+      .filter((one) => one !== undefined)
+      .sort((a, b) => (a.address < b.address ? -1 : 1));
     // The last server that leaves leaves its address: an empty list would help nobody.
-    if (servers.length > 0) await ensureKubernetesService(core, { clusterIp, port: own.port, servers });
+    if (servers.length > 0)
+      await ensureKubernetesService(core, { clusterIp, port: own.port, servers });
   }
 }
 

@@ -18,8 +18,17 @@ const rbacMeta = {
   annotations: { 'rbac.authorization.kubernetes.io/autoupdate': 'true' },
 };
 
-const metaOf = (row: { name: string; ns?: string; labels?: Record<string, string> }): KubeObject['metadata'] =>
-  ({ name: row.name, ...(row.ns ? { namespace: row.ns } : {}), labels: { ...rbacMeta.labels, ...row.labels }, annotations: { ...rbacMeta.annotations } }) as KubeObject['metadata'];
+const metaOf = (row: {
+  name: string;
+  ns?: string;
+  labels?: Record<string, string>;
+}): KubeObject['metadata'] =>
+  ({
+    name: row.name,
+    ...(row.ns ? { namespace: row.ns } : {}),
+    labels: { ...rbacMeta.labels, ...row.labels },
+    annotations: { ...rbacMeta.annotations },
+  }) as KubeObject['metadata'];
 
 function ruleOf(row: RuleRow): object {
   return {
@@ -33,9 +42,26 @@ function ruleOf(row: RuleRow): object {
 
 function roleOf(row: RoleRow): Wanted {
   const kind = row.ns ? 'Role' : 'ClusterRole';
-  const aggregate = row.aggregate ? { aggregationRule: { clusterRoleSelectors: row.aggregate.map((matchLabels) => ({ matchLabels })) } } : {};
-  const object = { kind, apiVersion: 'rbac.authorization.k8s.io/v1', metadata: metaOf(row), rules: row.rules?.map(ruleOf) ?? null, ...aggregate };
-  return { ...rbac, resource: row.ns ? 'roles' : 'clusterroles', object: object as unknown as KubeObject, how: 'reconcile' };
+  const aggregate = row.aggregate
+    ? {
+        aggregationRule: {
+          clusterRoleSelectors: row.aggregate.map((matchLabels) => ({ matchLabels })),
+        },
+      }
+    : {};
+  const object = {
+    kind,
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    metadata: metaOf(row),
+    rules: row.rules?.map(ruleOf) ?? null,
+    ...aggregate,
+  };
+  return {
+    ...rbac,
+    resource: row.ns ? 'roles' : 'clusterroles',
+    object: object as unknown as KubeObject,
+    how: 'reconcile',
+  };
 }
 
 export function subjectOf(text: string): object {
@@ -55,16 +81,28 @@ function bindingOf(row: BindingRow): Wanted {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     metadata: metaOf(row),
     ...(row.subjects.length ? { subjects: row.subjects.map(subjectOf) } : {}),
-    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: row.role.slice(0, slash), name: row.role.slice(slash + 1) },
+    roleRef: {
+      apiGroup: 'rbac.authorization.k8s.io',
+      kind: row.role.slice(0, slash),
+      name: row.role.slice(slash + 1),
+    },
   };
-  return { ...rbac, resource: row.ns ? 'rolebindings' : 'clusterrolebindings', object: object as unknown as KubeObject, how: 'reconcile' };
+  return {
+    ...rbac,
+    resource: row.ns ? 'rolebindings' : 'clusterrolebindings',
+    object: object as unknown as KubeObject,
+    how: 'reconcile',
+  };
 }
 
 const systemNamespaces = ['default', 'kube-system', 'kube-public', 'kube-node-lease'];
 
 export function namespaceObjects(): Wanted[] {
   return systemNamespaces.map((name) => ({
-    group: '', version: 'v1', resource: 'namespaces', how: 'create',
+    group: '',
+    version: 'v1',
+    resource: 'namespaces',
+    how: 'create',
     object: { kind: 'Namespace', apiVersion: 'v1', metadata: { name } as KubeObject['metadata'] },
   }));
 }
@@ -72,25 +110,39 @@ export function namespaceObjects(): Wanted[] {
 export function policyObjects(): Wanted[] {
   const aggregated = aggregateRules();
   return [
-    ...[...table.clusterRoles, ...table.controllerRoles, ...table.namespaceRoles].map(roleOf).map((wanted) => {
-      const rules = aggregated.get(wanted.object.metadata.name ?? '');
-      if (rules) wanted.object['rules'] = rules;
-      return wanted;
-    }),
-    ...[...table.clusterRoleBindings, ...table.controllerRoleBindings, ...table.namespaceRoleBindings].map(bindingOf),
+    ...[...table.clusterRoles, ...table.controllerRoles, ...table.namespaceRoles]
+      .map(roleOf)
+      .map((wanted) => {
+        const rules = aggregated.get(wanted.object.metadata.name ?? '');
+        if (rules) wanted.object['rules'] = rules;
+        return wanted;
+      }),
+    ...[
+      ...table.clusterRoleBindings,
+      ...table.controllerRoleBindings,
+      ...table.namespaceRoleBindings,
+    ].map(bindingOf),
   ];
 }
 
-/** admin, edit and view are sums of others; they are right from the start, not only once the aggregation controller runs. */
+/**
+ * admin, edit and view are sums of others; they are right from the start, not only once the
+ * aggregation controller runs.
+ */
 function aggregateRules(): Map<string, object[]> {
   const out = new Map<string, object[]>();
   const rulesOf = (name: string): RuleRow[] => {
     const row = table.clusterRoles.find((one) => one.name === name);
     if (!row?.aggregate) return row?.rules ?? [];
-    const parts = table.clusterRoles.filter((one) => row.aggregate?.some((labels) => Object.entries(labels).every(([k, v]) => one.labels?.[k] === v)));
+    const parts = table.clusterRoles.filter((one) =>
+      row.aggregate?.some((labels) =>
+        Object.entries(labels).every(([k, v]) => one.labels?.[k] === v),
+      ),
+    );
     return parts.flatMap((one) => rulesOf(one.name));
   };
-  for (const row of table.clusterRoles) if (row.aggregate) out.set(row.name, distinct(rulesOf(row.name)).map(ruleOf));
+  for (const row of table.clusterRoles)
+    if (row.aggregate) out.set(row.name, distinct(rulesOf(row.name)).map(ruleOf));
   return out;
 }
 
@@ -101,14 +153,21 @@ function distinct(rules: RuleRow[]): RuleRow[] {
 
 export function priorityClassObjects(): Wanted[] {
   return table.priorityClasses.map((row) => ({
-    group: 'scheduling.k8s.io', version: 'v1', resource: 'priorityclasses', how: 'create',
+    group: 'scheduling.k8s.io',
+    version: 'v1',
+    resource: 'priorityclasses',
+    how: 'create',
     object: {
-      kind: 'PriorityClass', apiVersion: 'scheduling.k8s.io/v1', metadata: { name: row.name } as KubeObject['metadata'],
+      kind: 'PriorityClass',
+      apiVersion: 'scheduling.k8s.io/v1',
+      metadata: { name: row.name } as KubeObject['metadata'],
       value: row.value,
       ...(row.globalDefault ? { globalDefault: true } : {}),
-      description: row.name === 'system-node-critical'
-        ? 'Used for system critical pods that must not be moved from their current node.'
-        : 'Used for system critical pods that must run in the cluster, but can be moved to another node if necessary.',
+      description:
+        row.name === 'system-node-critical'
+          ? 'Used for system critical pods that must not be moved from their current node.'
+          : 'Used for system critical pods that must run in the cluster, but can be moved to ' +
+            'another node if necessary.',
       preemptionPolicy: row.preemptionPolicy,
     } as unknown as KubeObject,
   }));
@@ -119,26 +178,81 @@ const flow = { group: 'flowcontrol.apiserver.k8s.io', version: 'v1' } as const;
 export function flowControlObjects(): Wanted[] {
   const annotations = table.flowControl.annotation;
   const levels = table.flowControl.priorityLevels.map((row): Wanted => {
-    const limitResponse = row.response === 'Queue' ? { type: 'Queue', queuing: { queues: row.queues, handSize: row.handSize, queueLengthLimit: row.queueLengthLimit } } : { type: 'Reject' };
-    const shares = { nominalConcurrencyShares: row.nominalConcurrencyShares, lendablePercent: row.lendablePercent };
-    const spec = row.type === 'Exempt' ? { type: 'Exempt', exempt: shares } : { type: 'Limited', limited: { ...shares, limitResponse } };
-    const object = { kind: 'PriorityLevelConfiguration', apiVersion: 'flowcontrol.apiserver.k8s.io/v1', metadata: { name: row.name, annotations }, spec };
-    return { ...flow, resource: 'prioritylevelconfigurations', how: 'create', object: object as unknown as KubeObject };
+    const limitResponse =
+      row.response === 'Queue'
+        ? {
+            type: 'Queue',
+            queuing: {
+              queues: row.queues,
+              handSize: row.handSize,
+              queueLengthLimit: row.queueLengthLimit,
+            },
+          }
+        : { type: 'Reject' };
+    const shares = {
+      nominalConcurrencyShares: row.nominalConcurrencyShares,
+      lendablePercent: row.lendablePercent,
+    };
+    const spec =
+      row.type === 'Exempt'
+        ? { type: 'Exempt', exempt: shares }
+        : { type: 'Limited', limited: { ...shares, limitResponse } };
+    const object = {
+      kind: 'PriorityLevelConfiguration',
+      apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+      metadata: { name: row.name, annotations },
+      spec,
+    };
+    return {
+      ...flow,
+      resource: 'prioritylevelconfigurations',
+      how: 'create',
+      object: object as unknown as KubeObject,
+    };
   });
   const schemas = table.flowControl.flowSchemas.map((row): Wanted => {
-    const rules = [{
-      subjects: row.subjects.map(flowSubject),
-      ...(row.resourceRules.length ? { resourceRules: row.resourceRules.map((r) => ({ verbs: r.v, apiGroups: r.g, resources: r.r, ...(r.cs ? { clusterScope: true } : {}), ...(r.ns ? { namespaces: r.ns } : {}) })) } : {}),
-      ...(row.nonResourceRules.length ? { nonResourceRules: row.nonResourceRules.map((r) => ({ verbs: r.v, nonResourceURLs: r.u })) } : {}),
-    }];
+    const rules = [
+      {
+        subjects: row.subjects.map(flowSubject),
+        ...(row.resourceRules.length
+          ? {
+              resourceRules: row.resourceRules.map((r) => ({
+                verbs: r.v,
+                apiGroups: r.g,
+                resources: r.r,
+                ...(r.cs ? { clusterScope: true } : {}),
+                ...(r.ns ? { namespaces: r.ns } : {}),
+              })),
+            }
+          : {}),
+        ...(row.nonResourceRules.length
+          ? {
+              nonResourceRules: row.nonResourceRules.map((r) => ({
+                verbs: r.v,
+                nonResourceURLs: r.u,
+              })),
+            }
+          : {}),
+      },
+    ];
     const spec = {
       priorityLevelConfiguration: { name: row.priorityLevel },
       matchingPrecedence: row.matchingPrecedence,
       ...(row.distinguisher ? { distinguisherMethod: { type: row.distinguisher } } : {}),
       rules,
     };
-    const object = { kind: 'FlowSchema', apiVersion: 'flowcontrol.apiserver.k8s.io/v1', metadata: { name: row.name, annotations }, spec };
-    return { ...flow, resource: 'flowschemas', how: 'create', object: object as unknown as KubeObject };
+    const object = {
+      kind: 'FlowSchema',
+      apiVersion: 'flowcontrol.apiserver.k8s.io/v1',
+      metadata: { name: row.name, annotations },
+      spec,
+    };
+    return {
+      ...flow,
+      resource: 'flowschemas',
+      how: 'create',
+      object: object as unknown as KubeObject,
+    };
   });
   return [...levels, ...schemas];
 }
@@ -155,6 +269,15 @@ function flowSubject(text: string): object {
 
 /** Since when uses of legacy service-account tokens are noted: the cleaner of such tokens asks. */
 export function tokenTracking(now: string): Wanted {
-  const metadata = { name: 'kube-apiserver-legacy-service-account-token-tracking', namespace: 'kube-system' } as KubeObject['metadata'];
-  return { group: '', version: 'v1', resource: 'configmaps', how: 'create', object: { kind: 'ConfigMap', apiVersion: 'v1', metadata, data: { since: now.slice(0, 10) } } };
+  const metadata = {
+    name: 'kube-apiserver-legacy-service-account-token-tracking',
+    namespace: 'kube-system',
+  } as KubeObject['metadata'];
+  return {
+    group: '',
+    version: 'v1',
+    resource: 'configmaps',
+    how: 'create',
+    object: { kind: 'ConfigMap', apiVersion: 'v1', metadata, data: { since: now.slice(0, 10) } },
+  };
 }

@@ -8,12 +8,31 @@ import { read } from '../registry/write.ts';
 import type { UserInfo } from '../options.ts';
 import type { Wanted } from './objects.ts';
 
-export const systemUser: UserInfo = { name: 'system:apiserver', groups: ['system:masters', 'system:authenticated'] };
+export const systemUser: UserInfo = {
+  name: 'system:apiserver',
+  groups: ['system:masters', 'system:authenticated'],
+};
 
-export function systemCall(core: Core, at: { group: string; version: string; resource: string }, namespace: string, name: string): Call {
+export function systemCall(
+  core: Core,
+  at: { group: string; version: string; resource: string },
+  namespace: string,
+  name: string,
+): Call {
   const resource = core.resources.find(at.group, at.version, at.resource);
-  if (!resource) throw new ApiError('NotFound', `no resource ${at.resource} in ${at.group}/${at.version}`);
-  return { user: systemUser, resource, namespace, name, subresource: '', dryRun: false, fieldManager: 'kube-apiserver', validation: 'Ignore', warnings: [] };
+  if (!resource)
+    throw new ApiError('NotFound', `no resource ${at.resource} in ${at.group}/${at.version}`);
+  return {
+    user: systemUser,
+    resource,
+    namespace,
+    name,
+    subresource: '',
+    dryRun: false,
+    fieldManager: 'kube-apiserver',
+    validation: 'Ignore',
+    warnings: [],
+  };
 }
 
 /** At most this many creations wait for one commit together: all that a first start makes. */
@@ -21,7 +40,8 @@ const atOnce = 512;
 
 /** Makes what is missing and adds what is lacking; writes nothing when all is well. */
 export async function ensure(core: Core, wanted: readonly Wanted[]): Promise<void> {
-  for (let i = 0; i < wanted.length; i += atOnce) await Promise.all(wanted.slice(i, i + atOnce).map((one) => ensureOne(core, one)));
+  for (let i = 0; i < wanted.length; i += atOnce)
+    await Promise.all(wanted.slice(i, i + atOnce).map((one) => ensureOne(core, one)));
 }
 
 async function ensureOne(core: Core, wanted: Wanted): Promise<void> {
@@ -34,11 +54,18 @@ async function ensureOne(core: Core, wanted: Wanted): Promise<void> {
       await createObject(core, call, object);
     } else if (wanted.how === 'reconcile') {
       const have = viewOf(call.resource, kv);
-      if (lacking(have, wanted.object)) await updateObject(core, call, { make: (old) => completed(old as KubeObject, wanted.object) });
+      if (lacking(have, wanted.object))
+        await updateObject(core, call, {
+          make: (old) => completed(old as KubeObject, wanted.object),
+        });
     }
   } catch (error) {
     // Another server of the cluster may have been faster.
-    if (!(error instanceof ApiError) || (error.reason !== 'AlreadyExists' && error.reason !== 'Conflict')) throw error;
+    if (
+      !(error instanceof ApiError) ||
+      (error.reason !== 'AlreadyExists' && error.reason !== 'Conflict')
+    )
+      throw error;
   }
 }
 
@@ -46,14 +73,17 @@ const listFields = ['rules', 'subjects'] as const;
 
 /** Default roles that an operator has taken out of automatic updates are left alone. */
 function lacking(have: KubeObject, want: KubeObject): boolean {
-  if (have.metadata.annotations?.['rbac.authorization.kubernetes.io/autoupdate'] !== 'true') return false;
+  if (have.metadata.annotations?.['rbac.authorization.kubernetes.io/autoupdate'] !== 'true')
+    return false;
   if ((want as { aggregationRule?: unknown }).aggregationRule) return false;
   return listFields.some((field) => missingItems(have, want, field).length > 0);
 }
 
 function missingItems(have: KubeObject, want: KubeObject, field: string): unknown[] {
   const present = new Set(((have[field] as unknown[] | undefined) ?? []).map(stable));
-  return ((want[field] as unknown[] | undefined) ?? []).filter((item) => !present.has(stable(item)));
+  return ((want[field] as unknown[] | undefined) ?? []).filter(
+    (item) => !present.has(stable(item)),
+  );
 }
 
 function stable(value: unknown): string {
@@ -64,7 +94,8 @@ function completed(old: KubeObject, want: KubeObject): KubeObject {
   const object = deepCopy(old);
   for (const field of listFields) {
     const missing = missingItems(old, want, field);
-    if (missing.length) object[field] = [...((object[field] as unknown[] | undefined) ?? []), ...missing];
+    if (missing.length)
+      object[field] = [...((object[field] as unknown[] | undefined) ?? []), ...missing];
   }
   return object;
 }

@@ -8,30 +8,61 @@ import { strategyFor } from '../../api/strategy/strategy.ts';
 import { readField } from '../registry/builtin-resources.ts';
 import type { WebhookConverter } from './webhook-conversion.ts';
 import { fieldManagement } from '../registry/field-management.ts';
-import { apiVersion, prefixOf, type KindEngine, type ServedResource } from '../registry/resource.ts';
+import {
+  apiVersion,
+  prefixOf,
+  type KindEngine,
+  type ServedResource,
+} from '../registry/resource.ts';
 import { tableFor } from '../registry/tables.ts';
 
-/** Turns an object of one version of a definition into another (strategy None: only apiVersion changes). */
+/**
+ * Turns an object of one version of a definition into another (strategy None: only apiVersion
+ * changes).
+ */
 export type Convert = (object: KubeObject, toApiVersion: string) => KubeObject;
 
 /** A served version of a CustomResourceDefinition, as the registry sees any other resource. */
-export function customResource(info: KindInfo, convert: Convert, webhook?: WebhookConverter): ServedResource {
-  const labels = new Map(['metadata.name', 'metadata.namespace', ...info.fieldSelectors].map((field) => [field, field]));
+export function customResource(
+  info: KindInfo,
+  convert: Convert,
+  webhook?: WebhookConverter,
+): ServedResource {
+  const labels = new Map(
+    ['metadata.name', 'metadata.namespace', ...info.fieldSelectors].map((field) => [field, field]),
+  );
   return {
-    group: info.group, version: info.version, kind: info.kind, listKind: info.listKind, resource: info.resource, singular: info.singular,
-    namespaced: info.namespaced, verbs: info.verbs, shortNames: info.shortNames, categories: info.categories, subresources: info.subresources,
+    group: info.group,
+    version: info.version,
+    kind: info.kind,
+    listKind: info.listKind,
+    resource: info.resource,
+    singular: info.singular,
+    namespaced: info.namespaced,
+    verbs: info.verbs,
+    shortNames: info.shortNames,
+    categories: info.categories,
+    subresources: info.subresources,
     fieldLabels: labels,
     ownFieldLabels: true,
     prefix: prefixOf(info, true),
     storage: { ...splitApiVersion(info.storageVersion), kind: info.kind },
-    createOnUpdate: false, unconditionalUpdate: false, soft: false, returnsDeleted: false, custom: true,
+    createOnUpdate: false,
+    unconditionalUpdate: false,
+    soft: false,
+    returnsDeleted: false,
+    custom: true,
     storageHash: info.storageVersionHash,
     ...(info.deprecationWarning ? { deprecationWarning: info.deprecationWarning } : {}),
     engine: customEngine(info, convert, webhook),
   };
 }
 
-function customEngine(info: KindInfo, convert: Convert, webhook: WebhookConverter | undefined): KindEngine {
+function customEngine(
+  info: KindInfo,
+  convert: Convert,
+  webhook: WebhookConverter | undefined,
+): KindEngine {
   const { crd } = info;
   invariant(crd, 'a custom kind has its definition', 'crd.engine');
   const strategy = strategyFor(info);
@@ -45,12 +76,22 @@ function customEngine(info: KindInfo, convert: Convert, webhook: WebhookConverte
   const engine: KindEngine = {
     decode(bytes, format, validation) {
       if (format === 'protobuf') {
-        throw new ApiError('UnsupportedMediaType', 'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml');
+        throw new ApiError(
+          'UnsupportedMediaType',
+          'the body of the request was in an unknown format - accepted media types include: ' +
+            'application/json, application/yaml',
+        );
       }
       const early = validation === 'Ignore' ? 'Ignore' : 'Warn';
-      const decoded = format === 'yaml' ? decodeYaml(info, bytes, { validation: early }) : decodeJson(info, bytes, { validation: early });
+      const decoded =
+        format === 'yaml'
+          ? decodeYaml(info, bytes, { validation: early })
+          : decodeJson(info, bytes, { validation: early });
       const unknown = shape(decoded.object).map((path) => `unknown field ${JSON.stringify(path)}`);
-      return { object: decoded.object, warnings: judge(info, [...decoded.warnings, ...unknown], validation) };
+      return {
+        object: decoded.object,
+        warnings: judge(info, [...decoded.warnings, ...unknown], validation),
+      };
     },
     normalize(value) {
       const { object, strict } = decodeValue(info, value);
@@ -58,24 +99,35 @@ function customEngine(info: KindInfo, convert: Convert, webhook: WebhookConverte
       return { object, warnings: [...strict, ...unknown] };
     },
     convertsAlways: true,
-    toStorage: (object) => (info.storageVersion === object.apiVersion ? object : convert(deepCopy(object), info.storageVersion)),
+    toStorage: (object) =>
+      info.storageVersion === object.apiVersion
+        ? object
+        : convert(deepCopy(object), info.storageVersion),
     fromStorage: (object) => {
       const copy = object.apiVersion === own ? deepCopy(object) : convert(deepCopy(object), own);
       crd.applyDefaults(copy);
       return copy;
     },
     prepareForCreate: (object, at) => strategy.prepareForCreate(object, at),
-    prepareForUpdate: (object, old, subresource, at) => strategy.prepareForUpdate(object, old, subresource, at),
+    prepareForUpdate: (object, old, subresource, at) =>
+      strategy.prepareForUpdate(object, old, subresource, at),
     validateCreate: (object) => [...strategy.validateCreate(object), ...crd.validate(object)],
-    validateUpdate: (object, old, subresource) => [...strategy.validateUpdate(object, old, subresource), ...crd.validate(object, old)],
+    validateUpdate: (object, old, subresource) => [
+      ...strategy.validateUpdate(object, old, subresource),
+      ...crd.validate(object, old),
+    ],
     warnings: () => [],
     field: readField,
     ...fieldManagement(info),
     ...tableFor(info),
   };
   if (webhook) {
-    engine.prepare = (kvs) => webhook.prepare(engine, kvs, own, (object) => crd.applyDefaults(object));
-    engine.beforeStore = async (object) => (info.storageVersion === own ? object : ((await webhook.convert([object], info.storageVersion))[0] as KubeObject));
+    engine.prepare = (kvs) =>
+      webhook.prepare(engine, kvs, own, (object) => crd.applyDefaults(object));
+    engine.beforeStore = async (object) =>
+      info.storageVersion === own
+        ? object
+        : ((await webhook.convert([object], info.storageVersion))[0] as KubeObject);
   }
   return engine;
 }

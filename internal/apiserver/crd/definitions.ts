@@ -22,11 +22,17 @@ const prefix = storeKey('/registry/apiextensions.k8s.io/customresourcedefinition
 interface Served {
   spec: string;
   resources: ServedResource[];
-  /** For deleting what there is: it must not need the conversion webhook, which may be gone before the definition. */
+  /**
+   * For deleting what there is: it must not need the conversion webhook, which may be gone before
+   * the definition.
+   */
   unconverted?: ServedResource;
 }
 
-/** Follows the stored definitions and serves what they define: names, establishing, serving, and cleaning up after one that goes. */
+/**
+ * Follows the stored definitions and serves what they define: names, establishing, serving, and
+ * cleaning up after one that goes.
+ */
 export class Definitions {
   readonly #server: Server;
   readonly #served = new Map<string, Served>();
@@ -41,7 +47,11 @@ export class Definitions {
   async start(): Promise<void> {
     const { store, clock, log } = this.#server.core;
     this.#followed = await follow({
-      store, clock, log, name: 'customresourcedefinitions', prefix,
+      store,
+      clock,
+      log,
+      name: 'customresourcedefinitions',
+      prefix,
       onChanges: (changes) => {
         for (const { key, kv } of changes) {
           if (kv) this.#changed(kv);
@@ -65,8 +75,15 @@ export class Definitions {
         if (definition.metadata.deletionTimestamp) await this.#cleanUp(definition);
         else await this.#accept(definition);
       } catch (error) {
-        if (error instanceof ApiError && (error.reason === 'Conflict' || error.reason === 'NotFound')) return;
-        this.#server.core.log.warn('a definition could not be brought into service', { name: definition.metadata.name, error: messageOf(error) });
+        if (
+          error instanceof ApiError &&
+          (error.reason === 'Conflict' || error.reason === 'NotFound')
+        )
+          return;
+        this.#server.core.log.warn('a definition could not be brought into service', {
+          name: definition.metadata.name,
+          error: messageOf(error),
+        });
       }
     };
     this.#queue = this.#queue.then(step);
@@ -82,20 +99,35 @@ export class Definitions {
     try {
       kinds = kindsOfDefinition(definition);
     } catch (error) {
-      this.#server.core.log.warn('a definition could not be compiled', { name, error: messageOf(error) });
+      this.#server.core.log.warn('a definition could not be compiled', {
+        name,
+        error: messageOf(error),
+      });
       return;
     }
     for (const old of known?.resources ?? []) resources.remove(old);
-    const webhook = definition.spec.conversion?.strategy === 'Webhook' ? new WebhookConverter(this.#server, definition) : undefined;
+    const webhook =
+      definition.spec.conversion?.strategy === 'Webhook'
+        ? new WebhookConverter(this.#server, definition)
+        : undefined;
     const served = kinds.map((info) => customResource(info, noConversion, webhook));
     for (const resource of served) {
       resources.add(resource);
-      if (resource.subresources.has('scale')) this.#server.addCustomScale(resource, kinds.find((info) => info.version === resource.version)?.crd?.scale);
+      if (resource.subresources.has('scale'))
+        this.#server.addCustomScale(
+          resource,
+          kinds.find((info) => info.version === resource.version)?.crd?.scale,
+        );
     }
     this.#server.scheme.setCustom(name, kinds);
     this.#register([...(known?.resources ?? []), ...served]);
-    const stored = kinds.find((info) => info.storageVersion === `${info.group}/${info.version}`) ?? kinds[0];
-    this.#served.set(name, { spec, resources: served, ...(stored && { unconverted: customResource(stored, noConversion) }) });
+    const stored =
+      kinds.find((info) => info.storageVersion === `${info.group}/${info.version}`) ?? kinds[0];
+    this.#served.set(name, {
+      spec,
+      resources: served,
+      ...(stored && { unconverted: customResource(stored, noConversion) }),
+    });
   }
 
   /** Each group version of definitions has an APIService as long as something of it is served. */
@@ -103,7 +135,8 @@ export class Definitions {
     for (const gv of new Set(touched.map((one) => `${one.group}/${one.version}`))) {
       const [group = '', version = ''] = gv.split('/');
       const change = async (): Promise<void> => {
-        if (this.#server.core.resources.servesGroupVersion(group, version)) await ensureCustomService(this.#server, group, version);
+        if (this.#server.core.resources.servesGroupVersion(group, version))
+          await ensureCustomService(this.#server, group, version);
         else await removeCustomService(this.#server, group, version);
       };
       this.#queue = this.#queue.then(change).catch(() => undefined);
@@ -123,8 +156,16 @@ export class Definitions {
     const { core } = this.#server;
     const others = (await core.store.range({ key: prefix, end: prefixEnd(prefix) })).kvs
       .map((kv) => objectOf(kv) as unknown as CustomResourceDefinition)
-      .filter((one) => one.metadata.name !== definition.metadata.name && one.spec.group === definition.spec.group);
-    const wanted = acceptNames(definition, others, new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'));
+      .filter(
+        (one) =>
+          one.metadata.name !== definition.metadata.name &&
+          one.spec.group === definition.spec.group,
+      );
+    const wanted = acceptNames(
+      definition,
+      others,
+      new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+    );
     if (JSON.stringify(wanted) === JSON.stringify(definition.status)) return;
     await this.#write(definition, (next) => {
       next.status = wanted;
@@ -139,19 +180,31 @@ export class Definitions {
     if (resource) {
       const call = { ...systemCall(core, resource, '', ''), resource };
       await deleteCollection(core, call, {}, {});
-      const left = await core.store.range({ key: storeKey(resource.prefix), end: prefixEnd(storeKey(resource.prefix)), countOnly: true });
+      const left = await core.store.range({
+        key: storeKey(resource.prefix),
+        end: prefixEnd(storeKey(resource.prefix)),
+        countOnly: true,
+      });
       if (left.count > 0) return this.#whenEmpty(resource, definition);
     }
     await this.#letGo(definition);
   }
 
   async #letGo(definition: CustomResourceDefinition): Promise<void> {
-    await this.#write(definition, (next) => {
-      next.metadata.finalizers = (next.metadata.finalizers ?? []).filter((one) => one !== cleanupFinalizer);
-    }, '');
+    await this.#write(
+      definition,
+      (next) => {
+        next.metadata.finalizers = (next.metadata.finalizers ?? []).filter(
+          (one) => one !== cleanupFinalizer,
+        );
+      },
+      '',
+    );
   }
 
-  /** Objects with finalizers of their own take their time: the last to leave ends the definition. */
+  /**
+   * Objects with finalizers of their own take their time: the last to leave ends the definition.
+   */
   #whenEmpty(resource: ServedResource, definition: CustomResourceDefinition): void {
     const { store } = this.#server.core;
     const range = { key: storeKey(resource.prefix), end: prefixEnd(storeKey(resource.prefix)) };
@@ -169,22 +222,37 @@ export class Definitions {
     });
   }
 
-  async #write(definition: CustomResourceDefinition, change: (next: CustomResourceDefinition) => void, subresource = 'status'): Promise<void> {
+  async #write(
+    definition: CustomResourceDefinition,
+    change: (next: CustomResourceDefinition) => void,
+    subresource = 'status',
+  ): Promise<void> {
     const { core } = this.#server;
-    const call = systemCall(core, { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' }, '', definition.metadata.name ?? '');
-    await updateObject(core, { ...call, subresource }, {
-      tracked: true,
-      make: (old) => {
-        const next = deepCopy(old) as unknown as CustomResourceDefinition;
-        change(next);
-        return next as unknown as KubeObject;
+    const call = systemCall(
+      core,
+      { group: 'apiextensions.k8s.io', version: 'v1', resource: 'customresourcedefinitions' },
+      '',
+      definition.metadata.name ?? '',
+    );
+    await updateObject(
+      core,
+      { ...call, subresource },
+      {
+        tracked: true,
+        make: (old) => {
+          const next = deepCopy(old) as unknown as CustomResourceDefinition;
+          change(next);
+          return next as unknown as KubeObject;
+        },
       },
-    });
+    );
   }
 }
 
-const isEstablished = (definition: CustomResourceDefinition): boolean => (definition.status?.conditions ?? []).some((one) => one.type === 'Established' && one.status === 'True');
+const isEstablished = (definition: CustomResourceDefinition): boolean =>
+  (definition.status?.conditions ?? []).some(
+    (one) => one.type === 'Established' && one.status === 'True',
+  );
 
 /** Conversion strategy None. */
 const noConversion: Convert = (object, to) => ({ ...object, apiVersion: to });
-

@@ -1,4 +1,7 @@
-import type { CustomResourceDefinition, WebhookConversion } from '../../api/generated/types/apiextensions-v1.ts';
+import type {
+  CustomResourceDefinition,
+  WebhookConversion,
+} from '../../api/generated/types/apiextensions-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
@@ -31,28 +34,56 @@ export class WebhookConverter {
   async convert(objects: readonly KubeObject[], to: string): Promise<KubeObject[]> {
     const from = objects[0]?.apiVersion ?? '';
     const uid = this.#server.core.random.uuid();
-    const version = this.#webhook.conversionReviewVersions.find((one) => one === 'v1' || one === 'v1beta1') ?? 'v1';
-    const review = { kind: 'ConversionReview', apiVersion: `apiextensions.k8s.io/${version}`, request: { uid, desiredAPIVersion: to, objects } };
-    const fail = (why: string): ApiError => new ApiError('InternalError', `Internal error occurred: conversion webhook for ${from}, Kind=${this.#kind} failed: ${why}`);
+    const version =
+      this.#webhook.conversionReviewVersions.find((one) => one === 'v1' || one === 'v1beta1') ??
+      'v1';
+    const review = {
+      kind: 'ConversionReview',
+      apiVersion: `apiextensions.k8s.io/${version}`,
+      request: { uid, desiredAPIVersion: to, objects },
+    };
+    const fail = (why: string): ApiError =>
+      new ApiError(
+        'InternalError',
+        `Internal error occurred: conversion webhook for ${from}, Kind=${this.#kind} failed: ` +
+          `${why}`,
+      );
     let response: ConversionResponse | undefined;
     try {
-      response = ((await post(this.#server, this.#webhook.clientConfig as never, review, timeoutSeconds)) as { response?: ConversionResponse }).response;
+      response = (
+        (await post(this.#server, this.#webhook.clientConfig as never, review, timeoutSeconds)) as {
+          response?: ConversionResponse;
+        }
+      ).response;
     } catch (error) {
       throw fail(messageOf(error));
     }
-    if (!response || response.uid !== uid) throw fail('the response does not belong to the request');
-    if (response.result?.status !== 'Success') throw fail(response.result?.message ?? 'no reason given');
+    if (!response || response.uid !== uid)
+      throw fail('the response does not belong to the request');
+    if (response.result?.status !== 'Success')
+      throw fail(response.result?.message ?? 'no reason given');
     const converted = response.convertedObjects ?? [];
-    if (converted.length !== objects.length) throw fail(`expected ${objects.length} converted objects, got ${converted.length}`);
+    if (converted.length !== objects.length)
+      throw fail(`expected ${objects.length} converted objects, got ${converted.length}`);
     return converted.map((object, i) => kept(object, objects[i] as KubeObject, to));
   }
 
   /** Converts all records that are not yet known in a version, in one call, and remembers them. */
-  async prepare(engine: KindEngine, kvs: readonly KeyValue[], to: string, finish: (object: KubeObject) => void): Promise<void> {
-    const lacking = kvs.filter((kv) => kv.value.length > 0 && !rememberView(kv, engine) && objectOf(kv).apiVersion !== to);
+  async prepare(
+    engine: KindEngine,
+    kvs: readonly KeyValue[],
+    to: string,
+    finish: (object: KubeObject) => void,
+  ): Promise<void> {
+    const lacking = kvs.filter(
+      (kv) => kv.value.length > 0 && !rememberView(kv, engine) && objectOf(kv).apiVersion !== to,
+    );
     const byVersion = Map.groupBy(lacking, (kv) => objectOf(kv).apiVersion);
     for (const group of byVersion.values()) {
-      const converted = await this.convert(group.map((kv) => objectOf(kv)), to);
+      const converted = await this.convert(
+        group.map((kv) => objectOf(kv)),
+        to,
+      );
       converted.forEach((object, i) => {
         finish(object);
         rememberView(group[i] as KeyValue, engine, object);
@@ -65,5 +96,13 @@ export class WebhookConverter {
 function kept(object: KubeObject, before: KubeObject, to: string): KubeObject {
   const { labels: _labels, annotations: _annotations, ...own } = deepCopy(before.metadata);
   const { labels, annotations } = object.metadata;
-  return { ...object, apiVersion: to, metadata: { ...own, ...(labels ? { labels } : {}), ...(annotations ? { annotations } : {}) } as KubeObject['metadata'] };
+  return {
+    ...object,
+    apiVersion: to,
+    metadata: {
+      ...own,
+      ...(labels ? { labels } : {}),
+      ...(annotations ? { annotations } : {}),
+    } as KubeObject['metadata'],
+  };
 }

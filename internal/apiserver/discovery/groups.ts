@@ -15,7 +15,11 @@ interface GroupRow {
 }
 
 /** Built-in groups in kube-apiserver's order; custom ones follow by name. */
-export const groupOrder: string[] = groupsData.trim().split('\n').map((line) => JSON.parse(line) as GroupRow).map((row) => row.group ?? row.name ?? row.g ?? '');
+export const groupOrder: string[] = groupsData
+  .trim()
+  .split('\n')
+  .map((line) => JSON.parse(line) as GroupRow)
+  .map((row) => row.group ?? row.name ?? row.g ?? '');
 
 const versionOrder = new Map<string, string[]>();
 for (const line of groupsData.trim().split('\n')) {
@@ -25,7 +29,9 @@ for (const line of groupsData.trim().split('\n')) {
 
 const known = new WeakMap<Server, { generation: number; groups: GroupDocument[] }>();
 
-/** All served groups, versions by preference; worked out again only after a change of the resources. */
+/**
+ * All served groups, versions by preference; worked out again only after a change of the resources.
+ */
 export function groupsOf(server: Server): GroupDocument[] {
   const { resources } = server.core;
   const cached = known.get(server);
@@ -38,9 +44,16 @@ export function groupsOf(server: Server): GroupDocument[] {
   }
   const names = [...byGroup.keys()].sort((a, b) => rank(a) - rank(b) || (a < b ? -1 : 1));
   const groups = names.map((name) => {
-    const versions = [...(byGroup.get(name) ?? [])].map(([version, list]) => ({ version, resources: list.sort((a, b) => (a.resource < b.resource ? -1 : 1)) }));
+    const versions = [...(byGroup.get(name) ?? [])].map(([version, list]) => ({
+      version,
+      resources: list.sort((a, b) => (a.resource < b.resource ? -1 : 1)),
+    }));
     const order = versionOrder.get(name);
-    versions.sort((a, b) => (order ? order.indexOf(a.version) - order.indexOf(b.version) : compareVersions(a.version, b.version)));
+    versions.sort((a, b) =>
+      order
+        ? order.indexOf(a.version) - order.indexOf(b.version)
+        : compareVersions(a.version, b.version),
+    );
     return { name, versions };
   });
   known.set(server, { generation: resources.generation, groups });
@@ -52,11 +65,20 @@ function rank(group: string): number {
   return at < 0 ? groupOrder.length : at;
 }
 
-/** Kubernetes' version priority: v10, v2, v1, v11beta2, v1beta1, v1alpha1, then others by text. Best first. */
+/**
+ * Kubernetes' version priority: v10, v2, v1, v11beta2, v1beta1, v1alpha1, then others by text. Best
+ * first.
+ */
 export function compareVersions(a: string, b: string): number {
   const parse = (text: string): [number, number, number] | undefined => {
     const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(text);
-    return match ? [match[2] === undefined ? 2 : match[2] === 'beta' ? 1 : 0, Number(match[1]), Number(match[3] ?? 0)] : undefined;
+    return match
+      ? [
+          match[2] === undefined ? 2 : match[2] === 'beta' ? 1 : 0,
+          Number(match[1]),
+          Number(match[3] ?? 0),
+        ]
+      : undefined;
   };
   const left = parse(a);
   const right = parse(b);

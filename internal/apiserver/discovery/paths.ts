@@ -10,27 +10,43 @@ export function addDocumentPaths(server: Server, paths: Paths): void {
   paths.exact.set('/.well-known/openid-configuration', (_server, exchange) => {
     const { advertiseAddress } = server.options;
     const port = server.options.advertisePort ?? server.port;
-    const own = `https://${advertiseAddress.includes(':') ? `[${advertiseAddress}]` : advertiseAddress}:${port}/openid/v1/jwks`;
+    const own =
+      `https://${advertiseAddress.includes(':') ? `[${advertiseAddress}]` : advertiseAddress}` +
+      `:${port}/openid/v1/jwks`;
     sendJson(exchange, server.tokens.discovery(own), { 'cache-control': 'public, max-age=3600' });
   });
   paths.exact.set('/openid/v1/jwks', async (_server, exchange) => {
-    send(exchange, 200, 'application/jwk-set+json', JSON.stringify(await server.tokens.jwks()), { 'cache-control': 'public, max-age=3600' });
+    send(exchange, 200, 'application/jwk-set+json', JSON.stringify(await server.tokens.jwks()), {
+      'cache-control': 'public, max-age=3600',
+    });
   });
   addDiscovery(server, paths);
   addOpenApi(server, paths);
-  paths.exact.set('/', (_server, exchange) => sendJson(exchange, { paths: [...indexOf(server, paths)].sort() }));
+  paths.exact.set('/', (_server, exchange) =>
+    sendJson(exchange, { paths: [...indexOf(server, paths)].sort() }),
+  );
 }
 
 export function sendJson(exchange: Exchange, value: unknown, extra?: Record<string, string>): void {
-  send(exchange, 200, 'application/json', JSON.stringify(value, null, exchange.info.path === '/version' ? 2 : undefined), extra);
+  send(
+    exchange,
+    200,
+    'application/json',
+    JSON.stringify(value, null, exchange.info.path === '/version' ? 2 : undefined),
+    extra,
+  );
 }
 
 function versionInfo(server: Server): object {
   const version = server.options.version ?? { gitVersion: 'v1.36.3+skiff' };
   const [, major = '1', minor = '36'] = /^v(\d+)\.(\d+)/.exec(version.gitVersion) ?? [];
   return {
-    major, minor,
-    emulationMajor: major, emulationMinor: minor, minCompatibilityMajor: major, minCompatibilityMinor: String(Number(minor) - 1),
+    major,
+    minor,
+    emulationMajor: major,
+    emulationMinor: minor,
+    minCompatibilityMajor: major,
+    minCompatibilityMinor: String(Number(minor) - 1),
     gitVersion: version.gitVersion,
     gitCommit: version.gitCommit ?? '',
     gitTreeState: 'clean',
@@ -45,7 +61,9 @@ function indexOf(server: Server, paths: Paths): Set<string> {
   const all = new Set(['/api', '/apis', ...paths.exact.keys()].filter((path) => path !== '/'));
   for (const resource of server.core.resources.all()) {
     if (resource.group) all.add(`/apis/${resource.group}`);
-    all.add(resource.group ? `/apis/${resource.group}/${resource.version}` : `/api/${resource.version}`);
+    all.add(
+      resource.group ? `/apis/${resource.group}/${resource.version}` : `/api/${resource.version}`,
+    );
   }
   return all;
 }

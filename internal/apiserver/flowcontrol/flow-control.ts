@@ -1,5 +1,8 @@
 import type { EventEmitter } from 'node:events';
-import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/types/flowcontrol-v1.ts';
+import type {
+  FlowSchema,
+  PriorityLevelConfiguration,
+} from '../../api/generated/types/flowcontrol-v1.ts';
 import { keyOf, prefixEnd, type Watch } from '../../store/store.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestInfo } from '../http/request-info.ts';
@@ -11,19 +14,28 @@ import { Maintenance, mandatoryObjects } from './maintain.ts';
 import { byPrecedence, Matcher } from './matcher.ts';
 import { lendableSeats, seatsOf, sharesOf } from './seats.ts';
 
-/** kube-apiserver's --max-requests-inflight, --max-mutating-requests-inflight and --request-timeout. */
+/**
+ * kube-apiserver's --max-requests-inflight, --max-mutating-requests-inflight and --request-timeout.
+ */
 export interface FlowControlOptions {
   maxRequestsInflight?: number;
   maxMutatingRequestsInflight?: number;
   requestTimeoutMs?: number;
 }
 
-export const flowControlDefaults = { maxRequestsInflight: 400, maxMutatingRequestsInflight: 200, requestTimeoutMs: 60_000 } as const;
+export const flowControlDefaults = {
+  maxRequestsInflight: 400,
+  maxMutatingRequestsInflight: 200,
+  requestTimeoutMs: 60_000,
+} as const;
 
 /** A request waits at most this part of the request time-out. */
 const waitPart = 4;
 
-const places = { schemas: keyOf('/registry/flowschemas/'), levels: keyOf('/registry/prioritylevelconfigurations/') } as const;
+const places = {
+  schemas: keyOf('/registry/flowschemas/'),
+  levels: keyOf('/registry/prioritylevelconfigurations/'),
+} as const;
 
 /** Lets requests in by the stored FlowSchemas and PriorityLevelConfigurations. */
 export class FlowControl {
@@ -44,11 +56,18 @@ export class FlowControl {
   readonly inflight = { readOnly: 0, mutating: 0 };
 
   constructor(core: Core, options: FlowControlOptions) {
-    const { maxRequestsInflight, maxMutatingRequestsInflight, requestTimeoutMs } = { ...flowControlDefaults, ...defined(options) };
+    const { maxRequestsInflight, maxMutatingRequestsInflight, requestTimeoutMs } = {
+      ...flowControlDefaults,
+      ...defined(options),
+    };
     this.#core = core;
     this.requestTimeoutMs = requestTimeoutMs;
     this.#total = maxRequestsInflight + maxMutatingRequestsInflight;
-    this.#levelOptions = { clock: core.clock, maxWaitMs: requestTimeoutMs / waitPart, lendable: () => lendableSeats(this.#levels.values()) };
+    this.#levelOptions = {
+      clock: core.clock,
+      maxWaitMs: requestTimeoutMs / waitPart,
+      lendable: () => lendableSeats(this.#levels.values()),
+    };
     this.#maintenance = new Maintenance(core);
     this.#matcher = this.#compile();
   }
@@ -84,12 +103,19 @@ export class FlowControl {
     return (exchange.flow = this.#matcher.find(exchange.user, exchange.info));
   }
 
-  /** The queue a request came from once it may begin; null when it has been sent away. Only for requests that tryStart() refused. */
+  /**
+   * The queue a request came from once it may begin; null when it has been sent away. Only for
+   * requests that tryStart() refused.
+   */
   async wait(exchange: Exchange, flow: Flow, closing: EventEmitter): Promise<Queue | null> {
     const gone = new AbortController();
     const left = (): void => gone.abort();
     closing.once('close', left);
-    const waited = await flow.level.wait(flow, flow.hashOf(exchange.user, exchange.info), gone.signal);
+    const waited = await flow.level.wait(
+      flow,
+      flow.hashOf(exchange.user, exchange.info),
+      gone.signal,
+    );
     closing.off('close', left);
     return 'queue' in waited ? waited.queue : null;
   }
@@ -142,14 +168,19 @@ export class FlowControl {
     const levels = new Map<string, Level>();
     for (const [name, config] of configs) {
       const known = this.#levels.get(name);
-      const level = known && known.uid === (config.metadata.uid ?? '') ? known : new Level(config, this.#levelOptions);
+      const level =
+        known && known.uid === (config.metadata.uid ?? '')
+          ? known
+          : new Level(config, this.#levelOptions);
       level.configure(config, seatsOf(config, this.#total, shares));
       levels.set(name, level);
     }
     this.#levels = levels;
     const flows = new Map<string, Flow>();
     const ordered: { schema: FlowSchema; of: Flow }[] = [];
-    for (const schema of [...new Map([...mandatory.schemas, ...this.#schemas]).values()].sort(byPrecedence)) {
+    for (const schema of [...new Map([...mandatory.schemas, ...this.#schemas]).values()].sort(
+      byPrecedence,
+    )) {
       const level = levels.get(schema.spec?.priorityLevelConfiguration.name ?? '');
       if (!level) continue;
       const flow = this.#flowOf(schema, level);
@@ -163,14 +194,19 @@ export class FlowControl {
   #flowOf(schema: FlowSchema, level: Level): Flow {
     const known = this.#flows.get(schema.metadata.name ?? '');
     if (!known || known.uid !== (schema.metadata.uid ?? '')) return new Flow(schema, level);
-    const same = known.level === level && known.distinguisher === (schema.spec?.distinguisherMethod?.type ?? '');
+    const same =
+      known.level === level &&
+      known.distinguisher === (schema.spec?.distinguisherMethod?.type ?? '');
     return same ? known : new Flow(schema, level, known);
   }
 }
 
 const streams = new Set(['attach', 'exec', 'proxy', 'log', 'portforward']);
 
-/** Requests that live as long as the client likes, other than watches, which count until they have begun. */
+/**
+ * Requests that live as long as the client likes, other than watches, which count until they have
+ * begun.
+ */
 export function isLongRunning(info: RequestInfo): boolean {
   return info.isResource && (info.verb === 'proxy' || streams.has(info.subresource));
 }

@@ -52,7 +52,12 @@ export class Flow {
 
   /** What tells the flows of one schema apart: requests of one flow share a hand of queues. */
   hashOf(user: UserInfo, info: RequestInfo): number {
-    const by = this.distinguisher === 'ByUser' ? user.name : this.distinguisher === 'ByNamespace' ? info.namespace : '';
+    const by =
+      this.distinguisher === 'ByUser'
+        ? user.name
+        : this.distinguisher === 'ByNamespace'
+          ? info.namespace
+          : '';
     return hashText(`${this.name}\0${by}`);
   }
 

@@ -1,5 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/types/flowcontrol-v1.ts';
+import type {
+  FlowSchema,
+  PriorityLevelConfiguration,
+} from '../../api/generated/types/flowcontrol-v1.ts';
 import { realClock } from '../../io/clock.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { Flow } from './flow.ts';
@@ -13,27 +16,42 @@ function config(limited: object | 'exempt', name = 'l'): PriorityLevelConfigurat
   return { metadata: { name, uid: name }, spec } as unknown as PriorityLevelConfiguration;
 }
 
-const queued = (queues: number, handSize: number, queueLengthLimit: number): object => ({ limitResponse: { type: 'Queue', queuing: { queues, handSize, queueLengthLimit } } });
+const queued = (queues: number, handSize: number, queueLengthLimit: number): object => ({
+  limitResponse: { type: 'Queue', queuing: { queues, handSize, queueLengthLimit } },
+});
 
-function levelOf(limited: object | 'exempt', own: number, options: { lendable?: () => number; clock?: FakeClock; most?: number } = {}): Level {
-  const level = new Level(config(limited), { clock: options.clock ?? realClock, maxWaitMs: 1000, lendable: options.lendable ?? (() => 0) });
+function levelOf(
+  limited: object | 'exempt',
+  own: number,
+  options: { lendable?: () => number; clock?: FakeClock; most?: number } = {},
+): Level {
+  const level = new Level(config(limited), {
+    clock: options.clock ?? realClock,
+    maxWaitMs: 1000,
+    lendable: options.lendable ?? (() => 0),
+  });
   level.configure(config(limited), { own, least: own, most: options.most ?? own });
   return level;
 }
 
-const flowOf = (level: Level, name = 'f'): Flow => new Flow({ metadata: { name, uid: name }, spec: {} } as unknown as FlowSchema, level);
+const flowOf = (level: Level, name = 'f'): Flow =>
+  new Flow({ metadata: { name, uid: name }, spec: {} } as unknown as FlowSchema, level);
 
 describe('seats', () => {
   test('as many as there are, then the queue, then 429', async () => {
     const level = levelOf(queued(1, 1, 2), 2);
     const flow = flowOf(level);
-    expect([level.tryStart(flow), level.tryStart(flow), level.tryStart(flow)]).toEqual([true, true, false]);
+    expect([level.tryStart(flow), level.tryStart(flow), level.tryStart(flow)]).toEqual([
+      true,
+      true,
+      false,
+    ]);
     const waits = [level.wait(flow, 1, never), level.wait(flow, 1, never)];
     expect(await level.wait(flow, 1, never)).toEqual({ rejected: 'queue-full' });
     expect([flow.waiting, level.waitingCount, flow.rejected.get('queue-full')]).toEqual([2, 2, 1]);
     level.finish(flow, 1, undefined);
     level.dispatch();
-    const first = await waits[0] as { queue: Queue };
+    const first = (await waits[0]) as { queue: Queue };
     expect(first.queue).toBeDefined();
     expect([level.executing, level.waitingCount, flow.dispatched]).toEqual([2, 1, 3]);
   });
@@ -82,8 +100,18 @@ describe('borrowing', () => {
     const lender = { seats: { own: 10, least: 4, most: 10 }, executing: 5, exempt: false };
     expect(lendableSeats([lender])).toBe(5);
     expect(lendableSeats([{ ...lender, executing: 0 }])).toBe(6);
-    expect(lendableSeats([lender, { seats: { own: 1, least: 1, most: 9 }, executing: 4, exempt: false }])).toBe(2);
-    expect(lendableSeats([lender, { seats: { own: 0, least: 0, most: 9 }, executing: 400, exempt: true }])).toBe(5);
+    expect(
+      lendableSeats([
+        lender,
+        { seats: { own: 1, least: 1, most: 9 }, executing: 4, exempt: false },
+      ]),
+    ).toBe(2);
+    expect(
+      lendableSeats([
+        lender,
+        { seats: { own: 0, least: 0, most: 9 }, executing: 400, exempt: true },
+      ]),
+    ).toBe(5);
     let free = 2;
     const level = levelOf(queued(1, 1, 5), 1, { lendable: () => free, most: 3 });
     const flow = flowOf(level);
@@ -92,8 +120,13 @@ describe('borrowing', () => {
     expect(level.executing).toBe(3);
   });
 
-  test('the division is upstream\'s', () => {
-    const of = (shares: number, lendablePercent: number, borrowingLimitPercent?: number) => seatsOf(config({ nominalConcurrencyShares: shares, lendablePercent, borrowingLimitPercent }), 600, 245);
+  test("the division is upstream's", () => {
+    const of = (shares: number, lendablePercent: number, borrowingLimitPercent?: number) =>
+      seatsOf(
+        config({ nominalConcurrencyShares: shares, lendablePercent, borrowingLimitPercent }),
+        600,
+        245,
+      );
     expect(of(5, 0)).toEqual({ own: 13, least: 13, most: 613 });
     expect(of(30, 33)).toEqual({ own: 74, least: 50, most: 674 });
     expect(of(100, 90, 10)).toEqual({ own: 245, least: 24, most: 270 });
@@ -103,7 +136,10 @@ describe('borrowing', () => {
 
 describe('fairness', () => {
   /** Runs until `rounds` requests have ended; returns how many each flow got. */
-  async function share(flows: Record<string, { hash: number; waiting: number; tookMs: number }>, rounds: number): Promise<Record<string, number>> {
+  async function share(
+    flows: Record<string, { hash: number; waiting: number; tookMs: number }>,
+    rounds: number,
+  ): Promise<Record<string, number>> {
     const level = levelOf(queued(64, 6, 500), 1);
     const got: Record<string, number> = {};
     const running: { name: string; queue: Queue }[] = [];
@@ -112,7 +148,12 @@ describe('fairness', () => {
     for (const [name, { hash, waiting }] of Object.entries(flows)) {
       const flow = flowOf(level, name);
       got[name] = 0;
-      for (let i = 0; i < waiting; i++) void level.wait(flow, hash, never).then((waited: Waited) => 'queue' in waited && running.push({ name, queue: waited.queue }));
+      for (let i = 0; i < waiting; i++)
+        void level
+          .wait(flow, hash, never)
+          .then(
+            (waited: Waited) => 'queue' in waited && running.push({ name, queue: waited.queue }),
+          );
     }
     level.finish(block, 0, undefined);
     for (let i = 0; i < rounds; i++) {
@@ -128,13 +169,25 @@ describe('fairness', () => {
   }
 
   test('one who asks a thousand times does not keep one out who asks ten', async () => {
-    const got = await share({ elephant: { hash: 1, waiting: 1000, tookMs: 5 }, mouse: { hash: 99, waiting: 10, tookMs: 5 } }, 100);
+    const got = await share(
+      {
+        elephant: { hash: 1, waiting: 1000, tookMs: 5 },
+        mouse: { hash: 99, waiting: 10, tookMs: 5 },
+      },
+      100,
+    );
     expect(got['mouse']).toBe(10);
   });
 
   test('who asks for long work gets fewer turns', async () => {
-    const got = await share({ long: { hash: 1, waiting: 400, tookMs: 100 }, short: { hash: 99, waiting: 400, tookMs: 10 } }, 220);
-    expect(got['short']).toBeGreaterThan(5 * (got['long'] ?? 0) / 6);
+    const got = await share(
+      {
+        long: { hash: 1, waiting: 400, tookMs: 100 },
+        short: { hash: 99, waiting: 400, tookMs: 10 },
+      },
+      220,
+    );
+    expect(got['short']).toBeGreaterThan((5 * (got['long'] ?? 0)) / 6);
     expect(got['long']).toBeGreaterThan(5);
   });
 });
@@ -142,10 +195,10 @@ describe('fairness', () => {
 test('a hand has different cards, is always the same, and hands differ', () => {
   const hands = new Set<string>();
   for (let hash = 0; hash < 2000; hash++) {
-    const hand = handOf(hash * 2654435761 >>> 0, 64, 6);
+    const hand = handOf((hash * 2654435761) >>> 0, 64, 6);
     expect(new Set(hand).size).toBe(6);
     expect(Math.max(...hand)).toBeLessThan(64);
-    expect(handOf(hash * 2654435761 >>> 0, 64, 6)).toEqual(hand);
+    expect(handOf((hash * 2654435761) >>> 0, 64, 6)).toEqual(hand);
     hands.add(hand.join());
   }
   expect(hands.size).toBeGreaterThan(1990);

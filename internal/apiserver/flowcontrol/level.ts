@@ -11,7 +11,9 @@ interface Waiting {
   enter(queue: Queue): void;
 }
 
-/** One queue of a level: `work` is how many seat-milliseconds it has had (start-time fair queuing). */
+/**
+ * One queue of a level: `work` is how many seat-milliseconds it has had (start-time fair queuing).
+ */
 export interface Queue {
   index: number;
   waiting: Waiting[];
@@ -76,15 +78,21 @@ export class Level {
     return true;
   }
 
-  /** Waits for a seat, or not: the answer comes at once when the request is sent away. `gone` aborts when the client leaves. */
+  /**
+   * Waits for a seat, or not: the answer comes at once when the request is sent away. `gone` aborts
+   * when the client leaves.
+   */
   wait(flow: Flow, hash: number, gone: AbortSignal): Promise<Waited> {
     if (this.#queueCount === 0) return Promise.resolve(this.#sendAway(flow, 'concurrency-limit'));
     const queue = this.#shortestOfHand(hash);
-    if (queue.waiting.length >= this.#queueLimit) return Promise.resolve(this.#sendAway(flow, 'queue-full'));
+    if (queue.waiting.length >= this.#queueLimit)
+      return Promise.resolve(this.#sendAway(flow, 'queue-full'));
     return new Promise((resolve) => {
       const { clock, maxWaitMs } = this.#options;
       const waiting: Waiting = {
-        flow, sinceMs: clock.monotonicMs(), timer: undefined,
+        flow,
+        sinceMs: clock.monotonicMs(),
+        timer: undefined,
         enter: (from) => {
           waiting.timer?.cancel();
           gone.removeEventListener('abort', left);
@@ -162,7 +170,11 @@ export class Level {
   #next(): Queue | undefined {
     let best: Queue | undefined;
     for (const queue of this.#queues.values()) {
-      if (queue.waiting.length > 0 && (!best || queue.work < best.work || (queue.work === best.work && queue.index < best.index))) best = queue;
+      if (
+        queue.waiting.length > 0 &&
+        (!best || queue.work < best.work || (queue.work === best.work && queue.index < best.index))
+      )
+        best = queue;
     }
     return best;
   }
@@ -173,13 +185,20 @@ export class Level {
     for (const index of handOf(hash, this.#queueCount, this.#handSize)) {
       const queue = this.#queues.get(index);
       if (!queue) return this.#open(index);
-      if (!best || queue.waiting.length < best.waiting.length || (queue.waiting.length === best.waiting.length && queue.work < best.work)) best = queue;
+      if (
+        !best ||
+        queue.waiting.length < best.waiting.length ||
+        (queue.waiting.length === best.waiting.length && queue.work < best.work)
+      )
+        best = queue;
     }
     return best ?? this.#open(0);
   }
 
   #open(index: number): Queue {
-    if (this.#queues.size >= rememberedQueues) for (const [at, queue] of this.#queues) if (queue.waiting.length === 0) this.#queues.delete(at);
+    if (this.#queues.size >= rememberedQueues)
+      for (const [at, queue] of this.#queues)
+        if (queue.waiting.length === 0) this.#queues.delete(at);
     const queue: Queue = { index, waiting: [], work: this.#work };
     this.#queues.set(index, queue);
     return queue;

@@ -1,4 +1,7 @@
-import type { FlowSchema, PriorityLevelConfiguration } from '../../api/generated/types/flowcontrol-v1.ts';
+import type {
+  FlowSchema,
+  PriorityLevelConfiguration,
+} from '../../api/generated/types/flowcontrol-v1.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
@@ -21,15 +24,28 @@ const settleMs = 20;
 const retryMs = 5_000;
 
 /** What must be there whatever anybody does: without it some requests would belong nowhere. */
-export function mandatoryObjects(): { schemas: [string, FlowSchema][]; levels: [string, PriorityLevelConfiguration][] } {
+export function mandatoryObjects(): {
+  schemas: [string, FlowSchema][];
+  levels: [string, PriorityLevelConfiguration][];
+} {
   const all = flowControlObjects().filter((one) => mandatory.has(one.object.metadata.name ?? ''));
-  const named = (resource: string): [string, KubeObject][] => all.filter((one) => one.resource === resource).map((one) => [one.object.metadata.name ?? '', one.object]);
-  return { schemas: named('flowschemas') as unknown as [string, FlowSchema][], levels: named('prioritylevelconfigurations') as unknown as [string, PriorityLevelConfiguration][] };
+  const named = (resource: string): [string, KubeObject][] =>
+    all
+      .filter((one) => one.resource === resource)
+      .map((one) => [one.object.metadata.name ?? '', one.object]);
+  return {
+    schemas: named('flowschemas') as unknown as [string, FlowSchema][],
+    levels: named('prioritylevelconfigurations') as unknown as [
+      string,
+      PriorityLevelConfiguration,
+    ][],
+  };
 }
 
 /**
- * Keeps upstream's objects (KEP-1040): the mandatory ones always, the suggested ones as far as their annotation says so; and tells each
- * FlowSchema whether its level is there. Level-triggered by the objects themselves, silent when all is well.
+ * Keeps upstream's objects (KEP-1040): the mandatory ones always, the suggested ones as far as
+ * their annotation says so; and tells each FlowSchema whether its level is there. Level-triggered
+ * by the objects themselves, silent when all is well.
  */
 export class Maintenance {
   readonly #core: Core;
@@ -45,7 +61,10 @@ export class Maintenance {
     this.#core = core;
   }
 
-  start(schemas: ReadonlyMap<string, FlowSchema>, levels: ReadonlyMap<string, PriorityLevelConfiguration>): void {
+  start(
+    schemas: ReadonlyMap<string, FlowSchema>,
+    levels: ReadonlyMap<string, PriorityLevelConfiguration>,
+  ): void {
     this.#schemas = schemas;
     this.#levels = levels;
     this.#wanted = flowControlObjects().map((one) => ({ ...one, object: this.#normal(one) }));
@@ -76,7 +95,8 @@ export class Maintenance {
       for (const schema of this.#schemas.values()) await this.#tell(schema);
     } catch (error) {
       // Another server or a user may have been faster; the event of that change comes as well.
-      if (!(error instanceof ApiError)) this.#core.log.warn('flow control objects were not kept', { error: messageOf(error) });
+      if (!(error instanceof ApiError))
+        this.#core.log.warn('flow control objects were not kept', { error: messageOf(error) });
       this.look(retryMs);
     } finally {
       this.#running = false;
@@ -94,10 +114,17 @@ export class Maintenance {
 
   async #keep(wanted: Wanted): Promise<void> {
     const name = wanted.object.metadata.name ?? '';
-    const have = (wanted.resource === 'flowschemas' ? this.#schemas : this.#levels).get(name) as unknown as KubeObject | undefined;
+    const have = (wanted.resource === 'flowschemas' ? this.#schemas : this.#levels).get(
+      name,
+    ) as unknown as KubeObject | undefined;
     if (!have) return ensure(this.#core, [wanted]);
     const next = kept(have, wanted.object);
-    if (next) await updateObject(this.#core, { ...systemCall(this.#core, wanted, '', name), fieldManager: producer }, { make: (old) => kept(old ?? have, wanted.object) ?? deepCopy(old ?? have) });
+    if (next)
+      await updateObject(
+        this.#core,
+        { ...systemCall(this.#core, wanted, '', name), fieldManager: producer },
+        { make: (old) => kept(old ?? have, wanted.object) ?? deepCopy(old ?? have) },
+      );
   }
 
   async #tell(schema: FlowSchema): Promise<void> {
@@ -105,12 +132,41 @@ export class Maintenance {
     const there = this.#levels.has(level) || mandatory.has(level);
     const name = JSON.stringify(level);
     const wanted = there
-      ? { type: 'Dangling', status: 'False', reason: 'Found', message: `This FlowSchema references the PriorityLevelConfiguration object named ${name} and it exists` }
-      : { type: 'Dangling', status: 'True', reason: 'NotFound', message: `This FlowSchema references the PriorityLevelConfiguration object named ${name} but there is no such object` };
+      ? {
+          type: 'Dangling',
+          status: 'False',
+          reason: 'Found',
+          message:
+            `This FlowSchema references the PriorityLevelConfiguration object named ${name} ` +
+            'and it exists',
+        }
+      : {
+          type: 'Dangling',
+          status: 'True',
+          reason: 'NotFound',
+          message:
+            `This FlowSchema references the PriorityLevelConfiguration object named ${name} ` +
+            'but there is no such object',
+        };
     const have = schema.status?.conditions?.find((one) => one.type === 'Dangling');
-    if (have?.status === wanted.status && have.reason === wanted.reason && have.message === wanted.message) return;
-    const lastTransitionTime = have?.status === wanted.status ? have.lastTransitionTime : timestamp(this.#core.clock);
-    const call = { ...systemCall(this.#core, { ...group, resource: 'flowschemas' }, '', schema.metadata.name ?? ''), subresource: 'status', fieldManager: consumer };
+    if (
+      have?.status === wanted.status &&
+      have.reason === wanted.reason &&
+      have.message === wanted.message
+    )
+      return;
+    const lastTransitionTime =
+      have?.status === wanted.status ? have.lastTransitionTime : timestamp(this.#core.clock);
+    const call = {
+      ...systemCall(
+        this.#core,
+        { ...group, resource: 'flowschemas' },
+        '',
+        schema.metadata.name ?? '',
+      ),
+      subresource: 'status',
+      fieldManager: consumer,
+    };
     await updateObject(this.#core, call, {
       make: (old) => {
         const next = deepCopy(old) as unknown as FlowSchema;
@@ -125,7 +181,10 @@ export class Maintenance {
   }
 }
 
-/** The object as it should be, or undefined when it is. A suggested object whose annotation was taken off is upstream's as long as nobody changed it. */
+/**
+ * The object as it should be, or undefined when it is. A suggested object whose annotation was
+ * taken off is upstream's as long as nobody changed it.
+ */
 function kept(have: KubeObject, want: KubeObject): KubeObject | undefined {
   const name = want.metadata.name ?? '';
   const set = have.metadata.annotations?.[autoUpdate];
@@ -140,7 +199,9 @@ function kept(have: KubeObject, want: KubeObject): KubeObject | undefined {
   return next;
 }
 
-/** Shares of the exempt level are the operator's to choose; all else of a mandatory object is fixed. */
+/**
+ * Shares of the exempt level are the operator's to choose; all else of a mandatory object is fixed.
+ */
 function specOf(have: KubeObject, want: KubeObject): unknown {
   const spec = want['spec'] as PriorityLevelConfiguration['spec'];
   const given = (have['spec'] as PriorityLevelConfiguration['spec'] | undefined)?.exempt;

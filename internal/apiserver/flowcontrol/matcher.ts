@@ -1,8 +1,14 @@
-import type { FlowSchema, PolicyRulesWithSubjects, ResourcePolicyRule, Subject } from '../../api/generated/types/flowcontrol-v1.ts';
+import type {
+  FlowSchema,
+  PolicyRulesWithSubjects,
+  ResourcePolicyRule,
+  Subject,
+} from '../../api/generated/types/flowcontrol-v1.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { UserInfo } from '../options.ts';
 
-const hasOrAll = (list: readonly string[], value: string): boolean => list.includes(value) || list.includes('*');
+const hasOrAll = (list: readonly string[], value: string): boolean =>
+  list.includes(value) || list.includes('*');
 
 function subjectMatches(subject: Subject, user: UserInfo): boolean {
   switch (subject.kind) {
@@ -22,25 +28,41 @@ function subjectMatches(subject: Subject, user: UserInfo): boolean {
 
 function resourceMatches(rule: ResourcePolicyRule, info: RequestInfo): boolean {
   if (!hasOrAll(rule.verbs, info.verb) || !hasOrAll(rule.apiGroups, info.group)) return false;
-  if (!rule.resources.includes('*') && !rule.resources.includes(info.subresource ? `${info.resource}/${info.subresource}` : info.resource)) return false;
-  return info.namespace === '' ? rule.clusterScope === true : hasOrAll(rule.namespaces ?? [], info.namespace);
+  if (
+    !rule.resources.includes('*') &&
+    !rule.resources.includes(
+      info.subresource ? `${info.resource}/${info.subresource}` : info.resource,
+    )
+  )
+    return false;
+  return info.namespace === ''
+    ? rule.clusterScope === true
+    : hasOrAll(rule.namespaces ?? [], info.namespace);
 }
 
 /** A trailing star stands for everything below. */
-const pathMatches = (urls: readonly string[], path: string): boolean => urls.some((url) => url === '*' || url === path || (url.endsWith('/*') && path.startsWith(url.slice(0, -1))));
+const pathMatches = (urls: readonly string[], path: string): boolean =>
+  urls.some(
+    (url) =>
+      url === '*' || url === path || (url.endsWith('/*') && path.startsWith(url.slice(0, -1))),
+  );
 
 function ruleMatches(rule: PolicyRulesWithSubjects, info: RequestInfo): boolean {
   if (info.isResource) {
     for (const one of rule.resourceRules ?? []) if (resourceMatches(one, info)) return true;
     return false;
   }
-  for (const one of rule.nonResourceRules ?? []) if (hasOrAll(one.verbs, info.verb) && pathMatches(one.nonResourceURLs, info.path)) return true;
+  for (const one of rule.nonResourceRules ?? [])
+    if (hasOrAll(one.verbs, info.verb) && pathMatches(one.nonResourceURLs, info.path)) return true;
   return false;
 }
 
 /** A FlowSchema's order: lower precedence first, then the name. */
 export function byPrecedence(a: FlowSchema, b: FlowSchema): number {
-  return (a.spec?.matchingPrecedence ?? 0) - (b.spec?.matchingPrecedence ?? 0) || ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1);
+  return (
+    (a.spec?.matchingPrecedence ?? 0) - (b.spec?.matchingPrecedence ?? 0) ||
+    ((a.metadata.name ?? '') < (b.metadata.name ?? '') ? -1 : 1)
+  );
 }
 
 /** More users than this are not remembered at once. */
@@ -74,7 +96,9 @@ export class Matcher<T> {
     if (known && sameGroups(known.groups, user.groups)) return known.rules;
     const rules: Remembered<T>['rules'] = [];
     for (const { schema, of } of this.#schemas) {
-      for (const rule of schema.spec?.rules ?? []) if (rule.subjects.some((subject) => subjectMatches(subject, user))) rules.push({ rule, of });
+      for (const rule of schema.spec?.rules ?? [])
+        if (rule.subjects.some((subject) => subjectMatches(subject, user)))
+          rules.push({ rule, of });
     }
     if (this.#users.size >= maxUsers) this.#users = new Map();
     this.#users.set(user.name, { groups: user.groups, rules });

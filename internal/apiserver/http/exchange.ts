@@ -48,7 +48,12 @@ export function readBody(request: ServerRequest): Promise<Buffer> {
         stream.removeAllListeners('data');
         stream.resume();
         settled();
-        reject(new ApiError('RequestEntityTooLarge', `Request entity too large: limit is ${limits.maxBodyBytes}`));
+        reject(
+          new ApiError(
+            'RequestEntityTooLarge',
+            `Request entity too large: limit is ${limits.maxBodyBytes}`,
+          ),
+        );
       } else chunks.push(chunk);
     });
     stream.on('close', settled);
@@ -61,11 +66,20 @@ export function readBody(request: ServerRequest): Promise<Buffer> {
   });
 }
 
-const timedOut = (): ApiError => new ApiError('Timeout', 'Timeout: request did not complete within the allotted timeout', { details: {} });
+const timedOut = (): ApiError =>
+  new ApiError('Timeout', 'Timeout: request did not complete within the allotted timeout', {
+    details: {},
+  });
 
 const noCache = 'no-cache, private';
 
-export function send(exchange: Exchange, status: number, contentType: string, body: Buffer | string, extra?: Record<string, string>): void {
+export function send(
+  exchange: Exchange,
+  status: number,
+  contentType: string,
+  body: Buffer | string,
+  extra?: Record<string, string>,
+): void {
   const bytes = typeof body === 'string' ? Buffer.from(body) : body;
   const headers: Record<string, string | number | string[]> = {
     ...traceHeaders(exchange),
@@ -74,7 +88,8 @@ export function send(exchange: Exchange, status: number, contentType: string, bo
     'content-length': bytes.length,
     ...extra,
   };
-  if (exchange.warnings.length) headers['warning'] = sentWarnings(exchange.warnings).map(warningHeader);
+  if (exchange.warnings.length)
+    headers['warning'] = sentWarnings(exchange.warnings).map(warningHeader);
   const answer = exchange.answer as import('node:http').ServerResponse;
   if (answer.headersSent || answer.destroyed) return;
   exchange.audit?.response(contentType, bytes);
@@ -85,7 +100,10 @@ export function send(exchange: Exchange, status: number, contentType: string, bo
 const maxWarningRunes = 4096;
 const maxRunesOfMany = 256;
 
-/** Each once. Where they are too much for a header, each is cut short and the rest is left out (apiserver filters/warning.go). */
+/**
+ * Each once. Where they are too much for a header, each is cut short and the rest is left out
+ * (apiserver filters/warning.go).
+ */
 function sentWarnings(warnings: readonly string[]): string[] {
   const once = [...new Set(warnings)];
   let total = 0;
@@ -102,22 +120,32 @@ function sentWarnings(warnings: readonly string[]): string[] {
   return sent;
 }
 
-/** What every answer to a known request carries: its audit id, and what it belonged to in priority and fairness. */
+/**
+ * What every answer to a known request carries: its audit id, and what it belonged to in priority
+ * and fairness.
+ */
 export function traceHeaders({ auditId, flow }: Exchange): Record<string, string> {
   if (!flow) return { 'audit-id': auditId };
-  return { 'audit-id': auditId, 'x-kubernetes-pf-flowschema-uid': flow.uid, 'x-kubernetes-pf-prioritylevel-uid': flow.level.uid };
+  return {
+    'audit-id': auditId,
+    'x-kubernetes-pf-flowschema-uid': flow.uid,
+    'x-kubernetes-pf-prioritylevel-uid': flow.level.uid,
+  };
 }
 
 /**
- * RFC 7234 5.5 warn-code 299. Texts repeat what clients sent: control characters would make Node refuse the whole answer, and
- * headers go out as Latin-1, so that the bytes of the UTF-8 are each written as a character.
+ * RFC 7234 5.5 warn-code 299. Texts repeat what clients sent: control characters would make Node
+ * refuse the whole answer, and headers go out as Latin-1, so that the bytes of the UTF-8 are each
+ * written as a character.
  */
 export function warningHeader(text: string): string {
   const quoted = text.replaceAll(/\p{Cc}+/gu, ' ').replaceAll(/["\\]/g, '\\$&');
   return Buffer.from(`299 - "${quoted}"`).toString('latin1');
 }
 
-/** What kube-apiserver says as plain text, not as a Status: nobody could decide about the request. */
+/**
+ * What kube-apiserver says as plain text, not as a Status: nobody could decide about the request.
+ */
 export class PlainError extends ApiError {
   constructor(text: string) {
     super('InternalError', text);
@@ -125,25 +153,48 @@ export class PlainError extends ApiError {
 }
 
 export function sendError(exchange: Exchange, error: unknown): void {
-  if (error instanceof PlainError) return send(exchange, error.httpStatus, 'text/plain; charset=utf-8', `${error.message}\n`, { 'x-content-type-options': 'nosniff' });
+  if (error instanceof PlainError)
+    return send(exchange, error.httpStatus, 'text/plain; charset=utf-8', `${error.message}\n`, {
+      'x-content-type-options': 'nosniff',
+    });
   const api = asApiError(error);
   const extra: Record<string, string> = {};
   const retry = (api.details as { retryAfterSeconds?: number } | undefined)?.retryAfterSeconds;
   if (retry) extra['retry-after'] = String(retry);
-  const pretty = /^(curl|Wget|Mozilla)/.test(header(exchange.request, 'user-agent') ?? '') && exchange.info.query.get('pretty')?.[0] !== 'false';
-  send(exchange, api.httpStatus, 'application/json', pretty ? JSON.stringify(api.toStatus(), null, 2) : `${JSON.stringify(api.toStatus())}\n`, extra);
+  const pretty =
+    /^(curl|Wget|Mozilla)/.test(header(exchange.request, 'user-agent') ?? '') &&
+    exchange.info.query.get('pretty')?.[0] !== 'false';
+  send(
+    exchange,
+    api.httpStatus,
+    'application/json',
+    pretty ? JSON.stringify(api.toStatus(), null, 2) : `${JSON.stringify(api.toStatus())}\n`,
+    extra,
+  );
 }
 
 function storageMessage({ code }: StoreError): string {
-  if (code === 'READ_ONLY') return "nothing can be changed: the file system of the server's datastore is read-only";
-  return "this cannot be stored: the disk of the server's datastore is full. Objects can still be read, deleted and changed a little; free space on the server";
+  if (code === 'READ_ONLY')
+    return "nothing can be changed: the file system of the server's datastore is read-only";
+  return (
+    "this cannot be stored: the disk of the server's datastore is full. Objects can still be " +
+    'read, deleted and changed a little; free space on the server'
+  );
 }
 
 export function asApiError(error: unknown): ApiError {
   if (error instanceof ApiError) return error;
   const message = error instanceof Error ? error.message : String(error);
   // The datastore is away for now: that is nobody's mistake, and clients try again.
-  if (error instanceof StoreError && error.code === 'UNAVAILABLE') return new ApiError('ServiceUnavailable', `the datastore does not answer: ${message}`, { details: { retryAfterSeconds: 1 } as never, cause: error });
-  if (error instanceof StoreError && (error.code === 'NO_SPACE' || error.code === 'READ_ONLY')) return new ApiError('InsufficientStorage', storageMessage(error), { cause: error });
-  return new ApiError('InternalError', `Internal error occurred: ${message}`, { details: { causes: [{ message } as never] }, cause: error });
+  if (error instanceof StoreError && error.code === 'UNAVAILABLE')
+    return new ApiError('ServiceUnavailable', `the datastore does not answer: ${message}`, {
+      details: { retryAfterSeconds: 1 } as never,
+      cause: error,
+    });
+  if (error instanceof StoreError && (error.code === 'NO_SPACE' || error.code === 'READ_ONLY'))
+    return new ApiError('InsufficientStorage', storageMessage(error), { cause: error });
+  return new ApiError('InternalError', `Internal error occurred: ${message}`, {
+    details: { causes: [{ message } as never] },
+    cause: error,
+  });
 }

@@ -9,7 +9,10 @@ type Kind = 'healthz' | 'livez' | 'readyz';
 /** Undefined when well, else what is wrong. */
 type Check = () => Promise<string | undefined> | string | undefined;
 
-/** A store that has not answered by then does not answer. Below a second, which is how long the kubelet's probes wait; kube-apiserver's is two. */
+/**
+ * A store that has not answered by then does not answer. Below a second, which is how long the
+ * kubelet's probes wait; kube-apiserver's is two.
+ */
 const storeAnswersWithinMs = 700;
 
 /** kube-apiserver's names for what must have been started, and the part that does it here. */
@@ -43,8 +46,13 @@ const startHooks: readonly [name: string, part: StartedPart][] = [
 async function storeAnswers(server: Server): Promise<string | undefined> {
   const { store, clock } = server.core;
   const done = new AbortController();
-  const asked = store.range({ key: '/registry/health' }).then(() => undefined, (error: unknown) => messageOf(error));
-  const late = clock.sleep('health', storeAnswersWithinMs, done.signal).then(() => 'no answer in time');
+  const asked = store.range({ key: '/registry/health' }).then(
+    () => undefined,
+    (error: unknown) => messageOf(error),
+  );
+  const late = clock
+    .sleep('health', storeAnswersWithinMs, done.signal)
+    .then(() => 'no answer in time');
   return await Promise.race([asked, late]).finally(() => done.abort());
 }
 
@@ -52,15 +60,23 @@ function checksOf(server: Server, kind: Kind): Map<string, Check> {
   // One question for all checks of one look.
   let asked: Promise<string | undefined> | undefined;
   const store = (): Promise<string | undefined> => (asked ??= storeAnswers(server));
-  const started = (part: StartedPart): Check => () => (server.started.has(part) ? undefined : 'not finished');
-  const checks = new Map<string, Check>([['ping', () => undefined], ['log', () => undefined], ['etcd', store]]);
+  const started =
+    (part: StartedPart): Check =>
+    () =>
+      server.started.has(part) ? undefined : 'not finished';
+  const checks = new Map<string, Check>([
+    ['ping', () => undefined],
+    ['log', () => undefined],
+    ['etcd', store],
+  ]);
   if (kind === 'readyz') {
     checks.set('etcd-readiness', store);
     checks.set('informer-sync', started('caches'));
   }
   for (const [name, part] of startHooks) checks.set(name, started(part));
   if (kind === 'readyz') {
-    for (const [name, check] of Object.entries(server.options.readyChecks ?? {})) checks.set(name, check);
+    for (const [name, check] of Object.entries(server.options.readyChecks ?? {}))
+      checks.set(name, check);
     checks.set('shutdown', () => (server.stopping ? 'process is shutting down' : undefined));
   }
   return checks;
@@ -82,30 +98,52 @@ class HealthResults {
   }
 
   text(): string {
-    const lines = ['# HELP kubernetes_healthcheck [STABLE] This metric records the result of a single healthcheck.', '# TYPE kubernetes_healthcheck gauge'];
-    for (const [labels, well] of this.#last) lines.push(`kubernetes_healthcheck{${labels}} ${well ? 1 : 0}`);
-    lines.push('# HELP kubernetes_healthchecks_total [STABLE] This metric records the results of all healthcheck.', '# TYPE kubernetes_healthchecks_total counter');
-    for (const [labels, count] of this.#totals) lines.push(`kubernetes_healthchecks_total{${labels}} ${count}`);
+    const lines = [
+      '# HELP kubernetes_healthcheck [STABLE] This metric records the result of a single ' +
+        'healthcheck.',
+      '# TYPE kubernetes_healthcheck gauge',
+    ];
+    for (const [labels, well] of this.#last)
+      lines.push(`kubernetes_healthcheck{${labels}} ${well ? 1 : 0}`);
+    lines.push(
+      '# HELP kubernetes_healthchecks_total [STABLE] This metric records the results of all ' +
+        'healthcheck.',
+      '# TYPE kubernetes_healthchecks_total counter',
+    );
+    for (const [labels, count] of this.#totals)
+      lines.push(`kubernetes_healthchecks_total{${labels}} ${count}`);
     return `${lines.join('\n')}\n`;
   }
 }
 
-/** /healthz, /livez, /readyz, with ?verbose, ?exclude and one path per check; /metrics/slis says how they went. */
+/**
+ * /healthz, /livez, /readyz, with ?verbose, ?exclude and one path per check; /metrics/slis says how
+ * they went.
+ */
 export function addHealthPaths(paths: Paths): void {
   const results = new HealthResults();
   const kinds = ['healthz', 'livez', 'readyz'] as const;
   for (const kind of kinds) {
     paths.exact.set(`/${kind}`, (server, exchange) => answer(server, exchange, kind, results));
-    paths.below.push([`/${kind}/`, (server, exchange) => answerOne(server, exchange, kind, results)]);
+    paths.below.push([
+      `/${kind}/`,
+      (server, exchange) => answerOne(server, exchange, kind, results),
+    ]);
   }
   paths.exact.set('/metrics/slis', async (server, exchange) => {
     // Each scrape is a sample of its own: nobody else may be asking.
-    for (const kind of kinds) for (const [name, check] of checksOf(server, kind)) await results.of(kind, name, check);
+    for (const kind of kinds)
+      for (const [name, check] of checksOf(server, kind)) await results.of(kind, name, check);
     send(exchange, 200, 'text/plain; version=0.0.4; charset=utf-8', results.text());
   });
 }
 
-async function answer(server: Server, exchange: Exchange, kind: Kind, results: HealthResults): Promise<void> {
+async function answer(
+  server: Server,
+  exchange: Exchange,
+  kind: Kind,
+  results: HealthResults,
+): Promise<void> {
   const { query } = exchange.info;
   const exclude = new Set(query.get('exclude') ?? []);
   let failed = 0;
@@ -117,16 +155,37 @@ async function answer(server: Server, exchange: Exchange, kind: Kind, results: H
     return wrong === undefined ? `[+]${name} ok` : `[-]${name} failed: reason withheld`;
   };
   const lines = await Promise.all([...checksOf(server, kind)].map(one));
-  if (exclude.size) lines.push(`warn: some health checks cannot be excluded: no matches for ${[...exclude].map((name) => JSON.stringify(name)).join(', ')}`);
+  if (exclude.size)
+    lines.push(
+      'warn: some health checks cannot be excluded: no matches for ' +
+        `${[...exclude].map((name) => JSON.stringify(name)).join(', ')}`,
+    );
   const extra = { 'x-content-type-options': 'nosniff' };
-  if (failed) return send(exchange, 500, text, `${lines.join('\n')}\n${kind} check failed\n`, extra);
-  send(exchange, 200, text, query.has('verbose') ? `${lines.join('\n')}\n${kind} check passed\n` : 'ok', extra);
+  if (failed)
+    return send(exchange, 500, text, `${lines.join('\n')}\n${kind} check failed\n`, extra);
+  send(
+    exchange,
+    200,
+    text,
+    query.has('verbose') ? `${lines.join('\n')}\n${kind} check passed\n` : 'ok',
+    extra,
+  );
 }
 
-async function answerOne(server: Server, exchange: Exchange, kind: Kind, results: HealthResults): Promise<void> {
+async function answerOne(
+  server: Server,
+  exchange: Exchange,
+  kind: Kind,
+  results: HealthResults,
+): Promise<void> {
   const name = exchange.info.path.slice(kind.length + 2);
   const check = checksOf(server, kind).get(name);
   if (!check) return send(exchange, 404, text, '404 page not found\n');
   const wrong = await results.of(kind, name, check);
-  send(exchange, wrong === undefined ? 200 : 500, text, wrong === undefined ? 'ok' : `internal server error: ${wrong}\n`);
+  send(
+    exchange,
+    wrong === undefined ? 200 : 500,
+    text,
+    wrong === undefined ? 'ok' : `internal server error: ${wrong}\n`,
+  );
 }

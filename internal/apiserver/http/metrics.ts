@@ -17,7 +17,10 @@ interface Series {
   buckets: number[];
 }
 
-/** Counts requests by verb, resource and code, in the names Prometheus rules for kube-apiserver know. */
+/**
+ * Counts requests by verb, resource and code, in the names Prometheus rules for kube-apiserver
+ * know.
+ */
 export class Metrics {
   readonly #requests = new Map<string, number>();
   readonly #durations = new Map<string, Series>();
@@ -27,15 +30,22 @@ export class Metrics {
 
   count(exchange: Exchange, code: number, seconds: number): void {
     const { info } = exchange;
-    const verb = info.isResource ? verbs[info.verb] ?? info.verb.toUpperCase() : info.method;
-    const where = `group="${clean(info.group)}",version="${clean(info.version)}",resource="${clean(info.resource)}",subresource="${clean(info.isResource ? info.subresource : info.path.split('/')[1] ?? '')}"`;
+    const verb = info.isResource ? (verbs[info.verb] ?? info.verb.toUpperCase()) : info.method;
+    const where =
+      `group="${clean(info.group)}",version="${clean(info.version)}",` +
+      `resource="${clean(info.resource)}",` +
+      'subresource="' +
+      `${clean(info.isResource ? info.subresource : (info.path.split('/')[1] ?? ''))}"`;
     const labels = `verb="${verb}",${where}`;
     bump(this.#requests, `${labels},code="${code}"`);
     if (info.verb === 'watch') return;
     let series = this.#durations.get(labels);
     if (!series) {
       if (this.#durations.size >= maxSeries) return;
-      this.#durations.set(labels, (series = { labels, count: 0, seconds: 0, buckets: bounds.map(() => 0) }));
+      this.#durations.set(
+        labels,
+        (series = { labels, count: 0, seconds: 0, buckets: bounds.map(() => 0) }),
+      );
     }
     series.count++;
     series.seconds += seconds;
@@ -56,19 +66,28 @@ export class Metrics {
       '# TYPE apiserver_longrunning_requests gauge',
       `apiserver_longrunning_requests{verb="WATCH"} ${this.watches}`,
       '# TYPE kubernetes_build_info gauge',
-      `kubernetes_build_info{git_version="${server.options.version?.gitVersion ?? 'v1.36.3+skiff'}"} 1`,
+      'kubernetes_build_info{git_version="' +
+        `${server.options.version?.gitVersion ?? 'v1.36.3+skiff'}"} 1`,
       '# TYPE apiserver_request_total counter',
     ];
-    for (const [labels, value] of this.#requests) lines.push(`apiserver_request_total{${labels}} ${value}`);
+    for (const [labels, value] of this.#requests)
+      lines.push(`apiserver_request_total{${labels}} ${value}`);
     lines.push('# TYPE apiserver_request_duration_seconds histogram');
     for (const series of this.#durations.values()) {
       let sum = 0;
       bounds.forEach((bound, i) => {
         sum += series.buckets[i] ?? 0;
-        lines.push(`apiserver_request_duration_seconds_bucket{${series.labels},le="${bound}"} ${sum}`);
+        lines.push(
+          `apiserver_request_duration_seconds_bucket{${series.labels},le="${bound}"} ${sum}`,
+        );
       });
-      lines.push(`apiserver_request_duration_seconds_bucket{${series.labels},le="+Inf"} ${series.count}`);
-      lines.push(`apiserver_request_duration_seconds_sum{${series.labels}} ${series.seconds}`, `apiserver_request_duration_seconds_count{${series.labels}} ${series.count}`);
+      lines.push(
+        `apiserver_request_duration_seconds_bucket{${series.labels},le="+Inf"} ${series.count}`,
+      );
+      lines.push(
+        `apiserver_request_duration_seconds_sum{${series.labels}} ${series.seconds}`,
+        `apiserver_request_duration_seconds_count{${series.labels}} ${series.count}`,
+      );
     }
     lines.push(...flowControlMetrics(server.flowControl));
     lines.push(...server.authorization.metrics());
@@ -78,7 +97,16 @@ export class Metrics {
   }
 }
 
-const verbs: Record<string, string> = table({ create: 'POST', update: 'PUT', get: 'GET', list: 'LIST', watch: 'WATCH', patch: 'PATCH', delete: 'DELETE', deletecollection: 'DELETECOLLECTION' });
+const verbs: Record<string, string> = table({
+  create: 'POST',
+  update: 'PUT',
+  get: 'GET',
+  list: 'LIST',
+  watch: 'WATCH',
+  patch: 'PATCH',
+  delete: 'DELETE',
+  deletecollection: 'DELETECOLLECTION',
+});
 
 const clean = (text: string): string => (/^[\w.-]{0,80}$/.test(text) ? text : 'other');
 
@@ -89,5 +117,7 @@ function bump(map: Map<string, number>, key: string): void {
 }
 
 export function addMetricsPath(paths: Paths): void {
-  paths.exact.set('/metrics', (server, exchange) => send(exchange, 200, 'text/plain; version=0.0.4; charset=utf-8', server.metrics.text(server)));
+  paths.exact.set('/metrics', (server, exchange) =>
+    send(exchange, 200, 'text/plain; version=0.0.4; charset=utf-8', server.metrics.text(server)),
+  );
 }

@@ -83,21 +83,38 @@ export function negotiate(accept: string | undefined, offers: Offers, pretty = f
     if (clause.params.get('g') !== 'meta.k8s.io') continue;
     const version = clause.params.get('v') ?? 'v1';
     if (version !== 'v1' && version !== 'v1beta1') continue;
-    if (as === 'Table' && offers.table && format !== 'protobuf') return { format, as: { kind: 'Table', version }, pretty };
-    if (as === 'PartialObjectMetadata' && offers.partial && !offers.list) return { format, as: { kind: as, version }, pretty };
-    if (as === 'PartialObjectMetadataList' && offers.partial && offers.list) return { format, as: { kind: as, version }, pretty };
+    if (as === 'Table' && offers.table && format !== 'protobuf')
+      return { format, as: { kind: 'Table', version }, pretty };
+    if (as === 'PartialObjectMetadata' && offers.partial && !offers.list)
+      return { format, as: { kind: as, version }, pretty };
+    if (as === 'PartialObjectMetadataList' && offers.partial && offers.list)
+      return { format, as: { kind: as, version }, pretty };
   }
-  throw acceptClauses(accept).some((clause) => formats[clause.type]) ? notAcceptable(offers) : noRepresentation();
+  throw acceptClauses(accept).some((clause) => formats[clause.type])
+    ? notAcceptable(offers)
+    : noRepresentation();
 }
 
 /** What the router says before anybody looked at parameters. */
 function noRepresentation(): ApiError {
-  return new ApiError('NotAcceptable', '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, application/vnd.kubernetes.protobuf', { details: {} });
+  return new ApiError(
+    'NotAcceptable',
+    '406: Not Acceptable\n\nAvailable representations: application/json, application/yaml, ' +
+      'application/vnd.kubernetes.protobuf',
+    { details: {} },
+  );
 }
 
 export function notAcceptable(offers: { protobuf: boolean }): ApiError {
-  const accepted = ['application/json', 'application/yaml', ...(offers.protobuf ? ['application/vnd.kubernetes.protobuf'] : [])];
-  return new ApiError('NotAcceptable', `only the following media types are accepted: ${accepted.join(', ')}`);
+  const accepted = [
+    'application/json',
+    'application/yaml',
+    ...(offers.protobuf ? ['application/vnd.kubernetes.protobuf'] : []),
+  ];
+  return new ApiError(
+    'NotAcceptable',
+    `only the following media types are accepted: ${accepted.join(', ')}`,
+  );
 }
 
 /** Format of a request body, or 415. */
@@ -109,6 +126,7 @@ export function bodyFormat(contentType: string | undefined): WireFormat {
   if (format && type !== 'application/*') return format;
   throw new ApiError(
     'UnsupportedMediaType',
-    'the body of the request was in an unknown format - accepted media types include: application/json, application/yaml, application/vnd.kubernetes.protobuf',
+    'the body of the request was in an unknown format - accepted media types include: ' +
+      'application/json, application/yaml, application/vnd.kubernetes.protobuf',
   );
 }

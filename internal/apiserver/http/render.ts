@@ -27,21 +27,49 @@ const yamlSchema = DUMP_SCHEMA.withTags(
 const newline = Buffer.from('\n');
 
 /** One object in the wanted form. `bytes` are its JSON text when that is at hand. */
-export function renderObject(resource: ServedResource, wanted: Wanted, object: () => KubeObject, bytes: (() => Buffer) | undefined, now: number, include: string): Rendered {
-  if (wanted.as?.kind === 'Table') return renderJson(tableOf(resource, wanted.as.version, [object()], {}, now, include), wanted);
+export function renderObject(
+  resource: ServedResource,
+  wanted: Wanted,
+  object: () => KubeObject,
+  bytes: (() => Buffer) | undefined,
+  now: number,
+  include: string,
+): Rendered {
+  if (wanted.as?.kind === 'Table')
+    return renderJson(tableOf(resource, wanted.as.version, [object()], {}, now, include), wanted);
   if (wanted.as) return partial(partialOf(object(), wanted.as.version), wanted);
-  if (wanted.format === 'protobuf' && resource.engine.encodeProtobuf) return { contentType: contentTypes.protobuf, body: Buffer.from(resource.engine.encodeProtobuf(object())) };
-  if (wanted.format === 'json' && !wanted.pretty && bytes) return { contentType: contentTypes.json, body: Buffer.concat([bytes(), newline]) };
+  if (wanted.format === 'protobuf' && resource.engine.encodeProtobuf)
+    return {
+      contentType: contentTypes.protobuf,
+      body: Buffer.from(resource.engine.encodeProtobuf(object())),
+    };
+  if (wanted.format === 'json' && !wanted.pretty && bytes)
+    return { contentType: contentTypes.json, body: Buffer.concat([bytes(), newline]) };
   return renderJson(object(), wanted);
 }
 
 export function renderJson(value: unknown, wanted: Wanted): Rendered {
-  if (wanted.format === 'yaml') return { contentType: contentTypes.yaml, body: Buffer.from(dump(value, { schema: yamlSchema, noRefs: true, lineWidth: -1, sortKeys: true })) };
-  return { contentType: contentTypes.json, body: Buffer.from(`${wanted.pretty ? JSON.stringify(value, null, 2) : JSON.stringify(value)}\n`) };
+  if (wanted.format === 'yaml')
+    return {
+      contentType: contentTypes.yaml,
+      body: Buffer.from(
+        dump(value, { schema: yamlSchema, noRefs: true, lineWidth: -1, sortKeys: true }),
+      ),
+    };
+  return {
+    contentType: contentTypes.json,
+    body: Buffer.from(
+      `${wanted.pretty ? JSON.stringify(value, null, 2) : JSON.stringify(value)}\n`,
+    ),
+  };
 }
 
 function partial(value: object, wanted: Wanted): Rendered {
-  if (wanted.format === 'protobuf') return { contentType: contentTypes.protobuf, body: Buffer.from(spokenMetadata().encode(value)) };
+  if (wanted.format === 'protobuf')
+    return {
+      contentType: contentTypes.protobuf,
+      body: Buffer.from(spokenMetadata().encode(value)),
+    };
   return renderJson(value, wanted);
 }
 
@@ -53,34 +81,65 @@ function spokenMetadata(): Spoken {
 }
 
 export function partialOf(object: KubeObject, version: string): object {
-  return { kind: 'PartialObjectMetadata', apiVersion: `meta.k8s.io/${version}`, metadata: object.metadata };
+  return {
+    kind: 'PartialObjectMetadata',
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata: object.metadata,
+  };
 }
 
 export function listMeta(listed: Listed): Record<string, unknown> {
   const meta: Record<string, unknown> = { resourceVersion: String(listed.revision) };
   if (listed.continue) meta['continue'] = listed.continue;
-  if (listed.remaining !== undefined && listed.remaining > 0) meta['remainingItemCount'] = listed.remaining;
+  if (listed.remaining !== undefined && listed.remaining > 0)
+    meta['remainingItemCount'] = listed.remaining;
   return meta;
 }
 
 /** A list joined from stored bytes. */
-export function renderList(call: Call, wanted: Wanted, listed: Listed, now: number, include: string): Rendered {
+export function renderList(
+  call: Call,
+  wanted: Wanted,
+  listed: Listed,
+  now: number,
+  include: string,
+): Rendered {
   const { resource } = call;
   const views = (): KubeObject[] => listed.kvs.map((kv) => viewOf(resource, kv));
-  if (wanted.as?.kind === 'Table') return renderJson(tableOf(resource, wanted.as.version, views(), listMeta(listed), now, include), wanted);
+  if (wanted.as?.kind === 'Table')
+    return renderJson(
+      tableOf(resource, wanted.as.version, views(), listMeta(listed), now, include),
+      wanted,
+    );
   if (wanted.as) {
     const items = views().map((object) => partialOf(object, wanted.as?.version ?? 'v1'));
-    return partial({ kind: 'PartialObjectMetadataList', apiVersion: `meta.k8s.io/${wanted.as.version}`, metadata: listMeta(listed), items }, wanted);
+    return partial(
+      {
+        kind: 'PartialObjectMetadataList',
+        apiVersion: `meta.k8s.io/${wanted.as.version}`,
+        metadata: listMeta(listed),
+        items,
+      },
+      wanted,
+    );
   }
   if (wanted.format !== 'json' || wanted.pretty) {
-    const list = { kind: resource.listKind, apiVersion: apiVersion(resource), metadata: listMeta(listed), items: views() };
+    const list = {
+      kind: resource.listKind,
+      apiVersion: apiVersion(resource),
+      metadata: listMeta(listed),
+      items: views(),
+    };
     return renderJson(list, wanted);
   }
   return { contentType: contentTypes.json, body: listBytes(resource, listed) };
 }
 
 function listBytes(resource: ServedResource, listed: Listed): Buffer {
-  const head = `{"kind":${JSON.stringify(resource.listKind)},"apiVersion":${JSON.stringify(apiVersion(resource))},"metadata":${JSON.stringify(listMeta(listed))},"items":[`;
+  const head =
+    `{"kind":${JSON.stringify(resource.listKind)},` +
+    `"apiVersion":${JSON.stringify(apiVersion(resource))},` +
+    `"metadata":${JSON.stringify(listMeta(listed))},"items":[`;
   const parts: Buffer[] = [Buffer.from(head)];
   const comma = Buffer.from(',');
   listed.kvs.forEach((kv, i) => {
@@ -106,8 +165,23 @@ function itemBytes(resource: ServedResource, kv: KeyValue): Buffer {
   return Buffer.from(JSON.stringify(rest));
 }
 
-export function tableOf(resource: ServedResource, version: string, objects: readonly KubeObject[], metadata: object, now: number, include: string): object {
+export function tableOf(
+  resource: ServedResource,
+  version: string,
+  objects: readonly KubeObject[],
+  metadata: object,
+  now: number,
+  include: string,
+): object {
   const includeObject = include === 'None' || include === 'Object' ? include : 'Metadata';
-  const meta = objects.length === 1 && Object.keys(metadata).length === 0 ? { resourceVersion: objects[0]?.metadata.resourceVersion } : metadata;
-  return { kind: 'Table', apiVersion: `meta.k8s.io/${version}`, metadata: meta, ...resource.engine.table(objects, { now, includeObject }) };
+  const meta =
+    objects.length === 1 && Object.keys(metadata).length === 0
+      ? { resourceVersion: objects[0]?.metadata.resourceVersion }
+      : metadata;
+  return {
+    kind: 'Table',
+    apiVersion: `meta.k8s.io/${version}`,
+    metadata: meta,
+    ...resource.engine.table(objects, { now, includeObject }),
+  };
 }

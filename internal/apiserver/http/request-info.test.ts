@@ -3,8 +3,11 @@ import { flag, parseQuery, readRequestInfo } from './request-info.ts';
 
 const read = (line: string) => {
   const [method = '', url = ''] = line.split(' ');
-  const { verb, group, version, namespace, resource, subresource, name, isResource } = readRequestInfo(method, url);
-  return isResource ? [verb, group, version, namespace, resource, subresource, name].join('|') : `path|${verb}`;
+  const { verb, group, version, namespace, resource, subresource, name, isResource } =
+    readRequestInfo(method, url);
+  return isResource
+    ? [verb, group, version, namespace, resource, subresource, name].join('|')
+    : `path|${verb}`;
 };
 
 describe('what a request asks for', () => {
@@ -29,9 +32,15 @@ describe('what a request asks for', () => {
     ['GET /api', 'path|get'],
     ['POST /version', 'path|post'],
     ['GET /api/v1/namespaces/a/pods?fieldSelector=metadata.name%3Dp', 'list||v1|a|pods||p'],
-    ['GET /api/v1/namespaces/a/pods?watch=1&fieldSelector=metadata.name=p,status.phase=Running', 'watch||v1|a|pods||p'],
+    [
+      'GET /api/v1/namespaces/a/pods?watch=1&fieldSelector=metadata.name=p,status.phase=Running',
+      'watch||v1|a|pods||p',
+    ],
     ['GET /api/v1/namespaces/a/pods?fieldSelector=metadata.name!=p', 'list||v1|a|pods||'],
-    ['GET /api/v1/namespaces/a/services/https:web:443/proxy/x', 'get||v1|a|services|proxy|https:web:443'],
+    [
+      'GET /api/v1/namespaces/a/services/https:web:443/proxy/x',
+      'get||v1|a|services|proxy|https:web:443',
+    ],
   ])('%s', (line, expected) => expect(read(line)).toBe(expected));
 });
 
@@ -48,6 +57,13 @@ describe('queries', () => {
 
   test('flags are true unless they say false', () => {
     const query = parseQuery('a=true&b=1&c=false&d=0&e=');
-    expect(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => flag(query, name))).toEqual([true, true, false, false, true, false]);
+    expect(['a', 'b', 'c', 'd', 'e', 'f'].map((name) => flag(query, name))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      true,
+      false,
+    ]);
   });
 });

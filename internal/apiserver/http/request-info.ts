@@ -1,12 +1,18 @@
 import { parseFieldSelector, type FieldTerm } from '../../api/field-selectors.ts';
 
-/** What a request asks for, read from method and path alone (apiserver endpoints/request/requestinfo.go). */
+/**
+ * What a request asks for, read from method and path alone (apiserver
+ * endpoints/request/requestinfo.go).
+ */
 export interface RequestInfo {
   method: string;
   path: string;
   query: Query;
   isResource: boolean;
-  /** get, list, watch, create, update, patch, delete, deletecollection; the lower-case method for other paths. */
+  /**
+   * get, list, watch, create, update, patch, delete, deletecollection; the lower-case method for
+   * other paths.
+   */
   verb: string;
   group: string;
   version: string;
@@ -16,7 +22,10 @@ export interface RequestInfo {
   name: string;
   /** The resource and what follows it. */
   parts: string[];
-  /** The old prefix of the path: `/api/v1/watch/...` counts as `watch` whatever the method, `/api/v1/proxy/...` as `proxy`. */
+  /**
+   * The old prefix of the path: `/api/v1/watch/...` counts as `watch` whatever the method,
+   * `/api/v1/proxy/...` as `proxy`.
+   */
   prefix: '' | 'watch' | 'proxy';
   /** The path leads into a namespace: `/api/v1/namespaces/a/...`. */
   scoped: boolean;
@@ -60,7 +69,14 @@ export function flag(query: Query, key: string): boolean {
   return value !== undefined && value !== 'false' && value !== '0';
 }
 
-const methodVerbs = new Map([['POST', 'create'], ['GET', 'get'], ['HEAD', 'get'], ['PUT', 'update'], ['PATCH', 'patch'], ['DELETE', 'delete']]);
+const methodVerbs = new Map([
+  ['POST', 'create'],
+  ['GET', 'get'],
+  ['HEAD', 'get'],
+  ['PUT', 'update'],
+  ['PATCH', 'patch'],
+  ['DELETE', 'delete'],
+]);
 
 const namespaceSubresources = new Set(['status', 'finalize']);
 
@@ -69,10 +85,23 @@ export function readRequestInfo(method: string, url: string): RequestInfo {
   const path = mark < 0 ? url : url.slice(0, mark);
   const query = parseQuery(mark < 0 ? '' : url.slice(mark + 1));
   const info: RequestInfo = {
-    method, path, query, isResource: false, verb: method.toLowerCase(),
-    group: '', version: '', namespace: '', resource: '', subresource: '', name: '', parts: [], prefix: '', scoped: false,
+    method,
+    path,
+    query,
+    isResource: false,
+    verb: method.toLowerCase(),
+    group: '',
+    version: '',
+    namespace: '',
+    resource: '',
+    subresource: '',
+    name: '',
+    parts: [],
+    prefix: '',
+    scoped: false,
   };
-  // Decoded first and split then: an encoded slash is a slash to whoever authorizes and to whoever serves.
+  // Decoded first and split then: an encoded slash is a slash to whoever authorizes and to whoever
+  // serves.
   const segments = decodePath(path).replace(/^\//, '').split('/');
   if (segments.at(-1) === '') segments.pop();
   const core = segments[0] === 'api';
@@ -107,12 +136,16 @@ function place(info: RequestInfo, segments: string[]): RequestInfo {
     info.verb = flag(info.query, 'watch') ? 'watch' : 'list';
     info.name = selectedName(first(info.query, 'fieldSelector') ?? '');
   }
-  // A collection that is deleted has no name, whatever its selector says: a right to some names is no right to it.
+  // A collection that is deleted has no name, whatever its selector says: a right to some names is
+  // no right to it.
   if (info.name === '' && info.verb === 'delete') info.verb = 'deletecollection';
   return info;
 }
 
-/** The terms of a selector; none when it cannot be read: then the request fails later, and gains nothing here. */
+/**
+ * The terms of a selector; none when it cannot be read: then the request fails later, and gains
+ * nothing here.
+ */
 export function fieldTerms(fieldSelector: string): readonly FieldTerm[] {
   if (fieldSelector === '') return [];
   try {
@@ -124,7 +157,10 @@ export function fieldTerms(fieldSelector: string): readonly FieldTerm[] {
 
 /** `fieldSelector=metadata.name=x` counts as a name for authorization. */
 export function selectedName(fieldSelector: string): string {
-  const name = fieldTerms(fieldSelector).find((term) => term.field === 'metadata.name' && term.operator === '=')?.value ?? '';
+  const name =
+    fieldTerms(fieldSelector).find(
+      (term) => term.field === 'metadata.name' && term.operator === '=',
+    )?.value ?? '';
   return /^(?!\.\.?$)[^/%]*$/.test(name) ? name : '';
 }
 

@@ -19,16 +19,27 @@ import { bodyFormat } from './negotiate.ts';
 import { renderList, renderObject } from './render.ts';
 import { wantedFor } from './wanted.ts';
 import { checkRoute, methodNotAllowed, pathNotFound } from './method-table.ts';
-import { fieldTerms, first, flag, selectedName, type Query, type RequestInfo } from './request-info.ts';
+import {
+  fieldTerms,
+  first,
+  flag,
+  selectedName,
+  type Query,
+  type RequestInfo,
+} from './request-info.ts';
 
-/** Requests under /api and /apis that name a resource of this server; whoever asks may do what he asks. */
+/**
+ * Requests under /api and /apis that name a resource of this server; whoever asks may do what he
+ * asks.
+ */
 export async function serveResource(server: Server, exchange: Exchange): Promise<void> {
   const { info } = exchange;
   const resource = server.core.resources.find(info.group, info.version, info.resource);
   if (!resource) throw pathNotFound();
   checkRoute(resource, info);
   if (resource.deprecationWarning) warnDeprecated(exchange, resource.deprecationWarning);
-  if (info.parts.length > 2 && info.verb !== 'watch') return server.subresources.serve(server, exchange, resource);
+  if (info.parts.length > 2 && info.verb !== 'watch')
+    return server.subresources.serve(server, exchange, resource);
   const special = server.virtual.get(`${resource.group}/${resource.resource}`);
   if (special) return special(server, exchange, resource);
   const call = callFor(server, exchange, resource);
@@ -54,11 +65,23 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
   }
 }
 
-/** What a request asks an authorizer: about a resource, whether it is served or not, or about a path. */
+/**
+ * What a request asks an authorizer: about a resource, whether it is served or not, or about a
+ * path.
+ */
 export function accessOf({ info, user }: Exchange): AccessRequest {
   if (!info.isResource) return { user, verb: info.verb, path: info.path };
   const { verb, group, version, resource, subresource, namespace, name } = info;
-  const access: AccessRequest = { user, verb, group, version, resource, subresource, namespace, name };
+  const access: AccessRequest = {
+    user,
+    verb,
+    group,
+    version,
+    resource,
+    subresource,
+    namespace,
+    name,
+  };
   if (info.prefix === '' && selecting.has(verb)) {
     access.fields = fieldTerms(first(info.query, 'fieldSelector') ?? '');
     access.labels = first(info.query, 'labelSelector');
@@ -73,7 +96,8 @@ const selecting = new Set(['list', 'watch', 'deletecollection']);
 export function authorize(server: Server, exchange: Exchange): Promise<void> | undefined {
   const request = accessOf(exchange);
   const decision = server.authorize(request);
-  if (decision instanceof Promise) return decision.then((later) => enforce(exchange, request, later));
+  if (decision instanceof Promise)
+    return decision.then((later) => enforce(exchange, request, later));
   enforce(exchange, request, decision);
   return undefined;
 }
@@ -82,20 +106,35 @@ export function authorize(server: Server, exchange: Exchange): Promise<void> | u
 const escapes: Record<string, string> = table({ '&': '&amp;', '<': '&lt;', '>': '&gt;' });
 
 /** kube-apiserver filters/authorization.go: an error counts only where nobody allowed. */
-function enforce({ audit, request: { url = '' } }: Exchange, request: AccessRequest, { allowed, reason, error }: Decision): void {
+function enforce(
+  { audit, request: { url = '' } }: Exchange,
+  request: AccessRequest,
+  { allowed, reason, error }: Decision,
+): void {
   if (!allowed && error !== undefined) {
     audit?.annotate('authorization.k8s.io/reason', 'internal error');
-    throw new PlainError(`Internal Server Error: ${JSON.stringify(url)}: ${error}`.replace(/[&<>]/g, (c) => escapes[c] ?? c));
+    throw new PlainError(
+      `Internal Server Error: ${JSON.stringify(url)}: ${error}`.replace(
+        /[&<>]/g,
+        (c) => escapes[c] ?? c,
+      ),
+    );
   }
   audit?.authorized(allowed, reason);
-  if (!allowed) throw forbidden({ group: request.group ?? '', resource: request.resource ?? '' }, request.name ?? '', denialText(request, reason));
+  if (!allowed)
+    throw forbidden(
+      { group: request.group ?? '', resource: request.resource ?? '' },
+      request.name ?? '',
+      denialText(request, reason),
+    );
 }
 
 /** A watch of one object by its path is one with a selector for its name. */
 export function watchQuery(info: RequestInfo): ReturnType<typeof listQuery> {
   const query = listQuery(info.query);
   if (info.parts.length < 2) return query;
-  if (query.fieldSelector && selectedName(query.fieldSelector) !== info.name) throw badRequest("fieldSelector metadata.name doesn't match requested name");
+  if (query.fieldSelector && selectedName(query.fieldSelector) !== info.name)
+    throw badRequest("fieldSelector metadata.name doesn't match requested name");
   return { ...query, fieldSelector: query.fieldSelector ?? `metadata.name=${info.name}` };
 }
 
@@ -104,12 +143,18 @@ export function callFor(_server: Server, exchange: Exchange, resource: ServedRes
   const dryRun = query.get('dryRun');
   const unknown = dryRun?.find((one) => one !== 'All');
   if (unknown !== undefined) {
-    throw invalidOptions(exchange, { type: 'FieldValueNotSupported', field: 'dryRun', value: dryRun, detail: 'supported values: "All"' });
+    throw invalidOptions(exchange, {
+      type: 'FieldValueNotSupported',
+      field: 'dryRun',
+      value: dryRun,
+      detail: 'supported values: "All"',
+    });
   }
   return {
     user: exchange.user,
     resource,
-    namespace: exchange.info.namespace === '' || !resource.namespaced ? '' : exchange.info.namespace,
+    namespace:
+      exchange.info.namespace === '' || !resource.namespaced ? '' : exchange.info.namespace,
     name: exchange.info.name,
     subresource: exchange.info.subresource,
     dryRun: dryRun !== undefined && dryRun.length > 0,
@@ -120,10 +165,20 @@ export function callFor(_server: Server, exchange: Exchange, resource: ServedRes
   };
 }
 
-const optionKinds: Record<string, string> = table({ create: 'CreateOptions', update: 'UpdateOptions', patch: 'PatchOptions', delete: 'DeleteOptions', deletecollection: 'DeleteOptions' });
+const optionKinds: Record<string, string> = table({
+  create: 'CreateOptions',
+  update: 'UpdateOptions',
+  patch: 'PatchOptions',
+  delete: 'DeleteOptions',
+  deletecollection: 'DeleteOptions',
+});
 
 function invalidOptions(exchange: Exchange, error: FieldError): ApiError {
-  return invalid({ group: 'meta.k8s.io', kind: optionKinds[exchange.info.verb] ?? 'ListOptions' }, '', [error]);
+  return invalid(
+    { group: 'meta.k8s.io', kind: optionKinds[exchange.info.verb] ?? 'ListOptions' },
+    '',
+    [error],
+  );
 }
 
 const longestManager = 128;
@@ -131,7 +186,10 @@ const longestManager = 128;
 /** The manager named, or the program's name out of the user agent. */
 function managerOf(named: string | undefined, agent: string | undefined): string {
   if (named) {
-    if (named.length > longestManager) throw badRequest(`metadata.managedFields: Too long: may not be more than ${longestManager} bytes`);
+    if (named.length > longestManager)
+      throw badRequest(
+        `metadata.managedFields: Too long: may not be more than ${longestManager} bytes`,
+      );
     return named;
   }
   return (agent ?? '').split('/')[0]?.slice(0, longestManager) || 'unknown';
@@ -140,10 +198,17 @@ function managerOf(named: string | undefined, agent: string | undefined): string
 function validationOf(exchange: Exchange, text: string | undefined): Call['validation'] {
   if (!text || text === 'Warn') return 'Warn';
   if (text === 'Strict' || text === 'Ignore') return text;
-  throw invalidOptions(exchange, { type: 'FieldValueNotSupported', field: 'fieldValidation', value: text, detail: 'supported values: "", "Ignore", "Strict", "Warn"' });
+  throw invalidOptions(exchange, {
+    type: 'FieldValueNotSupported',
+    field: 'fieldValidation',
+    value: text,
+    detail: 'supported values: "", "Ignore", "Strict", "Warn"',
+  });
 }
 
-export function listQuery(query: Query): ListQuery & { allowBookmarks: boolean; timeoutSeconds?: number } {
+export function listQuery(
+  query: Query,
+): ListQuery & { allowBookmarks: boolean; timeoutSeconds?: number } {
   const limit = first(query, 'limit');
   const timeout = first(query, 'timeoutSeconds');
   return {
@@ -153,23 +218,34 @@ export function listQuery(query: Query): ListQuery & { allowBookmarks: boolean; 
     continue: first(query, 'continue'),
     resourceVersion: first(query, 'resourceVersion'),
     resourceVersionMatch: first(query, 'resourceVersionMatch'),
-    sendInitialEvents: query.has('sendInitialEvents') ? flag(query, 'sendInitialEvents') : undefined,
+    sendInitialEvents: query.has('sendInitialEvents')
+      ? flag(query, 'sendInitialEvents')
+      : undefined,
     allowBookmarks: flag(query, 'allowWatchBookmarks'),
     timeoutSeconds: timeout ? wholeNumber(timeout) : undefined,
   };
 }
 
 function wholeNumber(text: string): number {
-  if (!/^[+-]?\d+$/.test(text)) throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
+  if (!/^[+-]?\d+$/.test(text))
+    throw badRequest(`strconv.ParseInt: parsing ${JSON.stringify(text)}: invalid syntax`);
   return Number(text);
 }
 
-const includeOf = (exchange: Exchange): string => first(exchange.info.query, 'includeObject') ?? 'Metadata';
+const includeOf = (exchange: Exchange): string =>
+  first(exchange.info.query, 'includeObject') ?? 'Metadata';
 
 async function serveGet(server: Server, exchange: Exchange, call: Call): Promise<void> {
   const wanted = wantedFor(exchange, call.resource);
   const kv = await getRecord(server.core, call, first(exchange.info.query, 'resourceVersion'));
-  const out = renderObject(call.resource, wanted, () => viewOf(call.resource, kv), () => jsonOf(call.resource, kv), server.core.clock.now(), includeOf(exchange));
+  const out = renderObject(
+    call.resource,
+    wanted,
+    () => viewOf(call.resource, kv),
+    () => jsonOf(call.resource, kv),
+    server.core.clock.now(),
+    includeOf(exchange),
+  );
   send(exchange, 200, out.contentType, out.body);
 }
 
@@ -181,15 +257,33 @@ async function serveList(server: Server, exchange: Exchange, call: Call): Promis
 }
 
 /** Answers with what a write left behind. */
-export function sendWritten(server: Server, exchange: Exchange, call: Call, status: number, written: Written): void {
+export function sendWritten(
+  server: Server,
+  exchange: Exchange,
+  call: Call,
+  status: number,
+  written: Written,
+): void {
   const wanted = wantedFor(exchange, call.resource);
   const { kv } = written;
   const bytes = kv ? () => jsonOf(call.resource, kv) : undefined;
-  const out = renderObject(call.resource, wanted, () => (kv ? viewOf(call.resource, kv) : written.object), bytes, server.core.clock.now(), includeOf(exchange));
+  const out = renderObject(
+    call.resource,
+    wanted,
+    () => (kv ? viewOf(call.resource, kv) : written.object),
+    bytes,
+    server.core.clock.now(),
+    includeOf(exchange),
+  );
   send(exchange, status, out.contentType, out.body);
 }
 
-export async function decodeBody(exchange: Exchange, resource: ServedResource, validation: Call['validation'], bytes?: Buffer): Promise<KubeObject> {
+export async function decodeBody(
+  exchange: Exchange,
+  resource: ServedResource,
+  validation: Call['validation'],
+  bytes?: Buffer,
+): Promise<KubeObject> {
   const format = bodyFormat(header(exchange.request, 'content-type'));
   const body = bytes ?? (await readBody(exchange.request));
   const { object, warnings } = resource.engine.decode(body, format, validation);
@@ -217,14 +311,44 @@ export async function servePatch(server: Server, exchange: Exchange, call: Call)
   const type = patchTypeOf(call, header(exchange.request, 'content-type'));
   const { query } = exchange.info;
   if (type === 'apply' && !first(query, 'fieldManager')) {
-    throw new ApiError('Invalid', 'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch', {
-      details: { group: 'meta.k8s.io', kind: 'PatchOptions', causes: [{ reason: 'FieldValueRequired', message: 'Required value: is required for apply patch', field: 'fieldManager' } as never] },
-    });
+    throw new ApiError(
+      'Invalid',
+      'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for ' +
+        'apply patch',
+      {
+        details: {
+          group: 'meta.k8s.io',
+          kind: 'PatchOptions',
+          causes: [
+            {
+              reason: 'FieldValueRequired',
+              message: 'Required value: is required for apply patch',
+              field: 'fieldManager',
+            } as never,
+          ],
+        },
+      },
+    );
   }
   if (type !== 'apply' && query.has('force')) {
-    throw new ApiError('Invalid', 'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for non-apply patch', {
-      details: { group: 'meta.k8s.io', kind: 'PatchOptions', causes: [{ reason: 'FieldValueForbidden', message: 'Forbidden: may not be specified for non-apply patch', field: 'force' } as never] },
-    });
+    throw new ApiError(
+      'Invalid',
+      'PatchOptions.meta.k8s.io "" is invalid: force: Forbidden: may not be specified for ' +
+        'non-apply patch',
+      {
+        details: {
+          group: 'meta.k8s.io',
+          kind: 'PatchOptions',
+          causes: [
+            {
+              reason: 'FieldValueForbidden',
+              message: 'Forbidden: may not be specified for non-apply patch',
+              field: 'force',
+            } as never,
+          ],
+        },
+      },
+    );
   }
   const body = parsePatch(type, (await readBody(exchange.request)).toString(), call);
   exchange.audit?.request(body, { patch: true });
@@ -232,14 +356,28 @@ export async function servePatch(server: Server, exchange: Exchange, call: Call)
   sendWritten(server, exchange, call, written.created ? 201 : 200, written);
 }
 
-function readDeleteOptions(server: Server, body: Buffer, contentType: string | undefined): DeleteOptions {
-  return server.spoken.decode({ group: '', version: 'v1', kind: 'DeleteOptions' }, body, bodyFormat(contentType)).object as unknown as DeleteOptions;
+function readDeleteOptions(
+  server: Server,
+  body: Buffer,
+  contentType: string | undefined,
+): DeleteOptions {
+  return server.spoken.decode(
+    { group: '', version: 'v1', kind: 'DeleteOptions' },
+    body,
+    bodyFormat(contentType),
+  ).object as unknown as DeleteOptions;
 }
 
-async function deleteOptions(server: Server, exchange: Exchange, call: Call): Promise<DeleteOptions> {
+async function deleteOptions(
+  server: Server,
+  exchange: Exchange,
+  call: Call,
+): Promise<DeleteOptions> {
   const { query } = exchange.info;
   const body = await readBody(exchange.request);
-  const options: DeleteOptions = body.length ? readDeleteOptions(server, body, header(exchange.request, 'content-type')) : {};
+  const options: DeleteOptions = body.length
+    ? readDeleteOptions(server, body, header(exchange.request, 'content-type'))
+    : {};
   const grace = first(query, 'gracePeriodSeconds');
   if (body.length) exchange.audit?.request(options);
   if (body.length === 0) {
@@ -251,10 +389,20 @@ async function deleteOptions(server: Server, exchange: Exchange, call: Call): Pr
   if (options.dryRun?.length) call.dryRun = true;
   const policy = options.propagationPolicy;
   if (policy && !['Foreground', 'Background', 'Orphan'].includes(policy)) {
-    throw invalidOptions(exchange, { type: 'FieldValueNotSupported', field: 'propagationPolicy', value: policy, detail: 'supported values: "Foreground", "Background", "Orphan", "nil"' });
+    throw invalidOptions(exchange, {
+      type: 'FieldValueNotSupported',
+      field: 'propagationPolicy',
+      value: policy,
+      detail: 'supported values: "Foreground", "Background", "Orphan", "nil"',
+    });
   }
   if (policy && options.orphanDependents !== undefined && options.orphanDependents !== null) {
-    throw invalidOptions(exchange, { type: 'FieldValueInvalid', field: 'propagationPolicy', value: policy, detail: 'orphanDependents and deletionPropagation cannot be both set' });
+    throw invalidOptions(exchange, {
+      type: 'FieldValueInvalid',
+      field: 'propagationPolicy',
+      value: policy,
+      detail: 'orphanDependents and deletionPropagation cannot be both set',
+    });
   }
   return options;
 }
@@ -262,16 +410,31 @@ async function deleteOptions(server: Server, exchange: Exchange, call: Call): Pr
 async function serveDelete(server: Server, exchange: Exchange, call: Call): Promise<void> {
   const options = await deleteOptions(server, exchange, call);
   const deleted = await deleteObject(server.core, call, options);
-  if (!deleted.gone || call.resource.returnsDeleted) return sendWritten(server, exchange, call, 200, deleted);
+  if (!deleted.gone || call.resource.returnsDeleted)
+    return sendWritten(server, exchange, call, 200, deleted);
   const { metadata } = deleted.object;
-  const details = { name: metadata.name, ...(call.resource.group ? { group: call.resource.group } : {}), kind: call.resource.resource, uid: metadata.uid };
+  const details = {
+    name: metadata.name,
+    ...(call.resource.group ? { group: call.resource.group } : {}),
+    kind: call.resource.resource,
+    uid: metadata.uid,
+  };
   const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Success', details };
   send(exchange, 200, 'application/json', `${JSON.stringify(status)}\n`);
 }
 
-async function serveDeleteCollection(server: Server, exchange: Exchange, call: Call): Promise<void> {
+async function serveDeleteCollection(
+  server: Server,
+  exchange: Exchange,
+  call: Call,
+): Promise<void> {
   const options = await deleteOptions(server, exchange, call);
-  const listed = await deleteCollection(server.core, { ...call, name: '' }, listQuery(exchange.info.query), options);
+  const listed = await deleteCollection(
+    server.core,
+    { ...call, name: '' },
+    listQuery(exchange.info.query),
+    options,
+  );
   const wanted = wantedFor(exchange, call.resource, true);
   const out = renderList(call, wanted, listed, server.core.clock.now(), includeOf(exchange));
   send(exchange, 200, out.contentType, out.body);

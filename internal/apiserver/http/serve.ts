@@ -20,7 +20,10 @@ import { authorize, serveResource } from './resource-handler.ts';
 
 export type PathHandler = (server: Server, exchange: Exchange) => Promise<void> | void;
 
-/** Documents and probes: everything that is not a resource. A path ending in `/` also takes what is below it. */
+/**
+ * Documents and probes: everything that is not a resource. A path ending in `/` also takes what is
+ * below it.
+ */
 export interface Paths {
   exact: Map<string, PathHandler>;
   below: [prefix: string, handler: PathHandler][];
@@ -28,42 +31,86 @@ export interface Paths {
   delegate?: (server: Server, exchange: Exchange) => PathHandler | undefined;
 }
 
-/** The hono app: one route that dispatches early, on the raw request, because a Request object per call costs more than the call. */
-export function makeListener(server: Server, paths: Paths): (request: ServerRequest, answer: ServerAnswer) => void {
+/**
+ * The hono app: one route that dispatches early, on the raw request, because a Request object per
+ * call costs more than the call.
+ */
+export function makeListener(
+  server: Server,
+  paths: Paths,
+): (request: ServerRequest, answer: ServerAnswer) => void {
   const app = new Hono<{ Bindings: HttpBindings }>();
   app.all('*', async (c) => {
-    await serveRequest(server, paths, c.env.incoming as ServerRequest, c.env.outgoing as ServerAnswer);
+    await serveRequest(
+      server,
+      paths,
+      c.env.incoming as ServerRequest,
+      c.env.outgoing as ServerAnswer,
+    );
     return RESPONSE_ALREADY_SENT;
   });
-  const listener = getRequestListener(app.fetch as never, { overrideGlobalObjects: false, autoCleanupIncoming: false } as never);
+  const listener = getRequestListener(
+    app.fetch as never,
+    { overrideGlobalObjects: false, autoCleanupIncoming: false } as never,
+  );
   return (request, answer) => void listener(request as never, answer as never);
 }
 
-export async function serveRequest(server: Server, paths: Paths, request: ServerRequest, answer: ServerAnswer): Promise<void> {
+export async function serveRequest(
+  server: Server,
+  paths: Paths,
+  request: ServerRequest,
+  answer: ServerAnswer,
+): Promise<void> {
   // Whoever asks shows certificates and tokens, which a clock judges that may have been set.
   server.core.clock.look();
   const exchange = openExchange(server, request, answer);
   const began = server.core.clock.monotonicMs();
-  if (server.options.logRequests) answer.once('close', () => logRequest(server, exchange, answer.statusCode, server.core.clock.monotonicMs() - began));
+  if (server.options.logRequests)
+    answer.once('close', () =>
+      logRequest(server, exchange, answer.statusCode, server.core.clock.monotonicMs() - began),
+    );
   try {
     const { method, path } = exchange.info;
-    const beside = await server.options.besides?.({ method, path, authorization: request.headers.authorization });
-    if (beside) return send(exchange, beside.status, beside.contentType, beside.body, { 'x-content-type-options': 'nosniff' });
-    if (!isDecodable(path)) return send(exchange, 400, 'text/plain; charset=utf-8', '400 Bad Request');
+    const beside = await server.options.besides?.({
+      method,
+      path,
+      authorization: request.headers.authorization,
+    });
+    if (beside)
+      return send(exchange, beside.status, beside.contentType, beside.body, {
+        'x-content-type-options': 'nosniff',
+      });
+    if (!isDecodable(path))
+      return send(exchange, 400, 'text/plain; charset=utf-8', '400 Bad Request');
     checkTimeout(exchange.info);
     await identify(server, exchange, answer);
     const served = await seated(server, exchange, answer, () => dispatch(server, paths, exchange));
     if (!served) sendTooMany(exchange);
   } catch (error) {
-    if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError') server.core.log.error('request failed', { path: exchange.info.path, method: exchange.info.method, error: error instanceof Error ? (error.stack ?? error.message) : String(error) });
-    if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError') exchange.audit?.panicked(asApiError(error));
+    if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError')
+      server.core.log.error('request failed', {
+        path: exchange.info.path,
+        method: exchange.info.method,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
+    if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError')
+      exchange.audit?.panicked(asApiError(error));
     sendError(exchange, error);
     drain(request, answer);
   }
-  server.metrics.count(exchange, answer.statusCode, (server.core.clock.monotonicMs() - began) / 1000);
+  server.metrics.count(
+    exchange,
+    answer.statusCode,
+    (server.core.clock.monotonicMs() - began) / 1000,
+  );
 }
 
-export function openExchange(server: Server, request: ServerRequest, answer: ServerAnswer): Exchange {
+export function openExchange(
+  server: Server,
+  request: ServerRequest,
+  answer: ServerAnswer,
+): Exchange {
   return {
     request,
     answer,
@@ -76,7 +123,11 @@ export function openExchange(server: Server, request: ServerRequest, answer: Ser
 }
 
 /** Authentication, then impersonation. */
-export async function identify(server: Server, exchange: Exchange, answer?: ServerAnswer): Promise<void> {
+export async function identify(
+  server: Server,
+  exchange: Exchange,
+  answer?: ServerAnswer,
+): Promise<void> {
   const { request } = exchange;
   try {
     exchange.real = await server.authenticator.authenticate(request, socketOf(request));
@@ -89,10 +140,14 @@ export async function identify(server: Server, exchange: Exchange, answer?: Serv
   if (answer) recording?.follow(answer as ServerResponse);
   if (exchange.real !== anonymous && !server.know(exchange)) throw tooManyConnections();
   if (!asksForOther(request.headers)) return;
-  exchange.user = (await impersonated(request.headers, exchange.user, server.authorize)) ?? exchange.user;
+  exchange.user =
+    (await impersonated(request.headers, exchange.user, server.authorize)) ?? exchange.user;
 }
 
-/** One object for all requests of a connection: HTTP/2 requests have a socket of their own each, but one of their session. */
+/**
+ * One object for all requests of a connection: HTTP/2 requests have a socket of their own each, but
+ * one of their session.
+ */
 function socketOf(request: ServerRequest): object {
   const { stream } = request as { stream?: { session?: { socket?: object } } };
   return stream?.session?.socket ?? request.socket;
@@ -102,10 +157,14 @@ function socketOf(request: ServerRequest): object {
 function drain(request: ServerRequest, answer: ServerAnswer): void {
   if ((request as { readableEnded?: boolean }).readableEnded) return;
   (request as { resume(): void }).resume();
-  if ('stream' in request) (answer as NodeJS.EventEmitter).once('finish', () => request.stream?.close());
+  if ('stream' in request)
+    (answer as NodeJS.EventEmitter).once('finish', () => request.stream?.close());
 }
 
-const tooManyConnections = (): ApiError => new ApiError('TooManyRequests', 'too many connections of this user, please try again later', { details: { retryAfterSeconds: 1 } });
+const tooManyConnections = (): ApiError =>
+  new ApiError('TooManyRequests', 'too many connections of this user, please try again later', {
+    details: { retryAfterSeconds: 1 },
+  });
 
 export async function dispatch(server: Server, paths: Paths, exchange: Exchange): Promise<void> {
   const { info } = exchange;
@@ -114,9 +173,12 @@ export async function dispatch(server: Server, paths: Paths, exchange: Exchange)
   if (deciding) await deciding;
   const delegate = info.path.startsWith('/apis/') ? paths.delegate?.(server, exchange) : undefined;
   if (delegate) return delegate(server, exchange);
-  if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group))) return serveResource(server, exchange);
-  const trimmed = info.path.length > 1 && info.path.endsWith('/') ? info.path.slice(0, -1) : info.path;
-  const handler = paths.exact.get(trimmed) ?? paths.below.find(([prefix]) => info.path.startsWith(prefix))?.[1];
+  if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group)))
+    return serveResource(server, exchange);
+  const trimmed =
+    info.path.length > 1 && info.path.endsWith('/') ? info.path.slice(0, -1) : info.path;
+  const handler =
+    paths.exact.get(trimmed) ?? paths.below.find(([prefix]) => info.path.startsWith(prefix))?.[1];
   if (!handler) return sendNoPath(exchange);
   if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
   return handler(server, exchange);
@@ -124,7 +186,9 @@ export async function dispatch(server: Server, paths: Paths, exchange: Exchange)
 
 /** Outside /api and /apis kube-apiserver answers a plain list of paths, or its plain 404. */
 export function sendNoPath(exchange: Exchange): void {
-  send(exchange, 404, 'text/plain; charset=utf-8', Buffer.from('404 page not found\n'), { 'x-content-type-options': 'nosniff' });
+  send(exchange, 404, 'text/plain; charset=utf-8', Buffer.from('404 page not found\n'), {
+    'x-content-type-options': 'nosniff',
+  });
 }
 
 export function wantsPretty(exchange: Exchange): boolean {

@@ -12,8 +12,10 @@ export function durationFault(text: string): string | undefined {
   const bare = text.replace(/^[-+]/, '');
   if (bare === '0') return undefined;
   if (bare === '') return `time: invalid duration ${quoted}`;
-  for (let rest = bare; rest !== ''; ) {
-    const [part, whole = '', fraction = '', unit = ''] = /^(\d*)(\.\d*)?([^\d.]*)/.exec(rest) ?? [''];
+  for (let rest = bare; rest !== '';) {
+    const [part, whole = '', fraction = '', unit = ''] = /^(\d*)(\.\d*)?([^\d.]*)/.exec(rest) ?? [
+      '',
+    ];
     if (whole === '' && fraction.length < 2) return `time: invalid duration ${quoted}`;
     if (unit === '') return `time: missing unit in duration ${quoted}`;
     if (!units.has(unit)) return `time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`;
@@ -22,10 +24,20 @@ export function durationFault(text: string): string | undefined {
   return undefined;
 }
 
-/** `?timeout=` of a request that ends by itself must be a duration (apiserver filters/request_deadline.go). */
+/**
+ * `?timeout=` of a request that ends by itself must be a duration (apiserver
+ * filters/request_deadline.go).
+ */
 export function checkTimeout(info: RequestInfo): void {
   const asked = first(info.query, 'timeout');
-  if (!asked || info.verb === 'watch' || info.verb === 'proxy' || (info.isResource && lasting.has(info.subresource))) return;
+  if (
+    !asked ||
+    info.verb === 'watch' ||
+    info.verb === 'proxy' ||
+    (info.isResource && lasting.has(info.subresource))
+  )
+    return;
   const fault = durationFault(asked);
-  if (fault !== undefined) throw badRequest(`invalid timeout specified in the request URL - ${fault}`);
+  if (fault !== undefined)
+    throw badRequest(`invalid timeout specified in the request URL - ${fault}`);
 }

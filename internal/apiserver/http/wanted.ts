@@ -8,7 +8,17 @@ export function wantedFor(exchange: Exchange, resource: ServedResource, list = f
   const { query } = exchange.info;
   const agent = header(exchange.request, 'user-agent') ?? '';
   const asked = first(query, 'pretty');
-  const pretty = asked === undefined ? /^(curl|Wget|Mozilla)/.test(agent) : asked !== 'false' && asked !== '0';
-  const offers = { table: resource.engine.hasTable, partial: true, protobuf: !list && resource.engine.encodeProtobuf !== undefined, list };
-  return negotiate(header(exchange.request, 'accept'), { ...offers, protobuf: offers.protobuf }, pretty);
+  const pretty =
+    asked === undefined ? /^(curl|Wget|Mozilla)/.test(agent) : asked !== 'false' && asked !== '0';
+  const offers = {
+    table: resource.engine.hasTable,
+    partial: true,
+    protobuf: !list && resource.engine.encodeProtobuf !== undefined,
+    list,
+  };
+  return negotiate(
+    header(exchange.request, 'accept'),
+    { ...offers, protobuf: offers.protobuf },
+    pretty,
+  );
 }

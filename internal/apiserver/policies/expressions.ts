@@ -1,4 +1,10 @@
-import { compile, costPerCall, environment, wrongResult, type Program } from '../../api/cel/compile.ts';
+import {
+  compile,
+  costPerCall,
+  environment,
+  wrongResult,
+  type Program,
+} from '../../api/cel/compile.ts';
 import { Meter } from '../../api/cel/evaluate.ts';
 import { dyn, showType, type CelType } from '../../api/cel/types.ts';
 import { CelMap, fromJson, type Value } from '../../api/cel/values.ts';
@@ -13,7 +19,10 @@ import { AuthorizerValue, policyRegistry, ResourceCheck } from './authorizer-val
 import { decisionsFor, Undecided } from './decisions.ts';
 import { namespaceType, requestType } from './request-types.ts';
 
-/** What one request may spend on all expressions of one policy, and on the match conditions of one policy or webhook (Kubernetes' RuntimeCELCostBudget and -MatchConditions). */
+/**
+ * What one request may spend on all expressions of one policy, and on the match conditions of one
+ * policy or webhook (Kubernetes' RuntimeCELCostBudget and -MatchConditions).
+ */
 const costPerRequest = 10_000_000;
 const costOfConditions = 2_500_000;
 
@@ -30,9 +39,18 @@ export interface ExpressionOptions {
 const programs = new Map<string, Program | Error>();
 const maxPrograms = 5000;
 
-/** Compiles an expression of a policy or webhook; remembered by its text. Throws an error whose message begins with "compilation failed". */
+/**
+ * Compiles an expression of a policy or webhook; remembered by its text. Throws an error whose
+ * message begins with "compilation failed".
+ */
 export function compileExpression(source: string, options: ExpressionOptions): Program {
-  const key = JSON.stringify([source, options.params, options.variables ? [...options.variables.keys()] : null, options.constructs, options.result]);
+  const key = JSON.stringify([
+    source,
+    options.params,
+    options.variables ? [...options.variables.keys()] : null,
+    options.constructs,
+    options.result,
+  ]);
   let known = programs.get(key);
   if (!known) {
     if (programs.size >= maxPrograms) programs.clear();
@@ -44,17 +62,39 @@ export function compileExpression(source: string, options: ExpressionOptions): P
 
 /** What every expression of a policy may name; `params` only where the policy takes some. */
 export function variableTypes(params: CelType | undefined): Record<string, CelType> {
-  const opaque = (name: string): CelType => ({ kind: 'opaque', name: `kubernetes.authorization.${name}` });
-  const types = { object: dyn, oldObject: dyn, request: requestType, namespaceObject: namespaceType, authorizer: opaque('Authorizer'), 'authorizer.requestResource': opaque('ResourceCheck') };
+  const opaque = (name: string): CelType => ({
+    kind: 'opaque',
+    name: `kubernetes.authorization.${name}`,
+  });
+  const types = {
+    object: dyn,
+    oldObject: dyn,
+    request: requestType,
+    namespaceObject: namespaceType,
+    authorizer: opaque('Authorizer'),
+    'authorizer.requestResource': opaque('ResourceCheck'),
+  };
   return params ? { ...types, params } : types;
 }
 
 function compiled(source: string, options: ExpressionOptions): Program | Error {
   const variables = variableTypes(options.params ? dyn : undefined);
-  if (options.variables) variables['variables'] = { kind: 'object', name: 'kubernetes.variables', fields: options.variables };
-  const structs = (name: string): boolean => name === 'JSONPatch' || name === 'Object' || name.startsWith('Object.');
+  if (options.variables)
+    variables['variables'] = {
+      kind: 'object',
+      name: 'kubernetes.variables',
+      fields: options.variables,
+    };
+  const structs = (name: string): boolean =>
+    name === 'JSONPatch' || name === 'Object' || name.startsWith('Object.');
   try {
-    const program = compile(source, environment(variables, { registry: policyRegistry(), ...(options.constructs ? { structs } : {}) }));
+    const program = compile(
+      source,
+      environment(variables, {
+        registry: policyRegistry(),
+        ...(options.constructs ? { structs } : {}),
+      }),
+    );
     const wrong = wrongFor(program, options.result);
     return wrong ? new Error(wrong) : program;
   } catch (error) {
@@ -66,7 +106,9 @@ function wrongFor(program: Program, result: ExpressionOptions['result']): string
   if (result === undefined) return undefined;
   const kinds = typeof result === 'string' ? [result] : result;
   const wrong = wrongResult(program, ...kinds);
-  return wrong && kinds.length > 1 ? `must evaluate to one of [${kinds.join(' ')}] but got ${showType(program.type)}` : wrong;
+  return wrong && kinds.length > 1
+    ? `must evaluate to one of [${kinds.join(' ')}] but got ${showType(program.type)}`
+    : wrong;
 }
 
 /** Composed variables: each is worked out when it is first asked for. */
@@ -111,18 +153,33 @@ export class Evaluation {
     this.#values = values;
   }
 
-  static async of(server: Server, attributes: Attributes, resource: ServedResource): Promise<Evaluation> {
+  static async of(
+    server: Server,
+    attributes: Attributes,
+    resource: ServedResource,
+  ): Promise<Evaluation> {
     const { call } = attributes;
-    const namespace = call.resource.namespaced ? await lookup<Namespace>(server.core, `/registry/namespaces/${call.namespace}`) : undefined;
+    const namespace = call.resource.namespaced
+      ? await lookup<Namespace>(server.core, `/registry/namespaces/${call.namespace}`)
+      : undefined;
     const authorizer = new AuthorizerValue(call.user, decisionsFor(attributes, server.authorize));
     const { group, resource: plural } = call.resource;
     return new Evaluation({
-      object: attributes.operation === 'DELETE' ? null : shown(inVersion(attributes.object, call.resource, resource)),
+      object:
+        attributes.operation === 'DELETE'
+          ? null
+          : shown(inVersion(attributes.object, call.resource, resource)),
       oldObject: shown(inVersion(attributes.old, call.resource, resource)),
       request: fromJson(requestOf(attributes, resource)),
       namespaceObject: namespace ? fromJson(namespace) : null,
       authorizer,
-      'authorizer.requestResource': new ResourceCheck(authorizer, { group, resource: plural, subresource: call.subresource, namespace: call.namespace, name: call.name }),
+      'authorizer.requestResource': new ResourceCheck(authorizer, {
+        group,
+        resource: plural,
+        subresource: call.subresource,
+        namespace: call.namespace,
+        name: call.name,
+      }),
     });
   }
 
@@ -158,7 +215,10 @@ export class Evaluation {
     return (await this.#settled(run)) !== false;
   }
 
-  /** Evaluates anew each time a decision has come that it wanted; each may pay for two at most (`checkCost`), so that ends soon. */
+  /**
+   * Evaluates anew each time a decision has come that it wanted; each may pay for two at most
+   * (`checkCost`), so that ends soon.
+   */
   async #settled(run: () => Value): Promise<Value> {
     for (;;) {
       const [left, leftOfConditions] = [this.#left, this.#leftOfConditions];
@@ -175,7 +235,10 @@ export class Evaluation {
   #once(program: Program): Value {
     const meter = new Meter(Math.min(costPerCall, this.#left));
     try {
-      return program.evaluate((name) => (name === 'variables' ? this.#variables : this.#values[name]), meter);
+      return program.evaluate(
+        (name) => (name === 'variables' ? this.#variables : this.#values[name]),
+        meter,
+      );
     } finally {
       this.#left -= meter.spent;
     }
@@ -184,16 +247,38 @@ export class Evaluation {
 
 const shown = (object: KubeObject | undefined): Value => (object ? fromJson(object) : null);
 
-function requestOf({ call, operation, object, old, options }: Attributes, resource: ServedResource): object {
+function requestOf(
+  { call, operation, object, old, options }: Attributes,
+  resource: ServedResource,
+): object {
   const kind = { group: resource.group, version: resource.version, kind: resource.kind };
   const { user } = call;
   return {
-    kind, requestKind: { group: call.resource.group, version: call.resource.version, kind: call.resource.kind },
+    kind,
+    requestKind: {
+      group: call.resource.group,
+      version: call.resource.version,
+      kind: call.resource.kind,
+    },
     resource: { group: resource.group, version: resource.version, resource: resource.resource },
-    requestResource: { group: call.resource.group, version: call.resource.version, resource: call.resource.resource },
-    ...(call.subresource ? { subResource: call.subresource, requestSubResource: call.subresource } : {}),
-    name: call.name || ((object ?? old)?.metadata?.name ?? ''), namespace: call.namespace, operation,
-    userInfo: { username: user.name, uid: user.uid ?? '', groups: user.groups, extra: user.extra ?? {} },
-    dryRun: call.dryRun, options: options ?? {},
+    requestResource: {
+      group: call.resource.group,
+      version: call.resource.version,
+      resource: call.resource.resource,
+    },
+    ...(call.subresource
+      ? { subResource: call.subresource, requestSubResource: call.subresource }
+      : {}),
+    name: call.name || ((object ?? old)?.metadata?.name ?? ''),
+    namespace: call.namespace,
+    operation,
+    userInfo: {
+      username: user.name,
+      uid: user.uid ?? '',
+      groups: user.groups,
+      extra: user.extra ?? {},
+    },
+    dryRun: call.dryRun,
+    options: options ?? {},
   };
 }

@@ -11,7 +11,10 @@ import type { Server } from '../server.ts';
 
 const known = new WeakMap<StructSchema, CelType>();
 
-/** The type expressions see of a built-in struct. Its fields are filled in afterwards: structs may hold themselves. */
+/**
+ * The type expressions see of a built-in struct. Its fields are filled in afterwards: structs may
+ * hold themselves.
+ */
 function typeOfStruct(struct: StructSchema): CelType {
   const found = known.get(struct);
   if (found) return found;
@@ -64,18 +67,26 @@ function typeOf(schema: Schema): CelType | undefined {
 }
 
 /** The type of a served kind; undefined when its schema is not known. */
-export async function typeOfKind(server: Server, resource: ServedResource): Promise<CelType | undefined> {
+export async function typeOfKind(
+  server: Server,
+  resource: ServedResource,
+): Promise<CelType | undefined> {
   if (!resource.custom) {
     const info = server.scheme.kind(resource.group, resource.version, resource.kind);
     return info && typeOfStruct(info.type);
   }
   const name = `${resource.resource}.${resource.group}`;
-  const definition = await lookup<CustomResourceDefinition>(server.core, `/registry/apiextensions.k8s.io/customresourcedefinitions/${name}`);
-  const schema = definition?.spec.versions.find((version) => version.name === resource.version)?.schema?.openAPIV3Schema as JsonSchema | undefined;
+  const definition = await lookup<CustomResourceDefinition>(
+    server.core,
+    `/registry/apiextensions.k8s.io/customresourcedefinitions/${name}`,
+  );
+  const schema = definition?.spec.versions.find((version) => version.name === resource.version)
+    ?.schema?.openAPIV3Schema as JsonSchema | undefined;
   const type = schema && typeOfSchema(schema, true);
   if (type?.kind !== 'object') return type;
   const metadata = typeOfStruct(builtinStruct('io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta'));
   return { ...type, fields: new Map(type.fields).set('metadata', metadata) };
 }
 
-export const showKind = ({ group, version, kind }: GroupVersionKind): string => `${group}/${version}, Kind=${kind}`;
+export const showKind = ({ group, version, kind }: GroupVersionKind): string =>
+  `${group}/${version}, Kind=${kind}`;

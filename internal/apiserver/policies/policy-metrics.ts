@@ -9,7 +9,10 @@ export interface Checked {
 
 /** Upstream's buckets, in seconds. */
 const bounds = [0.0000005, 0.001, 0.01, 0.1, 1];
-/** A policy and a binding have four actions and four errors at most; a cluster has a few dozen of them. */
+/**
+ * A policy and a binding have four actions and four errors at most; a cluster has a few dozen of
+ * them.
+ */
 const maxSeries = 2000;
 
 interface Series {
@@ -19,7 +22,10 @@ interface Series {
   seconds: number;
 }
 
-/** apiserver_{validating,mutating}_admission_policy_*: what policies found, by policy, binding and what was done about it. */
+/**
+ * apiserver_{validating,mutating}_admission_policy_*: what policies found, by policy, binding and
+ * what was done about it.
+ */
 export class PolicyMetrics {
   readonly #sort: string;
   readonly #series = new Map<string, Series>();
@@ -29,11 +35,16 @@ export class PolicyMetrics {
   }
 
   observe({ policy, binding, action, message, tookMs }: Checked): void {
-    const labels = `${action === undefined ? '' : `enforcement_action="${action}",`}error_type="${errorType(message)}",policy="${policy}",policy_binding="${binding}"`;
+    const labels =
+      `${action === undefined ? '' : `enforcement_action="${action}",`}` +
+      `error_type="${errorType(message)}",policy="${policy}",policy_binding="${binding}"`;
     let series = this.#series.get(labels);
     if (!series) {
       if (this.#series.size >= maxSeries) return;
-      this.#series.set(labels, (series = { labels, buckets: bounds.map(() => 0), count: 0, seconds: 0 }));
+      this.#series.set(
+        labels,
+        (series = { labels, buckets: bounds.map(() => 0), count: 0, seconds: 0 }),
+      );
     }
     const seconds = tookMs / 1000;
     const bucket = bounds.findIndex((bound) => seconds <= bound);
@@ -53,8 +64,15 @@ export class PolicyMetrics {
       `# TYPE ${duration} histogram`,
       ...all.flatMap(({ labels, buckets, count, seconds }) => {
         let sum = 0;
-        const rows = bounds.map((bound, i) => `${duration}_bucket{${labels},le="${bound}"} ${(sum += buckets[i] ?? 0)}`);
-        return [...rows, `${duration}_bucket{${labels},le="+Inf"} ${count}`, `${duration}_sum{${labels}} ${seconds}`, `${duration}_count{${labels}} ${count}`];
+        const rows = bounds.map(
+          (bound, i) => `${duration}_bucket{${labels},le="${bound}"} ${(sum += buckets[i] ?? 0)}`,
+        );
+        return [
+          ...rows,
+          `${duration}_bucket{${labels},le="+Inf"} ${count}`,
+          `${duration}_sum{${labels}} ${seconds}`,
+          `${duration}_count{${labels}} ${count}`,
+        ];
       }),
     ];
   }
@@ -64,5 +82,7 @@ export class PolicyMetrics {
 function errorType(message: string): string {
   if (message === '') return 'no_error';
   if (message.startsWith('compilation')) return 'compile_error';
-  return message.startsWith('validation failed due to running out of cost budget') ? 'out_of_budget' : 'invalid_error';
+  return message.startsWith('validation failed due to running out of cost budget')
+    ? 'out_of_budget'
+    : 'invalid_error';
 }

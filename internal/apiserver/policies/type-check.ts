@@ -1,7 +1,10 @@
 import { compile, environment } from '../../api/cel/compile.ts';
 import { CelCompileError } from '../../api/cel/errors.ts';
 import { dyn, type CelType } from '../../api/cel/types.ts';
-import type { ExpressionWarning, ValidatingAdmissionPolicy } from '../../api/generated/types/admissionregistration-v1.ts';
+import type {
+  ExpressionWarning,
+  ValidatingAdmissionPolicy,
+} from '../../api/generated/types/admissionregistration-v1.ts';
 import { splitApiVersion } from '../../api/scheme.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
@@ -17,8 +20,14 @@ interface Known {
   type: CelType;
 }
 
-/** Checks a policy's expressions against the kinds it names. Findings are warnings: the policy works as it is. */
-export async function typeCheck(server: Server, policy: ValidatingAdmissionPolicy): Promise<ExpressionWarning[]> {
+/**
+ * Checks a policy's expressions against the kinds it names. Findings are warnings: the policy works
+ * as it is.
+ */
+export async function typeCheck(
+  server: Server,
+  policy: ValidatingAdmissionPolicy,
+): Promise<ExpressionWarning[]> {
   const kinds: Known[] = [];
   for (const resource of kindsOf(server, policy)) {
     const type = await typeOfKind(server, resource);
@@ -38,13 +47,15 @@ export async function typeCheck(server: Server, policy: ValidatingAdmissionPolic
   return warnings;
 }
 
-const plain = (names: readonly string[] | undefined, mark: RegExp): string[] => (names ?? []).filter((name) => !mark.test(name)).toSorted();
+const plain = (names: readonly string[] | undefined, mark: RegExp): string[] =>
+  (names ?? []).filter((name) => !mark.test(name)).toSorted();
 
 /** The kinds that rules name without wildcards, in the order of their names. */
 function kindsOf(server: Server, policy: ValidatingAdmissionPolicy): ServedResource[] {
   const found = new Map<string, ServedResource>();
   for (const rule of policy.spec.matchConstraints?.resourceRules ?? []) {
-    if ([...(rule.apiGroups ?? []), ...(rule.apiVersions ?? [])].some((name) => name.includes('*'))) continue;
+    if ([...(rule.apiGroups ?? []), ...(rule.apiVersions ?? [])].some((name) => name.includes('*')))
+      continue;
     let count = 0;
     for (const group of plain(rule.apiGroups, /\*/))
       for (const version of plain(rule.apiVersions, /\*/))
@@ -54,12 +65,20 @@ function kindsOf(server: Server, policy: ValidatingAdmissionPolicy): ServedResou
           found.set(showKind(resource), resource);
         }
   }
-  return [...found.values()].toSorted((a, b) => compareNames(a.group, b.group) || compareNames(a.version, b.version) || compareNames(a.kind, b.kind));
+  return [...found.values()].toSorted(
+    (a, b) =>
+      compareNames(a.group, b.group) ||
+      compareNames(a.version, b.version) ||
+      compareNames(a.kind, b.kind),
+  );
 }
 
 const compareNames = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-async function typeOfParams(server: Server, policy: ValidatingAdmissionPolicy): Promise<CelType | undefined> {
+async function typeOfParams(
+  server: Server,
+  policy: ValidatingAdmissionPolicy,
+): Promise<CelType | undefined> {
   const kind = policy.spec.paramKind;
   if (!kind) return undefined;
   const { group, version } = splitApiVersion(kind.apiVersion ?? '');
@@ -68,12 +87,22 @@ async function typeOfParams(server: Server, policy: ValidatingAdmissionPolicy): 
 }
 
 /** What is wrong with an expression when the object is of one kind. */
-function problems(policy: ValidatingAdmissionPolicy, expression: string, { resource, type }: Known, params: CelType | undefined): string[] {
-  const variables: Record<string, CelType> = { ...variableTypes(params), object: type, oldObject: type };
+function problems(
+  policy: ValidatingAdmissionPolicy,
+  expression: string,
+  { resource, type }: Known,
+  params: CelType | undefined,
+): string[] {
+  const variables: Record<string, CelType> = {
+    ...variableTypes(params),
+    object: type,
+    oldObject: type,
+  };
   const composed = new Map<string, CelType>();
   variables['variables'] = { kind: 'object', name: 'kubernetes.variables', fields: composed };
   const env = environment(variables, { registry: policyRegistry() });
-  for (const one of policy.spec.variables ?? []) composed.set(one.name, typeOfVariable(one.expression, env));
+  for (const one of policy.spec.variables ?? [])
+    composed.set(one.name, typeOfVariable(one.expression, env));
   try {
     compile(expression, env);
     return [];

@@ -10,11 +10,20 @@ const stdout = 3;
 
 function streams(): Buffer {
   const writer = new HeaderWriter();
-  return Buffer.concat([[errorStream, 'error'], [stdout, 'stdout']].map(([id, streamtype]) => {
-    const ids = Buffer.alloc(10);
-    ids.writeUInt32BE(id as number, 0);
-    return controlFrame(frameType.synStream, 0, Buffer.concat([ids, writer.write({ streamtype: streamtype as string })]));
-  }));
+  return Buffer.concat(
+    [
+      [errorStream, 'error'],
+      [stdout, 'stdout'],
+    ].map(([id, streamtype]) => {
+      const ids = Buffer.alloc(10);
+      ids.writeUInt32BE(id as number, 0);
+      return controlFrame(
+        frameType.synStream,
+        0,
+        Buffer.concat([ids, writer.write({ streamtype: streamtype as string })]),
+      );
+    }),
+  );
 }
 
 interface Session {
@@ -36,8 +45,13 @@ function session(head: Buffer = Buffer.alloc(0)): Session {
     client.on('end', () => resolve(Buffer.concat(parts)));
     client.on('close', () => resolve(Buffer.concat(parts)));
   }).then((bytes) => {
-    const frames = new FrameParser().push(bytes).flatMap((frame) => (frame.kind === 'data' ? [frame] : []));
-    const text = (id: number): string => Buffer.concat(frames.filter((frame) => frame.streamId === id).map((frame) => frame.data)).toString();
+    const frames = new FrameParser()
+      .push(bytes)
+      .flatMap((frame) => (frame.kind === 'data' ? [frame] : []));
+    const text = (id: number): string =>
+      Buffer.concat(
+        frames.filter((frame) => frame.streamId === id).map((frame) => frame.data),
+      ).toString();
     return { bytes, status: text(errorStream) || undefined, output: text(stdout) };
   });
   return { client, node, over };
@@ -59,15 +73,27 @@ test.each([
   ['nothing', Buffer.alloc(0)],
   ['some output', dataFrame(stdout, Buffer.from('half'), false)],
   ['half a frame', dataFrame(stdout, Buffer.from('half of it'), false).subarray(0, 12)],
-  ['output and half a status', Buffer.concat([dataFrame(stdout, Buffer.from('x'), true), success.subarray(0, 15)])],
-  ['an empty status', Buffer.concat([dataFrame(stdout, Buffer.from('x'), true), dataFrame(errorStream, Buffer.alloc(0), true)])],
+  [
+    'output and half a status',
+    Buffer.concat([dataFrame(stdout, Buffer.from('x'), true), success.subarray(0, 15)]),
+  ],
+  [
+    'an empty status',
+    Buffer.concat([
+      dataFrame(stdout, Buffer.from('x'), true),
+      dataFrame(errorStream, Buffer.alloc(0), true),
+    ]),
+  ],
 ])('a node that is gone after %s is a failure', async (_what, bytes) => {
   for (const way of ['end', 'destroy', 'head'] as const) {
     const { node, over } = session(way === 'head' ? bytes : undefined);
     if (way !== 'head') await new Promise((resolve) => node.write(bytes, resolve));
     if (way === 'destroy') node.destroy();
     else node.end();
-    expect(JSON.parse((await over).status ?? '{}')).toMatchObject({ status: 'Failure', message: 'the connection to the node was lost before the command had ended' });
+    expect(JSON.parse((await over).status ?? '{}')).toMatchObject({
+      status: 'Failure',
+      message: 'the connection to the node was lost before the command had ended',
+    });
   }
 });
 
@@ -82,7 +108,7 @@ test('long frames pass, and one that breaks off is a failure too', async () => {
   expect((await broken.over).status).toContain('Failure');
 });
 
-test('a client that leaves takes the node\'s side along', async () => {
+test("a client that leaves takes the node's side along", async () => {
   const { client, node } = session();
   const gone = new Promise((resolve) => node.on('end', resolve));
   client.destroy();

@@ -9,8 +9,9 @@ const longestHeldBytes = 64 << 10;
 const mostLookedAtBytes = 1 << 20;
 
 /**
- * The way back of an exec or attach over SPDY. Clients take a connection that ends without a status for success (client-go's
- * error stream, empty, means no error); so when the node's side ends without one, this gives it.
+ * The way back of an exec or attach over SPDY. Clients take a connection that ends without a status
+ * for success (client-go's error stream, empty, means no error); so when the node's side ends
+ * without one, this gives it.
  */
 export class ExecStatus extends Transform {
   #held: Buffer = Buffer.alloc(0);
@@ -28,14 +29,21 @@ export class ExecStatus extends Transform {
     this.#lookedAt += chunk.length;
     try {
       for (const frame of this.#parser.push(chunk)) {
-        if (frame.kind !== 'control' || frame.type !== frameType.synStream || frame.payload.length < 10) continue;
+        if (
+          frame.kind !== 'control' ||
+          frame.type !== frameType.synStream ||
+          frame.payload.length < 10
+        )
+          continue;
         const headers = this.#headers.read(frame.payload.subarray(10));
-        if (headers['streamtype'] === 'error') this.#errorStream = frame.payload.readUInt32BE(0) & 0x7fffffff;
+        if (headers['streamtype'] === 'error')
+          this.#errorStream = frame.payload.readUInt32BE(0) & 0x7fffffff;
       }
     } catch {
       this.#parser = undefined; // what is not SPDY is refused by whom it is for
     }
-    if (this.#errorStream !== undefined || this.#lookedAt > mostLookedAtBytes) this.#parser = undefined;
+    if (this.#errorStream !== undefined || this.#lookedAt > mostLookedAtBytes)
+      this.#parser = undefined;
   }
 
   override _transform(chunk: Buffer, _encoding: string, done: TransformCallback): void {
@@ -53,7 +61,8 @@ export class ExecStatus extends Transform {
       const whole = this.#held.length - at >= 8 + length;
       if (!whole && length <= longestHeldBytes) break;
       // Status texts are short: a frame that is not whole here carries none.
-      if (whole && length > 0 && this.#held.readUInt32BE(at) === this.#errorStream) this.#told = true;
+      if (whole && length > 0 && this.#held.readUInt32BE(at) === this.#errorStream)
+        this.#told = true;
       if (!whole) this.#passing = 8 + length - (this.#held.length - at);
       at = whole ? at + 8 + length : this.#held.length;
     }
@@ -64,18 +73,35 @@ export class ExecStatus extends Transform {
 
   override _flush(done: TransformCallback): void {
     if (this.#told) return done();
-    if (this.#errorStream === undefined) return done(new Error('the node ended the stream without a status'));
-    // What follows must be read as a frame: half of one is not passed on, and a long one that has begun is filled up.
+    if (this.#errorStream === undefined)
+      return done(new Error('the node ended the stream without a status'));
+    // What follows must be read as a frame: half of one is not passed on, and a long one that has
+    // begun is filled up.
     if (this.#passing > 0) this.push(Buffer.alloc(this.#passing));
     const message = 'the connection to the node was lost before the command had ended';
-    const status = { kind: 'Status', apiVersion: 'v1', metadata: {}, status: 'Failure', message, reason: 'InternalError', code: 500 };
+    const status = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message,
+      reason: 'InternalError',
+      code: 500,
+    };
     this.push(dataFrame(this.#errorStream, Buffer.from(JSON.stringify(status)), true));
     done();
   }
 }
 
-/** Joins a client's SPDY connection and a node's, so that the client hears of an end that was none. `head` came with the node's answer. */
-export function joinExec(client: Duplex, node: Duplex, head: { node: Buffer; client: Buffer }): void {
+/**
+ * Joins a client's SPDY connection and a node's, so that the client hears of an end that was none.
+ * `head` came with the node's answer.
+ */
+export function joinExec(
+  client: Duplex,
+  node: Duplex,
+  head: { node: Buffer; client: Buffer },
+): void {
   const back = new ExecStatus();
   const over = (): void => {
     if (!back.writableEnded) back.end();

@@ -3,13 +3,15 @@ import { Transform, type TransformCallback } from 'node:stream';
 
 /** A longer tag is passed on as it is. */
 const maxTagBytes = 16 << 10;
-const attribute = /(\s(?:href|src|action|background|cite|classid|codebase|data|formaction|icon|longdesc|manifest|poster|profile|usemap)\s*=\s*)(["'])([^"']*)\2/gi;
+const attribute =
+  /(\s(?:href|src|action|background|cite|classid|codebase|data|formaction|icon|longdesc|manifest|poster|profile|usemap)\s*=\s*)(["'])([^"']*)\2/gi;
 /** What stands in these is text, whatever it looks like. */
 const textOnly = /^<(script|style|textarea|title|xmp|iframe|noembed|noframes)[\s/>]/i;
 
 /**
- * Rewrites the links in the tags of a page while it flows by: of a page it holds one tag and no more.
- * Bytes are read as latin1, which keeps those it does not look at as they are, in whatever character set.
+ * Rewrites the links in the tags of a page while it flows by: of a page it holds one tag and no
+ * more. Bytes are read as latin1, which keeps those it does not look at as they are, in whatever
+ * character set.
  */
 export class HtmlLinks extends Transform {
   readonly #rewritten: (url: string) => string;
@@ -17,7 +19,10 @@ export class HtmlLinks extends Transform {
   #tag = '';
   /** The quote that the tag's last character stands in. */
   #quote = '';
-  /** The end tag that is waited for in an element that holds only text, and how much of the text's end may be its beginning. */
+  /**
+   * The end tag that is waited for in an element that holds only text, and how much of the text's
+   * end may be its beginning.
+   */
   #until = '';
   #tail = '';
 
@@ -91,7 +96,13 @@ export class HtmlLinks extends Transform {
 
   #closed(tag: string, out: string[]): void {
     this.#tag = '';
-    out.push(tag.replace(attribute, (_all, head: string, quote: string, url: string) => `${head}${quote}${this.#rewritten(url)}${quote}`));
+    out.push(
+      tag.replace(
+        attribute,
+        (_all, head: string, quote: string, url: string) =>
+          `${head}${quote}${this.#rewritten(url)}${quote}`,
+      ),
+    );
     const name = textOnly.exec(tag)?.[1];
     if (name) this.#until = `</${name.toLowerCase()}`;
   }

@@ -9,19 +9,35 @@ const preferred = ['InternalIP', 'ExternalIP', 'Hostname', 'InternalDNS', 'Exter
 const kubeletPort = 10250;
 
 /**
- * Where and how a node's kubelet is reached: with the server's own client certificate, which may do everything. Nodes write their own
- * addresses and ports, so whoever answers must prove to be that node: one that names this server's port would else be handed its rights.
+ * Where and how a node's kubelet is reached: with the server's own client certificate, which may do
+ * everything. Nodes write their own addresses and ports, so whoever answers must prove to be that
+ * node: one that names this server's port would else be handed its rights.
  */
 export async function kubeletTarget(server: Server, nodeName: string): Promise<DialTarget> {
   const client = server.options.kubeletClient;
-  const tls = { ca: client?.ca, cert: client?.cert, key: client?.key, insecure: !client?.ca, ...(isIP(nodeName) ? {} : { servername: nodeName }) };
+  const tls = {
+    ca: client?.ca,
+    cert: client?.cert,
+    key: client?.key,
+    insecure: !client?.ca,
+    ...(isIP(nodeName) ? {} : { servername: nodeName }),
+  };
   const told = server.options.kubeletTarget?.(nodeName);
   if (told) return { ...told, tls };
   const node = await lookup<Node>(server.core, `/registry/minions/${nodeName}`);
   if (!node) throw notFound({ group: '', resource: 'nodes' }, nodeName);
   const addresses = node.status?.addresses ?? [];
-  const host = preferred.map((type) => addresses.find((one) => one.type === type)?.address).find(Boolean);
-  if (!host) throw new ApiError('', `no preferred addresses found; known addresses: [${addresses.map((one) => `{${one.type} ${one.address}}`).join(' ')}]`);
-  const port = (node.status?.daemonEndpoints?.kubeletEndpoint as { Port?: number } | undefined)?.Port || kubeletPort;
+  const host = preferred
+    .map((type) => addresses.find((one) => one.type === type)?.address)
+    .find(Boolean);
+  if (!host)
+    throw new ApiError(
+      '',
+      'no preferred addresses found; known addresses: ' +
+        `[${addresses.map((one) => `{${one.type} ${one.address}}`).join(' ')}]`,
+    );
+  const port =
+    (node.status?.daemonEndpoints?.kubeletEndpoint as { Port?: number } | undefined)?.Port ||
+    kubeletPort;
   return { host, port, tls };
 }

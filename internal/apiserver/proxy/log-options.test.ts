@@ -13,7 +13,14 @@ function refusal(query: string): [number, string] | undefined {
 }
 
 describe('options of a log', () => {
-  it.each(['', 'follow=true', 'tailLines=0', 'sinceSeconds=1', 'sinceTime=2024-01-01T00:00:00Z', 'limitBytes=1'])('take %j', (query) => {
+  it.each([
+    '',
+    'follow=true',
+    'tailLines=0',
+    'sinceSeconds=1',
+    'sinceTime=2024-01-01T00:00:00Z',
+    'limitBytes=1',
+  ])('take %j', (query) => {
     expect(refusal(query)).toBeUndefined();
   });
 
@@ -22,7 +29,10 @@ describe('options of a log', () => {
     ['limitBytes=0', 'limitBytes: Invalid value: 0: must be greater than 0'],
     ['sinceSeconds=0', 'sinceSeconds: Invalid value: 0: must be greater than 0'],
     ['sinceSeconds=-9223372036854775808', 'must be greater than 0'],
-    ['sinceSeconds=5&sinceTime=2024-01-01T00:00:00Z', '[]: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified'],
+    [
+      'sinceSeconds=5&sinceTime=2024-01-01T00:00:00Z',
+      '[]: Forbidden: at most one of `sinceTime` or `sinceSeconds` may be specified',
+    ],
     ['stream=Foo', 'stream: Forbidden: may not be specified'],
     ['stream=', 'stream: Forbidden: may not be specified'],
     ['stream=Stdout&tailLines=1', 'stream: Forbidden: may not be specified'],
@@ -33,7 +43,15 @@ describe('options of a log', () => {
     expect(text).toContain(message);
   });
 
-  it.each(['tailLines=abc', 'tailLines=', 'tailLines=1.5', 'limitBytes=9223372036854775808', 'sinceSeconds=0x10', 'sinceTime=yesterday', 'sinceTime=2024-13-01T00:00:00Z'])('cannot read %j', (query) => {
+  it.each([
+    'tailLines=abc',
+    'tailLines=',
+    'tailLines=1.5',
+    'limitBytes=9223372036854775808',
+    'sinceSeconds=0x10',
+    'sinceTime=yesterday',
+    'sinceTime=2024-13-01T00:00:00Z',
+  ])('cannot read %j', (query) => {
     expect(refusal(query)?.[0]).toBe(400);
   });
 });

@@ -9,7 +9,12 @@ import { openLog, streamTarget } from './pod-streams.ts';
 import { ServerSocket } from './server-socket.ts';
 
 /** pods/x/log over WebSocket: each piece is one message, base64 for clients that ask for text. */
-export async function serveLogSocket(server: Server, exchange: Exchange, resource: ServedResource, socket: Duplex): Promise<void> {
+export async function serveLogSocket(
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+  socket: Duplex,
+): Promise<void> {
   const to = await streamTarget(server, exchange, resource);
   if (!to) throw pathNotFound();
   const request = exchange.request as IncomingMessage;
@@ -20,7 +25,8 @@ export async function serveLogSocket(server: Server, exchange: Exchange, resourc
   const text = ws.protocol === 'base64.binary.k8s.io';
   ws.onClose = () => message.destroy();
   message.on('data', (chunk: Buffer) => {
-    if (ws.send(text ? (globalThis.Buffer.from(chunk.toString('base64')) as Buffer) : chunk, text)) return;
+    if (ws.send(text ? (globalThis.Buffer.from(chunk.toString('base64')) as Buffer) : chunk, text))
+      return;
     message.pause();
     socket.once('drain', () => message.resume());
   });

@@ -22,11 +22,19 @@ export function addProxies(server: Server): void {
   }
 }
 
-async function serveProxy(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {
+async function serveProxy(
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+): Promise<void> {
   const { info } = exchange;
   const to = await proxyTarget(server, exchange, resource);
   // Relative links count from the last slash.
-  if (info.parts.length === 3 && !info.path.endsWith('/') && (info.method === 'GET' || info.method === 'HEAD')) {
+  if (
+    info.parts.length === 3 &&
+    !info.path.endsWith('/') &&
+    (info.method === 'GET' || info.method === 'HEAD')
+  ) {
     const query = exchange.request.url?.split('?')[1];
     const answer = exchange.answer as import('node:http').ServerResponse;
     answer.writeHead(301, { location: `${info.path}/${query ? `?${query}` : ''}` });
@@ -36,17 +44,27 @@ async function serveProxy(server: Server, exchange: Exchange, resource: ServedRe
   await forward(server, exchange, to);
 }
 
-export async function proxyTarget(server: Server, exchange: Exchange, resource: ServedResource): Promise<Forwarding> {
+export async function proxyTarget(
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+): Promise<Forwarding> {
   const { info } = exchange;
   const { prefix, path } = splitProxyPath(exchange.request.url ?? '', info.parts.length);
   const wanted = splitProxyName(resource.resource, info.name);
-  const target = resource.resource === 'nodes'
-    ? await nodeTarget(server, wanted)
-    : resource.resource === 'pods' ? await podTarget(server, info.namespace, wanted) : await serviceTarget(server, info.namespace, wanted, info.name);
+  const target =
+    resource.resource === 'nodes'
+      ? await nodeTarget(server, wanted)
+      : resource.resource === 'pods'
+        ? await podTarget(server, info.namespace, wanted)
+        : await serviceTarget(server, info.namespace, wanted, info.name);
   return { target, path, prefix };
 }
 
-/** Where the target's own path begins. It is told by its place, `parts` counting from the resource on: namespaces and pods may be called `proxy` or `pods`. */
+/**
+ * Where the target's own path begins. It is told by its place, `parts` counting from the resource
+ * on: namespaces and pods may be called `proxy` or `pods`.
+ */
 export function splitProxyPath(url: string, parts: number): { prefix: string; path: string } {
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
@@ -57,20 +75,34 @@ export function splitProxyPath(url: string, parts: number): { prefix: string; pa
   return { prefix, path: rest.startsWith('/') ? rest : `/${rest}` };
 }
 
-const tlsFor = (scheme: string): DialTarget['tls'] | undefined => (scheme === 'https' ? { insecure: true } : undefined);
+const tlsFor = (scheme: string): DialTarget['tls'] | undefined =>
+  scheme === 'https' ? { insecure: true } : undefined;
 
 async function nodeTarget(server: Server, wanted: ProxyName): Promise<DialTarget> {
   const kubelet = await kubeletTarget(server, wanted.name);
   if (!wanted.port || wanted.port === String(kubelet.port)) return kubelet;
-  return { host: kubelet.host, port: portOf(wanted.port), tls: tlsFor(wanted.scheme), mayReach: isProxyable };
+  return {
+    host: kubelet.host,
+    port: portOf(wanted.port),
+    tls: tlsFor(wanted.scheme),
+    mayReach: isProxyable,
+  };
 }
 
-async function podTarget(server: Server, namespace: string, wanted: ProxyName): Promise<DialTarget> {
+async function podTarget(
+  server: Server,
+  namespace: string,
+  wanted: ProxyName,
+): Promise<DialTarget> {
   const pod = await lookup<Pod>(server.core, `/registry/pods/${namespace}/${wanted.name}`);
   if (!pod) throw notFound({ group: '', resource: 'pods' }, wanted.name);
   const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
-  const named = wanted.port ? ports.find((port) => port.name === wanted.port)?.containerPort : undefined;
-  const port = wanted.port ? (named ?? portOf(wanted.port)) : (ports[0]?.containerPort ?? (wanted.scheme === 'https' ? 443 : 80));
+  const named = wanted.port
+    ? ports.find((port) => port.name === wanted.port)?.containerPort
+    : undefined;
+  const port = wanted.port
+    ? (named ?? portOf(wanted.port))
+    : (ports[0]?.containerPort ?? (wanted.scheme === 'https' ? 443 : 80));
   const [host = ''] = podAddresses(pod);
   // Who may write a pod's status does not thereby reach the server's own loopback.
   if (!isProxyable(host)) throw badRequest('address not allowed');
@@ -83,25 +115,47 @@ function portOf(text: string): number {
   return port;
 }
 
-/** A ready pod of the namespace that stands behind the service's port. An externalName and addresses that belong to no pod are not gone to. */
-async function serviceTarget(server: Server, namespace: string, wanted: ProxyName, asked: string): Promise<DialTarget> {
-  const service = await lookup<Service>(server.core, `/registry/services/specs/${namespace}/${wanted.name}`);
+/**
+ * A ready pod of the namespace that stands behind the service's port. An externalName and addresses
+ * that belong to no pod are not gone to.
+ */
+async function serviceTarget(
+  server: Server,
+  namespace: string,
+  wanted: ProxyName,
+  asked: string,
+): Promise<DialTarget> {
+  const service = await lookup<Service>(
+    server.core,
+    `/registry/services/specs/${namespace}/${wanted.name}`,
+  );
   if (!service) throw notFound({ group: '', resource: 'services' }, wanted.name);
   const ports = service.spec?.ports ?? [];
   let portName = wanted.port;
   if (/^[+-]?\d+$/.test(wanted.port)) {
     const numbered = ports.find((port) => port.port === Number(wanted.port));
-    if (!numbered) throw new ApiError('ServiceUnavailable', `no service port ${Number(wanted.port)} found for service ${JSON.stringify(wanted.name)}`);
+    if (!numbered)
+      throw new ApiError(
+        'ServiceUnavailable',
+        `no service port ${Number(wanted.port)} found for service ${JSON.stringify(wanted.name)}`,
+      );
     portName = numbered.name ?? '';
   } else if (!wanted.port && ports.length === 1) portName = ports[0]?.name ?? '';
   const spots: Spot[] = [];
-  for (const spot of await endpointsOf(server, namespace, wanted.name, portName)) if (await standsFor(server, namespace, spot)) spots.push(spot);
+  for (const spot of await endpointsOf(server, namespace, wanted.name, portName))
+    if (await standsFor(server, namespace, spot)) spots.push(spot);
   const spot = spots[server.core.random.int(spots.length)];
-  if (!spot) throw new ApiError('ServiceUnavailable', `no endpoints available for service ${JSON.stringify(asked)}`);
+  if (!spot)
+    throw new ApiError(
+      'ServiceUnavailable',
+      `no endpoints available for service ${JSON.stringify(asked)}`,
+    );
   return { host: spot.host, port: spot.port, tls: tlsFor(wanted.scheme), mayReach: isProxyable };
 }
 
-/** Whether an endpoint is the address of a pod of this namespace (kube-apiserver's isValidAddress). */
+/**
+ * Whether an endpoint is the address of a pod of this namespace (kube-apiserver's isValidAddress).
+ */
 async function standsFor(server: Server, namespace: string, spot: Spot): Promise<boolean> {
   const { pod: ref, host } = spot;
   if (!ref || ref.namespace !== namespace || !ref.name || !isProxyable(host)) return false;

@@ -16,10 +16,24 @@ export async function readAnswer(message: IncomingMessage, maxBytes: number): Pr
 
 /** kube-apiserver's GenericHttpResponseChecker reads no more of what went wrong. */
 const maxErrorBytes = 10_000;
-const reasons: Partial<Record<number, StatusReason>> = { 401: 'Unauthorized', 403: 'Forbidden', 405: 'MethodNotAllowed', 429: 'TooManyRequests', 503: 'ServiceUnavailable', 504: 'Timeout' };
+const reasons: Partial<Record<number, StatusReason>> = {
+  401: 'Unauthorized',
+  403: 'Forbidden',
+  405: 'MethodNotAllowed',
+  429: 'TooManyRequests',
+  503: 'ServiceUnavailable',
+  504: 'Timeout',
+};
 
-/** What a kubelet said instead of what was asked for, in plain text, as the Status that clients read. */
-export async function kubeletError(message: IncomingMessage, subresource: string, name: string): Promise<ApiError> {
+/**
+ * What a kubelet said instead of what was asked for, in plain text, as the Status that clients
+ * read.
+ */
+export async function kubeletError(
+  message: IncomingMessage,
+  subresource: string,
+  name: string,
+): Promise<ApiError> {
   const parts: Buffer[] = [];
   let size = 0;
   try {
@@ -35,8 +49,15 @@ export async function kubeletError(message: IncomingMessage, subresource: string
   const text = Buffer.concat(parts).subarray(0, maxErrorBytes).toString();
   const { statusCode = 0 } = message;
   if (statusCode === 400) return badRequest(text);
-  if (statusCode === 404) return new ApiError('NotFound', `the server could not find the requested resource ( pods/${subresource} ${name})`, { details: { name, kind: `pods/${subresource}` } });
+  if (statusCode === 404)
+    return new ApiError(
+      'NotFound',
+      `the server could not find the requested resource ( pods/${subresource} ${name})`,
+      { details: { name, kind: `pods/${subresource}` } },
+    );
   const reason = reasons[statusCode];
   if (reason) return new ApiError(reason, text.trim() || `the node answered ${statusCode}`);
-  return new ApiError('InternalError', `Internal error occurred: ${text}`, { details: { causes: [{ message: text } as never] } });
+  return new ApiError('InternalError', `Internal error occurred: ${text}`, {
+    details: { causes: [{ message: text } as never] },
+  });
 }

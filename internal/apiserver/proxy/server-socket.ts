@@ -6,7 +6,10 @@ import { badRequest } from '../../api/status.ts';
 
 const magic = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 
-/** The sending half of a WebSocket (RFC 6455): enough to stream logs and events to a client that only listens. */
+/**
+ * The sending half of a WebSocket (RFC 6455): enough to stream logs and events to a client that
+ * only listens.
+ */
 export class ServerSocket {
   readonly #socket: Duplex;
   readonly protocol: string;
@@ -17,8 +20,15 @@ export class ServerSocket {
     if (!key) throw badRequest('the request is no WebSocket handshake');
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/).filter(Boolean);
     this.protocol = offered.find((one) => protocols.includes(one)) ?? '';
-    const accept = createHash('sha1').update(key + magic).digest('base64');
-    const lines = ['HTTP/1.1 101 Switching Protocols', 'Upgrade: websocket', 'Connection: Upgrade', `Sec-WebSocket-Accept: ${accept}`];
+    const accept = createHash('sha1')
+      .update(key + magic)
+      .digest('base64');
+    const lines = [
+      'HTTP/1.1 101 Switching Protocols',
+      'Upgrade: websocket',
+      'Connection: Upgrade',
+      `Sec-WebSocket-Accept: ${accept}`,
+    ];
     if (this.protocol) lines.push(`Sec-WebSocket-Protocol: ${this.protocol}`);
     socket.write(`${lines.join('\r\n')}\r\n\r\n`);
     this.#socket = socket;

@@ -12,28 +12,46 @@ export interface Spot {
   pod?: { namespace: string; name: string };
 }
 
-/** The ready endpoints of a service's port, from its slices or else its Endpoints. Somebody may have written them by hand. */
-export async function endpointsOf(server: Server, namespace: string, name: string, port: string): Promise<Spot[]> {
-  const slices = (await lookupAll<EndpointSlice>(server.core, `/registry/endpointslices/${namespace}/`)).filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === name);
+/**
+ * The ready endpoints of a service's port, from its slices or else its Endpoints. Somebody may have
+ * written them by hand.
+ */
+export async function endpointsOf(
+  server: Server,
+  namespace: string,
+  name: string,
+  port: string,
+): Promise<Spot[]> {
+  const slices = (
+    await lookupAll<EndpointSlice>(server.core, `/registry/endpointslices/${namespace}/`)
+  ).filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === name);
   const out: Spot[] = [];
   for (const slice of slices) {
     for (const one of slice.ports ?? []) {
       if ((one.name ?? '') !== port || !one.port) continue;
       for (const endpoint of slice.endpoints ?? []) {
         if (endpoint.conditions?.ready === false) continue;
-        for (const host of endpoint.addresses) out.push({ host, port: one.port, ...podOf(endpoint.targetRef) });
+        for (const host of endpoint.addresses)
+          out.push({ host, port: one.port, ...podOf(endpoint.targetRef) });
       }
     }
   }
   if (out.length) return out;
-  const endpoints = await lookup<Endpoints>(server.core, `/registry/services/endpoints/${namespace}/${name}`);
+  const endpoints = await lookup<Endpoints>(
+    server.core,
+    `/registry/services/endpoints/${namespace}/${name}`,
+  );
   for (const subset of endpoints?.subsets ?? []) {
-    for (const one of subset.ports ?? []) if ((one.name ?? '') === port) for (const address of subset.addresses ?? []) out.push({ host: address.ip, port: one.port, ...podOf(address.targetRef) });
+    for (const one of subset.ports ?? [])
+      if ((one.name ?? '') === port)
+        for (const address of subset.addresses ?? [])
+          out.push({ host: address.ip, port: one.port, ...podOf(address.targetRef) });
   }
   return out;
 }
 
-const podOf = (ref: ObjectReference | undefined): Pick<Spot, 'pod'> => (ref?.kind === 'Pod' ? { pod: { namespace: ref.namespace ?? '', name: ref.name ?? '' } } : {});
+const podOf = (ref: ObjectReference | undefined): Pick<Spot, 'pod'> =>
+  ref?.kind === 'Pod' ? { pod: { namespace: ref.namespace ?? '', name: ref.name ?? '' } } : {};
 
 /** Why a service that an administrator named cannot be called now. */
 export class NoEndpoint extends Error {
@@ -45,17 +63,31 @@ export class NoEndpoint extends Error {
 }
 
 /**
- * Where webhooks, conversions and aggregated APIs are called: any endpoint of a service, or its externalName, as an administrator named the service.
- * But whoever owns the service's namespace writes the endpoints, so the server's own loopback and the like are not among them.
+ * Where webhooks, conversions and aggregated APIs are called: any endpoint of a service, or its
+ * externalName, as an administrator named the service. But whoever owns the service's namespace
+ * writes the endpoints, so the server's own loopback and the like are not among them.
  */
-export async function calledService(server: Server, namespace: string, name: string, port: number): Promise<DialTarget> {
-  const service = await lookup<Service>(server.core, `/registry/services/specs/${namespace}/${name}`);
+export async function calledService(
+  server: Server,
+  namespace: string,
+  name: string,
+  port: number,
+): Promise<DialTarget> {
+  const service = await lookup<Service>(
+    server.core,
+    `/registry/services/specs/${namespace}/${name}`,
+  );
   if (!service) throw new NoEndpoint('ServiceNotFound', `service "${name}" not found`);
-  if (service.spec?.type === 'ExternalName') return { host: service.spec.externalName ?? '', port, mayReach: isProxyable };
+  if (service.spec?.type === 'ExternalName')
+    return { host: service.spec.externalName ?? '', port, mayReach: isProxyable };
   const served = (service.spec?.ports ?? []).find((one) => one.port === port);
-  if (!served) throw new NoEndpoint('ServicePortError', `no service port ${port} found for service "${name}"`);
-  const spots = (await endpointsOf(server, namespace, name, served.name ?? '')).filter((spot) => isProxyable(spot.host));
+  if (!served)
+    throw new NoEndpoint('ServicePortError', `no service port ${port} found for service "${name}"`);
+  const spots = (await endpointsOf(server, namespace, name, served.name ?? '')).filter((spot) =>
+    isProxyable(spot.host),
+  );
   const spot = spots[server.core.random.int(spots.length)];
-  if (!spot) throw new NoEndpoint('MissingEndpoints', `no endpoints available for service "${name}"`);
+  if (!spot)
+    throw new NoEndpoint('MissingEndpoints', `no endpoints available for service "${name}"`);
   return { host: spot.host, port: spot.port, mayReach: isProxyable };
 }

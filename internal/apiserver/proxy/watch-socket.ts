@@ -11,7 +11,12 @@ import { Watcher } from '../watch/watcher.ts';
 import { ServerSocket } from './server-socket.ts';
 
 /** A watch over WebSocket: one text message for each event. */
-export async function serveWatchSocket(server: Server, exchange: Exchange, resource: ServedResource, socket: Duplex): Promise<void> {
+export async function serveWatchSocket(
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+  socket: Duplex,
+): Promise<void> {
   const call = callFor(server, exchange, resource);
   const query = watchQuery(exchange.info);
   let ws: ServerSocket | undefined;
@@ -33,7 +38,11 @@ export async function serveWatchSocket(server: Server, exchange: Exchange, resou
     },
   });
   ws = new ServerSocket(exchange.request as IncomingMessage, socket, ['']);
-  const timer = server.core.clock.after('watch.socket', (query.timeoutSeconds ?? limits.minWatchMs / 1000) * 1000, () => ws?.close());
+  const timer = server.core.clock.after(
+    'watch.socket',
+    (query.timeoutSeconds ?? limits.minWatchMs / 1000) * 1000,
+    () => ws?.close(),
+  );
   ws.onClose = () => {
     timer.cancel();
     watcher.stop();

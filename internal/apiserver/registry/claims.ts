@@ -2,8 +2,9 @@ import { Buffer } from 'node:buffer';
 import { keyOf as storeKey, type Compare, type Op, type OpResponse } from '../../store/store.ts';
 
 /**
- * Things of which a cluster has one each (an address, a port), as keys that a write takes and gives back in its own
- * transaction: a claim is there exactly as long as the object that holds the thing, whichever server wrote it.
+ * Things of which a cluster has one each (an address, a port), as keys that a write takes and gives
+ * back in its own transaction: a claim is there exactly as long as the object that holds the thing,
+ * whichever server wrote it.
  */
 export interface Claims {
   take: string[];
@@ -15,7 +16,10 @@ export interface Claims {
 /** Outside /registry: no API object. */
 export const claimPrefix = storeKey('/skiff/claims/');
 
-/** Another object holds what a write wants to take. The writer marks it as taken and tries again with something else. */
+/**
+ * Another object holds what a write wants to take. The writer marks it as taken and tries again
+ * with something else.
+ */
 export class ClaimTaken extends Error {
   readonly keys: string[];
 
@@ -25,15 +29,21 @@ export class ClaimTaken extends Error {
   }
 }
 
-export const claimCompares = (claims: Claims | undefined): Compare[] => (claims?.take ?? []).map((key) => ({ key, target: 'MOD', result: 'EQUAL', operand: 0 }));
+export const claimCompares = (claims: Claims | undefined): Compare[] =>
+  (claims?.take ?? []).map((key) => ({ key, target: 'MOD', result: 'EQUAL', operand: 0 }));
 
 export const claimOps = (claims: Claims | undefined): Op[] => [
-  ...(claims?.take ?? []).map((key): Op => ({ op: 'put', key, value: Buffer.from(claims?.owner ?? '') })),
+  ...(claims?.take ?? []).map((key): Op => ({
+    op: 'put',
+    key,
+    value: Buffer.from(claims?.owner ?? ''),
+  })),
   ...(claims?.free ?? []).map((key): Op => ({ op: 'delete', key })),
 ];
 
 /** What a failed transaction looks at, in the place of its writes. */
-export const claimReads = (claims: Claims | undefined): Op[] => (claims?.take ?? []).map((key) => ({ op: 'range', key, keysOnly: true }));
+export const claimReads = (claims: Claims | undefined): Op[] =>
+  (claims?.take ?? []).map((key) => ({ op: 'range', key, keysOnly: true }));
 
 export function checkClaims(responses: readonly OpResponse[]): void {
   const taken = responses.flatMap((one) => (one.op === 'range' ? one.kvs.map((kv) => kv.key) : []));

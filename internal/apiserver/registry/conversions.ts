@@ -3,7 +3,9 @@ import type { KubeObject } from '../../api/object.ts';
 
 type Values = Record<string, unknown>;
 
-/** How one served version becomes the stored one and back. Only two built-in kinds have two shapes. */
+/**
+ * How one served version becomes the stored one and back. Only two built-in kinds have two shapes.
+ */
 export interface Conversion {
   toStorage(object: KubeObject): KubeObject;
   fromStorage(object: KubeObject): KubeObject;
@@ -23,7 +25,15 @@ const eventNames: [core: string, events: string][] = [
   ['count', 'deprecatedCount'],
   ['reportingComponent', 'reportingController'],
 ];
-const sameNames = ['reason', 'type', 'eventTime', 'series', 'action', 'related', 'reportingInstance'];
+const sameNames = [
+  'reason',
+  'type',
+  'eventTime',
+  'series',
+  'action',
+  'related',
+  'reportingInstance',
+];
 
 function renamed(object: KubeObject, from: 0 | 1, apiVersion: string): KubeObject {
   const to = from === 0 ? 1 : 0;
@@ -54,24 +64,51 @@ const events: Conversion = {
 
 interface Metric {
   type: string;
-  resource?: { name: string; target?: { type: string; averageUtilization?: number }; current?: { averageUtilization?: number } };
+  resource?: {
+    name: string;
+    target?: { type: string; averageUtilization?: number };
+    current?: { averageUtilization?: number };
+  };
 }
 
-const isCpu = (metric: Metric): boolean => metric.type === 'Resource' && metric.resource?.name === 'cpu';
+const isCpu = (metric: Metric): boolean =>
+  metric.type === 'Resource' && metric.resource?.name === 'cpu';
 
 /** autoscaling/v1 knows the cpu target alone; the rest travels in annotations. */
 const autoscalers: Conversion = {
   toStorage: (object) => {
     const { targetCPUUtilizationPercentage: target, ...spec } = (object['spec'] ?? {}) as Values;
-    const { currentCPUUtilizationPercentage: current, ...status } = (object['status'] ?? {}) as Values;
+    const { currentCPUUtilizationPercentage: current, ...status } = (object['status'] ??
+      {}) as Values;
     const annotations = { ...object.metadata.annotations };
     const kept = parseList(annotations['autoscaling.alpha.kubernetes.io/metrics']);
     delete annotations['autoscaling.alpha.kubernetes.io/metrics'];
-    const cpu = target === undefined ? [] : [{ type: 'Resource', resource: { name: 'cpu', target: { type: 'Utilization', averageUtilization: target } } }];
+    const cpu =
+      target === undefined
+        ? []
+        : [
+            {
+              type: 'Resource',
+              resource: {
+                name: 'cpu',
+                target: { type: 'Utilization', averageUtilization: target },
+              },
+            },
+          ];
     const metrics = [...kept, ...cpu];
-    const currentMetrics = current === undefined ? undefined : [{ type: 'Resource', resource: { name: 'cpu', current: { averageUtilization: current } } }];
+    const currentMetrics =
+      current === undefined
+        ? undefined
+        : [
+            {
+              type: 'Resource',
+              resource: { name: 'cpu', current: { averageUtilization: current } },
+            },
+          ];
     return {
-      ...object, apiVersion: 'autoscaling/v2', metadata: { ...object.metadata, ...(Object.keys(annotations).length ? { annotations } : {}) },
+      ...object,
+      apiVersion: 'autoscaling/v2',
+      metadata: { ...object.metadata, ...(Object.keys(annotations).length ? { annotations } : {}) },
       spec: compact({ ...spec, metrics: metrics.length ? metrics : undefined }),
       status: compact({ ...status, currentMetrics, conditions: status['conditions'] }),
     } as KubeObject;
@@ -80,17 +117,26 @@ const autoscalers: Conversion = {
     const { metrics, behavior: _behavior, ...spec } = (object['spec'] ?? {}) as Values;
     const { currentMetrics, conditions, ...status } = (object['status'] ?? {}) as Values;
     const list = (metrics ?? []) as Metric[];
-    const cpu = list.find((metric) => isCpu(metric) && metric.resource?.target?.averageUtilization !== undefined);
+    const cpu = list.find(
+      (metric) => isCpu(metric) && metric.resource?.target?.averageUtilization !== undefined,
+    );
     const others = list.filter((metric) => metric !== cpu);
-    const current = ((currentMetrics ?? []) as Metric[]).find(isCpu)?.resource?.current?.averageUtilization;
+    const current = ((currentMetrics ?? []) as Metric[]).find(isCpu)?.resource?.current
+      ?.averageUtilization;
     const annotations = compact({
       ...object.metadata.annotations,
       'autoscaling.alpha.kubernetes.io/metrics': others.length ? JSON.stringify(others) : undefined,
-      'autoscaling.alpha.kubernetes.io/conditions': Array.isArray(conditions) && conditions.length ? JSON.stringify(conditions) : undefined,
+      'autoscaling.alpha.kubernetes.io/conditions':
+        Array.isArray(conditions) && conditions.length ? JSON.stringify(conditions) : undefined,
     });
     return {
-      ...object, apiVersion: 'autoscaling/v1', metadata: { ...object.metadata, ...(Object.keys(annotations).length ? { annotations } : {}) },
-      spec: compact({ ...spec, targetCPUUtilizationPercentage: cpu?.resource?.target?.averageUtilization }),
+      ...object,
+      apiVersion: 'autoscaling/v1',
+      metadata: { ...object.metadata, ...(Object.keys(annotations).length ? { annotations } : {}) },
+      spec: compact({
+        ...spec,
+        targetCPUUtilizationPercentage: cpu?.resource?.target?.averageUtilization,
+      }),
       status: compact({ ...status, currentCPUUtilizationPercentage: current }),
     } as KubeObject;
   },

@@ -24,7 +24,8 @@ const longestGeneratedName = 63;
 
 export function generatedName(base: string, random: Random): string {
   let name = base.slice(0, longestGeneratedName - generatedSuffix);
-  for (let i = 0; i < generatedSuffix; i++) name += nameAlphabet[random.int(nameAlphabet.length)] ?? 'b';
+  for (let i = 0; i < generatedSuffix; i++)
+    name += nameAlphabet[random.int(nameAlphabet.length)] ?? 'b';
   return name;
 }
 
@@ -35,13 +36,26 @@ interface CreateOptions {
   byUpdate?: boolean;
 }
 
-/** POST (registry/generic Store.Create with the handler around it). The object is the caller's to give away. */
-export async function createObject(core: Core, call: Call, object: KubeObject, options: CreateOptions = {}): Promise<Written> {
+/**
+ * POST (registry/generic Store.Create with the handler around it). The object is the caller's to
+ * give away.
+ */
+export async function createObject(
+  core: Core,
+  call: Call,
+  object: KubeObject,
+  options: CreateOptions = {},
+): Promise<Written> {
   const generate = !object.metadata.name && Boolean(object.metadata.generateName);
   const hook = hookOf(core, call);
   for (let tries = 1; ; tries++) {
     try {
-      return await createOnce(core, call, tries === 1 && !generate && !hook?.claims ? object : structuredClone(object), options);
+      return await createOnce(
+        core,
+        call,
+        tries === 1 && !generate && !hook?.claims ? object : structuredClone(object),
+        options,
+      );
     } catch (error) {
       if (error instanceof ClaimTaken && tries < limits.updateTries) {
         hook?.taken?.(error.keys);
@@ -53,12 +67,22 @@ export async function createObject(core: Core, call: Call, object: KubeObject, o
   }
 }
 
-async function createOnce(core: Core, call: Call, input: KubeObject, options: CreateOptions): Promise<Written> {
+async function createOnce(
+  core: Core,
+  call: Call,
+  input: KubeObject,
+  options: CreateOptions,
+): Promise<Written> {
   const { resource } = call;
   fixNamespace(call, input);
   let object = input;
   const now = timestamp(core.clock);
-  if (!options.tracked && resource.engine.track) object = resource.engine.track(undefined, object, { manager: call.fieldManager, subresource: call.subresource, now });
+  if (!options.tracked && resource.engine.track)
+    object = resource.engine.track(undefined, object, {
+      manager: call.fieldManager,
+      subresource: call.subresource,
+      now,
+    });
   const attributes: Attributes = { call, operation: 'CREATE', object, old: undefined };
   await core.admission.admit(attributes);
   const stored = object.metadata.resourceVersion;
@@ -73,19 +97,31 @@ async function createOnce(core: Core, call: Call, input: KubeObject, options: Cr
   const undo = await hook?.beginCreate?.(call, object);
   try {
     const errors = resource.engine.validateCreate(object);
-    if (!errors.length && !object.metadata.name) errors.push({ type: 'FieldValueRequired', field: 'metadata.name', detail: 'name or generateName is required' });
+    if (!errors.length && !object.metadata.name)
+      errors.push({
+        type: 'FieldValueRequired',
+        field: 'metadata.name',
+        detail: 'name or generateName is required',
+      });
     if (errors.length) throw invalid(resource, object.metadata.name ?? '', errors);
     call.warnings.push(...resource.engine.warnings(object, undefined, call.subresource));
     if (options.byUpdate) await mayCreate(core, call);
     await core.admission.validate(attributes);
     if (call.dryRun) {
-      if (await read(core, resource, object.metadata.namespace ?? '', call.name)) throw alreadyExists(whatOf(resource), call.name);
+      if (await read(core, resource, object.metadata.namespace ?? '', call.name))
+        throw alreadyExists(whatOf(resource), call.name);
       undo?.();
       return { object };
     }
     // Said by the storage: whoever may not create at all has been told so before.
-    if (stored && stored !== '0') throw new ApiError('', 'resourceVersion should not be set on objects to be created');
-    const kv = await writeNew(core, resource, (await resource.engine.beforeStore?.(object)) ?? object, hook?.claims?.(object, undefined));
+    if (stored && stored !== '0')
+      throw new ApiError('', 'resourceVersion should not be set on objects to be created');
+    const kv = await writeNew(
+      core,
+      resource,
+      (await resource.engine.beforeStore?.(object)) ?? object,
+      hook?.claims?.(object, undefined),
+    );
     await resource.engine.prepare?.([kv]);
     await hook?.afterCreate?.(call, object);
     return { kv, object: viewOf(resource, kv) };
@@ -103,21 +139,37 @@ function hookOf(core: Core, call: Call): WriteHook | undefined {
 /** Who may update or patch may not create for that (handlers/create.go withAuthorization). */
 async function mayCreate(core: Core, call: Call): Promise<void> {
   const { group, version, resource } = call.resource;
-  const asked = { user: call.user, verb: 'create', group, version, resource, subresource: call.subresource, namespace: call.namespace, name: call.name };
+  const asked = {
+    user: call.user,
+    verb: 'create',
+    group,
+    version,
+    resource,
+    subresource: call.subresource,
+    namespace: call.namespace,
+    name: call.name,
+  };
   const decision = await core.authorize(asked);
-  if (!decision.allowed) throw forbidden({ group, resource }, call.name, denialText(asked, decision.reason));
+  if (!decision.allowed)
+    throw forbidden({ group, resource }, call.name, denialText(asked, decision.reason));
 }
 
 /** The namespace of the object is that of the request. */
 export function fixNamespace(call: Call, object: KubeObject): void {
   const meta = object.metadata;
   if (!call.resource.namespaced) {
-    if (meta.namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+    if (meta.namespace)
+      throw badRequest(
+        'the namespace of the provided object does not match the namespace sent on the request',
+      );
     delete meta.namespace;
     return;
   }
   if (!call.namespace) throw badRequest('an empty namespace may not be set during creation');
-  if (meta.namespace && meta.namespace !== call.namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (meta.namespace && meta.namespace !== call.namespace)
+    throw badRequest(
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
   meta.namespace = call.namespace;
 }
 

@@ -9,13 +9,29 @@ interface OldSpec extends Fields {
   validation?: unknown;
   subresources?: unknown;
   additionalPrinterColumns?: Column[];
-  conversion?: { strategy?: string; webhookClientConfig?: unknown; conversionReviewVersions?: unknown };
+  conversion?: {
+    strategy?: string;
+    webhookClientConfig?: unknown;
+    conversionReviewVersions?: unknown;
+  };
   preserveUnknownFields?: boolean;
 }
 
-/** A CustomResourceDefinition as kube-apiserver stores it, in v1beta1 to this day, as one of v1: what stood beside the versions goes into each. */
+/**
+ * A CustomResourceDefinition as kube-apiserver stores it, in v1beta1 to this day, as one of v1:
+ * what stood beside the versions goes into each.
+ */
 export function definitionFromV1beta1(object: KubeObject): KubeObject {
-  const { version, versions = [{ name: version, served: true, storage: true }], validation, subresources, additionalPrinterColumns, conversion, preserveUnknownFields, ...spec } = (object as KubeObject & { spec: OldSpec }).spec;
+  const {
+    version,
+    versions = [{ name: version, served: true, storage: true }],
+    validation,
+    subresources,
+    additionalPrinterColumns,
+    conversion,
+    preserveUnknownFields,
+    ...spec
+  } = (object as KubeObject & { spec: OldSpec }).spec;
   const common = {
     ...(validation !== undefined && { schema: validation }),
     ...(subresources !== undefined && { subresources }),
@@ -36,9 +52,23 @@ export function definitionFromV1beta1(object: KubeObject): KubeObject {
 
 function withColumns(version: Fields): Fields {
   const columns = version['additionalPrinterColumns'] as Column[] | undefined;
-  return columns ? { ...version, additionalPrinterColumns: columns.map(({ JSONPath, ...column }) => ({ ...column, jsonPath: column['jsonPath'] ?? JSONPath })) } : version;
+  return columns
+    ? {
+        ...version,
+        additionalPrinterColumns: columns.map(({ JSONPath, ...column }) => ({
+          ...column,
+          jsonPath: column['jsonPath'] ?? JSONPath,
+        })),
+      }
+    : version;
 }
 
-function conversionOf({ strategy, webhookClientConfig, conversionReviewVersions }: NonNullable<OldSpec['conversion']>): Fields {
-  return strategy === 'Webhook' ? { strategy, webhook: { clientConfig: webhookClientConfig, conversionReviewVersions } } : { strategy };
+function conversionOf({
+  strategy,
+  webhookClientConfig,
+  conversionReviewVersions,
+}: NonNullable<OldSpec['conversion']>): Fields {
+  return strategy === 'Webhook'
+    ? { strategy, webhook: { clientConfig: webhookClientConfig, conversionReviewVersions } }
+    : { strategy };
 }

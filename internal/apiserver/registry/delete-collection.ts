@@ -8,7 +8,12 @@ import { viewOf } from './stored.ts';
 const atOnce = 32;
 
 /** DELETE of a collection: what matches now, one by one; answers with what was there. */
-export async function deleteCollection(core: Core, call: Call, query: ListQuery, options: DeleteOptions): Promise<Listed> {
+export async function deleteCollection(
+  core: Core,
+  call: Call,
+  query: ListQuery,
+  options: DeleteOptions,
+): Promise<Listed> {
   const listed = await listRecords(core, call, query);
   for (let i = 0; i < listed.kvs.length; i += atOnce) {
     await Promise.all(

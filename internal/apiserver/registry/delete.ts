@@ -20,18 +20,31 @@ export interface DeleteOptions {
 
 export type Deleted = Written & { gone: boolean };
 
-/** DELETE (registry/generic Store.Delete): at once, or first a mark and then whoever holds a finalizer or a container. */
-export async function deleteObject(core: Core, call: Call, options: DeleteOptions): Promise<Deleted> {
+/**
+ * DELETE (registry/generic Store.Delete): at once, or first a mark and then whoever holds a
+ * finalizer or a container.
+ */
+export async function deleteObject(
+  core: Core,
+  call: Call,
+  options: DeleteOptions,
+): Promise<Deleted> {
   for (let tries = 1; ; tries++) {
     const kv = await read(core, call.resource, call.namespace, call.name);
     if (!kv) throw notFound(whatOf(call.resource), call.name);
     const done = await deleteOnce(core, call, kv, options);
     if (done) return done;
-    if (tries >= limits.updateTries) throw conflict(whatOf(call.resource), call.name, modifiedConflict);
+    if (tries >= limits.updateTries)
+      throw conflict(whatOf(call.resource), call.name, modifiedConflict);
   }
 }
 
-async function deleteOnce(core: Core, call: Call, kv: KeyValue, options: DeleteOptions): Promise<Deleted | undefined> {
+async function deleteOnce(
+  core: Core,
+  call: Call,
+  kv: KeyValue,
+  options: DeleteOptions,
+): Promise<Deleted | undefined> {
   await call.resource.engine.prepare?.([kv]);
   const old = viewOf(call.resource, kv);
   checkPreconditions(call, old, options.preconditions ?? undefined);
@@ -43,8 +56,16 @@ async function deleteOnce(core: Core, call: Call, kv: KeyValue, options: DeleteO
     const removed = await removeRecord(core, call, kv, old);
     return removed ? { ...removed, gone: true } : undefined;
   }
-  if (plan.kind === 'wait' || call.dryRun) return { kv: plan.kind === 'wait' ? kv : undefined, object: plan.kind === 'wait' ? old : plan.object, gone: false };
-  const value = encode(call.resource, (await call.resource.engine.beforeStore?.(plan.object)) ?? plan.object);
+  if (plan.kind === 'wait' || call.dryRun)
+    return {
+      kv: plan.kind === 'wait' ? kv : undefined,
+      object: plan.kind === 'wait' ? old : plan.object,
+      gone: false,
+    };
+  const value = encode(
+    call.resource,
+    (await call.resource.engine.beforeStore?.(plan.object)) ?? plan.object,
+  );
   if (bufferOf(kv.value).equals(value)) return { kv, object: old, gone: false };
   const next = await replace(core, call.resource, kv, value);
   if (next) await call.resource.engine.prepare?.([next]);
@@ -55,21 +76,35 @@ async function deleteOnce(core: Core, call: Call, kv: KeyValue, options: DeleteO
 export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
 
 const terminating = {
-  type: 'Terminating', status: 'True', reason: 'InstanceDeletionPending',
+  type: 'Terminating',
+  status: 'True',
+  reason: 'InstanceDeletionPending',
   message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
 };
 
 type Plan = { kind: 'remove' } | { kind: 'wait' } | { kind: 'mark'; object: KubeObject };
 
-/** What a deletion does to an object that is there (rest.BeforeDelete and deletionFinalizersForGarbageCollection). */
-export function planDeletion(call: Call, old: KubeObject, options: DeleteOptions, nowMs: number): Plan {
+/**
+ * What a deletion does to an object that is there (rest.BeforeDelete and
+ * deletionFinalizersForGarbageCollection).
+ */
+export function planDeletion(
+  call: Call,
+  old: KubeObject,
+  options: DeleteOptions,
+  nowMs: number,
+): Plan {
   const grace = graceFor(call, old, options);
   const finalizers = finalizersAfter(call, old, options);
-  const definition = call.resource.group === 'apiextensions.k8s.io' && old.kind === 'CustomResourceDefinition';
-  if (definition && !old.metadata.deletionTimestamp && !finalizers.includes(cleanupFinalizer)) finalizers.push(cleanupFinalizer);
+  const definition =
+    call.resource.group === 'apiextensions.k8s.io' && old.kind === 'CustomResourceDefinition';
+  if (definition && !old.metadata.deletionTimestamp && !finalizers.includes(cleanupFinalizer))
+    finalizers.push(cleanupFinalizer);
   const marked = Boolean(old.metadata.deletionTimestamp);
   const changed = !same(finalizers, old.metadata.finalizers ?? []);
-  const namespaceHeld = old.kind === 'Namespace' && ((old['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length ?? 0) > 0;
+  const namespaceHeld =
+    old.kind === 'Namespace' &&
+    ((old['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length ?? 0) > 0;
   if (finalizers.length === 0 && grace === 0 && !namespaceHeld) return { kind: 'remove' };
   const oldGrace = old.metadata.deletionGracePeriodSeconds ?? 0;
   const shorter = marked && grace < oldGrace;
@@ -91,7 +126,10 @@ export function planDeletion(call: Call, old: KubeObject, options: DeleteOptions
   return { kind: 'mark', object };
 }
 
-/** Only pods take their time; a pod that never reached a node, or has ended, goes at once (pod strategy CheckGracefulDelete). */
+/**
+ * Only pods take their time; a pod that never reached a node, or has ended, goes at once (pod
+ * strategy CheckGracefulDelete).
+ */
 function graceFor(call: Call, old: KubeObject, options: DeleteOptions): number {
   if (call.resource.group !== '' || call.resource.resource !== 'pods') return 0;
   const spec = old['spec'] as { nodeName?: string; terminationGracePeriodSeconds?: number };
@@ -101,7 +139,13 @@ function graceFor(call: Call, old: KubeObject, options: DeleteOptions): number {
   if (!spec.nodeName || phase === 'Failed' || phase === 'Succeeded') grace = 0;
   if (old.metadata.deletionTimestamp) {
     const had = old.metadata.deletionGracePeriodSeconds ?? 0;
-    if (had === 0 || options.gracePeriodSeconds === undefined || options.gracePeriodSeconds === null || grace >= had) return had;
+    if (
+      had === 0 ||
+      options.gracePeriodSeconds === undefined ||
+      options.gracePeriodSeconds === null ||
+      grace >= had
+    )
+      return had;
   }
   return grace;
 }
@@ -116,8 +160,13 @@ function finalizersAfter(call: Call, old: KubeObject, options: DeleteOptions): s
   return [...kept, ...(orphan ? ['orphan'] : []), ...(foreground ? ['foregroundDeletion'] : [])];
 }
 
-function shouldOrphan(have: readonly string[], options: DeleteOptions, byDefault: boolean): boolean {
-  if (options.orphanDependents !== undefined && options.orphanDependents !== null) return options.orphanDependents;
+function shouldOrphan(
+  have: readonly string[],
+  options: DeleteOptions,
+  byDefault: boolean,
+): boolean {
+  if (options.orphanDependents !== undefined && options.orphanDependents !== null)
+    return options.orphanDependents;
   if (options.propagationPolicy) return options.propagationPolicy === 'Orphan';
   return have.includes('orphan') || (byDefault && !have.includes('foregroundDeletion'));
 }
@@ -134,10 +183,22 @@ function same(a: readonly string[], b: readonly string[]): boolean {
 
 const seconds = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
 
-/** Takes the record out of the store and tells who must know; undefined when it changed meanwhile. */
-export async function removeRecord(core: Core, call: Call, kv: KeyValue, object: KubeObject): Promise<Written | undefined> {
+/**
+ * Takes the record out of the store and tells who must know; undefined when it changed meanwhile.
+ */
+export async function removeRecord(
+  core: Core,
+  call: Call,
+  kv: KeyValue,
+  object: KubeObject,
+): Promise<Written | undefined> {
   const hook = core.hooks.of(call);
-  const revision = await remove(core, call.resource, kv, hook?.claims?.(undefined, viewOf(call.resource, kv)));
+  const revision = await remove(
+    core,
+    call.resource,
+    kv,
+    hook?.claims?.(undefined, viewOf(call.resource, kv)),
+  );
   if (revision === undefined) return undefined;
   await hook?.afterDelete?.(call, object);
   const last = deepCopy(object);

@@ -6,15 +6,25 @@ import { ServiceRanges } from '../services/service-ranges.ts';
 import { firstAddress, formatIp, inRange, parseIp, parseRange } from './ip-range.ts';
 
 describe('addresses', () => {
-  test.each(['10.43.0.1', '255.255.255.255', '0.0.0.0'])('IPv4 %s', (text) => expect(formatIp(parseIp(text) ?? -1n, 4)).toBe(text));
-  test.each(['::', '::1', 'fd00::1', '2001:db8::8:800:200c:417a', 'fd00:1:2:3:4:5:6:7'])('IPv6 %s', (text) => expect(formatIp(parseIp(text) ?? -1n, 6)).toBe(text));
+  test.each(['10.43.0.1', '255.255.255.255', '0.0.0.0'])('IPv4 %s', (text) =>
+    expect(formatIp(parseIp(text) ?? -1n, 4)).toBe(text),
+  );
+  test.each(['::', '::1', 'fd00::1', '2001:db8::8:800:200c:417a', 'fd00:1:2:3:4:5:6:7'])(
+    'IPv6 %s',
+    (text) => expect(formatIp(parseIp(text) ?? -1n, 6)).toBe(text),
+  );
   test('the first address of a range is the server', () => {
     expect(firstAddress('10.43.0.0/16')).toBe('10.43.0.1');
     expect(firstAddress('fd43::/112')).toBe('fd43::1');
   });
   test('a range knows its own', () => {
     const range = parseRange('10.43.0.0/16');
-    expect([inRange(range, '10.43.255.1'), inRange(range, '10.44.0.1'), inRange(range, '::1'), inRange(range, 'x')]).toEqual([true, false, false, false]);
+    expect([
+      inRange(range, '10.43.255.1'),
+      inRange(range, '10.44.0.1'),
+      inRange(range, '::1'),
+      inRange(range, 'x'),
+    ]).toEqual([true, false, false, false]);
   });
 });
 
@@ -24,7 +34,12 @@ describe('allocators', () => {
     const got = new Set<string>();
     for (let ip = ips.next(); ip; ip = ips.next()) got.add(ip);
     expect(got.size).toBe(12);
-    expect([got.has('10.0.0.1'), got.has('10.0.0.10'), got.has('10.0.0.0'), got.has('10.0.0.15')]).toEqual([false, false, false, false]);
+    expect([
+      got.has('10.0.0.1'),
+      got.has('10.0.0.10'),
+      got.has('10.0.0.0'),
+      got.has('10.0.0.15'),
+    ]).toEqual([false, false, false, false]);
     expect(ips.take('10.0.0.1')).toBeUndefined();
     expect(ips.take('10.0.0.1')).toBe('provided IP is already allocated');
     expect(ips.take('10.0.1.1')).toBe('the provided network does not match the current range');
@@ -36,14 +51,22 @@ describe('allocators', () => {
     const ranges = new ServiceRanges('10.0.0.0/30');
     const ips = new IpAllocator(ranges, seededRandom(1));
     const note = (name: string, cidrs: string[], more: object = {}, ready = 'True'): void =>
-      ranges.note(name, { metadata: { name, ...more }, spec: { cidrs }, status: { conditions: [{ type: 'Ready', status: ready }] } } as unknown as ServiceCIDR);
+      ranges.note(name, {
+        metadata: { name, ...more },
+        spec: { cidrs },
+        status: { conditions: [{ type: 'Ready', status: ready }] },
+      } as unknown as ServiceCIDR);
     expect(ips.next()).toBe('10.0.0.2');
     expect(ips.next()).toBeUndefined();
     note('two', ['10.9.0.0/30', 'fd00::/112']);
     note('one', ['10.8.0.4/32']); // no address of its can be a service's
     expect([ips.next(), ips.next()].sort()).toEqual(['10.9.0.1', '10.9.0.2']);
     expect(ips.next()).toBeUndefined();
-    expect([ips.take('10.9.0.0'), ips.take('10.9.0.3'), ips.take('fd00::5'), ips.take('10.9.0.1')].map((why) => why?.slice(-9))).toEqual(['ent range', 'ent range', 'ent range', 'allocated']);
+    expect(
+      [ips.take('10.9.0.0'), ips.take('10.9.0.3'), ips.take('fd00::5'), ips.take('10.9.0.1')].map(
+        (why) => why?.slice(-9),
+      ),
+    ).toEqual(['ent range', 'ent range', 'ent range', 'allocated']);
     // An overlapping range opens the ends of the inner one.
     note('wide', ['10.9.0.0/24']);
     expect(ips.take('10.9.0.3')).toBeUndefined();
@@ -65,7 +88,9 @@ describe('allocators', () => {
   test('ports stay inside their range', () => {
     const ports = new PortAllocator({ from: 30000, to: 30002 }, seededRandom(2));
     expect(ports.take(30001)).toBeUndefined();
-    expect(ports.take(80)).toBe('provided port is not in the valid range. The range of valid ports is 30000-30002');
+    expect(ports.take(80)).toBe(
+      'provided port is not in the valid range. The range of valid ports is 30000-30002',
+    );
     expect(new Set([ports.next(), ports.next()])).toEqual(new Set([30000, 30002]));
     expect(ports.next()).toBeUndefined();
   });

@@ -21,13 +21,19 @@ export function parseIp(text: string): bigint | undefined {
   const [head = '', tail] = plain.split('::');
   const left = head ? head.split(':') : [];
   const right = tail ? tail.split(':') : [];
-  const middle = tail === undefined ? [] : Array.from({ length: 8 - left.length - right.length }, () => '0');
-  return [...left, ...middle, ...right].reduce((sum, part) => (sum << 16n) | BigInt(`0x${part || '0'}`), 0n);
+  const middle =
+    tail === undefined ? [] : Array.from({ length: 8 - left.length - right.length }, () => '0');
+  return [...left, ...middle, ...right].reduce(
+    (sum, part) => (sum << 16n) | BigInt(`0x${part || '0'}`),
+    0n,
+  );
 }
 
 export function formatIp(value: bigint, family: 4 | 6): string {
   if (family === 4) return [24n, 16n, 8n, 0n].map((shift) => (value >> shift) & 255n).join('.');
-  const groups = Array.from({ length: 8 }, (_, i) => ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16));
+  const groups = Array.from({ length: 8 }, (_, i) =>
+    ((value >> BigInt(112 - 16 * i)) & 0xffffn).toString(16),
+  );
   let best = { at: -1, length: 1 };
   for (let i = 0; i < 8; i++) {
     let length = 0;
@@ -49,7 +55,12 @@ export function parseRange(cidr: string): IpRange {
 
 export function inRange(range: IpRange, ip: string): boolean {
   const value = parseIp(ip);
-  return value !== undefined && (isIPv4(ip) ? 4 : 6) === range.family && value >= range.base && value < range.base + range.size;
+  return (
+    value !== undefined &&
+    (isIPv4(ip) ? 4 : 6) === range.family &&
+    value >= range.base &&
+    value < range.base + range.size
+  );
 }
 
 /** The first usable address: that of the `kubernetes` service. */

@@ -10,17 +10,20 @@ import { WrappedStore } from '../../store/wrapped-store.ts';
 import { definitionFromV1beta1 } from './definition-v1beta1.ts';
 import { storedText } from './stored.ts';
 
-/** Definitions are the one kind that is stored as JSON of another version than they are served in. */
+/**
+ * Definitions are the one kind that is stored as JSON of another version than they are served in.
+ */
 const definitions = keyOf('/registry/apiextensions.k8s.io/customresourcedefinitions/');
 const oldVersion = Buffer.from('"apiVersion":"apiextensions.k8s.io/v1beta1"');
 /** kind and apiVersion come first. */
 const headBytes = 120;
 
 /**
- * A kube-apiserver keeps objects of built-in kinds as protobuf, and definitions in a version of old; so does a datastore that was taken
- * over from one, or is restored from its snapshot. This stands in front of such a store: whoever reads sees every object as JSON in a
- * version that is served, made when it is first read. What is written goes through as it is, so that in time all values are our own.
- * Values are compared by no one who reads through this.
+ * A kube-apiserver keeps objects of built-in kinds as protobuf, and definitions in a version of
+ * old; so does a datastore that was taken over from one, or is restored from its snapshot. This
+ * stands in front of such a store: whoever reads sees every object as JSON in a version that is
+ * served, made when it is first read. What is written goes through as it is, so that in time all
+ * values are our own. Values are compared by no one who reads through this.
  */
 export class KubeValuesStore extends WrappedStore {
   readonly #scheme: Scheme;
@@ -50,20 +53,38 @@ export class KubeValuesStore extends WrappedStore {
   }
 
   watch(request: s.WatchRequest): s.Watch {
-    return this.inner.watch({ ...request, onEvents: (events, revision) => request.onEvents(this.#events(events), revision), onEnd: (why) => request.onEnd(why) });
+    return this.inner.watch({
+      ...request,
+      onEvents: (events, revision) => request.onEvents(this.#events(events), revision),
+      onEnd: (why) => request.onEnd(why),
+    });
   }
 
   #kv(kv: s.KeyValue): s.KeyValue {
     const { value } = kv;
     if (!isForeign(kv)) return kv;
     let read = this.#read.get(kv);
-    if (!read) this.#read.set(kv, (read = { key: kv.key, value: this.#json(kv.key, value), createRevision: kv.createRevision, modRevision: kv.modRevision, version: kv.version, lease: kv.lease }));
+    if (!read)
+      this.#read.set(
+        kv,
+        (read = {
+          key: kv.key,
+          value: this.#json(kv.key, value),
+          createRevision: kv.createRevision,
+          modRevision: kv.modRevision,
+          version: kv.version,
+          lease: kv.lease,
+        }),
+      );
     return read;
   }
 
   #json(key: string, value: Uint8Array): Uint8Array {
     try {
-      if (!isProtobuf(value)) return storedText(definitionFromV1beta1(JSON.parse(Buffer.from(value).toString()) as KubeObject));
+      if (!isProtobuf(value))
+        return storedText(
+          definitionFromV1beta1(JSON.parse(Buffer.from(value).toString()) as KubeObject),
+        );
       const object = decodeProtobuf(this.#scheme, value);
       const info = this.#scheme.kindOf(object);
       if (info) applyDefaults(info, object);
@@ -75,7 +96,9 @@ export class KubeValuesStore extends WrappedStore {
   }
 
   #range<T extends s.RangeResponse>(response: T): T {
-    return response.kvs.some(isForeign) ? { ...response, kvs: response.kvs.map((kv) => this.#kv(kv)) } : response;
+    return response.kvs.some(isForeign)
+      ? { ...response, kvs: response.kvs.map((kv) => this.#kv(kv)) }
+      : response;
   }
 
   #previous<T extends s.PutResponse>(response: T): T {
@@ -83,7 +106,9 @@ export class KubeValuesStore extends WrappedStore {
   }
 
   #deleted<T extends s.DeleteRangeResponse>(response: T): T {
-    return response.prevKvs.length > 0 ? { ...response, prevKvs: response.prevKvs.map((kv) => this.#kv(kv)) } : response;
+    return response.prevKvs.length > 0
+      ? { ...response, prevKvs: response.prevKvs.map((kv) => this.#kv(kv)) }
+      : response;
   }
 
   #txn<T extends s.TxnResponse>(response: T): T {
@@ -97,11 +122,22 @@ export class KubeValuesStore extends WrappedStore {
   }
 
   #events(events: s.StoreEvent[]): s.StoreEvent[] {
-    if (!events.some(({ kv, prevKv }) => isForeign(kv) || (prevKv && isForeign(prevKv)))) return events;
-    return events.map((event) => ({ ...event, kv: this.#kv(event.kv), ...(event.prevKv && { prevKv: this.#kv(event.prevKv) }) }));
+    if (!events.some(({ kv, prevKv }) => isForeign(kv) || (prevKv && isForeign(prevKv))))
+      return events;
+    return events.map((event) => ({
+      ...event,
+      kv: this.#kv(event.kv),
+      ...(event.prevKv && { prevKv: this.#kv(event.prevKv) }),
+    }));
   }
 }
 
 function isForeign({ key, value }: s.KeyValue): boolean {
-  return isProtobuf(value) || (key.startsWith(definitions) && Buffer.from(value.buffer, value.byteOffset, Math.min(value.byteLength, headBytes)).includes(oldVersion));
+  return (
+    isProtobuf(value) ||
+    (key.startsWith(definitions) &&
+      Buffer.from(value.buffer, value.byteOffset, Math.min(value.byteLength, headBytes)).includes(
+        oldVersion,
+      ))
+  );
 }

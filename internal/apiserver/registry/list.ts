@@ -32,7 +32,10 @@ export interface Filter {
   empty: boolean;
 }
 
-export function filterFor(resource: ServedResource, query: { labelSelector?: string; fieldSelector?: string }): Filter {
+export function filterFor(
+  resource: ServedResource,
+  query: { labelSelector?: string; fieldSelector?: string },
+): Filter {
   const labels = parseLabelSelector(query.labelSelector ?? '');
   const fields = fieldSelectorFor(resource, query.fieldSelector ?? '');
   return {
@@ -40,13 +43,20 @@ export function filterFor(resource: ServedResource, query: { labelSelector?: str
     fields,
     empty: labels.empty && fields.empty,
     matches: (object) =>
-      (labels.empty || labels.matches(object.metadata.labels)) && (fields.empty || fields.matches((field) => resource.engine.field(object, field))),
+      (labels.empty || labels.matches(object.metadata.labels)) &&
+      (fields.empty || fields.matches((field) => resource.engine.field(object, field))),
   };
 }
 
-export async function getRecord(core: Core, call: Call, resourceVersion?: string): Promise<KeyValue> {
+export async function getRecord(
+  core: Core,
+  call: Call,
+  resourceVersion?: string,
+): Promise<KeyValue> {
   if (resourceVersion) await caughtUp(core, parseRevision(resourceVersion));
-  const found = await core.store.range({ key: storeKey(keyFor(call.resource, call.namespace, call.name)) });
+  const found = await core.store.range({
+    key: storeKey(keyFor(call.resource, call.namespace, call.name)),
+  });
   const kv = found.kvs[0];
   if (!kv) throw notFound(whatOf(call.resource), call.name);
   await call.resource.engine.prepare?.([kv]);
@@ -62,7 +72,10 @@ export async function listRecords(core: Core, call: Call, query: ListQuery): Pro
   const prefix = storeKey(scopePrefix(call.resource, call.namespace));
   const end = prefixEnd(prefix);
   const place = await startPlace(core, prefix, query);
-  const limit = query.limit && query.limit > 0 && !(query.resourceVersion === '0' && !query.continue) ? query.limit : 0;
+  const limit =
+    query.limit && query.limit > 0 && !(query.resourceVersion === '0' && !query.continue)
+      ? query.limit
+      : 0;
   const one = exactKey(call, filter);
   const range = one ? { key: one } : { key: place.key, end };
   const kvs: KeyValue[] = [];
@@ -72,7 +85,9 @@ export async function listRecords(core: Core, call: Call, query: ListQuery): Pro
   let count = 0;
   for (;;) {
     const pageSize = limit === 0 ? 0 : filter.empty ? limit - kvs.length : selectorPage;
-    const page = await core.store.range({ ...range, key: from, limit: pageSize || undefined, revision: revision || undefined }).catch((error: unknown) => rangeFailed(error, query, core));
+    const page = await core.store
+      .range({ ...range, key: from, limit: pageSize || undefined, revision: revision || undefined })
+      .catch((error: unknown) => rangeFailed(error, query, core));
     if (revision === 0) revision = page.revision;
     count = page.count;
     await call.resource.engine.prepare?.(page.kvs);
@@ -92,7 +107,11 @@ export async function listRecords(core: Core, call: Call, query: ListQuery): Pro
     from = `${lastTaken.key}\0`;
   }
   if (!more || !limit) return { kvs, revision, continue: '' };
-  const token = encodeContinue({ v: 'meta.k8s.io/v1', rv: revision, start: textOf(from.slice(prefix.length - 1)).replace(/^\//, '') });
+  const token = encodeContinue({
+    v: 'meta.k8s.io/v1',
+    rv: revision,
+    start: textOf(from.slice(prefix.length - 1)).replace(/^\//, ''),
+  });
   return { kvs, revision, continue: token, remaining: filter.empty ? count : undefined };
 }
 
@@ -117,23 +136,45 @@ function encodeContinue(token: Token): string {
 function decodeContinue(text: string): Token {
   let token: Token;
   const bad = text.search(/[^\w-]/);
-  if (bad >= 0) throw badRequest(`invalid continue token: continue key is not valid: illegal base64 data at input byte ${bad}`);
+  if (bad >= 0)
+    throw badRequest(
+      `invalid continue token: continue key is not valid: illegal base64 data at input byte ${bad}`,
+    );
   const decoded = Buffer.from(text, 'base64url').toString('latin1');
   try {
     token = JSON.parse(Buffer.from(decoded, 'latin1').toString()) as Token;
   } catch {
-    throw badRequest(`invalid continue token: continue key is not valid: invalid character '${decoded[0] ?? ''}' looking for beginning of value`);
+    throw badRequest(
+      'invalid continue token: continue key is not valid: invalid character ' +
+        `'${decoded[0] ?? ''}' looking for beginning of value`,
+    );
   }
-  if (token.v !== 'meta.k8s.io/v1') throw badRequest(`invalid continue token: continue key is not valid: server does not recognize this encoded version ${JSON.stringify(token.v)}`);
-  if (!token.start) throw badRequest('invalid continue token: continue key is not valid: encoded start resourceVersion invalid (missing start)');
-  if (token.start.split('/').some((part) => part === '..')) throw badRequest(`invalid continue token: continue key is not valid: ${JSON.stringify(token.start)}`);
+  if (token.v !== 'meta.k8s.io/v1')
+    throw badRequest(
+      'invalid continue token: continue key is not valid: server does not recognize this ' +
+        `encoded version ${JSON.stringify(token.v)}`,
+    );
+  if (!token.start)
+    throw badRequest(
+      'invalid continue token: continue key is not valid: encoded start resourceVersion ' +
+        'invalid (missing start)',
+    );
+  if (token.start.split('/').some((part) => part === '..'))
+    throw badRequest(
+      `invalid continue token: continue key is not valid: ${JSON.stringify(token.start)}`,
+    );
   return token;
 }
 
-async function startPlace(core: Core, prefix: string, query: ListQuery): Promise<{ key: string; revision: number }> {
+async function startPlace(
+  core: Core,
+  prefix: string,
+  query: ListQuery,
+): Promise<{ key: string; revision: number }> {
   if (query.continue) {
     const token = decodeContinue(query.continue);
-    if (query.resourceVersion && query.resourceVersion !== '0') throw badRequest('specifying resource version is not allowed when using continue');
+    if (query.resourceVersion && query.resourceVersion !== '0')
+      throw badRequest('specifying resource version is not allowed when using continue');
     const key = prefix + storeKey(token.start);
     if (token.rv > 0 && token.rv < core.store.compactRevision) throw expiredContinue(core, token);
     return { key, revision: token.rv > 0 ? token.rv : 0 };
@@ -147,10 +188,17 @@ async function startPlace(core: Core, prefix: string, query: ListQuery): Promise
   return { key: prefix, revision: 0 };
 }
 
-/** The page's revision is gone: the client may go on from here with what there is now (apiserver storage/etcd3/errors.go). */
+/**
+ * The page's revision is gone: the client may go on from here with what there is now (apiserver
+ * storage/etcd3/errors.go).
+ */
 function expiredContinue(core: Core, token: Token): ApiError {
   const message =
-    'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.';
+    'The provided continue parameter is too old to display a consistent list result. You can ' +
+    'start a new list without the continue parameter, or use the continue token in this ' +
+    'response to retrieve the remainder of the results. Continuing with the provided token ' +
+    'results in an inconsistent list - objects that were created, modified, or deleted ' +
+    'between the time the first chunk was returned and now may show up in the list.';
   void core;
   return new ContinueExpired(message, encodeContinue({ ...token, rv: -1 }));
 }
@@ -164,28 +212,38 @@ export class ContinueExpired extends ApiError {
 
   override toStatus(): ReturnType<ApiError['toStatus']> {
     const status = super.toStatus();
-    return { ...status, metadata: { continue: this.continueToken } } as ReturnType<ApiError['toStatus']>;
+    return { ...status, metadata: { continue: this.continueToken } } as ReturnType<
+      ApiError['toStatus']
+    >;
   }
 }
 
-const tooOld = (): ApiError => new ApiError('Expired', 'The resourceVersion for the provided list is too old.');
+const tooOld = (): ApiError =>
+  new ApiError('Expired', 'The resourceVersion for the provided list is too old.');
 
 function rangeFailed(error: unknown, query: ListQuery, core: Core): never {
   const code = (error as { code?: string }).code;
-  if (code === 'COMPACTED') throw query.continue ? expiredContinue(core, decodeContinue(query.continue)) : tooOld();
-  if (code === 'FUTURE_REVISION') throw tooLarge(Number(query.resourceVersion), core.store.revision);
+  if (code === 'COMPACTED')
+    throw query.continue ? expiredContinue(core, decodeContinue(query.continue)) : tooOld();
+  if (code === 'FUTURE_REVISION')
+    throw tooLarge(Number(query.resourceVersion), core.store.revision);
   throw error;
 }
 
 export function parseRevision(text: string, watching = false): number {
   if (!/^\d+$/.test(text)) {
-    const shown = `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: invalid syntax`;
+    const shown =
+      `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ` +
+      `${JSON.stringify(text)}: invalid syntax`;
     throw watching ? new ApiError('', shown) : badRequest(`invalid resource version: ${shown}`);
   }
   return Number(text);
 }
 
-/** A client may have seen on another server what this one has not seen yet: the store is asked before the answer is no. */
+/**
+ * A client may have seen on another server what this one has not seen yet: the store is asked
+ * before the answer is no.
+ */
 export async function caughtUp(core: Core, wanted: number): Promise<void> {
   if (wanted <= core.store.revision) return;
   const { revision } = await core.store.range({ key: storeKey('/registry/'), countOnly: true });
@@ -194,7 +252,16 @@ export async function caughtUp(core: Core, wanted: number): Promise<void> {
 
 export function tooLarge(wanted: number, current: number): ApiError {
   return new ApiError('Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
-    details: { causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version', field: '' } as never], retryAfterSeconds: 1 },
+    details: {
+      causes: [
+        {
+          reason: 'ResourceVersionTooLarge',
+          message: 'Too large resource version',
+          field: '',
+        } as never,
+      ],
+      retryAfterSeconds: 1,
+    },
   });
 }
 
@@ -205,25 +272,57 @@ function invalidQuery(errors: FieldError[]): ApiError {
 /** apimachinery internalversion/validation ValidateListOptions. */
 export function checkListQuery(resource: ServedResource, query: ListQuery, watching = false): void {
   const errors: FieldError[] = [];
-  const forbidden = (field: string, detail: string): void => void errors.push({ type: 'FieldValueForbidden', field, detail });
+  const forbidden = (field: string, detail: string): void =>
+    void errors.push({ type: 'FieldValueForbidden', field, detail });
   const match = query.resourceVersionMatch ?? '';
   if (query.sendInitialEvents !== undefined) {
     if (!watching) forbidden('sendInitialEvents', 'sendInitialEvents is forbidden for list');
-    else if (match !== 'NotOlderThan') forbidden('resourceVersionMatch', 'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan');
-    if (watching && query.continue) forbidden('sendInitialEvents', 'sendInitialEvents is forbidden with continue');
+    else if (match !== 'NotOlderThan')
+      forbidden(
+        'resourceVersionMatch',
+        'sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+      );
+    if (watching && query.continue)
+      forbidden('sendInitialEvents', 'sendInitialEvents is forbidden with continue');
   } else if (match) {
-    if (watching) forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided');
+    if (watching)
+      forbidden(
+        'resourceVersionMatch',
+        'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
+      );
     else checkMatch(query, match, errors, forbidden);
   }
   if (errors.length) throw invalidQuery(errors);
   void resource;
 }
 
-function checkMatch(query: ListQuery, match: string, errors: FieldError[], forbidden: (field: string, detail: string) => void): void {
-  if (!query.resourceVersion) forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden unless resourceVersion is provided');
-  if (query.continue) forbidden('resourceVersionMatch', 'resourceVersionMatch is forbidden when continue is provided');
+function checkMatch(
+  query: ListQuery,
+  match: string,
+  errors: FieldError[],
+  forbidden: (field: string, detail: string) => void,
+): void {
+  if (!query.resourceVersion)
+    forbidden(
+      'resourceVersionMatch',
+      'resourceVersionMatch is forbidden unless resourceVersion is provided',
+    );
+  if (query.continue)
+    forbidden(
+      'resourceVersionMatch',
+      'resourceVersionMatch is forbidden when continue is provided',
+    );
   if (match !== 'Exact' && match !== 'NotOlderThan') {
-    errors.push({ type: 'FieldValueNotSupported', field: 'resourceVersionMatch', value: match, detail: 'supported values: "Exact", "NotOlderThan", ""' });
+    errors.push({
+      type: 'FieldValueNotSupported',
+      field: 'resourceVersionMatch',
+      value: match,
+      detail: 'supported values: "Exact", "NotOlderThan", ""',
+    });
   }
-  if (match === 'Exact' && query.resourceVersion === '0') forbidden('resourceVersionMatch', 'resourceVersionMatch "exact" is forbidden for resourceVersion "0"');
+  if (match === 'Exact' && query.resourceVersion === '0')
+    forbidden(
+      'resourceVersionMatch',
+      'resourceVersionMatch "exact" is forbidden for resourceVersion "0"',
+    );
 }

@@ -25,9 +25,16 @@ export function patchTypeOf(call: Call, contentType: string | undefined): PatchT
   const type = (contentType ?? '').split(';')[0]?.trim().toLowerCase();
   const found = (Object.keys(patchTypes) as PatchType[]).find((name) => patchTypes[name] === type);
   if (found && (found !== 'strategic' || !call.resource.custom)) return found;
-  if (!call.resource.custom) throw new ApiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
-  const offered = (Object.keys(patchTypes) as PatchType[]).filter((name) => name !== 'strategic' || !call.resource.custom).map((name) => patchTypes[name]);
-  throw new ApiError('UnsupportedMediaType', `the body of the request was in an unknown format - accepted media types include: ${offered.join(', ')}`);
+  if (!call.resource.custom)
+    throw new ApiError('UnsupportedMediaType', '415: Unsupported Media Type', { details: {} });
+  const offered = (Object.keys(patchTypes) as PatchType[])
+    .filter((name) => name !== 'strategic' || !call.resource.custom)
+    .map((name) => patchTypes[name]);
+  throw new ApiError(
+    'UnsupportedMediaType',
+    'the body of the request was in an unknown format - accepted media types include: ' +
+      `${offered.join(', ')}`,
+  );
 }
 
 export interface PatchRequest {
@@ -36,18 +43,31 @@ export interface PatchRequest {
   force: boolean;
 }
 
-/** The text of a patch as a value; malformed text is a BadRequest. With `call`, what is given twice in YAML is held against it. */
-export function parsePatch(type: PatchType, text: string, call?: Pick<Call, 'validation' | 'warnings'>): unknown {
+/**
+ * The text of a patch as a value; malformed text is a BadRequest. With `call`, what is given twice
+ * in YAML is held against it.
+ */
+export function parsePatch(
+  type: PatchType,
+  text: string,
+  call?: Pick<Call, 'validation' | 'warnings'>,
+): unknown {
   try {
     return type === 'apply' ? parseApply(text, call) : parseJson(text);
   } catch (error) {
     if (error instanceof ApiError) throw error;
-    if (type === 'apply') throw badRequest(`error decoding YAML: error converting YAML to JSON: ${(error as Error).message}`);
+    if (type === 'apply')
+      throw badRequest(
+        `error decoding YAML: error converting YAML to JSON: ${(error as Error).message}`,
+      );
     throw badRequest(`error decoding patch: ${(error as Error).message}`);
   }
 }
 
-function parseApply(text: string, call: Pick<Call, 'validation' | 'warnings'> | undefined): unknown {
+function parseApply(
+  text: string,
+  call: Pick<Call, 'validation' | 'warnings'> | undefined,
+): unknown {
   const { value, duplicates } = parseYaml(text);
   if (!duplicates.length || !call || call.validation === 'Ignore') return value;
   const why = `error converting YAML to JSON: yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`;
@@ -57,14 +77,21 @@ function parseApply(text: string, call: Pick<Call, 'validation' | 'warnings'> | 
 }
 
 /** PATCH of an object or one of its subresources (apiserver handlers/patch.go). */
-export async function patchObject(core: Core, call: Call, patch: PatchRequest): Promise<Written & { created: boolean }> {
+export async function patchObject(
+  core: Core,
+  call: Call,
+  patch: PatchRequest,
+): Promise<Written & { created: boolean }> {
   if (patch.type === 'apply') return applyObject(core, call, patch);
   return updateObject(core, call, {
     make: (old) => {
       const current = old as KubeObject;
       const object = normalized(call, patched(call, current, patch), patch);
       if (object.metadata.name !== current.metadata.name) {
-        throw badRequest(`the name of the object (${object.metadata.name}) does not match the name on the URL (${call.name})`);
+        throw badRequest(
+          `the name of the object (${object.metadata.name}) does not match the name on the ` +
+            `URL (${call.name})`,
+        );
       }
       // A patch says nothing of the version it was made for unless it names one.
       return object;
@@ -80,16 +107,35 @@ function patched(call: Call, current: KubeObject, patch: PatchRequest): unknown 
     case 'merge':
       return applyMergePatch(base, patch.body);
     default:
-      if (!call.resource.engine.strategicMerge) throw new ApiError('UnsupportedMediaType', 'strategic merge patch is not supported for this kind');
+      if (!call.resource.engine.strategicMerge)
+        throw new ApiError(
+          'UnsupportedMediaType',
+          'strategic merge patch is not supported for this kind',
+        );
       return call.resource.engine.strategicMerge(base, patch.body);
   }
 }
 
-/** A patched value that does not fit its kind is the patch's fault (handlers/patch.go). `normalize` brings it into the form of its kind. */
-export function normalized(call: Call, value: unknown, patch: Pick<PatchRequest, 'type' | 'body'>, normalize: (value: unknown) => Decoded = (it) => call.resource.engine.normalize(it)): KubeObject {
+/**
+ * A patched value that does not fit its kind is the patch's fault (handlers/patch.go). `normalize`
+ * brings it into the form of its kind.
+ */
+export function normalized(
+  call: Call,
+  value: unknown,
+  patch: Pick<PatchRequest, 'type' | 'body'>,
+  normalize: (value: unknown) => Decoded = (it) => call.resource.engine.normalize(it),
+): KubeObject {
   const blame = (detail: string): ApiError => {
     const shown = patch.type === 'strategic' ? patch.body : sorted(value);
-    return invalid({ group: '', kind: '' }, '', [{ type: 'FieldValueInvalid', field: 'patch', value: patch.type === 'strategic' ? goText(shown) : JSON.stringify(shown), detail }]);
+    return invalid({ group: '', kind: '' }, '', [
+      {
+        type: 'FieldValueInvalid',
+        field: 'patch',
+        value: patch.type === 'strategic' ? goText(shown) : JSON.stringify(shown),
+        detail,
+      },
+    ]);
   };
   try {
     const { object, warnings } = normalize(value);
@@ -103,7 +149,10 @@ export function normalized(call: Call, value: unknown, patch: Pick<PatchRequest,
   }
 }
 
-/** What was merged, in the form of its kind; upstream calls a value that does not fit a fault without a reason. */
+/**
+ * What was merged, in the form of its kind; upstream calls a value that does not fit a fault
+ * without a reason.
+ */
 function converted({ name, resource }: Call, body: KubeObject, applied: unknown): KubeObject {
   try {
     return resource.engine.normalize(applied).object;
@@ -111,7 +160,11 @@ function converted({ name, resource }: Call, body: KubeObject, applied: unknown)
     if (!(error instanceof DecodeError)) throw error;
     const { group, version, kind } = resource;
     const what = `${group}/${version}, Kind=${kind}`;
-    throw new ApiError('', `failed to convert new object (${body.metadata.namespace ?? ''}/${name}; ${what}) to proper version: unable to convert unstructured object to ${what}: ${error.message}`);
+    throw new ApiError(
+      '',
+      `failed to convert new object (${body.metadata.namespace ?? ''}/${name}; ${what}) to ` +
+        `proper version: unable to convert unstructured object to ${what}: ${error.message}`,
+    );
   }
 }
 
@@ -121,25 +174,49 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/** Kinds whose status storage lets an apply make the object (kube-apiserver 1.36.3, by trial of all). */
-const appliedByStatus: ReadonlySet<string> = new Set(['validatingadmissionpolicies.admissionregistration.k8s.io']);
+/**
+ * Kinds whose status storage lets an apply make the object (kube-apiserver 1.36.3, by trial of
+ * all).
+ */
+const appliedByStatus: ReadonlySet<string> = new Set([
+  'validatingadmissionpolicies.admissionregistration.k8s.io',
+]);
 
-async function applyObject(core: Core, call: Call, patch: PatchRequest): Promise<Written & { created: boolean }> {
+async function applyObject(
+  core: Core,
+  call: Call,
+  patch: PatchRequest,
+): Promise<Written & { created: boolean }> {
   const { engine } = call.resource;
-  if (!engine.apply) throw new ApiError('UnsupportedMediaType', 'server-side apply is not supported for this kind');
+  if (!engine.apply)
+    throw new ApiError('UnsupportedMediaType', 'server-side apply is not supported for this kind');
   const apply = engine.apply;
   const body = patch.body as KubeObject | null;
-  if (!body || typeof body !== 'object' || Array.isArray(body)) throw badRequest('error decoding YAML: the body is not an object');
+  if (!body || typeof body !== 'object' || Array.isArray(body))
+    throw badRequest('error decoding YAML: the body is not an object');
   body.metadata ??= {} as KubeObject['metadata'];
-  if (body.metadata.name && typeof body.metadata.name !== 'string') throw badRequest('error decoding YAML: metadata.name is not a string');
+  if (body.metadata.name && typeof body.metadata.name !== 'string')
+    throw badRequest('error decoding YAML: metadata.name is not a string');
   if (body.metadata.name && body.metadata.name !== call.name) {
-    throw badRequest(`the name of the object (${body.metadata.name}) does not match the name on the URL (${call.name})`);
+    throw badRequest(
+      `the name of the object (${body.metadata.name}) does not match the name on the URL ` +
+        `(${call.name})`,
+    );
   }
   return updateObject(core, call, {
-    createIfMissing: call.subresource === '' || (call.subresource === 'status' && (call.resource.createOnUpdate || appliedByStatus.has(`${call.resource.resource}.${call.resource.group}`))),
+    createIfMissing:
+      call.subresource === '' ||
+      (call.subresource === 'status' &&
+        (call.resource.createOnUpdate ||
+          appliedByStatus.has(`${call.resource.resource}.${call.resource.group}`))),
     tracked: true,
     make: (old) => {
-      const options = { manager: call.fieldManager, force: patch.force, subresource: call.subresource, now: timestamp(core.clock) };
+      const options = {
+        manager: call.fieldManager,
+        force: patch.force,
+        subresource: call.subresource,
+        now: timestamp(core.clock),
+      };
       const copy = deepCopy(body);
       const applied = apply(old, copy, options);
       const object = converted(call, body, applied);

@@ -1,6 +1,9 @@
 import type { ServedResource } from './resource.ts';
 
-/** All resources that are served now. CRDs come and go; a change bumps `generation`, by which documents know they are stale. */
+/**
+ * All resources that are served now. CRDs come and go; a change bumps `generation`, by which
+ * documents know they are stale.
+ */
 export class ResourceTable {
   readonly #byPath = new Map<string, ServedResource>();
   readonly #byKind = new Map<string, ServedResource>();
@@ -28,14 +31,18 @@ export class ResourceTable {
     this.#changed();
   }
 
-  /** Calls `removed` once when this very resource is served no longer, or gives way to a changed definition. Returns how to stop. */
+  /**
+   * Calls `removed` once when this very resource is served no longer, or gives way to a changed
+   * definition. Returns how to stop.
+   */
   onRemove(resource: ServedResource, removed: () => void): () => void {
     let removals = this.#removals.get(resource);
     if (!removals) this.#removals.set(resource, (removals = new Set()));
     removals.add(removed);
     return () => {
       removals.delete(removed);
-      if (removals.size === 0 && this.#removals.get(resource) === removals) this.#removals.delete(resource);
+      if (removals.size === 0 && this.#removals.get(resource) === removals)
+        this.#removals.delete(resource);
     };
   }
 
@@ -59,7 +66,8 @@ export class ResourceTable {
 
   /** Some served version of a resource. */
   any(group: string, resource: string): ServedResource | undefined {
-    for (const one of this.#byPath.values()) if (one.group === group && one.resource === resource) return one;
+    for (const one of this.#byPath.values())
+      if (one.group === group && one.resource === resource) return one;
     return undefined;
   }
 
@@ -82,9 +90,11 @@ export class ResourceTable {
   }
 
   servesGroupVersion(group: string, version: string): boolean {
-    for (const one of this.#byPath.values()) if (one.group === group && one.version === version) return true;
+    for (const one of this.#byPath.values())
+      if (one.group === group && one.version === version) return true;
     return false;
   }
 }
 
-const pathKey = (group: string, version: string, name: string): string => `${group}/${version}/${name}`;
+const pathKey = (group: string, version: string, name: string): string =>
+  `${group}/${version}/${name}`;

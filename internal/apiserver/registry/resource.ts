@@ -18,10 +18,23 @@ export interface Subresource extends GroupVersionKind {
 /** What discovery shows of a resource, whoever serves it. */
 export type DiscoveredResource = Pick<
   ServedResource,
-  'group' | 'version' | 'kind' | 'resource' | 'singular' | 'namespaced' | 'verbs' | 'shortNames' | 'categories' | 'subresources' | 'storageHash'
+  | 'group'
+  | 'version'
+  | 'kind'
+  | 'resource'
+  | 'singular'
+  | 'namespaced'
+  | 'verbs'
+  | 'shortNames'
+  | 'categories'
+  | 'subresources'
+  | 'storageHash'
 >;
 
-/** A resource as it is served in one version: everything the generic registry must know about a kind. */
+/**
+ * A resource as it is served in one version: everything the generic registry must know about a
+ * kind.
+ */
 export interface ServedResource extends GroupVersionKind {
   listKind: string;
   resource: string;
@@ -67,10 +80,20 @@ export interface FieldsetContext {
   now: string;
 }
 
-/** What the schema engine does for one kind: bound once, so that the registry never asks which kind it holds. */
+/**
+ * What the schema engine does for one kind: bound once, so that the registry never asks which kind
+ * it holds.
+ */
 export interface KindEngine {
-  decode(bytes: Uint8Array, format: 'json' | 'yaml' | 'protobuf', validation: 'Ignore' | 'Warn' | 'Strict'): Decoded;
-  /** Brings any JSON value into the kind's normal form, with defaults; `warnings` are what strict decoding has against it. */
+  decode(
+    bytes: Uint8Array,
+    format: 'json' | 'yaml' | 'protobuf',
+    validation: 'Ignore' | 'Warn' | 'Strict',
+  ): Decoded;
+  /**
+   * Brings any JSON value into the kind's normal form, with defaults; `warnings` are what strict
+   * decoding has against it.
+   */
   normalize(value: unknown): Decoded;
   encodeProtobuf?(object: KubeObject): Uint8Array;
   /** Conversion that takes time: brings records into this version before anybody looks at them. */
@@ -82,27 +105,52 @@ export interface KindEngine {
   toStorage?(object: KubeObject): KubeObject;
   fromStorage?(object: KubeObject): KubeObject;
   prepareForCreate(object: KubeObject, context: StrategyContext): void;
-  prepareForUpdate(object: KubeObject, old: KubeObject, subresource: string, context: StrategyContext): void;
+  prepareForUpdate(
+    object: KubeObject,
+    old: KubeObject,
+    subresource: string,
+    context: StrategyContext,
+  ): void;
   validateCreate(object: KubeObject): import('../../api/status.ts').FieldError[];
-  validateUpdate(object: KubeObject, old: KubeObject, subresource: string): import('../../api/status.ts').FieldError[];
+  validateUpdate(
+    object: KubeObject,
+    old: KubeObject,
+    subresource: string,
+  ): import('../../api/status.ts').FieldError[];
   warnings(object: KubeObject, old: KubeObject | undefined, subresource: string): string[];
   /** Value of a selectable field. */
   field(object: KubeObject, label: string): string;
   strategicMerge?(current: KubeObject, patch: unknown): unknown;
-  apply?(live: KubeObject | undefined, patch: unknown, options: FieldsetContext & { force: boolean }): KubeObject;
+  apply?(
+    live: KubeObject | undefined,
+    patch: unknown,
+    options: FieldsetContext & { force: boolean },
+  ): KubeObject;
   track?(live: KubeObject | undefined, object: KubeObject, context: FieldsetContext): KubeObject;
-  table(objects: readonly KubeObject[], options: { now: number; includeObject: 'None' | 'Metadata' | 'Object' }): { columnDefinitions: readonly object[]; rows: readonly object[] };
+  table(
+    objects: readonly KubeObject[],
+    options: { now: number; includeObject: 'None' | 'Metadata' | 'Object' },
+  ): { columnDefinitions: readonly object[]; rows: readonly object[] };
   hasTable: boolean;
 }
 
 export interface StrategyContext {
   now: string;
-  user?: { name: string; uid?: string; groups?: readonly string[]; extra?: Readonly<Record<string, readonly string[]>> };
+  user?: {
+    name: string;
+    uid?: string;
+    groups?: readonly string[];
+    extra?: Readonly<Record<string, readonly string[]>>;
+  };
 }
 
-export const whatOf = (resource: { group: string; resource: string }): What => ({ group: resource.group, resource: resource.resource });
+export const whatOf = (resource: { group: string; resource: string }): What => ({
+  group: resource.group,
+  resource: resource.resource,
+});
 
-export const apiVersion = (gv: { group: string; version: string }): string => (gv.group ? `${gv.group}/${gv.version}` : gv.version);
+export const apiVersion = (gv: { group: string; version: string }): string =>
+  gv.group ? `${gv.group}/${gv.version}` : gv.version;
 
 /** Where kube-apiserver puts kinds whose folder is not called as the resource. */
 const oddFolders: Record<string, string> = table({
@@ -111,7 +159,8 @@ const oddFolders: Record<string, string> = table({
   '/nodes': 'minions',
   '/services': 'services/specs',
   'networking.k8s.io/ingresses': 'ingress',
-  'apiextensions.k8s.io/customresourcedefinitions': 'apiextensions.k8s.io/customresourcedefinitions',
+  'apiextensions.k8s.io/customresourcedefinitions':
+    'apiextensions.k8s.io/customresourcedefinitions',
   'apiregistration.k8s.io/apiservices': 'apiregistration.k8s.io/apiservices',
 });
 
@@ -120,23 +169,38 @@ export function prefixOf(resource: { group: string; resource: string }, custom: 
   return `/registry/${oddFolders[`${resource.group}/${resource.resource}`] ?? resource.resource}/`;
 }
 
-export function keyFor(resource: { prefix: string; namespaced: boolean }, namespace: string, name: string): string {
-  return resource.namespaced ? `${resource.prefix}${namespace}/${name}` : `${resource.prefix}${name}`;
+export function keyFor(
+  resource: { prefix: string; namespaced: boolean },
+  namespace: string,
+  name: string,
+): string {
+  return resource.namespaced
+    ? `${resource.prefix}${namespace}/${name}`
+    : `${resource.prefix}${name}`;
 }
 
-export function scopePrefix(resource: { prefix: string; namespaced: boolean }, namespace: string): string {
+export function scopePrefix(
+  resource: { prefix: string; namespaced: boolean },
+  namespace: string,
+): string {
   return resource.namespaced && namespace ? `${resource.prefix}${namespace}/` : resource.prefix;
 }
 
 /** Kinds without selectable fields of their own say it in other words. */
 function unknownField(label: string): Error {
-  return badRequest(`${JSON.stringify(label)} is not a known field selector: only "metadata.name", "metadata.namespace"`);
+  return badRequest(
+    `${JSON.stringify(label)} is not a known field selector: only "metadata.name", ` +
+      '"metadata.namespace"',
+  );
 }
 
 export function fieldSelectorFor(resource: ServedResource, text: string): FieldSelector {
   return parseFieldSelector(text, (label) => {
     const field = resource.fieldLabels.get(label);
-    if (field === undefined) throw resource.custom || resource.ownFieldLabels ? unsupportedField(label) : unknownField(label);
+    if (field === undefined)
+      throw resource.custom || resource.ownFieldLabels
+        ? unsupportedField(label)
+        : unknownField(label);
     return field;
   });
 }

@@ -17,16 +17,29 @@ export class Spoken {
     this.#scheme = scheme;
   }
 
-  decode(kind: GroupVersionKind, bytes: Uint8Array, format: Format, validation: 'Ignore' | 'Warn' | 'Strict' = 'Ignore'): Decoded {
+  decode(
+    kind: GroupVersionKind,
+    bytes: Uint8Array,
+    format: Format,
+    validation: 'Ignore' | 'Warn' | 'Strict' = 'Ignore',
+  ): Decoded {
     const info = this.#kind(kind);
-    const decoded = format === 'protobuf' ? { object: decodeProtobuf(this.#scheme, bytes, info), warnings: [] } : format === 'yaml' ? decodeYaml(info, bytes, { validation }) : decodeJson(info, bytes, { validation });
+    const decoded =
+      format === 'protobuf'
+        ? { object: decodeProtobuf(this.#scheme, bytes, info), warnings: [] }
+        : format === 'yaml'
+          ? decodeYaml(info, bytes, { validation })
+          : decodeJson(info, bytes, { validation });
     const object = decoded.object;
     applyDefaults(info, object);
     object.metadata ??= {} as KubeObject['metadata'];
     return { object, warnings: decoded.warnings };
   }
 
-  /** A value that came from a patch, in the form of its kind. Throws DecodeError when it does not fit. */
+  /**
+   * A value that came from a patch, in the form of its kind. Throws DecodeError when it does not
+   * fit.
+   */
   normalize(kind: GroupVersionKind, value: unknown): Decoded {
     const info = this.#kind(kind);
     const { object, strict } = decodeValue(info, value);
@@ -44,7 +57,8 @@ export class Spoken {
   /** The enveloped protobuf of any object that names its kind. */
   encode(object: object): Uint8Array {
     const info = this.#scheme.kindOf(object as KubeObject);
-    if (!info) throw new ApiError('InternalError', `no protobuf for ${(object as KubeObject).kind}`);
+    if (!info)
+      throw new ApiError('InternalError', `no protobuf for ${(object as KubeObject).kind}`);
     return encodeProtobuf(info, object);
   }
 }

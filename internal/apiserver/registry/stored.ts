@@ -9,11 +9,13 @@ const converted = new WeakMap<KeyValue, Map<KindEngine, KubeObject>>();
 const uidMark = Buffer.from('"uid":"');
 const uidLength = 36;
 
-export const bufferOf = (value: Uint8Array): Buffer => Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+export const bufferOf = (value: Uint8Array): Buffer =>
+  Buffer.from(value.buffer, value.byteOffset, value.byteLength);
 
 /**
- * Stored JSON has no resourceVersion: it is the key's revision. Go's order puts it right behind the uid, and everything
- * before the uid is plain names, so the first `"uid":"` of the text is the object's own.
+ * Stored JSON has no resourceVersion: it is the key's revision. Go's order puts it right behind the
+ * uid, and everything before the uid is plain names, so the first `"uid":"` of the text is the
+ * object's own.
  */
 export function withRevision(value: Uint8Array, revision: number): Buffer {
   const bytes = bufferOf(value);
@@ -41,27 +43,38 @@ const readOnce = (kv: KeyValue): boolean => kv.key.startsWith('/registry/events/
 export function objectOf(kv: KeyValue): KubeObject {
   let object = parsed.get(kv);
   if (!object) {
-    object = deepFreeze(JSON.parse(withRevision(kv.value, kv.modRevision).toString()) as KubeObject);
+    object = deepFreeze(
+      JSON.parse(withRevision(kv.value, kv.modRevision).toString()) as KubeObject,
+    );
     if (!readOnce(kv)) parsed.set(kv, object);
   }
   return object;
 }
 
 /**
- * The frozen object in the version that `resource` serves. Where a webhook converts, somebody must have prepared the record:
- * there is no other way to its view, and a guess (the stored fields under another version) would be shown and filtered by.
+ * The frozen object in the version that `resource` serves. Where a webhook converts, somebody must
+ * have prepared the record: there is no other way to its view, and a guess (the stored fields under
+ * another version) would be shown and filtered by.
  */
 export function viewOf(resource: ServedResource, kv: KeyValue): KubeObject {
   const object = objectOf(kv);
   if (!needsConversion(resource, object)) return object;
   const prepared = converted.get(kv)?.get(resource.engine);
   if (prepared) return prepared;
-  invariant(!resource.engine.prepare || object.apiVersion === apiVersion(resource), `${resource.resource} ${object.metadata.name}: its webhook has not converted this record`, 'stored.view');
+  invariant(
+    !resource.engine.prepare || object.apiVersion === apiVersion(resource),
+    `${resource.resource} ${object.metadata.name}: its webhook has not converted this record`,
+    'stored.view',
+  );
   if (readOnce(kv)) return deepFreeze(resource.engine.fromStorage?.(object) ?? object);
   let views = converted.get(kv);
   if (!views) converted.set(kv, (views = new Map()));
   let view = views.get(resource.engine);
-  if (!view) views.set(resource.engine, (view = deepFreeze(resource.engine.fromStorage?.(object) ?? object)));
+  if (!view)
+    views.set(
+      resource.engine,
+      (view = deepFreeze(resource.engine.fromStorage?.(object) ?? object)),
+    );
   return view;
 }
 
@@ -76,7 +89,10 @@ export function rememberView(kv: KeyValue, engine: KindEngine, view?: KubeObject
 }
 
 export function needsConversion(resource: ServedResource, object: KubeObject): boolean {
-  return resource.engine.fromStorage !== undefined && (resource.engine.convertsAlways === true || object.apiVersion !== apiVersion(resource));
+  return (
+    resource.engine.fromStorage !== undefined &&
+    (resource.engine.convertsAlways === true || object.apiVersion !== apiVersion(resource))
+  );
 }
 
 /** The served JSON text of a record. */
@@ -96,13 +112,29 @@ export function storedText(object: KubeObject): Buffer {
   const { name, generateName, namespace, uid, generation, creationTimestamp, ...more } = metadata;
   delete more.resourceVersion;
   delete more.selfLink;
-  return Buffer.from(JSON.stringify({ kind, apiVersion: version, metadata: { name, generateName: generateName || undefined, namespace: namespace || undefined, uid, generation: generation || undefined, creationTimestamp, ...more }, ...rest }));
+  return Buffer.from(
+    JSON.stringify({
+      kind,
+      apiVersion: version,
+      metadata: {
+        name,
+        generateName: generateName || undefined,
+        namespace: namespace || undefined,
+        uid,
+        generation: generation || undefined,
+        creationTimestamp,
+        ...more,
+      },
+      ...rest,
+    }),
+  );
 }
 
 /**
- * Lets go of what hangs on a record that is no longer the newest. The store keeps such records for minutes, for watches from
- * the past; parsed objects are several times their size, and who needs one again parses it again. Views that a webhook made
- * stay as long as the record: a watch that waits for its conversions shows the record later, and cannot make its view.
+ * Lets go of what hangs on a record that is no longer the newest. The store keeps such records for
+ * minutes, for watches from the past; parsed objects are several times their size, and who needs
+ * one again parses it again. Views that a webhook made stay as long as the record: a watch that
+ * waits for its conversions shows the record later, and cannot make its view.
  */
 export function forget(kv: KeyValue): void {
   parsed.delete(kv);
@@ -110,7 +142,9 @@ export function forget(kv: KeyValue): void {
   for (const engine of views?.keys() ?? []) if (!engine.prepare) views?.delete(engine);
 }
 
-/** Remembers an object that was just written under its new record, so that nobody parses it again. */
+/**
+ * Remembers an object that was just written under its new record, so that nobody parses it again.
+ */
 export function remember(kv: KeyValue, object: KubeObject): void {
   if (!readOnce(kv)) parsed.set(kv, deepFreeze(object));
 }

@@ -12,41 +12,67 @@ import { bufferOf, encode, viewOf } from './stored.ts';
 import { read, replace } from './write.ts';
 
 export interface UpdateSource {
-  /** Makes the new object from the present one (a frozen object); called again when the write clashes. */
+  /**
+   * Makes the new object from the present one (a frozen object); called again when the write
+   * clashes.
+   */
   make(old: KubeObject | undefined): Promise<KubeObject> | KubeObject;
-  /** What to do when there is nothing under the name: the object to create, or undefined for 404. */
+  /**
+   * What to do when there is nothing under the name: the object to create, or undefined for 404.
+   */
   createIfMissing?: boolean;
   /** make() has already set managedFields (server-side apply). */
   tracked?: boolean;
-  /** The server's own change to one field: no strategy, no admission, no generation (Storage.GuaranteedUpdate). */
+  /**
+   * The server's own change to one field: no strategy, no admission, no generation
+   * (Storage.GuaranteedUpdate).
+   */
   raw?: boolean;
-  /** A patch without resourceVersion may be tried again on the newer object; a PUT with one may not. */
+  /**
+   * A patch without resourceVersion may be tried again on the newer object; a PUT with one may not.
+   */
   preconditions?: { uid?: string; resourceVersion?: string };
 }
 
 /** PUT, PATCH and every subresource that changes an object (registry/generic Store.Update). */
-export async function updateObject(core: Core, call: Call, source: UpdateSource): Promise<Written & { created: boolean }> {
+export async function updateObject(
+  core: Core,
+  call: Call,
+  source: UpdateSource,
+): Promise<Written & { created: boolean }> {
   const { resource } = call;
   for (let tries = 1; ; tries++) {
     const kv = await read(core, resource, call.namespace, call.name);
     if (!kv) {
       if (!source.createIfMissing) throw notFound(whatOf(resource), call.name);
       const object = await source.make(undefined);
-      return { ...(await createObject(core, call, object, { tracked: source.tracked, byUpdate: true })), created: true };
+      return {
+        ...(await createObject(core, call, object, { tracked: source.tracked, byUpdate: true })),
+        created: true,
+      };
     }
-    const done = await updateOnce(core, call, kv, source).catch((error: unknown) => takenElsewhere(core, call, error));
+    const done = await updateOnce(core, call, kv, source).catch((error: unknown) =>
+      takenElsewhere(core, call, error),
+    );
     if (done) return { ...done, created: false };
     if (tries >= limits.updateTries) throw conflict(whatOf(resource), call.name, modifiedConflict);
   }
 }
 
-/** An address or port that another server gave away meanwhile: the update begins again, and knows. */
+/**
+ * An address or port that another server gave away meanwhile: the update begins again, and knows.
+ */
 function takenElsewhere(core: Core, call: Call, error: unknown): undefined {
   if (!(error instanceof ClaimTaken)) throw error;
   core.hooks.of(call)?.taken?.(error.keys);
 }
 
-async function updateOnce(core: Core, call: Call, kv: KeyValue, source: UpdateSource): Promise<Written | undefined> {
+async function updateOnce(
+  core: Core,
+  call: Call,
+  kv: KeyValue,
+  source: UpdateSource,
+): Promise<Written | undefined> {
   const { resource } = call;
   await resource.engine.prepare?.([kv]);
   const old = viewOf(resource, kv);
@@ -55,37 +81,70 @@ async function updateOnce(core: Core, call: Call, kv: KeyValue, source: UpdateSo
   if (source.raw) return writeRaw(core, call, kv, object);
   fixNamespace(call, object);
   const wanted = object.metadata.resourceVersion ?? '';
-  if (wanted && wanted !== '0' && wanted !== old.metadata.resourceVersion) throw conflict(whatOf(resource), call.name, modifiedConflict);
+  if (wanted && wanted !== '0' && wanted !== old.metadata.resourceVersion)
+    throw conflict(whatOf(resource), call.name, modifiedConflict);
   if ((!wanted || wanted === '0') && !resource.unconditionalUpdate && !source.tracked) {
-    throw invalid(resource, call.name, [{ type: 'FieldValueInvalid', field: 'metadata.resourceVersion', value: 0, detail: 'must be specified for an update' }]);
+    throw invalid(resource, call.name, [
+      {
+        type: 'FieldValueInvalid',
+        field: 'metadata.resourceVersion',
+        value: 0,
+        detail: 'must be specified for an update',
+      },
+    ]);
   }
   if (object.metadata.uid && object.metadata.uid !== old.metadata.uid) {
     const key = keyFor(resource, call.namespace, call.name);
-    const why = `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ${old.metadata.uid}`;
-    throw conflict(whatOf(resource), call.name, `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, AdditionalErrorMsg: ${why}`);
+    const why =
+      `Precondition failed: UID in precondition: ${object.metadata.uid}, UID in object meta: ` +
+      `${old.metadata.uid}`;
+    throw conflict(
+      whatOf(resource),
+      call.name,
+      `StorageError: invalid object, Code: 4, Key: ${key}, ResourceVersion: 0, ` +
+        `AdditionalErrorMsg: ${why}`,
+    );
   }
   const now = timestamp(core.clock);
   object.metadata.resourceVersion = old.metadata.resourceVersion;
   keepSystemFields(object, old);
   if (!source.tracked && resource.engine.track) {
-    object = resource.engine.track(old, object, { manager: call.fieldManager, subresource: call.subresource, now });
+    object = resource.engine.track(old, object, {
+      manager: call.fieldManager,
+      subresource: call.subresource,
+      now,
+    });
   }
   const attributes = { call, operation: 'UPDATE' as const, object, old };
   await core.admission.admit(attributes);
   return finishUpdate(core, call, kv, attributes, old);
 }
 
-async function writeRaw(core: Core, call: Call, kv: KeyValue, object: KubeObject): Promise<Written | undefined> {
+async function writeRaw(
+  core: Core,
+  call: Call,
+  kv: KeyValue,
+  object: KubeObject,
+): Promise<Written | undefined> {
   if (call.dryRun) return { object };
   const next = await replace(core, call.resource, kv, encode(call.resource, object));
   return next ? { kv: next, object: viewOf(call.resource, next) } : undefined;
 }
 
-async function finishUpdate(core: Core, call: Call, kv: KeyValue, attributes: { call: Call; operation: 'UPDATE'; object: KubeObject; old: KubeObject }, old: KubeObject): Promise<Written | undefined> {
+async function finishUpdate(
+  core: Core,
+  call: Call,
+  kv: KeyValue,
+  attributes: { call: Call; operation: 'UPDATE'; object: KubeObject; old: KubeObject },
+  old: KubeObject,
+): Promise<Written | undefined> {
   const { resource } = call;
   const { object } = attributes;
   object.metadata.generation = old.metadata.generation ?? undefined;
-  resource.engine.prepareForUpdate(object, old, call.subresource, { now: timestamp(core.clock), user: call.user });
+  resource.engine.prepareForUpdate(object, old, call.subresource, {
+    now: timestamp(core.clock),
+    user: call.user,
+  });
   const hook = core.hooks.of(call);
   const undo = await hook?.beginUpdate?.(call, object, old);
   let written = false;
@@ -119,7 +178,11 @@ async function finishUpdate(core: Core, call: Call, kv: KeyValue, attributes: { 
 /** The last finalizer of a deleted object has gone: the update removes it. */
 function finished(object: KubeObject, old: KubeObject): boolean {
   if (!object.metadata.deletionTimestamp || object.metadata.finalizers?.length) return false;
-  if (object.kind === 'Namespace' && (object['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length) return false;
+  if (
+    object.kind === 'Namespace' &&
+    (object['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length
+  )
+    return false;
   return (old.metadata.deletionGracePeriodSeconds ?? 0) === 0;
 }
 
@@ -130,14 +193,27 @@ function keepSystemFields(object: KubeObject, old: KubeObject): void {
   meta.creationTimestamp = old.metadata.creationTimestamp;
   if (old.metadata.deletionTimestamp) meta.deletionTimestamp = old.metadata.deletionTimestamp;
   else delete meta.deletionTimestamp;
-  if (old.metadata.deletionGracePeriodSeconds !== undefined) meta.deletionGracePeriodSeconds = old.metadata.deletionGracePeriodSeconds;
+  if (old.metadata.deletionGracePeriodSeconds !== undefined)
+    meta.deletionGracePeriodSeconds = old.metadata.deletionGracePeriodSeconds;
   else delete meta.deletionGracePeriodSeconds;
   delete meta.selfLink;
 }
 
 /** PUT: the body is the new object. */
 export function putSource(call: Call, input: KubeObject): UpdateSource {
-  if (!input.metadata.name) throw badRequest(`the name of the object (${call.name} based on URL) was undeterminable: name must be provided`);
-  if (input.metadata.name !== call.name) throw badRequest(`the name of the object (${input.metadata.name}) does not match the name on the URL (${call.name})`);
-  return { createIfMissing: call.resource.createOnUpdate && (call.subresource === '' || call.subresource === 'status'), make: () => deepCopy(input) };
+  if (!input.metadata.name)
+    throw badRequest(
+      `the name of the object (${call.name} based on URL) was undeterminable: name must be ` +
+        'provided',
+    );
+  if (input.metadata.name !== call.name)
+    throw badRequest(
+      `the name of the object (${input.metadata.name}) does not match the name on the URL ` +
+        `(${call.name})`,
+    );
+  return {
+    createIfMissing:
+      call.resource.createOnUpdate && (call.subresource === '' || call.subresource === 'status'),
+    make: () => deepCopy(input),
+  };
 }

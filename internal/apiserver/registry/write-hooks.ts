@@ -6,8 +6,15 @@ import type { Claims } from './claims.ts';
 export interface WriteHook {
   /** Before validation; may change the object. Returns what to undo when the write fails. */
   beginCreate?(call: Call, object: KubeObject): Promise<Undo | undefined> | Undo | undefined;
-  beginUpdate?(call: Call, object: KubeObject, old: KubeObject): Promise<Undo | undefined> | Undo | undefined;
-  /** What the write from `before` to `now` takes and gives back; nothing where no other server can take it. */
+  beginUpdate?(
+    call: Call,
+    object: KubeObject,
+    old: KubeObject,
+  ): Promise<Undo | undefined> | Undo | undefined;
+  /**
+   * What the write from `before` to `now` takes and gives back; nothing where no other server can
+   * take it.
+   */
   claims?(now: KubeObject | undefined, before: KubeObject | undefined): Claims | undefined;
   /** These claims were another object's: the write begins again. */
   taken?(keys: string[]): void;

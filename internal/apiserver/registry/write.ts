@@ -21,7 +21,9 @@ export class EventLeases {
   lease(ttlSeconds: number): Promise<string> {
     const now = this.#core.clock.now();
     if (!this.#current || this.#current.untilMs < now) {
-      const id = this.#core.store.leaseGrant({ ttlSeconds: ttlSeconds + leaseShareMs / 1000 }).then((lease) => lease.id);
+      const id = this.#core.store
+        .leaseGrant({ ttlSeconds: ttlSeconds + leaseShareMs / 1000 })
+        .then((lease) => lease.id);
       this.#current = { id, untilMs: now + leaseShareMs };
     }
     return this.#current.id;
@@ -38,26 +40,46 @@ async function leaseFor(core: Core, resource: ServedResource): Promise<string | 
 }
 
 /**
- * A Lease is soft only while its holder renews it. Who holds it must outlive a power cut: else an earlier leader could find
- * itself the holder again while the later one still acts.
+ * A Lease is soft only while its holder renews it. Who holds it must outlive a power cut: else an
+ * earlier leader could find itself the holder again while the later one still acts.
  */
 const isLease = (resource: ServedResource): boolean => resource.resource === 'leases';
 
 /** The holder of a stored Lease, as it stands in its JSON. */
 function holderOf(value: Uint8Array): string | undefined {
-  return /"holderIdentity":"(?:[^"\\]|\\.)*"/.exec(Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString())?.[0];
+  return /"holderIdentity":"(?:[^"\\]|\\.)*"/.exec(
+    Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString(),
+  )?.[0];
 }
 
-export async function read(core: Core, resource: ServedResource, namespace: string, name: string): Promise<KeyValue | undefined> {
+export async function read(
+  core: Core,
+  resource: ServedResource,
+  namespace: string,
+  name: string,
+): Promise<KeyValue | undefined> {
   const key = storeKey(keyFor(resource, namespace, name));
   return (await core.store.range({ key })).kvs[0];
 }
 
-/** Writes a new object; AlreadyExists when the key is taken, ClaimTaken when one of its claims is. */
-export async function writeNew(core: Core, resource: ServedResource, object: KubeObject, claims?: Claims): Promise<KeyValue> {
+/**
+ * Writes a new object; AlreadyExists when the key is taken, ClaimTaken when one of its claims is.
+ */
+export async function writeNew(
+  core: Core,
+  resource: ServedResource,
+  object: KubeObject,
+  claims?: Claims,
+): Promise<KeyValue> {
   const { namespace = '', name = '' } = object.metadata;
   const key = storeKey(keyFor(resource, namespace, name));
-  const put: Op = { op: 'put', key, value: encode(resource, object), lease: await leaseFor(core, resource), soft: resource.soft && !isLease(resource) };
+  const put: Op = {
+    op: 'put',
+    key,
+    value: encode(resource, object),
+    lease: await leaseFor(core, resource),
+    soft: resource.soft && !isLease(resource),
+  };
   const done = await core.store.txn({
     compare: [{ key, target: 'MOD', result: 'EQUAL', operand: 0 }, ...claimCompares(claims)],
     success: [put, { op: 'range', key }, ...claimOps(claims)],
@@ -71,36 +93,59 @@ export async function writeNew(core: Core, resource: ServedResource, object: Kub
 }
 
 /** Replaces the record that was read; undefined when somebody else was faster. */
-export async function replace(core: Core, resource: ServedResource, old: KeyValue, value: Uint8Array, claims?: Claims): Promise<KeyValue | undefined> {
+export async function replace(
+  core: Core,
+  resource: ServedResource,
+  old: KeyValue,
+  value: Uint8Array,
+  claims?: Claims,
+): Promise<KeyValue | undefined> {
   const { key } = old;
   const soft = resource.soft && (!isLease(resource) || holderOf(old.value) === holderOf(value));
   const put: Op = { op: 'put', key, value, lease: await leaseFor(core, resource), soft };
   const done = await core.store.txn({
-    compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }, ...claimCompares(claims)],
+    compare: [
+      { key, target: 'MOD', result: 'EQUAL', operand: old.modRevision },
+      ...claimCompares(claims),
+    ],
     success: [put, { op: 'range', key }, ...claimOps(claims)],
     failure: claims ? [{ op: 'range', key }, ...claimReads(claims)] : [],
   });
   if (!done.succeeded) {
-    if (claims && rangeResult(done.responses[0])?.modRevision === old.modRevision) checkClaims(done.responses.slice(1));
+    if (claims && rangeResult(done.responses[0])?.modRevision === old.modRevision)
+      checkClaims(done.responses.slice(1));
     return undefined;
   }
   forget(old); // all watches have had the event by now
   return rangeResult(done.responses[1]) ?? missing(key, done.revision, put);
 }
 
-/** Removes the record that was read; the revision of the deletion, or undefined when somebody else was faster. */
-export async function remove(core: Core, resource: ServedResource, old: KeyValue, claims?: Claims): Promise<number | undefined> {
+/**
+ * Removes the record that was read; the revision of the deletion, or undefined when somebody else
+ * was faster.
+ */
+export async function remove(
+  core: Core,
+  resource: ServedResource,
+  old: KeyValue,
+  claims?: Claims,
+): Promise<number | undefined> {
   const { key } = old;
   const done = await core.store.txn({
     compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }],
-    success: [{ op: 'delete', key, soft: resource.soft && !isLease(resource) }, ...claimOps(claims)],
+    success: [
+      { op: 'delete', key, soft: resource.soft && !isLease(resource) },
+      ...claimOps(claims),
+    ],
     failure: [],
   });
   if (done.succeeded) forget(old);
   return done.succeeded ? done.revision : undefined;
 }
 
-function rangeResult(response: import('../../store/store.ts').OpResponse | undefined): KeyValue | undefined {
+function rangeResult(
+  response: import('../../store/store.ts').OpResponse | undefined,
+): KeyValue | undefined {
   return response?.op === 'range' ? response.kvs[0] : undefined;
 }
 

@@ -12,7 +12,9 @@ import { ipsOf } from './service-hook.ts';
 const managedBy = 'ipaddress.kubernetes.io/managed-by';
 const allocator = 'ipallocator.k8s.io';
 
-/** networking.k8s.io/v1 IPAddress: one object for each cluster address in use, for those who look. */
+/**
+ * networking.k8s.io/v1 IPAddress: one object for each cluster address in use, for those who look.
+ */
 export class IpAddressRecords {
   readonly #core: Core;
 
@@ -20,7 +22,11 @@ export class IpAddressRecords {
     this.#core = core;
   }
 
-  async sync(now: Service | undefined, before: Service | undefined, dryRun: boolean): Promise<void> {
+  async sync(
+    now: Service | undefined,
+    before: Service | undefined,
+    dryRun: boolean,
+  ): Promise<void> {
     if (dryRun) return;
     const kept = ipsOf(now?.spec as ServiceSpec | undefined);
     const had = ipsOf(before?.spec as ServiceSpec | undefined);
@@ -28,12 +34,22 @@ export class IpAddressRecords {
     for (const ip of had) if (!kept.includes(ip)) await this.#remove(ip);
   }
 
-  /** After records may have been lost or left over: a write of the service and one of its record are two. */
+  /**
+   * After records may have been lost or left over: a write of the service and one of its record are
+   * two.
+   */
   async repair(): Promise<void> {
     // Records first: whose service is not there afterwards has none any more.
-    const found = (await lookupAll<IPAddress>(this.#core, '/registry/ipaddresses/')).filter((one) => one.metadata.labels?.[managedBy] === allocator);
-    const holders = new Map((await lookupAll<Service>(this.#core, '/registry/services/specs/')).flatMap((service) => ipsOf(service.spec as ServiceSpec).map((ip) => [ip, service] as const)));
-    for (const { metadata } of found) if (!holders.has(metadata.name ?? '')) await this.#remove(metadata.name ?? '');
+    const found = (await lookupAll<IPAddress>(this.#core, '/registry/ipaddresses/')).filter(
+      (one) => one.metadata.labels?.[managedBy] === allocator,
+    );
+    const holders = new Map(
+      (await lookupAll<Service>(this.#core, '/registry/services/specs/')).flatMap((service) =>
+        ipsOf(service.spec as ServiceSpec).map((ip) => [ip, service] as const),
+      ),
+    );
+    for (const { metadata } of found)
+      if (!holders.has(metadata.name ?? '')) await this.#remove(metadata.name ?? '');
     const there = new Set(found.map((one) => one.metadata.name));
     for (const [ip, service] of holders) if (!there.has(ip)) await this.#create(ip, service);
   }
@@ -42,18 +58,38 @@ export class IpAddressRecords {
   async restore({ metadata, spec }: IPAddress): Promise<void> {
     const { namespace, name } = spec?.parentRef ?? {};
     const ip = metadata.name ?? '';
-    const service = await lookup<Service>(this.#core, `/registry/services/specs/${namespace}/${name}`);
+    const service = await lookup<Service>(
+      this.#core,
+      `/registry/services/specs/${namespace}/${name}`,
+    );
     if (service && ipsOf(service.spec as ServiceSpec).includes(ip)) await this.#create(ip, service);
   }
 
   async #create(ip: string, service: Service): Promise<void> {
     const call = systemCall(this.#core, ref, '', ip);
     const object = {
-      kind: 'IPAddress', apiVersion: 'networking.k8s.io/v1',
-      metadata: { name: ip, labels: { 'ipaddress.kubernetes.io/ip-family': ip.includes(':') ? 'IPv6' : 'IPv4', [managedBy]: allocator } },
-      spec: { parentRef: { group: '', resource: 'services', namespace: service.metadata.namespace, name: service.metadata.name } },
+      kind: 'IPAddress',
+      apiVersion: 'networking.k8s.io/v1',
+      metadata: {
+        name: ip,
+        labels: {
+          'ipaddress.kubernetes.io/ip-family': ip.includes(':') ? 'IPv6' : 'IPv4',
+          [managedBy]: allocator,
+        },
+      },
+      spec: {
+        parentRef: {
+          group: '',
+          resource: 'services',
+          namespace: service.metadata.namespace,
+          name: service.metadata.name,
+        },
+      },
     };
-    await tolerate(createObject(this.#core, call, call.resource.engine.normalize(object).object as KubeObject), 'AlreadyExists');
+    await tolerate(
+      createObject(this.#core, call, call.resource.engine.normalize(object).object as KubeObject),
+      'AlreadyExists',
+    );
   }
 
   async #remove(ip: string): Promise<void> {

@@ -3,7 +3,9 @@ import type { Random } from '../../io/random.ts';
 import { formatIp, inRange, parseIp, type IpRange } from '../registry/ip-range.ts';
 import type { ServiceRanges } from './service-ranges.ts';
 
-/** Which cluster addresses are taken. Built from the stored services at start; never stored itself. */
+/**
+ * Which cluster addresses are taken. Built from the stored services at start; never stored itself.
+ */
 export class IpAllocator {
   readonly ranges: ServiceRanges;
   readonly #taken = new Set<bigint>();
@@ -20,7 +22,12 @@ export class IpAllocator {
   /** Why an address cannot be taken, or undefined once it is. */
   take(ip: string): string | undefined {
     const value = parseIp(ip);
-    if (value === undefined || !this.ranges.open.some((range) => inRange(range, ip) && value > range.base && value <= lastOf(range))) {
+    if (
+      value === undefined ||
+      !this.ranges.open.some(
+        (range) => inRange(range, ip) && value > range.base && value <= lastOf(range),
+      )
+    ) {
       return 'the provided network does not match the current range';
     }
     if (this.#taken.has(value)) return 'provided IP is already allocated';
@@ -87,7 +94,11 @@ export class PortAllocator {
   }
 
   take(port: number): string | undefined {
-    if (port < this.from || port > this.to) return `provided port is not in the valid range. The range of valid ports is ${this.from}-${this.to}`;
+    if (port < this.from || port > this.to)
+      return (
+        'provided port is not in the valid range. The range of valid ports is ' +
+        `${this.from}-${this.to}`
+      );
     if (this.#taken.has(port)) return 'provided port is already allocated';
     this.#taken.add(port);
     return undefined;

@@ -18,16 +18,25 @@ export interface Allocators {
 const kind = { group: '', kind: 'Service' };
 
 export const needsIp = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName';
-export const isHeadless = (spec: ServiceSpec): boolean => spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None';
+export const isHeadless = (spec: ServiceSpec): boolean =>
+  spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None';
 export const needsPorts = (spec: ServiceSpec): boolean =>
-  spec.type === 'NodePort' || (spec.type === 'LoadBalancer' && (spec.allocateLoadBalancerNodePorts ?? true));
-const needsHealthPort = (spec: ServiceSpec): boolean => spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
+  spec.type === 'NodePort' ||
+  (spec.type === 'LoadBalancer' && (spec.allocateLoadBalancerNodePorts ?? true));
+const needsHealthPort = (spec: ServiceSpec): boolean =>
+  spec.type === 'LoadBalancer' && spec.externalTrafficPolicy === 'Local';
 
-/** Services take their addresses and ports with the write that needs them (registry/core/service storage and alloc). */
+/**
+ * Services take their addresses and ports with the write that needs them (registry/core/service
+ * storage and alloc).
+ */
 export function serviceHook(allocators: Allocators): WriteHook {
   const { shared } = allocators;
   return {
-    ...(shared && { claims: (now, before) => shared.of(now as Service | undefined, before as Service | undefined), taken: (keys) => shared.taken(keys) }),
+    ...(shared && {
+      claims: (now, before) => shared.of(now as Service | undefined, before as Service | undefined),
+      taken: (keys) => shared.taken(keys),
+    }),
     beginCreate(call, object) {
       const service = object as unknown as Service;
       normalizeIps(service.spec as ServiceSpec);
@@ -73,32 +82,52 @@ function normalizeIps(spec: ServiceSpec): void {
 function takeOver(spec: ServiceSpec, before: ServiceSpec): void {
   if (needsIp(spec) && needsIp(before)) {
     if (!spec.clusterIP) spec.clusterIP = before.clusterIP ?? '';
-    if (!spec.clusterIPs?.length && spec.clusterIP === before.clusterIP) spec.clusterIPs = before.clusterIPs ? [...before.clusterIPs] : undefined;
-    else if (spec.clusterIP !== before.clusterIP && JSON.stringify(spec.clusterIPs) === JSON.stringify(before.clusterIPs)) spec.clusterIPs = spec.clusterIP ? [spec.clusterIP] : undefined;
+    if (!spec.clusterIPs?.length && spec.clusterIP === before.clusterIP)
+      spec.clusterIPs = before.clusterIPs ? [...before.clusterIPs] : undefined;
+    else if (
+      spec.clusterIP !== before.clusterIP &&
+      JSON.stringify(spec.clusterIPs) === JSON.stringify(before.clusterIPs)
+    )
+      spec.clusterIPs = spec.clusterIP ? [spec.clusterIP] : undefined;
   } else if (!needsIp(spec) && needsIp(before)) {
     if (spec.clusterIP === before.clusterIP) delete spec.clusterIP;
-    if (JSON.stringify(spec.clusterIPs) === JSON.stringify(before.clusterIPs)) delete spec.clusterIPs;
-    if (JSON.stringify(spec.ipFamilies) === JSON.stringify(before.ipFamilies)) delete spec.ipFamilies;
+    if (JSON.stringify(spec.clusterIPs) === JSON.stringify(before.clusterIPs))
+      delete spec.clusterIPs;
+    if (JSON.stringify(spec.ipFamilies) === JSON.stringify(before.ipFamilies))
+      delete spec.ipFamilies;
     if (spec.ipFamilyPolicy === before.ipFamilyPolicy) delete spec.ipFamilyPolicy;
   }
   if (needsPorts(spec) && needsPorts(before)) {
     for (const port of spec.ports ?? []) {
       if (port.nodePort) continue;
-      const same = (before.ports ?? []).find((one) => one.protocol === port.protocol && one.port === port.port);
-      const asked = (spec.ports ?? []).some((one) => one !== port && one.nodePort === same?.nodePort && one.protocol === port.protocol);
+      const same = (before.ports ?? []).find(
+        (one) => one.protocol === port.protocol && one.port === port.port,
+      );
+      const asked = (spec.ports ?? []).some(
+        (one) => one !== port && one.nodePort === same?.nodePort && one.protocol === port.protocol,
+      );
       if (same?.nodePort && !asked) port.nodePort = same.nodePort;
     }
   } else if (needsPorts(before)) {
-    for (const port of spec.ports ?? []) if ((before.ports ?? []).some((one) => one.nodePort === port.nodePort)) delete port.nodePort;
+    for (const port of spec.ports ?? [])
+      if ((before.ports ?? []).some((one) => one.nodePort === port.nodePort)) delete port.nodePort;
   }
-  if (needsHealthPort(spec) && needsHealthPort(before) && !spec.healthCheckNodePort) spec.healthCheckNodePort = before.healthCheckNodePort;
-  else if (!needsHealthPort(spec) && spec.healthCheckNodePort === before.healthCheckNodePort) delete spec.healthCheckNodePort;
+  if (needsHealthPort(spec) && needsHealthPort(before) && !spec.healthCheckNodePort)
+    spec.healthCheckNodePort = before.healthCheckNodePort;
+  else if (!needsHealthPort(spec) && spec.healthCheckNodePort === before.healthCheckNodePort)
+    delete spec.healthCheckNodePort;
   if (spec.type !== 'LoadBalancer' && before.type === 'LoadBalancer') {
     delete spec.allocateLoadBalancerNodePorts;
     if (spec.loadBalancerClass === before.loadBalancerClass) delete spec.loadBalancerClass;
   }
-  const external = (one: ServiceSpec): boolean => one.type === 'NodePort' || one.type === 'LoadBalancer' || (one.externalIPs?.length ?? 0) > 0;
-  if (!external(spec) && external(before) && spec.externalTrafficPolicy === before.externalTrafficPolicy) delete spec.externalTrafficPolicy;
+  const external = (one: ServiceSpec): boolean =>
+    one.type === 'NodePort' || one.type === 'LoadBalancer' || (one.externalIPs?.length ?? 0) > 0;
+  if (
+    !external(spec) &&
+    external(before) &&
+    spec.externalTrafficPolicy === before.externalTrafficPolicy
+  )
+    delete spec.externalTrafficPolicy;
 }
 
 /** Takes what one write needs; everything is given back when the write fails. */
@@ -131,25 +160,50 @@ class Taking {
     for (const undo of this.#undo.splice(0)) undo();
   }
 
-  /** This cluster has one family; only a headless service that is filled in by hand may name the other. */
+  /**
+   * This cluster has one family; only a headless service that is filled in by hand may name the
+   * other.
+   */
   #families(spec: ServiceSpec, before: ServiceSpec | undefined): void {
     const { family } = this.#allocators.ips.ranges.own;
-    if (!isHeadless(spec) || Object.keys(spec.selector ?? {}).length > 0) this.#oneFamily(spec, before, `IPv${family}`);
+    if (!isHeadless(spec) || Object.keys(spec.selector ?? {}).length > 0)
+      this.#oneFamily(spec, before, `IPv${family}`);
     // Who fills in a headless service by hand may use any family.
-    const anyFamily = isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0 && !spec.ipFamilies?.length;
+    const anyFamily =
+      isHeadless(spec) && Object.keys(spec.selector ?? {}).length === 0 && !spec.ipFamilies?.length;
     spec.ipFamilyPolicy ??= anyFamily ? 'RequireDualStack' : 'SingleStack';
-    const wanted = anyFamily && spec.ipFamilyPolicy !== 'SingleStack' ? [family, family === 4 ? 6 : 4] : [family];
+    const wanted =
+      anyFamily && spec.ipFamilyPolicy !== 'SingleStack'
+        ? [family, family === 4 ? 6 : 4]
+        : [family];
     if (!spec.ipFamilies?.length) spec.ipFamilies = wanted.map((one) => `IPv${one}`);
   }
 
   #oneFamily(spec: ServiceSpec, before: ServiceSpec | undefined, family: string): void {
     const errors: FieldError[] = [];
-    if (spec.ipFamilyPolicy === 'RequireDualStack' && before?.ipFamilyPolicy !== 'RequireDualStack') {
-      errors.push({ type: 'FieldValueInvalid', field: 'spec.ipFamilyPolicy', value: spec.ipFamilyPolicy, detail: 'this cluster is not configured for dual-stack services' });
+    if (
+      spec.ipFamilyPolicy === 'RequireDualStack' &&
+      before?.ipFamilyPolicy !== 'RequireDualStack'
+    ) {
+      errors.push({
+        type: 'FieldValueInvalid',
+        field: 'spec.ipFamilyPolicy',
+        value: spec.ipFamilyPolicy,
+        detail: 'this cluster is not configured for dual-stack services',
+      });
     }
     (spec.ipFamilies ?? []).forEach((one, i) => {
-      if ((one === 'IPv4' || one === 'IPv6') && one !== family && !before?.ipFamilies?.includes(one)) {
-        errors.push({ type: 'FieldValueInvalid', field: `spec.ipFamilies[${i}]`, value: one, detail: 'not configured on this cluster' });
+      if (
+        (one === 'IPv4' || one === 'IPv6') &&
+        one !== family &&
+        !before?.ipFamilies?.includes(one)
+      ) {
+        errors.push({
+          type: 'FieldValueInvalid',
+          field: `spec.ipFamilies[${i}]`,
+          value: one,
+          detail: 'not configured on this cluster',
+        });
       }
     });
     if (errors.length > 0) this.#refuse(errors);
@@ -160,7 +214,11 @@ class Taking {
     const wanted = spec.clusterIPs?.[0] ?? spec.clusterIP ?? '';
     if (!wanted) {
       const ip = this.#allocators.ips.next();
-      if (!ip) throw new ApiError('InternalError', 'Internal error occurred: failed to allocate a serviceIP: range is full');
+      if (!ip)
+        throw new ApiError(
+          'InternalError',
+          'Internal error occurred: failed to allocate a serviceIP: range is full',
+        );
       this.#undo.push(() => this.#allocators.ips.free(ip));
       spec.clusterIP = ip;
       spec.clusterIPs = [ip];
@@ -170,7 +228,15 @@ class Taking {
     // Changing an address in place is for validation to refuse.
     if (before && needsIp(before) && !isHeadless(before) && before.clusterIP) return;
     const why = this.#allocators.ips.take(wanted);
-    if (why) this.#refuse([{ type: 'FieldValueInvalid', field: 'spec.clusterIPs', value: spec.clusterIPs ?? [wanted], detail: `failed to allocate IP ${wanted}: ${why}` }]);
+    if (why)
+      this.#refuse([
+        {
+          type: 'FieldValueInvalid',
+          field: 'spec.clusterIPs',
+          value: spec.clusterIPs ?? [wanted],
+          detail: `failed to allocate IP ${wanted}: ${why}`,
+        },
+      ]);
     this.#undo.push(() => this.#allocators.ips.free(wanted));
   }
 
@@ -190,7 +256,15 @@ class Taking {
     const protocols = own.get(number);
     if (!protocols && !held.has(number)) {
       const why = this.#allocators.ports.take(number);
-      if (why) this.#refuse([{ type: 'FieldValueInvalid', field: `spec.ports[${index}].nodePort`, value: number, detail: why }]);
+      if (why)
+        this.#refuse([
+          {
+            type: 'FieldValueInvalid',
+            field: `spec.ports[${index}].nodePort`,
+            value: number,
+            detail: why,
+          },
+        ]);
       this.#undo.push(() => this.#allocators.ports.free(number));
     }
     own.set(number, (protocols ?? new Set()).add(port.protocol ?? 'TCP'));
@@ -199,9 +273,19 @@ class Taking {
   /** TCP and UDP on one service port share a node port where they can. */
   #anyPort(port: ServicePort, own: Map<number, Set<string>>): void {
     const protocol = port.protocol ?? 'TCP';
-    const twin = (this.#service.spec?.ports ?? []).find((one) => one !== port && one.port === port.port && one.nodePort && !own.get(one.nodePort)?.has(protocol));
+    const twin = (this.#service.spec?.ports ?? []).find(
+      (one) =>
+        one !== port &&
+        one.port === port.port &&
+        one.nodePort &&
+        !own.get(one.nodePort)?.has(protocol),
+    );
     const number = twin?.nodePort ?? this.#allocators.ports.next();
-    if (number === undefined) throw new ApiError('InternalError', 'Internal error occurred: failed to allocate a nodePort: range is full');
+    if (number === undefined)
+      throw new ApiError(
+        'InternalError',
+        'Internal error occurred: failed to allocate a nodePort: range is full',
+      );
     if (!twin) this.#undo.push(() => this.#allocators.ports.free(number));
     port.nodePort = number;
     own.set(number, (own.get(number) ?? new Set()).add(protocol));
@@ -211,7 +295,12 @@ class Taking {
     if (spec.healthCheckNodePort && held.has(spec.healthCheckNodePort)) return;
     if (spec.healthCheckNodePort) {
       const why = this.#allocators.ports.take(spec.healthCheckNodePort);
-      if (why) throw new ApiError('InternalError', `Internal error occurred: failed to allocate requested HealthCheck NodePort ${spec.healthCheckNodePort}: ${why}`);
+      if (why)
+        throw new ApiError(
+          'InternalError',
+          'Internal error occurred: failed to allocate requested HealthCheck NodePort ' +
+            `${spec.healthCheckNodePort}: ${why}`,
+        );
     } else spec.healthCheckNodePort = this.#allocators.ports.next();
     const port = spec.healthCheckNodePort ?? 0;
     this.#undo.push(() => this.#allocators.ports.free(port));
@@ -230,7 +319,9 @@ export function portsOf(spec: ServiceSpec | undefined): Set<number> {
 }
 
 export function ipsOf(spec: ServiceSpec | undefined): string[] {
-  return spec && needsIp(spec) && !isHeadless(spec) ? (spec.clusterIPs ?? []).filter((ip) => ip && ip !== 'None') : [];
+  return spec && needsIp(spec) && !isHeadless(spec)
+    ? (spec.clusterIPs ?? []).filter((ip) => ip && ip !== 'None')
+    : [];
 }
 
 /** Frees what `before` held and `now` does not. */

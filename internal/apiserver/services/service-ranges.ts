@@ -10,8 +10,9 @@ const prefix = storeKey('/registry/servicecidrs/');
 export const ownName = 'kubernetes';
 
 /**
- * Where addresses of Services come from: the configured range and those of every ServiceCIDR, as all servers write them. One that is
- * being deleted, or whose Ready condition says no, gives none away (registry/core/service/ipallocator).
+ * Where addresses of Services come from: the configured range and those of every ServiceCIDR, as
+ * all servers write them. One that is being deleted, or whose Ready condition says no, gives none
+ * away (registry/core/service/ipallocator).
  */
 export class ServiceRanges {
   readonly own: IpRange;
@@ -31,9 +32,14 @@ export class ServiceRanges {
 
   async start({ store, clock, log }: Core): Promise<void> {
     this.#followed = await follow({
-      store, clock, log, name: 'servicecidrs', prefix,
+      store,
+      clock,
+      log,
+      name: 'servicecidrs',
+      prefix,
       onChanges: (changes) => {
-        for (const { key, kv } of changes) this.note(key.slice(prefix.length), kv && (objectOf(kv) as unknown as ServiceCIDR));
+        for (const { key, kv } of changes)
+          this.note(key.slice(prefix.length), kv && (objectOf(kv) as unknown as ServiceCIDR));
       },
     });
   }
@@ -46,11 +52,21 @@ export class ServiceRanges {
   note(name: string, object: ServiceCIDR | undefined): void {
     if (object) this.#objects.set(name, object);
     else this.#objects.delete(name);
-    const usable = [...this.#objects.values()].filter(givesAway).flatMap((one) => one.spec?.cidrs ?? []).filter((cidr) => cidr !== this.own.text);
+    const usable = [...this.#objects.values()]
+      .filter(givesAway)
+      .flatMap((one) => one.spec?.cidrs ?? [])
+      .filter((cidr) => cidr !== this.own.text);
     // The first start has the range before it has the object.
     const own = this.#objects.get(ownName);
-    const others = [...new Set(usable)].sort().map(parseRange).filter((range) => range.family === this.own.family);
-    const ownOpen = !own || [...this.#objects.values()].some((one) => givesAway(one) && one.spec?.cidrs?.includes(this.own.text));
+    const others = [...new Set(usable)]
+      .sort()
+      .map(parseRange)
+      .filter((range) => range.family === this.own.family);
+    const ownOpen =
+      !own ||
+      [...this.#objects.values()].some(
+        (one) => givesAway(one) && one.spec?.cidrs?.includes(this.own.text),
+      );
     this.#open = [...(ownOpen ? [this.own] : []), ...others];
   }
 }

@@ -17,8 +17,9 @@ export interface Holdings {
 }
 
 /**
- * Addresses and node ports where several servers give them away: a claim in the store decides, in the transaction that
- * writes the service; this process's allocators follow what all servers write, so that a claim seldom fails.
+ * Addresses and node ports where several servers give them away: a claim in the store decides, in
+ * the transaction that writes the service; this process's allocators follow what all servers write,
+ * so that a claim seldom fails.
  */
 export class SharedClaims {
   readonly #core: Core;
@@ -40,7 +41,9 @@ export class SharedClaims {
     const take = wanted.filter((key) => !held.includes(key));
     const free = held.filter((key) => !wanted.includes(key));
     const { namespace, name } = (now ?? before)?.metadata ?? {};
-    return take.length + free.length > 0 ? { take, free, owner: `${namespace}/${name}` } : undefined;
+    return take.length + free.length > 0
+      ? { take, free, owner: `${namespace}/${name}` }
+      : undefined;
   }
 
   taken(keys: string[]): void {
@@ -56,14 +59,30 @@ export class SharedClaims {
     this.#ips.clear();
     this.#ports.clear();
     this.#followed = await follow({
-      store, clock, log, name: 'services', prefix: servicePrefix,
+      store,
+      clock,
+      log,
+      name: 'services',
+      prefix: servicePrefix,
       onChanges: (changes) => {
-        for (const { kv, before } of changes) this.#changed(kv && (objectOf(kv) as unknown as Service), before && (objectOf(before) as unknown as Service));
+        for (const { kv, before } of changes)
+          this.#changed(
+            kv && (objectOf(kv) as unknown as Service),
+            before && (objectOf(before) as unknown as Service),
+          );
       },
     });
     const services = await store.range({ key: servicePrefix, end: prefixEnd(servicePrefix) });
-    const claimed = new Set((await store.range({ key: claimPrefix, end: prefixEnd(claimPrefix), keysOnly: true })).kvs.map((kv) => kv.key));
-    for (const kv of services.kvs) await this.#claim(kv, this.#keysOf(objectOf(kv) as unknown as Service).filter((key) => !claimed.has(key)));
+    const claimed = new Set(
+      (
+        await store.range({ key: claimPrefix, end: prefixEnd(claimPrefix), keysOnly: true })
+      ).kvs.map((kv) => kv.key),
+    );
+    for (const kv of services.kvs)
+      await this.#claim(
+        kv,
+        this.#keysOf(objectOf(kv) as unknown as Service).filter((key) => !claimed.has(key)),
+      );
   }
 
   stop(): void {
@@ -79,13 +98,19 @@ export class SharedClaims {
     this.taken(claims?.take ?? []);
   }
 
-  /** Only while the service is as it was read. Two services that hold the same thing stay as they are: one of them has the claim. */
+  /**
+   * Only while the service is as it was read. Two services that hold the same thing stay as they
+   * are: one of them has the claim.
+   */
   async #claim(service: KeyValue, keys: string[]): Promise<void> {
     const owner = service.key.slice(servicePrefix.length);
     for (const key of keys) {
       const claims = { take: [key], free: [], owner };
       const done = await this.#core.store.txn({
-        compare: [{ key: service.key, target: 'MOD', result: 'EQUAL', operand: service.modRevision }, ...claimCompares(claims)],
+        compare: [
+          { key: service.key, target: 'MOD', result: 'EQUAL', operand: service.modRevision },
+          ...claimCompares(claims),
+        ],
         success: claimOps(claims),
         failure: [],
       });
@@ -95,6 +120,9 @@ export class SharedClaims {
 
   #keysOf(service: Service | undefined): string[] {
     const spec = service?.spec;
-    return [...this.#holdings.ips(spec).map((ip) => ipPrefix + ip), ...[...this.#holdings.ports(spec)].map((port) => portPrefix + port)];
+    return [
+      ...this.#holdings.ips(spec).map((ip) => ipPrefix + ip),
+      ...[...this.#holdings.ports(spec)].map((port) => portPrefix + port),
+    ];
   }
 }

@@ -15,7 +15,10 @@ import { SharedClaims } from './shared-claims.ts';
 
 export const defaultNodePorts = { from: 30000, to: 32767 };
 
-/** Learns from the stored services what is taken, then lets the services' hook hand out the rest. Returns how to stop. */
+/**
+ * Learns from the stored services what is taken, then lets the services' hook hand out the rest.
+ * Returns how to stop.
+ */
 export async function startServiceAllocation(server: Server): Promise<() => void> {
   const { core, options } = server;
   const ranges = new ServiceRanges(options.serviceCidr ?? defaultServiceCidr);
@@ -24,7 +27,9 @@ export async function startServiceAllocation(server: Server): Promise<() => void
   const ports = new PortAllocator(options.nodePortRange ?? defaultNodePorts, core.random);
   const records = new IpAddressRecords(core);
   await records.repair();
-  core.hooks.add('networking.k8s.io', 'ipaddresses', { afterDelete: (_call, object) => records.restore(object as unknown as IPAddress) });
+  core.hooks.add('networking.k8s.io', 'ipaddresses', {
+    afterDelete: (_call, object) => records.restore(object as unknown as IPAddress),
+  });
   if (options.sharedStore) {
     const shared = new SharedClaims({ core, ips, ports, holdings: { ips: ipsOf, ports: portsOf } });
     await shared.start();
@@ -37,7 +42,11 @@ export async function startServiceAllocation(server: Server): Promise<() => void
   for (const service of await lookupAll<Service>(core, '/registry/services/specs/')) {
     const spec = service.spec as ServiceSpec;
     for (const ip of ipsOf(spec)) {
-      if (!ips.hold(ip)) core.log.warn('two stored services have the same address', { service: `${service.metadata.namespace}/${service.metadata.name}`, ip });
+      if (!ips.hold(ip))
+        core.log.warn('two stored services have the same address', {
+          service: `${service.metadata.namespace}/${service.metadata.name}`,
+          ip,
+        });
     }
     for (const port of portsOf(spec)) ports.take(port);
   }
@@ -48,14 +57,22 @@ export async function startServiceAllocation(server: Server): Promise<() => void
 /** The ServiceCIDR object of the range from configuration. */
 export async function ensureServiceCidr(server: Server): Promise<void> {
   const object = {
-    kind: 'ServiceCIDR', apiVersion: 'networking.k8s.io/v1', metadata: { name: ownName, finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
+    kind: 'ServiceCIDR',
+    apiVersion: 'networking.k8s.io/v1',
+    metadata: { name: ownName, finalizers: ['networking.k8s.io/service-cidr-finalizer'] },
     spec: { cidrs: [server.options.serviceCidr ?? defaultServiceCidr] },
   };
   const at = { group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' };
   await ensure(server.core, [{ ...at, how: 'create', object: object as unknown as KubeObject }]);
   const stored = await lookup<ServiceCIDR>(server.core, `/registry/servicecidrs/${ownName}`);
   if (!stored || stored.status?.conditions?.some((one) => one.type === 'Ready')) return;
-  const ready = { type: 'Ready', status: 'True', lastTransitionTime: timestamp(server.core.clock), reason: '', message: 'Kubernetes Service CIDR is ready' };
+  const ready = {
+    type: 'Ready',
+    status: 'True',
+    lastTransitionTime: timestamp(server.core.clock),
+    reason: '',
+    message: 'Kubernetes Service CIDR is ready',
+  };
   await updateObject(server.core, systemCall(server.core, at, '', ownName), {
     raw: true,
     make: (old) => ({ ...deepCopy(old as KubeObject), status: { conditions: [ready] } }),

@@ -16,7 +16,8 @@ export function addBinding(server: Server): void {
   server.subresources.add('', 'pods', 'binding', async (_s, exchange, resource) => {
     const binding = await readSpoken<Binding>(server, exchange, bindingKind);
     const call = callFor(server, exchange, resource);
-    if (binding.metadata.name && binding.metadata.name !== call.name) throw badRequest('name in URL does not match name in Binding object');
+    if (binding.metadata.name && binding.metadata.name !== call.name)
+      throw badRequest('name in URL does not match name in Binding object');
     await bind(server.core, call, binding);
     sendStatus(exchange, 201);
   });
@@ -24,7 +25,15 @@ export function addBinding(server: Server): void {
     const binding = await readSpoken<Binding>(server, exchange, bindingKind);
     const pods = server.core.resources.find('', 'v1', 'pods');
     if (!pods) return;
-    await bind(server.core, { ...callFor(server, exchange, pods), name: binding.metadata.name ?? '', subresource: 'binding' }, binding);
+    await bind(
+      server.core,
+      {
+        ...callFor(server, exchange, pods),
+        name: binding.metadata.name ?? '',
+        subresource: 'binding',
+      },
+      binding,
+    );
     sendStatus(exchange, 201);
   });
 }
@@ -33,38 +42,84 @@ export function addBinding(server: Server): void {
 export async function bind(core: Core, call: Call, binding: Binding): Promise<void> {
   const node = binding.target?.name ?? '';
   if ((binding.target?.kind ?? '') !== '' && binding.target.kind !== 'Node') {
-    throw invalid({ group: '', kind: 'Binding' }, call.name, [{ type: 'FieldValueNotSupported', field: 'target.kind', value: binding.target.kind, detail: 'supported values: "Node", "<empty>"' }]);
+    throw invalid({ group: '', kind: 'Binding' }, call.name, [
+      {
+        type: 'FieldValueNotSupported',
+        field: 'target.kind',
+        value: binding.target.kind,
+        detail: 'supported values: "Node", "<empty>"',
+      },
+    ]);
   }
-  if (!node) throw invalid({ group: '', kind: 'Binding' }, call.name, [{ type: 'FieldValueRequired', field: 'target.name', detail: '' }]);
-  await core.admission.admit({ call, operation: 'CREATE', object: binding as unknown as KubeObject, old: undefined });
-  await core.admission.validate({ call, operation: 'CREATE', object: binding as unknown as KubeObject, old: undefined });
-  const topology = topologyLabels(await lookup<Node>(core, `/registry/minions/${node}`));
-  await updateObject(core, { ...call, subresource: 'binding' }, {
-    raw: true,
-    make: (old) => {
-      const pod = deepCopy(old) as unknown as Pod;
-      const what = { group: '', resource: 'pods/binding' };
-      if (binding.metadata.uid && binding.metadata.uid !== pod.metadata.uid) throw conflict(what, call.name, `Precondition failed: UID in precondition: ${binding.metadata.uid}, UID in object meta: ${pod.metadata.uid}`);
-      if (pod.metadata.deletionTimestamp) throw conflict(what, call.name, `pod ${call.name} is being deleted, cannot be assigned to a host`);
-      if (pod.spec.nodeName) throw conflict(what, call.name, `pod ${call.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`);
-      if (pod.spec.schedulingGates?.length) throw conflict(what, call.name, `pod ${call.name} has non-empty .spec.schedulingGates`);
-      pod.spec.nodeName = node;
-      pod.metadata.annotations = binding.metadata.annotations ? { ...pod.metadata.annotations, ...binding.metadata.annotations } : pod.metadata.annotations;
-      if (Object.keys(topology).length) pod.metadata.labels = { ...topology, ...pod.metadata.labels };
-      scheduled(pod, timestamp(core.clock));
-      return pod as unknown as KubeObject;
-    },
+  if (!node)
+    throw invalid({ group: '', kind: 'Binding' }, call.name, [
+      { type: 'FieldValueRequired', field: 'target.name', detail: '' },
+    ]);
+  await core.admission.admit({
+    call,
+    operation: 'CREATE',
+    object: binding as unknown as KubeObject,
+    old: undefined,
   });
+  await core.admission.validate({
+    call,
+    operation: 'CREATE',
+    object: binding as unknown as KubeObject,
+    old: undefined,
+  });
+  const topology = topologyLabels(await lookup<Node>(core, `/registry/minions/${node}`));
+  await updateObject(
+    core,
+    { ...call, subresource: 'binding' },
+    {
+      raw: true,
+      make: (old) => {
+        const pod = deepCopy(old) as unknown as Pod;
+        const what = { group: '', resource: 'pods/binding' };
+        if (binding.metadata.uid && binding.metadata.uid !== pod.metadata.uid)
+          throw conflict(
+            what,
+            call.name,
+            `Precondition failed: UID in precondition: ${binding.metadata.uid}, UID in ` +
+              `object meta: ${pod.metadata.uid}`,
+          );
+        if (pod.metadata.deletionTimestamp)
+          throw conflict(
+            what,
+            call.name,
+            `pod ${call.name} is being deleted, cannot be assigned to a host`,
+          );
+        if (pod.spec.nodeName)
+          throw conflict(
+            what,
+            call.name,
+            `pod ${call.name} is already assigned to node ${JSON.stringify(pod.spec.nodeName)}`,
+          );
+        if (pod.spec.schedulingGates?.length)
+          throw conflict(what, call.name, `pod ${call.name} has non-empty .spec.schedulingGates`);
+        pod.spec.nodeName = node;
+        pod.metadata.annotations = binding.metadata.annotations
+          ? { ...pod.metadata.annotations, ...binding.metadata.annotations }
+          : pod.metadata.annotations;
+        if (Object.keys(topology).length)
+          pod.metadata.labels = { ...topology, ...pod.metadata.labels };
+        scheduled(pod, timestamp(core.clock));
+        return pod as unknown as KubeObject;
+      },
+    },
+  );
 }
 
 const copied = ['topology.kubernetes.io/zone', 'topology.kubernetes.io/region'];
 
 /** Pods learn where their node stands (plugin PodTopologyLabels). */
 function topologyLabels(node: Node | undefined): Record<string, string> {
-  return Object.fromEntries(copied.flatMap((key) => {
-    const value = own(node?.metadata.labels, key);
-    return value === undefined ? [] : [[key, value]];
-  }));
+  return Object.fromEntries(
+    copied.flatMap((key) => {
+      const value = own(node?.metadata.labels, key);
+      return value === undefined ? [] : [[key, value]];
+    }),
+  );
 }
 
 function scheduled(pod: Pod, now: string): void {
@@ -72,6 +127,14 @@ function scheduled(pod: Pod, now: string): void {
   const conditions = status.conditions ?? [];
   const have = conditions.find((one) => one.type === 'PodScheduled');
   if (have?.status === 'True') return;
-  const condition = { type: 'PodScheduled', ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}), status: 'True', lastProbeTime: null, lastTransitionTime: now } as unknown as PodCondition;
-  status.conditions = have ? conditions.map((one) => (one === have ? condition : one)) : [...conditions, condition];
+  const condition = {
+    type: 'PodScheduled',
+    ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
+    status: 'True',
+    lastProbeTime: null,
+    lastTransitionTime: now,
+  } as unknown as PodCondition;
+  status.conditions = have
+    ? conditions.map((one) => (one === have ? condition : one))
+    : [...conditions, condition];
 }

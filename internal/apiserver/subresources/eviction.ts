@@ -17,11 +17,24 @@ import { readSpoken, sendStatus } from './answer.ts';
 /** POST pods/x/eviction: a deletion that a PodDisruptionBudget may forbid for now. */
 export function addEviction(server: Server): void {
   server.subresources.add('', 'pods', 'eviction', async (_s, exchange, resource) => {
-    const eviction = await readSpoken<Eviction>(server, exchange, { group: 'policy', version: 'v1', kind: 'Eviction' });
+    const eviction = await readSpoken<Eviction>(server, exchange, {
+      group: 'policy',
+      version: 'v1',
+      kind: 'Eviction',
+    });
     const call = callFor(server, exchange, resource);
-    if (eviction.metadata.name && eviction.metadata.name !== call.name) throw badRequest(`name in URL does not match name in Eviction object: "${call.name}" vs "${eviction.metadata.name}"`);
+    if (eviction.metadata.name && eviction.metadata.name !== call.name)
+      throw badRequest(
+        `name in URL does not match name in Eviction object: "${call.name}" vs ` +
+          `"${eviction.metadata.name}"`,
+      );
     if (eviction.deleteOptions?.dryRun?.length) call.dryRun = true;
-    const attributes = { call, operation: 'CREATE' as const, object: eviction as unknown as KubeObject, old: undefined };
+    const attributes = {
+      call,
+      operation: 'CREATE' as const,
+      object: eviction as unknown as KubeObject,
+      old: undefined,
+    };
     await server.core.admission.admit(attributes);
     await server.core.admission.validate(attributes);
     await evict(server.core, call, (eviction.deleteOptions ?? {}) as DeleteOptions);
@@ -33,31 +46,59 @@ async function evict(core: Core, call: Call, options: DeleteOptions): Promise<vo
   const pod = viewOf(call.resource, await getRecord(core, call)) as unknown as Pod;
   const plain = { ...call, subresource: '' };
   if (ignoresBudgets(pod)) return void (await deleteObject(core, plain, options));
-  const budgets = (await lookupAll<PodDisruptionBudget>(core, `/registry/poddisruptionbudgets/${call.namespace}/`)).filter((budget) => matches(budget, pod));
-  if (budgets.length > 1) throw new ApiError('InternalError', 'This pod has more than one PodDisruptionBudget, which the eviction subresource does not support.');
+  const budgets = (
+    await lookupAll<PodDisruptionBudget>(core, `/registry/poddisruptionbudgets/${call.namespace}/`)
+  ).filter((budget) => matches(budget, pod));
+  if (budgets.length > 1)
+    throw new ApiError(
+      'InternalError',
+      'This pod has more than one PodDisruptionBudget, which the eviction subresource does ' +
+        'not support.',
+    );
   const budget = budgets[0];
   if (budget) await take(core, call, budget, pod);
-  const preconditions = budget ? { ...options.preconditions, uid: options.preconditions?.uid ?? pod.metadata.uid } : options.preconditions;
+  const preconditions = budget
+    ? { ...options.preconditions, uid: options.preconditions?.uid ?? pod.metadata.uid }
+    : options.preconditions;
   await markTarget(core, plain, pod);
   await deleteObject(core, plain, { ...options, preconditions });
 }
 
 function ignoresBudgets(pod: Pod): boolean {
-  return Boolean(pod.metadata.deletionTimestamp) || ['Succeeded', 'Failed', 'Pending'].includes(pod.status?.phase ?? '');
+  return (
+    Boolean(pod.metadata.deletionTimestamp) ||
+    ['Succeeded', 'Failed', 'Pending'].includes(pod.status?.phase ?? '')
+  );
 }
 
 function matches(budget: PodDisruptionBudget, pod: Pod): boolean {
-  return budget.spec?.selector !== undefined && selectorFromObject(budget.spec.selector as never).matches(pod.metadata.labels);
+  return (
+    budget.spec?.selector !== undefined &&
+    selectorFromObject(budget.spec.selector as never).matches(pod.metadata.labels)
+  );
 }
 
-const isReady = (pod: Pod): boolean => (pod.status?.conditions ?? []).some((one) => one.type === 'Ready' && one.status === 'True');
+const isReady = (pod: Pod): boolean =>
+  (pod.status?.conditions ?? []).some((one) => one.type === 'Ready' && one.status === 'True');
 
 /** Uses up one allowed disruption, or says 429. */
 async function take(core: Core, call: Call, budget: PodDisruptionBudget, pod: Pod): Promise<void> {
   const { name = '' } = budget.metadata;
-  const healthy = (budget.status?.currentHealthy ?? 0) >= (budget.status?.desiredHealthy ?? 0) && (budget.status?.desiredHealthy ?? 0) > 0;
-  if (!isReady(pod) && (budget.spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow' || healthy)) return;
-  const at = { ...systemCall(core, { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' }, call.namespace, name), subresource: 'status', dryRun: call.dryRun };
+  const healthy =
+    (budget.status?.currentHealthy ?? 0) >= (budget.status?.desiredHealthy ?? 0) &&
+    (budget.status?.desiredHealthy ?? 0) > 0;
+  if (!isReady(pod) && (budget.spec?.unhealthyPodEvictionPolicy === 'AlwaysAllow' || healthy))
+    return;
+  const at = {
+    ...systemCall(
+      core,
+      { group: 'policy', version: 'v1', resource: 'poddisruptionbudgets' },
+      call.namespace,
+      name,
+    ),
+    subresource: 'status',
+    dryRun: call.dryRun,
+  };
   await updateObject(core, at, {
     tracked: true,
     make: (old) => {
@@ -66,7 +107,10 @@ async function take(core: Core, call: Call, budget: PodDisruptionBudget, pod: Po
       const { status } = next;
       if (!status) return next as unknown as KubeObject;
       status.disruptionsAllowed -= 1;
-      status.disruptedPods = { ...status.disruptedPods, [pod.metadata.name ?? '']: new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z') };
+      status.disruptedPods = {
+        ...status.disruptedPods,
+        [pod.metadata.name ?? '']: new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+      };
       return next as unknown as KubeObject;
     },
   });
@@ -75,28 +119,61 @@ async function take(core: Core, call: Call, budget: PodDisruptionBudget, pod: Po
 function checkBudget(budget: PodDisruptionBudget, name: string): void {
   const { status } = budget;
   const refuse = (message: string, cause: string, retryAfterSeconds?: number): ApiError =>
-    new ApiError('TooManyRequests', message, { details: { ...(retryAfterSeconds ? { retryAfterSeconds } : {}), causes: [{ reason: 'DisruptionBudget', message: cause } as never] } });
+    new ApiError('TooManyRequests', message, {
+      details: {
+        ...(retryAfterSeconds ? { retryAfterSeconds } : {}),
+        causes: [{ reason: 'DisruptionBudget', message: cause } as never],
+      },
+    });
   if ((status?.observedGeneration ?? 0) < (budget.metadata.generation ?? 0)) {
-    throw refuse("Cannot evict pod as it would violate the pod's disruption budget.", `The disruption budget ${name} is still being processed by the server.`, 10);
+    throw refuse(
+      "Cannot evict pod as it would violate the pod's disruption budget.",
+      `The disruption budget ${name} is still being processed by the server.`,
+      10,
+    );
   }
   const allowed = status?.disruptionsAllowed ?? 0;
-  if (allowed < 0) throw new ApiError('Forbidden', `pods "${name}" is forbidden: pdb disruptions allowed is negative`);
+  if (allowed < 0)
+    throw new ApiError(
+      'Forbidden',
+      `pods "${name}" is forbidden: pdb disruptions allowed is negative`,
+    );
   if (allowed === 0) {
-    throw refuse("Cannot evict pod as it would violate the pod's disruption budget.", `The disruption budget ${name} needs ${status?.desiredHealthy ?? 0} healthy pods and has ${status?.currentHealthy ?? 0} currently`);
+    throw refuse(
+      "Cannot evict pod as it would violate the pod's disruption budget.",
+      `The disruption budget ${name} needs ${status?.desiredHealthy ?? 0} healthy pods and ` +
+        `has ${status?.currentHealthy ?? 0} currently`,
+    );
   }
 }
 
 /** Who was evicted can be told from the pod (KEP-3329). */
 async function markTarget(core: Core, call: Call, pod: Pod): Promise<void> {
-  const at = { ...systemCall(core, { group: '', version: 'v1', resource: 'pods' }, call.namespace, call.name), subresource: 'status', dryRun: call.dryRun };
+  const at = {
+    ...systemCall(core, { group: '', version: 'v1', resource: 'pods' }, call.namespace, call.name),
+    subresource: 'status',
+    dryRun: call.dryRun,
+  };
   const now = new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
-  const condition = { type: 'DisruptionTarget', status: 'True', reason: 'EvictionByEvictionAPI', message: 'Eviction API: evicting', lastProbeTime: null, lastTransitionTime: now };
+  const condition = {
+    type: 'DisruptionTarget',
+    status: 'True',
+    reason: 'EvictionByEvictionAPI',
+    message: 'Eviction API: evicting',
+    lastProbeTime: null,
+    lastTransitionTime: now,
+  };
   await updateObject(core, at, {
     preconditions: { uid: pod.metadata.uid },
     make: (old) => {
       const next = deepCopy(old) as unknown as Pod;
-      const conditions = (next.status?.conditions ?? []).filter((one) => one.type !== 'DisruptionTarget');
-      next.status = { ...next.status, conditions: [...conditions, condition as never] } as Pod['status'];
+      const conditions = (next.status?.conditions ?? []).filter(
+        (one) => one.type !== 'DisruptionTarget',
+      );
+      next.status = {
+        ...next.status,
+        conditions: [...conditions, condition as never],
+      } as Pod['status'];
       return next as unknown as KubeObject;
     },
   });

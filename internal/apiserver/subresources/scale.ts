@@ -19,22 +19,45 @@ import { readSpoken, sendObject } from './answer.ts';
 const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 
 /** Scale of a custom resource, by the paths of its definition. */
-export function addCustomScale(server: Server, resource: ServedResource, paths: ScalePaths | undefined): void {
+export function addCustomScale(
+  server: Server,
+  resource: ServedResource,
+  paths: ScalePaths | undefined,
+): void {
   if (!paths) return;
-  server.subresources.add(resource.group, resource.resource, 'scale', (s, exchange, served) => serveScale(s, exchange, served, paths));
+  server.subresources.add(resource.group, resource.resource, 'scale', (s, exchange, served) =>
+    serveScale(s, exchange, served, paths),
+  );
 }
 
 export function addScale(server: Server): void {
-  for (const [group, resource] of [['apps', 'deployments'], ['apps', 'replicasets'], ['apps', 'statefulsets'], ['', 'replicationcontrollers']] as const) {
-    server.subresources.add(group, resource, 'scale', (s, exchange, served) => serveScale(s, exchange, served));
+  for (const [group, resource] of [
+    ['apps', 'deployments'],
+    ['apps', 'replicasets'],
+    ['apps', 'statefulsets'],
+    ['', 'replicationcontrollers'],
+  ] as const) {
+    server.subresources.add(group, resource, 'scale', (s, exchange, served) =>
+      serveScale(s, exchange, served),
+    );
   }
 }
 
-async function serveScale(server: Server, exchange: Exchange, resource: ServedResource, paths?: ScalePaths): Promise<void> {
+async function serveScale(
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+  paths?: ScalePaths,
+): Promise<void> {
   const call = callFor(server, exchange, resource);
   switch (exchange.info.verb) {
     case 'get':
-      return sendObject(server, exchange, 200, toScale(viewOf(resource, await getRecord(server.core, call)), paths));
+      return sendObject(
+        server,
+        exchange,
+        200,
+        toScale(viewOf(resource, await getRecord(server.core, call)), paths),
+      );
     case 'update': {
       const scale = await readSpoken<Scale>(server, exchange, scaleKind);
       return write(server, exchange, call, () => scale, paths);
@@ -42,19 +65,38 @@ async function serveScale(server: Server, exchange: Exchange, resource: ServedRe
     case 'patch': {
       const type = patchTypeOf(call, header(exchange.request, 'content-type'));
       const patch = parsePatch(type, (await readBody(exchange.request)).toString());
-      return write(server, exchange, call, (now) => patchedScale(server, call, now, { type, body: patch }), paths);
+      return write(
+        server,
+        exchange,
+        call,
+        (now) => patchedScale(server, call, now, { type, body: patch }),
+        paths,
+      );
     }
     default:
       throw methodNotAllowed();
   }
 }
 
-function patchedScale({ spoken }: Server, call: Call, now: Scale, patch: Pick<PatchRequest, 'type' | 'body'>): Scale {
+function patchedScale(
+  { spoken }: Server,
+  call: Call,
+  now: Scale,
+  patch: Pick<PatchRequest, 'type' | 'body'>,
+): Scale {
   const apply = patch.type === 'json' ? applyJsonPatch : applyMergePatch;
-  return normalized(call, apply(deepCopy(now), patch.body), patch, (value) => spoken.normalize(scaleKind, value)) as unknown as Scale;
+  return normalized(call, apply(deepCopy(now), patch.body), patch, (value) =>
+    spoken.normalize(scaleKind, value),
+  ) as unknown as Scale;
 }
 
-async function write(server: Server, exchange: Exchange, call: Call, make: (now: Scale) => Scale, paths?: ScalePaths): Promise<void> {
+async function write(
+  server: Server,
+  exchange: Exchange,
+  call: Call,
+  make: (now: Scale) => Scale,
+  paths?: ScalePaths,
+): Promise<void> {
   const done = await updateObject(server.core, call, {
     make: (old) => {
       const current = toScale(old as KubeObject, paths) as unknown as Scale;
@@ -67,12 +109,17 @@ async function write(server: Server, exchange: Exchange, call: Call, make: (now:
 }
 
 function checkScale(call: Call, scale: Scale, current: Scale): void {
-  if (scale.metadata?.name && scale.metadata.name !== call.name) throw badRequest(`the name of the object (${scale.metadata.name}) does not match the name on the URL (${call.name})`);
+  if (scale.metadata?.name && scale.metadata.name !== call.name)
+    throw badRequest(
+      `the name of the object (${scale.metadata.name}) does not match the name on the URL ` +
+        `(${call.name})`,
+    );
   const version = scale.metadata?.resourceVersion;
-  if (version && version !== current.metadata.resourceVersion) throw conflict(whatOf(call.resource), call.name, modifiedConflict);
+  if (version && version !== current.metadata.resourceVersion)
+    throw conflict(whatOf(call.resource), call.name, modifiedConflict);
   const replicas = scale.spec?.replicas ?? 0;
-  if (typeof replicas !== 'number' || !Number.isInteger(replicas)) throw badRequest('spec.replicas: expected an integer');
+  if (typeof replicas !== 'number' || !Number.isInteger(replicas))
+    throw badRequest('spec.replicas: expected an integer');
   const errors = validateScale(scale as unknown as KubeObject);
   if (errors.length > 0) throw invalid({ group: 'autoscaling', kind: 'Scale' }, call.name, errors);
 }
-

@@ -10,9 +10,16 @@ import { jsonOf, viewOf } from '../registry/stored.ts';
 import { putSource, updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 
-export type SubresourceHandler = (server: Server, exchange: Exchange, resource: ServedResource) => Promise<void> | void;
+export type SubresourceHandler = (
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+) => Promise<void> | void;
 
-/** Handlers by `group/resource/subresource`; those that are the object itself seen in part need none. */
+/**
+ * Handlers by `group/resource/subresource`; those that are the object itself seen in part need
+ * none.
+ */
 export class Subresources {
   readonly #handlers = new Map<string, SubresourceHandler>();
 
@@ -22,7 +29,9 @@ export class Subresources {
 
   async serve(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {
     const { info } = exchange;
-    const handler = this.#handlers.get(`${resource.group}/${resource.resource}/${info.subresource}`);
+    const handler = this.#handlers.get(
+      `${resource.group}/${resource.resource}/${info.subresource}`,
+    );
     if (handler) return handler(server, exchange, resource);
     if (resource.subresources.get(info.subresource)?.kind !== resource.kind) throw pathNotFound();
     return servePart(server, exchange, resource);
@@ -30,12 +39,23 @@ export class Subresources {
 }
 
 /** status, finalize, approval, resize, ephemeralcontainers: the strategy says which part counts. */
-async function servePart(server: Server, exchange: Exchange, resource: ServedResource): Promise<void> {
+async function servePart(
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+): Promise<void> {
   const call = callFor(server, exchange, resource);
   if (exchange.info.verb === 'get') {
     const wanted = wantedFor(exchange, resource);
     const kv = await getRecord(server.core, call);
-    const out = renderObject(resource, wanted, () => viewOf(resource, kv), () => jsonOf(resource, kv), server.core.clock.now(), 'Metadata');
+    const out = renderObject(
+      resource,
+      wanted,
+      () => viewOf(resource, kv),
+      () => jsonOf(resource, kv),
+      server.core.clock.now(),
+      'Metadata',
+    );
     return send(exchange, 200, out.contentType, out.body);
   }
   if (exchange.info.verb === 'patch') return servePatch(server, exchange, call);

@@ -18,26 +18,51 @@ const extendedSeconds = 365 * 24 * 3600;
 /** POST serviceaccounts/x/token (KEP-1205). */
 export function addTokenRequest(server: Server): void {
   server.subresources.add('', 'serviceaccounts', 'token', async (_s, exchange, resource) => {
-    const request = await readSpoken<TokenRequest>(server, exchange, { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' });
+    const request = await readSpoken<TokenRequest>(server, exchange, {
+      group: 'authentication.k8s.io',
+      version: 'v1',
+      kind: 'TokenRequest',
+    });
     const call = callFor(server, exchange, resource);
     sendObject(server, exchange, 201, await issueToken(server, call, request));
   });
 }
 
-async function issueToken(server: Server, call: Call, request: TokenRequest): Promise<TokenRequest> {
-  const account = await lookup<ServiceAccount>(server.core, `/registry/serviceaccounts/${call.namespace}/${call.name}`);
+async function issueToken(
+  server: Server,
+  call: Call,
+  request: TokenRequest,
+): Promise<TokenRequest> {
+  const account = await lookup<ServiceAccount>(
+    server.core,
+    `/registry/serviceaccounts/${call.namespace}/${call.name}`,
+  );
   if (!account) throw notFound({ group: '', resource: 'serviceaccounts' }, call.name);
   checkNames(request, call);
   request.metadata = { ...request.metadata, name: call.name, namespace: call.namespace };
-  const attributes = { call, operation: 'CREATE' as const, object: request as unknown as KubeObject, old: undefined };
+  const attributes = {
+    call,
+    operation: 'CREATE' as const,
+    object: request as unknown as KubeObject,
+    old: undefined,
+  };
   await server.core.admission.admit(attributes);
   const spec = (request.spec ??= {} as TokenRequest['spec']);
-  if (spec.audiences === undefined || spec.audiences === null || spec.audiences.length === 0) spec.audiences = [...server.tokens.audiences];
+  if (spec.audiences === undefined || spec.audiences === null || spec.audiences.length === 0)
+    spec.audiences = [...server.tokens.audiences];
   spec.expirationSeconds ??= 3600;
   check(request, call);
   await server.core.admission.validate(attributes);
-  const subject: TokenSubject = { namespace: call.namespace, name: call.name, uid: account.metadata.uid ?? '', ...(await boundTo(server, call, request)) };
-  const extend = subject.pod !== undefined && spec.expirationSeconds === warnSeconds && server.tokens.audiences.some((one) => spec.audiences.includes(one));
+  const subject: TokenSubject = {
+    namespace: call.namespace,
+    name: call.name,
+    uid: account.metadata.uid ?? '',
+    ...(await boundTo(server, call, request)),
+  };
+  const extend =
+    subject.pod !== undefined &&
+    spec.expirationSeconds === warnSeconds &&
+    server.tokens.audiences.some((one) => spec.audiences.includes(one));
   const jti = server.core.random.uuid();
   const issued = await server.tokens.issue(subject, {
     audiences: spec.audiences,
@@ -47,45 +72,105 @@ async function issueToken(server: Server, call: Call, request: TokenRequest): Pr
   });
   call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`);
   // The client is told the time it asked for, so that it renews in time.
-  const expires = new Date(extend ? server.core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs).toISOString().replace(/\.\d+Z$/, 'Z');
-  request.metadata.creationTimestamp = new Date(server.core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
-  return { ...request, kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1', status: { token: issued.token, expirationTimestamp: expires } };
+  const expires = new Date(
+    extend ? server.core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs,
+  )
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z');
+  request.metadata.creationTimestamp = new Date(server.core.clock.now())
+    .toISOString()
+    .replace(/\.\d+Z$/, 'Z');
+  return {
+    ...request,
+    kind: 'TokenRequest',
+    apiVersion: 'authentication.k8s.io/v1',
+    status: { token: issued.token, expirationTimestamp: expires },
+  };
 }
 
 /** The account is that of the URL; a body that names another one is no slip to pass over. */
 function checkNames({ metadata }: TokenRequest, call: Call): void {
-  if (metadata?.namespace && metadata.namespace !== call.namespace) throw badRequest('the namespace of the provided object does not match the namespace sent on the request');
+  if (metadata?.namespace && metadata.namespace !== call.namespace)
+    throw badRequest(
+      'the namespace of the provided object does not match the namespace sent on the request',
+    );
   if (!metadata?.name || metadata.name === call.name) return;
-  throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, call.name, [{ type: 'FieldValueInvalid', field: 'metadata.name', value: metadata.name, detail: 'must match the service account name if specified' }]);
+  throw invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, call.name, [
+    {
+      type: 'FieldValueInvalid',
+      field: 'metadata.name',
+      value: metadata.name,
+      detail: 'must match the service account name if specified',
+    },
+  ]);
 }
 
 function check(request: TokenRequest, _call: Call): void {
   const seconds = request.spec.expirationSeconds ?? 0;
   const field = 'spec.expirationSeconds';
-  const wrong = (detail: string): Error => invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [{ type: 'FieldValueInvalid', field, value: seconds, detail }]);
+  const wrong = (detail: string): Error =>
+    invalid({ group: 'authentication.k8s.io', kind: 'TokenRequest' }, '', [
+      { type: 'FieldValueInvalid', field, value: seconds, detail },
+    ]);
   if (seconds < leastSeconds) throw wrong('may not specify a duration less than 10 minutes');
   if (seconds > mostSeconds) throw wrong('may not specify a duration larger than 2^32 seconds');
 }
 
-async function boundTo(server: Server, call: Call, request: TokenRequest): Promise<Partial<TokenSubject>> {
+async function boundTo(
+  server: Server,
+  call: Call,
+  request: TokenRequest,
+): Promise<Partial<TokenSubject>> {
   const ref = request.spec.boundObjectRef;
   if (!ref) return {};
   const gvk = `${ref.apiVersion ?? ''}/${ref.kind ?? ''}`;
   const name = ref.name ?? '';
-  const folder = gvk === 'v1/Pod' ? 'pods' : gvk === 'v1/Secret' ? 'secrets' : gvk === 'v1/Node' ? 'minions' : '';
-  if (!folder) throw badRequest(`cannot bind token for serviceaccount "${call.name}" to object "${ref.kind}"`.replace(/ to object.*/, ` to object bound to an unsupported kind: ${ref.kind}`));
-  const key = folder === 'minions' ? `/registry/minions/${name}` : `/registry/${folder}/${call.namespace}/${name}`;
+  const folder =
+    gvk === 'v1/Pod'
+      ? 'pods'
+      : gvk === 'v1/Secret'
+        ? 'secrets'
+        : gvk === 'v1/Node'
+          ? 'minions'
+          : '';
+  if (!folder)
+    throw badRequest(
+      `cannot bind token for serviceaccount "${call.name}" to object "${ref.kind}"`.replace(
+        / to object.*/,
+        ` to object bound to an unsupported kind: ${ref.kind}`,
+      ),
+    );
+  const key =
+    folder === 'minions'
+      ? `/registry/minions/${name}`
+      : `/registry/${folder}/${call.namespace}/${name}`;
   const object = await lookup(server.core, key);
   const resource = folder === 'minions' ? 'nodes' : folder;
   if (!object) throw notFound({ group: '', resource }, name);
   if (ref.uid && ref.uid !== object.metadata.uid) {
-    throw conflict({ group: '', resource: 'serviceaccounts/token' }, call.name, `the UID in the bound object reference (${ref.uid}) does not match the UID in record (${object.metadata.uid}). The object might have been deleted and then recreated`);
+    throw conflict(
+      { group: '', resource: 'serviceaccounts/token' },
+      call.name,
+      `the UID in the bound object reference (${ref.uid}) does not match the UID in record ` +
+        `(${object.metadata.uid}). The object might have been deleted and then recreated`,
+    );
   }
   const bound = { name, uid: object.metadata.uid ?? '' };
   if (folder === 'secrets') return { secret: bound };
   if (folder === 'minions') return { node: bound };
   const pod = object as unknown as Pod;
-  if (pod.spec.serviceAccountName !== call.name) throw badRequest(`cannot bind token for serviceaccount "${call.name}" to pod running with different serviceaccount name.`);
-  const node = pod.spec.nodeName ? await lookup(server.core, `/registry/minions/${pod.spec.nodeName}`) : undefined;
-  return { pod: bound, ...(pod.spec.nodeName ? { node: { name: pod.spec.nodeName, uid: node?.metadata.uid ?? '' } } : {}) };
+  if (pod.spec.serviceAccountName !== call.name)
+    throw badRequest(
+      `cannot bind token for serviceaccount "${call.name}" to pod running with different ` +
+        'serviceaccount name.',
+    );
+  const node = pod.spec.nodeName
+    ? await lookup(server.core, `/registry/minions/${pod.spec.nodeName}`)
+    : undefined;
+  return {
+    pod: bound,
+    ...(pod.spec.nodeName
+      ? { node: { name: pod.spec.nodeName, uid: node?.metadata.uid ?? '' } }
+      : {}),
+  };
 }

@@ -28,7 +28,10 @@ export class EventEncoder {
 
 /** `{"type":"ADDED","object":{...}}\n` */
 export function jsonEvent(resource: ServedResource, event: WatchEvent): Buffer {
-  const body = event.type === 'DELETED' ? Buffer.from(JSON.stringify(event.object)) : jsonOf(resource, event.origin);
+  const body =
+    event.type === 'DELETED'
+      ? Buffer.from(JSON.stringify(event.object))
+      : jsonOf(resource, event.origin);
   return Buffer.concat([Buffer.from(`{"type":"${event.type}","object":`), body, tail]);
 }
 
@@ -54,8 +57,16 @@ function field(number: number, bytes: Buffer): Buffer {
   return Buffer.concat([Buffer.from(head), bytes]);
 }
 
-export function bookmarkObject(resource: ServedResource, revision: number, initial: boolean): KubeObject {
-  const metadata = { resourceVersion: String(revision), creationTimestamp: null, ...(initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}) };
+export function bookmarkObject(
+  resource: ServedResource,
+  revision: number,
+  initial: boolean,
+): KubeObject {
+  const metadata = {
+    resourceVersion: String(revision),
+    creationTimestamp: null,
+    ...(initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
+  };
   const apiVersion = resource.group ? `${resource.group}/${resource.version}` : resource.version;
   return { kind: resource.kind, apiVersion, metadata } as unknown as KubeObject;
 }

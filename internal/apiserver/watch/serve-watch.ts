@@ -17,10 +17,20 @@ import { Watcher, type WatchEvent, type WatchSink } from './watcher.ts';
 type Query = ListQuery & { allowBookmarks: boolean; timeoutSeconds?: number };
 
 /** GET ?watch=true: a stream of events until the client leaves, time is up or it falls behind. */
-export async function serveWatch(server: Server, exchange: Exchange, call: Call, query: Query): Promise<void> {
+export async function serveWatch(
+  server: Server,
+  exchange: Exchange,
+  call: Call,
+  query: Query,
+): Promise<void> {
   const wanted = wantedFor(exchange, call.resource);
   const stream = new EventStream(server, exchange, call, wanted);
-  const watcher = await Watcher.start(server.core, call, { ...query, limit: undefined, continue: undefined }, stream);
+  const watcher = await Watcher.start(
+    server.core,
+    call,
+    { ...query, limit: undefined, continue: undefined },
+    stream,
+  );
   stream.run(watcher, query);
 }
 
@@ -53,19 +63,28 @@ class EventStream implements WatchSink {
     const headers: Record<string, string | string[]> = {
       ...traceHeaders(this.#exchange),
       'cache-control': 'no-cache, private',
-      'content-type': protobuf ? 'application/vnd.kubernetes.protobuf;stream=watch' : contentTypes.json,
+      'content-type': protobuf
+        ? 'application/vnd.kubernetes.protobuf;stream=watch'
+        : contentTypes.json,
     };
-    if (this.#exchange.warnings.length) headers['warning'] = this.#exchange.warnings.map(warningHeader);
+    if (this.#exchange.warnings.length)
+      headers['warning'] = this.#exchange.warnings.map(warningHeader);
     this.#answer.writeHead(200, headers);
     this.#answer.flushHeaders?.();
     this.#open = true;
     for (const chunk of this.#pending) this.#answer.write(chunk);
     this.#pending = [];
     if (this.#done) return this.#finish();
-    const ms = query.timeoutSeconds ? query.timeoutSeconds * 1000 : limits.minWatchMs + this.#server.core.random.int(limits.minWatchMs);
+    const ms = query.timeoutSeconds
+      ? query.timeoutSeconds * 1000
+      : limits.minWatchMs + this.#server.core.random.int(limits.minWatchMs);
     const timer = this.#server.core.clock.after('watch.timeout', ms, () => this.#finish());
     this.#server.metrics.watches++;
-    this.#stops.push(() => timer.cancel(), () => watcher.stop(), () => this.#server.metrics.watches--);
+    this.#stops.push(
+      () => timer.cancel(),
+      () => watcher.stop(),
+      () => this.#server.metrics.watches--,
+    );
     if (query.allowBookmarks) this.#stops.push(this.#server.bookmarks.join(() => this.#live()));
     this.#stops.push(this.#server.onShutdown(() => this.#finish()));
     this.#answer.on('close', () => this.#finish());
@@ -78,7 +97,12 @@ class EventStream implements WatchSink {
   }
 
   bookmark(revision: number, initial: boolean): void {
-    this.#write(this.#frame('BOOKMARK', this.#bookmarkForm(bookmarkObject(this.#call.resource, revision, initial))));
+    this.#write(
+      this.#frame(
+        'BOOKMARK',
+        this.#bookmarkForm(bookmarkObject(this.#call.resource, revision, initial)),
+      ),
+    );
   }
 
   ended(error: ApiError | undefined): void {
@@ -99,10 +123,18 @@ class EventStream implements WatchSink {
     if (as?.kind === 'Table') {
       return this.#frame(event.type, this.#table(event.object, as.version));
     }
-    if (as) return this.#server.encoder.encode(event, `partial ${format} ${as.version} ${resource.version}`, () => this.#frame(event.type, partialOf(event.object, as.version)));
+    if (as)
+      return this.#server.encoder.encode(
+        event,
+        `partial ${format} ${as.version} ${resource.version}`,
+        () => this.#frame(event.type, partialOf(event.object, as.version)),
+      );
     const name = `${format} ${resource.version}`;
     const { encodeProtobuf } = resource.engine;
-    if (format === 'protobuf' && encodeProtobuf) return this.#server.encoder.encode(event, name, () => protobufEvent(event.type, encodeProtobuf(event.object)));
+    if (format === 'protobuf' && encodeProtobuf)
+      return this.#server.encoder.encode(event, name, () =>
+        protobufEvent(event.type, encodeProtobuf(event.object)),
+      );
     return this.#server.encoder.encode(event, name, () => jsonEvent(resource, event));
   }
 
@@ -112,19 +144,29 @@ class EventStream implements WatchSink {
     if (!as) return bookmark;
     const { creationTimestamp: _none, ...metadata } = bookmark.metadata;
     const bare = { ...bookmark, metadata };
-    return as.kind === 'Table' ? this.#table(this.#call.resource.engine.normalize(bare).object, as.version) : partialOf(bare, as.version);
+    return as.kind === 'Table'
+      ? this.#table(this.#call.resource.engine.normalize(bare).object, as.version)
+      : partialOf(bare, as.version);
   }
 
   /** One row; the columns are told once. */
   #table(object: KubeObject, version: string): object {
-    const table = tableOf(this.#call.resource, version, [object], {}, this.#server.core.clock.now(), this.#include) as Record<string, unknown>;
+    const table = tableOf(
+      this.#call.resource,
+      version,
+      [object],
+      {},
+      this.#server.core.clock.now(),
+      this.#include,
+    ) as Record<string, unknown>;
     if (this.#columnsSent) table['columnDefinitions'] = null;
     this.#columnsSent = true;
     return table;
   }
 
   #frame(type: string, object: unknown): Buffer {
-    if (this.#wanted.format === 'protobuf') return protobufEvent(type, this.#server.spoken.encode(object as object));
+    if (this.#wanted.format === 'protobuf')
+      return protobufEvent(type, this.#server.spoken.encode(object as object));
     return Buffer.from(`${JSON.stringify({ type, object })}\n`);
   }
 

@@ -1,16 +1,33 @@
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
-import { keyOf as storeKey, prefixEnd, type KeyValue, type StoreEvent, type Watch } from '../../store/store.ts';
+import {
+  keyOf as storeKey,
+  prefixEnd,
+  type KeyValue,
+  type StoreEvent,
+  type Watch,
+} from '../../store/store.ts';
 import { limits } from '../options.ts';
 import type { Call, Core } from '../registry/call.ts';
-import { caughtUp, checkListQuery, filterFor, listRecords, parseRevision, type Filter, type ListQuery } from '../registry/list.ts';
+import {
+  caughtUp,
+  checkListQuery,
+  filterFor,
+  listRecords,
+  parseRevision,
+  type Filter,
+  type ListQuery,
+} from '../registry/list.ts';
 import { scopePrefix, type ServedResource } from '../registry/resource.ts';
 import { deletedView } from './deleted.ts';
 import { viewOf } from '../registry/stored.ts';
 
 export type EventType = 'ADDED' | 'MODIFIED' | 'DELETED';
 
-/** One change as a client may see it. `origin` is the store's record: encoders remember their bytes by it. */
+/**
+ * One change as a client may see it. `origin` is the store's record: encoders remember their bytes
+ * by it.
+ */
 export interface WatchEvent {
   type: EventType;
   object: KubeObject;
@@ -20,7 +37,10 @@ export interface WatchEvent {
 export interface WatchSink {
   /** All events of one batch. */
   events(events: WatchEvent[]): void;
-  /** The state so far is complete up to this revision; `initial` closes the list part of a watch-list. */
+  /**
+   * The state so far is complete up to this revision; `initial` closes the list part of a
+   * watch-list.
+   */
   bookmark(revision: number, initial: boolean): void;
   ended(error: ApiError | undefined): void;
 }
@@ -48,7 +68,12 @@ export class Watcher {
   }
 
   /** Throws what a client must hear as an HTTP answer; later troubles go to the sink. */
-  static async start(core: Core, call: Call, query: ListQuery & { allowBookmarks?: boolean }, sink: WatchSink): Promise<Watcher> {
+  static async start(
+    core: Core,
+    call: Call,
+    query: ListQuery & { allowBookmarks?: boolean },
+    sink: WatchSink,
+  ): Promise<Watcher> {
     checkListQuery(call.resource, query, true);
     const filter = filterFor(call.resource, query);
     const watcher = new Watcher(core, call.resource, filter, sink);
@@ -56,20 +81,35 @@ export class Watcher {
     const initial = query.sendInitialEvents ?? wanted === 0;
     const prefix = storeKey(scopePrefix(call.resource, call.namespace));
     if (!initial) {
-      if (wanted > 0 && wanted < core.store.compactRevision) throw tooOld(wanted, core.store.compactRevision);
+      if (wanted > 0 && wanted < core.store.compactRevision)
+        throw tooOld(wanted, core.store.compactRevision);
       watcher.#follow(prefix, (wanted || core.store.revision) + 1);
       return watcher;
     }
     if (query.sendInitialEvents) await caughtUp(core, wanted);
-    const state = await listRecords(core, call, { labelSelector: query.labelSelector, fieldSelector: query.fieldSelector });
+    const state = await listRecords(core, call, {
+      labelSelector: query.labelSelector,
+      fieldSelector: query.fieldSelector,
+    });
     if (watcher.#stopped) return watcher;
-    if (state.kvs.length) sink.events(state.kvs.map((kv) => ({ type: 'ADDED' as const, object: viewOf(call.resource, kv), origin: kv })));
-    if (query.sendInitialEvents && query.allowBookmarks !== false) sink.bookmark(state.revision, true);
+    if (state.kvs.length)
+      sink.events(
+        state.kvs.map((kv) => ({
+          type: 'ADDED' as const,
+          object: viewOf(call.resource, kv),
+          origin: kv,
+        })),
+      );
+    if (query.sendInitialEvents && query.allowBookmarks !== false)
+      sink.bookmark(state.revision, true);
     watcher.#follow(prefix, state.revision + 1);
     return watcher;
   }
 
-  /** The newest revision of which everything has been told: events that wait for their conversion hold it back. */
+  /**
+   * The newest revision of which everything has been told: events that wait for their conversion
+   * hold it back.
+   */
   get revision(): number {
     return this.#pending > 0 ? this.#told : (this.#watch?.revision ?? 0);
   }
@@ -89,7 +129,8 @@ export class Watcher {
 
   #follow(prefix: string, startRevision: number): void {
     // A definition that changed or went takes its watches along: they know only its old shape.
-    if (this.#resource.custom) this.#unlisten = this.#core.resources.onRemove(this.#resource, () => this.#end(undefined));
+    if (this.#resource.custom)
+      this.#unlisten = this.#core.resources.onRemove(this.#resource, () => this.#end(undefined));
     this.#watch = this.#core.store.watch({
       key: prefix,
       end: prefixEnd(prefix),
@@ -101,7 +142,8 @@ export class Watcher {
       },
       onEnd: (why) => {
         if (why.reason === 'compacted') this.#end(tooOld(startRevision - 1, why.compactRevision));
-        else if (why.reason === 'slow') this.#end(tooOld(startRevision - 1, this.#core.store.revision));
+        else if (why.reason === 'slow')
+          this.#end(tooOld(startRevision - 1, this.#core.store.revision));
         else this.#end(undefined);
       },
     });
@@ -110,40 +152,57 @@ export class Watcher {
   #tell(events: readonly StoreEvent[]): void {
     if (this.#stopped) return;
     const out: WatchEvent[] = [];
-    // A compaction that overtakes a watch takes away what its next event replaced: nobody can then tell an addition from a change.
-    const blind = events.findIndex(({ type, kv, prevKv }) => !prevKv && (type === 'DELETE' || kv.version > 1));
+    // A compaction that overtakes a watch takes away what its next event replaced: nobody can then
+    // tell an addition from a change.
+    const blind = events.findIndex(
+      ({ type, kv, prevKv }) => !prevKv && (type === 'DELETE' || kv.version > 1),
+    );
     for (const event of blind < 0 ? events : events.slice(0, blind)) {
       const shown = this.#show(event);
       if (shown) out.push(shown);
     }
     if (out.length) this.#sink.events(out);
-    if (blind >= 0) this.#end(tooOld((events[blind]?.kv.modRevision ?? 1) - 1, this.#core.store.compactRevision));
+    if (blind >= 0)
+      this.#end(tooOld((events[blind]?.kv.modRevision ?? 1) - 1, this.#core.store.compactRevision));
   }
 
   /** Conversion by webhook takes its time; the order of events stays. */
   #later(events: readonly StoreEvent[], revision: number): void {
     if (this.#pending === 0) this.#told = (events[0]?.kv.modRevision ?? 1) - 1;
     this.#pending += events.length;
-    if (this.#pending > limits.watchPendingEvents) return this.#end(tooOld(this.revision, this.#core.store.revision));
+    if (this.#pending > limits.watchPendingEvents)
+      return this.#end(tooOld(this.revision, this.#core.store.revision));
     this.#queue = this.#queue
-      .then(() => (this.#stopped ? undefined : this.#resource.engine.prepare?.(events.flatMap((event) => [event.kv, ...(event.prevKv ? [event.prevKv] : [])]))))
+      .then(() =>
+        this.#stopped
+          ? undefined
+          : this.#resource.engine.prepare?.(
+              events.flatMap((event) => [event.kv, ...(event.prevKv ? [event.prevKv] : [])]),
+            ),
+      )
       .then(() => {
         this.#tell(events);
         this.#pending -= events.length;
         this.#told = revision;
       })
-      .catch((error: unknown) => this.#end(error instanceof ApiError ? error : new ApiError('InternalError', String(error))));
+      .catch((error: unknown) =>
+        this.#end(error instanceof ApiError ? error : new ApiError('InternalError', String(error))),
+      );
   }
 
   /** Leaving a selector looks like a deletion, entering it like a creation. */
   #show(event: StoreEvent): WatchEvent | undefined {
     const { kv, prevKv } = event;
     const before = prevKv && this.#passes(prevKv) ? prevKv : undefined;
-    if (event.type === 'DELETE') return before ? { type: 'DELETED', object: deletedView(this.#resource, before, kv), origin: kv } : undefined;
+    if (event.type === 'DELETE')
+      return before
+        ? { type: 'DELETED', object: deletedView(this.#resource, before, kv), origin: kv }
+        : undefined;
     const now = this.#passes(kv);
     if (now && before) return { type: 'MODIFIED', object: viewOf(this.#resource, kv), origin: kv };
     if (now) return { type: 'ADDED', object: viewOf(this.#resource, kv), origin: kv };
-    if (before) return { type: 'DELETED', object: deletedView(this.#resource, before, kv), origin: kv };
+    if (before)
+      return { type: 'DELETED', object: deletedView(this.#resource, before, kv), origin: kv };
     return undefined;
   }
 

@@ -1,7 +1,25 @@
 import type { KeyObject } from 'node:crypto';
-import { DerError, expectTag, items, readBits, readBoolean, readCount, readOid, readOnly, readTime, tags, type Element } from './der.ts';
+import {
+  DerError,
+  expectTag,
+  items,
+  readBits,
+  readBoolean,
+  readCount,
+  readOid,
+  readOnly,
+  readTime,
+  tags,
+  type Element,
+} from './der.ts';
 import { extensionIds, readExtensions, type Extension } from './extensions.ts';
-import { noNames, readAlternativeNames, readName, type AlternativeNames, type Name } from './name.ts';
+import {
+  noNames,
+  readAlternativeNames,
+  readName,
+  type AlternativeNames,
+  type Name,
+} from './name.ts';
 import { readNameConstraints, type NameConstraints } from './name-constraints.ts';
 import { readPublicKey } from './request.ts';
 import { isSignedBy } from './signature.ts';
@@ -33,8 +51,16 @@ export interface Certificate {
 
 export const keyCertSign = 0x0400;
 
-/** Known well enough that their being critical may be passed over: they say nothing about who the holder is. */
-const harmless = new Set<string>([extensionIds.subjectKeyId, extensionIds.crlPoints, extensionIds.policies, extensionIds.authorityKeyId]);
+/**
+ * Known well enough that their being critical may be passed over: they say nothing about who the
+ * holder is.
+ */
+const harmless = new Set<string>([
+  extensionIds.subjectKeyId,
+  extensionIds.crlPoints,
+  extensionIds.policies,
+  extensionIds.authorityKeyId,
+]);
 
 export function readCertificate(der: Buffer): Certificate {
   const [body, algorithm, signature, more] = items(readOnly(der, tags.sequence));
@@ -45,13 +71,20 @@ export function readCertificate(der: Buffer): Certificate {
   if (!inner || !issuer || !subject || !key) throw new DerError('x509: malformed tbs certificate');
   expectTag(serial, tags.integer);
   expectTag(key, tags.sequence);
-  if (!inner.raw.equals(algorithm.raw)) throw new DerError('x509: inner and outer signature algorithm identifiers do not match');
+  if (!inner.raw.equals(algorithm.raw))
+    throw new DerError('x509: inner and outer signature algorithm identifiers do not match');
   const [from, to] = items(validity);
   readName(issuer);
   const extensions = extensionsOf(rest, version);
   const signed = { algorithm, body: body.raw, signature: readBits(signature) };
   return {
-    raw: der, version, issuer: issuer.raw, subject: readName(subject), rawSubject: subject.raw, notBeforeMs: readTime(from), notAfterMs: readTime(to),
+    raw: der,
+    version,
+    issuer: issuer.raw,
+    subject: readName(subject),
+    rawSubject: subject.raw,
+    notBeforeMs: readTime(from),
+    notAfterMs: readTime(to),
     ...meaningOf(extensions),
     publicKey: () => readPublicKey(key.raw),
     signedBy: (issuerKey) => isSignedBy(issuerKey, signed),
@@ -73,7 +106,10 @@ function extensionsOf(rest: Element[], version: number): Map<string, Extension> 
   return readExtensions(readOnly(expectTag(wrapper, 0xa3).body, tags.sequence));
 }
 
-type Meaning = Pick<Certificate, 'names' | 'authority' | 'keyUsage' | 'extendedUsages' | 'constraints' | 'unknownCritical'>;
+type Meaning = Pick<
+  Certificate,
+  'names' | 'authority' | 'keyUsage' | 'extendedUsages' | 'constraints' | 'unknownCritical'
+>;
 
 function meaningOf(extensions: Map<string, Extension>): Meaning {
   const value = <T>(id: string, tag: number, read: (element: Element) => T): T | undefined => {
@@ -86,14 +122,31 @@ function meaningOf(extensions: Map<string, Extension>): Meaning {
     const bits = readBits(element);
     return ((bits[0] ?? 0) << 8) | (bits[1] ?? 0);
   });
-  const extendedUsages = value(extensionIds.extendedKeyUsage, tags.sequence, (element) => items(element).map(readOid));
+  const extendedUsages = value(extensionIds.extendedKeyUsage, tags.sequence, (element) =>
+    items(element).map(readOid),
+  );
   const constraints = value(extensionIds.nameConstraints, tags.sequence, readNameConstraints);
-  const understood = new Set<string>([extensionIds.keyUsage, extensionIds.basicConstraints, extensionIds.extendedKeyUsage, ...harmless]);
+  const understood = new Set<string>([
+    extensionIds.keyUsage,
+    extensionIds.basicConstraints,
+    extensionIds.extendedKeyUsage,
+    ...harmless,
+  ]);
   // Names of kinds that are not read say something that is not known.
-  if (names && Object.values(names).some((kind: string[]) => kind.length > 0)) understood.add(extensionIds.alternativeNames);
+  if (names && Object.values(names).some((kind: string[]) => kind.length > 0))
+    understood.add(extensionIds.alternativeNames);
   if (constraints && !constraints.beyond) understood.add(extensionIds.nameConstraints);
-  const unknownCritical = [...extensions.values()].filter(({ id, critical }) => critical && !understood.has(id)).map(({ id }) => id);
-  return { names: names ?? noNames, authority, keyUsage, extendedUsages, constraints, unknownCritical };
+  const unknownCritical = [...extensions.values()]
+    .filter(({ id, critical }) => critical && !understood.has(id))
+    .map(({ id }) => id);
+  return {
+    names: names ?? noNames,
+    authority,
+    keyUsage,
+    extendedUsages,
+    constraints,
+    unknownCritical,
+  };
 }
 
 function readBasicConstraints(element: Element): { isCa: boolean; pathLength?: number } {

@@ -16,9 +16,14 @@ interface Subtrees {
 }
 
 export function readNameConstraints(element: Element): NameConstraints {
-  const found: NameConstraints = { permitted: { dns: [], networks: [] }, excluded: { dns: [], networks: [] }, beyond: false };
+  const found: NameConstraints = {
+    permitted: { dns: [], networks: [] },
+    excluded: { dns: [], networks: [] },
+    beyond: false,
+  };
   for (const part of items(element)) {
-    const trees = part.tag === 0xa0 ? found.permitted : part.tag === 0xa1 ? found.excluded : undefined;
+    const trees =
+      part.tag === 0xa0 ? found.permitted : part.tag === 0xa1 ? found.excluded : undefined;
     if (!trees) throw new DerError('x509: invalid NameConstraints extension');
     for (const tree of children(part.body)) {
       const [base, more] = items(tree);
@@ -39,7 +44,11 @@ function networkOf(body: Buffer): { bytes: number; list: BlockList } {
   const mask = [...body.subarray(bytes)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
   if (!/^1*0*$/.test(mask)) throw new DerError('x509: IP constraint contained invalid mask');
   const list = new BlockList();
-  list.addSubnet(textOf(body.subarray(0, bytes)), mask.replace(/0+$/, '').length, bytes === 4 ? 'ipv4' : 'ipv6');
+  list.addSubnet(
+    textOf(body.subarray(0, bytes)),
+    mask.replace(/0+$/, '').length,
+    bytes === 4 ? 'ipv4' : 'ipv6',
+  );
   return { bytes, list };
 }
 
@@ -49,15 +58,30 @@ function textOf(bytes: Buffer): string {
 }
 
 /** True when an authority with these constraints may vouch for these names. */
-export function namesAllowed({ permitted, excluded }: NameConstraints, names: AlternativeNames): boolean {
+export function namesAllowed(
+  { permitted, excluded }: NameConstraints,
+  names: AlternativeNames,
+): boolean {
   const below = (host: string, domain: string): boolean => {
     const asked = host.toLowerCase();
-    return domain === '' || asked === domain || (domain.startsWith('.') ? asked.endsWith(domain) : asked.endsWith(`.${domain}`));
+    return (
+      domain === '' ||
+      asked === domain ||
+      (domain.startsWith('.') ? asked.endsWith(domain) : asked.endsWith(`.${domain}`))
+    );
   };
-  const hosts = names.dns.every((host) => (permitted.dns.length === 0 || permitted.dns.some((one) => below(host, one))) && !excluded.dns.some((one) => below(host, one)));
+  const hosts = names.dns.every(
+    (host) =>
+      (permitted.dns.length === 0 || permitted.dns.some((one) => below(host, one))) &&
+      !excluded.dns.some((one) => below(host, one)),
+  );
   const addresses = names.addresses.every((address) => {
-    const within = ({ list, bytes }: { list: BlockList; bytes: number }): boolean => (bytes === 4) === isIPv4(address) && list.check(address, bytes === 4 ? 'ipv4' : 'ipv6');
-    return (permitted.networks.length === 0 || permitted.networks.some(within)) && !excluded.networks.some(within);
+    const within = ({ list, bytes }: { list: BlockList; bytes: number }): boolean =>
+      (bytes === 4) === isIPv4(address) && list.check(address, bytes === 4 ? 'ipv4' : 'ipv6');
+    return (
+      (permitted.networks.length === 0 || permitted.networks.some(within)) &&
+      !excluded.networks.some(within)
+    );
   });
   return hosts && addresses;
 }

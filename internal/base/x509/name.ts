@@ -10,7 +10,11 @@ export interface Attribute {
 /** Every attribute in its order; those that share a relative name (`O=a+O=b`) count one by one. */
 export type Name = Attribute[];
 
-export const attributes = { commonName: '2.5.4.3', organization: '2.5.4.10', uid: '1.3.6.1.4.1.57683.2' } as const;
+export const attributes = {
+  commonName: '2.5.4.3',
+  organization: '2.5.4.10',
+  uid: '1.3.6.1.4.1.57683.2',
+} as const;
 
 export function readName(element: Element | undefined): Name {
   return items(element).flatMap((relative) =>
@@ -22,10 +26,12 @@ export function readName(element: Element | undefined): Name {
   );
 }
 
-export const valuesOf = (name: Name, type: string): string[] => name.filter((one) => one.type === type).map((one) => one.value);
+export const valuesOf = (name: Name, type: string): string[] =>
+  name.filter((one) => one.type === type).map((one) => one.value);
 
 /** As Go's x509 takes it: the last common name counts. */
-export const commonNameOf = (name: Name): string => valuesOf(name, attributes.commonName).at(-1) ?? '';
+export const commonNameOf = (name: Name): string =>
+  valuesOf(name, attributes.commonName).at(-1) ?? '';
 
 /** A name that shows differently from what it is: no user or group may be called so. */
 export function hasControlCharacter(text: string): boolean {
@@ -35,7 +41,10 @@ export function hasControlCharacter(text: string): boolean {
   });
 }
 
-/** Every kind of string that a name may be written in (X.520 DirectoryString, with IA5 and numeric strings). */
+/**
+ * Every kind of string that a name may be written in (X.520 DirectoryString, with IA5 and numeric
+ * strings).
+ */
 function readString({ tag, body }: Element): string {
   switch (tag) {
     case tags.utf8:
@@ -103,7 +112,8 @@ export function readAlternativeNames(element: Element): AlternativeNames {
 
 function addressOf(body: Buffer): string {
   if (body.length === 4) return [...body].join('.');
-  if (body.length !== 16) throw new DerError(`x509: cannot parse IP address of length ${body.length}`);
+  if (body.length !== 16)
+    throw new DerError(`x509: cannot parse IP address of length ${body.length}`);
   const text = Array.from({ length: 8 }, (_, i) => body.readUInt16BE(i * 2).toString(16)).join(':');
   if (isIP(text) !== 6) throw new DerError('x509: cannot parse IP address');
   return text;

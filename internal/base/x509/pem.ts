@@ -6,7 +6,10 @@ export interface PemBlock {
   bytes: Buffer;
 }
 
-/** The blocks of a text, in order; what stands between them does not count, nor does a block that is no base64. */
+/**
+ * The blocks of a text, in order; what stands between them does not count, nor does a block that is
+ * no base64.
+ */
 export function pemBlocks(text: string): PemBlock[] {
   const blocks: PemBlock[] = [];
   let type: string | undefined;
@@ -19,7 +22,8 @@ export function pemBlocks(text: string): PemBlock[] {
     } else if (type !== undefined && line === `-----END ${type}-----`) {
       const headers = body.some((one) => one.includes(':'));
       const data = body.filter((one) => !one.includes(':')).join('');
-      if (/^[A-Za-z0-9+/\s]*={0,2}$/.test(data)) blocks.push({ type, headers, bytes: Buffer.from(data, 'base64') });
+      if (/^[A-Za-z0-9+/\s]*={0,2}$/.test(data))
+        blocks.push({ type, headers, bytes: Buffer.from(data, 'base64') });
       type = undefined;
     } else if (type !== undefined) body.push(line);
   }

@@ -23,19 +23,30 @@ const weak = new Map<string, SignatureAlgorithm>([
   ['1.2.840.10045.4.1', { digest: 'sha1', options: {} }],
 ]);
 const rsaPss = '1.2.840.113549.1.1.10';
-const digests = new Map([['2.16.840.1.101.3.4.2.1', 'sha256'], ['2.16.840.1.101.3.4.2.2', 'sha384'], ['2.16.840.1.101.3.4.2.3', 'sha512']]);
+const digests = new Map([
+  ['2.16.840.1.101.3.4.2.1', 'sha256'],
+  ['2.16.840.1.101.3.4.2.2', 'sha384'],
+  ['2.16.840.1.101.3.4.2.3', 'sha512'],
+]);
 
 export interface Signed {
   /** An AlgorithmIdentifier. */
   algorithm: Element;
   body: Buffer;
   signature: Buffer;
-  /** A digest that is broken will do: the signature proves no more than that its maker holds a key. */
+  /**
+   * A digest that is broken will do: the signature proves no more than that its maker holds a key.
+   */
   allowSha1?: boolean;
 }
 
-/** True when `key` made the signature. Throws a DerError for an algorithm that nobody may rely on. */
-export function isSignedBy(key: KeyObject, { algorithm, body, signature, allowSha1 = false }: Signed): boolean {
+/**
+ * True when `key` made the signature. Throws a DerError for an algorithm that nobody may rely on.
+ */
+export function isSignedBy(
+  key: KeyObject,
+  { algorithm, body, signature, allowSha1 = false }: Signed,
+): boolean {
   const { digest, options } = algorithmOf(algorithm, allowSha1);
   try {
     return verify(digest, body, { key, ...options }, signature);
@@ -47,7 +58,10 @@ export function isSignedBy(key: KeyObject, { algorithm, body, signature, allowSh
 function algorithmOf(element: Element, sha1: boolean): SignatureAlgorithm {
   const [id, parameters] = items(element);
   const name = readOid(id);
-  const found = known.get(name) ?? (sha1 ? weak.get(name) : undefined) ?? (name === rsaPss ? pss(parameters) : undefined);
+  const found =
+    known.get(name) ??
+    (sha1 ? weak.get(name) : undefined) ??
+    (name === rsaPss ? pss(parameters) : undefined);
   if (!found) throw unknown();
   return found;
 }
@@ -58,7 +72,14 @@ function pss(parameters: Element | undefined): SignatureAlgorithm {
   const [id] = hash ? items(children(hash.body)[0]) : [];
   const digest = digests.get(id ? readOid(id) : '');
   if (!digest) throw unknown();
-  return { digest, options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: constants.RSA_PSS_SALTLEN_DIGEST } };
+  return {
+    digest,
+    options: {
+      padding: constants.RSA_PKCS1_PSS_PADDING,
+      saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+    },
+  };
 }
 
-const unknown = (): DerError => new DerError('x509: cannot verify signature: algorithm unimplemented');
+const unknown = (): DerError =>
+  new DerError('x509: cannot verify signature: algorithm unimplemented');

@@ -5,7 +5,15 @@ import type { Signal, Threshold, Thresholds } from '../../agent/gc/eviction.ts';
 /** Thrown by a parser: what is wrong with a value, without the argument's name. */
 export class WrongValue extends Error {}
 
-const unitMs: Record<string, number> = table({ ns: 1e-6, us: 1e-3, 'µs': 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 });
+const unitMs: Record<string, number> = table({
+  ns: 1e-6,
+  us: 1e-3,
+  µs: 1e-3,
+  ms: 1,
+  s: 1000,
+  m: 60_000,
+  h: 3_600_000,
+});
 
 export function text(value: string): string {
   if (value === '') throw new WrongValue('it has no value');
@@ -31,15 +39,20 @@ export function percent(value: string): number {
 }
 
 export function truth(value: string): boolean {
-  if (!/^(true|false|1|0|t|f)$/i.test(value)) throw new WrongValue(`"${value}" is neither true nor false`);
+  if (!/^(true|false|1|0|t|f)$/i.test(value))
+    throw new WrongValue(`"${value}" is neither true nor false`);
   return /^(true|1|t)$/i.test(value);
 }
 
 /** Go's durations: `1h30m`, `20s`, `0`. */
 export function milliseconds(value: string): number {
   if (value === '0') return 0;
-  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value)) throw new WrongValue(`"${value}" is not a duration such as 40s or 5m`);
-  const sum = [...value.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)].reduce((total, [, number, unit = '']) => total + Number(number) * (unitMs[unit] ?? 0), 0);
+  if (!/^(\d+(\.\d+)?(ns|us|µs|ms|s|m|h))+$/.test(value))
+    throw new WrongValue(`"${value}" is not a duration such as 40s or 5m`);
+  const sum = [...value.matchAll(/(\d+(?:\.\d+)?)(ns|us|µs|ms|s|m|h)/g)].reduce(
+    (total, [, number, unit = '']) => total + Number(number) * (unitMs[unit] ?? 0),
+    0,
+  );
   return Math.round(sum);
 }
 
@@ -52,7 +65,8 @@ export function someTime(value: string): number {
 
 export function bytes(value: string): number {
   const amount = quantity(value);
-  if (!Number.isSafeInteger(amount) || amount < 1) throw new WrongValue(`"${value}" is not an amount of bytes such as 10Mi`);
+  if (!Number.isSafeInteger(amount) || amount < 1)
+    throw new WrongValue(`"${value}" is not an amount of bytes such as 10Mi`);
   return amount;
 }
 
@@ -65,7 +79,10 @@ function quantity(value: string): number {
 }
 
 export function list(value: string): string[] {
-  return value.split(',').map((item) => item.trim()).filter(Boolean);
+  return value
+    .split(',')
+    .map((item) => item.trim())
+    .filter(Boolean);
 }
 
 /** `a=1,b=2`. */
@@ -83,17 +100,26 @@ const reservable = ['cpu', 'memory', 'ephemeral-storage'];
 export function resources(value: string): Record<string, string> {
   const found = pairs(value);
   for (const [name, amount] of found) {
-    if (!reservable.includes(name)) throw new WrongValue(`there is no resource "${name}" to reserve here (${reservable.join(', ')})`);
+    if (!reservable.includes(name))
+      throw new WrongValue(
+        `there is no resource "${name}" to reserve here (${reservable.join(', ')})`,
+      );
     if (quantity(amount) < 0) throw new WrongValue(`"${amount}" is less than nothing`);
   }
   return Object.fromEntries(found);
 }
 
-const signals: Signal[] = ['memory.available', 'nodefs.available', 'nodefs.inodesFree', 'imagefs.available'];
+const signals: Signal[] = [
+  'memory.available',
+  'nodefs.available',
+  'nodefs.inodesFree',
+  'imagefs.available',
+];
 
 function signalOf(name: string): Signal {
   const known = signals.find((signal) => signal === name);
-  if (!known) throw new WrongValue(`the signal "${name}" is not measured here (${signals.join(', ')})`);
+  if (!known)
+    throw new WrongValue(`the signal "${name}" is not measured here (${signals.join(', ')})`);
   return known;
 }
 
@@ -117,10 +143,14 @@ function thresholdOf(limit: string): Threshold {
 
 /** `nodefs.available=500Mi,imagefs.available=10%`. */
 export function reclaims(value: string): Thresholds {
-  return Object.fromEntries(pairs(value).map(([signal, amount]) => [signalOf(signal), thresholdOf(amount)]));
+  return Object.fromEntries(
+    pairs(value).map(([signal, amount]) => [signalOf(signal), thresholdOf(amount)]),
+  );
 }
 
 /** `memory.available=1m30s`. */
 export function gracePeriods(value: string): Partial<Record<Signal, number>> {
-  return Object.fromEntries(pairs(value).map(([signal, time]) => [signalOf(signal), milliseconds(time)]));
+  return Object.fromEntries(
+    pairs(value).map(([signal, time]) => [signalOf(signal), milliseconds(time)]),
+  );
 }

@@ -20,9 +20,15 @@ export function startTokenCleaner(ctx: ControllerContext): Controller {
     if (waitMs > 0) return queue.addAfter(key, waitMs);
     const { namespace, name: secretName = '', uid, resourceVersion } = secret.metadata;
     // One that was prolonged a moment ago is looked at again.
-    await client.delete(refs.secrets, { namespace, name: secretName }, { preconditions: { uid, resourceVersion } }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
-    });
+    await client
+      .delete(
+        refs.secrets,
+        { namespace, name: secretName },
+        { preconditions: { uid, resourceVersion } },
+      )
+      .catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+      });
   };
   const queue = makeQueue(ctx, { name, reconcile });
   secrets.onChange(({ type, key, object }) => {
@@ -33,11 +39,15 @@ export function startTokenCleaner(ctx: ControllerContext): Controller {
   return run(queue, { name, mirrors: [secrets] });
 }
 
-const isToken = ({ type, metadata }: Secret): boolean => type === 'bootstrap.kubernetes.io/token' && metadata.namespace === 'kube-system';
+const isToken = ({ type, metadata }: Secret): boolean =>
+  type === 'bootstrap.kubernetes.io/token' && metadata.namespace === 'kube-system';
 
 /** Milliseconds since 1970; undefined = never; 0 = at once. */
 function endOf({ data }: Secret): number | undefined {
-  const text = Buffer.from(own((data ?? {}) as Record<string, string>, 'expiration') ?? '', 'base64').toString();
+  const text = Buffer.from(
+    own((data ?? {}) as Record<string, string>, 'expiration') ?? '',
+    'base64',
+  ).toString();
   if (text === '') return undefined;
   return Date.parse(text) || 0;
 }

@@ -13,13 +13,30 @@ const now = Date.UTC(2026, 0, 1);
 function certificate(endsMs: number): string {
   const pair = newPair();
   const name = simpleName('x');
-  return Buffer.from(pem('CERTIFICATE', handMadeCertificate({ subject: name, issuer: name, key: pair.publicKey, signer: pair.privateKey, to: endsMs }))).toString('base64');
+  return Buffer.from(
+    pem(
+      'CERTIFICATE',
+      handMadeCertificate({
+        subject: name,
+        issuer: name,
+        key: pair.publicKey,
+        signer: pair.privateKey,
+        to: endsMs,
+      }),
+    ),
+  ).toString('base64');
 }
 
 const request = (name: string, conditions: object[], issued?: string): object => ({
-  metadata: { name, creationTimestamp: timeOf(now) }, spec: { signerName: 'example.com/x', request: 'eA==' }, status: { conditions, ...(issued && { certificate: issued }) },
+  metadata: { name, creationTimestamp: timeOf(now) },
+  spec: { signerName: 'example.com/x', request: 'eA==' },
+  status: { conditions, ...(issued && { certificate: issued }) },
 });
-const condition = (type: string, ageMs = 0): object => ({ type, status: 'True', lastUpdateTime: timeOf(now - ageMs) });
+const condition = (type: string, ageMs = 0): object => ({
+  type,
+  status: 'True',
+  lastUpdateTime: timeOf(now - ageMs),
+});
 
 describe('when a request is to go (pkg/controller/certificates/cleaner)', () => {
   test.each<[string, object[], string | undefined, number | undefined]>([
@@ -29,9 +46,24 @@ describe('when a request is to go (pkg/controller/certificates/cleaner)', () => 
     ['approved and failed', [condition('Approved', hour), condition('Failed')], undefined, hour],
     ['approved without a certificate', [condition('Approved')], undefined, 24 * hour],
     ['approved with one', [condition('Approved')], certificate(now + 240 * hour), hour],
-    ['approved with one that ends soon', [condition('Approved')], certificate(now + 60_000), 60_000],
-    ['approved with one, nobody knows when', [{ type: 'Approved', status: 'True' }], certificate(now + 2 * hour), 2 * hour],
-    ['approved with what is no certificate', [{ type: 'Approved', status: 'True' }], 'eA==', undefined],
+    [
+      'approved with one that ends soon',
+      [condition('Approved')],
+      certificate(now + 60_000),
+      60_000,
+    ],
+    [
+      'approved with one, nobody knows when',
+      [{ type: 'Approved', status: 'True' }],
+      certificate(now + 2 * hour),
+      2 * hour,
+    ],
+    [
+      'approved with what is no certificate',
+      [{ type: 'Approved', status: 'True' }],
+      'eA==',
+      undefined,
+    ],
     ['something else', [condition('Example')], undefined, undefined],
   ])('%s', (_what, conditions, issued, after) => {
     const due = dueAt(request('r', conditions, issued) as CertificateSigningRequest);
@@ -43,15 +75,33 @@ test('each goes when it is due, no timer runs but the next, and a decision sets 
   const c: TestCluster = await testCluster([startCertificateRequestCleaner], async ({ client }) => {
     await client.create(refs.certificateSigningRequests, request('pending', []));
     await client.create(refs.certificateSigningRequests, request('denied', [condition('Denied')]));
-    await client.create(refs.certificateSigningRequests, request('forever', [condition('Example')]));
+    await client.create(
+      refs.certificateSigningRequests,
+      request('forever', [condition('Example')]),
+    );
   });
-  const left = (): string[] => c.client.all<CertificateSigningRequest>(refs.certificateSigningRequests).map((one) => one.metadata.name!).toSorted();
+  const left = (): string[] =>
+    c.client
+      .all<CertificateSigningRequest>(refs.certificateSigningRequests)
+      .map((one) => one.metadata.name!)
+      .toSorted();
   expect(c.clock.timers).toBe(2);
   await c.clock.advance(hour - 60_000);
   expect(left()).toEqual(['denied', 'forever', 'pending']);
   await c.clock.advance(120_000);
   expect(left()).toEqual(['forever', 'pending']);
-  await c.client.patch(refs.certificateSigningRequests, { name: 'pending', subresource: 'status' }, { type: 'merge', body: { status: { conditions: [{ type: 'Denied', status: 'True', lastUpdateTime: timeOf(c.clock.now()) }] } } });
+  await c.client.patch(
+    refs.certificateSigningRequests,
+    { name: 'pending', subresource: 'status' },
+    {
+      type: 'merge',
+      body: {
+        status: {
+          conditions: [{ type: 'Denied', status: 'True', lastUpdateTime: timeOf(c.clock.now()) }],
+        },
+      },
+    },
+  );
   await c.settle();
   expect(c.clock.timers).toBe(1);
   await c.clock.advance(hour + 1000);

@@ -16,7 +16,10 @@ const doneMs = hourMs;
 /** How long one is kept that nobody has decided, or that is approved and has no certificate. */
 const pendingMs = 24 * hourMs;
 
-/** Deletes certificate requests that have had their day; upstream looks once an hour, here a timer is set for the next that is due. */
+/**
+ * Deletes certificate requests that have had their day; upstream looks once an hour, here a timer
+ * is set for the next that is due.
+ */
 export function startCertificateRequestCleaner(ctx: ControllerContext): Controller {
   const client = ctx.clientFor(name);
   const requests = ctx.mirrors.of<CertificateSigningRequest>(refs.certificateSigningRequests);
@@ -28,9 +31,15 @@ export function startCertificateRequestCleaner(ctx: ControllerContext): Controll
     if (waitMs > 0) return queue.addAfter(key, waitMs);
     const { uid, resourceVersion } = request.metadata;
     // A request that has changed since is looked at again.
-    await client.delete(refs.certificateSigningRequests, { name: key }, { preconditions: { uid, resourceVersion } }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
-    });
+    await client
+      .delete(
+        refs.certificateSigningRequests,
+        { name: key },
+        { preconditions: { uid, resourceVersion } },
+      )
+      .catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+      });
   };
   const queue = makeQueue(ctx, { name: title, reconcile });
   requests.onChange(({ type, key }) => {
@@ -40,7 +49,10 @@ export function startCertificateRequestCleaner(ctx: ControllerContext): Controll
   return run(queue, { name: title, mirrors: [requests] });
 }
 
-/** When a request is to go: the first of its reasons; undefined where none will come (pkg/controller/certificates/cleaner). */
+/**
+ * When a request is to go: the first of its reasons; undefined where none will come
+ * (pkg/controller/certificates/cleaner).
+ */
 export function dueAt({ metadata, status }: CertificateSigningRequest): number | undefined {
   const conditions = status?.conditions ?? [];
   if (conditions.length === 0) return after(metadata.creationTimestamp, pendingMs);
@@ -50,13 +62,17 @@ export function dueAt({ metadata, status }: CertificateSigningRequest): number |
     const approved = type === 'Approved';
     const due = after(lastUpdateTime, approved && !issued ? pendingMs : doneMs);
     if (due !== undefined && (approved || type === 'Denied' || type === 'Failed')) times.push(due);
-    const expired = approved && status?.certificate ? expiryOf(status.certificate as unknown as string) : undefined;
+    const expired =
+      approved && status?.certificate
+        ? expiryOf(status.certificate as unknown as string)
+        : undefined;
     if (expired !== undefined) times.push(expired);
   }
   return times.length ? Math.min(...times) : undefined;
 }
 
-const after = (time: string | undefined, ms: number): number | undefined => (msOf(time) > 0 ? msOf(time) + ms : undefined);
+const after = (time: string | undefined, ms: number): number | undefined =>
+  msOf(time) > 0 ? msOf(time) + ms : undefined;
 
 /** When a certificate in base64'd PEM ends; undefined when it is none that can be read. */
 function expiryOf(certificate: string): number | undefined {

@@ -16,24 +16,48 @@ export function startCertificateSigner(ctx: ControllerContext): Controller {
   const requests = ctx.mirrors.of<CertificateSigningRequest>(refs.certificateSigningRequests);
   const reconcile = async (key: string): Promise<void> => {
     const request = requests.get(key);
-    const has = (type: string): boolean => (request?.status?.conditions ?? []).some((c) => c.type === type && c.status === 'True');
-    if (!request || !ctx.signCertificate || !signers.has(request.spec.signerName) || request.status?.certificate || !has('Approved') || has('Denied') || has('Failed')) return;
+    const has = (type: string): boolean =>
+      (request?.status?.conditions ?? []).some((c) => c.type === type && c.status === 'True');
+    if (
+      !request ||
+      !ctx.signCertificate ||
+      !signers.has(request.spec.signerName) ||
+      request.status?.certificate ||
+      !has('Approved') ||
+      has('Denied') ||
+      has('Failed')
+    )
+      return;
     const { usages = [], signerName, expirationSeconds } = request.spec;
     const status = { ...request.status };
     try {
       const asked = readRequest(Buffer.from(request.spec.request, 'base64').toString('latin1'));
       const fault = signerFault(signerName, asked, usages);
       if (fault) throw new ConfigError(fault, { op: 'csr' });
-      const certificate = ctx.signCertificate({ request: asked, usages, signerName, expirationSeconds });
+      const certificate = ctx.signCertificate({
+        request: asked,
+        usages,
+        signerName,
+        expirationSeconds,
+      });
       status.certificate = Buffer.from(certificate).toString('base64') as typeof status.certificate;
     } catch (error) {
       const now = timeOf(ctx.clock.now());
-      const failed = { type: 'Failed', status: 'True', reason: 'SignerValidationFailure', message: messageOf(error), lastUpdateTime: now, lastTransitionTime: now };
+      const failed = {
+        type: 'Failed',
+        status: 'True',
+        reason: 'SignerValidationFailure',
+        message: messageOf(error),
+        lastUpdateTime: now,
+        lastTransitionTime: now,
+      };
       status.conditions = [...(status.conditions ?? []), failed];
     }
-    await client.update(refs.certificateSigningRequests, { ...request, status }, { subresource: 'status' }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    await client
+      .update(refs.certificateSigningRequests, { ...request, status }, { subresource: 'status' })
+      .catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+      });
   };
   return startLoop(ctx, { name, reconcile, mirrors: [requests] }, (queue) => {
     requests.onChange(({ type, key }) => {

@@ -17,14 +17,32 @@ export function startClusterRoleAggregationController(ctx: ControllerContext): C
     if (!role?.aggregationRule) return;
     const rules = gathered(role, roles.list());
     if (same(role.rules, rules)) return;
-    const body = { apiVersion: 'rbac.authorization.k8s.io/v1', kind: 'ClusterRole', metadata: { name: key }, rules };
-    await client.patch(refs.clusterRoles, { name: key }, { type: 'apply', body }, { fieldManager: name, force: true }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    const body = {
+      apiVersion: 'rbac.authorization.k8s.io/v1',
+      kind: 'ClusterRole',
+      metadata: { name: key },
+      rules,
+    };
+    await client
+      .patch(
+        refs.clusterRoles,
+        { name: key },
+        { type: 'apply', body },
+        { fieldManager: name, force: true },
+      )
+      .catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+      });
   };
   return startLoop(ctx, { name, reconcile, mirrors: [roles] }, (queue) => {
     roles.onChange(({ object, old }) => {
-      if (old && same(old.rules, object.rules) && same(old.metadata.labels, object.metadata.labels) && same(old.aggregationRule, object.aggregationRule)) return;
+      if (
+        old &&
+        same(old.rules, object.rules) &&
+        same(old.metadata.labels, object.metadata.labels) &&
+        same(old.aggregationRule, object.aggregationRule)
+      )
+        return;
       for (const role of roles.list()) if (role.aggregationRule) queue.add(role.metadata.name!);
     });
   });
@@ -36,7 +54,12 @@ function gathered(role: ClusterRole, all: Iterable<ClusterRole>): PolicyRule[] {
   for (const selector of role.aggregationRule?.clusterRoleSelectors ?? []) {
     const matching = selectorFromObject(selector);
     for (const other of sorted) {
-      if (other === role || other.metadata.name === role.metadata.name || !matching.matches(other.metadata.labels)) continue;
+      if (
+        other === role ||
+        other.metadata.name === role.metadata.name ||
+        !matching.matches(other.metadata.labels)
+      )
+        continue;
       for (const rule of other.rules ?? []) if (!rules.some((r) => same(r, rule))) rules.push(rule);
     }
   }

@@ -2,7 +2,9 @@ import type { CronJob } from '../../api/generated/types/batch-v1.ts';
 import { msOf } from '../../client/times.ts';
 import type { CronSchedule } from '../../api/cron.ts';
 
-/** A little late is better than a little early: clocks of servers differ (k/k nextScheduleDelta). */
+/**
+ * A little late is better than a little early: clocks of servers differ (k/k nextScheduleDelta).
+ */
 const delayMs = 100;
 /** More missed starts than this point to a wrong clock. */
 const manyMissed = 100;
@@ -20,13 +22,25 @@ export function whenDue(cron: CronJob, schedule: CronSchedule, nowMs: number): D
   const plain = mostRecent(cron, schedule, nowMs, false);
   const from = plain.timeMs ?? (plain.missed > 0 ? nowMs : plain.earliestMs);
   const next = schedule.next(from);
-  return { dueMs: recent.timeMs, tooManyMissed: recent.timeMs !== undefined && recent.missed > manyMissed, nextInMs: next === undefined ? undefined : Math.max(delayMs, next + delayMs - nowMs) };
+  return {
+    dueMs: recent.timeMs,
+    tooManyMissed: recent.timeMs !== undefined && recent.missed > manyMissed,
+    nextInMs: next === undefined ? undefined : Math.max(delayMs, next + delayMs - nowMs),
+  };
 }
 
-function mostRecent(cron: CronJob, schedule: CronSchedule, nowMs: number, withDeadline: boolean): { earliestMs: number; timeMs: number | undefined; missed: number } {
-  let earliestMs = cron.status?.lastScheduleTime ? msOf(cron.status.lastScheduleTime) : msOf(cron.metadata.creationTimestamp);
+function mostRecent(
+  cron: CronJob,
+  schedule: CronSchedule,
+  nowMs: number,
+  withDeadline: boolean,
+): { earliestMs: number; timeMs: number | undefined; missed: number } {
+  let earliestMs = cron.status?.lastScheduleTime
+    ? msOf(cron.status.lastScheduleTime)
+    : msOf(cron.metadata.creationTimestamp);
   const { startingDeadlineSeconds } = cron.spec;
-  if (withDeadline && startingDeadlineSeconds !== undefined) earliestMs = Math.max(earliestMs, nowMs - startingDeadlineSeconds * 1000);
+  if (withDeadline && startingDeadlineSeconds !== undefined)
+    earliestMs = Math.max(earliestMs, nowMs - startingDeadlineSeconds * 1000);
   const first = schedule.next(earliestMs);
   if (first === undefined || first > nowMs) return { earliestMs, timeMs: undefined, missed: 0 };
   const second = schedule.next(first);

@@ -1,4 +1,8 @@
-import type { ControllerRevision, DaemonSet, DaemonSetStatus } from '../../api/generated/types/apps-v1.ts';
+import type {
+  ControllerRevision,
+  DaemonSet,
+  DaemonSetStatus,
+} from '../../api/generated/types/apps-v1.ts';
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { keyOf } from '../../api/object.ts';
 import { selectorFromObject } from '../../api/selectors.ts';
@@ -9,7 +13,14 @@ import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { History } from '../history.ts';
 import { LastWrite } from '../last-write.ts';
-import { claim, controllerIndex, controllerOf, isApiError, isNamespaceTerminating, orphansIn } from '../owners.ts';
+import {
+  claim,
+  controllerIndex,
+  controllerOf,
+  isApiError,
+  isNamespaceTerminating,
+  orphansIn,
+} from '../owners.ts';
 import { PodControl, slowStart, type PodOwner } from '../pod-control.ts';
 import { nextAvailabilityMs } from '../pod-facts.ts';
 import { makeQueue, run } from '../run.ts';
@@ -49,13 +60,26 @@ class DaemonSetController {
   constructor(ctx: ControllerContext) {
     this.#ctx = ctx;
     this.#client = ctx.clientFor(name);
-    this.#events = eventRecorder({ client: this.#client, clock: ctx.clock, log: ctx.log, component: 'daemonset-controller' });
+    this.#events = eventRecorder({
+      client: this.#client,
+      clock: ctx.clock,
+      log: ctx.log,
+      component: 'daemonset-controller',
+    });
     this.#control = new PodControl(this.#client, this.#events);
     this.#sets = ctx.mirrors.of<DaemonSet>(refs.daemonSets);
     this.#pods = ctx.mirrors.of<Pod>(refs.pods, { indexes: controllerIndex });
     this.#nodes = ctx.mirrors.of<Node>(refs.nodes);
-    this.#revisions = ctx.mirrors.of<ControllerRevision>(refs.controllerRevisions, { indexes: controllerIndex });
-    this.#history = new History({ client: this.#client, ref: refs.daemonSets, hashLabel: revisionLabel, revisions: this.#revisions, written: this.#writtenRevisions });
+    this.#revisions = ctx.mirrors.of<ControllerRevision>(refs.controllerRevisions, {
+      indexes: controllerIndex,
+    });
+    this.#history = new History({
+      client: this.#client,
+      ref: refs.daemonSets,
+      hashLabel: revisionLabel,
+      revisions: this.#revisions,
+      written: this.#writtenRevisions,
+    });
     this.#queue = makeQueue(ctx, { name, reconcile: (key) => this.#reconcile(key) });
   }
 
@@ -63,20 +87,35 @@ class DaemonSetController {
     this.#sets.onChange(({ key }) => this.#queue.add(key));
     this.#pods.onChange((change) => this.#podChanged(change));
     this.#nodes.onChange(({ type, object, old }) => {
-      if (type === 'MODIFIED' && old && same(old.metadata.labels, object.metadata.labels) && same(old.spec?.taints, object.spec?.taints)) return;
+      if (
+        type === 'MODIFIED' &&
+        old &&
+        same(old.metadata.labels, object.metadata.labels) &&
+        same(old.spec?.taints, object.spec?.taints)
+      )
+        return;
       for (const ds of this.#sets.list()) {
         const [before, now] = [old && placement(ds, old), placement(ds, object)];
-        if (type === 'DELETED' || !before || before.run !== now.run || before.stay !== now.stay) this.#queue.add(keyOf(ds));
+        if (type === 'DELETED' || !before || before.run !== now.run || before.stay !== now.stay)
+          this.#queue.add(keyOf(ds));
       }
     });
-    return run(this.#queue, { name, mirrors: [this.#sets, this.#pods, this.#nodes, this.#revisions] });
+    return run(this.#queue, {
+      name,
+      mirrors: [this.#sets, this.#pods, this.#nodes, this.#revisions],
+    });
   }
 
   #podChanged({ type, object: pod, old }: Change<Pod>): void {
     const [before, now] = [old && this.#setKey(old), this.#setKey(pod)];
     if (before && before !== now) this.#queue.add(before);
     if (now) return this.#queue.add(now);
-    if (type === 'DELETED' || controllerOf(pod) || (old && same(old.metadata.labels, pod.metadata.labels) && !controllerOf(old))) return;
+    if (
+      type === 'DELETED' ||
+      controllerOf(pod) ||
+      (old && same(old.metadata.labels, pod.metadata.labels) && !controllerOf(old))
+    )
+      return;
     for (const ds of this.#sets.list(pod.metadata.namespace)) {
       const selector = selectorFromObject(ds.spec.selector);
       if (!selector.empty && selector.matches(pod.metadata.labels)) this.#queue.add(keyOf(ds));
@@ -92,26 +131,60 @@ class DaemonSetController {
   async #reconcile(key: string): Promise<void> {
     const ds = this.#sets.get(key);
     if (!ds) {
-      for (const written of [this.#writtenPods, this.#writtenSets, this.#writtenRevisions]) written.forget(key);
-      for (const at of this.#failures.keys()) if (at.startsWith(`${key}/`)) this.#failures.delete(at);
+      for (const written of [this.#writtenPods, this.#writtenSets, this.#writtenRevisions])
+        written.forget(key);
+      for (const at of this.#failures.keys())
+        if (at.startsWith(`${key}/`)) this.#failures.delete(at);
       return;
     }
     const selector = selectorFromObject(ds.spec.selector);
-    if (selector.empty) return this.#events.warning(ds, 'SelectingAll', 'This daemon set is selecting all pods. A non-empty selector is required.');
+    if (selector.empty)
+      return this.#events.warning(
+        ds,
+        'SelectingAll',
+        'This daemon set is selecting all pods. A non-empty selector is required.',
+      );
     if (ds.metadata.deletionTimestamp) return;
-    const behind = !this.#writtenPods.caughtUp(key, this.#pods) || !this.#writtenSets.caughtUp(key, this.#sets) || !this.#writtenRevisions.caughtUp(key, this.#revisions);
+    const behind =
+      !this.#writtenPods.caughtUp(key, this.#pods) ||
+      !this.#writtenSets.caughtUp(key, this.#sets) ||
+      !this.#writtenRevisions.caughtUp(key, this.#revisions);
     if (behind) return this.#queue.addRateLimited(key);
     const list = await this.#history.list(ds);
     const history = await this.#history.current(ds, key, list, ds.status?.collisionCount ?? 0);
     const hash = history.revision.metadata.labels?.[revisionLabel] ?? '';
-    const candidates = [...this.#pods.byIndex('controller', ds.metadata.uid!), ...this.#pods.byIndex('controller', orphansIn(ds.metadata.namespace))];
-    const pods = await claim({ client: this.#client, owner: ds, ownerRef: refs.daemonSets, ref: refs.pods, selector, candidates });
-    const view = (): DaemonView => ({ ds, nodes: [...this.#nodes.list()], byNode: groupByNode(pods), hash, nowMs: this.#ctx.clock.now() });
+    const candidates = [
+      ...this.#pods.byIndex('controller', ds.metadata.uid!),
+      ...this.#pods.byIndex('controller', orphansIn(ds.metadata.namespace)),
+    ];
+    const pods = await claim({
+      client: this.#client,
+      owner: ds,
+      ownerRef: refs.daemonSets,
+      ref: refs.pods,
+      selector,
+      candidates,
+    });
+    const view = (): DaemonView => ({
+      ds,
+      nodes: [...this.#nodes.list()],
+      byNode: groupByNode(pods),
+      hash,
+      nowMs: this.#ctx.clock.now(),
+    });
     const failure = await this.#manage(key, view(), pods);
     await this.#writeStatus(key, ds, statusOf(view(), history.collisionCount));
     const live = new Set(pods.map((p) => p.metadata.labels?.[revisionLabel]));
-    const inUse = new Set(history.list.filter((r) => r === history.revision || live.has(r.metadata.labels?.[revisionLabel])).map((r) => r.metadata.name!));
-    await this.#history.truncate(history.list, inUse, ds.spec.revisionHistoryLimit ?? defaultHistoryLimit);
+    const inUse = new Set(
+      history.list
+        .filter((r) => r === history.revision || live.has(r.metadata.labels?.[revisionLabel]))
+        .map((r) => r.metadata.name!),
+    );
+    await this.#history.truncate(
+      history.list,
+      inUse,
+      ds.spec.revisionHistoryLimit ?? defaultHistoryLimit,
+    );
     if (failure !== undefined) throw failure as Error;
     const next = nextAvailabilityMs(pods, ds.spec.minReadySeconds ?? 0, this.#ctx.clock.now());
     if (next !== undefined) this.#queue.addAfter(key, next);
@@ -122,12 +195,30 @@ class DaemonSetController {
     const { ds } = view;
     for (const pod of placing.succeeded) {
       const what = `${pod.metadata.namespace}/${pod.metadata.name} on node ${nodeOf(pod)}`;
-      this.#events.normal(ds, 'SucceededDaemonPod', `Found succeeded daemon pod ${what}, will try to delete it`);
+      this.#events.normal(
+        ds,
+        'SucceededDaemonPod',
+        `Found succeeded daemon pod ${what}, will try to delete it`,
+      );
     }
     const failed = placing.failed.filter((pod) => this.#mayTakeAway(key, ds, pod));
-    let failure = await this.#apply(key, view, { create: placing.create, remove: [...placing.remove, ...failed] }, pods);
-    if (failure === undefined && ds.spec.updateStrategy?.type !== 'OnDelete' && placing.create.length + placing.remove.length + failed.length === 0) {
-      failure = await this.#apply(key, view, planUpdate({ ...view, byNode: groupByNode(pods) }), pods);
+    let failure = await this.#apply(
+      key,
+      view,
+      { create: placing.create, remove: [...placing.remove, ...failed] },
+      pods,
+    );
+    if (
+      failure === undefined &&
+      ds.spec.updateStrategy?.type !== 'OnDelete' &&
+      placing.create.length + placing.remove.length + failed.length === 0
+    ) {
+      failure = await this.#apply(
+        key,
+        view,
+        planUpdate({ ...view, byNode: groupByNode(pods) }),
+        pods,
+      );
     }
     return failure;
   }
@@ -141,14 +232,27 @@ class DaemonSetController {
       return false;
     }
     // After a long quiet time the count starts anew.
-    const waitMs = before && now - before.dueMs < 2 * longestFailureWaitMs ? Math.min(before.waitMs * 2, longestFailureWaitMs) : firstFailureWaitMs;
+    const waitMs =
+      before && now - before.dueMs < 2 * longestFailureWaitMs
+        ? Math.min(before.waitMs * 2, longestFailureWaitMs)
+        : firstFailureWaitMs;
     this.#failures.set(at, { dueMs: now + waitMs, waitMs });
-    this.#events.warning(ds, 'FailedDaemonPod', `Found failed daemon pod ${pod.metadata.namespace}/${pod.metadata.name} on node ${nodeOf(pod)}, will try to kill it`);
+    this.#events.warning(
+      ds,
+      'FailedDaemonPod',
+      `Found failed daemon pod ${pod.metadata.namespace}/${pod.metadata.name} on node ` +
+        `${nodeOf(pod)}, will try to kill it`,
+    );
     return true;
   }
 
   /** Makes and deletes pods, and puts what became of it into `pods`. */
-  async #apply(key: string, view: DaemonView, plan: { create: string[]; remove: Pod[] }, pods: Pod[]): Promise<unknown> {
+  async #apply(
+    key: string,
+    view: DaemonView,
+    plan: { create: string[]; remove: Pod[] },
+    pods: Pod[],
+  ): Promise<unknown> {
     const owner: PodOwner = { ref: refs.daemonSets, object: view.ds };
     const create = plan.create.slice(0, burst);
     const { error } = await slowStart(create.length, async (i) => {
@@ -172,10 +276,18 @@ class DaemonSetController {
   }
 
   async #writeStatus(key: string, ds: DaemonSet, status: DaemonSetStatus): Promise<void> {
-    const zeroless = (s: object | undefined): object => Object.fromEntries(Object.entries(s ?? {}).filter(([, v]) => v !== 0));
+    const zeroless = (s: object | undefined): object =>
+      Object.fromEntries(Object.entries(s ?? {}).filter(([, v]) => v !== 0));
     if (same(zeroless(ds.status), zeroless(status))) return;
     try {
-      this.#writtenSets.note(key, await this.#client.update<DaemonSet>(refs.daemonSets, { ...ds, status }, { subresource: 'status' }));
+      this.#writtenSets.note(
+        key,
+        await this.#client.update<DaemonSet>(
+          refs.daemonSets,
+          { ...ds, status },
+          { subresource: 'status' },
+        ),
+      );
     } catch (error) {
       if (!isApiError(error, 'NotFound')) throw error;
     }

@@ -23,8 +23,19 @@ const alwaysTolerated: Toleration[] = [
 /** Daemons stay on a node in trouble: they are what may help it. */
 export function tolerationsOf(ds: DaemonSet): Toleration[] {
   const spec = ds.spec.template.spec;
-  const wanted = spec.hostNetwork ? [...alwaysTolerated, exists('node.kubernetes.io/network-unavailable', 'NoSchedule')] : alwaysTolerated;
-  const own = (spec.tolerations ?? []).filter((t) => !wanted.some((w) => w.key === t.key && w.effect === t.effect && (w.operator ?? 'Equal') === (t.operator ?? 'Equal') && !t.value));
+  const wanted = spec.hostNetwork
+    ? [...alwaysTolerated, exists('node.kubernetes.io/network-unavailable', 'NoSchedule')]
+    : alwaysTolerated;
+  const own = (spec.tolerations ?? []).filter(
+    (t) =>
+      !wanted.some(
+        (w) =>
+          w.key === t.key &&
+          w.effect === t.effect &&
+          (w.operator ?? 'Equal') === (t.operator ?? 'Equal') &&
+          !t.value,
+      ),
+  );
   return [...own, ...wanted];
 }
 
@@ -32,12 +43,14 @@ export function tolerationsOf(ds: DaemonSet): Toleration[] {
 export function placement(ds: DaemonSet, node: Node): { run: boolean; stay: boolean } {
   const { nodeName, nodeSelector, affinity } = ds.spec.template.spec;
   if (nodeName && nodeName !== node.metadata.name) return { run: false, stay: false };
-  for (const key in nodeSelector) if (own(node.metadata.labels, key) !== nodeSelector[key]) return { run: false, stay: false };
+  for (const [key, value] of Object.entries(nodeSelector ?? {}))
+    if (own(node.metadata.labels, key) !== value) return { run: false, stay: false };
   const required = affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution;
   if (required && !matchesNodeSelector(required, node)) return { run: false, stay: false };
   const tolerations = tolerationsOf(ds);
   const taints = node.spec?.taints;
-  if (untolerated(taints, tolerations, ['NoSchedule', 'NoExecute'])) return { run: false, stay: !untolerated(taints, tolerations, ['NoExecute']) };
+  if (untolerated(taints, tolerations, ['NoSchedule', 'NoExecute']))
+    return { run: false, stay: !untolerated(taints, tolerations, ['NoExecute']) };
   return { run: true, stay: true };
 }
 
@@ -45,22 +58,42 @@ export function placement(ds: DaemonSet, node: Node): { run: boolean; stay: bool
 export function podOf(ds: DaemonSet, node: string, hash: string): Omit<Pod, 'status'> {
   const pod = podFromTemplate(ds.spec.template, { ref: refs.daemonSets, object: ds });
   const generation = ds.metadata.annotations?.[generationAnnotation];
-  pod.metadata.labels = { ...pod.metadata.labels, [revisionLabel]: hash, ...(generation ? { [generationLabel]: generation } : {}) };
-  pod.spec = { ...pod.spec, affinity: boundTo(pod.spec.affinity, node), tolerations: tolerationsOf(ds) };
+  pod.metadata.labels = {
+    ...pod.metadata.labels,
+    [revisionLabel]: hash,
+    ...(generation ? { [generationLabel]: generation } : {}),
+  };
+  pod.spec = {
+    ...pod.spec,
+    affinity: boundTo(pod.spec.affinity, node),
+    tolerations: tolerationsOf(ds),
+  };
   return pod;
 }
 
 function boundTo(affinity: Affinity | undefined, node: string): Affinity {
   const matchFields = [{ key: 'metadata.name', operator: 'In', values: [node] }];
   const required = { nodeSelectorTerms: [{ matchFields }] };
-  return { ...affinity, nodeAffinity: { ...affinity?.nodeAffinity, requiredDuringSchedulingIgnoredDuringExecution: required } };
+  return {
+    ...affinity,
+    nodeAffinity: {
+      ...affinity?.nodeAffinity,
+      requiredDuringSchedulingIgnoredDuringExecution: required,
+    },
+  };
 }
 
 /** The node a daemon pod is bound to or meant for. */
 export function nodeOf(pod: Pod): string {
   if (pod.spec.nodeName) return pod.spec.nodeName;
-  const terms = pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution?.nodeSelectorTerms ?? [];
-  return terms.flatMap((t) => t.matchFields ?? []).find((f) => f.key === 'metadata.name' && f.operator === 'In')?.values?.[0] ?? '';
+  const terms =
+    pod.spec.affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution
+      ?.nodeSelectorTerms ?? [];
+  return (
+    terms
+      .flatMap((t) => t.matchFields ?? [])
+      .find((f) => f.key === 'metadata.name' && f.operator === 'In')?.values?.[0] ?? ''
+  );
 }
 
 export function generationOf(pod: Pod): string | undefined {

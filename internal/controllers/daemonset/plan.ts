@@ -28,14 +28,19 @@ export function groupByNode(pods: Pod[]): Map<string, Pod[]> {
   return byNode;
 }
 
-const available = (v: DaemonView, pod: Pod): boolean => isAvailable(pod, v.ds.spec.minReadySeconds ?? 0, v.nowMs);
+const available = (v: DaemonView, pod: Pod): boolean =>
+  isAvailable(pod, v.ds.spec.minReadySeconds ?? 0, v.nowMs);
 const alive = (pod: Pod): boolean => !pod.metadata.deletionTimestamp;
 const isNew = (v: DaemonView, pod: Pod): boolean => pod.metadata.labels?.[revisionLabel] === v.hash;
 const oldestFirst = (a: Pod, b: Pod): number =>
-  Number(Boolean(b.spec.nodeName)) - Number(Boolean(a.spec.nodeName)) || msOf(a.metadata.creationTimestamp) - msOf(b.metadata.creationTimestamp);
+  Number(Boolean(b.spec.nodeName)) - Number(Boolean(a.spec.nodeName)) ||
+  msOf(a.metadata.creationTimestamp) - msOf(b.metadata.creationTimestamp);
 
 export function maxSurge(v: DaemonView, desired: number): number {
-  const rolling = v.ds.spec.updateStrategy?.type === 'OnDelete' ? undefined : v.ds.spec.updateStrategy?.rollingUpdate;
+  const rolling =
+    v.ds.spec.updateStrategy?.type === 'OnDelete'
+      ? undefined
+      : v.ds.spec.updateStrategy?.rollingUpdate;
   return scaled(rolling?.maxSurge, desired, true);
 }
 
@@ -51,7 +56,8 @@ export function planPlacement(v: DaemonView): DaemonPlan {
   const known = new Set(v.nodes.map((n) => n.metadata.name!));
   for (const node of v.nodes) planNode(v, node, plan);
   // Pods that wait for a node which no longer is would wait for ever.
-  for (const [node, pods] of v.byNode) if (!known.has(node)) plan.remove.push(...pods.filter((p) => alive(p) && !p.spec.nodeName));
+  for (const [node, pods] of v.byNode)
+    if (!known.has(node)) plan.remove.push(...pods.filter((p) => alive(p) && !p.spec.nodeName));
   return plan;
 }
 
@@ -69,7 +75,13 @@ function planNode(v: DaemonView, node: Node, plan: DaemonPlan): void {
   plan.remove.push(...plan.succeeded.filter((p) => pods.includes(p)));
   const surge = maxSurge(v, v.nodes.length) > 0;
   if (running.length <= 1) {
-    if (surge && running.length === 0 && run && pods.every((p) => !alive(p) || plan.failed.includes(p) || plan.succeeded.includes(p))) plan.create.push(node.metadata.name!);
+    if (
+      surge &&
+      running.length === 0 &&
+      run &&
+      pods.every((p) => !alive(p) || plan.failed.includes(p) || plan.succeeded.includes(p))
+    )
+      plan.create.push(node.metadata.name!);
     return;
   }
   running.sort(oldestFirst);
@@ -81,13 +93,21 @@ function planNode(v: DaemonView, node: Node, plan: DaemonPlan): void {
 
 /** The next step of a rolling update. */
 export function planUpdate(v: DaemonView): { create: string[]; remove: Pod[] } {
-  const shouldRun = new Set(v.nodes.filter((n) => placement(v.ds, n).run).map((n) => n.metadata.name!));
+  const shouldRun = new Set(
+    v.nodes.filter((n) => placement(v.ds, n).run).map((n) => n.metadata.name!),
+  );
   const desired = shouldRun.size;
   const surge = maxSurge(v, desired);
-  return surge === 0 ? replaceInPlace(v, shouldRun, maxUnavailable(v, desired)) : replaceBySurge(v, shouldRun, surge);
+  return surge === 0
+    ? replaceInPlace(v, shouldRun, maxUnavailable(v, desired))
+    : replaceBySurge(v, shouldRun, surge);
 }
 
-function replaceInPlace(v: DaemonView, shouldRun: Set<string>, most: number): { create: string[]; remove: Pod[] } {
+function replaceInPlace(
+  v: DaemonView,
+  shouldRun: Set<string>,
+  most: number,
+): { create: string[]; remove: Pod[] } {
   let unavailable = 0;
   const free: Pod[] = [];
   const candidates: Pod[] = [];
@@ -104,7 +124,11 @@ function replaceInPlace(v: DaemonView, shouldRun: Set<string>, most: number): { 
   return { create: [], remove: [...free, ...candidates.slice(0, Math.max(0, most - unavailable))] };
 }
 
-function replaceBySurge(v: DaemonView, shouldRun: Set<string>, surge: number): { create: string[]; remove: Pod[] } {
+function replaceBySurge(
+  v: DaemonView,
+  shouldRun: Set<string>,
+  surge: number,
+): { create: string[]; remove: Pod[] } {
   let extra = 0;
   const remove: Pod[] = [];
   const now: string[] = [];
@@ -123,14 +147,25 @@ function replaceBySurge(v: DaemonView, shouldRun: Set<string>, surge: number): {
 }
 
 function split(v: DaemonView, pods: Pod[]): [fresh: Pod | undefined, stale: Pod | undefined] {
-  const living = pods.filter((p) => alive(p) && p.status?.phase !== 'Failed' && p.status?.phase !== 'Succeeded');
+  const living = pods.filter(
+    (p) => alive(p) && p.status?.phase !== 'Failed' && p.status?.phase !== 'Succeeded',
+  );
   return [living.find((p) => isNew(v, p)), living.find((p) => !isNew(v, p))];
 }
 
 export function statusOf(v: DaemonView, collisionCount: number): DaemonSetStatus {
-  const status = { desiredNumberScheduled: 0, currentNumberScheduled: 0, numberMisscheduled: 0, numberReady: 0, updatedNumberScheduled: 0, numberAvailable: 0 };
+  const status = {
+    desiredNumberScheduled: 0,
+    currentNumberScheduled: 0,
+    numberMisscheduled: 0,
+    numberReady: 0,
+    updatedNumberScheduled: 0,
+    numberAvailable: 0,
+  };
   for (const node of v.nodes) {
-    const pods = (v.byNode.get(node.metadata.name!) ?? []).filter((p) => p.spec.nodeName || p.spec.affinity);
+    const pods = (v.byNode.get(node.metadata.name!) ?? []).filter(
+      (p) => p.spec.nodeName || p.spec.affinity,
+    );
     if (!placement(v.ds, node).run) {
       if (pods.length > 0) status.numberMisscheduled += 1;
       continue;

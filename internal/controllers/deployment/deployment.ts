@@ -33,11 +33,25 @@ export function startDeploymentController(ctx: ControllerContext): Controller {
     if (!deployment) return;
     const selector = selectorFromObject(deployment.spec.selector);
     if (selector.empty) {
-      events.warning(deployment, 'SelectingAll', 'This deployment is selecting all pods. A non-empty selector is required.');
+      events.warning(
+        deployment,
+        'SelectingAll',
+        'This deployment is selecting all pods. A non-empty selector is required.',
+      );
       return;
     }
-    const candidates = [...sets.byIndex('controller', deployment.metadata.uid!), ...sets.byIndex('controller', orphansIn(deployment.metadata.namespace))];
-    const owned = await claim({ client, owner: deployment, ownerRef: refs.deployments, ref: refs.replicaSets, selector, candidates });
+    const candidates = [
+      ...sets.byIndex('controller', deployment.metadata.uid!),
+      ...sets.byIndex('controller', orphansIn(deployment.metadata.namespace)),
+    ];
+    const owned = await claim({
+      client,
+      owner: deployment,
+      ownerRef: refs.deployments,
+      ref: refs.replicaSets,
+      selector,
+      candidates,
+    });
     const rollout = new Rollout({ client, clock: ctx.clock, events, sets, deployment, owned });
     await step(rollout, (rs) => pods.byIndex('controller', rs.metadata.uid!));
     if (rollout.d.metadata.deletionTimestamp || rollout.d.spec.paused) return;
@@ -49,7 +63,13 @@ export function startDeploymentController(ctx: ControllerContext): Controller {
   return startLoop(ctx, { name, reconcile, mirrors: [deployments, sets, pods] }, (q) => {
     queue = q;
     deployments.onChange((change) => q.add(change.key));
-    sets.onChange((change) => setChanged(change, { enqueue: (key) => q.add(key), ownerOf, list: (ns) => deployments.list(ns) }));
+    sets.onChange((change) =>
+      setChanged(change, {
+        enqueue: (key) => q.add(key),
+        ownerOf,
+        list: (ns) => deployments.list(ns),
+      }),
+    );
     // A Recreate rollout waits for the last old pod to be gone, which its set's counts do not tell.
     pods.onChange(({ type, object: pod }) => {
       if (type !== 'DELETED') return;
@@ -63,7 +83,11 @@ export function startDeploymentController(ctx: ControllerContext): Controller {
 
 function setChanged(
   { type, object: rs, old }: Change<ReplicaSet>,
-  to: { enqueue: (key: string) => void; ownerOf: (rs: ReplicaSet) => string | undefined; list: (namespace?: string) => Iterable<Deployment> },
+  to: {
+    enqueue: (key: string) => void;
+    ownerOf: (rs: ReplicaSet) => string | undefined;
+    list: (namespace?: string) => Iterable<Deployment>;
+  },
 ): void {
   const before = old && to.ownerOf(old);
   const now = to.ownerOf(rs);
@@ -88,7 +112,8 @@ async function step(rollout: Rollout, podsOf: (rs: ReplicaSet) => Iterable<Pod>)
     await rollout.cleanUp();
     return rollout.writeCountedStatus();
   }
-  if (rollout.d.metadata.annotations?.[view.rollbackAnnotation] !== undefined) return rollout.rollback();
+  if (rollout.d.metadata.annotations?.[view.rollbackAnnotation] !== undefined)
+    return rollout.rollback();
   if (wasScaled(rollout)) {
     await rollout.syncRevision(false);
     await rollout.scale();
@@ -105,7 +130,10 @@ async function step(rollout: Rollout, podsOf: (rs: ReplicaSet) => Iterable<Pod>)
   await rollout.writeRolloutStatus();
 }
 
-/** The deployment's size was changed since its sets were last sized: shares change before the rollout goes on. */
+/**
+ * The deployment's size was changed since its sets were last sized: shares change before the
+ * rollout goes on.
+ */
 function wasScaled(rollout: Rollout): boolean {
   return rollout.all.some((rs) => {
     const text = rs.metadata.annotations?.[view.desiredAnnotation];

@@ -1,14 +1,46 @@
-import type { Deployment, DeploymentCondition, DeploymentStatus, ReplicaSet } from '../../api/generated/types/apps-v1.ts';
+import type {
+  Deployment,
+  DeploymentCondition,
+  DeploymentStatus,
+  ReplicaSet,
+} from '../../api/generated/types/apps-v1.ts';
 import { msOf } from '../../client/times.ts';
-import { condition, desired, hasDeadline, isComplete, maxUnavailable, size, sum, withCondition, withoutCondition } from './view.ts';
+import {
+  condition,
+  desired,
+  hasDeadline,
+  isComplete,
+  maxUnavailable,
+  size,
+  sum,
+  withCondition,
+  withoutCondition,
+} from './view.ts';
 
 /** Counts and the Available condition, as seen from the sets. */
-export function countedStatus(d: Deployment, all: ReplicaSet[], current: ReplicaSet | undefined, nowMs: number): DeploymentStatus {
+export function countedStatus(
+  d: Deployment,
+  all: ReplicaSet[],
+  current: ReplicaSet | undefined,
+  nowMs: number,
+): DeploymentStatus {
   const available = sum(all, (rs) => rs.status?.availableReplicas);
   const enough = available >= desired(d) - maxUnavailable(d);
   const next = enough
-    ? condition('Available', 'True', 'MinimumReplicasAvailable', 'Deployment has minimum availability.', nowMs)
-    : condition('Available', 'False', 'MinimumReplicasUnavailable', 'Deployment does not have minimum availability.', nowMs);
+    ? condition(
+        'Available',
+        'True',
+        'MinimumReplicasAvailable',
+        'Deployment has minimum availability.',
+        nowMs,
+      )
+    : condition(
+        'Available',
+        'False',
+        'MinimumReplicasUnavailable',
+        'Deployment does not have minimum availability.',
+        nowMs,
+      );
   const terminating = terminatingReplicas(all);
   return {
     observedGeneration: d.metadata.generation ?? 0,
@@ -34,14 +66,23 @@ function terminatingReplicas(all: ReplicaSet[]): number | undefined {
 }
 
 /** The status in the course of a rollout: also the Progressing and ReplicaFailure conditions. */
-export function rolloutStatus(d: Deployment, all: ReplicaSet[], current: ReplicaSet | undefined, nowMs: number): DeploymentStatus {
+export function rolloutStatus(
+  d: Deployment,
+  all: ReplicaSet[],
+  current: ReplicaSet | undefined,
+  nowMs: number,
+): DeploymentStatus {
   const status = countedStatus(d, all, current, nowMs);
   let conditions = status.conditions ?? [];
   if (!hasDeadline(d)) conditions = withoutCondition(conditions, 'Progressing');
   const present = (d.status?.conditions ?? []).find((c) => c.type === 'Progressing');
-  const wasComplete = status.replicas === status.updatedReplicas && present?.reason === 'NewReplicaSetAvailable';
-  if (hasDeadline(d) && !wasComplete) conditions = progressing(d, status, current, present, conditions, nowMs);
-  const failure = [...(current ? [current] : []), ...all].flatMap((rs) => rs.status?.conditions ?? []).find((c) => c.type === 'ReplicaFailure');
+  const wasComplete =
+    status.replicas === status.updatedReplicas && present?.reason === 'NewReplicaSetAvailable';
+  if (hasDeadline(d) && !wasComplete)
+    conditions = progressing(d, status, current, present, conditions, nowMs);
+  const failure = [...(current ? [current] : []), ...all]
+    .flatMap((rs) => rs.status?.conditions ?? [])
+    .find((c) => c.type === 'ReplicaFailure');
   conditions = failure
     ? withCondition(conditions, { ...failure, lastUpdateTime: failure.lastTransitionTime })
     : withoutCondition(conditions, 'ReplicaFailure');
@@ -59,16 +100,40 @@ function progressing(
 ): DeploymentCondition[] {
   const who = current ? `ReplicaSet "${current.metadata.name}"` : `Deployment "${d.metadata.name}"`;
   if (isComplete(d, status)) {
-    return withCondition(conditions, condition('Progressing', 'True', 'NewReplicaSetAvailable', `${who} has successfully progressed.`, nowMs));
+    return withCondition(
+      conditions,
+      condition(
+        'Progressing',
+        'True',
+        'NewReplicaSetAvailable',
+        `${who} has successfully progressed.`,
+        nowMs,
+      ),
+    );
   }
   if (hasProgressed(d, status)) {
-    const next = condition('Progressing', 'True', 'ReplicaSetUpdated', `${who} is progressing.`, nowMs);
+    const next = condition(
+      'Progressing',
+      'True',
+      'ReplicaSetUpdated',
+      `${who} is progressing.`,
+      nowMs,
+    );
     if (present?.status === 'True') next.lastTransitionTime = present.lastTransitionTime;
     // Replaced whole, so that lastUpdateTime moves with each step of progress.
     return withCondition(withoutCondition(conditions, 'Progressing'), next);
   }
   if (hasTimedOut(d, conditions, nowMs)) {
-    return withCondition(conditions, condition('Progressing', 'False', 'ProgressDeadlineExceeded', `${who} has timed out progressing.`, nowMs));
+    return withCondition(
+      conditions,
+      condition(
+        'Progressing',
+        'False',
+        'ProgressDeadlineExceeded',
+        `${who} has timed out progressing.`,
+        nowMs,
+      ),
+    );
   }
   return conditions;
 }
@@ -93,9 +158,16 @@ function hasTimedOut(d: Deployment, conditions: DeploymentCondition[], nowMs: nu
 }
 
 /** When to look again whether the deadline has passed; undefined when no deadline runs. */
-export function progressCheckInMs(d: Deployment, status: DeploymentStatus, nowMs: number): number | undefined {
+export function progressCheckInMs(
+  d: Deployment,
+  status: DeploymentStatus,
+  nowMs: number,
+): number | undefined {
   const c = (d.status?.conditions ?? []).find((x) => x.type === 'Progressing');
-  if (!hasDeadline(d) || !c || isComplete(d, status) || c.reason === 'ProgressDeadlineExceeded') return undefined;
+  if (!hasDeadline(d) || !c || isComplete(d, status) || c.reason === 'ProgressDeadlineExceeded')
+    return undefined;
   // A second more, because times are stored in whole seconds.
-  return Math.max(0, msOf(c.lastUpdateTime) + d.spec.progressDeadlineSeconds! * 1000 - nowMs) + 1000;
+  return (
+    Math.max(0, msOf(c.lastUpdateTime) + d.spec.progressDeadlineSeconds! * 1000 - nowMs) + 1000
+  );
 }

@@ -9,7 +9,14 @@ import { isApiError, isNamespaceTerminating } from '../owners.ts';
 import { makeQueue, run } from '../run.ts';
 import { same } from '../same.ts';
 import { isHeadless, onPodChange, selects } from '../service-pods.ts';
-import { headlessLabel, managedBy, managedByLabel, overCapacityAnnotation, subsetsOf, truncate } from './plan.ts';
+import {
+  headlessLabel,
+  managedBy,
+  managedByLabel,
+  overCapacityAnnotation,
+  subsetsOf,
+  truncate,
+} from './plan.ts';
 
 const name = 'endpoint-controller';
 
@@ -22,27 +29,58 @@ export function startEndpointsController(ctx: ControllerContext): Controller {
   const endpoints = ctx.mirrors.of<Endpoints>(refs.endpoints);
   const written = new LastWrite();
 
-  const write = async (key: string, service: Service, present: Endpoints | undefined): Promise<void> => {
-    const candidates = [...pods.list(service.metadata.namespace)].filter((p) => selects(service, p));
+  const write = async (
+    key: string,
+    service: Service,
+    present: Endpoints | undefined,
+  ): Promise<void> => {
+    const candidates = [...pods.list(service.metadata.namespace)].filter((p) =>
+      selects(service, p),
+    );
     const { subsets, truncated } = truncate(subsetsOf(service, candidates));
-    const labels = { ...service.metadata.labels, [managedByLabel]: managedBy, ...(isHeadless(service) ? { [headlessLabel]: '' } : {}) };
-    const { [overCapacityAnnotation]: wasTruncated, ...annotations } = present?.metadata.annotations ?? {};
-    if (present && same(present.subsets, subsets) && same(present.metadata.labels, labels) && Boolean(wasTruncated) === truncated) return;
+    const labels = {
+      ...service.metadata.labels,
+      [managedByLabel]: managedBy,
+      ...(isHeadless(service) ? { [headlessLabel]: '' } : {}),
+    };
+    const { [overCapacityAnnotation]: wasTruncated, ...annotations } =
+      present?.metadata.annotations ?? {};
+    if (
+      present &&
+      same(present.subsets, subsets) &&
+      same(present.metadata.labels, labels) &&
+      Boolean(wasTruncated) === truncated
+    )
+      return;
     const metadata = {
-      ...(present?.metadata ?? { name: service.metadata.name, namespace: service.metadata.namespace }),
+      ...(present?.metadata ?? {
+        name: service.metadata.name,
+        namespace: service.metadata.namespace,
+      }),
       labels,
-      annotations: { ...annotations, ...(truncated ? { [overCapacityAnnotation]: 'truncated' } : {}) },
+      annotations: {
+        ...annotations,
+        ...(truncated ? { [overCapacityAnnotation]: 'truncated' } : {}),
+      },
     };
     try {
       const next = { metadata, subsets };
-      const done = present ? await client.update<Endpoints>(refs.endpoints, next) : await client.create<Endpoints>(refs.endpoints, next);
+      const done = present
+        ? await client.update<Endpoints>(refs.endpoints, next)
+        : await client.create<Endpoints>(refs.endpoints, next);
       written.note(key, done);
     } catch (error) {
       if (isNamespaceTerminating(error)) return;
       if (!isApiError(error, 'Conflict', 'AlreadyExists')) {
         const what = `${service.metadata.namespace}/${service.metadata.name}: ${messageOf(error)}`;
-        if (present) events.warning(present, 'FailedToUpdateEndpoint', `Failed to update endpoint ${what}`);
-        else events.warning(service, 'FailedToCreateEndpoint', `Failed to create endpoint for service ${what}`);
+        if (present)
+          events.warning(present, 'FailedToUpdateEndpoint', `Failed to update endpoint ${what}`);
+        else
+          events.warning(
+            service,
+            'FailedToCreateEndpoint',
+            `Failed to create endpoint for service ${what}`,
+          );
       }
       throw error;
     }

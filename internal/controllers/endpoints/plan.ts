@@ -1,6 +1,19 @@
-import type { EndpointAddress, EndpointPort, EndpointSubset, Pod, Service } from '../../api/generated/types/core-v1.ts';
+import type {
+  EndpointAddress,
+  EndpointPort,
+  EndpointSubset,
+  Pod,
+  Service,
+} from '../../api/generated/types/core-v1.ts';
 import { isReady } from '../pod-facts.ts';
-import { addressesOf, compareIps, findPort, hasServiceHostname, isHeadless, servesTraffic } from '../service-pods.ts';
+import {
+  addressesOf,
+  compareIps,
+  findPort,
+  hasServiceHostname,
+  isHeadless,
+  servesTraffic,
+} from '../service-pods.ts';
 
 export const managedByLabel = 'endpoints.kubernetes.io/managed-by';
 export const managedBy = 'endpoint-controller';
@@ -39,11 +52,18 @@ function entryOf(service: Service, pod: Pod, ipv6: boolean): Entry | undefined {
   for (const p of service.spec.ports ?? []) {
     const port = findPort(pod, p);
     if (port === undefined) continue;
-    ports.push({ ...(p.name ? { name: p.name } : {}), port, protocol: p.protocol ?? 'TCP', ...(p.appProtocol ? { appProtocol: p.appProtocol } : {}) });
+    ports.push({
+      ...(p.name ? { name: p.name } : {}),
+      port,
+      protocol: p.protocol ?? 'TCP',
+      ...(p.appProtocol ? { appProtocol: p.appProtocol } : {}),
+    });
   }
   const declared = service.spec.ports?.length ?? 0;
   if (ports.length === 0 && (declared > 0 || !isHeadless(service))) return undefined;
-  ports.sort((a, b) => ((a.name ?? '') < (b.name ?? '') ? -1 : (a.name ?? '') > (b.name ?? '') ? 1 : a.port - b.port));
+  ports.sort((a, b) =>
+    (a.name ?? '') < (b.name ?? '') ? -1 : (a.name ?? '') > (b.name ?? '') ? 1 : a.port - b.port,
+  );
   const { namespace, name, uid } = pod.metadata;
   const address: EndpointAddress = {
     ip,
@@ -58,12 +78,22 @@ function subsetOf({ ports, entries }: { ports: EndpointPort[]; entries: Entry[] 
   const sorted = [...entries].sort((a, b) => compareIps(a.address.ip, b.address.ip));
   const ready = sorted.filter((e) => e.ready).map((e) => e.address);
   const notReady = sorted.filter((e) => !e.ready).map((e) => e.address);
-  return { ...(ready.length > 0 ? { addresses: ready } : {}), ...(notReady.length > 0 ? { notReadyAddresses: notReady } : {}), ...(ports.length > 0 ? { ports } : {}) };
+  return {
+    ...(ready.length > 0 ? { addresses: ready } : {}),
+    ...(notReady.length > 0 ? { notReadyAddresses: notReady } : {}),
+    ...(ports.length > 0 ? { ports } : {}),
+  };
 }
 
 /** Cuts what is beyond the capacity of one object, not-ready addresses first. */
-export function truncate(subsets: EndpointSubset[]): { subsets: EndpointSubset[]; truncated: boolean } {
-  const total = subsets.reduce((n, s) => n + (s.addresses?.length ?? 0) + (s.notReadyAddresses?.length ?? 0), 0);
+export function truncate(subsets: EndpointSubset[]): {
+  subsets: EndpointSubset[];
+  truncated: boolean;
+} {
+  const total = subsets.reduce(
+    (n, s) => n + (s.addresses?.length ?? 0) + (s.notReadyAddresses?.length ?? 0),
+    0,
+  );
   if (total <= maxAddresses) return { subsets, truncated: false };
   let left = maxAddresses;
   const ready = subsets.map((s) => {

@@ -7,7 +7,15 @@ import { LastWrite } from '../last-write.ts';
 import { controllerRef } from '../owners.ts';
 import { makeQueue, run } from '../run.ts';
 import { onPodChange, selects } from '../service-pods.ts';
-import { addressTypesOf, managedByLabel, planSlices, portGroups, serviceNameLabel, sliceController, sliceLabels } from './plan.ts';
+import {
+  addressTypesOf,
+  managedByLabel,
+  planSlices,
+  portGroups,
+  serviceNameLabel,
+  sliceController,
+  sliceLabels,
+} from './plan.ts';
 import { writeSlices } from './write.ts';
 
 const name = 'endpointslice-controller';
@@ -35,13 +43,31 @@ export function startEndpointSliceController(ctx: ControllerContext): Controller
     if (!service) return written.forget(key); // its slices go with their owner
     if (!service.spec.selector || service.spec.type === 'ExternalName') return;
     if (!written.caughtUp(key, slices)) return queue.addRateLimited(key);
-    const existing = [...slices.byIndex('service', key)].filter((s) => s.metadata.labels?.[managedByLabel] === sliceController && !s.metadata.deletionTimestamp);
-    const candidates = [...pods.list(service.metadata.namespace)].filter((p) => selects(service, p));
+    const existing = [...slices.byIndex('service', key)].filter(
+      (s) =>
+        s.metadata.labels?.[managedByLabel] === sliceController && !s.metadata.deletionTimestamp,
+    );
+    const candidates = [...pods.list(service.metadata.namespace)].filter((p) =>
+      selects(service, p),
+    );
     const addressTypes = addressTypesOf(service);
-    const groups = addressTypes.flatMap((type) => portGroups(service, candidates, (node) => nodes.get(node), type));
+    const groups = addressTypes.flatMap((type) =>
+      portGroups(service, candidates, (node) => nodes.get(node), type),
+    );
     const owner = controllerRef(refs.services, service);
-    const plan = planSlices(existing, groups, { addressTypes, labels: sliceLabels(service), owner, placeholder: true });
-    await writeSlices(plan, { client, key, written, namespace: service.metadata.namespace!, owner });
+    const plan = planSlices(existing, groups, {
+      addressTypes,
+      labels: sliceLabels(service),
+      owner,
+      placeholder: true,
+    });
+    await writeSlices(plan, {
+      client,
+      key,
+      written,
+      namespace: service.metadata.namespace!,
+      owner,
+    });
   };
 
   const queue = makeQueue(ctx, { name, reconcile });
@@ -49,10 +75,18 @@ export function startEndpointSliceController(ctx: ControllerContext): Controller
   pods.onChange((change) => onPodChange(change, services, (key) => queue.add(key)));
   slices.onChange(({ type, object }) => {
     const service = object.metadata.labels?.[serviceNameLabel];
-    if (service && (type === 'DELETED' || object.metadata.labels?.[managedByLabel] === sliceController)) queue.add(`${object.metadata.namespace}/${service}`);
+    if (
+      service &&
+      (type === 'DELETED' || object.metadata.labels?.[managedByLabel] === sliceController)
+    )
+      queue.add(`${object.metadata.namespace}/${service}`);
   });
   nodes.onChange(({ type, object, old }) => {
-    if (type === 'MODIFIED' && old?.metadata.labels?.[zoneLabel] === object.metadata.labels?.[zoneLabel]) return;
+    if (
+      type === 'MODIFIED' &&
+      old?.metadata.labels?.[zoneLabel] === object.metadata.labels?.[zoneLabel]
+    )
+      return;
     for (const service of services.list()) queue.add(keyOf(service));
   });
   return run(queue, { name, mirrors: [services, pods, nodes, slices] });

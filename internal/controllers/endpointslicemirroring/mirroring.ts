@@ -2,7 +2,12 @@ import type { EndpointAddress, Endpoints, Service } from '../../api/generated/ty
 import type { Endpoint, EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { managedByLabel, planSlices, serviceNameLabel, type PortGroup } from '../endpointslice/plan.ts';
+import {
+  managedByLabel,
+  planSlices,
+  serviceNameLabel,
+  type PortGroup,
+} from '../endpointslice/plan.ts';
 import { sliceIndex } from '../endpointslice/endpointslice.ts';
 import { writeSlices } from '../endpointslice/write.ts';
 import { LastWrite } from '../last-write.ts';
@@ -13,7 +18,10 @@ const name = 'endpointslicemirroring-controller';
 const mirrorController = 'endpointslicemirroring-controller.k8s.io';
 const skipLabel = 'endpointslice.kubernetes.io/skip-mirror';
 const leaderAnnotation = 'control-plane.alpha.kubernetes.io/leader';
-const notCopied = new Set(['endpoints.kubernetes.io/last-change-trigger-time', 'kubectl.kubernetes.io/last-applied-configuration']);
+const notCopied = new Set([
+  'endpoints.kubernetes.io/last-change-trigger-time',
+  'kubectl.kubernetes.io/last-applied-configuration',
+]);
 
 /** Shows hand-made Endpoints (of services without a selector) as EndpointSlices. */
 export function startEndpointSliceMirroringController(ctx: ControllerContext): Controller {
@@ -27,19 +35,41 @@ export function startEndpointSliceMirroringController(ctx: ControllerContext): C
     if (!written.caughtUp(key, slices)) return queue.addRateLimited(key);
     const source = endpoints.get(key);
     const service = services.get(key);
-    const existing = [...slices.byIndex('service', key)].filter((s) => s.metadata.labels?.[managedByLabel] === mirrorController);
-    const wanted = source && service && !service.spec.selector && isMirrored(source) && !source.metadata.deletionTimestamp;
+    const existing = [...slices.byIndex('service', key)].filter(
+      (s) => s.metadata.labels?.[managedByLabel] === mirrorController,
+    );
+    const wanted =
+      source &&
+      service &&
+      !service.spec.selector &&
+      isMirrored(source) &&
+      !source.metadata.deletionTimestamp;
     if (!wanted) {
       if (existing.length === 0) return;
       const owner = existing[0]!.metadata.ownerReferences![0]!;
-      return writeSlices({ create: [], update: [], remove: existing }, { client, key, written, namespace: existing[0]!.metadata.namespace!, owner });
+      return writeSlices(
+        { create: [], update: [], remove: existing },
+        { client, key, written, namespace: existing[0]!.metadata.namespace!, owner },
+      );
     }
     const groups = groupsOf(source);
     const addressTypes = [...new Set(groups.map((g) => g.addressType))];
-    const labels = { ...source.metadata.labels, [serviceNameLabel]: source.metadata.name!, [managedByLabel]: mirrorController };
-    const annotations = Object.fromEntries(Object.entries(source.metadata.annotations ?? {}).filter(([k]) => !notCopied.has(k)));
+    const labels = {
+      ...source.metadata.labels,
+      [serviceNameLabel]: source.metadata.name!,
+      [managedByLabel]: mirrorController,
+    };
+    const annotations = Object.fromEntries(
+      Object.entries(source.metadata.annotations ?? {}).filter(([k]) => !notCopied.has(k)),
+    );
     const owner = controllerRef(refs.endpoints, source);
-    const plan = planSlices(existing, groups, { addressTypes, labels, annotations, owner, placeholder: false });
+    const plan = planSlices(existing, groups, {
+      addressTypes,
+      labels,
+      annotations,
+      owner,
+      placeholder: false,
+    });
     await writeSlices(plan, { client, key, written, namespace: source.metadata.namespace!, owner });
   };
 
@@ -48,19 +78,28 @@ export function startEndpointSliceMirroringController(ctx: ControllerContext): C
   services.onChange(({ key }) => queue.add(key));
   slices.onChange(({ object }) => {
     const service = object.metadata.labels?.[serviceNameLabel];
-    if (service && object.metadata.labels?.[managedByLabel] === mirrorController) queue.add(`${object.metadata.namespace}/${service}`);
+    if (service && object.metadata.labels?.[managedByLabel] === mirrorController)
+      queue.add(`${object.metadata.namespace}/${service}`);
   });
   return run(queue, { name, mirrors: [services, endpoints, slices] });
 }
 
 function isMirrored(source: Endpoints): boolean {
-  return source.metadata.labels?.[skipLabel] !== 'true' && source.metadata.annotations?.[leaderAnnotation] === undefined;
+  return (
+    source.metadata.labels?.[skipLabel] !== 'true' &&
+    source.metadata.annotations?.[leaderAnnotation] === undefined
+  );
 }
 
 function groupsOf(source: Endpoints): PortGroup[] {
   const groups = new Map<string, PortGroup>();
   for (const subset of source.subsets ?? []) {
-    const ports = (subset.ports ?? []).map((p) => ({ name: p.name ?? '', port: p.port, protocol: p.protocol ?? 'TCP', ...(p.appProtocol ? { appProtocol: p.appProtocol } : {}) }));
+    const ports = (subset.ports ?? []).map((p) => ({
+      name: p.name ?? '',
+      port: p.port,
+      protocol: p.protocol ?? 'TCP',
+      ...(p.appProtocol ? { appProtocol: p.appProtocol } : {}),
+    }));
     const put = (address: EndpointAddress, ready: boolean): void => {
       const addressType = address.ip.includes(':') ? 'IPv6' : 'IPv4';
       const key = `${addressType} ${JSON.stringify(ports)}`;

@@ -37,20 +37,27 @@ export function startGarbageCollector(ctx: ControllerContext): Controller {
     const node = graph.nodes.get(uid);
     if (node) await releaseDependents(options, node);
   });
-  const events = eventRecorder({ client, clock: ctx.clock, log, component: 'garbage-collector-controller' });
+  const events = eventRecorder({
+    client,
+    clock: ctx.clock,
+    log,
+    component: 'garbage-collector-controller',
+  });
   const graph = new OwnerGraph({
     check: (node) => deletions.add(node.uid),
     orphan: (node) => orphans.add(node.uid),
     misplaced: (node, ownerUid) => {
       const message = misplacedOwner(node, ownerUid);
-      if (message && node.ref) events.warning(aboutNode(node, node.ref), 'OwnerRefInvalidNamespace', message);
+      if (message && node.ref)
+        events.warning(aboutNode(node, node.ref), 'OwnerRefInvalidNamespace', message);
     },
   });
   const options: CollectOptions = {
     client,
     graph,
     refOf: (group, kind) => {
-      for (const { ref } of monitors.values()) if (ref.group === group && ref.kind === kind) return ref;
+      for (const { ref } of monitors.values())
+        if (ref.group === group && ref.kind === kind) return ref;
       return ctx.resources().find((r) => r.group === group && r.kind === kind);
     },
     check: (node) => deletions.add(node.uid),
@@ -67,9 +74,17 @@ export function startGarbageCollector(ctx: ControllerContext): Controller {
     }
     for (const [key, ref] of wanted) {
       if (monitors.has(key) || ignored.has(key)) continue;
-      const mirror = new WatchingMirror<KubeObject>(client, ref, { project: ownership }, ctx.clock, log);
+      const mirror = new WatchingMirror<KubeObject>(
+        client,
+        ref,
+        { project: ownership },
+        ctx.clock,
+        log,
+      );
       monitors.set(key, { ref, mirror });
-      mirror.onChange(({ type, object, old }) => (type === 'DELETED' ? graph.remove(object.metadata.uid!) : graph.put(ref, object, old)));
+      mirror.onChange(({ type, object, old }) =>
+        type === 'DELETED' ? graph.remove(object.metadata.uid!) : graph.put(ref, object, old),
+      );
     }
     for (const uid of unmapped) deletions.add(uid);
     unmapped.clear();
@@ -97,29 +112,75 @@ export function startGarbageCollector(ctx: ControllerContext): Controller {
   };
 }
 
-function queue(ctx: ControllerContext, queueName: string, work: (uid: string) => Promise<void>): WorkQueue {
+function queue(
+  ctx: ControllerContext,
+  queueName: string,
+  work: (uid: string) => Promise<void>,
+): WorkQueue {
   const reconcile = (uid: string): Promise<void> =>
     work(uid).catch((error: unknown) => {
-      // Kinds of broken servers behind the aggregator must not fill the log; the back-off retries them.
+      // Kinds of broken servers behind the aggregator must not fill the log; the back-off retries
+      // them.
       if (isApiError(error, 'MethodNotAllowed')) return;
       throw error;
     });
-  return new WorkQueue({ name: queueName, clock: ctx.clock, log: ctx.log.named(queueName), reconcile, concurrency, longestRetryMs });
+  return new WorkQueue({
+    name: queueName,
+    clock: ctx.clock,
+    log: ctx.log.named(queueName),
+    reconcile,
+    concurrency,
+    longestRetryMs,
+  });
 }
 
-/** What upstream says of an owner in another namespace (garbagecollector/graph_builder.go reportInvalidNamespaceOwnerRef). */
+/**
+ * What upstream says of an owner in another namespace (garbagecollector/graph_builder.go
+ * reportInvalidNamespaceOwnerRef).
+ */
 function misplacedOwner(node: GraphNode, ownerUid: string): string | undefined {
   const owner = node.owners.find(({ uid }) => uid === ownerUid);
-  return owner && `ownerRef [${owner.apiVersion}/${owner.kind}, namespace: ${node.namespace}, name: ${owner.name}, uid: ${owner.uid}] does not exist in namespace ${JSON.stringify(node.namespace)}`;
+  return (
+    owner &&
+    `ownerRef [${owner.apiVersion}/${owner.kind}, namespace: ${node.namespace}, name: ` +
+      `${owner.name}, uid: ${owner.uid}] does not exist in namespace ` +
+      `${JSON.stringify(node.namespace)}`
+  );
 }
 
 function aboutNode(node: GraphNode, ref: ResourceRef): ObjectReference {
   const apiVersion = ref.group ? `${ref.group}/${ref.version}` : ref.version;
-  return { kind: ref.kind, apiVersion, ...(node.namespace && { namespace: node.namespace }), name: node.name, uid: node.uid };
+  return {
+    kind: ref.kind,
+    apiVersion,
+    ...(node.namespace && { namespace: node.namespace }),
+    name: node.name,
+    uid: node.uid,
+  };
 }
 
 /** The part of an object that ownership is about. */
 function ownership({ apiVersion, kind, metadata }: KubeObject): KubeObject {
-  const { name: objectName, namespace, uid, resourceVersion, ownerReferences, finalizers, deletionTimestamp } = metadata;
-  return { apiVersion, kind, metadata: { name: objectName, namespace, uid, resourceVersion, ownerReferences, finalizers, deletionTimestamp } };
+  const {
+    name: objectName,
+    namespace,
+    uid,
+    resourceVersion,
+    ownerReferences,
+    finalizers,
+    deletionTimestamp,
+  } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: {
+      name: objectName,
+      namespace,
+      uid,
+      resourceVersion,
+      ownerReferences,
+      finalizers,
+      deletionTimestamp,
+    },
+  };
 }

@@ -48,8 +48,21 @@ export class OwnerGraph {
     let node = this.nodes.get(uid);
     if (!node || node.virtual) {
       const dependents = node?.dependents ?? new Set<GraphNode>();
-      const fresh: GraphNode = { uid, ref, group: ref.group, kind: ref.kind, namespace, name, owners: [], dependents, beingDeleted: false, deletingDependents: false, virtual: false };
-      // A dependent may have named the owner wrongly: those that did are looked at again now that the truth is known.
+      const fresh: GraphNode = {
+        uid,
+        ref,
+        group: ref.group,
+        kind: ref.kind,
+        namespace,
+        name,
+        owners: [],
+        dependents,
+        beingDeleted: false,
+        deletingDependents: false,
+        virtual: false,
+      };
+      // A dependent may have named the owner wrongly: those that did are looked at again now that
+      // the truth is known.
       for (const d of dependents) {
         if (!refersRightly(d, fresh)) this.#work.check(d);
         if (!reaches(d, fresh)) this.#work.misplaced(d, uid);
@@ -84,7 +97,9 @@ export class OwnerGraph {
 
   /** Dependents that must go before a node that is deleted in the foreground may go. */
   blockingDependents(node: GraphNode): GraphNode[] {
-    return [...node.dependents].filter((d) => d.owners.some((o) => o.uid === node.uid && o.blockOwnerDeletion));
+    return [...node.dependents].filter((d) =>
+      d.owners.some((o) => o.uid === node.uid && o.blockOwnerDeletion),
+    );
   }
 
   #setOwners(node: GraphNode, owners: OwnerReference[]): void {
@@ -96,9 +111,11 @@ export class OwnerGraph {
       const now = owners.find((o) => o.uid === old.uid);
       if (!now) owner?.dependents.delete(node);
       // An owner may have waited for just this reference to stop blocking it.
-      if (owner?.deletingDependents && old.blockOwnerDeletion && !now?.blockOwnerDeletion) this.#work.check(owner);
+      if (owner?.deletingDependents && old.blockOwnerDeletion && !now?.blockOwnerDeletion)
+        this.#work.check(owner);
     }
-    for (const reference of owners) if (!before.some((o) => o.uid === reference.uid)) this.#link(node, reference);
+    for (const reference of owners)
+      if (!before.some((o) => o.uid === reference.uid)) this.#link(node, reference);
     // References changed by hand may now all lead nowhere.
     if (before.length > 0 && owners.length > 0) this.#work.check(node);
   }
@@ -106,7 +123,9 @@ export class OwnerGraph {
   #link(node: GraphNode, reference: OwnerReference): void {
     let owner = this.nodes.get(reference.uid);
     if (!owner) {
-      const group = reference.apiVersion.includes('/') ? reference.apiVersion.slice(0, reference.apiVersion.indexOf('/')) : '';
+      const group = reference.apiVersion.includes('/')
+        ? reference.apiVersion.slice(0, reference.apiVersion.indexOf('/'))
+        : '';
       owner = {
         uid: reference.uid,
         ref: undefined,
@@ -140,11 +159,14 @@ function reaches(dependent: GraphNode, owner: GraphNode): boolean {
 function refersRightly(dependent: GraphNode, owner: GraphNode): boolean {
   const reference = dependent.owners.find((o) => o.uid === owner.uid);
   if (!reference) return true;
-  return reference.name === owner.name && reference.kind === owner.kind && reaches(dependent, owner);
+  return (
+    reference.name === owner.name && reference.kind === owner.kind && reaches(dependent, owner)
+  );
 }
 
 /** The object has begun to be deleted with this finalizer on it. */
 function starts(object: KubeObject, old: KubeObject | undefined, finalizer: string): boolean {
-  const waits = (o: KubeObject | undefined): boolean => Boolean(o?.metadata.deletionTimestamp && o.metadata.finalizers?.includes(finalizer));
+  const waits = (o: KubeObject | undefined): boolean =>
+    Boolean(o?.metadata.deletionTimestamp && o.metadata.finalizers?.includes(finalizer));
   return waits(object) && !waits(old);
 }

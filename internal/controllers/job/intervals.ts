@@ -11,7 +11,8 @@ export class Intervals {
     const indexes: number[] = [];
     for (const part of (text ?? '').split(',')) {
       const [first, last = first] = part.split('-').map((n) => (n === '' ? NaN : Number(n)));
-      if (first === undefined || last === undefined || Number.isNaN(first) || Number.isNaN(last)) continue;
+      if (first === undefined || last === undefined || Number.isNaN(first) || Number.isNaN(last))
+        continue;
       for (let i = first; i <= Math.min(last, completions - 1); i += 1) indexes.push(i);
     }
     return new Intervals(indexes);
@@ -44,7 +45,7 @@ export class Intervals {
   toString(): string {
     const sorted = [...this.#indexes].sort((a, b) => a - b);
     const parts: string[] = [];
-    for (let i = 0; i < sorted.length; ) {
+    for (let i = 0; i < sorted.length;) {
       let end = i;
       while (end + 1 < sorted.length && sorted[end + 1] === sorted[end]! + 1) end += 1;
       if (end === i) parts.push(String(sorted[i]));

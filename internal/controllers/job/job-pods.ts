@@ -14,7 +14,8 @@ const indexEnv = 'JOB_COMPLETION_INDEX';
 const longestNamePrefix = 58;
 
 export const isIndexed = (job: Job): boolean => job.spec.completionMode === 'Indexed';
-export const isTracked = (pod: Pod): boolean => pod.metadata.finalizers?.includes(trackingFinalizer) ?? false;
+export const isTracked = (pod: Pod): boolean =>
+  pod.metadata.finalizers?.includes(trackingFinalizer) ?? false;
 export const isSuspended = (job: Job): boolean => job.spec.suspend === true;
 
 /** The completion index of a pod; -1 when it has none. */
@@ -30,7 +31,8 @@ function count(pod: Pod, annotation: string): number {
 
 export const failureCount = (pod: Pod): number => count(pod, failureCountAnnotation);
 /** Failures of this index, counted and ignored ones. */
-export const absoluteFailureCount = (pod: Pod): number => failureCount(pod) + count(pod, ignoredCountAnnotation);
+export const absoluteFailureCount = (pod: Pod): number =>
+  failureCount(pod) + count(pod, ignoredCountAnnotation);
 
 /** A pod of the job, for `index` when it is an indexed one, taking the place of `replaced`. */
 export function podOf(job: Job, index: number | undefined, replaced: Pod | undefined): object {
@@ -39,13 +41,30 @@ export function podOf(job: Job, index: number | undefined, replaced: Pod | undef
   if (index === undefined) return pod;
   const fieldPath = `metadata.labels['${indexAnnotation}']`;
   const withIndex = (c: Container): Container =>
-    (c.env ?? []).some((e) => e.name === indexEnv) ? c : { ...c, env: [...(c.env ?? []), { name: indexEnv, valueFrom: { fieldRef: { fieldPath } } }] };
+    (c.env ?? []).some((e) => e.name === indexEnv)
+      ? c
+      : {
+          ...c,
+          env: [...(c.env ?? []), { name: indexEnv, valueFrom: { fieldRef: { fieldPath } } }],
+        };
   const suffix = `-${index}-`;
-  pod.metadata.generateName = `${job.metadata.name}${suffix}`.length > longestNamePrefix ? `${job.metadata.name!.slice(0, longestNamePrefix - suffix.length)}${suffix}` : `${job.metadata.name}${suffix}`;
+  pod.metadata.generateName =
+    `${job.metadata.name}${suffix}`.length > longestNamePrefix
+      ? `${job.metadata.name!.slice(0, longestNamePrefix - suffix.length)}${suffix}`
+      : `${job.metadata.name}${suffix}`;
   pod.metadata.labels = { ...pod.metadata.labels, [indexAnnotation]: String(index) };
-  pod.metadata.annotations = { ...pod.metadata.annotations, [indexAnnotation]: String(index), ...failureCounts(job, replaced) };
+  pod.metadata.annotations = {
+    ...pod.metadata.annotations,
+    [indexAnnotation]: String(index),
+    ...failureCounts(job, replaced),
+  };
   const { containers, initContainers } = pod.spec;
-  pod.spec = { ...pod.spec, hostname: `${job.metadata.name}-${index}`, containers: containers.map(withIndex), ...(initContainers ? { initContainers: initContainers.map(withIndex) } : {}) };
+  pod.spec = {
+    ...pod.spec,
+    hostname: `${job.metadata.name}-${index}`,
+    containers: containers.map(withIndex),
+    ...(initContainers ? { initContainers: initContainers.map(withIndex) } : {}),
+  };
   return pod;
 }
 
@@ -55,17 +74,24 @@ function failureCounts(job: Job, replaced: Pod | undefined): Record<string, stri
   let ignored = replaced ? count(replaced, ignoredCountAnnotation) : 0;
   if (replaced && judgeFailure(job.spec.podFailurePolicy, replaced).counts) counted += 1;
   else if (replaced) ignored += 1;
-  return { [failureCountAnnotation]: String(counted), ...(ignored > 0 ? { [ignoredCountAnnotation]: String(ignored) } : {}) };
+  return {
+    [failureCountAnnotation]: String(counted),
+    ...(ignored > 0 ? { [ignoredCountAnnotation]: String(ignored) } : {}),
+  };
 }
 
-/** At least `atLeast` active pods to delete: those of doubled or too high indexes, then the least worth keeping. */
+/**
+ * At least `atLeast` active pods to delete: those of doubled or too high indexes, then the least
+ * worth keeping.
+ */
 export function podsToRemove(job: Job, active: Pod[], atLeast: number, nowMs: number): Pod[] {
   const rank = byDeletionRank(() => 0, nowMs);
   const remove: Pod[] = [];
   let rest = active;
   if (isIndexed(job)) {
     const byIndex = new Map<number, Pod[]>();
-    for (const pod of active) byIndex.set(indexOf(pod), [...(byIndex.get(indexOf(pod)) ?? []), pod]);
+    for (const pod of active)
+      byIndex.set(indexOf(pod), [...(byIndex.get(indexOf(pod)) ?? []), pod]);
     rest = [];
     for (const [index, pods] of byIndex) {
       if (index < 0 || index >= (job.spec.completions ?? 0)) remove.push(...pods);
@@ -76,6 +102,7 @@ export function podsToRemove(job: Job, active: Pod[], atLeast: number, nowMs: nu
       }
     }
   }
-  if (remove.length < atLeast) remove.push(...[...rest].sort(rank).slice(0, atLeast - remove.length));
+  if (remove.length < atLeast)
+    remove.push(...[...rest].sort(rank).slice(0, atLeast - remove.length));
   return remove;
 }

@@ -9,14 +9,36 @@ import { msOf, timeOf } from '../../client/times.ts';
 import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { LastWrite } from '../last-write.ts';
-import { claim, controllerIndex, controllerOf, isApiError, isNamespaceTerminating, orphansIn } from '../owners.ts';
+import {
+  claim,
+  controllerIndex,
+  controllerOf,
+  isApiError,
+  isNamespaceTerminating,
+  orphansIn,
+} from '../owners.ts';
 import { PodControl, slowStart, type PodOwner } from '../pod-control.ts';
 import { isReady } from '../pod-facts.ts';
 import { makeQueue, run } from '../run.ts';
 import { same } from '../same.ts';
 import { finishedAtMs, noFailures, remainingMs, type BackoffRecord } from './backoff.ts';
-import { conditionOf, evaluate, isJobFinished, makeCondition, type Evaluation } from './evaluate.ts';
-import { absoluteFailureCount, indexOf, isIndexed, isSuspended, isTracked, podOf, podsToRemove, trackingFinalizer } from './job-pods.ts';
+import {
+  conditionOf,
+  evaluate,
+  isJobFinished,
+  makeCondition,
+  type Evaluation,
+} from './evaluate.ts';
+import {
+  absoluteFailureCount,
+  indexOf,
+  isIndexed,
+  isSuspended,
+  isTracked,
+  podOf,
+  podsToRemove,
+  trackingFinalizer,
+} from './job-pods.ts';
 import { replacesOnlyFailed } from './policies.ts';
 import { finish, settle, track } from './track.ts';
 
@@ -47,21 +69,35 @@ class JobController {
   constructor(ctx: ControllerContext) {
     this.#ctx = ctx;
     this.#client = ctx.clientFor(name);
-    this.#events = eventRecorder({ client: this.#client, clock: ctx.clock, log: ctx.log, component: name });
+    this.#events = eventRecorder({
+      client: this.#client,
+      clock: ctx.clock,
+      log: ctx.log,
+      component: name,
+    });
     this.#control = new PodControl(this.#client, this.#events);
     this.#jobs = ctx.mirrors.of<Job>(refs.jobs);
     this.#pods = ctx.mirrors.of<Pod>(refs.pods, { indexes: controllerIndex });
     this.#queue = makeQueue(ctx, { name, reconcile: (key) => this.#reconcile(key) });
-    this.#orphans = makeQueue(ctx, { name: 'job-orphan-pods', reconcile: (key) => this.#releaseOrphan(key) });
+    this.#orphans = makeQueue(ctx, {
+      name: 'job-orphan-pods',
+      reconcile: (key) => this.#releaseOrphan(key),
+    });
   }
 
   start(): Controller {
     this.#jobs.onChange(({ type, key, object }) => {
       this.#queue.add(key);
-      if (type === 'DELETED') for (const pod of this.#pods.byIndex('controller', object.metadata.uid!)) if (isTracked(pod)) this.#orphans.add(keyOf(pod));
+      if (type === 'DELETED')
+        for (const pod of this.#pods.byIndex('controller', object.metadata.uid!))
+          if (isTracked(pod)) this.#orphans.add(keyOf(pod));
     });
     this.#pods.onChange((change) => this.#podChanged(change));
-    const controller = run(this.#queue, { name, mirrors: [this.#jobs, this.#pods], stop: () => this.#orphans.stop() });
+    const controller = run(this.#queue, {
+      name,
+      mirrors: [this.#jobs, this.#pods],
+      stop: () => this.#orphans.stop(),
+    });
     void Promise.all([this.#jobs.synced, this.#pods.synced]).then(() => this.#orphans.start());
     return controller;
   }
@@ -74,7 +110,12 @@ class JobController {
     if (type === 'DELETED') return;
     const owner = controllerOf(pod);
     if (isTracked(pod) && (!owner || owner.kind === 'Job')) this.#orphans.add(key);
-    if (owner || pod.metadata.deletionTimestamp || (old && same(old.metadata.labels, pod.metadata.labels) && !controllerOf(old))) return;
+    if (
+      owner ||
+      pod.metadata.deletionTimestamp ||
+      (old && same(old.metadata.labels, pod.metadata.labels) && !controllerOf(old))
+    )
+      return;
     for (const job of this.#jobs.list(pod.metadata.namespace)) {
       const selector = selectorFromObject(job.spec.selector);
       if (!selector.empty && selector.matches(pod.metadata.labels)) this.#queue.add(keyOf(job));
@@ -95,10 +136,12 @@ class JobController {
     const owner = controllerOf(pod);
     if (owner?.kind === 'Job') {
       // The mirror of jobs may only be late: the server knows.
-      const job = await this.#client.get<Job>(refs.jobs, { namespace: pod.metadata.namespace, name: owner.name }).catch((error: unknown) => {
-        if (isApiError(error, 'NotFound')) return undefined;
-        throw error;
-      });
+      const job = await this.#client
+        .get<Job>(refs.jobs, { namespace: pod.metadata.namespace, name: owner.name })
+        .catch((error: unknown) => {
+          if (isApiError(error, 'NotFound')) return undefined;
+          throw error;
+        });
       if (job?.metadata.uid === owner.uid) return;
     }
     await this.#dropFinalizer(pod);
@@ -108,7 +151,11 @@ class JobController {
     const { namespace, name: podName, uid } = pod.metadata;
     const body = { metadata: { uid, '$deleteFromPrimitiveList/finalizers': [trackingFinalizer] } };
     try {
-      return await this.#client.patch<Pod>(refs.pods, { namespace, name: podName! }, { type: 'strategic', body });
+      return await this.#client.patch<Pod>(
+        refs.pods,
+        { namespace, name: podName! },
+        { type: 'strategic', body },
+      );
     } catch (error) {
       if (isApiError(error, 'NotFound')) return undefined;
       throw error;
@@ -124,7 +171,11 @@ class JobController {
     }
     if (job.spec.managedBy && job.spec.managedBy !== managedByUs) return;
     if (isJobFinished(job)) return void this.#backoff.delete(key);
-    if (!this.#writtenJobs.caughtUp(key, this.#jobs) || !this.#writtenPods.caughtUp(key, this.#pods)) return this.#queue.addRateLimited(key);
+    if (
+      !this.#writtenJobs.caughtUp(key, this.#jobs) ||
+      !this.#writtenPods.caughtUp(key, this.#pods)
+    )
+      return this.#queue.addRateLimited(key);
     const pods = await this.#podsOf(job);
     const e = evaluate(job, pods, this.#backoff.get(key) ?? noFailures, this.#ctx.clock.now());
     const base: JobStatus = { ...job.status };
@@ -136,18 +187,34 @@ class JobController {
   }
 
   #scheduleDeadline(key: string, job: Job, status: JobStatus): void {
-    if (job.spec.activeDeadlineSeconds === undefined || isSuspended(job) || !status.startTime) return;
-    const dueMs = msOf(status.startTime) + job.spec.activeDeadlineSeconds * 1000 - this.#ctx.clock.now();
+    if (job.spec.activeDeadlineSeconds === undefined || isSuspended(job) || !status.startTime)
+      return;
+    const dueMs =
+      msOf(status.startTime) + job.spec.activeDeadlineSeconds * 1000 - this.#ctx.clock.now();
     if (dueMs > 0) this.#queue.addAfter(key, dueMs);
   }
 
   async #podsOf(job: Job): Promise<Pod[]> {
     const selector = selectorFromObject(job.spec.selector);
-    const candidates = [...this.#pods.byIndex('controller', job.metadata.uid!), ...this.#pods.byIndex('controller', orphansIn(job.metadata.namespace))];
-    const claimed = await claim({ client: this.#client, owner: job, ownerRef: refs.jobs, ref: refs.pods, selector, candidates, finalizer: trackingFinalizer });
+    const candidates = [
+      ...this.#pods.byIndex('controller', job.metadata.uid!),
+      ...this.#pods.byIndex('controller', orphansIn(job.metadata.namespace)),
+    ];
+    const claimed = await claim({
+      client: this.#client,
+      owner: job,
+      ownerRef: refs.jobs,
+      ref: refs.pods,
+      selector,
+      candidates,
+      finalizer: trackingFinalizer,
+    });
     return claimed.map((p) => {
       if (!this.#deleted.has(p.metadata.uid!) || p.metadata.deletionTimestamp) return p;
-      return { ...p, metadata: { ...p.metadata, deletionTimestamp: timeOf(this.#ctx.clock.now()) } };
+      return {
+        ...p,
+        metadata: { ...p.metadata, deletionTimestamp: timeOf(this.#ctx.clock.now()) },
+      };
     });
   }
 
@@ -165,8 +232,16 @@ class JobController {
         failure = await this.#manage(key, e);
         this.#syncSuspended(job, base, nowMs);
       }
-      const enough = job.spec.completions === undefined ? e.succeeded > 0 : e.succeeded >= job.spec.completions;
-      if (enough && e.active.length === 0) e.finished = makeCondition('SuccessCriteriaMet', 'True', 'CompletionsReached', 'Reached expected number of succeeded pods', nowMs);
+      const enough =
+        job.spec.completions === undefined ? e.succeeded > 0 : e.succeeded >= job.spec.completions;
+      if (enough && e.active.length === 0)
+        e.finished = makeCondition(
+          'SuccessCriteriaMet',
+          'True',
+          'CompletionsReached',
+          'Reached expected number of succeeded pods',
+          nowMs,
+        );
     }
     return failure;
   }
@@ -175,11 +250,19 @@ class JobController {
     const present = conditionOf(base.conditions, 'Suspended');
     const suspended = isSuspended(job);
     if ((present?.status === 'True') === suspended) return;
-    const next = suspended ? makeCondition('Suspended', 'True', 'JobSuspended', 'Job suspended', nowMs) : makeCondition('Suspended', 'False', 'JobResumed', 'Job resumed', nowMs);
-    base.conditions = present ? base.conditions!.map((c) => (c === present ? next : c)) : [...(base.conditions ?? []), next];
+    const next = suspended
+      ? makeCondition('Suspended', 'True', 'JobSuspended', 'Job suspended', nowMs)
+      : makeCondition('Suspended', 'False', 'JobResumed', 'Job resumed', nowMs);
+    base.conditions = present
+      ? base.conditions!.map((c) => (c === present ? next : c))
+      : [...(base.conditions ?? []), next];
     if (suspended) delete base.startTime;
     else base.startTime = timeOf(nowMs);
-    this.#events.normal(job, suspended ? 'Suspended' : 'Resumed', suspended ? 'Job suspended' : 'Job resumed');
+    this.#events.normal(
+      job,
+      suspended ? 'Suspended' : 'Resumed',
+      suspended ? 'Job suspended' : 'Job resumed',
+    );
   }
 
   async #manage(key: string, e: Evaluation): Promise<unknown> {
@@ -188,10 +271,20 @@ class JobController {
     if (isSuspended(job)) return this.#remove(e, e.active);
     const parallelism = job.spec.parallelism ?? 1;
     const wanted =
-      job.spec.completions === undefined ? (e.succeeded > 0 ? e.active.length : parallelism) : Math.max(0, Math.min(parallelism, job.spec.completions - e.succeeded));
-    const remove = podsToRemove(job, e.active, Math.max(0, e.active.length - wanted), nowMs).slice(0, mostPodsPerPass);
+      job.spec.completions === undefined
+        ? e.succeeded > 0
+          ? e.active.length
+          : parallelism
+        : Math.max(0, Math.min(parallelism, job.spec.completions - e.succeeded));
+    const remove = podsToRemove(job, e.active, Math.max(0, e.active.length - wanted), nowMs).slice(
+      0,
+      mostPodsPerPass,
+    );
     if (remove.length > 0) return this.#remove(e, remove);
-    const missing = Math.min(wanted - e.active.length - (replacesOnlyFailed(job) ? e.terminating : 0), mostPodsPerPass);
+    const missing = Math.min(
+      wanted - e.active.length - (replacesOnlyFailed(job) ? e.terminating : 0),
+      mostPodsPerPass,
+    );
     return missing > 0 ? this.#create(key, e, missing) : undefined;
   }
 
@@ -213,7 +306,10 @@ class JobController {
     const { error } = await slowStart(indexes.length, async (i) => {
       const index = indexes[i];
       try {
-        const pod = await this.#control.create(podOf(job, index, index === undefined ? undefined : e.delayed.get(index)), owner);
+        const pod = await this.#control.create(
+          podOf(job, index, index === undefined ? undefined : e.delayed.get(index)),
+          owner,
+        );
         this.#writtenPods.note(key, pod);
         e.active.push(pod);
         if (index !== undefined) e.delayed.delete(index); // replaced: it may be let go
@@ -225,12 +321,24 @@ class JobController {
   }
 
   #indexWaitMs(replaced: Pod | undefined, nowMs: number): number {
-    return replaced ? remainingMs({ failures: absoluteFailureCount(replaced) + 1, lastFailureMs: finishedAtMs(replaced) }, nowMs) : 0;
+    return replaced
+      ? remainingMs(
+          { failures: absoluteFailureCount(replaced) + 1, lastFailureMs: finishedAtMs(replaced) },
+          nowMs,
+        )
+      : 0;
   }
 
   #pendingIndexes(e: Evaluation, count: number): number[] {
     const taken = new Set(e.active.map(indexOf));
-    if (replacesOnlyFailed(e.job)) for (const p of e.pods) if (p.metadata.deletionTimestamp && p.status?.phase !== 'Failed' && p.status?.phase !== 'Succeeded') taken.add(indexOf(p));
+    if (replacesOnlyFailed(e.job))
+      for (const p of e.pods)
+        if (
+          p.metadata.deletionTimestamp &&
+          p.status?.phase !== 'Failed' &&
+          p.status?.phase !== 'Succeeded'
+        )
+          taken.add(indexOf(p));
     const pending: number[] = [];
     for (let i = 0; i < (e.job.spec.completions ?? 0) && pending.length < count; i += 1) {
       if (!taken.has(i) && !e.succeededIndexes.has(i) && !e.failedIndexes?.has(i)) pending.push(i);
@@ -264,7 +372,11 @@ class JobController {
 
   async #writeStatus(key: string, e: Evaluation, base: JobStatus): Promise<void> {
     const nowMs = this.#ctx.clock.now();
-    const tracking = track(e, { ...base, active: e.active.length, ready: e.ready, terminating: e.terminating }, nowMs);
+    const tracking = track(
+      e,
+      { ...base, active: e.active.length, ready: e.ready, terminating: e.terminating },
+      nowMs,
+    );
     let job = await this.#put(key, e.job, tracking.status);
     this.#backoff.set(key, e.backoff);
     const released = await Promise.all(
@@ -275,26 +387,40 @@ class JobController {
       }),
     );
     const done = new Set(released);
-    const stillTracked = new Set(e.pods.filter((p) => isTracked(p) && !done.has(p.metadata.uid!)).map((p) => p.metadata.uid!));
+    const stillTracked = new Set(
+      e.pods.filter((p) => isTracked(p) && !done.has(p.metadata.uid!)).map((p) => p.metadata.uid!),
+    );
     const settled = settle(job.status!, stillTracked);
-    const finished = tracking.partial ? undefined : finish(job, settled, tracking.finished, e.terminating, nowMs);
+    const finished = tracking.partial
+      ? undefined
+      : finish(job, settled, tracking.finished, e.terminating, nowMs);
     job = await this.#put(key, job, finished ?? settled);
     if (finished) this.#reportEnd(job, tracking.finished!);
     else if (tracking.partial) this.#queue.add(key);
   }
 
   #reportEnd(job: Job, condition: JobCondition): void {
-    if (condition.type !== 'Complete') return this.#events.warning(job, condition.reason ?? '', condition.message ?? '');
+    if (condition.type !== 'Complete')
+      return this.#events.warning(job, condition.reason ?? '', condition.message ?? '');
     if (job.spec.completions !== undefined && (job.status?.succeeded ?? 0) > job.spec.completions) {
-      this.#events.warning(job, 'TooManySucceededPods', 'Too many succeeded pods running after completion count reached');
+      this.#events.warning(
+        job,
+        'TooManySucceededPods',
+        'Too many succeeded pods running after completion count reached',
+      );
     }
     this.#events.normal(job, 'Completed', 'Job completed');
   }
 
   async #put(key: string, job: Job, status: JobStatus): Promise<Job> {
-    const zeroless = (s: object | undefined): object => Object.fromEntries(Object.entries(s ?? {}).filter(([, v]) => v !== 0));
+    const zeroless = (s: object | undefined): object =>
+      Object.fromEntries(Object.entries(s ?? {}).filter(([, v]) => v !== 0));
     if (same(zeroless(job.status), zeroless(status))) return { ...job, status };
-    const next = await this.#client.update<Job>(refs.jobs, { ...job, status }, { subresource: 'status' });
+    const next = await this.#client.update<Job>(
+      refs.jobs,
+      { ...job, status },
+      { subresource: 'status' },
+    );
     this.#writtenJobs.note(key, next);
     return next;
   }

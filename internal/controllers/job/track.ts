@@ -8,7 +8,10 @@ import { isPodFailed, judgeFailure } from './policies.ts';
 /** So many pods are counted in one pass: their uids must fit into the status. */
 const mostUncounted = 500;
 
-/** How the ended pods of a job go over into its counters: first as uids, then (without their finalizer) as numbers. */
+/**
+ * How the ended pods of a job go over into its counters: first as uids, then (without their
+ * finalizer) as numbers.
+ */
 export interface Tracking {
   status: JobStatus;
   /** Pods that may lose their finalizer once `status` is written. */
@@ -23,7 +26,8 @@ export function settle(status: JobStatus, stillTracked: Set<string>): JobStatus 
   const { succeeded = [], failed = [] } = status.uncountedTerminatedPods ?? {};
   const leftSucceeded = succeeded.filter((uid) => stillTracked.has(uid));
   const leftFailed = failed.filter((uid) => stillTracked.has(uid));
-  if (leftSucceeded.length === succeeded.length && leftFailed.length === failed.length) return status;
+  if (leftSucceeded.length === succeeded.length && leftFailed.length === failed.length)
+    return status;
   return {
     ...status,
     succeeded: (status.succeeded ?? 0) + succeeded.length - leftSucceeded.length,
@@ -32,14 +36,23 @@ export function settle(status: JobStatus, stillTracked: Set<string>): JobStatus 
   };
 }
 
-function uncounted(succeeded: string[], failed: string[]): NonNullable<JobStatus['uncountedTerminatedPods']> {
-  return { ...(succeeded.length > 0 ? { succeeded } : {}), ...(failed.length > 0 ? { failed } : {}) };
+function uncounted(
+  succeeded: string[],
+  failed: string[],
+): NonNullable<JobStatus['uncountedTerminatedPods']> {
+  return {
+    ...(succeeded.length > 0 ? { succeeded } : {}),
+    ...(failed.length > 0 ? { failed } : {}),
+  };
 }
 
 export function track(e: Evaluation, base: JobStatus, nowMs: number): Tracking {
   const { job } = e;
   const tracked = new Set(e.pods.filter(isTracked).map((p) => p.metadata.uid!));
-  let status = settle({ ...base, uncountedTerminatedPods: base.uncountedTerminatedPods ?? {} }, tracked);
+  let status = settle(
+    { ...base, uncountedTerminatedPods: base.uncountedTerminatedPods ?? {} },
+    tracked,
+  );
   const succeeded = [...(status.uncountedTerminatedPods?.succeeded ?? [])];
   const failed = [...(status.uncountedTerminatedPods?.failed ?? [])];
   const newIndexes: number[] = [];
@@ -59,11 +72,16 @@ export function track(e: Evaluation, base: JobStatus, nowMs: number): Tracking {
 }
 
 function mayRelease(e: Evaluation, pod: Pod): boolean {
-  if (e.job.metadata.deletionTimestamp || e.finished || pod.status?.phase === 'Succeeded') return true;
+  if (e.job.metadata.deletionTimestamp || e.finished || pod.status?.phase === 'Succeeded')
+    return true;
   return isPodFailed(pod, e.job) && e.delayed.get(indexOf(pod)) !== pod;
 }
 
-function countPod(e: Evaluation, pod: Pod, into: { succeeded: string[]; failed: string[]; newIndexes: number[] }): void {
+function countPod(
+  e: Evaluation,
+  pod: Pod,
+  into: { succeeded: string[]; failed: string[]; newIndexes: number[] },
+): void {
   const { job } = e;
   const uid = pod.metadata.uid!;
   const index = indexOf(pod);
@@ -76,30 +94,70 @@ function countPod(e: Evaluation, pod: Pod, into: { succeeded: string[]; failed: 
   }
   const failing = e.finished !== undefined && e.finished.type !== 'SuccessCriteriaMet';
   if (!isPodFailed(pod, job) && !failing) return;
-  if (!e.uncounted.failed.has(uid) && validIndex && judgeFailure(job.spec.podFailurePolicy, pod).counts) into.failed.push(uid);
+  if (
+    !e.uncounted.failed.has(uid) &&
+    validIndex &&
+    judgeFailure(job.spec.podFailurePolicy, pod).counts
+  )
+    into.failed.push(uid);
 }
 
 function withIndexes(e: Evaluation, status: JobStatus, newIndexes: number[]): JobStatus {
   const done = new Intervals([...e.succeededIndexes, ...newIndexes]);
   const { failedIndexes: _old, ...rest } = status;
-  return { ...rest, succeeded: done.total, completedIndexes: done.toString(), ...(e.failedIndexes ? { failedIndexes: e.failedIndexes.toString() } : {}) };
+  return {
+    ...rest,
+    succeeded: done.total,
+    completedIndexes: done.toString(),
+    ...(e.failedIndexes ? { failedIndexes: e.failedIndexes.toString() } : {}),
+  };
 }
 
-/** First the criterion is published, and only after all pods have ended the final condition that repeats it. */
-function withVerdict(finished: JobCondition | undefined, status: JobStatus, nowMs: number): { status: JobStatus; finished: JobCondition | undefined } {
-  if (finished?.type !== 'FailureTarget' && finished?.type !== 'SuccessCriteriaMet') return { status, finished };
+/**
+ * First the criterion is published, and only after all pods have ended the final condition that
+ * repeats it.
+ */
+function withVerdict(
+  finished: JobCondition | undefined,
+  status: JobStatus,
+  nowMs: number,
+): { status: JobStatus; finished: JobCondition | undefined } {
+  if (finished?.type !== 'FailureTarget' && finished?.type !== 'SuccessCriteriaMet')
+    return { status, finished };
   const conditions = status.conditions ?? [];
   const published = conditionOf(conditions, finished.type) ? conditions : [...conditions, finished];
-  const final = makeCondition(finished.type === 'FailureTarget' ? 'Failed' : 'Complete', 'True', finished.reason ?? '', finished.message ?? '', nowMs);
+  const final = makeCondition(
+    finished.type === 'FailureTarget' ? 'Failed' : 'Complete',
+    'True',
+    finished.reason ?? '',
+    finished.message ?? '',
+    nowMs,
+  );
   return { status: { ...status, conditions: published }, finished: final };
 }
 
 /** The status of the finished job, or undefined while something still holds it. */
-export function finish(job: Job, status: JobStatus, finished: JobCondition | undefined, terminating: number, nowMs: number): JobStatus | undefined {
+export function finish(
+  job: Job,
+  status: JobStatus,
+  finished: JobCondition | undefined,
+  terminating: number,
+  nowMs: number,
+): JobStatus | undefined {
   if (!finished || terminating > 0) return undefined;
   const { succeeded = [], failed = [] } = status.uncountedTerminatedPods ?? {};
   if (succeeded.length + failed.length > 0) return undefined;
-  const last = makeCondition(finished.type, 'True', finished.reason ?? '', finished.message ?? '', nowMs);
+  const last = makeCondition(
+    finished.type,
+    'True',
+    finished.reason ?? '',
+    finished.message ?? '',
+    nowMs,
+  );
   const conditions = [...(status.conditions ?? []).filter((c) => c.type !== finished.type), last];
-  return { ...status, conditions, ...(finished.type === 'Complete' ? { completionTime: last.lastTransitionTime } : {}) };
+  return {
+    ...status,
+    conditions,
+    ...(finished.type === 'Complete' ? { completionTime: last.lastTransitionTime } : {}),
+  };
 }

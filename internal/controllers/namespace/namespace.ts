@@ -32,8 +32,13 @@ export function startNamespaceController(ctx: ControllerContext): Controller {
     const namespace = await terminate(client, key);
     if (!namespace || (namespace.spec?.finalizers ?? []).length === 0) return;
     const pass = await deleteContent(client, namespace, ctx.resources(), clock.now());
-    if (pass.errors.length > 0) throw new SkiffError(pass.errors.join('; '), { code: 'CONTENT_REMAINS', op: 'namespace.delete' });
-    if (pass.resources.size > 0) return queue.addAfter(key, Math.min((pass.estimateSeconds / 2 + 1) * 1000, longestRecheckMs));
+    if (pass.errors.length > 0)
+      throw new SkiffError(pass.errors.join('; '), {
+        code: 'CONTENT_REMAINS',
+        op: 'namespace.delete',
+      });
+    if (pass.resources.size > 0)
+      return queue.addAfter(key, Math.min((pass.estimateSeconds / 2 + 1) * 1000, longestRecheckMs));
     await finalize(client, namespace.metadata.name!);
   };
 
@@ -55,7 +60,11 @@ async function terminate(client: Client, name: string): Promise<Namespace | unde
     const fresh = await client.get<Namespace>(refs.namespaces, { name });
     if (!fresh.metadata.deletionTimestamp) return undefined;
     if (fresh.status?.phase === 'Terminating') return fresh;
-    return await client.update<Namespace>(refs.namespaces, { ...fresh, status: { ...fresh.status, phase: 'Terminating' } }, { subresource: 'status' });
+    return await client.update<Namespace>(
+      refs.namespaces,
+      { ...fresh, status: { ...fresh.status, phase: 'Terminating' } },
+      { subresource: 'status' },
+    );
   } catch (error) {
     if (isApiError(error, 'NotFound')) return undefined;
     throw error;
@@ -66,26 +75,51 @@ async function finalize(client: Client, name: string): Promise<void> {
   try {
     const fresh = await client.get<Namespace>(refs.namespaces, { name });
     const finalizers = (fresh.spec?.finalizers ?? []).filter((f) => f !== 'kubernetes');
-    await client.update(refs.namespaces, { ...fresh, spec: { ...fresh.spec, finalizers } }, { subresource: 'finalize' });
+    await client.update(
+      refs.namespaces,
+      { ...fresh, spec: { ...fresh.spec, finalizers } },
+      { subresource: 'finalize' },
+    );
   } catch (error) {
     if (!isApiError(error, 'NotFound')) throw error;
   }
 }
 
-/** Deletes pods first and, when the last is gone, everything else (KEP-5080): pods must not outlive the policies that bind them. */
-async function deleteContent(client: Client, namespace: Namespace, resources: ResourceRef[], nowMs: number): Promise<Pass> {
-  const pass: Pass = { resources: new Map(), finalizers: new Map(), errors: [], estimateSeconds: 0 };
+/**
+ * Deletes pods first and, when the last is gone, everything else (KEP-5080): pods must not outlive
+ * the policies that bind them.
+ */
+async function deleteContent(
+  client: Client,
+  namespace: Namespace,
+  resources: ResourceRef[],
+  nowMs: number,
+): Promise<Pass> {
+  const pass: Pass = {
+    resources: new Map(),
+    finalizers: new Map(),
+    errors: [],
+    estimateSeconds: 0,
+  };
   const deletedAtMs = msOf(namespace.metadata.deletionTimestamp);
   const isPods = (ref: ResourceRef): boolean => ref.group === '' && ref.resource === 'pods';
-  await deleteKind(client, refs.pods, namespace.metadata.name!, pass, (items) => graceSeconds(items as unknown as Pod[], nowMs - deletedAtMs));
+  await deleteKind(client, refs.pods, namespace.metadata.name!, pass, (items) =>
+    graceSeconds(items as unknown as Pod[], nowMs - deletedAtMs),
+  );
   const podsOnly = pass.resources.size > 0;
   if (!podsOnly) {
-    for (const ref of resources) if (ref.namespaced && !isPods(ref)) await deleteKind(client, ref, namespace.metadata.name!, pass, () => 0);
+    for (const ref of resources)
+      if (ref.namespaced && !isPods(ref))
+        await deleteKind(client, ref, namespace.metadata.name!, pass, () => 0);
   }
   const conditions = deletionConditions(namespace.status?.conditions ?? [], pass, podsOnly, nowMs);
   if (conditions) {
     await client
-      .update(refs.namespaces, { ...namespace, status: { ...namespace.status, conditions } }, { subresource: 'status' })
+      .update(
+        refs.namespaces,
+        { ...namespace, status: { ...namespace.status, conditions } },
+        { subresource: 'status' },
+      )
       .catch((error: unknown) => {
         // The conditions only tell; the deletion does not depend on them.
         if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
@@ -95,11 +129,20 @@ async function deleteContent(client: Client, namespace: Namespace, resources: Re
 }
 
 function graceSeconds(pods: Pod[], elapsedMs: number): number {
-  const longest = Math.max(0, ...pods.filter((p) => !isFinished(p)).map((p) => p.spec.terminationGracePeriodSeconds ?? 0));
+  const longest = Math.max(
+    0,
+    ...pods.filter((p) => !isFinished(p)).map((p) => p.spec.terminationGracePeriodSeconds ?? 0),
+  );
   return elapsedMs >= longest * 1000 ? 0 : longest;
 }
 
-async function deleteKind(client: Client, ref: ResourceRef, namespace: string, pass: Pass, estimateOf: (items: KubeObject[]) => number): Promise<void> {
+async function deleteKind(
+  client: Client,
+  ref: ResourceRef,
+  namespace: string,
+  pass: Pass,
+  estimateOf: (items: KubeObject[]) => number,
+): Promise<void> {
   const what = `${ref.resource}.${ref.group}`;
   try {
     const before = (await client.list<KubeObject>(ref, { namespace })).items;
@@ -111,22 +154,34 @@ async function deleteKind(client: Client, ref: ResourceRef, namespace: string, p
     pass.resources.set(what, items.length);
     const finalizers = items.flatMap((i) => i.metadata.finalizers ?? []);
     for (const f of finalizers) pass.finalizers.set(f, (pass.finalizers.get(f) ?? 0) + 1);
-    pass.estimateSeconds = Math.max(pass.estimateSeconds, estimate, finalizers.length > 0 ? finalizerEstimateSeconds : 0);
+    pass.estimateSeconds = Math.max(
+      pass.estimateSeconds,
+      estimate,
+      finalizers.length > 0 ? finalizerEstimateSeconds : 0,
+    );
   } catch (error) {
-    if (isApiError(error, 'NotFound', 'MethodNotAllowed')) return; // the kind went away meanwhile, or cannot be listed
+    // the kind went away meanwhile, or cannot be listed
+    if (isApiError(error, 'NotFound', 'MethodNotAllowed')) return;
     pass.errors.push(messageOf(error));
   }
 }
 
-async function deleteAll(client: Client, ref: ResourceRef, namespace: string, items: KubeObject[]): Promise<void> {
+async function deleteAll(
+  client: Client,
+  ref: ResourceRef,
+  namespace: string,
+  items: KubeObject[],
+): Promise<void> {
   try {
     await client.deleteCollection(ref, { namespace, propagationPolicy: 'Background' });
   } catch (error) {
     if (!isApiError(error, 'MethodNotAllowed')) throw error;
     for (const item of items) {
-      await client.delete(ref, { namespace, name: item.metadata.name! }, { propagationPolicy: 'Background' }).catch((e: unknown) => {
-        if (!isApiError(e, 'NotFound')) throw e;
-      });
+      await client
+        .delete(ref, { namespace, name: item.metadata.name! }, { propagationPolicy: 'Background' })
+        .catch((e: unknown) => {
+          if (!isApiError(e, 'NotFound')) throw e;
+        });
     }
   }
 }

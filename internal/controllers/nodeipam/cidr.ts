@@ -1,4 +1,7 @@
-/** Pod ranges of nodes out of the cluster's range. IPv4 only; ranges are numbered from the lowest address. */
+/**
+ * Pod ranges of nodes out of the cluster's range. IPv4 only; ranges are numbered from the lowest
+ * address.
+ */
 export class CidrPool {
   readonly #base: number;
   readonly #count: number;
@@ -10,7 +13,8 @@ export class CidrPool {
     const clusterSize = Number(size);
     this.#maskSize = maskSize;
     this.#count = 2 ** Math.max(0, maskSize - clusterSize);
-    this.#base = Math.floor(toNumber(address ?? '') / 2 ** (32 - clusterSize)) * 2 ** (32 - clusterSize);
+    this.#base =
+      Math.floor(toNumber(address ?? '') / 2 ** (32 - clusterSize)) * 2 ** (32 - clusterSize);
   }
 
   /** Marks a range that a node already has. */

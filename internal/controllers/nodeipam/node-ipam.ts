@@ -12,16 +12,33 @@ const defaultMaskSize = 24;
 /** Gives each node its pod range, once. */
 export function startNodeIpamController(ctx: ControllerContext): Controller {
   const client = ctx.clientFor(name);
-  const events = eventRecorder({ client, clock: ctx.clock, log: ctx.log, component: 'cidrAllocator' });
+  const events = eventRecorder({
+    client,
+    clock: ctx.clock,
+    log: ctx.log,
+    component: 'cidrAllocator',
+  });
   const nodes = ctx.mirrors.of<Node>(refs.nodes);
   const pool = new CidrPool(ctx.clusterCidr, ctx.nodeCidrMaskSize ?? defaultMaskSize);
   const reconcile = async (key: string): Promise<void> => {
     const node = nodes.get(key);
     if (!node || node.metadata.deletionTimestamp || node.spec?.podCIDR) return;
     const cidr = pool.allocate();
-    if (!cidr) return events.warning(node, 'CIDRNotAvailable', `Node ${key} status is now: CIDRNotAvailable`);
+    if (!cidr)
+      return events.warning(
+        node,
+        'CIDRNotAvailable',
+        `Node ${key} status is now: CIDRNotAvailable`,
+      );
     try {
-      await client.patch(refs.nodes, { name: key }, { type: 'merge', body: { metadata: { uid: node.metadata.uid }, spec: { podCIDR: cidr, podCIDRs: [cidr] } } });
+      await client.patch(
+        refs.nodes,
+        { name: key },
+        {
+          type: 'merge',
+          body: { metadata: { uid: node.metadata.uid }, spec: { podCIDR: cidr, podCIDRs: [cidr] } },
+        },
+      );
     } catch (error) {
       pool.release(cidr);
       if (!isApiError(error, 'NotFound', 'Conflict', 'Invalid')) throw error;

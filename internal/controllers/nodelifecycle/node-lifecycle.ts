@@ -17,7 +17,10 @@ const defaultGraceMs = 40_000;
 /** A node that has just been seen for the first time may still be starting. */
 const defaultStartupGraceMs = 60_000;
 
-/** Watches over nodes: marks silent ones Unknown, taints by condition, and takes readiness from the pods of nodes that are not ready. */
+/**
+ * Watches over nodes: marks silent ones Unknown, taints by condition, and takes readiness from the
+ * pods of nodes that are not ready.
+ */
 export function startNodeLifecycleController(ctx: ControllerContext): Controller {
   const { clock } = ctx;
   const graceMs = ctx.nodeMonitorGraceMs ?? defaultGraceMs;
@@ -54,8 +57,17 @@ export function startNodeLifecycleController(ctx: ControllerContext): Controller
     if (!conditions) return node;
     const wasReady = readyCondition(node)?.status === 'True';
     try {
-      const next = await client.update<Node>(refs.nodes, { ...node, status: { ...node.status, conditions } }, { subresource: 'status' });
-      if (wasReady) events.normal(node, 'NodeNotReady', `Node ${node.metadata.name} status is now: NodeNotReady`);
+      const next = await client.update<Node>(
+        refs.nodes,
+        { ...node, status: { ...node.status, conditions } },
+        { subresource: 'status' },
+      );
+      if (wasReady)
+        events.normal(
+          node,
+          'NodeNotReady',
+          `Node ${node.metadata.name} status is now: NodeNotReady`,
+        );
       return next;
     } catch (error) {
       if (isApiError(error, 'NotFound')) return undefined;
@@ -67,9 +79,21 @@ export function startNodeLifecycleController(ctx: ControllerContext): Controller
     const taints = wantedTaints(node, clock.now());
     if (!taints) return;
     const { name: nodeName, resourceVersion } = node.metadata;
-    await client.patch(refs.nodes, { name: nodeName! }, { type: 'merge', body: { metadata: { resourceVersion }, spec: { taints: taints.length > 0 ? taints : null } } }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    await client
+      .patch(
+        refs.nodes,
+        { name: nodeName! },
+        {
+          type: 'merge',
+          body: {
+            metadata: { resourceVersion },
+            spec: { taints: taints.length > 0 ? taints : null },
+          },
+        },
+      )
+      .catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+      });
   };
 
   /** Services must not send traffic to where nobody can say that it is answered. */
@@ -77,9 +101,17 @@ export function startNodeLifecycleController(ctx: ControllerContext): Controller
     for (const pod of pods.byIndex('node', node.metadata.name!)) {
       if (!isReady(pod)) continue;
       const { namespace, name: podName, uid } = pod.metadata;
-      const condition = { ...podCondition(pod, 'Ready')!, status: 'False', lastTransitionTime: timeOf(clock.now()) };
+      const condition = {
+        ...podCondition(pod, 'Ready')!,
+        status: 'False',
+        lastTransitionTime: timeOf(clock.now()),
+      };
       try {
-        await client.patch(refs.pods, { namespace, name: podName!, subresource: 'status' }, { type: 'strategic', body: { metadata: { uid }, status: { conditions: [condition] } } });
+        await client.patch(
+          refs.pods,
+          { namespace, name: podName!, subresource: 'status' },
+          { type: 'strategic', body: { metadata: { uid }, status: { conditions: [condition] } } },
+        );
         events.warning(pod, 'NodeNotReady', 'Node is not ready');
       } catch (error) {
         if (!isApiError(error, 'NotFound')) throw error;
@@ -96,21 +128,38 @@ export function startNodeLifecycleController(ctx: ControllerContext): Controller
     }
     const status = statusHeartbeatMs(object);
     if (type === 'ADDED') {
-      heard.set(key, { atMs: clock.monotonicMs(), status, graceMs: readyCondition(object) ? graceMs : startupGraceMs });
+      heard.set(key, {
+        atMs: clock.monotonicMs(),
+        status,
+        graceMs: readyCondition(object) ? graceMs : startupGraceMs,
+      });
       events.normal(object, 'RegisteredNode', `Registered Node ${key} in Controller`);
     } else if (status !== heard.get(key)?.status) sign(key, status);
-    if (!old || !same(old.status?.conditions, object.status?.conditions) || !same(old.spec, object.spec)) queue.add(key);
+    if (
+      !old ||
+      !same(old.status?.conditions, object.status?.conditions) ||
+      !same(old.spec, object.spec)
+    )
+      queue.add(key);
   });
   leases.onChange(({ type, object, old }) => {
     const key = object.metadata.name!;
-    if (type === 'DELETED' || !nodes.get(key) || (old && old.spec?.renewTime === object.spec?.renewTime)) return;
+    if (
+      type === 'DELETED' ||
+      !nodes.get(key) ||
+      (old && old.spec?.renewTime === object.spec?.renewTime)
+    )
+      return;
     sign(key);
-    // A node that was silent reports its conditions anew itself; only the watch over it must begin again.
+    // A node that was silent reports its conditions anew itself; only the watch over it must begin
+    // again.
     if (readyCondition(nodes.get(key)!)?.status === 'Unknown') queue.add(key);
   });
   pods.onChange(({ object }) => {
-    const node = object.spec.nodeName && isReady(object) ? nodes.get(object.spec.nodeName) : undefined;
-    if (node && readyCondition(node) && readyCondition(node)!.status !== 'True') queue.add(node.metadata.name!);
+    const node =
+      object.spec.nodeName && isReady(object) ? nodes.get(object.spec.nodeName) : undefined;
+    if (node && readyCondition(node) && readyCondition(node)!.status !== 'True')
+      queue.add(node.metadata.name!);
   });
   return run(queue, { name: 'node-lifecycle', mirrors: [nodes, leases, pods] });
 }

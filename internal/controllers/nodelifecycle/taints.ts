@@ -13,35 +13,57 @@ const pressureTaints: [condition: string, taint: string][] = [
 export const notReady = 'node.kubernetes.io/not-ready';
 export const unreachable = 'node.kubernetes.io/unreachable';
 const unschedulable = 'node.kubernetes.io/unschedulable';
-const ours = new Set([...pressureTaints.map(([, key]) => key), notReady, unreachable, unschedulable]);
+const ours = new Set([
+  ...pressureTaints.map(([, key]) => key),
+  notReady,
+  unreachable,
+  unschedulable,
+]);
 
 export function readyCondition(node: Node): NodeCondition | undefined {
   return node.status?.conditions?.find((c) => c.type === 'Ready');
 }
 
-/** The taints that the node's conditions ask for, beside those that others have put; undefined when it has just these. */
+/**
+ * The taints that the node's conditions ask for, beside those that others have put; undefined when
+ * it has just these.
+ */
 export function wantedTaints(node: Node, nowMs: number): Taint[] | undefined {
   const present = node.spec?.taints ?? [];
   const conditions = node.status?.conditions ?? [];
   const wanted: [string, string][] = [];
-  for (const [type, key] of pressureTaints) if (conditions.some((c) => c.type === type && c.status === 'True')) wanted.push([key, 'NoSchedule']);
+  for (const [type, key] of pressureTaints)
+    if (conditions.some((c) => c.type === type && c.status === 'True'))
+      wanted.push([key, 'NoSchedule']);
   const ready = readyCondition(node)?.status;
   if (ready === 'False') wanted.push([notReady, 'NoSchedule'], [notReady, 'NoExecute']);
   if (ready === 'Unknown') wanted.push([unreachable, 'NoSchedule'], [unreachable, 'NoExecute']);
   if (node.spec?.unschedulable) wanted.push([unschedulable, 'NoSchedule']);
   const keep = present.filter((t) => {
     if (!ours.has(t.key) || (t.effect !== 'NoSchedule' && t.effect !== 'NoExecute')) return true;
-    // A node that registers itself with a taint has no Ready condition yet: leave it alone until it has.
+    // A node that registers itself with a taint has no Ready condition yet: leave it alone until it
+    // has.
     if (ready === undefined && (t.key === notReady || t.key === unreachable)) return true;
     return wanted.some(([key, effect]) => key === t.key && effect === t.effect);
   });
-  const add = wanted.filter(([key, effect]) => !keep.some((t) => t.key === key && t.effect === effect));
+  const add = wanted.filter(
+    ([key, effect]) => !keep.some((t) => t.key === key && t.effect === effect),
+  );
   if (add.length === 0 && keep.length === present.length) return undefined;
   // Only NoExecute taints count time, and from when they came.
-  return [...keep, ...add.map(([key, effect]) => ({ key, effect, ...(effect === 'NoExecute' ? { timeAdded: timeOf(nowMs) } : {}) }))];
+  return [
+    ...keep,
+    ...add.map(([key, effect]) => ({
+      key,
+      effect,
+      ...(effect === 'NoExecute' ? { timeAdded: timeOf(nowMs) } : {}),
+    })),
+  ];
 }
 
-/** The conditions of a node that has been silent too long, or undefined when they say so already. */
+/**
+ * The conditions of a node that has been silent too long, or undefined when they say so already.
+ */
 export function silentConditions(node: Node, nowMs: number): NodeCondition[] | undefined {
   const present = node.status?.conditions ?? [];
   const next = new Map(present.map((c) => [c.type, c]));
@@ -51,9 +73,20 @@ export function silentConditions(node: Node, nowMs: number): NodeCondition[] | u
     if (c?.status === 'Unknown') continue;
     changed = true;
     const lastTransitionTime = timeOf(nowMs);
-    if (c) next.set(type, { ...c, status: 'Unknown', reason: 'NodeStatusUnknown', message: 'Kubelet stopped posting node status.', lastTransitionTime });
+    if (c)
+      next.set(type, {
+        ...c,
+        status: 'Unknown',
+        reason: 'NodeStatusUnknown',
+        message: 'Kubelet stopped posting node status.',
+        lastTransitionTime,
+      });
     else {
-      const never = { reason: 'NodeStatusNeverUpdated', message: 'Kubelet never posted node status.', lastHeartbeatTime: node.metadata.creationTimestamp };
+      const never = {
+        reason: 'NodeStatusNeverUpdated',
+        message: 'Kubelet never posted node status.',
+        lastHeartbeatTime: node.metadata.creationTimestamp,
+      };
       next.set(type, { type, status: 'Unknown', ...never, lastTransitionTime });
     }
   }

@@ -1,5 +1,9 @@
 import type { ReplicaSet, ReplicaSetStatus } from '../../api/generated/types/apps-v1.ts';
-import type { Pod, PodTemplateSpec, ReplicationController } from '../../api/generated/types/core-v1.ts';
+import type {
+  Pod,
+  PodTemplateSpec,
+  ReplicationController,
+} from '../../api/generated/types/core-v1.ts';
 import type { ObjectMeta } from '../../api/generated/types/meta-v1.ts';
 import { keyOf, type ResourceRef } from '../../api/object.ts';
 import { selectorFromMap, selectorFromObject, type LabelSelector } from '../../api/selectors.ts';
@@ -9,7 +13,14 @@ import { Expectations } from '../../client/expectations.ts';
 import { refs } from '../../client/refs.ts';
 import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { claim, controllerIndex, controllerOf, isApiError, isNamespaceTerminating, orphansIn } from '../owners.ts';
+import {
+  claim,
+  controllerIndex,
+  controllerOf,
+  isApiError,
+  isNamespaceTerminating,
+  orphansIn,
+} from '../owners.ts';
 import { PodControl, podFromTemplate, slowStart, type PodOwner } from '../pod-control.ts';
 import { isActive, isReady, isTerminating, nextAvailabilityMs } from '../pod-facts.ts';
 import { makeQueue, run } from '../run.ts';
@@ -80,7 +91,12 @@ class SetController<T extends Owner & { spec: unknown; status?: unknown }> {
     this.#ctx = ctx;
     this.#kind = kind;
     this.#client = ctx.clientFor(kind.name);
-    const events = eventRecorder({ client: this.#client, clock: ctx.clock, log: ctx.log, component: kind.name });
+    const events = eventRecorder({
+      client: this.#client,
+      clock: ctx.clock,
+      log: ctx.log,
+      component: kind.name,
+    });
     this.#control = new PodControl(this.#client, events);
     this.#expectations = new Expectations(ctx.clock);
     this.#sets = ctx.mirrors.of<T>(kind.ref, { indexes: controllerIndex });
@@ -90,7 +106,8 @@ class SetController<T extends Owner & { spec: unknown; status?: unknown }> {
 
   start(): Controller {
     this.#sets.onChange((change) => {
-      if (change.old && change.old.metadata.uid !== change.object.metadata.uid) this.#expectations.forget(change.key);
+      if (change.old && change.old.metadata.uid !== change.object.metadata.uid)
+        this.#expectations.forget(change.key);
       this.#queue.add(change.key);
     });
     this.#pods.onChange((change) => this.#podChanged(change));
@@ -102,7 +119,8 @@ class SetController<T extends Owner & { spec: unknown; status?: unknown }> {
     const now = this.#ownerKey(pod);
     if (before && before !== now) this.#queue.add(before);
     if (now) {
-      if (type === 'DELETED' || pod.metadata.deletionTimestamp) this.#expectations.deletionSeen(now, pod.metadata.uid!);
+      if (type === 'DELETED' || pod.metadata.deletionTimestamp)
+        this.#expectations.deletionSeen(now, pod.metadata.uid!);
       else if (type === 'ADDED') this.#expectations.creationSeen(now);
       return this.#queue.add(now);
     }
@@ -128,13 +146,42 @@ class SetController<T extends Owner & { spec: unknown; status?: unknown }> {
     const view = this.#kind.view(set);
     const selector = this.#kind.selector(set);
     const { namespace, uid } = set.metadata;
-    const all = [...this.#pods.byIndex('controller', uid!), ...this.#pods.byIndex('controller', orphansIn(namespace))];
-    const active = await claim({ client: this.#client, owner: set, ownerRef: this.#kind.ref, ref: refs.pods, selector, candidates: all.filter(isActive) });
-    const terminating = all.filter((p) => isTerminating(p) && controllerOf(p)?.uid === uid && selector.matches(p.metadata.labels)).length;
-    const failure = trusted && !set.metadata.deletionTimestamp ? await this.#manage(key, set, view, active) : undefined;
-    await this.#writeStatus(set, statusOf(view, active, this.#kind.countsTerminating ? terminating : undefined, failure, this.#ctx.clock.now()));
+    const all = [
+      ...this.#pods.byIndex('controller', uid!),
+      ...this.#pods.byIndex('controller', orphansIn(namespace)),
+    ];
+    const active = await claim({
+      client: this.#client,
+      owner: set,
+      ownerRef: this.#kind.ref,
+      ref: refs.pods,
+      selector,
+      candidates: all.filter(isActive),
+    });
+    const terminating = all.filter(
+      (p) =>
+        isTerminating(p) && controllerOf(p)?.uid === uid && selector.matches(p.metadata.labels),
+    ).length;
+    const failure =
+      trusted && !set.metadata.deletionTimestamp
+        ? await this.#manage(key, set, view, active)
+        : undefined;
+    await this.#writeStatus(
+      set,
+      statusOf(
+        view,
+        active,
+        this.#kind.countsTerminating ? terminating : undefined,
+        failure,
+        this.#ctx.clock.now(),
+      ),
+    );
     if (failure !== undefined) throw failure as Error;
-    const next = nextAvailabilityMs(active.filter(isReady), view.minReadySeconds, this.#ctx.clock.now());
+    const next = nextAvailabilityMs(
+      active.filter(isReady),
+      view.minReadySeconds,
+      this.#ctx.clock.now(),
+    );
     if (next !== undefined) this.#queue.addAfter(key, next);
   }
 
@@ -148,7 +195,8 @@ class SetController<T extends Owner & { spec: unknown; status?: unknown }> {
         try {
           await this.#control.create(podFromTemplate(this.#kind.template(set), owner), owner);
         } catch (error) {
-          if (!isNamespaceTerminating(error)) throw error; // the set goes too: let the expectation lapse
+          // the set goes too: let the expectation lapse
+          if (!isNamespaceTerminating(error)) throw error;
         }
       };
       const { successes, error } = await slowStart(plan.create, make);
@@ -156,7 +204,10 @@ class SetController<T extends Owner & { spec: unknown; status?: unknown }> {
       return error;
     }
     if (plan.remove.length === 0) return undefined;
-    this.#expectations.expectDeletions(key, plan.remove.map((p) => p.metadata.uid!));
+    this.#expectations.expectDeletions(
+      key,
+      plan.remove.map((p) => p.metadata.uid!),
+    );
     const results = await Promise.allSettled(
       plan.remove.map(async (pod) => {
         try {
@@ -170,7 +221,10 @@ class SetController<T extends Owner & { spec: unknown; status?: unknown }> {
     return results.find((r) => r.status === 'rejected')?.reason;
   }
 
-  /** The pods of this set and of its siblings under the same owner: pods that share a node with many of them go first. */
+  /**
+   * The pods of this set and of its siblings under the same owner: pods that share a node with many
+   * of them go first.
+   */
   *#relatedPods(set: T): Iterable<Pod> {
     const owner = controllerOf(set);
     const siblings = owner ? [...this.#sets.byIndex('controller', owner.uid)] : [set];

@@ -12,7 +12,10 @@ import { makeQueue, run } from '../run.ts';
 import { same } from '../same.ts';
 
 const name = 'resourcequota-controller';
-/** Admission counts new objects itself; the recount after them only heals and may wait for their neighbours. */
+/**
+ * Admission counts new objects itself; the recount after them only heals and may wait for their
+ * neighbours.
+ */
 const recountDelayMs = 1000;
 
 /** Kinds that quota names without `count/` are about. */
@@ -64,18 +67,28 @@ export function startResourceQuotaController(ctx: ControllerContext): Controller
       await mirror.synced;
       for (const object of mirror.list(quota.metadata.namespace)) {
         if (!quotaCovers(quota, ref, object)) continue;
-        for (const [n, more] of usageOf(ref, object)) if (Object.hasOwn(used, n)) used[n] = quantityOf(used[n] as string).add(more).toString();
+        for (const [n, more] of usageOf(ref, object))
+          if (Object.hasOwn(used, n))
+            used[n] = quantityOf(used[n] as string)
+              .add(more)
+              .toString();
       }
     }
     if (same(quota.status?.hard, hard) && sameUsage(quota.status?.used, used)) return;
-    await client.update(refs.resourceQuotas, { ...quota, status: { hard, used } }, { subresource: 'status' }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    await client
+      .update(refs.resourceQuotas, { ...quota, status: { hard, used } }, { subresource: 'status' })
+      .catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+      });
   };
 
   const queue = makeQueue(ctx, { name: 'resource-quota', reconcile });
   quotas.onChange(({ type, key, object, old }) => {
-    if (type !== 'DELETED' && (!old || !same(old.spec, object.spec) || !same(object.status?.hard, object.spec?.hard))) queue.add(key);
+    if (
+      type !== 'DELETED' &&
+      (!old || !same(old.spec, object.spec) || !same(object.status?.hard, object.spec?.hard))
+    )
+      queue.add(key);
   });
   return run(queue, {
     name: 'resource-quota',
@@ -98,7 +111,8 @@ function kindsOf(names: string[], served: ResourceRef[]): Set<ResourceRef> {
       if (ref?.namespaced) put(ref);
     } else if (n.startsWith('services.')) put(refs.services);
     else if (n.endsWith('.deviceclass.resource.k8s.io/devices')) put(refs.resourceClaims);
-    else if (n === 'requests.storage' || n.includes('.storageclass.storage.k8s.io/')) put(refs.persistentVolumeClaims);
+    else if (n === 'requests.storage' || n.includes('.storageclass.storage.k8s.io/'))
+      put(refs.persistentVolumeClaims);
     else put(refs.pods);
   }
   return new Set(kinds.values());
@@ -109,11 +123,17 @@ function usageChanged(old: KubeObject, now: KubeObject): boolean {
     const [a, b] = [old as unknown as Pod, now as unknown as Pod];
     return isFinished(a) !== isFinished(b) || !same(a.spec, b.spec);
   }
-  if (now.kind === 'PersistentVolumeClaim') return !same(old['spec'], now['spec']) || !same(old['status'], now['status']);
+  if (now.kind === 'PersistentVolumeClaim')
+    return !same(old['spec'], now['spec']) || !same(old['status'], now['status']);
   return now.kind === 'Service' && !same(old['spec'], now['spec']);
 }
 
 function sameUsage(a: Record<string, string> | undefined, b: Record<string, string>): boolean {
   const names = new Set([...Object.keys(a ?? {}), ...Object.keys(b)]);
-  return [...names].every((n) => own(a, n) !== undefined && own(b, n) !== undefined && quantityOf(own(a, n) ?? zeroQuantity.toString()).equals(quantityOf(own(b, n))));
+  return [...names].every(
+    (n) =>
+      own(a, n) !== undefined &&
+      own(b, n) !== undefined &&
+      quantityOf(own(a, n) ?? zeroQuantity.toString()).equals(quantityOf(own(b, n))),
+  );
 }

@@ -9,10 +9,14 @@ const name = 'root-ca-cert-publisher';
 const mapName = 'kube-root-ca.crt';
 const annotation = 'kubernetes.io/description';
 const description =
-  'Contains a CA bundle that can be used to verify the kube-apiserver when using internal endpoints such as the internal service IP or kubernetes.default.svc. ' +
+  'Contains a CA bundle that can be used to verify the kube-apiserver when using internal ' +
+  'endpoints such as the internal service IP or kubernetes.default.svc. ' +
   'No other usage is guaranteed across distributions of Kubernetes clusters.';
 
-/** Every active namespace holds the cluster's certificate authorities, for pods to trust the API server by. */
+/**
+ * Every active namespace holds the cluster's certificate authorities, for pods to trust the API
+ * server by.
+ */
 export function startRootCaPublisher(ctx: ControllerContext): Controller {
   const client = ctx.clientFor(name);
   const namespaces = ctx.mirrors.of<Namespace>(refs.namespaces);
@@ -24,13 +28,25 @@ export function startRootCaPublisher(ctx: ControllerContext): Controller {
     const present = maps.get(`${namespace}/${mapName}`);
     try {
       if (!present) {
-        await client.create(refs.configMaps, { metadata: { name: mapName, namespace, annotations: { [annotation]: description } }, data });
-      } else if (present.data?.['ca.crt'] !== ctx.rootCa || Object.keys(present.data).length !== 1 || present.metadata.annotations?.[annotation] !== description) {
+        await client.create(refs.configMaps, {
+          metadata: { name: mapName, namespace, annotations: { [annotation]: description } },
+          data,
+        });
+      } else if (
+        present.data?.['ca.crt'] !== ctx.rootCa ||
+        Object.keys(present.data).length !== 1 ||
+        present.metadata.annotations?.[annotation] !== description
+      ) {
         const annotations = { ...present.metadata.annotations, [annotation]: description };
-        await client.update(refs.configMaps, { ...present, data, metadata: { ...present.metadata, annotations } });
+        await client.update(refs.configMaps, {
+          ...present,
+          data,
+          metadata: { ...present.metadata, annotations },
+        });
       }
     } catch (error) {
-      if (!isApiError(error, 'AlreadyExists', 'NotFound') && !isNamespaceTerminating(error)) throw error;
+      if (!isApiError(error, 'AlreadyExists', 'NotFound') && !isNamespaceTerminating(error))
+        throw error;
     }
   };
   return startLoop(ctx, { name, reconcile, mirrors: [namespaces, maps] }, (queue) => {

@@ -14,11 +14,15 @@ export function startServiceAccountController(ctx: ControllerContext): Controlle
   const accounts = ctx.mirrors.of<ServiceAccount>(refs.serviceAccounts);
   const reconcile = async (namespace: string): Promise<void> => {
     const present = namespaces.get(namespace);
-    if (!present || present.status?.phase === 'Terminating' || present.metadata.deletionTimestamp) return;
+    if (!present || present.status?.phase === 'Terminating' || present.metadata.deletionTimestamp)
+      return;
     if (accounts.get(`${namespace}/default`)) return;
-    await client.create(refs.serviceAccounts, { metadata: { name: 'default', namespace } }).catch((error: unknown) => {
-      if (!isApiError(error, 'AlreadyExists', 'NotFound') && !isNamespaceTerminating(error)) throw error;
-    });
+    await client
+      .create(refs.serviceAccounts, { metadata: { name: 'default', namespace } })
+      .catch((error: unknown) => {
+        if (!isApiError(error, 'AlreadyExists', 'NotFound') && !isNamespaceTerminating(error))
+          throw error;
+      });
   };
   return startLoop(ctx, { name, reconcile, mirrors: [namespaces, accounts] }, (queue) => {
     namespaces.onChange(({ type, key }) => {

@@ -14,10 +14,21 @@ function holderOf(ranges: Iterable<ServiceCIDR>): (address: string) => boolean {
   return (address) => isIP(address) > 0 && list.check(address, family(address));
 }
 
-/** An address in use that would belong to no range without this one; undefined when `object` may go. */
-export function blockingAddress(object: ServiceCIDR, all: Iterable<ServiceCIDR>, addresses: Iterable<IPAddress>): string | undefined {
+/**
+ * An address in use that would belong to no range without this one; undefined when `object` may go.
+ */
+export function blockingAddress(
+  object: ServiceCIDR,
+  all: Iterable<ServiceCIDR>,
+  addresses: Iterable<IPAddress>,
+): string | undefined {
   const own = holderOf([object]);
-  const elsewhere = holderOf([...all].filter((one) => one.metadata.uid !== object.metadata.uid && !one.metadata.deletionTimestamp));
-  for (const { metadata } of addresses) if (own(metadata.name ?? '') && !elsewhere(metadata.name ?? '')) return metadata.name;
+  const elsewhere = holderOf(
+    [...all].filter(
+      (one) => one.metadata.uid !== object.metadata.uid && !one.metadata.deletionTimestamp,
+    ),
+  );
+  for (const { metadata } of addresses)
+    if (own(metadata.name ?? '') && !elsewhere(metadata.name ?? '')) return metadata.name;
   return undefined;
 }

@@ -11,7 +11,10 @@ import { blockingAddress } from './in-use.ts';
 import { startServiceCidrsController } from './service-cidrs.ts';
 
 const range = (name: string, cidrs: string[], deleted = false): ServiceCIDR =>
-  ({ metadata: { name, uid: name, ...(deleted && { deletionTimestamp: '2026-01-01T00:00:00Z' }) }, spec: { cidrs } }) as unknown as ServiceCIDR;
+  ({
+    metadata: { name, uid: name, ...(deleted && { deletionTimestamp: '2026-01-01T00:00:00Z' }) },
+    spec: { cidrs },
+  }) as unknown as ServiceCIDR;
 const address = (name: string): IPAddress => ({ metadata: { name } }) as unknown as IPAddress;
 
 describe('whether a range may go', () => {
@@ -22,10 +25,22 @@ describe('whether a range may go', () => {
     ['an address of the second family', [two], ['fd00::7'], 'fd00::7'],
     ['an address of another range', [two], ['10.9.0.16', 'fd00:1::1'], undefined],
     ['a wider range holds it', [two, range('wide', ['10.9.0.0/24'])], ['10.9.0.3'], undefined],
-    ['the wider range goes too', [two, range('wide', ['10.9.0.0/24'], true)], ['10.9.0.3'], '10.9.0.3'],
-    ['a narrow range holds another address', [two, range('narrow', ['10.9.0.8/30'])], ['10.9.0.3'], '10.9.0.3'],
+    [
+      'the wider range goes too',
+      [two, range('wide', ['10.9.0.0/24'], true)],
+      ['10.9.0.3'],
+      '10.9.0.3',
+    ],
+    [
+      'a narrow range holds another address',
+      [two, range('narrow', ['10.9.0.8/30'])],
+      ['10.9.0.3'],
+      '10.9.0.3',
+    ],
     ['a name that is no address', [two], ['x'], undefined],
-  ])('%s', (_what, all, used, blocking) => expect(blockingAddress(two, all, used.map(address))).toBe(blocking));
+  ])('%s', (_what, all, used, blocking) =>
+    expect(blockingAddress(two, all, used.map(address))).toBe(blocking),
+  );
 });
 
 describe('the controller', () => {
@@ -33,24 +48,41 @@ describe('the controller', () => {
     const clock = new FakeClock();
     const client = new FakeClient(clock);
     const ctx: ControllerContext = {
-      clientFor: () => client, managerClient: client, mirrors: mirrorFactory(client, clock, silentLog), clock, log: silentLog, random: seededRandom(1),
-      resources: () => [], onResourcesChange: () => () => undefined, rootCa: '', clusterCidr: '10.42.0.0/16',
+      clientFor: () => client,
+      managerClient: client,
+      mirrors: mirrorFactory(client, clock, silentLog),
+      clock,
+      log: silentLog,
+      random: seededRandom(1),
+      resources: () => [],
+      onResourcesChange: () => () => undefined,
+      rootCa: '',
+      clusterCidr: '10.42.0.0/16',
     };
     const controller = startServiceCidrsController(ctx);
-    const state = (): ServiceCIDR | undefined => client.all(refs.serviceCidrs)[0] as unknown as ServiceCIDR | undefined;
-    await client.create(refs.serviceCidrs, { metadata: { name: 'two' }, spec: { cidrs: ['10.9.0.0/28'] } });
+    const state = (): ServiceCIDR | undefined =>
+      client.all(refs.serviceCidrs)[0] as unknown as ServiceCIDR | undefined;
+    await client.create(refs.serviceCidrs, {
+      metadata: { name: 'two' },
+      spec: { cidrs: ['10.9.0.0/28'] },
+    });
     await client.create(refs.ipAddresses, { metadata: { name: '10.9.0.3' }, spec: {} });
     await clock.advance(10);
     expect(state()?.metadata.finalizers).toEqual(['networking.k8s.io/service-cidr-finalizer']);
     expect(state()?.status?.conditions).toMatchObject([{ type: 'Ready', status: 'True' }]);
     await client.delete(refs.serviceCidrs, { name: 'two' });
     await clock.advance(20_000);
-    expect(state()?.status?.conditions).toMatchObject([{ type: 'Ready', status: 'False', reason: 'Terminating' }]);
+    expect(state()?.status?.conditions).toMatchObject([
+      { type: 'Ready', status: 'False', reason: 'Terminating' },
+    ]);
     await client.delete(refs.ipAddresses, { name: '10.9.0.3' });
     await clock.advance(10);
     expect(state()).toBeUndefined();
 
-    await client.create(refs.serviceCidrs, { metadata: { name: 'two' }, spec: { cidrs: ['10.9.0.0/28'] } });
+    await client.create(refs.serviceCidrs, {
+      metadata: { name: 'two' },
+      spec: { cidrs: ['10.9.0.0/28'] },
+    });
     await clock.advance(10);
     await client.delete(refs.serviceCidrs, { name: 'two' });
     await clock.advance(9_000);

@@ -1,5 +1,10 @@
 import type { StatefulSet } from '../../api/generated/types/apps-v1.ts';
-import type { PersistentVolumeClaim, Pod, PodTemplateSpec, Volume } from '../../api/generated/types/core-v1.ts';
+import type {
+  PersistentVolumeClaim,
+  Pod,
+  PodTemplateSpec,
+  Volume,
+} from '../../api/generated/types/core-v1.ts';
 import type { OwnerReference } from '../../api/generated/types/meta-v1.ts';
 import { refs } from '../../client/refs.ts';
 import { controllerRef } from '../owners.ts';
@@ -21,15 +26,33 @@ export function ordinalOf(set: StatefulSet, pod: Pod): number {
   return /^\d+$/.test(rest) ? Number(rest) : -1;
 }
 
-export function podOf(set: StatefulSet, template: PodTemplateSpec, ordinal: number, revision: string): Pod {
+export function podOf(
+  set: StatefulSet,
+  template: PodTemplateSpec,
+  ordinal: number,
+  revision: string,
+): Pod {
   const pod = podFromTemplate(template, { ref: refs.statefulSets, object: set });
   const name = `${set.metadata.name}-${ordinal}`;
   pod.metadata.name = name;
-  pod.metadata.labels = { ...pod.metadata.labels, [podNameLabel]: name, [indexLabel]: String(ordinal), [revisionLabel]: revision };
-  const claims: Volume[] = (set.spec.volumeClaimTemplates ?? []).map((c) => ({ name: c.metadata.name!, persistentVolumeClaim: { claimName: claimName(set, c, ordinal) } }));
+  pod.metadata.labels = {
+    ...pod.metadata.labels,
+    [podNameLabel]: name,
+    [indexLabel]: String(ordinal),
+    [revisionLabel]: revision,
+  };
+  const claims: Volume[] = (set.spec.volumeClaimTemplates ?? []).map((c) => ({
+    name: c.metadata.name!,
+    persistentVolumeClaim: { claimName: claimName(set, c, ordinal) },
+  }));
   const own = (pod.spec.volumes ?? []).filter((v) => !claims.some((c) => c.name === v.name));
   const volumes = [...claims, ...own];
-  pod.spec = { ...pod.spec, hostname: name, ...(set.spec.serviceName ? { subdomain: set.spec.serviceName } : {}), ...(volumes.length > 0 ? { volumes } : {}) };
+  pod.spec = {
+    ...pod.spec,
+    hostname: name,
+    ...(set.spec.serviceName ? { subdomain: set.spec.serviceName } : {}),
+    ...(volumes.length > 0 ? { volumes } : {}),
+  };
   return pod as Pod;
 }
 
@@ -44,7 +67,10 @@ export function claimName(set: StatefulSet, claim: PersistentVolumeClaim, ordina
 }
 
 /** The claims a replica needs, as they should be made. */
-export function claimsOf(set: StatefulSet, ordinal: number): { metadata: PersistentVolumeClaim['metadata']; spec: PersistentVolumeClaim['spec'] }[] {
+export function claimsOf(
+  set: StatefulSet,
+  ordinal: number,
+): { metadata: PersistentVolumeClaim['metadata']; spec: PersistentVolumeClaim['spec'] }[] {
   return (set.spec.volumeClaimTemplates ?? []).map((c) => ({
     metadata: {
       name: claimName(set, c, ordinal),
@@ -56,10 +82,23 @@ export function claimsOf(set: StatefulSet, ordinal: number): { metadata: Persist
   }));
 }
 
-/** Who a claim must be owned by under the set's retention policy. `pod` is given while the replica is beyond the set's size. */
-export function claimOwners(set: StatefulSet, present: OwnerReference[], condemned: Pod | undefined): OwnerReference[] {
-  const { whenDeleted = 'Retain', whenScaled = 'Retain' } = set.spec.persistentVolumeClaimRetentionPolicy ?? {};
-  const others = present.filter((o) => o.uid !== set.metadata.uid && !(o.kind === 'Pod' && o.apiVersion === 'v1' && o.name.startsWith(`${set.metadata.name}-`)));
-  if (whenScaled === 'Delete' && condemned?.metadata.uid) return [...others, controllerRef(refs.pods, condemned)];
+/**
+ * Who a claim must be owned by under the set's retention policy. `pod` is given while the replica
+ * is beyond the set's size.
+ */
+export function claimOwners(
+  set: StatefulSet,
+  present: OwnerReference[],
+  condemned: Pod | undefined,
+): OwnerReference[] {
+  const { whenDeleted = 'Retain', whenScaled = 'Retain' } =
+    set.spec.persistentVolumeClaimRetentionPolicy ?? {};
+  const others = present.filter(
+    (o) =>
+      o.uid !== set.metadata.uid &&
+      !(o.kind === 'Pod' && o.apiVersion === 'v1' && o.name.startsWith(`${set.metadata.name}-`)),
+  );
+  if (whenScaled === 'Delete' && condemned?.metadata.uid)
+    return [...others, controllerRef(refs.pods, condemned)];
   return whenDeleted === 'Delete' ? [...others, controllerRef(refs.statefulSets, set)] : others;
 }

@@ -25,7 +25,10 @@ function availableIn(v: SetView, pod: Pod): boolean {
   return isRunningReady(pod) && isAvailable(pod, v.set.spec.minReadySeconds ?? 0, v.nowMs);
 }
 
-/** The next steps. Ordered sets take one at a time and wait for each replica; parallel ones take all at once. */
+/**
+ * The next steps. Ordered sets take one at a time and wait for each replica; parallel ones take all
+ * at once.
+ */
 export function planSteps(v: SetView): Step[] {
   const { set } = v;
   if (set.metadata.deletionTimestamp) return [];
@@ -40,19 +43,34 @@ export function planSteps(v: SetView): Step[] {
   }
   condemned.sort((a, b) => ordinalOf(set, b) - ordinalOf(set, a));
   const steps: Step[] = [];
-  for (const [i, pod] of replicas.entries()) if (planReplica(v, pod, start + i, ordered, steps) && ordered) return steps;
+  for (const [i, pod] of replicas.entries())
+    if (planReplica(v, pod, start + i, ordered, steps) && ordered) return steps;
   const ascending = [...replicas, ...[...condemned].reverse()];
-  const firstUnhealthy = ascending.find((p) => p && (p.metadata.deletionTimestamp || !availableIn(v, p)));
-  for (const pod of condemned) if (planCondemned(v, pod, ordered, firstUnhealthy, steps) && ordered) return steps;
-  // A parallel set that has just changed its size updates in the next pass: what it made is not available yet.
+  const firstUnhealthy = ascending.find(
+    (p) => p && (p.metadata.deletionTimestamp || !availableIn(v, p)),
+  );
+  for (const pod of condemned)
+    if (planCondemned(v, pod, ordered, firstUnhealthy, steps) && ordered) return steps;
+  // A parallel set that has just changed its size updates in the next pass: what it made is not
+  // available yet.
   if (steps.some((s) => s.do === 'create' || s.do === 'delete')) return steps;
   return [...steps, ...planUpdate(v, replicas as Pod[])];
 }
 
 /** True when an ordered set must wait here. */
-function planReplica(v: SetView, pod: Pod | undefined, ordinal: number, ordered: boolean, steps: Step[]): boolean {
+function planReplica(
+  v: SetView,
+  pod: Pod | undefined,
+  ordinal: number,
+  ordered: boolean,
+  steps: Step[],
+): boolean {
   if (!pod) {
-    steps.push({ do: 'create', ordinal, revision: needsCurrent(v, ordinal) ? 'current' : 'update' });
+    steps.push({
+      do: 'create',
+      ordinal,
+      revision: needsCurrent(v, ordinal) ? 'current' : 'update',
+    });
     return true;
   }
   if (isFinished(pod)) {
@@ -66,7 +84,13 @@ function planReplica(v: SetView, pod: Pod | undefined, ordinal: number, ordered:
   return false;
 }
 
-function planCondemned(v: SetView, pod: Pod, ordered: boolean, firstUnhealthy: Pod | undefined, steps: Step[]): boolean {
+function planCondemned(
+  v: SetView,
+  pod: Pod,
+  ordered: boolean,
+  firstUnhealthy: Pod | undefined,
+  steps: Step[],
+): boolean {
   if (pod.metadata.deletionTimestamp) return ordered;
   if (ordered && !availableIn(v, pod) && pod !== firstUnhealthy) return true;
   steps.push({ do: 'delete', pod });
@@ -77,7 +101,10 @@ function planUpdate(v: SetView, replicas: Pod[]): Step[] {
   const { set } = v;
   if (set.spec.updateStrategy?.type === 'OnDelete') return [];
   const rolling = set.spec.updateStrategy?.rollingUpdate;
-  const most = rolling?.maxUnavailable === undefined ? 1 : Math.max(1, scaled(rolling.maxUnavailable, replicas.length, false));
+  const most =
+    rolling?.maxUnavailable === undefined
+      ? 1
+      : Math.max(1, scaled(rolling.maxUnavailable, replicas.length, false));
   const gone = (p: Pod): boolean => Boolean(p.metadata.deletionTimestamp) || !availableIn(v, p);
   let budget = most - replicas.filter(gone).length;
   const steps: Step[] = [];
@@ -121,7 +148,12 @@ export function statusOf(v: SetView, collisionCount: number): StatefulSetStatus 
     ...(set.status?.conditions ? { conditions: set.status.conditions } : {}),
   };
   const rolling = (set.spec.updateStrategy?.type ?? 'RollingUpdate') === 'RollingUpdate';
-  if (rolling && status.updatedReplicas === replicasOf(set) && status.readyReplicas === replicasOf(set) && status.replicas === replicasOf(set)) {
+  if (
+    rolling &&
+    status.updatedReplicas === replicasOf(set) &&
+    status.readyReplicas === replicasOf(set) &&
+    status.replicas === replicasOf(set)
+  ) {
     status.currentReplicas = status.updatedReplicas;
     status.currentRevision = status.updateRevision;
   }

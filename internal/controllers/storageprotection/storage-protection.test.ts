@@ -30,15 +30,33 @@ describe('protection of storage', () => {
   it('keeps a claim until its pod has ended', async () => {
     const { clock, client, ctx } = setUp();
     const controller = startPvcProtectionController(ctx);
-    const claim = { metadata: { name: 'data', namespace: 'default', finalizers: ['kubernetes.io/pvc-protection'] }, spec: {} };
-    const pod = { metadata: { name: 'p', namespace: 'default' }, spec: { containers: [], volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }] }, status: { phase: 'Running' } };
+    const claim = {
+      metadata: {
+        name: 'data',
+        namespace: 'default',
+        finalizers: ['kubernetes.io/pvc-protection'],
+      },
+      spec: {},
+    };
+    const pod = {
+      metadata: { name: 'p', namespace: 'default' },
+      spec: {
+        containers: [],
+        volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
+      },
+      status: { phase: 'Running' },
+    };
     await client.create(refs.persistentVolumeClaims, claim);
     await client.create(refs.pods, pod);
     await clock.advance(10);
     await client.delete(refs.persistentVolumeClaims, { namespace: 'default', name: 'data' });
     await clock.advance(10);
     expect(client.all(refs.persistentVolumeClaims)).toHaveLength(1);
-    await client.patch(refs.pods, { namespace: 'default', name: 'p', subresource: 'status' }, { type: 'merge', body: { status: { phase: 'Succeeded' } } });
+    await client.patch(
+      refs.pods,
+      { namespace: 'default', name: 'p', subresource: 'status' },
+      { type: 'merge', body: { status: { phase: 'Succeeded' } } },
+    );
     await clock.advance(10);
     expect(client.all(refs.persistentVolumeClaims)).toHaveLength(0);
     controller.stop();
@@ -47,7 +65,11 @@ describe('protection of storage', () => {
   it('keeps a volume while it is bound', async () => {
     const { clock, client, ctx } = setUp();
     const controller = startPvProtectionController(ctx);
-    const volume = (name: string, phase: string): object => ({ metadata: { name, finalizers: ['kubernetes.io/pv-protection'] }, spec: {}, status: { phase } });
+    const volume = (name: string, phase: string): object => ({
+      metadata: { name, finalizers: ['kubernetes.io/pv-protection'] },
+      spec: {},
+      status: { phase },
+    });
     await client.create(refs.persistentVolumes, volume('bound', 'Bound'));
     await client.create(refs.persistentVolumes, volume('free', 'Available'));
     await clock.advance(10);

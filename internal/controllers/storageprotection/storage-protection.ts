@@ -1,4 +1,8 @@
-import type { PersistentVolume, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
+import type {
+  PersistentVolume,
+  PersistentVolumeClaim,
+  Pod,
+} from '../../api/generated/types/core-v1.ts';
 import type { VolumeAttributesClass } from '../../api/generated/types/storage-v1.ts';
 import type { ObjectMeta } from '../../api/generated/types/meta-v1.ts';
 import type { ResourceRef } from '../../api/object.ts';
@@ -9,10 +13,23 @@ import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { makeQueue, run } from '../run.ts';
 
-const attributesClasses: ResourceRef = { group: 'storage.k8s.io', version: 'v1', resource: 'volumeattributesclasses', kind: 'VolumeAttributesClass', namespaced: false };
+const attributesClasses: ResourceRef = {
+  group: 'storage.k8s.io',
+  version: 'v1',
+  resource: 'volumeattributesclasses',
+  kind: 'VolumeAttributesClass',
+  namespaced: false,
+};
 
-/** Takes one finalizer off an object that is being deleted. Somebody else having done so is as good. */
-async function release(client: Client, ref: ResourceRef, object: { metadata: ObjectMeta }, finalizer: string): Promise<void> {
+/**
+ * Takes one finalizer off an object that is being deleted. Somebody else having done so is as good.
+ */
+async function release(
+  client: Client,
+  ref: ResourceRef,
+  object: { metadata: ObjectMeta },
+  finalizer: string,
+): Promise<void> {
   const finalizers = (object.metadata.finalizers ?? []).filter((f) => f !== finalizer);
   try {
     // The controllers' roles allow update and not patch.
@@ -30,7 +47,9 @@ const claimsOf = (pod: Pod): string[] =>
   isTerminal(pod)
     ? []
     : (pod.spec.volumes ?? []).flatMap((v) => {
-        const claim = v.persistentVolumeClaim?.claimName ?? (v.ephemeral ? `${pod.metadata.name}-${v.name}` : undefined);
+        const claim =
+          v.persistentVolumeClaim?.claimName ??
+          (v.ephemeral ? `${pod.metadata.name}-${v.name}` : undefined);
         return claim ? [`${pod.metadata.namespace}/${claim}`] : [];
       });
 
@@ -63,7 +82,8 @@ export function startPvProtectionController(ctx: ControllerContext): Controller 
   const volumes = ctx.mirrors.of<PersistentVolume>(refs.persistentVolumes);
   const reconcile = async (key: string): Promise<void> => {
     const volume = volumes.get(key);
-    if (volume && waits(volume, volumeFinalizer) && volume.status?.phase !== 'Bound') await release(client, refs.persistentVolumes, volume, volumeFinalizer);
+    if (volume && waits(volume, volumeFinalizer) && volume.status?.phase !== 'Bound')
+      await release(client, refs.persistentVolumes, volume, volumeFinalizer);
   };
   const queue = makeQueue(ctx, { name: 'pv-protection', reconcile });
   volumes.onChange(({ key, object }) => waits(object, volumeFinalizer) && queue.add(key));
@@ -76,10 +96,18 @@ const classFinalizer = 'kubernetes.io/vac-protection';
 export function startVacProtectionController(ctx: ControllerContext): Controller {
   const client = ctx.clientFor('volumeattributesclass-protection-controller');
   const classes = ctx.mirrors.of<VolumeAttributesClass>(attributesClasses);
-  const ofClaim = (c: PersistentVolumeClaim): string[] => [c.spec.volumeAttributesClassName, c.status?.currentVolumeAttributesClassName].flatMap((n) => (n ? [n] : []));
-  const ofVolume = (v: PersistentVolume): string[] => (v.spec.volumeAttributesClassName ? [v.spec.volumeAttributesClassName] : []);
-  const claims = ctx.mirrors.of<PersistentVolumeClaim>(refs.persistentVolumeClaims, { indexes: { attributesClass: ofClaim } });
-  const volumes = ctx.mirrors.of<PersistentVolume>(refs.persistentVolumes, { indexes: { attributesClass: ofVolume } });
+  const ofClaim = (c: PersistentVolumeClaim): string[] =>
+    [c.spec.volumeAttributesClassName, c.status?.currentVolumeAttributesClassName].flatMap((n) =>
+      n ? [n] : [],
+    );
+  const ofVolume = (v: PersistentVolume): string[] =>
+    v.spec.volumeAttributesClassName ? [v.spec.volumeAttributesClassName] : [];
+  const claims = ctx.mirrors.of<PersistentVolumeClaim>(refs.persistentVolumeClaims, {
+    indexes: { attributesClass: ofClaim },
+  });
+  const volumes = ctx.mirrors.of<PersistentVolume>(refs.persistentVolumes, {
+    indexes: { attributesClass: ofVolume },
+  });
   const reconcile = async (key: string): Promise<void> => {
     const object = classes.get(key);
     if (!object || !waits(object, classFinalizer)) return;
@@ -89,7 +117,11 @@ export function startVacProtectionController(ctx: ControllerContext): Controller
   };
   const queue = makeQueue(ctx, { name: 'vac-protection', reconcile });
   classes.onChange(({ key, object }) => waits(object, classFinalizer) && queue.add(key));
-  claims.onChange(({ object, old }) => [...ofClaim(object), ...(old ? ofClaim(old) : [])].forEach((k) => queue.add(k)));
-  volumes.onChange(({ object, old }) => [...ofVolume(object), ...(old ? ofVolume(old) : [])].forEach((k) => queue.add(k)));
+  claims.onChange(({ object, old }) =>
+    [...ofClaim(object), ...(old ? ofClaim(old) : [])].forEach((k) => queue.add(k)),
+  );
+  volumes.onChange(({ object, old }) =>
+    [...ofVolume(object), ...(old ? ofVolume(old) : [])].forEach((k) => queue.add(k)),
+  );
   return run(queue, { name: 'vac-protection', mirrors: [classes, claims, volumes] });
 }

@@ -20,12 +20,15 @@ export function startTaintEvictionController(ctx: ControllerContext): Controller
   const events = eventRecorder({ client, clock, log: ctx.log, component: name });
   const nodes = ctx.mirrors.of<Node>(refs.nodes);
   const pods = ctx.mirrors.of<Pod>(refs.pods, { indexes: nodeIndex });
-  /** When the clock of a pod that tolerates for a while began to run, by the one that nobody sets. */
+  /**
+   * When the clock of a pod that tolerates for a while began to run, by the one that nobody sets.
+   */
   const since = new Map<string, number>();
 
   const cancel = (key: string, pod: Pod): void => {
     queue.unschedule(key);
-    if (since.delete(key)) events.normal(pod, 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
+    if (since.delete(key))
+      events.normal(pod, 'TaintManagerEviction', `Cancelling deletion of Pod ${key}`);
   };
 
   const reconcile = async (key: string): Promise<void> => {
@@ -46,7 +49,10 @@ export function startTaintEvictionController(ctx: ControllerContext): Controller
     await evict(pod);
   };
 
-  /** Taints say when they came; after a restart of ours the time of a pod goes on instead of beginning again. */
+  /**
+   * Taints say when they came; after a restart of ours the time of a pod goes on instead of
+   * beginning again.
+   */
   const beginning = (taints: Taint[]): number => {
     const added = taints.map((t) => msOf(t.timeAdded)).filter((ms) => ms > 0);
     const agoMs = added.length > 0 ? Math.max(0, clock.now() - Math.max(...added)) : 0;
@@ -57,7 +63,11 @@ export function startTaintEvictionController(ctx: ControllerContext): Controller
     const { namespace, name: podName, uid } = pod.metadata;
     events.normal(pod, 'TaintManagerEviction', `Marking for deletion Pod ${namespace}/${podName}`);
     try {
-      await markDisrupted(client, pod, { reason: 'DeletionByTaintManager', message: 'Taint manager: deleting due to NoExecute taint', nowMs: clock.now() });
+      await markDisrupted(client, pod, {
+        reason: 'DeletionByTaintManager',
+        message: 'Taint manager: deleting due to NoExecute taint',
+        nowMs: clock.now(),
+      });
       await client.delete(refs.pods, { namespace, name: podName! }, { preconditions: { uid } });
     } catch (error) {
       if (!isApiError(error, 'NotFound')) throw error;
@@ -70,8 +80,12 @@ export function startTaintEvictionController(ctx: ControllerContext): Controller
       queue.unschedule(key);
       return void since.delete(key);
     }
-    const moved = !old || old.spec.nodeName !== object.spec.nodeName || !same(old.spec.tolerations, object.spec.tolerations);
-    if (object.spec.nodeName && moved && noExecute(nodes.get(object.spec.nodeName)).length > 0) queue.add(key);
+    const moved =
+      !old ||
+      old.spec.nodeName !== object.spec.nodeName ||
+      !same(old.spec.tolerations, object.spec.tolerations);
+    if (object.spec.nodeName && moved && noExecute(nodes.get(object.spec.nodeName)).length > 0)
+      queue.add(key);
   });
   nodes.onChange(({ type, key, object, old }) => {
     if (type === 'DELETED' || same(noExecute(old), noExecute(object))) return;

@@ -7,7 +7,10 @@ import { makeQueue, run } from '../run.ts';
 const name = 'ttl-controller';
 const annotation = 'node.alpha.kubernetes.io/ttl';
 
-/** For how many nodes kubelets are to keep Secrets and ConfigMaps for how many seconds; the bounds overlap so that a step is not taken to and fro. */
+/**
+ * For how many nodes kubelets are to keep Secrets and ConfigMaps for how many seconds; the bounds
+ * overlap so that a step is not taken to and fro.
+ */
 const steps = [
   { from: 0, to: 100, seconds: 0 },
   { from: 90, to: 500, seconds: 15 },
@@ -33,9 +36,15 @@ export function startTtlController(ctx: ControllerContext): Controller {
     const node = nodes.get(key);
     const seconds = String(steps[step]?.seconds ?? 0);
     if (!node || node.metadata.annotations?.[annotation] === seconds) return;
-    await client.patch(refs.nodes, { name: key }, { type: 'merge', body: { metadata: { annotations: { [annotation]: seconds } } } }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    await client
+      .patch(
+        refs.nodes,
+        { name: key },
+        { type: 'merge', body: { metadata: { annotations: { [annotation]: seconds } } } },
+      )
+      .catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+      });
   };
   const queue = makeQueue(ctx, { name, reconcile });
   nodes.onChange(({ type, key }) => {

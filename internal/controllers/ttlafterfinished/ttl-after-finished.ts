@@ -18,15 +18,24 @@ export function startTtlAfterFinishedController(ctx: ControllerContext): Control
     const waitMs = dueMs - ctx.clock.now();
     if (waitMs > 0) return queue.addAfter(key, waitMs);
     const { namespace, name: jobName, uid } = job.metadata;
-    // The time to live may have been prolonged a moment ago: ask the server before what cannot be undone.
-    const fresh = await client.get<Job>(refs.jobs, { namespace, name: jobName! }).catch((error: unknown) => {
-      if (isApiError(error, 'NotFound')) return undefined;
-      throw error;
-    });
+    // The time to live may have been prolonged a moment ago: ask the server before what cannot be
+    // undone.
+    const fresh = await client
+      .get<Job>(refs.jobs, { namespace, name: jobName! })
+      .catch((error: unknown) => {
+        if (isApiError(error, 'NotFound')) return undefined;
+        throw error;
+      });
     if (!fresh || (dueAt(fresh) ?? Infinity) > ctx.clock.now()) return;
-    await client.delete(refs.jobs, { namespace, name: jobName! }, { propagationPolicy: 'Foreground', preconditions: { uid } }).catch((error: unknown) => {
-      if (!isApiError(error, 'NotFound')) throw error;
-    });
+    await client
+      .delete(
+        refs.jobs,
+        { namespace, name: jobName! },
+        { propagationPolicy: 'Foreground', preconditions: { uid } },
+      )
+      .catch((error: unknown) => {
+        if (!isApiError(error, 'NotFound')) throw error;
+      });
   };
   const queue = makeQueue(ctx, { name: 'ttl-after-finished', reconcile });
   jobs.onChange(({ type, key, object }) => {
@@ -37,7 +46,12 @@ export function startTtlAfterFinishedController(ctx: ControllerContext): Control
 }
 
 function dueAt(job: Job): number | undefined {
-  if (job.spec.ttlSecondsAfterFinished === undefined || job.metadata.deletionTimestamp) return undefined;
-  const finished = job.status?.conditions?.find((c) => (c.type === 'Complete' || c.type === 'Failed') && c.status === 'True');
-  return finished?.lastTransitionTime ? msOf(finished.lastTransitionTime) + job.spec.ttlSecondsAfterFinished * 1000 : undefined;
+  if (job.spec.ttlSecondsAfterFinished === undefined || job.metadata.deletionTimestamp)
+    return undefined;
+  const finished = job.status?.conditions?.find(
+    (c) => (c.type === 'Complete' || c.type === 'Failed') && c.status === 'True',
+  );
+  return finished?.lastTransitionTime
+    ? msOf(finished.lastTransitionTime) + job.spec.ttlSecondsAfterFinished * 1000
+    : undefined;
 }

@@ -1,4 +1,10 @@
-import { Client, credentials, type ClientDuplexStream, type ChannelCredentials, type ServiceError } from '@grpc/grpc-js';
+import {
+  Client,
+  credentials,
+  type ClientDuplexStream,
+  type ChannelCredentials,
+  type ServiceError,
+} from '@grpc/grpc-js';
 import { realClock, type Clock } from '../../io/clock.ts';
 import { GrpcStatus } from '../../io/grpc-server.ts';
 import { decode, encode } from '../../wire/etcd/codec.ts';
@@ -6,7 +12,10 @@ import { decode, encode } from '../../wire/etcd/codec.ts';
 export interface EtcdEndpoints {
   /** `http://host:port`, `https://host:port`, `unix:///path`, `host:port`. */
   endpoints: string[];
-  /** PEM texts, and the name that the members' certificates are checked for when it is not the host of the endpoint. */
+  /**
+   * PEM texts, and the name that the members' certificates are checked for when it is not the host
+   * of the endpoint.
+   */
   tls?: { ca?: string; cert?: string; key?: string; serverName?: string };
 }
 
@@ -31,7 +40,8 @@ const options = {
   'grpc.initial_reconnect_backoff_ms': 100,
   'grpc.max_reconnect_backoff_ms': 2_000,
   'grpc.enable_retries': 0,
-  // Else each connection asks the name server for TXT records, and a process cannot end while none answers.
+  // Else each connection asks the name server for TXT records, and a process cannot end while none
+  // answers.
   'grpc.service_config_disable_resolution': 1,
 };
 
@@ -39,7 +49,11 @@ const raw = (bytes: Buffer): Buffer => bytes;
 
 /** Only a call that never left may be repeated blindly: grpc-js says so. */
 export function neverLeft(error: unknown): boolean {
-  return error instanceof GrpcStatus && error.grpcCode === unavailable && /No connection established|ECONNREFUSED|Name resolution/.test(error.message);
+  return (
+    error instanceof GrpcStatus &&
+    error.grpcCode === unavailable &&
+    /No connection established|ECONNREFUSED|Name resolution/.test(error.message)
+  );
 }
 
 /** gRPC to the members of an etcd cluster: the next one is tried when one is away. */
@@ -52,13 +66,28 @@ export class EtcdConnection {
     this.#clock = clock;
     this.#clients = endpoints.map((endpoint) => {
       const { target, secure } = targetOf(endpoint);
-      const named = secure && tls?.serverName !== undefined ? { ...options, 'grpc.ssl_target_name_override': tls.serverName } : options;
-      return new Client(target, secure ? secureCredentials(tls) : credentials.createInsecure(), named);
+      const named =
+        secure && tls?.serverName !== undefined
+          ? { ...options, 'grpc.ssl_target_name_override': tls.serverName }
+          : options;
+      return new Client(
+        target,
+        secure ? secureCredentials(tls) : credentials.createInsecure(),
+        named,
+      );
     });
   }
 
-  /** One call. Throws GrpcStatus; UNAVAILABLE only after every member was tried, or when the call may have been carried out. */
-  async call<T>(method: string, request: [message: string, value: object], answer: string, timeoutMs = 30_000): Promise<T> {
+  /**
+   * One call. Throws GrpcStatus; UNAVAILABLE only after every member was tried, or when the call
+   * may have been carried out.
+   */
+  async call<T>(
+    method: string,
+    request: [message: string, value: object],
+    answer: string,
+    timeoutMs = 30_000,
+  ): Promise<T> {
     const bytes = encode(...request);
     for (let tries = 1; ; tries++) {
       try {
@@ -72,14 +101,23 @@ export class EtcdConnection {
   }
 
   /** A stream both ways; `ended` is told once. */
-  stream<T>(method: string, answer: string, on: { data(message: T): void; ended(error: GrpcStatus | undefined): void }): EtcdStream {
+  stream<T>(
+    method: string,
+    answer: string,
+    on: { data(message: T): void; ended(error: GrpcStatus | undefined): void },
+  ): EtcdStream {
     const client = this.#clients[this.#current] as Client;
-    const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(`/etcdserverpb.${method}`, raw, raw);
+    const call: ClientDuplexStream<Buffer, Buffer> = client.makeBidiStreamRequest(
+      `/etcdserverpb.${method}`,
+      raw,
+      raw,
+    );
     let over = false;
     const end = (error: GrpcStatus | undefined): void => {
       if (over) return;
       over = true;
-      if (error?.grpcCode === unavailable) this.#current = (this.#current + 1) % this.#clients.length;
+      if (error?.grpcCode === unavailable)
+        this.#current = (this.#current + 1) % this.#clients.length;
       on.ended(error);
     };
     call.on('data', (bytes: Buffer) => {
@@ -107,10 +145,17 @@ export class EtcdConnection {
     const client = this.#clients[this.#current] as Client;
     return new Promise((resolve, reject) => {
       const deadline = this.#clock.now() + timeoutMs;
-      client.makeUnaryRequest(`/etcdserverpb.${method}`, raw, raw, bytes, { deadline }, (error, answer) => {
-        if (error) reject(new GrpcStatus(error.code, error.details));
-        else resolve(answer ?? Buffer.alloc(0));
-      });
+      client.makeUnaryRequest(
+        `/etcdserverpb.${method}`,
+        raw,
+        raw,
+        bytes,
+        { deadline },
+        (error, answer) => {
+          if (error) reject(new GrpcStatus(error.code, error.details));
+          else resolve(answer ?? Buffer.alloc(0));
+        },
+      );
     });
   }
 }
@@ -122,6 +167,7 @@ function targetOf(endpoint: string): { target: string; secure: boolean } {
 }
 
 function secureCredentials(tls: EtcdEndpoints['tls']): ChannelCredentials {
-  const buffer = (text: string | undefined): Buffer | null => (text === undefined ? null : Buffer.from(text));
+  const buffer = (text: string | undefined): Buffer | null =>
+    text === undefined ? null : Buffer.from(text);
   return credentials.createSsl(buffer(tls?.ca), buffer(tls?.key), buffer(tls?.cert));
 }

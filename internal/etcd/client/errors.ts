@@ -19,9 +19,16 @@ const invalidArgument = 3;
 /** What an etcd said, as an error of the Store. */
 export function storeErrorOf(error: unknown, op: string): StoreError {
   if (error instanceof StoreError) return error;
-  if (!(error instanceof GrpcStatus)) return new StoreError('UNAVAILABLE', String(error), { op, cause: error });
+  if (!(error instanceof GrpcStatus))
+    return new StoreError('UNAVAILABLE', String(error), { op, cause: error });
   const known = codes.find(([pattern]) => pattern.test(error.message))?.[1];
-  if (known) return new StoreError(known, error.message.replace(/^etcdserver: /, ''), { op, cause: error });
-  if (error.grpcCode === invalidArgument) return new StoreError('INVALID_ARGUMENT', error.message, { op, cause: error });
-  return new StoreError('UNAVAILABLE', error.message, { op, cause: error, hint: 'look at the datastore: its endpoints, certificates and log' });
+  if (known)
+    return new StoreError(known, error.message.replace(/^etcdserver: /, ''), { op, cause: error });
+  if (error.grpcCode === invalidArgument)
+    return new StoreError('INVALID_ARGUMENT', error.message, { op, cause: error });
+  return new StoreError('UNAVAILABLE', error.message, {
+    op,
+    cause: error,
+    hint: 'look at the datastore: its endpoints, certificates and log',
+  });
 }

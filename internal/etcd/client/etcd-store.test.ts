@@ -16,7 +16,11 @@ describe('the Store on an etcd', () => {
 
   beforeAll(async () => {
     etcd = await startEtcd(binary);
-    store = await openEtcdStore({ endpoints: ['127.0.0.1:1', etcd.endpoint], clock: realClock, log: silentLog });
+    store = await openEtcdStore({
+      endpoints: ['127.0.0.1:1', etcd.endpoint],
+      clock: realClock,
+      log: silentLog,
+    });
   }, 30_000);
   afterAll(async () => {
     await store?.close();
@@ -25,30 +29,63 @@ describe('the Store on an etcd', () => {
 
   test('reads, writes and compares', async () => {
     const { revision } = await store.put({ key: 'a', value: Buffer.from('1'), soft: true });
-    expect(await store.put({ key: 'a', value: Buffer.from('2'), prevKv: true })).toMatchObject({ revision: revision + 1, prevKv: { key: 'a', version: 1 } });
-    const swapped = await store.txn({ compare: [{ key: 'a', target: 'MOD', result: 'EQUAL', operand: revision }], success: [], failure: [{ op: 'range', key: 'a' }] });
-    expect(swapped).toMatchObject({ succeeded: false, responses: [{ op: 'range', kvs: [{ key: 'a', modRevision: revision + 1 }] }] });
-    await expect(store.range({ key: 'a', revision: revision + 100 })).rejects.toMatchObject({ code: 'FUTURE_REVISION' });
+    expect(await store.put({ key: 'a', value: Buffer.from('2'), prevKv: true })).toMatchObject({
+      revision: revision + 1,
+      prevKv: { key: 'a', version: 1 },
+    });
+    const swapped = await store.txn({
+      compare: [{ key: 'a', target: 'MOD', result: 'EQUAL', operand: revision }],
+      success: [],
+      failure: [{ op: 'range', key: 'a' }],
+    });
+    expect(swapped).toMatchObject({
+      succeeded: false,
+      responses: [{ op: 'range', kvs: [{ key: 'a', modRevision: revision + 1 }] }],
+    });
+    await expect(store.range({ key: 'a', revision: revision + 100 })).rejects.toMatchObject({
+      code: 'FUTURE_REVISION',
+    });
     expect(store.revision).toBe(revision + 1);
   });
 
   test('watches from the past and from now, with progress, until compacted', async () => {
     const first = (await store.put({ key: 'w1', value: Buffer.from('1') })).revision;
     const seen: StoreEvent[] = [];
-    const past = store.watch({ key: 'w', end: 'x', startRevision: first, prevKv: true, onEvents: (events) => seen.push(...events), onEnd: () => undefined });
+    const past = store.watch({
+      key: 'w',
+      end: 'x',
+      startRevision: first,
+      prevKv: true,
+      onEvents: (events) => seen.push(...events),
+      onEnd: () => undefined,
+    });
     const fresh: StoreEvent[] = [];
-    const now = store.watch({ key: 'w', end: 'x', onEvents: (events) => fresh.push(...events), onEnd: () => undefined });
+    const now = store.watch({
+      key: 'w',
+      end: 'x',
+      onEvents: (events) => fresh.push(...events),
+      onEnd: () => undefined,
+    });
     await store.put({ key: 'w1', value: Buffer.from('2') });
     await store.deleteRange({ key: 'w1' });
     await until(() => seen.length === 3 && fresh.length === 2);
-    expect(seen.map((e) => [e.type, e.prevKv?.version])).toEqual([['PUT', undefined], ['PUT', 1], ['DELETE', 2]]);
+    expect(seen.map((e) => [e.type, e.prevKv?.version])).toEqual([
+      ['PUT', undefined],
+      ['PUT', 1],
+      ['DELETE', 2],
+    ]);
     await store.put({ key: 'other', value: Buffer.from('') });
     expect(await past.progress()).toBeGreaterThanOrEqual(store.revision);
     past.cancel();
     now.cancel();
     await store.compact(store.revision);
     let why: unknown;
-    store.watch({ key: 'w', startRevision: first, onEvents: () => undefined, onEnd: (end) => (why = end) });
+    store.watch({
+      key: 'w',
+      startRevision: first,
+      onEvents: () => undefined,
+      onEnd: (end) => (why = end),
+    });
     await until(() => why !== undefined);
     expect(why).toMatchObject({ reason: 'compacted', compactRevision: store.revision });
   });
@@ -56,7 +93,10 @@ describe('the Store on an etcd', () => {
   test('leases', async () => {
     const { id } = await store.leaseGrant({ ttlSeconds: 100 });
     await store.put({ key: 'leased', value: Buffer.from(''), lease: id });
-    expect(await store.leaseTimeToLive(id, { keys: true })).toMatchObject({ grantedTtlSeconds: 100, keys: ['leased'] });
+    expect(await store.leaseTimeToLive(id, { keys: true })).toMatchObject({
+      grantedTtlSeconds: 100,
+      keys: ['leased'],
+    });
     expect(await store.leaseKeepAlive(id)).toEqual({ ttlSeconds: 100 });
     await store.leaseRevoke(id);
     expect((await store.range({ key: 'leased' })).count).toBe(0);

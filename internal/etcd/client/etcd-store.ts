@@ -4,15 +4,35 @@ import type { Log } from '../../io/log.ts';
 import { StoreError, leaseNotFound } from '../../store/errors.ts';
 import type * as s from '../../store/store.ts';
 import { keyOf } from '../../store/store.ts';
-import type { DeleteRangeResponse, PutResponse, RangeResponse, StatusResponse, TxnResponse } from '../../wire/etcd/types.ts';
+import type {
+  DeleteRangeResponse,
+  PutResponse,
+  RangeResponse,
+  StatusResponse,
+  TxnResponse,
+} from '../../wire/etcd/types.ts';
 import { EtcdConnection, neverLeft, type EtcdEndpoints } from './connection.ts';
-import { deleteMessage, keyValue, putMessage, rangeAnswer, rangeMessage, txnAnswer, txnMessage } from './convert.ts';
+import {
+  deleteMessage,
+  keyValue,
+  putMessage,
+  rangeAnswer,
+  rangeMessage,
+  txnAnswer,
+  txnMessage,
+} from './convert.ts';
 import { storeErrorOf } from './errors.ts';
 import { WatchClient } from './watch-client.ts';
 
-/** Kubernetes' interval and key: API servers of any make that share an etcd agree by it on who compacts. */
+/**
+ * Kubernetes' interval and key: API servers of any make that share an etcd agree by it on who
+ * compacts.
+ */
 const compactPeriodMs = 300_000;
-/** A member that is started again, or an election, takes seconds: callers would rather wait than hear of it. */
+/**
+ * A member that is started again, or an election, takes seconds: callers would rather wait than
+ * hear of it.
+ */
 const patienceMs = 10_000;
 const retryMs = 100;
 const compactKey = keyOf('compact_rev_key');
@@ -22,7 +42,10 @@ export interface EtcdStoreOptions extends EtcdEndpoints {
   log: Log;
 }
 
-/** Opens the Store on an etcd cluster: `--datastore-endpoint`. Every write is as durable as etcd's; nothing is soft. */
+/**
+ * Opens the Store on an etcd cluster: `--datastore-endpoint`. Every write is as durable as etcd's;
+ * nothing is soft.
+ */
 export async function openEtcdStore(options: EtcdStoreOptions): Promise<s.Store> {
   const store = new EtcdStore(options);
   try {
@@ -43,7 +66,9 @@ class EtcdStore implements s.Store {
   readonly #timer: Timer;
   #revision = 0;
   #compactRevision = 0;
-  /** The version of the compaction key and the revision when it was seen: what is compacted next. */
+  /**
+   * The version of the compaction key and the revision when it was seen: what is compacted next.
+   */
   #seen = { version: 0, revision: 0 };
 
   constructor(options: EtcdStoreOptions) {
@@ -55,7 +80,11 @@ class EtcdStore implements s.Store {
       sawRevision: (revision) => this.#saw(revision),
       present: async () => (await this.range({ key: '/', countOnly: true })).revision,
     });
-    this.#timer = options.clock.every('etcd.compact', compactPeriodMs, () => void this.#compactInTurn());
+    this.#timer = options.clock.every(
+      'etcd.compact',
+      compactPeriodMs,
+      () => void this.#compactInTurn(),
+    );
   }
 
   get revision(): number {
@@ -67,21 +96,50 @@ class EtcdStore implements s.Store {
   }
 
   async range(request: s.RangeRequest): Promise<s.RangeResponse> {
-    return rangeAnswer(await this.#call<RangeResponse>('KV/Range', 'RangeRequest', rangeMessage(request), 'RangeResponse'));
+    return rangeAnswer(
+      await this.#call<RangeResponse>(
+        'KV/Range',
+        'RangeRequest',
+        rangeMessage(request),
+        'RangeResponse',
+      ),
+    );
   }
 
   async put(request: s.PutRequest): Promise<s.PutResponse> {
-    const answer = await this.#call<PutResponse>('KV/Put', 'PutRequest', putMessage(request), 'PutResponse');
-    return { revision: answer.header.revision, ...(answer.prevKv ? { prevKv: keyValue(answer.prevKv) } : {}) };
+    const answer = await this.#call<PutResponse>(
+      'KV/Put',
+      'PutRequest',
+      putMessage(request),
+      'PutResponse',
+    );
+    return {
+      revision: answer.header.revision,
+      ...(answer.prevKv ? { prevKv: keyValue(answer.prevKv) } : {}),
+    };
   }
 
   async deleteRange(request: s.DeleteRangeRequest): Promise<s.DeleteRangeResponse> {
-    const answer = await this.#call<DeleteRangeResponse>('KV/DeleteRange', 'DeleteRangeRequest', deleteMessage(request), 'DeleteRangeResponse');
-    return { revision: answer.header.revision, deleted: answer.deleted, prevKvs: answer.prevKvs.map(keyValue) };
+    const answer = await this.#call<DeleteRangeResponse>(
+      'KV/DeleteRange',
+      'DeleteRangeRequest',
+      deleteMessage(request),
+      'DeleteRangeResponse',
+    );
+    return {
+      revision: answer.header.revision,
+      deleted: answer.deleted,
+      prevKvs: answer.prevKvs.map(keyValue),
+    };
   }
 
   async txn(request: s.TxnRequest): Promise<s.TxnResponse> {
-    const answer = await this.#call<TxnResponse>('KV/Txn', 'TxnRequest', txnMessage(request), 'TxnResponse');
+    const answer = await this.#call<TxnResponse>(
+      'KV/Txn',
+      'TxnRequest',
+      txnMessage(request),
+      'TxnResponse',
+    );
     return txnAnswer(answer, answer.header.revision);
   }
 
@@ -95,8 +153,16 @@ class EtcdStore implements s.Store {
     this.#compactRevision = Math.max(this.#compactRevision, revision);
   }
 
-  async leaseGrant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }> {
-    const { ID, TTL } = await this.#call<{ ID: string; TTL: number }>('Lease/LeaseGrant', 'LeaseGrantRequest', { TTL: request.ttlSeconds, ID: request.id }, 'LeaseGrantResponse');
+  async leaseGrant(request: {
+    ttlSeconds: number;
+    id?: string;
+  }): Promise<{ id: string; ttlSeconds: number }> {
+    const { ID, TTL } = await this.#call<{ ID: string; TTL: number }>(
+      'Lease/LeaseGrant',
+      'LeaseGrantRequest',
+      { TTL: request.ttlSeconds, ID: request.id },
+      'LeaseGrantResponse',
+    );
     return { id: ID, ttlSeconds: TTL };
   }
 
@@ -106,31 +172,65 @@ class EtcdStore implements s.Store {
 
   async leaseKeepAlive(id: string): Promise<{ ttlSeconds: number }> {
     const ttlSeconds = await new Promise<number>((resolve, reject) => {
-      const stream = this.#connection.stream<{ TTL: number }>('Lease/LeaseKeepAlive', 'LeaseKeepAliveResponse', {
-        data: (answer) => {
-          resolve(answer.TTL);
-          stream.end();
+      const stream = this.#connection.stream<{ TTL: number }>(
+        'Lease/LeaseKeepAlive',
+        'LeaseKeepAliveResponse',
+        {
+          data: (answer) => {
+            resolve(answer.TTL);
+            stream.end();
+          },
+          ended: (error) =>
+            reject(
+              storeErrorOf(
+                error ?? new StoreError('UNAVAILABLE', 'no answer'),
+                'Lease/LeaseKeepAlive',
+              ),
+            ),
         },
-        ended: (error) => reject(storeErrorOf(error ?? new StoreError('UNAVAILABLE', 'no answer'), 'Lease/LeaseKeepAlive')),
-      });
+      );
       stream.send('LeaseKeepAliveRequest', { ID: id });
     });
     if (ttlSeconds <= 0) throw leaseNotFound();
     return { ttlSeconds };
   }
 
-  async leaseTimeToLive(id: string, options: { keys?: boolean } = {}): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
-    const answer = await this.#call<{ TTL: number; grantedTTL: number; keys: string[] }>('Lease/LeaseTimeToLive', 'LeaseTimeToLiveRequest', { ID: id, keys: options.keys }, 'LeaseTimeToLiveResponse');
+  async leaseTimeToLive(
+    id: string,
+    options: { keys?: boolean } = {},
+  ): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
+    const answer = await this.#call<{ TTL: number; grantedTTL: number; keys: string[] }>(
+      'Lease/LeaseTimeToLive',
+      'LeaseTimeToLiveRequest',
+      { ID: id, keys: options.keys },
+      'LeaseTimeToLiveResponse',
+    );
     if (answer.TTL < 0) throw leaseNotFound();
-    return { ttlSeconds: answer.TTL, grantedTtlSeconds: answer.grantedTTL, keys: answer.keys.sort() };
+    return {
+      ttlSeconds: answer.TTL,
+      grantedTtlSeconds: answer.grantedTTL,
+      keys: answer.keys.sort(),
+    };
   }
 
   async leases(): Promise<string[]> {
-    return (await this.#call<{ leases: { ID: string }[] }>('Lease/LeaseLeases', 'LeaseLeasesRequest', {}, 'LeaseLeasesResponse')).leases.map((l) => l.ID);
+    return (
+      await this.#call<{ leases: { ID: string }[] }>(
+        'Lease/LeaseLeases',
+        'LeaseLeasesRequest',
+        {},
+        'LeaseLeasesResponse',
+      )
+    ).leases.map((l) => l.ID);
   }
 
   async size(): Promise<{ bytes: number; inUseBytes: number }> {
-    const { dbSize, dbSizeInUse } = await this.#call<StatusResponse>('Maintenance/Status', 'StatusRequest', {}, 'StatusResponse');
+    const { dbSize, dbSizeInUse } = await this.#call<StatusResponse>(
+      'Maintenance/Status',
+      'StatusRequest',
+      {},
+      'StatusResponse',
+    );
     return { bytes: dbSize, inUseBytes: dbSizeInUse };
   }
 
@@ -149,18 +249,31 @@ class EtcdStore implements s.Store {
     const until = this.#clock.monotonicMs() + patienceMs;
     for (;;) {
       try {
-        const done = await this.#connection.call<T & { header?: { revision: number } }>(method, [message, request], answer);
+        const done = await this.#connection.call<T & { header?: { revision: number } }>(
+          method,
+          [message, request],
+          answer,
+        );
         if (done.header) this.#saw(done.header.revision);
         return done;
       } catch (error) {
-        const again = neverLeft(error) || (method === 'KV/Range' && /leader changed|no leader|leader is not ready|request timed out/.test(messageOf(error)));
-        if (!again || this.#closed || this.#clock.monotonicMs() > until) throw storeErrorOf(error, method);
+        const again =
+          neverLeft(error) ||
+          (method === 'KV/Range' &&
+            /leader changed|no leader|leader is not ready|request timed out/.test(
+              messageOf(error),
+            ));
+        if (!again || this.#closed || this.#clock.monotonicMs() > until)
+          throw storeErrorOf(error, method);
         await this.#clock.sleep('etcd.retry', retryMs);
       }
     }
   }
 
-  /** Compacts to where the store was an interval ago, if no other server has done so since (apiserver/pkg/storage/etcd3/compact.go). */
+  /**
+   * Compacts to where the store was an interval ago, if no other server has done so since
+   * (apiserver/pkg/storage/etcd3/compact.go).
+   */
   async #compactInTurn(): Promise<void> {
     const { version, revision } = this.#seen;
     try {
@@ -171,7 +284,10 @@ class EtcdStore implements s.Store {
       });
       const found = answer.responses[0];
       const other = found?.op === 'range' ? found.kvs[0]?.version : undefined;
-      this.#seen = { version: answer.succeeded ? version + 1 : (other ?? 0), revision: answer.revision };
+      this.#seen = {
+        version: answer.succeeded ? version + 1 : (other ?? 0),
+        revision: answer.revision,
+      };
       if (answer.succeeded && revision > 0) await this.compact(revision);
     } catch (error) {
       this.#log.warn('cannot compact the datastore', { error });

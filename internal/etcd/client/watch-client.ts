@@ -10,7 +10,10 @@ const mostRetryMs = 5_000;
 /** A request for progress that was passed over is made again after this long. */
 const askAgainMs = 200;
 
-/** All watches of a process on one stream. When it breaks, a new one goes on with every watch where it was. */
+/**
+ * All watches of a process on one stream. When it breaks, a new one goes on with every watch where
+ * it was.
+ */
 export class WatchClient {
   readonly #connection: EtcdConnection;
   readonly #clock: Clock;
@@ -24,7 +27,10 @@ export class WatchClient {
   #asking: ((revision: number) => void)[] = [];
 
   /** `present` reads the store's revision, as a write that has ended left it. */
-  constructor(connection: EtcdConnection, on: { clock: Clock; sawRevision(revision: number): void; present(): Promise<number> }) {
+  constructor(
+    connection: EtcdConnection,
+    on: { clock: Clock; sawRevision(revision: number): void; present(): Promise<number> },
+  ) {
     this.#connection = connection;
     this.#clock = on.clock;
     this.#sawRevision = on.sawRevision;
@@ -49,18 +55,30 @@ export class WatchClient {
     return new Promise((resolve) => {
       this.#asking.push(resolve);
       this.#stream?.send('WatchRequest', { progressRequest: {} });
-      this.#clock.after('etcd.watch.progress', askAgainMs, () => void this.#askAgain(resolve).catch(() => undefined));
+      this.#clock.after(
+        'etcd.watch.progress',
+        askAgainMs,
+        () => void this.#askAgain(resolve).catch(() => undefined),
+      );
     });
   }
 
-  /** etcd passes a request over while a watch waits for a revision that is yet to come (3.4.25, 3.5.8 and newer): then the watch has all there is. */
+  /**
+   * etcd passes a request over while a watch waits for a revision that is yet to come (3.4.25,
+   * 3.5.8 and newer): then the watch has all there is.
+   */
   async #askAgain(asked: (revision: number) => void): Promise<void> {
     const waits = (): boolean => !this.#closed && this.#asking.includes(asked);
     if (!waits()) return;
-    this.#clock.after('etcd.watch.progress', askAgainMs, () => void this.#askAgain(asked).catch(() => undefined));
+    this.#clock.after(
+      'etcd.watch.progress',
+      askAgainMs,
+      () => void this.#askAgain(asked).catch(() => undefined),
+    );
     const present = await this.#present();
     if (!waits()) return;
-    if ([...this.#watches.values()].every((watch) => watch.revision >= present)) this.#progressed(present);
+    if ([...this.#watches.values()].every((watch) => watch.revision >= present))
+      this.#progressed(present);
     else this.#stream?.send('WatchRequest', { progressRequest: {} });
   }
 
@@ -82,7 +100,17 @@ export class WatchClient {
 
   #create(stream: EtcdStream, { id, request, revision }: RemoteWatch): void {
     const filters = (request.filters ?? []).map((f) => watchFilters.indexOf(f));
-    stream.send('WatchRequest', { createRequest: { key: request.key, rangeEnd: request.end, startRevision: revision + 1, prevKv: request.prevKv, progressNotify: true, filters, watchId: id } });
+    stream.send('WatchRequest', {
+      createRequest: {
+        key: request.key,
+        rangeEnd: request.end,
+        startRevision: revision + 1,
+        prevKv: request.prevKv,
+        progressNotify: true,
+        filters,
+        watchId: id,
+      },
+    });
   }
 
   #receive(message: WatchResponse): void {
@@ -92,8 +120,13 @@ export class WatchClient {
     if (message.canceled) {
       this.#watches.delete(message.watchId);
       this.#sawRevision(revision);
-      if (message.compactRevision > 0) watch?.end({ reason: 'compacted', compactRevision: message.compactRevision });
-      else watch?.end({ reason: 'failed', message: message.cancelReason || 'the datastore ended the watch' });
+      if (message.compactRevision > 0)
+        watch?.end({ reason: 'compacted', compactRevision: message.compactRevision });
+      else
+        watch?.end({
+          reason: 'failed',
+          message: message.cancelReason || 'the datastore ended the watch',
+        });
       return;
     }
     const events = message.events.map(storeEvent);

@@ -6,7 +6,10 @@ import { createServer } from 'node:net';
 import { requireProgram } from '../../../test/packages.ts';
 import { EtcdConnection } from '../client/connection.ts';
 
-/** An etcd of the machine (SKIFF_ETCD names another), in memory-backed files, as the judge of what is right. */
+/**
+ * An etcd of the machine (SKIFF_ETCD names another), in memory-backed files, as the judge of what
+ * is right.
+ */
 export interface EtcdProcess {
   endpoint: string;
   stop(): Promise<void>;
@@ -28,7 +31,22 @@ export async function startEtcd(binary: string, dir = fastDir()): Promise<EtcdPr
   const peerUrl = `http://127.0.0.1:${peer}`;
   const child: ChildProcess = spawn(
     binary,
-    ['--data-dir', dir, '--listen-client-urls', endpoint, '--advertise-client-urls', endpoint, '--listen-peer-urls', peerUrl, '--initial-advertise-peer-urls', peerUrl, '--initial-cluster', `default=${peerUrl}`, '--log-level', 'error'],
+    [
+      '--data-dir',
+      dir,
+      '--listen-client-urls',
+      endpoint,
+      '--advertise-client-urls',
+      endpoint,
+      '--listen-peer-urls',
+      peerUrl,
+      '--initial-advertise-peer-urls',
+      peerUrl,
+      '--initial-cluster',
+      `default=${peerUrl}`,
+      '--log-level',
+      'error',
+    ],
     { stdio: 'ignore' },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));

@@ -1,11 +1,15 @@
 /**
- * Is there an order of all operations on one register (a key) that explains every answer and keeps real time? Values are
- * unique, and every answer carries the revision it saw or made, so the order is that of revisions and need not be searched
- * for: what is left to check is that each answer fits it, and that it does not contradict the clock.
+ * Is there an order of all operations on one register (a key) that explains every answer and keeps
+ * real time? Values are unique, and every answer carries the revision it saw or made, so the order
+ * is that of revisions and need not be searched for: what is left to check is that each answer fits
+ * it, and that it does not contradict the clock.
  */
 export interface Operation {
   kind: 'read' | 'write' | 'compareAndSwap';
-  /** Monotonic times of call and answer; an operation whose answer never came may have happened at any later time, or not. */
+  /**
+   * Monotonic times of call and answer; an operation whose answer never came may have happened at
+   * any later time, or not.
+   */
   calledAt: number;
   answeredAt: number | undefined;
   /** read: what was found. write: what was written. */
@@ -27,19 +31,25 @@ export function checkHistory(key: string, history: Operation[]): void {
     if (other) fail(key, `two writes made revision ${o.revision}`, o, other);
     writes.set(o.revision, o);
   }
-  // A write without an answer happened if somebody saw its value; then its revision is known from that.
+  // A write without an answer happened if somebody saw its value; then its revision is known from
+  // that.
   for (const o of history) {
     if (o.kind !== 'read' || o.revision === undefined || o.value === undefined) continue;
     const origin = byValue.get(o.value);
     if (!origin) fail(key, 'a read found a value that nobody wrote', o);
-    if (origin.succeeded === false) fail(key, 'a read found the value of a write that did not succeed', o, origin);
+    if (origin.succeeded === false)
+      fail(key, 'a read found the value of a write that did not succeed', o, origin);
     if (origin.revision === undefined) {
       origin.revision = o.revision;
       writes.set(o.revision, origin);
-    } else if (origin.revision !== o.revision) fail(key, 'a read found a value under another revision', o, origin);
+    } else if (origin.revision !== o.revision)
+      fail(key, 'a read found a value under another revision', o, origin);
   }
   checkSwaps(key, history, writes);
-  checkTime(key, history.filter((o) => o.revision !== undefined && o.succeeded !== false));
+  checkTime(
+    key,
+    history.filter((o) => o.revision !== undefined && o.succeeded !== false),
+  );
 }
 
 function checkSwaps(key: string, history: Operation[], writes: Map<number, Operation>): void {
@@ -48,23 +58,41 @@ function checkSwaps(key: string, history: Operation[], writes: Map<number, Opera
     if (o.kind !== 'compareAndSwap' || o.succeeded !== true || o.revision === undefined) continue;
     const before = revisions[revisions.indexOf(o.revision) - 1] ?? 0;
     // A write nobody ever saw may have come between; it can only have been one without an answer.
-    if (before > (o.expected ?? 0)) fail(key, `a swap on revision ${o.expected} succeeded although ${before} was written`, o, writes.get(before));
+    if (before > (o.expected ?? 0))
+      fail(
+        key,
+        `a swap on revision ${o.expected} succeeded although ${before} was written`,
+        o,
+        writes.get(before),
+      );
   }
 }
 
-/** No operation may see or make a revision older than one that was seen or made by an operation that had already ended. */
+/**
+ * No operation may see or make a revision older than one that was seen or made by an operation that
+ * had already ended.
+ */
 function checkTime(key: string, history: Operation[]): void {
-  const ended = history.filter((o) => o.answeredAt !== undefined).sort((a, b) => (a.answeredAt as number) - (b.answeredAt as number));
+  const ended = history
+    .filter((o) => o.answeredAt !== undefined)
+    .sort((a, b) => (a.answeredAt as number) - (b.answeredAt as number));
   const called = [...history].sort((a, b) => a.calledAt - b.calledAt);
   let newest: Operation | undefined;
   let next = 0;
   for (const o of called) {
-    for (let e = ended[next]; e !== undefined && (e.answeredAt as number) < o.calledAt; e = ended[++next]) {
+    for (
+      let e = ended[next];
+      e !== undefined && (e.answeredAt as number) < o.calledAt;
+      e = ended[++next]
+    ) {
       if (newest === undefined || (e.revision as number) > (newest.revision as number)) newest = e;
     }
     if (newest === undefined || o.answeredAt === undefined) continue;
     const seen = o.revision as number;
-    if (o.kind === 'read' ? seen < (newest.revision as number) : seen <= (newest.revision as number)) fail(key, 'an operation went back in time', o, newest);
+    if (
+      o.kind === 'read' ? seen < (newest.revision as number) : seen <= (newest.revision as number)
+    )
+      fail(key, 'an operation went back in time', o, newest);
   }
 }
 

@@ -13,28 +13,42 @@ export interface Asking extends Asked {
   timeoutMs: number;
 }
 
-/** `cut`: it did not fit into a datagram. `careless`: all was right but the letters' case, which a forger cannot know. */
+/**
+ * `cut`: it did not fit into a datagram. `careless`: all was right but the letters' case, which a
+ * forger cannot know.
+ */
 export type UdpAnswer = { kind: 'whole'; reply: Reply } | { kind: 'cut' } | { kind: 'careless' };
 
 /** Answers that are not ours before the question is given up: somebody guesses. */
 const mostStrangers = 64;
 
 /**
- * Asks over UDP as RFC 5452 wants it: a fresh port and id for each question, and an answer counts only when it comes from the
- * resolver's address and port with this id and this very question. With `mixed` the letters' case is part of the secret.
+ * Asks over UDP as RFC 5452 wants it: a fresh port and id for each question, and an answer counts
+ * only when it comes from the resolver's address and port with this id and this very question. With
+ * `mixed` the letters' case is part of the secret.
  */
 export async function askUdp(asking: Asking & { mixed: boolean }): Promise<UdpAnswer> {
   const { clock, random, resolver, port, timeoutMs } = asking;
-  const question: Question = { ...asking.question, name: asking.mixed ? mixedCase(asking.question.name, random) : asking.question.name };
+  const question: Question = {
+    ...asking.question,
+    name: asking.mixed ? mixedCase(asking.question.name, random) : asking.question.name,
+  };
   const id = random.int(65536);
   let settle: (answer: UdpAnswer | undefined) => void = () => undefined;
   const answered = new Promise<UdpAnswer | undefined>((resolve) => (settle = resolve));
   let strangers = 0;
-  const socket = await bindUdp('dns.ask', { address: resolver.includes(':') ? '::' : '0.0.0.0', port: 0 }, (data, from) => {
-    const answer = from.address === resolver && from.port === port ? match(data, id, question, asking.mixed) : undefined;
-    if (answer) settle(answer);
-    else if (++strangers >= mostStrangers) settle({ kind: 'cut' });
-  });
+  const socket = await bindUdp(
+    'dns.ask',
+    { address: resolver.includes(':') ? '::' : '0.0.0.0', port: 0 },
+    (data, from) => {
+      const answer =
+        from.address === resolver && from.port === port
+          ? match(data, id, question, asking.mixed)
+          : undefined;
+      if (answer) settle(answer);
+      else if (++strangers >= mostStrangers) settle({ kind: 'cut' });
+    },
+  );
   const timer = clock.after('dns.ask', timeoutMs, () => settle(undefined));
   socket.send(encodeQuestion(question, { ...asking, id }), port, resolver);
   const answer = await answered;
@@ -44,7 +58,12 @@ export async function askUdp(asking: Asking & { mixed: boolean }): Promise<UdpAn
   return answer;
 }
 
-function match(data: Buffer, id: number, question: Question, mixed: boolean): UdpAnswer | undefined {
+function match(
+  data: Buffer,
+  id: number,
+  question: Question,
+  mixed: boolean,
+): UdpAnswer | undefined {
   const reply = parsed(data, id, question);
   if (!reply) return undefined;
   if (mixed && !reply.question.name.equals(question.name)) return { kind: 'careless' };
@@ -52,10 +71,17 @@ function match(data: Buffer, id: number, question: Question, mixed: boolean): Ud
 }
 
 /** The reply, when it answers this question. */
-function parsed(data: Buffer, id: number, question: Question): ReturnType<typeof parseReply> | undefined {
+function parsed(
+  data: Buffer,
+  id: number,
+  question: Question,
+): ReturnType<typeof parseReply> | undefined {
   try {
     const reply = parseReply(data);
-    const same = reply.question.type === question.type && reply.question.class === question.class && nameKey(reply.question.name) === nameKey(question.name);
+    const same =
+      reply.question.type === question.type &&
+      reply.question.class === question.class &&
+      nameKey(reply.question.name) === nameKey(question.name);
     return reply.id === id && reply.opcode === 0 && same ? reply : undefined;
   } catch (error) {
     if (error instanceof DnsFault) return undefined;
@@ -69,7 +95,8 @@ function mixedCase(name: WireName, random: Random): WireName {
   for (let at = 0; (mixed[at] ?? 0) > 0; at += 1 + (mixed[at] as number)) {
     for (let i = at + 1; i <= at + (mixed[at] as number); i++) {
       const letter = (mixed[i] as number) | 0x20;
-      if (letter >= 0x61 && letter <= 0x7a && random.int(2) === 1) mixed[i] = (mixed[i] as number) ^ 0x20;
+      if (letter >= 0x61 && letter <= 0x7a && random.int(2) === 1)
+        mixed[i] = (mixed[i] as number) ^ 0x20;
     }
   }
   return mixed;
@@ -81,7 +108,9 @@ export async function askTcp(asking: Asking): Promise<Reply> {
   const id = random.int(65536);
   const query = encodeQuestion(question, { ...asking, id });
   const socket = await dialTcp('dns.ask.tcp', { address: resolver, port, timeoutMs });
-  const timer = clock.after('dns.ask.tcp', timeoutMs, () => socket.destroy(new Error(`no answer over TCP in ${timeoutMs} ms`)));
+  const timer = clock.after('dns.ask.tcp', timeoutMs, () =>
+    socket.destroy(new Error(`no answer over TCP in ${timeoutMs} ms`)),
+  );
   const head = Buffer.alloc(2);
   head.writeUInt16BE(query.length);
   socket.write(Buffer.concat([head, query]));

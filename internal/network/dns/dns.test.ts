@@ -14,8 +14,16 @@ import { resolversOf, type Upstream } from './upstream.ts';
 const service = (name: string, spec: Partial<Service['spec']>): Service =>
   ({ metadata: { name, namespace: 'default' }, spec, status: {} }) as unknown as Service;
 const services = [
-  service('web', { clusterIP: '10.43.0.5', clusterIPs: ['10.43.0.5'], ports: [{ name: 'http', port: 80, protocol: 'TCP' }] }),
-  service('db', { clusterIP: 'None', clusterIPs: ['None'], ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }] }),
+  service('web', {
+    clusterIP: '10.43.0.5',
+    clusterIPs: ['10.43.0.5'],
+    ports: [{ name: 'http', port: 80, protocol: 'TCP' }],
+  }),
+  service('db', {
+    clusterIP: 'None',
+    clusterIPs: ['None'],
+    ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }],
+  }),
   service('out', { type: 'ExternalName', externalName: 'example.org' }),
 ];
 const slice = {
@@ -31,7 +39,8 @@ const slice = {
 const zone: Zone = {
   domain: 'cluster.local',
   address: '10.43.0.10',
-  service: (ns, name) => (ns === 'default' ? services.find((s) => s.metadata.name === name) : undefined),
+  service: (ns, name) =>
+    ns === 'default' ? services.find((s) => s.metadata.name === name) : undefined,
   slices: (_ns, name) => (name === 'db' ? [slice] : []),
   hasNamespace: (name) => name === 'default' || name === 'kube-system',
   serviceAt: (ip) => services.find((s) => s.spec.clusterIP === ip),
@@ -47,7 +56,9 @@ describe('lookup', () => {
   it('answers services, their ports and their addresses', () => {
     expect(data('web.default.svc.cluster.local')).toEqual(['10.43.0.5']);
     expect(data('web.default.svc.cluster.local', 'AAAA')).toEqual([]);
-    expect(data('_http._tcp.web.default.svc.cluster.local', 'SRV')).toEqual([{ port: 80, target: 'web.default.svc.cluster.local', priority: 0, weight: 100 }]);
+    expect(data('_http._tcp.web.default.svc.cluster.local', 'SRV')).toEqual([
+      { port: 80, target: 'web.default.svc.cluster.local', priority: 0, weight: 100 },
+    ]);
     expect(data('5.0.43.10.in-addr.arpa', 'PTR')).toEqual(['web.default.svc.cluster.local']);
     expect(data('out.default.svc.cluster.local')).toEqual(['example.org']);
   });
@@ -72,10 +83,28 @@ describe('lookup', () => {
 });
 
 describe('names above names (RFC 8020)', () => {
-  it.each(['svc', 'pod', 'dns', 'default.svc', 'kube-system.pod', '_tcp.web.default.svc', '_tcp.db.default.svc'])('%s is there without a record', (name) => {
+  it.each([
+    'svc',
+    'pod',
+    'dns',
+    'default.svc',
+    'kube-system.pod',
+    '_tcp.web.default.svc',
+    '_tcp.db.default.svc',
+  ])('%s is there without a record', (name) => {
     expect(data(`${name}.cluster.local`)).toEqual([]);
   });
-  it.each(['x', 'nowhere.svc', 'nowhere.pod', '_udp.web.default.svc', '_x._tcp.web.default.svc', 'a.web.default.svc', '1-2-3-4.web.default.svc', '300-0-0-1.default.pod', 'a.dns'])('%s is missing', (name) => {
+  it.each([
+    'x',
+    'nowhere.svc',
+    'nowhere.pod',
+    '_udp.web.default.svc',
+    '_x._tcp.web.default.svc',
+    'a.web.default.svc',
+    '1-2-3-4.web.default.svc',
+    '300-0-0-1.default.pod',
+    'a.dns',
+  ])('%s is missing', (name) => {
     expect(data(`${name}.cluster.local`)).toBe('missing');
   });
   it('the domain has its SOA and its server', () => {
@@ -88,8 +117,19 @@ describe('names above names (RFC 8020)', () => {
 
 describe('reverse names', () => {
   it('lead back to their address, for services with a cluster address as well', () => {
-    const web = { ...slice, metadata: { ...slice.metadata, name: 'web-x', labels: { 'kubernetes.io/service-name': 'web' } } };
-    const both: Zone = { ...zone, slices: (_ns, name) => (name === 'db' ? [slice] : name === 'web' ? [web] : []), slicesAt: () => [slice, web] };
+    const web = {
+      ...slice,
+      metadata: {
+        ...slice.metadata,
+        name: 'web-x',
+        labels: { 'kubernetes.io/service-name': 'web' },
+      },
+    };
+    const both: Zone = {
+      ...zone,
+      slices: (_ns, name) => (name === 'db' ? [slice] : name === 'web' ? [web] : []),
+      slicesAt: () => [slice, web],
+    };
     const ask = (name: string, type: string): unknown[] => {
       const found = lookup(both, name, type);
       return found.kind === 'found' ? found.records.map((r) => r.data) : [];
@@ -110,24 +150,54 @@ describe('the server', () => {
     resolvers: ['192.0.2.1'],
     setResolvers: () => undefined,
     ask: ({ question }) => {
-      const reply = { type: 'response' as const, id: 1, questions: [{ type: 'A' as const, name: 'example.org' }], answers: [{ type: 'A' as const, name: 'example.org', ttl: 60, data: '192.0.2.7' }] };
+      const reply = {
+        type: 'response' as const,
+        id: 1,
+        questions: [{ type: 'A' as const, name: 'example.org' }],
+        answers: [{ type: 'A' as const, name: 'example.org', ttl: 60, data: '192.0.2.7' }],
+      };
       return Promise.resolve(question.type === 1 ? parseReply(packet.encode(reply)) : undefined);
     },
   };
   const start = async (): Promise<void> => {
-    server = await startDnsServer({ address: host, port: 0, zone, upstream, mayAsk: () => true, clock: realClock, log: silentLog });
+    server = await startDnsServer({
+      address: host,
+      port: 0,
+      zone,
+      upstream,
+      mayAsk: () => true,
+      clock: realClock,
+      log: silentLog,
+    });
   };
   const ask = (name: string, type: packet.RecordType): Promise<packet.DecodedPacket> =>
     new Promise((resolve, reject) => {
       bindUdp('test', { address: host, port: 0 }, (reply) => {
         resolve(packet.decode(reply));
-      }).then((socket) => socket.send(packet.encode({ type: 'query', id: 7, flags: packet.RECURSION_DESIRED, questions: [{ type, name } as packet.Question] }), server.port, host), reject);
+      }).then(
+        (socket) =>
+          socket.send(
+            packet.encode({
+              type: 'query',
+              id: 7,
+              flags: packet.RECURSION_DESIRED,
+              questions: [{ type, name } as packet.Question],
+            }),
+            server.port,
+            host,
+          ),
+        reject,
+      );
     });
 
   it('keeps the letters of the question and says NXDOMAIN with the SOA', async () => {
     await start();
     const good = await ask('WEB.default.svc.cluster.local', 'A');
-    expect(good.answers?.[0]).toMatchObject({ name: 'WEB.default.svc.cluster.local', data: '10.43.0.5', ttl: 5 });
+    expect(good.answers?.[0]).toMatchObject({
+      name: 'WEB.default.svc.cluster.local',
+      data: '10.43.0.5',
+      ttl: 5,
+    });
     const bad = await ask('nope.default.svc.cluster.local', 'A');
     expect(bad).toMatchObject({ rcode: 'NXDOMAIN' });
     expect(bad.authorities?.[0]?.type).toBe('SOA');
@@ -142,11 +212,17 @@ describe('the server', () => {
   it('answers over TCP', async () => {
     await start();
     const socket = await dialTcp('test', { address: host, port: server.port, timeoutMs: 2000 });
-    const query = packet.encode({ type: 'query', id: 9, questions: [{ type: 'A', name: 'web.default.svc.cluster.local' }] });
+    const query = packet.encode({
+      type: 'query',
+      id: 9,
+      questions: [{ type: 'A', name: 'web.default.svc.cluster.local' }],
+    });
     const head = Buffer.alloc(2);
     head.writeUInt16BE(query.length);
     socket.write(Buffer.concat([head, query]));
-    const [reply] = (await new Promise((resolve) => socket.once('data', (d) => resolve([d])))) as [Buffer];
+    const [reply] = (await new Promise((resolve) => socket.once('data', (d) => resolve([d])))) as [
+      Buffer,
+    ];
     expect(packet.decode(reply.subarray(2)).answers?.[0]).toMatchObject({ data: '10.43.0.5' });
     socket.destroy();
   });
@@ -154,6 +230,11 @@ describe('the server', () => {
 
 describe('resolvers', () => {
   it('come from resolv.conf without our own address', () => {
-    expect(resolversOf('search x\nnameserver 127.0.0.53\n# nameserver 8.8.8.8\nnameserver 10.43.0.10\n', '10.43.0.10')).toEqual(['127.0.0.53']);
+    expect(
+      resolversOf(
+        'search x\nnameserver 127.0.0.53\n# nameserver 8.8.8.8\nnameserver 10.43.0.10\n',
+        '10.43.0.10',
+      ),
+    ).toEqual(['127.0.0.53']);
   });
 });

@@ -32,12 +32,22 @@ export interface DnsOptions {
   log: Log;
 }
 
-export const serviceIndexes = { clusterIp: (service: Service): string[] => service.spec.clusterIPs ?? [] };
-export const addressIndex = { address: (slice: EndpointSlice): string[] => (slice.endpoints ?? []).flatMap((e) => e.addresses ?? []) };
+export const serviceIndexes = {
+  clusterIp: (service: Service): string[] => service.spec.clusterIPs ?? [],
+};
+export const addressIndex = {
+  address: (slice: EndpointSlice): string[] =>
+    (slice.endpoints ?? []).flatMap((e) => e.addresses ?? []),
+};
 
 /** Answers the cluster's DNS until stopped. The address must already be this machine's. */
 export async function startDns(options: DnsOptions): Promise<DnsServer> {
-  const upstream = makeUpstream({ clock: options.clock, random: options.random, log: options.log, ownZone: nameOf(options.domain) });
+  const upstream = makeUpstream({
+    clock: options.clock,
+    random: options.random,
+    log: options.log,
+    ownZone: nameOf(options.domain),
+  });
   await readResolvers(options, upstream);
   const folder = options.resolvConf.slice(0, options.resolvConf.lastIndexOf('/')) || '/';
   const unwatch = options.disk.watch('dns.watch', folder, (name) => {
@@ -55,10 +65,14 @@ export async function startDns(options: DnsOptions): Promise<DnsServer> {
 
 async function readResolvers(options: DnsOptions, upstream: Upstream): Promise<void> {
   try {
-    const text = (await options.disk.readIfThere('dns.resolv', options.resolvConf))?.toString() ?? '';
+    const text =
+      (await options.disk.readIfThere('dns.resolv', options.resolvConf))?.toString() ?? '';
     upstream.setResolvers(resolversOf(text, options.address));
   } catch (error) {
-    options.log.warn('cannot read the resolvers of this host', { file: options.resolvConf, error: messageOf(error) });
+    options.log.warn('cannot read the resolvers of this host', {
+      file: options.resolvConf,
+      error: messageOf(error),
+    });
   }
 }
 

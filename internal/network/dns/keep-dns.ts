@@ -12,8 +12,21 @@ export interface NodeDns {
 const firstRetryMs = 1_000;
 const longestRetryMs = 10_000;
 
-/** Starts the DNS, and where that fails goes on trying: the node does the rest of its work without it. */
-export async function keepDns({ start, clock, trouble, late }: { start(): Promise<DnsServer>; clock: Clock; trouble(why: string | undefined): void; /** It answers now, after all. */ late(): void }): Promise<NodeDns> {
+/**
+ * Starts the DNS, and where that fails goes on trying: the node does the rest of its work without
+ * it.
+ */
+export async function keepDns({
+  start,
+  clock,
+  trouble,
+  late,
+}: {
+  start(): Promise<DnsServer>;
+  clock: Clock;
+  trouble(why: string | undefined): void;
+  /** It answers now, after all. */ late(): void;
+}): Promise<NodeDns> {
   let server: DnsServer | undefined;
   let timer: Timer | undefined;
   let stopped = false;
@@ -25,7 +38,11 @@ export async function keepDns({ start, clock, trouble, late }: { start(): Promis
       else if (waitMs > firstRetryMs) late();
     } catch (error) {
       trouble(`the cluster DNS cannot listen: ${messageOf(error)}`);
-      timer = clock.after('dns.listen', waitMs, () => void attempt(Math.min(waitMs * 2, longestRetryMs)));
+      timer = clock.after(
+        'dns.listen',
+        waitMs,
+        () => void attempt(Math.min(waitMs * 2, longestRetryMs)),
+      );
     }
   };
   await attempt(firstRetryMs);

@@ -6,14 +6,27 @@ import { bindUdp, listenTcp, type Datagrams, type Listener } from '../../io/sock
 import { parseReply, type Reply } from '../../wire/dns/message.ts';
 import { nameKey, nameOf } from '../../wire/dns/names.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
-import { a, cname, dotted, host, name, query, questionName, reply, soa, type Ask } from './testing/messages.ts';
+import {
+  a,
+  cname,
+  dotted,
+  host,
+  name,
+  query,
+  questionName,
+  reply,
+  soa,
+  type Ask,
+} from './testing/messages.ts';
 import { makeUpstream } from './upstream.ts';
 
 const bank = dotted('www.bank.com');
 const evil = dotted('x.evil.com');
 const [truth, lie] = ['192.0.2.80', '203.0.113.66'];
-const honest = (asked: Buffer): Buffer => reply(asked, { answers: [a(questionName(asked), truth)] });
-const asksFor = (asked: Buffer, wanted: Buffer): boolean => nameKey(questionName(asked)) === nameKey(wanted);
+const honest = (asked: Buffer): Buffer =>
+  reply(asked, { answers: [a(questionName(asked), truth)] });
+const asksFor = (asked: Buffer, wanted: Buffer): boolean =>
+  nameKey(questionName(asked)) === nameKey(wanted);
 
 type Resolver = (asked: Buffer) => Buffer[];
 let behaviour: Resolver;
@@ -37,14 +50,40 @@ beforeEach(async () => {
     socket.on('error', () => undefined);
     socket.on('data', (data: Buffer) => {
       if (!overTcp) return socket.destroy();
-      for (const answer of overTcp(data.subarray(2))) socket.write(Buffer.concat([Buffer.of(answer.length >> 8, answer.length & 255), answer]));
+      for (const answer of overTcp(data.subarray(2)))
+        socket.write(Buffer.concat([Buffer.of(answer.length >> 8, answer.length & 255), answer]));
     });
   });
-  const upstream = makeUpstream({ clock: realClock, random: seededRandom(1), log: silentLog, ownZone: nameOf('cluster.local'), port: resolver.port });
+  const upstream = makeUpstream({
+    clock: realClock,
+    random: seededRandom(1),
+    log: silentLog,
+    ownZone: nameOf('cluster.local'),
+    port: resolver.port,
+  });
   upstream.setResolvers([host]);
-  const zone = { domain: 'cluster.local', address: '10.43.0.10', service: () => undefined, slices: () => [], hasNamespace: () => false, serviceAt: () => undefined, slicesAt: () => [], node: () => undefined };
-  server = await startDnsServer({ address: host, port: 0, zone, upstream, mayAsk: () => true, clock: realClock, log: silentLog });
-  client = await bindUdp('test', { address: host, port: 0 }, (data) => inbox.get(data.readUInt16BE(0))?.(data));
+  const zone = {
+    domain: 'cluster.local',
+    address: '10.43.0.10',
+    service: () => undefined,
+    slices: () => [],
+    hasNamespace: () => false,
+    serviceAt: () => undefined,
+    slicesAt: () => [],
+    node: () => undefined,
+  };
+  server = await startDnsServer({
+    address: host,
+    port: 0,
+    zone,
+    upstream,
+    mayAsk: () => true,
+    clock: realClock,
+    log: silentLog,
+  });
+  client = await bindUdp('test', { address: host, port: 0 }, (data) =>
+    inbox.get(data.readUInt16BE(0))?.(data),
+  );
 });
 afterEach(() => {
   for (const part of [client, resolver, tcp]) part.close();
@@ -54,37 +93,175 @@ afterEach(() => {
 let ids = 1;
 function ask(question: Ask): Promise<Reply> {
   const id = ids++;
-  const answered = new Promise<Reply>((resolve) => inbox.set(id, (data) => resolve(parseReply(data))));
+  const answered = new Promise<Reply>((resolve) =>
+    inbox.set(id, (data) => resolve(parseReply(data))),
+  );
   client.send(query({ ...question, id }), server.port, host);
   return answered;
 }
-const told = (r: Reply): string[] => r.answers.filter((x) => x.type === 1).map((x) => [...x.data].join('.'));
+const told = (r: Reply): string[] =>
+  r.answers.filter((x) => x.type === 1).map((x) => [...x.data].join('.'));
 
-/** What an attacker asks, or a resolver (or a forger beside it) says, none of which may change what the next asks. */
+/**
+ * What an attacker asks, or a resolver (or a forger beside it) says, none of which may change what
+ * the next asks.
+ */
 const attacks: Record<string, { ask: Ask[]; says?: Resolver }> = {
-  'one label that reads as two': { ask: [{ name: name('www.bank', 'com') }], says: (q) => [nameKey(questionName(q)) === nameKey(bank) ? honest(q) : reply(q, { rcode: 3, authorities: [soa(dotted('com'))] })] },
-  'a label with the last dot in it': { ask: [{ name: name('www', 'bank.com') }, { name: name('www.bank.com') }], says: (q) => [asksFor(q, bank) ? honest(q) : reply(q, { rcode: 3, authorities: [soa(Buffer.of(0))] })] },
-  'a name with a zero in a label': { ask: [{ name: name('www\0', 'bank', 'com') }], says: (q) => [asksFor(q, bank) ? honest(q) : reply(q, { answers: [a(questionName(q), lie)] })] },
-  'no recursion desired': { ask: [{ name: bank, flags: 0 }], says: (q) => [q.readUInt16BE(2) & 0x0100 ? honest(q) : reply(q, {})] },
-  'another class': { ask: [{ name: bank, class: 3 }, { name: bank, class: 255 }], says: (q) => [q[q.length - 12] === 1 ? honest(q) : reply(q, { answers: [a(questionName(q), lie)] })] },
-  'another type': { ask: [{ name: bank, type: 16 }, { name: bank, type: 257 }, { name: bank, type: 255 }], says: (q) => [q.readUInt16BE(12 + questionName(q).length) === 1 ? honest(q) : reply(q, { answers: [a(questionName(q), lie)] })] },
-  'checking disabled': { ask: [{ name: bank, flags: 0x0110 }], says: (q) => [q.readUInt16BE(2) & 0x0010 ? reply(q, { answers: [a(questionName(q), lie)] }) : honest(q)] },
-  'DNSSEC OK': { ask: [{ name: bank, dnssecOk: true }], says: (q) => [(q.at(-4) as number) & 0x80 ? reply(q, { answers: [a(questionName(q), lie)] }) : honest(q)] },
+  'one label that reads as two': {
+    ask: [{ name: name('www.bank', 'com') }],
+    says: (q) => [
+      nameKey(questionName(q)) === nameKey(bank)
+        ? honest(q)
+        : reply(q, { rcode: 3, authorities: [soa(dotted('com'))] }),
+    ],
+  },
+  'a label with the last dot in it': {
+    ask: [{ name: name('www', 'bank.com') }, { name: name('www.bank.com') }],
+    says: (q) => [
+      asksFor(q, bank) ? honest(q) : reply(q, { rcode: 3, authorities: [soa(Buffer.of(0))] }),
+    ],
+  },
+  'a name with a zero in a label': {
+    ask: [{ name: name('www\0', 'bank', 'com') }],
+    says: (q) => [asksFor(q, bank) ? honest(q) : reply(q, { answers: [a(questionName(q), lie)] })],
+  },
+  'no recursion desired': {
+    ask: [{ name: bank, flags: 0 }],
+    says: (q) => [q.readUInt16BE(2) & 0x0100 ? honest(q) : reply(q, {})],
+  },
+  'another class': {
+    ask: [
+      { name: bank, class: 3 },
+      { name: bank, class: 255 },
+    ],
+    says: (q) => [
+      q[q.length - 12] === 1 ? honest(q) : reply(q, { answers: [a(questionName(q), lie)] }),
+    ],
+  },
+  'another type': {
+    ask: [
+      { name: bank, type: 16 },
+      { name: bank, type: 257 },
+      { name: bank, type: 255 },
+    ],
+    says: (q) => [
+      q.readUInt16BE(12 + questionName(q).length) === 1
+        ? honest(q)
+        : reply(q, { answers: [a(questionName(q), lie)] }),
+    ],
+  },
+  'checking disabled': {
+    ask: [{ name: bank, flags: 0x0110 }],
+    says: (q) => [
+      q.readUInt16BE(2) & 0x0010 ? reply(q, { answers: [a(questionName(q), lie)] }) : honest(q),
+    ],
+  },
+  'DNSSEC OK': {
+    ask: [{ name: bank, dnssecOk: true }],
+    says: (q) => [
+      (q.at(-4) as number) & 0x80 ? reply(q, { answers: [a(questionName(q), lie)] }) : honest(q),
+    ],
+  },
   'other letters': { ask: [{ name: dotted('WWW.BANK.COM') }] },
-  'a foreign record in the answer': { ask: [{ name: evil }], says: (q) => [asksFor(q, evil) ? reply(q, { answers: [a(questionName(q), lie), a(bank, lie)] }) : honest(q)] },
-  'a foreign record beside the answer': { ask: [{ name: evil }], says: (q) => [asksFor(q, evil) ? reply(q, { answers: [a(questionName(q), lie)], authorities: [{ name: dotted('bank.com'), type: 2, data: evil }], additionals: [a(bank, lie)] }) : honest(q)] },
-  'a foreign address behind an alias': { ask: [{ name: evil }], says: (q) => [asksFor(q, evil) ? reply(q, { answers: [cname(questionName(q), bank), a(bank, lie)] }) : honest(q)] },
-  'a name that is said not to be, above': { ask: [{ name: dotted('bank.com') }], says: (q) => [asksFor(q, bank) ? honest(q) : reply(q, { rcode: 3, authorities: [soa(dotted('com'))] })] },
-  'an answer to another question': { ask: [], says: (q) => [reply(q, { question: Buffer.concat([evil, Buffer.of(0, 1, 0, 1)]), answers: [a(bank, lie)] }), honest(q)] },
-  'an answer to another type': { ask: [], says: (q) => [reply(q, { question: Buffer.concat([questionName(q), Buffer.of(0, 28, 0, 1)]), answers: [a(bank, lie)] }), honest(q)] },
-  'a guessed id': { ask: [], says: (q) => [reply(q, { id: q.readUInt16BE(0) ^ 1, answers: [a(bank, lie)] }), honest(q)] },
-  'a query as an answer': { ask: [], says: (q) => [reply(q, { flags: 0x0100, answers: [a(bank, lie)] }), honest(q)] },
-  'guessed letters': { ask: [], says: (q) => [reply(q, { question: Buffer.concat([bank, Buffer.of(0, 1, 0, 1)]), answers: [a(bank, lie)] })] },
-  'a cut answer with records': { ask: [], says: (q) => [reply(q, { flags: 0x8380, answers: [a(bank, lie)] })] },
-  'no name at all': { ask: [], says: (q) => [Buffer.alloc(0), Buffer.alloc(11), reply(q, { answers: [{ name: Buffer.of(0xc0, 0xff), data: Buffer.alloc(4) }] }), honest(q)] },
-  'a loop of pointers': { ask: [], says: (q) => [reply(q, { answers: [{ name: Buffer.of(0xc0, q.length), data: Buffer.alloc(4) }] }), honest(q)] },
-  'sixty-three wrong ids': { ask: [], says: (q) => [...Array.from({ length: 63 }, (_, i) => reply(q, { id: (q.readUInt16BE(0) + i + 1) % 65536, answers: [a(bank, lie)] })), honest(q)] },
-  'a hundred wrong ids, and the truth over TCP': { ask: [], says: (q) => Array.from({ length: 100 }, (_, i) => reply(q, { id: (q.readUInt16BE(0) + i + 1) % 65536, answers: [a(bank, lie)] })) },
+  'a foreign record in the answer': {
+    ask: [{ name: evil }],
+    says: (q) => [
+      asksFor(q, evil) ? reply(q, { answers: [a(questionName(q), lie), a(bank, lie)] }) : honest(q),
+    ],
+  },
+  'a foreign record beside the answer': {
+    ask: [{ name: evil }],
+    says: (q) => [
+      asksFor(q, evil)
+        ? reply(q, {
+            answers: [a(questionName(q), lie)],
+            authorities: [{ name: dotted('bank.com'), type: 2, data: evil }],
+            additionals: [a(bank, lie)],
+          })
+        : honest(q),
+    ],
+  },
+  'a foreign address behind an alias': {
+    ask: [{ name: evil }],
+    says: (q) => [
+      asksFor(q, evil)
+        ? reply(q, { answers: [cname(questionName(q), bank), a(bank, lie)] })
+        : honest(q),
+    ],
+  },
+  'a name that is said not to be, above': {
+    ask: [{ name: dotted('bank.com') }],
+    says: (q) => [
+      asksFor(q, bank) ? honest(q) : reply(q, { rcode: 3, authorities: [soa(dotted('com'))] }),
+    ],
+  },
+  'an answer to another question': {
+    ask: [],
+    says: (q) => [
+      reply(q, { question: Buffer.concat([evil, Buffer.of(0, 1, 0, 1)]), answers: [a(bank, lie)] }),
+      honest(q),
+    ],
+  },
+  'an answer to another type': {
+    ask: [],
+    says: (q) => [
+      reply(q, {
+        question: Buffer.concat([questionName(q), Buffer.of(0, 28, 0, 1)]),
+        answers: [a(bank, lie)],
+      }),
+      honest(q),
+    ],
+  },
+  'a guessed id': {
+    ask: [],
+    says: (q) => [reply(q, { id: q.readUInt16BE(0) ^ 1, answers: [a(bank, lie)] }), honest(q)],
+  },
+  'a query as an answer': {
+    ask: [],
+    says: (q) => [reply(q, { flags: 0x0100, answers: [a(bank, lie)] }), honest(q)],
+  },
+  'guessed letters': {
+    ask: [],
+    says: (q) => [
+      reply(q, { question: Buffer.concat([bank, Buffer.of(0, 1, 0, 1)]), answers: [a(bank, lie)] }),
+    ],
+  },
+  'a cut answer with records': {
+    ask: [],
+    says: (q) => [reply(q, { flags: 0x8380, answers: [a(bank, lie)] })],
+  },
+  'no name at all': {
+    ask: [],
+    says: (q) => [
+      Buffer.alloc(0),
+      Buffer.alloc(11),
+      reply(q, { answers: [{ name: Buffer.of(0xc0, 0xff), data: Buffer.alloc(4) }] }),
+      honest(q),
+    ],
+  },
+  'a loop of pointers': {
+    ask: [],
+    says: (q) => [
+      reply(q, { answers: [{ name: Buffer.of(0xc0, q.length), data: Buffer.alloc(4) }] }),
+      honest(q),
+    ],
+  },
+  'sixty-three wrong ids': {
+    ask: [],
+    says: (q) => [
+      ...Array.from({ length: 63 }, (_, i) =>
+        reply(q, { id: (q.readUInt16BE(0) + i + 1) % 65536, answers: [a(bank, lie)] }),
+      ),
+      honest(q),
+    ],
+  },
+  'a hundred wrong ids, and the truth over TCP': {
+    ask: [],
+    says: (q) =>
+      Array.from({ length: 100 }, (_, i) =>
+        reply(q, { id: (q.readUInt16BE(0) + i + 1) % 65536, answers: [a(bank, lie)] }),
+      ),
+  },
 };
 
 describe('poison', () => {
@@ -107,7 +284,8 @@ describe('poison', () => {
 
 describe('questions to resolvers', () => {
   it('come from another port with another id and other letters each time', async () => {
-    for (let i = 0; i < 20; i++) await ask({ name: dotted(`host-${i}.abcdefghijklmnopqrstuvwxyz.example`) });
+    for (let i = 0; i < 20; i++)
+      await ask({ name: dotted(`host-${i}.abcdefghijklmnopqrstuvwxyz.example`) });
     expect(new Set(asked.map((q) => q.readUInt16BE(0))).size).toBeGreaterThan(15);
     expect(new Set(asked.map((q) => questionName(q).subarray(-37).toString())).size).toBe(20);
   });
@@ -122,13 +300,23 @@ describe('questions to resolvers', () => {
 
   it('go without letters to a resolver that neither keeps them nor speaks TCP', async () => {
     overTcp = undefined;
-    behaviour = (q) => [reply(q, { question: Buffer.concat([Buffer.from(nameKey(questionName(q)), 'latin1'), Buffer.of(0, 1, 0, 1)]), answers: [a(questionName(q), truth)] })];
+    behaviour = (q) => [
+      reply(q, {
+        question: Buffer.concat([
+          Buffer.from(nameKey(questionName(q)), 'latin1'),
+          Buffer.of(0, 1, 0, 1),
+        ]),
+        answers: [a(questionName(q), truth)],
+      }),
+    ];
     expect(told(await ask({ name: bank }))).toEqual([truth]);
   });
 
   it('are bounded for each asker', async () => {
     behaviour = () => [];
-    const all = await Promise.all(Array.from({ length: 200 }, (_, i) => ask({ name: dotted(`n${i}.example`) })));
+    const all = await Promise.all(
+      Array.from({ length: 200 }, (_, i) => ask({ name: dotted(`n${i}.example`) })),
+    );
     expect(new Set(all.map((r) => r.rcode))).toEqual(new Set([2]));
     expect(asked.length).toBeLessThan(140);
   });

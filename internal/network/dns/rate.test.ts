@@ -3,7 +3,8 @@ import { FakeClock } from '../../io/clock-fake.ts';
 import { AskRate } from './rate.ts';
 
 const limits = { perSecond: 100, burst: 200 };
-const taken = (rate: AskRate, address: string, times: number): number => Array.from({ length: times }, () => rate.take(address)).filter(Boolean).length;
+const taken = (rate: AskRate, address: string, times: number): number =>
+  Array.from({ length: times }, () => rate.take(address)).filter(Boolean).length;
 
 test('an address has its burst, then its rate, and takes nothing from others', async () => {
   const clock = new FakeClock();

@@ -17,9 +17,30 @@ const sockets: Socket[] = [];
 beforeEach(async () => {
   clock = new FakeClock();
   allowed = true;
-  const zone = { domain: 'cluster.local', address: '10.43.0.10', service: () => undefined, slices: () => [], hasNamespace: () => false, serviceAt: () => undefined, slicesAt: () => [], node: () => undefined };
-  const upstream = { resolvers: [], setResolvers: () => undefined, ask: () => Promise.resolve(undefined) };
-  server = await startDnsServer({ address: host, port: 0, zone, upstream, mayAsk: () => allowed, clock, log: silentLog });
+  const zone = {
+    domain: 'cluster.local',
+    address: '10.43.0.10',
+    service: () => undefined,
+    slices: () => [],
+    hasNamespace: () => false,
+    serviceAt: () => undefined,
+    slicesAt: () => [],
+    node: () => undefined,
+  };
+  const upstream = {
+    resolvers: [],
+    setResolvers: () => undefined,
+    ask: () => Promise.resolve(undefined),
+  };
+  server = await startDnsServer({
+    address: host,
+    port: 0,
+    zone,
+    upstream,
+    mayAsk: () => allowed,
+    clock,
+    log: silentLog,
+  });
   client = await bindUdp('test', { address: host, port: 0 }, (data) => heard(data));
 });
 afterEach(() => {
@@ -37,16 +58,25 @@ const send = (data: Buffer): Promise<Buffer> =>
 const rcodeOf = (data: Buffer): number => (data[3] as number) & 15;
 
 describe('a datagram', () => {
-  const opt = (more: Buffer): Buffer => Buffer.concat([query({ name: dotted('cluster.local'), counts: [1, 0, 0, 1] }), more]);
+  const opt = (more: Buffer): Buffer =>
+    Buffer.concat([query({ name: dotted('cluster.local'), counts: [1, 0, 0, 1] }), more]);
   it.each([
     ['without a question', query({ name: Buffer.alloc(0), counts: [0, 0, 0, 0] }), 1],
     ['with two questions', query({ name: dotted('a.b'), counts: [2, 0, 0, 0] }), 1],
-    ['that promises 65535 questions', query({ name: dotted('a.b'), counts: [65535, 65535, 65535, 65535] }), 1],
+    [
+      'that promises 65535 questions',
+      query({ name: dotted('a.b'), counts: [65535, 65535, 65535, 65535] }),
+      1,
+    ],
     ['whose name is a pointer to itself', query({ name: Buffer.of(0xc0, 12) }), 1],
     ['whose name points forwards', query({ name: Buffer.of(0xc0, 40) }), 1],
     ['whose label ends beyond it', query({ name: Buffer.of(63, 65) }), 1],
     ['with a label of a kind that is not', query({ name: Buffer.from([0x80, 1, 0]) }), 1],
-    ['with a name of 300 bytes', query({ name: name(...Array.from({ length: 6 }, () => 'x'.repeat(50))) }), 1],
+    [
+      'with a name of 300 bytes',
+      query({ name: name(...Array.from({ length: 6 }, () => 'x'.repeat(50))) }),
+      1,
+    ],
     ['that is cut', good.subarray(0, good.length - 3), 1],
     ['with bytes behind its end', Buffer.concat([good, Buffer.alloc(40)]), 1],
     ['with an answer in it', query({ name: dotted('a.b'), counts: [1, 1, 0, 0] }), 1],
@@ -54,7 +84,11 @@ describe('a datagram', () => {
     ['of another opcode', query({ name: dotted('a.b'), flags: 0x2800 }), 4],
     ['of another class', query({ name: dotted('version.bind'), class: 3, type: 16 }), 5],
     ['of a later EDNS', opt(Buffer.from([0, 0, 41, 4, 208, 0, 1, 0, 0, 0, 0])), 0],
-    ['for a dotted label of the cluster', query({ name: name('web.default', 'svc', 'cluster', 'local') }), 3],
+    [
+      'for a dotted label of the cluster',
+      query({ name: name('web.default', 'svc', 'cluster', 'local') }),
+      3,
+    ],
     ['for the world, with nobody to ask', query({ name: dotted('example.org') }), 5],
   ])('%s is answered shortly', async (_what, data, rcode) => {
     const reply = await send(data);
@@ -88,7 +122,10 @@ describe('a datagram', () => {
 });
 
 describe('an address that asks without end', () => {
-  /** Sends so many datagrams and gives how many were answered; a last question tells when all have been looked at. */
+  /**
+   * Sends so many datagrams and gives how many were answered; a last question tells when all have
+   * been looked at.
+   */
   async function answersTo(count: number, data: Buffer): Promise<number> {
     let answers = 0;
     heard = () => answers++;
@@ -109,12 +146,15 @@ describe('an address that asks without end', () => {
     ['questions', good],
     ['questions for the world', query({ name: dotted('example.org') })],
     ['broken questions', query({ name: Buffer.of(0xc0, 12) })],
-  ])('is answered %s as far as its bucket goes, and again when it has filled', async (_what, data) => {
-    expect(await answersTo(perAddress.burst + 1000, data)).toBeLessThanOrEqual(perAddress.burst);
-    expect(await answersTo(1, data)).toBe(0);
-    await clock.advance(1000);
-    expect(rcodeOf(await send(good))).toBe(0);
-  });
+  ])(
+    'is answered %s as far as its bucket goes, and again when it has filled',
+    async (_what, data) => {
+      expect(await answersTo(perAddress.burst + 1000, data)).toBeLessThanOrEqual(perAddress.burst);
+      expect(await answersTo(1, data)).toBe(0);
+      await clock.advance(1000);
+      expect(rcodeOf(await send(good))).toBe(0);
+    },
+  );
 
   it('is not answered over TCP either', async () => {
     // Whichever address of the loopback this is.
@@ -134,8 +174,10 @@ describe('an address that asks without end', () => {
 });
 
 const framed = (data: Buffer): Buffer => Buffer.concat([words(data.length), data]);
-const next = (socket: Socket): Promise<Buffer> => new Promise((resolve) => socket.once('data', resolve));
-const closed = (socket: Socket): Promise<unknown> => new Promise((resolve) => socket.once('close', resolve));
+const next = (socket: Socket): Promise<Buffer> =>
+  new Promise((resolve) => socket.once('data', resolve));
+const closed = (socket: Socket): Promise<unknown> =>
+  new Promise((resolve) => socket.once('close', resolve));
 async function connect(): Promise<Socket> {
   const socket = await dialTcp('test', { address: host, port: server.port, timeoutMs: 2000 });
   socket.on('error', () => undefined);
@@ -181,7 +223,9 @@ describe('a TCP client', () => {
 
   it('holds sixteen places, and leaves the others theirs', async () => {
     const all = await Promise.all(Array.from({ length: 40 }, connect));
-    await expect.poll(() => all.filter((s) => s.destroyed || s.readableEnded || s.closed).length).toBeGreaterThanOrEqual(24);
+    await expect
+      .poll(() => all.filter((s) => s.destroyed || s.readableEnded || s.closed).length)
+      .toBeGreaterThanOrEqual(24);
     expect(rcodeOf(await send(good))).toBe(0);
   });
 });

@@ -3,7 +3,18 @@ import { messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { bindUdp, listenTcp, type Datagrams, type Listener } from '../../io/sockets.ts';
-import { classIn, encodeReply, parseQuery, rcodes, soaData, types, type Query, type Question, type Reply, type WireRecord } from '../../wire/dns/message.ts';
+import {
+  classIn,
+  encodeReply,
+  parseQuery,
+  rcodes,
+  soaData,
+  types,
+  type Query,
+  type Question,
+  type Reply,
+  type WireRecord,
+} from '../../wire/dns/message.ts';
 import { DnsFault, isWithin, nameOf, nameText, type WireName } from '../../wire/dns/names.ts';
 import { lookup, type DnsRecord, type Lookup, type Zone } from './records.ts';
 import { AskRate } from './rate.ts';
@@ -27,7 +38,10 @@ export interface DnsServerOptions {
   upstream: Upstream;
   /** Another port will do where this one is taken: the caller leads packets there. */
   orAnyPort?: boolean;
-  /** Whether this address may ask: a pod, or the node itself. All others are refused, so that nobody outside uses us against a third. */
+  /**
+   * Whether this address may ask: a pod, or the node itself. All others are refused, so that nobody
+   * outside uses us against a third.
+   */
   mayAsk(address: string): boolean;
   clock: Clock;
   log: Log;
@@ -36,17 +50,28 @@ export interface DnsServerOptions {
 /** Serves DNS over UDP and TCP on one address. */
 export async function startDnsServer(options: DnsServerOptions): Promise<DnsServer> {
   const rate = new AskRate(options.clock);
-  // All who may not ask share one bucket: a sender outside can invent as many addresses as it likes.
+  // All who may not ask share one bucket: a sender outside can invent as many addresses as it
+  // likes.
   const admit = (address: string): boolean => rate.take(options.mayAsk(address) ? address : '');
-  const clients = new TcpClients({ clock: options.clock, admit, answer: (data, address) => answer(options, data, { address, transport: 'tcp' }) });
+  const clients = new TcpClients({
+    clock: options.clock,
+    admit,
+    answer: (data, address) => answer(options, data, { address, transport: 'tcp' }),
+  });
   const open = (port: number): Promise<Sockets> =>
-    openSockets({ address: options.address, port }, (data, from, udp) => {
-      if (!admit(from.address)) return;
-      void answer(options, data, { address: from.address, transport: 'udp' }).then((reply) => {
-        if (reply) udp.send(reply, from.port, from.address);
-      });
-    }, (socket) => clients.add(socket));
-  const { udp, tcp } = options.orAnyPort ? await openSomewhere(open, options) : await open(options.port);
+    openSockets(
+      { address: options.address, port },
+      (data, from, udp) => {
+        if (!admit(from.address)) return;
+        void answer(options, data, { address: from.address, transport: 'udp' }).then((reply) => {
+          if (reply) udp.send(reply, from.port, from.address);
+        });
+      },
+      (socket) => clients.add(socket),
+    );
+  const { udp, tcp } = options.orAnyPort
+    ? await openSomewhere(open, options)
+    : await open(options.port);
   return {
     port: udp.port,
     stop() {
@@ -63,22 +88,38 @@ interface Sockets {
 }
 
 /** Both, or neither: who asks over TCP goes to the port that he knows from UDP. */
-async function openSockets(at: { address: string; port: number }, received: (data: Buffer, from: { address: string; port: number }, udp: Datagrams) => void, connected: Parameters<typeof listenTcp>[2]): Promise<Sockets> {
+async function openSockets(
+  at: { address: string; port: number },
+  received: (data: Buffer, from: { address: string; port: number }, udp: Datagrams) => void,
+  connected: Parameters<typeof listenTcp>[2],
+): Promise<Sockets> {
   const udp: Datagrams = await bindUdp('dns.udp', at, (data, from) => received(data, from, udp));
   try {
-    return { udp, tcp: await listenTcp('dns.tcp', { address: at.address, port: udp.port }, connected) };
+    return {
+      udp,
+      tcp: await listenTcp('dns.tcp', { address: at.address, port: udp.port }, connected),
+    };
   } catch (error) {
     udp.close();
     throw error;
   }
 }
 
-/** A program that listens on port 53 of every address (dnsmasq on a gateway) has this one's, too. */
-async function openSomewhere(open: (port: number) => Promise<Sockets>, { port, address, log }: DnsServerOptions): Promise<Sockets> {
+/**
+ * A program that listens on port 53 of every address (dnsmasq on a gateway) has this one's, too.
+ */
+async function openSomewhere(
+  open: (port: number) => Promise<Sockets>,
+  { port, address, log }: DnsServerOptions,
+): Promise<Sockets> {
   try {
     return await open(port);
   } catch (error) {
-    log.warn('another program has the port of the cluster DNS: questions are led to another port', { address, port, error: messageOf(error) });
+    log.warn('another program has the port of the cluster DNS: questions are led to another port', {
+      address,
+      port,
+      error: messageOf(error),
+    });
   }
   for (let tries = 1; ; tries++) {
     try {
@@ -97,18 +138,35 @@ interface Asker {
   transport: 'udp' | 'tcp';
 }
 
-const plain = (rcode: number): Reply => ({ rcode, authoritative: false, authenticData: false, answers: [], authorities: [], additionals: [] });
+const plain = (rcode: number): Reply => ({
+  rcode,
+  authoritative: false,
+  authenticData: false,
+  answers: [],
+  authorities: [],
+  additionals: [],
+});
 
 /** The bytes to send back, or undefined for what deserves no answer. Never throws. */
-async function answer(options: DnsServerOptions, data: Buffer, asker: Asker): Promise<Buffer | undefined> {
+async function answer(
+  options: DnsServerOptions,
+  data: Buffer,
+  asker: Asker,
+): Promise<Buffer | undefined> {
   const query = parseQuery(data);
   if (!query) return undefined;
   try {
     const rcode = refusalOf(options, query, asker);
-    const reply = rcode === undefined ? await resolve(options, query, query.question as Question, asker) : plain(rcode);
+    const reply =
+      rcode === undefined
+        ? await resolve(options, query, query.question as Question, asker)
+        : plain(rcode);
     return encodeReply(query, reply, asker.transport);
   } catch (error) {
-    options.log.warn('cannot answer a DNS question', { name: query.question && nameText(query.question.name), error: messageOf(error) });
+    options.log.warn('cannot answer a DNS question', {
+      name: query.question && nameText(query.question.name),
+      error: messageOf(error),
+    });
     return encodeReply(query, plain(rcodes.SERVFAIL), asker.transport);
   }
 }
@@ -121,37 +179,60 @@ function refusalOf(options: DnsServerOptions, query: Query, asker: Asker): numbe
   return query.question.class === classIn ? undefined : rcodes.REFUSED;
 }
 
-const typeNames = new Map<number, string>(Object.entries(types).map(([name, number]) => [number, name]));
+const typeNames = new Map<number, string>(
+  Object.entries(types).map(([name, number]) => [number, name]),
+);
 const typeName = (type: number): string => typeNames.get(type) ?? `TYPE${type}`;
 
-/** The name as the zone knows it; a name with a dot inside a label is no name of ours, however it reads as text. */
+/**
+ * The name as the zone knows it; a name with a dot inside a label is no name of ours, however it
+ * reads as text.
+ */
 function find(zone: Zone, name: WireName, type: number): Lookup {
   const text = nameText(name);
   if (text !== undefined) return lookup(zone, text, typeName(type));
   return isWithin(name, nameOf(zone.domain)) ? { kind: 'missing' } : { kind: 'elsewhere' };
 }
 
-async function resolve(options: DnsServerOptions, query: Query, question: Question, asker: Asker): Promise<Reply> {
+async function resolve(
+  options: DnsServerOptions,
+  query: Query,
+  question: Question,
+  asker: Asker,
+): Promise<Reply> {
   const { zone } = options;
   const result = find(zone, question.name, question.type);
   if (result.kind === 'elsewhere') return forward(options, query, question, asker);
   const soa = toWire({ type: 'SOA', name: zone.domain, data: zone.domain });
-  if (result.kind === 'missing') return { ...plain(rcodes.NXDOMAIN), authoritative: true, authorities: soa };
+  if (result.kind === 'missing')
+    return { ...plain(rcodes.NXDOMAIN), authoritative: true, authorities: soa };
   const answers = result.records.flatMap(toWire);
   const alias = question.type === types.CNAME ? undefined : aliasOf(result.records);
   if (alias) answers.push(...(await follow(options, query, { ...question, name: alias }, asker)));
   const additionals = (result.additional ?? []).flatMap(toWire);
-  return { ...plain(rcodes.NOERROR), authoritative: true, answers, authorities: answers.length ? [] : soa, additionals };
+  return {
+    ...plain(rcodes.NOERROR),
+    authoritative: true,
+    answers,
+    authorities: answers.length ? [] : soa,
+    additionals,
+  };
 }
 
 /** The records behind an alias, so that the asker need not ask again. */
-async function follow(options: DnsServerOptions, query: Query, question: Question, asker: Asker): Promise<WireRecord[]> {
+async function follow(
+  options: DnsServerOptions,
+  query: Query,
+  question: Question,
+  asker: Asker,
+): Promise<WireRecord[]> {
   const all: WireRecord[] = [];
   let { name } = question;
   for (let i = 0; i < mostAliases; i++) {
     const result = find(options.zone, name, question.type);
     if (result.kind === 'missing') return all;
-    if (result.kind === 'elsewhere') return [...all, ...(await forward(options, query, { ...question, name }, asker)).answers];
+    if (result.kind === 'elsewhere')
+      return [...all, ...(await forward(options, query, { ...question, name }, asker)).answers];
     all.push(...result.records.flatMap(toWire));
     const alias = aliasOf(result.records);
     if (!alias) return all;
@@ -162,22 +243,44 @@ async function follow(options: DnsServerOptions, query: Query, question: Questio
 
 /** Where an alias leads; an external name that is no name leads nowhere. */
 function aliasOf(records: DnsRecord[]): WireName | undefined {
-  for (const record of records) if (record.type === 'CNAME' && toWire(record).length > 0) return nameOf(record.data);
+  for (const record of records)
+    if (record.type === 'CNAME' && toWire(record).length > 0) return nameOf(record.data);
   return undefined;
 }
 
-async function forward(options: DnsServerOptions, query: Query, question: Question, asker: Asker): Promise<Reply> {
-  // Without recursion desired the asker wants what we have, which would tell it what others asked for.
-  if (!query.recursionDesired || options.upstream.resolvers.length === 0) return plain(rcodes.REFUSED);
+async function forward(
+  options: DnsServerOptions,
+  query: Query,
+  question: Question,
+  asker: Asker,
+): Promise<Reply> {
+  // Without recursion desired the asker wants what we have, which would tell it what others asked
+  // for.
+  if (!query.recursionDesired || options.upstream.resolvers.length === 0)
+    return plain(rcodes.REFUSED);
   const { checkingDisabled, authenticData } = query;
-  const reply = await options.upstream.ask({ question, checkingDisabled, authenticData, dnssecOk: query.edns?.dnssecOk ?? false }, asker.address);
+  const reply = await options.upstream.ask(
+    { question, checkingDisabled, authenticData, dnssecOk: query.edns?.dnssecOk ?? false },
+    asker.address,
+  );
   return reply ?? plain(rcodes.SERVFAIL);
 }
 
-/** A record of ours in wire form; none where it holds what is no name: one bad object must not take the others' answer away. */
+/**
+ * A record of ours in wire form; none where it holds what is no name: one bad object must not take
+ * the others' answer away.
+ */
 function toWire(record: DnsRecord): WireRecord[] {
   try {
-    return [{ name: nameOf(record.name), type: types[record.type], class: classIn, ttl: ttlSeconds, data: dataOf(record) }];
+    return [
+      {
+        name: nameOf(record.name),
+        type: types[record.type],
+        class: classIn,
+        ttl: ttlSeconds,
+        data: dataOf(record),
+      },
+    ];
   } catch (error) {
     if (error instanceof DnsFault) return [];
     throw error;
@@ -198,18 +301,38 @@ function dataOf(record: DnsRecord): Buffer {
       return Buffer.concat([Buffer.of(Buffer.byteLength(record.data)), Buffer.from(record.data)]);
     case 'SRV': {
       const numbers = Buffer.alloc(6);
-      [record.data.priority, record.data.weight, record.data.port].forEach((n, i) => numbers.writeUInt16BE(n, i * 2));
+      [record.data.priority, record.data.weight, record.data.port].forEach((n, i) =>
+        numbers.writeUInt16BE(n, i * 2),
+      );
       return Buffer.concat([numbers, nameOf(record.data.target)]);
     }
     case 'SOA':
-      return soaData({ primary: `ns.dns.${record.data}`, mailbox: `hostmaster.${record.data}`, serial: 1, refresh: 7200, retry: 1800, expire: 86400, minimum: ttlSeconds });
+      return soaData({
+        primary: `ns.dns.${record.data}`,
+        mailbox: `hostmaster.${record.data}`,
+        serial: 1,
+        refresh: 7200,
+        retry: 1800,
+        expire: 86400,
+        minimum: ttlSeconds,
+      });
   }
 }
 
 /** The sixteen bytes of an address that isIPv6 takes. */
 function ipv6Bytes(text: string): Buffer {
-  const groups = (part: string): number[] => part.split(':').filter(Boolean).flatMap((g) => (isIPv4(g) ? g.split('.').map(Number) : [parseInt(g, 16) >> 8, parseInt(g, 16) & 255]));
+  const groups = (part: string): number[] =>
+    part
+      .split(':')
+      .filter(Boolean)
+      .flatMap((g) =>
+        isIPv4(g) ? g.split('.').map(Number) : [parseInt(g, 16) >> 8, parseInt(g, 16) & 255],
+      );
   const [head = '', tail = ''] = text.split('%')[0]!.split('::');
   const [left, right] = [groups(head), groups(tail)];
-  return Buffer.from([...left, ...Array<number>(16 - left.length - right.length).fill(0), ...right]);
+  return Buffer.from([
+    ...left,
+    ...Array<number>(16 - left.length - right.length).fill(0),
+    ...right,
+  ]);
 }

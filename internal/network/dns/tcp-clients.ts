@@ -1,10 +1,16 @@
 import type { Socket } from 'node:net';
 import type { Clock, Timer } from '../../io/clock.ts';
 
-/** Connections at once: of all, and of one address. When all places are taken the longest idle connection gives way. */
+/**
+ * Connections at once: of all, and of one address. When all places are taken the longest idle
+ * connection gives way.
+ */
 const mostConnections = 256;
 const mostOfOne = 16;
-/** A whole question has this long to come, and so has the next. Bytes that trickle in give no more time. */
+/**
+ * A whole question has this long to come, and so has the next. Bytes that trickle in give no more
+ * time.
+ */
 const questionMs = 10_000;
 /** No question is longer. */
 const longestQuestion = 4096;
@@ -30,7 +36,11 @@ export class TcpClients {
   /** In the order of their last question, the oldest first. */
   readonly #clients = new Set<Client>();
 
-  constructor(options: { clock: Clock; admit(address: string): boolean; answer(query: Buffer, address: string): Promise<Buffer | undefined> }) {
+  constructor(options: {
+    clock: Clock;
+    admit(address: string): boolean;
+    answer(query: Buffer, address: string): Promise<Buffer | undefined>;
+  }) {
     this.#clock = options.clock;
     this.#admit = options.admit;
     this.#answer = options.answer;
@@ -43,9 +53,16 @@ export class TcpClients {
   add(socket: Socket): void {
     socket.on('error', () => socket.destroy());
     const address = socket.remoteAddress ?? '';
-    if ([...this.#clients].filter((c) => c.address === address).length >= mostOfOne) return void socket.destroy();
+    if ([...this.#clients].filter((c) => c.address === address).length >= mostOfOne)
+      return void socket.destroy();
     if (this.#clients.size >= mostConnections) this.#end([...this.#clients][0] as Client);
-    const client: Client = { socket, address, timer: undefined, got: Buffer.alloc(0), answering: 0 };
+    const client: Client = {
+      socket,
+      address,
+      timer: undefined,
+      got: Buffer.alloc(0),
+      answering: 0,
+    };
     this.#waitFor(client);
     socket.on('data', (chunk: Buffer) => {
       client.got = Buffer.concat([client.got, chunk]);

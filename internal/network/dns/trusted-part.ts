@@ -1,4 +1,10 @@
-import { classIn, types, type Question, type Reply, type WireRecord } from '../../wire/dns/message.ts';
+import {
+  classIn,
+  types,
+  type Question,
+  type Reply,
+  type WireRecord,
+} from '../../wire/dns/message.ts';
 import { DnsFault, isWithin, nameKey, readName, type WireName } from '../../wire/dns/names.ts';
 
 /** Aliases that are followed in one answer; real ones are two or three long. */
@@ -7,9 +13,10 @@ const longestChain = 16;
 const longestTtl = 86_400;
 
 /**
- * What of a resolver's answer belongs to the question: the records of the name asked for, those of the names it is an alias of,
- * and the SOA (with DNSSEC's proofs) of a zone above them. All else is what poisons caches, so it is neither kept nor passed on.
- * Nothing about `ownZone` comes from outside.
+ * What of a resolver's answer belongs to the question: the records of the name asked for, those of
+ * the names it is an alias of, and the SOA (with DNSSEC's proofs) of a zone above them. All else is
+ * what poisons caches, so it is neither kept nor passed on. Nothing about `ownZone` comes from
+ * outside.
  */
 export function trustedPart(reply: Reply, question: Question, ownZone: WireName): Reply {
   const wanted = (r: WireRecord): boolean => r.class === classIn && !isWithin(r.name, ownZone);
@@ -23,19 +30,40 @@ export function trustedPart(reply: Reply, question: Question, ownZone: WireName)
     if (done.has(key)) break;
     done.add(key);
     // A DNAME above the name explains the CNAME that follows it (RFC 6672).
-    const chosen = offered.filter((r) => nameKey(r.name) === key || (r.type === types.DNAME && nameKey(r.name) !== key && isWithin(here, r.name)));
+    const chosen = offered.filter(
+      (r) =>
+        nameKey(r.name) === key ||
+        (r.type === types.DNAME && nameKey(r.name) !== key && isWithin(here, r.name)),
+    );
     answers.push(...chosen.filter((r) => !answers.includes(r)));
-    const alias = question.type === types.CNAME ? undefined : chosen.find((r) => r.type === types.CNAME && nameKey(r.name) === key);
+    const alias =
+      question.type === types.CNAME
+        ? undefined
+        : chosen.find((r) => r.type === types.CNAME && nameKey(r.name) === key);
     name = alias && targetOf(alias);
   }
   const last = name ?? question.name;
   const proofs: number[] = [types.SOA, types.RRSIG, types.NSEC, types.NSEC3];
-  const above = (r: WireRecord): boolean => (r.type === types.SOA ? isWithin(last, r.name) || isWithin(question.name, r.name) : proofs.includes(r.type));
+  const above = (r: WireRecord): boolean =>
+    r.type === types.SOA
+      ? isWithin(last, r.name) || isWithin(question.name, r.name)
+      : proofs.includes(r.type);
   const authorities = reply.authorities.filter((r) => wanted(r) && above(r));
-  return { ...reply, authoritative: false, answers: answers.map(capped), authorities: authorities.map(capped), additionals: [] };
+  return {
+    ...reply,
+    authoritative: false,
+    answers: answers.map(capped),
+    authorities: authorities.map(capped),
+    additionals: [],
+  };
 }
 
-const isAnswer = (type: number, asked: number): boolean => type === asked || asked === types.ANY || type === types.CNAME || type === types.DNAME || type === types.RRSIG;
+const isAnswer = (type: number, asked: number): boolean =>
+  type === asked ||
+  asked === types.ANY ||
+  type === types.CNAME ||
+  type === types.DNAME ||
+  type === types.RRSIG;
 
 function targetOf(alias: WireRecord): WireName | undefined {
   try {
@@ -47,13 +75,21 @@ function targetOf(alias: WireRecord): WireName | undefined {
 }
 
 /** A time with its highest bit set counts as none (RFC 2181). */
-const capped = (record: WireRecord): WireRecord => ({ ...record, ttl: record.ttl > 0x7fffffff ? 0 : Math.min(record.ttl, longestTtl) });
+const capped = (record: WireRecord): WireRecord => ({
+  ...record,
+  ttl: record.ttl > 0x7fffffff ? 0 : Math.min(record.ttl, longestTtl),
+});
 
-/** Seconds that an answer may be kept: its smallest time, or what the SOA says for a name or a type that is not there (RFC 2308). */
+/**
+ * Seconds that an answer may be kept: its smallest time, or what the SOA says for a name or a type
+ * that is not there (RFC 2308).
+ */
 export function ttlOf(reply: Reply): number {
   if (reply.answers.length > 0) return Math.min(...reply.answers.map((r) => r.ttl));
   const soa = reply.authorities.find((r) => r.type === types.SOA);
-  return soa && soa.data.length >= 4 ? Math.min(soa.ttl, soa.data.readUInt32BE(soa.data.length - 4)) : 0;
+  return soa && soa.data.length >= 4
+    ? Math.min(soa.ttl, soa.data.readUInt32BE(soa.data.length - 4))
+    : 0;
 }
 
 /** The answer as it is some seconds later. */

@@ -9,7 +9,10 @@ import { nameKey, type WireName } from '../../wire/dns/names.ts';
 import { askTcp, askUdp, type Asking } from './ask.ts';
 import { aged, trustedPart, ttlOf } from './trusted-part.ts';
 
-/** A question that somebody may be told the answer of; what makes answers differ is in it, and nothing else of the asker's message. */
+/**
+ * A question that somebody may be told the answer of; what makes answers differ is in it, and
+ * nothing else of the asker's message.
+ */
 export interface Asked {
   question: Question;
   checkingDisabled: boolean;
@@ -17,16 +20,25 @@ export interface Asked {
   dnssecOk: boolean;
 }
 
-/** Asks the host's resolvers, one after the other, and keeps their answers for as long as these allow. */
+/**
+ * Asks the host's resolvers, one after the other, and keeps their answers for as long as these
+ * allow.
+ */
 export interface Upstream {
-  /** The part of an answer that belongs to the question, or undefined when nobody answered or `asker` asks too much at once. */
+  /**
+   * The part of an answer that belongs to the question, or undefined when nobody answered or
+   * `asker` asks too much at once.
+   */
   ask(asked: Asked, asker: string): Promise<Reply | undefined>;
   /** Replaces the resolvers, as `nameserver` lines of a resolv.conf give them. */
   setResolvers(addresses: string[]): void;
   readonly resolvers: readonly string[];
 }
 
-/** A resolver that says nothing for this long is passed over. glibc waits 5 s; a pod asks again sooner. */
+/**
+ * A resolver that says nothing for this long is passed over. glibc waits 5 s; a pod asks again
+ * sooner.
+ */
 const answerMs = 2000;
 /** Answers kept, and their bytes: enough for a node's pods. */
 const cachedAnswers = 4096;
@@ -34,7 +46,10 @@ const cachedBytes = 2 * 1024 * 1024;
 const largestCached = 8192;
 /** No answer is kept longer, whatever it says: a site's addresses change. */
 const longestKeepMs = 30_000;
-/** Questions that wait for resolvers at once: of all, and of one pod, so that one cannot take the places of all. */
+/**
+ * Questions that wait for resolvers at once: of all, and of one pod, so that one cannot take the
+ * places of all.
+ */
 const mostWaiting = 1024;
 const mostWaitingOfOne = 128;
 
@@ -55,8 +70,19 @@ export interface UpstreamOptions {
 
 export function makeUpstream(options: UpstreamOptions): Upstream {
   const { clock, log } = options;
-  const sizeCalculation = ({ reply }: Kept): number => [...reply.answers, ...reply.authorities].reduce((sum, r) => sum + r.name.length + r.data.length + 64, 256);
-  const cache = new LRUCache<string, Kept>({ max: cachedAnswers, maxSize: cachedBytes, maxEntrySize: largestCached, sizeCalculation, ttl: longestKeepMs, perf: { now: () => clock.monotonicMs() } });
+  const sizeCalculation = ({ reply }: Kept): number =>
+    [...reply.answers, ...reply.authorities].reduce(
+      (sum, r) => sum + r.name.length + r.data.length + 64,
+      256,
+    );
+  const cache = new LRUCache<string, Kept>({
+    max: cachedAnswers,
+    maxSize: cachedBytes,
+    maxEntrySize: largestCached,
+    sizeCalculation,
+    ttl: longestKeepMs,
+    perf: { now: () => clock.monotonicMs() },
+  });
   const running = new Map<string, Promise<Reply | undefined>>();
   const waiting = new Map<string, number>();
   /** Resolvers that change the letters of a question. */
@@ -65,7 +91,13 @@ export function makeUpstream(options: UpstreamOptions): Upstream {
   let generation = 0;
 
   const askOne = async (resolver: string, asked: Asked): Promise<Reply> => {
-    const asking: Asking = { ...options, ...asked, resolver, port: options.port ?? 53, timeoutMs: answerMs };
+    const asking: Asking = {
+      ...options,
+      ...asked,
+      resolver,
+      port: options.port ?? 53,
+      timeoutMs: answerMs,
+    };
     const answer = await askUdp({ ...asking, mixed: !careless.has(resolver) });
     if (answer.kind === 'whole') return answer.reply;
     // Cut, or with other letters than ours: a forger far away cannot answer over TCP.
@@ -74,7 +106,9 @@ export function makeUpstream(options: UpstreamOptions): Upstream {
     } catch (error) {
       if (answer.kind === 'cut') throw error;
       careless.add(resolver);
-      log.info('a resolver keeps neither the letters of a question nor answers over TCP', { resolver });
+      log.info('a resolver keeps neither the letters of a question nor answers over TCP', {
+        resolver,
+      });
       const again = await askUdp({ ...asking, mixed: false });
       if (again.kind === 'whole') return again.reply;
       throw error;
@@ -85,7 +119,8 @@ export function makeUpstream(options: UpstreamOptions): Upstream {
     for (const resolver of resolvers) {
       try {
         const reply = await askOne(resolver, asked);
-        if (reply.rcode === rcodes.NOERROR || reply.rcode === rcodes.NXDOMAIN) return trustedPart(reply, asked.question, options.ownZone);
+        if (reply.rcode === rcodes.NOERROR || reply.rcode === rcodes.NXDOMAIN)
+          return trustedPart(reply, asked.question, options.ownZone);
       } catch (error) {
         log.debug('resolver does not answer', { resolver, error: messageOf(error) });
       }
@@ -97,7 +132,8 @@ export function makeUpstream(options: UpstreamOptions): Upstream {
     const born = generation;
     const reply = await askAll(asked);
     const keepMs = reply ? Math.min(ttlOf(reply) * 1000, longestKeepMs) : 0;
-    if (reply && keepMs > 0 && born === generation) cache.set(key, { reply, atMs: clock.monotonicMs() }, { ttl: keepMs });
+    if (reply && keepMs > 0 && born === generation)
+      cache.set(key, { reply, atMs: clock.monotonicMs() }, { ttl: keepMs });
     return reply;
   };
 
@@ -134,11 +170,17 @@ export function makeUpstream(options: UpstreamOptions): Upstream {
 
 /** The name label for label, not as text: one label "www.bank" is not two. */
 function keyOf({ question, ...flags }: Asked): string {
-  return `${question.type} ${question.class} ${flags.checkingDisabled ? 'c' : '-'}${flags.authenticData ? 'a' : '-'}${flags.dnssecOk ? 'd' : '-'} ${nameKey(question.name)}`;
+  return (
+    `${question.type} ${question.class} ` +
+    `${flags.checkingDisabled ? 'c' : '-'}${flags.authenticData ? 'a' : '-'}` +
+    `${flags.dnssecOk ? 'd' : '-'} ${nameKey(question.name)}`
+  );
 }
 
 /** The `nameserver` addresses of a resolv.conf, without our own. */
 export function resolversOf(resolvConf: string, own: string): string[] {
-  const all = [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map((m) => (m[1] as string).split('%')[0] as string);
+  const all = [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(
+    (m) => (m[1] as string).split('%')[0] as string,
+  );
   return [...new Set(all)].filter((a) => isIP(a) !== 0 && a !== own).slice(0, 3);
 }

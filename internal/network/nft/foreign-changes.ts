@@ -1,6 +1,7 @@
 /**
- * Finds, in what `nft monitor` says, transactions of others that touched the table. Each of ours carries a stamp: an element that it adds to
- * the set `stamp`, and that nobody else would. A process id would tell them apart as well, but not through a pid namespace.
+ * Finds, in what `nft monitor` says, transactions of others that touched the table. Each of ours
+ * carries a stamp: an element that it adds to the set `stamp`, and that nobody else would. A
+ * process id would tell them apart as well, but not through a pid namespace.
  */
 export class ForeignChanges {
   readonly #table: string;
@@ -20,7 +21,10 @@ export class ForeignChanges {
     this.#own.add(hex(stamp));
   }
 
-  /** Takes a line. `foreign`: with it ends a transaction that somebody else made in the table; `lost`: lines are missing before it. */
+  /**
+   * Takes a line. `foreign`: with it ends a transaction that somebody else made in the table;
+   * `lost`: lines are missing before it.
+   */
   line(text: string): 'foreign' | 'lost' | undefined {
     if (text.startsWith('# ERROR')) {
       this.#touched = this.#stamped = false;

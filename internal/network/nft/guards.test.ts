@@ -20,9 +20,14 @@ beforeEach(() => {
       started++;
       const out = new EventEmitter();
       say = (text) => void out.emit('data', Buffer.from(`${text}\n`));
-      return Object.assign(new EventEmitter(), { stdout: out, stderr: new EventEmitter(), kill: () => undefined });
+      return Object.assign(new EventEmitter(), {
+        stdout: out,
+        stderr: new EventEmitter(),
+        kill: () => undefined,
+      });
     },
-    run: () => Promise.resolve({ code: 0, signal: undefined, stdout: Buffer.from(tables), stderr: '' }),
+    run: () =>
+      Promise.resolve({ code: 0, signal: undefined, stdout: Buffer.from(tables), stderr: '' }),
   } as unknown as Spawn;
   guards = new NftGuards({ spawn, clock, log: silentLog });
 });
@@ -36,7 +41,11 @@ it('tells the owner of a table, and nobody else, by one monitor', async () => {
   await clock.advance(0);
   expect(told).toEqual(['two']);
   const stamp = /\{ (\d+) \}/.exec(one.stamp())?.[1];
-  say(`add table ip skiff\nadd element ip skiff stamp { 0x${Number(stamp).toString(16).padStart(8, '0')} }\n# new generation 4 by process 1 (nft)`);
+  say(
+    'add table ip skiff\nadd element ip skiff stamp { ' +
+      `0x${Number(stamp).toString(16).padStart(8, '0')} }\n# new generation 4 by process 1 ` +
+      '(nft)',
+  );
   await clock.advance(1000);
   expect(told).toEqual(['two']);
   one.stop();

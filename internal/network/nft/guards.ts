@@ -36,11 +36,18 @@ export class NftGuards {
     this.#o = options;
   }
 
-  /** From now on, so before the first load. `table` is `family name`; `putBack` has to load all of it. */
+  /**
+   * From now on, so before the first load. `table` is `family name`; `putBack` has to load all of
+   * it.
+   */
   guard(table: string, putBack: () => void): TableGuard {
     let stamp = 0;
     const repairs = new Repairs(this.#o.clock, putBack);
-    const guarded: Guarded = { table, changes: new ForeignChanges(table), putBack: () => repairs.next() };
+    const guarded: Guarded = {
+      table,
+      changes: new ForeignChanges(table),
+      putBack: () => repairs.next(),
+    };
     this.#guarded.add(guarded);
     this.#follower ??= this.#follow();
     return {
@@ -79,7 +86,9 @@ export class NftGuards {
       const what = guarded.changes.line(text);
       lost ||= what === 'lost';
       if (what !== 'foreign') continue;
-      this.#o.log.warn('another program changed our rules in nftables, they are put back', { table: guarded.table });
+      this.#o.log.warn('another program changed our rules in nftables, they are put back', {
+        table: guarded.table,
+      });
       guarded.putBack();
     }
     if (lost) void this.#lookForTables();
@@ -87,7 +96,9 @@ export class NftGuards {
 
   /** The kernel says more than is read in time: at least the tables must be there. */
   async #lookForTables(): Promise<void> {
-    const shown = await this.#o.spawn.run('nft.tables', ['nft', 'list', 'tables']).catch(() => undefined);
+    const shown = await this.#o.spawn
+      .run('nft.tables', ['nft', 'list', 'tables'])
+      .catch(() => undefined);
     if (!shown || shown.code !== 0) return;
     const there = shown.stdout.toString().split('\n');
     for (const { table, putBack } of this.#guarded) {
@@ -113,7 +124,10 @@ class Repairs {
 
   next(): void {
     const nowMs = this.#clock.monotonicMs();
-    this.#delayMs = nowMs - this.#lastMs > calmMs ? 0 : Math.min(longestRepairMs, this.#delayMs * 2 || firstRepairMs);
+    this.#delayMs =
+      nowMs - this.#lastMs > calmMs
+        ? 0
+        : Math.min(longestRepairMs, this.#delayMs * 2 || firstRepairMs);
     this.#lastMs = nowMs;
     this.#timer ??= this.#clock.after('nft.repair', this.#delayMs, () => {
       this.#timer = undefined;

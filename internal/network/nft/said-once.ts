@@ -3,7 +3,9 @@ import type { Log } from '../../io/log.ts';
 /** Remembered lines; more are said again. */
 const mostSaid = 1000;
 
-/** Says each line once in the log: what is wrong with an object is found anew at every look at it. */
+/**
+ * Says each line once in the log: what is wrong with an object is found anew at every look at it.
+ */
 export function saidOnce(log: Log, message: string): (what: string) => void {
   const said = new Set<string>();
   return (what) => {

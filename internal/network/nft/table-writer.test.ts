@@ -20,18 +20,41 @@ beforeEach(() => {
   clock = new FakeClock();
   [wanted, known, loads, refused, events] = [0, true, [], () => false, []];
   let file = '';
-  const disk = { writeAtomic: (_op: string, path: string, text: string) => Promise.resolve(void ((file = text), events.push(path))) } as unknown as Disk;
+  const disk = {
+    writeAtomic: (_op: string, path: string, text: string) =>
+      Promise.resolve(void ((file = text), events.push(path))),
+  } as unknown as Disk;
   const spawn = {
     run: () => {
       const text = file.replace('stamp', '');
       if (!refused(text)) loads.push(text);
-      return Promise.resolve({ code: refused(text) ? 1 : 0, signal: undefined, stdout: Buffer.alloc(0), stderr: 'conflicting protocols' });
+      return Promise.resolve({
+        code: refused(text) ? 1 : 0,
+        signal: undefined,
+        stdout: Buffer.alloc(0),
+        stderr: 'conflicting protocols',
+      });
     },
   } as unknown as Spawn;
-  const guards = { guard: (_table: string, putBack: () => void) => ((takenAway = putBack), { stamp: () => 'stamp', stop: () => undefined }) } as unknown as NftGuards;
+  const guards = {
+    guard: (_table: string, putBack: () => void) => (
+      (takenAway = putBack),
+      { stamp: () => 'stamp', stop: () => undefined }
+    ),
+  } as unknown as NftGuards;
   let shown = 0;
   writer = new TableWriter({
-    ...{ clock, disk, spawn, guards, log: silentLog, runDir: '/run/x', name: 'test', table: 'ip test', what: 'rules' },
+    ...{
+      clock,
+      disk,
+      spawn,
+      guards,
+      log: silentLog,
+      runDir: '/run/x',
+      name: 'test',
+      table: 'ip test',
+      what: 'rules',
+    },
     record: (_kind, name) => Promise.resolve(void events.push(`record ${name}`)),
     text: (whole) => {
       if (!known) return undefined;

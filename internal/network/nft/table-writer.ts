@@ -25,15 +25,23 @@ export interface TableWriterOptions extends NftDoors {
   table: string;
   /** What the table holds, for messages: `network policies`. */
   what: string;
-  /** The next transaction: the whole table, or what changed since the last one ('' = nothing). Undefined = not known yet. */
+  /**
+   * The next transaction: the whole table, or what changed since the last one ('' = nothing).
+   * Undefined = not known yet.
+   */
   text(whole: boolean): string | undefined;
   /** A transaction stands in the kernel; the next one waits for this. */
   written?(): Promise<void>;
 }
 
-/** Changes that arrive within this time share a transaction: a rollout moves many endpoints at once. */
+/**
+ * Changes that arrive within this time share a transaction: a rollout moves many endpoints at once.
+ */
 const batchMs = 2;
-/** Two transactions that no pod waits for are at least this far apart, so that churn cannot keep nft busy. */
+/**
+ * Two transactions that no pod waits for are at least this far apart, so that churn cannot keep nft
+ * busy.
+ */
 const pauseMs = 50;
 /** After a failed transaction. */
 const retryMs = 1000;
@@ -43,7 +51,10 @@ interface Waiter {
   done(error?: Error): void;
 }
 
-/** Brings a table of the kernel to the state of its owner's plan, one transaction at a time. After a failure the whole table is loaded. */
+/**
+ * Brings a table of the kernel to the state of its owner's plan, one transaction at a time. After a
+ * failure the whole table is loaded.
+ */
 export class TableWriter {
   readonly #o: TableWriterOptions;
   readonly #guard: TableGuard;
@@ -75,11 +86,16 @@ export class TableWriter {
     this.touch();
   }
 
-  /** Resolves when that state of the plan stands in the kernel. Throws when it could not be written, or not within `timeoutMs`. */
+  /**
+   * Resolves when that state of the plan stands in the kernel. Throws when it could not be written,
+   * or not within `timeoutMs`.
+   */
   applied(revision: number, timeoutMs: number): Promise<void> {
     if (this.#standing >= revision && !this.#whole) return Promise.resolve();
     return new Promise((resolve, reject) => {
-      const timer = this.#o.clock.after(`${this.#o.name}.hold`, timeoutMs, () => waiter.done(new Error(`the ${this.#o.what} of the node are not known yet`)));
+      const timer = this.#o.clock.after(`${this.#o.name}.hold`, timeoutMs, () =>
+        waiter.done(new Error(`the ${this.#o.what} of the node are not known yet`)),
+      );
       const waiter: Waiter = {
         revision,
         done: (error) => {
@@ -124,13 +140,19 @@ export class TableWriter {
       // A change may be refused for what stands there; the whole table replaces that.
       againMs = whole ? retryMs : 0;
       // nft 1.0.6 refuses one now and then: no reason to be alarmed.
-      this.#o.log[whole ? 'warn' : 'info'](`${this.#o.what} could not be written, the whole table is next`, { error: messageOf(error).slice(0, 500) });
-      if (whole) for (const waiter of [...this.#waiters]) waiter.done(new Error(`${this.#o.what} could not be written: ${messageOf(error)}`));
+      this.#o.log[whole ? 'warn' : 'info'](
+        `${this.#o.what} could not be written, the whole table is next`,
+        { error: messageOf(error).slice(0, 500) },
+      );
+      if (whole)
+        for (const waiter of [...this.#waiters])
+          waiter.done(new Error(`${this.#o.what} could not be written: ${messageOf(error)}`));
     }
     this.#running = false;
     this.#endedMs = this.#o.clock.monotonicMs();
     if (againMs !== undefined) this.#schedule(againMs);
-    else if (this.#standing < this.#wanted && this.#standing >= 0) this.#schedule(this.#waiters.length > 0 ? batchMs : pauseMs);
+    else if (this.#standing < this.#wanted && this.#standing >= 0)
+      this.#schedule(this.#waiters.length > 0 ? batchMs : pauseMs);
   }
 
   #settle(revision: number): void {

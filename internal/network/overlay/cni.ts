@@ -5,8 +5,8 @@ import type { Disk } from '../../io/disk.ts';
 export const podMtu = 1450;
 
 /**
- * The CNI list for this node's pods: ptp, because what is routed needs neither br_netfilter nor a hairpin flag.
- * IPAM's files lie on tmpfs, so that a reboot frees every address.
+ * The CNI list for this node's pods: ptp, because what is routed needs neither br_netfilter nor a
+ * hairpin flag. IPAM's files lie on tmpfs, so that a reboot frees every address.
  */
 export function cniConfig(options: { podCidr: Ipv4Cidr; mtu: number; ipamDir: string }): string {
   const ipam = {
@@ -15,7 +15,11 @@ export function cniConfig(options: { podCidr: Ipv4Cidr; mtu: number; ipamDir: st
     routes: [{ dst: '0.0.0.0/0' }],
     dataDir: options.ipamDir,
   };
-  const list = { cniVersion: '0.4.0', name: 'cbr0', plugins: [{ type: 'ptp', mtu: options.mtu, ipMasq: false, ipam }] };
+  const list = {
+    cniVersion: '0.4.0',
+    name: 'cbr0',
+    plugins: [{ type: 'ptp', mtu: options.mtu, ipMasq: false, ipam }],
+  };
   return JSON.stringify(list, null, 2) + '\n';
 }
 

@@ -24,7 +24,10 @@ export function routeChanges(from: Peers, to: Peers): { replace: string[]; remov
   };
 }
 
-/** Pods of other nodes by plain routes over those nodes' addresses: needs all nodes on one network, costs no header. */
+/**
+ * Pods of other nodes by plain routes over those nodes' addresses: needs all nodes on one network,
+ * costs no header.
+ */
 export async function startHostGw(options: HostGwOptions): Promise<Following> {
   const { spawn } = options;
   // A device of an earlier life with VXLAN would keep its routes.
@@ -33,7 +36,8 @@ export async function startHostGw(options: HostGwOptions): Promise<Following> {
     ...options,
     apply: async (from, to) => {
       const { replace, remove } = routeChanges(from, to);
-      for (const route of remove) await spawn.run('hostgw.remove', ['ip', 'route', 'delete', ...route.split(' ')]);
+      for (const route of remove)
+        await spawn.run('hostgw.remove', ['ip', 'route', 'delete', ...route.split(' ')]);
       for (const route of replace) {
         await options.record('route', route);
         await runOk(spawn, 'hostgw.replace', ['ip', 'route', 'replace', ...route.split(' ')]);

@@ -8,9 +8,14 @@ import type { Node } from '../../api/generated/types/core-v1.ts';
 
 const cidr = (text: string): Ipv4Cidr => parseIpv4Cidr(text)!;
 const here = { nodeName: 'a', clusterCidr: cidr('10.42.0.0/16') };
-const peers = (...list: [string, string][]): Peers => new Map(list.map(([net, ip]) => [cidr(net), { podCidr: cidr(net), ip: parseIpv4(ip)! }]));
+const peers = (...list: [string, string][]): Peers =>
+  new Map(list.map(([net, ip]) => [cidr(net), { podCidr: cidr(net), ip: parseIpv4(ip)! }]));
 const node = (name: string, podCIDR: string, ip: string): Node =>
-  ({ metadata: { name }, spec: { podCIDR }, status: { addresses: [{ type: 'InternalIP', address: ip }] } }) as unknown as Node;
+  ({
+    metadata: { name },
+    spec: { podCIDR },
+    status: { addresses: [{ type: 'InternalIP', address: ip }] },
+  }) as unknown as Node;
 
 describe('vxlan', () => {
   it('derives the VTEP address from the pod network', () => {
@@ -18,9 +23,15 @@ describe('vxlan', () => {
   });
 
   it('writes a neighbour, a forwarding entry and a route for each peer', () => {
-    const found = peersOf([node('a', '10.42.0.0/24', '172.30.0.1'), node('b', '10.42.1.0/24', '172.30.0.2')], here);
+    const found = peersOf(
+      [node('a', '10.42.0.0/24', '172.30.0.1'), node('b', '10.42.1.0/24', '172.30.0.2')],
+      here,
+    );
     expect(peerCommands(new Map(), found)).toEqual({
-      ip: ['neigh replace 10.42.1.0 lladdr 0a:58:0a:2a:01:00 dev flannel.1 nud permanent', 'route replace 10.42.1.0/24 via 10.42.1.0 dev flannel.1 onlink'],
+      ip: [
+        'neigh replace 10.42.1.0 lladdr 0a:58:0a:2a:01:00 dev flannel.1 nud permanent',
+        'route replace 10.42.1.0/24 via 10.42.1.0 dev flannel.1 onlink',
+      ],
       bridge: ['fdb replace 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.2 self permanent'],
     });
     expect(peerCommands(found, found)).toEqual({ ip: [], bridge: [] });
@@ -28,7 +39,10 @@ describe('vxlan', () => {
   });
 
   it('follows a node to its new address without touching its route', () => {
-    expect(peerCommands(peers(['10.42.1.0/24', '172.30.0.2']), peers(['10.42.1.0/24', '172.30.0.9'])).bridge).toEqual([
+    expect(
+      peerCommands(peers(['10.42.1.0/24', '172.30.0.2']), peers(['10.42.1.0/24', '172.30.0.9']))
+        .bridge,
+    ).toEqual([
       'fdb del 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.2',
       'fdb replace 0a:58:0a:2a:01:00 dev flannel.1 dst 172.30.0.9 self permanent',
     ]);
@@ -38,17 +52,36 @@ describe('vxlan', () => {
 describe('host-gw', () => {
   it('routes each pod network over its node and writes only what differs', () => {
     const one = peers(['10.42.1.0/24', '172.30.0.2']);
-    expect(routeChanges(new Map(), one)).toEqual({ replace: ['10.42.1.0/24 via 172.30.0.2'], remove: [] });
+    expect(routeChanges(new Map(), one)).toEqual({
+      replace: ['10.42.1.0/24 via 172.30.0.2'],
+      remove: [],
+    });
     expect(routeChanges(one, one)).toEqual({ replace: [], remove: [] });
-    expect(routeChanges(one, peers(['10.42.1.0/24', '172.30.0.9']))).toEqual({ replace: ['10.42.1.0/24 via 172.30.0.9'], remove: [] });
-    expect(routeChanges(one, new Map())).toEqual({ replace: [], remove: ['10.42.1.0/24 via 172.30.0.2'] });
+    expect(routeChanges(one, peers(['10.42.1.0/24', '172.30.0.9']))).toEqual({
+      replace: ['10.42.1.0/24 via 172.30.0.9'],
+      remove: [],
+    });
+    expect(routeChanges(one, new Map())).toEqual({
+      replace: [],
+      remove: ['10.42.1.0/24 via 172.30.0.2'],
+    });
   });
 });
 
-describe('the kernel\'s routes', () => {
-  const head = 'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT   ';
-  const table = `${head}\neth0\t00000000\tFE001FAC\t0003\t0\t0\t0\t00000000\t0\t0\t0   \nflannel.1\t00012A0A\t00012A0A\t0003\t0\t0\t0\t00FFFFFF\t0\t0\t0   \nflannel.1\t00082A0A\t0\t0003\t0\t0\t0\t00FCFFFF\t0\t0\t0   \n`;
-  it.each([['10.42.1.0/24', true], ['10.42.2.0/24', false], ['10.42.1.0/25', false], ['10.42.8.0/22', true], ['0.0.0.0/0', true]] as const)('%s: %s', (network, there) => {
+describe("the kernel's routes", () => {
+  const head =
+    'Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT   ';
+  const table =
+    `${head}\neth0\t00000000\tFE001FAC\t0003\t0\t0\t0\t00000000\t0\t0\t0   \n` +
+    'flannel.1\t00012A0A\t00012A0A\t0003\t0\t0\t0\t00FFFFFF\t0\t0\t0   \n' +
+    'flannel.1\t00082A0A\t0\t0003\t0\t0\t0\t00FCFFFF\t0\t0\t0   \n';
+  it.each([
+    ['10.42.1.0/24', true],
+    ['10.42.2.0/24', false],
+    ['10.42.1.0/25', false],
+    ['10.42.8.0/22', true],
+    ['0.0.0.0/0', true],
+  ] as const)('%s: %s', (network, there) => {
     expect(hasRoute(table, cidr(network))).toBe(there);
   });
 });
@@ -57,7 +90,14 @@ describe('a hostile node', () => {
   const good = node('b', '10.42.1.0/24', '172.30.0.2');
   const told = (...nodes: Node[]): { peers: string[]; said: string[] } => {
     const said: string[] = [];
-    return { peers: [...peersOf([node('a', '10.42.0.0/24', '172.30.0.1'), good, ...nodes], here, (what) => said.push(what)).values()].map((p) => `${p.podCidr} ${p.ip}`), said };
+    return {
+      peers: [
+        ...peersOf([node('a', '10.42.0.0/24', '172.30.0.1'), good, ...nodes], here, (what) =>
+          said.push(what),
+        ).values(),
+      ].map((p) => `${p.podCidr} ${p.ip}`),
+      said,
+    };
   };
   const young = (podCIDR: string, ip: string): Node => {
     const made = node('evil', podCIDR, ip);
@@ -65,7 +105,10 @@ describe('a hostile node', () => {
   };
 
   it.each([
-    ['commands in its address', young('10.42.9.0/24', '172.30.0.9 nud permanent\nroute replace default via 172.30.0.9')],
+    [
+      'commands in its address',
+      young('10.42.9.0/24', '172.30.0.9 nud permanent\nroute replace default via 172.30.0.9'),
+    ],
     ['commands in its network', young('10.42.9.0/24 dev lo\nlink del eth0', '172.30.0.9')],
     ['an option for its network', young('-batch', '172.30.0.9')],
     ['the whole pod network', young('10.42.0.0/16', '172.30.0.9')],
@@ -84,7 +127,9 @@ describe('a hostile node', () => {
 
 describe('cniConfig', () => {
   it('is a ptp list with the pod network of the node', () => {
-    const list = JSON.parse(cniConfig({ podCidr: cidr('10.42.0.0/24'), mtu: 1450, ipamDir: '/run/skiff/ipam' })) as { plugins: { type: string; ipam: { ranges: unknown } }[] };
+    const list = JSON.parse(
+      cniConfig({ podCidr: cidr('10.42.0.0/24'), mtu: 1450, ipamDir: '/run/skiff/ipam' }),
+    ) as { plugins: { type: string; ipam: { ranges: unknown } }[] };
     expect(list.plugins[0]?.type).toBe('ptp');
     expect(list.plugins[0]?.ipam.ranges).toEqual([[{ subnet: '10.42.0.0/24' }]]);
   });

@@ -1,6 +1,14 @@
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
-import { cidrHolds, cidrsOverlap, isUnicast, parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../../base/ipv4.ts';
+import {
+  cidrHolds,
+  cidrsOverlap,
+  isUnicast,
+  parseIpv4,
+  parseIpv4Cidr,
+  type Ipv4,
+  type Ipv4Cidr,
+} from '../../base/ipv4.ts';
 import type { Mirror } from '../../client/client.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
@@ -22,27 +30,45 @@ export interface Here {
 }
 
 /**
- * All nodes but this one that have an address and a pod network, by pod network. A node writes its own status and may be hostile:
- * what is no address is left out, and of two networks that overlap the older node's counts, so that nobody draws another's packets.
+ * All nodes but this one that have an address and a pod network, by pod network. A node writes its
+ * own status and may be hostile: what is no address is left out, and of two networks that overlap
+ * the older node's counts, so that nobody draws another's packets.
  */
-export function peersOf(nodes: Iterable<Node>, here: Here, leftOut: (what: string) => void = () => undefined): Peers {
+export function peersOf(
+  nodes: Iterable<Node>,
+  here: Here,
+  leftOut: (what: string) => void = () => undefined,
+): Peers {
   const peers: Peers = new Map();
-  const age = (node: Node): string => `${node.metadata.creationTimestamp ?? ''} ${node.metadata.name ?? ''}`;
+  const age = (node: Node): string =>
+    `${node.metadata.creationTimestamp ?? ''} ${node.metadata.name ?? ''}`;
   const taken: Ipv4Cidr[] = [];
   const self = [...nodes].filter((node) => node.metadata.name === here.nodeName);
-  const others = [...nodes].filter((node) => node.metadata.name !== here.nodeName).sort((a, b) => (age(a) < age(b) ? -1 : 1));
+  const others = [...nodes]
+    .filter((node) => node.metadata.name !== here.nodeName)
+    .sort((a, b) => (age(a) < age(b) ? -1 : 1));
   for (const node of [...self, ...others]) {
-    const address = (node.status?.addresses ?? []).find((a) => a.type === 'InternalIP' && !a.address.includes(':'))?.address;
+    const address = (node.status?.addresses ?? []).find(
+      (a) => a.type === 'InternalIP' && !a.address.includes(':'),
+    )?.address;
     const [podCidr, ip] = [parseIpv4Cidr(node.spec?.podCIDR), parseIpv4(address)];
     const refuse = (why: string): void => leftOut(`Node ${node.metadata.name}: ${why}`);
-    if (podCidr && taken.some((other) => cidrsOverlap(other, podCidr))) refuse(`pod network ${podCidr} overlaps another node's`);
-    else if (podCidr && !cidrHolds(here.clusterCidr, podCidr)) refuse(`pod network ${podCidr} is not in ${here.clusterCidr}`);
+    if (podCidr && taken.some((other) => cidrsOverlap(other, podCidr)))
+      refuse(`pod network ${podCidr} overlaps another node's`);
+    else if (podCidr && !cidrHolds(here.clusterCidr, podCidr))
+      refuse(`pod network ${podCidr} is not in ${here.clusterCidr}`);
     else if (podCidr) {
       taken.push(podCidr);
       if (node.metadata.name === here.nodeName) continue;
-      if (ip && isUnicast(ip) && !cidrHolds(here.clusterCidr, parseIpv4Cidr(`${ip}/32`) as Ipv4Cidr)) peers.set(podCidr, { podCidr, ip });
+      if (
+        ip &&
+        isUnicast(ip) &&
+        !cidrHolds(here.clusterCidr, parseIpv4Cidr(`${ip}/32`) as Ipv4Cidr)
+      )
+        peers.set(podCidr, { podCidr, ip });
       else if (address !== undefined) refuse(`address ${JSON.stringify(address).slice(0, 80)}`);
-    } else if (node.spec?.podCIDR && !node.spec.podCIDR.includes(':')) refuse(`pod network ${JSON.stringify(node.spec.podCIDR).slice(0, 80)}`);
+    } else if (node.spec?.podCIDR && !node.spec.podCIDR.includes(':'))
+      refuse(`pod network ${JSON.stringify(node.spec.podCIDR).slice(0, 80)}`);
   }
   return peers;
 }
@@ -51,23 +77,39 @@ export interface FollowOptions extends Here {
   nodes: Mirror<Node>;
   clock: Clock;
   log: Log;
-  /** Leads the kernel from one set of peers to another; after a failure it is called with an empty `from`. */
+  /**
+   * Leads the kernel from one set of peers to another; after a failure it is called with an empty
+   * `from`.
+   */
   apply(from: Peers, to: Peers): Promise<void>;
 }
 
 export interface Following {
   /** Somebody took ways or the device away: all are written again. */
   again(): void;
-  /** Whether the kernel's table of routes, as /proc/net/route shows it, has all ways that were written. */
+  /**
+   * Whether the kernel's table of routes, as /proc/net/route shows it, has all ways that were
+   * written.
+   */
   stands(routes: string): boolean;
   stop(): void;
 }
 
-/** Whether a line of /proc/net/route leads to the network: its destination and mask are numbers of this machine's byte order. */
+/**
+ * Whether a line of /proc/net/route leads to the network: its destination and mask are numbers of
+ * this machine's byte order.
+ */
 export function hasRoute(routes: string, network: Ipv4Cidr): boolean {
   const [base = '', bits = ''] = network.split('/');
-  const hex = (bytes: number[]): string => [...bytes].reverse().map((byte) => byte.toString(16).padStart(2, '0')).join('').toUpperCase();
-  const mask = [0, 1, 2, 3].map((i) => 256 - 2 ** (8 - Math.min(8, Math.max(0, Number(bits) - 8 * i))));
+  const hex = (bytes: number[]): string =>
+    [...bytes]
+      .reverse()
+      .map((byte) => byte.toString(16).padStart(2, '0'))
+      .join('')
+      .toUpperCase();
+  const mask = [0, 1, 2, 3].map(
+    (i) => 256 - 2 ** (8 - Math.min(8, Math.max(0, Number(bits) - 8 * i))),
+  );
   const wanted = `${hex(base.split('.').map(Number))} ${hex(mask)}`;
   return routes.split('\n').some((line) => {
     const fields = line.split('\t').map((field) => field.trim());
@@ -81,7 +123,10 @@ const batchMs = 20;
 const retryMs = 2000;
 const longestRetryMs = 64_000;
 
-/** Calls `apply` at once and whenever the other nodes change, until stopped (the ways stay then, for the pods' sake). */
+/**
+ * Calls `apply` at once and whenever the other nodes change, until stopped (the ways stay then, for
+ * the pods' sake).
+ */
 export async function followPeers(options: FollowOptions): Promise<Following> {
   const { nodes, clock, log } = options;
   await nodes.synced;

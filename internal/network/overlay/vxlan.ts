@@ -8,9 +8,13 @@ import { followPeers, type Following, type Here, type Peers } from './peers.ts';
 
 export const device = 'flannel.1';
 
-/** 0a:58 and the four bytes of the pod network's address: no exchange of MAC addresses is needed. */
+/**
+ * 0a:58 and the four bytes of the pod network's address: no exchange of MAC addresses is needed.
+ */
 export function vtepMac(podCidr: Ipv4Cidr): string {
-  const bytes = baseOf(podCidr).split('.').map((b) => Number(b).toString(16).padStart(2, '0'));
+  const bytes = baseOf(podCidr)
+    .split('.')
+    .map((b) => Number(b).toString(16).padStart(2, '0'));
   return `0a:58:${bytes.join(':')}`;
 }
 
@@ -22,7 +26,10 @@ export function peerCommands(from: Peers, to: Peers): { ip: string[]; bridge: st
     if (to.get(cidr)?.ip === peer.ip) continue;
     bridge.push(`fdb del ${vtepMac(cidr)} dev ${device} dst ${peer.ip}`);
     if (to.has(cidr)) continue;
-    ip.push(`route del ${cidr} via ${baseOf(cidr)} dev ${device} onlink`, `neigh del ${baseOf(cidr)} dev ${device}`);
+    ip.push(
+      `route del ${cidr} via ${baseOf(cidr)} dev ${device} onlink`,
+      `neigh del ${baseOf(cidr)} dev ${device}`,
+    );
   }
   for (const [cidr, peer] of to) {
     if (from.get(cidr)?.ip === peer.ip) continue;
@@ -44,7 +51,10 @@ export interface VxlanOptions extends Here {
   record(kind: 'link', name: string): Promise<void>;
 }
 
-/** Keeps the VXLAN device and the ways to all other nodes, until stopped (the ways stay then, for the pods' sake). */
+/**
+ * Keeps the VXLAN device and the ways to all other nodes, until stopped (the ways stay then, for
+ * the pods' sake).
+ */
 export async function startVxlan(options: VxlanOptions): Promise<Following> {
   let stands = false;
   return await followPeers({
@@ -62,24 +72,75 @@ export async function startVxlan(options: VxlanOptions): Promise<Following> {
 
 async function batch(spawn: Spawn, program: 'ip' | 'bridge', lines: string[]): Promise<void> {
   // -force: an entry that is already gone must not keep the others from being written.
-  if (lines.length) await spawn.run(`vxlan.${program}`, [program, '-force', '-batch', '-'], { input: lines.join('\n') + '\n' });
+  if (lines.length)
+    await spawn.run(`vxlan.${program}`, [program, '-force', '-batch', '-'], {
+      input: lines.join('\n') + '\n',
+    });
 }
 
-/** Makes the device anew only when what stands there is not what is wanted: flows survive a restart. */
+/**
+ * Makes the device anew only when what stands there is not what is wanted: flows survive a restart.
+ */
 async function makeDevice(options: VxlanOptions): Promise<void> {
   const { spawn } = options;
-  const route = await runOk(spawn, 'vxlan.route', ['ip', '-j', 'addr', 'show', 'to', `${options.nodeIp}/32`]);
+  const route = await runOk(spawn, 'vxlan.route', [
+    'ip',
+    '-j',
+    'addr',
+    'show',
+    'to',
+    `${options.nodeIp}/32`,
+  ]);
   const link = (JSON.parse(route || '[]') as { ifname?: string }[])[0]?.ifname ?? '';
   const shown = await spawn.run('vxlan.show', ['ip', '-d', '-j', 'link', 'show', device]);
-  const data = shown.code === 0 ? (JSON.parse(shown.stdout.toString()) as { address?: string; linkinfo?: { info_data?: { id?: number; local?: string } } }[])[0] : undefined;
-  const same = data?.linkinfo?.info_data?.id === 1 && data.linkinfo.info_data.local === options.nodeIp && data.address === vtepMac(options.podCidr);
+  const data =
+    shown.code === 0
+      ? (
+          JSON.parse(shown.stdout.toString()) as {
+            address?: string;
+            linkinfo?: { info_data?: { id?: number; local?: string } };
+          }[]
+        )[0]
+      : undefined;
+  const same =
+    data?.linkinfo?.info_data?.id === 1 &&
+    data.linkinfo.info_data.local === options.nodeIp &&
+    data.address === vtepMac(options.podCidr);
   if (!same) {
     await options.record('link', device);
     if (data) await runOk(spawn, 'vxlan.del', ['ip', 'link', 'del', device]);
     const over = link ? ['dev', link] : [];
-    const add = ['ip', 'link', 'add', device, 'address', vtepMac(options.podCidr), 'mtu', String(options.mtu), 'type', 'vxlan', 'id', '1'];
-    await runOk(spawn, 'vxlan.add', [...add, ...over, 'local', options.nodeIp, 'dstport', '8472', 'nolearning']);
+    const add = [
+      'ip',
+      'link',
+      'add',
+      device,
+      'address',
+      vtepMac(options.podCidr),
+      'mtu',
+      String(options.mtu),
+      'type',
+      'vxlan',
+      'id',
+      '1',
+    ];
+    await runOk(spawn, 'vxlan.add', [
+      ...add,
+      ...over,
+      'local',
+      options.nodeIp,
+      'dstport',
+      '8472',
+      'nolearning',
+    ]);
   }
-  await runOk(spawn, 'vxlan.addr', ['ip', 'addr', 'replace', `${baseOf(options.podCidr)}/32`, 'dev', device]);
+  await runOk(spawn, 'vxlan.addr', [
+    'ip',
+    'addr',
+    'replace',
+    `${baseOf(options.podCidr)}/32`,
+    'dev',
+    device,
+  ]);
   await runOk(spawn, 'vxlan.up', ['ip', 'link', 'set', device, 'up']);
 }

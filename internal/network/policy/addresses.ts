@@ -5,7 +5,10 @@ declare const made: unique symbol;
 
 export type Family = 4 | 6;
 
-/** The one spelling of an address that is used here: dotted, or eight groups of hexadecimal digits. Only this file makes one. */
+/**
+ * The one spelling of an address that is used here: dotted, or eight groups of hexadecimal digits.
+ * Only this file makes one.
+ */
 export type AddressText = string & { readonly [made]: 'address' };
 
 export interface Address {
@@ -27,7 +30,8 @@ const bitsOf = (family: Family): number => (family === 4 ? 32 : 128);
 export function parseAddress(text: unknown): Address | undefined {
   const v4 = parseIpv4(text);
   if (v4) return { family: 4, value: BigInt(ipv4Number(v4)), text: v4 as string as AddressText };
-  const value = typeof text === 'string' && text.length <= 45 && isIPv6(text) ? ipv6Value(text) : undefined;
+  const value =
+    typeof text === 'string' && text.length <= 45 && isIPv6(text) ? ipv6Value(text) : undefined;
   return value === undefined ? undefined : { family: 6, value, text: addressText(6, value) };
 }
 
@@ -36,20 +40,30 @@ export function parseRange(text: unknown): Range | undefined {
   if (typeof text !== 'string') return undefined;
   const [head, bits = '', ...rest] = text.split('/');
   const address = parseAddress(head);
-  if (!address || rest.length > 0 || !/^\d{1,3}$/.test(bits) || Number(bits) > bitsOf(address.family)) return undefined;
+  if (
+    !address ||
+    rest.length > 0 ||
+    !/^\d{1,3}$/.test(bits) ||
+    Number(bits) > bitsOf(address.family)
+  )
+    return undefined;
   const hostBits = BigInt(bitsOf(address.family) - Number(bits));
   const first = (address.value >> hostBits) << hostBits;
   return { family: address.family, first, last: first + (1n << hostBits) - 1n };
 }
 
 export function rangeHas(range: Range, address: Address): boolean {
-  return range.family === address.family && address.value >= range.first && address.value <= range.last;
+  return (
+    range.family === address.family && address.value >= range.first && address.value <= range.last
+  );
 }
 
 /** The same addresses as ranges in order, none touching the next. Both families may be given. */
 export function merged(ranges: readonly Range[]): Range[] {
   const out: Range[] = [];
-  for (const range of [...ranges].sort((a, b) => a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0))) {
+  for (const range of [...ranges].sort(
+    (a, b) => a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0),
+  )) {
     const last = out.at(-1);
     if (!last || last.family !== range.family || range.first > last.last + 1n) out.push(range);
     else if (range.last > last.last) out[out.length - 1] = { ...last, last: range.last };
@@ -80,8 +94,13 @@ export function isWhole(range: Range): boolean {
 export function addressText(family: Family, value: bigint): AddressText {
   const size = family === 4 ? 8n : 16n;
   const count = family === 4 ? 4 : 8;
-  const parts = Array.from({ length: count }, (_, i) => (value >> (size * BigInt(count - 1 - i))) & ((1n << size) - 1n));
-  return parts.map((part) => part.toString(family === 4 ? 10 : 16)).join(family === 4 ? '.' : ':') as AddressText;
+  const parts = Array.from(
+    { length: count },
+    (_, i) => (value >> (size * BigInt(count - 1 - i))) & ((1n << size) - 1n),
+  );
+  return parts
+    .map((part) => part.toString(family === 4 ? 10 : 16))
+    .join(family === 4 ? '.' : ':') as AddressText;
 }
 
 /** Of a text that isIPv6 has taken; undefined with a zone. */

@@ -1,8 +1,30 @@
 import { addressText, type Family, type Range } from './addresses.ts';
-import { podsGroup, portsGroup, type Group, type Groups, type GroupSpec, type PodFacts } from './groups.ts';
+import {
+  podsGroup,
+  portsGroup,
+  type Group,
+  type Groups,
+  type GroupSpec,
+  type PodFacts,
+} from './groups.ts';
 import { mergedPorts, type Direction, type PortRange, type Ports, type Rule } from './rules.ts';
 import type { Table } from './table.ts';
-import { accept, acceptLines, anything, drop, gotoChain, inGroup, inRanges, isEndpointOf, names, onMovedDns, onPorts, selfLine, type MovedDns, type Text } from './text.ts';
+import {
+  accept,
+  acceptLines,
+  anything,
+  drop,
+  gotoChain,
+  inGroup,
+  inRanges,
+  isEndpointOf,
+  names,
+  onMovedDns,
+  onPorts,
+  selfLine,
+  type MovedDns,
+  type Text,
+} from './text.ts';
 
 /** One way into (or out of) a pod, with names of ports resolved as far as they can be. */
 interface Clause {
@@ -48,7 +70,10 @@ export class Classes {
       known.users += 1;
       return known;
     }
-    const made = clauses && !clauses.has(anythingKey) ? this.#make(key, direction, [...clauses.values()]) : { key, verdict: accept, users: 1, chain: undefined, groups: [] };
+    const made =
+      clauses && !clauses.has(anythingKey)
+        ? this.#make(key, direction, [...clauses.values()])
+        : { key, verdict: accept, users: 1, chain: undefined, groups: [] };
     this.#classes.set(key, made);
     return made;
   }
@@ -67,7 +92,15 @@ export class Classes {
     const lines = clauses.flatMap((clause) => {
       const group = clause.group && this.#groups.acquire(clause.group);
       if (group) groups.push(group);
-      return this.#families.flatMap((f, i) => (clause.everybody && i > 0 ? [] : linesOf(direction, clause, { group, family: f, movedDns: direction === 'egress' ? this.#movedDns : undefined })));
+      return this.#families.flatMap((f, i) =>
+        clause.everybody && i > 0
+          ? []
+          : linesOf(direction, clause, {
+              group,
+              family: f,
+              movedDns: direction === 'egress' ? this.#movedDns : undefined,
+            }),
+      );
     });
     this.#table.addChain(chain, [...this.#families.map(selfLine), ...lines, drop]);
     return { key, verdict: gotoChain(chain), users: 1, chain, groups };
@@ -85,14 +118,23 @@ function linesOf(direction: Direction, clause: Clause, { group, family, movedDns
   const set = group && names.group(group.id, family);
   const protocol = group?.spec.named[0]?.protocol;
   if (set && protocol) return acceptLines([isEndpointOf(set, protocol, family)], anything);
-  const ports = clause.ports ? [...onPorts(clause.ports), ...(movedDns?.address.family === family ? onMovedDns(movedDns, clause.ports) : [])] : anything;
+  const ports = clause.ports
+    ? [
+        ...onPorts(clause.ports),
+        ...(movedDns?.address.family === family ? onMovedDns(movedDns, clause.ports) : []),
+      ]
+    : anything;
   if (clause.everybody) return acceptLines(anything, ports);
-  return acceptLines([...(set ? [inGroup(end, set, family)] : []), ...inRanges(end, clause.ranges, family)], ports);
+  return acceptLines(
+    [...(set ? [inGroup(end, set, family)] : []), ...inRanges(end, clause.ranges, family)],
+    ports,
+  );
 }
 
 function clausesOf(direction: Direction, rule: Rule, pod: PodFacts): Clause[] {
   const clauses: Clause[] = [];
-  const ports = rule.ports && (direction === 'ingress' ? resolved(rule.ports, pod) : rule.ports.ranges);
+  const ports =
+    rule.ports && (direction === 'ingress' ? resolved(rule.ports, pod) : rule.ports.ranges);
   if (!ports || ports.length > 0) {
     const group = rule.peers && rule.peers.selectors.length > 0 ? podsGroup(rule.peers) : undefined;
     clauses.push({ group, ranges: rule.peers?.ranges ?? [], everybody: !rule.peers, ports });
@@ -100,17 +142,35 @@ function clausesOf(direction: Direction, rule: Rule, pod: PodFacts): Clause[] {
   // The name of a port means what its own pod says: towards others, each of them.
   const named = direction === 'egress' ? (rule.ports?.named ?? []) : [];
   for (const protocol of new Set(named.map((n) => n.protocol))) {
-    clauses.push({ group: portsGroup(rule.peers, named.filter((n) => n.protocol === protocol)), ranges: [], everybody: false, ports: undefined });
+    clauses.push({
+      group: portsGroup(
+        rule.peers,
+        named.filter((n) => n.protocol === protocol),
+      ),
+      ranges: [],
+      everybody: false,
+      ports: undefined,
+    });
   }
   return clauses;
 }
 
 function resolved(ports: Ports, pod: PodFacts): PortRange[] {
-  const named = ports.named.flatMap((n) => pod.ports.filter((p) => p.name === n.name && p.protocol === n.protocol).map((p) => ({ protocol: p.protocol, first: p.port, last: p.port })));
+  const named = ports.named.flatMap((n) =>
+    pod.ports
+      .filter((p) => p.name === n.name && p.protocol === n.protocol)
+      .map((p) => ({ protocol: p.protocol, first: p.port, last: p.port })),
+  );
   return mergedPorts([...ports.ranges, ...named]);
 }
 
-const keyOf = (c: Clause): string => JSON.stringify([c.everybody, c.group?.key ?? null, c.ranges.map((r) => [r.family, addressText(r.family, r.first), addressText(r.family, r.last)]), c.ports ?? null]);
+const keyOf = (c: Clause): string =>
+  JSON.stringify([
+    c.everybody,
+    c.group?.key ?? null,
+    c.ranges.map((r) => [r.family, addressText(r.family, r.first), addressText(r.family, r.last)]),
+    c.ports ?? null,
+  ]);
 const anythingKey = keyOf({ group: undefined, ranges: [], everybody: true, ports: undefined });
 
 function distinct(clauses: Clause[]): Map<string, Clause> {

@@ -37,13 +37,26 @@ beforeEach(async () => {
   broken = false;
   dnsPort = 53;
   asked = [];
-  await client.create(refs.namespaces, { metadata: { name: 'shop', labels: { 'kubernetes.io/metadata.name': 'shop' } } });
+  await client.create(refs.namespaces, {
+    metadata: { name: 'shop', labels: { 'kubernetes.io/metadata.name': 'shop' } },
+  });
 });
 
-const disk = { readIfThere: (_op: string, path: string) => Promise.resolve(files.has(path) ? Buffer.from(files.get(path)!) : undefined), writeAtomic: (_op: string, path: string, text: string) => Promise.resolve(void files.set(path, text)) } as unknown as Disk;
+const disk = {
+  readIfThere: (_op: string, path: string) =>
+    Promise.resolve(files.has(path) ? Buffer.from(files.get(path)!) : undefined),
+  writeAtomic: (_op: string, path: string, text: string) =>
+    Promise.resolve(void files.set(path, text)),
+} as unknown as Disk;
 const spawn = {
   run: (_op: string, command: string[]) => {
-    if (broken) return Promise.resolve({ code: 1, signal: undefined, stdout: Buffer.alloc(0), stderr: 'Operation not permitted' });
+    if (broken)
+      return Promise.resolve({
+        code: 1,
+        signal: undefined,
+        stdout: Buffer.alloc(0),
+        stderr: 'Operation not permitted',
+      });
     const text = files.get(command.at(-1)!)!;
     loads.push(text);
     kernel.load(text);
@@ -69,7 +82,12 @@ function start(by: Client = client): PolicyEnforcer {
     clock,
     disk,
     spawn,
-    guards: { guard: (_table: string, putBack: () => void) => ((takenAway = putBack), { stamp: () => '', stop: () => undefined }) } as unknown as NftGuards,
+    guards: {
+      guard: (_table: string, putBack: () => void) => (
+        (takenAway = putBack),
+        { stamp: () => '', stop: () => undefined }
+      ),
+    } as unknown as NftGuards,
     log: silentLog,
     record: (kind, name) => Promise.resolve(void asked.push(`${kind} ${name}`)),
   });
@@ -78,20 +96,48 @@ function start(by: Client = client): PolicyEnforcer {
 }
 
 /** A server that does not answer. */
-const away = { watch: () => ({ stop: () => undefined }), list: () => new Promise(() => undefined) } as unknown as Client;
+const away = {
+  watch: () => ({ stop: () => undefined }),
+  list: () => new Promise(() => undefined),
+} as unknown as Client;
 
-const pod = (name: string, node: string, ip: string | undefined, labels: Record<string, string> = {}): Pod =>
-  ({ metadata: { namespace: 'shop', name, uid: `uid-${name}`, labels }, spec: { nodeName: node, containers: [{ name: 'c' }] }, status: ip ? { phase: 'Running', podIPs: [{ ip }] } : {} }) as unknown as Pod;
-const policy = (name: string, spec: object): object => ({ metadata: { namespace: 'shop', name }, spec });
-const flow = (from: string, to: string, port = 80) => ({ from, to, protocol: 'tcp' as const, port });
-const fromFriends = { podSelector: {}, ingress: [{ from: [{ podSelector: { matchLabels: { role: 'friend' } } }] }] };
+const pod = (
+  name: string,
+  node: string,
+  ip: string | undefined,
+  labels: Record<string, string> = {},
+): Pod =>
+  ({
+    metadata: { namespace: 'shop', name, uid: `uid-${name}`, labels },
+    spec: { nodeName: node, containers: [{ name: 'c' }] },
+    status: ip ? { phase: 'Running', podIPs: [{ ip }] } : {},
+  }) as unknown as Pod;
+const policy = (name: string, spec: object): object => ({
+  metadata: { namespace: 'shop', name },
+  spec,
+});
+const flow = (from: string, to: string, port = 80) => ({
+  from,
+  to,
+  protocol: 'tcp' as const,
+  port,
+});
+const fromFriends = {
+  podSelector: {},
+  ingress: [{ from: [{ podSelector: { matchLabels: { role: 'friend' } } }] }],
+};
 
 describe('a pod that starts', () => {
   it('is held until its rules stand', async () => {
-    await client.create(refs.networkPolicies, policy('deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }));
+    await client.create(
+      refs.networkPolicies,
+      policy('deny', { podSelector: {}, policyTypes: ['Ingress', 'Egress'] }),
+    );
     const enforcer = start();
     let held = false;
-    const holding = enforcer.hold(pod('a', 'n1', undefined), ['10.42.0.2']).then(() => (held = true));
+    const holding = enforcer
+      .hold(pod('a', 'n1', undefined), ['10.42.0.2'])
+      .then(() => (held = true));
     expect(held).toBe(false);
     await clock.advance(100);
     await holding;
@@ -115,7 +161,9 @@ describe('a pod that starts', () => {
     const enforcer = start();
     await clock.advance(100);
     broken = true;
-    const refused = enforcer.hold(pod('a', 'n1', undefined), ['10.42.0.2']).catch((e: Error) => e.message);
+    const refused = enforcer
+      .hold(pod('a', 'n1', undefined), ['10.42.0.2'])
+      .catch((e: Error) => e.message);
     await clock.advance(100);
     expect(await refused).toContain('Operation not permitted');
     broken = false;
@@ -128,15 +176,26 @@ describe('a pod that starts', () => {
 
   it('has an address that cannot be read: it does not start', async () => {
     const enforcer = start();
-    await expect(enforcer.hold(pod('a', 'n1', undefined), ['10.42.0.2; drop'])).rejects.toThrow('cannot be read');
-    await enforcer.hold({ ...pod('h', 'n1', undefined), spec: { hostNetwork: true, containers: [] } } as unknown as Pod, ['192.0.2.1']);
+    await expect(enforcer.hold(pod('a', 'n1', undefined), ['10.42.0.2; drop'])).rejects.toThrow(
+      'cannot be read',
+    );
+    await enforcer.hold(
+      {
+        ...pod('h', 'n1', undefined),
+        spec: { hostNetwork: true, containers: [] },
+      } as unknown as Pod,
+      ['192.0.2.1'],
+    );
   });
 });
 
 describe('addresses', () => {
   it('are those that the agent told, not those of a status that is late', async () => {
     await client.create(refs.pods, pod('old', 'n1', '10.42.0.2', { app: 'old' }));
-    await client.create(refs.networkPolicies, policy('deny', { podSelector: { matchLabels: { app: 'new' } } }));
+    await client.create(
+      refs.networkPolicies,
+      policy('deny', { podSelector: { matchLabels: { app: 'new' } } }),
+    );
     const enforcer = start();
     await clock.advance(100);
     expect(kernel.passes(flow('192.0.2.1', '10.42.0.2'))).toBe(true);
@@ -161,9 +220,12 @@ describe('addresses', () => {
     expect(kernel.passes(flow('10.42.0.7', '10.42.0.2'))).toBe(false);
   });
 
-  it('of pods that have ended are nobody\'s', async () => {
+  it("of pods that have ended are nobody's", async () => {
     await client.create(refs.networkPolicies, policy('friends', fromFriends));
-    await client.create(refs.pods, { ...pod('done', 'n2', '10.42.1.7', { role: 'friend' }), status: { phase: 'Succeeded', podIPs: [{ ip: '10.42.1.7' }] } });
+    await client.create(refs.pods, {
+      ...pod('done', 'n2', '10.42.1.7', { role: 'friend' }),
+      status: { phase: 'Succeeded', podIPs: [{ ip: '10.42.1.7' }] },
+    });
     await client.create(refs.pods, pod('a', 'n1', '10.42.0.2'));
     start();
     await clock.advance(100);
@@ -191,7 +253,10 @@ describe('the server', () => {
     await clock.advance(100);
     await client.create(refs.pods, pod('friend', 'n2', '10.42.1.7', { role: 'friend' }));
     await clock.advance(40_000);
-    await client.create(refs.networkPolicies, policy('more', { podSelector: { matchLabels: { app: 'closed' } }, policyTypes: ['Egress'] }));
+    await client.create(
+      refs.networkPolicies,
+      policy('more', { podSelector: { matchLabels: { app: 'closed' } }, policyTypes: ['Egress'] }),
+    );
     await clock.advance(10_000);
     first.stop();
     loads = [];
@@ -219,14 +284,19 @@ describe('the server', () => {
 
   it('is away and nothing is remembered: no pod starts', async () => {
     const enforcer = start(away);
-    const refused = enforcer.hold(pod('a', 'n1', undefined), ['10.42.0.2']).catch((e: Error) => e.message);
+    const refused = enforcer
+      .hold(pod('a', 'n1', undefined), ['10.42.0.2'])
+      .catch((e: Error) => e.message);
     await clock.advance(20_000);
     expect(await refused).toContain('not known yet');
     expect(loads).toEqual([]);
   });
 
   it('comes back: what it has forgotten is forgotten here', async () => {
-    files.set('/state/network-policies.json', JSON.stringify({ policies: [policy('deny', { podSelector: {} })], namespaces: [] }));
+    files.set(
+      '/state/network-policies.json',
+      JSON.stringify({ policies: [policy('deny', { podSelector: {} })], namespaces: [] }),
+    );
     await client.create(refs.pods, pod('a', 'n1', '10.42.0.2'));
     start();
     await clock.advance(5000);
@@ -239,7 +309,11 @@ describe('the server', () => {
     start();
     await clock.advance(10_000);
     const [count, before] = [loads.length, new Map(files)];
-    await client.patch(refs.pods, { namespace: 'shop', name: 'a' }, { type: 'merge', body: { status: { conditions: [{ type: 'Ready', status: 'True' }] } } });
+    await client.patch(
+      refs.pods,
+      { namespace: 'shop', name: 'a' },
+      { type: 'merge', body: { status: { conditions: [{ type: 'Ready', status: 'True' }] } } },
+    );
     await clock.advance(60_000);
     expect(loads).toHaveLength(count);
     expect(files).toEqual(before);
@@ -259,10 +333,22 @@ it('writes everything anew when somebody took the table away', async () => {
 });
 
 it('opens the cluster DNS to those who may speak to its pods', async () => {
-  await client.create(refs.namespaces, { metadata: { name: 'kube-system', labels: { 'kubernetes.io/metadata.name': 'kube-system' } } });
+  await client.create(refs.namespaces, {
+    metadata: { name: 'kube-system', labels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+  });
   await client.create(refs.pods, pod('a', 'n1', '10.42.0.2'));
-  const dns = { namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } }, podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } } };
-  await client.create(refs.networkPolicies, policy('names', { podSelector: {}, policyTypes: ['Egress'], egress: [{ to: [dns], ports: [{ protocol: 'TCP', port: 53 }] }] }));
+  const dns = {
+    namespaceSelector: { matchLabels: { 'kubernetes.io/metadata.name': 'kube-system' } },
+    podSelector: { matchLabels: { 'k8s-app': 'kube-dns' } },
+  };
+  await client.create(
+    refs.networkPolicies,
+    policy('names', {
+      podSelector: {},
+      policyTypes: ['Egress'],
+      egress: [{ to: [dns], ports: [{ protocol: 'TCP', port: 53 }] }],
+    }),
+  );
   const enforcer = start();
   await clock.advance(100);
   expect(kernel.passes(flow('10.42.0.2', '10.43.0.10', 53))).toBe(true);

@@ -27,16 +27,30 @@ export interface PolicyOptions extends NftDoors {
   stateDir: string;
 }
 
-/** The server may be starting beside us: only after this long does what the disk remembers count. */
+/**
+ * The server may be starting beside us: only after this long does what the disk remembers count.
+ */
 const offlineAfterMs = 2_000;
 /** A pod waits this long for its rules before its start is tried anew. */
 const holdMs = 15_000;
 
 const dnsPort = 53;
-/** A pod that answers for the cluster's DNS: policies name it by the labels that it has elsewhere. */
-const dnsPod = { namespace: 'kube-system', labels: { 'k8s-app': 'kube-dns' }, ports: [{ name: 'dns', protocol: 'udp' }, { name: 'dns-tcp', protocol: 'tcp' }] } as const;
+/**
+ * A pod that answers for the cluster's DNS: policies name it by the labels that it has elsewhere.
+ */
+const dnsPod = {
+  namespace: 'kube-system',
+  labels: { 'k8s-app': 'kube-dns' },
+  ports: [
+    { name: 'dns', protocol: 'udp' },
+    { name: 'dns-tcp', protocol: 'tcp' },
+  ],
+} as const;
 
-/** Enforces network policies on this node, from the first pod network on until stopped. The table stays then. */
+/**
+ * Enforces network policies on this node, from the first pod network on until stopped. The table
+ * stays then.
+ */
 export class PolicyEnforcer {
   readonly #o: PolicyOptions;
   readonly #writer: TableWriter;
@@ -60,7 +74,13 @@ export class PolicyEnforcer {
     this.#o = options;
     this.#remembered = new Remembered(options);
     this.#leftOut = saidOnce(options.log, 'left out of a network policy');
-    this.#writer = new TableWriter({ ...options, name: 'policy', table: `inet ${tableName}`, what: 'network policies', text: (whole) => this.#text(whole) });
+    this.#writer = new TableWriter({
+      ...options,
+      name: 'policy',
+      table: `inet ${tableName}`,
+      what: 'network policies',
+      text: (whole) => this.#text(whole),
+    });
   }
 
   get #families(): readonly Family[] {
@@ -85,11 +105,17 @@ export class PolicyEnforcer {
   #renew(): void {
     const address = parseAddress(this.#o.dnsAddress);
     const port = this.#o.dnsPort();
-    this.#planner = new Planner(this.#families, address && port !== dnsPort ? { address, port } : undefined);
+    this.#planner = new Planner(
+      this.#families,
+      address && port !== dnsPort ? { address, port } : undefined,
+    );
     this.#claims.clear();
   }
 
-  /** Resolves when the kernel holds this pod's rules: nothing of it may run before. Throws when that takes too long. */
+  /**
+   * Resolves when the kernel holds this pod's rules: nothing of it may run before. Throws when that
+   * takes too long.
+   */
   async hold(pod: Pod, ips: readonly string[]): Promise<void> {
     if (pod.spec.hostNetwork) return;
     await this.#writer.applied(this.tell(pod, ips), holdMs);
@@ -104,7 +130,11 @@ export class PolicyEnforcer {
       return address;
     });
     const before = this.#told.get(uid);
-    if (before && before.addresses.map((a) => a.text).join() === addresses.map((a) => a.text).join()) return before.revision;
+    if (
+      before &&
+      before.addresses.map((a) => a.text).join() === addresses.map((a) => a.text).join()
+    )
+      return before.revision;
     const told: Told = { pod, addresses, order: this.#order++, revision: 0 };
     this.#told.set(uid, told);
     this.#renewLocal(uid);
@@ -141,11 +171,16 @@ export class PolicyEnforcer {
       if ([...policies.list()].length > 0) await this.#openAll();
       return true;
     });
-    const inTime = await Promise.race([synced, clock.sleep('policy.offline', offlineAfterMs).then(() => false)]);
+    const inTime = await Promise.race([
+      synced,
+      clock.sleep('policy.offline', offlineAfterMs).then(() => false),
+    ]);
     const remembered = inTime ? undefined : await this.#remembered.load();
     if (remembered && !this.#stopped) {
       this.#renew();
-      log.warn('the server does not answer: network policies are those that this node remembers', { policies: remembered.policies.length });
+      log.warn('the server does not answer: network policies are those that this node remembers', {
+        policies: remembered.policies.length,
+      });
       this.#feed(remembered);
     }
     await synced;
@@ -158,7 +193,10 @@ export class PolicyEnforcer {
     await all.synced;
   }
 
-  /** From here on the mirrors say what counts: their handlers are given what is there, and then what changes. */
+  /**
+   * From here on the mirrors say what counts: their handlers are given what is there, and then what
+   * changes.
+   */
   #follow(): void {
     const { policies, namespaces, pods } = this.#o;
     this.#renew();
@@ -177,18 +215,29 @@ export class PolicyEnforcer {
   }
 
   #inputs(): Inputs {
-    const others = [...(this.#all?.list() ?? [])].filter((pod) => pod.spec.nodeName !== this.#o.nodeName);
-    return { policies: [...this.#o.policies.list()], namespaces: [...this.#o.namespaces.list()], others };
+    const others = [...(this.#all?.list() ?? [])].filter(
+      (pod) => pod.spec.nodeName !== this.#o.nodeName,
+    );
+    return {
+      policies: [...this.#o.policies.list()],
+      namespaces: [...this.#o.namespaces.list()],
+      others,
+    };
   }
 
   /** Gives a new planner everything. */
   #feed({ policies, namespaces, others }: Inputs): void {
-    for (const { metadata } of namespaces) this.#planner.setNamespace(metadata.name ?? '', metadata.labels ?? {});
+    for (const { metadata } of namespaces)
+      this.#planner.setNamespace(metadata.name ?? '', metadata.labels ?? {});
     for (const policy of policies) {
       const parsed = parsePolicy(policy, this.#leftOut);
       this.#planner.setPolicy(parsed.key, parsed);
     }
-    for (const pod of others) this.#setClaim(`other ${pod.metadata.uid}`, remoteClaim(`other ${pod.metadata.uid}`, pod, this.#ranges));
+    for (const pod of others)
+      this.#setClaim(
+        `other ${pod.metadata.uid}`,
+        remoteClaim(`other ${pod.metadata.uid}`, pod, this.#ranges),
+      );
     for (const pod of this.#o.pods.list()) this.#shown.set(pod.metadata.uid ?? '', pod);
     this.#feedOwn();
     this.#writer.touch();
@@ -200,13 +249,25 @@ export class PolicyEnforcer {
     this.#known = true;
     const address = parseAddress(this.#o.dnsAddress);
     const at = this.#o.dnsPort();
-    if (address) this.#planner.setPod('dns', { ...dnsPod, ports: dnsPod.ports.map((p) => ({ ...p, port: at })), key: 'dns', addresses: [address], local: false, rank: Number.MAX_SAFE_INTEGER });
+    if (address)
+      this.#planner.setPod('dns', {
+        ...dnsPod,
+        ports: dnsPod.ports.map((p) => ({ ...p, port: at })),
+        key: 'dns',
+        addresses: [address],
+        local: false,
+        rank: Number.MAX_SAFE_INTEGER,
+      });
   }
 
   #policyChanged({ type, key, object, old }: Change<NetworkPolicy>): void {
     // Nothing but the spec counts.
-    if (type === 'MODIFIED' && old && JSON.stringify(old.spec) === JSON.stringify(object.spec)) return;
-    this.#planner.setPolicy(key, type === 'DELETED' ? undefined : parsePolicy(object, this.#leftOut));
+    if (type === 'MODIFIED' && old && JSON.stringify(old.spec) === JSON.stringify(object.spec))
+      return;
+    this.#planner.setPolicy(
+      key,
+      type === 'DELETED' ? undefined : parsePolicy(object, this.#leftOut),
+    );
     this.#writer.touch();
     this.#remembered.changed('lasting', () => this.#inputs());
     if (this.#all || type === 'DELETED') return;
@@ -216,8 +277,15 @@ export class PolicyEnforcer {
   }
 
   #namespaceChanged({ type, key, object, old }: Change<Namespace>): void {
-    if (type === 'MODIFIED' && JSON.stringify(old?.metadata.labels) === JSON.stringify(object.metadata.labels)) return;
-    this.#planner.setNamespace(key, type === 'DELETED' ? undefined : (object.metadata.labels ?? {}));
+    if (
+      type === 'MODIFIED' &&
+      JSON.stringify(old?.metadata.labels) === JSON.stringify(object.metadata.labels)
+    )
+      return;
+    this.#planner.setNamespace(
+      key,
+      type === 'DELETED' ? undefined : (object.metadata.labels ?? {}),
+    );
     this.#writer.touch();
     this.#remembered.changed('lasting', () => this.#inputs());
   }
@@ -232,7 +300,10 @@ export class PolicyEnforcer {
   #otherChanged({ type, object }: Change<Pod>): void {
     if (object.spec.nodeName === this.#o.nodeName) return;
     const key = `other ${object.metadata.uid}`;
-    if (!this.#setClaim(key, type === 'DELETED' ? undefined : remoteClaim(key, object, this.#ranges))) return;
+    if (
+      !this.#setClaim(key, type === 'DELETED' ? undefined : remoteClaim(key, object, this.#ranges))
+    )
+      return;
     this.#writer.touch();
     this.#remembered.changed('passing', () => this.#inputs());
   }
@@ -251,5 +322,4 @@ export class PolicyEnforcer {
     this.#planner.setPod(key, claim);
     return true;
   }
-
 }

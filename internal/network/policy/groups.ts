@@ -28,13 +28,27 @@ export interface GroupSpec {
 }
 
 export function podsGroup(peers: Peers): GroupSpec {
-  return { key: JSON.stringify(peers.selectors.map((s) => s.key)), selectors: peers.selectors, ranges: [], named: [] };
+  return {
+    key: JSON.stringify(peers.selectors.map((s) => s.key)),
+    selectors: peers.selectors,
+    ranges: [],
+    named: [],
+  };
 }
 
 export function portsGroup(peers: Peers | undefined, named: readonly NamedPort[]): GroupSpec {
   const ranges = peers?.ranges ?? [];
-  const spans = ranges.map((r) => [r.family, addressText(r.family, r.first), addressText(r.family, r.last)]);
-  return { key: JSON.stringify([peers?.selectors.map((s) => s.key) ?? null, spans, named]), selectors: peers?.selectors, ranges, named };
+  const spans = ranges.map((r) => [
+    r.family,
+    addressText(r.family, r.first),
+    addressText(r.family, r.last),
+  ]);
+  return {
+    key: JSON.stringify([peers?.selectors.map((s) => s.key) ?? null, spans, named]),
+    selectors: peers?.selectors,
+    ranges,
+    named,
+  };
 }
 
 /** What the groups read. */
@@ -75,8 +89,14 @@ export class Groups {
     }
     const group: Group = { id: this.#nextId++, spec, users: 1, members: new Map() };
     this.#groups.set(spec.key, group);
-    for (const f of this.#families) this.#table.addCollection(names.group(group.id, f), 'set', spec.named.length > 0 ? heads.endpoints(f) : heads.addresses(f));
-    for (const pod of this.#candidates(spec)) this.#put(group, pod.key, this.#elementsOf(spec, pod));
+    for (const f of this.#families)
+      this.#table.addCollection(
+        names.group(group.id, f),
+        'set',
+        spec.named.length > 0 ? heads.endpoints(f) : heads.addresses(f),
+      );
+    for (const pod of this.#candidates(spec))
+      this.#put(group, pod.key, this.#elementsOf(spec, pod));
     return group;
   }
 
@@ -94,7 +114,8 @@ export class Groups {
       for (const [key, pod] of pods) {
         const next = pod ? this.#elementsOf(group.spec, pod) : [];
         const before = group.members.get(key) ?? [];
-        if (next.length === before.length && next.every(([, e], i) => e === before[i]?.[1])) continue;
+        if (next.length === before.length && next.every(([, e], i) => e === before[i]?.[1]))
+          continue;
         changes.push([group, key, next]);
       }
     }
@@ -104,19 +125,24 @@ export class Groups {
   }
 
   #put(group: Group, key: string, next: readonly [Family, Text][]): void {
-    for (const [f, e] of group.members.get(key) ?? []) this.#table.put(names.group(group.id, f), e, undefined);
+    for (const [f, e] of group.members.get(key) ?? [])
+      this.#table.put(names.group(group.id, f), e, undefined);
     for (const [f, e] of next) this.#table.put(names.group(group.id, f), e, '');
     if (next.length > 0) group.members.set(key, next);
     else group.members.delete(key);
   }
 
-  /** Pods that may belong to a group: a group of one namespace need not ask all pods of the cluster. */
+  /**
+   * Pods that may belong to a group: a group of one namespace need not ask all pods of the cluster.
+   */
   *#candidates(spec: GroupSpec): Iterable<PodFacts> {
     if (!spec.selectors || spec.ranges.length > 0) return yield* this.#cluster.pods();
     const namespaces = new Set<string>();
     for (const s of spec.selectors) {
       if (s.namespace !== undefined) namespaces.add(s.namespace);
-      else for (const name of this.#cluster.namespaces()) if (s.namespaces?.matches(this.#cluster.namespaceLabels(name))) namespaces.add(name);
+      else
+        for (const name of this.#cluster.namespaces())
+          if (s.namespaces?.matches(this.#cluster.namespaceLabels(name))) namespaces.add(name);
     }
     for (const name of namespaces) yield* this.#cluster.podsIn(name);
   }
@@ -125,16 +151,29 @@ export class Groups {
     const addresses = pod.addresses.filter((a) => this.#families.includes(a.family));
     if (addresses.length === 0) return [];
     const selected = !spec.selectors || spec.selectors.some((s) => this.#selects(s, pod));
-    if (spec.named.length === 0) return selected ? addresses.map((a) => [a.family, element(a.text)]) : [];
-    const ports = pod.ports.filter((p) => spec.named.some((n) => n.name === p.name && n.protocol === p.protocol));
+    if (spec.named.length === 0)
+      return selected ? addresses.map((a) => [a.family, element(a.text)]) : [];
+    const ports = pod.ports.filter((p) =>
+      spec.named.some((n) => n.name === p.name && n.protocol === p.protocol),
+    );
     if (ports.length === 0) return [];
     const own = addresses.filter((a) => selected || spec.ranges.some((r) => rangeHas(r, a)));
-    return own.flatMap((a) => [...new Set(ports.map((p) => element(a.text, p.port)))].map((e): [Family, Text] => [a.family, e]));
+    return own.flatMap((a) =>
+      [...new Set(ports.map((p) => element(a.text, p.port)))].map((e): [Family, Text] => [
+        a.family,
+        e,
+      ]),
+    );
   }
 
   #selects(peer: SelectorPeer, pod: PodFacts): boolean {
-    if (peer.namespace !== undefined) return peer.namespace === pod.namespace && peer.pods.matches(pod.labels);
+    if (peer.namespace !== undefined)
+      return peer.namespace === pod.namespace && peer.pods.matches(pod.labels);
     const labels = this.#cluster.namespaceLabels(pod.namespace);
-    return labels !== undefined && peer.namespaces?.matches(labels) === true && peer.pods.matches(pod.labels);
+    return (
+      labels !== undefined &&
+      peer.namespaces?.matches(labels) === true &&
+      peer.pods.matches(pod.labels)
+    );
   }
 }

@@ -10,14 +10,35 @@ import { fullRuleset, Planner } from './planner.ts';
 import { parsePolicy } from './rules.ts';
 import { claimOf } from './testing/worlds.ts';
 
-/** Real packets between a node, two of its pods and the pods of another node, each in a network namespace of its own. */
+/**
+ * Real packets between a node, two of its pods and the pods of another node, each in a network
+ * namespace of its own.
+ */
 const dir = mkdtempSync(join(tmpdir(), 'skiff-packets-'));
 afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 /** With the script ends everything that it started. */
-const apart = ['unshare', '--net', '--mount', '--propagation', 'private', '--pid', '--fork', '--kill-child=KILL', 'timeout', '-k', '1', '40', 'bash', '-c'];
+const apart = [
+  'unshare',
+  '--net',
+  '--mount',
+  '--propagation',
+  'private',
+  '--pid',
+  '--fork',
+  '--kill-child=KILL',
+  'timeout',
+  '-k',
+  '1',
+  '40',
+  'bash',
+  '-c',
+];
 
-/** The node is where the script runs; links and routes are as CNI's ptp plug-in and the overlay make them. */
+/**
+ * The node is where the script runs; links and routes are as CNI's ptp plug-in and the overlay make
+ * them.
+ */
 const topology = `
 set -e
 mount -t tmpfs tmpfs /run && mkdir -p /run/netns
@@ -90,12 +111,24 @@ function plan(policies: object[]): string {
   return fullRuleset(planned(policies), [parseRange('10.42.0.0/24') as Range], [4]);
 }
 
-const parsed = (name: string, spec: object) => parsePolicy({ metadata: { namespace: 'shop', name }, spec } as NetworkPolicy, () => undefined);
+const parsed = (name: string, spec: object) =>
+  parsePolicy({ metadata: { namespace: 'shop', name }, spec } as NetworkPolicy, () => undefined);
 
 function planned(policies: object[]): Planner {
   const planner = new Planner([4]);
   planner.setNamespace('shop', {});
-  const pod = (name: string, ip: string, local: boolean, labels: Record<string, string>) => planner.setPod(name, claimOf({ name, namespace: 'shop', labels, ips: [ip], ports: [{ name: 'web', protocol: 'tcp', port: 8080 }], local }));
+  const pod = (name: string, ip: string, local: boolean, labels: Record<string, string>) =>
+    planner.setPod(
+      name,
+      claimOf({
+        name,
+        namespace: 'shop',
+        labels,
+        ips: [ip],
+        ports: [{ name: 'web', protocol: 'tcp', port: 8080 }],
+        local,
+      }),
+    );
   pod('a', '10.42.0.2', true, { app: 'a' });
   pod('b', '10.42.0.3', true, { app: 'b', role: 'friend' });
   pod('d', '10.42.0.5', true, { role: 'friend' });
@@ -107,25 +140,44 @@ function planned(policies: object[]): Planner {
   return planner;
 }
 
-/** Nobody knows the pod c, which only the node reaches; and nobody else sends with the address of d. */
+/**
+ * Nobody knows the pod c, which only the node reaches; and nobody else sends with the address of d.
+ */
 const never = [/^c /, /^(far|a) 10\.42\.0\.4/, /^far \S+ 10\.42\.0\.5$/];
-const allBut = (...not: RegExp[]): Set<string> => new Set(tries.filter((t) => ![...never, ...not].some((n) => n.test(t))));
+const allBut = (...not: RegExp[]): Set<string> =>
+  new Set(tries.filter((t) => ![...never, ...not].some((n) => n.test(t))));
 
 it('without policies every known pod speaks with everybody', async () => {
   expect(await reached(plan([]))).toEqual(allBut());
 });
 
 it('ingress from the node passes always, from friends on their port, from nobody else', async () => {
-  const friends = { podSelector: { matchLabels: { app: 'a' } }, ingress: [{ from: [{ podSelector: { matchLabels: { role: 'friend' } } }], ports: [{ port: 'web' }] }] };
-  expect(await reached(plan([friends]))).toEqual(allBut(/:8081 10/, /10\.42\.1\.8$/, /192\.0\.2\.2$/));
+  const friends = {
+    podSelector: { matchLabels: { app: 'a' } },
+    ingress: [
+      { from: [{ podSelector: { matchLabels: { role: 'friend' } } }], ports: [{ port: 'web' }] },
+    ],
+  };
+  expect(await reached(plan([friends]))).toEqual(
+    allBut(/:8081 10/, /10\.42\.1\.8$/, /192\.0\.2\.2$/),
+  );
 });
 
 it('egress is judged at the source, towards pods, nodes and the world', async () => {
-  const out = { podSelector: { matchLabels: { app: 'b' } }, policyTypes: ['Egress'], egress: [{ to: [{ ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.1/32'] } }] }] };
-  expect(await reached(plan([out]))).toEqual(allBut(/^b 10\.42\.0\.2/, /^b 10\.42\.1/, /^b 192\.0\.2\.1:/));
+  const out = {
+    podSelector: { matchLabels: { app: 'b' } },
+    policyTypes: ['Egress'],
+    egress: [{ to: [{ ipBlock: { cidr: '192.0.2.0/24', except: ['192.0.2.1/32'] } }] }],
+  };
+  expect(await reached(plan([out]))).toEqual(
+    allBut(/^b 10\.42\.0\.2/, /^b 10\.42\.1/, /^b 192\.0\.2\.1:/),
+  );
 });
 
-/** Bytes that came from b to a, and from a to b, over one connection: before a change, right after it, and a second later. */
+/**
+ * Bytes that came from b to a, and from a to b, over one connection: before a change, right after
+ * it, and a second later.
+ */
 const flowScript = `${topology}
 nft -f "$1"
 talk() { while sleep 0.1; do echo x; done; }
@@ -141,15 +193,24 @@ sleep 1; sizes
 it.each([
   ['into the server', 'a', 'Ingress'],
   ['out of the client', 'b', 'Egress'],
-])('a connection that stands ends when a policy forbids it %s, in both directions', async (_what, app, type) => {
-  const planner = planned([]);
-  const files = [join(dir, 'before.nft'), join(dir, 'change.nft')] as const;
-  writeFileSync(files[0], fullRuleset(planner, [parseRange('10.42.0.0/24') as Range], [4]));
-  planner.setPolicy('shop/deny', parsed('deny', { podSelector: { matchLabels: { app } }, policyTypes: [type] }));
-  planner.settle();
-  writeFileSync(files[1], planner.table.takeChange());
-  const said = await runOk(realSpawn, 'test', [...apart, flowScript, 'bash', ...files]);
-  const [before, after, later] = said.trim().split('\n').map((l) => l.split(' ').map(Number));
-  expect(Math.min(...before!)).toBeGreaterThan(0);
-  expect(later).toEqual(after);
-});
+])(
+  'a connection that stands ends when a policy forbids it %s, in both directions',
+  async (_what, app, type) => {
+    const planner = planned([]);
+    const files = [join(dir, 'before.nft'), join(dir, 'change.nft')] as const;
+    writeFileSync(files[0], fullRuleset(planner, [parseRange('10.42.0.0/24') as Range], [4]));
+    planner.setPolicy(
+      'shop/deny',
+      parsed('deny', { podSelector: { matchLabels: { app } }, policyTypes: [type] }),
+    );
+    planner.settle();
+    writeFileSync(files[1], planner.table.takeChange());
+    const said = await runOk(realSpawn, 'test', [...apart, flowScript, 'bash', ...files]);
+    const [before, after, later] = said
+      .trim()
+      .split('\n')
+      .map((l) => l.split(' ').map(Number));
+    expect(Math.min(...before!)).toBeGreaterThan(0);
+    expect(later).toEqual(after);
+  },
+);

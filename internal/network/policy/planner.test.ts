@@ -20,21 +20,36 @@ interface Step {
 
 const step: fc.Arbitrary<Step> = fc.record({
   pods: fc.uniqueArray(pod, { selector: (p) => p.name, maxLength: 6 }),
-  policies: fc.uniqueArray(policy, { selector: (p) => `${p.metadata.namespace}/${p.metadata.name}`, maxLength: 4 }),
+  policies: fc.uniqueArray(policy, {
+    selector: (p) => `${p.metadata.namespace}/${p.metadata.name}`,
+    maxLength: 4,
+  }),
   namespaces: namespaceLabels,
 });
 
 function worldOf(s: Step): World {
-  return { pods: s.pods, policies: s.policies, namespaces: new Map(Object.entries(s.namespaces).filter((e): e is [string, Record<string, string>] => e[1] !== undefined)) };
+  return {
+    pods: s.pods,
+    policies: s.policies,
+    namespaces: new Map(
+      Object.entries(s.namespaces).filter(
+        (e): e is [string, Record<string, string>] => e[1] !== undefined,
+      ),
+    ),
+  };
 }
 
 /** Tells a planner of everything that differs between two steps. */
 function tell(planner: Planner, from: Step, to: Step): void {
-  for (const name of ['a', 'b'] as const) if (JSON.stringify(from.namespaces[name]) !== JSON.stringify(to.namespaces[name])) planner.setNamespace(name, to.namespaces[name]);
-  const keys = (s: Step): Map<string, NetworkPolicy> => new Map(s.policies.map((p) => [`${p.metadata.namespace}/${p.metadata.name}`, p]));
+  for (const name of ['a', 'b'] as const)
+    if (JSON.stringify(from.namespaces[name]) !== JSON.stringify(to.namespaces[name]))
+      planner.setNamespace(name, to.namespaces[name]);
+  const keys = (s: Step): Map<string, NetworkPolicy> =>
+    new Map(s.policies.map((p) => [`${p.metadata.namespace}/${p.metadata.name}`, p]));
   for (const key of keys(from).keys()) if (!keys(to).has(key)) planner.setPolicy(key, undefined);
   for (const [key, p] of keys(to)) planner.setPolicy(key, parsePolicy(p, silent));
-  for (const p of from.pods) if (!to.pods.some((q) => q.name === p.name)) planner.setPod(p.name, undefined);
+  for (const p of from.pods)
+    if (!to.pods.some((q) => q.name === p.name)) planner.setPod(p.name, undefined);
   for (const p of to.pods) planner.setPod(p.name, claimOf(p));
   planner.settle();
 }
@@ -44,7 +59,11 @@ const nothing: Step = { pods: [], policies: [], namespaces: { a: undefined, b: u
 function check(table: Interpreter, s: Step): void {
   const world = worldOf(s);
   for (const flow of flowsOf(s.pods)) {
-    if (table.passes(flow) !== mayFlow(world, flow)) throw new Error(`${JSON.stringify(flow)}: the table ${table.passes(flow) ? 'lets it pass' : 'drops it'}\n${table.content().join('\n')}`);
+    if (table.passes(flow) !== mayFlow(world, flow))
+      throw new Error(
+        `${JSON.stringify(flow)}: the table ` +
+          `${table.passes(flow) ? 'lets it pass' : 'drops it'}\n${table.content().join('\n')}`,
+      );
   }
 }
 
@@ -87,8 +106,21 @@ describe('the plan', () => {
   });
 });
 
-const one = (over: Partial<ModelPod> = {}): ModelPod => ({ name: 'l2', namespace: 'a', labels: { app: 'x' }, ips: ['10.42.0.2'], ports: [], local: true, ...over });
-const denyAll: NetworkPolicy = { apiVersion: '', kind: '', metadata: { namespace: 'a', name: 'deny' }, spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] } };
+const one = (over: Partial<ModelPod> = {}): ModelPod => ({
+  name: 'l2',
+  namespace: 'a',
+  labels: { app: 'x' },
+  ips: ['10.42.0.2'],
+  ports: [],
+  local: true,
+  ...over,
+});
+const denyAll: NetworkPolicy = {
+  apiVersion: '',
+  kind: '',
+  metadata: { namespace: 'a', name: 'deny' },
+  spec: { podSelector: {}, policyTypes: ['Ingress', 'Egress'] },
+};
 
 function loaded(s: Partial<Step>): { planner: Planner; table: Interpreter } {
   const planner = new Planner([4]);
@@ -110,7 +142,11 @@ describe('an address of the node', () => {
   });
 
   it('is of the pod that came last, whatever else is still said', () => {
-    const { planner, table } = loaded({ pods: [one()], policies: [denyAll], namespaces: { a: {}, b: {} } });
+    const { planner, table } = loaded({
+      pods: [one()],
+      policies: [denyAll],
+      namespaces: { a: {}, b: {} },
+    });
     planner.setPod('l9', claimOf(one({ name: 'l9', namespace: 'b' }), 5));
     planner.settle();
     table.load(planner.table.takeChange());
@@ -132,16 +168,29 @@ describe('a change', () => {
   });
 
   it('of a label touches the elements of its pod alone', () => {
-    const allow: NetworkPolicy = { ...denyAll, metadata: { namespace: 'a', name: 'allow' }, spec: { podSelector: { matchLabels: { app: 'x' } }, ingress: [{ from: [{ podSelector: { matchLabels: { tier: 'x' } } }] }] } };
-    const pods = Array.from({ length: 50 }, (_, i) => one({ name: `o${i}`, ips: [`10.42.1.${i}`], local: false, labels: { tier: 'x' } }));
+    const allow: NetworkPolicy = {
+      ...denyAll,
+      metadata: { namespace: 'a', name: 'allow' },
+      spec: {
+        podSelector: { matchLabels: { app: 'x' } },
+        ingress: [{ from: [{ podSelector: { matchLabels: { tier: 'x' } } }] }],
+      },
+    };
+    const pods = Array.from({ length: 50 }, (_, i) =>
+      one({ name: `o${i}`, ips: [`10.42.1.${i}`], local: false, labels: { tier: 'x' } }),
+    );
     const { planner } = loaded({ pods: [one(), ...pods], policies: [allow] });
     planner.setPod('o7', claimOf({ ...pods[7]!, labels: {} }));
     planner.settle();
-    expect(planner.table.takeChange()).toBe('delete element inet skiff-policy g1v4 { 10.42.1.7 }\n');
+    expect(planner.table.takeChange()).toBe(
+      'delete element inet skiff-policy g1v4 { 10.42.1.7 }\n',
+    );
   });
 
   it('shares chains between pods with equal rules, and sets between equal peers', () => {
-    const pods = Array.from({ length: 30 }, (_, i) => one({ name: `l${i + 2}`, ips: [`10.42.0.${i + 2}`] }));
+    const pods = Array.from({ length: 30 }, (_, i) =>
+      one({ name: `l${i + 2}`, ips: [`10.42.0.${i + 2}`] }),
+    );
     const { planner } = loaded({ pods, policies: [denyAll] });
     expect(planner.table.chains.size).toBe(2);
     expect(planner.table.collections.size).toBe(3);

@@ -10,7 +10,10 @@ import { element, fixedChains, heads, names, type MovedDns } from './text.ts';
 export interface PodClaim extends PodFacts {
   /** It runs on this node and has a network of its own: its packets are judged here. */
   local: boolean;
-  /** Of two pods with one address the higher rank has it: an address is used again soon after its pod ended. */
+  /**
+   * Of two pods with one address the higher rank has it: an address is used again soon after its
+   * pod ended.
+   */
   rank: number;
 }
 
@@ -28,8 +31,8 @@ interface Standing {
 const directions: Direction[] = ['ingress', 'egress'];
 
 /**
- * Policies, namespaces and pods -> the table that enforces them on one node. Pure: told of what changed, it changes what that
- * touches. `settle` brings the table to what was told.
+ * Policies, namespaces and pods -> the table that enforces them on one node. Pure: told of what
+ * changed, it changes what that touches. `settle` brings the table to what was told.
  */
 export class Planner {
   readonly table = new Table();
@@ -59,26 +62,30 @@ export class Planner {
       *podsIn(namespace: string): Iterable<PodFacts> {
         for (const key of members.get(namespace) ?? []) yield (pods.get(key) as Known).facts;
       },
-      namespaceLabels: (name: string) => (namespaces.has(name) ? (namespaces.get(name) ?? {}) : undefined),
+      namespaceLabels: (name: string) =>
+        namespaces.has(name) ? (namespaces.get(name) ?? {}) : undefined,
       namespaces: () => namespaces.keys(),
     };
     this.#groups = new Groups(this.table, cluster, families);
     this.#classes = new Classes(this.table, this.#groups, families, movedDns);
     for (const f of families) {
       this.table.addCollection(names.self(f), 'set', heads.pairs(f));
-      for (const d of directions) this.table.addCollection(names.verdicts(d, f), 'map', heads.verdicts(f));
+      for (const d of directions)
+        this.table.addCollection(names.verdicts(d, f), 'map', heads.verdicts(f));
     }
   }
 
   setPod(key: string, claim: PodClaim | undefined): void {
     const before = this.#pods.get(key);
     if (!before && !claim) return;
-    for (const a of before?.claim.addresses ?? []) if (!claim?.addresses.some((b) => b.text === a.text)) this.#unclaim(a, key);
+    for (const a of before?.claim.addresses ?? [])
+      if (!claim?.addresses.some((b) => b.text === a.text)) this.#unclaim(a, key);
     if (claim) {
       for (const a of claim.addresses) this.#claim(a, key);
       this.#pods.set(key, { claim, facts: claim });
     } else this.#pods.delete(key);
-    if (before && before.claim.namespace !== claim?.namespace) this.#byNamespace.get(before.claim.namespace)?.delete(key);
+    if (before && before.claim.namespace !== claim?.namespace)
+      this.#byNamespace.get(before.claim.namespace)?.delete(key);
     if (claim) {
       const members = this.#byNamespace.get(claim.namespace) ?? new Set();
       this.#byNamespace.set(claim.namespace, members.add(key));
@@ -104,9 +111,16 @@ export class Planner {
   settle(): void {
     for (const key of this.#moved) {
       const known = this.#pods.get(key);
-      if (known) known.facts = { ...known.claim, addresses: known.claim.addresses.filter((a) => this.#families.includes(a.family) && this.#ownerOf(a) === key) };
+      if (known)
+        known.facts = {
+          ...known.claim,
+          addresses: known.claim.addresses.filter(
+            (a) => this.#families.includes(a.family) && this.#ownerOf(a) === key,
+          ),
+        };
     }
-    if (this.#moved.size > 0) this.#groups.renew(new Map([...this.#moved].map((key) => [key, this.#pods.get(key)?.facts])));
+    if (this.#moved.size > 0)
+      this.#groups.renew(new Map([...this.#moved].map((key) => [key, this.#pods.get(key)?.facts])));
     const rules = new Set([...this.#moved, ...this.#ruled]);
     this.#moved.clear();
     this.#ruled.clear();
@@ -124,7 +138,10 @@ export class Planner {
       this.#standing.delete(key);
       if (!known?.claim.local) continue;
       const rules = this.#rulesOf(known.facts);
-      const classes = { ingress: this.#classes.acquire('ingress', known.facts, rules.ingress), egress: this.#classes.acquire('egress', known.facts, rules.egress) };
+      const classes = {
+        ingress: this.#classes.acquire('ingress', known.facts, rules.ingress),
+        egress: this.#classes.acquire('egress', known.facts, rules.egress),
+      };
       const standing = { addresses: known.facts.addresses, classes };
       this.#standing.set(key, standing);
       now.push(standing);
@@ -137,7 +154,8 @@ export class Planner {
 
   #put(a: Address, classes: Record<Direction, Class> | undefined): void {
     this.table.put(names.self(a.family), element(a.text, a.text), classes && '');
-    for (const d of directions) this.table.put(names.verdicts(d, a.family), element(a.text), classes?.[d].verdict);
+    for (const d of directions)
+      this.table.put(names.verdicts(d, a.family), element(a.text), classes?.[d].verdict);
   }
 
   #rulesOf(pod: PodFacts): Record<Direction, Rule[] | undefined> {
@@ -166,13 +184,21 @@ export class Planner {
     let best: PodClaim | undefined;
     for (const key of this.#claims.get(a.text) ?? []) {
       const claim = this.#pods.get(key)?.claim;
-      if (claim && (!best || claim.rank > best.rank || (claim.rank === best.rank && key > best.key))) best = claim;
+      if (
+        claim &&
+        (!best || claim.rank > best.rank || (claim.rank === best.rank && key > best.key))
+      )
+        best = claim;
     }
     return best?.key;
   }
 }
 
 /** The whole ruleset of a node with these pod networks. */
-export function fullRuleset(planner: Planner, podRanges: readonly Range[], families: readonly Family[]): string {
+export function fullRuleset(
+  planner: Planner,
+  podRanges: readonly Range[],
+  families: readonly Family[],
+): string {
   return planner.table.takeFull(fixedChains(podRanges, families));
 }

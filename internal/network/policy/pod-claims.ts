@@ -21,43 +21,82 @@ const toldRank = 2 ** 50;
 
 /** A pod with addresses of its own that still runs. */
 export function hasOwnAddress(pod: Pod): boolean {
-  return !pod.spec.hostNetwork && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed';
+  return (
+    !pod.spec.hostNetwork && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
+  );
 }
 
 /** This node's pod: by what the agent told, else by its status. `shown` has the labels of now. */
-export function localClaim(key: string, shown: Pod | undefined, told: Told | undefined): PodClaim | undefined {
+export function localClaim(
+  key: string,
+  shown: Pod | undefined,
+  told: Told | undefined,
+): PodClaim | undefined {
   const pod = shown ?? told?.pod;
   if (!pod) return undefined;
-  if (told) return { ...factsOf(key, pod, told.addresses), local: true, rank: toldRank + told.order };
-  return hasOwnAddress(pod) ? { ...factsOf(key, pod, statusAddresses(pod)), local: true, rank: rankOf(pod) } : undefined;
+  if (told)
+    return { ...factsOf(key, pod, told.addresses), local: true, rank: toldRank + told.order };
+  return hasOwnAddress(pod)
+    ? { ...factsOf(key, pod, statusAddresses(pod)), local: true, rank: rankOf(pod) }
+    : undefined;
 }
 
-/** A pod of another node. Its node may be hostile: an address of this node's own network is none of its. */
-export function remoteClaim(key: string, pod: Pod, ownRanges: readonly Range[]): PodClaim | undefined {
+/**
+ * A pod of another node. Its node may be hostile: an address of this node's own network is none of
+ * its.
+ */
+export function remoteClaim(
+  key: string,
+  pod: Pod,
+  ownRanges: readonly Range[],
+): PodClaim | undefined {
   if (!hasOwnAddress(pod)) return undefined;
   const addresses = statusAddresses(pod).filter((a) => !ownRanges.some((r) => rangeHas(r, a)));
-  return addresses.length > 0 ? { ...factsOf(key, pod, addresses), local: false, rank: rankOf(pod) } : undefined;
+  return addresses.length > 0
+    ? { ...factsOf(key, pod, addresses), local: false, rank: rankOf(pod) }
+    : undefined;
 }
 
 /** Equal for claims that change nothing. */
 export function claimText(claim: PodClaim | undefined): string {
-  return claim ? JSON.stringify([claim.labels, claim.addresses.map((a) => a.text), claim.ports, claim.rank, claim.local]) : '';
+  return claim
+    ? JSON.stringify([
+        claim.labels,
+        claim.addresses.map((a) => a.text),
+        claim.ports,
+        claim.rank,
+        claim.local,
+      ])
+    : '';
 }
 
 function statusAddresses(pod: Pod): Address[] {
-  const texts = new Set([...(pod.status?.podIPs ?? []).map((p) => p.ip), ...(pod.status?.podIP ? [pod.status.podIP] : [])]);
+  const texts = new Set([
+    ...(pod.status?.podIPs ?? []).map((p) => p.ip),
+    ...(pod.status?.podIP ? [pod.status.podIP] : []),
+  ]);
   return [...texts].flatMap((text) => parseAddress(text) ?? []);
 }
 
-const rankOf = (pod: Pod): number => msOf(pod.status?.startTime ?? pod.metadata.creationTimestamp) || 0;
+const rankOf = (pod: Pod): number =>
+  msOf(pod.status?.startTime ?? pod.metadata.creationTimestamp) || 0;
 
 function factsOf(key: string, pod: Pod, addresses: Address[]): PodFacts {
-  return { key, namespace: pod.metadata.namespace ?? '', labels: pod.metadata.labels, addresses, ports: portsOf(pod) };
+  return {
+    key,
+    namespace: pod.metadata.namespace ?? '',
+    labels: pod.metadata.labels,
+    addresses,
+    ports: portsOf(pod),
+  };
 }
 
 /** Named ports of all containers that run beside each other. */
 function portsOf(pod: Pod): PodFacts['ports'] {
-  const containers = [...pod.spec.containers, ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always')];
+  const containers = [
+    ...pod.spec.containers,
+    ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
+  ];
   return containers.flatMap((c) =>
     (c.ports ?? []).flatMap((p) => {
       const [protocol, port] = [parseProtocol(p.protocol), parsePort(p.containerPort)];

@@ -16,7 +16,10 @@ export interface Inputs {
 export interface RememberedOptions {
   /** Survives a reboot. */
   stateDir: string;
-  /** On tmpfs: the addresses of other nodes' pods are worth nothing after a reboot, and change too often for a flash card. */
+  /**
+   * On tmpfs: the addresses of other nodes' pods are worth nothing after a reboot, and change too
+   * often for a flash card.
+   */
   runDir: string;
   clock: Clock;
   disk: Disk;
@@ -41,7 +44,8 @@ export class Remembered {
   /** Undefined when nothing can be read: then nobody knows what is allowed. */
   async load(): Promise<Inputs | undefined> {
     const lasting = await this.#read<Omit<Inputs, 'others'>>(this.#lasting);
-    if (!lasting || !Array.isArray(lasting.policies) || !Array.isArray(lasting.namespaces)) return undefined;
+    if (!lasting || !Array.isArray(lasting.policies) || !Array.isArray(lasting.namespaces))
+      return undefined;
     const others = await this.#read<Pod[]>(this.#passing);
     return { ...lasting, others: Array.isArray(others) ? others : [] };
   }
@@ -53,7 +57,11 @@ export class Remembered {
     const timer = this.#o.clock.after(op, lasting ? diskDelayMs : runDelayMs, () => {
       this.#timers.delete(what);
       const { policies, namespaces, others } = inputs();
-      if (lasting) void this.#write(this.#lasting, { policies: policies.map(policyOf), namespaces: namespaces.map(namespaceOf) });
+      if (lasting)
+        void this.#write(this.#lasting, {
+          policies: policies.map(policyOf),
+          namespaces: namespaces.map(namespaceOf),
+        });
       else void this.#write(this.#passing, others.map(podOf));
     });
     this.#timers.set(what, timer);
@@ -78,7 +86,10 @@ export class Remembered {
       this.#written.set(path, text);
       return JSON.parse(text) as T;
     } catch (error) {
-      this.#o.log.warn('remembered network policies cannot be read', { path, error: messageOf(error) });
+      this.#o.log.warn('remembered network policies cannot be read', {
+        path,
+        error: messageOf(error),
+      });
       return undefined;
     }
   }
@@ -95,14 +106,30 @@ export class Remembered {
   }
 }
 
-const policyOf = ({ metadata, spec }: NetworkPolicy) => ({ metadata: { namespace: metadata.namespace, name: metadata.name }, spec });
-const namespaceOf = ({ metadata }: Namespace) => ({ metadata: { name: metadata.name, labels: metadata.labels } });
+const policyOf = ({ metadata, spec }: NetworkPolicy) => ({
+  metadata: { namespace: metadata.namespace, name: metadata.name },
+  spec,
+});
+const namespaceOf = ({ metadata }: Namespace) => ({
+  metadata: { name: metadata.name, labels: metadata.labels },
+});
 
 function podOf({ metadata, spec, status }: Pod) {
   const named = (spec.containers ?? []).map((c) => ({ name: c.name, ports: c.ports }));
   return {
-    metadata: { namespace: metadata.namespace, name: metadata.name, uid: metadata.uid, labels: metadata.labels },
-    spec: { nodeName: spec.nodeName, containers: named, initContainers: spec.initContainers?.filter((c) => c.restartPolicy === 'Always').map((c) => ({ name: c.name, ports: c.ports, restartPolicy: c.restartPolicy })) },
+    metadata: {
+      namespace: metadata.namespace,
+      name: metadata.name,
+      uid: metadata.uid,
+      labels: metadata.labels,
+    },
+    spec: {
+      nodeName: spec.nodeName,
+      containers: named,
+      initContainers: spec.initContainers
+        ?.filter((c) => c.restartPolicy === 'Always')
+        .map((c) => ({ name: c.name, ports: c.ports, restartPolicy: c.restartPolicy })),
+    },
     status: { podIPs: status?.podIPs, startTime: status?.startTime },
   };
 }

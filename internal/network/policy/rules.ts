@@ -1,12 +1,25 @@
-import type { IPBlock, NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../api/generated/types/networking-v1.ts';
+import type {
+  IPBlock,
+  NetworkPolicy,
+  NetworkPolicyPeer,
+  NetworkPolicyPort,
+} from '../../api/generated/types/networking-v1.ts';
 import type { LabelSelector as SelectorObject } from '../../api/generated/types/meta-v1.ts';
-import { everything, selectorFromObject, type Labels, type LabelSelector } from '../../api/selectors.ts';
+import {
+  everything,
+  selectorFromObject,
+  type Labels,
+  type LabelSelector,
+} from '../../api/selectors.ts';
 import { merged, parseRange, without, type Range } from './addresses.ts';
 
 /** The kernel's names. Only parseProtocol makes one out of an object. */
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
-/** Told of what a policy asks for that cannot be read; it is left out so that less is allowed, never more. */
+/**
+ * Told of what a policy asks for that cannot be read; it is left out so that less is allowed, never
+ * more.
+ */
 export type LeftOut = (what: string) => void;
 
 /** Pods by labels, in one namespace or in those that a selector names. */
@@ -69,22 +82,31 @@ export function parseProtocol(name: unknown): Protocol | undefined {
   return name === 'UDP' ? 'udp' : name === 'SCTP' ? 'sctp' : undefined;
 }
 
-/** A policy as it counts. What cannot be read allows nothing; a selector of pods that cannot be read selects every pod of the namespace. */
+/**
+ * A policy as it counts. What cannot be read allows nothing; a selector of pods that cannot be read
+ * selects every pod of the namespace.
+ */
 export function parsePolicy(policy: NetworkPolicy, told: LeftOut): Policy {
   const { namespace = '', name = '' } = policy.metadata;
   const key = `${namespace}/${name}`;
   const leftOut: LeftOut = (what) => told(`NetworkPolicy ${key}: ${what}`);
   const { spec } = policy;
   const types = spec.policyTypes ?? [];
-  const has = (type: string): boolean => types.includes(type) || (types.length === 0 && (type === 'Ingress' || (spec.egress ?? []).length > 0));
+  const has = (type: string): boolean =>
+    types.includes(type) ||
+    (types.length === 0 && (type === 'Ingress' || (spec.egress ?? []).length > 0));
   const selector = selectorOf(spec.podSelector, leftOut) ?? everything;
   const reader: Reader = { namespace, leftOut };
   return {
     key,
     namespace,
     selects: (labels) => selector.matches(labels),
-    ingress: has('Ingress') ? (spec.ingress ?? []).flatMap((rule) => parseRule(rule.from, rule.ports, reader)) : undefined,
-    egress: has('Egress') ? (spec.egress ?? []).flatMap((rule) => parseRule(rule.to, rule.ports, reader)) : undefined,
+    ingress: has('Ingress')
+      ? (spec.ingress ?? []).flatMap((rule) => parseRule(rule.from, rule.ports, reader))
+      : undefined,
+    egress: has('Egress')
+      ? (spec.egress ?? []).flatMap((rule) => parseRule(rule.to, rule.ports, reader))
+      : undefined,
   };
 }
 
@@ -94,7 +116,11 @@ interface Reader {
 }
 
 /** None when nothing that the rule names can be read: an empty list would mean everybody. */
-function parseRule(peers: NetworkPolicyPeer[] | null | undefined, ports: NetworkPolicyPort[] | null | undefined, reader: Reader): Rule[] {
+function parseRule(
+  peers: NetworkPolicyPeer[] | null | undefined,
+  ports: NetworkPolicyPort[] | null | undefined,
+  reader: Reader,
+): Rule[] {
   const rule: Rule = {
     peers: peers && peers.length > 0 ? parsePeers(peers, reader) : undefined,
     ports: ports && ports.length > 0 ? parsePorts(ports, reader) : undefined,
@@ -114,15 +140,35 @@ function parsePeers(peers: NetworkPolicyPeer[], reader: Reader): Peers {
       if (selector) selectors.set(selector.key, selector);
     }
   }
-  return { selectors: [...selectors.values()].sort((a, b) => (a.key < b.key ? -1 : 1)), ranges: merged(ranges) };
+  return {
+    selectors: [...selectors.values()].sort((a, b) => (a.key < b.key ? -1 : 1)),
+    ranges: merged(ranges),
+  };
 }
 
-function parseSelectors(peer: NetworkPolicyPeer, { namespace, leftOut }: Reader): SelectorPeer | undefined {
+function parseSelectors(
+  peer: NetworkPolicyPeer,
+  { namespace, leftOut }: Reader,
+): SelectorPeer | undefined {
   const pods = peer.podSelector ? selectorOf(peer.podSelector, leftOut) : everything;
-  const namespaces = peer.namespaceSelector ? selectorOf(peer.namespaceSelector, leftOut) : undefined;
+  const namespaces = peer.namespaceSelector
+    ? selectorOf(peer.namespaceSelector, leftOut)
+    : undefined;
   if (!pods || (peer.namespaceSelector && !namespaces)) return undefined;
-  if (namespaces) return { namespace: undefined, namespaces, pods, key: JSON.stringify([namespaces.toString(), pods.toString()]) };
-  if (peer.podSelector) return { namespace, namespaces: undefined, pods, key: JSON.stringify([{ namespace }, pods.toString()]) };
+  if (namespaces)
+    return {
+      namespace: undefined,
+      namespaces,
+      pods,
+      key: JSON.stringify([namespaces.toString(), pods.toString()]),
+    };
+  if (peer.podSelector)
+    return {
+      namespace,
+      namespaces: undefined,
+      pods,
+      key: JSON.stringify([{ namespace }, pods.toString()]),
+    };
   leftOut('a peer that names nothing');
   return undefined;
 }
@@ -144,20 +190,35 @@ function parsePorts(ports: NetworkPolicyPort[], { leftOut }: Reader): Ports {
     const { port, endPort } = asked;
     const first = port === undefined || port === null ? 0 : port;
     const last = port === undefined || port === null ? lastPort : (endPort ?? port);
-    if (protocol && typeof first === 'number' && typeof last === 'number' && isPort(first) && isPort(last) && first <= last) ranges.push({ protocol, first, last });
-    else if (protocol && typeof port === 'string' && (endPort === undefined || endPort === null)) named.set(`${protocol} ${port}`, { protocol, name: port });
+    if (
+      protocol &&
+      typeof first === 'number' &&
+      typeof last === 'number' &&
+      isPort(first) &&
+      isPort(last) &&
+      first <= last
+    )
+      ranges.push({ protocol, first, last });
+    else if (protocol && typeof port === 'string' && (endPort === undefined || endPort === null))
+      named.set(`${protocol} ${port}`, { protocol, name: port });
     else leftOut(`port ${shown(port)} to ${shown(endPort)} of ${shown(asked.protocol)}`);
   }
-  return { ranges: mergedPorts(ranges), named: [...named.keys()].sort().map((key) => named.get(key) as NamedPort) };
+  return {
+    ranges: mergedPorts(ranges),
+    named: [...named.keys()].sort().map((key) => named.get(key) as NamedPort),
+  };
 }
 
 const isPort = (n: number): boolean => Number.isInteger(n) && n >= 0 && n <= lastPort;
 
 export function mergedPorts(ranges: PortRange[]): PortRange[] {
   const out: PortRange[] = [];
-  for (const range of [...ranges].sort((a, b) => (a.protocol === b.protocol ? a.first - b.first : a.protocol < b.protocol ? -1 : 1))) {
+  for (const range of [...ranges].sort((a, b) =>
+    a.protocol === b.protocol ? a.first - b.first : a.protocol < b.protocol ? -1 : 1,
+  )) {
     const last = out.at(-1);
-    if (!last || last.protocol !== range.protocol || range.first > last.last + 1) out.push({ ...range });
+    if (!last || last.protocol !== range.protocol || range.first > last.last + 1)
+      out.push({ ...range });
     else last.last = Math.max(last.last, range.last);
   }
   return out;
@@ -172,5 +233,8 @@ function selectorOf(selector: SelectorObject, leftOut: LeftOut): LabelSelector |
   }
 }
 
-/** A value from outside in a message: short, and without anything that a terminal or a log would read as its own. */
+/**
+ * A value from outside in a message: short, and without anything that a terminal or a log would
+ * read as its own.
+ */
 const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';

@@ -14,18 +14,27 @@ interface Journal {
   goneCollections: Set<Text>;
   newChains: Set<Text>;
   goneChains: Set<Text>;
-  /** Per collection, what each touched key had when the kernel was last written; undefined = nothing. */
+  /**
+   * Per collection, what each touched key had when the kernel was last written; undefined =
+   * nothing.
+   */
   touched: Map<Text, Map<Text, Text | '' | undefined>>;
 }
 
-const emptyJournal = (): Journal => ({ newCollections: new Set(), goneCollections: new Set(), newChains: new Set(), goneChains: new Set(), touched: new Map() });
+const emptyJournal = (): Journal => ({
+  newCollections: new Set(),
+  goneCollections: new Set(),
+  newChains: new Set(),
+  goneChains: new Set(),
+  touched: new Map(),
+});
 
 export const tableName = 'skiff-policy';
 const where = `inet ${tableName}`;
 
 /**
- * The wanted content of the table, and what has changed since it was last written. Chains never change: another body is another
- * chain, and verdicts are moved to it.
+ * The wanted content of the table, and what has changed since it was last written. Chains never
+ * change: another body is another chain, and verdicts are moved to it.
  */
 export class Table {
   readonly #collections = new Map<Text, Collection>();
@@ -43,7 +52,10 @@ export class Table {
   /** Something is to be written. */
   get isDirty(): boolean {
     const { newCollections, goneCollections, newChains, goneChains, touched } = this.#journal;
-    return newCollections.size + goneCollections.size + newChains.size + goneChains.size + touched.size > 0;
+    return (
+      newCollections.size + goneCollections.size + newChains.size + goneChains.size + touched.size >
+      0
+    );
   }
 
   addCollection(name: Text, kind: Collection['kind'], head: Text): void {
@@ -89,27 +101,38 @@ export class Table {
   takeFull(fixed: readonly Text[]): string {
     this.#journal = emptyJournal();
     const lines = [`add table ${where}`, `delete table ${where}`, `table ${where} {`, stampSet];
-    for (const [name, c] of this.#collections) if (c.kind === 'set') lines.push(`${c.kind} ${name} { ${c.head};${elementList(c)} }`);
+    for (const [name, c] of this.#collections)
+      if (c.kind === 'set') lines.push(`${c.kind} ${name} { ${c.head};${elementList(c)} }`);
     for (const [name, body] of this.#chains) lines.push(`chain ${name} {`, ...body, '}');
-    for (const [name, c] of this.#collections) if (c.kind === 'map') lines.push(`${c.kind} ${name} { ${c.head};${elementList(c)} }`);
+    for (const [name, c] of this.#collections)
+      if (c.kind === 'map') lines.push(`${c.kind} ${name} { ${c.head};${elementList(c)} }`);
     return `${[...lines, ...fixed, '}'].join('\n')}\n`;
   }
 
-  /** The transaction that leads from what was taken last to what is wanted; empty when that is the same. */
+  /**
+   * The transaction that leads from what was taken last to what is wanted; empty when that is the
+   * same.
+   */
   takeChange(): string {
     const { newCollections, goneCollections, newChains, goneChains, touched } = this.#journal;
     const lines: string[] = [];
     for (const name of newCollections) {
       const c = this.#collections.get(name) as Collection;
       lines.push(`add ${c.kind} ${where} ${name} { ${c.head}; }`);
-      if (c.elements.size > 0) lines.push(`add element ${where} ${name} { ${[...c.elements].map(elementText).join(', ')} }`);
+      if (c.elements.size > 0)
+        lines.push(
+          `add element ${where} ${name} { ${[...c.elements].map(elementText).join(', ')} }`,
+        );
     }
     for (const name of newChains) {
       lines.push(`add chain ${where} ${name}`);
-      for (const line of this.#chains.get(name) ?? []) lines.push(`add rule ${where} ${name} ${line}`);
+      for (const line of this.#chains.get(name) ?? [])
+        lines.push(`add rule ${where} ${name} ${line}`);
     }
-    for (const [name, keys] of touched) lines.push(...elementChanges(name, keys, this.#collections.get(name) as Collection));
-    for (const name of goneChains) lines.push(`flush chain ${where} ${name}`, `delete chain ${where} ${name}`);
+    for (const [name, keys] of touched)
+      lines.push(...elementChanges(name, keys, this.#collections.get(name) as Collection));
+    for (const name of goneChains)
+      lines.push(`flush chain ${where} ${name}`, `delete chain ${where} ${name}`);
     for (const name of goneCollections) lines.push(`delete set ${where} ${name}`);
     this.#journal = emptyJournal();
     return lines.length > 0 ? `${lines.join('\n')}\n` : '';
@@ -117,7 +140,11 @@ export class Table {
 }
 
 /** What an element had goes before what it gets comes: a map has one value for a key. */
-function elementChanges(name: Text, touched: Map<Text, Text | '' | undefined>, { elements }: Collection): string[] {
+function elementChanges(
+  name: Text,
+  touched: Map<Text, Text | '' | undefined>,
+  { elements }: Collection,
+): string[] {
   const gone: Text[] = [];
   const come: string[] = [];
   for (const [key, before] of touched) {
@@ -135,4 +162,5 @@ function elementList({ elements }: Collection): string {
   return elements.size > 0 ? ` elements = { ${[...elements].map(elementText).join(', ')} };` : '';
 }
 
-const elementText = ([key, value]: [Text, Text | '']): string => (value ? `${key} : ${value}` : key);
+const elementText = ([key, value]: [Text, Text | '']): string =>
+  value ? `${key} : ${value}` : key;

@@ -25,38 +25,90 @@ const plan = (shapes: Shape[]): Plan =>
         affinity: s.affinity,
         nodePort: s.nodePort ? number(30000 + s.n) : undefined,
         loadBalancerIps: s.ranges.length > 0 ? [ip('192.0.2.1')] : [],
-        sourceRanges: s.ranges.length > 0 ? s.ranges.map((bits) => cidr(`10.${bits}.0.0/${bits}`)) : undefined,
+        sourceRanges:
+          s.ranges.length > 0 ? s.ranges.map((bits) => cidr(`10.${bits}.0.0/${bits}`)) : undefined,
         backends: Array.from({ length: s.count }, (_, i) => backend(i + 2)),
       }),
     ),
-    [{ hostIp: ip('127.0.0.1'), port: number(8080), protocol: 'tcp', podIp: ip('10.42.0.9'), podPort: number(80) }, { hostIp: undefined, port: number(53), protocol: 'udp', podIp: ip('10.42.0.9'), podPort: number(53) }],
+    [
+      {
+        hostIp: ip('127.0.0.1'),
+        port: number(8080),
+        protocol: 'tcp',
+        podIp: ip('10.42.0.9'),
+        podPort: number(80),
+      },
+      {
+        hostIp: undefined,
+        port: number(53),
+        protocol: 'udp',
+        podIp: ip('10.42.0.9'),
+        podPort: number(53),
+      },
+    ],
   );
 
 describe('nft', () => {
   it('takes every change as a change, and ends where a full load would', async () => {
-    const shape = fc.record({ n: fc.integer({ min: 1, max: 4 }), count: fc.integer({ min: 0, max: 5 }), affinity: fc.boolean(), nodePort: fc.boolean(), udp: fc.boolean(), ranges: fc.array(fc.integer({ min: 1, max: 32 }), { maxLength: 3 }) });
+    const shape = fc.record({
+      n: fc.integer({ min: 1, max: 4 }),
+      count: fc.integer({ min: 0, max: 5 }),
+      affinity: fc.boolean(),
+      nodePort: fc.boolean(),
+      udp: fc.boolean(),
+      ranges: fc.array(fc.integer({ min: 1, max: 32 }), { maxLength: 3 }),
+    });
     await fc.assert(
-      fc.asyncProperty(fc.array(fc.array(shape, { maxLength: 4 }), { minLength: 2, maxLength: 5 }), async (steps) => {
-        const plans = steps.map(plan);
-        const standing = standingChains(plans[0]!);
-        const texts = plans.map((p, i) => (i === 0 ? fullRuleset(p, node) : difference(plans[i - 1]!, p, standing)!)).filter((text) => text !== '');
-        expect(texts.every((text, i) => i === 0 || !text.includes('chain'))).toBe(true);
-        expect(await loadedRuleset(texts)).toEqual(await loadedRuleset([fullRuleset(plans.at(-1)!, node)]));
-      }),
+      fc.asyncProperty(
+        fc.array(fc.array(shape, { maxLength: 4 }), { minLength: 2, maxLength: 5 }),
+        async (steps) => {
+          const plans = steps.map(plan);
+          const standing = standingChains(plans[0]!);
+          const texts = plans
+            .map((p, i) =>
+              i === 0 ? fullRuleset(p, node) : difference(plans[i - 1]!, p, standing)!,
+            )
+            .filter((text) => text !== '');
+          expect(texts.every((text, i) => i === 0 || !text.includes('chain'))).toBe(true);
+          expect(await loadedRuleset(texts)).toEqual(
+            await loadedRuleset([fullRuleset(plans.at(-1)!, node)]),
+          );
+        },
+      ),
       { numRuns: 15 },
     );
   });
 
   it('takes the rules of hostile objects, and holds only the table of services', async () => {
     const said: string[] = [];
-    const context = { nodeName: 'n', clusterRanges: [node.clusterCidr, ...node.serviceCidrs], leftOut: (what: string) => void said.push(what) };
+    const context = {
+      nodeName: 'n',
+      clusterRanges: [node.clusterCidr, ...node.serviceCidrs],
+      leftOut: (what: string) => void said.push(what),
+    };
     const bad = Object.values(hostileHostIps);
-    const services = bad.flatMap((text) => servicePorts(serviceOf({ externalIPs: [text], loadBalancerSourceRanges: [text], type: 'LoadBalancer' }, text), [sliceOf(text)], context));
+    const services = bad.flatMap((text) =>
+      servicePorts(
+        serviceOf(
+          { externalIPs: [text], loadBalancerSourceRanges: [text], type: 'LoadBalancer' },
+          text,
+        ),
+        [sliceOf(text)],
+        context,
+      ),
+    );
     const hosts = bad.flatMap((text) => hostPorts(podWithHostIp(text), context.leftOut));
-    const listed = (await loadedRuleset([fullRuleset(makePlan([...services, port()], hosts), node)])).flatMap((block) => block.split('\n'));
+    const listed = (
+      await loadedRuleset([fullRuleset(makePlan([...services, port()], hosts), node)])
+    ).flatMap((block) => block.split('\n'));
     expect(listed.filter((line) => line.startsWith('table'))).toEqual(['table ip skiff {']);
     expect(listed.join('\n')).toContain('10.43.0.5 . 6 . 80');
-    expect(listed.filter((line) => line.includes('10.43.0.0/16') && line.includes('10.196.0.0/28')).map((line) => line.split(' ').at(-1)).sort()).toEqual(['0x00004000', 'reject']);
+    expect(
+      listed
+        .filter((line) => line.includes('10.43.0.0/16') && line.includes('10.196.0.0/28'))
+        .map((line) => line.split(' ').at(-1))
+        .sort(),
+    ).toEqual(['0x00004000', 'reject']);
     expect(said.length).toBeGreaterThan(bad.length);
   });
 });

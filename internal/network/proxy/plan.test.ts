@@ -1,6 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import { affinitySlots, affinityTable, makePlan, standingChains, type ElementText, type Plan } from './plan.ts';
+import {
+  affinitySlots,
+  affinityTable,
+  makePlan,
+  standingChains,
+  type ElementText,
+  type Plan,
+} from './plan.ts';
 import { difference, fullRuleset } from './ruleset.ts';
 import { backend, cidr, ip, node, number, port } from './testing/samples.ts';
 
@@ -15,20 +22,41 @@ describe('makePlan', () => {
   });
 
   it('refuses a service without endpoints and drops where only other nodes have some', () => {
-    expect([...makePlan([port({ backends: [], nodePort: number(30080) })], []).elements.noep.keys()]).toEqual(['10.43.0.5 . tcp . 80']);
-    expect([...makePlan([port({ backends: [], nodePort: number(30080) })], []).elements.nonp.keys()]).toEqual(['tcp . 30080']);
+    expect([
+      ...makePlan([port({ backends: [], nodePort: number(30080) })], []).elements.noep.keys(),
+    ]).toEqual(['10.43.0.5 . tcp . 80']);
+    expect([
+      ...makePlan([port({ backends: [], nodePort: number(30080) })], []).elements.nonp.keys(),
+    ]).toEqual(['tcp . 30080']);
     const local = makePlan([port({ internalLocal: true, backends: [backend(3, false)] })], []);
     expect([...local.elements.drops.keys()]).toEqual(['10.43.0.5 . tcp . 80']);
   });
 
   it('keeps the source address only where traffic stays on the node', () => {
-    expect(makePlan([port({ nodePort: number(30080) })], []).elements.np.get(text('tcp . 30080'))).toBe('goto p2');
-    expect(makePlan([port({ nodePort: number(30080), externalLocal: true })], []).elements.np.get(text('tcp . 30080'))).toBe('goto q1');
+    expect(
+      makePlan([port({ nodePort: number(30080) })], []).elements.np.get(text('tcp . 30080')),
+    ).toBe('goto p2');
+    expect(
+      makePlan([port({ nodePort: number(30080), externalLocal: true })], []).elements.np.get(
+        text('tcp . 30080'),
+      ),
+    ).toBe('goto q1');
   });
 
   it('opens host ports by address or on all', () => {
-    const host = { port: number(8080), protocol: 'udp' as const, podIp: ip('10.42.0.9'), podPort: number(53) };
-    const plan = makePlan([], [{ ...host, hostIp: undefined }, { ...host, hostIp: ip('127.0.0.1') }]);
+    const host = {
+      port: number(8080),
+      protocol: 'udp' as const,
+      podIp: ip('10.42.0.9'),
+      podPort: number(53),
+    };
+    const plan = makePlan(
+      [],
+      [
+        { ...host, hostIp: undefined },
+        { ...host, hostIp: ip('127.0.0.1') },
+      ],
+    );
     expect(plan.elements.hpany.get(text('udp . 8080'))).toBe('10.42.0.9 . 53');
     expect(plan.elements.hp.get(text('127.0.0.1 . udp . 8080'))).toBe('10.42.0.9 . 53');
   });
@@ -36,10 +64,16 @@ describe('makePlan', () => {
 
 describe('affinityTable', () => {
   it('is counted once for a service that does not change, for its own endpoints each', () => {
-    const heavy = port({ affinity: true, nodePort: number(30080), externalLocal: true, backends: Array.from({ length: 300 }, (_, i) => backend(i + 1, i < 3)) });
+    const heavy = port({
+      affinity: true,
+      nodePort: number(30080),
+      externalLocal: true,
+      backends: Array.from({ length: 300 }, (_, i) => backend(i + 1, i < 3)),
+    });
     const first = makePlan([heavy], []);
     const started = performance.now();
-    for (let i = 0; i < 20; i++) expect(makePlan([heavy], []).elements.eps.size).toBe(first.elements.eps.size);
+    for (let i = 0; i < 20; i++)
+      expect(makePlan([heavy], []).elements.eps.size).toBe(first.elements.eps.size);
     expect(performance.now() - started).toBeLessThan(1000);
     expect(new Set(first.elements.npeps.values()).size).toBe(3);
     expect(new Set(first.elements.eps.values()).size).toBeGreaterThan(30);
@@ -59,7 +93,9 @@ describe('affinityTable', () => {
 
 /** What nft would hold after a transaction, reading only add and delete lines. */
 function applied(plan: Plan, text: string): Map<string, Map<string, string>> {
-  const state = new Map(Object.entries(plan.elements).map(([k, v]) => [k, new Map<string, string>(v)]));
+  const state = new Map(
+    Object.entries(plan.elements).map(([k, v]) => [k, new Map<string, string>(v)]),
+  );
   for (const line of text.split('\n')) {
     const m = /^(add|delete) element ip skiff (\w+) \{ (.*) \}$/.exec(line);
     if (!m) continue;
@@ -83,58 +119,95 @@ describe('difference', () => {
 
   it('leads from any plan to any other', () => {
     const ports = fc.array(
-      fc.record({ n: fc.integer({ min: 1, max: 4 }), count: fc.integer({ min: 0, max: 3 }), affinity: fc.boolean(), np: fc.boolean() }),
+      fc.record({
+        n: fc.integer({ min: 1, max: 4 }),
+        count: fc.integer({ min: 0, max: 3 }),
+        affinity: fc.boolean(),
+        np: fc.boolean(),
+      }),
       { maxLength: 5 },
     );
     const plan = (list: { n: number; count: number; affinity: boolean; np: boolean }[]): Plan =>
       makePlan(
-        list.map((p) => port({ port: number(p.n), affinity: p.affinity, nodePort: p.np ? number(30000 + p.n) : undefined, backends: [2, 3, 4].slice(0, p.count).map((b) => backend(b)) })),
+        list.map((p) =>
+          port({
+            port: number(p.n),
+            affinity: p.affinity,
+            nodePort: p.np ? number(30000 + p.n) : undefined,
+            backends: [2, 3, 4].slice(0, p.count).map((b) => backend(b)),
+          }),
+        ),
         [],
       );
     fc.assert(
       fc.property(ports, ports, (a, b) => {
         const [from, to] = [plan(a), plan(b)];
         const end = applied(from, difference(from, to, standingChains(from)) as string);
-        for (const [name, elements] of Object.entries(to.elements)) expect(new Map([...(end.get(name) as Map<string, string>)].sort())).toEqual(new Map([...elements].sort()));
+        for (const [name, elements] of Object.entries(to.elements))
+          expect(new Map([...(end.get(name) as Map<string, string>)].sort())).toEqual(
+            new Map([...elements].sort()),
+          );
       }),
     );
   });
 });
 
 describe('standing chains', () => {
-  const many = (n: number): Plan => makePlan([port({ backends: Array.from({ length: n }, (_, i) => backend(i + 1)) })], []);
+  const many = (n: number): Plan =>
+    makePlan([port({ backends: Array.from({ length: n }, (_, i) => backend(i + 1)) })], []);
   it('are enough for small services and for the neighbours of large ones', () => {
     const small = standingChains(makePlan([], []));
     expect(difference(many(0), many(31), small)).toContain('goto n31');
     expect(difference(many(31), many(32), small)).toBeUndefined();
     const large = standingChains(many(70));
-    expect([64, 95, 96, 31].map((n) => difference(many(70), many(n), large) === undefined)).toEqual([false, false, true, false]);
+    expect([64, 95, 96, 31].map((n) => difference(many(70), many(n), large) === undefined)).toEqual(
+      [false, false, true, false],
+    );
   });
 });
 
 describe('source ranges', () => {
-  it('are told to the kernel without those that another holds, from all services of an address together', () => {
-    const of = (...ranges: string[]) => port({ loadBalancerIps: [ip('192.0.2.1')], sourceRanges: ranges.map(cidr) });
-    const plan = makePlan([of('10.1.0.0/16', '10.0.0.0/8'), of('10.0.0.0/8', '172.16.0.0/12')], []);
-    expect([...plan.elements.allowed.keys()]).toEqual(['192.0.2.1 . tcp . 80 . 10.0.0.0/8', '192.0.2.1 . tcp . 80 . 172.16.0.0/12']);
-    expect([...makePlan([of()], []).elements.ranged.keys()]).toHaveLength(1);
-  });
+  it(
+    'are told to the kernel without those that another holds, from all services of an address ' +
+      'together',
+    () => {
+      const of = (...ranges: string[]) =>
+        port({ loadBalancerIps: [ip('192.0.2.1')], sourceRanges: ranges.map(cidr) });
+      const plan = makePlan(
+        [of('10.1.0.0/16', '10.0.0.0/8'), of('10.0.0.0/8', '172.16.0.0/12')],
+        [],
+      );
+      expect([...plan.elements.allowed.keys()]).toEqual([
+        '192.0.2.1 . tcp . 80 . 10.0.0.0/8',
+        '192.0.2.1 . tcp . 80 . 172.16.0.0/12',
+      ]);
+      expect([...makePlan([of()], []).elements.ranged.keys()]).toHaveLength(1);
+    },
+  );
 });
 
 describe('fullRuleset', () => {
   it('replaces the table in one transaction', () => {
     const text = fullRuleset(makePlan([port()], []), node);
-    expect(text.startsWith('add table ip skiff\ndelete table ip skiff\ntable ip skiff {')).toBe(true);
-    // Only what was rewritten may leave with another address: connections over loopback are nobody's business.
+    expect(text.startsWith('add table ip skiff\ndelete table ip skiff\ntable ip skiff {')).toBe(
+      true,
+    );
+    // Only what was rewritten may leave with another address: connections over loopback are
+    // nobody's business.
     const nodePorts = text.slice(text.indexOf('chain node-ports {'), text.indexOf('chain pre {'));
     expect(nodePorts).not.toContain('mark set');
-    expect(text).toContain('chain n2 { meta l4proto { tcp, udp, sctp } dnat to ip daddr . meta l4proto . th dport . numgen random mod 2 map @eps; }');
+    expect(text).toContain(
+      'chain n2 { meta l4proto { tcp, udp, sctp } dnat to ip daddr . meta l4proto . th dport ' +
+        '. numgen random mod 2 map @eps; }',
+    );
   });
   it('leaves the service range alone when somebody else carries out services', () => {
     expect(fullRuleset(makePlan([], []), node)).toContain('10.43.0.0/16');
     const text = fullRuleset(makePlan([], []), { ...node, services: false });
     expect(text).not.toContain('10.43.0.0/16');
     expect(text).toContain('ip saddr 10.42.0.0/16 ip daddr != 10.42.0.0/16');
-    expect(fullRuleset(makePlan([], []), { ...node, podsLeave: false })).not.toContain('ip daddr != 10.42.0.0/16');
+    expect(fullRuleset(makePlan([], []), { ...node, podsLeave: false })).not.toContain(
+      'ip daddr != 10.42.0.0/16',
+    );
   });
 });

@@ -4,7 +4,10 @@ import type { Backend, HostPort, Protocol, ServicePort } from './service-ports.t
 
 declare const made: unique symbol;
 
-/** Text of an element in nft's language. Only elementOf and verdictOf make it, out of parsed values: nothing else reaches the ruleset. */
+/**
+ * Text of an element in nft's language. Only elementOf and verdictOf make it, out of parsed values:
+ * nothing else reaches the ruleset.
+ */
 export type ElementText = string & { readonly [made]: 'nft' };
 
 /** Elements of the maps and sets of the table. A set's elements have an empty value. */
@@ -14,40 +17,88 @@ export interface Plan {
   chains: Set<Chain>;
 }
 
-/** `n` and `m` dispatch by address, `p` and `q` by node port (m and p masquerade); then the number of endpoints, or `a` for affinity. */
+/**
+ * `n` and `m` dispatch by address, `p` and `q` by node port (m and p masquerade); then the number
+ * of endpoints, or `a` for affinity.
+ */
 export type Chain = `${'n' | 'm' | 'p' | 'q'}${number | 'a'}`;
 
 /** A slot of an endpoint: which of a service's endpoints a packet goes to. */
 type Slot = { slot: number };
 
-function elementOf(...parts: (ElementText | Ipv4 | Ipv4Cidr | Port | Protocol | Slot)[]): ElementText {
-  return parts.map((part) => (typeof part === 'object' ? part.slot : part)).join(' . ') as ElementText;
+function elementOf(
+  ...parts: (ElementText | Ipv4 | Ipv4Cidr | Port | Protocol | Slot)[]
+): ElementText {
+  return parts
+    .map((part) => (typeof part === 'object' ? part.slot : part))
+    .join(' . ') as ElementText;
 }
 
 const verdictOf = (chain: Chain): ElementText => `goto ${chain}` as ElementText;
 
-export type Collection = 'eps' | 'npeps' | 'svc' | 'np' | 'hp' | 'hpany' | 'hairpin' | 'noep' | 'nonp' | 'drops' | 'dropnp' | 'ranged' | 'allowed';
+export type Collection =
+  | 'eps'
+  | 'npeps'
+  | 'svc'
+  | 'np'
+  | 'hp'
+  | 'hpany'
+  | 'hairpin'
+  | 'noep'
+  | 'nonp'
+  | 'drops'
+  | 'dropnp'
+  | 'ranged'
+  | 'allowed';
 
-/** Slots of the affinity hash: enough that 10 endpoints differ by less than a tenth in their share. */
+/**
+ * Slots of the affinity hash: enough that 10 endpoints differ by less than a tenth in their share.
+ */
 export const affinitySlots = 64;
 
-const collections: Collection[] = ['eps', 'npeps', 'svc', 'np', 'hp', 'hpany', 'hairpin', 'noep', 'nonp', 'drops', 'dropnp', 'ranged', 'allowed'];
+const collections: Collection[] = [
+  'eps',
+  'npeps',
+  'svc',
+  'np',
+  'hp',
+  'hpany',
+  'hairpin',
+  'noep',
+  'nonp',
+  'drops',
+  'dropnp',
+  'ranged',
+  'allowed',
+];
 
 export function emptyPlan(): Plan {
   const elements = Object.fromEntries(collections.map((c) => [c, new Map()])) as Plan['elements'];
   return { elements, chains: new Set() };
 }
 
-/** What the kernel must hold for these services and host ports. Pure; the first of two claims to one address and port wins. */
+/**
+ * What the kernel must hold for these services and host ports. Pure; the first of two claims to one
+ * address and port wins.
+ */
 export function makePlan(ports: ServicePort[], hosts: HostPort[]): Plan {
   const plan = emptyPlan();
   const allowed = new Map<ElementText, Set<Ipv4Cidr>>();
   for (const port of ports) {
     const local = port.backends.filter((b) => b.local);
     const inside = port.internalLocal ? local : port.backends;
-    for (const ip of port.clusterIps) address(plan, port, ip, { backends: inside, masquerade: false, any: port.backends.length > 0 });
+    for (const ip of port.clusterIps)
+      address(plan, port, ip, {
+        backends: inside,
+        masquerade: false,
+        any: port.backends.length > 0,
+      });
     const outside = port.externalLocal ? local : port.backends;
-    const use = { backends: outside, masquerade: !port.externalLocal, any: port.backends.length > 0 };
+    const use = {
+      backends: outside,
+      masquerade: !port.externalLocal,
+      any: port.backends.length > 0,
+    };
     for (const ip of [...port.externalIps, ...port.loadBalancerIps]) address(plan, port, ip, use);
     for (const ip of port.sourceRanges ? port.loadBalancerIps : []) {
       const key = elementOf(ip, port.protocol, port.port);
@@ -64,28 +115,53 @@ export function makePlan(ports: ServicePort[], hosts: HostPort[]): Plan {
 interface Use {
   backends: Backend[];
   masquerade: boolean;
-  /** Some endpoint exists, though perhaps not on this node: then packets are dropped rather than refused. */
+  /**
+   * Some endpoint exists, though perhaps not on this node: then packets are dropped rather than
+   * refused.
+   */
   any: boolean;
 }
 
 function address(plan: Plan, port: ServicePort, ip: Ipv4, use: Use): void {
   const key = elementOf(ip, port.protocol, port.port);
-  if (plan.elements.svc.has(key) || plan.elements.noep.has(key) || plan.elements.drops.has(key)) return;
+  if (plan.elements.svc.has(key) || plan.elements.noep.has(key) || plan.elements.drops.has(key))
+    return;
   if (use.backends.length === 0) {
     plan.elements[use.any ? 'drops' : 'noep'].set(key, '');
     return;
   }
-  plan.elements.svc.set(key, verdictOf(endpoints(plan, { map: 'eps', key: [ip, port.protocol, port.port], kind: use.masquerade ? 'm' : 'n' }, port, use.backends)));
+  plan.elements.svc.set(
+    key,
+    verdictOf(
+      endpoints(
+        plan,
+        { map: 'eps', key: [ip, port.protocol, port.port], kind: use.masquerade ? 'm' : 'n' },
+        port,
+        use.backends,
+      ),
+    ),
+  );
 }
 
 function nodePort(plan: Plan, port: ServicePort, number: Port, use: Use): void {
   const key = elementOf(port.protocol, number);
-  if (plan.elements.np.has(key) || plan.elements.nonp.has(key) || plan.elements.dropnp.has(key)) return;
+  if (plan.elements.np.has(key) || plan.elements.nonp.has(key) || plan.elements.dropnp.has(key))
+    return;
   if (use.backends.length === 0) {
     plan.elements[use.any ? 'dropnp' : 'nonp'].set(key, '');
     return;
   }
-  plan.elements.np.set(key, verdictOf(endpoints(plan, { map: 'npeps', key: [port.protocol, number], kind: use.masquerade ? 'p' : 'q' }, port, use.backends)));
+  plan.elements.np.set(
+    key,
+    verdictOf(
+      endpoints(
+        plan,
+        { map: 'npeps', key: [port.protocol, number], kind: use.masquerade ? 'p' : 'q' },
+        port,
+        use.backends,
+      ),
+    ),
+  );
 }
 
 interface Dispatch {
@@ -97,7 +173,9 @@ interface Dispatch {
 /** Fills the slots of one key and names the chain that draws from as many slots. */
 function endpoints(plan: Plan, to: Dispatch, port: ServicePort, backends: Backend[]): Chain {
   const slots = port.affinity ? knownTable(port, backends) : backends;
-  slots.forEach((b, slot) => plan.elements[to.map].set(elementOf(...to.key, { slot }), elementOf(b.ip, b.port)));
+  slots.forEach((b, slot) =>
+    plan.elements[to.map].set(elementOf(...to.key, { slot }), elementOf(b.ip, b.port)),
+  );
   const name: Chain = port.affinity ? `${to.kind}a` : `${to.kind}${backends.length}`;
   plan.chains.add(name);
   return name;
@@ -107,23 +185,31 @@ function endpoints(plan: Plan, to: Dispatch, port: ServicePort, backends: Backen
 const chainStep = 32;
 
 /**
- * The chains that a full load makes for a plan: more than it needs, since a change may only name chains that stand.
- * (nft 1.0.6 takes no rule with a map of port keys in a change: reading the map back, it finds "conflicting protocols".)
+ * The chains that a full load makes for a plan: more than it needs, since a change may only name
+ * chains that stand. (nft 1.0.6 takes no rule with a map of port keys in a change: reading the map
+ * back, it finds "conflicting protocols".)
  */
 export function standingChains(plan: Plan): Set<Chain> {
-  const counts = [...plan.chains].map((chain) => Number(chain.slice(1))).filter((n) => !Number.isNaN(n));
+  const counts = [...plan.chains]
+    .map((chain) => Number(chain.slice(1)))
+    .filter((n) => !Number.isNaN(n));
   const chains = new Set<Chain>();
   for (const kind of ['n', 'm', 'p', 'q'] as const) {
     chains.add(`${kind}a`);
-    // Beyond the first step only the neighbourhoods of the sizes in use: a service of a thousand endpoints brings 32 chains, not a thousand.
+    // Beyond the first step only the neighbourhoods of the sizes in use: a service of a thousand
+    // endpoints brings 32 chains, not a thousand.
     for (const step of new Set([0, ...counts.map((n) => Math.floor(n / chainStep))])) {
-      for (let n = Math.max(1, step * chainStep); n < (step + 1) * chainStep; n++) chains.add(`${kind}${n}`);
+      for (let n = Math.max(1, step * chainStep); n < (step + 1) * chainStep; n++)
+        chains.add(`${kind}${n}`);
     }
   }
   return chains;
 }
 
-/** The plan is made anew for every change anywhere; the tables of the services that did not change are kept with them. */
+/**
+ * The plan is made anew for every change anywhere; the tables of the services that did not change
+ * are kept with them.
+ */
 const tables = new WeakMap<ServicePort, { all?: Backend[]; local?: Backend[] }>();
 
 function knownTable(port: ServicePort, backends: Backend[]): Backend[] {
@@ -156,7 +242,9 @@ function ranges(plan: Plan, key: ElementText, cidrs: Ipv4Cidr[]): void {
 
 function hostPort(plan: Plan, host: HostPort): void {
   const value = elementOf(host.podIp, host.podPort);
-  const [map, key] = host.hostIp ? (['hp', elementOf(host.hostIp, host.protocol, host.port)] as const) : (['hpany', elementOf(host.protocol, host.port)] as const);
+  const [map, key] = host.hostIp
+    ? (['hp', elementOf(host.hostIp, host.protocol, host.port)] as const)
+    : (['hpany', elementOf(host.protocol, host.port)] as const);
   if (!plan.elements[map].has(key)) plan.elements[map].set(key, value);
   plan.elements.hairpin.set(elementOf(host.podIp, host.podIp), '');
 }

@@ -75,8 +75,19 @@ class NftProxy implements Proxy {
     this.#ranges = [serviceCidr];
     this.#nodeIp = options.nodeIp;
     this.#leftOut = saidOnce(options.log, 'left out of the service rules');
-    this.#writer = new TableWriter({ ...options, name: 'proxy', table: `ip ${table}`, what: 'service rules', text: (whole) => this.#text(whole), written: () => this.#written() });
-    this.#context = { nodeName: options.nodeName, clusterRanges: [clusterCidr, serviceCidr], leftOut: this.#leftOut };
+    this.#writer = new TableWriter({
+      ...options,
+      name: 'proxy',
+      table: `ip ${table}`,
+      what: 'service rules',
+      text: (whole) => this.#text(whole),
+      written: () => this.#written(),
+    });
+    this.#context = {
+      nodeName: options.nodeName,
+      clusterRanges: [clusterCidr, serviceCidr],
+      leftOut: this.#leftOut,
+    };
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve));
     void this.#begin();
   }
@@ -117,14 +128,23 @@ class NftProxy implements Proxy {
     for (const stop of this.#stops) stop();
   }
 
-  /** The rules of ranges are part of a full load; what an external address may be depends on them too. */
+  /**
+   * The rules of ranges are part of a full load; what an external address may be depends on them
+   * too.
+   */
   #rangesChanged(): void {
     const { clusterCidr, serviceCidr } = this.#o.network;
-    const ranges = serviceRanges(this.#o.serviceCidrs.list(), { configured: serviceCidr, clusterCidr, nodeIp: this.#nodeIp, leftOut: this.#leftOut });
+    const ranges = serviceRanges(this.#o.serviceCidrs.list(), {
+      configured: serviceCidr,
+      clusterCidr,
+      nodeIp: this.#nodeIp,
+      leftOut: this.#leftOut,
+    });
     if (ranges.join() === this.#ranges.join()) return;
     this.#ranges = ranges;
     this.#context.clusterRanges = [clusterCidr, ...ranges];
-    for (const { metadata } of this.#o.services.list()) this.#dirty.add(`${metadata.namespace}/${metadata.name}`);
+    for (const { metadata } of this.#o.services.list())
+      this.#dirty.add(`${metadata.namespace}/${metadata.name}`);
     this.#writer.reload();
   }
 
@@ -133,7 +153,10 @@ class NftProxy implements Proxy {
     this.#writer.touch();
   }
 
-  /** What changed, or the whole table where there is nothing to start from or a change cannot say it. */
+  /**
+   * What changed, or the whole table where there is nothing to start from or a change cannot say
+   * it.
+   */
   #text(whole: boolean): string | undefined {
     if (!this.#begun) return undefined;
     for (const key of this.#dirty) {
@@ -142,8 +165,13 @@ class NftProxy implements Proxy {
       for (const flow of staleFlows(before, this.#ports.get(key) ?? [])) this.#staleFlows.add(flow);
     }
     this.#dirty.clear();
-    const plan = makePlan([...this.#ports.values()].flat(), [...this.#o.pods.list()].flatMap((pod) => hostPorts(pod, this.#leftOut)));
-    const change = whole ? undefined : this.#applied && difference(this.#applied, plan, this.#standing);
+    const plan = makePlan(
+      [...this.#ports.values()].flat(),
+      [...this.#o.pods.list()].flatMap((pod) => hostPorts(pod, this.#leftOut)),
+    );
+    const change = whole
+      ? undefined
+      : this.#applied && difference(this.#applied, plan, this.#standing);
     this.#applied = plan;
     if (change !== undefined) return change;
     this.#standing = standingChains(plan);
@@ -155,26 +183,41 @@ class NftProxy implements Proxy {
     const flows = [...this.#staleFlows];
     this.#staleFlows.clear();
     // conntrack ends with 1 when there was nothing to delete.
-    for (const flow of flows) await this.#o.spawn.run('proxy.conntrack', ['conntrack', '-D', '-p', 'udp', ...flow.split(' ')]).catch(() => undefined);
+    for (const flow of flows)
+      await this.#o.spawn
+        .run('proxy.conntrack', ['conntrack', '-D', '-p', 'udp', ...flow.split(' ')])
+        .catch(() => undefined);
   }
 
   #recompute(key: string): void {
     const service = this.#o.network.services ? this.#o.services.get(key) : undefined;
-    const ports = service ? servicePorts(service, this.#o.slices.byIndex('service', key), this.#context) : [];
+    const ports = service
+      ? servicePorts(service, this.#o.slices.byIndex('service', key), this.#context)
+      : [];
     const { dnsAddress } = this.#o.network;
-    const own = dnsAddress === undefined ? ports : ports.filter((p) => !p.clusterIps.includes(dnsAddress));
+    const own =
+      dnsAddress === undefined ? ports : ports.filter((p) => !p.clusterIps.includes(dnsAddress));
     if (own.length) this.#ports.set(key, own);
     else this.#ports.delete(key);
   }
 }
 
-/** A UDP flow would stay with an endpoint that is gone, or with a refusal, for as long as packets keep coming. */
-function* staleFlows(before: readonly ServicePort[], now: readonly ServicePort[]): Generator<string> {
+/**
+ * A UDP flow would stay with an endpoint that is gone, or with a refusal, for as long as packets
+ * keep coming.
+ */
+function* staleFlows(
+  before: readonly ServicePort[],
+  now: readonly ServicePort[],
+): Generator<string> {
   for (const port of before.filter((p) => p.protocol === 'udp')) {
     const same = now.find((p) => p.protocol === 'udp' && p.port === port.port);
-    const stays = port.backends.length > 0 && port.backends.every((b) => same?.backends.some((n) => n.ip === b.ip && n.port === b.port));
+    const stays =
+      port.backends.length > 0 &&
+      port.backends.every((b) => same?.backends.some((n) => n.ip === b.ip && n.port === b.port));
     if (stays) continue;
-    for (const ip of [...port.clusterIps, ...port.externalIps, ...port.loadBalancerIps]) yield `--orig-dst ${ip} --dport ${port.port}`;
+    for (const ip of [...port.clusterIps, ...port.externalIps, ...port.loadBalancerIps])
+      yield `--orig-dst ${ip} --dport ${port.port}`;
     if (port.nodePort) yield `--dport ${port.nodePort}`;
   }
 }

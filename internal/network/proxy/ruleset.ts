@@ -1,13 +1,23 @@
 import type { Ipv4, Ipv4Cidr, Port } from '../../base/ipv4.ts';
 import { stampSet } from '../nft/guards.ts';
-import { affinitySlots, standingChains, type Chain, type Collection, type ElementText, type Plan } from './plan.ts';
+import {
+  affinitySlots,
+  standingChains,
+  type Chain,
+  type Collection,
+  type ElementText,
+  type Plan,
+} from './plan.ts';
 
 /** What does not change while the node runs, but for ranges of services. */
 export interface NodeNetwork {
   clusterCidr: Ipv4Cidr;
   /** None inside another. */
   serviceCidrs: readonly Ipv4Cidr[];
-  /** The address that this process answers DNS on; its packets stay on the node. Undefined: it answers on none. */
+  /**
+   * The address that this process answers DNS on; its packets stay on the node. Undefined: it
+   * answers on none.
+   */
   dnsAddress: Ipv4 | undefined;
   /** Where it answers when another program has port 53 of every address. */
   dnsPort: Port | undefined;
@@ -19,13 +29,18 @@ export interface NodeNetwork {
 
 export const table = 'skiff';
 
-/** Packets that must leave with the node's address carry this bit of the mark, as with kube-proxy. */
+/**
+ * Packets that must leave with the node's address carry this bit of the mark, as with kube-proxy.
+ */
 const mark = '0x4000';
 const protocols = '{ tcp, udp, sctp }';
 
 const types: Record<Collection, string> = {
-  eps: 'map eps { typeof ip daddr . meta l4proto . th dport . numgen random mod 65535 : ip daddr . th dport;',
-  npeps: 'map npeps { typeof meta l4proto . th dport . numgen random mod 65535 : ip daddr . th dport;',
+  eps:
+    'map eps { typeof ip daddr . meta l4proto . th dport . numgen random mod 65535 : ip daddr ' +
+    '. th dport;',
+  npeps:
+    'map npeps { typeof meta l4proto . th dport . numgen random mod 65535 : ip daddr . th dport;',
   svc: 'map svc { type ipv4_addr . inet_proto . inet_service : verdict;',
   np: 'map np { type inet_proto . inet_service : verdict;',
   hp: 'map hp { typeof ip daddr . meta l4proto . th dport : ip daddr . th dport;',
@@ -39,24 +54,39 @@ const types: Record<Collection, string> = {
   allowed: 'set allowed { type ipv4_addr . inet_proto . inet_service . ipv4_addr; flags interval;',
 };
 
-/** The body of a dispatch chain: mark (m, p), pick a slot at random or by the client's address, rewrite the destination. */
+/**
+ * The body of a dispatch chain: mark (m, p), pick a slot at random or by the client's address,
+ * rewrite the destination.
+ */
 function chainBody(name: Chain): string {
   const [kind, count] = [name[0] ?? '', name.slice(1)];
-  const slot = count === 'a' ? `jhash ip saddr mod ${affinitySlots} seed 0x736b6966` : `numgen random mod ${count}`;
+  const slot =
+    count === 'a'
+      ? `jhash ip saddr mod ${affinitySlots} seed 0x736b6966`
+      : `numgen random mod ${count}`;
   const set = kind === 'm' || kind === 'p' ? `meta mark set meta mark | ${mark}; ` : '';
-  const key = kind === 'n' || kind === 'm' ? 'ip daddr . meta l4proto . th dport' : 'meta l4proto . th dport';
+  const key =
+    kind === 'n' || kind === 'm' ? 'ip daddr . meta l4proto . th dport' : 'meta l4proto . th dport';
   const map = kind === 'n' || kind === 'm' ? 'eps' : 'npeps';
   return `${set}meta l4proto ${protocols} dnat to ${key} . ${slot} map @${map};`;
 }
 
 /** Loads the whole table in one transaction, whatever was there before. */
 export function fullRuleset(plan: Plan, node: NodeNetwork): string {
-  const lines = [`add table ip ${table}`, `delete table ip ${table}`, `table ip ${table} {`, stampSet];
+  const lines = [
+    `add table ip ${table}`,
+    `delete table ip ${table}`,
+    `table ip ${table} {`,
+    stampSet,
+  ];
   for (const [name, head] of Object.entries(types) as [Collection, string][]) {
     if (name !== 'svc' && name !== 'np') lines.push(`${head}${elementList(plan.elements[name])} }`);
   }
   for (const chain of standingChains(plan)) lines.push(`chain ${chain} { ${chainBody(chain)} }`);
-  lines.push(`${types.svc}${elementList(plan.elements.svc)} }`, `${types.np}${elementList(plan.elements.np)} }`);
+  lines.push(
+    `${types.svc}${elementList(plan.elements.svc)} }`,
+    `${types.np}${elementList(plan.elements.np)} }`,
+  );
   lines.push(...fixedChains(node), '}');
   return lines.join('\n') + '\n';
 }
@@ -66,12 +96,17 @@ function elementList(elements: Plan['elements'][Collection]): string {
   return ` elements = { ${[...elements].map(elementText).join(', ')} }`;
 }
 
-const elementText = ([key, value]: [ElementText, ElementText | '']): string => (value ? `${key} : ${value}` : key);
+const elementText = ([key, value]: [ElementText, ElementText | '']): string =>
+  value ? `${key} : ${value}` : key;
 
-const anyOf = (ranges: readonly Ipv4Cidr[]): string => (ranges.length === 1 ? String(ranges[0]) : `{ ${ranges.join(', ')} }`);
+const anyOf = (ranges: readonly Ipv4Cidr[]): string =>
+  ranges.length === 1 ? String(ranges[0]) : `{ ${ranges.join(', ')} }`;
 
 function dnsRules(address: Ipv4, port: Port | undefined): string[] {
-  const moved = port === undefined ? [] : [`  ip daddr ${address} meta l4proto { tcp, udp } th dport 53 dnat to ${address}:${port}`];
+  const moved =
+    port === undefined
+      ? []
+      : [`  ip daddr ${address} meta l4proto { tcp, udp } th dport 53 dnat to ${address}:${port}`];
   return [...moved, `  ip daddr ${address} return`];
 }
 
@@ -79,9 +114,15 @@ function fixedChains(node: NodeNetwork): string[] {
   const destination = 'ip daddr . meta l4proto . th dport';
   return [
     'chain services {',
-    // Names are answered by this node alone: no host port, node port or external address may take the questions of its pods.
+    // Names are answered by this node alone: no host port, node port or external address may take
+    // the questions of its pods.
     ...(node.dnsAddress === undefined ? [] : dnsRules(node.dnsAddress, node.dnsPort)),
-    ...(node.services ? [`  ip saddr != ${node.clusterCidr} ip daddr ${anyOf(node.serviceCidrs)} meta mark set meta mark | ${mark}`] : []),
+    ...(node.services
+      ? [
+          `  ip saddr != ${node.clusterCidr} ip daddr ${anyOf(node.serviceCidrs)} meta mark ` +
+            `set meta mark | ${mark}`,
+        ]
+      : []),
     `  ${destination} vmap @svc`,
     `  fib daddr type local jump node-ports`,
     '}',
@@ -97,10 +138,17 @@ function fixedChains(node: NodeNetwork): string[] {
     `  meta mark & ${mark} != 0 meta mark set meta mark ^ ${mark} masquerade fully-random`,
     '  ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random',
     '  ct status dnat ip saddr 127.0.0.0/8 oifname != "lo" masquerade fully-random',
-    ...(node.podsLeave ? [`  ip saddr ${node.clusterCidr} ip daddr != ${node.clusterCidr} ip daddr != 224.0.0.0/4 oifname != "lo" masquerade fully-random`] : []),
+    ...(node.podsLeave
+      ? [
+          `  ip saddr ${node.clusterCidr} ip daddr != ${node.clusterCidr} ip daddr != ` +
+            '224.0.0.0/4 oifname != "lo" masquerade fully-random',
+        ]
+      : []),
     '}',
-    // route_localnet lets a packet to 127.0.0.1 be rewritten; nobody outside may use that (CVE-2020-8558).
-    'chain martians { type filter hook prerouting priority -300; iifname != "lo" ip daddr 127.0.0.0/8 drop; }',
+    // route_localnet lets a packet to 127.0.0.1 be rewritten; nobody outside may use that
+    // (CVE-2020-8558).
+    'chain martians { type filter hook prerouting priority -300; iifname != "lo" ip daddr ' +
+      '127.0.0.0/8 drop; }',
     'chain ranges { type filter hook prerouting priority -110;',
     `  ${destination} @ranged ${destination} . ip saddr != @allowed drop`,
     '}',
@@ -109,7 +157,14 @@ function fixedChains(node: NodeNetwork): string[] {
     `  ${destination} @drops drop`,
     `  fib daddr type local meta l4proto . th dport @nonp reject with icmp port-unreachable`,
     `  fib daddr type local meta l4proto . th dport @dropnp drop`,
-    ...(node.services ? [`  ip daddr ${anyOf(node.serviceCidrs)}${node.dnsAddress === undefined ? '' : ` ip daddr != ${node.dnsAddress}`} reject with icmp port-unreachable`] : []),
+    ...(node.services
+      ? [
+          '  ip daddr ' +
+            `${anyOf(node.serviceCidrs)}` +
+            `${node.dnsAddress === undefined ? '' : ` ip daddr != ${node.dnsAddress}`} reject ` +
+            'with icmp port-unreachable',
+        ]
+      : []),
     '}',
     'chain in-filter { type filter hook input priority 0; ct state new jump refuse; }',
     'chain forward-filter { type filter hook forward priority 0; ct state new jump refuse; }',
@@ -118,8 +173,8 @@ function fixedChains(node: NodeNetwork): string[] {
 }
 
 /**
- * The transaction that turns one applied plan into another; empty when they are the same, undefined when it needs a chain
- * that `standing`, the chains of the last full load, has not.
+ * The transaction that turns one applied plan into another; empty when they are the same, undefined
+ * when it needs a chain that `standing`, the chains of the last full load, has not.
  */
 export function difference(from: Plan, to: Plan, standing: ReadonlySet<Chain>): string | undefined {
   for (const chain of to.chains) if (!standing.has(chain)) return undefined;
@@ -134,6 +189,9 @@ export function difference(from: Plan, to: Plan, standing: ReadonlySet<Chain>): 
   }
   // A verdict must not lead to a slot that is gone: dispatch entries leave first and come last.
   const rank = (line: string): number => (/ (svc|np) \{/.test(line) ? 0 : 1);
-  const lines = [...removed.sort((a, b) => rank(a) - rank(b)), ...added.sort((a, b) => rank(b) - rank(a))];
+  const lines = [
+    ...removed.sort((a, b) => rank(a) - rank(b)),
+    ...added.sort((a, b) => rank(b) - rank(a)),
+  ];
   return lines.length ? lines.join('\n') + '\n' : '';
 }

@@ -1,8 +1,25 @@
-import type { Container, Pod, Service, ServicePort as ApiPort } from '../../api/generated/types/core-v1.ts';
+import type {
+  Container,
+  Pod,
+  Service,
+  ServicePort as ApiPort,
+} from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice, Endpoint } from '../../api/generated/types/discovery-v1.ts';
-import { cidrHas, isUnicast, parseIpv4, parseIpv4Cidr, parsePort, type Ipv4, type Ipv4Cidr, type Port } from '../../base/ipv4.ts';
+import {
+  cidrHas,
+  isUnicast,
+  parseIpv4,
+  parseIpv4Cidr,
+  parsePort,
+  type Ipv4,
+  type Ipv4Cidr,
+  type Port,
+} from '../../base/ipv4.ts';
 
-/** The kernel's names of the protocols a service may have. Only parseProtocol makes one out of an object. */
+/**
+ * The kernel's names of the protocols a service may have. Only parseProtocol makes one out of an
+ * object.
+ */
 export type Protocol = 'tcp' | 'udp' | 'sctp';
 
 /** One endpoint of a service port. */
@@ -22,7 +39,9 @@ export interface ServicePort {
   clusterIps: Ipv4[];
   externalIps: Ipv4[];
   loadBalancerIps: Ipv4[];
-  /** Undefined = everybody. An empty list lets nobody in: all that was asked for could not be read. */
+  /**
+   * Undefined = everybody. An empty list lets nobody in: all that was asked for could not be read.
+   */
   sourceRanges: Ipv4Cidr[] | undefined;
   nodePort: Port | undefined;
   affinity: boolean;
@@ -42,12 +61,17 @@ export interface HostPort {
   podPort: Port;
 }
 
-/** Told of what an object asks for that cannot be carried out; it is left out, and nothing else is. */
+/**
+ * Told of what an object asks for that cannot be carried out; it is left out, and nothing else is.
+ */
 export type LeftOut = (what: string) => void;
 
 export interface ServiceContext {
   nodeName: string;
-  /** Addresses that only the cluster itself gives out: no Service may claim one as an external address. */
+  /**
+   * Addresses that only the cluster itself gives out: no Service may claim one as an external
+   * address.
+   */
   clusterRanges: Ipv4Cidr[];
   leftOut: LeftOut;
 }
@@ -57,26 +81,44 @@ function parseProtocol(name: string | undefined): Protocol | undefined {
   return name === 'UDP' ? 'udp' : name === 'SCTP' ? 'sctp' : undefined;
 }
 
-/** A value from outside in a message: short, and without anything that a terminal or a log would read as its own. */
+/**
+ * A value from outside in a message: short, and without anything that a terminal or a log would
+ * read as its own.
+ */
 const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
 
-/** The service ports of one Service, with the endpoints that its slices give. Headless and ExternalName services have none. */
-export function servicePorts(service: Service, slices: Iterable<EndpointSlice>, context: ServiceContext): ServicePort[] {
+/**
+ * The service ports of one Service, with the endpoints that its slices give. Headless and
+ * ExternalName services have none.
+ */
+export function servicePorts(
+  service: Service,
+  slices: Iterable<EndpointSlice>,
+  context: ServiceContext,
+): ServicePort[] {
   const { spec } = service;
   const key = `${service.metadata.namespace}/${service.metadata.name}`;
   const leftOut: LeftOut = (what) => context.leftOut(`Service ${key}: ${what}`);
   // An IPv6 address is no fault: the other half of a dual-stack Service.
-  const clusterIps = (spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])).flatMap((ip) => parseIpv4(ip) ?? []);
+  const clusterIps = (spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])).flatMap(
+    (ip) => parseIpv4(ip) ?? [],
+  );
   if (spec.type === 'ExternalName' || clusterIps.length === 0) return [];
   const all = [...slices].filter((s) => s.addressType === 'IPv4');
   const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
   const loadBalancer = spec.type === 'LoadBalancer';
-  const ingress = loadBalancer ? (service.status?.loadBalancer?.ingress ?? []).filter((i) => i.ipMode !== 'Proxy').flatMap((i) => i.ip ?? []) : [];
+  const ingress = loadBalancer
+    ? (service.status?.loadBalancer?.ingress ?? [])
+        .filter((i) => i.ipMode !== 'Proxy')
+        .flatMap((i) => i.ip ?? [])
+    : [];
   const common = {
     clusterIps,
     externalIps: outsideIps(spec.externalIPs ?? [], context, leftOut),
     loadBalancerIps: outsideIps(ingress, context, leftOut),
-    sourceRanges: loadBalancer ? sourceRanges(spec.loadBalancerSourceRanges ?? [], leftOut) : undefined,
+    sourceRanges: loadBalancer
+      ? sourceRanges(spec.loadBalancerSourceRanges ?? [], leftOut)
+      : undefined,
     affinity: spec.sessionAffinity === 'ClientIP',
     internalLocal: spec.internalTrafficPolicy === 'Local',
     externalLocal: outside && spec.externalTrafficPolicy === 'Local',
@@ -88,15 +130,28 @@ export function servicePorts(service: Service, slices: Iterable<EndpointSlice>, 
       return [];
     }
     const backends = backendsOf(apiPort, all, context.nodeName, leftOut);
-    return [{ ...common, name: `${key}:${apiPort.name ?? ''}`, protocol, port, nodePort: outside ? parsePort(apiPort.nodePort) : undefined, backends }];
+    return [
+      {
+        ...common,
+        name: `${key}:${apiPort.name ?? ''}`,
+        protocol,
+        port,
+        nodePort: outside ? parsePort(apiPort.nodePort) : undefined,
+        backends,
+      },
+    ];
   });
 }
 
-/** Addresses outside the cluster that shall lead to a service: never one that belongs to pods, services or the machine itself. */
+/**
+ * Addresses outside the cluster that shall lead to a service: never one that belongs to pods,
+ * services or the machine itself.
+ */
 function outsideIps(texts: string[], context: ServiceContext, leftOut: LeftOut): Ipv4[] {
   return texts.flatMap((text) => {
     const ip = parseIpv4(text);
-    if (ip && isUnicast(ip) && !context.clusterRanges.some((range) => cidrHas(range, ip))) return [ip];
+    if (ip && isUnicast(ip) && !context.clusterRanges.some((range) => cidrHas(range, ip)))
+      return [ip];
     if (!text.includes(':')) leftOut(`external address ${shown(text)}`);
     return [];
   });
@@ -112,11 +167,19 @@ function sourceRanges(texts: string[], leftOut: LeftOut): Ipv4Cidr[] | undefined
 }
 
 /** Ready endpoints; when none is ready, those that are terminating but still serve (KEP-1669). */
-function backendsOf(port: ApiPort, slices: EndpointSlice[], nodeName: string, leftOut: LeftOut): Backend[] {
+function backendsOf(
+  port: ApiPort,
+  slices: EndpointSlice[],
+  nodeName: string,
+  leftOut: LeftOut,
+): Backend[] {
   const ready = new Map<string, Backend>();
   const serving = new Map<string, Backend>();
   for (const slice of slices) {
-    const match = (slice.ports ?? []).find((p) => (p.name ?? '') === (port.name ?? '') && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'));
+    const match = (slice.ports ?? []).find(
+      (p) =>
+        (p.name ?? '') === (port.name ?? '') && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
+    );
     const target = parsePort(match?.port);
     if (!target) continue;
     for (const endpoint of slice.endpoints ?? []) {
@@ -124,33 +187,67 @@ function backendsOf(port: ApiPort, slices: EndpointSlice[], nodeName: string, le
       if (!into) continue;
       for (const text of endpoint.addresses ?? []) {
         const ip = parseIpv4(text);
-        // An endpoint on the node's own loopback would open to everybody what listens for the node alone.
-        if (ip && isUnicast(ip)) into.set(`${ip}:${target}`, { ip, port: target, local: endpoint.nodeName === nodeName });
+        // An endpoint on the node's own loopback would open to everybody what listens for the node
+        // alone.
+        if (ip && isUnicast(ip))
+          into.set(`${ip}:${target}`, { ip, port: target, local: endpoint.nodeName === nodeName });
         else leftOut(`endpoint ${shown(text)}`);
       }
     }
   }
   const chosen = ready.size > 0 ? ready : serving;
-  return [...chosen.values()].sort((a, b) => (a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1));
+  return [...chosen.values()].sort((a, b) =>
+    a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1,
+  );
 }
 
 const isReady = (e: Endpoint): boolean => e.conditions?.ready !== false;
-const isServing = (e: Endpoint): boolean => e.conditions?.serving !== false && e.conditions?.terminating === true;
+const isServing = (e: Endpoint): boolean =>
+  e.conditions?.serving !== false && e.conditions?.terminating === true;
 
 /** The host ports of a pod that runs here with a network of its own. */
 export function hostPorts(pod: Pod, leftOut: LeftOut = () => undefined): HostPort[] {
   const podIp = parseIpv4(pod.status?.podIP);
-  if (!podIp || !isUnicast(podIp) || pod.spec.hostNetwork || pod.status.phase === 'Succeeded' || pod.status.phase === 'Failed') return [];
-  const containers = [...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'), ...pod.spec.containers];
-  return containers.flatMap((c) => (c.ports ?? []).filter((p) => p.hostPort).flatMap((p) => hostPort(p, podIp, (what) => leftOut(`Pod ${pod.metadata.namespace}/${pod.metadata.name}: ${what}`)) ?? []));
+  if (
+    !podIp ||
+    !isUnicast(podIp) ||
+    pod.spec.hostNetwork ||
+    pod.status.phase === 'Succeeded' ||
+    pod.status.phase === 'Failed'
+  )
+    return [];
+  const containers = [
+    ...(pod.spec.initContainers ?? []).filter((c) => c.restartPolicy === 'Always'),
+    ...pod.spec.containers,
+  ];
+  return containers.flatMap((c) =>
+    (c.ports ?? [])
+      .filter((p) => p.hostPort)
+      .flatMap(
+        (p) =>
+          hostPort(p, podIp, (what) =>
+            leftOut(`Pod ${pod.metadata.namespace}/${pod.metadata.name}: ${what}`),
+          ) ?? [],
+      ),
+  );
 }
 
-function hostPort(asked: NonNullable<Container['ports']>[number], podIp: Ipv4, leftOut: LeftOut): HostPort | undefined {
+function hostPort(
+  asked: NonNullable<Container['ports']>[number],
+  podIp: Ipv4,
+  leftOut: LeftOut,
+): HostPort | undefined {
   const everywhere = !asked.hostIP || asked.hostIP === '0.0.0.0' || asked.hostIP === '::';
   const hostIp = everywhere ? undefined : parseIpv4(asked.hostIP);
-  const [port, podPort, protocol] = [parsePort(asked.hostPort), parsePort(asked.containerPort), parseProtocol(asked.protocol)];
-  if (port && podPort && protocol && (everywhere || hostIp)) return { hostIp, port, protocol, podIp, podPort };
-  // The node has no IPv6: a host port there is left out as anything else that cannot be carried out.
+  const [port, podPort, protocol] = [
+    parsePort(asked.hostPort),
+    parsePort(asked.containerPort),
+    parseProtocol(asked.protocol),
+  ];
+  if (port && podPort && protocol && (everywhere || hostIp))
+    return { hostIp, port, protocol, podIp, podPort };
+  // The node has no IPv6: a host port there is left out as anything else that cannot be carried
+  // out.
   leftOut(`host port ${shown(asked.hostPort)}/${shown(asked.protocol)} on ${shown(asked.hostIP)}`);
   return undefined;
 }

@@ -5,8 +5,15 @@ import { cidr, ip } from './testing/samples.ts';
 
 const read = (...cidrs: string[]): { ranges: string[]; said: string[] } => {
   const said: string[] = [];
-  const objects = cidrs.map((one, i) => ({ metadata: { name: `r${i}` }, spec: { cidrs: [one] } }) as unknown as ServiceCIDR);
-  const ranges = serviceRanges(objects, { configured: cidr('10.43.0.0/16'), clusterCidr: cidr('10.42.0.0/16'), nodeIp: ip('192.0.2.1'), leftOut: (what) => void said.push(what) });
+  const objects = cidrs.map(
+    (one, i) => ({ metadata: { name: `r${i}` }, spec: { cidrs: [one] } }) as unknown as ServiceCIDR,
+  );
+  const ranges = serviceRanges(objects, {
+    configured: cidr('10.43.0.0/16'),
+    clusterCidr: cidr('10.42.0.0/16'),
+    nodeIp: ip('192.0.2.1'),
+    leftOut: (what) => void said.push(what),
+  });
   return { ranges, said };
 };
 
@@ -22,7 +29,15 @@ describe('networks of services', () => {
     ['another family', ['fd00::/112'], ['10.43.0.0/16']],
   ])('%s', (_what, objects, ranges) => expect(read(...objects).ranges).toEqual(ranges));
 
-  it.each(['0.0.0.0/0', '10.42.7.0/24', '10.0.0.0/8', '192.0.2.0/24', '10.9.0.0/33', '10.9.0.0/24 } ; drop', 'x'])('%s would refuse what is none of services, or is no network', (text) => {
+  it.each([
+    '0.0.0.0/0',
+    '10.42.7.0/24',
+    '10.0.0.0/8',
+    '192.0.2.0/24',
+    '10.9.0.0/33',
+    '10.9.0.0/24 } ; drop',
+    'x',
+  ])('%s would refuse what is none of services, or is no network', (text) => {
     const { ranges, said } = read(text);
     expect(ranges).toEqual(['10.43.0.0/16']);
     expect(said).toHaveLength(1);

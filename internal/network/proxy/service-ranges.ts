@@ -1,5 +1,12 @@
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
-import { cidrHas, cidrHolds, cidrsOverlap, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../../base/ipv4.ts';
+import {
+  cidrHas,
+  cidrHolds,
+  cidrsOverlap,
+  parseIpv4Cidr,
+  type Ipv4,
+  type Ipv4Cidr,
+} from '../../base/ipv4.ts';
 import type { LeftOut } from './service-ports.ts';
 
 export interface RangeContext {
@@ -10,17 +17,25 @@ export interface RangeContext {
 }
 
 /**
- * The networks whose addresses are services': the configured one and every ServiceCIDR's, none inside another, in one order.
- * What goes to an address of theirs that no service has is refused, so a range with pods or this node in it is left out.
+ * The networks whose addresses are services': the configured one and every ServiceCIDR's, none
+ * inside another, in one order. What goes to an address of theirs that no service has is refused,
+ * so a range with pods or this node in it is left out.
  */
-export function serviceRanges(objects: Iterable<ServiceCIDR>, { configured, clusterCidr, nodeIp, leftOut }: RangeContext): Ipv4Cidr[] {
+export function serviceRanges(
+  objects: Iterable<ServiceCIDR>,
+  { configured, clusterCidr, nodeIp, leftOut }: RangeContext,
+): Ipv4Cidr[] {
   const found = new Set([configured]);
   for (const { metadata, spec } of objects) {
     for (const text of spec?.cidrs ?? []) {
       const range = parseIpv4Cidr(text);
       if (range === configured) continue;
       if (range && !cidrsOverlap(range, clusterCidr) && !cidrHas(range, nodeIp)) found.add(range);
-      else if (!text.includes(':')) leftOut(`ServiceCIDR ${metadata.name}: ${JSON.stringify(text).slice(0, 80)} is no network of services alone`);
+      else if (!text.includes(':'))
+        leftOut(
+          `ServiceCIDR ${metadata.name}: ${JSON.stringify(text).slice(0, 80)} is no network ` +
+            'of services alone',
+        );
     }
   }
   const all = [...found].sort();

@@ -6,7 +6,12 @@ export const nodeName: Filter = {
   name: 'NodeName',
   prepare({ pod }) {
     const wanted = pod.pod.spec.nodeName;
-    return wanted ? (node) => (node.name === wanted ? undefined : refuseFinally("node(s) didn't match the requested node name")) : undefined;
+    return wanted
+      ? (node) =>
+          node.name === wanted
+            ? undefined
+            : refuseFinally("node(s) didn't match the requested node name")
+      : undefined;
   },
 };
 
@@ -15,8 +20,10 @@ const unschedulableTaint = { key: 'node.kubernetes.io/unschedulable', effect: 'N
 export const nodeUnschedulable: Filter = {
   name: 'NodeUnschedulable',
   prepare({ pod }) {
-    if ((pod.pod.spec.tolerations ?? []).some((t) => tolerates(t, unschedulableTaint))) return undefined;
-    return (node) => (node.node.spec.unschedulable ? refuseFinally('node(s) were unschedulable') : undefined);
+    if ((pod.pod.spec.tolerations ?? []).some((t) => tolerates(t, unschedulableTaint)))
+      return undefined;
+    return (node) =>
+      node.node.spec.unschedulable ? refuseFinally('node(s) were unschedulable') : undefined;
   },
 };
 
@@ -24,8 +31,13 @@ export const taintToleration: Filter = {
   name: 'TaintToleration',
   prepare({ pod }) {
     return (node) => {
-      const taint = untolerated(node.node.spec.taints, pod.pod.spec.tolerations, ['NoSchedule', 'NoExecute']);
-      return taint ? refuseFinally(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`) : undefined;
+      const taint = untolerated(node.node.spec.taints, pod.pod.spec.tolerations, [
+        'NoSchedule',
+        'NoExecute',
+      ]);
+      return taint
+        ? refuseFinally(`node(s) had untolerated taint {${taint.key}: ${taint.value ?? ''}}`)
+        : undefined;
     };
   },
 };
@@ -34,8 +46,12 @@ export const nodeAffinity: Filter = {
   name: 'NodeAffinity',
   prepare({ pod }) {
     const { nodeSelector, affinity } = pod.pod.spec;
-    if (!nodeSelector && !affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution) return undefined;
-    return (node) => (wantsNode(pod.pod.spec, node.node) ? undefined : refuseFinally("node(s) didn't match Pod's node affinity/selector"));
+    if (!nodeSelector && !affinity?.nodeAffinity?.requiredDuringSchedulingIgnoredDuringExecution)
+      return undefined;
+    return (node) =>
+      wantsNode(pod.pod.spec, node.node)
+        ? undefined
+        : refuseFinally("node(s) didn't match Pod's node affinity/selector");
   },
 };
 
@@ -44,7 +60,9 @@ export const nodePorts: Filter = {
   prepare({ pod }) {
     if (pod.hostPorts.length === 0) return undefined;
     const clash = (a: { ip: string; protocol: string; port: number }, b: typeof a): boolean =>
-      a.port === b.port && a.protocol === b.protocol && (a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0');
+      a.port === b.port &&
+      a.protocol === b.protocol &&
+      (a.ip === b.ip || a.ip === '0.0.0.0' || b.ip === '0.0.0.0');
     return (node) => {
       for (const other of node.pods.values()) {
         if (other.hostPorts.some((taken) => pod.hostPorts.some((wanted) => clash(taken, wanted)))) {

@@ -18,7 +18,8 @@ function shares(view: View, node: NodeInfo): number[] {
 const leastAllocated: Score = {
   name: 'NodeResourcesFit',
   weight: 1,
-  rank: (view, nodes) => nodes.map((node) => shares(view, node).reduce((sum, s) => sum + (1 - s) * 50, 0)),
+  rank: (view, nodes) =>
+    nodes.map((node) => shares(view, node).reduce((sum, s) => sum + (1 - s) * 50, 0)),
 };
 
 /** Better where cpu and memory are used evenly. */
@@ -36,9 +37,15 @@ const nodeAffinity: Score = {
   name: 'NodeAffinity',
   weight: 2,
   rank(view, nodes) {
-    const terms = view.pod.pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? [];
+    const terms =
+      view.pod.pod.spec.affinity?.nodeAffinity?.preferredDuringSchedulingIgnoredDuringExecution ??
+      [];
     if (terms.length === 0) return undefined;
-    return normalize(nodes.map((n) => terms.reduce((sum, t) => sum + (matchesTerm(t.preference, n.node) ? t.weight : 0), 0)));
+    return normalize(
+      nodes.map((n) =>
+        terms.reduce((sum, t) => sum + (matchesTerm(t.preference, n.node) ? t.weight : 0), 0),
+      ),
+    );
   },
 };
 
@@ -47,7 +54,12 @@ const taintToleration: Score = {
   weight: 3,
   rank(view, nodes) {
     const tolerations = view.pod.pod.spec.tolerations ?? [];
-    const raw = nodes.map((n) => (n.node.spec.taints ?? []).filter((t) => t.effect === 'PreferNoSchedule' && !tolerations.some((x) => tolerates(x, t))).length);
+    const raw = nodes.map(
+      (n) =>
+        (n.node.spec.taints ?? []).filter(
+          (t) => t.effect === 'PreferNoSchedule' && !tolerations.some((x) => tolerates(x, t)),
+        ).length,
+    );
     return raw.some(Boolean) ? normalize(raw, true) : undefined;
   },
 };
@@ -58,8 +70,12 @@ const interPodAffinity: Score = {
   rank(view, nodes) {
     const { affinity } = view.pod.pod.spec;
     const terms = [
-      ...(affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((t) => ({ term: t.podAffinityTerm, weight: t.weight })),
-      ...(affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map((t) => ({ term: t.podAffinityTerm, weight: -t.weight })),
+      ...(affinity?.podAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
+        (t) => ({ term: t.podAffinityTerm, weight: t.weight }),
+      ),
+      ...(affinity?.podAntiAffinity?.preferredDuringSchedulingIgnoredDuringExecution ?? []).map(
+        (t) => ({ term: t.podAffinityTerm, weight: -t.weight }),
+      ),
     ];
     if (terms.length === 0) return undefined;
     const sums = new Map<string, number>();
@@ -69,30 +85,59 @@ const interPodAffinity: Score = {
         const value = own(node.node.metadata.labels, term.topologyKey);
         if (value === undefined) continue;
         const key = `${term.topologyKey}=${value}`;
-        for (const { pod } of node.pods.values()) if (matches(pod)) sums.set(key, (sums.get(key) ?? 0) + weight);
+        for (const { pod } of node.pods.values())
+          if (matches(pod)) sums.set(key, (sums.get(key) ?? 0) + weight);
       }
     }
-    const raw = nodes.map((n) => Object.entries(n.node.metadata.labels ?? {}).reduce((sum, [k, v]) => sum + (sums.get(`${k}=${v}`) ?? 0), 0));
+    const raw = nodes.map((n) =>
+      Object.entries(n.node.metadata.labels ?? {}).reduce(
+        (sum, [k, v]) => sum + (sums.get(`${k}=${v}`) ?? 0),
+        0,
+      ),
+    );
     const least = Math.min(...raw);
     return normalize(raw.map((r) => r - least));
   },
 };
 
-/** kube-scheduler's system defaults, for pods that belong to something and name no constraint of their own. */
+/**
+ * kube-scheduler's system defaults, for pods that belong to something and name no constraint of
+ * their own.
+ */
 const topologySpread: Score = {
   name: 'PodTopologySpread',
   weight: 2,
   rank(view, nodes) {
-    const soft = (view.pod.pod.spec.topologySpreadConstraints ?? []).filter((c) => c.whenUnsatisfiable === 'ScheduleAnyway');
-    const owned = (view.pod.pod.metadata.ownerReferences ?? []).length > 0 && Object.keys(view.pod.pod.metadata.labels ?? {}).length > 0;
+    const soft = (view.pod.pod.spec.topologySpreadConstraints ?? []).filter(
+      (c) => c.whenUnsatisfiable === 'ScheduleAnyway',
+    );
+    const owned =
+      (view.pod.pod.metadata.ownerReferences ?? []).length > 0 &&
+      Object.keys(view.pod.pod.metadata.labels ?? {}).length > 0;
     if (soft.length === 0 && !owned) return undefined;
     if (soft.length === 0) {
       const labelSelector = { matchLabels: view.pod.pod.metadata.labels ?? {} };
-      const matches = spreadSelector(view, { maxSkew: 1, topologyKey: '', whenUnsatisfiable: '', labelSelector });
-      return normalize(nodes.map((n) => countOn(view, n, matches)), true);
+      const matches = spreadSelector(view, {
+        maxSkew: 1,
+        topologyKey: '',
+        whenUnsatisfiable: '',
+        labelSelector,
+      });
+      return normalize(
+        nodes.map((n) => countOn(view, n, matches)),
+        true,
+      );
     }
     const counts = soft.map((c) => ({ key: c.topologyKey, counts: domainCounts(view, c) }));
-    return normalize(nodes.map((n) => counts.reduce((sum, c) => sum + (c.counts.get(own(n.node.metadata.labels, c.key) ?? '\0') ?? 0), 0)), true);
+    return normalize(
+      nodes.map((n) =>
+        counts.reduce(
+          (sum, c) => sum + (c.counts.get(own(n.node.metadata.labels, c.key) ?? '\0') ?? 0),
+          0,
+        ),
+      ),
+      true,
+    );
   },
 };
 
@@ -107,11 +152,24 @@ const imageLocality: Score = {
     const images = view.pod.pod.spec.containers.map((c) => c.image ?? '');
     const most = mostImageBytes * images.length;
     return nodes.map((node) => {
-      const present = (node.node.status.images ?? []).filter((i) => i.names.some((name) => images.includes(name)));
+      const present = (node.node.status.images ?? []).filter((i) =>
+        i.names.some((name) => images.includes(name)),
+      );
       const bytes = present.reduce((sum, i) => sum + (i.sizeBytes ?? 0), 0);
-      return (Math.min(Math.max(bytes - leastImageBytes, 0), most - leastImageBytes) * 100) / (most - leastImageBytes);
+      return (
+        (Math.min(Math.max(bytes - leastImageBytes, 0), most - leastImageBytes) * 100) /
+        (most - leastImageBytes)
+      );
     });
   },
 };
 
-export const scores: Score[] = [leastAllocated, balancedAllocation, nodeAffinity, taintToleration, interPodAffinity, topologySpread, imageLocality];
+export const scores: Score[] = [
+  leastAllocated,
+  balancedAllocation,
+  nodeAffinity,
+  taintToleration,
+  interPodAffinity,
+  topologySpread,
+  imageLocality,
+];

@@ -1,12 +1,16 @@
 /**
- * The pages of a bbolt file (https://github.com/etcd-io/bbolt, "Database internals"): numbers are little-endian, every page
- * begins with its number, kind, count of elements and count of pages that follow it as part of it.
+ * The pages of a bbolt file (https://github.com/etcd-io/bbolt, "Database internals"): numbers are
+ * little-endian, every page begins with its number, kind, count of elements and count of pages that
+ * follow it as part of it.
  */
 export const pageBytes = 4096;
 export const pageKinds = { branch: 1, leaf: 2, meta: 4, freelist: 16 } as const;
 export const pageHeaderBytes = 16;
 export const elementBytes = 16;
-/** Marks a leaf's element whose value is a bucket: the page of its root, and a counter nobody uses here. */
+/**
+ * Marks a leaf's element whose value is a bucket: the page of its root, and a counter nobody uses
+ * here.
+ */
 export const bucketFlag = 1;
 export const bucketHeaderBytes = 16;
 const magic = 0xed0cdaed;
@@ -14,7 +18,13 @@ const version = 2;
 const metaBytes = 64;
 const checksumAt = 56;
 
-export function pageHeader(page: Buffer, id: number, kind: number, count: number, overflow: number): void {
+export function pageHeader(
+  page: Buffer,
+  id: number,
+  kind: number,
+  count: number,
+  overflow: number,
+): void {
   page.writeBigUInt64LE(BigInt(id), 0);
   page.writeUInt16LE(kind, 8);
   page.writeUInt16LE(count, 10);
@@ -47,11 +57,24 @@ export function metaPage(id: number, meta: Meta): Buffer {
 }
 
 /** The meta page in `page`, which is page `id`; undefined when it is none, or torn. */
-export function readMeta(page: Buffer, id: number): { pageBytes: number; root: number; transaction: number } | undefined {
+export function readMeta(
+  page: Buffer,
+  id: number,
+): { pageBytes: number; root: number; transaction: number } | undefined {
   const body = page.subarray(pageHeaderBytes, pageHeaderBytes + metaBytes);
-  if (body.length < metaBytes || page.readBigUInt64LE(0) !== BigInt(id) || body.readUInt32LE(0) !== magic || body.readUInt32LE(4) !== version) return undefined;
+  if (
+    body.length < metaBytes ||
+    page.readBigUInt64LE(0) !== BigInt(id) ||
+    body.readUInt32LE(0) !== magic ||
+    body.readUInt32LE(4) !== version
+  )
+    return undefined;
   if (body.readBigUInt64LE(checksumAt) !== fnv1a(body.subarray(0, checksumAt))) return undefined;
-  return { pageBytes: body.readUInt32LE(8), root: Number(body.readBigUInt64LE(16)), transaction: Number(body.readBigUInt64LE(48)) };
+  return {
+    pageBytes: body.readUInt32LE(8),
+    root: Number(body.readBigUInt64LE(16)),
+    transaction: Number(body.readBigUInt64LE(48)),
+  };
 }
 
 /** FNV-1a of 64 bits (http://www.isthe.com/chongo/tech/comp/fnv). */

@@ -51,7 +51,8 @@ export class BoltReader {
 
   #page(id: number): Buffer {
     const first = this.#readAt(id * this.#pageBytes, this.#pageBytes);
-    if (first.length < this.#pageBytes || Number(first.readBigUInt64LE(0)) !== id) throw damaged(`page ${id} is not in its place`);
+    if (first.length < this.#pageBytes || Number(first.readBigUInt64LE(0)) !== id)
+      throw damaged(`page ${id} is not in its place`);
     const overflow = first.readUInt32LE(12);
     if (overflow === 0) return first;
     const whole = this.#readAt(id * this.#pageBytes, (overflow + 1) * this.#pageBytes);
@@ -70,8 +71,11 @@ function newestMeta(readAt: ReadAt): { pageBytes: number; root: number } {
   const first = readMeta(readAt(0, pageHeaderBytes + 64), 0);
   // The second lies at the second page; without the first its size has to be guessed.
   const sizes = first ? [first.pageBytes] : [4096, 16384, 65536];
-  const second = sizes.map((size) => readMeta(readAt(size, pageHeaderBytes + 64), 1)).find((meta) => meta !== undefined);
-  const newest = first && second ? (second.transaction > first.transaction ? second : first) : (first ?? second);
+  const second = sizes
+    .map((size) => readMeta(readAt(size, pageHeaderBytes + 64), 1))
+    .find((meta) => meta !== undefined);
+  const newest =
+    first && second ? (second.transaction > first.transaction ? second : first) : (first ?? second);
   if (!newest) throw damaged('it has no beginning');
   return newest;
 }
@@ -91,5 +95,8 @@ function* elementsOf(page: Buffer): Generator<Entry> {
 }
 
 export function damaged(what: string): StoreError {
-  return new StoreError('CORRUPT', `the file of etcd is damaged: ${what}`, { op: 'restore', hint: 'nothing was changed; take another snapshot' });
+  return new StoreError('CORRUPT', `the file of etcd is damaged: ${what}`, {
+    op: 'restore',
+    hint: 'nothing was changed; take another snapshot',
+  });
 }

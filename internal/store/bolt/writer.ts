@@ -1,4 +1,13 @@
-import { bucketFlag, bucketHeaderBytes, elementBytes, metaPage, pageBytes, pageHeader, pageHeaderBytes, pageKinds } from './pages.ts';
+import {
+  bucketFlag,
+  bucketHeaderBytes,
+  elementBytes,
+  metaPage,
+  pageBytes,
+  pageHeader,
+  pageHeaderBytes,
+  pageKinds,
+} from './pages.ts';
 
 export interface Entry {
   key: Buffer;
@@ -11,17 +20,23 @@ interface Child {
   id: number;
 }
 
-/** Pages 0 and 1 are meta pages, 2 the list of free pages, which a file that is written once does not have. */
+/**
+ * Pages 0 and 1 are meta pages, 2 the list of free pages, which a file that is written once does
+ * not have.
+ */
 const headPages = 3;
-/** A bucket that takes no more than this lies in the element that names it, without a page of its own. */
+/**
+ * A bucket that takes no more than this lies in the element that names it, without a page of its
+ * own.
+ */
 const inlineBytes = pageBytes / 4;
 
 /** Pages as they get full, and what their making ends with. */
 export type Pages<T> = Generator<Buffer, T>;
 
 /**
- * Makes a bbolt file of buckets once, from start to end, in the order of the keys. What is in the first pages is known
- * last: `finish` returns them, to be put before all pages that were yielded.
+ * Makes a bbolt file of buckets once, from start to end, in the order of the keys. What is in the
+ * first pages is known last: `finish` returns them, to be put before all pages that were yielded.
  */
 export class BoltWriter {
   readonly #buckets: Entry[] = [];
@@ -36,11 +51,14 @@ export class BoltWriter {
 
   *finish(): Pages<Buffer> {
     const tree = new Tree((kind, elements) => this.#page(kind, elements), bucketFlag);
-    for (const bucket of this.#buckets.sort((a, b) => Buffer.compare(a.key, b.key))) yield* tree.add(bucket);
+    for (const bucket of this.#buckets.sort((a, b) => Buffer.compare(a.key, b.key)))
+      yield* tree.add(bucket);
     const root = yield* tree.root();
     const freelist = Buffer.alloc(pageBytes);
     pageHeader(freelist, 2, pageKinds.freelist, 0, 0);
-    const metas = [0, 1].map((id) => metaPage(id, { root, freelist: 2, pages: this.#next, transaction: id }));
+    const metas = [0, 1].map((id) =>
+      metaPage(id, { root, freelist: 2, pages: this.#next, transaction: id }),
+    );
     return Buffer.concat([...metas, freelist]);
   }
 
@@ -77,7 +95,8 @@ class Tree {
   /** The bucket as the value of its element. */
   *finish(): Pages<Buffer> {
     const header = Buffer.alloc(bucketHeaderBytes);
-    if (this.#leaves.length === 0 && this.#bytes <= inlineBytes) return Buffer.concat([header, leafPage(this.#waiting, this.#flag)]);
+    if (this.#leaves.length === 0 && this.#bytes <= inlineBytes)
+      return Buffer.concat([header, leafPage(this.#waiting, this.#flag)]);
     header.writeBigUInt64LE(BigInt(yield* this.root()));
     return header;
   }
@@ -92,20 +111,30 @@ class Tree {
 
   *#flush(): Pages<void> {
     const entries = this.#waiting;
-    this.#leaves.push({ key: entries[0]?.key ?? Buffer.alloc(0), id: yield* this.#write(pageKinds.leaf, leafPage(entries, this.#flag)) });
+    this.#leaves.push({
+      key: entries[0]?.key ?? Buffer.alloc(0),
+      id: yield* this.#write(pageKinds.leaf, leafPage(entries, this.#flag)),
+    });
     this.#waiting = [];
     this.#bytes = pageHeaderBytes;
   }
 
   *#branches(children: Child[]): Pages<Child[]> {
     const above: Child[] = [];
-    for (let at = 0; at < children.length; ) {
+    for (let at = 0; at < children.length;) {
       let bytes = pageHeaderBytes;
       const first = at;
       // Two at least, or the tree would never get narrower.
-      while (at < children.length && (at - first < 2 || bytes + elementBytes + (children[at] as Child).key.length <= pageBytes)) bytes += elementBytes + (children[at++] as Child).key.length;
+      while (
+        at < children.length &&
+        (at - first < 2 || bytes + elementBytes + (children[at] as Child).key.length <= pageBytes)
+      )
+        bytes += elementBytes + (children[at++] as Child).key.length;
       const page = branchPage(children.slice(first, at));
-      above.push({ key: (children[first] as Child).key, id: yield* this.#write(pageKinds.branch, page) });
+      above.push({
+        key: (children[first] as Child).key,
+        id: yield* this.#write(pageKinds.branch, page),
+      });
     }
     return above;
   }
@@ -113,7 +142,10 @@ class Tree {
 
 /** Elements first, then keys and values; an element says how far from itself its key begins. */
 function leafPage(entries: Entry[], flag: number): Buffer {
-  const page = Buffer.alloc(pageHeaderBytes + entries.reduce((sum, e) => sum + elementBytes + e.key.length + e.value.length, 0));
+  const page = Buffer.alloc(
+    pageHeaderBytes +
+      entries.reduce((sum, e) => sum + elementBytes + e.key.length + e.value.length, 0),
+  );
   pageHeader(page, 0, pageKinds.leaf, entries.length, 0);
   let data = pageHeaderBytes + entries.length * elementBytes;
   entries.forEach(({ key, value }, i) => {
@@ -129,7 +161,9 @@ function leafPage(entries: Entry[], flag: number): Buffer {
 }
 
 function branchPage(children: Child[]): Buffer {
-  const page = Buffer.alloc(pageHeaderBytes + children.reduce((sum, c) => sum + elementBytes + c.key.length, 0));
+  const page = Buffer.alloc(
+    pageHeaderBytes + children.reduce((sum, c) => sum + elementBytes + c.key.length, 0),
+  );
   pageHeader(page, 0, pageKinds.branch, children.length, 0);
   let data = pageHeaderBytes + children.length * elementBytes;
   children.forEach(({ key, id }, i) => {

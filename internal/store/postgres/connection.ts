@@ -8,7 +8,9 @@ const keepAliveMs = 15_000;
 const byteaType = 17;
 const wholeNumberTypes = [20, 21, 23];
 
-/** Whole numbers as numbers (ours stay below 2^53), bytes as Buffers; everything else stays text. */
+/**
+ * Whole numbers as numbers (ours stay below 2^53), bytes as Buffers; everything else stays text.
+ */
 const types = {
   getTypeParser: (oid: number) => {
     if (oid === byteaType) return (text: string) => Buffer.from(text.slice(2), 'hex');
@@ -32,7 +34,9 @@ export interface Statement {
 
 type Ssl = NonNullable<pg.ClientConfig['ssl']>;
 
-/** One connection to PostgreSQL: one statement at a time, each with a limit on how long it may take. */
+/**
+ * One connection to PostgreSQL: one statement at a time, each with a limit on how long it may take.
+ */
 export class Connection {
   readonly #client: pg.Client;
   readonly #clock: Clock;
@@ -51,7 +55,9 @@ export class Connection {
     client.on('end', () => this.#end(new Error('the server closed the connection')));
   }
 
-  /** Connects to the first host that takes writes. Throws what the last one said that said anything. */
+  /**
+   * Connects to the first host that takes writes. Throws what the last one said that said anything.
+   */
   static async open(target: Target, database = target.endpoint.database): Promise<Connection> {
     let last: unknown;
     for (const host of target.endpoint.hosts) {
@@ -74,13 +80,22 @@ export class Connection {
     return connection;
   }
 
-  /** Runs one statement and returns its rows. Throws ConnectionLost when there is no definite answer, else what the server said. */
-  async query<T extends Cell[]>(statement: Statement, values: unknown[], timeoutMs: number): Promise<T[]> {
+  /**
+   * Runs one statement and returns its rows. Throws ConnectionLost when there is no definite
+   * answer, else what the server said.
+   */
+  async query<T extends Cell[]>(
+    statement: Statement,
+    values: unknown[],
+    timeoutMs: number,
+  ): Promise<T[]> {
     while (this.#busy !== undefined) await this.#busy;
     if (this.#lost !== undefined) throw this.#lost;
     let free = (): void => undefined;
     this.#busy = new Promise((resolve) => (free = resolve));
-    const timer = this.#clock.after('postgres.query', timeoutMs, () => this.#end(new Error(`no answer within ${timeoutMs / 1000} s`)));
+    const timer = this.#clock.after('postgres.query', timeoutMs, () =>
+      this.#end(new Error(`no answer within ${timeoutMs / 1000} s`)),
+    );
     try {
       const { rows } = await this.#client.query<T>({ ...statement, values, rowMode: 'array' });
       return rows;
@@ -112,17 +127,37 @@ export class Connection {
   }
 }
 
-async function openOne({ endpoint, clock }: Target, database: string, { host, port }: { host: string; port: number }, ssl: false | Ssl): Promise<Connection> {
+async function openOne(
+  { endpoint, clock }: Target,
+  database: string,
+  { host, port }: { host: string; port: number },
+  ssl: false | Ssl,
+): Promise<Connection> {
   const client = new pg.Client({
-    host, port, database, ssl, types, user: endpoint.user,
+    host,
+    port,
+    database,
+    ssl,
+    types,
+    user: endpoint.user,
     // As a function, so that nothing else (a file, the environment) is asked for one.
     password: () => endpoint.password,
-    connectionTimeoutMillis: endpoint.connectTimeoutMs, application_name: endpoint.applicationName, keepAlive: true, keepAliveInitialDelayMillis: keepAliveMs,
+    connectionTimeoutMillis: endpoint.connectTimeoutMs,
+    application_name: endpoint.applicationName,
+    keepAlive: true,
+    keepAliveInitialDelayMillis: keepAliveMs,
   });
   const connection = await Connection.over(client, clock);
   try {
-    const [row] = await connection.query<[string]>({ text: 'SELECT pg_is_in_recovery()::text' }, [], endpoint.connectTimeoutMs);
-    if (row?.[0] !== 'false') throw Object.assign(new Error(`${host}:${port} is a standby: it takes no writes`), { code: 'STANDBY' });
+    const [row] = await connection.query<[string]>(
+      { text: 'SELECT pg_is_in_recovery()::text' },
+      [],
+      endpoint.connectTimeoutMs,
+    );
+    if (row?.[0] !== 'false')
+      throw Object.assign(new Error(`${host}:${port} is a standby: it takes no writes`), {
+        code: 'STANDBY',
+      });
     return connection;
   } catch (error) {
     connection.close();
@@ -130,11 +165,21 @@ async function openOne({ endpoint, clock }: Target, database: string, { host, po
   }
 }
 
-/** How to encrypt, in order of preference; libpq's modes (https://www.postgresql.org/docs/current/libpq-ssl.html). */
+/**
+ * How to encrypt, in order of preference; libpq's modes
+ * (https://www.postgresql.org/docs/current/libpq-ssl.html).
+ */
 function sslChoices({ endpoint, tls }: Target): (false | Ssl)[] {
-  const own = { ...(tls.cert !== undefined && { cert: tls.cert }), ...(tls.key !== undefined && { key: tls.key }) };
+  const own = {
+    ...(tls.cert !== undefined && { cert: tls.cert }),
+    ...(tls.key !== undefined && { key: tls.key }),
+  };
   const blind: Ssl = { ...own, rejectUnauthorized: false };
-  const full: Ssl = { ...own, ...(tls.ca !== undefined && { ca: tls.ca }), rejectUnauthorized: true };
+  const full: Ssl = {
+    ...own,
+    ...(tls.ca !== undefined && { ca: tls.ca }),
+    rejectUnauthorized: true,
+  };
   const chain: Ssl = { ...full, checkServerIdentity: () => undefined };
   switch (endpoint.sslMode) {
     case 'disable':
@@ -154,5 +199,8 @@ function sslChoices({ endpoint, tls }: Target): (false | Ssl)[] {
 
 /** The server's name for people: never with its password. */
 export function whereOf({ user, hosts, database }: PostgresEndpoint): string {
-  return `PostgreSQL ${user}@${hosts.map(({ host, port }) => `${host}:${port}`).join(',')}/${database}`;
+  return (
+    'PostgreSQL ' +
+    `${user}@${hosts.map(({ host, port }) => `${host}:${port}`).join(',')}/${database}`
+  );
 }

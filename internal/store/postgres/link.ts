@@ -9,7 +9,10 @@ import { Session, type DatabaseTime } from './session.ts';
 /** Pauses between attempts to connect: the first and the longest. */
 const firstPauseMs = 100;
 const longestPauseMs = 3000;
-/** So long an operation waits for a lost connection; after it operations fail at once until there is one again. */
+/**
+ * So long an operation waits for a lost connection; after it operations fail at once until there is
+ * one again.
+ */
 const patienceMs = 10_000;
 
 export interface LinkOptions {
@@ -61,8 +64,13 @@ export class Link {
     session.close();
     if (this.#closing.signal.aborted) return;
     const { log, target } = this.#options;
-    log.warn('the connection to the datastore was lost', { server: whereOf(target.endpoint), error });
-    this.#patience = this.#clock.after('postgres.patience', patienceMs, () => this.#giveUp(unreachable(error, whereOf(target.endpoint))));
+    log.warn('the connection to the datastore was lost', {
+      server: whereOf(target.endpoint),
+      error,
+    });
+    this.#patience = this.#clock.after('postgres.patience', patienceMs, () =>
+      this.#giveUp(unreachable(error, whereOf(target.endpoint))),
+    );
     this.#options.broken(error);
     void this.#reconnect();
   }
@@ -80,11 +88,17 @@ export class Link {
     const startedMs = this.#clock.monotonicMs();
     const { signal } = this.#closing;
     let said = '';
-    for (let pauseMs = firstPauseMs; !signal.aborted; pauseMs = Math.min(longestPauseMs, pauseMs * 2)) {
+    for (
+      let pauseMs = firstPauseMs;
+      !signal.aborted;
+      pauseMs = Math.min(longestPauseMs, pauseMs * 2)
+    ) {
       try {
         const session = await Session.open(target, time);
         if (await this.#resume(session)) {
-          log.info('the datastore is there again', { ms: Math.round(this.#clock.monotonicMs() - startedMs) });
+          log.info('the datastore is there again', {
+            ms: Math.round(this.#clock.monotonicMs() - startedMs),
+          });
           return;
         }
       } catch (error) {

@@ -60,10 +60,22 @@ export class Load {
   }
 
   /** The load as one statement's worth, every row sealed, and the seal of the last. */
-  batch(after: Batch['after'], writer: number, revision: number): { batch: Batch; checksum: number } {
+  batch(
+    after: Batch['after'],
+    writer: number,
+    revision: number,
+  ): { batch: Batch; checksum: number } {
     const rows = this.rows.finish();
     const bytes = Buffer.from(rows.buffer, rows.byteOffset, rows.byteLength);
-    const batch: Batch = { after, seq: this.nextSeq - 1, revision: this.recs[this.recs.length - 1]?.modRevision ?? revision, writer, bytes, offsets: [], lengths: [] };
+    const batch: Batch = {
+      after,
+      seq: this.nextSeq - 1,
+      revision: this.recs[this.recs.length - 1]?.modRevision ?? revision,
+      writer,
+      bytes,
+      offsets: [],
+      lengths: [],
+    };
     let last = 0;
     for (let at = 0, seq = this.firstSeq; at < bytes.length; seq++) {
       const length = bytes.readUInt32LE(at);

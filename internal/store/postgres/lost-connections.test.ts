@@ -19,7 +19,14 @@ beforeAll(async () => {
   proxy = await Proxy.open(postgres.port);
 });
 afterEach(async () => {
-  Object.assign(proxy, { holdRequests: false, dropAnswers: false, refuse: false, delayMs: 0, onAnswer: () => undefined, onRequest: () => undefined });
+  Object.assign(proxy, {
+    holdRequests: false,
+    dropAnswers: false,
+    refuse: false,
+    delayMs: 0,
+    onAnswer: () => undefined,
+    onRequest: () => undefined,
+  });
   for (const store of stores.splice(0)) await store.close();
 });
 afterAll(async () => {
@@ -38,19 +45,35 @@ const hasty: Clock = {
 
 const fresh = (): void => void (database = `lost${databases++}`);
 async function open(port: number, more: Partial<PostgresStoreOptions> = {}): Promise<Store> {
-  const endpoint = postgres.url(database, '?sslmode=disable').replace(`:${postgres.port}/`, `:${port}/`);
-  const store = await openPostgresStore({ endpoint, clock: realClock, disk: realDisk, log: silentLog, ...more });
+  const endpoint = postgres
+    .url(database, '?sslmode=disable')
+    .replace(`:${postgres.port}/`, `:${port}/`);
+  const store = await openPostgresStore({
+    endpoint,
+    clock: realClock,
+    disk: realDisk,
+    log: silentLog,
+    ...more,
+  });
   stores.push(store);
   return store;
 }
 const bytes = (text: string): Buffer => Buffer.from(text);
-const text = async (store: Store, key: string): Promise<string | undefined> => (await store.range({ key })).kvs.map((kv) => Buffer.from(kv.value).toString())[0];
+const text = async (store: Store, key: string): Promise<string | undefined> =>
+  (await store.range({ key })).kvs.map((kv) => Buffer.from(kv.value).toString())[0];
 const isCommit = (wire: Buffer): boolean => wire.includes('skiff_commit');
 
 function watchAll(store: Store, startRevision = 1): { events: string[]; ends: string[] } {
   const seen: { events: string[]; ends: string[] } = { events: [], ends: [] };
-  const say = (event: StoreEvent): string => `${event.type} ${event.kv.key} ${event.kv.modRevision} ${event.kv.version}`;
-  store.watch({ key: '\0', end: '\0', startRevision, onEvents: (events) => seen.events.push(...events.map(say)), onEnd: (why) => seen.ends.push(why.reason) });
+  const say = (event: StoreEvent): string =>
+    `${event.type} ${event.kv.key} ${event.kv.modRevision} ${event.kv.version}`;
+  store.watch({
+    key: '\0',
+    end: '\0',
+    startRevision,
+    onEvents: (events) => seen.events.push(...events.map(say)),
+    onEnd: (why) => seen.ends.push(why.reason),
+  });
   return seen;
 }
 
@@ -73,7 +96,10 @@ describe('a commit without an answer', () => {
     expect(await put).toMatchObject({ revision: 3, prevKv: { version: 1 } });
     expect(await store.put({ key: 'b', value: bytes('3') })).toEqual({ revision: 4 });
     expect(seen).toEqual({ events: ['PUT a 2 1', 'PUT a 3 2', 'PUT b 4 1'], ends: [] });
-    expect((await (await open(postgres.port)).range({ key: 'a' })).kvs[0]).toMatchObject({ version: 2, modRevision: 3 });
+    expect((await (await open(postgres.port)).range({ key: 'a' })).kvs[0]).toMatchObject({
+      version: 2,
+      modRevision: 3,
+    });
   });
 
   test('that never arrived is evaluated again, and cannot arrive late', async () => {
@@ -90,7 +116,8 @@ describe('a commit without an answer', () => {
     await until(() => commits === 1);
     const deliver = proxy.cutClients();
     proxy.holdRequests = false;
-    // The write was found not to have happened and is sent anew. Just then the first one reaches the server, which must not heed it.
+    // The write was found not to have happened and is sent anew. Just then the first one reaches
+    // the server, which must not heed it.
     await until(() => commits === 2);
     await deliver();
     proxy.onRequest = () => undefined;
@@ -110,12 +137,16 @@ describe('a commit without an answer', () => {
     await until(() => asked);
     const deliver = proxy.cutClients();
     proxy.onRequest = () => undefined;
-    // Nothing new gets through, so nothing can be settled yet: the old statement is first at the head.
+    // Nothing new gets through, so nothing can be settled yet: the old statement is first at the
+    // head.
     await deliver();
     proxy.cut();
     proxy.holdRequests = false;
     expect(await put).toEqual({ revision: 3 });
-    expect((await store.range({ key: 'late' })).kvs[0]).toMatchObject({ version: 1, modRevision: 3 });
+    expect((await store.range({ key: 'late' })).kvs[0]).toMatchObject({
+      version: 1,
+      modRevision: 3,
+    });
   });
 
   test('is told to be unknown when the database stays away', async () => {
@@ -128,16 +159,26 @@ describe('a commit without an answer', () => {
       setImmediate(() => proxy.cut());
     };
     const put = store.put({ key: 'a', value: bytes('2') });
-    await expect(put).rejects.toMatchObject({ code: 'UNAVAILABLE', message: expect.stringContaining('may or may not') as string });
+    await expect(put).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      message: expect.stringContaining('may or may not') as string,
+    });
     // From now on nobody waits.
-    await expect(store.put({ key: 'a', value: bytes('3') })).rejects.toMatchObject({ code: 'UNAVAILABLE', hint: expect.stringContaining('datastore-endpoint') as string });
+    await expect(store.put({ key: 'a', value: bytes('3') })).rejects.toMatchObject({
+      code: 'UNAVAILABLE',
+      hint: expect.stringContaining('datastore-endpoint') as string,
+    });
     await expect(store.range({ key: 'a' })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
-    expect((await store.range({ key: 'a', serializable: true })).kvs[0]).toMatchObject({ version: 1 });
+    expect((await store.range({ key: 'a', serializable: true })).kvs[0]).toMatchObject({
+      version: 1,
+    });
     Object.assign(proxy, { refuse: false, onRequest: () => undefined });
     await until(async () => (await store.range({ key: 'a' }).catch(() => undefined)) !== undefined);
     const { version } = (await store.range({ key: 'a' })).kvs[0] as { version: number };
     expect([1, 2]).toContain(version);
-    expect(await (await open(postgres.port)).range({ key: 'a' })).toMatchObject({ kvs: [{ version }] });
+    expect(await (await open(postgres.port)).range({ key: 'a' })).toMatchObject({
+      kvs: [{ version }],
+    });
   }, 40_000);
 });
 
@@ -150,7 +191,8 @@ describe('a lost connection', () => {
     for (let round = 0; round < 5; round++) {
       proxy.refuse = true;
       proxy.cut();
-      for (let i = 0; i < 20; i++, written++) await near.put({ key: `k${written}`, value: bytes('x') });
+      for (let i = 0; i < 20; i++, written++)
+        await near.put({ key: `k${written}`, value: bytes('x') });
       proxy.refuse = false;
       await until(() => seen.events.length === written);
     }
@@ -171,7 +213,10 @@ describe('a lost connection', () => {
       proxy.refuse = true;
       setImmediate(() => proxy.cut());
     };
-    const put = far.put({ key: 'own', value: bytes('1') }).then(() => 'done', (error: { message: string }) => error.message);
+    const put = far.put({ key: 'own', value: bytes('1') }).then(
+      () => 'done',
+      (error: { message: string }) => error.message,
+    );
     await until(() => proxy.connections === 0);
     proxy.onRequest = () => undefined;
     await near.deleteRange({ key: 'b' });
@@ -179,12 +224,18 @@ describe('a lost connection', () => {
     await near.leaseRevoke('4');
     const { revision } = await near.put({ key: 'd', value: bytes('1') });
     await near.compact(revision);
-    await until(async () => (await postgres.sql('SELECT count(*)::text AS n FROM skiff_log', database))[0]?.['n'] === '1');
+    await until(
+      async () =>
+        (await postgres.sql('SELECT count(*)::text AS n FROM skiff_log', database))[0]?.['n'] ===
+        '1',
+    );
     proxy.refuse = false;
     await until(() => seen.ends.length > 0);
     expect(seen.ends).toEqual(['compacted']);
     expect(await put).toMatch(/may or may not have happened/);
-    expect((await far.range({ key: '\0', end: '\0', serializable: true })).kvs.map((kv) => kv.key)).toEqual(['d']);
+    expect(
+      (await far.range({ key: '\0', end: '\0', serializable: true })).kvs.map((kv) => kv.key),
+    ).toEqual(['d']);
     expect(await far.leases()).toEqual([]);
     const again = watchAll(far, revision);
     expect(await far.put({ key: 'e', value: bytes('1') })).toEqual({ revision: revision + 1 });
@@ -212,31 +263,43 @@ describe('a lost connection', () => {
     const pair = [await open(proxy.port), await open(proxy.port)];
     const seen = pair.map(watchAll);
     let done = 0;
-    const counters = pair.flatMap((store, s) => [0, 1, 2, 3].map(async (c) => {
-      for (let i = 0; i < 60; i++, done++) {
-        const key = `count/${c}`;
-        // Both servers count on the same keys.
-        for (;;) {
-          const old = (await store.range({ key })).kvs[0];
-          const next = bytes(String(Number(old ? Buffer.from(old.value).toString() : 0) + 1));
-          const { succeeded } = await store.txn({ compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old?.modRevision ?? 0 }], success: [{ op: 'put', key, value: next }], failure: [] });
-          if (succeeded) break;
+    const counters = pair.flatMap((store, s) =>
+      [0, 1, 2, 3].map(async (c) => {
+        for (let i = 0; i < 60; i++, done++) {
+          const key = `count/${c}`;
+          // Both servers count on the same keys.
+          for (;;) {
+            const old = (await store.range({ key })).kvs[0];
+            const next = bytes(String(Number(old ? Buffer.from(old.value).toString() : 0) + 1));
+            const { succeeded } = await store.txn({
+              compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old?.modRevision ?? 0 }],
+              success: [{ op: 'put', key, value: next }],
+              failure: [],
+            });
+            if (succeeded) break;
+          }
+          await store.put({ key: `own/${s}/${c}`, value: bytes(String(i)) });
         }
-        await store.put({ key: `own/${s}/${c}`, value: bytes(String(i)) });
-      }
-    }));
+      }),
+    );
     const all = Promise.all(counters);
     for (let next = 40; done < 480; next += 40) {
       await until(() => done >= Math.min(next, 480));
       if (next % 80 === 0) proxy.cut();
-      else await postgres.sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'skiff'");
+      else
+        await postgres.sql(
+          "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'skiff'",
+        );
     }
     await all;
     for (let c = 0; c < 4; c++) {
       const kv = (await (pair[c % 2] as Store).range({ key: `count/${c}` })).kvs[0];
       expect(Buffer.from(kv?.value ?? []).toString()).toBe('120');
       expect(kv?.version).toBe(120);
-      for (const s of [0, 1]) expect((await (pair[0] as Store).range({ key: `own/${s}/${c}` })).kvs[0]).toMatchObject({ version: 60 });
+      for (const s of [0, 1])
+        expect((await (pair[0] as Store).range({ key: `own/${s}/${c}` })).kvs[0]).toMatchObject({
+          version: 60,
+        });
     }
     await until(() => seen.every(({ events }) => events.length === 960));
     expect(seen[1]).toEqual(seen[0]);
@@ -281,23 +344,34 @@ describe('PostgreSQL', () => {
     expect(seen).toEqual({ events: ['PUT a 2 1', 'PUT a 3 2'], ends: [] });
   });
 
-  test('that lost commits, as a failover may, makes servers load everything anew and end their watches', async () => {
-    fresh();
-    const store = await open(proxy.port);
-    for (const value of ['1', '2', '3']) await store.put({ key: 'a', value: bytes(value) });
-    const seen = watchAll(store);
-    await until(() => seen.events.length === 3);
-    proxy.refuse = true;
-    proxy.cut();
-    await postgres.sql("DELETE FROM skiff_log WHERE seq > 2; UPDATE skiff_head SET seq = 2, revision = 3", database);
-    const other = await open(postgres.port);
-    expect(await other.put({ key: 'b', value: bytes('x') })).toEqual({ revision: 4 });
-    proxy.refuse = false;
-    await until(() => seen.ends.length > 0);
-    expect(seen.ends).toEqual(['compacted']);
-    expect((await store.range({ key: '\0', end: '\0' })).kvs.map((kv) => `${kv.key} ${kv.modRevision}`)).toEqual(['a 3', 'b 4']);
-    expect(await store.put({ key: 'a', value: bytes('4') })).toEqual({ revision: 5 });
-  });
+  test(
+    'that lost commits, as a failover may, makes servers load everything anew and end their ' +
+      'watches',
+    async () => {
+      fresh();
+      const store = await open(proxy.port);
+      for (const value of ['1', '2', '3']) await store.put({ key: 'a', value: bytes(value) });
+      const seen = watchAll(store);
+      await until(() => seen.events.length === 3);
+      proxy.refuse = true;
+      proxy.cut();
+      await postgres.sql(
+        'DELETE FROM skiff_log WHERE seq > 2; UPDATE skiff_head SET seq = 2, revision = 3',
+        database,
+      );
+      const other = await open(postgres.port);
+      expect(await other.put({ key: 'b', value: bytes('x') })).toEqual({ revision: 4 });
+      proxy.refuse = false;
+      await until(() => seen.ends.length > 0);
+      expect(seen.ends).toEqual(['compacted']);
+      expect(
+        (await store.range({ key: '\0', end: '\0' })).kvs.map(
+          (kv) => `${kv.key} ${kv.modRevision}`,
+        ),
+      ).toEqual(['a 3', 'b 4']);
+      expect(await store.put({ key: 'a', value: bytes('4') })).toEqual({ revision: 5 });
+    },
+  );
 
   test('whose log has a hole is not believed', async () => {
     fresh();
@@ -305,10 +379,23 @@ describe('PostgreSQL', () => {
     await store.put({ key: 'a', value: bytes('1') });
     proxy.refuse = true;
     proxy.cut();
-    await postgres.sql("INSERT INTO skiff_log VALUES (3, 9, '\\x00'); UPDATE skiff_head SET seq = 3, revision = 3", database);
+    await postgres.sql(
+      "INSERT INTO skiff_log VALUES (3, 9, '\\x00'); UPDATE skiff_head SET seq = 3, revision = 3",
+      database,
+    );
     proxy.refuse = false;
-    await until(async () => (await store.range({ key: 'a' }).catch((error: { code: string }) => error.code)) === 'CORRUPT');
-    await postgres.sql("DELETE FROM skiff_log WHERE seq = 3; UPDATE skiff_head SET seq = 1, revision = 2", database);
-    await until(async () => (await store.put({ key: 'a', value: bytes('2') }).catch(() => undefined)) !== undefined);
+    await until(
+      async () =>
+        (await store.range({ key: 'a' }).catch((error: { code: string }) => error.code)) ===
+        'CORRUPT',
+    );
+    await postgres.sql(
+      'DELETE FROM skiff_log WHERE seq = 3; UPDATE skiff_head SET seq = 1, revision = 2',
+      database,
+    );
+    await until(
+      async () =>
+        (await store.put({ key: 'a', value: bytes('2') }).catch(() => undefined)) !== undefined,
+    );
   });
 });

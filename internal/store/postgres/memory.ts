@@ -34,7 +34,10 @@ export interface MemoryOptions {
   replaced(): void;
 }
 
-/** The whole state in this server's memory, up to row `seq` of the log. Exchanged as a whole when it cannot follow the log any more. */
+/**
+ * The whole state in this server's memory, up to row `seq` of the log. Exchanged as a whole when it
+ * cannot follow the log any more.
+ */
 export class Memory {
   readonly #options: MemoryOptions;
   state: State;
@@ -56,7 +59,10 @@ export class Memory {
     this.#window = this.#historyWindow();
   }
 
-  /** Goes on with another state: nothing is known of what happened between the two, so every watch ends. */
+  /**
+   * Goes on with another state: nothing is known of what happened between the two, so every watch
+   * ends.
+   */
   replace(loaded: Loaded): void {
     const { hub } = this;
     this.stop();
@@ -68,10 +74,16 @@ export class Memory {
     this.#window = this.#historyWindow();
     this.#options.replaced();
     this.#options.dropped();
-    hub.endAll({ reason: 'compacted', compactRevision: Math.max(1, loaded.state.compactRevision, loaded.state.published) });
+    hub.endAll({
+      reason: 'compacted',
+      compactRevision: Math.max(1, loaded.state.compactRevision, loaded.state.published),
+    });
   }
 
-  /** Applies and publishes rows that others, or lost commits of our own, brought. They are whole revisions and follow `seq`. */
+  /**
+   * Applies and publishes rows that others, or lost commits of our own, brought. They are whole
+   * revisions and follow `seq`.
+   */
   take(rows: LogRow[]): void {
     const recs: Rec[] = [];
     for (const { seq, bytes } of rows) {
@@ -96,7 +108,8 @@ export class Memory {
       state.head = Math.max(state.head, state.published);
       this.hub.dispatch(recs);
       this.#window.published(state.published);
-      if (state.historyBytes > this.#options.maxHistoryBytes && !this.#compacting) this.#cutHistory();
+      if (state.historyBytes > this.#options.maxHistoryBytes && !this.#compacting)
+        this.#cutHistory();
     }
     this.#options.dropped();
   }
@@ -134,7 +147,12 @@ export class Memory {
       return;
     }
     const { clock, time } = this.#options;
-    const expiresAtMs = clock.monotonicMs() + Math.min(row.ttlSeconds * 1000, Math.max(0, row.grantedAtMs + row.ttlSeconds * 1000 - time.now()));
+    const expiresAtMs =
+      clock.monotonicMs() +
+      Math.min(
+        row.ttlSeconds * 1000,
+        Math.max(0, row.grantedAtMs + row.ttlSeconds * 1000 - time.now()),
+      );
     if (known === undefined) state.leases.add({ ...row, seq, expiresAtMs, keys: new Set() });
     else Object.assign(known, { seq, expiresAtMs });
     this.leases.arm(expiresAtMs);
@@ -145,7 +163,10 @@ export class Memory {
     const { history, compactRevision, historyBytes } = this.state;
     const middle = history.at(history.length >> 1);
     if (middle === undefined || middle.modRevision <= compactRevision) return;
-    this.#options.log.info('history is cut short to save memory', { bytes: historyBytes, revision: middle.modRevision });
+    this.#options.log.info('history is cut short to save memory', {
+      bytes: historyBytes,
+      revision: middle.modRevision,
+    });
     this.#options.outgrown(middle.modRevision);
   }
 
@@ -156,7 +177,9 @@ export class Memory {
 
   #historyWindow(): HistoryWindow {
     const { historyMs, clock } = this.#options;
-    const window = new HistoryWindow(historyMs, clock, (revision) => this.#options.outgrown(revision));
+    const window = new HistoryWindow(historyMs, clock, (revision) =>
+      this.#options.outgrown(revision),
+    );
     window.published(this.state.published);
     return window;
   }
@@ -191,8 +214,16 @@ export class Loading {
 
   finish(head: Head, clock: Clock, time: DatabaseTime): Loaded {
     for (const { row, seq } of this.#leases.values()) this.#recovery.add(seq, row);
-    const seal = { revision: head.revision, ceiling: head.revision, horizon: head.compact, clean: true };
-    const { state } = this.#recovery.finish(seal, { now: () => time.now(), monotonicMs: () => clock.monotonicMs() });
+    const seal = {
+      revision: head.revision,
+      ceiling: head.revision,
+      horizon: head.compact,
+      clean: true,
+    };
+    const { state } = this.#recovery.finish(seal, {
+      now: () => time.now(),
+      monotonicMs: () => clock.monotonicMs(),
+    });
     for (const seq of this.#superseded) state.drops.push(seq);
     return { state, head, checksum: this.#checksum };
   }

@@ -38,7 +38,10 @@ export interface PostgresStoreOptions {
   patienceMs?: number;
 }
 
-/** Opens the Store on a PostgreSQL: `--datastore-endpoint`. Database and tables are made when they are missing. Throws with a hint. */
+/**
+ * Opens the Store on a PostgreSQL: `--datastore-endpoint`. Database and tables are made when they
+ * are missing. Throws with a hint.
+ */
 export async function openPostgresStore(options: PostgresStoreOptions): Promise<PostgresStore> {
   const { clock } = options;
   const log = options.log.named('postgres');
@@ -51,23 +54,50 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
     const head = await session.load((row) => loading.add(row));
     const loaded = loading.finish(head, clock, time);
     const historyMs = options.historyMs ?? defaultHistoryMs;
-    const maxHistoryBytes = historyMs > 0 ? (options.maxHistoryBytes ?? defaultHistoryBytes) : Infinity;
-    log.info('the datastore is open', { server: whereOf(target.endpoint), revision: loaded.state.published });
-    return new PostgresStore({ target, session, loaded, writer, time, clock, log, random: options.random ?? realRandom, historyMs, maxHistoryBytes, graceMs: options.pruneGraceMs });
+    const maxHistoryBytes =
+      historyMs > 0 ? (options.maxHistoryBytes ?? defaultHistoryBytes) : Infinity;
+    log.info('the datastore is open', {
+      server: whereOf(target.endpoint),
+      revision: loaded.state.published,
+    });
+    return new PostgresStore({
+      target,
+      session,
+      loaded,
+      writer,
+      time,
+      clock,
+      log,
+      random: options.random ?? realRandom,
+      historyMs,
+      maxHistoryBytes,
+      graceMs: options.pruneGraceMs,
+    });
   } catch (error) {
     session.close();
     throw unreachable(error, whereOf(target.endpoint));
   }
 }
 
-async function targetOf({ endpoint: text, tls: given = {}, clock, disk }: PostgresStoreOptions): Promise<Target> {
+async function targetOf({
+  endpoint: text,
+  tls: given = {},
+  clock,
+  disk,
+}: PostgresStoreOptions): Promise<Target> {
   const parsed = parsePostgresEndpoint(text);
   const tls = { ...given };
-  for (const [name, path] of Object.entries(parsed.files) as [keyof TlsTexts, string][]) tls[name] = (await disk.read('datastore.tls', path)).toString();
+  for (const [name, path] of Object.entries(parsed.files) as [keyof TlsTexts, string][])
+    tls[name] = (await disk.read('datastore.tls', path)).toString();
   return { endpoint: withTls(text, parsed, tls), tls, clock };
 }
 
-async function firstSession(target: Target, time: DatabaseTime, log: Log, patienceMs: number): Promise<Session> {
+async function firstSession(
+  target: Target,
+  time: DatabaseTime,
+  log: Log,
+  patienceMs: number,
+): Promise<Session> {
   const endMs = target.clock.monotonicMs() + patienceMs;
   for (let said = false; ; said = true) {
     try {
@@ -97,10 +127,14 @@ async function openOrCreate(target: Target): Promise<Connection> {
     let beside: Connection;
     try {
       beside = await Connection.open(target, 'postgres');
-      await beside.query({ text: `CREATE DATABASE "${database.replaceAll('"', '""')}"` }, [], answerMs).catch((failure: unknown) => {
-        // Another server was faster.
-        if (!['42P04', '23505'].includes((failure as { code?: string }).code ?? '')) throw failure;
-      }).finally(() => beside.close());
+      await beside
+        .query({ text: `CREATE DATABASE "${database.replaceAll('"', '""')}"` }, [], answerMs)
+        .catch((failure: unknown) => {
+          // Another server was faster.
+          if (!['42P04', '23505'].includes((failure as { code?: string }).code ?? ''))
+            throw failure;
+        })
+        .finally(() => beside.close());
     } catch {
       throw error;
     }

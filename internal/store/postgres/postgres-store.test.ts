@@ -22,18 +22,30 @@ afterEach(async () => {
 afterAll(async () => await postgres?.stop());
 
 async function open(more: Partial<PostgresStoreOptions> = {}): Promise<PostgresStore> {
-  const store = await openPostgresStore({ endpoint: postgres.url(database), clock: realClock, disk: realDisk, log: silentLog, ...more });
+  const store = await openPostgresStore({
+    endpoint: postgres.url(database),
+    clock: realClock,
+    disk: realDisk,
+    log: silentLog,
+    ...more,
+  });
   stores.push(store);
   return store;
 }
-async function pair(more: Partial<PostgresStoreOptions> = {}): Promise<[PostgresStore, PostgresStore]> {
+async function pair(
+  more: Partial<PostgresStoreOptions> = {},
+): Promise<[PostgresStore, PostgresStore]> {
   database = `store${databases++}`;
   return [await open(more), await open(more)];
 }
 const bytes = (text: string): Buffer => Buffer.from(text);
-const plain = (kv: KeyValue): string => `${kv.key} ${Buffer.from(kv.value).toString()} ${kv.createRevision} ${kv.modRevision} ${kv.version}`;
-const everything = async (store: Store): Promise<string[]> => (await store.range({ key: '\0', end: '\0' })).kvs.map(plain);
-const rows = async (): Promise<number> => Number((await postgres.sql('SELECT count(*)::text AS n FROM skiff_log', database))[0]?.['n']);
+const plain = (kv: KeyValue): string =>
+  `${kv.key} ${Buffer.from(kv.value).toString()} ${kv.createRevision} ${kv.modRevision} ` +
+  `${kv.version}`;
+const everything = async (store: Store): Promise<string[]> =>
+  (await store.range({ key: '\0', end: '\0' })).kvs.map(plain);
+const rows = async (): Promise<number> =>
+  Number((await postgres.sql('SELECT count(*)::text AS n FROM skiff_log', database))[0]?.['n']);
 
 interface Seen {
   events: string[];
@@ -41,8 +53,16 @@ interface Seen {
 }
 function watch(store: Store, from: number): Seen {
   const seen: Seen = { events: [], ends: [] };
-  const say = ({ type, kv, prevKv }: StoreEvent): string => `${type} ${kv.key} ${kv.modRevision} ${prevKv ? prevKv.modRevision : '-'}`;
-  store.watch({ key: '\0', end: '\0', startRevision: from, prevKv: true, onEvents: (events) => seen.events.push(...events.map(say)), onEnd: (why) => seen.ends.push(why) });
+  const say = ({ type, kv, prevKv }: StoreEvent): string =>
+    `${type} ${kv.key} ${kv.modRevision} ${prevKv ? prevKv.modRevision : '-'}`;
+  store.watch({
+    key: '\0',
+    end: '\0',
+    startRevision: from,
+    prevKv: true,
+    onEvents: (events) => seen.events.push(...events.map(say)),
+    onEnd: (why) => seen.ends.push(why),
+  });
   return seen;
 }
 
@@ -53,9 +73,15 @@ describe('two servers on one database', () => {
     for (let i = 0; i < 10; i++) {
       const [writer, reader] = i % 2 === 0 ? [a, b] : [b, a];
       expect(await writer.put({ key: 'x', value: bytes(String(i)) })).toEqual({ revision: i + 2 });
-      expect((await reader.range({ key: 'x' })).kvs.map(plain)).toEqual([`x ${i} 2 ${i + 2} ${i + 1}`]);
+      expect((await reader.range({ key: 'x' })).kvs.map(plain)).toEqual([
+        `x ${i} 2 ${i + 2} ${i + 1}`,
+      ]);
     }
-    expect(await b.deleteRange({ key: 'x', prevKv: true })).toMatchObject({ deleted: 1, revision: 12, prevKvs: [{ version: 10 }] });
+    expect(await b.deleteRange({ key: 'x', prevKv: true })).toMatchObject({
+      deleted: 1,
+      revision: 12,
+      prevKvs: [{ version: 10 }],
+    });
     expect(await a.put({ key: 'x', value: bytes('n') })).toEqual({ revision: 13 });
     expect(await everything(b)).toEqual(['x n 13 13 1']);
     expect(a.hashKv(0)).toEqual(b.hashKv(0));
@@ -65,14 +91,30 @@ describe('two servers on one database', () => {
     const [a, b] = await pair();
     for (let i = 0; i < 20; i++) {
       const { revision } = await a.put({ key: 'lock', value: bytes(`a${i}`) });
-      const swap = await b.txn({ compare: [{ key: 'lock', target: 'MOD', result: 'EQUAL', operand: revision }], success: [{ op: 'delete', key: 'lock' }], failure: [{ op: 'range', key: 'lock' }] });
+      const swap = await b.txn({
+        compare: [{ key: 'lock', target: 'MOD', result: 'EQUAL', operand: revision }],
+        success: [{ op: 'delete', key: 'lock' }],
+        failure: [{ op: 'range', key: 'lock' }],
+      });
       expect(swap.succeeded).toBe(true);
       // Nothing is there to be deleted: no revision is used up, but the answer is of now.
-      expect(await a.deleteRange({ key: 'lock' })).toMatchObject({ deleted: 0, revision: revision + 1 });
+      expect(await a.deleteRange({ key: 'lock' })).toMatchObject({
+        deleted: 0,
+        revision: revision + 1,
+      });
       await b.put({ key: 'lock', value: bytes(`b${i}`) });
-      const stale = await a.txn({ compare: [{ key: 'lock', target: 'VERSION', result: 'EQUAL', operand: 0 }], success: [{ op: 'put', key: 'lock', value: bytes('no') }], failure: [{ op: 'range', key: 'lock' }] });
-      expect(stale).toMatchObject({ succeeded: false, responses: [{ kvs: [{ modRevision: revision + 2 }] }] });
-      await expect(a.put({ key: `none${i}`, value: bytes(''), ignoreValue: true })).rejects.toMatchObject({ code: 'KEY_NOT_FOUND' });
+      const stale = await a.txn({
+        compare: [{ key: 'lock', target: 'VERSION', result: 'EQUAL', operand: 0 }],
+        success: [{ op: 'put', key: 'lock', value: bytes('no') }],
+        failure: [{ op: 'range', key: 'lock' }],
+      });
+      expect(stale).toMatchObject({
+        succeeded: false,
+        responses: [{ kvs: [{ modRevision: revision + 2 }] }],
+      });
+      await expect(
+        a.put({ key: `none${i}`, value: bytes(''), ignoreValue: true }),
+      ).rejects.toMatchObject({ code: 'KEY_NOT_FOUND' });
       await a.deleteRange({ key: 'lock' });
     }
   });
@@ -80,24 +122,44 @@ describe('two servers on one database', () => {
   test('writing at the same time both get on, and agree', async () => {
     const both = await pair();
     const seen = both.map((store) => watch(store, 1));
-    await Promise.all(both.flatMap((store, s) => Array.from({ length: 16 }, async (_, c) => {
-      for (let i = 0; i < 40; i++) await store.put({ key: `k${c % 4}/${s}/${i % 3}`, value: bytes(`${s}${c}${i}`) });
-    })));
+    await Promise.all(
+      both.flatMap((store, s) =>
+        Array.from({ length: 16 }, async (_, c) => {
+          for (let i = 0; i < 40; i++)
+            await store.put({ key: `k${c % 4}/${s}/${i % 3}`, value: bytes(`${s}${c}${i}`) });
+        }),
+      ),
+    );
     expect(await everything(both[1])).toEqual(await everything(both[0]));
     await until(() => seen.every(({ events }) => events.length === 1280));
     expect(seen[0]).toEqual(seen[1]);
-    expect(seen[0]?.events.map((event) => Number(event.split(' ')[2]))).toEqual(Array.from({ length: 1280 }, (_, i) => i + 2));
+    expect(seen[0]?.events.map((event) => Number(event.split(' ')[2]))).toEqual(
+      Array.from({ length: 1280 }, (_, i) => i + 2),
+    );
   });
 
   test('resume watches from the past, with what was there before', async () => {
     const [a, b] = await pair();
     await a.put({ key: 'k', value: bytes('1') });
-    await a.txn({ compare: [], success: [{ op: 'put', key: 'k', value: bytes('2') }, { op: 'put', key: 'l', value: bytes('2') }], failure: [] });
+    await a.txn({
+      compare: [],
+      success: [
+        { op: 'put', key: 'k', value: bytes('2') },
+        { op: 'put', key: 'l', value: bytes('2') },
+      ],
+      failure: [],
+    });
     await a.deleteRange({ key: '\0', end: '\0' });
     await b.range({ key: 'k' });
     const seen = watch(b, 2);
     await until(() => seen.events.length === 5);
-    expect(seen.events).toEqual(['PUT k 2 -', 'PUT k 3 2', 'PUT l 3 -', 'DELETE k 4 3', 'DELETE l 4 3']);
+    expect(seen.events).toEqual([
+      'PUT k 2 -',
+      'PUT k 3 2',
+      'PUT l 3 -',
+      'DELETE k 4 3',
+      'DELETE l 4 3',
+    ]);
   });
 
   test('that start at once make one set of tables', async () => {
@@ -112,10 +174,15 @@ describe('leases', () => {
   test('belong to all servers, and end the keys of all', async () => {
     const [a, b] = await pair();
     expect(await a.leaseGrant({ id: '7', ttlSeconds: 600 })).toEqual({ id: '7', ttlSeconds: 600 });
-    await expect(b.leaseGrant({ id: '7', ttlSeconds: 10 })).rejects.toMatchObject({ code: 'LEASE_EXISTS' });
+    await expect(b.leaseGrant({ id: '7', ttlSeconds: 10 })).rejects.toMatchObject({
+      code: 'LEASE_EXISTS',
+    });
     await b.put({ key: 'l1', value: bytes(''), lease: '7' });
     await a.put({ key: 'l2', value: bytes(''), lease: '7' });
-    expect(await a.leaseTimeToLive('7', { keys: true })).toMatchObject({ grantedTtlSeconds: 600, keys: ['l1', 'l2'] });
+    expect(await a.leaseTimeToLive('7', { keys: true })).toMatchObject({
+      grantedTtlSeconds: 600,
+      keys: ['l1', 'l2'],
+    });
     expect(await b.leases()).toEqual(['7']);
     const seen = watch(a, 4);
     await b.leaseRevoke('7');
@@ -222,7 +289,9 @@ describe('compaction', () => {
     await until(() => a.compactRevision >= 12);
     await until(async () => (await rows()) === 1);
     expect(await everything(a)).toEqual(['k 9 2 12 11']);
-    expect(Number((await postgres.sql('SELECT pruned::text FROM skiff_head', database))[0]?.['pruned'])).toBe(10);
+    expect(
+      Number((await postgres.sql('SELECT pruned::text FROM skiff_head', database))[0]?.['pruned']),
+    ).toBe(10);
   });
 
   test('cuts history that takes too much memory', async () => {
@@ -238,8 +307,16 @@ describe('a restart', () => {
   test('finds everything as it was', async () => {
     const [a, b] = await pair();
     await a.leaseGrant({ id: '11', ttlSeconds: 500 });
-    for (let i = 0; i < 30; i++) await a.put({ key: `k${i % 7}`, value: bytes(`v${i}`), ...(i % 5 === 0 && { lease: '11' }) });
-    await a.txn({ compare: [], success: [{ op: 'put', key: 'large', value: Buffer.alloc(1_500_000, 'x') }, { op: 'delete', key: 'k3' }], failure: [] });
+    for (let i = 0; i < 30; i++)
+      await a.put({ key: `k${i % 7}`, value: bytes(`v${i}`), ...(i % 5 === 0 && { lease: '11' }) });
+    await a.txn({
+      compare: [],
+      success: [
+        { op: 'put', key: 'large', value: Buffer.alloc(1_500_000, 'x') },
+        { op: 'delete', key: 'k3' },
+      ],
+      failure: [],
+    });
     const [was, hash] = [await everything(a), a.hashKv(0)];
     const { keys } = await b.leaseTimeToLive('11', { keys: true });
     await Promise.all([a.close(), b.close()]);
@@ -258,12 +335,24 @@ describe('a restart', () => {
   test('of a server with more rows than fit one page', async () => {
     const [a, b] = await pair();
     const value = Buffer.alloc(200_000, 'x');
-    const large = { compare: [], success: Array.from({ length: 60 }, (_, i) => ({ op: 'put' as const, key: `one/${i}`, value })), failure: [] };
+    const large = {
+      compare: [],
+      success: Array.from({ length: 60 }, (_, i) => ({
+        op: 'put' as const,
+        key: `one/${i}`,
+        value,
+      })),
+      failure: [],
+    };
     const seen = watch(b, 1);
     await a.txn(large);
-    await Promise.all(Array.from({ length: 3000 }, (_, i) => a.put({ key: `many/${i}`, value: bytes('x') })));
+    await Promise.all(
+      Array.from({ length: 3000 }, (_, i) => a.put({ key: `many/${i}`, value: bytes('x') })),
+    );
     await until(() => seen.events.length === 3060);
-    expect(new Set(seen.events.slice(0, 60).map((event) => event.split(' ')[2]))).toEqual(new Set(['2']));
+    expect(new Set(seen.events.slice(0, 60).map((event) => event.split(' ')[2]))).toEqual(
+      new Set(['2']),
+    );
     const c = await open();
     expect((await c.range({ key: '\0', end: '\0', countOnly: true })).count).toBe(3060);
     expect(c.hashKv(0)).toEqual(b.hashKv(0));

@@ -19,7 +19,10 @@ import type { DatabaseTime, Session } from './session.ts';
 /** A connection that died without a word is found by a read that has no answer. */
 const pingMs = 15_000;
 const sizeMs = 10_000;
-/** Answers about the write itself, against those about the store. They may come from a memory that is behind. */
+/**
+ * Answers about the write itself, against those about the store. They may come from a memory that
+ * is behind.
+ */
 const aboutTheStore = new Set(['CLOSED', 'UNAVAILABLE', 'NO_SPACE', 'CORRUPT']);
 
 export interface PostgresStoreParts {
@@ -50,16 +53,30 @@ export class PostgresStore implements s.Store {
     const { target, log, clock, loaded } = parts;
     this.#target = target;
     this.#log = log;
-    this.#pruner = new Pruner({ ...parts, drops: () => this.#memory.state.drops, session: () => this.#replicator.session });
-    this.#memory = new Memory({
+    this.#pruner = new Pruner({
       ...parts,
-      leases: { save: (lease, undo) => this.#saveLease(lease, undo), end: (lease) => this.#endLease(lease) },
-      outgrown: (revision) => void this.#compactQuietly(revision),
-      dropped: () => this.#pruner.look(),
-      replaced: () => this.#pruner.forget(),
-    }, loaded);
+      drops: () => this.#memory.state.drops,
+      session: () => this.#replicator.session,
+    });
+    this.#memory = new Memory(
+      {
+        ...parts,
+        leases: {
+          save: (lease, undo) => this.#saveLease(lease, undo),
+          end: (lease) => this.#endLease(lease),
+        },
+        outgrown: (revision) => void this.#compactQuietly(revision),
+        dropped: () => this.#pruner.look(),
+        replaced: () => this.#pruner.forget(),
+      },
+      loaded,
+    );
     this.#replicator = new Replicator({ ...parts, memory: this.#memory, head: loaded.head });
-    this.#ping = clock.every('postgres.ping', pingMs, () => void this.#replicator.sync().catch(() => undefined));
+    this.#ping = clock.every(
+      'postgres.ping',
+      pingMs,
+      () => void this.#replicator.sync().catch(() => undefined),
+    );
     this.#pruner.look();
   }
 
@@ -116,7 +133,10 @@ export class PostgresStore implements s.Store {
     });
   }
 
-  async leaseGrant(request: { ttlSeconds: number; id?: string }): Promise<{ id: string; ttlSeconds: number }> {
+  async leaseGrant(request: {
+    ttlSeconds: number;
+    id?: string;
+  }): Promise<{ id: string; ttlSeconds: number }> {
     return await this.#attempt(() => this.#memory.leases.grant(request));
   }
 
@@ -128,7 +148,10 @@ export class PostgresStore implements s.Store {
     return await this.#attempt(() => this.#memory.leases.keepAlive(id));
   }
 
-  async leaseTimeToLive(id: string, options: { keys?: boolean } = {}): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
+  async leaseTimeToLive(
+    id: string,
+    options: { keys?: boolean } = {},
+  ): Promise<{ ttlSeconds: number; grantedTtlSeconds: number; keys: string[] }> {
     this.#open();
     await this.#replicator.sync();
     return this.#memory.leases.timeToLive(id, options.keys ?? false);
@@ -152,7 +175,9 @@ export class PostgresStore implements s.Store {
     }
   }
 
-  /** etcd's hash of everything up to `revision` (0 = newest): equal on all servers of a datastore. */
+  /**
+   * etcd's hash of everything up to `revision` (0 = newest): equal on all servers of a datastore.
+   */
   hashKv(revision: number): { hash: number; revision: number; compactRevision: number } {
     const { state } = this.#memory;
     const at = state.readable(revision, state.published);
@@ -174,11 +199,12 @@ export class PostgresStore implements s.Store {
   }
 
   /**
-   * Does something that changes the log, again while others are faster. What was refused, or changed nothing, was judged
-   * by a memory that may be behind: it is judged once more after a look at the log.
+   * Does something that changes the log, again while others are faster. What was refused, or
+   * changed nothing, was judged by a memory that may be behind: it is judged once more after a look
+   * at the log.
    */
   async #attempt<T>(act: (fresh: boolean) => Promise<T>): Promise<T> {
-    for (let fresh = false; ; ) {
+    for (let fresh = false; ;) {
       this.#open();
       await this.#replicator.ready();
       try {
@@ -252,6 +278,9 @@ const stale = Symbol('stale');
 
 /** True when no part of the transaction asks for the newest state. */
 function isSerializable(request: s.TxnRequest): boolean {
-  const all = (ops: s.Op[]): boolean => ops.every((op) => (op.op === 'range' ? op.serializable === true : op.op === 'txn' && isSerializable(op)));
+  const all = (ops: s.Op[]): boolean =>
+    ops.every((op) =>
+      op.op === 'range' ? op.serializable === true : op.op === 'txn' && isSerializable(op),
+    );
   return all(request.success) && all(request.failure);
 }

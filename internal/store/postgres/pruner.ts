@@ -4,7 +4,10 @@ import type { Session } from './session.ts';
 
 /** Rows deleted with one statement: reads wait for it. */
 const batchRows = 500;
-/** Superfluous rows are deleted no sooner: a server that was away for less need not load everything anew. */
+/**
+ * Superfluous rows are deleted no sooner: a server that was away for less need not load everything
+ * anew.
+ */
 const graceMs = 60_000;
 /** After a failure, or when another server is at it. */
 const pauseMs = 30_000;
@@ -13,8 +16,8 @@ export interface PrunerParts {
   /** The numbers of superfluous rows; they are taken from there. */
   drops(): number[];
   /**
-   * A log is only deleted from over a session that was seen to continue the log the numbers are from: after a failover
-   * that lost commits they may be those of other rows.
+   * A log is only deleted from over a session that was seen to continue the log the numbers are
+   * from: after a failover that lost commits they may be those of other rows.
    */
   session(): Session | undefined;
   clock: Clock;
@@ -52,7 +55,8 @@ export class Pruner {
   }
 
   #arm(delayMs: number): void {
-    if (!this.#stopped) this.#timer = this.#parts.clock.after('postgres.prune', delayMs, () => void this.#prune());
+    if (!this.#stopped)
+      this.#timer = this.#parts.clock.after('postgres.prune', delayMs, () => void this.#prune());
   }
 
   async #prune(): Promise<void> {
@@ -60,7 +64,10 @@ export class Pruner {
     try {
       await session?.whilePruning(() => this.#delete(session));
     } catch (error) {
-      this.#parts.log.info('superfluous rows stay in the datastore for now', { error, rows: this.#waiting.length });
+      this.#parts.log.info('superfluous rows stay in the datastore for now', {
+        error,
+        rows: this.#waiting.length,
+      });
     }
     this.#timer = undefined;
     if (this.#waiting.length > 0) this.#arm(pauseMs);
@@ -68,7 +75,8 @@ export class Pruner {
   }
 
   async #delete(session: Session): Promise<void> {
-    // First everybody is told, then the rows go: whoever has not read them by then loads everything anew.
+    // First everybody is told, then the rows go: whoever has not read them by then loads everything
+    // anew.
     await session.raisePruned(this.#waiting.reduce((most, seq) => Math.max(most, seq), 0));
     while (this.#waiting.length > 0 && !this.#stopped) {
       await session.prune(this.#waiting.slice(0, batchRows));

@@ -8,7 +8,14 @@ import { ConnectionLost, isDefinite, refused, unknownOutcome } from './errors.ts
 import { Link } from './link.ts';
 import { again, Load, type Waiter } from './load.ts';
 import { Loading, type Memory } from './memory.ts';
-import { checksumOf, type DatabaseTime, type Head, type LogRow, type Page, type Session } from './session.ts';
+import {
+  checksumOf,
+  type DatabaseTime,
+  type Head,
+  type LogRow,
+  type Page,
+  type Session,
+} from './session.ts';
 
 /** After so many lost races in a row the head is locked before the next try. */
 const lossesBeforeLock = 3;
@@ -27,8 +34,8 @@ export interface ReplicatorParts {
 class LeftBehind extends Error {}
 
 /**
- * Between the memory of this server and the log all servers share: commits what was applied here, if nobody was faster,
- * and brings here what others committed.
+ * Between the memory of this server and the log all servers share: commits what was applied here,
+ * if nobody was faster, and brings here what others committed.
  */
 export class Replicator {
   readonly #memory: Memory;
@@ -61,24 +68,33 @@ export class Replicator {
     this.#time = time;
     this.#log = log;
     this.#forming = new Load(memory.seq + 1);
-    this.#link = new Link({
-      target, time, log,
-      resume: (next) => this.#resume(next),
-      broken: () => this.#broken(),
-      up: () => this.#up(),
-      gaveUp: (error) => this.#gaveUp(error),
-      notified: (payload) => this.#notified(payload),
-    }, session);
+    this.#link = new Link(
+      {
+        target,
+        time,
+        log,
+        resume: (next) => this.#resume(next),
+        broken: () => this.#broken(),
+        up: () => this.#up(),
+        gaveUp: (error) => this.#gaveUp(error),
+        notified: (payload) => this.#notified(payload),
+      },
+      session,
+    );
   }
 
   get session(): Session | undefined {
     return this.#link.session;
   }
 
-  /** Resolves when a write may be evaluated: there is a connection, and nothing is known to be missing here. */
+  /**
+   * Resolves when a write may be evaluated: there is a connection, and nothing is known to be
+   * missing here.
+   */
   async ready(): Promise<void> {
     while (this.#link.session === undefined || this.#behind) {
-      if (this.#link.session === undefined && this.#link.failure !== undefined) throw this.#link.failure;
+      if (this.#link.session === undefined && this.#link.failure !== undefined)
+        throw this.#link.failure;
       await new Promise<void>((resolve, reject) => this.#entering.push(waiter(resolve, reject)));
     }
   }
@@ -115,18 +131,26 @@ export class Replicator {
     const seq = load.nextSeq;
     load.rows.lease({ ...lease, ttlSeconds: 0 });
     load.undo.push(undo);
-    load.published.push(() => this.#memory.state.drops.push(...(lease.seq > 0 ? [lease.seq] : []), seq));
+    load.published.push(() =>
+      this.#memory.state.drops.push(...(lease.seq > 0 ? [lease.seq] : []), seq),
+    );
     this.#schedule();
   }
 
-  /** Resolves when all that was applied so far is committed and published; rejects with `again` when it must be evaluated anew. */
+  /**
+   * Resolves when all that was applied so far is committed and published; rejects with `again` when
+   * it must be evaluated anew.
+   */
   settled(): Promise<void> {
     const load = this.#forming.empty ? this.#flight : this.#forming;
     if (load === undefined) return Promise.resolve();
     return new Promise((resolve, reject) => load.waiters.push(waiter(resolve, reject)));
   }
 
-  /** Resolves when this server knows everything that was committed before the call, ReadIndex style: one statement for all who wait. */
+  /**
+   * Resolves when this server knows everything that was committed before the call, ReadIndex style:
+   * one statement for all who wait.
+   */
   sync(): Promise<void> {
     const { failure } = this.#link;
     if (this.#link.session === undefined && failure !== undefined) return Promise.reject(failure);
@@ -149,7 +173,8 @@ export class Replicator {
         throw compacted();
       } catch (error) {
         // Whether it happened can be asked again: a second time it changes nothing.
-        if (!(error instanceof ConnectionLost)) throw error instanceof StoreError ? error : refused(error, 'compact');
+        if (!(error instanceof ConnectionLost))
+          throw error instanceof StoreError ? error : refused(error, 'compact');
         await this.sync();
         if (this.#memory.state.compactRevision >= revision) return;
       }
@@ -165,7 +190,8 @@ export class Replicator {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    // At the end of this turn of the event loop, so that all requests that arrived together share the commit.
+    // At the end of this turn of the event loop, so that all requests that arrived together share
+    // the commit.
     setImmediate(() => {
       this.#scheduled = false;
       this.#send();
@@ -184,7 +210,11 @@ export class Replicator {
 
   async #commit(load: Load, session: Session): Promise<void> {
     const memory = this.#memory;
-    const { batch, checksum } = load.batch({ seq: memory.seq, fence: this.#fence }, this.#writer, memory.state.published);
+    const { batch, checksum } = load.batch(
+      { seq: memory.seq, fence: this.#fence },
+      this.#writer,
+      memory.state.published,
+    );
     const { locked } = session;
     let moved: boolean;
     try {
@@ -242,11 +272,14 @@ export class Replicator {
   #unlock(session: Session): void {
     if (!session.locked) return;
     this.#behind = true;
-    void session.unlock().catch(() => undefined).then(() => {
-      this.#behind = false;
-      this.#enter();
-      this.#schedule();
-    });
+    void session
+      .unlock()
+      .catch(() => undefined)
+      .then(() => {
+        this.#behind = false;
+        this.#enter();
+        this.#schedule();
+      });
   }
 
   /** Undoes all that is not published. Returns what was gathered behind `load`. */
@@ -272,7 +305,11 @@ export class Replicator {
 
   async #pullAll(): Promise<void> {
     this.#pulling = true;
-    for (let session = this.#link.session; this.#asking.length > 0 && session !== undefined; session = this.#link.session) {
+    for (
+      let session = this.#link.session;
+      this.#asking.length > 0 && session !== undefined;
+      session = this.#link.session
+    ) {
       const asked = this.#asking;
       this.#asking = [];
       try {
@@ -288,11 +325,12 @@ export class Replicator {
   }
 
   async #pull(session: Session): Promise<void> {
-    for (let pages = 1; ; ) {
+    for (let pages = 1; ;) {
       const from = this.#memory.seq;
       const page = await session.pull(from, pages);
       // Our own commit may be in the page before its answer is here.
-      while (page.head.seq > this.#memory.seq && this.#flight !== undefined) await this.#flight.over;
+      while (page.head.seq > this.#memory.seq && this.#flight !== undefined)
+        await this.#flight.over;
       if (session.over) throw new ConnectionLost('the session ended');
       const before = this.#memory.seq;
       if (this.#take(page, from, () => undefined)) return;
@@ -301,14 +339,24 @@ export class Replicator {
     }
   }
 
-  /** Takes over a page that was read from row `from` on. True when nothing is missing here now that was there then. */
+  /**
+   * Takes over a page that was read from row `from` on. True when nothing is missing here now that
+   * was there then.
+   */
   #take({ head, rows }: Page, from: number, seen: (row: LogRow) => void): boolean {
     const memory = this.#memory;
-    if (head.seq < from || from < head.pruned) throw new LeftBehind('the log went on without this server');
+    if (head.seq < from || from < head.pruned)
+      throw new LeftBehind('the log went on without this server');
     const last = rows[rows.length - 1]?.seq ?? from;
-    const news = wholeRevisions(rows.filter((row) => row.seq > memory.seq), last < head.seq);
+    const news = wholeRevisions(
+      rows.filter((row) => row.seq > memory.seq),
+      last < head.seq,
+    );
     if (rows.some((row, i) => row.seq !== from + 1 + i) || (rows.length === 0 && head.seq > from)) {
-      throw new StoreError('CORRUPT', `rows of the log in PostgreSQL are missing after ${from}`, { op: 'pull', hint: 'somebody deleted from the table skiff_log; restore a backup of the database' });
+      throw new StoreError('CORRUPT', `rows of the log in PostgreSQL are missing after ${from}`, {
+        op: 'pull',
+        hint: 'somebody deleted from the table skiff_log; restore a backup of the database',
+      });
     }
     if (news.length > 0) {
       news.forEach(seen);
@@ -356,7 +404,10 @@ export class Replicator {
       memory.replace(loading.finish(head, this.#target.clock, this.#time));
       this.#fence = head.fence;
       this.#forming = new Load(memory.seq + 1);
-      this.#log.warn('the state was loaded anew: the log went on without this server, or was restored', { revision: memory.state.published });
+      this.#log.warn(
+        'the state was loaded anew: the log went on without this server, or was restored',
+        { revision: memory.state.published },
+      );
     }
     this.#unclear = undefined;
     load?.tell(load.committed ? 'done' : lost ? unknownOutcome(undefined) : again);
@@ -369,7 +420,8 @@ export class Replicator {
       const page = await session.pull(from, pages);
       if (first && from > page.head.pruned) {
         const own = await session.row(from);
-        if (own === undefined || checksumOf(own.bytes) !== memory.checksum) throw new LeftBehind('our newest row is not in the log');
+        if (own === undefined || checksumOf(own.bytes) !== memory.checksum)
+          throw new LeftBehind('our newest row is not in the log');
       }
       if (this.#take(page, from, seen)) return;
       if (memory.seq === from) pages *= 2;

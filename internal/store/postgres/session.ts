@@ -42,7 +42,10 @@ export interface Batch {
   lengths: number[];
 }
 
-/** PostgreSQL's clock, which all servers share, told forward from its last answer by our own monotonic one. */
+/**
+ * PostgreSQL's clock, which all servers share, told forward from its last answer by our own
+ * monotonic one.
+ */
 export class DatabaseTime {
   readonly #clock: Clock;
   #aheadMs = 0;
@@ -94,7 +97,8 @@ export class Session {
     let reading: Connection | undefined;
     try {
       reading = await Connection.open(target);
-      for (const connection of [writing, reading]) for (const text of settings) await connection.query({ text }, [], answerMs);
+      for (const connection of [writing, reading])
+        for (const text of settings) await connection.query({ text }, [], answerMs);
       await reading.query({ text: `LISTEN ${channel}` }, [], answerMs);
       return new Session(writing, reading, time);
     } catch (error) {
@@ -106,7 +110,11 @@ export class Session {
 
   /** The head, and the rows after `seq`: at most a page of them, or of `pages` pages. */
   async pull(seq: number, pages = 1): Promise<Page> {
-    const rows = await this.#reading.query(statements.pull, [seq, seq + pullRows * pages, pageBytes * pages], answerMs);
+    const rows = await this.#reading.query(
+      statements.pull,
+      [seq, seq + pullRows * pages, pageBytes * pages],
+      answerMs,
+    );
     const head = this.#head(rows[0]);
     return { head, rows: rows.filter((row) => row[7] !== null).map((row) => logRow(row.slice(7))) };
   }
@@ -114,7 +122,17 @@ export class Session {
   /** Commits a batch; false = the head is elsewhere, or the fence was moved. Ends a lock. */
   async commit(batch: Batch): Promise<boolean> {
     const { after } = batch;
-    const values = [after.seq, after.fence, batch.seq, batch.revision, batch.writer, batch.bytes, batch.offsets, batch.lengths, `${batch.seq}:${batch.writer}`];
+    const values = [
+      after.seq,
+      after.fence,
+      batch.seq,
+      batch.revision,
+      batch.writer,
+      batch.bytes,
+      batch.offsets,
+      batch.lengths,
+      `${batch.seq}:${batch.writer}`,
+    ];
     const [row] = await this.#writing.query<[number, string]>(statements.commit, values, answerMs);
     if (this.#locked) await this.#end('COMMIT');
     if (row === undefined) return false;
@@ -145,7 +163,11 @@ export class Session {
 
   /** Does something if no other server does the like at the time. */
   async whilePruning(work: () => Promise<void>): Promise<void> {
-    const [lock] = await this.#reading.query<[string]>({ text: `SELECT pg_try_advisory_lock(${pruneLock})::text` }, [], answerMs);
+    const [lock] = await this.#reading.query<[string]>(
+      { text: `SELECT pg_try_advisory_lock(${pruneLock})::text` },
+      [],
+      answerMs,
+    );
     if (lock?.[0] !== 'true') return;
     try {
       await work();
@@ -175,11 +197,14 @@ export class Session {
 
   /** All rows and the head they belong to, at one moment. */
   async load(each: (row: LogRow) => void): Promise<Head> {
-    const query = <T extends Cell[]>(text: string): Promise<T[]> => this.#reading.query<T>({ text }, [], loadMs);
+    const query = <T extends Cell[]>(text: string): Promise<T[]> =>
+      this.#reading.query<T>({ text }, [], loadMs);
     await query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
     const head = this.#head((await query(statements.head.text))[0]);
-    for (let seq = -1; ; ) {
-      const rows = (await this.#reading.query(statements.load, [seq, loadRows, pageBytes], loadMs)).map(logRow);
+    for (let seq = -1; ;) {
+      const rows = (
+        await this.#reading.query(statements.load, [seq, loadRows, pageBytes], loadMs)
+      ).map(logRow);
       rows.forEach(each);
       const last = rows[rows.length - 1];
       if (last === undefined) break;
@@ -196,7 +221,8 @@ export class Session {
   }
 
   #head(row: Cell[] | undefined): Head {
-    const [seq = 0, revision = 0, compact = 0, pruned = 0, fence = 0, format, now = 0] = (row ?? []) as number[];
+    const [seq = 0, revision = 0, compact = 0, pruned = 0, fence = 0, format, now = 0] = (row ??
+      []) as number[];
     checkFormat(format);
     this.#time.heard(now);
     return { seq, revision, compact, pruned, fence };

@@ -4,7 +4,10 @@ import { dirname, resolve } from 'node:path';
 /** What file systems answer that cannot sync a folder, or need not. */
 const cannotSync = new Set(['EINVAL', 'ENOTSUP', 'EACCES', 'EPERM']);
 
-/** Makes the store's folder, durably: on some file systems a synced file is lost with a folder whose name is not on the disk. */
+/**
+ * Makes the store's folder, durably: on some file systems a synced file is lost with a folder whose
+ * name is not on the disk.
+ */
 export function makeStoreDir(dir: string): void {
   const path = resolve(dir);
   const first = mkdirSync(path, { recursive: true, mode: 0o700 });

@@ -26,7 +26,10 @@ export interface ForeignValues {
   values: ForeignValue[];
 }
 
-/** Reads the present of a datastore that is not ours: the file of an etcd or its snapshot, or SQLite as kine keeps it. Changes nothing. */
+/**
+ * Reads the present of a datastore that is not ours: the file of an etcd or its snapshot, or SQLite
+ * as kine keeps it. Changes nothing.
+ */
 export async function readForeign(path: string): Promise<ForeignValues> {
   return isEtcdFile(path) ? ofEtcd(path) : await ofKine(path);
 }
@@ -41,7 +44,17 @@ function ofEtcd(path: string): ForeignValues {
       newest.set(rec.key, rec);
     }
     const live = [...newest.values()].filter((rec) => rec.version > 0);
-    return { kind: 'etcd', revision, values: live.map(({ key, value, createRevision, modRevision, lease }) => ({ key, value: Buffer.from(value), createRevision, modRevision, leased: lease !== '0' })) };
+    return {
+      kind: 'etcd',
+      revision,
+      values: live.map(({ key, value, createRevision, modRevision, lease }) => ({
+        key,
+        value: Buffer.from(value),
+        createRevision,
+        modRevision,
+        leased: lease !== '0',
+      })),
+    };
   });
 }
 
@@ -57,12 +70,24 @@ interface KineRow {
 async function ofKine(path: string): Promise<ForeignValues> {
   const db = await openDatabase(path);
   try {
-    const columns = (db.pragma('table_info(kine)') as { name: string }[]).map((column) => column.name);
-    if (!['id', 'name', 'created', 'deleted', 'create_revision', 'lease', 'value'].every((name) => columns.includes(name))) {
-      throw new StoreError('INVALID_ARGUMENT', `${path} is neither an etcd's file nor kine's`, { op: 'migrate', hint: 'is it the datastore of k3s?' });
+    const columns = (db.pragma('table_info(kine)') as { name: string }[]).map(
+      (column) => column.name,
+    );
+    if (
+      !['id', 'name', 'created', 'deleted', 'create_revision', 'lease', 'value'].every((name) =>
+        columns.includes(name),
+      )
+    ) {
+      throw new StoreError('INVALID_ARGUMENT', `${path} is neither an etcd's file nor kine's`, {
+        op: 'migrate',
+        hint: 'is it the datastore of k3s?',
+      });
     }
     const rows = db
-      .prepare('SELECT id, name, created, create_revision, lease, value FROM kine JOIN (SELECT MAX(id) AS id FROM kine GROUP BY name) USING (id) WHERE deleted = 0 ORDER BY id')
+      .prepare(
+        'SELECT id, name, created, create_revision, lease, value FROM kine JOIN (SELECT ' +
+          'MAX(id) AS id FROM kine GROUP BY name) USING (id) WHERE deleted = 0 ORDER BY id',
+      )
       .all() as KineRow[];
     const revision = (db.prepare('SELECT MAX(id) FROM kine').pluck().get() as number | null) ?? 1;
     const values = rows.map(({ id, name, created, create_revision: before, lease, value }) => ({
@@ -81,8 +106,17 @@ async function ofKine(path: string): Promise<ForeignValues> {
   }
 }
 
-/** Makes a store's file at `target`, which must not be there: values with the revisions that clients know them by, and no history. */
-export async function writeForeign(options: { target: string; revision: number; values: Iterable<ForeignValue>; clock: Clock; encryption?: Encryption }): Promise<void> {
+/**
+ * Makes a store's file at `target`, which must not be there: values with the revisions that clients
+ * know them by, and no history.
+ */
+export async function writeForeign(options: {
+  target: string;
+  revision: number;
+  values: Iterable<ForeignValue>;
+  clock: Clock;
+  encryption?: Encryption;
+}): Promise<void> {
   const { target, revision, values, encryption } = options;
   const db = await openDatabase(target);
   configure(db);
@@ -92,13 +126,31 @@ export async function writeForeign(options: { target: string; revision: number; 
   let firstSeq = 1;
   const commit = (): void => {
     const seal = { revision, ceiling: revision, horizon: revision, clean: true };
-    log.commit({ rows: rows.finish(), rowCount: rows.count, firstSeq, deletes: new Float64Array(0), seal });
+    log.commit({
+      rows: rows.finish(),
+      rowCount: rows.count,
+      firstSeq,
+      deletes: new Float64Array(0),
+      seal,
+    });
     firstSeq += Math.max(1, rows.count);
     rows.reset();
   };
   try {
     for (const { key, value, createRevision, modRevision } of values) {
-      rows.record(new Rec({ key, value, createRevision, modRevision, version: 1, lease: '0', sub: 0, soft: false, prev: undefined }));
+      rows.record(
+        new Rec({
+          key,
+          value,
+          createRevision,
+          modRevision,
+          version: 1,
+          lease: '0',
+          sub: 0,
+          soft: false,
+          prev: undefined,
+        }),
+      );
       if (rows.count >= rowsAtOnce) commit();
     }
     commit();

@@ -17,8 +17,16 @@ export function isEtcdFile(path: string): boolean {
   return reading(path, isBolt);
 }
 
-/** Makes a store's file at `target`, which must not be there, of an etcd's file: keys, their history and their leases. */
-export async function convertEtcdFile(options: { source: string; target: string; clock: Clock; encryption?: Encryption }): Promise<void> {
+/**
+ * Makes a store's file at `target`, which must not be there, of an etcd's file: keys, their history
+ * and their leases.
+ */
+export async function convertEtcdFile(options: {
+  source: string;
+  target: string;
+  clock: Clock;
+  encryption?: Encryption;
+}): Promise<void> {
   const { source, target, clock, encryption } = options;
   const db = await openDatabase(target);
   configure(db);
@@ -32,7 +40,12 @@ export async function convertEtcdFile(options: { source: string; target: string;
 }
 
 /** Reads all of an etcd's file and counts. */
-export function censusOfEtcdFile(path: string): { revision: number; compactRevision: number; keys: number; rows: number } {
+export function censusOfEtcdFile(path: string): {
+  revision: number;
+  compactRevision: number;
+  keys: number;
+  rows: number;
+} {
   return reading(path, (readAt) => {
     const { recs, leases, compactRevision } = readEtcdFile(readAt);
     const live = new Set<string>();
@@ -55,18 +68,43 @@ function fill(log: LogFile, readAt: ReadAt, clock: Clock): void {
   let revision = Math.max(1, compactRevision);
   const commit = (): void => {
     const seal = { revision, ceiling: revision, horizon: compactRevision, clean: true };
-    log.commit({ rows: rows.finish(), rowCount: rows.count, firstSeq, deletes: new Float64Array(0), seal });
+    log.commit({
+      rows: rows.finish(),
+      rowCount: rows.count,
+      firstSeq,
+      deletes: new Float64Array(0),
+      seal,
+    });
     firstSeq += Math.max(1, rows.count);
     rows.reset();
   };
   for (const { id, ttlSeconds, remainingSeconds } of leases) {
-    // It was granted so long ago that this much is left; one without a grant time starts again with all of its time.
+    // It was granted so long ago that this much is left; one without a grant time starts again with
+    // all of its time.
     const grantedAtMs = clock.now() - (ttlSeconds - remainingSeconds) * 1000;
-    rows.lease({ id, ttlSeconds, grantedAtMs, expiresAtMs: 0, kept: false, keys: new Set(), seq: 0 });
+    rows.lease({
+      id,
+      ttlSeconds,
+      grantedAtMs,
+      expiresAtMs: 0,
+      kept: false,
+      keys: new Set(),
+      seq: 0,
+    });
   }
   for (const rec of recs) {
     revision = Math.max(revision, rec.modRevision);
-    if (keyIdOf(rec.value) !== undefined) throw new StoreError('INVALID_ARGUMENT', 'the snapshot holds values that a server encrypted before they came to its etcd', { op: 'restore', hint: 'put it into an etcd: skiff server --cluster-init --cluster-reset --cluster-reset-restore-path' });
+    if (keyIdOf(rec.value) !== undefined)
+      throw new StoreError(
+        'INVALID_ARGUMENT',
+        'the snapshot holds values that a server encrypted before they came to its etcd',
+        {
+          op: 'restore',
+          hint:
+            'put it into an etcd: skiff server --cluster-init --cluster-reset ' +
+            '--cluster-reset-restore-path',
+        },
+      );
     rows.record(rec);
     if (rows.count >= rowsAtOnce) commit();
   }

@@ -25,14 +25,20 @@ const lockWaitMs = 300;
 /** How often a commit is tried whose sync fails. */
 const commitAttempts = 3;
 
-/** While the disk is full the log is emptied when it has so many pages: SQLite's thousand would take half of the reserve. */
+/**
+ * While the disk is full the log is emptied when it has so many pages: SQLite's thousand would take
+ * half of the reserve.
+ */
 const checkpointPages = 128;
 
 /** https://www.sqlite.org/fileformat2.html#walformat */
 const walHeaderBytes = 32;
 const walFrameBytes = 24;
 
-/** Nobody knows whether a commit is on the disk. The file is closed: only a start, which reads it anew, can tell. */
+/**
+ * Nobody knows whether a commit is on the disk. The file is closed: only a start, which reads it
+ * anew, can tell.
+ */
 export class Undecided extends Error {}
 
 function syncFailed(error: unknown): boolean {
@@ -43,7 +49,10 @@ function syncFailed(error: unknown): boolean {
 let addon: object | undefined;
 
 /** Opens a database with the addon that travels with the program. */
-export async function openDatabase(path: string, options: { readonly?: boolean } = {}): Promise<Database.Database> {
+export async function openDatabase(
+  path: string,
+  options: { readonly?: boolean } = {},
+): Promise<Database.Database> {
   await openAddon();
   return openNow(path, options);
 }
@@ -53,7 +62,12 @@ export async function openAddon(): Promise<void> {
   addon ??= await loadAddon('better_sqlite3.node');
 }
 
-const openNow = (path: string, options: { readonly?: boolean } = {}): Database.Database => new Database(path, { ...options, timeout: lockWaitMs, nativeBinding: addon as unknown as string });
+const openNow = (path: string, options: { readonly?: boolean } = {}): Database.Database =>
+  new Database(path, {
+    ...options,
+    timeout: lockWaitMs,
+    nativeBinding: addon as unknown as string,
+  });
 
 function prepare(db: Database.Database): Statements {
   configure(db);
@@ -65,11 +79,13 @@ function prepare(db: Database.Database): Statements {
   };
 }
 
-const roomOf = (trouble: DiskTrouble | undefined): RoomState => (trouble === undefined ? 'ample' : trouble === 'full' ? 'scarce' : 'read-only');
+const roomOf = (trouble: DiskTrouble | undefined): RoomState =>
+  trouble === undefined ? 'ample' : trouble === 'full' ? 'scarce' : 'read-only';
 
 /** Copies a database to one file, which is there whole and durable, or not at all. */
 export function copyDatabase(db: Database.Database, target: string): void {
-  if (existsSync(target)) throw new StoreError('INVALID_ARGUMENT', `${target} exists already`, { op: 'snapshot' });
+  if (existsSync(target))
+    throw new StoreError('INVALID_ARGUMENT', `${target} exists already`, { op: 'snapshot' });
   const part = `${target}.part`;
   // A journal that a power cut left must not be taken for the new file's.
   for (const left of [part, `${part}-journal`]) rmSync(left, { force: true });
@@ -109,7 +125,11 @@ export class LogFile {
     return new LogFile(openNow(options.path), options, tell);
   }
 
-  constructor(db: Database.Database, options: Pick<LogFileOptions, 'census' | 'encryption' | 'reserve'>, tell: (room: RoomState) => void = () => undefined) {
+  constructor(
+    db: Database.Database,
+    options: Pick<LogFileOptions, 'census' | 'encryption' | 'reserve'>,
+    tell: (room: RoomState) => void = () => undefined,
+  ) {
     this.#db = db;
     this.#run = prepare(db);
     this.#census = options.census;
@@ -126,10 +146,10 @@ export class LogFile {
   }
 
   /**
-   * One transaction; when it throws, nothing of the batch is in the log. A sync that failed leaves open what is on the
-   * disk, and Linux takes the pages for written from then on, so that another sync alone would prove nothing. Trying
-   * again on the same connection writes the same frames to the same place, and syncs those. Throws Undecided when that
-   * fails too.
+   * One transaction; when it throws, nothing of the batch is in the log. A sync that failed leaves
+   * open what is on the disk, and Linux takes the pages for written from then on, so that another
+   * sync alone would prove nothing. Trying again on the same connection writes the same frames to
+   * the same place, and syncs those. Throws Undecided when that fails too.
    */
   commit(batch: Batch): void {
     for (;;) {
@@ -174,16 +194,21 @@ export class LogFile {
     const trouble = this.#troubleOf(error);
     if (trouble === undefined) return false;
     this.#enter(roomOf(trouble));
-    if (trouble === 'read-only') throw Object.assign(new Error(`the file system is read-only`), { code: 'READ_ONLY' });
+    if (trouble === 'read-only')
+      throw Object.assign(new Error(`the file system is read-only`), { code: 'READ_ONLY' });
     try {
-      // A log that is long goes to its place first: then it begins anew, and commits need no new room for a while.
+      // A log that is long goes to its place first: then it begins anew, and commits need no new
+      // room for a while.
       return this.#walExtent().pages < checkpointPages ? this.#growLog() : this.#growDatabase();
     } catch {
       return false;
     }
   }
 
-  /** The write-ahead log gets a piece of the reserve. SQLite takes zeros behind its frames for nothing. */
+  /**
+   * The write-ahead log gets a piece of the reserve. SQLite takes zeros behind its frames for
+   * nothing.
+   */
   #growLog(): boolean {
     const log = openSync(`${this.#db.name}-wal`, 'r+');
     try {
@@ -193,9 +218,13 @@ export class LogFile {
     }
   }
 
-  /** The database gets pieces until it holds what stands in the log; the checkpoint cuts off what it did not need. */
+  /**
+   * The database gets pieces until it holds what stands in the log; the checkpoint cuts off what it
+   * did not need.
+   */
   #growDatabase(): boolean {
-    // Never closed before the database is: to close a file is to let go of every lock that the process has on it.
+    // Never closed before the database is: to close a file is to let go of every lock that the
+    // process has on it.
     this.#extension ??= openSync(this.#db.name, 'r+');
     do {
       try {
@@ -212,7 +241,12 @@ export class LogFile {
   #troubleOf(error: unknown): DiskTrouble | undefined {
     if (this.#reserve === undefined) return undefined;
     const { code = '' } = error as { code?: string };
-    return troubleOf(error) ?? (/^SQLITE_(IOERR|READONLY|CANTOPEN)/.test(code) && this.#reserve.fill() === 'read-only' ? 'read-only' : undefined);
+    return (
+      troubleOf(error) ??
+      (/^SQLITE_(IOERR|READONLY|CANTOPEN)/.test(code) && this.#reserve.fill() === 'read-only'
+        ? 'read-only'
+        : undefined)
+    );
   }
 
   #enter(room: RoomState): void {
@@ -221,7 +255,10 @@ export class LogFile {
     this.#tell(room);
   }
 
-  /** Looks at the disk: makes the reserve whole if there is room, and opens the database anew where it had been read-only. */
+  /**
+   * Looks at the disk: makes the reserve whole if there is room, and opens the database anew where
+   * it had been read-only.
+   */
   lookForRoom(): RoomState {
     if (this.#reserve === undefined) return 'ample';
     const room = roomOf(this.#reserve.fill());
@@ -230,7 +267,10 @@ export class LogFile {
     return room;
   }
 
-  /** SQLite goes on with a database that it could only open for reading as it opened it. Nobody wrote meanwhile. */
+  /**
+   * SQLite goes on with a database that it could only open for reading as it opened it. Nobody
+   * wrote meanwhile.
+   */
   #reopen(): void {
     const { name } = this.#db;
     this.#closeAll();
@@ -239,22 +279,33 @@ export class LogFile {
   }
 
   /**
-   * Closes the file without what is in doubt. Left in the write-ahead log, the next process would take it for committed,
-   * because Linux shows it what never came to the disk, and would build on it.
+   * Closes the file without what is in doubt. Left in the write-ahead log, the next process would
+   * take it for committed, because Linux shows it what never came to the disk, and would build on
+   * it.
    */
   #giveUp(cause: Error): never {
     let closing: unknown;
     try {
       const { pages, pageBytes } = this.#walExtent();
       this.#closeAll();
-      truncateSync(`${this.#db.name}-wal`, pages > 0 ? walHeaderBytes + pages * (walFrameBytes + pageBytes) : 0);
+      truncateSync(
+        `${this.#db.name}-wal`,
+        pages > 0 ? walHeaderBytes + pages * (walFrameBytes + pageBytes) : 0,
+      );
     } catch (error) {
       closing = error;
     }
-    throw new Undecided(`the disk failed ${commitAttempts} times to sync a commit (${cause.message}): what is on it will be known after a start; look at the kernel log for its errors`, { cause: closing ?? cause });
+    throw new Undecided(
+      `the disk failed ${commitAttempts} times to sync a commit (${cause.message}): what is ` +
+        'on it will be known after a start; look at the kernel log for its errors',
+      { cause: closing ?? cause },
+    );
   }
 
-  /** How many pages of the write-ahead log SQLite takes for committed: without the batch that it rolled back. */
+  /**
+   * How many pages of the write-ahead log SQLite takes for committed: without the batch that it
+   * rolled back.
+   */
   #walExtent(): { pages: number; pageBytes: number } {
     const [{ log }] = this.#db.pragma('wal_checkpoint(NOOP)') as [{ log: number }];
     return { pages: log, pageBytes: this.#db.pragma('page_size', { simple: true }) as number };

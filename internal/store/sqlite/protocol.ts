@@ -23,4 +23,6 @@ export interface RoomNews {
   room: RoomState;
 }
 
-export type Answer = { ok: true; bytes?: number; inUseBytes?: number; room?: RoomState } | { ok: false; code: string; message: string };
+export type Answer =
+  | { ok: true; bytes?: number; inUseBytes?: number; room?: RoomState }
+  | { ok: false; code: string; message: string };

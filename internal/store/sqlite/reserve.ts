@@ -1,8 +1,19 @@
-import { closeSync, fstatSync, ftruncateSync, openSync, statfsSync, statSync, writeSync } from 'node:fs';
+import {
+  closeSync,
+  fstatSync,
+  ftruncateSync,
+  openSync,
+  statfsSync,
+  statSync,
+  writeSync,
+} from 'node:fs';
 import { randomFillSync } from 'node:crypto';
 import { dirname, join } from 'node:path';
 
-/** Statuses of a node full of pods, each twice, take some 3 MiB of write-ahead log; a checkpoint as much again. */
+/**
+ * Statuses of a node full of pods, each twice, take some 3 MiB of write-ahead log; a checkpoint as
+ * much again.
+ */
 const mostBytes = 8 * 1024 * 1024;
 /** On a small file system the reserve is no more than this share of it. */
 const share = 1 / 16;
@@ -29,7 +40,9 @@ export class Reserve {
     return this.#bytes;
   }
 
-  /** Makes it whole if there is room for that. Returns what is wrong with the disk, if something is. */
+  /**
+   * Makes it whole if there is room for that. Returns what is wrong with the disk, if something is.
+   */
   fill(): DiskTrouble | undefined {
     let file: number | undefined;
     try {
@@ -40,7 +53,8 @@ export class Reserve {
       if (missing <= 0) return undefined;
       if (freeBytes(this.#path) < missing + Math.min(marginBytes, wanted)) return 'full';
       const piece = randomFillSync(Buffer.alloc(pieceBytes));
-      while (this.#bytes < wanted) this.#bytes += writeSync(file, piece, 0, Math.min(pieceBytes, wanted - this.#bytes));
+      while (this.#bytes < wanted)
+        this.#bytes += writeSync(file, piece, 0, Math.min(pieceBytes, wanted - this.#bytes));
       return undefined;
     } catch (error) {
       return troubleOf(error);
@@ -53,8 +67,8 @@ export class Reserve {
   }
 
   /**
-   * Makes a piece of it the end of another file, as zeros, before somebody else takes what is free for a moment. False when
-   * there is none left.
+   * Makes a piece of it the end of another file, as zeros, before somebody else takes what is free
+   * for a moment. False when there is none left.
    */
   moveTo(target: number): boolean {
     if (this.#bytes === 0) return false;

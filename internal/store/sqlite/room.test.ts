@@ -22,7 +22,11 @@ function fill(path: string): void {
 }
 
 const reserve = 4 << 20;
-const codeOf = (work: Promise<unknown>): Promise<string> => work.then(() => 'done', (error: { code: string }) => error.code);
+const codeOf = (work: Promise<unknown>): Promise<string> =>
+  work.then(
+    () => 'done',
+    (error: { code: string }) => error.code,
+  );
 const until = async (reached: () => boolean): Promise<void> => {
   for (let i = 0; i < 200 && !reached(); i++) await realClock.sleep('test', 50);
   expect(reached()).toBe(true);
@@ -31,8 +35,10 @@ const until = async (reached: () => boolean): Promise<void> => {
 describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
   let disk: string;
   let store: LogStore;
-  const open = (): Promise<LogStore> => openSqliteStore({ dir: join(disk, 'db'), clock: realClock, log: silentLog, reserve: true });
-  const put = (key: string, bytes = 2000): Promise<unknown> => store.put({ key, value: Buffer.alloc(bytes, key) });
+  const open = (): Promise<LogStore> =>
+    openSqliteStore({ dir: join(disk, 'db'), clock: realClock, log: silentLog, reserve: true });
+  const put = (key: string, bytes = 2000): Promise<unknown> =>
+    store.put({ key, value: Buffer.alloc(bytes, key) });
 
   beforeEach(async () => {
     disk = mkdtempSync(join(tmpdir(), 'skiff-room-'));
@@ -52,7 +58,9 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
     const seen: string[] = [];
     store.room.follow((state) => void seen.push(state));
     fill(join(disk, 'ballast'));
-    for (let round = 0; round < 8; round++) for (let i = 0; i < 50; i++) expect(await codeOf(put(`status${i}`, 2000 + round))).toBe('done');
+    for (let round = 0; round < 8; round++)
+      for (let i = 0; i < 50; i++)
+        expect(await codeOf(put(`status${i}`, 2000 + round))).toBe('done');
     expect(store.room.state).toBe('scarce');
     expect(await codeOf(put('new'))).toBe('NO_SPACE');
     expect(await codeOf(put('status1', 20_000))).toBe('NO_SPACE');
@@ -66,10 +74,18 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
   });
 
   test('somebody who takes every byte that is freed does not win', async () => {
-    const flood = spawn('bash', ['-c', `while :; do head -c 65536 /dev/zero >> ${join(disk, 'flood')}; done 2>/dev/null`]);
+    const flood = spawn('bash', [
+      '-c',
+      `while :; do head -c 65536 /dev/zero >> ${join(disk, 'flood')}; done 2>/dev/null`,
+    ]);
     try {
-      await until(() => spawnSync('bash', ['-c', `[ $(df --output=avail ${disk} | tail -1) = 0 ]`]).status === 0);
-      for (let round = 0; round < 8; round++) for (let i = 0; i < 50; i++) expect(await codeOf(put(`status${i}`, 2000 + round))).toBe('done');
+      await until(
+        () =>
+          spawnSync('bash', ['-c', `[ $(df --output=avail ${disk} | tail -1) = 0 ]`]).status === 0,
+      );
+      for (let round = 0; round < 8; round++)
+        for (let i = 0; i < 50; i++)
+          expect(await codeOf(put(`status${i}`, 2000 + round))).toBe('done');
       expect(await codeOf(store.deleteRange({ key: 'status2' }))).toBe('done');
     } finally {
       flood.kill('SIGKILL');
@@ -79,10 +95,18 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
   test('a store that was killed opens, says so, and heals', async () => {
     // The files as a kill leaves them: there is no orderly end.
     const other = join(disk, 'db2');
-    spawnSync('bash', ['-c', `mkdir ${other} && cp ${join(disk, 'db')}/store.db* ${other} && rm -f ${other}/*-shm`]);
+    spawnSync('bash', [
+      '-c',
+      `mkdir ${other} && cp ${join(disk, 'db')}/store.db* ${other} && rm -f ${other}/*-shm`,
+    ]);
     fill(join(disk, 'ballast'));
     expect(existsSync(join(other, 'store.reserve'))).toBe(false);
-    const again = await openSqliteStore({ dir: other, clock: realClock, log: silentLog, reserve: true });
+    const again = await openSqliteStore({
+      dir: other,
+      clock: realClock,
+      log: silentLog,
+      reserve: true,
+    });
     expect((await again.range({ key: 'status', end: 'statut', countOnly: true })).count).toBe(50);
     await until(() => again.room.state === 'scarce');
     expect(await codeOf(again.put({ key: 'new', value: Buffer.alloc(10) }))).toBe('NO_SPACE');
@@ -92,21 +116,39 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
     await again.close();
   });
 
-  test('a store on a file system that is read-only can be read, and writes as soon as that can be written', async () => {
-    const other = join(disk, 'db2');
-    spawnSync('bash', ['-c', `mkdir ${other} && cp ${join(disk, 'db')}/store.* ${other}`]);
-    await store.close();
-    expect(spawnSync('mount', ['-o', 'remount,ro', disk]).status).toBe(0);
-    const again = await openSqliteStore({ dir: other, clock: realClock, log: silentLog, reserve: true });
-    expect((await again.range({ key: 'status', end: 'statut', countOnly: true })).count).toBe(50);
-    await until(() => again.room.state === 'read-only');
-    for (const refused of [again.put({ key: 'status1', value: Buffer.alloc(10) }), again.deleteRange({ key: 'status1' })]) expect(await codeOf(refused)).toBe('READ_ONLY');
-    expect(spawnSync('mount', ['-o', 'remount,rw', disk]).status).toBe(0);
-    await until(() => again.room.state === 'ample');
-    expect(await codeOf(again.put({ key: 'status1', value: Buffer.alloc(10) }))).toBe('done');
-    await again.close();
-    const last = await openSqliteStore({ dir: other, clock: realClock, log: silentLog, reserve: true });
-    expect((await last.range({ key: 'status1' })).kvs[0]?.value.length).toBe(10);
-    await last.close();
-  });
+  test(
+    'a store on a file system that is read-only can be read, and writes as soon as that can be ' +
+      'written',
+    async () => {
+      const other = join(disk, 'db2');
+      spawnSync('bash', ['-c', `mkdir ${other} && cp ${join(disk, 'db')}/store.* ${other}`]);
+      await store.close();
+      expect(spawnSync('mount', ['-o', 'remount,ro', disk]).status).toBe(0);
+      const again = await openSqliteStore({
+        dir: other,
+        clock: realClock,
+        log: silentLog,
+        reserve: true,
+      });
+      expect((await again.range({ key: 'status', end: 'statut', countOnly: true })).count).toBe(50);
+      await until(() => again.room.state === 'read-only');
+      for (const refused of [
+        again.put({ key: 'status1', value: Buffer.alloc(10) }),
+        again.deleteRange({ key: 'status1' }),
+      ])
+        expect(await codeOf(refused)).toBe('READ_ONLY');
+      expect(spawnSync('mount', ['-o', 'remount,rw', disk]).status).toBe(0);
+      await until(() => again.room.state === 'ample');
+      expect(await codeOf(again.put({ key: 'status1', value: Buffer.alloc(10) }))).toBe('done');
+      await again.close();
+      const last = await openSqliteStore({
+        dir: other,
+        clock: realClock,
+        log: silentLog,
+        reserve: true,
+      });
+      expect((await last.range({ key: 'status1' })).kvs[0]?.value.length).toBe(10);
+      await last.close();
+    },
+  );
 });

@@ -26,7 +26,11 @@ export class SqliteJournal implements Journal {
     this.folder = dirname(options.path);
     const data: WriterData = { options, shared: this.#mailbox.shared };
     this.#worker = startWorker('store/sqlite/writer.ts', data, { name: 'store' });
-    this.#worker.on('message', (answer: Answer | RoomNews) => ('room' in answer && !('ok' in answer) ? this.#room(answer.room) : this.#waiting.shift()?.(answer)));
+    this.#worker.on('message', (answer: Answer | RoomNews) =>
+      'room' in answer && !('ok' in answer)
+        ? this.#room(answer.room)
+        : this.#waiting.shift()?.(answer),
+    );
     this.#worker.on('error', (error) => this.#fail(error.message));
     this.#worker.on('exit', () => this.#fail('the writer thread has ended'));
     this.#worker.unref();
@@ -34,12 +38,20 @@ export class SqliteJournal implements Journal {
 
   async commit(batch: Batch): Promise<void> {
     // A large buffer moves to the thread instead of being copied.
-    if (!Mailbox.fits(batch)) return void (await this.#ask({ do: 'commit', ...batch }, [batch.rows.buffer as ArrayBuffer, batch.deletes.buffer as ArrayBuffer]));
+    if (!Mailbox.fits(batch))
+      return void (await this.#ask({ do: 'commit', ...batch }, [
+        batch.rows.buffer as ArrayBuffer,
+        batch.deletes.buffer as ArrayBuffer,
+      ]));
     this.#open('commit');
     const answer = await new Promise<Answer>((resolve) => {
       this.#committing = resolve;
       this.#keepAlive();
-      this.#mailbox.commit({ ...batch, awake: batch.awake === true && this.#cores > 1 }).then(() => resolve({ ok: true }), ({ code, message }: { code: string; message: string }) => resolve({ ok: false, code, message }));
+      this.#mailbox.commit({ ...batch, awake: batch.awake === true && this.#cores > 1 }).then(
+        () => resolve({ ok: true }),
+        ({ code, message }: { code: string; message: string }) =>
+          resolve({ ok: false, code, message }),
+      );
     });
     this.#committing = undefined;
     this.#keepAlive();
@@ -81,7 +93,10 @@ export class SqliteJournal implements Journal {
     await this.#ask({ do: 'close' });
   }
 
-  async #ask(question: Question, transfer: ArrayBuffer[] = []): Promise<Extract<Answer, { ok: true }>> {
+  async #ask(
+    question: Question,
+    transfer: ArrayBuffer[] = [],
+  ): Promise<Extract<Answer, { ok: true }>> {
     this.#open(question.do);
     // While something is under way, the thread keeps the process alive.
     const answer = await new Promise<Answer>((resolve) => {
@@ -100,16 +115,22 @@ export class SqliteJournal implements Journal {
   }
 
   #keepAlive(): void {
-    if (this.#held || this.#waiting.length > 0 || this.#committing !== undefined) this.#worker.ref();
+    if (this.#held || this.#waiting.length > 0 || this.#committing !== undefined)
+      this.#worker.ref();
     else this.#worker.unref();
   }
 
   #fail(message: string): void {
     if (this.#gone !== undefined) return;
     this.#gone = message;
-    for (const resolve of [...this.#waiting.splice(0), ...(this.#committing ? [this.#committing] : [])]) resolve({ ok: false, code: 'GONE', message });
+    for (const resolve of [
+      ...this.#waiting.splice(0),
+      ...(this.#committing ? [this.#committing] : []),
+    ])
+      resolve({ ok: false, code: 'GONE', message });
     if (this.#closing) return;
-    // Nothing can be written any more, and nobody could repair that from within: the process ends and is started again.
+    // Nothing can be written any more, and nobody could repair that from within: the process ends
+    // and is started again.
     throw new InvariantError(`the writer thread of the store is gone: ${message}`, 'store');
   }
 }
@@ -117,6 +138,10 @@ export class SqliteJournal implements Journal {
 export function errorOf(op: string, code: string, message: string): StoreError {
   if (code === 'SQLITE_FULL') return noRoom();
   if (code === 'READ_ONLY') return readOnly();
-  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB') return new StoreError('CORRUPT', message, { op, hint: 'restore a snapshot' });
-  return new StoreError('UNAVAILABLE', `${op}: ${code}: ${message}`, { op, hint: 'look at the kernel log for errors of the disk' });
+  if (code.startsWith('SQLITE_CORRUPT') || code === 'SQLITE_NOTADB')
+    return new StoreError('CORRUPT', message, { op, hint: 'restore a snapshot' });
+  return new StoreError('UNAVAILABLE', `${op}: ${code}: ${message}`, {
+    op,
+    hint: 'look at the kernel log for errors of the disk',
+  });
 }

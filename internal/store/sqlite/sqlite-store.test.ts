@@ -1,5 +1,14 @@
 import { spawnSync } from 'node:child_process';
-import { copyFileSync, existsSync, mkdtempSync, readFileSync, rmSync, statSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -23,9 +32,14 @@ async function open(more: Partial<SqliteStoreOptions> = {}): Promise<LogStore> {
 }
 
 const fill = async (store: LogStore, from: number, to: number): Promise<void> => {
-  await Promise.all(Array.from({ length: to - from }, (_, i) => store.put({ key: `k${from + i}`, value: Buffer.from(`value ${from + i}`) })));
+  await Promise.all(
+    Array.from({ length: to - from }, (_, i) =>
+      store.put({ key: `k${from + i}`, value: Buffer.from(`value ${from + i}`) }),
+    ),
+  );
 };
-const count = async (store: LogStore): Promise<number> => (await store.range({ key: '\0', end: '\0', countOnly: true })).count;
+const count = async (store: LogStore): Promise<number> =>
+  (await store.range({ key: '\0', end: '\0', countOnly: true })).count;
 
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'skiff-sqlite-'));
@@ -45,11 +59,20 @@ describe('the file', () => {
     expect(await count(again)).toBe(500);
     expect(again.revision).toBe(501);
     await again.close();
-    expect(await checkFile(file(), realClock)).toMatchObject({ keys: 500, revision: 501, clean: true });
+    expect(await checkFile(file(), realClock)).toMatchObject({
+      keys: 500,
+      revision: 501,
+      clean: true,
+    });
   });
 
-  test('another program\'s database is refused', async () => {
-    writeFileSync(file(), 'this is no database at all, but it is long enough to look like a file of something'.repeat(20));
+  test("another program's database is refused", async () => {
+    writeFileSync(
+      file(),
+      'this is no database at all, but it is long enough to look like a file of something'.repeat(
+        20,
+      ),
+    );
     await expect(open()).rejects.toMatchObject({ code: 'CORRUPT' });
   });
 
@@ -59,7 +82,8 @@ describe('the file', () => {
     await fill(store, 100, 110);
     // What a power cut leaves: the files as they are, the last bytes of the log missing.
     const crash = mkdtempSync(join(tmpdir(), 'skiff-crash-'));
-    for (const name of ['store.db', 'store.db-wal']) copyFileSync(join(dir, name), join(crash, name));
+    for (const name of ['store.db', 'store.db-wal'])
+      copyFileSync(join(dir, name), join(crash, name));
     const wal = join(crash, 'store.db-wal');
     truncateSync(wal, statSync(wal).size - 5);
     const torn = await open({ dir: crash });
@@ -69,7 +93,10 @@ describe('the file', () => {
     const at = bytes.indexOf('value 50');
     bytes[at] = (bytes[at] as number) ^ 0xff;
     writeFileSync(join(crash, 'store.db'), bytes);
-    await expect(open({ dir: crash })).rejects.toMatchObject({ code: 'CORRUPT', hint: expect.stringContaining('restore a snapshot') as string });
+    await expect(open({ dir: crash })).rejects.toMatchObject({
+      code: 'CORRUPT',
+      hint: expect.stringContaining('restore a snapshot') as string,
+    });
     rmSync(crash, { recursive: true });
   });
 });
@@ -83,7 +110,10 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
       writeFileSync(join(small, 'ballast'), Buffer.alloc(1024 * 1024));
       let written = 0;
       for (let i = 0; i < 4000; i++) {
-        const failed = await store.put({ key: `k${i}`, value: Buffer.alloc(2000) }).then(() => undefined, (error: { code: string }) => error.code);
+        const failed = await store.put({ key: `k${i}`, value: Buffer.alloc(2000) }).then(
+          () => undefined,
+          (error: { code: string }) => error.code,
+        );
         if (failed !== undefined) {
           expect(failed).toBe('NO_SPACE');
           break;
@@ -94,7 +124,9 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
       expect(written).toBeLessThan(4000);
       expect(await count(store)).toBe(written);
       rmSync(join(small, 'ballast'));
-      expect((await store.put({ key: 'more', value: Buffer.alloc(2000) })).revision).toBe(written + 2);
+      expect((await store.put({ key: 'more', value: Buffer.alloc(2000) })).revision).toBe(
+        written + 2,
+      );
       await store.close();
       const again = await openSqliteStore({ dir: small, clock: realClock, log: silentLog });
       expect(await count(again)).toBe(written + 1);
@@ -114,7 +146,9 @@ describe('snapshots', () => {
     const more = fill(store, 200, 400);
     await store.snapshot(target);
     await more;
-    await expect(restoreSnapshot({ snapshot: target, dir, clock: realClock })).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    await expect(
+      restoreSnapshot({ snapshot: target, dir, clock: realClock }),
+    ).rejects.toMatchObject({ code: 'UNAVAILABLE' });
     const last = store.revision;
     await store.close();
     const checked = await checkFile(target, realClock);
@@ -129,7 +163,9 @@ describe('snapshots', () => {
     expect((await checkFile(join(dir, 'second.db'), realClock)).keys).toBe(checked.keys);
     const cut = join(dir, 'cut.db');
     writeFileSync(cut, readFileSync(target).subarray(0, 8192));
-    await expect(restoreSnapshot({ snapshot: cut, dir, clock: realClock })).rejects.toMatchObject({ code: 'CORRUPT' });
+    await expect(restoreSnapshot({ snapshot: cut, dir, clock: realClock })).rejects.toMatchObject({
+      code: 'CORRUPT',
+    });
   });
 });
 
@@ -140,18 +176,33 @@ describe('encryption at rest', () => {
     const ring = { disk: realDisk, random: realRandom, path: join(dir, 'keys.json') };
     const first = await loadKeyRing(ring);
     const store = await open({ encryption: first });
-    for (let i = 0; i < 300; i++) void store.put({ key: `/registry/secrets/default/${i}`, value: secret });
-    await store.put({ key: '/registry/configmaps/default/a', value: Buffer.from('open to all eyes') });
-    const onDisk = (): string => ['', '-wal'].map((s) => (existsSync(file() + s) ? readFileSync(file() + s).toString('latin1') : '')).join('');
+    for (let i = 0; i < 300; i++)
+      void store.put({ key: `/registry/secrets/default/${i}`, value: secret });
+    await store.put({
+      key: '/registry/configmaps/default/a',
+      value: Buffer.from('open to all eyes'),
+    });
+    const onDisk = (): string =>
+      ['', '-wal']
+        .map((s) => (existsSync(file() + s) ? readFileSync(file() + s).toString('latin1') : ''))
+        .join('');
     expect(onDisk()).toContain('open to all eyes');
     expect(onDisk()).not.toContain('correct horse');
-    const rotated = encryptionOf(await changeKeys({ keeper: fileKeeper(ring), random: realRandom, store, change: 'rotate' }));
+    const rotated = encryptionOf(
+      await changeKeys({ keeper: fileKeeper(ring), random: realRandom, store, change: 'rotate' }),
+    );
     expect(rotated.keys[1]?.id).toBe(first.keys[0]?.id);
     expect(rotated.keys[0]?.id).not.toBe(first.keys[0]?.id);
     await store.put({ key: '/registry/secrets/default/new', value: secret });
     await store.close();
-    await expect(open()).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('no key') as string });
-    await expect(open({ encryption: first })).rejects.toMatchObject({ code: 'CORRUPT', message: expect.stringContaining('unknown key') as string });
+    await expect(open()).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining('no key') as string,
+    });
+    await expect(open({ encryption: first })).rejects.toMatchObject({
+      code: 'CORRUPT',
+      message: expect.stringContaining('unknown key') as string,
+    });
     // The key before is only kept for old snapshots.
     const again = await open({ encryption: { ...rotated, keys: rotated.keys.slice(0, 1) } });
     const { kvs } = await again.range({ key: '/registry/secrets/', end: '/registry/secrets0' });

@@ -1,7 +1,10 @@
 import { closeSync, existsSync, openSync, readFileSync, readSync } from 'node:fs';
 import { StoreError } from '../errors.ts';
 
-/** https://www.sqlite.org/fileformat2.html#walformat; the lowest bit of the magic number says how checksums read words. */
+/**
+ * https://www.sqlite.org/fileformat2.html#walformat; the lowest bit of the magic number says how
+ * checksums read words.
+ */
 const headerBytes = 32;
 const frameHeaderBytes = 24;
 const magicLittle = 0x377f0682;
@@ -12,10 +15,11 @@ const sums = { header: 24, frame: 16 };
 type Sum = [number, number];
 
 /**
- * Refuses a write-ahead log that lost commits. SQLite reads it up to the first frame that is damaged and takes that for
- * the end, as a power cut leaves it; but a power cut damages only the newest commit, for each is synced before the next
- * is begun. Where a whole commit, and something written after it, stands behind the damage, the damage came later.
- * What cannot be told from a torn end is damage in the newest commit, or in the last frame of the one before.
+ * Refuses a write-ahead log that lost commits. SQLite reads it up to the first frame that is
+ * damaged and takes that for the end, as a power cut leaves it; but a power cut damages only the
+ * newest commit, for each is synced before the next is begun. Where a whole commit, and something
+ * written after it, stands behind the damage, the damage came later. What cannot be told from a
+ * torn end is damage in the newest commit, or in the last frame of the one before.
  */
 export function checkWal(path: string): void {
   const wal = `${path}-wal`;
@@ -23,11 +27,19 @@ export function checkWal(path: string): void {
   const frames = Frames.read(readFileSync(wal));
   if (frames === undefined) return;
   const damaged = frames.headed ? frames.firstDamaged() : 0;
-  // A log of which SQLite reads nothing may be one whose every page was in the database when it was to be begun anew.
-  const lost = damaged > 0 ? frames.commitIsFollowed(damaged + 1) : frames.commitIsFollowed(1) && frames.lacksIn(path);
+  // A log of which SQLite reads nothing may be one whose every page was in the database when it was
+  // to be begun anew.
+  const lost =
+    damaged > 0
+      ? frames.commitIsFollowed(damaged + 1)
+      : frames.commitIsFollowed(1) && frames.lacksIn(path);
   if (!lost) return;
   const at = frames.headed ? frames.offset(damaged) : 0;
-  throw new StoreError('CORRUPT', `the write-ahead log is damaged at byte ${at}, and commits behind it are not`, { op: 'open' });
+  throw new StoreError(
+    'CORRUPT',
+    `the write-ahead log is damaged at byte ${at}, and commits behind it are not`,
+    { op: 'open' },
+  );
 }
 
 class Frames {
@@ -50,7 +62,9 @@ class Frames {
     const magic = bytes.readUInt32BE(0);
     this.#big = magic === magicBig;
     const pageBytes = bytes.readUInt32BE(8);
-    this.headed = (magic === magicLittle || magic === magicBig) && this.#equals(sums.header, this.#sum([0, 0], 0, sums.header));
+    this.headed =
+      (magic === magicLittle || magic === magicBig) &&
+      this.#equals(sums.header, this.#sum([0, 0], 0, sums.header));
     // Our files have pages of 4096 bytes, whatever a damaged header says.
     this.#pageBytes = this.headed ? pageBytes : 4096;
     this.count = Math.floor((bytes.length - headerBytes) / (frameHeaderBytes + this.#pageBytes));
@@ -76,7 +90,9 @@ class Frames {
     return false;
   }
 
-  /** True when the database lacks a page of the commits that can be read without the first frame. */
+  /**
+   * True when the database lacks a page of the commits that can be read without the first frame.
+   */
   lacksIn(path: string): boolean {
     const newest = new Map<number, number>();
     let waiting: number[] = [];
@@ -92,7 +108,8 @@ class Frames {
       for (const [number, frame] of newest) {
         const at = this.offset(frame) + frameHeaderBytes;
         const read = readSync(file, page, 0, page.length, (number - 1) * page.length);
-        if (read !== page.length || !page.equals(this.#bytes.subarray(at, at + page.length))) return true;
+        if (read !== page.length || !page.equals(this.#bytes.subarray(at, at + page.length)))
+          return true;
       }
       return false;
     } finally {
@@ -108,11 +125,18 @@ class Frames {
   /** True when a frame is whole, and was written behind the one before it. */
   #follows(frame: number): boolean {
     const at = this.offset(frame);
-    if (!this.#bytes.subarray(at + salts.frame, at + salts.frame + 8).equals(this.#salt)) return false;
+    if (!this.#bytes.subarray(at + salts.frame, at + salts.frame + 8).equals(this.#salt))
+      return false;
     const beforeAt = frame === 0 ? sums.header : this.offset(frame - 1) + sums.frame;
-    const before: Sum = [this.#bytes.readUInt32BE(beforeAt), this.#bytes.readUInt32BE(beforeAt + 4)];
+    const before: Sum = [
+      this.#bytes.readUInt32BE(beforeAt),
+      this.#bytes.readUInt32BE(beforeAt + 4),
+    ];
     const head = this.#sum(before, at, at + 8);
-    return this.#equals(at + sums.frame, this.#sum(head, at + frameHeaderBytes, at + frameHeaderBytes + this.#pageBytes));
+    return this.#equals(
+      at + sums.frame,
+      this.#sum(head, at + frameHeaderBytes, at + frameHeaderBytes + this.#pageBytes),
+    );
   }
 
   #sum([a, b]: Sum, from: number, to: number): Sum {

@@ -5,7 +5,10 @@ import { Mailbox } from './mailbox.ts';
 import { Reserve } from './reserve.ts';
 import type { Answer, Question, RoomNews, WriterData } from './protocol.ts';
 
-/** The writer thread: the only one that touches the file while the store is open. Questions are answered in order. */
+/**
+ * The writer thread: the only one that touches the file while the store is open. Questions are
+ * answered in order.
+ */
 async function serve({ options, shared }: WriterData): Promise<void> {
   const port = parentPort;
   if (!port) throw new Error('the writer runs in a thread of its own');
@@ -27,15 +30,26 @@ async function serve({ options, shared }: WriterData): Promise<void> {
   }
 }
 
-/** A read-only file system lets nobody own the log: until that changes every question is refused. */
-function openIfWritable(options: LogFileOptions, tell: (room: RoomState) => void): LogFile | undefined {
-  if (options.reserve !== true || new Reserve(options.path).fill() !== 'read-only') return LogFile.openNow(options, tell);
+/**
+ * A read-only file system lets nobody own the log: until that changes every question is refused.
+ */
+function openIfWritable(
+  options: LogFileOptions,
+  tell: (room: RoomState) => void,
+): LogFile | undefined {
+  if (options.reserve !== true || new Reserve(options.path).fill() !== 'read-only')
+    return LogFile.openNow(options, tell);
   tell('read-only');
   return undefined;
 }
 
 function answer(file: LogFile | undefined, question: Question): Answer {
-  if (file === undefined) return question.do === 'room' ? { ok: true, room: 'read-only' } : question.do === 'close' ? { ok: true } : { ok: false, code: 'READ_ONLY', message: 'the file system is read-only' };
+  if (file === undefined)
+    return question.do === 'room'
+      ? { ok: true, room: 'read-only' }
+      : question.do === 'close'
+        ? { ok: true }
+        : { ok: false, code: 'READ_ONLY', message: 'the file system is read-only' };
   try {
     if (question.do === 'commit') file.commit(question);
     else if (question.do === 'size') return { ok: true, ...file.size() };
@@ -46,7 +60,8 @@ function answer(file: LogFile | undefined, question: Question): Answer {
     else file.close();
     return { ok: true };
   } catch (error) {
-    // Ends the thread, and with it the process: what memory holds may be more or less than the disk.
+    // Ends the thread, and with it the process: what memory holds may be more or less than the
+    // disk.
     if (error instanceof Undecided) throw error;
     const { code, message } = error as { code?: string; message: string };
     return { ok: false, code: code ?? 'UNKNOWN', message };

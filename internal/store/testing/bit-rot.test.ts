@@ -1,4 +1,12 @@
-import { copyFileSync, cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  copyFileSync,
+  cpSync,
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
@@ -16,32 +24,59 @@ const dir = mkdtempSync(join(tmpdir(), 'skiff-rot-'));
 const path = join(dir, 'store.db');
 afterAll(() => rmSync(dir, { recursive: true }));
 
-const open = (file: string): ReturnType<typeof openInlineStore> => openInlineStore({ path: file, clock: new LifeClock(), seed, historyMs: 60_000, checkpointPages: 1000 });
+const open = (file: string): ReturnType<typeof openInlineStore> =>
+  openInlineStore({
+    path: file,
+    clock: new LifeClock(),
+    seed,
+    historyMs: 60_000,
+    checkpointPages: 1000,
+  });
 
 /** What the two newest commits take of the log, at most: a few pages each. */
 const lastCommitsBytes = 12 * 4120;
 
-/** The store as it is on the disk: everything synced, the newest part of it still in the write-ahead log. */
+/**
+ * The store as it is on the disk: everything synced, the newest part of it still in the write-ahead
+ * log.
+ */
 let truth: Found;
 beforeAll(async () => {
   const { store } = await open(path);
   const random = seededRandom(seed);
-  for (let i = 0; i < 300; i++) await store.put({ key: `key${random.int(150)}`, value: Buffer.alloc(random.int(600), `${i} `) });
+  for (let i = 0; i < 300; i++)
+    await store.put({
+      key: `key${random.int(150)}`,
+      value: Buffer.alloc(random.int(600), `${i} `),
+    });
   await store.leaseGrant({ id: '7', ttlSeconds: 1000 });
   await store.compact(store.revision - 20);
   await store.flushed();
   await store.defragment();
-  for (let i = 0; i < 40; i++) await store.put({ key: `key${random.int(200)}`, value: Buffer.alloc(random.int(600), `${i}; `) });
+  for (let i = 0; i < 40; i++)
+    await store.put({
+      key: `key${random.int(200)}`,
+      value: Buffer.alloc(random.int(600), `${i}; `),
+    });
   truth = await look(store);
   // The process is killed here: what it leaves is copied while it still runs.
-  for (const name of ['store.db', 'store.db-wal']) copyFileSync(join(dir, name), join(dir, `kept-${name}`));
+  for (const name of ['store.db', 'store.db-wal'])
+    copyFileSync(join(dir, name), join(dir, `kept-${name}`));
   await store.close();
 });
 
-/** Turns one bit round in a file and opens the store: 'whole' when everything is there, 'refused' when it says so, 'less' otherwise. */
-async function flip(name: string, random: Random): Promise<{ outcome: 'whole' | 'refused' | 'less'; at: number }> {
-  for (const each of ['store.db', 'store.db-wal', 'store.db-shm']) rmSync(join(dir, each), { force: true });
-  for (const each of ['store.db', 'store.db-wal']) cpSync(join(dir, `kept-${each}`), join(dir, each));
+/**
+ * Turns one bit round in a file and opens the store: 'whole' when everything is there, 'refused'
+ * when it says so, 'less' otherwise.
+ */
+async function flip(
+  name: string,
+  random: Random,
+): Promise<{ outcome: 'whole' | 'refused' | 'less'; at: number }> {
+  for (const each of ['store.db', 'store.db-wal', 'store.db-shm'])
+    rmSync(join(dir, each), { force: true });
+  for (const each of ['store.db', 'store.db-wal'])
+    cpSync(join(dir, `kept-${each}`), join(dir, each));
   const bytes = readFileSync(join(dir, name));
   const at = random.int(bytes.length);
   bytes[at] = (bytes[at] as number) ^ (1 << random.int(8));
@@ -50,7 +85,8 @@ async function flip(name: string, random: Random): Promise<{ outcome: 'whole' | 
     const { store } = await open(path);
     const found = await look(store);
     const same = isDeepStrictEqual(found, truth);
-    for (let i = 0; i < 60; i++) await store.put({ key: `more${i}`, value: Buffer.alloc(500, 'x') });
+    for (let i = 0; i < 60; i++)
+      await store.put({ key: `more${i}`, value: Buffer.alloc(500, 'x') });
     const more = await look(store);
     await store.close();
     const again = await open(path);
@@ -58,7 +94,8 @@ async function flip(name: string, random: Random): Promise<{ outcome: 'whole' | 
     await again.store.close();
     return { outcome: same ? 'whole' : 'less', at };
   } catch (error) {
-    if (!(error instanceof StoreError) || error.hint === undefined) throw new Error(`a flip at ${at} of ${name}: ${String(error)}`, { cause: error });
+    if (!(error instanceof StoreError) || error.hint === undefined)
+      throw new Error(`a flip at ${at} of ${name}: ${String(error)}`, { cause: error });
     expect(existsSync(path)).toBe(true);
     return { outcome: 'refused', at };
   }
@@ -72,7 +109,11 @@ describe('a bit that turned round in what was synced', () => {
       const { outcome, at } = await flip(name, random);
       found[outcome]?.push(at);
     }
-    console.log(`${flips} flips in ${name} from seed ${seed}: ${Object.entries(found).map(([outcome, at]) => `${at.length} ${outcome}`).join(', ')}`);
+    console.log(
+      `${flips} flips in ${name} from seed ${seed}: ${Object.entries(found)
+        .map(([outcome, at]) => `${at.length} ${outcome}`)
+        .join(', ')}`,
+    );
     return found;
   };
 

@@ -5,17 +5,25 @@ import type { LogStore } from '../log-store.ts';
 import { openSqliteStore } from '../sqlite/open.ts';
 import { type Fault, FaultDisk } from './fault-disk.ts';
 
-/** `node broken-disk.ts SCENARIO DIR`: a store as a server opens it, on a disk that refuses to work. Status 0 when all went as it must. */
+/**
+ * `node broken-disk.ts SCENARIO DIR`: a store as a server opens it, on a disk that refuses to work.
+ * Status 0 when all went as it must.
+ */
 const [name = '', dir = ''] = process.argv.slice(2);
 const disk = new FaultDisk();
 disk.trace(dir, '/dev/null');
 
 const open = (): Promise<LogStore> => openSqliteStore({ dir, clock: realClock, log: silentLog });
-const put = async (store: LogStore, key: string): Promise<number> => (await store.put({ key, value: Buffer.alloc(300, key) })).revision;
-const count = async (store: LogStore): Promise<number> => (await store.range({ key: '\0', end: '\0', countOnly: true })).count;
+const put = async (store: LogStore, key: string): Promise<number> =>
+  (await store.put({ key, value: Buffer.alloc(300, key) })).revision;
+const count = async (store: LogStore): Promise<number> =>
+  (await store.range({ key: '\0', end: '\0', countOnly: true })).count;
 const always = { skip: 0, count: -1 };
 
-/** Every write is refused with the same error; reads, a restart and the time after it are as if nothing had been. */
+/**
+ * Every write is refused with the same error; reads, a restart and the time after it are as if
+ * nothing had been.
+ */
 async function refused(fault: Fault, code: string, message: RegExp): Promise<void> {
   const store = await open();
   await put(store, 'before');
@@ -39,10 +47,22 @@ async function refused(fault: Fault, code: string, message: RegExp): Promise<voi
 }
 
 const scenarios: Record<string, () => Promise<void>> = {
-  full: () => refused({ call: 'write', error: 'ENOSPC', suffix: '*' }, 'NO_SPACE', /^database space exceeded$/),
-  'full, half written': () => refused({ call: 'write', error: 'ENOSPC', suffix: '*', mode: 'short' }, 'NO_SPACE', /^database space exceeded$/),
-  'read-only': () => refused({ call: 'write', error: 'EROFS', suffix: '*' }, 'UNAVAILABLE', /SQLITE_IOERR_WRITE/),
-  'bad write': () => refused({ call: 'write', error: 'EIO', suffix: '*' }, 'UNAVAILABLE', /SQLITE_IOERR_WRITE/),
+  full: () =>
+    refused(
+      { call: 'write', error: 'ENOSPC', suffix: '*' },
+      'NO_SPACE',
+      /^database space exceeded$/,
+    ),
+  'full, half written': () =>
+    refused(
+      { call: 'write', error: 'ENOSPC', suffix: '*', mode: 'short' },
+      'NO_SPACE',
+      /^database space exceeded$/,
+    ),
+  'read-only': () =>
+    refused({ call: 'write', error: 'EROFS', suffix: '*' }, 'UNAVAILABLE', /SQLITE_IOERR_WRITE/),
+  'bad write': () =>
+    refused({ call: 'write', error: 'EIO', suffix: '*' }, 'UNAVAILABLE', /SQLITE_IOERR_WRITE/),
   async 'one sync in three'() {
     const store = await open();
     for (const mode of ['keep', 'revert'] as const) {
@@ -69,7 +89,10 @@ const scenarios: Record<string, () => Promise<void>> = {
   },
   async 'after no sync'() {
     const store = await open();
-    assert.deepEqual((await store.range({ key: '\0', end: '\0' })).kvs.map((kv) => kv.key), ['before']);
+    assert.deepEqual(
+      (await store.range({ key: '\0', end: '\0' })).kvs.map((kv) => kv.key),
+      ['before'],
+    );
     assert.equal(await put(store, 'after'), 3);
     await store.close();
   },

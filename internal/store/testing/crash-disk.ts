@@ -6,8 +6,9 @@ import type { DiskCall } from './disk-trace.ts';
 const sectorBytes = 512;
 
 /**
- * How names come to the disk. `journaled`: in order, and all of them with any sync, as ext4 and XFS do it. `loose`: each
- * by itself and in any order, until their folder is synced, as POSIX allows and FAT on memory cards may do.
+ * How names come to the disk. `journaled`: in order, and all of them with any sync, as ext4 and XFS
+ * do it. `loose`: each by itself and in any order, until their folder is synced, as POSIX allows
+ * and FAT on memory cards may do.
  */
 export type DiskKind = 'journaled' | 'loose';
 
@@ -15,7 +16,10 @@ export type DiskKind = 'journaled' | 'loose';
 export type Files = Map<string, Buffer>;
 
 type Change = { at: number; data: Buffer } | { size: number };
-type NameChange = { call: 'create' | 'mkdir'; path: string; node: Node | undefined } | { call: 'unlink'; path: string } | { call: 'rename' | 'link'; path: string; to: string };
+type NameChange =
+  | { call: 'create' | 'mkdir'; path: string; node: Node | undefined }
+  | { call: 'unlink'; path: string }
+  | { call: 'rename' | 'link'; path: string; to: string };
 type Names = Map<string, Node | undefined>;
 
 /** A file: what a power cut cannot take away, and what was changed since. */
@@ -23,8 +27,8 @@ class Node {
   durable: Buffer;
   pending: Change[] = [];
   /**
-   * Sectors that a failed sync left undecided: the file shows what was written, the disk may hold this instead, and
-   * later syncs do not care (Linux takes pages whose writing failed for written).
+   * Sectors that a failed sync left undecided: the file shows what was written, the disk may hold
+   * this instead, and later syncs do not care (Linux takes pages whose writing failed for written).
    */
   readonly undecided = new Map<number, Buffer>();
 
@@ -51,32 +55,59 @@ class Node {
   crash(random: Random): Buffer {
     const styles = ['nothing', 'everything', 'in order', 'scattered', 'scattered'] as const;
     const style = styles[random.int(styles.length)];
-    const kept = style === 'nothing' ? 0 : style === 'everything' || style === 'scattered' ? this.pending.length : random.int(this.pending.length + 1);
+    const kept =
+      style === 'nothing'
+        ? 0
+        : style === 'everything' || style === 'scattered'
+          ? this.pending.length
+          : random.int(this.pending.length + 1);
     let out = this.pending.slice(0, kept).reduce(changed, Buffer.from(this.durable));
-    if (style === 'in order' && kept < this.pending.length && random.int(2) === 0) out = this.#scatter(out, this.pending.slice(kept, kept + 1), random);
+    if (style === 'in order' && kept < this.pending.length && random.int(2) === 0)
+      out = this.#scatter(out, this.pending.slice(kept, kept + 1), random);
     if (style === 'scattered') out = this.#scatterAll(random);
     const lost = random.int(3);
-    for (const [sector, old] of this.undecided) if (lost === 0 || (lost === 1 && random.int(2) === 0)) old.copy(out, sector * sectorBytes, 0, Math.max(0, Math.min(old.length, out.length - sector * sectorBytes)));
+    for (const [sector, old] of this.undecided)
+      if (lost === 0 || (lost === 1 && random.int(2) === 0))
+        old.copy(
+          out,
+          sector * sectorBytes,
+          0,
+          Math.max(0, Math.min(old.length, out.length - sector * sectorBytes)),
+        );
     return out;
   }
 
-  /** Cutting a file short happens or does not; what was written before and after it comes to the disk in any order. */
+  /**
+   * Cutting a file short happens or does not; what was written before and after it comes to the
+   * disk in any order.
+   */
   #scatterAll(random: Random): Buffer {
     const cuts = this.pending.flatMap((change, i) => ('size' in change ? [i] : []));
     const happened = random.int(cuts.length + 1);
     let out: Buffer = Buffer.from(this.durable);
     let from = 0;
     for (const cut of cuts.slice(0, happened)) {
-      out = changed(this.#scatter(out, this.pending.slice(from, cut), random), this.pending[cut] as Change);
+      out = changed(
+        this.#scatter(out, this.pending.slice(from, cut), random),
+        this.pending[cut] as Change,
+      );
       from = cut + 1;
     }
     return this.#scatter(Buffer.from(out), this.pending.slice(from, cuts[happened]), random);
   }
 
-  /** Each sector at one of the versions that it had, a few of them torn or spoiled; the size at one that it had. */
+  /**
+   * Each sector at one of the versions that it had, a few of them torn or spoiled; the size at one
+   * that it had.
+   */
   #scatter(base: Buffer, changes: Change[], random: Random): Buffer {
     const sizes = [base.length];
-    for (const change of changes) sizes.push('size' in change ? change.size : Math.max(sizes.at(-1) as number, change.at + change.data.length));
+    for (const change of changes)
+      sizes.push(
+        'size' in change
+          ? change.size
+          : Math.max(sizes.at(-1) as number, change.at + change.data.length),
+      );
     const longest = Math.max(...sizes);
     const out = Buffer.concat([base, Buffer.alloc(longest - base.length)]);
     const tear = random.int(3) === 0;
@@ -85,7 +116,11 @@ class Node {
       let fresh = old;
       for (let i = random.int(touching.length + 1); i > 0; i--) {
         old = fresh;
-        fresh = sectorAfter(fresh, sector, changes[touching[touching.length - i] as number] as Change);
+        fresh = sectorAfter(
+          fresh,
+          sector,
+          changes[touching[touching.length - i] as number] as Change,
+        );
       }
       if (tear && random.int(6) === 0) fresh = spoiled(old, fresh, random);
       fresh.copy(out, sector * sectorBytes);
@@ -95,8 +130,8 @@ class Node {
 }
 
 /**
- * The files below a folder as a trace changed them, and what a power cut may leave of them: what was synced, and any part
- * of what was not.
+ * The files below a folder as a trace changed them, and what a power cut may leave of them: what
+ * was synced, and any part of what was not.
  */
 export class CrashDisk {
   readonly #root: string;
@@ -110,7 +145,12 @@ export class CrashDisk {
   constructor(root: string, kind: DiskKind, start: Files) {
     this.#root = root;
     this.#kind = kind;
-    this.#durable = new Map([...start].map(([path, bytes]) => [path, path.endsWith('/') ? undefined : new Node(Buffer.from(bytes))]));
+    this.#durable = new Map(
+      [...start].map(([path, bytes]) => [
+        path,
+        path.endsWith('/') ? undefined : new Node(Buffer.from(bytes)),
+      ]),
+    );
     this.#names = new Map(this.#durable);
   }
 
@@ -133,7 +173,11 @@ export class CrashDisk {
       case 'unlink':
         return this.#rename({ call: 'unlink', path: this.#below(call.path) });
       default:
-        return this.#rename({ call: call.call, path: this.#below(call.path), to: this.#below(call.to) });
+        return this.#rename({
+          call: call.call,
+          path: this.#below(call.path),
+          to: this.#below(call.to),
+        });
     }
   }
 
@@ -145,7 +189,8 @@ export class CrashDisk {
   crash(random: Random): Files {
     const names: Names = new Map(this.#durable);
     const kept = random.int(this.#changes.length + 1);
-    for (const [i, change] of this.#changes.entries()) if (this.#kind === 'journaled' ? i < kept : random.int(3) > 0) applyName(names, change);
+    for (const [i, change] of this.#changes.entries())
+      if (this.#kind === 'journaled' ? i < kept : random.int(3) > 0) applyName(names, change);
     const files: Files = new Map();
     // Two names of one file show the same bytes.
     const bytes = new Map<Node, Buffer>();
@@ -177,7 +222,9 @@ export class CrashDisk {
     if (open === undefined) return;
     open.node?.sync(failed);
     if (failed) return;
-    const reached = (change: NameChange): boolean => this.#kind === 'journaled' || (open.node === undefined && folderOf(change.path) === open.path);
+    const reached = (change: NameChange): boolean =>
+      this.#kind === 'journaled' ||
+      (open.node === undefined && folderOf(change.path) === open.path);
     for (const change of this.#changes) if (reached(change)) applyName(this.#durable, change);
     this.#changes = this.#changes.filter((change) => !reached(change));
   }
@@ -203,7 +250,8 @@ function applyName(names: Names, change: NameChange): void {
   }
   const node = names.get(change.path);
   if (change.call !== 'link') names.delete(change.path);
-  if ((change.call === 'rename' || change.call === 'link') && node !== undefined) names.set(change.to, node);
+  if ((change.call === 'rename' || change.call === 'link') && node !== undefined)
+    names.set(change.to, node);
 }
 
 function folderOf(path: string): string {
@@ -217,9 +265,13 @@ function hasFolders(names: Names, path: string): boolean {
 }
 
 function changed(bytes: Buffer, change: Change): Buffer {
-  if ('size' in change) return change.size <= bytes.length ? bytes.subarray(0, change.size) : Buffer.concat([bytes, Buffer.alloc(change.size - bytes.length)]);
+  if ('size' in change)
+    return change.size <= bytes.length
+      ? bytes.subarray(0, change.size)
+      : Buffer.concat([bytes, Buffer.alloc(change.size - bytes.length)]);
   const end = change.at + change.data.length;
-  const out = end <= bytes.length ? bytes : Buffer.concat([bytes, Buffer.alloc(end - bytes.length)]);
+  const out =
+    end <= bytes.length ? bytes : Buffer.concat([bytes, Buffer.alloc(end - bytes.length)]);
   change.data.copy(out, change.at);
   return out;
 }
@@ -257,13 +309,16 @@ function sectorAfter(before: Buffer, sector: number, change: Change): Buffer {
   const out = Buffer.from(before);
   const start = sector * sectorBytes;
   if ('size' in change) out.fill(0, Math.max(0, change.size - start));
-  else change.data.subarray(Math.max(0, start - change.at), Math.max(0, start + sectorBytes - change.at)).copy(out, Math.max(0, change.at - start));
+  else
+    change.data
+      .subarray(Math.max(0, start - change.at), Math.max(0, start + sectorBytes - change.at))
+      .copy(out, Math.max(0, change.at - start));
   return out;
 }
 
 /**
- * Damages bytes that were being written. Those beside them in the same sector stay: SQLite relies on that ("powersafe
- * overwrite"), as drives of the last fifteen years promise.
+ * Damages bytes that were being written. Those beside them in the same sector stay: SQLite relies
+ * on that ("powersafe overwrite"), as drives of the last fifteen years promise.
  */
 function spoiled(old: Buffer, fresh: Buffer, random: Random): Buffer {
   const written: number[] = [];
@@ -272,7 +327,10 @@ function spoiled(old: Buffer, fresh: Buffer, random: Random): Buffer {
   if (written.length === 0) return out;
   const from = random.int(written.length);
   const style = random.int(3);
-  if (style === 0) out[written[from] as number] = (out[written[from] as number] as number) ^ (1 << random.int(8));
-  else for (const at of written.slice(from)) out[at] = style === 1 ? (old[at] as number) : random.int(256);
+  if (style === 0)
+    out[written[from] as number] = (out[written[from] as number] as number) ^ (1 << random.int(8));
+  else
+    for (const at of written.slice(from))
+      out[at] = style === 1 ? (old[at] as number) : random.int(256);
   return out;
 }

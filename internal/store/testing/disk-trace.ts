@@ -13,7 +13,7 @@ const headBytes = 24;
 /** Reads a trace. A record that is cut short, as by a kill, ends it. */
 export function readTrace(bytes: Buffer): DiskCall[] {
   const calls: DiskCall[] = [];
-  for (let at = 0; at + headBytes <= bytes.length; ) {
+  for (let at = 0; at + headBytes <= bytes.length;) {
     const kind = String.fromCharCode(bytes[at] as number);
     const id = bytes.readUInt32LE(at + 4);
     const offset = Number(bytes.readBigUInt64LE(at + 8));

@@ -8,7 +8,10 @@ import { LogFile, openDatabase } from '../sqlite/log-file.ts';
 import { loadFile } from '../sqlite/open.ts';
 import { errorOf } from '../sqlite/sqlite-journal.ts';
 
-/** The real file without the writer thread: what happens depends on the seed alone, and a start takes two milliseconds. */
+/**
+ * The real file without the writer thread: what happens depends on the seed alone, and a start
+ * takes two milliseconds.
+ */
 class InlineJournal implements Journal {
   readonly #file: LogFile;
 
@@ -52,13 +55,30 @@ class InlineJournal implements Journal {
   }
 }
 
-/** As openSqliteStore, without a thread and with a write-ahead log that is emptied every `checkpointPages`. */
-export async function openInlineStore(options: { path: string; clock: Clock; seed: number; historyMs: number; checkpointPages: number; encryption?: Encryption }): Promise<{ store: LogStore; drop: () => void }> {
+/**
+ * As openSqliteStore, without a thread and with a write-ahead log that is emptied every
+ * `checkpointPages`.
+ */
+export async function openInlineStore(options: {
+  path: string;
+  clock: Clock;
+  seed: number;
+  historyMs: number;
+  checkpointPages: number;
+  encryption?: Encryption;
+}): Promise<{ store: LogStore; drop: () => void }> {
   const { path, clock, encryption } = options;
   const { recovered, census } = await loadFile(path, clock, encryption);
   const db = await openDatabase(path);
   const file = new LogFile(db, { census, encryption });
   db.pragma(`wal_autocheckpoint = ${options.checkpointPages}`);
-  const store = new LogStore({ journal: new InlineJournal(file), recovered, clock, log: silentLog, random: seededRandom(options.seed), historyMs: options.historyMs });
+  const store = new LogStore({
+    journal: new InlineJournal(file),
+    recovered,
+    clock,
+    log: silentLog,
+    random: seededRandom(options.seed),
+    historyMs: options.historyMs,
+  });
   return { store, drop: () => db.close() };
 }

@@ -31,21 +31,37 @@ export const softPrefix = 'soft';
 const isSoft = (key: string): boolean => key.startsWith(softPrefix);
 
 export function versionOf(kv: KeyValue): Version {
-  return { value: `${crc32(kv.value)}:${kv.value.length}`, create: kv.createRevision, mod: kv.modRevision, version: kv.version, lease: kv.lease };
+  return {
+    value: `${crc32(kv.value)}:${kv.value.length}`,
+    create: kv.createRevision,
+    mod: kv.modRevision,
+    version: kv.version,
+    lease: kv.lease,
+  };
 }
 
 export function eventsNote(events: StoreEvent[]): Note {
   return {
     note: 'events',
-    events: events.map(({ type, kv }) => [kv.key, type === 'PUT' ? versionOf(kv) : { value: undefined, create: 0, mod: kv.modRevision, version: 0, lease: '0' }]),
+    events: events.map(({ type, kv }) => [
+      kv.key,
+      type === 'PUT'
+        ? versionOf(kv)
+        : { value: undefined, create: 0, mod: kv.modRevision, version: 0, lease: '0' },
+    ]),
   };
 }
 
 /** What a store may show after a power cut. */
 export interface Expectation {
-  /** Hard state is one of these: all that was told, or that and the whole of the batch that was on its way. */
+  /**
+   * Hard state is one of these: all that was told, or that and the whole of the batch that was on
+   * its way.
+   */
   hard: KeySpace[];
-  /** Every soft key is at one of these versions (undefined = absent), or absent if it is not here. */
+  /**
+   * Every soft key is at one of these versions (undefined = absent), or absent if it is not here.
+   */
   soft: Map<string, (Version | undefined)[]>;
   /** No revision at or below may be handed out again. */
   revision: number;
@@ -59,7 +75,10 @@ export interface Expectation {
   history: [key: string, version: Version][];
 }
 
-/** Keeps account of one life: what was there when it began, and all that it was told, before and after any moment. */
+/**
+ * Keeps account of one life: what was there when it began, and all that it was told, before and
+ * after any moment.
+ */
 export class Ledger {
   readonly #base: KeySpace;
   readonly #baseLeases: Map<string, number>;
@@ -67,7 +86,10 @@ export class Ledger {
   readonly #notes: { at: number; note: Note }[];
 
   /** `notes` with their places in the trace. */
-  constructor(base: { keys: KeySpace; leases: Map<string, number>; revision: number }, notes: { at: number; note: Note }[]) {
+  constructor(
+    base: { keys: KeySpace; leases: Map<string, number>; revision: number },
+    notes: { at: number; note: Note }[],
+  ) {
     this.#base = base.keys;
     this.#baseLeases = base.leases;
     this.#baseRevision = base.revision;
@@ -82,8 +104,14 @@ export class Ledger {
     const next = onItsWay(coming);
     const now = hardAfter(this.#base, told);
     const then = hardAfter(now, next);
-    const last = Math.max(this.#baseRevision, ...told.map(([, v]) => v.mod), ...seen.map((n) => (n.note === 'opened' ? n.revision : 1)));
-    const anySoft = this.#notes.some(({ note }) => note.note === 'events' && note.events.some(([key]) => isSoft(key)));
+    const last = Math.max(
+      this.#baseRevision,
+      ...told.map(([, v]) => v.mod),
+      ...seen.map((n) => (n.note === 'opened' ? n.revision : 1)),
+    );
+    const anySoft = this.#notes.some(
+      ({ note }) => note.note === 'events' && note.events.some(([key]) => isSoft(key)),
+    );
     return {
       hard: [now, then],
       soft: this.#softAt(seen, next),
@@ -111,8 +139,11 @@ export class Ledger {
     for (const note of seen) {
       if (note.note === 'events') note.events.forEach(add);
       else if (note.note === 'opened') this.#reset(versions, note.soft);
-      else if (note.note === 'flush' && !note.done) flushBegan = new Map([...versions].map(([key, v]) => [key, v.length]));
-      else if (note.note === 'flush') for (const [key, length] of flushBegan ?? []) versions.set(key, (versions.get(key) ?? []).slice(length - 1));
+      else if (note.note === 'flush' && !note.done)
+        flushBegan = new Map([...versions].map(([key, v]) => [key, v.length]));
+      else if (note.note === 'flush')
+        for (const [key, length] of flushBegan ?? [])
+          versions.set(key, (versions.get(key) ?? []).slice(length - 1));
       if (note.note === 'flush' && note.done) flushBegan = undefined;
     }
     next.forEach(add);
@@ -141,8 +172,10 @@ export class Ledger {
         for (const id of must.keys()) if ((until.get(id) ?? 0) <= note.now) must.delete(id);
       }
     }
-    // A grant that was asked for before the cut and refused after it left nothing; one that was answered after it may be there.
-    for (const note of coming) if (note.note === 'grant' && note.done && !may.has(note.id)) may.set(note.id, note.ttl);
+    // A grant that was asked for before the cut and refused after it left nothing; one that was
+    // answered after it may be there.
+    for (const note of coming)
+      if (note.note === 'grant' && note.done && !may.has(note.id)) may.set(note.id, note.ttl);
     return { must, may };
   }
 }

@@ -3,7 +3,9 @@ import { ValueCipher } from '../cipher.ts';
 import type { Batch, Journal } from '../journal.ts';
 import { type Census, censusAfter, sealedRows } from '../seal.ts';
 
-/** A journal in memory that can be made slow or failing, and from which a power cut can be taken. */
+/**
+ * A journal in memory that can be made slow or failing, and from which a power cut can be taken.
+ */
 export class MemoryJournal implements Journal {
   readonly rows: Map<number, Buffer>;
   #census: Census;
@@ -14,7 +16,11 @@ export class MemoryJournal implements Journal {
   failures: Error[] = [];
   commits = 0;
 
-  constructor(rows: Map<number, Buffer> = new Map(), census: Census = { rows: 0, hash: 0 }, encryption?: Encryption) {
+  constructor(
+    rows: Map<number, Buffer> = new Map(),
+    census: Census = { rows: 0, hash: 0 },
+    encryption?: Encryption,
+  ) {
     this.rows = rows;
     this.#census = census;
     this.#cipher = encryption && new ValueCipher(encryption);
@@ -28,7 +34,8 @@ export class MemoryJournal implements Journal {
     const deleted: number[] = [];
     for (const seq of batch.deletes) if (this.rows.delete(seq)) deleted.push(seq);
     this.#census = censusAfter(this.#census, batch, deleted);
-    for (const [seq, row] of sealedRows(batch, this.#census, this.#cipher)) this.rows.set(seq, Buffer.from(row));
+    for (const [seq, row] of sealedRows(batch, this.#census, this.#cipher))
+      this.rows.set(seq, Buffer.from(row));
   }
 
   /** The rows as they lie on the disk, in order. */

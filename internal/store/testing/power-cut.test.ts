@@ -31,7 +31,10 @@ class Life {
   readonly #random: Random;
   readonly #clock = new FakeClock();
   readonly #keys = new Map<string, Promised>();
-  /** Leases that were granted and not told to end: id -> false while the grant or the end is not answered. */
+  /**
+   * Leases that were granted and not told to end: id -> false while the grant or the end is not
+   * answered.
+   */
   readonly #leases = new Map<string, boolean>();
   #journal = new MemoryJournal();
   #keyTurn = 0;
@@ -48,19 +51,37 @@ class Life {
 
   #boot(): void {
     const encryption = encryptionAt(this.#keyTurn);
-    const { recovered, census } = recover(this.#journal.log(), this.#clock, new ValueCipher(encryption));
+    const { recovered, census } = recover(
+      this.#journal.log(),
+      this.#clock,
+      new ValueCipher(encryption),
+    );
     this.#journal = new MemoryJournal(new Map(this.#journal.log()), census, encryption);
-    this.store = new LogStore({ journal: this.#journal, recovered, clock: this.#clock, log: silentLog, random: this.#random, historyMs: 60_000 });
+    this.store = new LogStore({
+      journal: this.#journal,
+      recovered,
+      clock: this.#clock,
+      log: silentLog,
+      random: this.#random,
+      historyMs: 60_000,
+    });
   }
 
   /** Some clients at once, some of them told, and sometimes a disk that fails. */
   async work(): Promise<void> {
-    if (this.#random.int(6) === 0) this.#journal.failures.push(new StoreError(this.#random.int(2) === 0 ? 'NO_SPACE' : 'UNAVAILABLE', 'the disk failed'));
+    if (this.#random.int(6) === 0)
+      this.#journal.failures.push(
+        new StoreError(this.#random.int(2) === 0 ? 'NO_SPACE' : 'UNAVAILABLE', 'the disk failed'),
+      );
     const clients = Array.from({ length: 1 + this.#random.int(8) }, () => this.#write());
     if (this.#random.int(3) === 0) clients.push(this.#lease());
     // Upkeep goes on between the writes, and so does what cuts it short.
-    if (this.#random.int(10) === 0) clients.push(this.#allowed(this.store.compact(Math.max(1, this.store.revision - this.#random.int(5)))));
-    if (this.#random.int(15) === 0) clients.push(this.#allowed(this.store.encrypt(encryptionAt(++this.#keyTurn))));
+    if (this.#random.int(10) === 0)
+      clients.push(
+        this.#allowed(this.store.compact(Math.max(1, this.store.revision - this.#random.int(5)))),
+      );
+    if (this.#random.int(15) === 0)
+      clients.push(this.#allowed(this.store.encrypt(encryptionAt(++this.#keyTurn))));
     if (this.#random.int(20) === 0) clients.push(this.#allowed(this.store.flushed()));
     if (this.#random.int(3) === 0) await this.#clock.advance(this.#random.int(200_000));
     if (this.#random.int(12) > 0) await Promise.all(clients);
@@ -86,12 +107,23 @@ class Life {
     if (id === undefined || this.#random.int(2) === 0) {
       const fresh = `${++this.#counter}`;
       this.#leases.set(fresh, false);
-      const granted = this.store.leaseGrant({ id: fresh, ttlSeconds: leaseSeconds }).then(() => sure(fresh, true));
-      await this.#allowed(Promise.all([granted, this.#random.int(2) === 0 ? this.store.leaseKeepAlive(fresh) : undefined]).then(() => undefined));
+      const granted = this.store
+        .leaseGrant({ id: fresh, ttlSeconds: leaseSeconds })
+        .then(() => sure(fresh, true));
+      await this.#allowed(
+        Promise.all([
+          granted,
+          this.#random.int(2) === 0 ? this.store.leaseKeepAlive(fresh) : undefined,
+        ]).then(() => undefined),
+      );
     } else {
       this.#leases.set(id, false);
       const kept = this.#random.int(2) === 0 ? this.store.leaseKeepAlive(id) : undefined;
-      await this.#allowed(Promise.all([this.store.leaseRevoke(id).then(() => sure(id, false)), kept]).then(() => undefined));
+      await this.#allowed(
+        Promise.all([this.store.leaseRevoke(id).then(() => sure(id, false)), kept]).then(
+          () => undefined,
+        ),
+      );
     }
   }
 
@@ -105,8 +137,15 @@ class Life {
     const cuts = this.#cuts;
     promised.waiting.push(value);
     try {
-      const answer = value === undefined ? await this.store.deleteRange({ key, soft }) : await this.store.put({ key, value: Buffer.from(value), soft });
-      if (this.#cuts > cuts || (value === undefined && (answer as { deleted: number }).deleted === 0)) return;
+      const answer =
+        value === undefined
+          ? await this.store.deleteRange({ key, soft })
+          : await this.store.put({ key, value: Buffer.from(value), soft });
+      if (
+        this.#cuts > cuts ||
+        (value === undefined && (answer as { deleted: number }).deleted === 0)
+      )
+        return;
       promised.written.push({ revision: answer.revision, value, hard: !soft });
     } catch (error) {
       // Failed is failed: the journal keeps nothing of a batch that it rejected.
@@ -137,8 +176,13 @@ class Life {
       else if (!leases.includes(id)) this.#leases.delete(id);
       else this.#leases.set(id, true);
     }
-    expect(leases.filter((id) => !this.#leases.has(id)), 'leases that were revoked').toEqual([]);
-    const kvs = new Map((await this.store.range({ key: '\0', end: '\0' })).kvs.map((kv: KeyValue) => [kv.key, kv]));
+    expect(
+      leases.filter((id) => !this.#leases.has(id)),
+      'leases that were revoked',
+    ).toEqual([]);
+    const kvs = new Map(
+      (await this.store.range({ key: '\0', end: '\0' })).kvs.map((kv: KeyValue) => [kv.key, kv]),
+    );
     for (const [key, { written, waiting }] of this.#keys) {
       written.sort((a, b) => a.revision - b.revision);
       const found = kvs.get(key);
@@ -146,7 +190,8 @@ class Life {
       const last = written.findLastIndex((w) => w.hard || stopped);
       const allowed = written.slice(Math.max(0, last)).map((w) => w.value);
       // A soft key may be as old as any version of it: only that it is one that was written counts.
-      if (key.startsWith('soft') && !stopped) allowed.push(undefined, ...written.map((w) => w.value));
+      if (key.startsWith('soft') && !stopped)
+        allowed.push(undefined, ...written.map((w) => w.value));
       if (written.length === 0) allowed.push(undefined);
       allowed.push(...waiting.splice(0));
       expect(allowed, `${key} after ${stopped ? 'a stop' : 'a power cut'}`).toContain(value);
@@ -156,7 +201,9 @@ class Life {
     }
     expect([...kvs.keys()]).toEqual([]);
     // Counts come from the weights of the index, lists from the records.
-    expect((await this.store.range({ key: '\0', end: '\0', countOnly: true })).count).toBe((await this.store.range({ key: '\0', end: '\0' })).kvs.length);
+    expect((await this.store.range({ key: '\0', end: '\0', countOnly: true })).count).toBe(
+      (await this.store.range({ key: '\0', end: '\0' })).kvs.length,
+    );
   }
 }
 

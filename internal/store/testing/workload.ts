@@ -26,7 +26,14 @@ export interface LifeStyle {
 
 export function styleOf(random: Random): LifeStyle {
   const odds = (n: number): boolean => random.int(n) === 0;
-  return { soft: odds(3), leases: !odds(3), encrypted: odds(3), upkeep: !odds(4), faults: odds(3), largeValues: odds(2) };
+  return {
+    soft: odds(3),
+    leases: !odds(3),
+    encrypted: odds(3),
+    upkeep: !odds(4),
+    faults: odds(3),
+    largeValues: odds(2),
+  };
 }
 
 /** Two keys, of which the first encrypts. All keys are kept, as a key ring keeps them. */
@@ -57,7 +64,13 @@ export class Workload {
   store!: LogStore;
   failures = 0;
 
-  constructor(parts: { random: Random; style: LifeStyle; clock: FakeClock; note: (note: Note) => void; firstNumber?: number }) {
+  constructor(parts: {
+    random: Random;
+    style: LifeStyle;
+    clock: FakeClock;
+    note: (note: Note) => void;
+    firstNumber?: number;
+  }) {
     this.#random = parts.random;
     this.#style = parts.style;
     this.clock = parts.clock;
@@ -75,14 +88,26 @@ export class Workload {
     this.store = store;
     this.#leases = await store.leases();
     const { kvs } = await store.range({ key: softPrefix, end: `${softPrefix}~` });
-    this.#note({ note: 'opened', revision: store.revision, soft: kvs.map((kv) => [kv.key, versionOf(kv)]) });
-    store.watch({ key: '\0', end: '\0', onEvents: (events) => this.#note(eventsNote(events)), onEnd: () => undefined });
+    this.#note({
+      note: 'opened',
+      revision: store.revision,
+      soft: kvs.map((kv) => [kv.key, versionOf(kv)]),
+    });
+    store.watch({
+      key: '\0',
+      end: '\0',
+      onEvents: (events) => this.#note(eventsNote(events)),
+      onEnd: () => undefined,
+    });
   }
 
   /** Some clients at once, and now and then some upkeep. `dir`: where snapshots go. */
   async step(dir: string): Promise<void> {
-    const clients = Array.from({ length: 1 + this.#random.int(8) }, () => this.#allowed(this.#client()));
-    if (this.#style.upkeep && this.#random.int(4) === 0) clients.push(this.#allowed(this.#upkeep(dir)));
+    const clients = Array.from({ length: 1 + this.#random.int(8) }, () =>
+      this.#allowed(this.#client()),
+    );
+    if (this.#style.upkeep && this.#random.int(4) === 0)
+      clients.push(this.#allowed(this.#upkeep(dir)));
     await Promise.all(clients);
     if (this.#random.int(6) === 0) await this.#tick();
     if (this.#random.int(4) === 0 && !this.#style.soft) {
@@ -96,9 +121,30 @@ export class Workload {
     if (!this.#style.faults || this.#random.int(3) > 0) return undefined;
     const skip = this.#random.int(12);
     const faults: Fault[] = [
-      { call: 'write', error: 'ENOSPC', suffix: 'store.db-wal', skip, count: 1 + this.#random.int(4), mode: this.#random.int(2) === 0 ? 'short' : 'keep' },
-      { call: 'sync', error: 'EIO', suffix: 'store.db', skip: 0, count: 1 + this.#random.int(2), mode: this.#random.int(2) === 0 ? 'revert' : 'keep' },
-      { call: 'sync', error: 'EIO', suffix: 'store.db-wal', skip, count: 1, mode: this.#random.int(2) === 0 ? 'revert' : 'keep' },
+      {
+        call: 'write',
+        error: 'ENOSPC',
+        suffix: 'store.db-wal',
+        skip,
+        count: 1 + this.#random.int(4),
+        mode: this.#random.int(2) === 0 ? 'short' : 'keep',
+      },
+      {
+        call: 'sync',
+        error: 'EIO',
+        suffix: 'store.db',
+        skip: 0,
+        count: 1 + this.#random.int(2),
+        mode: this.#random.int(2) === 0 ? 'revert' : 'keep',
+      },
+      {
+        call: 'sync',
+        error: 'EIO',
+        suffix: 'store.db-wal',
+        skip,
+        count: 1,
+        mode: this.#random.int(2) === 0 ? 'revert' : 'keep',
+      },
       { call: 'write', error: 'EIO', suffix: 'store.db', skip: 0, count: 1, mode: 'keep' },
     ];
     return faults[this.#random.int(faults.length)];
@@ -110,7 +156,10 @@ export class Workload {
       await work;
     } catch (error) {
       if (!(error instanceof StoreError)) throw error;
-      const plain = error.code === 'COMPACTED' || error.code === 'FUTURE_REVISION' || error.code === 'LEASE_NOT_FOUND';
+      const plain =
+        error.code === 'COMPACTED' ||
+        error.code === 'FUTURE_REVISION' ||
+        error.code === 'LEASE_NOT_FOUND';
       if (!plain && !this.#style.faults) throw error;
       if (!plain) this.failures++;
     }
@@ -125,7 +174,8 @@ export class Workload {
       else await this.store.deleteRange({ key, soft: true });
       return;
     }
-    if (roll < 12) await this.store.put({ key: this.#key(), value: this.#value(), ...this.#leaseOf() });
+    if (roll < 12)
+      await this.store.put({ key: this.#key(), value: this.#value(), ...this.#leaseOf() });
     else if (roll < 15) await this.store.deleteRange({ key: this.#key() });
     else await this.store.txn({ compare: [], success: this.#ops(), failure: [] });
   }
@@ -135,7 +185,9 @@ export class Workload {
     const first = this.#random.int(hardKeys);
     return Array.from({ length: 2 + this.#random.int(3) }, (_, i): Op => {
       const key = `hard${(first + i) % hardKeys}`;
-      return this.#random.int(4) === 0 ? { op: 'delete', key } : { op: 'put', key, value: this.#value() };
+      return this.#random.int(4) === 0
+        ? { op: 'delete', key }
+        : { op: 'put', key, value: this.#value() };
     });
   }
 
@@ -144,7 +196,12 @@ export class Workload {
     if (roll < 2 || known === undefined) {
       const id = `${1 + this.#counter++}`;
       const ttl = 60 + this.#random.int(2000);
-      const grant = { note: 'grant' as const, id, ttl, until: this.clock.monotonicMs() + ttl * 1000 };
+      const grant = {
+        note: 'grant' as const,
+        id,
+        ttl,
+        until: this.clock.monotonicMs() + ttl * 1000,
+      };
       this.#note({ ...grant, done: false });
       const granted = this.store.leaseGrant({ id, ttlSeconds: ttl });
       // A client may know the number that it asked for before it is answered.
@@ -198,7 +255,8 @@ export class Workload {
   }
 
   #leaseOf(): { lease?: string } {
-    const lease = this.#random.int(3) === 0 ? this.#leases[this.#random.int(this.#leases.length)] : undefined;
+    const lease =
+      this.#random.int(3) === 0 ? this.#leases[this.#random.int(this.#leases.length)] : undefined;
     return lease === undefined ? {} : { lease };
   }
 

@@ -24,19 +24,23 @@ export function fileEngine(store: LogStore): SnapshotEngine {
   };
 }
 
-/** An etcd that runs beside the server. Its files end with a SHA-256, as its own tools want them. */
+/**
+ * An etcd that runs beside the server. Its files end with a SHA-256, as its own tools want them.
+ */
 export function etcdEngine(etcd: EtcdEndpoints, disk: Disk): SnapshotEngine {
   return {
     async copy(path) {
-      if (!(await saveSnapshot({ ...etcd, disk, target: path, withDigest: true }))) throw new IoError('etcd does not answer', { op: 'snapshot', hint: 'look at its log' });
+      if (!(await saveSnapshot({ ...etcd, disk, target: path, withDigest: true })))
+        throw new IoError('etcd does not answer', { op: 'snapshot', hint: 'look at its log' });
     },
     verify: async (path) => void (await verifyDigest(path)),
   };
 }
 
 /**
- * The newest change and the number of keys tell every state from the ones before it, heartbeats left out. A node reports
- * itself every five minutes, so nodes count by what they say besides the time.
+ * The newest change and the number of keys tell every state from the ones before it, heartbeats
+ * left out. A node reports itself every five minutes, so nodes count by what they say besides the
+ * time.
  */
 export function fingerprintOf(kvs: KeyValue[]): string {
   const hash = createHash('sha256');

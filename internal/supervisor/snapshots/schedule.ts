@@ -3,7 +3,9 @@ import { messageOf } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 
-/** Timers cannot be longer than 24 days; a clock that was set is noticed at the latest after this. */
+/**
+ * Timers cannot be longer than 24 days; a clock that was set is noticed at the latest after this.
+ */
 const longestSleepMs = 24 * 3600_000;
 /** A machine that was off at the time makes up for it, but not while everything else starts. */
 const makeUpAfterMs = 2 * 3600_000;
@@ -19,7 +21,10 @@ export interface ScheduleOptions {
   take(): Promise<void>;
 }
 
-/** Runs `take` at the times of a cron schedule, by one timer for the next of them. Returns how to stop. */
+/**
+ * Runs `take` at the times of a cron schedule, by one timer for the next of them. Returns how to
+ * stop.
+ */
 export async function startSchedule(options: ScheduleOptions): Promise<() => void> {
   const { schedule, clock, log } = options;
   let timer: Timer | undefined;
@@ -36,7 +41,8 @@ export async function startSchedule(options: ScheduleOptions): Promise<() => voi
     const waitMs = Math.min(longestSleepMs, Math.max(0, dueMs - clock.now()));
     timer = clock.after('snapshot.schedule', waitMs, () => {
       timer = undefined;
-      if (clock.now() + earlyMs < dueMs) return arm(Math.min(dueMs, schedule.next(clock.now()) ?? dueMs));
+      if (clock.now() + earlyMs < dueMs)
+        return arm(Math.min(dueMs, schedule.next(clock.now()) ?? dueMs));
       void take().then(() => arm(schedule.next(Math.max(dueMs, clock.now()))));
     });
   };

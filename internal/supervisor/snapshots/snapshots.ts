@@ -9,7 +9,9 @@ import { checkPrefix, pruneSnapshots, snapshotName, type SnapshotFile } from './
 
 const op = 'snapshot';
 const unfinished = '.part';
-/** Remembers what the last scheduled snapshot was of, for stores that may not have changed since. */
+/**
+ * Remembers what the last scheduled snapshot was of, for stores that may not have changed since.
+ */
 const lastFile = '.last.json';
 
 /** How a kind of store is copied and judged. */
@@ -39,7 +41,13 @@ export class Snapshots {
   readonly #node: string;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(options: { engine: SnapshotEngine; node: string; disk: Disk; clock: Clock; log: Log }) {
+  constructor(options: {
+    engine: SnapshotEngine;
+    node: string;
+    disk: Disk;
+    clock: Clock;
+    log: Log;
+  }) {
     this.#engine = options.engine;
     this.#disk = options.disk;
     this.#clock = options.clock;
@@ -56,9 +64,16 @@ export class Snapshots {
   saveIfChanged(request: SaveRequest): Promise<SnapshotFile | undefined> {
     return this.#inTurn(async () => {
       const fingerprint = await this.#engine.fingerprint?.();
-      if (fingerprint !== undefined && (await this.#isLast(request.dir, fingerprint))) return undefined;
+      if (fingerprint !== undefined && (await this.#isLast(request.dir, fingerprint)))
+        return undefined;
       const file = await this.#save(request);
-      if (fingerprint !== undefined) await this.#disk.writeAtomic(op, join(request.dir, lastFile), JSON.stringify({ name: file.name, fingerprint }), { mode: 0o600 });
+      if (fingerprint !== undefined)
+        await this.#disk.writeAtomic(
+          op,
+          join(request.dir, lastFile),
+          JSON.stringify({ name: file.name, fingerprint }),
+          { mode: 0o600 },
+        );
       return file;
     });
   }
@@ -69,15 +84,26 @@ export class Snapshots {
     const nowMs = this.#clock.now();
     const name = snapshotName({ prefix, node: this.#node, nowMs, compress });
     const path = join(dir, name);
-    if (await this.#disk.stat(op, path)) throw new ConfigError(`${path} exists already`, { op, hint: 'wait a second, or give another name' });
-    // Secrets are in it: what is half done lies in a folder that only root can enter, whoever writes it.
+    if (await this.#disk.stat(op, path))
+      throw new ConfigError(`${path} exists already`, {
+        op,
+        hint: 'wait a second, or give another name',
+      });
+    // Secrets are in it: what is half done lies in a folder that only root can enter, whoever
+    // writes it.
     const work = join(dir, `.${name}${unfinished}`);
     const raw = join(work, name.replace(/\.zip$/, ''));
     try {
       await this.#disk.makeDir(op, work, 0o700);
       await this.#engine.copy(raw);
       await this.#engine.verify(raw);
-      if (compress) await zipFile(op, { source: raw, name: basename(raw), temporary: join(work, 'packed'), target: path });
+      if (compress)
+        await zipFile(op, {
+          source: raw,
+          name: basename(raw),
+          temporary: join(work, 'packed'),
+          target: path,
+        });
       else await settleFile(op, { temporary: raw, target: path, mode: 0o600 });
     } finally {
       await this.#disk.remove(op, work);
@@ -85,15 +111,22 @@ export class Snapshots {
     const bytes = (await this.#disk.stat(op, path))?.size ?? 0;
     this.#log.info('snapshot taken', { path, bytes, ms: this.#clock.now() - nowMs });
     if (retention !== undefined && retention > 0) {
-      const gone = await pruneSnapshots(this.#disk, dir, { prefix, node: this.#node, keep: retention });
-      if (gone.length > 0) this.#log.info('old snapshots removed', { files: gone.map((file) => file.name) });
+      const gone = await pruneSnapshots(this.#disk, dir, {
+        prefix,
+        node: this.#node,
+        keep: retention,
+      });
+      if (gone.length > 0)
+        this.#log.info('old snapshots removed', { files: gone.map((file) => file.name) });
     }
     return { name, path, bytes, createdMs: Math.floor(nowMs / 1000) * 1000 };
   }
 
   /** Removes what a process that was killed left half written. */
   async sweep(dir: string): Promise<void> {
-    for (const name of await this.#disk.list(op, dir)) if (name.startsWith('.') && name.endsWith(unfinished)) await this.#disk.remove(op, join(dir, name));
+    for (const name of await this.#disk.list(op, dir))
+      if (name.startsWith('.') && name.endsWith(unfinished))
+        await this.#disk.remove(op, join(dir, name));
   }
 
   async #isLast(dir: string, fingerprint: string): Promise<boolean> {
@@ -101,7 +134,10 @@ export class Snapshots {
     if (!text) return false;
     try {
       const last = JSON.parse(text.toString()) as { name?: string; fingerprint?: string };
-      return last.fingerprint === fingerprint && (await this.#disk.stat(op, join(dir, String(last.name)))) !== undefined;
+      return (
+        last.fingerprint === fingerprint &&
+        (await this.#disk.stat(op, join(dir, String(last.name)))) !== undefined
+      );
     } catch {
       return false; // a note that cannot be read is no note
     }

@@ -2,7 +2,13 @@ import { readFileSync } from 'node:fs';
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, it } from 'vitest';
-import { containerdCodec, criCodec, type ContainerStatus, type LinuxContainerResources, type TaskExit } from './cri.ts';
+import {
+  containerdCodec,
+  criCodec,
+  type ContainerStatus,
+  type LinuxContainerResources,
+  type TaskExit,
+} from './cri.ts';
 import { criMessages } from './generated/messages.ts';
 
 /** The same facts read by protobufjs: an encoder that is not ours. */
@@ -12,8 +18,20 @@ function reference(name: string): protobuf.Type {
     const type = new protobuf.Type(message);
     for (const fact of facts === '' ? [] : facts.split(', ')) {
       const [field = '', id = '0', kind = ''] = fact.split(' ');
-      const plain = kind.replace(/^[[{]?\.?/, '').replace('nanos', 'int64').replace('enum', 'int32');
-      type.add(kind.startsWith('{') ? new protobuf.MapField(field, Number(id), 'string', plain) : new protobuf.Field(field, Number(id), plain, kind.startsWith('[') ? 'repeated' : undefined));
+      const plain = kind
+        .replace(/^[[{]?\.?/, '')
+        .replace('nanos', 'int64')
+        .replace('enum', 'int32');
+      type.add(
+        kind.startsWith('{')
+          ? new protobuf.MapField(field, Number(id), 'string', plain)
+          : new protobuf.Field(
+              field,
+              Number(id),
+              plain,
+              kind.startsWith('[') ? 'repeated' : undefined,
+            ),
+      );
     }
     root.add(type);
   }
@@ -27,15 +45,27 @@ describe('CRI codec', () => {
         metadata: { name: 'a', uid: 'u', namespace: 'n', attempt: 3 },
         labels: { x: 'y', empty: '' },
         portMappings: [{ protocol: 1, containerPort: 80, hostPort: 8080, hostIp: '' }],
-        linux: { cgroupParent: '/kubepods', sysctls: { 'kernel.shm_rmid_forced': '1' }, securityContext: { supplementalGroups: [1, 300, 70000], runAsUser: { value: 0 } } },
+        linux: {
+          cgroupParent: '/kubepods',
+          sysctls: { 'kernel.shm_rmid_forced': '1' },
+          securityContext: { supplementalGroups: [1, 300, 70000], runAsUser: { value: 0 } },
+        },
       },
       runtimeHandler: 'runc',
     };
     const type = reference('RunPodSandboxRequest');
     const ours = criCodec.encode('RunPodSandboxRequest', value);
     const decoded = type.toObject(type.decode(ours), { longs: Number, defaults: false });
-    expect(decoded).toMatchObject({ config: { metadata: { attempt: 3 }, labels: { x: 'y', empty: '' }, linux: { securityContext: { supplementalGroups: [1, 300, 70000] } } } });
-    expect(criCodec.decode('RunPodSandboxRequest', type.encode(type.fromObject(value)).finish())).toMatchObject(value);
+    expect(decoded).toMatchObject({
+      config: {
+        metadata: { attempt: 3 },
+        labels: { x: 'y', empty: '' },
+        linux: { securityContext: { supplementalGroups: [1, 300, 70000] } },
+      },
+    });
+    expect(
+      criCodec.decode('RunPodSandboxRequest', type.encode(type.fromObject(value)).finish()),
+    ).toMatchObject(value);
   });
 
   it('keeps nanoseconds exact', () => {
@@ -51,22 +81,34 @@ describe('CRI codec', () => {
   it('carries any 64-bit number that a number can hold', () => {
     fc.assert(
       fc.property(fc.maxSafeInteger(), (n) => {
-        const back = criCodec.decode<LinuxContainerResources>('LinuxContainerResources', criCodec.encode('LinuxContainerResources', { cpuQuota: n }));
+        const back = criCodec.decode<LinuxContainerResources>(
+          'LinuxContainerResources',
+          criCodec.encode('LinuxContainerResources', { cpuQuota: n }),
+        );
         expect(back.cpuQuota).toBe(n);
       }),
     );
   });
 
   it('skips fields of a newer runtime and refuses a message that was cut', () => {
-    const bytes = Buffer.concat([containerdCodec.encode('TaskExit', { containerId: 'c', id: 'c', exitStatus: 137 }), Buffer.from([0xfa, 0x01, 2, 1, 2])]);
-    expect(containerdCodec.decode<TaskExit>('TaskExit', bytes)).toMatchObject({ containerId: 'c', exitStatus: 137 });
+    const bytes = Buffer.concat([
+      containerdCodec.encode('TaskExit', { containerId: 'c', id: 'c', exitStatus: 137 }),
+      Buffer.from([0xfa, 0x01, 2, 1, 2]),
+    ]);
+    expect(containerdCodec.decode<TaskExit>('TaskExit', bytes)).toMatchObject({
+      containerId: 'c',
+      exitStatus: 137,
+    });
     expect(() => containerdCodec.decode('TaskExit', bytes.subarray(0, 2))).toThrow('cut short');
   });
 
   it('knows every message that a field names', () => {
     for (const facts of Object.values(criMessages)) {
-      for (const named of facts.match(/\.\w+/g) ?? []) expect(criMessages).toHaveProperty(named.slice(1));
+      for (const named of facts.match(/\.\w+/g) ?? [])
+        expect(criMessages).toHaveProperty(named.slice(1));
     }
-    expect(readFileSync(new URL('generated/methods.ts', import.meta.url), 'utf8')).toContain('RunPodSandbox');
+    expect(readFileSync(new URL('generated/methods.ts', import.meta.url), 'utf8')).toContain(
+      'RunPodSandbox',
+    );
   });
 });

@@ -15,7 +15,10 @@ interface Message {
 
 type Value = Record<string, unknown>;
 
-/** Proto3 encoding and decoding by a table of facts. Messages are compiled when first met: a start pays only for what it uses. */
+/**
+ * Proto3 encoding and decoding by a table of facts. Messages are compiled when first met: a start
+ * pays only for what it uses.
+ */
 export class Codec {
   readonly #facts: Record<string, string>;
   readonly #compiled = new Map<string, Message>();
@@ -31,7 +34,10 @@ export class Codec {
     return writer.finish();
   }
 
-  /** Absent scalars, lists and maps come back as their zero value; an absent message as undefined. Unknown fields are skipped. */
+  /**
+   * Absent scalars, lists and maps come back as their zero value; an absent message as undefined.
+   * Unknown fields are skipped.
+   */
   decode<T>(message: string, bytes: Uint8Array): T {
     return this.#read(new ProtoReader(bytes), message) as T;
   }
@@ -52,7 +58,8 @@ export class Codec {
       const v = value[f.name];
       if (v === undefined || v === null) continue;
       if (f.shape === 'list') this.#writeList(w, f, v as unknown[]);
-      else if (f.shape === 'map') for (const [k, inner] of Object.entries(v as Value)) this.#writeEntry(w, f, k, inner);
+      else if (f.shape === 'map')
+        for (const [k, inner] of Object.entries(v as Value)) this.#writeEntry(w, f, k, inner);
       else if (f.kind.startsWith('.')) this.#writeNested(w, f, v as Value);
       else if (!isZero(v)) w.field(f.id, f.kind, v);
     }
@@ -61,7 +68,8 @@ export class Codec {
   #writeList(w: ProtoWriter, f: Field, list: unknown[]): void {
     if (list.length === 0) return;
     if (f.kind.startsWith('.')) for (const item of list) this.#writeNested(w, f, item as Value);
-    else if (f.kind === 'string' || f.kind === 'bytes') for (const item of list) w.field(f.id, f.kind, item);
+    else if (f.kind === 'string' || f.kind === 'bytes')
+      for (const item of list) w.field(f.id, f.kind, item);
     else {
       const packed = new ProtoWriter();
       for (const item of list) packed.scalar(f.kind, item);
@@ -101,7 +109,8 @@ export class Codec {
       (out[f.name] as Value)[key] = value;
     } else if (f.shape === 'list') {
       const list = out[f.name] as unknown[];
-      const packed = wireType === 2 && !f.kind.startsWith('.') && f.kind !== 'string' && f.kind !== 'bytes';
+      const packed =
+        wireType === 2 && !f.kind.startsWith('.') && f.kind !== 'string' && f.kind !== 'bytes';
       if (!packed) return void list.push(this.#readValue(r, f));
       const inner = r.sub();
       while (!inner.done) list.push(inner.scalar(f.kind));
@@ -133,7 +142,9 @@ function parseField(fact: string): Field {
 }
 
 function isZero(v: unknown): boolean {
-  return v === '' || v === 0 || v === false || v === 0n || (v instanceof Uint8Array && v.length === 0);
+  return (
+    v === '' || v === 0 || v === false || v === 0n || (v instanceof Uint8Array && v.length === 0)
+  );
 }
 
 function blank(message: Message): Value {

@@ -7,9 +7,12 @@ export const containerdMessages: Record<string, string> = table({
   SubscribeRequest: 'filters 1 [string',
   Envelope: 'timestamp 1 .Timestamp, namespace 2 string, topic 3 string, event 4 .Any',
   TaskStart: 'containerId 1 string, pid 2 uint32',
-  TaskExit: 'containerId 1 string, id 2 string, pid 3 uint32, exitStatus 4 uint32, exitedAt 5 .Timestamp',
+  TaskExit:
+    'containerId 1 string, id 2 string, pid 3 uint32, exitStatus 4 uint32, exitedAt 5 .Timestamp',
   TaskOom: 'containerId 1 string',
-  ExecProcessRequest: 'containerId 1 string, stdin 2 string, stdout 3 string, stderr 4 string, terminal 5 bool, spec 6 .Any, execId 7 string',
+  ExecProcessRequest:
+    'containerId 1 string, stdin 2 string, stdout 3 string, stderr 4 string, terminal 5 ' +
+    'bool, spec 6 .Any, execId 7 string',
   StartRequest: 'containerId 1 string, execId 2 string',
   StartResponse: 'pid 1 uint32',
   KillRequest: 'containerId 1 string, execId 2 string, signal 3 uint32, all 4 bool',
@@ -44,15 +47,38 @@ export interface TaskExit {
 
 export interface ContainerdCalls {
   taskExec: {
-    request: { containerId: string; execId: string; stdin: string; stdout: string; stderr: string; terminal: boolean; spec: { typeUrl: string; value: Uint8Array } };
+    request: {
+      containerId: string;
+      execId: string;
+      stdin: string;
+      stdout: string;
+      stderr: string;
+      terminal: boolean;
+      spec: { typeUrl: string; value: Uint8Array };
+    };
     response: object;
   };
   taskStart: { request: { containerId: string; execId?: string }; response: { pid: number } };
-  taskKill: { request: { containerId: string; execId?: string; signal: number; all?: boolean }; response: object };
-  taskResizePty: { request: { containerId: string; execId?: string; width: number; height: number }; response: object };
-  taskCloseIo: { request: { containerId: string; execId?: string; stdin: boolean }; response: object };
-  taskWait: { request: { containerId: string; execId?: string }; response: { exitStatus: number; exitedAt?: Timestamp } };
-  taskDeleteProcess: { request: { containerId: string; execId: string }; response: { exitStatus: number } };
+  taskKill: {
+    request: { containerId: string; execId?: string; signal: number; all?: boolean };
+    response: object;
+  };
+  taskResizePty: {
+    request: { containerId: string; execId?: string; width: number; height: number };
+    response: object;
+  };
+  taskCloseIo: {
+    request: { containerId: string; execId?: string; stdin: boolean };
+    response: object;
+  };
+  taskWait: {
+    request: { containerId: string; execId?: string };
+    response: { exitStatus: number; exitedAt?: Timestamp };
+  };
+  taskDeleteProcess: {
+    request: { containerId: string; execId: string };
+    response: { exitStatus: number };
+  };
   subscribe: { request: { filters: string[] }; response: Envelope };
 }
 

@@ -8,4 +8,10 @@ export const containerdCodec = new Codec(containerdMessages);
 
 export * from './generated/types.ts';
 export { criMethods, type CriCalls } from './generated/methods.ts';
-export { containerdMethods, type ContainerdCalls, type Envelope, type TaskExit, type Timestamp } from './containerd.ts';
+export {
+  containerdMethods,
+  type ContainerdCalls,
+  type Envelope,
+  type TaskExit,
+  type Timestamp,
+} from './containerd.ts';

@@ -1,4 +1,7 @@
-/** The proto3 wire: tags, varints, lengths. Kinds are those of the fact tables; `nanos` is an int64 kept as bigint. */
+/**
+ * The proto3 wire: tags, varints, lengths. Kinds are those of the fact tables; `nanos` is an int64
+ * kept as bigint.
+ */
 export class ProtoWriter {
   #buffer = Buffer.allocUnsafe(256);
   #length = 0;
@@ -80,7 +83,8 @@ export class ProtoReader {
       case 'string':
         return this.#chunk().toString();
       case 'bytes':
-        return Buffer.from(this.#chunk()); // a copy: the message buffer must not live as long as one field of it
+        // a copy: the message buffer must not live as long as one field of it
+        return Buffer.from(this.#chunk());
       case 'double':
         this.#need(8);
         this.#at += 8;

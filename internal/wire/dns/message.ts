@@ -1,10 +1,41 @@
 import { DnsFault, nameKey, nameOf, readName, type WireName } from './names.ts';
 
-export const types = { A: 1, NS: 2, CNAME: 5, SOA: 6, PTR: 12, TXT: 16, AAAA: 28, SRV: 33, DNAME: 39, OPT: 41, RRSIG: 46, NSEC: 47, NSEC3: 50, ANY: 255 } as const;
-export const rcodes = { NOERROR: 0, FORMERR: 1, SERVFAIL: 2, NXDOMAIN: 3, NOTIMP: 4, REFUSED: 5, BADVERS: 16 } as const;
+export const types = {
+  A: 1,
+  NS: 2,
+  CNAME: 5,
+  SOA: 6,
+  PTR: 12,
+  TXT: 16,
+  AAAA: 28,
+  SRV: 33,
+  DNAME: 39,
+  OPT: 41,
+  RRSIG: 46,
+  NSEC: 47,
+  NSEC3: 50,
+  ANY: 255,
+} as const;
+export const rcodes = {
+  NOERROR: 0,
+  FORMERR: 1,
+  SERVFAIL: 2,
+  NXDOMAIN: 3,
+  NOTIMP: 4,
+  REFUSED: 5,
+  BADVERS: 16,
+} as const;
 export const classIn = 1;
 
-const flag = { response: 0x8000, authoritative: 0x0400, truncated: 0x0200, recursionDesired: 0x0100, recursionAvailable: 0x0080, authenticData: 0x0020, checkingDisabled: 0x0010 };
+const flag = {
+  response: 0x8000,
+  authoritative: 0x0400,
+  truncated: 0x0200,
+  recursionDesired: 0x0100,
+  recursionAvailable: 0x0080,
+  authenticData: 0x0020,
+  checkingDisabled: 0x0010,
+};
 const headerBytes = 12;
 /** The largest datagram that is neither fragmented nor a good amplifier (DNS flag day 2020). */
 export const mostUdpBytes = 1232;
@@ -50,7 +81,10 @@ export interface Reply {
   additionals: WireRecord[];
 }
 
-/** A question out of the network; undefined for what deserves no answer at all (too short, or itself an answer). Never throws. */
+/**
+ * A question out of the network; undefined for what deserves no answer at all (too short, or itself
+ * an answer). Never throws.
+ */
 export function parseQuery(data: Buffer): Query | undefined {
   if (data.length < headerBytes) return undefined;
   const flags = data.readUInt16BE(2);
@@ -65,7 +99,12 @@ export function parseQuery(data: Buffer): Query | undefined {
     edns: undefined,
     faulty: true,
   };
-  if (data.readUInt16BE(4) !== 1 || data.readUInt16BE(6) + data.readUInt16BE(8) > 0 || data.readUInt16BE(10) > 2) return query;
+  if (
+    data.readUInt16BE(4) !== 1 ||
+    data.readUInt16BE(6) + data.readUInt16BE(8) > 0 ||
+    data.readUInt16BE(10) > 2
+  )
+    return query;
   try {
     const { question, next } = readQuestion(data, headerBytes);
     query.question = question;
@@ -75,7 +114,11 @@ export function parseQuery(data: Buffer): Query | undefined {
       at = after;
       if (record.type !== types.OPT) continue;
       if (query.edns || record.name.length !== 1) return query;
-      query.edns = { version: (record.ttl >> 16) & 255, dnssecOk: (record.ttl & 0x8000) !== 0, udpBytes: record.class };
+      query.edns = {
+        version: (record.ttl >> 16) & 255,
+        dnssecOk: (record.ttl & 0x8000) !== 0,
+        udpBytes: record.class,
+      };
     }
     query.faulty = at !== data.length;
   } catch (error) {
@@ -87,10 +130,16 @@ export function parseQuery(data: Buffer): Query | undefined {
 function readQuestion(data: Buffer, at: number): { question: Question; next: number } {
   const { name, next } = readName(data, at);
   if (next + 4 > data.length) throw new DnsFault('a question ends beyond the message');
-  return { question: { name, type: data.readUInt16BE(next), class: data.readUInt16BE(next + 2) }, next: next + 4 };
+  return {
+    question: { name, type: data.readUInt16BE(next), class: data.readUInt16BE(next + 2) },
+    next: next + 4,
+  };
 }
 
-/** Where names stand in the data of types that may compress them (RFC 1035, RFC 3597): bytes before, and how many names. */
+/**
+ * Where names stand in the data of types that may compress them (RFC 1035, RFC 3597): bytes before,
+ * and how many names.
+ */
 const nameLayouts = new Map<number, { before: number; names: number }>([
   ...[2, 3, 4, 5, 7, 8, 9, 12, 39].map((type) => [type, { before: 0, names: 1 }] as const),
   ...[6, 14, 17].map((type) => [type, { before: 0, names: 2 }] as const),
@@ -105,7 +154,13 @@ function readRecord(data: Buffer, at: number): { record: WireRecord; next: numbe
   const type = data.readUInt16BE(next);
   const end = next + 10 + data.readUInt16BE(next + 8);
   if (end > data.length) throw new DnsFault('the data of a record end beyond the message');
-  const record = { name, type, class: data.readUInt16BE(next + 2), ttl: data.readUInt32BE(next + 4), data: plainData(data, type, next + 10, end) };
+  const record = {
+    name,
+    type,
+    class: data.readUInt16BE(next + 2),
+    ttl: data.readUInt32BE(next + 4),
+    data: plainData(data, type, next + 10, end),
+  };
   return { record, next: end };
 }
 
@@ -125,10 +180,13 @@ function plainData(data: Buffer, type: number, from: number, end: number): Buffe
 }
 
 /** An answer of a resolver, taken apart. Throws DnsFault for what is none. */
-export function parseReply(data: Buffer): Reply & { id: number; opcode: number; truncated: boolean; question: Question } {
+export function parseReply(
+  data: Buffer,
+): Reply & { id: number; opcode: number; truncated: boolean; question: Question } {
   if (data.length < headerBytes) throw new DnsFault('shorter than a header');
   const flags = data.readUInt16BE(2);
-  if (!(flags & flag.response) || data.readUInt16BE(4) !== 1) throw new DnsFault('not an answer to one question');
+  if (!(flags & flag.response) || data.readUInt16BE(4) !== 1)
+    throw new DnsFault('not an answer to one question');
   const counts = [6, 8, 10].map((at) => data.readUInt16BE(at));
   if (counts.reduce((a, b) => a + b) > mostRecords) throw new DnsFault('too many records');
   const { question, next } = readQuestion(data, headerBytes);
@@ -142,7 +200,14 @@ export function parseReply(data: Buffer): Reply & { id: number; opcode: number; 
       return record;
     }),
   ) as [WireRecord[], WireRecord[], WireRecord[]];
-  const header = { id: data.readUInt16BE(0), opcode: (flags >> 11) & 15, rcode: flags & 15, truncated, authoritative: (flags & flag.authoritative) !== 0, authenticData: (flags & flag.authenticData) !== 0 };
+  const header = {
+    id: data.readUInt16BE(0),
+    opcode: (flags >> 11) & 15,
+    rcode: flags & 15,
+    truncated,
+    authoritative: (flags & flag.authoritative) !== 0,
+    authenticData: (flags & flag.authenticData) !== 0,
+  };
   return { ...header, question, answers, authorities, additionals };
 }
 
@@ -216,29 +281,57 @@ function encode(query: Query, reply: Reply, truncated: boolean): Buffer {
     (reply.rcode & 15);
   const writer = new Writer();
   const additionals = [...reply.additionals, ...opt];
-  writer.numbers(query.id, flags, query.question ? 1 : 0, reply.answers.length, reply.authorities.length, additionals.length);
+  writer.numbers(
+    query.id,
+    flags,
+    query.question ? 1 : 0,
+    reply.answers.length,
+    reply.authorities.length,
+    additionals.length,
+  );
   if (query.question) {
     writer.name(query.question.name);
     writer.numbers(query.question.type, query.question.class);
   }
-  for (const record of [...reply.answers, ...reply.authorities, ...additionals]) writer.record(record);
+  for (const record of [...reply.answers, ...reply.authorities, ...additionals])
+    writer.record(record);
   return writer.done();
 }
 
-/** The answer's bytes. What does not fit goes: first the additional records, then everything, with TC set. */
+/**
+ * The answer's bytes. What does not fit goes: first the additional records, then everything, with
+ * TC set.
+ */
 export function encodeReply(query: Query, reply: Reply, transport: 'udp' | 'tcp'): Buffer {
   const asked = Math.max(query.edns?.udpBytes ?? plainUdpBytes, plainUdpBytes);
   const most = transport === 'tcp' ? 65535 : Math.min(asked, mostUdpBytes);
   const whole = encode(query, reply, false);
   if (whole.length <= most) return whole;
   const less = encode(query, { ...reply, additionals: [] }, false);
-  return less.length <= most ? less : encode(query, { ...reply, answers: [], authorities: [], additionals: [] }, true);
+  return less.length <= most
+    ? less
+    : encode(query, { ...reply, answers: [], authorities: [], additionals: [] }, true);
 }
 
-/** A question for a resolver: recursion is desired, and nothing of the asker's message is in it but the question and these flags. */
-export function encodeQuestion(question: Question, options: { id: number; checkingDisabled: boolean; authenticData: boolean; dnssecOk: boolean }): Buffer {
+/**
+ * A question for a resolver: recursion is desired, and nothing of the asker's message is in it but
+ * the question and these flags.
+ */
+export function encodeQuestion(
+  question: Question,
+  options: { id: number; checkingDisabled: boolean; authenticData: boolean; dnssecOk: boolean },
+): Buffer {
   const writer = new Writer();
-  writer.numbers(options.id, flag.recursionDesired | (options.checkingDisabled ? flag.checkingDisabled : 0) | (options.authenticData ? flag.authenticData : 0), 1, 0, 0, 1);
+  writer.numbers(
+    options.id,
+    flag.recursionDesired |
+      (options.checkingDisabled ? flag.checkingDisabled : 0) |
+      (options.authenticData ? flag.authenticData : 0),
+    1,
+    0,
+    0,
+    1,
+  );
   writer.name(question.name);
   writer.numbers(question.type, question.class);
   writer.record(optRecord(0, options.dnssecOk));
@@ -246,8 +339,18 @@ export function encodeQuestion(question: Question, options: { id: number; checki
 }
 
 /** Data of an SOA record. */
-export function soaData(soa: { primary: string; mailbox: string; serial: number; refresh: number; retry: number; expire: number; minimum: number }): Buffer {
+export function soaData(soa: {
+  primary: string;
+  mailbox: string;
+  serial: number;
+  refresh: number;
+  retry: number;
+  expire: number;
+  minimum: number;
+}): Buffer {
   const numbers = Buffer.alloc(20);
-  [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum].forEach((n, i) => numbers.writeUInt32BE(n, i * 4));
+  [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum].forEach((n, i) =>
+    numbers.writeUInt32BE(n, i * 4),
+  );
   return Buffer.concat([nameOf(soa.primary), nameOf(soa.mailbox), numbers]);
 }

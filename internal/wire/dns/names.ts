@@ -1,19 +1,25 @@
 /** A message that breaks the rules of RFC 1035. */
 export class DnsFault extends Error {}
 
-/** A domain name in wire form without compression: length-prefixed labels and the root's zero. Two names are equal only label for label. */
+/**
+ * A domain name in wire form without compression: length-prefixed labels and the root's zero. Two
+ * names are equal only label for label.
+ */
 export type WireName = Buffer;
 
 const longestName = 255;
 const longestLabel = 63;
 
-/** The name at an offset, and where reading goes on. Pointers lead strictly backwards, so none can loop. */
+/**
+ * The name at an offset, and where reading goes on. Pointers lead strictly backwards, so none can
+ * loop.
+ */
 export function readName(data: Buffer, at: number): { name: WireName; next: number } {
   const parts: Buffer[] = [];
   let next = -1;
   let size = 1;
   let lowest = at;
-  for (let here = at; ; ) {
+  for (let here = at; ;) {
     const length = data[here];
     if (length === undefined) throw new DnsFault('a name ends beyond the message');
     if (length === 0) {
@@ -28,7 +34,8 @@ export function readName(data: Buffer, at: number): { name: WireName; next: numb
       lowest = here;
       continue;
     }
-    if (length > longestLabel || here + 1 + length > data.length) throw new DnsFault('a label is too long');
+    if (length > longestLabel || here + 1 + length > data.length)
+      throw new DnsFault('a label is too long');
     size += length + 1;
     if (size > longestName) throw new DnsFault('a name is too long');
     parts.push(data.subarray(here, here + 1 + length));
@@ -49,11 +56,15 @@ export function nameKey(name: WireName): string {
 /** The labels of a name, first to last, as bytes. */
 export function labelsOf(name: WireName): Buffer[] {
   const labels: Buffer[] = [];
-  for (let at = 0; (name[at] ?? 0) > 0; at += 1 + (name[at] as number)) labels.push(name.subarray(at + 1, at + 1 + (name[at] as number)));
+  for (let at = 0; (name[at] ?? 0) > 0; at += 1 + (name[at] as number))
+    labels.push(name.subarray(at + 1, at + 1 + (name[at] as number)));
   return labels;
 }
 
-/** The name as `web.default.svc.cluster.local` in lower case; undefined where a label holds what no host or service name does, such as a dot. */
+/**
+ * The name as `web.default.svc.cluster.local` in lower case; undefined where a label holds what no
+ * host or service name does, such as a dot.
+ */
 export function nameText(name: WireName): string | undefined {
   const labels = labelsOf(name).map((label) => label.toString('latin1').toLowerCase());
   return labels.every((label) => /^[a-z0-9_-]+$/.test(label)) ? labels.join('.') : undefined;
@@ -64,7 +75,8 @@ export function nameOf(text: string): WireName {
   const labels = text === '' || text === '.' ? [] : text.replace(/\.$/, '').split('.');
   const parts = labels.map((label) => {
     const bytes = Buffer.from(label);
-    if (bytes.length === 0 || bytes.length > longestLabel) throw new DnsFault(`not a name: ${JSON.stringify(text.slice(0, 80))}`);
+    if (bytes.length === 0 || bytes.length > longestLabel)
+      throw new DnsFault(`not a name: ${JSON.stringify(text.slice(0, 80))}`);
     return Buffer.concat([Buffer.of(bytes.length), bytes]);
   });
   const name = Buffer.concat([...parts, Buffer.of(0)]);

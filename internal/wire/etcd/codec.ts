@@ -32,7 +32,8 @@ export function encode(message: string, value: object): Buffer {
   length = 0;
   writeMessage(compile(message), value as Fields);
   if (length > keepBufferBytes) {
-    // Given away instead of copied: twice the size of the largest answers would be the peak of the memory.
+    // Given away instead of copied: twice the size of the largest answers would be the peak of the
+    // memory.
     const made = buffer.subarray(0, length);
     buffer = Buffer.allocUnsafeSlow(firstBufferBytes);
     return made;
@@ -71,10 +72,27 @@ function parseField(fact: string): Field {
   const repeated = kind.startsWith('[]');
   const type = repeated ? kind.slice(2) : kind;
   const scalar = type in zeros;
-  return { name, number: Number(number), type, repeated, zero: repeated || !scalar ? undefined : zeros[type], message: scalar ? undefined : () => compile(type) };
+  return {
+    name,
+    number: Number(number),
+    type,
+    repeated,
+    zero: repeated || !scalar ? undefined : zeros[type],
+    message: scalar ? undefined : () => compile(type),
+  };
 }
 
-const zeros: Record<string, unknown> = table({ int: 0, id: '0', uid: '0', u32: 0, enum: 0, bool: false, str: '', bytes: noBytes, key: '' });
+const zeros: Record<string, unknown> = table({
+  int: 0,
+  id: '0',
+  uid: '0',
+  u32: 0,
+  enum: 0,
+  bool: false,
+  str: '',
+  bytes: noBytes,
+  key: '',
+});
 
 // One buffer for all messages: encoding is synchronous, and nobody else has it.
 const firstBufferBytes = 64 * 1024;
@@ -139,7 +157,10 @@ function writePacked(field: Field, list: number[]): void {
   writeLength(start);
 }
 
-/** Writes the length before what was written from `start` on; one byte is set aside, and made more when it is not enough. */
+/**
+ * Writes the length before what was written from `start` on; one byte is set aside, and made more
+ * when it is not enough.
+ */
 function writeLength(start: number): void {
   const size = length - start;
   if (size < 0x80) {
@@ -185,7 +206,10 @@ function writeInt(value: number): void {
   else writeBig(BigInt.asUintN(64, BigInt(value)));
 }
 
-/** Ids come again and again (of the cluster, of members, of leases), and 64 bits of decimal digits are dear. */
+/**
+ * Ids come again and again (of the cluster, of members, of leases), and 64 bits of decimal digits
+ * are dear.
+ */
 const knownIds = new Map<string, Buffer>();
 const mostKnownIds = 256;
 
@@ -244,8 +268,12 @@ function readField(field: Field, cursor: Cursor, wire: number): unknown {
     if (field.type === 'int') return readInt(cursor);
     if (field.type === 'bool') return readInt(cursor) !== 0;
     if (field.type === 'enum' || field.type === 'u32') return readInt(cursor);
-    if (field.type === 'id') return small(cursor) ? String(readVarint(cursor)) : BigInt.asIntN(64, readBig(cursor)).toString();
-    if (field.type === 'uid') return small(cursor) ? String(readVarint(cursor)) : readBig(cursor).toString();
+    if (field.type === 'id')
+      return small(cursor)
+        ? String(readVarint(cursor))
+        : BigInt.asIntN(64, readBig(cursor)).toString();
+    if (field.type === 'uid')
+      return small(cursor) ? String(readVarint(cursor)) : readBig(cursor).toString();
   }
   throw new WireError(`field ${field.name} has a wrong type on the wire`);
 }
@@ -281,7 +309,8 @@ function readInt(cursor: Cursor): number {
 
 /** Whether the number that comes next is exact without a bigint: seven bytes hold 49 bits. */
 function small(cursor: Cursor): boolean {
-  for (let at = cursor.at; at < cursor.at + 7; at++) if ((cursor.bytes[at] ?? 0) < 0x80) return true;
+  for (let at = cursor.at; at < cursor.at + 7; at++)
+    if ((cursor.bytes[at] ?? 0) < 0x80) return true;
   return false;
 }
 

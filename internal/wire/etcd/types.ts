@@ -1,4 +1,7 @@
-/** The messages of messages.ts as decoded. What is absent on the wire has its zero value; absent messages are undefined. */
+/**
+ * The messages of messages.ts as decoded. What is absent on the wire has its zero value; absent
+ * messages are undefined.
+ */
 export interface ResponseHeader {
   clusterId: string;
   memberId: string;

@@ -2,7 +2,19 @@ import { describe, expect, test } from 'vitest';
 import { GrpcStatus, type GrpcServerStream } from '../../io/grpc-server.ts';
 import { errorCode, frameType } from './frames.ts';
 import { headerBlock } from './hpack.ts';
-import { bodyOf, callBytes, endHeaders, endStream, fieldsOf, frame, Peer, prefixed, settings, streamError, u32 } from './testing/peer.ts';
+import {
+  bodyOf,
+  callBytes,
+  endHeaders,
+  endStream,
+  fieldsOf,
+  frame,
+  Peer,
+  prefixed,
+  settings,
+  streamError,
+  u32,
+} from './testing/peer.ts';
 
 const { data, headers, rstStream, windowUpdate } = frameType;
 
@@ -13,8 +25,15 @@ describe('a unary call', () => {
     peer.call(1, '/t/echo', 'hello');
     expect(peer.transport.writes).toBe(before + 1);
     const frames = peer.frames();
-    expect(frames.map((f) => [f.type, f.flags, f.id])).toEqual([[headers, endHeaders, 1], [data, 0, 1], [headers, endHeaders | endStream, 1]]);
-    expect(fieldsOf(frames[0]?.payload as Buffer)).toEqual({ ':status': '200', 'content-type': 'application/grpc' });
+    expect(frames.map((f) => [f.type, f.flags, f.id])).toEqual([
+      [headers, endHeaders, 1],
+      [data, 0, 1],
+      [headers, endHeaders | endStream, 1],
+    ]);
+    expect(fieldsOf(frames[0]?.payload as Buffer)).toEqual({
+      ':status': '200',
+      'content-type': 'application/grpc',
+    });
     expect(frames[1]?.payload).toEqual(prefixed(Buffer.from('hello')));
     expect(fieldsOf(frames[2]?.payload as Buffer)).toEqual({ 'grpc-status': '0' });
     expect(peer.connection.streams.size).toBe(0);
@@ -34,16 +53,25 @@ describe('a unary call', () => {
     const frames = peer.frames();
     expect(frames).toHaveLength(1);
     expect(frames[0]?.flags).toBe(endHeaders | endStream);
-    expect(fieldsOf(frames[0]?.payload as Buffer)).toEqual({ ':status': '200', 'content-type': 'application/grpc', 'grpc-status': '5', 'grpc-message': 'not here: %F0%9F%98%80%25%0A' });
+    expect(fieldsOf(frames[0]?.payload as Buffer)).toEqual({
+      ':status': '200',
+      'content-type': 'application/grpc',
+      'grpc-status': '5',
+      'grpc-message': 'not here: %F0%9F%98%80%25%0A',
+    });
   });
 
   test.each([
-    ['/t/none', '12', 'unknown method none for service t'], ['/x/y', '12', 'unknown service x'],
+    ['/t/none', '12', 'unknown method none for service t'],
+    ['/x/y', '12', 'unknown service x'],
   ])('to %s ends at once', (path, code, text) => {
     const peer = new Peer();
     peer.open(1, path);
     const [head, reset] = peer.frames();
-    expect(fieldsOf(head?.payload as Buffer)).toMatchObject({ 'grpc-status': code, 'grpc-message': text });
+    expect(fieldsOf(head?.payload as Buffer)).toMatchObject({
+      'grpc-status': code,
+      'grpc-message': text,
+    });
     expect(reset).toEqual(streamError(1, errorCode.noError));
     // What was under way when the client learned of it is no fault.
     peer.send(frame(data, endStream, 1, prefixed(Buffer.from('late'))));
@@ -51,19 +79,27 @@ describe('a unary call', () => {
   });
 
   test.each([
-    ['compressed', Buffer.from([1, 0, 0, 0, 1, 7]), '12', 'compressed'], ['too large', Buffer.from([0, 0x7f, 0, 0, 0]), '8', 'larger than max (2130706432 vs. 1000000)'],
-    ['missing', Buffer.alloc(0), '13', 'has no message'], ['cut off', Buffer.from([0, 0, 0, 0, 9, 1]), '13', 'has no message'],
+    ['compressed', Buffer.from([1, 0, 0, 0, 1, 7]), '12', 'compressed'],
+    ['too large', Buffer.from([0, 0x7f, 0, 0, 0]), '8', 'larger than max (2130706432 vs. 1000000)'],
+    ['missing', Buffer.alloc(0), '13', 'has no message'],
+    ['cut off', Buffer.from([0, 0, 0, 0, 9, 1]), '13', 'has no message'],
   ])('whose message is %s', (_name, body, code, text) => {
     const peer = new Peer();
     peer.open(1, '/t/echo');
     peer.send(frame(data, endStream, 1, body));
-    expect(fieldsOf(peer.frames()[0]?.payload as Buffer)).toMatchObject({ 'grpc-status': code, 'grpc-message': expect.stringContaining(text) as string });
+    expect(fieldsOf(peer.frames()[0]?.payload as Buffer)).toMatchObject({
+      'grpc-status': code,
+      'grpc-message': expect.stringContaining(text) as string,
+    });
   });
 
   test('ends by trailers of the client too', () => {
     const peer = new Peer();
     peer.open(1, '/t/echo');
-    peer.send(frame(data, 0, 1, prefixed(Buffer.from('x'))), frame(headers, endHeaders | endStream, 1, headerBlock(undefined, [['a', 'b']])));
+    peer.send(
+      frame(data, 0, 1, prefixed(Buffer.from('x'))),
+      frame(headers, endHeaders | endStream, 1, headerBlock(undefined, [['a', 'b']])),
+    );
     expect(peer.frames()).toHaveLength(3);
   });
 
@@ -82,15 +118,44 @@ describe('a unary call', () => {
     expect(peer.frames()).toHaveLength(3);
   });
 
-  test('without gRPC\'s type is plain HTTP', async () => {
+  test("without gRPC's type is plain HTTP", async () => {
     const peer = new Peer();
-    peer.send(frame(headers, endHeaders | endStream, 1, headerBlock(undefined, [[':method', 'GET'], [':scheme', 'http'], [':path', '/health']])));
+    peer.send(
+      frame(
+        headers,
+        endHeaders | endStream,
+        1,
+        headerBlock(undefined, [
+          [':method', 'GET'],
+          [':scheme', 'http'],
+          [':path', '/health'],
+        ]),
+      ),
+    );
     await Promise.resolve();
     peer.transport.turn();
     const frames = peer.frames();
-    expect(fieldsOf(frames[0]?.payload as Buffer)).toEqual({ ':status': '200', 'content-type': 'text/plain', 'content-length': '13' });
-    expect([bodyOf(frames, 1).toString(), frames.at(-1)?.flags]).toEqual(['plain /health', endStream]);
-    peer.send(frame(headers, endHeaders | endStream, 3, headerBlock(undefined, [[':method', 'POST'], [':scheme', 'http'], [':path', '/t/echo']])));
+    expect(fieldsOf(frames[0]?.payload as Buffer)).toEqual({
+      ':status': '200',
+      'content-type': 'text/plain',
+      'content-length': '13',
+    });
+    expect([bodyOf(frames, 1).toString(), frames.at(-1)?.flags]).toEqual([
+      'plain /health',
+      endStream,
+    ]);
+    peer.send(
+      frame(
+        headers,
+        endHeaders | endStream,
+        3,
+        headerBlock(undefined, [
+          [':method', 'POST'],
+          [':scheme', 'http'],
+          [':path', '/t/echo'],
+        ]),
+      ),
+    );
     expect(fieldsOf(peer.frames()[0]?.payload as Buffer)).toEqual({ ':status': '415' });
   });
 });
@@ -100,22 +165,41 @@ describe('a streaming call', () => {
     const peer = new Peer();
     peer.open(1, '/t/stream');
     const [stream] = peer.opened as [GrpcServerStream];
-    for (let i = 0; i < 100; i++) stream.send(Buffer.from(`head ${i}`), [Buffer.from(' and '), Buffer.from('rest')]);
+    for (let i = 0; i < 100; i++)
+      stream.send(Buffer.from(`head ${i}`), [Buffer.from(' and '), Buffer.from('rest')]);
     peer.transport.turn();
     const frames = peer.frames();
     expect(frames.map((f) => f.type)).toEqual([headers, data]);
-    expect(frames[1]?.payload).toEqual(Buffer.concat(Array.from({ length: 100 }, (_, i) => prefixed(Buffer.from(`head ${i} and rest`)))));
+    expect(frames[1]?.payload).toEqual(
+      Buffer.concat(
+        Array.from({ length: 100 }, (_, i) => prefixed(Buffer.from(`head ${i} and rest`))),
+      ),
+    );
   });
 
   test('messages both ways, and a half close', () => {
     const peer = new Peer();
     peer.open(1, '/t/stream');
-    peer.send(frame(data, 0, 1, Buffer.concat([prefixed(Buffer.from('one')), prefixed(Buffer.alloc(0)), prefixed(Buffer.from('two')).subarray(0, 6)])));
+    peer.send(
+      frame(
+        data,
+        0,
+        1,
+        Buffer.concat([
+          prefixed(Buffer.from('one')),
+          prefixed(Buffer.alloc(0)),
+          prefixed(Buffer.from('two')).subarray(0, 6),
+        ]),
+      ),
+    );
     peer.send(frame(data, endStream, 1, Buffer.from('wo')));
     expect(peer.asked).toEqual(['one', '', 'two', 'end']);
     peer.opened[0]?.end();
     peer.transport.turn();
-    expect(peer.frames().map((f) => [f.type, f.flags])).toEqual([[headers, endHeaders], [headers, endHeaders | endStream]]);
+    expect(peer.frames().map((f) => [f.type, f.flags])).toEqual([
+      [headers, endHeaders],
+      [headers, endHeaders | endStream],
+    ]);
     expect(peer.closed).toBe(1);
   });
 
@@ -125,11 +209,17 @@ describe('a streaming call', () => {
     peer.opened[0]?.end(new GrpcStatus(14, 'gone'));
     peer.transport.turn();
     const [head, reset] = peer.frames();
-    expect(fieldsOf(head?.payload as Buffer)).toMatchObject({ 'grpc-status': '14', 'grpc-message': 'gone' });
+    expect(fieldsOf(head?.payload as Buffer)).toMatchObject({
+      'grpc-status': '14',
+      'grpc-message': 'gone',
+    });
     expect(reset).toEqual(streamError(1, errorCode.noError));
   });
 
-  test.each([['the client resets it', (peer: Peer) => peer.send(frame(rstStream, 0, 1, u32(8)))], ['the connection breaks', (peer: Peer) => peer.connection.lost()]])('is closed once when %s', (_name, end) => {
+  test.each([
+    ['the client resets it', (peer: Peer) => peer.send(frame(rstStream, 0, 1, u32(8)))],
+    ['the connection breaks', (peer: Peer) => peer.connection.lost()],
+  ])('is closed once when %s', (_name, end) => {
     const peer = new Peer();
     peer.open(1, '/t/stream');
     end(peer);
@@ -177,7 +267,11 @@ describe('windows of the peer', () => {
     const peer = new Peer();
     for (const id of [1, 3, 5]) peer.call(id, '/t/echo', body);
     peer.frames();
-    peer.send(frame(windowUpdate, 0, 3, u32(1_000_000)), frame(windowUpdate, 0, 1, u32(1_000_000)), frame(windowUpdate, 0, 5, u32(1_000_000)));
+    peer.send(
+      frame(windowUpdate, 0, 3, u32(1_000_000)),
+      frame(windowUpdate, 0, 1, u32(1_000_000)),
+      frame(windowUpdate, 0, 5, u32(1_000_000)),
+    );
     peer.send(frame(windowUpdate, 0, 0, u32(6 * 16_384)));
     const order = peer.frames().map((f) => f.id);
     expect([...order].sort()).toEqual([1, 1, 3, 3, 5, 5]);

@@ -2,14 +2,41 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { errorCode, frameType, preface } from './frames.ts';
 import { headerBlock } from './hpack.ts';
-import { bodyOf, callBytes, endHeaders, endStream, frame, Peer, prefixed, requestBlock, settings, streamError, u32, type SeenFrame } from './testing/peer.ts';
+import {
+  bodyOf,
+  callBytes,
+  endHeaders,
+  endStream,
+  frame,
+  Peer,
+  prefixed,
+  requestBlock,
+  settings,
+  streamError,
+  u32,
+  type SeenFrame,
+} from './testing/peer.ts';
 
-const { data, headers, priority, rstStream, goAway, windowUpdate, continuation, ping, pushPromise } = frameType;
+const {
+  data,
+  headers,
+  priority,
+  rstStream,
+  goAway,
+  windowUpdate,
+  continuation,
+  ping,
+  pushPromise,
+} = frameType;
 const padded = 8;
 const hasPriority = 32;
 
-test('the server says its settings first, and then what it thinks of the client\'s', () => {
-  expect(new Peer().greeting.map((f) => [f.type, f.flags])).toEqual([[frameType.settings, 0], [windowUpdate, 0], [frameType.settings, 1]]);
+test("the server says its settings first, and then what it thinks of the client's", () => {
+  expect(new Peer().greeting.map((f) => [f.type, f.flags])).toEqual([
+    [frameType.settings, 0],
+    [windowUpdate, 0],
+    [frameType.settings, 1],
+  ]);
 });
 
 describe('windows of ours', () => {
@@ -18,7 +45,9 @@ describe('windows of ours', () => {
     peer.open(1, '/t/stream');
     for (let i = 0; i < 10; i++) peer.send(frame(data, 0, 1, Buffer.alloc(16_000)));
     expect(peer.frames().map((f) => [f.type, f.id, f.payload.readUInt32BE(0)])).toEqual([
-      [windowUpdate, 1, 64_000], [windowUpdate, 0, 112_000], [windowUpdate, 1, 64_000],
+      [windowUpdate, 1, 64_000],
+      [windowUpdate, 0, 112_000],
+      [windowUpdate, 1, 64_000],
     ]);
   });
 
@@ -30,7 +59,8 @@ describe('windows of ours', () => {
     const tight = new Peer({ connectionWindowBytes: 65_535 });
     tight.open(1, '/t/stream');
     expect(tight.frames()).toEqual([]);
-    for (let i = 0; i < 4; i++) tight.connection.receive(frame(data, 0, 1, Buffer.alloc(16_384)), 1);
+    for (let i = 0; i < 4; i++)
+      tight.connection.receive(frame(data, 0, 1, Buffer.alloc(16_384)), 1);
     tight.transport.turn();
     expect(tight.transport.ended).toBe(false);
   });
@@ -43,22 +73,70 @@ describe('what RFC 9113 calls an error of the connection', () => {
     ['DATA on a stream that never began', [frame(data, 0, 9)], errorCode.protocolError],
     ['DATA of an even stream', [frame(data, 0, 2)], errorCode.protocolError],
     ['a frame that is too large', [tooLarge], errorCode.frameSizeError],
-    ['more padding than DATA', [frame(data, padded, 1, Buffer.from([5, 1, 1]))], errorCode.protocolError],
+    [
+      'more padding than DATA',
+      [frame(data, padded, 1, Buffer.from([5, 1, 1]))],
+      errorCode.protocolError,
+    ],
     ['padded DATA of nothing', [frame(data, padded, 1)], errorCode.protocolError],
-    ['HEADERS on stream 0', [frame(headers, endHeaders, 0, requestBlock('/t/echo'))], errorCode.protocolError],
-    ['HEADERS of an even stream', [frame(headers, endHeaders, 4, requestBlock('/t/echo'))], errorCode.protocolError],
-    ['more padding than HEADERS', [frame(headers, endHeaders | padded, 3, Buffer.from([200, 0x82]))], errorCode.protocolError],
-    ['HEADERS without their priority', [frame(headers, endHeaders | hasPriority, 3, Buffer.from([0x82]))], errorCode.protocolError],
-    ['a block that cannot be decoded', [frame(headers, endHeaders, 3, Buffer.from([0xff]))], errorCode.compressionError],
+    [
+      'HEADERS on stream 0',
+      [frame(headers, endHeaders, 0, requestBlock('/t/echo'))],
+      errorCode.protocolError,
+    ],
+    [
+      'HEADERS of an even stream',
+      [frame(headers, endHeaders, 4, requestBlock('/t/echo'))],
+      errorCode.protocolError,
+    ],
+    [
+      'more padding than HEADERS',
+      [frame(headers, endHeaders | padded, 3, Buffer.from([200, 0x82]))],
+      errorCode.protocolError,
+    ],
+    [
+      'HEADERS without their priority',
+      [frame(headers, endHeaders | hasPriority, 3, Buffer.from([0x82]))],
+      errorCode.protocolError,
+    ],
+    [
+      'a block that cannot be decoded',
+      [frame(headers, endHeaders, 3, Buffer.from([0xff]))],
+      errorCode.compressionError,
+    ],
     ['CONTINUATION of nothing', [frame(continuation, endHeaders, 1)], errorCode.protocolError],
-    ['another frame in a header block', [frame(headers, 0, 3, requestBlock('/t/echo')), frame(ping, 0, 0, Buffer.alloc(8))], errorCode.protocolError],
-    ['CONTINUATION of another stream', [frame(headers, 0, 3, requestBlock('/t/echo')), frame(continuation, endHeaders, 5)], errorCode.protocolError],
+    [
+      'another frame in a header block',
+      [frame(headers, 0, 3, requestBlock('/t/echo')), frame(ping, 0, 0, Buffer.alloc(8))],
+      errorCode.protocolError,
+    ],
+    [
+      'CONTINUATION of another stream',
+      [frame(headers, 0, 3, requestBlock('/t/echo')), frame(continuation, endHeaders, 5)],
+      errorCode.protocolError,
+    ],
     ['RST_STREAM on stream 0', [frame(rstStream, 0, 0, u32(0))], errorCode.protocolError],
-    ['RST_STREAM on a stream that never began', [frame(rstStream, 0, 3, u32(0))], errorCode.protocolError],
-    ['RST_STREAM of a wrong size', [frame(rstStream, 0, 1, Buffer.alloc(3))], errorCode.frameSizeError],
+    [
+      'RST_STREAM on a stream that never began',
+      [frame(rstStream, 0, 3, u32(0))],
+      errorCode.protocolError,
+    ],
+    [
+      'RST_STREAM of a wrong size',
+      [frame(rstStream, 0, 1, Buffer.alloc(3))],
+      errorCode.frameSizeError,
+    ],
     ['SETTINGS on a stream', [frame(frameType.settings, 0, 1)], errorCode.protocolError],
-    ['SETTINGS of a wrong size', [frame(frameType.settings, 0, 0, Buffer.alloc(7))], errorCode.frameSizeError],
-    ['an acknowledgement with settings', [frame(frameType.settings, 1, 0, Buffer.alloc(6))], errorCode.frameSizeError],
+    [
+      'SETTINGS of a wrong size',
+      [frame(frameType.settings, 0, 0, Buffer.alloc(7))],
+      errorCode.frameSizeError,
+    ],
+    [
+      'an acknowledgement with settings',
+      [frame(frameType.settings, 1, 0, Buffer.alloc(6))],
+      errorCode.frameSizeError,
+    ],
     ['ENABLE_PUSH of 2', [settings([2, 2])], errorCode.protocolError],
     ['an initial window that is too large', [settings([4, 2 ** 31])], errorCode.flowControlError],
     ['a frame size that is too small', [settings([5, 16_383])], errorCode.protocolError],
@@ -69,9 +147,21 @@ describe('what RFC 9113 calls an error of the connection', () => {
     ['GOAWAY on a stream', [frame(goAway, 0, 1, u32(0, 0))], errorCode.protocolError],
     ['GOAWAY that is too short', [frame(goAway, 0, 0, u32(0))], errorCode.frameSizeError],
     ['WINDOW_UPDATE by nothing', [frame(windowUpdate, 0, 0, u32(0))], errorCode.protocolError],
-    ['WINDOW_UPDATE of a wrong size', [frame(windowUpdate, 0, 0, Buffer.alloc(5))], errorCode.frameSizeError],
-    ['WINDOW_UPDATE on a stream that never began', [frame(windowUpdate, 0, 7, u32(1))], errorCode.protocolError],
-    ['a window that is too large', [frame(windowUpdate, 0, 0, u32(2 ** 31 - 1))], errorCode.flowControlError],
+    [
+      'WINDOW_UPDATE of a wrong size',
+      [frame(windowUpdate, 0, 0, Buffer.alloc(5))],
+      errorCode.frameSizeError,
+    ],
+    [
+      'WINDOW_UPDATE on a stream that never began',
+      [frame(windowUpdate, 0, 7, u32(1))],
+      errorCode.protocolError,
+    ],
+    [
+      'a window that is too large',
+      [frame(windowUpdate, 0, 0, u32(2 ** 31 - 1))],
+      errorCode.flowControlError,
+    ],
     ['PRIORITY on stream 0', [frame(priority, 0, 0, Buffer.alloc(5))], errorCode.protocolError],
   ])('%s', (_name, bytes, code) => {
     const peer = new Peer();
@@ -79,7 +169,10 @@ describe('what RFC 9113 calls an error of the connection', () => {
     peer.send(...bytes);
     const seen = peer.frames();
     expect(seen.at(-1)).toMatchObject({ type: goAway, id: 0 });
-    expect([seen.at(-1)?.payload.readUInt32BE(0), seen.at(-1)?.payload.readUInt32BE(4)]).toEqual([1, code]);
+    expect([seen.at(-1)?.payload.readUInt32BE(0), seen.at(-1)?.payload.readUInt32BE(4)]).toEqual([
+      1,
+      code,
+    ]);
     expect([peer.transport.ended, peer.closed]).toEqual([true, 1]);
     peer.send(frame(ping, 0, 0, Buffer.alloc(8)));
     expect(peer.frames()).toEqual([]);
@@ -96,14 +189,45 @@ describe('what RFC 9113 calls an error of the connection', () => {
 
 describe('what it calls an error of the stream', () => {
   test.each<[string, Buffer[], number]>([
-    ['HEADERS in the middle that do not end it', [frame(headers, endHeaders, 1, headerBlock(undefined, [['a', 'b']]))], errorCode.protocolError],
-    ['a pseudo field in trailers', [frame(headers, endHeaders | endStream, 1, headerBlock(undefined, [[':path', '/']]))], errorCode.protocolError],
-    ['DATA behind its end', [frame(data, endStream, 1), frame(data, 0, 1, Buffer.alloc(1))], errorCode.streamClosed],
-    ['HEADERS behind its end', [frame(data, endStream, 1), frame(headers, endHeaders | endStream, 1, headerBlock(undefined, [['a', 'b']]))], errorCode.streamClosed],
+    [
+      'HEADERS in the middle that do not end it',
+      [frame(headers, endHeaders, 1, headerBlock(undefined, [['a', 'b']]))],
+      errorCode.protocolError,
+    ],
+    [
+      'a pseudo field in trailers',
+      [frame(headers, endHeaders | endStream, 1, headerBlock(undefined, [[':path', '/']]))],
+      errorCode.protocolError,
+    ],
+    [
+      'DATA behind its end',
+      [frame(data, endStream, 1), frame(data, 0, 1, Buffer.alloc(1))],
+      errorCode.streamClosed,
+    ],
+    [
+      'HEADERS behind its end',
+      [
+        frame(data, endStream, 1),
+        frame(headers, endHeaders | endStream, 1, headerBlock(undefined, [['a', 'b']])),
+      ],
+      errorCode.streamClosed,
+    ],
     ['WINDOW_UPDATE by nothing', [frame(windowUpdate, 0, 1, u32(0))], errorCode.protocolError],
-    ['a window that is too large', [frame(windowUpdate, 0, 1, u32(2 ** 31 - 1))], errorCode.flowControlError],
-    ['PRIORITY of a wrong size', [frame(priority, 0, 1, Buffer.alloc(4))], errorCode.frameSizeError],
-    ['a stream that depends on itself', [frame(priority, 0, 1, Buffer.concat([u32(1), Buffer.alloc(1)]))], errorCode.protocolError],
+    [
+      'a window that is too large',
+      [frame(windowUpdate, 0, 1, u32(2 ** 31 - 1))],
+      errorCode.flowControlError,
+    ],
+    [
+      'PRIORITY of a wrong size',
+      [frame(priority, 0, 1, Buffer.alloc(4))],
+      errorCode.frameSizeError,
+    ],
+    [
+      'a stream that depends on itself',
+      [frame(priority, 0, 1, Buffer.concat([u32(1), Buffer.alloc(1)]))],
+      errorCode.protocolError,
+    ],
   ])('%s', (_name, bytes, code) => {
     const peer = new Peer();
     peer.open(1, '/t/stream');
@@ -118,9 +242,20 @@ describe('what it calls an error of the stream', () => {
     const peer = new Peer();
     peer.send(frame(headers, endHeaders, 1, requestBlock('/t/echo', [['Upper', 'x']])));
     expect(peer.frames()).toEqual([streamError(1, errorCode.protocolError)]);
-    peer.send(frame(headers, endHeaders, 3, requestBlock('/t/echo', [['content-length', '9']])), frame(data, endStream, 3, prefixed(Buffer.from('abc'))));
+    peer.send(
+      frame(headers, endHeaders, 3, requestBlock('/t/echo', [['content-length', '9']])),
+      frame(data, endStream, 3, prefixed(Buffer.from('abc'))),
+    );
     expect(peer.frames()).toEqual([streamError(3, errorCode.protocolError)]);
-    peer.send(frame(headers, endHeaders, 5, requestBlock('/t/echo', [['content-length', '8']])), frame(data, endStream | padded, 5, Buffer.concat([Buffer.from([3]), prefixed(Buffer.from('abc')), Buffer.alloc(3)])));
+    peer.send(
+      frame(headers, endHeaders, 5, requestBlock('/t/echo', [['content-length', '8']])),
+      frame(
+        data,
+        endStream | padded,
+        5,
+        Buffer.concat([Buffer.from([3]), prefixed(Buffer.from('abc')), Buffer.alloc(3)]),
+      ),
+    );
     expect(peer.frames()).toHaveLength(3);
   });
 });
@@ -129,17 +264,47 @@ describe('what is allowed or ignored', () => {
   test('padding, priorities, continuations, extensions', () => {
     const peer = new Peer();
     const block = requestBlock('/t/echo');
-    peer.send(frame(headers, padded | hasPriority, 1, Buffer.concat([Buffer.from([4]), u32(0), Buffer.from([16]), block.subarray(0, 10), Buffer.alloc(4)])));
-    peer.send(frame(continuation, 0, 1, block.subarray(10, 11)), frame(continuation, 0, 1), frame(continuation, endHeaders, 1, block.subarray(11)));
-    peer.send(frame(priority, 0, 77, Buffer.alloc(5)), frame(0xfa, 0xff, 5, Buffer.from('an extension')), settings([0x99, 1], [1, 0], [3, 1], [6, 9]));
-    peer.send(frame(data, endStream | padded, 1, Buffer.concat([Buffer.from([2]), prefixed(Buffer.from('hi')), Buffer.alloc(2)])));
+    peer.send(
+      frame(
+        headers,
+        padded | hasPriority,
+        1,
+        Buffer.concat([
+          Buffer.from([4]),
+          u32(0),
+          Buffer.from([16]),
+          block.subarray(0, 10),
+          Buffer.alloc(4),
+        ]),
+      ),
+    );
+    peer.send(
+      frame(continuation, 0, 1, block.subarray(10, 11)),
+      frame(continuation, 0, 1),
+      frame(continuation, endHeaders, 1, block.subarray(11)),
+    );
+    peer.send(
+      frame(priority, 0, 77, Buffer.alloc(5)),
+      frame(0xfa, 0xff, 5, Buffer.from('an extension')),
+      settings([0x99, 1], [1, 0], [3, 1], [6, 9]),
+    );
+    peer.send(
+      frame(
+        data,
+        endStream | padded,
+        1,
+        Buffer.concat([Buffer.from([2]), prefixed(Buffer.from('hi')), Buffer.alloc(2)]),
+      ),
+    );
     expect(bodyOf(peer.frames(), 1)).toEqual(prefixed(Buffer.from('hi')));
   });
 
   test('pings are answered with their own bytes, acknowledgements with nothing', () => {
     const peer = new Peer();
     peer.send(frame(ping, 0, 0, Buffer.from('12345678')), frame(ping, 1, 0, Buffer.alloc(8)));
-    expect(peer.frames()).toEqual([{ type: ping, flags: 1, id: 0, payload: Buffer.from('12345678') }]);
+    expect(peer.frames()).toEqual([
+      { type: ping, flags: 1, id: 0, payload: Buffer.from('12345678') },
+    ]);
   });
 
   test('a peer that leaves is let go when its calls are done', () => {
@@ -162,10 +327,15 @@ describe('what is allowed or ignored', () => {
 });
 
 describe('floods', () => {
-  const many = (bytes: Buffer, count: number): Buffer => Buffer.concat(Array.from({ length: count }, () => bytes));
+  const many = (bytes: Buffer, count: number): Buffer =>
+    Buffer.concat(Array.from({ length: count }, () => bytes));
   test.each<[string, Buffer, Buffer?]>([
-    ['pings', frame(ping, 0, 0, Buffer.alloc(8))], ['settings', settings()], ['priorities', frame(priority, 0, 1, Buffer.alloc(5))], ['empty data', frame(data, 0, 1)],
-    ['unknown frames', frame(99, 0, 0)], ['resets of closed streams', frame(rstStream, 0, 1, u32(8))],
+    ['pings', frame(ping, 0, 0, Buffer.alloc(8))],
+    ['settings', settings()],
+    ['priorities', frame(priority, 0, 1, Buffer.alloc(5))],
+    ['empty data', frame(data, 0, 1)],
+    ['unknown frames', frame(99, 0, 0)],
+    ['resets of closed streams', frame(rstStream, 0, 1, u32(8))],
     ['empty continuations', frame(continuation, 0, 3), frame(headers, 0, 3)],
   ])('of %s end the connection', (_name, bytes, first) => {
     const peer = new Peer({ idleFrames: 200, idleFramesPerSecond: 10 });
@@ -179,7 +349,8 @@ describe('floods', () => {
 
   test('the same at a peaceful pace does not', () => {
     const peer = new Peer({ idleFrames: 20, idleFramesPerSecond: 10 });
-    for (let second = 1; second < 100; second++) peer.connection.receive(many(frame(ping, 0, 0, Buffer.alloc(8)), 10), second * 1000);
+    for (let second = 1; second < 100; second++)
+      peer.connection.receive(many(frame(ping, 0, 0, Buffer.alloc(8)), 10), second * 1000);
     peer.transport.turn();
     expect(peer.frames()).toHaveLength(990);
   });
@@ -188,7 +359,12 @@ describe('floods', () => {
     const peer = new Peer({ idleFrames: 20, idleFramesPerSecond: 0 });
     for (let id = 1; id < 400; id += 4) {
       peer.open(id, '/t/stream');
-      peer.send(frame(rstStream, 0, id, u32(8)), frame(headers, endHeaders, id + 2, requestBlock('/t/echo')), frame(data, 0, id + 2, prefixed(Buffer.alloc(1))), frame(data, endStream, id + 2));
+      peer.send(
+        frame(rstStream, 0, id, u32(8)),
+        frame(headers, endHeaders, id + 2, requestBlock('/t/echo')),
+        frame(data, 0, id + 2, prefixed(Buffer.alloc(1))),
+        frame(data, endStream, id + 2),
+      );
     }
     expect([peer.transport.ended, peer.asked.length]).toEqual([false, 100]);
   });
@@ -201,8 +377,18 @@ describe('floods', () => {
     expect(peer.frames().at(-1)?.payload.readUInt32BE(4)).toBe(errorCode.enhanceYourCalm);
     const other = new Peer({ headerBytes: 5_000 });
     // One entry of 2 KB in the table, then named again and again.
-    const entry = Buffer.concat([Buffer.from([0x40, 1, 0x78, 0x7f, 0xd1, 0x0e]), Buffer.alloc(2000, 'z')]);
-    other.send(frame(headers, endHeaders, 1, Buffer.concat([requestBlock('/t/echo'), entry, Buffer.alloc(50, 0xbe)])));
+    const entry = Buffer.concat([
+      Buffer.from([0x40, 1, 0x78, 0x7f, 0xd1, 0x0e]),
+      Buffer.alloc(2000, 'z'),
+    ]);
+    other.send(
+      frame(
+        headers,
+        endHeaders,
+        1,
+        Buffer.concat([requestBlock('/t/echo'), entry, Buffer.alloc(50, 0xbe)]),
+      ),
+    );
     expect(other.frames()).toEqual([streamError(1, errorCode.enhanceYourCalm)]);
   });
 
@@ -228,12 +414,16 @@ describe('floods', () => {
 
 describe('not HTTP/2', () => {
   test.each([
-    ['GET /health HTTP/1.1\r\nhost: x\r\n\r\n', 'HTTP/1.1 200 OK', 'plain /health'], ['HEAD /health HTTP/1.0\r\n\r\n', 'content-length: 13', '\r\n\r\n'],
-    ['PUT /x HTTP/1.1\r\n\r\n', '405', 'only GET'], ['\x16\x03\x01 hello\r\n\r\n', '400', 'not a request'], ['x'.repeat(10_000), '400', 'not a request'],
+    ['GET /health HTTP/1.1\r\nhost: x\r\n\r\n', 'HTTP/1.1 200 OK', 'plain /health'],
+    ['HEAD /health HTTP/1.0\r\n\r\n', 'content-length: 13', '\r\n\r\n'],
+    ['PUT /x HTTP/1.1\r\n\r\n', '405', 'only GET'],
+    ['\x16\x03\x01 hello\r\n\r\n', '400', 'not a request'],
+    ['x'.repeat(10_000), '400', 'not a request'],
   ])('%j', async (request, head, body) => {
     for (const step of [request.length, 1]) {
       const peer = new Peer({}, false);
-      for (let at = 0; at < request.length; at += step) peer.connection.receive(Buffer.from(request.slice(at, at + step), 'latin1'), 1);
+      for (let at = 0; at < request.length; at += step)
+        peer.connection.receive(Buffer.from(request.slice(at, at + step), 'latin1'), 1);
       await Promise.resolve();
       const answer = Buffer.concat(peer.transport.written).toString();
       expect(answer).toContain(head);
@@ -247,12 +437,33 @@ describe('any bytes', () => {
   /** What a server said, as far as it does not depend on how frames were gathered. */
   const said = (frames: SeenFrame[]): unknown => {
     const ids = [...new Set(frames.map((f) => f.id))];
-    return ids.map((id) => [id, bodyOf(frames, id).toString('latin1'), frames.filter((f) => f.id === id && f.type !== data).map((f) => [f.type, f.flags, f.payload.toString('latin1')])]);
+    return ids.map((id) => [
+      id,
+      bodyOf(frames, id).toString('latin1'),
+      frames
+        .filter((f) => f.id === id && f.type !== data)
+        .map((f) => [f.type, f.flags, f.payload.toString('latin1')]),
+    ]);
   };
   const conversation = Buffer.concat([
-    preface, settings([4, 100_000]), callBytes(1, '/t/echo', 'first'), frame(headers, 0, 3, requestBlock('/t/stream').subarray(0, 9)), frame(continuation, endHeaders, 3, requestBlock('/t/stream').subarray(9)),
-    frame(data, padded, 3, Buffer.concat([Buffer.from([3]), prefixed(Buffer.from('in a stream')), Buffer.alloc(3)])), frame(ping, 0, 0, Buffer.from('pingpong')),
-    callBytes(5, '/t/echo', Buffer.alloc(3000, 'x')), frame(priority, 0, 5, Buffer.alloc(5)), frame(windowUpdate, 0, 0, u32(9)), callBytes(7, '/t/fail', ''), frame(data, endStream, 3), callBytes(9, '/nobody', ''),
+    preface,
+    settings([4, 100_000]),
+    callBytes(1, '/t/echo', 'first'),
+    frame(headers, 0, 3, requestBlock('/t/stream').subarray(0, 9)),
+    frame(continuation, endHeaders, 3, requestBlock('/t/stream').subarray(9)),
+    frame(
+      data,
+      padded,
+      3,
+      Buffer.concat([Buffer.from([3]), prefixed(Buffer.from('in a stream')), Buffer.alloc(3)]),
+    ),
+    frame(ping, 0, 0, Buffer.from('pingpong')),
+    callBytes(5, '/t/echo', Buffer.alloc(3000, 'x')),
+    frame(priority, 0, 5, Buffer.alloc(5)),
+    frame(windowUpdate, 0, 0, u32(9)),
+    callBytes(7, '/t/fail', ''),
+    frame(data, endStream, 3),
+    callBytes(9, '/nobody', ''),
   ]);
   const hear = (pieces: Buffer[]): [unknown, string[]] => {
     const peer = new Peer({}, false);
@@ -270,29 +481,57 @@ describe('any bytes', () => {
     const whole = hear([conversation]);
     expect(whole[1]).toEqual(['first', 'in a stream', 'x'.repeat(3000), 'end']);
     expect(hear(Array.from(conversation, (byte) => Buffer.from([byte])))).toEqual(whole);
-    fc.assert(fc.property(fc.array(fc.nat(conversation.length), { maxLength: 30 }), (cuts) => {
-      const at = [0, ...cuts.sort((a, b) => a - b), conversation.length];
-      expect(hear(at.slice(1).map((to, i) => conversation.subarray(at[i], to)))).toEqual(whole);
-    }));
+    fc.assert(
+      fc.property(fc.array(fc.nat(conversation.length), { maxLength: 30 }), (cuts) => {
+        const at = [0, ...cuts.sort((a, b) => a - b), conversation.length];
+        expect(hear(at.slice(1).map((to, i) => conversation.subarray(at[i], to)))).toEqual(whole);
+      }),
+    );
   });
 
   test('noise never throws and never hangs', () => {
-    fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 500 }), { maxLength: 5 }), fc.boolean(), (pieces, greeted) => {
-      const peer = new Peer({}, greeted);
-      for (const piece of pieces) peer.send(Buffer.from(piece));
-    }), { numRuns: 300 });
+    fc.assert(
+      fc.property(
+        fc.array(fc.uint8Array({ maxLength: 500 }), { maxLength: 5 }),
+        fc.boolean(),
+        (pieces, greeted) => {
+          const peer = new Peer({}, greeted);
+          for (const piece of pieces) peer.send(Buffer.from(piece));
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 
   test('neither do frames that are nearly right', () => {
-    const anyFrame = fc.tuple(fc.nat(10), fc.nat(255), fc.nat(7), fc.oneof(fc.uint8Array({ maxLength: 40 }), fc.constantFrom(requestBlock('/t/stream'), requestBlock('/t/echo'), prefixed(Buffer.from('m')), u32(1), u32(70_000), u32(0, 0))));
-    fc.assert(fc.property(fc.array(anyFrame, { maxLength: 30 }), (frames) => {
-      const peer = new Peer();
-      for (const [type, flags, id, payload] of frames) peer.send(frame(type, flags, id, Buffer.from(payload)));
-      peer.opened.forEach((stream) => stream.send(Buffer.alloc(100_000)));
-      peer.transport.turn();
-      peer.connection.lost();
-      expect(peer.closed).toBe(peer.opened.length);
-      expect(peer.connection.streams.size).toBe(0);
-    }), { numRuns: 500 });
+    const anyFrame = fc.tuple(
+      fc.nat(10),
+      fc.nat(255),
+      fc.nat(7),
+      fc.oneof(
+        fc.uint8Array({ maxLength: 40 }),
+        fc.constantFrom(
+          requestBlock('/t/stream'),
+          requestBlock('/t/echo'),
+          prefixed(Buffer.from('m')),
+          u32(1),
+          u32(70_000),
+          u32(0, 0),
+        ),
+      ),
+    );
+    fc.assert(
+      fc.property(fc.array(anyFrame, { maxLength: 30 }), (frames) => {
+        const peer = new Peer();
+        for (const [type, flags, id, payload] of frames)
+          peer.send(frame(type, flags, id, Buffer.from(payload)));
+        peer.opened.forEach((stream) => stream.send(Buffer.alloc(100_000)));
+        peer.transport.turn();
+        peer.connection.lost();
+        expect(peer.closed).toBe(peer.opened.length);
+        expect(peer.connection.streams.size).toBe(0);
+      }),
+      { numRuns: 500 },
+    );
   });
 });

@@ -1,5 +1,18 @@
 import { FrameReader } from './reader.ts';
-import { errorCode, flag, frameType, H2Error, largestFrameBytes, defaultFrameBytes, defaultWindowBytes, largestWindowBytes, readU31, readU32, setting, writeU32 } from './frames.ts';
+import {
+  errorCode,
+  flag,
+  frameType,
+  H2Error,
+  largestFrameBytes,
+  defaultFrameBytes,
+  defaultWindowBytes,
+  largestWindowBytes,
+  readU31,
+  readU32,
+  setting,
+  writeU32,
+} from './frames.ts';
 import { RequestHead } from './head.ts';
 import { HpackDecoder } from './hpack.ts';
 import { defaultLimits, type H2Limits } from './limits.ts';
@@ -13,7 +26,10 @@ const rememberedResets = 1000;
 /** A call brings its own allowance of frames that move nothing, for its empty end or its reset. */
 const framesPerCall = 3;
 
-/** A server's side of one HTTP/2 connection (RFC 9113). Bytes in by `receive`, bytes out through the transport. */
+/**
+ * A server's side of one HTTP/2 connection (RFC 9113). Bytes in by `receive`, bytes out through the
+ * transport.
+ */
 export abstract class H2Connection implements WireProtocol {
   readonly limits: H2Limits;
   readonly out: FrameSender;
@@ -49,7 +65,10 @@ export abstract class H2Connection implements WireProtocol {
     this.#reader = new FrameReader(this);
   }
 
-  /** A request whose head is whole and well formed; answers with what will take the rest of it. `head` is lent. */
+  /**
+   * A request whose head is whole and well formed; answers with what will take the rest of it.
+   * `head` is lent.
+   */
   protected abstract accept(id: number, head: RequestHead): H2Stream;
 
   /** The connection does not speak HTTP/2: all of it goes here. */
@@ -59,7 +78,10 @@ export abstract class H2Connection implements WireProtocol {
 
   receive(bytes: Buffer, nowMs: number): void {
     if (this.#over) return;
-    this.#patience = Math.min(this.limits.idleFrames, this.#patience + ((nowMs - this.#patienceMs) * this.limits.idleFramesPerSecond) / 1000);
+    this.#patience = Math.min(
+      this.limits.idleFrames,
+      this.#patience + ((nowMs - this.#patienceMs) * this.limits.idleFramesPerSecond) / 1000,
+    );
     this.#patienceMs = nowMs;
     try {
       this.#reader.push(bytes);
@@ -93,7 +115,10 @@ export abstract class H2Connection implements WireProtocol {
     if (!this.#over) this.#sayGoodbye(errorCode.noError, '');
   }
 
-  /** The last frame of a stream: trailers, or an empty body when there are none. A peer that has more to send is told to keep it. */
+  /**
+   * The last frame of a stream: trailers, or an empty body when there are none. A peer that has
+   * more to send is told to keep it.
+   */
   sendEnd(stream: H2Stream, block: Buffer): void {
     if (stream.over) return;
     if (block.length === 0) this.out.control(frameType.data, flag.endStream, stream.id, noPayload);
@@ -118,7 +143,11 @@ export abstract class H2Connection implements WireProtocol {
   started(firstBytes: Buffer | undefined): void {
     if (firstBytes !== undefined) return this.foreign(firstBytes);
     const { limits } = this;
-    const ours: [number, number][] = [[setting.maxConcurrentStreams, limits.streams], [setting.initialWindowSize, limits.streamWindowBytes], [setting.maxHeaderListSize, limits.headerBytes]];
+    const ours: [number, number][] = [
+      [setting.maxConcurrentStreams, limits.streams],
+      [setting.initialWindowSize, limits.streamWindowBytes],
+      [setting.maxHeaderListSize, limits.headerBytes],
+    ];
     const payload = Buffer.alloc(ours.length * 6);
     ours.forEach(([id, value], i) => {
       payload.writeUInt16BE(id, i * 6);
@@ -135,8 +164,13 @@ export abstract class H2Connection implements WireProtocol {
 
   /** What every frame must keep to, before its payload is there. */
   begin(type: number, length: number, id: number): void {
-    if (length > defaultFrameBytes) throw new H2Error(errorCode.frameSizeError, `a frame of ${length} bytes`);
-    if (this.#blockStream === 0 ? type === frameType.continuation : type !== frameType.continuation || id !== this.#blockStream) {
+    if (length > defaultFrameBytes)
+      throw new H2Error(errorCode.frameSizeError, `a frame of ${length} bytes`);
+    if (
+      this.#blockStream === 0
+        ? type === frameType.continuation
+        : type !== frameType.continuation || id !== this.#blockStream
+    ) {
       throw new H2Error(errorCode.protocolError, 'a header block that is not in one piece');
     }
   }
@@ -144,7 +178,8 @@ export abstract class H2Connection implements WireProtocol {
   /** A DATA frame begins: `length` bytes of flow control, of which `padding` are not the body's. */
   dataBegins(id: number, length: number, padding: number, endStream: boolean): void {
     this.#receiveWindow -= length;
-    if (this.#receiveWindow < 0) throw new H2Error(errorCode.flowControlError, 'more data than the connection takes');
+    if (this.#receiveWindow < 0)
+      throw new H2Error(errorCode.flowControlError, 'more data than the connection takes');
     const stream = this.#started(id, 'DATA');
     if (length - padding === 0 && !endStream) this.#idle();
     this.#dataStream = undefined;
@@ -209,9 +244,11 @@ export abstract class H2Connection implements WireProtocol {
     let start = from;
     let end = to;
     if ((flags & flag.padded) !== 0) end -= bytes[start++] ?? 0;
-    const selfDependent = (flags & flag.priority) !== 0 && start + 4 <= to && readU31(bytes, start) === id;
+    const selfDependent =
+      (flags & flag.priority) !== 0 && start + 4 <= to && readU31(bytes, start) === id;
     if ((flags & flag.priority) !== 0) start += 5;
-    if (start > end) throw new H2Error(errorCode.protocolError, 'HEADERS are shorter than their padding');
+    if (start > end)
+      throw new H2Error(errorCode.protocolError, 'HEADERS are shorter than their padding');
     this.#blockStream = id;
     this.#blockEnds = (flags & flag.endStream) !== 0;
     if ((flags & flag.endHeaders) === 0) this.#keepBlock(bytes, start, end);
@@ -232,7 +269,8 @@ export abstract class H2Connection implements WireProtocol {
 
   #keepBlock(bytes: Buffer, from: number, to: number): void {
     this.#blockBytes += to - from;
-    if (this.#blockBytes > this.limits.headerBytes) throw new H2Error(errorCode.enhanceYourCalm, 'a header block without end');
+    if (this.#blockBytes > this.limits.headerBytes)
+      throw new H2Error(errorCode.enhanceYourCalm, 'a header block without end');
     this.#block.push(Buffer.from(bytes.subarray(from, to)));
   }
 
@@ -259,7 +297,8 @@ export abstract class H2Connection implements WireProtocol {
     if (this.#leaving) return;
     if (head.bytes > this.limits.headerBytes) return this.#sendReset(id, errorCode.enhanceYourCalm);
     if (!head.isRequest) return this.#sendReset(id, errorCode.protocolError);
-    if (this.streams.size + this.orphans >= this.limits.streams) return this.#sendReset(id, errorCode.refusedStream);
+    if (this.streams.size + this.orphans >= this.limits.streams)
+      return this.#sendReset(id, errorCode.refusedStream);
     const contentLeft = head.contentLength < 0 ? undefined : head.contentLength;
     const ends = this.#blockEnds;
     const stream = this.accept(id, head);
@@ -273,7 +312,8 @@ export abstract class H2Connection implements WireProtocol {
 
   #receivedAll(stream: H2Stream): void {
     stream.remoteDone = true;
-    if (stream.contentLeft !== undefined && stream.contentLeft !== 0) return this.reset(stream, errorCode.protocolError);
+    if (stream.contentLeft !== undefined && stream.contentLeft !== 0)
+      return this.reset(stream, errorCode.protocolError);
     stream.receivedAll();
   }
 
@@ -285,12 +325,14 @@ export abstract class H2Connection implements WireProtocol {
   }
 
   #windowUpdate(id: number, bytes: Buffer, from: number, to: number): void {
-    if (to - from !== 4) throw new H2Error(errorCode.frameSizeError, 'WINDOW_UPDATE of a wrong size');
+    if (to - from !== 4)
+      throw new H2Error(errorCode.frameSizeError, 'WINDOW_UPDATE of a wrong size');
     const more = readU31(bytes, from);
     const { out } = this;
     if (id === 0) {
       if (more === 0) throw new H2Error(errorCode.protocolError, 'WINDOW_UPDATE by nothing');
-      if (out.window + more > largestWindowBytes) throw new H2Error(errorCode.flowControlError, 'the window is too large');
+      if (out.window + more > largestWindowBytes)
+        throw new H2Error(errorCode.flowControlError, 'the window is too large');
       out.window += more;
       if (out.waits) out.wake();
       return;
@@ -298,7 +340,8 @@ export abstract class H2Connection implements WireProtocol {
     const stream = this.#started(id, 'WINDOW_UPDATE');
     if (stream === undefined) return;
     if (more === 0) return this.reset(stream, errorCode.protocolError);
-    if (stream.sendWindow + more > largestWindowBytes) return this.reset(stream, errorCode.flowControlError);
+    if (stream.sendWindow + more > largestWindowBytes)
+      return this.reset(stream, errorCode.flowControlError);
     stream.sendWindow += more;
     if (stream.queuedBytes > 0) out.queue(stream);
   }
@@ -307,26 +350,33 @@ export abstract class H2Connection implements WireProtocol {
     if (id !== 0) throw new H2Error(errorCode.protocolError, 'SETTINGS on a stream');
     this.#idle();
     if ((flags & flag.ack) !== 0) {
-      if (from !== to) throw new H2Error(errorCode.frameSizeError, 'an acknowledgement with settings');
+      if (from !== to)
+        throw new H2Error(errorCode.frameSizeError, 'an acknowledgement with settings');
       return;
     }
-    if ((to - from) % 6 !== 0) throw new H2Error(errorCode.frameSizeError, 'SETTINGS of a wrong size');
-    for (let at = from; at < to; at += 6) this.#set(((bytes[at] as number) << 8) | (bytes[at + 1] as number), readU32(bytes, at + 2));
+    if ((to - from) % 6 !== 0)
+      throw new H2Error(errorCode.frameSizeError, 'SETTINGS of a wrong size');
+    for (let at = from; at < to; at += 6)
+      this.#set(((bytes[at] as number) << 8) | (bytes[at + 1] as number), readU32(bytes, at + 2));
     this.out.control(frameType.settings, flag.ack, 0, noPayload);
   }
 
   #set(id: number, value: number): void {
-    if (id === setting.enablePush && value > 1) throw new H2Error(errorCode.protocolError, 'ENABLE_PUSH is 0 or 1');
+    if (id === setting.enablePush && value > 1)
+      throw new H2Error(errorCode.protocolError, 'ENABLE_PUSH is 0 or 1');
     if (id === setting.maxFrameSize) {
-      if (value < defaultFrameBytes || value > largestFrameBytes) throw new H2Error(errorCode.protocolError, `MAX_FRAME_SIZE of ${value}`);
+      if (value < defaultFrameBytes || value > largestFrameBytes)
+        throw new H2Error(errorCode.protocolError, `MAX_FRAME_SIZE of ${value}`);
     }
     if (id !== setting.initialWindowSize) return;
-    if (value > largestWindowBytes) throw new H2Error(errorCode.flowControlError, 'INITIAL_WINDOW_SIZE is too large');
+    if (value > largestWindowBytes)
+      throw new H2Error(errorCode.flowControlError, 'INITIAL_WINDOW_SIZE is too large');
     const change = value - this.out.initialWindow;
     this.out.initialWindow = value;
     for (const stream of this.streams.values()) {
       stream.sendWindow += change;
-      if (stream.sendWindow > largestWindowBytes) throw new H2Error(errorCode.flowControlError, 'a window is too large');
+      if (stream.sendWindow > largestWindowBytes)
+        throw new H2Error(errorCode.flowControlError, 'a window is too large');
       if (change > 0 && stream.queuedBytes > 0) this.out.queue(stream);
     }
   }
@@ -337,7 +387,8 @@ export abstract class H2Connection implements WireProtocol {
     // Go's clients measure the way with a ping while we send; only pings without that are idle.
     if (!this.out.moved) this.#idle();
     this.out.moved = false;
-    if ((flags & flag.ack) === 0) this.out.control(frameType.ping, flag.ack, 0, bytes.subarray(from, to));
+    if ((flags & flag.ack) === 0)
+      this.out.control(frameType.ping, flag.ack, 0, bytes.subarray(from, to));
   }
 
   #priority(id: number, bytes: Buffer, from: number, to: number): void {
@@ -356,7 +407,8 @@ export abstract class H2Connection implements WireProtocol {
 
   /** The stream, undefined when it is over; streams that never began are a fault. */
   #started(id: number, what: string): H2Stream | undefined {
-    if (id === 0 || (id & 1) === 0 || id > this.#lastId) throw new H2Error(errorCode.protocolError, `${what} on stream ${id}`);
+    if (id === 0 || (id & 1) === 0 || id > this.#lastId)
+      throw new H2Error(errorCode.protocolError, `${what} on stream ${id}`);
     return this.streams.get(id);
   }
 
@@ -377,15 +429,17 @@ export abstract class H2Connection implements WireProtocol {
   }
 
   #idle(): void {
-    if (--this.#patience < 0) throw new H2Error(errorCode.enhanceYourCalm, 'too many frames that move nothing');
+    if (--this.#patience < 0)
+      throw new H2Error(errorCode.enhanceYourCalm, 'too many frames that move nothing');
   }
 
   #sendReset(id: number, code: number): void {
     this.#resets.add(id);
-    if (this.#resets.size > rememberedResets) for (const oldest of this.#resets) {
-      this.#resets.delete(oldest);
-      break;
-    }
+    if (this.#resets.size > rememberedResets)
+      for (const oldest of this.#resets) {
+        this.#resets.delete(oldest);
+        break;
+      }
     this.out.number(frameType.rstStream, id, code);
   }
 
@@ -399,7 +453,8 @@ export abstract class H2Connection implements WireProtocol {
   }
 
   #leaveIfDone(): void {
-    if (this.#peerLeaves && !this.#over && this.streams.size === 0 && !this.#leaving) this.#sayGoodbye(errorCode.noError, '');
+    if (this.#peerLeaves && !this.#over && this.streams.size === 0 && !this.#leaving)
+      this.#sayGoodbye(errorCode.noError, '');
   }
 
   #fail(error: H2Error): void {

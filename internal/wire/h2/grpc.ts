@@ -1,4 +1,9 @@
-import { GrpcStatus, type GrpcServerOptions, type GrpcServerStream, type Transport } from '../../io/grpc-server.ts';
+import {
+  GrpcStatus,
+  type GrpcServerOptions,
+  type GrpcServerStream,
+  type Transport,
+} from '../../io/grpc-server.ts';
 import { messageOf } from '../../base/errors.ts';
 import { H2Connection } from './connection.ts';
 import { errorCode, H2Error } from './frames.ts';
@@ -17,14 +22,20 @@ const contentType = 'application/grpc';
 const okHead = headerBlock(200, [['content-type', contentType]]);
 const okTrailers = headerBlock(undefined, [['grpc-status', '0']]);
 const wrongType = headerBlock(415, []);
-/** Messages of which a part came, for all calls of a connection. One that wants more is refused, not the connection. */
+/**
+ * Messages of which a part came, for all calls of a connection. One that wants more is refused, not
+ * the connection.
+ */
 const unfinishedBytes = 256 * 1024 * 1024;
 /** `send` says false from here on. A reader that keeps up empties more than this in a turn. */
 const fullAtBytes = 64 * 1024;
 
 type Unary = (request: Buffer) => Buffer | Promise<Buffer>;
 
-/** gRPC over HTTP/2 (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md): one connection of a server. */
+/**
+ * gRPC over HTTP/2 (https://github.com/grpc/grpc/blob/master/doc/PROTOCOL-HTTP2.md): one connection
+ * of a server.
+ */
 export class GrpcConnection extends H2Connection {
   readonly options: GrpcServerOptions;
   readonly budget = new MessageBudget(unfinishedBytes);
@@ -39,7 +50,8 @@ export class GrpcConnection extends H2Connection {
 
   protected accept(id: number, head: RequestHead): H2Stream {
     const { unary, streams } = this.options;
-    if (!head.contentType.startsWith(contentType)) return new PlainCall(this, id, head.method, head.path);
+    if (!head.contentType.startsWith(contentType))
+      return new PlainCall(this, id, head.method, head.path);
     const one = unary.get(head.path);
     if (one !== undefined) return new UnaryCall(this, id, one);
     const streaming = streams.get(head.path);
@@ -48,15 +60,21 @@ export class GrpcConnection extends H2Connection {
   }
 
   protected override foreign(bytes: Buffer): void {
-    if (this.options.http === undefined) throw new H2Error(errorCode.protocolError, 'the client does not speak HTTP/2');
+    if (this.options.http === undefined)
+      throw new H2Error(errorCode.protocolError, 'the client does not speak HTTP/2');
     this.#plain ??= new PlainHttp(this.options.http, this.#transport);
     this.#plain.receive(bytes);
   }
 
   #unknown(path: string): GrpcStatus {
     const [, service = '', method = ''] = path.split('/');
-    const known = [...this.options.unary.keys(), ...this.options.streams.keys()].some((p) => p.startsWith(`/${service}/`));
-    return new GrpcStatus(unimplemented, known ? `unknown method ${method} for service ${service}` : `unknown service ${service}`);
+    const known = [...this.options.unary.keys(), ...this.options.streams.keys()].some((p) =>
+      p.startsWith(`/${service}/`),
+    );
+    return new GrpcStatus(
+      unimplemented,
+      known ? `unknown method ${method} for service ${service}` : `unknown service ${service}`,
+    );
   }
 }
 
@@ -109,13 +127,17 @@ class UnaryCall extends GrpcCall implements MessageTaker {
 
   receivedAll(): void {
     const request = this.#request;
-    if (request === undefined) return this.fail(new GrpcStatus(internal, 'the request has no message'));
+    if (request === undefined)
+      return this.fail(new GrpcStatus(internal, 'the request has no message'));
     this.#request = undefined;
     try {
       const answer = this.#handler(request);
       if (answer instanceof Promise) {
         this.#working = true;
-        answer.then((bytes) => this.#answer(bytes), (error: unknown) => this.#answer(error));
+        answer.then(
+          (bytes) => this.#answer(bytes),
+          (error: unknown) => this.#answer(error),
+        );
       } else {
         this.#succeed(answer);
       }
@@ -200,8 +222,10 @@ class StreamCall extends GrpcCall implements GrpcServerStream, MessageTaker {
 
   end(status?: GrpcStatus): void {
     if (this.over) return;
-    // A client that does not read would not read its status either; this code says the same, and what waits is let go.
-    if (status?.grpcCode === resourceExhausted && this.queuedBytes > 0) return this.connection.reset(this, errorCode.enhanceYourCalm);
+    // A client that does not read would not read its status either; this code says the same, and
+    // what waits is let go.
+    if (status?.grpcCode === resourceExhausted && this.queuedBytes > 0)
+      return this.connection.reset(this, errorCode.enhanceYourCalm);
     if (status) return this.fail(status);
     this.#sendHead();
     this.finishWith(okTrailers);
@@ -253,11 +277,15 @@ class PlainCall extends GrpcCall {
 
   receivedAll(): void {
     const { http } = this.connection.options;
-    if (http === undefined || (this.#method !== 'GET' && this.#method !== 'HEAD')) return this.finishWith(wrongType);
+    if (http === undefined || (this.#method !== 'GET' && this.#method !== 'HEAD'))
+      return this.finishWith(wrongType);
     void http(this.#path).then(({ status, type, body }) => {
       if (this.over) return;
       const bytes = Buffer.from(body);
-      const head = headerBlock(status, [['content-type', type], ['content-length', String(bytes.length)]]);
+      const head = headerBlock(status, [
+        ['content-type', type],
+        ['content-length', String(bytes.length)],
+      ]);
       if (this.#method === 'HEAD') return this.finishWith(head);
       this.connection.out.headers(this, head, false);
       this.connection.out.body(this, bytes);
@@ -282,6 +310,11 @@ function trailersOf(status: GrpcStatus): Buffer {
 }
 
 function statusFields(status: GrpcStatus): [string, string][] {
-  const text = status.message.replace(/[^\x20-\x24\x26-\x7e]/gu, (c) => [...Buffer.from(c)].map((b) => `%${b.toString(16).toUpperCase().padStart(2, '0')}`).join(''));
-  return [['grpc-status', String(status.grpcCode)], ['grpc-message', text]];
+  const text = status.message.replace(/[^\x20-\x24\x26-\x7e]/gu, (c) =>
+    [...Buffer.from(c)].map((b) => `%${b.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+  );
+  return [
+    ['grpc-status', String(status.grpcCode)],
+    ['grpc-message', text],
+  ];
 }

@@ -2,13 +2,23 @@ import { table } from '../../base/own.ts';
 import type { HeaderField } from './hpack.ts';
 
 /** What a field is to us. Beyond `bad` it makes its request malformed (RFC 9113 section 8.1.1). */
-const kind = { other: 0, contentType: 1, contentLength: 2, method: 8, scheme: 9, path: 10, authority: 11, bad: 16 } as const;
+const kind = {
+  other: 0,
+  contentType: 1,
+  contentLength: 2,
+  method: 8,
+  scheme: 9,
+  path: 10,
+  authority: 11,
+  bad: 16,
+} as const;
 
 const kinds: Record<string, number> = table({
   ':method': kind.method,
   ':scheme': kind.scheme,
   ':path': kind.path,
-  // Go's clients put percent signs and fragments into it for unix sockets; nobody needs it here, so it is not looked at.
+  // Go's clients put percent signs and fragments into it for unix sockets; nobody needs it here, so
+  // it is not looked at.
   ':authority': kind.authority,
   'content-type': kind.contentType,
   'content-length': kind.contentLength,
@@ -24,11 +34,15 @@ const forbiddenInValues = /[\0\r\n]/;
 
 export function kindOf(name: string, value: string): number {
   const one = known.get(name);
-  if (one === undefined && (!token.test(name) || (name === 'te' && value !== 'trailers'))) return kind.bad;
+  if (one === undefined && (!token.test(name) || (name === 'te' && value !== 'trailers')))
+    return kind.bad;
   return forbiddenInValues.test(value) ? kind.bad : (one ?? kind.other);
 }
 
-/** What a header block says that matters to a server of calls. Used again for each block of its connection. */
+/**
+ * What a header block says that matters to a server of calls. Used again for each block of its
+ * connection.
+ */
 export class RequestHead {
   method = '';
   scheme = '';
@@ -58,7 +72,8 @@ export class RequestHead {
     this.bytes += field.bytes;
     const what = field.kind;
     if (what >= kind.method) {
-      if (what >= kind.bad || this.#regular || (this.#pseudo & (1 << what)) !== 0) this.#malformed = true;
+      if (what >= kind.bad || this.#regular || (this.#pseudo & (1 << what)) !== 0)
+        this.#malformed = true;
       this.#pseudo |= 1 << what;
       if (what === kind.path) this.path = field.value;
       else if (what === kind.method) this.method = field.value;

@@ -4,10 +4,14 @@ import { kindOf } from './head.ts';
 
 /** RFC 7541, Appendix A: from index 1 on, each `name` or `name=value`. */
 const staticFields =
-  ':authority :method=GET :method=POST :path=/ :path=/index.html :scheme=http :scheme=https :status=200 :status=204 :status=206 :status=304 :status=400 :status=404 :status=500 ' +
-  'accept-charset accept-encoding=gzip,_deflate accept-language accept-ranges accept access-control-allow-origin age allow authorization cache-control content-disposition ' +
-  'content-encoding content-language content-length content-location content-range content-type cookie date etag expect expires from host if-match if-modified-since ' +
-  'if-none-match if-range if-unmodified-since last-modified link location max-forwards proxy-authenticate proxy-authorization range referer refresh retry-after server ' +
+  ':authority :method=GET :method=POST :path=/ :path=/index.html :scheme=http :scheme=https ' +
+  ':status=200 :status=204 :status=206 :status=304 :status=400 :status=404 :status=500 ' +
+  ('accept-charset accept-encoding=gzip,_deflate accept-language accept-ranges accept ' +
+    'access-control-allow-origin age allow authorization cache-control content-disposition ') +
+  ('content-encoding content-language content-length content-location content-range ' +
+    'content-type cookie date etag expect expires from host if-match if-modified-since ') +
+  ('if-none-match if-range if-unmodified-since last-modified link location max-forwards ' +
+    'proxy-authenticate proxy-authorization range referer refresh retry-after server ') +
   'set-cookie strict-transport-security transfer-encoding user-agent vary via www-authenticate';
 
 /** One field, with what it means worked out once: repeated calls refer to the same entry. */
@@ -38,14 +42,22 @@ const staticTable: HeaderField[] = staticFields.split(' ').map((text) => {
 
 /** SETTINGS_HEADER_TABLE_SIZE as the RFC has it when nothing is said, and we say nothing. */
 export const tableBytes = 4096;
-/** Each entry counts 32 bytes at least, so there are 128 at most; a power of two makes the ring cheap. */
+/**
+ * Each entry counts 32 bytes at least, so there are 128 at most; a power of two makes the ring
+ * cheap.
+ */
 const slots = 128;
 
 const compression = (text: string): H2Error => new H2Error(errorCode.compressionError, text);
 
-/** Decodes header blocks (RFC 7541). One per connection: blocks must come in their order, and none may be left out. */
+/**
+ * Decodes header blocks (RFC 7541). One per connection: blocks must come in their order, and none
+ * may be left out.
+ */
 export class HpackDecoder {
-  readonly #ring: (HeaderField | undefined)[] = new Array<HeaderField | undefined>(slots).fill(undefined);
+  readonly #ring: (HeaderField | undefined)[] = new Array<HeaderField | undefined>(slots).fill(
+    undefined,
+  );
   /** How many were ever inserted; the newest is at `#inserted - 1`. */
   #inserted = 0;
   #count = 0;
@@ -55,7 +67,10 @@ export class HpackDecoder {
   #at = 0;
   #end = 0;
 
-  /** Throws H2Error when the block cannot be decoded; what is wrong with the fields themselves is told by `head`. */
+  /**
+   * Throws H2Error when the block cannot be decoded; what is wrong with the fields themselves is
+   * told by `head`.
+   */
   decode(bytes: Buffer, from: number, to: number, head: FieldTaker): void {
     this.#source = bytes;
     this.#at = from;
@@ -150,12 +165,19 @@ export class HpackDecoder {
   }
 }
 
-/** Fields of an answer as a block that needs no table: literals that are never indexed, but for the status. */
-export function headerBlock(status: number | undefined, fields: [name: string, value: string][]): Buffer {
+/**
+ * Fields of an answer as a block that needs no table: literals that are never indexed, but for the
+ * status.
+ */
+export function headerBlock(
+  status: number | undefined,
+  fields: [name: string, value: string][],
+): Buffer {
   const parts: Buffer[] = [];
   if (status === 200) parts.push(Buffer.from([0x88]));
   else if (status !== undefined) parts.push(Buffer.from([0x08]), stringBytes(String(status)));
-  for (const [name, value] of fields) parts.push(Buffer.from([0]), stringBytes(name), stringBytes(value));
+  for (const [name, value] of fields)
+    parts.push(Buffer.from([0]), stringBytes(name), stringBytes(value));
   return Buffer.concat(parts);
 }
 

@@ -1,10 +1,13 @@
 /**
- * The Huffman code of HPACK (RFC 7541, Appendix B). It is canonical: codes of one length follow each other in the order of
- * their symbols, so the lengths say everything. One digit in base 32 for each symbol from 0 to 255, and then for the end.
+ * The Huffman code of HPACK (RFC 7541, Appendix B). It is canonical: codes of one length follow
+ * each other in the order of their symbols, so the lengths say everything. One digit in base 32 for
+ * each symbol from 0 to 255, and then for the end.
  */
 export const codeLengths =
-  'dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6cad67777777777777777777777878djde6f56565666577666567655677777fbeds' +
-  'kmkkmmmnmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmolmnnllmlnmnnkmmmnmmnqqkjmnmpqqqrrqopjlqrrqrollqqsrrrkoklmllnmmppooqnqrqqrrrrrsrrrrrqu';
+  'dnsssssssoussussssssssusssssssss6aacd68baa8b8666555666666678f6cad6777777777777777777777787' +
+  '8djde6f56565666577666567655677777fbeds' +
+  ('kmkkmmmnmnnnnnonoomnonnnnlmnmnnomlkmmnnlnmmolmnnllmlnmnnkmmmnmmnqqkjmnmpqqqrrqopjlqrrqroll' +
+    'qqsrrrkoklmllnmmppooqnqrqqrrrrrsrrrrrqu');
 
 const endOfString = 256;
 const nibbles = 16;
@@ -12,18 +15,24 @@ const failed = -1;
 const emits = 1 << 17;
 
 /**
- * The automaton that reads four bits at a time: no code is shorter than five, so a step tells one symbol at most.
- * An entry holds the next state in nine bits, then the symbol in eight, then whether there is one.
+ * The automaton that reads four bits at a time: no code is shorter than five, so a step tells one
+ * symbol at most. An entry holds the next state in nine bits, then the symbol in eight, then
+ * whether there is one.
  */
 const steps = new Int32Array(256 * nibbles);
-/** States in which a string may end: nothing but ones since the last symbol, and fewer than eight. */
+/**
+ * States in which a string may end: nothing but ones since the last symbol, and fewer than eight.
+ */
 const mayEnd = new Uint8Array(256);
 build();
 
 /** Scratch that is grown to the longest string seen; headers are bounded, so it is too. */
 let text = Buffer.allocUnsafeSlow(256);
 
-/** The decoded string with one character for each byte, or undefined when the padding or a symbol is wrong. */
+/**
+ * The decoded string with one character for each byte, or undefined when the padding or a symbol is
+ * wrong.
+ */
 export function decodeHuffman(bytes: Buffer, from: number, to: number): string | undefined {
   if ((to - from) * 2 > text.length) text = Buffer.allocUnsafeSlow((to - from) * 4);
   let state = 0;
@@ -43,7 +52,9 @@ export function decodeHuffman(bytes: Buffer, from: number, to: number): string |
 /** Inner nodes of the code's tree, two branches each: another node, or a symbol as -1 - symbol. */
 function tree(): number[][] {
   const lengths = Array.from(codeLengths, (digit) => parseInt(digit, 32));
-  const order = lengths.map((_, symbol) => symbol).sort((a, b) => (lengths[a] as number) - (lengths[b] as number) || a - b);
+  const order = lengths
+    .map((_, symbol) => symbol)
+    .sort((a, b) => (lengths[a] as number) - (lengths[b] as number) || a - b);
   const nodes: number[][] = [[0, 0]];
   let code = 0;
   let width = 0;

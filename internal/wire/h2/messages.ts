@@ -4,7 +4,10 @@ const prefixBytes = 5;
 const unimplemented = 12;
 const resourceExhausted = 8;
 
-/** Cuts a body into gRPC messages. Each one is a copy of its own: what it came in is used again for the next. */
+/**
+ * Cuts a body into gRPC messages. Each one is a copy of its own: what it came in is used again for
+ * the next.
+ */
 export class MessageReader {
   readonly #most: number;
   /** How much memory the connection may still set aside for messages that are not whole. */
@@ -36,7 +39,11 @@ export class MessageReader {
           at += size;
           continue;
         }
-        if (!this.#budget.take(size)) throw new GrpcStatus(resourceExhausted, 'grpc: too many unfinished messages on one connection');
+        if (!this.#budget.take(size))
+          throw new GrpcStatus(
+            resourceExhausted,
+            'grpc: too many unfinished messages on one connection',
+          );
         this.#message = Buffer.allocUnsafeSlow(size);
         this.#filled = 0;
       }
@@ -63,10 +70,15 @@ export class MessageReader {
     while (this.#prefixed < prefixBytes && at < to) {
       const byte = bytes[at++] as number;
       if (this.#prefixed++ > 0) this.#size = this.#size * 256 + byte;
-      else if (byte !== 0) throw new GrpcStatus(unimplemented, 'grpc: compressed messages are not supported');
+      else if (byte !== 0)
+        throw new GrpcStatus(unimplemented, 'grpc: compressed messages are not supported');
       else this.#size = 0;
     }
-    if (this.#prefixed === prefixBytes && this.#size > this.#most) throw new GrpcStatus(resourceExhausted, `grpc: received message larger than max (${this.#size} vs. ${this.#most})`);
+    if (this.#prefixed === prefixBytes && this.#size > this.#most)
+      throw new GrpcStatus(
+        resourceExhausted,
+        `grpc: received message larger than max (${this.#size} vs. ${this.#most})`,
+      );
     return at;
   }
 }

@@ -1,4 +1,6 @@
-/** Small answers of many calls gather in blocks of this size; larger bodies are only referred to. */
+/**
+ * Small answers of many calls gather in blocks of this size; larger bodies are only referred to.
+ */
 const blockBytes = 32 * 1024;
 /** Blocks that wait to be used again, for all connections: idle ones hold none. */
 const spareBlocks = 8;
@@ -18,11 +20,17 @@ export class Outbox {
     return this.#pieceBytes + this.at - this.#from;
   }
 
-  /** Makes sure that `size` bytes can be written in one piece; `buffer` may be another one afterwards. */
+  /**
+   * Makes sure that `size` bytes can be written in one piece; `buffer` may be another one
+   * afterwards.
+   */
   room(size: number): void {
     if (this.at + size <= this.buffer.length) return;
     this.#cut();
-    this.buffer = size > blockBytes ? Buffer.allocUnsafeSlow(size) : (spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes));
+    this.buffer =
+      size > blockBytes
+        ? Buffer.allocUnsafeSlow(size)
+        : (spare.pop() ?? Buffer.allocUnsafeSlow(blockBytes));
     this.at = 0;
     this.#from = 0;
   }

@@ -1,9 +1,17 @@
-import { flag, frameHeaderBytes, frameType, preface, readU31, errorCode, H2Error } from './frames.ts';
+import {
+  flag,
+  frameHeaderBytes,
+  frameType,
+  preface,
+  readU31,
+  errorCode,
+  H2Error,
+} from './frames.ts';
 import type { H2Connection } from './connection.ts';
 
 /**
- * Cuts what arrives into frames, however it was cut on the way. Bodies are passed on as they come and never kept; of other
- * frames at most one is kept, until it is whole.
+ * Cuts what arrives into frames, however it was cut on the way. Bodies are passed on as they come
+ * and never kept; of other frames at most one is kept, until it is whole.
  */
 export class FrameReader {
   readonly #to: H2Connection;
@@ -67,7 +75,8 @@ export class FrameReader {
     const flags = bytes[at + 4] as number;
     const id = readU31(bytes, at + 5);
     this.#to.begin(type, length, id);
-    if (type === frameType.data && (flags & flag.padded) === 0) return this.#beginData(length, flags, id, at + frameHeaderBytes);
+    if (type === frameType.data && (flags & flag.padded) === 0)
+      return this.#beginData(length, flags, id, at + frameHeaderBytes);
     const whole = frameHeaderBytes + length;
     if (bytes.length - at < whole) return this.#keep(Buffer.allocUnsafeSlow(whole), bytes, at);
     this.#whole(type, flags, id, bytes, at + frameHeaderBytes, at + whole);
@@ -92,7 +101,8 @@ export class FrameReader {
     if (part === this.#header) {
       const length = lengthAt(part, 0);
       this.#to.begin(type, length, id);
-      if (type === frameType.data && (flags & flag.padded) === 0) return this.#beginData(length, flags, id, at + took);
+      if (type === frameType.data && (flags & flag.padded) === 0)
+        return this.#beginData(length, flags, id, at + took);
       if (length > 0) {
         this.#part = Buffer.allocUnsafeSlow(frameHeaderBytes + length);
         this.#kept = part.copy(this.#part, 0);
@@ -106,9 +116,11 @@ export class FrameReader {
 
   #whole(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): void {
     if (type !== frameType.data) return this.#to.frame(type, flags, id, bytes, from, to);
-    // Only padded ones come here: how much is padding stands in front, and is counted as if it were sent.
+    // Only padded ones come here: how much is padding stands in front, and is counted as if it were
+    // sent.
     const padding = from < to ? 1 + (bytes[from] as number) : Infinity;
-    if (padding > to - from) throw new H2Error(errorCode.protocolError, 'DATA is shorter than its padding');
+    if (padding > to - from)
+      throw new H2Error(errorCode.protocolError, 'DATA is shorter than its padding');
     this.#to.dataBegins(id, to - from, padding, (flags & flag.endStream) !== 0);
     if (to - from > padding) this.#to.data(bytes, from + 1, to - padding + 1);
     this.#to.dataEnds((flags & flag.endStream) !== 0);
@@ -139,5 +151,7 @@ export class FrameReader {
 }
 
 function lengthAt(bytes: Buffer, at: number): number {
-  return ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number);
+  return (
+    ((bytes[at] as number) << 16) | ((bytes[at + 1] as number) << 8) | (bytes[at + 2] as number)
+  );
 }

@@ -1,13 +1,26 @@
-import { defaultFrameBytes, defaultWindowBytes, flag, frameHeaderBytes, frameType, writeFrameHeader, writeU32 } from './frames.ts';
+import {
+  defaultFrameBytes,
+  defaultWindowBytes,
+  flag,
+  frameHeaderBytes,
+  frameType,
+  writeFrameHeader,
+  writeU32,
+} from './frames.ts';
 import { Outbox } from './outbox.ts';
 import { noBuffers, noTail, type H2Stream } from './stream.ts';
 import type { Transport } from '../../io/grpc-server.ts';
 
-/** Messages up to here are copied next to their headers; a system call costs more than such a copy. */
+/**
+ * Messages up to here are copied next to their headers; a system call costs more than such a copy.
+ */
 const smallBytes = 8 * 1024;
 /** Pieces of a waiting body from this size on are not copied. */
 const referBytes = 2 * 1024;
-/** Written out at once when so much has gathered, so that a turn which says much does not need memory for all of it. */
+/**
+ * Written out at once when so much has gathered, so that a turn which says much does not need
+ * memory for all of it.
+ */
 const writeAtBytes = 256 * 1024;
 /** After so much the other connections of the process have their turn. */
 const turnBytes = 1024 * 1024;
@@ -18,7 +31,10 @@ const compactAt = 64;
 const tailBytes = 32 * 1024;
 const noBytes = new Uint8Array(0);
 
-/** The sending half of a connection: frames of a turn gather and leave in one write; bodies wait for windows and take turns. */
+/**
+ * The sending half of a connection: frames of a turn gather and leave in one write; bodies wait for
+ * windows and take turns.
+ */
 export class FrameSender {
   readonly #transport: Transport;
   readonly #outbox = new Outbox();
@@ -34,7 +50,10 @@ export class FrameSender {
   #scheduled = false;
   #ending = false;
   #line: H2Stream[] = [];
-  /** The DATA frame that was written last, which may still grow: its stream, where it begins, and where it ends. */
+  /**
+   * The DATA frame that was written last, which may still grow: its stream, where it begins, and
+   * where it ends.
+   */
   #openStream: H2Stream | undefined = undefined;
   #openBuffer: Buffer | undefined = undefined;
   #openAt = 0;
@@ -77,10 +96,21 @@ export class FrameSender {
   /** HEADERS, in as many frames as the peer's limit asks for. */
   headers(stream: H2Stream, block: Buffer, end: boolean): void {
     this.moved = true;
-    if (block.length <= this.frameBytes) return this.control(frameType.headers, flag.endHeaders | (end ? flag.endStream : 0), stream.id, block);
+    if (block.length <= this.frameBytes)
+      return this.control(
+        frameType.headers,
+        flag.endHeaders | (end ? flag.endStream : 0),
+        stream.id,
+        block,
+      );
     for (let at = 0; at < block.length; at += this.frameBytes) {
       const last = at + this.frameBytes >= block.length ? flag.endHeaders : 0;
-      this.control(at === 0 ? frameType.headers : frameType.continuation, last | (at === 0 && end ? flag.endStream : 0), stream.id, block.subarray(at, at + this.frameBytes));
+      this.control(
+        at === 0 ? frameType.headers : frameType.continuation,
+        last | (at === 0 && end ? flag.endStream : 0),
+        stream.id,
+        block.subarray(at, at + this.frameBytes),
+      );
     }
   }
 
@@ -89,7 +119,13 @@ export class FrameSender {
     let size = first.length;
     if (rest !== undefined) for (const part of rest) size += part.length;
     const total = prefixBytes + size;
-    if (stream.queuedBytes > 0 || this.blocked || total > smallBytes || total > this.window || total > stream.sendWindow) {
+    if (
+      stream.queuedBytes > 0 ||
+      this.blocked ||
+      total > smallBytes ||
+      total > this.window ||
+      total > stream.sendWindow
+    ) {
       return this.#enqueueMessage(stream, first, rest, size);
     }
     this.moved = true;
@@ -189,7 +225,10 @@ export class FrameSender {
     this.queue(stream);
   }
 
-  /** A block with room at `tailAt`, so that many small messages that wait are few pieces. It grows with what waits. */
+  /**
+   * A block with room at `tailAt`, so that many small messages that wait are few pieces. It grows
+   * with what waits.
+   */
   #tail(stream: H2Stream, size: number): Buffer {
     if (stream.tailAt + size <= stream.tail.length) return stream.tail;
     this.#seal(stream);
@@ -215,10 +254,14 @@ export class FrameSender {
     stream.queuedBytes += bytes.length;
   }
 
-  /** Room for `size` bytes of DATA, in the frame that was written last when it is of this stream; tells where. */
+  /**
+   * Room for `size` bytes of DATA, in the frame that was written last when it is of this stream;
+   * tells where.
+   */
   #openData(stream: H2Stream, size: number): number {
     const box = this.#outbox;
-    const open = this.#openStream === stream && this.#openEnd === box.at && this.#openBuffer === box.buffer;
+    const open =
+      this.#openStream === stream && this.#openEnd === box.at && this.#openBuffer === box.buffer;
     const length = this.#openEnd - this.#openAt - frameHeaderBytes + size;
     if (open && length <= this.frameBytes && box.at + size <= box.buffer.length) {
       const at = box.at;
@@ -238,10 +281,16 @@ export class FrameSender {
   }
 
   #canMove(): boolean {
-    return this.#line.length > 0 && (this.window > 0 || this.#line.some((stream) => stream.queuedBytes === 0));
+    return (
+      this.#line.length > 0 &&
+      (this.window > 0 || this.#line.some((stream) => stream.queuedBytes === 0))
+    );
   }
 
-  /** One frame of each stream in turn. Streams whose own window is shut leave the line until it opens. */
+  /**
+   * One frame of each stream in turn. Streams whose own window is shut leave the line until it
+   * opens.
+   */
   #moveLine(): void {
     const box = this.#outbox;
     const waiting: H2Stream[] = [];
@@ -305,7 +354,13 @@ export class FrameSender {
 }
 
 /** The five bytes before each gRPC message (not compressed, its length), and the message. */
-function writeMessage(into: Buffer, at: number, first: Uint8Array, rest: Buffer[] | undefined, size: number): void {
+function writeMessage(
+  into: Buffer,
+  at: number,
+  first: Uint8Array,
+  rest: Buffer[] | undefined,
+  size: number,
+): void {
   into[at] = 0;
   writeU32(into, at + 1, size);
   let to = at + prefixBytes;

@@ -1,6 +1,9 @@
 import type { H2Connection } from './connection.ts';
 
-/** One stream of a connection. Fields are the connection's to change; what a stream does with its bytes is a subclass. */
+/**
+ * One stream of a connection. Fields are the connection's to change; what a stream does with its
+ * bytes is a subclass.
+ */
 export abstract class H2Stream {
   readonly id: number;
   readonly connection: H2Connection;
@@ -15,11 +18,17 @@ export abstract class H2Stream {
   over = false;
   /** content-length minus what came; undefined when it was not said. */
   contentLeft: number | undefined = undefined;
-  /** What waits for the peer's windows or the kernel: from `queue[first]`, whose first `offset` bytes are sent. */
+  /**
+   * What waits for the peer's windows or the kernel: from `queue[first]`, whose first `offset`
+   * bytes are sent.
+   */
   queue: Buffer[] = noBuffers;
   first = 0;
   offset = 0;
-  /** All that waits, the tail included: the bytes of `tail` from `tailFrom` to `tailAt` come behind the queue. */
+  /**
+   * All that waits, the tail included: the bytes of `tail` from `tailFrom` to `tailAt` come behind
+   * the queue.
+   */
   queuedBytes = 0;
   tail: Buffer = noTail;
   tailFrom = 0;

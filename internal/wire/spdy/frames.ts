@@ -1,7 +1,16 @@
 import { SkiffError } from '../../base/errors.ts';
 
 /** Control frame types of SPDY/3.1. */
-export const frameType = { synStream: 1, synReply: 2, rstStream: 3, settings: 4, ping: 6, goAway: 7, headers: 8, windowUpdate: 9 } as const;
+export const frameType = {
+  synStream: 1,
+  synReply: 2,
+  rstStream: 3,
+  settings: 4,
+  ping: 6,
+  goAway: 7,
+  headers: 8,
+  windowUpdate: 9,
+} as const;
 
 export type Frame =
   | { kind: 'data'; streamId: number; fin: boolean; data: Buffer }
@@ -37,7 +46,9 @@ export class FrameParser {
       const length = this.#rest.readUIntBE(at + 5, 3);
       if (length > mostFrameBytes) throw new SpdyError(`frame of ${length} bytes`);
       if (this.#rest.length - at < 8 + length) break;
-      frames.push(parse(this.#rest.subarray(at, at + 8), this.#rest.subarray(at + 8, at + 8 + length)));
+      frames.push(
+        parse(this.#rest.subarray(at, at + 8), this.#rest.subarray(at + 8, at + 8 + length)),
+      );
       at += 8 + length;
     }
     this.#rest = this.#rest.subarray(at);
@@ -48,7 +59,8 @@ export class FrameParser {
 function parse(head: Buffer, payload: Buffer): Frame {
   const first = head.readUInt32BE(0);
   const flags = head[4] as number;
-  if (first >>> 31 === 0) return { kind: 'data', streamId: first, fin: (flags & flagFin) !== 0, data: payload };
+  if (first >>> 31 === 0)
+    return { kind: 'data', streamId: first, fin: (flags & flagFin) !== 0, data: payload };
   if (((first >>> 16) & 0x7fff) !== version) throw new SpdyError('not a SPDY/3 frame');
   return { kind: 'control', type: first & 0xffff, flags, payload };
 }

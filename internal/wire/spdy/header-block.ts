@@ -40,14 +40,22 @@ function parsePairs(plain: Buffer): Headers {
 /** An empty stored block: Go's inflate gives out what it holds only when it meets one. */
 const syncFlush = Buffer.from([0, 0, 0, 0xff, 0xff]);
 
-/** Writes header blocks as stored (uncompressed) zlib blocks: a few dozen bytes a stream are not worth a compressor's 256 KB. */
+/**
+ * Writes header blocks as stored (uncompressed) zlib blocks: a few dozen bytes a stream are not
+ * worth a compressor's 256 KB.
+ */
 export class HeaderWriter {
   #started = false;
 
   write(headers: Headers): Buffer {
     const parts: Buffer[] = [number(Object.keys(headers).length)];
     for (const [name, value] of Object.entries(headers)) {
-      parts.push(number(name.length), Buffer.from(name.toLowerCase(), 'latin1'), number(Buffer.byteLength(value, 'latin1')), Buffer.from(value, 'latin1'));
+      parts.push(
+        number(name.length),
+        Buffer.from(name.toLowerCase(), 'latin1'),
+        number(Buffer.byteLength(value, 'latin1')),
+        Buffer.from(value, 'latin1'),
+      );
     }
     const plain = Buffer.concat(parts);
     if (plain.length > 0xffff) throw new SpdyError('headers are too large');

@@ -1,8 +1,9 @@
 import { SpdyError } from './frames.ts';
 
 /**
- * Inflate (RFC 1950, 1951) for a zlib stream that arrives in pieces, each ending at a byte (a sync flush), with a preset
- * dictionary. node:zlib can only do this asynchronously, which would need a queue in front of every frame.
+ * Inflate (RFC 1950, 1951) for a zlib stream that arrives in pieces, each ending at a byte (a sync
+ * flush), with a preset dictionary. node:zlib can only do this asynchronously, which would need a
+ * queue in front of every frame.
  */
 export class SyncInflate {
   readonly #dictionary: Buffer;
@@ -15,7 +16,10 @@ export class SyncInflate {
     this.#window = Buffer.alloc(0);
   }
 
-  /** The bytes that a whole piece inflates to. Throws SpdyError for broken data and for more than `most` bytes. */
+  /**
+   * The bytes that a whole piece inflates to. Throws SpdyError for broken data and for more than
+   * `most` bytes.
+   */
   read(piece: Buffer, most: number): Buffer {
     const bits = new Bits(piece);
     if (!this.#started) this.#start(bits);
@@ -36,7 +40,8 @@ export class SyncInflate {
   #start(bits: Bits): void {
     const method = bits.take(8);
     const flags = bits.take(8);
-    if ((method & 15) !== 8 || (method * 256 + flags) % 31 !== 0) throw new SpdyError('not a zlib stream');
+    if ((method & 15) !== 8 || (method * 256 + flags) % 31 !== 0)
+      throw new SpdyError('not a zlib stream');
     if (flags & 0x20) {
       for (let i = 0; i < 4; i++) bits.take(8);
       this.#window = this.#dictionary;
@@ -93,7 +98,8 @@ class Output {
   }
 
   put(byte: number): void {
-    if (this.#length === this.#bytes.length) this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(this.#bytes.length)]);
+    if (this.#length === this.#bytes.length)
+      this.#bytes = Buffer.concat([this.#bytes, Buffer.alloc(this.#bytes.length)]);
     if (this.#length - this.start >= this.#most) throw new SpdyError('header block is too large');
     this.#bytes[this.#length++] = byte;
   }
@@ -123,7 +129,7 @@ function huffman(lengths: number[]): Huffman {
   for (let i = 1; i < 16; i++) offsets[i + 1] = (offsets[i] as number) + (counts[i] as number);
   const symbols: number[] = [];
   lengths.forEach((length, symbol) => {
-    if (length) symbols[(offsets[length] as number)] = symbol;
+    if (length) symbols[offsets[length] as number] = symbol;
     if (length) offsets[length] = (offsets[length] as number) + 1;
   });
   return { counts, symbols };
@@ -144,11 +150,21 @@ function symbol(bits: Bits, table: Huffman): number {
   throw new SpdyError('broken deflate code');
 }
 
-const fixedLiterals = huffman(Array.from({ length: 288 }, (_, i) => (i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8)));
+const fixedLiterals = huffman(
+  Array.from({ length: 288 }, (_, i) => (i < 144 ? 8 : i < 256 ? 9 : i < 280 ? 7 : 8)),
+);
 const fixedDistances = huffman(Array.from({ length: 30 }, () => 5));
-const lengthBase = [3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131, 163, 195, 227, 258];
-const lengthExtra = [0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0];
-const distanceBase = [1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049, 3073, 4097, 6145, 8193, 12289, 16385, 24577];
+const lengthBase = [
+  3, 4, 5, 6, 7, 8, 9, 10, 11, 13, 15, 17, 19, 23, 27, 31, 35, 43, 51, 59, 67, 83, 99, 115, 131,
+  163, 195, 227, 258,
+];
+const lengthExtra = [
+  0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 4, 4, 4, 4, 5, 5, 5, 5, 0,
+];
+const distanceBase = [
+  1, 2, 3, 4, 5, 7, 9, 13, 17, 25, 33, 49, 65, 97, 129, 193, 257, 385, 513, 769, 1025, 1537, 2049,
+  3073, 4097, 6145, 8193, 12289, 16385, 24577,
+];
 const codeOrder = [16, 17, 18, 0, 8, 7, 9, 6, 10, 5, 11, 4, 12, 3, 13, 2, 14, 1, 15];
 
 function stored(bits: Bits, out: Output): void {

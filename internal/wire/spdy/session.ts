@@ -1,4 +1,12 @@
-import { controlFrame, dataFrame, flagFin, FrameParser, frameType, SpdyError, type Frame } from './frames.ts';
+import {
+  controlFrame,
+  dataFrame,
+  flagFin,
+  FrameParser,
+  frameType,
+  SpdyError,
+  type Frame,
+} from './frames.ts';
 import { HeaderReader, HeaderWriter, type Headers } from './header-block.ts';
 
 export interface SpdyStream {
@@ -28,7 +36,10 @@ export interface SessionOptions {
 const dataBytes = 32 * 1024;
 const rstCancel = 5;
 
-/** One SPDY/3.1 connection. Feed it with `receive`; it throws SpdyError for a broken peer, and the caller then closes the transport. */
+/**
+ * One SPDY/3.1 connection. Feed it with `receive`; it throws SpdyError for a broken peer, and the
+ * caller then closes the transport.
+ */
 export class SpdySession {
   readonly #options: SessionOptions;
   readonly #parser = new FrameParser();
@@ -51,14 +62,19 @@ export class SpdySession {
     }
   }
 
-  /** Opens a stream. Its data waits for the peer's SYN_REPLY: spdystream silently drops what comes before it has sent that. */
+  /**
+   * Opens a stream. Its data waits for the peer's SYN_REPLY: spdystream silently drops what comes
+   * before it has sent that.
+   */
   open(headers: Headers): SpdyStream {
     const id = this.#nextId;
     this.#nextId += 2;
     const stream = this.#add(id, headers, false);
     const ids = Buffer.alloc(10);
     ids.writeUInt32BE(id, 0);
-    this.#send(controlFrame(frameType.synStream, 0, Buffer.concat([ids, this.#writer.write(headers)])));
+    this.#send(
+      controlFrame(frameType.synStream, 0, Buffer.concat([ids, this.#writer.write(headers)])),
+    );
     return stream;
   }
 
@@ -76,7 +92,8 @@ export class SpdySession {
     else if (type === frameType.synReply) this.#replied(payload, flags);
     else if (type === frameType.headers) this.#reader.read(payload.subarray(4));
     else if (type === frameType.rstStream) this.#streams.get(payload.readUInt32BE(0))?.closed();
-    else if (type === frameType.ping && this.#isPeers(payload.readUInt32BE(0))) this.#send(controlFrame(frameType.ping, 0, Buffer.from(payload)));
+    else if (type === frameType.ping && this.#isPeers(payload.readUInt32BE(0)))
+      this.#send(controlFrame(frameType.ping, 0, Buffer.from(payload)));
   }
 
   #accept(payload: Buffer, flags: number): void {
@@ -129,7 +146,12 @@ class Stream implements SpdyStream {
   #theyEnded = false;
   #gone = false;
 
-  constructor(id: number, headers: Headers, isOpen: boolean, out: { send(bytes: Buffer): void; done(): void }) {
+  constructor(
+    id: number,
+    headers: Headers,
+    isOpen: boolean,
+    out: { send(bytes: Buffer): void; done(): void },
+  ) {
     this.#waiting = isOpen ? undefined : [];
     this.id = id;
     this.headers = headers;
@@ -138,7 +160,8 @@ class Stream implements SpdyStream {
 
   write(data: Uint8Array): void {
     if (this.#weEnded || this.#gone) return;
-    for (let at = 0; at < data.length; at += dataBytes) this.#send(dataFrame(this.id, data.subarray(at, at + dataBytes), false));
+    for (let at = 0; at < data.length; at += dataBytes)
+      this.#send(dataFrame(this.id, data.subarray(at, at + dataBytes), false));
   }
 
   opened(): void {

@@ -3,11 +3,13 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { gzipSync } from 'node:zlib';
 
-const digest = (data: Buffer): string => `sha256:${createHash('sha256').update(data).digest('hex')}`;
+const digest = (data: Buffer): string =>
+  `sha256:${createHash('sha256').update(data).digest('hex')}`;
 
 /**
- * A registry like Docker Hub, ghcr and Harbor: it knows no Basic, it names a token server, and that one wants a user's password
- * or an identity token. Each registry holds one small image under each of the names it is given.
+ * A registry like Docker Hub, ghcr and Harbor: it knows no Basic, it names a token server, and that
+ * one wants a user's password or an identity token. Each registry holds one small image under each
+ * of the names it is given.
  */
 export class TokenRegistry {
   readonly tokens = new Map<string, string>();
@@ -26,14 +28,37 @@ export class TokenRegistry {
     this.#accepts = accepts;
     const tar = Buffer.alloc(1024);
     const layer = this.#add('application/vnd.oci.image.layer.v1.tar+gzip', gzipSync(tar));
-    const config = this.#add('application/vnd.oci.image.config.v1+json', Buffer.from(JSON.stringify({ architecture: process.arch === 'arm64' ? 'arm64' : 'amd64', os: 'linux', config: {}, rootfs: { type: 'layers', diff_ids: [digest(tar)] }, author: randomBytes(8).toString('hex') })));
-    this.#manifest = this.#add('application/vnd.oci.image.manifest.v1+json', Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: 'application/vnd.oci.image.manifest.v1+json', config, layers: [layer] }))).digest;
+    const config = this.#add(
+      'application/vnd.oci.image.config.v1+json',
+      Buffer.from(
+        JSON.stringify({
+          architecture: process.arch === 'arm64' ? 'arm64' : 'amd64',
+          os: 'linux',
+          config: {},
+          rootfs: { type: 'layers', diff_ids: [digest(tar)] },
+          author: randomBytes(8).toString('hex'),
+        }),
+      ),
+    );
+    this.#manifest = this.#add(
+      'application/vnd.oci.image.manifest.v1+json',
+      Buffer.from(
+        JSON.stringify({
+          schemaVersion: 2,
+          mediaType: 'application/vnd.oci.image.manifest.v1+json',
+          config,
+          layers: [layer],
+        }),
+      ),
+    ).digest;
     this.#server = createServer((req, res) => this.#answer(req, res));
   }
 
   static start(names: string[], accepts: string[]): Promise<TokenRegistry> {
     const registry = new TokenRegistry(names, accepts);
-    return new Promise((resolve) => registry.#server.listen(0, '127.0.0.1', () => resolve(registry)));
+    return new Promise((resolve) =>
+      registry.#server.listen(0, '127.0.0.1', () => resolve(registry)),
+    );
   }
 
   get host(): string {
@@ -55,15 +80,26 @@ export class TokenRegistry {
     const authorization = req.headers.authorization ?? '';
     this.requests.push(`${req.method} ${url.pathname} ${authorization.split(' ')[0]}`);
     if (url.pathname === '/token') return void this.#token(req, res, url, authorization);
-    const [, name = '', kind, wanted = ''] = /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url.pathname) ?? [];
+    const [, name = '', kind, wanted = ''] =
+      /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url.pathname) ?? [];
     if (this.tokens.get(authorization.replace(/^Bearer /, '')) === undefined) {
       const scope = name ? `,scope="repository:${name}:pull"` : '';
-      res.writeHead(401, { 'www-authenticate': `Bearer realm="http://${this.host}/token",service="registry.test"${scope}` });
+      res.writeHead(401, {
+        'www-authenticate': `Bearer realm="http://${this.host}/token",service="registry.test"${scope}`,
+      });
       return void res.end();
     }
-    const blob = this.#names.includes(name) ? this.#blobs.get(kind === 'manifests' && !wanted.startsWith('sha256:') ? this.#manifest : wanted) : undefined;
+    const blob = this.#names.includes(name)
+      ? this.#blobs.get(
+          kind === 'manifests' && !wanted.startsWith('sha256:') ? this.#manifest : wanted,
+        )
+      : undefined;
     if (!blob) return void res.writeHead(404).end();
-    res.writeHead(200, { 'content-type': blob.type, 'content-length': blob.data.length, 'docker-content-digest': digest(blob.data) });
+    res.writeHead(200, {
+      'content-type': blob.type,
+      'content-length': blob.data.length,
+      'docker-content-digest': digest(blob.data),
+    });
     res.end(req.method === 'HEAD' ? undefined : blob.data);
   }
 
@@ -72,8 +108,14 @@ export class TokenRegistry {
     req.on('data', (part: Buffer) => (body += part.toString()));
     req.on('end', () => {
       const form = new URLSearchParams(body);
-      const basic = authorization.startsWith('Basic ') ? Buffer.from(authorization.slice(6), 'base64').toString() : '';
-      const shown = form.get('refresh_token') ? `identity:${form.get('refresh_token')}` : (form.get('username') ? `${form.get('username')}:${form.get('password')}` : basic);
+      const basic = authorization.startsWith('Basic ')
+        ? Buffer.from(authorization.slice(6), 'base64').toString()
+        : '';
+      const shown = form.get('refresh_token')
+        ? `identity:${form.get('refresh_token')}`
+        : form.get('username')
+          ? `${form.get('username')}:${form.get('password')}`
+          : basic;
       this.shown.push(shown);
       if (!this.#accepts.includes(shown)) return void res.writeHead(401).end();
       const token = randomBytes(8).toString('hex');

@@ -2,11 +2,30 @@ import { table } from '../../../base/own.ts';
 import { Buffer } from 'node:buffer';
 import { CelError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
-import { CelMap, divideDown, Duration, kindOf, Optional, parseDuration, parseTimestamp, showDuration, showTimestamp, Timestamp, TypeValue, Uint, isZero, type Value } from '../values.ts';
+import {
+  CelMap,
+  divideDown,
+  Duration,
+  kindOf,
+  Optional,
+  parseDuration,
+  parseTimestamp,
+  showDuration,
+  showTimestamp,
+  Timestamp,
+  TypeValue,
+  Uint,
+  isZero,
+  type Value,
+} from '../values.ts';
 import { instant } from './operators.ts';
 
 const maxInt = 2n ** 63n;
-const typeNames: Record<string, string> = table({ timestamp: 'google.protobuf.Timestamp', duration: 'google.protobuf.Duration', optional: 'optional_type' });
+const typeNames: Record<string, string> = table({
+  timestamp: 'google.protobuf.Timestamp',
+  duration: 'google.protobuf.Duration',
+  optional: 'optional_type',
+});
 
 export function typeOf(value: Value): TypeValue {
   const kind = kindOf(value);
@@ -14,7 +33,8 @@ export function typeOf(value: Value): TypeValue {
 }
 
 function toInt(value: number): bigint {
-  if (!Number.isFinite(value) || value >= 2 ** 63 || value <= -(2 ** 63)) throw new CelError('integer overflow');
+  if (!Number.isFinite(value) || value >= 2 ** 63 || value <= -(2 ** 63))
+    throw new CelError('integer overflow');
   return BigInt(Math.trunc(value));
 }
 
@@ -24,7 +44,8 @@ const isDigits = (text: string): boolean => text.length <= maxDigits && /^\d+$/.
 
 function textToInt(text: string): bigint {
   const value = isDigits(text.replace(/^[+-]/, '')) ? BigInt(text.replace('+', '')) : undefined;
-  if (value === undefined || value >= maxInt || value < -maxInt) throw new CelError(`type conversion error from 'string' to 'int': ${JSON.stringify(text)}`);
+  if (value === undefined || value >= maxInt || value < -maxInt)
+    throw new CelError(`type conversion error from 'string' to 'int': ${JSON.stringify(text)}`);
   return value;
 }
 
@@ -36,7 +57,8 @@ function toUint(value: bigint): Uint {
 function textToDouble(text: string): number {
   if (/^[+-]?(?:inf|infinity)$/i.test(text)) return text.startsWith('-') ? -Infinity : Infinity;
   const value = /^nan$/i.test(text) ? Number.NaN : Number(text || 'x');
-  if (Number.isNaN(value) && !/^nan$/i.test(text)) throw new CelError(`type conversion error from 'string' to 'double': ${JSON.stringify(text)}`);
+  if (Number.isNaN(value) && !/^nan$/i.test(text))
+    throw new CelError(`type conversion error from 'string' to 'double': ${JSON.stringify(text)}`);
   return value;
 }
 
@@ -72,8 +94,12 @@ function numbers(registry: Registry): void {
   registry.define('int(duration): int', (a: Duration) => a.nanos);
   registry.define('uint(uint): uint', (a: Uint) => a);
   registry.define('uint(int): uint', toUint);
-  registry.define('uint(double): uint', (a: number) => toUint(Number.isFinite(a) ? BigInt(Math.trunc(a)) : -1n));
-  registry.define('uint(string): uint', (a: string) => (isDigits(a) ? toUint(BigInt(a)) : toUint(-1n)));
+  registry.define('uint(double): uint', (a: number) =>
+    toUint(Number.isFinite(a) ? BigInt(Math.trunc(a)) : -1n),
+  );
+  registry.define('uint(string): uint', (a: string) =>
+    isDigits(a) ? toUint(BigInt(a)) : toUint(-1n),
+  );
   registry.define('double(double): double', (a: number) => a);
   registry.define('double(int): double', (a: bigint) => Number(a));
   registry.define('double(uint): double', (a: Uint) => Number(a.value));
@@ -98,28 +124,40 @@ function texts(registry: Registry): void {
 function times(registry: Registry): void {
   registry.define('timestamp(timestamp): timestamp', (a: Timestamp) => a);
   registry.define('timestamp(int): timestamp', (a: bigint) => instant(a * 1_000_000_000n));
-  registry.define('timestamp(string): timestamp', (a: string) => instant(must(parseTimestamp(a), 'timestamp', a).nanos));
+  registry.define('timestamp(string): timestamp', (a: string) =>
+    instant(must(parseTimestamp(a), 'timestamp', a).nanos),
+  );
   registry.define('duration(duration): duration', (a: Duration) => a);
   registry.define('duration(int): duration', (a: bigint) => new Duration(a));
-  registry.define('duration(string): duration', (a: string) => must(parseDuration(a), 'duration', a));
+  registry.define('duration(string): duration', (a: string) =>
+    must(parseDuration(a), 'duration', a),
+  );
 }
 
 function must<T>(value: T | undefined, type: string, text: string): T {
-  if (value === undefined) throw new CelError(`type conversion error from 'string' to '${type}': ${JSON.stringify(text)}`);
+  if (value === undefined)
+    throw new CelError(`type conversion error from 'string' to '${type}': ${JSON.stringify(text)}`);
   return value;
 }
 
 function optionals(registry: Registry): void {
   registry.define('optional.of(A): optional<A>', (a: Value) => new Optional(a));
   registry.define('optional.none(): optional<A>', () => new Optional());
-  registry.define('optional.ofNonZeroValue(A): optional<A>', (a: Value) => (isZero(a) ? new Optional() : new Optional(a)));
+  registry.define('optional.ofNonZeroValue(A): optional<A>', (a: Value) =>
+    isZero(a) ? new Optional() : new Optional(a),
+  );
   registry.define('optional<A>->hasValue(): bool', (a: Optional) => a.value !== undefined);
   registry.define('optional<A>->value(): A', (a: Optional) => {
     if (a.value === undefined) throw new CelError('optional.none() dereference');
     return a.value;
   });
-  registry.define('optional<A>->or(optional<A>): optional<A>', (a: Optional, b: Optional) => (a.value === undefined ? b : a));
-  registry.define('optional<A>->orValue(A): A', (a: Optional, b: Value) => a.value ?? (a.value === null ? null : b));
+  registry.define('optional<A>->or(optional<A>): optional<A>', (a: Optional, b: Optional) =>
+    a.value === undefined ? b : a,
+  );
+  registry.define(
+    'optional<A>->orValue(A): A',
+    (a: Optional, b: Value) => a.value ?? (a.value === null ? null : b),
+  );
 }
 
 export function conversions(registry: Registry): void {
@@ -131,7 +169,9 @@ export function conversions(registry: Registry): void {
   registry.define('type(A): type', typeOf);
   for (const receiver of [false, true]) {
     const of = (type: string): string => (receiver ? `${type}->size(): int` : `size(${type}): int`);
-    registry.define(of('string'), (a: string) => BigInt(/[\ud800-\udfff]/.test(a) ? Array.from(a).length : a.length));
+    registry.define(of('string'), (a: string) =>
+      BigInt(/[\ud800-\udfff]/.test(a) ? Array.from(a).length : a.length),
+    );
     registry.define(of('bytes'), (a: Uint8Array) => BigInt(a.length));
     registry.define(of('list<A>'), (a: Value[]) => BigInt(a.length));
     registry.define(of('map<A, B>'), (a: CelMap) => BigInt(a.size));

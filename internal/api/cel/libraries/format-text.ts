@@ -1,24 +1,51 @@
 import { table } from '../../../base/own.ts';
 import { Buffer } from 'node:buffer';
 import { CelError } from '../errors.ts';
-import { CelMap, Duration, kindOf, numeric, showDuration, showTimestamp, Timestamp, TypeValue, type Value } from '../values.ts';
+import {
+  CelMap,
+  Duration,
+  kindOf,
+  numeric,
+  showDuration,
+  showTimestamp,
+  Timestamp,
+  TypeValue,
+  type Value,
+} from '../values.ts';
 import { showDouble } from './conversions.ts';
 
-const escapes: Record<string, string> = table({ '\x07': '\\a', '\b': '\\b', '\f': '\\f', '\n': '\\n', '\r': '\\r', '\t': '\\t', '\v': '\\v', '\\': '\\\\', '"': '\\"' });
+const escapes: Record<string, string> = table({
+  '\x07': '\\a',
+  '\b': '\\b',
+  '\f': '\\f',
+  '\n': '\\n',
+  '\r': '\\r',
+  '\t': '\\t',
+  '\v': '\\v',
+  '\\': '\\\\',
+  '"': '\\"',
+});
 
 export function quoteText(text: string): string {
-  return `"${text.toWellFormed().replace(/[\x07\b\f\n\r\t\v\\"]/g, (found) => escapes[found] ?? found)}"`;
+  return (
+    '"' +
+    `${text.toWellFormed().replace(/[\x07\b\f\n\r\t\v\\"]/g, (found) => escapes[found] ?? found)}` +
+    '"'
+  );
 }
 
 /** `%s %d %f %e %x %X %o %b`, with the precision of %f and %e. */
 export function formatText(format: string, args: readonly Value[]): string {
   let used = 0;
-  return format.replace(/%(?:\.(\d+))?(.?)/gs, (_all, precision: string | undefined, verb: string) => {
-    if (verb === '%') return '%';
-    const arg = args[used++];
-    if (arg === undefined) throw new CelError(`index ${used - 1} out of range`);
-    return clause(verb, arg, precision === undefined ? 6 : Number(precision));
-  });
+  return format.replace(
+    /%(?:\.(\d+))?(.?)/gs,
+    (_all, precision: string | undefined, verb: string) => {
+      if (verb === '%') return '%';
+      const arg = args[used++];
+      if (arg === undefined) throw new CelError(`index ${used - 1} out of range`);
+      return clause(verb, arg, precision === undefined ? 6 : Number(precision));
+    },
+  );
 }
 
 /** Digits after the point that JavaScript writes; no double has more than zeros behind them. */
@@ -26,7 +53,8 @@ const maxDigits = 100;
 const maxPrecision = 1000;
 
 function padded(text: string, precision: number): string {
-  if (precision > maxPrecision) throw new CelError(`could not parse formatting clause: precision ${precision} is too large`);
+  if (precision > maxPrecision)
+    throw new CelError(`could not parse formatting clause: precision ${precision} is too large`);
   return precision > maxDigits ? text + '0'.repeat(precision - maxDigits) : text;
 }
 
@@ -37,9 +65,13 @@ function clause(verb: string, arg: Value, precision: number): string {
     case 'd':
       return decimal(arg);
     case 'f':
-      return double(arg, (value) => padded(value.toFixed(Math.min(precision, maxDigits)), precision));
+      return double(arg, (value) =>
+        padded(value.toFixed(Math.min(precision, maxDigits)), precision),
+      );
     case 'e':
-      return double(arg, (value) => value.toExponential(Math.min(precision, maxDigits)).replace(/e([+-])(\d)$/, 'e$10$2'));
+      return double(arg, (value) =>
+        value.toExponential(Math.min(precision, maxDigits)).replace(/e([+-])(\d)$/, 'e$10$2'),
+      );
     case 'b':
       return typeof arg === 'boolean' ? (arg ? '1' : '0') : based(arg, 2, 'b');
     case 'o':
@@ -49,16 +81,26 @@ function clause(verb: string, arg: Value, precision: number): string {
     case 'X':
       return hex(arg).toUpperCase();
     default:
-      throw new CelError(`could not parse formatting clause: unrecognized formatting clause ${JSON.stringify(verb)}`);
+      throw new CelError(
+        `could not parse formatting clause: unrecognized formatting clause ${JSON.stringify(verb)}`,
+      );
   }
 }
 
 const wrong = (verb: string, arg: Value): never => {
-  throw new CelError(`error during formatting: %${verb} cannot format a value of type ${kindOf(arg)}`);
+  throw new CelError(
+    `error during formatting: %${verb} cannot format a value of type ${kindOf(arg)}`,
+  );
 };
 
 function special(value: number): string | undefined {
-  return Number.isNaN(value) ? 'NaN' : Number.isFinite(value) ? undefined : value > 0 ? 'Infinity' : '-Infinity';
+  return Number.isNaN(value)
+    ? 'NaN'
+    : Number.isFinite(value)
+      ? undefined
+      : value > 0
+        ? 'Infinity'
+        : '-Infinity';
 }
 
 function decimal(arg: Value): string {
@@ -87,7 +129,8 @@ function shown(arg: Value): string {
   if (typeof arg === 'string') return arg;
   if (arg === null || typeof arg === 'boolean') return String(arg);
   const value = numeric(arg);
-  if (value !== undefined) return typeof value === 'number' ? (special(value) ?? showDouble(value)) : String(value);
+  if (value !== undefined)
+    return typeof value === 'number' ? (special(value) ?? showDouble(value)) : String(value);
   if (arg instanceof Uint8Array) return Buffer.from(arg).toString();
   if (arg instanceof Timestamp) return showTimestamp(arg);
   if (arg instanceof Duration) return showDuration(arg);

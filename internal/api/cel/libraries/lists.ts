@@ -43,7 +43,8 @@ function distinct(list: readonly Value[]): Value[] {
 }
 
 function slice(list: readonly Value[], from: bigint, to: bigint): Value[] {
-  if (from < 0n || to > list.length || from > to) throw new CelError(`cannot slice(${from}, ${to}), invalid range`);
+  if (from < 0n || to > list.length || from > to)
+    throw new CelError(`cannot slice(${from}, ${to}), invalid range`);
   return list.slice(Number(from), Number(to));
 }
 
@@ -53,30 +54,55 @@ function flatten(list: readonly Value[], depth: bigint): Value[] {
 }
 
 function unwrap(list: readonly Value[]): Value[] {
-  return list.flatMap((one) => (one instanceof Optional && one.value !== undefined ? [one.value] : []));
+  return list.flatMap((one) =>
+    one instanceof Optional && one.value !== undefined ? [one.value] : [],
+  );
 }
 
 export function lists(registry: Registry): void {
-  for (const kind of ['int', 'uint', 'double', 'duration']) registry.define(`list<${kind}>->sum(): ${kind}`, (list: Value[]) => sum(registry, list));
-  for (const kind of ['int', 'uint', 'double', 'bool', 'duration', 'timestamp', 'string', 'bytes']) {
+  for (const kind of ['int', 'uint', 'double', 'duration'])
+    registry.define(`list<${kind}>->sum(): ${kind}`, (list: Value[]) => sum(registry, list));
+  for (const kind of [
+    'int',
+    'uint',
+    'double',
+    'bool',
+    'duration',
+    'timestamp',
+    'string',
+    'bytes',
+  ]) {
     registry.define(`list<${kind}>->isSorted(): bool`, isSorted);
     registry.define(`list<${kind}>->min(): ${kind}`, (list: Value[]) => best(list, 'min', -1));
     registry.define(`list<${kind}>->max(): ${kind}`, (list: Value[]) => best(list, 'max', 1));
-    registry.define(`list<${kind}>->sort(): list<${kind}>`, (list: Value[]) => list.toSorted(ordered));
+    registry.define(`list<${kind}>->sort(): list<${kind}>`, (list: Value[]) =>
+      list.toSorted(ordered),
+    );
   }
-  registry.define('list<A>->indexOf(A): int', (list: Value[], one: Value) => BigInt(list.findIndex((other) => equal(other, one))));
-  registry.define('list<A>->lastIndexOf(A): int', (list: Value[], one: Value) => BigInt(list.findLastIndex((other) => equal(other, one))));
+  registry.define('list<A>->indexOf(A): int', (list: Value[], one: Value) =>
+    BigInt(list.findIndex((other) => equal(other, one))),
+  );
+  registry.define('list<A>->lastIndexOf(A): int', (list: Value[], one: Value) =>
+    BigInt(list.findLastIndex((other) => equal(other, one))),
+  );
   registry.define('list<A>->distinct(): list<A>', distinct);
   registry.define('list<A>->reverse(): list<A>', (list: Value[]) => list.toReversed());
   registry.define('list<A>->slice(int, int): list<A>', slice);
   registry.define('list<list<A>>->flatten(): list<A>', (list: Value[]) => list.flat());
   registry.define('list<dyn>->flatten(int): list<dyn>', flatten);
-  registry.define('lists.range(int): list<int>', (count: bigint) => Array.from({ length: Math.max(0, Number(count)) }, (_, i) => BigInt(i)));
+  registry.define('lists.range(int): list<int>', (count: bigint) =>
+    Array.from({ length: Math.max(0, Number(count)) }, (_, i) => BigInt(i)),
+  );
   registry.define('list<A>->first(): optional<A>', (list: Value[]) => new Optional(list[0]));
   registry.define('list<A>->last(): optional<A>', (list: Value[]) => new Optional(list.at(-1)));
   registry.define('optional.unwrap(list<optional<A>>): list<A>', unwrap);
   registry.define('list<optional<A>>->unwrapOpt(): list<A>', unwrap);
   registry.define('sets.contains(list<A>, list<A>): bool', contains);
-  registry.define('sets.equivalent(list<A>, list<A>): bool', (a: Value[], b: Value[]) => contains(a, b) && contains(b, a));
-  registry.define('sets.intersects(list<A>, list<A>): bool', (a: Value[], b: Value[]) => a.some((one) => b.some((other) => equal(one, other))));
+  registry.define(
+    'sets.equivalent(list<A>, list<A>): bool',
+    (a: Value[], b: Value[]) => contains(a, b) && contains(b, a),
+  );
+  registry.define('sets.intersects(list<A>, list<A>): bool', (a: Value[], b: Value[]) =>
+    a.some((one) => b.some((other) => equal(one, other))),
+  );
 }

@@ -41,7 +41,9 @@ function arithmetic(registry: Registry): void {
   };
   for (const [op, run] of Object.entries(ints)) {
     registry.define(`_${op}_(int, int): int`, (a: bigint, b: bigint) => whole(run(a, b)));
-    registry.define(`_${op}_(uint, uint): uint`, (a: Uint, b: Uint) => unsigned(run(a.value, b.value)));
+    registry.define(`_${op}_(uint, uint): uint`, (a: Uint, b: Uint) =>
+      unsigned(run(a.value, b.value)),
+    );
   }
   registry.define('_+_(double, double): double', (a: number, b: number) => a + b);
   registry.define('_-_(double, double): double', (a: number, b: number) => a - b);
@@ -54,17 +56,36 @@ function arithmetic(registry: Registry): void {
 
 function joining(registry: Registry): void {
   registry.define('_+_(string, string): string', (a: string, b: string) => a + b);
-  registry.define('_+_(bytes, bytes): bytes', (a: Uint8Array, b: Uint8Array) => Buffer.concat([a, b]));
+  registry.define('_+_(bytes, bytes): bytes', (a: Uint8Array, b: Uint8Array) =>
+    Buffer.concat([a, b]),
+  );
   registry.define('_+_(list<A>, list<A>): list<A>', (a: Value[], b: Value[]) => [...a, ...b]);
-  registry.define('_+_(duration, duration): duration', (a: Duration, b: Duration) => span(a.nanos + b.nanos));
-  registry.define('_+_(timestamp, duration): timestamp', (a: Timestamp, b: Duration) => instant(a.nanos + b.nanos));
-  registry.define('_+_(duration, timestamp): timestamp', (a: Duration, b: Timestamp) => instant(a.nanos + b.nanos));
-  registry.define('_-_(duration, duration): duration', (a: Duration, b: Duration) => span(a.nanos - b.nanos));
-  registry.define('_-_(timestamp, duration): timestamp', (a: Timestamp, b: Duration) => instant(a.nanos - b.nanos));
-  registry.define('_-_(timestamp, timestamp): duration', (a: Timestamp, b: Timestamp) => span(a.nanos - b.nanos));
+  registry.define('_+_(duration, duration): duration', (a: Duration, b: Duration) =>
+    span(a.nanos + b.nanos),
+  );
+  registry.define('_+_(timestamp, duration): timestamp', (a: Timestamp, b: Duration) =>
+    instant(a.nanos + b.nanos),
+  );
+  registry.define('_+_(duration, timestamp): timestamp', (a: Duration, b: Timestamp) =>
+    instant(a.nanos + b.nanos),
+  );
+  registry.define('_-_(duration, duration): duration', (a: Duration, b: Duration) =>
+    span(a.nanos - b.nanos),
+  );
+  registry.define('_-_(timestamp, duration): timestamp', (a: Timestamp, b: Duration) =>
+    instant(a.nanos - b.nanos),
+  );
+  registry.define('_-_(timestamp, timestamp): duration', (a: Timestamp, b: Timestamp) =>
+    span(a.nanos - b.nanos),
+  );
 }
 
-const relations: Record<string, (order: number) => boolean> = table({ '<': (o) => o < 0, '<=': (o) => o <= 0, '>': (o) => o > 0, '>=': (o) => o >= 0 });
+const relations: Record<string, (order: number) => boolean> = table({
+  '<': (o) => o < 0,
+  '<=': (o) => o <= 0,
+  '>': (o) => o > 0,
+  '>=': (o) => o >= 0,
+});
 const numbers = ['int', 'uint', 'double'];
 
 function comparisons(registry: Registry): void {
@@ -73,9 +94,14 @@ function comparisons(registry: Registry): void {
   const alike = ['bool', 'string', 'bytes', 'timestamp', 'duration'].map((one) => [one, one]);
   const pairs = [...alike, ...numbers.flatMap((left) => numbers.map((right) => [left, right]))];
   for (const [op, holds] of Object.entries(relations)) {
-    for (const [left, right] of pairs) registry.define(`_${op}_(${left}, ${right}): bool`, (a: Value, b: Value) => holds(order(a, b) ?? Number.NaN));
+    for (const [left, right] of pairs)
+      registry.define(`_${op}_(${left}, ${right}): bool`, (a: Value, b: Value) =>
+        holds(order(a, b) ?? Number.NaN),
+      );
   }
-  registry.define('@in(A, list<A>): bool', (a: Value, list: Value[]) => list.some((one) => equal(one, a)));
+  registry.define('@in(A, list<A>): bool', (a: Value, list: Value[]) =>
+    list.some((one) => equal(one, a)),
+  );
   registry.define('@in(A, map<A, B>): bool', (a: Value, map: CelMap) => map.get(a) !== undefined);
 }
 

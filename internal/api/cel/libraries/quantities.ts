@@ -27,7 +27,10 @@ function parsed(text: string): Amount | undefined {
 
 function must(text: string): QuantityValue {
   const amount = parsed(text);
-  if (!amount) throw new CelError(`quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`);
+  if (!amount)
+    throw new CelError(
+      `quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'`,
+    );
   return new QuantityValue(amount);
 }
 
@@ -42,12 +45,34 @@ export function quantities(registry: Registry): void {
   registry.define('Quantity->sign(): int', (a: QuantityValue) => BigInt(a.amount.sign()));
   registry.define('Quantity->isInteger(): bool', (a: QuantityValue) => a.amount.isWhole());
   registry.define('Quantity->asInteger(): int', whole);
-  registry.define('Quantity->asApproximateFloat(): double', (a: QuantityValue) => a.amount.asNumber());
-  registry.define('Quantity->add(Quantity): Quantity', (a: QuantityValue, b: QuantityValue) => new QuantityValue(a.amount.add(b.amount)));
-  registry.define('Quantity->add(int): Quantity', (a: QuantityValue, b: bigint) => new QuantityValue(a.amount.add(Amount.of(b))));
-  registry.define('Quantity->sub(Quantity): Quantity', (a: QuantityValue, b: QuantityValue) => new QuantityValue(a.amount.sub(b.amount)));
-  registry.define('Quantity->sub(int): Quantity', (a: QuantityValue, b: bigint) => new QuantityValue(a.amount.sub(Amount.of(b))));
-  registry.define('Quantity->compareTo(Quantity): int', (a: QuantityValue, b: QuantityValue) => BigInt(a.amount.cmp(b.amount)));
-  registry.define('Quantity->isGreaterThan(Quantity): bool', (a: QuantityValue, b: QuantityValue) => a.amount.cmp(b.amount) > 0);
-  registry.define('Quantity->isLessThan(Quantity): bool', (a: QuantityValue, b: QuantityValue) => a.amount.cmp(b.amount) < 0);
+  registry.define('Quantity->asApproximateFloat(): double', (a: QuantityValue) =>
+    a.amount.asNumber(),
+  );
+  registry.define(
+    'Quantity->add(Quantity): Quantity',
+    (a: QuantityValue, b: QuantityValue) => new QuantityValue(a.amount.add(b.amount)),
+  );
+  registry.define(
+    'Quantity->add(int): Quantity',
+    (a: QuantityValue, b: bigint) => new QuantityValue(a.amount.add(Amount.of(b))),
+  );
+  registry.define(
+    'Quantity->sub(Quantity): Quantity',
+    (a: QuantityValue, b: QuantityValue) => new QuantityValue(a.amount.sub(b.amount)),
+  );
+  registry.define(
+    'Quantity->sub(int): Quantity',
+    (a: QuantityValue, b: bigint) => new QuantityValue(a.amount.sub(Amount.of(b))),
+  );
+  registry.define('Quantity->compareTo(Quantity): int', (a: QuantityValue, b: QuantityValue) =>
+    BigInt(a.amount.cmp(b.amount)),
+  );
+  registry.define(
+    'Quantity->isGreaterThan(Quantity): bool',
+    (a: QuantityValue, b: QuantityValue) => a.amount.cmp(b.amount) > 0,
+  );
+  registry.define(
+    'Quantity->isLessThan(Quantity): bool',
+    (a: QuantityValue, b: QuantityValue) => a.amount.cmp(b.amount) < 0,
+  );
 }

@@ -16,6 +16,18 @@ let made: Registry | undefined;
 export function standardRegistry(): Registry {
   if (made) return made;
   made = new Registry();
-  for (const library of [operators, conversions, strings, times, lists, quantities, addresses, urls, formats, versions]) library(made);
+  for (const library of [
+    operators,
+    conversions,
+    strings,
+    times,
+    lists,
+    quantities,
+    addresses,
+    urls,
+    formats,
+    versions,
+  ])
+    library(made);
   return made;
 }

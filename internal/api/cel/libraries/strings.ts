@@ -21,7 +21,10 @@ function compiled(pattern: string): RE2JS {
   }
 }
 
-/** States a pattern comes to once its repetitions are written out; a pattern that is none comes to nothing. */
+/**
+ * States a pattern comes to once its repetitions are written out; a pattern that is none comes to
+ * nothing.
+ */
 export function patternStates(pattern: string): number {
   try {
     return compiled(pattern).programSize();
@@ -46,11 +49,17 @@ function findAll(text: string, pattern: string, limit: bigint): string[] {
 }
 
 function regex(registry: Registry): void {
-  const matches = (text: string, pattern: string): boolean => compiled(pattern).matcher(text).find();
+  const matches = (text: string, pattern: string): boolean =>
+    compiled(pattern).matcher(text).find();
   registry.define('string->matches(string): bool', matches);
   registry.define('matches(string, string): bool', matches);
-  registry.define('string->find(string): string', (text: string, pattern: string) => findAll(text, pattern, 1n)[0] ?? '');
-  registry.define('string->findAll(string): list<string>', (text: string, pattern: string) => findAll(text, pattern, -1n));
+  registry.define(
+    'string->find(string): string',
+    (text: string, pattern: string) => findAll(text, pattern, 1n)[0] ?? '',
+  );
+  registry.define('string->findAll(string): list<string>', (text: string, pattern: string) =>
+    findAll(text, pattern, -1n),
+  );
   registry.define('string->findAll(string, int): list<string>', findAll);
 }
 
@@ -69,7 +78,8 @@ function indexOf(text: string, part: string, from: bigint): bigint {
 
 function lastIndexOf(text: string, part: string, from?: bigint): bigint {
   const points = Array.from(text);
-  const start = from === undefined ? text.length : points.slice(0, at(points, from)).join('').length;
+  const start =
+    from === undefined ? text.length : points.slice(0, at(points, from)).join('').length;
   const found = text.lastIndexOf(part, start);
   return found < 0 ? -1n : BigInt(Array.from(text.slice(0, found)).length);
 }
@@ -100,14 +110,25 @@ function replace(text: string, from: string, to: string, limit: bigint): string 
 const trimmed = /^[\s\u0085]+|[\s\u0085]+$/g;
 
 function pieces(registry: Registry): void {
-  registry.define('string->charAt(int): string', (text: string, index: bigint) => Array.from(text)[at(Array.from(text), index)] ?? '');
-  registry.define('string->indexOf(string): int', (text: string, part: string) => indexOf(text, part, 0n));
+  registry.define(
+    'string->charAt(int): string',
+    (text: string, index: bigint) => Array.from(text)[at(Array.from(text), index)] ?? '',
+  );
+  registry.define('string->indexOf(string): int', (text: string, part: string) =>
+    indexOf(text, part, 0n),
+  );
   registry.define('string->indexOf(string, int): int', indexOf);
-  registry.define('string->lastIndexOf(string): int', (text: string, part: string) => lastIndexOf(text, part));
+  registry.define('string->lastIndexOf(string): int', (text: string, part: string) =>
+    lastIndexOf(text, part),
+  );
   registry.define('string->lastIndexOf(string, int): int', lastIndexOf);
-  registry.define('string->substring(int): string', (text: string, from: bigint) => substring(text, from));
+  registry.define('string->substring(int): string', (text: string, from: bigint) =>
+    substring(text, from),
+  );
   registry.define('string->substring(int, int): string', substring);
-  registry.define('string->split(string): list<string>', (text: string, by: string) => split(text, by, -1n));
+  registry.define('string->split(string): list<string>', (text: string, by: string) =>
+    split(text, by, -1n),
+  );
   registry.define('string->split(string, int): list<string>', split);
   registry.define('list<string>->join(): string', (list: string[]) => joined(list, ''));
   registry.define('list<string>->join(string): string', joined);
@@ -119,20 +140,35 @@ function joined(list: readonly Value[], by: string): string {
 }
 
 function changed(registry: Registry): void {
-  registry.define('string->replace(string, string): string', (text: string, from: string, to: string) => replace(text, from, to, -1n));
+  registry.define(
+    'string->replace(string, string): string',
+    (text: string, from: string, to: string) => replace(text, from, to, -1n),
+  );
   registry.define('string->replace(string, string, int): string', replace);
-  registry.define('string->lowerAscii(): string', (text: string) => text.replace(/[A-Z]+/g, (found) => found.toLowerCase()));
-  registry.define('string->upperAscii(): string', (text: string) => text.replace(/[a-z]+/g, (found) => found.toUpperCase()));
+  registry.define('string->lowerAscii(): string', (text: string) =>
+    text.replace(/[A-Z]+/g, (found) => found.toLowerCase()),
+  );
+  registry.define('string->upperAscii(): string', (text: string) =>
+    text.replace(/[a-z]+/g, (found) => found.toUpperCase()),
+  );
   registry.define('string->trim(): string', (text: string) => text.replace(trimmed, ''));
   registry.define('string->format(list<dyn>): string', formatText);
   registry.define('strings.quote(string): string', quoteText);
-  registry.define('jsonpatch.escapeKey(string): string', (text: string) => text.replaceAll('~', '~0').replaceAll('/', '~1'));
+  registry.define('jsonpatch.escapeKey(string): string', (text: string) =>
+    text.replaceAll('~', '~0').replaceAll('/', '~1'),
+  );
 }
 
 export function strings(registry: Registry): void {
-  registry.define('string->contains(string): bool', (text: string, part: string) => text.includes(part));
-  registry.define('string->startsWith(string): bool', (text: string, part: string) => text.startsWith(part));
-  registry.define('string->endsWith(string): bool', (text: string, part: string) => text.endsWith(part));
+  registry.define('string->contains(string): bool', (text: string, part: string) =>
+    text.includes(part),
+  );
+  registry.define('string->startsWith(string): bool', (text: string, part: string) =>
+    text.startsWith(part),
+  );
+  registry.define('string->endsWith(string): bool', (text: string, part: string) =>
+    text.endsWith(part),
+  );
   regex(registry);
   pieces(registry);
   changed(registry);

@@ -18,11 +18,16 @@ export class UrlValue extends Opaque {
   }
 }
 
-/** An absolute URI or an absolute path, cut as Go's url.ParseRequestURI cuts it: nothing is normalized. */
+/**
+ * An absolute URI or an absolute path, cut as Go's url.ParseRequestURI cuts it: nothing is
+ * normalized.
+ */
 function parseUrl(text: string): UrlValue | undefined {
-  const found = /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/(?:[^/?#]*@)?([^/?]*))?([^?]*)(?:\?(.*))?$/s.exec(text);
+  const found =
+    /^(?:([A-Za-z][A-Za-z0-9+.-]*):)?(?:\/\/(?:[^/?#]*@)?([^/?]*))?([^?]*)(?:\?(.*))?$/s.exec(text);
 
-  if (!found || /[\x00-\x20\x7f]/.test(text) || /%(?![0-9a-fA-F]{2})/.test(found[3] ?? '')) return undefined;
+  if (!found || /[\x00-\x20\x7f]/.test(text) || /%(?![0-9a-fA-F]{2})/.test(found[3] ?? ''))
+    return undefined;
   const [, scheme = '', host = '', path = '', query = ''] = found;
   if (!scheme && !text.startsWith('/')) return undefined;
   if (!/^(?:\[[0-9a-fA-F:.%]+\]|[^:[\]<>"\\^`{|}]*)(?::\d*)?$/.test(host)) return undefined;
@@ -31,13 +36,18 @@ function parseUrl(text: string): UrlValue | undefined {
 
 function must(text: string): UrlValue {
   const url = parseUrl(text);
-  if (!url) throw new CelError(`URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`);
+  if (!url)
+    throw new CelError(
+      `URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid ` +
+        'URI for request',
+    );
   return url;
 }
 
 function query(url: UrlValue): MapValue {
   const all = new Map<string, string[]>();
-  for (const [key, value] of new URLSearchParams(url.parts.query)) all.set(key, [...(all.get(key) ?? []), value]);
+  for (const [key, value] of new URLSearchParams(url.parts.query))
+    all.set(key, [...(all.get(key) ?? []), value]);
   return new MapValue(all);
 }
 
@@ -51,8 +61,14 @@ export function urls(registry: Registry): void {
   registry.define('isURL(string): bool', (text: string) => parseUrl(text) !== undefined);
   registry.define('kubernetes.URL->getScheme(): string', (url: UrlValue) => url.parts.scheme);
   registry.define('kubernetes.URL->getHost(): string', (url: UrlValue) => url.parts.host);
-  registry.define('kubernetes.URL->getHostname(): string', (url: UrlValue) => hostAndPort(url.parts.host)[0]);
-  registry.define('kubernetes.URL->getPort(): string', (url: UrlValue) => hostAndPort(url.parts.host)[1]);
+  registry.define(
+    'kubernetes.URL->getHostname(): string',
+    (url: UrlValue) => hostAndPort(url.parts.host)[0],
+  );
+  registry.define(
+    'kubernetes.URL->getPort(): string',
+    (url: UrlValue) => hostAndPort(url.parts.host)[1],
+  );
   registry.define('kubernetes.URL->getEscapedPath(): string', (url: UrlValue) => url.parts.path);
   registry.define('kubernetes.URL->getQuery(): map<string, list<string>>', query);
 }

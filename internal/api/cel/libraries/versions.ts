@@ -22,7 +22,10 @@ class SemverValue extends Opaque {
       const against = other.numbers[i] ?? 0n;
       if (number !== against) return number < against ? -1 : 1;
     }
-    if (!this.prerelease.length || !other.prerelease.length) return Math.sign(Number(this.prerelease.length === 0) - Number(other.prerelease.length === 0));
+    if (!this.prerelease.length || !other.prerelease.length)
+      return Math.sign(
+        Number(this.prerelease.length === 0) - Number(other.prerelease.length === 0),
+      );
     for (const [i, part] of this.prerelease.entries()) {
       const against = other.prerelease[i];
       if (against === undefined) return 1;
@@ -47,7 +50,8 @@ function compareParts(a: string, b: string): number {
   return a < b ? -1 : 1;
 }
 
-const form = /^(0|[1-9]\d{0,19})\.(0|[1-9]\d{0,19})\.(0|[1-9]\d{0,19})(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
+const form =
+  /^(0|[1-9]\d{0,19})\.(0|[1-9]\d{0,19})\.(0|[1-9]\d{0,19})(?:-([0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*))?(?:\+[0-9A-Za-z-]+(?:\.[0-9A-Za-z-]+)*)?$/;
 const tooLarge = 2n ** 64n;
 /** Longer texts are no versions; the form would be looked for in vain. */
 const maxText = 64 << 10;
@@ -57,15 +61,23 @@ function parseSemver(text: string): SemverValue | undefined {
   if (!found) return undefined;
   const numbers: Numbers = [BigInt(found[1] ?? 0), BigInt(found[2] ?? 0), BigInt(found[3] ?? 0)];
   const prerelease = found[4]?.split('.') ?? [];
-  const isWrong = (part: string): boolean => isNumber(part) && ((part.length > 1 && part.startsWith('0')) || part.length > 20 || BigInt(part) >= tooLarge);
-  return numbers.some((one) => one >= tooLarge) || prerelease.some(isWrong) ? undefined : new SemverValue(numbers, prerelease);
+  const isWrong = (part: string): boolean =>
+    isNumber(part) &&
+    ((part.length > 1 && part.startsWith('0')) || part.length > 20 || BigInt(part) >= tooLarge);
+  return numbers.some((one) => one >= tooLarge) || prerelease.some(isWrong)
+    ? undefined
+    : new SemverValue(numbers, prerelease);
 }
 
 /** `v01.2` as `1.2.0`: without a leading v, without leading zeros, with all three numbers. */
 function normalized(text: string): string {
   const plain = text.replace(/^v/, '');
   const [major = '', minor, ...rest] = plain.split('.');
-  const parts = [major, ...(minor === undefined ? [] : [minor]), ...(rest.length ? [rest.join('.')] : [])].map(withoutZeros);
+  const parts = [
+    major,
+    ...(minor === undefined ? [] : [minor]),
+    ...(rest.length ? [rest.join('.')] : []),
+  ].map(withoutZeros);
   if (parts.length === 3) return parts.join('.');
   if (/[+-]/.test(parts.at(-1) ?? '')) return '';
   return [...parts, '0', '0'].slice(0, 3).join('.');
@@ -87,11 +99,26 @@ export function versions(registry: Registry): void {
   registry.define('semver(string): kubernetes.Semver', (text: string) => must(text));
   registry.define('semver(string, bool): kubernetes.Semver', must);
   registry.define('isSemver(string): bool', (text: string) => parseSemver(text) !== undefined);
-  registry.define('isSemver(string, bool): bool', (text: string, normalize: boolean) => parseSemver(normalize ? normalized(text) : text) !== undefined);
+  registry.define(
+    'isSemver(string, bool): bool',
+    (text: string, normalize: boolean) =>
+      parseSemver(normalize ? normalized(text) : text) !== undefined,
+  );
   for (const [i, name] of ['major', 'minor', 'patch'].entries()) {
-    registry.define(`kubernetes.Semver->${name}(): int`, (a: SemverValue) => BigInt.asIntN(64, a.numbers[i] ?? 0n));
+    registry.define(`kubernetes.Semver->${name}(): int`, (a: SemverValue) =>
+      BigInt.asIntN(64, a.numbers[i] ?? 0n),
+    );
   }
-  registry.define('kubernetes.Semver->compareTo(kubernetes.Semver): int', (a: SemverValue, b: SemverValue) => BigInt(a.compare(b)));
-  registry.define('kubernetes.Semver->isGreaterThan(kubernetes.Semver): bool', (a: SemverValue, b: SemverValue) => a.compare(b) > 0);
-  registry.define('kubernetes.Semver->isLessThan(kubernetes.Semver): bool', (a: SemverValue, b: SemverValue) => a.compare(b) < 0);
+  registry.define(
+    'kubernetes.Semver->compareTo(kubernetes.Semver): int',
+    (a: SemverValue, b: SemverValue) => BigInt(a.compare(b)),
+  );
+  registry.define(
+    'kubernetes.Semver->isGreaterThan(kubernetes.Semver): bool',
+    (a: SemverValue, b: SemverValue) => a.compare(b) > 0,
+  );
+  registry.define(
+    'kubernetes.Semver->isLessThan(kubernetes.Semver): bool',
+    (a: SemverValue, b: SemverValue) => a.compare(b) < 0,
+  );
 }

@@ -9,7 +9,10 @@ import { WireReader } from './reader.ts';
 import { writeMessage } from './write-message.ts';
 import { WireWriter } from './writer.ts';
 
-/** `application/vnd.kubernetes.protobuf`: four bytes, then runtime.Unknown, whose raw bytes are the object without kind and apiVersion. */
+/**
+ * `application/vnd.kubernetes.protobuf`: four bytes, then runtime.Unknown, whose raw bytes are the
+ * object without kind and apiVersion.
+ */
 export const protobufContentType = 'application/vnd.kubernetes.protobuf';
 const magic = Buffer.from('6b387300', 'hex');
 /** Nested envelopes: a List of Lists and no more. */
@@ -26,7 +29,10 @@ export function isProtobuf(bytes: Uint8Array): boolean {
 }
 
 function openEnvelope(bytes: Buffer): Envelope {
-  if (!isProtobuf(bytes)) throw new DecodeError('provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]');
+  if (!isProtobuf(bytes))
+    throw new DecodeError(
+      'provided data does not appear to be a protobuf message, expected prefix [107 56 115 0]',
+    );
   const out: Envelope = { apiVersion: '', kind: '', raw: Buffer.alloc(0) };
   const from = new WireReader(bytes, 4);
   while (!from.done) {
@@ -52,7 +58,11 @@ function readBody(scheme: Scheme, info: KindInfo, raw: Buffer, nesting: number):
     if (nesting >= maxNesting) throw new DecodeError('proto: envelopes nested too deep');
     const inner = openEnvelope(bytes);
     const kind = scheme.kindOf(inner);
-    if (!kind || kind.custom) throw new DecodeError(`no kind ${JSON.stringify(inner.kind)} is registered for version ${JSON.stringify(inner.apiVersion)}`);
+    if (!kind || kind.custom)
+      throw new DecodeError(
+        `no kind ${JSON.stringify(inner.kind)} is registered for version ` +
+          `${JSON.stringify(inner.apiVersion)}`,
+      );
     return readBody(scheme, kind, inner.raw, nesting + 1);
   });
   const value = reader.message(planOf(info.type.name), new WireReader(raw), {});
@@ -60,8 +70,9 @@ function readBody(scheme: Scheme, info: KindInfo, raw: Buffer, nesting: number):
 }
 
 /**
- * Reads an enveloped message as `expected`, or as what it says it is. Throws ApiError in the words of kube-apiserver.
- * Protobuf has no unknown fields to complain about: strict validation means nothing here, as upstream.
+ * Reads an enveloped message as `expected`, or as what it says it is. Throws ApiError in the words
+ * of kube-apiserver. Protobuf has no unknown fields to complain about: strict validation means
+ * nothing here, as upstream.
  */
 export function decodeProtobuf(scheme: Scheme, bytes: Uint8Array, expected?: KindInfo): KubeObject {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
@@ -71,19 +82,28 @@ export function decodeProtobuf(scheme: Scheme, bytes: Uint8Array, expected?: Kin
   } catch (error) {
     if (!(error instanceof DecodeError)) throw error;
     const what = expected ? ` (must be of type ${expected.kind})` : '';
-    throw badRequest(`the object provided is unrecognized${what}: ${error.message} (${buffer.subarray(0, 30).toString('hex') || '<empty>'})`);
+    throw badRequest(
+      `the object provided is unrecognized${what}: ${error.message} ` +
+        `(${buffer.subarray(0, 30).toString('hex') || '<empty>'})`,
+    );
   }
   const apiVersion = envelope.apiVersion || (expected ? apiVersionOf(expected) : '');
   const kind = envelope.kind || (expected?.kind ?? '');
   const actual = { ...splitApiVersion(apiVersion), kind };
   const info = scheme.kind(actual.group, actual.version, kind);
   if (!info || info.custom || (expected && info.kind !== expected.kind)) {
-    throw cannotHandle(actual, expected?.kind ?? 'runtime.Object', `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`);
+    throw cannotHandle(
+      actual,
+      expected?.kind ?? 'runtime.Object',
+      `no kind ${JSON.stringify(kind)} is registered for version ` +
+        `${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`,
+    );
   }
   try {
     return readBody(scheme, info, envelope.raw, 0);
   } catch (error) {
-    if (error instanceof DecodeError) throw cannotHandle(actual, expected?.kind ?? kind, error.message);
+    if (error instanceof DecodeError)
+      throw cannotHandle(actual, expected?.kind ?? kind, error.message);
     throw error;
   }
 }
@@ -113,7 +133,10 @@ export function encodeProtobuf(info: KindInfo, object: object): Buffer {
   return to.result();
 }
 
-/** One frame of a protobuf watch: its length in four bytes, then a WatchEvent around an enveloped object. */
+/**
+ * One frame of a protobuf watch: its length in four bytes, then a WatchEvent around an enveloped
+ * object.
+ */
 export function encodeWatchFrame(type: string, enveloped: Uint8Array): Buffer {
   const to = new WireWriter(enveloped.length + type.length + 32);
   const raw = to.mark;

@@ -17,44 +17,75 @@ const configMap = kind('', 'v1', 'ConfigMap');
 describe('protobuf', () => {
   test('any map of texts survives', () => {
     fc.assert(
-      fc.property(fc.dictionary(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' })), fc.integer(), (data, generation) => {
-        const { object } = decodeJson(configMap, JSON.stringify({ metadata: { name: 'x', generation }, data }));
-        const back = decodeProtobuf(scheme, encodeProtobuf(configMap, object), configMap);
-        expect(JSON.stringify(back)).toBe(JSON.stringify(object));
-      }),
+      fc.property(
+        fc.dictionary(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'grapheme' })),
+        fc.integer(),
+        (data, generation) => {
+          const { object } = decodeJson(
+            configMap,
+            JSON.stringify({ metadata: { name: 'x', generation }, data }),
+          );
+          const back = decodeProtobuf(scheme, encodeProtobuf(configMap, object), configMap);
+          expect(JSON.stringify(back)).toBe(JSON.stringify(object));
+        },
+      ),
     );
   });
 
   test('broken bytes end in a clear error, never in a crash', () => {
-    const { object } = decodeJson(pod, JSON.stringify({ metadata: { name: 'x', labels: { a: 'b' } }, spec: { containers: [{ name: 'a', image: 'b', ports: [{ containerPort: 80 }] }] } }));
+    const { object } = decodeJson(
+      pod,
+      JSON.stringify({
+        metadata: { name: 'x', labels: { a: 'b' } },
+        spec: { containers: [{ name: 'a', image: 'b', ports: [{ containerPort: 80 }] }] },
+      }),
+    );
     const good = encodeProtobuf(pod, object);
     fc.assert(
-      fc.property(fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 }), fc.nat(good.length), (changes, cut) => {
-        const bad = Buffer.from(good);
-        for (const [at, byte] of changes) bad[at] = byte;
-        try {
-          decodeProtobuf(scheme, bad.subarray(0, cut || good.length), pod);
-        } catch (error) {
-          expect(error).toBeInstanceOf(ApiError);
-        }
-      }),
+      fc.property(
+        fc.array(fc.tuple(fc.nat(good.length - 1), fc.nat(255)), { minLength: 1, maxLength: 6 }),
+        fc.nat(good.length),
+        (changes, cut) => {
+          const bad = Buffer.from(good);
+          for (const [at, byte] of changes) bad[at] = byte;
+          try {
+            decodeProtobuf(scheme, bad.subarray(0, cut || good.length), pod);
+          } catch (error) {
+            expect(error).toBeInstanceOf(ApiError);
+          }
+        },
+      ),
       { numRuns: 500 },
     );
   });
 
   test('JSON under the wrong name is refused', () => {
-    expect(() => decodeProtobuf(scheme, Buffer.from('{"kind":"Pod"}'), pod)).toThrow(/does not appear to be a protobuf message, expected prefix \[107 56 115 0\]/);
+    expect(() => decodeProtobuf(scheme, Buffer.from('{"kind":"Pod"}'), pod)).toThrow(
+      /does not appear to be a protobuf message, expected prefix \[107 56 115 0\]/,
+    );
   });
 
   test('another kind is refused', () => {
     const { object } = decodeJson(configMap, '{}');
-    expect(() => decodeProtobuf(scheme, encodeProtobuf(configMap, object), pod)).toThrow(/ConfigMap in version "v1" cannot be handled as a Pod: no kind/);
+    expect(() => decodeProtobuf(scheme, encodeProtobuf(configMap, object), pod)).toThrow(
+      /ConfigMap in version "v1" cannot be handled as a Pod: no kind/,
+    );
   });
 
   test('options come in the group of the request', () => {
     const options = kind('apps', 'v1', 'DeleteOptions');
-    const bytes = encodeProtobuf(options, { kind: 'DeleteOptions', apiVersion: 'apps/v1', gracePeriodSeconds: 0, propagationPolicy: 'Background' });
-    expect(decodeProtobuf(scheme, bytes, kind('', 'v1', 'DeleteOptions'))).toEqual({ kind: 'DeleteOptions', apiVersion: 'apps/v1', gracePeriodSeconds: 0, propagationPolicy: 'Background' });
+    const bytes = encodeProtobuf(options, {
+      kind: 'DeleteOptions',
+      apiVersion: 'apps/v1',
+      gracePeriodSeconds: 0,
+      propagationPolicy: 'Background',
+    });
+    expect(decodeProtobuf(scheme, bytes, kind('', 'v1', 'DeleteOptions'))).toEqual({
+      kind: 'DeleteOptions',
+      apiVersion: 'apps/v1',
+      gracePeriodSeconds: 0,
+      propagationPolicy: 'Background',
+    });
   });
 
   test('a watch frame is length, type, object', () => {

@@ -7,7 +7,10 @@ type Values = Record<string, unknown>;
 
 const maxDepth = 100;
 
-/** Reads what a RawExtension holds when that is a protobuf message of its own; given by envelope.ts, which knows kinds. */
+/**
+ * Reads what a RawExtension holds when that is a protobuf message of its own; given by envelope.ts,
+ * which knows kinds.
+ */
 export type ReadEnveloped = (bytes: Buffer) => unknown;
 
 /** Bytes of a message -> the JSON value, not yet in normal form (absent fields are absent). */
@@ -34,22 +37,28 @@ export class MessageReader {
   private field(field: WireField, type: number, from: WireReader, out: Values): void {
     const t = field.type;
     // An inlined struct has no name: its fields are those of the parent.
-    if (!field.name && t.k === 'struct') return void this.message(t.plan, nested(from, type, t.plan.short), out);
+    if (!field.name && t.k === 'struct')
+      return void this.message(t.plan, nested(from, type, t.plan.short), out);
     if (t.k === 'list' && !t.wrapped) return this.item(field, t.items, type, from, out);
-    if (t.k === 'map') return this.entry(t.values, nested(from, type, field.name), mapOf(out, field.name));
+    if (t.k === 'map')
+      return this.entry(t.values, nested(from, type, field.name), mapOf(out, field.name));
     setField(out, field.name, this.value(t, type, from, field.name));
   }
 
   private item(field: WireField, items: GoType, type: number, from: WireReader, out: Values): void {
     const list = (out[field.name] ??= []) as unknown[];
-    const scalar = items.k === 'int32' || items.k === 'int64' || items.k === 'bool' || items.k === 'double';
+    const scalar =
+      items.k === 'int32' || items.k === 'int64' || items.k === 'bool' || items.k === 'double';
     if (!scalar || type !== wire.bytes) {
       list.push(this.value(items, type, from, field.name));
       return;
     }
     // Packed: Kubernetes never writes it, every reader takes it.
     const packed = nested(from, type, field.name);
-    while (!packed.done) list.push(this.value(items, items.k === 'double' ? wire.fixed64 : wire.varint, packed, field.name));
+    while (!packed.done)
+      list.push(
+        this.value(items, items.k === 'double' ? wire.fixed64 : wire.varint, packed, field.name),
+      );
   }
 
   private entry(values: GoType, from: WireReader, map: Values): void {
@@ -109,7 +118,9 @@ export class MessageReader {
       case 'raw':
         return this.raw(only(from, 1, () => from.bytes()));
       case 'schemaOrArray':
-        return this.schemaOr(type.schema, from, 1, 2, (r) => this.message(type.schema, nested(r, wire.bytes, 'items'), {}));
+        return this.schemaOr(type.schema, from, 1, 2, (r) =>
+          this.message(type.schema, nested(r, wire.bytes, 'items'), {}),
+        );
       case 'schemaOrStringArray':
         return this.schemaOr(type.schema, from, 1, 2, (r) => r.string());
       case 'schemaOrBool':
@@ -139,12 +150,19 @@ export class MessageReader {
     }
   }
 
-  private schemaOr(schema: Plan, from: WireReader, schemaNumber: number, listNumber: number, item: (from: WireReader) => unknown): unknown {
+  private schemaOr(
+    schema: Plan,
+    from: WireReader,
+    schemaNumber: number,
+    listNumber: number,
+    item: (from: WireReader) => unknown,
+  ): unknown {
     let one: unknown;
     const list: unknown[] = [];
     while (!from.done) {
       const tag = from.tag();
-      if (tag >>> 3 === schemaNumber) one = this.message(schema, nested(from, tag & 7, 'schema'), {});
+      if (tag >>> 3 === schemaNumber)
+        one = this.message(schema, nested(from, tag & 7, 'schema'), {});
       else if (tag >>> 3 === listNumber) list.push(item(from));
       else from.skip(tag & 7);
     }
@@ -165,7 +183,10 @@ export class MessageReader {
 }
 
 function expect(actual: number, wanted: number, name: string): void {
-  if (actual !== wanted) throw new DecodeError(`proto: wrong wireType = ${actual} for field ${name.charAt(0).toUpperCase()}${name.slice(1)}`);
+  if (actual !== wanted)
+    throw new DecodeError(
+      `proto: wrong wireType = ${actual} for field ${name.charAt(0).toUpperCase()}${name.slice(1)}`,
+    );
 }
 
 /** A reader of the message that begins here; `from` moves behind it. */

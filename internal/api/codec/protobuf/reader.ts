@@ -1,7 +1,14 @@
 import { DecodeError } from '../scalars.ts';
 
 /** Wire types of protobuf that Kubernetes uses; groups (3, 4) are only skipped over. */
-export const wire = { varint: 0, fixed64: 1, bytes: 2, startGroup: 3, endGroup: 4, fixed32: 5 } as const;
+export const wire = {
+  varint: 0,
+  fixed64: 1,
+  bytes: 2,
+  startGroup: 3,
+  endGroup: 4,
+  fixed32: 5,
+} as const;
 
 const maxDepth = 1_000;
 
@@ -67,7 +74,11 @@ export class WireReader {
   int64(): number {
     const value = this.varint();
     const number = Number(value);
-    if (!Number.isSafeInteger(number)) throw new DecodeError(`the integer ${value} cannot be kept exactly: integers beyond 2^53 are not supported in this field`);
+    if (!Number.isSafeInteger(number))
+      throw new DecodeError(
+        `the integer ${value} cannot be kept exactly: integers beyond 2^53 are not supported ` +
+          'in this field',
+      );
     return number;
   }
 

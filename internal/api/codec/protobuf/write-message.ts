@@ -22,7 +22,9 @@ function writeField(field: WireField, parent: Values, to: WireWriter): void {
   const value = parent[field.name];
   const absent = value === undefined || value === null;
   if (type.k === 'list' && !type.wrapped) {
-    if (!absent) for (let i = (value as unknown[]).length - 1; i >= 0; i--) writeValue(field.number, type.items, (value as unknown[])[i], to);
+    if (!absent)
+      for (let i = (value as unknown[]).length - 1; i >= 0; i--)
+        writeValue(field.number, type.items, (value as unknown[])[i], to);
     return;
   }
   if (type.k === 'map') {
@@ -40,7 +42,8 @@ function writeMap(number: number, values: GoType, map: Values, to: WireWriter): 
     const key = keys[i] as string;
     const mark = to.mark;
     const value = map[key];
-    if (!(values.k === 'bytes' && (value === null || value === undefined))) writeValue(2, values, value, to);
+    if (!(values.k === 'bytes' && (value === null || value === undefined)))
+      writeValue(2, values, value, to);
     to.stringField(1, key);
     to.close(number, mark);
   }
@@ -90,7 +93,9 @@ function writeComposite(type: GoType, value: unknown, to: WireWriter): void {
       to.varintField(2, typeof value === 'number' ? value : 0);
       return to.varintField(1, typeof value === 'string' ? 1 : 0);
     case 'raw':
-      return value === undefined || value === null ? undefined : to.stringField(1, JSON.stringify(value));
+      return value === undefined || value === null
+        ? undefined
+        : to.stringField(1, JSON.stringify(value));
     case 'schemaOrArray':
     case 'schemaOrBool':
     case 'schemaOrStringArray':
@@ -107,7 +112,11 @@ function writeTime(kind: 'time' | 'microTime', value: unknown, to: WireWriter): 
   to.varintField(1, time.seconds);
 }
 
-function writeSchemaOr(type: Extract<GoType, { schema: Plan }>, value: unknown, to: WireWriter): void {
+function writeSchemaOr(
+  type: Extract<GoType, { schema: Plan }>,
+  value: unknown,
+  to: WireWriter,
+): void {
   const isSchema = value !== null && typeof value === 'object' && !Array.isArray(value);
   if (type.k === 'schemaOrBool') {
     if (isSchema) nestedSchema(2, type.schema, value as Values, to);

@@ -1,6 +1,6 @@
 /**
- * Writes protobuf from the end to the start, as gogo does: when a message is finished its length is known, and nothing
- * is copied. Callers write fields in descending order of number.
+ * Writes protobuf from the end to the start, as gogo does: when a message is finished its length is
+ * known, and nothing is copied. Callers write fields in descending order of number.
  */
 export class WireWriter {
   private buffer: Buffer;

@@ -6,14 +6,43 @@ type Values = Record<string, unknown>;
 export function onlyDefaults(object: KubeObject): Values {
   const copy = structuredClone(object) as unknown as Values;
   const metadata = copy['metadata'] as Values;
-  for (const name of ['uid', 'creationTimestamp', 'managedFields', 'generation', 'namespace', 'resourceVersion', 'finalizers']) delete metadata[name];
+  for (const name of [
+    'uid',
+    'creationTimestamp',
+    'managedFields',
+    'generation',
+    'namespace',
+    'resourceVersion',
+    'finalizers',
+  ])
+    delete metadata[name];
   const spec = copy['spec'] as Values | undefined;
-  if (copy['kind'] === 'Pod' && spec) for (const name of ['tolerations', 'priority', 'preemptionPolicy', 'serviceAccount', 'serviceAccountName']) delete spec[name];
-  if (copy['kind'] === 'Service' && spec) for (const name of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']) delete spec[name];
+  if (copy['kind'] === 'Pod' && spec)
+    for (const name of [
+      'tolerations',
+      'priority',
+      'preemptionPolicy',
+      'serviceAccount',
+      'serviceAccountName',
+    ])
+      delete spec[name];
+  if (copy['kind'] === 'Service' && spec)
+    for (const name of ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy'])
+      delete spec[name];
   if (copy['kind'] === 'Namespace' || copy['kind'] === 'Node') delete copy['spec'];
-  if (['Pod', 'CustomResourceDefinition', 'FlowSchema', 'PriorityLevelConfiguration', 'ValidatingAdmissionPolicy'].includes(String(copy['kind']))) delete copy['status'];
+  if (
+    [
+      'Pod',
+      'CustomResourceDefinition',
+      'FlowSchema',
+      'PriorityLevelConfiguration',
+      'ValidatingAdmissionPolicy',
+    ].includes(String(copy['kind']))
+  )
+    delete copy['status'];
   if (copy['kind'] === 'DaemonSet') delete metadata['annotations'];
-  if (copy['kind'] === 'PersistentVolume') delete (copy['status'] as Values)['lastPhaseTransitionTime'];
+  if (copy['kind'] === 'PersistentVolume')
+    delete (copy['status'] as Values)['lastPhaseTransitionTime'];
   // The endpoints strategy labels what has no selector; the job strategy labels its pods.
   if (copy['kind'] === 'Endpoints') delete metadata['labels'];
   return sorted(copy) as Values;

@@ -1,18 +1,26 @@
-/** What the fields of services, nodes, namespaces, rights and of all objects are for. The form is described in texts.ts. */
+/**
+ * What the fields of services, nodes, namespaces, rights and of all objects are for. The form is
+ * described in texts.ts.
+ */
 export const clusterTexts = (): string => `
 @ObjectMeta What every stored object has: its name, labels, owners and times.
 name Name of the object, one of its kind in the namespace. Cannot be changed.
 generateName Beginning of a name that the server completes when no name is given.
-namespace Namespace that the object lives in. Cannot be changed. Empty for kinds of the whole cluster.
+namespace Namespace that the object lives in. Cannot be changed. Empty for kinds of the whole
+  cluster.
 uid Identity of the object, different from that of every other there ever was. Set by the server.
-resourceVersion Version of the stored object, to see whether it has changed. An update that names an old one is refused. Not to be compared or counted.
+resourceVersion Version of the stored object, to see whether it has changed. An update that names an
+  old one is refused. Not to be compared or counted.
 generation Grows with every change of what is wanted. Set by the server.
 creationTimestamp CreationTimestamp is a timestamp: when the server made the object. Cannot be set.
-deletionTimestamp When the object is to be gone. Set by the server when a deletion has to wait for a grace period or for finalizers; cannot be taken back.
-deletionGracePeriodSeconds Seconds that the object has to end in order. Set with deletionTimestamp; can only become less.
+deletionTimestamp When the object is to be gone. Set by the server when a deletion has to wait for a
+  grace period or for finalizers; cannot be taken back.
+deletionGracePeriodSeconds Seconds that the object has to end in order. Set with deletionTimestamp;
+  can only become less.
 labels Names and values by which objects are sorted and selected.
 annotations Names and values that tools keep with the object. They cannot be selected by.
-ownerReferences Objects that this one belongs to. When the last of them is gone this one is deleted too.
+ownerReferences Objects that this one belongs to. When the last of them is gone this one is deleted
+  too.
 finalizers Who still has something to do before the object may go. Each takes its own entry away.
 managedFields Which manager set which fields. Kept by the server.
 selfLink Path of the object. No longer filled in.
@@ -24,10 +32,13 @@ manager Name of the manager.
 operation How the fields were set: Apply or Update.
 subresource Subresource that they were set through. Empty for the object itself.
 time When the manager last changed the set.
-@FieldsV1 A set of fields as nested objects: f:NAME is a field, k:KEYS an item of a list by its keys, v:VALUE one by its value, i:INDEX one by its place.
-@OwnerReference An object that owns another. Both are in one namespace, or the owner belongs to the whole cluster.
+@FieldsV1 A set of fields as nested objects: f:NAME is a field, k:KEYS an item of a list by its
+  keys, v:VALUE one by its value, i:INDEX one by its place.
+@OwnerReference An object that owns another. Both are in one namespace, or the owner belongs to the
+  whole cluster.
 apiVersion Group and version of the owner.
-blockOwnerDeletion Whether the owner, deleted in the foreground, waits until this object is gone. Defaults to false.
+blockOwnerDeletion Whether the owner, deleted in the foreground, waits until this object is gone.
+  Defaults to false.
 controller Whether the owner is the controller that manages the object. Only one can be.
 kind Kind of the owner.
 name Name of the owner.
@@ -36,7 +47,8 @@ uid UID of the owner.
 @MicroTime A time as RFC 3339 writes it, to the microsecond.
 @Quantity A number with a unit, such as 100m, 1.5, 64Mi or 2G.
 @IntOrString A whole number or a text, such as a port's name or a percentage.
-@LabelSelector Chooses objects by their labels; all demands must hold. Empty chooses all, none given chooses nothing.
+@LabelSelector Chooses objects by their labels; all demands must hold. Empty chooses all, none given
+  chooses nothing.
 matchExpressions Demands about labels.
 matchLabels Labels and the values that they must have.
 @LabelSelectorRequirement A demand about one label.
@@ -79,30 +91,43 @@ namespace Namespace of the Secret.
 spec Which pods serve, and how they are reached.
 status Where a load balancer has made the service reachable.
 @ServiceSpec Which pods serve, and how they are reached.
-allocateLoadBalancerNodePorts Whether a service of type LoadBalancer gets node ports. Defaults to true.
-clusterIP Address of the service in the cluster. None makes it headless: its name leads to the pods themselves. Given out by the server when empty.
+allocateLoadBalancerNodePorts Whether a service of type LoadBalancer gets node ports. Defaults to
+  true.
+clusterIP Address of the service in the cluster. None makes it headless: its name leads to the pods
+  themselves. Given out by the server when empty.
 clusterIPs Addresses of the service, at most one for each family; the first is clusterIP.
-externalIPs Further addresses on which nodes take traffic for the service. Somebody else must bring it there.
+externalIPs Further addresses on which nodes take traffic for the service. Somebody else must bring
+  it there.
 externalName Name that the service's name leads to, as a CNAME. Only for type ExternalName.
-externalTrafficPolicy Cluster (the default): traffic from outside goes to any pod. Local: only to pods of the node it came to, and the client's address stays.
-healthCheckNodePort Port on which nodes say whether they have pods of the service. Only for type LoadBalancer with externalTrafficPolicy Local.
-internalTrafficPolicy Cluster (the default): traffic from within goes to any pod. Local: only to pods of the same node.
+externalTrafficPolicy Cluster (the default): traffic from outside goes to any pod. Local: only to
+  pods of the node it came to, and the client's address stays.
+healthCheckNodePort Port on which nodes say whether they have pods of the service. Only for type
+  LoadBalancer with externalTrafficPolicy Local.
+internalTrafficPolicy Cluster (the default): traffic from within goes to any pod. Local: only to
+  pods of the same node.
 ipFamilies Families of the addresses: IPv4, IPv6 or both, in order.
-ipFamilyPolicy SingleStack, PreferDualStack (two families where the cluster has them) or RequireDualStack.
-loadBalancerClass Who makes the load balancer, such as example.com/internal. Cannot be changed while the type is LoadBalancer.
-loadBalancerIP Address that is wanted from the load balancer. Deprecated; what it does depends on who makes it.
+ipFamilyPolicy SingleStack, PreferDualStack (two families where the cluster has them) or
+  RequireDualStack.
+loadBalancerClass Who makes the load balancer, such as example.com/internal. Cannot be changed while
+  the type is LoadBalancer.
+loadBalancerIP Address that is wanted from the load balancer. Deprecated; what it does depends on
+  who makes it.
 loadBalancerSourceRanges Networks that may come in through the load balancer. Not given: all.
 ports The ports of the service.
-publishNotReadyAddresses Whether names lead to pods that are not Ready as well. Meant for peers that look for each other.
+publishNotReadyAddresses Whether names lead to pods that are not Ready as well. Meant for peers that
+  look for each other.
 selector Labels of the pods that serve. Without it somebody else must say where traffic goes.
 sessionAffinity None (the default), or ClientIP: a client stays with one pod.
 sessionAffinityConfig How long a client stays with its pod.
-trafficDistribution Wish for where traffic goes first: PreferSameZone (also called PreferClose) or PreferSameNode.
+trafficDistribution Wish for where traffic goes first: PreferSameZone (also called PreferClose) or
+  PreferSameNode.
 type ClusterIP (the default), NodePort, LoadBalancer or ExternalName.
 @ServicePort A port of a service.
-appProtocol Protocol that is spoken, as a hint: a name of IANA, or kubernetes.io/h2c, kubernetes.io/ws, kubernetes.io/wss.
+appProtocol Protocol that is spoken, as a hint: a name of IANA, or kubernetes.io/h2c,
+  kubernetes.io/ws, kubernetes.io/wss.
 name Name of the port. Needed when there are several.
-nodePort Port on every node that leads to the service, for types NodePort and LoadBalancer. Given out by the server when empty.
+nodePort Port on every node that leads to the service, for types NodePort and LoadBalancer. Given
+  out by the server when empty.
 port Port of the service.
 protocol TCP (the default), UDP or SCTP.
 targetPort Port of the pods, by number or name. Defaults to port.
@@ -161,7 +186,8 @@ spec The pods, and their traffic.
 egress Traffic that the pods may send. With an empty list and policyTypes Egress: none.
 ingress Traffic that the pods may get. With an empty list: none.
 podSelector Labels of the pods that the policy is for. Empty: all of the namespace.
-policyTypes Directions that the policy limits: Ingress, Egress or both. Defaults to Ingress, and to Egress where there are egress rules.
+policyTypes Directions that the policy limits: Ingress, Egress or both. Defaults to Ingress, and to
+  Egress where there are egress rules.
 @NetworkPolicyIngressRule Traffic that is let in: it must match both from and ports.
 from Where it may come from; one match is enough. Empty: from everywhere.
 ports Ports that it may go to; one match is enough. Empty: all.
@@ -170,7 +196,8 @@ ports Ports that it may go to; one match is enough. Empty: all.
 to Where it may go; one match is enough. Empty: everywhere.
 @NetworkPolicyPeer Pods or networks on the other side.
 ipBlock Networks. Not together with the selectors.
-namespaceSelector Labels of namespaces. Alone: all pods there. With podSelector: those of them that match.
+namespaceSelector Labels of namespaces. Alone: all pods there. With podSelector: those of them that
+  match.
 podSelector Labels of pods, in the policy's namespace unless namespaceSelector is given.
 @NetworkPolicyPort Ports of a protocol.
 endPort Last port of a range that begins with port, which must then be a number.
@@ -187,11 +214,14 @@ immutable Whether the content can no longer be changed. Cannot be taken back.
 data Keys and values, these in base64.
 immutable Whether the content can no longer be changed. Cannot be taken back.
 stringData Keys and values as plain text; they are moved into data and never read back.
-type What the Secret is for, such as Opaque (the default), kubernetes.io/tls or kubernetes.io/dockerconfigjson. Cannot be changed.
+type What the Secret is for, such as Opaque (the default), kubernetes.io/tls or
+  kubernetes.io/dockerconfigjson. Cannot be changed.
 @ServiceAccount An identity for programs in pods.
-automountServiceAccountToken Whether pods get a token of the account mounted. A pod may say otherwise.
+automountServiceAccountToken Whether pods get a token of the account mounted. A pod may say
+  otherwise.
 imagePullSecrets Secrets for registries that pods of the account get.
-secrets Secrets that pods of the account may use, where the annotation kubernetes.io/enforce-mountable-secrets is true. Deprecated.
+secrets Secrets that pods of the account may use, where the annotation
+  kubernetes.io/enforce-mountable-secrets is true. Deprecated.
 @Namespace Keeps objects of one purpose together; names need be unique only within it.
 spec What holds its deletion up.
 status Whether it is in use or going.
@@ -249,7 +279,8 @@ systemUUID ID of the machine, from its firmware.
 @NodeSwapStatus Swap memory of a machine.
 capacity Size in bytes.
 @NodeFeatures Features of a node's container runtime.
-supplementalGroupsPolicy Whether the runtime can carry out supplementalGroupsPolicy and tell users of containers.
+supplementalGroupsPolicy Whether the runtime can carry out supplementalGroupsPolicy and tell users
+  of containers.
 @NodeRuntimeHandler A handler of the container runtime.
 features What the handler can do.
 name Name of the handler. Empty for the default one.
@@ -280,17 +311,20 @@ assigned Configuration that was asked for.
 error What was wrong with it.
 lastKnownGood Last configuration that worked.
 @Role,ClusterRole Rights: what may be done with which resources.
-aggregationRule Other ClusterRoles whose rules are gathered into this one. Rules of its own are then overwritten.
+aggregationRule Other ClusterRoles whose rules are gathered into this one. Rules of its own are then
+  overwritten.
 rules The rights. They add up; nothing can be forbidden.
 @RoleBinding,ClusterRoleBinding Gives the rights of a role to users, groups or service accounts.
 roleRef The role. Cannot be changed.
 subjects Who gets the rights.
 @PolicyRule A set of rights.
 apiGroups API groups of the resources. Empty text is the core group, "*" every group.
-nonResourceURLs Paths that are no resources, such as /metrics; "*" at the end stands for anything. Only in ClusterRoles.
+nonResourceURLs Paths that are no resources, such as /metrics; "*" at the end stands for anything.
+  Only in ClusterRoles.
 resourceNames Names of the objects that are meant. Not given: all.
 resources Resources, such as pods or pods/log. "*" is every one.
-verbs What may be done: get, list, watch, create, update, patch, delete, deletecollection and others. "*" is everything.
+verbs What may be done: get, list, watch, create, update, patch, delete, deletecollection and
+  others. "*" is everything.
 @AggregationRule Which ClusterRoles are gathered.
 clusterRoleSelectors Labels of the ClusterRoles; matching one selector is enough.
 @RoleRef A role.
@@ -316,7 +350,8 @@ used What is used now.
 matchExpressions The demands.
 @ScopedResourceSelectorRequirement A demand about one scope.
 operator In, NotIn, Exists or DoesNotExist.
-scopeName The scope: Terminating, NotTerminating, BestEffort, NotBestEffort, PriorityClass, CrossNamespacePodAffinity or VolumeAttributesClass.
+scopeName The scope: Terminating, NotTerminating, BestEffort, NotBestEffort, PriorityClass,
+  CrossNamespacePodAffinity or VolumeAttributesClass.
 values Values for In and NotIn. Empty for the others.
 @LimitRange Bounds and defaults for each object of a namespace.
 spec The bounds.

@@ -1,4 +1,7 @@
-/** What the fields of events, endpoints, definitions, webhooks and other kinds are for. The form is described in texts.ts. */
+/**
+ * What the fields of events, endpoints, definitions, webhooks and other kinds are for. The form is
+ * described in texts.ts.
+ */
 export const otherTexts = (): string => `
 @Event Something that happened to an object.
 action What was done or tried.
@@ -90,7 +93,8 @@ template The template.
 spec What shall run.
 status What runs now.
 @ReplicationControllerSpec What shall run.
-minReadySeconds Seconds that a new pod must be Ready without a break to count as available. Defaults to 0.
+minReadySeconds Seconds that a new pod must be Ready without a break to count as available. Defaults
+  to 0.
 replicas How many pods there shall be. Defaults to 1.
 selector Labels of the pods. Defaults to those of the template.
 template The pods that are made.
@@ -139,7 +143,8 @@ resource Resource of the object, such as services.
 @PriorityClass A priority for pods, by name.
 description When the class should be used.
 globalDefault Whether pods that name no class get this one. Only one class can.
-preemptionPolicy Whether pods of the class may push out others: PreemptLowerPriority (the default) or Never.
+preemptionPolicy Whether pods of the class may push out others: PreemptLowerPriority (the default)
+  or Never.
 value The priority. Pods with more of it are scheduled first. Cannot be changed.
 @RuntimeClass A way to run containers, by name.
 handler Handler of the container runtime. Cannot be changed.
@@ -157,7 +162,8 @@ status Whether the kind is served.
 conversion How objects are converted between versions.
 group Group of the kind. The definition is called plural.group.
 names Names of the kind.
-preserveUnknownFields Whether fields that the schema does not know are kept. Must be false; the schema can say it instead.
+preserveUnknownFields Whether fields that the schema does not know are kept. Must be false; the
+  schema can say it instead.
 scope Whether objects live in a namespace: Namespaced or Cluster.
 versions Versions of the kind. Exactly one is stored.
 @CustomResourceDefinitionNames Names of a kind.
@@ -230,7 +236,8 @@ matchPolicy Exact, or Equivalent (the default): requests through other versions 
 name Full name of the webhook, such as check.example.com.
 namespaceSelector Labels of the namespaces whose objects it is asked about.
 objectSelector Labels of the objects that it is asked about.
-reinvocationPolicy Whether it is asked again when another one has changed the object: Never (the default) or IfNeeded.
+reinvocationPolicy Whether it is asked again when another one has changed the object: Never (the
+  default) or IfNeeded.
 rules Requests that it is asked about.
 sideEffects Whether asking has other effects: None or NoneOnDryRun.
 timeoutSeconds Seconds until it counts as failed, from 1 to 30. Defaults to 10.
@@ -272,7 +279,8 @@ conditions Available says whether the server answers.
 @DeleteOptions How an object is deleted.
 dryRun All: nothing is really deleted.
 gracePeriodSeconds Seconds that the object has to end in order. 0 means at once.
-ignoreStoreReadErrorWithClusterBreakingPotential Delete an object that cannot be read from the store. Its finalizers are passed over.
+ignoreStoreReadErrorWithClusterBreakingPotential Delete an object that cannot be read from the
+  store. Its finalizers are passed over.
 orphanDependents Old form of propagationPolicy.
 preconditions What must hold of the object for it to be deleted.
 propagationPolicy What becomes of objects that it owns: Orphan, Background or Foreground.

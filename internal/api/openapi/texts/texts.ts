@@ -12,13 +12,30 @@ import { volumeTexts } from './volumes.ts';
 import { workloadTexts } from './workloads.ts';
 
 /**
- * Texts of types and fields. `@TypeA,TypeB words` begins types and says what they are, a line `field words` is a field of all of them.
- * `group/Type` is for that type of the group alone and goes before `Type`; the group is named as in the names of definitions.
- * What is not written here gets words made from its name.
+ * Texts of types and fields. `@TypeA,TypeB words` begins types and says what they are, a line
+ * `field words` is a field of all of them. `group/Type` is for that type of the group alone and
+ * goes before `Type`; the group is named as in the names of definitions. A line that begins with
+ * two spaces goes on with the one before. What is not written here gets words made from its name.
  */
-export const texts = [podTexts, containerTexts, volumeTexts, workloadTexts, clusterTexts, otherTexts, policyTexts, accessTexts, deviceTexts, storageTexts, schemaTexts, metaTexts];
+export const texts = [
+  podTexts,
+  containerTexts,
+  volumeTexts,
+  workloadTexts,
+  clusterTexts,
+  otherTexts,
+  policyTexts,
+  accessTexts,
+  deviceTexts,
+  storageTexts,
+  schemaTexts,
+  metaTexts,
+];
 
-/** Held weakly: whole documents are written in one go, and hardly ever. In between nothing of the texts is kept. */
+/**
+ * Held weakly: whole documents are written in one go, and hardly ever. In between nothing of the
+ * texts is kept.
+ */
 let read: WeakRef<Map<string, string>> | undefined;
 
 function all(): Map<string, string> {
@@ -37,7 +54,7 @@ export function writtenText(group: string, name: string): string | undefined {
 
 export function* entriesOf(text: string): Generator<[string, string]> {
   let types: string[] = [];
-  for (const line of text.trim().split('\n')) {
+  for (const line of text.trim().replaceAll('\n  ', ' ').split('\n')) {
     const [, name = '', words = ''] = /^(\S+) ?(.*)$/.exec(line) ?? [];
     if (name.startsWith('@')) {
       types = name.slice(1).split(',');

@@ -1,4 +1,7 @@
-/** What the fields of volumes, claims and storage classes are for. The form is described in texts.ts. */
+/**
+ * What the fields of volumes, claims and storage classes are for. The form is described in
+ * texts.ts.
+ */
 export const volumeTexts = (): string => `
 @Volume A volume of a pod: a name, and exactly one source.
 configMap Files from the keys of a ConfigMap.
@@ -7,7 +10,8 @@ downwardAPI Files with facts about the pod.
 emptyDir A directory that is empty at first and goes with the pod.
 ephemeral A claim that is made from a template for this pod, and deleted with it.
 gitRepo A clone of a git repository. No longer supported; use an init container and emptyDir.
-hostPath A file or directory of the node. Opens the node to the pod: avoid it where anything else will do.
+hostPath A file or directory of the node. Opens the node to the pod: avoid it where anything else
+  will do.
 image Files of an image, read-only.
 name Name of the volume: a DNS label, different from all others of the pod.
 nfs A directory of an NFS server.
@@ -15,7 +19,8 @@ persistentVolumeClaim A claim of the pod's namespace.
 projected Files of several sources in one directory.
 secret Files from the keys of a Secret.
 @Volume,PersistentVolumeSpec
-awsElasticBlockStore A disk of AWS. The drivers in the tree are gone: the CSI driver ebs.csi.aws.com serves it.
+awsElasticBlockStore A disk of AWS. The drivers in the tree are gone: the CSI driver ebs.csi.aws.com
+  serves it.
 azureDisk A disk of Azure. The CSI driver disk.csi.azure.com serves it.
 azureFile A file share of Azure. The CSI driver file.csi.azure.com serves it.
 cephfs A CephFS of the node's. No longer supported.
@@ -37,16 +42,19 @@ vsphereVolume A disk of vSphere. The CSI driver csi.vsphere.vmware.com serves it
 spec Where the storage is, and what it can do.
 status Who uses it.
 @PersistentVolumeSpec A piece of storage: its kind, size and rules.
-accessModes Ways in which it can be mounted: ReadWriteOnce, ReadOnlyMany, ReadWriteMany, ReadWriteOncePod.
+accessModes Ways in which it can be mounted: ReadWriteOnce, ReadOnlyMany, ReadWriteMany,
+  ReadWriteOncePod.
 capacity Size of the volume, under storage.
 claimRef The claim that the volume is bound to, or shall be.
 csi Storage that a CSI driver serves.
 hostPath A directory of the node, for tests on a single node.
 local A disk or directory of one node; needs nodeAffinity.
-mountOptions Options of the mount, such as ro or soft. They are not checked: a wrong one makes the mount fail.
+mountOptions Options of the mount, such as ro or soft. They are not checked: a wrong one makes the
+  mount fail.
 nfs A directory of an NFS server.
 nodeAffinity Nodes that the volume can be reached from.
-persistentVolumeReclaimPolicy What becomes of the volume when its claim is gone: Retain, Delete or Recycle (deprecated).
+persistentVolumeReclaimPolicy What becomes of the volume when its claim is gone: Retain, Delete or
+  Recycle (deprecated).
 storageClassName StorageClass that the volume belongs to. Empty means none.
 volumeAttributesClassName VolumeAttributesClass whose parameters the volume has.
 volumeMode Filesystem (the default) or Block.
@@ -59,12 +67,16 @@ reason One word for why the volume has failed.
 spec What storage is wanted.
 status What storage was found.
 @PersistentVolumeClaimSpec What storage is wanted.
-accessModes Ways in which the volume must be mountable: ReadWriteOnce, ReadOnlyMany, ReadWriteMany, ReadWriteOncePod.
+accessModes Ways in which the volume must be mountable: ReadWriteOnce, ReadOnlyMany, ReadWriteMany,
+  ReadWriteOncePod.
 dataSource A VolumeSnapshot or another claim of the namespace that the new volume is filled from.
-dataSourceRef Any object that the new volume is filled from, where a driver or populator knows its kind. Holds the same as dataSource when that is set.
-resources Least size of the volume, in requests.storage. May be raised later where the class allows it.
+dataSourceRef Any object that the new volume is filled from, where a driver or populator knows its
+  kind. Holds the same as dataSource when that is set.
+resources Least size of the volume, in requests.storage. May be raised later where the class allows
+  it.
 selector Labels of the volumes that may be bound.
-storageClassName StorageClass that is wanted. Not given: the default one. Empty text: no class at all.
+storageClassName StorageClass that is wanted. Not given: the default one. Empty text: no class at
+  all.
 volumeAttributesClassName VolumeAttributesClass for the volume. May be changed while it is in use.
 volumeMode Filesystem (the default) or Block.
 volumeName PersistentVolume that the claim is bound to, or shall be.
@@ -98,13 +110,15 @@ mountOptions Mount options of the volumes that are made.
 parameters Settings for the provisioner; at most 512, of 256 KiB in all.
 provisioner Who makes the volumes, such as the name of a CSI driver.
 reclaimPolicy Reclaim policy of the volumes that are made: Delete (the default) or Retain.
-volumeBindingMode When volumes are made and bound: Immediate (the default), or WaitForFirstConsumer, once a pod is scheduled.
+volumeBindingMode When volumes are made and bound: Immediate (the default), or WaitForFirstConsumer,
+  once a pod is scheduled.
 @TopologySelectorTerm Demands about the place of a volume.
 matchLabelExpressions Labels that must match, all of them.
 @TopologySelectorLabelRequirement A label and the values it may have.
 key The label.
 values The values, of which one must match.
-@ConfigMapVolumeSource,ConfigMapProjection,SecretVolumeSource,SecretProjection,DownwardAPIVolumeSource,DownwardAPIProjection,ProjectedVolumeSource Files from objects of the API.
+@ConfigMapVolumeSource,ConfigMapProjection,SecretVolumeSource,SecretProjection,DownwardAPIVolumeSource,DownwardAPIProjection,ProjectedVolumeSource
+  Files from objects of the API.
 defaultMode Mode of the files where none is given, as 0644 or in decimal. Defaults to 0644.
 items The keys or facts that become files. Not given: every key, under its own name.
 name Name of the object in the pod's namespace.
@@ -147,7 +161,8 @@ expirationSeconds Life of the token that is asked for, at least 600. Defaults to
 path Path of the file in the volume.
 @EmptyDirVolumeSource A directory that goes with the pod.
 medium Where it is: on the node's disk (empty, the default), in Memory, or HugePages.
-sizeLimit Most that it may hold; the pod is evicted when it holds more. In memory, a limit of the mount.
+sizeLimit Most that it may hold; the pod is evicted when it holds more. In memory, a limit of the
+  mount.
 @EphemeralVolumeSource A claim of the pod's own.
 volumeClaimTemplate The claim that is made, named after the pod and the volume.
 @PersistentVolumeClaimVolumeSource A claim as a volume.
@@ -155,7 +170,8 @@ claimName Claim in the pod's namespace.
 readOnly Whether it is mounted read-only everywhere. Defaults to false.
 @HostPathVolumeSource A file or directory of the node.
 path Path on the node. A link is followed.
-type What must be there: nothing in particular (empty), Directory, File, Socket, CharDevice, BlockDevice, or made when missing: DirectoryOrCreate, FileOrCreate.
+type What must be there: nothing in particular (empty), Directory, File, Socket, CharDevice,
+  BlockDevice, or made when missing: DirectoryOrCreate, FileOrCreate.
 @ImageVolumeSource Files of an image.
 pullPolicy When the image is pulled: Always, IfNotPresent or Never.
 reference Name of the image.

@@ -13,7 +13,16 @@ export type Claims = Readonly<Record<string, unknown>>;
 const costPerToken = 1_000_000;
 
 const claimsType = mapOf(string, dyn);
-const userType: CelType = { kind: 'object', name: 'kubernetes.UserInfo', fields: new Map([['username', string], ['uid', string], ['groups', listOf(string)], ['extra', mapOf(string, listOf(string))]]) };
+const userType: CelType = {
+  kind: 'object',
+  name: 'kubernetes.UserInfo',
+  fields: new Map([
+    ['username', string],
+    ['uid', string],
+    ['groups', listOf(string)],
+    ['extra', mapOf(string, listOf(string))],
+  ]),
+};
 
 /** Who a token with these claims is: compiled once, from one issuer of the configuration. */
 export interface ClaimRules {
@@ -31,24 +40,51 @@ type Check = (claims: Claims, meter: Meter) => void;
 export function compileClaims(issuer: JwtIssuer, at: string): ClaimRules {
   const { username, groups, uid, extra = [] } = issuer.claimMappings;
   const maps = `${at}.claimMappings`;
-  const rules = (issuer.claimValidationRules ?? []).map((rule, i) => claimRule(rule, `${at}.claimValidationRules[${i}]`));
+  const rules = (issuer.claimValidationRules ?? []).map((rule, i) =>
+    claimRule(rule, `${at}.claimValidationRules[${i}]`),
+  );
   const name = usernameReader(username, `${maps}.username`);
-  const groupNames = groups && prefixedReader(groups, `${maps}.groups`, ['string', 'list', 'null_type']);
-  const uidOf = uid && (uid.claim || uid.expression) ? reader(uid, `${maps}.uid`, ['string']) : undefined;
-  const extras = extra.map(({ key, valueExpression }, i) => ({ key, read: reader({ expression: valueExpression }, `${maps}.extra[${i}].valueExpression`, ['string', 'list', 'null_type']) }));
-  const userRules = (issuer.userValidationRules ?? []).map((rule, i) => userRule(rule, `${at}.userValidationRules[${i}].expression`));
+  const groupNames =
+    groups && prefixedReader(groups, `${maps}.groups`, ['string', 'list', 'null_type']);
+  const uidOf =
+    uid && (uid.claim || uid.expression) ? reader(uid, `${maps}.uid`, ['string']) : undefined;
+  const extras = extra.map(({ key, valueExpression }, i) => ({
+    key,
+    read: reader({ expression: valueExpression }, `${maps}.extra[${i}].valueExpression`, [
+      'string',
+      'list',
+      'null_type',
+    ]),
+  }));
+  const userRules = (issuer.userValidationRules ?? []).map((rule, i) =>
+    userRule(rule, `${at}.userValidationRules[${i}].expression`),
+  );
   return {
     userOf(claims) {
       const meter = new Meter(costPerToken);
       const user = guarded(() => {
         for (const rule of rules) rule(claims, meter);
-        const more = extras.map(({ key, read }) => [key, texts(read(claims, meter), `extra "${key}"`).filter(Boolean)] as const).filter(([, values]) => values.length > 0);
-        const credential = typeof claims['jti'] === 'string' && claims['jti'] ? [['authentication.kubernetes.io/credential-id', [`JTI=${claims['jti']}`]] as const] : [];
+        const more = extras
+          .map(
+            ({ key, read }) =>
+              [key, texts(read(claims, meter), `extra "${key}"`).filter(Boolean)] as const,
+          )
+          .filter(([, values]) => values.length > 0);
+        const credential =
+          typeof claims['jti'] === 'string' && claims['jti']
+            ? [['authentication.kubernetes.io/credential-id', [`JTI=${claims['jti']}`]] as const]
+            : [];
         const uidText = uidOf ? text(uidOf(claims, meter), 'uid') : '';
-        return { name: name(claims, meter), ...(uidText && { uid: uidText }), groups: groupNames ? texts(groupNames(claims, meter), 'groups').filter(Boolean) : [], extra: Object.fromEntries([...more, ...credential]) };
+        return {
+          name: name(claims, meter),
+          ...(uidText && { uid: uidText }),
+          groups: groupNames ? texts(groupNames(claims, meter), 'groups').filter(Boolean) : [],
+          extra: Object.fromEntries([...more, ...credential]),
+        };
       });
       if (!user.name) throw new ClaimError('username claim value is empty');
-      if ([user.name, ...user.groups].some(hasControlCharacter)) throw new ClaimError('a name holds control characters');
+      if ([user.name, ...user.groups].some(hasControlCharacter))
+        throw new ClaimError('a name holds control characters');
       for (const rule of userRules) guarded(() => rule(user, meter));
       return user;
     },
@@ -64,12 +100,19 @@ function guarded<T>(run: () => T): T {
   }
 }
 
-function compiled(expression: string, at: string, variables: Record<string, CelType>, kinds: CelType['kind'][]): Program {
+function compiled(
+  expression: string,
+  at: string,
+  variables: Record<string, CelType>,
+  kinds: CelType['kind'][],
+): Program {
   let program: Program;
   try {
     program = compile(expression, environment(variables));
   } catch (error) {
-    throw new ConfigError(`${at}: compilation failed: ${messageOf(error)}`, { op: 'authentication-config' });
+    throw new ConfigError(`${at}: compilation failed: ${messageOf(error)}`, {
+      op: 'authentication-config',
+    });
   }
   const wrong = wrongResult(program, ...kinds);
   if (wrong) throw new ConfigError(`${at}: ${wrong}`, { op: 'authentication-config' });
@@ -77,10 +120,13 @@ function compiled(expression: string, at: string, variables: Record<string, CelT
 }
 
 function reader({ claim, expression }: Claim, at: string, kinds: CelType['kind'][]): Read {
-  if (!expression) return (claims) => (claim && Object.hasOwn(claims, claim) ? claims[claim] : undefined);
-  // Claims are of any type: that a mapping gives text is seen when it runs (authentication/cel compile.go: AnyType).
+  if (!expression)
+    return (claims) => (claim && Object.hasOwn(claims, claim) ? claims[claim] : undefined);
+  // Claims are of any type: that a mapping gives text is seen when it runs (authentication/cel
+  // compile.go: AnyType).
   const program = compiled(expression, at, { claims: claimsType }, ['dyn', ...kinds]);
-  return (claims, meter) => toJson(program.evaluate((name) => (name === 'claims' ? fromJson(claims) : undefined), meter));
+  return (claims, meter) =>
+    toJson(program.evaluate((name) => (name === 'claims' ? fromJson(claims) : undefined), meter));
 }
 
 function prefixedReader(mapping: Prefixed, at: string, kinds: CelType['kind'][]): Read {
@@ -93,31 +139,60 @@ function usernameReader(mapping: Prefixed, at: string): (claims: Claims, meter: 
   const read = reader(mapping, at, ['string']);
   return (claims, meter) => {
     const value = read(claims, meter);
-    if (typeof value !== 'string') throw new ClaimError(`oidc: parse username claims ${JSON.stringify(mapping.claim ?? mapping.expression)}: it is no text`);
+    if (typeof value !== 'string')
+      throw new ClaimError(
+        `oidc: parse username claims ${JSON.stringify(mapping.claim ?? mapping.expression)}: ` +
+          'it is no text',
+      );
     // An address that nobody has checked may be anybody's.
-    if (mapping.claim === 'email' && Object.hasOwn(claims, 'email_verified') && claims['email_verified'] !== true) throw new ClaimError('oidc: email not verified');
+    if (
+      mapping.claim === 'email' &&
+      Object.hasOwn(claims, 'email_verified') &&
+      claims['email_verified'] !== true
+    )
+      throw new ClaimError('oidc: email not verified');
     return value && (mapping.prefix ?? '') + value;
   };
 }
 
-function claimRule({ claim, requiredValue = '', expression, message }: NonNullable<JwtIssuer['claimValidationRules']>[number], at: string): Check {
+function claimRule(
+  {
+    claim,
+    requiredValue = '',
+    expression,
+    message,
+  }: NonNullable<JwtIssuer['claimValidationRules']>[number],
+  at: string,
+): Check {
   if (!expression) {
     return (claims) => {
       const value = claim && Object.hasOwn(claims, claim) ? claims[claim] : undefined;
-      if (value !== requiredValue) throw new ClaimError(`oidc: required claim ${claim} does not have the required value`);
+      if (value !== requiredValue)
+        throw new ClaimError(`oidc: required claim ${claim} does not have the required value`);
     };
   }
   const program = compiled(expression, `${at}.expression`, { claims: claimsType }, ['bool']);
   return (claims, meter) => {
-    if (program.evaluate((name) => (name === 'claims' ? fromJson(claims) : undefined), meter) !== true) throw new ClaimError(`oidc: validation expression '${expression}' failed: ${message || 'it is not true'}`);
+    if (
+      program.evaluate((name) => (name === 'claims' ? fromJson(claims) : undefined), meter) !== true
+    )
+      throw new ClaimError(
+        `oidc: validation expression '${expression}' failed: ${message || 'it is not true'}`,
+      );
   };
 }
 
-function userRule({ expression, message }: { expression: string; message?: string }, at: string): (user: UserInfo, meter: Meter) => void {
+function userRule(
+  { expression, message }: { expression: string; message?: string },
+  at: string,
+): (user: UserInfo, meter: Meter) => void {
   const program = compiled(expression, at, { user: userType }, ['bool']);
   return ({ name, uid = '', groups, extra = {} }, meter) => {
     const shown = fromJson({ username: name, uid, groups, extra }, userType);
-    if (program.evaluate((variable) => (variable === 'user' ? shown : undefined), meter) !== true) throw new ClaimError(`oidc: validation expression '${expression}' failed: ${message || 'it is not true'}`);
+    if (program.evaluate((variable) => (variable === 'user' ? shown : undefined), meter) !== true)
+      throw new ClaimError(
+        `oidc: validation expression '${expression}' failed: ${message || 'it is not true'}`,
+      );
   };
 }
 
@@ -131,6 +206,7 @@ function text(value: unknown, what: string): string {
 function texts(value: unknown, what: string): string[] {
   if (value === undefined || value === null) return [];
   const list: unknown[] = Array.isArray(value) ? value : [value];
-  if (!list.every((one) => typeof one === 'string')) throw new ClaimError(`oidc: ${what} is neither a text nor a list of texts`);
+  if (!list.every((one) => typeof one === 'string'))
+    throw new ClaimError(`oidc: ${what} is neither a text nor a list of texts`);
   return list as string[];
 }

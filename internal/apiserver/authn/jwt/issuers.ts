@@ -9,7 +9,17 @@ import type { AuthenticationConfiguration } from './configuration.ts';
 import { KeySet } from './key-set.ts';
 
 /** What go-oidc takes: signatures alone, never a shared secret. */
-export const algorithms = ['RS256', 'RS384', 'RS512', 'ES256', 'ES384', 'ES512', 'PS256', 'PS384', 'PS512'];
+export const algorithms = [
+  'RS256',
+  'RS384',
+  'RS512',
+  'ES256',
+  'ES384',
+  'ES512',
+  'PS256',
+  'PS384',
+  'PS512',
+];
 
 /** How far an issuer's clock may be ahead of ours, for the time from which a token counts. */
 const aheadSeconds = 300;
@@ -27,7 +37,10 @@ interface IssuerDoors {
   log: Log;
 }
 
-/** The issuers that a configuration names, each with its keys and rules (apiserver/plugin/pkg/authenticator/token/oidc). */
+/**
+ * The issuers that a configuration names, each with its keys and rules
+ * (apiserver/plugin/pkg/authenticator/token/oidc).
+ */
 export class JwtIssuers {
   readonly #issuers = new Map<string, Issuer>();
   readonly #doors: IssuerDoors;
@@ -37,8 +50,18 @@ export class JwtIssuers {
     this.#doors = doors;
     configuration.jwt.forEach((one, i) => {
       const { url, discoveryURL, certificateAuthority, audiences } = one.issuer;
-      const keys = new KeySet({ ...doors, url, ...(discoveryURL && { discoveryUrl: discoveryURL }), ...(certificateAuthority && { ca: certificateAuthority }) });
-      this.#issuers.set(url, { keys, audiences, rules: compileClaims(one, `jwt[${i}]`), algorithms: one.algorithms ?? algorithms });
+      const keys = new KeySet({
+        ...doors,
+        url,
+        ...(discoveryURL && { discoveryUrl: discoveryURL }),
+        ...(certificateAuthority && { ca: certificateAuthority }),
+      });
+      this.#issuers.set(url, {
+        keys,
+        audiences,
+        rules: compileClaims(one, `jwt[${i}]`),
+        algorithms: one.algorithms ?? algorithms,
+      });
     });
   }
 
@@ -48,7 +71,8 @@ export class JwtIssuers {
     if (!issuer) return undefined;
     try {
       const claims = await this.#verified(token, issuer);
-      if ((claims.exp ?? 0) * 1000 <= this.#doors.clock.now()) throw new Error('oidc: token is expired');
+      if ((claims.exp ?? 0) * 1000 <= this.#doors.clock.now())
+        throw new Error('oidc: token is expired');
       return issuer.rules.userOf(claims);
     } catch (error) {
       this.#doors.log.debug('token refused', { error: messageOf(error).slice(0, 300) });
@@ -63,15 +87,27 @@ export class JwtIssuers {
       return await this.#check(token, known, issuer);
     } catch (error) {
       // A key that is not known may be a new one.
-      const stranger = error instanceof errors.JWKSNoMatchingKey || error instanceof errors.JWSSignatureVerificationFailed;
+      const stranger =
+        error instanceof errors.JWKSNoMatchingKey ||
+        error instanceof errors.JWSSignatureVerificationFailed;
       const fresh = stranger ? await issuer.keys.keys(true) : undefined;
       if (!fresh || fresh === known) throw error;
       return await this.#check(token, fresh, issuer);
     }
   }
 
-  async #check(token: string, keys: JWTVerifyGetKey, { audiences, algorithms: allowed }: Issuer): Promise<JWTPayload> {
-    const options = { audience: audiences, algorithms: allowed, requiredClaims: ['exp', 'iss'], clockTolerance: aheadSeconds, currentDate: new Date(this.#doors.clock.now()) };
+  async #check(
+    token: string,
+    keys: JWTVerifyGetKey,
+    { audiences, algorithms: allowed }: Issuer,
+  ): Promise<JWTPayload> {
+    const options = {
+      audience: audiences,
+      algorithms: allowed,
+      requiredClaims: ['exp', 'iss'],
+      clockTolerance: aheadSeconds,
+      currentDate: new Date(this.#doors.clock.now()),
+    };
     try {
       return (await jwtVerify(token, keys, options)).payload;
     } catch (error) {

@@ -6,7 +6,10 @@ import type { Dial } from '../../../io/dial.ts';
 
 /** An issuer says little, and soon. */
 const bounds = { bytes: 1 << 20, waitMs: 10_000, keys: 256 };
-/** An issuer is not asked again before this, whatever tokens come, and again at the latest after the other. */
+/**
+ * An issuer is not asked again before this, whatever tokens come, and again at the latest after the
+ * other.
+ */
 const ages = { leastMs: 10_000, mostMs: 3600_000 };
 
 export interface KeySetOptions {
@@ -31,7 +34,10 @@ export class KeySet {
     this.#options = options;
   }
 
-  /** The keys as they are known; with `fresh`, as the issuer says now, unless it was asked a moment ago. */
+  /**
+   * The keys as they are known; with `fresh`, as the issuer says now, unless it was asked a moment
+   * ago.
+   */
   async keys(fresh: boolean): Promise<JWTVerifyGetKey | undefined> {
     const age = this.#options.clock.monotonicMs() - this.#askedMs;
     const wanted = this.#keys === undefined || fresh || age > ages.mostMs;
@@ -46,12 +52,22 @@ export class KeySet {
     this.#askedMs = this.#options.clock.monotonicMs();
     try {
       const { url, discoveryUrl } = this.#options;
-      const found = await this.#get(discoveryUrl || `${url.replace(/\/$/, '')}/.well-known/openid-configuration`);
-      if (found['issuer'] !== url) throw new Error(`oidc: issuer did not match the issuer returned by provider, expected ${JSON.stringify(url)} got ${JSON.stringify(found['issuer'])}`);
+      const found = await this.#get(
+        discoveryUrl || `${url.replace(/\/$/, '')}/.well-known/openid-configuration`,
+      );
+      if (found['issuer'] !== url)
+        throw new Error(
+          'oidc: issuer did not match the issuer returned by provider, expected ' +
+            `${JSON.stringify(url)} got ${JSON.stringify(found['issuer'])}`,
+        );
       const set = (await this.#get(String(found['jwks_uri']))) as unknown as JSONWebKeySet;
-      if (!Array.isArray(set.keys) || set.keys.length > bounds.keys) throw new Error('oidc: the key set is none, or too large');
-      // Secrets are no keys of an issuer: a token signed with what everybody can read proves nothing.
-      this.#keys = createLocalJWKSet({ keys: set.keys.filter((key) => key.kty === 'RSA' || key.kty === 'EC' || key.kty === 'OKP') });
+      if (!Array.isArray(set.keys) || set.keys.length > bounds.keys)
+        throw new Error('oidc: the key set is none, or too large');
+      // Secrets are no keys of an issuer: a token signed with what everybody can read proves
+      // nothing.
+      this.#keys = createLocalJWKSet({
+        keys: set.keys.filter((key) => key.kty === 'RSA' || key.kty === 'EC' || key.kty === 'OKP'),
+      });
     } catch (error) {
       this.fault = messageOf(error);
     }
@@ -59,15 +75,30 @@ export class KeySet {
 
   async #get(address: string): Promise<Record<string, unknown>> {
     const url = URL.parse(address);
-    if (url?.protocol !== 'https:') throw new Error(`oidc: ${JSON.stringify(address)} is no https URL`);
+    if (url?.protocol !== 'https:')
+      throw new Error(`oidc: ${JSON.stringify(address)} is no https URL`);
     const { dial, ca } = this.#options;
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const signal = AbortSignal.timeout(bounds.waitMs);
-    const done = await dial.request('oidc', { host, port: Number(url.port || 443), tls: { ...(ca && { ca }), ...(!isIP(host) && { servername: host }) } }, { method: 'GET', path: `${url.pathname}${url.search}`, headers: { host: url.host, accept: 'application/json' }, signal });
+    const done = await dial.request(
+      'oidc',
+      {
+        host,
+        port: Number(url.port || 443),
+        tls: { ...(ca && { ca }), ...(!isIP(host) && { servername: host }) },
+      },
+      {
+        method: 'GET',
+        path: `${url.pathname}${url.search}`,
+        headers: { host: url.host, accept: 'application/json' },
+        signal,
+      },
+    );
     if (done.kind === 'upgrade') done.socket.destroy();
     const { message } = done;
     try {
-      if (message.statusCode !== 200) throw new Error(`oidc: ${address}: status ${message.statusCode}`);
+      if (message.statusCode !== 200)
+        throw new Error(`oidc: ${address}: status ${message.statusCode}`);
       const parts: Buffer[] = [];
       let size = 0;
       for await (const part of message) {
@@ -76,7 +107,8 @@ export class KeySet {
         if (size > bounds.bytes) throw new Error(`oidc: ${address}: the answer is too large`);
       }
       const value: unknown = JSON.parse(Buffer.concat(parts).toString());
-      if (typeof value !== 'object' || value === null) throw new Error(`oidc: ${address}: no object`);
+      if (typeof value !== 'object' || value === null)
+        throw new Error(`oidc: ${address}: no object`);
       return value as Record<string, unknown>;
     } finally {
       message.destroy();

@@ -6,7 +6,10 @@ interface Held {
   chains: Map<string, string[]>;
 }
 
-/** Reads what the planner writes, transaction by transaction, and judges flows by it: the part of nftables that it uses. */
+/**
+ * Reads what the planner writes, transaction by transaction, and judges flows by it: the part of
+ * nftables that it uses.
+ */
 export class Interpreter {
   #held: Held = { sets: new Map(), chains: new Map() };
 
@@ -16,11 +19,18 @@ export class Interpreter {
     for (const line of text.split('\n')) {
       const one = (pattern: RegExp): RegExpExecArray | null => pattern.exec(line);
       let m: RegExpExecArray | null;
-      if ((m = one(/^(?:set|map) (\S+) \{ type [^;]+;(?: elements = \{ (.*) \};)? \}$/))) this.#elements(this.#newSet(m[1]!), m[2] ?? '', true);
+      if ((m = one(/^(?:set|map) (\S+) \{ type [^;]+;(?: elements = \{ (.*) \};)? \}$/)))
+        this.#elements(this.#newSet(m[1]!), m[2] ?? '', true);
       else if ((m = one(/^add (?:set|map) inet \S+ (\S+) \{ type [^;]+; \}$/))) this.#newSet(m[1]!);
-      else if ((m = one(/^(add|delete) element inet \S+ (\S+) \{ (.*) \}$/))) this.#elements(this.#set(m[2]!), m[3]!, m[1] === 'add');
-      else if ((m = one(/^chain (\S+) \{(?: type \w+ hook \w+ priority -?\d+;)?( .*)?$/)) && !line.endsWith('}')) this.#held.chains.set(m[1]!, (chain = []));
-      else if ((m = one(/^chain (\S+) \{ type \w+ hook \w+ priority -?\d+; (.*); \}$/))) this.#held.chains.set(m[1]!, [m[2]!]);
+      else if ((m = one(/^(add|delete) element inet \S+ (\S+) \{ (.*) \}$/)))
+        this.#elements(this.#set(m[2]!), m[3]!, m[1] === 'add');
+      else if (
+        (m = one(/^chain (\S+) \{(?: type \w+ hook \w+ priority -?\d+;)?( .*)?$/)) &&
+        !line.endsWith('}')
+      )
+        this.#held.chains.set(m[1]!, (chain = []));
+      else if ((m = one(/^chain (\S+) \{ type \w+ hook \w+ priority -?\d+; (.*); \}$/)))
+        this.#held.chains.set(m[1]!, [m[2]!]);
       else if ((m = one(/^add chain inet \S+ (\S+)$/))) this.#held.chains.set(m[1]!, []);
       else if ((m = one(/^add rule inet \S+ (\S+) (.*)$/))) this.#chain(m[1]!).push(m[2]!);
       else if ((m = one(/^flush chain inet \S+ (\S+)$/))) this.#held.chains.set(m[1]!, []);
@@ -28,14 +38,24 @@ export class Interpreter {
       else if ((m = one(/^delete set inet \S+ (\S+)$/))) this.#deleteSet(m[1]!);
       else if (line === '}') chain = undefined;
       else if (chain) chain.push(line);
-      else if (line && !/^(add|delete) table|^table/.test(line)) throw new Error(`cannot read: ${line}`);
+      else if (line && !/^(add|delete) table|^table/.test(line))
+        throw new Error(`cannot read: ${line}`);
     }
   }
 
   /** The whole content, in an order of its own. */
   content(): string[] {
-    const sets = [...this.#held.sets].map(([name, elements]) => `${name}: ${[...elements].map((e) => e.join(' ')).sort().join(', ')}`);
-    return [...sets, ...[...this.#held.chains].map(([name, lines]) => `${name}: ${lines.join('; ')}`)].sort();
+    const sets = [...this.#held.sets].map(
+      ([name, elements]) =>
+        `${name}: ${[...elements]
+          .map((e) => e.join(' '))
+          .sort()
+          .join(', ')}`,
+    );
+    return [
+      ...sets,
+      ...[...this.#held.chains].map(([name, lines]) => `${name}: ${lines.join('; ')}`),
+    ].sort();
   }
 
   /** Whether a flow's first packet would be forwarded. */
@@ -62,12 +82,16 @@ export class Interpreter {
   }
 
   #deleteChain(name: string): void {
-    for (const [map, elements] of this.#held.sets) if ([...elements.values()].includes(`goto ${name}`)) throw new Error(`chain ${name} is in use by ${map}`);
+    for (const [map, elements] of this.#held.sets)
+      if ([...elements.values()].includes(`goto ${name}`))
+        throw new Error(`chain ${name} is in use by ${map}`);
     if (!this.#held.chains.delete(name)) throw new Error(`no chain ${name}`);
   }
 
   #deleteSet(name: string): void {
-    for (const [chain, lines] of this.#held.chains) if (lines.some((l) => l.includes(`@${name} `))) throw new Error(`set ${name} is in use by ${chain}`);
+    for (const [chain, lines] of this.#held.chains)
+      if (lines.some((l) => l.includes(`@${name} `)))
+        throw new Error(`set ${name} is in use by ${chain}`);
     if (!this.#held.sets.delete(name)) throw new Error(`no set ${name}`);
   }
 
@@ -116,7 +140,11 @@ export class Interpreter {
       } else if ((m = take(/^ct reply proto-src (?:\{ (.*?) \}|(\S+))/))) {
         const spans = (m[1] ?? m[2])!.split(', ').map((s) => s.split('-').map(Number));
         if (!spans.some(([a = 0, b = a]) => flow.port >= a && flow.port <= b)) return undefined;
-      } else if ((m = take(/^(ct (?:original|reply) ip6? saddr(?: \. (?:ct (?:original|reply) ip6? saddr|ct reply proto-src))*) (vmap )?@(\S+)/))) {
+      } else if (
+        (m = take(
+          /^(ct (?:original|reply) ip6? saddr(?: \. (?:ct (?:original|reply) ip6? saddr|ct reply proto-src))*) (vmap )?@(\S+)/,
+        ))
+      ) {
         const key = keyOf(m[1]!, flow, from, to);
         const value = key === undefined ? undefined : this.#set(m[3]!).get(key);
         if (value === undefined) return undefined;
@@ -145,5 +173,9 @@ function keyOf(fields: string, flow: Flow, from: Address, to: Address): string |
 function holds(span: string, address: Address): boolean {
   const [first = '', last = first] = span.split('-');
   const [a, b] = [parseAddress(first)!, parseAddress(last)!];
-  return address.value >= a.value && address.value <= b.value && parseRange(`${first}/${address.family === 4 ? 32 : 128}`) !== undefined;
+  return (
+    address.value >= a.value &&
+    address.value <= b.value &&
+    parseRange(`${first}/${address.family === 4 ? 32 : 128}`) !== undefined
+  );
 }

@@ -1,5 +1,9 @@
 import { BlockList } from 'node:net';
-import type { NetworkPolicy, NetworkPolicyPeer, NetworkPolicyPort } from '../../../api/generated/types/networking-v1.ts';
+import type {
+  NetworkPolicy,
+  NetworkPolicyPeer,
+  NetworkPolicyPort,
+} from '../../../api/generated/types/networking-v1.ts';
 import type { LabelSelector } from '../../../api/generated/types/meta-v1.ts';
 
 /** A cluster as people think of it, for a judge that shares no code with the planner. */
@@ -31,8 +35,12 @@ export function mayFlow(world: World, flow: Flow): boolean {
   const source = world.pods.find((p) => p.ips.includes(flow.from));
   const destination = world.pods.find((p) => p.ips.includes(flow.to));
   if (source && source === destination) return true;
-  const out = !source?.local || mayPass(world, 'Egress', source, { flow, peer: destination, address: flow.to, destination });
-  const into = !destination?.local || mayPass(world, 'Ingress', destination, { flow, peer: source, address: flow.from, destination });
+  const out =
+    !source?.local ||
+    mayPass(world, 'Egress', source, { flow, peer: destination, address: flow.to, destination });
+  const into =
+    !destination?.local ||
+    mayPass(world, 'Ingress', destination, { flow, peer: source, address: flow.from, destination });
   return out && into;
 }
 
@@ -45,10 +53,18 @@ interface Asked {
 }
 
 function mayPass(world: World, type: 'Ingress' | 'Egress', pod: ModelPod, asked: Asked): boolean {
-  const own = world.policies.filter((p) => p.metadata.namespace === pod.namespace && matches(p.spec.podSelector, pod.labels) && typesOf(p).includes(type));
+  const own = world.policies.filter(
+    (p) =>
+      p.metadata.namespace === pod.namespace &&
+      matches(p.spec.podSelector, pod.labels) &&
+      typesOf(p).includes(type),
+  );
   if (own.length === 0) return true;
   return own.some((policy) => {
-    const rules = type === 'Ingress' ? (policy.spec.ingress ?? []).map((r) => ({ peers: r.from, ports: r.ports })) : (policy.spec.egress ?? []).map((r) => ({ peers: r.to, ports: r.ports }));
+    const rules =
+      type === 'Ingress'
+        ? (policy.spec.ingress ?? []).map((r) => ({ peers: r.from, ports: r.ports }))
+        : (policy.spec.egress ?? []).map((r) => ({ peers: r.to, ports: r.ports }));
     return rules.some(({ peers, ports }) => {
       const peerFits = !peers?.length || peers.some((p) => isPeer(world, pod.namespace, p, asked));
       const portFits = !ports?.length || ports.some((p) => isPort(p, asked));
@@ -62,7 +78,12 @@ function typesOf({ spec }: NetworkPolicy): string[] {
   return spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'];
 }
 
-function isPeer(world: World, namespace: string, peer: NetworkPolicyPeer, { peer: pod, address }: Asked): boolean {
+function isPeer(
+  world: World,
+  namespace: string,
+  peer: NetworkPolicyPeer,
+  { peer: pod, address }: Asked,
+): boolean {
   if (peer.ipBlock) {
     const inside = (cidr: string): boolean => {
       const list = new BlockList();
@@ -75,19 +96,27 @@ function isPeer(world: World, namespace: string, peer: NetworkPolicyPeer, { peer
   }
   if (!pod) return false;
   const labels = world.namespaces.get(pod.namespace);
-  const inNamespace = peer.namespaceSelector ? labels !== undefined && matches(peer.namespaceSelector, labels) : pod.namespace === namespace;
+  const inNamespace = peer.namespaceSelector
+    ? labels !== undefined && matches(peer.namespaceSelector, labels)
+    : pod.namespace === namespace;
   return inNamespace && (!peer.podSelector || matches(peer.podSelector, pod.labels));
 }
 
 function isPort(port: NetworkPolicyPort, { flow, destination }: Asked): boolean {
   if ((port.protocol ?? 'TCP').toLowerCase() !== flow.protocol) return false;
   if (port.port === undefined) return true;
-  if (typeof port.port === 'string') return destination?.ports.some((p) => p.name === port.port && p.protocol === flow.protocol && p.port === flow.port) === true;
+  if (typeof port.port === 'string')
+    return (
+      destination?.ports.some(
+        (p) => p.name === port.port && p.protocol === flow.protocol && p.port === flow.port,
+      ) === true
+    );
   return flow.port >= port.port && flow.port <= (port.endPort ?? port.port);
 }
 
 function matches(selector: LabelSelector, labels: Record<string, string>): boolean {
-  for (const [key, value] of Object.entries(selector.matchLabels ?? {})) if (labels[key] !== value) return false;
+  for (const [key, value] of Object.entries(selector.matchLabels ?? {}))
+    if (labels[key] !== value) return false;
   for (const { key, operator, values = [] } of selector.matchExpressions ?? []) {
     const value = labels[key];
     if (operator === 'In' && (value === undefined || !values.includes(value))) return false;

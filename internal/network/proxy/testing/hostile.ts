@@ -3,7 +3,9 @@ import type { EndpointSlice } from '../../../api/generated/types/discovery-v1.ts
 
 /** What an object may hold where an address should be, though none of it can be carried out. */
 export const hostileHostIps: Record<string, string> = {
-  table: '1.2.3.4 . tcp . 99 : 10.42.0.99 . 99 }\nadd table ip pwned\nadd chain ip pwned c { type filter hook input priority 0; policy accept; }\n#',
+  table:
+    '1.2.3.4 . tcp . 99 : 10.42.0.99 . 99 }\nadd table ip pwned\nadd chain ip pwned c { type ' +
+    'filter hook input priority 0; policy accept; }\n#',
   semicolon: '1.2.3.4; flush ruleset',
   brace: '1.2.3.4 }',
   comma: '1.2.3.4, 5.6.7.8',
@@ -25,7 +27,9 @@ export const hostileHostIps: Record<string, string> = {
 export const podWithHostIp = (hostIP: string, more: object = {}): Pod =>
   ({
     metadata: { name: 'p', namespace: 'ns' },
-    spec: { containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort: 8080, hostIP, ...more }] }] },
+    spec: {
+      containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort: 8080, hostIP, ...more }] }],
+    },
     status: { phase: 'Running', podIP: '10.42.0.9' },
   }) as unknown as Pod;
 
@@ -37,4 +41,9 @@ export const serviceOf = (spec: object, ingress?: string): Service =>
   }) as unknown as Service;
 
 export const sliceOf = (address: string, port: unknown = 8080): EndpointSlice =>
-  ({ metadata: { name: 's-x', namespace: 'ns' }, addressType: 'IPv4', endpoints: [{ addresses: [address], conditions: { ready: true } }], ports: [{ port, protocol: 'TCP' }] }) as unknown as EndpointSlice;
+  ({
+    metadata: { name: 's-x', namespace: 'ns' },
+    addressType: 'IPv4',
+    endpoints: [{ addresses: [address], conditions: { ready: true } }],
+    ports: [{ port, protocol: 'TCP' }],
+  }) as unknown as EndpointSlice;

@@ -6,7 +6,10 @@ import { dirname, join } from 'node:path';
 import pg from 'pg';
 import { requireProgram } from '../../../../test/packages.ts';
 
-/** A PostgreSQL of the machine with a data directory of its own, on 127.0.0.1 and a unix socket in `dir`. */
+/**
+ * A PostgreSQL of the machine with a data directory of its own, on 127.0.0.1 and a unix socket in
+ * `dir`.
+ */
 export interface PostgresProcess {
   readonly dir: string;
   readonly port: number;
@@ -24,13 +27,24 @@ export interface PostgresProcess {
 export const password = 'quay and mooring';
 const readyMs = 30_000;
 
-/** Makes and starts one. `durable` asks for real fsyncs, on a real disk. `settings` are lines of postgresql.conf. */
-export async function startPostgres(options: { durable?: boolean; settings?: string[]; hba?: string[]; files?: Record<string, string> } = {}): Promise<PostgresProcess> {
+/**
+ * Makes and starts one. `durable` asks for real fsyncs, on a real disk. `settings` are lines of
+ * postgresql.conf.
+ */
+export async function startPostgres(
+  options: {
+    durable?: boolean;
+    settings?: string[];
+    hba?: string[];
+    files?: Record<string, string>;
+  } = {},
+): Promise<PostgresProcess> {
   const programs = dirname(requireProgram('/usr/lib/postgresql/*/bin/initdb'));
   const base = options.durable ? '/var/tmp' : existsSync('/dev/shm') ? '/dev/shm' : tmpdir();
   const dir = mkdtempSync(join(base, 'skiff-postgres-'));
   const owner = accountOf('postgres');
-  const asOwner = (command: string[]): string[] => (owner === undefined ? command : ['runuser', '-u', 'postgres', '--', ...command]);
+  const asOwner = (command: string[]): string[] =>
+    owner === undefined ? command : ['runuser', '-u', 'postgres', '--', ...command];
   if (owner !== undefined) chownSync(dir, owner.uid, owner.gid);
   const data = join(dir, 'data');
   const put = (path: string, text: string): void => {
@@ -39,12 +53,38 @@ export async function startPostgres(options: { durable?: boolean; settings?: str
     if (owner !== undefined) chownSync(path, owner.uid, owner.gid);
   };
   put(join(dir, 'password'), password);
-  run(asOwner([join(programs, 'initdb'), '-D', data, '-U', 'postgres', '-A', 'scram-sha-256', `--pwfile=${join(dir, 'password')}`, '-E', 'UTF8', '--locale=C', '--no-sync']));
+  run(
+    asOwner([
+      join(programs, 'initdb'),
+      '-D',
+      data,
+      '-U',
+      'postgres',
+      '-A',
+      'scram-sha-256',
+      `--pwfile=${join(dir, 'password')}`,
+      '-E',
+      'UTF8',
+      '--locale=C',
+      '--no-sync',
+    ]),
+  );
   for (const [name, text] of Object.entries(options.files ?? {})) put(join(data, name), text);
   if (options.hba !== undefined) put(join(data, 'pg_hba.conf'), options.hba.join('\n') + '\n');
   const port = await freePort();
-  const settings = [`port=${port}`, 'listen_addresses=127.0.0.1', `unix_socket_directories=${dir}`, ...(options.durable ? [] : ['fsync=off', 'full_page_writes=off']), ...(options.settings ?? [])];
-  const command = asOwner([join(programs, 'postgres'), '-D', data, ...settings.flatMap((setting) => ['-c', setting])]);
+  const settings = [
+    `port=${port}`,
+    'listen_addresses=127.0.0.1',
+    `unix_socket_directories=${dir}`,
+    ...(options.durable ? [] : ['fsync=off', 'full_page_writes=off']),
+    ...(options.settings ?? []),
+  ];
+  const command = asOwner([
+    join(programs, 'postgres'),
+    '-D',
+    data,
+    ...settings.flatMap((setting) => ['-c', setting]),
+  ]);
   const server = new Server(command, { programs, dir, data, port, asOwner });
   try {
     await server.start();
@@ -82,11 +122,20 @@ class Server implements PostgresProcess {
   }
 
   url(database: string, query = ''): string {
-    return `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${this.port}/${database}${query}`;
+    return (
+      `postgres://postgres:${encodeURIComponent(password)}@127.0.0.1:${this.port}/${database}` +
+      `${query}`
+    );
   }
 
   async sql(text: string, database = 'postgres'): Promise<Record<string, string>[]> {
-    const client = new pg.Client({ host: this.dir, port: this.port, user: 'postgres', password, database });
+    const client = new pg.Client({
+      host: this.dir,
+      port: this.port,
+      user: 'postgres',
+      password,
+      database,
+    });
     await client.connect();
     try {
       return (await client.query<Record<string, string>>(text)).rows;
@@ -103,8 +152,15 @@ class Server implements PostgresProcess {
     this.#child = child;
     const end = performance.now() + readyMs;
     for (;;) {
-      if (child.exitCode !== null || performance.now() > end) throw new Error(`PostgreSQL does not start: ${said}`);
-      if (await this.sql('SELECT 1').then(() => true, () => false)) return;
+      if (child.exitCode !== null || performance.now() > end)
+        throw new Error(`PostgreSQL does not start: ${said}`);
+      if (
+        await this.sql('SELECT 1').then(
+          () => true,
+          () => false,
+        )
+      )
+        return;
       await new Promise((resolve) => setTimeout(resolve, 20));
     }
   }
@@ -113,7 +169,17 @@ class Server implements PostgresProcess {
     const child = this.#child;
     if (child === undefined || child.exitCode !== null) return;
     const ended = new Promise((resolve) => child.once('exit', resolve));
-    run(this.#parts.asOwner([join(this.#parts.programs, 'pg_ctl'), '-D', this.#parts.data, 'stop', '-m', mode, '-W']));
+    run(
+      this.#parts.asOwner([
+        join(this.#parts.programs, 'pg_ctl'),
+        '-D',
+        this.#parts.data,
+        'stop',
+        '-m',
+        mode,
+        '-W',
+      ]),
+    );
     await ended;
   }
 

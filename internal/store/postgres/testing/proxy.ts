@@ -57,7 +57,10 @@ export class Proxy {
     this.#pairs = [];
   }
 
-  /** Ends all connections for the client only. What it had sent reaches the server when the function that is returned is called. */
+  /**
+   * Ends all connections for the client only. What it had sent reaches the server when the function
+   * that is returned is called.
+   */
   cutClients(): () => Promise<void> {
     const pairs = this.#pairs;
     this.#pairs = [];
@@ -77,7 +80,8 @@ export class Proxy {
   /** Passes on what was held. */
   release(): void {
     this.holdRequests = false;
-    for (const { server, held } of this.#pairs) for (const bytes of held.splice(0)) server.write(bytes);
+    for (const { server, held } of this.#pairs)
+      for (const bytes of held.splice(0)) server.write(bytes);
   }
 
   async close(): Promise<void> {

@@ -1,4 +1,10 @@
-import { GrpcStatus, type GrpcServerOptions, type GrpcServerStream, type Transport, type WireProtocol } from '../../../io/grpc-server.ts';
+import {
+  GrpcStatus,
+  type GrpcServerOptions,
+  type GrpcServerStream,
+  type Transport,
+  type WireProtocol,
+} from '../../../io/grpc-server.ts';
 import { defaultFrameBytes, frameType, preface, readU31 } from '../frames.ts';
 import { GrpcConnection } from '../grpc.ts';
 import { headerBlock, HpackDecoder } from '../hpack.ts';
@@ -14,7 +20,9 @@ export interface SeenFrame {
   payload: Buffer;
 }
 
-/** A transport without sockets: what was written stays here, and turns happen when `turn` says so. */
+/**
+ * A transport without sockets: what was written stays here, and turns happen when `turn` says so.
+ */
 export class FakeTransport implements Transport {
   protocol: WireProtocol | undefined = undefined;
   written: Buffer[] = [];
@@ -76,15 +84,25 @@ export class FakeTransport implements Transport {
 
 export function framesOf(bytes: Buffer): SeenFrame[] {
   const frames: SeenFrame[] = [];
-  for (let at = 0; at < bytes.length; ) {
+  for (let at = 0; at < bytes.length;) {
     const length = bytes.readUIntBE(at, 3);
-    frames.push({ type: bytes[at + 3] as number, flags: bytes[at + 4] as number, id: readU31(bytes, at + 5), payload: bytes.subarray(at + 9, at + 9 + length) });
+    frames.push({
+      type: bytes[at + 3] as number,
+      flags: bytes[at + 4] as number,
+      id: readU31(bytes, at + 5),
+      payload: bytes.subarray(at + 9, at + 9 + length),
+    });
     at += 9 + length;
   }
   return frames;
 }
 
-export function frame(type: number, flags: number, id: number, payload: Uint8Array = new Uint8Array(0)): Buffer {
+export function frame(
+  type: number,
+  flags: number,
+  id: number,
+  payload: Uint8Array = new Uint8Array(0),
+): Buffer {
   const head = Buffer.alloc(9);
   head.writeUIntBE(payload.length, 0, 3);
   head[3] = type;
@@ -100,13 +118,26 @@ export function u32(...values: number[]): Buffer {
 }
 
 export function settings(...pairs: [number, number][]): Buffer {
-  return frame(4, 0, 0, Buffer.concat(pairs.map(([id, value]) => Buffer.concat([Buffer.from([id >> 8, id]), u32(value)]))));
+  return frame(
+    4,
+    0,
+    0,
+    Buffer.concat(
+      pairs.map(([id, value]) => Buffer.concat([Buffer.from([id >> 8, id]), u32(value)])),
+    ),
+  );
 }
 
 export const hello = Buffer.concat([preface, settings()]);
 
 export function requestBlock(path: string, more: [string, string][] = []): Buffer {
-  return headerBlock(undefined, [[':method', 'POST'], [':scheme', 'http'], [':path', path], ['content-type', 'application/grpc'], ...more]);
+  return headerBlock(undefined, [
+    [':method', 'POST'],
+    [':scheme', 'http'],
+    [':path', path],
+    ['content-type', 'application/grpc'],
+    ...more,
+  ]);
 }
 
 /** One gRPC message with its prefix. */
@@ -116,7 +147,9 @@ export function prefixed(message: Uint8Array): Buffer {
 
 export function fieldsOf(block: Buffer): Record<string, string> {
   const fields: Record<string, string> = {};
-  new HpackDecoder().decode(block, 0, block.length, { add: ({ name, value }) => void (fields[name] = value) });
+  new HpackDecoder().decode(block, 0, block.length, {
+    add: ({ name, value }) => void (fields[name] = value),
+  });
   return fields;
 }
 
@@ -136,21 +169,32 @@ export class Peer {
       listen: [],
       maxRequestBytes: 1_000_000,
       unary: new Map<string, (request: Buffer) => Buffer | Promise<Buffer>>([
-        ['/t/echo', (request) => {
-          this.asked.push(request.toString('latin1'));
-          return Buffer.from(request);
-        }],
-        ['/t/fail', () => {
-          throw new GrpcStatus(5, 'not here: \u{1f600}%\n');
-        }],
+        [
+          '/t/echo',
+          (request) => {
+            this.asked.push(request.toString('latin1'));
+            return Buffer.from(request);
+          },
+        ],
+        [
+          '/t/fail',
+          () => {
+            throw new GrpcStatus(5, 'not here: \u{1f600}%\n');
+          },
+        ],
         ['/t/wait', () => new Promise((resolve) => this.waiting.push(resolve))],
       ]),
-      streams: new Map([['/t/stream', (stream: GrpcServerStream) => {
-        this.opened.push(stream);
-        stream.onMessage = (message) => this.asked.push(message.toString('latin1'));
-        stream.onEnd = () => this.asked.push('end');
-        stream.onClosed = () => this.closed++;
-      }]]),
+      streams: new Map([
+        [
+          '/t/stream',
+          (stream: GrpcServerStream) => {
+            this.opened.push(stream);
+            stream.onMessage = (message) => this.asked.push(message.toString('latin1'));
+            stream.onEnd = () => this.asked.push('end');
+            stream.onClosed = () => this.closed++;
+          },
+        ],
+      ]),
       http: (path) => Promise.resolve({ status: 200, type: 'text/plain', body: `plain ${path}` }),
     };
     this.connection = new GrpcConnection(options, this.transport, { ...defaultLimits, ...limits });
@@ -181,7 +225,15 @@ export class Peer {
 export function callBytes(id: number, path: string, message: string | Buffer): Buffer {
   const body = prefixed(Buffer.from(message));
   const frames = [frame(frameType.headers, endHeaders, id, requestBlock(path))];
-  for (let at = 0; at < body.length; at += defaultFrameBytes) frames.push(frame(frameType.data, at + defaultFrameBytes >= body.length ? endStream : 0, id, body.subarray(at, at + defaultFrameBytes)));
+  for (let at = 0; at < body.length; at += defaultFrameBytes)
+    frames.push(
+      frame(
+        frameType.data,
+        at + defaultFrameBytes >= body.length ? endStream : 0,
+        id,
+        body.subarray(at, at + defaultFrameBytes),
+      ),
+    );
   return Buffer.concat(frames);
 }
 
@@ -190,5 +242,7 @@ export function streamError(id: number, code: number): SeenFrame {
 }
 
 export function bodyOf(frames: SeenFrame[], id: number): Buffer {
-  return Buffer.concat(frames.filter((f) => f.type === frameType.data && f.id === id).map((f) => f.payload));
+  return Buffer.concat(
+    frames.filter((f) => f.type === frameType.data && f.id === id).map((f) => f.payload),
+  );
 }
