@@ -1,4 +1,4 @@
-import { isKnownTimeZone, parseCron, type CronSchedule } from '../../api/cron.ts';
+import { localZoneName, parseCron, zoneError, type CronSchedule } from '../../api/cron/cron.ts';
 import type { CronJob, CronJobStatus, Job } from '../../api/generated/types/batch-v1.ts';
 import type { ObjectReference } from '../../api/generated/types/core-v1.ts';
 import { deepCopy } from '../../api/object.ts';
@@ -209,16 +209,17 @@ class CronJobController {
 
   #scheduleOf(cron: CronJob): CronSchedule | undefined {
     const { timeZone, schedule } = cron.spec;
-    if (timeZone && !isKnownTimeZone(timeZone)) {
+    const unknown = timeZone === undefined ? undefined : zoneError(timeZone);
+    if (unknown) {
       this.#events.warning(
         cron,
         'UnknownTimeZone',
-        `invalid timeZone: ${JSON.stringify(timeZone)}: unknown time zone ${timeZone}`,
+        `invalid timeZone: ${JSON.stringify(timeZone)}: ${unknown}`,
       );
       return undefined;
     }
     try {
-      return parseCron(schedule, timeZone);
+      return parseCron(schedule, timeZone ?? localZoneName());
     } catch (error) {
       this.#events.warning(
         cron,

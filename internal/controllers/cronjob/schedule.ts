@@ -1,6 +1,6 @@
 import type { CronJob } from '../../api/generated/types/batch-v1.ts';
 import { msOf } from '../../client/times.ts';
-import type { CronSchedule } from '../../api/cron.ts';
+import type { CronSchedule } from '../../api/cron/cron.ts';
 
 /**
  * A little late is better than a little early: clocks of servers differ (k/k nextScheduleDelta).
