@@ -5,6 +5,7 @@ import { messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
+import { say, type Write } from './kit/write.ts';
 import { controllerRef, isApiError, isNamespaceTerminating } from './owners.ts';
 
 export interface PodOwner {
@@ -27,6 +28,30 @@ export function podFromTemplate(template: PodTemplateSpec, owner: PodOwner): Omi
       ownerReferences: [controllerRef(owner.ref, owner.object)],
     },
     spec: deepCopy(template.spec),
+  };
+}
+
+/** Makes a pod, with upstream's events on its owner. */
+export function podCreation(pod: object, { object }: PodOwner): Write {
+  return {
+    verb: 'create',
+    ref: refs.pods,
+    object: pod,
+    done: (made) => say(object, 'Normal', 'SuccessfulCreate', `Created pod: ${made.metadata.name}`),
+    failed: (error) => say(object, 'Warning', 'FailedCreate', `Error creating: ${error}`),
+  };
+}
+
+/** Deletes this very pod, with upstream's events on its owner. */
+export function podDeletion(pod: Pod, { object }: PodOwner): Write {
+  const { name, uid } = pod.metadata;
+  return {
+    verb: 'delete',
+    ref: refs.pods,
+    object: pod,
+    options: { preconditions: { uid } },
+    done: () => say(object, 'Normal', 'SuccessfulDelete', `Deleted pod: ${name}`),
+    failed: (error) => say(object, 'Warning', 'FailedDelete', `Error deleting: ${error}`),
   };
 }
 
