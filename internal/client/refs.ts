@@ -60,6 +60,12 @@ export const refs = {
   csiNodes: kind('storage.k8s.io', 'v1', 'csinodes', 'CSINode', false),
   csiDrivers: kind('storage.k8s.io', 'v1', 'csidrivers', 'CSIDriver', false),
   resourceClaims: kind('resource.k8s.io', 'v1', 'resourceclaims', 'ResourceClaim'),
+  resourceClaimTemplates: kind(
+    'resource.k8s.io',
+    'v1',
+    'resourceclaimtemplates',
+    'ResourceClaimTemplate',
+  ),
   subjectAccessReviews: kind(
     'authorization.k8s.io',
     'v1',

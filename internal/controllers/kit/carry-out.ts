@@ -26,6 +26,19 @@ export class Outcome {
     return this.#results.has(write);
   }
 
+  /** What was made, as the server answered, in the order of the plan. */
+  created(): Written[] {
+    return this.#answers('create');
+  }
+
+  updated(): Written[] {
+    return this.#answers('update');
+  }
+
+  #answers(verb: Write['verb']): Written[] {
+    return [...this.#results].flatMap(([write, result]) => (write.verb === verb ? [result] : []));
+  }
+
   add(write: Write, result: Written): void {
     this.#results.set(write, result);
   }
