@@ -1,4 +1,5 @@
 import { messageOf } from '../../base/errors.ts';
+import type { ResourceRef } from '../../api/object.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import { isApiError, isNamespaceTerminating } from '../owners.ts';
@@ -26,6 +27,11 @@ export class Outcome {
     return this.#results.has(write);
   }
 
+  /** Whether the first failure was a write of this resource. */
+  failedAt(ref: ResourceRef): boolean {
+    return this.failedWrite?.ref.resource === ref.resource;
+  }
+
   /** What was made, as the server answered, in the order of the plan. */
   created(): Written[] {
     return this.#answers('create');
@@ -33,6 +39,11 @@ export class Outcome {
 
   updated(): Written[] {
     return this.#answers('update');
+  }
+
+  /** What was deleted, as it stood in the plan. */
+  removed(): Written[] {
+    return [...this.#results.keys()].flatMap((w) => (w.verb === 'delete' ? [w.object] : []));
   }
 
   #answers(verb: Write['verb']): Written[] {
@@ -58,9 +69,12 @@ export interface Hands {
 /** Takes the steps of a plan in their order. Never throws for a refusal: the outcome tells. */
 export async function carryOut(hands: Hands, key: string, plan: Plan): Promise<Outcome> {
   const outcome = new Outcome();
+  let mayGoOn = true;
   for (const step of plan.steps) {
-    if (outcome.stopped || outcome.failure !== undefined) break;
+    if (outcome.stopped || !mayGoOn) break;
+    const before = outcome.failure;
     await take(hands, key, step, outcome);
+    mayGoOn = outcome.failure === before || ('pace' in step && step.goOn === true);
   }
   return outcome;
 }

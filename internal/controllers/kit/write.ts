@@ -44,6 +44,8 @@ export interface Say {
 export interface Batch {
   pace: 'slow-start' | 'together';
   writes: Write[];
+  /** A failure in here does not end the pass; what follows does not depend on it. */
+  goOn?: boolean;
 }
 
 /** Steps are taken in their order; the first that fails ends the pass. */
