@@ -56,13 +56,12 @@ export function startDaemonSetController(ctx: ControllerContext): Controller {
       ],
       view,
       plan: planDaemonSet,
-      conclude: (v, outcome) => {
-        const key = keyOf(v.ds);
+      conclude: concludeDaemonSet,
+      remember: (key, v, outcome) => {
         for (const pod of takenAway(v, outcome)) {
           if (!failures.has(key)) failures.set(key, new Map());
           noteFailure(failures.get(key)!, nodeOf(pod), v.monotonicMs);
         }
-        return concludeDaemonSet(v, outcome);
       },
       forget: (key) => void failures.delete(key),
     },

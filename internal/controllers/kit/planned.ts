@@ -42,6 +42,8 @@ export interface Planned<V> {
   plan(view: V): Plan;
   /** Pure: what is to be written when the plan was carried out, such as the status. */
   conclude?(view: V, outcome: Outcome): Plan;
+  /** All was carried out: what the next pass has to know that no object says. */
+  remember?(key: string, view: V, outcome: Outcome): void;
   /** The object is gone: what was remembered of the key may go. */
   forget?(key: string): void;
   stop?: () => void;
@@ -86,6 +88,7 @@ async function pass<V>(
   if (againInMs !== undefined) queue.addAfter(key, againInMs);
   const failure = outcome.failure ?? after?.failure;
   if (failure !== undefined) throw failure as Error;
+  planned.remember?.(key, view, outcome);
 }
 
 function readingFor(ctx: ControllerContext, hands: Hands, key: string): Reading {
