@@ -3,7 +3,7 @@ import { DecodeError, parseDuration } from '../codec/scalars.ts';
 import { CronError, parseFields, trimmed, type Field } from './fields.ts';
 import { zoneError, zoneNamed, type Zone } from './zone.ts';
 
-export { localZoneName, zoneError } from './zone.ts';
+export { localZoneName, zonedTime, zoneError } from './zone.ts';
 
 /**
  * Schedules as robfig/cron v3's standard parser reads them, which is what Kubernetes means by a

@@ -45,6 +45,16 @@ export function zoneNamed(name: string): Zone {
   return { offsetMs, at: (utcMs) => wallTime(utcMs + offsetMs(utcMs)) };
 }
 
+/** RFC 3339 to the second, as a zone's clock shows it and with what it is ahead of UTC. */
+export function zonedTime(ms: number, name: string): string {
+  const minutes = Math.round(zoneNamed(name).offsetMs(ms) / minuteMs);
+  const shown = new Date(ms + minutes * minuteMs).toISOString().slice(0, 19);
+  if (minutes === 0) return `${shown}Z`;
+  const two = (n: number): string => String(n).padStart(2, '0');
+  const ahead = Math.abs(minutes);
+  return `${shown}${minutes < 0 ? '-' : '+'}${two(Math.floor(ahead / 60))}:${two(ahead % 60)}`;
+}
+
 function wallTime(shownMs: number): WallTime {
   const t = new Date(shownMs);
   return {

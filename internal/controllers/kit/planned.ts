@@ -41,7 +41,7 @@ export interface Planned<V> {
   /** Pure. */
   plan(view: V): Plan;
   /** Pure: what is to be written when the plan was carried out, such as the status. */
-  conclude?(view: V, outcome: Outcome): Plan;
+  conclude?(view: V, outcome: Outcome, plan: Plan): Plan;
   /** All was carried out: what the next pass has to know that no object says. */
   remember?(key: string, view: V, outcome: Outcome): void;
   /** The object is gone: what was remembered of the key may go. */
@@ -82,7 +82,7 @@ async function pass<V>(
 ): Promise<void> {
   const plan = planned.plan(view);
   const outcome = await carryOut(hands, key, plan);
-  const last = planned.conclude?.(view, outcome);
+  const last = planned.conclude?.(view, outcome, plan);
   const after = last && (await carryOut(hands, key, last));
   const againInMs = earliest(plan.againInMs, last?.againInMs);
   if (againInMs !== undefined) queue.addAfter(key, againInMs);
