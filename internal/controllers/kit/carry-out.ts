@@ -110,7 +110,8 @@ async function attempt(hands: Hands, key: string, write: Write, outcome: Outcome
       return;
     }
     outcome.fail(write, error);
-    if (write.failed) tell(hands.events, write.failed(messageOf(error)));
+    const quiet = write.quiet !== undefined && isApiError(error, ...write.quiet);
+    if (write.failed && !quiet) tell(hands.events, write.failed(messageOf(error)));
     throw error;
   }
 }

@@ -1,4 +1,5 @@
 import type { ResourceRef } from '../../api/object.ts';
+import { SkiffError } from '../../base/errors.ts';
 import type { Client, Mirror } from '../../client/client.ts';
 import { eventRecorder } from '../../client/events.ts';
 import type { WorkQueue } from '../../client/work-queue.ts';
@@ -88,6 +89,8 @@ async function pass<V>(
   if (againInMs !== undefined) queue.addAfter(key, againInMs);
   const failure = outcome.failure ?? after?.failure;
   if (failure !== undefined) throw failure as Error;
+  const open = plan.failure ?? last?.failure;
+  if (open !== undefined) throw new SkiffError(open, { code: 'NOT_DONE', op: planned.name });
   planned.remember?.(key, view, outcome);
 }
 

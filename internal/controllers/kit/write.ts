@@ -23,6 +23,8 @@ interface Manner {
   forgives?: ApiError['reason'][];
   /** Told when the write was done; the object is what the server answered. */
   done?: (written: Written) => Say;
+  /** Refusals that are tried again without a word: somebody else was quicker. */
+  quiet?: ApiError['reason'][];
   /** Told when it was refused for good; not when the namespace or the object is gone. */
   failed?: (error: string) => Say;
 }
@@ -55,6 +57,8 @@ export interface Plan {
   steps: Step[];
   /** Look again after so long, though nothing has changed by then. */
   againInMs?: number;
+  /** Why the key has to be tried again after a back-off, though all writes may be done. */
+  failure?: string;
 }
 
 export const nothing: Plan = { steps: [] };
