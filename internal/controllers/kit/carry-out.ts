@@ -3,7 +3,6 @@ import type { ResourceRef } from '../../api/object.ts';
 import type { Client } from '../../client/client.ts';
 import type { EventRecorder } from '../../client/events.ts';
 import { isApiError, isNamespaceTerminating } from '../owners.ts';
-import { slowStart } from '../pod-control.ts';
 import type { OwnWrites } from './own-writes.ts';
 import type { Batch, Plan, Say, Step, Write, Written } from './write.ts';
 
@@ -47,7 +46,10 @@ export class Outcome {
   }
 
   #answers(verb: Write['verb']): Written[] {
-    return [...this.#results].flatMap(([write, result]) => (write.verb === verb ? [result] : []));
+    // A refusal that was forgiven has no answer: what stands there is what was asked for.
+    return [...this.#results].flatMap(([write, result]) =>
+      write.verb === verb && result !== write.object ? [result] : [],
+    );
   }
 
   add(write: Write, result: Written): void {
@@ -91,8 +93,30 @@ async function takeBatch(hands: Hands, key: string, batch: Batch, outcome: Outco
   else await Promise.allSettled(batch.writes.map((_, i) => one(i)));
 }
 
+/** How many calls a controller starts with before it knows that they succeed. */
+const slowStartInitialBatch = 1;
+
+/**
+ * Calls `fn` `count` times in batches that double while all succeed, so that a quota is not run
+ * into a thousand times.
+ */
+async function slowStart(count: number, fn: (index: number) => Promise<unknown>): Promise<void> {
+  let done = 0;
+  for (
+    let batch = Math.min(count, slowStartInitialBatch);
+    batch > 0;
+    batch = Math.min(2 * batch, count - done)
+  ) {
+    const from = done;
+    const results = await Promise.allSettled(Array.from({ length: batch }, (_, i) => fn(from + i)));
+    done += batch;
+    if (results.some((r) => r.status === 'rejected')) return;
+  }
+}
+
 /** Throws what it noted, so that a slow start knows. */
 async function attempt(hands: Hands, key: string, write: Write, outcome: Outcome): Promise<void> {
+  if (outcome.stopped) return;
   try {
     const result = await perform(hands.client, write);
     if (write.verb === 'delete') hands.guard.deleted(key, write.ref, write.object);
@@ -106,7 +130,7 @@ async function attempt(hands: Hands, key: string, write: Write, outcome: Outcome
     }
     const gone = write.verb !== 'create' && isApiError(error, 'NotFound');
     if (gone || (write.forgives && isApiError(error, ...write.forgives))) {
-      outcome.add(write, 'object' in write ? (write.object as Written) : { metadata: {} });
+      outcome.add(write, write.object as Written);
       return;
     }
     outcome.fail(write, error);
