@@ -21,6 +21,7 @@ import { startControl } from './control.ts';
 import { checkKernelDefaults } from './kernel-defaults.ts';
 import { followBootstrap } from './bootstrap.ts';
 import {
+  agentPassword,
   clusterPassword,
   joinToken,
   serverIdentities,
@@ -37,6 +38,9 @@ import { followAddresses } from './follow-addresses.ts';
 import { followKernel, type KernelEvents } from './kernel-events.ts';
 import { Ledger, ledgerPath } from './ledger.ts';
 import { startManifests } from './manifests.ts';
+import { ensureNetworkRole } from './network-role.ts';
+import { clusterSettings } from './cluster-settings.ts';
+import { nodeHandshake } from './node-handshake.ts';
 import { nodeFacts, type NodeFacts } from './node-facts.ts';
 import { keepNodeRole } from './node-roles.ts';
 import { nodeVoice } from './node-voice.ts';
@@ -173,18 +177,27 @@ async function startParts({
   const { config, doors, ledger, facts, identities, datastore, parts } = o;
   const { store } = datastore;
   const { log } = doors;
+  const agent = await agentPassword(config, doors, password);
   const besides = handshakeAnswers({
     config,
     doors,
     datastore,
     password,
     serverCa: identities.serverCa.cert,
+    nodes: nodeHandshake({
+      doors,
+      client: () => api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }),
+      passwords: { server: password, agent },
+      settings: clusterSettings(config),
+      authorities: () => identities,
+      ownNames: () => serverNames(config, facts, firstAddress(config.serviceCidr)),
+    }),
   });
-  const api = await startApi({ config, doors, facts, identities, datastore, besides });
+  const api: ApiServer = await startApi({ config, doors, facts, identities, datastore, besides });
   parts.push({ name: 'apiserver', stop: () => api.close() });
   log.info('API server ready', { port: api.port, ms: since() });
   await Promise.all([
-    joinToken(config, doors, { serverCa: identities.serverCa.cert, password }),
+    joinToken(config, doors, { serverCa: identities.serverCa.cert, password, agent }),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
   if (shared)
@@ -292,6 +305,7 @@ async function startBeside(options: Beside): Promise<void> {
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
     config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors, renewal }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
+    ensureNetworkRole(supervisor).then(() => []),
     config.disable.includes('coredns')
       ? removeClusterDns(supervisor).then(() => [])
       : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
