@@ -93,4 +93,96 @@ describe('a machine that joins', () => {
     for (const from of names)
       for (const to of names) expect(fetched(from, `${ipOf(to)} 8080`)).toContain(`\n${to}\n`);
   });
+
+  it('has Services, their DNS and node ports on every node', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.apply(`
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec: {type: NodePort, selector: {app: on-two}, ports: [{port: 80, targetPort: 8080, nodePort: 30080}]}
+`);
+    for (const from of ['on-server', 'on-one', 'on-two'])
+      await until(`the Service answers ${from}`, () =>
+        fetched(from, 'web.default.svc.cluster.local 80').includes('\non-two\n'),
+      );
+    for (const { ip } of [cluster.node, one.node, two.node])
+      expect(fetched('on-one', `${ip} 30080`)).toContain('\non-two\n');
+  });
+
+  it('shows logs of its pods, and forwards ports to them', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.apply(pod('talks', 'one').replace('hostname >', 'echo hello; hostname >'));
+    cluster.k('wait', '--for=condition=Ready', 'pod/talks', '--timeout=60s');
+    expect(cluster.k('logs', 'talks')).toBe('hello\n');
+    expect(cluster.k('get', '--raw', '/api/v1/nodes/one/proxy/healthz')).toBe('ok');
+    expect(
+      cluster.k('get', '--raw', '/api/v1/namespaces/default/pods/talks:8080/proxy/').trim(),
+    ).toBe('talks');
+  });
+
+  it('goes on with its pods when the agent is killed and starts again', async () => {
+    onTestFailed(() => void (failed = true));
+    const id = '{.status.containerStatuses[0].containerID}';
+    const before = cluster.k('get', 'pod', 'on-one', '-o', `jsonpath=${id}`);
+    one.kill('KILL');
+    await until('the agent has ended', () => !one.running);
+    one.start();
+    cluster.apply(pod('later', 'one'));
+    cluster.k('wait', '--for=condition=Ready', 'pod/later', '--timeout=60s');
+    expect(cluster.k('get', 'pod', 'on-one', '-o', `jsonpath=${id}`)).toBe(before);
+  });
+});
+
+describe('a machine that may not join is told why', () => {
+  const refusal = async (machine: AgentMachine, flags: string[]): Promise<string> => {
+    const said = machine.log().length;
+    machine.start(flags);
+    await until('the agent has ended', () => !machine.running && machine.log().length > said);
+    return machine.log().slice(said);
+  };
+
+  it("with a wrong token, the name of another machine, or a server's", async () => {
+    onTestFailed(() => void (failed = true));
+    const stranger = new AgentMachine('stranger');
+    try {
+      await stranger.boot();
+      const [head] = token().split('::');
+      expect(
+        await refusal(stranger, ['--server', url(), '--token', `${head}::node:wrong`]),
+      ).toMatch(/ERROR skiff .*does not know the token \(take it from/);
+      const ofOther = `K10${'0'.repeat(64)}::node:wrong`;
+      expect(await refusal(stranger, ['--server', url(), '--token', ofOther])).toMatch(
+        /the token is for another cluster/,
+      );
+      const named = (name: string): Promise<string> =>
+        refusal(stranger, ['--server', url(), '--token', token(), '--node-name', name]);
+      expect(await named('one')).toMatch(
+        /another machine with the name one \(.*kubectl delete node/,
+      );
+      expect(await named('server')).toMatch(/server is a name or address of a server/);
+      expect(await named('kubernetes')).toMatch(/kubernetes is a name or address of a server/);
+      expect(cluster.k('get', 'nodes', '-o', 'name').trim().split('\n')).toEqual([
+        'node/one',
+        'node/server',
+        'node/two',
+      ]);
+    } finally {
+      stranger.down(failed);
+    }
+  });
+
+  it('and may take the place of one whose Node was deleted', async () => {
+    onTestFailed(() => void (failed = true));
+    two.down(false);
+    cluster.k('delete', 'node', 'two');
+    const again = new AgentMachine('two');
+    try {
+      await again.boot([busybox()]);
+      again.start(['--server', url(), '--token', token()]);
+      await readyNode('two');
+    } finally {
+      again.down(failed);
+    }
+  });
 });
