@@ -56,7 +56,9 @@ const shown: Record<string, string> = {
     'folders of the configuration, which other files of other programs may be in; what is ' +
     'written there is 600',
   'internal/supervisor/reset.ts makeDir 0o711': 'the run folder holds sockets of mode 600',
-  'internal/supervisor/server.ts makeDir 0o711': 'the run folder holds sockets of mode 600',
+  'internal/supervisor/node-process.ts makeDir 0o711': 'the run folder holds sockets of mode 600',
+  'internal/supervisor/agent.ts makeDir 0o711':
+    "the agent's folder holds what containers' programs pass through",
 };
 
 const calls =

@@ -178,14 +178,17 @@ async function fate(command: 'server' | 'agent', row: Row): Promise<{ is: Fate; 
 }
 
 describe('every flag of k3s works, warns in one line, or is refused in one', () => {
-  test.each([...serverFlags, ...balancerFlags, ...nodeFlags])('server --%s %s: %s', async (...row) => {
-    const { is, said } = await fate('server', row);
-    expect({ is, said }).toMatchObject({
-      is: row[2],
-      said: is === 'works' ? [] : [expect.stringMatching(row[3] ?? /./)],
-    });
-    expect(said.join('')).not.toContain('\n');
-  });
+  test.each([...serverFlags, ...balancerFlags, ...nodeFlags])(
+    'server --%s %s: %s',
+    async (...row) => {
+      const { is, said } = await fate('server', row);
+      expect({ is, said }).toMatchObject({
+        is: row[2],
+        said: is === 'works' ? [] : [expect.stringMatching(row[3] ?? /./)],
+      });
+      expect(said.join('')).not.toContain('\n');
+    },
+  );
 
   test('an agent has a load balancer, which it does not go without', async () => {
     const [port, none] = balancerFlags as [Row, Row];

@@ -35,7 +35,6 @@ export async function readCluster(disk: Disk, dir: string): Promise<KeptCluster 
 export async function keepCluster(disk: Disk, dir: string, cluster: KeptCluster): Promise<void> {
   const text = `${JSON.stringify(cluster, undefined, 1)}\n`;
   if ((await disk.readIfThere('cluster settings', fileOf(dir)))?.toString() === text) return;
-  await disk.makeDir('agent dir', dir, 0o711);
   await disk.writeAtomic('cluster settings', fileOf(dir), text, { mode: 0o600 });
 }
 

@@ -3,24 +3,20 @@ import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import { httpClient } from '../client/http.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
-import { Troubles } from '../client/troubles.ts';
 import type { Identity } from '../pki/certificate.ts';
 import { serverNameOfApi } from './api-names.ts';
 import { joinAsNode, renewCertificates } from './agent-join.ts';
 import { keepCluster } from './agent-settings.ts';
 import { startBalancer } from './balancer.ts';
-import { guardClock, readLastTime } from './clock-guard.ts';
+import { guardClock } from './clock-guard.ts';
 import type { AgentConfig, NodeConfig } from './config.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { followAddresses } from './follow-addresses.ts';
 import { followKernel } from './kernel-events.ts';
-import { checkKernelDefaults } from './kernel-defaults.ts';
-import { Ledger, ledgerPath } from './ledger.ts';
-import { nodeFacts } from './node-facts.ts';
+import { runNode, takeMachine, type Machine } from './node-process.ts';
 import { nodeVoice } from './node-voice.ts';
-import { startNode } from './node.ts';
 import { startRenewal } from './renewal.ts';
-import { claimPidFile, notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
+import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 import { ServerList } from './server-list.ts';
 import { serversIn } from './servers-in.ts';
 
@@ -29,25 +25,18 @@ export async function startAgent(
   config: AgentConfig,
   doors: Doors = realDoors(config.debug),
 ): Promise<void> {
-  const { disk, clock, log } = doors;
+  const { clock, log } = doors;
   const startedMs = clock.monotonicMs();
-  if (config.protectKernelDefaults) await checkKernelDefaults(disk);
-  await Promise.all([
-    disk.makeDir('data', join(config.dataDir, 'agent'), 0o711),
-    disk.makeDir('run', config.runDir, 0o711),
-  ]);
-  const pidFile = join(config.runDir, 'skiff.pid');
-  await claimPidFile(doors, pidFile);
-  const ledger = await Ledger.open(disk, ledgerPath(config.dataDir));
-  const lastMs = await readLastTime(config.dataDir, doors);
+  await doors.disk.makeDir('data', join(config.dataDir, 'agent'), 0o711);
+  const machine = await takeMachine(config, doors, { node: true });
   const parts: Part[] = [];
-  stopOnSignal(doors, parts, pidFile);
+  stopOnSignal(doors, parts, machine.pidFile);
   try {
-    await startParts({ config, doors, ledger, lastMs, parts });
+    await startParts({ config, doors, machine, parts });
     log.info('agent ready', { ms: Math.round(clock.monotonicMs() - startedMs) });
     await notifyReady(doors);
   } catch (error) {
-    await stopParts(doors, parts, pidFile);
+    await stopParts(doors, parts, machine.pidFile);
     throw error;
   }
 }
@@ -55,14 +44,13 @@ export async function startAgent(
 interface Starting {
   config: AgentConfig;
   doors: Doors;
-  ledger: Ledger;
-  lastMs: number;
+  machine: Machine;
   parts: Part[];
 }
 
-async function startParts({ config, doors, ledger, lastMs, parts }: Starting): Promise<void> {
+async function startParts({ config, doors, machine, parts }: Starting): Promise<void> {
   const { clock, log } = doors;
-  const facts = await nodeFacts(config, doors);
+  const { ledger, facts, troubles, lastMs } = machine;
   const { cluster, certificates } = await joinAsNode(config, doors, { facts });
   const servers = new ServerList(toldServer(config), cluster.servers);
   const balancer = await startBalancer({
@@ -73,6 +61,7 @@ async function startParts({ config, doors, ledger, lastMs, parts }: Starting): P
   });
   parts.push({ name: 'load balancer', stop: () => balancer.stop() });
   let shown = certificates;
+  let started = false;
   const clientOf = (who: () => Identity): ReturnType<typeof httpClient> =>
     httpClient({
       server: `https://127.0.0.1:${balancer.port}`,
@@ -81,13 +70,11 @@ async function startParts({ config, doors, ledger, lastMs, parts }: Starting): P
     });
   const client = clientOf(() => shown.kubelet);
   const network = clientOf(() => shown.network);
-  const mirrors = mirrorFactory(client, clock, log.named('agent'));
   const networkMirrors = mirrorFactory(network, clock, log.named('network'));
   parts.push(
     { name: 'clients', stop: () => [client, network].forEach((one) => one.close()) },
-    { name: 'mirrors', stop: () => [mirrors, networkMirrors].forEach((one) => one.stop()) },
+    { name: 'network mirrors', stop: () => networkMirrors.stop() },
   );
-  const troubles = new Troubles();
   const kernel = followKernel(doors);
   const voice = nodeVoice({ client, doors, nodeName: facts.name, troubles });
   const renewal = startRenewal(doors);
@@ -103,19 +90,27 @@ async function startParts({ config, doors, ledger, lastMs, parts }: Starting): P
     flannelBackend: settings.flannelBackend,
     disableKubeProxy: settings.disableKubeProxy,
   };
-  const node = await startNode({
+  const node = await runNode({
     config: nodeConfig,
     cluster: settings,
     facts,
     doors,
     ledger,
     client,
-    mirrors,
     networkMirrors,
-    identities: { kubelet: shown.kubelet, kubeletServing: shown['kubelet-serving'] },
+    identities: async () => {
+      // A node starts with what it has; what is due is asked for once it runs.
+      if (started)
+        shown =
+          (await renewCertificates(config, doors, { facts, cluster, port: balancer.port })) ??
+          shown;
+      started = true;
+      return { kubelet: shown.kubelet, kubeletServing: shown['kubelet-serving'] };
+    },
     clientCa: cluster.clientCa,
     troubles,
     kernel,
+    renewal,
   });
   parts.push(...node.parts);
   parts.push(
@@ -127,13 +122,6 @@ async function startParts({ config, doors, ledger, lastMs, parts }: Starting): P
       });
     }),
   );
-  renewal.add(async () => {
-    const renewed = await renewCertificates(config, doors, { facts, cluster, port: balancer.port });
-    if (!renewed) return false;
-    shown = renewed;
-    node.renewCertificate(renewed['kubelet-serving']);
-    return true;
-  });
   parts.push(
     followAddresses({
       config,

@@ -71,7 +71,6 @@ export async function enrol(
   o: Enrolment,
   wanted: readonly NodePurpose[] = purposes,
 ): Promise<Partial<NodeCertificates>> {
-  await o.doors.disk.makeDir('agent dir', o.dir, 0o711);
   const pairs: Partial<NodeCertificates> = {};
   // One after the other: the first settles whose the name is.
   for (const purpose of wanted) pairs[purpose] = await signed(o, purpose);
