@@ -1,4 +1,4 @@
-import type { ReplicaSet, ReplicaSetStatus } from '../../api/generated/types/apps-v1.ts';
+import type { ReplicaSet } from '../../api/generated/types/apps-v1.ts';
 import type {
   Pod,
   PodTemplateSpec,
