@@ -36,7 +36,7 @@ function planRelease(ref: ResourceRef, finalizer: string, { object, used }: Held
 }
 
 /** The first of many, if there is one. */
-const any = (things: Iterable<unknown>): boolean => !things[Symbol.iterator]().next().done;
+const some = (things: Iterable<unknown>): boolean => !things[Symbol.iterator]().next().done;
 
 const waits = (object: { metadata: ObjectMeta } | undefined, finalizer: string): boolean =>
   Boolean(object?.metadata.deletionTimestamp && object.metadata.finalizers?.includes(finalizer));
@@ -71,7 +71,7 @@ export function startPvcProtectionController(ctx: ControllerContext): Controller
         const object = claims.get(key);
         // The end of a pod that uses it brings the key again.
         return object && waits(object, claimFinalizer)
-          ? { object, used: any(pods.byIndex('claim', key)) }
+          ? { object, used: some(pods.byIndex('claim', key)) }
           : undefined;
       },
       plan: (v) => planRelease(refs.persistentVolumeClaims, claimFinalizer, v),
@@ -128,7 +128,7 @@ export function startVacProtectionController(ctx: ControllerContext): Controller
     indexes: { attributesClass: ofVolume },
   });
   const used = (key: string): boolean =>
-    any(claims.byIndex('attributesClass', key)) || any(volumes.byIndex('attributesClass', key));
+    some(claims.byIndex('attributesClass', key)) || some(volumes.byIndex('attributesClass', key));
   return startPlanned<HeldView>(
     ctx,
     {
