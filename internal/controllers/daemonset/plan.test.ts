@@ -54,7 +54,8 @@ const pass = (world: World, nodes: Node[], each?: () => void): void => {
 };
 const settle = (world: World, nodes: Node[], each?: () => void): void => {
   for (let i = 0; i < 16; i += 1) {
-    pass(world, nodes, each);
+    // What one pass made is not ready when the next ones look.
+    for (let looks = 0; looks < 3; looks += 1) pass(world, nodes, each);
     world.makeReady();
   }
 };
