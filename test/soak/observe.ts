@@ -102,6 +102,8 @@ export interface Host {
   leases: Map<string, string>;
   nftAddresses: Set<string>;
   folders: { pods: string[]; desired: string[]; cgroups: string[]; logs: string[] };
+  /** Megabytes that the logs of each container take. */
+  logSizes: Map<string, number>;
   containerds: number;
 }
 
@@ -117,6 +119,7 @@ nft list ruleset | grep -o '10\\.42\\.[0-9]*\\.[0-9]*' | sort -u | sed 's/^/nft 
 for d in pods desired; do ls /var/lib/skiff/agent/$d | sed "s/^/$d /"; done
 find /sys/fs/cgroup/memory/kubepods /sys/fs/cgroup/kubepods -type d -name 'pod*' 2>/dev/null | sed 's/.*\\/pod/cgroups /'
 ls /var/log/pods | sed 's/.*_/logs /'
+du -sm /var/log/pods/*/* | sed 's/^/logsize /'
 echo end
 `;
 
@@ -134,6 +137,7 @@ export function readHost(machine: Machine): Host | string {
     nftAddresses: new Set(),
     folders: { pods: [], desired: [], cgroups: [], logs: [] },
     containerds: 0,
+    logSizes: new Map(),
   };
   for (const line of text.split('\n')) {
     const [what, ...rest] = line.split(' ');
@@ -147,7 +151,10 @@ export function readHost(machine: Machine): Host | string {
     else if (what === 'veth') host.veths++;
     else if (what === 'containerd') host.containerds++;
     else if (what === 'lease') host.leases.set(rest[0] ?? '', (rest[1] ?? '').trim());
-    else if (what === 'nft') host.nftAddresses.add(value);
+    else if (what === 'logsize') {
+      const [megabytes, path] = value.split('\t');
+      host.logSizes.set(path ?? '', Number(megabytes));
+    } else if (what === 'nft') host.nftAddresses.add(value);
     else if (what === 'pods' || what === 'desired' || what === 'cgroups' || what === 'logs')
       host.folders[what].push(value.replace(/\.json$/, ''));
   }

@@ -22,6 +22,11 @@ const isOver = (pod: Shown): boolean =>
 const called = (o: Shown): string => `${o.kind} ${o.metadata.name}`;
 const short = (id: string): string => id.slice(0, 12);
 
+/** Five files of 10 MB, and what may come while one is being rotated. */
+const mostLogMegabytes = 75;
+/** The kubelet keeps one that is dead beside the one in use; more may wait for their turn. */
+const mostDeadSandboxes = 3;
+
 /**
  * All that is not as it should be; empty when all is well. The first things that fail hide what
  * follows from them.
@@ -29,9 +34,19 @@ const short = (id: string): string => id.slice(0, 12);
 export async function complaints(wanted: Wanted): Promise<string[]> {
   const api = readApi(wanted.machines[0] as Machine);
   if (typeof api === 'string') return [api];
-  const first = [...ofNodes(api, wanted), ...ofWorkload(api, wanted)];
+  const first = [...ofServers(wanted), ...ofNodes(api, wanted), ...ofWorkload(api, wanted)];
   for (const machine of wanted.machines) first.push(...(await ofMachine(machine, api)));
   return first.length > 0 ? first : ofService(api, wanted);
+}
+
+/** Each of several servers answers for itself. */
+function ofServers({ machines }: Wanted): string[] {
+  return machines.slice(1).flatMap((machine) => {
+    const done = machine.kubectl(['get', '--raw', '/readyz', '--request-timeout=5s']);
+    return done.stdout === 'ok'
+      ? []
+      : [`the server of ${machine.name} is not ready: ${done.stderr.trim().slice(0, 200)}`];
+  });
 }
 
 function ofNodes(api: Shown[], { machines }: Wanted): string[] {
@@ -134,6 +149,8 @@ function ofRuntime(pods: Shown[], { sandboxes, containers }: Runtime): string[] 
   const known = new Map(pods.map((p) => [uidOf(p), p]));
   for (const pod of pods.filter((p) => p.status?.phase === 'Running')) {
     const ready = sandboxes.filter((s) => s.uid === uidOf(pod) && s.ready);
+    const dead = sandboxes.filter((s) => s.uid === uidOf(pod) && !s.ready).length;
+    if (dead > mostDeadSandboxes) faults.push(`${called(pod)} has ${dead} dead sandboxes`);
     if (ready.length !== 1)
       faults.push(`${called(pod)} is Running and has ${ready.length} sandboxes`);
     for (const c of pod.status?.containerStatuses ?? []) {
@@ -195,6 +212,8 @@ function ofHost(pods: Shown[], { sandboxes, containers }: Runtime, host: Host): 
   for (const [ip, id] of host.leases)
     if (!running.has(id))
       faults.push(`the address ${ip} is held for ${short(id)}, which does not run`);
+  for (const [path, megabytes] of host.logSizes)
+    if (megabytes > mostLogMegabytes) faults.push(`the logs in ${path} take ${megabytes} MB`);
   for (const [what, names] of Object.entries(host.folders))
     for (const uid of names)
       if (uid && !uids.has(uid)) faults.push(`${what}: ${uid} is left, of no pod`);

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../e2e/node.ts';
-import { faults, type Fault } from './faults.ts';
+import type { Fault } from './faults/fault.ts';
+import { faults } from './faults/index.ts';
 import { Machine } from './ground.ts';
 import { Rng } from './rng.ts';
 import { complaints, type Wanted } from './truth.ts';
@@ -32,9 +33,8 @@ export class Walk {
   constructor(options: WalkOptions) {
     this.#options = options;
     const wanted = options.only;
-    this.#faults = faults.filter(
-      (f) => (wanted ? wanted.includes(f.name) : true) && !(f.alone && options.nodes > 1),
-    );
+    const other = options.nodes > 1 ? 'alone' : 'several';
+    this.#faults = faults.filter((f) => f.only !== other && (wanted?.includes(f.name) ?? true));
     const unknown = wanted?.filter((name) => !faults.some((f) => f.name === name)) ?? [];
     if (this.#faults.length === 0 || unknown.length > 0)
       throw new Error(
@@ -48,16 +48,17 @@ export class Walk {
     let [count, unhealed] = [0, 0];
     // With faults that were named, each is tried at least once.
     const least = this.#options.only ? this.#faults.length : 1;
+    const order = new Rng(seed);
+    let deck: Fault[] = [];
     say(`seed ${seed}, ${this.#options.nodes} node(s)`);
     try {
       await this.#begin();
       for (let step = seed; count < least || performance.now() < until; step++) {
-        const rng = new Rng(step);
-        const fault = this.#options.only
-          ? (this.#faults[count % this.#faults.length] as Fault)
-          : (rng.of(this.#faults) as Fault);
+        // Like cards, so that each comes once before one comes twice.
+        if (deck.length === 0)
+          deck = this.#options.only ? [...this.#faults] : order.shuffled(this.#faults);
         count++;
-        if (!(await this.#step(step, fault, rng))) unhealed++;
+        if (!(await this.#step(step, deck.shift() as Fault, new Rng(step)))) unhealed++;
       }
     } finally {
       this.end();
@@ -86,7 +87,7 @@ export class Walk {
     const { nodes } = this.#options;
     const first = new Machine('one', nodes > 1 ? ['--cluster-init'] : []);
     this.#machines = [first];
-    await first.start(staticPod);
+    await first.start({ staticPod });
     await this.#reach(
       'the first server answers',
       () => first.kubectl(['get', '--raw', '/readyz']).stdout === 'ok',
@@ -101,7 +102,7 @@ export class Walk {
           token,
         ]);
         this.#machines.push(machine);
-        await machine.start(staticPod);
+        await machine.start({ staticPod });
         await this.#reach(
           `${name} answers`,
           () => machine.kubectl(['get', '--raw', '/readyz']).stdout === 'ok',
@@ -133,8 +134,8 @@ export class Walk {
       machine,
       rng,
       sleep: async (ms: number) => void (await sleep(ms)),
+      machines: this.#machines,
       turnPage: () => this.#turnPage(),
-      boot: async () => machine.start(),
     };
     const hit = await fault.run(scene);
     const where = this.#machines.length > 1 ? ` on ${machine.name}` : '';
@@ -173,7 +174,7 @@ export class Walk {
   }
 
   #newJob(): void {
-    const { machine } = { machine: this.#machines[0] as Machine };
+    const machine = this.#machines[0] as Machine;
     if (this.#jobs > 0)
       machine.kubectl(['-n', namespace, 'delete', 'job', `job-${this.#jobs}`, '--wait=false']);
     if (machine.kubectl(['create', '-f', '-'], { input: job(this.#jobs + 1) }).code === 0)
