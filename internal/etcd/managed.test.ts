@@ -112,6 +112,29 @@ describe('a managed etcd', () => {
     await store.close();
   }, 120_000);
 
+  test('a member that somebody has stopped is killed and started again', async () => {
+    const identities = await loadOrCreateEtcd({
+      dir: join(dir, 'tls'),
+      names: [],
+      disk: realDisk,
+      clock: realClock,
+      random: realRandom,
+    });
+    const member = await start('stopped', identities);
+    const stopped = member.pid as number;
+    process.kill(stopped, 'SIGSTOP');
+    while (member.pid === undefined || member.pid === stopped)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const store = await openEtcdStore({
+      endpoints: [member.endpoint],
+      tls: clientTls(identities),
+      clock: realClock,
+      log: silentLog,
+    });
+    await store.put({ key: 'goes', value: Buffer.from('on') });
+    await store.close();
+  }, 120_000);
+
   test('a join that was cut off holds nobody up and can be tried again; who was removed joins anew', async () => {
     const identities = await loadOrCreateEtcd({
       dir: join(dir, 'tls'),

@@ -19,7 +19,10 @@ import {
 } from './members.ts';
 
 const firstRestartMs = 500;
-const mostRestartMs = 30_000;
+/** A full disk is free again some time, and a try costs a tenth of a second of processor. */
+const mostRestartMs = 5_000;
+/** Nobody tells of a process that was stopped: it is the one thing that is looked for. */
+const lookEveryMs = 10_000;
 /** A run of this length forgives the failures before it. */
 const steadyMs = 60_000;
 const readyPollMs = 200;
@@ -264,6 +267,8 @@ function argumentsOf(o: ManagedEtcdOptions, cluster: string, existing: boolean):
     'initial-cluster-token': 'skiff',
     'heartbeat-interval': String(heartbeatMs),
     'election-timeout': String(electionMs),
+    // One that was cut off must not unseat the leader when it is back; the default from 3.5 on.
+    'pre-vote': 'true',
     'cert-file': pem('server-client.crt'),
     'key-file': pem('server-client.key'),
     'trusted-ca-file': pem('server-ca.crt'),
@@ -337,6 +342,7 @@ class MemberProcess implements ManagedEtcd {
   #arguments: string[];
   #child: ChildProcess | undefined;
   #restart: Timer | undefined;
+  readonly #look: Timer;
   #restartMs = firstRestartMs;
   #startedMs = 0;
   #stopping = false;
@@ -347,6 +353,7 @@ class MemberProcess implements ManagedEtcd {
     this.#options = options;
     this.#arguments = args;
     this.endpoint = endpointOf(options);
+    this.#look = options.clock.every('etcd.look', lookEveryMs, () => void this.#killStopped());
   }
 
   get pid(): number | undefined {
@@ -391,6 +398,7 @@ class MemberProcess implements ManagedEtcd {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#look.cancel();
     this.#restart?.cancel();
     const child = this.#child;
     if (!child) return;
@@ -407,6 +415,15 @@ class MemberProcess implements ManagedEtcd {
     log.error('this server was removed from its cluster', {
       hint: 'stop it, or start it again with --server to join anew',
     });
+  }
+
+  /** Somebody sent it SIGSTOP: every request would hang until somebody else lets it go on. */
+  async #killStopped(): Promise<void> {
+    const { processes, log } = this.#options;
+    const pid = this.pid;
+    if (pid === undefined || !(await processes.isStopped(pid)) || pid !== this.pid) return;
+    log.error('etcd was stopped by somebody: it is killed, and started again', { pid });
+    processes.kill('etcd', pid, 'SIGKILL');
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {
