@@ -22,7 +22,7 @@ const isOver = (pod: Shown): boolean =>
 const called = (o: Shown): string => `${o.kind} ${o.metadata.name}`;
 const short = (id: string): string => id.slice(0, 12);
 
-/** Five files of 10 MB, and what may come while one is being rotated. */
+/** Six files of 10 MB, one of them being rotated, and what a flood writes meanwhile. */
 const mostLogMegabytes = 75;
 /** The kubelet keeps one that is dead beside the one in use; more may wait for their turn. */
 const mostDeadSandboxes = 3;

@@ -96,14 +96,10 @@ export const networkFaults: Fault[] = [
     run: async ({ machine }) => void machine.sh('ip link del flannel.1'),
   },
   {
-    name: 'overlay-emptied',
+    name: 'overlay-down',
     only: 'several',
     run: async ({ machine, rng }) => {
-      const how = rng.of([
-        'ip route flush dev flannel.1',
-        'ip neigh flush dev flannel.1 nud permanent',
-        'ip link set flannel.1 down',
-      ]) as string;
+      const how = rng.of(['ip route flush dev flannel.1', 'ip link set flannel.1 down']) as string;
       machine.sh(how);
       return how;
     },
