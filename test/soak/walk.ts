@@ -20,6 +20,8 @@ export interface WalkOptions {
 const upSeconds = 90;
 const lateSeconds = 90;
 const shownComplaints = 12;
+/** A fault that takes longer to heal tells what was waited for. */
+const slowSeconds = 10;
 
 /** A random walk of faults over one cluster; after one that does not heal, over a new cluster. */
 export class Walk {
@@ -140,9 +142,10 @@ export class Walk {
     const hit = await fault.run(scene);
     const where = this.#machines.length > 1 ? ` on ${machine.name}` : '';
     const told = `--seed ${step}  ${fault.name}${where}${hit ? ` (${hit})` : ''}`;
-    const { seconds, left } = await this.#heal(healSeconds);
+    const { seconds, left, last } = await this.#heal(healSeconds);
     if (left.length === 0) {
       say(`healed  ${seconds.toFixed(1).padStart(5)} s  ${told}`);
+      if (seconds > slowSeconds) for (const line of last.slice(0, 3)) say(`    at last: ${line}`);
       if (!(await this.#freshen())) await this.#begin();
       return true;
     }
@@ -159,16 +162,21 @@ export class Walk {
     return false;
   }
 
-  /** Waits until there is nothing to complain of, twice in a row. */
-  async #heal(seconds: number): Promise<{ seconds: number; left: string[] }> {
+  /**
+   * Waits until there is nothing to complain of, twice in a row; `last` is what was complained of
+   * at the end.
+   */
+  async #heal(seconds: number): Promise<{ seconds: number; left: string[]; last: string[] }> {
     const began = performance.now();
     let wellSince: number | undefined;
+    let last: string[] = [];
     for (;;) {
       const left = await complaints(this.#wanted);
       const now = (performance.now() - began) / 1000;
-      if (left.length === 0 && wellSince !== undefined) return { seconds: wellSince, left };
+      if (left.length === 0 && wellSince !== undefined) return { seconds: wellSince, left, last };
       wellSince = left.length === 0 ? now : undefined;
-      if (now > seconds && left.length > 0) return { seconds: now, left };
+      if (left.length > 0) last = left;
+      if (now > seconds && left.length > 0) return { seconds: now, left, last };
       await sleep(500);
     }
   }
