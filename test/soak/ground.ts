@@ -35,6 +35,11 @@ export class Machine {
   flags: string[];
   /** The address it has now. */
   ip: string;
+  /**
+   * It began with a clock behind one that it had lived with. Which of the two was right it cannot
+   * know, and may say so (for an hour: internal/supervisor/clock-guard.ts).
+   */
+  doubtsClock = false;
 
   constructor(name: string, flags: string[]) {
     this.name = name;

@@ -66,6 +66,7 @@ export const clockFaults: Fault[] = [
       startsWith(scene.machine, by);
       await pass();
       startsWith(scene.machine, 0);
+      if (by > 0) scene.machine.doubtsClock = true;
       return `${told(by)}, ${s} s`;
     },
   },
