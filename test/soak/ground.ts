@@ -119,6 +119,14 @@ export class Machine {
     });
   }
 
+  /** As `kubectl`, while others run too. */
+  kubectlBeside(args: string[]): Promise<Result> {
+    return this.node.execBeside(
+      [kubectlProgram(), '--kubeconfig', '/etc/skiff/skiff.yaml', ...args],
+      { timeoutMs: 15_000 },
+    );
+  }
+
   /** Keeps the log of a machine that did not heal, then takes the machine away. */
   end(keepLogsAs: string | undefined): void {
     if (keepLogsAs !== undefined) {

@@ -46,8 +46,15 @@ export interface Shown {
 const kinds = 'nodes,pods,deployments,statefulsets,daemonsets,jobs,endpoints';
 
 /** What the API says, or why it says nothing. */
-export function readApi(machine: Machine): Shown[] | string {
-  const done = machine.kubectl(['get', kinds, '-A', '-o', 'json', '--request-timeout=8s']);
+export async function readApi(machine: Machine): Promise<Shown[] | string> {
+  const done = await machine.kubectlBeside([
+    'get',
+    kinds,
+    '-A',
+    '-o',
+    'json',
+    '--request-timeout=8s',
+  ]);
   if (done.code !== 0)
     return `the API of ${machine.name} does not answer: ${done.stderr.trim().slice(0, 300)}`;
   return (JSON.parse(done.stdout) as { items: Shown[] }).items;
@@ -124,8 +131,10 @@ echo end
 `;
 
 /** What the machine holds: processes, mounts, links, rules, folders. */
-export function readHost(machine: Machine): Host | string {
-  const text = machine.sh(script, 20_000);
+export async function readHost(machine: Machine): Promise<Host | string> {
+  const { stdout: text } = await machine.node.execBeside(['bash', '-c', script], {
+    timeoutMs: 20_000,
+  });
   if (!text.endsWith('end\n')) return `${machine.name} cannot be looked at`;
   const host: Host = {
     processes: new Map(),

@@ -32,21 +32,32 @@ const mostDeadSandboxes = 3;
  * follows from them.
  */
 export async function complaints(wanted: Wanted): Promise<string[]> {
-  const api = readApi(wanted.machines[0] as Machine);
+  const [api, servers] = await Promise.all([
+    readApi(wanted.machines[0] as Machine),
+    ofServers(wanted),
+  ]);
   if (typeof api === 'string') return [api];
-  const first = [...ofServers(wanted), ...ofNodes(api, wanted), ...ofWorkload(api, wanted)];
-  for (const machine of wanted.machines) first.push(...(await ofMachine(machine, api)));
-  return first.length > 0 ? first : ofService(api, wanted);
+  const machines = await Promise.all(wanted.machines.map((machine) => ofMachine(machine, api)));
+  const first = [
+    ...servers,
+    ...ofNodes(api, wanted),
+    ...ofWorkload(api, wanted),
+    ...machines.flat(),
+  ];
+  return first.length > 0 ? first : await ofService(api, wanted);
 }
 
 /** Each of several servers answers for itself. */
-function ofServers({ machines }: Wanted): string[] {
-  return machines.slice(1).flatMap((machine) => {
-    const done = machine.kubectl(['get', '--raw', '/readyz', '--request-timeout=5s']);
-    return done.stdout === 'ok'
-      ? []
-      : [`the server of ${machine.name} is not ready: ${done.stderr.trim().slice(0, 200)}`];
-  });
+async function ofServers({ machines }: Wanted): Promise<string[]> {
+  const said = await Promise.all(
+    machines.slice(1).map(async (machine) => {
+      const done = await machine.kubectlBeside(['get', '--raw', '/readyz', '--request-timeout=5s']);
+      return done.stdout === 'ok'
+        ? []
+        : [`the server of ${machine.name} is not ready: ${done.stderr.trim().slice(0, 200)}`];
+    }),
+  );
+  return said.flat();
 }
 
 function ofNodes(api: Shown[], { machines }: Wanted): string[] {
@@ -133,9 +144,8 @@ function reasonOf(pod: Shown): string {
 }
 
 async function ofMachine(machine: Machine, api: Shown[]): Promise<string[]> {
-  const runtime = await readRuntime(machine);
+  const [runtime, host] = await Promise.all([readRuntime(machine), readHost(machine)]);
   if (typeof runtime === 'string') return [runtime];
-  const host = readHost(machine);
   if (typeof host === 'string') return [host];
   const pods = api.filter((o) => o.kind === 'Pod' && o.spec?.nodeName === machine.name);
   return [...ofRuntime(pods, runtime), ...ofHost(pods, runtime, host), ...ofRules(api, host)].map(
@@ -232,33 +242,29 @@ function ofRules(api: Shown[], host: Host): string[] {
 }
 
 /** Each node's pod reaches every server by its name, and reads what the ConfigMap says now. */
-function ofService(api: Shown[], { machines, page }: Wanted): string[] {
-  const faults: string[] = [];
+async function ofService(api: Shown[], { machines, page }: Wanted): Promise<string[]> {
   const [machine] = machines as [Machine];
   const names = [`web.${namespace}.svc.cluster.local`, 'db-0.db', 'db-1.db'];
   const script = names
     .map((n) => `echo "${n} $(timeout 4 wget -q -O - http://${n}/ 2>&1)"`)
     .join('; ');
-  for (const pod of api.filter(
+  const pods = api.filter(
     (o) => o.kind === 'Pod' && o.metadata.labels?.['app'] === 'each' && !isOver(o),
-  )) {
-    const done = machine.kubectl([
-      '-n',
-      namespace,
-      'exec',
-      pod.metadata.name,
-      '--',
-      'sh',
-      '-c',
-      script,
+  );
+  const ask = async (pod: Shown): Promise<string[]> => {
+    const { name } = pod.metadata;
+    const [done, logs] = await Promise.all([
+      machine.kubectlBeside(['-n', namespace, 'exec', name, '--', 'sh', '-c', script]),
+      machine.kubectlBeside(['-n', namespace, 'logs', name, '--tail=1']),
     ]);
+    const faults: string[] = [];
     if (done.code !== 0) faults.push(`exec in ${called(pod)}: ${done.stderr.trim().slice(0, 200)}`);
     else
       for (const line of done.stdout.trim().split('\n'))
         if (!line.endsWith(` ${page}`)) faults.push(`from ${called(pod)}: ${line}; wanted ${page}`);
-    const logs = machine.kubectl(['-n', namespace, 'logs', pod.metadata.name, '--tail=1']);
     if (logs.stdout !== 'started\n')
       faults.push(`logs of ${called(pod)}: ${(logs.stdout + logs.stderr).trim().slice(0, 200)}`);
-  }
-  return faults;
+    return faults;
+  };
+  return (await Promise.all(pods.map(ask))).flat();
 }
