@@ -36,7 +36,8 @@ export class Walk {
     this.#options = options;
     const wanted = options.only;
     const other = options.nodes > 1 ? 'alone' : 'several';
-    this.#faults = faults.filter((f) => f.only !== other && (wanted?.includes(f.name) ?? true));
+    const named = wanted?.map((name) => faults.find((f) => f.name === name)) ?? faults;
+    this.#faults = named.filter((f) => f !== undefined && f.only !== other) as Fault[];
     const unknown = wanted?.filter((name) => !faults.some((f) => f.name === name)) ?? [];
     if (this.#faults.length === 0 || unknown.length > 0)
       throw new Error(
