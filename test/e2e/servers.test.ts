@@ -209,6 +209,29 @@ describe('three servers with an etcd each', () => {
     expect(changes()).toEqual(before);
   });
 
+  it('go on with one whose machine gets another address', async ({ onTestFailed }) => {
+    onTestFailed(() => void (failed = true));
+    const { ip, hostIp } = three.node;
+    const next = ip.replace(/\.1$/, '.77');
+    three.node.exec([
+      'sh',
+      '-c',
+      `ip addr add ${next}/24 dev eth0; ip addr del ${ip}/24 dev eth0; ip addr replace ` +
+        `${next}/24 dev eth0; ip route replace default via ${hostIp}`,
+    ]);
+    three.useAddress(next);
+    const wanted = [one.node.ip, two.node.ip, next].sort().join();
+    await until('it is an endpoint there', () => endpoints(one) === wanted, {
+      timeoutMs: 60_000,
+      seen: () => three.log().slice(-3000),
+    });
+    await until('it answers', () => {
+      three.useAddress(next);
+      return three.kubectl(['get', '--raw', '/readyz'], { timeoutMs: 5_000 }).stdout === 'ok';
+    });
+    three.k('create', 'configmap', 'from-elsewhere');
+  });
+
   it('let a dead server go, and take it as a new one', async ({ onTestFailed }) => {
     onTestFailed(() => void (failed = true));
     await until('its node has its roles', () =>
