@@ -14,10 +14,12 @@ import type { AgentConfig, NodeConfig } from './config.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { followAddresses } from './follow-addresses.ts';
 import { followKernel } from './kernel-events.ts';
+import { kubeletPort } from './node.ts';
 import { runNode, takeMachine, type Machine } from './node-process.ts';
 import { nodeVoice } from './node-voice.ts';
 import { startRenewal } from './renewal.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
+import { keepTunnels } from './tunnel-client.ts';
 import { ServerList } from './server-list.ts';
 import { serversIn } from './servers-in.ts';
 
@@ -114,9 +116,19 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
     renewal,
   });
   parts.push(...node.parts);
+  const tunnels = keepTunnels({
+    ca: cluster.serverCa,
+    shown: () => shown.kubelet,
+    servers: () => servers.known,
+    kubeletPort,
+    clock,
+    log: log.named('tunnel'),
+  });
+  parts.push({ name: 'tunnels', stop: () => tunnels.stop() });
   parts.push(
     followServers({ mirrors: networkMirrors, servers, log }, async () => {
       log.info('the servers of the cluster are known', { servers: servers.all.join(' ') });
+      tunnels.look();
       const about = { cluster, servers: servers.all, shown: shown.kubelet, port: balancer.port };
       if (await refreshSettings(config, doors, about))
         log.warn('settings of the cluster have changed: they count from the next start on');

@@ -48,7 +48,8 @@ export interface OwnNode {
   renewCertificate(tls: { key: string; cert: string }): void;
 }
 
-const kubeletPort = 10250;
+/** Where a node answers for logs, exec and the like. */
+export const kubeletPort = 10250;
 
 /**
  * Runs the node's two halves, pods and packets. Resolves when the Node is registered and its
