@@ -19,6 +19,7 @@ import {
   isStatic,
   type PodRuntime,
   type RuntimeContainer,
+  withoutNetwork,
 } from './model.ts';
 import type { PodDeps, Verdict } from './deps.ts';
 import { plan } from './plan.ts';
@@ -66,6 +67,8 @@ export class PodWorker {
   #prepared = false;
   #looked = false;
   #mounted = false;
+  /** The sandbox whose network is lost, whatever the runtime says of it. */
+  #cutOff = '';
   #startTime: string;
 
   constructor(
@@ -142,6 +145,12 @@ export class PodWorker {
     if (containerId === undefined) this.#stale = 'all';
     else if (this.#stale !== 'all') this.#stale.add(containerId);
     this.wake();
+  }
+
+  /** Nothing leads to this sandbox any more: as if it had ended, the pod gets another. */
+  cutOff(sandboxId: string): void {
+    this.#cutOff = sandboxId;
+    this.runtimeChanged();
   }
 
   wake(): void {
@@ -328,7 +337,8 @@ export class PodWorker {
   }
 
   async #rereadAll(): Promise<void> {
-    this.runtime = await this.deps.reader.pod(this.uid, this.runtime);
+    const read = await this.deps.reader.pod(this.uid, this.runtime);
+    this.runtime = withoutNetwork(read, this.#cutOff);
     if (!this.restored || this.#looked) return;
     this.#looked = true;
     restoreBackOff(this.deps.backOff, this.uid, this.runtime);
