@@ -50,7 +50,7 @@ export interface LogStoreOptions {
   /** How much history is kept; 0 = all, until somebody compacts. */
   historyMs: number;
   maxHistoryBytes?: number;
-  collectGarbage?: () => void | Promise<void>;
+  collectGarbage?: () => void;
   /** What the start found; unsaid, all is well. */
   initialRoom?: RoomState | undefined;
 }
@@ -357,13 +357,13 @@ export class LogStore implements s.Store {
    * Gives back what is not needed any more: rows, a batch with each commit, then garbage, then memory
    * and room on the disk.
    */
-  async #shrink(collect: () => void | Promise<void>): Promise<void> {
+  async #shrink(collect: () => void): Promise<void> {
     try {
       for (let before = Infinity; !this.#closed && this.#state.drops.length < before;) {
         before = this.#state.drops.length;
         if (before > 0) await this.#pipeline.sync();
       }
-      await collect();
+      collect();
       if (!this.#closed) await this.#journal.giveBack?.();
     } catch (error) {
       // A disk that takes no commits says so elsewhere.

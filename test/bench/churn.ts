@@ -1,8 +1,7 @@
 /**
  * Memory and the store's file before, during and after much is made and deleted: ROUNDS rounds of
  * 10,000 ConfigMaps and 1,000 pods (as many run as the node takes), then MINUTES of rest. On a
- * disk: `SKIFF_TEST_DISK=/var/tmp churn.ts [ROUNDS [MINUTES]]`. SKIFF_INSPECT=1 lets the server listen
- * for Node's inspector on 9229 of its address.
+ * disk: `SKIFF_TEST_DISK=/var/tmp churn.ts [ROUNDS [MINUTES]]`.
  */
 import { connect, type ClientHttp2Session } from 'node:http2';
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
@@ -21,10 +20,6 @@ const sleep = (ms: number): Promise<void> => new Promise((resolve) => setTimeout
 const began = performance.now();
 
 const cluster = new TestCluster('churn');
-if (process.env['SKIFF_INSPECT']) {
-  // As the executable starts itself again, and with the inspector.
-  process.env['SKIFF_TEST_BINARY'] = join(import.meta.dirname, 'inspected.sh');
-}
 
 interface Kubeconfig {
   clusters: { cluster: { server: string; 'certificate-authority-data': string } }[];
@@ -192,12 +187,6 @@ try {
   for (let half = 1; half <= minutes * 2; half++) {
     await sleep(30_000);
     say(`${half / 2} min of rest (${(anonymousMb() / before).toFixed(2)} of idle before)`);
-  }
-  if (process.env['SKIFF_INSPECT']) {
-    process.stdout.write(
-      `kubeconfig ${cluster.kubeconfig} address ${cluster.node.ip} pid ${server}\n`,
-    );
-    await sleep(Number(process.env['SKIFF_INSPECT']) * 1000);
   }
 } finally {
   cluster.down(false);

@@ -83,7 +83,7 @@ it("gives pages between pieces that live on back to the kernel, and leaves the p
     kept.push(Buffer.alloc(5000, i % 251));
   }
   freed = [];
-  await collectGarbage();
+  collectGarbage();
   const before = anonymousBytes();
   trimAllocator(await openDatabase(':memory:'));
   expect(freed).toEqual([]);
