@@ -95,6 +95,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
       tls: { ...options.identities.kubeletServing, clientCa: options.clientCa },
     },
     onPodCidr: (podCidr) => network.setPodCidr(podCidr),
+    ...(network.podWays && { podWays: network.podWays }),
     ...(network.podAddresses && { podAddresses: network.podAddresses }),
     dial: realDial,
     log: doors.log.named('agent'),
