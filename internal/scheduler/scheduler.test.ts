@@ -60,7 +60,8 @@ describe('the scheduler', () => {
     expect(t.pod('b').status.conditions?.[0]).toMatchObject({
       reason: 'Unschedulable',
       message:
-        '0/1 nodes are available: 1 Insufficient cpu. preemption: 0/1 nodes are available: 1 ' +
+        '0/1 nodes are available: 1 Insufficient cpu. no new claims to deallocate, ' +
+        'preemption: 0/1 nodes are available: 1 ' +
         'No preemption victims found for incoming pod.',
     });
     await t.client.delete(
