@@ -76,6 +76,7 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     server: serverUrl(settings),
     apiServer: args.apiServer,
     controllers: args.controllers,
+    scheduler: args.scheduler,
     etcdTuning: args.etcdTuning,
   };
 }

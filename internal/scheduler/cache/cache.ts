@@ -16,6 +16,7 @@ export class Cache {
   readonly #nodes = new Map<string, NodeInfo>();
   /** Pods with a node, by uid, also of nodes that are not known (yet). */
   readonly #pods = new Map<string, PodInfo>();
+  readonly #podsOfNode = new Map<string, Set<PodInfo>>();
   readonly #assumed = new Set<string>();
   /** Pods that wait for their victims to go, by node and uid: the room there is theirs. */
   readonly #nominated = new Map<string, Map<string, PodInfo>>();
@@ -62,8 +63,7 @@ export class Cache {
     const info = new NodeInfo(node);
     if (before) this.#unlist(before);
     this.#nodes.set(name, info);
-    const pods = before ? before.pods.values() : this.#pods.values();
-    for (const pod of pods) if (pod.pod.spec.nodeName === name) info.add(pod);
+    for (const pod of this.#podsOfNode.get(name) ?? []) info.add(pod);
     this.#countImages(info, 1);
     this.#list(info);
     this.#order = undefined;
@@ -144,6 +144,9 @@ export class Cache {
   #add(info: PodInfo): void {
     const name = info.pod.spec.nodeName ?? '';
     this.#pods.set(info.uid, info);
+    const here = this.#podsOfNode.get(name);
+    if (here) here.add(info);
+    else this.#podsOfNode.set(name, new Set([info]));
     this.groups.add(info, name);
     for (const claim of info.claims) this.#useClaim(`${info.namespace}/${claim.name}`, 1);
     const node = this.#nodes.get(name);
@@ -157,6 +160,9 @@ export class Cache {
     if (!info) return;
     const name = info.pod.spec.nodeName ?? '';
     this.#pods.delete(uid);
+    const here = this.#podsOfNode.get(name);
+    here?.delete(info);
+    if (here?.size === 0) this.#podsOfNode.delete(name);
     this.groups.remove(info, name);
     for (const claim of info.claims) this.#useClaim(`${info.namespace}/${claim.name}`, -1);
     const node = this.#nodes.get(name);

@@ -1,6 +1,5 @@
 import type { Node, Taint } from '../../api/generated/types/core-v1.ts';
 import { amountsOf } from '../../api/scheduling/pod-resources.ts';
-import { own } from '../../base/own.ts';
 import type { HostPort, PodInfo } from './pod-info.ts';
 import { Resources } from './resources.ts';
 
@@ -20,6 +19,8 @@ export class NodeInfo {
   /** Sizes in bytes by image name. */
   readonly images: ReadonlyMap<string, number>;
 
+  readonly #labels: ReadonlyMap<string, string>;
+
   readonly pods = new Map<string, PodInfo>();
   readonly withAffinity = new Set<PodInfo>();
   readonly withRequiredAntiAffinity = new Set<PodInfo>();
@@ -32,6 +33,7 @@ export class NodeInfo {
   constructor(node: Node) {
     this.node = node;
     this.name = node.metadata.name ?? '';
+    this.#labels = new Map(Object.entries(node.metadata.labels ?? {}));
     const amounts = amountsOf(node.status.allocatable);
     this.allowedPods = amounts.get('pods') ?? 0;
     amounts.delete('pods');
@@ -47,7 +49,7 @@ export class NodeInfo {
   }
 
   label(key: string): string | undefined {
-    return own(this.node.metadata.labels, key);
+    return this.#labels.get(key);
   }
 
   /** Counts a pod; one of the same uid takes the place of the one before. */

@@ -1,16 +1,22 @@
 import { ConfigError } from '../../base/errors.ts';
 import type { Handle } from '../framework/handle.ts';
-import { extensionPoints, type ExtensionPoint, type Plugin } from '../framework/plugin.ts';
+import { extensionPoints, type Plugin } from '../framework/plugin.ts';
 import { Profile, type Chosen } from '../framework/profile.ts';
-import { defaultPlugins, registry } from '../plugins/registry.ts';
-import type { ProfileConfiguration } from './configuration.ts';
+import { defaultPlugins, registry, takesPart } from '../plugins/registry.ts';
+import type { ProfileConfiguration, SchedulerConfiguration } from './configuration.ts';
 import { enabledPlugins, type Enabled } from './plugin-sets.ts';
 
 export const isPlugin = (name: string): boolean => registry.has(name);
 
+/** Throws a ConfigError when a profile could not schedule. */
+export function checkProfiles({ profiles }: SchedulerConfiguration): void {
+  for (const profile of profiles) enabledIn(profile);
+}
+
 /** Makes the plug-ins of a profile. Throws a ConfigError when the profile could not schedule. */
 export function makeProfile(configuration: ProfileConfiguration, handle: Handle): Profile {
-  const { schedulerName, plugins, args, percentageOfNodesToScore } = configuration;
+  const { schedulerName, args, percentageOfNodesToScore } = configuration;
+  const enabled = enabledIn(configuration);
   const made = new Map<string, Plugin>();
   const pluginOf = (name: string): Plugin | undefined => {
     const known = made.get(name);
@@ -19,10 +25,6 @@ export function makeProfile(configuration: ProfileConfiguration, handle: Handle)
     if (plugin) made.set(name, plugin);
     return plugin;
   };
-  const takesPart = (name: string, point: ExtensionPoint): boolean =>
-    pluginOf(name)?.[point] !== undefined;
-  const enabled = enabledPlugins(defaultPlugins, plugins, takesPart);
-  check(schedulerName, enabled, takesPart);
   const chosen = Object.fromEntries(
     extensionPoints.map((point) => [point, enabled[point].map(({ name }) => pluginOf(name))]),
   ) as unknown as Chosen;
@@ -30,11 +32,8 @@ export function makeProfile(configuration: ProfileConfiguration, handle: Handle)
   return new Profile({ schedulerName, chosen, weights, percentageOfNodesToScore });
 }
 
-function check(
-  schedulerName: string,
-  enabled: Enabled,
-  takesPart: (name: string, point: ExtensionPoint) => boolean,
-): void {
+function enabledIn({ schedulerName, plugins }: ProfileConfiguration): Enabled {
+  const enabled = enabledPlugins(defaultPlugins, plugins, takesPart);
   const wrong: string[] = [];
   for (const point of extensionPoints)
     for (const { name } of enabled[point])
@@ -47,4 +46,5 @@ function check(
       `KubeSchedulerConfiguration: profile "${schedulerName}": ${wrong.join('; ')}`,
       { op: 'scheduler.configuration', hint: 'mend the plugins of the profile' },
     );
+  return enabled;
 }

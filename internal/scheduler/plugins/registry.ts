@@ -1,5 +1,5 @@
 import type { Handle } from '../framework/handle.ts';
-import type { Plugin } from '../framework/plugin.ts';
+import type { ExtensionPoint, Plugin } from '../framework/plugin.ts';
 import type { PluginArgs } from '../config/plugin-args.ts';
 import { defaultBinder } from './default-binder.ts';
 import { DefaultPreemption } from './default-preemption.ts';
@@ -54,6 +54,36 @@ const plugins: readonly (readonly [name: string, make: Factory, weight?: number]
   ['DefaultBinder', (_args, handle) => defaultBinder(handle)],
   ['NodeDeclaredFeatures', () => nodeDeclaredFeatures()],
 ];
+
+/** Which extension points each plug-in takes part in. */
+const points: ReadonlyMap<string, readonly ExtensionPoint[]> = new Map<string, ExtensionPoint[]>([
+  ['SchedulingGates', ['preEnqueue']],
+  ['PrioritySort', ['queueSort']],
+  ['NodeUnschedulable', ['filter']],
+  ['NodeName', ['filter']],
+  ['TaintToleration', ['filter', 'preScore', 'score']],
+  ['NodeAffinity', ['preFilter', 'filter', 'preScore', 'score']],
+  ['NodePorts', ['preFilter', 'filter']],
+  ['NodeResourcesFit', ['filter', 'preScore', 'score']],
+  ['VolumeRestrictions', ['preFilter', 'filter']],
+  ['NodeVolumeLimits', ['preFilter', 'filter']],
+  ['VolumeBinding', ['preFilter', 'filter', 'reserve', 'preBind', 'postBind']],
+  ['VolumeZone', ['preFilter', 'filter']],
+  ['PodTopologySpread', ['preFilter', 'filter', 'preScore', 'score']],
+  ['InterPodAffinity', ['preFilter', 'filter', 'preScore', 'score']],
+  [
+    'DynamicResources',
+    ['preEnqueue', 'preFilter', 'filter', 'postFilter', 'preScore', 'score', 'reserve', 'preBind'],
+  ],
+  ['DefaultPreemption', ['preEnqueue', 'postFilter']],
+  ['NodeResourcesBalancedAllocation', ['preScore', 'score']],
+  ['ImageLocality', ['preScore', 'score']],
+  ['DefaultBinder', ['bind']],
+  ['NodeDeclaredFeatures', ['preFilter', 'filter']],
+]);
+
+export const takesPart = (plugin: string, point: ExtensionPoint): boolean =>
+  points.get(plugin)?.includes(point) ?? false;
 
 export const registry: ReadonlyMap<string, Factory> = new Map(
   plugins.map(([name, make]) => [name, make]),

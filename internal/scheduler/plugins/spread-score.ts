@@ -14,13 +14,16 @@ import {
 } from './spread-constraints.ts';
 
 const hostname = 'kubernetes.io/hostname';
+/** So many look-ups for a node cost no more than summing up. */
+const fewGroups = 4;
 
 interface ScoreState {
   constraints: readonly Constraint[];
   /** Nodes that lack a label which the constraints speak of. */
   ignored: ReadonlySet<NodeInfo>;
-  /** Matching pods by topology value; by node name for the host name. */
+  /** Matching pods by topology value. For the host name: of each group of labels, by node name. */
   domains: readonly Map<string, number>[];
+  hosts: readonly ReadonlyMap<string, number>[][];
   /** Small topologies are not watered down by large ones. */
   weights: readonly number[];
 }
@@ -45,9 +48,13 @@ export function spreadScore(
       if (!read || read.ignored.has(node)) return 0;
       let sum = 0;
       for (const [i, c] of read.constraints.entries()) {
-        const value = c.topologyKey === hostname ? node.name : node.label(c.topologyKey);
-        if (value === undefined || node.label(c.topologyKey) === undefined) continue;
-        sum += (read.domains[i]!.get(value) ?? 0) * read.weights[i]! + (c.maxSkew - 1);
+        const value = node.label(c.topologyKey);
+        if (value === undefined) continue;
+        let count = 0;
+        if (c.topologyKey === hostname)
+          for (const group of read.hosts[i]!) count += group.get(node.name) ?? 0;
+        else count = read.domains[i]!.get(value) ?? 0;
+        sum += count * read.weights[i]! + (c.maxSkew - 1);
       }
       return Math.round(sum);
     },
@@ -98,16 +105,17 @@ function prepare(
   const weights = constraints.map((c, i) =>
     Math.log((c.topologyKey === hostname ? nodes.length - ignored.size : domains[i]!.size) + 2),
   );
+  const hosts = constraints.map((): ReadonlyMap<string, number>[] => []);
   for (const group of cache.groups.in(pod.namespace)) {
     if (group.terminating) continue;
     for (const [i, c] of constraints.entries()) {
       if (c.countsNone || !matchesConstraint(c, group.labels)) continue;
+      if (c.topologyKey === hostname) {
+        hosts[i]!.push(group.nodes);
+        continue;
+      }
       const domain = domains[i]!;
       for (const [name, count] of group.nodes) {
-        if (c.topologyKey === hostname) {
-          domain.set(name, (domain.get(name) ?? 0) + count);
-          continue;
-        }
         const node = cache.node(name);
         if (!node || (all && !hasAllKeys(node, constraints)) || !counts(c, pod.pod, node)) continue;
         const before = domain.get(node.label(c.topologyKey) ?? '');
@@ -115,6 +123,15 @@ function prepare(
       }
     }
   }
-  state.write(key, { constraints, ignored, domains, weights });
+  state.write(key, { constraints, ignored, domains, hosts: hosts.map(fewMaps), weights });
   return undefined;
+}
+
+/** Of many groups (each pod of a StatefulSet is one) the sum, so that a node is one look-up. */
+function fewMaps(groups: ReadonlyMap<string, number>[]): ReadonlyMap<string, number>[] {
+  if (groups.length <= fewGroups) return groups;
+  const sum = new Map<string, number>();
+  for (const group of groups)
+    for (const [name, count] of group) sum.set(name, (sum.get(name) ?? 0) + count);
+  return [sum];
 }
