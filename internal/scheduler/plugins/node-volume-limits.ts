@@ -64,8 +64,10 @@ export function nodeVolumeLimits({ listers }: { listers: Listers }): Plugin {
         hint: (pod) => podInfo(pod).claims.some((c) => !c.ephemeral),
       },
     ],
-    preFilter: (_state, pod) => (pod.claims.length === 0 ? skip : lacking(pod, listers)),
+    preFilter: (_state, pod) => (pod.claims.length === 0 ? skip : undefined),
     filter(_state, pod, node) {
+      const refused = lacking(pod, listers);
+      if (refused) return refused;
       const limits = limitsOf(listers.csiNodes.get(node.name));
       if (limits.size === 0) return undefined;
       const wanted = new Map<string, string>();
