@@ -175,7 +175,7 @@ describe('whatever pods come and go', () => {
         if (!target) throw new Error('no node was chosen');
         await cluster.clock.advance(10);
         const evicted = cluster.client.writes
-          .filter((w) => w.verb === 'delete')
+          .filter((w) => w.verb === 'patch')
           .map((w) => w.target);
         const free = (without: string[]): number =>
           podsOn(target).reduce(
