@@ -53,8 +53,8 @@ export class LabelGroups {
 }
 
 function keyOf({ labels, terminating }: PodInfo): string {
-  const names = Object.keys(labels).sort();
+  const pairs = Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1));
   let key = terminating ? 't' : '';
-  for (const name of names) key += `\0${name}\x01${labels[name]!}`;
+  for (const [name, value] of pairs) key += `\0${name}\x01${value}`;
   return key;
 }

@@ -92,7 +92,8 @@ export class SchedulingQueue {
     };
     if (this.#inFlight.has(pod.key)) this.#remember(pod.key, event);
     else if (this.#waiting.has(pod.key)) {
-      if (pod.gatedBy) {
+      // One that is held for its own preemption is woken by what happens to its victims.
+      if (pod.gatedBy && pod.refusals === 0) {
         this.#waiting.delete(pod.key);
         this.#activate(pod);
       } else if (this.#helps(pod, event)) this.#wake(pod, event);
