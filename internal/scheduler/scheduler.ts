@@ -8,7 +8,7 @@ import type { Log } from '../io/log.ts';
 import { realRandom, type Random } from '../io/random.ts';
 import { BindingCycles, type Bound } from './binding-cycle.ts';
 import { Cache } from './cache/cache.ts';
-import type { PodInfo } from './cache/pod-info.ts';
+import { podInfo, type PodInfo } from './cache/pod-info.ts';
 import { followCluster, mirrorAll, type Mirrored } from './cluster-events.ts';
 import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts';
 import { makeProfile } from './config/profiles.ts';
@@ -243,6 +243,9 @@ class Scheduler {
     const gone = { ...info.pod, spec: { ...info.pod.spec, nodeName: node } };
     this.#queue.happened({ resource: 'Pod', actions: action.delete, old: gone }, pod.key);
     if (this.#isOver(info)) return this.#queue.remove(pod.key);
+    // While it was assumed, its changes were not brought to the queue.
+    const now = this.#listers.pods.get(pod.key);
+    if (now) pod.info = podInfo(now);
     if (!isRejected(status)) return this.#failed(pod, status);
     const diagnosis = nobody();
     diagnosis.statuses.set(node, status);

@@ -97,9 +97,11 @@ function prepare(
       ignored.add(node);
       continue;
     }
-    for (const [i, c] of constraints.entries()) {
-      const value = node.label(c.topologyKey) ?? '';
-      if (c.topologyKey !== hostname && !domains[i]!.has(value)) domains[i]!.set(value, 0);
+    for (let i = 0; i < constraints.length; i++) {
+      const { topologyKey } = constraints[i]!;
+      if (topologyKey === hostname) continue;
+      const value = node.label(topologyKey) ?? '';
+      if (!domains[i]!.has(value)) domains[i]!.set(value, 0);
     }
   }
   const weights = constraints.map((c, i) =>
