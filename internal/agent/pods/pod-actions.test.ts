@@ -2,8 +2,8 @@ import { describe, expect, it } from 'vitest';
 import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
 import { containerHash } from '../config/labels.ts';
 import type { ContainerStateName, PodRuntime, RuntimeContainer } from './model.ts';
-import { plan } from './plan.ts';
-import type { PlanInput } from './plan-types.ts';
+import { podActions } from './pod-actions.ts';
+import type { ActionsInput } from './action-types.ts';
 
 const container = (name: string, more: Partial<Container> = {}): Container =>
   ({ name, image: 'busybox:1', ...more }) as Container;
@@ -54,8 +54,8 @@ const runtime = (...containers: RuntimeContainer[]): PodRuntime => ({
   sandboxes: [sandbox],
   containers: containers.reverse(),
 });
-const ask = (p: Pod, r: PodRuntime, more: Partial<PlanInput> = {}) =>
-  plan({ pod: p, runtime: r, liveness: () => undefined, startup: () => undefined, ...more });
+const ask = (p: Pod, r: PodRuntime, more: Partial<ActionsInput> = {}) =>
+  podActions({ pod: p, runtime: r, liveness: () => undefined, startup: () => undefined, ...more });
 const names = (list: { name: string }[]): string[] => list.map((c) => c.name);
 
 describe('a pod without a sandbox', () => {
