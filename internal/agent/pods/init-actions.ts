@@ -14,9 +14,13 @@ export function initActions(input: ActionsInput, made: PodActions): boolean {
   const all = pod.spec.initContainers ?? [];
   if (all.length === 0) return true;
   const state: Progress = {
-    initialized: pod.spec.containers.some((c) =>
-      ['created', 'running'].includes(latest(runtime, c.name)?.state ?? ''),
-    ),
+    initialized: pod.spec.containers.some((c) => {
+      const status = latest(runtime, c.name);
+      return (
+        status?.sandboxId === runtime.sandboxes[0]?.id &&
+        ['created', 'running'].includes(status?.state ?? '')
+      );
+    }),
     before: false,
     failed: false,
     start: [],

@@ -61,7 +61,7 @@ function planRunning(state: PodState, pod: Pod, world: PodWorld): Step[] {
   const actions = podActions({ ...world, pod: allocated, runtime, resizeRestarts: work.restarts });
   steps.push(...planContainers(actions, state, allocated, world));
   const surplus = surplusOf(runtime);
-  if (surplus.containers.length + surplus.sandboxes.length > 0)
+  if (!actions.createSandbox && surplus.containers.length + surplus.sandboxes.length > 0)
     steps.push({ do: 'prune', ...surplus });
   return [...steps, { do: 'tell', final: false }];
 }
@@ -93,9 +93,20 @@ function planContainers(todo: PodActions, state: PodState, pod: Pod, world: PodW
   if (!create && starts.every((s) => s.do === 'wait')) return [...steps, ...starts];
   const missing = unsupported(pod);
   if (missing) return [...steps, { do: 'refuse', ...missing }];
+  if (create) steps.push(...forgetInit(state.runtime, pod));
   steps.push({ do: 'prepare' });
   if (create) steps.push(...planSandbox(todo, state, pod, world));
   return [...steps, { do: 'holdNetwork' }, ...starts];
+}
+
+/**
+ * In a new sandbox a pod is initialized anew (the kubelet's purgeInitContainers): what its init
+ * containers came to in the old one must not count.
+ */
+function forgetInit({ containers }: PodRuntime, { spec }: Pod): Step[] {
+  const init = new Set((spec.initContainers ?? []).map((c) => c.name));
+  const old = containers.filter((c) => init.has(c.name));
+  return old.length > 0 ? [{ do: 'prune', containers: old, sandboxes: [] }] : [];
 }
 
 function planSandbox(todo: PodActions, state: PodState, pod: Pod, world: PodWorld): Step[] {

@@ -296,6 +296,28 @@ it('keeps a pod back that asks for what the node cannot do', async () => {
 describe('init containers', () => {
   beforeEach(() => void (deaf = true));
 
+  it('run again in a new sandbox, all of them, before anything else', async () => {
+    await create({ initContainers: [container('i1'), container('i2')] });
+    runtime.end('i1', 0);
+    await settle();
+    runtime.end('i2', 0);
+    await settle();
+    expect(runtime.running()).toEqual(['a']);
+    runtime.kill(0);
+    await settle();
+    expect(runtime.running()).toEqual(['i1']);
+    runtime.end('i1', 0);
+    await settle();
+    expect(runtime.running()).toEqual(['i2']);
+    runtime.end('i2', 0);
+    await clock.advance(600_000);
+    await settle();
+    expect(runtime.running()).toEqual(['a']);
+    expect(runtime.calls.filter((c) => c.startsWith('create'))).toEqual(
+      ['i1', 'i2', 'a', 'i1', 'i2', 'a'].map((name) => `create ${name}`),
+    );
+  });
+
   it.each([
     [
       'sidecars one after the other',
