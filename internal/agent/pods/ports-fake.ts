@@ -1,6 +1,8 @@
 import type { FakeClient } from '../../client/fake-client.ts';
 import type { FakeClock } from '../../io/clock-fake.ts';
+import { FakeFiles } from '../../io/disk.fake.ts';
 import { silentLog } from '../../io/log.ts';
+import { FakeMounts } from '../../io/mounts.fake.ts';
 import { seededRandom } from '../../io/random.ts';
 import { Probes } from '../probes/probes.ts';
 import { StatusWriter } from '../status/status-writer.ts';
@@ -24,18 +26,13 @@ export interface World {
   more?: Partial<PodSetPorts>;
 }
 
-const noDisk = {
-  readIfThere: () => Promise.resolve(undefined),
-  makeDir: () => Promise.resolve(),
-  remove: () => Promise.resolve(),
-  list: () => Promise.resolve([]),
-};
-
 /** What workers need, out of twins: nothing of it touches the machine. */
 export function fakePorts(world: World): PodSetPorts {
   const { clock, runtime, client, events, undone, exits } = world;
   const note = (_about: unknown, reason: string, message: string): void =>
     void events.push(`${reason}: ${message}`);
+  const files = new FakeFiles(() => clock.now());
+  files.place('/p', 'dir');
   const nothing = (): Promise<void> => Promise.resolve();
   return {
     cri: runtime.cri,
@@ -80,9 +77,11 @@ export function fakePorts(world: World): PodSetPorts {
       secret: () => Promise.reject(new Error('none')),
     },
     mountDoors: {
-      disk: noDisk,
-      tree: { symlink: nothing, writeFile: nothing },
-      random: { bytes: () => new Uint8Array(4) },
+      disk: files.disk,
+      tree: files.tree,
+      mounts: new FakeMounts(),
+      random: seededRandom(1),
+      log: silentLog,
     },
     probeDoors: { clock },
     clock,
