@@ -138,6 +138,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
       offline: () => !input.synced.done,
     },
     podAddresses: options.podAddresses ?? noPodAddresses,
+    lookAtWays: () => options.podWays?.look(),
     cri: runtime.cri,
     reader: new RuntimeReader(runtime.cri),
     images,
@@ -177,7 +178,12 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     clock,
     log,
   });
+  const stopWays = options.podWays?.follow({
+    pods: () => set.linked(),
+    cutOff: (sandboxId) => set.cutOff(sandboxId),
+  });
   const stop = (): void => {
+    stopWays?.();
     for (const part of [probes, volumes, writer, logs, mirrorPods]) part.stop();
   };
   return { set, desired, volumes, mirrorPods, terminated: writer.terminated, offline, stop };

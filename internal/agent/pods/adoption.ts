@@ -10,6 +10,13 @@ const longestRetryMs = 60_000;
 /** A start at once still takes the runtime some seconds on a slow machine. */
 const atOnceMs = 5000;
 
+export interface AdoptionPorts {
+  clock: Clock;
+  log: Log;
+  /** Looks whether there is a way to each pod (see PodWays in options.ts). */
+  lookAtWays(): void;
+}
+
 /**
  * What a pod that runs needs besides its containers, for one that an earlier life of the agent
  * started (the list is in README.md): its control group in the books, its volumes followed, its
@@ -19,14 +26,14 @@ const atOnceMs = 5000;
 export class Adoption {
   readonly #cell: PodCell;
   readonly #prepare: () => Promise<void>;
-  readonly #ports: { clock: Clock; log: Log };
+  readonly #ports: AdoptionPorts;
   #busy: Promise<void> | undefined;
   #done = false;
   #failures = 0;
   #notBeforeMs = 0;
 
   /** `prepare` makes control group and volumes stand, for a pod whose containers run. */
-  constructor(cell: PodCell, prepare: () => Promise<void>, ports: { clock: Clock; log: Log }) {
+  constructor(cell: PodCell, prepare: () => Promise<void>, ports: AdoptionPorts) {
     this.#cell = cell;
     this.#prepare = prepare;
     this.#ports = ports;
@@ -48,6 +55,8 @@ export class Adoption {
     try {
       await this.#prepare();
       this.#done = true;
+      // Its link may have gone while nobody followed it.
+      this.#ports.lookAtWays();
     } catch (error) {
       const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** this.#failures++);
       this.#notBeforeMs = clock.monotonicMs() + delayMs;

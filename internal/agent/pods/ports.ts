@@ -13,6 +13,7 @@ import type { Probes } from '../probes/probes.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';
 import type { MountDoors } from '../volumes/container-mounts.ts';
 import type { Volumes } from '../volumes/volumes.ts';
+import type { AdoptionPorts } from './adoption.ts';
 import type { BackOff } from './back-off.ts';
 import type { RuntimeReader } from './runtime-reader.ts';
 import type { StartGate } from './start-gate.ts';
@@ -138,4 +139,4 @@ export interface TellPorts {
 }
 
 /** Everything that a worker is carried out through. */
-export type PodPorts = PerformPorts & TellPorts;
+export type PodPorts = PerformPorts & TellPorts & Pick<AdoptionPorts, 'lookAtWays'>;

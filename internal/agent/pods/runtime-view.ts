@@ -1,6 +1,6 @@
 import type { Clock } from '../../io/clock.ts';
 import type { PodCell } from './cell.ts';
-import type { RuntimeContainer } from './model.ts';
+import { withoutNetwork, type RuntimeContainer } from './model.ts';
 import type { Reads, Siblings } from './ports.ts';
 
 /** How often and how long to look for an end that was announced. */
@@ -19,6 +19,7 @@ export class RuntimeView {
   readonly #ports: Ports;
   /** `all`: everything must be read; else the containers whose state changed. */
   #stale: 'all' | Set<string>;
+  #cutOff = '';
 
   constructor(cell: PodCell, ports: Ports) {
     this.#cell = cell;
@@ -48,7 +49,14 @@ export class RuntimeView {
 
   async readAll(): Promise<void> {
     const { pod, state } = this.#cell;
-    this.#cell.change({ runtime: await this.#ports.reader.pod(pod.metadata.uid!, state.runtime) });
+    const read = await this.#ports.reader.pod(pod.metadata.uid!, state.runtime);
+    this.#cell.change({ runtime: withoutNetwork(read, this.#cutOff) });
+  }
+
+  /** A sandbox's network is lost: it counts as ended, whatever the runtime says of it. */
+  cutOff(sandboxId: string): void {
+    this.#cutOff = sandboxId;
+    this.changed();
   }
 
   /**
