@@ -7,13 +7,7 @@ import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { applyJsonPatch } from '../../api/patch/json.ts';
 import { applyMergePatch } from '../../api/patch/merge.ts';
 import { applyStrategicPatch } from '../../api/patch/strategic.ts';
-import {
-  replicasPathOf,
-  toScale,
-  validateScale,
-  withScale,
-  type ScalePaths,
-} from '../../api/strategy/scale.ts';
+import { replicasPathOf, toScale, validateScale, withScale } from '../../api/strategy/scale.ts';
 import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
 import { spoken as answered, type ApiCall, type Operation } from '../operations/operation.ts';
 import { timestamp, type Core } from '../registry/call.ts';
@@ -142,6 +136,14 @@ function checkScale(call: ApiCall, scale: Scale, current: Scale): void {
     throw badRequest(
       `the name of the object (${scale.metadata.name}) does not match the name on the URL ` +
         `(${call.name})`,
+    );
+  const { uid } = scale.metadata ?? {};
+  if (uid && uid !== current.metadata.uid)
+    throw conflict(
+      { ...whatOf(call.resource), resource: `${call.resource.resource}/scale` },
+      call.name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ` +
+        `${current.metadata.uid}`,
     );
   const version = scale.metadata?.resourceVersion;
   if (version && version !== current.metadata.resourceVersion)
