@@ -7,7 +7,15 @@ import { anonymous } from '../authn/authenticator.ts';
 import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import { seated, sendTooMany } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
-import { asApiError, send, sendError, sendNoPath, type Exchange } from './exchange.ts';
+import {
+  asApiError,
+  header,
+  readBody,
+  send,
+  sendError,
+  sendNoPath,
+  type Exchange,
+} from './exchange.ts';
 import { logRequest } from './request-log.ts';
 import { checkTimeout } from './timeout.ts';
 import { isDecodable, readRequestInfo } from './request-info.ts';
@@ -46,6 +54,9 @@ export async function serveRequest(
       method,
       path,
       authorization: request.headers.authorization,
+      header: (name) => header(request, name),
+      body: () => readBody(request),
+      user: () => server.authenticator.authenticate(request, socketOf(request)),
     });
     if (beside)
       return send(exchange, beside.status, beside.contentType, beside.body, {
