@@ -70,6 +70,7 @@ interface Asked extends AskedInside {
 }
 
 const ok = 200;
+const nothing: Given = {};
 
 /**
  * The client of everything that runs in the server's own process (shape: internal/client Client).
@@ -93,20 +94,21 @@ export class InProcessClient {
     this.#manager = user.name.split(':').at(-1) ?? user.name;
   }
 
-  async get<T = KubeObject>(ref: ResourceRef, target: Target): Promise<T> {
-    return objectOf(await this.#run({ verb: 'get', ref, ...target }, {})) as T;
+  get<T = KubeObject>(ref: ResourceRef, target: Target): Promise<T> {
+    const { namespace, name, subresource } = target;
+    return this.#run({ verb: 'get', ref, namespace, name, subresource }, nothing) as Promise<T>;
   }
 
-  async list<T = KubeObject>(
+  list<T = KubeObject>(
     ref: ResourceRef,
     options: ListOptions = {},
   ): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
     const { namespace, fieldSelector } = options;
     const asked = { verb: 'list', ref, namespace, fieldSelector };
-    return (await this.#run(asked, { query: options }, listOf)) as ListedObjects<T>;
+    return this.#run(asked, { query: options }, listOf) as Promise<ListedObjects<T>>;
   }
 
-  async create<T = KubeObject>(
+  create<T = KubeObject>(
     ref: ResourceRef,
     object: object,
     options: WriteOptions & { namespace?: string; name?: string; subresource?: string } = {},
@@ -120,7 +122,7 @@ export class InProcessClient {
       subresource: options.subresource,
       options,
     };
-    return objectOf(await this.#run(asked, { object })) as T;
+    return this.#run(asked, { object }) as Promise<T>;
   }
 
   async update<T = KubeObject>(
@@ -131,22 +133,22 @@ export class InProcessClient {
     const { namespace, name = '' } = (object as KubeObject).metadata;
     const { subresource } = options;
     const asked = { verb: 'update', ref, namespace, name, subresource, options };
-    return objectOf(await this.#run(asked, { object })) as T;
+    return this.#run(asked, { object }) as Promise<T>;
   }
 
-  async patch<T = KubeObject>(
+  patch<T = KubeObject>(
     ref: ResourceRef,
     target: Target,
     patch: { type: PatchType; body: unknown },
     options: WriteOptions = {},
   ): Promise<T> {
     const given = { patch: { ...patch, force: options.force ?? false } };
-    return objectOf(await this.#run({ verb: 'patch', ref, ...target, options }, given)) as T;
+    return this.#run({ verb: 'patch', ref, ...target, options }, given) as Promise<T>;
   }
 
-  async delete(ref: ResourceRef, target: Target, options: DeleteOptions = {}): Promise<KubeObject> {
+  delete(ref: ResourceRef, target: Target, options: DeleteOptions = {}): Promise<KubeObject> {
     const given = { deleteOptions: options };
-    return objectOf(await this.#run({ verb: 'delete', ref, ...target }, given)) as KubeObject;
+    return this.#run({ verb: 'delete', ref, ...target }, given) as Promise<KubeObject>;
   }
 
   async deleteCollection(ref: ResourceRef, options: ListOptions & DeleteOptions): Promise<void> {
@@ -217,13 +219,23 @@ export class InProcessClient {
     return callHandler(this.#server, this.#user, request);
   }
 
-  async #run(
+  #run(
     asked: Asked,
     given: Given,
     read: (call: ApiCall, result: Result) => object = valueOf,
   ): Promise<object> {
     const recording = this.#record(asked);
-    if (!recording) return this.#perform(asked, given, read);
+    return recording
+      ? this.#recorded(asked, given, read, recording)
+      : this.#perform(asked, given, read);
+  }
+
+  async #recorded(
+    asked: Asked,
+    given: Given,
+    read: (call: ApiCall, result: Result) => object,
+    recording: Recording,
+  ): Promise<object> {
     const body = given.object ?? given.patch?.body ?? given.deleteOptions;
     if (body !== undefined) recording.request(body, { patch: given.patch !== undefined });
     try {
@@ -297,8 +309,6 @@ export class InProcessClient {
   }
 }
 
-const objectOf = (value: object): unknown => value;
-
 interface ListedObjects<T> {
   items: T[];
   resourceVersion: string;
@@ -307,6 +317,8 @@ interface ListedObjects<T> {
 
 function valueOf(call: ApiCall, result: Result): object {
   switch (result.kind) {
+    case 'record':
+      return viewOf(call.resource, result.kv);
     case 'stored':
     case 'deleted':
       return result.written.object;

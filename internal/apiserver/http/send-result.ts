@@ -1,5 +1,6 @@
 import { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
+import type { KeyValue } from '../../store/store.ts';
 import type { ApiCall, Result } from '../operations/operation.ts';
 import { jsonOf, viewOf } from '../registry/stored.ts';
 import type { Server } from '../server.ts';
@@ -30,10 +31,13 @@ function render(
   const include = first(exchange.info.query, 'includeObject') ?? 'Metadata';
   const now = core.clock.now();
   switch (result.kind) {
+    case 'record':
     case 'stored': {
-      const { written } = result;
-      const { kv } = written;
-      const object = () => (kv ? viewOf(call.resource, kv) : written.object);
+      const kv = result.kind === 'record' ? result.kv : result.written.kv;
+      const object = () =>
+        result.kind === 'stored' && !kv
+          ? result.written.object
+          : viewOf(call.resource, kv as KeyValue);
       const bytes = kv && (() => jsonOf(call.resource, kv));
       return renderObject(call.resource, wanted, object, bytes, now, include);
     }

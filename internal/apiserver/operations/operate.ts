@@ -5,7 +5,6 @@ import { deleteCollection } from '../registry/delete-collection.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { getRecord, listRecords } from '../registry/list.ts';
 import { patchObject } from '../registry/patch.ts';
-import { viewOf } from '../registry/stored.ts';
 import { putSource, updateObject } from '../registry/update.ts';
 import { placeOf, type ApiCall, type Input, type Operations, type Result } from './operation.ts';
 
@@ -62,12 +61,7 @@ const stored = (code: number, written: Written): Result => ({ kind: 'stored', co
 
 async function get(core: Core, call: ApiCall, input: Input): Promise<Result> {
   const kv = await getRecord(core, call, input.query().resourceVersion);
-  return stored(200, {
-    kv,
-    get object() {
-      return viewOf(call.resource, kv);
-    },
-  });
+  return { kind: 'record', code: 200, kv };
 }
 
 async function list(core: Core, call: ApiCall, input: Input): Promise<Result> {

@@ -1,5 +1,6 @@
 import { own } from '../../base/own.ts';
 import type { KubeObject } from '../../api/object.ts';
+import type { KeyValue } from '../../store/store.ts';
 import type { Call, Core } from '../registry/call.ts';
 import type { Written } from '../registry/create.ts';
 import type { DeleteOptions } from '../registry/delete.ts';
@@ -30,6 +31,8 @@ export interface Input {
 
 /** What an operation answers; those who adapt it make bytes or objects of it. */
 export type Result =
+  /** A stored object that was read; nobody has parsed it yet. */
+  | { kind: 'record'; code: number; kv: KeyValue }
   | { kind: 'stored'; code: number; written: Written }
   /** An object that was there and is gone. */
   | { kind: 'deleted'; code: number; written: Written }
