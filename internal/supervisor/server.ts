@@ -340,9 +340,10 @@ async function moveServer(
   from: string,
 ): Promise<void> {
   await o.renewal.look();
-  await o.api.readvertise(advertised(o.config, o.facts));
-  await o.node?.readdress();
+  // First of all, for nothing is written before: the others still look for this member elsewhere.
   await o.datastore.readdress?.(o.facts);
+  await o.node?.readdress();
+  await o.api.readvertise(advertised(o.config, o.facts));
   o.doors.log.info('the new address is in force', { from, to: o.facts.ip });
 }
 
