@@ -1,45 +1,17 @@
+import { invariant } from '../base/assert.ts';
 import { listenHttps, type HttpsListener } from '../io/https-server.ts';
-import { builtinScheme } from '../api/scheme.ts';
-import { AdmissionChain } from './admission/chain.ts';
-import { Aggregator } from './aggregation/aggregator.ts';
-import { addDefaultPlugins } from './admission/default-plugins.ts';
-import { AuditedClient } from './audit/in-process.ts';
-import { startAudit } from './audit/start.ts';
-import { Authenticator } from './authn/authenticator.ts';
-import type { Configured } from './authn/jwt/configured.ts';
-import { BootstrapTokens } from './authn/bootstrap-tokens.ts';
-import { ServiceAccountTokens } from './authn/service-account-tokens.ts';
-import { CertificateAuthenticator } from './authn/x509.ts';
-import { Authorization } from './authz/authorization.ts';
-import { NodeAuthorizer } from './authz/node.ts';
-import { RbacAuthorizer } from './authz/rbac.ts';
-import { objectOf } from './registry/stored.ts';
+import { namesakes } from '../pki/certificate.ts';
+import { assemble } from './assemble.ts';
 import { bootCluster, type BootedCluster } from './bootstrap/boot.ts';
-import { Definitions } from './crd/definitions.ts';
-import { addDocumentPaths } from './discovery/paths.ts';
-import { FlowControl } from './flowcontrol/flow-control.ts';
-import { addMetricsPath, Metrics } from './http/metrics.ts';
-import { addHealthPaths } from './http/health.ts';
-import { makeListener, type Paths } from './http/serve.ts';
+import { makeListener } from './http/serve.ts';
 import { InProcessClient } from './in-process.ts';
 import type { ApiServerOptions, UserInfo } from './options.ts';
-import { setPaths } from './paths.ts';
+import { partsBeforePort, startParts, stopAll, type Stop } from './parts.ts';
 import { serveUpgrade } from './proxy/upgrade.ts';
-import { timestamp, type Core } from './registry/call.ts';
-import { KubeValuesStore } from './registry/kube-values.ts';
-import { Spoken } from './registry/spoken.ts';
-import { builtinResources } from './registry/builtin-resources.ts';
-import { ResourceTable } from './registry/resource-table.ts';
-import { WriteHooks } from './registry/write-hooks.ts';
 import type { Server } from './server.ts';
-import { namesakes } from '../pki/certificate.ts';
-import { addCustomScale } from './subresources/scale.ts';
-import { addSubresources } from './subresources/add-subresources.ts';
-import { Subresources } from './subresources/subresources.ts';
-import { Bookmarks } from './watch/bookmarks.ts';
-import { EventEncoder } from './watch/encoder.ts';
 
 export interface ApiServer {
+  /** 0 when it opened none. */
   readonly port: number;
   /** The internals, for tests. */
   readonly server: Server;
@@ -63,8 +35,8 @@ export interface RenewedIdentities {
 }
 
 /**
- * Starts the API server: resources, policy objects, then the port. Resolves when /readyz would say
- * ok.
+ * Starts the API server: resources, policy objects, then the port if it is to have one. Resolves
+ * when /readyz would say ok. What had been started when a later part fails is stopped again.
  */
 export async function createApiServer(options: ApiServerOptions): Promise<ApiServer> {
   // Most servers know no issuers but themselves, and then load nothing of it.
@@ -72,161 +44,49 @@ export async function createApiServer(options: ApiServerOptions): Promise<ApiSer
     options.authenticationConfig || options.oidc
       ? await (await import('./authn/jwt/configured.ts')).configuredAuthentication(options)
       : undefined;
-  const server = assemble(options, configured);
-  const authorization = options.authorization
-    ? await (
-        await import('./authz/configured.ts')
-      ).configuredAuthorization(server, options.authorization)
-    : undefined;
-  if (options.audit)
-    server.audit = await startAudit(options.audit, { ...options, scheme: server.scheme });
-  const paths: Paths = { exact: new Map(), below: [] };
-  setPaths(server, paths);
-  addHealthPaths(paths);
-  addMetricsPath(paths);
-  addDocumentPaths(server, paths);
-  server.started.add('documents');
-  addSubresources(server);
-  const stops = await startParts(server);
-  const aggregator = new Aggregator(server);
-  server.remoteResources = () => aggregator.resources();
-  server.delegateUpgrade = (exchange, socket, head) =>
-    aggregator.delegateUpgrade(exchange, socket, head);
-  paths.delegate = (_server, exchange) => aggregator.delegate(exchange);
-  await aggregator.start();
-  server.started.add('aggregation');
-  stops.push(
-    () => aggregator.stop(),
-    () => configured?.stop(),
-    () => authorization?.stop(),
-  );
+  const stops: Stop[] = [() => configured?.stop()];
+  try {
+    const server = await assemble(options, configured);
+    stops.push(() => server.audit?.close());
+    const authorization = options.authorization
+      ? await (
+          await import('./authz/configured.ts')
+        ).configuredAuthorization(server, options.authorization)
+      : undefined;
+    stops.unshift(() => authorization?.stop());
+    stops.unshift(...(await startParts(server, partsBeforePort)));
+    const listener = await open(server);
+    if (listener) stops.splice(-1, 0, () => listener.close());
+    const cluster = await bootCluster(server);
+    server.life.started('objects');
+    server.flowControl.maintain();
+    return handle(server, { listener, stops, cluster });
+  } catch (error) {
+    await stopAll(stops);
+    throw error;
+  }
+}
+
+/** The port, unless the parts of this process are the only ones that ask. */
+async function open(server: Server): Promise<HttpsListener | undefined> {
+  const { options, life } = server;
+  const { listen, tls, clock } = options;
+  if (!listen) return undefined;
+  invariant(tls, 'a port is opened with a certificate', 'listen');
   const listener = await listenHttps('apiserver', {
-    host: options.listen.host,
-    port: options.listen.port,
-    ...options.tls,
+    ...listen,
+    ...tls,
     ca: clientAuthorities(options),
-    onHandshakeFailed: () => options.clock.look(),
-    onRequest: makeListener(server, paths),
+    onHandshakeFailed: () => clock.look(),
+    onRequest: makeListener(server),
     onUpgrade: (request, socket, head) => void serveUpgrade(server, request, socket, head),
   });
-  server.port = listener.port;
-  server.know = ({ request, real }) =>
-    listener.know(request, { name: real.name, bounded: !real.groups.includes('system:masters') });
-  const cluster = await bootCluster(server);
-  server.started.add('objects');
-  server.flowControl.maintain();
-  server.ready = true;
-  return handle(server, { listener, stops, cluster });
-}
-
-function assemble(
-  options: ApiServerOptions,
-  configured: Configured | undefined,
-): Server & { shutdown: Set<() => void> } {
-  const { clock, random } = options;
-  const now = (): number => clock.now();
-  const scheme = builtinScheme();
-  // Whatever reads below here sees JSON, even where a kube-apiserver wrote protobuf.
-  const store = new KubeValuesStore(options.store, { scheme, log: options.log });
-  const resources = new ResourceTable();
-  for (const resource of builtinResources({
-    scheme,
-    now: () => timestamp(clock),
-    eventTtlSeconds: options.eventTtlSeconds,
-  }))
-    resources.add(resource);
-  const tokens = new ServiceAccountTokens({ ...options.serviceAccount, now });
-  const rbac = new RbacAuthorizer({ store, clock, log: options.log });
-  const nodes = new NodeAuthorizer({
-    store,
-    clock,
-    log: options.log,
-    objectOf,
-    rules: () => rbac.rulesOfRole({ kind: 'ClusterRole', name: 'system:node' }, '') ?? [],
+  life.opened({
+    port: listener.port,
+    know: ({ request, real }) =>
+      listener.know(request, { name: real.name, bounded: !real.groups.includes('system:masters') }),
   });
-  const authorization = new Authorization([nodes, rbac]);
-  const { authorize } = authorization;
-  const core: Core = {
-    store,
-    clock,
-    random,
-    log: options.log,
-    resources,
-    admission: new AdmissionChain(),
-    hooks: new WriteHooks(),
-    authorize,
-  };
-  const shutdown = new Set<() => void>();
-  const authenticator = new Authenticator({
-    store,
-    tokens,
-    certificates: new CertificateAuthenticator(options.clientCa, now),
-    ...(options.requestHeader
-      ? {
-          frontProxy: {
-            certificates: new CertificateAuthenticator(options.requestHeader.ca, now),
-            allowedNames: options.requestHeader.allowedNames ?? [],
-          },
-        }
-      : {}),
-    bootstrap: new BootstrapTokens(store, now),
-    staticTokens: options.staticTokens ?? {},
-    // Nobody without a name beside an authorizer that does not look (kubeapiserver/options
-    // ApplyAuthorization).
-    anonymous:
-      (options.anonymous ?? true) && !options.authorization?.modes?.includes('AlwaysAllow'),
-    ...(configured && { configured }),
-  });
-  const server: Server & { shutdown: Set<() => void> } = {
-    options,
-    core,
-    tokens,
-    authenticator,
-    rbac,
-    nodes,
-    shutdown,
-    authorization,
-    authorize,
-    subresources: new Subresources(),
-    virtual: new Map(),
-    lateAdmission: [],
-    metrics: new Metrics(),
-    flowControl: new FlowControl(core, options.flowControl ?? {}),
-    bookmarks: new Bookmarks(clock),
-    encoder: new EventEncoder(),
-    scheme,
-    spoken: new Spoken(scheme),
-    addCustomScale: (resource, paths) => addCustomScale(server, resource, paths),
-    onShutdown: (fn) => {
-      shutdown.add(fn);
-      return () => shutdown.delete(fn);
-    },
-    remoteResources: () => [],
-    know: () => true,
-    port: 0,
-    ready: false,
-    started: new Set(),
-  };
-  return server;
-}
-
-async function startParts(server: Server): Promise<(() => void)[]> {
-  await server.rbac.start();
-  await server.nodes.start();
-  server.started.add('caches');
-  await server.flowControl.start();
-  const stopAdmission = await addDefaultPlugins(server);
-  server.started.add('admission');
-  const definitions = new Definitions(server);
-  await definitions.start();
-  server.started.add('definitions');
-  return [
-    () => server.rbac.stop(),
-    () => server.nodes.stop(),
-    () => server.flowControl.stop(),
-    stopAdmission,
-    () => definitions.stop(),
-  ];
+  return listener;
 }
 
 /**
@@ -238,22 +98,16 @@ function clientAuthorities({ clientCa, requestHeader, clock, random }: ApiServer
 }
 
 interface Running {
-  listener: HttpsListener;
-  stops: (() => void)[];
+  listener: HttpsListener | undefined;
+  stops: readonly Stop[];
   cluster: BootedCluster;
 }
 
-function handle(
-  server: Server & { shutdown?: Set<() => void> },
-  { listener, stops, cluster }: Running,
-): ApiServer {
+function handle(server: Server, { listener, stops, cluster }: Running): ApiServer {
   return {
-    port: listener.port,
+    port: listener?.port ?? 0,
     server,
-    inProcess: (user) =>
-      server.audit
-        ? new AuditedClient(server, server.audit, user)
-        : new InProcessClient(server, user),
+    inProcess: (user) => new InProcessClient(server, user),
     renew: ({ tls, kubeletClient, frontProxy }) => {
       const { options } = server;
       options.kubeletClient = { ...options.kubeletClient, ...kubeletClient };
@@ -263,7 +117,7 @@ function handle(
           clientCert: frontProxy.cert,
           clientKey: frontProxy.key,
         };
-      listener.renew({ ...tls, ca: clientAuthorities(options) });
+      listener?.renew({ ...tls, ca: clientAuthorities(options) });
     },
     readvertise: async (address) => {
       if (address === server.options.advertiseAddress) return;
@@ -271,12 +125,10 @@ function handle(
       await cluster.readvertise();
     },
     close: async () => {
-      server.stopping = true;
+      server.life.stop();
       await cluster.leave();
-      for (const stop of server.shutdown ?? []) stop();
-      for (const stop of stops) stop();
-      await listener.close();
-      await server.audit?.close();
+      server.life.end();
+      await stopAll(stops);
     },
   };
 }

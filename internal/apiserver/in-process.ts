@@ -1,20 +1,28 @@
-import { Buffer } from 'node:buffer';
 import { deepCopy, type KubeObject, type ResourceRef } from '../api/object.ts';
 import { ApiError, forbidden, notFound } from '../api/status.ts';
+import type { Recording } from './audit/auditor.ts';
+import { beginInside, type AskedInside } from './audit/in-process.ts';
 import { denialText } from './authz/authorizer.ts';
-import type { UserInfo } from './options.ts';
-import type { Call } from './registry/call.ts';
-import { createObject } from './registry/create.ts';
-import { deleteCollection } from './registry/delete-collection.ts';
-import { deleteObject, type DeleteOptions } from './registry/delete.ts';
-import { getRecord, listRecords } from './registry/list.ts';
-import { parsePatch, patchObject } from './registry/patch.ts';
-import { viewOf } from './registry/stored.ts';
-import { putSource, updateObject } from './registry/update.ts';
-import type { Server } from './server.ts';
-import { callHandler } from './in-process-call.ts';
+import { callHandler } from './http/in-memory.ts';
+import { asApiError } from './http/exchange.ts';
 import { fieldTerms, selectedName } from './http/request-info.ts';
-import { Watcher } from './watch/watcher.ts';
+import { operate } from './operations/operate.ts';
+import type { ApiCall, Input, Result } from './operations/operation.ts';
+import type { UserInfo } from './options.ts';
+import type { DeleteOptions } from './registry/delete.ts';
+import type { ListQuery } from './registry/list.ts';
+import {
+  parsePatch,
+  patchTypeOf,
+  patchTypes,
+  type PatchRequest,
+  type PatchType,
+} from './registry/patch.ts';
+import type { GroupVersionKind } from './registry/resource.ts';
+import type { Spoken } from './registry/spoken.ts';
+import { viewOf } from './registry/stored.ts';
+import type { Server } from './server.ts';
+import { Watcher, type WatchSink } from './watch/watcher.ts';
 
 interface WriteOptions {
   fieldManager?: string;
@@ -34,29 +42,47 @@ interface ListOptions {
   continue?: string;
   resourceVersion?: string;
 }
-
-/** Subresources that are part of the object; every other goes through its own handler. */
-const parts = new Set(['', 'status', 'finalize', 'approval', 'resize', 'ephemeralcontainers']);
-
-/** Whether a call is answered by the registry itself, not by a handler of its own. */
-export function isPart(server: Server, ref: ResourceRef, subresource: string): boolean {
-  return parts.has(subresource) && !server.virtual.has(`${ref.group}/${ref.resource}`);
+interface WatchOptions {
+  namespace?: string;
+  labelSelector?: string;
+  fieldSelector?: string;
+  resourceVersion?: string;
+  sendInitialEvents?: boolean;
 }
+interface WatchHandlers<T> {
+  onEvent(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T): void;
+  onSynced?(resourceVersion: string): void;
+  onBookmark?(resourceVersion: string): void;
+  onEnd(error: Error | undefined): void;
+}
+
+/** What the caller hands over, as it is; an operation gets copies. */
+interface Given {
+  object?: object;
+  patch?: { type: PatchType; body: unknown; force: boolean };
+  deleteOptions?: DeleteOptions;
+  query?: ListQuery;
+}
+
+interface Asked extends AskedInside {
+  options?: WriteOptions;
+  fieldSelector?: string;
+}
+
+const ok = 200;
+const nothing: Given = {};
 
 /**
  * The client of everything that runs in the server's own process (shape: internal/client Client).
- * The same authorization, admission and registry as over HTTPS, without HTTP: reads hand out the
+ * The same authorization, operations and audit as over HTTPS, without HTTP: reads hand out the
  * shared frozen objects.
  */
 export class InProcessClient {
   readonly #server: Server;
   readonly #user: UserInfo;
   readonly #manager: string;
-  readonly #audit: Call['audit'];
 
-  /** `audit` takes the annotations of what is asked by this client. */
-  constructor(server: Server, user: UserInfo, audit?: Call['audit']) {
-    this.#audit = audit;
+  constructor(server: Server, user: UserInfo) {
     this.#server = server;
     this.#user = {
       ...user,
@@ -68,49 +94,35 @@ export class InProcessClient {
     this.#manager = user.name.split(':').at(-1) ?? user.name;
   }
 
-  async get<T = KubeObject>(ref: ResourceRef, target: Target): Promise<T> {
-    const call = this.#call('get', ref, target);
-    if (!parts.has(call.subresource)) return (await this.#handler('GET', ref, target)) as T;
-    return viewOf(call.resource, await getRecord(this.#server.core, call)) as T;
+  get<T = KubeObject>(ref: ResourceRef, target: Target): Promise<T> {
+    const { namespace, name, subresource } = target;
+    return this.#run({ verb: 'get', ref, namespace, name, subresource }, nothing) as Promise<T>;
   }
 
-  async list<T = KubeObject>(
+  list<T = KubeObject>(
     ref: ResourceRef,
     options: ListOptions = {},
   ): Promise<{ items: T[]; resourceVersion: string; continue?: string }> {
-    const call = this.#call(
-      'list',
-      ref,
-      { namespace: options.namespace, name: '' },
-      {},
-      options.fieldSelector,
-    );
-    const listed = await listRecords(this.#server.core, call, options);
-    const items = listed.kvs.map((kv) => viewOf(call.resource, kv) as T);
-    return {
-      items,
-      resourceVersion: String(listed.revision),
-      ...(listed.continue ? { continue: listed.continue } : {}),
-    };
+    const { namespace, fieldSelector } = options;
+    const asked = { verb: 'list', ref, namespace, fieldSelector };
+    return this.#run(asked, { query: options }, listOf) as Promise<ListedObjects<T>>;
   }
 
-  async create<T = KubeObject>(
+  create<T = KubeObject>(
     ref: ResourceRef,
     object: object,
     options: WriteOptions & { namespace?: string; name?: string; subresource?: string } = {},
   ): Promise<T> {
     const meta = (object as Partial<KubeObject>).metadata;
-    const target = {
+    const asked = {
+      verb: 'create',
+      ref,
       namespace: options.namespace ?? meta?.namespace,
       name: options.name ?? '',
       subresource: options.subresource,
+      options,
     };
-    const call = this.#call('create', ref, target, options);
-    const virtual = this.#server.virtual.has(`${ref.group}/${ref.resource}`);
-    if (call.subresource || virtual)
-      return (await this.#handler('POST', ref, target, { ...object })) as T;
-    const { object: decoded } = call.resource.engine.normalize(deepCopy(object));
-    return (await createObject(this.#server.core, call, decoded)).object as T;
+    return this.#run(asked, { object }) as Promise<T>;
   }
 
   async update<T = KubeObject>(
@@ -119,86 +131,61 @@ export class InProcessClient {
     options: WriteOptions & { subresource?: string } = {},
   ): Promise<T> {
     const { namespace, name = '' } = (object as KubeObject).metadata;
-    const target = { namespace, name, subresource: options.subresource };
-    const call = this.#call('update', ref, target, options);
-    if (!parts.has(call.subresource)) return (await this.#handler('PUT', ref, target, object)) as T;
-    const { object: decoded } = call.resource.engine.normalize(deepCopy(object));
-    return (await updateObject(this.#server.core, call, putSource(call, decoded))).object as T;
+    const { subresource } = options;
+    const asked = { verb: 'update', ref, namespace, name, subresource, options };
+    return this.#run(asked, { object }) as Promise<T>;
   }
 
-  async patch<T = KubeObject>(
+  patch<T = KubeObject>(
     ref: ResourceRef,
     target: Target,
-    patch: { type: 'json' | 'merge' | 'strategic' | 'apply'; body: unknown },
+    patch: { type: PatchType; body: unknown },
     options: WriteOptions = {},
   ): Promise<T> {
-    const call = this.#call('patch', ref, target, options);
-    if (!parts.has(call.subresource))
-      return (await this.#handler('PATCH', ref, target, patch.body, {
-        'content-type': `application/${patch.type === 'json' ? 'json-patch' : 'merge-patch'}+json`,
-      })) as T;
-    const body =
-      typeof patch.body === 'string' ? parsePatch(patch.type, patch.body) : deepCopy(patch.body);
-    return (
-      await patchObject(this.#server.core, call, {
-        type: patch.type,
-        body,
-        force: options.force ?? false,
-      })
-    ).object as T;
+    const given = { patch: { ...patch, force: options.force ?? false } };
+    return this.#run({ verb: 'patch', ref, ...target, options }, given) as Promise<T>;
   }
 
-  async delete(ref: ResourceRef, target: Target, options: DeleteOptions = {}): Promise<KubeObject> {
-    const call = this.#call('delete', ref, target);
-    return (await deleteObject(this.#server.core, call, options)).object;
+  delete(ref: ResourceRef, target: Target, options: DeleteOptions = {}): Promise<KubeObject> {
+    const given = { deleteOptions: options };
+    return this.#run({ verb: 'delete', ref, ...target }, given) as Promise<KubeObject>;
   }
 
   async deleteCollection(ref: ResourceRef, options: ListOptions & DeleteOptions): Promise<void> {
-    const call = this.#call('deletecollection', ref, { namespace: options.namespace, name: '' });
-    await deleteCollection(this.#server.core, call, options, options);
+    const { namespace, fieldSelector } = options;
+    const asked = { verb: 'deletecollection', ref, namespace, fieldSelector };
+    await this.#run(asked, { query: options, deleteOptions: options });
   }
 
   watch<T = KubeObject>(
     ref: ResourceRef,
-    options: {
-      namespace?: string;
-      labelSelector?: string;
-      fieldSelector?: string;
-      resourceVersion?: string;
-      sendInitialEvents?: boolean;
-    },
-    handlers: {
-      onEvent(type: 'ADDED' | 'MODIFIED' | 'DELETED', object: T): void;
-      onSynced?(resourceVersion: string): void;
-      onBookmark?(resourceVersion: string): void;
-      onEnd(error: Error | undefined): void;
-    },
+    options: WatchOptions,
+    handlers: WatchHandlers<T>,
   ): { stop(): void } {
+    const { namespace, fieldSelector } = options;
+    const asked = { verb: 'watch', ref, namespace, fieldSelector };
+    const recording = this.#record(asked);
+    recording?.started(ok);
     let watcher: Watcher | undefined;
     let stopped = false;
-    const sink = {
-      events: (events: { type: 'ADDED' | 'MODIFIED' | 'DELETED'; object: KubeObject }[]) => {
+    const sink: WatchSink = {
+      events: (events) => {
         for (const event of events) {
           if (stopped) return;
           handlers.onEvent(event.type, event.object as T);
         }
       },
-      bookmark: (revision: number, initial: boolean) => {
+      bookmark: (revision, initial) => {
         if (!stopped) (initial ? handlers.onSynced : handlers.onBookmark)?.(String(revision));
       },
-      ended: (error: ApiError | undefined) => {
+      ended: (error) => {
+        recording?.complete(error ? error.httpStatus : ok);
         if (!stopped) handlers.onEnd(error);
         stopped = true;
       },
     };
     const start = async (): Promise<void> => {
-      const call = this.#call(
-        'watch',
-        ref,
-        { namespace: options.namespace, name: '' },
-        {},
-        options.fieldSelector,
-      );
+      const call = this.#call(asked, recording);
       const query = {
         ...options,
         ...(options.sendInitialEvents ? { resourceVersionMatch: 'NotOlderThan' } : {}),
@@ -217,10 +204,12 @@ export class InProcessClient {
       stop: () => {
         stopped = true;
         watcher?.stop();
+        recording?.complete(ok);
       },
     };
   }
 
+  /** A request by its path, in memory: documents, probes, metrics. */
   async raw(request: {
     method: string;
     path: string;
@@ -230,16 +219,61 @@ export class InProcessClient {
     return callHandler(this.#server, this.#user, request);
   }
 
-  #call(
-    verb: string,
-    ref: ResourceRef,
-    target: Partial<Target>,
-    options: WriteOptions = {},
-    fieldSelector = '',
-  ): Call {
+  #run(
+    asked: Asked,
+    given: Given,
+    read: (call: ApiCall, result: Result) => object = valueOf,
+  ): Promise<object> {
+    const recording = this.#record(asked);
+    return recording
+      ? this.#recorded(asked, given, read, recording)
+      : this.#perform(asked, given, read);
+  }
+
+  async #recorded(
+    asked: Asked,
+    given: Given,
+    read: (call: ApiCall, result: Result) => object,
+    recording: Recording,
+  ): Promise<object> {
+    const body = given.object ?? given.patch?.body ?? given.deleteOptions;
+    if (body !== undefined) recording.request(body, { patch: given.patch !== undefined });
+    try {
+      return await this.#perform(asked, given, read, recording);
+    } catch (error) {
+      const api = asApiError(error);
+      recording.object(api.toStatus());
+      recording.complete(api.httpStatus);
+      throw error;
+    }
+  }
+
+  async #perform(
+    asked: Asked,
+    given: Given,
+    read: (call: ApiCall, result: Result) => object,
+    recording?: Recording,
+  ): Promise<object> {
+    const { core, operations, spoken } = this.#server;
+    const call = this.#call(asked, recording);
+    const result = await operate(core, operations, call, new GivenInput(spoken, call, given));
+    const value = read(call, result);
+    recording?.object(value);
+    recording?.complete(result.code);
+    return value;
+  }
+
+  #record(asked: Asked): Recording | undefined {
+    const { audit, core } = this.#server;
+    return audit && beginInside(audit, core.random, this.#user, asked);
+  }
+
+  /** Authorizes: whoever gets a call may make it. */
+  #call(asked: Asked, recording: Recording | undefined): ApiCall {
+    const { verb, ref, name = '', subresource = '', options = {}, fieldSelector = '' } = asked;
     const resource = this.#server.core.resources.find(ref.group, ref.version, ref.resource);
-    const { namespace = '', name = '', subresource = '' } = target;
     if (!resource) throw notFound({ group: ref.group, resource: ref.resource }, name);
+    const namespace = resource.namespaced ? (asked.namespace ?? '') : '';
     const access = {
       user: this.#user,
       verb,
@@ -247,50 +281,101 @@ export class InProcessClient {
       version: ref.version,
       resource: ref.resource,
       subresource,
-      namespace: resource.namespaced ? namespace : '',
+      namespace,
       name: name || selectedName(fieldSelector),
       ...(fieldSelector && { fields: fieldTerms(fieldSelector) }),
     };
-    const decision = this.#server.authorization.authorizeInside(access);
-    if (!decision.allowed)
+    const { allowed, reason } = this.#server.authorization.authorizeInside(access);
+    recording?.authorized(allowed, reason);
+    if (!allowed)
       throw forbidden(
         { group: ref.group, resource: ref.resource },
         name,
-        denialText(access, decision.reason),
+        denialText(access, reason),
       );
     return {
+      verb,
       user: this.#user,
       resource,
-      namespace: resource.namespaced ? namespace : '',
+      namespace,
       name,
       subresource,
       dryRun: options.dryRun ?? false,
       fieldManager: options.fieldManager ?? this.#manager,
       validation: 'Ignore',
       warnings: [],
-      audit: this.#audit,
+      audit: recording,
+    };
+  }
+}
+
+interface ListedObjects<T> {
+  items: T[];
+  resourceVersion: string;
+  continue?: string;
+}
+
+function valueOf(call: ApiCall, result: Result): object {
+  switch (result.kind) {
+    case 'record':
+      return viewOf(call.resource, result.kv);
+    case 'stored':
+    case 'deleted':
+      return result.written.object;
+    case 'list':
+      return listOf(call, result);
+    case 'spoken':
+      return result.object;
+    case 'status':
+      return result.status;
+  }
+}
+
+function listOf(call: ApiCall, result: Result): object {
+  // A resource that is not stored makes its list itself.
+  if (result.kind !== 'list') return { resourceVersion: '', ...valueOf(call, result) };
+  const { kvs, revision, continue: next } = result.listed;
+  return {
+    items: kvs.map((kv) => viewOf(call.resource, kv)),
+    resourceVersion: String(revision),
+    ...(next ? { continue: next } : {}),
+  };
+}
+
+/** What a part of this process hands over: values that it keeps, so each is copied first. */
+class GivenInput implements Input {
+  readonly #spoken: Spoken;
+  readonly #call: ApiCall;
+  readonly #given: Given;
+
+  constructor(spoken: Spoken, call: ApiCall, given: Given) {
+    this.#spoken = spoken;
+    this.#call = call;
+    this.#given = given;
+  }
+
+  async object(): Promise<KubeObject> {
+    return this.#call.resource.engine.normalize(deepCopy(this.#given.object)).object;
+  }
+
+  async spoken<T>(kind: GroupVersionKind): Promise<T> {
+    return this.#spoken.normalize(kind, deepCopy(this.#given.object)).object as T;
+  }
+
+  async patch(): Promise<PatchRequest> {
+    const { type, body, force } = this.#given.patch as NonNullable<Given['patch']>;
+    return {
+      type: patchTypeOf(this.#call, patchTypes[type]),
+      body: typeof body === 'string' ? parsePatch(type, body) : deepCopy(body),
+      force,
     };
   }
 
-  async #handler(
-    method: string,
-    ref: ResourceRef,
-    target: Partial<Target>,
-    body?: unknown,
-    headers?: Record<string, string>,
-  ): Promise<unknown> {
-    const base = ref.group ? `/apis/${ref.group}/${ref.version}` : `/api/${ref.version}`;
-    const scope = ref.namespaced && target.namespace ? `/namespaces/${target.namespace}` : '';
-    const path =
-      `${base}${scope}/${ref.resource}${target.name ? `/${target.name}` : ''}` +
-      `${target.subresource ? `/${target.subresource}` : ''}`;
-    const done = await this.raw({ method, path, body, headers });
-    const parsed = JSON.parse(done.body.toString()) as Record<string, unknown>;
-    if (done.status >= 400)
-      throw new ApiError((parsed['reason'] ?? '') as never, String(parsed['message'] ?? ''), {
-        httpStatus: done.status,
-        details: parsed['details'] as never,
-      });
-    return parsed;
+  async deleteOptions(): Promise<DeleteOptions> {
+    return this.#given.deleteOptions ?? {};
+  }
+
+  query(): ListQuery {
+    return this.#given.query ?? {};
   }
 }

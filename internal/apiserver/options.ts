@@ -58,9 +58,10 @@ export interface ApiServerOptions {
   log: Log;
   random: Random;
   dial: Dial;
-  listen: { host: string; port: number };
-  /** PEM texts. */
-  tls: { key: string; cert: string };
+  /** Undefined: no port is opened, and only the parts of this process ask (`inProcess`). */
+  listen?: { host: string; port: number };
+  /** PEM texts; what the port shows. */
+  tls?: { key: string; cert: string };
   /** Issuers of client certificates that name users. */
   clientCa: string;
   /** What pods trust: goes to kube-root-ca.crt and to clients that ask. */

@@ -1,6 +1,5 @@
-import type { ScalePaths } from '../api/strategy/scale.ts';
 import type { Scheme } from '../api/scheme.ts';
-import type { AdmissionPlugin } from './admission/chain.ts';
+import type { Aggregator } from './aggregation/aggregator.ts';
 import type { Authorization } from './authz/authorization.ts';
 import type { Authorize } from './authz/authorizer.ts';
 import type { NodeAuthorizer } from './authz/node.ts';
@@ -10,73 +9,45 @@ import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import type { Auditor } from './audit/auditor.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
 import type { Metrics } from './http/metrics.ts';
-import type { Exchange } from './http/exchange.ts';
+import type { Paths } from './http/paths.ts';
+import type { Lifecycle } from './lifecycle.ts';
+import type { Operations } from './operations/operation.ts';
 import type { ApiServerOptions } from './options.ts';
+import type { Connections } from './proxy/connections.ts';
 import type { Core } from './registry/call.ts';
 import type { Spoken } from './registry/spoken.ts';
-import type { DiscoveredResource, ServedResource } from './registry/resource.ts';
-import type { Subresources } from './subresources/subresources.ts';
 import type { Bookmarks } from './watch/bookmarks.ts';
 import type { EventEncoder } from './watch/encoder.ts';
 
-export type VirtualHandler = (
-  server: Server,
-  exchange: Exchange,
-  resource: ServedResource,
-) => Promise<void> | void;
-
 /**
- * Parts of the server in the order of their start: what authorizers and admission keep in memory,
- * admission, resource definitions, documents, other servers' APIs, the objects of every cluster.
+ * A server as its parts see each other. Made whole by `assemble`; what changes later is inside of
+ * its parts, and in `life`.
  */
-export type StartedPart =
-  | 'caches'
-  | 'admission'
-  | 'definitions'
-  | 'documents'
-  | 'aggregation'
-  | 'objects';
-
-/** The running server as its parts see each other. */
 export interface Server {
-  options: ApiServerOptions;
-  core: Core;
-  tokens: ServiceAccountTokens;
-  authenticator: Authenticator;
-  rbac: RbacAuthorizer;
-  nodes: NodeAuthorizer;
-  authorization: Authorization;
+  readonly options: ApiServerOptions;
+  readonly core: Core;
+  readonly tokens: ServiceAccountTokens;
+  readonly authenticator: Authenticator;
+  readonly rbac: RbacAuthorizer;
+  readonly nodes: NodeAuthorizer;
+  readonly authorization: Authorization;
   /** `authorization.authorize`. */
-  authorize: Authorize;
-  subresources: Subresources;
-  /** Resources that are not stored: reviews, bindings, componentstatuses. By `group/resource`. */
-  virtual: Map<string, VirtualHandler>;
-  /** Webhooks and policies: after the built-in plug-ins, before quota. */
-  lateAdmission: AdmissionPlugin[];
-  metrics: Metrics;
-  flowControl: FlowControl;
+  readonly authorize: Authorize;
+  /** What is not done by the generic registry alone. */
+  readonly operations: Operations;
+  /** What goes on to kubelets, pods and services. */
+  readonly connections: Connections;
+  /** Documents and probes. */
+  readonly paths: Paths;
+  /** What other servers answer for. */
+  readonly aggregator: Aggregator;
+  readonly metrics: Metrics;
+  readonly flowControl: FlowControl;
   /** Undefined without a policy. */
-  audit?: Auditor;
-  bookmarks: Bookmarks;
-  encoder: EventEncoder;
-  scheme: Scheme;
-  addCustomScale(resource: ServedResource, paths: ScalePaths | undefined): void;
-  spoken: Spoken;
-  /** Called once when the server stops; returns how to leave. */
-  onShutdown(fn: () => void): () => void;
-  /** What other servers answer for, as far as they do. */
-  remoteResources(): DiscoveredResource[];
-  /** Tells the listener whose connection a request came by; false when he has too many. */
-  know(exchange: Exchange): boolean;
-  port: number;
-  ready: boolean;
-  /** What has been started; the health checks look here. */
-  started: Set<StartedPart>;
-  stopping?: boolean;
-  /** Upgrades that another server answers for. */
-  delegateUpgrade?: (
-    exchange: Exchange,
-    socket: import('node:stream').Duplex,
-    head: Buffer,
-  ) => Promise<void> | undefined;
+  readonly audit: Auditor | undefined;
+  readonly bookmarks: Bookmarks;
+  readonly encoder: EventEncoder;
+  readonly scheme: Scheme;
+  readonly spoken: Spoken;
+  readonly life: Lifecycle;
 }

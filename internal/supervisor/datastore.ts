@@ -15,21 +15,38 @@ import type { Store } from '../store/store.ts';
 import { shareBootstrap } from './bootstrap.ts';
 import type { ServerConfig } from './config.ts';
 import { ownEncryption, ownKeeper, sealStore, type DatastoreKeys } from './datastore-keys.ts';
+import { logValues, sealedValues } from './datastore-values.ts';
 import type { Doors } from './doors.ts';
 import type { Joined } from './join.ts';
 import type { NodeFacts } from './node-facts.ts';
+import type { EncryptedValues } from './secrets-encryption.ts';
+import { etcdEngine, fileEngine } from './snapshots/engines.ts';
+import type { SnapshotEngine } from './snapshots/snapshots.ts';
 import { whenWritable } from './when-writable.ts';
 
 /** etcd's own ports: operators and firewalls know them. */
 const clientPort = 2379;
 const peerPort = 2380;
 
-/** The server's store, and what of it other servers have to do with. */
-export type Datastore = { store: Store; keys: DatastoreKeys } & (
-  | { kind: 'file'; room: LogStore['room'] }
-  | { kind: 'external' }
-  | { kind: 'etcd'; etcd: EtcdCluster; readdress(facts: NodeFacts): Promise<void> }
-);
+/** The server's store, and what it can do beyond being one. */
+export interface Datastore {
+  store: Store;
+  keys: DatastoreKeys;
+  /** How its values are encrypted anew and counted. */
+  encryption: EncryptedValues;
+  /** Undefined where somebody else keeps it, and its backups. */
+  snapshots?: SnapshotEngine;
+  /** Other servers may use it as well. */
+  shared: boolean;
+  /** The disk it lies on, when it is this machine's and no other process'. */
+  room?: LogStore['room'];
+  /** The etcd that runs beside this server. */
+  etcd?: EtcdCluster;
+  /** This machine has other addresses by now. */
+  readdress?(facts: NodeFacts): Promise<void>;
+  /** Closes the store and what was started for it. */
+  close(): Promise<void>;
+}
 
 export interface DatastoreOptions {
   config: ServerConfig;
@@ -68,15 +85,25 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
     doors.log.warn(
       '--etcd-arg and --etcd-expose-metrics have no effect: there is no etcd beside this server',
     );
-  if (config.datastore) {
-    const inner = await openCluster(config.datastore, doors);
-    const { store, keys, settle } = await sealStore(inner, options);
-    await shareBootstrap(inner, options);
-    await settle();
-    return { kind: 'external', store, keys };
-  }
+  if (config.datastore) return await openElsewhere(config.datastore, options);
   await checkNotCutOff({ dir: join(config.dataDir, 'server/db/etcd'), disk: doors.disk });
-  if (beside) return await openBeside(options);
+  return beside ? await openBeside(options) : await openOwn(options);
+}
+
+async function openElsewhere(
+  datastore: NonNullable<ServerConfig['datastore']>,
+  options: DatastoreOptions,
+): Promise<Datastore> {
+  const inner = await openCluster(datastore, options.doors);
+  const { store, keys, settle } = await sealStore(inner, options);
+  await shareBootstrap(inner, options);
+  await settle();
+  return { store, keys, encryption: sealedValues(store), shared: true, close: () => store.close() };
+}
+
+/** The file below the data directory, which nobody else changes. */
+async function openOwn(options: DatastoreOptions): Promise<Datastore> {
+  const { config, doors } = options;
   const store = await openFile(options);
   const dir = join(config.dataDir, 'server/db');
   // Snapshots of a running server are taken through this socket; it gives no access to keys one by
@@ -97,17 +124,17 @@ export async function openDatastore(options: DatastoreOptions): Promise<Datastor
     log: doors.log,
     start,
   });
-  const close = store.close.bind(store);
-  store.close = async () => {
-    await stop();
-    await close();
-  };
-  // Nobody else changes these keys.
   return {
-    kind: 'file',
-    room: store.room,
     store,
     keys: { keeper: ownKeeper(options), refresh: () => Promise.resolve() },
+    encryption: logValues(store),
+    snapshots: fileEngine(store),
+    shared: false,
+    room: store.room,
+    async close() {
+      await stop();
+      await store.close();
+    },
   };
 }
 
@@ -176,11 +203,6 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
   const etcd = await startManagedEtcd(managed);
   const cluster = { endpoints: [etcd.endpoint], tls: clientTls(identities), clock };
   const inner = await openEtcdStore({ ...cluster, log });
-  const close = inner.close.bind(inner);
-  inner.close = async () => {
-    await close();
-    await etcd.stop();
-  };
   const { store, keys, settle } = await sealStore(inner, options);
   if (await disk.stat('etcd', moving)) {
     const old = await openFile(options);
@@ -196,7 +218,19 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
     await load(true); // etcd reads the files of its certificates for each new connection
     await etcd.readdress(etcdUrls(now.ip));
   };
-  return { kind: 'etcd', store, keys, etcd: cluster, readdress };
+  return {
+    store,
+    keys,
+    encryption: sealedValues(store),
+    snapshots: etcdEngine(cluster, disk),
+    shared: true,
+    etcd: cluster,
+    readdress,
+    async close() {
+      await store.close();
+      await etcd.stop();
+    },
+  };
 }
 
 /** Where a member listens: for this server, for other servers, for other members. */

@@ -47,14 +47,14 @@ async function bootstrap(
     doors.log.warn('a token that is not the server token was refused', { user: found.user });
     return json(403, { message: 'not the server token', hint: '' });
   }
-  if (datastore.kind === 'file')
+  if (!datastore.shared)
     return json(409, {
       message: 'its state is in a file of its own (SQLite)',
       hint:
         'restart that server with --cluster-init: it moves its state to etcd, and servers can ' +
         'join',
     });
-  if (datastore.kind === 'external')
+  if (!datastore.etcd)
     return json(409, {
       message: 'its state is in an external datastore',
       hint: 'start this server with the same --datastore-endpoint and --token, without --server',

@@ -54,7 +54,7 @@ beforeAll(async () => {
     clientUrls: ['https://192.0.2.1:2379'],
   });
   datastore = {
-    kind: 'etcd',
+    shared: true,
     etcd: { endpoints: [`unix://${path}`], tls: { ca: '', cert: '', key: '' }, clock: realClock },
   } as unknown as Datastore;
 });
@@ -186,12 +186,12 @@ describe('the handshake', () => {
   });
 
   test('a server whose state others cannot share says what to do', async () => {
-    serve({ kind: 'file' } as Datastore);
+    serve({ shared: false } as Datastore);
     expect(await refusal(joining('file', full()))).toEqual({
       message: expect.stringMatching(/takes no servers: .*SQLite/),
       hint: expect.stringMatching(/--cluster-init/),
     });
-    serve({ kind: 'external' } as Datastore);
+    serve({ shared: true } as Datastore);
     expect(await refusal(joining('external', full()))).toEqual({
       message: expect.stringMatching(/external datastore/),
       hint: expect.stringMatching(/same --datastore-endpoint and --token/),

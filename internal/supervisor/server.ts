@@ -76,10 +76,9 @@ export async function startServer(
   const opening = openDatastore({ config, doors, facts, password, joined });
   if (shared) await opening;
   const [identities, datastore] = await Promise.all([reload(), opening]);
-  const { store } = datastore;
   const kernel = followKernel(doors);
   const parts: Part[] = [
-    { name: 'store', stop: () => store.close() },
+    { name: 'store', stop: () => datastore.close() },
     { name: 'kernel events', stop: () => kernel.stop() },
   ];
   stopOnSignal(doors, parts, pidFile);
@@ -228,7 +227,7 @@ async function startParts({
     stopOf([await startUpkeep({ config, doors, facts, datastore, about: () => standing })]);
   parts.push({
     name: 'upkeep',
-    stop: await whenWritable({ what: 'upkeep', room: roomOf(datastore), log, start: upkeep }),
+    stop: await whenWritable({ what: 'upkeep', room: datastore.room, log, start: upkeep }),
   });
   await startBeside({
     ...o,
@@ -279,22 +278,14 @@ async function startBeside(options: Beside): Promise<void> {
   };
   const renewal = startRenewal(doors);
   renewal.add(renewServer(options));
-  if (options.datastore.kind === 'etcd')
+  const { etcd, room } = options.datastore;
+  if (etcd)
     parts.push(
-      followEtcdNodes({
-        mirrors,
-        etcd: options.datastore.etcd,
-        ownName: options.facts.name,
-        log: doors.log.named('etcd'),
-      }),
+      followEtcdNodes({ mirrors, etcd, ownName: options.facts.name, log: doors.log.named('etcd') }),
     );
-  if (options.datastore.kind === 'file')
+  if (room)
     parts.push(
-      tellOfRoom({
-        room: options.datastore.room,
-        troubles: options.troubles,
-        folder: join(config.dataDir, 'server/db'),
-      }),
+      tellOfRoom({ room, troubles: options.troubles, folder: join(config.dataDir, 'server/db') }),
     );
   parts.push(renewal);
   const started = await Promise.all([
@@ -350,13 +341,12 @@ async function moveServer(
 ): Promise<void> {
   await o.renewal.look();
   // First of all, for nothing is written before: the others still look for this member elsewhere.
-  if (o.datastore.kind === 'etcd') await o.datastore.readdress(o.facts);
+  await o.datastore.readdress?.(o.facts);
   await o.node?.readdress();
   await o.api.readvertise(advertised(o.config, o.facts));
   o.doors.log.info('the new address is in force', { from, to: o.facts.ip });
 }
 
-const roomOf = (datastore: Datastore) => (datastore.kind === 'file' ? datastore.room : undefined);
 const stopOf = (parts: Part[]) => async (): Promise<void> => {
   for (const part of parts.toReversed()) await part.stop();
 };
@@ -365,7 +355,7 @@ const stopOf = (parts: Part[]) => async (): Promise<void> => {
 async function startNodeWhenWritable(
   options: Beside & { mirrors: Mirrors; renewal: Renewal },
 ): Promise<OwnNode> {
-  const room = roomOf(options.datastore);
+  const { room } = options.datastore;
   if (room?.state !== 'read-only') return await startOwnNode(options);
   let node: OwnNode | undefined;
   const start = async (): Promise<() => Promise<void>> =>
@@ -403,7 +393,7 @@ async function startOwnNode(
   });
   const roles = [
     'node-role.kubernetes.io/control-plane',
-    ...(options.datastore.kind === 'etcd' ? [etcdRole] : []),
+    ...(options.datastore.etcd ? [etcdRole] : []),
   ];
   const role = keepNodeRole({
     client: api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }),

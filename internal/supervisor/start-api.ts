@@ -39,7 +39,7 @@ export async function startApi({
   const own = config.apiServer ?? {};
   return await createApiServer({
     store: datastore.store,
-    sharedStore: datastore.kind !== 'file',
+    sharedStore: datastore.shared,
     besides,
     besidesUpgrade: (request, socket) => tunnels.take(request, socket),
     tunnelOf: (node) => tunnels.of(node),

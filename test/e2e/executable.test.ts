@@ -75,7 +75,6 @@ describe('the executable', () => {
       'SQLite',
       'kubectl',
       'better-sqlite3',
-      'hono',
       'protobufjs',
       '@grpc/grpc-js',
       '@lydell/node-pty-linux',

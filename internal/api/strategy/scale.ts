@@ -54,6 +54,10 @@ function selectorText(selector: unknown): string {
   return text === '<none>' || text === '<error>' ? '' : text;
 }
 
+/** The dotted path of the number of replicas, without a leading dot. */
+export const replicasPathOf = (paths: ScalePaths = builtin): string =>
+  paths.specReplicasPath.slice(1);
+
 /**
  * A copy of `object` with the wanted number of replicas and, where the client named one, its
  * resourceVersion and uid.

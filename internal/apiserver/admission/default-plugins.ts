@@ -54,7 +54,6 @@ export async function addDefaultPlugins(server: Server): Promise<() => void> {
     rbacEscalation(server),
     validatingPolicies(server),
     validatingWebhooks(server),
-    ...server.lateAdmission,
     resourceQuota(core),
     ...(server.options.carriedOutElsewhere
       ? [notCarriedOut(core, server.options.carriedOutElsewhere)]

@@ -8,7 +8,7 @@ import type { DialTarget } from '../../io/dial.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
 import { send, type Exchange } from '../http/exchange.ts';
-import type { PathHandler } from '../http/serve.ts';
+import type { PathHandler } from '../http/paths.ts';
 import type { UserInfo } from '../options.ts';
 import { forward } from '../proxy/forward.ts';
 import { headerKey, headerText } from '../proxy/headers.ts';
@@ -19,7 +19,7 @@ import { objectOf } from '../registry/stored.ts';
 import { timestamp } from '../registry/call.ts';
 import type { DiscoveredResource } from '../registry/resource.ts';
 import { updateObject } from '../registry/update.ts';
-import type { Server } from '../server.ts';
+import type { Outward } from '../proxy/forward.ts';
 import { fetchResources } from './remote-discovery.ts';
 
 interface Remote {
@@ -38,14 +38,14 @@ const recheckMs = 30_000;
  * serve (kube-aggregator).
  */
 export class Aggregator {
-  readonly #server: Server;
+  readonly #server: Outward;
   readonly #remotes = new Map<string, Remote>();
   #followed: Followed | undefined;
   #timer: Timer | undefined;
   #checking = false;
   #stopped = false;
 
-  constructor(server: Server) {
+  constructor(server: Outward) {
     this.#server = server;
   }
 

@@ -2,7 +2,7 @@ import type { APIResource, APIResourceList } from '../../api/generated/types/met
 import type { DialTarget } from '../../io/dial.ts';
 import { readAnswer } from '../proxy/read-answer.ts';
 import type { DiscoveredResource, Subresource } from '../registry/resource.ts';
-import type { Server } from '../server.ts';
+import type { Outward } from '../proxy/forward.ts';
 
 const timeoutMs = 5000;
 const maxDocumentBytes = 4 * 1024 * 1024;
@@ -12,7 +12,7 @@ const maxDocumentBytes = 4 * 1024 * 1024;
  * `DiscoveredResource`s. Throws when it does not answer in time.
  */
 export async function fetchResources(
-  server: Server,
+  server: Outward,
   target: DialTarget,
   group: string,
   version: string,

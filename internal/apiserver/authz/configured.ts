@@ -203,4 +203,4 @@ const hashOf = (text: string): string =>
 
 /** kube-apiserver hashes its identity; here the address by which others know the server is that. */
 const serverHash = ({ options }: Server): string =>
-  hashOf(`${options.advertiseAddress}:${options.advertisePort ?? options.listen.port}`);
+  hashOf(`${options.advertiseAddress}:${options.advertisePort ?? options.listen?.port ?? 0}`);

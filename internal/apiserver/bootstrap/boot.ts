@@ -29,7 +29,7 @@ export async function bootCluster(server: Server): Promise<BootedCluster> {
   const stopAllocation = await startServiceAllocation(server);
   const own = (): ServerAddress => ({
     address: options.advertiseAddress,
-    port: options.advertisePort ?? server.port,
+    port: options.advertisePort ?? server.life.port,
   });
   const clusterIp = firstAddress(options.serviceCidr ?? defaultServiceCidr);
   let live = options.sharedStore ? new LiveServers({ core, clusterIp, own: own() }) : undefined;

@@ -53,6 +53,7 @@ export function customResource(
     returnsDeleted: false,
     custom: true,
     storageHash: info.storageVersionHash,
+    ...(info.crd?.scale ? { scale: info.crd.scale } : {}),
     ...(info.deprecationWarning ? { deprecationWarning: info.deprecationWarning } : {}),
     engine: customEngine(info, convert, webhook),
   };

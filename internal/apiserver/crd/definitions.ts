@@ -111,14 +111,7 @@ export class Definitions {
         ? new WebhookConverter(this.#server, definition)
         : undefined;
     const served = kinds.map((info) => customResource(info, noConversion, webhook));
-    for (const resource of served) {
-      resources.add(resource);
-      if (resource.subresources.has('scale'))
-        this.#server.addCustomScale(
-          resource,
-          kinds.find((info) => info.version === resource.version)?.crd?.scale,
-        );
-    }
+    for (const resource of served) resources.add(resource);
     this.#server.scheme.setCustom(name, kinds);
     this.#register([...(known?.resources ?? []), ...served]);
     const stored =

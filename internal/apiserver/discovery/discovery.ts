@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { acceptClauses } from '../http/negotiate.ts';
 import { header, send, type Exchange } from '../http/exchange.ts';
-import { sendNoPath, type Paths } from '../http/serve.ts';
+import { sendNoPath } from '../http/exchange.ts';
+import type { Paths } from '../http/paths.ts';
 import { ApiError } from '../../api/status.ts';
 import { apiVersion, type DiscoveredResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
@@ -10,8 +11,8 @@ import { groupOrder, type GroupDocument, groupsOf } from './groups.ts';
 const aggregatedType = 'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
 /** /api, /apis and below: the legacy documents and the aggregated one (KEP-3352). */
-export function addDiscovery(server: Server, paths: Paths): void {
-  paths.exact.set('/api', (_s, exchange) => {
+export function addDiscovery(paths: Paths): void {
+  paths.exact.set('/api', (server, exchange) => {
     if (wantsAggregated(exchange))
       return sendTagged(exchange, aggregatedType, aggregated(server, true));
     sendTagged(exchange, 'application/json', {
@@ -20,12 +21,12 @@ export function addDiscovery(server: Server, paths: Paths): void {
       serverAddressByClientCIDRs: [
         {
           clientCIDR: '0.0.0.0/0',
-          serverAddress: `${server.options.advertiseAddress}:${server.options.advertisePort ?? server.port}`,
+          serverAddress: `${server.options.advertiseAddress}:${server.options.advertisePort ?? server.life.port}`,
         },
       ],
     });
   });
-  paths.exact.set('/apis', (_s, exchange) => {
+  paths.exact.set('/apis', (server, exchange) => {
     if (wantsAggregated(exchange))
       return sendTagged(exchange, aggregatedType, aggregated(server, false));
     sendTagged(exchange, 'application/json', {
@@ -38,11 +39,12 @@ export function addDiscovery(server: Server, paths: Paths): void {
   });
   paths.below.push([
     '/api/',
-    (_s, exchange) => sendResources(server, exchange, '', exchange.info.path.split('/')[2] ?? ''),
+    (server, exchange) =>
+      sendResources(server, exchange, '', exchange.info.path.split('/')[2] ?? ''),
   ]);
   paths.below.push([
     '/apis/',
-    (_s, exchange) => {
+    (server, exchange) => {
       const [, , group = '', version = ''] = exchange.info.path.split('/');
       const found = groupsOf(server).find((g) => g.name === group);
       if (!found) return sendNoPath(exchange);

@@ -37,7 +37,7 @@ export function groupsOf(server: Server): GroupDocument[] {
   const cached = known.get(server);
   if (cached?.generation === resources.generation) return cached.groups;
   const byGroup = new Map<string, Map<string, DiscoveredResource[]>>();
-  for (const resource of [...resources.all(), ...server.remoteResources()]) {
+  for (const resource of [...resources.all(), ...server.aggregator.resources()]) {
     const versions = byGroup.get(resource.group) ?? new Map<string, DiscoveredResource[]>();
     byGroup.set(resource.group, versions);
     versions.set(resource.version, [...(versions.get(resource.version) ?? []), resource]);

@@ -8,12 +8,12 @@ import { ApiError } from '../../api/status.ts';
 import { header, send, type Exchange } from '../http/exchange.ts';
 import { acceptClauses } from '../http/negotiate.ts';
 import { first } from '../http/request-info.ts';
-import type { Paths } from '../http/serve.ts';
-import type { Server } from '../server.ts';
+import type { Scheme } from '../../api/scheme.ts';
+import type { Paths } from '../http/paths.ts';
 
 /** /openapi/v2 and /openapi/v3: made when first asked for. */
-export function addOpenApi(server: Server, paths: Paths): void {
-  const documents = new OpenApiDocuments(server.scheme);
+export function addOpenApi(scheme: Scheme, paths: Paths): void {
+  const documents = new OpenApiDocuments(scheme);
   paths.exact.set('/openapi/v2', (_s, exchange) => {
     const protobuf = wantsProtobuf(exchange);
     sendDocument(

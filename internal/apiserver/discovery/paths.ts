@@ -1,29 +1,30 @@
 import { send, type Exchange } from '../http/exchange.ts';
-import type { Paths } from '../http/serve.ts';
+import type { Paths } from '../http/paths.ts';
+import type { Scheme } from '../../api/scheme.ts';
 import type { Server } from '../server.ts';
 import { addDiscovery } from './discovery.ts';
 import { addOpenApi } from './openapi.ts';
 
 /** Documents: /version, discovery, OpenAPI, keys of service-account tokens, the index of paths. */
-export function addDocumentPaths(server: Server, paths: Paths): void {
-  paths.exact.set('/version', (_server, exchange) => sendJson(exchange, versionInfo(server)));
-  paths.exact.set('/.well-known/openid-configuration', (_server, exchange) => {
+export function addDocumentPaths(scheme: Scheme, paths: Paths): void {
+  paths.exact.set('/version', (server, exchange) => sendJson(exchange, versionInfo(server)));
+  paths.exact.set('/.well-known/openid-configuration', (server, exchange) => {
     const { advertiseAddress } = server.options;
-    const port = server.options.advertisePort ?? server.port;
+    const port = server.options.advertisePort ?? server.life.port;
     const own =
       `https://${advertiseAddress.includes(':') ? `[${advertiseAddress}]` : advertiseAddress}` +
       `:${port}/openid/v1/jwks`;
     sendJson(exchange, server.tokens.discovery(own), { 'cache-control': 'public, max-age=3600' });
   });
-  paths.exact.set('/openid/v1/jwks', async (_server, exchange) => {
+  paths.exact.set('/openid/v1/jwks', async (server, exchange) => {
     send(exchange, 200, 'application/jwk-set+json', JSON.stringify(await server.tokens.jwks()), {
       'cache-control': 'public, max-age=3600',
     });
   });
-  addDiscovery(server, paths);
-  addOpenApi(server, paths);
-  paths.exact.set('/', (_server, exchange) =>
-    sendJson(exchange, { paths: [...indexOf(server, paths)].sort() }),
+  addDiscovery(paths);
+  addOpenApi(scheme, paths);
+  paths.exact.set('/', (server, exchange) =>
+    sendJson(exchange, { paths: [...indexOf(server)].sort() }),
   );
 }
 
@@ -57,9 +58,9 @@ function versionInfo(server: Server): object {
   };
 }
 
-function indexOf(server: Server, paths: Paths): Set<string> {
+function indexOf({ core, paths }: Server): Set<string> {
   const all = new Set(['/api', '/apis', ...paths.exact.keys()].filter((path) => path !== '/'));
-  for (const resource of server.core.resources.all()) {
+  for (const resource of core.resources.all()) {
     if (resource.group) all.add(`/apis/${resource.group}`);
     all.add(
       resource.group ? `/apis/${resource.group}/${resource.version}` : `/api/${resource.version}`,

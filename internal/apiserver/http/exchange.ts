@@ -152,6 +152,13 @@ export class PlainError extends ApiError {
   }
 }
 
+/** Outside /api and /apis kube-apiserver answers a plain list of paths, or its plain 404. */
+export function sendNoPath(exchange: Exchange): void {
+  send(exchange, 404, 'text/plain; charset=utf-8', Buffer.from('404 page not found\n'), {
+    'x-content-type-options': 'nosniff',
+  });
+}
+
 export function sendError(exchange: Exchange, error: unknown): void {
   if (error instanceof PlainError)
     return send(exchange, error.httpStatus, 'text/plain; charset=utf-8', `${error.message}\n`, {

@@ -1,17 +1,19 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startDevServer, type DevServer } from '../dev.ts';
-import type { InProcessClient } from '../in-process.ts';
+import { InProcessClient } from '../in-process.ts';
+import { Lifecycle } from '../lifecycle.ts';
 
+const user = { name: 'admin', groups: ['system:masters'] };
 let dev: DevServer;
 let admin: InProcessClient;
-const get = async (path: string): Promise<[status: number, text: string]> => {
-  const answer = await admin.raw({ method: 'GET', path });
+const get = async (path: string, client = admin): Promise<[status: number, text: string]> => {
+  const answer = await client.raw({ method: 'GET', path });
   return [answer.status, answer.body.toString()];
 };
 
 beforeAll(async () => {
   dev = await startDevServer();
-  admin = dev.api.inProcess({ name: 'admin', groups: ['system:masters'] });
+  admin = dev.api.inProcess(user);
 });
 afterAll(() => dev.api.close());
 
@@ -56,14 +58,16 @@ test.each(['healthz', 'livez', 'readyz'])(
 );
 
 test('a part that has not started is not well', async () => {
-  dev.api.server.started.delete('definitions');
-  const [status, text] = await get('/readyz');
+  const life = new Lifecycle();
+  for (const part of ['caches', 'admission', 'aggregation', 'objects'] as const) life.started(part);
+  const early = new InProcessClient({ ...dev.api.server, life }, user);
+  const [status, text] = await get('/readyz', early);
   expect([
     status,
     text.includes('[-]poststarthook/crd-informer-synced failed: reason withheld'),
     text.endsWith('readyz check failed\n'),
   ]).toEqual([500, true, true]);
-  expect((await get('/livez/poststarthook/crd-informer-synced'))[0]).toBe(500);
+  expect((await get('/livez/poststarthook/crd-informer-synced', early))[0]).toBe(500);
   const exclude = [
     'start-apiextensions-informers',
     'start-apiextensions-controllers',
@@ -71,11 +75,10 @@ test('a part that has not started is not well', async () => {
   ]
     .map((name) => `exclude=poststarthook/${name}`)
     .join('&');
-  expect(await get(`/readyz?${exclude}`)).toEqual([200, 'ok']);
-  expect((await get(`/metrics/slis`))[1]).toContain(
+  expect(await get(`/readyz?${exclude}`, early)).toEqual([200, 'ok']);
+  expect((await get(`/metrics/slis`, early))[1]).toContain(
     'kubernetes_healthcheck{name="poststarthook/crd-informer-synced",type="livez"} 0',
   );
-  dev.api.server.started.add('definitions');
   expect((await get(`/livez?verbose&exclude=etcd&exclude=none`))[1]).toMatch(
     /\[\+\]etcd excluded: ok\n[^]*warn: some health checks cannot be excluded: no matches for "none"\nlivez check passed\n$/,
   );

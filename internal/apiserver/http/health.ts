@@ -1,7 +1,8 @@
 import { messageOf } from '../../base/errors.ts';
-import type { Server, StartedPart } from '../server.ts';
+import type { StartedPart } from '../lifecycle.ts';
+import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
-import type { Paths } from './serve.ts';
+import type { Paths } from './paths.ts';
 
 const text = 'text/plain; charset=utf-8';
 
@@ -63,7 +64,7 @@ function checksOf(server: Server, kind: Kind): Map<string, Check> {
   const started =
     (part: StartedPart): Check =>
     () =>
-      server.started.has(part) ? undefined : 'not finished';
+      server.life.has(part) ? undefined : 'not finished';
   const checks = new Map<string, Check>([
     ['ping', () => undefined],
     ['log', () => undefined],
@@ -77,7 +78,7 @@ function checksOf(server: Server, kind: Kind): Map<string, Check> {
   if (kind === 'readyz') {
     for (const [name, check] of Object.entries(server.options.readyChecks ?? {}))
       checks.set(name, check);
-    checks.set('shutdown', () => (server.stopping ? 'process is shutting down' : undefined));
+    checks.set('shutdown', () => (server.life.stopping ? 'process is shutting down' : undefined));
   }
   return checks;
 }

@@ -1,4 +1,4 @@
-import { ApiError } from '../../api/status.ts';
+import { methodNotAllowed, pathNotFound } from '../registry/no-route.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { RequestInfo } from './request-info.ts';
 
@@ -26,16 +26,6 @@ const part = new Map([
   ['DELETE', 'delete'],
   ['POST', 'create'],
 ]);
-
-export const pathNotFound = (): ApiError =>
-  new ApiError('NotFound', 'the server could not find the requested resource', { details: {} });
-
-export const methodNotAllowed = (): ApiError =>
-  new ApiError(
-    'MethodNotAllowed',
-    'the server does not allow this method on the requested resource',
-    { details: {} },
-  );
 
 /**
  * Refuses what kube-apiserver has no route for: a path that is none is 404, a method that a path

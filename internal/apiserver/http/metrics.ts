@@ -3,7 +3,7 @@ import { flowControlMetrics } from '../flowcontrol/metrics.ts';
 import { PolicyMetrics } from '../policies/policy-metrics.ts';
 import type { Server } from '../server.ts';
 import { send, type Exchange } from './exchange.ts';
-import type { Paths } from './serve.ts';
+import type { Paths } from './paths.ts';
 
 /** Upper bounds of the request duration histogram, in seconds (a few of kube-apiserver's). */
 const bounds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 5, 10, 30, 60];

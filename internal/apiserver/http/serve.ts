@@ -1,9 +1,5 @@
-import { Buffer } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
-import { getRequestListener } from '@hono/node-server';
-import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
-import type { HttpBindings } from '@hono/node-server';
-import { Hono } from 'hono';
+import { messageOf } from '../../base/errors.ts';
 import { ApiError } from '../../api/status.ts';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import { auditIdOf } from '../audit/event.ts';
@@ -12,54 +8,36 @@ import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import { seated, sendTooMany } from '../flowcontrol/seated.ts';
 import type { PlainRequest } from '../options.ts';
 import type { Server } from '../server.ts';
-import { asApiError, header, readBody, send, sendError, type Exchange } from './exchange.ts';
+import {
+  asApiError,
+  header,
+  readBody,
+  send,
+  sendError,
+  sendNoPath,
+  type Exchange,
+} from './exchange.ts';
 import { logRequest } from './request-log.ts';
 import { checkTimeout } from './timeout.ts';
-import { first, isDecodable, readRequestInfo } from './request-info.ts';
-import { methodNotAllowed } from './method-table.ts';
-import { authorize, serveResource } from './resource-handler.ts';
+import { isDecodable, readRequestInfo } from './request-info.ts';
+import { methodNotAllowed } from '../registry/no-route.ts';
+import { authorize } from './authorize.ts';
+import { serveResource } from './resource-handler.ts';
 
-export type PathHandler = (server: Server, exchange: Exchange) => Promise<void> | void;
-
-/**
- * Documents and probes: everything that is not a resource. A path ending in `/` also takes what is
- * below it.
- */
-export interface Paths {
-  exact: Map<string, PathHandler>;
-  below: [prefix: string, handler: PathHandler][];
-  /** Group versions that another server answers for. */
-  delegate?: (server: Server, exchange: Exchange) => PathHandler | undefined;
-}
-
-/**
- * The hono app: one route that dispatches early, on the raw request, because a Request object per
- * call costs more than the call.
- */
+/** Takes requests off their connections. */
 export function makeListener(
   server: Server,
-  paths: Paths,
 ): (request: ServerRequest, answer: ServerAnswer) => void {
-  const app = new Hono<{ Bindings: HttpBindings }>();
-  app.all('*', async (c) => {
-    await serveRequest(
-      server,
-      paths,
-      c.env.incoming as ServerRequest,
-      c.env.outgoing as ServerAnswer,
-    );
-    return RESPONSE_ALREADY_SENT;
-  });
-  const listener = getRequestListener(
-    app.fetch as never,
-    { overrideGlobalObjects: false, autoCleanupIncoming: false } as never,
-  );
-  return (request, answer) => void listener(request as never, answer as never);
+  return (request, answer) => {
+    serveRequest(server, request, answer).catch((error: unknown) => {
+      server.core.log.error('a request could not be answered', { error: messageOf(error) });
+      (answer as ServerResponse).destroy();
+    });
+  };
 }
 
 export async function serveRequest(
   server: Server,
-  paths: Paths,
   request: ServerRequest,
   answer: ServerAnswer,
 ): Promise<void> {
@@ -82,7 +60,7 @@ export async function serveRequest(
       return send(exchange, 400, 'text/plain; charset=utf-8', '400 Bad Request');
     checkTimeout(exchange.info);
     await identify(server, exchange, answer);
-    const served = await seated(server, exchange, answer, () => dispatch(server, paths, exchange));
+    const served = await seated(server, exchange, answer, () => dispatch(server, exchange));
     if (!served) sendTooMany(exchange);
   } catch (error) {
     if (!(error instanceof ApiError) && asApiError(error).reason === 'InternalError')
@@ -147,7 +125,7 @@ export async function identify(
   exchange.user = exchange.real;
   const recording = server.audit?.begin(exchange);
   if (answer) recording?.follow(answer as ServerResponse);
-  if (exchange.real !== anonymous && !server.know(exchange)) throw tooManyConnections();
+  if (exchange.real !== anonymous && !server.life.know(exchange)) throw tooManyConnections();
   if (!asksForOther(request.headers)) return;
   exchange.user =
     (await impersonated(request.headers, exchange.user, server.authorize)) ?? exchange.user;
@@ -175,12 +153,13 @@ const tooManyConnections = (): ApiError =>
     details: { retryAfterSeconds: 1 },
   });
 
-export async function dispatch(server: Server, paths: Paths, exchange: Exchange): Promise<void> {
+export async function dispatch(server: Server, exchange: Exchange): Promise<void> {
   const { info } = exchange;
+  const { aggregator, paths } = server;
   // Before anything else is said: who may not ask does not learn either what there is.
   const deciding = authorize(server, exchange);
   if (deciding) await deciding;
-  const delegate = info.path.startsWith('/apis/') ? paths.delegate?.(server, exchange) : undefined;
+  const delegate = info.path.startsWith('/apis/') ? aggregator.delegate(exchange) : undefined;
   if (delegate) return delegate(server, exchange);
   if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group)))
     return serveResource(server, exchange);
@@ -191,16 +170,4 @@ export async function dispatch(server: Server, paths: Paths, exchange: Exchange)
   if (!handler) return sendNoPath(exchange);
   if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
   return handler(server, exchange);
-}
-
-/** Outside /api and /apis kube-apiserver answers a plain list of paths, or its plain 404. */
-export function sendNoPath(exchange: Exchange): void {
-  send(exchange, 404, 'text/plain; charset=utf-8', Buffer.from('404 page not found\n'), {
-    'x-content-type-options': 'nosniff',
-  });
-}
-
-export function wantsPretty(exchange: Exchange): boolean {
-  const asked = first(exchange.info.query, 'pretty');
-  return asked !== undefined && asked !== 'false' && asked !== '0';
 }

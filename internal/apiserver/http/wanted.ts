@@ -5,20 +5,24 @@ import { first } from './request-info.ts';
 
 /** The form in which a client wants to see a resource. People with curl get it indented. */
 export function wantedFor(exchange: Exchange, resource: ServedResource, list = false): Wanted {
-  const { query } = exchange.info;
-  const agent = header(exchange.request, 'user-agent') ?? '';
-  const asked = first(query, 'pretty');
-  const pretty =
-    asked === undefined ? /^(curl|Wget|Mozilla)/.test(agent) : asked !== 'false' && asked !== '0';
   const offers = {
     table: resource.engine.hasTable,
     partial: true,
     protobuf: !list && resource.engine.encodeProtobuf !== undefined,
     list,
   };
-  return negotiate(
-    header(exchange.request, 'accept'),
-    { ...offers, protobuf: offers.protobuf },
-    pretty,
-  );
+  return negotiate(header(exchange.request, 'accept'), offers, prettyFor(exchange));
+}
+
+/** The same for an object that is not stored. Tables of such objects do not exist: 406. */
+export function wantedOfSpoken(exchange: Exchange): Wanted {
+  const offers = { table: false, partial: false, protobuf: true, list: false };
+  return negotiate(header(exchange.request, 'accept'), offers, prettyFor(exchange));
+}
+
+function prettyFor({ info, request }: Exchange): boolean {
+  const asked = first(info.query, 'pretty');
+  return asked === undefined
+    ? /^(curl|Wget|Mozilla)/.test(header(request, 'user-agent') ?? '')
+    : asked !== 'false' && asked !== '0';
 }

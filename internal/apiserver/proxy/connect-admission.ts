@@ -2,7 +2,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { badRequest } from '../../api/status.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { first, flag, type RequestInfo } from '../http/request-info.ts';
-import { callFor } from '../http/resource-handler.ts';
+import { callFor } from '../http/call-for.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 
@@ -24,7 +24,7 @@ export async function connectAdmission(
     ...optionsOf(exchange.info),
   } as unknown as KubeObject;
   const attributes = {
-    call: callFor(server, exchange, resource),
+    call: callFor(exchange, resource),
     operation: 'CONNECT' as const,
     object,
     old: undefined,

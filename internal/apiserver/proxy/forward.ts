@@ -23,8 +23,11 @@ export interface Forwarding {
   headers?: Headers;
 }
 
+/** What passing bytes on needs of a server. */
+export type Outward = Pick<Server, 'core' | 'options'>;
+
 /** Sends a request on and streams the answer back. */
-export async function forward(server: Server, exchange: Exchange, to: Forwarding): Promise<void> {
+export async function forward(server: Outward, exchange: Exchange, to: Forwarding): Promise<void> {
   const message = await ask(server, exchange, to);
   const { statusCode = 0 } = message;
   if (!to.prefix && isRedirect(message)) {
@@ -43,7 +46,7 @@ export async function forward(server: Server, exchange: Exchange, to: Forwarding
 
 /** The head of the target's answer. The client's going away ends it. */
 export async function ask(
-  server: Server,
+  server: Outward,
   exchange: Exchange,
   to: Forwarding,
 ): Promise<IncomingMessage> {

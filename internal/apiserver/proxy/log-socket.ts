@@ -4,7 +4,7 @@ import type { Duplex } from 'node:stream';
 import type { Exchange } from '../http/exchange.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
-import { pathNotFound } from '../http/method-table.ts';
+import { pathNotFound } from '../registry/no-route.ts';
 import { openLog, streamTarget } from './pod-streams.ts';
 import { ServerSocket } from './server-socket.ts';
 

@@ -6,6 +6,7 @@ import type { Exchange } from '../http/exchange.ts';
 import { first, flag, type Query } from '../http/request-info.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
+import type { Connections } from './connections.ts';
 import { connectAdmission } from './connect-admission.ts';
 import { checkLogOptions } from './log-options.ts';
 import { hostOf, pump, unreachable, type Forwarding } from './forward.ts';
@@ -13,9 +14,9 @@ import { kubeletTarget } from './kubelet-target.ts';
 import { kubeletError } from './read-answer.ts';
 
 /** log, exec, attach, portforward: the node's kubelet has the pod, so the request goes on to it. */
-export function addNodeStreams(server: Server): void {
+export function addNodeStreams(connections: Connections): void {
   for (const name of ['log', 'exec', 'attach', 'portforward']) {
-    server.subresources.add('', 'pods', name, async (s, exchange, resource) => {
+    connections.add('', 'pods', name, async (s, exchange, resource) => {
       const to = await streamTarget(s, exchange, resource);
       if (name !== 'log') throw badRequest('Upgrade request required');
       if (to) return serveLog(s, exchange, to);

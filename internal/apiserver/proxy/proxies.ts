@@ -5,6 +5,7 @@ import { lookup } from '../admission/lookup.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
+import type { Connections } from './connections.ts';
 import { connectAdmission } from './connect-admission.ts';
 import { forward, type Forwarding } from './forward.ts';
 import { kubeletTarget } from './kubelet-target.ts';
@@ -13,9 +14,9 @@ import { isProxyable } from './reachable.ts';
 import { endpointsOf, type Spot } from './service-endpoints.ts';
 
 /** nodes/x/proxy, pods/x/proxy, services/x/proxy. */
-export function addProxies(server: Server): void {
+export function addProxies(connections: Connections): void {
   for (const name of ['nodes', 'pods', 'services']) {
-    server.subresources.add('', name, 'proxy', async (s, exchange, resource) => {
+    connections.add('', name, 'proxy', async (s, exchange, resource) => {
       await connectAdmission(s, exchange, resource);
       await serveProxy(s, exchange, resource);
     });

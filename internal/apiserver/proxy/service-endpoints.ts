@@ -2,7 +2,7 @@ import type { Endpoints, ObjectReference, Service } from '../../api/generated/ty
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import { lookup, lookupAll } from '../admission/lookup.ts';
-import type { Server } from '../server.ts';
+import type { Outward } from './forward.ts';
 import { isProxyable } from './reachable.ts';
 
 /** An address behind a service, and the pod that it is said to belong to. */
@@ -17,7 +17,7 @@ export interface Spot {
  * written them by hand.
  */
 export async function endpointsOf(
-  server: Server,
+  server: Outward,
   namespace: string,
   name: string,
   port: string,
@@ -68,7 +68,7 @@ export class NoEndpoint extends Error {
  * writes the endpoints, so the server's own loopback and the like are not among them.
  */
 export async function calledService(
-  server: Server,
+  server: Outward,
   namespace: string,
   name: string,
   port: number,

@@ -7,13 +7,22 @@ import { denialText } from '../authz/authorizer.ts';
 import { asApiError, type Exchange } from '../http/exchange.ts';
 import { identify, openExchange, plainRequest } from '../http/serve.ts';
 import { logRequest } from '../http/request-log.ts';
-import { checkRoute, pathNotFound } from '../http/method-table.ts';
-import { authorize } from '../http/resource-handler.ts';
+import { checkRoute } from '../http/method-table.ts';
+import { authorize } from '../http/authorize.ts';
+import { pathNotFound } from '../registry/no-route.ts';
 import { seated } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
 import { connectAdmission } from './connect-admission.ts';
 import { joinExec } from './exec-status.ts';
-import { hostOf, isRedirect, join, redirected, unreachable, type Forwarding } from './forward.ts';
+import {
+  hostOf,
+  isRedirect,
+  join,
+  redirected,
+  unreachable,
+  type Forwarding,
+  type Outward,
+} from './forward.ts';
 import { back, onward, type Headers } from './headers.ts';
 import { kubeletError } from './read-answer.ts';
 import { streamTarget } from './pod-streams.ts';
@@ -86,7 +95,7 @@ async function dispatchUpgrade(
 ): Promise<void> {
   const { info } = exchange;
   await authorize(server, exchange);
-  const delegate = server.delegateUpgrade?.(exchange, socket, head);
+  const delegate = server.aggregator.delegateUpgrade(exchange, socket, head);
   if (delegate) return delegate;
   const resource = server.core.resources.find(info.group, info.version, info.resource);
   if (!resource) throw pathNotFound();
@@ -134,7 +143,7 @@ async function mayCreate(server: Server, exchange: Exchange): Promise<void> {
 
 /** The same upgrade is asked of the target; from its answer on, bytes just flow. */
 export async function connect(
-  server: Server,
+  server: Outward,
   exchange: Exchange,
   to: Forwarding,
   socket: Duplex,

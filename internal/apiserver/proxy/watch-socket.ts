@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Exchange } from '../http/exchange.ts';
-import { callFor, watchQuery } from '../http/resource-handler.ts';
+import { callFor, watchQuery } from '../http/call-for.ts';
 import { limits } from '../options.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
@@ -17,7 +17,7 @@ export async function serveWatchSocket(
   resource: ServedResource,
   socket: Duplex,
 ): Promise<void> {
-  const call = callFor(server, exchange, resource);
+  const call = callFor(exchange, resource);
   const query = watchQuery(exchange.info);
   let ws: ServerSocket | undefined;
   const early: object[] = [];

@@ -182,6 +182,30 @@ const appliedByStatus: ReadonlySet<string> = new Set([
   'validatingadmissionpolicies.admissionregistration.k8s.io',
 ]);
 
+/** The configuration of an apply: an object with metadata, of the name that the call names. */
+export function appliedBody({ name }: Pick<Call, 'name'>, value: unknown): KubeObject {
+  if (typeof value !== 'object' || Array.isArray(value))
+    throw badRequest(
+      'error decoding YAML: error unmarshaling JSON: while decoding JSON: json: cannot unmarshal ' +
+        `${goKind(value)} into Go value of type map[string]interface {}`,
+    );
+  const body = (value ?? {}) as KubeObject;
+  body.metadata ??= {} as KubeObject['metadata'];
+  if (body.metadata.name && typeof body.metadata.name !== 'string')
+    throw badRequest('error decoding YAML: metadata.name is not a string');
+  if (body.metadata.name && body.metadata.name !== name)
+    throw badRequest(
+      `the name of the object (${body.metadata.name}) does not match the name on the URL (${name})`,
+    );
+  return body;
+}
+
+/** What encoding/json calls a value that it did not expect. */
+function goKind(value: unknown): string {
+  if (Array.isArray(value)) return 'array';
+  return typeof value === 'boolean' ? 'bool' : typeof value;
+}
+
 async function applyObject(
   core: Core,
   call: Call,
@@ -191,18 +215,7 @@ async function applyObject(
   if (!engine.apply)
     throw new ApiError('UnsupportedMediaType', 'server-side apply is not supported for this kind');
   const apply = engine.apply;
-  const body = patch.body as KubeObject | null;
-  if (!body || typeof body !== 'object' || Array.isArray(body))
-    throw badRequest('error decoding YAML: the body is not an object');
-  body.metadata ??= {} as KubeObject['metadata'];
-  if (body.metadata.name && typeof body.metadata.name !== 'string')
-    throw badRequest('error decoding YAML: metadata.name is not a string');
-  if (body.metadata.name && body.metadata.name !== call.name) {
-    throw badRequest(
-      `the name of the object (${body.metadata.name}) does not match the name on the URL ` +
-        `(${call.name})`,
-    );
-  }
+  const body = appliedBody(call, patch.body);
   return updateObject(core, call, {
     createIfMissing:
       call.subresource === '' ||

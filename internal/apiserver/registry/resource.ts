@@ -1,6 +1,7 @@
 import { table } from '../../base/own.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, type What } from '../../api/status.ts';
+import type { ScalePaths } from '../../api/strategy/scale.ts';
 import { parseFieldSelector, type FieldSelector } from '../../api/selectors.ts';
 import { unsupportedField } from '../../api/field-selectors.ts';
 
@@ -62,6 +63,8 @@ export interface ServedResource extends GroupVersionKind {
   /** A deletion that does not say keeps what the object owns. */
   orphansDependents?: boolean;
   custom: boolean;
+  /** Where a custom resource keeps what its Scale shows. */
+  scale?: ScalePaths;
   /** Sent with every answer of a deprecated version. */
   deprecationWarning?: string;
   /** What discovery says of the stored form. */

@@ -23,7 +23,7 @@ export class Spoken {
     format: Format,
     validation: 'Ignore' | 'Warn' | 'Strict' = 'Ignore',
   ): Decoded {
-    const info = this.#kind(kind);
+    const info = this.kind(kind);
     const decoded =
       format === 'protobuf'
         ? { object: decodeProtobuf(this.#scheme, bytes, info), warnings: [] }
@@ -41,14 +41,15 @@ export class Spoken {
    * fit.
    */
   normalize(kind: GroupVersionKind, value: unknown): Decoded {
-    const info = this.#kind(kind);
+    const info = this.kind(kind);
     const { object, strict } = decodeValue(info, value);
     applyDefaults(info, object);
     object.metadata ??= {} as KubeObject['metadata'];
     return { object, warnings: strict };
   }
 
-  #kind({ group, version, kind }: GroupVersionKind): KindInfo {
+  /** Throws InternalError for a kind that the scheme does not know. */
+  kind({ group, version, kind }: GroupVersionKind): KindInfo {
     const info = this.#scheme.kind(group, version, kind);
     if (!info) throw new ApiError('InternalError', `no kind ${kind} in ${group}/${version}`);
     return info;

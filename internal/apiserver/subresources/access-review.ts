@@ -8,10 +8,9 @@ import type {
 } from '../../api/generated/types/authorization-v1.ts';
 import { qualifiedName, validLabelValue } from '../../api/names.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
-import type { AccessRequest } from '../authz/authorizer.ts';
+import type { AccessRequest, Authorize } from '../authz/authorizer.ts';
 import { fieldsOf, labelsOf } from '../authz/selectors.ts';
 import type { UserInfo } from '../options.ts';
-import type { Server } from '../server.ts';
 
 const group = 'authorization.k8s.io';
 
@@ -25,7 +24,10 @@ export interface AccessQuestion {
 }
 
 /** Answers the three kinds of access review. Throws Invalid for a question that is none. */
-export async function accessReview(server: Server, question: AccessQuestion): Promise<object> {
+export async function accessReview(
+  authorize: Authorize,
+  question: AccessQuestion,
+): Promise<object> {
   const { review, user } = question;
   const faults = faultsOf(question);
   if (faults.length) throw invalid({ group, kind: '' }, '', faults);
@@ -39,7 +41,7 @@ export async function accessReview(server: Server, question: AccessQuestion): Pr
         ...(labels.terms && { labels: labels.terms }),
       }
     : { user, verb: path?.verb ?? '', path: path?.path ?? '' };
-  const { allowed, denied, reason, error } = await server.authorize(request);
+  const { allowed, denied, reason, error } = await authorize(request);
   const errors = [error, ignored('fieldSelector', fields), ignored('labelSelector', labels)].filter(
     (one) => one !== undefined,
   );

@@ -3,39 +3,36 @@ import type { Binding, Node, Pod, PodCondition } from '../../api/generated/types
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, invalid } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
-import { callFor } from '../http/resource-handler.ts';
+import { success, type Operations } from '../operations/operation.ts';
 import { timestamp, type Call, type Core } from '../registry/call.ts';
+import { pathNotFound } from '../registry/no-route.ts';
 import { updateObject } from '../registry/update.ts';
-import type { Server } from '../server.ts';
-import { readSpoken, sendStatus } from './answer.ts';
 
 const bindingKind = { group: '', version: 'v1', kind: 'Binding' };
 
 /** POST pods/x/binding and POST bindings: the scheduler's decision. */
-export function addBinding(server: Server): void {
-  server.subresources.add('', 'pods', 'binding', async (_s, exchange, resource) => {
-    const binding = await readSpoken<Binding>(server, exchange, bindingKind);
-    const call = callFor(server, exchange, resource);
-    if (binding.metadata.name && binding.metadata.name !== call.name)
-      throw badRequest('name in URL does not match name in Binding object');
-    await bind(server.core, call, binding);
-    sendStatus(exchange, 201);
-  });
-  server.virtual.set('/bindings', async (_s, exchange) => {
-    const binding = await readSpoken<Binding>(server, exchange, bindingKind);
-    const pods = server.core.resources.find('', 'v1', 'pods');
-    if (!pods) return;
-    await bind(
-      server.core,
-      {
-        ...callFor(server, exchange, pods),
-        name: binding.metadata.name ?? '',
-        subresource: 'binding',
-      },
-      binding,
-    );
-    sendStatus(exchange, 201);
-  });
+export function addBinding(operations: Operations): void {
+  operations.add(
+    { group: '', resource: 'pods', subresource: 'binding' },
+    async (core, call, input) => {
+      const binding = await input.spoken<Binding>(bindingKind);
+      if (binding.metadata.name && binding.metadata.name !== call.name)
+        throw badRequest('name in URL does not match name in Binding object');
+      await bind(core, call, binding);
+      return success(201);
+    },
+  );
+  operations.add(
+    { group: '', resource: 'bindings', subresource: '' },
+    async (core, call, input) => {
+      const binding = await input.spoken<Binding>(bindingKind);
+      const pods = core.resources.find('', 'v1', 'pods');
+      if (!pods) throw pathNotFound();
+      const { name = '' } = binding.metadata;
+      await bind(core, { ...call, resource: pods, name, subresource: 'binding' }, binding);
+      return success(201);
+    },
+  );
 }
 
 /** Gives a pod its node, once. */

@@ -1,8 +1,6 @@
-import { warnDeprecated } from '../http/exchange.ts';
 import { table } from '../../base/own.ts';
 import { notFound } from '../../api/status.ts';
-import type { Server } from '../server.ts';
-import { sendObject } from './answer.ts';
+import { spoken, type Operations } from '../operations/operation.ts';
 
 const components: Record<string, string> = table({
   'controller-manager': 'ok',
@@ -16,18 +14,21 @@ const one = (name: string): object => ({
 });
 
 /** GET componentstatuses: deprecated, but still looked at. All components live in this process. */
-export function addComponentStatuses(server: Server): void {
-  server.virtual.set('/componentstatuses', (_s, exchange) => {
-    warnDeprecated(exchange, 'v1 ComponentStatus is deprecated in v1.19+');
-    const { verb, name } = exchange.info;
-    if (verb === 'list')
-      return sendObject(server, exchange, 200, {
-        kind: 'ComponentStatusList',
-        apiVersion: 'v1',
-        metadata: {},
-        items: Object.keys(components).map(one),
-      });
-    if (!components[name]) throw notFound({ group: '', resource: 'componentstatuses' }, name);
-    sendObject(server, exchange, 200, { kind: 'ComponentStatus', apiVersion: 'v1', ...one(name) });
-  });
+export function addComponentStatuses(operations: Operations): void {
+  operations.add(
+    { group: '', resource: 'componentstatuses', subresource: '' },
+    async (_core, { verb, name, warnings, audit }) => {
+      warnings.push('v1 ComponentStatus is deprecated in v1.19+');
+      audit?.annotate('k8s.io/deprecated', 'true');
+      if (verb === 'list')
+        return spoken(200, {
+          kind: 'ComponentStatusList',
+          apiVersion: 'v1',
+          metadata: {},
+          items: Object.keys(components).map(one),
+        });
+      if (!components[name]) throw notFound({ group: '', resource: 'componentstatuses' }, name);
+      return spoken(200, { kind: 'ComponentStatus', apiVersion: 'v1', ...one(name) });
+    },
+  );
 }

@@ -5,41 +5,39 @@ import { selectorFromObject } from '../../api/selectors.ts';
 import { ApiError, badRequest } from '../../api/status.ts';
 import { lookupAll } from '../admission/lookup.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
-import { callFor } from '../http/resource-handler.ts';
+import { success, type Operations } from '../operations/operation.ts';
 import type { Call, Core } from '../registry/call.ts';
 import { deleteObject, type DeleteOptions } from '../registry/delete.ts';
 import { getRecord } from '../registry/list.ts';
 import { viewOf } from '../registry/stored.ts';
 import { updateObject } from '../registry/update.ts';
-import type { Server } from '../server.ts';
-import { readSpoken, sendStatus } from './answer.ts';
+
+const evictionKind = { group: 'policy', version: 'v1', kind: 'Eviction' };
 
 /** POST pods/x/eviction: a deletion that a PodDisruptionBudget may forbid for now. */
-export function addEviction(server: Server): void {
-  server.subresources.add('', 'pods', 'eviction', async (_s, exchange, resource) => {
-    const eviction = await readSpoken<Eviction>(server, exchange, {
-      group: 'policy',
-      version: 'v1',
-      kind: 'Eviction',
-    });
-    const call = callFor(server, exchange, resource);
-    if (eviction.metadata.name && eviction.metadata.name !== call.name)
-      throw badRequest(
-        `name in URL does not match name in Eviction object: "${call.name}" vs ` +
-          `"${eviction.metadata.name}"`,
-      );
-    if (eviction.deleteOptions?.dryRun?.length) call.dryRun = true;
-    const attributes = {
-      call,
-      operation: 'CREATE' as const,
-      object: eviction as unknown as KubeObject,
-      old: undefined,
-    };
-    await server.core.admission.admit(attributes);
-    await server.core.admission.validate(attributes);
-    await evict(server.core, call, (eviction.deleteOptions ?? {}) as DeleteOptions);
-    sendStatus(exchange, 201);
-  });
+export function addEviction(operations: Operations): void {
+  operations.add(
+    { group: '', resource: 'pods', subresource: 'eviction' },
+    async (core, call, input) => {
+      const eviction = await input.spoken<Eviction>(evictionKind);
+      if (eviction.metadata.name && eviction.metadata.name !== call.name)
+        throw badRequest(
+          `name in URL does not match name in Eviction object: "${call.name}" vs ` +
+            `"${eviction.metadata.name}"`,
+        );
+      if (eviction.deleteOptions?.dryRun?.length) call.dryRun = true;
+      const attributes = {
+        call,
+        operation: 'CREATE' as const,
+        object: eviction as unknown as KubeObject,
+        old: undefined,
+      };
+      await core.admission.admit(attributes);
+      await core.admission.validate(attributes);
+      await evict(core, call, (eviction.deleteOptions ?? {}) as DeleteOptions);
+      return success(201);
+    },
+  );
 }
 
 async function evict(core: Core, call: Call, options: DeleteOptions): Promise<void> {

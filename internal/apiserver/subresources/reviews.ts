@@ -9,89 +9,78 @@ import type {
 } from '../../api/generated/types/authorization-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest } from '../../api/status.ts';
-import type { PolicyRule } from '../authz/authorizer.ts';
-import { callFor } from '../http/resource-handler.ts';
-import type { Exchange } from '../http/exchange.ts';
+import type { Authenticator } from '../authn/authenticator.ts';
+import type { ServiceAccountTokens } from '../authn/service-account-tokens.ts';
+import type { Authorization } from '../authz/authorization.ts';
+import type { Authorize, PolicyRule } from '../authz/authorizer.ts';
+import { spoken, type ApiCall, type Input, type Operations } from '../operations/operation.ts';
 import type { UserInfo } from '../options.ts';
-import type { ServedResource } from '../registry/resource.ts';
-import type { Server } from '../server.ts';
+import { timestamp, type Core } from '../registry/call.ts';
 import { accessReview } from './access-review.ts';
-import { readSpoken, sendObject } from './answer.ts';
 
 const authz = 'authorization.k8s.io';
 const authn = 'authentication.k8s.io';
 
+export interface ReviewParts {
+  authorize: Authorize;
+  authorization: Authorization;
+  authenticator: Authenticator;
+  tokens: ServiceAccountTokens;
+}
+
+type Answer = (core: Core, call: ApiCall, input: Input) => Promise<object>;
+
 /** Kinds that are a question: asked by POST, answered in the status, never stored. */
-export function addReviews(server: Server): void {
-  const add = (
-    group: string,
-    name: string,
-    answer: (exchange: Exchange, resource: ServedResource) => Promise<object>,
-  ): void => {
-    server.virtual.set(`${group}/${name}`, async (_s, exchange, resource) => {
-      sendObject(
-        server,
-        exchange,
-        201,
-        tracked(server, exchange, resource, await answer(exchange, resource)),
-      );
-    });
-  };
-  add(authn, 'tokenreviews', (exchange, resource) => tokenReview(server, exchange, resource));
-  add(authn, 'selfsubjectreviews', async (exchange, resource) => {
-    const review = await readSpoken<SelfSubjectReview>(server, exchange, resource);
+export function addReviews(operations: Operations, parts: ReviewParts): void {
+  const add = (group: string, resource: string, answer: Answer): void =>
+    operations.add({ group, resource, subresource: '' }, async (core, call, input) =>
+      spoken(201, tracked(core, call, await answer(core, call, input))),
+    );
+  const asked = (call: ApiCall, input: Input): Promise<SubjectAccessReview> =>
+    input.spoken<SubjectAccessReview>(call.resource);
+  add(authn, 'tokenreviews', (_core, call, input) => tokenReview(parts, call, input));
+  add(authn, 'selfsubjectreviews', async (core, call, input) => {
+    const review = await input.spoken<SelfSubjectReview>(call.resource);
     return {
       ...review,
-      metadata: { ...review.metadata, creationTimestamp: now(server) },
-      status: { userInfo: shown(exchange.user) },
+      metadata: { ...review.metadata, creationTimestamp: timestamp(core.clock) },
+      status: { userInfo: shown(call.user) },
     };
   });
-  add(authz, 'subjectaccessreviews', async (exchange, resource) => {
-    const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
-    return accessReview(server, { review, user: userOf(review.spec) });
+  add(authz, 'subjectaccessreviews', async (_core, call, input) => {
+    const review = await asked(call, input);
+    return accessReview(parts.authorize, { review, user: userOf(review.spec) });
   });
-  add(authz, 'localsubjectaccessreviews', async (exchange, resource) => {
-    const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
-    return accessReview(server, {
-      review,
-      user: userOf(review.spec),
-      namespace: exchange.info.namespace,
-    });
+  add(authz, 'localsubjectaccessreviews', async (_core, call, input) => {
+    const review = await asked(call, input);
+    const { namespace } = call;
+    return accessReview(parts.authorize, { review, user: userOf(review.spec), namespace });
   });
-  add(authz, 'selfsubjectaccessreviews', async (exchange, resource) => {
-    const review = await readSpoken<SubjectAccessReview>(server, exchange, resource);
-    return accessReview(server, { review, user: exchange.user, self: true });
+  add(authz, 'selfsubjectaccessreviews', async (_core, call, input) => {
+    const review = await asked(call, input);
+    return accessReview(parts.authorize, { review, user: call.user, self: true });
   });
-  add(authz, 'selfsubjectrulesreviews', async (exchange, resource) => {
-    const review = await readSpoken<SelfSubjectRulesReview>(server, exchange, resource);
+  add(authz, 'selfsubjectrulesreviews', async (_core, call, input) => {
+    const review = await input.spoken<SelfSubjectRulesReview>(call.resource);
     if (!review.spec?.namespace) throw badRequest('no namespace on request');
-    return rulesReview(server, review, exchange.user);
+    return rulesReview(parts.authorization, review, call.user);
   });
 }
 
 /** Questions too note who wrote their fields. */
-function tracked(
-  server: Server,
-  exchange: Exchange,
-  resource: ServedResource,
-  review: object,
-): object {
+function tracked(core: Core, { resource, fieldManager }: ApiCall, review: object): object {
   const { track } = resource.engine;
   const { status, ...question } = review as KubeObject;
   if (!track || resource.resource === 'selfsubjectreviews') return review;
-  const call = callFor(server, exchange, resource);
   return {
     ...track(undefined, question as KubeObject, {
-      manager: call.fieldManager,
+      manager: fieldManager,
       subresource: '',
-      now: now(server),
+      now: timestamp(core.clock),
     }),
     status,
   };
 }
-
-const now = (server: Server): string =>
-  new Date(server.core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
 
 function shown(user: UserInfo): object {
   return {
@@ -111,11 +100,12 @@ function userOf(spec: SubjectAccessReviewSpec | undefined): UserInfo {
   };
 }
 
-function rulesReview(server: Server, review: SelfSubjectRulesReview, user: UserInfo): object {
-  const { rules, incomplete, error } = server.authorization.rulesFor(
-    user,
-    review.spec.namespace ?? '',
-  );
+function rulesReview(
+  authorization: Authorization,
+  review: SelfSubjectRulesReview,
+  user: UserInfo,
+): object {
+  const { rules, incomplete, error } = authorization.rulesFor(user, review.spec.namespace ?? '');
   const clean = (rule: PolicyRule, keys: (keyof PolicyRule)[]): object =>
     Object.fromEntries(
       keys.filter((key) => rule[key] !== undefined).map((key) => [key, rule[key]]),
@@ -138,20 +128,20 @@ function rulesReview(server: Server, review: SelfSubjectRulesReview, user: UserI
 }
 
 async function tokenReview(
-  server: Server,
-  exchange: Exchange,
-  resource: ServedResource,
+  { authenticator, tokens }: ReviewParts,
+  call: ApiCall,
+  input: Input,
 ): Promise<object> {
-  const review = await readSpoken<TokenReview>(server, exchange, resource);
+  const review = await input.spoken<TokenReview>(call.resource);
   const token = review.spec?.token;
   if (!token) throw badRequest('token is required for TokenReview in authentication');
-  const known = await server.authenticator.userOf(token, review.spec.audiences);
+  const known = await authenticator.userOf(token, review.spec.audiences);
   const audiences = review.spec.audiences?.length ? known?.audiences : undefined;
   const status = known
     ? {
         authenticated: true,
         user: shown(known.user),
-        ...(audiences ? { audiences } : { audiences: [...server.tokens.audiences] }),
+        ...(audiences ? { audiences } : { audiences: [...tokens.audiences] }),
       }
     : { user: {}, error: 'invalid bearer token' };
   return { ...review, status };

@@ -1,118 +1,149 @@
+import { applyPatch } from '../../api/apply/apply.ts';
+import { objectManagers, scaleManagers } from '../../api/apply/scale-fields.ts';
+import type { ManagedFieldsEntry } from '../../api/generated/types/meta-v1.ts';
 import type { Scale } from '../../api/generated/types/autoscaling-v1.ts';
+import type { KindInfo } from '../../api/kind-info.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
-import { toScale, validateScale, withScale, type ScalePaths } from '../../api/strategy/scale.ts';
-import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
-import { header, readBody, type Exchange } from '../http/exchange.ts';
-import { methodNotAllowed } from '../http/method-table.ts';
-import { callFor } from '../http/resource-handler.ts';
-import { normalized, parsePatch, patchTypeOf, type PatchRequest } from '../registry/patch.ts';
 import { applyJsonPatch } from '../../api/patch/json.ts';
 import { applyMergePatch } from '../../api/patch/merge.ts';
+import { applyStrategicPatch } from '../../api/patch/strategic.ts';
+import { replicasPathOf, toScale, validateScale, withScale } from '../../api/strategy/scale.ts';
+import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
+import { spoken as answered, type ApiCall, type Operation } from '../operations/operation.ts';
+import { timestamp, type Core } from '../registry/call.ts';
 import { getRecord } from '../registry/list.ts';
-import { whatOf, type ServedResource } from '../registry/resource.ts';
+import { methodNotAllowed } from '../registry/no-route.ts';
+import { appliedBody, normalized, type PatchRequest } from '../registry/patch.ts';
+import { apiVersion, whatOf } from '../registry/resource.ts';
+import type { Spoken } from '../registry/spoken.ts';
 import { viewOf } from '../registry/stored.ts';
 import { updateObject } from '../registry/update.ts';
-import type { Call } from '../registry/call.ts';
-import type { Server } from '../server.ts';
-import { readSpoken, sendObject } from './answer.ts';
 
 const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
 
-/** Scale of a custom resource, by the paths of its definition. */
-export function addCustomScale(
-  server: Server,
-  resource: ServedResource,
-  paths: ScalePaths | undefined,
-): void {
-  if (!paths) return;
-  server.subresources.add(resource.group, resource.resource, 'scale', (s, exchange, served) =>
-    serveScale(s, exchange, served, paths),
-  );
+/**
+ * /scale of whatever has one: the four kinds of workload, and custom resources by the paths of
+ * their definition.
+ */
+export function scaleOperation(spoken: Spoken): Operation {
+  return async (core, call, input) => {
+    const paths = call.resource.scale;
+    switch (call.verb) {
+      case 'get': {
+        const kv = await getRecord(core, call, input.query().resourceVersion);
+        return answered(200, toScale(viewOf(call.resource, kv), paths));
+      }
+      case 'update': {
+        const scale = await input.spoken<Scale>(scaleKind);
+        return answered(200, await write(core, call, { make: () => scale }));
+      }
+      case 'patch': {
+        const patch = await input.patch();
+        return answered(200, await write(core, call, patching(spoken, core, call, patch)));
+      }
+      default:
+        throw methodNotAllowed();
+    }
+  };
 }
 
-export function addScale(server: Server): void {
-  for (const [group, resource] of [
-    ['apps', 'deployments'],
-    ['apps', 'replicasets'],
-    ['apps', 'statefulsets'],
-    ['', 'replicationcontrollers'],
-  ] as const) {
-    server.subresources.add(group, resource, 'scale', (s, exchange, served) =>
-      serveScale(s, exchange, served),
-    );
-  }
+interface Change {
+  /** The Scale to be, out of the present one, which has its managedFields. */
+  make(now: Scale): Scale;
+  /** make() has set the managedFields of the Scale. */
+  tracked?: boolean;
 }
 
-async function serveScale(
-  server: Server,
-  exchange: Exchange,
-  resource: ServedResource,
-  paths?: ScalePaths,
-): Promise<void> {
-  const call = callFor(server, exchange, resource);
-  switch (exchange.info.verb) {
-    case 'get':
-      return sendObject(
-        server,
-        exchange,
-        200,
-        toScale(viewOf(resource, await getRecord(server.core, call)), paths),
-      );
-    case 'update': {
-      const scale = await readSpoken<Scale>(server, exchange, scaleKind);
-      return write(server, exchange, call, () => scale, paths);
-    }
-    case 'patch': {
-      const type = patchTypeOf(call, header(exchange.request, 'content-type'));
-      const patch = parsePatch(type, (await readBody(exchange.request)).toString());
-      return write(
-        server,
-        exchange,
-        call,
-        (now) => patchedScale(server, call, now, { type, body: patch }),
-        paths,
-      );
-    }
-    default:
-      throw methodNotAllowed();
-  }
+function patching(spoken: Spoken, core: Core, call: ApiCall, patch: PatchRequest): Change {
+  const kind = spoken.kind(scaleKind);
+  if (patch.type !== 'apply')
+    return { make: (now) => patchedScale({ spoken, kind }, call, now, patch) };
+  const body = appliedBody(call, patch.body);
+  return {
+    tracked: true,
+    make: (now) => {
+      const applied = applyPatch(kind, now as unknown as KubeObject, deepCopy(body), {
+        manager: call.fieldManager,
+        force: patch.force,
+        subresource: call.subresource,
+        now: timestamp(core.clock),
+      });
+      const { object } = spoken.normalize(scaleKind, applied);
+      object.metadata.managedFields = applied.metadata.managedFields;
+      return object as unknown as Scale;
+    },
+  };
 }
 
 function patchedScale(
-  { spoken }: Server,
-  call: Call,
+  { spoken, kind }: { spoken: Spoken; kind: KindInfo },
+  call: ApiCall,
   now: Scale,
-  patch: Pick<PatchRequest, 'type' | 'body'>,
+  patch: PatchRequest,
 ): Scale {
-  const apply = patch.type === 'json' ? applyJsonPatch : applyMergePatch;
-  return normalized(call, apply(deepCopy(now), patch.body), patch, (value) =>
-    spoken.normalize(scaleKind, value),
+  const base: unknown = deepCopy(now);
+  const value =
+    patch.type === 'json'
+      ? applyJsonPatch(base, patch.body)
+      : patch.type === 'strategic'
+        ? applyStrategicPatch(base, patch.body, kind.type)
+        : applyMergePatch(base, patch.body);
+  return normalized(call, value, patch, (it) =>
+    spoken.normalize(scaleKind, it),
   ) as unknown as Scale;
 }
 
-async function write(
-  server: Server,
-  exchange: Exchange,
-  call: Call,
-  make: (now: Scale) => Scale,
-  paths?: ScalePaths,
-): Promise<void> {
-  const done = await updateObject(server.core, call, {
+/** Writes what a Scale says into its object; returns the Scale that there is then. */
+async function write(core: Core, call: ApiCall, change: Change): Promise<object> {
+  const paths = call.resource.scale;
+  const done = await updateObject(core, call, {
+    tracked: change.tracked,
     make: (old) => {
-      const current = toScale(old as KubeObject, paths) as unknown as Scale;
-      const scale = make(current);
+      const object = old as KubeObject;
+      const current = toScale(object, paths) as unknown as Scale;
+      if (change.tracked)
+        current.metadata.managedFields = scaleManagers(
+          object.metadata.managedFields,
+          replicasPathOf(paths),
+        );
+      const scale = change.make(current);
       checkScale(call, scale, current);
-      return deepCopy(withScale(old as KubeObject, scale as unknown as KubeObject, paths));
+      const next = deepCopy(withScale(object, scale as unknown as KubeObject, paths));
+      if (change.tracked) next.metadata.managedFields = ownersOf(call, object, current, scale);
+      return next;
     },
   });
-  sendObject(server, exchange, 200, toScale(done.object, paths));
+  return toScale(done.object, paths);
 }
 
-function checkScale(call: Call, scale: Scale, current: Scale): void {
+function ownersOf(
+  { resource }: ApiCall,
+  object: KubeObject,
+  before: Scale,
+  after: Scale,
+): ManagedFieldsEntry[] | undefined {
+  const { managedFields } = object.metadata;
+  // Nobody owns more or less than before: no entry gets a new time.
+  if (after.metadata.managedFields === before.metadata.managedFields) return managedFields;
+  return objectManagers(managedFields, after.metadata.managedFields, {
+    replicasPath: replicasPathOf(resource.scale),
+    apiVersion: apiVersion(resource),
+  });
+}
+
+function checkScale(call: ApiCall, scale: Scale, current: Scale): void {
   if (scale.metadata?.name && scale.metadata.name !== call.name)
     throw badRequest(
       `the name of the object (${scale.metadata.name}) does not match the name on the URL ` +
         `(${call.name})`,
+    );
+  const { uid } = scale.metadata ?? {};
+  if (uid && uid !== current.metadata.uid)
+    throw conflict(
+      { ...whatOf(call.resource), resource: `${call.resource.resource}/scale` },
+      call.name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ` +
+        `${current.metadata.uid}`,
     );
   const version = scale.metadata?.resourceVersion;
   if (version && version !== current.metadata.resourceVersion)

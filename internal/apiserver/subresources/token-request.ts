@@ -3,11 +3,9 @@ import type { Pod, ServiceAccount } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, invalid, notFound } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
-import type { TokenSubject } from '../authn/service-account-tokens.ts';
-import { callFor } from '../http/resource-handler.ts';
-import type { Call } from '../registry/call.ts';
-import type { Server } from '../server.ts';
-import { readSpoken, sendObject } from './answer.ts';
+import type { ServiceAccountTokens, TokenSubject } from '../authn/service-account-tokens.ts';
+import { spoken, type Operations } from '../operations/operation.ts';
+import type { Call, Core } from '../registry/call.ts';
 
 const leastSeconds = 10 * 60;
 const mostSeconds = 2 ** 32;
@@ -15,26 +13,34 @@ const mostSeconds = 2 ** 32;
 const warnSeconds = 3607;
 const extendedSeconds = 365 * 24 * 3600;
 
+const requestKind = { group: 'authentication.k8s.io', version: 'v1', kind: 'TokenRequest' };
+
+export interface TokenParts {
+  tokens: ServiceAccountTokens;
+}
+
 /** POST serviceaccounts/x/token (KEP-1205). */
-export function addTokenRequest(server: Server): void {
-  server.subresources.add('', 'serviceaccounts', 'token', async (_s, exchange, resource) => {
-    const request = await readSpoken<TokenRequest>(server, exchange, {
-      group: 'authentication.k8s.io',
-      version: 'v1',
-      kind: 'TokenRequest',
-    });
-    const call = callFor(server, exchange, resource);
-    sendObject(server, exchange, 201, await issueToken(server, call, request));
-  });
+export function addTokenRequest(operations: Operations, { tokens }: TokenParts): void {
+  operations.add(
+    { group: '', resource: 'serviceaccounts', subresource: 'token' },
+    async (core, call, input) => {
+      const request = await input.spoken<TokenRequest>(requestKind);
+      return spoken(201, await issueToken({ core, tokens }, call, request));
+    },
+  );
+}
+
+interface Issuing extends TokenParts {
+  core: Core;
 }
 
 async function issueToken(
-  server: Server,
+  { core, tokens }: Issuing,
   call: Call,
   request: TokenRequest,
 ): Promise<TokenRequest> {
   const account = await lookup<ServiceAccount>(
-    server.core,
+    core,
     `/registry/serviceaccounts/${call.namespace}/${call.name}`,
   );
   if (!account) throw notFound({ group: '', resource: 'serviceaccounts' }, call.name);
@@ -46,25 +52,25 @@ async function issueToken(
     object: request as unknown as KubeObject,
     old: undefined,
   };
-  await server.core.admission.admit(attributes);
+  await core.admission.admit(attributes);
   const spec = (request.spec ??= {} as TokenRequest['spec']);
   if (spec.audiences === undefined || spec.audiences === null || spec.audiences.length === 0)
-    spec.audiences = [...server.tokens.audiences];
+    spec.audiences = [...tokens.audiences];
   spec.expirationSeconds ??= 3600;
   check(request, call);
-  await server.core.admission.validate(attributes);
+  await core.admission.validate(attributes);
   const subject: TokenSubject = {
     namespace: call.namespace,
     name: call.name,
     uid: account.metadata.uid ?? '',
-    ...(await boundTo(server, call, request)),
+    ...(await boundTo(core, call, request)),
   };
   const extend =
     subject.pod !== undefined &&
     spec.expirationSeconds === warnSeconds &&
-    server.tokens.audiences.some((one) => spec.audiences.includes(one));
-  const jti = server.core.random.uuid();
-  const issued = await server.tokens.issue(subject, {
+    tokens.audiences.some((one) => spec.audiences.includes(one));
+  const jti = core.random.uuid();
+  const issued = await tokens.issue(subject, {
     audiences: spec.audiences,
     seconds: extend ? extendedSeconds : spec.expirationSeconds,
     jti,
@@ -72,12 +78,10 @@ async function issueToken(
   });
   call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`);
   // The client is told the time it asked for, so that it renews in time.
-  const expires = new Date(
-    extend ? server.core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs,
-  )
+  const expires = new Date(extend ? core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs)
     .toISOString()
     .replace(/\.\d+Z$/, 'Z');
-  request.metadata.creationTimestamp = new Date(server.core.clock.now())
+  request.metadata.creationTimestamp = new Date(core.clock.now())
     .toISOString()
     .replace(/\.\d+Z$/, 'Z');
   return {
@@ -117,7 +121,7 @@ function check(request: TokenRequest, _call: Call): void {
 }
 
 async function boundTo(
-  server: Server,
+  core: Core,
   call: Call,
   request: TokenRequest,
 ): Promise<Partial<TokenSubject>> {
@@ -144,7 +148,7 @@ async function boundTo(
     folder === 'minions'
       ? `/registry/minions/${name}`
       : `/registry/${folder}/${call.namespace}/${name}`;
-  const object = await lookup(server.core, key);
+  const object = await lookup(core, key);
   const resource = folder === 'minions' ? 'nodes' : folder;
   if (!object) throw notFound({ group: '', resource }, name);
   if (ref.uid && ref.uid !== object.metadata.uid) {
@@ -165,7 +169,7 @@ async function boundTo(
         'serviceaccount name.',
     );
   const node = pod.spec.nodeName
-    ? await lookup(server.core, `/registry/minions/${pod.spec.nodeName}`)
+    ? await lookup(core, `/registry/minions/${pod.spec.nodeName}`)
     : undefined;
   return {
     pod: bound,

@@ -86,7 +86,7 @@ class EventStream implements WatchSink {
       () => this.#server.metrics.watches--,
     );
     if (query.allowBookmarks) this.#stops.push(this.#server.bookmarks.join(() => this.#live()));
-    this.#stops.push(this.#server.onShutdown(() => this.#finish()));
+    this.#stops.push(this.#server.life.onShutdown(() => this.#finish()));
     this.#answer.on('close', () => this.#finish());
     this.#answer.on('error', () => this.#finish());
   }

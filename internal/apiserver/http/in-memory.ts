@@ -1,12 +1,11 @@
 import { Buffer } from 'node:buffer';
 import type { ServerResponse } from 'node:http';
 import { PassThrough, Writable } from 'node:stream';
-import type { ServerAnswer, ServerRequest } from '../io/https-server.ts';
-import { asApiError } from './http/exchange.ts';
-import { dispatch, openExchange } from './http/serve.ts';
-import type { UserInfo } from './options.ts';
-import type { Server } from './server.ts';
-import { pathsOf } from './paths.ts';
+import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
+import { asApiError } from './exchange.ts';
+import { dispatch, openExchange } from './serve.ts';
+import type { UserInfo } from '../options.ts';
+import type { Server } from '../server.ts';
 
 /** Runs a request through the HTTP handlers without a connection. */
 export async function callHandler(
@@ -41,7 +40,7 @@ export async function callHandler(
   exchange.real = user;
   server.audit?.begin(exchange)?.follow(answer as unknown as ServerResponse);
   try {
-    await dispatch(server, pathsOf(server), exchange);
+    await dispatch(server, exchange);
     await answer.ended;
   } catch (error) {
     const api = asApiError(error);

@@ -1,0 +1,26 @@
+import type { Exchange } from '../http/exchange.ts';
+import type { ServedResource } from '../registry/resource.ts';
+import type { Server } from '../server.ts';
+
+/** Answers a request by passing bytes between its connection and another one. */
+export type Connect = (
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+) => Promise<void> | void;
+
+/**
+ * Subresources that are a connection (log, exec, attach, portforward, proxy): they have no answer
+ * that could be told but by HTTP.
+ */
+export class Connections {
+  readonly #known = new Map<string, Connect>();
+
+  add(group: string, resource: string, subresource: string, connect: Connect): void {
+    this.#known.set(`${group}/${resource}/${subresource}`, connect);
+  }
+
+  find(group: string, resource: string, subresource: string): Connect | undefined {
+    return this.#known.get(`${group}/${resource}/${subresource}`);
+  }
+}

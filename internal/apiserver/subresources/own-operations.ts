@@ -1,0 +1,19 @@
+import { Operations } from '../operations/operation.ts';
+import { addBinding } from './binding.ts';
+import { addComponentStatuses } from './component-statuses.ts';
+import { addEviction } from './eviction.ts';
+import { addReviews, type ReviewParts } from './reviews.ts';
+import { scaleOperation } from './scale.ts';
+import { addTokenRequest, type TokenParts } from './token-request.ts';
+import type { Spoken } from '../registry/spoken.ts';
+
+/** Every subresource that is more than a part of its object, and every resource without a store. */
+export function ownOperations(parts: ReviewParts & TokenParts & { spoken: Spoken }): Operations {
+  const operations = new Operations({ scale: scaleOperation(parts.spoken) });
+  addBinding(operations);
+  addEviction(operations);
+  addTokenRequest(operations, parts);
+  addReviews(operations, parts);
+  addComponentStatuses(operations);
+  return operations;
+}
