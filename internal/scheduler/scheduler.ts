@@ -1,3 +1,4 @@
+import { turn } from '../io/turn.ts';
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Client, Mirror } from '../client/client.ts';
@@ -312,5 +313,3 @@ const nobody = (): Diagnosis => ({
   plugins: new Set(),
   pending: new Set(),
 });
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
