@@ -1,3 +1,4 @@
+import { join, relative } from 'node:path';
 import { endOrphans } from '../etcd/managed.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
@@ -157,28 +158,52 @@ export async function unmountOwn(
     await machine.spawn.run('unmount', ['umount', '-l', point]);
 }
 
+interface Mount {
+  /** Numbers of the device, and the folder of its file system that is mounted. */
+  device: string;
+  root: string;
+  point: string;
+}
+
+/** All mounts, in their order (proc_pid_mountinfo(5)). */
+async function mounts(disk: Disk): Promise<Mount[]> {
+  const text = (await disk.read('mounts', '/proc/self/mountinfo')).toString();
+  const plain = (word: string): string =>
+    word.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
+  return text.split('\n').flatMap((line) => {
+    const [, , device, root, point] = line.split(' ');
+    return device === undefined || root === undefined || point === undefined
+      ? []
+      : [{ device, root: plain(root), point: plain(point) }];
+  });
+}
+
 /**
  * Mount points that can be reached, in the order of their mounting: what was later mounted over a
  * folder hides those below it.
  */
 export async function mountPoints(disk: Disk): Promise<string[]> {
-  const text = (await disk.read('mounts', '/proc/self/mountinfo')).toString();
-  const all = text.split('\n').flatMap((line) => {
-    const point = line.split(' ')[4];
-    return point === undefined
-      ? []
-      : [
-          point.replace(/\\(\d{3})/g, (_, octal: string) =>
-            String.fromCharCode(parseInt(octal, 8)),
-          ),
-        ];
-  });
+  const all = (await mounts(disk)).map(({ point }) => point);
   return all.filter(
     (point, i) =>
       !all
         .slice(i + 1)
         .some((later) => later !== point && point.startsWith(later === '/' ? '/' : `${later}/`)),
   );
+}
+
+/** Whether a folder is bound over itself: the mount shows what would be there without it. */
+export async function mountedOnItself(disk: Disk, path: string): Promise<boolean> {
+  const all = await mounts(disk);
+  const own = all.findLast(({ point }) => point === path);
+  const around = all
+    .filter(({ point }) => path !== point && path.startsWith(point === '/' ? '/' : `${point}/`))
+    .reduce<Mount | undefined>(
+      (deepest, one) => (deepest && deepest.point.length > one.point.length ? deepest : one),
+      undefined,
+    );
+  if (!own || !around || own.device !== around.device) return false;
+  return join(own.root, '/') === join(around.root, relative(around.point, path), '/');
 }
 
 /** Removes `name` and all below it in every cgroup hierarchy. */

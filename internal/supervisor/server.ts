@@ -7,12 +7,10 @@ import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import { Troubles } from '../client/troubles.ts';
 import {
-  loadOrCreateAuthorities,
   loadOrCreateNode,
   type NodeIdentities,
   type ServerIdentities,
 } from '../pki/authorities.ts';
-import { fileName as stateFile } from '../store/sqlite/schema.ts';
 import { apiServerFiles } from './api-server-files.ts';
 import { guardClock, readLastTime } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
@@ -20,17 +18,11 @@ import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
 import { checkKernelDefaults } from './kernel-defaults.ts';
 import { followBootstrap } from './bootstrap.ts';
-import {
-  clusterPassword,
-  joinToken,
-  serverIdentities,
-  serverIdentity,
-  serverNames,
-  writeAdminKubeconfig,
-} from './credentials.ts';
+import { clusterPassword, joinToken, serverIdentity, writeAdminKubeconfig } from './credentials.ts';
 import { isShared, openDatastore, type Datastore } from './datastore.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { handshakeAnswers } from './handshake.ts';
+import { identitiesOf, type OwnIdentities } from './identities.ts';
 import { joinCluster } from './join.ts';
 import { etcdRole, followEtcdNodes } from './etcd-nodes.ts';
 import { followAddresses } from './follow-addresses.ts';
@@ -77,11 +69,11 @@ export async function startServer(
   const password = await clusterPassword(config, doors, {
     keep: shared && config.server === undefined,
   });
-  const reload = await identitiesOf({ config, doors, facts, shared });
+  const own = await identitiesOf({ config, doors, facts, password, shared });
   const joined = await joinCluster(config, doors);
   const opening = openDatastore({ config, doors, facts, password, joined });
   if (shared) await opening;
-  const [identities, datastore] = await Promise.all([reload(), opening]);
+  const [identities, datastore] = await Promise.all([own.load(), opening]);
   const { store } = datastore;
   const troubles = new Troubles();
   const kernel = followKernel(doors);
@@ -101,7 +93,7 @@ export async function startServer(
       parts,
       password,
       shared,
-      reload,
+      own,
       since,
       lastMs,
       troubles,
@@ -111,36 +103,6 @@ export async function startServer(
     await stopParts(doors, parts, pidFile);
     throw error;
   }
-}
-
-/**
- * How this server's identities are read. The authorities come before the state that rests on them:
- * state without them has lost them.
- */
-async function identitiesOf({
-  config,
-  doors,
-  facts,
-  shared,
-}: {
-  config: ServerConfig;
-  doors: Doors;
-  facts: NodeFacts;
-  shared: boolean;
-}): Promise<() => Promise<ServerIdentities>> {
-  const dir = join(config.dataDir, 'server/tls');
-  const begun =
-    config.datastore === undefined &&
-    (await doors.disk.stat('data', join(config.dataDir, 'server/db', stateFile))) !== undefined;
-  if (!shared || begun)
-    await loadOrCreateAuthorities({ ...doors, dir, mustExist: begun, alone: !shared });
-  const serviceIp = firstAddress(config.serviceCidr);
-  return () =>
-    serverIdentities(config, doors, {
-      names: serverNames(config, facts, serviceIp),
-      mustExist: true,
-      alone: !shared,
-    });
 }
 
 /** Two programs on one folder would ruin each other's state. */
@@ -215,8 +177,11 @@ async function startParts({
     ready: false,
     kubeconfig: config.writeKubeconfig,
   };
-  const upkeep = async (): Promise<() => Promise<void>> =>
-    stopOf([await startUpkeep({ config, doors, facts, datastore, about: () => standing })]);
+  const upkeep = async (): Promise<() => Promise<void>> => {
+    const copied = o.own.keepCopy(datastore);
+    const started = await startUpkeep({ config, doors, facts, datastore, about: () => standing });
+    return stopOf([{ name: 'copy of the authorities', stop: () => copied }, started]);
+  };
   parts.push({
     name: 'upkeep',
     stop: await whenWritable({ what: 'upkeep', room: roomOf(datastore), log, start: upkeep }),
@@ -248,7 +213,7 @@ interface Beside {
   parts: Part[];
   /** Who this server is among others, if there may be others. */
   identity: string | undefined;
-  reload(): Promise<ServerIdentities>;
+  own: OwnIdentities;
   troubles: Troubles;
   kernel: KernelEvents;
 }
@@ -313,7 +278,8 @@ function renewServer({
   ledger,
   api,
   identities,
-  reload,
+  datastore,
+  own,
 }: Beside): () => Promise<boolean> {
   let current = identities;
   const used = (all: ServerIdentities): string =>
@@ -321,11 +287,12 @@ function renewServer({
       .map(({ cert }) => cert)
       .join('');
   return async () => {
-    const now = await reload();
+    const now = await own.load();
     if (used(now) === used(current)) return false;
     api.renew({ tls: now.apiServer, kubeletClient: now.kubeletClient, frontProxy: now.authProxy });
     await writeAdminKubeconfig(config, doors, ledger, now, api.port);
     current = now;
+    await own.keepCopy(datastore);
     return true;
   };
 }
@@ -489,10 +456,4 @@ function servedKind(api: ApiServer, apiVersion: string, kind: string): ResourceR
   return (
     served && { group, version, resource: served.resource, kind, namespaced: served.namespaced }
   );
-}
-
-/** The first address of the service range belongs to the API server. */
-function firstAddress(range: string): string {
-  const parts = (range.split('/')[0] ?? '').split('.').map(Number);
-  return [...parts.slice(0, 3), (parts[3] ?? 0) + 1].join('.');
 }
