@@ -3,6 +3,7 @@ import { endOrphans } from '../etcd/managed.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Log } from '../io/log.ts';
+import { mountLines, type MountLine } from '../io/mount-table.ts';
 import type { ProcessInfo, Processes } from '../io/processes.ts';
 import type { Spawn } from '../io/spawn.ts';
 import { ownSandboxes } from './sandboxes.ts';
@@ -158,24 +159,8 @@ export async function unmountOwn(
     await machine.spawn.run('unmount', ['umount', '-l', point]);
 }
 
-interface Mount {
-  /** Numbers of the device, and the folder of its file system that is mounted. */
-  device: string;
-  root: string;
-  point: string;
-}
-
-/** All mounts, in their order (proc_pid_mountinfo(5)). */
-async function mounts(disk: Disk): Promise<Mount[]> {
-  const text = (await disk.read('mounts', '/proc/self/mountinfo')).toString();
-  const plain = (word: string): string =>
-    word.replace(/\\(\d{3})/g, (_, octal: string) => String.fromCharCode(parseInt(octal, 8)));
-  return text.split('\n').flatMap((line) => {
-    const [, , device, root, point] = line.split(' ');
-    return device === undefined || root === undefined || point === undefined
-      ? []
-      : [{ device, root: plain(root), point: plain(point) }];
-  });
+async function mounts(disk: Disk): Promise<MountLine[]> {
+  return mountLines((await disk.read('mounts', '/proc/self/mountinfo')).toString());
 }
 
 /**
@@ -198,7 +183,7 @@ export async function mountedOnItself(disk: Disk, path: string): Promise<boolean
   const own = all.findLast(({ point }) => point === path);
   const around = all
     .filter(({ point }) => path !== point && path.startsWith(point === '/' ? '/' : `${point}/`))
-    .reduce<Mount | undefined>(
+    .reduce<MountLine | undefined>(
       (deepest, one) => (deepest && deepest.point.length > one.point.length ? deepest : one),
       undefined,
     );

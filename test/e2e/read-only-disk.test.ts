@@ -52,6 +52,8 @@ it('a disk that breaks under a running server: reads, pods and plain words go on
   expect(cluster.kubectl(['get', '--raw', '/readyz']).stdout).toBe('ok');
   expect(cluster.k('get', 'configmaps', '-o', 'name')).toContain('configmap/before\n');
   expect(cluster.node.exec(['pgrep', '-f', '^sleep 100000']).code).toBe(0);
+  for (const type of ['DatastoreReadOnly', 'ReadonlyFilesystem'])
+    await until(`the node says ${type}`, () => condition(type) === 'True', { timeoutMs: 90_000 });
   cluster.node.powerCut();
   cluster.node.mountDisk();
   await cluster.node.boot();
