@@ -5,18 +5,16 @@ import type { ResourceRef } from '../api/object.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
-import { Troubles } from '../client/troubles.ts';
+import type { Troubles } from '../client/troubles.ts';
 import {
   loadOrCreateNode,
-  type NodeIdentities,
   type ServerIdentities,
 } from '../pki/authorities.ts';
 import { apiServerFiles } from './api-server-files.ts';
-import { guardClock, readLastTime } from './clock-guard.ts';
+import { guardClock } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
-import { checkKernelDefaults } from './kernel-defaults.ts';
 import { followBootstrap } from './bootstrap.ts';
 import { clusterPassword, joinToken, serverIdentity, writeAdminKubeconfig } from './credentials.ts';
 import { isShared, openDatastore, type Datastore } from './datastore.ts';
@@ -27,18 +25,19 @@ import { joinCluster } from './join.ts';
 import { etcdRole, followEtcdNodes } from './etcd-nodes.ts';
 import { followAddresses } from './follow-addresses.ts';
 import { followKernel, type KernelEvents } from './kernel-events.ts';
-import { Ledger, ledgerPath } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import { startManifests } from './manifests.ts';
-import { nodeFacts, type NodeFacts } from './node-facts.ts';
+import type { NodeFacts } from './node-facts.ts';
 import { keepNodeRole } from './node-roles.ts';
 import { nodeVoice } from './node-voice.ts';
-import { startNode, type OwnNode } from './node.ts';
+import { runNode, takeMachine } from './node-process.ts';
+import type { OwnNode } from './node.ts';
 import { gitVersion } from './release.ts';
 import { startRenewal, type Renewal } from './renewal.ts';
 import { tellOfRoom } from './tell-of-room.ts';
 import { startUpkeep } from './upkeep.ts';
 import { whenWritable } from './when-writable.ts';
-import { claimPidFile, notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
+import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 
 export interface RunningServer {
   api: ApiServer;
@@ -54,16 +53,9 @@ export async function startServer(
   const startedMs = clock.monotonicMs();
   const since = (): number => Math.round(clock.monotonicMs() - startedMs);
   await refuseForeignState(config, doors);
-  if (config.protectKernelDefaults && !config.disableAgent) await checkKernelDefaults(disk);
-  await Promise.all([
-    disk.makeDir('data', join(config.dataDir, 'server'), 0o700),
-    disk.makeDir('run', config.runDir, 0o711),
-  ]);
-  const pidFile = join(config.runDir, 'skiff.pid');
-  await claimPidFile(doors, pidFile);
-  const ledger = await Ledger.open(disk, ledgerPath(config.dataDir));
-  const lastMs = await readLastTime(config.dataDir, doors);
-  const facts = await nodeFacts(config, doors);
+  const machine = await takeMachine(config, doors, { node: !config.disableAgent });
+  await disk.makeDir('data', join(config.dataDir, 'server'), 0o700);
+  const { pidFile, facts } = machine;
   // Servers that share a datastore share authorities too, and learn them there.
   const shared = await isShared(config, doors);
   const password = await clusterPassword(config, doors, {
@@ -75,7 +67,6 @@ export async function startServer(
   if (shared) await opening;
   const [identities, datastore] = await Promise.all([own.load(), opening]);
   const { store } = datastore;
-  const troubles = new Troubles();
   const kernel = followKernel(doors);
   const parts: Part[] = [
     { name: 'store', stop: () => store.close() },
@@ -84,10 +75,9 @@ export async function startServer(
   stopOnSignal(doors, parts, pidFile);
   try {
     return await startParts({
+      ...machine,
       config,
       doors,
-      ledger,
-      facts,
       identities,
       datastore,
       parts,
@@ -95,8 +85,6 @@ export async function startServer(
       shared,
       own,
       since,
-      lastMs,
-      troubles,
       kernel,
     });
   } catch (error) {
@@ -342,24 +330,20 @@ async function startOwnNode(
 ): Promise<OwnNode> {
   const { config, doors, facts, identities, api } = options;
   const client = api.inProcess({ name: `system:node:${facts.name}`, groups: ['system:nodes'] });
-  const load = (): Promise<NodeIdentities> =>
-    loadOrCreateNode({
-      ...doors,
-      dir: join(config.dataDir, 'agent'),
-      ...identities,
-      nodeName: facts.name,
-      addresses: [...facts.ips, ...facts.externalIps],
-    });
-  let own = await load();
-  const mirrors = mirrorFactory(client, doors.clock, doors.log.named('agent'));
-  const node = await startNode({
+  const node = await runNode({
     ...options,
     cluster: config,
     client,
-    mirrors,
     networkMirrors: options.mirrors,
-    identities: own,
     clientCa: identities.clientCa.cert,
+    identities: () =>
+      loadOrCreateNode({
+        ...doors,
+        dir: join(config.dataDir, 'agent'),
+        ...identities,
+        nodeName: facts.name,
+        addresses: [...facts.ips, ...facts.externalIps],
+      }),
   });
   const roles = [
     'node-role.kubernetes.io/control-plane',
@@ -372,17 +356,7 @@ async function startOwnNode(
     roles,
     log: doors.log,
   });
-  options.renewal.add(async () => {
-    const now = await load();
-    if (now.kubeletServing.cert === own.kubeletServing.cert) return false;
-    own = now;
-    node.renewCertificate(now.kubeletServing);
-    return true;
-  });
-  return {
-    ...node,
-    parts: [role, { name: 'agent mirrors', stop: () => mirrors.stop() }, ...node.parts],
-  };
+  return { ...node, parts: [role, ...node.parts] };
 }
 
 const advertised = (config: ServerConfig, facts: NodeFacts): string =>
