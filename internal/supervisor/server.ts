@@ -6,10 +6,7 @@ import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
 import type { Troubles } from '../client/troubles.ts';
-import {
-  loadOrCreateNode,
-  type ServerIdentities,
-} from '../pki/authorities.ts';
+import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
 import { apiServerFiles } from './api-server-files.ts';
 import { guardClock } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
