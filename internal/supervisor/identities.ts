@@ -8,6 +8,7 @@ import { serverIdentities, serverNames } from './credentials.ts';
 import { openFile, type Datastore } from './datastore.ts';
 import type { Doors } from './doors.ts';
 import type { NodeFacts } from './node-facts.ts';
+import { firstAddress } from './start-api.ts';
 
 export interface OwnIdentities {
   /** Reads them; issues what is missing, due or lacks a name. */
@@ -73,10 +74,4 @@ export async function identitiesOf({
       }
     },
   };
-}
-
-/** The first address of the service range belongs to the API server. */
-function firstAddress(range: string): string {
-  const parts = (range.split('/')[0] ?? '').split('.').map(Number);
-  return [...parts.slice(0, 3), (parts[3] ?? 0) + 1].join('.');
 }

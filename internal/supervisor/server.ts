@@ -1,19 +1,23 @@
 import { join } from 'node:path';
-import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
+import type { ApiServer } from '../apiserver/api-server.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { ResourceRef } from '../api/object.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
-import { buildInfo } from '../io/assets.ts';
-import { realDial } from '../io/dial.ts';
 import type { Troubles } from '../client/troubles.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
-import { apiServerFiles } from './api-server-files.ts';
 import { guardClock } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
 import { followBootstrap } from './bootstrap.ts';
-import { clusterPassword, joinToken, serverIdentity, writeAdminKubeconfig } from './credentials.ts';
+import {
+  agentPassword,
+  clusterPassword,
+  joinToken,
+  serverIdentity,
+  serverNames,
+  writeAdminKubeconfig,
+} from './credentials.ts';
 import { isShared, openDatastore, type Datastore } from './datastore.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { handshakeAnswers } from './handshake.ts';
@@ -24,14 +28,17 @@ import { followAddresses } from './follow-addresses.ts';
 import { followKernel, type KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import { startManifests } from './manifests.ts';
+import { ensureNetworkRole } from './network-role.ts';
+import { clusterSettings } from './cluster-settings.ts';
+import { nodeHandshake } from './node-handshake.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { keepNodeRole } from './node-roles.ts';
 import { nodeVoice } from './node-voice.ts';
 import { runNode, takeMachine } from './node-process.ts';
 import type { OwnNode } from './node.ts';
-import { gitVersion } from './release.ts';
 import { startRenewal, type Renewal } from './renewal.ts';
 import { tellOfRoom } from './tell-of-room.ts';
+import { advertised, firstAddress, startApi } from './start-api.ts';
 import { startUpkeep } from './upkeep.ts';
 import { whenWritable } from './when-writable.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
@@ -120,18 +127,27 @@ async function startParts({
   const { config, doors, ledger, facts, identities, datastore, parts } = o;
   const { store } = datastore;
   const { log } = doors;
+  const agent = await agentPassword(config, doors, password);
   const besides = handshakeAnswers({
     config,
     doors,
     datastore,
     password,
     serverCa: identities.serverCa.cert,
+    nodes: nodeHandshake({
+      doors,
+      client: () => api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }),
+      passwords: { server: password, agent },
+      settings: clusterSettings(config),
+      authorities: () => identities,
+      ownNames: () => serverNames(config, facts, firstAddress(config.serviceCidr)),
+    }),
   });
-  const api = await startApi({ config, doors, facts, identities, datastore, besides });
+  const api: ApiServer = await startApi({ config, doors, facts, identities, datastore, besides });
   parts.push({ name: 'apiserver', stop: () => api.close() });
   log.info('API server ready', { port: api.port, ms: since() });
   await Promise.all([
-    joinToken(config, doors, { serverCa: identities.serverCa.cert, password }),
+    joinToken(config, doors, { serverCa: identities.serverCa.cert, password, agent }),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
   if (shared)
@@ -242,6 +258,7 @@ async function startBeside(options: Beside): Promise<void> {
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
     config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors, renewal }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
+    ensureNetworkRole(supervisor).then(() => []),
     config.disable.includes('coredns')
       ? removeClusterDns(supervisor).then(() => [])
       : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
@@ -354,71 +371,6 @@ async function startOwnNode(
     log: doors.log,
   });
   return { ...node, parts: [role, ...node.parts] };
-}
-
-const advertised = (config: ServerConfig, facts: NodeFacts): string =>
-  config.advertiseAddress ?? facts.externalIps[0] ?? facts.ip;
-
-interface ApiParts {
-  config: ServerConfig;
-  doors: Doors;
-  facts: NodeFacts;
-  identities: ServerIdentities;
-  datastore: Datastore;
-  besides: ReturnType<typeof handshakeAnswers>;
-}
-
-async function startApi({
-  config,
-  doors,
-  facts,
-  identities,
-  datastore,
-  besides,
-}: ApiParts): Promise<ApiServer> {
-  const { version, build } = buildInfo();
-  const own = config.apiServer ?? {};
-  return await createApiServer({
-    store: datastore.store,
-    sharedStore: datastore.kind !== 'file',
-    besides,
-    clock: doors.clock,
-    log: doors.log.named('apiserver'),
-    random: doors.random,
-    dial: realDial,
-    listen: { host: config.bindAddress, port: config.httpsListenPort },
-    tls: identities.apiServer,
-    clientCa: identities.clientCa.cert,
-    serverCa: identities.serverCa.cert,
-    serviceAccount: {
-      signingKey: identities.serviceKey,
-      issuer: own.serviceAccountIssuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`,
-      audiences: own.audiences,
-    },
-    anonymous: own.anonymousAuth,
-    flowControl: own.flowControl,
-    audit: own.audit,
-    ...(await apiServerFiles(own, doors)),
-    eventTtlSeconds: own.eventTtlSeconds,
-    defaultTolerations: {
-      notReadySeconds: own.notReadyTolerationSeconds,
-      unreachableSeconds: own.unreachableTolerationSeconds,
-    },
-    kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },
-    requestHeader: {
-      ca: identities.requestHeaderCa.cert,
-      clientCert: identities.authProxy.cert,
-      clientKey: identities.authProxy.key,
-      allowedNames: ['system:auth-proxy'],
-    },
-    advertiseAddress: advertised(config, facts),
-    ...(config.advertisePort !== undefined && { advertisePort: config.advertisePort }),
-    serviceCidr: config.serviceCidr,
-    nodePortRange: config.nodePortRange,
-    carriedOutElsewhere: [...config.disable, ...(config.disableControllers ? ['controllers'] : [])],
-    logRequests: config.debug,
-    version: { gitVersion: gitVersion(version), gitCommit: build },
-  });
 }
 
 function servedKind(api: ApiServer, apiVersion: string, kind: string): ResourceRef | undefined {
