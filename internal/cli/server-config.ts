@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
-import { cronError } from '../api/validation/cron-text.ts';
+import { cronError } from '../api/cron/cron.ts';
 import type {
   AgentConfig,
   NodeConfig,
@@ -79,6 +79,7 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     server: serverUrl(settings),
     apiServer: args.apiServer,
     controllers: args.controllers,
+    scheduler: args.scheduler,
     etcdTuning: args.etcdTuning,
   };
 }

@@ -59,7 +59,16 @@ export const refs = {
   volumeAttachments: kind('storage.k8s.io', 'v1', 'volumeattachments', 'VolumeAttachment', false),
   csiNodes: kind('storage.k8s.io', 'v1', 'csinodes', 'CSINode', false),
   csiDrivers: kind('storage.k8s.io', 'v1', 'csidrivers', 'CSIDriver', false),
+  csiStorageCapacities: kind('storage.k8s.io', 'v1', 'csistoragecapacities', 'CSIStorageCapacity'),
+  resourceSlices: kind('resource.k8s.io', 'v1', 'resourceslices', 'ResourceSlice', false),
+  deviceClasses: kind('resource.k8s.io', 'v1', 'deviceclasses', 'DeviceClass', false),
   resourceClaims: kind('resource.k8s.io', 'v1', 'resourceclaims', 'ResourceClaim'),
+  resourceClaimTemplates: kind(
+    'resource.k8s.io',
+    'v1',
+    'resourceclaimtemplates',
+    'ResourceClaimTemplate',
+  ),
   subjectAccessReviews: kind(
     'authorization.k8s.io',
     'v1',

@@ -26,6 +26,7 @@ const table: [file: RegExp, what: typeof healed | typeof refused | typeof theirs
   [/^var\/lib\/skiff\/server\/tls\/service\.key$/, healed],
   [/^var\/lib\/skiff\/server\/tls\/(serving|client)-[a-z-]+\.(crt|key)$/, healed],
   [/^var\/lib\/skiff\/server\/(token|node-token)$/, healed], // of each other
+  [/^var\/lib\/skiff\/server\/agent-token$/, healed],
   [/^var\/lib\/skiff\/server\/manifests\.state$/, healed],
   [/^var\/lib\/skiff\/server\/cred\/encryption-keys\.json$/, refused],
   [/^var\/lib\/skiff\/server\/db\//, theirs],

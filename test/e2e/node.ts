@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
@@ -56,6 +56,26 @@ export function run(
   };
 }
 
+/** As `run`, while others run too. */
+export function runBeside(
+  command: string[],
+  options: { timeoutMs?: number } = {},
+): Promise<Result> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      command[0] as string,
+      command.slice(1),
+      { timeout: options.timeoutMs ?? 120_000, maxBuffer: 64 * 1024 * 1024, killSignal: 'SIGKILL' },
+      (error, stdout, stderr) =>
+        resolve({
+          code: child.exitCode ?? -1,
+          stdout,
+          stderr: stderr + (error && child.exitCode === null ? String(error) : ''),
+        }),
+    );
+  });
+}
+
 /** Runs a command and throws, with what it said, unless it succeeds. */
 export function ok(command: string[], options?: Parameters<typeof run>[1]): string {
   const done = run(command, options);
@@ -105,6 +125,7 @@ export class TestNode {
   #init: ChildProcess | undefined;
   #initPid = 0;
   readonly #small: boolean;
+  readonly #image: string;
 
   /**
    * With `megabytes`, its state lies on a file system of that size: in memory, or with `ext4` one
@@ -127,6 +148,7 @@ export class TestNode {
         'skiff-e2e-',
       ),
     );
+    this.#image = join(this.disk, 'ext4.img');
     this.#small = megabytes !== undefined;
     if (!this.#small) return;
     mkdirSync(join(this.disk, 'var'));
@@ -147,14 +169,7 @@ export class TestNode {
     ]);
   }
 
-  get #image(): string {
-    return join(this.disk, 'ext4.img');
-  }
-
-  /**
-   * The machine is off: its ext4 is looked through, as an operating system does at boot, and
-   * mounted.
-   */
+  /** The machine is off: its ext4 is checked, as an operating system does at boot, and mounted. */
   mountDisk(): void {
     const at = join(this.disk, 'var');
     // Another test's machine may hold a copy of the mount, and with it the file system as it broke.
@@ -245,6 +260,11 @@ export class TestNode {
     return run(this.#inside(command), options);
   }
 
+  /** As `exec`, while others run too. */
+  execBeside(command: string[], options?: { timeoutMs?: number }): Promise<Result> {
+    return runBeside(this.#inside(command), options);
+  }
+
   /** Starts a program inside the node that stays; its output goes to a file on the node's disk. */
   start(command: string[], logName: string, env: Record<string, string> = {}): ChildProcess {
     const log = openSync(join(this.disk, logName), 'a');
@@ -283,6 +303,8 @@ export class TestNode {
           '2>/dev/null || break; sleep 0.05; done',
         String(this.#initPid),
       ]);
+    // One that is still booting has no first process that is known; its parent takes it along.
+    else this.#init?.kill('SIGKILL');
     this.#initPid = 0;
     run(['ip', 'netns', 'del', this.#netns]);
     run(['ip', 'link', 'del', this.#link]);

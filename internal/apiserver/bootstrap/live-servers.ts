@@ -9,6 +9,8 @@ import { ensureKubernetesService, type ServerAddress } from './kubernetes-servic
 const prefix = storeKey('/registry/masterleases/');
 const ttlSeconds = 15;
 const renewMs = 10_000;
+/** A datastore that was away is back at any moment, and until then nobody knows of this server. */
+const retryMs = 2_000;
 
 export interface LiveServersOptions {
   core: Core;
@@ -26,6 +28,8 @@ export class LiveServers {
   #lease: string | undefined;
   #followed: Followed | undefined;
   #timer: { cancel(): void } | undefined;
+  #again: { cancel(): void } | undefined;
+  #failing = false;
   #queue: Promise<void> = Promise.resolve();
   #waiting = false;
   #stopped = false;
@@ -57,6 +61,7 @@ export class LiveServers {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#again?.cancel();
     this.#followed?.stop();
     await this.#queue;
     try {
@@ -100,10 +105,21 @@ export class LiveServers {
       if (this.#stopped) return;
       try {
         await work();
+        this.#failing = false;
       } catch (error) {
-        this.#o.core.log.warn('the servers of the cluster are not known', {
-          error: messageOf(error),
-        });
+        const { clock, log } = this.#o.core;
+        const said = { error: messageOf(error) };
+        if (this.#failing) log.debug('the servers of the cluster are still not known', said);
+        else log.warn('the servers of the cluster are not known', said);
+        this.#failing = true;
+        // Whatever failed: this server must be known, and what is known must be written.
+        this.#again?.cancel();
+        this.#again = clock.after('apiserver.alive', retryMs, () =>
+          this.#soon(async () => {
+            await this.#renew();
+            await this.#reconcile();
+          }),
+        );
       }
     });
   }
