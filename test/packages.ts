@@ -18,6 +18,7 @@ const needed: Need[] = [
   { program: 'ip', packages: ['iproute2'] },
   { program: '/bin/busybox', packages: ['busybox-static'] },
   { program: 'mount', packages: ['mount'] },
+  { program: 'mkfs.ext4', packages: ['e2fsprogs'] },
   { program: 'pgrep', packages: ['procps'] },
   { program: 'curl', packages: ['curl'] },
   { program: 'openssl', packages: ['openssl'] },

@@ -1,5 +1,6 @@
-import { access, constants, statfs as nodeStatfs } from 'node:fs/promises';
+import { access, constants, readFile, stat, statfs as nodeStatfs } from 'node:fs/promises';
 import { IoError, messageOf } from '../base/errors.ts';
+import { hasBroken } from './mount-table.ts';
 
 /** Room on the file system that holds a path. */
 export interface FilesystemRoom {
@@ -25,12 +26,14 @@ export async function statfs(op: string, path: string): Promise<FilesystemRoom> 
 }
 
 /**
- * True when nothing can be written below a path because its file system is read-only, whoever asks.
+ * True when nothing can be written below a path because its file system is read-only or has broken,
+ * whoever asks.
  */
 export async function isReadOnly(path: string): Promise<boolean> {
   try {
     await access(path, constants.W_OK);
-    return false;
+    const [table, { dev }] = await Promise.all([readFile('/proc/self/mountinfo'), stat(path)]);
+    return hasBroken(table.toString(), dev);
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EROFS';
   }

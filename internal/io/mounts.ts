@@ -1,5 +1,6 @@
 import { IoError } from '../base/errors.ts';
 import type { Disk } from './disk.ts';
+import { mountLines } from './mount-table.ts';
 import { runOk, type Spawn } from './spawn.ts';
 
 /** The mount table, by way of mount(8) and umount(8): Node has no such system calls. */
@@ -31,15 +32,8 @@ export function makeMounts(spawn: Spawn, disk: Disk): Mounts {
     },
     below: async (op, path) => {
       const table = (await disk.read(op, '/proc/self/mountinfo')).toString();
-      const points = table.split('\n').map((line) => unescaped(line.split(' ')[4] ?? ''));
+      const points = mountLines(table).map(({ point }) => point);
       return points.filter((point) => point === path || point.startsWith(`${path}/`)).reverse();
     },
   };
-}
-
-/** mountinfo writes space, tab, newline and backslash as octal. */
-function unescaped(field: string): string {
-  return field.replace(/\\([0-7]{3})/g, (_, octal: string) =>
-    String.fromCharCode(Number.parseInt(octal, 8)),
-  );
 }

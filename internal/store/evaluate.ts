@@ -36,11 +36,16 @@ export class Write {
   readonly #state: State;
   readonly #base: number;
   readonly #revision: number;
+  readonly #readOnly: boolean;
 
-  /** `base` is the revision it reads: the head, or for what only reads the published one. */
-  constructor(state: State, base = state.head) {
+  /**
+   * `base` is the revision it reads: the head, or for what only reads the published one.
+   * `readOnly`: the disk takes no writes.
+   */
+  constructor(state: State, { base = state.head, readOnly = false } = {}) {
     this.#state = state;
     this.#base = base;
+    this.#readOnly = readOnly;
     this.#revision = base + 1;
   }
 
@@ -150,7 +155,7 @@ export class Write {
       version: (old?.version ?? 0) + 1,
       lease: request.ignoreLease ? (old?.lease ?? '0') : (request.lease ?? '0'),
       sub: this.recs.length,
-      soft: request.soft ?? false,
+      soft: (request.soft ?? false) || (this.#readOnly && (request.softIfReadOnly ?? false)),
       prev: before,
     });
     this.#change(rec);

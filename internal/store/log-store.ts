@@ -140,7 +140,7 @@ export class LogStore implements s.Store {
   async txn(request: s.TxnRequest): Promise<s.TxnResponse> {
     if (onlyReads(request)) {
       this.#open();
-      return new Write(this.#state, this.#state.published).txn(request);
+      return new Write(this.#state, { base: this.#state.published }).txn(request);
     }
     return await this.#write((write) => write.txn(request));
   }
@@ -311,7 +311,7 @@ export class LogStore implements s.Store {
 
   async #write<T>(evaluate: (write: Write) => T): Promise<T> {
     this.#open();
-    const write = new Write(this.#state);
+    const write = new Write(this.#state, { readOnly: this.room.state === 'read-only' });
     let response: T;
     try {
       response = evaluate(write);

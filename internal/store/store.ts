@@ -64,6 +64,11 @@ export interface PutRequest {
    * README).
    */
   soft?: boolean;
+  /**
+   * Soft while the file system of the store takes no writes: what tells people that it does not.
+   * Other stores than the file's have no such state.
+   */
+  softIfReadOnly?: boolean;
 }
 export interface PutResponse {
   revision: number;

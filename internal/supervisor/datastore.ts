@@ -12,6 +12,7 @@ import { isPostgres } from '../store/postgres/endpoint.ts';
 import { openSqliteStore } from '../store/sqlite/open.ts';
 import { fileName } from '../store/sqlite/schema.ts';
 import type { Store } from '../store/store.ts';
+import { copyKey } from './authorities-copy.ts';
 import { shareBootstrap } from './bootstrap.ts';
 import type { ServerConfig } from './config.ts';
 import { ownEncryption, ownKeeper, sealStore, type DatastoreKeys } from './datastore-keys.ts';
@@ -138,7 +139,11 @@ async function openOwn(options: DatastoreOptions): Promise<Datastore> {
   };
 }
 
-async function openFile({ config, doors }: DatastoreOptions): Promise<LogStore> {
+/** The store that is a file below the data directory. */
+export async function openFile({
+  config,
+  doors,
+}: Pick<DatastoreOptions, 'config' | 'doors'>): Promise<LogStore> {
   return await openSqliteStore({
     ...doors,
     dir: join(config.dataDir, 'server/db'),
@@ -208,6 +213,8 @@ async function openBeside(options: DatastoreOptions): Promise<Datastore> {
     const old = await openFile(options);
     await keys.refresh();
     log.info('state is brought over to etcd', { keys: await copyKeys(old, store) });
+    // Servers of an etcd share theirs, with etcd's own.
+    await store.deleteRange({ key: copyKey });
     await old.close();
     await doors.spawn.run('etcd', ['mv', file, `${file}.migrated`]);
     await disk.remove('etcd', moving);

@@ -1,7 +1,9 @@
+import { join, relative } from 'node:path';
 import { endOrphans } from '../etcd/managed.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Log } from '../io/log.ts';
+import { mountLines, type MountLine } from '../io/mount-table.ts';
 import type { ProcessInfo, Processes } from '../io/processes.ts';
 import type { Spawn } from '../io/spawn.ts';
 import { ownSandboxes } from './sandboxes.ts';
@@ -157,28 +159,36 @@ export async function unmountOwn(
     await machine.spawn.run('unmount', ['umount', '-l', point]);
 }
 
+async function mounts(disk: Disk): Promise<MountLine[]> {
+  return mountLines((await disk.read('mounts', '/proc/self/mountinfo')).toString());
+}
+
 /**
  * Mount points that can be reached, in the order of their mounting: what was later mounted over a
  * folder hides those below it.
  */
 export async function mountPoints(disk: Disk): Promise<string[]> {
-  const text = (await disk.read('mounts', '/proc/self/mountinfo')).toString();
-  const all = text.split('\n').flatMap((line) => {
-    const point = line.split(' ')[4];
-    return point === undefined
-      ? []
-      : [
-          point.replace(/\\(\d{3})/g, (_, octal: string) =>
-            String.fromCharCode(parseInt(octal, 8)),
-          ),
-        ];
-  });
+  const all = (await mounts(disk)).map(({ point }) => point);
   return all.filter(
     (point, i) =>
       !all
         .slice(i + 1)
         .some((later) => later !== point && point.startsWith(later === '/' ? '/' : `${later}/`)),
   );
+}
+
+/** Whether a folder is bound over itself: the mount shows what would be there without it. */
+export async function mountedOnItself(disk: Disk, path: string): Promise<boolean> {
+  const all = await mounts(disk);
+  const own = all.findLast(({ point }) => point === path);
+  const around = all
+    .filter(({ point }) => path !== point && path.startsWith(point === '/' ? '/' : `${point}/`))
+    .reduce<MountLine | undefined>(
+      (deepest, one) => (deepest && deepest.point.length > one.point.length ? deepest : one),
+      undefined,
+    );
+  if (!own || !around || own.device !== around.device) return false;
+  return join(own.root, '/') === join(around.root, relative(around.point, path), '/');
 }
 
 /** Removes `name` and all below it in every cgroup hierarchy. */

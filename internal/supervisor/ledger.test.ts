@@ -8,7 +8,7 @@ import { silentLog } from '../io/log.ts';
 import type { Processes } from '../io/processes.ts';
 import type { Finished, Spawn } from '../io/spawn.ts';
 import { Ledger, ledgerPath, readLedger } from './ledger.ts';
-import { mountPoints } from './killall.ts';
+import { mountedOnItself, mountPoints } from './killall.ts';
 import { remains, uninstall } from './uninstall.ts';
 
 let dir: string;
@@ -178,6 +178,43 @@ test(
     expect(await readdir(join(places.dataDir, 'storage'))).toEqual(['photos']);
   },
 );
+
+test('a folder that skiff made stays where others mounted something, and that is no trace of skiff', async () => {
+  const places = {
+    dataDir: join(dir, 'data'),
+    runDir: join(dir, 'run'),
+    configDir: join(dir, 'etc'),
+    netnsDir: join(dir, 'netns'),
+  };
+  const [logs, cni] = [join(dir, 'log/pods'), join(dir, 'cni')];
+  for (const path of [...Object.values(places), logs, join(cni, 'theirs'), join(cni, 'results')])
+    await mkdir(path, { recursive: true });
+  await writeFile(join(logs, 'a log of a pod'), 'x');
+  await writeFile(join(cni, 'theirs/kept'), 'x');
+  const ledger = await Ledger.open(realDisk, ledgerPath(places.dataDir));
+  for (const path of [logs, cni, places.netnsDir]) await ledger.record('dir', path);
+  let points = [logs, join(cni, 'theirs')];
+  const disk: Disk = { ...realDisk, read: (op, path) => withMounts(points).read(op, path) };
+  const machine = { disk, spawn: quiet, processes: noProcesses, clock: realClock, log: silentLog };
+  points = [...points, places.netnsDir];
+  const done = await uninstall(machine, places);
+  expect(done).toEqual({ left: [], kept: [places.netnsDir, join(cni, 'theirs'), logs] });
+  expect(await readdir(logs)).toEqual([]);
+  expect(await readdir(cni)).toEqual(['theirs']);
+  expect(await readdir(join(cni, 'theirs'))).toEqual(['kept']);
+});
+
+test.each([
+  ['the root itself', ['0:1 / /', '0:2 / /run', '0:2 /netns /run/netns'], true],
+  ['a root that is a folder of a disk', ['8:1 /root /', '8:1 /root/run/netns /run/netns'], true],
+  ['another folder of the same disk', ['8:1 / /', '8:1 /other /run/netns'], false],
+  ['another file system', ['0:1 / /', '0:2 / /run', '0:3 / /run/netns'], false],
+  ['no mount', ['0:1 / /', '0:2 / /run'], false],
+])('whether a folder is mounted on itself: %s', async (_what, lines, expected) => {
+  const text = lines.map((line, i) => `${i} 1 ${line} rw - t t rw`).join('\n');
+  const disk: Disk = { ...realDisk, read: () => Promise.resolve(Buffer.from(text)) };
+  expect(await mountedOnItself(disk, '/run/netns')).toBe(expected);
+});
 
 test('a mount that a later one hides is none', async () => {
   expect(

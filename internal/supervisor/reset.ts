@@ -11,10 +11,11 @@ import { loadOrCreateEtcd } from '../pki/etcd-authority.ts';
 import { encryptionOf, reencryptAtStart } from '../store/key-ring.ts';
 import { fileName } from '../store/sqlite/schema.ts';
 import { restoreSnapshot } from '../store/sqlite/upkeep.ts';
+import { restoreAuthorities } from './authorities-copy.ts';
 import { adoptBootstrap, readBootstrap } from './bootstrap.ts';
 import type { ServerConfig } from './config.ts';
 import { clusterPassword } from './credentials.ts';
-import { etcdUrls } from './datastore.ts';
+import { etcdUrls, openFile } from './datastore.ts';
 import { ownKeeper } from './datastore-keys.ts';
 import type { Doors } from './doors.ts';
 import { nodeFacts } from './node-facts.ts';
@@ -160,16 +161,31 @@ async function restoreFile(
     ...(encryption && { encryption }),
   });
   await reencryptAtStart(keeper);
-  const tls = join(config.dataDir, 'server/tls');
-  if (!(await doors.disk.stat(op, join(tls, 'server-ca.crt')))) {
-    doors.log.warn(
-      'there are no authorities here, and a snapshot of the file holds none: new ones are ' +
-        'made, and tokens and kubeconfigs of the old ones are worth nothing',
-      { dir: tls },
-    );
-    await loadOrCreateAuthorities({ ...doors, dir: tls });
-  }
+  if (!(await doors.disk.stat(op, join(config.dataDir, 'server/tls/server-ca.crt'))))
+    await authoritiesOfSnapshot(config, doors);
   return restored;
+}
+
+/** A machine that is made anew takes them from the snapshot, if its token opens them. */
+async function authoritiesOfSnapshot(config: ServerConfig, doors: Doors): Promise<void> {
+  const dir = join(config.dataDir, 'server/tls');
+  const store = await openFile({ config, doors });
+  let because = 'the snapshot holds none';
+  try {
+    const password = await clusterPassword(config, doors, { keep: false });
+    if (await restoreAuthorities(store, { config, doors, password })) return;
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error;
+    because = error.message;
+  } finally {
+    await store.close();
+  }
+  doors.log.warn(
+    'there are no authorities here, and none could be taken from the snapshot: new ones are ' +
+      'made, and tokens and kubeconfigs of the old ones are worth nothing',
+    { dir, because },
+  );
+  await loadOrCreateAuthorities({ ...doors, dir });
 }
 
 async function restoreEtcd(

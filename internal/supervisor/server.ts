@@ -4,12 +4,7 @@ import { ConfigError } from '../base/errors.ts';
 import type { ResourceRef } from '../api/object.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import type { Troubles } from '../client/troubles.ts';
-import {
-  loadOrCreateAuthorities,
-  loadOrCreateNode,
-  type ServerIdentities,
-} from '../pki/authorities.ts';
-import { fileName as stateFile } from '../store/sqlite/schema.ts';
+import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
 import { guardClock } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
@@ -19,7 +14,6 @@ import {
   agentPassword,
   clusterPassword,
   joinToken,
-  serverIdentities,
   serverIdentity,
   serverNames,
   writeAdminKubeconfig,
@@ -27,6 +21,7 @@ import {
 import { isShared, openDatastore, type Datastore } from './datastore.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { handshakeAnswers } from './handshake.ts';
+import { identitiesOf, type OwnIdentities } from './identities.ts';
 import { joinCluster } from './join.ts';
 import { etcdRole, followEtcdNodes } from './etcd-nodes.ts';
 import { followAddresses } from './follow-addresses.ts';
@@ -71,11 +66,11 @@ export async function startServer(
   const password = await clusterPassword(config, doors, {
     keep: shared && config.server === undefined,
   });
-  const reload = await identitiesOf({ config, doors, facts, shared });
+  const own = await identitiesOf({ config, doors, facts, password, shared });
   const joined = await joinCluster(config, doors);
   const opening = openDatastore({ config, doors, facts, password, joined });
   if (shared) await opening;
-  const [identities, datastore] = await Promise.all([reload(), opening]);
+  const [identities, datastore] = await Promise.all([own.load(), opening]);
   const kernel = followKernel(doors);
   const parts: Part[] = [
     { name: 'store', stop: () => datastore.close() },
@@ -92,7 +87,7 @@ export async function startServer(
       parts,
       password,
       shared,
-      reload,
+      own,
       since,
       kernel,
     });
@@ -100,36 +95,6 @@ export async function startServer(
     await stopParts(doors, parts, pidFile);
     throw error;
   }
-}
-
-/**
- * How this server's identities are read. The authorities come before the state that rests on them:
- * state without them has lost them.
- */
-async function identitiesOf({
-  config,
-  doors,
-  facts,
-  shared,
-}: {
-  config: ServerConfig;
-  doors: Doors;
-  facts: NodeFacts;
-  shared: boolean;
-}): Promise<() => Promise<ServerIdentities>> {
-  const dir = join(config.dataDir, 'server/tls');
-  const begun =
-    config.datastore === undefined &&
-    (await doors.disk.stat('data', join(config.dataDir, 'server/db', stateFile))) !== undefined;
-  if (!shared || begun)
-    await loadOrCreateAuthorities({ ...doors, dir, mustExist: begun, alone: !shared });
-  const serviceIp = firstAddress(config.serviceCidr);
-  return () =>
-    serverIdentities(config, doors, {
-      names: serverNames(config, facts, serviceIp),
-      mustExist: true,
-      alone: !shared,
-    });
 }
 
 /** Two programs on one folder would ruin each other's state. */
@@ -223,8 +188,11 @@ async function startParts({
     ready: false,
     kubeconfig: config.writeKubeconfig,
   };
-  const upkeep = async (): Promise<() => Promise<void>> =>
-    stopOf([await startUpkeep({ config, doors, facts, datastore, about: () => standing })]);
+  const upkeep = async (): Promise<() => Promise<void>> => {
+    const copied = o.own.keepCopy(datastore);
+    const started = await startUpkeep({ config, doors, facts, datastore, about: () => standing });
+    return stopOf([{ name: 'copy of the authorities', stop: () => copied }, started]);
+  };
   parts.push({
     name: 'upkeep',
     stop: await whenWritable({ what: 'upkeep', room: datastore.room, log, start: upkeep }),
@@ -256,7 +224,7 @@ interface Beside {
   parts: Part[];
   /** Who this server is among others, if there may be others. */
   identity: string | undefined;
-  reload(): Promise<ServerIdentities>;
+  own: OwnIdentities;
   troubles: Troubles;
   kernel: KernelEvents;
 }
@@ -314,7 +282,8 @@ function renewServer({
   ledger,
   api,
   identities,
-  reload,
+  datastore,
+  own,
 }: Beside): () => Promise<boolean> {
   let current = identities;
   const used = (all: ServerIdentities): string =>
@@ -322,11 +291,12 @@ function renewServer({
       .map(({ cert }) => cert)
       .join('');
   return async () => {
-    const now = await reload();
+    const now = await own.load();
     if (used(now) === used(current)) return false;
     api.renew({ tls: now.apiServer, kubeletClient: now.kubeletClient, frontProxy: now.authProxy });
     await writeAdminKubeconfig(config, doors, ledger, now, api.port);
     current = now;
+    await own.keepCopy(datastore);
     return true;
   };
 }

@@ -1,5 +1,6 @@
 import {
   killAll,
+  mountedOnItself,
   mountPoints,
   ownRuntime,
   removeCgroups,
@@ -43,13 +44,20 @@ export async function uninstall(machine: Machine, places: Installation): Promise
   const paths = ownPaths(places, entries);
   await killAll(machine, places);
   const own = await notOverwritten(machine, entries, places);
+  const kept: string[] = [];
   for (const entry of own.toReversed()) {
-    const done = await undo(machine, entry, places).catch((error: unknown) => String(error));
-    if (typeof done === 'string')
-      machine.log.warn('could not undo', { kind: entry.kind, name: entry.name, error: done });
+    try {
+      if (entry.kind === 'dir') kept.push(...(await undoDir(machine, entry.name, places)));
+      else await undo(machine, entry, places);
+    } catch (error) {
+      machine.log.warn('could not undo', {
+        kind: entry.kind,
+        name: entry.name,
+        error: String(error),
+      });
+    }
   }
   await unmountOwn(machine, places);
-  const kept: string[] = [];
   for (const path of paths) kept.push(...(await removeTree(machine.disk, path)));
   if (!paths.includes(places.configDir))
     await machine.spawn
@@ -124,15 +132,25 @@ async function notOverwritten(
   return own;
 }
 
+/** Gives the mount points that stay. */
+async function undoDir(machine: Machine, path: string, places: Places): Promise<string[]> {
+  const { spawn, disk } = machine;
+  if (path !== places.netnsDir) return await removeTree(disk, path);
+  // Others may have come to keep their namespaces there; what was ours in it is gone by now.
+  if ((await disk.list('undo', path)).length > 0) return [];
+  // "ip netns add" mounts the folder on itself, and leaves that when its last namespace goes.
+  if (await mountedOnItself(disk, path)) await spawn.run('undo', ['umount', path]);
+  if ((await mountPoints(disk)).includes(path)) return [path];
+  await spawn.run('undo', ['rmdir', path]);
+  return [];
+}
+
 async function undo(machine: Machine, entry: Entry, places: Places): Promise<void> {
   const { spawn, disk } = machine;
   const words = entry.name.split(' ');
   switch (entry.kind) {
     case 'dir':
-      // Others may have come to keep their namespaces there; what was ours in it is gone by now.
-      if (entry.name === places.netnsDir)
-        return void (await spawn.run('undo', ['rmdir', entry.name]));
-      return await disk.remove('undo', entry.name);
+      return void (await undoDir(machine, entry.name, places));
     case 'file':
     case 'link-file':
       return await disk.remove('undo', entry.name);
@@ -167,15 +185,25 @@ async function undo(machine: Machine, entry: Entry, places: Places): Promise<voi
   }
 }
 
+/** What others have in a folder of ours, or mounted there, keeps it; that is no trace of skiff. */
+async function ownDirLeft({ disk }: Machine, path: string, places: Places): Promise<boolean> {
+  if (!(await disk.stat('verify', path))) return false;
+  if (path === places.netnsDir && (await disk.list('verify', path)).length > 0) return false;
+  const mounted = (await mountPoints(disk)).filter((p) => p === path || p.startsWith(`${path}/`));
+  if (mounted.length === 0) return true;
+  if (path === places.netnsDir) return await mountedOnItself(disk, path);
+  return (await disk.list('verify', path)).some(
+    (name) => !mounted.some((point) => `${point}/`.startsWith(`${path}/${name}/`)),
+  );
+}
+
 async function present(machine: Machine, entry: Entry, places: Places): Promise<boolean> {
   const { spawn, disk } = machine;
   const succeeds = async (command: string[]): Promise<boolean> =>
     (await spawn.run('verify', command).catch(() => ({ code: 1 }))).code === 0;
   switch (entry.kind) {
     case 'dir':
-      if (entry.name === places.netnsDir && (await disk.list('verify', entry.name)).length > 0)
-        return false;
-      return (await disk.stat('verify', entry.name)) !== undefined;
+      return await ownDirLeft(machine, entry.name, places);
     case 'file':
     case 'link-file':
       return (await disk.stat('verify', entry.name)) !== undefined;

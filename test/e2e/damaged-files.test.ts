@@ -21,10 +21,12 @@ const healed = 'is made again';
 const refused = 'is named, and the server does not start';
 const theirs = 'has tests of its own';
 const table: [file: RegExp, what: typeof healed | typeof refused | typeof theirs][] = [
-  [/^var\/lib\/skiff\/server\/tls\/(server|client|request-header)-ca\.(crt|key)$/, refused],
-  [/^var\/lib\/skiff\/server\/tls\/service\.key$/, refused],
+  // From their copy in the datastore.
+  [/^var\/lib\/skiff\/server\/tls\/(server|client|request-header)-ca\.(crt|key)$/, healed],
+  [/^var\/lib\/skiff\/server\/tls\/service\.key$/, healed],
   [/^var\/lib\/skiff\/server\/tls\/(serving|client)-[a-z-]+\.(crt|key)$/, healed],
   [/^var\/lib\/skiff\/server\/(token|node-token)$/, healed], // of each other
+  [/^var\/lib\/skiff\/server\/agent-token$/, healed],
   [/^var\/lib\/skiff\/server\/manifests\.state$/, healed],
   [/^var\/lib\/skiff\/server\/cred\/encryption-keys\.json$/, refused],
   [/^var\/lib\/skiff\/server\/db\//, theirs],
@@ -150,15 +152,16 @@ describe('a damaged file', () => {
     },
   );
 
-  it('server/tls that is gone: the state is not left to new authorities', async () => {
-    rmSync(disk('var/lib/skiff/server/tls'), { recursive: true });
+  it('server/tls that is gone, and the token with it: the state is not left to new authorities', async () => {
+    for (const name of ['tls', 'token', 'node-token'])
+      rmSync(disk(`var/lib/skiff/server/${name}`), { recursive: true });
     const { ready, said } = await start('--disable-agent');
     expect(
       { ready, line: said.split('\n').filter((line) => / ERROR skiff /.test(line)).length },
       said,
     ).toEqual({ ready: false, line: 1 });
     expect(said).toMatch(
-      /ERROR skiff \/var\/lib\/skiff\/server\/tls\/server-ca\.crt is missing, and the cluster of this data directory rests on it \(put it back/,
+      /ERROR skiff \/var\/lib\/skiff\/server\/tls\/server-ca\.crt is missing, and the cluster of this data directory rests on it, and it cannot be restored from the datastore: .* with this token \(give the token/,
     );
     expect(readdirSync(disk('var/lib/skiff/server/tls'))).toEqual([]);
     restore();

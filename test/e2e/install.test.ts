@@ -251,4 +251,19 @@ describe('install.sh', () => {
     expect(inside(traces).stdout).toBe(before);
     expect(inside('ip netns exec cni-somebody true').code).toBe(0);
   });
+
+  it('leaves nothing behind where others used the folder of namespaces that it had made', () => {
+    onTestFailed(() => void (failed = true));
+    inside('ip netns delete cni-somebody; umount -l /run/netns; rmdir /run/netns');
+    const clean = inside(traces).stdout;
+    expect(install().code).toBe(0);
+    // iproute2 mounts the folder on itself, and leaves it so.
+    expect(
+      inside('ip netns add guest && ip netns delete guest && mountpoint /run/netns').code,
+    ).toBe(0);
+    const done = inside('skiff-uninstall.sh');
+    expect(`${done.stdout}${done.stderr}`).toContain('nothing of skiff is left');
+    expect(done.code).toBe(0);
+    expect(inside(traces).stdout).toBe(clean);
+  });
 });

@@ -125,9 +125,16 @@ export class TestNode {
   #init: ChildProcess | undefined;
   #initPid = 0;
   readonly #small: boolean;
+  readonly #image: string;
 
-  /** With `megabytes`, its state lies on a file system of that size. */
-  constructor(name = 'node1', { megabytes }: { megabytes?: number | undefined } = {}) {
+  /**
+   * With `megabytes`, its state lies on a file system of that size: in memory, or with `ext4` one
+   * that can break as a real one does.
+   */
+  constructor(
+    name = 'node1',
+    { megabytes, ext4 = false }: { megabytes?: number | undefined; ext4?: boolean } = {},
+  ) {
     const n = freeNumber();
     this.name = name;
     this.#netns = `skiff-e2e-${process.pid}-${made}`;
@@ -141,9 +148,16 @@ export class TestNode {
         'skiff-e2e-',
       ),
     );
+    this.#image = join(this.disk, 'ext4.img');
     this.#small = megabytes !== undefined;
     if (!this.#small) return;
     mkdirSync(join(this.disk, 'var'));
+    if (ext4) {
+      ok(['truncate', '-s', `${megabytes}M`, this.#image]);
+      ok(['mkfs.ext4', '-q', '-E', 'lazy_itable_init=0,lazy_journal_init=0', this.#image]);
+      this.mountDisk();
+      return;
+    }
     ok([
       'mount',
       '-t',
@@ -153,6 +167,27 @@ export class TestNode {
       'skiff-small',
       join(this.disk, 'var'),
     ]);
+  }
+
+  /** The machine is off: its ext4 is checked, as an operating system does at boot, and mounted. */
+  mountDisk(): void {
+    const at = join(this.disk, 'var');
+    // Another test's machine may hold a copy of the mount, and with it the file system as it broke.
+    if (run(['umount', '-l', at]).code === 0) {
+      ok(['cp', '--sparse=always', this.#image, `${this.#image}.new`]);
+      ok(['mv', `${this.#image}.new`, this.#image]);
+    }
+    // 1: something was mended.
+    const checked = run(['fsck.ext4', '-p', this.#image]);
+    if (checked.code > 1) throw new Error(`fsck.ext4: ${checked.stdout}${checked.stderr}`);
+    ok(['mount', '-o', 'loop', this.#image, at]);
+  }
+
+  /** The ext4 meets an error while it is used: it takes no writes until the machine boots again. */
+  breakDisk(): void {
+    // The image was unpacked a moment ago, and containerd 1.6 leaves it to the kernel when that lasts.
+    ok(['sync', '-f', join(this.disk, 'var')]);
+    ok(['mount', '-o', 'remount,abort', join(this.disk, 'var')]);
   }
 
   /** The host's end of the machine's network link. */
@@ -330,7 +365,7 @@ export class TestCluster {
   #flags: string[] = [];
   #address: string;
 
-  constructor(name?: string, options?: { megabytes?: number }) {
+  constructor(name?: string, options?: { megabytes?: number; ext4?: boolean }) {
     this.node = new TestNode(name, options);
     this.kubeconfig = join(this.node.disk, 'kubeconfig');
     this.#address = this.node.ip;

@@ -1,6 +1,8 @@
+import { readFileSync, readdirSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { busybox } from './images.ts';
-import { TestCluster, until } from './node.ts';
+import { kubectlProgram, ok, TestCluster, until } from './node.ts';
 
 const cluster = new TestCluster();
 let failed = false;
@@ -54,6 +56,43 @@ describe('a node', () => {
     cluster.apply(sleeper('c'));
     cluster.k('wait', '--for=condition=Ready', 'pod/c', '--timeout=60s');
     expect(containerId('a')).toBe(before);
+    expect(cluster.k('exec', 'a', '--', 'echo', 'alive')).toBe('alive\n');
+  });
+
+  it('has its authorities again when server/tls is lost, and whoever trusted them goes on', async () => {
+    onTestFailed(() => void (failed = true));
+    const folder = join(cluster.node.disk, 'var/lib/skiff/server/tls');
+    const names = readdirSync(folder).filter((name) => /-ca\.|^service\.key$/.test(name));
+    const authorities = (): string[] =>
+      names.map((name) => readFileSync(join(folder, name), 'utf8'));
+    const before = { authorities: authorities(), container: containerId('a') };
+    const node = cluster.k('get', 'nodes', '-o', 'jsonpath={.items[*].metadata.uid}');
+    const token = cluster.k('create', 'token', 'default').trim();
+    cluster.killServer('KILL');
+    rmSync(folder, { recursive: true });
+    const said = cluster.log().length;
+    cluster.startServer();
+    // With the kubeconfig of before: its authority and its certificate are still those of the cluster.
+    await until('the API server is ready', () => {
+      const ready = cluster.kubectl(['get', '--raw', '/readyz'], { timeoutMs: 5_000 });
+      return ready.stdout === 'ok';
+    });
+    await cluster.ready();
+    expect(authorities()).toEqual(before.authorities);
+    expect(cluster.log().slice(said)).toMatch(/WARN.*restored from their copy in the datastore/);
+    expect(cluster.k('get', 'nodes', '-o', 'jsonpath={.items[*].metadata.uid}')).toBe(node);
+    // Nothing but the token: a client certificate would speak for itself.
+    const bare = [
+      '--kubeconfig=/dev/null',
+      `--server=https://${cluster.address}:6443`,
+      `--certificate-authority=${join(folder, 'server-ca.crt')}`,
+      `--token=${token}`,
+    ];
+    expect(ok([kubectlProgram(), 'auth', 'whoami', ...bare])).toContain(
+      'system:serviceaccount:default:default',
+    );
+    await until('the same container is found', () => containerId('a') === before.container);
+    expect(restarts('a')).toBe(0);
     expect(cluster.k('exec', 'a', '--', 'echo', 'alive')).toBe('alive\n');
   });
 

@@ -57,8 +57,10 @@ test('what never ends comes out as it went in', async () => {
 
 test('a tag that grows by single bytes costs no more than its length', async () => {
   const links = new HtmlLinks(prefixed);
-  const started = performance.now();
+  // Of this process alone: the machine may be busy with something else.
+  const before = process.cpuUsage();
   for (let i = 0; i < 300_000; i++)
     links._transform(Buffer.from(i % 20_000 === 0 ? '<' : 'a'), '', () => undefined);
-  expect(performance.now() - started).toBeLessThan(3000);
+  const { user, system } = process.cpuUsage(before);
+  expect((user + system) / 1000).toBeLessThan(3000);
 });

@@ -164,7 +164,10 @@ async function finishUpdate(
       written = true;
       return { kv, object: old };
     }
-    const next = await replace(core, resource, kv, value, hook?.claims?.(object, old));
+    const next = await replace(core, resource, kv, value, {
+      claims: hook?.claims?.(object, old),
+      subresource: call.subresource,
+    });
     if (!next) return undefined;
     written = true;
     await resource.engine.prepare?.([next]);

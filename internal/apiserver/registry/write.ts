@@ -98,11 +98,14 @@ export async function replace(
   resource: ServedResource,
   old: KeyValue,
   value: Uint8Array,
-  claims?: Claims,
+  { claims, subresource }: { claims?: Claims | undefined; subresource?: string } = {},
 ): Promise<KeyValue | undefined> {
   const { key } = old;
   const soft = resource.soft && (!isLease(resource) || holderOf(old.value) === holderOf(value));
-  const put: Op = { op: 'put', key, value, lease: await leaseFor(core, resource), soft };
+  const lease = await leaseFor(core, resource);
+  // Where the disk takes no writes, the node's conditions say so.
+  const softIfReadOnly = resource.prefix === '/registry/minions/' && subresource === 'status';
+  const put: Op = { op: 'put', key, value, lease, soft, softIfReadOnly };
   const done = await core.store.txn({
     compare: [
       { key, target: 'MOD', result: 'EQUAL', operand: old.modRevision },

@@ -71,10 +71,12 @@ describe('affinityTable', () => {
       backends: Array.from({ length: 300 }, (_, i) => backend(i + 1, i < 3)),
     });
     const first = makePlan([heavy], []);
-    const started = performance.now();
+    // Of this process alone: the machine may be busy with something else.
+    const before = process.cpuUsage();
     for (let i = 0; i < 20; i++)
       expect(makePlan([heavy], []).elements.eps.size).toBe(first.elements.eps.size);
-    expect(performance.now() - started).toBeLessThan(1000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1000).toBeLessThan(1000);
     expect(new Set(first.elements.npeps.values()).size).toBe(3);
     expect(new Set(first.elements.eps.values()).size).toBeGreaterThan(30);
   });

@@ -116,7 +116,7 @@ export class PostgresStore implements s.Store {
     this.#open();
     if (!isSerializable(request)) await this.#replicator.sync();
     const { state } = this.#memory;
-    return new Write(state, state.published).txn(request);
+    return new Write(state, { base: state.published }).txn(request);
   }
 
   watch(request: s.WatchRequest): s.Watch {

@@ -3,12 +3,14 @@ import {
   fstatSync,
   ftruncateSync,
   openSync,
+  readFileSync,
   statfsSync,
   statSync,
   writeSync,
 } from 'node:fs';
 import { randomFillSync } from 'node:crypto';
 import { dirname, join } from 'node:path';
+import { hasBroken } from '../../io/mount-table.ts';
 
 /**
  * Statuses of a node full of pods, each twice, take some 3 MiB of write-ahead log; a checkpoint as
@@ -48,8 +50,10 @@ export class Reserve {
     try {
       const wanted = this.#wanted();
       const missing = wanted - this.#bytes;
-      // Opened even when it is whole: a file system that has become read-only says so.
+      // Opened even when it is whole: a file system that has become read-only says so, as a rule.
       file = openSync(this.#path, 'a', 0o600);
+      if (hasBroken(readFileSync('/proc/self/mountinfo', 'utf8'), fstatSync(file).dev))
+        return 'read-only';
       if (missing <= 0) return undefined;
       if (freeBytes(this.#path) < missing + Math.min(marginBytes, wanted)) return 'full';
       const piece = randomFillSync(Buffer.alloc(pieceBytes));

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { realClock } from '../../io/clock.ts';
+import { isReadOnly } from '../../io/filesystem.ts';
 import { silentLog } from '../../io/log.ts';
 import type { LogStore } from '../log-store.ts';
 import { openSqliteStore } from './open.ts';
@@ -152,3 +153,56 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
     },
   );
 });
+
+test.skipIf(process.getuid?.() !== 0)(
+  'an ext4 that breaks under an open store: it can be read, refuses what must last, and takes what ' +
+    'tells of it',
+  async () => {
+    const dir = mkdtempSync(join(tmpdir(), 'skiff-broken-'));
+    const disk = join(dir, 'disk');
+    const image = join(dir, 'image');
+    const sh = (script: string): void => {
+      const done = spawnSync('bash', ['-c', script, 'sh', image, disk], { encoding: 'utf8' });
+      expect(done.status, done.stderr).toBe(0);
+    };
+    sh('truncate -s 64M $1; mkfs.ext4 -q $1; mkdir $2; mount -o loop $1 $2');
+    const open = (): Promise<LogStore> =>
+      openSqliteStore({ dir: join(disk, 'db'), clock: realClock, log: silentLog, reserve: true });
+    let store = await open();
+    try {
+      const value = Buffer.from('x');
+      await store.put({ key: 'kept', value });
+      await store.put({ key: 'soft', value, soft: true });
+      expect(await isReadOnly(disk)).toBe(false);
+      sh('mount -o remount,abort $2');
+      expect(await isReadOnly(disk)).toBe(true);
+      expect(await codeOf(store.put({ key: 'lost', value }))).not.toBe('done');
+      await until(() => store.room.state === 'read-only');
+      expect(await codeOf(store.put({ key: 'lost', value }))).toBe('READ_ONLY');
+      const told = { key: 'kept', value: Buffer.from('told'), softIfReadOnly: true };
+      expect(await codeOf(store.put(told))).toBe('done');
+      expect(await codeOf(store.put({ key: 'soft', value, soft: true }))).toBe('done');
+      // It is looked at every two seconds, and stays what it is.
+      await realClock.sleep('test', 2500);
+      expect(store.room.state).toBe('read-only');
+      const { kvs } = await store.range({ key: 'kept' });
+      expect(kvs.map((kv) => Buffer.from(kv.value).toString())).toEqual(['told']);
+      expect((await store.range({ key: 'lost' })).kvs).toEqual([]);
+      await store.close().catch(() => undefined);
+      sh('umount $2; fsck.ext4 -p $1 >/dev/null; [ $? -le 1 ] && mount -o loop $1 $2');
+      store = await open();
+      expect(store.room.state).toBe('ample');
+      const again = await store.range({ key: 'kept' });
+      expect(again.kvs.map((kv) => Buffer.from(kv.value).toString())).toEqual(['x']);
+      // Where the disk takes writes it is one like any other.
+      await store.put(told);
+      await store.close();
+      store = await open();
+      expect((await store.range({ key: 'kept' })).kvs[0]?.value.length).toBe(4);
+    } finally {
+      await store.close().catch(() => undefined);
+      spawnSync('umount', ['-l', disk]);
+      rmSync(dir, { recursive: true, force: true });
+    }
+  },
+);
