@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject, ResourceRef } from '../api/object.ts';
+import { type Unstructured, fieldsOf, type KubeObject, type ResourceRef } from '../api/object.ts';
 import { ApiError } from '../api/status.ts';
 import { startDevServer, type DevServer } from './dev.ts';
 import type { InProcessClient } from './in-process.ts';
@@ -88,7 +88,9 @@ describe('objects', () => {
         'please apply your changes to the latest version and try again',
     );
     await admin.update(configMaps, map('stale', { a: '4' }));
-    expect((await admin.get(configMaps, target('stale')))['data']).toEqual({ a: '4' });
+    expect((await admin.get<Unstructured>(configMaps, target('stale')))['data']).toEqual({
+      a: '4',
+    });
   });
 
   test('an update that changes nothing writes nothing', async () => {
@@ -122,7 +124,7 @@ describe('objects', () => {
       { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap', data: { f: '6' } } },
       { fieldManager: 'm' },
     );
-    expect(done['data']).toEqual({ b: '2', c: '3', d: '4', e: '5', f: '6' });
+    expect(fieldsOf(done)['data']).toEqual({ b: '2', c: '3', d: '4', e: '5', f: '6' });
   });
 
   test('a replication controller and a job keep what they own, unless the deletion says otherwise', async () => {
@@ -539,7 +541,7 @@ describe('policies', () => {
       spec: { policyName: 'stamp' },
     });
     const made = await admin.create<KubeObject>(configMaps, policed('stamped', { a: '1' }));
-    expect([made.metadata.labels, made['data']]).toEqual([
+    expect([made.metadata.labels, fieldsOf(made)['data']]).toEqual([
       { policed: 'yes', stamped: 'yes' },
       { a: '1', k: 'yes' },
     ]);
@@ -598,7 +600,7 @@ describe('custom resources', () => {
       metadata: { name: 'f', namespace: 'default' },
       spec: { colour: 'red' },
     });
-    expect(made['spec']).toEqual({ size: 3 });
+    expect(fieldsOf(made)['spec']).toEqual({ size: 3 });
     await admin.delete(definitions, { name: 'foos.example.com' });
     await expect
       .poll(() => dev.api.server.core.resources.find('example.com', 'v1', 'foos'))
@@ -646,7 +648,7 @@ describe('a patch of a scale', () => {
       expect.toBeOneOf([400, 422]),
       expect.any(String),
     ]);
-    expect((await admin.get<KubeObject>(deployments, target('scaled')))['spec']).toMatchObject({
+    expect((await admin.get<Unstructured>(deployments, target('scaled')))['spec']).toMatchObject({
       replicas: 1,
     });
   });
@@ -656,11 +658,11 @@ describe('a patch of a scale', () => {
       type: 'json',
       body: [{ op: 'replace', path: '/spec/replicas', value: 2 }],
     });
-    expect((await admin.get<KubeObject>(deployments, target('scaled')))['spec']).toMatchObject({
+    expect((await admin.get<Unstructured>(deployments, target('scaled')))['spec']).toMatchObject({
       replicas: 2,
     });
     await admin.patch(deployments, scaled, { type: 'merge', body: { spec: { replicas: 1 } } });
-    expect((await admin.get<KubeObject>(deployments, target('scaled')))['spec']).toMatchObject({
+    expect((await admin.get<Unstructured>(deployments, target('scaled')))['spec']).toMatchObject({
       replicas: 1,
     });
   });

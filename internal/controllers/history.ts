@@ -6,7 +6,7 @@ import { selectorFromObject } from '../api/selectors.ts';
 import type { LabelSelector as LabelSelectorObject } from '../api/generated/types/meta-v1.ts';
 import type { Client, Mirror } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
-import { msOf } from '../client/times.ts';
+import { msOf } from '../api/times.ts';
 import type { LastWrite } from './last-write.ts';
 import { claim, controllerOf, controllerRef, isApiError, orphansIn } from './owners.ts';
 import { same } from './same.ts';

@@ -103,5 +103,5 @@ export function asKubeObject(object: {
   kind: string;
   metadata: ObjectMeta;
 }): KubeObject {
-  return object as unknown as KubeObject;
+  return object as KubeObject;
 }

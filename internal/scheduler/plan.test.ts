@@ -1,3 +1,4 @@
+import { partOf } from '../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type { Node, Pod, PodSpec } from '../api/generated/types/core-v1.ts';
 import { NodeInfo, podInfo } from './node-info.ts';
@@ -14,11 +15,13 @@ interface NodeOptions {
 }
 const node = (name: string, o: NodeOptions = {}): NodeInfo => {
   const allocatable = { cpu: o.cpu ?? '1', memory: '1Gi', pods: String(o.pods ?? 110) };
-  return new NodeInfo({
-    metadata: { name, labels: { 'kubernetes.io/hostname': name, ...o.labels } },
-    spec: { taints: o.taints, unschedulable: o.unschedulable },
-    status: { allocatable },
-  } as unknown as Node);
+  return new NodeInfo(
+    partOf<Node>({
+      metadata: { name, labels: { 'kubernetes.io/hostname': name, ...o.labels } },
+      spec: { taints: o.taints, unschedulable: o.unschedulable },
+      status: { allocatable },
+    }),
+  );
 };
 let count = 0;
 const pod = (
@@ -36,7 +39,7 @@ const pod = (
     },
     spec: { containers: [{ name: 'c', resources: cpu ? { requests: { cpu } } : {} }], ...more },
     status: {},
-  }) as unknown as Pod;
+  }) as Pod;
 const view = (p: Pod, nodes: NodeInfo[]): View => ({
   pod: podInfo(p),
   nodes,
@@ -92,7 +95,7 @@ describe('plan', () => {
             ports: [{ containerPort: 80, hostPort: 80, hostIP, protocol }],
           },
         ],
-      }) as unknown as Partial<PodSpec>;
+      }) as Partial<PodSpec>;
     const a = running(node('a', { labels: { disk: 'ssd' } }), pod(undefined, port('127.0.0.1')));
     expect(place(pod(undefined, { nodeSelector: { disk: 'ssd' } }), [a, node('b')])).toBe('a');
     expect(place(pod(undefined, { nodeSelector: { disk: 'tape' } }), [a])).toContain(

@@ -15,7 +15,7 @@ import type { Change, Client, Mirror } from '../client/client.ts';
 import { seriesRecorder, type SeriesRecorder } from '../client/events-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
-import { timeOf } from '../client/times.ts';
+import { timeOf } from '../api/times.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import { Cache } from './cache.ts';
@@ -89,7 +89,7 @@ class Scheduler {
       this.#volumes,
       this.#classes,
       this.#budgets,
-    ] as unknown as Mirror<never>[];
+    ] as Mirror<never>[];
     await Promise.all(all.map((m) => m.synced));
     if (this.#stopped) return;
     const stir = (): void => this.#queue.stir();

@@ -34,8 +34,8 @@ function lived(cri: PodDeps['cri']): PodDeps['cri'] {
   return new Proxy(cri, {
     get: (target, name) => async (request: never) =>
       alive
-        ? (target[name as 'version'] as unknown as (r: never) => Promise<never>)(request).then(
-            (answer) => (alive ? answer : never),
+        ? (target[name as 'version'] as (r: never) => Promise<unknown>)(request).then((answer) =>
+            alive ? answer : never,
           )
         : never,
   });
@@ -79,7 +79,7 @@ async function newLife(more: Partial<PodDeps> = {}): Promise<void> {
       cri: lived(runtime.cri),
       reader: new RuntimeReader(lived(runtime.cri)),
       ...more,
-    } as unknown as Partial<PodDeps>,
+    } as Partial<PodDeps>,
   });
   const desired = {
     put: () => undefined,

@@ -112,5 +112,5 @@ export function fakeDeps(world: World): PodDeps {
     offline: () => false,
     done: (uid: string) => world.set().done(uid),
     ...world.more,
-  } as unknown as PodDeps;
+  } as PodDeps;
 }

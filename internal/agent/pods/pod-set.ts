@@ -130,8 +130,8 @@ export class PodSet {
           apiVersion: 'v1',
           kind: 'Pod',
           metadata: { uid, namespace, name },
-          spec: { containers: [] },
-        } as unknown as Pod;
+          spec: { containers: [] as Pod['spec']['containers'] },
+        } as Pod;
         await stopPod(deps, pod, runtime, orphanGraceSeconds);
         await removePod(deps, uid, `${deps.facts().logRoot}/${namespace}_${name}_${uid}`);
       } catch (error) {

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { Quantity, parseQuantity } from '../quantity.ts';
 import type { KindInfo } from '../scheme.ts';
 import { hasType, rawType, type RawField } from '../type-table.ts';
@@ -130,5 +130,5 @@ export function applyDefaults(
 ): void {
   if (info.crd) return info.crd.applyDefaults(object);
   if (info.custom) return;
-  run(defaulterOf(info.type.name), object, context);
+  run(defaulterOf(info.type.name), fieldsOf(object), context);
 }

@@ -24,13 +24,11 @@ export const sharedDevice = ({
 
 /** Devices that are given back have no status any more. */
 export function dropGivenBack(object: KubeObject, old: KubeObject): void {
-  const { status } = object as unknown as ResourceClaim;
+  const { status } = object as ResourceClaim;
   const results = (claim: ResourceClaim['status']): string[] =>
     (claim?.allocation?.devices?.results ?? []).map((one) => JSON.stringify(sharedDevice(one)));
   const kept = new Set(results(status));
-  const gone = new Set(
-    results((old as unknown as ResourceClaim).status).filter((one) => !kept.has(one)),
-  );
+  const gone = new Set(results((old as ResourceClaim).status).filter((one) => !kept.has(one)));
   if (!status?.devices || gone.size === 0) return;
   status.devices = status.devices.filter((one) => !gone.has(JSON.stringify(sharedDevice(one))));
   if (status.devices.length === 0) delete status.devices;
@@ -38,7 +36,7 @@ export function dropGivenBack(object: KubeObject, old: KubeObject): void {
 
 const lists = ['ints', 'bools', 'strings', 'versions'] as const;
 const devicesOf = (object: KubeObject | undefined): Device[] =>
-  (object as unknown as ResourceSlice | undefined)?.spec?.devices ?? [];
+  (object as ResourceSlice | undefined)?.spec?.devices ?? [];
 const attributesOf = (device: Device): DeviceAttribute[] => Object.values(device.attributes ?? {});
 
 /**

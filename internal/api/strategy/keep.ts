@@ -1,14 +1,14 @@
 import type { Dict } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 
 export function keepStatus(object: KubeObject, old: KubeObject): void {
-  if (old['status'] === undefined) delete object['status'];
-  else object['status'] = old['status'];
+  if (fieldsOf(old)['status'] === undefined) delete fieldsOf(object)['status'];
+  else fieldsOf(object)['status'] = fieldsOf(old)['status'];
 }
 
 export function keepSpec(object: KubeObject, old: KubeObject): void {
-  if (old['spec'] === undefined) delete object['spec'];
-  else object['spec'] = old['spec'];
+  if (fieldsOf(old)['spec'] === undefined) delete fieldsOf(object)['spec'];
+  else fieldsOf(object)['spec'] = fieldsOf(old)['spec'];
 }
 
 /** What a write to /status cannot change of the metadata (metav1.ResetObjectMetaForStatus). */

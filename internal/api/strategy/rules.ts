@@ -1,7 +1,7 @@
 import { table } from '../../base/own.ts';
 import { at, semanticEqual } from '../loose.ts';
 import type { Dict } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { csrApproval, csrCreate, csrStatus } from './certificates.ts';
 import { dropDisabledSliceFields, dropGivenBack } from './claim-devices.ts';
 import { endpointSliceUpdate } from './endpoint-slices.ts';
@@ -183,7 +183,7 @@ export function genericRule(info: StrategyInfo): Rule {
   const status = info.subresources?.has('status') ?? false;
   return {
     create(object) {
-      if (status) delete object['status'];
+      if (status) delete fieldsOf(object)['status'];
       if (info.custom) object.metadata.generation = 1;
     },
     update(object, old) {
@@ -212,10 +212,10 @@ function customStatus(object: KubeObject, old: KubeObject): void {
       key !== 'kind' &&
       !Object.hasOwn(old, key)
     )
-      delete object[key];
+      delete fieldsOf(object)[key];
   for (const key of Object.keys(old))
     if (key !== 'status' && key !== 'metadata' && key !== 'apiVersion' && key !== 'kind')
-      object[key] = old[key];
+      fieldsOf(object)[key] = fieldsOf(old)[key];
   const { managedFields, resourceVersion } = object.metadata;
   object.metadata = { ...old.metadata };
   delete object.metadata.managedFields;
@@ -225,7 +225,7 @@ function customStatus(object: KubeObject, old: KubeObject): void {
 
 function emptyStatus(object: KubeObject, info: StrategyInfo): void {
   const type = info.type?.fields.get('status')?.type;
-  object['status'] = type?.kind === 'struct' ? zeroStruct(type) : {};
+  fieldsOf(object)['status'] = type?.kind === 'struct' ? zeroStruct(type) : {};
 }
 
 function keepBoth(object: KubeObject, old: KubeObject): void {
@@ -256,13 +256,13 @@ const kubernetesFinalizer = 'kubernetes';
 
 function namespaceCreate(object: KubeObject): void {
   const finalizers = (at(object, 'spec.finalizers') as string[] | undefined) ?? [];
-  object['spec'] = {
-    ...(object['spec'] as Dict | undefined),
+  fieldsOf(object)['spec'] = {
+    ...(fieldsOf(object)['spec'] as Dict | undefined),
     finalizers: finalizers.includes(kubernetesFinalizer)
       ? finalizers
       : [...finalizers, kubernetesFinalizer],
   };
-  object['status'] = { phase: 'Active' };
+  fieldsOf(object)['status'] = { phase: 'Active' };
   nameLabel(object);
 }
 
@@ -281,13 +281,15 @@ function nameLabel(object: KubeObject): void {
 }
 
 function secretUpdate(object: KubeObject, old: KubeObject): void {
-  if (!object['type'] && old['type']) object['type'] = old['type'];
+  if (!fieldsOf(object)['type'] && fieldsOf(old)['type'])
+    fieldsOf(object)['type'] = fieldsOf(old)['type'];
 }
 
 /** Secrets of a service account are in its own namespace: only their names are kept. */
 function serviceAccountClean(object: KubeObject): void {
-  const secrets = object['secrets'] as { name?: string }[] | undefined;
-  if (secrets?.length) object['secrets'] = secrets.map(({ name }) => (name ? { name } : {}));
+  const secrets = fieldsOf(object)['secrets'] as { name?: string }[] | undefined;
+  if (secrets?.length)
+    fieldsOf(object)['secrets'] = secrets.map(({ name }) => (name ? { name } : {}));
 }
 
 /**
@@ -299,8 +301,8 @@ function storedVersions(object: KubeObject): void {
   const storage = versions.find((v) => v.storage);
   const stored = (at(object, 'status.storedVersions') as string[] | undefined) ?? [];
   if (storage && !stored.includes(storage.name))
-    object['status'] = {
-      ...(object['status'] as Dict | undefined),
+    fieldsOf(object)['status'] = {
+      ...(fieldsOf(object)['status'] as Dict | undefined),
       storedVersions: [...stored, storage.name],
     };
 }
@@ -308,7 +310,7 @@ function storedVersions(object: KubeObject): void {
 /** A group version that this server answers itself is available from the start. */
 function localApiService(object: KubeObject, context: StrategyContext): void {
   if (at(object, 'spec.service')) return;
-  object['status'] = {
+  fieldsOf(object)['status'] = {
     conditions: [
       {
         type: 'Available',

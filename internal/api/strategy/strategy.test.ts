@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { deepFreeze } from '../object.ts';
+import { type Unstructured, fieldsOf, deepFreeze } from '../object.ts';
 import type { KubeObject } from '../object.ts';
 import { builtinScheme } from '../scheme.ts';
 import { toScale, validateScale, withScale } from './scale.ts';
@@ -17,17 +17,17 @@ const make = (
   kind: string,
   rest: Record<string, unknown> = {},
   metadata: Record<string, unknown> = {},
-): KubeObject => ({ apiVersion: 'v1', kind, metadata: { name: 'x', ...metadata }, ...rest });
-const created = (strategy: Strategy, object: KubeObject): KubeObject => (
+): Unstructured => ({ apiVersion: 'v1', kind, metadata: { name: 'x', ...metadata }, ...rest });
+const created = <T extends KubeObject>(strategy: Strategy, object: T): T => (
   strategy.prepareForCreate(object, { now }),
   object
 );
-const updated = (
+const updated = <T extends KubeObject>(
   strategy: Strategy,
-  object: KubeObject,
+  object: T,
   old: KubeObject,
   subresource = '',
-): KubeObject => (strategy.prepareForUpdate(object, deepFreeze(old), subresource, { now }), object);
+): T => (strategy.prepareForUpdate(object, deepFreeze(old), subresource, { now }), object);
 
 describe('spec and status', () => {
   const deployments = of('apps', 'v1', 'Deployment');
@@ -36,7 +36,7 @@ describe('spec and status', () => {
       deployments,
       make('Deployment', { spec: { replicas: 1 }, status: { replicas: 7 } }, { generation: 9 }),
     );
-    expect(object['status']).toEqual({});
+    expect(fieldsOf(object)['status']).toEqual({});
     expect(object.metadata.generation).toBe(1);
   });
   test('the empty status is what Go writes', () => {
@@ -367,7 +367,7 @@ describe('services', () => {
     });
   });
   test('let go what another type does not have', () => {
-    const spec = structuredClone(old['spec']) as Record<string, unknown>;
+    const spec = structuredClone(fieldsOf(old)['spec']) as Record<string, unknown>;
     expect(
       updated(services, make('Service', { spec: { ...spec, type: 'ClusterIP' } }), old)['spec'],
     ).toMatchObject({ clusterIP: '10.0.0.1', ports: [{ name: 'a', port: 80 }] });
@@ -437,7 +437,7 @@ describe('other kinds', () => {
     const requests = of('certificates.k8s.io', 'v1', 'CertificateSigningRequest');
     const csr = make('CertificateSigningRequest', { spec: { username: 'forged', request: 'r' } });
     requests.prepareForCreate(csr, { now, user: { name: 'me', groups: ['g'] } });
-    expect(csr['spec']).toEqual({ request: 'r', username: 'me', groups: ['g'] });
+    expect(fieldsOf(csr)['spec']).toEqual({ request: 'r', username: 'me', groups: ['g'] });
     const approved = updated(
       requests,
       make('CertificateSigningRequest', {
@@ -451,7 +451,7 @@ describe('other kinds', () => {
       spec: { request: 'r' },
       status: { conditions: [{ type: 'Approved', lastTransitionTime: now }] },
     });
-    expect(approved['status']).not.toHaveProperty('certificate');
+    expect(fieldsOf(approved)['status']).not.toHaveProperty('certificate');
     expect(
       updated(
         requests,
@@ -464,10 +464,10 @@ describe('other kinds', () => {
   test('a volume notes when its phase changed', () => {
     const volumes = of('', 'v1', 'PersistentVolume');
     const old = created(volumes, make('PersistentVolume', { spec: {} }));
-    expect(old['status']).toEqual({ phase: 'Pending', lastPhaseTransitionTime: now });
+    expect(fieldsOf(old)['status']).toEqual({ phase: 'Pending', lastPhaseTransitionTime: now });
     const later = make('PersistentVolume', { status: { phase: 'Bound' } });
     volumes.prepareForUpdate(later, old, 'status', { now: 'later' });
-    expect(later['status']).toEqual({ phase: 'Bound', lastPhaseTransitionTime: 'later' });
+    expect(fieldsOf(later)['status']).toEqual({ phase: 'Bound', lastPhaseTransitionTime: 'later' });
   });
   test('a definition remembers the versions it stored', () => {
     const definitions = of('apiextensions.k8s.io', 'v1', 'CustomResourceDefinition');

@@ -69,12 +69,7 @@ function jobWarnings(path: string): Warn {
 
 const warners: Readonly<Record<string, Warn>> = table({
   '/Pod': (object, old) =>
-    old
-      ? []
-      : [
-          ...nameWarning(object, "the Pod's hostname"),
-          ...podWarnings(object as unknown as Pod, ''),
-        ],
+    old ? [] : [...nameWarning(object, "the Pod's hostname"), ...podWarnings(object as Pod, '')],
   '/PodTemplate': templateWarnings('template', false),
   '/ReplicationController': templateWarnings('spec.template', true),
   'apps/Deployment': templateWarnings('spec.template', true),

@@ -3,12 +3,12 @@ import type { CertificateSigningRequest } from '../generated/types/certificates-
 import type { RoleBinding } from '../generated/types/rbac-v1.ts';
 import { humanDuration } from '../human-duration.ts';
 import { at, dictOf, listOf, numberOf, textOf } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { age, labelsText, nameOf, withMore } from './cell.ts';
 import type { Cell, Cells } from './cell.ts';
 
 function roleBinding(object: KubeObject, now: number): Cell[] {
-  const { roleRef, subjects = [] } = object as unknown as RoleBinding;
+  const { roleRef, subjects = [] } = object as RoleBinding;
   const names = (kind: string): string =>
     subjects
       .filter((s) => s.kind === kind)
@@ -25,7 +25,7 @@ function roleBinding(object: KubeObject, now: number): Cell[] {
 }
 
 function signingRequest(object: KubeObject, now: number): Cell[] {
-  const { spec, status } = object as unknown as CertificateSigningRequest;
+  const { spec, status } = object as CertificateSigningRequest;
   const has = (type: string): boolean => status?.conditions?.some((c) => c.type === type) ?? false;
   const state =
     `${has('Denied') ? 'Denied' : has('Approved') ? 'Approved' : 'Pending'}` +
@@ -144,7 +144,11 @@ function apiService(object: KubeObject, now: number): Cell[] {
 }
 
 function status(object: KubeObject): Cell[] {
-  return [textOf(object['status']), textOf(object['reason']), textOf(object['message'])];
+  return [
+    textOf(fieldsOf(object)['status']),
+    textOf(fieldsOf(object)['reason']),
+    textOf(fieldsOf(object)['message']),
+  ];
 }
 
 const registration = 'admissionregistration.k8s.io';

@@ -1,11 +1,11 @@
 import { own, table } from '../../base/own.ts';
 import type { ConfigMap, Event, Node, ResourceQuota, Secret } from '../generated/types/core-v1.ts';
 import { at, dictOf, listOf, numberOf, textOf } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { asObject, fieldsOf, type KubeObject } from '../object.ts';
 import { age, nameOf, since } from './cell.ts';
 import type { Cell, Cells } from './cell.ts';
 
-const as = <T>(object: KubeObject): T => object as unknown as T;
+const as = <T>(object: KubeObject): T => object as T;
 const rolePrefix = 'node-role.kubernetes.io/';
 
 function node(object: KubeObject, now: number): Cell[] {
@@ -96,7 +96,7 @@ function event(object: KubeObject, now: number): Cell[] {
 
 /** The newer API has the same events under other names. */
 function newEvent(object: KubeObject, now: number): Cell[] {
-  const from = object as Record<string, unknown>;
+  const from = fieldsOf(object);
   const old: Record<string, unknown> = {
     metadata: object.metadata,
     involvedObject: from['regarding'],
@@ -112,11 +112,11 @@ function newEvent(object: KubeObject, now: number): Cell[] {
     reportingComponent: from['reportingController'],
     reportingInstance: from['reportingInstance'],
   };
-  return event(old as unknown as KubeObject, now);
+  return event(asObject(old), now);
 }
 
 function componentStatus(object: KubeObject): Cell[] {
-  const healthy = listOf(object['conditions'])
+  const healthy = listOf(fieldsOf(object)['conditions'])
     .map(dictOf)
     .find((c) => c['type'] === 'Healthy');
   if (!healthy) return [nameOf(object), 'Unknown', '', ''];
@@ -145,15 +145,15 @@ function leaseCandidate(object: KubeObject, now: number): Cell[] {
 function priorityClass(object: KubeObject, now: number): Cell[] {
   return [
     nameOf(object),
-    numberOf(object['value']),
-    object['globalDefault'] === true,
+    numberOf(fieldsOf(object)['value']),
+    fieldsOf(object)['globalDefault'] === true,
     age(object, now),
-    textOf(object['preemptionPolicy']),
+    textOf(fieldsOf(object)['preemptionPolicy']),
   ];
 }
 
 function runtimeClass(object: KubeObject, now: number): Cell[] {
-  return [nameOf(object), textOf(object['handler']), age(object, now)];
+  return [nameOf(object), textOf(fieldsOf(object)['handler']), age(object, now)];
 }
 
 const nameAndAge: Cells = (object, now) => [nameOf(object), age(object, now)];

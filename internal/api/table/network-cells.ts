@@ -13,7 +13,7 @@ import { formatSelector } from '../selectors.ts';
 import { age, labelsText, nameOf, withMore } from './cell.ts';
 import type { Cell, Cells } from './cell.ts';
 
-const as = <T>(object: KubeObject): T => object as unknown as T;
+const as = <T>(object: KubeObject): T => object as T;
 
 interface Balanced {
   ip?: string;

@@ -1,7 +1,7 @@
 import { table } from '../../base/own.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../generated/types/core-v1.ts';
 import { at, dictOf, listOf, textOf } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { age, nameOf, since } from './cell.ts';
 import type { Cell, Cells } from './cell.ts';
 
@@ -24,7 +24,7 @@ const classOf = (object: KubeObject, own: string | undefined): string =>
   object.metadata.annotations?.[legacyClass] ?? own ?? '';
 
 function persistentVolume(object: KubeObject, now: number): Cell[] {
-  const { spec, status } = object as unknown as PersistentVolume;
+  const { spec, status } = object as PersistentVolume;
   const claim = spec?.claimRef;
   return [
     nameOf(object),
@@ -42,7 +42,7 @@ function persistentVolume(object: KubeObject, now: number): Cell[] {
 }
 
 function claim(object: KubeObject, now: number): Cell[] {
-  const { spec, status } = object as unknown as PersistentVolumeClaim;
+  const { spec, status } = object as PersistentVolumeClaim;
   const bound = Boolean(spec?.volumeName);
   return [
     nameOf(object),
@@ -64,16 +64,16 @@ function storageClass(object: KubeObject, now: number): Cell[] {
     annotations['storageclass.beta.kubernetes.io/is-default-class'] === 'true';
   return [
     `${nameOf(object)}${isDefault ? ' (default)' : ''}`,
-    textOf(object['provisioner']),
-    textOf(object['reclaimPolicy']) || 'Delete',
-    textOf(object['volumeBindingMode']) || 'Immediate',
-    object['allowVolumeExpansion'] === true,
+    textOf(fieldsOf(object)['provisioner']),
+    textOf(fieldsOf(object)['reclaimPolicy']) || 'Delete',
+    textOf(fieldsOf(object)['volumeBindingMode']) || 'Immediate',
+    fieldsOf(object)['allowVolumeExpansion'] === true,
     age(object, now),
   ];
 }
 
 function attributesClass(object: KubeObject, now: number): Cell[] {
-  return [nameOf(object), textOf(object['driverName']), age(object, now)];
+  return [nameOf(object), textOf(fieldsOf(object)['driverName']), age(object, now)];
 }
 
 function attachment(object: KubeObject, now: number): Cell[] {

@@ -17,7 +17,7 @@ import { age, containerCells, labelsText, nameOf, selectorText, since } from './
 import type { Cell, Cells } from './cell.ts';
 import { metricsText } from './metric-text.ts';
 
-const as = <T>(object: KubeObject): T => object as unknown as T;
+const as = <T>(object: KubeObject): T => object as T;
 
 function deployment(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<Deployment>(object);

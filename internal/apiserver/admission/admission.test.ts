@@ -1,6 +1,6 @@
 import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject, ResourceRef } from '../../api/object.ts';
+import { fieldsOf, type KubeObject, type ResourceRef } from '../../api/object.ts';
 import type { ApiError } from '../../api/status.ts';
 import { sequence } from '../../pki/der.ts';
 import {
@@ -796,8 +796,8 @@ describe('the status of a Service that is not there', () => {
       const made = await send(method, path(name), service(name));
       expect([
         made.code,
-        made.body['status'],
-        (made.body['spec'] as { clusterIP?: string }).clusterIP,
+        fieldsOf(made.body)['status'],
+        (fieldsOf(made.body)['spec'] as { clusterIP?: string }).clusterIP,
       ]).toEqual([201, { loadBalancer: {} }, undefined]);
       expect(made.body.metadata.managedFields).toMatchObject([{ subresource: 'status' }]);
       // What has no address gives none back.

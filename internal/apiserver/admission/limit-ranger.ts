@@ -32,16 +32,15 @@ export function limitRanger(core: Core): AdmissionPlugin {
           (operation === 'CREATE' || operation === 'UPDATE'))),
     async admit(attributes) {
       if (attributes.call.resource.resource !== 'pods' || attributes.operation !== 'CREATE') return;
-      for (const range of await ranges(attributes))
-        applyDefaults(attributes.object as unknown as Pod, range);
+      for (const range of await ranges(attributes)) applyDefaults(attributes.object as Pod, range);
     },
     async validate(attributes) {
       const wrong: string[] = [];
       for (const range of await ranges(attributes)) {
         for (const item of range.spec?.limits ?? []) {
           if (attributes.call.resource.resource === 'pods')
-            checkPod(attributes.object as unknown as Pod, item, wrong);
-          else checkClaim(attributes.object as unknown as PersistentVolumeClaim, item, wrong);
+            checkPod(attributes.object as Pod, item, wrong);
+          else checkClaim(attributes.object as PersistentVolumeClaim, item, wrong);
         }
         if (wrong.length) {
           const why = wrong.length === 1 ? (wrong[0] ?? '') : `[${wrong.join(', ')}]`;

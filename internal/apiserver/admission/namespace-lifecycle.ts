@@ -1,3 +1,4 @@
+import { fieldsOf } from '../../api/object.ts';
 import { ApiError, notFound } from '../../api/status.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
 import type { Core } from '../registry/call.ts';
@@ -32,7 +33,8 @@ export function namespaceLifecycle(core: Core): AdmissionPlugin {
       if (!kv) throw notFound({ group: '', resource: 'namespaces' }, call.namespace);
       const namespace = objectOf(kv);
       if (
-        (namespace['status'] as { phase?: string } | undefined)?.phase !== 'Terminating' &&
+        (fieldsOf(namespace)['status'] as { phase?: string } | undefined)?.phase !==
+          'Terminating' &&
         !namespace.metadata.deletionTimestamp
       )
         return;

@@ -13,7 +13,7 @@ const mirrorAnnotation = 'kubernetes.io/config.mirror';
  */
 export async function checkMirrorPod(request: NodeRequest): Promise<void> {
   const { attributes, node, refuse } = request;
-  const pod = attributes.object as unknown as Pod;
+  const pod = attributes.object as Pod;
   const who = `node ${JSON.stringify(node)}`;
   if (pod.metadata.annotations?.[mirrorAnnotation] === undefined)
     throw refuse(

@@ -66,7 +66,7 @@ async function checkPod(request: NodeRequest): Promise<void> {
   const { attributes, node, refuse } = request;
   const { call, operation } = attributes;
   const assigned = (pod: KubeObject | undefined): string | undefined =>
-    (pod as unknown as Pod | undefined)?.spec?.nodeName;
+    (pod as Pod | undefined)?.spec?.nodeName;
   switch (call.subresource) {
     case '':
       if (operation === 'CREATE') return checkMirrorPod(request);
@@ -99,8 +99,8 @@ async function checkPod(request: NodeRequest): Promise<void> {
 }
 
 function checkPodStatus({ attributes, node, refuse }: NodeRequest): void {
-  const now = attributes.object as unknown as Pod;
-  const before = attributes.old as unknown as Pod;
+  const now = attributes.object as Pod;
+  const before = attributes.old as Pod;
   if (before.spec.nodeName !== node)
     throw refuse(
       `node ${JSON.stringify(node)} can only update pod status for pods with spec.nodeName ` +
@@ -132,8 +132,8 @@ function checkNode({ attributes, node, refuse }: NodeRequest): void {
   const said = `node ${JSON.stringify(node)} is not allowed to`;
   if (name !== node) throw refuse(`${said} modify node ${JSON.stringify(name)}`);
   if (operation !== 'CREATE' && operation !== 'UPDATE') return;
-  const now = attributes.object as unknown as Node;
-  const before = attributes.old as unknown as Node | undefined;
+  const now = attributes.object as Node;
+  const before = attributes.old as Node | undefined;
   if (operation === 'CREATE') {
     if (now.spec?.configSource) throw refuse(`${said} create pods with a non-nil configSource`);
     const wrong = forbiddenLabels(now, undefined);
@@ -157,7 +157,7 @@ function checkClaim({ attributes, node, refuse }: NodeRequest): void {
   if (call.subresource !== 'status') throw refuse('may only update PVC status');
   if (operation !== 'UPDATE') throw refuse(`unexpected operation ${JSON.stringify(operation)}`);
   const rest = (object: KubeObject | undefined): unknown => {
-    const { metadata, status, ...others } = object as unknown as PersistentVolumeClaim;
+    const { metadata, status, ...others } = object as PersistentVolumeClaim;
     const { resourceVersion: _version, managedFields: _fields, ...meta } = metadata;
     const {
       capacity: _capacity,
@@ -191,7 +191,7 @@ function checkCsiNode({ attributes, node, refuse }: NodeRequest): void {
 function checkSlice({ attributes, node, refuse }: NodeRequest): void {
   const { operation } = attributes;
   const nodeOf = (object: KubeObject | undefined): string | undefined =>
-    (object as unknown as ResourceSlice | undefined)?.spec?.nodeName;
+    (object as ResourceSlice | undefined)?.spec?.nodeName;
   if (operation === 'CREATE' && nodeOf(attributes.object) !== node)
     throw refuse('can only create ResourceSlice with the same NodeName as the requesting node');
   if (operation === 'DELETE' && nodeOf(attributes.old) !== node)
@@ -210,7 +210,7 @@ const nodeSigners = new Set([
  */
 function checkCertificateRequest({ attributes, node, refuse }: NodeRequest): void {
   if (attributes.operation !== 'CREATE') return;
-  const { spec } = attributes.object as unknown as Partial<CertificateSigningRequest>;
+  const { spec } = attributes.object as Partial<CertificateSigningRequest>;
   if (!spec || !nodeSigners.has(spec.signerName)) return;
   let asked: string;
   try {

@@ -15,7 +15,7 @@ import type { NodeRequest } from './node-request.ts';
 export async function checkToken(request: NodeRequest): Promise<void> {
   const { attributes, core, node, refuse } = request;
   if (attributes.operation !== 'CREATE') return;
-  const { spec } = attributes.object as unknown as TokenRequest;
+  const { spec } = attributes.object as TokenRequest;
   const bound = spec?.boundObjectRef;
   if (!bound || bound.apiVersion !== 'v1' || bound.kind !== 'Pod' || !bound.name)
     throw refuse('node requested token not bound to a pod');

@@ -26,7 +26,7 @@ const rows: Row[] = [
     resource: 'services',
     elsewhere: 'servicelb',
     waits: (object) => {
-      const { spec } = object as unknown as Service;
+      const { spec } = object as Service;
       return spec?.type === 'LoadBalancer' && !spec.loadBalancerClass;
     },
     warning:
@@ -38,7 +38,7 @@ const rows: Row[] = [
     resource: 'ingresses',
     elsewhere: 'traefik',
     waits: (object) => {
-      const { spec, metadata } = object as unknown as Ingress;
+      const { spec, metadata } = object as Ingress;
       return (
         !spec?.ingressClassName &&
         metadata.annotations?.['kubernetes.io/ingress.class'] === undefined
@@ -60,7 +60,7 @@ const rows: Row[] = [
     resource: 'persistentvolumeclaims',
     elsewhere: 'controllers',
     waits: async (object, core) => {
-      const { spec } = object as unknown as PersistentVolumeClaim;
+      const { spec } = object as PersistentVolumeClaim;
       if (!spec.storageClassName) return true;
       const provisioner = (
         await lookup<StorageClass>(core, `/registry/storageclasses/${spec.storageClassName}`)

@@ -1,6 +1,6 @@
 import { table } from '../../base/own.ts';
 import type { Namespace, Pod, PodSpec } from '../../api/generated/types/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
 import { keyOf, prefixEnd, type KeyValue } from '../../store/store.ts';
 import type { Core } from '../registry/call.ts';
@@ -22,12 +22,12 @@ const templates: Record<string, (object: KubeObject) => unknown> = table({
   '/replicationcontrollers': (o) => template(o),
   'batch/jobs': (o) => template(o),
   'batch/cronjobs': (o) =>
-    template((o['spec'] as { jobTemplate?: KubeObject } | undefined)?.jobTemplate),
-  '/podtemplates': (o) => o['template'],
+    template((fieldsOf(o)['spec'] as { jobTemplate?: KubeObject } | undefined)?.jobTemplate),
+  '/podtemplates': (o) => fieldsOf(o)['template'],
 });
 
 const template = (object: KubeObject | undefined): unknown =>
-  (object?.['spec'] as { template?: unknown } | undefined)?.template;
+  (object && (fieldsOf(object)['spec'] as { template?: unknown } | undefined))?.template;
 
 /** The Pod Security Standards, by the namespace's labels (plugin PodSecurity, KEP-2579). */
 export function podSecurity(core: Core): AdmissionPlugin {
@@ -221,7 +221,7 @@ async function podWarnings(
   const found = new Map<string, { first: string; pods: number }>();
   let checked = 0;
   for (; checked < kvs.length && core.clock.monotonicMs() < until; checked++) {
-    const { metadata, spec } = objectOf(kvs[checked] as KeyValue) as unknown as Pod;
+    const { metadata, spec } = objectOf(kvs[checked] as KeyValue) as Pod;
     const reasons = violations(metadata, spec, level, minor)
       .map((one) => one.reason)
       .join(', ');
@@ -262,7 +262,7 @@ const profiles = (o: KubeObject | undefined): [string, string][] =>
 function unchanged({ operation, object, old, call }: Attributes): boolean {
   if (operation !== 'UPDATE' || call.subresource === 'ephemeralcontainers') return false;
   const spec = (o: KubeObject | undefined): PodSpec | undefined =>
-    o?.['spec'] as PodSpec | undefined;
+    o && (fieldsOf(o)['spec'] as PodSpec | undefined);
   const relevant = (o: KubeObject | undefined): string =>
     JSON.stringify([
       { ...spec(o), tolerations: undefined, activeDeadlineSeconds: undefined },

@@ -17,9 +17,9 @@ export function priority(core: Core): AdmissionPlugin {
     async admit(attributes) {
       const { call, operation, object, old } = attributes;
       if (call.resource.resource !== 'pods' || call.resource.group !== '') return;
-      const pod = object as unknown as Pod;
+      const pod = object as Pod;
       if (operation === 'UPDATE') {
-        const before = old as unknown as Pod;
+        const before = old as Pod;
         if (pod.spec.priority === undefined && before.spec.priority !== undefined)
           pod.spec.priority = before.spec.priority;
         if (pod.spec.preemptionPolicy === undefined && before.spec.preemptionPolicy !== undefined)
@@ -52,7 +52,7 @@ export function priority(core: Core): AdmissionPlugin {
     async validate(attributes) {
       const { call, operation, object } = attributes;
       if (call.resource.group !== 'scheduling.k8s.io' || operation === 'DELETE') return;
-      const wanted = object as unknown as PriorityClass;
+      const wanted = object as PriorityClass;
       if (!wanted.globalDefault) return;
       const other = (await lookupAll<PriorityClass>(core, '/registry/priorityclasses/')).find(
         (one) => one.globalDefault && one.metadata.name !== wanted.metadata.name,
@@ -71,7 +71,7 @@ async function classOf(
   core: Core,
   attributes: Attributes,
 ): Promise<{ name: string; value: number; policy: string }> {
-  const name = (attributes.object as unknown as Pod).spec.priorityClassName ?? '';
+  const name = (attributes.object as Pod).spec.priorityClassName ?? '';
   if (name) {
     const found = await lookup<PriorityClass>(core, `/registry/priorityclasses/${name}`);
     if (!found) throw refusal(attributes, `no PriorityClass with name ${name} was found`);

@@ -23,7 +23,7 @@ export function serviceAccount(core: Core): AdmissionPlugin {
     async admit(attributes) {
       const { call, operation, object } = attributes;
       if (operation !== 'CREATE') return;
-      const pod = object as unknown as Pod;
+      const pod = object as Pod;
       if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined)
         return checkMirror(attributes);
       if (!pod.spec.serviceAccountName) {
@@ -46,7 +46,7 @@ export function serviceAccount(core: Core): AdmissionPlugin {
         pod.spec.imagePullSecrets = account.imagePullSecrets.map((one) => ({ ...one }));
     },
     async validate(attributes) {
-      const pod = attributes.object as unknown as Pod;
+      const pod = attributes.object as Pod;
       if (
         attributes.operation !== 'CREATE' ||
         pod.metadata.annotations?.[mirrorAnnotation] === undefined
@@ -62,7 +62,7 @@ export function serviceAccount(core: Core): AdmissionPlugin {
  * out.
  */
 function checkMirror(attributes: Attributes): void {
-  const pod = attributes.object as unknown as Pod;
+  const pod = attributes.object as Pod;
   const refuse = (why: string): Error => refusal(attributes, why);
   const references = referencesOf(pod);
   if (references.serviceaccounts.size)
@@ -114,5 +114,5 @@ function tokenVolume(name: string): Volume {
       ],
       defaultMode: 0o644,
     },
-  } as unknown as Volume;
+  } as Volume;
 }

@@ -31,7 +31,7 @@ export function defaultStorageClass(core: Core): AdmissionPlugin {
     name: 'DefaultStorageClass',
     handles: on('', 'persistentvolumeclaims', ['CREATE']),
     async admit({ object }) {
-      const claim = object as unknown as PersistentVolumeClaim;
+      const claim = object as PersistentVolumeClaim;
       if (
         claim.spec.storageClassName !== undefined ||
         claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] !== undefined
@@ -61,7 +61,7 @@ export function defaultIngressClass(core: Core): AdmissionPlugin {
     name: 'DefaultIngressClass',
     handles: on('networking.k8s.io', 'ingresses', ['CREATE']),
     async admit(attributes) {
-      const ingress = attributes.object as unknown as Ingress;
+      const ingress = attributes.object as Ingress;
       if (
         ingress.spec?.ingressClassName ||
         ingress.metadata.annotations?.['kubernetes.io/ingress.class'] !== undefined
@@ -105,8 +105,8 @@ export function persistentVolumeClaimResize(core: Core): AdmissionPlugin {
     name: 'PersistentVolumeClaimResize',
     handles: on('', 'persistentvolumeclaims', ['UPDATE']),
     async validate(attributes) {
-      const now = attributes.object as unknown as PersistentVolumeClaim;
-      const before = attributes.old as unknown as PersistentVolumeClaim;
+      const now = attributes.object as PersistentVolumeClaim;
+      const before = attributes.old as PersistentVolumeClaim;
       const size = (claim: PersistentVolumeClaim) =>
         quantityOf(claim.spec.resources?.requests?.['storage']);
       if (size(now).cmp(size(before)) <= 0) return;

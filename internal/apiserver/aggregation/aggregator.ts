@@ -59,7 +59,7 @@ export class Aggregator {
       prefix,
       onChanges: (changes) => {
         for (const { key, kv } of changes) {
-          if (kv) this.#put(objectOf(kv) as unknown as APIService);
+          if (kv) this.#put(objectOf(kv) as APIService);
           else this.#drop(key.slice(prefix.length));
         }
       },
@@ -182,7 +182,7 @@ export class Aggregator {
     };
     await updateObject(core, call, {
       make: (old) => {
-        const next = deepCopy(old) as unknown as APIService;
+        const next = deepCopy(old) as APIService;
         const others = (next.status?.conditions ?? []).filter((one) => one.type !== 'Available');
         const time = have?.status === status ? have.lastTransitionTime : timestamp(core.clock);
         next.status = {
@@ -197,7 +197,7 @@ export class Aggregator {
             },
           ],
         };
-        return next as unknown as KubeObject;
+        return next as KubeObject;
       },
     });
   }

@@ -167,7 +167,7 @@ export class AuditedClient extends InProcessClient {
       scoped: false,
     };
     const exchange: Exchange = {
-      request: { headers: {}, url: path, socket: {} } as unknown as ServerRequest,
+      request: { headers: {}, url: path, socket: {} } as ServerRequest,
       answer: undefined as never,
       info,
       user: this.#user,

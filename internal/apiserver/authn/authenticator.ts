@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import { keyOf as storeKey, type Store } from '../../store/store.ts';
@@ -135,7 +135,7 @@ export class Authenticator {
       secret.metadata.labels?.['kubernetes.io/legacy-token-invalid-since'] !== undefined
     )
       return false;
-    const kept = (secret['data'] as Record<string, string> | undefined)?.['token'];
+    const kept = (fieldsOf(secret)['data'] as Record<string, string> | undefined)?.['token'];
     return kept !== undefined && Buffer.from(kept, 'base64').equals(Buffer.from(token));
   }
 

@@ -1,3 +1,4 @@
+import { fieldsOf } from '../../api/object.ts';
 import { own } from '../../base/own.ts';
 import { timingSafeEqual } from 'node:crypto';
 import { Buffer } from 'node:buffer';
@@ -24,9 +25,12 @@ export class BootstrapTokens {
     ).kvs[0];
     if (!kv) return undefined;
     const object = objectOf(kv);
-    const data = (object['data'] ?? {}) as Record<string, string>;
+    const data = (fieldsOf(object)['data'] ?? {}) as Record<string, string>;
     const text = (key: string): string => Buffer.from(own(data, key) ?? '', 'base64').toString();
-    if (object['type'] !== 'bootstrap.kubernetes.io/token' || object.metadata.deletionTimestamp)
+    if (
+      fieldsOf(object)['type'] !== 'bootstrap.kubernetes.io/token' ||
+      object.metadata.deletionTimestamp
+    )
       return undefined;
     if (text('token-id') !== id || !equal(text('token-secret'), secret)) return undefined;
     const expires = text('expiration');

@@ -1,5 +1,5 @@
 import type { PersistentVolume, Pod } from '../../api/generated/types/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { KeyValue, Store } from '../../store/store.ts';
@@ -89,7 +89,7 @@ export class NodeGraph {
 
   #set(folder: Exclude<Folder, 'persistentvolumes'>, kv: KeyValue): void {
     const object = this.#o.objectOf(kv);
-    const spec = object['spec'] as { nodeName?: string } | undefined;
+    const spec = fieldsOf(object)['spec'] as { nodeName?: string } | undefined;
     const node = spec?.nodeName ?? '';
     const stamp = stampOf(object);
     const before = this.#entries.get(kv.key);
@@ -97,9 +97,7 @@ export class NodeGraph {
     this.#drop(kv.key);
     if (!node) return;
     const names =
-      folder === 'pods'
-        ? namesOf(object as unknown as Pod)
-        : [`${folder}//${object.metadata.name}`];
+      folder === 'pods' ? namesOf(object as Pod) : [`${folder}//${object.metadata.name}`];
     this.#entries.set(kv.key, { node, stamp, names });
     for (const name of names)
       this.#counts.set(`${node}|${name}`, (this.#counts.get(`${node}|${name}`) ?? 0) + 1);
@@ -117,7 +115,7 @@ export class NodeGraph {
   }
 
   #setVolume(kv: KeyValue): void {
-    const volume = this.#o.objectOf(kv) as unknown as PersistentVolume;
+    const volume = this.#o.objectOf(kv) as PersistentVolume;
     const { name = '' } = volume.metadata;
     this.#dropVolume(name);
     const claim = volume.spec?.claimRef;
@@ -138,7 +136,7 @@ export class NodeGraph {
 
 /** Which claims for devices a pod got is in its status, so such pods are read again each time. */
 function stampOf(object: KubeObject): string {
-  const { spec, status } = object as unknown as Partial<Pod>;
+  const { spec, status } = object as Partial<Pod>;
   const { uid, generation } = object.metadata;
   return !generation || spec?.resourceClaims?.length || status?.extendedResourceClaimStatus
     ? ''

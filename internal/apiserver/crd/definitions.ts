@@ -67,7 +67,7 @@ export class Definitions {
   }
 
   #changed(kv: KeyValue): void {
-    const definition = objectOf(kv) as unknown as CustomResourceDefinition;
+    const definition = objectOf(kv) as CustomResourceDefinition;
     if (isEstablished(definition)) this.#serve(definition);
     const step = async (): Promise<void> => {
       if (this.#stopped) return;
@@ -155,7 +155,7 @@ export class Definitions {
   async #accept(definition: CustomResourceDefinition): Promise<void> {
     const { core } = this.#server;
     const others = (await core.store.range({ key: prefix, end: prefixEnd(prefix) })).kvs
-      .map((kv) => objectOf(kv) as unknown as CustomResourceDefinition)
+      .map((kv) => objectOf(kv) as CustomResourceDefinition)
       .filter(
         (one) =>
           one.metadata.name !== definition.metadata.name &&
@@ -240,9 +240,9 @@ export class Definitions {
       {
         tracked: true,
         make: (old) => {
-          const next = deepCopy(old) as unknown as CustomResourceDefinition;
+          const next = deepCopy(old) as CustomResourceDefinition;
           change(next);
-          return next as unknown as KubeObject;
+          return next as KubeObject;
         },
       },
     );

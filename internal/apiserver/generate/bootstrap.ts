@@ -8,7 +8,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 const path = process.argv[2];
 if (!path) throw new Error('usage: bootstrap FACTS.json');
 const facts = JSON.parse(await readFile(path, 'utf8')) as {
-  systemObjects: Record<string, unknown[]>;
+  systemObjects: Record<string, unknown>;
 };
 const wanted = [
   'clusterRoles',
@@ -29,12 +29,12 @@ const types: Record<string, string> = {
 };
 for (const section of wanted) {
   const type = Object.entries(types).find(([end]) => section.endsWith(end))?.[1] ?? 'unknown';
-  const rows = (facts.systemObjects[section] ?? [])
+  const rows = ((facts.systemObjects[section] ?? []) as unknown[])
     .map((row) => `  ${JSON.stringify(row)},\n`)
     .join('');
   text += `\nexport const ${section}: ${type}[] = [\n${rows}];\n`;
 }
-const flow = facts.systemObjects['flowControl'] as unknown as Record<string, unknown>;
+const flow = facts.systemObjects['flowControl'] as Record<string, unknown>;
 text += `\nexport const flowControl: FlowControlRows = {\n`;
 for (const [key, value] of Object.entries(flow)) {
   const rows = Array.isArray(value)

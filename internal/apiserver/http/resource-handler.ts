@@ -365,7 +365,7 @@ function readDeleteOptions(
     { group: '', version: 'v1', kind: 'DeleteOptions' },
     body,
     bodyFormat(contentType),
-  ).object as unknown as DeleteOptions;
+  ).object as DeleteOptions;
 }
 
 async function deleteOptions(

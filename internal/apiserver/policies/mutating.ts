@@ -8,7 +8,7 @@ import { atomicsIn } from '../../api/apply/atomics.ts';
 import { mergeTyped } from '../../api/apply/merge-typed.ts';
 import { typedErrors, typedErrorText } from '../../api/apply/validate-typed.ts';
 import { toJson } from '../../api/cel/values.ts';
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { applyJsonPatch, isFailedTest, jsonEqual } from '../../api/patch/json.ts';
 import { ApiError, type StatusReason } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
@@ -192,7 +192,7 @@ async function change(
         );
   if (next === object) return;
   const normal = strictly(() => call.resource.engine.normalize(deepCopy(next)));
-  for (const key of Object.keys(object)) if (!(key in normal)) delete object[key];
+  for (const key of Object.keys(object)) if (!(key in normal)) delete fieldsOf(object)[key];
   Object.assign(object, normal);
 }
 

@@ -1,5 +1,5 @@
 import { table } from '../../base/own.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import type { KindInfo, Scheme } from '../../api/scheme.ts';
 import { splitApiVersion } from '../../api/scheme.ts';
 import { decodeJson, decodeValue, decodeYaml } from '../../api/codec/decode.ts';
@@ -170,7 +170,7 @@ const zeroTexts: Record<string, string> = table({
 export function readField(object: KubeObject, label: string): string {
   if (label === 'source') return eventSource(object);
   if (label === 'status.podIPs')
-    return ((object['status'] as { podIPs?: { ip: string }[] } | undefined)?.podIPs ?? [])
+    return ((fieldsOf(object)['status'] as { podIPs?: { ip: string }[] } | undefined)?.podIPs ?? [])
       .map((one) => one.ip)
       .join(',');
   let value: unknown = object;
@@ -180,6 +180,6 @@ export function readField(object: KubeObject, label: string): string {
 }
 
 function eventSource(object: KubeObject): string {
-  const source = object['source'] as { component?: string } | undefined;
-  return source?.component || String(object['reportingComponent'] ?? '');
+  const source = fieldsOf(object)['source'] as { component?: string } | undefined;
+  return source?.component || String(fieldsOf(object)['reportingComponent'] ?? '');
 }

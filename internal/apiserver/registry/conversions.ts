@@ -1,5 +1,5 @@
 import { table } from '../../base/own.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { asObject, fieldsOf, type KubeObject } from '../../api/object.ts';
 
 type Values = Record<string, unknown>;
 
@@ -38,27 +38,27 @@ const sameNames = [
 function renamed(object: KubeObject, from: 0 | 1, apiVersion: string): KubeObject {
   const to = from === 0 ? 1 : 0;
   const out: Values = { kind: 'Event', apiVersion, metadata: object.metadata };
-  for (const names of eventNames) out[names[to]] = object[names[from]];
-  for (const name of sameNames) out[name] = object[name];
-  return compact(out) as unknown as KubeObject;
+  for (const names of eventNames) out[names[to]] = fieldsOf(object)[names[from]];
+  for (const name of sameNames) out[name] = fieldsOf(object)[name];
+  return asObject(compact(out));
 }
 
 /** events.k8s.io/v1 is core/v1 under other names (pkg/apis/events/v1 conversion). */
 const events: Conversion = {
   toStorage: (object) => {
-    const core = renamed(object, 1, 'v1') as unknown as Values;
+    const core = fieldsOf(renamed(object, 1, 'v1'));
     core['involvedObject'] ??= {};
     core['source'] ??= {};
     core['firstTimestamp'] ??= null;
     core['lastTimestamp'] ??= null;
     core['reportingComponent'] ??= '';
     core['reportingInstance'] ??= '';
-    return core as unknown as KubeObject;
+    return asObject(core);
   },
   fromStorage: (object) => {
-    const own = renamed(object, 0, 'events.k8s.io/v1') as unknown as Values;
+    const own = fieldsOf(renamed(object, 0, 'events.k8s.io/v1'));
     own['eventTime'] ??= null;
-    return own as unknown as KubeObject;
+    return asObject(own);
   },
 };
 
@@ -77,8 +77,9 @@ const isCpu = (metric: Metric): boolean =>
 /** autoscaling/v1 knows the cpu target alone; the rest travels in annotations. */
 const autoscalers: Conversion = {
   toStorage: (object) => {
-    const { targetCPUUtilizationPercentage: target, ...spec } = (object['spec'] ?? {}) as Values;
-    const { currentCPUUtilizationPercentage: current, ...status } = (object['status'] ??
+    const { targetCPUUtilizationPercentage: target, ...spec } = (fieldsOf(object)['spec'] ??
+      {}) as Values;
+    const { currentCPUUtilizationPercentage: current, ...status } = (fieldsOf(object)['status'] ??
       {}) as Values;
     const annotations = { ...object.metadata.annotations };
     const kept = parseList(annotations['autoscaling.alpha.kubernetes.io/metrics']);
@@ -114,8 +115,8 @@ const autoscalers: Conversion = {
     } as KubeObject;
   },
   fromStorage: (object) => {
-    const { metrics, behavior: _behavior, ...spec } = (object['spec'] ?? {}) as Values;
-    const { currentMetrics, conditions, ...status } = (object['status'] ?? {}) as Values;
+    const { metrics, behavior: _behavior, ...spec } = (fieldsOf(object)['spec'] ?? {}) as Values;
+    const { currentMetrics, conditions, ...status } = (fieldsOf(object)['status'] ?? {}) as Values;
     const list = (metrics ?? []) as Metric[];
     const cpu = list.find(
       (metric) => isCpu(metric) && metric.resource?.target?.averageUtilization !== undefined,

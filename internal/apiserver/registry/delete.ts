@@ -1,4 +1,4 @@
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { conflict, modifiedConflict, notFound } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
@@ -104,7 +104,7 @@ export function planDeletion(
   const changed = !same(finalizers, old.metadata.finalizers ?? []);
   const namespaceHeld =
     old.kind === 'Namespace' &&
-    ((old['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length ?? 0) > 0;
+    ((fieldsOf(old)['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length ?? 0) > 0;
   if (finalizers.length === 0 && grace === 0 && !namespaceHeld) return { kind: 'remove' };
   const oldGrace = old.metadata.deletionGracePeriodSeconds ?? 0;
   const shorter = marked && grace < oldGrace;
@@ -116,8 +116,17 @@ export function planDeletion(
     meta.deletionTimestamp = seconds(nowMs + grace * 1000);
     if (!namespaceHeld && !definition) meta.deletionGracePeriodSeconds = grace;
     if (meta.generation) meta.generation += 1;
-    if (definition) object['status'] = withCondition(object['status'] as never, terminating, nowMs);
-    if (namespaceHeld) object['status'] = { ...(object['status'] as object), phase: 'Terminating' };
+    if (definition)
+      fieldsOf(object)['status'] = withCondition(
+        fieldsOf(object)['status'] as never,
+        terminating,
+        nowMs,
+      );
+    if (namespaceHeld)
+      fieldsOf(object)['status'] = {
+        ...(fieldsOf(object)['status'] as object),
+        phase: 'Terminating',
+      };
   } else if (shorter) {
     const started = Date.parse(old.metadata.deletionTimestamp ?? '') - oldGrace * 1000;
     meta.deletionTimestamp = seconds(Math.max(started, nowMs - 0) + grace * 1000);
@@ -132,8 +141,11 @@ export function planDeletion(
  */
 function graceFor(call: Call, old: KubeObject, options: DeleteOptions): number {
   if (call.resource.group !== '' || call.resource.resource !== 'pods') return 0;
-  const spec = old['spec'] as { nodeName?: string; terminationGracePeriodSeconds?: number };
-  const phase = (old['status'] as { phase?: string } | undefined)?.phase;
+  const spec = fieldsOf(old)['spec'] as {
+    nodeName?: string;
+    terminationGracePeriodSeconds?: number;
+  };
+  const phase = (fieldsOf(old)['status'] as { phase?: string } | undefined)?.phase;
   const asked = options.gracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30;
   let grace = asked < 0 ? 1 : asked;
   if (!spec.nodeName || phase === 'Failed' || phase === 'Succeeded') grace = 0;

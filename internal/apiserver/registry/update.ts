@@ -1,4 +1,4 @@
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, invalid, modifiedConflict, notFound } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
@@ -180,7 +180,7 @@ function finished(object: KubeObject, old: KubeObject): boolean {
   if (!object.metadata.deletionTimestamp || object.metadata.finalizers?.length) return false;
   if (
     object.kind === 'Namespace' &&
-    (object['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length
+    (fieldsOf(object)['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length
   )
     return false;
   return (old.metadata.deletionGracePeriodSeconds ?? 0) === 0;

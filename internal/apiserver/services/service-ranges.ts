@@ -39,7 +39,7 @@ export class ServiceRanges {
       prefix,
       onChanges: (changes) => {
         for (const { key, kv } of changes)
-          this.note(key.slice(prefix.length), kv && (objectOf(kv) as unknown as ServiceCIDR));
+          this.note(key.slice(prefix.length), kv && (objectOf(kv) as ServiceCIDR));
       },
     });
   }

@@ -66,10 +66,7 @@ export class SharedClaims {
       prefix: servicePrefix,
       onChanges: (changes) => {
         for (const { kv, before } of changes)
-          this.#changed(
-            kv && (objectOf(kv) as unknown as Service),
-            before && (objectOf(before) as unknown as Service),
-          );
+          this.#changed(kv && (objectOf(kv) as Service), before && (objectOf(before) as Service));
       },
     });
     const services = await store.range({ key: servicePrefix, end: prefixEnd(servicePrefix) });
@@ -81,7 +78,7 @@ export class SharedClaims {
     for (const kv of services.kvs)
       await this.#claim(
         kv,
-        this.#keysOf(objectOf(kv) as unknown as Service).filter((key) => !claimed.has(key)),
+        this.#keysOf(objectOf(kv) as Service).filter((key) => !claimed.has(key)),
       );
   }
 

@@ -28,7 +28,7 @@ export async function startServiceAllocation(server: Server): Promise<() => void
   const records = new IpAddressRecords(core);
   await records.repair();
   core.hooks.add('networking.k8s.io', 'ipaddresses', {
-    afterDelete: (_call, object) => records.restore(object as unknown as IPAddress),
+    afterDelete: (_call, object) => records.restore(object as IPAddress),
   });
   if (options.sharedStore) {
     const shared = new SharedClaims({ core, ips, ports, holdings: { ips: ipsOf, ports: portsOf } });
@@ -63,7 +63,7 @@ export async function ensureServiceCidr(server: Server): Promise<void> {
     spec: { cidrs: [server.options.serviceCidr ?? defaultServiceCidr] },
   };
   const at = { group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' };
-  await ensure(server.core, [{ ...at, how: 'create', object: object as unknown as KubeObject }]);
+  await ensure(server.core, [{ ...at, how: 'create', object: object as KubeObject }]);
   const stored = await lookup<ServiceCIDR>(server.core, `/registry/servicecidrs/${ownName}`);
   if (!stored || stored.status?.conditions?.some((one) => one.type === 'Ready')) return;
   const ready = {

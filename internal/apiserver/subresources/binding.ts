@@ -1,3 +1,4 @@
+import { zeroTime } from '../../api/times.ts';
 import { own } from '../../base/own.ts';
 import type { Binding, Node, Pod, PodCondition } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
@@ -58,13 +59,13 @@ export async function bind(core: Core, call: Call, binding: Binding): Promise<vo
   await core.admission.admit({
     call,
     operation: 'CREATE',
-    object: binding as unknown as KubeObject,
+    object: binding as KubeObject,
     old: undefined,
   });
   await core.admission.validate({
     call,
     operation: 'CREATE',
-    object: binding as unknown as KubeObject,
+    object: binding as KubeObject,
     old: undefined,
   });
   const topology = topologyLabels(await lookup<Node>(core, `/registry/minions/${node}`));
@@ -74,7 +75,7 @@ export async function bind(core: Core, call: Call, binding: Binding): Promise<vo
     {
       raw: true,
       make: (old) => {
-        const pod = deepCopy(old) as unknown as Pod;
+        const pod = deepCopy(old) as Pod;
         const what = { group: '', resource: 'pods/binding' };
         if (binding.metadata.uid && binding.metadata.uid !== pod.metadata.uid)
           throw conflict(
@@ -104,7 +105,7 @@ export async function bind(core: Core, call: Call, binding: Binding): Promise<vo
         if (Object.keys(topology).length)
           pod.metadata.labels = { ...topology, ...pod.metadata.labels };
         scheduled(pod, timestamp(core.clock));
-        return pod as unknown as KubeObject;
+        return pod as KubeObject;
       },
     },
   );
@@ -127,13 +128,13 @@ function scheduled(pod: Pod, now: string): void {
   const conditions = status.conditions ?? [];
   const have = conditions.find((one) => one.type === 'PodScheduled');
   if (have?.status === 'True') return;
-  const condition = {
+  const condition: PodCondition = {
     type: 'PodScheduled',
     ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
     status: 'True',
-    lastProbeTime: null,
+    lastProbeTime: zeroTime,
     lastTransitionTime: now,
-  } as unknown as PodCondition;
+  };
   status.conditions = have
     ? conditions.map((one) => (one === have ? condition : one))
     : [...conditions, condition];

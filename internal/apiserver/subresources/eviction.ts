@@ -32,7 +32,7 @@ export function addEviction(server: Server): void {
     const attributes = {
       call,
       operation: 'CREATE' as const,
-      object: eviction as unknown as KubeObject,
+      object: eviction as KubeObject,
       old: undefined,
     };
     await server.core.admission.admit(attributes);
@@ -43,7 +43,7 @@ export function addEviction(server: Server): void {
 }
 
 async function evict(core: Core, call: Call, options: DeleteOptions): Promise<void> {
-  const pod = viewOf(call.resource, await getRecord(core, call)) as unknown as Pod;
+  const pod = viewOf(call.resource, await getRecord(core, call)) as Pod;
   const plain = { ...call, subresource: '' };
   if (ignoresBudgets(pod)) return void (await deleteObject(core, plain, options));
   const budgets = (
@@ -102,16 +102,16 @@ async function take(core: Core, call: Call, budget: PodDisruptionBudget, pod: Po
   await updateObject(core, at, {
     tracked: true,
     make: (old) => {
-      const next = deepCopy(old) as unknown as PodDisruptionBudget;
+      const next = deepCopy(old) as PodDisruptionBudget;
       checkBudget(next, name);
       const { status } = next;
-      if (!status) return next as unknown as KubeObject;
+      if (!status) return next as KubeObject;
       status.disruptionsAllowed -= 1;
       status.disruptedPods = {
         ...status.disruptedPods,
         [pod.metadata.name ?? '']: new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
       };
-      return next as unknown as KubeObject;
+      return next as KubeObject;
     },
   });
 }
@@ -166,7 +166,7 @@ async function markTarget(core: Core, call: Call, pod: Pod): Promise<void> {
   await updateObject(core, at, {
     preconditions: { uid: pod.metadata.uid },
     make: (old) => {
-      const next = deepCopy(old) as unknown as Pod;
+      const next = deepCopy(old) as Pod;
       const conditions = (next.status?.conditions ?? []).filter(
         (one) => one.type !== 'DisruptionTarget',
       );
@@ -174,7 +174,7 @@ async function markTarget(core: Core, call: Call, pod: Pod): Promise<void> {
         ...next.status,
         conditions: [...conditions, condition as never],
       } as Pod['status'];
-      return next as unknown as KubeObject;
+      return next as KubeObject;
     },
   });
 }

@@ -7,7 +7,7 @@ import type {
   SubjectAccessReviewSpec,
   SelfSubjectRulesReview,
 } from '../../api/generated/types/authorization-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, asObject } from '../../api/object.ts';
 import { badRequest } from '../../api/status.ts';
 import type { PolicyRule } from '../authz/authorizer.ts';
 import { callFor } from '../http/resource-handler.ts';
@@ -77,11 +77,11 @@ function tracked(
   review: object,
 ): object {
   const { track } = resource.engine;
-  const { status, ...question } = review as KubeObject;
+  const { status, ...question } = fieldsOf(review);
   if (!track || resource.resource === 'selfsubjectreviews') return review;
   const call = callFor(server, exchange, resource);
   return {
-    ...track(undefined, question as KubeObject, {
+    ...track(undefined, asObject(question), {
       manager: call.fieldManager,
       subresource: '',
       now: now(server),
@@ -107,7 +107,7 @@ function userOf(spec: SubjectAccessReviewSpec | undefined): UserInfo {
     name: spec?.user ?? '',
     groups: spec?.groups ?? [],
     uid: spec?.uid,
-    extra: spec?.extra as unknown as Record<string, string[]>,
+    extra: spec?.extra as Record<string, string[]>,
   };
 }
 

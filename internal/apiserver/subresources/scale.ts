@@ -87,7 +87,7 @@ function patchedScale(
   const apply = patch.type === 'json' ? applyJsonPatch : applyMergePatch;
   return normalized(call, apply(deepCopy(now), patch.body), patch, (value) =>
     spoken.normalize(scaleKind, value),
-  ) as unknown as Scale;
+  ) as Scale;
 }
 
 async function write(
@@ -99,10 +99,10 @@ async function write(
 ): Promise<void> {
   const done = await updateObject(server.core, call, {
     make: (old) => {
-      const current = toScale(old as KubeObject, paths) as unknown as Scale;
+      const current = toScale(old as KubeObject, paths);
       const scale = make(current);
       checkScale(call, scale, current);
-      return deepCopy(withScale(old as KubeObject, scale as unknown as KubeObject, paths));
+      return deepCopy(withScale(old as KubeObject, scale as KubeObject, paths));
     },
   });
   sendObject(server, exchange, 200, toScale(done.object, paths));
@@ -120,6 +120,6 @@ function checkScale(call: Call, scale: Scale, current: Scale): void {
   const replicas = scale.spec?.replicas ?? 0;
   if (typeof replicas !== 'number' || !Number.isInteger(replicas))
     throw badRequest('spec.replicas: expected an integer');
-  const errors = validateScale(scale as unknown as KubeObject);
+  const errors = validateScale(scale as KubeObject);
   if (errors.length > 0) throw invalid({ group: 'autoscaling', kind: 'Scale' }, call.name, errors);
 }

@@ -43,7 +43,7 @@ async function issueToken(
   const attributes = {
     call,
     operation: 'CREATE' as const,
-    object: request as unknown as KubeObject,
+    object: request as KubeObject,
     old: undefined,
   };
   await server.core.admission.admit(attributes);
@@ -158,7 +158,7 @@ async function boundTo(
   const bound = { name, uid: object.metadata.uid ?? '' };
   if (folder === 'secrets') return { secret: bound };
   if (folder === 'minions') return { node: bound };
-  const pod = object as unknown as Pod;
+  const pod = object as Pod;
   if (pod.spec.serviceAccountName !== call.name)
     throw badRequest(
       `cannot bind token for serviceaccount "${call.name}" to pod running with different ` +

@@ -6,7 +6,7 @@ import type {
 } from '../../api/generated/types/admissionregistration-v1.ts';
 import { applyJsonPatch } from '../../api/patch/json.ts';
 import { jsonEqual } from '../../api/patch/json.ts';
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import { addAnnotation, goJson } from '../admission/annotations.ts';
@@ -220,7 +220,7 @@ function patchObject(
 
 /** The object stays the same one for all who hold it. */
 function become(object: KubeObject, next: KubeObject): void {
-  for (const key of Object.keys(object)) if (!(key in next)) delete object[key];
+  for (const key of Object.keys(object)) if (!(key in next)) delete fieldsOf(object)[key];
   Object.assign(object, next);
 }
 

@@ -6,7 +6,7 @@ import { messageOf, SkiffError } from '../../base/errors.ts';
 import type { Client, Mirror } from '../../client/client.ts';
 import { eventRecorder, type EventRecorder } from '../../client/events.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf, timeOf } from '../../client/times.ts';
+import { msOf, timeOf } from '../../api/times.ts';
 import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { LastWrite } from '../last-write.ts';

@@ -12,7 +12,7 @@ import { messageOf, SkiffError } from '../../base/errors.ts';
 import type { Change, Client, Mirror } from '../../client/client.ts';
 import { eventRecorder, type EventRecorder } from '../../client/events.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf, timeOf } from '../../client/times.ts';
+import { msOf, timeOf } from '../../api/times.ts';
 import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { scaled } from '../int-or-percent.ts';

@@ -5,7 +5,7 @@ import { selectorFromObject } from '../../api/selectors.ts';
 import type { Change, Client, Mirror } from '../../client/client.ts';
 import { eventRecorder, type EventRecorder } from '../../client/events.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf, timeOf } from '../../client/times.ts';
+import { msOf, timeOf } from '../../api/times.ts';
 import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { LastWrite } from '../last-write.ts';

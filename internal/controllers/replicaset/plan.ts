@@ -2,7 +2,7 @@ import { own } from '../../base/own.ts';
 import type { ReplicaSetCondition, ReplicaSetStatus } from '../../api/generated/types/apps-v1.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import { byDeletionRank } from '../deletion-rank.ts';
 import { isActive, isAvailable, isReady } from '../pod-facts.ts';
 import { same } from '../same.ts';

@@ -10,7 +10,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Change, Client, Mirror } from '../../client/client.ts';
 import { eventRecorder, type EventRecorder } from '../../client/events.ts';
 import { refs } from '../../client/refs.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { History, templateOf } from '../history.ts';
