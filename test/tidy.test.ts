@@ -267,6 +267,14 @@ describe('files', () => {
     expect(casts.length, casts.join('\n')).toBeLessThanOrEqual(maxCastsThroughUnknown);
   });
 
+  test('keys of the store are made by registryKey() and registryPrefix()', () => {
+    const literal = /(['`])\/registry\//;
+    const home = 'internal/api/registry-key.ts';
+    expect(
+      production.filter((s) => s.path !== home && literal.test(s.code)).map((s) => s.path),
+    ).toEqual([]);
+  });
+
   test('nothing names a machine, a registry host of packages, or an issue', () => {
     const traces =
       /\/work\/(main|shared)|registry\.npmjs|deb\.debian\.org|proxy\.golang\.org|\bissue #\d+/i;

@@ -36,6 +36,8 @@ export interface ResourceRef {
   resource: string;
   kind: string;
   namespaced: boolean;
+  /** Where its objects are stored, when that is not the name of the resource. */
+  folder?: string;
 }
 
 /**

@@ -5,7 +5,7 @@ import type {
 import type { Dict } from '../loose.ts';
 import { fieldsOf, type KubeObject } from '../object.ts';
 import { keepSpec } from './keep.ts';
-import type { StrategyContext } from './strategy.ts';
+import type { StrategyContext } from './row.ts';
 
 /** Who asks is what the server knows, not what the request says. */
 export function csrCreate(object: KubeObject, context: StrategyContext): void {

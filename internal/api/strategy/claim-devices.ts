@@ -5,6 +5,8 @@ import type {
   ResourceSlice,
 } from '../generated/types/resource-v1.ts';
 import type { KubeObject } from '../object.ts';
+import { statusOnly } from './keep.ts';
+import type { StrategyContext } from './row.ts';
 
 /** A device, or a share of one. */
 export interface DeviceOfShare {
@@ -55,4 +57,10 @@ export function dropDisabledSliceFields(object: KubeObject, old?: KubeObject): v
     if (!usedLists)
       for (const one of attributesOf(device)) for (const field of lists) delete one[field];
   }
+}
+
+/** A write to /status of a ResourceClaim. */
+export function claimStatus(object: KubeObject, old: KubeObject, context: StrategyContext): void {
+  statusOnly('metadata')(object, old, context);
+  dropGivenBack(object, old);
 }

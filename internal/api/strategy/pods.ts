@@ -12,7 +12,7 @@ import type { Dict } from '../loose.ts';
 import { fieldsOf, type KubeObject } from '../object.ts';
 import { keepMetadata, keepSpec, keepStatus } from './keep.ts';
 import { podQosClass } from './qos.ts';
-import type { StrategyContext } from './strategy.ts';
+import type { StrategyContext } from './row.ts';
 
 const asPod = (object: KubeObject): Pod => object as Pod;
 const specOf = (object: KubeObject): PodSpec =>

@@ -4,7 +4,7 @@ import type {
 } from '../generated/types/core-v1.ts';
 import { fieldsOf, type KubeObject } from '../object.ts';
 import { keepSpec } from './keep.ts';
-import type { StrategyContext } from './strategy.ts';
+import type { StrategyContext } from './row.ts';
 
 export function persistentVolumeCreate(object: KubeObject, context: StrategyContext): void {
   fieldsOf(object)['status'] = { phase: 'Pending', lastPhaseTransitionTime: context.now };

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { own } from '../../base/own.ts';
 import type {
   Container,
@@ -18,7 +20,7 @@ type List = Record<string, string>;
 /** Defaults and bounds for containers, pods and claims of a namespace (plugin LimitRanger). */
 export function limitRanger(core: Core): AdmissionPlugin {
   const ranges = (attributes: Attributes): Promise<LimitRange[]> =>
-    lookupAll<LimitRange>(core, `/registry/limitranges/${attributes.call.namespace}/`);
+    lookupAll<LimitRange>(core, registryPrefix(refs.limitRanges, attributes.call.namespace));
   return {
     name: 'LimitRanger',
     handles: ({ call, operation }) =>

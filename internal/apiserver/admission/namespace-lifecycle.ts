@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import { fieldsOf } from '../../api/object.ts';
 import { ApiError, notFound } from '../../api/status.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
@@ -28,7 +30,7 @@ export function namespaceLifecycle(core: Core): AdmissionPlugin {
       )
         return;
       const kv = (
-        await core.store.range({ key: storeKey(`/registry/namespaces/${call.namespace}`) })
+        await core.store.range({ key: storeKey(registryKey(refs.namespaces, '', call.namespace)) })
       ).kvs[0];
       if (!kv) throw notFound({ group: '', resource: 'namespaces' }, call.namespace);
       const namespace = objectOf(kv);

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { CertificateSigningRequest } from '../../api/generated/types/certificates-v1.ts';
 import type { Node, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
 import type { ResourceSlice } from '../../api/generated/types/resource-v1.ts';
@@ -84,7 +86,7 @@ async function checkPod(request: NodeRequest): Promise<void> {
       if (operation !== 'UPDATE') throw refuse(`unexpected operation ${JSON.stringify(operation)}`);
       return checkPodStatus(request);
     case 'eviction': {
-      const pod = await lookup(request.core, `/registry/pods/${call.namespace}/${call.name}`);
+      const pod = await lookup(request.core, registryKey(refs.pods, call.namespace, call.name));
       if (!pod) throw notFound({ group: '', resource: 'pods' }, call.name);
       if (assigned(pod) !== node)
         throw refuse(`node ${node} can only evict pods with spec.nodeName set to itself`);

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { PersistentVolumeClaim, Service } from '../../api/generated/types/core-v1.ts';
 import type { Ingress } from '../../api/generated/types/networking-v1.ts';
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
@@ -63,7 +65,10 @@ const rows: Row[] = [
       const { spec } = object as PersistentVolumeClaim;
       if (!spec.storageClassName) return true;
       const provisioner = (
-        await lookup<StorageClass>(core, `/registry/storageclasses/${spec.storageClassName}`)
+        await lookup<StorageClass>(
+          core,
+          registryKey(refs.storageClasses, '', spec.storageClassName),
+        )
       )?.provisioner;
       return provisioner === undefined || ownProvisioners.has(provisioner);
     },

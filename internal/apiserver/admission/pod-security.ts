@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import { table } from '../../base/own.ts';
 import type { Namespace, Pod, PodSpec } from '../../api/generated/types/core-v1.ts';
 import { fieldsOf, type KubeObject } from '../../api/object.ts';
@@ -46,7 +48,7 @@ export function podSecurity(core: Core): AdmissionPlugin {
       const { call } = attributes;
       if (call.resource.resource === 'namespaces') return checkNamespace(core, attributes);
       const labels =
-        (await lookup<Namespace>(core, `/registry/namespaces/${call.namespace}`))?.metadata
+        (await lookup<Namespace>(core, registryKey(refs.namespaces, '', call.namespace)))?.metadata
           .labels ?? {};
       const enforce = policyOf(labels, 'enforce');
       const audit = policyOf(labels, 'audit');
@@ -211,7 +213,7 @@ async function podWarnings(
   namespace: string,
   { level, version, minor }: Policy,
 ): Promise<string[]> {
-  const key = keyOf(`/registry/pods/${namespace}/`);
+  const key = keyOf(registryPrefix(refs.pods, namespace));
   const { kvs, count } = await core.store.range({
     key,
     end: prefixEnd(key),

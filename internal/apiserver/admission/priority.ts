@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { PriorityClass } from '../../api/generated/types/scheduling-v1.ts';
 import type { Core } from '../registry/call.ts';
@@ -54,9 +56,9 @@ export function priority(core: Core): AdmissionPlugin {
       if (call.resource.group !== 'scheduling.k8s.io' || operation === 'DELETE') return;
       const wanted = object as PriorityClass;
       if (!wanted.globalDefault) return;
-      const other = (await lookupAll<PriorityClass>(core, '/registry/priorityclasses/')).find(
-        (one) => one.globalDefault && one.metadata.name !== wanted.metadata.name,
-      );
+      const other = (
+        await lookupAll<PriorityClass>(core, registryPrefix(refs.priorityClasses))
+      ).find((one) => one.globalDefault && one.metadata.name !== wanted.metadata.name);
       if (other)
         throw refusal(
           attributes,
@@ -73,11 +75,11 @@ async function classOf(
 ): Promise<{ name: string; value: number; policy: string }> {
   const name = (attributes.object as Pod).spec.priorityClassName ?? '';
   if (name) {
-    const found = await lookup<PriorityClass>(core, `/registry/priorityclasses/${name}`);
+    const found = await lookup<PriorityClass>(core, registryKey(refs.priorityClasses, '', name));
     if (!found) throw refusal(attributes, `no PriorityClass with name ${name} was found`);
     return { name, value: found.value, policy: found.preemptionPolicy ?? 'PreemptLowerPriority' };
   }
-  const defaults = (await lookupAll<PriorityClass>(core, '/registry/priorityclasses/'))
+  const defaults = (await lookupAll<PriorityClass>(core, registryPrefix(refs.priorityClasses)))
     .filter((one) => one.globalDefault)
     .sort((a, b) => a.value - b.value);
   const lowest = defaults[0];

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { own } from '../../base/own.ts';
 import type { Pod, ResourceQuota } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
@@ -34,7 +36,7 @@ export function resourceQuota(core: Core): AdmissionPlugin {
       const { call } = attributes;
       if (!attributes.object || (call.resource.group === '' && call.resource.resource === 'events'))
         return;
-      const prefix = storeKey(`/registry/resourcequotas/${call.namespace}/`);
+      const prefix = storeKey(registryPrefix(refs.resourceQuotas, call.namespace));
       const quotas = (await core.store.range({ key: prefix, end: prefixEnd(prefix) })).kvs;
       for (const kv of quotas) await charge(core, attributes, kv);
     },

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import { own } from '../../base/own.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/types/node-v1.ts';
@@ -14,7 +16,7 @@ export function runtimeClass(core: Core): AdmissionPlugin {
   const classOf = async (attributes: Attributes): Promise<RuntimeClass | undefined> => {
     const name = (attributes.object as Pod).spec.runtimeClassName;
     if (!name) return undefined;
-    const found = await lookup<RuntimeClass>(core, `/registry/runtimeclasses/${name}`);
+    const found = await lookup<RuntimeClass>(core, registryKey(refs.runtimeClasses, '', name));
     if (!found) throw refusal(attributes, `pod rejected: RuntimeClass "${name}" not found`);
     return found;
   };

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { Pod, ServiceAccount, Volume } from '../../api/generated/types/core-v1.ts';
 import { referencesOf } from '../authz/pod-references.ts';
 import { generatedName } from '../registry/create.ts';
@@ -32,7 +34,7 @@ export function serviceAccount(core: Core): AdmissionPlugin {
       }
       const account = await lookup<ServiceAccount>(
         core,
-        `/registry/serviceaccounts/${call.namespace}/${pod.spec.serviceAccountName}`,
+        registryKey(refs.serviceAccounts, call.namespace, pod.spec.serviceAccountName),
       );
       if (!account) {
         const why =

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import { table } from '../../base/own.ts';
 import type { PersistentVolumeClaim } from '../../api/generated/types/core-v1.ts';
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
@@ -37,7 +39,7 @@ export function defaultStorageClass(core: Core): AdmissionPlugin {
         claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] !== undefined
       )
         return;
-      const classes = await lookupAll<StorageClass>(core, '/registry/storageclasses/');
+      const classes = await lookupAll<StorageClass>(core, registryPrefix(refs.storageClasses));
       const chosen = newest(
         classes.filter((one) =>
           isDefault(
@@ -67,7 +69,7 @@ export function defaultIngressClass(core: Core): AdmissionPlugin {
         ingress.metadata.annotations?.['kubernetes.io/ingress.class'] !== undefined
       )
         return;
-      const classes = await lookupAll<IngressClass>(core, '/registry/ingressclasses/');
+      const classes = await lookupAll<IngressClass>(core, registryPrefix(refs.ingressClasses));
       const chosen = newest(
         classes.filter((one) => isDefault(one, 'ingressclass.kubernetes.io/is-default-class')),
       );
@@ -115,7 +117,7 @@ export function persistentVolumeClaimResize(core: Core): AdmissionPlugin {
         throw refuse('Only bound persistent volume claims can be expanded');
       const name = now.spec.storageClassName ?? '';
       const found = name
-        ? await lookup<StorageClass>(core, `/registry/storageclasses/${name}`)
+        ? await lookup<StorageClass>(core, registryKey(refs.storageClasses, '', name))
         : undefined;
       if (!found?.allowVolumeExpansion)
         throw refuse(

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { APIService } from '../../api/generated/types/apiregistration-v1.ts';
@@ -28,7 +30,7 @@ interface Remote {
   resources: DiscoveredResource[];
 }
 
-const prefix = storeKey('/registry/apiregistration.k8s.io/apiservices/');
+const prefix = storeKey(registryPrefix(refs.apiServices));
 /** How soon an API that does not answer is tried again, and how often one that does. */
 const retryMs = 2000;
 const recheckMs = 30_000;

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import { fieldsOf } from '../../api/object.ts';
 import { own } from '../../base/own.ts';
 import { timingSafeEqual } from 'node:crypto';
@@ -20,7 +22,7 @@ export class BootstrapTokens {
     const [id = '', secret = ''] = token.split('.');
     const kv = (
       await this.#store.range({
-        key: storeKey(`/registry/secrets/kube-system/bootstrap-token-${id}`),
+        key: storeKey(registryKey(refs.secrets, 'kube-system', `bootstrap-token-${id}`)),
       })
     ).kvs[0];
     if (!kv) return undefined;

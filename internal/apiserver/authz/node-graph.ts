@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { PersistentVolume, Pod } from '../../api/generated/types/core-v1.ts';
 import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import type { Clock } from '../../io/clock.ts';
@@ -16,9 +18,14 @@ interface Entry {
   names: string[];
 }
 
-/** Kinds that bind something to a node, by their folders in the store. */
-const folders = ['pods', 'persistentvolumes', 'volumeattachments', 'resourceslices'] as const;
-type Folder = (typeof folders)[number];
+/** Kinds that bind something to a node. */
+const folders = {
+  pods: refs.pods,
+  persistentvolumes: refs.persistentVolumes,
+  volumeattachments: refs.volumeAttachments,
+  resourceslices: refs.resourceSlices,
+};
+type Folder = keyof typeof folders;
 
 export interface NodeGraphOptions {
   store: Store;
@@ -47,7 +54,7 @@ export class NodeGraph {
   }
 
   async start(): Promise<void> {
-    await Promise.all(folders.map((folder) => this.#follow(folder)));
+    await Promise.all((Object.keys(folders) as Folder[]).map((folder) => this.#follow(folder)));
   }
 
   stop(): void {
@@ -74,7 +81,7 @@ export class NodeGraph {
   }
 
   async #follow(folder: Folder): Promise<void> {
-    const prefix = `/registry/${folder}/`;
+    const prefix = registryPrefix(folders[folder]);
     const change = (key: string, kv: KeyValue | undefined): void => {
       if (folder === 'persistentvolumes')
         return kv ? this.#setVolume(kv) : this.#dropVolume(key.slice(prefix.length));

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type {
   MatchCondition,
   MutatingAdmissionPolicy,
@@ -37,14 +39,14 @@ export function mutatingPolicies(server: Server): AdmissionPlugin {
     async admit(attributes) {
       const bindings = await lookupAll<MutatingAdmissionPolicyBinding>(
         server.core,
-        '/registry/mutatingadmissionpolicybindings/',
+        registryPrefix(refs.mutatingAdmissionPolicyBindings),
       );
       const again: { bound: Bound; seen: unknown }[] = [];
       const failures: Failure[] = [];
       for (const binding of bindings) {
         const policy = await lookup<MutatingAdmissionPolicy>(
           server.core,
-          `/registry/mutatingadmissionpolicies/${binding.spec.policyName}`,
+          registryKey(refs.mutatingAdmissionPolicies, '', binding.spec.policyName),
         );
         if (!policy) continue;
         const bound = { policy, binding };

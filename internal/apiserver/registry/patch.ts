@@ -174,14 +174,6 @@ function sorted(value: unknown): unknown {
   return Object.fromEntries(Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1)));
 }
 
-/**
- * Kinds whose status storage lets an apply make the object (kube-apiserver 1.36.3, by trial of
- * all).
- */
-const appliedByStatus: ReadonlySet<string> = new Set([
-  'validatingadmissionpolicies.admissionregistration.k8s.io',
-]);
-
 async function applyObject(
   core: Core,
   call: Call,
@@ -207,8 +199,7 @@ async function applyObject(
     createIfMissing:
       call.subresource === '' ||
       (call.subresource === 'status' &&
-        (call.resource.createOnUpdate ||
-          appliedByStatus.has(`${call.resource.resource}.${call.resource.group}`))),
+        (call.resource.createOnUpdate || call.resource.createdByStatusApply === true)),
     tracked: true,
     make: (old) => {
       const options = {

@@ -39,17 +39,9 @@ async function leaseFor(core: Core, resource: ServedResource): Promise<string | 
   return shared.lease(resource.ttlSeconds);
 }
 
-/**
- * A Lease is soft only while its holder renews it. Who holds it must outlive a power cut: else an
- * earlier leader could find itself the holder again while the later one still acts.
- */
-const isLease = (resource: ServedResource): boolean => resource.resource === 'leases';
-
-/** The holder of a stored Lease, as it stands in its JSON. */
-function holderOf(value: Uint8Array): string | undefined {
-  return /"holderIdentity":"(?:[^"\\]|\\.)*"/.exec(
-    Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString(),
-  )?.[0];
+/** Whether a write may wait: of a soft kind, and nothing that must outlive a power cut. */
+function isSoft(resource: ServedResource, old?: Uint8Array, now?: Uint8Array): boolean {
+  return resource.soft && !resource.firmWhen?.(old, now);
 }
 
 export async function read(
@@ -73,12 +65,13 @@ export async function writeNew(
 ): Promise<KeyValue> {
   const { namespace = '', name = '' } = object.metadata;
   const key = storeKey(keyFor(resource, namespace, name));
+  const value = encode(resource, object);
   const put: Op = {
     op: 'put',
     key,
-    value: encode(resource, object),
+    value,
     lease: await leaseFor(core, resource),
-    soft: resource.soft && !isLease(resource),
+    soft: isSoft(resource, undefined, value),
   };
   const done = await core.store.txn({
     compare: [{ key, target: 'MOD', result: 'EQUAL', operand: 0 }, ...claimCompares(claims)],
@@ -101,7 +94,7 @@ export async function replace(
   claims?: Claims,
 ): Promise<KeyValue | undefined> {
   const { key } = old;
-  const soft = resource.soft && (!isLease(resource) || holderOf(old.value) === holderOf(value));
+  const soft = isSoft(resource, old.value, value);
   const put: Op = { op: 'put', key, value, lease: await leaseFor(core, resource), soft };
   const done = await core.store.txn({
     compare: [
@@ -133,10 +126,7 @@ export async function remove(
   const { key } = old;
   const done = await core.store.txn({
     compare: [{ key, target: 'MOD', result: 'EQUAL', operand: old.modRevision }],
-    success: [
-      { op: 'delete', key, soft: resource.soft && !isLease(resource) },
-      ...claimOps(claims),
-    ],
+    success: [{ op: 'delete', key, soft: isSoft(resource, old.value) }, ...claimOps(claims)],
     failure: [],
   });
   if (done.succeeded) forget(old);

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
 import { keyOf as storeKey, prefixEnd, type KeyValue } from '../../store/store.ts';
 import { follow, type Followed } from '../follow.ts';
@@ -6,7 +8,7 @@ import { claimCompares, claimOps, claimPrefix, type Claims } from '../registry/c
 import { objectOf } from '../registry/stored.ts';
 import type { IpAllocator, PortAllocator } from './ip-allocator.ts';
 
-const servicePrefix = storeKey('/registry/services/specs/');
+const servicePrefix = storeKey(registryPrefix(refs.services));
 const ipPrefix = `${claimPrefix}ip/`;
 const portPrefix = `${claimPrefix}port/`;
 

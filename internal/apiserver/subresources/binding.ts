@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import { zeroTime } from '../../api/times.ts';
 import { own } from '../../base/own.ts';
 import type { Binding, Node, Pod, PodCondition } from '../../api/generated/types/core-v1.ts';
@@ -68,7 +70,7 @@ export async function bind(core: Core, call: Call, binding: Binding): Promise<vo
     object: binding as KubeObject,
     old: undefined,
   });
-  const topology = topologyLabels(await lookup<Node>(core, `/registry/minions/${node}`));
+  const topology = topologyLabels(await lookup<Node>(core, registryKey(refs.nodes, '', node)));
   await updateObject(
     core,
     { ...call, subresource: 'binding' },

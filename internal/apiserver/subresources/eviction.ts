@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { Eviction, PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
@@ -47,7 +49,10 @@ async function evict(core: Core, call: Call, options: DeleteOptions): Promise<vo
   const plain = { ...call, subresource: '' };
   if (ignoresBudgets(pod)) return void (await deleteObject(core, plain, options));
   const budgets = (
-    await lookupAll<PodDisruptionBudget>(core, `/registry/poddisruptionbudgets/${call.namespace}/`)
+    await lookupAll<PodDisruptionBudget>(
+      core,
+      registryPrefix(refs.podDisruptionBudgets, call.namespace),
+    )
   ).filter((budget) => matches(budget, pod));
   if (budgets.length > 1)
     throw new ApiError(

@@ -1,66 +1,8 @@
-import { table } from '../../base/own.ts';
-import { asObject, fieldsOf, type KubeObject } from '../../api/object.ts';
+import type { Conversion } from '../kinds/kind.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
+import { compact } from './compact.ts';
 
 type Values = Record<string, unknown>;
-
-/**
- * How one served version becomes the stored one and back. Only two built-in kinds have two shapes.
- */
-export interface Conversion {
-  toStorage(object: KubeObject): KubeObject;
-  fromStorage(object: KubeObject): KubeObject;
-}
-
-/** Leaves out what is not there, so that nothing becomes `undefined` in JSON. */
-function compact(values: Values): Values {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
-
-const eventNames: [core: string, events: string][] = [
-  ['involvedObject', 'regarding'],
-  ['message', 'note'],
-  ['source', 'deprecatedSource'],
-  ['firstTimestamp', 'deprecatedFirstTimestamp'],
-  ['lastTimestamp', 'deprecatedLastTimestamp'],
-  ['count', 'deprecatedCount'],
-  ['reportingComponent', 'reportingController'],
-];
-const sameNames = [
-  'reason',
-  'type',
-  'eventTime',
-  'series',
-  'action',
-  'related',
-  'reportingInstance',
-];
-
-function renamed(object: KubeObject, from: 0 | 1, apiVersion: string): KubeObject {
-  const to = from === 0 ? 1 : 0;
-  const out: Values = { kind: 'Event', apiVersion, metadata: object.metadata };
-  for (const names of eventNames) out[names[to]] = fieldsOf(object)[names[from]];
-  for (const name of sameNames) out[name] = fieldsOf(object)[name];
-  return asObject(compact(out));
-}
-
-/** events.k8s.io/v1 is core/v1 under other names (pkg/apis/events/v1 conversion). */
-const events: Conversion = {
-  toStorage: (object) => {
-    const core = fieldsOf(renamed(object, 1, 'v1'));
-    core['involvedObject'] ??= {};
-    core['source'] ??= {};
-    core['firstTimestamp'] ??= null;
-    core['lastTimestamp'] ??= null;
-    core['reportingComponent'] ??= '';
-    core['reportingInstance'] ??= '';
-    return asObject(core);
-  },
-  fromStorage: (object) => {
-    const own = fieldsOf(renamed(object, 0, 'events.k8s.io/v1'));
-    own['eventTime'] ??= null;
-    return asObject(own);
-  },
-};
 
 interface Metric {
   type: string;
@@ -75,7 +17,7 @@ const isCpu = (metric: Metric): boolean =>
   metric.type === 'Resource' && metric.resource?.name === 'cpu';
 
 /** autoscaling/v1 knows the cpu target alone; the rest travels in annotations. */
-const autoscalers: Conversion = {
+export const autoscalersV1: Conversion = {
   toStorage: (object) => {
     const { targetCPUUtilizationPercentage: target, ...spec } = (fieldsOf(object)['spec'] ??
       {}) as Values;
@@ -151,8 +93,3 @@ function parseList(text: string | undefined): unknown[] {
     return [];
   }
 }
-
-export const conversions: Record<string, Conversion> = table({
-  'events.k8s.io/v1/Event': events,
-  'autoscaling/v1/HorizontalPodAutoscaler': autoscalers,
-});
