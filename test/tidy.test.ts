@@ -138,14 +138,19 @@ describe('layers', () => {
   });
 
   test('the start path of an agent loads nothing of the API server, the store or etcd', () => {
-    const start = 'internal/supervisor/agent.ts';
-    if (!existsSync(join(root, start))) return;
-    const seen = reachable(start);
-    expect(
-      [...seen].filter((path) =>
-        /^internal\/(apiserver|store|etcd|controllers|scheduler)\//.test(path),
-      ),
-    ).toEqual([]);
+    for (const start of ['internal/supervisor/node-process.ts', 'internal/supervisor/agent.ts']) {
+      const seen = reachable(start);
+      expect(existsSync(join(root, start))).toBe(true);
+      expect(
+        [...seen].filter((path) =>
+          /^internal\/(apiserver|store|etcd|controllers|scheduler)\//.test(path),
+        ),
+      ).toEqual([]);
+    }
+    // It is the real one: both halves of a node are loaded.
+    const node = reachable('internal/supervisor/node-process.ts');
+    expect(node).toContain('internal/agent/pods/worker.ts');
+    expect(node).toContain('internal/network/network.ts');
   });
 
   test('dangerous packages stay at home', () => {

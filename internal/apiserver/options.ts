@@ -28,6 +28,14 @@ export interface PlainRequest {
   method: string;
   path: string;
   authorization: string | undefined;
+  /** One header by its name in small letters. */
+  header(name: string): string | undefined;
+  /** The whole body; throws an ApiError when it is too long or does not come. */
+  body(): Promise<Buffer>;
+  /**
+   * Who asks, by certificate or bearer token; throws an ApiError when what is shown is no good.
+   */
+  user(): Promise<UserInfo>;
 }
 
 export interface PlainAnswer {

@@ -10,7 +10,7 @@ import { stayAlive } from '../io/stay-alive.ts';
 import type { AgentConfig, ServerConfig } from '../supervisor/config.ts';
 import { memoryLimitBytes } from '../io/memory-limit.ts';
 import { memoryNotice, restartWithLowMemory } from './low-memory.ts';
-import { checkMachine } from './machine-checks.ts';
+import { checkAgentMachine, checkMachine } from './machine-checks.ts';
 import { agentConfig, serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
@@ -53,8 +53,14 @@ async function runServer(config: ServerConfig): Promise<void> {
 
 async function runAgent(config: AgentConfig): Promise<void> {
   setUnpackDir(`${config.dataDir}/data`);
+  await checkAgentMachine(config, { disk: realDisk, host: realHost, spawn: realSpawn, warn });
+  const notice = memoryNotice(memoryLimitBytes());
+  if (notice !== undefined) warn(notice);
   const { startAgent } = await import('../supervisor/agent.ts');
+  // While it waits for its servers there may be nothing else that keeps the process going.
+  const release = stayAlive();
   await startAgent(config);
+  release();
 }
 
 const log = makeLog({ level: 'info' });

@@ -168,7 +168,8 @@ export const flags: Flag[] = [
     'text',
     'With --cluster-reset: snapshot to put in the place of what this server holds',
   ),
-  ...none(['agent-token', 'agent-token-file'], 'text', 'nodes of their own cannot join yet'),
+  server('agent-token', 'text', 'What agents join with (default: the token)'),
+  server('agent-token-file', 'text', 'File that holds it'),
   server(
     'datastore-endpoint',
     'text',
@@ -333,8 +334,18 @@ export const flags: Flag[] = [
   ...none(['disable-helm-controller'], 'bool', 'there is no Helm controller in this release'),
   ...none(['disable-apiserver'], 'bool', 'every server serves the API'),
   ...none(['disable-etcd'], 'bool', 'every server that joins keeps a member of the etcd'),
-  ...none(['disable-apiserver-lb'], 'bool', 'there is no local load balancer', 'both'),
-  ...none(['lb-server-port'], 'int', 'there is no local load balancer to move', 'both'),
+  ...none(
+    ['disable-apiserver-lb'],
+    'bool',
+    'the load balancer is how an agent finds another server',
+    'agent',
+  ),
+  ...none(['disable-apiserver-lb'], 'bool', 'a server needs no load balancer'),
+  works('lb-server-port', 'int', 'Port of 127.0.0.1 that leads to the servers of the cluster', {
+    for: 'agent',
+    default: '6444',
+  }),
+  ...none(['lb-server-port'], 'int', 'a server needs no load balancer'),
   ...none(
     ['prefer-bundled-bin'],
     'bool',

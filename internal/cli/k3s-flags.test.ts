@@ -52,8 +52,8 @@ const serverFlags: Row[] = [
   ['helm-job-image', 'klipper', 'warns', /Helm/],
   ['token', 'secret', 'works'],
   ['token-file', '/etc/token', 'works'],
-  ['agent-token', 'secret', 'warns', /cannot join yet/],
-  ['agent-token-file', '/etc/token', 'warns', /cannot join yet/],
+  ['agent-token', 'secret', 'works'],
+  ['agent-token-file', '/etc/token', 'works'],
   ['server', 'https://10.0.0.1:6443', 'works'],
   ['cluster-init', undefined, 'works'],
   ['cluster-reset', undefined, 'works'],
@@ -117,6 +117,11 @@ const serverFlags: Row[] = [
 ];
 
 /** Flags of the node, which `k3s server` and `k3s agent` have both. */
+/** What a server has no use for, and an agent has. */
+const balancerFlags: Row[] = [
+  ['lb-server-port', '6445', 'warns', /needs no load balancer/],
+  ['disable-apiserver-lb', undefined, 'warns', /needs no load balancer/],
+];
 const nodeFlags: Row[] = [
   ['node-name', 'boat', 'works'],
   ['with-node-id', undefined, 'works'],
@@ -153,8 +158,6 @@ const nodeFlags: Row[] = [
   ['prefer-bundled-bin', undefined, 'warns', /nothing is bundled/],
   ['selinux', undefined, 'refused', /without SELinux labels/],
   ['disable-selinux', undefined, 'warns', /without SELinux labels/],
-  ['lb-server-port', '6445', 'warns', /no local load balancer/],
-  ['disable-apiserver-lb', undefined, 'warns', /no local load balancer/],
   ['no-flannel', undefined, 'works'],
   ['cluster-secret', 'secret', 'works'],
 ];
@@ -176,13 +179,25 @@ async function fate(command: 'server' | 'agent', row: Row): Promise<{ is: Fate; 
 }
 
 describe('every flag of k3s works, warns in one line, or is refused in one', () => {
-  test.each([...serverFlags, ...nodeFlags])('server --%s %s: %s', async (...row) => {
-    const { is, said } = await fate('server', row);
-    expect({ is, said }).toMatchObject({
-      is: row[2],
-      said: is === 'works' ? [] : [expect.stringMatching(row[3] ?? /./)],
+  test.each([...serverFlags, ...balancerFlags, ...nodeFlags])(
+    'server --%s %s: %s',
+    async (...row) => {
+      const { is, said } = await fate('server', row);
+      expect({ is, said }).toMatchObject({
+        is: row[2],
+        said: is === 'works' ? [] : [expect.stringMatching(row[3] ?? /./)],
+      });
+      expect(said.join('')).not.toContain('\n');
+    },
+  );
+
+  test('an agent has a load balancer, which it does not go without', async () => {
+    const [port, none] = balancerFlags as [Row, Row];
+    expect((await fate('agent', port)).is).toBe('works');
+    expect(await fate('agent', none)).toMatchObject({
+      is: 'warns',
+      said: [expect.stringMatching(/finds another server/)],
     });
-    expect(said.join('')).not.toContain('\n');
   });
 
   test.each(nodeFlags)('agent --%s %s: %s', async (...row) => {
@@ -190,7 +205,7 @@ describe('every flag of k3s works, warns in one line, or is refused in one', () 
   });
 
   test('no flag of ours has a state that this table does not show', () => {
-    const shown = new Set([...serverFlags, ...nodeFlags].map(([flag]) => flag));
+    const shown = new Set([...serverFlags, ...balancerFlags, ...nodeFlags].map(([flag]) => flag));
     expect(
       flagsOf('server')
         .filter((flag) => flag.state !== 'works' && !shown.has(flag.name))

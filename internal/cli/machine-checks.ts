@@ -5,7 +5,7 @@ import type { Disk } from '../io/disk.ts';
 import type { Host } from '../io/host.ts';
 import { socketAnswers } from '../io/local-socket.ts';
 import type { Spawn } from '../io/spawn.ts';
-import type { NodeConfig, ServerConfig } from '../supervisor/config.ts';
+import type { AgentConfig, NodeConfig, ServerConfig } from '../supervisor/config.ts';
 
 const op = 'config';
 
@@ -25,6 +25,14 @@ export async function checkMachine(config: ServerConfig, doors: Doors): Promise<
   if (!config.disableAgent) await checkNodeMachine(config, doors);
 }
 
+/** The same for a node that joins. */
+export async function checkAgentMachine(config: AgentConfig, doors: Doors): Promise<void> {
+  const { tokenFile } = config;
+  if (tokenFile !== undefined && !(await doors.disk.stat(op, tokenFile)))
+    throw new ConfigError(`--token-file: ${tokenFile}: no such file`, { op });
+  await checkNodeMachine(config, doors);
+}
+
 async function checkServerMachine(config: ServerConfig, { disk, spawn }: Doors): Promise<void> {
   const { refuseOwnState } = await import('../supervisor/join.ts');
   await refuseOwnState(config, { disk });
@@ -40,6 +48,7 @@ async function checkServerMachine(config: ServerConfig, { disk, spawn }: Doors):
   }
   for (const [flag, path] of [
     ['token-file', config.tokenFile],
+    ['agent-token-file', config.agentTokenFile],
     ['datastore-cafile', config.datastore?.caFile],
     ['datastore-certfile', config.datastore?.certFile],
     ['datastore-keyfile', config.datastore?.keyFile],
@@ -54,7 +63,10 @@ async function checkNodeMachine(config: NodeConfig, { disk, host, warn }: Doors)
   if (!host.isRoot())
     throw new ConfigError('only root can run a node', {
       op,
-      hint: 'run it with sudo, or without a node: --disable-agent',
+      hint:
+        'lbServerPort' in config
+          ? 'run it with sudo'
+          : 'run it with sudo, or without a node: --disable-agent',
     });
   if (config.resolvConf !== undefined && !(await disk.readIfThere(op, config.resolvConf)))
     throw new ConfigError(`--resolv-conf: ${config.resolvConf}: no such file`, {

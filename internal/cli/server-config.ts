@@ -8,6 +8,7 @@ import type {
   ServerConfig,
   SnapshotConfig,
 } from '../supervisor/config.ts';
+import { parseToken } from '../pki/tokens.ts';
 import { snapshotPrefix } from '../supervisor/snapshots/folder.ts';
 import { isPostgres, parsePostgresEndpoint } from '../store/postgres/endpoint.ts';
 import { kubeletSettings, serverArgs } from './program-args.ts';
@@ -54,6 +55,8 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     tlsSans: list(settings, 'tls-san'),
     token: text(settings, 'token') ?? text(settings, 'cluster-secret'),
     tokenFile: text(settings, 'token-file'),
+    agentToken: text(settings, 'agent-token'),
+    agentTokenFile: text(settings, 'agent-token-file'),
     writeKubeconfig: text(settings, 'write-kubeconfig') ?? '/etc/skiff/skiff.yaml',
     writeKubeconfigMode: mode(settings, 'write-kubeconfig-mode'),
     writeKubeconfigGroup: text(settings, 'write-kubeconfig-group'),
@@ -166,19 +169,22 @@ export function snapshotConfig(settings: Settings): SnapshotConfig {
 export function agentConfig(settings: Settings, warn: Warn = silently): AgentConfig {
   const server = text(settings, 'server');
   const token = text(settings, 'token') ?? text(settings, 'cluster-secret');
+  const tokenFile = text(settings, 'token-file');
   if (server === undefined)
     throw new ConfigError('an agent needs --server', {
       op,
       hint: 'give the URL of the server, https://<address>:6443',
     });
-  if (!/^https:\/\/.+/.test(server))
+  if (!URL.canParse(server) || new URL(server).protocol !== 'https:')
     throw new ConfigError(`--server: "${server}" is not an https:// URL`, { op });
-  if (token === undefined)
+  if (token === undefined && tokenFile === undefined)
     throw new ConfigError('an agent needs --token', {
       op,
-      hint: 'take it from server/node-token on the server',
+      hint: 'take it from server/agent-token on the server',
     });
-  return { ...nodeConfig(settings, warn), server, token };
+  if (token !== undefined && tokenFile === undefined) parseToken(token);
+  const lbServerPort = port(settings, 'lb-server-port') ?? 6444;
+  return { ...nodeConfig(settings, warn), server, token, tokenFile, lbServerPort };
 }
 
 function nodeConfig(settings: Settings, warn: Warn): NodeConfig {

@@ -15,6 +15,7 @@ import {
   type CertRequest,
   type Identity,
 } from './certificate.ts';
+import { nodeRequest } from './node-certificates.ts';
 import {
   authorityHint,
   certificateFault,
@@ -215,24 +216,23 @@ export async function loadOrCreateNode(
     addresses: string[];
   },
 ): Promise<NodeIdentities> {
-  const { dir, disk, nodeName } = options;
+  const { dir, disk } = options;
   await disk.makeDir('agent dir', dir, 0o711);
   const [kubelet, kubeletServing] = await Promise.all([
     loadOrIssue({
       ...options,
       file: 'client-kubelet',
       ca: options.clientCa,
-      request: { cn: `system:node:${nodeName}`, orgs: ['system:nodes'], usages: ['client'] },
+      request: nodeRequest('kubelet', options),
     }),
     loadOrIssue({
       ...options,
       file: 'serving-kubelet',
       ca: options.serverCa,
-      request: {
-        cn: nodeName,
-        sans: [nodeName, 'localhost', '127.0.0.1', '::1', ...options.addresses],
-        usages: ['server'],
-      },
+      request: nodeRequest('kubelet-serving', {
+        ...options,
+        addresses: ['localhost', '127.0.0.1', '::1', ...options.addresses],
+      }),
     }),
     disk.writeAtomic('client ca', join(dir, 'client-ca.crt'), options.clientCa.cert),
     disk.writeAtomic('server ca', join(dir, 'server-ca.crt'), options.serverCa.cert),
@@ -282,7 +282,8 @@ export async function loadOrIssue(
       file: found.fault.file,
       because: found.fault.what,
     });
-  if (found && 'pair' in found && stillGood(found.pair, { ca, request, clock })) return found.pair;
+  if (found && 'pair' in found && issuedFor(found.pair, { ca: ca.cert, request, clock }))
+    return found.pair;
   return await store(
     disk,
     dir,
@@ -295,21 +296,20 @@ export async function loadOrIssue(
  * Whether a leaf needs no renewal: its issuer is ours, its life is young, and it holds every name
  * asked for.
  */
-function stillGood(
+export function issuedFor(
   identity: Identity,
-  { ca, request, clock }: { ca: Identity; request: CertRequest; clock: Clock },
+  { ca, request, clock }: { ca: string; request: CertRequest; clock: Clock },
 ): boolean {
   const cert = new X509Certificate(identity.cert);
   // The chain that is shown ends in the authority as it is now.
-  if (!identity.cert.endsWith(ca.cert) || !cert.verify(new X509Certificate(ca.cert).publicKey))
-    return false;
+  if (!identity.cert.endsWith(ca) || !cert.verify(new X509Certificate(ca).publicKey)) return false;
   const [nowMs, from, to] = [clock.now(), Date.parse(cert.validFrom), Date.parse(cert.validTo)];
   // From the future: the clock was ahead when it was issued, or is behind now. Those who go by the
   // same clock refuse it either way.
   if (nowMs < from) return false;
   const best = Math.min(
     Math.max(nowMs, clock.earliestMs()) + lives.leafMs,
-    Date.parse(new X509Certificate(ca.cert).validTo),
+    Date.parse(new X509Certificate(ca).validTo),
   );
   if (nowMs > to - renewBeforeMs && (nowMs >= to || best - to > worthMs)) return false;
   if (!cert.subject.split('\n').includes(`CN=${request.cn}`)) return false;

@@ -1,10 +1,167 @@
-import { ConfigError } from '../base/errors.ts';
-import type { AgentConfig } from './config.ts';
+import { join } from 'node:path';
+import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+import { httpClient } from '../client/http.ts';
+import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
+import { refs } from '../client/refs.ts';
+import type { Identity } from '../pki/certificate.ts';
+import { serverNameOfApi } from './api-names.ts';
+import { joinAsNode, renewCertificates } from './agent-join.ts';
+import { keepCluster } from './agent-settings.ts';
+import { startBalancer } from './balancer.ts';
+import { guardClock } from './clock-guard.ts';
+import type { AgentConfig, NodeConfig } from './config.ts';
+import { realDoors, type Doors } from './doors.ts';
+import { followAddresses } from './follow-addresses.ts';
+import { followKernel } from './kernel-events.ts';
+import { runNode, takeMachine, type Machine } from './node-process.ts';
+import { nodeVoice } from './node-voice.ts';
+import { startRenewal } from './renewal.ts';
+import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
+import { ServerList } from './server-list.ts';
+import { serversIn } from './servers-in.ts';
 
-/** A node that joins a server elsewhere. */
-export function startAgent(config: AgentConfig): Promise<void> {
-  throw new ConfigError(
-    `joining ${config.server} is not there yet: this release runs its node beside the server`,
-    { op: 'agent', hint: 'use "skiff server"' },
+/** A node that joins servers elsewhere: the same node as beside a server, over the wire. */
+export async function startAgent(
+  config: AgentConfig,
+  doors: Doors = realDoors(config.debug),
+): Promise<void> {
+  const { clock, log } = doors;
+  const startedMs = clock.monotonicMs();
+  await doors.disk.makeDir('data', join(config.dataDir, 'agent'), 0o711);
+  const machine = await takeMachine(config, doors, { node: true });
+  const parts: Part[] = [];
+  stopOnSignal(doors, parts, machine.pidFile);
+  try {
+    await startParts({ config, doors, machine, parts });
+    log.info('agent ready', { ms: Math.round(clock.monotonicMs() - startedMs) });
+    await notifyReady(doors);
+  } catch (error) {
+    await stopParts(doors, parts, machine.pidFile);
+    throw error;
+  }
+}
+
+interface Starting {
+  config: AgentConfig;
+  doors: Doors;
+  machine: Machine;
+  parts: Part[];
+}
+
+async function startParts({ config, doors, machine, parts }: Starting): Promise<void> {
+  const { clock, log } = doors;
+  const { ledger, facts, troubles, lastMs } = machine;
+  const { cluster, certificates } = await joinAsNode(config, doors, { facts });
+  const servers = new ServerList(toldServer(config), cluster.servers);
+  const balancer = await startBalancer({
+    ...doors,
+    port: config.lbServerPort,
+    servers,
+    log: log.named('servers'),
+  });
+  parts.push({ name: 'load balancer', stop: () => balancer.stop() });
+  let shown = certificates;
+  let started = false;
+  const clientOf = (who: () => Identity): ReturnType<typeof httpClient> =>
+    httpClient({
+      server: `https://127.0.0.1:${balancer.port}`,
+      tls: () => ({ ca: cluster.serverCa, ...who(), serverName: serverNameOfApi }),
+      userAgent: 'skiff-agent',
+    });
+  const client = clientOf(() => shown.kubelet);
+  const network = clientOf(() => shown.network);
+  const networkMirrors = mirrorFactory(network, clock, log.named('network'));
+  parts.push(
+    { name: 'clients', stop: () => [client, network].forEach((one) => one.close()) },
+    { name: 'network mirrors', stop: () => networkMirrors.stop() },
   );
+  const kernel = followKernel(doors);
+  const voice = nodeVoice({ client, doors, nodeName: facts.name, troubles });
+  const renewal = startRenewal(doors);
+  parts.push(
+    { name: 'kernel events', stop: () => kernel.stop() },
+    { name: 'voice', stop: () => voice.stop() },
+    guardClock({ dataDir: config.dataDir, doors, lastMs, troubles, said: voice.warn }),
+    renewal,
+  );
+  const { settings } = cluster;
+  const nodeConfig: NodeConfig = {
+    ...config,
+    flannelBackend: settings.flannelBackend,
+    disableKubeProxy: settings.disableKubeProxy,
+  };
+  const node = await runNode({
+    config: nodeConfig,
+    cluster: settings,
+    facts,
+    doors,
+    ledger,
+    client,
+    networkMirrors,
+    identities: async () => {
+      // A node starts with what it has; what is due is asked for once it runs.
+      if (started)
+        shown =
+          (await renewCertificates(config, doors, { facts, cluster, port: balancer.port })) ??
+          shown;
+      started = true;
+      return { kubelet: shown.kubelet, kubeletServing: shown['kubelet-serving'] };
+    },
+    clientCa: cluster.clientCa,
+    troubles,
+    kernel,
+    renewal,
+  });
+  parts.push(...node.parts);
+  parts.push(
+    followServers({ mirrors: networkMirrors, servers }, async () => {
+      log.info('the servers of the cluster are known', { servers: servers.all.join(' ') });
+      await keepCluster(doors.disk, join(config.dataDir, 'agent'), {
+        ...cluster,
+        servers: servers.all,
+      });
+    }),
+  );
+  parts.push(
+    followAddresses({
+      config,
+      doors,
+      facts,
+      kernel,
+      troubles,
+      moved: async (from) => {
+        await renewal.look();
+        await node.readdress();
+        log.info('the new address is in force', { from, to: facts.ip });
+      },
+    }),
+  );
+  void renewal.look();
+}
+
+function toldServer({ server }: AgentConfig): string {
+  const { hostname, port } = new URL(server);
+  return `${hostname}:${port || 443}`;
+}
+
+/** The addresses of the `kubernetes` Service are those of the servers. */
+function followServers(
+  { mirrors, servers }: { mirrors: Mirrors; servers: ServerList },
+  changed: () => Promise<void>,
+): Part {
+  const slices = mirrors.of<EndpointSlice>(refs.endpointSlices);
+  const look = (): void => {
+    const own = [...slices.list()].filter(
+      ({ metadata }) =>
+        metadata.namespace === 'default' &&
+        metadata.labels?.['kubernetes.io/service-name'] === 'kubernetes',
+    );
+    if (own.length > 0 && servers.learn(own.flatMap(serversIn))) void changed();
+  };
+  const unfollow = slices.onChange((change) => {
+    const { metadata } = change.object;
+    if (metadata.namespace === 'default') look();
+  });
+  void slices.synced.then(look);
+  return { name: 'server list', stop: unfollow };
 }

@@ -86,6 +86,9 @@ export interface ServerConfig extends NodeConfig {
   tlsSans: string[];
   token: string | undefined;
   tokenFile: string | undefined;
+  /** What agents join with; by default the token. */
+  agentToken?: string | undefined;
+  agentTokenFile?: string | undefined;
   writeKubeconfig: string;
   writeKubeconfigMode: number;
   writeKubeconfigGroup: string | undefined;
@@ -120,6 +123,10 @@ export interface ServerConfig extends NodeConfig {
 }
 
 export interface AgentConfig extends NodeConfig {
+  /** URL of a server, or of what stands before all. */
   server: string;
-  token: string;
+  token: string | undefined;
+  tokenFile: string | undefined;
+  /** Port of 127.0.0.1 that leads to whichever server lives. */
+  lbServerPort: number;
 }

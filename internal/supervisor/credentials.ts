@@ -5,6 +5,7 @@ import { kubeconfig } from '../pki/kubeconfig.ts';
 import { caHashOf, formatToken, newPassword, parseToken } from '../pki/tokens.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import { nodeUser, serverUser } from './handshake-paths.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
 
@@ -69,6 +70,27 @@ export async function toldToken(
   return config.tokenFile === undefined
     ? config.token
     : (await disk.read('token file', config.tokenFile)).toString();
+}
+
+/** The password of the agents' token; without one of its own it is the servers'. */
+export async function agentPassword(
+  config: ServerConfig,
+  { disk }: Pick<Doors, 'disk'>,
+  serverPassword: string,
+): Promise<string> {
+  const { agentToken, agentTokenFile } = config;
+  const told =
+    agentTokenFile === undefined
+      ? agentToken
+      : (await disk.read('agent token file', agentTokenFile)).toString();
+  if (told === undefined) return serverPassword;
+  const { password } = parseToken(told);
+  if (password === '')
+    throw new ConfigError('--agent-token: it has no password', {
+      op: 'token',
+      hint: 'give a password of your own choice, or a full token',
+    });
+  return password;
 }
 
 const tokenPath = (config: ServerConfig): string => join(config.dataDir, 'server/token');
@@ -137,11 +159,11 @@ function passwordIn(text: string): string | undefined {
     : undefined;
 }
 
-/** Writes server/token and server/node-token in their full form. */
+/** Writes server/token, server/node-token and server/agent-token in their full form. */
 export async function joinToken(
   config: ServerConfig,
   doors: Pick<Doors, 'disk'>,
-  { serverCa, password }: { serverCa: string; password: string },
+  { serverCa, password, agent }: { serverCa: string; password: string; agent: string },
 ): Promise<void> {
   const { disk } = doors;
   const caHash = caHashOf(serverCa);
@@ -155,8 +177,14 @@ export async function joinToken(
       },
     );
   }
-  const text = `${formatToken({ caHash, user: 'server', password })}\n`;
-  for (const path of [tokenPath(config), join(config.dataDir, 'server/node-token')]) {
+  const own = `${formatToken({ caHash, user: serverUser, password })}\n`;
+  const forAgents =
+    agent === password ? own : `${formatToken({ caHash, user: nodeUser, password: agent })}\n`;
+  for (const [path, text] of [
+    [tokenPath(config), own],
+    [join(config.dataDir, 'server/node-token'), own],
+    [join(config.dataDir, 'server/agent-token'), forAgents],
+  ] as const) {
     if ((await disk.readIfThere('token', path))?.toString() !== text)
       await disk.writeAtomic('token', path, text, { mode: 0o600 });
   }

@@ -5,19 +5,9 @@ import { ownBootstrap } from './bootstrap.ts';
 import type { ServerConfig } from './config.ts';
 import type { Datastore } from './datastore.ts';
 import type { Doors } from './doors.ts';
-
-export const handshakePaths = {
-  authority: '/cacerts',
-  ping: '/ping',
-  bootstrap: '/v1-skiff/server-bootstrap',
-} as const;
-/** The user part of a server's token. */
-export const serverUser = 'server';
-
-export interface HandshakeRefusal {
-  message: string;
-  hint: string;
-}
+import { handshakePaths, serverUser } from './handshake-paths.ts';
+import { json, text } from './plain-answers.ts';
+import { basicCredentials } from './node-credentials.ts';
 
 /**
  * What other machines ask before they have a certificate: who this server is, and what a second
@@ -29,8 +19,13 @@ export function handshakeAnswers(options: {
   datastore: Datastore;
   password: string;
   serverCa: string;
+  /** Answers what nodes of their own ask. */
+  nodes?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
 }): (request: PlainRequest) => Promise<PlainAnswer> | undefined {
-  return ({ method, path, authorization }) => {
+  return (request) => {
+    const { method, path, authorization } = request;
+    const forNode = options.nodes?.(request);
+    if (forNode) return forNode;
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     if (path === handshakePaths.authority) return Promise.resolve(text(200, options.serverCa));
     if (path === handshakePaths.ping) return Promise.resolve(text(200, 'pong'));
@@ -43,7 +38,7 @@ async function bootstrap(
   { config, doors, datastore, password }: Parameters<typeof handshakeAnswers>[0],
   authorization: string | undefined,
 ): Promise<PlainAnswer> {
-  const found = credentialsOf(authorization);
+  const found = basicCredentials(authorization);
   // Compared in any case, so that the time tells nothing of the user.
   const known = sameSecret(found?.password ?? '', password) && password !== '';
   if (!found || (!known && found.user === serverUser))
@@ -68,24 +63,3 @@ async function bootstrap(
   const endpoints = members.filter((m) => !m.isLearner).flatMap((m) => m.clientURLs);
   return json(200, { ...(await ownBootstrap(config, doors)), endpoints });
 }
-
-/** RFC 7617. A bootstrap token, sent as a bearer's, is no server's. */
-function credentialsOf(header: string | undefined): { user: string; password: string } | undefined {
-  const [, basic] = /^Basic\s+(\S+)$/i.exec(header ?? '') ?? [];
-  if (basic === undefined)
-    return header?.startsWith('Bearer ') ? { user: 'bearer', password: '' } : undefined;
-  const [, user = '', password = ''] =
-    /^([^:]*):(.*)$/s.exec(Buffer.from(basic, 'base64').toString()) ?? [];
-  return { user, password };
-}
-
-const text = (status: number, body: string): PlainAnswer => ({
-  status,
-  contentType: 'text/plain; charset=utf-8',
-  body,
-});
-const json = (status: number, body: object): PlainAnswer => ({
-  status,
-  contentType: 'application/json',
-  body: JSON.stringify(body),
-});

@@ -161,7 +161,14 @@ describe('the handshake', () => {
 
   test('only GET is answered, a ping needs nothing, and a bearer gets nothing', async () => {
     const ask = (path: string, authorization?: string, method = 'GET') =>
-      answers?.({ method, path, authorization });
+      answers?.({
+        method,
+        path,
+        authorization,
+        header: () => undefined,
+        body: () => Promise.resolve(Buffer.alloc(0)),
+        user: () => Promise.reject(new Error('nobody is asked')),
+      });
     expect(await ask('/ping')).toMatchObject({ status: 200, body: 'pong' });
     expect(ask('/v1-skiff/server-bootstrap', undefined, 'POST')).toBeUndefined();
     expect(ask('/api')).toBeUndefined();

@@ -1,26 +1,22 @@
 import { join } from 'node:path';
-import { createApiServer, type ApiServer } from '../apiserver/api-server.ts';
+import type { ApiServer } from '../apiserver/api-server.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { ResourceRef } from '../api/object.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
-import { buildInfo } from '../io/assets.ts';
-import { realDial } from '../io/dial.ts';
-import { Troubles } from '../client/troubles.ts';
+import type { Troubles } from '../client/troubles.ts';
 import {
   loadOrCreateAuthorities,
   loadOrCreateNode,
-  type NodeIdentities,
   type ServerIdentities,
 } from '../pki/authorities.ts';
 import { fileName as stateFile } from '../store/sqlite/schema.ts';
-import { apiServerFiles } from './api-server-files.ts';
-import { guardClock, readLastTime } from './clock-guard.ts';
+import { guardClock } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
-import { checkKernelDefaults } from './kernel-defaults.ts';
 import { followBootstrap } from './bootstrap.ts';
 import {
+  agentPassword,
   clusterPassword,
   joinToken,
   serverIdentities,
@@ -35,18 +31,22 @@ import { joinCluster } from './join.ts';
 import { etcdRole, followEtcdNodes } from './etcd-nodes.ts';
 import { followAddresses } from './follow-addresses.ts';
 import { followKernel, type KernelEvents } from './kernel-events.ts';
-import { Ledger, ledgerPath } from './ledger.ts';
+import type { Ledger } from './ledger.ts';
 import { startManifests } from './manifests.ts';
-import { nodeFacts, type NodeFacts } from './node-facts.ts';
+import { ensureNetworkRole } from './network-role.ts';
+import { clusterSettings } from './cluster-settings.ts';
+import { nodeHandshake } from './node-handshake.ts';
+import type { NodeFacts } from './node-facts.ts';
 import { keepNodeRole } from './node-roles.ts';
 import { nodeVoice } from './node-voice.ts';
-import { startNode, type OwnNode } from './node.ts';
-import { gitVersion } from './release.ts';
+import { runNode, takeMachine } from './node-process.ts';
+import type { OwnNode } from './node.ts';
 import { startRenewal, type Renewal } from './renewal.ts';
 import { tellOfRoom } from './tell-of-room.ts';
+import { advertised, firstAddress, startApi } from './start-api.ts';
 import { startUpkeep } from './upkeep.ts';
 import { whenWritable } from './when-writable.ts';
-import { claimPidFile, notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
+import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 
 export interface RunningServer {
   api: ApiServer;
@@ -62,16 +62,9 @@ export async function startServer(
   const startedMs = clock.monotonicMs();
   const since = (): number => Math.round(clock.monotonicMs() - startedMs);
   await refuseForeignState(config, doors);
-  if (config.protectKernelDefaults && !config.disableAgent) await checkKernelDefaults(disk);
-  await Promise.all([
-    disk.makeDir('data', join(config.dataDir, 'server'), 0o700),
-    disk.makeDir('run', config.runDir, 0o711),
-  ]);
-  const pidFile = join(config.runDir, 'skiff.pid');
-  await claimPidFile(doors, pidFile);
-  const ledger = await Ledger.open(disk, ledgerPath(config.dataDir));
-  const lastMs = await readLastTime(config.dataDir, doors);
-  const facts = await nodeFacts(config, doors);
+  const machine = await takeMachine(config, doors, { node: !config.disableAgent });
+  await disk.makeDir('data', join(config.dataDir, 'server'), 0o700);
+  const { pidFile, facts } = machine;
   // Servers that share a datastore share authorities too, and learn them there.
   const shared = await isShared(config, doors);
   const password = await clusterPassword(config, doors, {
@@ -83,7 +76,6 @@ export async function startServer(
   if (shared) await opening;
   const [identities, datastore] = await Promise.all([reload(), opening]);
   const { store } = datastore;
-  const troubles = new Troubles();
   const kernel = followKernel(doors);
   const parts: Part[] = [
     { name: 'store', stop: () => store.close() },
@@ -92,10 +84,9 @@ export async function startServer(
   stopOnSignal(doors, parts, pidFile);
   try {
     return await startParts({
+      ...machine,
       config,
       doors,
-      ledger,
-      facts,
       identities,
       datastore,
       parts,
@@ -103,8 +94,6 @@ export async function startServer(
       shared,
       reload,
       since,
-      lastMs,
-      troubles,
       kernel,
     });
   } catch (error) {
@@ -173,18 +162,27 @@ async function startParts({
   const { config, doors, ledger, facts, identities, datastore, parts } = o;
   const { store } = datastore;
   const { log } = doors;
+  const agent = await agentPassword(config, doors, password);
   const besides = handshakeAnswers({
     config,
     doors,
     datastore,
     password,
     serverCa: identities.serverCa.cert,
+    nodes: nodeHandshake({
+      doors,
+      client: () => api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }),
+      passwords: { server: password, agent },
+      settings: clusterSettings(config),
+      authorities: () => identities,
+      ownNames: () => serverNames(config, facts, firstAddress(config.serviceCidr)),
+    }),
   });
-  const api = await startApi({ config, doors, facts, identities, datastore, besides });
+  const api: ApiServer = await startApi({ config, doors, facts, identities, datastore, besides });
   parts.push({ name: 'apiserver', stop: () => api.close() });
   log.info('API server ready', { port: api.port, ms: since() });
   await Promise.all([
-    joinToken(config, doors, { serverCa: identities.serverCa.cert, password }),
+    joinToken(config, doors, { serverCa: identities.serverCa.cert, password, agent }),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
   if (shared)
@@ -292,6 +290,7 @@ async function startBeside(options: Beside): Promise<void> {
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
     config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors, renewal }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
+    ensureNetworkRole(supervisor).then(() => []),
     config.disable.includes('coredns')
       ? removeClusterDns(supervisor).then(() => [])
       : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
@@ -375,24 +374,20 @@ async function startOwnNode(
 ): Promise<OwnNode> {
   const { config, doors, facts, identities, api } = options;
   const client = api.inProcess({ name: `system:node:${facts.name}`, groups: ['system:nodes'] });
-  const load = (): Promise<NodeIdentities> =>
-    loadOrCreateNode({
-      ...doors,
-      dir: join(config.dataDir, 'agent'),
-      ...identities,
-      nodeName: facts.name,
-      addresses: [...facts.ips, ...facts.externalIps],
-    });
-  let own = await load();
-  const mirrors = mirrorFactory(client, doors.clock, doors.log.named('agent'));
-  const node = await startNode({
+  const node = await runNode({
     ...options,
     cluster: config,
     client,
-    mirrors,
     networkMirrors: options.mirrors,
-    identities: own,
     clientCa: identities.clientCa.cert,
+    identities: () =>
+      loadOrCreateNode({
+        ...doors,
+        dir: join(config.dataDir, 'agent'),
+        ...identities,
+        nodeName: facts.name,
+        addresses: [...facts.ips, ...facts.externalIps],
+      }),
   });
   const roles = [
     'node-role.kubernetes.io/control-plane',
@@ -405,82 +400,7 @@ async function startOwnNode(
     roles,
     log: doors.log,
   });
-  options.renewal.add(async () => {
-    const now = await load();
-    if (now.kubeletServing.cert === own.kubeletServing.cert) return false;
-    own = now;
-    node.renewCertificate(now.kubeletServing);
-    return true;
-  });
-  return {
-    ...node,
-    parts: [role, { name: 'agent mirrors', stop: () => mirrors.stop() }, ...node.parts],
-  };
-}
-
-const advertised = (config: ServerConfig, facts: NodeFacts): string =>
-  config.advertiseAddress ?? facts.externalIps[0] ?? facts.ip;
-
-interface ApiParts {
-  config: ServerConfig;
-  doors: Doors;
-  facts: NodeFacts;
-  identities: ServerIdentities;
-  datastore: Datastore;
-  besides: ReturnType<typeof handshakeAnswers>;
-}
-
-async function startApi({
-  config,
-  doors,
-  facts,
-  identities,
-  datastore,
-  besides,
-}: ApiParts): Promise<ApiServer> {
-  const { version, build } = buildInfo();
-  const own = config.apiServer ?? {};
-  return await createApiServer({
-    store: datastore.store,
-    sharedStore: datastore.kind !== 'file',
-    besides,
-    clock: doors.clock,
-    log: doors.log.named('apiserver'),
-    random: doors.random,
-    dial: realDial,
-    listen: { host: config.bindAddress, port: config.httpsListenPort },
-    tls: identities.apiServer,
-    clientCa: identities.clientCa.cert,
-    serverCa: identities.serverCa.cert,
-    serviceAccount: {
-      signingKey: identities.serviceKey,
-      issuer: own.serviceAccountIssuer ?? `https://kubernetes.default.svc.${config.clusterDomain}`,
-      audiences: own.audiences,
-    },
-    anonymous: own.anonymousAuth,
-    flowControl: own.flowControl,
-    audit: own.audit,
-    ...(await apiServerFiles(own, doors)),
-    eventTtlSeconds: own.eventTtlSeconds,
-    defaultTolerations: {
-      notReadySeconds: own.notReadyTolerationSeconds,
-      unreachableSeconds: own.unreachableTolerationSeconds,
-    },
-    kubeletClient: { ...identities.kubeletClient, ca: identities.serverCa.cert },
-    requestHeader: {
-      ca: identities.requestHeaderCa.cert,
-      clientCert: identities.authProxy.cert,
-      clientKey: identities.authProxy.key,
-      allowedNames: ['system:auth-proxy'],
-    },
-    advertiseAddress: advertised(config, facts),
-    ...(config.advertisePort !== undefined && { advertisePort: config.advertisePort }),
-    serviceCidr: config.serviceCidr,
-    nodePortRange: config.nodePortRange,
-    carriedOutElsewhere: [...config.disable, ...(config.disableControllers ? ['controllers'] : [])],
-    logRequests: config.debug,
-    version: { gitVersion: gitVersion(version), gitCommit: build },
-  });
+  return { ...node, parts: [role, ...node.parts] };
 }
 
 function servedKind(api: ApiServer, apiVersion: string, kind: string): ResourceRef | undefined {
@@ -489,10 +409,4 @@ function servedKind(api: ApiServer, apiVersion: string, kind: string): ResourceR
   return (
     served && { group, version, resource: served.resource, kind, namespaced: served.namespaced }
   );
-}
-
-/** The first address of the service range belongs to the API server. */
-function firstAddress(range: string): string {
-  const parts = (range.split('/')[0] ?? '').split('.').map(Number);
-  return [...parts.slice(0, 3), (parts[3] ?? 0) + 1].join('.');
 }

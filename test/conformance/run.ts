@@ -13,13 +13,14 @@ const { values } = parseArgs({
     procs: { type: 'string', default: '6' },
     out: { type: 'string', default: 'conformance-out' },
     table: { type: 'string' },
+    nodes: { type: 'string', default: '1' },
     'without-nodes': { type: 'boolean', default: false },
   },
 });
 if (!values.instruments || !values.kubeconfig) {
   process.stderr.write(
     'usage: run.ts --instruments DIR --kubeconfig FILE [--focus RE] [--skip RE] [--procs N] ' +
-      '[--out DIR] [--table FILE] [--without-nodes]\n',
+      '[--out DIR] [--table FILE] [--nodes N] [--without-nodes]\n',
   );
   process.exit(1);
 }
@@ -28,7 +29,7 @@ const out = resolve(values.out);
 mkdirSync(out, { recursive: true });
 
 const cluster = [
-  '--num-nodes=1',
+  `--num-nodes=${values.nodes}`,
   ...(values['without-nodes'] ? ['--allowed-not-ready-nodes=-1', '--minStartupPods=-1'] : []),
 ];
 const common = [

@@ -7,32 +7,23 @@ import { msOf, timeOf } from '../../api/times.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { WaitingReason } from '../status/container-statuses.ts';
 import { podStatus } from '../status/pod-status.ts';
-import { ownConditions } from '../status/conditions.ts';
 import { same } from '../status/status-patch.ts';
 import { VolumesError } from '../volumes/volumes.ts';
 import { Adoption, restoreBackOff } from './adoption.ts';
 import { unlinkLogs } from './log-links.ts';
-import {
-  containerNamed,
-  emptyRuntime,
-  isFinished,
-  isStatic,
-  type PodRuntime,
-  type RuntimeContainer,
-} from './model.ts';
+import { containerNamed, isFinished, isStatic, type PodRuntime } from './model.ts';
 import type { PodDeps, Verdict } from './deps.ts';
+import { contradicts, isNews } from './news.ts';
 import { plan } from './plan.ts';
 import { probeViews } from './probe-views.ts';
 import { Resize } from './resize.ts';
 import { removePod, stopPod, stopSandboxes } from './stop.ts';
 import { Runner } from './runner.ts';
+import { RuntimeView } from './runtime-view.ts';
 
 export type WorkerPhase = 'running' | 'terminating' | 'terminated' | 'gone';
 
 const firstRetryMs = 1000;
-/** How often and how long to look for an end that was announced. */
-const lagLookMs = 5;
-const mostLagLooks = 200;
 const sayAgainMs = 5000;
 const longestRetryMs = 60_000;
 
@@ -42,7 +33,6 @@ export class PodWorker {
   readonly deps: PodDeps;
   /** As the API (or the manifest) says it now. */
   pod: Pod;
-  runtime: PodRuntime = emptyRuntime;
   status: PodStatus;
   phase: WorkerPhase = 'running';
   readonly waiting = new Map<string, WaitingReason>();
@@ -51,8 +41,7 @@ export class PodWorker {
   readonly #runner: Runner;
   readonly #adoption: Adoption;
   #verdict: Verdict | undefined;
-  /** Unknown = everything must be read; else the containers whose state changed. */
-  #stale: 'all' | Set<string>;
+  readonly #view: RuntimeView;
   #running: Promise<void> | undefined;
   #woken = false;
   #stop = new AbortController();
@@ -68,17 +57,13 @@ export class PodWorker {
   #mounted = false;
   #startTime: string;
 
-  constructor(
-    deps: PodDeps,
-    pod: Pod,
-    options: { restored: boolean; runtime?: PodRuntime; verdict?: Verdict },
-  ) {
+  constructor(deps: PodDeps, pod: Pod, options: { restored: boolean; verdict?: Verdict }) {
     this.deps = deps;
     this.pod = pod;
     this.uid = pod.metadata.uid!;
     this.status = pod.status ?? {};
     this.restored = options.restored;
-    this.#stale = options.restored ? 'all' : new Set();
+    this.#view = new RuntimeView(deps, this.uid, { known: !options.restored });
     this.#verdict = options.verdict;
     this.#startTime = pod.status?.startTime ?? timeOf(deps.clock.now());
     this.#resize = new Resize(deps, this);
@@ -87,6 +72,15 @@ export class PodWorker {
     if (pod.metadata.deletionTimestamp || isFinished(pod) || options.verdict)
       this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? undefined);
     this.wake();
+  }
+
+  /** What the runtime holds for the pod, as far as it is known. */
+  get runtime(): PodRuntime {
+    return this.#view.runtime;
+  }
+
+  set runtime(runtime: PodRuntime) {
+    this.#view.runtime = runtime;
   }
 
   get signal(): AbortSignal {
@@ -112,14 +106,7 @@ export class PodWorker {
       this.#terminate(pod.metadata.deletionGracePeriodSeconds ?? undefined);
     else if (isFinished(pod) && this.phase === 'running' && !isFinished(before))
       this.#terminate(undefined);
-    const statusOnly =
-      same(before.spec, pod.spec) &&
-      same(
-        { ...before.metadata, resourceVersion: '', managedFields: [] },
-        { ...pod.metadata, resourceVersion: '', managedFields: [] },
-      );
-    // A status that we wrote comes back as a change: only what others wrote (conditions) is news.
-    if (!statusOnly || !same(foreignView(before), foreignView(pod))) this.wake();
+    if (isNews(before, pod)) this.wake();
   }
 
   /** The API object is gone (or the manifest was taken away). */
@@ -139,8 +126,7 @@ export class PodWorker {
 
   /** A container of ours started, ended, or something was missed ('all'). */
   runtimeChanged(containerId?: string): void {
-    if (containerId === undefined) this.#stale = 'all';
-    else if (this.#stale !== 'all') this.#stale.add(containerId);
+    this.#view.changed(containerId);
     this.wake();
   }
 
@@ -185,7 +171,11 @@ export class PodWorker {
 
   /** What is known of the runtime may be wrong: the next pass asks. */
   forget(): void {
-    this.#stale = 'all';
+    this.#view.changed();
+  }
+
+  reread(id: string, sandboxId?: string): Promise<void> {
+    return this.#view.reread(id, sandboxId);
   }
 
   /**
@@ -268,7 +258,11 @@ export class PodWorker {
 
   async #pass(): Promise<void> {
     if (this.phase === 'terminated') return this.#finish();
-    await this.#refresh();
+    await this.#view.refresh();
+    if (this.restored && !this.#looked) {
+      this.#looked = true;
+      this.#lookedFirst();
+    }
     this.#tellAddresses();
     if (this.phase === 'terminating') return this.#end();
     this.#checkDeadline();
@@ -308,18 +302,6 @@ export class PodWorker {
     return phase === 'Succeeded' || phase === 'Failed';
   }
 
-  async #refresh(): Promise<void> {
-    const stale = this.#stale;
-    this.#stale = new Set();
-    try {
-      if (stale === 'all') await this.#rereadAll();
-      else if (stale.size > 0) await Promise.all([...stale].map((id) => this.reread(id)));
-    } catch (error) {
-      this.#stale = 'all';
-      throw error;
-    }
-  }
-
   /** After a restart of the agent nobody else knows the addresses of what runs. */
   #tellAddresses(): void {
     const sandbox = this.runtime.sandboxes[0];
@@ -327,52 +309,13 @@ export class PodWorker {
       this.deps.podAddresses.tell(this.pod, sandbox.ips);
   }
 
-  async #rereadAll(): Promise<void> {
-    this.runtime = await this.deps.reader.pod(this.uid, this.runtime);
-    if (!this.restored || this.#looked) return;
-    this.#looked = true;
+  /** The first look at a pod that an earlier life of the agent started. */
+  #lookedFirst(): void {
     restoreBackOff(this.deps.backOff, this.uid, this.runtime);
     // A node that starts without the server has not been told when its pods began.
     const oldest = this.runtime.sandboxes.at(-1);
     if (!this.pod.status?.startTime && oldest)
       this.#startTime = timeOf(Number(oldest.createdAt / 1_000_000n));
-  }
-
-  /**
-   * Reads one container anew: at its place, or as the newest, in the sandbox that is told. A
-   * sandbox's own end is a reason to read everything.
-   */
-  async reread(id: string, sandboxId?: string): Promise<void> {
-    if (this.runtime.sandboxes.some((s) => s.id === id)) {
-      await this.#lagged(
-        id,
-        () => this.#rereadAll(),
-        () => this.runtime.sandboxes.some((s) => s.id === id && s.ready),
-      );
-      return;
-    }
-    let container: RuntimeContainer | undefined;
-    await this.#lagged(
-      id,
-      async () => void (container = await this.deps.reader.container(id)),
-      () => container?.state === 'running',
-    );
-    const others = this.runtime.containers.filter((c) => c.id !== id);
-    const before = this.runtime.containers.find((c) => c.id === id);
-    if (container) container = { ...container, sandboxId: sandboxId ?? before?.sandboxId ?? '' };
-    const containers = container
-      ? [...others, container].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
-      : others;
-    this.runtime = { ...this.runtime, containers };
-  }
-
-  /** The event of an end overtakes the runtime's own bookkeeping by some milliseconds. */
-  async #lagged(id: string, read: () => Promise<void>, runs: () => boolean): Promise<void> {
-    await read();
-    for (let tries = 0; runs() && this.deps.hasEnded(id) && tries < mostLagLooks; tries++) {
-      await this.deps.clock.sleep('pod.exit', lagLookMs);
-      await read();
-    }
   }
 
   #checkDeadline(): void {
@@ -545,23 +488,4 @@ export class PodWorker {
     // A finalizer may keep the object; the mirror tells when it is really gone.
     if ((this.pod.metadata.finalizers ?? []).length === 0) this.#deleted = true;
   }
-}
-
-/**
- * Somebody wrote another value into a condition of ours, as node lifecycle does while the node is
- * not ready: nobody else would write it back.
- */
-function contradicts(pod: Pod, { conditions }: PodStatus): boolean {
-  return (pod.status?.conditions ?? []).some(
-    (shown) =>
-      ownConditions.has(shown.type) &&
-      conditions?.some((c) => c.type === shown.type && c.status !== shown.status),
-  );
-}
-
-function foreignView(pod: Pod): unknown {
-  return {
-    phase: pod.status?.phase,
-    conditions: (pod.status?.conditions ?? []).map((c) => [c.type, c.status]),
-  };
 }

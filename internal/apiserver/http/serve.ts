@@ -11,7 +11,7 @@ import { anonymous } from '../authn/authenticator.ts';
 import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import { seated, sendTooMany } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
-import { asApiError, send, sendError, type Exchange } from './exchange.ts';
+import { asApiError, header, readBody, send, sendError, type Exchange } from './exchange.ts';
 import { logRequest } from './request-log.ts';
 import { checkTimeout } from './timeout.ts';
 import { first, isDecodable, readRequestInfo } from './request-info.ts';
@@ -76,6 +76,9 @@ export async function serveRequest(
       method,
       path,
       authorization: request.headers.authorization,
+      header: (name) => header(request, name),
+      body: () => readBody(request),
+      user: () => server.authenticator.authenticate(request, socketOf(request)),
     });
     if (beside)
       return send(exchange, beside.status, beside.contentType, beside.body, {

@@ -1,10 +1,8 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { errorCode, frameType, preface } from './frames.ts';
+import { errorCode, frameType } from './frames.ts';
 import { headerBlock } from './hpack.ts';
 import {
   bodyOf,
-  callBytes,
   endHeaders,
   endStream,
   frame,
@@ -14,7 +12,6 @@ import {
   settings,
   streamError,
   u32,
-  type SeenFrame,
 } from './testing/peer.ts';
 
 const {
@@ -326,92 +323,6 @@ describe('what is allowed or ignored', () => {
   });
 });
 
-describe('floods', () => {
-  const many = (bytes: Buffer, count: number): Buffer =>
-    Buffer.concat(Array.from({ length: count }, () => bytes));
-  test.each<[string, Buffer, Buffer?]>([
-    ['pings', frame(ping, 0, 0, Buffer.alloc(8))],
-    ['settings', settings()],
-    ['priorities', frame(priority, 0, 1, Buffer.alloc(5))],
-    ['empty data', frame(data, 0, 1)],
-    ['unknown frames', frame(99, 0, 0)],
-    ['resets of closed streams', frame(rstStream, 0, 1, u32(8))],
-    ['empty continuations', frame(continuation, 0, 3), frame(headers, 0, 3)],
-  ])('of %s end the connection', (_name, bytes, first) => {
-    const peer = new Peer({ idleFrames: 200, idleFramesPerSecond: 10 });
-    peer.open(1, '/t/stream');
-    if (first) peer.send(first);
-    peer.send(many(bytes, 150));
-    expect(peer.transport.ended).toBe(false);
-    peer.send(many(bytes, 100));
-    expect(peer.frames().at(-1)?.payload.readUInt32BE(4)).toBe(errorCode.enhanceYourCalm);
-  });
-
-  test('the same at a peaceful pace does not', () => {
-    const peer = new Peer({ idleFrames: 20, idleFramesPerSecond: 10 });
-    for (let second = 1; second < 100; second++)
-      peer.connection.receive(many(frame(ping, 0, 0, Buffer.alloc(8)), 10), second * 1000);
-    peer.transport.turn();
-    expect(peer.frames()).toHaveLength(990);
-  });
-
-  test('calls with a reset or an empty end each are no flood', () => {
-    const peer = new Peer({ idleFrames: 20, idleFramesPerSecond: 0 });
-    for (let id = 1; id < 400; id += 4) {
-      peer.open(id, '/t/stream');
-      peer.send(
-        frame(rstStream, 0, id, u32(8)),
-        frame(headers, endHeaders, id + 2, requestBlock('/t/echo')),
-        frame(data, 0, id + 2, prefixed(Buffer.alloc(1))),
-        frame(data, endStream, id + 2),
-      );
-    }
-    expect([peer.transport.ended, peer.asked.length]).toEqual([false, 100]);
-  });
-
-  test('header blocks without end, or larger than they look', () => {
-    const peer = new Peer({ headerBytes: 5_000 });
-    const big = headerBlock(undefined, [['x', 'y'.repeat(4_000)]]);
-    peer.send(frame(headers, 0, 1, big));
-    peer.send(frame(continuation, 0, 1, big));
-    expect(peer.frames().at(-1)?.payload.readUInt32BE(4)).toBe(errorCode.enhanceYourCalm);
-    const other = new Peer({ headerBytes: 5_000 });
-    // One entry of 2 KB in the table, then named again and again.
-    const entry = Buffer.concat([
-      Buffer.from([0x40, 1, 0x78, 0x7f, 0xd1, 0x0e]),
-      Buffer.alloc(2000, 'z'),
-    ]);
-    other.send(
-      frame(
-        headers,
-        endHeaders,
-        1,
-        Buffer.concat([requestBlock('/t/echo'), entry, Buffer.alloc(50, 0xbe)]),
-      ),
-    );
-    expect(other.frames()).toEqual([streamError(1, errorCode.enhanceYourCalm)]);
-  });
-
-  test('who does not read what it asks for is not read from', () => {
-    const peer = new Peer({ unreadBytes: 1_000 });
-    peer.transport.full = true;
-    peer.send(many(frame(ping, 0, 0, Buffer.alloc(8)), 1));
-    peer.send(many(frame(ping, 0, 0, Buffer.alloc(8)), 100));
-    expect(peer.transport.paused).toBe(true);
-    peer.transport.empty();
-    expect([peer.transport.paused, peer.frames().length]).toEqual([false, 101]);
-  });
-
-  test('streams beyond the limit are refused, and the table of headers stays right', () => {
-    const peer = new Peer({ streams: 2 });
-    for (const id of [1, 3, 5]) peer.open(id, '/t/stream');
-    expect(peer.frames()).toEqual([streamError(5, errorCode.refusedStream)]);
-    peer.send(frame(rstStream, 0, 1, u32(8)));
-    peer.call(7, '/t/echo', 'fits');
-    expect(bodyOf(peer.frames(), 7)).toEqual(prefixed(Buffer.from('fits')));
-  });
-});
-
 describe('not HTTP/2', () => {
   test.each([
     ['GET /health HTTP/1.1\r\nhost: x\r\n\r\n', 'HTTP/1.1 200 OK', 'plain /health'],
@@ -430,108 +341,5 @@ describe('not HTTP/2', () => {
       expect(answer.trimEnd().endsWith(body.trimEnd())).toBe(true);
       expect(peer.transport.ended).toBe(true);
     }
-  });
-});
-
-describe('any bytes', () => {
-  /** What a server said, as far as it does not depend on how frames were gathered. */
-  const said = (frames: SeenFrame[]): unknown => {
-    const ids = [...new Set(frames.map((f) => f.id))];
-    return ids.map((id) => [
-      id,
-      bodyOf(frames, id).toString('latin1'),
-      frames
-        .filter((f) => f.id === id && f.type !== data)
-        .map((f) => [f.type, f.flags, f.payload.toString('latin1')]),
-    ]);
-  };
-  const conversation = Buffer.concat([
-    preface,
-    settings([4, 100_000]),
-    callBytes(1, '/t/echo', 'first'),
-    frame(headers, 0, 3, requestBlock('/t/stream').subarray(0, 9)),
-    frame(continuation, endHeaders, 3, requestBlock('/t/stream').subarray(9)),
-    frame(
-      data,
-      padded,
-      3,
-      Buffer.concat([Buffer.from([3]), prefixed(Buffer.from('in a stream')), Buffer.alloc(3)]),
-    ),
-    frame(ping, 0, 0, Buffer.from('pingpong')),
-    callBytes(5, '/t/echo', Buffer.alloc(3000, 'x')),
-    frame(priority, 0, 5, Buffer.alloc(5)),
-    frame(windowUpdate, 0, 0, u32(9)),
-    callBytes(7, '/t/fail', ''),
-    frame(data, endStream, 3),
-    callBytes(9, '/nobody', ''),
-  ]);
-  const hear = (pieces: Buffer[]): [unknown, string[]] => {
-    const peer = new Peer({}, false);
-    for (const piece of pieces) {
-      // The connection may not keep what it is lent.
-      const lent = Buffer.from(piece);
-      peer.connection.receive(lent, 1);
-      lent.fill(0xee);
-      peer.transport.turn();
-    }
-    return [said(peer.frames()), peer.asked];
-  };
-
-  test('a conversation means the same however it is cut', () => {
-    const whole = hear([conversation]);
-    expect(whole[1]).toEqual(['first', 'in a stream', 'x'.repeat(3000), 'end']);
-    expect(hear(Array.from(conversation, (byte) => Buffer.from([byte])))).toEqual(whole);
-    fc.assert(
-      fc.property(fc.array(fc.nat(conversation.length), { maxLength: 30 }), (cuts) => {
-        const at = [0, ...cuts.sort((a, b) => a - b), conversation.length];
-        expect(hear(at.slice(1).map((to, i) => conversation.subarray(at[i], to)))).toEqual(whole);
-      }),
-    );
-  });
-
-  test('noise never throws and never hangs', () => {
-    fc.assert(
-      fc.property(
-        fc.array(fc.uint8Array({ maxLength: 500 }), { maxLength: 5 }),
-        fc.boolean(),
-        (pieces, greeted) => {
-          const peer = new Peer({}, greeted);
-          for (const piece of pieces) peer.send(Buffer.from(piece));
-        },
-      ),
-      { numRuns: 300 },
-    );
-  });
-
-  test('neither do frames that are nearly right', () => {
-    const anyFrame = fc.tuple(
-      fc.nat(10),
-      fc.nat(255),
-      fc.nat(7),
-      fc.oneof(
-        fc.uint8Array({ maxLength: 40 }),
-        fc.constantFrom(
-          requestBlock('/t/stream'),
-          requestBlock('/t/echo'),
-          prefixed(Buffer.from('m')),
-          u32(1),
-          u32(70_000),
-          u32(0, 0),
-        ),
-      ),
-    );
-    fc.assert(
-      fc.property(fc.array(anyFrame, { maxLength: 30 }), (frames) => {
-        const peer = new Peer();
-        for (const [type, flags, id, payload] of frames)
-          peer.send(frame(type, flags, id, Buffer.from(payload)));
-        peer.opened.forEach((stream) => stream.send(Buffer.alloc(100_000)));
-        peer.transport.turn();
-        peer.connection.lost();
-        expect(peer.closed).toBe(peer.opened.length);
-        expect(peer.connection.streams.size).toBe(0);
-      }),
-      { numRuns: 500 },
-    );
   });
 });

@@ -1,0 +1,35 @@
+import type { Pod, PodStatus } from '../../api/generated/types/core-v1.ts';
+import { ownConditions } from '../status/conditions.ts';
+import { same } from '../status/status-patch.ts';
+
+/**
+ * Whether a changed pod object is a reason to look at the pod. A status that we wrote comes back as
+ * a change: only what others wrote (conditions) is news.
+ */
+export function isNews(before: Pod, now: Pod): boolean {
+  const bare = ({ metadata }: Pod) => ({ ...metadata, resourceVersion: '', managedFields: [] });
+  return (
+    !same(before.spec, now.spec) ||
+    !same(bare(before), bare(now)) ||
+    !same(foreignView(before), foreignView(now))
+  );
+}
+
+/**
+ * Somebody wrote another value into a condition of ours, as node lifecycle does while the node is
+ * not ready: nobody else would write it back.
+ */
+export function contradicts(pod: Pod, { conditions }: PodStatus): boolean {
+  return (pod.status?.conditions ?? []).some(
+    (shown) =>
+      ownConditions.has(shown.type) &&
+      conditions?.some((c) => c.type === shown.type && c.status !== shown.status),
+  );
+}
+
+function foreignView(pod: Pod): unknown {
+  return {
+    phase: pod.status?.phase,
+    conditions: (pod.status?.conditions ?? []).map((c) => [c.type, c.status]),
+  };
+}

@@ -1,0 +1,2 @@
+/** A name that every API server of the cluster has in its certificate. */
+export const serverNameOfApi = 'kubernetes';

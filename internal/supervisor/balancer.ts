@@ -1,0 +1,154 @@
+import type { Socket } from 'node:net';
+import { ConfigError, messageOf } from '../base/errors.ts';
+import type { Clock, Timer } from '../io/clock.ts';
+import type { Disk } from '../io/disk.ts';
+import type { Log } from '../io/log.ts';
+import { dialTcp, listenTcp, type Listener } from '../io/sockets.ts';
+import { parseServer, type ServerList } from './server-list.ts';
+
+/** A connection that does not stand by then goes to the next server. */
+const connectMs = 2000;
+const keepAliveMs = 15_000;
+/**
+ * How often a connection is looked at while something is on its way to the server. A server whose
+ * machine has acknowledged nothing through this many repetitions of the kernel (each waits twice as
+ * long as the one before, the first 0.2 s) is gone: it lost its power or its network, and says so
+ * to nobody.
+ */
+const looksMs = 2500;
+const mostRepetitions = 5;
+
+export interface Balancer {
+  readonly port: number;
+  stop(): void;
+}
+
+/**
+ * A port on this machine that leads to one of the cluster's servers, whichever lives. What goes
+ * through it is not looked at: TLS is between the client and the server.
+ */
+export async function startBalancer(options: {
+  port: number;
+  servers: ServerList;
+  clock: Clock;
+  disk: Disk;
+  log: Log;
+}): Promise<Balancer> {
+  const open = new Set<Socket>();
+  let listener: Listener;
+  try {
+    listener = await listenTcp(
+      'load balancer',
+      { address: '127.0.0.1', port: options.port },
+      (client) => {
+        open.add(client);
+        client.on('close', () => open.delete(client));
+        void carry(options, client);
+      },
+    );
+  } catch (cause) {
+    throw new ConfigError(`port ${options.port} of 127.0.0.1 cannot be had: ${messageOf(cause)}`, {
+      op: 'agent',
+      cause,
+      hint: 'free it, or give another one with --lb-server-port',
+    });
+  }
+  return {
+    port: listener.port,
+    stop() {
+      listener.close();
+      for (const client of open) client.destroy();
+    },
+  };
+}
+
+async function carry(
+  { servers, clock, disk, log }: { servers: ServerList; clock: Clock; disk: Disk; log: Log },
+  client: Socket,
+): Promise<void> {
+  client.on('error', () => client.destroy());
+  client.pause();
+  for (const server of servers.order()) {
+    if (client.destroyed) return;
+    const upstream = await connectTo(server).catch((error: unknown) => {
+      servers.failed(server);
+      log.warn('a server does not answer', { server, error: messageOf(error) });
+      return undefined;
+    });
+    if (!upstream) continue;
+    servers.good(server);
+    const lost = (): void => {
+      servers.failed(server);
+      log.warn('the connection to a server is lost', { server });
+    };
+    join(client, upstream, { clock, disk, lost });
+    return;
+  }
+  client.destroy();
+}
+
+async function connectTo(server: string): Promise<Socket> {
+  const at = parseServer(server);
+  if (!at) throw new Error('it is no address');
+  return await dialTcp('load balancer', { address: at.host, port: at.port, timeoutMs: connectMs });
+}
+
+/** Each end's bytes go to the other, at the pace of the slower one; the end of one is both's. */
+function join(client: Socket, upstream: Socket, { clock, disk, lost }: Joining): void {
+  let timer: Timer | undefined;
+  const close = (): void => {
+    timer?.cancel();
+    timer = undefined;
+    client.destroy();
+    upstream.destroy();
+  };
+  const look = async (): Promise<void> => {
+    const state = await sending(disk, upstream);
+    if (upstream.destroyed) return;
+    timer = undefined;
+    if (state === 'on its way') watch();
+    if (state !== 'lost') return;
+    lost();
+    close();
+  };
+  const watch = (): void => {
+    timer ??= clock.after('load balancer', looksMs, () => void look());
+  };
+  client.on('data', watch);
+  upstream.on('error', () => {
+    if (!client.destroyed) lost();
+  });
+  upstream.setNoDelay(true);
+  client.setNoDelay(true);
+  upstream.setKeepAlive(true, keepAliveMs);
+  upstream.on('close', close);
+  client.on('close', close);
+  client.pipe(upstream);
+  upstream.pipe(client);
+}
+
+interface Joining {
+  clock: Clock;
+  disk: Disk;
+  lost(): void;
+}
+
+/**
+ * How what was sent on a connection fares, by the kernel's table of connections (proc(5),
+ * /proc/net/tcp: addresses, state, queues `tx:rx`, timer, repetitions, all in hex).
+ */
+async function sending(disk: Disk, socket: Socket): Promise<'there' | 'on its way' | 'lost'> {
+  const [own, peer] = [socket.localPort, socket.remotePort];
+  for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
+    const table = (await disk.readIfThere('connections', file))?.toString() ?? '';
+    for (const line of table.split('\n')) {
+      const [, local = '', remote = '', , queues = '', , repeated = ''] = line.trim().split(/\s+/);
+      if (portIn(local) !== own || portIn(remote) !== peer) continue;
+      if (parseInt(repeated, 16) >= mostRepetitions) return 'lost';
+      return parseInt(queues.split(':')[0] ?? '0', 16) > 0 ? 'on its way' : 'there';
+    }
+  }
+  return 'there';
+}
+
+const portIn = (address: string): number => parseInt(address.split(':').at(-1) ?? '', 16);

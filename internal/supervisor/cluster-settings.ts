@@ -1,0 +1,19 @@
+import { buildInfo } from '../io/assets.ts';
+import type { ServerConfig } from './config.ts';
+import type { ClusterSettings } from './handshake-paths.ts';
+import { gitVersion } from './release.ts';
+
+/** What nodes are told of the cluster that this server is of. */
+export function clusterSettings(config: ServerConfig): ClusterSettings {
+  return {
+    clusterCidr: config.clusterCidr,
+    serviceCidr: config.serviceCidr,
+    clusterDns: config.clusterDns,
+    clusterDomain: config.clusterDomain,
+    flannelBackend: config.flannelBackend,
+    disable: config.disable,
+    disableKubeProxy: config.disableKubeProxy,
+    disableNetworkPolicy: config.disableNetworkPolicy === true,
+    version: gitVersion(buildInfo().version),
+  };
+}

@@ -1,0 +1,52 @@
+/** Where a server answers machines that join. */
+export const handshakePaths = {
+  authority: '/cacerts',
+  ping: '/ping',
+  /** For servers: what all have in common. */
+  bootstrap: '/v1-skiff/server-bootstrap',
+  /** For nodes: the settings of the cluster. */
+  config: '/v1-skiff/config',
+  /** For nodes: where the API servers answer. */
+  servers: '/v1-skiff/apiservers',
+  clientCa: '/v1-skiff/client-ca.crt',
+  serverCa: '/v1-skiff/server-ca.crt',
+  ready: '/v1-skiff/readyz',
+} as const;
+
+/** For nodes: where a signing request becomes a certificate. */
+export const certificatePaths = {
+  kubelet: '/v1-skiff/client-kubelet.crt',
+  'kubelet-serving': '/v1-skiff/serving-kubelet.crt',
+  network: '/v1-skiff/client-network.crt',
+} as const;
+
+/** What a node says of itself with a signing request. */
+export const nodeHeaders = {
+  name: 'skiff-node-name',
+  password: 'skiff-node-password',
+  /** Addresses, separated by commas. */
+  addresses: 'skiff-node-ip',
+} as const;
+
+/** The user part of a server's token, and of a node's. */
+export const serverUser = 'server';
+export const nodeUser = 'node';
+
+export interface HandshakeRefusal {
+  message: string;
+  hint: string;
+}
+
+/** What a node is told of its cluster: the answer of `handshakePaths.config`. */
+export interface ClusterSettings {
+  clusterCidr: string;
+  serviceCidr: string;
+  clusterDns: string;
+  clusterDomain: string;
+  flannelBackend: 'vxlan' | 'host-gw' | 'none';
+  disable: string[];
+  disableKubeProxy: boolean;
+  disableNetworkPolicy: boolean;
+  /** The version of the server. */
+  version: string;
+}

@@ -1,0 +1,69 @@
+import { isIP } from 'node:net';
+
+/** A server's API: `10.0.0.1:6443`, `[fd00::1]:6443`, `api.example.com:6443`. */
+export interface ServerAddress {
+  host: string;
+  port: number;
+}
+
+export function parseServer(text: string): ServerAddress | undefined {
+  const [, host = '', port = ''] =
+    /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9.-]+):(\d{1,5})$/.exec(text) ?? [];
+  const bare = host.replace(/^\[|\]$/g, '');
+  const number = Number(port);
+  if (bare === '' || number < 1 || number > 65_535) return undefined;
+  return host.startsWith('[') && isIP(bare) !== 6 ? undefined : { host: bare, port: number };
+}
+
+/**
+ * The servers a node knows, and which of them to try next. States, by server:
+ *
+ *     fresh -> good (a connection stood) -> failed (none did, or it broke) -> good
+ *
+ * The one in use stays in use while it is good. Failed ones are tried last, the one that failed
+ * longest ago first. The server that the node was told (`--server`) is always one of them.
+ */
+export class ServerList {
+  readonly #told: string;
+  #known: string[];
+  #current: string | undefined;
+  readonly #failedAt = new Map<string, number>();
+  #failures = 0;
+
+  constructor(told: string, known: readonly string[]) {
+    this.#told = told;
+    this.#known = [...known];
+  }
+
+  /** All of them, the told one last unless it is known besides. */
+  get all(): string[] {
+    return [...new Set([...this.#known, this.#told])];
+  }
+
+  /** What the cluster says; an empty list is no news. */
+  learn(known: readonly string[]): boolean {
+    const good = [...new Set(known)].filter((one) => parseServer(one) !== undefined).toSorted();
+    if (good.length === 0 || good.join() === this.#known.toSorted().join()) return false;
+    this.#known = good;
+    for (const one of this.#failedAt.keys())
+      if (!this.all.includes(one)) this.#failedAt.delete(one);
+    return true;
+  }
+
+  /** In the order in which they should be tried now. */
+  order(): string[] {
+    const rank = (one: string): number =>
+      one === this.#current && !this.#failedAt.has(one) ? -1 : (this.#failedAt.get(one) ?? 0);
+    return this.all.toSorted((a, b) => rank(a) - rank(b));
+  }
+
+  good(server: string): void {
+    this.#current = server;
+    this.#failedAt.delete(server);
+  }
+
+  failed(server: string): void {
+    this.#failures += 1;
+    this.#failedAt.set(server, this.#failures);
+  }
+}

@@ -1,0 +1,12 @@
+import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+
+/** `address:port` of the servers that one EndpointSlice of the `kubernetes` Service names. */
+export function serversIn(slice: EndpointSlice): string[] {
+  const port = slice.ports?.find((one) => one.name === 'https')?.port;
+  if (port === undefined) return [];
+  return (slice.endpoints ?? []).flatMap((endpoint) =>
+    endpoint.addresses.map((address) =>
+      address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
+    ),
+  );
+}

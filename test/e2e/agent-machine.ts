@@ -1,0 +1,47 @@
+import { existsSync, mkdirSync, copyFileSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { root, TestNode } from './node.ts';
+
+/** A machine that runs `skiff agent`. */
+export class AgentMachine {
+  readonly node: TestNode;
+  #flags: string[] = [];
+
+  constructor(name: string) {
+    this.node = new TestNode(name);
+  }
+
+  /** Boots the machine and puts images where the agent imports them. */
+  async boot(images: string[] = []): Promise<void> {
+    await this.node.boot();
+    const folder = join(this.node.disk, 'var/lib/skiff/agent/images');
+    mkdirSync(folder, { recursive: true });
+    for (const file of images) copyFileSync(file, join(folder, file.split('/').at(-1) as string));
+  }
+
+  /** Starts the agent, as it was started before when nothing is said. */
+  start(flags = this.#flags): void {
+    this.#flags = flags;
+    const shell = 'echo $$ > /run/skiff-agent.pid; exec "$@"';
+    const binary = process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff');
+    this.node.start(['bash', '-c', shell, 'agent', binary, 'agent', ...flags], 'agent.log');
+  }
+
+  kill(signal: 'KILL' | 'TERM'): void {
+    this.node.exec(['bash', '-c', `kill -${signal} $(cat /run/skiff-agent.pid)`]);
+  }
+
+  get running(): boolean {
+    const alive = 'kill -0 $(cat /run/skiff-agent.pid)';
+    return this.node.exec(['bash', '-c', alive]).code === 0;
+  }
+
+  log(): string {
+    const file = join(this.node.disk, 'agent.log');
+    return existsSync(file) ? readFileSync(file, 'utf8') : '';
+  }
+
+  down(failed: boolean): void {
+    this.node.destroy({ keepLogs: failed });
+  }
+}
