@@ -127,6 +127,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     ...nodeSide(input, () => set),
     releaseImages: (pod) => releaseImages(input, pod),
     podAddresses: options.podAddresses ?? noPodAddresses,
+    lookAtWays: () => options.podWays?.look(),
     cri: runtime.cri,
     reader: new RuntimeReader(runtime.cri),
     client,
@@ -167,7 +168,12 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     clock,
     log,
   });
+  const stopWays = options.podWays?.follow({
+    pods: () => set.linked(),
+    cutOff: (sandboxId) => set.cutOff(sandboxId),
+  });
   const stop = (): void => {
+    stopWays?.();
     for (const part of [probes, volumes, writer, logs, mirrorPods]) part.stop();
   };
   return { set, desired, volumes, mirrorPods, terminated: writer.terminated, offline, stop };

@@ -122,7 +122,11 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
               volumePath,
               logFolder: (pod) => podLogDirectory(options.logRoot, pod),
             }),
-      reclaimDisk: async () => void (await collector.collectAll()),
+      // Dead containers first: an image that one was made from is in use.
+      reclaimDisk: async () => {
+        await pods.removeDead();
+        await collector.collectAll();
+      },
       readOnly: () => isReadOnly(options.agentDir),
       ended: (pod) => whenEnded(options, pod.metadata.uid!),
       helpless: (signal, now) =>

@@ -29,9 +29,8 @@ const fixed: Pod = partOf<Pod>({
   spec: { nodeName: 'here', containers: [{ name: 'c', image: 'i' }] },
 });
 
-beforeEach(async () => {
-  clock = new FakeClock();
-  client = new FakeClient(clock);
+/** What an agent has when it starts: what the server says, and nothing yet of the disk. */
+const begin = async (): Promise<MirrorPods> => {
   const mirrors = mirrorFactory(client, clock, silentLog);
   const pods = mirrors.of<Pod>(refs.pods);
   const nodes = mirrors.of<Node>(refs.nodes);
@@ -41,15 +40,13 @@ beforeEach(async () => {
     remove: () => undefined,
     worker: () => undefined,
   });
-  mirrorPods = new MirrorPods({
-    client,
-    pods,
-    nodes,
-    nodeName: 'here',
-    set,
-    clock,
-    log: silentLog,
-  });
+  const options = { client, pods, nodes, nodeName: 'here', set, clock, log: silentLog };
+  return new MirrorPods(options);
+};
+beforeEach(async () => {
+  clock = new FakeClock();
+  client = new FakeClient(clock);
+  mirrorPods = await begin();
 });
 afterEach(() => mirrorPods.stop());
 
@@ -75,6 +72,27 @@ it('shows static pods as soon as the Node is there, and anew when another Node i
     false,
     second.metadata.uid,
   ]);
+});
+
+it('takes nothing away that it shows, before the manifests were read', async () => {
+  mirrorPods.changed([fixed]);
+  await makeNode();
+  await settle();
+  const before = client.all<Pod>(refs.pods)[0]?.metadata.uid;
+  expect(before).toBeDefined();
+  // Another life of the agent: the server answers sooner than the disk.
+  mirrorPods.stop();
+  mirrorPods = await begin();
+  mirrorPods.reconcile();
+  await settle();
+  expect(client.all<Pod>(refs.pods)[0]?.metadata.uid).toBe(before);
+  mirrorPods.changed([fixed]);
+  await settle();
+  expect(client.all<Pod>(refs.pods)[0]?.metadata.uid).toBe(before);
+  // There are no manifests any more.
+  mirrorPods.changed([]);
+  await settle();
+  expect(client.all(refs.pods)).toEqual([]);
 });
 
 it('tries again when the server refuses', async () => {

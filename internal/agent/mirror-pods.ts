@@ -29,8 +29,13 @@ export class MirrorPods {
   readonly #stopNodes: () => void;
   #retry: Timer | undefined;
   #retryMs = firstRetryMs;
-  #wanted = new Map<string, Pod>();
+  /** Undefined until the manifests were read: before, nothing shown is known to be too much. */
+  #read: Map<string, Pod> | undefined;
   #queue: Promise<void> = Promise.resolve();
+
+  get #wanted(): ReadonlyMap<string, Pod> {
+    return this.#read ?? new Map<string, Pod>();
+  }
 
   constructor(options: MirrorPodsOptions) {
     this.#options = options;
@@ -50,12 +55,12 @@ export class MirrorPods {
     this.#retry?.cancel();
   }
 
-  /** The manifests changed. */
+  /** The manifests were read, and whenever they have changed. */
   changed(pods: Pod[]): void {
     const next = new Map(pods.map((p) => [keyOf(p), p]));
     const uids = new Set(pods.map((p) => p.metadata.uid));
     const gone = [...this.#wanted.values()].filter((p) => !uids.has(p.metadata.uid));
-    this.#wanted = next;
+    this.#read = next;
     for (const pod of gone) this.#options.set.remove(pod.metadata.uid!);
     for (const pod of pods) this.#options.set.apply(pod);
     this.reconcile();
@@ -89,6 +94,7 @@ export class MirrorPods {
 
   async #pass(): Promise<void> {
     const { pods, set } = this.#options;
+    if (this.#read === undefined) return;
     for (const shown of pods.list()) {
       if (!isMirror(shown)) continue;
       const pod = this.#wanted.get(keyOf(shown));

@@ -44,6 +44,20 @@ export interface PodAddresses {
   forget(uid: string): void;
 }
 
+/** The node's ways to its own pods, where it is the node that makes them. */
+export interface PodWays {
+  /**
+   * Asks for the pods whose sandboxes have networks, and tells of those that nothing leads to any
+   * more. Returns how to stop.
+   */
+  follow(follower: {
+    pods(): { sandboxId: string; ips: readonly string[] }[];
+    cutOff(sandboxId: string): void;
+  }): () => void;
+  /** Looks now: pods have come that an earlier life had started. */
+  look(): void;
+}
+
 export interface AgentOptions {
   /** Speaks as `system:node:<name>`. */
   client: Client;
@@ -90,6 +104,7 @@ export interface AgentOptions {
   /** The node has a pod network: its CNI list must stand when this resolves. */
   onPodCidr(podCidr: string): Promise<void> | void;
   podAddresses?: PodAddresses;
+  podWays?: PodWays;
   clock: Clock;
   disk: Disk;
   processes: Processes;

@@ -1,3 +1,4 @@
+import type { Duplex } from 'node:stream';
 import type { Clock } from '../io/clock.ts';
 import type { ConfigFile } from '../io/config-file.ts';
 import type { Log } from '../io/log.ts';
@@ -100,8 +101,13 @@ export interface ApiServerOptions {
   flowControl?: FlowControlOptions;
   audit?: AuditOptions;
   version?: { gitVersion: string; gitCommit?: string; buildDate?: string };
-  /** Says where a node's kubelet is reached, when not at its own address (a tunnel). */
-  kubeletTarget?: (node: string) => { host: string; port: number } | undefined;
+  /** Opens a connection to a port of a node through its tunnel; undefined: it has none. */
+  tunnelOf?: (node: string) => ((authority: string) => Promise<Duplex>) | undefined;
+  /**
+   * Takes a connection that switches to another protocol, on a path that is not the API's; false =
+   * not one of those.
+   */
+  besidesUpgrade?: (request: PlainRequest, socket: Duplex, head: Buffer) => Promise<boolean>;
   /**
    * Warn of objects that nobody carries out in this cluster, but for those that the named
    * components of others see to.

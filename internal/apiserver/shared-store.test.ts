@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Endpoints, Service } from '../api/generated/types/core-v1.ts';
 import type { KubeObject, ResourceRef } from '../api/object.ts';
 import { StoreError } from '../store/errors.ts';
-import type { Store } from '../store/store.ts';
+import type { RangeRequest, Store } from '../store/store.ts';
 import { startDevServer, type DevServer } from './dev.ts';
 import type { InProcessClient } from './in-process.ts';
 import { memoryStore } from './memory-store.fake.ts';
@@ -132,6 +132,41 @@ describe('two API servers on one store', () => {
       (await one().list(services, { namespace: 'default', fieldSelector: 'metadata.name=blind' }))
         .items,
     ).toEqual([]);
+  });
+
+  test('a server is behind the kubernetes service though the store failed when it came', async () => {
+    const alive = '/registry/masterleases/';
+    let failing = false;
+    const inner = memoryStore();
+    const weak = Object.create(inner, {
+      range: {
+        value: async (request: RangeRequest) => {
+          if (!failing || request.key !== alive) return await inner.range(request);
+          failing = false;
+          throw new StoreError('UNAVAILABLE', 'etcdserver: request timed out');
+        },
+      },
+    }) as Store;
+    const server = await startDevServer({
+      store: weak,
+      sharedStore: true,
+      advertiseAddress: '192.0.2.1',
+    });
+    failing = true;
+    const value = Buffer.from(JSON.stringify({ address: '192.0.2.9', port: 6443 }));
+    await inner.put({ key: `${alive}192.0.2.9`, value });
+    const client = server.api.inProcess({ name: 'admin', groups: ['system:masters'] });
+    await expect
+      .poll(
+        async () =>
+          (
+            await client.get<Endpoints>(ref('endpoints', 'Endpoints'), target('kubernetes'))
+          ).subsets?.flatMap((s) => s.addresses?.map((a) => a.ip) ?? []),
+        { timeout: 20_000 },
+      )
+      .toEqual(['192.0.2.1', '192.0.2.9']);
+    expect(failing).toBe(false);
+    await server.api.close();
   });
 
   test('services from before there were claims are claimed at the next start', async () => {

@@ -1,5 +1,5 @@
 import { table } from '../base/own.ts';
-import type { ControllerSettings } from '../supervisor/config.ts';
+import type { ControllerSettings, SchedulerSettings } from '../supervisor/config.ts';
 import { apiServerArgs, type ApiServerArgs } from './component-args/api-server.ts';
 import { settledAudit } from './component-args/api-server-audit.ts';
 import { checkAuthentication } from './component-args/api-server-authentication.ts';
@@ -56,7 +56,12 @@ export function kubeletSettings(settings: Settings, warn: Warn): KubeletSettings
 export function serverArgs(
   settings: Settings,
   warn: Warn,
-): { apiServer: ApiServerArgs; controllers: ControllerSettings; etcdTuning: EtcdSettings } {
+): {
+  apiServer: ApiServerArgs;
+  controllers: ControllerSettings;
+  scheduler: SchedulerSettings;
+  etcdTuning: EtcdSettings;
+} {
   const from = { settings, warn };
   const etcdTuning = read(
     'etcd-arg',
@@ -64,12 +69,12 @@ export function serverArgs(
     settings.get('etcd-expose-metrics') === true ? { 'listen-metrics-urls': etcdMetricsUrl } : {},
     from,
   );
-  read('kube-scheduler-arg', schedulerArgs, {}, from);
   read('kube-cloud-controller-manager-arg', cloudControllerArgs, {}, from);
   read('helm-controller-arg', helmControllerArgs, {}, from);
   return {
     apiServer: apiServerSettings(from),
     controllers: read('kube-controller-manager-arg', controllerManagerArgs, {}, from),
+    scheduler: read<SchedulerSettings>('kube-scheduler-arg', schedulerArgs, {}, from),
     etcdTuning,
   };
 }

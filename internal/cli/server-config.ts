@@ -79,6 +79,7 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     server: serverUrl(settings),
     apiServer: args.apiServer,
     controllers: args.controllers,
+    scheduler: args.scheduler,
     etcdTuning: args.etcdTuning,
   };
 }

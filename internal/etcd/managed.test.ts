@@ -108,7 +108,42 @@ describe('a managed etcd', () => {
     while (third.pid === undefined || third.pid === killed)
       await new Promise((resolve) => setTimeout(resolve, 50));
     expect(await removeMember({ ...cluster, name: 'nobody' })).toBe(false);
+    // It moves while its own member answers nobody: the others are told.
+    const peerUrl = await freeUrl();
+    process.kill(third.pid, 'SIGSTOP');
+    const stopped = third.pid;
+    await third.readdress({ clientUrl: third.endpoint, peerUrl });
+    const shown = await listMembers(cluster);
+    expect(shown.find((m) => m.name === 'three')?.peerURLs).toEqual([peerUrl]);
+    while (third.pid === undefined || third.pid === stopped)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const back = { ...cluster, endpoints: [third.endpoint] };
+    const members = async (): Promise<number> => (await listMembers(back).catch(() => [])).length;
+    while ((await members()) !== 3) await new Promise((resolve) => setTimeout(resolve, 50));
     await wide.close();
+    await store.close();
+  }, 120_000);
+
+  test('a member that somebody has stopped is killed and started again', async () => {
+    const identities = await loadOrCreateEtcd({
+      dir: join(dir, 'tls'),
+      names: [],
+      disk: realDisk,
+      clock: realClock,
+      random: realRandom,
+    });
+    const member = await start('stopped', identities);
+    const stopped = member.pid as number;
+    process.kill(stopped, 'SIGSTOP');
+    while (member.pid === undefined || member.pid === stopped)
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    const store = await openEtcdStore({
+      endpoints: [member.endpoint],
+      tls: clientTls(identities),
+      clock: realClock,
+      log: silentLog,
+    });
+    await store.put({ key: 'goes', value: Buffer.from('on') });
     await store.close();
   }, 120_000);
 

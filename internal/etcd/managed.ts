@@ -19,7 +19,12 @@ import {
 } from './members.ts';
 
 const firstRestartMs = 500;
-const mostRestartMs = 30_000;
+/** A full disk is free again some time, and a try costs a tenth of a second of processor. */
+const mostRestartMs = 5_000;
+/** Nobody tells of a process that was stopped: it is the one thing that is looked for. */
+const lookEveryMs = 10_000;
+/** Others join and move while this server runs; the file is written only when it differs. */
+const noteEveryMs = 60_000;
 /** A run of this length forgives the failures before it. */
 const steadyMs = 60_000;
 const readyPollMs = 200;
@@ -117,6 +122,24 @@ async function moved(
     log.info('the address of this member has changed', { peerUrl });
 }
 
+/**
+ * The others are asked before this member: it listens where the machine is no more, so that nobody
+ * may answer it.
+ */
+async function tellOthers(options: ManagedEtcdOptions, own: string): Promise<void> {
+  const cluster = { tls: clientTls(options.identities), clock: options.clock };
+  const others = await otherMembers(options, own).catch(() => knownPeers(options));
+  let failed: unknown;
+  for (const endpoint of [...others, own]) {
+    try {
+      return await moved(options, { ...cluster, endpoints: [endpoint] });
+    } catch (error) {
+      failed = error;
+    }
+  }
+  throw failed;
+}
+
 async function checkProgram({ spawn, binary = 'etcd' }: ManagedEtcdOptions): Promise<void> {
   try {
     await spawn.run('etcd', [binary, '--version']);
@@ -206,17 +229,22 @@ async function writePeers({ disk, dir }: ManagedEtcdOptions, endpoints: string[]
  * Where the others answer, for the next start: whether this member still is one only they can say.
  */
 async function notePeers(options: ManagedEtcdOptions): Promise<void> {
+  const others = await otherMembers(options, endpointOf(options));
+  if (JSON.stringify(others) !== JSON.stringify(await knownPeers(options)))
+    await writePeers(options, others);
+}
+
+/** Where the others answer, as the member at `own` knows them. */
+async function otherMembers(options: ManagedEtcdOptions, own: string): Promise<string[]> {
   const members = await listMembers({
-    endpoints: [endpointOf(options)],
+    endpoints: [own],
     tls: clientTls(options.identities),
     clock: options.clock,
   });
-  const others = members
-    .filter((m) => !m.peerURLs.includes(options.peerUrl))
+  return members
+    .filter((m) => m.name !== options.name)
     .flatMap((m) => m.clientURLs)
     .sort();
-  if (JSON.stringify(others) !== JSON.stringify(await knownPeers(options)))
-    await writePeers(options, others);
 }
 
 async function wasRemoved(options: ManagedEtcdOptions, cluster: EtcdCluster): Promise<boolean> {
@@ -264,6 +292,8 @@ function argumentsOf(o: ManagedEtcdOptions, cluster: string, existing: boolean):
     'initial-cluster-token': 'skiff',
     'heartbeat-interval': String(heartbeatMs),
     'election-timeout': String(electionMs),
+    // One that was cut off must not unseat the leader when it is back; the default from 3.5 on.
+    'pre-vote': 'true',
     'cert-file': pem('server-client.crt'),
     'key-file': pem('server-client.key'),
     'trusted-ca-file': pem('server-ca.crt'),
@@ -337,6 +367,8 @@ class MemberProcess implements ManagedEtcd {
   #arguments: string[];
   #child: ChildProcess | undefined;
   #restart: Timer | undefined;
+  readonly #look: Timer;
+  readonly #note: Timer;
   #restartMs = firstRestartMs;
   #startedMs = 0;
   #stopping = false;
@@ -347,6 +379,10 @@ class MemberProcess implements ManagedEtcd {
     this.#options = options;
     this.#arguments = args;
     this.endpoint = endpointOf(options);
+    this.#look = options.clock.every('etcd.look', lookEveryMs, () => void this.#killStopped());
+    this.#note = options.clock.every('etcd.note', noteEveryMs, () => {
+      if (this.pid !== undefined) notePeers(this.#options).catch(() => undefined); // it only helps
+    });
   }
 
   get pid(): number | undefined {
@@ -372,17 +408,8 @@ class MemberProcess implements ManagedEtcd {
     urls: Pick<ManagedEtcdOptions, 'clientUrl' | 'moreClientUrls' | 'peerUrl'>,
   ): Promise<void> {
     if (this.#stopping || urls.peerUrl === this.#options.peerUrl) return;
-    // Told first, while there is a member to tell: a member that has been told of its new address
-    // is known by it when it is back.
-    await readdress(
-      {
-        endpoints: [this.endpoint],
-        tls: clientTls(this.#options.identities),
-        clock: this.#options.clock,
-      },
-      this.#options.name,
-      urls.peerUrl,
-    );
+    // Told first: a member that the others know by its new address is let in when it is back.
+    await tellOthers({ ...this.#options, peerUrl: urls.peerUrl }, this.endpoint);
     this.#options = { ...this.#options, ...urls };
     this.#arguments = argumentsOf(this.#options, `${this.#options.name}=${urls.peerUrl}`, true);
     this.#restartMs = firstRestartMs;
@@ -391,6 +418,8 @@ class MemberProcess implements ManagedEtcd {
 
   async stop(): Promise<void> {
     this.#stopping = true;
+    this.#look.cancel();
+    this.#note.cancel();
     this.#restart?.cancel();
     const child = this.#child;
     if (!child) return;
@@ -407,6 +436,15 @@ class MemberProcess implements ManagedEtcd {
     log.error('this server was removed from its cluster', {
       hint: 'stop it, or start it again with --server to join anew',
     });
+  }
+
+  /** Somebody sent it SIGSTOP: every request would hang until somebody else lets it go on. */
+  async #killStopped(): Promise<void> {
+    const { processes, log } = this.#options;
+    const pid = this.pid;
+    if (pid === undefined || !(await processes.isStopped(pid)) || pid !== this.pid) return;
+    log.error('etcd was stopped by somebody: it is killed, and started again', { pid });
+    processes.kill('etcd', pid, 'SIGKILL');
   }
 
   #ended(code: number | null, signal: NodeJS.Signals | null): void {

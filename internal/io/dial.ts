@@ -26,6 +26,10 @@ export interface DialTarget {
    * Keeps connections for the next request; without one each request has a connection of its own.
    */
   pool?: DialPool;
+  /** The way there when it is no TCP connection of this machine: a raw connection to the target. */
+  open?: (() => Promise<Duplex>) | undefined;
+  /** A connection that stands already, TLS included. */
+  socket?: Duplex;
 }
 
 /**
@@ -140,22 +144,58 @@ function optionsFor(target: DialTarget, request: DialRequest): RequestOptions {
   };
 }
 
+/** The connection of a target with a way of its own, TLS included. */
+async function opened(target: DialTarget, open: () => Promise<Duplex>): Promise<Duplex> {
+  const raw = await open();
+  const { tls } = target;
+  if (!tls) return raw;
+  return await new Promise<Duplex>((resolve, reject) => {
+    const socket = tlsConnect({
+      socket: raw,
+      ca: tls.ca,
+      cert: tls.cert,
+      key: tls.key,
+      servername: tls.servername,
+      rejectUnauthorized: !tls.insecure,
+    });
+    boundConnecting(socket, 'secureConnect');
+    socket.once('error', (error) => {
+      raw.destroy();
+      reject(error);
+    });
+    socket.once('secureConnect', () => resolve(socket));
+  });
+}
+
 const isStream = (body: DialRequest['body']): body is Readable =>
   body !== undefined && !Buffer.isBuffer(body);
 const isGone = (cause: unknown): boolean =>
   ['ECONNRESET', 'EPIPE'].includes(String((cause as { code?: unknown }).code));
 
 export const realDial: Dial = {
-  request(op, target, request) {
-    return new Promise((resolve, reject) => {
+  async request(op, target, request) {
+    const { open } = target;
+    if (open) {
+      const failed = (cause: unknown): never => {
+        const message = `${op}: ${target.host}:${target.port}: ${messageOf(cause)}`;
+        throw new IoError(message, { op, cause });
+      };
+      const socket = await opened(target, open).catch(failed);
+      return await realDial.request(op, { ...target, open: undefined, socket }, request);
+    }
+    return await new Promise((resolve, reject) => {
       const failed = (cause: unknown): void =>
         reject(
           new IoError(`${op}: ${target.host}:${target.port}: ${messageOf(cause)}`, { op, cause }),
         );
-      const make = target.tls ? httpsRequest : httpRequest;
+      const { socket: standing } = target;
+      const make = target.tls && !standing ? httpsRequest : httpRequest;
       let out: ClientRequest;
       try {
-        out = make(optionsFor(target, request));
+        out = make({
+          ...optionsFor(target, request),
+          ...(standing && { agent: undefined, createConnection: () => standing as Socket }),
+        });
       } catch (cause) {
         return failed(cause);
       }
@@ -169,13 +209,15 @@ export const realDial: Dial = {
       out.on(
         'socket',
         (socket) =>
-          out.reusedSocket || boundConnecting(socket, target.tls ? 'secureConnect' : 'connect'),
+          out.reusedSocket ||
+          standing ||
+          boundConnecting(socket, target.tls ? 'secureConnect' : 'connect'),
       );
       if (request.timeoutMs)
         out.setTimeout(request.timeoutMs, () => void out.destroy(new Error('timed out')));
       out.on('response', (message) => resolve({ kind: 'answer', message }));
       out.on('upgrade', (message, socket, head) => {
-        socket.setTimeout(0);
+        (socket as Partial<Socket>).setTimeout?.(0);
         resolve({ kind: 'upgrade', message, socket, head });
       });
       if (isStream(request.body)) request.body.pipe(out);
@@ -183,12 +225,14 @@ export const realDial: Dial = {
     });
   },
   connect(op, target) {
+    const { open } = target;
     return new Promise((resolve, reject) => {
       const tls = target.tls;
       const failed = (cause: unknown): void =>
         reject(
           new IoError(`${op}: ${target.host}:${target.port}: ${messageOf(cause)}`, { op, cause }),
         );
+      if (open) return void opened(target, open).then(resolve, failed);
       let place;
       try {
         place = placeOf(target);

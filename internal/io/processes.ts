@@ -12,6 +12,8 @@ export interface Processes {
   /** Sends a signal; false when there is no such process any more. */
   kill(op: string, pid: number, signal: NodeJS.Signals): boolean;
   alive(pid: number): boolean;
+  /** Somebody has stopped it (SIGSTOP): it does nothing until it is let go on, or killed. */
+  isStopped(pid: number): Promise<boolean>;
   /** Names a process's view of the files; undefined when the process is gone. */
   mountNamespace(pid: number): Promise<string | undefined>;
 }
@@ -50,5 +52,8 @@ export const realProcesses: Processes = {
       return (error as NodeJS.ErrnoException).code === 'EPERM';
     }
   },
+  // The state is the first field after the program's name.
+  isStopped: async (pid) =>
+    /\) T [^)]*$/.test(await fs.readFile(`/proc/${pid}/stat`, 'utf8').catch(() => '')),
   mountNamespace: (pid) => fs.readlink(`/proc/${pid}/ns/mnt`).catch(() => undefined),
 };

@@ -24,6 +24,7 @@ import type { DnsServer } from './dns/server.ts';
 import { cniConfig, podMtu, writeCniConfig } from './overlay/cni.ts';
 import { startHostGw } from './overlay/host-gw.ts';
 import { NftGuards } from './nft/guards.ts';
+import { followPodWays, type PodWays } from './pod-ways.ts';
 import { startRepair, type Overlay } from './repair.ts';
 import { startVxlan } from './overlay/vxlan.ts';
 import { parseRange } from './policy/addresses.ts';
@@ -109,6 +110,8 @@ export interface PodAddresses {
 export interface Network {
   /** Undefined: nobody need be told. */
   readonly podAddresses: PodAddresses | undefined;
+  /** Undefined: the pods' network is somebody else's. */
+  readonly podWays: PodWays | undefined;
   /** The node has its pod network: writes the CNI list and the ways to other nodes. */
   setPodCidr(podCidr: string): Promise<void>;
   readonly ready: Promise<void>;
@@ -166,7 +169,10 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     setSysctl: (name, value) => setSysctl(options, name, value),
     overlay: () => overlay,
   });
+  const podWays =
+    backend === 'none' ? undefined : followPodWays({ ...options, log: log.named('pod-ways') });
   return {
+    podWays,
     ready: proxy?.ready ?? Promise.resolve(),
     podAddresses: enforcer,
     async setPodCidr(text) {
@@ -196,6 +202,7 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
     },
     stop() {
       repair.stop();
+      podWays?.stop();
       dns.stop();
       proxy?.stop();
       enforcer?.stop();

@@ -1,41 +1,50 @@
-import type {
-  Namespace,
-  Node,
-  PersistentVolume,
-  PersistentVolumeClaim,
-  Pod,
-} from '../api/generated/types/core-v1.ts';
-import type { PodDisruptionBudget } from '../api/generated/types/policy-v1.ts';
-import type { StorageClass } from '../api/generated/types/storage-v1.ts';
-import { keyOf } from '../api/object.ts';
-import { isTerminal } from '../api/scheduling/pod-resources.ts';
-import { ApiError } from '../api/status.ts';
+import type { Pod } from '../api/generated/types/core-v1.ts';
 import { messageOf } from '../base/errors.ts';
-import type { Change, Client, Mirror } from '../client/client.ts';
+import type { Client, Mirror } from '../client/client.ts';
 import { seriesRecorder, type SeriesRecorder } from '../client/events-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
-import { refs } from '../client/refs.ts';
-import { timeOf } from '../api/times.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
-import { Cache } from './cache.ts';
-import { podInfo, type PodInfo } from './node-info.ts';
-import { plan } from './plan.ts';
-import { preempt, type Candidate } from './preemption.ts';
-import { namespaceOf, type Refusal, type View } from './plugin.ts';
-import { SchedulingQueue } from './queue.ts';
-import { VolumeBinder } from './volume-binder.ts';
+import { realRandom, type Random } from '../io/random.ts';
+import { BindingCycles, type Bound } from './binding-cycle.ts';
+import { Cache } from './cache/cache.ts';
+import { podInfo, type PodInfo } from './cache/pod-info.ts';
+import { followCluster, mirrorAll, type Mirrored } from './cluster-events.ts';
+import { defaultConfiguration, type SchedulerConfiguration } from './config/configuration.ts';
+import { makeProfile } from './config/profiles.ts';
+import { filterNode, NodeFinder } from './find-node.ts';
+import { CycleState } from './framework/cycle-state.ts';
+import { action } from './framework/events.ts';
+import type { Handle } from './framework/handle.ts';
+import type { Profile } from './framework/profile.ts';
+import {
+  blame,
+  failed,
+  fitError,
+  isRejected,
+  messageOfStatus,
+  NodeStatuses,
+  type Diagnosis,
+  type Status,
+} from './framework/status.ts';
+import { writePodStatus, type Said } from './pod-status.ts';
+import type { QueuedPod } from './queue/queued-pod.ts';
+import { SchedulingQueue } from './queue/scheduling-queue.ts';
 
 export interface SchedulerOptions {
   client: Client;
   mirrors: Mirrors;
   clock: Clock;
   log: Log;
-  /** Pods with this schedulerName are ours. */
-  name?: string;
+  random?: Random;
+  configuration?: SchedulerConfiguration;
 }
 
 const defaultName = 'default-scheduler';
+/** After so long the loop lets others run: pods may come faster than they are scheduled. */
+const sliceMs = 5;
+/** Notes of Events end here; the rest is dots (NoteLengthLimit). */
+const longestNote = 1024;
 
 /** Gives nodes to pods until stopped. Resolves when its mirrors are in. */
 export async function startScheduler(options: SchedulerOptions): Promise<{ stop(): void }> {
@@ -46,60 +55,50 @@ export async function startScheduler(options: SchedulerOptions): Promise<{ stop(
 
 class Scheduler {
   readonly #o: SchedulerOptions;
-  readonly #name: string;
   readonly #cache = new Cache();
   readonly #queue: SchedulingQueue;
   readonly #events: SeriesRecorder;
-  readonly #pods: Mirror<Pod>;
-  readonly #nodes: Mirror<Node>;
-  readonly #namespaces: Mirror<Namespace>;
-  readonly #claims: Mirror<PersistentVolumeClaim>;
-  readonly #volumes: Mirror<PersistentVolume>;
-  readonly #classes: Mirror<StorageClass>;
-  readonly #budgets: Mirror<PodDisruptionBudget>;
-  readonly #binder: VolumeBinder;
-  /** Pods whose volumes are being made, by key. */
-  readonly #binding = new Map<string, AbortController>();
+  readonly #listers: Mirrored;
+  readonly #mirrors: readonly Mirror<object>[];
+  readonly #profiles: ReadonlyMap<string, Profile>;
+  readonly #finder: NodeFinder;
+  readonly #cycles: BindingCycles;
   readonly #stops: (() => void)[] = [];
   #running = false;
   #stopped = false;
 
   constructor(options: SchedulerOptions) {
+    const { clock, mirrors, configuration = defaultConfiguration } = options;
     this.#o = options;
-    this.#name = options.name ?? defaultName;
-    this.#queue = new SchedulingQueue(options.clock, () => this.#run());
-    this.#events = seriesRecorder({ ...options, controller: this.#name, instance: this.#name });
-    const { mirrors } = options;
-    this.#pods = mirrors.of<Pod>(refs.pods);
-    this.#nodes = mirrors.of<Node>(refs.nodes);
-    this.#namespaces = mirrors.of<Namespace>(refs.namespaces);
-    this.#claims = mirrors.of<PersistentVolumeClaim>(refs.persistentVolumeClaims);
-    this.#volumes = mirrors.of<PersistentVolume>(refs.persistentVolumes);
-    this.#classes = mirrors.of<StorageClass>(refs.storageClasses);
-    this.#budgets = mirrors.of<PodDisruptionBudget>(refs.podDisruptionBudgets);
-    this.#binder = new VolumeBinder({ ...options, claims: this.#claims, volumes: this.#volumes });
+    this.#queue = new SchedulingQueue({ ...configuration, clock, ready: () => this.#run() });
+    this.#events = seriesRecorder({ ...options, controller: defaultName, instance: defaultName });
+    const { listers, all } = mirrorAll(mirrors);
+    this.#listers = listers;
+    this.#mirrors = all;
+    this.#cycles = new BindingCycles(clock);
+    const random = options.random ?? realRandom;
+    this.#finder = new NodeFinder(this.#cache, random);
+    const promised = { volumes: new Map(), claims: new Map(), devices: new Map() };
+    this.#profiles = new Map(
+      configuration.profiles.map((said) => {
+        // Plug-ins ask the profile that they are part of, once it is made.
+        const handle = this.#handle({ random, promised, own: () => profile });
+        const profile: Profile = makeProfile(said, handle);
+        return [said.schedulerName, profile];
+      }),
+    );
   }
 
   async begin(): Promise<void> {
-    const all: Mirror<never>[] = [
-      this.#pods,
-      this.#nodes,
-      this.#namespaces,
-      this.#claims,
-      this.#volumes,
-      this.#classes,
-      this.#budgets,
-    ] as Mirror<never>[];
-    await Promise.all(all.map((m) => m.synced));
+    await Promise.all(this.#mirrors.map((m) => m.synced));
     if (this.#stopped) return;
-    const stir = (): void => this.#queue.stir();
     this.#stops.push(
-      this.#nodes.onChange((c) => this.#nodeChanged(c)),
-      this.#pods.onChange((c) => this.#podChanged(c)),
-      this.#claims.onChange(stir),
-      this.#volumes.onChange(stir),
-      this.#classes.onChange(stir),
-      ...all.map((m) => () => m.stop()),
+      ...followCluster(this.#listers, {
+        cache: this.#cache,
+        queue: this.#queue,
+        profileOf: (pod) => this.#profileOf(pod),
+        leaves: (pod) => this.#cycles.leaves(pod),
+      }),
     );
     this.#run();
   }
@@ -107,282 +106,211 @@ class Scheduler {
   stop(): void {
     this.#stopped = true;
     this.#queue.stop();
-    for (const left of this.#binding.values()) left.abort();
+    this.#cycles.stop();
     for (const stop of this.#stops) stop();
+    for (const mirror of this.#mirrors) mirror.stop();
   }
 
-  #nodeChanged(change: Change<Node>): void {
-    if (change.type === 'DELETED') return this.#cache.removeNode(change.key);
-    this.#cache.setNode(change.object);
-    if (!change.old || nodeMatters(change.old, change.object)) this.#queue.stir();
+  #handle({ random, promised, own }: Pick<Handle, 'random' | 'promised'> & { own(): Profile }) {
+    const { client, clock, log } = this.#o;
+    const cache = this.#cache;
+    const handle: Handle = {
+      client,
+      clock,
+      log,
+      random,
+      promised,
+      cache,
+      listers: this.#listers,
+      events: this.#events,
+      filterWithNominated: (state, pod, node) => filterNode(own(), state, { pod, node, cache }),
+      addPod: (state, pod, added, node) => own().addPod(state, pod, added, node),
+      removePod: (state, pod, removed, node) => own().removePod(state, pod, removed, node),
+      cancelBinding: (uid, why) => this.#cycles.cancel(uid, why),
+      activate: (key) => this.#queue.activate(key),
+      ungate: (key) => this.#queue.ungate(key),
+    };
+    return handle;
   }
 
-  #podChanged(change: Change<Pod>): void {
-    const { object: pod, old, key } = change;
-    const gone = change.type === 'DELETED' || isTerminal(pod);
-    if (gone || pod.metadata.deletionTimestamp) this.#binding.get(key)?.abort();
-    if (gone) {
-      this.#cache.removePod(pod.metadata.uid ?? '');
-      this.#queue.remove(key);
-      this.#queue.stir();
-    } else if (pod.spec.nodeName) {
-      const news = !old?.spec.nodeName || !sameAsk(old, pod);
-      if (news) {
-        this.#cache.setPod(pod);
-        this.#queue.remove(key);
-        // A pod that came may be the company that another waits for; one that shrank leaves room.
-        this.#queue.stir((k) => this.#hasAffinity(k) || old?.spec.nodeName !== undefined);
-      }
-    } else if (this.#ours(pod)) {
-      if (old && sameAsk(old, pod)) return;
-      this.#queue.add(pod);
-    } else this.#queue.remove(key);
+  #profileOf({ spec }: Pod): Profile | undefined {
+    return this.#profiles.get(spec.schedulerName || defaultName);
   }
 
-  #hasAffinity(key: string): boolean {
-    const spec = this.#pods.get(key)?.spec;
-    return Boolean(
-      spec?.affinity?.podAffinity ??
-      spec?.affinity?.podAntiAffinity ??
-      spec?.topologySpreadConstraints,
-    );
-  }
-
-  #ours(pod: Pod): boolean {
-    return (
-      (pod.spec.schedulerName || defaultName) === this.#name &&
-      !pod.metadata.deletionTimestamp &&
-      !pod.spec.schedulingGates?.length
-    );
-  }
-
-  /** Works through the queue, yielding to the event loop between pods. */
+  /** Works through the queue; lets others run between pods when it takes long. */
   #run(): void {
     if (this.#running || this.#stopped) return;
     this.#running = true;
-    void (async () => {
-      await Promise.resolve();
-      for (
-        let key = this.#queue.pop();
-        key !== undefined && !this.#stopped;
-        key = this.#queue.pop()
-      )
-        await this.#schedule(key);
+    void this.#work().finally(() => {
       this.#running = false;
-    })();
+      if (this.#queue.hasActive && !this.#stopped) this.#run();
+    });
   }
 
-  async #schedule(key: string): Promise<void> {
-    const pod = this.#pods.get(key);
-    if (!pod || pod.spec.nodeName || !this.#ours(pod)) return this.#queue.remove(key);
-    const info = podInfo(pod);
-    const view = this.#view(info);
-    const decided = plan(view);
-    if (decided.node !== undefined) {
-      this.#cache.assume(info, decided.node);
-      void this.#bind(key, info, decided.node);
-      return;
+  async #work(): Promise<void> {
+    const { clock } = this.#o;
+    await Promise.resolve();
+    let since = clock.monotonicMs();
+    for (let pod = this.#queue.pop(); pod && !this.#stopped; pod = this.#queue.pop()) {
+      this.#schedule(pod);
+      // Microtasks first: a mirror that has news must not be overtaken by the next pod.
+      await Promise.resolve();
+      if (clock.monotonicMs() - since < sliceMs) continue;
+      await turn();
+      since = clock.monotonicMs();
     }
-    await this.#unschedulable(key, view, decided);
   }
 
-  #view(info: PodInfo): View {
-    return {
-      pod: info,
-      nodes: this.#cache.nodesFor(info),
-      namespaceLabels: (name) => this.#namespaces.get(name)?.metadata.labels ?? {},
-      claim: (namespace, name) => this.#claims.get(`${namespace}/${name}`),
-      volume: (name) => this.#volumes.get(name),
-      volumes: () => this.#volumes.list(),
-      storageClass: (name) => this.#classes.get(name),
-    };
-  }
-
-  async #bind(key: string, info: PodInfo, node: string): Promise<void> {
-    const { pod } = info;
-    const { name = '', namespace = '', uid = '' } = pod.metadata;
+  /** One scheduling cycle. Nothing in the cache changes while it lasts. */
+  #schedule(pod: QueuedPod): void {
+    const { info, profile } = pod;
+    if (info.pod.metadata.deletionTimestamp || this.#cache.isAssumed(info.uid))
+      return this.#queue.remove(pod.key);
     try {
-      await this.#volumesStand(key, pod, node);
-      const binding = {
-        apiVersion: 'v1',
-        kind: 'Binding',
-        metadata: { name, namespace, uid },
-        target: { kind: 'Node', name: node },
-      };
-      await this.#o.client.create(refs.pods, binding, { namespace, name, subresource: 'binding' });
-      this.#queue.remove(key);
-      this.#events.record(pod, {
+      this.#cycle(pod, new CycleState());
+    } catch (error) {
+      this.#o.log.error('a scheduling cycle failed', { pod: pod.key, error: messageOf(error) });
+      this.#failed(pod, failed(profile.schedulerName, messageOf(error)));
+    }
+  }
+
+  #cycle(pod: QueuedPod, state: CycleState): void {
+    const { info, profile } = pod;
+    if (this.#cache.nodes.length === 0)
+      return this.#unschedulable(pod, {
+        message: 'no nodes available to schedule pods',
+        diagnosis: nobody(),
+        nominated: '',
+      });
+    const found = this.#finder.find(profile, state, info);
+    if (found.node !== undefined) return this.#reserve({ pod, state, node: found.node });
+    if ('error' in found) return this.#failed(pod, found.error);
+    const { diagnosis } = found;
+    const { nominated, status } = profile.postFilter(state, info, diagnosis.statuses);
+    if (status) diagnosis.postFilter = messageOfStatus(status);
+    this.#unschedulable(pod, {
+      message: fitError(this.#cache.nodes.length, diagnosis),
+      diagnosis,
+      ...(nominated !== undefined && { nominated }),
+    });
+  }
+
+  #reserve(bound: Bound): void {
+    const { pod, state, node } = bound;
+    const { info, profile } = pod;
+    this.#cache.assume(info, node);
+    const refused = profile.reserve(state, info, node);
+    if (refused) return this.#undo(bound, refused);
+    const permit = profile.permit(state, info, node);
+    if (permit && permit.code !== 'Wait') return this.#undo(bound, permit);
+    void this.#bind(bound, permit);
+  }
+
+  async #bind(bound: Bound, permit: Status | undefined): Promise<void> {
+    const { pod, state, node } = bound;
+    const { info, profile } = pod;
+    try {
+      const flight = profile.preBindPreFlight(state, info, node);
+      if (flight && flight.code !== 'Skip') return this.#undo(bound, flight);
+      const works = !flight;
+      // Whoever scales the cluster sees where the pod is going while its volumes are made.
+      if (works || permit) await this.#say(info.pod, { nominated: node });
+      const refused = permit && (await this.#cycles.permitted(bound, permit));
+      if (refused) return this.#undo(bound, refused);
+      this.#queue.done(pod.key);
+      const status = await this.#cycles.bind(bound, works);
+      if (status) return this.#undo(bound, status);
+      this.#queue.remove(pod.key);
+      this.#events.record(info.pod, {
         type: 'Normal',
         reason: 'Scheduled',
         action: 'Binding',
-        note: `Successfully assigned ${namespace}/${name} to ${node}`,
+        note: `Successfully assigned ${info.namespace}/${info.name} to ${node}`,
       });
+      profile.postBind(state, info, node);
     } catch (error) {
-      this.#cache.forget(uid);
-      const now = this.#pods.get(key);
-      if (!now || now.metadata.deletionTimestamp || this.#stopped) return this.#queue.remove(key);
-      if (
-        error instanceof ApiError &&
-        (error.reason === 'NotFound' || (error.reason === 'Conflict' && now.spec.nodeName))
-      )
-        return this.#queue.remove(key);
-      this.#o.log.warn('cannot bind a pod', { pod: key, node, error: messageOf(error) });
-      this.#events.record(pod, {
-        type: 'Warning',
-        reason: 'FailedScheduling',
-        action: 'Binding',
-        note: `binding rejected: ${messageOf(error)}`,
-      });
-      this.#queue.failed(key);
+      this.#undo(bound, failed(profile.schedulerName, messageOf(error)));
     }
   }
 
-  /** A pod has its node only when its volumes stand there; until then the room is kept for it. */
-  async #volumesStand(key: string, pod: Pod, node: string): Promise<void> {
-    const on = this.#nodes.get(node);
-    if (!on) throw new Error(`node ${JSON.stringify(node)} not found`);
-    const left = new AbortController();
-    this.#binding.set(key, left);
-    try {
-      await this.#binder.bind(pod, on, left.signal);
-    } finally {
-      this.#binding.delete(key);
-    }
+  /** The pod does not go to its node after all. */
+  #undo({ pod, state, node }: Bound, status: Status): void {
+    const { info, profile } = pod;
+    profile.unreserve(state, info, node);
+    this.#cache.forget(info.uid);
+    if (this.#stopped) return;
+    // Its room is free again, as if it had been there and gone; that is no news to itself.
+    const gone = { ...info.pod, spec: { ...info.pod.spec, nodeName: node } };
+    this.#queue.happened({ resource: 'Pod', actions: action.delete, old: gone }, pod.key);
+    if (this.#isOver(info)) return this.#queue.remove(pod.key);
+    // While it was assumed, its changes were not brought to the queue.
+    const now = this.#listers.pods.get(pod.key);
+    if (now) pod.info = podInfo(now);
+    if (!isRejected(status)) return this.#failed(pod, status);
+    const diagnosis = nobody();
+    diagnosis.statuses.set(node, status);
+    blame(diagnosis, status);
+    this.#unschedulable(pod, { message: fitError(1, diagnosis), diagnosis, nominated: '' });
   }
 
-  async #unschedulable(
-    key: string,
-    view: View,
-    decided: { refusals: Map<string, Refusal>; message: string },
-  ): Promise<void> {
-    const { pod } = view.pod;
-    let { message } = decided;
-    let nominated: string | undefined;
-    if (view.nodes.length > 0 && !this.#waitsForVictims(pod)) {
-      const result = preempt(view, decided.refusals, [...this.#budgets.list()]);
-      if (result.candidate) nominated = await this.#evict(view.pod, result.candidate);
-      else message += ` preemption: ${result.message}`;
-    }
+  /** Deleted, bound by somebody else, or another pod of the same name by now. */
+  #isOver({ key, uid }: PodInfo): boolean {
+    const now = this.#listers.pods.get(key);
+    return (
+      !now ||
+      now.metadata.uid !== uid ||
+      now.metadata.deletionTimestamp !== undefined ||
+      Boolean(now.spec.nodeName)
+    );
+  }
+
+  /** No node will do: the pod waits for an event. */
+  #unschedulable(
+    pod: QueuedPod,
+    why: { message: string; diagnosis: Diagnosis; nominated?: string },
+  ): void {
+    const { message, diagnosis, nominated } = why;
+    if (nominated) this.#cache.nominate(pod.info, nominated);
+    else if (nominated === '') this.#cache.unnominate(pod.info.uid);
+    // Laid aside before anything is written, so that the victims' going can wake it.
+    this.#queue.unschedulable(pod, diagnosis);
+    this.#tell(pod.info.pod, {
+      condition: { reason: 'Unschedulable', message },
+      ...(nominated !== undefined && { nominated }),
+    });
+  }
+
+  /** Something went wrong that the pod can do nothing about: tried again after its back-off. */
+  #failed(pod: QueuedPod, status: Status): void {
+    const message = messageOfStatus(status);
+    this.#o.log.warn('cannot schedule a pod', { pod: pod.key, error: message });
+    this.#cache.unnominate(pod.info.uid);
+    this.#queue.failed(pod);
+    this.#tell(pod.info.pod, { condition: { reason: 'SchedulerError', message }, nominated: '' });
+  }
+
+  #tell(pod: Pod, said: Said & { condition: { message: string } }): void {
+    const { message } = said.condition;
+    const note =
+      message.length > longestNote ? `${message.slice(0, longestNote - 4)} ...` : message;
     this.#events.record(pod, {
       type: 'Warning',
       reason: 'FailedScheduling',
       action: 'Scheduling',
-      note: message,
+      note,
     });
-    // Laid aside before the status is written, so that the victims' going can stir it.
-    this.#queue.unschedulable(key);
-    await this.#writeCondition(pod, message, nominated);
+    void this.#say(pod, said);
   }
 
-  /**
-   * It was promised a node and lesser pods there are still going: more victims would be one too
-   * many.
-   */
-  #waitsForVictims(pod: Pod): boolean {
-    const node = this.#cache.nominatedNode(pod.metadata.uid ?? '');
-    if (!node) return false;
-    const priority = pod.spec.priority ?? 0;
-    for (const other of this.#pods.list()) {
-      if (
-        other.spec.nodeName === node &&
-        other.metadata.deletionTimestamp &&
-        (other.spec.priority ?? 0) < priority
-      )
-        return true;
-    }
-    return false;
-  }
-
-  async #evict(info: PodInfo, candidate: Candidate): Promise<string> {
-    const { client, clock } = this.#o;
-    this.#cache.nominate(info, candidate.node);
-    for (const victim of candidate.victims) {
-      const target = { namespace: namespaceOf(victim), name: victim.metadata.name ?? '' };
-      const message = `${this.#name}: preempting to accommodate a higher priority pod`;
-      const condition = {
-        type: 'DisruptionTarget',
-        status: 'True',
-        reason: 'PreemptionByScheduler',
-        message,
-        lastTransitionTime: timeOf(clock.now()),
-        observedGeneration: victim.metadata.generation,
-      };
-      try {
-        await client.patch(
-          refs.pods,
-          { ...target, subresource: 'status' },
-          { type: 'strategic', body: { status: { conditions: [condition] } } },
-        );
-        await client.delete(refs.pods, target, { preconditions: { uid: victim.metadata.uid } });
-        const note = `Preempted by pod ${info.pod.metadata.uid} on node ${candidate.node}`;
-        this.#events.record(victim, {
-          type: 'Normal',
-          reason: 'Preempted',
-          action: 'Preempting',
-          note,
-          related: info.pod,
-        });
-      } catch (error) {
-        if (!(error instanceof ApiError && error.reason === 'NotFound'))
-          this.#o.log.warn('cannot preempt a pod', { pod: keyOf(victim), error: messageOf(error) });
-      }
-    }
-    return candidate.node;
-  }
-
-  async #writeCondition(pod: Pod, message: string, nominated: string | undefined): Promise<void> {
-    const before = (pod.status.conditions ?? []).find((c) => c.type === 'PodScheduled');
-    const same =
-      before?.status === 'False' && before.reason === 'Unschedulable' && before.message === message;
-    if (same && (nominated === undefined || pod.status.nominatedNodeName === nominated)) return;
-    const lastTransitionTime =
-      before?.status === 'False' ? before.lastTransitionTime : timeOf(this.#o.clock.now());
-    const condition = {
-      type: 'PodScheduled',
-      status: 'False',
-      reason: 'Unschedulable',
-      message,
-      lastProbeTime: null,
-      lastTransitionTime,
-      observedGeneration: pod.metadata.generation,
-    };
-    const status = {
-      conditions: [condition],
-      ...(nominated ? { nominatedNodeName: nominated } : {}),
-    };
-    const target = {
-      namespace: namespaceOf(pod),
-      name: pod.metadata.name ?? '',
-      subresource: 'status',
-    };
-    try {
-      await this.#o.client.patch(refs.pods, target, { type: 'strategic', body: { status } });
-    } catch (error) {
-      if (!(error instanceof ApiError && error.reason === 'NotFound'))
-        this.#o.log.warn('cannot write why a pod waits', {
-          pod: keyOf(pod),
-          error: messageOf(error),
-        });
-    }
+  async #say(pod: Pod, said: Said): Promise<void> {
+    await writePodStatus(pod, said, this.#o);
   }
 }
 
-/** Heartbeats change a node all the time; these parts change what fits on it. */
-function nodeMatters(old: Node, now: Node): boolean {
-  const parts = (n: Node): unknown[] => [
-    n.spec.unschedulable,
-    n.spec.taints,
-    n.metadata.labels,
-    n.status.allocatable,
-    n.spec.podCIDR,
-  ];
-  return JSON.stringify(parts(old)) !== JSON.stringify(parts(now));
-}
+const nobody = (): Diagnosis => ({
+  statuses: new NodeStatuses(),
+  plugins: new Set(),
+  pending: new Set(),
+});
 
-/** Status changes alone (our own conditions among them) are no reason to look at a pod again. */
-function sameAsk(old: Pod, now: Pod): boolean {
-  return (
-    old.metadata.generation === now.metadata.generation &&
-    JSON.stringify(old.metadata.labels) === JSON.stringify(now.metadata.labels)
-  );
-}
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { beforeEach, describe, expect, it } from 'vitest';
 import { FakeClock } from '../io/clock-fake.ts';
 import { silentLog } from '../io/log.ts';
 import { seededRandom } from '../io/random.ts';
@@ -6,12 +6,23 @@ import { LogStore } from './log-store.ts';
 import { recover } from './recovery.ts';
 import { MemoryJournal } from './testing/memory-journal.ts';
 
-test('memory is given back once much history is gone and nobody writes', async () => {
-  const clock = new FakeClock();
-  let collections = 0;
+let clock: FakeClock;
+let collections: number;
+let given: number;
+let store: LogStore;
+let journal: MemoryJournal;
+const pass = async (seconds: number): Promise<void> => {
+  for (let i = 0; i < seconds; i++) await clock.advance(1000);
+};
+
+beforeEach(() => {
+  clock = new FakeClock();
+  collections = 0;
+  given = 0;
   const { recovered } = recover([], clock);
-  const store = new LogStore({
-    journal: new MemoryJournal(),
+  journal = Object.assign(new MemoryJournal(), { giveBack: () => Promise.resolve(void given++) });
+  store = new LogStore({
+    journal,
     recovered,
     clock,
     log: silentLog,
@@ -19,26 +30,66 @@ test('memory is given back once much history is gone and nobody writes', async (
     historyMs: 300_000,
     collectGarbage: () => void collections++,
   });
-  const churn = async (count: number): Promise<void> => {
-    for (let i = 0; i < count; i++) {
-      await store.put({ key: `k${i}`, value: Buffer.alloc(50_000) });
-      await store.deleteRange({ key: `k${i}` });
-    }
-  };
-  await churn(10);
-  await clock.advance(400_000);
-  expect(collections).toBe(0);
-  await churn(400);
-  await clock.advance(330_500);
-  // Somebody writes: V8 collects by itself.
-  for (let i = 0; i < 20; i++) {
-    await store.put({ key: 'busy', value: Buffer.alloc(1) });
-    await clock.advance(500);
+});
+
+const churn = async (count: number): Promise<void> => {
+  for (let i = 0; i < count; i++) {
+    await store.put({ key: `k${i}`, value: Buffer.alloc(50_000) });
+    await store.deleteRange({ key: `k${i}` });
   }
-  expect(collections).toBe(0);
-  await clock.advance(2000);
-  expect(collections).toBe(1);
-  await clock.advance(600_000);
-  expect(collections).toBe(1);
-  await store.close();
+};
+
+describe('after much was written', () => {
+  it('gives memory back once nobody writes, and not for a little', async () => {
+    await churn(10);
+    await pass(30);
+    expect(collections).toBe(0);
+    await churn(200);
+    for (let i = 0; i < 20; i++) {
+      for (let n = 0; n < 5; n++) await store.put({ key: 'busy', value: Buffer.alloc(1) });
+      await clock.advance(1000);
+    }
+    expect(collections).toBe(0);
+    await pass(10);
+    expect([collections, given]).toEqual([1, 1]);
+  });
+
+  it('takes heartbeats for quiet', async () => {
+    await churn(200);
+    for (let i = 0; i < 10; i++) {
+      await store.put({ key: 'lease', value: Buffer.alloc(300) });
+      await clock.advance(1000);
+    }
+    expect(collections).toBe(1);
+  });
+
+  it('forgets history after 75 to 105 s instead of minutes, and gives back what it took', async () => {
+    const { revision } = await store.put({ key: 'early', value: Buffer.alloc(1) });
+    await churn(400);
+    await pass(70);
+    await expect(store.range({ key: 'early', revision })).resolves.toBeDefined();
+    const before = collections;
+    await pass(50);
+    await expect(store.range({ key: 'early', revision })).rejects.toThrow('compacted');
+    expect(collections).toBe(before + 1);
+    // Nothing is left to do, and nothing ticks.
+    await pass(600);
+    expect(collections).toBe(before + 1);
+  });
+
+  it('keeps little history for its whole time', async () => {
+    const { revision } = await store.put({ key: 'early', value: Buffer.alloc(1) });
+    await churn(100);
+    await pass(290);
+    await expect(store.range({ key: 'early', revision })).resolves.toBeDefined();
+    await pass(60);
+    await expect(store.range({ key: 'early', revision })).rejects.toThrow('compacted');
+  });
+
+  it('deletes all rows that nobody needs before it gives room back', async () => {
+    await churn(200);
+    for (let i = 0; i < 9000; i++) await store.put({ key: `m${i % 10}`, value: Buffer.alloc(1) });
+    await pass(120);
+    expect(journal.rows.size).toBeLessThan(100);
+  });
 });

@@ -1,42 +1,65 @@
 import type { Clock, Timer } from '../io/clock.ts';
 
-/** So much has to be gone for a collection to be worth its pause. */
+/** So much has to have been written or forgotten for a collection to be worth its pause. */
 const worthBytes = 8 * 1024 * 1024;
-/** Nobody has written for this long. */
-const quietMs = 1000;
+/** Nobody has written much for this long. */
+const quietMs = 5000;
+/** Heartbeats and what answers to them go on in a cluster that does nothing. */
+const quietWrites = 20;
 
-/** After much was forgotten and nobody writes: gives the memory back that it took. */
+export interface GiveBackOptions {
+  clock: Clock;
+  revision(): number;
+  /** What history takes now. */
+  historyBytes(): number;
+  /** Forgets history that is old enough; what it was worth comes in by `moved`. */
+  shorten(): void;
+  /** Collects garbage, and gives memory and disk back. */
+  collect(): void;
+}
+
+/**
+ * After much was written or forgotten, and while nobody writes: gives back what that took. V8
+ * collects garbage only while somebody allocates, and the allocator of C keeps what was freed
+ * between pieces that live on: without this an idle server would stay as large as its busiest
+ * minute. Holds a timer only while there is something to give back.
+ */
 export class GiveBack {
-  readonly #clock: Clock;
-  readonly #collect: () => void;
-  readonly #revision: () => number;
-  #gone = 0;
+  readonly #options: GiveBackOptions;
+  #moved = 0;
   #timer: Timer | undefined;
+  #stopped = false;
 
-  constructor(options: { clock: Clock; collect: () => void; revision: () => number }) {
-    this.#clock = options.clock;
-    this.#collect = options.collect;
-    this.#revision = options.revision;
+  constructor(options: GiveBackOptions) {
+    this.#options = options;
   }
 
-  /** History of so many bytes was dropped. */
-  dropped(bytes: number): void {
-    this.#gone += bytes;
-    if (this.#gone >= worthBytes) this.#wait();
+  /** So many bytes came into the store or were dropped from its history. */
+  moved(bytes: number): void {
+    this.#moved += bytes;
+    if (this.#moved >= worthBytes) this.#wait();
   }
 
   stop(): void {
+    this.#stopped = true;
     this.#timer?.cancel();
   }
 
   #wait(): void {
-    this.#timer?.cancel();
-    const before = this.#revision();
-    this.#timer = this.#clock.after('store.give-back', quietMs, () => {
+    if (this.#stopped || this.#timer !== undefined) return;
+    const { clock, revision, historyBytes, shorten, collect } = this.#options;
+    const before = revision();
+    this.#timer = clock.after('store.give-back', quietMs, () => {
+      this.#timer = undefined;
       // Under load V8 collects by itself.
-      if (this.#revision() !== before) return this.#wait();
-      this.#gone = 0;
-      this.#collect();
+      if (revision() - before > quietWrites) return this.#wait();
+      if (this.#moved >= worthBytes) {
+        this.#moved = 0;
+        collect();
+      }
+      if (historyBytes() < worthBytes) return;
+      shorten();
+      this.#wait();
     });
   }
 }

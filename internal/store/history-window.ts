@@ -33,6 +33,12 @@ export class HistoryWindow {
     this.#arm();
   }
 
+  /** The newest revision that is surely older than `ageMs`; 0 when none is. */
+  olderThan(ageMs: number): number {
+    const limit = this.#clock.monotonicMs() - ageMs - this.#windowMs / marksPerWindow;
+    return this.#marks.findLast((mark) => mark.atMs <= limit)?.revision ?? 0;
+  }
+
   stop(): void {
     this.#timer?.cancel();
     this.#timer = undefined;

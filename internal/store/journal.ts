@@ -55,6 +55,8 @@ export interface Journal {
   size(): Promise<{ bytes: number; inUseBytes: number }>;
   /** Encrypts from the next commit on with these keys. */
   encrypt(encryption: Encryption | undefined): Promise<void>;
+  /** Gives back memory of the process, and free space if that is much and cheaply had. */
+  giveBack?(): Promise<void>;
   /** Gives free space back to the file system. Commits wait meanwhile. */
   defragment(): Promise<void>;
   /** A copy of the newest durable state as one file at `path`, without stopping writers. */

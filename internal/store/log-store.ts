@@ -33,6 +33,11 @@ const compactBudget = 5000;
 const maxHistoryBytes = 96 * 1024 * 1024;
 /** And beyond this while the disk is full: what history lets go of is room for what comes. */
 const scarceHistoryBytes = 256 * 1024;
+/**
+ * Much history is not kept for longer than this once nobody writes any more: kube-apiserver's watch
+ * cache promises no more (its eventFreshDuration), for a bookmark comes every minute.
+ */
+const leastHistoryMs = 75_000;
 /** Rows that a change of keys writes with one commit. */
 const rewriteBatch = 200;
 
@@ -76,8 +81,10 @@ export class LogStore implements s.Store {
     this.room = new Room(options);
     this.#giveBack = new GiveBack({
       clock: options.clock,
-      collect: options.collectGarbage ?? collectGarbage,
       revision: () => this.revision,
+      historyBytes: () => this.#state.historyBytes,
+      shorten: () => this.#shortenHistory(),
+      collect: () => void this.#shrink(options.collectGarbage ?? collectGarbage),
     });
     this.#maxHistoryBytes =
       options.historyMs > 0 ? (options.maxHistoryBytes ?? maxHistoryBytes) : Infinity;
@@ -322,6 +329,9 @@ export class LogStore implements s.Store {
 
   #published(recs: Rec[]): void {
     this.#window.published(this.#state.published);
+    let bytes = 0;
+    for (const rec of recs) bytes += rec.size;
+    this.#giveBack.moved(bytes);
     const most =
       this.room.state === 'ample'
         ? this.#maxHistoryBytes
@@ -336,6 +346,29 @@ export class LogStore implements s.Store {
           .flush()
           .catch((error: unknown) => this.#log.warn('cannot write soft state', { error }));
     });
+  }
+
+  #shortenHistory(): void {
+    const revision = this.#window.olderThan(leastHistoryMs);
+    if (revision > this.#state.compactRevision) void this.#compactTo(revision);
+  }
+
+  /**
+   * Gives back what is not needed any more: rows, a batch with each commit, then garbage, then memory
+   * and room on the disk.
+   */
+  async #shrink(collect: () => void): Promise<void> {
+    try {
+      for (let before = Infinity; !this.#closed && this.#state.drops.length < before;) {
+        before = this.#state.drops.length;
+        if (before > 0) await this.#pipeline.sync();
+      }
+      collect();
+      if (!this.#closed) await this.#journal.giveBack?.();
+    } catch (error) {
+      // A disk that takes no commits says so elsewhere.
+      this.#log.debug('room was not given back', { error });
+    }
   }
 
   /** Halves the history: what is older than its middle is compacted. */
@@ -395,7 +428,7 @@ export class LogStore implements s.Store {
       finished = this.#state.compact(this.#state.compactRevision, compactBudget);
     }
     this.#compacting = false;
-    this.#giveBack.dropped(Math.max(0, before - this.#state.historyBytes));
+    this.#giveBack.moved(Math.max(0, before - this.#state.historyBytes));
     this.#pipeline.prune();
     void tidyValues(this.#state, () => this.#closed);
   }

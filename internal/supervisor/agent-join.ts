@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import { realDial, type Dial } from '../io/dial.ts';
+import type { Identity } from '../pki/certificate.ts';
 import type { NodePurpose } from '../pki/node-certificates.ts';
 import { caHashOf, parseToken, type Token } from '../pki/tokens.ts';
 import { checkSettings, keepCluster, readCluster, type KeptCluster } from './agent-settings.ts';
@@ -152,6 +153,26 @@ function settingsIn(body: string, url: string): ClusterSettings {
       hint: 'is it a skiff server of the same version?',
     });
   return settings;
+}
+
+/**
+ * Asks for the settings of the cluster anew, through the way that the node has to its servers, and
+ * keeps them. Returns whether they differ from those that are in force.
+ */
+export async function refreshSettings(
+  config: AgentConfig,
+  doors: Doors,
+  o: { cluster: KeptCluster; servers: string[]; shown: Identity; port: number; dial?: Dial },
+): Promise<boolean> {
+  const { cluster, servers, shown, port, dial = realDial } = o;
+  const url = `https://127.0.0.1:${port}`;
+  const target = { ...targetOf(url), tls: { ca: cluster.serverCa, ...shown } };
+  const answer = await ask(dial, url, target, handshakePaths.config);
+  if (answer.status !== 200) throw refused(url, answer);
+  const settings = settingsIn(answer.body, url);
+  await keepCluster(doors.disk, join(config.dataDir, 'agent'), { ...cluster, servers, settings });
+  const inForce = (one: ClusterSettings): string => JSON.stringify({ ...one, version: '' });
+  return inForce(settings) !== inForce(cluster.settings);
 }
 
 /**

@@ -1,22 +1,25 @@
 import { join } from 'node:path';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+import { messageOf } from '../base/errors.ts';
 import { httpClient } from '../client/http.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
+import type { Log } from '../io/log.ts';
 import type { Identity } from '../pki/certificate.ts';
 import { serverNameOfApi } from './api-names.ts';
-import { joinAsNode, renewCertificates } from './agent-join.ts';
-import { keepCluster } from './agent-settings.ts';
+import { joinAsNode, refreshSettings, renewCertificates } from './agent-join.ts';
 import { startBalancer } from './balancer.ts';
 import { guardClock } from './clock-guard.ts';
 import type { AgentConfig, NodeConfig } from './config.ts';
 import { realDoors, type Doors } from './doors.ts';
 import { followAddresses } from './follow-addresses.ts';
 import { followKernel } from './kernel-events.ts';
+import { kubeletPort } from './node.ts';
 import { runNode, takeMachine, type Machine } from './node-process.ts';
 import { nodeVoice } from './node-voice.ts';
 import { startRenewal } from './renewal.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
+import { keepTunnels } from './tunnel-client.ts';
 import { ServerList } from './server-list.ts';
 import { serversIn } from './servers-in.ts';
 
@@ -113,13 +116,22 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
     renewal,
   });
   parts.push(...node.parts);
+  const tunnels = keepTunnels({
+    ca: cluster.serverCa,
+    shown: () => shown.kubelet,
+    servers: () => servers.known,
+    kubeletPort,
+    clock,
+    log: log.named('tunnel'),
+  });
+  parts.push({ name: 'tunnels', stop: () => tunnels.stop() });
   parts.push(
-    followServers({ mirrors: networkMirrors, servers }, async () => {
+    followServers({ mirrors: networkMirrors, servers, log }, async () => {
       log.info('the servers of the cluster are known', { servers: servers.all.join(' ') });
-      await keepCluster(doors.disk, join(config.dataDir, 'agent'), {
-        ...cluster,
-        servers: servers.all,
-      });
+      tunnels.look();
+      const about = { cluster, servers: servers.all, shown: shown.kubelet, port: balancer.port };
+      if (await refreshSettings(config, doors, about))
+        log.warn('settings of the cluster have changed: they count from the next start on');
     }),
   );
   parts.push(
@@ -146,17 +158,23 @@ function toldServer({ server }: AgentConfig): string {
 
 /** The addresses of the `kubernetes` Service are those of the servers. */
 function followServers(
-  { mirrors, servers }: { mirrors: Mirrors; servers: ServerList },
+  { mirrors, servers, log }: { mirrors: Mirrors; servers: ServerList; log: Log },
   changed: () => Promise<void>,
 ): Part {
   const slices = mirrors.of<EndpointSlice>(refs.endpointSlices);
+  let first = true;
+  const tell = (): void =>
+    void changed().catch((error: unknown) =>
+      log.warn('the settings of the cluster could not be read', { error: messageOf(error) }),
+    );
   const look = (): void => {
     const own = [...slices.list()].filter(
       ({ metadata }) =>
         metadata.namespace === 'default' &&
         metadata.labels?.['kubernetes.io/service-name'] === 'kubernetes',
     );
-    if (own.length > 0 && servers.learn(own.flatMap(serversIn))) void changed();
+    if (own.length > 0 && (servers.learn(own.flatMap(serversIn)) || first)) tell();
+    if (own.length > 0) first = false;
   };
   const unfollow = slices.onChange((change) => {
     const { metadata } = change.object;

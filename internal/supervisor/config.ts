@@ -32,6 +32,12 @@ export interface ControllerSettings {
   nodeCidrMaskSize?: number;
 }
 
+/** kube-scheduler's. */
+export interface SchedulerSettings {
+  /** The file with its KubeSchedulerConfiguration. */
+  configFile?: string;
+}
+
 /** What a node is told, whether it runs beside a server or alone. */
 export interface NodeConfig {
   dataDir: string;
@@ -118,6 +124,7 @@ export interface ServerConfig extends NodeConfig {
   snapshots: SnapshotConfig;
   apiServer?: ApiServerSettings;
   controllers?: ControllerSettings;
+  scheduler?: SchedulerSettings;
   /** More flags of the etcd beside the server. */
   etcdTuning?: Record<string, string>;
 }

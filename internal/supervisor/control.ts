@@ -3,12 +3,14 @@ import type { ResourceRef } from '../api/object.ts';
 import { electLeader } from '../client/leader-election.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { startControllers } from '../controllers/start.ts';
+import type { SchedulerConfiguration } from '../scheduler/config/configuration.ts';
 import { startScheduler } from '../scheduler/scheduler.ts';
 import type { ServerIdentities } from '../pki/authorities.ts';
 import { signRequest } from '../pki/sign-request.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import type { Part } from './running.ts';
+import { schedulerConfiguration } from './scheduler-file.ts';
 
 export interface ControlOptions {
   config: ServerConfig;
@@ -30,8 +32,10 @@ const legacyTokenSeconds = 10 * 365 * 24 * 3600;
  * Scheduler and controllers, each as the user that upstream runs it as; of several servers, on one.
  */
 export async function startControl(options: ControlOptions): Promise<Part[]> {
-  const { config } = options;
+  const { config, doors } = options;
   const parts: Part[] = [];
+  // Read before anybody leads: a wrong file ends the start, not a later election.
+  const configuration = await schedulerConfiguration(config.scheduler ?? {}, doors);
   if (!config.disableControllers)
     parts.push(
       await leading(options, 'kube-controller-manager', () =>
@@ -39,7 +43,7 @@ export async function startControl(options: ControlOptions): Promise<Part[]> {
       ),
     );
   if (!config.disableScheduler)
-    parts.push(await leading(options, 'kube-scheduler', () => scheduler(options)));
+    parts.push(await leading(options, 'kube-scheduler', () => scheduler(options, configuration)));
   return parts;
 }
 
@@ -63,12 +67,16 @@ async function leading(
   return { name, stop: () => election.stop() };
 }
 
-async function scheduler({ doors, api, mirrors }: ControlOptions): Promise<Part> {
+async function scheduler(
+  { doors, api, mirrors }: ControlOptions,
+  configuration: SchedulerConfiguration,
+): Promise<Part> {
   const client = api.inProcess({ name: 'system:kube-scheduler', groups: [] });
   const started = await startScheduler({
     ...doors,
     client,
     mirrors,
+    configuration,
     log: doors.log.named('scheduler'),
   });
   return { name: 'scheduler', stop: () => started.stop() };

@@ -11,6 +11,8 @@ export const handshakePaths = {
   clientCa: '/v1-skiff/client-ca.crt',
   serverCa: '/v1-skiff/server-ca.crt',
   ready: '/v1-skiff/readyz',
+  /** For nodes: becomes a tunnel. */
+  connect: '/v1-skiff/connect',
 } as const;
 
 /** For nodes: where a signing request becomes a certificate. */
@@ -27,6 +29,11 @@ export const nodeHeaders = {
   /** Addresses, separated by commas. */
   addresses: 'skiff-node-ip',
 } as const;
+
+/** What a connection to `handshakePaths.connect` switches to. */
+export const tunnelProtocol = 'skiff-tunnel-v1';
+/** Whoever has heard nothing for this long takes the other end for gone. */
+export const tunnelSilenceMs = 15_000;
 
 /** The user part of a server's token, and of a node's. */
 export const serverUser = 'server';

@@ -98,6 +98,7 @@ const noProcesses: Processes = {
   list: () => Promise.resolve([]),
   kill: () => false,
   alive: () => false,
+  isStopped: () => Promise.resolve(false),
   mountNamespace: () => Promise.resolve(undefined),
 };
 

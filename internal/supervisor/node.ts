@@ -48,7 +48,8 @@ export interface OwnNode {
   renewCertificate(tls: { key: string; cert: string }): void;
 }
 
-const kubeletPort = 10250;
+/** Where a node answers for logs, exec and the like. */
+export const kubeletPort = 10250;
 
 /**
  * Runs the node's two halves, pods and packets. Resolves when the Node is registered and its
@@ -94,6 +95,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
       tls: { ...options.identities.kubeletServing, clientCa: options.clientCa },
     },
     onPodCidr: (podCidr) => network.setPodCidr(podCidr),
+    ...(network.podWays && { podWays: network.podWays }),
     ...(network.podAddresses && { podAddresses: network.podAddresses }),
     dial: realDial,
     log: doors.log.named('agent'),

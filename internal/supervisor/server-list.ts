@@ -35,6 +35,11 @@ export class ServerList {
     this.#known = [...known];
   }
 
+  /** Those that the cluster says; the told one until it has said any. */
+  get known(): string[] {
+    return this.#known.length > 0 ? [...this.#known] : [this.#told];
+  }
+
   /** All of them, the told one last unless it is known besides. */
   get all(): string[] {
     return [...new Set([...this.#known, this.#told])];

@@ -45,6 +45,7 @@ import { startRenewal, type Renewal } from './renewal.ts';
 import { tellOfRoom } from './tell-of-room.ts';
 import { advertised, firstAddress, startApi } from './start-api.ts';
 import { startUpkeep } from './upkeep.ts';
+import { Tunnels } from './tunnels.ts';
 import { whenWritable } from './when-writable.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 
@@ -178,7 +179,17 @@ async function startParts({
       ownNames: () => serverNames(config, facts, firstAddress(config.serviceCidr)),
     }),
   });
-  const api: ApiServer = await startApi({ config, doors, facts, identities, datastore, besides });
+  const tunnels = new Tunnels({ clock: doors.clock, log: log.named('tunnels') });
+  parts.push({ name: 'tunnels', stop: () => tunnels.stop() });
+  const api: ApiServer = await startApi({
+    tunnels,
+    config,
+    doors,
+    facts,
+    identities,
+    datastore,
+    besides,
+  });
   parts.push({ name: 'apiserver', stop: () => api.close() });
   log.info('API server ready', { port: api.port, ms: since() });
   await Promise.all([
@@ -338,9 +349,10 @@ async function moveServer(
   from: string,
 ): Promise<void> {
   await o.renewal.look();
-  await o.api.readvertise(advertised(o.config, o.facts));
-  await o.node?.readdress();
+  // First of all, for nothing is written before: the others still look for this member elsewhere.
   if (o.datastore.kind === 'etcd') await o.datastore.readdress(o.facts);
+  await o.node?.readdress();
+  await o.api.readvertise(advertised(o.config, o.facts));
   o.doors.log.info('the new address is in force', { from, to: o.facts.ip });
 }
 

@@ -9,6 +9,7 @@ import type { Doors } from './doors.ts';
 import type { handshakeAnswers } from './handshake.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { gitVersion } from './release.ts';
+import type { Tunnels } from './tunnels.ts';
 
 /** The address that clients and nodes are told. */
 export const advertised = (config: ServerConfig, facts: NodeFacts): string =>
@@ -21,6 +22,7 @@ interface ApiParts {
   identities: ServerIdentities;
   datastore: Datastore;
   besides: ReturnType<typeof handshakeAnswers>;
+  tunnels: Tunnels;
 }
 
 /** The API server as the configuration wants it. */
@@ -31,6 +33,7 @@ export async function startApi({
   identities,
   datastore,
   besides,
+  tunnels,
 }: ApiParts): Promise<ApiServer> {
   const { version, build } = buildInfo();
   const own = config.apiServer ?? {};
@@ -38,6 +41,8 @@ export async function startApi({
     store: datastore.store,
     sharedStore: datastore.kind !== 'file',
     besides,
+    besidesUpgrade: (request, socket) => tunnels.take(request, socket),
+    tunnelOf: (node) => tunnels.of(node),
     clock: doors.clock,
     log: doors.log.named('apiserver'),
     random: doors.random,

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
 import { busybox } from './images.ts';
-import { TestCluster, until } from './node.ts';
+import { kubectlProgram, run, TestCluster, until } from './node.ts';
 
 const cluster = new TestCluster('server');
 const [one, two] = [new AgentMachine('one'), new AgentMachine('two')];
@@ -119,6 +119,32 @@ spec: {type: NodePort, selector: {app: on-two}, ports: [{port: 80, targetPort: 8
     expect(
       cluster.k('get', '--raw', '/api/v1/namespaces/default/pods/talks:8080/proxy/').trim(),
     ).toBe('talks');
+  });
+
+  it('needs no open port: its servers reach it through the tunnel that it dialled', async () => {
+    onTestFailed(() => void (failed = true));
+    // As behind NAT: nobody opens a connection to the kubelet's port, and those that stood end.
+    const rules = `table inet nat-like {
+      chain in { type filter hook input priority -50; iifname "eth0" tcp dport 10250 drop; }
+    }`;
+    expect(two.node.exec(['nft', '-f', '-'], { input: rules }).code).toBe(0);
+    expect(cluster.k('logs', 'on-two')).toBe('');
+    expect(cluster.k('exec', 'on-two', '--', 'hostname').trim()).toBe('on-two');
+    const sent = 'x'.repeat(3_000_000);
+    const back = run([kubectlProgram(), 'exec', '-i', 'on-two', '--', 'cat'], {
+      input: sent,
+      env: { KUBECONFIG: cluster.kubeconfig },
+    });
+    expect(back.stdout === sent).toBe(true);
+    expect(cluster.k('get', '--raw', '/api/v1/nodes/two/proxy/healthz')).toBe('ok');
+    // A server that was killed and is back has the tunnel again.
+    cluster.killServer('KILL');
+    cluster.startServer();
+    await cluster.answers();
+    await until('the tunnel is dialled anew', () =>
+      cluster.kubectl(['exec', 'on-two', '--', 'hostname']).stdout.includes('on-two'),
+    );
+    two.node.exec(['nft', 'delete', 'table', 'inet', 'nat-like']);
   });
 
   it('goes on with its pods when the agent is killed and starts again', async () => {

@@ -1,56 +1,32 @@
-import { closeSync, constants, mkdtempSync, openSync, rmSync, writeSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { requireProgram } from '../packages.ts';
 import { busybox } from './images.ts';
-import { ok, root, TestCluster, until } from './node.ts';
+import { TestCluster, until } from './node.ts';
+import { buildWrongClock, setWrongClock, wrongClockEnv } from './wrong-clock.ts';
 
 /**
  * A clock that is wrong, and then right: of boards without a battery, and of operators. Only the
  * server sees the other clock (wrong-clock.c); kubectl, the pods and containerd have the true one.
  */
-const library = join(mkdtempSync(join(tmpdir(), 'wrong-clock-')), 'wrong-clock.so');
-beforeAll(
-  () =>
-    void ok([
-      requireProgram('gcc'),
-      '-O2',
-      '-shared',
-      '-fPIC',
-      '-o',
-      library,
-      join(root, 'test/e2e/wrong-clock.c'),
-      '-ldl',
-    ]),
-);
-afterAll(() => rmSync(dirname(library), { recursive: true }));
+const folder = mkdtempSync(join(tmpdir(), 'wrong-clock-'));
+let library: string;
+beforeAll(() => void (library = buildWrongClock(folder)));
+afterAll(() => rmSync(folder, { recursive: true }));
 const day = 24 * 3600;
 let cluster: TestCluster;
 afterEach(({ task }) => cluster.down(task.result?.state === 'fail'));
 
-/** Written in its place: the server has it mapped. */
-const setClock = (seconds: number): void => {
-  const bytes = Buffer.alloc(8);
-  bytes.writeBigInt64LE(BigInt(seconds));
-  const file = openSync(
-    join(cluster.node.disk, 'var/lib/skiff/clock-of-the-test'),
-    constants.O_RDWR | constants.O_CREAT,
-  );
-  writeSync(file, bytes, 0, 8, 0);
-  closeSync(file);
-};
+const file = '/var/lib/skiff/clock-of-the-test';
+const setClock = (seconds: number): void => setWrongClock(join(cluster.node.disk, file), seconds);
 const boot = async (seconds: number, flags: string[] = []): Promise<void> => {
   cluster = new TestCluster();
   await cluster.launch({ images: [busybox()], start: false, flags });
   setClock(seconds);
   start();
 };
-const start = (): void =>
-  cluster.startServer(undefined, {
-    LD_PRELOAD: library,
-    WRONG_CLOCK: '/var/lib/skiff/clock-of-the-test',
-  });
+const start = (): void => cluster.startServer(undefined, wrongClockEnv(library, file));
 const pod = (name: string): string => `
 apiVersion: v1
 kind: Pod

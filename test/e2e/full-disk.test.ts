@@ -148,6 +148,47 @@ describe('a node whose disk is full of something else', () => {
   });
 });
 
+describe('a node whose disk a finished pod fills', () => {
+  it('takes away what that pod left, keeps its status, and evicts nobody', async () => {
+    onTestFailed(() => void (failed = true));
+    const calm = pods('calm');
+    cluster.apply(`
+apiVersion: v1
+kind: Pod
+metadata: {name: done, labels: {app: done}}
+spec:
+  restartPolicy: Never
+  containers: [{name: c, image: "docker.io/library/busybox:test", command: [sh, -c, "dd if=/dev/zero of=/fill bs=1M count=260"]}]
+`);
+    await until('it has finished', () => pods('done')[0] === 'done/Succeeded/');
+    const used = (): number =>
+      Number(
+        cluster.node.exec(['bash', '-c', 'df --output=pcent /var/lib/skiff | tail -1 | tr -dc 0-9'])
+          .stdout,
+      );
+    const before = used();
+    expect(before).toBeGreaterThan(50);
+    // What is missing to the threshold is not the pod's.
+    cluster.node.exec([
+      'bash',
+      '-c',
+      'cd /var/lib/skiff; while [ $(df --output=pcent . | tail -1 | tr -dc 0-9) -lt 88 ]; do dd ' +
+        'if=/dev/zero of=ballast bs=1M count=4 oflag=append conv=notrunc; done 2>/dev/null',
+    ]);
+    await until('what it wrote is gone', () => used() < 50, { timeoutMs: 110_000 });
+    expect(
+      cluster.k('get', 'pod', 'done', '-o', 'jsonpath={.status.containerStatuses[0].state}'),
+    ).toContain('Completed');
+    expect(pods('done')).toEqual(['done/Succeeded/']);
+    expect(pods('calm')).toEqual(calm);
+    free();
+    cluster.k('delete', 'pod', 'done');
+    await until('the pressure is over', () => condition('DiskPressure') === 'False', {
+      timeoutMs: 60_000,
+    });
+  });
+});
+
 describe('a node whose disk a pod fills', () => {
   it('evicts that pod and no other, takes its files away, and starts it again', async () => {
     onTestFailed(() => void (failed = true));

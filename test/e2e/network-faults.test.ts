@@ -148,6 +148,60 @@ describe('a node whose rules others take away', () => {
   });
 });
 
+describe('a pod whose link others take away', () => {
+  interface Shown {
+    status: { podIP: string; containerStatuses: { restartCount: number }[] };
+  }
+  const web = (): Shown => cluster.json<Shown>('pod', 'web');
+  const linkOf = (ip: string): string =>
+    /dev (\S+)/.exec(inNode('ip', 'route', 'show', `${ip}/32`))?.[1] ?? '';
+
+  it('is reached again after its link was down, and keeps running', async () => {
+    onTestFailed(() => void (failed = true));
+    const before = web().status;
+    const link = linkOf(before.podIP);
+    expect(link).toMatch(/^veth/);
+    cluster.node.exec(['ip', 'link', 'set', link, 'down']);
+    await until('there is a way to it', () => linkOf(before.podIP) === link, { timeoutMs: 10_000 });
+    await until('the service answers', serviceAnswers, { timeoutMs: 10_000 });
+    expect(web().status.containerStatuses[0]?.restartCount).toBe(
+      before.containerStatuses[0]?.restartCount,
+    );
+  });
+
+  it('gets another sandbox when its link is gone', async () => {
+    onTestFailed(() => void (failed = true));
+    const before = web().status;
+    cluster.node.exec(['ip', 'link', 'del', linkOf(before.podIP)]);
+    await until(
+      'it has another address',
+      () => ![before.podIP, undefined].includes(web().status.podIP),
+      { timeoutMs: 60_000 },
+    );
+    cluster.k('wait', '--for=condition=Ready', 'pod/web', '--timeout=60s');
+    await until('the service answers', serviceAnswers, { timeoutMs: 10_000 });
+    await until('the host port answers', hostPortAnswers, { timeoutMs: 10_000 });
+    expect(cluster.k('get', 'events', '--field-selector=involvedObject.name=web')).toContain(
+      'SandboxChanged',
+    );
+  });
+
+  it('gets it also when the link went while skiff was away', async () => {
+    onTestFailed(() => void (failed = true));
+    const before = web().status;
+    cluster.killServer('KILL');
+    cluster.node.exec(['ip', 'link', 'del', linkOf(before.podIP)]);
+    cluster.startServer();
+    await cluster.ready();
+    await until(
+      'it has another address',
+      () => ![before.podIP, undefined].includes(web().status.podIP),
+      { timeoutMs: 60_000 },
+    );
+    await until('the service answers', serviceAnswers, { timeoutMs: 30_000 });
+  });
+});
+
 describe('a node that gets another address', () => {
   it('moves there with all that shows its address, without a restart', async () => {
     onTestFailed(() => void (failed = true));

@@ -1,4 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { execFile, spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import {
   appendFileSync,
   copyFileSync,
@@ -54,6 +54,26 @@ export function run(
     stdout: done.stdout ?? '',
     stderr: (done.stderr ?? '') + (done.error ? String(done.error) : ''),
   };
+}
+
+/** As `run`, while others run too. */
+export function runBeside(
+  command: string[],
+  options: { timeoutMs?: number } = {},
+): Promise<Result> {
+  return new Promise((resolve) => {
+    const child = execFile(
+      command[0] as string,
+      command.slice(1),
+      { timeout: options.timeoutMs ?? 120_000, maxBuffer: 64 * 1024 * 1024, killSignal: 'SIGKILL' },
+      (error, stdout, stderr) =>
+        resolve({
+          code: child.exitCode ?? -1,
+          stdout,
+          stderr: stderr + (error && child.exitCode === null ? String(error) : ''),
+        }),
+    );
+  });
 }
 
 /** Runs a command and throws, with what it said, unless it succeeds. */
@@ -205,6 +225,11 @@ export class TestNode {
     return run(this.#inside(command), options);
   }
 
+  /** As `exec`, while others run too. */
+  execBeside(command: string[], options?: { timeoutMs?: number }): Promise<Result> {
+    return runBeside(this.#inside(command), options);
+  }
+
   /** Starts a program inside the node that stays; its output goes to a file on the node's disk. */
   start(command: string[], logName: string, env: Record<string, string> = {}): ChildProcess {
     const log = openSync(join(this.disk, logName), 'a');
@@ -243,6 +268,8 @@ export class TestNode {
           '2>/dev/null || break; sleep 0.05; done',
         String(this.#initPid),
       ]);
+    // One that is still booting has no first process that is known; its parent takes it along.
+    else this.#init?.kill('SIGKILL');
     this.#initPid = 0;
     run(['ip', 'netns', 'del', this.#netns]);
     run(['ip', 'link', 'del', this.#link]);

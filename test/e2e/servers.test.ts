@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kubectlProgram, root, run, TestCluster, until } from './node.ts';
 
@@ -173,6 +174,62 @@ describe('three servers with an etcd each', () => {
     for (const of of [three, two, one]) of.startServer();
     for (const of of [one, two, three]) await of.answers();
     expect(three.k('get', 'deployments', '-o', 'name').trim().split('\n')).toHaveLength(2);
+  });
+
+  it('keep their leader when one that was cut off is back', async ({ onTestFailed }) => {
+    onTestFailed(() => void (failed = true));
+    const tls = '/var/lib/skiff/server/tls/etcd';
+    const metric = (of: TestCluster, name: string): number =>
+      Number(
+        of.node
+          .exec([
+            'bash',
+            '-c',
+            `curl -sk -m 5 --cert ${tls}/client.crt --key ${tls}/client.key ` +
+              `https://localhost:2379/metrics | awk '$1 == "etcd_server_${name}" {print $2}'`,
+          ])
+          .stdout.trim() || NaN,
+      );
+    const servers = [one, two, three];
+    const cut = servers.find((of) => metric(of, 'is_leader') === 0) as TestCluster;
+    const others = servers.filter((of) => of !== cut);
+    const changes = (): number[] => others.map((of) => metric(of, 'leader_changes_seen_total'));
+    const before = changes();
+    expect(before).toEqual([expect.any(Number), expect.any(Number)]);
+    cut.node.cable('down');
+    await until('it has no leader', () => metric(cut, 'has_leader') === 0, { timeoutMs: 30_000 });
+    // So long that it calls for votes that nobody hears.
+    await sleep(12_000);
+    cut.node.cable('up');
+    cut.node.exec(['ip', 'route', 'replace', 'default', 'via', cut.node.hostIp]);
+    await until('it has a leader', () => metric(cut, 'has_leader') === 1, { timeoutMs: 30_000 });
+    await until('every server is an endpoint', () => endpoints(cut) === ips(one, two, three), {
+      timeoutMs: 30_000,
+    });
+    expect(changes()).toEqual(before);
+  });
+
+  it('go on with one whose machine gets another address', async ({ onTestFailed }) => {
+    onTestFailed(() => void (failed = true));
+    const { ip, hostIp } = three.node;
+    const next = ip.replace(/\.1$/, '.77');
+    three.node.exec([
+      'sh',
+      '-c',
+      `ip addr add ${next}/24 dev eth0; ip addr del ${ip}/24 dev eth0; ip addr replace ` +
+        `${next}/24 dev eth0; ip route replace default via ${hostIp}`,
+    ]);
+    three.useAddress(next);
+    const wanted = [one.node.ip, two.node.ip, next].sort().join();
+    await until('it is an endpoint there', () => endpoints(one) === wanted, {
+      timeoutMs: 60_000,
+      seen: () => three.log().slice(-3000),
+    });
+    await until('it answers', () => {
+      three.useAddress(next);
+      return three.kubectl(['get', '--raw', '/readyz'], { timeoutMs: 5_000 }).stdout === 'ok';
+    });
+    three.k('create', 'configmap', 'from-elsewhere');
   });
 
   it('let a dead server go, and take it as a new one', async ({ onTestFailed }) => {

@@ -46,8 +46,15 @@ export interface Shown {
 const kinds = 'nodes,pods,deployments,statefulsets,daemonsets,jobs,endpoints';
 
 /** What the API says, or why it says nothing. */
-export function readApi(machine: Machine): Shown[] | string {
-  const done = machine.kubectl(['get', kinds, '-A', '-o', 'json', '--request-timeout=8s']);
+export async function readApi(machine: Machine): Promise<Shown[] | string> {
+  const done = await machine.kubectlBeside([
+    'get',
+    kinds,
+    '-A',
+    '-o',
+    'json',
+    '--request-timeout=8s',
+  ]);
   if (done.code !== 0)
     return `the API of ${machine.name} does not answer: ${done.stderr.trim().slice(0, 300)}`;
   return (JSON.parse(done.stdout) as { items: Shown[] }).items;
@@ -102,6 +109,8 @@ export interface Host {
   leases: Map<string, string>;
   nftAddresses: Set<string>;
   folders: { pods: string[]; desired: string[]; cgroups: string[]; logs: string[] };
+  /** Megabytes that the logs of each container take. */
+  logSizes: Map<string, number>;
   containerds: number;
 }
 
@@ -117,12 +126,15 @@ nft list ruleset | grep -o '10\\.42\\.[0-9]*\\.[0-9]*' | sort -u | sed 's/^/nft 
 for d in pods desired; do ls /var/lib/skiff/agent/$d | sed "s/^/$d /"; done
 find /sys/fs/cgroup/memory/kubepods /sys/fs/cgroup/kubepods -type d -name 'pod*' 2>/dev/null | sed 's/.*\\/pod/cgroups /'
 ls /var/log/pods | sed 's/.*_/logs /'
+du -sm /var/log/pods/*/* | sed 's/^/logsize /'
 echo end
 `;
 
 /** What the machine holds: processes, mounts, links, rules, folders. */
-export function readHost(machine: Machine): Host | string {
-  const text = machine.sh(script, 20_000);
+export async function readHost(machine: Machine): Promise<Host | string> {
+  const { stdout: text } = await machine.node.execBeside(['bash', '-c', script], {
+    timeoutMs: 20_000,
+  });
   if (!text.endsWith('end\n')) return `${machine.name} cannot be looked at`;
   const host: Host = {
     processes: new Map(),
@@ -134,6 +146,7 @@ export function readHost(machine: Machine): Host | string {
     nftAddresses: new Set(),
     folders: { pods: [], desired: [], cgroups: [], logs: [] },
     containerds: 0,
+    logSizes: new Map(),
   };
   for (const line of text.split('\n')) {
     const [what, ...rest] = line.split(' ');
@@ -147,7 +160,10 @@ export function readHost(machine: Machine): Host | string {
     else if (what === 'veth') host.veths++;
     else if (what === 'containerd') host.containerds++;
     else if (what === 'lease') host.leases.set(rest[0] ?? '', (rest[1] ?? '').trim());
-    else if (what === 'nft') host.nftAddresses.add(value);
+    else if (what === 'logsize') {
+      const [megabytes, path] = value.split('\t');
+      host.logSizes.set(path ?? '', Number(megabytes));
+    } else if (what === 'nft') host.nftAddresses.add(value);
     else if (what === 'pods' || what === 'desired' || what === 'cgroups' || what === 'logs')
       host.folders[what].push(value.replace(/\.json$/, ''));
   }

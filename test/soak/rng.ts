@@ -22,4 +22,9 @@ export class Rng {
   of<T>(list: readonly T[]): T | undefined {
     return list[Math.floor(this.next() * list.length)];
   }
+
+  shuffled<T>(list: readonly T[]): T[] {
+    const rest = [...list];
+    return list.map(() => rest.splice(Math.floor(this.next() * rest.length), 1)[0] as T);
+  }
 }

@@ -22,26 +22,55 @@ const isOver = (pod: Shown): boolean =>
 const called = (o: Shown): string => `${o.kind} ${o.metadata.name}`;
 const short = (id: string): string => id.slice(0, 12);
 
+/** Six files of 10 MB, one of them being rotated, and what a flood writes meanwhile. */
+const mostLogMegabytes = 75;
+/** The kubelet keeps one that is dead beside the one in use; more may wait for their turn. */
+const mostDeadSandboxes = 3;
+
 /**
  * All that is not as it should be; empty when all is well. The first things that fail hide what
  * follows from them.
  */
 export async function complaints(wanted: Wanted): Promise<string[]> {
-  const api = readApi(wanted.machines[0] as Machine);
+  const [api, servers] = await Promise.all([
+    readApi(wanted.machines[0] as Machine),
+    ofServers(wanted),
+  ]);
   if (typeof api === 'string') return [api];
-  const first = [...ofNodes(api, wanted), ...ofWorkload(api, wanted)];
-  for (const machine of wanted.machines) first.push(...(await ofMachine(machine, api)));
-  return first.length > 0 ? first : ofService(api, wanted);
+  const machines = await Promise.all(wanted.machines.map((machine) => ofMachine(machine, api)));
+  const first = [
+    ...servers,
+    ...ofNodes(api, wanted),
+    ...ofWorkload(api, wanted),
+    ...machines.flat(),
+  ];
+  return first.length > 0 ? first : await ofService(api, wanted);
+}
+
+/** Each of several servers answers for itself. */
+async function ofServers({ machines }: Wanted): Promise<string[]> {
+  const said = await Promise.all(
+    machines.slice(1).map(async (machine) => {
+      const done = await machine.kubectlBeside(['get', '--raw', '/readyz', '--request-timeout=5s']);
+      return done.stdout === 'ok'
+        ? []
+        : [`the server of ${machine.name} is not ready: ${done.stderr.trim().slice(0, 200)}`];
+    }),
+  );
+  return said.flat();
 }
 
 function ofNodes(api: Shown[], { machines }: Wanted): string[] {
   const nodes = api.filter((o) => o.kind === 'Node');
   const faults: string[] = [];
-  for (const { name, ip } of machines) {
+  for (const { name, ip, doubtsClock } of machines) {
     const node = nodes.find((n) => n.metadata.name === name);
     if (!node) faults.push(`node ${name} is not in the API`);
     for (const { type, status, message } of node?.status?.conditions ?? [])
-      if (status !== (type === 'Ready' ? 'True' : 'False'))
+      if (
+        status !== (type === 'Ready' ? 'True' : 'False') &&
+        !(doubtsClock && type === 'ClockWrong')
+      )
         faults.push(`node ${name}: ${type}=${status}: ${message ?? ''}`);
     if (node && !node.status?.addresses?.some((a) => a.address === ip))
       faults.push(`node ${name} has the address ${ip} and does not say so`);
@@ -115,9 +144,8 @@ function reasonOf(pod: Shown): string {
 }
 
 async function ofMachine(machine: Machine, api: Shown[]): Promise<string[]> {
-  const runtime = await readRuntime(machine);
+  const [runtime, host] = await Promise.all([readRuntime(machine), readHost(machine)]);
   if (typeof runtime === 'string') return [runtime];
-  const host = readHost(machine);
   if (typeof host === 'string') return [host];
   const pods = api.filter((o) => o.kind === 'Pod' && o.spec?.nodeName === machine.name);
   return [...ofRuntime(pods, runtime), ...ofHost(pods, runtime, host), ...ofRules(api, host)].map(
@@ -134,6 +162,8 @@ function ofRuntime(pods: Shown[], { sandboxes, containers }: Runtime): string[] 
   const known = new Map(pods.map((p) => [uidOf(p), p]));
   for (const pod of pods.filter((p) => p.status?.phase === 'Running')) {
     const ready = sandboxes.filter((s) => s.uid === uidOf(pod) && s.ready);
+    const dead = sandboxes.filter((s) => s.uid === uidOf(pod) && !s.ready).length;
+    if (dead > mostDeadSandboxes) faults.push(`${called(pod)} has ${dead} dead sandboxes`);
     if (ready.length !== 1)
       faults.push(`${called(pod)} is Running and has ${ready.length} sandboxes`);
     for (const c of pod.status?.containerStatuses ?? []) {
@@ -195,6 +225,8 @@ function ofHost(pods: Shown[], { sandboxes, containers }: Runtime, host: Host): 
   for (const [ip, id] of host.leases)
     if (!running.has(id))
       faults.push(`the address ${ip} is held for ${short(id)}, which does not run`);
+  for (const [path, megabytes] of host.logSizes)
+    if (megabytes > mostLogMegabytes) faults.push(`the logs in ${path} take ${megabytes} MB`);
   for (const [what, names] of Object.entries(host.folders))
     for (const uid of names)
       if (uid && !uids.has(uid)) faults.push(`${what}: ${uid} is left, of no pod`);
@@ -210,33 +242,29 @@ function ofRules(api: Shown[], host: Host): string[] {
 }
 
 /** Each node's pod reaches every server by its name, and reads what the ConfigMap says now. */
-function ofService(api: Shown[], { machines, page }: Wanted): string[] {
-  const faults: string[] = [];
+async function ofService(api: Shown[], { machines, page }: Wanted): Promise<string[]> {
   const [machine] = machines as [Machine];
   const names = [`web.${namespace}.svc.cluster.local`, 'db-0.db', 'db-1.db'];
   const script = names
     .map((n) => `echo "${n} $(timeout 4 wget -q -O - http://${n}/ 2>&1)"`)
     .join('; ');
-  for (const pod of api.filter(
+  const pods = api.filter(
     (o) => o.kind === 'Pod' && o.metadata.labels?.['app'] === 'each' && !isOver(o),
-  )) {
-    const done = machine.kubectl([
-      '-n',
-      namespace,
-      'exec',
-      pod.metadata.name,
-      '--',
-      'sh',
-      '-c',
-      script,
+  );
+  const ask = async (pod: Shown): Promise<string[]> => {
+    const { name } = pod.metadata;
+    const [done, logs] = await Promise.all([
+      machine.kubectlBeside(['-n', namespace, 'exec', name, '--', 'sh', '-c', script]),
+      machine.kubectlBeside(['-n', namespace, 'logs', name, '--tail=1']),
     ]);
+    const faults: string[] = [];
     if (done.code !== 0) faults.push(`exec in ${called(pod)}: ${done.stderr.trim().slice(0, 200)}`);
     else
       for (const line of done.stdout.trim().split('\n'))
         if (!line.endsWith(` ${page}`)) faults.push(`from ${called(pod)}: ${line}; wanted ${page}`);
-    const logs = machine.kubectl(['-n', namespace, 'logs', pod.metadata.name, '--tail=1']);
     if (logs.stdout !== 'started\n')
       faults.push(`logs of ${called(pod)}: ${(logs.stdout + logs.stderr).trim().slice(0, 200)}`);
-  }
-  return faults;
+    return faults;
+  };
+  return (await Promise.all(pods.map(ask))).flat();
 }

@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { run } from '../e2e/node.ts';
-import { faults, type Fault } from './faults.ts';
+import type { Fault } from './faults/fault.ts';
+import { faults } from './faults/index.ts';
 import { Machine } from './ground.ts';
 import { Rng } from './rng.ts';
 import { complaints, type Wanted } from './truth.ts';
@@ -19,6 +20,8 @@ export interface WalkOptions {
 const upSeconds = 90;
 const lateSeconds = 90;
 const shownComplaints = 12;
+/** A fault that takes longer to heal tells what was waited for. */
+const slowSeconds = 10;
 
 /** A random walk of faults over one cluster; after one that does not heal, over a new cluster. */
 export class Walk {
@@ -32,9 +35,9 @@ export class Walk {
   constructor(options: WalkOptions) {
     this.#options = options;
     const wanted = options.only;
-    this.#faults = faults.filter(
-      (f) => (wanted ? wanted.includes(f.name) : true) && !(f.alone && options.nodes > 1),
-    );
+    const other = options.nodes > 1 ? 'alone' : 'several';
+    const named = wanted?.map((name) => faults.find((f) => f.name === name)) ?? faults;
+    this.#faults = named.filter((f) => f !== undefined && f.only !== other) as Fault[];
     const unknown = wanted?.filter((name) => !faults.some((f) => f.name === name)) ?? [];
     if (this.#faults.length === 0 || unknown.length > 0)
       throw new Error(
@@ -48,16 +51,17 @@ export class Walk {
     let [count, unhealed] = [0, 0];
     // With faults that were named, each is tried at least once.
     const least = this.#options.only ? this.#faults.length : 1;
+    const order = new Rng(seed);
+    let deck: Fault[] = [];
     say(`seed ${seed}, ${this.#options.nodes} node(s)`);
     try {
       await this.#begin();
       for (let step = seed; count < least || performance.now() < until; step++) {
-        const rng = new Rng(step);
-        const fault = this.#options.only
-          ? (this.#faults[count % this.#faults.length] as Fault)
-          : (rng.of(this.#faults) as Fault);
+        // Like cards, so that each comes once before one comes twice.
+        if (deck.length === 0)
+          deck = this.#options.only ? [...this.#faults] : order.shuffled(this.#faults);
         count++;
-        if (!(await this.#step(step, fault, rng))) unhealed++;
+        if (!(await this.#step(step, deck.shift() as Fault, new Rng(step)))) unhealed++;
       }
     } finally {
       this.end();
@@ -86,7 +90,7 @@ export class Walk {
     const { nodes } = this.#options;
     const first = new Machine('one', nodes > 1 ? ['--cluster-init'] : []);
     this.#machines = [first];
-    await first.start(staticPod);
+    await first.start({ staticPod });
     await this.#reach(
       'the first server answers',
       () => first.kubectl(['get', '--raw', '/readyz']).stdout === 'ok',
@@ -101,7 +105,7 @@ export class Walk {
           token,
         ]);
         this.#machines.push(machine);
-        await machine.start(staticPod);
+        await machine.start({ staticPod });
         await this.#reach(
           `${name} answers`,
           () => machine.kubectl(['get', '--raw', '/readyz']).stdout === 'ok',
@@ -133,15 +137,16 @@ export class Walk {
       machine,
       rng,
       sleep: async (ms: number) => void (await sleep(ms)),
+      machines: this.#machines,
       turnPage: () => this.#turnPage(),
-      boot: async () => machine.start(),
     };
     const hit = await fault.run(scene);
     const where = this.#machines.length > 1 ? ` on ${machine.name}` : '';
     const told = `--seed ${step}  ${fault.name}${where}${hit ? ` (${hit})` : ''}`;
-    const { seconds, left } = await this.#heal(healSeconds);
+    const { seconds, left, last } = await this.#heal(healSeconds);
     if (left.length === 0) {
       say(`healed  ${seconds.toFixed(1).padStart(5)} s  ${told}`);
+      if (seconds > slowSeconds) for (const line of last.slice(0, 3)) say(`    at last: ${line}`);
       if (!(await this.#freshen())) await this.#begin();
       return true;
     }
@@ -158,22 +163,27 @@ export class Walk {
     return false;
   }
 
-  /** Waits until there is nothing to complain of, twice in a row. */
-  async #heal(seconds: number): Promise<{ seconds: number; left: string[] }> {
+  /**
+   * Waits until there is nothing to complain of, twice in a row; `last` is what was complained of
+   * at the end.
+   */
+  async #heal(seconds: number): Promise<{ seconds: number; left: string[]; last: string[] }> {
     const began = performance.now();
     let wellSince: number | undefined;
+    let last: string[] = [];
     for (;;) {
       const left = await complaints(this.#wanted);
       const now = (performance.now() - began) / 1000;
-      if (left.length === 0 && wellSince !== undefined) return { seconds: wellSince, left };
+      if (left.length === 0 && wellSince !== undefined) return { seconds: wellSince, left, last };
       wellSince = left.length === 0 ? now : undefined;
-      if (now > seconds && left.length > 0) return { seconds: now, left };
+      if (left.length > 0) last = left;
+      if (now > seconds && left.length > 0) return { seconds: now, left, last };
       await sleep(500);
     }
   }
 
   #newJob(): void {
-    const { machine } = { machine: this.#machines[0] as Machine };
+    const machine = this.#machines[0] as Machine;
     if (this.#jobs > 0)
       machine.kubectl(['-n', namespace, 'delete', 'job', `job-${this.#jobs}`, '--wait=false']);
     if (machine.kubectl(['create', '-f', '-'], { input: job(this.#jobs + 1) }).code === 0)

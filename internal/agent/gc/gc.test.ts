@@ -78,6 +78,39 @@ describe('log rotation', () => {
     await rm(dir, { recursive: true });
   });
 
+  it('keeps fewer files when a flood made them larger than they should be', async () => {
+    const dir = await mkdtemp(join(tmpdir(), 'logs-'));
+    const path = join(dir, '0.log');
+    const clock = new FakeClock(Date.UTC(2026, 0, 1));
+    const options = {
+      clock,
+      disk: realDisk,
+      tree: realTree,
+      log: silentLog,
+      hurry: true,
+      maxBytes: 10,
+      reopen: () => writeFile(path, ''),
+    };
+    const sizes = async (): Promise<number[]> =>
+      Promise.all(
+        (await readdir(dir))
+          .sort()
+          .slice(1)
+          .map(async (name) => (await readFile(join(dir, name))).length),
+      );
+    const rotate = async (bytes: number): Promise<number[]> => {
+      await writeFile(path, 'x'.repeat(bytes));
+      await rotateLog('c', path, options);
+      return await sizes();
+    };
+    for (let i = 0; i < 6; i++) await rotate(12);
+    expect(await sizes()).toEqual([12, 12, 12, 12]);
+    expect(await rotate(25)).toEqual([12, 12, 25]);
+    expect(await rotate(25)).toEqual([25, 25]);
+    expect(await rotate(60)).toEqual([60]);
+    await rm(dir, { recursive: true });
+  });
+
   /** A log of so many bytes, and whoever watches its folder. */
   const follow = async (maxBytes: number) => {
     const clock = new FakeClock();

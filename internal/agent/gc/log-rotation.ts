@@ -84,10 +84,21 @@ export async function rotateLog(
   for (const name of names.filter((n) => n.endsWith('.tmp')))
     await disk.remove(op, `${dir}/${name}`);
   const rotated = names.filter((name) => !name.endsWith('.tmp'));
+  const sizeOf = async (path: string): Promise<number> => (await disk.stat(op, path))?.size ?? 0;
+  const { maxBytes = defaultMaxBytes, maxFiles = defaultMaxFiles } = options;
   // The current file and the one it becomes count too.
-  const keep = Math.max(0, (options.maxFiles ?? defaultMaxFiles) - 2);
-  const surplus = rotated.slice(0, Math.max(0, rotated.length - keep));
-  for (const name of surplus) await disk.remove(op, `${dir}/${name}`);
+  const files = Math.max(0, maxFiles - 2);
+  // A flood that outruns the looks makes larger files: then fewer of them are kept, for the disk's
+  // sake. What all of them may take is left for those that are full.
+  let room = maxBytes * maxFiles - (await sizeOf(logPath));
+  const kept: string[] = [];
+  for (const name of rotated.toReversed()) {
+    room -= await sizeOf(`${dir}/${name}`);
+    if (room < 0 || kept.length === files) break;
+    kept.unshift(name);
+  }
+  for (const name of rotated.slice(0, rotated.length - kept.length))
+    await disk.remove(op, `${dir}/${name}`);
   const aside = `${logPath}.${nextStamp(clock.now(), rotated.at(-1)?.slice(base.length + 1))}`;
   await tree.rename(op, logPath, aside);
   try {
@@ -99,8 +110,7 @@ export async function rotateLog(
     throw error;
   }
   if (options.hurry) return;
-  for (const name of rotated.slice(surplus.length))
-    if (!name.endsWith('.gz')) await compress(`${dir}/${name}`, options);
+  for (const name of kept) if (!name.endsWith('.gz')) await compress(`${dir}/${name}`, options);
 }
 
 const stampOf = (ms: number): string =>

@@ -41,7 +41,7 @@ export interface PressureOptions {
   pods(): Pod[];
   /** What pods use; for a disk with their logs and volumes, which takes a while. */
   usage(of: 'memory' | 'disk'): Promise<ReadonlyMap<string, Usage>>;
-  /** Removes every unused image. */
+  /** Removes what finished pods have left, and then every unused image. */
   reclaimDisk(): Promise<void>;
   evict(pod: Pod, reason: 'Evicted', message: string, graceSeconds: number): void;
   /** Resolves when nothing of an evicted pod is left, or when that takes too long. */

@@ -44,6 +44,8 @@ export class Adoption {
     try {
       await Promise.all([w.makeCgroup(), w.mountVolumes({ adopted: true })]);
       this.#done = true;
+      // Its link may have gone while nobody followed it.
+      w.deps.lookAtWays();
     } catch (error) {
       const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** this.#failures++);
       this.#notBeforeMs = w.deps.clock.monotonicMs() + delayMs;

@@ -54,6 +54,8 @@ export interface PodDeps {
   releaseImages(pod: Pod): Promise<void>;
   /** Told of pods' addresses (see PodAddresses in options.ts). */
   podAddresses: PodAddresses;
+  /** Looks whether there is a way to each pod (see PodWays in options.ts). */
+  lookAtWays(): void;
   /** The runtime is known to hold nothing but what it tells of. */
   runtimeSettled(): boolean;
   /** Follows the logs of what runs. */

@@ -105,6 +105,7 @@ export function fakeDeps(world: World): PodDeps {
     hasEnded: (id: string) => world.set().hasEnded(id),
     releaseImages: nothing,
     podAddresses: { hold: nothing, tell: () => undefined, forget: () => undefined },
+    lookAtWays: () => undefined,
     logs: { sync: () => undefined },
     starts: new StartGate(4),
     networkReady: () => true,

@@ -43,6 +43,14 @@ export interface PodRuntime {
 
 export const emptyRuntime: PodRuntime = Object.freeze({ sandboxes: [], containers: [] });
 
+/** With a sandbox that is as good as ended, because its network is lost. */
+export function withoutNetwork(runtime: PodRuntime, sandboxId: string): PodRuntime {
+  return {
+    ...runtime,
+    sandboxes: runtime.sandboxes.map((s) => (s.id === sandboxId ? { ...s, ready: false } : s)),
+  };
+}
+
 /** The newest instance of a container. */
 export function latest(runtime: PodRuntime, name: string): RuntimeContainer | undefined {
   return runtime.containers.find((c) => c.name === name);

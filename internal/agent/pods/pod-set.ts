@@ -1,9 +1,11 @@
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
+import { podLogDirectory } from '../config/sandbox-config.ts';
 import { refusalOf } from './admission.ts';
 import type { PodDeps } from './deps.ts';
 import type { DesiredPods } from './desired.ts';
 import { isFinished, isMirror } from './model.ts';
+import { unlinkLogs } from './log-links.ts';
 import { removePod, stopPod } from './stop.ts';
 import { PodWorker } from './worker.ts';
 
@@ -27,6 +29,8 @@ export class PodSet {
   /** Pods that the runtime held when we started: their workers must look before they act. */
   #found = new Map<string, { namespace: string; name: string }>();
   readonly #followers = new Map<string, Pod>();
+  /** Finished pods of which the runtime holds nothing any more. */
+  readonly #emptied = new WeakSet<PodWorker>();
   /** A container can end before its worker has learned its id. */
   readonly #ended = new Set<string>();
 
@@ -95,6 +99,43 @@ export class PodSet {
       )
         return worker.runtimeChanged(containerId);
     }
+  }
+
+  /**
+   * Removes what the runtime and the disk hold of pods that have finished and stay in the API: dead
+   * containers, their logs and sandboxes. Their statuses are told already, and stay.
+   */
+  async removeDead(): Promise<void> {
+    for (const worker of this.#workers.values()) {
+      if (worker.phase !== 'terminated' || this.#emptied.has(worker)) continue;
+      const { uid, pod } = worker;
+      try {
+        await removePod(this.#deps, uid, podLogDirectory(this.#deps.facts().logRoot, pod));
+        await unlinkLogs(this.#deps, pod);
+        this.#emptied.add(worker);
+      } catch (error) {
+        this.#deps.log.warn('what is left of a finished pod stays', {
+          uid,
+          error: messageOf(error),
+        });
+      }
+    }
+  }
+
+  /** The pods whose sandboxes have networks of their own. */
+  linked(): { sandboxId: string; ips: readonly string[] }[] {
+    return [...this.#workers.values()].flatMap(({ phase, pod, runtime }) => {
+      const sandbox = runtime.sandboxes[0];
+      return phase === 'running' && sandbox?.ready && !pod.spec.hostNetwork
+        ? [{ sandboxId: sandbox.id, ips: sandbox.ips }]
+        : [];
+    });
+  }
+
+  /** Nothing leads to a sandbox any more. */
+  cutOff(sandboxId: string): void {
+    for (const worker of this.#workers.values())
+      if (worker.runtime.sandboxes.some((s) => s.id === sandboxId)) worker.cutOff(sandboxId);
   }
 
   hasEnded(containerId: string): boolean {

@@ -1,5 +1,5 @@
 import type { Clock } from '../../io/clock.ts';
-import { emptyRuntime, type PodRuntime, type RuntimeContainer } from './model.ts';
+import { emptyRuntime, type PodRuntime, type RuntimeContainer, withoutNetwork } from './model.ts';
 import type { RuntimeReader } from './runtime-reader.ts';
 
 /** How often and how long to look for an end that was announced. */
@@ -20,6 +20,7 @@ export class RuntimeView {
   readonly #uid: string;
   /** `all`: everything must be read; else the containers whose state changed. */
   #stale: 'all' | Set<string>;
+  #cutOff = '';
 
   /** `known`: the runtime holds nothing of the pod yet. */
   constructor(ports: RuntimeViewPorts, uid: string, { known }: { known: boolean }) {
@@ -48,7 +49,14 @@ export class RuntimeView {
   }
 
   async readAll(): Promise<void> {
-    this.runtime = await this.#ports.reader.pod(this.#uid, this.runtime);
+    const read = await this.#ports.reader.pod(this.#uid, this.runtime);
+    this.runtime = withoutNetwork(read, this.#cutOff);
+  }
+
+  /** A sandbox's network is lost: it counts as ended, whatever the runtime says of it. */
+  cutOff(sandboxId: string): void {
+    this.#cutOff = sandboxId;
+    this.changed();
   }
 
   /**

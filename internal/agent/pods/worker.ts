@@ -130,6 +130,12 @@ export class PodWorker {
     this.wake();
   }
 
+  /** Nothing leads to this sandbox any more: as if it had ended, the pod gets another. */
+  cutOff(sandboxId: string): void {
+    this.#view.cutOff(sandboxId);
+    this.wake();
+  }
+
   wake(): void {
     if (this.phase === 'gone') return;
     this.#woken = true;

@@ -12,7 +12,7 @@ export interface StaticPodsOptions {
   clock: Clock;
   disk: Disk;
   log: Log;
-  /** Gets every static pod whenever the set differs from what it got before. */
+  /** Gets every static pod after the first reading, and whenever the set has changed since. */
   changed(pods: Pod[]): void;
 }
 
@@ -27,14 +27,16 @@ const settleMs = 200;
 export async function watchStaticPods(options: StaticPodsOptions): Promise<() => void> {
   const { dir, clock, disk } = options;
   await disk.makeDir(op, dir, 0o700);
-  let known = new Map<string, Pod>();
+  let known: Map<string, Pod> | undefined;
   let timer: Timer | undefined;
   let stopped = false;
   const look = async (): Promise<void> => {
-    const found = await readAll(options, known);
+    const before = known ?? new Map<string, Pod>();
+    const found = await readAll(options, before);
     const same =
-      found.size === known.size &&
-      [...found].every(([path, pod]) => known.get(path)?.metadata.uid === pod.metadata.uid);
+      known !== undefined &&
+      found.size === before.size &&
+      [...found].every(([path, pod]) => before.get(path)?.metadata.uid === pod.metadata.uid);
     known = found;
     if (!same && !stopped) options.changed([...found.values()]);
   };

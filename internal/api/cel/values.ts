@@ -70,6 +70,10 @@ export abstract class CelMap {
   abstract readonly size: number;
   abstract get(key: Value): Value | undefined;
   abstract keys(): Value[];
+  /** What `in` asks; a map with a default for unknown keys does not have them. */
+  has(key: Value): boolean {
+    return this.get(key) !== undefined;
+  }
   /** A field by the name an expression gives it. */
   field(name: string): Value | undefined {
     return this.get(name);

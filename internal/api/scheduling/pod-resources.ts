@@ -1,4 +1,4 @@
-import type { Container, Pod, PodSpec } from '../generated/types/core-v1.ts';
+import type { Container, Pod, PodSpec, PodStatus } from '../generated/types/core-v1.ts';
 import { quantityOf } from '../quantity.ts';
 
 /** Amounts by resource name: cpu in millicores, everything else in its whole unit. */
@@ -40,14 +40,24 @@ const podLevel = new Set(['cpu', 'memory']);
 /**
  * What a pod asks for: the larger of its containers (with sidecars) and of each init container
  * (with the sidecars before it), or what it asks for as a whole, plus overhead. `fallback` supplies
- * amounts that a container does not name.
+ * amounts that a container does not name. With `status`, a container that is being resized counts
+ * with the most of what it asks for, was given and uses (KEP-1287); what the node can never give is
+ * left out.
  */
 export function podRequests(
   spec: PodSpec,
-  options: { part?: Part; fallback?: (c: Container) => Amounts; overhead?: boolean } = {},
+  options: {
+    part?: Part;
+    fallback?: (c: Container) => Amounts;
+    overhead?: boolean;
+    status?: PodStatus;
+  } = {},
 ): Amounts {
   const part = options.part ?? 'requests';
-  const of = (c: Container): Amounts => partOf(c, part, options.fallback ?? nothing);
+  const of = (c: Container): Amounts => {
+    const asked = partOf(c, part, options.fallback ?? nothing);
+    return options.status && part === 'requests' ? held(c.name, asked, options.status) : asked;
+  };
   const total: Amounts = new Map();
   for (const container of spec.containers) addAmounts(total, of(container));
   const sidecars: Amounts = new Map();
@@ -65,6 +75,21 @@ export function podRequests(
     if (podLevel.has(name) || name.startsWith('hugepages-')) total.set(name, value);
   if (options.overhead !== false && spec.overhead) addAmounts(total, amountsOf(spec.overhead));
   return total;
+}
+
+function held(name: string, asked: Amounts, status: PodStatus): Amounts {
+  const found = [...(status.containerStatuses ?? []), ...(status.initContainerStatuses ?? [])].find(
+    (c) => c.name === name,
+  );
+  if (!found?.allocatedResources && !found?.resources?.requests) return asked;
+  const given = maxAmounts(
+    amountsOf(found.allocatedResources),
+    amountsOf(found.resources?.requests),
+  );
+  const infeasible = (status.conditions ?? []).some(
+    (c) => c.type === 'PodResizePending' && c.reason === 'Infeasible',
+  );
+  return infeasible ? given : maxAmounts(asked, given);
 }
 
 /** Succeeded or Failed: its containers will not run again and hold nothing. */

@@ -1,9 +1,10 @@
 import { Buffer } from 'node:buffer';
-import { compile, environment, type Program } from '../cel/compile.ts';
+import type { Program } from '../cel/compile.ts';
+import { compileDeviceExpression } from '../cel-device.ts';
 import type { Declared } from '../cel/cost-size.ts';
 import { CelCompileError } from '../cel/errors.ts';
 import { estimateCost } from '../cel/estimate.ts';
-import { bool, dyn, mapOf, showType, string, type CelType } from '../cel/types.ts';
+import { showType } from '../cel/types.ts';
 import type { DeviceSelector } from '../generated/types/resource-v1.ts';
 import { checkMany } from './device-parts.ts';
 import type { Problems } from './problems.ts';
@@ -11,21 +12,6 @@ import type { Problems } from './problems.ts';
 const maxSelectors = 32;
 const maxExpression = 10 * 1024;
 const maxCost = 1_000_000;
-
-/**
- * What an expression knows of a device (dynamic-resource-allocation cel): attributes and capacity
- * by domain, then by name.
- */
-const device: CelType = {
-  kind: 'object',
-  name: 'kubernetes.DRADevice',
-  fields: new Map<string, CelType>([
-    ['driver', string],
-    ['attributes', mapOf(string, mapOf(string, dyn))],
-    ['capacity', mapOf(string, mapOf(string, { kind: 'opaque', name: 'Quantity' }))],
-    ['allowMultipleAllocations', bool],
-  ]),
-};
 
 /** How long all of it can get at most. */
 const most = { names: 32, domain: 63, id: 32, value: 64 };
@@ -62,7 +48,7 @@ function checkExpression(problems: Problems, expression: string, path: string): 
   if (Buffer.byteLength(expression) > maxExpression) return problems.tooLong(path, maxExpression);
   let program: Program;
   try {
-    program = compile(expression, environment({ device }, { bindings: true }));
+    program = compileDeviceExpression(expression);
   } catch (error) {
     if (!(error instanceof CelCompileError)) throw error;
     return problems.invalid(path, expression, `compilation failed: ${error.message}`);

@@ -4,7 +4,11 @@ import { dns1123Subdomain } from '../../api/names.ts';
 import { fieldErrorText, type FieldError } from '../../api/status.ts';
 import { ConfigError, messageOf } from '../../base/errors.ts';
 import type { Disk } from '../../io/disk.ts';
-import { readConfigurationFile, type Fields } from '../configuration-file.ts';
+import {
+  apiServerVersions,
+  readConfigurationFile,
+  type Fields,
+} from '../../api/codec/configuration-file.ts';
 import {
   compileConditions,
   ConditionError,
@@ -86,6 +90,7 @@ export async function readConfiguration(
   const op = 'authorization-config';
   const { read, complaints } = readConfigurationFile(text, {
     kind: 'AuthorizationConfiguration',
+    versions: apiServerVersions,
     fields: shape,
     op,
   });

@@ -10,6 +10,8 @@ import { ensureKubernetesService, type ServerAddress } from './kubernetes-servic
 const prefix = storeKey(masterLeases);
 const ttlSeconds = 15;
 const renewMs = 10_000;
+/** A datastore that was away is back at any moment, and until then nobody knows of this server. */
+const retryMs = 2_000;
 
 export interface LiveServersOptions {
   core: Core;
@@ -27,6 +29,8 @@ export class LiveServers {
   #lease: string | undefined;
   #followed: Followed | undefined;
   #timer: { cancel(): void } | undefined;
+  #again: { cancel(): void } | undefined;
+  #failing = false;
   #queue: Promise<void> = Promise.resolve();
   #waiting = false;
   #stopped = false;
@@ -58,6 +62,7 @@ export class LiveServers {
     if (this.#stopped) return;
     this.#stopped = true;
     this.#timer?.cancel();
+    this.#again?.cancel();
     this.#followed?.stop();
     await this.#queue;
     try {
@@ -101,10 +106,21 @@ export class LiveServers {
       if (this.#stopped) return;
       try {
         await work();
+        this.#failing = false;
       } catch (error) {
-        this.#o.core.log.warn('the servers of the cluster are not known', {
-          error: messageOf(error),
-        });
+        const { clock, log } = this.#o.core;
+        const said = { error: messageOf(error) };
+        if (this.#failing) log.debug('the servers of the cluster are still not known', said);
+        else log.warn('the servers of the cluster are not known', said);
+        this.#failing = true;
+        // Whatever failed: this server must be known, and what is known must be written.
+        this.#again?.cancel();
+        this.#again = clock.after('apiserver.alive', retryMs, () =>
+          this.#soon(async () => {
+            await this.#renew();
+            await this.#reconcile();
+          }),
+        );
       }
     });
   }

@@ -10,6 +10,7 @@ import { auditIdOf } from '../audit/event.ts';
 import { anonymous } from '../authn/authenticator.ts';
 import { asksForOther, impersonated } from '../authn/impersonation.ts';
 import { seated, sendTooMany } from '../flowcontrol/seated.ts';
+import type { PlainRequest } from '../options.ts';
 import type { Server } from '../server.ts';
 import { asApiError, header, readBody, send, sendError, type Exchange } from './exchange.ts';
 import { logRequest } from './request-log.ts';
@@ -71,15 +72,8 @@ export async function serveRequest(
       logRequest(server, exchange, answer.statusCode, server.core.clock.monotonicMs() - began),
     );
   try {
-    const { method, path } = exchange.info;
-    const beside = await server.options.besides?.({
-      method,
-      path,
-      authorization: request.headers.authorization,
-      header: (name) => header(request, name),
-      body: () => readBody(request),
-      user: () => server.authenticator.authenticate(request, socketOf(request)),
-    });
+    const { path } = exchange.info;
+    const beside = await server.options.besides?.(plainRequest(server, request, path));
     if (beside)
       return send(exchange, beside.status, beside.contentType, beside.body, {
         'x-content-type-options': 'nosniff',
@@ -107,6 +101,18 @@ export async function serveRequest(
     answer.statusCode,
     (server.core.clock.monotonicMs() - began) / 1000,
   );
+}
+
+/** A call as those see it who answer before anybody is authenticated. */
+export function plainRequest(server: Server, request: ServerRequest, path: string): PlainRequest {
+  return {
+    method: request.method ?? 'GET',
+    path,
+    authorization: request.headers.authorization,
+    header: (name) => header(request, name),
+    body: () => readBody(request),
+    user: () => server.authenticator.authenticate(request, socketOf(request)),
+  };
 }
 
 export function openExchange(

@@ -24,8 +24,7 @@ export async function kubeletTarget(server: Server, nodeName: string): Promise<D
     insecure: !client?.ca,
     ...(isIP(nodeName) ? {} : { servername: nodeName }),
   };
-  const told = server.options.kubeletTarget?.(nodeName);
-  if (told) return { ...told, tls };
+  const tunnel = server.options.tunnelOf?.(nodeName);
   const node = await lookup<Node>(server.core, registryKey(refs.nodes, '', nodeName));
   if (!node) throw notFound({ group: '', resource: 'nodes' }, nodeName);
   const addresses = node.status?.addresses ?? [];
@@ -41,5 +40,7 @@ export async function kubeletTarget(server: Server, nodeName: string): Promise<D
   const port =
     (node.status?.daemonEndpoints?.kubeletEndpoint as { Port?: number } | undefined)?.Port ||
     kubeletPort;
-  return { host, port, tls };
+  return { host, port, tls, ...(tunnel && { open: () => tunnel(`${hostIn(host)}:${port}`) }) };
 }
+
+const hostIn = (host: string): string => (host.includes(':') ? `[${host}]` : host);

@@ -5,7 +5,7 @@ import { ApiError, forbidden } from '../../api/status.ts';
 import type { Recording } from '../audit/auditor.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { asApiError, type Exchange } from '../http/exchange.ts';
-import { identify, openExchange } from '../http/serve.ts';
+import { identify, openExchange, plainRequest } from '../http/serve.ts';
 import { logRequest } from '../http/request-log.ts';
 import { checkRoute, pathNotFound } from '../http/method-table.ts';
 import { authorize } from '../http/resource-handler.ts';
@@ -42,6 +42,14 @@ export async function serveUpgrade(
       logRequest(server, exchange, status, server.core.clock.monotonicMs() - began),
     );
   try {
+    if (
+      await server.options.besidesUpgrade?.(
+        plainRequest(server, request, exchange.info.path),
+        socket,
+        head,
+      )
+    )
+      return;
     await identify(server, exchange);
     const served = await seated(server, exchange, socket, () =>
       dispatchUpgrade(server, exchange, socket, head),

@@ -107,6 +107,8 @@ export async function bind(core: Core, call: Call, binding: Binding): Promise<vo
         if (Object.keys(topology).length)
           pod.metadata.labels = { ...topology, ...pod.metadata.labels };
         scheduled(pod, timestamp(core.clock));
+        // It was promised a node; now it has one (ClearingNominatedNodeNameAfterBinding).
+        delete pod.status.nominatedNodeName;
         return pod as KubeObject;
       },
     },

@@ -1,3 +1,4 @@
+import type { SchedulerSettings } from '../../supervisor/config.ts';
 import { none, takes, type Arg, type ArgTable } from './table.ts';
 import { pairs, text } from './values.ts';
 
@@ -6,7 +7,7 @@ export type EtcdSettings = Record<string, string>;
 
 const logging = 'v vmodule logging-format log-flush-frequency';
 const settled = 'it is settled by this program, not by a flag';
-const gates: Arg<NoSettings> = takes(
+const gates: Arg<object> = takes(
   pairs,
   () => 'feature gates are as Kubernetes 1.36 has them by default',
 );
@@ -14,17 +15,24 @@ const ownPort =
   'it has no port of its own; metrics are on /metrics of the API server and of the node';
 
 /** kube-scheduler's arguments. */
-export const schedulerArgs: ArgTable<NoSettings> = new Map<string, Arg<NoSettings>>([
+export const schedulerArgs: ArgTable<SchedulerSettings> = new Map<string, Arg<SchedulerSettings>>([
   ['feature-gates', gates],
-  ['config', { none: 'the scheduler has its default profile and no others' }],
-  ...none<NoSettings>(
+  [
+    'config',
+    {
+      ...takes<SchedulerSettings, string>(text, (s, path) => void (s.configFile = path)),
+      // Another scheduling than the one that was asked for is not a default to fall back on.
+      strict: true,
+    },
+  ],
+  ...none<SchedulerSettings>(
     ownPort,
     'bind-address address secure-port port tls-cert-file tls-private-key-file ' +
       'tls-cipher-suites tls-min-version authentication-kubeconfig authorization-kubeconfig ' +
       'authorization-always-allow-paths client-ca-file requestheader-client-ca-file',
   ),
-  ...none<NoSettings>('it is so already', 'profiling contention-profiling leader-elect'),
-  ...none<NoSettings>(
+  ...none<SchedulerSettings>('it is so already', 'profiling contention-profiling leader-elect'),
+  ...none<SchedulerSettings>(
     settled,
     `${logging} kubeconfig master kube-api-qps kube-api-burst kube-api-content-type ` +
       'leader-elect-lease-duration leader-elect-renew-deadline leader-elect-retry-period ' +

@@ -102,4 +102,15 @@ describe('the Store on an etcd', () => {
     expect((await store.range({ key: 'leased' })).count).toBe(0);
     await expect(store.leaseKeepAlive(id)).rejects.toMatchObject({ code: 'LEASE_NOT_FOUND' });
   });
+
+  test('an owner of a lease hears in time that a member gives no answer', async () => {
+    const { id } = await store.leaseGrant({ ttlSeconds: 100 });
+    process.kill(etcd.pid, 'SIGSTOP');
+    try {
+      await expect(store.leaseKeepAlive(id)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+    } finally {
+      process.kill(etcd.pid, 'SIGCONT');
+    }
+    expect(await store.leaseKeepAlive(id)).toEqual({ ttlSeconds: 100 });
+  }, 30_000);
 });

@@ -35,6 +35,8 @@ const compactPeriodMs = 300_000;
  */
 const patienceMs = 10_000;
 const retryMs = 100;
+/** A lease lives for some 15 s: its owner must hear soon enough that it was not kept. */
+const keepAliveMs = 5_000;
 const compactKey = keyOf('compact_rev_key');
 
 export interface EtcdStoreOptions extends EtcdEndpoints {
@@ -171,24 +173,26 @@ class EtcdStore implements s.Store {
   }
 
   async leaseKeepAlive(id: string): Promise<{ ttlSeconds: number }> {
+    const method = 'Lease/LeaseKeepAlive';
+    const unavailable = (why: unknown): Error =>
+      storeErrorOf(why ?? new StoreError('UNAVAILABLE', 'no answer'), method);
     const ttlSeconds = await new Promise<number>((resolve, reject) => {
-      const stream = this.#connection.stream<{ TTL: number }>(
-        'Lease/LeaseKeepAlive',
-        'LeaseKeepAliveResponse',
-        {
-          data: (answer) => {
-            resolve(answer.TTL);
-            stream.end();
-          },
-          ended: (error) =>
-            reject(
-              storeErrorOf(
-                error ?? new StoreError('UNAVAILABLE', 'no answer'),
-                'Lease/LeaseKeepAlive',
-              ),
-            ),
+      const stream = this.#connection.stream<{ TTL: number }>(method, 'LeaseKeepAliveResponse', {
+        data: (answer) => {
+          late.cancel();
+          resolve(answer.TTL);
+          stream.end();
         },
-      );
+        ended: (error) => {
+          late.cancel();
+          reject(unavailable(error));
+        },
+      });
+      // A stream has no deadline of its own, and a member that hangs does not end it.
+      const late = this.#clock.after('etcd.keepalive', keepAliveMs, () => {
+        stream.cancel();
+        reject(unavailable(undefined));
+      });
       stream.send('LeaseKeepAliveRequest', { ID: id });
     });
     if (ttlSeconds <= 0) throw leaseNotFound();

@@ -12,6 +12,7 @@ import { EtcdConnection } from '../client/connection.ts';
  */
 export interface EtcdProcess {
   endpoint: string;
+  pid: number;
   stop(): Promise<void>;
 }
 
@@ -63,6 +64,7 @@ export async function startEtcd(binary: string, dir = fastDir()): Promise<EtcdPr
   connection.close();
   return {
     endpoint,
+    pid: child.pid as number,
     async stop() {
       child.kill('SIGKILL');
       await ended;

@@ -78,8 +78,8 @@ export interface FollowOptions extends Here {
   clock: Clock;
   log: Log;
   /**
-   * Leads the kernel from one set of peers to another; after a failure it is called with an empty
-   * `from`.
+   * Leads the kernel from one set of peers to another; an empty `from` says that nothing may stand,
+   * not even a device: at first, after a failure, and after `again`.
    */
   apply(from: Peers, to: Peers): Promise<void>;
 }
@@ -131,6 +131,7 @@ export async function followPeers(options: FollowOptions): Promise<Following> {
   const { nodes, clock, log } = options;
   await nodes.synced;
   let known: Peers = new Map();
+  let doubted = false;
   let said = new Set<string>();
   let timer: Timer | undefined;
   let delayMs = retryMs;
@@ -152,6 +153,8 @@ export async function followPeers(options: FollowOptions): Promise<Following> {
     const wanted = peersOf([...nodes.list()], options, (what) => faults.add(what));
     for (const what of faults) if (!said.has(what)) log.warn('no way is made to a node', { what });
     said = faults;
+    if (doubted) known = new Map();
+    doubted = false;
     try {
       await options.apply(known, wanted);
       known = wanted;
@@ -170,7 +173,7 @@ export async function followPeers(options: FollowOptions): Promise<Following> {
   schedule(0);
   return {
     again() {
-      known = new Map();
+      doubted = true;
       schedule(batchMs);
     },
     stands: (routes) => [...known.keys()].every((podCidr) => hasRoute(routes, podCidr)),

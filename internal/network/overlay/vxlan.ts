@@ -56,13 +56,13 @@ export interface VxlanOptions extends Here {
  * the pods' sake).
  */
 export async function startVxlan(options: VxlanOptions): Promise<Following> {
-  let stands = false;
   return await followPeers({
     ...options,
     apply: async (from, to) => {
-      if (to.size === 0 && !stands) return; // a single node needs no device
-      if (!stands) await makeDevice(options);
-      stands = true;
+      if (from.size === 0 && to.size === 0) return; // a single node needs no device
+      // Nothing is known to stand: it is the first time, or somebody took ways away. The device goes
+      // with the card below it, too.
+      if (from.size === 0) await makeDevice(options);
       const commands = peerCommands(from, to);
       await batch(options.spawn, 'bridge', commands.bridge);
       await batch(options.spawn, 'ip', commands.ip);

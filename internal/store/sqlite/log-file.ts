@@ -9,6 +9,7 @@ import { type Census, censusAfter, sealedRows } from '../seal.ts';
 import { syncFile, syncFolder } from './folder.ts';
 import { type DiskTrouble, Reserve, troubleOf } from './reserve.ts';
 import { configure } from './schema.ts';
+import { trimAllocator } from './trim-allocator.ts';
 
 export interface LogFileOptions {
   path: string;
@@ -30,6 +31,13 @@ const commitAttempts = 3;
  * half of the reserve.
  */
 const checkpointPages = 128;
+
+/**
+ * Free space is given back by writing what is in use anew, twice (the log, then the file): a slow
+ * card takes a second or two for so much. Less free space than this is room for what comes.
+ */
+const rewriteMostBytes = 8 * 1024 * 1024;
+const freeLeastBytes = 16 * 1024 * 1024;
 
 /** https://www.sqlite.org/fileformat2.html#walformat */
 const walHeaderBytes = 32;
@@ -321,6 +329,18 @@ export class LogFile {
   defragment(): void {
     this.#db.exec('VACUUM');
     this.#db.pragma('wal_checkpoint(TRUNCATE)');
+  }
+
+  /**
+   * What a flood of writes has left: pages of the file, when most of it is free and little has to be
+   * written anew (commits wait meanwhile), and memory of the process.
+   */
+  giveBack(): void {
+    const { bytes, inUseBytes } = this.size();
+    const free = bytes - inUseBytes;
+    const cheap = inUseBytes <= rewriteMostBytes && free >= freeLeastBytes && free > 2 * inUseBytes;
+    if (cheap && this.#room === 'ample') this.defragment();
+    trimAllocator(openNow(':memory:'));
   }
 
   snapshot(path: string): void {

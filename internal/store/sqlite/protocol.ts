@@ -13,6 +13,7 @@ export type Question =
   | ({ do: 'commit' } & Batch)
   | { do: 'size' }
   | { do: 'defragment' }
+  | { do: 'give-back' }
   | { do: 'snapshot'; path: string }
   | { do: 'encrypt'; encryption: Encryption | undefined }
   | { do: 'room' }

@@ -80,6 +80,10 @@ export class SqliteJournal implements Journal {
     await this.#ask({ do: 'defragment' });
   }
 
+  async giveBack(): Promise<void> {
+    await this.#ask({ do: 'give-back' });
+  }
+
   async snapshot(path: string): Promise<void> {
     await this.#ask({ do: 'snapshot', path });
   }

@@ -54,6 +54,7 @@ function answer(file: LogFile | undefined, question: Question): Answer {
     if (question.do === 'commit') file.commit(question);
     else if (question.do === 'size') return { ok: true, ...file.size() };
     else if (question.do === 'defragment') file.defragment();
+    else if (question.do === 'give-back') file.giveBack();
     else if (question.do === 'snapshot') file.snapshot(question.path);
     else if (question.do === 'encrypt') file.encrypt(question.encryption);
     else if (question.do === 'room') return { ok: true, room: file.lookForRoom() };

@@ -102,7 +102,7 @@ function comparisons(registry: Registry): void {
   registry.define('@in(A, list<A>): bool', (a: Value, list: Value[]) =>
     list.some((one) => equal(one, a)),
   );
-  registry.define('@in(A, map<A, B>): bool', (a: Value, map: CelMap) => map.get(a) !== undefined);
+  registry.define('@in(A, map<A, B>): bool', (a: Value, map: CelMap) => map.has(a));
 }
 
 export function operators(registry: Registry): void {

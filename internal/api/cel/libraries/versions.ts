@@ -5,7 +5,7 @@ import { Opaque, type Value } from '../values.ts';
 type Numbers = readonly [major: bigint, minor: bigint, patch: bigint];
 
 /** A version by the rules of semver.org 2.0. */
-class SemverValue extends Opaque {
+export class SemverValue extends Opaque {
   readonly typeName = 'kubernetes.Semver';
   readonly numbers: Numbers;
   readonly prerelease: readonly string[];
@@ -56,7 +56,8 @@ const tooLarge = 2n ** 64n;
 /** Longer texts are no versions; the form would be looked for in vain. */
 const maxText = 64 << 10;
 
-function parseSemver(text: string): SemverValue | undefined {
+/** A version as a value of an expression; undefined when the text is none. */
+export function parseSemver(text: string): SemverValue | undefined {
   const found = text.length <= maxText ? form.exec(text) : null;
   if (!found) return undefined;
   const numbers: Numbers = [BigInt(found[1] ?? 0), BigInt(found[2] ?? 0), BigInt(found[3] ?? 0)];

@@ -1,5 +1,9 @@
 import { ConfigError } from '../../../base/errors.ts';
-import { readConfigurationFile, type Fields } from '../../configuration-file.ts';
+import {
+  apiServerVersions,
+  readConfigurationFile,
+  type Fields,
+} from '../../../api/codec/configuration-file.ts';
 
 /**
  * apiserver.config.k8s.io AuthenticationConfiguration (KEP-3331), its fields by their own names.
@@ -88,6 +92,7 @@ export function readConfiguration(
   const op = 'authentication-config';
   const file = readConfigurationFile(text, {
     kind: 'AuthenticationConfiguration',
+    versions: apiServerVersions,
     fields: shape,
     op,
   });

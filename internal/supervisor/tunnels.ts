@@ -1,0 +1,80 @@
+import type { Duplex } from 'node:stream';
+import type { PlainRequest } from '../apiserver/options.ts';
+import { ApiError } from '../api/status.ts';
+import type { Clock } from '../io/clock.ts';
+import type { Log } from '../io/log.ts';
+import { multiplexOpener, type Opener } from '../io/multiplexer.ts';
+import { handshakePaths, tunnelProtocol, tunnelSilenceMs } from './handshake-paths.ts';
+
+interface Tunnel {
+  opener: Opener;
+  heardMs: number;
+}
+
+/**
+ * The tunnels that nodes have dialled to this server: the way to their kubelets, which may have no
+ * address that can be reached. Per node:
+ *
+ *     none -> stands (its agent dialled) -> silent (no ping in time) -> none
+ *                  \-> another dialled: the older one ends
+ *
+ * The agent pings; this end looks at the last ping when the tunnel is wanted, and ticks never.
+ */
+export class Tunnels {
+  readonly #byNode = new Map<string, Tunnel>();
+  readonly #clock: Clock;
+  readonly #log: Log;
+
+  constructor({ clock, log }: { clock: Clock; log: Log }) {
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  /** How a port of the node is opened; undefined while it has no tunnel here. */
+  of(node: string): ((authority: string) => Promise<Duplex>) | undefined {
+    const tunnel = this.#byNode.get(node);
+    if (!tunnel) return undefined;
+    if (this.#clock.monotonicMs() - tunnel.heardMs > tunnelSilenceMs) {
+      this.#log.warn('a tunnel is silent and given up', { node });
+      tunnel.opener.close();
+      return undefined;
+    }
+    return (authority) => tunnel.opener.open(authority);
+  }
+
+  /** Takes a connection that an agent opened; false = it is not one. */
+  async take(request: PlainRequest, socket: Duplex): Promise<boolean> {
+    if (request.path !== handshakePaths.connect) return false;
+    const user = await request.user();
+    const prefix = 'system:node:';
+    if (!user.name.startsWith(prefix) || !user.groups.includes('system:nodes'))
+      throw new ApiError('Forbidden', 'a tunnel is for nodes, which show their certificate');
+    if (request.header('upgrade') !== tunnelProtocol)
+      throw new ApiError('BadRequest', `the protocol of a tunnel is ${tunnelProtocol}`);
+    const node = user.name.slice(prefix.length);
+    socket.write(
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${tunnelProtocol}\r\nConnection: Upgrade\r\n\r\n`,
+    );
+    const now = (): number => this.#clock.monotonicMs();
+    const before = this.#byNode.get(node);
+    const tunnel: Tunnel = {
+      heardMs: now(),
+      opener: multiplexOpener(socket, {
+        pinged: () => void (tunnel.heardMs = now()),
+        lost: () => {
+          if (this.#byNode.get(node) !== tunnel) return;
+          this.#byNode.delete(node);
+          this.#log.info('the tunnel of a node has ended', { node });
+        },
+      }),
+    };
+    this.#byNode.set(node, tunnel);
+    before?.opener.close();
+    this.#log.info('a node has a tunnel', { node });
+    return true;
+  }
+
+  stop(): void {
+    for (const { opener } of this.#byNode.values()) opener.close();
+  }
+}
