@@ -264,7 +264,9 @@ describe('files', () => {
 
   test('a cast through unknown is a last resort', () => {
     const casts = sources.flatMap((s) =>
-      s.path === 'test/tidy.test.ts' ? [] : (s.code.match(/\bas unknown as\b/g) ?? []).map(() => s.path),
+      s.path === 'test/tidy.test.ts'
+        ? []
+        : (s.code.match(/\bas unknown as\b/g) ?? []).map(() => s.path),
     );
     expect(casts.length, casts.join('\n')).toBeLessThanOrEqual(maxCastsThroughUnknown);
   });

@@ -1,7 +1,7 @@
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
-import { cronError } from '../api/validation/cron-text.ts';
+import { cronError } from '../api/cron/cron.ts';
 import type {
   AgentConfig,
   NodeConfig,

@@ -2,13 +2,11 @@ import type { ControllerRevision } from '../api/generated/types/apps-v1.ts';
 import type { PodTemplateSpec } from '../api/generated/types/core-v1.ts';
 import type { ObjectMeta } from '../api/generated/types/meta-v1.ts';
 import type { ResourceRef } from '../api/object.ts';
-import { selectorFromObject } from '../api/selectors.ts';
 import type { LabelSelector as LabelSelectorObject } from '../api/generated/types/meta-v1.ts';
-import type { Client, Mirror } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
 import { msOf } from '../api/times.ts';
-import type { LastWrite } from './last-write.ts';
-import { claim, controllerOf, controllerRef, isApiError, orphansIn } from './owners.ts';
+import type { Write } from './kit/write.ts';
+import { controllerOf, controllerRef } from './owners.ts';
 import { same } from './same.ts';
 import { templateHash } from './template-hash.ts';
 
@@ -17,134 +15,81 @@ type Owner = {
   spec: { selector?: LabelSelectorObject; template: PodTemplateSpec };
 };
 
-/**
- * Old templates of a StatefulSet or DaemonSet, kept as ControllerRevisions (k/k
- * pkg/controller/history).
- */
-export class History {
-  readonly #o: {
-    client: Client;
-    ref: ResourceRef;
-    hashLabel: string;
-    revisions: Mirror<ControllerRevision>;
-    written: LastWrite;
-  };
+/** What the plan of a history is made from (k/k pkg/controller/history). */
+export interface HistoryView {
+  owner: Owner;
+  ownerRef: ResourceRef;
+  hashLabel: string;
+  /** The owner's revisions. */
+  revisions: ControllerRevision[];
+  /** Whoever has this name in the owner's namespace. */
+  named(name: string): ControllerRevision | undefined;
+  collisionCount: number;
+}
 
-  constructor(options: {
-    client: Client;
-    ref: ResourceRef;
-    hashLabel: string;
-    revisions: Mirror<ControllerRevision>;
-    written: LastWrite;
-  }) {
-    this.#o = options;
+export interface HistoryPlan {
+  /** The revision of the present template, as it is or as it is about to be. */
+  current: ControllerRevision;
+  /** Oldest first, the current one last. */
+  list: ControllerRevision[];
+  /** Counted up when a stranger has the name: the next name differs. */
+  collisionCount: number;
+  /** Makes the current revision or moves it to the top, where that is needed. */
+  writes: Write[];
+}
+
+/** Keeps the present template of a StatefulSet or DaemonSet as a ControllerRevision. */
+export function planHistory(v: HistoryView): HistoryPlan {
+  const list = [...v.revisions].sort(byRevision);
+  const { collisionCount } = v;
+  const data = revisionData(v.owner.spec.template);
+  const next = (list.at(-1)?.revision ?? 0) + 1;
+  const found = list.filter((r) => same(r.data, data)).at(-1);
+  if (found && found === list.at(-1)) return { current: found, list, collisionCount, writes: [] };
+  if (found) {
+    const moved = { ...found, revision: next };
+    const write: Write = { verb: 'update', ref: refs.controllerRevisions, object: moved };
+    const others = list.filter((r) => r !== found);
+    return { current: moved, list: [...others, moved], collisionCount, writes: [write] };
   }
+  const made = creation(v, data, next);
+  return { ...made, list: [...list.filter((r) => r !== made.current), made.current] };
+}
 
-  /** The owner's revisions, oldest first; orphans that match are adopted. */
-  async list(owner: Owner): Promise<ControllerRevision[]> {
-    const { client, ref, revisions } = this.#o;
-    const candidates = [
-      ...revisions.byIndex('controller', owner.metadata.uid!),
-      ...revisions.byIndex('controller', orphansIn(owner.metadata.namespace)),
-    ];
-    const selector = selectorFromObject(owner.spec.selector);
-    const claimed = await claim({
-      client,
-      owner,
-      ownerRef: ref,
-      ref: refs.controllerRevisions,
-      selector,
-      candidates,
-    });
-    return claimed.sort(byRevision);
-  }
-
-  /**
-   * The revision of the present template, made or moved to the top when needed. `collided` tells
-   * that a stranger has the name: the owner's collision count must go up.
-   */
-  async current(
-    owner: Owner,
-    key: string,
-    list: ControllerRevision[],
-    collisionCount: number,
-  ): Promise<{ revision: ControllerRevision; list: ControllerRevision[]; collisionCount: number }> {
-    const data = revisionData(owner.spec.template);
-    const equal = list.filter((r) => same(r.data, data));
-    const next = (list.at(-1)?.revision ?? 0) + 1;
-    const found = equal.at(-1);
-    if (found && found === list.at(-1)) return { revision: found, list, collisionCount };
-    if (found) {
-      const moved = await this.#o.client.update<ControllerRevision>(refs.controllerRevisions, {
-        ...found,
-        revision: next,
-      });
-      this.#o.written.note(key, moved);
-      return { revision: moved, list: [...list.filter((r) => r !== found), moved], collisionCount };
-    }
-    const made = await this.#create(owner, data, next, collisionCount);
-    this.#o.written.note(key, made.revision);
-    return {
-      revision: made.revision,
-      list: [...list, made.revision],
-      collisionCount: made.collisionCount,
+function creation(v: HistoryView, data: object, revision: number): Omit<HistoryPlan, 'list'> {
+  const { owner, ownerRef, hashLabel } = v;
+  const { namespace, annotations } = owner.metadata;
+  for (let { collisionCount } = v; ; collisionCount += 1) {
+    const hash = templateHash(data, collisionCount);
+    const name = `${owner.metadata.name!.slice(0, 223)}-${hash}`;
+    const present = v.named(name);
+    if (present && controllerOf(present)?.uid === owner.metadata.uid && same(present.data, data))
+      return { current: present, collisionCount, writes: [] };
+    if (present) continue;
+    const metadata = {
+      name,
+      namespace,
+      labels: { ...owner.spec.template.metadata?.labels, [hashLabel]: hash },
+      ...(annotations ? { annotations } : {}),
+      ownerReferences: [controllerRef(ownerRef, owner)],
     };
+    const object = { metadata, data, revision };
+    const current = object as ControllerRevision;
+    const write: Write = { verb: 'create', ref: refs.controllerRevisions, object };
+    return { current, collisionCount, writes: [write] };
   }
+}
 
-  async #create(
-    owner: Owner,
-    data: object,
-    revision: number,
-    collisions: number,
-  ): Promise<{ revision: ControllerRevision; collisionCount: number }> {
-    const { client, ref, hashLabel } = this.#o;
-    for (let collisionCount = collisions; ; collisionCount += 1) {
-      const hash = templateHash(data, collisionCount);
-      const labels = { ...owner.spec.template.metadata?.labels, [hashLabel]: hash };
-      const { namespace, annotations } = owner.metadata;
-      const name = `${owner.metadata.name!.slice(0, 223)}-${hash}`;
-      const metadata = {
-        name,
-        namespace,
-        labels,
-        ...(annotations ? { annotations } : {}),
-        ownerReferences: [controllerRef(ref, owner)],
-      };
-      try {
-        return {
-          revision: await client.create<ControllerRevision>(refs.controllerRevisions, {
-            metadata,
-            data,
-            revision,
-          }),
-          collisionCount,
-        };
-      } catch (error) {
-        if (!isApiError(error, 'AlreadyExists')) throw error;
-        const present = await client.get<ControllerRevision>(refs.controllerRevisions, {
-          namespace,
-          name,
-        });
-        if (controllerOf(present)?.uid === owner.metadata.uid && same(present.data, data))
-          return { revision: present, collisionCount };
-      }
-    }
-  }
-
-  /** Deletes the oldest revisions that are not in use, beyond `limit`. */
-  async truncate(list: ControllerRevision[], live: Set<string>, limit: number): Promise<void> {
-    const unused = list.filter((r) => !live.has(r.metadata.name!));
-    for (const r of unused.slice(0, Math.max(0, unused.length - limit))) {
-      await this.#o.client
-        .delete(refs.controllerRevisions, {
-          namespace: r.metadata.namespace,
-          name: r.metadata.name!,
-        })
-        .catch((error: unknown) => {
-          if (!isApiError(error, 'NotFound')) throw error;
-        });
-    }
-  }
+/** Deletes the oldest revisions that are not in use, beyond `limit`. */
+export function planTruncation(
+  list: ControllerRevision[],
+  live: Set<string>,
+  limit: number,
+): Write[] {
+  const unused = list.filter((r) => !live.has(r.metadata.name!));
+  return unused
+    .slice(0, Math.max(0, unused.length - limit))
+    .map((object) => ({ verb: 'delete', ref: refs.controllerRevisions, object }));
 }
 
 function byRevision(a: ControllerRevision, b: ControllerRevision): number {

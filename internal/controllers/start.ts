@@ -20,6 +20,7 @@ import { startPodGc } from './podgc/pod-gc.ts';
 import { startTaintEvictionController } from './tainteviction/taint-eviction.ts';
 import { startNodeIpamController } from './nodeipam/node-ipam.ts';
 import { startReplicaSetController, startReplicationController } from './replicaset/replicaset.ts';
+import { startResourceClaimController } from './resourceclaim/resource-claim.ts';
 import { startResourceQuotaController } from './resourcequota/resource-quota.ts';
 import { startStatefulSetController } from './statefulset/statefulset.ts';
 import { startTtlController } from './ttl/ttl.ts';
@@ -67,6 +68,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   'pvc-protection': startPvcProtectionController,
   'pv-protection': startPvProtectionController,
   'vac-protection': startVacProtectionController,
+  'resource-claim': startResourceClaimController,
   'service-cidrs': startServiceCidrsController,
   'clusterrole-aggregation': startClusterRoleAggregationController,
 });

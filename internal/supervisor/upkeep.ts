@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import { parseCron } from '../api/cron.ts';
+import { localZoneName, parseCron } from '../api/cron/cron.ts';
 import { EncryptedStore } from '../store/encrypted-store.ts';
 import { secretPrefixes, type KeyState } from '../store/key-ring.ts';
 import { LogStore } from '../store/log-store.ts';
@@ -81,7 +81,7 @@ async function scheduled(
   const { snapshots, snapshotDir: dir, node } = of;
   return await startSchedule({
     // As cron reads it: by the time of the machine's place.
-    schedule: parseCron(schedule, Intl.DateTimeFormat().resolvedOptions().timeZone),
+    schedule: parseCron(schedule, localZoneName()),
     clock,
     log,
     newestMs: async () =>

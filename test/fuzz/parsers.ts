@@ -1,7 +1,7 @@
 import * as packet from 'dns-packet';
 import { X509Certificate } from 'node:crypto';
 import { createSocket } from 'node:dgram';
-import { parseCron } from '../../internal/api/cron.ts';
+import { parseCron } from '../../internal/api/cron/cron.ts';
 import type { Pod } from '../../internal/api/generated/types/core-v1.ts';
 import { Quantity, parseQuantity } from '../../internal/api/quantity.ts';
 import { parseFieldSelector, parseLabelSelector } from '../../internal/api/selectors.ts';

@@ -186,6 +186,9 @@ export function parseDuration(text: string): bigint {
       (fraction ? (BigInt(fraction) * unit) / 10n ** BigInt(fraction.length) : 0n);
     rest = rest.slice(m[0].length);
   }
+  // Go counts nanoseconds in 64 bits.
+  if (total > (sign < 0n ? 2n ** 63n : 2n ** 63n - 1n))
+    throw new DecodeError(`time: invalid duration ${JSON.stringify(text)}`);
   return sign * total;
 }
 

@@ -3,7 +3,7 @@ import type { PodSpec, PodTemplateSpec } from '../generated/types/core-v1.ts';
 import { semanticEqual } from '../loose.ts';
 import { dns1123Label, dns1123Subdomain } from '../names.ts';
 import { selectorFromObject } from '../selectors.ts';
-import { cronError, zoneError } from './cron-text.ts';
+import { cronError, zoneError } from '../cron/cron.ts';
 import { checkDomainPath } from './domain-path.ts';
 import { checkFailurePolicy, checkSuccessPolicy } from './job-policies.ts';
 import { updateJobStatus } from './job-status.ts';
@@ -342,7 +342,7 @@ function checkZone(problems: Problems, zone: string): void {
           part === '.' ||
           part === '..' ||
           part.startsWith('-') ||
-          !/^[A-Za-z.\-_0-9+]{1,}$/.test(part),
+          !/^[A-Za-z.\-_0-9+]{1,14}$/.test(part),
       )
   )
     return problems.invalid('spec.timeZone', zone, `unknown time zone ${zone}`);

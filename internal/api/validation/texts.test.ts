@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { checkCanonicalCidr, isWithin } from './addresses.ts';
-import { cronError } from './cron-text.ts';
+import { cronError } from '../cron/cron.ts';
 import { countIndexes, overlap } from './job-indexes.ts';
 import { goDiff } from './pod-diff.ts';
 import { inOrder, Problems } from './problems.ts';

@@ -2,50 +2,66 @@ import type { ClusterRole, PolicyRule } from '../../api/generated/types/rbac-v1.
 import { selectorFromObject } from '../../api/selectors.ts';
 import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { isApiError } from '../owners.ts';
-import { startLoop } from '../run.ts';
+import { startPlanned } from '../kit/planned.ts';
+import { nothing, type Plan } from '../kit/write.ts';
 import { same } from '../same.ts';
 
 const name = 'clusterrole-aggregation-controller';
 
 /** Fills the rules of ClusterRoles that gather those of others by label. */
 export function startClusterRoleAggregationController(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
   const roles = ctx.mirrors.of<ClusterRole>(refs.clusterRoles);
-  const reconcile = async (key: string): Promise<void> => {
-    const role = roles.get(key);
-    if (!role?.aggregationRule) return;
-    const rules = gathered(role, roles.list());
-    if (same(role.rules, rules)) return;
-    const body = {
-      apiVersion: 'rbac.authorization.k8s.io/v1',
-      kind: 'ClusterRole',
-      metadata: { name: key },
-      rules,
-    };
-    await client
-      .patch(
-        refs.clusterRoles,
-        { name: key },
-        { type: 'apply', body },
-        { fieldManager: name, force: true },
-      )
-      .catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
+  return startPlanned<AggregationView>(
+    ctx,
+    {
+      name,
+      mirrors: [{ ref: refs.clusterRoles, mirror: roles }],
+      view: (key) => {
+        const role = roles.get(key);
+        return role?.aggregationRule ? { role, all: [...roles.list()] } : undefined;
+      },
+      plan: planAggregation,
+    },
+    (queue) => {
+      roles.onChange(({ object, old }) => {
+        if (
+          old &&
+          same(old.rules, object.rules) &&
+          same(old.metadata.labels, object.metadata.labels) &&
+          same(old.aggregationRule, object.aggregationRule)
+        )
+          return;
+        for (const role of roles.list()) if (role.aggregationRule) queue.add(role.metadata.name!);
       });
+    },
+  );
+}
+
+interface AggregationView {
+  role: ClusterRole;
+  all: ClusterRole[];
+}
+
+function planAggregation({ role, all }: AggregationView): Plan {
+  const rules = gathered(role, all);
+  if (same(role.rules, rules)) return nothing;
+  const body = {
+    apiVersion: 'rbac.authorization.k8s.io/v1',
+    kind: 'ClusterRole',
+    metadata: { name: role.metadata.name },
+    rules,
   };
-  return startLoop(ctx, { name, reconcile, mirrors: [roles] }, (queue) => {
-    roles.onChange(({ object, old }) => {
-      if (
-        old &&
-        same(old.rules, object.rules) &&
-        same(old.metadata.labels, object.metadata.labels) &&
-        same(old.aggregationRule, object.aggregationRule)
-      )
-        return;
-      for (const role of roles.list()) if (role.aggregationRule) queue.add(role.metadata.name!);
-    });
-  });
+  return {
+    steps: [
+      {
+        verb: 'patch',
+        ref: refs.clusterRoles,
+        object: role,
+        patch: { type: 'apply', body },
+        options: { fieldManager: name, force: true },
+      },
+    ],
+  };
 }
 
 function gathered(role: ClusterRole, all: Iterable<ClusterRole>): PolicyRule[] {

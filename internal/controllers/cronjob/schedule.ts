@@ -1,6 +1,6 @@
 import type { CronJob } from '../../api/generated/types/batch-v1.ts';
 import { msOf } from '../../api/times.ts';
-import type { CronSchedule } from '../../api/cron.ts';
+import type { CronSchedule } from '../../api/cron/cron.ts';
 
 /**
  * A little late is better than a little early: clocks of servers differ (k/k nextScheduleDelta).
@@ -13,6 +13,8 @@ export interface Due {
   /** The start that is due now, if any. */
   dueMs: number | undefined;
   tooManyMissed: boolean;
+  /** The schedule names no time at all, as the 30th of February. */
+  never: boolean;
   /** How long until the next look. */
   nextInMs: number | undefined;
 }
@@ -20,10 +22,13 @@ export interface Due {
 export function whenDue(cron: CronJob, schedule: CronSchedule, nowMs: number): Due {
   const recent = mostRecent(cron, schedule, nowMs, true);
   const plain = mostRecent(cron, schedule, nowMs, false);
+  if (schedule.next(plain.earliestMs) === undefined)
+    return { dueMs: undefined, tooManyMissed: false, never: true, nextInMs: undefined };
   const from = plain.timeMs ?? (plain.missed > 0 ? nowMs : plain.earliestMs);
   const next = schedule.next(from);
   return {
     dueMs: recent.timeMs,
+    never: false,
     tooManyMissed: recent.timeMs !== undefined && recent.missed > manyMissed,
     nextInMs: next === undefined ? undefined : Math.max(delayMs, next + delayMs - nowMs),
   };

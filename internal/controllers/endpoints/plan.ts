@@ -1,11 +1,15 @@
 import type {
   EndpointAddress,
   EndpointPort,
+  Endpoints,
   EndpointSubset,
   Pod,
   Service,
 } from '../../api/generated/types/core-v1.ts';
+import { refs } from '../../client/refs.ts';
+import { nothing, say, type Plan, type Write } from '../kit/write.ts';
 import { isReady } from '../pod-facts.ts';
+import { same } from '../same.ts';
 import {
   addressesOf,
   compareIps,
@@ -15,10 +19,76 @@ import {
   servesTraffic,
 } from '../service-pods.ts';
 
+export interface EndpointsView {
+  service: Service | undefined;
+  present: Endpoints | undefined;
+  /** The pods that the service selects. */
+  pods: Pod[];
+}
+
+/** The one object a service with a selector has; none for a service that is gone. */
+export function planEndpoints({ service, present, pods }: EndpointsView): Plan {
+  const ref = refs.endpoints;
+  if (!service) return present ? { steps: [{ verb: 'delete', ref, object: present }] } : nothing;
+  if (!service.spec.selector || service.spec.type === 'ExternalName') return nothing;
+  const { subsets, truncated } = truncate(subsetsOf(service, pods));
+  const labels = {
+    ...service.metadata.labels,
+    [managedByLabel]: managedBy,
+    ...(isHeadless(service) ? { [headlessLabel]: '' } : {}),
+  };
+  const { [overCapacityAnnotation]: wasTruncated, ...annotations } =
+    present?.metadata.annotations ?? {};
+  if (
+    present &&
+    same(present.subsets, subsets) &&
+    same(present.metadata.labels, labels) &&
+    Boolean(wasTruncated) === truncated
+  )
+    return nothing;
+  const { namespace, name } = service.metadata;
+  const metadata = {
+    ...(present?.metadata ?? { name, namespace }),
+    labels,
+    annotations: {
+      ...annotations,
+      ...(truncated ? { [overCapacityAnnotation]: 'truncated' } : {}),
+    },
+  };
+  const object = { metadata, subsets };
+  const what = `${namespace}/${name}`;
+  const write: Write = present
+    ? {
+        verb: 'update',
+        ref,
+        object,
+        failed: (error) =>
+          say(
+            present,
+            'Warning',
+            'FailedToUpdateEndpoint',
+            `Failed to update endpoint ${what}: ${error}`,
+          ),
+      }
+    : {
+        verb: 'create',
+        ref,
+        object,
+        failed: (error) =>
+          say(
+            service,
+            'Warning',
+            'FailedToCreateEndpoint',
+            `Failed to create endpoint for service ${what}: ${error}`,
+          ),
+      };
+  return { steps: [{ ...write, quiet: ['Conflict', 'AlreadyExists'] }] };
+}
+
 export const managedByLabel = 'endpoints.kubernetes.io/managed-by';
 export const managedBy = 'endpoint-controller';
-export const headlessLabel = 'service.kubernetes.io/headless';
-export const overCapacityAnnotation = 'endpoints.kubernetes.io/over-capacity';
+const headlessLabel = 'service.kubernetes.io/headless';
+const overCapacityAnnotation = 'endpoints.kubernetes.io/over-capacity';
 /** More addresses than this an Endpoints object does not hold. */
 const maxAddresses = 1000;
 

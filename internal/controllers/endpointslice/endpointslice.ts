@@ -3,9 +3,9 @@ import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import { keyOf } from '../../api/object.ts';
 import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { LastWrite } from '../last-write.ts';
+import { startPlanned } from '../kit/planned.ts';
+import type { Plan } from '../kit/write.ts';
 import { controllerRef } from '../owners.ts';
-import { makeQueue, run } from '../run.ts';
 import { onPodChange, selects } from '../service-pods.ts';
 import {
   addressTypesOf,
@@ -16,7 +16,7 @@ import {
   sliceController,
   sliceLabels,
 } from './plan.ts';
-import { writeSlices } from './write.ts';
+import { sliceWrites } from './write.ts';
 
 const name = 'endpointslice-controller';
 const zoneLabel = 'topology.kubernetes.io/zone';
@@ -31,63 +31,73 @@ export const sliceIndex = {
 
 /** Keeps EndpointSlices for each service with a selector. */
 export function startEndpointSliceController(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
   const services = ctx.mirrors.of<Service>(refs.services);
   const pods = ctx.mirrors.of<Pod>(refs.pods);
   const nodes = ctx.mirrors.of<Node>(refs.nodes);
   const slices = ctx.mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: sliceIndex });
-  const written = new LastWrite();
+  return startPlanned<SlicesView>(
+    ctx,
+    {
+      name,
+      mirrors: [
+        { ref: refs.services, mirror: services },
+        { ref: refs.pods, mirror: pods },
+        { ref: refs.nodes, mirror: nodes },
+        { ref: refs.endpointSlices, mirror: slices },
+      ],
+      view: (key) => {
+        const service = services.get(key);
+        // The slices of a service that is gone go with their owner.
+        if (!service?.spec.selector || service.spec.type === 'ExternalName') return undefined;
+        const existing = [...slices.byIndex('service', key)].filter(
+          (s) =>
+            s.metadata.labels?.[managedByLabel] === sliceController &&
+            !s.metadata.deletionTimestamp,
+        );
+        const chosen = [...pods.list(service.metadata.namespace)].filter((p) =>
+          selects(service, p),
+        );
+        return { service, existing, pods: chosen, nodeNamed: (node) => nodes.get(node) };
+      },
+      plan: planService,
+    },
+    (queue) => {
+      services.onChange(({ key }) => queue.add(key));
+      pods.onChange((change) => onPodChange(change, services, (key) => queue.add(key)));
+      slices.onChange(({ type, object }) => {
+        const service = object.metadata.labels?.[serviceNameLabel];
+        if (
+          service &&
+          (type === 'DELETED' || object.metadata.labels?.[managedByLabel] === sliceController)
+        )
+          queue.add(`${object.metadata.namespace}/${service}`);
+      });
+      nodes.onChange(({ type, object, old }) => {
+        if (
+          type === 'MODIFIED' &&
+          old?.metadata.labels?.[zoneLabel] === object.metadata.labels?.[zoneLabel]
+        )
+          return;
+        for (const service of services.list()) queue.add(keyOf(service));
+      });
+    },
+  );
+}
 
-  const reconcile = async (key: string): Promise<void> => {
-    const service = services.get(key);
-    if (!service) return written.forget(key); // its slices go with their owner
-    if (!service.spec.selector || service.spec.type === 'ExternalName') return;
-    if (!written.caughtUp(key, slices)) return queue.addRateLimited(key);
-    const existing = [...slices.byIndex('service', key)].filter(
-      (s) =>
-        s.metadata.labels?.[managedByLabel] === sliceController && !s.metadata.deletionTimestamp,
-    );
-    const candidates = [...pods.list(service.metadata.namespace)].filter((p) =>
-      selects(service, p),
-    );
-    const addressTypes = addressTypesOf(service);
-    const groups = addressTypes.flatMap((type) =>
-      portGroups(service, candidates, (node) => nodes.get(node), type),
-    );
-    const owner = controllerRef(refs.services, service);
-    const plan = planSlices(existing, groups, {
-      addressTypes,
-      labels: sliceLabels(service),
-      owner,
-      placeholder: true,
-    });
-    await writeSlices(plan, {
-      client,
-      key,
-      written,
-      namespace: service.metadata.namespace!,
-      owner,
-    });
-  };
+interface SlicesView {
+  service: Service;
+  /** The slices of this controller for the service. */
+  existing: EndpointSlice[];
+  /** The pods that the service selects. */
+  pods: Pod[];
+  nodeNamed(name: string): Node | undefined;
+}
 
-  const queue = makeQueue(ctx, { name, reconcile });
-  services.onChange(({ key }) => queue.add(key));
-  pods.onChange((change) => onPodChange(change, services, (key) => queue.add(key)));
-  slices.onChange(({ type, object }) => {
-    const service = object.metadata.labels?.[serviceNameLabel];
-    if (
-      service &&
-      (type === 'DELETED' || object.metadata.labels?.[managedByLabel] === sliceController)
-    )
-      queue.add(`${object.metadata.namespace}/${service}`);
-  });
-  nodes.onChange(({ type, object, old }) => {
-    if (
-      type === 'MODIFIED' &&
-      old?.metadata.labels?.[zoneLabel] === object.metadata.labels?.[zoneLabel]
-    )
-      return;
-    for (const service of services.list()) queue.add(keyOf(service));
-  });
-  return run(queue, { name, mirrors: [services, pods, nodes, slices] });
+function planService({ service, existing, pods, nodeNamed }: SlicesView): Plan {
+  const addressTypes = addressTypesOf(service);
+  const groups = addressTypes.flatMap((type) => portGroups(service, pods, nodeNamed, type));
+  const owner = controllerRef(refs.services, service);
+  const labels = sliceLabels(service);
+  const plan = planSlices(existing, groups, { addressTypes, labels, owner, placeholder: true });
+  return sliceWrites(plan, { namespace: service.metadata.namespace!, owner });
 }

@@ -1,17 +1,16 @@
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { OwnerReference } from '../../api/generated/types/meta-v1.ts';
-import type { Client } from '../../client/client.ts';
 import { refs } from '../../client/refs.ts';
-import type { LastWrite } from '../last-write.ts';
-import { isApiError, isNamespaceTerminating } from '../owners.ts';
-import type { SlicePlan } from './plan.ts';
+import type { Plan, Write } from '../kit/write.ts';
+import type { SliceBody, SlicePlan } from './plan.ts';
 
-/** Carries out a plan of slices for the object `owner` points to. */
-export async function writeSlices(
+const ref = refs.endpointSlices;
+
+/** The writes of a plan of slices for the object that `owner` points to. */
+export function sliceWrites(
   plan: SlicePlan,
-  to: { client: Client; key: string; written: LastWrite; namespace: string; owner: OwnerReference },
-): Promise<void> {
-  const { client, key, written, namespace, owner } = to;
+  { namespace, owner }: { namespace: string; owner: OwnerReference },
+): Plan {
   // A slice that is to go may serve as one that is to come: one write instead of two, and no gap
   // between them.
   const remove = [...plan.remove];
@@ -26,38 +25,29 @@ export async function writeSlices(
     update.push({ slice: remove.splice(at, 1)[0]!, body });
     return false;
   });
-  for (const body of create) {
-    const { labels, annotations, ...rest } = body;
-    const metadata = {
-      generateName: `${owner.name}-`,
-      namespace,
-      labels,
-      ...(annotations ? { annotations } : {}),
-      ownerReferences: [owner],
-    };
-    try {
-      written.note(
-        key,
-        await client.create<EndpointSlice>(refs.endpointSlices, { metadata, ...rest }),
-      );
-    } catch (error) {
-      if (isNamespaceTerminating(error)) return;
-      throw error;
-    }
-  }
-  for (const { slice, body } of update) {
-    const { labels, annotations, ...rest } = body;
-    const metadata = { ...slice.metadata, labels, ...(annotations ? { annotations } : {}) };
-    written.note(
-      key,
-      await client.update<EndpointSlice>(refs.endpointSlices, { ...slice, metadata, ...rest }),
-    );
-  }
-  for (const slice of remove) {
-    await client
-      .delete(refs.endpointSlices, { namespace, name: slice.metadata.name! })
-      .catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-      });
-  }
+  return {
+    steps: [
+      ...create.map((body) => creation(body, namespace, owner)),
+      ...update.map(({ slice, body }) => change(slice, body)),
+      ...remove.map((object): Write => ({ verb: 'delete', ref, object })),
+    ],
+  };
+}
+
+function creation(body: SliceBody, namespace: string, owner: OwnerReference): Write {
+  const { labels, annotations, ...rest } = body;
+  const metadata = {
+    generateName: `${owner.name}-`,
+    namespace,
+    labels,
+    ...(annotations ? { annotations } : {}),
+    ownerReferences: [owner],
+  };
+  return { verb: 'create', ref, object: { metadata, ...rest } };
+}
+
+function change(slice: EndpointSlice, body: SliceBody): Write {
+  const { labels, annotations, ...rest } = body;
+  const metadata = { ...slice.metadata, labels, ...(annotations ? { annotations } : {}) };
+  return { verb: 'update', ref, object: { ...slice, metadata, ...rest } };
 }

@@ -9,10 +9,10 @@ import {
   type PortGroup,
 } from '../endpointslice/plan.ts';
 import { sliceIndex } from '../endpointslice/endpointslice.ts';
-import { writeSlices } from '../endpointslice/write.ts';
-import { LastWrite } from '../last-write.ts';
+import { sliceWrites } from '../endpointslice/write.ts';
+import { startPlanned } from '../kit/planned.ts';
+import type { Plan } from '../kit/write.ts';
 import { controllerRef } from '../owners.ts';
-import { makeQueue, run } from '../run.ts';
 
 const name = 'endpointslicemirroring-controller';
 const mirrorController = 'endpointslicemirroring-controller.k8s.io';
@@ -25,63 +25,71 @@ const notCopied = new Set([
 
 /** Shows hand-made Endpoints (of services without a selector) as EndpointSlices. */
 export function startEndpointSliceMirroringController(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
   const services = ctx.mirrors.of<Service>(refs.services);
   const endpoints = ctx.mirrors.of<Endpoints>(refs.endpoints);
   const slices = ctx.mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: sliceIndex });
-  const written = new LastWrite();
+  return startPlanned<MirroringView>(
+    ctx,
+    {
+      name,
+      mirrors: [
+        { ref: refs.services, mirror: services },
+        { ref: refs.endpoints, mirror: endpoints },
+        { ref: refs.endpointSlices, mirror: slices },
+      ],
+      view: (key) => ({
+        service: services.get(key),
+        source: endpoints.get(key),
+        existing: [...slices.byIndex('service', key)].filter(
+          (s) => s.metadata.labels?.[managedByLabel] === mirrorController,
+        ),
+      }),
+      plan: planMirroring,
+    },
+    (queue) => {
+      endpoints.onChange(({ key }) => queue.add(key));
+      services.onChange(({ key }) => queue.add(key));
+      slices.onChange(({ object }) => {
+        const service = object.metadata.labels?.[serviceNameLabel];
+        if (service && object.metadata.labels?.[managedByLabel] === mirrorController)
+          queue.add(`${object.metadata.namespace}/${service}`);
+      });
+    },
+  );
+}
 
-  const reconcile = async (key: string): Promise<void> => {
-    if (!written.caughtUp(key, slices)) return queue.addRateLimited(key);
-    const source = endpoints.get(key);
-    const service = services.get(key);
-    const existing = [...slices.byIndex('service', key)].filter(
-      (s) => s.metadata.labels?.[managedByLabel] === mirrorController,
-    );
-    const wanted =
-      source &&
-      service &&
-      !service.spec.selector &&
-      isMirrored(source) &&
-      !source.metadata.deletionTimestamp;
-    if (!wanted) {
-      if (existing.length === 0) return;
-      const owner = existing[0]!.metadata.ownerReferences![0]!;
-      return writeSlices(
-        { create: [], update: [], remove: existing },
-        { client, key, written, namespace: existing[0]!.metadata.namespace!, owner },
-      );
-    }
-    const groups = groupsOf(source);
-    const addressTypes = [...new Set(groups.map((g) => g.addressType))];
-    const labels = {
-      ...source.metadata.labels,
-      [serviceNameLabel]: source.metadata.name!,
-      [managedByLabel]: mirrorController,
+interface MirroringView {
+  service: Service | undefined;
+  source: Endpoints | undefined;
+  /** The slices of this controller under that name. */
+  existing: EndpointSlice[];
+}
+
+function planMirroring({ service, source, existing }: MirroringView): Plan {
+  const wanted =
+    source &&
+    service &&
+    !service.spec.selector &&
+    isMirrored(source) &&
+    !source.metadata.deletionTimestamp;
+  if (!wanted)
+    return {
+      steps: existing.map((object) => ({ verb: 'delete', ref: refs.endpointSlices, object })),
     };
-    const annotations = Object.fromEntries(
-      Object.entries(source.metadata.annotations ?? {}).filter(([k]) => !notCopied.has(k)),
-    );
-    const owner = controllerRef(refs.endpoints, source);
-    const plan = planSlices(existing, groups, {
-      addressTypes,
-      labels,
-      annotations,
-      owner,
-      placeholder: false,
-    });
-    await writeSlices(plan, { client, key, written, namespace: source.metadata.namespace!, owner });
+  const groups = groupsOf(source);
+  const addressTypes = [...new Set(groups.map((g) => g.addressType))];
+  const labels = {
+    ...source.metadata.labels,
+    [serviceNameLabel]: source.metadata.name!,
+    [managedByLabel]: mirrorController,
   };
-
-  const queue = makeQueue(ctx, { name, reconcile });
-  endpoints.onChange(({ key }) => queue.add(key));
-  services.onChange(({ key }) => queue.add(key));
-  slices.onChange(({ object }) => {
-    const service = object.metadata.labels?.[serviceNameLabel];
-    if (service && object.metadata.labels?.[managedByLabel] === mirrorController)
-      queue.add(`${object.metadata.namespace}/${service}`);
-  });
-  return run(queue, { name, mirrors: [services, endpoints, slices] });
+  const annotations = Object.fromEntries(
+    Object.entries(source.metadata.annotations ?? {}).filter(([k]) => !notCopied.has(k)),
+  );
+  const owner = controllerRef(refs.endpoints, source);
+  const options = { addressTypes, labels, annotations, owner, placeholder: false };
+  const plan = planSlices(existing, groups, options);
+  return sliceWrites(plan, { namespace: source.metadata.namespace!, owner });
 }
 
 function isMirrored(source: Endpoints): boolean {

@@ -1,22 +1,67 @@
 import { own } from '../../base/own.ts';
 import type { ReplicaSetCondition, ReplicaSetStatus } from '../../api/generated/types/apps-v1.ts';
-import type { Pod } from '../../api/generated/types/core-v1.ts';
+import type { Pod, PodTemplateSpec } from '../../api/generated/types/core-v1.ts';
+import type { ResourceRef } from '../../api/object.ts';
 import { messageOf } from '../../base/errors.ts';
 import { timeOf } from '../../api/times.ts';
 import { byDeletionRank } from '../deletion-rank.ts';
-import { isActive, isAvailable, isReady } from '../pod-facts.ts';
+import type { Outcome } from '../kit/carry-out.ts';
+import { statusWrite } from '../kit/status.ts';
+import { nothing, type Plan } from '../kit/write.ts';
+import { podCreation, podDeletion, podFromTemplate, type PodOwner } from '../pod-control.ts';
+import { isActive, isAvailable, isReady, nextAvailabilityMs } from '../pod-facts.ts';
 import { same } from '../same.ts';
 
 /** More than this many pods are not made or deleted in one go (k/k BurstReplicas). */
 export const burstReplicas = 500;
 
 /** What a ReplicaSet and a ReplicationController have in common. */
-export interface SetView {
+export interface SetFacts {
   replicas: number;
   minReadySeconds: number;
   templateLabels: Record<string, string>;
   generation: number;
   status: Partial<ReplicaSetStatus>;
+}
+
+/** All that the decision over one set needs. */
+export interface SetView {
+  set: PodOwner['object'];
+  ref: ResourceRef;
+  facts: SetFacts;
+  template: PodTemplateSpec;
+  /** The set's pods that neither ended nor are being deleted. */
+  active: Pod[];
+  /** The pods of this set and of its siblings. */
+  related: Pod[];
+  /** How many pods are being deleted; undefined where that is not reported. */
+  terminating: number | undefined;
+  nowMs: number;
+}
+
+/** Makes the pods that are missing, or deletes those that are too many. */
+export function planSet(v: SetView): Plan {
+  if (v.set.metadata.deletionTimestamp) return nothing;
+  const owner: PodOwner = { ref: v.ref, object: v.set };
+  const { create, remove } = planReplicas(v.facts.replicas, v.active, v.related, v.nowMs);
+  if (create > 0) {
+    const writes = Array.from({ length: create }, () =>
+      podCreation(podFromTemplate(v.template, owner), owner),
+    );
+    return { steps: [{ pace: 'slow-start', writes }] };
+  }
+  const writes = remove.map((pod) => podDeletion(pod, owner));
+  return writes.length > 0 ? { steps: [{ pace: 'together', writes }] } : nothing;
+}
+
+/** The status, and when a pod will become available by the passing of time alone. */
+export function concludeSet(v: SetView, outcome: Pick<Outcome, 'failure'>): Plan {
+  const { facts, active, nowMs } = v;
+  const status = statusOf(facts, active, v.terminating, outcome.failure, nowMs);
+  return {
+    steps: statusWrite(v.ref, v.set, status),
+    againInMs: nextAvailabilityMs(active.filter(isReady), facts.minReadySeconds, nowMs),
+  };
 }
 
 /**
@@ -44,7 +89,7 @@ export function planReplicas(
 
 /** The status to write, or undefined when the present one says the same. */
 export function statusOf(
-  set: SetView,
+  set: SetFacts,
   active: Pod[],
   terminating: number | undefined,
   failure: unknown,
@@ -80,7 +125,7 @@ export function statusOf(
 }
 
 function failureCondition(
-  set: SetView,
+  set: SetFacts,
   active: number,
   failure: unknown,
   nowMs: number,

@@ -1,8 +1,8 @@
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { isApiError } from '../owners.ts';
-import { makeQueue, run } from '../run.ts';
+import { startPlanned } from '../kit/planned.ts';
+import { nothing } from '../kit/write.ts';
 
 const name = 'ttl-controller';
 const annotation = 'node.alpha.kubernetes.io/ttl';
@@ -29,29 +29,36 @@ export function stepFor(count: number, now: number): number {
 
 /** Tells kubelets by an annotation of their node how long they may keep what they have read. */
 export function startTtlController(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
   const nodes = ctx.mirrors.of<Node>(refs.nodes);
   let step = 0;
-  const reconcile = async (key: string): Promise<void> => {
-    const node = nodes.get(key);
-    const seconds = String(steps[step]?.seconds ?? 0);
-    if (!node || node.metadata.annotations?.[annotation] === seconds) return;
-    await client
-      .patch(
-        refs.nodes,
-        { name: key },
-        { type: 'merge', body: { metadata: { annotations: { [annotation]: seconds } } } },
-      )
-      .catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
+  return startPlanned<TtlView>(
+    ctx,
+    {
+      name,
+      mirrors: [{ ref: refs.nodes, mirror: nodes }],
+      view: (key) => {
+        const node = nodes.get(key);
+        return node && { node, seconds: String(steps[step]?.seconds ?? 0) };
+      },
+      plan: ({ node, seconds }) => {
+        if (node.metadata.annotations?.[annotation] === seconds) return nothing;
+        const body = { metadata: { annotations: { [annotation]: seconds } } };
+        const patch = { type: 'merge' as const, body };
+        return { steps: [{ verb: 'patch', ref: refs.nodes, object: node, patch }] };
+      },
+    },
+    (queue) => {
+      nodes.onChange(({ type, key }) => {
+        const before = step;
+        if (type !== 'MODIFIED') step = stepFor([...nodes.list()].length, step);
+        if (step !== before) for (const node of nodes.list()) queue.add(node.metadata.name ?? '');
+        if (type !== 'DELETED') queue.add(key);
       });
-  };
-  const queue = makeQueue(ctx, { name, reconcile });
-  nodes.onChange(({ type, key }) => {
-    const before = step;
-    if (type !== 'MODIFIED') step = stepFor([...nodes.list()].length, step);
-    if (step !== before) for (const node of nodes.list()) queue.add(node.metadata.name ?? '');
-    if (type !== 'DELETED') queue.add(key);
-  });
-  return run(queue, { name, mirrors: [nodes] });
+    },
+  );
+}
+
+interface TtlView {
+  node: Node;
+  seconds: string;
 }

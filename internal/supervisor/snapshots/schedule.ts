@@ -1,4 +1,4 @@
-import type { CronSchedule } from '../../api/cron.ts';
+import type { CronSchedule } from '../../api/cron/cron.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';

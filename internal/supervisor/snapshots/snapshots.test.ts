@@ -11,7 +11,7 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { parseCron } from '../../api/cron.ts';
+import { parseCron } from '../../api/cron/cron.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { realClock } from '../../io/clock.ts';
 import { realDisk } from '../../io/disk.ts';
