@@ -8,12 +8,12 @@ import { isReadyPod, nowMs, ready, World } from '../testing/world.ts';
 import { plan, selectedBy, type BudgetView } from './plan.ts';
 
 const budgetOf = (spec: object): PodDisruptionBudget =>
-  ({
+  partOf<PodDisruptionBudget>({
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
     metadata: { name: 'pdb', namespace: 'n', uid: 'pdb', generation: 1 },
     spec: { selector: { matchLabels: { app: 'a' } }, ...spec },
-  }) as unknown as PodDisruptionBudget;
+  });
 
 const viewOf = (world: World, expected: number): BudgetView => {
   const budget = world.objects.get('pdb') as PodDisruptionBudget;
