@@ -75,6 +75,11 @@ const globals: { pattern: RegExp; say: string }[] = [
     pattern: /\bperformance\.now\(/,
     say: 'performance.now: take `clock: Clock` and call clock.monotonicMs()',
   },
+  { pattern: /\bsetImmediate\b/, say: 'setImmediate: use internal/io/turn.ts' },
+  {
+    pattern: /\b(?:randomBytes|randomUUID|randomInt|randomFillSync|getRandomValues)\b/,
+    say: 'take `random: Random` (internal/io/random.ts)',
+  },
 ];
 
 const forbiddenNames = /(^|[-/])(utils?|helpers?|manager|common)(\.ts|[-/]|$)/;

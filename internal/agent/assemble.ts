@@ -15,17 +15,19 @@ import { MirrorPods } from './mirror-pods.ts';
 import type { NodeHeart } from './node-heart.ts';
 import type { AgentOptions, PodAddresses } from './options.ts';
 import { BackOff } from './pods/back-off.ts';
-import { containerReference, type PodDeps } from './pods/deps.ts';
+import { containerReference } from './pods/container-reference.ts';
 import { DesiredPods } from './pods/desired.ts';
 import { isMirror } from './pods/model.ts';
-import { PodSet } from './pods/pod-set.ts';
+import { podObjects } from './pods/pod-objects.ts';
+import { PodSet, type PodSetPorts } from './pods/pod-set.ts';
+import type { NodeSide } from './pods/ports.ts';
 import { totalOf } from './pods/resize.ts';
 import { RuntimeReader } from './pods/runtime-reader.ts';
 import { StartGate, startsAtOnce } from './pods/start-gate.ts';
 import { Probes } from './probes/probes.ts';
 import type { ProbeDoors } from './probes/run-probe.ts';
 import { StatusWriter } from './status/status-writer.ts';
-import { forgetImageMount, mountImage } from './volumes/image-volume.ts';
+import { forgetImageMount, mountImage } from './volumes/plugins/image.ts';
 import { References } from './volumes/references.ts';
 import { Volumes } from './volumes/volumes.ts';
 
@@ -123,14 +125,22 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     log,
     reopen: async (id) => void (await runtime.cri.reopenContainerLog({ containerId: id })),
   });
-  const deps: PodDeps = {
-    ...nodeSide(input, () => set),
-    releaseImages: (pod) => releaseImages(input, pod),
+  const ports: PodSetPorts = {
+    node: nodeSide(input, () => set),
+    objects: podObjects(client, (pod) => {
+      const shown = input.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
+      return shown && isMirror(shown) ? shown : undefined;
+    }),
+    siblings: { hasEnded: (id) => set.hasEnded(id), done: (uid) => set.done(uid) },
+    readiness: {
+      network: () => input.heart.networkReady,
+      runtimeSettled: () => runtime.settled,
+      offline: () => !input.synced.done,
+    },
     podAddresses: options.podAddresses ?? noPodAddresses,
     lookAtWays: () => options.podWays?.look(),
     cri: runtime.cri,
     reader: new RuntimeReader(runtime.cri),
-    client,
     images,
     volumes,
     probes,
@@ -158,7 +168,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     log: log.named('pods'),
   };
   const node = (): Node | undefined => input.nodes.get(options.nodeName);
-  const set = new PodSet({ deps, desired, node, unsafeSysctls: options.unsafeSysctls ?? [] });
+  const set = new PodSet({ ports, desired, node, unsafeSysctls: options.unsafeSysctls ?? [] });
   const mirrorPods = new MirrorPods({
     client,
     pods: input.pods,
@@ -193,21 +203,6 @@ function allocatableOf(input: AssembleInput): Record<string, string> {
   >;
 }
 
-type NodeSide = Pick<
-  PodDeps,
-  | 'facts'
-  | 'hostIPs'
-  | 'allocatable'
-  | 'runtimeHandler'
-  | 'promised'
-  | 'mirrorOf'
-  | 'hasEnded'
-  | 'networkReady'
-  | 'runtimeSettled'
-  | 'offline'
-  | 'done'
->;
-
 /** What a pod asks of its node. */
 function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
   const { options, heart } = input;
@@ -223,15 +218,6 @@ function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
       [...set().workers()]
         .filter((w) => w.uid !== except && w.phase === 'running')
         .reduce((sum, w) => sum + totalOf(w.allocated, resource), 0n),
-    mirrorOf: (pod) => {
-      const shown = input.pods.get(`${pod.metadata.namespace}/${pod.metadata.name}`);
-      return shown && isMirror(shown) ? shown : undefined;
-    },
-    hasEnded: (id) => set().hasEnded(id),
-    networkReady: () => heart.networkReady,
-    runtimeSettled: () => input.runtime.settled,
-    offline: () => !input.synced.done,
-    done: (uid) => set().done(uid),
   };
 }
 
@@ -239,37 +225,9 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
   const { options, runtime } = input;
   const { client, clock, log, disk, spawn } = options;
   const mounts = makeMounts(spawn, disk);
-  const podsDir = `${options.agentDir}/pods`;
-  const imageVolume = async (pod: Pod, volume: Volume): Promise<string> => {
-    const dir = imageDir(options, pod, volume);
-    // Of an adopted pod it stands, and its registry may be away.
-    if ((await mounts.below('volume.image', dir)).includes(dir)) return dir;
-    const { reference: image = '', pullPolicy } = volume.image ?? {};
-    const pinnedTag = /:[^/]+$/.test(image) && !image.endsWith(':latest');
-    const about = {
-      kind: 'Pod',
-      apiVersion: 'v1',
-      namespace: pod.metadata.namespace,
-      name: pod.metadata.name,
-      uid: pod.metadata.uid,
-    };
-    await images.ensure({
-      pod,
-      image,
-      policy: pullPolicy ?? (pinnedTag ? 'IfNotPresent' : 'Always'),
-      about,
-      signal: new AbortController().signal,
-    });
-    const present = (await runtime.cri.imageStatus({ image: { image } })).image;
-    return mountImage(present?.repoTags[0] ?? present?.repoDigests[0] ?? image, dir, {
-      spawn,
-      disk,
-      mounts,
-      ctr: runtime.ctr,
-    });
-  };
+  const imageDoors = { spawn, disk, mounts, ctr: runtime.ctr };
   return new Volumes({
-    podsDir,
+    podsDir: `${options.agentDir}/pods`,
     secretsDir: `${options.agentDir}/secrets`,
     client,
     references,
@@ -281,20 +239,30 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
       hostIPs: hostIPsOf(options),
       allocatable: allocatableOf(input),
     }),
-    imageVolume,
+    images: {
+      mount: async (pod, volume, dir) => {
+        const name = await pulled(pod, volume, images);
+        const { image } = await runtime.cri.imageStatus({ image: { image: name } });
+        await mountImage(image?.repoTags[0] ?? image?.repoDigests[0] ?? name, dir, imageDoors);
+      },
+      forget: (dir) => forgetImageMount(dir, imageDoors),
+    },
   });
 }
 
-const imageDir = (options: AgentOptions, pod: Pod, volume: Volume): string =>
-  `${options.agentDir}/pods/${pod.metadata.uid}/volumes/kubernetes.io~image/${volume.name}`;
-
-async function releaseImages({ options, runtime }: AssembleInput, pod: Pod): Promise<void> {
-  for (const volume of pod.spec.volumes ?? [])
-    if (volume.image)
-      await forgetImageMount(imageDir(options, pod, volume), {
-        spawn: options.spawn,
-        ctr: runtime.ctr,
-      });
+/** Pulls the image of a volume as its policy says. Returns its name. */
+async function pulled(pod: Pod, volume: Volume, images: ImagePuller): Promise<string> {
+  const { reference: image = '', pullPolicy } = volume.image ?? {};
+  const pinnedTag = /:[^/]+$/.test(image) && !image.endsWith(':latest');
+  const { namespace, name, uid } = pod.metadata;
+  await images.ensure({
+    pod,
+    image,
+    policy: pullPolicy ?? (pinnedTag ? 'IfNotPresent' : 'Always'),
+    about: { kind: 'Pod', apiVersion: 'v1', namespace, name, uid },
+    signal: new AbortController().signal,
+  });
+  return image;
 }
 
 function probeDoorsOf({ options, runtime }: AssembleInput): ProbeDoors {

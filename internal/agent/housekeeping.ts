@@ -68,8 +68,7 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
     };
     pods.worker(pod.metadata.uid!)?.evict({ reason, message, condition, graceSeconds });
   };
-  const volumePath = (pod: Pod, volume: string): string | undefined =>
-    options.volumes.mounted(pod.metadata.uid!)?.get(volume)?.path;
+  const localVolumes = (pod: Pod) => options.volumes.localUsage(pod);
   let pressed = false;
   const report = (now: Pressures): void => {
     if (pressed && !now.disk) recovered(pods, clock);
@@ -119,7 +118,7 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
           ? await usage()
           : await withPodDisks(running(), await usage(), {
               spawn: options.spawn,
-              volumePath,
+              localVolumes,
               logFolder: (pod) => podLogDirectory(options.logRoot, pod),
             }),
       // Dead containers first: an image that one was made from is in use.
@@ -143,7 +142,7 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
       pods: running,
       usage,
       evict,
-      volumePath,
+      localVolumes,
     }),
   ];
   return () => {

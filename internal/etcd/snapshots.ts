@@ -2,6 +2,7 @@ import { etcdFile, type Identity } from '../store/bolt/etcd-file.ts';
 import type { LogStore } from '../store/log-store.ts';
 import type { SnapshotFiles } from './maintenance.ts';
 import { raftTerm } from './server.ts';
+import { turn } from '../io/turn.ts';
 
 /** Pages made in one turn of the event loop. */
 const pagesPerTurn = 64;
@@ -41,8 +42,6 @@ export function etcdSnapshots(
     },
   };
 }
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 function* batched(pages: Iterable<Buffer>): Iterable<Buffer> {
   let waiting: Buffer[] = [];

@@ -1,7 +1,8 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { StoreError } from './errors.ts';
 import { crcBytes, kindMask, rowFlag, rowKind, valueOffset } from './row.ts';
 import type { RowCipher } from './seal.ts';
+import { realRandom } from '../io/random.ts';
 
 /** Keys of 256 bits; the first one encrypts, all of them decrypt. */
 export interface EncryptionKey {
@@ -56,11 +57,11 @@ export class ValueCipher implements RowCipher {
     const out = Buffer.alloc(row.length + headBytes);
     row.copy(out, 0, 0, offset);
     out[crcBytes] = flags | rowFlag.encrypted;
-    const iv = randomBytes(ivBytes);
+    const iv = realRandom.bytes(ivBytes);
     const cipher = createCipheriv(algorithm, primary.key, iv);
     cipher.setAAD(out.subarray(crcBytes, offset));
     out.writeUInt32LE(primary.id, offset);
-    iv.copy(out, offset + 4);
+    out.set(iv, offset + 4);
     cipher.update(row.subarray(offset)).copy(out, offset + headBytes);
     cipher.final();
     cipher.getAuthTag().copy(out, offset + 4 + ivBytes);

@@ -1,4 +1,4 @@
-import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
+import { createCipheriv, createDecipheriv } from 'node:crypto';
 import type { Clock } from '../io/clock.ts';
 import type { Encryption, EncryptionKey } from './cipher.ts';
 import { StoreError } from './errors.ts';
@@ -6,6 +6,7 @@ import type { KeyCensus, Reencrypts } from './key-ring.ts';
 import { prefixEnd } from './store.ts';
 import type * as s from './store.ts';
 import { WrappedStore } from './wrapped-store.ts';
+import { realRandom } from '../io/random.ts';
 
 /**
  * Before an encrypted value: this mark, the key's number (4 bytes), IV and tag. No object of
@@ -224,8 +225,8 @@ export class EncryptedStore extends WrappedStore implements Reencrypts {
     const out = Buffer.alloc(headBytes + value.length);
     mark.copy(out);
     out.writeUInt32LE(primary.id, mark.length);
-    const iv = randomBytes(ivBytes);
-    iv.copy(out, mark.length + 4);
+    const iv = realRandom.bytes(ivBytes);
+    out.set(iv, mark.length + 4);
     const cipher = createCipheriv(algorithm, primary.key, iv);
     cipher.setAAD(Buffer.from(key, 'latin1'));
     cipher.update(value).copy(out, headBytes);

@@ -23,6 +23,7 @@ import type { State } from './state.ts';
 import { inOrder, versionsOf } from './versions.ts';
 import { tidyValues } from './tidy-values.ts';
 import { WatchHub } from './watch-hub.ts';
+import { turn } from '../io/turn.ts';
 
 /** History that is processed in one turn of the event loop while compacting. */
 const compactBudget = 5000;
@@ -424,7 +425,7 @@ export class LogStore implements s.Store {
     if (this.#compacting) return;
     this.#compacting = true;
     while (!finished && !this.#closed) {
-      await new Promise<void>((resolve) => setImmediate(resolve));
+      await turn();
       finished = this.#state.compact(this.#state.compactRevision, compactBudget);
     }
     this.#compacting = false;

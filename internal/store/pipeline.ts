@@ -7,6 +7,7 @@ import { RowWriter } from './row.ts';
 import { type Flushed, SoftBook } from './soft.ts';
 import type { State } from './state.ts';
 import type { WatchHub } from './watch-hub.ts';
+import { afterTurn } from '../io/turn.ts';
 
 /**
  * Soft revisions that may be handed out before the next commit; a commit raises the ceiling by so
@@ -249,7 +250,7 @@ export class Pipeline {
     this.#scheduled = true;
     // At the end of this turn of the event loop, so that all requests that arrived together share
     // the commit.
-    setImmediate(() => {
+    afterTurn(() => {
       this.#scheduled = false;
       if (this.#flight === undefined && !isEmpty(this.#forming)) this.#gather();
     });

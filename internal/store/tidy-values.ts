@@ -1,5 +1,6 @@
 import type { State } from './state.ts';
 import { values } from './value-arena.ts';
+import { turn } from '../io/turn.ts';
 
 /** Keys whose values are looked at in one turn of the event loop. */
 const tidyBudget = 5000;
@@ -14,7 +15,7 @@ export async function tidyValues(state: State, stopped: () => boolean): Promise<
   underWay.add(state);
   for (let key: string | undefined = '\0'; key !== undefined && !stopped();) {
     key = state.tidy(key, tidyBudget);
-    await new Promise<void>((resolve) => setImmediate(resolve));
+    await turn();
   }
   underWay.delete(state);
 }

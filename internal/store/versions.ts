@@ -1,5 +1,6 @@
 import { type Rec, versionAt } from './record.ts';
 import type { State } from './state.ts';
+import { turn } from '../io/turn.ts';
 
 /** Versions put in order in one turn of the event loop. */
 const sortedAtOnce = 8192;
@@ -50,7 +51,6 @@ async function merged(left: Rec[], right: Rec[]): Promise<Rec[]> {
 }
 
 const byMaking = (a: Rec, b: Rec): number => a.modRevision - b.modRevision || a.sub - b.sub;
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 /**
  * The key of a version in etcd's file: its revision, its place in it, and a mark if it is a

@@ -1,6 +1,7 @@
 import type { Rec } from './record.ts';
 import type { State } from './state.ts';
 import type { StoreEvent, Watch, WatchRequest } from './store.ts';
+import { afterTurn } from '../io/turn.ts';
 
 /** A watch from the past reads this many records of history per turn of the event loop. */
 const catchUpRecords = 2000;
@@ -126,7 +127,7 @@ export class WatchHub {
     this.#behind.add(watcher);
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#catchUp());
+    afterTurn(() => this.#catchUp());
   }
 
   #catchUp(): void {
@@ -134,7 +135,7 @@ export class WatchHub {
     for (const watcher of [...this.#behind]) if (!watcher.ended) this.#advance(watcher);
     if (this.#behind.size === 0 || this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => this.#catchUp());
+    afterTurn(() => this.#catchUp());
   }
 
   /** Reads the next piece of history for one watch. */

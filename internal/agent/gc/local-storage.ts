@@ -5,15 +5,17 @@ import type { Log } from '../../io/log.ts';
 import type { Spawn } from '../../io/spawn.ts';
 import { podTotal } from '../config/pod-resources.ts';
 import type { Usage } from './eviction.ts';
-import { diskVolumes } from './pod-disk.ts';
 
 export interface LocalStorageOptions {
   clock: Clock;
   log: Log;
   spawn: Spawn;
   pods(): Pod[];
-  /** Where a volume of a pod is; undefined while it does not stand. */
-  volumePath(pod: Pod, volume: string): string | undefined;
+  /**
+   * The volumes whose files lie on the node's disk and go with the pod (Volumes.localUsage). `path`:
+   * undefined while it does not stand; `limit`: a quantity.
+   */
+  localVolumes(pod: Pod): { name: string; path: string | undefined; limit: string | undefined }[];
   /** Writable layers and logs, by pod uid. */
   usage(): Promise<ReadonlyMap<string, Usage>>;
   evict(pod: Pod, reason: 'Evicted', message: string): void;
@@ -29,7 +31,7 @@ export function startLocalStorageLimits(options: LocalStorageOptions): () => voi
   let timer: Timer | undefined;
   let stopped = false;
   const look = async (): Promise<void> => {
-    const limited = options.pods().filter(hasLimit);
+    const limited = options.pods().filter((pod) => hasLimit(pod, options));
     try {
       if (limited.length > 0) await check(limited, options);
     } catch (error) {
@@ -44,16 +46,9 @@ export function startLocalStorageLimits(options: LocalStorageOptions): () => voi
   };
 }
 
-function limitedVolumes(pod: Pod): { name: string; limit: string | undefined }[] {
-  return diskVolumes(pod).map((name) => ({
-    name,
-    limit: pod.spec.volumes?.find((v) => v.name === name)?.emptyDir?.sizeLimit,
-  }));
-}
-
-function hasLimit(pod: Pod): boolean {
+function hasLimit(pod: Pod, options: LocalStorageOptions): boolean {
   return (
-    limitedVolumes(pod).some((v) => v.limit !== undefined) ||
+    options.localVolumes(pod).some((v) => v.limit !== undefined) ||
     pod.spec.containers.some((c) => c.resources?.limits?.['ephemeral-storage'] !== undefined)
   );
 }
@@ -72,8 +67,8 @@ async function excess(
   options: LocalStorageOptions,
 ): Promise<string | undefined> {
   let inVolumes = 0;
-  for (const volume of limitedVolumes(pod)) {
-    const bytes = await sizeOf(options.volumePath(pod, volume.name), options.spawn);
+  for (const volume of options.localVolumes(pod)) {
+    const bytes = await sizeOf(volume.path, options.spawn);
     inVolumes += bytes;
     const limit = quantityOf(volume.limit);
     if (!limit.isZero() && bytes > limit.asNumber())

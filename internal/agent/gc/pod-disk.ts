@@ -4,8 +4,8 @@ import type { Usage } from './eviction.ts';
 
 export interface PodDiskOptions {
   spawn: Spawn;
-  /** Where a volume of a pod is; undefined while it does not stand. */
-  volumePath(pod: Pod, volume: string): string | undefined;
+  /** The volumes whose files lie on the node's disk and go with the pod (Volumes.localUsage). */
+  localVolumes(pod: Pod): { path: string | undefined }[];
   /** The folder of a pod's logs. */
   logFolder(pod: Pod): string;
 }
@@ -25,7 +25,7 @@ export async function withPodDisks(
     const known = usage.get(uid) ?? { memoryBytes: 0, diskBytes: 0, containers: [] };
     const folders = [
       options.logFolder(pod),
-      ...diskVolumes(pod).map((name) => options.volumePath(pod, name)),
+      ...options.localVolumes(pod).map(({ path }) => path),
     ].filter((path) => path !== undefined);
     const { bytes, inodes } = await sizeOf(folders, options.spawn);
     all.set(uid, {
@@ -35,13 +35,6 @@ export async function withPodDisks(
     });
   }
   return all;
-}
-
-/** Names of volumes whose files lie on the node's disk and go with the pod. */
-export function diskVolumes(pod: Pod): string[] {
-  return (pod.spec.volumes ?? [])
-    .filter((v) => v.emptyDir && !v.emptyDir.medium)
-    .map((v) => v.name);
 }
 
 async function sizeOf(folders: string[], spawn: Spawn): Promise<{ bytes: number; inodes: number }> {

@@ -4,18 +4,19 @@ import { FakeClient } from '../../client/fake-client.ts';
 import { refs } from '../../client/refs.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
 import { backOffSeen } from './adoption.ts';
-import type { PodDeps } from './deps.ts';
-import { fakeDeps } from './fake-deps.ts';
+
+import { fakePorts } from './ports-fake.ts';
+import type { CriClient } from '../cri/client.ts';
 import { FakeRuntime } from './fake-runtime.ts';
 import type { RuntimeContainer } from './model.ts';
-import { PodSet } from './pod-set.ts';
+import { PodSet, type PodSetPorts } from './pod-set.ts';
 import { RuntimeReader } from './runtime-reader.ts';
 
 let clock: FakeClock;
 let runtime: FakeRuntime;
 let client: FakeClient;
 let set: PodSet;
-let deps: PodDeps;
+let ports: PodSetPorts;
 let events: string[];
 let undone: string[];
 let exits: Map<string, number>;
@@ -27,15 +28,15 @@ let broken: string | undefined;
 /** Ends the life of the agent that is there: from now on it hears nothing and can do nothing. */
 let die: () => void = () => undefined;
 
-function lived(cri: PodDeps['cri']): PodDeps['cri'] {
+function lived(cri: CriClient): CriClient {
   let alive = true;
   die = () => (alive = false);
   const never = new Promise<never>(() => undefined);
   return new Proxy(cri, {
     get: (target, name) => async (request: never) =>
       alive
-        ? (target[name as 'version'] as (r: never) => Promise<unknown>)(request).then((answer) =>
-            alive ? answer : never,
+        ? (target[name as 'version'] as unknown as (r: never) => Promise<never>)(request).then(
+            (answer) => (alive ? answer : never),
           )
         : never,
   });
@@ -45,7 +46,7 @@ function lived(cri: PodDeps['cri']): PodDeps['cri'] {
  * A new life of the agent on the same machine; nothing but the runtime and the API remembers the
  * old one.
  */
-async function newLife(more: Partial<PodDeps> = {}): Promise<void> {
+async function newLife(more: Partial<PodSetPorts> = {}): Promise<void> {
   die();
   asked = [];
   const volumes = {
@@ -65,7 +66,7 @@ async function newLife(more: Partial<PodDeps> = {}): Promise<void> {
     parentOf: () => '/kubepods/x',
     sweep: () => Promise.resolve(),
   };
-  deps = fakeDeps({
+  ports = fakePorts({
     clock,
     runtime,
     client,
@@ -79,14 +80,14 @@ async function newLife(more: Partial<PodDeps> = {}): Promise<void> {
       cri: lived(runtime.cri),
       reader: new RuntimeReader(lived(runtime.cri)),
       ...more,
-    } as Partial<PodDeps>,
+    } as Partial<PodSetPorts>,
   });
   const desired = {
     put: () => undefined,
     remove: () => undefined,
     flushed: () => Promise.resolve(),
   };
-  set = new PodSet({ deps, desired: desired as never, node: () => undefined, unsafeSysctls: [] });
+  set = new PodSet({ ports, desired: desired as never, node: () => undefined, unsafeSysctls: [] });
   runtime.exited = (id) => set.exited(id);
   await set.look();
   for (const pod of client.all<Pod>(refs.pods)) set.apply(pod);
@@ -324,7 +325,9 @@ describe('a start that was cut off', () => {
 
 it('makes no sandbox before it is known what the runtime holds', async () => {
   let settled = false;
-  await newLife({ runtimeSettled: () => settled });
+  await newLife({
+    readiness: { network: () => true, runtimeSettled: () => settled, offline: () => false },
+  });
   await create();
   expect(runtime.calls).toEqual([]);
   settled = true;

@@ -1,12 +1,21 @@
 import { messageOf } from '../../base/errors.ts';
+import type { Clock } from '../../io/clock.ts';
+import type { Log } from '../../io/log.ts';
 import { firstBackOffMs, longestBackOffMs, type BackOff } from './back-off.ts';
+import type { PodCell } from './cell.ts';
 import type { PodRuntime, RuntimeContainer } from './model.ts';
-import type { PodWorker } from './worker.ts';
 
 const firstRetryMs = 1000;
 const longestRetryMs = 60_000;
 /** A start at once still takes the runtime some seconds on a slow machine. */
 const atOnceMs = 5000;
+
+export interface AdoptionPorts {
+  clock: Clock;
+  log: Log;
+  /** Looks whether there is a way to each pod (see PodWays in options.ts). */
+  lookAtWays(): void;
+}
 
 /**
  * What a pod that runs needs besides its containers, for one that an earlier life of the agent
@@ -15,22 +24,24 @@ const atOnceMs = 5000;
  * not end them.
  */
 export class Adoption {
-  readonly #worker: PodWorker;
+  readonly #cell: PodCell;
+  readonly #prepare: () => Promise<void>;
+  readonly #ports: AdoptionPorts;
   #busy: Promise<void> | undefined;
   #done = false;
   #failures = 0;
   #notBeforeMs = 0;
 
-  constructor(worker: PodWorker) {
-    this.#worker = worker;
+  /** `prepare` makes control group and volumes stand, for a pod whose containers run. */
+  constructor(cell: PodCell, prepare: () => Promise<void>, ports: AdoptionPorts) {
+    this.#cell = cell;
+    this.#prepare = prepare;
+    this.#ports = ports;
   }
 
-  /** Called at each pass of a pod that is not over. */
+  /** Begins, unless it is done, under way, or has failed a moment ago. */
   look(): void {
-    const w = this.#worker;
-    if (!w.restored || this.#done || this.#busy || w.deps.clock.monotonicMs() < this.#notBeforeMs)
-      return;
-    if (!w.runtime.containers.some((c) => c.state === 'running')) return;
+    if (this.#done || this.#busy || this.#ports.clock.monotonicMs() < this.#notBeforeMs) return;
     this.#busy = this.#take().finally(() => (this.#busy = undefined));
   }
 
@@ -40,21 +51,22 @@ export class Adoption {
   }
 
   async #take(): Promise<void> {
-    const w = this.#worker;
+    const { clock, log } = this.#ports;
     try {
-      await Promise.all([w.makeCgroup(), w.mountVolumes({ adopted: true })]);
+      await this.#prepare();
       this.#done = true;
       // Its link may have gone while nobody followed it.
-      w.deps.lookAtWays();
+      this.#ports.lookAtWays();
     } catch (error) {
       const delayMs = Math.min(longestRetryMs, firstRetryMs * 2 ** this.#failures++);
-      this.#notBeforeMs = w.deps.clock.monotonicMs() + delayMs;
-      w.deps.log.warn('a pod that runs is not wholly adopted yet', {
-        pod: `${w.pod.metadata.namespace}/${w.pod.metadata.name}`,
+      this.#notBeforeMs = clock.monotonicMs() + delayMs;
+      const { metadata } = this.#cell.pod;
+      log.warn('a pod that runs is not wholly adopted yet', {
+        pod: `${metadata.namespace}/${metadata.name}`,
         error: messageOf(error),
         retryMs: delayMs,
       });
-      if (w.phase === 'running') w.later(delayMs);
+      if (this.#cell.state.phase === 'running') this.#cell.later(delayMs);
     }
   }
 }

@@ -3,7 +3,7 @@ import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { FakeClient } from '../../client/fake-client.ts';
 import { refs } from '../../client/refs.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
-import { fakeDeps } from './fake-deps.ts';
+import { fakePorts } from './ports-fake.ts';
 import { FakeRuntime } from './fake-runtime.ts';
 import { PodSet } from './pod-set.ts';
 
@@ -21,7 +21,7 @@ const shown = (): Pod | undefined => client.all<Pod>(refs.pods)[0];
 /** A life of the agent. */
 function begin(): void {
   set = new PodSet({
-    deps: fakeDeps({
+    ports: fakePorts({
       clock,
       runtime,
       client,

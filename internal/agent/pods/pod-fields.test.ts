@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { rawType } from '../../api/type-table.ts';
 import { containerSecurity } from '../config/security.ts';
-import { payloadOf } from '../volumes/payload.ts';
+import { projectedFiles } from '../volumes/plugins/projected.ts';
 import { refusalOf } from './admission.ts';
 import { unsupported } from './unsupported.ts';
 
@@ -14,9 +14,9 @@ import { unsupported } from './unsupported.ts';
 const fields: Record<string, Record<string, string>> = {
   PodSpec: {
     volumes: 'volumes/',
-    containers: 'pods/plan',
-    initContainers: 'pods/plan-init',
-    ephemeralContainers: 'pods/plan',
+    containers: 'pods/pod-actions',
+    initContainers: 'pods/init-actions',
+    ephemeralContainers: 'pods/pod-actions',
     restartPolicy: 'pods/restart-policy',
     terminationGracePeriodSeconds: 'pods/stop',
     activeDeadlineSeconds: 'pods/worker',
@@ -57,7 +57,7 @@ const fields: Record<string, Record<string, string>> = {
     resourceClaims: 'refused',
   },
   Container: {
-    name: 'pods/plan',
+    name: 'pods/pod-actions',
     image: 'images/',
     command: 'config/container-config',
     args: 'config/container-config',
@@ -125,7 +125,7 @@ const fields: Record<string, Record<string, string>> = {
     supplementalGroups: 'config/security',
     supplementalGroupsPolicy: 'refused',
     fsGroup: 'volumes/ownership',
-    fsGroupChangePolicy: 'volumes/volumes',
+    fsGroupChangePolicy: 'volumes/plugins/bound-volume',
     sysctls: 'pods/admission',
     seccompProfile: 'config/security',
     appArmorProfile: 'refused',
@@ -142,31 +142,32 @@ const fields: Record<string, Record<string, string>> = {
     recursiveReadOnly: 'volumes/container-mounts: Enabled is refused where the runtime lacks it',
   },
   VolumeSource: {
-    hostPath: 'volumes/directories',
-    emptyDir: 'volumes/directories',
-    secret: 'volumes/payload',
-    configMap: 'volumes/payload',
-    downwardAPI: 'volumes/payload',
+    hostPath: 'volumes/plugins/host-path',
+    emptyDir: 'volumes/plugins/empty-dir',
+    secret: 'volumes/plugins/secret',
+    configMap: 'volumes/plugins/config-map',
+    downwardAPI: 'volumes/plugins/downward-api',
     projected: 'below',
-    persistentVolumeClaim: 'volumes/directories',
-    ephemeral: 'volumes/directories',
-    image: 'volumes/image-volume',
+    persistentVolumeClaim: 'volumes/plugins/persistent-volume-claim',
+    ephemeral: 'volumes/plugins/ephemeral',
+    image: 'volumes/plugins/image',
+    csi: 'volumes/plugins/csi: no driver is registered',
     ...Object.fromEntries(
       (
         'gcePersistentDisk awsElasticBlockStore gitRepo nfs iscsi glusterfs rbd flexVolume ' +
         'cinder cephfs flocker fc azureFile vsphereVolume quobyte azureDisk ' +
-        'photonPersistentDisk portworxVolume scaleIO storageos csi'
+        'photonPersistentDisk portworxVolume scaleIO storageos'
       )
         .split(' ')
-        .map((name) => [name, 'volumes/volumes: no volume plugin matched']),
+        .map((name) => [name, 'volumes/plugins: no volume plugin matched']),
     ),
   },
   VolumeProjection: {
-    secret: 'volumes/payload',
-    configMap: 'volumes/payload',
-    downwardAPI: 'volumes/payload',
-    serviceAccountToken: 'volumes/token-source',
-    clusterTrustBundle: 'volumes/trust-bundle',
+    secret: 'volumes/plugins/secret',
+    configMap: 'volumes/plugins/config-map',
+    downwardAPI: 'volumes/plugins/downward-api',
+    serviceAccountToken: 'volumes/plugins/service-account-token',
+    clusterTrustBundle: 'volumes/plugins/cluster-trust-bundle',
     podCertificate: 'refused',
   },
   EnvVarSource: {
@@ -316,9 +317,9 @@ describe('what the node cannot do', () => {
       name: 'v',
       projected: { sources: [{ podCertificate: { signerName: 'a/b', keyType: 'ED25519' } }] },
     };
-    await expect(payloadOf(pod({}), volume as never, {} as never)).rejects.toThrow(
-      'podCertificate',
-    );
+    await expect(
+      projectedFiles(pod({}), volume.projected.sources as never, {} as never),
+    ).rejects.toThrow('podCertificate');
   });
 
   it('keeps an AppArmor profile that the pod names', () => {

@@ -1,16 +1,28 @@
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
+import type { Cgroups } from '../cgroups/cgroups.ts';
 import { podLogDirectory } from '../config/sandbox-config.ts';
+import type { StatusWriter } from '../status/status-writer.ts';
+import type { Volumes } from '../volumes/volumes.ts';
 import { refusalOf } from './admission.ts';
-import type { PodDeps } from './deps.ts';
 import type { DesiredPods } from './desired.ts';
 import { isFinished, isMirror } from './model.ts';
 import { unlinkLogs } from './log-links.ts';
+import type { PodCgroups, PodPorts, PodVolumes, Reads, StatusSink } from './ports.ts';
+import type { RuntimeReader } from './runtime-reader.ts';
 import { removePod, stopPod } from './stop.ts';
 import { PodWorker } from './worker.ts';
 
+/** What the set uses beyond what its pods do: each knows all pods of the node. */
+export interface PodSetPorts extends PodPorts {
+  reader: Reads & Pick<RuntimeReader, 'uids'>;
+  volumes: PodVolumes & Pick<Volumes, 'leftovers'>;
+  cgroups: PodCgroups & Pick<Cgroups, 'sweep'>;
+  writer: StatusSink & Pick<StatusWriter, 'observe'>;
+}
+
 export interface PodSetOptions {
-  deps: PodDeps;
+  ports: PodSetPorts;
   desired: DesiredPods;
   node(): Node | undefined;
   unsafeSysctls: string[];
@@ -23,7 +35,7 @@ const mostRememberedEnds = 1024;
 
 /** All pods of the node: hands each desired one to its worker, and ends what nobody wants. */
 export class PodSet {
-  readonly #deps: PodDeps;
+  readonly #ports: PodSetPorts;
   readonly #options: PodSetOptions;
   readonly #workers = new Map<string, PodWorker>();
   /** Pods that the runtime held when we started: their workers must look before they act. */
@@ -36,12 +48,12 @@ export class PodSet {
 
   constructor(options: PodSetOptions) {
     this.#options = options;
-    this.#deps = options.deps;
+    this.#ports = options.ports;
   }
 
   /** Lists once what runs already. Before the first `apply`. */
   async look(): Promise<void> {
-    this.#found = await this.#deps.reader.uids();
+    this.#found = await this.#ports.reader.uids();
   }
 
   worker(uid: string): PodWorker | undefined {
@@ -71,7 +83,7 @@ export class PodSet {
     const uid = pod.metadata.uid!;
     if (isMirror(pod)) return;
     const worker = this.#workers.get(uid);
-    this.#deps.writer.observe(pod);
+    this.#ports.writer.observe(pod);
     this.#options.desired.put(pod);
     if (worker) return worker.update(pod);
     const other = this.named(pod.metadata.namespace ?? '', pod.metadata.name ?? '');
@@ -110,11 +122,11 @@ export class PodSet {
       if (worker.phase !== 'terminated' || this.#emptied.has(worker)) continue;
       const { uid, pod } = worker;
       try {
-        await removePod(this.#deps, uid, podLogDirectory(this.#deps.facts().logRoot, pod));
-        await unlinkLogs(this.#deps, pod);
+        await removePod(this.#ports, uid, podLogDirectory(this.#ports.node.facts().logRoot, pod));
+        await unlinkLogs(this.#ports, pod);
         this.#emptied.add(worker);
       } catch (error) {
-        this.#deps.log.warn('what is left of a finished pod stays', {
+        this.#ports.log.warn('what is left of a finished pod stays', {
           uid,
           error: messageOf(error),
         });
@@ -158,36 +170,36 @@ export class PodSet {
    * hold of any other.
    */
   async sweep(): Promise<void> {
-    const { deps } = this.#options;
-    for (const [uid, { namespace, name }] of await deps.reader.uids()) {
+    const ports = this.#ports;
+    for (const [uid, { namespace, name }] of await ports.reader.uids()) {
       if (this.#wanted(uid)) continue;
-      deps.log.info('ending a pod that nobody wants any more', {
+      ports.log.info('ending a pod that nobody wants any more', {
         pod: `${namespace}/${name}`,
         uid,
       });
       try {
-        const runtime = await deps.reader.pod(uid);
+        const runtime = await ports.reader.pod(uid);
         const pod = {
           apiVersion: 'v1',
           kind: 'Pod',
           metadata: { uid, namespace, name },
-          spec: { containers: [] as Pod['spec']['containers'] },
-        } as Pod;
-        await stopPod(deps, pod, runtime, orphanGraceSeconds);
-        await removePod(deps, uid, `${deps.facts().logRoot}/${namespace}_${name}_${uid}`);
+          spec: { containers: [] },
+        } as unknown as Pod;
+        await stopPod(ports, pod, runtime, orphanGraceSeconds);
+        await removePod(ports, uid, podLogDirectory(ports.node.facts().logRoot, pod));
       } catch (error) {
-        deps.log.warn('an unwanted pod does not end', { uid, error: messageOf(error) });
+        ports.log.warn('an unwanted pod does not end', { uid, error: messageOf(error) });
       }
     }
-    for (const uid of await deps.volumes.leftovers()) {
+    for (const uid of await ports.volumes.leftovers()) {
       if (!this.#wanted(uid))
-        await deps.volumes
+        await ports.volumes
           .unmount(uid)
           .catch((error: unknown) =>
-            deps.log.warn('volumes of a former pod stay', { uid, error: messageOf(error) }),
+            ports.log.warn('volumes of a former pod stay', { uid, error: messageOf(error) }),
           );
     }
-    await deps.cgroups.sweep(new Set([...this.#workers.keys(), ...this.#followers.keys()]));
+    await ports.cgroups.sweep(new Set([...this.#workers.keys(), ...this.#followers.keys()]));
   }
 
   done(uid: string): void {
@@ -231,17 +243,17 @@ export class PodSet {
       : refusalOf({
           pod,
           node: this.#options.node(),
-          allocatable: this.#deps.allocatable(),
+          allocatable: this.#ports.node.allocatable(),
           others: [...this.#workers.values()]
             .filter((w) => w.phase === 'running')
             .map((w) => w.pod),
           unsafeSysctls: this.#options.unsafeSysctls,
-          facts: this.#deps.facts(),
+          facts: this.#ports.node.facts(),
         });
-    if (refusal) this.#deps.events.warning(pod, refusal.reason, refusal.message);
+    if (refusal) this.#ports.events.warning(pod, refusal.reason, refusal.message);
     const verdict = refusal
       ? { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` }
       : undefined;
-    this.#workers.set(uid, new PodWorker(this.#deps, pod, { restored, verdict }));
+    this.#workers.set(uid, new PodWorker(this.#ports, pod, { restored, verdict }));
   }
 }

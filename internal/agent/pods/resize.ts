@@ -5,198 +5,197 @@ import type {
   ResourceRequirements,
 } from '../../api/generated/types/core-v1.ts';
 import { quantityOf } from '../../api/quantity.ts';
-import { messageOf } from '../../base/errors.ts';
-import { containerResources } from '../config/resources.ts';
 import { podTotal, qosOf } from '../config/pod-resources.ts';
 import { same } from '../status/status-patch.ts';
-import type { PodDeps } from './deps.ts';
-import { latest } from './model.ts';
-import type { PodWorker } from './worker.ts';
+import { latest, type PodRuntime, type RuntimeContainer } from './model.ts';
 
 type Limits = Pick<Container, 'name' | 'resources'>;
 
+/** How far a pod has come with a change of its cpu and memory while it runs (KEP-1287). */
+export interface ResizeState {
+  /** The pod with the resources that the node has granted. */
+  readonly granted: Pod;
+  /** What was asked for does not fit now, or never will. */
+  readonly pending: PodCondition | undefined;
+  /** What was granted is not in force everywhere yet. */
+  readonly progress: PodCondition | undefined;
+  /** What each instance of a container was made with or updated to, by id. */
+  readonly inForce: ReadonlyMap<string, ResourceRequirements>;
+}
+
+/** What the node has, and what all its other pods have been promised. */
+export interface ResizeRoom {
+  allocatable: Record<string, string>;
+  /** Millicores or bytes. */
+  promised(resource: 'cpu' | 'memory'): bigint;
+}
+
+export interface ResizeEvent {
+  type: 'normal' | 'warning';
+  reason: string;
+  message: string;
+}
+
+/** A restored pod holds what its status shows, whatever is wished for by now. */
+export function firstGrant(pod: Pod, restored: boolean): ResizeState {
+  return {
+    granted: restored ? asTold(pod) : pod,
+    pending: undefined,
+    progress: undefined,
+    inForce: new Map(),
+  };
+}
+
+/** The newest pod, with the resources that were granted. */
+export function allocatedPod(pod: Pod, { granted }: ResizeState): Pod {
+  if (granted === pod || !differs(granted, pod)) return pod;
+  const resources = new Map(all(granted).map((c) => [c.name, c.resources]));
+  const put = <T extends Limits>(c: T): T =>
+    resources.has(c.name) ? { ...c, resources: resources.get(c.name) } : c;
+  return {
+    ...pod,
+    spec: {
+      ...pod.spec,
+      containers: pod.spec.containers.map(put),
+      ...(pod.spec.initContainers ? { initContainers: pod.spec.initContainers.map(put) } : {}),
+    },
+  };
+}
+
+export function resizeConditions({ pending, progress }: ResizeState): PodCondition[] {
+  return [pending, progress].filter((c) => c !== undefined);
+}
+
 /**
- * In-place change of a pod's cpu and memory (KEP-1287): grants what fits, applies it to running
- * containers.
+ * Notes what every instance of a container that is new to us was made with: what the status says of
+ * it, else what is granted. Instances that are gone are forgotten.
  */
-export class Resize {
-  readonly #deps: PodDeps;
-  readonly #worker: PodWorker;
-  #granted: Pod;
-  #pending: PodCondition | undefined;
-  #progress: PodCondition | undefined;
-  /** What each running instance was made with or updated to. */
-  readonly #inForce = new Map<string, ResourceRequirements>();
+export function withInstances(resize: ResizeState, pod: Pod, runtime: PodRuntime): ResizeState {
+  const { inForce } = resize;
+  if (
+    runtime.containers.length === inForce.size &&
+    runtime.containers.every((c) => inForce.has(c.id))
+  )
+    return resize;
+  return {
+    ...resize,
+    inForce: new Map(
+      runtime.containers.map((c) => [c.id, inForce.get(c.id) ?? madeWith(resize, pod, c)]),
+    ),
+  };
+}
 
-  constructor(deps: PodDeps, worker: PodWorker) {
-    this.#deps = deps;
-    this.#worker = worker;
-    this.#granted = worker.restored ? asTold(worker.pod) : worker.pod;
-  }
+function madeWith(
+  { granted }: ResizeState,
+  { status }: Pod,
+  { id, name }: RuntimeContainer,
+): ResourceRequirements {
+  const told = [
+    ...(status?.containerStatuses ?? []),
+    ...(status?.initContainerStatuses ?? []),
+  ].find((s) => s.containerID === `containerd://${id}`);
+  return told?.resources ?? all(granted).find((c) => c.name === name)?.resources ?? {};
+}
 
-  /** The newest pod, with the resources that were granted. */
-  get allocated(): Pod {
-    const { pod } = this.#worker;
-    if (this.#granted === pod) return pod;
-    const granted = new Map(all(this.#granted).map((c) => [c.name, c.resources]));
-    if (!differs(this.#granted, pod)) return pod;
-    const put = <T extends Limits>(c: T): T =>
-      granted.has(c.name) ? { ...c, resources: granted.get(c.name) } : c;
-    return {
-      ...pod,
-      spec: {
-        ...pod.spec,
-        containers: pod.spec.containers.map(put),
-        ...(pod.spec.initContainers ? { initContainers: pod.spec.initContainers.map(put) } : {}),
-      },
-    };
-  }
-
-  conditions(): PodCondition[] {
-    return [this.#pending, this.#progress].filter((c) => c !== undefined);
-  }
-
-  /** What status.containerStatuses[].resources shows for an instance. */
-  inForce(containerId: string, name: string): ResourceRequirements | undefined {
-    let known = this.#inForce.get(containerId);
-    if (!known) {
-      const told = [
-        ...(this.#worker.pod.status?.containerStatuses ?? []),
-        ...(this.#worker.pod.status?.initContainerStatuses ?? []),
-      ].find((s) => s.containerID === `containerd://${containerId}`);
-      known = told?.resources ?? all(this.#granted).find((c) => c.name === name)?.resources ?? {};
-      if (this.#inForce.size > 64) this.#inForce.clear(); // instances long gone
-      this.#inForce.set(containerId, known);
-    }
-    return known;
-  }
-
-  /**
-   * Takes up a wish for other resources: granted, put off or refused. Before the status that
-   * observes it is told.
-   */
-  decide(): void {
-    const { pod } = this.#worker;
-    if (differs(this.#granted, pod)) return this.#judge(pod);
-    this.#granted = pod;
-    this.#pending = undefined;
-  }
-
-  #judge(pod: Pod): void {
-    const verdict = this.#fits(pod);
-    if (verdict) {
-      const before = this.#pending;
-      this.#pending = {
-        type: 'PodResizePending',
-        status: 'True',
-        reason: verdict.reason,
-        message: verdict.message,
-        observedGeneration: pod.metadata.generation,
-      };
-      if (before?.reason !== verdict.reason)
-        this.#deps.events.warning(
-          pod,
-          verdict.reason === 'Deferred' ? 'ResizeDeferred' : 'ResizeInfeasible',
-          `Pod resize ${verdict.reason === 'Deferred' ? 'Deferred' : 'Infeasible'}: ` +
-            `${verdict.message}`,
-        );
-      return;
-    }
-    this.#granted = pod;
-    this.#pending = undefined;
-    this.#progress = {
-      type: 'PodResizeInProgress',
+/** Takes up a wish for other resources: granted, put off or refused. */
+export function judgeResize(
+  resize: ResizeState,
+  pod: Pod,
+  room: ResizeRoom,
+): { resize: ResizeState; event?: ResizeEvent } {
+  if (!differs(resize.granted, pod))
+    return resize.granted === pod && !resize.pending
+      ? { resize }
+      : { resize: { ...resize, granted: pod, pending: undefined } };
+  const { generation } = pod.metadata;
+  const refusal = refusalOf(resize, pod, room);
+  if (refusal) {
+    const { reason, message } = refusal;
+    const pending: PodCondition = {
+      type: 'PodResizePending',
       status: 'True',
-      observedGeneration: pod.metadata.generation,
+      reason,
+      message,
+      observedGeneration: generation,
     };
-    this.#deps.events.normal(
-      pod,
-      'ResizeStarted',
-      'Pod resize started: ' +
-        `${JSON.stringify(pod.spec.containers.map((c) => ({ name: c.name, resources: c.resources })))}`,
-    );
+    const said = resize.pending?.reason === reason;
+    return {
+      resize: { ...resize, pending },
+      ...(!said && {
+        event: {
+          type: 'warning',
+          reason: `Resize${reason}`,
+          message: `Pod resize ${reason}: ${message}`,
+        },
+      }),
+    };
   }
+  return {
+    resize: {
+      ...resize,
+      granted: pod,
+      pending: undefined,
+      progress: { type: 'PodResizeInProgress', status: 'True', observedGeneration: generation },
+    },
+    event: {
+      type: 'normal',
+      reason: 'ResizeStarted',
+      message: `Pod resize started: ${resourcesText(pod)}`,
+    },
+  };
+}
 
-  #fits(pod: Pod): { reason: 'Infeasible' | 'Deferred'; message: string } | undefined {
-    const allocatable = this.#deps.allocatable();
-    for (const resource of ['cpu', 'memory'] as const) {
-      const have = units(allocatable[resource], resource);
-      const want = totalOf(pod, resource);
-      if (want > have)
-        return {
-          reason: 'Infeasible',
-          message:
-            `Node didn't have enough capacity: ${resource}, requested: ${want}, capacity: ` +
-            `${have}`,
-        };
-      const used = this.#deps.promised(pod.metadata.uid!, resource);
-      if (want > totalOf(this.#granted, resource) && want + used > have)
-        return {
-          reason: 'Deferred',
-          message:
-            `Node didn't have enough resource: ${resource}, requested: ${want}, used: ${used}, ` +
-            `capacity: ${have}`,
-        };
-    }
-    return undefined;
-  }
+/** The resources of a pod's containers, for an event. */
+export function resourcesText(pod: Pod): string {
+  return JSON.stringify(pod.spec.containers.map((c) => ({ name: c.name, resources: c.resources })));
+}
 
-  /** Brings running containers to what was granted. Returns those that must restart for it. */
-  async apply(): Promise<Set<string>> {
-    const restart = new Set<string>();
-    const { runtime } = this.#worker;
-    const pod = this.allocated;
-    const todo = all(pod).filter((c) => {
-      const status = latest(runtime, c.name);
-      return (
-        status?.state === 'running' &&
-        !same(pick(this.inForce(status.id, c.name)), pick(c.resources))
-      );
-    });
-    if (todo.length === 0) {
-      if (this.#progress) {
-        this.#deps.events.normal(
-          pod,
-          'ResizeCompleted',
-          'Pod resize completed: ' +
-            `${JSON.stringify(pod.spec.containers.map((c) => ({ name: c.name, resources: c.resources })))}`,
-        );
-        this.#progress = undefined;
-      }
-      return restart;
-    }
-    await this.#deps.cgroups.ensure(widened(pod, this.#worker.pod));
-    for (const container of todo) {
-      const status = latest(runtime, container.name)!;
-      if (mustRestart(container, this.inForce(status.id, container.name)))
-        restart.add(container.name);
-      else await this.#update(pod, container, status.id);
-    }
-    await this.#deps.cgroups.ensure(pod);
-    if (restart.size === 0) return this.apply();
-    return restart;
-  }
-
-  async #update(pod: Pod, container: Container, containerId: string): Promise<void> {
-    const linux = { ...containerResources(pod, container, this.#deps.facts()) };
-    // These cannot change while a container runs.
-    delete linux.oomScoreAdj;
-    delete linux.hugepageLimits;
-    try {
-      await this.#deps.cri.updateContainerResources({ containerId, linux });
-      this.#inForce.set(containerId, container.resources ?? {});
-    } catch (error) {
-      this.#progress = {
-        type: 'PodResizeInProgress',
-        status: 'True',
-        reason: 'Error',
-        message: messageOf(error),
-        observedGeneration: pod.metadata.generation,
+function refusalOf(
+  { granted }: ResizeState,
+  pod: Pod,
+  room: ResizeRoom,
+): { reason: 'Infeasible' | 'Deferred'; message: string } | undefined {
+  for (const resource of ['cpu', 'memory'] as const) {
+    const have = units(room.allocatable[resource], resource);
+    const want = totalOf(pod, resource);
+    if (want > have)
+      return {
+        reason: 'Infeasible',
+        message:
+          `Node didn't have enough capacity: ${resource}, requested: ${want}, capacity: ` +
+          `${have}`,
       };
-      this.#deps.events.warning(pod, 'ResizeError', `Pod resize error: ${messageOf(error)}`);
-      throw error;
-    }
+    const used = room.promised(resource);
+    if (want > totalOf(granted, resource) && want + used > have)
+      return {
+        reason: 'Deferred',
+        message:
+          `Node didn't have enough resource: ${resource}, requested: ${want}, used: ${used}, ` +
+          `capacity: ${have}`,
+      };
   }
+  return undefined;
+}
+
+/** Running containers whose resources are not those that were granted. */
+export interface ResizeWork {
+  /** To be changed while they run. */
+  updates: { container: Container; id: string }[];
+  /** To be restarted, as their resizePolicy says. */
+  restarts: Set<string>;
+}
+
+export function resizeWork(allocated: Pod, runtime: PodRuntime, resize: ResizeState): ResizeWork {
+  const work: ResizeWork = { updates: [], restarts: new Set() };
+  for (const container of all(allocated)) {
+    const status = latest(runtime, container.name);
+    if (status?.state !== 'running') continue;
+    const before = resize.inForce.get(status.id);
+    if (same(pick(before), pick(container.resources))) continue;
+    if (mustRestart(container, before)) work.restarts.add(container.name);
+    else work.updates.push({ container, id: status.id });
+  }
+  return work;
 }
 
 /**
@@ -269,7 +268,7 @@ function mustRestart(container: Container, before: ResourceRequirements | undefi
  * While containers change one after the other the pod's group must have room for both what was and
  * what comes.
  */
-function widened(granted: Pod, before: Pod): Pod {
+export function widened(granted: Pod, before: Pod): Pod {
   return qosOf(granted) === 'BestEffort'
     ? granted
     : {

@@ -1,32 +1,31 @@
 import type { Clock } from '../../io/clock.ts';
-import { emptyRuntime, type PodRuntime, type RuntimeContainer, withoutNetwork } from './model.ts';
-import type { RuntimeReader } from './runtime-reader.ts';
+import type { PodCell } from './cell.ts';
+import { withoutNetwork, type RuntimeContainer } from './model.ts';
+import type { Reads, Siblings } from './ports.ts';
 
 /** How often and how long to look for an end that was announced. */
 const lagLookMs = 5;
 const mostLagLooks = 200;
 
-export interface RuntimeViewPorts {
-  reader: Pick<RuntimeReader, 'pod' | 'container'>;
+interface Ports {
+  reader: Reads;
+  siblings: Pick<Siblings, 'hasEnded'>;
   clock: Pick<Clock, 'sleep'>;
-  /** The event stream has told the end of this container or sandbox. */
-  hasEnded(id: string): boolean;
 }
 
-/** What the runtime holds for one pod; asks the runtime only for what may have changed. */
+/** Keeps what is known of the runtime true: asks it only for what may have changed. */
 export class RuntimeView {
-  runtime: PodRuntime = emptyRuntime;
-  readonly #ports: RuntimeViewPorts;
-  readonly #uid: string;
+  readonly #cell: PodCell;
+  readonly #ports: Ports;
   /** `all`: everything must be read; else the containers whose state changed. */
   #stale: 'all' | Set<string>;
   #cutOff = '';
 
-  /** `known`: the runtime holds nothing of the pod yet. */
-  constructor(ports: RuntimeViewPorts, uid: string, { known }: { known: boolean }) {
+  constructor(cell: PodCell, ports: Ports) {
+    this.#cell = cell;
     this.#ports = ports;
-    this.#uid = uid;
-    this.#stale = known ? new Set() : 'all';
+    // Of a new pod the runtime holds nothing yet.
+    this.#stale = cell.state.restored ? 'all' : new Set();
   }
 
   /** One container or sandbox changed; without an id, anything may have. */
@@ -49,8 +48,9 @@ export class RuntimeView {
   }
 
   async readAll(): Promise<void> {
-    const read = await this.#ports.reader.pod(this.#uid, this.runtime);
-    this.runtime = withoutNetwork(read, this.#cutOff);
+    const { pod, state } = this.#cell;
+    const read = await this.#ports.reader.pod(pod.metadata.uid!, state.runtime);
+    this.#cell.change({ runtime: withoutNetwork(read, this.#cutOff) });
   }
 
   /** A sandbox's network is lost: it counts as ended, whatever the runtime says of it. */
@@ -64,11 +64,11 @@ export class RuntimeView {
    * sandbox's own end is a reason to read everything.
    */
   async reread(id: string, sandboxId?: string): Promise<void> {
-    if (this.runtime.sandboxes.some((s) => s.id === id)) {
+    if (this.#cell.state.runtime.sandboxes.some((s) => s.id === id)) {
       await this.#lagged(
         id,
         () => this.readAll(),
-        () => this.runtime.sandboxes.some((s) => s.id === id && s.ready),
+        () => this.#cell.state.runtime.sandboxes.some((s) => s.id === id && s.ready),
       );
       return;
     }
@@ -78,19 +78,24 @@ export class RuntimeView {
       async () => void (container = await this.#ports.reader.container(id)),
       () => container?.state === 'running',
     );
-    const others = this.runtime.containers.filter((c) => c.id !== id);
-    const before = this.runtime.containers.find((c) => c.id === id);
+    const { runtime } = this.#cell.state;
+    const others = runtime.containers.filter((c) => c.id !== id);
+    const before = runtime.containers.find((c) => c.id === id);
     if (container) container = { ...container, sandboxId: sandboxId ?? before?.sandboxId ?? '' };
     const containers = container
       ? [...others, container].sort((a, b) => (a.createdAt < b.createdAt ? 1 : -1))
       : others;
-    this.runtime = { ...this.runtime, containers };
+    this.#cell.change({ runtime: { ...runtime, containers } });
   }
 
   /** The event of an end overtakes the runtime's own bookkeeping by some milliseconds. */
   async #lagged(id: string, read: () => Promise<void>, runs: () => boolean): Promise<void> {
     await read();
-    for (let tries = 0; runs() && this.#ports.hasEnded(id) && tries < mostLagLooks; tries++) {
+    for (
+      let tries = 0;
+      runs() && this.#ports.siblings.hasEnded(id) && tries < mostLagLooks;
+      tries++
+    ) {
       await this.#ports.clock.sleep('pod.exit', lagLookMs);
       await read();
     }

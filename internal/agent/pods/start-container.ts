@@ -8,7 +8,8 @@ import { makeEnvironment } from '../env/environment.ts';
 import { runHook } from '../hooks/run-hook.ts';
 import { ImageError, type EnsuredImage } from '../images/image-puller.ts';
 import { containerMounts } from '../volumes/container-mounts.ts';
-import { containerReference, type PodDeps } from './deps.ts';
+import { containerReference } from './container-reference.ts';
+import type { StartPorts } from './ports.ts';
 
 export interface StartInput {
   pod: Pod;
@@ -45,44 +46,44 @@ export class StartFailure extends Error {
  * Image, environment, mounts, create, start, postStart: one container of a standing sandbox.
  * Returns its id.
  */
-export async function startContainer(deps: PodDeps, input: StartInput): Promise<string> {
+export async function startContainer(ports: StartPorts, input: StartInput): Promise<string> {
   const { pod, container } = input;
   const about = containerReference(pod, container);
-  const image = await imageFor(deps, input);
+  const image = await imageFor(ports, input);
   input.signal.throwIfAborted();
-  const config = await configured(deps, input, image).catch((cause: unknown) => {
-    deps.events.warning(about, 'Failed', `Error: ${messageOf(cause)}`);
+  const config = await configured(ports, input, image).catch((cause: unknown) => {
+    ports.events.warning(about, 'Failed', `Error: ${messageOf(cause)}`);
     throw new StartFailure('CreateContainerConfigError', messageOf(cause), { cause });
   });
   input.signal.throwIfAborted();
-  return deps.starts.run(() => createAndStart(deps, input, config), input.signal);
+  return ports.starts.run(() => createAndStart(ports, input, config), input.signal);
 }
 
 async function createAndStart(
-  deps: PodDeps,
+  ports: StartPorts,
   input: StartInput,
   config: ContainerConfig,
 ): Promise<string> {
   const about = containerReference(input.pod, input.container);
-  const containerId = await deps.cri
+  const containerId = await ports.cri
     .createContainer({ podSandboxId: input.sandboxId, config, sandboxConfig: input.sandboxConfig })
     .then((answer) => answer.containerId)
     .catch((cause: unknown) => {
-      deps.events.warning(about, 'Failed', `Error: ${runtimeText(cause)}`);
+      ports.events.warning(about, 'Failed', `Error: ${runtimeText(cause)}`);
       throw new StartFailure('CreateContainerError', runtimeText(cause), { cause });
     });
-  deps.events.normal(about, 'Created', 'Container created');
-  await deps.cri.startContainer({ containerId }).catch((cause: unknown) => {
-    deps.events.warning(about, 'Failed', `Error: ${runtimeText(cause)}`);
+  ports.events.normal(about, 'Created', 'Container created');
+  await ports.cri.startContainer({ containerId }).catch((cause: unknown) => {
+    ports.events.warning(about, 'Failed', `Error: ${runtimeText(cause)}`);
     throw new StartFailure('RunContainerError', runtimeText(cause), { containerId, cause });
   });
-  deps.events.normal(about, 'Started', 'Container started');
+  ports.events.normal(about, 'Started', 'Container started');
   return containerId;
 }
 
 /** Runs the postStart hook, if there is one; its failure ends the container. */
 export async function postStart(
-  deps: PodDeps,
+  ports: StartPorts,
   input: StartInput,
   containerId: string,
 ): Promise<void> {
@@ -99,26 +100,26 @@ export async function postStart(
         podIP: input.podIPs[0] ?? '',
         handler,
         signal,
-        fellBack: (message) => deps.events.warning(about, 'LifecycleHTTPFallback', message),
+        fellBack: (message) => ports.events.warning(about, 'LifecycleHTTPFallback', message),
       },
-      deps.probeDoors,
+      ports.probeDoors,
     );
   } catch (cause) {
     if (signal.aborted) return;
-    deps.log.info('postStart hook failed', {
+    ports.log.info('postStart hook failed', {
       pod: pod.metadata.name,
       container: container.name,
       error: messageOf(cause),
     });
-    deps.events.warning(about, 'FailedPostStartHook', 'PostStartHook failed');
+    ports.events.warning(about, 'FailedPostStartHook', 'PostStartHook failed');
     throw new StartFailure('PostStartHookError', messageOf(cause), { containerId, cause });
   }
 }
 
-async function imageFor(deps: PodDeps, input: StartInput): Promise<EnsuredImage> {
+async function imageFor(ports: StartPorts, input: StartInput): Promise<EnsuredImage> {
   const { pod, container } = input;
   try {
-    return await deps.images.ensure({
+    return await ports.images.ensure({
       pod,
       image: container.image ?? '',
       policy: container.imagePullPolicy ?? 'IfNotPresent',
@@ -132,31 +133,31 @@ async function imageFor(deps: PodDeps, input: StartInput): Promise<EnsuredImage>
       retryMs: cause.retryMs,
       cause,
     });
-    deps.events.warning(containerReference(pod, container), 'Failed', `Error: ${cause.reason}`);
+    ports.events.warning(containerReference(pod, container), 'Failed', `Error: ${cause.reason}`);
     throw failure;
   }
 }
 
-async function configured(deps: PodDeps, input: StartInput, image: EnsuredImage) {
+async function configured(ports: StartPorts, input: StartInput, image: EnsuredImage) {
   const { pod, container, podIPs } = input;
-  const facts = { podIPs, hostIPs: deps.hostIPs(), allocatable: deps.allocatable() };
-  const environment = await makeEnvironment({ pod, container, facts, sources: deps.sources });
-  const node = deps.facts();
+  const facts = { podIPs, hostIPs: ports.node.hostIPs(), allocatable: ports.node.allocatable() };
+  const environment = await makeEnvironment({ pod, container, facts, sources: ports.sources });
+  const node = ports.node.facts();
   const mounts = await containerMounts(
     {
       pod,
       container,
-      volumes: deps.volumes.mounted(pod.metadata.uid!) ?? new Map(),
+      volumes: ports.volumes.mounted(pod.metadata.uid!) ?? new Map(),
       environment,
-      podDir: deps.volumes.podDir(pod.metadata.uid!),
+      podDir: ports.volumes.podDir(pod.metadata.uid!),
       podIPs,
       ...hostnameAndDomain(pod, node.clusterDomain),
       recursiveReadOnly: false,
     },
-    deps.mountDoors,
+    ports.mountDoors,
   );
   const logDir = `${input.sandboxConfig.logDirectory}/${container.name}`;
-  await deps.mountDoors.disk.makeDir('pod.logs', logDir, 0o755);
+  await ports.mountDoors.disk.makeDir('pod.logs', logDir, 0o755);
   return containerConfig({
     pod,
     container,

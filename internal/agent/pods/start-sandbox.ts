@@ -2,7 +2,7 @@ import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { PodSandboxConfig } from '../../wire/cri/cri.ts';
 import { sandboxConfig } from '../config/sandbox-config.ts';
-import type { PodDeps } from './deps.ts';
+import type { StartPorts } from './ports.ts';
 import type { RuntimeSandbox } from './model.ts';
 
 /** A sandbox could not be made; the pod stays and is tried again. */
@@ -10,23 +10,23 @@ export class SandboxError extends Error {}
 
 /** Makes the pod's sandbox and reads its addresses. */
 export async function startSandbox(
-  deps: PodDeps,
+  ports: StartPorts,
   pod: Pod,
   { attempt, signal }: { attempt: number; signal: AbortSignal },
 ): Promise<{ sandbox: RuntimeSandbox; config: PodSandboxConfig }> {
   try {
-    const config = configFor(deps, pod, attempt);
-    const runtimeHandler = await deps.runtimeHandler(pod);
-    const { podSandboxId } = await deps.starts.run(
-      () => deps.cri.runPodSandbox({ config, runtimeHandler }, { timeoutMs: sandboxTimeoutMs }),
+    const config = configFor(ports, pod, attempt);
+    const runtimeHandler = await ports.node.runtimeHandler(pod);
+    const { podSandboxId } = await ports.starts.run(
+      () => ports.cri.runPodSandbox({ config, runtimeHandler }, { timeoutMs: sandboxTimeoutMs }),
       signal,
     );
-    const sandbox = await deps.reader.sandbox(podSandboxId);
+    const sandbox = await ports.reader.sandbox(podSandboxId);
     if (!sandbox) throw new Error(`sandbox ${podSandboxId} vanished`);
     return { sandbox, config };
   } catch (cause) {
     if (signal.aborted) throw cause;
-    deps.events.warning(
+    ports.events.warning(
       pod,
       'FailedCreatePodSandBox',
       `Failed to create pod sandbox: rpc error: ${messageOf(cause)}`,
@@ -42,12 +42,12 @@ export async function startSandbox(
 const sandboxTimeoutMs = 240_000;
 
 /** The configuration of a pod's sandbox, for its creation and for the containers put into it. */
-export function configFor(deps: PodDeps, pod: Pod, attempt: number): PodSandboxConfig {
+export function configFor(ports: StartPorts, pod: Pod, attempt: number): PodSandboxConfig {
   const { config, warnings } = sandboxConfig(pod, {
-    node: deps.facts(),
+    node: ports.node.facts(),
     attempt,
-    cgroupParent: deps.cgroups.parentOf(pod),
+    cgroupParent: ports.cgroups.parentOf(pod),
   });
-  for (const message of warnings) deps.events.warning(pod, 'DNSConfigForming', message);
+  for (const message of warnings) ports.events.warning(pod, 'DNSConfigForming', message);
   return config;
 }

@@ -3,9 +3,10 @@ import { messageOf } from '../../base/errors.ts';
 import { isSidecar } from '../config/pod-resources.ts';
 import { isNotFound } from '../cri/client.ts';
 import { runHook } from '../hooks/run-hook.ts';
-import { containerReference, type PodDeps } from './deps.ts';
+import { containerReference } from './container-reference.ts';
+import type { StopPorts } from './ports.ts';
 import { containerNamed, type PodRuntime, type RuntimeContainer } from './model.ts';
-import type { KillReason } from './plan-types.ts';
+import type { KillReason } from './action-types.ts';
 
 /** Containers always get this long to end by themselves. */
 const leastGraceSeconds = 2;
@@ -29,34 +30,34 @@ export interface KillInput {
  * preStop hook, then SIGTERM, then SIGKILL when the grace period is over. Resolves when the
  * container is dead.
  */
-export async function killContainer(deps: PodDeps, input: KillInput): Promise<void> {
+export async function killContainer(ports: StopPorts, input: KillInput): Promise<void> {
   const { pod, status } = input;
   const container = containerNamed(pod, status.name);
   let graceSeconds = asGiven(input.graceSeconds ?? graceOf(pod, container, input.reason));
   if (container)
-    deps.events.normal(
+    ports.events.normal(
       containerReference(pod, container),
       'Killing',
       input.message || `Stopping container ${status.name}`,
     );
-  const started = deps.clock.monotonicMs();
-  const spent = (): number => Math.floor((deps.clock.monotonicMs() - started) / 1000);
+  const started = ports.clock.monotonicMs();
+  const spent = (): number => Math.floor((ports.clock.monotonicMs() - started) / 1000);
   const whole = graceSeconds;
   if (container?.lifecycle?.preStop && graceSeconds > 0)
-    await preStop(deps, input, container, graceSeconds);
+    await preStop(ports, input, container, graceSeconds);
   graceSeconds = whole - spent();
   if (input.turn && graceSeconds > 0) {
     const waited = new AbortController();
     await Promise.race([
       input.turn,
-      deps.clock.sleep('pod.stop.turn', graceSeconds * 1000, waited.signal),
+      ports.clock.sleep('pod.stop.turn', graceSeconds * 1000, waited.signal),
     ]);
     waited.abort();
     graceSeconds = whole - spent();
   }
   const timeout = Math.max(leastGraceSeconds, graceSeconds);
   try {
-    await deps.cri.stopContainer(
+    await ports.cri.stopContainer(
       { containerId: status.id, timeout },
       { timeoutMs: timeout * 1000 + stopSlackMs },
     );
@@ -85,7 +86,7 @@ function graceOf(pod: Pod, container: Container | undefined, reason: KillReason)
 }
 
 async function preStop(
-  deps: PodDeps,
+  ports: StopPorts,
   input: KillInput,
   container: Container,
   graceSeconds: number,
@@ -93,7 +94,7 @@ async function preStop(
   const { pod, status } = input;
   const about = containerReference(pod, container);
   const over = new AbortController();
-  const timer = deps.clock.after('pod.prestop', graceSeconds * 1000, () => over.abort());
+  const timer = ports.clock.after('pod.prestop', graceSeconds * 1000, () => over.abort());
   try {
     await runHook(
       {
@@ -103,17 +104,17 @@ async function preStop(
         podIP: input.podIP,
         handler: container.lifecycle!.preStop!,
         signal: over.signal,
-        fellBack: (message) => deps.events.warning(about, 'LifecycleHTTPFallback', message),
+        fellBack: (message) => ports.events.warning(about, 'LifecycleHTTPFallback', message),
       },
-      deps.probeDoors,
+      ports.probeDoors,
     );
   } catch (error) {
-    deps.log.info('preStop hook failed', {
+    ports.log.info('preStop hook failed', {
       pod: pod.metadata.name,
       container: container.name,
       error: messageOf(error),
     });
-    deps.events.warning(about, 'FailedPreStopHook', 'PreStopHook failed');
+    ports.events.warning(about, 'FailedPreStopHook', 'PreStopHook failed');
   } finally {
     timer.cancel();
   }
@@ -124,7 +125,7 @@ async function preStop(
  * first. Then the sandboxes.
  */
 export async function stopPod(
-  deps: PodDeps,
+  ports: StopPorts,
   pod: Pod,
   runtime: PodRuntime,
   graceSeconds: number | undefined,
@@ -133,7 +134,7 @@ export async function stopPod(
   const podIP = runtime.sandboxes[0]?.ips[0] ?? '';
   const sidecars = (pod.spec.initContainers ?? []).filter(isSidecar).map((c) => c.name);
   const kill = (status: RuntimeContainer, turn?: Promise<void>): Promise<void> =>
-    killContainer(deps, { pod, status, message: '', reason: '', graceSeconds, podIP, turn });
+    killContainer(ports, { pod, status, message: '', reason: '', graceSeconds, podIP, turn });
   const ordinary = running.filter((c) => !sidecars.includes(c.name)).map((c) => kill(c));
   let before: Promise<unknown> = Promise.allSettled(ordinary);
   const all = [...ordinary];
@@ -146,7 +147,7 @@ export async function stopPod(
     before = Promise.allSettled(killed);
   }
   const results = await Promise.allSettled(all);
-  await stopSandboxes(deps, runtime);
+  await stopSandboxes(ports, runtime);
   const failed = results.find((r) => r.status === 'rejected');
   if (failed) throw failed.reason;
 }
@@ -155,26 +156,28 @@ export async function stopPod(
  * Gives their networks back. One that has ended by itself, or whose stop failed half-way, is not
  * ready and has its network still.
  */
-export async function stopSandboxes(deps: PodDeps, { sandboxes }: PodRuntime): Promise<void> {
-  await Promise.all(sandboxes.map((s) => ifThere(deps.cri.stopPodSandbox({ podSandboxId: s.id }))));
+export async function stopSandboxes(ports: StopPorts, { sandboxes }: PodRuntime): Promise<void> {
+  await Promise.all(
+    sandboxes.map((s) => ifThere(ports.cri.stopPodSandbox({ podSandboxId: s.id }))),
+  );
 }
 
 /** Everything the runtime holds of a pod goes away, logs too. */
 export async function removePod(
-  deps: PodDeps,
+  ports: StopPorts,
   uid: string,
   logDirectory: string | undefined,
 ): Promise<void> {
-  const { sandboxes, containers } = await deps.reader.pod(uid);
+  const { sandboxes, containers } = await ports.reader.pod(uid);
   for (const container of containers)
-    await ifThere(deps.cri.removeContainer({ containerId: container.id }));
-  for (const sandbox of sandboxes) await removeSandbox(deps, sandbox.id);
-  if (logDirectory) await deps.mountDoors.disk.remove('pod.logs', logDirectory);
+    await ifThere(ports.cri.removeContainer({ containerId: container.id }));
+  for (const sandbox of sandboxes) await removeSandbox(ports, sandbox.id);
+  if (logDirectory) await ports.mountDoors.disk.remove('pod.logs', logDirectory);
 }
 
-export async function removeSandbox(deps: PodDeps, podSandboxId: string): Promise<void> {
-  await ifThere(deps.cri.stopPodSandbox({ podSandboxId }));
-  await ifThere(deps.cri.removePodSandbox({ podSandboxId }));
+export async function removeSandbox(ports: StopPorts, podSandboxId: string): Promise<void> {
+  await ifThere(ports.cri.stopPodSandbox({ podSandboxId }));
+  await ifThere(ports.cri.removePodSandbox({ podSandboxId }));
 }
 
 export async function ifThere(call: Promise<unknown>): Promise<void> {

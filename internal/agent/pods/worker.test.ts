@@ -3,10 +3,10 @@ import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { FakeClient } from '../../client/fake-client.ts';
 import { refs } from '../../client/refs.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
-import type { PodDeps } from './deps.ts';
-import { fakeDeps } from './fake-deps.ts';
+
+import { fakePorts } from './ports-fake.ts';
 import { FakeRuntime } from './fake-runtime.ts';
-import { PodSet } from './pod-set.ts';
+import { PodSet, type PodSetPorts } from './pod-set.ts';
 
 let clock: FakeClock;
 let runtime: FakeRuntime;
@@ -15,15 +15,15 @@ let set: PodSet;
 let events: string[];
 let undone: string[];
 /** What the network is told of pods' addresses; `hold` may be made to fail or to wait. */
-let addresses: PodDeps['podAddresses'];
+let addresses: PodSetPorts['podAddresses'];
 let held: string[];
 /** What exec probes answer, by container; a real set of probes asks. */
 let exits: Map<string, number>;
 /** The API's echo of our own writes stays away, as it may for any time: nothing must hang on it. */
 let deaf: boolean;
 
-const makeDeps = (): PodDeps =>
-  fakeDeps({
+const makePorts = (): PodSetPorts =>
+  fakePorts({
     clock,
     runtime,
     client,
@@ -75,7 +75,7 @@ beforeEach(() => {
     flushed: () => Promise.resolve(),
   };
   set = new PodSet({
-    deps: makeDeps(),
+    ports: makePorts(),
     desired: desired as never,
     node: () => undefined,
     unsafeSysctls: [],
@@ -296,6 +296,28 @@ it('keeps a pod back that asks for what the node cannot do', async () => {
 describe('init containers', () => {
   beforeEach(() => void (deaf = true));
 
+  it('run again in a new sandbox, all of them, before anything else', async () => {
+    await create({ initContainers: [container('i1'), container('i2')] });
+    runtime.end('i1', 0);
+    await settle();
+    runtime.end('i2', 0);
+    await settle();
+    expect(runtime.running()).toEqual(['a']);
+    runtime.kill(0);
+    await settle();
+    expect(runtime.running()).toEqual(['i1']);
+    runtime.end('i1', 0);
+    await settle();
+    expect(runtime.running()).toEqual(['i2']);
+    runtime.end('i2', 0);
+    await clock.advance(600_000);
+    await settle();
+    expect(runtime.running()).toEqual(['a']);
+    expect(runtime.calls.filter((c) => c.startsWith('create'))).toEqual(
+      ['i1', 'i2', 'a', 'i1', 'i2', 'a'].map((name) => `create ${name}`),
+    );
+  });
+
   it.each([
     [
       'sidecars one after the other',
@@ -442,7 +464,7 @@ it('adopts what runs already, and ends what nobody wants', async () => {
   const before = runtime.calls.length;
   await set.stop();
   set = new PodSet({
-    deps: makeDeps(),
+    ports: makePorts(),
     desired: {
       put: () => undefined,
       remove: () => undefined,
@@ -460,7 +482,7 @@ it('adopts what runs already, and ends what nobody wants', async () => {
   expect(set.worker(pod.metadata.uid!)?.runtime.containers).toHaveLength(1);
   await set.stop();
   set = new PodSet({
-    deps: makeDeps(),
+    ports: makePorts(),
     desired: {
       put: () => undefined,
       remove: () => undefined,

@@ -13,7 +13,7 @@ import {
   type PodRuntime,
   type RuntimeContainer,
 } from '../pods/model.ts';
-import { sandboxNeeded } from '../pods/plan.ts';
+import { sandboxNeeded } from '../pods/pod-actions.ts';
 import { conditionsOf, ownConditions } from './conditions.ts';
 import { containerStatuses, type WaitingReason } from './container-statuses.ts';
 import { phaseOf } from './phase.ts';

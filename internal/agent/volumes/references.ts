@@ -233,21 +233,17 @@ function wake(watched: Watched): void {
   for (const waiter of watched.waiters.splice(0)) waiter();
 }
 
-/** Every ConfigMap and Secret that a pod names in its volumes, environments and pull secrets. */
-export function referencesOf(pod: Pod): Reference[] {
+/**
+ * Every ConfigMap and Secret that a pod names in its environments and pull secrets, and those that
+ * its volumes show.
+ */
+export function referencesOf(pod: Pod, inVolumes: Omit<Reference, 'namespace'>[]): Reference[] {
   const namespace = pod.metadata.namespace ?? '';
   const found = new Map<string, Reference>();
   const add = (kind: ReferenceKind, name: string | undefined): void => {
     if (name) found.set(`${kind}/${name}`, { kind, namespace, name });
   };
-  for (const volume of pod.spec.volumes ?? []) {
-    add('configmaps', volume.configMap?.name);
-    add('secrets', volume.secret?.secretName);
-    for (const source of volume.projected?.sources ?? []) {
-      add('configmaps', source.configMap?.name);
-      add('secrets', source.secret?.name);
-    }
-  }
+  for (const { kind, name } of inVolumes) add(kind, name);
   for (const container of [
     ...(pod.spec.initContainers ?? []),
     ...pod.spec.containers,

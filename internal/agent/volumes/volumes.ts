@@ -1,34 +1,16 @@
 import type { Pod, Volume } from '../../api/generated/types/core-v1.ts';
-import { ApiError } from '../../api/status.ts';
 import { IoError, messageOf } from '../../base/errors.ts';
-import type { Client } from '../../client/client.ts';
-import type { Clock, Timer } from '../../io/clock.ts';
+import type { Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
-import type { DownwardFacts } from '../env/downward.ts';
-import { hasPayload, writeAtomically } from './atomic-writer.ts';
 import type { MountedVolume } from './container-mounts.ts';
-import { checkHostPath, claimedPath, setUpEmptyDir, type DirectoryDoors } from './directories.ts';
-import { giveToGroup } from './ownership.ts';
-import { payloadOf, type PayloadSources } from './payload.ts';
+import type { LocalUsage, PluginContext, PodVolume, SetUpOptions, VolumePlugin } from './plugin.ts';
+import { pluginFor, volumePlugins } from './plugins.ts';
+import { TokenSource } from './plugins/service-account-token.ts';
 import { referencesOf, type References } from './references.ts';
 import { holdSubPath } from './safe-sub-path.ts';
-import { TokenSource } from './token-source.ts';
-import { trustBundle } from './trust-bundle.ts';
 
-export interface VolumesOptions {
-  /** `<data-dir>/agent/pods`. */
-  podsDir: string;
-  /** Where the one tmpfs for secrets and tokens is mounted. */
-  secretsDir: string;
-  client: Client;
+export interface VolumesOptions extends PluginContext {
   references: References;
-  clock: Clock;
-  log: Log;
-  doors: DirectoryDoors;
-  /** Addresses and allocatable resources, for the downward API. */
-  facts(pod: Pod): DownwardFacts;
-  /** Mounts an image's files and says where; volumes of type image fail without it. */
-  imageVolume?(pod: Pod, volume: Volume): Promise<string>;
 }
 
 /** What failed, one entry a volume; `message` is the text of a FailedMount event. */
@@ -58,22 +40,20 @@ const op = 'volumes';
 const leastRenewalMs = 30_000;
 /** What a file of environment variables may hold (KEP-3721). */
 const longestEnvFileBytes = 64 * 1024;
-const payloadDirMode = 0o777;
-const inMemory = new Set(['secret', 'projected', 'downward-api']);
 
 /** The volumes of every pod on the node. */
 export class Volumes {
   readonly #options: VolumesOptions;
   readonly #log: Log;
+  readonly #plugins: VolumePlugin[];
   readonly #pods = new Map<string, PodVolumes>();
-  /** PersistentVolumes that one pod alone may use, and the pod that does. */
-  readonly #alone = new Map<string, string>();
   readonly #stopListening: () => void;
   readonly #unfollowClock: () => void;
 
   constructor(options: VolumesOptions) {
     this.#options = options;
     this.#log = options.log.named('volumes');
+    this.#plugins = volumePlugins({ ...options, log: this.#log });
     this.#unfollowClock = options.clock.onJump(() => this.#clockWasSet());
     this.#stopListening = options.references.onChange((_reference, holders, first) => {
       if (!first) for (const uid of holders) this.#changed(uid);
@@ -107,11 +87,11 @@ export class Volumes {
    */
   mount(
     pod: Pod,
-    options: { offline?: boolean; adopted?: boolean } = {},
+    { offline = false, adopted = false }: Partial<SetUpOptions> = {},
   ): Promise<ReadonlyMap<string, MountedVolume>> {
     const state = this.#state(pod);
     state.pod = pod;
-    this.#options.references.hold(pod.metadata.uid ?? '', referencesOf(pod));
+    this.#hold(pod);
     return this.#inTurn(state, async () => {
       await this.#options.doors.disk.makeDir(op, this.podDir(pod.metadata.uid ?? ''), 0o750);
       const failures: { volume: string; message: string }[] = [];
@@ -119,7 +99,13 @@ export class Volumes {
         (pod.spec.volumes ?? []).map(async (volume) => {
           try {
             if (!state.mounted.has(volume.name))
-              state.mounted.set(volume.name, await this.#setUp(state, volume, options));
+              state.mounted.set(
+                volume.name,
+                await pluginFor(this.#plugins, volume).setUp(this.#of(state, volume), {
+                  offline,
+                  adopted,
+                }),
+              );
           } catch (error) {
             failures.push({
               volume: volume.name,
@@ -130,7 +116,7 @@ export class Volumes {
           }
         }),
       );
-      if (failures.length === 0 || options.adopted) this.#stands(state);
+      if (failures.length === 0 || adopted) this.#stands(state);
       if (failures.length > 0) throw new VolumesError(failures);
       return state.mounted;
     });
@@ -179,7 +165,7 @@ export class Volumes {
       JSON.stringify([old.metadata.labels, old.metadata.annotations, old.spec]) ===
       JSON.stringify([pod.metadata.labels, pod.metadata.annotations, pod.spec]);
     if (same) return;
-    this.#options.references.hold(uid, referencesOf(pod));
+    this.#hold(pod);
     this.#changed(uid);
   }
 
@@ -195,6 +181,7 @@ export class Volumes {
     await state?.queue.catch(() => undefined);
     const { doors, secretsDir } = this.#options;
     const dir = this.podDir(uid);
+    for (const plugin of this.#plugins) await plugin.tearDown(uid);
     for (const point of await doors.mounts.below(op, dir)) await doors.mounts.unmount(op, point);
     const left = await doors.mounts.below(op, dir);
     // Deleting through a mount would delete what belongs to somebody else.
@@ -205,19 +192,18 @@ export class Volumes {
       });
     await doors.disk.remove(op, dir);
     await doors.disk.remove(op, `${secretsDir}/${uid}`);
-    for (const [name, user] of this.#alone) if (user === uid) this.#alone.delete(name);
   }
 
   /**
-   * The scheduler sees to it too, but not for pods that name their node. A pod that runs already
-   * keeps what it has.
+   * What a pod has on the node's own disk. `path`: undefined while the volume does not stand;
+   * `limit`: a quantity.
    */
-  #takeAlone(name: string, uid: string, adopted: boolean): void {
-    if (!adopted && (this.#alone.get(name) ?? uid) !== uid)
-      throw new Error(
-        'volume uses the ReadWriteOncePod access mode and is already in use by another pod',
-      );
-    this.#alone.set(name, uid);
+  localUsage(pod: Pod): (LocalUsage & { name: string; path: string | undefined })[] {
+    const mounted = this.mounted(pod.metadata.uid ?? '');
+    return (pod.spec.volumes ?? []).flatMap((volume) => {
+      const usage = this.#plugins.find((p) => p.supports(volume))?.usage(volume);
+      return usage ? [{ ...usage, name: volume.name, path: mounted?.get(volume.name)?.path }] : [];
+    });
   }
 
   /** The uids of all pods that left something on the disk. */
@@ -270,95 +256,17 @@ export class Volumes {
     return done;
   }
 
-  async #setUp(
-    state: PodVolumes,
-    volume: Volume,
-    { offline = false, adopted = false }: { offline?: boolean; adopted?: boolean },
-  ): Promise<MountedVolume> {
-    const { doors, client, imageVolume } = this.#options;
-    const { pod } = state;
-    const { name, emptyDir, hostPath } = volume;
-    if (hostPath) return { name, path: await checkHostPath(hostPath, doors), readOnly: false };
-    if (emptyDir) {
-      const path = this.#pathOf(pod, 'empty-dir', name);
-      await setUpEmptyDir(path, emptyDir, pod, doors);
-      return { name, path, readOnly: false };
-    }
-    if (volume.persistentVolumeClaim ?? volume.ephemeral) {
-      const claimed = await claimedPath(pod, volume, client, doors);
-      if (claimed.alone !== undefined)
-        this.#takeAlone(claimed.alone, pod.metadata.uid ?? '', adopted);
-      const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
-      if (claimed.manage && fsGroup !== undefined) {
-        await giveToGroup(claimed.path, fsGroup, {
-          ...doors,
-          readOnly: claimed.readOnly,
-          onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch',
-        });
-      }
-      return { name, path: claimed.path, readOnly: claimed.readOnly };
-    }
-    if (volume.image) {
-      if (!imageVolume) throw new Error('image volumes are not supported by the container runtime');
-      return { name, path: await imageVolume(pod, volume), readOnly: true };
-    }
-    const kind = payloadKind(volume);
-    if (!kind) throw new Error('no volume plugin matched');
-    const path = this.#pathOf(pod, kind, name);
-    await this.#write(state, volume, path, offline);
-    return { name, path, readOnly: true };
+  #of(state: PodVolumes, volume: Volume): PodVolume {
+    const { pod, tokens } = state;
+    return { pod, volume, tokens, stale: () => this.#retryLater(state) };
   }
 
-  #pathOf(pod: Pod, kind: string, name: string): string {
-    const uid = pod.metadata.uid ?? '';
-    const folder = `kubernetes.io~${kind}/${name}`;
-    return inMemory.has(kind)
-      ? `${this.#options.secretsDir}/${uid}/${folder}`
-      : `${this.podDir(uid)}/volumes/${folder}`;
-  }
-
-  async #write(state: PodVolumes, volume: Volume, path: string, offline: boolean): Promise<void> {
-    const { doors, clock } = this.#options;
-    const { pod } = state;
-    if (!(await doors.disk.stat(op, path))) {
-      await doors.disk.makeDir(op, path, 0o755);
-      await doors.tree.chmod(op, path, payloadDirMode);
-    }
-    const group = pod.spec.securityContext?.fsGroup;
-    try {
-      const payload = await payloadOf(pod, volume, this.#sources(state, volume));
-      const finish =
-        group === undefined
-          ? undefined
-          : (dir: string) => giveToGroup(dir, group, { ...doors, readOnly: true });
-      if (payload) await writeAtomically(path, payload, { ...doors, nowMs: clock.now(), finish });
-    } catch (error) {
-      const usable = (await hasPayload(path, doors.tree)) || (offline && isUnreachable(error));
-      if (!usable) throw error;
-      // A source that is gone is ordinary when its namespace goes.
-      this.#log.debug('volume keeps its old content', {
-        pod: pod.metadata.uid,
-        volume: volume.name,
-        error,
-      });
-      this.#retryLater(state);
-    }
-  }
-
-  #sources(state: PodVolumes, volume: Volume): PayloadSources {
-    const { references, client } = this.#options;
-    const { pod } = state;
-    return {
-      configMap: (namespace, name) => references.configMap(namespace, name),
-      secret: (namespace, name) => references.secret(namespace, name),
-      token: (index) => {
-        const projection = volume.projected?.sources?.[index]?.serviceAccountToken;
-        if (!projection) throw new Error('no such projection');
-        return state.tokens.token(pod, projection);
-      },
-      trustBundle: (projection) => trustBundle(client, projection),
-      facts: this.#options.facts(pod),
-    };
+  /** From now on the pod needs exactly the objects that it names. */
+  #hold(pod: Pod): void {
+    const inVolumes = (pod.spec.volumes ?? []).flatMap(
+      (volume) => this.#plugins.find((p) => p.supports(volume))?.references(volume) ?? [],
+    );
+    this.#options.references.hold(pod.metadata.uid ?? '', referencesOf(pod, inVolumes));
   }
 
   /** Writes again what may have changed; unchanged files are left alone. */
@@ -373,9 +281,10 @@ export class Volumes {
     void this.#inTurn(state, async () => {
       for (const volume of state.pod.spec.volumes ?? []) {
         const mounted = state.mounted.get(volume.name);
-        if (!mounted || !payloadKind(volume) || this.#pods.get(uid) !== state) continue;
+        if (!mounted || this.#pods.get(uid) !== state) continue;
         try {
-          await this.#write(state, volume, mounted.path, false);
+          const plugin = pluginFor(this.#plugins, volume);
+          await plugin.refresh(this.#of(state, volume), mounted);
         } catch (error) {
           this.#log.warn('volume was not updated', { pod: uid, volume: volume.name, error });
         }
@@ -400,19 +309,4 @@ export class Volumes {
       this.#changed(state.pod.metadata.uid ?? ''),
     );
   }
-}
-
-function payloadKind(volume: Volume): string | undefined {
-  if (volume.configMap) return 'configmap';
-  if (volume.secret) return 'secret';
-  if (volume.downwardAPI) return 'downward-api';
-  return volume.projected ? 'projected' : undefined;
-}
-
-/** Nobody answered, as opposed to an answer that says no. */
-function isUnreachable(error: unknown): boolean {
-  if (error instanceof AggregateError) return error.errors.some(isUnreachable);
-  if (error instanceof ApiError) return error.httpStatus >= 500;
-  if (error instanceof IoError) return true;
-  return error instanceof Error && error.cause !== undefined && isUnreachable(error.cause);
 }

@@ -11,6 +11,7 @@ import type { State } from '../state.ts';
 import { WatchHub } from '../watch-hub.ts';
 import { checksumOf, type DatabaseTime, type Head, type LogRow } from './session.ts';
 import { tidyValues } from '../tidy-values.ts';
+import { afterTurn } from '../../io/turn.ts';
 
 type LeaseRow = Extract<Row, { kind: 'lease' }>;
 
@@ -124,12 +125,12 @@ export class Memory {
     this.#compacting = true;
     const step = (): void => {
       if (this.state === state) finished = state.compact(state.compactRevision, compactBudget);
-      if (!finished && this.state === state) return void setImmediate(step);
+      if (!finished && this.state === state) return afterTurn(step);
       this.#compacting = false;
       this.#options.dropped();
       void tidyValues(state, () => this.state !== state);
     };
-    setImmediate(step);
+    afterTurn(step);
   }
 
   stop(): void {

@@ -16,6 +16,7 @@ import {
   type Page,
   type Session,
 } from './session.ts';
+import { afterTurn } from '../../io/turn.ts';
 
 /** After so many lost races in a row the head is locked before the next try. */
 const lossesBeforeLock = 3;
@@ -192,7 +193,7 @@ export class Replicator {
     this.#scheduled = true;
     // At the end of this turn of the event loop, so that all requests that arrived together share
     // the commit.
-    setImmediate(() => {
+    afterTurn(() => {
       this.#scheduled = false;
       this.#send();
     });

@@ -1,4 +1,5 @@
 import type { Batch } from '../journal.ts';
+import { afterTurn } from '../../io/turn.ts';
 
 /**
  * Batches up to this size go through shared memory, larger ones are posted to the thread as
@@ -126,9 +127,9 @@ export class Mailbox {
       const again = (): void => {
         if (Atomics.load(this.#words, done) !== before) resolve(true);
         else if (--looks === 0) resolve(false);
-        else setImmediate(again);
+        else afterTurn(again);
       };
-      setImmediate(again);
+      afterTurn(again);
     });
   }
 

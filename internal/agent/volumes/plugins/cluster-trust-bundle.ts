@@ -1,7 +1,7 @@
-import type { VolumeProjection } from '../../api/generated/types/core-v1.ts';
-import type { ResourceRef } from '../../api/object.ts';
-import { ApiError } from '../../api/status.ts';
-import type { Client } from '../../client/client.ts';
+import type { VolumeProjection } from '../../../api/generated/types/core-v1.ts';
+import type { ResourceRef } from '../../../api/object.ts';
+import { ApiError } from '../../../api/status.ts';
+import type { Client } from '../../../client/client.ts';
 
 const bundles: ResourceRef = Object.freeze({
   group: 'certificates.k8s.io',

@@ -1,13 +1,15 @@
 import type { FakeClient } from '../../client/fake-client.ts';
 import type { FakeClock } from '../../io/clock-fake.ts';
+import { FakeFiles } from '../../io/disk.fake.ts';
 import { silentLog } from '../../io/log.ts';
+import { FakeMounts } from '../../io/mounts.fake.ts';
 import { seededRandom } from '../../io/random.ts';
 import { Probes } from '../probes/probes.ts';
 import { StatusWriter } from '../status/status-writer.ts';
 import { BackOff } from './back-off.ts';
-import type { PodDeps } from './deps.ts';
+import { podObjects } from './pod-objects.ts';
 import type { FakeRuntime } from './fake-runtime.ts';
-import type { PodSet } from './pod-set.ts';
+import type { PodSet, PodSetPorts } from './pod-set.ts';
 import { RuntimeReader } from './runtime-reader.ts';
 import { StartGate } from './start-gate.ts';
 
@@ -21,26 +23,20 @@ export interface World {
   /** What exec probes answer, by container; a real set of probes asks. */
   exits: Map<string, number>;
   /** Instead of what is here by default. */
-  more?: Partial<PodDeps>;
+  more?: Partial<PodSetPorts>;
 }
 
-const noDisk = {
-  readIfThere: () => Promise.resolve(undefined),
-  makeDir: () => Promise.resolve(),
-  remove: () => Promise.resolve(),
-  list: () => Promise.resolve([]),
-};
-
 /** What workers need, out of twins: nothing of it touches the machine. */
-export function fakeDeps(world: World): PodDeps {
+export function fakePorts(world: World): PodSetPorts {
   const { clock, runtime, client, events, undone, exits } = world;
   const note = (_about: unknown, reason: string, message: string): void =>
     void events.push(`${reason}: ${message}`);
+  const files = new FakeFiles(() => clock.now());
+  files.place('/p', 'dir');
   const nothing = (): Promise<void> => Promise.resolve();
   return {
     cri: runtime.cri,
     reader: new RuntimeReader(runtime.cri),
-    client,
     images: { ensure: () => Promise.resolve({ ref: 'sha256:1' }), forget: () => undefined },
     volumes: {
       mount: () => Promise.resolve(new Map()),
@@ -81,37 +77,40 @@ export function fakeDeps(world: World): PodDeps {
       secret: () => Promise.reject(new Error('none')),
     },
     mountDoors: {
-      disk: noDisk,
-      tree: { symlink: nothing, writeFile: nothing },
-      random: { bytes: () => new Uint8Array(4) },
+      disk: files.disk,
+      tree: files.tree,
+      mounts: new FakeMounts(),
+      random: seededRandom(1),
+      log: silentLog,
     },
     probeDoors: { clock },
     clock,
     log: silentLog,
-    facts: () => ({
-      logRoot: '/var/log/pods',
-      seccompRoot: '',
-      clusterDns: [],
-      clusterDomain: 'c',
-      hostDns: { servers: [], searches: [], options: [] },
-      memoryCapacityBytes: 1e9,
-      hugePageSizes: [],
-    }),
-    hostIPs: () => ['192.0.2.1'],
-    allocatable: () => ({ cpu: '2', memory: '1Gi', pods: '10' }),
-    runtimeHandler: () => Promise.resolve(''),
-    promised: () => 0n,
-    mirrorOf: () => undefined,
-    hasEnded: (id: string) => world.set().hasEnded(id),
-    releaseImages: nothing,
+    node: {
+      facts: () => ({
+        logRoot: '/var/log/pods',
+        seccompRoot: '',
+        clusterDns: [],
+        clusterDomain: 'c',
+        hostDns: { servers: [], searches: [], options: [] },
+        memoryCapacityBytes: 1e9,
+        hugePageSizes: [],
+      }),
+      hostIPs: () => ['192.0.2.1'],
+      allocatable: () => ({ cpu: '2', memory: '1Gi', pods: '10' }),
+      runtimeHandler: () => Promise.resolve(''),
+      promised: () => 0n,
+    },
+    objects: podObjects(client, () => undefined),
+    siblings: {
+      hasEnded: (id: string) => world.set().hasEnded(id),
+      done: (uid: string) => world.set().done(uid),
+    },
+    readiness: { network: () => true, runtimeSettled: () => true, offline: () => false },
     podAddresses: { hold: nothing, tell: () => undefined, forget: () => undefined },
     lookAtWays: () => undefined,
     logs: { sync: () => undefined },
     starts: new StartGate(4),
-    networkReady: () => true,
-    runtimeSettled: () => true,
-    offline: () => false,
-    done: (uid: string) => world.set().done(uid),
     ...world.more,
-  } as PodDeps;
+  } as PodSetPorts;
 }

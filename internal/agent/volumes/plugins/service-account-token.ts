@@ -1,9 +1,21 @@
-import type { TokenRequest } from '../../api/generated/types/authentication-v1.ts';
-import type { Pod, ServiceAccountTokenProjection } from '../../api/generated/types/core-v1.ts';
-import { messageOf } from '../../base/errors.ts';
-import type { Client } from '../../client/client.ts';
-import { refs } from '../../client/refs.ts';
-import type { Clock } from '../../io/clock.ts';
+import type { TokenRequest } from '../../../api/generated/types/authentication-v1.ts';
+import type { Pod, ServiceAccountTokenProjection } from '../../../api/generated/types/core-v1.ts';
+import { messageOf } from '../../../base/errors.ts';
+import type { Client } from '../../../client/client.ts';
+import { refs } from '../../../client/refs.ts';
+import type { Clock } from '../../../io/clock.ts';
+import type { Payload } from '../atomic-writer.ts';
+
+const tokenMode = 0o600;
+
+/** The token of a projected source, as the file that the pod sees. */
+export async function serviceAccountTokenFiles(
+  projection: ServiceAccountTokenProjection,
+  { pod, tokens, mode }: { pod: Pod; tokens: Pick<TokenSource, 'token'>; mode: number },
+): Promise<Payload> {
+  const data = Buffer.from(await tokens.token(pod, projection));
+  return new Map([[projection.path, { data, ...tokenFile(pod, mode) }]]);
+}
 
 interface Token {
   text: string;
@@ -85,4 +97,29 @@ export class TokenSource {
       renewMs: now + Math.min(longestUseMs, life * shareBeforeRenewal),
     };
   }
+}
+
+/**
+ * A token is for the one user of the pod, where there is one, or for the pod's group; then nobody
+ * else reads it.
+ */
+function tokenFile(pod: Pod, mode: number): { mode: number; uid?: number } {
+  const uid = commonUser(pod);
+  if (uid !== undefined) return { mode: tokenMode, uid };
+  return { mode: pod.spec.securityContext?.fsGroup === undefined ? mode : tokenMode };
+}
+
+/** The user that every container of the pod runs as, when they all name the same. */
+function commonUser(pod: Pod): number | undefined {
+  const all = [
+    ...(pod.spec.initContainers ?? []),
+    ...pod.spec.containers,
+    ...(pod.spec.ephemeralContainers ?? []),
+  ];
+  const users = new Set(
+    all.map(
+      (container) => container.securityContext?.runAsUser ?? pod.spec.securityContext?.runAsUser,
+    ),
+  );
+  return users.size === 1 ? [...users][0] : undefined;
 }

@@ -1,7 +1,7 @@
 import type { Container } from '../../api/generated/types/core-v1.ts';
 import { isSidecar } from '../config/pod-resources.ts';
 import { latest, type RuntimeContainer } from './model.ts';
-import { definitionChanged, type Plan, type PlanInput } from './plan-types.ts';
+import { definitionChanged, type PodActions, type ActionsInput } from './action-types.ts';
 import { shouldRestart } from './restart-policy.ts';
 
 /**
@@ -9,14 +9,18 @@ import { shouldRestart } from './restart-policy.ts';
  * ones may have been removed from the runtime: the last one that is known says how far the pod has
  * come. True = initialized.
  */
-export function planInit(input: PlanInput, made: Plan): boolean {
+export function initActions(input: ActionsInput, made: PodActions): boolean {
   const { pod, runtime } = input;
   const all = pod.spec.initContainers ?? [];
   if (all.length === 0) return true;
   const state: Progress = {
-    initialized: pod.spec.containers.some((c) =>
-      ['created', 'running'].includes(latest(runtime, c.name)?.state ?? ''),
-    ),
+    initialized: pod.spec.containers.some((c) => {
+      const status = latest(runtime, c.name);
+      return (
+        status?.sandboxId === runtime.sandboxes[0]?.id &&
+        ['created', 'running'].includes(status?.state ?? '')
+      );
+    }),
     before: false,
     failed: false,
     start: [],
@@ -57,7 +61,7 @@ interface Here {
   next: Container | undefined;
 }
 
-function step(input: PlanInput, made: Plan, state: Progress, here: Here): void {
+function step(input: ActionsInput, made: PodActions, state: Progress, here: Here): void {
   const { container, status } = here;
   if (status.state === 'created') state.start.push(container);
   else if (status.state === 'running') {
@@ -76,7 +80,7 @@ function step(input: PlanInput, made: Plan, state: Progress, here: Here): void {
   } else state.failed = true;
 }
 
-function runningSidecar(input: PlanInput, made: Plan, state: Progress, here: Here): void {
+function runningSidecar(input: ActionsInput, made: PodActions, state: Progress, here: Here): void {
   const { container, status } = here;
   const again = (message: string, reason: 'StartupProbe' | 'LivenessProbe' | ''): void => {
     made.kill.push({

@@ -1,7 +1,37 @@
-import { IoError } from '../../base/errors.ts';
-import type { Disk } from '../../io/disk.ts';
-import type { Mounts } from '../../io/mounts.ts';
-import { runOk, type Spawn } from '../../io/spawn.ts';
+import { IoError } from '../../../base/errors.ts';
+import type { Disk } from '../../../io/disk.ts';
+import type { Mounts } from '../../../io/mounts.ts';
+import { runOk, type Spawn } from '../../../io/spawn.ts';
+import { plain, volumeDir, type PluginContext, type VolumePlugin } from '../plugin.ts';
+
+const op = 'volume.image';
+const kind = 'image';
+
+/** The files of an image, read-only. */
+export function image({
+  podsDir,
+  doors,
+  images,
+}: Pick<PluginContext, 'podsDir' | 'doors' | 'images'>): VolumePlugin {
+  return {
+    ...plain,
+    name: 'image',
+    supports: (volume) => Boolean(volume.image),
+    async setUp({ pod, volume }) {
+      if (!images) throw new Error('image volumes are not supported by the container runtime');
+      const { name } = volume;
+      const path = volumeDir(podsDir, pod.metadata.uid ?? '', kind, name);
+      // Of an adopted pod it stands, and its registry may be away.
+      if (!(await doors.mounts.below(op, path)).includes(path))
+        await images.mount(pod, volume, path);
+      return { name, path, readOnly: true };
+    },
+    async tearDown(uid) {
+      for (const name of await doors.disk.list(op, volumeDir(podsDir, uid, kind, '')))
+        await images?.forget(volumeDir(podsDir, uid, kind, name));
+    },
+  };
+}
 
 export interface ImageVolumeDoors {
   spawn: Spawn;
@@ -11,7 +41,6 @@ export interface ImageVolumeDoors {
   ctr: string[];
 }
 
-const op = 'volume.image';
 /** A runtime that hangs must not hold a pod for ever. */
 const limit = { timeoutMs: 120_000 };
 

@@ -13,7 +13,7 @@ export interface Kill {
 
 export type ProbeVerdict = 'success' | 'failure' | undefined;
 
-export interface PlanInput {
+export interface ActionsInput {
   pod: Pod;
   runtime: PodRuntime;
   liveness(containerId: string): ProbeVerdict;
@@ -23,7 +23,7 @@ export interface PlanInput {
 }
 
 /** What has to be done, in this order: kill, sandbox, ephemeral, init, containers. */
-export interface Plan {
+export interface PodActions {
   killPod: boolean;
   createSandbox: boolean;
   sandboxId: string;
