@@ -5,6 +5,7 @@ import { seriesRecorder, type SeriesRecorder } from '../client/events-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
+import { turn } from '../io/turn.ts';
 import { realRandom, type Random } from '../io/random.ts';
 import { BindingCycles, type Bound } from './binding-cycle.ts';
 import { Cache } from './cache/cache.ts';
@@ -312,5 +313,3 @@ const nobody = (): Diagnosis => ({
   plugins: new Set(),
   pending: new Set(),
 });
-
-const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
