@@ -21,12 +21,12 @@ const shown: Record<string, string> = {
   'internal/agent/pods/start-container.ts makeDir 0o755': '/var/log/pods: as above',
   'internal/agent/volumes/atomic-writer.ts makeDir 0o755':
     'below a folder of mode 700: users in the container read the volume',
-  'internal/agent/volumes/image-volume.ts makeDir 0o755': 'as above',
-  'internal/agent/volumes/volumes.ts makeDir 0o755': 'as above',
-  'internal/agent/volumes/directories.ts makeDir 0o750': 'the group of a pod',
-  'internal/agent/volumes/directories.ts makeDir 0o755':
+  'internal/agent/volumes/plugins/image.ts makeDir 0o755': 'as above',
+  'internal/agent/volumes/plugins/payload.ts makeDir 0o755': 'as above',
+  'internal/agent/volumes/plugins/empty-dir.ts makeDir 0o750': 'the group of a pod',
+  'internal/agent/volumes/plugins/host-path.ts makeDir 0o755':
     'a hostPath of type DirectoryOrCreate, as the API says',
-  'internal/agent/volumes/directories.ts makeFile 0o644':
+  'internal/agent/volumes/plugins/host-path.ts makeFile 0o644':
     'a hostPath of type FileOrCreate, as the API says',
   'internal/agent/volumes/volumes.ts makeDir 0o750': "a pod's folder: root and its group",
   'internal/agent/volumes/container-mounts.ts makeDir 0o750': "below the pod's folder",

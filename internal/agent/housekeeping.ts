@@ -1,6 +1,6 @@
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import type { EventRecorder } from '../client/events.ts';
-import { timeOf } from '../client/times.ts';
+import { timeOf } from '../api/times.ts';
 import type { Troubles } from '../client/troubles.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';

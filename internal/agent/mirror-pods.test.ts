@@ -1,3 +1,4 @@
+import { partOf } from '../base/testing/part-of.ts';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { Node, Pod } from '../api/generated/types/core-v1.ts';
 import { FakeClient } from '../client/fake-client.ts';
@@ -21,12 +22,12 @@ const ownerOf = (): string | undefined =>
 const makeNode = async (): Promise<Node> =>
   client.create<Node>(refs.nodes, { metadata: { name: 'here' } });
 const hash = 'kubernetes.io/config.hash';
-const fixed: Pod = {
+const fixed: Pod = partOf<Pod>({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name: 'fixed-here', namespace: 'default', uid: 'u', annotations: { [hash]: 'h' } },
   spec: { nodeName: 'here', containers: [{ name: 'c', image: 'i' }] },
-} as unknown as Pod;
+});
 
 /** What an agent has when it starts: what the server says, and nothing yet of the disk. */
 const begin = async (): Promise<MirrorPods> => {
@@ -34,11 +35,11 @@ const begin = async (): Promise<MirrorPods> => {
   const pods = mirrors.of<Pod>(refs.pods);
   const nodes = mirrors.of<Node>(refs.nodes);
   await Promise.all([pods.synced, nodes.synced]);
-  const set = {
+  const set = partOf<PodSet>({
     apply: () => undefined,
     remove: () => undefined,
     worker: () => undefined,
-  } as unknown as PodSet;
+  });
   const options = { client, pods, nodes, nodeName: 'here', set, clock, log: silentLog };
   return new MirrorPods(options);
 };

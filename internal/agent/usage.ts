@@ -4,7 +4,7 @@ import type { PodSet } from './pods/pod-set.ts';
 import type { ContainerUsage, PodUsage } from './server/node-view.ts';
 import type { Usage } from './gc/eviction.ts';
 import type { ContainerStats } from '../wire/cri/cri.ts';
-import { msOf } from '../client/times.ts';
+import { msOf } from '../api/times.ts';
 
 const isoOfNanos = (nanos: bigint): string => new Date(Number(nanos / 1_000_000n)).toISOString();
 

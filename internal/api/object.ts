@@ -8,7 +8,22 @@ export interface KubeObject {
   apiVersion: string;
   kind: string;
   metadata: ObjectMeta;
-  [field: string]: unknown;
+}
+
+/**
+ * An object whose fields are read by their names (apimachinery's Unstructured): for code that is
+ * written for every kind.
+ */
+export type Unstructured = KubeObject & Record<string, unknown>;
+
+/** The fields of an object whose type is not at hand. What is written there is in the object. */
+export function fieldsOf(object: object): Record<string, unknown> {
+  return object as Record<string, unknown>;
+}
+
+/** What was put together field by field; who calls has put apiVersion, kind and metadata there. */
+export function asObject(fields: object): KubeObject {
+  return fields as KubeObject;
 }
 
 /**
@@ -21,6 +36,8 @@ export interface ResourceRef {
   resource: string;
   kind: string;
   namespaced: boolean;
+  /** Where its objects are stored, when that is not the name of the resource. */
+  folder?: string;
 }
 
 /**

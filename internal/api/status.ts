@@ -47,17 +47,16 @@ export class ApiError extends SkiffError {
   }
 
   toStatus(): Status {
-    const status: Record<string, unknown> = {
+    return {
       kind: 'Status',
       apiVersion: 'v1',
       metadata: {},
       status: 'Failure',
       message: this.message,
+      ...(this.reason && { reason: this.reason }),
+      ...(this.details && { details: this.details }),
+      code: this.httpStatus,
     };
-    if (this.reason) status['reason'] = this.reason;
-    if (this.details) status['details'] = this.details;
-    status['code'] = this.httpStatus;
-    return status as unknown as Status;
   }
 }
 

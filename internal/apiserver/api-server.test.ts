@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject } from '../api/object.ts';
+import { type Unstructured, fieldsOf, type KubeObject } from '../api/object.ts';
 import type { DevServer } from './dev.ts';
 import type { InProcessClient } from './in-process.ts';
 import { at, configMap, configMaps, failure, pods, ref, startWithAdmin } from './testing/server.ts';
@@ -50,7 +50,7 @@ describe('objects', () => {
         'please apply your changes to the latest version and try again',
     );
     await admin.update(configMaps, configMap('stale', { a: '4' }));
-    expect((await admin.get(configMaps, at('stale')))['data']).toEqual({ a: '4' });
+    expect((await admin.get<Unstructured>(configMaps, at('stale')))['data']).toEqual({ a: '4' });
   });
 
   test('an update that changes nothing writes nothing', async () => {
@@ -81,7 +81,7 @@ describe('objects', () => {
       { type: 'apply', body: { apiVersion: 'v1', kind: 'ConfigMap', data: { f: '6' } } },
       { fieldManager: 'm' },
     );
-    expect(done['data']).toEqual({ b: '2', c: '3', d: '4', e: '5', f: '6' });
+    expect(fieldsOf(done)['data']).toEqual({ b: '2', c: '3', d: '4', e: '5', f: '6' });
   });
 
   test('a replication controller and a job keep what they own, unless the deletion says otherwise', async () => {

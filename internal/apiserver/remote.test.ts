@@ -1,7 +1,7 @@
 import { Buffer } from 'node:buffer';
 import { request as httpsRequest } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject, ResourceRef } from '../api/object.ts';
+import { type Unstructured, type KubeObject, type ResourceRef } from '../api/object.ts';
 import type { ApiError } from '../api/status.ts';
 import {
   listenHttps,
@@ -166,7 +166,7 @@ describe('admission webhooks', () => {
       metadata: { name: 'm' },
       webhooks: [webhook('m.example.com', '/mutate')],
     });
-    expect((await admin.create<KubeObject>(configMaps, map('mutated')))['data']).toEqual({
+    expect((await admin.create<Unstructured>(configMaps, map('mutated')))['data']).toEqual({
       a: '1',
       b: '2',
     });

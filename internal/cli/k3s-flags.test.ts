@@ -1,3 +1,4 @@
+import { partOf } from '../base/testing/part-of.ts';
 import { describe, expect, test } from 'vitest';
 import type { Disk } from '../io/disk.ts';
 import { flagsOf } from './flags.ts';
@@ -5,10 +6,10 @@ import { agentConfig, serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
 /** No file is there: all is said on the command line. */
-const noFiles = {
+const noFiles = partOf<Disk>({
   list: () => Promise.resolve([]),
   readIfThere: () => Promise.resolve(undefined),
-} as unknown as Disk;
+});
 
 async function started(command: 'server' | 'agent', argv: string[]) {
   const warnings: string[] = [];

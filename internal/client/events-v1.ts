@@ -6,7 +6,7 @@ import type { Log } from '../io/log.ts';
 import type { Client } from './client.ts';
 import { eventName, referenceTo, type About } from './events.ts';
 import { refs } from './refs.ts';
-import { microTimeOf } from './times.ts';
+import { microTimeOf } from '../api/times.ts';
 
 /** A series is over when nothing was added to it for this long (client-go tools/events). */
 const finishMs = 6 * 60_000;
@@ -123,7 +123,7 @@ export function seriesRecorder(options: {
         ...(related ? { related: referenceTo(related) } : {}),
         note: note.slice(0, 1024),
         type,
-      } as unknown as Event;
+      } as Event;
       if (known.size >= mostSeries) known.delete(known.keys().next().value!);
       const entry: Known = { event, count: 1, lastMs: now, written: 0 };
       known.set(key, entry);

@@ -7,7 +7,7 @@ import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import type { Client } from './client.ts';
 import { refs } from './refs.ts';
-import { timeOf } from './times.ts';
+import { timeOf } from '../api/times.ts';
 
 /** The limits of client-go's event correlator (tools/record). */
 const mostRemembered = 4096;
@@ -124,7 +124,7 @@ export function eventRecorder(options: EventRecorderOptions): EventRecorder {
       type,
       reportingComponent: component,
       reportingInstance: host ?? '',
-    } as unknown as Event;
+    } as Event;
     waiting += 1;
     tail = tail.then(() => write(event)).finally(() => (waiting -= 1));
   };

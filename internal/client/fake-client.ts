@@ -1,4 +1,12 @@
-import { deepCopy, deepFreeze, keyOf, type KubeObject, type ResourceRef } from '../api/object.ts';
+import {
+  asObject,
+  fieldsOf,
+  deepCopy,
+  deepFreeze,
+  keyOf,
+  type KubeObject,
+  type ResourceRef,
+} from '../api/object.ts';
 import { parseLabelSelector } from '../api/selectors.ts';
 import { alreadyExists, conflict, modifiedConflict, notFound } from '../api/status.ts';
 import type { Clock } from '../io/clock.ts';
@@ -14,7 +22,7 @@ import type {
   WatchOptions,
   WriteOptions,
 } from './client.ts';
-import { timeOf } from './times.ts';
+import { timeOf } from '../api/times.ts';
 
 type Json = Record<string, unknown>;
 
@@ -142,7 +150,7 @@ export class FakeClient implements Client {
     }
     return this.#change(ref, target.namespace, target.name, target.subresource, (old) => {
       if (patch.type === 'json') throw new TypeError('the fake client does not know JSON patches');
-      return merge(deepCopy(old) as unknown as Json, patch.body as Json) as unknown as KubeObject;
+      return asObject(merge(fieldsOf(deepCopy(old)), patch.body as Json));
     }) as T;
   }
 
@@ -158,7 +166,7 @@ export class FakeClient implements Client {
     const graceful =
       ref.resource === 'pods' &&
       ref.group === '' &&
-      (old['spec'] as Json | undefined)?.['nodeName'] !== undefined &&
+      (fieldsOf(old)['spec'] as Json | undefined)?.['nodeName'] !== undefined &&
       options.gracePeriodSeconds !== 0;
     if (finalizers.length === 0 && !graceful) return this.#remove(ref, old);
     const next = deepCopy(old);
@@ -180,10 +188,7 @@ export class FakeClient implements Client {
   }
 
   watch<T>(ref: ResourceRef, options: WatchOptions, handlers: WatchHandlers<T>): WatchHandle {
-    const watcher: Watcher = {
-      options,
-      handlers: handlers as unknown as WatchHandlers<KubeObject>,
-    };
+    const watcher: Watcher = { options, handlers: handlers as WatchHandlers<KubeObject> };
     let stopped = false;
     queueMicrotask(() => {
       if (stopped) return;
@@ -219,15 +224,8 @@ export class FakeClient implements Client {
     binding: object,
   ): KubeObject {
     const node = ((binding as Json)['target'] as Json)['name'];
-    return this.#change(
-      ref,
-      options.namespace,
-      options.name!,
-      undefined,
-      (old) =>
-        merge(deepCopy(old) as unknown as Json, {
-          spec: { nodeName: node },
-        }) as unknown as KubeObject,
+    return this.#change(ref, options.namespace, options.name!, undefined, (old) =>
+      asObject(merge(fieldsOf(deepCopy(old)), { spec: { nodeName: node } })),
     );
   }
 
@@ -260,18 +258,22 @@ export class FakeClient implements Client {
     if (expected && expected !== old.metadata.resourceVersion)
       throw conflict(ref, name, modifiedConflict);
     if (subresource === 'status') {
-      const status = next['status'];
+      const status = fieldsOf(next)['status'];
       const kept = deepCopy(old);
       // As the real status strategies of workloads do: only spec and labels are out of reach.
       if (next.metadata.annotations) kept.metadata.annotations = next.metadata.annotations;
-      return this.#put(ref, { ...kept, status }, 'MODIFIED');
+      return this.#put(ref, asObject({ ...kept, status }), 'MODIFIED');
     }
     for (const field of ['uid', 'creationTimestamp', 'deletionTimestamp', 'generation'] as const)
       (next.metadata as Json)[field] = old.metadata[field];
-    if (JSON.stringify(next['spec']) !== JSON.stringify(old['spec']))
+    if (JSON.stringify(fieldsOf(next)['spec']) !== JSON.stringify(fieldsOf(old)['spec']))
       next.metadata.generation = (old.metadata.generation ?? 0) + 1;
-    if (ref.resource !== 'pods' && old['status'] !== undefined && next['status'] === undefined)
-      next['status'] = old['status'];
+    if (
+      ref.resource !== 'pods' &&
+      fieldsOf(old)['status'] !== undefined &&
+      fieldsOf(next)['status'] === undefined
+    )
+      fieldsOf(next)['status'] = fieldsOf(old)['status'];
     if (
       next.metadata.deletionTimestamp &&
       (next.metadata.finalizers ?? []).length === 0 &&

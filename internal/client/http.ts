@@ -389,9 +389,8 @@ function watchLines(line: (text: string) => void): (chunk: Buffer) => void {
 }
 
 function deliver<T>(event: WireEvent, handlers: WatchHandlers<T>): void {
-  if (event.type === 'ERROR') throw statusError(event.object as unknown as Partial<Status>, 500);
-  if (event.type !== 'BOOKMARK')
-    return handlers.onEvent(event.type, deepFreeze(event.object) as unknown as T);
+  if (event.type === 'ERROR') throw statusError(event.object as Partial<Status>, 500);
+  if (event.type !== 'BOOKMARK') return handlers.onEvent(event.type, deepFreeze(event.object) as T);
   const { resourceVersion = '', annotations } = event.object.metadata;
   if (annotations?.['k8s.io/initial-events-end'] === 'true') handlers.onSynced?.(resourceVersion);
   else handlers.onBookmark?.(resourceVersion);

@@ -6,7 +6,7 @@ import type { Log } from '../io/log.ts';
 import type { Client, Mirror } from './client.ts';
 import type { Mirrors } from './mirrors.ts';
 import { refs } from './refs.ts';
-import { microTimeOf } from './times.ts';
+import { microTimeOf } from '../api/times.ts';
 
 /**
  * kube-controller-manager's and kube-scheduler's: --leader-elect-lease-duration, -renew-deadline,

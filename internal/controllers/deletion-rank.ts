@@ -1,6 +1,6 @@
 import { table } from '../base/own.ts';
 import type { Pod } from '../api/generated/types/core-v1.ts';
-import { msOf } from '../client/times.ts';
+import { msOf } from '../api/times.ts';
 import { isReady, podCondition, restarts } from './pod-facts.ts';
 
 const phaseRank: Record<string, number> = table({ Pending: 0, Unknown: 1, Running: 2 });

@@ -4,7 +4,7 @@ import type { ObjectMeta } from '../api/generated/types/meta-v1.ts';
 import type { ResourceRef } from '../api/object.ts';
 import type { LabelSelector as LabelSelectorObject } from '../api/generated/types/meta-v1.ts';
 import { refs } from '../client/refs.ts';
-import { msOf } from '../client/times.ts';
+import { msOf } from '../api/times.ts';
 import type { Write } from './kit/write.ts';
 import { controllerOf, controllerRef } from './owners.ts';
 import { same } from './same.ts';
@@ -74,7 +74,7 @@ function creation(v: HistoryView, data: object, revision: number): Omit<HistoryP
       ownerReferences: [controllerRef(ownerRef, owner)],
     };
     const object = { metadata, data, revision };
-    const current = object as unknown as ControllerRevision;
+    const current = object as ControllerRevision;
     const write: Write = { verb: 'create', ref: refs.controllerRevisions, object };
     return { current, collisionCount, writes: [write] };
   }

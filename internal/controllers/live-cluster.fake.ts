@@ -4,7 +4,7 @@ import type { ResourceRef } from '../api/object.ts';
 import type { Client } from '../client/client.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
-import { timeOf } from '../client/times.ts';
+import { timeOf } from '../api/times.ts';
 import { realClock } from '../io/clock.ts';
 import { silentLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';

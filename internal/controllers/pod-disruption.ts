@@ -1,7 +1,7 @@
 import type { Pod, PodCondition } from '../api/generated/types/core-v1.ts';
 import type { Client } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
-import { timeOf } from '../client/times.ts';
+import { timeOf } from '../api/times.ts';
 import { podCondition } from './pod-facts.ts';
 
 /** Says in the pod's status why it is about to be taken away. Throws NotFound when it is gone. */

@@ -1,5 +1,5 @@
 import type { Pod, PodCondition } from '../api/generated/types/core-v1.ts';
-import { msOf } from '../client/times.ts';
+import { msOf } from '../api/times.ts';
 
 /** Questions that many controllers ask a pod (k/k pkg/api/v1/pod, controller_utils). */
 

@@ -1,3 +1,4 @@
+import { partOf } from '../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { Pod } from '../api/generated/types/core-v1.ts';
@@ -99,7 +100,7 @@ describe('deletion rank', () => {
               ],
         containerStatuses: [{ restartCount: over.restarts ?? 0 }],
       },
-    }) as unknown as Pod;
+    }) as Pod;
   const order = (pods: Pod[]): string[] =>
     [...pods]
       .sort(byDeletionRank((p) => (p.spec.nodeName === 'crowded' ? 5 : 1), now))
@@ -178,12 +179,12 @@ describe('endpoint slices', () => {
     endpoints: EndpointSlice['endpoints'],
     ports: EndpointSlice['ports'] = [{ name: '', protocol: 'TCP', port: 80 }],
   ): EndpointSlice =>
-    ({
+    partOf<EndpointSlice>({
       metadata: { name, labels, ownerReferences: [owner] },
       addressType: 'IPv4',
       ports,
       endpoints,
-    }) as unknown as EndpointSlice;
+    });
   const group = (n: number): Parameters<typeof planSlices>[1] => [
     {
       addressType: 'IPv4',
@@ -224,7 +225,7 @@ describe('endpoint slices', () => {
     const stranger = {
       ...slice('x', []),
       metadata: { name: 'x', ownerReferences: [{ ...owner, uid: 'other' }] },
-    } as unknown as EndpointSlice;
+    } as EndpointSlice;
     const plan = planSlices(
       [stranger, slice('old', [endpoint(0)], [{ name: '', protocol: 'TCP', port: 81 }])],
       group(1),

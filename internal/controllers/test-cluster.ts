@@ -3,7 +3,7 @@ import type { ResourceRef } from '../api/object.ts';
 import { FakeClient } from '../client/fake-client.ts';
 import { mirrorFactory } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
-import { timeOf } from '../client/times.ts';
+import { timeOf } from '../api/times.ts';
 import { FakeClock } from '../io/clock-fake.ts';
 import { silentLog } from '../io/log.ts';
 import { seededRandom } from '../io/random.ts';

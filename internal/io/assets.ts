@@ -181,6 +181,6 @@ export async function unpackDir(): Promise<string> {
 }
 
 function addons(): Record<string, object> {
-  const holder = globalThis as unknown as Record<symbol, Record<string, object> | undefined>;
+  const holder = globalThis as Record<symbol, Record<string, object> | undefined>;
   return (holder[addonRegistry] ??= {});
 }

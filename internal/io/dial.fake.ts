@@ -52,7 +52,7 @@ export class FakeDial implements Dial {
       headers,
       rawHeaders: Object.entries(headers).flat(),
     });
-    return { kind: 'answer', message: message as unknown as IncomingMessage };
+    return { kind: 'answer', message: message as IncomingMessage };
   }
 
   async connect(op: string, target: DialTarget): Promise<Duplex> {

@@ -37,7 +37,7 @@ export async function openPty(
       onData: (received) =>
         void terminal.onData((data) => received(Buffer.from(data as unknown as Buffer))),
       onExit: (ended) => void terminal.onExit((e) => ended({ code: e.exitCode, signal: e.signal })),
-      write: (data) => terminal.write(data as unknown as string),
+      write: (data) => terminal.write(data as string),
       resize: (columns, rows) => terminal.resize(columns, rows),
       kill: (signal) => terminal.kill(signal),
     };

@@ -1,3 +1,4 @@
+import { partOf } from '../base/testing/part-of.ts';
 import { beforeEach, expect, it } from 'vitest';
 import type { Disk } from '../io/disk.ts';
 import { silentLog } from '../io/log.ts';
@@ -37,8 +38,8 @@ beforeEach(() => {
       const known = links.has(command[command.indexOf('dev') + 1] ?? '');
       return Promise.resolve({ code: known ? 0 : 1, stdout: Buffer.alloc(0), stderr: '' });
     },
-  } as unknown as Spawn;
-  const disk = { read: () => Promise.resolve(Buffer.from(table)) } as unknown as Disk;
+  } as Spawn;
+  const disk = partOf<Disk>({ read: () => Promise.resolve(Buffer.from(table)) });
   const kernel = {
     onChange: (fn: () => void) => {
       news = fn;

@@ -39,7 +39,7 @@ export function mirrorAll(mirrors: Mirrors): { listers: Mirrored; all: Mirror<ob
     resourceSlices: mirrors.of(refs.resourceSlices),
     deviceClasses: mirrors.of(refs.deviceClasses),
   };
-  return { listers: made as unknown as Mirrored, all: Object.values(made) };
+  return { listers: made as Mirrored, all: Object.values(made) };
 }
 
 /** Kinds whose changes wake pods, and nothing else. */

@@ -4,7 +4,7 @@ import { ApiError } from '../api/status.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
 import { refs } from '../client/refs.ts';
-import { timeOf } from '../client/times.ts';
+import { timeOf } from '../api/times.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 

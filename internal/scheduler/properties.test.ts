@@ -79,7 +79,7 @@ function podOf({ cpu, app, port, spread, near, far }: Wish): Pod {
         },
       ],
     }),
-  } as unknown as Partial<PodSpec>;
+  } as Partial<PodSpec>;
   return pod(undefined, spec, { app });
 }
 

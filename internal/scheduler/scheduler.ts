@@ -1,4 +1,3 @@
-import { turn } from '../io/turn.ts';
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Client, Mirror } from '../client/client.ts';
@@ -6,6 +5,7 @@ import { seriesRecorder, type SeriesRecorder } from '../client/events-v1.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
+import { turn } from '../io/turn.ts';
 import { realRandom, type Random } from '../io/random.ts';
 import { BindingCycles, type Bound } from './binding-cycle.ts';
 import { Cache } from './cache/cache.ts';

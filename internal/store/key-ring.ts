@@ -1,3 +1,5 @@
+import { refs } from '../api/generated/refs.ts';
+import { registryPrefix } from '../api/registry-key.ts';
 import { createHash } from 'node:crypto';
 import { dirname } from 'node:path';
 import type { Disk } from '../io/disk.ts';
@@ -8,7 +10,7 @@ import { StoreError } from './errors.ts';
 const keyBytes = 32;
 
 /** What Kubernetes' own encryption at rest is mostly used for. */
-export const secretPrefixes = ['/registry/secrets/'];
+export const secretPrefixes = [registryPrefix(refs.secrets)];
 
 export type KeyChange = 'enable' | 'disable' | 'rotate';
 

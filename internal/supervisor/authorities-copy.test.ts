@@ -1,3 +1,4 @@
+import { partOf } from '../base/testing/part-of.ts';
 import { readFileSync, readdirSync, rmSync, mkdtempSync, writeFileSync, cpSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -12,12 +13,7 @@ import type { NodeFacts } from './node-facts.ts';
 import { resetServer } from './reset.ts';
 
 const password = 'correct horse';
-const facts = {
-  name: 'boat',
-  ip: '192.0.2.1',
-  ips: ['192.0.2.1'],
-  externalIps: [],
-} as unknown as NodeFacts;
+const facts = { name: 'boat', ip: '192.0.2.1', ips: ['192.0.2.1'], externalIps: [] } as NodeFacts;
 let dir: string;
 let config: ServerConfig;
 let lines: string[];
@@ -60,7 +56,7 @@ async function start(secret = password): Promise<{ before: number; after: number
   await own.load();
   const store = await openFile({ config, doors });
   const before = store.revision;
-  await own.keepCopy({ kind: 'file', store } as unknown as Datastore);
+  await own.keepCopy(partOf<Datastore>({ shared: false, store }));
   const after = store.revision;
   await store.close();
   return { before, after };
@@ -104,7 +100,7 @@ describe('the copy of the authorities in the file', () => {
     const own = await identities(password);
     rmSync(tls('client-ca.key'));
     const store = await openFile({ config, doors });
-    await own.keepCopy({ kind: 'file', store } as unknown as Datastore);
+    await own.keepCopy(partOf<Datastore>({ shared: false, store }));
     await store.close();
     expect(await stored()).toBe(copy);
   });

@@ -53,7 +53,7 @@ function begin(facts: NodeFacts, config: Partial<NodeConfig> = {}) {
     return refuse-- > 0 ? Promise.reject(new Error('the store is away')) : Promise.resolve();
   };
   return followAddresses({
-    config: { nodeIps: [], flannelIface: undefined, ...config } as unknown as NodeConfig,
+    config: { nodeIps: [], flannelIface: undefined, ...config } as NodeConfig,
     doors,
     facts,
     kernel,

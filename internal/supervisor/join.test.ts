@@ -56,7 +56,7 @@ beforeAll(async () => {
   datastore = {
     shared: true,
     etcd: { endpoints: [`unix://${path}`], tls: { ca: '', cert: '', key: '' }, clock: realClock },
-  } as unknown as Datastore;
+  } as Datastore;
 });
 beforeEach(() => {
   lines = [];

@@ -34,7 +34,7 @@ async function facts(more: Partial<NodeConfig>, hostname = 'Boat_1', kept = fals
     withNodeId: false,
     flannelIface: undefined,
     ...more,
-  } as unknown as NodeConfig;
+  } as NodeConfig;
   const doors = {
     ...realDoors(false),
     host: { ...realHost, hostname: () => hostname, addresses: () => addresses },

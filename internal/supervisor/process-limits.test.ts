@@ -40,7 +40,7 @@ async function start(o: {
       },
     },
     log: { warn: (_text: string, more: object) => void said.push(more) },
-  } as unknown as LimitDoors;
+  } as LimitDoors;
   await raiseLimits(doors);
   return { soft, hard, said };
 }

@@ -1,3 +1,4 @@
+import { partOf } from '../base/testing/part-of.ts';
 import {
   existsSync,
   mkdirSync,
@@ -31,14 +32,14 @@ let dir: string;
 let config: ServerConfig;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'skiff-reset-'));
-  config = {
+  config = partOf<ServerConfig>({
     dataDir: join(dir, 'data'),
     runDir: join(dir, 'run'),
     nodeName: 'boat',
     nodeIps: ['192.0.2.1'],
     nodeExternalIps: [],
     clusterReset: true,
-  } as unknown as ServerConfig;
+  });
 });
 afterEach(() => rmSync(dir, { recursive: true, force: true }));
 

@@ -1,3 +1,4 @@
+import { partOf } from '../../internal/base/testing/part-of.ts';
 import { Agent, request } from 'node:https';
 import { startDevServer, type DevServer } from '../../internal/apiserver/dev.ts';
 import type { Log } from '../../internal/io/log.ts';
@@ -126,14 +127,13 @@ class Subject {
   static async start(): Promise<Subject> {
     const faults: string[] = [];
     const ignore = (): void => undefined;
-    const log: Log = {
+    const log: Log = partOf<Log>({
       debug: ignore,
       info: ignore,
       warn: ignore,
       error: (message: string, fields?: unknown) =>
         void faults.push(`${message} ${JSON.stringify(fields)}`),
-      child: () => log,
-    } as unknown as Log;
+    });
     const subject = new Subject(await startDevServer({ log }), faults);
     const post = (path: string, body: unknown): Promise<string | undefined> =>
       subject.send({

@@ -129,7 +129,7 @@ function hostile(input: Buffer): void {
     metadata: { name: 'p', namespace: 'd' },
     spec: { containers: [{ name: 'c', ports }] },
     status: { podIP, phase: 'Running' },
-  } as unknown as Pod;
+  } as Pod;
   onlyOurWords(fullRuleset(makePlan([], hostPorts(pod)), network));
 }
 

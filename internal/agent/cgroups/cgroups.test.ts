@@ -13,7 +13,7 @@ function podOf(uid: string, ...resources: object[]): Pod {
   return {
     metadata: { uid },
     spec: { containers: resources.map((r, i) => ({ name: `c${i}`, resources: r })) },
-  } as unknown as Pod;
+  } as Pod;
 }
 
 describe('podLimits', () => {

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type { Container, Pod, PodSpec } from '../../api/generated/types/core-v1.ts';
 import { NamespaceMode, ProfileType, Signal } from '../../wire/cri/cri.ts';
@@ -25,7 +26,7 @@ const node: NodeFacts = {
 };
 
 function podOf(spec: Partial<PodSpec> = {}, container: Partial<Container> = {}): Pod {
-  return {
+  return partOf<Pod>({
     metadata: {
       name: 'web',
       namespace: 'ns',
@@ -34,7 +35,7 @@ function podOf(spec: Partial<PodSpec> = {}, container: Partial<Container> = {}):
       annotations: { x: 'y' },
     },
     spec: { containers: [{ name: 'c', image: 'i', resources: {}, ...container }], ...spec },
-  } as unknown as Pod;
+  });
 }
 
 const sandbox = (spec: Partial<PodSpec> = {}, container: Partial<Container> = {}) =>

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import type { Disk } from '../../io/disk.ts';
@@ -271,7 +272,7 @@ describe('leftovers', () => {
     const signals: string[] = [];
     const removed: string[] = [];
     const clock = new FakeClock();
-    const doors = {
+    const doors = partOf<LeftoverDoors>({
       clock,
       log: silentLog,
       processes: {
@@ -284,7 +285,7 @@ describe('leftovers', () => {
           return true;
         },
       },
-      disk: {
+      disk: partOf<Disk>({
         list: (_op: string, dir: string) =>
           Promise.resolve(dir.includes('/runc/') ? ['b', 'container-of-b', 'other'] : []),
         readIfThere: (_op: string, path: string) =>
@@ -295,9 +296,9 @@ describe('leftovers', () => {
           ),
         stat: () => Promise.resolve(undefined),
         remove: (_op: string, path: string) => Promise.resolve(void removed.push(path)),
-      } as unknown as Disk,
+      }),
       mounts: { below: () => Promise.resolve([]), unmount: () => Promise.resolve() },
-    } as unknown as LeftoverDoors;
+    });
     return { clock, doors, signals, removed, alive: () => all.map((p) => p.pid) };
   };
   const places = { socket, state: '/run/x', cniBinDir: '/cni' };
@@ -341,7 +342,7 @@ describe('leftovers', () => {
 describe('a rebuild', () => {
   const disk = (files: Record<string, number>) => {
     const touched: string[] = [];
-    const doors = {
+    const doors = partOf<RebuildDoors>({
       clock: new FakeClock(),
       log: silentLog,
       disk: {
@@ -378,7 +379,7 @@ describe('a rebuild', () => {
           Promise.resolve(void touched.push(`unmount ${point}`)),
       },
       processes: { list: () => Promise.resolve([]), mountNamespace: () => Promise.resolve('m') },
-    } as unknown as RebuildDoors;
+    });
     return { doors, touched };
   };
   const places = {

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { EventEmitter } from 'node:events';
 import { expect, it } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
@@ -21,7 +22,7 @@ function machine(options: { prepareMs?: number; deaf?: boolean } = {}) {
     log: silentLog,
     prepare: () =>
       options.prepareMs ? clock.sleep('prepare', options.prepareMs) : Promise.resolve(),
-    disk: {
+    disk: partOf<KeeperOptions['disk']>({
       readIfThere: (_op: string, path: string) => {
         const pid = /^\/proc\/(\d+)\/(\w+)$/.exec(path);
         if (!pid)
@@ -35,10 +36,10 @@ function machine(options: { prepareMs?: number; deaf?: boolean } = {}) {
         );
       },
       stat: () => Promise.resolve({ size: files.get('/log')?.length ?? 0 }),
-      writeAtomic: (_op: string, path: string, data: string) =>
-        Promise.resolve(void files.set(path, data)),
-    } as unknown as KeeperOptions['disk'],
-    spawn: {
+      writeAtomic: (_op: string, path: string, data: string | Uint8Array) =>
+        Promise.resolve(void files.set(path, String(data))),
+    }),
+    spawn: partOf<KeeperOptions['spawn']>({
       start: () => {
         state.starts += 1;
         state.child = Object.assign(new EventEmitter(), {
@@ -47,14 +48,14 @@ function machine(options: { prepareMs?: number; deaf?: boolean } = {}) {
         });
         return state.child;
       },
-    } as unknown as KeeperOptions['spawn'],
+    }),
     processes: {
       kill: (_op: string, _pid: number, signal: string) => {
         state.signals.push(signal);
         if (signal === 'SIGKILL' || !options.deaf) end();
         return true;
       },
-    } as unknown as KeeperOptions['processes'],
+    } as KeeperOptions['processes'],
   });
   return { clock, files, state, keeper, end };
 }

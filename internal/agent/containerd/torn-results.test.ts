@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -25,7 +26,7 @@ it('stops a sandbox whose network result was half written, and touches no other 
     calls.push(podSandboxId);
     return existsSync(torn) ? Promise.reject(new Error(message)) : Promise.resolve({});
   };
-  const cri = withoutTornResults({ stopPodSandbox } as unknown as CriClient, {
+  const cri = withoutTornResults({ stopPodSandbox } as CriClient, {
     disk: realDisk,
     log: silentLog,
     dir,
@@ -34,7 +35,7 @@ it('stops a sandbox whose network result was half written, and touches no other 
   expect(calls).toEqual(['abc', 'abc']);
   expect([torn, whole, other].map((path) => existsSync(path))).toEqual([false, true, true]);
   const healthy = withoutTornResults(
-    { stopPodSandbox: () => Promise.reject(new Error(message)) } as unknown as CriClient,
+    partOf<CriClient>({ stopPodSandbox: () => Promise.reject(new Error(message)) }),
     { disk: realDisk, log: silentLog, dir },
   );
   await expect(healthy.stopPodSandbox({ podSandboxId: 'abc' })).rejects.toThrow('unexpected end');

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type {
   ConfigMap,
@@ -24,16 +25,16 @@ const service = (
   namespace: string,
   ports: object[],
   clusterIP = '10.43.0.9',
-): Service => ({ metadata: { name, namespace }, spec: { clusterIP, ports } }) as unknown as Service;
+): Service => ({ metadata: { name, namespace }, spec: { clusterIP, ports } }) as Service;
 
 const sources = (over: Partial<EnvironmentSources> = {}): EnvironmentSources => ({
   configMap: (_ns, name) =>
     name === 'cm'
-      ? Promise.resolve({ data: { a: '1', 'b.c': '2' } } as unknown as ConfigMap)
+      ? Promise.resolve(partOf<ConfigMap>({ data: { a: '1', 'b.c': '2' } }))
       : Promise.reject(notFound({ group: '', resource: 'configmap' }, name)),
   secret: (_ns, name) =>
     name === 's'
-      ? Promise.resolve({ data: { k: Buffer.from('v').toString('base64') } } as unknown as Secret)
+      ? Promise.resolve(partOf<Secret>({ data: { k: Buffer.from('v').toString('base64') } }))
       : Promise.reject(notFound({ group: '', resource: 'secret' }, name)),
   services: () => [
     service('kubernetes', 'default', [{ name: 'https', port: 443, protocol: 'TCP' }], '10.43.0.1'),
@@ -47,7 +48,7 @@ function podOf(container: Partial<Container>): { pod: Pod; container: Container 
     resources: { limits: { cpu: '250m' }, requests: { memory: '32Mi' } },
     ...container,
   } as Container;
-  const pod = {
+  const pod = partOf<Pod>({
     metadata: {
       name: 'p',
       namespace: 'ns',
@@ -56,7 +57,7 @@ function podOf(container: Partial<Container>): { pod: Pod; container: Container 
       annotations: { 'x/y': 'z' },
     },
     spec: { containers: [made], nodeName: 'n', serviceAccountName: 'sa' },
-  } as unknown as Pod;
+  });
   return { pod, container: made };
 }
 

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { gunzipSync } from 'node:zlib';
 import { tmpdir } from 'node:os';
@@ -113,16 +114,21 @@ describe('log rotation', () => {
   /** A log of so many bytes, and whoever watches its folder. */
   const follow = async (maxBytes: number) => {
     const clock = new FakeClock();
-    const state = { size: 0, looks: 0, largest: 0, tell: undefined as (() => void) | undefined };
-    const disk = {
+    const state = {
+      size: 0,
+      looks: 0,
+      largest: 0,
+      tell: undefined as ((name: string) => void) | undefined,
+    };
+    const disk = partOf<Disk>({
       stat: () => (state.looks++, Promise.resolve({ size: state.size })),
       list: () => Promise.resolve([]),
       remove: () => Promise.resolve(),
-      watch: (_op: string, _dir: string, changed: () => void) => (
+      watch: (_op: string, _dir: string, changed: (name: string) => void) => (
         (state.tell = changed),
         () => void (state.tell = undefined)
       ),
-    } as unknown as Disk;
+    });
     const reopen = vi.fn(() => {
       state.largest = Math.max(state.largest, state.size);
       state.size = 0;
@@ -141,7 +147,7 @@ describe('log rotation', () => {
     const write = async (bytes: number, seconds: number): Promise<void> => {
       for (let ms = 0; ms < seconds * 1000; ms += 50) {
         state.size += bytes / 20;
-        state.tell?.();
+        state.tell?.('log');
         await clock.advance(50);
       }
     };
@@ -166,7 +172,7 @@ describe('log rotation', () => {
     await clock.advance(3600_000);
     expect(state.looks).toBe(looks);
     state.size += 10;
-    state.tell?.();
+    state.tell?.('log');
     await clock.advance(1000);
     expect(state.looks).toBeGreaterThan(looks);
     logs.sync('u', []);
@@ -261,7 +267,7 @@ describe('eviction', () => {
         priority,
         containers: [{ name: 'c', resources: request ? { requests: { memory: request } } : {} }],
       },
-    }) as unknown as Pod;
+    }) as Pod;
   const usage = (bytes: number): Usage => ({
     memoryBytes: bytes,
     diskBytes: 0,
@@ -311,10 +317,10 @@ describe('eviction', () => {
     const evicted: { minute: number; graceSeconds: number }[] = [];
     const pressure: boolean[] = [];
     let minute = 0;
-    const disk = {
+    const disk = partOf<Disk>({
       read: () =>
         Promise.resolve(Buffer.from(`MemTotal: 1000000 kB\nMemAvailable: ${now.kib} kB\n`)),
-    } as unknown as Disk;
+    });
     const plenty = () =>
       Promise.resolve({ capacityBytes: 1000, availableBytes: 900, inodes: 1000, inodesFree: 900 });
     const stop = startPressure({

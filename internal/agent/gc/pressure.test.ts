@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
@@ -28,9 +29,9 @@ class SmallDisk {
   constructor(pods: Record<string, number>, others: number, policy: EvictionPolicy = {}) {
     this.pods = new Map(Object.entries(pods));
     this.others = others;
-    const disk = {
+    const disk = partOf<Disk>({
       read: () => Promise.resolve(Buffer.from('MemTotal: 1000000 kB\nMemAvailable: 900000 kB\n')),
-    } as unknown as Disk;
+    });
     const room = () =>
       Promise.resolve({
         capacityBytes: 1000 * mebibyte,
@@ -47,7 +48,7 @@ class SmallDisk {
       imageRoom: room,
       pods: () =>
         [...this.pods.keys()].map(
-          (uid) => ({ metadata: { uid }, spec: { containers: [{ name: 'c' }] } }) as unknown as Pod,
+          (uid) => ({ metadata: { uid }, spec: { containers: [{ name: 'c' }] } }) as Pod,
         ),
       usage: () =>
         Promise.resolve(

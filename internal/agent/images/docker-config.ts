@@ -29,7 +29,7 @@ function entriesOf(secret: Secret): Record<string, Entry> {
     const encoded = own(secret.data, key);
     if (!encoded) return {};
     try {
-      return JSON.parse(Buffer.from(encoded as unknown as string, 'base64').toString()) as Record<
+      return JSON.parse(Buffer.from(encoded as string, 'base64').toString()) as Record<
         string,
         unknown
       >;

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type { Secret } from '../../api/generated/types/core-v1.ts';
 import { credentialsFor } from './docker-config.ts';
@@ -44,10 +45,10 @@ describe('image names', () => {
 
 describe('pull secrets', () => {
   const secret = (auths: object): Secret =>
-    ({
+    partOf<Secret>({
       type: 'kubernetes.io/dockerconfigjson',
       data: { '.dockerconfigjson': Buffer.from(JSON.stringify({ auths })).toString('base64') },
-    }) as unknown as Secret;
+    });
   const auth = (user: string) => ({ auth: Buffer.from(`${user}:pw`).toString('base64') });
   const users = (image: string, ...secrets: Secret[]) =>
     credentialsFor(parseImageName(image), secrets).map((c) => c.username);

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type { Lease } from '../../api/generated/types/coordination-v1.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
@@ -68,13 +69,13 @@ describe('nodeStatus', () => {
 
   it('keeps what others wrote', () => {
     const before = newNode(facts, settings);
-    before.status = {
+    before.status = partOf<Node['status']>({
       capacity: { 'example.com/gpu': '2' },
       conditions: [
         { type: 'NetworkUnavailable', status: 'False' },
         { type: 'Ready', status: 'True', lastTransitionTime: 'long ago' },
       ],
-    } as unknown as Node['status'];
+    });
     const status = nodeStatus(before, facts, settings, report, 'now');
     expect([status.capacity?.['example.com/gpu'], status.allocatable?.['example.com/gpu']]).toEqual(
       ['2', '2'],

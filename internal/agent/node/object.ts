@@ -72,8 +72,8 @@ export function newNode(facts: NodeFacts, settings: NodeSettings): Node {
       annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
     },
     spec: { ...(settings.taints.length ? { taints: settings.taints } : {}) },
-    status: {},
-  } as unknown as Node;
+    status: {} as Node['status'],
+  };
 }
 
 /** Labels that a node which is already registered must still have; undefined when it has them. */

@@ -5,7 +5,7 @@ import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Client } from '../../client/client.ts';
 import { refs } from '../../client/refs.ts';
-import { microTimeOf, timeOf } from '../../client/times.ts';
+import { microTimeOf, timeOf } from '../../api/times.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { NodeFacts } from './facts.ts';

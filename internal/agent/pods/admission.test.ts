@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { expect, it } from 'vitest';
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { refusalOf } from './admission.ts';
@@ -8,8 +9,8 @@ const pod = (uid: string, spec: object): Pod =>
     kind: 'Pod',
     metadata: { uid, name: uid, namespace: 'n' },
     spec: { containers: [{ name: 'c', image: 'i' }], ...spec },
-  }) as unknown as Pod;
-const node = { metadata: { name: 'here', labels: { disk: 'ssd' } }, spec: {} } as unknown as Node;
+  }) as Pod;
+const node = partOf<Node>({ metadata: { name: 'here', labels: { disk: 'ssd' } }, spec: {} });
 const ask = (p: Pod, others: Pod[] = []) =>
   refusalOf({
     pod: p,

@@ -80,7 +80,7 @@ async function newLife(more: Partial<PodSetPorts> = {}): Promise<void> {
       cri: lived(runtime.cri),
       reader: new RuntimeReader(lived(runtime.cri)),
       ...more,
-    } as unknown as Partial<PodSetPorts>,
+    } as Partial<PodSetPorts>,
   });
   const desired = {
     put: () => undefined,

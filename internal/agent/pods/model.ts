@@ -57,7 +57,7 @@ export function latest(runtime: PodRuntime, name: string): RuntimeContainer | un
 }
 
 export function ephemeralContainers(pod: Pod): Container[] {
-  return (pod.spec.ephemeralContainers ?? []) as unknown as Container[];
+  return (pod.spec.ephemeralContainers ?? []) as Container[];
 }
 
 export function containerNamed(pod: Pod, name: string): Container | undefined {

@@ -36,7 +36,7 @@ const pods: fc.Arbitrary<Pod> = fc
             ...(probed && { livenessProbe: {} }),
           })),
         },
-      }) as unknown as Pod,
+      }) as Pod,
   );
 
 interface Found {

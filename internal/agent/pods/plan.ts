@@ -1,5 +1,5 @@
 import type { Container, Pod } from '../../api/generated/types/core-v1.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import type { PodActions, ProbeVerdict } from './action-types.ts';
 import { isStatic, type PodRuntime } from './model.ts';
 import { podActions } from './pod-actions.ts';

@@ -188,7 +188,7 @@ const pod = (spec: object, more: object = {}): Pod =>
     spec: { containers: [{ name: 'c', image: 'i' }], ...spec },
     status: {},
     ...more,
-  }) as unknown as Pod;
+  }) as Pod;
 const container = (more: object): object => ({ containers: [{ name: 'c', image: 'i', ...more }] });
 const admitted = (p: Pod, facts = {}) =>
   refusalOf({ pod: p, node: undefined, allocatable: {}, others: [], unsafeSysctls: [], facts });

@@ -112,5 +112,5 @@ export function fakePorts(world: World): PodSetPorts {
     logs: { sync: () => undefined },
     starts: new StartGate(4),
     ...world.more,
-  } as unknown as PodSetPorts;
+  } as PodSetPorts;
 }

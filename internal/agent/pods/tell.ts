@@ -1,6 +1,6 @@
 import type { Pod, PodStatus } from '../../api/generated/types/core-v1.ts';
 import { deepFreeze } from '../../api/object.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import { podStatus, type PodStatusInput } from '../status/pod-status.ts';
 import { same } from '../status/status-patch.ts';
 import type { PodCell } from './cell.ts';

@@ -1,6 +1,6 @@
 import type { Pod, PodStatus } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import type { Timer } from '../../io/clock.ts';
 import type { ProbeVerdict } from './action-types.ts';
 import { Adoption, restoreBackOff } from './adoption.ts';

@@ -155,7 +155,7 @@ describe('network probes', () => {
   let port = 0;
   let seen: IncomingMessage[];
   let answer: (request: IncomingMessage, response: ServerResponse) => void;
-  const container = { name: 'c', resources: {}, ports: [] } as unknown as Container;
+  const container = { name: 'c', resources: {}, ports: [] } as Container;
   const doors = { clock: realClock, dial: realDial, exec: () => Promise.reject(new Error('none')) };
   const target = (probe: Probe) => ({ probe, container, containerId: 'a', podIP: '127.0.0.1' });
 

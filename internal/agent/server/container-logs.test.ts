@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -29,21 +30,21 @@ async function ask(
     metadata: { namespace: 'n', name: 'p', uid: 'u' },
     spec: { containers: [{ name: 'c' }] },
     status: { containerStatuses: status ? [{ name: 'c', ...status }] : [] },
-  } as unknown as Pod;
+  } as Pod;
   const containers = ids.map((id) => ({
     id,
     name: 'c',
-    state: 'exited',
+    state: 'exited' as const,
     logPath: join(dir, `${id}.log`),
   }));
   for (const { id, logPath } of containers)
     await writeFile(logPath, `2026-01-01T00:00:00.000000000Z stdout F ${id}\n`);
   const worker = { pod, status: pod.status, runtime: { containers, sandboxes: [] } };
-  const pods = {
+  const pods = partOf<PodSet>({
     named: () => worker,
     worker: () => worker,
     workers: () => [worker],
-  } as unknown as PodSet;
+  });
   const clock = new FakeClock();
   const view = agentView({
     nodeName: 'x',

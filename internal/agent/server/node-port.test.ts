@@ -24,7 +24,7 @@ function rig(failures: unknown[]) {
       renew: ({ cert: next }: { cert: string }) => void seen.renewed.push(next),
       close: () => Promise.resolve(void seen.closed++),
       know: () => true,
-    } as unknown as HttpsListener);
+    } as HttpsListener);
   };
   return {
     clock,

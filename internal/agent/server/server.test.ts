@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { execFileSync } from 'node:child_process';
 import { connect as connectTcp } from 'node:net';
@@ -32,7 +33,7 @@ const pod = {
   spec: { containers: [{ name: 'c' }] },
   status: { phase: 'Running' },
 };
-const view = {
+const view = partOf<NodeView>({
   nodeName: 'n',
   pods: () => [pod],
   pod: (namespace: string, name: string) =>
@@ -50,7 +51,7 @@ const view = {
   config: () => ({}),
   stats: () => Promise.resolve([]),
   terminated: () => [{ container_type: 'container', exit_code: '139', reason: 'Error', count: 1 }],
-} as unknown as NodeView;
+});
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'node-logs-'));
@@ -73,7 +74,7 @@ beforeAll(async () => {
       asked.push(`${verb} ${subresource}`);
       return Promise.resolve({ status: { allowed: rights.includes(`${verb} ${subresource}`) } });
     },
-  } as unknown as Client;
+  } as Client;
   server = await startNodeServer({
     host: '127.0.0.1',
     port: 0,

@@ -25,7 +25,7 @@ export function staticPod(
   if (!info) throw new Error('the scheme knows no pods');
   const { object } = decodeYaml(info, bytes);
   applyDefaults(info, object);
-  const pod = object as unknown as Pod;
+  const pod = object as Pod;
   const { metadata, spec } = pod;
   const hash = createHash('md5')
     .update(`host:${options.node}file:${options.path}`)

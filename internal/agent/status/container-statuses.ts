@@ -1,3 +1,4 @@
+import { zeroTime } from '../../api/times.ts';
 import type {
   Container,
   ContainerState,
@@ -140,7 +141,7 @@ function stateOf(c: RuntimeContainer): ContainerState {
 
 /** metav1.Time of runtime nanoseconds; null for a container that never started. */
 export function timeOfNanos(nanos: bigint): string {
-  if (nanos <= 0n) return null as unknown as string; // Go writes a zero metav1.Time as null
+  if (nanos <= 0n) return zeroTime;
   return `${new Date(Number(nanos / 1_000_000n)).toISOString().slice(0, 19)}Z`;
 }
 

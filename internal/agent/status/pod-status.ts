@@ -1,3 +1,4 @@
+import { zeroTime } from '../../api/times.ts';
 import type {
   ContainerStatus,
   Pod,
@@ -172,12 +173,7 @@ function withTimes(
             observedGeneration:
               (condition as PodCondition).observedGeneration ?? pod.metadata.generation,
           };
-    return {
-      ...generation,
-      lastProbeTime: null,
-      lastTransitionTime,
-      ...condition,
-    } as unknown as PodCondition;
+    return { ...generation, lastProbeTime: zeroTime, lastTransitionTime, ...condition };
   });
   return [...foreign, ...timed];
 }

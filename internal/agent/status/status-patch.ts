@@ -20,8 +20,8 @@ export function statusPatch(
   owned: ReadonlySet<string>,
 ): Json | undefined {
   const patch: Json = {};
-  const before = old as unknown as Json;
-  const after = next as unknown as Json;
+  const before = old as Json;
+  const after = next as Json;
   for (const field of new Set([...Object.keys(before), ...Object.keys(after)])) {
     if (same(before[field], after[field])) continue;
     const key = mergeKeys[field];

@@ -9,7 +9,7 @@ const status = (state: object, lastState: object = {}): PodStatus =>
   ({
     initContainerStatuses: [{ name: 'i', state: ended('i1', 0) }],
     containerStatuses: [{ name: 'c', state, lastState }],
-  }) as unknown as PodStatus;
+  }) as PodStatus;
 
 test('each end counts once, however often it is shown', () => {
   const counts = new TerminatedContainers();

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import golden from './testdata/golden.json' with { type: 'json' };
 import type { ManagedFieldsEntry } from '../generated/types/meta-v1.ts';
-import { deepCopy, deepFreeze } from '../object.ts';
+import { asObject, type Unstructured, fieldsOf, deepCopy, deepFreeze } from '../object.ts';
 import type { KubeObject } from '../object.ts';
 import type { FieldSchema, Schema, StructSchema } from '../schema.ts';
 import { builtinScheme } from '../scheme.ts';
@@ -71,7 +71,10 @@ describe('as kube-apiserver does', () => {
 const now = '2026-01-01T00:00:00Z';
 const later = '2026-01-02T00:00:00Z';
 const configMaps = kindOf('', 'v1', 'ConfigMap');
-const map = (data: Record<string, string>, metadata: Record<string, unknown> = {}): KubeObject => ({
+const map = (
+  data: Record<string, string>,
+  metadata: Record<string, unknown> = {},
+): Unstructured => ({
   apiVersion: 'v1',
   kind: 'ConfigMap',
   metadata: { name: 'x', namespace: 'n', uid: 'u', ...metadata },
@@ -169,7 +172,7 @@ describe('tracking', () => {
   });
   test('a write to /status does not own the spec', () => {
     const pods = kindOf('', 'v1', 'Pod');
-    const old: KubeObject = {
+    const old: Unstructured = {
       apiVersion: 'v1',
       kind: 'Pod',
       metadata: { name: 'p' },
@@ -179,7 +182,7 @@ describe('tracking', () => {
     const next = trackUpdate(
       pods,
       old,
-      { ...deepCopy(old), spec: { nodeName: 'b' }, status: { phase: 'Running' } },
+      asObject({ ...deepCopy(old), spec: { nodeName: 'b' }, status: { phase: 'Running' } }),
       by('kubelet', { subresource: 'status' }),
     );
     expect(next.metadata.managedFields).toMatchObject([
@@ -211,10 +214,10 @@ describe('applying', () => {
     const shared = trackUpdate(
       configMaps,
       first,
-      { ...deepCopy(first), data: { a: '1', b: '2', c: '4' } },
+      asObject({ ...deepCopy(first), data: { a: '1', b: '2', c: '4' } }),
       by('other'),
     );
-    expect(apply(deepFreeze(shared), { a: '1' })['data']).toEqual({ a: '1', c: '4' });
+    expect(fieldsOf(apply(deepFreeze(shared), { a: '1' }))['data']).toEqual({ a: '1', c: '4' });
   });
   test('the same again changes nothing, not even the time', () => {
     const first = apply(undefined, { a: '1' });
@@ -229,7 +232,7 @@ describe('applying', () => {
     expect(error.message).toBe(
       'Apply failed with 1 conflict: conflict with "before-first-apply" using v1: .data.a',
     );
-    expect(apply(map({ a: '1' }), { a: '2' }, by('s', { force: true }))['data']).toEqual({
+    expect(fieldsOf(apply(map({ a: '1' }), { a: '2' }, by('s', { force: true })))['data']).toEqual({
       a: '2',
     });
   });
@@ -249,7 +252,7 @@ describe('applying', () => {
       },
     );
     const taken = apply(live, { a: '2' }, by('kubectl'));
-    expect(taken['data']).toEqual({ a: '2' });
+    expect(fieldsOf(taken)['data']).toEqual({ a: '2' });
     expect(JSON.parse(taken.metadata.annotations?.[annotation] ?? '')).toMatchObject({
       data: { a: '2' },
     });
@@ -317,7 +320,7 @@ describe('custom resources', () => {
     custom: true,
     resetFields: {},
   };
-  const object = (spec: Record<string, unknown>): KubeObject => ({
+  const object = (spec: Record<string, unknown>): Unstructured => ({
     apiVersion: 'g/v1',
     kind: 'K',
     metadata: { name: 'x', uid: 'u' },
@@ -342,7 +345,10 @@ describe('custom resources', () => {
       },
     ]);
     const next = applyPatch(kinds, first, object({ free: { z: 1 }, set: ['y'] }), by('two'));
-    expect(next['spec']).toEqual({ free: { a: 1, b: { c: [1] }, z: 1 }, set: ['x', 'y'] });
+    expect(fieldsOf(next)['spec']).toEqual({
+      free: { a: 1, b: { c: [1] }, z: 1 },
+      set: ['x', 'y'],
+    });
     const changed = trackUpdate(
       kinds,
       first,

@@ -1,6 +1,6 @@
 import { dictOf, isDict, textOf } from '../loose.ts';
 import type { Dict } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { asObject, type KubeObject } from '../object.ts';
 import { jsonEqual } from '../patch/json.ts';
 import { ApiError, badRequest } from '../status.ts';
 import { compareObjects, withoutFields } from './compare.ts';
@@ -114,7 +114,7 @@ function checked(kind: OwnedKind, patch: unknown): KubeObject {
       `failed to create typed patch object (${who}): ${typedErrorText(errors)}`,
     );
   }
-  return patch as KubeObject;
+  return asObject(patch);
 }
 
 /** What is there when the first configuration comes belongs to a manager of that name. */

@@ -1,5 +1,5 @@
 import type { ManagedFieldsEntry } from '../generated/types/meta-v1.ts';
-import type { KubeObject } from '../object.ts';
+import { asObject, type KubeObject } from '../object.ts';
 import { jsonEqual } from '../patch/json.ts';
 import type { StructSchema } from '../schema.ts';
 import { zeroStruct } from '../strategy/zero.ts';
@@ -53,7 +53,7 @@ export function resetFields(kind: OwnedKind, subresource: string): Fields {
 
 /** What a kind looks like when nobody has written to it. */
 export function emptyObject(kind: OwnedKind): KubeObject {
-  return kind.custom ? ({} as KubeObject) : (zeroStruct(kind.type) as KubeObject);
+  return asObject(kind.custom ? {} : zeroStruct(kind.type));
 }
 
 export const apiVersionOfKind = (kind: OwnedKind): string =>

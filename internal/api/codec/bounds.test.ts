@@ -1,3 +1,4 @@
+import { fieldsOf } from '../object.ts';
 import { describe, expect, test } from 'vitest';
 import { builtinScheme, type KindInfo } from '../scheme.ts';
 import { ApiError } from '../status.ts';
@@ -140,7 +141,7 @@ describe('names out of JavaScript', () => {
     ['YAML', decodeYaml],
   ])('are data in %s', (_name, decode) => {
     const { object } = decode(configMap, text, { validation: 'Strict' });
-    expect(JSON.stringify(object['data'])).toBe(
+    expect(JSON.stringify(fieldsOf(object)['data'])).toBe(
       '{"__proto__":"1","constructor":"2","hasOwnProperty":"3"}',
     );
     expect(JSON.stringify(object.metadata.labels)).toBe(
@@ -196,7 +197,8 @@ describe('what Go would not take', () => {
     );
     const { object } = decodeJson(pod, text);
     expect(
-      (object['spec'] as { containers: { resources: unknown }[] }).containers[0]?.resources,
+      (fieldsOf(object)['spec'] as { containers: { resources: unknown }[] }).containers[0]
+        ?.resources,
     ).toEqual({ limits: { cpu: '1', memory: '1Gi' } });
     expect(
       decodeJson(
@@ -209,10 +211,14 @@ describe('what Go would not take', () => {
     const secret = scheme.kind('', 'v1', 'Secret') as KindInfo;
     const wanted = '{"password":"","user":"Ym9i"}';
     expect(
-      JSON.stringify(decodeJson(secret, '{"data":{"user":"Ym9i","password":null}}').object['data']),
+      JSON.stringify(
+        fieldsOf(decodeJson(secret, '{"data":{"user":"Ym9i","password":null}}').object)['data'],
+      ),
     ).toBe(wanted);
     expect(
-      JSON.stringify(decodeYaml(secret, 'data:\n  user: Ym9i\n  password:\n').object['data']),
+      JSON.stringify(
+        fieldsOf(decodeYaml(secret, 'data:\n  user: Ym9i\n  password:\n').object)['data'],
+      ),
     ).toBe(wanted);
     expect(
       JSON.stringify(decodeJson(configMap, '{"data":{"a":null},"binaryData":{"b":null}}').object),

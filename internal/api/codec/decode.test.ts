@@ -1,3 +1,4 @@
+import { fieldsOf } from '../object.ts';
 import { describe, expect, test } from 'vitest';
 import { ApiError } from '../status.ts';
 import { builtinScheme, type KindInfo } from '../scheme.ts';
@@ -240,7 +241,7 @@ describe('YAML', () => {
     ['<<', '<<'],
     ['"a\\nb"', 'a\nb'],
   ])('%s', (value, want) =>
-    expect(decodeYaml(configMap, withValue(value)).object['data']).toEqual({ a: want }),
+    expect(fieldsOf(decodeYaml(configMap, withValue(value)).object)['data']).toEqual({ a: want }),
   );
 
   test('octal modes are what people mean', () => {
@@ -249,7 +250,9 @@ describe('YAML', () => {
       pod,
       'spec: {volumes: [{name: v, configMap: {defaultMode: 0644}}]}',
     );
-    expect(object['spec']).toMatchObject({ volumes: [{ configMap: { defaultMode: 420 } }] });
+    expect(fieldsOf(object)['spec']).toMatchObject({
+      volumes: [{ configMap: { defaultMode: 420 } }],
+    });
   });
 
   test('merge keys and keys that are no text', () => {
@@ -260,7 +263,11 @@ describe('YAML', () => {
       'ConfigMap in version "v1" cannot be handled as a ConfigMap: strict decoding error: ' +
         'unknown field "x"',
     );
-    expect(decodeYaml(configMap, text).object['data']).toEqual({ 1: 'x', b: '1', true: 'y' });
+    expect(fieldsOf(decodeYaml(configMap, text).object)['data']).toEqual({
+      1: 'x',
+      b: '1',
+      true: 'y',
+    });
   });
 
   test('duplicates are named with their line', () => {
@@ -305,17 +312,17 @@ describe('normal form', () => {
       '"resources":{"limits":{"memory":"1024Mi","cpu":0.5}}}]}}}}';
     const { object } = decodeJson(deployment, body);
     expect(object.metadata.creationTimestamp).toBe('2020-01-01T00:00:00Z');
-    expect(JSON.stringify(object['spec'])).toContain('"limits":{"cpu":"500m","memory":"1Gi"}');
-    const map = decodeJson(configMap, '{"data":{"__proto__":"p","b":"1","a":null}}').object[
-      'data'
-    ] as object;
-    expect(JSON.stringify(map)).toBe('{"__proto__":"p","a":"","b":"1"}');
+    expect(JSON.stringify(fieldsOf(object)['spec'])).toContain(
+      '"limits":{"cpu":"500m","memory":"1Gi"}',
+    );
+    const map = decodeJson(configMap, '{"data":{"__proto__":"p","b":"1","a":null}}').object;
+    expect(JSON.stringify(fieldsOf(map)['data'])).toBe('{"__proto__":"p","a":"","b":"1"}');
   });
 
   test('integers that a double cannot hold are kept or refused, never bent', () => {
     const revision = info('apps', 'v1', 'ControllerRevision');
     const { object } = decodeJson(revision, '{"data":{"big":9007199254740993},"revision":1}');
-    expect(JSON.stringify(object['data'])).toBe('{"big":9007199254740993}');
+    expect(JSON.stringify(fieldsOf(object)['data'])).toBe('{"big":9007199254740993}');
     expect(failure(revision, '{"revision":9007199254740993}')).toContain('cannot be kept exactly');
   });
 });

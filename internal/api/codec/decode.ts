@@ -1,4 +1,4 @@
-import type { KubeObject } from '../object.ts';
+import { asObject, type KubeObject } from '../object.ts';
 import { apiVersionOf } from '../object.ts';
 import type { KindInfo, Scheme } from '../scheme.ts';
 import { splitApiVersion } from '../kind-info.ts';
@@ -73,7 +73,7 @@ export function decodeValue(
       : undefined;
   if (floats.size > 0 && found?.mismatch !== undefined) throw new DecodeError(found.mismatch);
   const strict = found?.strict ?? [];
-  return { object: out as KubeObject, strict };
+  return { object: asObject(out), strict };
 }
 
 const metaName = 'io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta';
@@ -112,7 +112,7 @@ function decodeCustom(info: KindInfo, value: unknown, repeated: RepeatedFields):
         text.replace('field "', 'field "metadata.'),
       ),
     );
-  return { object: out as KubeObject, strict };
+  return { object: asObject(out), strict };
 }
 
 function sortKeys(value: unknown): unknown {

@@ -1,3 +1,4 @@
+import { fieldsOf } from '../object.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -29,7 +30,9 @@ function answer(text: string, validation: FieldValidation): Answer {
     const errors = kind.crd?.validate(object) ?? [];
     if (errors.length)
       return { causes: errors.map((e) => `${e.field}: ${fieldErrorBody(e)} (${e.type})`).sort() };
-    return JSON.parse(JSON.stringify({ spec: object['spec'], status: object['status'] })) as Answer;
+    return JSON.parse(
+      JSON.stringify({ spec: fieldsOf(object)['spec'], status: fieldsOf(object)['status'] }),
+    ) as Answer;
   } catch (error) {
     if (error instanceof ApiError) return { message: error.message };
     throw error;

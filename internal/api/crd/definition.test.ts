@@ -1,3 +1,4 @@
+import { fieldsOf } from '../object.ts';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
@@ -20,13 +21,13 @@ function read(body: object): CustomResourceDefinition {
   const { object } = decodeValue(info, structuredClone(body));
   // The status of a new definition is the server's; the strategy empties it before defaults are
   // applied.
-  object['status'] = {
+  fieldsOf(object)['status'] = {
     conditions: null,
     acceptedNames: { plural: '', kind: '' },
     storedVersions: null,
   };
   applyDefaults(info, object);
-  return object as unknown as CustomResourceDefinition;
+  return object as CustomResourceDefinition;
 }
 
 describe('definitions, as kube-apiserver judges them', () => {

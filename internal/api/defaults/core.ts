@@ -108,19 +108,47 @@ const allocatable: Rule = (status) => {
   if (capacity && !known) status['allocatable'] = { ...capacity };
 };
 
-export const coreRules: Rules = {
-  [`${core}Service`]: [service],
+export const serviceDefaults: Rules = { [`${core}Service`]: [service] };
+
+export const replicationControllerDefaults: Rules = {
   [`${core}ReplicationController`]: [replicationController],
-  [`${core}Secret`]: [stringData, unset({ type: 'Opaque' })],
+};
+
+export const secretDefaults: Rules = { [`${core}Secret`]: [stringData, unset({ type: 'Opaque' })] };
+
+export const persistentVolumeDefaults: Rules = {
   [`${core}PersistentVolume`]: [
     under('status', { phase: 'Pending' }),
     under('spec', { persistentVolumeReclaimPolicy: 'Retain', volumeMode: 'Filesystem' }),
   ],
+};
+
+export const persistentVolumeClaimDefaults: Rules = {
   [`${core}PersistentVolumeClaim`]: [under('status', { phase: 'Pending' })],
   [`${core}PersistentVolumeClaimSpec`]: [unset({ volumeMode: 'Filesystem' })],
+};
+
+export const endpointsDefaults: Rules = {
   [`${core}Endpoints`]: [each('subsets', each('ports', unset({ protocol: 'TCP' })))],
+};
+
+export const namespaceDefaults: Rules = {
   [`${core}Namespace`]: [namespace],
   [`${core}NamespaceStatus`]: [unset({ phase: 'Active' })],
-  [`${core}NodeStatus`]: [allocatable],
-  [`${core}LimitRangeItem`]: [limitRangeItem],
+};
+
+export const nodeDefaults: Rules = { [`${core}NodeStatus`]: [allocatable] };
+
+export const limitRangeDefaults: Rules = { [`${core}LimitRangeItem`]: [limitRangeItem] };
+
+export const coreRules: Rules = {
+  ...serviceDefaults,
+  ...replicationControllerDefaults,
+  ...secretDefaults,
+  ...persistentVolumeDefaults,
+  ...persistentVolumeClaimDefaults,
+  ...endpointsDefaults,
+  ...namespaceDefaults,
+  ...nodeDefaults,
+  ...limitRangeDefaults,
 };

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { decodeValue } from '../codec/decode.ts';
 import { builtinScheme } from '../scheme.ts';
-import type { KubeObject } from '../object.ts';
+import type { KubeObject, Unstructured } from '../object.ts';
 import { applyDefaults } from './defaults.ts';
 import { cases } from './testing/cases.ts';
 import { onlyDefaults } from './testing/compare.ts';
@@ -14,7 +14,7 @@ const golden = JSON.parse(
   readFileSync(join(import.meta.dirname, 'testing/golden.json'), 'utf8'),
 ) as Record<string, unknown>;
 
-function defaulted(body: object): KubeObject {
+function defaulted(body: object): Unstructured {
   const info = scheme.kindOf(body as KubeObject);
   if (!info) throw new Error('no such kind');
   const { object } = decodeValue(info, structuredClone(body));
@@ -24,7 +24,7 @@ function defaulted(body: object): KubeObject {
   applyDefaults(info, again);
   expect(again).toEqual(object);
   expect(decodeValue(info, object).object).toEqual(object);
-  return object;
+  return object as Unstructured;
 }
 
 describe('defaults, as kube-apiserver applies them', () => {

@@ -1,10 +1,11 @@
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { Quantity, parseQuantity } from '../quantity.ts';
 import type { KindInfo } from '../scheme.ts';
 import { hasType, rawType, type RawField } from '../type-table.ts';
 import { coreRules } from './core.ts';
 import { podRules } from './pods.ts';
 import { policyRules } from './policies.ts';
+import { workloadRules } from './workloads.ts';
 import {
   isMap,
   isUnset,
@@ -13,11 +14,14 @@ import {
   type Rule,
   type Rules,
 } from './rule.ts';
-import { workloadRules } from './workloads.ts';
 
 export type { DefaultsContext } from './rule.ts';
 
-const allRules: Rules = { ...podRules, ...coreRules, ...workloadRules, ...policyRules };
+/**
+ * By type, not by way of the kinds: a node gives static pods their defaults, and loads nothing else
+ * of what is known of kinds.
+ */
+export const defaultRules: Rules = { ...podRules, ...coreRules, ...workloadRules, ...policyRules };
 
 /**
  * What defaulting does to one type: its own rules first, then its fields, as Go's generated
@@ -61,7 +65,7 @@ function collect(
   declared: [string, unknown][],
   children: Child[],
 ): void {
-  rules.push(...(allRules[typeName] ?? []));
+  rules.push(...(defaultRules[typeName] ?? []));
   for (const field of rawType(typeName).f ?? []) {
     if (field.inl) {
       collect(field.t, rules, declared, children);
@@ -130,5 +134,5 @@ export function applyDefaults(
 ): void {
   if (info.crd) return info.crd.applyDefaults(object);
   if (info.custom) return;
-  run(defaulterOf(info.type.name), object, context);
+  run(defaulterOf(info.type.name), fieldsOf(object), context);
 }

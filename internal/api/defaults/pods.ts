@@ -177,8 +177,10 @@ const gracePeriod: Rule = (object) => {
 
 const mode = unset({ defaultMode: 0o644 });
 
-export const podRules: Rules = {
-  [`${core}Pod`]: [pod, gracePeriod],
+export const podDefaults: Rules = { [`${core}Pod`]: [pod, gracePeriod] };
+
+/** Types that several kinds are made of, or that are only spoken. */
+export const podPartRules: Rules = {
   [`${core}PodSpec`]: [
     unset({
       dnsPolicy: 'ClusterFirst',
@@ -205,3 +207,5 @@ export const podRules: Rules = {
   [`${core}HostPathVolumeSource`]: [unset({ type: '' })],
   [`${core}PodLogOptions`]: [unset({ stream: 'All' })],
 };
+
+export const podRules: Rules = { ...podDefaults, ...podPartRules };

@@ -77,28 +77,58 @@ const storedVersions: Rule = (object) => {
   if (version) status['storedVersions'] = [version['name']];
 };
 
-export const policyRules: Rules = {
+export const networkPolicyDefaults: Rules = {
   [`${networking}NetworkPolicyPort`]: [unset({ protocol: 'TCP' })],
   [`${networking}NetworkPolicy`]: [policyTypes],
+};
+
+export const ingressClassDefaults: Rules = {
   [`${networking}IngressClass`]: [within('spec.parameters', unset({ scope: 'Cluster' }))],
+};
+
+export const storageClassDefaults: Rules = {
   [`${storage}StorageClass`]: [unset({ reclaimPolicy: 'Delete', volumeBindingMode: 'Immediate' })],
-  [`${storage}CSIDriver`]: [csiDriver],
+};
+
+export const csiDriverDefaults: Rules = { [`${storage}CSIDriver`]: [csiDriver] };
+
+export const clusterRoleBindingDefaults: Rules = {
   [`${rbac}ClusterRoleBinding`]: [under('roleRef', { apiGroup: rbacGroup })],
+};
+
+export const roleBindingDefaults: Rules = {
   [`${rbac}RoleBinding`]: [under('roleRef', { apiGroup: rbacGroup })],
-  [`${rbac}Subject`]: [subject],
+};
+
+export const priorityClassDefaults: Rules = {
   'io.k8s.api.scheduling.v1.PriorityClass': [unset({ preemptionPolicy: 'PreemptLowerPriority' })],
+};
+
+export const validatingWebhookConfigurationDefaults: Rules = {
   [`${admission}ValidatingWebhook`]: [webhook],
+};
+
+export const mutatingWebhookConfigurationDefaults: Rules = {
   [`${admission}MutatingWebhook`]: [webhook, unset({ reinvocationPolicy: 'Never' })],
-  [`${admission}Rule`]: [unset({ scope: '*' })],
-  [`${admission}ServiceReference`]: [unset({ port: 443 })],
+};
+
+export const validatingAdmissionPolicyDefaults: Rules = {
   [`${admission}ValidatingAdmissionPolicySpec`]: [unset({ failurePolicy: 'Fail' })],
+};
+
+export const mutatingAdmissionPolicyDefaults: Rules = {
   [`${admission}MutatingAdmissionPolicySpec`]: [unset({ failurePolicy: 'Fail' })],
-  [`${admission}MatchResources`]: [
-    unset({ matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {} }),
-  ],
+};
+
+export const endpointSliceDefaults: Rules = {
   'io.k8s.api.discovery.v1.EndpointPort': [unset({ name: '', protocol: 'TCP' })],
-  'io.k8s.api.authentication.v1.TokenRequestSpec': [unset({ expirationSeconds: 3600 })],
+};
+
+export const flowSchemaDefaults: Rules = {
   [`${flow}FlowSchemaSpec`]: [zero({ matchingPrecedence: 1000 })],
+};
+
+export const priorityLevelConfigurationDefaults: Rules = {
   [`${flow}ExemptPriorityLevelConfiguration`]: [
     unset({ nominalConcurrencyShares: 0, lendablePercent: 0 }),
   ],
@@ -106,14 +136,47 @@ export const policyRules: Rules = {
     unset({ nominalConcurrencyShares: 30, lendablePercent: 0 }),
   ],
   [`${flow}QueuingConfiguration`]: [zero({ handSize: 8, queues: 64, queueLengthLimit: 50 })],
+};
+
+export const customResourceDefinitionDefaults: Rules = {
+  [`${extensions}CustomResourceDefinition`]: [storedVersions],
+  [`${extensions}CustomResourceDefinitionSpec`]: [definitionNames],
+};
+
+/** Types that several kinds are made of, or that are only spoken. */
+export const policyPartRules: Rules = {
+  [`${rbac}Subject`]: [subject],
+  [`${admission}Rule`]: [unset({ scope: '*' })],
+  [`${admission}ServiceReference`]: [unset({ port: 443 })],
+  [`${admission}MatchResources`]: [
+    unset({ matchPolicy: 'Equivalent', namespaceSelector: {}, objectSelector: {} }),
+  ],
+  'io.k8s.api.authentication.v1.TokenRequestSpec': [unset({ expirationSeconds: 3600 })],
   [`${resource}ExactDeviceRequest`]: [deviceCount],
   [`${resource}DeviceSubRequest`]: [deviceCount],
   [`${resource}DeviceTaint`]: [
     (object, context) =>
       void (isUnset(object['timeAdded']) && context.now && (object['timeAdded'] = context.now)),
   ],
-  [`${extensions}CustomResourceDefinition`]: [storedVersions],
-  [`${extensions}CustomResourceDefinitionSpec`]: [definitionNames],
   [`${extensions}ServiceReference`]: [unset({ port: 443 })],
   'io.k8s.kube-aggregator.pkg.apis.apiregistration.v1.ServiceReference': [unset({ port: 443 })],
+};
+
+export const policyRules: Rules = {
+  ...networkPolicyDefaults,
+  ...ingressClassDefaults,
+  ...storageClassDefaults,
+  ...csiDriverDefaults,
+  ...clusterRoleBindingDefaults,
+  ...roleBindingDefaults,
+  ...priorityClassDefaults,
+  ...validatingWebhookConfigurationDefaults,
+  ...mutatingWebhookConfigurationDefaults,
+  ...validatingAdmissionPolicyDefaults,
+  ...mutatingAdmissionPolicyDefaults,
+  ...endpointSliceDefaults,
+  ...flowSchemaDefaults,
+  ...priorityLevelConfigurationDefaults,
+  ...customResourceDefinitionDefaults,
+  ...policyPartRules,
 };

@@ -109,16 +109,36 @@ const autoscalerV2: Rule = (object) => {
   unset({ selectPolicy: 'Max', policies: [scaleUpPolicies[1]] })(need(behavior, 'scaleDown'), {});
 };
 
-export const workloadRules: Rules = {
-  [`${apps}Deployment`]: [deployment],
-  [`${apps}DaemonSet`]: [daemonSet],
-  [`${apps}StatefulSet`]: [statefulSet],
+export const deploymentDefaults: Rules = { [`${apps}Deployment`]: [deployment] };
+
+export const daemonSetDefaults: Rules = { [`${apps}DaemonSet`]: [daemonSet] };
+
+export const statefulSetDefaults: Rules = { [`${apps}StatefulSet`]: [statefulSet] };
+
+export const replicaSetDefaults: Rules = {
   [`${apps}ReplicaSet`]: [(object) => fillSpec(object, { replicas: 1 })],
+};
+
+export const jobDefaults: Rules = {
   [`${batch}Job`]: [job],
-  [`${batch}CronJob`]: [cronJob],
   [`${batch}PodFailurePolicyOnPodConditionsPattern`]: [unset({ status: 'True' })],
+};
+
+export const cronJobDefaults: Rules = { [`${batch}CronJob`]: [cronJob] };
+
+export const horizontalPodAutoscalerDefaults: Rules = {
   'io.k8s.api.autoscaling.v1.HorizontalPodAutoscaler': [
     (object) => fillSpec(object, { minReplicas: 1 }),
   ],
   'io.k8s.api.autoscaling.v2.HorizontalPodAutoscaler': [autoscalerV2],
+};
+
+export const workloadRules: Rules = {
+  ...deploymentDefaults,
+  ...daemonSetDefaults,
+  ...statefulSetDefaults,
+  ...replicaSetDefaults,
+  ...jobDefaults,
+  ...cronJobDefaults,
+  ...horizontalPodAutoscalerDefaults,
 };

@@ -4,18 +4,9 @@
  * kind.
  */
 import { writeFile } from 'node:fs/promises';
+import type { Facts } from './facts.ts';
 
 type Row = Record<string, unknown>;
-export interface Facts {
-  types: Record<string, Row & { f?: Row[] }>;
-  enums: Record<string, { enum?: 1; v?: unknown[] }>;
-  kinds: Record<string, string>;
-  groups: Row[];
-  resources: Row[];
-  columns: Row;
-  systemObjects: Row;
-}
-
 const keptOfType = ['jo', 'tm', 'sp', 'wrap', 'st'];
 const keptOfField = [
   'n',

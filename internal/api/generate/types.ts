@@ -1,9 +1,10 @@
 /**
  * Writes internal/api/generated/types/<group>-<version>.ts: TypeScript shapes of every served kind,
  * from the table of API facts, and the compact tables beside them (tables.ts).
- * Run as `npm run generate -- FACTS.json`.
+ * Run as `npm run generate`.
  */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { readFacts, type Facts } from './facts.ts';
 import { writeTables } from './tables.ts';
 
 interface Field {
@@ -95,9 +96,10 @@ function body(full: string, types: Types, own: string, imports: Map<string, stri
   return text + '}\n';
 }
 
-export async function writeTypes(facts: { types: Types }, folder: string): Promise<number> {
+export async function writeTypes(facts: Facts, folder: string): Promise<number> {
+  const types = facts.types as Record<string, object> as Types;
   const files = new Map<string, string[]>();
-  for (const full of Object.keys(facts.types)) {
+  for (const full of Object.keys(types)) {
     const { file } = place(full);
     // Alpha and beta versions are not served; their shapes would be thousands of lines that nobody
     // imports.
@@ -107,7 +109,7 @@ export async function writeTypes(facts: { types: Types }, folder: string): Promi
   await mkdir(folder, { recursive: true });
   for (const [file, names] of files) {
     const imports = new Map<string, string>();
-    const text = names.map((n) => body(n, facts.types, file, imports)).join('\n');
+    const text = names.map((n) => body(n, types, file, imports)).join('\n');
     const head = [...imports]
       .map(([f, alias]) => `import type * as ${alias} from './${f}.ts';\n`)
       .join('');
@@ -120,9 +122,7 @@ export async function writeTypes(facts: { types: Types }, folder: string): Promi
 }
 
 if (import.meta.main) {
-  const path = process.argv[2];
-  if (!path) throw new Error('usage: generate FACTS.json');
-  const facts = JSON.parse(await readFile(path, 'utf8'));
+  const facts = await readFacts(process.argv[2]);
   const count = await writeTypes(facts, 'internal/api/generated/types');
   await writeTables(facts, 'internal/api/generated');
   process.stdout.write(`${count} files of types\n`);

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type { Node, PodSpec } from '../generated/types/core-v1.ts';
 import { matchesNodeSelector, wantsNode } from './node-affinity.ts';
@@ -68,7 +69,7 @@ describe('tolerations', () => {
 });
 
 describe('node selection', () => {
-  const node = { metadata: { name: 'n1', labels: { zone: 'a', size: '5' } } } as unknown as Node;
+  const node = partOf<Node>({ metadata: { name: 'n1', labels: { zone: 'a', size: '5' } } });
   const term = (key: string, operator: string, values?: string[]): boolean =>
     matchesNodeSelector(
       { nodeSelectorTerms: [{ matchExpressions: [{ key, operator, values }] }] },

@@ -3,25 +3,25 @@ import type {
   CertificateSigningRequestStatus,
 } from '../generated/types/certificates-v1.ts';
 import type { Dict } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { keepSpec } from './keep.ts';
-import type { StrategyContext } from './strategy.ts';
+import type { StrategyContext } from './row.ts';
 
 /** Who asks is what the server knows, not what the request says. */
 export function csrCreate(object: KubeObject, context: StrategyContext): void {
-  const spec: Dict = { ...(object['spec'] as Dict | undefined) };
+  const spec: Dict = { ...(fieldsOf(object)['spec'] as Dict | undefined) };
   for (const field of ['username', 'uid', 'groups', 'extra']) delete spec[field];
   const { user } = context;
   if (user?.name) spec['username'] = user.name;
   if (user?.uid) spec['uid'] = user.uid;
   if (user?.groups?.length) spec['groups'] = [...user.groups];
   if (user?.extra && Object.keys(user.extra).length > 0) spec['extra'] = { ...user.extra };
-  object['spec'] = spec;
-  object['status'] = {};
+  fieldsOf(object)['spec'] = spec;
+  fieldsOf(object)['status'] = {};
 }
 
 const statusOf = (object: KubeObject): CertificateSigningRequestStatus =>
-  (object['status'] as CertificateSigningRequestStatus | undefined) ?? {};
+  (fieldsOf(object)['status'] as CertificateSigningRequestStatus | undefined) ?? {};
 
 /** The signer writes the certificate; approvals are not its to give or take. */
 export function csrStatus(object: KubeObject, old: KubeObject, context: StrategyContext): void {
@@ -33,7 +33,7 @@ export function csrStatus(object: KubeObject, old: KubeObject, context: Strategy
     ...was.filter(decided),
     ...(statusOf(object).conditions ?? []).filter((c) => !decided(c)),
   ];
-  object['status'] = {
+  fieldsOf(object)['status'] = {
     ...statusOf(object),
     ...(conditions.length > 0 ? { conditions: stamped(conditions, was, context.now) } : {}),
   };
@@ -46,7 +46,7 @@ export function csrApproval(object: KubeObject, old: KubeObject, context: Strate
   if (conditions.length > 0)
     status.conditions = stamped(conditions, statusOf(old).conditions ?? [], context.now);
   else delete status.conditions;
-  object['status'] = status;
+  fieldsOf(object)['status'] = status;
 }
 
 function stamped(

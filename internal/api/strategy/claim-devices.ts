@@ -5,6 +5,8 @@ import type {
   ResourceSlice,
 } from '../generated/types/resource-v1.ts';
 import type { KubeObject } from '../object.ts';
+import { statusOnly } from './keep.ts';
+import type { StrategyContext } from './row.ts';
 
 /** A device, or a share of one. */
 export interface DeviceOfShare {
@@ -24,13 +26,11 @@ export const sharedDevice = ({
 
 /** Devices that are given back have no status any more. */
 export function dropGivenBack(object: KubeObject, old: KubeObject): void {
-  const { status } = object as unknown as ResourceClaim;
+  const { status } = object as ResourceClaim;
   const results = (claim: ResourceClaim['status']): string[] =>
     (claim?.allocation?.devices?.results ?? []).map((one) => JSON.stringify(sharedDevice(one)));
   const kept = new Set(results(status));
-  const gone = new Set(
-    results((old as unknown as ResourceClaim).status).filter((one) => !kept.has(one)),
-  );
+  const gone = new Set(results((old as ResourceClaim).status).filter((one) => !kept.has(one)));
   if (!status?.devices || gone.size === 0) return;
   status.devices = status.devices.filter((one) => !gone.has(JSON.stringify(sharedDevice(one))));
   if (status.devices.length === 0) delete status.devices;
@@ -38,7 +38,7 @@ export function dropGivenBack(object: KubeObject, old: KubeObject): void {
 
 const lists = ['ints', 'bools', 'strings', 'versions'] as const;
 const devicesOf = (object: KubeObject | undefined): Device[] =>
-  (object as unknown as ResourceSlice | undefined)?.spec?.devices ?? [];
+  (object as ResourceSlice | undefined)?.spec?.devices ?? [];
 const attributesOf = (device: Device): DeviceAttribute[] => Object.values(device.attributes ?? {});
 
 /**
@@ -57,4 +57,10 @@ export function dropDisabledSliceFields(object: KubeObject, old?: KubeObject): v
     if (!usedLists)
       for (const one of attributesOf(device)) for (const field of lists) delete one[field];
   }
+}
+
+/** A write to /status of a ResourceClaim. */
+export function claimStatus(object: KubeObject, old: KubeObject, context: StrategyContext): void {
+  statusOnly('metadata')(object, old, context);
+  dropGivenBack(object, old);
 }

@@ -1,14 +1,15 @@
-import type { Dict } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { at, semanticEqual, type Dict } from '../loose.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
+import type { StrategyRow, Update } from './row.ts';
 
 export function keepStatus(object: KubeObject, old: KubeObject): void {
-  if (old['status'] === undefined) delete object['status'];
-  else object['status'] = old['status'];
+  if (fieldsOf(old)['status'] === undefined) delete fieldsOf(object)['status'];
+  else fieldsOf(object)['status'] = fieldsOf(old)['status'];
 }
 
 export function keepSpec(object: KubeObject, old: KubeObject): void {
-  if (old['spec'] === undefined) delete object['spec'];
-  else object['spec'] = old['spec'];
+  if (fieldsOf(old)['spec'] === undefined) delete fieldsOf(object)['spec'];
+  else fieldsOf(object)['spec'] = fieldsOf(old)['spec'];
 }
 
 /** What a write to /status cannot change of the metadata (metav1.ResetObjectMetaForStatus). */
@@ -33,4 +34,25 @@ export function keepMetadata(
     if (was[field] === undefined) delete meta[field];
     else meta[field] = was[field];
   }
+}
+
+export function keepBoth(object: KubeObject, old: KubeObject): void {
+  keepSpec(object, old);
+  keepStatus(object, old);
+}
+
+/** What a write to /status changes: not the spec, and not what `keeps` names. */
+export function statusOnly(keeps: StrategyRow['statusKeeps']): Update {
+  return (object, old) => {
+    keepSpec(object, old);
+    keepMetadata(object, old, keeps === 'metadata' ? statusMetadata : (keeps ?? []));
+  };
+}
+
+/** Counts a new generation when one of the paths changes. */
+export function bumps(paths: readonly string[]): Update {
+  return (object, old) => {
+    if (paths.some((path) => !semanticEqual(at(object, path), at(old, path))))
+      object.metadata.generation = (old.metadata.generation ?? 0) + 1;
+  };
 }

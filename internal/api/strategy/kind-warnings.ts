@@ -7,14 +7,14 @@ import type {
   ServiceSpec,
 } from '../generated/types/core-v1.ts';
 import type { EndpointSlice } from '../generated/types/discovery-v1.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { parseQuantity } from '../quantity.ts';
 import { cidrWarnings, ipWarnings } from './ip-warnings.ts';
 
 const quoted = JSON.stringify;
 
 export function serviceWarnings(object: KubeObject): string[] {
-  const spec = (object['spec'] as ServiceSpec | undefined) ?? {};
+  const spec = (fieldsOf(object)['spec'] as ServiceSpec | undefined) ?? {};
   const warnings: string[] = [];
   const hints = 'service.kubernetes.io/topology-aware-hints';
   if (object.metadata.annotations?.[hints] !== undefined)
@@ -54,7 +54,7 @@ export function serviceWarnings(object: KubeObject): string[] {
 }
 
 export function nodeWarnings(object: KubeObject): string[] {
-  const spec = (object['spec'] as NodeSpec | undefined) ?? {};
+  const spec = (fieldsOf(object)['spec'] as NodeSpec | undefined) ?? {};
   const warnings: string[] = [];
   if (spec.configSource) warnings.push('spec.configSource: the feature is removed');
   if (spec.externalID)
@@ -69,7 +69,7 @@ export function endpointsWarnings(object: KubeObject): string[] {
   if (object.metadata.labels?.['endpoints.kubernetes.io/managed-by'] === 'endpoint-controller')
     return [];
   const warnings: string[] = [];
-  ((object as unknown as Endpoints).subsets ?? []).forEach((subset, i) => {
+  ((object as Endpoints).subsets ?? []).forEach((subset, i) => {
     (subset.addresses ?? []).forEach((address, j) =>
       warnings.push(...ipWarnings(`subsets[${i}].addresses[${j}].ip`, address.ip)),
     );
@@ -86,7 +86,7 @@ const ourSlices = new Set([
 ]);
 
 export function endpointSliceWarnings(object: KubeObject, old: KubeObject | undefined): string[] {
-  const slice = object as unknown as EndpointSlice;
+  const slice = object as EndpointSlice;
   const warnings =
     !old && slice.addressType === 'FQDN' ? ['spec.addressType: FQDN endpoints are deprecated'] : [];
   if (ourSlices.has(object.metadata.labels?.['endpointslice.kubernetes.io/managed-by'] ?? ''))
@@ -101,7 +101,7 @@ export function endpointSliceWarnings(object: KubeObject, old: KubeObject | unde
 
 export function quotaWarnings(object: KubeObject, old: KubeObject | undefined): string[] {
   if (old) return [];
-  const hard = (object['spec'] as ResourceQuotaSpec | undefined)?.hard ?? {};
+  const hard = (fieldsOf(object)['spec'] as ResourceQuotaSpec | undefined)?.hard ?? {};
   const warnings: string[] = [];
   for (const name of ['cpu', 'memory', 'ephemeral-storage', 'storage']) {
     let request = `requests.${name}`;
@@ -134,7 +134,10 @@ export function serviceAccountWarnings(object: KubeObject, old: KubeObject | und
 }
 
 export function claimWarnings(object: KubeObject): string[] {
-  return claimSpecWarnings('spec', (object['spec'] as PersistentVolumeClaimSpec | undefined) ?? {});
+  return claimSpecWarnings(
+    'spec',
+    (fieldsOf(object)['spec'] as PersistentVolumeClaimSpec | undefined) ?? {},
+  );
 }
 
 export function claimSpecWarnings(

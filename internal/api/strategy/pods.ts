@@ -9,14 +9,14 @@ import type {
 import type { LabelSelector } from '../generated/types/meta-v1.ts';
 import { semanticEqual } from '../loose.ts';
 import type { Dict } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { keepMetadata, keepSpec, keepStatus } from './keep.ts';
 import { podQosClass } from './qos.ts';
-import type { StrategyContext } from './strategy.ts';
+import type { StrategyContext } from './row.ts';
 
-const asPod = (object: KubeObject): Pod => object as unknown as Pod;
+const asPod = (object: KubeObject): Pod => object as Pod;
 const specOf = (object: KubeObject): PodSpec =>
-  (object['spec'] as PodSpec | undefined) ?? { containers: [] };
+  (fieldsOf(object)['spec'] as PodSpec | undefined) ?? { containers: [] };
 
 export function podCreate(object: KubeObject, context: StrategyContext): void {
   const spec = specOf(object);
@@ -35,7 +35,7 @@ export function podCreate(object: KubeObject, context: StrategyContext): void {
       },
     ];
   }
-  object['status'] = status;
+  fieldsOf(object)['status'] = status;
   // Of the alpha feature GenericWorkload, which is off: nothing would hold the group together.
   delete spec.schedulingGroup;
   // As the warning says that goes with it.
@@ -94,7 +94,7 @@ export function podUpdate(object: KubeObject, old: KubeObject): void {
 }
 
 function bumpGeneration(object: KubeObject, old: KubeObject): void {
-  if (!semanticEqual(object['spec'], old['spec']))
+  if (!semanticEqual(fieldsOf(object)['spec'], fieldsOf(old)['spec']))
     object.metadata.generation = (old.metadata.generation ?? 0) + 1;
 }
 
@@ -102,13 +102,13 @@ export function podStatusUpdate(object: KubeObject, old: KubeObject): void {
   keepSpec(object, old);
   keepMetadata(object, old, ['ownerReferences']);
   delete object.metadata.deletionTimestamp;
-  const was = (old['status'] as PodStatus | undefined) ?? {};
-  const status: PodStatus = { ...(object['status'] as PodStatus | undefined) };
+  const was = (fieldsOf(old)['status'] as PodStatus | undefined) ?? {};
+  const status: PodStatus = { ...(fieldsOf(object)['status'] as PodStatus | undefined) };
   if (!status.qosClass && was.qosClass) status.qosClass = was.qosClass;
   if (!status.observedGeneration && was.observedGeneration)
     status.observedGeneration = was.observedGeneration;
   if (status.conditions) status.conditions = keepObserved(status.conditions, was.conditions ?? []);
-  object['status'] = status;
+  fieldsOf(object)['status'] = status;
 }
 
 /** A writer that does not know observedGeneration must not wipe it out. */
@@ -135,7 +135,7 @@ export function podEphemeralContainersUpdate(object: KubeObject, old: KubeObject
   const spec: PodSpec = { ...specOf(old) };
   if (asked?.length) spec.ephemeralContainers = asked;
   else delete spec.ephemeralContainers;
-  object['spec'] = spec;
+  fieldsOf(object)['spec'] = spec;
   keepStatus(object, old);
   keepMetadata(object, old);
   bumpGeneration(object, old);
@@ -156,7 +156,7 @@ export function podResizeUpdate(object: KubeObject, old: KubeObject): void {
       spec.initContainers = resized(asked.initContainers, was.initContainers ?? []);
     if (asked.resources) spec.resources = asked.resources;
     else delete spec.resources;
-    object['spec'] = spec;
+    fieldsOf(object)['spec'] = spec;
     keepStatus(object, old);
     keepMetadata(object, old);
   }

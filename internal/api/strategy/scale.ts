@@ -1,6 +1,7 @@
 import { at, dictOf, numberOf, textOf } from '../loose.ts';
 import type { Dict } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import type { Scale } from '../generated/types/autoscaling-v1.ts';
+import { asObject, type KubeObject } from '../object.ts';
 import { formatSelector } from '../selectors.ts';
 import type { FieldError } from '../status.ts';
 
@@ -23,7 +24,7 @@ const builtin: ScalePaths = {
  * The autoscaling/v1 Scale of a Deployment, ReplicaSet, ReplicationController, StatefulSet or
  * custom resource.
  */
-export function toScale(object: KubeObject, paths: ScalePaths = builtin): KubeObject {
+export function toScale(object: KubeObject, paths: ScalePaths = builtin): Scale {
   const { name, namespace, uid, resourceVersion, creationTimestamp } = object.metadata;
   const replicas = numberOf(at(object, paths.specReplicasPath.slice(1)));
   const selector = selectorText(
@@ -77,7 +78,7 @@ export function withScale(
   const metadata = next['metadata'] as Dict;
   if (resourceVersion) metadata['resourceVersion'] = resourceVersion;
   if (uid) metadata['uid'] = uid;
-  return next as unknown as KubeObject;
+  return asObject(next);
 }
 
 /** Checks a Scale that a client sent. */

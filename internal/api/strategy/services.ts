@@ -1,7 +1,7 @@
 import type { ServicePort, ServiceSpec } from '../generated/types/core-v1.ts';
 import { semanticEqual } from '../loose.ts';
 import type { Dict } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 
 const hasClusterIp = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName';
 const hasNodePorts = (spec: ServiceSpec): boolean =>
@@ -17,13 +17,16 @@ const isBalanced = (spec: ServiceSpec): boolean => spec.type === 'LoadBalancer';
  * new type does not have.
  */
 export function serviceUpdate(object: KubeObject, old: KubeObject): void {
-  const was = (old['spec'] as ServiceSpec | undefined) ?? {};
-  const spec: ServiceSpec = { ...(object['spec'] as ServiceSpec | undefined) };
-  object['spec'] = spec;
+  const was = (fieldsOf(old)['spec'] as ServiceSpec | undefined) ?? {};
+  const spec: ServiceSpec = { ...(fieldsOf(object)['spec'] as ServiceSpec | undefined) };
+  fieldsOf(object)['spec'] = spec;
   keepAllocated(spec, was);
   dropForType(spec, was);
   if (spec.type !== 'LoadBalancer')
-    object['status'] = { ...(object['status'] as Dict | undefined), loadBalancer: {} };
+    fieldsOf(object)['status'] = {
+      ...(fieldsOf(object)['status'] as Dict | undefined),
+      loadBalancer: {},
+    };
 }
 
 function keepAllocated(spec: ServiceSpec, was: ServiceSpec): void {

@@ -1,34 +1,11 @@
 import type { KubeObject } from '../object.ts';
-import type { StructSchema } from '../schema.ts';
 import type { FieldError } from '../status.ts';
 import { validateCreate, validateUpdate } from '../validation/validate.ts';
+import { kindOf } from '../kinds/kinds.ts';
+import type { StrategyContext, StrategyInfo } from './row.ts';
 import { genericRule, ruleOf } from './rules.ts';
 import type { Rule } from './rules.ts';
 import { warningsFor } from './warnings.ts';
-
-/** What a strategy needs to know of a kind. KindInfo has it all. */
-export interface StrategyInfo {
-  group: string;
-  version: string;
-  kind: string;
-  namespaced: boolean;
-  subresources?: ReadonlyMap<string, unknown>;
-  type?: StructSchema;
-  custom?: boolean;
-}
-
-export interface StrategyUser {
-  name: string;
-  uid?: string;
-  groups?: readonly string[];
-  extra?: Readonly<Record<string, readonly string[]>>;
-}
-
-export interface StrategyContext {
-  /** RFC 3339, whole seconds. */
-  now: string;
-  user?: StrategyUser;
-}
 
 /**
  * What create, update and each subresource may change of a kind, and what is checked. `prepare...`
@@ -50,6 +27,8 @@ export interface Strategy {
   warningsOnUpdate(object: KubeObject, old: KubeObject, subresource?: string): string[];
 }
 
+export type { StrategyContext, StrategyInfo, StrategyUser } from './row.ts';
+
 const known = new WeakMap<StrategyInfo, Strategy>();
 
 /** The strategy of a kind; made once for each info object. */
@@ -62,7 +41,7 @@ export function strategyFor(info: StrategyInfo): Strategy {
 const epoch: StrategyContext = { now: '1970-01-01T00:00:00Z' };
 
 function make(info: StrategyInfo): Strategy {
-  const rule: Rule = (info.custom ? undefined : ruleOf(info.group, info.kind)) ?? genericRule(info);
+  const rule: Rule = ruleOf(kindOf(info)) ?? genericRule(info);
   const strategy: Strategy = {
     prepareForCreate: (object, context) => rule.create(object, context, info),
     prepareForUpdate: (object, old, subresource, context = epoch) => {
@@ -77,9 +56,9 @@ function make(info: StrategyInfo): Strategy {
     validateCreate: (object) => validateCreate(info, object),
     validateUpdate: (object, old, subresource = '') =>
       validateUpdate(info, object, old, subresource),
-    warningsOnCreate: (object) => (info.custom ? [] : warningsFor(info, object, undefined, '')),
+    warningsOnCreate: (object) => warningsFor(info, object, undefined, ''),
     warningsOnUpdate: (object, old, subresource = '') =>
-      info.custom ? [] : warningsFor(info, object, old, subresource),
+      warningsFor(info, object, old, subresource),
   };
   return strategy;
 }

@@ -2,12 +2,12 @@ import type {
   PersistentVolumeClaimSpec,
   PersistentVolumeStatus,
 } from '../generated/types/core-v1.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { keepSpec } from './keep.ts';
-import type { StrategyContext } from './strategy.ts';
+import type { StrategyContext } from './row.ts';
 
 export function persistentVolumeCreate(object: KubeObject, context: StrategyContext): void {
-  object['status'] = { phase: 'Pending', lastPhaseTransitionTime: context.now };
+  fieldsOf(object)['status'] = { phase: 'Pending', lastPhaseTransitionTime: context.now };
 }
 
 /** The time of the last phase is the server's to note, unless the writer brings a newer one. */
@@ -17,9 +17,9 @@ export function persistentVolumeStatus(
   context: StrategyContext,
 ): void {
   keepSpec(object, old);
-  const was = (old['status'] as PersistentVolumeStatus | undefined) ?? {};
+  const was = (fieldsOf(old)['status'] as PersistentVolumeStatus | undefined) ?? {};
   const status: PersistentVolumeStatus = {
-    ...(object['status'] as PersistentVolumeStatus | undefined),
+    ...(fieldsOf(object)['status'] as PersistentVolumeStatus | undefined),
   };
   const given = status.lastPhaseTransitionTime;
   if (was.phase === status.phase) {
@@ -27,7 +27,7 @@ export function persistentVolumeStatus(
       status.lastPhaseTransitionTime = was.lastPhaseTransitionTime;
   } else if (!given || given === was.lastPhaseTransitionTime)
     status.lastPhaseTransitionTime = context.now;
-  object['status'] = status;
+  fieldsOf(object)['status'] = status;
 }
 
 /**
@@ -35,8 +35,8 @@ export function persistentVolumeStatus(
  * snapshots only.
  */
 function fitSources(object: KubeObject, before: PersistentVolumeClaimSpec | undefined): void {
-  const spec = { ...(object['spec'] as PersistentVolumeClaimSpec) };
-  object['spec'] = spec;
+  const spec = { ...(fieldsOf(object)['spec'] as PersistentVolumeClaimSpec) };
+  fieldsOf(object)['spec'] = spec;
   // Sources in other namespaces are not offered.
   if (spec.dataSourceRef?.namespace && !before?.dataSourceRef) delete spec.dataSourceRef;
   const { dataSource, dataSourceRef } = spec;
@@ -65,5 +65,5 @@ export function claimCreate(object: KubeObject): void {
 }
 
 export function claimUpdate(object: KubeObject, old: KubeObject): void {
-  fitSources(object, old['spec'] as PersistentVolumeClaimSpec | undefined);
+  fitSources(object, fieldsOf(old)['spec'] as PersistentVolumeClaimSpec | undefined);
 }

@@ -1,7 +1,7 @@
 import type { DaemonSetSpec } from '../generated/types/apps-v1.ts';
 import type { JobSpec } from '../generated/types/batch-v1.ts';
 import { semanticEqual } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 
 const templateGeneration = 'deprecated.daemonset.template.generation';
 
@@ -15,7 +15,10 @@ export function daemonSetCreate(object: KubeObject): void {
 }
 
 export function daemonSetUpdate(object: KubeObject, old: KubeObject): void {
-  const [spec, was] = [object['spec'] as DaemonSetSpec, old['spec'] as DaemonSetSpec];
+  const [spec, was] = [
+    fieldsOf(object)['spec'] as DaemonSetSpec,
+    fieldsOf(old)['spec'] as DaemonSetSpec,
+  ];
   const newTemplate = !semanticEqual(spec.template, was.template);
   const generation =
     Number(old.metadata.annotations?.[templateGeneration] ?? 0) + (newTemplate ? 1 : 0);
@@ -32,7 +35,7 @@ const uidLabels = ['controller-uid', 'batch.kubernetes.io/controller-uid'];
 
 /** Gives a Job a selector that no other Job can share, unless its owner asked to choose one. */
 export function jobCreate(object: KubeObject): void {
-  const spec = { ...(object['spec'] as JobSpec) };
+  const spec = { ...(fieldsOf(object)['spec'] as JobSpec) };
   if (spec.manualSelector) return;
   const { name = '', uid = '' } = object.metadata;
   const labels = { ...spec.template.metadata?.labels };
@@ -42,5 +45,5 @@ export function jobCreate(object: KubeObject): void {
   const matchLabels = { ...spec.selector?.matchLabels };
   matchLabels['batch.kubernetes.io/controller-uid'] ??= uid;
   spec.selector = { ...spec.selector, matchLabels };
-  object['spec'] = spec;
+  fieldsOf(object)['spec'] = spec;
 }

@@ -1,14 +1,13 @@
-import { table } from '../../base/own.ts';
 import type { CertificateSigningRequest } from '../generated/types/certificates-v1.ts';
 import type { RoleBinding } from '../generated/types/rbac-v1.ts';
 import { humanDuration } from '../human-duration.ts';
 import { at, dictOf, listOf, numberOf, textOf } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { age, labelsText, nameOf, withMore } from './cell.ts';
 import type { Cell, Cells } from './cell.ts';
 
-function roleBinding(object: KubeObject, now: number): Cell[] {
-  const { roleRef, subjects = [] } = object as unknown as RoleBinding;
+export function roleBinding(object: KubeObject, now: number): Cell[] {
+  const { roleRef, subjects = [] } = object as RoleBinding;
   const names = (kind: string): string =>
     subjects
       .filter((s) => s.kind === kind)
@@ -24,8 +23,8 @@ function roleBinding(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function signingRequest(object: KubeObject, now: number): Cell[] {
-  const { spec, status } = object as unknown as CertificateSigningRequest;
+export function signingRequest(object: KubeObject, now: number): Cell[] {
+  const { spec, status } = object as CertificateSigningRequest;
   const has = (type: string): boolean => status?.conditions?.some((c) => c.type === type) ?? false;
   const state =
     `${has('Denied') ? 'Denied' : has('Approved') ? 'Approved' : 'Pending'}` +
@@ -42,11 +41,11 @@ function signingRequest(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function trustBundle(object: KubeObject): Cell[] {
+export function trustBundle(object: KubeObject): Cell[] {
   return [nameOf(object), textOf(at(object, 'spec.signerName')) || '<none>'];
 }
 
-function podCertificateRequest(object: KubeObject): Cell[] {
+export function podCertificateRequest(object: KubeObject): Cell[] {
   const states = listOf(at(object, 'status.conditions'))
     .map((c) => textOf(dictOf(c)['type']))
     .filter((t) => ['Issued', 'Denied', 'Failed'].includes(t));
@@ -62,11 +61,11 @@ function podCertificateRequest(object: KubeObject): Cell[] {
   ];
 }
 
-const counted =
+export const counted =
   (path: string): Cells =>
   (object, now) => [nameOf(object), listOf(at(object, path)).length, age(object, now)];
 
-function policy(path: string): Cells {
+export function policy(path: string): Cells {
   return (object, now) => {
     const kind = at(object, 'spec.paramKind');
     const shown = kind
@@ -76,7 +75,7 @@ function policy(path: string): Cells {
   };
 }
 
-function policyBinding(object: KubeObject, now: number): Cell[] {
+export function policyBinding(object: KubeObject, now: number): Cell[] {
   const ref = at(object, 'spec.paramRef');
   const name = textOf(at(ref, 'name'));
   return [
@@ -87,7 +86,7 @@ function policyBinding(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function flowSchema(object: KubeObject, now: number): Cell[] {
+export function flowSchema(object: KubeObject, now: number): Cell[] {
   const dangling = listOf(at(object, 'status.conditions'))
     .map(dictOf)
     .find((c) => c['type'] === 'Dangling');
@@ -101,7 +100,7 @@ function flowSchema(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function priorityLevel(object: KubeObject, now: number): Cell[] {
+export function priorityLevel(object: KubeObject, now: number): Cell[] {
   const limited = at(object, 'spec.limited');
   const queuing = at(limited, 'limitResponse.queuing');
   const number = (value: unknown, holder: unknown): Cell => (holder ? numberOf(value) : '<none>');
@@ -116,7 +115,7 @@ function priorityLevel(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function storageVersion(object: KubeObject, now: number): Cell[] {
+export function storageVersion(object: KubeObject, now: number): Cell[] {
   const versions = listOf(at(object, 'status.storageVersions')).map(
     (v) => `${textOf(at(v, 'apiServerID'))}=${textOf(at(v, 'encodingVersion'))}`,
   );
@@ -128,7 +127,7 @@ function storageVersion(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function apiService(object: KubeObject, now: number): Cell[] {
+export function apiService(object: KubeObject, now: number): Cell[] {
   const service = at(object, 'spec.service');
   const available = listOf(at(object, 'status.conditions'))
     .map(dictOf)
@@ -143,27 +142,10 @@ function apiService(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function status(object: KubeObject): Cell[] {
-  return [textOf(object['status']), textOf(object['reason']), textOf(object['message'])];
+export function status(object: KubeObject): Cell[] {
+  return [
+    textOf(fieldsOf(object)['status']),
+    textOf(fieldsOf(object)['reason']),
+    textOf(fieldsOf(object)['message']),
+  ];
 }
-
-const registration = 'admissionregistration.k8s.io';
-
-export const adminCells: Readonly<Record<string, Cells>> = table({
-  'rbac.authorization.k8s.io/RoleBinding': roleBinding,
-  'rbac.authorization.k8s.io/ClusterRoleBinding': roleBinding,
-  'certificates.k8s.io/CertificateSigningRequest': signingRequest,
-  'certificates.k8s.io/ClusterTrustBundle': trustBundle,
-  'certificates.k8s.io/PodCertificateRequest': podCertificateRequest,
-  [`${registration}/MutatingWebhookConfiguration`]: counted('webhooks'),
-  [`${registration}/ValidatingWebhookConfiguration`]: counted('webhooks'),
-  [`${registration}/ValidatingAdmissionPolicy`]: policy('spec.validations'),
-  [`${registration}/MutatingAdmissionPolicy`]: policy('spec.mutations'),
-  [`${registration}/ValidatingAdmissionPolicyBinding`]: policyBinding,
-  [`${registration}/MutatingAdmissionPolicyBinding`]: policyBinding,
-  'flowcontrol.apiserver.k8s.io/FlowSchema': flowSchema,
-  'flowcontrol.apiserver.k8s.io/PriorityLevelConfiguration': priorityLevel,
-  'internal.apiserver.k8s.io/StorageVersion': storageVersion,
-  'apiregistration.k8s.io/APIService': apiService,
-  'meta.k8s.io/Status': status,
-});

@@ -1,14 +1,14 @@
-import { own, table } from '../../base/own.ts';
+import { own } from '../../base/own.ts';
 import type { ConfigMap, Event, Node, ResourceQuota, Secret } from '../generated/types/core-v1.ts';
 import { at, dictOf, listOf, numberOf, textOf } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { asObject, fieldsOf, type KubeObject } from '../object.ts';
 import { age, nameOf, since } from './cell.ts';
 import type { Cell, Cells } from './cell.ts';
 
-const as = <T>(object: KubeObject): T => object as unknown as T;
+const as = <T>(object: KubeObject): T => object as T;
 const rolePrefix = 'node-role.kubernetes.io/';
 
-function node(object: KubeObject, now: number): Cell[] {
+export function node(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<Node>(object);
   const ready = status?.conditions?.find((c) => c.type === 'Ready');
   const state = [
@@ -41,16 +41,16 @@ function nodeRoles(labels: Readonly<Record<string, string>>): string {
   return [...new Set(roles)].sort().join(',') || '<none>';
 }
 
-function namespace(object: KubeObject, now: number): Cell[] {
+export function namespace(object: KubeObject, now: number): Cell[] {
   return [nameOf(object), textOf(at(object, 'status.phase')), age(object, now)];
 }
 
-function secret(object: KubeObject, now: number): Cell[] {
+export function secret(object: KubeObject, now: number): Cell[] {
   const { type = '', data } = as<Secret>(object);
   return [nameOf(object), type, Object.keys(data ?? {}).length, age(object, now)];
 }
 
-function configMap(object: KubeObject, now: number): Cell[] {
+export function configMap(object: KubeObject, now: number): Cell[] {
   const { data, binaryData } = as<ConfigMap>(object);
   return [
     nameOf(object),
@@ -59,7 +59,7 @@ function configMap(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function quota(object: KubeObject, now: number): Cell[] {
+export function quota(object: KubeObject, now: number): Cell[] {
   const { hard = {}, used = {} } = as<ResourceQuota>(object).status ?? {};
   const [requests, limits]: [string[], string[]] = [[], []];
   for (const name of Object.keys(hard).sort())
@@ -69,7 +69,7 @@ function quota(object: KubeObject, now: number): Cell[] {
   return [nameOf(object), requests.join(', '), limits.join(', '), age(object, now)];
 }
 
-function event(object: KubeObject, now: number): Cell[] {
+export function event(object: KubeObject, now: number): Cell[] {
   const own = as<Event>(object);
   const first = own.firstTimestamp ? since(own.firstTimestamp, now) : since(own.eventTime, now);
   const last = own.series
@@ -95,8 +95,8 @@ function event(object: KubeObject, now: number): Cell[] {
 }
 
 /** The newer API has the same events under other names. */
-function newEvent(object: KubeObject, now: number): Cell[] {
-  const from = object as Record<string, unknown>;
+export function newEvent(object: KubeObject, now: number): Cell[] {
+  const from = fieldsOf(object);
   const old: Record<string, unknown> = {
     metadata: object.metadata,
     involvedObject: from['regarding'],
@@ -112,11 +112,11 @@ function newEvent(object: KubeObject, now: number): Cell[] {
     reportingComponent: from['reportingController'],
     reportingInstance: from['reportingInstance'],
   };
-  return event(old as unknown as KubeObject, now);
+  return event(asObject(old), now);
 }
 
-function componentStatus(object: KubeObject): Cell[] {
-  const healthy = listOf(object['conditions'])
+export function componentStatus(object: KubeObject): Cell[] {
+  const healthy = listOf(fieldsOf(object)['conditions'])
     .map(dictOf)
     .find((c) => c['type'] === 'Healthy');
   if (!healthy) return [nameOf(object), 'Unknown', '', ''];
@@ -128,11 +128,11 @@ function componentStatus(object: KubeObject): Cell[] {
   ];
 }
 
-function lease(object: KubeObject, now: number): Cell[] {
+export function lease(object: KubeObject, now: number): Cell[] {
   return [nameOf(object), textOf(at(object, 'spec.holderIdentity')), age(object, now)];
 }
 
-function leaseCandidate(object: KubeObject, now: number): Cell[] {
+export function leaseCandidate(object: KubeObject, now: number): Cell[] {
   return [
     nameOf(object),
     ...['leaseName', 'binaryVersion', 'emulationVersion'].map((f) =>
@@ -142,35 +142,18 @@ function leaseCandidate(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function priorityClass(object: KubeObject, now: number): Cell[] {
+export function priorityClass(object: KubeObject, now: number): Cell[] {
   return [
     nameOf(object),
-    numberOf(object['value']),
-    object['globalDefault'] === true,
+    numberOf(fieldsOf(object)['value']),
+    fieldsOf(object)['globalDefault'] === true,
     age(object, now),
-    textOf(object['preemptionPolicy']),
+    textOf(fieldsOf(object)['preemptionPolicy']),
   ];
 }
 
-function runtimeClass(object: KubeObject, now: number): Cell[] {
-  return [nameOf(object), textOf(object['handler']), age(object, now)];
+export function runtimeClass(object: KubeObject, now: number): Cell[] {
+  return [nameOf(object), textOf(fieldsOf(object)['handler']), age(object, now)];
 }
 
-const nameAndAge: Cells = (object, now) => [nameOf(object), age(object, now)];
-
-export const clusterCells: Readonly<Record<string, Cells>> = table({
-  '/Node': node,
-  '/Namespace': namespace,
-  '/Secret': secret,
-  '/ConfigMap': configMap,
-  '/ServiceAccount': nameAndAge,
-  '/ResourceQuota': quota,
-  '/Event': event,
-  'events.k8s.io/Event': newEvent,
-  '/ComponentStatus': componentStatus,
-  'coordination.k8s.io/Lease': lease,
-  'coordination.k8s.io/LeaseCandidate': leaseCandidate,
-  'scheduling.k8s.io/PriorityClass': priorityClass,
-  'scheduling.k8s.io/Workload': nameAndAge,
-  'node.k8s.io/RuntimeClass': runtimeClass,
-});
+export const nameAndAge: Cells = (object, now) => [nameOf(object), age(object, now)];

@@ -1,4 +1,3 @@
-import { table } from '../../base/own.ts';
 import type { Endpoints, Service, ServicePort } from '../generated/types/core-v1.ts';
 import type { EndpointSlice } from '../generated/types/discovery-v1.ts';
 import type {
@@ -11,9 +10,9 @@ import type {
 import type { KubeObject } from '../object.ts';
 import { formatSelector } from '../selectors.ts';
 import { age, labelsText, nameOf, withMore } from './cell.ts';
-import type { Cell, Cells } from './cell.ts';
+import type { Cell } from './cell.ts';
 
-const as = <T>(object: KubeObject): T => object as unknown as T;
+const as = <T>(object: KubeObject): T => object as T;
 
 interface Balanced {
   ip?: string;
@@ -53,7 +52,7 @@ function portsText(ports: readonly ServicePort[] | undefined): string {
   );
 }
 
-function service(object: KubeObject, now: number): Cell[] {
+export function service(object: KubeObject, now: number): Cell[] {
   const own = as<Service>(object);
   return [
     nameOf(object),
@@ -79,11 +78,11 @@ function endpointsText({ subsets }: Endpoints): string {
   return all.length === 0 ? '' : withMore(all);
 }
 
-function endpoints(object: KubeObject, now: number): Cell[] {
+export function endpoints(object: KubeObject, now: number): Cell[] {
   return [nameOf(object), endpointsText(as<Endpoints>(object)), age(object, now)];
 }
 
-function endpointSlice(object: KubeObject, now: number): Cell[] {
+export function endpointSlice(object: KubeObject, now: number): Cell[] {
   const slice = as<EndpointSlice>(object);
   const ports = (slice.ports ?? []).map((p) =>
     p.port !== undefined ? String(p.port) : (p.name ?? '*'),
@@ -97,7 +96,7 @@ function endpointSlice(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function ingress(object: KubeObject, now: number): Cell[] {
+export function ingress(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<Ingress>(object);
   const rules = spec?.rules ?? [];
   // Rules without a host count among those that are not shown, as upstream counts them.
@@ -123,7 +122,7 @@ function ingress(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function ingressClass(object: KubeObject, now: number): Cell[] {
+export function ingressClass(object: KubeObject, now: number): Cell[] {
   const { spec } = as<IngressClass>(object);
   const isDefault =
     object.metadata.annotations?.['ingressclass.kubernetes.io/is-default-class'] === 'true';
@@ -139,7 +138,7 @@ function ingressClass(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function networkPolicy(object: KubeObject, now: number): Cell[] {
+export function networkPolicy(object: KubeObject, now: number): Cell[] {
   return [
     nameOf(object),
     formatSelector(as<NetworkPolicy>(object).spec?.podSelector ?? {}),
@@ -147,11 +146,11 @@ function networkPolicy(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function serviceCidr(object: KubeObject, now: number): Cell[] {
+export function serviceCidr(object: KubeObject, now: number): Cell[] {
   return [nameOf(object), (as<ServiceCIDR>(object).spec?.cidrs ?? []).join(','), age(object, now)];
 }
 
-function ipAddress(object: KubeObject, now: number): Cell[] {
+export function ipAddress(object: KubeObject, now: number): Cell[] {
   const ref = as<IPAddress>(object).spec?.parentRef;
   if (!ref) return [nameOf(object), '<none>', age(object, now)];
   const resource = `${ref.resource ?? ''}${ref.group ? `.${ref.group}` : ''}`.toLowerCase();
@@ -161,14 +160,3 @@ function ipAddress(object: KubeObject, now: number): Cell[] {
     age(object, now),
   ];
 }
-
-export const networkCells: Readonly<Record<string, Cells>> = table({
-  '/Service': service,
-  '/Endpoints': endpoints,
-  'discovery.k8s.io/EndpointSlice': endpointSlice,
-  'networking.k8s.io/Ingress': ingress,
-  'networking.k8s.io/IngressClass': ingressClass,
-  'networking.k8s.io/NetworkPolicy': networkPolicy,
-  'networking.k8s.io/ServiceCIDR': serviceCidr,
-  'networking.k8s.io/IPAddress': ipAddress,
-});

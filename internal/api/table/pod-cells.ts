@@ -115,7 +115,7 @@ function mainStatus(pod: Pod, summary: Summary): void {
 }
 
 export function podCells(object: KubeObject, now: number): Cell[] {
-  const pod = object as unknown as Pod;
+  const pod = object as Pod;
   const { reason, ready, total, restarts, lastRestart } = podSummary(pod);
   const gates = pod.spec?.readinessGates ?? [];
   const open = gates.filter((gate) => isTrue(pod.status?.conditions, gate.conditionType)).length;
@@ -134,7 +134,7 @@ export function podCells(object: KubeObject, now: number): Cell[] {
 
 /** Lets clients see that a pod is done without knowing pods. */
 export function podRowConditions(object: KubeObject): object[] | undefined {
-  const phase = (object as unknown as Pod).status?.phase;
+  const phase = (object as Pod).status?.phase;
   if (phase === 'Succeeded')
     return [
       {

@@ -1,7 +1,6 @@
-import { table } from '../../base/own.ts';
 import type { PersistentVolume, PersistentVolumeClaim } from '../generated/types/core-v1.ts';
 import { at, dictOf, listOf, textOf } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { age, nameOf, since } from './cell.ts';
 import type { Cell, Cells } from './cell.ts';
 
@@ -23,8 +22,8 @@ function modesText(given: readonly string[] | undefined): string {
 const classOf = (object: KubeObject, own: string | undefined): string =>
   object.metadata.annotations?.[legacyClass] ?? own ?? '';
 
-function persistentVolume(object: KubeObject, now: number): Cell[] {
-  const { spec, status } = object as unknown as PersistentVolume;
+export function persistentVolume(object: KubeObject, now: number): Cell[] {
+  const { spec, status } = object as PersistentVolume;
   const claim = spec?.claimRef;
   return [
     nameOf(object),
@@ -41,8 +40,8 @@ function persistentVolume(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function claim(object: KubeObject, now: number): Cell[] {
-  const { spec, status } = object as unknown as PersistentVolumeClaim;
+export function claim(object: KubeObject, now: number): Cell[] {
+  const { spec, status } = object as PersistentVolumeClaim;
   const bound = Boolean(spec?.volumeName);
   return [
     nameOf(object),
@@ -57,26 +56,26 @@ function claim(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function storageClass(object: KubeObject, now: number): Cell[] {
+export function storageClass(object: KubeObject, now: number): Cell[] {
   const { annotations = {} } = object.metadata;
   const isDefault =
     annotations['storageclass.kubernetes.io/is-default-class'] === 'true' ||
     annotations['storageclass.beta.kubernetes.io/is-default-class'] === 'true';
   return [
     `${nameOf(object)}${isDefault ? ' (default)' : ''}`,
-    textOf(object['provisioner']),
-    textOf(object['reclaimPolicy']) || 'Delete',
-    textOf(object['volumeBindingMode']) || 'Immediate',
-    object['allowVolumeExpansion'] === true,
+    textOf(fieldsOf(object)['provisioner']),
+    textOf(fieldsOf(object)['reclaimPolicy']) || 'Delete',
+    textOf(fieldsOf(object)['volumeBindingMode']) || 'Immediate',
+    fieldsOf(object)['allowVolumeExpansion'] === true,
     age(object, now),
   ];
 }
 
-function attributesClass(object: KubeObject, now: number): Cell[] {
-  return [nameOf(object), textOf(object['driverName']), age(object, now)];
+export function attributesClass(object: KubeObject, now: number): Cell[] {
+  return [nameOf(object), textOf(fieldsOf(object)['driverName']), age(object, now)];
 }
 
-function attachment(object: KubeObject, now: number): Cell[] {
+export function attachment(object: KubeObject, now: number): Cell[] {
   const spec = (path: string): string => textOf(at(object, `spec.${path}`));
   return [
     nameOf(object),
@@ -88,11 +87,11 @@ function attachment(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function csiNode(object: KubeObject, now: number): Cell[] {
+export function csiNode(object: KubeObject, now: number): Cell[] {
   return [nameOf(object), listOf(at(object, 'spec.drivers')).length, age(object, now)];
 }
 
-function csiDriver(object: KubeObject, now: number): Cell[] {
+export function csiDriver(object: KubeObject, now: number): Cell[] {
   const flag = (name: string, otherwise: boolean): boolean =>
     (at(object, `spec.${name}`) as boolean | undefined) ?? otherwise;
   const requests = at(object, 'spec.tokenRequests');
@@ -112,7 +111,7 @@ function csiDriver(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function resourceClaim(object: KubeObject, now: number): Cell[] {
+export function resourceClaim(object: KubeObject, now: number): Cell[] {
   const deleted = Boolean(object.metadata.deletionTimestamp);
   const states = deleted ? ['deleted'] : [];
   if (at(object, 'status.allocation'))
@@ -124,7 +123,7 @@ function resourceClaim(object: KubeObject, now: number): Cell[] {
   return [nameOf(object), states.join(','), age(object, now)];
 }
 
-function resourceSlice(object: KubeObject, now: number): Cell[] {
+export function resourceSlice(object: KubeObject, now: number): Cell[] {
   return [
     nameOf(object),
     ...['nodeName', 'driver', 'pool.name'].map((f) => textOf(at(object, `spec.${f}`))),
@@ -132,7 +131,7 @@ function resourceSlice(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function taintRule(object: KubeObject, now: number): Cell[] {
+export function taintRule(object: KubeObject, now: number): Cell[] {
   const taint = (field: string): string => textOf(at(object, `spec.taint.${field}`));
   return [
     nameOf(object),
@@ -144,7 +143,7 @@ function taintRule(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function migration(object: KubeObject): Cell[] {
+export function migration(object: KubeObject): Cell[] {
   const group = textOf(at(object, 'spec.resource.group'));
   const states = listOf(at(object, 'status.conditions'))
     .map(dictOf)
@@ -159,20 +158,4 @@ function migration(object: KubeObject): Cell[] {
   ];
 }
 
-const nameAndAge: Cells = (object, now) => [nameOf(object), age(object, now)];
-
-export const storageCells: Readonly<Record<string, Cells>> = table({
-  '/PersistentVolume': persistentVolume,
-  '/PersistentVolumeClaim': claim,
-  'storage.k8s.io/StorageClass': storageClass,
-  'storage.k8s.io/VolumeAttributesClass': attributesClass,
-  'storage.k8s.io/VolumeAttachment': attachment,
-  'storage.k8s.io/CSINode': csiNode,
-  'storage.k8s.io/CSIDriver': csiDriver,
-  'storagemigration.k8s.io/StorageVersionMigration': migration,
-  'resource.k8s.io/ResourceClaim': resourceClaim,
-  'resource.k8s.io/ResourceClaimTemplate': nameAndAge,
-  'resource.k8s.io/DeviceClass': nameAndAge,
-  'resource.k8s.io/ResourceSlice': resourceSlice,
-  'resource.k8s.io/DeviceTaintRule': taintRule,
-});
+export const nameAndAge: Cells = (object, now) => [nameOf(object), age(object, now)];

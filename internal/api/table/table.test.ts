@@ -1,7 +1,8 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, test } from 'vitest';
 import golden from './testdata/tables.json' with { type: 'json' };
 import type { Pod } from '../generated/types/core-v1.ts';
-import type { KubeObject } from '../object.ts';
+import { asObject, type KubeObject } from '../object.ts';
 import { builtinScheme } from '../scheme.ts';
 import type { Cell } from './cell.ts';
 import { JsonPathError, parseJsonPath, readJsonPath } from './json-path.ts';
@@ -25,7 +26,7 @@ const near = (cells: readonly Cell[]): Cell[] =>
   cells.map((cell) => (typeof cell === 'string' ? cell.replace(/\d+[smhdy]/g, '#') : cell));
 
 describe('as kube-apiserver prints', () => {
-  const cases = golden as unknown as Golden[];
+  const cases = golden as Golden[];
   test.each(cases.map((g) => [`${g.kind[2]} ${g.object.metadata.name ?? ''}`, g] as const))(
     '%s',
     (_title, g) => {
@@ -77,7 +78,7 @@ describe('rows', () => {
 
 describe('pods', () => {
   const status = (pod: Record<string, unknown>, more: Record<string, unknown> = {}): string =>
-    podSummary({ metadata: {}, spec: { containers: [{}] }, status: pod, ...more } as unknown as Pod)
+    podSummary(partOf<Pod>({ metadata: {}, spec: { containers: [{}] }, status: pod, ...more }))
       .reason;
   test.each<[string, Record<string, unknown>, Record<string, unknown>, string]>([
     ['terminating', { phase: 'Running' }, { metadata: { deletionTimestamp: 'x' } }, 'Terminating'],
@@ -183,7 +184,7 @@ describe('custom columns', () => {
         { type: 'Ready', status: 'True' },
       ],
     },
-  } as unknown as KubeObject;
+  } as KubeObject;
   const now = Date.parse('2026-01-01T01:00:00Z');
   test('show what their paths find', () => {
     expect(cellsFor(info, object, now)).toEqual([
@@ -209,7 +210,11 @@ describe('custom columns', () => {
   });
   test('are null where nothing is, or something else', () => {
     expect(
-      cellsFor(info, { ...object, spec: { count: 'x', on: 1, share: '' }, status: {} }, now),
+      cellsFor(
+        info,
+        asObject({ ...object, spec: { count: 'x', on: 1, share: '' }, status: {} }),
+        now,
+      ),
     ).toEqual(['x', null, null, null, null, null, null, '60m']);
   });
   test('without any, the age', () => {

@@ -2,14 +2,12 @@ import { table } from '../../base/own.ts';
 import type { PrinterColumn } from '../crd/compile.ts';
 import { columnsData } from '../generated/columns-data.ts';
 import type { KubeObject } from '../object.ts';
-import { adminCells } from './admin-cells.ts';
-import { storageCells } from './storage-cells.ts';
+import { kindOf } from '../kinds/kinds.ts';
+import { status } from './admin-cells.ts';
 import type { Cells, Cell } from './cell.ts';
-import { clusterCells } from './cluster-cells.ts';
+import type { ColumnRow } from './column.ts';
 import { customCells } from './custom-cells.ts';
-import { networkCells } from './network-cells.ts';
-import { podCells, podRowConditions } from './pod-cells.ts';
-import { workloadCells } from './workload-cells.ts';
+import { scale } from './workload-cells.ts';
 
 /** metav1.TableColumnDefinition. */
 export interface TableColumn {
@@ -41,32 +39,31 @@ export interface TableOptions {
   now: number;
 }
 
-const cells: Readonly<Record<string, Cells>> = table({
-  '/Pod': podCells,
-  ...workloadCells,
-  ...networkCells,
-  ...clusterCells,
-  ...adminCells,
-  ...storageCells,
+/** What is shown as a table though it is never stored. */
+const spoken: Readonly<Record<string, Cells>> = table({
+  'autoscaling/Scale': scale,
+  'meta.k8s.io/Status': status,
 });
 
-type Row = [name: string, type: string, format: string, priority: number];
-let parsedColumns: Record<string, Row[]> | undefined;
+const cellsOf = (info: TableInfo): Cells | undefined =>
+  kindOf(info)?.cells ?? spoken[`${info.group}/${info.kind}`];
+
+let parsedColumns: Record<string, ColumnRow[]> | undefined;
 const made = new Map<string, readonly TableColumn[]>();
 const madeCustom = new WeakMap<object, readonly TableColumn[]>();
 
 /** The columns that kubectl prints for a kind; those with a priority only with `-o wide`. */
 export function columnsFor(info: TableInfo): readonly TableColumn[] {
   if (info.custom) return customColumns(info);
-  const key = cells[`${info.group}/${info.kind}`] ? `${info.group}/${info.kind}` : '*';
+  const key = cellsOf(info) ? `${info.group}/${info.kind}` : '*';
   let columns = made.get(key);
-  if (!columns) made.set(key, (columns = builtinColumns(key)));
+  if (!columns) made.set(key, (columns = builtinColumns(key, kindOf(info)?.lateColumns)));
   return columns;
 }
 
-function builtinColumns(key: string): TableColumn[] {
-  parsedColumns ??= JSON.parse(columnsData) as Record<string, Row[]>;
-  return [...(parsedColumns[key] ?? parsedColumns['*'] ?? []), ...(late[key] ?? [])].map(
+function builtinColumns(key: string, late: readonly ColumnRow[] = []): TableColumn[] {
+  parsedColumns ??= JSON.parse(columnsData) as Record<string, ColumnRow[]>;
+  return [...(parsedColumns[key] ?? parsedColumns['*'] ?? []), ...late].map(
     ([name, type, format, priority]) => ({
       name,
       type,
@@ -76,16 +73,6 @@ function builtinColumns(key: string): TableColumn[] {
     }),
   );
 }
-
-/** Columns that upstream adds to a kind's list after it has declared it. */
-const late: Readonly<Record<string, readonly Row[]>> = table({
-  'storage.k8s.io/CSIDriver': [
-    ['TokenRequests', 'string', '', 0],
-    ['RequiresRepublish', 'boolean', '', 0],
-    ['Modes', 'string', '', 0],
-    ['Age', 'string', '', 0],
-  ],
-});
 
 /** Texts of the columns that every kind has. */
 const descriptions: Readonly<Record<string, string>> = table({
@@ -147,7 +134,7 @@ export function cellsFor(info: TableInfo, object: KubeObject, now: number): Cell
       object.metadata.name ?? '',
       ...customCells(info.crd?.columns.length ? info.crd.columns : defaultColumns, object, now),
     ];
-  const own = cells[`${info.group}/${info.kind}`];
+  const own = cellsOf(info);
   return own
     ? own(object, now)
     : [object.metadata.name ?? '', object.metadata.creationTimestamp ?? ''];
@@ -159,8 +146,7 @@ export function rowFor(info: TableInfo, object: KubeObject, options: TableOption
     cells: cellsFor(info, object, options.now),
     object: embedded(object, options.includeObject ?? 'Metadata'),
   };
-  const conditions =
-    info.group === '' && info.kind === 'Pod' ? podRowConditions(object) : undefined;
+  const conditions = kindOf(info)?.rowConditions?.(object);
   return conditions ? { cells: row.cells, conditions, object: row.object } : row;
 }
 

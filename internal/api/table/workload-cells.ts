@@ -1,4 +1,3 @@
-import { table } from '../../base/own.ts';
 import type {
   ControllerRevision,
   DaemonSet,
@@ -14,12 +13,12 @@ import { at, numberOf } from '../loose.ts';
 import { humanDuration } from '../human-duration.ts';
 import type { KubeObject } from '../object.ts';
 import { age, containerCells, labelsText, nameOf, selectorText, since } from './cell.ts';
-import type { Cell, Cells } from './cell.ts';
+import type { Cell } from './cell.ts';
 import { metricsText } from './metric-text.ts';
 
-const as = <T>(object: KubeObject): T => object as unknown as T;
+const as = <T>(object: KubeObject): T => object as T;
 
-function deployment(object: KubeObject, now: number): Cell[] {
+export function deployment(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<Deployment>(object);
   const selector = selectorText(spec?.selector);
   return [
@@ -33,7 +32,7 @@ function deployment(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function replicaSet(object: KubeObject, now: number): Cell[] {
+export function replicaSet(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<ReplicaSet>(object);
   return [
     nameOf(object),
@@ -46,7 +45,7 @@ function replicaSet(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function replicationController(object: KubeObject, now: number): Cell[] {
+export function replicationController(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<ReplicationController>(object);
   return [
     nameOf(object),
@@ -59,7 +58,7 @@ function replicationController(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function daemonSet(object: KubeObject, now: number): Cell[] {
+export function daemonSet(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<DaemonSet>(object);
   return [
     nameOf(object),
@@ -75,7 +74,7 @@ function daemonSet(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function statefulSet(object: KubeObject, now: number): Cell[] {
+export function statefulSet(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<StatefulSet>(object);
   return [
     nameOf(object),
@@ -95,7 +94,7 @@ const jobStates = [
   ['SuccessCriteriaMet', 'SuccessCriteriaMet'],
 ] as const;
 
-function job(object: KubeObject, now: number): Cell[] {
+export function job(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<Job>(object);
   const holds = (type: string): boolean =>
     type === ''
@@ -120,7 +119,7 @@ function job(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function cronJob(object: KubeObject, now: number): Cell[] {
+export function cronJob(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<CronJob>(object);
   return [
     nameOf(object),
@@ -135,7 +134,7 @@ function cronJob(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function podTemplate(object: KubeObject): Cell[] {
+export function podTemplate(object: KubeObject): Cell[] {
   const { template } = as<PodTemplate>(object);
   return [
     nameOf(object),
@@ -144,7 +143,7 @@ function podTemplate(object: KubeObject): Cell[] {
   ];
 }
 
-function disruptionBudget(object: KubeObject, now: number): Cell[] {
+export function disruptionBudget(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<PodDisruptionBudget>(object);
   const shown = (value: unknown): string =>
     value === undefined || value === null ? 'N/A' : String(value);
@@ -157,7 +156,7 @@ function disruptionBudget(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function autoscaler(object: KubeObject, now: number): Cell[] {
+export function autoscaler(object: KubeObject, now: number): Cell[] {
   const { spec, status } = as<HorizontalPodAutoscaler>(object);
   const { kind = '', name = '' } = spec?.scaleTargetRef ?? {};
   return [
@@ -172,7 +171,7 @@ function autoscaler(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function controllerRevision(object: KubeObject, now: number): Cell[] {
+export function controllerRevision(object: KubeObject, now: number): Cell[] {
   const owner = object.metadata.ownerReferences?.find((o) => o.controller);
   const group = owner?.apiVersion.includes('/')
     ? `.${owner.apiVersion.slice(0, owner.apiVersion.indexOf('/'))}`
@@ -186,7 +185,7 @@ function controllerRevision(object: KubeObject, now: number): Cell[] {
   ];
 }
 
-function scale(object: KubeObject, now: number): Cell[] {
+export function scale(object: KubeObject, now: number): Cell[] {
   return [
     nameOf(object),
     numberOf(at(object, 'spec.replicas')),
@@ -194,18 +193,3 @@ function scale(object: KubeObject, now: number): Cell[] {
     age(object, now),
   ];
 }
-
-export const workloadCells: Readonly<Record<string, Cells>> = table({
-  'apps/Deployment': deployment,
-  'apps/ReplicaSet': replicaSet,
-  'apps/DaemonSet': daemonSet,
-  'apps/StatefulSet': statefulSet,
-  'apps/ControllerRevision': controllerRevision,
-  '/ReplicationController': replicationController,
-  '/PodTemplate': podTemplate,
-  'batch/Job': job,
-  'batch/CronJob': cronJob,
-  'policy/PodDisruptionBudget': disruptionBudget,
-  'autoscaling/HorizontalPodAutoscaler': autoscaler,
-  'autoscaling/Scale': scale,
-});

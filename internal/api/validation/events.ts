@@ -1,5 +1,5 @@
 import { table } from '../../base/own.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { dictOf, numberOf, textOf } from '../loose.ts';
 import type { Dict } from '../loose.ts';
 import { dns1123Subdomain, qualifiedName } from '../names.ts';
@@ -29,14 +29,14 @@ const newNames: Readonly<Record<string, string>> = table({
 
 type Names = Readonly<Record<string, string>>;
 const read = (event: KubeObject, names: Names, field: string): unknown =>
-  event[names[field] ?? field];
+  fieldsOf(event)[names[field] ?? field];
 
 function checkMost(problems: Problems, event: KubeObject, names: Names): void {
   const object = dictOf(read(event, names, 'involvedObject'));
   const [about, own] = [textOf(object['namespace']), event.metadata.namespace ?? ''];
   const differs = (): void =>
     problems.invalid('involvedObject.namespace', about, 'does not match event.namespace');
-  if (!event['eventTime']) {
+  if (!fieldsOf(event)['eventTime']) {
     if (about ? about !== own : own && own !== 'default') differs();
   } else {
     if (!about && own !== 'default' && own !== 'kube-system') differs();
@@ -51,7 +51,7 @@ function checkReport(problems: Problems, event: KubeObject, names: Names): void 
   if (!controller) problems.required(field);
   problems.check(field, controller, qualifiedName);
   for (const name of ['reportingInstance', 'action', 'reason']) {
-    const value = textOf(event[name]);
+    const value = textOf(fieldsOf(event)[name]);
     if (!value) problems.required(name);
     if (value.length > shortText)
       problems.invalid(name, '', `can have at most ${shortText} characters`);
@@ -96,9 +96,9 @@ export const event: Rule<KubeObject> = {
   create(problems, object) {
     checkMost(problems, object, newNames);
     checkMetadata(problems, object.metadata, { namespaced: true, name: dns1123Subdomain });
-    checkSeries(problems, object['series']);
-    if (!object['eventTime']) problems.required('eventTime');
-    const type = textOf(object['type']);
+    checkSeries(problems, fieldsOf(object)['series']);
+    if (!fieldsOf(object)['eventTime']) problems.required('eventTime');
+    const type = textOf(fieldsOf(object)['type']);
     if (type !== 'Normal' && type !== 'Warning')
       problems.invalid('type', '', `has invalid value: ${type}`);
     for (const field of ['firstTimestamp', 'lastTimestamp', 'count'])
@@ -109,8 +109,8 @@ export const event: Rule<KubeObject> = {
   update(problems, object, old) {
     checkMost(problems, object, newNames);
     checkMetadataUpdate(problems, object.metadata, old.metadata);
-    if (JSON.stringify(object['series']) !== JSON.stringify(old['series']))
-      checkSeries(problems, object['series']);
+    if (JSON.stringify(fieldsOf(object)['series']) !== JSON.stringify(fieldsOf(old)['series']))
+      checkSeries(problems, fieldsOf(object)['series']);
     for (const field of fixed)
       problems.immutable(field, read(object, newNames, field), read(old, newNames, field));
   },

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeValue } from '../codec/decode.ts';
 import { applyDefaults } from '../defaults/defaults.ts';
 import type { Dict } from '../loose.ts';
-import type { KubeObject } from '../object.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
 import { builtinScheme } from '../scheme.ts';
 import type { KindInfo } from '../scheme.ts';
 import { splitApiVersion } from '../scheme.ts';
@@ -76,7 +76,10 @@ function judge(
     delete meta.resourceVersion;
   }
   if (info.kind === 'Service')
-    mirrorAddress(object['spec'] as Dict, old?.['spec'] as Dict | undefined);
+    mirrorAddress(
+      fieldsOf(object)['spec'] as Dict,
+      (old && fieldsOf(old)['spec']) as Dict | undefined,
+    );
   if (old) strategy.prepareForUpdate(object, old, subresource, { now });
   else strategy.prepareForCreate(object, { now });
   applyDefaults(info, object);
@@ -106,7 +109,7 @@ for (const file of readdirSync(folder)) {
         `${suite.kind} ${suite.update ? 'changed' : 'new'}: %s %s`,
         (_name, subresource, changes, causes) => {
           const sent = copy(suite.object);
-          for (const [path, value] of Object.entries(changes)) put(sent, path, value);
+          for (const [path, value] of Object.entries(changes)) put(fieldsOf(sent), path, value);
           const errors = judge(info, sent, old, subresource);
           expect(shown(errors)).toEqual(
             causes.map(([field, reason, message]) => `${field} ${reason} ${message}`).sort(),

@@ -1,10 +1,10 @@
+import { kindOf } from '../kinds/kinds.ts';
 import type { KubeObject } from '../object.ts';
 import { dns1123Subdomain, pathSegmentName } from '../names.ts';
 import type { FieldError } from '../status.ts';
 import { checkMetadata, checkMetadataUpdate } from './metadata.ts';
 import { Problems } from './problems.ts';
 import type { Rule, UpdateStep } from './rule.ts';
-import { ruleOf } from './rules.ts';
 
 /** What validation needs to know of a kind. */
 export interface ValidationInfo {
@@ -19,7 +19,7 @@ const unknownKind: Rule<KubeObject> = { name: pathSegmentName, anyFinalizer: tru
 const customKind: Rule<KubeObject> = { name: dns1123Subdomain, anyFinalizer: true };
 
 const of = (info: ValidationInfo): Rule<KubeObject> =>
-  info.custom ? customKind : (ruleOf(info.group, info.kind, info.version) ?? unknownKind);
+  info.custom ? customKind : (kindOf(info)?.validation ?? unknownKind);
 
 /** All that is wrong with a new object, in the order Kubernetes finds it. */
 export function validateCreate(info: ValidationInfo, object: KubeObject): FieldError[] {

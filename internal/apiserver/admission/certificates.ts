@@ -46,8 +46,8 @@ function signerGuard(
       attributes.call.subresource === subresource,
     async validate(attributes) {
       const { call } = attributes;
-      const now = attributes.object as unknown as CertificateSigningRequest;
-      const before = attributes.old as unknown as CertificateSigningRequest;
+      const now = attributes.object as CertificateSigningRequest;
+      const before = attributes.old as CertificateSigningRequest;
       if (
         verb === 'sign' &&
         now.status?.certificate === before.status?.certificate &&
@@ -86,7 +86,7 @@ const subjectRestriction: AdmissionPlugin = {
   handles: (attributes) =>
     isCsr(attributes) && attributes.operation === 'CREATE' && attributes.call.subresource === '',
   validate(attributes) {
-    const request = attributes.object as unknown as CertificateSigningRequest;
+    const request = attributes.object as CertificateSigningRequest;
     if (request.spec.signerName !== 'kubernetes.io/kube-apiserver-client') return;
     const refuse = (why: string): Error => refusal(attributes, why);
     let organizations: string[];

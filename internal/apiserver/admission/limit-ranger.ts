@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { own } from '../../base/own.ts';
 import type {
   Container,
@@ -18,7 +20,7 @@ type List = Record<string, string>;
 /** Defaults and bounds for containers, pods and claims of a namespace (plugin LimitRanger). */
 export function limitRanger(core: Core): AdmissionPlugin {
   const ranges = (attributes: Attributes): Promise<LimitRange[]> =>
-    lookupAll<LimitRange>(core, `/registry/limitranges/${attributes.call.namespace}/`);
+    lookupAll<LimitRange>(core, registryPrefix(refs.limitRanges, attributes.call.namespace));
   return {
     name: 'LimitRanger',
     handles: ({ call, operation }) =>
@@ -32,16 +34,15 @@ export function limitRanger(core: Core): AdmissionPlugin {
           (operation === 'CREATE' || operation === 'UPDATE'))),
     async admit(attributes) {
       if (attributes.call.resource.resource !== 'pods' || attributes.operation !== 'CREATE') return;
-      for (const range of await ranges(attributes))
-        applyDefaults(attributes.object as unknown as Pod, range);
+      for (const range of await ranges(attributes)) applyDefaults(attributes.object as Pod, range);
     },
     async validate(attributes) {
       const wrong: string[] = [];
       for (const range of await ranges(attributes)) {
         for (const item of range.spec?.limits ?? []) {
           if (attributes.call.resource.resource === 'pods')
-            checkPod(attributes.object as unknown as Pod, item, wrong);
-          else checkClaim(attributes.object as unknown as PersistentVolumeClaim, item, wrong);
+            checkPod(attributes.object as Pod, item, wrong);
+          else checkClaim(attributes.object as PersistentVolumeClaim, item, wrong);
         }
         if (wrong.length) {
           const why = wrong.length === 1 ? (wrong[0] ?? '') : `[${wrong.join(', ')}]`;

@@ -1,3 +1,6 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
+import { fieldsOf } from '../../api/object.ts';
 import { ApiError, notFound } from '../../api/status.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
 import type { Core } from '../registry/call.ts';
@@ -27,12 +30,13 @@ export function namespaceLifecycle(core: Core): AdmissionPlugin {
       )
         return;
       const kv = (
-        await core.store.range({ key: storeKey(`/registry/namespaces/${call.namespace}`) })
+        await core.store.range({ key: storeKey(registryKey(refs.namespaces, '', call.namespace)) })
       ).kvs[0];
       if (!kv) throw notFound({ group: '', resource: 'namespaces' }, call.namespace);
       const namespace = objectOf(kv);
       if (
-        (namespace['status'] as { phase?: string } | undefined)?.phase !== 'Terminating' &&
+        (fieldsOf(namespace)['status'] as { phase?: string } | undefined)?.phase !==
+          'Terminating' &&
         !namespace.metadata.deletionTimestamp
       )
         return;

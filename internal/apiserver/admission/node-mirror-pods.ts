@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { Pod, Volume } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { notFound } from '../../api/status.ts';
@@ -13,7 +15,7 @@ const mirrorAnnotation = 'kubernetes.io/config.mirror';
  */
 export async function checkMirrorPod(request: NodeRequest): Promise<void> {
   const { attributes, node, refuse } = request;
-  const pod = attributes.object as unknown as Pod;
+  const pod = attributes.object as Pod;
   const who = `node ${JSON.stringify(node)}`;
   if (pod.metadata.annotations?.[mirrorAnnotation] === undefined)
     throw refuse(
@@ -42,7 +44,7 @@ async function checkOwner(
     throw refuse(`${who} can only create pods with a controller owner reference set to itself`);
   if (owner.blockOwnerDeletion)
     throw refuse(`${who} must not set blockOwnerDeletion on an owner reference`);
-  const found = await lookup<KubeObject>(core, `/registry/minions/${node}`);
+  const found = await lookup<KubeObject>(core, registryKey(refs.nodes, '', node));
   if (!found) throw notFound({ group: '', resource: 'nodes' }, node);
   if (owner.uid !== found.metadata.uid)
     throw refuse(`node ${node} UID mismatch: expected ${owner.uid} got ${found.metadata.uid}`);

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { CertificateSigningRequest } from '../../api/generated/types/certificates-v1.ts';
 import type { Node, PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
 import type { ResourceSlice } from '../../api/generated/types/resource-v1.ts';
@@ -66,7 +68,7 @@ async function checkPod(request: NodeRequest): Promise<void> {
   const { attributes, node, refuse } = request;
   const { call, operation } = attributes;
   const assigned = (pod: KubeObject | undefined): string | undefined =>
-    (pod as unknown as Pod | undefined)?.spec?.nodeName;
+    (pod as Pod | undefined)?.spec?.nodeName;
   switch (call.subresource) {
     case '':
       if (operation === 'CREATE') return checkMirrorPod(request);
@@ -84,7 +86,7 @@ async function checkPod(request: NodeRequest): Promise<void> {
       if (operation !== 'UPDATE') throw refuse(`unexpected operation ${JSON.stringify(operation)}`);
       return checkPodStatus(request);
     case 'eviction': {
-      const pod = await lookup(request.core, `/registry/pods/${call.namespace}/${call.name}`);
+      const pod = await lookup(request.core, registryKey(refs.pods, call.namespace, call.name));
       if (!pod) throw notFound({ group: '', resource: 'pods' }, call.name);
       if (assigned(pod) !== node)
         throw refuse(`node ${node} can only evict pods with spec.nodeName set to itself`);
@@ -99,8 +101,8 @@ async function checkPod(request: NodeRequest): Promise<void> {
 }
 
 function checkPodStatus({ attributes, node, refuse }: NodeRequest): void {
-  const now = attributes.object as unknown as Pod;
-  const before = attributes.old as unknown as Pod;
+  const now = attributes.object as Pod;
+  const before = attributes.old as Pod;
   if (before.spec.nodeName !== node)
     throw refuse(
       `node ${JSON.stringify(node)} can only update pod status for pods with spec.nodeName ` +
@@ -132,8 +134,8 @@ function checkNode({ attributes, node, refuse }: NodeRequest): void {
   const said = `node ${JSON.stringify(node)} is not allowed to`;
   if (name !== node) throw refuse(`${said} modify node ${JSON.stringify(name)}`);
   if (operation !== 'CREATE' && operation !== 'UPDATE') return;
-  const now = attributes.object as unknown as Node;
-  const before = attributes.old as unknown as Node | undefined;
+  const now = attributes.object as Node;
+  const before = attributes.old as Node | undefined;
   if (operation === 'CREATE') {
     if (now.spec?.configSource) throw refuse(`${said} create pods with a non-nil configSource`);
     const wrong = forbiddenLabels(now, undefined);
@@ -157,7 +159,7 @@ function checkClaim({ attributes, node, refuse }: NodeRequest): void {
   if (call.subresource !== 'status') throw refuse('may only update PVC status');
   if (operation !== 'UPDATE') throw refuse(`unexpected operation ${JSON.stringify(operation)}`);
   const rest = (object: KubeObject | undefined): unknown => {
-    const { metadata, status, ...others } = object as unknown as PersistentVolumeClaim;
+    const { metadata, status, ...others } = object as PersistentVolumeClaim;
     const { resourceVersion: _version, managedFields: _fields, ...meta } = metadata;
     const {
       capacity: _capacity,
@@ -191,7 +193,7 @@ function checkCsiNode({ attributes, node, refuse }: NodeRequest): void {
 function checkSlice({ attributes, node, refuse }: NodeRequest): void {
   const { operation } = attributes;
   const nodeOf = (object: KubeObject | undefined): string | undefined =>
-    (object as unknown as ResourceSlice | undefined)?.spec?.nodeName;
+    (object as ResourceSlice | undefined)?.spec?.nodeName;
   if (operation === 'CREATE' && nodeOf(attributes.object) !== node)
     throw refuse('can only create ResourceSlice with the same NodeName as the requesting node');
   if (operation === 'DELETE' && nodeOf(attributes.old) !== node)
@@ -210,7 +212,7 @@ const nodeSigners = new Set([
  */
 function checkCertificateRequest({ attributes, node, refuse }: NodeRequest): void {
   if (attributes.operation !== 'CREATE') return;
-  const { spec } = attributes.object as unknown as Partial<CertificateSigningRequest>;
+  const { spec } = attributes.object as Partial<CertificateSigningRequest>;
   if (!spec || !nodeSigners.has(spec.signerName)) return;
   let asked: string;
   try {

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { TokenRequest } from '../../api/generated/types/authentication-v1.ts';
 import type {
   PersistentVolume,
@@ -15,12 +17,15 @@ import type { NodeRequest } from './node-request.ts';
 export async function checkToken(request: NodeRequest): Promise<void> {
   const { attributes, core, node, refuse } = request;
   if (attributes.operation !== 'CREATE') return;
-  const { spec } = attributes.object as unknown as TokenRequest;
+  const { spec } = attributes.object as TokenRequest;
   const bound = spec?.boundObjectRef;
   if (!bound || bound.apiVersion !== 'v1' || bound.kind !== 'Pod' || !bound.name)
     throw refuse('node requested token not bound to a pod');
   if (!bound.uid) throw refuse('node requested token with a pod binding without a uid');
-  const pod = await lookup<Pod>(core, `/registry/pods/${attributes.call.namespace}/${bound.name}`);
+  const pod = await lookup<Pod>(
+    core,
+    registryKey(refs.pods, attributes.call.namespace, bound.name),
+  );
   if (!pod) throw notFound({ group: '', resource: 'pods' }, bound.name);
   if (bound.uid !== pod.metadata.uid)
     throw refuse(
@@ -72,7 +77,7 @@ async function namesAudience(core: Core, pod: Pod, audience: string): Promise<bo
       return true;
     const driver = await driverOf(core, pod, volume);
     if (!driver) continue;
-    const found = await lookup<CSIDriver>(core, `/registry/csidrivers/${driver}`);
+    const found = await lookup<CSIDriver>(core, registryKey(refs.csiDrivers, '', driver));
     if ((found?.spec.tokenRequests ?? []).some((one) => one.audience === audience)) return true;
   }
   return false;
@@ -86,10 +91,13 @@ async function driverOf(core: Core, pod: Pod, volume: Volume): Promise<string | 
   if (!name) return undefined;
   const claim = await lookup<PersistentVolumeClaim>(
     core,
-    `/registry/persistentvolumeclaims/${pod.metadata.namespace}/${name}`,
+    registryKey(refs.persistentVolumeClaims, pod.metadata.namespace, name),
   );
   const bound = claim?.spec?.volumeName
-    ? await lookup<PersistentVolume>(core, `/registry/persistentvolumes/${claim.spec.volumeName}`)
+    ? await lookup<PersistentVolume>(
+        core,
+        registryKey(refs.persistentVolumes, '', claim.spec.volumeName),
+      )
     : undefined;
   return bound?.spec?.csi?.driver;
 }

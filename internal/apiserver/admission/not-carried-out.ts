@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { PersistentVolumeClaim, Service } from '../../api/generated/types/core-v1.ts';
 import type { Ingress } from '../../api/generated/types/networking-v1.ts';
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
@@ -26,7 +28,7 @@ const rows: Row[] = [
     resource: 'services',
     elsewhere: 'servicelb',
     waits: (object) => {
-      const { spec } = object as unknown as Service;
+      const { spec } = object as Service;
       return spec?.type === 'LoadBalancer' && !spec.loadBalancerClass;
     },
     warning:
@@ -38,7 +40,7 @@ const rows: Row[] = [
     resource: 'ingresses',
     elsewhere: 'traefik',
     waits: (object) => {
-      const { spec, metadata } = object as unknown as Ingress;
+      const { spec, metadata } = object as Ingress;
       return (
         !spec?.ingressClassName &&
         metadata.annotations?.['kubernetes.io/ingress.class'] === undefined
@@ -60,10 +62,13 @@ const rows: Row[] = [
     resource: 'persistentvolumeclaims',
     elsewhere: 'controllers',
     waits: async (object, core) => {
-      const { spec } = object as unknown as PersistentVolumeClaim;
+      const { spec } = object as PersistentVolumeClaim;
       if (!spec.storageClassName) return true;
       const provisioner = (
-        await lookup<StorageClass>(core, `/registry/storageclasses/${spec.storageClassName}`)
+        await lookup<StorageClass>(
+          core,
+          registryKey(refs.storageClasses, '', spec.storageClassName),
+        )
       )?.provisioner;
       return provisioner === undefined || ownProvisioners.has(provisioner);
     },

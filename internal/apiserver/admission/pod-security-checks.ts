@@ -18,7 +18,7 @@ const isWindows = (spec: PodSpec, minor: number): boolean =>
 const containersOf = (spec: PodSpec): Container[] => [
   ...(spec.initContainers ?? []),
   ...spec.containers,
-  ...((spec.ephemeralContainers ?? []) as unknown as Container[]),
+  ...((spec.ephemeralContainers ?? []) as Container[]),
 ];
 
 const quote = (list: readonly string[]): string =>

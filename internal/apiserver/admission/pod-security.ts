@@ -1,6 +1,8 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import { table } from '../../base/own.ts';
 import type { Namespace, Pod, PodSpec } from '../../api/generated/types/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
 import { keyOf, prefixEnd, type KeyValue } from '../../store/store.ts';
 import type { Core } from '../registry/call.ts';
@@ -22,12 +24,12 @@ const templates: Record<string, (object: KubeObject) => unknown> = table({
   '/replicationcontrollers': (o) => template(o),
   'batch/jobs': (o) => template(o),
   'batch/cronjobs': (o) =>
-    template((o['spec'] as { jobTemplate?: KubeObject } | undefined)?.jobTemplate),
-  '/podtemplates': (o) => o['template'],
+    template((fieldsOf(o)['spec'] as { jobTemplate?: KubeObject } | undefined)?.jobTemplate),
+  '/podtemplates': (o) => fieldsOf(o)['template'],
 });
 
 const template = (object: KubeObject | undefined): unknown =>
-  (object?.['spec'] as { template?: unknown } | undefined)?.template;
+  (object && (fieldsOf(object)['spec'] as { template?: unknown } | undefined))?.template;
 
 /** The Pod Security Standards, by the namespace's labels (plugin PodSecurity, KEP-2579). */
 export function podSecurity(core: Core): AdmissionPlugin {
@@ -46,7 +48,7 @@ export function podSecurity(core: Core): AdmissionPlugin {
       const { call } = attributes;
       if (call.resource.resource === 'namespaces') return checkNamespace(core, attributes);
       const labels =
-        (await lookup<Namespace>(core, `/registry/namespaces/${call.namespace}`))?.metadata
+        (await lookup<Namespace>(core, registryKey(refs.namespaces, '', call.namespace)))?.metadata
           .labels ?? {};
       const enforce = policyOf(labels, 'enforce');
       const audit = policyOf(labels, 'audit');
@@ -211,7 +213,7 @@ async function podWarnings(
   namespace: string,
   { level, version, minor }: Policy,
 ): Promise<string[]> {
-  const key = keyOf(`/registry/pods/${namespace}/`);
+  const key = keyOf(registryPrefix(refs.pods, namespace));
   const { kvs, count } = await core.store.range({
     key,
     end: prefixEnd(key),
@@ -221,7 +223,7 @@ async function podWarnings(
   const found = new Map<string, { first: string; pods: number }>();
   let checked = 0;
   for (; checked < kvs.length && core.clock.monotonicMs() < until; checked++) {
-    const { metadata, spec } = objectOf(kvs[checked] as KeyValue) as unknown as Pod;
+    const { metadata, spec } = objectOf(kvs[checked] as KeyValue) as Pod;
     const reasons = violations(metadata, spec, level, minor)
       .map((one) => one.reason)
       .join(', ');
@@ -262,7 +264,7 @@ const profiles = (o: KubeObject | undefined): [string, string][] =>
 function unchanged({ operation, object, old, call }: Attributes): boolean {
   if (operation !== 'UPDATE' || call.subresource === 'ephemeralcontainers') return false;
   const spec = (o: KubeObject | undefined): PodSpec | undefined =>
-    o?.['spec'] as PodSpec | undefined;
+    o && (fieldsOf(o)['spec'] as PodSpec | undefined);
   const relevant = (o: KubeObject | undefined): string =>
     JSON.stringify([
       { ...spec(o), tolerations: undefined, activeDeadlineSeconds: undefined },

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { PriorityClass } from '../../api/generated/types/scheduling-v1.ts';
 import type { Core } from '../registry/call.ts';
@@ -17,9 +19,9 @@ export function priority(core: Core): AdmissionPlugin {
     async admit(attributes) {
       const { call, operation, object, old } = attributes;
       if (call.resource.resource !== 'pods' || call.resource.group !== '') return;
-      const pod = object as unknown as Pod;
+      const pod = object as Pod;
       if (operation === 'UPDATE') {
-        const before = old as unknown as Pod;
+        const before = old as Pod;
         if (pod.spec.priority === undefined && before.spec.priority !== undefined)
           pod.spec.priority = before.spec.priority;
         if (pod.spec.preemptionPolicy === undefined && before.spec.preemptionPolicy !== undefined)
@@ -52,11 +54,11 @@ export function priority(core: Core): AdmissionPlugin {
     async validate(attributes) {
       const { call, operation, object } = attributes;
       if (call.resource.group !== 'scheduling.k8s.io' || operation === 'DELETE') return;
-      const wanted = object as unknown as PriorityClass;
+      const wanted = object as PriorityClass;
       if (!wanted.globalDefault) return;
-      const other = (await lookupAll<PriorityClass>(core, '/registry/priorityclasses/')).find(
-        (one) => one.globalDefault && one.metadata.name !== wanted.metadata.name,
-      );
+      const other = (
+        await lookupAll<PriorityClass>(core, registryPrefix(refs.priorityClasses))
+      ).find((one) => one.globalDefault && one.metadata.name !== wanted.metadata.name);
       if (other)
         throw refusal(
           attributes,
@@ -71,13 +73,13 @@ async function classOf(
   core: Core,
   attributes: Attributes,
 ): Promise<{ name: string; value: number; policy: string }> {
-  const name = (attributes.object as unknown as Pod).spec.priorityClassName ?? '';
+  const name = (attributes.object as Pod).spec.priorityClassName ?? '';
   if (name) {
-    const found = await lookup<PriorityClass>(core, `/registry/priorityclasses/${name}`);
+    const found = await lookup<PriorityClass>(core, registryKey(refs.priorityClasses, '', name));
     if (!found) throw refusal(attributes, `no PriorityClass with name ${name} was found`);
     return { name, value: found.value, policy: found.preemptionPolicy ?? 'PreemptLowerPriority' };
   }
-  const defaults = (await lookupAll<PriorityClass>(core, '/registry/priorityclasses/'))
+  const defaults = (await lookupAll<PriorityClass>(core, registryPrefix(refs.priorityClasses)))
     .filter((one) => one.globalDefault)
     .sort((a, b) => a.value - b.value);
   const lowest = defaults[0];

@@ -30,12 +30,12 @@ export function usageOf(resource: { group: string; resource: string }, object: K
   usage.set(`count/${name}`, one);
   const plain = resource.group === '' ? plainCounts[resource.resource] : undefined;
   if (plain) usage.set(plain, one);
-  if (isDeviceClaim(resource)) return deviceUsage(object as unknown as ResourceClaim, usage);
+  if (isDeviceClaim(resource)) return deviceUsage(object as ResourceClaim, usage);
   if (resource.group !== '') return usage;
-  if (resource.resource === 'pods') return podUsage(object as unknown as Pod, usage);
-  if (resource.resource === 'services') return serviceUsage(object as unknown as Service, usage);
+  if (resource.resource === 'pods') return podUsage(object as Pod, usage);
+  if (resource.resource === 'services') return serviceUsage(object as Service, usage);
   if (resource.resource === 'persistentvolumeclaims')
-    return claimUsage(object as unknown as PersistentVolumeClaim, usage);
+    return claimUsage(object as PersistentVolumeClaim, usage);
   return usage;
 }
 
@@ -137,7 +137,7 @@ export function quotaCovers(
   if (resource.group === '' && resource.resource === 'persistentvolumeclaims')
     return terms.every((term) =>
       claimInScope(
-        object as unknown as PersistentVolumeClaim,
+        object as PersistentVolumeClaim,
         term.scopeName,
         term.operator,
         term.values ?? [],
@@ -145,7 +145,7 @@ export function quotaCovers(
     );
   if (resource.group !== '' || resource.resource !== 'pods') return false;
   return terms.every((term) =>
-    podInScope(object as unknown as Pod, term.scopeName, term.operator, term.values ?? []),
+    podInScope(object as Pod, term.scopeName, term.operator, term.values ?? []),
   );
 }
 

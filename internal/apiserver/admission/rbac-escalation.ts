@@ -84,8 +84,8 @@ const everything: PolicyRule[] = [
 /** Checked whatever changes: a label decides what other roles gather from this one. */
 async function checkRole(server: Server, attributes: Attributes): Promise<void> {
   const { call, object, old } = attributes;
-  const role = object as unknown as ClusterRole;
-  const before = old as unknown as ClusterRole | undefined;
+  const role = object as ClusterRole;
+  const before = old as ClusterRole | undefined;
   // Who creates names nothing yet: a right to escalate some roles is none to make them.
   if (
     (await allowed(
@@ -115,7 +115,7 @@ const roleKinds: Readonly<Record<string, string>> = table({
 
 async function checkBinding(server: Server, attributes: Attributes): Promise<void> {
   const { call, object } = attributes;
-  const binding = object as unknown as RoleBinding;
+  const binding = object as RoleBinding;
   if (onlyForCollector(attributes)) return;
   const { kind = '', name = '' } = (binding.roleRef ?? {}) as Partial<RoleBinding['roleRef']>;
   const resource = own(roleKinds, kind);

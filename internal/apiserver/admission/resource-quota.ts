@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { own } from '../../base/own.ts';
 import type { Pod, ResourceQuota } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
@@ -34,7 +36,7 @@ export function resourceQuota(core: Core): AdmissionPlugin {
       const { call } = attributes;
       if (!attributes.object || (call.resource.group === '' && call.resource.resource === 'events'))
         return;
-      const prefix = storeKey(`/registry/resourcequotas/${call.namespace}/`);
+      const prefix = storeKey(registryPrefix(refs.resourceQuotas, call.namespace));
       const quotas = (await core.store.range({ key: prefix, end: prefixEnd(prefix) })).kvs;
       for (const kv of quotas) await charge(core, attributes, kv);
     },
@@ -63,7 +65,7 @@ async function charge(core: Core, attributes: Attributes, first: KeyValue): Prom
   const { call } = attributes;
   let kv: KeyValue | undefined = first;
   for (let tries = 0; kv && tries < limits.updateTries; tries++) {
-    const quota = objectOf(kv) as unknown as ResourceQuota;
+    const quota = objectOf(kv) as ResourceQuota;
     const hard = quota.status?.hard ?? {};
     if (attributes.operation === 'CREATE') requireNamed(attributes, quota);
     const wanted = delta(attributes, quota);
@@ -88,10 +90,7 @@ async function charge(core: Core, attributes: Attributes, first: KeyValue): Prom
     for (const [name, more] of known) used[name] = quantityOf(own(used, name)).add(more).toString();
     next.status = { ...next.status, used } as ResourceQuota['status'];
     const resource = core.resources.find('', 'v1', 'resourcequotas');
-    if (
-      !resource ||
-      (await replace(core, resource, kv, encode(resource, next as unknown as KubeObject)))
-    )
+    if (!resource || (await replace(core, resource, kv, encode(resource, next as KubeObject))))
       return;
     kv = (await core.store.range({ key: kv.key })).kvs[0];
   }
@@ -118,7 +117,7 @@ function requireNamed(attributes: Attributes, quota: ResourceQuota): void {
     !quotaCovers(quota, call.resource, object)
   )
     return;
-  const pod = object as unknown as Pod;
+  const pod = object as Pod;
   const missing = new Map<string, string[]>();
   for (const name of Object.keys(quota.status?.hard ?? quota.spec?.hard ?? {})) {
     const match = /^(?:(requests|limits)\.)?(cpu|memory|ephemeral-storage)$/.exec(name);

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import { own } from '../../base/own.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/types/node-v1.ts';
@@ -12,9 +14,9 @@ import { refusal } from './refusal.ts';
 /** Overhead and scheduling rules of a pod's runtime class (plugin RuntimeClass). */
 export function runtimeClass(core: Core): AdmissionPlugin {
   const classOf = async (attributes: Attributes): Promise<RuntimeClass | undefined> => {
-    const name = (attributes.object as unknown as Pod).spec.runtimeClassName;
+    const name = (attributes.object as Pod).spec.runtimeClassName;
     if (!name) return undefined;
-    const found = await lookup<RuntimeClass>(core, `/registry/runtimeclasses/${name}`);
+    const found = await lookup<RuntimeClass>(core, registryKey(refs.runtimeClasses, '', name));
     if (!found) throw refusal(attributes, `pod rejected: RuntimeClass "${name}" not found`);
     return found;
   };
@@ -22,7 +24,7 @@ export function runtimeClass(core: Core): AdmissionPlugin {
     name: 'RuntimeClass',
     handles: onPodCreate,
     async admit(attributes) {
-      const pod = attributes.object as unknown as Pod;
+      const pod = attributes.object as Pod;
       const found = await classOf(attributes);
       if (!found) return;
       if (found.overhead?.podFixed) {
@@ -37,7 +39,7 @@ export function runtimeClass(core: Core): AdmissionPlugin {
       addScheduling(attributes, found);
     },
     async validate(attributes) {
-      const pod = attributes.object as unknown as Pod;
+      const pod = attributes.object as Pod;
       const found = await classOf(attributes);
       const why =
         !found && pod.spec.overhead
@@ -59,7 +61,7 @@ function sameList(a: Record<string, string>, b: Record<string, string>): boolean
 }
 
 function addScheduling(attributes: Attributes, runtime: RuntimeClass): void {
-  const pod = attributes.object as unknown as Pod;
+  const pod = attributes.object as Pod;
   const { scheduling } = runtime;
   if (!scheduling) return;
   for (const [key, value] of Object.entries(scheduling.nodeSelector ?? {})) {

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { Pod, ServiceAccount, Volume } from '../../api/generated/types/core-v1.ts';
 import { referencesOf } from '../authz/pod-references.ts';
 import { generatedName } from '../registry/create.ts';
@@ -23,7 +25,7 @@ export function serviceAccount(core: Core): AdmissionPlugin {
     async admit(attributes) {
       const { call, operation, object } = attributes;
       if (operation !== 'CREATE') return;
-      const pod = object as unknown as Pod;
+      const pod = object as Pod;
       if (pod.metadata.annotations?.[mirrorAnnotation] !== undefined)
         return checkMirror(attributes);
       if (!pod.spec.serviceAccountName) {
@@ -32,7 +34,7 @@ export function serviceAccount(core: Core): AdmissionPlugin {
       }
       const account = await lookup<ServiceAccount>(
         core,
-        `/registry/serviceaccounts/${call.namespace}/${pod.spec.serviceAccountName}`,
+        registryKey(refs.serviceAccounts, call.namespace, pod.spec.serviceAccountName),
       );
       if (!account) {
         const why =
@@ -46,7 +48,7 @@ export function serviceAccount(core: Core): AdmissionPlugin {
         pod.spec.imagePullSecrets = account.imagePullSecrets.map((one) => ({ ...one }));
     },
     async validate(attributes) {
-      const pod = attributes.object as unknown as Pod;
+      const pod = attributes.object as Pod;
       if (
         attributes.operation !== 'CREATE' ||
         pod.metadata.annotations?.[mirrorAnnotation] === undefined
@@ -62,7 +64,7 @@ export function serviceAccount(core: Core): AdmissionPlugin {
  * out.
  */
 function checkMirror(attributes: Attributes): void {
-  const pod = attributes.object as unknown as Pod;
+  const pod = attributes.object as Pod;
   const refuse = (why: string): Error => refusal(attributes, why);
   const references = referencesOf(pod);
   if (references.serviceaccounts.size)
@@ -114,5 +116,5 @@ function tokenVolume(name: string): Volume {
       ],
       defaultMode: 0o644,
     },
-  } as unknown as Volume;
+  } as Volume;
 }

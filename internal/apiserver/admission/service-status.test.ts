@@ -1,6 +1,6 @@
 import { request } from 'node:https';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import type { DevServer } from '../dev.ts';
 import type { InProcessClient } from '../in-process.ts';
 import { ref, said, startWithAdmin, userWith } from '../testing/server.ts';
@@ -68,8 +68,8 @@ describe('the status of a Service that is not there', () => {
       const made = await send(method, path(name), service(name));
       expect([
         made.code,
-        made.body['status'],
-        (made.body['spec'] as { clusterIP?: string }).clusterIP,
+        fieldsOf(made.body)['status'],
+        (fieldsOf(made.body)['spec'] as { clusterIP?: string }).clusterIP,
       ]).toEqual([201, { loadBalancer: {} }, undefined]);
       expect(made.body.metadata.managedFields).toMatchObject([{ subresource: 'status' }]);
       // What has no address gives none back.

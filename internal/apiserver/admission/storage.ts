@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import { table } from '../../base/own.ts';
 import type { PersistentVolumeClaim } from '../../api/generated/types/core-v1.ts';
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
@@ -31,13 +33,13 @@ export function defaultStorageClass(core: Core): AdmissionPlugin {
     name: 'DefaultStorageClass',
     handles: on('', 'persistentvolumeclaims', ['CREATE']),
     async admit({ object }) {
-      const claim = object as unknown as PersistentVolumeClaim;
+      const claim = object as PersistentVolumeClaim;
       if (
         claim.spec.storageClassName !== undefined ||
         claim.metadata.annotations?.['volume.beta.kubernetes.io/storage-class'] !== undefined
       )
         return;
-      const classes = await lookupAll<StorageClass>(core, '/registry/storageclasses/');
+      const classes = await lookupAll<StorageClass>(core, registryPrefix(refs.storageClasses));
       const chosen = newest(
         classes.filter((one) =>
           isDefault(
@@ -61,13 +63,13 @@ export function defaultIngressClass(core: Core): AdmissionPlugin {
     name: 'DefaultIngressClass',
     handles: on('networking.k8s.io', 'ingresses', ['CREATE']),
     async admit(attributes) {
-      const ingress = attributes.object as unknown as Ingress;
+      const ingress = attributes.object as Ingress;
       if (
         ingress.spec?.ingressClassName ||
         ingress.metadata.annotations?.['kubernetes.io/ingress.class'] !== undefined
       )
         return;
-      const classes = await lookupAll<IngressClass>(core, '/registry/ingressclasses/');
+      const classes = await lookupAll<IngressClass>(core, registryPrefix(refs.ingressClasses));
       const chosen = newest(
         classes.filter((one) => isDefault(one, 'ingressclass.kubernetes.io/is-default-class')),
       );
@@ -105,8 +107,8 @@ export function persistentVolumeClaimResize(core: Core): AdmissionPlugin {
     name: 'PersistentVolumeClaimResize',
     handles: on('', 'persistentvolumeclaims', ['UPDATE']),
     async validate(attributes) {
-      const now = attributes.object as unknown as PersistentVolumeClaim;
-      const before = attributes.old as unknown as PersistentVolumeClaim;
+      const now = attributes.object as PersistentVolumeClaim;
+      const before = attributes.old as PersistentVolumeClaim;
       const size = (claim: PersistentVolumeClaim) =>
         quantityOf(claim.spec.resources?.requests?.['storage']);
       if (size(now).cmp(size(before)) <= 0) return;
@@ -115,7 +117,7 @@ export function persistentVolumeClaimResize(core: Core): AdmissionPlugin {
         throw refuse('Only bound persistent volume claims can be expanded');
       const name = now.spec.storageClassName ?? '';
       const found = name
-        ? await lookup<StorageClass>(core, `/registry/storageclasses/${name}`)
+        ? await lookup<StorageClass>(core, registryKey(refs.storageClasses, '', name))
         : undefined;
       if (!found?.allowVolumeExpansion)
         throw refuse(

@@ -22,7 +22,7 @@ export const defaultTolerationSeconds = (told: DefaultTolerations = {}): Admissi
   name: 'DefaultTolerationSeconds',
   handles: (attributes) => onPodCreate(attributes) || on('', 'pods', ['UPDATE'])(attributes),
   admit({ object }) {
-    const pod = object as unknown as Pod;
+    const pod = object as Pod;
     const tolerations: Toleration[] = pod.spec.tolerations ?? [];
     const missing = keys.filter(
       (key) =>
@@ -53,7 +53,7 @@ export const taintNodesByCondition: AdmissionPlugin = {
   name: 'TaintNodesByCondition',
   handles: on('', 'nodes', ['CREATE']),
   admit({ object }) {
-    const node = object as unknown as Node;
+    const node = object as Node;
     const taints = node.spec?.taints ?? [];
     if (
       taints.some(

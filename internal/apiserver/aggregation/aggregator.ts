@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
 import type { APIService } from '../../api/generated/types/apiregistration-v1.ts';
@@ -28,7 +30,7 @@ interface Remote {
   resources: DiscoveredResource[];
 }
 
-const prefix = storeKey('/registry/apiregistration.k8s.io/apiservices/');
+const prefix = storeKey(registryPrefix(refs.apiServices));
 /** How soon an API that does not answer is tried again, and how often one that does. */
 const retryMs = 2000;
 const recheckMs = 30_000;
@@ -59,7 +61,7 @@ export class Aggregator {
       prefix,
       onChanges: (changes) => {
         for (const { key, kv } of changes) {
-          if (kv) this.#put(objectOf(kv) as unknown as APIService);
+          if (kv) this.#put(objectOf(kv) as APIService);
           else this.#drop(key.slice(prefix.length));
         }
       },
@@ -182,7 +184,7 @@ export class Aggregator {
     };
     await updateObject(core, call, {
       make: (old) => {
-        const next = deepCopy(old) as unknown as APIService;
+        const next = deepCopy(old) as APIService;
         const others = (next.status?.conditions ?? []).filter((one) => one.type !== 'Available');
         const time = have?.status === status ? have.lastTransitionTime : timestamp(core.clock);
         next.status = {
@@ -197,7 +199,7 @@ export class Aggregator {
             },
           ],
         };
-        return next as unknown as KubeObject;
+        return next as KubeObject;
       },
     });
   }

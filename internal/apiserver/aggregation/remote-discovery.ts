@@ -64,7 +64,7 @@ function discovered(
       group: one.group ?? group,
       version: one.version ?? version,
       kind: one.kind,
-      verbs: one.verbs as unknown as string[],
+      verbs: one.verbs as string[],
     });
     subresources.set(of, known);
   }
@@ -77,7 +77,7 @@ function discovered(
       singular: one.singularName,
       kind: one.kind,
       namespaced: one.namespaced,
-      verbs: one.verbs as unknown as string[],
+      verbs: one.verbs as string[],
       shortNames: one.shortNames ?? [],
       categories: one.categories ?? [],
       subresources: subresources.get(one.name) ?? new Map(),

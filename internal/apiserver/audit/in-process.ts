@@ -42,7 +42,7 @@ export function beginInside(
     ...(subresource ? [subresource] : []),
   ].join('/');
   const exchange: Exchange = {
-    request: { headers: {}, url: path, socket: {} } as unknown as ServerRequest,
+    request: { headers: {}, url: path, socket: {} } as ServerRequest,
     answer: undefined as never,
     info: {
       method: methods.get(verb) ?? 'GET',

@@ -1,4 +1,6 @@
-import type { KubeObject } from '../../api/object.ts';
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import { keyOf as storeKey, type Store } from '../../store/store.ts';
@@ -107,13 +109,16 @@ export class Authenticator {
   /** The account, and what the token is bound to, must still be what they were. */
   async #alive(verified: VerifiedToken, token: string): Promise<boolean> {
     const { namespace, name, uid, pod, secret, node } = verified.subject;
-    if (!(await this.#has(`/registry/serviceaccounts/${namespace}/${name}`, uid))) return false;
+    if (!(await this.#has(registryKey(refs.serviceAccounts, namespace, name), uid))) return false;
     if (verified.secretName !== undefined)
       return await this.#isKept(namespace, verified.secretName, token);
-    if (pod && !(await this.#has(`/registry/pods/${namespace}/${pod.name}`, pod.uid))) return false;
-    if (secret && !(await this.#has(`/registry/secrets/${namespace}/${secret.name}`, secret.uid)))
+    if (pod && !(await this.#has(registryKey(refs.pods, namespace, pod.name), pod.uid)))
       return false;
-    return !node || Boolean(pod) || (await this.#has(`/registry/minions/${node.name}`, node.uid));
+    if (secret && !(await this.#has(registryKey(refs.secrets, namespace, secret.name), secret.uid)))
+      return false;
+    return (
+      !node || Boolean(pod) || (await this.#has(registryKey(refs.nodes, '', node.name), node.uid))
+    );
   }
 
   /** Still there, and not deleted for longer than clocks may differ. */
@@ -128,14 +133,14 @@ export class Authenticator {
 
   /** A token without an end lives in its Secret, and as long as that says so. */
   async #isKept(namespace: string, secretName: string, token: string): Promise<boolean> {
-    const secret = await this.#find(`/registry/secrets/${namespace}/${secretName}`);
+    const secret = await this.#find(registryKey(refs.secrets, namespace, secretName));
     if (
       !secret ||
       secret.metadata.deletionTimestamp ||
       secret.metadata.labels?.['kubernetes.io/legacy-token-invalid-since'] !== undefined
     )
       return false;
-    const kept = (secret['data'] as Record<string, string> | undefined)?.['token'];
+    const kept = (fieldsOf(secret)['data'] as Record<string, string> | undefined)?.['token'];
     return kept !== undefined && Buffer.from(kept, 'base64').equals(Buffer.from(token));
   }
 

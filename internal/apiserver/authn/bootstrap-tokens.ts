@@ -1,3 +1,6 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
+import { fieldsOf } from '../../api/object.ts';
 import { own } from '../../base/own.ts';
 import { timingSafeEqual } from 'node:crypto';
 import { Buffer } from 'node:buffer';
@@ -19,14 +22,17 @@ export class BootstrapTokens {
     const [id = '', secret = ''] = token.split('.');
     const kv = (
       await this.#store.range({
-        key: storeKey(`/registry/secrets/kube-system/bootstrap-token-${id}`),
+        key: storeKey(registryKey(refs.secrets, 'kube-system', `bootstrap-token-${id}`)),
       })
     ).kvs[0];
     if (!kv) return undefined;
     const object = objectOf(kv);
-    const data = (object['data'] ?? {}) as Record<string, string>;
+    const data = (fieldsOf(object)['data'] ?? {}) as Record<string, string>;
     const text = (key: string): string => Buffer.from(own(data, key) ?? '', 'base64').toString();
-    if (object['type'] !== 'bootstrap.kubernetes.io/token' || object.metadata.deletionTimestamp)
+    if (
+      fieldsOf(object)['type'] !== 'bootstrap.kubernetes.io/token' ||
+      object.metadata.deletionTimestamp
+    )
       return undefined;
     if (text('token-id') !== id || !equal(text('token-secret'), secret)) return undefined;
     const expires = text('expiration');

@@ -1,5 +1,7 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { PersistentVolume, Pod } from '../../api/generated/types/core-v1.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { KeyValue, Store } from '../../store/store.ts';
@@ -16,9 +18,14 @@ interface Entry {
   names: string[];
 }
 
-/** Kinds that bind something to a node, by their folders in the store. */
-const folders = ['pods', 'persistentvolumes', 'volumeattachments', 'resourceslices'] as const;
-type Folder = (typeof folders)[number];
+/** Kinds that bind something to a node. */
+const folders = {
+  pods: refs.pods,
+  persistentvolumes: refs.persistentVolumes,
+  volumeattachments: refs.volumeAttachments,
+  resourceslices: refs.resourceSlices,
+};
+type Folder = keyof typeof folders;
 
 export interface NodeGraphOptions {
   store: Store;
@@ -47,7 +54,7 @@ export class NodeGraph {
   }
 
   async start(): Promise<void> {
-    await Promise.all(folders.map((folder) => this.#follow(folder)));
+    await Promise.all((Object.keys(folders) as Folder[]).map((folder) => this.#follow(folder)));
   }
 
   stop(): void {
@@ -74,7 +81,7 @@ export class NodeGraph {
   }
 
   async #follow(folder: Folder): Promise<void> {
-    const prefix = `/registry/${folder}/`;
+    const prefix = registryPrefix(folders[folder]);
     const change = (key: string, kv: KeyValue | undefined): void => {
       if (folder === 'persistentvolumes')
         return kv ? this.#setVolume(kv) : this.#dropVolume(key.slice(prefix.length));
@@ -89,7 +96,7 @@ export class NodeGraph {
 
   #set(folder: Exclude<Folder, 'persistentvolumes'>, kv: KeyValue): void {
     const object = this.#o.objectOf(kv);
-    const spec = object['spec'] as { nodeName?: string } | undefined;
+    const spec = fieldsOf(object)['spec'] as { nodeName?: string } | undefined;
     const node = spec?.nodeName ?? '';
     const stamp = stampOf(object);
     const before = this.#entries.get(kv.key);
@@ -97,9 +104,7 @@ export class NodeGraph {
     this.#drop(kv.key);
     if (!node) return;
     const names =
-      folder === 'pods'
-        ? namesOf(object as unknown as Pod)
-        : [`${folder}//${object.metadata.name}`];
+      folder === 'pods' ? namesOf(object as Pod) : [`${folder}//${object.metadata.name}`];
     this.#entries.set(kv.key, { node, stamp, names });
     for (const name of names)
       this.#counts.set(`${node}|${name}`, (this.#counts.get(`${node}|${name}`) ?? 0) + 1);
@@ -117,7 +122,7 @@ export class NodeGraph {
   }
 
   #setVolume(kv: KeyValue): void {
-    const volume = this.#o.objectOf(kv) as unknown as PersistentVolume;
+    const volume = this.#o.objectOf(kv) as PersistentVolume;
     const { name = '' } = volume.metadata;
     this.#dropVolume(name);
     const claim = volume.spec?.claimRef;
@@ -138,7 +143,7 @@ export class NodeGraph {
 
 /** Which claims for devices a pod got is in its status, so such pods are read again each time. */
 function stampOf(object: KubeObject): string {
-  const { spec, status } = object as unknown as Partial<Pod>;
+  const { spec, status } = object as Partial<Pod>;
   const { uid, generation } = object.metadata;
   return !generation || spec?.resourceClaims?.length || status?.extendedResourceClaimStatus
     ? ''

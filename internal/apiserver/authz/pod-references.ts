@@ -29,7 +29,7 @@ export function referencesOf(pod: Pod): PodReferences {
   for (const container of [
     ...(spec.initContainers ?? []),
     ...(spec.containers ?? []),
-    ...((spec.ephemeralContainers ?? []) as unknown as Container[]),
+    ...((spec.ephemeralContainers ?? []) as Container[]),
   ]) {
     for (const from of container.envFrom ?? []) {
       add('configmaps', from.configMapRef?.name);

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type {
   ClusterRole,
   ClusterRoleBinding,
@@ -24,8 +26,13 @@ interface Grants {
   byNamespace: Map<string, Grant[]>;
 }
 
-const kinds = ['roles', 'rolebindings', 'clusterroles', 'clusterrolebindings'] as const;
-type Kind = (typeof kinds)[number];
+const kinds = {
+  roles: refs.roles,
+  rolebindings: refs.roleBindings,
+  clusterroles: refs.clusterRoles,
+  clusterrolebindings: refs.clusterRoleBindings,
+};
+type Kind = keyof typeof kinds;
 
 /** More users than this in one go are not remembered at once. */
 const maxRememberedUsers = 1000;
@@ -56,7 +63,7 @@ export class RbacAuthorizer implements Authorizer {
   }
 
   async start(): Promise<void> {
-    for (const kind of kinds) await this.#follow(kind);
+    for (const kind of Object.keys(kinds) as Kind[]) await this.#follow(kind);
   }
 
   stop(): void {
@@ -70,7 +77,7 @@ export class RbacAuthorizer implements Authorizer {
       clock: this.#clock,
       log: this.#log,
       name: kind,
-      prefix: `/registry/${kind}/`,
+      prefix: registryPrefix(kinds[kind]),
       onChanges: (changes) => {
         for (const { key, kv } of changes) {
           if (kv) map.set(key, parse(kv.value));
@@ -122,10 +129,12 @@ export class RbacAuthorizer implements Authorizer {
   ): readonly PolicyRule[] | undefined {
     const role =
       ref.kind === 'ClusterRole'
-        ? (this.#objects.clusterroles.get(`/registry/clusterroles/${ref.name}`) as
+        ? (this.#objects.clusterroles.get(registryKey(refs.clusterRoles, '', ref.name)) as
             | ClusterRole
             | undefined)
-        : (this.#objects.roles.get(`/registry/roles/${namespace}/${ref.name}`) as Role | undefined);
+        : (this.#objects.roles.get(registryKey(refs.roles, namespace, ref.name)) as
+            | Role
+            | undefined);
     return role ? (role.rules ?? []) : undefined;
   }
 

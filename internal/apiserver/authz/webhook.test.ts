@@ -60,7 +60,7 @@ function hook(
         statusCode: reply.status ?? 200,
         headers: reply.headers ?? {},
       });
-      return Promise.resolve({ kind: 'answer', message: message as unknown as IncomingMessage });
+      return Promise.resolve({ kind: 'answer', message: message as IncomingMessage });
     },
     connect: () => Promise.reject(new Error('not here')),
   };

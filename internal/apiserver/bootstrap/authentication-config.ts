@@ -1,4 +1,4 @@
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { createObject } from '../registry/create.ts';
 import { viewOf } from '../registry/stored.ts';
@@ -43,12 +43,12 @@ export async function ensureAuthenticationConfig(server: Server): Promise<void> 
     );
     return;
   }
-  const have = (viewOf(call.resource, kv)['data'] ?? {}) as Record<string, string>;
+  const have = (fieldsOf(viewOf(call.resource, kv))['data'] ?? {}) as Record<string, string>;
   if (Object.entries(data).every(([key, value]) => have[key] === value)) return;
   await updateObject(core, call, {
     make: (old) => {
       const next = deepCopy(old as KubeObject);
-      next['data'] = { ...(next['data'] as object | undefined), ...data };
+      fieldsOf(next)['data'] = { ...(fieldsOf(next)['data'] as object | undefined), ...data };
       return next;
     },
   });

@@ -1,5 +1,5 @@
 import { isIPv6 } from 'node:net';
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import type { Core } from '../registry/call.ts';
 import { createObject } from '../registry/create.ts';
@@ -42,12 +42,12 @@ export async function ensureKubernetesService(core: Core, own: KubernetesService
   await put(
     core,
     { group: '', version: 'v1', resource: 'services' },
-    service as unknown as KubeObject,
+    service as KubeObject,
     (old) => {
-      const port = (old['spec'] as { ports: { targetPort: number }[] }).ports[0];
+      const port = (fieldsOf(old)['spec'] as { ports: { targetPort: number }[] }).ports[0];
       if (port?.targetPort === own.port) return undefined;
       const next = deepCopy(old);
-      (next['spec'] as { ports: object[] }).ports = service.spec.ports;
+      (fieldsOf(next)['spec'] as { ports: object[] }).ports = service.spec.ports;
       return next;
     },
   );
@@ -73,7 +73,7 @@ export async function ensureKubernetesService(core: Core, own: KubernetesService
   await put(
     core,
     { group: '', version: 'v1', resource: 'endpoints' },
-    endpoints as unknown as KubeObject,
+    endpoints as KubeObject,
     (old) => replaced(old, { subsets }),
   );
   // A slice has one list of ports: that of most servers.
@@ -93,7 +93,7 @@ export async function ensureKubernetesService(core: Core, own: KubernetesService
   await put(
     core,
     { group: 'discovery.k8s.io', version: 'v1', resource: 'endpointslices' },
-    slice as unknown as KubeObject,
+    slice as KubeObject,
     (old) => replaced(old, { endpoints: slice.endpoints, ports: slice.ports }),
   );
 }
@@ -104,7 +104,9 @@ function isLoopback(address: string): boolean {
 
 /** The object with these fields, or undefined when it has them already. */
 function replaced(old: KubeObject, fields: Record<string, unknown>): KubeObject | undefined {
-  const differs = Object.entries(fields).some(([key, value]) => !contains(old[key], value));
+  const differs = Object.entries(fields).some(
+    ([key, value]) => !contains(fieldsOf(old)[key], value),
+  );
   return differs ? { ...deepCopy(old), ...deepCopy(fields) } : undefined;
 }
 

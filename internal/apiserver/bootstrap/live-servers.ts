@@ -1,3 +1,4 @@
+import { masterLeases } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import { messageOf } from '../../base/errors.ts';
 import { keyOf as storeKey, prefixEnd } from '../../store/store.ts';
@@ -6,7 +7,7 @@ import type { Core } from '../registry/call.ts';
 import { ensureKubernetesService, type ServerAddress } from './kubernetes-service.ts';
 
 /** kube-apiserver's lease endpoint reconciler: its key, its time to live, its period. */
-const prefix = storeKey('/registry/masterleases/');
+const prefix = storeKey(masterLeases);
 const ttlSeconds = 15;
 const renewMs = 10_000;
 /** A datastore that was away is back at any moment, and until then nobody knows of this server. */

@@ -1,4 +1,4 @@
-import type { KubeObject } from '../../api/object.ts';
+import { asObject, fieldsOf, type KubeObject } from '../../api/object.ts';
 import * as table from '../generated/bootstrap-policy.ts';
 import type { BindingRow, RoleRow, RuleRow } from '../authz/bootstrap-rows.ts';
 
@@ -59,7 +59,7 @@ function roleOf(row: RoleRow): Wanted {
   return {
     ...rbac,
     resource: row.ns ? 'roles' : 'clusterroles',
-    object: object as unknown as KubeObject,
+    object: object as KubeObject,
     how: 'reconcile',
   };
 }
@@ -90,7 +90,7 @@ function bindingOf(row: BindingRow): Wanted {
   return {
     ...rbac,
     resource: row.ns ? 'rolebindings' : 'clusterrolebindings',
-    object: object as unknown as KubeObject,
+    object: object as KubeObject,
     how: 'reconcile',
   };
 }
@@ -114,7 +114,7 @@ export function policyObjects(): Wanted[] {
       .map(roleOf)
       .map((wanted) => {
         const rules = aggregated.get(wanted.object.metadata.name ?? '');
-        if (rules) wanted.object['rules'] = rules;
+        if (rules) fieldsOf(wanted.object)['rules'] = rules;
         return wanted;
       }),
     ...[
@@ -169,7 +169,7 @@ export function priorityClassObjects(): Wanted[] {
           : 'Used for system critical pods that must run in the cluster, but can be moved to ' +
             'another node if necessary.',
       preemptionPolicy: row.preemptionPolicy,
-    } as unknown as KubeObject,
+    } as KubeObject,
   }));
 }
 
@@ -207,7 +207,7 @@ export function flowControlObjects(): Wanted[] {
       ...flow,
       resource: 'prioritylevelconfigurations',
       how: 'create',
-      object: object as unknown as KubeObject,
+      object: object as KubeObject,
     };
   });
   const schemas = table.flowControl.flowSchemas.map((row): Wanted => {
@@ -247,12 +247,7 @@ export function flowControlObjects(): Wanted[] {
       metadata: { name: row.name, annotations },
       spec,
     };
-    return {
-      ...flow,
-      resource: 'flowschemas',
-      how: 'create',
-      object: object as unknown as KubeObject,
-    };
+    return { ...flow, resource: 'flowschemas', how: 'create', object: object as KubeObject };
   });
   return [...levels, ...schemas];
 }
@@ -278,6 +273,11 @@ export function tokenTracking(now: string): Wanted {
     version: 'v1',
     resource: 'configmaps',
     how: 'create',
-    object: { kind: 'ConfigMap', apiVersion: 'v1', metadata, data: { since: now.slice(0, 10) } },
+    object: asObject({
+      kind: 'ConfigMap',
+      apiVersion: 'v1',
+      metadata,
+      data: { since: now.slice(0, 10) },
+    }),
   };
 }

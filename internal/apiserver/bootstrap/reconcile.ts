@@ -1,4 +1,4 @@
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import type { Call, Core } from '../registry/call.ts';
 import { createObject } from '../registry/create.ts';
@@ -80,8 +80,8 @@ function lacking(have: KubeObject, want: KubeObject): boolean {
 }
 
 function missingItems(have: KubeObject, want: KubeObject, field: string): unknown[] {
-  const present = new Set(((have[field] as unknown[] | undefined) ?? []).map(stable));
-  return ((want[field] as unknown[] | undefined) ?? []).filter(
+  const present = new Set(((fieldsOf(have)[field] as unknown[] | undefined) ?? []).map(stable));
+  return ((fieldsOf(want)[field] as unknown[] | undefined) ?? []).filter(
     (item) => !present.has(stable(item)),
   );
 }
@@ -95,7 +95,10 @@ function completed(old: KubeObject, want: KubeObject): KubeObject {
   for (const field of listFields) {
     const missing = missingItems(old, want, field);
     if (missing.length)
-      object[field] = [...((object[field] as unknown[] | undefined) ?? []), ...missing];
+      fieldsOf(object)[field] = [
+        ...((fieldsOf(object)[field] as unknown[] | undefined) ?? []),
+        ...missing,
+      ];
   }
   return object;
 }

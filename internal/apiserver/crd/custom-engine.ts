@@ -1,3 +1,4 @@
+import { customPrefix } from '../../api/registry-key.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { invariant } from '../../base/assert.ts';
 import type { KindInfo } from '../../api/scheme.ts';
@@ -8,12 +9,7 @@ import { strategyFor } from '../../api/strategy/strategy.ts';
 import { readField } from '../registry/builtin-resources.ts';
 import type { WebhookConverter } from './webhook-conversion.ts';
 import { fieldManagement } from '../registry/field-management.ts';
-import {
-  apiVersion,
-  prefixOf,
-  type KindEngine,
-  type ServedResource,
-} from '../registry/resource.ts';
+import { apiVersion, type KindEngine, type ServedResource } from '../registry/resource.ts';
 import { tableFor } from '../registry/tables.ts';
 
 /**
@@ -45,7 +41,7 @@ export function customResource(
     subresources: info.subresources,
     fieldLabels: labels,
     ownFieldLabels: true,
-    prefix: prefixOf(info, true),
+    prefix: customPrefix(info),
     storage: { ...splitApiVersion(info.storageVersion), kind: info.kind },
     createOnUpdate: false,
     unconditionalUpdate: false,

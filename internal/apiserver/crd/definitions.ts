@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { CustomResourceDefinition } from '../../api/generated/types/apiextensions-v1.ts';
 import { kindsOfDefinition } from '../../api/crd/kinds.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
@@ -10,14 +12,14 @@ import { systemCall } from '../bootstrap/reconcile.ts';
 import { deleteCollection } from '../registry/delete-collection.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import { objectOf } from '../registry/stored.ts';
-import { cleanupFinalizer } from '../registry/delete.ts';
+import { cleanupFinalizer } from '../../api/crd/conditions.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 import { customResource, type Convert } from './custom-engine.ts';
 import { WebhookConverter } from './webhook-conversion.ts';
 import { acceptNames } from './names.ts';
 
-const prefix = storeKey('/registry/apiextensions.k8s.io/customresourcedefinitions/');
+const prefix = storeKey(registryPrefix(refs.customResourceDefinitions));
 
 interface Served {
   spec: string;
@@ -67,7 +69,7 @@ export class Definitions {
   }
 
   #changed(kv: KeyValue): void {
-    const definition = objectOf(kv) as unknown as CustomResourceDefinition;
+    const definition = objectOf(kv) as CustomResourceDefinition;
     if (isEstablished(definition)) this.#serve(definition);
     const step = async (): Promise<void> => {
       if (this.#stopped) return;
@@ -148,7 +150,7 @@ export class Definitions {
   async #accept(definition: CustomResourceDefinition): Promise<void> {
     const { core } = this.#server;
     const others = (await core.store.range({ key: prefix, end: prefixEnd(prefix) })).kvs
-      .map((kv) => objectOf(kv) as unknown as CustomResourceDefinition)
+      .map((kv) => objectOf(kv) as CustomResourceDefinition)
       .filter(
         (one) =>
           one.metadata.name !== definition.metadata.name &&
@@ -233,9 +235,9 @@ export class Definitions {
       {
         tracked: true,
         make: (old) => {
-          const next = deepCopy(old) as unknown as CustomResourceDefinition;
+          const next = deepCopy(old) as CustomResourceDefinition;
           change(next);
-          return next as unknown as KubeObject;
+          return next as KubeObject;
         },
       },
     );

@@ -1,41 +1,11 @@
 import type {
   CustomResourceDefinition,
-  CustomResourceDefinitionCondition,
   CustomResourceDefinitionNames,
   CustomResourceDefinitionStatus,
 } from '../../api/generated/types/apiextensions-v1.ts';
+import { withCondition, type Condition } from '../../api/crd/conditions.ts';
 
 type Status = CustomResourceDefinitionStatus;
-type Condition = Pick<CustomResourceDefinitionCondition, 'type' | 'status' | 'reason' | 'message'>;
-
-/** The status with a condition set; its time changes only with its status. */
-export function withCondition(
-  status: Status | undefined,
-  condition: Condition,
-  nowMs: number,
-): Status {
-  return setCondition(status, condition, new Date(nowMs).toISOString().replace(/\.\d+Z$/, 'Z'));
-}
-
-function setCondition(status: Status | undefined, condition: Condition, now: string): Status {
-  const conditions = [...(status?.conditions ?? [])];
-  const at = conditions.findIndex((one) => one.type === condition.type);
-  const same = at >= 0 && conditions[at]?.status === condition.status;
-  const next = {
-    ...condition,
-    lastTransitionTime: same ? conditions[at]?.lastTransitionTime : now,
-  } as CustomResourceDefinitionCondition;
-  const ordered = {
-    type: next.type,
-    status: next.status,
-    lastTransitionTime: next.lastTransitionTime,
-    reason: next.reason,
-    message: next.message,
-  } as CustomResourceDefinitionCondition;
-  if (at >= 0) conditions[at] = ordered;
-  else conditions.push(ordered);
-  return { ...status, conditions } as Status;
-}
 
 /** Which names a definition gets, and whether it may serve (apiextensions status controller). */
 export function acceptNames(
@@ -58,7 +28,7 @@ export function acceptNames(
     ? (definition.status?.acceptedNames ?? { plural: '', kind: '' })
     : wanted;
   let status: Status = { ...(definition.status ?? {}), acceptedNames: { ...accepted } } as Status;
-  status = setCondition(
+  status = withCondition(
     status,
     problem ?? {
       type: 'NamesAccepted',
@@ -72,7 +42,7 @@ export function acceptNames(
     (one) => one.type === 'Established' && one.status === 'True',
   );
   if (!established) {
-    status = setCondition(
+    status = withCondition(
       status,
       problem
         ? {

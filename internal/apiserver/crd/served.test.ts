@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import type { DevServer } from '../dev.ts';
 import type { InProcessClient } from '../in-process.ts';
 import { ref, startWithAdmin } from '../testing/server.ts';
@@ -46,7 +46,7 @@ describe('custom resources', () => {
       metadata: { name: 'f', namespace: 'default' },
       spec: { colour: 'red' },
     });
-    expect(made['spec']).toEqual({ size: 3 });
+    expect(fieldsOf(made)['spec']).toEqual({ size: 3 });
     await admin.delete(definitions, { name: 'foos.example.com' });
     await expect
       .poll(() => dev.api.server.core.resources.find('example.com', 'v1', 'foos'))

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { EventEmitter } from 'node:events';
 import type {
   FlowSchema,
@@ -33,8 +35,8 @@ export const flowControlDefaults = {
 const waitPart = 4;
 
 const places = {
-  schemas: keyOf('/registry/flowschemas/'),
-  levels: keyOf('/registry/prioritylevelconfigurations/'),
+  schemas: keyOf(registryPrefix(refs.flowSchemas)),
+  levels: keyOf(registryPrefix(refs.priorityLevelConfigurations)),
 } as const;
 
 /** Lets requests in by the stored FlowSchemas and PriorityLevelConfigurations. */

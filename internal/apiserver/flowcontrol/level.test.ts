@@ -13,7 +13,7 @@ const never = new AbortController().signal;
 
 function config(limited: object | 'exempt', name = 'l'): PriorityLevelConfiguration {
   const spec = limited === 'exempt' ? { type: 'Exempt' } : { type: 'Limited', limited };
-  return { metadata: { name, uid: name }, spec } as unknown as PriorityLevelConfiguration;
+  return { metadata: { name, uid: name }, spec } as PriorityLevelConfiguration;
 }
 
 const queued = (queues: number, handSize: number, queueLengthLimit: number): object => ({
@@ -35,7 +35,7 @@ function levelOf(
 }
 
 const flowOf = (level: Level, name = 'f'): Flow =>
-  new Flow({ metadata: { name, uid: name }, spec: {} } as unknown as FlowSchema, level);
+  new Flow({ metadata: { name, uid: name }, spec: {} } as FlowSchema, level);
 
 describe('seats', () => {
   test('as many as there are, then the queue, then 429', async () => {

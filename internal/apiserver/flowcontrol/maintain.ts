@@ -3,7 +3,7 @@ import type {
   PriorityLevelConfiguration,
 } from '../../api/generated/types/flowcontrol-v1.ts';
 import { isDeepStrictEqual } from 'node:util';
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Timer } from '../../io/clock.ts';
@@ -34,11 +34,8 @@ export function mandatoryObjects(): {
       .filter((one) => one.resource === resource)
       .map((one) => [one.object.metadata.name ?? '', one.object]);
   return {
-    schemas: named('flowschemas') as unknown as [string, FlowSchema][],
-    levels: named('prioritylevelconfigurations') as unknown as [
-      string,
-      PriorityLevelConfiguration,
-    ][],
+    schemas: named('flowschemas') as [string, FlowSchema][],
+    levels: named('prioritylevelconfigurations') as [string, PriorityLevelConfiguration][],
   };
 }
 
@@ -114,9 +111,9 @@ export class Maintenance {
 
   async #keep(wanted: Wanted): Promise<void> {
     const name = wanted.object.metadata.name ?? '';
-    const have = (wanted.resource === 'flowschemas' ? this.#schemas : this.#levels).get(
-      name,
-    ) as unknown as KubeObject | undefined;
+    const have = (wanted.resource === 'flowschemas' ? this.#schemas : this.#levels).get(name) as
+      | KubeObject
+      | undefined;
     if (!have) return ensure(this.#core, [wanted]);
     const next = kept(have, wanted.object);
     if (next)
@@ -169,10 +166,10 @@ export class Maintenance {
     };
     await updateObject(this.#core, call, {
       make: (old) => {
-        const next = deepCopy(old) as unknown as FlowSchema;
+        const next = deepCopy(old) as FlowSchema;
         const others = (next.status?.conditions ?? []).filter((one) => one.type !== 'Dangling');
         next.status = { conditions: [...others, { ...wanted, lastTransitionTime }] };
-        return next as unknown as KubeObject;
+        return next as KubeObject;
       },
     }).catch((error: unknown) => {
       // Deleted meanwhile.
@@ -191,11 +188,11 @@ function kept(have: KubeObject, want: KubeObject): KubeObject | undefined {
   const known = set === 'true' || set === 'false';
   const update = mandatory.has(name) || (known ? set === 'true' : have.metadata.generation === 1);
   const annotation = String(update);
-  const spec = update ? specOf(have, want) : have['spec'];
-  if (set === annotation && isDeepStrictEqual(spec, have['spec'])) return undefined;
+  const spec = update ? specOf(have, want) : fieldsOf(have)['spec'];
+  if (set === annotation && isDeepStrictEqual(spec, fieldsOf(have)['spec'])) return undefined;
   const next = deepCopy(have);
   next.metadata.annotations = { ...next.metadata.annotations, [autoUpdate]: annotation };
-  next['spec'] = deepCopy(spec);
+  fieldsOf(next)['spec'] = deepCopy(spec);
   return next;
 }
 
@@ -203,7 +200,7 @@ function kept(have: KubeObject, want: KubeObject): KubeObject | undefined {
  * Shares of the exempt level are the operator's to choose; all else of a mandatory object is fixed.
  */
 function specOf(have: KubeObject, want: KubeObject): unknown {
-  const spec = want['spec'] as PriorityLevelConfiguration['spec'];
-  const given = (have['spec'] as PriorityLevelConfiguration['spec'] | undefined)?.exempt;
+  const spec = fieldsOf(want)['spec'] as PriorityLevelConfiguration['spec'];
+  const given = (fieldsOf(have)['spec'] as PriorityLevelConfiguration['spec'] | undefined)?.exempt;
   return spec?.type === 'Exempt' && given ? { ...spec, exempt: given } : spec;
 }

@@ -1,3 +1,4 @@
+import { registryRoot } from '../../api/registry-key.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { StartedPart } from '../lifecycle.ts';
 import type { Server } from '../server.ts';
@@ -47,7 +48,7 @@ const startHooks: readonly [name: string, part: StartedPart][] = [
 async function storeAnswers(server: Server): Promise<string | undefined> {
   const { store, clock } = server.core;
   const done = new AbortController();
-  const asked = store.range({ key: '/registry/health' }).then(
+  const asked = store.range({ key: `${registryRoot}health` }).then(
     () => undefined,
     (error: unknown) => messageOf(error),
   );

@@ -51,8 +51,7 @@ export class RequestInput implements Input {
     const { query } = exchange.info;
     const body = await readBody(exchange.request);
     const options: DeleteOptions = body.length
-      ? (this.#spoken.decode(deleteOptionsKind, body, this.#format())
-          .object as unknown as DeleteOptions)
+      ? (this.#spoken.decode(deleteOptionsKind, body, this.#format()).object as DeleteOptions)
       : {};
     const grace = first(query, 'gracePeriodSeconds');
     if (body.length) exchange.audit?.request(options);

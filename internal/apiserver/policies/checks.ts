@@ -5,7 +5,7 @@ import type {
   Variable,
 } from '../../api/generated/types/admissionregistration-v1.ts';
 import type { CelType } from '../../api/cel/types.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { AdmissionPlugin } from '../admission/chain.ts';
@@ -69,7 +69,7 @@ function errorsIn(object: KubeObject): FieldError[] {
         result: 'bool',
       }),
     );
-  const spec = object['spec'] as
+  const spec = fieldsOf(object)['spec'] as
     | (ValidatingAdmissionPolicySpec & MutatingAdmissionPolicySpec)
     | undefined;
   if (!spec) return errors;

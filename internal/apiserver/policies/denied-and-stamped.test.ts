@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject, ResourceRef } from '../../api/object.ts';
+import { fieldsOf, type KubeObject, type ResourceRef } from '../../api/object.ts';
 import type { DevServer } from '../dev.ts';
 import type { InProcessClient } from '../in-process.ts';
 import { configMap, configMaps, failure, ref, startWithAdmin } from '../testing/server.ts';
@@ -84,7 +84,7 @@ describe('policies', () => {
       spec: { policyName: 'stamp' },
     });
     const made = await admin.create<KubeObject>(configMaps, policed('stamped', { a: '1' }));
-    expect([made.metadata.labels, made['data']]).toEqual([
+    expect([made.metadata.labels, fieldsOf(made)['data']]).toEqual([
       { policed: 'yes', stamped: 'yes' },
       { a: '1', k: 'yes' },
     ]);

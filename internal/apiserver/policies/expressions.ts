@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import {
   compile,
   costPerCall,
@@ -160,7 +162,7 @@ export class Evaluation {
   ): Promise<Evaluation> {
     const { call } = attributes;
     const namespace = call.resource.namespaced
-      ? await lookup<Namespace>(server.core, `/registry/namespaces/${call.namespace}`)
+      ? await lookup<Namespace>(server.core, registryKey(refs.namespaces, '', call.namespace))
       : undefined;
     const authorizer = new AuthorizerValue(call.user, decisionsFor(attributes, server.authorize));
     const { group, resource: plural } = call.resource;

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type {
   MatchCondition,
   MutatingAdmissionPolicy,
@@ -8,7 +10,7 @@ import { atomicsIn } from '../../api/apply/atomics.ts';
 import { mergeTyped } from '../../api/apply/merge-typed.ts';
 import { typedErrors, typedErrorText } from '../../api/apply/validate-typed.ts';
 import { toJson } from '../../api/cel/values.ts';
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { applyJsonPatch, isFailedTest, jsonEqual } from '../../api/patch/json.ts';
 import { ApiError, type StatusReason } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
@@ -37,14 +39,14 @@ export function mutatingPolicies(server: Server): AdmissionPlugin {
     async admit(attributes) {
       const bindings = await lookupAll<MutatingAdmissionPolicyBinding>(
         server.core,
-        '/registry/mutatingadmissionpolicybindings/',
+        registryPrefix(refs.mutatingAdmissionPolicyBindings),
       );
       const again: { bound: Bound; seen: unknown }[] = [];
       const failures: Failure[] = [];
       for (const binding of bindings) {
         const policy = await lookup<MutatingAdmissionPolicy>(
           server.core,
-          `/registry/mutatingadmissionpolicies/${binding.spec.policyName}`,
+          registryKey(refs.mutatingAdmissionPolicies, '', binding.spec.policyName),
         );
         if (!policy) continue;
         const bound = { policy, binding };
@@ -192,7 +194,7 @@ async function change(
         );
   if (next === object) return;
   const normal = strictly(() => call.resource.engine.normalize(deepCopy(next)));
-  for (const key of Object.keys(object)) if (!(key in normal)) delete object[key];
+  for (const key of Object.keys(object)) if (!(key in normal)) delete fieldsOf(object)[key];
   Object.assign(object, normal);
 }
 

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import { escapeName } from '../../api/cel/escape.ts';
 import { bool, dyn, int, listOf, mapOf, string, type CelType } from '../../api/cel/types.ts';
 import { typeOfSchema } from '../../api/crd/rule-types.ts';
@@ -78,7 +80,7 @@ export async function typeOfKind(
   const name = `${resource.resource}.${resource.group}`;
   const definition = await lookup<CustomResourceDefinition>(
     server.core,
-    `/registry/apiextensions.k8s.io/customresourcedefinitions/${name}`,
+    registryKey(refs.customResourceDefinitions, '', name),
   );
   const schema = definition?.spec.versions.find((version) => version.name === resource.version)
     ?.schema?.openAPIV3Schema as JsonSchema | undefined;

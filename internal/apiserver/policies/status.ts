@@ -24,21 +24,20 @@ export function policyStatusHook(server: Server): WriteHook {
     await updateObject(server.core, call, {
       raw: true,
       make: (old) => {
-        const next = deepCopy(old) as unknown as ValidatingAdmissionPolicy;
+        const next = deepCopy(old) as ValidatingAdmissionPolicy;
         // A change that came in between is looked at on its own.
-        if (next.metadata.generation !== policy.metadata.generation)
-          return next as unknown as KubeObject;
+        if (next.metadata.generation !== policy.metadata.generation) return next as KubeObject;
         next.status = {
           ...next.status,
           observedGeneration: next.metadata.generation,
           typeChecking: warnings.length ? { expressionWarnings: warnings } : {},
         };
-        return next as unknown as KubeObject;
+        return next as KubeObject;
       },
     });
   };
   const observe = (object: KubeObject): void => {
-    const policy = object as unknown as ValidatingAdmissionPolicy;
+    const policy = object as ValidatingAdmissionPolicy;
     if (
       policy.status?.observedGeneration === policy.metadata.generation &&
       policy.status?.typeChecking

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import type { KubeObject } from '../../api/object.ts';
+import type { Unstructured } from '../../api/object.ts';
 import type { DevServer } from '../dev.ts';
 import type { InProcessClient } from '../in-process.ts';
 import { configMap, configMaps, failure, ref, startWithAdmin } from '../testing/server.ts';
@@ -129,7 +129,7 @@ describe('type checking of policies', () => {
       },
     });
     const status = async (): Promise<{ typeChecking?: { expressionWarnings?: unknown } }> =>
-      (await admin.get<KubeObject>(policies, { name }))['status'] as object;
+      (await admin.get<Unstructured>(policies, { name }))['status'] as object;
     await expect.poll(status, { timeout: 10_000 }).toMatchObject({ observedGeneration: 1 });
     const { typeChecking } = await status();
     await admin.delete(policies, { name });

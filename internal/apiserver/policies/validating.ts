@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import { table } from '../../base/own.ts';
 import type {
@@ -60,7 +62,7 @@ async function boundPolicies(server: Server): Promise<Bound[]> {
   const byPolicy = new Map<string, ValidatingAdmissionPolicyBinding[]>();
   for (const binding of await lookupAll<ValidatingAdmissionPolicyBinding>(
     server.core,
-    '/registry/validatingadmissionpolicybindings/',
+    registryPrefix(refs.validatingAdmissionPolicyBindings),
   )) {
     const known = byPolicy.get(binding.spec.policyName ?? '');
     if (known) known.push(binding);
@@ -70,7 +72,7 @@ async function boundPolicies(server: Server): Promise<Bound[]> {
   for (const name of [...byPolicy.keys()].toSorted()) {
     const policy = await lookup<ValidatingAdmissionPolicy>(
       server.core,
-      `/registry/validatingadmissionpolicies/${name}`,
+      registryKey(refs.validatingAdmissionPolicies, '', name),
     );
     if (policy) found.push({ policy, bindings: byPolicy.get(name) ?? [] });
   }

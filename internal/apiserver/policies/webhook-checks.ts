@@ -1,6 +1,6 @@
 import type { MatchCondition } from '../../api/generated/types/admissionregistration-v1.ts';
 import { qualifiedName } from '../../api/names.ts';
-import type { KubeObject } from '../../api/object.ts';
+import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { AdmissionPlugin } from '../admission/chain.ts';
@@ -35,7 +35,9 @@ export const webhookChecks: AdmissionPlugin = {
 };
 
 function errorsIn(object: KubeObject): FieldError[] {
-  const webhooks = (object['webhooks'] ?? []) as readonly { matchConditions?: MatchCondition[] }[];
+  const webhooks = (fieldsOf(object)['webhooks'] ?? []) as readonly {
+    matchConditions?: MatchCondition[];
+  }[];
   return webhooks.flatMap((webhook, i) =>
     checkConditions(webhook.matchConditions ?? [], `webhooks[${i}].matchConditions`),
   );

@@ -22,7 +22,7 @@ export async function connectAdmission(
     apiVersion: 'v1',
     metadata: {},
     ...optionsOf(exchange.info),
-  } as unknown as KubeObject;
+  } as KubeObject;
   const attributes = {
     call: callFor(exchange, resource),
     operation: 'CONNECT' as const,

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import { isIP } from 'node:net';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { ApiError, notFound } from '../../api/status.ts';
@@ -23,7 +25,7 @@ export async function kubeletTarget(server: Server, nodeName: string): Promise<D
     ...(isIP(nodeName) ? {} : { servername: nodeName }),
   };
   const tunnel = server.options.tunnelOf?.(nodeName);
-  const node = await lookup<Node>(server.core, `/registry/minions/${nodeName}`);
+  const node = await lookup<Node>(server.core, registryKey(refs.nodes, '', nodeName));
   if (!node) throw notFound({ group: '', resource: 'nodes' }, nodeName);
   const addresses = node.status?.addresses ?? [];
   const host = preferred

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { ApiError, badRequest, notFound } from '../../api/status.ts';
@@ -81,7 +83,7 @@ export async function streamTarget(
 ): Promise<Forwarding | undefined> {
   const { info } = exchange;
   if (info.subresource === 'log') checkLogOptions(info.name, info.query);
-  const pod = await lookup<Pod>(server.core, `/registry/pods/${info.namespace}/${info.name}`);
+  const pod = await lookup<Pod>(server.core, registryKey(refs.pods, info.namespace, info.name));
   if (!pod) throw notFound({ group: '', resource: 'pods' }, info.name);
   const { subresource, query } = info;
   if (subresource === 'log') return logTarget(server, pod, query);

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { Pod, Service } from '../../api/generated/types/core-v1.ts';
 import { ApiError, badRequest, notFound } from '../../api/status.ts';
 import type { DialTarget } from '../../io/dial.ts';
@@ -95,7 +97,7 @@ async function podTarget(
   namespace: string,
   wanted: ProxyName,
 ): Promise<DialTarget> {
-  const pod = await lookup<Pod>(server.core, `/registry/pods/${namespace}/${wanted.name}`);
+  const pod = await lookup<Pod>(server.core, registryKey(refs.pods, namespace, wanted.name));
   if (!pod) throw notFound({ group: '', resource: 'pods' }, wanted.name);
   const ports = pod.spec.containers.flatMap((container) => container.ports ?? []);
   const named = wanted.port
@@ -128,7 +130,7 @@ async function serviceTarget(
 ): Promise<DialTarget> {
   const service = await lookup<Service>(
     server.core,
-    `/registry/services/specs/${namespace}/${wanted.name}`,
+    registryKey(refs.services, namespace, wanted.name),
   );
   if (!service) throw notFound({ group: '', resource: 'services' }, wanted.name);
   const ports = service.spec?.ports ?? [];
@@ -160,7 +162,7 @@ async function serviceTarget(
 async function standsFor(server: Server, namespace: string, spot: Spot): Promise<boolean> {
   const { pod: ref, host } = spot;
   if (!ref || ref.namespace !== namespace || !ref.name || !isProxyable(host)) return false;
-  const pod = await lookup<Pod>(server.core, `/registry/pods/${namespace}/${ref.name}`);
+  const pod = await lookup<Pod>(server.core, registryKey(refs.pods, namespace, ref.name));
   return pod !== undefined && podAddresses(pod).includes(host);
 }
 

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type { Endpoints, ObjectReference, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { DialTarget } from '../../io/dial.ts';
@@ -23,7 +25,7 @@ export async function endpointsOf(
   port: string,
 ): Promise<Spot[]> {
   const slices = (
-    await lookupAll<EndpointSlice>(server.core, `/registry/endpointslices/${namespace}/`)
+    await lookupAll<EndpointSlice>(server.core, registryPrefix(refs.endpointSlices, namespace))
   ).filter((slice) => slice.metadata.labels?.['kubernetes.io/service-name'] === name);
   const out: Spot[] = [];
   for (const slice of slices) {
@@ -39,7 +41,7 @@ export async function endpointsOf(
   if (out.length) return out;
   const endpoints = await lookup<Endpoints>(
     server.core,
-    `/registry/services/endpoints/${namespace}/${name}`,
+    registryKey(refs.endpoints, namespace, name),
   );
   for (const subset of endpoints?.subsets ?? []) {
     for (const one of subset.ports ?? [])
@@ -73,10 +75,7 @@ export async function calledService(
   name: string,
   port: number,
 ): Promise<DialTarget> {
-  const service = await lookup<Service>(
-    server.core,
-    `/registry/services/specs/${namespace}/${name}`,
-  );
+  const service = await lookup<Service>(server.core, registryKey(refs.services, namespace, name));
   if (!service) throw new NoEndpoint('ServiceNotFound', `service "${name}" not found`);
   if (service.spec?.type === 'ExternalName')
     return { host: service.spec.externalName ?? '', port, mayReach: isProxyable };

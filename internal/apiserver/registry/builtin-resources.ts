@@ -1,4 +1,7 @@
-import { table } from '../../base/own.ts';
+import { own } from '../../base/own.ts';
+import type { AnyKind } from '../../api/kinds/kind.ts';
+import { kindOf } from '../../api/kinds/kinds.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { KindInfo, Scheme } from '../../api/scheme.ts';
 import { splitApiVersion } from '../../api/scheme.ts';
@@ -7,8 +10,7 @@ import { decodeProtobuf, encodeProtobuf, hasProtobuf } from '../../api/codec/pro
 import { applyDefaults } from '../../api/defaults/defaults.ts';
 import { applyStrategicPatch } from '../../api/patch/strategic.ts';
 import { strategyFor } from '../../api/strategy/strategy.ts';
-import { conversions } from './conversions.ts';
-import { prefixOf, type KindEngine, type ServedResource } from './resource.ts';
+import type { KindEngine, ServedResource } from './resource.ts';
 import { tableFor } from './tables.ts';
 import { fieldManagement } from './field-management.ts';
 
@@ -18,38 +20,7 @@ export interface EngineContext {
   now(): string;
 }
 
-const softResources = new Set(['/events', 'events.k8s.io/events', 'coordination.k8s.io/leases']);
 const defaultEventTtlSeconds = 3600;
-
-/** Kinds whose deletion answers with the object (ReturnDeletedObject of their stores). */
-const returningDeleted = new Set([
-  '/pods',
-  '/persistentvolumes',
-  '/persistentvolumeclaims',
-  '/podtemplates',
-  '/resourcequotas',
-  '/serviceaccounts',
-  '/services',
-  'storage.k8s.io/csidrivers',
-  'storage.k8s.io/csinodes',
-  'storage.k8s.io/csistoragecapacities',
-  'storage.k8s.io/storageclasses',
-  'storage.k8s.io/volumeattachments',
-  'storage.k8s.io/volumeattributesclasses',
-  'resource.k8s.io/deviceclasses',
-  'resource.k8s.io/resourceclaims',
-  'resource.k8s.io/resourceclaimtemplates',
-  'resource.k8s.io/resourceslices',
-  'node.k8s.io/runtimeclasses',
-]);
-
-/** Kinds older than garbage collection (DefaultGarbageCollectionPolicy of their strategies). */
-const orphaning = new Set(['/replicationcontrollers', 'batch/jobs']);
-/** What kube-apiserver says with every answer about a resource that has a successor. */
-const deprecated: Readonly<Record<string, string>> = table({
-  '/endpoints': 'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
-  '/componentstatuses': 'v1 ComponentStatus is deprecated in v1.19+',
-});
 
 export function builtinResources(
   context: EngineContext & { eventTtlSeconds?: number },
@@ -63,7 +34,7 @@ function served(
   info: KindInfo,
   context: EngineContext & { eventTtlSeconds?: number },
 ): ServedResource {
-  const path = `${info.group}/${info.resource}`;
+  const kind: Partial<AnyKind> = kindOf(info) ?? {};
   return {
     group: info.group,
     version: info.version,
@@ -80,19 +51,20 @@ function served(
     ownFieldLabels: info.fieldSelectors.some(
       (field) => field !== 'metadata.name' && field !== 'metadata.namespace',
     ),
-    prefix: prefixOf(info, false),
+    prefix: registryPrefix({ ...info, ...(kind.folder && { folder: kind.folder }) }),
     storage: { ...splitApiVersion(info.storageVersion), kind: info.kind },
     createOnUpdate: info.createOnUpdate,
     unconditionalUpdate: info.unconditionalUpdate,
-    returnsDeleted: returningDeleted.has(path),
-    orphansDependents: orphaning.has(path),
+    returnsDeleted: kind.returnsDeleted ?? false,
+    orphansDependents: kind.orphansDependents ?? false,
+    createdByStatusApply: kind.createdByStatusApply ?? false,
+    ...(kind.deletion && { deletion: kind.deletion }),
     custom: false,
     storageHash: info.storageVersionHash,
-    ...(deprecated[path] ? { deprecationWarning: deprecated[path] } : {}),
-    soft: softResources.has(path),
-    ...(info.resource === 'events'
-      ? { ttlSeconds: context.eventTtlSeconds ?? defaultEventTtlSeconds }
-      : {}),
+    ...(kind.deprecation && { deprecationWarning: kind.deprecation }),
+    soft: kind.soft ?? false,
+    ...(kind.firmWhen && { firmWhen: kind.firmWhen }),
+    ...(kind.expires && { ttlSeconds: context.eventTtlSeconds ?? defaultEventTtlSeconds }),
     engine: builtinEngine(info, context),
   };
 }
@@ -104,8 +76,7 @@ function labelsOf(info: KindInfo): Map<string, string> {
       : ['metadata.name', 'metadata.namespace']
     ).map((field) => [field, field]),
   );
-  // Both shapes of an event are read as they are served, so its names need no translation.
-  if (info.group !== 'events.k8s.io')
+  if (!kindOf(info)?.fieldsAsServed)
     for (const [label, field] of Object.entries(info.fieldSelectorMap)) labels.set(label, field);
   if (info.namespaced) labels.set('metadata.namespace', 'metadata.namespace');
   labels.set('metadata.name', 'metadata.name');
@@ -114,7 +85,8 @@ function labelsOf(info: KindInfo): Map<string, string> {
 
 function builtinEngine(info: KindInfo, context: EngineContext): KindEngine {
   const strategy = strategyFor(info);
-  const conversion = conversions[`${info.group}/${info.version}/${info.kind}`];
+  const kind: Partial<AnyKind> = kindOf(info) ?? {};
+  const conversion = own(kind.conversions ?? {}, info.version);
   const withDefaults = (object: KubeObject): KubeObject => {
     object.metadata ??= {} as KubeObject['metadata'];
     applyDefaults(info, object, { now: context.now() });
@@ -151,35 +123,17 @@ function builtinEngine(info: KindInfo, context: EngineContext): KindEngine {
     validateUpdate: (object, old, subresource) => strategy.validateUpdate(object, old, subresource),
     warnings: (object, old, subresource) =>
       old ? strategy.warningsOnUpdate(object, old, subresource) : strategy.warningsOnCreate(object),
-    field: readField,
+    field: (object, label) => own(kind.fields ?? {}, label)?.(object) ?? readField(object, label),
     strategicMerge: (current, patch) => applyStrategicPatch(current, patch, info.type),
     ...fieldManagement(info),
     ...tableFor(info),
   };
 }
 
-/** Fields whose zero Go prints, where JSON leaves them out. */
-const zeroTexts: Record<string, string> = table({
-  'spec.unschedulable': 'false',
-  'spec.hostNetwork': 'false',
-  'status.successful': '0',
-  'status.replicas': '0',
-  'status.succeeded': '0',
-});
-
+/** The text of the field at a dotted path; empty where nothing is. */
 export function readField(object: KubeObject, label: string): string {
-  if (label === 'source') return eventSource(object);
-  if (label === 'status.podIPs')
-    return ((object['status'] as { podIPs?: { ip: string }[] } | undefined)?.podIPs ?? [])
-      .map((one) => one.ip)
-      .join(',');
   let value: unknown = object;
-  for (const key of label === 'status.successful' ? ['status', 'succeeded'] : label.split('.'))
+  for (const key of label.split('.'))
     value = (value as Record<string, unknown> | null | undefined)?.[key];
-  return value === undefined || value === null ? (zeroTexts[label] ?? '') : String(value);
-}
-
-function eventSource(object: KubeObject): string {
-  const source = object['source'] as { component?: string } | undefined;
-  return source?.component || String(object['reportingComponent'] ?? '');
+  return value === undefined || value === null ? '' : String(value);
 }

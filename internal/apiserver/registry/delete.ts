@@ -4,7 +4,6 @@ import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
 import { timestamp, type Call, type Core } from './call.ts';
 import type { Written } from './create.ts';
-import { withCondition } from '../crd/names.ts';
 import { whatOf } from './resource.ts';
 import { bufferOf, encode, viewOf } from './stored.ts';
 import { checkPreconditions } from './preconditions.ts';
@@ -72,16 +71,6 @@ async function deleteOnce(
   return next ? { kv: next, object: viewOf(call.resource, next), gone: false } : undefined;
 }
 
-/** Held by a definition until its objects are gone. */
-export const cleanupFinalizer = 'customresourcecleanup.apiextensions.k8s.io';
-
-const terminating = {
-  type: 'Terminating',
-  status: 'True',
-  reason: 'InstanceDeletionPending',
-  message: 'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
-};
-
 type Plan = { kind: 'remove' } | { kind: 'wait' } | { kind: 'mark'; object: KubeObject };
 
 /**
@@ -94,18 +83,15 @@ export function planDeletion(
   options: DeleteOptions,
   nowMs: number,
 ): Plan {
-  const grace = graceFor(call, old, options);
+  const { deletion } = call.resource;
+  const grace = deletion?.gracePeriod?.(old, options.gracePeriodSeconds) ?? 0;
   const finalizers = finalizersAfter(call, old, options);
-  const definition =
-    call.resource.group === 'apiextensions.k8s.io' && old.kind === 'CustomResourceDefinition';
-  if (definition && !old.metadata.deletionTimestamp && !finalizers.includes(cleanupFinalizer))
-    finalizers.push(cleanupFinalizer);
   const marked = Boolean(old.metadata.deletionTimestamp);
+  const own = deletion?.finalizer;
+  if (own && !marked && !finalizers.includes(own)) finalizers.push(own);
   const changed = !same(finalizers, old.metadata.finalizers ?? []);
-  const namespaceHeld =
-    old.kind === 'Namespace' &&
-    ((old['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length ?? 0) > 0;
-  if (finalizers.length === 0 && grace === 0 && !namespaceHeld) return { kind: 'remove' };
+  const held = deletion?.held?.(old) ?? false;
+  if (finalizers.length === 0 && grace === 0 && !held) return { kind: 'remove' };
   const oldGrace = old.metadata.deletionGracePeriodSeconds ?? 0;
   const shorter = marked && grace < oldGrace;
   if (marked && !shorter && !changed) return { kind: 'wait' };
@@ -114,40 +100,15 @@ export function planDeletion(
   if (changed) meta.finalizers = finalizers;
   if (!marked) {
     meta.deletionTimestamp = seconds(nowMs + grace * 1000);
-    if (!namespaceHeld && !definition) meta.deletionGracePeriodSeconds = grace;
+    if (!held && !own) meta.deletionGracePeriodSeconds = grace;
     if (meta.generation) meta.generation += 1;
-    if (definition) object['status'] = withCondition(object['status'] as never, terminating, nowMs);
-    if (namespaceHeld) object['status'] = { ...(object['status'] as object), phase: 'Terminating' };
+    deletion?.mark?.(object, seconds(nowMs));
   } else if (shorter) {
     const started = Date.parse(old.metadata.deletionTimestamp ?? '') - oldGrace * 1000;
     meta.deletionTimestamp = seconds(Math.max(started, nowMs - 0) + grace * 1000);
     meta.deletionGracePeriodSeconds = grace;
   }
   return { kind: 'mark', object };
-}
-
-/**
- * Only pods take their time; a pod that never reached a node, or has ended, goes at once (pod
- * strategy CheckGracefulDelete).
- */
-function graceFor(call: Call, old: KubeObject, options: DeleteOptions): number {
-  if (call.resource.group !== '' || call.resource.resource !== 'pods') return 0;
-  const spec = old['spec'] as { nodeName?: string; terminationGracePeriodSeconds?: number };
-  const phase = (old['status'] as { phase?: string } | undefined)?.phase;
-  const asked = options.gracePeriodSeconds ?? spec.terminationGracePeriodSeconds ?? 30;
-  let grace = asked < 0 ? 1 : asked;
-  if (!spec.nodeName || phase === 'Failed' || phase === 'Succeeded') grace = 0;
-  if (old.metadata.deletionTimestamp) {
-    const had = old.metadata.deletionGracePeriodSeconds ?? 0;
-    if (
-      had === 0 ||
-      options.gracePeriodSeconds === undefined ||
-      options.gracePeriodSeconds === null ||
-      grace >= had
-    )
-      return had;
-  }
-  return grace;
 }
 
 const gcFinalizers = ['orphan', 'foregroundDeletion'];

@@ -55,7 +55,7 @@ describe('allocators', () => {
         metadata: { name, ...more },
         spec: { cidrs },
         status: { conditions: [{ type: 'Ready', status: ready }] },
-      } as unknown as ServiceCIDR);
+      } as ServiceCIDR);
     expect(ips.next()).toBe('10.0.0.2');
     expect(ips.next()).toBeUndefined();
     note('two', ['10.9.0.0/30', 'fd00::/112']);

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { applyDefaults } from '../../api/defaults/defaults.ts';
 import { decodeProtobuf, isProtobuf } from '../../api/codec/protobuf/envelope.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -13,7 +15,7 @@ import { storedText } from './stored.ts';
 /**
  * Definitions are the one kind that is stored as JSON of another version than they are served in.
  */
-const definitions = keyOf('/registry/apiextensions.k8s.io/customresourcedefinitions/');
+const definitions = keyOf(registryPrefix(refs.customResourceDefinitions));
 const oldVersion = Buffer.from('"apiVersion":"apiextensions.k8s.io/v1beta1"');
 /** kind and apiVersion come first. */
 const headBytes = 120;

@@ -1,3 +1,4 @@
+import { registryRoot } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid, notFound, type FieldError } from '../../api/status.ts';
@@ -246,7 +247,7 @@ export function parseRevision(text: string, watching = false): number {
  */
 export async function caughtUp(core: Core, wanted: number): Promise<void> {
   if (wanted <= core.store.revision) return;
-  const { revision } = await core.store.range({ key: storeKey('/registry/'), countOnly: true });
+  const { revision } = await core.store.range({ key: storeKey(registryRoot), countOnly: true });
   if (wanted > revision) throw tooLarge(wanted, revision);
 }
 

@@ -1,4 +1,4 @@
-import { table } from '../../base/own.ts';
+import type { Deletion } from '../../api/kinds/kind.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { badRequest, type What } from '../../api/status.ts';
 import type { ScalePaths } from '../../api/strategy/scale.ts';
@@ -56,12 +56,18 @@ export interface ServedResource extends GroupVersionKind {
   unconditionalUpdate: boolean;
   /** Written lazily: Leases and Events. */
   soft: boolean;
+  /** A change of a soft kind that is written at once. `undefined`: it is made, or deleted. */
+  firmWhen?(old: Uint8Array | undefined, now: Uint8Array | undefined): boolean;
   /** Objects vanish after this long: Events. */
   ttlSeconds?: number;
   /** Deleting answers with the object rather than a Status. */
   returnsDeleted: boolean;
   /** A deletion that does not say keeps what the object owns. */
   orphansDependents?: boolean;
+  /** A server-side apply to /status may create the object. */
+  createdByStatusApply?: boolean;
+  /** What a deletion does besides removing the record. */
+  deletion?: Deletion<KubeObject>;
   custom: boolean;
   /** Where a custom resource keeps what its Scale shows. */
   scale?: ScalePaths;
@@ -154,23 +160,6 @@ export const whatOf = (resource: { group: string; resource: string }): What => (
 
 export const apiVersion = (gv: { group: string; version: string }): string =>
   gv.group ? `${gv.group}/${gv.version}` : gv.version;
-
-/** Where kube-apiserver puts kinds whose folder is not called as the resource. */
-const oddFolders: Record<string, string> = table({
-  '/replicationcontrollers': 'controllers',
-  '/endpoints': 'services/endpoints',
-  '/nodes': 'minions',
-  '/services': 'services/specs',
-  'networking.k8s.io/ingresses': 'ingress',
-  'apiextensions.k8s.io/customresourcedefinitions':
-    'apiextensions.k8s.io/customresourcedefinitions',
-  'apiregistration.k8s.io/apiservices': 'apiregistration.k8s.io/apiservices',
-});
-
-export function prefixOf(resource: { group: string; resource: string }, custom: boolean): string {
-  if (custom) return `/registry/${resource.group}/${resource.resource}/`;
-  return `/registry/${oddFolders[`${resource.group}/${resource.resource}`] ?? resource.resource}/`;
-}
 
 export function keyFor(
   resource: { prefix: string; namespaced: boolean },

@@ -1,3 +1,6 @@
+import { refs } from '../../api/generated/refs.ts';
+import { kindOf } from '../../api/kinds/kinds.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { deepFreeze, type KubeObject } from '../../api/object.ts';
 import { invariant } from '../../base/assert.ts';
 import type { KeyValue } from '../../store/store.ts';
@@ -36,8 +39,13 @@ function slowWithRevision(bytes: Buffer, revision: number): Buffer {
   return Buffer.from(JSON.stringify(object));
 }
 
+const readOncePrefixes = Object.values(refs)
+  .filter((ref) => kindOf(ref)?.readOnce)
+  .map((ref) => registryPrefix(ref));
+
 /** Events are many, live for an hour and are hardly ever read twice: nothing is hung on them. */
-const readOnce = (kv: KeyValue): boolean => kv.key.startsWith('/registry/events/');
+const readOnce = (kv: KeyValue): boolean =>
+  readOncePrefixes.some((prefix) => kv.key.startsWith(prefix));
 
 /** The parsed, frozen object in its storage version; made once per record and shared by all. */
 export function objectOf(kv: KeyValue): KubeObject {

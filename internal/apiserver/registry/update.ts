@@ -7,7 +7,7 @@ import { createObject, fixNamespace, type Written } from './create.ts';
 import { ClaimTaken } from './claims.ts';
 import { checkPreconditions } from './preconditions.ts';
 import { removeRecord } from './delete.ts';
-import { keyFor, whatOf } from './resource.ts';
+import { keyFor, whatOf, type ServedResource } from './resource.ts';
 import { bufferOf, encode, viewOf } from './stored.ts';
 import { read, replace } from './write.ts';
 
@@ -154,7 +154,7 @@ async function finishUpdate(
     call.warnings.push(...resource.engine.warnings(object, old, call.subresource));
     await core.admission.validate(attributes);
     if (call.dryRun) return { object };
-    if (finished(object, old)) {
+    if (finished(call.resource, object, old)) {
       const gone = await removeRecord(core, call, kv, object);
       written = gone !== undefined;
       return gone;
@@ -179,13 +179,9 @@ async function finishUpdate(
 }
 
 /** The last finalizer of a deleted object has gone: the update removes it. */
-function finished(object: KubeObject, old: KubeObject): boolean {
+function finished({ deletion }: ServedResource, object: KubeObject, old: KubeObject): boolean {
   if (!object.metadata.deletionTimestamp || object.metadata.finalizers?.length) return false;
-  if (
-    object.kind === 'Namespace' &&
-    (object['spec'] as { finalizers?: string[] } | undefined)?.finalizers?.length
-  )
-    return false;
+  if (deletion?.held?.(object)) return false;
   return (old.metadata.deletionGracePeriodSeconds ?? 0) === 0;
 }
 

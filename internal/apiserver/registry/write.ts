@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
 import { alreadyExists } from '../../api/status.ts';
@@ -104,7 +106,7 @@ export async function replace(
   const soft = resource.soft && (!isLease(resource) || holderOf(old.value) === holderOf(value));
   const lease = await leaseFor(core, resource);
   // Where the disk takes no writes, the node's conditions say so.
-  const softIfReadOnly = resource.prefix === '/registry/minions/' && subresource === 'status';
+  const softIfReadOnly = resource.prefix === registryPrefix(refs.nodes) && subresource === 'status';
   const put: Op = { op: 'put', key, value, lease, soft, softIfReadOnly };
   const done = await core.store.txn({
     compare: [

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
 import type { IPAddress } from '../../api/generated/types/networking-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -40,11 +42,11 @@ export class IpAddressRecords {
    */
   async repair(): Promise<void> {
     // Records first: whose service is not there afterwards has none any more.
-    const found = (await lookupAll<IPAddress>(this.#core, '/registry/ipaddresses/')).filter(
+    const found = (await lookupAll<IPAddress>(this.#core, registryPrefix(refs.ipAddresses))).filter(
       (one) => one.metadata.labels?.[managedBy] === allocator,
     );
     const holders = new Map(
-      (await lookupAll<Service>(this.#core, '/registry/services/specs/')).flatMap((service) =>
+      (await lookupAll<Service>(this.#core, registryPrefix(refs.services))).flatMap((service) =>
         ipsOf(service.spec as ServiceSpec).map((ip) => [ip, service] as const),
       ),
     );
@@ -58,10 +60,7 @@ export class IpAddressRecords {
   async restore({ metadata, spec }: IPAddress): Promise<void> {
     const { namespace, name } = spec?.parentRef ?? {};
     const ip = metadata.name ?? '';
-    const service = await lookup<Service>(
-      this.#core,
-      `/registry/services/specs/${namespace}/${name}`,
-    );
+    const service = await lookup<Service>(this.#core, registryKey(refs.services, namespace, name));
     if (service && ipsOf(service.spec as ServiceSpec).includes(ip)) await this.#create(ip, service);
   }
 

@@ -38,13 +38,13 @@ export function serviceHook(allocators: Allocators): WriteHook {
       taken: (keys) => shared.taken(keys),
     }),
     beginCreate(call, object) {
-      const service = object as unknown as Service;
+      const service = object as Service;
       normalizeIps(service.spec as ServiceSpec);
       return new Taking(allocators, call, service).run(undefined);
     },
     beginUpdate(call, object, old) {
-      const service = object as unknown as Service;
-      const before = (old as unknown as Service).spec as ServiceSpec;
+      const service = object as Service;
+      const before = (old as Service).spec as ServiceSpec;
       if (call.subresource) return undefined;
       const spec = service.spec as ServiceSpec;
       takeOver(spec, before);
@@ -52,17 +52,17 @@ export function serviceHook(allocators: Allocators): WriteHook {
       return new Taking(allocators, call, service).run(before);
     },
     async afterCreate(call, object) {
-      await allocators.records.sync(object as unknown as Service, undefined, call.dryRun);
+      await allocators.records.sync(object as Service, undefined, call.dryRun);
     },
     async afterUpdate(_call, object, old) {
-      const now = (object as unknown as Service).spec as ServiceSpec;
-      const before = (old as unknown as Service).spec as ServiceSpec;
+      const now = (object as Service).spec as ServiceSpec;
+      const before = (old as Service).spec as ServiceSpec;
       release(allocators, before, now);
-      await allocators.records.sync(object as unknown as Service, old as unknown as Service, false);
+      await allocators.records.sync(object as Service, old as Service, false);
     },
     async afterDelete(_call, object: KubeObject) {
-      release(allocators, (object as unknown as Service).spec as ServiceSpec, undefined);
-      await allocators.records.sync(undefined, object as unknown as Service, false);
+      release(allocators, (object as Service).spec as ServiceSpec, undefined);
+      await allocators.records.sync(undefined, object as Service, false);
     },
   };
 }

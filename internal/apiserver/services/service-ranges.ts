@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
 import { follow, type Followed } from '../follow.ts';
 import type { Core } from '../registry/call.ts';
@@ -5,7 +7,7 @@ import { parseRange, type IpRange } from '../registry/ip-range.ts';
 import { objectOf } from '../registry/stored.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
 
-const prefix = storeKey('/registry/servicecidrs/');
+const prefix = storeKey(registryPrefix(refs.serviceCidrs));
 /** The object of the configured range. */
 export const ownName = 'kubernetes';
 
@@ -39,7 +41,7 @@ export class ServiceRanges {
       prefix,
       onChanges: (changes) => {
         for (const { key, kv } of changes)
-          this.note(key.slice(prefix.length), kv && (objectOf(kv) as unknown as ServiceCIDR));
+          this.note(key.slice(prefix.length), kv && (objectOf(kv) as ServiceCIDR));
       },
     });
   }

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
 import { keyOf as storeKey, prefixEnd, type KeyValue } from '../../store/store.ts';
 import { follow, type Followed } from '../follow.ts';
@@ -6,7 +8,7 @@ import { claimCompares, claimOps, claimPrefix, type Claims } from '../registry/c
 import { objectOf } from '../registry/stored.ts';
 import type { IpAllocator, PortAllocator } from './ip-allocator.ts';
 
-const servicePrefix = storeKey('/registry/services/specs/');
+const servicePrefix = storeKey(registryPrefix(refs.services));
 const ipPrefix = `${claimPrefix}ip/`;
 const portPrefix = `${claimPrefix}port/`;
 
@@ -66,10 +68,7 @@ export class SharedClaims {
       prefix: servicePrefix,
       onChanges: (changes) => {
         for (const { kv, before } of changes)
-          this.#changed(
-            kv && (objectOf(kv) as unknown as Service),
-            before && (objectOf(before) as unknown as Service),
-          );
+          this.#changed(kv && (objectOf(kv) as Service), before && (objectOf(before) as Service));
       },
     });
     const services = await store.range({ key: servicePrefix, end: prefixEnd(servicePrefix) });
@@ -81,7 +80,7 @@ export class SharedClaims {
     for (const kv of services.kvs)
       await this.#claim(
         kv,
-        this.#keysOf(objectOf(kv) as unknown as Service).filter((key) => !claimed.has(key)),
+        this.#keysOf(objectOf(kv) as Service).filter((key) => !claimed.has(key)),
       );
   }
 

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
 import type { IPAddress, ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
@@ -28,7 +30,7 @@ export async function startServiceAllocation(server: Server): Promise<() => void
   const records = new IpAddressRecords(core);
   await records.repair();
   core.hooks.add('networking.k8s.io', 'ipaddresses', {
-    afterDelete: (_call, object) => records.restore(object as unknown as IPAddress),
+    afterDelete: (_call, object) => records.restore(object as IPAddress),
   });
   if (options.sharedStore) {
     const shared = new SharedClaims({ core, ips, ports, holdings: { ips: ipsOf, ports: portsOf } });
@@ -39,7 +41,7 @@ export async function startServiceAllocation(server: Server): Promise<() => void
       ranges.stop();
     };
   }
-  for (const service of await lookupAll<Service>(core, '/registry/services/specs/')) {
+  for (const service of await lookupAll<Service>(core, registryPrefix(refs.services))) {
     const spec = service.spec as ServiceSpec;
     for (const ip of ipsOf(spec)) {
       if (!ips.hold(ip))
@@ -63,8 +65,11 @@ export async function ensureServiceCidr(server: Server): Promise<void> {
     spec: { cidrs: [server.options.serviceCidr ?? defaultServiceCidr] },
   };
   const at = { group: 'networking.k8s.io', version: 'v1', resource: 'servicecidrs' };
-  await ensure(server.core, [{ ...at, how: 'create', object: object as unknown as KubeObject }]);
-  const stored = await lookup<ServiceCIDR>(server.core, `/registry/servicecidrs/${ownName}`);
+  await ensure(server.core, [{ ...at, how: 'create', object: object as KubeObject }]);
+  const stored = await lookup<ServiceCIDR>(
+    server.core,
+    registryKey(refs.serviceCidrs, '', ownName),
+  );
   if (!stored || stored.status?.conditions?.some((one) => one.type === 'Ready')) return;
   const ready = {
     type: 'Ready',

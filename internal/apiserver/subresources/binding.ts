@@ -1,3 +1,6 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
+import { zeroTime } from '../../api/times.ts';
 import { own } from '../../base/own.ts';
 import type { Binding, Node, Pod, PodCondition } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
@@ -55,23 +58,23 @@ export async function bind(core: Core, call: Call, binding: Binding): Promise<vo
   await core.admission.admit({
     call,
     operation: 'CREATE',
-    object: binding as unknown as KubeObject,
+    object: binding as KubeObject,
     old: undefined,
   });
   await core.admission.validate({
     call,
     operation: 'CREATE',
-    object: binding as unknown as KubeObject,
+    object: binding as KubeObject,
     old: undefined,
   });
-  const topology = topologyLabels(await lookup<Node>(core, `/registry/minions/${node}`));
+  const topology = topologyLabels(await lookup<Node>(core, registryKey(refs.nodes, '', node)));
   await updateObject(
     core,
     { ...call, subresource: 'binding' },
     {
       raw: true,
       make: (old) => {
-        const pod = deepCopy(old) as unknown as Pod;
+        const pod = deepCopy(old) as Pod;
         const what = { group: '', resource: 'pods/binding' };
         if (binding.metadata.uid && binding.metadata.uid !== pod.metadata.uid)
           throw conflict(
@@ -103,7 +106,7 @@ export async function bind(core: Core, call: Call, binding: Binding): Promise<vo
         scheduled(pod, timestamp(core.clock));
         // It was promised a node; now it has one (ClearingNominatedNodeNameAfterBinding).
         delete pod.status.nominatedNodeName;
-        return pod as unknown as KubeObject;
+        return pod as KubeObject;
       },
     },
   );
@@ -126,13 +129,13 @@ function scheduled(pod: Pod, now: string): void {
   const conditions = status.conditions ?? [];
   const have = conditions.find((one) => one.type === 'PodScheduled');
   if (have?.status === 'True') return;
-  const condition = {
+  const condition: PodCondition = {
     type: 'PodScheduled',
     ...(pod.metadata.generation ? { observedGeneration: pod.metadata.generation } : {}),
     status: 'True',
-    lastProbeTime: null,
+    lastProbeTime: zeroTime,
     lastTransitionTime: now,
-  } as unknown as PodCondition;
+  };
   status.conditions = have
     ? conditions.map((one) => (one === have ? condition : one))
     : [...conditions, condition];

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { Eviction, PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
@@ -29,7 +31,7 @@ export function addEviction(operations: Operations): void {
       const attributes = {
         call,
         operation: 'CREATE' as const,
-        object: eviction as unknown as KubeObject,
+        object: eviction as KubeObject,
         old: undefined,
       };
       await core.admission.admit(attributes);
@@ -41,11 +43,14 @@ export function addEviction(operations: Operations): void {
 }
 
 async function evict(core: Core, call: Call, options: DeleteOptions): Promise<void> {
-  const pod = viewOf(call.resource, await getRecord(core, call)) as unknown as Pod;
+  const pod = viewOf(call.resource, await getRecord(core, call)) as Pod;
   const plain = { ...call, subresource: '' };
   if (ignoresBudgets(pod)) return void (await deleteObject(core, plain, options));
   const budgets = (
-    await lookupAll<PodDisruptionBudget>(core, `/registry/poddisruptionbudgets/${call.namespace}/`)
+    await lookupAll<PodDisruptionBudget>(
+      core,
+      registryPrefix(refs.podDisruptionBudgets, call.namespace),
+    )
   ).filter((budget) => matches(budget, pod));
   if (budgets.length > 1)
     throw new ApiError(
@@ -100,16 +105,16 @@ async function take(core: Core, call: Call, budget: PodDisruptionBudget, pod: Po
   await updateObject(core, at, {
     tracked: true,
     make: (old) => {
-      const next = deepCopy(old) as unknown as PodDisruptionBudget;
+      const next = deepCopy(old) as PodDisruptionBudget;
       checkBudget(next, name);
       const { status } = next;
-      if (!status) return next as unknown as KubeObject;
+      if (!status) return next as KubeObject;
       status.disruptionsAllowed -= 1;
       status.disruptedPods = {
         ...status.disruptedPods,
         [pod.metadata.name ?? '']: new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
       };
-      return next as unknown as KubeObject;
+      return next as KubeObject;
     },
   });
 }
@@ -164,7 +169,7 @@ async function markTarget(core: Core, call: Call, pod: Pod): Promise<void> {
   await updateObject(core, at, {
     preconditions: { uid: pod.metadata.uid },
     make: (old) => {
-      const next = deepCopy(old) as unknown as Pod;
+      const next = deepCopy(old) as Pod;
       const conditions = (next.status?.conditions ?? []).filter(
         (one) => one.type !== 'DisruptionTarget',
       );
@@ -172,7 +177,7 @@ async function markTarget(core: Core, call: Call, pod: Pod): Promise<void> {
         ...next.status,
         conditions: [...conditions, condition as never],
       } as Pod['status'];
-      return next as unknown as KubeObject;
+      return next as KubeObject;
     },
   });
 }

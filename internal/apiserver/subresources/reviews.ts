@@ -1,3 +1,4 @@
+import { dictOf } from '../../api/loose.ts';
 import type {
   SelfSubjectReview,
   TokenReview,
@@ -70,10 +71,10 @@ export function addReviews(operations: Operations, parts: ReviewParts): void {
 /** Questions too note who wrote their fields. */
 function tracked(core: Core, { resource, fieldManager }: ApiCall, review: object): object {
   const { track } = resource.engine;
-  const { status, ...question } = review as KubeObject;
+  const { status, ...question } = dictOf(review);
   if (!track || resource.resource === 'selfsubjectreviews') return review;
   return {
-    ...track(undefined, question as KubeObject, {
+    ...track(undefined, question as object as KubeObject, {
       manager: fieldManager,
       subresource: '',
       now: timestamp(core.clock),
@@ -96,7 +97,7 @@ function userOf(spec: SubjectAccessReviewSpec | undefined): UserInfo {
     name: spec?.user ?? '',
     groups: spec?.groups ?? [],
     uid: spec?.uid,
-    extra: spec?.extra as unknown as Record<string, string[]>,
+    extra: spec?.extra as Record<string, string[]>,
   };
 }
 

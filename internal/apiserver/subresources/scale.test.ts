@@ -1,3 +1,4 @@
+import type { Deployment } from '../../api/generated/types/apps-v1.ts';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import type { KubeObject } from '../../api/object.ts';
 import type { DevServer } from '../dev.ts';
@@ -47,7 +48,7 @@ describe('a patch of a scale', () => {
       expect.toBeOneOf([400, 422]),
       expect.any(String),
     ]);
-    expect((await admin.get<KubeObject>(deployments, at('scaled')))['spec']).toMatchObject({
+    expect((await admin.get<Deployment>(deployments, at('scaled'))).spec).toMatchObject({
       replicas: 1,
     });
   });
@@ -57,11 +58,11 @@ describe('a patch of a scale', () => {
       type: 'json',
       body: [{ op: 'replace', path: '/spec/replicas', value: 2 }],
     });
-    expect((await admin.get<KubeObject>(deployments, at('scaled')))['spec']).toMatchObject({
+    expect((await admin.get<Deployment>(deployments, at('scaled'))).spec).toMatchObject({
       replicas: 2,
     });
     await admin.patch(deployments, scaled, { type: 'merge', body: { spec: { replicas: 1 } } });
-    expect((await admin.get<KubeObject>(deployments, at('scaled')))['spec']).toMatchObject({
+    expect((await admin.get<Deployment>(deployments, at('scaled'))).spec).toMatchObject({
       replicas: 1,
     });
   });

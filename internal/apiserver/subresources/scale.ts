@@ -62,7 +62,7 @@ function patching(spoken: Spoken, core: Core, call: ApiCall, patch: PatchRequest
   return {
     tracked: true,
     make: (now) => {
-      const applied = applyPatch(kind, now as unknown as KubeObject, deepCopy(body), {
+      const applied = applyPatch(kind, now as KubeObject, deepCopy(body), {
         manager: call.fieldManager,
         force: patch.force,
         subresource: call.subresource,
@@ -70,7 +70,7 @@ function patching(spoken: Spoken, core: Core, call: ApiCall, patch: PatchRequest
       });
       const { object } = spoken.normalize(scaleKind, applied);
       object.metadata.managedFields = applied.metadata.managedFields;
-      return object as unknown as Scale;
+      return object as Scale;
     },
   };
 }
@@ -88,9 +88,7 @@ function patchedScale(
       : patch.type === 'strategic'
         ? applyStrategicPatch(base, patch.body, kind.type)
         : applyMergePatch(base, patch.body);
-  return normalized(call, value, patch, (it) =>
-    spoken.normalize(scaleKind, it),
-  ) as unknown as Scale;
+  return normalized(call, value, patch, (it) => spoken.normalize(scaleKind, it)) as Scale;
 }
 
 /** Writes what a Scale says into its object; returns the Scale that there is then. */
@@ -100,7 +98,7 @@ async function write(core: Core, call: ApiCall, change: Change): Promise<object>
     tracked: change.tracked,
     make: (old) => {
       const object = old as KubeObject;
-      const current = toScale(object, paths) as unknown as Scale;
+      const current = toScale(object, paths) as Scale;
       if (change.tracked)
         current.metadata.managedFields = scaleManagers(
           object.metadata.managedFields,
@@ -108,7 +106,7 @@ async function write(core: Core, call: ApiCall, change: Change): Promise<object>
         );
       const scale = change.make(current);
       checkScale(call, scale, current);
-      const next = deepCopy(withScale(object, scale as unknown as KubeObject, paths));
+      const next = deepCopy(withScale(object, scale as KubeObject, paths));
       if (change.tracked) next.metadata.managedFields = ownersOf(call, object, current, scale);
       return next;
     },
@@ -151,6 +149,6 @@ function checkScale(call: ApiCall, scale: Scale, current: Scale): void {
   const replicas = scale.spec?.replicas ?? 0;
   if (typeof replicas !== 'number' || !Number.isInteger(replicas))
     throw badRequest('spec.replicas: expected an integer');
-  const errors = validateScale(scale as unknown as KubeObject);
+  const errors = validateScale(scale as KubeObject);
   if (errors.length > 0) throw invalid({ group: 'autoscaling', kind: 'Scale' }, call.name, errors);
 }

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type { TokenRequest } from '../../api/generated/types/authentication-v1.ts';
 import type { Pod, ServiceAccount } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -41,7 +43,7 @@ async function issueToken(
 ): Promise<TokenRequest> {
   const account = await lookup<ServiceAccount>(
     core,
-    `/registry/serviceaccounts/${call.namespace}/${call.name}`,
+    registryKey(refs.serviceAccounts, call.namespace, call.name),
   );
   if (!account) throw notFound({ group: '', resource: 'serviceaccounts' }, call.name);
   checkNames(request, call);
@@ -49,7 +51,7 @@ async function issueToken(
   const attributes = {
     call,
     operation: 'CREATE' as const,
-    object: request as unknown as KubeObject,
+    object: request as KubeObject,
     old: undefined,
   };
   await core.admission.admit(attributes);
@@ -129,28 +131,16 @@ async function boundTo(
   if (!ref) return {};
   const gvk = `${ref.apiVersion ?? ''}/${ref.kind ?? ''}`;
   const name = ref.name ?? '';
-  const folder =
-    gvk === 'v1/Pod'
-      ? 'pods'
-      : gvk === 'v1/Secret'
-        ? 'secrets'
-        : gvk === 'v1/Node'
-          ? 'minions'
-          : '';
-  if (!folder)
+  const kind = [refs.pods, refs.secrets, refs.nodes].find((one) => `v1/${one.kind}` === gvk);
+  if (!kind)
     throw badRequest(
       `cannot bind token for serviceaccount "${call.name}" to object "${ref.kind}"`.replace(
         / to object.*/,
         ` to object bound to an unsupported kind: ${ref.kind}`,
       ),
     );
-  const key =
-    folder === 'minions'
-      ? `/registry/minions/${name}`
-      : `/registry/${folder}/${call.namespace}/${name}`;
-  const object = await lookup(core, key);
-  const resource = folder === 'minions' ? 'nodes' : folder;
-  if (!object) throw notFound({ group: '', resource }, name);
+  const object = await lookup(core, registryKey(kind, call.namespace, name));
+  if (!object) throw notFound(kind, name);
   if (ref.uid && ref.uid !== object.metadata.uid) {
     throw conflict(
       { group: '', resource: 'serviceaccounts/token' },
@@ -160,16 +150,16 @@ async function boundTo(
     );
   }
   const bound = { name, uid: object.metadata.uid ?? '' };
-  if (folder === 'secrets') return { secret: bound };
-  if (folder === 'minions') return { node: bound };
-  const pod = object as unknown as Pod;
+  if (kind === refs.secrets) return { secret: bound };
+  if (kind === refs.nodes) return { node: bound };
+  const pod = object as Pod;
   if (pod.spec.serviceAccountName !== call.name)
     throw badRequest(
       `cannot bind token for serviceaccount "${call.name}" to pod running with different ` +
         'serviceaccount name.',
     );
   const node = pod.spec.nodeName
-    ? await lookup(core, `/registry/minions/${pod.spec.nodeName}`)
+    ? await lookup(core, registryKey(refs.nodes, '', pod.spec.nodeName))
     : undefined;
   return {
     pod: bound,

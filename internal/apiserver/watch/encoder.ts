@@ -1,5 +1,5 @@
 import { Buffer } from 'node:buffer';
-import type { KubeObject } from '../../api/object.ts';
+import { asObject, type KubeObject } from '../../api/object.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { jsonOf } from '../registry/stored.ts';
 import type { ServedResource } from '../registry/resource.ts';
@@ -68,5 +68,5 @@ export function bookmarkObject(
     ...(initial ? { annotations: { 'k8s.io/initial-events-end': 'true' } } : {}),
   };
   const apiVersion = resource.group ? `${resource.group}/${resource.version}` : resource.version;
-  return { kind: resource.kind, apiVersion, metadata } as unknown as KubeObject;
+  return asObject({ kind: resource.kind, apiVersion, metadata });
 }

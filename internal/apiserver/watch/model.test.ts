@@ -1,6 +1,6 @@
 import { Buffer } from 'node:buffer';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import type { KubeObject, ResourceRef } from '../../api/object.ts';
+import { fieldsOf, type KubeObject, type ResourceRef } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { realClock } from '../../io/clock.ts';
 import {
@@ -260,8 +260,12 @@ class View {
     if (this.synced && Number(resourceVersion) <= Number(this.#revision))
       this.faults.push(`${type} ${name}@${resourceVersion} after ${this.#revision}`);
     const { fieldSelector } = this.selector;
-    if (type !== 'DELETED' && fieldSelector === 'host=host1' && object['host'] !== 'host1')
-      this.faults.push(`${type} ${name} has host ${String(object['host'])}`);
+    if (
+      type !== 'DELETED' &&
+      fieldSelector === 'host=host1' &&
+      fieldsOf(object)['host'] !== 'host1'
+    )
+      this.faults.push(`${type} ${name} has host ${String(fieldsOf(object)['host'])}`);
     if (type === 'DELETED') this.objects.delete(name);
     else this.objects.set(name, resourceVersion);
     if (this.synced) this.#revision = resourceVersion;

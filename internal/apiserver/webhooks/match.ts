@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import type {
   MutatingWebhook,
   RuleWithOperations,
@@ -101,7 +103,7 @@ async function namespaceLabels(
   if (call.resource.group === '' && call.resource.resource === 'namespaces')
     return (object ?? old)?.metadata.labels ?? {};
   if (!call.resource.namespaced) return undefined;
-  const namespace = await lookup(core, `/registry/namespaces/${call.namespace}`);
+  const namespace = await lookup(core, registryKey(refs.namespaces, '', call.namespace));
   return namespace?.metadata.labels ?? {};
 }
 

@@ -1,3 +1,6 @@
+import { refs } from '../../api/generated/refs.ts';
+import type { ResourceRef } from '../../api/object.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import type { AdmissionResponse } from '../../api/generated/types/admission-v1.ts';
 import type {
@@ -6,7 +9,7 @@ import type {
 } from '../../api/generated/types/admissionregistration-v1.ts';
 import { applyJsonPatch } from '../../api/patch/json.ts';
 import { jsonEqual } from '../../api/patch/json.ts';
-import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import { addAnnotation, goJson } from '../admission/annotations.ts';
@@ -28,13 +31,10 @@ interface Configured {
 const defaultTimeoutSeconds = 10;
 
 /** Webhooks in the order of their configurations' names. */
-async function configured(
-  server: Server,
-  folder: 'mutatingwebhookconfigurations' | 'validatingwebhookconfigurations',
-): Promise<Configured[]> {
+async function configured(server: Server, configurations: ResourceRef): Promise<Configured[]> {
   const all = await lookupAll<MutatingWebhookConfiguration | ValidatingWebhookConfiguration>(
     server.core,
-    `/registry/${folder}/`,
+    registryPrefix(configurations),
   );
   return all
     .flatMap((one) =>
@@ -122,7 +122,7 @@ export function mutatingWebhooks(server: Server): AdmissionPlugin {
     name: 'MutatingAdmissionWebhook',
     handles: (attributes) => !isExempt(attributes),
     async admit(attributes) {
-      const hooks = await configured(server, 'mutatingwebhookconfigurations');
+      const hooks = await configured(server, refs.mutatingWebhookConfigurations);
       if (hooks.length === 0) return;
       const again: { hook: Configured; seen: unknown }[] = [];
       for (const hook of hooks) {
@@ -220,7 +220,7 @@ function patchObject(
 
 /** The object stays the same one for all who hold it. */
 function become(object: KubeObject, next: KubeObject): void {
-  for (const key of Object.keys(object)) if (!(key in next)) delete object[key];
+  for (const key of Object.keys(object)) if (!(key in next)) delete fieldsOf(object)[key];
   Object.assign(object, next);
 }
 
@@ -236,7 +236,7 @@ export function validatingWebhooks(server: Server): AdmissionPlugin {
     name: 'ValidatingAdmissionWebhook',
     handles: (attributes) => !isExempt(attributes),
     async validate(attributes) {
-      const hooks = await configured(server, 'validatingwebhookconfigurations');
+      const hooks = await configured(server, refs.validatingWebhookConfigurations);
       const answers = await Promise.allSettled(
         hooks.map((hook) => validate(server, hook, attributes)),
       );

@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { expect, test } from 'vitest';
 import type { Secret } from '../../api/generated/types/core-v1.ts';
 import { refs } from '../../client/refs.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import { testCluster } from '../test-cluster.ts';
 import { startTokenCleaner } from './token-cleaner.ts';
 

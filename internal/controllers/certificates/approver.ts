@@ -102,7 +102,7 @@ export function startCertificateApprover(ctx: ControllerContext): Controller {
 /** What cannot be read is nobody's to approve. */
 function read({ request }: Spec): CertificateRequest | undefined {
   try {
-    return readRequest(Buffer.from(request as unknown as string, 'base64').toString('latin1'));
+    return readRequest(Buffer.from(request as string, 'base64').toString('latin1'));
   } catch (error) {
     if (error instanceof DerError) return undefined;
     throw error;

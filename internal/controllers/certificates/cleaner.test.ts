@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { describe, expect, test } from 'vitest';
 import type { CertificateSigningRequest } from '../../api/generated/types/certificates-v1.ts';
 import { refs } from '../../client/refs.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import { handMadeCertificate, newPair, pem, simpleName } from '../../pki/testing/hand-made.ts';
 import { testCluster, type TestCluster } from '../test-cluster.ts';
 import { dueAt, startCertificateRequestCleaner } from './cleaner.ts';

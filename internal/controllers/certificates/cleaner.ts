@@ -3,7 +3,7 @@ import type { CertificateSigningRequest } from '../../api/generated/types/certif
 import { readCertificate } from '../../base/x509/certificate.ts';
 import { pemBlocks } from '../../base/x509/pem.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { makeQueue, run } from '../run.ts';
@@ -63,9 +63,7 @@ export function dueAt({ metadata, status }: CertificateSigningRequest): number |
     const due = after(lastUpdateTime, approved && !issued ? pendingMs : doneMs);
     if (due !== undefined && (approved || type === 'Denied' || type === 'Failed')) times.push(due);
     const expired =
-      approved && status?.certificate
-        ? expiryOf(status.certificate as unknown as string)
-        : undefined;
+      approved && status?.certificate ? expiryOf(status.certificate as string) : undefined;
     if (expired !== undefined) times.push(expired);
   }
   return times.length ? Math.min(...times) : undefined;

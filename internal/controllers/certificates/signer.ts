@@ -2,7 +2,7 @@ import type { CertificateSigningRequest } from '../../api/generated/types/certif
 import { ConfigError, messageOf } from '../../base/errors.ts';
 import { readRequest } from '../../base/x509/request.ts';
 import { refs } from '../../client/refs.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { startLoop } from '../run.ts';

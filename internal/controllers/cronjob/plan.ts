@@ -4,7 +4,7 @@ import type { ObjectReference } from '../../api/generated/types/core-v1.ts';
 import { deepCopy } from '../../api/object.ts';
 import { messageOf } from '../../base/errors.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf, timeOf } from '../../client/times.ts';
+import { msOf, timeOf } from '../../api/times.ts';
 import type { Outcome } from '../kit/carry-out.ts';
 import { nothing, say, type Plan, type Say, type Step, type Write } from '../kit/write.ts';
 import { controllerOf, controllerRef } from '../owners.ts';

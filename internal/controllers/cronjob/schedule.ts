@@ -1,5 +1,5 @@
 import type { CronJob } from '../../api/generated/types/batch-v1.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import type { CronSchedule } from '../../api/cron/cron.ts';
 
 /**

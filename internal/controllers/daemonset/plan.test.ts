@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ControllerRevision, DaemonSet } from '../../api/generated/types/apps-v1.ts';
@@ -8,7 +9,7 @@ import { concludeDaemonSet, planDaemonSet, type DaemonSetView } from './pass.ts'
 import { nodeOf, revisionLabel } from './placement.ts';
 
 const setOf = (image: string, rollingUpdate: object): DaemonSet =>
-  ({
+  partOf<DaemonSet>({
     apiVersion: 'apps/v1',
     kind: 'DaemonSet',
     metadata: { name: 'ds', namespace: 'n', uid: 'set', generation: 1 },
@@ -20,7 +21,7 @@ const setOf = (image: string, rollingUpdate: object): DaemonSet =>
         spec: { nodeSelector: { run: 'yes' }, containers: [{ name: 'c', image }] },
       },
     },
-  }) as unknown as DaemonSet;
+  });
 
 const nodesOf = (runs: boolean[]): Node[] =>
   runs.map((run, i) => ({
@@ -34,7 +35,7 @@ const nodesOf = (runs: boolean[]): Node[] =>
 const viewOf = (world: World, nodes: Node[], failures?: Failures): DaemonSetView => {
   const revisions = [...world.objects.values()].filter(
     (o) => 'revision' in o,
-  ) as unknown as ControllerRevision[];
+  ) as ControllerRevision[];
   return {
     ds: world.objects.get('set') as DaemonSet,
     nodes,

@@ -1,6 +1,6 @@
 import type { DaemonSet, DaemonSetStatus } from '../../api/generated/types/apps-v1.ts';
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import { scaled } from '../int-or-percent.ts';
 import { isAvailable, isReady } from '../pod-facts.ts';
 import { nodeOf, placement, revisionLabel } from './placement.ts';

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Deployment, ReplicaSet } from '../../api/generated/types/apps-v1.ts';
@@ -18,7 +19,7 @@ const template = (image: string): object => ({
 });
 
 const deploymentOf = (shape: Shape, image: string): Deployment =>
-  ({
+  partOf<Deployment>({
     apiVersion: 'apps/v1',
     kind: 'Deployment',
     metadata: { name: 'web', namespace: 'n', uid: 'd', generation: 1 },
@@ -31,7 +32,7 @@ const deploymentOf = (shape: Shape, image: string): Deployment =>
         rollingUpdate: { maxSurge: shape.surge, maxUnavailable: shape.unavailable },
       },
     },
-  }) as unknown as Deployment;
+  });
 
 const setsOf = (world: World): ReplicaSet[] =>
   [...world.objects.values()].filter((o) => o.kind === 'ReplicaSet') as ReplicaSet[];

@@ -4,7 +4,7 @@ import type {
   DeploymentStatus,
   ReplicaSet,
 } from '../../api/generated/types/apps-v1.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import {
   condition,
   desired,

@@ -5,7 +5,7 @@ import type {
   ReplicaSet,
 } from '../../api/generated/types/apps-v1.ts';
 import type { PodTemplateSpec } from '../../api/generated/types/core-v1.ts';
-import { msOf, timeOf } from '../../client/times.ts';
+import { msOf, timeOf } from '../../api/times.ts';
 import { scaled } from '../int-or-percent.ts';
 import { same } from '../same.ts';
 

@@ -1,18 +1,19 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import { isReadyPod, nowMs, ready, World } from '../testing/world.ts';
 import { plan, selectedBy, type BudgetView } from './plan.ts';
 
 const budgetOf = (spec: object): PodDisruptionBudget =>
-  ({
+  partOf<PodDisruptionBudget>({
     apiVersion: 'policy/v1',
     kind: 'PodDisruptionBudget',
     metadata: { name: 'pdb', namespace: 'n', uid: 'pdb', generation: 1 },
     spec: { selector: { matchLabels: { app: 'a' } }, ...spec },
-  }) as unknown as PodDisruptionBudget;
+  });
 
 const viewOf = (world: World, expected: number): BudgetView => {
   const budget = world.objects.get('pdb') as PodDisruptionBudget;
@@ -22,12 +23,14 @@ const viewOf = (world: World, expected: number): BudgetView => {
 
 const addPods = (world: World, states: boolean[]): void => {
   for (const up of states)
-    world.add({
-      kind: 'Pod',
-      metadata: { namespace: 'n', labels: { app: 'a' } },
-      spec: {},
-      status: { phase: 'Running', conditions: up ? [ready] : [] },
-    } as unknown as Pod);
+    world.add(
+      partOf<Pod>({
+        kind: 'Pod',
+        metadata: { namespace: 'n', labels: { app: 'a' } },
+        spec: {},
+        status: { phase: 'Running', conditions: up ? [ready] : [] },
+      }),
+    );
 };
 
 const limit = fc.oneof(

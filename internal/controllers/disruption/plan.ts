@@ -7,7 +7,7 @@ import type {
 import { formatSelector, selectorFromObject } from '../../api/selectors.ts';
 import { own } from '../../base/own.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf, timeOf } from '../../client/times.ts';
+import { msOf, timeOf } from '../../api/times.ts';
 import { scaled } from '../int-or-percent.ts';
 import { statusWrite } from '../kit/status.ts';
 import { earliest, nothing, say, type Plan, type Step } from '../kit/write.ts';

@@ -1,5 +1,5 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import { podCondition } from '../pod-facts.ts';
 
 /**

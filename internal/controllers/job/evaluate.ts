@@ -1,6 +1,6 @@
 import type { Job, JobCondition, JobStatus } from '../../api/generated/types/batch-v1.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import { msOf, timeOf } from '../../client/times.ts';
+import { msOf, timeOf } from '../../api/times.ts';
 import { isActive, isReady, isTerminating } from '../pod-facts.ts';
 import { finishedAtMs, nextRecord, type BackoffRecord } from './backoff.ts';
 import { Intervals } from './intervals.ts';

@@ -1,7 +1,7 @@
 import type { Job, JobCondition, JobStatus } from '../../api/generated/types/batch-v1.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf, timeOf } from '../../client/times.ts';
+import { msOf, timeOf } from '../../api/times.ts';
 import type { Outcome } from '../kit/carry-out.ts';
 import { statusWrite } from '../kit/status.ts';
 import {

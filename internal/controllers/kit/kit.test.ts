@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
@@ -23,20 +24,19 @@ describe('adoption', () => {
   it('takes only matching orphans that stay, releases only its own, and never steals', () =>
     fc.assert(
       fc.property(fc.array(candidate, { maxLength: 20 }), fc.boolean(), (all, ownerEnds) => {
-        const pods = all.map(
-          (c, i) =>
-            ({
-              metadata: {
-                name: `p${i}`,
-                uid: `p${i}`,
-                namespace: 'n',
-                labels: { app: c.matches ? 'a' : 'b' },
-                ...(c.ending ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
-                ...(c.owner
-                  ? { ownerReferences: [{ uid: c.owner, controller: true, kind: 'ReplicaSet' }] }
-                  : {}),
-              },
-            }) as unknown as Pod,
+        const pods = all.map((c, i) =>
+          partOf<Pod>({
+            metadata: {
+              name: `p${i}`,
+              uid: `p${i}`,
+              namespace: 'n',
+              labels: { app: c.matches ? 'a' : 'b' },
+              ...(c.ending ? { deletionTimestamp: '2026-01-01T00:00:00Z' } : {}),
+              ...(c.owner
+                ? { ownerReferences: [{ uid: c.owner, controller: true, kind: 'ReplicaSet' }] }
+                : {}),
+            },
+          }),
         );
         const metadata = {
           ...owner.metadata,

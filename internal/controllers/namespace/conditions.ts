@@ -1,5 +1,5 @@
 import type { NamespaceCondition } from '../../api/generated/types/core-v1.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 
 /** What a deletion pass left behind. */
 export interface Remains {

@@ -3,7 +3,7 @@ import type { KubeObject, ResourceRef } from '../../api/object.ts';
 import { messageOf, SkiffError } from '../../base/errors.ts';
 import type { Client } from '../../client/client.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { isFinished } from '../pod-facts.ts';
@@ -104,7 +104,7 @@ async function deleteContent(
   const deletedAtMs = msOf(namespace.metadata.deletionTimestamp);
   const isPods = (ref: ResourceRef): boolean => ref.group === '' && ref.resource === 'pods';
   await deleteKind(client, refs.pods, namespace.metadata.name!, pass, (items) =>
-    graceSeconds(items as unknown as Pod[], nowMs - deletedAtMs),
+    graceSeconds(items as Pod[], nowMs - deletedAtMs),
   );
   const podsOnly = pass.resources.size > 0;
   if (!podsOnly) {

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { refs } from '../../client/refs.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import { startTaintEvictionController } from '../tainteviction/taint-eviction.ts';
 import type { ControllerContext } from '../context.ts';
 import { testCluster, type TestCluster } from '../test-cluster.ts';

@@ -2,7 +2,7 @@ import type { Lease } from '../../api/generated/types/coordination-v1.ts';
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { eventRecorder } from '../../client/events.ts';
 import { refs } from '../../client/refs.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { isReady, podCondition } from '../pod-facts.ts';

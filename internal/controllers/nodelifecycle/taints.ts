@@ -1,5 +1,5 @@
 import type { Node, NodeCondition, Taint } from '../../api/generated/types/core-v1.ts';
-import { msOf, timeOf } from '../../client/times.ts';
+import { msOf, timeOf } from '../../api/times.ts';
 
 /** The conditions a silent kubelet's node has no word about. */
 const heartbeatConditions = ['Ready', 'MemoryPressure', 'DiskPressure', 'PIDPressure'];

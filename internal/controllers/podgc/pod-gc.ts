@@ -1,7 +1,7 @@
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { keyOf } from '../../api/object.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { markDisrupted } from '../pod-disruption.ts';

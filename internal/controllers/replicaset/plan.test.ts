@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
@@ -36,12 +37,14 @@ describe('the plan of a set', () => {
       fc.property(fc.array(podFact, { maxLength: 12 }), fc.nat({ max: 12 }), (facts, replicas) => {
         const world = new World();
         for (const f of facts)
-          world.add({
-            kind: 'Pod',
-            metadata: { namespace: 'n' },
-            spec: { containers: [], ...(f.node ? { nodeName: f.node } : {}) },
-            status: { phase: f.phase, conditions: f.ready ? [ready] : [] },
-          } as unknown as Pod);
+          world.add(
+            partOf<Pod>({
+              kind: 'Pod',
+              metadata: { namespace: 'n' },
+              spec: { containers: [], ...(f.node ? { nodeName: f.node } : {}) },
+              status: { phase: f.phase, conditions: f.ready ? [ready] : [] },
+            }),
+          );
         const count = (): number => world.pods().filter(isActive).length;
         const [low, high] = [Math.min(count(), replicas), Math.max(count(), replicas)];
         world.carryOut(planSet(viewOf(world, replicas)), () => {
@@ -58,12 +61,14 @@ describe('the plan of a set', () => {
       fc.property(fc.nat({ max: 8 }), fc.nat({ max: 8 }), fc.nat({ max: 16 }), (up, down, keep) => {
         const world = new World();
         for (let i = 0; i < up + down; i += 1)
-          world.add({
-            kind: 'Pod',
-            metadata: { namespace: 'n' },
-            spec: { containers: [], nodeName: 'a' },
-            status: { phase: 'Running', conditions: i < up ? [ready] : [] },
-          } as unknown as Pod);
+          world.add(
+            partOf<Pod>({
+              kind: 'Pod',
+              metadata: { namespace: 'n' },
+              spec: { containers: [], nodeName: 'a' },
+              status: { phase: 'Running', conditions: i < up ? [ready] : [] },
+            }),
+          );
         world.carryOut(planSet(viewOf(world, keep)));
         const left = world.pods().filter((p) => p.status?.conditions?.length).length;
         expect(left).toBe(Math.min(up, Math.max(keep, 0)));

@@ -3,7 +3,7 @@ import type { ReplicaSetCondition, ReplicaSetStatus } from '../../api/generated/
 import type { Pod, PodTemplateSpec } from '../../api/generated/types/core-v1.ts';
 import type { ResourceRef } from '../../api/object.ts';
 import { messageOf } from '../../base/errors.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import { byDeletionRank } from '../deletion-rank.ts';
 import type { Outcome } from '../kit/carry-out.ts';
 import { statusWrite } from '../kit/status.ts';

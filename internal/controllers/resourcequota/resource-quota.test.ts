@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import type { PersistentVolumeClaim, ResourceQuota } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -127,15 +128,15 @@ test.each<[operator: string, values: string[], claims: Record<string, boolean>]>
         matchExpressions: [{ scopeName: 'VolumeAttributesClass', operator, values }],
       },
     },
-  } as unknown as ResourceQuota;
+  } as ResourceQuota;
   for (const [name, claim] of Object.entries(claims))
     expect([name, quotaCovers(quota, ref, claim as KubeObject)]).toEqual([name, wanted[name]]);
 });
 
 test('sizes are whole bytes', () => {
-  const claim = {
+  const claim = partOf<PersistentVolumeClaim>({
     metadata: {},
     spec: { resources: { requests: { storage: '1500m' } } },
-  } as unknown as PersistentVolumeClaim;
-  expect(String(usageOf(ref, claim as unknown as KubeObject).get('requests.storage'))).toBe('2');
+  });
+  expect(String(usageOf(ref, claim as KubeObject).get('requests.storage'))).toBe('2');
 });

@@ -1,7 +1,7 @@
 import { own, table } from '../../base/own.ts';
 import { quotaCovers, usageOf } from '../../apiserver/admission/quota-usage.ts';
 import type { Pod, ResourceQuota } from '../../api/generated/types/core-v1.ts';
-import { keyOf, type KubeObject, type ResourceRef } from '../../api/object.ts';
+import { fieldsOf, keyOf, type KubeObject, type ResourceRef } from '../../api/object.ts';
 import { quantityOf, zeroQuantity } from '../../api/quantity.ts';
 import type { Change, Mirror } from '../../client/client.ts';
 import { refs } from '../../client/refs.ts';
@@ -120,12 +120,15 @@ function kindsOf(names: string[], served: ResourceRef[]): Set<ResourceRef> {
 
 function usageChanged(old: KubeObject, now: KubeObject): boolean {
   if (now.kind === 'Pod') {
-    const [a, b] = [old as unknown as Pod, now as unknown as Pod];
+    const [a, b] = [old as Pod, now as Pod];
     return isFinished(a) !== isFinished(b) || !same(a.spec, b.spec);
   }
   if (now.kind === 'PersistentVolumeClaim')
-    return !same(old['spec'], now['spec']) || !same(old['status'], now['status']);
-  return now.kind === 'Service' && !same(old['spec'], now['spec']);
+    return (
+      !same(fieldsOf(old)['spec'], fieldsOf(now)['spec']) ||
+      !same(fieldsOf(old)['status'], fieldsOf(now)['status'])
+    );
+  return now.kind === 'Service' && !same(fieldsOf(old)['spec'], fieldsOf(now)['spec']);
 }
 
 function sameUsage(a: Record<string, string> | undefined, b: Record<string, string>): boolean {

@@ -14,8 +14,8 @@ const range = (name: string, cidrs: string[], deleted = false): ServiceCIDR =>
   ({
     metadata: { name, uid: name, ...(deleted && { deletionTimestamp: '2026-01-01T00:00:00Z' }) },
     spec: { cidrs },
-  }) as unknown as ServiceCIDR;
-const address = (name: string): IPAddress => ({ metadata: { name } }) as unknown as IPAddress;
+  }) as ServiceCIDR;
+const address = (name: string): IPAddress => ({ metadata: { name } }) as IPAddress;
 
 describe('whether a range may go', () => {
   const two = range('two', ['10.9.0.0/28', 'fd00::/112'], true);
@@ -61,7 +61,7 @@ describe('the controller', () => {
     };
     const controller = startServiceCidrsController(ctx);
     const state = (): ServiceCIDR | undefined =>
-      client.all(refs.serviceCidrs)[0] as unknown as ServiceCIDR | undefined;
+      client.all(refs.serviceCidrs)[0] as ServiceCIDR | undefined;
     await client.create(refs.serviceCidrs, {
       metadata: { name: 'two' },
       spec: { cidrs: ['10.9.0.0/28'] },

@@ -1,7 +1,7 @@
 import type { IPAddress, ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
 import type { Condition } from '../../api/generated/types/meta-v1.ts';
 import { refs } from '../../client/refs.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { makeQueue, run } from '../run.ts';

@@ -2,7 +2,7 @@ import type { ControllerRevision, StatefulSet } from '../../api/generated/types/
 import type { PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
 import { selectorFromObject } from '../../api/selectors.ts';
 import { refs } from '../../client/refs.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import { planHistory, planTruncation, templateOf, type HistoryPlan } from '../history.ts';
 import type { Outcome } from '../kit/carry-out.ts';
 import { statusWrite } from '../kit/status.ts';

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { ControllerRevision, StatefulSet } from '../../api/generated/types/apps-v1.ts';
@@ -15,7 +16,7 @@ interface Shape {
 }
 
 const setOf = (s: Shape, image: string): StatefulSet =>
-  ({
+  partOf<StatefulSet>({
     apiVersion: 'apps/v1',
     kind: 'StatefulSet',
     metadata: { name: 'db', namespace: 'n', uid: 'set', generation: 1 },
@@ -31,7 +32,7 @@ const setOf = (s: Shape, image: string): StatefulSet =>
       },
       ...(s.claims ? { volumeClaimTemplates: [{ metadata: { name: 'data' }, spec: {} }] } : {}),
     },
-  }) as unknown as StatefulSet;
+  });
 
 const viewOf = (world: World): StatefulSetView => {
   const all = [...world.objects.values()];
@@ -40,7 +41,7 @@ const viewOf = (world: World): StatefulSetView => {
   return {
     set: world.objects.get('set') as StatefulSet,
     pods: world.pods(),
-    revisions: all.filter((o) => 'revision' in o) as unknown as ControllerRevision[],
+    revisions: all.filter((o) => 'revision' in o) as ControllerRevision[],
     named: (name) => named<ControllerRevision>(name, (o) => 'revision' in o),
     claimNamed: (name) =>
       named<PersistentVolumeClaim>(name, (o) => !('revision' in o) && !('kind' in o)),

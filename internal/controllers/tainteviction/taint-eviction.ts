@@ -2,7 +2,7 @@ import type { Node, Pod, Taint } from '../../api/generated/types/core-v1.ts';
 import { keyOf } from '../../api/object.ts';
 import { eventRecorder } from '../../client/events.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { markDisrupted } from '../pod-disruption.ts';

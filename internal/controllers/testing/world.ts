@@ -13,14 +13,14 @@ export class World {
   #made = 0;
 
   add<T extends object>(object: T): T {
-    const copy = deepCopy(object) as unknown as Written & { kind?: string };
+    const copy = deepCopy(object) as Written & { kind?: string };
     const n = (this.#made += 1);
     copy.metadata.uid ??= `uid-${n}`;
     copy.metadata.name ??= `${copy.metadata.generateName ?? 'x-'}${n}`;
     copy.metadata.creationTimestamp ??= longAgo;
     copy.metadata.resourceVersion = String(n);
     this.objects.set(copy.metadata.uid, copy);
-    return copy as unknown as T;
+    return copy as T;
   }
 
   pods(): Pod[] {

@@ -1,6 +1,6 @@
 import type { Job } from '../../api/generated/types/batch-v1.ts';
 import { refs } from '../../client/refs.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { startPlanned } from '../kit/planned.ts';
 import { nothing, type Plan } from '../kit/write.ts';

@@ -267,10 +267,7 @@ class Comparison {
         request['startRevision'] = this.compacted + 1;
       this.#note({ watch: request });
       for (const side of sides) side.stream.send('WatchRequest', { createRequest: request });
-      if (
-        'rangeEnd' in request &&
-        isEmptyRange(request as unknown as { key: string; rangeEnd: string })
-      ) {
+      if ('rangeEnd' in request && isEmptyRange(request as { key: string; rangeEnd: string })) {
         // Refused watches answer under the id -1.
         await this.#until(
           () => sides.every((s) => s.log(-1).responses.length > 0),

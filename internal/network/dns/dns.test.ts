@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { afterEach, describe, expect, it } from 'vitest';
 import * as packet from 'dns-packet';
 import { silentLog } from '../../io/log.ts';
@@ -12,7 +13,7 @@ import { host } from './testing/messages.ts';
 import { resolversOf, type Upstream } from './upstream.ts';
 
 const service = (name: string, spec: Partial<Service['spec']>): Service =>
-  ({ metadata: { name, namespace: 'default' }, spec, status: {} }) as unknown as Service;
+  ({ metadata: { name, namespace: 'default' }, spec, status: {} }) as Service;
 const services = [
   service('web', {
     clusterIP: '10.43.0.5',
@@ -26,7 +27,7 @@ const services = [
   }),
   service('out', { type: 'ExternalName', externalName: 'example.org' }),
 ];
-const slice = {
+const slice = partOf<EndpointSlice>({
   metadata: { name: 'db-x', namespace: 'default', labels: { 'kubernetes.io/service-name': 'db' } },
   addressType: 'IPv4',
   endpoints: [
@@ -35,7 +36,7 @@ const slice = {
     { addresses: ['10.42.0.9'], conditions: { ready: false } },
   ],
   ports: [{ name: 'sql', port: 5432, protocol: 'TCP' }],
-} as unknown as EndpointSlice;
+});
 const zone: Zone = {
   domain: 'cluster.local',
   address: '10.43.0.10',

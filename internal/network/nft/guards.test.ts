@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { EventEmitter } from 'node:events';
 import { beforeEach, expect, it } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
@@ -15,7 +16,7 @@ beforeEach(() => {
   clock = new FakeClock();
   started = 0;
   tables = '';
-  const spawn = {
+  const spawn = partOf<Spawn>({
     start: () => {
       started++;
       const out = new EventEmitter();
@@ -23,12 +24,12 @@ beforeEach(() => {
       return Object.assign(new EventEmitter(), {
         stdout: out,
         stderr: new EventEmitter(),
-        kill: () => undefined,
+        kill: () => true,
       });
     },
     run: () =>
       Promise.resolve({ code: 0, signal: undefined, stdout: Buffer.from(tables), stderr: '' }),
-  } as unknown as Spawn;
+  });
   guards = new NftGuards({ spawn, clock, log: silentLog });
 });
 

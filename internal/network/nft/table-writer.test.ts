@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { beforeEach, expect, it } from 'vitest';
 import { FakeClock } from '../../io/clock-fake.ts';
 import type { Disk } from '../../io/disk.ts';
@@ -23,8 +24,8 @@ beforeEach(() => {
   const disk = {
     writeAtomic: (_op: string, path: string, text: string) =>
       Promise.resolve(void ((file = text), events.push(path))),
-  } as unknown as Disk;
-  const spawn = {
+  } as Disk;
+  const spawn = partOf<Spawn>({
     run: () => {
       const text = file.replace('stamp', '');
       if (!refused(text)) loads.push(text);
@@ -35,13 +36,13 @@ beforeEach(() => {
         stderr: 'conflicting protocols',
       });
     },
-  } as unknown as Spawn;
+  });
   const guards = {
     guard: (_table: string, putBack: () => void) => (
       (takenAway = putBack),
       { stamp: () => 'stamp', stop: () => undefined }
     ),
-  } as unknown as NftGuards;
+  } as NftGuards;
   let shown = 0;
   writer = new TableWriter({
     ...{

@@ -15,7 +15,7 @@ const node = (name: string, podCIDR: string, ip: string): Node =>
     metadata: { name },
     spec: { podCIDR },
     status: { addresses: [{ type: 'InternalIP', address: ip }] },
-  }) as unknown as Node;
+  }) as Node;
 
 describe('vxlan', () => {
   it('derives the VTEP address from the pod network', () => {

@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import { parseIpv4, parseIpv4Cidr } from '../../base/ipv4.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
@@ -13,7 +14,7 @@ const peer = {
   metadata: { name: 'b' },
   spec: { podCIDR: '10.42.1.0/24' },
   status: { addresses: [{ type: 'InternalIP', address: '172.30.0.2' }] },
-} as unknown as Node;
+} as Node;
 
 /** A kernel that has the device or not, and what was written to it since. */
 class Kernel {
@@ -44,11 +45,11 @@ describe('the device of the overlay', () => {
   it('is made once, and again when it was taken away with its routes', async () => {
     const kernel = new Kernel();
     const clock = new FakeClock();
-    const nodes = {
+    const nodes = partOf<Mirror<Node>>({
       synced: Promise.resolve(),
       list: () => [peer],
       onChange: () => () => undefined,
-    } as unknown as Mirror<Node>;
+    });
     const overlay = await startVxlan({
       nodeName: 'a',
       clusterCidr: parseIpv4Cidr('10.42.0.0/16')!,

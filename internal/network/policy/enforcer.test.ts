@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { Client } from '../../client/client.ts';
@@ -47,7 +48,7 @@ const disk = {
     Promise.resolve(files.has(path) ? Buffer.from(files.get(path)!) : undefined),
   writeAtomic: (_op: string, path: string, text: string) =>
     Promise.resolve(void files.set(path, text)),
-} as unknown as Disk;
+} as Disk;
 const spawn = {
   run: (_op: string, command: string[]) => {
     if (broken)
@@ -62,7 +63,7 @@ const spawn = {
     kernel.load(text);
     return Promise.resolve({ code: 0, signal: undefined, stdout: Buffer.alloc(0), stderr: '' });
   },
-} as unknown as Spawn;
+} as Spawn;
 
 function start(by: Client = client): PolicyEnforcer {
   const mirrors = mirrorFactory(by, clock, silentLog);
@@ -87,7 +88,7 @@ function start(by: Client = client): PolicyEnforcer {
         (takenAway = putBack),
         { stamp: () => '', stop: () => undefined }
       ),
-    } as unknown as NftGuards,
+    } as NftGuards,
     log: silentLog,
     record: (kind, name) => Promise.resolve(void asked.push(`${kind} ${name}`)),
   });
@@ -96,10 +97,10 @@ function start(by: Client = client): PolicyEnforcer {
 }
 
 /** A server that does not answer. */
-const away = {
+const away = partOf<Client>({
   watch: () => ({ stop: () => undefined }),
   list: () => new Promise(() => undefined),
-} as unknown as Client;
+});
 
 const pod = (
   name: string,
@@ -111,7 +112,7 @@ const pod = (
     metadata: { namespace: 'shop', name, uid: `uid-${name}`, labels },
     spec: { nodeName: node, containers: [{ name: 'c' }] },
     status: ip ? { phase: 'Running', podIPs: [{ ip }] } : {},
-  }) as unknown as Pod;
+  }) as Pod;
 const policy = (name: string, spec: object): object => ({
   metadata: { namespace: 'shop', name },
   spec,
@@ -180,10 +181,7 @@ describe('a pod that starts', () => {
       'cannot be read',
     );
     await enforcer.hold(
-      {
-        ...pod('h', 'n1', undefined),
-        spec: { hostNetwork: true, containers: [] },
-      } as unknown as Pod,
+      { ...pod('h', 'n1', undefined), spec: { hostNetwork: true, containers: [] } } as Pod,
       ['192.0.2.1'],
     );
   });

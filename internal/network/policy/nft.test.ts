@@ -76,7 +76,7 @@ describe('nft', () => {
           { ports: [{ protocol: 'TCP', port: text }] },
         ],
       },
-    })) as unknown as NetworkPolicy[];
+    })) as NetworkPolicy[];
     const planner = new Planner(families);
     planner.setNamespace('a', { [bad[0]!]: bad[0]! });
     planner.setPod(
@@ -134,7 +134,7 @@ describe('nft', () => {
     planner.setPolicy(
       'a/p',
       parsePolicy(
-        { metadata: { namespace: 'a', name: 'p' }, spec } as unknown as NetworkPolicy,
+        { metadata: { namespace: 'a', name: 'p' }, spec } as NetworkPolicy,
         () => undefined,
       ),
     );

@@ -1,6 +1,6 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { parsePort } from '../../base/ipv4.ts';
-import { msOf } from '../../client/times.ts';
+import { msOf } from '../../api/times.ts';
 import { parseAddress, rangeHas, type Address, type Range } from './addresses.ts';
 import type { PodFacts } from './groups.ts';
 import type { PodClaim } from './planner.ts';

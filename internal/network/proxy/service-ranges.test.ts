@@ -6,7 +6,7 @@ import { cidr, ip } from './testing/samples.ts';
 const read = (...cidrs: string[]): { ranges: string[]; said: string[] } => {
   const said: string[] = [];
   const objects = cidrs.map(
-    (one, i) => ({ metadata: { name: `r${i}` }, spec: { cidrs: [one] } }) as unknown as ServiceCIDR,
+    (one, i) => ({ metadata: { name: `r${i}` }, spec: { cidrs: [one] } }) as ServiceCIDR,
   );
   const ranges = serviceRanges(objects, {
     configured: cidr('10.43.0.0/16'),

@@ -13,8 +13,7 @@ export interface Cloneable {
   clone(): object;
 }
 
-const copyOf = (data: object): object =>
-  'clone' in data ? (data as unknown as Cloneable).clone() : data;
+const copyOf = (data: object): object => ('clone' in data ? (data as Cloneable).clone() : data);
 
 /** The memory of one scheduling cycle: written in PreFilter and PreScore, read afterwards. */
 export class CycleState {

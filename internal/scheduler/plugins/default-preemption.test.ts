@@ -94,7 +94,7 @@ describe('preemption', () => {
       status: {
         conditions: [{ type: 'DisruptionTarget', status: 'True', reason: 'PreemptionByScheduler' }],
       },
-    } as unknown as Pod;
+    } as Pod;
     going.metadata.deletionTimestamp = '2026-01-01T00:00:00Z';
     const cluster = new TestCluster().with(node('a'), going);
     const waiting = high('500m');

@@ -31,7 +31,7 @@ const claim = (name: string, devices: DeviceClaim, status: object = {}): Resourc
     metadata: { name, namespace: 'default', uid: `uid-${name}` },
     spec: { devices },
     status,
-  }) as unknown as ResourceClaim;
+  }) as ResourceClaim;
 const exactly = (more: object = {}, name = 'r'): DeviceClaim['requests'][0] =>
   ({ name, exactly: { deviceClassName: 'gpu', ...more } }) as DeviceClaim['requests'][0];
 const using = (...claims: string[]): Pod =>

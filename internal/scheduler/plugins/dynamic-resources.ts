@@ -2,7 +2,7 @@ import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { AllocationResult, ResourceClaim } from '../../api/generated/types/resource-v1.ts';
 import { matchesNodeSelector } from '../../api/scheduling/node-affinity.ts';
 import { messageOf } from '../../base/errors.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import type { NodeInfo } from '../cache/node-info.ts';
 import type { PodInfo } from '../cache/pod-info.ts';
 import { StateKey, type CycleState } from '../framework/cycle-state.ts';

@@ -24,7 +24,7 @@ describe('the filters', () => {
     const cluster = new TestCluster().with(node('a', { cpu: '1', memory: '1Mi', pods: 0 }));
     const containers = [
       { name: 'c', resources: { requests: { cpu: '2', memory: '1Gi', 'example.com/gpu': '1' } } },
-    ] as unknown as PodSpec['containers'];
+    ] as PodSpec['containers'];
     expect(cluster.place(pod(undefined, { containers }))).toBe(
       text(
         '1 Insufficient cpu, 1 Insufficient example.com/gpu, 1 Insufficient memory, 1 Too many pods',
@@ -73,7 +73,7 @@ describe('the filters', () => {
             ports: [{ containerPort: 80, hostPort: 80, hostIP, protocol }],
           },
         ],
-      }) as unknown as Partial<PodSpec>;
+      }) as Partial<PodSpec>;
     const cluster = new TestCluster().with(node('a'), pod(undefined, port('127.0.0.1')));
     expect(cluster.place(pod(undefined, port('')))).toBe(
       text("1 node(s) didn't have free ports for the requested pod ports"),

@@ -3,7 +3,7 @@ import { keyOf } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { messageOf } from '../../base/errors.ts';
 import { refs } from '../../client/refs.ts';
-import { timeOf } from '../../client/times.ts';
+import { timeOf } from '../../api/times.ts';
 import type { PodInfo } from '../cache/pod-info.ts';
 import type { Handle } from '../framework/handle.ts';
 import type { Candidate } from './preemption-order.ts';

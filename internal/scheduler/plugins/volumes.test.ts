@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type {
   PersistentVolume,
@@ -18,9 +19,9 @@ const pod = (
     metadata: { name, namespace: 'n', uid: `uid-${name}` },
     spec: { containers: [{ name: 'c', resources: {} }], volumes, ...more },
     status: {},
-  }) as unknown as Pod;
+  }) as Pod;
 const claim = (spec: object = {}, more: object = {}): PersistentVolumeClaim =>
-  ({
+  partOf<PersistentVolumeClaim>({
     metadata: { name: 'data', namespace: 'n', uid: 'uid-claim' },
     spec: {
       accessModes: ['ReadWriteOnce'],
@@ -30,7 +31,7 @@ const claim = (spec: object = {}, more: object = {}): PersistentVolumeClaim =>
     },
     status: { phase: 'volumeName' in spec ? 'Bound' : 'Pending' },
     ...more,
-  }) as unknown as PersistentVolumeClaim;
+  });
 const at = (name: string): object => ({
   required: {
     nodeSelectorTerms: [
@@ -39,7 +40,7 @@ const at = (name: string): object => ({
   },
 });
 const volume = (name: string, spec: object = {}): PersistentVolume =>
-  ({
+  partOf<PersistentVolume>({
     metadata: { name },
     spec: {
       accessModes: ['ReadWriteOnce'],
@@ -48,14 +49,14 @@ const volume = (name: string, spec: object = {}): PersistentVolume =>
       ...spec,
     },
     status: { phase: 'Available' },
-  }) as unknown as PersistentVolume;
+  });
 const storageClass = (more: object = {}): StorageClass =>
   ({
     metadata: { name: 'wait' },
     provisioner: 'example.com/p',
     volumeBindingMode: 'WaitForFirstConsumer',
     ...more,
-  }) as unknown as StorageClass;
+  }) as StorageClass;
 
 interface World {
   claim?: PersistentVolumeClaim;

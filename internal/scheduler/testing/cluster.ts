@@ -1,3 +1,4 @@
+import { partOf } from '../../base/testing/part-of.ts';
 import type { Node, Pod, PodSpec } from '../../api/generated/types/core-v1.ts';
 import { isTerminal } from '../../api/scheduling/pod-resources.ts';
 import type { Mirror } from '../../client/client.ts';
@@ -28,7 +29,7 @@ export interface NodeOptions {
 }
 
 export const node = (name: string, o: NodeOptions = {}): Node =>
-  ({
+  partOf<Node>({
     metadata: { name, labels: { 'kubernetes.io/hostname': name, ...o.labels } },
     spec: { taints: o.taints, unschedulable: o.unschedulable },
     status: {
@@ -41,7 +42,7 @@ export const node = (name: string, o: NodeOptions = {}): Node =>
       declaredFeatures: o.features,
       images: o.images,
     },
-  }) as unknown as Node;
+  });
 
 let count = 0;
 export const pod = (
@@ -63,7 +64,7 @@ export const pod = (
       ...more,
     },
     status: {},
-  }) as unknown as Pod;
+  }) as Pod;
 
 type Objects = { [K in keyof Listers]?: object[] };
 

@@ -158,7 +158,7 @@ export class Mailbox {
       this.shared,
       dataAt,
       deleteCount,
-    ).slice() as unknown as Float64Array<ArrayBuffer>;
+    ).slice() as Float64Array<ArrayBuffer>;
     // Copied out of the shared memory: not every function takes views of it.
     const rows = Uint8Array.prototype.slice.call(
       this.#bytes.subarray(deletes.byteLength, deletes.byteLength + rowBytes),

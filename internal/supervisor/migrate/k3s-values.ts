@@ -1,3 +1,4 @@
+import { registryRoot as registry } from '../../api/registry-key.ts';
 import { createDecipheriv } from 'node:crypto';
 import { decodeProtobuf, isProtobuf } from '../../api/codec/protobuf/envelope.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -16,7 +17,6 @@ export interface Judged {
   encrypted: boolean;
 }
 
-const registry = '/registry/';
 /** Parts of the key space that each API server makes for itself. */
 const ownParts = [
   'health',

@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { registryKey } from '../../api/registry-key.ts';
 import { createHash } from 'node:crypto';
 import { basename, dirname, join } from 'node:path';
 import { builtinScheme } from '../../api/scheme.ts';
@@ -242,7 +244,9 @@ function reportOf(
         `${keys.slice(0, 3).join(', ')}${keys.length > 3 ? ', ...' : ''}`,
     ),
     ...[...counts].map(([what, count]) => `${what}: ${count}`),
-    ...(judged.kept.some(({ key }) => key === '/registry/configmaps/kube-system/coredns-custom')
+    ...(judged.kept.some(
+      ({ key }) => key === registryKey(refs.configMaps, 'kube-system', 'coredns-custom'),
+    )
       ? ['note: the ConfigMap coredns-custom has no effect: the cluster DNS is inside']
       : []),
     ...[...configFiles.keys()].map((path) => `configuration: ${path}, unless there is one`),

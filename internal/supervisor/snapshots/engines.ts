@@ -1,3 +1,5 @@
+import { refs } from '../../api/generated/refs.ts';
+import { masterLeases, registryPrefix } from '../../api/registry-key.ts';
 import { createHash } from 'node:crypto';
 import { saveSnapshot, verifyDigest } from '../../etcd/client/snapshot.ts';
 import type { EtcdEndpoints } from '../../etcd/client/connection.ts';
@@ -9,8 +11,8 @@ import type { KeyValue } from '../../store/store.ts';
 import type { SnapshotEngine } from './snapshots.ts';
 
 /** What changes all the time and is made anew by itself: no reason for a snapshot. */
-const heartbeats = ['/registry/leases/', '/registry/events/', '/registry/masterleases/'];
-const nodes = '/registry/minions/';
+const heartbeats = [registryPrefix(refs.leases), registryPrefix(refs.events), masterLeases];
+const nodes = registryPrefix(refs.nodes);
 
 /** The store in the data directory. */
 export function fileEngine(store: LogStore): SnapshotEngine {

@@ -1,5 +1,5 @@
 import type { Container, Pod } from '../../../api/generated/types/core-v1.ts';
-import { timeOf } from '../../../client/times.ts';
+import { timeOf } from '../../../api/times.ts';
 import { containerHash } from '../../config/labels.ts';
 import { isSidecar } from '../../config/pod-resources.ts';
 import { podStatus } from '../../status/pod-status.ts';

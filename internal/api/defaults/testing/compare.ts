@@ -1,10 +1,10 @@
-import type { KubeObject } from '../../object.ts';
+import { fieldsOf, type KubeObject } from '../../object.ts';
 
 type Values = Record<string, unknown>;
 
 /** Takes away what creation and admission add, so that only defaulting is compared. */
 export function onlyDefaults(object: KubeObject): Values {
-  const copy = structuredClone(object) as unknown as Values;
+  const copy = fieldsOf(structuredClone(object));
   const metadata = copy['metadata'] as Values;
   for (const name of [
     'uid',

@@ -1,4 +1,4 @@
-import { deepFreeze, type KubeObject } from '../../object.ts';
+import { type Unstructured, deepFreeze, type KubeObject } from '../../object.ts';
 import { builtinScheme } from '../../scheme.ts';
 import { strategyFor, type Strategy, type StrategyInfo } from '../strategy.ts';
 
@@ -13,14 +13,14 @@ export const make = (
   kind: string,
   rest: Record<string, unknown> = {},
   metadata: Record<string, unknown> = {},
-): KubeObject => ({ apiVersion: 'v1', kind, metadata: { name: 'x', ...metadata }, ...rest });
-export const created = (strategy: Strategy, object: KubeObject): KubeObject => (
+): Unstructured => ({ apiVersion: 'v1', kind, metadata: { name: 'x', ...metadata }, ...rest });
+export const created = <T extends KubeObject>(strategy: Strategy, object: T): T => (
   strategy.prepareForCreate(object, { now }),
   object
 );
-export const updated = (
+export const updated = <T extends KubeObject>(
   strategy: Strategy,
-  object: KubeObject,
+  object: T,
   old: KubeObject,
   subresource = '',
-): KubeObject => (strategy.prepareForUpdate(object, deepFreeze(old), subresource, { now }), object);
+): T => (strategy.prepareForUpdate(object, deepFreeze(old), subresource, { now }), object);

@@ -60,7 +60,7 @@ export class KeySet {
           'oidc: issuer did not match the issuer returned by provider, expected ' +
             `${JSON.stringify(url)} got ${JSON.stringify(found['issuer'])}`,
         );
-      const set = (await this.#get(String(found['jwks_uri']))) as unknown as JSONWebKeySet;
+      const set = (await this.#get(String(found['jwks_uri']))) as { keys?: JSONWebKeySet['keys'] };
       if (!Array.isArray(set.keys) || set.keys.length > bounds.keys)
         throw new Error('oidc: the key set is none, or too large');
       // Secrets are no keys of an issuer: a token signed with what everybody can read proves

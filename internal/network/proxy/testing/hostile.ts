@@ -31,14 +31,14 @@ export const podWithHostIp = (hostIP: string, more: object = {}): Pod =>
       containers: [{ name: 'c', ports: [{ containerPort: 80, hostPort: 8080, hostIP, ...more }] }],
     },
     status: { phase: 'Running', podIP: '10.42.0.9' },
-  }) as unknown as Pod;
+  }) as Pod;
 
 export const serviceOf = (spec: object, ingress?: string): Service =>
   ({
     metadata: { name: 's', namespace: 'ns' },
     spec: { clusterIPs: ['10.43.0.7'], ports: [{ port: 80, protocol: 'TCP' }], ...spec },
     status: ingress === undefined ? {} : { loadBalancer: { ingress: [{ ip: ingress }] } },
-  }) as unknown as Service;
+  }) as Service;
 
 export const sliceOf = (address: string, port: unknown = 8080): EndpointSlice =>
   ({
@@ -46,4 +46,4 @@ export const sliceOf = (address: string, port: unknown = 8080): EndpointSlice =>
     addressType: 'IPv4',
     endpoints: [{ addresses: [address], conditions: { ready: true } }],
     ports: [{ port, protocol: 'TCP' }],
-  }) as unknown as EndpointSlice;
+  }) as EndpointSlice;

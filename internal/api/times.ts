@@ -12,3 +12,6 @@ export function microTimeOf(ms: number): string {
 export function msOf(time: string | null | undefined): number {
   return time ? Date.parse(time) : 0;
 }
+
+/** A zero metav1.Time as Go writes it: null, where the generated types promise a text. */
+export const zeroTime = null as unknown as string;

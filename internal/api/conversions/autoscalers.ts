@@ -1,66 +1,8 @@
-import { table } from '../../base/own.ts';
-import type { KubeObject } from '../../api/object.ts';
+import type { Conversion } from '../kinds/kind.ts';
+import { fieldsOf, type KubeObject } from '../object.ts';
+import { compact } from './compact.ts';
 
 type Values = Record<string, unknown>;
-
-/**
- * How one served version becomes the stored one and back. Only two built-in kinds have two shapes.
- */
-export interface Conversion {
-  toStorage(object: KubeObject): KubeObject;
-  fromStorage(object: KubeObject): KubeObject;
-}
-
-/** Leaves out what is not there, so that nothing becomes `undefined` in JSON. */
-function compact(values: Values): Values {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
-}
-
-const eventNames: [core: string, events: string][] = [
-  ['involvedObject', 'regarding'],
-  ['message', 'note'],
-  ['source', 'deprecatedSource'],
-  ['firstTimestamp', 'deprecatedFirstTimestamp'],
-  ['lastTimestamp', 'deprecatedLastTimestamp'],
-  ['count', 'deprecatedCount'],
-  ['reportingComponent', 'reportingController'],
-];
-const sameNames = [
-  'reason',
-  'type',
-  'eventTime',
-  'series',
-  'action',
-  'related',
-  'reportingInstance',
-];
-
-function renamed(object: KubeObject, from: 0 | 1, apiVersion: string): KubeObject {
-  const to = from === 0 ? 1 : 0;
-  const out: Values = { kind: 'Event', apiVersion, metadata: object.metadata };
-  for (const names of eventNames) out[names[to]] = object[names[from]];
-  for (const name of sameNames) out[name] = object[name];
-  return compact(out) as unknown as KubeObject;
-}
-
-/** events.k8s.io/v1 is core/v1 under other names (pkg/apis/events/v1 conversion). */
-const events: Conversion = {
-  toStorage: (object) => {
-    const core = renamed(object, 1, 'v1') as unknown as Values;
-    core['involvedObject'] ??= {};
-    core['source'] ??= {};
-    core['firstTimestamp'] ??= null;
-    core['lastTimestamp'] ??= null;
-    core['reportingComponent'] ??= '';
-    core['reportingInstance'] ??= '';
-    return core as unknown as KubeObject;
-  },
-  fromStorage: (object) => {
-    const own = renamed(object, 0, 'events.k8s.io/v1') as unknown as Values;
-    own['eventTime'] ??= null;
-    return own as unknown as KubeObject;
-  },
-};
 
 interface Metric {
   type: string;
@@ -75,10 +17,11 @@ const isCpu = (metric: Metric): boolean =>
   metric.type === 'Resource' && metric.resource?.name === 'cpu';
 
 /** autoscaling/v1 knows the cpu target alone; the rest travels in annotations. */
-const autoscalers: Conversion = {
+export const autoscalersV1: Conversion = {
   toStorage: (object) => {
-    const { targetCPUUtilizationPercentage: target, ...spec } = (object['spec'] ?? {}) as Values;
-    const { currentCPUUtilizationPercentage: current, ...status } = (object['status'] ??
+    const { targetCPUUtilizationPercentage: target, ...spec } = (fieldsOf(object)['spec'] ??
+      {}) as Values;
+    const { currentCPUUtilizationPercentage: current, ...status } = (fieldsOf(object)['status'] ??
       {}) as Values;
     const annotations = { ...object.metadata.annotations };
     const kept = parseList(annotations['autoscaling.alpha.kubernetes.io/metrics']);
@@ -114,8 +57,8 @@ const autoscalers: Conversion = {
     } as KubeObject;
   },
   fromStorage: (object) => {
-    const { metrics, behavior: _behavior, ...spec } = (object['spec'] ?? {}) as Values;
-    const { currentMetrics, conditions, ...status } = (object['status'] ?? {}) as Values;
+    const { metrics, behavior: _behavior, ...spec } = (fieldsOf(object)['spec'] ?? {}) as Values;
+    const { currentMetrics, conditions, ...status } = (fieldsOf(object)['status'] ?? {}) as Values;
     const list = (metrics ?? []) as Metric[];
     const cpu = list.find(
       (metric) => isCpu(metric) && metric.resource?.target?.averageUtilization !== undefined,
@@ -150,8 +93,3 @@ function parseList(text: string | undefined): unknown[] {
     return [];
   }
 }
-
-export const conversions: Record<string, Conversion> = table({
-  'events.k8s.io/v1/Event': events,
-  'autoscaling/v1/HorizontalPodAutoscaler': autoscalers,
-});

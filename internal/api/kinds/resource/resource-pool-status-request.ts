@@ -1,0 +1,6 @@
+import { kind } from '../kind.ts';
+
+export const resourcePoolStatusRequest = kind({
+  group: 'resource.k8s.io',
+  kind: 'ResourcePoolStatusRequest',
+});

@@ -1,0 +1,3 @@
+import { kind } from '../kind.ts';
+
+export const podGroup = kind({ group: 'scheduling.k8s.io', kind: 'PodGroup' });
