@@ -30,6 +30,7 @@ const neighbours = new Set(['io -> base']);
 /** Packages that can hurt, and the folders (or files) that may touch them. */
 const homes: Record<string, { homes: string[]; say: string }> = {
   'better-sqlite3': { homes: ['store/sqlite'], say: 'go through the Store interface' },
+  hono: { homes: ['apiserver'], say: 'routes live in internal/apiserver' },
   '@grpc/grpc-js': { homes: ['io', 'etcd'], say: 'use the gRPC door in internal/io' },
   '@lydell/node-pty': { homes: ['io'], say: 'use the pty door in internal/io' },
   pg: { homes: ['store', 'io'], say: 'go through the Store interface' },

@@ -16,6 +16,7 @@ import { FlowControl } from './flowcontrol/flow-control.ts';
 import { addHealthPaths } from './http/health.ts';
 import { addMetricsPath, Metrics } from './http/metrics.ts';
 import type { Paths } from './http/paths.ts';
+import { routesOf } from './http/routes.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { ApiServerOptions } from './options.ts';
 import { allConnections } from './proxy/add-connections.ts';
@@ -76,7 +77,7 @@ export async function assemble(
     authorize,
     operations: ownOperations({ spoken, tokens, authenticator, authorization, authorize }),
     connections: allConnections(),
-    paths: pathsOf(scheme),
+    routes: routesOf(pathsOf(scheme)),
     aggregator: new Aggregator({ core, options }),
     metrics: new Metrics(),
     flowControl: new FlowControl(core, options.flowControl ?? {}),

@@ -9,7 +9,7 @@ import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import type { Auditor } from './audit/auditor.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
 import type { Metrics } from './http/metrics.ts';
-import type { Paths } from './http/paths.ts';
+import type { Routes } from './http/routes.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Operations } from './operations/operation.ts';
 import type { ApiServerOptions } from './options.ts';
@@ -38,7 +38,8 @@ export interface Server {
   /** What goes on to kubelets, pods and services. */
   readonly connections: Connections;
   /** Documents and probes. */
-  readonly paths: Paths;
+  /** Documents and probes, by their paths. */
+  readonly routes: Routes;
   /** What other servers answer for. */
   readonly aggregator: Aggregator;
   readonly metrics: Metrics;

@@ -58,8 +58,8 @@ function versionInfo(server: Server): object {
   };
 }
 
-function indexOf({ core, paths }: Server): Set<string> {
-  const all = new Set(['/api', '/apis', ...paths.exact.keys()].filter((path) => path !== '/'));
+function indexOf({ core, routes }: Server): Set<string> {
+  const all = new Set(['/api', '/apis', ...routes.exact].filter((path) => path !== '/'));
   for (const resource of core.resources.all()) {
     if (resource.group) all.add(`/apis/${resource.group}`);
     all.add(

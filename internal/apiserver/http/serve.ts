@@ -155,7 +155,7 @@ const tooManyConnections = (): ApiError =>
 
 export async function dispatch(server: Server, exchange: Exchange): Promise<void> {
   const { info } = exchange;
-  const { aggregator, paths } = server;
+  const { aggregator } = server;
   // Before anything else is said: who may not ask does not learn either what there is.
   const deciding = authorize(server, exchange);
   if (deciding) await deciding;
@@ -163,10 +163,7 @@ export async function dispatch(server: Server, exchange: Exchange): Promise<void
   if (delegate) return delegate(server, exchange);
   if (info.isResource && (info.group === '' || server.core.resources.servesGroup(info.group)))
     return serveResource(server, exchange);
-  const trimmed =
-    info.path.length > 1 && info.path.endsWith('/') ? info.path.slice(0, -1) : info.path;
-  const handler =
-    paths.exact.get(trimmed) ?? paths.below.find(([prefix]) => info.path.startsWith(prefix))?.[1];
+  const handler = server.routes.find(info.path);
   if (!handler) return sendNoPath(exchange);
   if (info.method !== 'GET' && info.method !== 'HEAD') throw methodNotAllowed();
   return handler(server, exchange);
