@@ -25,7 +25,10 @@ export interface RememberingOptions {
 
 /** A first state is remembered soon; changes of it, for the flash card's sake, later. */
 const soonMs = 5_000;
-const laterMs: Readonly<Record<string, number>> = { secrets: 10_000, configmaps: 10_000 };
+const laterMs = new Map([
+  ['secrets', 10_000],
+  ['configmaps', 10_000],
+]);
 const latestMs = 10 * 60_000;
 /** Whoever resumes from here is told to start over, or hears all that happened. */
 const ancientVersion = '1';
@@ -197,7 +200,7 @@ class Memory {
   #changed(ref: ResourceRef): void {
     const kind = nameOf(ref);
     const fresh = [...(this.#known.get(kind)?.values() ?? [])].some(({ saved }) => !saved);
-    this.#soon(kind, fresh ? soonMs : (laterMs[ref.resource] ?? latestMs));
+    this.#soon(kind, fresh ? soonMs : (laterMs.get(ref.resource) ?? latestMs));
   }
 
   #soon(name: string, afterMs: number): void {
