@@ -17,6 +17,7 @@ const net = route('flannel.1', '00012A0A', '00FFFFFF');
 
 let table: string;
 let links: Set<string>;
+let down: Set<string>;
 let ran: string[];
 let pods: LinkedPod[];
 let cut: string[];
@@ -26,6 +27,7 @@ let ways: PodWays;
 beforeEach(() => {
   table = header + net + five + six;
   links = new Set(['veth5', 'veth6']);
+  down = new Set();
   ran = [];
   cut = [];
   pods = [
@@ -39,7 +41,14 @@ beforeEach(() => {
       return Promise.resolve({ code: known ? 0 : 1, stdout: Buffer.alloc(0), stderr: '' });
     },
   } as Spawn;
-  const disk = partOf<Disk>({ read: () => Promise.resolve(Buffer.from(table)) });
+  const disk = partOf<Disk>({
+    read: () => Promise.resolve(Buffer.from(table)),
+    readIfThere: (_op: string, path: string) => {
+      const link = path.split('/')[4] ?? '';
+      const flags = down.has(link) ? '0x1002\n' : '0x1003\n';
+      return Promise.resolve(links.has(link) ? Buffer.from(flags) : undefined);
+    },
+  });
   const kernel = {
     onChange: (fn: () => void) => {
       news = fn;
@@ -50,7 +59,9 @@ beforeEach(() => {
   ways.follow({ pods: () => pods, cutOff: (id) => void cut.push(id) });
 });
 
-const settled = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+const settled = async (): Promise<void> => {
+  for (let i = 0; i < 3; i++) await new Promise((resolve) => setImmediate(resolve));
+};
 
 it('reads the routes to single addresses', () => {
   expect([...hostRoutes(table)]).toEqual([
@@ -127,4 +138,15 @@ it('looks again at what changed while it looked', async () => {
   news();
   await settled();
   expect(cut).toEqual(['s5']);
+});
+
+it('sets a link up that somebody set down: its route stays, and leads nowhere', async () => {
+  down.add('veth5');
+  news();
+  await settled();
+  expect(ran).toEqual([
+    'ip link set dev veth5 up',
+    'ip route replace 10.42.0.5/32 dev veth5 scope host',
+  ]);
+  expect(cut).toEqual([]);
 });

@@ -63,6 +63,12 @@ export function followPodWays({
     return true;
   };
 
+  /** A link that is set down keeps its route, which leads nowhere then (IFF_UP, netdevice(7)). */
+  const isUp = async (link: string): Promise<boolean> => {
+    const flags = await disk.readIfThere('podways.link', `/sys/class/net/${link}/flags`);
+    return flags === undefined || (parseInt(flags.toString(), 16) & 1) === 1;
+  };
+
   const once = async (): Promise<void> => {
     // Before the routes are read: whoever gets his after that is not judged by them.
     const pods = [...followers].flatMap((follower) =>
@@ -77,7 +83,8 @@ export function followPodWays({
         wanted.add(ip);
         const link = routes.get(ip);
         if (link !== undefined) links.set(ip, link);
-        else if (!(await putBack(ip))) follower.cutOff(pod.sandboxId);
+        if (link !== undefined && (await isUp(link))) continue;
+        if (!(await putBack(ip))) follower.cutOff(pod.sandboxId);
       }
     }
     for (const ip of links.keys()) if (!wanted.has(ip)) links.delete(ip);
