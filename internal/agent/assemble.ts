@@ -153,7 +153,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     sources: {
       configMap: (namespace, name) => references.configMap(namespace, name),
       secret: (namespace, name) => references.secret(namespace, name),
-      services: () => (input.synced.done ? input.services.list() : offline.now ? [] : undefined),
+      services: () => (input.synced.done || offline.now ? input.services.list() : undefined),
       volumeFile: (pod, volume, path) => volumes.readFile(pod.metadata.uid!, volume, path),
     },
     mountDoors: {

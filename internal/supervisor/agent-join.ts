@@ -143,6 +143,10 @@ async function joinNow(
   return { cluster, certificates, kept: false };
 }
 
+/** The secret that only this machine has. */
+export const nodeSecret = (config: AgentConfig, doors: Doors): Promise<string> =>
+  nodePassword(doors, passwordFile(config));
+
 const passwordFile = (config: AgentConfig): string => join(config.configDir, 'node/password');
 
 function settingsIn(body: string, url: string): ClusterSettings {

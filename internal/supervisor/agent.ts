@@ -3,11 +3,13 @@ import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import { messageOf } from '../base/errors.ts';
 import { httpClient } from '../client/http.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
+import { rememberingClient } from '../client/remembering/remembering-client.ts';
+import { SealedFiles } from '../client/remembering/sealed-files.ts';
 import { refs } from '../client/refs.ts';
 import type { Log } from '../io/log.ts';
 import type { Identity } from '../pki/certificate.ts';
 import { serverNameOfApi } from './api-names.ts';
-import { joinAsNode, refreshSettings, renewCertificates } from './agent-join.ts';
+import { joinAsNode, nodeSecret, refreshSettings, renewCertificates } from './agent-join.ts';
 import { startBalancer } from './balancer.ts';
 import { guardClock } from './clock-guard.ts';
 import type { AgentConfig, NodeConfig } from './config.ts';
@@ -44,6 +46,22 @@ export async function startAgent(
   }
 }
 
+type HttpApi = ReturnType<typeof httpClient>;
+
+/**
+ * What a node starts its pods with while no server answers. Its pods themselves are remembered by
+ * the agent.
+ */
+const kubeletRemembers = ['configmaps', 'secrets', 'services', 'nodes'];
+const networkRemembers = [
+  'services',
+  'endpointslices',
+  'nodes',
+  'namespaces',
+  'networkpolicies',
+  'servicecidrs',
+];
+
 interface Starting {
   config: AgentConfig;
   doors: Doors;
@@ -65,17 +83,32 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
   parts.push({ name: 'load balancer', stop: () => balancer.stop() });
   let shown = certificates;
   let started = false;
-  const clientOf = (who: () => Identity): ReturnType<typeof httpClient> =>
+  const clientOf = (who: () => Identity): HttpApi =>
     httpClient({
       server: `https://127.0.0.1:${balancer.port}`,
       tls: () => ({ ca: cluster.serverCa, ...who(), serverName: serverNameOfApi }),
       userAgent: 'skiff-agent',
     });
-  const client = clientOf(() => shown.kubelet);
-  const network = clientOf(() => shown.network);
+  const https = [clientOf(() => shown.kubelet), clientOf(() => shown.network)] as const;
+  const secret = await nodeSecret(config, doors);
+  const remembered = (name: string, of: HttpApi, resources: readonly string[]) =>
+    rememberingClient({
+      client: of,
+      files: new SealedFiles({
+        ...doors,
+        dir: join(config.dataDir, 'agent/remembered', name),
+        secret,
+      }),
+      clock,
+      log: log.named('remembered'),
+      resources,
+    });
+  const client = remembered('kubelet', https[0], kubeletRemembers);
+  const network = remembered('network', https[1], networkRemembers);
   const networkMirrors = mirrorFactory(network, clock, log.named('network'));
   parts.push(
-    { name: 'clients', stop: () => [client, network].forEach((one) => one.close()) },
+    { name: 'clients', stop: () => https.forEach((one) => one.close()) },
+    { name: 'remembered', stop: () => [client, network].forEach((one) => one.stop()) },
     { name: 'network mirrors', stop: () => networkMirrors.stop() },
   );
   const kernel = followKernel(doors);

@@ -133,7 +133,8 @@ async function wrongWith(
     return refuse(400, 'the addresses of the node are no addresses', 'see --node-ip');
   if (joiner.by === 'node' && joiner.nodeName !== name)
     return refuse(403, `this certificate is for node ${joiner.nodeName} alone`, '');
-  const taken = await takenNames(options, name);
+  // What a node that shows its own certificate has already is no theft.
+  const taken = await takenNames(options, joiner.by === 'node' ? name : undefined);
   const stolen = [name, ...addresses].find((one) => taken.has(one));
   if (stolen !== undefined)
     return refuse(
@@ -159,7 +160,10 @@ async function wrongWith(
  * What names a server. A node with a serving certificate for such a name could pose as the API
  * server.
  */
-async function takenNames({ client, ownNames }: NodeHandshake, name: string): Promise<Set<string>> {
+async function takenNames(
+  { client, ownNames }: NodeHandshake,
+  shown: string | undefined,
+): Promise<Set<string>> {
   const [servers, nodes] = await Promise.all([
     serversOf(client()),
     client().list<Node>(refs.nodes, { labelSelector: 'node-role.kubernetes.io/control-plane' }),
@@ -169,7 +173,7 @@ async function takenNames({ client, ownNames }: NodeHandshake, name: string): Pr
     ...ownNames().filter((one) => !loopback(one)),
     ...servers.map((server) => server.replace(/:\d+$/, '').replace(/^\[|\]$/g, '')),
     ...nodes.items
-      .filter((node) => node.metadata.name !== name)
+      .filter((node) => node.metadata.name !== shown)
       .flatMap((node) => [
         node.metadata.name ?? '',
         ...(node.status?.addresses ?? []).map(({ address }) => address),
