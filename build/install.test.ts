@@ -18,7 +18,8 @@ function install(steps: string, args: string[], env: Record<string, string> = {}
   writeFileSync(
     join(dir, 'install.sh'),
     `${functions}
-bin_dir=${dir}/bin data_dir=${dir}/data run_dir=${dir}/run conf_dir=${dir}/etc ledger=${dir}/ledger log_file=${dir}/skiff.log
+bin_dir=${dir}/bin data_dir=${dir}/data run_dir=${dir}/run conf_dir=${dir}/etc
+ledger=${dir}/ledger log_file=${dir}/skiff.log
 service=skiff changed=no init=none good=${dir}/etc/last-good kubeconfig=/etc/skiff/skiff.yaml
 export INSTALL_SKIFF_SYSTEMD_DIR=${dir}
 systemctl() { :; }
@@ -161,7 +162,9 @@ test('its folders are where the command line, the environment or config.yaml say
 });
 
 test('a link is made to what is there, and an old one to what is not is taken away', () => {
-  const links = `PATH=${dir}/bin:/usr/bin:/bin; binary=/bin/true; mkdir -p ${dir}/bin; ln -s skiff ${dir}/bin/crictl; command() { [ "$2" = kubectl ] && return 1; builtin_command "$@"; }
+  const links = `PATH=${dir}/bin:/usr/bin:/bin; binary=/bin/true
+mkdir -p ${dir}/bin; ln -s skiff ${dir}/bin/crictl
+command() { [ "$2" = kubectl ] && return 1; builtin_command "$@"; }
 builtin_command() { type "$2" >/dev/null 2>&1 && which "$2"; }
 executables; ls ${dir}/bin`;
   expect(

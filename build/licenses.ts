@@ -46,11 +46,10 @@ export function licenseNotices(options: {
       textOf(one),
     ]),
   ];
+  const line = '='.repeat(100);
+  const chapters = parts.map(([title, text]) => `\n${line}\n${title}\n${line}\n\n${text.trim()}\n`);
   const list = parts.map(([title]) => `  ${title}`).join('\n');
-  return (
-    `This program holds:\n${list}\n` +
-    `${parts.map(([title, text]) => `\n${'='.repeat(100)}\n${title}\n${'='.repeat(100)}\n\n${text.trim()}\n`).join('')}`
-  );
+  return `This program holds:\n${list}\n${chapters.join('')}`;
 }
 
 /** The folders of packages that files of these names (below the root) belong to. */

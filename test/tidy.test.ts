@@ -1,6 +1,7 @@
 import { readFileSync, readdirSync, existsSync } from 'node:fs';
 import { dirname, join, posix, relative } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import { linesOfTexts } from './texts-of-lines.ts';
 
 /**
  * The house rules a machine can hold. The table is the one of internal/decisions/0004-floors.md: a
@@ -85,6 +86,12 @@ const forbiddenNames = /(^|[-/])(utils?|helpers?|manager|common)(\.ts|[-/]|$)/;
 
 const root = join(import.meta.dirname, '..');
 const maxLines = 500;
+const maxColumns = 100;
+/** A pattern, or the import of one name, that has a line of its own: neither can be broken. */
+const unbreakable =
+  /^\s*!?\/(?:\\.|\[(?:\\.|[^\]\\])*\]|[^/\\[])+\/[a-z]*(?:[,;]|\.(?:test|exec)\()?$|^import (?:type )?\{ \w+ \} from '[^']+';$/;
+/** Still to be done. */
+const longLinesIn = ['internal/supervisor/'];
 const maxReadmeLines = 40;
 /** A type that does not fit is told so where it is declared; fixtures are made by partOf(). */
 const maxCastsThroughUnknown = 20;
@@ -245,6 +252,21 @@ describe('files', () => {
       .filter((s) => !s.path.includes('/generated/'))
       .map((s) => [s.path, s.text.split('\n').length] as const);
     expect(long.filter(([, lines]) => lines > maxLines + 1)).toEqual([]);
+  });
+
+  test(`no line is longer than ${maxColumns} columns`, () => {
+    const faults: string[] = [];
+    for (const { path, text } of sources) {
+      if (path.includes('/generated/') || longLinesIn.some((folder) => path.startsWith(folder)))
+        continue;
+      const long = text
+        .split('\n')
+        .map((line, i) => ({ line, at: i + 1 }))
+        .filter(({ line }) => line.length > maxColumns && !unbreakable.test(line));
+      const texts = long.length > 0 ? linesOfTexts(text) : undefined;
+      for (const { at } of long) if (!texts?.has(at)) faults.push(`${path}:${at}`);
+    }
+    expect(faults).toEqual([]);
   });
 
   test('names are kebab-case and say something', () => {

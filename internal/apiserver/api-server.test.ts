@@ -84,7 +84,7 @@ describe('objects', () => {
     expect(fieldsOf(done)['data']).toEqual({ b: '2', c: '3', d: '4', e: '5', f: '6' });
   });
 
-  test('a replication controller and a job keep what they own, unless the deletion says otherwise', async () => {
+  test('deleted replication controllers and jobs orphan, unless told otherwise', async () => {
     const template = {
       metadata: { labels: { app: 'x' } },
       spec: { restartPolicy: 'Always', containers: [{ name: 'c', image: 'i' }] },

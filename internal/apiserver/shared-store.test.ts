@@ -121,7 +121,7 @@ describe('two API servers on one store', () => {
     expect(await claims()).toEqual(before);
   });
 
-  test('an allocator that knows nothing of the others is stopped by the claim and chooses again', async () => {
+  test('an allocator that knows no others is stopped by the claim and chooses again', async () => {
     // Written behind both servers' backs: no watch has told them.
     const port = await freePort();
     await store.put({ key: `/skiff/claims/port/${port}`, value: Buffer.from('default/unseen') });
@@ -134,7 +134,7 @@ describe('two API servers on one store', () => {
     ).toEqual([]);
   });
 
-  test('a server is behind the kubernetes service though the store failed when it came', async () => {
+  test('a server is an endpoint of kubernetes though the store failed when it came', async () => {
     const alive = '/registry/masterleases/';
     let failing = false;
     const inner = memoryStore();
@@ -182,7 +182,7 @@ describe('two API servers on one store', () => {
     await third.api.close();
   });
 
-  test('a definition, a role and a policy that came through one are in force at the other', async () => {
+  test('a definition, a role and a policy of one server are in force at the other', async () => {
     await one().create(
       ref('customresourcedefinitions', 'CustomResourceDefinition', 'apiextensions.k8s.io', false),
       {
@@ -238,7 +238,7 @@ describe('two API servers on one store', () => {
   });
 });
 
-test('a server whose store does not answer is not ready, and says so as clients expect', async () => {
+test('a server whose store is silent is not ready, and says so as clients expect', async () => {
   const real = memoryStore();
   let away: Error | undefined;
   const store: Store = new Proxy(real, {

@@ -74,7 +74,7 @@ describe.each(packers)('%s', (_name, unpack, program, args) => {
       );
   });
 
-  test('damage ends in an error or in bytes, never in a hang or in more than a block holds', async () => {
+  test('damage ends in an error or in bytes, never in a hang or more than a block', async () => {
     const packed = pack(program, args, sample(20_000, 4));
     for (let at = 0; at < packed.length; at += 61) {
       const bent = Buffer.from(packed);

@@ -59,8 +59,6 @@ export function printCompletion(shell: string, skiff: Command): void {
     '}',
     'complete -F _skiff skiff',
   ];
-  process.stdout.write(
-    `${[...(shell === 'zsh' ? ['autoload -U +X bashcompinit && bashcompinit'] : []), ...lines].join('\n')}` +
-      '\n',
-  );
+  if (shell === 'zsh') lines.unshift('autoload -U +X bashcompinit && bashcompinit');
+  process.stdout.write(`${lines.join('\n')}\n`);
 }

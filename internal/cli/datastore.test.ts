@@ -59,7 +59,7 @@ describe('skiff datastore', () => {
     ['a folder without a store', ['snapshot', 'COPY'], /there is no store in/],
     ['no snapshot at all', ['restore', 'NONE'], /does not exist/],
     ['a file of something else', ['restore', 'TEXT'], /TEXT: file is not a database/],
-    ['an empty file', ['check', 'EMPTY'], /EMPTY is no store of skiff/],
+    ['an empty file', ['check', 'EMPTY'], /EMPTY is neither a store of skiff nor/],
     ['no server', ['status'], /no server with a datastore of its own runs/],
     ['a command that there is not', ['polish'], /no command "polish"/],
     ['too much', ['hash', 'x'], /takes no argument "x"/],

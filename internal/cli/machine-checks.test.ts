@@ -126,7 +126,7 @@ test.each<[string, RegExp]>([
     'configs: {a.example: {tls: {ca_file: /nowhere/ca}}}\n',
     /configs: a\.example: \/nowhere\/ca: no such file$/,
   ],
-  ['mirrors: {docker.io: {endpoint: ["ftp://a"]}}\n', /left out: "ftp:\/\/a" is no endpoint$/],
+  ['mirrors: {docker.io: {endpoint: ["ftp://a"]}}\n', /left out: "ftp:\/\/a" is not an endpoint$/],
   ['mirrors: [\n', /^refused: .*registries\.yaml: /],
 ])('registries.yaml %j', async (text, expected) => {
   writeFileSync(join(dir, 'registries.yaml'), text);

@@ -27,7 +27,7 @@ export async function runMember(verb: string, name: string, dataDir: string): Pr
         op,
         hint: 'see skiff datastore member list',
       });
-    process.stdout.write(`${name} is no member any more\n`);
+    process.stdout.write(`${name} is no longer a member\n`);
   } catch (cause) {
     if (cause instanceof ConfigError) throw cause;
     throw new ConfigError(`etcd does not answer: ${messageOf(cause)}`, {

@@ -242,7 +242,7 @@ const oidc = (): string[] => [
 ];
 
 describe('a server', () => {
-  test("audits, knows another issuer's users, asks who may what and has the seats it was told of", async () => {
+  test("audits, knows another issuer's users, asks a webhook, has the seats told", async () => {
     const server = launch('data', [
       `audit-policy-file=${file('policy.yaml', policy)}`,
       `audit-log-path=${auditLog}`,

@@ -39,7 +39,7 @@ async function drop(name: string, text: string): Promise<void> {
 }
 
 describe('precedence', () => {
-  test('command line over environment over config.yaml.d over config.yaml over default', async () => {
+  test('command line > environment > config.yaml.d > config.yaml > default', async () => {
     await writeFile(
       file,
       'https-listen-port: 1\nnode-name: file\ncluster-domain: file.local\ndata-dir: /from/file\n',
@@ -68,7 +68,7 @@ describe('precedence', () => {
     ]);
   });
 
-  test('short forms, single dashes and booleans with a value are taken as k3s takes them', async () => {
+  test('short forms, single dashes and booleans with a value are as in k3s', async () => {
     await writeFile(file, '');
     const settings = await gather([
       '-d',
@@ -203,7 +203,7 @@ describe('complaints are one line that names the cause', () => {
   });
 });
 
-test('what may be is taken: wildcards, a DNS of somebody else, labels of the node itself', async () => {
+test('what is allowed is taken: wildcards, another DNS, labels of the node itself', async () => {
   await writeFile(file, '');
   const args = [
     '--tls-san',

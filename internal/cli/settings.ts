@@ -199,7 +199,8 @@ function unknownKey(
   if (flagsOf(other).some((flag) => flag.name === name))
     return `"${name}" is for "skiff ${other}" and has no effect here`;
   const near = hintFor(name, known, command);
-  return `unknown key "${name}" has no effect${near.startsWith('did you mean') ? ` (${near})` : ''}`;
+  const meant = near.startsWith('did you mean') ? ` (${near})` : '';
+  return `unknown key "${name}" has no effect${meant}`;
 }
 
 async function readYaml(path: string, text: string): Promise<Record<string, unknown>> {

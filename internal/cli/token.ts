@@ -93,10 +93,14 @@ export async function listTokens(options: Record<string, string>): Promise<void>
         },
         ...rows,
       ]) {
-        process.stdout.write(
-          `${[row.token.padEnd(24), row.expires.padEnd(21), row.usages.join(',').padEnd(23), row.description, row.groups.join(',')].join('  ')}` +
-            '\n',
-        );
+        const cells = [
+          row.token.padEnd(24),
+          row.expires.padEnd(21),
+          row.usages.join(',').padEnd(23),
+          row.description,
+          row.groups.join(','),
+        ];
+        process.stdout.write(`${cells.join('  ')}\n`);
       }
   } finally {
     client.close();

@@ -51,7 +51,7 @@ export function checkClusterDns(address: string, serviceCidr: string, disable: s
   if (!ip || !services || !cidrHas(services, ip))
     throw new ConfigError(`--cluster-dns: ${address} is not in --service-cidr ${serviceCidr}`, {
       op,
-      hint: 'the cluster DNS is a Service; one of your own may be elsewhere, with --disable coredns',
+      hint: 'the cluster DNS is a Service; your own may be elsewhere, with --disable coredns',
     });
 }
 

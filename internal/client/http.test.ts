@@ -113,7 +113,7 @@ describe('client over HTTPS', () => {
     });
   });
 
-  it('reads watch events however they are cut, and ends with the error the stream carries', async () => {
+  it('reads watch events however they are cut, and ends with the error of the stream', async () => {
     const told: string[] = [];
     answer = (stream, { path }) => {
       expect(path).toBe(
@@ -152,7 +152,7 @@ describe('client over HTTPS', () => {
     expect(error).toMatchObject({ reason: 'Expired', httpStatus: 410 });
   });
 
-  it('tells when the connection is lost in a watch, and opens a new one for the next call', async () => {
+  it('tells when a watch loses its connection, and opens one for the next call', async () => {
     answer = (stream) => stream.respond({ ':status': 200 });
     const ended = new Promise<Error | undefined>((resolve) =>
       client.watch(

@@ -79,7 +79,7 @@ describe('leader election', () => {
     expect(c.lease()).toMatchObject({ holderIdentity: 'b', leaseTransitions: 1 });
   });
 
-  test('who cannot renew stops before another begins, and when the lease has run out another does', async () => {
+  test('who cannot renew stops before the lease runs out and another begins', async () => {
     const c = cluster();
     c.candidate('a');
     await c.clock.advance(100);

@@ -78,7 +78,7 @@ describe('mirror', () => {
     expect(seen).toEqual(['DELETED default/goes', 'ADDED default/comes']);
   });
 
-  it('waits longer and longer for a server that is away and holds no timer once it is back', async () => {
+  it('waits longer and longer for a server that is away; no timer is left after', async () => {
     const { clock, client, mirrors } = setup();
     const mirror = mirrors.of<ConfigMap>(refs.configMaps);
     await mirror.synced;

@@ -14,7 +14,7 @@ const queue = (
 };
 
 describe('work queue', () => {
-  it('works on a key once however often it is asked for, and again when asked meanwhile', async () => {
+  it('works on a key once however often asked, and again when asked meanwhile', async () => {
     const clock = new FakeClock();
     const seen: string[] = [];
     let release: () => void = () => undefined;

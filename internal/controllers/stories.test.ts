@@ -109,7 +109,7 @@ describe('controllers against the API server', () => {
     30_000,
   );
 
-  it('end jobs by success, failure policy, deadline of indexes, and let their pods go', async () => {
+  it('end jobs by success, failure policy or deadline, and let their pods go', async () => {
     const ns = await namespace('jobs');
     const time = '2026-01-01T00:00:00Z';
     const exit = (code: number): object => ({

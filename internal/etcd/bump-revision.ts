@@ -206,7 +206,7 @@ function fnv1a(bytes: Uint8Array): bigint {
 }
 
 function broken(why: string, cause?: unknown): StoreError {
-  return new StoreError('CORRUPT', `the file is no data of an etcd: ${why}`, {
+  return new StoreError('CORRUPT', `the file is not the data of an etcd: ${why}`, {
     op: 'restore',
     cause,
     hint: 'take another snapshot',

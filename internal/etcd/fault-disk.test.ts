@@ -117,7 +117,7 @@ async function perform(connection: EtcdConnection, key: string, o: Operation): P
 }
 
 describe('a datastore on a disk that fails', () => {
-  test(`${clients} clients see errors, and after every kill all that was acknowledged`, async () => {
+  test(`${clients} clients see errors, and after each kill all that was acknowledged`, async () => {
     const histories = new Map<string, Operation[]>(
       Array.from({ length: keys }, (_, i) => [`key${i}`, []]),
     );

@@ -188,7 +188,7 @@ describe('a member of an etcd', () => {
       true,
       false,
     ]);
-    expect(() => bumpRevision(good.subarray(0, 4096 * 3), 1)).toThrow(/no data of an etcd/);
+    expect(() => bumpRevision(good.subarray(0, 4096 * 3), 1)).toThrow(/not the data of an etcd/);
     expect(() => bumpRevision(Buffer.alloc(20_000), 1)).toThrow(/no beginning/);
   });
 });

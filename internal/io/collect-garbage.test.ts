@@ -13,7 +13,8 @@ made = undefined;
 const most = getHeapStatistics().total_heap_size;
 collectGarbage();
 const { total_heap_size: held, used_heap_size: used } = getHeapStatistics();
-const anonymous = /^Anonymous:\\s+(\\d+)/m.exec(readFileSync('/proc/self/smaps_rollup', 'utf8'))[1] * 1024;
+const rollup = readFileSync('/proc/self/smaps_rollup', 'utf8');
+const anonymous = /^Anonymous:\\s+(\\d+)/m.exec(rollup)[1] * 1024;
 console.log(JSON.stringify({ most, held, used, anonymous }));
 `;
 

@@ -128,7 +128,7 @@ test(
 );
 
 describe('the sweep', () => {
-  test('ends what never asked sooner than what asked once, and nothing that is being answered', () => {
+  test('ends what never asked before what asked once, and nothing being answered', () => {
     const { made, add, ended } = bounds();
     add('10.0.0.1', 'silent').secure = true;
     const asked = add('10.0.0.2', 'asked');

@@ -54,7 +54,8 @@ function logNamed(component: string, shared: Shared): Log {
     // Who asks for everything gets everything.
     const kept = level === 'debug' ? 0 : unsaid(shared, `${component} ${level} ${message}`, at);
     if (kept === undefined) return;
-    let line = `${new Date(at).toISOString()} ${level.toUpperCase().padEnd(5)} ${component} ${message}`;
+    const head = `${new Date(at).toISOString()} ${level.toUpperCase().padEnd(5)}`;
+    let line = `${head} ${component} ${message}`;
     for (const key in fields) line += ` ${key}=${show(fields[key])}`;
     if (line.length > bounds.lineLength) line = `${line.slice(0, bounds.lineLength)}...`;
     shared.write(`${line}${kept > 0 ? ` unsaid=${kept}` : ''}\n`);

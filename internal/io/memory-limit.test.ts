@@ -17,12 +17,14 @@ function limitOf(files: Record<string, string>): number | undefined {
   return limit === undefined ? undefined : limit / mebibyte;
 }
 
+const service = 'sys/fs/cgroup/memory/system.slice/skiff.service';
+
 it.each([
   [
     'version 1',
     {
       'proc/self/cgroup': '9:cpu:/x\n7:memory:/system.slice/skiff.service\n',
-      'sys/fs/cgroup/memory/system.slice/skiff.service/memory.limit_in_bytes': `${128 * mebibyte}\n`,
+      [`${service}/memory.limit_in_bytes`]: `${128 * mebibyte}\n`,
     },
     128,
   ],

@@ -112,7 +112,7 @@ describe.each([
   ['ten years ahead', trueMs + 3650 * dayMs],
   ['of a month before the build', builtMs - 30 * dayMs],
 ])('what is made under a clock %s', (_what, wrongMs) => {
-  test('is good by that clock and by a true one, and nothing is made again in between', async () => {
+  test('is good by that clock and by a true one, and nothing is made in between', async () => {
     const first = await loadAt(wrongMs);
     for (const cert of all(first)) {
       const [from, to] = span(cert);
@@ -262,7 +262,7 @@ describe('a damaged file', () => {
     await expect(load()).rejects.toThrow(/server-ca\.key is not the key of server-ca\.crt/);
   });
 
-  test('the power went between the key and the certificate of a new authority: it is made', async () => {
+  test('a power cut between key and certificate of a new authority: it is made', async () => {
     await load();
     await rm(join(dir, 'server-ca.crt'));
     expect((await load()).serverCa.cert).toContain('BEGIN CERTIFICATE');

@@ -87,7 +87,7 @@ describe('files', () => {
     expect(await readFile(join(dir, 'cred/encryption-keys.json'), 'utf8')).toBe('{}');
   });
 
-  test('an authority of another cluster is noticed, a changed encryption key is not a stranger', async () => {
+  test('an authority of another cluster is noticed, a changed encryption key is ours', async () => {
     const real = {
       ...files,
       'tls/server-ca.crt': issueCa({ nowMs: realClock.now(), random: realRandom, cn: 'a' }).cert,

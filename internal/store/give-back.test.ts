@@ -63,7 +63,7 @@ describe('after much was written', () => {
     expect(collections).toBe(1);
   });
 
-  it('forgets history after 75 to 105 s instead of minutes, and gives back what it took', async () => {
+  it('forgets history after 75 to 105 s, not minutes, and gives back what it took', async () => {
     const { revision } = await store.put({ key: 'early', value: Buffer.alloc(1) });
     await churn(400);
     await pass(70);

@@ -55,7 +55,7 @@ function gated(journal: MemoryJournal): () => void {
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('reads of the past', () => {
-  test('a negative revision is the newest for a range alone, and gone inside a transaction', async () => {
+  test('a negative revision is the newest for a range, and gone in a transaction', async () => {
     const { store } = open();
     await store.put({ key: 'a', value: bytes('1') });
     await store.put({ key: 'a', value: bytes('2') });
@@ -271,7 +271,7 @@ describe('soft state', () => {
 });
 
 describe('compaction', () => {
-  test('by the clock: five minutes of history stay, rows go, and nothing ticks afterwards', async () => {
+  test('by the clock: five minutes of history stay, rows go, nothing ticks after', async () => {
     const { store, journal, clock } = open();
     for (let i = 0; i < 100; i++) {
       await store.put({ key: 'a', value: bytes(String(i)) });

@@ -355,8 +355,8 @@ export class LogStore implements s.Store {
   }
 
   /**
-   * Gives back what is not needed any more: rows, a batch with each commit, then garbage, then memory
-   * and room on the disk.
+   * Gives back what is not needed any more: rows, a batch with each commit, then garbage, then
+   * memory and room on the disk.
    */
   async #shrink(collect: () => void): Promise<void> {
     try {

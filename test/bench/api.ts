@@ -140,10 +140,8 @@ const inThread = (job: Job): Promise<Awaited<ReturnType<typeof measure>>> =>
 
 if (!isMainThread) parentPort?.postMessage(await measure(workerData as Job));
 else if (process.argv[2] === 'can') {
-  process.stdout.write(
-    `${await can(JSON.parse(process.env['CAN_IDENTITY'] ?? '{}') as { cert: string; key: string; ca: string })}` +
-      '\n',
-  );
+  const identity = JSON.parse(process.env['CAN_IDENTITY'] ?? '{}') as Parameters<typeof can>[0];
+  process.stdout.write(`${await can(identity)}\n`);
 } else {
   const seconds = Number(process.argv[2] ?? 5);
   const { spawn } = await import('node:child_process');

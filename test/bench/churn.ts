@@ -171,7 +171,8 @@ function say(when: string): void {
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   process.stdout.write(
     `${seconds.padStart(4)} s  ${when}: anonymous ${anonymousMb().toFixed(1)} MB; file in MB: ` +
-      `${storeMb()}; processor ${(cpuMs() / 1000).toFixed(1)} s; written ${writtenMb().toFixed(1)} MB\n`,
+      `${storeMb()}; processor ${(cpuMs() / 1000).toFixed(1)} s; ` +
+      `written ${writtenMb().toFixed(1)} MB\n`,
   );
 }
 

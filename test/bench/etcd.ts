@@ -255,11 +255,10 @@ try {
         `${of('skiff', 'cpuUs').toFixed(0)} us, etcd ${of('etcd', 'cpuUs').toFixed(0)} us`,
     );
   }
-  const memory = (when: string): void =>
-    console.log(
-      `memory ${when}: ` +
-        `${servers.map((s) => `${s.name} ${rssMb(s.child.pid as number).toFixed(0)} MB`).join(', ')}`,
-    );
+  const memory = (when: string): void => {
+    const each = servers.map((s) => `${s.name} ${rssMb(s.child.pid as number).toFixed(0)} MB`);
+    console.log(`memory ${when}: ${each.join(', ')}`);
+  };
   memory('after these');
   const fill: Load = {
     name: 'fill',

@@ -1,7 +1,7 @@
 /**
- * What a call of a part of the server's own process costs: microseconds of processor time each, on a
- * store in memory. Usage: in-process.ts [ROUNDS] [OF, a checkout to compare with]. With OF both take
- * turns in processes of their own, and the ratio is told.
+ * What a call of a part of the server's own process costs: microseconds of processor time each, on
+ * a store in memory. Usage: in-process.ts [ROUNDS] [OF, a checkout to compare with]. With OF both
+ * take turns in processes of their own, and the ratio is told.
  */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
@@ -110,9 +110,10 @@ function tell(costs: Costs, other?: Costs): void {
   if (process.env['BENCH_JSON']) return void process.stdout.write(JSON.stringify(costs));
   for (const [name, us] of Object.entries(costs)) {
     const before = other?.[name];
-    process.stdout.write(
-      `${name.padEnd(14)} ${us.toFixed(1)} us` +
-        `${before === undefined ? '' : `, there ${before.toFixed(1)} us, ratio ${(us / before).toFixed(2)}`}\n`,
-    );
+    const there =
+      before === undefined
+        ? ''
+        : `, there ${before.toFixed(1)} us, ratio ${(us / before).toFixed(2)}`;
+    process.stdout.write(`${name.padEnd(14)} ${us.toFixed(1)} us${there}\n`);
   }
 }

@@ -79,7 +79,8 @@ spec:
     seen: () => away.log().slice(-3000),
   });
   const [id] = inside(
-    'ctr -a /run/skiff/containerd/containerd.sock -n k8s.io tasks ls | awk \'$3=="RUNNING"{print $1}\'',
+    'ctr -a /run/skiff/containerd/containerd.sock -n k8s.io tasks ls | ' +
+      'awk \'$3=="RUNNING"{print $1}\'',
   ).split('\n');
   expect(id).toBeTruthy();
   const pid = inside("pgrep -f '^httpd -f -p 8080' | tail -1").trim();
@@ -87,7 +88,8 @@ spec:
     /unreadable-secret[\s\S]*WORD=unreadable-secret/,
   );
   // Services and their names are there as they were last known.
-  const lookup = `nsenter -t ${pid} -n -- busybox nslookup web.default.svc.cluster.local 10.43.0.10`;
+  const name = 'web.default.svc.cluster.local';
+  const lookup = `nsenter -t ${pid} -n -- busybox nslookup ${name} 10.43.0.10`;
   await until(
     'the name of the Service is answered',
     () => /10\.43\.\d+\.\d+/.test(inside(lookup).replace('10.43.0.10', '')),

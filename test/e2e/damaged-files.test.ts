@@ -152,7 +152,7 @@ describe('a damaged file', () => {
     },
   );
 
-  it('server/tls that is gone, and the token with it: the state is not left to new authorities', async () => {
+  it('server/tls and the token are gone: no new authorities get the state', async () => {
     for (const name of ['tls', 'token', 'node-token'])
       rmSync(disk(`var/lib/skiff/server/${name}`), { recursive: true });
     const { ready, said } = await start('--disable-agent');

@@ -65,7 +65,7 @@ const start = (yaml: string, name: string): void => {
 };
 
 describe('a node', () => {
-  it('shows changed ConfigMaps, Secrets and tokens to pods that ran before skiff was killed', async () => {
+  it('shows changed ConfigMaps, Secrets and tokens to pods from before the kill', async () => {
     onTestFailed(() => void (failed = true));
     cluster.k('create', 'configmap', 'settings', '--from-literal=color=red');
     cluster.k('create', 'secret', 'generic', 'word', '--from-literal=word=old');
@@ -111,7 +111,7 @@ spec:
     expect([containerId('reader'), restarts('reader')]).toEqual([before, 0]);
   });
 
-  it('takes back at once what somebody else says of it, and comes back when it is deleted', async () => {
+  it('takes back what somebody else says of it, and comes back when deleted', async () => {
     onTestFailed(() => void (failed = true));
     const name = cluster.k('get', 'nodes', '-o', 'jsonpath={.items[0].metadata.name}');
     cluster.k(

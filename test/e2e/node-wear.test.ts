@@ -74,7 +74,7 @@ describe('a node', () => {
         timeoutMs: 30_000,
         seen: () =>
           `${held()} held, ${dead} restarts\n` +
-          `${inNode('ctr --address /run/skiff/containerd/containerd.sock -n k8s.io containers ls')}`,
+          inNode('ctr --address /run/skiff/containerd/containerd.sock -n k8s.io containers ls'),
       });
       expect(Number(inNode('pgrep -xc pause'))).toBe(names.length);
       cluster.k('delete', 'pods', '-l', 'set=cut', '--wait=true', '--timeout=60s');

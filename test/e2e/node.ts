@@ -185,7 +185,7 @@ export class TestNode {
 
   /** The ext4 meets an error while it is used: it takes no writes until the machine boots again. */
   breakDisk(): void {
-    // The image was unpacked a moment ago, and containerd 1.6 leaves it to the kernel when that lasts.
+    // The image was unpacked a moment ago; containerd 1.6 leaves it to the kernel when it is safe.
     ok(['sync', '-f', join(this.disk, 'var')]);
     ok(['mount', '-o', 'remount,abort', join(this.disk, 'var')]);
   }

@@ -36,7 +36,7 @@ const condition = (type: string): string =>
 const create = (name: string) =>
   cluster.kubectl(['create', 'configmap', name, '--from-literal=a=b'], { timeoutMs: 15_000 });
 
-it('a disk that breaks under a running server: reads, pods and plain words go on, and all is there after a reboot', async () => {
+it('a broken disk: reads, pods and plain words go on, all is there after a reboot', async () => {
   onTestFailed(() => void (failed = true));
   await up(true);
   expect(create('before').code).toBe(0);

@@ -155,7 +155,7 @@ describe('three servers with an etcd each', () => {
       timeoutMs: 30_000,
     });
     expect(['two', 'three']).toContain(leader(three));
-    await until('the dead server is no endpoint', () => endpoints(two) === ips(two, three), {
+    await until('the dead server is not an endpoint', () => endpoints(two) === ips(two, three), {
       timeoutMs: 30_000,
     });
     one.startServer();
@@ -249,7 +249,7 @@ describe('three servers with an etcd each', () => {
     // What deleting a node does, by hand: for servers that are no nodes.
     expect(skiff(one, 'datastore', 'member', 'remove', 'two')).toMatchObject({
       code: 0,
-      stdout: 'two is no member any more\n',
+      stdout: 'two is no longer a member\n',
     });
     expect(members(one)).toEqual(['one member', 'three member']);
     expect(skiff(one, 'datastore', 'member', 'remove', 'two')).toMatchObject({

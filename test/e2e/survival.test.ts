@@ -59,7 +59,7 @@ describe('a node', () => {
     expect(cluster.k('exec', 'a', '--', 'echo', 'alive')).toBe('alive\n');
   });
 
-  it('has its authorities again when server/tls is lost, and whoever trusted them goes on', async () => {
+  it('has its authorities again when server/tls is lost; who trusted them goes on', async () => {
     onTestFailed(() => void (failed = true));
     const folder = join(cluster.node.disk, 'var/lib/skiff/server/tls');
     const names = readdirSync(folder).filter((name) => /-ca\.|^service\.key$/.test(name));
@@ -72,7 +72,7 @@ describe('a node', () => {
     rmSync(folder, { recursive: true });
     const said = cluster.log().length;
     cluster.startServer();
-    // With the kubeconfig of before: its authority and its certificate are still those of the cluster.
+    // With the kubeconfig of before: its authority and certificate are still those of the cluster.
     await until('the API server is ready', () => {
       const ready = cluster.kubectl(['get', '--raw', '/readyz'], { timeoutMs: 5_000 });
       return ready.stdout === 'ok';

@@ -147,7 +147,7 @@ describe.each([
     expect([step.code, step.stderr]).toEqual([1, expect.stringContaining('rotate-keys')]);
   });
 
-  it('gets back what was deleted after a snapshot, above every revision that clients have seen', async () => {
+  it('gets back what was deleted after a snapshot, above every revision seen', async () => {
     onTestFailed(() => void (failed = true));
     cluster.k('delete', 'secret', 'kept');
     cluster.k('delete', 'configmap', 'kept');

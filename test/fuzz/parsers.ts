@@ -133,6 +133,11 @@ function hostile(input: Buffer): void {
   onlyOurWords(fullRuleset(makePlan([], hostPorts(pod)), network));
 }
 
+const nameParts = [
+  ...'a kubernetes default svc cluster local _https _tcp in-addr arpa 1'.split(' '),
+  'x'.repeat(63),
+];
+
 const question = (rng: Rng): Buffer =>
   packet.encode({
     type: 'query',
@@ -140,7 +145,7 @@ const question = (rng: Rng): Buffer =>
     flags: rng.int(65_536),
     questions: rng.many(3, () => ({
       type: rng.pick(['A', 'AAAA', 'SRV', 'PTR', 'TXT', 'ANY']) as packet.RecordType,
-      name: `${rng.many(4, () => rng.pick(['a', 'kubernetes', 'default', 'svc', 'cluster', 'local', '_https', '_tcp', 'in-addr', 'arpa', '1', 'x'.repeat(63)])).join('.')}`,
+      name: rng.many(4, () => rng.pick(nameParts)).join('.'),
     })) as packet.Question[],
   });
 

@@ -135,14 +135,18 @@ const drawHeaders = (rng: Rng, type: string): Record<string, string> => ({
   ...(rng.chance(25) ? { 'user-agent': 'curl/8' } : {}),
 });
 
+const usualKeys = 'metadata spec status data labels containers 0 name'.split(' ');
+const pathParts = [
+  ...'api apis v1 openapi v2 v3 healthz constructor .. namespaces pods'.split(' '),
+  ...'proxy watch version logs'.split(' '),
+];
+
 function query(rng: Rng, always: string): string {
-  const more = rng.many(
-    3,
-    () =>
-      `${rng.pick(queryKeys)}` +
-      '=' +
-      `${safe(rng.chance(2) ? rng.pick(selectors) : text(rng)).replaceAll('%00', rng.pick(['%00', '%zz', '+']))}`,
-  );
+  const more = rng.many(3, () => {
+    const key = rng.pick(queryKeys);
+    const value = safe(rng.chance(2) ? rng.pick(selectors) : text(rng));
+    return `${key}=${value.replaceAll('%00', rng.pick(['%00', '%zz', '+']))}`;
+  });
   return `?${[always, ...(rng.chance(2) ? more : [])].filter(Boolean).join('&')}`;
 }
 
@@ -244,12 +248,10 @@ function patch(rng: Rng): Request {
   if (type === 'application/json-patch+json') {
     const where = (): string =>
       rng
-        .many(
-          5,
-          () =>
-            '/' +
-            `${rng.chance(3) ? rng.pick([...keys, '0', '-1', '-', '~1', '01']) : rng.pick(['metadata', 'spec', 'status', 'data', 'labels', 'containers', '0', 'name'])}`,
-        )
+        .many(5, () => {
+          const odd = rng.chance(3);
+          return `/${rng.pick(odd ? [...keys, '0', '-1', '-', '~1', '01'] : usualKeys)}`;
+        })
         .join('');
     body = JSON.stringify(
       rng.many(6, () => ({
@@ -277,8 +279,7 @@ function patch(rng: Rng): Request {
 function read(rng: Rng): Request {
   const target = rng.pick(targets);
   const odd =
-    '/' +
-    `${rng.many(4, () => (rng.chance(2) ? safe(text(rng)) : rng.pick(['api', 'apis', 'v1', 'openapi', 'v2', 'v3', 'healthz', 'constructor', '..', 'namespaces', 'pods', 'proxy', 'watch', 'version', 'logs']))).join('/')}`;
+    '/' + rng.many(4, () => (rng.chance(2) ? safe(text(rng)) : rng.pick(pathParts))).join('/');
   const path = rng.chance(3)
     ? odd
     : rng.chance(2)

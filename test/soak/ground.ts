@@ -74,7 +74,7 @@ export class Machine {
     );
   }
 
-  /** On the host's disk, which the node sees: it stays over power cuts, whatever happens to /var. */
+  /** On the host's disk, which the node sees: it survives power cuts, whatever happens to /var. */
   get #clock(): string {
     return join(this.node.disk, 'clock');
   }

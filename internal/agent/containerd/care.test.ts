@@ -190,7 +190,7 @@ describe('keptIds', () => {
 });
 
 describe('Settling', () => {
-  it('does its work once for a loss, again for one in its middle, and until it succeeds', async () => {
+  it('works once for a loss, again for one in its middle, and until it succeeds', async () => {
     const clock = new FakeClock();
     let works = 0;
     const settling: Settling = new Settling({
@@ -303,7 +303,7 @@ describe('leftovers', () => {
   };
   const places = { socket, state: '/run/x', cniBinDir: '/cni' };
 
-  it('end with all that is below them, the obedient ones in peace; what is known stays', async () => {
+  it('end with all that is below them, the obedient in peace; what is known stays', async () => {
     const { clock, doors, signals, removed, alive } = machine();
     const done = stopLeftovers(doors, places, () => Promise.resolve(new Set(['a'])));
     await clock.advance(30_000);
@@ -325,7 +325,7 @@ describe('leftovers', () => {
     ]);
   });
 
-  it('are none while containerd knows all: it is not even asked when there is no shim', async () => {
+  it('are none while containerd knows all: it is not asked when there is no shim', async () => {
     const { doors, signals } = machine();
     expect(await stopLeftovers(doors, places, () => Promise.resolve(new Set(['a', 'b'])))).toEqual(
       [],
@@ -408,7 +408,7 @@ describe('a rebuild', () => {
     expect(await isOrphaned(disk(files).doors, places)).toBe(orphaned);
   });
 
-  it('puts the database aside, removes what only it could name, and keeps blobs and volumes', async () => {
+  it('puts the database aside, removes what only it could name, keeps the rest', async () => {
     const { doors, touched } = disk({
       [database]: 10,
       '/root/io.containerd.snapshotter.v1.overlayfs/x': 1,

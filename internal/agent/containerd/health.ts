@@ -113,9 +113,9 @@ export class RuntimeHealth {
     this.#silentMs ??= askedMs;
     this.#hungMs = hangs ? (this.#hungMs ?? askedMs) : undefined;
     if (now - this.#silentMs >= tellAfterMs) {
-      const why =
-        'container runtime is down: ' +
-        `${hangs ? `it has given no answer for ${Math.round((now - this.#silentMs) / 1000)}s` : messageOf(error)}`;
+      const silentS = Math.round((now - this.#silentMs) / 1000);
+      const fault = hangs ? `it has given no answer for ${silentS}s` : messageOf(error);
+      const why = `container runtime is down: ${fault}`;
       const news = this.#down === undefined;
       this.#down = why;
       if (news)

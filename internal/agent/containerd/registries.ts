@@ -55,7 +55,7 @@ export function parseRegistries(parsed: unknown, leftOut: (what: string) => void
     throw new ConfigError('registries.yaml must hold mirrors and configs', { op: 'registries' });
   const { mirrors, configs } = parsed as Written;
   for (const [name, mirror] of Object.entries(mirrors ?? {})) {
-    if (name !== '*' && !hostName.test(name)) leftOut(`mirrors: ${text(name)} is no registry`);
+    if (name !== '*' && !hostName.test(name)) leftOut(`mirrors: ${text(name)} is not a registry`);
     else
       registries.mirrors.set(name, {
         endpoints: listOf(mirror?.endpoint ?? mirror?.endpoints).flatMap((e) =>
@@ -67,7 +67,7 @@ export function parseRegistries(parsed: unknown, leftOut: (what: string) => void
       });
   }
   for (const [name, config] of Object.entries(configs ?? {})) {
-    if (!hostName.test(name)) leftOut(`configs: ${text(name)} is no registry`);
+    if (!hostName.test(name)) leftOut(`configs: ${text(name)} is not a registry`);
     else
       registries.configs.set(name, {
         ...(config?.auth ? { auth: stringsOf(config.auth) } : {}),
@@ -132,7 +132,7 @@ function endpointOf(endpoint: unknown, leftOut: (what: string) => void): URL[] {
     !url.hash
   )
     return [url];
-  leftOut(`${text(written)} is no endpoint`);
+  leftOut(`${text(written)} is not an endpoint`);
   return [];
 }
 

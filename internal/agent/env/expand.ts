@@ -1,6 +1,6 @@
 /**
  * `$(NAME)` becomes its value, `$$` becomes `$`, and a name nobody knows stays as written
- * (https://kubernetes.io/docs/tasks/inject-data-application/define-interdependent-environment-variables/).
+ * (Kubernetes' documentation: Define Dependent Environment Variables).
  */
 export function expand(input: string, lookup: (name: string) => string | undefined): string {
   let out = '';

@@ -50,7 +50,7 @@ describe('log rotation', () => {
     await rm(dir, { recursive: true });
   });
 
-  it('keeps every file of a flood, however many in a second, and packs none of it in the hurry', async () => {
+  it('keeps every file of a flood, and packs none of it in the hurry', async () => {
     const dir = await mkdtemp(join(tmpdir(), 'logs-'));
     const path = join(dir, '0.log');
     const clock = new FakeClock(Date.UTC(2026, 0, 1));
@@ -180,7 +180,7 @@ describe('log rotation', () => {
     expect([clock.timers, state.tell]).toEqual([0, undefined]);
   });
 
-  it('rotates a log that was too large when it was found, and tries again what failed', async () => {
+  it('rotates a log that was too large when found, and tries again what failed', async () => {
     const { clock, state, reopen, logs } = await follow(100);
     logs.sync('u', []);
     state.size = 500;
@@ -363,7 +363,7 @@ describe('eviction', () => {
     ).toEqual([]);
   });
 
-  it('evicts by a soft threshold only when it has been broken for its grace period, and gently', async () => {
+  it('evicts by a soft threshold only after its grace period, and gently', async () => {
     const policy: EvictionPolicy = {
       soft: { 'memory.available': { amount: 500_000 * 1024 } },
       softGraceMs: { 'memory.available': 150_000 },

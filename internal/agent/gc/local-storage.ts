@@ -12,7 +12,7 @@ export interface LocalStorageOptions {
   spawn: Spawn;
   pods(): Pod[];
   /**
-   * The volumes whose files lie on the node's disk and go with the pod (Volumes.localUsage). `path`:
+   * Volumes whose files are on the node's disk and go with the pod (Volumes.localUsage). `path`:
    * undefined while it does not stand; `limit`: a quantity.
    */
   localVolumes(pod: Pod): { name: string; path: string | undefined; limit: string | undefined }[];

@@ -101,7 +101,7 @@ describe('a full disk', () => {
     disk.stop();
   });
 
-  it('takes the greediest first, waits until it is gone, and stops when there is room', async () => {
+  it('takes the greediest first, waits until it is gone, stops when there is room', async () => {
     const disk = new SmallDisk({ small: 50, greedy: 400, none: 0, middle: 300 }, 240);
     await disk.pass(60_000);
     expect(disk.evicted).toEqual(['greedy']);
@@ -136,7 +136,7 @@ describe('a full disk', () => {
     disk.stop();
   });
 
-  it('is over at once when there is much room again, and told for a while when there is little', async () => {
+  it('is over at once when there is much room, and told for a while with little', async () => {
     const disk = new SmallDisk({ a: 0 }, 999);
     await disk.pass(10_000);
     disk.others = 100;

@@ -96,7 +96,7 @@ test('images of a list are pulled, once, and kept', async () => {
   expect(await readFile(join(dir, 'index.json')).catch(() => undefined)).toBeUndefined();
 });
 
-test('an archive for which there was no room comes in when there is, and the node hears of it once', async () => {
+test('an archive that had no room comes in when there is; the node hears it once', async () => {
   const clock = new FakeClock();
   const failed: string[] = [];
   await realDisk.makeDir('test', join(dir, 'images'));

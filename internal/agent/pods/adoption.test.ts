@@ -137,7 +137,7 @@ beforeEach(async () => {
 });
 
 describe('an adopted pod', () => {
-  it('has its volumes followed and its control group in the books, and nothing of it is started', async () => {
+  it('has its volumes followed and its control group in the books; nothing starts', async () => {
     await create();
     const calls = runtime.calls.length;
     await newLife();

@@ -110,7 +110,7 @@ describe('a pod that nothing leads to any more', () => {
   });
 });
 
-it('leaves nothing of a finished pod in the runtime when there is too little room, but its status', async () => {
+it('leaves nothing of a finished pod but its status when there is little room', async () => {
   await create({ restartPolicy: 'Never' });
   runtime.end('a', 0);
   set.relist();

@@ -269,9 +269,10 @@ export class Performer {
 
   #wait({ container, waitMs }: Of<'wait'>): void {
     const { pod, state } = this.#cell;
+    const backOffMs = this.#ports.backOff.current(`${pod.metadata.uid}/${container.name}`);
     const message =
-      `back-off ${goDuration(this.#ports.backOff.current(`${pod.metadata.uid}/${container.name}`))}` +
-      ` restarting failed container=${container.name} pod=${podText(pod)}`;
+      `back-off ${goDuration(backOffMs)} restarting failed container=${container.name} ` +
+      `pod=${podText(pod)}`;
     if (state.waiting.get(container.name)?.reason !== 'CrashLoopBackOff')
       this.#ports.events.warning(
         containerReference(pod, container),

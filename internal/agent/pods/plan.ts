@@ -162,7 +162,7 @@ function planEnd({ runtime, verdict, graceSeconds, restored }: PodState): Step[]
   return [...steps, { do: 'tell', final: true }, { do: 'tearDown', runtimeToo }];
 }
 
-/** Everything has ended: the API object goes if its deletion was asked for, then the last traces. */
+/** Everything has ended: the API object goes if its deletion was asked for, then what is left. */
 function planLast({ deleted }: PodState, pod: Pod): Step[] {
   if (deleted) return [{ do: 'forget' }];
   return pod.metadata.deletionTimestamp && !isStatic(pod) ? [{ do: 'deleteObject' }] : [];

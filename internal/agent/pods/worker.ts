@@ -236,7 +236,7 @@ export class PodWorker {
     this.#later(delayMs);
   }
 
-  /** Reads what has changed, plans, and performs the plan as long as the pod is wanted as before. */
+  /** Reads what has changed, plans, and performs the plan while the pod is wanted as before. */
   async #pass(): Promise<void> {
     if (this.phase !== 'terminated') await this.#read();
     const { phase } = this.#state;

@@ -70,7 +70,7 @@ async function readAll(
       const before = known.get(path);
       found.set(path, before && before.metadata.uid === pod.metadata.uid ? before : pod);
     } catch (error) {
-      log.warn('file is no static pod', { path, error });
+      log.warn('file is not a static pod', { path, error });
       // A broken edit does not take down what runs.
       const before = known.get(path);
       if (before) found.set(path, before);

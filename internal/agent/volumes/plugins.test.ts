@@ -153,11 +153,14 @@ describe('image', () => {
 });
 
 it.each([
-  [{ csi: { driver: 'd.example' } }, 'driver name d.example not found in the list of registered'],
+  [
+    { csi: { driver: 'd.example' } },
+    'kubernetes.io/csi: driver name d.example not found in the list of registered',
+  ],
   [{ nfs: { server: 's', path: '/' } }, 'no volume plugin matched'],
 ])('%j is refused', async (volume, complaint) => {
   await expect(pathOf(volume)).rejects.toThrow(
-    `MountVolume.SetUp failed for volume "v" : ${complaint.startsWith('d') ? 'kubernetes.io/csi: ' : ''}${complaint}`,
+    `MountVolume.SetUp failed for volume "v" : ${complaint}`,
   );
 });
 
@@ -171,7 +174,7 @@ it('removes nothing through a mount that does not go', async () => {
   expect(await files.disk.stat('test', dir)).toBeUndefined();
 });
 
-it('keeps what it shows when the disk takes nothing, and says so only where nothing stands', async () => {
+it('keeps what it shows when the disk is full, and says so only where nothing stands', async () => {
   await client.create(
     refs.configMaps,
     { metadata: { name: 'cm', namespace: 'ns' }, data: { a: '1' } },

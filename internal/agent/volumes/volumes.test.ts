@@ -145,7 +145,7 @@ describe('Volumes', () => {
     await expect(volumes.mount(keyed)).rejects.toThrow('references non-existent secret key: k');
   });
 
-  it('gives a ReadWriteOncePod volume to one pod at a time, even where no scheduler looked', async () => {
+  it('gives a ReadWriteOncePod volume to one pod at a time, even without a scheduler', async () => {
     await mkdir(join(dir, 'disk'));
     const bind = async (name: string, accessModes: string[]): Promise<void> => {
       await client.create(refs.persistentVolumes, {
@@ -194,7 +194,7 @@ describe('Volumes', () => {
     await vi.waitFor(() => expect(lstat(`${path}/k`)).rejects.toThrow('ENOENT'));
   });
 
-  it('projects many sources into one folder and renews tokens at four fifths of their life', async () => {
+  it('projects many sources into one folder, renews tokens at 4/5 of their life', async () => {
     await make('configMaps', 'ca', { data: { 'ca.crt': 'CA' } });
     const sources = [
       { serviceAccountToken: { path: 'token', expirationSeconds: 3600 } },

@@ -92,7 +92,7 @@ export function applyPatch(
 }
 
 function checked(kind: OwnedKind, patch: unknown): KubeObject {
-  if (!isDict(patch)) throw badRequest('error decoding YAML: the patch is no object');
+  if (!isDict(patch)) throw badRequest('error decoding YAML: the patch must be an object');
   const slash = textOf(patch['apiVersion']).lastIndexOf('/');
   const [group, version] = [
     textOf(patch['apiVersion']).slice(0, Math.max(0, slash)),

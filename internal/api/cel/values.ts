@@ -302,7 +302,8 @@ export function showTimestamp(value: Timestamp): string {
 
 export function showDuration(value: Duration): string {
   const size = value.nanos < 0n ? -value.nanos : value.nanos;
-  return `${value.nanos < 0n ? '-' : ''}${size / 1_000_000_000n}${fraction(size % 1_000_000_000n)}s`;
+  const sign = value.nanos < 0n ? '-' : '';
+  return `${sign}${size / 1_000_000_000n}${fraction(size % 1_000_000_000n)}s`;
 }
 
 const unitNanos: Record<string, bigint> = table({

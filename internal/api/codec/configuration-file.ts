@@ -2,8 +2,8 @@ import { ConfigError, messageOf } from '../../base/errors.ts';
 import { parseYaml, type ParsedYaml } from './yaml.ts';
 
 /**
- * What a configuration may hold: texts, truths, numbers, lists of one kind, and records. An `object`
- * is read by somebody else.
+ * What a configuration may hold: strings, booleans, numbers, lists of one kind, and records. An
+ * `object` is read by somebody else.
  */
 type Kind = 'string' | 'boolean' | 'number' | 'object' | readonly [Kind] | Fields;
 export interface Fields {

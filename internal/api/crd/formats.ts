@@ -2,16 +2,23 @@ import { table } from '../../base/own.ts';
 import { DecodeError, parseTime } from '../codec/scalars.ts';
 
 /** go-openapi strfmt formats that Kubernetes knows. A format that is not here is not checked. */
+const number = '(\\d+(\\.\\d*)?|\\.\\d+)\\s*';
+const units =
+  '(ns|nano|us|µs|μs|micro|ms|milli|s|sec|secs|second|seconds|m|min|minute|minutes|' +
+  'h|hr|hour|hours|d|day|days|w|wk|week|weeks)';
+const duration = new RegExp(`^[-+]?${number}${units}(\\s*${number}(ns|us|µs|μs|ms|s|m|h))*$`);
+const hostLabel = '[a-zA-Z0-9_](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?';
+const hostname = new RegExp(`^${hostLabel}(\\.${hostLabel})*\\.?$`);
+const colourPart = '(\\d{1,2}|1\\d\\d|2[0-4]\\d|25[0-5])\\s*';
+const rgb = new RegExp(`^rgb\\(\\s*${colourPart}(,\\s*${colourPart}){2}\\)$`);
+
 const checks: Record<string, (text: string) => boolean> = table({
   'date-time': (text) =>
     /^\d{4}-\d{2}-\d{2}[tT ]\d{2}:\d{2}:\d{2}(\.\d+)?([zZ]|[+-]\d{2}:\d{2})$/.test(text) &&
     timeIsReal(text),
   date: (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && timeIsReal(`${text}T00:00:00Z`),
   datetime: (text) => timeIsReal(text),
-  duration: (text) =>
-    /^[-+]?(\d+(\.\d*)?|\.\d+)\s*(ns|nano|us|µs|μs|micro|ms|milli|s|sec|secs|second|seconds|m|min|minute|minutes|h|hr|hour|hours|d|day|days|w|wk|week|weeks)(\s*(\d+(\.\d*)?|\.\d+)\s*(ns|us|µs|μs|ms|s|m|h))*$/.test(
-      text,
-    ) || text === '0',
+  duration: (text) => duration.test(text) || text === '0',
   byte: (text) => /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/.test(text),
   ipv4: (text) => /^(?:(?:25[0-5]|2[0-4]\d|1?\d?\d)(?:\.(?!$)|$)){4}$/.test(text),
   ipv6: (text) => text.includes(':') && isIpv6(text),
@@ -28,17 +35,10 @@ const checks: Record<string, (text: string) => boolean> = table({
   uuid5: (text) =>
     /^[0-9a-f]{8}-?[0-9a-f]{4}-?5[0-9a-f]{3}-?[89ab][0-9a-f]{3}-?[0-9a-f]{12}$/i.test(text),
   email: (text) => /^[^\s@<>]+@[^\s@<>]+$/.test(text),
-  hostname: (text) =>
-    text.length <= 255 &&
-    /^([a-zA-Z0-9_](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?)(\.[a-zA-Z0-9_](?:[a-zA-Z0-9_-]{0,61}[a-zA-Z0-9_])?)*\.?$/.test(
-      text,
-    ),
+  hostname: (text) => text.length <= 255 && hostname.test(text),
   uri: (text) => /^[a-zA-Z][a-zA-Z0-9+.-]*:|^\//.test(text) && !/\s/.test(text),
   hexcolor: (text) => /^#?([0-9a-fA-F]{3}|[0-9a-fA-F]{6})$/.test(text),
-  rgbcolor: (text) =>
-    /^rgb\(\s*(\d{1,2}|1\d\d|2[0-4]\d|25[0-5])\s*(,\s*(\d{1,2}|1\d\d|2[0-4]\d|25[0-5])\s*){2}\)$/.test(
-      text,
-    ),
+  rgbcolor: (text) => rgb.test(text),
   bsonobjectid: (text) => /^[0-9a-fA-F]{24}$/.test(text),
   'k8s-short-name': (text) => text.length <= 63 && /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/.test(text),
   'k8s-long-name': (text) =>

@@ -76,8 +76,8 @@ function refsText(found: readonly Found[]): string {
     const name = row.ref ?? refName(row.kind, one.plural);
     if (lines.has(name)) throw new Error(`two kinds are called ${name}: give one a \`ref\``);
     const text =
-      `group: '${one.group}', version: '${one.version}', resource: '${one.plural}', kind: '${one.kind}', ` +
-      `namespaced: ${one.ns}${row.folder ? `, folder: '${row.folder}'` : ''}`;
+      `group: '${one.group}', version: '${one.version}', resource: '${one.plural}', ` +
+      `kind: '${one.kind}', namespaced: ${one.ns}${row.folder ? `, folder: '${row.folder}'` : ''}`;
     lines.set(name, `  ${name}: ref({ ${text} }),\n`);
   }
   return (

@@ -55,7 +55,10 @@ export interface Kind<T = never> {
   fieldsAsServed?: boolean;
   /** Written lazily: a power cut may lose the last seconds of it. */
   soft?: boolean;
-  /** A change of a soft kind that must outlive a power cut. Stored JSON; one is not there on create and delete. */
+  /**
+   * A change of a soft kind that must outlive a power cut. Stored JSON; one is missing on
+   * create and delete.
+   */
   firmWhen?(old: Uint8Array | undefined, now: Uint8Array | undefined): boolean;
   /** Objects vanish by themselves, after `--event-ttl`. */
   expires?: boolean;

@@ -16,7 +16,8 @@ export const kindDescription =
   'Kind is a string value representing the REST resource this object represents. Cannot be ' +
   `updated. In CamelCase. More info: ${conventions}#types-kinds`;
 export const metadataDescription = `Standard object's metadata. More info: ${conventions}#metadata`;
-export const listMetadataDescription = `Standard list metadata. More info: ${conventions}#types-kinds`;
+export const listMetadataDescription =
+  'Standard list metadata. More info: ' + `${conventions}#types-kinds`;
 export const embeddedApiVersion =
   'apiVersion defines the versioned schema of this representation of an object. More info: ' +
   `${conventions}#resources`;

@@ -78,10 +78,7 @@ function initStatus(
       if (container.ready) summary.ready++;
       continue;
     }
-    if (terminated)
-      summary.reason =
-        'Init:' +
-        `${terminated.reason || (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`)}`;
+    if (terminated) summary.reason = `Init:${terminated.reason || endOf(terminated)}`;
     else if (waiting?.reason && waiting.reason !== 'PodInitializing')
       summary.reason = `Init:${waiting.reason}`;
     else summary.reason = `Init:${i}/${pod.spec?.initContainers?.length ?? 0}`;
@@ -89,6 +86,9 @@ function initStatus(
   }
   return false;
 }
+
+const endOf = ({ signal, exitCode }: { signal?: number; exitCode?: number }): string =>
+  signal ? `Signal:${signal}` : `ExitCode:${exitCode}`;
 
 function mainStatus(pod: Pod, summary: Summary): void {
   let running = false;
@@ -98,9 +98,7 @@ function mainStatus(pod: Pod, summary: Summary): void {
     const { terminated, waiting, running: run } = container.state ?? {};
     if (waiting?.reason) summary.reason = waiting.reason;
     else if (terminated) {
-      summary.reason =
-        terminated.reason ||
-        (terminated.signal ? `Signal:${terminated.signal}` : `ExitCode:${terminated.exitCode}`);
+      summary.reason = terminated.reason || endOf(terminated);
       if (terminated.exitCode) failure = summary.reason;
     } else if (container.ready && run) {
       running = true;

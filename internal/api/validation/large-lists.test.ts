@@ -129,7 +129,7 @@ describe('a long list costs what its length says', () => {
   });
 });
 
-test('of constraints that are the same all but the last are named; of claims all but the first', () => {
+test('of equal constraints all but the last are named; of claims all but the first', () => {
   const spread = ['a', 'b', 'a', 'a'].map((topologyKey) => ({
     maxSkew: 1,
     topologyKey,

@@ -288,7 +288,7 @@ function updateClaim(
       'spec',
       'spec is immutable after creation except resources.requests and ' +
         'volumeAttributesClassName for bound claims\n' +
-        `${goDiff(shown('PersistentVolumeClaimSpec', was), shown('PersistentVolumeClaimSpec', spec))}`,
+        goDiff(shown('PersistentVolumeClaimSpec', was), shown('PersistentVolumeClaimSpec', spec)),
     );
   }
   const [wanted, had] = [parseQuantity(size(claim) ?? '0'), parseQuantity(size(old) ?? '0')];

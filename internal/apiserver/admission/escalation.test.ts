@@ -101,7 +101,7 @@ describe('who makes roles', () => {
     ]);
   });
 
-  test('hears that he may not before he hears what is wrong with it, as from kube-apiserver', async () => {
+  test('hears that he may not before what is wrong with it, as from kube-apiserver', async () => {
     for (const [kind, metadata] of [
       [roles, { name: 'e', namespace: 'default' }],
       [clusterRoles, { name: 'e' }],

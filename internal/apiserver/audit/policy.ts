@@ -150,7 +150,7 @@ const broken = (what: string, cause?: unknown): ConfigError =>
 
 function record(value: unknown, at: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
-    throw broken(`${at || 'the file'} is no object`);
+    throw broken(`${at || 'the file'}: must be an object`);
   return value as Record<string, unknown>;
 }
 

@@ -124,7 +124,7 @@ test('certificates that a holder sends along lead to the authority', async () =>
   expect(await who(shown(leaf))).toBe('401');
 });
 
-test('the front proxy names users, a uid too; a wrongly escaped key is taken as it stands', async () => {
+test('the front proxy names users and uids; a wrongly escaped key is taken as it is', async () => {
   const proxy = issueCert({ ...issuing, ca: dev.ca, cn: 'front-proxy', usages: ['client'] });
   expect(
     await who(proxy, {

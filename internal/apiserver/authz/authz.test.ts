@@ -144,7 +144,7 @@ describe('RbacAuthorizer', () => {
     });
   };
 
-  test('a binding counts from the moment it is written, and no longer than it is there', async () => {
+  test('a binding counts from the moment it is written until it is deleted', async () => {
     const store = memoryStore();
     const rbac = new RbacAuthorizer({ store, clock: realClock, log: silentLog });
     await rbac.start();

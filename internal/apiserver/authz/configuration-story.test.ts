@@ -69,8 +69,8 @@ describe('the file', () => {
       { disk: realDisk, clock: realClock },
     );
     await expect(startDevServer({ more: { authorization: { config } } })).rejects.toThrow(
-      `${hook.dir}/wrong.yaml: authorizers[0].webhook.failurePolicy: Unsupported value: "Ignore": ` +
-        'supported values: "NoOpinion", "Deny"',
+      `${hook.dir}/wrong.yaml: authorizers[0].webhook.failurePolicy: Unsupported value: ` +
+        '"Ignore": supported values: "NoOpinion", "Deny"',
     );
   });
 });

@@ -121,7 +121,7 @@ describe('what a node reads', () => {
     expect([asks(volume), asks({})]).toEqual([stranger, stranger]);
   });
 
-  test('a claim for devices once the pod has it, a slice and an attachment of its own', async () => {
+  test('a claim once the pod has it, a slice and an attachment of its own', async () => {
     const { asks, put } = await cluster({
       'pods/a/p': pod('p', 'n1', {
         resourceClaims: [{ name: 'r', resourceClaimTemplateName: 't' }],

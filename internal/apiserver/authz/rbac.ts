@@ -150,7 +150,8 @@ export class RbacAuthorizer implements Authorizer {
 
   #compute(user: UserInfo): Grants {
     const grants: Grants = { cluster: [], byNamespace: new Map() };
-    for (const binding of this.#objects.clusterrolebindings.values() as Iterable<ClusterRoleBinding>) {
+    const bindings = this.#objects.clusterrolebindings.values() as Iterable<ClusterRoleBinding>;
+    for (const binding of bindings) {
       const subject = (binding.subjects ?? []).find((s) => subjectMatches(s, user, ''));
       if (!subject) continue;
       const rules = this.rulesOfRole(binding.roleRef, '');

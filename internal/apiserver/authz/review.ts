@@ -81,7 +81,7 @@ const maxReason = 4096;
  */
 export function statusIn(text: string, version: ReviewVersion): ReviewStatus {
   const answer: unknown = JSON.parse(text);
-  if (!isRecord(answer)) throw new Error('the answer is no object');
+  if (!isRecord(answer)) throw new Error('the answer must be an object');
   if (
     (answer['kind'] ?? kind) !== kind ||
     (answer['apiVersion'] ?? apiVersion(version)) !== apiVersion(version)
@@ -92,7 +92,7 @@ export function statusIn(text: string, version: ReviewVersion): ReviewStatus {
     );
   }
   const status = answer['status'] ?? {};
-  if (!isRecord(status)) throw new Error('the status of the answer is no object');
+  if (!isRecord(status)) throw new Error('the status of the answer must be an object');
   const { allowed = false, denied = false, reason = '' } = withoutNull(status);
   if (typeof allowed !== 'boolean' || typeof denied !== 'boolean' || typeof reason !== 'string')
     throw new Error('a field of the status of the answer is of another type');

@@ -119,7 +119,7 @@ describe('a webhook before RBAC', () => {
       .toEqual([200, true]);
   });
 
-  test('that cannot be understood, or is late, refuses or is passed over as its policy says', async () => {
+  test('that is not understood, or late, refuses or is passed over by its policy', async () => {
     await start(configuration(webhook({ timeout: '200ms' }), ...builtIn));
     hook.answer = () => ({ raw: '{"kind":"Pod","apiVersion":"v1"}' });
     const strict = await client('ann')('/version');

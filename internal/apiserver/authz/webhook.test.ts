@@ -150,7 +150,7 @@ describe('what is remembered', () => {
 describe('a webhook that fails', () => {
   test.each<[string, Reply, string]>([
     ['no JSON', { body: '<html>' }, 'Post "https://h/a/b?timeout=0.5s": Unexpected token'],
-    ['a list', { body: '[]' }, 'the answer is no object'],
+    ['a list', { body: '[]' }, 'the answer must be an object'],
     [
       'another kind',
       { body: '{"kind":"Status","apiVersion":"v1","status":"Failure"}' },
@@ -159,7 +159,7 @@ describe('a webhook that fails', () => {
     [
       'a status that is none',
       { body: '{"status":"fine"}' },
-      'the status of the answer is no object',
+      'the status of the answer must be an object',
     ],
     ['"yes"', says({ allowed: 'yes' }), 'of another type'],
     ['both', says({ allowed: true, denied: true }), 'both allow and deny'],

@@ -152,7 +152,8 @@ export class WebhookAuthorizer implements Authorizer {
       metrics.asked(this.name, outcome.result, (doors.clock.monotonicMs() - began) / 1000);
       return outcome;
     };
-    const path = `${webhook.path.split('?', 1)[0]?.replace(/\/$/, '') || '/'}?timeout=${timeoutMs / 1000}s`;
+    const bare = webhook.path.split('?', 1)[0]?.replace(/\/$/, '') || '/';
+    const path = `${bare}?timeout=${timeoutMs / 1000}s`;
     const shown = `${webhook.origin}${path}`;
     try {
       const credential = await webhook.authorization();

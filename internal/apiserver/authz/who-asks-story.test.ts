@@ -239,7 +239,7 @@ test('expressions that ask the authorizer wait for the webhook', async () => {
   });
 });
 
-test('so do the conditions of admission webhooks, and policies that change what is sent', async () => {
+test('so do conditions of admission webhooks, and policies that change what is sent', async () => {
   await start(configuration(webhook(), ...builtIn));
   const base = '/apis/admissionregistration.k8s.io/v1';
   const rules = [

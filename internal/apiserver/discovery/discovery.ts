@@ -15,14 +15,12 @@ export function addDiscovery(paths: Paths): void {
   paths.exact.set('/api', (server, exchange) => {
     if (wantsAggregated(exchange))
       return sendTagged(exchange, aggregatedType, aggregated(server, true));
+    const { advertiseAddress, advertisePort = server.life.port } = server.options;
     sendTagged(exchange, 'application/json', {
       kind: 'APIVersions',
       versions: ['v1'],
       serverAddressByClientCIDRs: [
-        {
-          clientCIDR: '0.0.0.0/0',
-          serverAddress: `${server.options.advertiseAddress}:${server.options.advertisePort ?? server.life.port}`,
-        },
+        { clientCIDR: '0.0.0.0/0', serverAddress: `${advertiseAddress}:${advertisePort}` },
       ],
     });
   });

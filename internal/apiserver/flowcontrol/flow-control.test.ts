@@ -304,7 +304,7 @@ describe("upstream's own objects", () => {
     expect(await shares()).toBe(78);
   });
 
-  test("shares of the exempt level are the operator's, and the mandatory annotation is not", async () => {
+  test("shares of the exempt level are the operator's, the annotation is not", async () => {
     await admin.patch(
       levels,
       { name: 'exempt' },

@@ -94,7 +94,8 @@ class HealthResults {
     const wrong = await check();
     const labels = `name="${name}",type="${kind}"`;
     this.#last.set(labels, wrong === undefined);
-    const total = `name="${name}",status="${wrong === undefined ? 'success' : 'error'}",type="${kind}"`;
+    const status = wrong === undefined ? 'success' : 'error';
+    const total = `name="${name}",status="${status}",type="${kind}"`;
     this.#totals.set(total, (this.#totals.get(total) ?? 0) + 1);
     return wrong;
   }

@@ -202,7 +202,10 @@ test('annotations of all bindings, the first finding to audit, and every warning
   expect(annotations).toEqual({
     'noted/limit': 'max 1, max 2',
     'noted/size': 'size 1',
-    [failureKey]: String.raw`[{"message":"failed expression: variables.size \u003c 1 || object.metadata.name == 'x'","policy":"noted","binding":"noted-1","expressionIndex":0,"validationActions":["Audit"]}]`,
+    [failureKey]:
+      String.raw`[{"message":"failed expression: variables.size \u003c 1 || ` +
+      `object.metadata.name == 'x'","policy":"noted","binding":"noted-1","expressionIndex":0,` +
+      '"validationActions":["Audit"]}]',
   });
   expect(String(warning)).toContain(
     "Validation failed for ValidatingAdmissionPolicy 'noted' with binding 'noted-2': failed " +
@@ -348,7 +351,7 @@ test('an expression must come to a string or null, and names must be names', asy
   expect(compiled.message).toContain('must evaluate to one of [string null_type] but got dyn');
 });
 
-test('webhooks: what they say, whether they changed something, and those that could not be asked', async () => {
+test('webhooks: what they say, whether they changed something, which were not asked', async () => {
   const url = `https://127.0.0.1:${(hook.address() as AddressInfo).port}`;
   const webhook = (name: string, to: string, resource: string): object => ({
     name: `${name}.example.com`,

@@ -66,7 +66,9 @@ describe('bodies', () => {
   test('a page has its links rewritten, plain or packed', async () => {
     const page =
       '<a href="/x">1</a><a href="http://10.42.0.9/y">2</a><a href="https://other/z">3</a>';
-    const wanted = `<a href="${proxied}/x">1</a><a href="${proxied}/y">2</a><a href="https://other/z">3</a>`;
+    const wanted =
+      `<a href="${proxied}/x">1</a><a href="${proxied}/y">2</a>` +
+      '<a href="https://other/z">3</a>';
     backend.handler = (request, answer) => {
       const packed = request.url === '/gzip';
       answer.writeHead(200, {

@@ -120,7 +120,7 @@ describe('what is reached', () => {
     },
   );
 
-  test('a service by the number of a port without a name, by a name, and no number it has not', async () => {
+  test('a service by the number of a nameless port, by a name, by no other number', async () => {
     await service('default', 'plain', { ports: [{ port: 8080, targetPort: backend.port }] });
     await slice('default', 'plain', { addresses: [podIp], ...podRef('default', 'p') });
     await service('default', 'named', {

@@ -70,7 +70,8 @@ function parseApply(
 ): unknown {
   const { value, duplicates } = parseYaml(text);
   if (!duplicates.length || !call || call.validation === 'Ignore') return value;
-  const why = `error converting YAML to JSON: yaml: unmarshal errors:\n  ${duplicates.join('\n  ')}`;
+  const all = duplicates.join('\n  ');
+  const why = `error converting YAML to JSON: yaml: unmarshal errors:\n  ${all}`;
   if (call.validation === 'Strict') throw badRequest(`error strict decoding YAML: ${why}`);
   call.warnings.push(why);
   return value;

@@ -115,7 +115,9 @@ describe('conditions of webhooks', () => {
     const numbers = `[${Array.from({ length: 45 }, (_, i) => i).join()}]`;
     const dear = (more: number): object => ({
       name: `c${more}`,
-      expression: `${numbers}.all(a, ${numbers}.all(b, ${numbers}.all(c, a + b + c >= 0))) && ${more} > 0`,
+      expression:
+        `${numbers}.all(a, ${numbers}.all(b, ${numbers}.all(c, a + b + c >= 0))) && ` +
+        `${more} > 0`,
     });
     const conditions = (count: number): object => ({
       matchConditions: [

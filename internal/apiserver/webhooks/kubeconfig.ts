@@ -157,5 +157,5 @@ function parsed(text: string, broken: Broken): Entry {
   } catch (cause) {
     throw broken('it is no YAML', cause);
   }
-  throw broken('it is no kubeconfig');
+  throw broken('it is not a kubeconfig');
 }

@@ -87,7 +87,7 @@ describe('what is wrong is one warning that names the argument, and changes noth
     ['image-gc-high-threshold=101', /101 is more than 100/],
     ['eviction-pressure-transition-period=5', /"5" is not a duration/],
     ['container-log-max-size=-1', /not an amount of bytes/],
-    ['node-status-update-frequency=0s', /no time at all/],
+    ['node-status-update-frequency=0s', /must be greater than 0/],
     ['seccomp-default=maybe', /neither true nor false/],
     ['max-podz=3', /"max-podz" is not known and has no effect/],
     ['=3', /"=3" is not name=value/],

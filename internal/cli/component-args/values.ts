@@ -59,7 +59,7 @@ export function milliseconds(value: string): number {
 /** A duration that is some time at all. */
 export function someTime(value: string): number {
   const ms = milliseconds(value);
-  if (ms <= 0) throw new WrongValue(`"${value}" is no time at all`);
+  if (ms <= 0) throw new WrongValue(`"${value}" must be greater than 0`);
   return ms;
 }
 

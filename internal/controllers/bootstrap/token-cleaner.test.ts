@@ -6,7 +6,7 @@ import { timeOf } from '../../api/times.ts';
 import { testCluster } from '../test-cluster.ts';
 import { startTokenCleaner } from './token-cleaner.ts';
 
-test('bootstrap tokens go when they expire; other secrets, and tokens without an end, stay', async () => {
+test('bootstrap tokens go when they expire; other secrets and endless tokens stay', async () => {
   const base64 = (text: string): string => Buffer.from(text).toString('base64');
   const c = await testCluster([startTokenCleaner], async ({ client, clock }) => {
     const secret = (name: string, expiration?: string, more: object = {}): Promise<unknown> =>

@@ -71,7 +71,7 @@ describe('when a request is to go (pkg/controller/certificates/cleaner)', () => 
   });
 });
 
-test('each goes when it is due, no timer runs but the next, and a decision sets a new time', async () => {
+test('each goes when it is due, one timer runs, and a decision sets a new time', async () => {
   const c: TestCluster = await testCluster([startCertificateRequestCleaner], async ({ client }) => {
     await client.create(refs.certificateSigningRequests, request('pending', []));
     await client.create(refs.certificateSigningRequests, request('denied', [condition('Denied')]));

@@ -168,7 +168,7 @@ function reservations({ pod, claims }: PodView): Write[] {
   return writes;
 }
 
-/** Tells in the pod's status which claims were made for it; all are named, for they are one list. */
+/** Tells in the pod's status which claims were made for it; all are named: they are one list. */
 function concludePod(v: PodView, outcome: Outcome): Plan {
   const { pod } = v;
   if (pod.metadata.deletionTimestamp || isDone(pod)) return nothing;

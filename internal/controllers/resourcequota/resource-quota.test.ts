@@ -38,7 +38,7 @@ const exactly = (name: string, count: number, more: object = {}): object => ({
   exactly: { deviceClassName: 'gold', allocationMode: 'ExactCount', count, ...more },
 });
 
-test('devices are counted by their class, where there are alternatives the most of each', async () => {
+test('devices are counted by class, with alternatives the most of each', async () => {
   const count = 'count/resourceclaims.resource.k8s.io';
   const gold = 'gold.deviceclass.resource.k8s.io/devices';
   await c.admin.create(refs.resourceQuotas, {
@@ -73,7 +73,7 @@ test('devices are counted by their class, where there are alternatives the most 
   await becomes('devices', { [count]: '1', [gold]: '2' });
 });
 
-test('a quota of a class of volume attributes counts the claims that have it, or had, or will', async () => {
+test('a quota of a volume attributes class counts claims that have it, had or will', async () => {
   const hard = { persistentvolumeclaims: '1', 'requests.storage': '5Gi' };
   const scopeSelector = (operator: string, values: string[]): object => ({
     matchExpressions: [{ scopeName: 'VolumeAttributesClass', operator, values }],

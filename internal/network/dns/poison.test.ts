@@ -290,7 +290,7 @@ describe('questions to resolvers', () => {
     expect(new Set(asked.map((q) => questionName(q).subarray(-37).toString())).size).toBe(20);
   });
 
-  it('are asked once while the answer holds, and hold nothing of the asker but the question', async () => {
+  it('are asked once while the answer holds, and keep nothing but the question', async () => {
     await Promise.all(Array.from({ length: 20 }, () => ask({ name: bank })));
     await ask({ name: bank });
     expect(asked).toHaveLength(1);

@@ -91,7 +91,7 @@ it('loads the whole table first, and then what changed, many changes at once', a
   expect([loads.length, events.filter((e) => e === 'written').length]).toEqual([2, 3]);
 });
 
-it('loads the whole table at once when a change is refused, and again and again when that is', async () => {
+it('loads the whole table when a change is refused, and again when that is', async () => {
   change();
   await clock.advance(100);
   refused = (text) => text.startsWith('to');
@@ -122,7 +122,7 @@ it('tells when a state stands, and gives up waiting for one that does not come',
   expect(await late).toBe('the rules of the node are not known yet');
 });
 
-it('puts all of it back when somebody has taken it away, and nothing after it was stopped', async () => {
+it('puts it back when somebody has taken it away, and nothing after a stop', async () => {
   change();
   await clock.advance(100);
   takenAway();

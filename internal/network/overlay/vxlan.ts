@@ -60,8 +60,8 @@ export async function startVxlan(options: VxlanOptions): Promise<Following> {
     ...options,
     apply: async (from, to) => {
       if (from.size === 0 && to.size === 0) return; // a single node needs no device
-      // Nothing is known to stand: it is the first time, or somebody took ways away. The device goes
-      // with the card below it, too.
+      // Nothing is known to stand: it is the first time, or somebody took ways away. The device
+      // also goes with the card below it.
       if (from.size === 0) await makeDevice(options);
       const commands = peerCommands(from, to);
       await batch(options.spawn, 'bridge', commands.bridge);

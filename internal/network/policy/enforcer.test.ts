@@ -245,7 +245,7 @@ describe('the server', () => {
     expect(kernel.passes(flow('10.42.1.8', '10.42.0.2'))).toBe(false);
   });
 
-  it('is away: what this node remembers counts, and pods of others are known until a reboot', async () => {
+  it('is away: what the node remembers counts; other pods are known until a reboot', async () => {
     await client.create(refs.networkPolicies, policy('friends', fromFriends));
     const first = start();
     await clock.advance(100);

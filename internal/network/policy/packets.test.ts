@@ -151,7 +151,7 @@ it('without policies every known pod speaks with everybody', async () => {
   expect(await reached(plan([]))).toEqual(allBut());
 });
 
-it('ingress from the node passes always, from friends on their port, from nobody else', async () => {
+it('ingress passes from the node, from friends on their port, from nobody else', async () => {
   const friends = {
     podSelector: { matchLabels: { app: 'a' } },
     ingress: [

@@ -33,7 +33,7 @@ export function serviceRanges(
       if (range && !cidrsOverlap(range, clusterCidr) && !cidrHas(range, nodeIp)) found.add(range);
       else if (!text.includes(':'))
         leftOut(
-          `ServiceCIDR ${metadata.name}: ${JSON.stringify(text).slice(0, 80)} is no network ` +
+          `ServiceCIDR ${metadata.name}: ${JSON.stringify(text).slice(0, 80)} is not a network ` +
             'of services alone',
         );
     }

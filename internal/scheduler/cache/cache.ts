@@ -9,8 +9,8 @@ const regionLabel = 'topology.kubernetes.io/region';
 
 /**
  * The nodes with the pods that are on them, those that were just promised to them (assumed), and
- * those that wait for room there (nominated). A scheduling cycle is synchronous, so this is also the
- * cycle's snapshot: nothing changes under it.
+ * those that wait for room there (nominated). A scheduling cycle is synchronous, so this is also
+ * its snapshot: nothing changes under it.
  */
 export class Cache {
   readonly #nodes = new Map<string, NodeInfo>();

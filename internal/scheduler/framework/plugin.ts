@@ -93,7 +93,7 @@ export type ExtensionPoint = (typeof extensionPoints)[number];
 /** The best score (framework.MaxNodeScore). */
 export const maxScore = 100;
 
-/** Brings raw numbers to 0..100 (helper.DefaultNormalizeScore); `reverse` makes the smallest best. */
+/** Brings raw numbers to 0..100 (helper.DefaultNormalizeScore); `reverse`: the smallest is best. */
 export function normalizeScores(scores: number[], reverse: boolean): void {
   let most = 0;
   for (const score of scores) if (score > most) most = score;

@@ -27,7 +27,8 @@ describe('the filters', () => {
     ] as PodSpec['containers'];
     expect(cluster.place(pod(undefined, { containers }))).toBe(
       text(
-        '1 Insufficient cpu, 1 Insufficient example.com/gpu, 1 Insufficient memory, 1 Too many pods',
+        '1 Insufficient cpu, 1 Insufficient example.com/gpu, 1 Insufficient memory, ' +
+          '1 Too many pods',
       ),
     );
   });

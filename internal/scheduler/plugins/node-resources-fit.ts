@@ -54,7 +54,7 @@ function ignoring({ ignoredResources, ignoredResourceGroups }: NodeResourcesFitA
     names.has(resource) || groups.has(resource.split('/')[0] as string);
 }
 
-/** Every resource that is lacking; what the empty node could not hold, no preemption makes room for. */
+/** Every resource that is lacking; preemption does not help where the empty node is too small. */
 function insufficient(
   pod: PodInfo,
   node: NodeInfo,

@@ -29,7 +29,7 @@ interface Waiting extends PodVolumes {
 export class VolumeBinder {
   readonly #h: Handle;
   readonly #timeoutMs: number;
-  /** Volume -> the claim (`namespace/name`) that it is promised to before the API server says so. */
+  /** Volume -> the claim (`namespace/name`) it is promised to before the API server says so. */
   readonly #volumes: Map<string, string>;
   /** Claim -> the node that was chosen for it. */
   readonly #claims: Map<string, string>;

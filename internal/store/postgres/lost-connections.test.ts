@@ -127,7 +127,7 @@ describe('a commit without an answer', () => {
     expect(seen).toEqual({ events: ['PUT a 2 1', 'PUT a 3 2', 'PUT a 4 3'], ends: [] });
   });
 
-  test('that arrives while the connection is being made anew is answered as one that happened', async () => {
+  test('that arrives while the connection is made anew is answered as done', async () => {
     fresh();
     const store = await open(proxy.port);
     await store.put({ key: 'a', value: bytes('1') });

@@ -176,7 +176,7 @@ describe('an endpoint that does not work says why', () => {
     ).rejects.toMatchObject({ message: expect.stringContaining('password') as string });
   });
 
-  test('a database that is not there and may not be made, tables that may not be made', async () => {
+  test('a database that is missing and may not be made, tables that may not be', async () => {
     await expect(
       open(`postgres://plain:p@127.0.0.1:${postgres.port}/missing`),
     ).rejects.toMatchObject({

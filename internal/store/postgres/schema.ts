@@ -15,8 +15,8 @@ const tables = [
   // A row's dead versions go as soon as the page is read again; room on the page keeps every update
   // on it.
   `CREATE TABLE IF NOT EXISTS skiff_head (
-    id int PRIMARY KEY CHECK (id = 1), format int NOT NULL, seq bigint NOT NULL, revision bigint NOT NULL, compact bigint NOT NULL,
-    pruned bigint NOT NULL, fence bigint NOT NULL, writers int NOT NULL
+    id int PRIMARY KEY CHECK (id = 1), format int NOT NULL, seq bigint NOT NULL,
+    revision bigint NOT NULL, compact bigint NOT NULL, pruned bigint NOT NULL, fence bigint NOT NULL, writers int NOT NULL
   ) WITH (fillfactor = 10)`,
   'CREATE TABLE IF NOT EXISTS skiff_log (seq bigint PRIMARY KEY, writer int NOT NULL, bytes ' +
     'bytea NOT NULL)',
@@ -56,19 +56,23 @@ export const statements = {
   commit: {
     name: 'skiff_commit',
     text: `WITH moved AS (
-      UPDATE skiff_head SET seq = $3::bigint, revision = $4::bigint WHERE seq = $1::bigint AND fence = $2::bigint RETURNING seq
+      UPDATE skiff_head SET seq = $3::bigint, revision = $4::bigint
+      WHERE seq = $1::bigint AND fence = $2::bigint RETURNING seq
     ), added AS (
       INSERT INTO skiff_log (seq, writer, bytes)
-      SELECT $1::bigint + t.i, $5::int, substring($6::bytea FROM t.o FOR t.n) FROM moved, unnest($7::int[], $8::int[]) WITH ORDINALITY AS t(o, n, i)
+      SELECT $1::bigint + t.i, $5::int, substring($6::bytea FROM t.o FOR t.n)
+      FROM moved, unnest($7::int[], $8::int[]) WITH ORDINALITY AS t(o, n, i)
     )
-    SELECT extract(epoch FROM clock_timestamp())::float8 * 1000, pg_notify('${channel}', $9::text)::text FROM moved`,
+    SELECT extract(epoch FROM clock_timestamp())::float8 * 1000,
+      pg_notify('${channel}', $9::text)::text FROM moved`,
   },
   /** The head, and the rows in ($1, $2] until they have more than $3 bytes. */
   pull: {
     name: 'skiff_pull',
     text: `SELECT ${head}, l.seq, l.writer, l.bytes FROM skiff_head h LEFT JOIN LATERAL (
       SELECT * FROM (
-        SELECT seq, writer, bytes, sum(octet_length(bytes)) OVER (ORDER BY seq) - octet_length(bytes) AS before
+        SELECT seq, writer, bytes,
+          sum(octet_length(bytes)) OVER (ORDER BY seq) - octet_length(bytes) AS before
         FROM skiff_log WHERE seq > $1::bigint AND seq <= $2::bigint
       ) p WHERE before < $3::bigint
     ) l ON true ORDER BY l.seq`,
@@ -77,7 +81,8 @@ export const statements = {
   load: {
     name: 'skiff_load',
     text: `SELECT seq, writer, bytes FROM (
-      SELECT seq, writer, bytes, sum(octet_length(bytes)) OVER (ORDER BY seq) - octet_length(bytes) AS before
+      SELECT seq, writer, bytes,
+        sum(octet_length(bytes)) OVER (ORDER BY seq) - octet_length(bytes) AS before
       FROM (SELECT * FROM skiff_log WHERE seq > $1::bigint ORDER BY seq LIMIT $2::int) s
     ) p WHERE before < $3::bigint ORDER BY seq`,
   },
@@ -96,7 +101,8 @@ export const statements = {
   prune: { text: 'DELETE FROM skiff_log WHERE seq = ANY($1::bigint[])' },
   size: {
     text: `SELECT pg_total_relation_size('skiff_log') + pg_total_relation_size('skiff_head'),
-      (SELECT (n_live_tup + 1)::float8 / (n_live_tup + n_dead_tup + 1) FROM pg_stat_user_tables WHERE relid = 'skiff_log'::regclass)`,
+      (SELECT (n_live_tup + 1)::float8 / (n_live_tup + n_dead_tup + 1)
+        FROM pg_stat_user_tables WHERE relid = 'skiff_log'::regclass)`,
   },
 } satisfies Record<string, Statement>;
 

@@ -63,7 +63,7 @@ describe('a store through which much has gone', () => {
     expect((await store.range({ key: '\0', end: '\0' })).kvs).toHaveLength(200);
   });
 
-  it('leaves the file as large as it is when much of it would have to be written anew', async () => {
+  it('leaves the file as large as it is when much would have to be written anew', async () => {
     await write('kept', 1200, 10_000);
     await write('gone', 4000, 10_000);
     await store.deleteRange({ key: 'gone', end: 'gonf' });
@@ -75,7 +75,7 @@ describe('a store through which much has gone', () => {
   });
 });
 
-it("gives pages between pieces that live on back to the kernel, and leaves the pieces' bytes alone", async () => {
+it('gives pages between living pieces back to the kernel, leaves the pieces alone', async () => {
   let freed: Buffer[] = [];
   const kept: Buffer[] = [];
   for (let i = 0; i < 3000; i++) {

@@ -332,8 +332,8 @@ export class LogFile {
   }
 
   /**
-   * What a flood of writes has left: pages of the file, when most of it is free and little has to be
-   * written anew (commits wait meanwhile), and memory of the process.
+   * What a flood of writes has left: pages of the file, when most of it is free and little has to
+   * be written anew (commits wait meanwhile), and memory of the process.
    */
   giveBack(): void {
     const { bytes, inUseBytes } = this.size();

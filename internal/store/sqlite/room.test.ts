@@ -55,7 +55,7 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
     rmSync(disk, { recursive: true, force: true });
   });
 
-  test('takes statuses and deletions, refuses what adds, and is itself again when there is room', async () => {
+  test('takes statuses and deletions, refuses what adds, recovers when there is room', async () => {
     const seen: string[] = [];
     store.room.follow((state) => void seen.push(state));
     fill(join(disk, 'ballast'));
@@ -155,8 +155,7 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
 });
 
 test.skipIf(process.getuid?.() !== 0)(
-  'an ext4 that breaks under an open store: it can be read, refuses what must last, and takes what ' +
-    'tells of it',
+  'an ext4 that breaks under an open store: it is read, refuses what must last, takes soft writes',
   async () => {
     const dir = mkdtempSync(join(tmpdir(), 'skiff-broken-'));
     const disk = join(dir, 'disk');

@@ -139,7 +139,7 @@ describe.skipIf(process.getuid?.() !== 0)('a full disk', () => {
 });
 
 describe('snapshots', () => {
-  test('are taken under load, checked, and restored above every revision that was handed out', async () => {
+  test('are taken under load, checked, restored above every revision handed out', async () => {
     const store = await open();
     await fill(store, 0, 200);
     const target = join(dir, 'snapshot.db');

@@ -62,7 +62,7 @@ export async function checkFile(
   const db = await openDatabase(path, { readonly: true });
   try {
     if (db.pragma('application_id', { simple: true }) !== applicationId)
-      throw new StoreError('CORRUPT', `${path} is no store of skiff, nor a snapshot of one`, {
+      throw new StoreError('CORRUPT', `${path} is neither a store of skiff nor a snapshot of one`, {
         op: 'check',
         hint: 'is it the right file?',
       });

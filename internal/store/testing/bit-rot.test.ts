@@ -121,7 +121,7 @@ describe('a bit that turned round in what was synced', () => {
     expect((await outcomes('store.db'))['less']).toEqual([]);
   });
 
-  test('the write-ahead log is refused, or lacks the newest commits at most, as after a power cut', async () => {
+  test('the write-ahead log is refused, or lacks only its newest commits', async () => {
     const { less, refused } = await outcomes('store.db-wal');
     const newest = readFileSync(join(dir, 'kept-store.db-wal')).length - lastCommitsBytes;
     expect(less?.filter((at) => at < newest)).toEqual([]);

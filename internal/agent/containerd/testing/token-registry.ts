@@ -84,9 +84,8 @@ export class TokenRegistry {
       /^\/v2\/(.+)\/(manifests|blobs)\/([^/]+)$/.exec(url.pathname) ?? [];
     if (this.tokens.get(authorization.replace(/^Bearer /, '')) === undefined) {
       const scope = name ? `,scope="repository:${name}:pull"` : '';
-      res.writeHead(401, {
-        'www-authenticate': `Bearer realm="http://${this.host}/token",service="registry.test"${scope}`,
-      });
+      const realm = `realm="http://${this.host}/token"`;
+      res.writeHead(401, { 'www-authenticate': `Bearer ${realm},service="registry.test"${scope}` });
       return void res.end();
     }
     const blob = this.#names.includes(name)

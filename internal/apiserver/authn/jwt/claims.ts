@@ -142,7 +142,7 @@ function usernameReader(mapping: Prefixed, at: string): (claims: Claims, meter: 
     if (typeof value !== 'string')
       throw new ClaimError(
         `oidc: parse username claims ${JSON.stringify(mapping.claim ?? mapping.expression)}: ` +
-          'it is no text',
+          'it is not a string',
       );
     // An address that nobody has checked may be anybody's.
     if (
@@ -198,7 +198,7 @@ function userRule(
 
 function text(value: unknown, what: string): string {
   if (value === undefined || value === null) return '';
-  if (typeof value !== 'string') throw new ClaimError(`oidc: ${what} is no text`);
+  if (typeof value !== 'string') throw new ClaimError(`oidc: ${what} is not a string`);
   return value;
 }
 

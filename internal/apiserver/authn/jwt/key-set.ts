@@ -76,7 +76,7 @@ export class KeySet {
   async #get(address: string): Promise<Record<string, unknown>> {
     const url = URL.parse(address);
     if (url?.protocol !== 'https:')
-      throw new Error(`oidc: ${JSON.stringify(address)} is no https URL`);
+      throw new Error(`oidc: ${JSON.stringify(address)} is not an https URL`);
     const { dial, ca } = this.#options;
     const host = url.hostname.replace(/^\[|\]$/g, '');
     const signal = AbortSignal.timeout(bounds.waitMs);

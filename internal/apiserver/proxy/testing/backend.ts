@@ -32,7 +32,7 @@ const { handler } = backend;
 /** The API server before it. */
 export let dev: DevServer;
 
-/** Starts both for the stories of a file; each story begins with a backend that tells what it got. */
+/** Starts both for the stories of a file; each begins with a backend that tells what it got. */
 export function startBoth(): void {
   beforeAll(async () => {
     server = createServer((request, answer) => {
