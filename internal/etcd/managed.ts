@@ -21,6 +21,8 @@ import {
 const firstRestartMs = 500;
 /** A full disk is free again some time, and a try costs a tenth of a second of processor. */
 const mostRestartMs = 5_000;
+/** From the request to end to SIGKILL; less than a part of the server has for its end. */
+const endsWithinMs = 3000;
 /** Nobody tells of a process that was stopped: it is the one thing that is looked for. */
 const lookEveryMs = 10_000;
 /** Others join and move while this server runs; the file is written only when it differs. */
@@ -413,7 +415,23 @@ class MemberProcess implements ManagedEtcd {
     this.#options = { ...this.#options, ...urls };
     this.#arguments = argumentsOf(this.#options, `${this.#options.name}=${urls.peerUrl}`, true);
     this.#restartMs = firstRestartMs;
+    this.#end();
+  }
+
+  /**
+   * Asks the process to end, and ends it when it does not: on its way out it waits for calls and
+   * members that may be out of reach. Its log is made for that.
+   */
+  #end(): void {
+    const { clock, processes, log } = this.#options;
+    const { pid } = this;
+    if (pid === undefined) return;
     this.#child?.kill('SIGTERM');
+    clock.after('etcd.end', endsWithinMs, () => {
+      if (this.pid !== pid) return;
+      log.warn('etcd does not end and is killed', { pid });
+      processes.kill('etcd', pid, 'SIGKILL');
+    });
   }
 
   async stop(): Promise<void> {
@@ -424,7 +442,7 @@ class MemberProcess implements ManagedEtcd {
     const child = this.#child;
     if (!child) return;
     const gone = new Promise<void>((resolve) => (this.#gone = resolve));
-    child.kill('SIGTERM');
+    this.#end();
     await gone;
   }
 
