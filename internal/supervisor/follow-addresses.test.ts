@@ -133,7 +133,7 @@ describe('a node', () => {
     expect(troubles.list()[0]?.message).toContain('192.0.2.1 is gone');
   });
 
-  it('that was told its address stays there, and says when the machine does not have it', async () => {
+  it('that was told its address keeps it, and says when the machine lacks it', async () => {
     const own = facts('192.0.2.9');
     begin(own, { nodeIps: ['192.0.2.9'] });
     await clock.advance(0);

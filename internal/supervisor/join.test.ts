@@ -100,7 +100,7 @@ const text = (name: string, file: string): Promise<string> =>
   readFile(join(root, name, 'server', file), 'utf8');
 
 describe('the handshake', () => {
-  test('a server with the full token gets everything, with the right modes, and says what it got', async () => {
+  test('a server with the full token gets all, with the right modes, and says what', async () => {
     expect(await joining('second', full())).toEqual({ endpoints: ['https://192.0.2.1:2379'] });
     for (const file of [
       'tls/server-ca.crt',
@@ -245,7 +245,7 @@ describe('servers with one datastore', () => {
   ): Promise<void> =>
     shareBootstrap(store, { config: configOf(name, more), doors, password: secret });
 
-  test('begin at the same moment and have the same authorities, which the datastore does not show', async () => {
+  test('begin at one moment with the same authorities, which the datastore hides', async () => {
     const store = memoryStore();
     await Promise.all(['a', 'b', 'c'].map((name) => share(name, store)));
     const keys = await Promise.all(['a', 'b', 'c'].map((name) => text(name, 'tls/server-ca.key')));
@@ -258,7 +258,7 @@ describe('servers with one datastore', () => {
     expect(Buffer.from(kvs[0]?.value ?? []).toString()).not.toContain('PRIVATE KEY');
   });
 
-  test('a wrong token, another setting and another past are refused, and nothing is changed', async () => {
+  test('a wrong token, another setting and another past are refused; nothing changes', async () => {
     const store = memoryStore();
     await share('d', store);
     const { revision } = store;

@@ -95,7 +95,8 @@ export async function handshake({
   warn,
 }: Asking): Promise<{ data: ReturnType<typeof checkBootstrap>; endpoints: string[] }> {
   const { target, ca } = await trustedAuthority({ url, token, dial, warn });
-  const authorization = `Basic ${Buffer.from(`${token.user || serverUser}:${token.password}`).toString('base64')}`;
+  const pair = `${token.user || serverUser}:${token.password}`;
+  const authorization = `Basic ${Buffer.from(pair).toString('base64')}`;
   const answer = await ask(dial, url, { ...target, tls: { ca } }, handshakePaths.bootstrap, {
     authorization,
   });

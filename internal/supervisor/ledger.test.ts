@@ -179,7 +179,7 @@ test(
   },
 );
 
-test('a folder that skiff made stays where others mounted something, and that is no trace of skiff', async () => {
+test('a folder of skiff stays where others mounted something, and is no trace then', async () => {
   const places = {
     dataDir: join(dir, 'data'),
     runDir: join(dir, 'run'),
@@ -231,7 +231,7 @@ test('a mount that a later one hides is none', async () => {
   ).toEqual(['/', '/etc/skiff', '/var/lib', '/var/lib/skiff/agent/secrets', '/etc/skiff']);
 });
 
-test('a second server with a data directory of its own leaves the configuration of the first alone', async () => {
+test('a second server with its own data leaves the configuration of the first alone', async () => {
   const places = {
     dataDir: join(dir, 'second'),
     runDir: join(dir, 'run2'),

@@ -30,7 +30,7 @@ const map = (name: string, value = '1'): string =>
   `"${value}"}\n`;
 
 describe('finding', () => {
-  test('goes into folders and follows links at the top; hidden and skipped names do not count', async () => {
+  test('goes into folders, follows links at the top; no hidden, no skipped names', async () => {
     for (const path of [
       'b.yaml',
       'a.json',

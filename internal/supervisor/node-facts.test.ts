@@ -48,7 +48,7 @@ describe('nodeFacts', () => {
     expect((await facts({})).name).toBe('boat-1');
   });
 
-  it('keeps the name that the node first had when the host is renamed, unless another is told', async () => {
+  it('keeps the first name when the host is renamed, unless another is told', async () => {
     expect((await facts({}, 'Boat_1', true)).name).toBe('boat-1');
     expect((await facts({}, 'ship', true)).name).toBe('boat-1');
     expect((await facts({ nodeName: 'mast' }, 'ship', true)).name).toBe('mast');

@@ -130,7 +130,7 @@ describe('who is answered', () => {
 });
 
 describe('a certificate', () => {
-  test('is for the key of the request, and says who the node is whatever the request says', async () => {
+  test('is for the key of the request, and names the node whatever that says', async () => {
     const body = signingRequest({ key, cn: 'system:masters' });
     const { text } = await sign({ ...asAgent, body });
     const cert = new X509Certificate(text);

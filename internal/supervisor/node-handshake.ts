@@ -38,7 +38,7 @@ const purposes = new Map(
 ) as ReadonlyMap<string, NodePurpose>;
 const mostAddresses = 16;
 
-/** What nodes of their own ask: settings, servers, certificates. Undefined: not one of our paths. */
+/** What nodes of their own ask: settings, servers, certificates. Undefined: another path. */
 export function nodeHandshake(
   options: NodeHandshake,
 ): (request: PlainRequest) => Promise<PlainAnswer> | undefined {

@@ -131,7 +131,7 @@ describe('--cluster-reset on the store in data-dir', () => {
     },
   );
 
-  test('changes nothing when the file is none of its own, damaged, or of another engine', async () => {
+  test('changes nothing when the file is not its own, damaged, or of another engine', async () => {
     const { store } = await open();
     await store.put({ key: 'a', value: Buffer.from('hay'.repeat(1000)) });
     await store.snapshot(join(dir, 'good'));

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { parseServer, ServerList } from './server-list.ts';
 
-test('the one in use is tried first, those that failed last, and the told one is always there', () => {
+test('the one in use is first, those that failed last, the told one always there', () => {
   const list = new ServerList('lb.example:6443', ['10.0.0.1:6443', '10.0.0.2:6443']);
   expect(list.order()).toEqual(['10.0.0.1:6443', '10.0.0.2:6443', 'lb.example:6443']);
   list.good('10.0.0.2:6443');

@@ -53,7 +53,8 @@ export class Tunnels {
       throw new ApiError('BadRequest', `the protocol of a tunnel is ${tunnelProtocol}`);
     const node = user.name.slice(prefix.length);
     socket.write(
-      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${tunnelProtocol}\r\nConnection: Upgrade\r\n\r\n`,
+      `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${tunnelProtocol}\r\n` +
+        'Connection: Upgrade\r\n\r\n',
     );
     const now = (): number => this.#clock.monotonicMs();
     const before = this.#byNode.get(node);

@@ -205,7 +205,7 @@ describe('from SQLite as kine keeps it', () => {
     );
   });
 
-  test('objects, authorities, token, manifests and configuration come over; k3s stays as it is', async () => {
+  test('objects, authorities, token, manifests, configuration come over; k3s stays', async () => {
     const before = await tree(options.from);
     const lines = await migrateFromK3s(options);
     expect(await tree(options.from)).toEqual(before);

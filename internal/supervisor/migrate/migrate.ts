@@ -260,7 +260,9 @@ function nextSteps({ from }: MigrateOptions, { volumes }: K3sFiles): string[] {
       '(./install.sh, or skiff server)',
     'k3s is as it was: "skiff migrate undo" and starting k3s leads ' +
       'back' +
-      `${volumes.length > 0 ? `; its volumes are in use, so k3s-uninstall.sh and removing ${from} would destroy data` : ''}`,
+      (volumes.length > 0
+        ? `; its volumes are in use, so k3s-uninstall.sh and removing ${from} would destroy data`
+        : ''),
   ];
 }
 

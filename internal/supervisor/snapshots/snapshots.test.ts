@@ -80,7 +80,7 @@ describe('a snapshot', () => {
     ).rejects.toMatchObject({ message: /cannot begin the name/ });
   });
 
-  test('that does not stand the check is never there, nor is what a killed process left', async () => {
+  test('that fails the check is never there, nor is what a killed process left', async () => {
     const engine: SnapshotEngine = {
       copy: async (path) => writeFileSync(path, 'half'),
       verify: async () => {
@@ -248,7 +248,7 @@ describe('the schedule', () => {
     expect([taken.length, clock.timers]).toEqual([2, 0]);
   });
 
-  test('makes up for a time when the machine was off, once it has been up for a while', async () => {
+  test('makes up for a time when the machine was off, after it was up for a while', async () => {
     const { clock, taken } = await started(midnight + hourMs, midnight - 5 * hourMs);
     await clock.advance(5 * hourMs);
     expect(taken).toEqual(['01T03:00']);
