@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
 import { busybox } from './images.ts';
-import { kubectlProgram, run, TestCluster, until } from './node.ts';
+import { kubectlProgram, root, run, TestCluster, until } from './node.ts';
 
 const cluster = new TestCluster('server');
 const [one, two] = [new AgentMachine('one'), new AgentMachine('two')];
@@ -209,6 +209,30 @@ describe('a machine that may not join is told why', () => {
       await readyNode('two');
     } finally {
       again.down(failed);
+    }
+  });
+
+  it('and install.sh makes one of it, and takes it away again', async () => {
+    onTestFailed(() => void (failed = true));
+    const machine = new AgentMachine('installed');
+    const shell = (script: string): string => {
+      const done = machine.node.exec(['bash', '-c', script]);
+      return `${done.code} ${done.stdout}${done.stderr}`;
+    };
+    try {
+      await machine.boot();
+      const binary = process.env['SKIFF_TEST_BINARY'] ?? join(root, 'dist/skiff');
+      const install =
+        `cd ${root} && SKIFF_URL=${url()} SKIFF_TOKEN=${token()} INSTALL_SKIFF_SKIP_BUILD=true ` +
+        `INSTALL_SKIFF_SKIP_PACKAGES=true INSTALL_SKIFF_BINARY=${binary} ./install.sh`;
+      expect(shell(install)).toMatch(/^0 [^]*the agent runs/);
+      await readyNode('installed');
+      expect(shell(install)).toMatch(/^0 [^]*nothing changed/);
+      expect(shell('skiff-uninstall.sh')).toMatch(/^0 [^]*nothing of skiff is left/);
+      expect(shell('ls /etc/skiff /var/lib/skiff')).toBe('0 /etc/skiff:\n\n/var/lib/skiff:\n');
+      cluster.k('delete', 'node', 'installed');
+    } finally {
+      machine.down(failed);
     }
   });
 });
