@@ -25,6 +25,7 @@ export default defineConfig({
           // Long enough for a machine that is busy with other things.
           testTimeout: 60_000,
           hookTimeout: 60_000,
+          expect: { poll: { timeout: 20_000 } },
         },
       },
       {

@@ -112,8 +112,6 @@ function opened(session: ClientHttp2Session, authority: string): Promise<Duplex>
 export interface Acceptor {
   /** Asks whether the other end lives; throws when no answer comes within `ms`. */
   ping(ms: number): Promise<void>;
-  /** No new connections; those that stand go on. */
-  close(): void;
   destroy(): void;
 }
 
@@ -156,7 +154,6 @@ export function multiplexAcceptor(
         });
         if (!answered) reject(new IoError('tunnel: it has ended', { op: 'tunnel' }));
       }),
-    close: () => session.close(),
     destroy: () => session.destroy(),
   };
 }

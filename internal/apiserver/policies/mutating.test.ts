@@ -3,37 +3,14 @@ import type { KubeObject } from '../../api/object.ts';
 import type { DevServer } from '../dev.ts';
 import type { InProcessClient } from '../in-process.ts';
 import { failure, ref, startWithAdmin } from '../testing/server.ts';
+import { constraints, deployment, deployments, group } from './testing/deployments.ts';
 
-const group = 'admissionregistration.k8s.io';
 let dev: DevServer;
 let admin: InProcessClient;
 beforeAll(async () => {
   ({ dev, admin } = await startWithAdmin());
 });
 afterAll(() => dev.api.close());
-
-const deployments = ref('deployments', 'Deployment', 'apps');
-const deployment = (name: string, replicas: number): object => {
-  const labels = { app: 'web' };
-  return {
-    metadata: { name, namespace: 'default' },
-    spec: {
-      replicas,
-      selector: { matchLabels: labels },
-      template: { metadata: { labels }, spec: { containers: [{ name: 'web', image: 'web:1' }] } },
-    },
-  };
-};
-const constraints = {
-  resourceRules: [
-    {
-      operations: ['CREATE', 'UPDATE'],
-      apiGroups: ['apps'],
-      apiVersions: ['v1'],
-      resources: ['deployments'],
-    },
-  ],
-};
 
 describe('mutating policies', () => {
   const policies = ref('mutatingadmissionpolicies', 'MutatingAdmissionPolicy', group, false);
