@@ -16,6 +16,8 @@ import { startGarbageCollector } from './gc/gc.ts';
 import { startJobController } from './job/job.ts';
 import { startNamespaceController } from './namespace/namespace.ts';
 import { startNodeLifecycleController } from './nodelifecycle/node-lifecycle.ts';
+import { startEphemeralVolumeController } from './ephemeralvolume/ephemeral-volume.ts';
+import { startPersistentVolumeBinder } from './persistentvolume/binder.ts';
 import { startPodGc } from './podgc/pod-gc.ts';
 import { startTaintEvictionController } from './tainteviction/taint-eviction.ts';
 import { startNodeIpamController } from './nodeipam/node-ipam.ts';
@@ -68,6 +70,8 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   'pvc-protection': startPvcProtectionController,
   'pv-protection': startPvProtectionController,
   'vac-protection': startVacProtectionController,
+  'persistentvolume-binder': startPersistentVolumeBinder,
+  'ephemeral-volume': startEphemeralVolumeController,
   'resource-claim': startResourceClaimController,
   'service-cidrs': startServiceCidrsController,
   'clusterrole-aggregation': startClusterRoleAggregationController,

@@ -155,3 +155,29 @@ export function nginx(): string {
     };
   });
 }
+
+/** Redis that keeps an append-only file in /data, from Debian's redis-server. */
+export function redis(): string {
+  return build('redis.tar', 'docker.io/library/redis:test', () => ({
+    entries: [
+      ...debian(['redis-server', 'dash', 'coreutils', 'libc-bin']).filter(
+        ({ path }) => path !== 'data',
+      ),
+      { path: 'data', directory: true, mode: 0o777 },
+    ],
+    config: {
+      cmd: [
+        '/usr/bin/redis-server',
+        '--dir',
+        '/data',
+        '--appendonly',
+        'yes',
+        '--appendfsync',
+        'always',
+        '--protected-mode',
+        'no',
+      ],
+      exposedPorts: ['6379/tcp'],
+    },
+  }));
+}

@@ -9,14 +9,6 @@ beforeAll(async () => {
   told = await startDevServer({
     more: { carriedOutElsewhere: ['servicelb', 'traefik', 'controllers'] },
   });
-  for (const [name, provisioner] of [
-    ['theirs', 'csi.example.com'],
-    ['ours', 'rancher.io/local-path'],
-  ])
-    await send(dev, 'POST', '/apis/storage.k8s.io/v1/storageclasses', {
-      metadata: { name },
-      provisioner,
-    });
 });
 afterAll(async () => {
   await dev.api.close();
@@ -61,10 +53,6 @@ const ingress = (spec: object, annotations = {}): object => ({
   metadata: { generateName: 'i-', annotations },
   spec: { defaultBackend: { service: { name: 'x', port: { number: 80 } } }, ...spec },
 });
-const claim = (spec: object): object => ({
-  metadata: { generateName: 'c-' },
-  spec: { accessModes: ['ReadWriteOnce'], resources: { requests: { storage: '1Gi' } }, ...spec },
-});
 const policy = { metadata: { generateName: 'p-' }, spec: { podSelector: {} } };
 const autoscaler = {
   metadata: { generateName: 'h-' },
@@ -93,24 +81,6 @@ const waiting: [what: string, path: string, body: object, warning: RegExp][] = [
     '/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers',
     autoscaler,
     /nobody carries out this HorizontalPodAutoscaler/,
-  ],
-  [
-    'a claim',
-    `${core}/persistentvolumeclaims`,
-    claim({}),
-    /nobody binds this PersistentVolumeClaim/,
-  ],
-  [
-    'a claim of our class',
-    `${core}/persistentvolumeclaims`,
-    claim({ storageClassName: 'ours' }),
-    /nobody binds/,
-  ],
-  [
-    'a claim of a class that is not there',
-    `${core}/persistentvolumeclaims`,
-    claim({ storageClassName: 'gone' }),
-    /nobody binds/,
   ],
 ];
 
@@ -144,11 +114,6 @@ describe('what somebody else may carry out is not', () => {
       'an Ingress of a class of old',
       `${networking}/ingresses`,
       ingress({}, { 'kubernetes.io/ingress.class': 'nginx' }),
-    ],
-    [
-      'a claim of a class with another provisioner',
-      `${core}/persistentvolumeclaims`,
-      claim({ storageClassName: 'theirs' }),
     ],
     ['a ConfigMap', `${core}/configmaps`, { metadata: { generateName: 'm-' } }],
   ])('%s', async (_what, path, body) => {

@@ -1,15 +1,8 @@
-import { refs } from '../../api/generated/refs.ts';
-import { registryKey } from '../../api/registry-key.ts';
-import type { PersistentVolumeClaim, Service } from '../../api/generated/types/core-v1.ts';
+import type { Service } from '../../api/generated/types/core-v1.ts';
 import type { Ingress } from '../../api/generated/types/networking-v1.ts';
-import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Core } from '../registry/call.ts';
 import type { AdmissionPlugin } from './chain.ts';
-import { lookup } from './lookup.ts';
-
-/** Provisioners of ours. Whoever brings another serves its claims, too. */
-const ownProvisioners = new Set(['rancher.io/local-path', 'kubernetes.io/no-provisioner']);
 
 interface Row {
   group: string;
@@ -56,25 +49,6 @@ const rows: Row[] = [
     elsewhere: 'controllers',
     waits: () => true,
     warning: 'nobody carries out this HorizontalPodAutoscaler: skiff has no controller for it yet',
-  },
-  {
-    group: '',
-    resource: 'persistentvolumeclaims',
-    elsewhere: 'controllers',
-    waits: async (object, core) => {
-      const { spec } = object as PersistentVolumeClaim;
-      if (!spec.storageClassName) return true;
-      const provisioner = (
-        await lookup<StorageClass>(
-          core,
-          registryKey(refs.storageClasses, '', spec.storageClassName),
-        )
-      )?.provisioner;
-      return provisioner === undefined || ownProvisioners.has(provisioner);
-    },
-    warning:
-      'nobody binds this PersistentVolumeClaim: skiff has no storage provisioner and no ' +
-      'volume binder yet',
   },
 ];
 

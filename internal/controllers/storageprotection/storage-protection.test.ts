@@ -27,7 +27,7 @@ function setUp(): { clock: FakeClock; client: FakeClient; ctx: ControllerContext
 }
 
 describe('protection of storage', () => {
-  it('keeps a claim until its pod has ended', async () => {
+  it('keeps a claim until its pod is gone, though it may have ended before', async () => {
     const { clock, client, ctx } = setUp();
     const controller = startPvcProtectionController(ctx);
     const claim = {
@@ -41,6 +41,7 @@ describe('protection of storage', () => {
     const pod = {
       metadata: { name: 'p', namespace: 'default' },
       spec: {
+        nodeName: 'n',
         containers: [],
         volumes: [{ name: 'v', persistentVolumeClaim: { claimName: 'data' } }],
       },
@@ -57,6 +58,9 @@ describe('protection of storage', () => {
       { namespace: 'default', name: 'p', subresource: 'status' },
       { type: 'merge', body: { status: { phase: 'Succeeded' } } },
     );
+    await clock.advance(10);
+    expect(client.all(refs.persistentVolumeClaims)).toHaveLength(1);
+    await client.delete(refs.pods, { namespace: 'default', name: 'p' }, { gracePeriodSeconds: 0 });
     await clock.advance(10);
     expect(client.all(refs.persistentVolumeClaims)).toHaveLength(0);
     controller.stop();

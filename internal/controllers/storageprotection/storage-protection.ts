@@ -6,7 +6,7 @@ import type {
 import type { VolumeAttributesClass } from '../../api/generated/types/storage-v1.ts';
 import type { ObjectMeta } from '../../api/generated/types/meta-v1.ts';
 import type { ResourceRef } from '../../api/object.ts';
-import { isTerminal } from '../../api/scheduling/pod-resources.ts';
+import { claimNameOf } from '../../api/storage/claims.ts';
 import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { startPlanned } from '../kit/planned.ts';
@@ -41,23 +41,27 @@ const some = (things: Iterable<unknown>): boolean => !things[Symbol.iterator]().
 const waits = (object: { metadata: ObjectMeta } | undefined, finalizer: string): boolean =>
   Boolean(object?.metadata.deletionTimestamp && object.metadata.finalizers?.includes(finalizer));
 
-/** Claims that a pod holds as long as it may run. */
-const claimsOf = (pod: Pod): string[] =>
-  isTerminal(pod)
-    ? []
-    : (pod.spec.volumes ?? []).flatMap((v) => {
-        const claim =
-          v.persistentVolumeClaim?.claimName ??
-          (v.ephemeral ? `${pod.metadata.name}-${v.name}` : undefined);
-        return claim ? [`${pod.metadata.namespace}/${claim}`] : [];
-      });
-
 const claimFinalizer = 'kubernetes.io/pvc-protection';
+
+/** Its node has let go of everything, or was not asked: only finalizers keep the object. */
+const isShutDown = ({ metadata }: Pod): boolean =>
+  metadata.deletionTimestamp !== undefined && metadata.deletionGracePeriodSeconds === 0;
+
+/**
+ * Claims (`namespace/name`) that a pod uses. One without a node does not yet, and would not start
+ * with a claim that is being deleted; one that has ended keeps them until it is deleted.
+ */
+const claimsUsedBy = (pod: Pod): string[] =>
+  (pod.spec.nodeName ? (pod.spec.volumes ?? []) : []).flatMap((volume) => {
+    const claim = claimNameOf(pod, volume);
+    const used = claim !== undefined && !(volume.ephemeral && isShutDown(pod));
+    return used ? [`${pod.metadata.namespace}/${claim}`] : [];
+  });
 
 /** A claim that is being deleted stays until no pod uses it. */
 export function startPvcProtectionController(ctx: ControllerContext): Controller {
   const claims = ctx.mirrors.of<PersistentVolumeClaim>(refs.persistentVolumeClaims);
-  const pods = ctx.mirrors.of<Pod>(refs.pods, { indexes: { claim: claimsOf } });
+  const pods = ctx.mirrors.of<Pod>(refs.pods, { indexes: { usedClaim: claimsUsedBy } });
   return startPlanned<HeldView>(
     ctx,
     {
@@ -67,19 +71,24 @@ export function startPvcProtectionController(ctx: ControllerContext): Controller
         { ref: refs.persistentVolumeClaims, mirror: claims },
         { ref: refs.pods, mirror: pods },
       ],
-      view: (key) => {
+      view: async (key, { client }) => {
         const object = claims.get(key);
+        if (!object || !waits(object, claimFinalizer)) return undefined;
         // The end of a pod that uses it brings the key again.
-        return object && waits(object, claimFinalizer)
-          ? { object, used: some(pods.byIndex('claim', key)) }
-          : undefined;
+        if (some(pods.byIndex('usedClaim', key))) return { object, used: true };
+        // A mirror that is older than the deletion may not show the pod that was just placed.
+        const sure = Number(pods.resourceVersion) >= Number(object.metadata.resourceVersion);
+        const { namespace } = object.metadata;
+        const fresh = sure ? [] : (await client.list<Pod>(refs.pods, { namespace })).items;
+        return { object, used: fresh.some((pod) => claimsUsedBy(pod).includes(key)) };
       },
       plan: (v) => planRelease(refs.persistentVolumeClaims, claimFinalizer, v),
     },
     (queue) => {
       claims.onChange(({ key, object }) => waits(object, claimFinalizer) && queue.add(key));
       pods.onChange(({ object, old }) => {
-        for (const key of [...claimsOf(object), ...(old ? claimsOf(old) : [])]) queue.add(key);
+        for (const key of [...claimsUsedBy(object), ...(old ? claimsUsedBy(old) : [])])
+          queue.add(key);
       });
     },
   );

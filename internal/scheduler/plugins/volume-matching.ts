@@ -6,9 +6,18 @@ import type {
   Pod,
 } from '../../api/generated/types/core-v1.ts';
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
-import { quantityOf } from '../../api/quantity.ts';
 import { matchesNodeSelector } from '../../api/scheduling/node-affinity.ts';
 import { selectorFromObject } from '../../api/selectors.ts';
+import {
+  askedSize,
+  classOfClaim,
+  classOfVolume,
+  hasModes,
+  isPromisedTo,
+  sameAttributes,
+  sameMode,
+  sizeOfVolume,
+} from '../../api/storage/claims.ts';
 
 export function isMadeFor(claim: PersistentVolumeClaim, pod: Pod): boolean {
   return (claim.metadata.ownerReferences ?? []).some(
@@ -35,17 +44,12 @@ export function volumeFor(
   volumes: Iterable<PersistentVolume>,
   taken: (volume: string) => boolean,
 ): PersistentVolume | undefined {
-  const sizeOf = (v: PersistentVolume): bigint => quantityOf(v.spec.capacity?.['storage']).value();
-  const wanted = quantityOf(claim.spec.resources?.requests?.['storage']).value();
+  const asked = askedSize(claim);
   const selector = claim.spec.selector ? selectorFromObject(claim.spec.selector) : undefined;
   let best: PersistentVolume | undefined;
   for (const volume of volumes) {
     const { spec, metadata } = volume;
-    const mine =
-      spec.claimRef !== undefined &&
-      spec.claimRef.namespace === claim.metadata.namespace &&
-      spec.claimRef.name === claim.metadata.name &&
-      (!spec.claimRef.uid || spec.claimRef.uid === claim.metadata.uid);
+    const mine = isPromisedTo(volume, claim);
     if (
       metadata.deletionTimestamp ||
       taken(metadata.name ?? '') ||
@@ -53,20 +57,17 @@ export function volumeFor(
     )
       continue;
     if (
-      (spec.storageClassName ?? '') !== (claim.spec.storageClassName ?? '') ||
-      (spec.volumeMode ?? 'Filesystem') !== (claim.spec.volumeMode ?? 'Filesystem')
+      classOfVolume(volume) !== classOfClaim(claim) ||
+      !sameMode(claim, volume) ||
+      !sameAttributes(claim, volume)
     )
       continue;
-    if (
-      sizeOf(volume) < wanted ||
-      !(claim.spec.accessModes ?? []).every((mode) => spec.accessModes?.includes(mode))
-    )
-      continue;
+    if (sizeOfVolume(volume).cmp(asked) < 0 || !hasModes(claim, volume)) continue;
     if (selector && !selector.matches(metadata.labels ?? {})) continue;
     if (spec.nodeAffinity?.required && !matchesNodeSelector(spec.nodeAffinity.required, node))
       continue;
     if (mine) return volume;
-    if (!best || sizeOf(volume) < sizeOf(best)) best = volume;
+    if (!best || sizeOfVolume(volume).cmp(sizeOfVolume(best)) < 0) best = volume;
   }
   return best;
 }
