@@ -25,7 +25,7 @@ spec:
   capacity: {storage: 1Gi}
   accessModes: [ReadWriteOnce]
   storageClassName: manual
-  local: {path: /var/lib/disk}
+  local: {path: /var/lib/skiff/disk}
   nodeAffinity:
     required:
       nodeSelectorTerms:
@@ -59,18 +59,20 @@ const get = (what: string, path: string): string =>
 
 it("a pod uses an administrator's disk; claim and volume outlive it and stay while in use", async () => {
   onTestFailed(() => void (failed = true));
-  mkdirSync(onDisk('var/lib/disk'), { recursive: true });
-  writeFileSync(onDisk('var/lib/disk/before'), 'kept\n');
+  mkdirSync(onDisk('var/lib/skiff/disk'), { recursive: true });
+  writeFileSync(onDisk('var/lib/skiff/disk/before'), 'kept\n');
   cluster.apply(manual);
   cluster.k('wait', '--for=condition=Ready', 'pod/writer', '--timeout=60s');
   expect(get('pvc data', '.status.phase')).toBe('Bound');
   expect(get('pv disk', '.status.phase')).toBe('Bound');
   await until(
     'the pod wrote',
-    () => readFileSync(onDisk('var/lib/disk/after'), 'utf8') === 'kept\n',
+    () => readFileSync(onDisk('var/lib/skiff/disk/after'), 'utf8') === 'kept\n',
   );
-  expect(readFileSync(onDisk('var/lib/disk/below/file'), 'utf8')).toBe('sub\n');
-  expect(cluster.node.exec(['stat', '-c', '%g', '/var/lib/disk/before']).stdout).toBe('4711\n');
+  expect(readFileSync(onDisk('var/lib/skiff/disk/below/file'), 'utf8')).toBe('sub\n');
+  expect(cluster.node.exec(['stat', '-c', '%g', '/var/lib/skiff/disk/before']).stdout).toBe(
+    '4711\n',
+  );
 
   cluster.k('delete', 'pvc', 'data', '--wait=false');
   cluster.k('delete', 'pv', 'disk', '--wait=false');
@@ -78,5 +80,5 @@ it("a pod uses an administrator's disk; claim and volume outlive it and stay whi
   expect(get('pv disk', '.status.phase')).toBe('Bound');
   cluster.k('delete', 'pod', 'writer');
   cluster.k('wait', '--for=delete', 'pvc/data', 'pv/disk', '--timeout=60s');
-  expect(readFileSync(onDisk('var/lib/disk/after'), 'utf8')).toBe('kept\n');
+  expect(readFileSync(onDisk('var/lib/skiff/disk/after'), 'utf8')).toBe('kept\n');
 });
