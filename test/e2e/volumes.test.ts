@@ -57,7 +57,7 @@ spec:
 const get = (what: string, path: string): string =>
   cluster.kubectl(['get', ...what.split(' '), '-o', `jsonpath={${path}}`]).stdout;
 
-it("a pod uses an administrator's disk; claim and volume outlive it and stay while in use", async () => {
+it("a pod uses an administrator's disk; claim and volume stay while in use", async () => {
   onTestFailed(() => void (failed = true));
   mkdirSync(onDisk('var/lib/skiff/disk'), { recursive: true });
   writeFileSync(onDisk('var/lib/skiff/disk/before'), 'kept\n');
