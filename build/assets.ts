@@ -7,6 +7,7 @@ import { workerAsset } from '../internal/io/worker.ts';
 import { manifestName } from '../internal/io/assets.ts';
 import { bundle, root, workerEntries } from './bundle.ts';
 import { licenseNotices, packageDirs } from './licenses.ts';
+import { bundledSqlite, sbom } from './sbom.ts';
 
 /** Programs that are only needed now and then are packed: they are unpacked to a file anyway. */
 const packed = new Set(['kubectl', 'licenses.txt']);
@@ -22,6 +23,8 @@ export interface Collect {
   /** Its day. */
   date: string;
   kubectl: string | undefined;
+  /** Where the list of what it is made of goes, if it is wanted. */
+  sbomFile?: string | undefined;
 }
 
 /**
@@ -37,6 +40,7 @@ export async function collectAssets({
   version,
   date,
   kubectl,
+  sbomFile,
 }: Collect): Promise<Record<string, string>> {
   const inputs = await bundle('cmd/skiff.ts', main);
   const files: Record<string, string> = {
@@ -85,15 +89,24 @@ export async function collectAssets({
       zstdCompressSync(bytes, { params: { [constants.ZSTD_c_compressionLevel]: 9 } }),
     );
   }
+  const name = whole.digest('hex').slice(0, 12);
+  if (sbomFile !== undefined) {
+    const list = sbom({
+      version,
+      build: name,
+      arch,
+      dirs,
+      nodePackage,
+      kubectl: kubectl !== undefined,
+      lockFile: join(root, 'package-lock.json'),
+      sqliteVersion: await bundledSqlite(root),
+    });
+    writeFileSync(sbomFile, `${JSON.stringify(list, undefined, 2)}\n`);
+  }
   files[manifestName] = join(work, manifestName);
   writeFileSync(
     join(work, manifestName),
-    JSON.stringify({
-      version,
-      build: whole.digest('hex').slice(0, 12),
-      builtMs: Date.parse(date),
-      assets,
-    }),
+    JSON.stringify({ version, build: name, builtMs: Date.parse(date), assets }),
   );
   return files;
 }

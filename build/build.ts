@@ -10,6 +10,7 @@ const { values } = parseArgs({
   options: {
     arch: { type: 'string' },
     output: { type: 'string' },
+    sbom: { type: 'string' },
     'without-kubectl': { type: 'boolean' },
   },
 });
@@ -43,6 +44,7 @@ const assets = await collectAssets({
   version: manifest.version,
   date: manifest.date,
   kubectl,
+  sbomFile: values.sbom,
 });
 makeExecutable({
   main,

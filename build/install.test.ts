@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 
 const script = readFileSync(join(import.meta.dirname, '../install.sh'), 'utf8');
 /** The functions alone: what follows carries them out on this machine. */
-const functions = script.slice(0, script.indexOf('\ncheck\nchoose "$@"'));
+const functions = script.slice(0, script.indexOf('\nmain() {'));
 let dir: string;
 beforeEach(() => {
   dir = mkdtempSync(join(tmpdir(), 'install-'));
@@ -18,9 +18,12 @@ function install(steps: string, args: string[], env: Record<string, string> = {}
   writeFileSync(
     join(dir, 'install.sh'),
     `${functions}
+from_k3s
+known_variables
+begin
 bin_dir=${dir}/bin data_dir=${dir}/data run_dir=${dir}/run conf_dir=${dir}/etc
 ledger=${dir}/ledger log_file=${dir}/skiff.log
-service=skiff changed=no init=none good=${dir}/etc/last-good kubeconfig=/etc/skiff/skiff.yaml
+source=checkout service=skiff changed=no init=none good=${dir}/etc/last-good kubeconfig=/etc/skiff/skiff.yaml
 export INSTALL_SKIFF_SYSTEMD_DIR=${dir}
 systemctl() { :; }
 INSTALL_SKIFF_SKIP_ENABLE=true
@@ -187,8 +190,8 @@ test('whoever cannot build is told before anything is installed', () => {
   expect(install(steps('command() { :; }; node() { echo 18; }'), ['server'])).not.toContain(
     'refused',
   );
-  expect(script.indexOf('\ncan_build\n')).toBeLessThan(script.indexOf('\npackages\n'));
-  expect(script.indexOf('\ncan_build\n')).toBeGreaterThan(0);
+  expect(script.indexOf('\n  can_build\n')).toBeLessThan(script.indexOf('\n  packages\n'));
+  expect(script.indexOf('\n  can_build\n')).toBeGreaterThan(0);
 });
 
 test('one statement says which Node builds', () => {

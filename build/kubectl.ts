@@ -70,6 +70,11 @@ export function bringKubectl(arch: string): string {
   );
 }
 
+/** The SHA-256 of the program, in hex. */
+export function kubectlHash(arch: string): string {
+  return sha256[arch] ?? '';
+}
+
 function digest(bytes: Buffer): string {
   return createHash('sha256').update(bytes).digest('hex');
 }

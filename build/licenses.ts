@@ -9,7 +9,7 @@ const kubectlNotice =
   'is (above).\nThe licences of the Go modules that it is linked from: ' +
   `https://github.com/kubernetes/kubernetes/tree/v${kubectlVersion}/LICENSES`;
 
-interface Package {
+export interface Package {
   dir: string;
   name: string;
   version: string;
@@ -62,7 +62,8 @@ export function packageDirs(root: string, inputs: string[]): string[] {
   return [...dirs];
 }
 
-function describe(dir: string): Package {
+/** What a package says of itself. */
+export function describe(dir: string): Package {
   const { name, version, license } = JSON.parse(
     readFileSync(join(dir, 'package.json'), 'utf8'),
   ) as Partial<Package>;
