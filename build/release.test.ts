@@ -242,7 +242,7 @@ download
     expect(alone.all).toMatch(/is not checked.*skiff version v1\.2\.3/s);
   });
 
-  test('takes the version of a channel, and one that is named, from folders of releases', async () => {
+  test('takes a version of a channel or one that is named, from folders of releases', async () => {
     const all = join(dir, 'served2');
     cpSync(served, join(all, 'v1.2.3'), { recursive: true });
     makeRelease(join(all, 'v1.3.0'), 'v1.3.0');
