@@ -105,6 +105,11 @@ export interface ApiServerOptions {
   /** Opens a connection to a port of a node through its tunnel; undefined: it has none. */
   tunnelOf?: (node: string) => ((authority: string) => Promise<Duplex>) | undefined;
   /**
+   * Pods are reached through the tunnels of their nodes, too: `pod`, by the nodes' ranges of pod
+   * addresses; `cluster`, by what says where a pod runs. Else at their addresses.
+   */
+  podTunnels?: 'pod' | 'cluster' | undefined;
+  /**
    * Takes a connection that switches to another protocol, on a path that is not the API's; false =
    * not one of those.
    */

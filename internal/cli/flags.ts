@@ -352,7 +352,14 @@ export const flags: Flag[] = [
     'nothing is bundled that the machine could have too',
     'both',
   ),
-  ...none(['egress-selector-mode'], 'text', 'calls to nodes always take the way that works'),
+  server(
+    'egress-selector-mode',
+    'text',
+    'What goes through the tunnels of agents: disabled = nothing, agent = calls to kubelets, ' +
+      'pod = and to pods, by the ranges of nodes, cluster = and to pods, by where they run ' +
+      '(default agent; cluster with --disable-agent)',
+    { values: ['disabled', 'agent', 'pod', 'cluster'] },
+  ),
   server('kube-controller-arg', 'args', 'Old name of --kube-controller-manager-arg'),
   server('kube-cloud-controller-arg', 'args', 'Old name of --kube-cloud-controller-manager-arg'),
   ...none(['kine-tls'], 'bool', 'there is no kine between server and datastore'),

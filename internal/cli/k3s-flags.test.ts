@@ -44,7 +44,7 @@ const serverFlags: Row[] = [
   ['flannel-backend', 'host-gw', 'works'],
   ['flannel-ipv6-masq', undefined, 'warns', /IPv4/],
   ['flannel-external-ip', undefined, 'warns', /internal addresses/],
-  ['egress-selector-mode', 'cluster', 'warns', /the way that works/],
+  ['egress-selector-mode', 'cluster', 'works'],
   ['servicelb-namespace', 'lb', 'warns', /no pods run/],
   ['write-kubeconfig', '/tmp/k.yaml', 'works'],
   ['write-kubeconfig-mode', '644', 'works'],

@@ -9,6 +9,7 @@ import type {
   SnapshotConfig,
 } from '../supervisor/config.ts';
 import { parseToken } from '../pki/tokens.ts';
+import { egressModes, type EgressMode } from '../supervisor/handshake-paths.ts';
 import { snapshotPrefix } from '../supervisor/snapshots/folder.ts';
 import { isPostgres, parsePostgresEndpoint } from '../store/postgres/endpoint.ts';
 import { kubeletSettings, serverArgs } from './program-args.ts';
@@ -67,6 +68,7 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     nodePortRange: args.apiServer.nodePortRange ?? range(settings, 'service-node-port-range'),
     disable,
     disableAgent: settings.get('disable-agent') === true,
+    egressMode: egressMode(settings),
     disableNetworkPolicy: settings.get('disable-network-policy') === true,
     disableScheduler: settings.get('disable-scheduler') === true,
     disableControllers: settings.get('disable-controller-manager') === true,
@@ -82,6 +84,13 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     scheduler: args.scheduler,
     etcdTuning: args.etcdTuning,
   };
+}
+
+/** Without a node beside it, a server is in no network of pods. */
+function egressMode(settings: Settings): EgressMode {
+  const told = text(settings, 'egress-selector-mode');
+  const without = settings.get('disable-agent') === true ? 'cluster' : 'agent';
+  return egressModes.find((one) => one === told) ?? without;
 }
 
 /** The server of the cluster to join; it brings its own datastore with it. */

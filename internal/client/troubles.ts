@@ -6,6 +6,7 @@ export const troubleTypes = [
   'PortTaken',
   'ClockWrong',
   'AddressMissing',
+  'TunnelMissing',
   'DatastoreFull',
   'DatastoreReadOnly',
   'ReadonlyFilesystem',

@@ -145,8 +145,15 @@ function optionsFor(target: DialTarget, request: DialRequest): RequestOptions {
 }
 
 /** The connection of a target with a way of its own, TLS included. */
-async function opened(target: DialTarget, open: () => Promise<Duplex>): Promise<Duplex> {
+async function opened(
+  target: DialTarget,
+  open: () => Promise<Duplex>,
+  signal?: AbortSignal,
+): Promise<Duplex> {
+  signal?.throwIfAborted();
   const raw = await open();
+  if (signal?.aborted) raw.destroy();
+  signal?.throwIfAborted();
   const { tls } = target;
   if (!tls) return raw;
   return await new Promise<Duplex>((resolve, reject) => {
@@ -159,11 +166,17 @@ async function opened(target: DialTarget, open: () => Promise<Duplex>): Promise<
       rejectUnauthorized: !tls.insecure,
     });
     boundConnecting(socket, 'secureConnect');
+    const abort = (): void => void socket.destroy(new Error('aborted'));
+    signal?.addEventListener('abort', abort);
+    socket.once('close', () => signal?.removeEventListener('abort', abort));
     socket.once('error', (error) => {
       raw.destroy();
       reject(error);
     });
-    socket.once('secureConnect', () => resolve(socket));
+    socket.once('secureConnect', () => {
+      signal?.removeEventListener('abort', abort);
+      resolve(socket);
+    });
   });
 }
 
@@ -180,7 +193,7 @@ export const realDial: Dial = {
         const message = `${op}: ${target.host}:${target.port}: ${messageOf(cause)}`;
         throw new IoError(message, { op, cause });
       };
-      const socket = await opened(target, open).catch(failed);
+      const socket = await opened(target, open, request.signal).catch(failed);
       return await realDial.request(op, { ...target, open: undefined, socket }, request);
     }
     return await new Promise((resolve, reject) => {

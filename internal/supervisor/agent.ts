@@ -153,7 +153,13 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
     ca: cluster.serverCa,
     shown: () => shown.kubelet,
     servers: () => servers.known,
-    kubeletPort,
+    inward: {
+      kubeletPort,
+      pods: () => node.pods(),
+      podCidr: () => node.podCidr(),
+      ownAddresses: () => doors.host.addresses().map(({ address }) => address),
+    },
+    troubles,
     clock,
     log: log.named('tunnel'),
   });

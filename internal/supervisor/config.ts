@@ -3,6 +3,7 @@ import type { AuditOptions } from '../apiserver/audit/start.ts';
 import type { OidcFlags } from '../apiserver/authn/jwt/oidc-flags.ts';
 import type { AuthorizationOptions, LegacyWebhook } from '../apiserver/authz/options.ts';
 import type { FlowControlOptions } from '../apiserver/flowcontrol/flow-control.ts';
+import type { EgressMode } from './handshake-paths.ts';
 
 /** kube-apiserver's own arguments that have a meaning here. */
 export interface ApiServerSettings {
@@ -108,6 +109,8 @@ export interface ServerConfig extends NodeConfig {
   /** Network policies are stored and not enforced. */
   disableNetworkPolicy?: boolean;
   disableAgent: boolean;
+  /** What is reached through the tunnels of the nodes. */
+  egressMode?: EgressMode;
   disableScheduler: boolean;
   disableControllers: boolean;
   /** Another datastore than the store of our own; etcd's endpoints as k3s takes them. */

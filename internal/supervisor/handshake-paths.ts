@@ -32,6 +32,14 @@ export const nodeHeaders = {
 
 /** What a connection to `handshakePaths.connect` switches to. */
 export const tunnelProtocol = 'skiff-tunnel-v1';
+/**
+ * What a server reaches through the tunnels of its nodes, by k3s' names: nothing; their kubelets;
+ * also what is in the range of a node's pods; also what is the address of a pod that runs there.
+ */
+export const egressModes = ['disabled', 'agent', 'pod', 'cluster'] as const;
+export type EgressMode = (typeof egressModes)[number];
+/** With the answer to who dials a tunnel: the server's mode, which the agent holds it to. */
+export const egressHeader = 'skiff-egress-selector-mode';
 /** Whoever has heard nothing for this long takes the other end for gone. */
 export const tunnelSilenceMs = 15_000;
 

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { loadAll } from 'js-yaml';
 import { createAgent } from '../agent/agent.ts';
-import type { NodeAddress, Taint } from '../api/generated/types/core-v1.ts';
+import type { NodeAddress, Pod, Taint } from '../api/generated/types/core-v1.ts';
 import { parseQuantity } from '../api/quantity.ts';
 import { builtinScheme } from '../api/scheme.ts';
 import { ConfigError, messageOf } from '../base/errors.ts';
@@ -46,6 +46,10 @@ export interface OwnNode {
   /** The facts have another address. */
   readdress(): Promise<void>;
   renewCertificate(tls: { key: string; cert: string }): void;
+  /** The pods that run here, with what the runtime says of them. */
+  pods(): Pod[];
+  /** The range of their addresses, once it is known. */
+  podCidr(): string | undefined;
 }
 
 /** Where a node answers for logs, exec and the like. */
@@ -61,6 +65,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
   await keepName(config, doors);
   await raiseLimits(doors);
   const network = await startNodeNetwork({ ...options, mirrors: options.networkMirrors });
+  let podCidr: string | undefined;
   const agent = await createAgent({
     ...doors,
     client: options.client,
@@ -94,7 +99,10 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
       port: kubeletPort,
       tls: { ...options.identities.kubeletServing, clientCa: options.clientCa },
     },
-    onPodCidr: (podCidr) => network.setPodCidr(podCidr),
+    onPodCidr: (range) => {
+      podCidr = range;
+      return network.setPodCidr(range);
+    },
     ...(network.podWays && { podWays: network.podWays }),
     ...(network.podAddresses && { podAddresses: network.podAddresses }),
     dial: realDial,
@@ -113,6 +121,8 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
       await network.readdress(facts.ip);
     },
     renewCertificate: (tls) => agent.renewCertificate({ ...tls, clientCa: options.clientCa }),
+    pods: () => agent.view.pods(),
+    podCidr: () => podCidr,
   };
 }
 

@@ -143,7 +143,8 @@ async function startParts({
       ownNames: () => serverNames(config, facts, firstAddress(config.serviceCidr)),
     }),
   });
-  const tunnels = new Tunnels({ clock: doors.clock, log: log.named('tunnels') });
+  const mode = config.egressMode ?? 'agent';
+  const tunnels = new Tunnels({ clock: doors.clock, log: log.named('tunnels'), mode });
   parts.push({ name: 'tunnels', stop: () => tunnels.stop() });
   const api: ApiServer = await startApi({
     tunnels,
@@ -335,6 +336,8 @@ async function startNodeWhenWritable(
     parts: [{ name: 'node', stop }],
     readdress: async () => await node?.readdress(),
     renewCertificate: (tls) => node?.renewCertificate(tls),
+    pods: () => node?.pods() ?? [],
+    podCidr: () => node?.podCidr(),
   };
 }
 

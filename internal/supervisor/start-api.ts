@@ -43,6 +43,10 @@ export async function startApi({
     besides,
     besidesUpgrade: (request, socket) => tunnels.take(request, socket),
     tunnelOf: (node) => tunnels.of(node),
+    podTunnels: ['pod', 'cluster'].find((mode) => mode === config.egressMode) as
+      | 'pod'
+      | 'cluster'
+      | undefined,
     clock: doors.clock,
     log: doors.log.named('apiserver'),
     random: doors.random,

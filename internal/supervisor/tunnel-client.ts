@@ -6,12 +6,21 @@ import type { Log } from '../io/log.ts';
 import { multiplexAcceptor, type Acceptor } from '../io/multiplexer.ts';
 import type { Identity } from '../pki/certificate.ts';
 import { serverNameOfApi } from './api-names.ts';
-import { handshakePaths, tunnelProtocol, tunnelSilenceMs } from './handshake-paths.ts';
+import type { Troubles } from '../client/troubles.ts';
+import { ledTo, type Inward } from './egress.ts';
+import {
+  egressHeader,
+  egressModes,
+  handshakePaths,
+  tunnelProtocol,
+  tunnelSilenceMs,
+  type EgressMode,
+} from './handshake-paths.ts';
 import { parseServer } from './server-list.ts';
 
 /** Between two attempts; twice as long after each that failed, up to the longest. */
 const retryMs = 1000;
-const longestRetryMs = 30_000;
+const longestRetryMs = 8000;
 const pingEveryMs = tunnelSilenceMs / 2;
 const pongMs = tunnelSilenceMs / 3;
 
@@ -21,8 +30,10 @@ export interface TunnelOptions {
   shown(): Identity;
   /** `host:port` of each server: each gets a tunnel, so that each reaches this node. */
   servers(): readonly string[];
-  /** The port of the kubelet here. */
-  kubeletPort: number;
+  /** What of this node may be reached. */
+  inward: Inward;
+  /** A server that has no tunnel for long is one of them. */
+  troubles: Troubles;
   clock: Clock;
   log: Log;
   dial?: Dial;
@@ -36,7 +47,7 @@ export interface TunnelClient {
 
 /**
  * Keeps one tunnel to every server, dialled from here: a node needs no open port. Through it
- * servers reach the kubelet's port of this node, and nothing else. Per server:
+ * servers reach the kubelet of this node, and of its pods what their mode says. Per server:
  *
  *     dialling -> stands -> lost -> (wait, longer after each failure) -> dialling
  */
@@ -68,14 +79,29 @@ function keepTunnel(server: string, options: TunnelOptions): { stop(): void } {
   const { clock, log } = options;
   let tunnel: Acceptor | undefined;
   let timer: Timer | undefined;
+  let missing: Timer | undefined;
   let stopped = false;
   let delayMs = retryMs;
+  const trouble = (message: string | undefined): void =>
+    options.troubles.set('TunnelMissing', server, message);
   const again = (): void => {
     tunnel = undefined;
     timer?.cancel();
     if (stopped) return;
+    missing ??= clock.after('tunnel.missing', tunnelSilenceMs, () =>
+      trouble(
+        `server ${server} has no tunnel to this node, and reaches it by its address if at all`,
+      ),
+    );
     timer = clock.after('tunnel', delayMs, () => void dialNow());
     delayMs = Math.min(delayMs * 2, longestRetryMs);
+  };
+  const stands = (): void => {
+    log.info('a tunnel to a server stands', { server });
+    missing?.cancel();
+    missing = undefined;
+    trouble(undefined);
+    delayMs = retryMs;
   };
   const pings = (): void => {
     timer = clock.after('tunnel', pingEveryMs, () => {
@@ -91,12 +117,11 @@ function keepTunnel(server: string, options: TunnelOptions): { stop(): void } {
   };
   const dialNow = async (): Promise<void> => {
     try {
-      const socket = await dialTunnel(server, options);
+      const { socket, mode } = await dialTunnel(server, options);
       if (stopped) return void socket.destroy();
-      log.info('a tunnel to a server stands', { server });
-      delayMs = retryMs;
+      stands();
       tunnel = multiplexAcceptor(socket, {
-        accept: (to) => connectHere(to, options),
+        accept: (to) => connectHere(to, mode, options),
         ended: again,
       });
       await tunnel.ping(pongMs).catch(() => tunnel?.destroy());
@@ -111,6 +136,8 @@ function keepTunnel(server: string, options: TunnelOptions): { stop(): void } {
     stop() {
       stopped = true;
       timer?.cancel();
+      missing?.cancel();
+      trouble(undefined);
       tunnel?.destroy();
     },
   };
@@ -119,7 +146,7 @@ function keepTunnel(server: string, options: TunnelOptions): { stop(): void } {
 async function dialTunnel(
   server: string,
   { ca, shown, dial = realDial }: TunnelOptions,
-): Promise<Duplex> {
+): Promise<{ socket: Duplex; mode: EgressMode }> {
   const at = parseServer(server);
   if (!at) throw new Error('it is no address');
   const target = { ...at, tls: { ca, ...shown(), servername: serverNameOfApi } };
@@ -132,17 +159,22 @@ async function dialTunnel(
   });
   if (answer.kind === 'upgrade') {
     if (answer.head.length > 0) answer.socket.unshift(answer.head);
-    return answer.socket;
+    const told = answer.message.headers[egressHeader];
+    return { socket: answer.socket, mode: egressModes.find((one) => one === told) ?? 'agent' };
   }
   answer.message.resume();
   throw new Error(`refused with status ${answer.message.statusCode}`);
 }
 
-/** Only the kubelet's port is reached, whatever address of this node is named. */
 async function connectHere(
   authority: string,
-  { kubeletPort, dial = realDial }: TunnelOptions,
+  mode: EgressMode,
+  { inward, log, dial = realDial }: TunnelOptions,
 ): Promise<Duplex> {
-  if (!authority.endsWith(`:${kubeletPort}`)) throw new Error('only the port of the kubelet');
-  return await dial.connect('tunnel', { host: '127.0.0.1', port: kubeletPort });
+  const to = ledTo(authority, mode, inward);
+  if (!to) {
+    log.warn('a server asked for what its tunnel does not lead to', { asked: authority, mode });
+    throw new Error('not allowed');
+  }
+  return await dial.connect('tunnel', to);
 }

@@ -1,14 +1,21 @@
 import type { Duplex } from 'node:stream';
 import type { PlainRequest } from '../apiserver/options.ts';
 import { ApiError } from '../api/status.ts';
-import type { Clock } from '../io/clock.ts';
+import type { Clock, Timer } from '../io/clock.ts';
 import type { Log } from '../io/log.ts';
 import { multiplexOpener, type Opener } from '../io/multiplexer.ts';
-import { handshakePaths, tunnelProtocol, tunnelSilenceMs } from './handshake-paths.ts';
+import {
+  egressHeader,
+  handshakePaths,
+  tunnelProtocol,
+  tunnelSilenceMs,
+  type EgressMode,
+} from './handshake-paths.ts';
 
 interface Tunnel {
   opener: Opener;
   heardMs: number;
+  timer?: Timer;
 }
 
 /**
@@ -18,28 +25,38 @@ interface Tunnel {
  *     none -> stands (its agent dialled) -> silent (no ping in time) -> none
  *                  \-> another dialled: the older one ends
  *
- * The agent pings; this end looks at the last ping when the tunnel is wanted, and ticks never.
+ * The agent pings. This end looks whether a ping came in time, and what goes through a tunnel that
+ * is silent ends with it: a log that is followed, a terminal.
  */
 export class Tunnels {
   readonly #byNode = new Map<string, Tunnel>();
   readonly #clock: Clock;
   readonly #log: Log;
+  readonly #mode: EgressMode;
 
-  constructor({ clock, log }: { clock: Clock; log: Log }) {
+  constructor({ clock, log, mode }: { clock: Clock; log: Log; mode: EgressMode }) {
     this.#clock = clock;
     this.#log = log;
+    this.#mode = mode;
   }
 
   /** How a port of the node is opened; undefined while it has no tunnel here. */
   of(node: string): ((authority: string) => Promise<Duplex>) | undefined {
-    const tunnel = this.#byNode.get(node);
-    if (!tunnel) return undefined;
-    if (this.#clock.monotonicMs() - tunnel.heardMs > tunnelSilenceMs) {
-      this.#log.warn('a tunnel is silent and given up', { node });
-      tunnel.opener.close();
-      return undefined;
+    const tunnel = this.#mode === 'disabled' ? undefined : this.#byNode.get(node);
+    return tunnel && ((authority) => tunnel.opener.open(authority));
+  }
+
+  /** Ends a tunnel that has been silent for too long; looks again when it could be. */
+  #watch(node: string, tunnel: Tunnel): void {
+    const quietMs = this.#clock.monotonicMs() - tunnel.heardMs;
+    if (quietMs < tunnelSilenceMs) {
+      tunnel.timer = this.#clock.after('tunnel', tunnelSilenceMs - quietMs, () =>
+        this.#watch(node, tunnel),
+      );
+      return;
     }
-    return (authority) => tunnel.opener.open(authority);
+    this.#log.warn('a tunnel is silent and given up', { node });
+    tunnel.opener.close();
   }
 
   /** Takes a connection that an agent opened; false = it is not one. */
@@ -54,7 +71,7 @@ export class Tunnels {
     const node = user.name.slice(prefix.length);
     socket.write(
       `HTTP/1.1 101 Switching Protocols\r\nUpgrade: ${tunnelProtocol}\r\n` +
-        'Connection: Upgrade\r\n\r\n',
+        `Connection: Upgrade\r\n${egressHeader}: ${this.#mode}\r\n\r\n`,
     );
     const now = (): number => this.#clock.monotonicMs();
     const before = this.#byNode.get(node);
@@ -63,6 +80,7 @@ export class Tunnels {
       opener: multiplexOpener(socket, {
         pinged: () => void (tunnel.heardMs = now()),
         lost: () => {
+          tunnel.timer?.cancel();
           if (this.#byNode.get(node) !== tunnel) return;
           this.#byNode.delete(node);
           this.#log.info('the tunnel of a node has ended', { node });
@@ -70,6 +88,7 @@ export class Tunnels {
       }),
     };
     this.#byNode.set(node, tunnel);
+    this.#watch(node, tunnel);
     before?.opener.close();
     this.#log.info('a node has a tunnel', { node });
     return true;

@@ -40,7 +40,5 @@ export async function kubeletTarget(server: Server, nodeName: string): Promise<D
   const port =
     (node.status?.daemonEndpoints?.kubeletEndpoint as { Port?: number } | undefined)?.Port ||
     kubeletPort;
-  return { host, port, tls, ...(tunnel && { open: () => tunnel(`${hostIn(host)}:${port}`) }) };
+  return { host, port, tls, ...(tunnel && { open: () => tunnel(`127.0.0.1:${port}`) }) };
 }
-
-const hostIn = (host: string): string => (host.includes(':') ? `[${host}]` : host);

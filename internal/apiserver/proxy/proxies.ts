@@ -11,6 +11,7 @@ import type { Connections } from './connections.ts';
 import { connectAdmission } from './connect-admission.ts';
 import { forward, type Forwarding } from './forward.ts';
 import { kubeletTarget } from './kubelet-target.ts';
+import { podWay } from './pod-way.ts';
 import { splitProxyName, type ProxyName } from './proxy-name.ts';
 import { isProxyable } from './reachable.ts';
 import { endpointsOf, type Spot } from './service-endpoints.ts';
@@ -109,7 +110,13 @@ async function podTarget(
   const [host = ''] = podAddresses(pod);
   // Who may write a pod's status does not thereby reach the server's own loopback.
   if (!isProxyable(host)) throw badRequest('address not allowed');
-  return { host, port, tls: tlsFor(wanted.scheme), mayReach: isProxyable };
+  return {
+    host,
+    port,
+    tls: tlsFor(wanted.scheme),
+    mayReach: isProxyable,
+    ...(await podWay(server, { host, port, node: pod.spec.nodeName })),
+  };
 }
 
 function portOf(text: string): number {
@@ -153,7 +160,13 @@ async function serviceTarget(
       'ServiceUnavailable',
       `no endpoints available for service ${JSON.stringify(asked)}`,
     );
-  return { host: spot.host, port: spot.port, tls: tlsFor(wanted.scheme), mayReach: isProxyable };
+  return {
+    host: spot.host,
+    port: spot.port,
+    tls: tlsFor(wanted.scheme),
+    mayReach: isProxyable,
+    ...(await podWay(server, spot)),
+  };
 }
 
 /**

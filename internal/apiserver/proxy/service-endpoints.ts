@@ -5,12 +5,15 @@ import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import { lookup, lookupAll } from '../admission/lookup.ts';
 import type { Outward } from './forward.ts';
+import { podWay } from './pod-way.ts';
 import { isProxyable } from './reachable.ts';
 
 /** An address behind a service, and the pod that it is said to belong to. */
 export interface Spot {
   host: string;
   port: number;
+  /** Where it is said to run. */
+  node?: string | undefined;
   pod?: { namespace: string; name: string };
 }
 
@@ -34,7 +37,7 @@ export async function endpointsOf(
       for (const endpoint of slice.endpoints ?? []) {
         if (endpoint.conditions?.ready === false) continue;
         for (const host of endpoint.addresses)
-          out.push({ host, port: one.port, ...podOf(endpoint.targetRef) });
+          out.push({ host, port: one.port, node: endpoint.nodeName, ...podOf(endpoint.targetRef) });
       }
     }
   }
@@ -47,7 +50,12 @@ export async function endpointsOf(
     for (const one of subset.ports ?? [])
       if ((one.name ?? '') === port)
         for (const address of subset.addresses ?? [])
-          out.push({ host: address.ip, port: one.port, ...podOf(address.targetRef) });
+          out.push({
+            host: address.ip,
+            port: one.port,
+            node: address.nodeName,
+            ...podOf(address.targetRef),
+          });
   }
   return out;
 }
@@ -88,5 +96,10 @@ export async function calledService(
   const spot = spots[server.core.random.int(spots.length)];
   if (!spot)
     throw new NoEndpoint('MissingEndpoints', `no endpoints available for service "${name}"`);
-  return { host: spot.host, port: spot.port, mayReach: isProxyable };
+  return {
+    host: spot.host,
+    port: spot.port,
+    mayReach: isProxyable,
+    ...(await podWay(server, spot)),
+  };
 }

@@ -1,0 +1,49 @@
+import { BlockList, isIP } from 'node:net';
+import { refs } from '../../api/generated/refs.ts';
+import { registryPrefix } from '../../api/registry-key.ts';
+import type { Node } from '../../api/generated/types/core-v1.ts';
+import type { DialTarget } from '../../io/dial.ts';
+import { lookupAll } from '../admission/lookup.ts';
+import type { Outward } from './forward.ts';
+
+/**
+ * The way to a pod's address when it goes through the tunnel of its node; nothing when the address
+ * is dialled from here. `node` is where something says that the pod runs. That may be a lie: each
+ * node lets nobody through to what is no pod of its own.
+ */
+export async function podWay(
+  server: Outward,
+  { host, port, node }: { host: string; port: number; node?: string | undefined },
+): Promise<Pick<DialTarget, 'open'>> {
+  const { podTunnels, tunnelOf } = server.options;
+  if (!podTunnels || !tunnelOf) return {};
+  const named = podTunnels === 'cluster' ? node : undefined;
+  const name = named ?? (await nodeInWhoseRange(server, host));
+  const tunnel = name === undefined ? undefined : tunnelOf(name);
+  if (!tunnel) return {};
+  const at = host.includes(':') ? `[${host}]` : host;
+  return { open: () => tunnel(`${at}:${port}`) };
+}
+
+/** Objects are frozen and shared, so what was made of one holds for as long as it lives. */
+const ranges = new WeakMap<object, BlockList>();
+
+async function nodeInWhoseRange(server: Outward, host: string): Promise<string | undefined> {
+  const family = isIP(host) === 6 ? 'ipv6' : 'ipv4';
+  const nodes = await lookupAll<Node>(server.core, registryPrefix(refs.nodes, ''));
+  return nodes.find((node) => rangesOf(node).check(host, family))?.metadata.name;
+}
+
+function rangesOf(node: Node): BlockList {
+  let list = ranges.get(node);
+  if (list) return list;
+  list = new BlockList();
+  for (const cidr of node.spec?.podCIDRs ?? []) {
+    const [base = '', bits = ''] = cidr.split('/');
+    const family = isIP(base);
+    if (family !== 0 && /^\d{1,3}$/.test(bits))
+      list.addSubnet(base, Number(bits), family === 6 ? 'ipv6' : 'ipv4');
+  }
+  ranges.set(node, list);
+  return list;
+}
