@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import { messageOf } from '../base/errors.ts';
@@ -22,6 +23,7 @@ import { nodeVoice } from './node-voice.ts';
 import { startRenewal } from './renewal.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
 import { keepTunnels } from './tunnel-client.ts';
+import { livingServers } from './living-servers.ts';
 import { ServerList } from './server-list.ts';
 import { serversIn } from './servers-in.ts';
 
@@ -73,7 +75,7 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
   const { clock, log } = doors;
   const { ledger, facts, troubles, lastMs } = machine;
   const { cluster, certificates } = await joinAsNode(config, doors, { facts });
-  const servers = new ServerList(toldServer(config), cluster.servers);
+  const servers = new ServerList(toldServer(config), cluster.servers, spreadOf(facts.name));
   const balancer = await startBalancer({
     ...doors,
     port: config.lbServerPort,
@@ -134,6 +136,7 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
     ledger,
     client,
     networkMirrors,
+    slicesOf: (slices) => livingServers(slices, servers),
     identities: async () => {
       // A node starts with what it has; what is due is asked for once it runs.
       if (started)
@@ -152,7 +155,7 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
   const tunnels = keepTunnels({
     ca: cluster.serverCa,
     shown: () => shown.kubelet,
-    servers: () => servers.known,
+    servers,
     inward: {
       kubeletPort,
       pods: () => node.pods(),
@@ -189,6 +192,10 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
   );
   void renewal.look();
 }
+
+/** Nodes begin with different servers, each with the same again. */
+const spreadOf = (node: string) => (server: string) =>
+  createHash('sha256').update(`${node} ${server}`).digest().readUInt32BE();
 
 function toldServer({ server }: AgentConfig): string {
   const { hostname, port } = new URL(server);

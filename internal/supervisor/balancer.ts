@@ -13,10 +13,14 @@ const keepAliveMs = 15_000;
  * How often a connection is looked at while something is on its way to the server. A server whose
  * machine has acknowledged nothing through this many repetitions of the kernel (each waits twice as
  * long as the one before, the first 0.2 s) is gone: it lost its power or its network, and says so
- * to nobody.
+ * to nobody. Fewer do where another server takes a connection meanwhile: then it is not this node
+ * that is cut off.
  */
-const looksMs = 2500;
+const looksMs = 1000;
 const mostRepetitions = 5;
+const doubtfulRepetitions = 2;
+/** As long as a connection to another server may take to put this one in the wrong. */
+const otherMs = 500;
 
 export interface Balancer {
   readonly port: number;
@@ -81,20 +85,33 @@ async function carry(
       servers.failed(server);
       log.warn('the connection to a server is lost', { server });
     };
-    join(client, upstream, { clock, disk, lost });
+    join(client, upstream, { clock, disk, lost, otherLives: () => otherLives(servers, server) });
     return;
   }
   client.destroy();
 }
 
-async function connectTo(server: string): Promise<Socket> {
+async function connectTo(server: string, timeoutMs = connectMs): Promise<Socket> {
   const at = parseServer(server);
   if (!at) throw new Error('it is no address');
-  return await dialTcp('load balancer', { address: at.host, port: at.port, timeoutMs: connectMs });
+  return await dialTcp('load balancer', { address: at.host, port: at.port, timeoutMs });
+}
+
+async function otherLives(servers: ServerList, than: string): Promise<boolean> {
+  const others = servers.order().filter((one) => one !== than && !servers.isAway(one));
+  const tries = others.map(async (one) => (await connectTo(one, otherMs)).destroy());
+  return await Promise.any(tries).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** Each end's bytes go to the other, at the pace of the slower one; the end of one is both's. */
-function join(client: Socket, upstream: Socket, { clock, disk, lost }: Joining): void {
+function join(
+  client: Socket,
+  upstream: Socket,
+  { clock, disk, lost, otherLives: another }: Joining,
+): void {
   let timer: Timer | undefined;
   const close = (): void => {
     timer?.cancel();
@@ -103,13 +120,15 @@ function join(client: Socket, upstream: Socket, { clock, disk, lost }: Joining):
     upstream.destroy();
   };
   const look = async (): Promise<void> => {
-    const state = await sending(disk, upstream);
+    const { onTheirWay, repetitions } = await sending(disk, upstream);
+    const gone =
+      repetitions >= mostRepetitions || (repetitions >= doubtfulRepetitions && (await another()));
     if (upstream.destroyed) return;
     timer = undefined;
-    if (state === 'on its way') watch();
-    if (state !== 'lost') return;
-    lost();
-    close();
+    if (gone) {
+      lost();
+      close();
+    } else if (onTheirWay) watch();
   };
   const watch = (): void => {
     timer ??= clock.after('load balancer', looksMs, () => void look());
@@ -131,24 +150,29 @@ interface Joining {
   clock: Clock;
   disk: Disk;
   lost(): void;
+  /** Whether another server takes a connection now. */
+  otherLives(): Promise<boolean>;
 }
 
 /**
  * How what was sent on a connection fares, by the kernel's table of connections (proc(5),
  * /proc/net/tcp: addresses, state, queues `tx:rx`, timer, repetitions, all in hex).
  */
-async function sending(disk: Disk, socket: Socket): Promise<'there' | 'on its way' | 'lost'> {
+async function sending(
+  disk: Disk,
+  socket: Socket,
+): Promise<{ onTheirWay: boolean; repetitions: number }> {
   const [own, peer] = [socket.localPort, socket.remotePort];
   for (const file of ['/proc/net/tcp', '/proc/net/tcp6']) {
     const table = (await disk.readIfThere('connections', file))?.toString() ?? '';
     for (const line of table.split('\n')) {
       const [, local = '', remote = '', , queues = '', , repeated = ''] = line.trim().split(/\s+/);
       if (portIn(local) !== own || portIn(remote) !== peer) continue;
-      if (parseInt(repeated, 16) >= mostRepetitions) return 'lost';
-      return parseInt(queues.split(':')[0] ?? '0', 16) > 0 ? 'on its way' : 'there';
+      const onTheirWay = parseInt(queues.split(':')[0] ?? '0', 16) > 0;
+      return { onTheirWay, repetitions: parseInt(repeated, 16) || 0 };
     }
   }
-  return 'there';
+  return { onTheirWay: false, repetitions: 0 };
 }
 
 const portIn = (address: string): number => parseInt(address.split(':').at(-1) ?? '', 16);

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
+import type { Mirror } from '../client/client.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
 import type { Troubles } from '../client/troubles.ts';
@@ -34,6 +35,9 @@ export function cniPlaces(config: NodeConfig): { cniConfDir: string; cniBinDir?:
   return { cniConfDir: join(config.dataDir, 'agent/etc/cni/net.d') };
 }
 
+export type SlicesView = (slices: Mirror<EndpointSlice>) => Mirror<EndpointSlice>;
+const asTheyAre: SlicesView = (slices) => slices;
+
 /** Services, DNS and, once the node has been given its range, the pod network of this node. */
 export async function startNodeNetwork(options: {
   config: NodeConfig;
@@ -44,8 +48,9 @@ export async function startNodeNetwork(options: {
   mirrors: Mirrors;
   troubles: Troubles;
   kernel: KernelEvents;
+  slicesOf?: SlicesView;
 }): Promise<Network> {
-  const { config, facts, doors, ledger, mirrors, cluster } = options;
+  const { config, facts, doors, ledger, mirrors, cluster, slicesOf = asTheyAre } = options;
   return await startNetwork({
     ...doors,
     clusterCidr: cluster.clusterCidr,
@@ -64,7 +69,9 @@ export async function startNodeNetwork(options: {
     resolvConf: config.resolvConf ?? '/etc/resolv.conf',
     mirrors: {
       services: mirrors.of<Service>(refs.services, { indexes: networkIndexes.services }),
-      slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: networkIndexes.slices }),
+      slices: slicesOf(
+        mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: networkIndexes.slices }),
+      ),
       pods: mirrors.of<Pod>(refs.pods, { fieldSelector: `spec.nodeName=${facts.name}` }),
       namespaces: mirrors.of<Namespace>(refs.namespaces),
       nodes: mirrors.of<Node>(refs.nodes),

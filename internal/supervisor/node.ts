@@ -17,7 +17,12 @@ import type { KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
 import { keepName } from './node-name.ts';
-import { cniPlaces, startNodeNetwork, type ClusterNetwork } from './node-network.ts';
+import {
+  cniPlaces,
+  startNodeNetwork,
+  type ClusterNetwork,
+  type SlicesView,
+} from './node-network.ts';
 import { gitVersion } from './release.ts';
 import { raiseLimits } from './process-limits.ts';
 import type { Part } from './running.ts';
@@ -34,6 +39,8 @@ export interface NodeOptions {
   mirrors: Mirrors;
   /** What the network reads; in a server it is shared with everybody. */
   networkMirrors: Mirrors;
+  /** EndpointSlices as the network of this node sees them. */
+  slicesOf?: SlicesView;
   identities: NodeIdentities;
   clientCa: string;
   troubles: Troubles;

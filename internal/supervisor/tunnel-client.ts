@@ -16,7 +16,7 @@ import {
   tunnelSilenceMs,
   type EgressMode,
 } from './handshake-paths.ts';
-import { parseServer } from './server-list.ts';
+import { parseServer, type ServerList } from './server-list.ts';
 
 /** Between two attempts; twice as long after each that failed, up to the longest. */
 const retryMs = 1000;
@@ -29,7 +29,7 @@ export interface TunnelOptions {
   /** The node's certificate, as it is now. */
   shown(): Identity;
   /** `host:port` of each server: each gets a tunnel, so that each reaches this node. */
-  servers(): readonly string[];
+  servers: Pick<ServerList, 'known' | 'failed' | 'back'>;
   /** What of this node may be reached. */
   inward: Inward;
   /** A server that has no tunnel for long is one of them. */
@@ -56,7 +56,7 @@ export function keepTunnels(options: TunnelOptions): TunnelClient {
   let stopped = false;
   const look = (): void => {
     if (stopped) return;
-    const wanted = new Set(options.servers());
+    const wanted = new Set(options.servers.known);
     for (const [server, link] of links) {
       if (wanted.has(server)) continue;
       links.delete(server);
@@ -88,6 +88,7 @@ function keepTunnel(server: string, options: TunnelOptions): { stop(): void } {
     tunnel = undefined;
     timer?.cancel();
     if (stopped) return;
+    options.servers.failed(server);
     missing ??= clock.after('tunnel.missing', tunnelSilenceMs, () =>
       trouble(
         `server ${server} has no tunnel to this node, and reaches it by its address if at all`,
@@ -98,6 +99,7 @@ function keepTunnel(server: string, options: TunnelOptions): { stop(): void } {
   };
   const stands = (): void => {
     log.info('a tunnel to a server stands', { server });
+    options.servers.back(server);
     missing?.cancel();
     missing = undefined;
     trouble(undefined);

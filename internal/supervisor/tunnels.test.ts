@@ -8,6 +8,7 @@ import { realDial, type Dial } from '../io/dial.ts';
 import { makeLog, silentLog as log } from '../io/log.ts';
 import { tunnelSilenceMs, type EgressMode } from './handshake-paths.ts';
 import { keepTunnels } from './tunnel-client.ts';
+import { ServerList } from './server-list.ts';
 import { Tunnels } from './tunnels.ts';
 
 const ends: (() => void)[] = [];
@@ -68,7 +69,7 @@ function agentEnd(servers: string[], kubeletPort: number) {
   const client = keepTunnels({
     ca: '',
     shown: () => ({ cert: '', key: '' }),
-    servers: () => servers,
+    servers: new ServerList(servers[0] ?? '', servers),
     inward: {
       kubeletPort,
       podCidr: () => '10.42.1.0/24',

@@ -16,10 +16,13 @@ beforeAll(async () => {
   await cluster.launch({ flags: ['--disable-agent'] });
   await cluster.answers();
   await one.boot([busybox()]);
-  const rules = `table inet nat-like { chain in {
-    type filter hook input priority -50; iifname "eth0" ct state established,related accept;
-    iifname "eth0" icmp type echo-request accept; iifname "eth0" meta l4proto != icmp drop;
-  } }`;
+  const rules = `table inet nat-like {
+    chain incoming {
+      type filter hook input priority -50;
+      iifname "eth0" ct state established,related accept
+      iifname "eth0" meta l4proto { tcp, udp } drop
+    }
+  }`;
   expect(one.node.exec(['nft', '-f', '-'], { input: rules }).code).toBe(0);
   one.start(['--server', `https://${cluster.node.ip}:6443`, '--token', token()]);
   await until(
