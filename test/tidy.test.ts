@@ -146,7 +146,11 @@ describe('layers', () => {
   });
 
   test('the start path of an agent loads nothing of the API server, the store or etcd', () => {
-    for (const start of ['internal/supervisor/node-process.ts', 'internal/supervisor/agent.ts']) {
+    for (const start of [
+      'internal/cli/daemon.ts',
+      'internal/supervisor/node-process.ts',
+      'internal/supervisor/agent.ts',
+    ]) {
       const seen = reachable(start);
       expect(existsSync(join(root, start))).toBe(true);
       expect(

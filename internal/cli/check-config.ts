@@ -3,7 +3,8 @@ import { realDisk } from '../io/disk.ts';
 import { realHost } from '../io/host.ts';
 import { realSpawn } from '../io/spawn.ts';
 import { checkMachine } from './machine-checks.ts';
-import { agentConfig, serverConfig } from './server-config.ts';
+import { agentConfig } from './node-config.ts';
+import { serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
 interface Check {

@@ -11,7 +11,7 @@ import type { AgentConfig, ServerConfig } from '../supervisor/config.ts';
 import { memoryLimitBytes } from '../io/memory-limit.ts';
 import { memoryNotice, restartWithLowMemory } from './low-memory.ts';
 import { checkAgentMachine, checkMachine } from './machine-checks.ts';
-import { agentConfig, serverConfig } from './server-config.ts';
+import { agentConfig } from './node-config.ts';
 import { gatherSettings } from './settings.ts';
 
 /** `skiff server` and `skiff agent`: check everything that was said, then run until told to end. */
@@ -29,8 +29,11 @@ export async function runDaemon(command: 'server' | 'agent', argv: string[]): Pr
       warn,
     });
     runDir = String(settings.get('run-dir') ?? runDir);
-    if (command === 'server') await runServer(serverConfig(settings, warn));
-    else await runAgent(agentConfig(settings, warn));
+    if (command === 'server') {
+      // With what a server alone has: an agent loads none of it.
+      const { serverConfig } = await import('./server-config.ts');
+      await runServer(serverConfig(settings, warn));
+    } else await runAgent(agentConfig(settings, warn));
   } catch (error) {
     // What had started is stopped; a connection that lingers must not keep a server alive that does
     // not serve.

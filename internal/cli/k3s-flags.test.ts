@@ -2,7 +2,8 @@ import { partOf } from '../base/testing/part-of.ts';
 import { describe, expect, test } from 'vitest';
 import type { Disk } from '../io/disk.ts';
 import { flagsOf } from './flags.ts';
-import { agentConfig, serverConfig } from './server-config.ts';
+import { agentConfig } from './node-config.ts';
+import { serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
 /** No file is there: all is said on the command line. */

@@ -1,33 +1,17 @@
 import { isIP } from 'node:net';
-import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import { cronError } from '../api/cron/cron.ts';
-import type {
-  AgentConfig,
-  NodeConfig,
-  ServerConfig,
-  SnapshotConfig,
-} from '../supervisor/config.ts';
-import { parseToken } from '../pki/tokens.ts';
+import type { ServerConfig, SnapshotConfig } from '../supervisor/config.ts';
 import { egressModes, type EgressMode } from '../supervisor/handshake-paths.ts';
 import { snapshotPrefix } from '../supervisor/snapshots/folder.ts';
 import { isPostgres, parsePostgresEndpoint } from '../store/postgres/endpoint.ts';
-import { kubeletSettings, serverArgs } from './program-args.ts';
+import { nodeConfig, silently, type Warn } from './node-config.ts';
+import { serverArgs } from './program-args.ts';
+import { address, list, port, text } from './setting-values.ts';
 import type { Settings } from './settings.ts';
-import {
-  checkClusterDns,
-  checkClusterDomain,
-  checkNodeLabels,
-  checkNodeTaints,
-  checkRanges,
-  checkTlsSans,
-} from './value-checks.ts';
+import { checkClusterDns, checkClusterDomain, checkRanges, checkTlsSans } from './value-checks.ts';
 
 const op = 'config';
-
-/** Takes one line for the operator. */
-type Warn = (line: string) => void;
-const silently: Warn = () => undefined;
 
 /**
  * Settings -> what the supervisor takes; every value is checked here, with the flag's name in the
@@ -176,85 +160,6 @@ export function snapshotConfig(settings: Settings): SnapshotConfig {
   };
 }
 
-export function agentConfig(settings: Settings, warn: Warn = silently): AgentConfig {
-  const server = text(settings, 'server');
-  const token = text(settings, 'token') ?? text(settings, 'cluster-secret');
-  const tokenFile = text(settings, 'token-file');
-  if (server === undefined)
-    throw new ConfigError('an agent needs --server', {
-      op,
-      hint: 'give the URL of the server, https://<address>:6443',
-    });
-  if (!URL.canParse(server) || new URL(server).protocol !== 'https:')
-    throw new ConfigError(`--server: "${server}" is not an https:// URL`, { op });
-  if (token === undefined && tokenFile === undefined)
-    throw new ConfigError('an agent needs --token', {
-      op,
-      hint: 'take it from server/agent-token on the server',
-    });
-  if (token !== undefined && tokenFile === undefined) parseToken(token);
-  const lbServerPort = port(settings, 'lb-server-port') ?? 6444;
-  return { ...nodeConfig(settings, warn), server, token, tokenFile, lbServerPort };
-}
-
-function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
-  const dataDir = text(settings, 'data-dir') ?? '/var/lib/skiff';
-  if (!dataDir.startsWith('/'))
-    throw new ConfigError(`--data-dir: "${dataDir}" is not an absolute path`, { op });
-  const kubelet = kubeletSettings(settings, warn);
-  const nodeName = (kubelet.nodeName ?? text(settings, 'node-name'))?.toLowerCase();
-  if (nodeName !== undefined && !/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/.test(nodeName))
-    throw new ConfigError(`--node-name: "${nodeName}" is not a DNS name`, { op });
-  const config = text(settings, 'config') ?? '/etc/skiff/config.yaml';
-  const nodeLabels = pairs(
-    'node-label',
-    [...list(settings, 'node-label'), ...(kubelet.nodeLabels ?? [])],
-    /^[^=]+=[^=]*$/,
-    'key=value',
-  );
-  const nodeTaints = pairs(
-    'node-taint',
-    [...list(settings, 'node-taint'), ...(kubelet.nodeTaints ?? [])],
-    /^[^=:]+(=[^:]*)?:(NoSchedule|PreferNoSchedule|NoExecute)$/,
-    'key=value:effect',
-  );
-  checkNodeLabels(nodeLabels);
-  checkNodeTaints(nodeTaints);
-  return {
-    dataDir,
-    configDir: join(config, '..'),
-    runDir: text(settings, 'run-dir') ?? '/run/skiff',
-    nodeName,
-    withNodeId: settings.get('with-node-id') === true,
-    nodeIps: addresses(settings, 'node-ip'),
-    nodeExternalIps: addresses(settings, 'node-external-ip'),
-    nodeLabels,
-    nodeTaints,
-    resolvConf: kubelet.resolvConf ?? text(settings, 'resolv-conf'),
-    runtimeEndpoint: text(settings, 'container-runtime-endpoint'),
-    snapshotter: text(settings, 'snapshotter') ?? 'overlayfs',
-    pauseImage: text(settings, 'pause-image') ?? 'registry.k8s.io/pause:3.10.2',
-    privateRegistry: text(settings, 'private-registry') ?? '/etc/skiff/registries.yaml',
-    flannelBackend: flannelBackend(settings),
-    flannelIface: text(settings, 'flannel-iface'),
-    disableKubeProxy: settings.get('disable-kube-proxy') === true,
-    maxPods: kubelet.maxPods ?? 110,
-    reserved: [kubelet.kubeReserved ?? {}, kubelet.systemReserved ?? {}],
-    kubelet: kubelet.options,
-    unsafeSysctls: kubelet.unsafeSysctls ?? [],
-    nodeInternalDns: names(settings, 'node-internal-dns'),
-    nodeExternalDns: names(settings, 'node-external-dns'),
-    protectKernelDefaults: settings.get('protect-kernel-defaults') === true,
-    debug: settings.get('debug') === true || Number(settings.get('v') ?? 0) > 0,
-  };
-}
-
-function flannelBackend(settings: Settings): NodeConfig['flannelBackend'] {
-  if (settings.get('no-flannel') === true) return 'none';
-  const backend = text(settings, 'flannel-backend');
-  return backend === 'host-gw' || backend === 'none' ? backend : 'vxlan';
-}
-
 const packaged = [
   'coredns',
   'servicelb',
@@ -281,53 +186,6 @@ function disabled(settings: Settings, warn: Warn): string[] {
       );
   }
   return asked;
-}
-
-function text(settings: Settings, name: string): string | undefined {
-  const value = settings.get(name);
-  return value === undefined || value === '' ? undefined : String(value);
-}
-
-function list(settings: Settings, name: string): string[] {
-  const value = settings.get(name);
-  return Array.isArray(value) ? value : [];
-}
-
-function port(settings: Settings, name: string): number | undefined {
-  const value = settings.get(name);
-  if (value === undefined) return undefined;
-  const number = Number(value);
-  if (number < 0 || number > 65535)
-    throw new ConfigError(`--${name}: ${number} is not a port`, { op });
-  return number;
-}
-
-function address(settings: Settings, name: string): string | undefined {
-  const value = text(settings, name);
-  if (value !== undefined && isIP(value) === 0)
-    throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
-  return value;
-}
-
-function addresses(settings: Settings, name: string): string[] {
-  for (const value of list(settings, name))
-    if (isIP(value) === 0)
-      throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
-  return list(settings, name);
-}
-
-function pairs(name: string, values: string[], pattern: RegExp, form: string): string[] {
-  for (const value of values)
-    if (!pattern.test(value)) throw new ConfigError(`--${name}: "${value}" is not ${form}`, { op });
-  return values;
-}
-
-/** DNS names. */
-function names(settings: Settings, name: string): string[] {
-  for (const value of list(settings, name))
-    if (!/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/i.test(value))
-      throw new ConfigError(`--${name}: "${value}" is not a DNS name`, { op });
-  return list(settings, name);
 }
 
 function cidr(settings: Settings, name: string): string {

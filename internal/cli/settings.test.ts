@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { realDisk } from '../io/disk.ts';
 import { environmentOf, flags } from './flags.ts';
-import { agentConfig, nthAddress, serverConfig } from './server-config.ts';
+import { agentConfig } from './node-config.ts';
+import { nthAddress, serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
 let dir: string;
