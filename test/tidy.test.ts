@@ -147,7 +147,7 @@ describe('layers', () => {
 
   test('the start path of an agent loads nothing of the API server, the store or etcd', () => {
     for (const start of [
-      'internal/cli/daemon.ts',
+      'internal/cli/node-config.ts',
       'internal/supervisor/node-process.ts',
       'internal/supervisor/agent.ts',
     ]) {

@@ -17,7 +17,7 @@ const slice = (namespace: string, service: string, addresses: string[]): object 
   endpoints: addresses.map((one) => ({ addresses: [one] })),
 });
 
-test('the kubernetes Service has the servers that are not away, and tells when that turns', async () => {
+test('the kubernetes Service has the servers that are not away, and tells of turns', async () => {
   const clock = new FakeClock();
   const client = new FakeClient(clock);
   const both = ['192.0.2.1', '192.0.2.2'];
