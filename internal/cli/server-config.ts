@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddress, mustCidr, bitsOf, nthAddress, parseIpv4Cidr } from '../base/addresses.ts';
 import { ConfigError } from '../base/errors.ts';
 import { cronError } from '../api/cron/cron.ts';
 import type { ServerConfig, SnapshotConfig } from '../supervisor/config.ts';
@@ -24,13 +24,13 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     cidr(settings, 'cluster-cidr'),
     cidr(settings, 'service-cidr'),
   ];
-  const clusterDns = address(settings, 'cluster-dns') ?? nthAddress(serviceCidr, 10);
+  const clusterDns = address(settings, 'cluster-dns') ?? tenthAddress(serviceCidr);
   const clusterDomain = text(settings, 'cluster-domain') ?? 'cluster.local';
   const disable = disabled(settings, warn);
   checkRanges(clusterCidr, serviceCidr);
   checkClusterDns(clusterDns, serviceCidr, disable);
   checkClusterDomain(clusterDomain);
-  checkTlsSans(list(settings, 'tls-san'), (san) => isIP(san) !== 0);
+  checkTlsSans(list(settings, 'tls-san'), isAddress);
   return {
     ...node,
     bindAddress: address(settings, 'bind-address') ?? '0.0.0.0',
@@ -190,8 +190,8 @@ function disabled(settings: Settings, warn: Warn): string[] {
 
 function cidr(settings: Settings, name: string): string {
   const value = text(settings, name) ?? '';
-  const [ip = '', bits = ''] = value.split('/');
-  if (isIP(ip) !== 4 || !/^\d+$/.test(bits) || Number(bits) > 30)
+  const parsed = parseIpv4Cidr(value);
+  if (!parsed || bitsOf(parsed) > 30)
     throw new ConfigError(`--${name}: "${value}" is not an IPv4 range such as 10.42.0.0/16`, {
       op,
     });
@@ -217,12 +217,12 @@ function range(settings: Settings, name: string): { from: number; to: number } {
   return { from, to };
 }
 
-/**
- * The n-th address of an IPv4 range: services know the first as the API server and the tenth as the
- * DNS.
- */
-export function nthAddress(range: string, n: number): string {
-  const base =
-    (range.split('/')[0] ?? '').split('.').reduce((sum, part) => sum * 256 + Number(part), 0) + n;
-  return [24, 16, 8, 0].map((shift) => Math.floor(base / 2 ** shift) % 256).join('.');
+/** Services know the tenth address of their range as the cluster DNS. */
+function tenthAddress(serviceCidr: string): string {
+  const ip = nthAddress(mustCidr(serviceCidr), 10);
+  if (ip) return ip;
+  throw new ConfigError(`--service-cidr: ${serviceCidr} has no tenth address for the cluster DNS`, {
+    op,
+    hint: 'take a larger range, such as 10.43.0.0/16, or say --cluster-dns',
+  });
 }

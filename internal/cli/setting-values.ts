@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddress } from '../base/addresses.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { Settings } from './settings.ts';
 
@@ -25,14 +25,14 @@ export function port(settings: Settings, name: string): number | undefined {
 
 export function address(settings: Settings, name: string): string | undefined {
   const value = text(settings, name);
-  if (value !== undefined && isIP(value) === 0)
+  if (value !== undefined && !isAddress(value))
     throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
   return value;
 }
 
 export function addresses(settings: Settings, name: string): string[] {
   for (const value of list(settings, name))
-    if (isIP(value) === 0)
+    if (!isAddress(value))
       throw new ConfigError(`--${name}: "${value}" is not an IP address`, { op });
   return list(settings, name);
 }

@@ -5,7 +5,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { realDisk } from '../io/disk.ts';
 import { environmentOf, flags } from './flags.ts';
 import { agentConfig } from './node-config.ts';
-import { nthAddress, serverConfig } from './server-config.ts';
+import { serverConfig } from './server-config.ts';
 import { gatherSettings } from './settings.ts';
 
 let dir: string;
@@ -464,7 +464,10 @@ test('every flag has one meaning for each command and its own variable', () => {
   ).toEqual(['SKIFF_TLS_SAN']);
 });
 
-test('addresses of a range are counted across its bytes', () => {
-  expect(nthAddress('10.43.0.0/16', 10)).toBe('10.43.0.10');
-  expect(nthAddress('10.43.0.250/16', 10)).toBe('10.43.1.4');
+test('the cluster DNS is the tenth address of the service range, which must have one', async () => {
+  await writeFile(file, '');
+  const dnsOf = async (range: string): Promise<string> =>
+    serverConfig(await gather(['--service-cidr', range])).clusterDns;
+  expect(await dnsOf('10.43.0.0/16')).toBe('10.43.0.10');
+  await expect(dnsOf('10.43.0.0/29')).rejects.toThrow(/--service-cidr/);
 });

@@ -13,7 +13,7 @@ import {
   parseIpv4,
   parseIpv4Cidr,
   type Ipv4Cidr,
-} from '../base/ipv4.ts';
+} from '../base/addresses.ts';
 
 /**
  * Values that one flag alone cannot judge, or that only the API would refuse, long after the start.

@@ -1,3 +1,4 @@
+import { mustCidr } from '../base/addresses.ts';
 import { partOf } from '../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
@@ -133,7 +134,7 @@ describe('deletion rank', () => {
 
 describe('pod ranges', () => {
   it('gives the lowest free range and takes it back', () => {
-    const pool = new CidrPool('10.42.0.0/16', 24);
+    const pool = new CidrPool(mustCidr('10.42.0.0/16'), 24);
     pool.occupy('10.42.0.0/24');
     expect(pool.allocate()).toBe('10.42.1.0/24');
     expect(pool.allocate()).toBe('10.42.2.0/24');
@@ -141,7 +142,7 @@ describe('pod ranges', () => {
     expect(pool.allocate()).toBe('10.42.1.0/24');
   });
   it('says when all are taken', () => {
-    const pool = new CidrPool('10.42.0.0/23', 24);
+    const pool = new CidrPool(mustCidr('10.42.0.0/23'), 24);
     expect([pool.allocate(), pool.allocate(), pool.allocate()]).toEqual([
       '10.42.0.0/24',
       '10.42.1.0/24',

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { cidrOf, familyOf, parseIp, unmapped } from '../base/addresses.ts';
 import type { Acquaintance } from './handshake-queue.ts';
 
 /**
@@ -241,24 +242,10 @@ function oldestOf(connections: Set<Connection>): Connection | undefined {
  * of an IPv6 network.
  */
 export function networkOf(address: string): string {
-  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
-  if (mapped?.[1]) return mapped[1];
-  if (!address.includes(':')) return address;
-  const [head = '', tail] = (address.split('%')[0] ?? '').split('::');
-  const left = head ? head.split(':') : [];
-  const right = tail ? tail.split(':') : [];
-  const all =
-    tail === undefined
-      ? left
-      : [
-          ...left,
-          ...Array<string>(Math.max(0, 8 - left.length - right.length)).fill('0'),
-          ...right,
-        ];
-  return all
-    .slice(0, 4)
-    .map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''))
-    .join(':');
+  const ip = parseIp(address.split('%')[0]);
+  if (!ip) return address;
+  const plain = unmapped(ip);
+  return familyOf(plain) === 4 ? plain : cidrOf(plain, 64);
 }
 
 /** A key that both the raw socket and the TLS socket around it can tell. */

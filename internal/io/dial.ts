@@ -1,3 +1,4 @@
+import { isAddress } from '../base/addresses.ts';
 import {
   Agent as HttpAgent,
   request as httpRequest,
@@ -7,7 +8,7 @@ import {
 } from 'node:http';
 import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
 import { lookup as resolve } from 'node:dns';
-import { connect as tcpConnect, isIP, type LookupFunction, type Socket } from 'node:net';
+import { connect as tcpConnect, type LookupFunction, type Socket } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
 import type { Duplex, Readable } from 'node:stream';
 import { IoError, messageOf } from '../base/errors.ts';
@@ -109,7 +110,7 @@ function guarded(mayReach: (address: string) => boolean): LookupFunction {
 function placeOf(target: DialTarget): { host: string; port: number; lookup?: LookupFunction } {
   const { host, port, mayReach } = target;
   if (!mayReach) return { host, port };
-  if (isIP(host) && !mayReach(host)) throw notAllowed();
+  if (isAddress(host) && !mayReach(host)) throw notAllowed();
   return { host, port, lookup: guarded(mayReach) };
 }
 

@@ -4,13 +4,13 @@ import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networki
 import { ConfigError } from '../base/errors.ts';
 import {
   cidrHas,
-  loopback,
+  isLoopback,
   parseIpv4,
   parseIpv4Cidr,
   parsePort,
   type Ipv4,
   type Ipv4Cidr,
-} from '../base/ipv4.ts';
+} from '../base/addresses.ts';
 import type { Mirror } from '../client/client.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
@@ -27,7 +27,7 @@ import { NftGuards } from './nft/guards.ts';
 import { followPodWays, type PodWays } from './pod-ways.ts';
 import { startRepair, type Overlay } from './repair.ts';
 import { startVxlan } from './overlay/vxlan.ts';
-import { parseRange } from './policy/addresses.ts';
+import { parseRange } from '../base/address-ranges.ts';
 import { PolicyEnforcer } from './policy/enforcer.ts';
 import { tableName as policyTable } from './policy/table.ts';
 import { sliceIndexes, startProxy, type Proxy } from './proxy/proxy.ts';
@@ -281,17 +281,14 @@ const privateRanges = ['10.0.0.0/8', '172.16.0.0/12', '192.168.0.0/16', '100.64.
  * another's has told us no range to go by.
  */
 function askers(addresses: Addresses, options: NetworkOptions): (address: string) => boolean {
-  const ranges = [
-    addresses.clusterCidr,
-    loopback,
-    ...(options.backend === 'none' ? privateRanges : []),
-  ];
+  const ranges = [addresses.clusterCidr, ...(options.backend === 'none' ? privateRanges : [])];
   return (address) => {
     const ip = parseIpv4(address);
     return (
       ip !== undefined &&
       (ip === addresses.clusterDns ||
         ip === addresses.nodeIp ||
+        isLoopback(ip) ||
         ranges.some((range) => cidrHas(range, ip)))
     );
   };

@@ -1,5 +1,5 @@
 import { messageOf } from '../base/errors.ts';
-import { parseIpv4, type Ipv4 } from '../base/ipv4.ts';
+import { parseIpv4, type Ipv4 } from '../base/addresses.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Log } from '../io/log.ts';
 import { runOk, type Spawn } from '../io/spawn.ts';

@@ -1,5 +1,5 @@
 import { messageOf } from '../base/errors.ts';
-import type { Ipv4 } from '../base/ipv4.ts';
+import type { Ipv4 } from '../base/addresses.ts';
 import type { Disk } from '../io/disk.ts';
 import type { Host } from '../io/host.ts';
 import type { Log } from '../io/log.ts';

@@ -1,5 +1,5 @@
+import { isAddress } from '../base/addresses.ts';
 import { X509Certificate } from 'node:crypto';
-import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import type { Log } from '../io/log.ts';
@@ -314,7 +314,7 @@ export function issuedFor(
   if (nowMs > to - renewBeforeMs && (nowMs >= to || best - to > worthMs)) return false;
   if (!cert.subject.split('\n').includes(`CN=${request.cn}`)) return false;
   return (request.sans ?? []).every(
-    (name) => (isIP(name) ? cert.checkIP(name) : cert.checkHost(name)) !== undefined,
+    (name) => (isAddress(name) ? cert.checkIP(name) : cert.checkHost(name)) !== undefined,
   );
 }
 

@@ -1,3 +1,4 @@
+import { bytesOf, parseStrictIp } from '../base/addresses.ts';
 import {
   createHash,
   createPrivateKey,
@@ -6,7 +7,6 @@ import {
   sign,
   type KeyObject,
 } from 'node:crypto';
-import { isIP, isIPv4 } from 'node:net';
 import { readCertificate, type Certificate } from '../base/x509/certificate.ts';
 import { items, readBits, readOnly, tags } from '../base/x509/der.ts';
 import { extensionIds, usageIds } from '../base/x509/extensions.ts';
@@ -160,8 +160,8 @@ export function issueCert(options: Issuing & { ca: Identity } & CertRequest): Id
               false,
               alternativeNames({
                 ...noNames,
-                dns: sans.filter((san) => !isIP(san)),
-                addresses: sans.filter((san) => isIP(san)),
+                dns: sans.filter((san) => !parseStrictIp(san)),
+                addresses: sans.flatMap((san) => parseStrictIp(san) ?? []),
               }),
             ),
           ]
@@ -296,23 +296,9 @@ function alternativeNames({ dns, emails, addresses, uris }: AlternativeNames): D
   return sequence(
     ...text(2, dns),
     ...text(1, emails),
-    ...addresses.map((address) => implicit(7, addressBytes(address))),
+    ...addresses.map((address) => implicit(7, Buffer.from(bytesOf(address)))),
     ...text(6, uris),
   );
-}
-
-function addressBytes(address: string): Buffer {
-  if (isIPv4(address)) return Buffer.from(address.split('.').map(Number));
-  const [left = '', right] = address.split('::');
-  const words = (text: string): number[] =>
-    text === '' ? [] : text.split(':').map((word) => parseInt(word, 16));
-  const head = words(left);
-  const tail = words(right ?? '');
-  const all =
-    right === undefined
-      ? head
-      : [...head, ...new Array<number>(8 - head.length - tail.length).fill(0), ...tail];
-  return Buffer.from(all.flatMap((word) => [word >> 8, word & 0xff]));
 }
 
 /** RFC 5280 4.2.1.2 method 1: SHA-1 of the public key's bits. */

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Disk } from '../io/disk.ts';
-import { parseIpv4, parseIpv4Cidr } from '../base/ipv4.ts';
+import { parseIpv4, parseIpv4Cidr } from '../base/addresses.ts';
 import type { ClusterSettings } from './handshake-paths.ts';
 
 /** What a node keeps of its cluster, so that it starts while no server answers. */

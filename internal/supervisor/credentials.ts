@@ -1,4 +1,5 @@
 import { dirname, join } from 'node:path';
+import { joinHostPort } from '../base/addresses.ts';
 import { ConfigError } from '../base/errors.ts';
 import { loadOrCreateServer, type ServerIdentities } from '../pki/authorities.ts';
 import { kubeconfig } from '../pki/kubeconfig.ts';
@@ -203,7 +204,7 @@ export async function writeAdminKubeconfig(
     config.bindAddress === '0.0.0.0' || config.bindAddress === '::'
       ? '127.0.0.1'
       : config.bindAddress;
-  const server = `https://${host.includes(':') ? `[${host}]` : host}:${port}`;
+  const server = `https://${joinHostPort(host, port)}`;
   const text = kubeconfig({ server, ca: identities.serverCa.cert, ...identities.admin });
   const path = config.writeKubeconfig;
   const [before, stat] = await Promise.all([

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { hostInUrl } from '../base/addresses.ts';
 import { openEtcdStore } from '../etcd/client/etcd-store.ts';
 import { snapshotFiles } from '../etcd/datastore.ts';
 import { hasData, startManagedEtcd } from '../etcd/managed.ts';
@@ -246,7 +247,7 @@ export function etcdUrls(ip: string): {
   moreClientUrls: string[];
   peerUrl: string;
 } {
-  const host = ip.includes(':') ? `[${ip}]` : ip;
+  const host = hostInUrl(ip);
   const alone = host === '127.0.0.1';
   return {
     clientUrl: `https://127.0.0.1:${clientPort}`,

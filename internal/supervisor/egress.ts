@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { baseOf, cidrHas, isAddress, parseCidr, parseStrictIp } from '../base/addresses.ts';
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import type { EgressMode } from './handshake-paths.ts';
 import { parseServer, type ServerAddress } from './server-list.ts';
@@ -25,7 +25,7 @@ export function ledTo(
   inward: Inward,
 ): ServerAddress | undefined {
   const at = parseServer(authority);
-  if (!at || isIP(at.host) === 0 || mode === 'disabled') return undefined;
+  if (!at || !isAddress(at.host) || mode === 'disabled') return undefined;
   if (at.host === '127.0.0.1') return at.port === inward.kubeletPort ? at : undefined;
   if (mode === 'pod') return inRange(at, inward) ? at : undefined;
   if (mode === 'cluster')
@@ -34,15 +34,11 @@ export function ledTo(
 }
 
 function inRange({ host }: ServerAddress, { podCidr, ownAddresses }: Inward): boolean {
-  const [base = '', bits = ''] = podCidr()?.split('/') ?? [];
-  const family = isIP(base);
-  if (family === 0 || family !== isIP(host)) return false;
+  const [range, ip] = [parseCidr(podCidr()), parseStrictIp(host)];
+  if (!range || !ip) return false;
   // The ends of the pods' links and of the overlay lie in the range, too, and are the machine.
-  if (host === base || ownAddresses().includes(host)) return false;
-  const range = new BlockList();
-  const name = family === 6 ? 'ipv6' : 'ipv4';
-  range.addSubnet(base, Number(bits), name);
-  return range.check(host, name);
+  if (ip === baseOf(range) || ownAddresses().includes(host)) return false;
+  return cidrHas(range, ip);
 }
 
 /**

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { addressIn } from '../base/addresses.ts';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import { loadOrCreateAuthorities, type ServerIdentities } from '../pki/authorities.ts';
 import { fileName as stateFile } from '../store/sqlite/schema.ts';
@@ -8,7 +9,6 @@ import { serverIdentities, serverNames } from './credentials.ts';
 import { openFile, type Datastore } from './datastore.ts';
 import type { Doors } from './doors.ts';
 import type { NodeFacts } from './node-facts.ts';
-import { firstAddress } from './start-api.ts';
 
 export interface OwnIdentities {
   /** Reads them; issues what is missing, due or lacks a name. */
@@ -59,7 +59,7 @@ export async function identitiesOf({
       await loadOrCreateAuthorities(authorities);
     }
   }
-  const names = (): string[] => serverNames(config, facts, firstAddress(config.serviceCidr));
+  const names = (): string[] => serverNames(config, facts, addressIn(config.serviceCidr, 1));
   return {
     load: () =>
       serverIdentities(config, doors, { names: names(), mustExist: true, alone: !shared }),

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddress } from '../base/addresses.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { Node } from '../api/generated/types/core-v1.ts';
 import type { PlainAnswer, PlainRequest } from '../apiserver/options.ts';
@@ -129,7 +129,7 @@ async function wrongWith(
   });
   if (!/^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/.test(name))
     return refuse(400, 'the node has no name that a Node may have', 'give it --node-name');
-  if (addresses.length > mostAddresses || addresses.some((one) => isIP(one) === 0))
+  if (addresses.length > mostAddresses || addresses.some((one) => !isAddress(one)))
     return refuse(400, 'the addresses of the node are no addresses', 'see --node-ip');
   if (joiner.by === 'node' && joiner.nodeName !== name)
     return refuse(403, `this certificate is for node ${joiner.nodeName} alone`, '');

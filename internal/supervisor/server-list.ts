@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddress } from '../base/addresses.ts';
 
 /** A server's API: `10.0.0.1:6443`, `[fd00::1]:6443`, `api.example.com:6443`. */
 export interface ServerAddress {
@@ -12,7 +12,9 @@ export function parseServer(text: string): ServerAddress | undefined {
   const bare = host.replace(/^\[|\]$/g, '');
   const number = Number(port);
   if (bare === '' || number < 1 || number > 65_535) return undefined;
-  return host.startsWith('[') && isIP(bare) !== 6 ? undefined : { host: bare, port: number };
+  return host.startsWith('[') && !(bare.includes(':') && isAddress(bare))
+    ? undefined
+    : { host: bare, port: number };
 }
 
 /**

@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { addressIn } from '../base/addresses.ts';
 import type { ApiServer } from '../apiserver/api-server.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { ResourceRef } from '../api/object.ts';
@@ -38,7 +39,7 @@ import { runNode, takeMachine } from './node-process.ts';
 import type { OwnNode } from './node.ts';
 import { startRenewal, type Renewal } from './renewal.ts';
 import { tellOfRoom } from './tell-of-room.ts';
-import { advertised, firstAddress, startApi } from './start-api.ts';
+import { advertised, startApi } from './start-api.ts';
 import { startUpkeep } from './upkeep.ts';
 import { Tunnels } from './tunnels.ts';
 import { whenWritable } from './when-writable.ts';
@@ -140,7 +141,7 @@ async function startParts({
       passwords: { server: password, agent },
       settings: clusterSettings(config),
       authorities: () => identities,
-      ownNames: () => serverNames(config, facts, firstAddress(config.serviceCidr)),
+      ownNames: () => serverNames(config, facts, addressIn(config.serviceCidr, 1)),
     }),
   });
   const mode = config.egressMode ?? 'agent';

@@ -1,3 +1,4 @@
+import { joinHostPort } from '../base/addresses.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 
 /** `address:port` of the servers that one EndpointSlice of the `kubernetes` Service names. */
@@ -5,8 +6,6 @@ export function serversIn(slice: EndpointSlice): string[] {
   const port = slice.ports?.find((one) => one.name === 'https')?.port;
   if (port === undefined) return [];
   return (slice.endpoints ?? []).flatMap((endpoint) =>
-    endpoint.addresses.map((address) =>
-      address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`,
-    ),
+    endpoint.addresses.map((address) => joinHostPort(address, port)),
   );
 }

@@ -85,9 +85,3 @@ export async function startApi({
     version: { gitVersion: gitVersion(version), gitCommit: build },
   });
 }
-
-/** The first address of the service range belongs to the API server. */
-export function firstAddress(range: string): string {
-  const parts = (range.split('/')[0] ?? '').split('.').map(Number);
-  return [...parts.slice(0, 3), (parts[3] ?? 0) + 1].join('.');
-}

@@ -8,7 +8,8 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { NetworkPolicy } from '../../internal/api/generated/types/networking-v1.ts';
-import { parseAddress, parseRange, type Range } from '../../internal/network/policy/addresses.ts';
+import { parseIp } from '../../internal/base/addresses.ts';
+import { parseRange, type Range } from '../../internal/base/address-ranges.ts';
 import { fullRuleset, Planner, type PodClaim } from '../../internal/network/policy/planner.ts';
 import { parsePolicy } from '../../internal/network/policy/rules.ts';
 
@@ -29,7 +30,7 @@ const claim = (i: number, labels: Record<string, string> = {}): PodClaim => {
     key: `p${i}`,
     namespace: namespaceOf(i),
     labels: { app: `a${i % 200}`, tier: i % 2 ? 'front' : 'back', ...labels },
-    addresses: [parseAddress(address)!],
+    addresses: [parseIp(address)!],
     ports: [{ name: 'web', protocol: 'tcp', port: 8080 }],
     local: own,
     rank: i,

@@ -5,7 +5,12 @@ import { parseCron } from '../../internal/api/cron/cron.ts';
 import type { Pod } from '../../internal/api/generated/types/core-v1.ts';
 import { Quantity, parseQuantity } from '../../internal/api/quantity.ts';
 import { parseFieldSelector, parseLabelSelector } from '../../internal/api/selectors.ts';
-import { parseIpv4, parseIpv4Cidr, type Ipv4, type Ipv4Cidr } from '../../internal/base/ipv4.ts';
+import {
+  parseIpv4,
+  parseIpv4Cidr,
+  type Ipv4,
+  type Ipv4Cidr,
+} from '../../internal/base/addresses.ts';
 import { realClock } from '../../internal/io/clock.ts';
 import { silentLog } from '../../internal/io/log.ts';
 import { realRandom } from '../../internal/io/random.ts';

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddress } from '../../base/addresses.ts';
 import type { Pod, PodDNSConfig } from '../../api/generated/types/core-v1.ts';
 import type { NodeFacts, ResolverConfig } from './node-facts.ts';
 
@@ -47,7 +47,7 @@ function readable(dns: ResolverConfig, warnings: string[]): ResolverConfig {
       return false;
     });
   return {
-    servers: keep('nameserver', dns.servers, (text) => isIP(text) !== 0),
+    servers: keep('nameserver', dns.servers, (text) => isAddress(text)),
     searches: keep('search path', dns.searches, (text) => searchDomain.test(text)),
     options: keep('resolver option', dns.options, (text) => optionText.test(text)),
   };

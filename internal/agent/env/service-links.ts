@@ -1,3 +1,4 @@
+import { joinHostPort } from '../../base/addresses.ts';
 import type { Service } from '../../api/generated/types/core-v1.ts';
 
 /** The variables that tell a pod where the Services are, as Docker links once did. */
@@ -35,7 +36,7 @@ function addService(service: Service, into: Map<string, string>): void {
   }
   ports.forEach((port, index) => {
     const protocol = (port.protocol || 'TCP').toLowerCase();
-    const url = `${protocol}://${address.includes(':') ? `[${address}]` : address}:${port.port}`;
+    const url = `${protocol}://${joinHostPort(address, port.port)}`;
     if (index === 0) into.set(`${prefix}_PORT`, url);
     const portPrefix = `${prefix}_PORT_${port.port}_${protocol.toUpperCase()}`;
     into.set(portPrefix, url);

@@ -1,4 +1,5 @@
 import type { IncomingMessage } from 'node:http';
+import { joinHostPort } from '../../base/addresses.ts';
 import type { Container, HTTPGetAction } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
@@ -50,7 +51,7 @@ export async function httpGet(
   const path = action.path ?? '/';
   let url = new URL(
     path.startsWith('/') ? path : `/${path}`,
-    `${scheme}://${host.includes(':') ? `[${host}]` : host}:${port}`,
+    `${scheme}://${joinHostPort(host, port)}`,
   );
   const first = url;
   const headers = headersOf(request);

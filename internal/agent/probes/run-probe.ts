@@ -1,3 +1,4 @@
+import { hostInUrl } from '../../base/addresses.ts';
 import type { Container, Probe } from '../../api/generated/types/core-v1.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
@@ -153,7 +154,7 @@ async function grpcProbe(
   action: NonNullable<Probe['grpc']>,
 ): Promise<ProbeOutcome> {
   const seconds = timeoutSeconds(target.probe);
-  const host = target.podIP.includes(':') ? `[${target.podIP}]` : target.podIP;
+  const host = hostInUrl(target.podIP);
   const address = `${host}:${action.port}`;
   const channel = openGrpc(address);
   try {

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddress } from '../../base/addresses.ts';
 import type { HostAlias } from '../../api/generated/types/core-v1.ts';
 
 const managedHeader = '# Kubernetes-managed hosts file.\n';
@@ -21,7 +21,7 @@ export function podHostsFile(options: {
     'fe00::0\tip6-mcastprefix\n',
     'fe00::1\tip6-allnodes\n',
     'fe00::2\tip6-allrouters\n',
-    ...options.ips.filter((ip) => isIP(ip) !== 0).map((ip) => `${ip}\t${names}\n`),
+    ...options.ips.filter((ip) => isAddress(ip)).map((ip) => `${ip}\t${names}\n`),
     aliasLines(options.aliases),
   ].join('');
 }
@@ -37,7 +37,7 @@ const hostnameText = /^[A-Za-z0-9_](?:[A-Za-z0-9_.-]*[A-Za-z0-9_])?$/;
 function aliasLines(aliases: HostAlias[] | undefined): string {
   const lines = (aliases ?? []).flatMap((alias) => {
     const names = (alias.hostnames ?? []).filter((name) => hostnameText.test(name));
-    return isIP(alias.ip ?? '') !== 0 && names.length > 0
+    return isAddress(alias.ip ?? '') && names.length > 0
       ? [`${alias.ip}\t${names.join('\t')}\n`]
       : [];
   });

@@ -1,3 +1,4 @@
+import { joinHostPort } from '../../base/addresses.ts';
 import type { Endpoints, Service, ServicePort } from '../generated/types/core-v1.ts';
 import type { EndpointSlice } from '../generated/types/discovery-v1.ts';
 import type {
@@ -71,9 +72,7 @@ function endpointsText({ subsets }: Endpoints): string {
   const all = subsets.flatMap((subset) => {
     const ips = (subset.addresses ?? []).map((a) => a.ip);
     if (!subset.ports?.length) return ips;
-    return subset.ports.flatMap((port) =>
-      ips.map((ip) => `${ip.includes(':') ? `[${ip}]` : ip}:${port.port}`),
-    );
+    return subset.ports.flatMap((port) => ips.map((ip) => `${joinHostPort(ip, port.port)}`));
   });
   return all.length === 0 ? '' : withMore(all);
 }

@@ -1,4 +1,15 @@
-import { goIp, parseSloppyIp } from '../strategy/ip-warnings.ts';
+import {
+  baseOf,
+  bitsOf,
+  cidrHolds,
+  cidrOf,
+  isMapped,
+  parseCidr,
+  parseInterface,
+  parseIp,
+  unmapped,
+  parseStrictIp,
+} from '../../base/addresses.ts';
 import type { Problems } from './problems.ts';
 
 /** An address of a field that took sloppy forms before: what the old object had stays allowed. */
@@ -9,15 +20,13 @@ export function checkIp(
   old: readonly string[] = [],
 ): boolean {
   if (old.includes(value)) return true;
-  const address = parseSloppyIp(value);
+  const address = parseIp(value);
   if (!address) {
     problems.invalid(field, value, 'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)');
     return false;
   }
-  if (/(^|\.)0[0-9]/.test(value) && !value.includes(':'))
-    problems.invalid(field, value, 'must not have leading 0s');
-  if (isMapped(value, address.kind()))
-    problems.invalid(field, value, 'must not be an IPv4-mapped IPv6 address');
+  if (!parseStrictIp(value)) problems.invalid(field, value, 'must not have leading 0s');
+  if (isMapped(address)) problems.invalid(field, value, 'must not be an IPv4-mapped IPv6 address');
   return true;
 }
 
@@ -30,10 +39,8 @@ export function checkCidr(
   old: readonly string[] = [],
 ): boolean {
   if (old.includes(value)) return true;
-  const slash = value.lastIndexOf('/');
-  const address = slash < 0 ? undefined : parseSloppyIp(value.slice(0, slash));
-  const bits = value.slice(slash + 1);
-  if (!address || !/^[0-9]+$/.test(bits) || Number(bits) > (address.kind() === 'ipv4' ? 32 : 128)) {
+  const found = parseInterface(value);
+  if (!found) {
     problems.invalid(
       field,
       value,
@@ -41,20 +48,13 @@ export function checkCidr(
     );
     return false;
   }
-  if (/(^|\.)0[0-9]/.test(value) || /\/0[0-9]/.test(value))
+  if (!parseStrictIp(value.slice(0, value.indexOf('/'))) || /\/0[0-9]/.test(value))
     problems.invalid(field, value, 'must not have leading 0s in IP or prefix length');
-  else if (isMapped(value, address.kind()))
+  else if (isMapped(found.ip))
     problems.invalid(field, value, 'must not have an IPv4-mapped IPv6 address');
-  else if (hasHostBits(address.toByteArray(), Number(bits)))
+  else if (baseOf(cidrOf(found.ip, found.bits)) !== found.ip)
     problems.invalid(field, value, 'must not have bits set beyond the prefix length');
   return true;
-}
-
-const isMapped = (value: string, kind: string): boolean =>
-  kind === 'ipv6' && /^::ffff:/i.test(value) && value.includes('.');
-
-function hasHostBits(bytes: readonly number[], prefix: number): boolean {
-  return bytes.some((byte, i) => (byte & (0xff >> Math.min(8, Math.max(0, prefix - i * 8)))) !== 0);
 }
 
 /** At most one address of each family. */
@@ -65,31 +65,10 @@ export function isDualStackAtMost(addresses: readonly string[]): boolean {
   );
 }
 
-interface Range {
-  bytes: readonly number[];
-  prefix: number;
-}
-
-function rangeOf(value: string): Range | undefined {
-  const [ip = '', bits = ''] = value.split('/');
-  const address = parseSloppyIp(ip);
-  return address && /^[0-9]+$/.test(bits)
-    ? { bytes: address.toByteArray(), prefix: Number(bits) }
-    : undefined;
-}
-
 /** Whether a range is a part of another, and not all of it; undefined when one is no range. */
 export function isWithin(inner: string, outer: string): boolean | undefined {
-  const [small, large] = [rangeOf(inner), rangeOf(outer)];
-  if (!small || !large) return undefined;
-  if (small.bytes.length !== large.bytes.length || small.prefix <= large.prefix) return false;
-  return large.bytes.every(
-    (byte, i) =>
-      ((byte ^ (small.bytes[i] ?? 0)) &
-        ~(0xff >> Math.min(8, Math.max(0, large.prefix - i * 8))) &
-        0xff) ===
-      0,
-  );
+  const [small, large] = [parseCidr(inner), parseCidr(outer)];
+  return small && large && bitsOf(small) > bitsOf(large) && cidrHolds(large, small);
 }
 
 /** A range of a newer field, which has one form only. */
@@ -97,25 +76,22 @@ export function checkCanonicalCidr(problems: Problems, field: string, value: str
   const before = problems.list.length;
   checkCidr(problems, field, value);
   if (problems.list.length > before) return;
-  const [ip = '', bits = ''] = value.split('/');
-  const address = parseSloppyIp(ip);
-  const canonical = address ? `${goIp(address)}/${Number(bits)}` : value;
+  const found = parseInterface(value);
+  const canonical = found ? `${unmapped(found.ip)}/${found.bits}` : value;
   if (canonical !== value)
     problems.invalid(field, value, `must be in canonical form (${JSON.stringify(canonical)})`);
 }
 
 /** An address with the length of its prefix, in its one form. */
 export function checkInterfaceAddress(problems: Problems, field: string, value: string): void {
-  const slash = value.lastIndexOf('/');
-  const address = slash < 0 ? undefined : parseSloppyIp(value.slice(0, slash));
-  const bits = value.slice(slash + 1);
-  if (!address || !/^[0-9]+$/.test(bits) || Number(bits) > (address.kind() === 'ipv4' ? 32 : 128))
+  const found = parseInterface(value);
+  if (!found)
     return problems.invalid(
       field,
       value,
       'must be a valid address in CIDR form, (e.g. 10.9.8.7/24 or 2001:db8::1/64)',
     );
-  const canonical = `${goIp(address)}/${Number(bits) - (isMapped(value, address.kind()) ? 96 : 0)}`;
+  const canonical = `${unmapped(found.ip)}/${found.bits - (isMapped(found.ip) ? 96 : 0)}`;
   if (canonical !== value)
     problems.invalid(field, value, `must be in canonical form (${JSON.stringify(canonical)})`);
 }

@@ -1,3 +1,11 @@
+import {
+  parseIp,
+  unmapped,
+  isLinkLocal,
+  isLinkLocalMulticast,
+  isLoopback,
+  isUnspecified,
+} from '../../base/addresses.ts';
 import type {
   EndpointAddress,
   EndpointPort,
@@ -13,7 +21,6 @@ import {
   validLabelValue,
   validPortNumber,
 } from '../names.ts';
-import { goIp, parseSloppyIp } from '../strategy/ip-warnings.ts';
 import { checkIp, isIpv6 } from './addresses.ts';
 import { protocols } from './containers.ts';
 import { checkLabels, checkMetadata, checkMetadataUpdate } from './metadata.ts';
@@ -23,20 +30,19 @@ import { repeats } from './repeats.ts';
 
 /** Addresses that traffic may not be sent to on someone's word. */
 export function checkEndpointIp(problems: Problems, value: string, field: string): void {
-  const address = parseSloppyIp(value);
+  const address = parseIp(value);
   if (!address) return problems.invalid(field, value, 'must be a valid IP address');
-  const range = address.range();
-  if (range === 'unspecified' && /^(0\.0\.0\.0|::)$/.test(goIp(address)))
-    problems.invalid(field, value, `may not be unspecified (${value})`);
-  if (range === 'loopback')
+  const ip = unmapped(address);
+  if (isUnspecified(ip)) problems.invalid(field, value, `may not be unspecified (${value})`);
+  if (isLoopback(ip))
     problems.invalid(field, value, 'may not be in the loopback range (127.0.0.0/8, ::1/128)');
-  if (range === 'linkLocal')
+  if (isLinkLocal(ip))
     problems.invalid(
       field,
       value,
       'may not be in the link-local range (169.254.0.0/16, fe80::/10)',
     );
-  if (/^224\.0\.0\.|^ff02:/.test(goIp(address)))
+  if (isLinkLocalMulticast(ip))
     problems.invalid(
       field,
       value,
@@ -172,12 +178,12 @@ function checkSliceAddress(
   const before = problems.list.length;
   checkIp(problems, at, address);
   if (problems.list.length > before) return;
-  const parsed = parseSloppyIp(address);
-  if (type === 'IPv6' && parsed && goIp(parsed) !== address)
+  const parsed = parseIp(address);
+  if (type === 'IPv6' && parsed && unmapped(parsed) !== address)
     return problems.invalid(
       at,
       address,
-      `must be in canonical form (${JSON.stringify(goIp(parsed))})`,
+      `must be in canonical form (${JSON.stringify(unmapped(parsed))})`,
     );
   if (isIpv6(address) !== (type === 'IPv6'))
     problems.invalid(`${path}.addresses`, address, `must be an ${type} address`);

@@ -1,3 +1,4 @@
+import { parseIp } from '../../base/addresses.ts';
 import type {
   HTTPIngressPath,
   Ingress,
@@ -14,7 +15,6 @@ import {
   validPortNumber,
   wildcardDns1123Subdomain,
 } from '../names.ts';
-import { parseSloppyIp } from '../strategy/ip-warnings.ts';
 import { checkDomainPath } from './domain-path.ts';
 import { checkMetadata, checkMetadataUpdate } from './metadata.ts';
 import { Problems } from './problems.ts';
@@ -34,7 +34,7 @@ function checkHost(problems: Problems, host: string, field: string): void {
 function checkRule(problems: Problems, rule: IngressRule, path: string, lenient: boolean): void {
   const host = rule.host ?? '';
   if (host) {
-    if (parseSloppyIp(host))
+    if (parseIp(host))
       problems.invalid(`${path}.host`, host, 'must be a DNS name, not an IP address');
     checkHost(problems, host, `${path}.host`);
   }

@@ -1,3 +1,4 @@
+import { parseIp, unmapped } from '../../base/addresses.ts';
 import type {
   IPAddress,
   IPBlock,
@@ -8,7 +9,6 @@ import type {
   ServiceCIDR,
 } from '../generated/types/networking-v1.ts';
 import { dns1123Subdomain, pathSegmentName, validPortName, validPortNumber } from '../names.ts';
-import { goIp, parseSloppyIp } from '../strategy/ip-warnings.ts';
 import { checkCanonicalCidr, checkCidr, checkIp, isIpv6, isWithin } from './addresses.ts';
 import { checkLabelSelector, checkMetadata, checkMetadataUpdate } from './metadata.ts';
 import { immutable, Problems } from './problems.ts';
@@ -131,9 +131,9 @@ export const networkPolicy: Rule<NetworkPolicy> = {
 function addressName(name: string): string[] {
   const own = new Problems();
   checkIp(own, '', name);
-  const address = parseSloppyIp(name);
-  if (!own.found && address && goIp(address) !== name)
-    own.invalid('', name, `must be in canonical form (${JSON.stringify(goIp(address))})`);
+  const address = parseIp(name);
+  if (!own.found && address && unmapped(address) !== name)
+    own.invalid('', name, `must be in canonical form (${JSON.stringify(unmapped(address))})`);
   return own.list.map((e) => e.detail ?? '');
 }
 

@@ -1,3 +1,4 @@
+import { parseIp } from '../../base/addresses.ts';
 import type {
   LoadBalancerIngress,
   Service,
@@ -6,7 +7,6 @@ import type {
 } from '../generated/types/core-v1.ts';
 import { semanticEqual } from '../loose.ts';
 import { dns1123Label, dns1123Subdomain, qualifiedName, validPortNumber } from '../names.ts';
-import { parseSloppyIp } from '../strategy/ip-warnings.ts';
 import { checkCidr, checkIp, isIpv6 } from './addresses.ts';
 import { checkPort } from './container-probes.ts';
 import { protocols } from './containers.ts';
@@ -359,7 +359,7 @@ export function checkIngressPoints(
     }
     if (!point.hostname) return;
     problems.check(`${at}.hostname`, point.hostname, dns1123Subdomain);
-    if (parseSloppyIp(point.hostname))
+    if (parseIp(point.hostname))
       problems.invalid(`${at}.hostname`, point.hostname, 'must be a DNS name, not an IP address');
   });
 }

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddress } from '../../base/addresses.ts';
 import type { UserInfo } from '../options.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import type { AuditLevel, Stage } from './policy.ts';
@@ -83,10 +83,10 @@ export function sourcesOf(request: ServerRequest): string[] {
   const forwarded = String(request.headers['x-forwarded-for'] ?? '')
     .split(',')
     .map((one) => one.trim())
-    .filter((one) => isIP(one) !== 0);
+    .filter((one) => isAddress(one));
   const real = String(request.headers['x-real-ip'] ?? '');
   const all = [...forwarded];
-  if (isIP(real) !== 0 && !all.includes(real)) all.push(real);
+  if (isAddress(real) && !all.includes(real)) all.push(real);
   const peer = peerOf(request);
   if (peer !== undefined && all.at(-1) !== peer) all.push(peer);
   return all;

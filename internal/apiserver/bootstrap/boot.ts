@@ -1,6 +1,7 @@
+import { addressIn } from '../../base/addresses.ts';
 import { ensureLocalServices } from '../aggregation/local-services.ts';
 import type { Server } from '../server.ts';
-import { defaultServiceCidr, firstAddress } from '../registry/ip-range.ts';
+import { defaultServiceCidr } from '../services/service-ranges.ts';
 import { ensureAuthenticationConfig } from './authentication-config.ts';
 import { ensureKubernetesService, type ServerAddress } from './kubernetes-service.ts';
 import { LiveServers } from './live-servers.ts';
@@ -31,7 +32,7 @@ export async function bootCluster(server: Server): Promise<BootedCluster> {
     address: options.advertiseAddress,
     port: options.advertisePort ?? server.life.port,
   });
-  const clusterIp = firstAddress(options.serviceCidr ?? defaultServiceCidr);
+  const clusterIp = addressIn(options.serviceCidr ?? defaultServiceCidr, 1);
   let live = options.sharedStore ? new LiveServers({ core, clusterIp, own: own() }) : undefined;
   const lead = (): Promise<void> =>
     live

@@ -1,4 +1,4 @@
-import { isIPv6 } from 'node:net';
+import { parseIpv6 } from '../../base/addresses.ts';
 import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import type { Core } from '../registry/call.ts';
@@ -86,7 +86,7 @@ export async function ensureKubernetesService(core: Core, own: KubernetesService
       namespace: 'default',
       labels: { 'kubernetes.io/service-name': 'kubernetes' },
     },
-    addressType: isIPv6(most[0]?.address ?? '') ? 'IPv6' : 'IPv4',
+    addressType: parseIpv6(most[0]?.address) ? 'IPv6' : 'IPv4',
     endpoints: most.map((one) => ({ addresses: [one.address], conditions: { ready: true } })),
     ports: [{ name: 'https', protocol: 'TCP', port }],
   };

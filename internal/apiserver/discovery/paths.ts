@@ -1,3 +1,4 @@
+import { joinHostPort } from '../../base/addresses.ts';
 import { send, type Exchange } from '../http/exchange.ts';
 import type { Paths } from '../http/paths.ts';
 import type { Scheme } from '../../api/scheme.ts';
@@ -11,9 +12,7 @@ export function addDocumentPaths(scheme: Scheme, paths: Paths): void {
   paths.exact.set('/.well-known/openid-configuration', (server, exchange) => {
     const { advertiseAddress } = server.options;
     const port = server.options.advertisePort ?? server.life.port;
-    const own =
-      `https://${advertiseAddress.includes(':') ? `[${advertiseAddress}]` : advertiseAddress}` +
-      `:${port}/openid/v1/jwks`;
+    const own = `https://${joinHostPort(advertiseAddress, port)}/openid/v1/jwks`;
     sendJson(exchange, server.tokens.discovery(own), { 'cache-control': 'public, max-age=3600' });
   });
   paths.exact.set('/openid/v1/jwks', async (server, exchange) => {

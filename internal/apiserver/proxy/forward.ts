@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { pipeline, type Duplex, type Readable, type Transform } from 'node:stream';
 import { createDeflate, createGunzip, createGzip, createInflate } from 'node:zlib';
+import { joinHostPort } from '../../base/addresses.ts';
 import { ApiError } from '../../api/status.ts';
 import { breakOff } from '../../io/break-off.ts';
 import type { DialTarget } from '../../io/dial.ts';
@@ -106,8 +107,7 @@ export function unreachable(error: unknown): ApiError {
   return new ApiError('ServiceUnavailable', `error trying to reach service: ${messageOf(cause)}`);
 }
 
-export const hostOf = (target: DialTarget): string =>
-  `${target.host.includes(':') ? `[${target.host}]` : target.host}:${target.port}`;
+export const hostOf = (target: DialTarget): string => `${joinHostPort(target.host, target.port)}`;
 
 async function relay(exchange: Exchange, message: IncomingMessage, to: Forwarding): Promise<void> {
   const headers: Headers = { ...back(message.headers), ...traceHeaders(exchange) };

@@ -1,6 +1,6 @@
+import { isAddress } from '../../base/addresses.ts';
 import { refs } from '../../api/generated/refs.ts';
 import { registryKey } from '../../api/registry-key.ts';
-import { isIP } from 'node:net';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { ApiError, notFound } from '../../api/status.ts';
 import type { DialTarget } from '../../io/dial.ts';
@@ -22,7 +22,7 @@ export async function kubeletTarget(server: Server, nodeName: string): Promise<D
     cert: client?.cert,
     key: client?.key,
     insecure: !client?.ca,
-    ...(isIP(nodeName) ? {} : { servername: nodeName }),
+    ...(isAddress(nodeName) ? {} : { servername: nodeName }),
   };
   const tunnel = server.options.tunnelOf?.(nodeName);
   const node = await lookup<Node>(server.core, registryKey(refs.nodes, '', nodeName));

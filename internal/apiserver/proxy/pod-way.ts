@@ -1,4 +1,4 @@
-import { BlockList, isIP } from 'node:net';
+import { cidrHas, joinHostPort, parseCidr, parseIp, type Cidr } from '../../base/addresses.ts';
 import { refs } from '../../api/generated/refs.ts';
 import { registryPrefix } from '../../api/registry-key.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
@@ -21,29 +21,23 @@ export async function podWay(
   const name = named ?? (await nodeInWhoseRange(server, host));
   const tunnel = name === undefined ? undefined : tunnelOf(name);
   if (!tunnel) return {};
-  const at = host.includes(':') ? `[${host}]` : host;
-  return { open: () => tunnel(`${at}:${port}`) };
+  return { open: () => tunnel(joinHostPort(host, port)) };
+}
+
+async function nodeInWhoseRange(server: Outward, host: string): Promise<string | undefined> {
+  const ip = parseIp(host);
+  if (!ip) return undefined;
+  const nodes = await lookupAll<Node>(server.core, registryPrefix(refs.nodes, ''));
+  return nodes.find((node) => rangesOf(node).some((range) => cidrHas(range, ip)))?.metadata.name;
 }
 
 /** Objects are frozen and shared, so what was made of one holds for as long as it lives. */
-const ranges = new WeakMap<object, BlockList>();
+const ranges = new WeakMap<object, readonly Cidr[]>();
 
-async function nodeInWhoseRange(server: Outward, host: string): Promise<string | undefined> {
-  const family = isIP(host) === 6 ? 'ipv6' : 'ipv4';
-  const nodes = await lookupAll<Node>(server.core, registryPrefix(refs.nodes, ''));
-  return nodes.find((node) => rangesOf(node).check(host, family))?.metadata.name;
-}
-
-function rangesOf(node: Node): BlockList {
+function rangesOf(node: Node): readonly Cidr[] {
   let list = ranges.get(node);
   if (list) return list;
-  list = new BlockList();
-  for (const cidr of node.spec?.podCIDRs ?? []) {
-    const [base = '', bits = ''] = cidr.split('/');
-    const family = isIP(base);
-    if (family !== 0 && /^\d{1,3}$/.test(bits))
-      list.addSubnet(base, Number(bits), family === 6 ? 'ipv6' : 'ipv4');
-  }
+  list = (node.spec?.podCIDRs ?? []).flatMap((text) => parseCidr(text) ?? []);
   ranges.set(node, list);
   return list;
 }

@@ -1,6 +1,13 @@
-import { isIPv4 } from 'node:net';
 import type { Random } from '../../io/random.ts';
-import { formatIp, inRange, parseIp, type IpRange } from '../registry/ip-range.ts';
+import {
+  cidrHas,
+  familyOf,
+  nthAddress,
+  parseIp,
+  sizeOf,
+  type Cidr,
+  type Ip,
+} from '../../base/addresses.ts';
 import type { ServiceRanges } from './service-ranges.ts';
 
 /**
@@ -8,26 +15,21 @@ import type { ServiceRanges } from './service-ranges.ts';
  */
 export class IpAllocator {
   readonly ranges: ServiceRanges;
-  readonly #taken = new Set<bigint>();
+  readonly #taken = new Set<Ip>();
   readonly #random: Random;
   /** Addresses that only those get who name them: the API server's and the cluster DNS. */
-  readonly #reserved: Set<bigint>;
+  readonly #reserved: Set<Ip>;
 
   constructor(ranges: ServiceRanges, random: Random) {
     this.ranges = ranges;
     this.#random = random;
-    this.#reserved = new Set([ranges.own.base + 1n, ranges.own.base + 10n]);
+    this.#reserved = new Set([1, 10].flatMap((n) => nthAddress(ranges.own, n) ?? []));
   }
 
   /** Why an address cannot be taken, or undefined once it is. */
   take(ip: string): string | undefined {
     const value = parseIp(ip);
-    if (
-      value === undefined ||
-      !this.ranges.open.some(
-        (range) => inRange(range, ip) && value > range.base && value <= lastOf(range),
-      )
-    ) {
+    if (value === undefined || !this.ranges.open.some((range) => isUsable(range, value))) {
       return 'the provided network does not match the current range';
     }
     if (this.#taken.has(value)) return 'provided IP is already allocated';
@@ -38,7 +40,7 @@ export class IpAllocator {
   /** A stored service has it, whatever ranges there are now. False when another has it too. */
   hold(ip: string): boolean {
     const value = parseIp(ip);
-    if (value === undefined || (isIPv4(ip) ? 4 : 6) !== this.ranges.own.family) return true;
+    if (value === undefined || familyOf(value) !== familyOf(this.ranges.own)) return true;
     const free = !this.#taken.has(value);
     this.#taken.add(value);
     return free;
@@ -53,16 +55,16 @@ export class IpAllocator {
     return undefined;
   }
 
-  #nextOf(range: IpRange): string | undefined {
-    const usable = lastOf(range) - range.base;
+  #nextOf(range: Cidr): string | undefined {
+    const usable = usableOf(range);
     if (usable <= 0n) return undefined;
     const space = usable > 0xffffn ? 0xffffn : usable;
     const start = BigInt(this.#random.int(Number(space)));
     for (let i = 0n; i < space; i++) {
-      const value = range.base + 1n + ((start + i) % space);
-      if (this.#taken.has(value) || this.#reserved.has(value)) continue;
+      const value = nthAddress(range, 1n + ((start + i) % space));
+      if (!value || this.#taken.has(value) || this.#reserved.has(value)) continue;
       this.#taken.add(value);
-      return formatIp(value, range.family);
+      return value;
     }
     return undefined;
   }
@@ -77,8 +79,16 @@ export class IpAllocator {
   }
 }
 
-/** The last address that a service may have: a network of IPv4 ends with its broadcast address. */
-const lastOf = (range: IpRange): bigint => range.base + range.size - (range.family === 4 ? 2n : 1n);
+/**
+ * How many addresses after the first of a network services may have: a network of IPv4 ends with
+ * its broadcast address.
+ */
+const usableOf = (range: Cidr): bigint => sizeOf(range) - (familyOf(range) === 4 ? 2n : 1n);
+
+const isUsable = (range: Cidr, ip: Ip): boolean =>
+  cidrHas(range, ip) &&
+  ip !== nthAddress(range, 0) &&
+  (familyOf(range) === 6 || ip !== nthAddress(range, sizeOf(range) - 1n));
 
 /** Node ports in use, counted: one port serves TCP and UDP of one service. */
 export class PortAllocator {

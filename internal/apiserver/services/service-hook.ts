@@ -1,3 +1,4 @@
+import { familyOf } from '../../base/addresses.ts';
 import type { Service, ServicePort, ServiceSpec } from '../../api/generated/types/core-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import { ApiError, invalid, type FieldError } from '../../api/status.ts';
@@ -165,7 +166,7 @@ class Taking {
    * other.
    */
   #families(spec: ServiceSpec, before: ServiceSpec | undefined): void {
-    const { family } = this.#allocators.ips.ranges.own;
+    const family = familyOf(this.#allocators.ips.ranges.own);
     if (!isHeadless(spec) || Object.keys(spec.selector ?? {}).length > 0)
       this.#oneFamily(spec, before, `IPv${family}`);
     // Who fills in a headless service by hand may use any family.

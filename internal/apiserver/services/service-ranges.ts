@@ -3,11 +3,12 @@ import { registryPrefix } from '../../api/registry-key.ts';
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
 import { follow, type Followed } from '../follow.ts';
 import type { Core } from '../registry/call.ts';
-import { parseRange, type IpRange } from '../registry/ip-range.ts';
+import { familyOf, mustCidr, parseCidr, type Cidr } from '../../base/addresses.ts';
 import { objectOf } from '../registry/stored.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
 
 const prefix = storeKey(registryPrefix(refs.serviceCidrs));
+export const defaultServiceCidr = '10.43.0.0/16';
 /** The object of the configured range. */
 export const ownName = 'kubernetes';
 
@@ -17,18 +18,18 @@ export const ownName = 'kubernetes';
  * away (registry/core/service/ipallocator).
  */
 export class ServiceRanges {
-  readonly own: IpRange;
+  readonly own: Cidr;
   readonly #objects = new Map<string, ServiceCIDR>();
-  #open: readonly IpRange[];
+  #open: readonly Cidr[];
   #followed: Followed | undefined;
 
   constructor(cidr: string) {
-    this.own = parseRange(cidr);
+    this.own = mustCidr(cidr);
     this.#open = [this.own];
   }
 
   /** Of the family that the cluster has, the configured range first. */
-  get open(): readonly IpRange[] {
+  get open(): readonly Cidr[] {
     return this.#open;
   }
 
@@ -57,17 +58,17 @@ export class ServiceRanges {
     const usable = [...this.#objects.values()]
       .filter(givesAway)
       .flatMap((one) => one.spec?.cidrs ?? [])
-      .filter((cidr) => cidr !== this.own.text);
+      .flatMap((text) => parseCidr(text) ?? [])
+      .filter((cidr) => cidr !== this.own);
     // The first start has the range before it has the object.
     const own = this.#objects.get(ownName);
     const others = [...new Set(usable)]
       .sort()
-      .map(parseRange)
-      .filter((range) => range.family === this.own.family);
+      .filter((range) => familyOf(range) === familyOf(this.own));
     const ownOpen =
       !own ||
       [...this.#objects.values()].some(
-        (one) => givesAway(one) && one.spec?.cidrs?.includes(this.own.text),
+        (one) => givesAway(one) && one.spec?.cidrs?.some((text) => parseCidr(text) === this.own),
       );
     this.#open = [...(ownOpen ? [this.own] : []), ...others];
   }

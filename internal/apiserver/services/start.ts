@@ -4,7 +4,7 @@ import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts'
 import type { IPAddress, ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { lookup, lookupAll } from '../admission/lookup.ts';
-import { defaultServiceCidr } from '../registry/ip-range.ts';
+import { defaultServiceCidr } from './service-ranges.ts';
 import { ensure, systemCall } from '../bootstrap/reconcile.ts';
 import { timestamp } from '../registry/call.ts';
 import { updateObject } from '../registry/update.ts';

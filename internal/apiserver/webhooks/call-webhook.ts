@@ -1,5 +1,5 @@
+import { isAddress } from '../../base/addresses.ts';
 import { Buffer } from 'node:buffer';
-import { isIP } from 'node:net';
 import type { AdmissionReview, AdmissionResponse } from '../../api/generated/types/admission-v1.ts';
 import type { WebhookClientConfig } from '../../api/generated/types/admissionregistration-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
@@ -29,7 +29,7 @@ export async function webhookTarget(
       target: {
         host,
         port: Number(url.port || 443),
-        tls: { ca, ...(isIP(host) ? {} : { servername: host }) },
+        tls: { ca, ...(isAddress(host) ? {} : { servername: host }) },
       },
       path: `${url.pathname}${url.search}`,
       shown: config.url,

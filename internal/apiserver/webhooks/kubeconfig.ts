@@ -1,5 +1,5 @@
+import { isAddress } from '../../base/addresses.ts';
 import { Buffer } from 'node:buffer';
-import { isIP } from 'node:net';
 import { isAbsolute, join } from 'node:path';
 import { load } from 'js-yaml';
 import { ConfigError } from '../../base/errors.ts';
@@ -145,7 +145,7 @@ function named(
 
 /** An address is no server name (RFC 6066). */
 function servername(name: unknown): { servername?: string } {
-  return typeof name === 'string' && isIP(name.replace(/^\[|\]$/g, '')) === 0
+  return typeof name === 'string' && !isAddress(name.replace(/^\[|\]$/g, ''))
     ? { servername: name }
     : {};
 }

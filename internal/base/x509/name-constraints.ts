@@ -1,4 +1,4 @@
-import { BlockList, isIPv4 } from 'node:net';
+import { cidrHas, cidrOf, ipOfBytes, type Cidr } from '../addresses.ts';
 import { children, DerError, items, type Element } from './der.ts';
 import { ia5, type AlternativeNames } from './name.ts';
 
@@ -12,7 +12,7 @@ export interface NameConstraints {
 
 interface Subtrees {
   dns: string[];
-  networks: { bytes: number; list: BlockList }[];
+  networks: Cidr[];
 }
 
 export function readNameConstraints(element: Element): NameConstraints {
@@ -38,23 +38,13 @@ export function readNameConstraints(element: Element): NameConstraints {
 }
 
 /** An address and a mask, which must be a prefix. */
-function networkOf(body: Buffer): { bytes: number; list: BlockList } {
+function networkOf(body: Buffer): Cidr {
   const bytes = body.length / 2;
-  if (bytes !== 4 && bytes !== 16) throw new DerError('x509: IP constraint of the wrong length');
   const mask = [...body.subarray(bytes)].map((byte) => byte.toString(2).padStart(8, '0')).join('');
   if (!/^1*0*$/.test(mask)) throw new DerError('x509: IP constraint contained invalid mask');
-  const list = new BlockList();
-  list.addSubnet(
-    textOf(body.subarray(0, bytes)),
-    mask.replace(/0+$/, '').length,
-    bytes === 4 ? 'ipv4' : 'ipv6',
-  );
-  return { bytes, list };
-}
-
-function textOf(bytes: Buffer): string {
-  if (bytes.length === 4) return [...bytes].join('.');
-  return Array.from({ length: 8 }, (_, i) => bytes.readUInt16BE(i * 2).toString(16)).join(':');
+  const ip = ipOfBytes(body.subarray(0, bytes));
+  if (!ip) throw new DerError('x509: IP constraint of the wrong length');
+  return cidrOf(ip, mask.replace(/0+$/, '').length);
 }
 
 /** True when an authority with these constraints may vouch for these names. */
@@ -76,8 +66,7 @@ export function namesAllowed(
       !excluded.dns.some((one) => below(host, one)),
   );
   const addresses = names.addresses.every((address) => {
-    const within = ({ list, bytes }: { list: BlockList; bytes: number }): boolean =>
-      (bytes === 4) === isIPv4(address) && list.check(address, bytes === 4 ? 'ipv4' : 'ipv6');
+    const within = (network: Cidr): boolean => cidrHas(network, address);
     return (
       (permitted.networks.length === 0 || permitted.networks.some(within)) &&
       !excluded.networks.some(within)

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { ipOfBytes, type Ip } from '../addresses.ts';
 import { children, DerError, expectTag, items, readOid, tags, type Element } from './der.ts';
 
 /** One attribute of a distinguished name: `type` is an object identifier. */
@@ -93,7 +93,7 @@ function bmp(body: Buffer): string {
 export interface AlternativeNames {
   dns: string[];
   emails: string[];
-  addresses: string[];
+  addresses: Ip[];
   uris: string[];
 }
 
@@ -110,11 +110,8 @@ export function readAlternativeNames(element: Element): AlternativeNames {
   return names;
 }
 
-function addressOf(body: Buffer): string {
-  if (body.length === 4) return [...body].join('.');
-  if (body.length !== 16)
-    throw new DerError(`x509: cannot parse IP address of length ${body.length}`);
-  const text = Array.from({ length: 8 }, (_, i) => body.readUInt16BE(i * 2).toString(16)).join(':');
-  if (isIP(text) !== 6) throw new DerError('x509: cannot parse IP address');
-  return text;
+function addressOf(body: Buffer): Ip {
+  const ip = ipOfBytes(body);
+  if (!ip) throw new DerError(`x509: cannot parse IP address of length ${body.length}`);
+  return ip;
 }

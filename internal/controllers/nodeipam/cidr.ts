@@ -1,20 +1,16 @@
-/**
- * Pod ranges of nodes out of the cluster's range. IPv4 only; ranges are numbered from the lowest
- * address.
- */
+import { bitsOf, indexOfSubnet, nthSubnet, parseCidr, type Cidr } from '../../base/addresses.ts';
+
+/** Pod ranges of nodes out of the cluster's range, numbered from the lowest address. */
 export class CidrPool {
-  readonly #base: number;
-  readonly #count: number;
+  readonly #cluster: Cidr;
   readonly #maskSize: number;
   readonly #used = new Set<number>();
+  /** No range before this one is free. */
+  #lowest = 0;
 
-  constructor(clusterCidr: string, maskSize: number) {
-    const [address, size] = clusterCidr.split('/');
-    const clusterSize = Number(size);
-    this.#maskSize = maskSize;
-    this.#count = 2 ** Math.max(0, maskSize - clusterSize);
-    this.#base =
-      Math.floor(toNumber(address ?? '') / 2 ** (32 - clusterSize)) * 2 ** (32 - clusterSize);
+  constructor(cluster: Cidr, maskSize: number) {
+    this.#cluster = cluster;
+    this.#maskSize = Math.max(maskSize, bitsOf(cluster));
   }
 
   /** Marks a range that a node already has. */
@@ -25,31 +21,20 @@ export class CidrPool {
 
   release(cidr: string): void {
     const at = this.#indexOf(cidr);
-    if (at !== undefined) this.#used.delete(at);
+    if (at === undefined || !this.#used.delete(at)) return;
+    this.#lowest = Math.min(this.#lowest, at);
   }
 
   /** The lowest free range, now used; undefined when all are taken. */
-  allocate(): string | undefined {
-    for (let i = 0; i < this.#count; i += 1) {
-      if (this.#used.has(i)) continue;
-      this.#used.add(i);
-      return `${toText(this.#base + i * 2 ** (32 - this.#maskSize))}/${this.#maskSize}`;
-    }
-    return undefined;
+  allocate(): Cidr | undefined {
+    while (this.#used.has(this.#lowest)) this.#lowest += 1;
+    const cidr = nthSubnet(this.#cluster, this.#maskSize, this.#lowest);
+    if (cidr) this.#used.add(this.#lowest);
+    return cidr;
   }
 
-  #indexOf(cidr: string): number | undefined {
-    const [address, size] = cidr.split('/');
-    if (Number(size) !== this.#maskSize || !address || address.includes(':')) return undefined;
-    const at = (toNumber(address) - this.#base) / 2 ** (32 - this.#maskSize);
-    return Number.isInteger(at) && at >= 0 && at < this.#count ? at : undefined;
+  #indexOf(text: string): number | undefined {
+    const cidr = parseCidr(text);
+    return cidr && bitsOf(cidr) === this.#maskSize ? indexOfSubnet(this.#cluster, cidr) : undefined;
   }
-}
-
-function toNumber(address: string): number {
-  return address.split('.').reduce((n, part) => n * 256 + Number(part), 0);
-}
-
-function toText(n: number): string {
-  return [n / 2 ** 24, n / 2 ** 16, n / 2 ** 8, n].map((x) => Math.floor(x) % 256).join('.');
 }

@@ -1,3 +1,4 @@
+import { mustCidr } from '../../base/addresses.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { eventRecorder } from '../../client/events.ts';
 import { refs } from '../../client/refs.ts';
@@ -19,7 +20,7 @@ export function startNodeIpamController(ctx: ControllerContext): Controller {
     component: 'cidrAllocator',
   });
   const nodes = ctx.mirrors.of<Node>(refs.nodes);
-  const pool = new CidrPool(ctx.clusterCidr, ctx.nodeCidrMaskSize ?? defaultMaskSize);
+  const pool = new CidrPool(mustCidr(ctx.clusterCidr), ctx.nodeCidrMaskSize ?? defaultMaskSize);
   const reconcile = async (key: string): Promise<void> => {
     const node = nodes.get(key);
     if (!node || node.metadata.deletionTimestamp || node.spec?.podCIDR) return;

@@ -1,17 +1,14 @@
-import { BlockList, isIP } from 'node:net';
+import { cidrHas, parseCidr, parseIp } from '../../base/addresses.ts';
 import type { IPAddress, ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
 
-const family = (address: string): 'ipv4' | 'ipv6' => (address.includes(':') ? 'ipv6' : 'ipv4');
-
 function holderOf(ranges: Iterable<ServiceCIDR>): (address: string) => boolean {
-  const list = new BlockList();
-  for (const { spec } of ranges) {
-    for (const cidr of spec?.cidrs ?? []) {
-      const [base = '', bits = ''] = cidr.split('/');
-      list.addSubnet(base, Number(bits), family(base));
-    }
-  }
-  return (address) => isIP(address) > 0 && list.check(address, family(address));
+  const cidrs = [...ranges].flatMap(({ spec }) =>
+    (spec?.cidrs ?? []).flatMap((text) => parseCidr(text) ?? []),
+  );
+  return (address) => {
+    const ip = parseIp(address);
+    return ip !== undefined && cidrs.some((cidr) => cidrHas(cidr, ip));
+  };
 }
 
 /**

@@ -1,7 +1,6 @@
-import { isIP } from 'node:net';
 import type { Node, Service } from '../../api/generated/types/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
-import { parseIpv4 } from '../../base/ipv4.ts';
+import { parseIpv4, familyOf, parseIp, type Ip } from '../../base/addresses.ts';
 
 /** Where names come from. Satisfied by mirrors. */
 export interface Zone {
@@ -19,7 +18,7 @@ export interface Zone {
 }
 
 export type DnsRecord =
-  | { type: 'A' | 'AAAA'; name: string; data: string }
+  | { type: 'A' | 'AAAA'; name: string; data: Ip }
   | { type: 'CNAME' | 'PTR' | 'NS'; name: string; data: string }
   | { type: 'TXT'; name: string; data: string }
   | {
@@ -70,10 +69,12 @@ const found = (type: string, records: DnsRecord[], additional: DnsRecord[] = [])
   additional,
 });
 
-const family = (ip: string): 'A' | 'AAAA' => (ip.includes(':') ? 'AAAA' : 'A');
 /** What is no address is left out: one bad endpoint takes no other's name away. */
 const addresses = (name: string, ips: string[]): DnsRecord[] =>
-  ips.filter((ip) => isIP(ip) !== 0).map((ip) => ({ type: family(ip), name, data: ip }));
+  ips.flatMap((text) => {
+    const ip = parseIp(text);
+    return ip ? [{ type: familyOf(ip) === 6 ? 'AAAA' : 'A', name, data: ip }] : [];
+  });
 
 /** Node names resolve too, as users of a small cluster expect. */
 function nodeName(zone: Zone, name: string, type: string): Lookup {

@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { bytesOf } from '../../base/addresses.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
@@ -290,9 +290,8 @@ function toWire(record: DnsRecord): WireRecord[] {
 function dataOf(record: DnsRecord): Buffer {
   switch (record.type) {
     case 'A':
-      return Buffer.from(record.data.split('.').map(Number));
     case 'AAAA':
-      return ipv6Bytes(record.data);
+      return Buffer.from(bytesOf(record.data));
     case 'CNAME':
     case 'PTR':
     case 'NS':
@@ -317,22 +316,4 @@ function dataOf(record: DnsRecord): Buffer {
         minimum: ttlSeconds,
       });
   }
-}
-
-/** The sixteen bytes of an address that isIPv6 takes. */
-function ipv6Bytes(text: string): Buffer {
-  const groups = (part: string): number[] =>
-    part
-      .split(':')
-      .filter(Boolean)
-      .flatMap((g) =>
-        isIPv4(g) ? g.split('.').map(Number) : [parseInt(g, 16) >> 8, parseInt(g, 16) & 255],
-      );
-  const [head = '', tail = ''] = text.split('%')[0]!.split('::');
-  const [left, right] = [groups(head), groups(tail)];
-  return Buffer.from([
-    ...left,
-    ...Array<number>(16 - left.length - right.length).fill(0),
-    ...right,
-  ]);
 }

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddress } from '../../base/addresses.ts';
 import { LRUCache } from 'lru-cache';
 import { messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
@@ -182,5 +182,5 @@ export function resolversOf(resolvConf: string, own: string): string[] {
   const all = [...resolvConf.matchAll(/^\s*nameserver\s+(\S+)/gm)].map(
     (m) => (m[1] as string).split('%')[0] as string,
   );
-  return [...new Set(all)].filter((a) => isIP(a) !== 0 && a !== own).slice(0, 3);
+  return [...new Set(all)].filter((a) => isAddress(a) && a !== own).slice(0, 3);
 }

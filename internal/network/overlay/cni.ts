@@ -1,4 +1,4 @@
-import type { Ipv4Cidr } from '../../base/ipv4.ts';
+import type { Ipv4Cidr } from '../../base/addresses.ts';
 import type { Disk } from '../../io/disk.ts';
 
 /** Ethernet frame minus VXLAN's 50 bytes. */

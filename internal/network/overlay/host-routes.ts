@@ -1,4 +1,4 @@
-import { parseIpv4, type Ipv4 } from '../../base/ipv4.ts';
+import { parseIpv4, type Ipv4 } from '../../base/addresses.ts';
 
 const wholeMask = 'FFFFFFFF';
 const byteDigits = /../g;

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { cniConfig } from './cni.ts';
 import { routeChanges } from './host-gw.ts';
-import { parseIpv4, parseIpv4Cidr, type Ipv4Cidr } from '../../base/ipv4.ts';
+import { parseIpv4, parseIpv4Cidr, type Ipv4Cidr } from '../../base/addresses.ts';
 import { hasRoute, peersOf, type Peers } from './peers.ts';
 import { peerCommands, vtepMac } from './vxlan.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';

@@ -8,7 +8,7 @@ import {
   parseIpv4Cidr,
   type Ipv4,
   type Ipv4Cidr,
-} from '../../base/ipv4.ts';
+} from '../../base/addresses.ts';
 import type { Mirror } from '../../client/client.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';

@@ -1,6 +1,6 @@
 import { partOf } from '../../base/testing/part-of.ts';
 import { describe, expect, it } from 'vitest';
-import { parseIpv4, parseIpv4Cidr } from '../../base/ipv4.ts';
+import { parseIpv4, parseIpv4Cidr } from '../../base/addresses.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import type { Mirror } from '../../client/client.ts';
 import { FakeClock } from '../../io/clock-fake.ts';

@@ -1,5 +1,5 @@
 import type { Node } from '../../api/generated/types/core-v1.ts';
-import { baseOf, type Ipv4, type Ipv4Cidr } from '../../base/ipv4.ts';
+import { baseOf, type Ipv4, type Ipv4Cidr } from '../../base/addresses.ts';
 import type { Mirror } from '../../client/client.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';

@@ -1,4 +1,5 @@
-import { addressText, type Family, type Range } from './addresses.ts';
+import { type Family, familyOf } from '../../base/addresses.ts';
+import { firstOf, lastOf, type Range } from '../../base/address-ranges.ts';
 import {
   podsGroup,
   portsGroup,
@@ -121,7 +122,9 @@ function linesOf(direction: Direction, clause: Clause, { group, family, movedDns
   const ports = clause.ports
     ? [
         ...onPorts(clause.ports),
-        ...(movedDns?.address.family === family ? onMovedDns(movedDns, clause.ports) : []),
+        ...(movedDns && familyOf(movedDns.address) === family
+          ? onMovedDns(movedDns, clause.ports)
+          : []),
       ]
     : anything;
   if (clause.everybody) return acceptLines(anything, ports);
@@ -168,7 +171,7 @@ const keyOf = (c: Clause): string =>
   JSON.stringify([
     c.everybody,
     c.group?.key ?? null,
-    c.ranges.map((r) => [r.family, addressText(r.family, r.first), addressText(r.family, r.last)]),
+    c.ranges.map((r) => [r.family, firstOf(r), lastOf(r)]),
     c.ports ?? null,
   ]);
 const anythingKey = keyOf({ group: undefined, ranges: [], everybody: true, ports: undefined });

@@ -5,13 +5,13 @@ import type { Client } from '../../client/client.ts';
 import { FakeClient } from '../../client/fake-client.ts';
 import { mirrorFactory } from '../../client/mirrors.ts';
 import { refs } from '../../client/refs.ts';
-import { parseIpv4 } from '../../base/ipv4.ts';
+import { parseIpv4 } from '../../base/addresses.ts';
 import { FakeClock } from '../../io/clock-fake.ts';
 import type { Disk } from '../../io/disk.ts';
 import { silentLog } from '../../io/log.ts';
 import type { Spawn } from '../../io/spawn.ts';
 import type { NftGuards } from '../nft/guards.ts';
-import { parseRange, type Range } from './addresses.ts';
+import { parseRange, type Range } from '../../base/address-ranges.ts';
 import { PolicyEnforcer } from './enforcer.ts';
 import { Interpreter } from './testing/interpreter.ts';
 

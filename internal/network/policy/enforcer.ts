@@ -1,10 +1,11 @@
 import type { Namespace, Pod } from '../../api/generated/types/core-v1.ts';
 import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
-import type { Ipv4 } from '../../base/ipv4.ts';
+import type { Ipv4 } from '../../base/addresses.ts';
 import type { Change, Mirror } from '../../client/client.ts';
 import { saidOnce } from '../nft/said-once.ts';
 import { TableWriter, type NftDoors } from '../nft/table-writer.ts';
-import { parseAddress, type Family, type Range } from './addresses.ts';
+import { parseIp, type Family } from '../../base/addresses.ts';
+import type { Range } from '../../base/address-ranges.ts';
 import { claimText, localClaim, remoteClaim, type Told } from './pod-claims.ts';
 import { fullRuleset, Planner, type PodClaim } from './planner.ts';
 import { Remembered, type Inputs } from './remembered.ts';
@@ -103,7 +104,7 @@ export class PolicyEnforcer {
   }
 
   #renew(): void {
-    const address = parseAddress(this.#o.dnsAddress);
+    const address = parseIp(this.#o.dnsAddress);
     const port = this.#o.dnsPort();
     this.#planner = new Planner(
       this.#families,
@@ -125,16 +126,12 @@ export class PolicyEnforcer {
   tell(pod: Pod, ips: readonly string[]): number {
     const uid = pod.metadata.uid ?? '';
     const addresses = ips.map((ip) => {
-      const address = parseAddress(ip);
+      const address = parseIp(ip);
       if (!address) throw new Error(`the address ${JSON.stringify(ip)} of a pod cannot be read`);
       return address;
     });
     const before = this.#told.get(uid);
-    if (
-      before &&
-      before.addresses.map((a) => a.text).join() === addresses.map((a) => a.text).join()
-    )
-      return before.revision;
+    if (before && before.addresses.join() === addresses.join()) return before.revision;
     const told: Told = { pod, addresses, order: this.#order++, revision: 0 };
     this.#told.set(uid, told);
     this.#renewLocal(uid);
@@ -247,7 +244,7 @@ export class PolicyEnforcer {
   #feedOwn(): void {
     for (const uid of new Set([...this.#shown.keys(), ...this.#told.keys()])) this.#renewLocal(uid);
     this.#known = true;
-    const address = parseAddress(this.#o.dnsAddress);
+    const address = parseIp(this.#o.dnsAddress);
     const at = this.#o.dnsPort();
     if (address)
       this.#planner.setPod('dns', {

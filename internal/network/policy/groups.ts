@@ -1,5 +1,6 @@
 import type { Labels } from '../../api/selectors.ts';
-import { rangeHas, addressText, type Address, type Family, type Range } from './addresses.ts';
+import { type Ip, type Family, familyOf } from '../../base/addresses.ts';
+import { rangeHas, firstOf, lastOf, type Range } from '../../base/address-ranges.ts';
 import type { NamedPort, Peers, Protocol, SelectorPeer } from './rules.ts';
 import type { Table } from './table.ts';
 import { element, heads, names, type Text } from './text.ts';
@@ -11,7 +12,7 @@ export interface PodFacts {
   namespace: string;
   labels: Labels;
   /** Those that are its own at present. */
-  addresses: readonly Address[];
+  addresses: readonly Ip[];
   ports: readonly { name: string; protocol: Protocol; port: number }[];
 }
 
@@ -38,11 +39,7 @@ export function podsGroup(peers: Peers): GroupSpec {
 
 export function portsGroup(peers: Peers | undefined, named: readonly NamedPort[]): GroupSpec {
   const ranges = peers?.ranges ?? [];
-  const spans = ranges.map((r) => [
-    r.family,
-    addressText(r.family, r.first),
-    addressText(r.family, r.last),
-  ]);
+  const spans = ranges.map((r) => [r.family, firstOf(r), lastOf(r)]);
   return {
     key: JSON.stringify([peers?.selectors.map((s) => s.key) ?? null, spans, named]),
     selectors: peers?.selectors,
@@ -148,19 +145,19 @@ export class Groups {
   }
 
   #elementsOf(spec: GroupSpec, pod: PodFacts): [Family, Text][] {
-    const addresses = pod.addresses.filter((a) => this.#families.includes(a.family));
+    const addresses = pod.addresses.filter((a) => this.#families.includes(familyOf(a)));
     if (addresses.length === 0) return [];
     const selected = !spec.selectors || spec.selectors.some((s) => this.#selects(s, pod));
     if (spec.named.length === 0)
-      return selected ? addresses.map((a) => [a.family, element(a.text)]) : [];
+      return selected ? addresses.map((a) => [familyOf(a), element(a)]) : [];
     const ports = pod.ports.filter((p) =>
       spec.named.some((n) => n.name === p.name && n.protocol === p.protocol),
     );
     if (ports.length === 0) return [];
     const own = addresses.filter((a) => selected || spec.ranges.some((r) => rangeHas(r, a)));
     return own.flatMap((a) =>
-      [...new Set(ports.map((p) => element(a.text, p.port)))].map((e): [Family, Text] => [
-        a.family,
+      [...new Set(ports.map((p) => element(a, p.port)))].map((e): [Family, Text] => [
+        familyOf(a),
         e,
       ]),
     );

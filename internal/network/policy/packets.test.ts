@@ -5,7 +5,7 @@ import { afterAll, expect, it } from 'vitest';
 import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
 import { runOk, realSpawn } from '../../io/spawn.ts';
 import { requireProgram } from '../../../test/packages.ts';
-import { parseRange, type Range } from './addresses.ts';
+import { parseRange, type Range } from '../../base/address-ranges.ts';
 import { fullRuleset, Planner } from './planner.ts';
 import { parsePolicy } from './rules.ts';
 import { claimOf } from './testing/worlds.ts';

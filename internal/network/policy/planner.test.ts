@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { NetworkPolicy } from '../../api/generated/types/networking-v1.ts';
-import { parseRange, type Family, type Range } from './addresses.ts';
+import type { Family } from '../../base/addresses.ts';
+import { parseRange, type Range } from '../../base/address-ranges.ts';
 import { fullRuleset, Planner } from './planner.ts';
 import { parsePolicy } from './rules.ts';
 import { Interpreter } from './testing/interpreter.ts';

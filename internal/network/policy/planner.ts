@@ -1,5 +1,6 @@
 import type { Labels } from '../../api/selectors.ts';
-import type { Address, AddressText, Family, Range } from './addresses.ts';
+import { type Ip, type Family, familyOf } from '../../base/addresses.ts';
+import type { Range } from '../../base/address-ranges.ts';
 import { Classes, type Class } from './classes.ts';
 import { Groups, type PodFacts } from './groups.ts';
 import type { Direction, Policy, Rule } from './rules.ts';
@@ -24,7 +25,7 @@ interface Known {
 }
 
 interface Standing {
-  addresses: readonly Address[];
+  addresses: readonly Ip[];
   classes: Record<Direction, Class>;
 }
 
@@ -43,7 +44,7 @@ export class Planner {
   readonly #byNamespace = new Map<string, Set<string>>();
   readonly #namespaces = new Map<string, Labels>();
   readonly #policies = new Map<string, Map<string, Policy>>();
-  readonly #claims = new Map<AddressText, Set<string>>();
+  readonly #claims = new Map<Ip, Set<string>>();
   /** What stands for this node's pods. */
   readonly #standing = new Map<string, Standing>();
   /** Pods whose place in groups may have changed; and those whose rules may have. */
@@ -79,7 +80,7 @@ export class Planner {
     const before = this.#pods.get(key);
     if (!before && !claim) return;
     for (const a of before?.claim.addresses ?? [])
-      if (!claim?.addresses.some((b) => b.text === a.text)) this.#unclaim(a, key);
+      if (!claim?.addresses.some((b) => b === a)) this.#unclaim(a, key);
     if (claim) {
       for (const a of claim.addresses) this.#claim(a, key);
       this.#pods.set(key, { claim, facts: claim });
@@ -115,7 +116,7 @@ export class Planner {
         known.facts = {
           ...known.claim,
           addresses: known.claim.addresses.filter(
-            (a) => this.#families.includes(a.family) && this.#ownerOf(a) === key,
+            (a) => this.#families.includes(familyOf(a)) && this.#ownerOf(a) === key,
           ),
         };
     }
@@ -152,10 +153,10 @@ export class Planner {
     for (const { classes } of old) for (const d of directions) this.#classes.release(classes[d]);
   }
 
-  #put(a: Address, classes: Record<Direction, Class> | undefined): void {
-    this.table.put(names.self(a.family), element(a.text, a.text), classes && '');
+  #put(a: Ip, classes: Record<Direction, Class> | undefined): void {
+    this.table.put(names.self(familyOf(a)), element(a, a), classes && '');
     for (const d of directions)
-      this.table.put(names.verdicts(d, a.family), element(a.text), classes?.[d].verdict);
+      this.table.put(names.verdicts(d, familyOf(a)), element(a), classes?.[d].verdict);
   }
 
   #rulesOf(pod: PodFacts): Record<Direction, Rule[] | undefined> {
@@ -167,22 +168,22 @@ export class Planner {
     return rules;
   }
 
-  #claim(a: Address, key: string): void {
-    const claims = this.#claims.get(a.text) ?? new Set();
+  #claim(a: Ip, key: string): void {
+    const claims = this.#claims.get(a) ?? new Set();
     for (const other of claims) this.#moved.add(other);
-    this.#claims.set(a.text, claims.add(key));
+    this.#claims.set(a, claims.add(key));
   }
 
-  #unclaim(a: Address, key: string): void {
-    const claims = this.#claims.get(a.text);
+  #unclaim(a: Ip, key: string): void {
+    const claims = this.#claims.get(a);
     claims?.delete(key);
     for (const other of claims ?? []) this.#moved.add(other);
-    if (claims?.size === 0) this.#claims.delete(a.text);
+    if (claims?.size === 0) this.#claims.delete(a);
   }
 
-  #ownerOf(a: Address): string | undefined {
+  #ownerOf(a: Ip): string | undefined {
     let best: PodClaim | undefined;
-    for (const key of this.#claims.get(a.text) ?? []) {
+    for (const key of this.#claims.get(a) ?? []) {
       const claim = this.#pods.get(key)?.claim;
       if (
         claim &&

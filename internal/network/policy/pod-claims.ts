@@ -1,7 +1,8 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts';
-import { parsePort } from '../../base/ipv4.ts';
+import { parsePort } from '../../base/addresses.ts';
 import { msOf } from '../../api/times.ts';
-import { parseAddress, rangeHas, type Address, type Range } from './addresses.ts';
+import { parseIp, type Ip } from '../../base/addresses.ts';
+import { rangeHas, type Range } from '../../base/address-ranges.ts';
 import type { PodFacts } from './groups.ts';
 import type { PodClaim } from './planner.ts';
 import { parseProtocol } from './rules.ts';
@@ -9,7 +10,7 @@ import { parseProtocol } from './rules.ts';
 /** What the node's agent says of a pod whose sandbox it has made. */
 export interface Told {
   pod: Pod;
-  addresses: Address[];
+  addresses: Ip[];
   /** Rises: of two pods with one address the newer has it. */
   order: number;
   /** The state of the plan that holds the pod. */
@@ -60,28 +61,22 @@ export function remoteClaim(
 /** Equal for claims that change nothing. */
 export function claimText(claim: PodClaim | undefined): string {
   return claim
-    ? JSON.stringify([
-        claim.labels,
-        claim.addresses.map((a) => a.text),
-        claim.ports,
-        claim.rank,
-        claim.local,
-      ])
+    ? JSON.stringify([claim.labels, claim.addresses, claim.ports, claim.rank, claim.local])
     : '';
 }
 
-function statusAddresses(pod: Pod): Address[] {
+function statusAddresses(pod: Pod): Ip[] {
   const texts = new Set([
     ...(pod.status?.podIPs ?? []).map((p) => p.ip),
     ...(pod.status?.podIP ? [pod.status.podIP] : []),
   ]);
-  return [...texts].flatMap((text) => parseAddress(text) ?? []);
+  return [...texts].flatMap((text) => parseIp(text) ?? []);
 }
 
 const rankOf = (pod: Pod): number =>
   msOf(pod.status?.startTime ?? pod.metadata.creationTimestamp) || 0;
 
-function factsOf(key: string, pod: Pod, addresses: Address[]): PodFacts {
+function factsOf(key: string, pod: Pod, addresses: Ip[]): PodFacts {
   return {
     key,
     namespace: pod.metadata.namespace ?? '',

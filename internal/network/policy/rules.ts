@@ -11,7 +11,7 @@ import {
   type Labels,
   type LabelSelector,
 } from '../../api/selectors.ts';
-import { merged, parseRange, without, type Range } from './addresses.ts';
+import { merged, parseRange, without, type Range } from '../../base/address-ranges.ts';
 
 /** The kernel's names. Only parseProtocol makes one out of an object. */
 export type Protocol = 'tcp' | 'udp' | 'sctp';

@@ -1,11 +1,5 @@
-import {
-  addressText,
-  isWhole,
-  type Address,
-  type AddressText,
-  type Family,
-  type Range,
-} from './addresses.ts';
+import { type Ip, type Family, familyOf } from '../../base/addresses.ts';
+import { firstOf, lastOf, isWhole, type Range } from '../../base/address-ranges.ts';
 import type { PortRange, Protocol } from './rules.ts';
 
 declare const made: unique symbol;
@@ -58,7 +52,7 @@ export const drop = text('drop');
 export const gotoChain = (chain: Text): Text => text(`goto ${chain}`);
 
 /** One element's key. */
-export const element = (...parts: (AddressText | number)[]): Text => text(parts.join(' . '));
+export const element = (...parts: (Ip | number)[]): Text => text(parts.join(' . '));
 
 /** A pod reaches itself, whatever its policies say. */
 export const selfLine = (f: Family): Text =>
@@ -81,7 +75,7 @@ export const anything = [text('')];
  * judged as if they went there.
  */
 export interface MovedDns {
-  address: Address;
+  address: Ip;
   port: number;
 }
 
@@ -92,7 +86,7 @@ export function onMovedDns({ address, port }: MovedDns, ports: readonly PortRang
   );
   return asked.map((protocol) =>
     text(
-      `${fields.destination(address.family)} ${address.text} meta l4proto ${protocol} ` +
+      `${fields.destination(familyOf(address))} ${address} meta l4proto ${protocol} ` +
         `${fields.port} ${port}`,
     ),
   );
@@ -108,9 +102,7 @@ export function inRanges(end: End, ranges: readonly Range[], family: Family): Te
   const own = ranges.filter((r) => r.family === family);
   const whole = own.some(isWhole);
   if (whole) return [text(`meta nfproto ipv${family}`)];
-  const texts = own.map((r) =>
-    spanText(addressText(r.family, r.first), addressText(r.family, r.last)),
-  );
+  const texts = own.map((r) => spanText(firstOf(r), lastOf(r)));
   if (texts.length > mostInline) return [text(`${fields[end](family)} { ${texts.join(', ')} }`)];
   return texts.map((t) => text(`${fields[end](family)} ${t}`));
 }
@@ -207,5 +199,4 @@ function ownAddress(podRanges: readonly Range[]): string[] {
   ];
 }
 
-const rangeText = (r: Range): string =>
-  spanText(addressText(r.family, r.first), addressText(r.family, r.last));
+const rangeText = (r: Range): string => spanText(firstOf(r), lastOf(r));

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { cidrHolds, type Ipv4, type Ipv4Cidr, type Port } from '../../base/ipv4.ts';
+import { cidrHolds, type Ipv4, type Ipv4Cidr, type Port } from '../../base/addresses.ts';
 import type { Backend, HostPort, Protocol, ServicePort } from './service-ports.ts';
 
 declare const made: unique symbol;

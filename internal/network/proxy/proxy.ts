@@ -1,7 +1,7 @@
 import type { Pod, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
-import type { Ipv4, Ipv4Cidr } from '../../base/ipv4.ts';
+import type { Ipv4, Ipv4Cidr } from '../../base/addresses.ts';
 import type { Mirror } from '../../client/client.ts';
 import { saidOnce } from '../nft/said-once.ts';
 import { TableWriter, type NftDoors } from '../nft/table-writer.ts';

@@ -1,4 +1,4 @@
-import type { Ipv4, Ipv4Cidr, Port } from '../../base/ipv4.ts';
+import type { Ipv4, Ipv4Cidr, Port } from '../../base/addresses.ts';
 import { stampSet } from '../nft/guards.ts';
 import {
   affinitySlots,

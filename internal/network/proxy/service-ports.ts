@@ -14,7 +14,7 @@ import {
   type Ipv4,
   type Ipv4Cidr,
   type Port,
-} from '../../base/ipv4.ts';
+} from '../../base/addresses.ts';
 
 /**
  * The kernel's names of the protocols a service may have. Only parseProtocol makes one out of an

@@ -6,7 +6,7 @@ import {
   parseIpv4Cidr,
   type Ipv4,
   type Ipv4Cidr,
-} from '../../base/ipv4.ts';
+} from '../../base/addresses.ts';
 import type { LeftOut } from './service-ports.ts';
 
 export interface RangeContext {

@@ -1,4 +1,4 @@
-import { isIP } from 'node:net';
+import { isAddress } from '../../../base/addresses.ts';
 import { createLocalJWKSet, type JSONWebKeySet, type JWTVerifyGetKey } from 'jose';
 import { messageOf } from '../../../base/errors.ts';
 import type { Clock } from '../../../io/clock.ts';
@@ -85,7 +85,7 @@ export class KeySet {
       {
         host,
         port: Number(url.port || 443),
-        tls: { ...(ca && { ca }), ...(!isIP(host) && { servername: host }) },
+        tls: { ...(ca && { ca }), ...(!isAddress(host) && { servername: host }) },
       },
       {
         method: 'GET',

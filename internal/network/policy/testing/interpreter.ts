@@ -1,4 +1,4 @@
-import { parseAddress, parseRange, type Address } from '../addresses.ts';
+import { familyOf, numberOf, parseCidr, parseIp, type Ip } from '../../../base/addresses.ts';
 import type { Flow } from './model.ts';
 
 interface Held {
@@ -121,7 +121,7 @@ export class Interpreter {
   /** The verdict of a rule, if all of it matches. */
   #line(line: string, flow: Flow): string | undefined {
     let rest = line.trim();
-    const [from, to] = [parseAddress(flow.from)!, parseAddress(flow.to)!];
+    const [from, to] = [parseIp(flow.from)!, parseIp(flow.to)!];
     const take = (pattern: RegExp): RegExpExecArray | null => {
       const m = pattern.exec(rest);
       if (m) rest = rest.slice(m[0].length).trim();
@@ -134,7 +134,7 @@ export class Interpreter {
       if (take(/^ct state (related|invalid,untracked)/)) return undefined;
       if (take(/^icmpv6 type \{.*?\}/)) return undefined;
       if ((m = take(/^meta nfproto ipv([46])/))) {
-        if (from.family !== Number(m[1])) return undefined;
+        if (familyOf(from) !== Number(m[1])) return undefined;
       } else if ((m = take(/^meta l4proto (?:\{ (.*?) \}|(\w+))/))) {
         if (!(m[1] ?? m[2])!.split(', ').includes(flow.protocol)) return undefined;
       } else if ((m = take(/^ct reply proto-src (?:\{ (.*?) \}|(\S+))/))) {
@@ -151,7 +151,7 @@ export class Interpreter {
         if (m[2]) return value;
       } else if ((m = take(/^ct (original|reply) (ip6?) saddr (?:\{ (.*?) \}|(\S+))/))) {
         const address = m[1] === 'original' ? from : to;
-        if (address.family !== (m[2] === 'ip' ? 4 : 6)) return undefined;
+        if (familyOf(address) !== (m[2] === 'ip' ? 4 : 6)) return undefined;
         if (!(m[3] ?? m[4])!.split(', ').some((span) => holds(span, address))) return undefined;
       } else if ((m = take(/^ip6? [sd]addr \S+/))) return undefined;
       else throw new Error(`cannot read: ${rest}`);
@@ -160,22 +160,23 @@ export class Interpreter {
   }
 }
 
-function keyOf(fields: string, flow: Flow, from: Address, to: Address): string | undefined {
+function keyOf(fields: string, flow: Flow, from: Ip, to: Ip): string | undefined {
   const parts = fields.split(' . ').map((field) => {
     if (field === 'ct reply proto-src') return String(flow.port);
     const [, which, ip] = field.split(' ');
     const address = which === 'original' ? from : to;
-    return address.family === (ip === 'ip' ? 4 : 6) ? address.text : undefined;
+    return familyOf(address) === (ip === 'ip' ? 4 : 6) ? address : undefined;
   });
   return parts.includes(undefined) ? undefined : parts.join(' . ');
 }
 
-function holds(span: string, address: Address): boolean {
+function holds(span: string, address: Ip): boolean {
   const [first = '', last = first] = span.split('-');
-  const [a, b] = [parseAddress(first)!, parseAddress(last)!];
+  const [a, b] = [parseIp(first)!, parseIp(last)!];
+  const value = numberOf(address);
   return (
-    address.value >= a.value &&
-    address.value <= b.value &&
-    parseRange(`${first}/${address.family === 4 ? 32 : 128}`) !== undefined
+    value >= numberOf(a) &&
+    value <= numberOf(b) &&
+    parseCidr(`${first}/${familyOf(address) === 4 ? 32 : 128}`) !== undefined
   );
 }

@@ -5,7 +5,7 @@ import type {
   NetworkPolicyPort,
 } from '../../../api/generated/types/networking-v1.ts';
 import type { LabelSelector } from '../../../api/generated/types/meta-v1.ts';
-import { parseAddress } from '../addresses.ts';
+import { parseIp } from '../../../base/addresses.ts';
 import type { PodClaim } from '../planner.ts';
 import type { Flow, ModelPod } from './model.ts';
 
@@ -130,7 +130,7 @@ export function claimOf(p: ModelPod, rank = 0): PodClaim {
     key: p.name,
     namespace: p.namespace,
     labels: p.labels,
-    addresses: p.ips.map((ip) => parseAddress(ip)!),
+    addresses: p.ips.map((ip) => parseIp(ip)!),
     ports: p.ports,
     local: p.local,
     rank,

@@ -5,7 +5,7 @@ import {
   type Ipv4,
   type Ipv4Cidr,
   type Port,
-} from '../../../base/ipv4.ts';
+} from '../../../base/addresses.ts';
 import type { NodeNetwork } from '../ruleset.ts';
 import type { Backend, ServicePort } from '../service-ports.ts';
 

@@ -1,32 +1,8 @@
 import { describe, expect, test } from 'vitest';
 import { seededRandom } from '../../io/random.ts';
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
-import { IpAllocator, PortAllocator } from '../services/ip-allocator.ts';
-import { ServiceRanges } from '../services/service-ranges.ts';
-import { firstAddress, formatIp, inRange, parseIp, parseRange } from './ip-range.ts';
-
-describe('addresses', () => {
-  test.each(['10.43.0.1', '255.255.255.255', '0.0.0.0'])('IPv4 %s', (text) =>
-    expect(formatIp(parseIp(text) ?? -1n, 4)).toBe(text),
-  );
-  test.each(['::', '::1', 'fd00::1', '2001:db8::8:800:200c:417a', 'fd00:1:2:3:4:5:6:7'])(
-    'IPv6 %s',
-    (text) => expect(formatIp(parseIp(text) ?? -1n, 6)).toBe(text),
-  );
-  test('the first address of a range is the server', () => {
-    expect(firstAddress('10.43.0.0/16')).toBe('10.43.0.1');
-    expect(firstAddress('fd43::/112')).toBe('fd43::1');
-  });
-  test('a range knows its own', () => {
-    const range = parseRange('10.43.0.0/16');
-    expect([
-      inRange(range, '10.43.255.1'),
-      inRange(range, '10.44.0.1'),
-      inRange(range, '::1'),
-      inRange(range, 'x'),
-    ]).toEqual([true, false, false, false]);
-  });
-});
+import { IpAllocator, PortAllocator } from './ip-allocator.ts';
+import { ServiceRanges } from './service-ranges.ts';
 
 describe('allocators', () => {
   test('every address once, the reserved ones only by name', () => {
