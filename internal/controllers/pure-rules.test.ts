@@ -141,6 +141,14 @@ describe('pod ranges', () => {
     pool.release('10.42.1.0/24');
     expect(pool.allocate()).toBe('10.42.1.0/24');
   });
+  it('gives ranges of IPv6 too, and counts none of another network', () => {
+    const pool = new CidrPool(mustCidr('fd42::/56'), 64);
+    for (const taken of ['fd42::/64', 'fd43::/64', '10.42.0.0/24', 'nothing']) pool.occupy(taken);
+    expect(pool.allocate()).toBe('fd42:0:0:1::/64');
+    pool.release('fd42::/64');
+    expect(pool.allocate()).toBe('fd42::/64');
+    expect(pool.allocate()).toBe('fd42:0:0:2::/64');
+  });
   it('says when all are taken', () => {
     const pool = new CidrPool(mustCidr('10.42.0.0/23'), 24);
     expect([pool.allocate(), pool.allocate(), pool.allocate()]).toEqual([

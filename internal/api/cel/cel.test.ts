@@ -88,6 +88,7 @@ describe('expressions that hold', () => {
       "quantity('-1').sign() == -1",
     "ip('10.0.0.1').family() == 4 && isIP('::1') && !isIP('10.0.0.256') && " +
       "ip('::1').isLoopback() && ip.isCanonical('2001:db8::1')",
+    "isIP('::1.2.3.4') && !isIP('::ffff:102:304') && !isIP('fe80::1%eth0') && !isIP('01.2.3.4')",
     "cidr('10.0.0.0/8').containsIP('10.1.2.3') && " +
       "cidr('10.0.0.0/8').containsCIDR(cidr('10.1.0.0/16')) && " +
       "string(cidr('10.1.2.3/8').masked()) == '10.0.0.0/8'",
