@@ -24,6 +24,7 @@ export function agentView(options: {
   config: Record<string, unknown>;
   ended: Ended;
   terminated: { samples(): TerminatedSample[] };
+  localPaths: NodeView['localPaths'];
 }): NodeView {
   const { nodeName, cri, pods } = options;
   const withStatus = (worker: { pod: Pod; status: Pod['status'] }): Pod => ({
@@ -56,6 +57,7 @@ export function agentView(options: {
   };
   return {
     nodeName,
+    localPaths: options.localPaths,
     pods: () => [...pods.workers()].map(withStatus),
     pod: (namespace, name) => {
       const worker = pods.named(namespace, name);

@@ -64,6 +64,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     config: configOf(options),
     ended,
     terminated: parts.terminated,
+    localPaths: parts.localPaths,
   });
   await set.look();
   const stopEvents = followTasks(runtime.containerd, clock, log.named('containerd'), {

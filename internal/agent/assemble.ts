@@ -27,6 +27,7 @@ import { StartGate, startsAtOnce } from './pods/start-gate.ts';
 import { Probes } from './probes/probes.ts';
 import type { ProbeDoors } from './probes/run-probe.ts';
 import { StatusWriter } from './status/status-writer.ts';
+import { LocalPaths } from './volumes/local-path.ts';
 import { forgetImageMount, mountImage } from './volumes/plugins/image.ts';
 import { References } from './volumes/references.ts';
 import { Volumes } from './volumes/volumes.ts';
@@ -46,6 +47,7 @@ export interface Parts {
   set: PodSet;
   desired: DesiredPods;
   volumes: Volumes;
+  localPaths: LocalPaths;
   mirrorPods: MirrorPods;
   terminated: StatusWriter['terminated'];
   /** Set when pods are started without the server. */
@@ -93,6 +95,8 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     },
   });
   const volumes = makeVolumes(input, references, images);
+  const volumeDoors = { disk, tree: realTree, mounts: makeMounts(options.spawn, disk) };
+  const localPaths = new LocalPaths(volumeDoors, (path) => volumes.usersOf(path));
   await volumes.start();
   const offline = { now: false };
   const doors = probeDoorsOf(input);
@@ -156,13 +160,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
       services: () => (input.synced.done || offline.now ? input.services.list() : undefined),
       volumeFile: (pod, volume, path) => volumes.readFile(pod.metadata.uid!, volume, path),
     },
-    mountDoors: {
-      disk,
-      tree: realTree,
-      mounts: makeMounts(options.spawn, disk),
-      random: options.random,
-      log,
-    },
+    mountDoors: { ...volumeDoors, random: options.random, log },
     probeDoors: doors,
     clock,
     log: log.named('pods'),
@@ -186,7 +184,8 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     stopWays?.();
     for (const part of [probes, volumes, writer, logs, mirrorPods]) part.stop();
   };
-  return { set, desired, volumes, mirrorPods, terminated: writer.terminated, offline, stop };
+  const { terminated } = writer;
+  return { set, desired, volumes, localPaths, mirrorPods, terminated, offline, stop };
 }
 
 function hostIPsOf(options: AgentOptions): string[] {

@@ -246,10 +246,10 @@ export const flags: Flag[] = [
     'text',
     'Helm charts are not installed by the server in this release',
   ),
-  ...none(
-    ['default-local-storage-path'],
+  server(
+    'default-local-storage-path',
     'text',
-    'local volumes are not provisioned in this release',
+    'Where volumes of the class local-path lie on every node (default: storage in data-dir)',
   ),
   server(
     'kube-apiserver-arg',

@@ -96,7 +96,7 @@ const serverFlags: Row[] = [
   ['etcd-s3-proxy', 'http://p', 'warns', /kept in a folder/],
   ['etcd-s3-config-secret', 's', 'warns', /kept in a folder/],
   ['etcd-s3-retention', '5', 'warns', /kept in a folder/],
-  ['default-local-storage-path', '/data/pv', 'warns', /local volumes/],
+  ['default-local-storage-path', '/data/pv', 'works'],
   ['disable', 'traefik,servicelb', 'works'],
   ['disable-scheduler', undefined, 'works'],
   ['disable-cloud-controller', undefined, 'warns', /no cloud controller manager/],

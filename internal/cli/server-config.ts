@@ -51,6 +51,7 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     clusterDomain,
     nodePortRange: args.apiServer.nodePortRange ?? range(settings, 'service-node-port-range'),
     disable,
+    localStoragePath: localStoragePath(settings),
     disableAgent: settings.get('disable-agent') === true,
     egressMode: egressMode(settings),
     disableNetworkPolicy: settings.get('disable-network-policy') === true,
@@ -158,6 +159,18 @@ export function snapshotConfig(settings: Settings): SnapshotConfig {
     dir,
     compress: settings.get('etcd-snapshot-compress') === true,
   };
+}
+
+function localStoragePath(settings: Settings): string | undefined {
+  const path = text(settings, 'default-local-storage-path');
+  if (path === undefined) return undefined;
+  const names = path.replace(/\/+$/, '').split('/').slice(1);
+  if (!path.startsWith('/') || names.length === 0 || names.includes('..'))
+    throw new ConfigError(`--default-local-storage-path: "${path}" is not a folder of its own`, {
+      op,
+      hint: 'give an absolute path such as /mnt/volumes',
+    });
+  return `/${names.join('/')}`;
 }
 
 const packaged = [

@@ -51,6 +51,16 @@ export interface ControllerContext {
   }) => Promise<string>;
 }
 
+/**
+ * Asks a node's own HTTPS port, as the API server does. Throws when the node cannot be reached;
+ * whatever it answers is the caller's to judge.
+ */
+export type NodeCall = (
+  node: string,
+  method: 'GET' | 'POST' | 'PUT' | 'DELETE',
+  path: string,
+) => Promise<{ status: number; body: Buffer }>;
+
 export interface SigningRequest {
   request: CertificateRequest;
   usages: string[];

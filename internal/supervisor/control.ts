@@ -2,6 +2,8 @@ import type { ApiServer } from '../apiserver/api-server.ts';
 import type { ResourceRef } from '../api/object.ts';
 import { electLeader } from '../client/leader-election.ts';
 import type { Mirrors } from '../client/mirrors.ts';
+import type { ControllerContext, NodeCall } from '../controllers/context.ts';
+import { startLocalPath } from '../controllers/localpath/local-path.ts';
 import { startControllers } from '../controllers/start.ts';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.ts';
 import { startScheduler } from '../scheduler/scheduler.ts';
@@ -82,8 +84,15 @@ async function scheduler(
   return { name: 'scheduler', stop: () => started.stop() };
 }
 
+/** Asks a node's port as the API server does, through the node's tunnel where it has one. */
+function nodeCalls(api: ApiServer): NodeCall {
+  const client = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
+  return (node, method, path) =>
+    client.raw({ method, path: `/api/v1/nodes/${encodeURIComponent(node)}/proxy${path}` });
+}
+
 function controllers({ config, doors, api, mirrors, identities }: ControlOptions): Part {
-  const running = startControllers({
+  const context: ControllerContext = {
     ...doors,
     clientFor: (name) => api.inProcess(controllerUser(name)),
     managerClient: api.inProcess({ name: 'system:kube-controller-manager', groups: [] }),
@@ -119,8 +128,11 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
       );
       return issued.token;
     },
-  });
-  return { name: 'controllers', stop: () => running.stop() };
+  };
+  const running = [startControllers(context)];
+  if (!config.disable.includes('local-storage'))
+    running.push(startLocalPath(context, nodeCalls(api)));
+  return { name: 'controllers', stop: () => running.forEach((one) => one.stop()) };
 }
 
 function controllerUser(name: string): { name: string; groups: string[] } {

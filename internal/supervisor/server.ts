@@ -28,6 +28,7 @@ import { etcdRole, followEtcdNodes } from './etcd-nodes.ts';
 import { followAddresses } from './follow-addresses.ts';
 import { followKernel, type KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
+import { ensureLocalStorage, removeLocalStorage } from './local-storage.ts';
 import { startManifests } from './manifests.ts';
 import { ensureNetworkRole } from './network-role.ts';
 import { clusterSettings } from './cluster-settings.ts';
@@ -263,6 +264,10 @@ async function startBeside(options: Beside): Promise<void> {
     config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors, renewal }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
     ensureNetworkRole(supervisor).then(() => []),
+    (config.disable.includes('local-storage')
+      ? removeLocalStorage(supervisor)
+      : ensureLocalStorage(supervisor, config)
+    ).then(() => []),
     config.disable.includes('coredns')
       ? removeClusterDns(supervisor).then(() => [])
       : ensureClusterDns(supervisor, config.clusterDns).then(() => []),

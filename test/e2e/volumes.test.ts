@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import { busybox, redis } from './images.ts';
@@ -81,4 +81,103 @@ it("a pod uses an administrator's disk; claim and volume stay while in use", asy
   cluster.k('delete', 'pod', 'writer');
   cluster.k('wait', '--for=delete', 'pvc/data', 'pv/disk', '--timeout=60s');
   expect(readFileSync(onDisk('var/lib/skiff/disk/after'), 'utf8')).toBe('kept\n');
+});
+
+const database = `
+apiVersion: v1
+kind: Service
+metadata: {name: redis}
+spec: {clusterIP: None, selector: {app: redis}, ports: [{port: 6379}]}
+---
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: {name: redis}
+spec:
+  serviceName: redis
+  replicas: 2
+  selector: {matchLabels: {app: redis}}
+  persistentVolumeClaimRetentionPolicy: {whenDeleted: Delete, whenScaled: Retain}
+  template:
+    metadata: {labels: {app: redis}}
+    spec:
+      terminationGracePeriodSeconds: 5
+      containers:
+      - name: redis
+        image: docker.io/library/redis:test
+        readinessProbe: {tcpSocket: {port: 6379}, periodSeconds: 1}
+        volumeMounts: [{name: data, mountPath: /data}]
+  volumeClaimTemplates:
+  - metadata: {name: data}
+    spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 64Mi}}}
+`;
+const storage = 'var/lib/skiff/storage';
+const redisCli = (pod: string, ...args: string[]): string =>
+  cluster.kubectl(['exec', pod, '--', 'redis-cli', ...args]).stdout.trim();
+
+it('a database of the default class keeps its data over a power cut', async () => {
+  onTestFailed(() => void (failed = true));
+  cluster.apply(database);
+  cluster.k('rollout', 'status', 'statefulset/redis', '--timeout=120s');
+  expect(get('sc', '.items[?(@.metadata.name=="local-path")].provisioner')).toBe(
+    'rancher.io/local-path',
+  );
+  for (const pod of ['redis-0', 'redis-1']) expect(redisCli(pod, 'set', 'who', pod)).toBe('OK');
+  const volume = get('pvc data-redis-0', '.spec.volumeName');
+  expect(readdirSync(onDisk(storage))).toContain(`${volume}_default_data-redis-0`);
+  expect(get('events', '.items[?(@.reason=="SizeNotEnforced")].message')).toMatch(/64Mi/);
+
+  cluster.node.powerCut();
+  await cluster.node.boot();
+  cluster.startServer();
+  await cluster.ready();
+  for (const pod of ['redis-0', 'redis-1'])
+    await until(`${pod} has its data`, () => redisCli(pod, 'get', 'who') === pod, {
+      timeoutMs: 120_000,
+      seen: () => cluster.kubectl(['get', 'pods,pvc,pv', '-A']).stdout,
+    });
+});
+
+it('a claim grows, and its data goes with it and with nothing else', async () => {
+  onTestFailed(() => void (failed = true));
+  const spec = JSON.stringify({ spec: { resources: { requests: { storage: '128Mi' } } } });
+  cluster.k('patch', 'pvc', 'data-redis-1', '-p', spec);
+  await until(
+    'the claim has grown',
+    () => get('pvc data-redis-1', '.status.capacity.storage') === '128Mi',
+  );
+  cluster.k('delete', 'statefulset', 'redis', '--wait=true');
+  cluster.k('delete', 'pvc', '--all', '--wait=true', '--timeout=60s');
+  await until('no volume is left', () => get('pv', '.items[*].metadata.name') === '', {
+    seen: () => cluster.kubectl(['get', 'events,pv', '-A']).stdout,
+  });
+  expect(readdirSync(onDisk(storage))).toEqual([]);
+  expect(existsSync(onDisk('var/lib/skiff/disk/after'))).toBe(true);
+});
+
+it('an ephemeral volume comes and goes with its pod', async () => {
+  onTestFailed(() => void (failed = true));
+  cluster.apply(`
+apiVersion: v1
+kind: Pod
+metadata: {name: scratch}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: c
+    image: docker.io/library/busybox:test
+    command: [sh, -c, "echo here > /data/file; sleep 3600"]
+    volumeMounts: [{name: data, mountPath: /data}]
+  volumes:
+  - name: data
+    ephemeral:
+      volumeClaimTemplate:
+        spec: {accessModes: [ReadWriteOnce], resources: {requests: {storage: 1Mi}}}
+`);
+  cluster.k('wait', '--for=condition=Ready', 'pod/scratch', '--timeout=60s');
+  const [folder = ''] = readdirSync(onDisk(storage));
+  expect(readFileSync(onDisk(`${storage}/${folder}/file`), 'utf8')).toBe('here\n');
+  cluster.k('delete', 'pod', 'scratch');
+  await until('its claim and data are gone', () => readdirSync(onDisk(storage)).length === 0, {
+    seen: () => cluster.kubectl(['get', 'events,pvc,pv', '-A']).stdout,
+  });
 });

@@ -55,6 +55,7 @@ async function ask(
     config: {},
     ended: new Ended(),
     terminated: { samples: () => [] },
+    localPaths: { make: () => Promise.resolve(), remove: () => Promise.resolve() },
   });
   let text = '';
   const answer = Object.assign(

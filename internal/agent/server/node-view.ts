@@ -1,4 +1,5 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts';
+import type { LocalPaths } from '../volumes/local-path.ts';
 
 /** One instance of a container as the runtime knows it. */
 export interface ContainerInstance {
@@ -47,6 +48,8 @@ export interface NodeView {
     timeoutSeconds: number;
   }): Promise<{ stdout: Uint8Array; stderr: Uint8Array; exitCode: number }>;
   stats(): Promise<PodUsage[]>;
+  /** Folders of the local-path provisioner. */
+  readonly localPaths: Pick<LocalPaths, 'make' | 'remove'>;
   /** How many containers have ended since the start, by how. */
   terminated(): TerminatedSample[];
   /** The configuration document of /configz (kubelet.config.k8s.io/v1beta1 names). */

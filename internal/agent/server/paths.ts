@@ -26,6 +26,7 @@ export const nodePaths: readonly NodePath[] = [
   { path: '/metrics', methods: get, allowedBy: ['metrics'] },
   { path: '/metrics/{which}', methods: get, allowedBy: ['metrics'] },
   { path: '/logs/*', methods: get, allowedBy: ['log'] },
+  { path: '/localvolumes', methods: ['POST', 'PUT', 'DELETE'], allowedBy: ['proxy'] },
   { path: '/containerLogs/{namespace}/{pod}/{container}', methods: get, allowedBy: ['proxy'] },
   {
     path: '/run/{namespace}/{pod}/{container}',

@@ -10,6 +10,7 @@ import { refuse } from '../streams/runtime-connection.ts';
 import { sayJson, sayMetrics, sayText } from './answer.ts';
 import { serveLogs } from './container-logs.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
+import { serveLocalVolumes } from './local-volumes.ts';
 import { agentMetrics, cadvisorMetrics, healthMetrics, resourceMetrics } from './metrics.ts';
 import { nodeLogDir, serveNodeLogs } from './node-logs.ts';
 import { readNodeUsage } from './node-usage.ts';
@@ -75,6 +76,8 @@ export async function route(
       );
     case 'metrics':
       return metrics(context, named['which'] ?? '', answer);
+    case 'localvolumes':
+      return serveLocalVolumes(view, request.method ?? '', query, answer);
     case 'run':
       return run(context, named, query, answer);
     default:

@@ -206,6 +206,13 @@ export class Volumes {
     });
   }
 
+  /** The uids of pods that have a volume at a path of the host. */
+  usersOf(path: string): string[] {
+    return [...this.#pods].flatMap(([uid, { mounted }]) =>
+      [...mounted.values()].some((volume) => volume.path === path) ? [uid] : [],
+    );
+  }
+
   /** The uids of all pods that left something on the disk. */
   async leftovers(): Promise<string[]> {
     const { doors, podsDir, secretsDir } = this.#options;
