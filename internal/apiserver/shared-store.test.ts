@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Endpoints, Service } from '../api/generated/types/core-v1.ts';
 import type { KubeObject, ResourceRef } from '../api/object.ts';
+import { realClock, type Clock } from '../io/clock.ts';
 import { StoreError } from '../store/errors.ts';
 import type { RangeRequest, Store } from '../store/store.ts';
 import { startDevServer, type DevServer } from './dev.ts';
@@ -166,6 +167,33 @@ describe('two API servers on one store', () => {
       )
       .toEqual(['192.0.2.1', '192.0.2.9']);
     expect(failing).toBe(false);
+    await server.api.close();
+  });
+
+  test('a server asks for no lease while its store cannot tell whether it has one', async () => {
+    const inner = memoryStore();
+    let said: StoreError | undefined;
+    let grants = 0;
+    let kept = 0;
+    const cut = Object.create(inner, {
+      leaseGrant: { value: (request: never) => (grants++, inner.leaseGrant(request)) },
+      leaseKeepAlive: {
+        value: (id: string) => (kept++, said ? Promise.reject(said) : inner.leaseKeepAlive(id)),
+      },
+    }) as Store;
+    const soon = (op: string, ms: number): number => (op === 'apiserver.alive' ? 10 : ms);
+    const clock: Clock = {
+      ...realClock,
+      after: (op, ms, fn) => realClock.after(op, soon(op, ms), fn),
+      every: (op, ms, fn) => realClock.every(op, soon(op, ms), fn),
+    };
+    const server = await startDevServer({ store: cut, sharedStore: true, more: { clock } });
+    said = new StoreError('UNAVAILABLE', 'etcdserver: no leader');
+    const before = kept;
+    await expect.poll(() => kept).toBeGreaterThan(before + 3);
+    expect(grants).toBe(1);
+    said = new StoreError('LEASE_NOT_FOUND', 'requested lease not found');
+    await expect.poll(() => grants).toBeGreaterThan(1);
     await server.api.close();
   });
 

@@ -1,4 +1,5 @@
 import type { Clock, Timer } from '../io/clock.ts';
+import type { Log } from '../io/log.ts';
 
 /** So much has to have been written or forgotten for a collection to be worth its pause. */
 const worthBytes = 8 * 1024 * 1024;
@@ -6,14 +7,22 @@ const worthBytes = 8 * 1024 * 1024;
 const quietMs = 5000;
 /** Heartbeats and what answers to them go on in a cluster that does nothing. */
 const quietWrites = 20;
+/**
+ * Much history is not kept for longer than this once nobody writes any more: kube-apiserver's watch
+ * cache promises no more (its eventFreshDuration), for a bookmark comes every minute.
+ */
+export const leastHistoryMs = 75_000;
 
 export interface GiveBackOptions {
   clock: Clock;
   revision(): number;
-  /** What history takes now. */
-  historyBytes(): number;
-  /** Forgets history that is old enough; what it was worth comes in by `moved`. */
-  shorten(): void;
+  /** Unsaid where others keep the history: an etcd. */
+  history?: {
+    /** What it takes now. */
+    bytes(): number;
+    /** Forgets what is old enough; what it was worth comes in by `moved`. */
+    shorten(): void;
+  };
   /** Collects garbage, and gives memory and disk back. */
   collect(): void;
 }
@@ -34,7 +43,7 @@ export class GiveBack {
     this.#options = options;
   }
 
-  /** So many bytes came into the store or were dropped from its history. */
+  /** So many bytes came into the store, by it to others, or were dropped from its history. */
   moved(bytes: number): void {
     this.#moved += bytes;
     if (this.#moved >= worthBytes) this.#wait();
@@ -47,7 +56,7 @@ export class GiveBack {
 
   #wait(): void {
     if (this.#stopped || this.#timer !== undefined) return;
-    const { clock, revision, historyBytes, shorten, collect } = this.#options;
+    const { clock, revision, history, collect } = this.#options;
     const before = revision();
     this.#timer = clock.after('store.give-back', quietMs, () => {
       this.#timer = undefined;
@@ -57,9 +66,20 @@ export class GiveBack {
         this.#moved = 0;
         collect();
       }
-      if (historyBytes() < worthBytes) return;
-      shorten();
+      if (history === undefined || history.bytes() < worthBytes) return;
+      history.shorten();
       this.#wait();
     });
   }
+}
+
+/** What `collect` does for a store that has no thread of SQLite. */
+export function trimProcessQuietly(log: Log): () => void {
+  const trim = async (): Promise<void> => {
+    // Loaded only when there is something to give back: nothing else here needs SQLite.
+    const { trimProcess } = await import('./sqlite/trim-process.ts');
+    await trimProcess();
+  };
+  return () =>
+    void trim().catch((error: unknown) => log.debug('memory was not given back', { error }));
 }

@@ -6,7 +6,7 @@ import type { Random } from '../io/random.ts';
 import type { Encryption } from './cipher.ts';
 import { closed, compacted, futureRevision, leaseNotFound } from './errors.ts';
 import { onlyReads, Write } from './evaluate.ts';
-import { GiveBack } from './give-back.ts';
+import { GiveBack, leastHistoryMs } from './give-back.ts';
 import { hashKv } from './hash-kv.ts';
 import { HistoryWindow } from './history-window.ts';
 import type { Journal, RoomState } from './journal.ts';
@@ -34,11 +34,6 @@ const compactBudget = 5000;
 const maxHistoryBytes = 96 * 1024 * 1024;
 /** And beyond this while the disk is full: what history lets go of is room for what comes. */
 const scarceHistoryBytes = 256 * 1024;
-/**
- * Much history is not kept for longer than this once nobody writes any more: kube-apiserver's watch
- * cache promises no more (its eventFreshDuration), for a bookmark comes every minute.
- */
-const leastHistoryMs = 75_000;
 /** Rows that a change of keys writes with one commit. */
 const rewriteBatch = 200;
 
@@ -83,8 +78,7 @@ export class LogStore implements s.Store {
     this.#giveBack = new GiveBack({
       clock: options.clock,
       revision: () => this.revision,
-      historyBytes: () => this.#state.historyBytes,
-      shorten: () => this.#shortenHistory(),
+      history: { bytes: () => this.#state.historyBytes, shorten: () => this.#shortenHistory() },
       collect: () => void this.#shrink(options.collectGarbage ?? collectGarbage),
     });
     this.#maxHistoryBytes =

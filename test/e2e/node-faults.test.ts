@@ -160,6 +160,48 @@ spec:
     inNode('umount /usr/lib/cni');
   });
 
+  it.each([
+    ['had set one up', 'ADD', '/run/cni-real/ptp "$@"; R; kill -9 P'],
+    ['had lost its database and was to give one back', 'DEL', `R; rm -f ${database}; kill -9 P`],
+  ])(
+    'gives back networks of sandboxes that nobody knows: containerd died when it %s',
+    { timeout: 120_000 },
+    async (_when, command, does) => {
+      onTestFailed(() => void (failed = true));
+      const harm = does
+        .replace('R', 'rm /run/cni-kills')
+        .replace('P', '$(cat /run/skiff/containerd.pid)');
+      const script =
+        `#!/bin/sh\nif [ -e /run/cni-kills ] && [ "$CNI_COMMAND" = ${command} ]; then ` +
+        `${harm}; exit 1; fi\nexec /run/cni-real/ptp "$@"\n`;
+      if (command === 'DEL') start(pod('leaves', 70_006), 'leaves');
+      inNode('mkdir -p /run/cni-real /run/cni-now; cp -n /usr/lib/cni/* /run/cni-real/');
+      cluster.node.exec(['sh', '-c', 'cp /run/cni-real/* /run/cni-now; cat > /run/cni-now/ptp'], {
+        input: script,
+      });
+      inNode('mount --bind /run/cni-now /usr/lib/cni && touch /run/cni-kills');
+      if (command === 'DEL') cluster.k('delete', 'pod', 'leaves', '--wait=false');
+      else cluster.apply(pod('comes', 70_006));
+      await until('the fault was met', () => inNode('ls /run/cni-kills 2>/dev/null') === '');
+      inNode('umount /usr/lib/cni');
+      const known = (what: string): string =>
+        inNode(`crictl() { ctr --address /run/skiff/containerd/containerd.sock -n k8s.io tasks ls; }
+          crictl | grep -c RUNNING; ${what}`);
+      const networks =
+        'find /run/skiff/network/ipam -name "10.*" | wc -l; ls -d /run/netns/cni-* | wc -l; ' +
+        'ip -o link show type veth | grep -vc ": eth0"';
+      await until(
+        'every network is of a pod that runs, and every pod runs',
+        () => {
+          const [tasks, addresses, namespaces, links] = known(networks).split('\n').map(Number);
+          const pods = seconds().length;
+          return tasks === 2 * pods && addresses === pods && namespaces === pods && links === pods;
+        },
+        { timeoutMs: 90_000, seen: () => known(networks) },
+      );
+    },
+  );
+
   it('makes a sandbox anew whose pause process was killed', async () => {
     onTestFailed(() => void (failed = true));
     start(pod('paused', 70_003), 'paused');

@@ -12,7 +12,7 @@ export interface NetworkDoors {
 }
 
 /** libcni's note of a network that was set up for a sandbox (its cniCacheV1). */
-interface Note {
+export interface Note {
   containerId?: string;
   ifName?: string;
   netns?: string;
@@ -21,29 +21,31 @@ interface Note {
   result?: { interfaces?: { sandbox?: string }[] };
 }
 
-interface NetworkList {
+export interface NetworkList {
   name?: string;
   cniVersion?: string;
-  plugins?: { type?: string }[];
+  plugins?: { type?: string; ipam?: { dataDir?: string } }[];
 }
 
-const notesDir = '/var/lib/cni/results';
+export const notesDir = '/var/lib/cni/results';
 const op = 'cni.release';
 const pluginTimeoutMs = 20_000;
 
 /**
  * Gives back the addresses and network namespaces of sandboxes that nobody can ask the runtime to
- * stop any more.
+ * stop any more. Returns those of which there was a note.
  */
 export async function releaseNetworks(
   doors: NetworkDoors,
   binDir: string,
   sandboxes: ReadonlySet<string>,
-): Promise<void> {
+): Promise<Set<string>> {
+  const noted = new Set<string>();
   for (const name of await doors.disk.list(op, notesDir)) {
     const path = `${notesDir}/${name}`;
     const note = parse<Note>((await doors.disk.readIfThere(op, path))?.toString());
     if (note?.containerId === undefined || !sandboxes.has(note.containerId)) continue;
+    noted.add(note.containerId);
     try {
       await release(doors, binDir, note);
       await doors.disk.remove(op, path);
@@ -54,9 +56,11 @@ export async function releaseNetworks(
       });
     }
   }
+  return noted;
 }
 
-async function release(doors: NetworkDoors, binDir: string, note: Note): Promise<void> {
+/** Gives back the network of one note. */
+export async function release(doors: NetworkDoors, binDir: string, note: Note): Promise<void> {
   const netns = [note.netns, ...(note.result?.interfaces ?? []).map((i) => i.sandbox)].find(
     (p) => p && /\/netns\/cni-[^/]+$/.test(p),
   );
@@ -93,7 +97,8 @@ async function release(doors: NetworkDoors, binDir: string, note: Note): Promise
   await doors.disk.remove(op, point);
 }
 
-function parse<T>(text: string | undefined): T | undefined {
+/** JSON, or undefined where there is none. */
+export function parse<T>(text: string | undefined): T | undefined {
   try {
     return text === undefined ? undefined : (JSON.parse(text) as T);
   } catch {

@@ -7,6 +7,7 @@ import type { Processes } from '../../io/processes.ts';
 import { runOk, type Spawn } from '../../io/spawn.ts';
 import { realTree } from '../../io/tree.ts';
 import { GrpcError, grpcCode } from '../../io/grpc.ts';
+import type { PodSandbox } from '../../wire/cri/cri.ts';
 import { connectRuntime, type Runtime } from '../cri/client.ts';
 import { containerdConfig, type ContainerdPaths } from './config.ts';
 import { damageIn } from './damage.ts';
@@ -15,6 +16,7 @@ import { Keeper } from './keeper.ts';
 import { keptIds, stopLeftovers } from './leftovers.ts';
 import { clearForNew, isOrphaned, type RebuildDoors, type RebuildPlaces } from './rebuild.ts';
 import type { Auth } from './registries.ts';
+import { releaseStrays, type NetworkPlaces } from './stray-networks.ts';
 
 export interface ContainerdOptions {
   /** `<data-dir>/agent`. */
@@ -126,6 +128,7 @@ class Care {
   readonly #options: ContainerdOptions;
   readonly #doors: RebuildDoors;
   readonly #places: RebuildPlaces;
+  readonly #networks: NetworkPlaces;
 
   constructor(
     options: ContainerdOptions,
@@ -134,6 +137,7 @@ class Care {
     this.#options = options;
     this.#doors = { ...options, tree: realTree, mounts: makeMounts(options.spawn, options.disk) };
     this.#places = { ...paths, podsDir: `${options.agentDir}/pods` };
+    this.#networks = { ...paths, runDir: options.runDir };
     this.ctr = ['ctr', '--address', paths.socket, '--namespace', 'k8s.io'];
     this.runtime = connectRuntime(paths.socket, options.log);
     this.keeper = new Keeper({
@@ -158,7 +162,13 @@ class Care {
       else await this.keeper.without(() => this.#rebuild(`its database is damaged (${damage})`));
     }
     this.keeper.answered();
-    const stopped = await stopLeftovers(this.#doors, this.#places, () => this.#known());
+    const stopped = await stopLeftovers(this.#doors, this.#places, async () =>
+      keptIds(await this.#listed(), await this.#sandboxes()),
+    );
+    await releaseStrays(this.#doors, this.#networks, async () => {
+      const sandboxes = (await this.#sandboxes()).map(({ id }) => id);
+      return new Set([...(await this.#listed()).split('\n'), ...sandboxes]);
+    });
     if (stopped.length > 0)
       this.#options.tell(
         'LeftoverContainersStopped',
@@ -167,15 +177,18 @@ class Care {
       );
   }
 
-  async #known(): Promise<Set<string>> {
-    const listed = await runOk(
+  /** All containers and sandboxes, one a line. */
+  async #listed(): Promise<string> {
+    return await runOk(
       this.#options.spawn,
       'containerd.list',
       [...this.ctr, 'containers', 'list', '--quiet'],
       { timeoutMs: readyTimeoutMs },
     );
-    const { items } = await this.runtime.cri.listPodSandbox({}, { timeoutMs: readyTimeoutMs });
-    return keptIds(listed, items);
+  }
+
+  async #sandboxes(): Promise<PodSandbox[]> {
+    return (await this.runtime.cri.listPodSandbox({}, { timeoutMs: readyTimeoutMs })).items;
   }
 
   async #prepare(): Promise<void> {

@@ -1,6 +1,7 @@
 import { masterLeases } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import { messageOf } from '../../base/errors.ts';
+import { StoreError } from '../../store/errors.ts';
 import { keyOf as storeKey, prefixEnd } from '../../store/store.ts';
 import { follow, type Followed } from '../follow.ts';
 import type { Core } from '../registry/call.ts';
@@ -82,13 +83,25 @@ export class LiveServers {
 
   /** A store that was away for long has let the lease run out. */
   async #renew(): Promise<void> {
-    const kept = await this.#o.core.store.leaseKeepAlive(this.#lease ?? '0').then(
-      () => true,
-      () => false,
-    );
+    const { store } = this.#o.core;
     const there =
-      kept && (await this.#o.core.store.range({ key: this.#key, countOnly: true })).count > 0;
+      (await this.#isKept()) && (await store.range({ key: this.#key, countOnly: true })).count > 0;
     if (!there) await this.#announce();
+  }
+
+  /**
+   * Throws while nobody can say: a new lease would not be had either, and to ask an etcd without a
+   * leader for one takes until long after the leader is back (its own deadline is 15 s).
+   */
+  async #isKept(): Promise<boolean> {
+    if (this.#lease === undefined) return false;
+    try {
+      await this.#o.core.store.leaseKeepAlive(this.#lease);
+      return true;
+    } catch (error) {
+      if (error instanceof StoreError && error.code === 'LEASE_NOT_FOUND') return false;
+      throw error;
+    }
   }
 
   /** Many changes at once are one look. */

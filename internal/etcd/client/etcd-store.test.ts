@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { realClock } from '../../io/clock.ts';
+import { realClock, type Clock } from '../../io/clock.ts';
 import { silentLog } from '../../io/log.ts';
 import type { Store, StoreEvent } from '../../store/store.ts';
 import { etcdBinary, startEtcd, type EtcdProcess } from '../testing/etcd-process.ts';
@@ -112,5 +112,41 @@ describe('the Store on an etcd', () => {
       process.kill(etcd.pid, 'SIGCONT');
     }
     expect(await store.leaseKeepAlive(id)).toEqual({ ttlSeconds: 100 });
+  }, 30_000);
+
+  test('gives memory back after a flood, its own or one that it only watches', async () => {
+    const clock: Clock = {
+      ...realClock,
+      after: (op, ms, fn) => realClock.after(op, op === 'store.give-back' ? 50 : ms, fn),
+    };
+    const collections = [0, 0];
+    const [writer, reader] = await Promise.all(
+      collections.map((_, i) =>
+        openEtcdStore({
+          endpoints: [etcd.endpoint],
+          clock,
+          log: silentLog,
+          collect: () => void (collections[i] as number)++,
+        }),
+      ),
+    );
+    let seen = 0;
+    reader?.watch({
+      key: 'flood',
+      end: 'flooe',
+      onEvents: (events) => void (seen += events.length),
+      onEnd: () => undefined,
+    });
+    for (let i = 0; i < 3; i++) await writer?.put({ key: 'flood', value: Buffer.alloc(1_000_000) });
+    await until(() => seen === 3);
+    expect(collections).toEqual([0, 0]);
+    for (let i = 0; i < 7; i++)
+      await writer?.txn({
+        compare: [],
+        success: [{ op: 'put', key: 'flood', value: Buffer.alloc(1_000_000) }],
+        failure: [],
+      });
+    await until(() => collections.every((count) => count > 0));
+    await Promise.all([writer?.close(), reader?.close()]);
   }, 30_000);
 });

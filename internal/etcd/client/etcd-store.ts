@@ -2,6 +2,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import { StoreError, leaseNotFound } from '../../store/errors.ts';
+import { GiveBack, trimProcessQuietly } from '../../store/give-back.ts';
 import type * as s from '../../store/store.ts';
 import { keyOf } from '../../store/store.ts';
 import type {
@@ -35,13 +36,18 @@ const compactPeriodMs = 300_000;
  */
 const patienceMs = 10_000;
 const retryMs = 100;
-/** A lease lives for some 15 s: its owner must hear soon enough that it was not kept. */
-const keepAliveMs = 5_000;
+/**
+ * A lease lives for some 15 s: its owner must hear soon enough that it was not kept, or that there
+ * is none to be had. A member that lost its leader answers after 15 s, wherever the leader is then.
+ */
+const leaseMs = 5_000;
 const compactKey = keyOf('compact_rev_key');
 
 export interface EtcdStoreOptions extends EtcdEndpoints {
   clock: Clock;
   log: Log;
+  /** Gives back what this process does not need any more, after a flood. */
+  collect?: () => void;
 }
 
 /**
@@ -64,6 +70,7 @@ class EtcdStore implements s.Store {
   readonly #watches: WatchClient;
   readonly #log: Log;
   readonly #clock: Clock;
+  readonly #giveBack: GiveBack;
   #closed = false;
   readonly #timer: Timer;
   #revision = 0;
@@ -77,9 +84,15 @@ class EtcdStore implements s.Store {
     this.#connection = new EtcdConnection(options, options.clock);
     this.#log = options.log.named('etcd-client');
     this.#clock = options.clock;
+    this.#giveBack = new GiveBack({
+      clock: options.clock,
+      revision: () => this.#revision,
+      collect: options.collect ?? trimProcessQuietly(this.#log),
+    });
     this.#watches = new WatchClient(this.#connection, {
       clock: options.clock,
       sawRevision: (revision) => this.#saw(revision),
+      delivered: (bytes) => this.#giveBack.moved(bytes),
       present: async () => (await this.range({ key: '/', countOnly: true })).revision,
     });
     this.#timer = options.clock.every(
@@ -115,6 +128,7 @@ class EtcdStore implements s.Store {
       putMessage(request),
       'PutResponse',
     );
+    this.#giveBack.moved(request.value?.length ?? 0);
     return {
       revision: answer.header.revision,
       ...(answer.prevKv ? { prevKv: keyValue(answer.prevKv) } : {}),
@@ -142,6 +156,7 @@ class EtcdStore implements s.Store {
       txnMessage(request),
       'TxnResponse',
     );
+    this.#giveBack.moved(writtenBytes(answer.succeeded ? request.success : request.failure));
     return txnAnswer(answer, answer.header.revision);
   }
 
@@ -164,6 +179,8 @@ class EtcdStore implements s.Store {
       'LeaseGrantRequest',
       { TTL: request.ttlSeconds, ID: request.id },
       'LeaseGrantResponse',
+      // One that was granted and nobody heard of runs out by itself.
+      leaseMs,
     );
     return { id: ID, ttlSeconds: TTL };
   }
@@ -189,7 +206,7 @@ class EtcdStore implements s.Store {
         },
       });
       // A stream has no deadline of its own, and a member that hangs does not end it.
-      const late = this.#clock.after('etcd.keepalive', keepAliveMs, () => {
+      const late = this.#clock.after('etcd.keepalive', leaseMs, () => {
         stream.cancel();
         reject(unavailable(undefined));
       });
@@ -241,6 +258,7 @@ class EtcdStore implements s.Store {
   async close(): Promise<void> {
     this.#closed = true;
     this.#timer.cancel();
+    this.#giveBack.stop();
     this.#watches.close();
     this.#connection.close();
   }
@@ -249,7 +267,13 @@ class EtcdStore implements s.Store {
     if (revision > this.#revision) this.#revision = revision;
   }
 
-  async #call<T>(method: string, message: string, request: object, answer: string): Promise<T> {
+  async #call<T>(
+    method: string,
+    message: string,
+    request: object,
+    answer: string,
+    timeoutMs?: number,
+  ): Promise<T> {
     const until = this.#clock.monotonicMs() + patienceMs;
     for (;;) {
       try {
@@ -257,6 +281,7 @@ class EtcdStore implements s.Store {
           method,
           [message, request],
           answer,
+          timeoutMs,
         );
         if (done.header) this.#saw(done.header.revision);
         return done;
@@ -297,4 +322,18 @@ class EtcdStore implements s.Store {
       this.#log.warn('cannot compact the datastore', { error });
     }
   }
+}
+
+/** About as many bytes as these put; of a transaction in them, as either of its ways may. */
+function writtenBytes(ops: s.Op[]): number {
+  return ops.reduce(
+    (sum, op) =>
+      sum +
+      (op.op === 'put'
+        ? (op.value?.length ?? 0)
+        : op.op === 'txn'
+          ? writtenBytes(op.success) + writtenBytes(op.failure)
+          : 0),
+    0,
+  );
 }

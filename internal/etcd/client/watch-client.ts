@@ -18,6 +18,7 @@ export class WatchClient {
   readonly #connection: EtcdConnection;
   readonly #clock: Clock;
   readonly #sawRevision: (revision: number) => void;
+  readonly #delivered: (bytes: number) => void;
   readonly #watches = new Map<number, RemoteWatch>();
   #stream: EtcdStream | undefined;
   #nextId = 1;
@@ -26,14 +27,23 @@ export class WatchClient {
   readonly #present: () => Promise<number>;
   #asking: ((revision: number) => void)[] = [];
 
-  /** `present` reads the store's revision, as a write that has ended left it. */
+  /**
+   * `present` reads the store's revision, as a write that has ended left it; `delivered` hears how
+   * many bytes of values came.
+   */
   constructor(
     connection: EtcdConnection,
-    on: { clock: Clock; sawRevision(revision: number): void; present(): Promise<number> },
+    on: {
+      clock: Clock;
+      sawRevision(revision: number): void;
+      delivered(bytes: number): void;
+      present(): Promise<number>;
+    },
   ) {
     this.#connection = connection;
     this.#clock = on.clock;
     this.#sawRevision = on.sawRevision;
+    this.#delivered = on.delivered;
     this.#present = on.present;
   }
 
@@ -135,6 +145,7 @@ export class WatchClient {
     if (last) {
       this.#sawRevision(last.kv.modRevision);
       watch?.deliver(events, last.kv.modRevision);
+      this.#delivered(events.reduce((sum, event) => sum + event.kv.value.length, 0));
     } else if (!message.created) {
       this.#sawRevision(revision);
       if (watch) watch.revision = Math.max(watch.revision, revision);

@@ -1,6 +1,7 @@
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { Random } from '../../io/random.ts';
+import { GiveBack, leastHistoryMs } from '../give-back.ts';
 import { openRow } from '../seal.ts';
 import { HistoryWindow } from '../history-window.ts';
 import { LeaseService, type LeaseWriter } from '../lease-service.ts';
@@ -33,6 +34,8 @@ export interface MemoryOptions {
   dropped(): void;
   /** The state is that of another log. */
   replaced(): void;
+  /** Gives back what this process does not need any more. */
+  collect(): void;
 }
 
 /**
@@ -45,6 +48,7 @@ export class Memory {
   hub: WatchHub;
   leases: LeaseService;
   #window: HistoryWindow;
+  readonly #giveBack: GiveBack;
   /** The newest row that is published here, and what it is known by. */
   seq: number;
   checksum: number;
@@ -58,6 +62,12 @@ export class Memory {
     this.hub = new WatchHub(loaded.state);
     this.leases = this.#leaseService();
     this.#window = this.#historyWindow();
+    this.#giveBack = new GiveBack({
+      clock: options.clock,
+      revision: () => this.state.published,
+      history: { bytes: () => this.state.historyBytes, shorten: () => this.#shortenHistory() },
+      collect: options.collect,
+    });
   }
 
   /**
@@ -66,7 +76,7 @@ export class Memory {
    */
   replace(loaded: Loaded): void {
     const { hub } = this;
-    this.stop();
+    this.#stopState();
     this.state = loaded.state;
     this.seq = loaded.head.seq;
     this.checksum = loaded.checksum;
@@ -109,6 +119,9 @@ export class Memory {
       state.head = Math.max(state.head, state.published);
       this.hub.dispatch(recs);
       this.#window.published(state.published);
+      let bytes = 0;
+      for (const rec of recs) bytes += rec.size;
+      this.#giveBack.moved(bytes);
       if (state.historyBytes > this.#options.maxHistoryBytes && !this.#compacting)
         this.#cutHistory();
     }
@@ -119,21 +132,31 @@ export class Memory {
   compactTo(revision: number): void {
     const { state } = this;
     if (revision <= state.compactRevision) return;
+    const before = state.historyBytes;
+    const end = (): void => {
+      this.#giveBack.moved(Math.max(0, before - state.historyBytes));
+      this.#options.dropped();
+      void tidyValues(state, () => this.state !== state);
+    };
     let finished = state.compact(revision, compactBudget);
-    if (finished) void tidyValues(state, () => this.state !== state);
-    if (this.#compacting || finished) return this.#options.dropped();
+    if (finished) return end();
+    if (this.#compacting) return this.#options.dropped();
     this.#compacting = true;
     const step = (): void => {
       if (this.state === state) finished = state.compact(state.compactRevision, compactBudget);
       if (!finished && this.state === state) return afterTurn(step);
       this.#compacting = false;
-      this.#options.dropped();
-      void tidyValues(state, () => this.state !== state);
+      end();
     };
     afterTurn(step);
   }
 
   stop(): void {
+    this.#stopState();
+    this.#giveBack.stop();
+  }
+
+  #stopState(): void {
     this.leases.stop();
     this.#window.stop();
   }
@@ -169,6 +192,11 @@ export class Memory {
       revision: middle.modRevision,
     });
     this.#options.outgrown(middle.modRevision);
+  }
+
+  #shortenHistory(): void {
+    const revision = this.#window.olderThan(leastHistoryMs);
+    if (revision > this.state.compactRevision) this.#options.outgrown(revision);
   }
 
   #leaseService(): LeaseService {

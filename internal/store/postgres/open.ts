@@ -8,6 +8,7 @@ import { mayPass, unreachable } from './errors.ts';
 import { Loading } from './memory.ts';
 import { PostgresStore } from './postgres-store.ts';
 import { ensureTables } from './schema.ts';
+import { trimProcessQuietly } from '../give-back.ts';
 import { DatabaseTime, Session } from './session.ts';
 
 /** Kubernetes' own: watches may resume and pages continue for this long. */
@@ -36,6 +37,8 @@ export interface PostgresStoreOptions {
   pruneGraceMs?: number;
   /** How long a server that does not answer is waited for. */
   patienceMs?: number;
+  /** Gives back what this process does not need any more, after a flood. */
+  collect?: () => void;
 }
 
 /**
@@ -72,6 +75,7 @@ export async function openPostgresStore(options: PostgresStoreOptions): Promise<
       historyMs,
       maxHistoryBytes,
       graceMs: options.pruneGraceMs,
+      collect: options.collect ?? trimProcessQuietly(log),
     });
   } catch (error) {
     session.close();

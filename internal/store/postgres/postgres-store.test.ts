@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { realClock } from '../../io/clock.ts';
+import { realClock, type Clock } from '../../io/clock.ts';
 import { realDisk } from '../../io/disk.ts';
 import { silentLog } from '../../io/log.ts';
 import type { KeyValue, Store, StoreEvent } from '../store.ts';
@@ -357,4 +357,21 @@ describe('a restart', () => {
     expect((await c.range({ key: '\0', end: '\0', countOnly: true })).count).toBe(3060);
     expect(c.hashKv(0)).toEqual(b.hashKv(0));
   });
+
+  test('gives memory back after a flood, and keeps much history no longer than must be', async () => {
+    const started = performance.now();
+    const clock: Clock = {
+      ...realClock,
+      // An hour is a minute.
+      monotonicMs: () => started + (performance.now() - started) * 60,
+      after: (op, ms, fn) => realClock.after(op, op.startsWith('store.') ? ms / 60 : ms, fn),
+    };
+    let collections = 0;
+    const historyMs = 1_200_000;
+    const [a, b] = await pair({ clock, historyMs, collect: () => void collections++ });
+    const { revision } = await a.put({ key: 'early', value: bytes('') });
+    for (let i = 0; i < 10; i++) await a.put({ key: 'flood', value: Buffer.alloc(1_000_000) });
+    await until(() => collections >= 2);
+    await until(() => a.compactRevision > revision && b.compactRevision > revision);
+  }, 15_000);
 });

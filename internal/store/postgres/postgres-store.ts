@@ -37,6 +37,7 @@ export interface PostgresStoreParts {
   historyMs: number;
   maxHistoryBytes: number;
   graceMs: number | undefined;
+  collect(): void;
 }
 
 /** The Store on a log in PostgreSQL that several servers share. */
