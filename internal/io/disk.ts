@@ -95,6 +95,11 @@ export const realDisk: Disk = {
 let counter = 0;
 const takesNothing = new Set(['ENOSPC', 'EDQUOT', 'EROFS']);
 
+/** Whether a write failed because the disk is full or read-only: later it may succeed. */
+export function tookNothing(error: unknown): boolean {
+  return error instanceof IoError && takesNothing.has(error.code);
+}
+
 type WriteOptions = NonNullable<Parameters<Disk['writeAtomic']>[3]>;
 
 async function replace(

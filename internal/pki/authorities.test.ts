@@ -3,9 +3,9 @@ import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promise
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ConfigError } from '../base/errors.ts';
+import { IoError, type ConfigError } from '../base/errors.ts';
 import { FakeClock } from '../io/clock-fake.ts';
-import { realDisk } from '../io/disk.ts';
+import { realDisk, type Disk } from '../io/disk.ts';
 import { makeLog } from '../io/log.ts';
 import { realRandom } from '../io/random.ts';
 import { expiries, loadOrCreateNode, loadOrCreateServer } from './authorities.ts';
@@ -48,6 +48,28 @@ test('a new name gives a new serving certificate under the same authority', asyn
   expect(second.apiServer.cert).not.toBe(first.apiServer.cert);
   expect(second.admin).toEqual(first.admin);
 });
+
+test.each(['EROFS', 'ENOSPC'])(
+  'a disk that takes nothing (%s) holds no server up: the new leaf is in memory alone',
+  async (code) => {
+    const first = await load();
+    const full: Disk = {
+      ...realDisk,
+      writeAtomic: (op, path) => Promise.reject(new IoError(`${op}: ${path}`, { op, code })),
+    };
+    const names = [...serverNames, 'boat.example'];
+    const second = await loadOrCreateServer({ ...doors, disk: full, dir, serverNames: names });
+    expect(new X509Certificate(second.apiServer.cert).checkHost('boat.example')).toBeDefined();
+    expect(second.admin).toEqual(first.admin);
+    expect((await load()).apiServer).toEqual(first.apiServer);
+    // An authority is nothing that may be forgotten.
+    await rm(join(dir, 'client-ca.crt'));
+    await rm(join(dir, 'client-ca.key'));
+    await expect(
+      loadOrCreateServer({ ...doors, disk: full, dir, serverNames: names }),
+    ).rejects.toThrow('client-ca');
+  },
+);
 
 test('leaves are renewed at two thirds of their life, authorities stay', async () => {
   const first = await load();

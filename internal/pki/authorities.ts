@@ -1,11 +1,11 @@
 import { isAddress } from '../base/addresses.ts';
 import { X509Certificate } from 'node:crypto';
 import { join } from 'node:path';
-import { ConfigError } from '../base/errors.ts';
+import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Log } from '../io/log.ts';
 import { redated } from './authority-dates.ts';
 import type { Clock } from '../io/clock.ts';
-import type { Disk } from '../io/disk.ts';
+import { tookNothing, type Disk } from '../io/disk.ts';
 import type { Random } from '../io/random.ts';
 import {
   issueCa,
@@ -284,12 +284,16 @@ export async function loadOrIssue(
     });
   if (found && 'pair' in found && issuedFor(found.pair, { ca: ca.cert, request, clock }))
     return found.pair;
-  return await store(
-    disk,
-    dir,
-    file,
-    issueCert({ nowMs: clock.now(), earliestMs: clock.earliestMs(), random, ca, ...request }),
-  );
+  const issuing = { nowMs: clock.now(), earliestMs: clock.earliestMs(), random };
+  const issued = issueCert({ ...issuing, ca, ...request });
+  try {
+    return await store(disk, dir, file, issued);
+  } catch (error) {
+    // It is as good in memory, and issued again by the next start.
+    if (!tookNothing(error)) throw error;
+    log?.warn('a certificate is kept in memory only', { file, error: messageOf(error) });
+    return issued;
+  }
 }
 
 /**

@@ -63,6 +63,15 @@ test(
   },
 );
 
+test('a clock that was ahead and is set back by less is unlearned at once', async () => {
+  const { clock, part } = guard(built + dayMs + 3_600_000, built + dayMs - 60_000);
+  await expect.poll(() => written().catch(() => 0)).toBe(built + dayMs + 3_600_000);
+  clock.jump(built + dayMs + 30_000 - clock.now());
+  clock.look();
+  await expect.poll(written).toBe(built + dayMs + 30_000);
+  await part.stop();
+});
+
 test.each([
   ['garbage', '\0\xff'],
   ['empty', ''],

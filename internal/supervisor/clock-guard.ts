@@ -44,13 +44,14 @@ export function guardClock(options: {
   let writtenMs = options.lastMs;
   const iso = (atMs: number): string => new Date(atMs).toISOString();
   let writing = Promise.resolve();
-  const remember = (): Promise<void> => (writing = writing.then(write));
-  const write = async (): Promise<void> => {
+  const remember = (worthMs = worthWritingMs): Promise<void> =>
+    (writing = writing.then(() => write(worthMs)));
+  const write = async (worthMs: number): Promise<void> => {
     const nowMs = clock.now();
     if (
       nowMs < clock.earliestMs() ||
       nowMs > clock.earliestMs() + mostYearsMs ||
-      Math.abs(nowMs - writtenMs) < worthWritingMs
+      Math.abs(nowMs - writtenMs) < worthMs
     )
       return;
     writtenMs = nowMs;
@@ -74,7 +75,8 @@ export function guardClock(options: {
     log.warn('the clock was set', { bySeconds: Math.round(byMs / 1000), now: iso(clock.now()) });
     options.said('ClockSet', message);
     judge();
-    void remember();
+    // One that was ahead is unlearned: the next start would doubt the right one.
+    void remember(1);
   });
   judge();
   void remember();

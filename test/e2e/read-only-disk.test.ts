@@ -77,11 +77,23 @@ it(
   async () => {
     onTestFailed(() => void (failed = true));
     await up(false);
+    // It boots with its old address again, for which no certificate on the disk is good.
+    const { ip, hostIp } = cluster.node;
+    const other = ip.replace(/\.1$/, '.77');
+    cluster.node.exec([
+      'sh',
+      '-c',
+      `ip addr flush dev eth0; ip addr add ${other}/24 dev eth0; ip route add default via ${hostIp}`,
+    ]);
+    await until('the certificate is for the other address', () =>
+      cluster.log().includes(`the new address is in force from=${ip} to=${other}`),
+    );
     cluster.node.powerCut();
     ok(['mount', '-o', 'remount,ro', join(cluster.node.disk, 'var')]);
     await cluster.node.boot();
     cluster.startServer();
     await cluster.answers();
+    expect(cluster.log()).toContain('a certificate is kept in memory only');
     expect(cluster.k('get', 'pods', '-o', 'name')).toBe('pod/a\n');
     expect(create('refused').stderr).toContain(
       "nothing can be changed: the file system of the server's datastore is read-only",
