@@ -70,6 +70,18 @@ const install = (words = '', more = ''): ReturnType<typeof inside> & { all: stri
 const pidOf = (): string => inside('cat /run/skiff/skiff.pid').stdout.trim();
 
 describe('install.sh', () => {
+  it('brings etcd-server for a server with an etcd of its own, and touches nothing before', () => {
+    onTestFailed(() => void (failed = true));
+    // A machine without etcd, whose distribution only notes what it is asked for.
+    const script =
+      'mkdir /run/path && ln -s /usr/sbin/* /usr/bin/* /run/path/ 2>/dev/null; cd /run/path && ' +
+      'rm -f etcd apt-get && printf \'#!/bin/sh\\necho "$@" >>/run/asked; exit 1\\n\' >apt-get && ' +
+      `chmod +x apt-get; export INSTALL_SKIFF_SKIP_BUILD=true PATH=/run/path; cd ${root} && ` +
+      'sh ./install.sh server --cluster-init; rm -rf /run/path /run/asked';
+    expect(inside(script).stdout).toContain('installing from the distribution: etcd-server\n');
+    expect(inside(traces).stdout).toBe(before);
+  });
+
   it('installs a server without a node, and waits for that', () => {
     onTestFailed(() => void (failed = true));
     const done = install('server --disable-agent');

@@ -260,9 +260,18 @@ export class TestNode {
     return run(this.#inside(command), options);
   }
 
-  /** As `exec`, while others run too. */
-  execBeside(command: string[], options?: { timeoutMs?: number }): Promise<Result> {
-    return runBeside(this.#inside(command), options);
+  /**
+   * Runs a command that sees the node and is not among its control groups: to look at it, or to
+   * harm it. A move between groups waits for every process that is being made or ends, on a busy
+   * machine for seconds.
+   */
+  look(command: string[], options?: Parameters<typeof run>[1]): Result {
+    return run(this.#seeing(command), options);
+  }
+
+  /** As `look`, while others run too. */
+  lookBeside(command: string[], options?: { timeoutMs?: number }): Promise<Result> {
+    return runBeside(this.#seeing(command), options);
   }
 
   /** Starts a program inside the node that stays; its output goes to a file on the node's disk. */
@@ -273,6 +282,10 @@ export class TestNode {
       env: { ...process.env, ...env },
       detached: true,
     });
+  }
+
+  #seeing(command: string[]): string[] {
+    return ['nsenter', '-t', String(this.#initPid), '-a', '--', ...command];
   }
 
   #inside(command: string[]): string[] {

@@ -94,8 +94,8 @@ export class Machine {
   }
 
   /** Text from inside the node; what fails is empty. */
-  sh(script: string, timeoutMs = 10_000): string {
-    return this.node.exec(['bash', '-c', script], { timeoutMs }).stdout;
+  sh(script: string, timeoutMs = 30_000): string {
+    return this.node.look(['bash', '-c', script], { timeoutMs }).stdout;
   }
 
   signal(signal: string, program: 'skiff' | 'containerd' | 'etcd'): void {
@@ -113,7 +113,7 @@ export class Machine {
   }
 
   kubectl(args: string[], options: { input?: string; timeoutMs?: number } = {}): Result {
-    return this.node.exec([kubectlProgram(), '--kubeconfig', '/etc/skiff/skiff.yaml', ...args], {
+    return this.node.look([kubectlProgram(), '--kubeconfig', '/etc/skiff/skiff.yaml', ...args], {
       timeoutMs: 15_000,
       ...options,
     });
@@ -121,7 +121,7 @@ export class Machine {
 
   /** As `kubectl`, while others run too. */
   kubectlBeside(args: string[]): Promise<Result> {
-    return this.node.execBeside(
+    return this.node.lookBeside(
       [kubectlProgram(), '--kubeconfig', '/etc/skiff/skiff.yaml', ...args],
       { timeoutMs: 15_000 },
     );

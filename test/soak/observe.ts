@@ -132,7 +132,7 @@ echo end
 
 /** What the machine holds: processes, mounts, links, rules, folders. */
 export async function readHost(machine: Machine): Promise<Host | string> {
-  const { stdout: text } = await machine.node.execBeside(['bash', '-c', script], {
+  const { stdout: text } = await machine.node.lookBeside(['bash', '-c', script], {
     timeoutMs: 20_000,
   });
   if (!text.endsWith('end\n')) return `${machine.name} cannot be looked at`;
