@@ -73,11 +73,12 @@ describe('install.sh', () => {
   it('brings etcd-server for a server with an etcd of its own, and touches nothing before', () => {
     onTestFailed(() => void (failed = true));
     // A machine without etcd, whose distribution only notes what it is asked for.
-    const script =
-      'mkdir /run/path && ln -s /usr/sbin/* /usr/bin/* /run/path/ 2>/dev/null; cd /run/path && ' +
-      'rm -f etcd apt-get && printf \'#!/bin/sh\\necho "$@" >>/run/asked; exit 1\\n\' >apt-get && ' +
-      `chmod +x apt-get; export INSTALL_SKIFF_SKIP_BUILD=true PATH=/run/path; cd ${root} && ` +
-      'sh ./install.sh server --cluster-init; rm -rf /run/path /run/asked';
+    const script = `
+      mkdir /run/path && ln -s /usr/sbin/* /usr/bin/* /run/path/ 2>/dev/null
+      rm -f /run/path/etcd /run/path/apt-get
+      printf '#!/bin/sh\\nexit 1\\n' >/run/path/apt-get && chmod +x /run/path/apt-get
+      export INSTALL_SKIFF_SKIP_BUILD=true PATH=/run/path
+      cd ${root} && sh ./install.sh server --cluster-init; rm -rf /run/path`;
     expect(inside(script).stdout).toContain('installing from the distribution: etcd-server\n');
     expect(inside(traces).stdout).toBe(before);
   });

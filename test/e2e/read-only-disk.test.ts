@@ -83,7 +83,8 @@ it(
     cluster.node.exec([
       'sh',
       '-c',
-      `ip addr flush dev eth0; ip addr add ${other}/24 dev eth0; ip route add default via ${hostIp}`,
+      `ip addr flush dev eth0; ip addr add ${other}/24 dev eth0; ` +
+        `ip route add default via ${hostIp}`,
     ]);
     await until('the certificate is for the other address', () =>
       cluster.log().includes(`the new address is in force from=${ip} to=${other}`),
