@@ -16,6 +16,7 @@ import { FlowControl } from './flowcontrol/flow-control.ts';
 import { addHealthPaths } from './http/health.ts';
 import { addMetricsPath, Metrics } from './http/metrics.ts';
 import type { Paths } from './http/paths.ts';
+import { metricsApi } from './metricsapi/metrics-api.ts';
 import { routesOf } from './http/routes.ts';
 import { Lifecycle } from './lifecycle.ts';
 import type { ApiServerOptions } from './options.ts';
@@ -78,7 +79,7 @@ export async function assemble(
     operations: ownOperations({ spoken, tokens, authenticator, authorization, authorize }),
     connections: allConnections(),
     routes: routesOf(pathsOf(scheme)),
-    aggregator: new Aggregator({ core, options }),
+    aggregator: new Aggregator({ core, options }, options.metricsApi ? [metricsApi()] : []),
     metrics: new Metrics(),
     flowControl: new FlowControl(core, options.flowControl ?? {}),
     audit,

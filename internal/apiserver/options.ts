@@ -119,6 +119,8 @@ export interface ApiServerOptions {
    * components of others see to.
    */
   carriedOutElsewhere?: readonly string[];
+  /** Answer metrics.k8s.io here, as long as no APIService gives it to another server. */
+  metricsApi?: boolean;
   /** Log every request, at level debug. */
   logRequests?: boolean;
   /** More checks of /readyz, by name: undefined when well, else what is wrong. */

@@ -81,6 +81,7 @@ export async function startApi({
     serviceCidr: config.serviceCidr,
     nodePortRange: config.nodePortRange,
     carriedOutElsewhere: [...config.disable, ...(config.disableControllers ? ['controllers'] : [])],
+    metricsApi: !config.disable.includes('metrics-server'),
     logRequests: config.debug,
     version: { gitVersion: gitVersion(version), gitCommit: build },
   });

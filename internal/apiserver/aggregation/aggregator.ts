@@ -22,6 +22,7 @@ import { timestamp } from '../registry/call.ts';
 import type { DiscoveredResource } from '../registry/resource.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Outward } from '../proxy/forward.ts';
+import type { LocalApi } from './local-api.ts';
 import { fetchResources } from './remote-discovery.ts';
 
 interface Remote {
@@ -47,8 +48,12 @@ export class Aggregator {
   #checking = false;
   #stopped = false;
 
-  constructor(server: Outward) {
+  readonly #local: readonly LocalApi[];
+
+  /** `local`: what this process answers itself, unless an APIService gives it to another. */
+  constructor(server: Outward, local: readonly LocalApi[] = []) {
     this.#server = server;
+    this.#local = local;
   }
 
   async start(): Promise<void> {
@@ -74,17 +79,22 @@ export class Aggregator {
     this.#timer?.cancel();
   }
 
-  /** What the remote servers serve, for discovery. */
+  /** What the remote servers and the local APIs serve, for discovery. */
   resources(): DiscoveredResource[] {
-    return [...this.#remotes.values()].flatMap((remote) =>
-      remote.available ? remote.resources : [],
-    );
+    const local = this.#local.filter((api) => !this.#remotes.has(`${api.version}.${api.group}`));
+    return [
+      ...local.flatMap((api) => api.resources),
+      ...[...this.#remotes.values()].flatMap((remote) =>
+        remote.available ? remote.resources : [],
+      ),
+    ];
   }
 
   #put(service: APIService): void {
     const name = service.metadata.name ?? '';
     if (!service.spec?.service) return this.#drop(name);
     const known = this.#remotes.get(name);
+    if (!known && this.#local.length > 0) this.#server.core.resources.touch();
     const changed = !known || JSON.stringify(known.service.spec) !== JSON.stringify(service.spec);
     this.#remotes.set(name, {
       service,
@@ -238,7 +248,7 @@ export class Aggregator {
   /** Who answers for a path, when it is not this server. */
   delegate(exchange: Exchange): PathHandler | undefined {
     const remote = this.#remoteFor(exchange);
-    if (!remote) return undefined;
+    if (!remote) return this.#localFor(exchange);
     return async (server, asked) => {
       if (!remote.available)
         return send(asked, 503, 'text/plain; charset=utf-8', 'service unavailable\n', {
@@ -251,6 +261,13 @@ export class Aggregator {
         headers: asUser(asked.user),
       });
     };
+  }
+
+  /** Documents of discovery are made from `resources`: only what is below them is the API's. */
+  #localFor({ info }: Exchange): PathHandler | undefined {
+    if (!info.isResource) return undefined;
+    const api = this.#local.find((a) => a.group === info.group && a.version === info.version);
+    return api && ((server, asked) => api.handle(server, asked));
   }
 
   delegateUpgrade(exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> | undefined {

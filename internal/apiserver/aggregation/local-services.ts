@@ -3,6 +3,7 @@ import { ApiError } from '../../api/status.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
 import { timestamp } from '../registry/call.ts';
 import { deleteObject } from '../registry/delete.ts';
+import { objectOf } from '../registry/stored.ts';
 import { writeNew, read } from '../registry/write.ts';
 import type { Server } from '../server.ts';
 
@@ -47,6 +48,21 @@ export async function removeCustomService(
   } catch (error) {
     if (!(error instanceof ApiError) || error.reason !== 'NotFound') throw error;
   }
+}
+
+/** metrics.k8s.io, where this process answers it, with the priority of metrics-server. */
+export async function ensureMetricsService(server: Server): Promise<void> {
+  await ensureLocal(server, 'metrics.k8s.io', 'v1beta1', [100, 100], 'onstart');
+}
+
+/** `--disable metrics-server`: what was made above would be in the way of another's. */
+export async function removeMetricsService(server: Server): Promise<void> {
+  const name = 'v1beta1.metrics.k8s.io';
+  const { resource } = systemCall(server.core, ref, '', name);
+  const kv = await read(server.core, resource, '', name);
+  const found = kv && objectOf(kv);
+  const ours = found?.metadata.labels?.['kube-aggregator.kubernetes.io/automanaged'] === 'onstart';
+  if (ours) await removeCustomService(server, 'metrics.k8s.io', 'v1beta1');
 }
 
 async function ensureLocal(

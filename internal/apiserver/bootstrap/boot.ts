@@ -1,5 +1,10 @@
 import { addressIn } from '../../base/addresses.ts';
-import { ensureLocalServices } from '../aggregation/local-services.ts';
+import {
+  ensureLocalServices,
+  ensureMetricsService,
+  removeMetricsService,
+} from '../aggregation/local-services.ts';
+import { metricsRoles } from '../metricsapi/roles.ts';
 import type { Server } from '../server.ts';
 import { defaultServiceCidr } from '../services/service-ranges.ts';
 import { ensureAuthenticationConfig } from './authentication-config.ts';
@@ -43,6 +48,8 @@ export async function bootCluster(server: Server): Promise<BootedCluster> {
     ensureServiceCidr(server),
     ensure(core, [tokenTracking(timestamp(core.clock))]),
     ensureLocalServices(server),
+    options.metricsApi ? ensureMetricsService(server) : removeMetricsService(server),
+    options.metricsApi ? ensure(core, metricsRoles()) : undefined,
     ensureAuthenticationConfig(server),
     lead(),
   ]);
