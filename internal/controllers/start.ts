@@ -13,6 +13,7 @@ import { startEndpointsController } from './endpoints/endpoints.ts';
 import { startEndpointSliceController } from './endpointslice/endpointslice.ts';
 import { startEndpointSliceMirroringController } from './endpointslicemirroring/mirroring.ts';
 import { startGarbageCollector } from './gc/gc.ts';
+import { startHorizontalPodAutoscaler } from './podautoscaler/autoscaler.ts';
 import { startJobController } from './job/job.ts';
 import { startNamespaceController } from './namespace/namespace.ts';
 import { startNodeLifecycleController } from './nodelifecycle/node-lifecycle.ts';
@@ -72,6 +73,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   'vac-protection': startVacProtectionController,
   'persistentvolume-binder': startPersistentVolumeBinder,
   'ephemeral-volume': startEphemeralVolumeController,
+  'horizontal-pod-autoscaler': startHorizontalPodAutoscaler,
   'resource-claim': startResourceClaimController,
   'service-cidrs': startServiceCidrsController,
   'clusterrole-aggregation': startClusterRoleAggregationController,

@@ -54,14 +54,6 @@ const ingress = (spec: object, annotations = {}): object => ({
   spec: { defaultBackend: { service: { name: 'x', port: { number: 80 } } }, ...spec },
 });
 const policy = { metadata: { generateName: 'p-' }, spec: { podSelector: {} } };
-const autoscaler = {
-  metadata: { generateName: 'h-' },
-  spec: {
-    maxReplicas: 3,
-    scaleTargetRef: { kind: 'Deployment', name: 'x', apiVersion: 'apps/v1' },
-  },
-};
-
 const waiting: [what: string, path: string, body: object, warning: RegExp][] = [
   [
     'a LoadBalancer',
@@ -70,18 +62,6 @@ const waiting: [what: string, path: string, body: object, warning: RegExp][] = [
     /nobody gives this Service an address/,
   ],
   ['an Ingress of no class', `${networking}/ingresses`, ingress({}), /nobody serves this Ingress/],
-  [
-    'an autoscaler',
-    '/apis/autoscaling/v2/namespaces/default/horizontalpodautoscalers',
-    autoscaler,
-    /nobody carries out this HorizontalPodAutoscaler/,
-  ],
-  [
-    'an autoscaler of v1',
-    '/apis/autoscaling/v1/namespaces/default/horizontalpodautoscalers',
-    autoscaler,
-    /nobody carries out this HorizontalPodAutoscaler/,
-  ],
 ];
 
 describe('what nobody here carries out is told', () => {

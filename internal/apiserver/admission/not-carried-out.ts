@@ -43,13 +43,6 @@ const rows: Row[] = [
       'nobody serves this Ingress: skiff has no ingress controller yet, and it names no ' +
       'ingressClassName of another',
   },
-  {
-    group: 'autoscaling',
-    resource: 'horizontalpodautoscalers',
-    elsewhere: 'controllers',
-    waits: () => true,
-    warning: 'nobody carries out this HorizontalPodAutoscaler: skiff has no controller for it yet',
-  },
 ];
 
 /**
