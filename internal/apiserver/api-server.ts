@@ -120,9 +120,16 @@ function handle(server: Server, { listener, stops, cluster }: Running): ApiServe
       listener?.renew({ ...tls, ca: clientAuthorities(options) });
     },
     readvertise: async (address) => {
-      if (address === server.options.advertiseAddress) return;
+      const before = server.options.advertiseAddress;
+      if (address === before) return;
       server.options.advertiseAddress = address;
-      await cluster.readvertise();
+      try {
+        await cluster.readvertise();
+      } catch (error) {
+        // Nobody knows of the new one: whoever tries again must not be told that all is done.
+        server.options.advertiseAddress = before;
+        throw error;
+      }
     },
     close: async () => {
       server.life.stop();

@@ -170,6 +170,37 @@ describe('two API servers on one store', () => {
     await server.api.close();
   });
 
+  test('a server that moves while its store fails is known when it tries again', async () => {
+    const inner = memoryStore();
+    let failing = false;
+    const weak = Object.create(inner, {
+      leaseGrant: {
+        value: async (request: never) => {
+          if (failing) throw new StoreError('UNAVAILABLE', 'Stream refused by server');
+          return await inner.leaseGrant(request);
+        },
+      },
+    }) as Store;
+    const server = await startDevServer({
+      store: weak,
+      sharedStore: true,
+      advertiseAddress: '192.0.2.1',
+    });
+    failing = true;
+    await expect(server.api.readvertise('192.0.2.7')).rejects.toThrow('refused');
+    failing = false;
+    await server.api.readvertise('192.0.2.7');
+    const client = server.api.inProcess({ name: 'admin', groups: ['system:masters'] });
+    await expect
+      .poll(async () =>
+        (
+          await client.get<Endpoints>(ref('endpoints', 'Endpoints'), target('kubernetes'))
+        ).subsets?.flatMap((s) => s.addresses?.map((a) => a.ip) ?? []),
+      )
+      .toContain('192.0.2.7');
+    await server.api.close();
+  });
+
   test('a server asks for no lease while its store cannot tell whether it has one', async () => {
     const inner = memoryStore();
     let said: StoreError | undefined;

@@ -354,6 +354,16 @@ describe('a sandbox whose first process is killed', () => {
     },
   );
 
+  it('is made anew although the runtime denies the end for long: its disk was full', async () => {
+    await create();
+    runtime.kill(205);
+    for (let i = 0; i < 400; i++) await clock.advance(5).then(settle);
+    expect(runtime.calls.filter((c) => c === 'sandbox')).toHaveLength(1);
+    for (let i = 0; i < 60; i++) await clock.advance(1000).then(settle);
+    expect(runtime.running()).toEqual(['a']);
+    expect(runtime.calls.filter((c) => c === 'sandbox')).toHaveLength(2);
+  });
+
   it('fails a pod that is never restarted', async () => {
     await create({ restartPolicy: 'Never' });
     runtime.kill(0);

@@ -6,24 +6,35 @@ import type { Reads, Siblings } from './ports.ts';
 /** How often and how long to look for an end that was announced. */
 const lagLookMs = 5;
 const mostLagLooks = 200;
+/**
+ * A runtime that could not write an end down (its disk is full) tries again after 1 s, then after
+ * twice as long each time, and tells nobody when it has.
+ */
+const firstLateMs = 1000;
+const mostLateMs = 60_000;
 
 interface Ports {
   reader: Reads;
   siblings: Pick<Siblings, 'hasEnded'>;
-  clock: Pick<Clock, 'sleep'>;
+  clock: Pick<Clock, 'sleep' | 'after'>;
 }
 
 /** Keeps what is known of the runtime true: asks it only for what may have changed. */
 export class RuntimeView {
   readonly #cell: PodCell;
   readonly #ports: Ports;
+  readonly #again: (id: string) => void;
+  /** Ends that were announced and that the runtime still denies: when it is asked again. */
+  readonly #late = new Map<string, number>();
   /** `all`: everything must be read; else the containers whose state changed. */
   #stale: 'all' | Set<string>;
   #cutOff = '';
 
-  constructor(cell: PodCell, ports: Ports) {
+  /** `again` has one container or sandbox looked at, later. */
+  constructor(cell: PodCell, ports: Ports, again: (id: string) => void) {
     this.#cell = cell;
     this.#ports = ports;
+    this.#again = again;
     // Of a new pod the runtime holds nothing yet.
     this.#stale = cell.state.restored ? 'all' : new Set();
   }
@@ -88,16 +99,18 @@ export class RuntimeView {
     this.#cell.change({ runtime: { ...runtime, containers } });
   }
 
-  /** The event of an end overtakes the runtime's own bookkeeping by some milliseconds. */
+  /** The event of an end overtakes the runtime's own bookkeeping, mostly by some milliseconds. */
   async #lagged(id: string, read: () => Promise<void>, runs: () => boolean): Promise<void> {
+    const { siblings, clock } = this.#ports;
+    const lags = (): boolean => runs() && siblings.hasEnded(id);
     await read();
-    for (
-      let tries = 0;
-      runs() && this.#ports.siblings.hasEnded(id) && tries < mostLagLooks;
-      tries++
-    ) {
-      await this.#ports.clock.sleep('pod.exit', lagLookMs);
+    for (let tries = 0; lags() && !this.#late.has(id) && tries < mostLagLooks; tries++) {
+      await clock.sleep('pod.exit', lagLookMs);
       await read();
     }
+    if (!lags()) return void this.#late.delete(id);
+    const ms = this.#late.get(id) ?? firstLateMs;
+    this.#late.set(id, Math.min(mostLateMs, ms * 2));
+    clock.after('pod.exit', ms, () => this.#again(id));
   }
 }

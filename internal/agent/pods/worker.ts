@@ -54,7 +54,7 @@ export class PodWorker {
     this.#state = firstState(pod, { restored, verdict, now: timeOf(ports.clock.now()) });
     if (this.#state.phase !== 'running') this.#end();
     this.#cell = this.#makeCell();
-    this.#view = new RuntimeView(this.#cell, ports);
+    this.#view = new RuntimeView(this.#cell, ports, (id) => this.runtimeChanged(id));
     this.#teller = new Teller(this.#cell, ports);
     const preparation = new Preparation(this.#cell, ports);
     const adoption = new Adoption(this.#cell, () => preparation.all({ adopted: true }), ports);
