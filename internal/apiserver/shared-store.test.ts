@@ -297,6 +297,32 @@ describe('two API servers on one store', () => {
   });
 });
 
+test('a server starts on a disk that takes no change, and shows its new address later', async () => {
+  const real = memoryStore();
+  await (await startDevServer({ store: real, advertiseAddress: '192.0.2.1' })).api.close();
+  let readOnly = true;
+  const store: Store = new Proxy(real, {
+    get: (target, name) =>
+      (name === 'txn' || name === 'put') && readOnly
+        ? () => Promise.reject(new StoreError('READ_ONLY', 'read-only'))
+        : (Reflect.get(target, name) as unknown),
+  });
+  const clock: Clock = {
+    ...realClock,
+    after: (op, ms, fn) => realClock.after(op, op === 'apiserver.boot' ? 10 : ms, fn),
+  };
+  const server = await startDevServer({ store, advertiseAddress: '192.0.2.7', more: { clock } });
+  const client = server.api.inProcess({ name: 'admin', groups: ['system:masters'] });
+  const shown = async (): Promise<string[] | undefined> =>
+    (
+      await client.get<Endpoints>(ref('endpoints', 'Endpoints'), target('kubernetes'))
+    ).subsets?.flatMap((s) => s.addresses?.map((a) => a.ip) ?? []);
+  expect(await shown()).toEqual(['192.0.2.1']);
+  readOnly = false;
+  await expect.poll(shown).toEqual(['192.0.2.7']);
+  await server.api.close();
+});
+
 test('a server whose store is silent is not ready, and says so as clients expect', async () => {
   const real = memoryStore();
   let away: Error | undefined;

@@ -1,4 +1,7 @@
 import { addressIn } from '../../base/addresses.ts';
+import { messageOf } from '../../base/errors.ts';
+import type { Timer } from '../../io/clock.ts';
+import { StoreError } from '../../store/errors.ts';
 import {
   ensureLocalServices,
   ensureMetricsService,
@@ -17,9 +20,12 @@ import {
   priorityClassObjects,
   tokenTracking,
 } from './objects.ts';
-import { timestamp } from '../registry/call.ts';
+import { timestamp, type Core } from '../registry/call.ts';
 import { ensure } from './reconcile.ts';
 import { ensureServiceCidr, startServiceAllocation } from '../services/start.ts';
+
+/** How soon a disk that took nothing is tried again. */
+const retryMs = 5_000;
 
 export interface BootedCluster {
   /** The address in the options has changed. */
@@ -39,29 +45,65 @@ export async function bootCluster(server: Server): Promise<BootedCluster> {
   });
   const clusterIp = addressIn(options.serviceCidr ?? defaultServiceCidr, 1);
   let live = options.sharedStore ? new LiveServers({ core, clusterIp, own: own() }) : undefined;
-  const lead = (): Promise<void> =>
-    live
-      ? live.start()
-      : ensureKubernetesService(core, { clusterIp, port: own().port, servers: [own()] });
-  await Promise.all([
-    ensure(core, [...policyObjects(), ...priorityClassObjects(), ...flowControlObjects()]),
-    ensureServiceCidr(server),
-    ensure(core, [tokenTracking(timestamp(core.clock))]),
-    ensureLocalServices(server),
-    options.metricsApi ? ensureMetricsService(server) : removeMetricsService(server),
-    options.metricsApi ? ensure(core, metricsRoles()) : undefined,
-    ensureAuthenticationConfig(server),
-    lead(),
-  ]);
+  const leadAlone = (): Promise<void> =>
+    ensureKubernetesService(core, { clusterIp, port: own().port, servers: [own()] });
+  const make = async (): Promise<unknown> =>
+    await Promise.all([
+      ensure(core, [...policyObjects(), ...priorityClassObjects(), ...flowControlObjects()]),
+      ensureServiceCidr(server),
+      ensure(core, [tokenTracking(timestamp(core.clock))]),
+      ensureLocalServices(server),
+      options.metricsApi ? ensureMetricsService(server) : removeMetricsService(server),
+      options.metricsApi ? ensure(core, metricsRoles()) : undefined,
+      ensureAuthenticationConfig(server),
+      live ? undefined : leadAlone(),
+    ]);
+  const [stopMaking] = await Promise.all([nowOrLater(core, make), live?.start()]);
   return {
     readvertise: async () => {
       await live?.leave();
       live = live && new LiveServers({ core, clusterIp, own: own() });
-      await lead();
+      await (live ? live.start() : leadAlone());
     },
     leave: async () => {
+      stopMaking();
       stopAllocation();
       await live?.leave();
     },
+  };
+}
+
+/**
+ * A disk that takes no change holds no server up: what is there is served, what is missing (after
+ * an upgrade) or has another address is made when it can be. Returns how to stop.
+ */
+async function nowOrLater(
+  { clock, log }: Pick<Core, 'clock' | 'log'>,
+  make: () => Promise<unknown>,
+): Promise<() => void> {
+  let stopped = false;
+  let timer: Timer | undefined;
+  const attempt = async (): Promise<void> => {
+    try {
+      await make();
+    } catch (error) {
+      if (!(error instanceof StoreError && ['READ_ONLY', 'NO_SPACE'].includes(error.code)))
+        throw error;
+      if (stopped) return;
+      if (timer === undefined)
+        log.warn('what every cluster has is made when the datastore takes changes again', {
+          error: error.message,
+        });
+      timer = clock.after('apiserver.boot', retryMs, later);
+    }
+  };
+  const later = (): void =>
+    void attempt().catch((error: unknown) =>
+      log.error('what every cluster has could not be made', { error: messageOf(error) }),
+    );
+  await attempt();
+  return () => {
+    stopped = true;
+    timer?.cancel();
   };
 }
