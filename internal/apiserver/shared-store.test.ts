@@ -297,7 +297,7 @@ describe('two API servers on one store', () => {
   });
 });
 
-test('a server starts on a disk that takes no change, and shows its new address later', async () => {
+test('a server starts on a disk that takes no change, and moves when it does', async () => {
   const real = memoryStore();
   await (await startDevServer({ store: real, advertiseAddress: '192.0.2.1' })).api.close();
   let readOnly = true;
