@@ -33,6 +33,8 @@ export interface ControllerContext {
   rootCa: string;
   /** Where nodes get their pod ranges from. */
   clusterCidr: string;
+  /** Ports of every node that no Service of type LoadBalancer may take. */
+  clusterPorts?: readonly number[];
   nodeCidrMaskSize?: number;
   /** kube-controller-manager's --node-monitor-grace-period and --node-startup-grace-period. */
   nodeMonitorGraceMs?: number;

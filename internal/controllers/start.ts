@@ -34,6 +34,7 @@ import {
   startPvProtectionController,
   startVacProtectionController,
 } from './storageprotection/storage-protection.ts';
+import { startServiceBalancer } from './servicelb/servicelb.ts';
 import { startServiceCidrsController } from './servicecidrs/service-cidrs.ts';
 import { startServiceAccountController } from './serviceaccount/default-account.ts';
 import { startServiceAccountTokenController } from './serviceaccount/tokens.ts';
@@ -76,16 +77,18 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   'horizontal-pod-autoscaler': startHorizontalPodAutoscaler,
   'resource-claim': startResourceClaimController,
   'service-cidrs': startServiceCidrsController,
+  'service-lb': startServiceBalancer,
   'clusterrole-aggregation': startClusterRoleAggregationController,
 });
 
-/** Starts every controller, or those named in `only`. Stopping stops them all. */
+/** Starts every controller but those of `without`, or those of `only`. Stopping stops them all. */
 export function startControllers(
   ctx: ControllerContext,
-  options: { only?: string[] } = {},
+  options: { only?: string[]; without?: string[] } = {},
 ): Controller {
   const running = Object.entries(all)
     .filter(([name]) => !options.only || options.only.includes(name))
+    .filter(([name]) => !options.without?.includes(name))
     .map(([, start]) => start(ctx));
   return {
     name: 'controllers',

@@ -12,6 +12,7 @@ import { signRequest } from '../pki/sign-request.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import type { Part } from './running.ts';
+import { kubeletPort } from './node.ts';
 import { schedulerConfiguration } from './scheduler-file.ts';
 
 export interface ControlOptions {
@@ -27,6 +28,8 @@ export interface ControlOptions {
   identity: string | undefined;
 }
 
+/** Clients and peers of the etcd beside. */
+const etcdPorts = [2379, 2380];
 /** Tokens in Secrets have no end of their own; the Secret's deletion ends them. */
 const legacyTokenSeconds = 10 * 365 * 24 * 3600;
 
@@ -102,6 +105,7 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
     onResourcesChange: (changed) => api.server.core.resources.onChange(changed),
     rootCa: identities.serverCa.cert,
     clusterCidr: config.clusterCidr,
+    clusterPorts: [config.httpsListenPort, kubeletPort, ...etcdPorts],
     ...config.controllers,
     // Serving certificates of kubelets are vouched for by the authority that clients of the server
     // trust.
@@ -129,7 +133,8 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
       return issued.token;
     },
   };
-  const running = [startControllers(context)];
+  const without = config.disable.includes('servicelb') ? ['service-lb'] : [];
+  const running = [startControllers(context, { without })];
   if (!config.disable.includes('local-storage'))
     running.push(startLocalPath(context, nodeCalls(api)));
   return { name: 'controllers', stop: () => running.forEach((one) => one.stop()) };

@@ -178,11 +178,11 @@ describe('kubectl', () => {
 describe('a warning', () => {
   it('tells of what nobody here carries out', () => {
     onTestFailed(() => void (failed = true));
-    const made = cluster.kubectl(['create', 'service', 'loadbalancer', 'front', '--tcp=80']);
+    const made = cluster.kubectl(['create', 'ingress', 'front', '--rule=/=web:80']);
     expect([made.code, made.stdout, made.stderr]).toEqual([
       0,
-      'service/front created\n',
-      expect.stringMatching(/^Warning: nobody gives this Service an address: /),
+      'ingress.networking.k8s.io/front created\n',
+      expect.stringMatching(/^Warning: nobody serves this Ingress: /),
     ]);
     expect(cluster.kubectl(['create', 'service', 'nodeport', 'back', '--tcp=80']).stderr).toBe('');
   });

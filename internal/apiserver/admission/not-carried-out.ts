@@ -1,4 +1,3 @@
-import type { Service } from '../../api/generated/types/core-v1.ts';
 import type { Ingress } from '../../api/generated/types/networking-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { Core } from '../registry/call.ts';
@@ -16,18 +15,6 @@ interface Row {
 
 /** Everything that is stored and that nobody here works on. A row goes as soon as somebody does. */
 const rows: Row[] = [
-  {
-    group: '',
-    resource: 'services',
-    elsewhere: 'servicelb',
-    waits: (object) => {
-      const { spec } = object as Service;
-      return spec?.type === 'LoadBalancer' && !spec.loadBalancerClass;
-    },
-    warning:
-      'nobody gives this Service an address: skiff has no service load balancer yet; its ' +
-      'node ports are open',
-  },
   {
     group: 'networking.k8s.io',
     resource: 'ingresses',

@@ -12,6 +12,7 @@ interface Shape {
   count: number;
   affinity: boolean;
   nodePort: boolean;
+  local: boolean;
   udp: boolean;
   ranges: number[];
 }
@@ -23,11 +24,12 @@ const plan = (shapes: Shape[]): Plan =>
         port: number(s.n),
         protocol: s.udp ? 'udp' : 'tcp',
         affinity: s.affinity,
+        externalLocal: s.local,
         nodePort: s.nodePort ? number(30000 + s.n) : undefined,
         loadBalancerIps: s.ranges.length > 0 ? [ip('192.0.2.1')] : [],
         sourceRanges:
           s.ranges.length > 0 ? s.ranges.map((bits) => cidr(`10.${bits}.0.0/${bits}`)) : undefined,
-        backends: Array.from({ length: s.count }, (_, i) => backend(i + 2)),
+        backends: Array.from({ length: s.count }, (_, i) => backend(i + 2, i % 2 === 0)),
       }),
     ),
     [
@@ -55,6 +57,7 @@ describe('nft', () => {
       count: fc.integer({ min: 0, max: 5 }),
       affinity: fc.boolean(),
       nodePort: fc.boolean(),
+      local: fc.boolean(),
       udp: fc.boolean(),
       ranges: fc.array(fc.integer({ min: 1, max: 32 }), { maxLength: 3 }),
     });

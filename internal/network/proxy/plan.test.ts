@@ -43,6 +43,23 @@ describe('makePlan', () => {
     ).toBe('goto q1');
   });
 
+  it('lets pods and the node reach all endpoints where the world reaches only local ones', () => {
+    const local = port({
+      nodePort: number(30080),
+      externalLocal: true,
+      loadBalancerIps: [ip('192.0.2.1')],
+      backends: [backend(2, false), backend(3), backend(4, false)],
+    });
+    const { elements } = makePlan([local], []);
+    const key = text('192.0.2.1 . tcp . 80');
+    expect([elements.svc.get(key), elements.svcin.get(key)]).toEqual(['goto n1', 'goto n3']);
+    expect(elements.eps.get(text('192.0.2.1 . tcp . 80 . 0'))).toBe('10.42.0.3 . 8080');
+    expect([...elements.np.values(), ...elements.npin.values()]).toEqual(['goto q1', 'goto q3']);
+    expect(elements.svcin.has(text('10.43.0.5 . tcp . 80'))).toBe(false);
+    const none = makePlan([{ ...local, backends: [backend(2, false)] }], []).elements;
+    expect([none.drops.has(key), none.svcin.get(key)]).toEqual([true, 'goto n1']);
+  });
+
   it('opens host ports by address or on all', () => {
     const host = {
       port: number(8080),

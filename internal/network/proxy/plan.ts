@@ -41,6 +41,8 @@ export type Collection =
   | 'npeps'
   | 'svc'
   | 'np'
+  | 'svcin'
+  | 'npin'
   | 'hp'
   | 'hpany'
   | 'hairpin'
@@ -61,6 +63,8 @@ const collections: Collection[] = [
   'npeps',
   'svc',
   'np',
+  'svcin',
+  'npin',
   'hp',
   'hpany',
   'hairpin',
@@ -86,19 +90,13 @@ export function makePlan(ports: ServicePort[], hosts: HostPort[]): Plan {
   const allowed = new Map<ElementText, Set<Ipv4Cidr>>();
   for (const port of ports) {
     const local = port.backends.filter((b) => b.local);
+    const any = port.backends.length > 0;
     const inside = port.internalLocal ? local : port.backends;
     for (const ip of port.clusterIps)
-      address(plan, port, ip, {
-        backends: inside,
-        masquerade: false,
-        any: port.backends.length > 0,
-      });
-    const outside = port.externalLocal ? local : port.backends;
-    const use = {
-      backends: outside,
-      masquerade: !port.externalLocal,
-      any: port.backends.length > 0,
-    };
+      address(plan, port, ip, { backends: inside, inner: [], masquerade: false, any });
+    const use = port.externalLocal
+      ? { backends: local, inner: port.backends, masquerade: false, any }
+      : { backends: port.backends, inner: [], masquerade: true, any };
     for (const ip of [...port.externalIps, ...port.loadBalancerIps]) address(plan, port, ip, use);
     for (const ip of port.sourceRanges ? port.loadBalancerIps : []) {
       const key = elementOf(ip, port.protocol, port.port);
@@ -114,6 +112,8 @@ export function makePlan(ports: ServicePort[], hosts: HostPort[]): Plan {
 
 interface Use {
   backends: Backend[];
+  /** Who answers pods and the node itself, where these are more than those for the world. */
+  inner: Backend[];
   masquerade: boolean;
   /**
    * Some endpoint exists, though perhaps not on this node: then packets are dropped rather than
@@ -126,20 +126,15 @@ function address(plan: Plan, port: ServicePort, ip: Ipv4, use: Use): void {
   const key = elementOf(ip, port.protocol, port.port);
   if (plan.elements.svc.has(key) || plan.elements.noep.has(key) || plan.elements.drops.has(key))
     return;
+  const slots = { map: 'eps', key: [ip, port.protocol, port.port] } as const;
+  insiders(plan, { ...slots, kind: 'n', verdicts: 'svcin', entry: key }, port, use);
   if (use.backends.length === 0) {
     plan.elements[use.any ? 'drops' : 'noep'].set(key, '');
     return;
   }
   plan.elements.svc.set(
     key,
-    verdictOf(
-      endpoints(
-        plan,
-        { map: 'eps', key: [ip, port.protocol, port.port], kind: use.masquerade ? 'm' : 'n' },
-        port,
-        use.backends,
-      ),
-    ),
+    verdictOf(endpoints(plan, { ...slots, kind: use.masquerade ? 'm' : 'n' }, port, use.backends)),
   );
 }
 
@@ -147,26 +142,36 @@ function nodePort(plan: Plan, port: ServicePort, number: Port, use: Use): void {
   const key = elementOf(port.protocol, number);
   if (plan.elements.np.has(key) || plan.elements.nonp.has(key) || plan.elements.dropnp.has(key))
     return;
+  const slots = { map: 'npeps', key: [port.protocol, number] } as const;
+  insiders(plan, { ...slots, kind: 'q', verdicts: 'npin', entry: key }, port, use);
   if (use.backends.length === 0) {
     plan.elements[use.any ? 'dropnp' : 'nonp'].set(key, '');
     return;
   }
   plan.elements.np.set(
     key,
-    verdictOf(
-      endpoints(
-        plan,
-        { map: 'npeps', key: [port.protocol, number], kind: use.masquerade ? 'p' : 'q' },
-        port,
-        use.backends,
-      ),
-    ),
+    verdictOf(endpoints(plan, { ...slots, kind: use.masquerade ? 'p' : 'q' }, port, use.backends)),
   );
+}
+
+/**
+ * `externalTrafficPolicy: Local` is for the world: pods and the node itself reach every endpoint at
+ * external addresses, too. Local endpoints have the first slots, so both draw from one list.
+ */
+function insiders(
+  plan: Plan,
+  to: Dispatch & { verdicts: 'svcin' | 'npin'; entry: ElementText },
+  port: ServicePort,
+  { inner }: Use,
+): void {
+  if (inner.length === 0 || port.affinity) return;
+  const ordered = [...inner.filter((b) => b.local), ...inner.filter((b) => !b.local)];
+  plan.elements[to.verdicts].set(to.entry, verdictOf(endpoints(plan, to, port, ordered)));
 }
 
 interface Dispatch {
   map: 'eps' | 'npeps';
-  key: (Ipv4 | Protocol | Port)[];
+  key: readonly (Ipv4 | Protocol | Port)[];
   kind: 'n' | 'm' | 'p' | 'q';
 }
 

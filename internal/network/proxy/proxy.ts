@@ -5,9 +5,17 @@ import type { Ipv4, Ipv4Cidr } from '../../base/addresses.ts';
 import type { Mirror } from '../../client/client.ts';
 import { saidOnce } from '../nft/said-once.ts';
 import { TableWriter, type NftDoors } from '../nft/table-writer.ts';
+import { listenPlainHttp } from '../../io/plain-http.ts';
+import { HealthPorts, type ServiceHealth } from './health-ports.ts';
 import { makePlan, standingChains, type Chain, type Plan } from './plan.ts';
 import { difference, fullRuleset, table, type NodeNetwork } from './ruleset.ts';
-import { hostPorts, servicePorts, type ServiceContext, type ServicePort } from './service-ports.ts';
+import {
+  healthOf,
+  hostPorts,
+  servicePorts,
+  type ServiceContext,
+  type ServicePort,
+} from './service-ports.ts';
 import { serviceRanges } from './service-ranges.ts';
 
 export interface ProxyOptions extends NftDoors {
@@ -51,6 +59,8 @@ class NftProxy implements Proxy {
   readonly #stops: (() => void)[] = [];
   /** Service ports by service key; recomputed only for the services that a change touches. */
   readonly #ports = new Map<string, ServicePort[]>();
+  readonly #health = new Map<string, ServiceHealth>();
+  readonly #healthPorts: HealthPorts;
   readonly #dirty = new Set<string>();
   /** What the last text brings the table to. */
   #applied: Plan | undefined;
@@ -83,6 +93,7 @@ class NftProxy implements Proxy {
       text: (whole) => this.#text(whole),
       written: () => this.#written(),
     });
+    this.#healthPorts = new HealthPorts({ ...options, listen: listenPlainHttp });
     this.#context = {
       nodeName: options.nodeName,
       clusterRanges: [clusterCidr, serviceCidr],
@@ -125,6 +136,7 @@ class NftProxy implements Proxy {
   stop(): void {
     this.#stopped = true;
     this.#writer.stop();
+    this.#healthPorts.stop();
     for (const stop of this.#stops) stop();
   }
 
@@ -180,6 +192,8 @@ class NftProxy implements Proxy {
 
   async #written(): Promise<void> {
     this.#resolveReady();
+    // Not before the rules stand: who is told that the service is here sends at once.
+    this.#healthPorts.set([...this.#health.values()]);
     const flows = [...this.#staleFlows];
     this.#staleFlows.clear();
     // conntrack ends with 1 when there was nothing to delete.
@@ -199,6 +213,9 @@ class NftProxy implements Proxy {
       dnsAddress === undefined ? ports : ports.filter((p) => !p.clusterIps.includes(dnsAddress));
     if (own.length) this.#ports.set(key, own);
     else this.#ports.delete(key);
+    const health = service && healthOf(service, own);
+    if (health) this.#health.set(key, health);
+    else this.#health.delete(key);
   }
 }
 

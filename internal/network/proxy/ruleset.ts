@@ -33,6 +33,9 @@ export const table = 'skiff';
  * Packets that must leave with the node's address carry this bit of the mark, as with kube-proxy.
  */
 const mark = '0x4000';
+/** Every local endpoint has a pair of its own address in `hairpin`. */
+const toOwnPods =
+  'ct status dnat ip saddr != 127.0.0.0/8 ip daddr . ip daddr @hairpin oifname "veth*"';
 const protocols = '{ tcp, udp, sctp }';
 
 const types: Record<Collection, string> = {
@@ -43,6 +46,8 @@ const types: Record<Collection, string> = {
     'map npeps { typeof meta l4proto . th dport . numgen random mod 65535 : ip daddr . th dport;',
   svc: 'map svc { type ipv4_addr . inet_proto . inet_service : verdict;',
   np: 'map np { type inet_proto . inet_service : verdict;',
+  svcin: 'map svcin { type ipv4_addr . inet_proto . inet_service : verdict;',
+  npin: 'map npin { type inet_proto . inet_service : verdict;',
   hp: 'map hp { typeof ip daddr . meta l4proto . th dport : ip daddr . th dport;',
   hpany: 'map hpany { typeof meta l4proto . th dport : ip daddr . th dport;',
   hairpin: 'set hairpin { type ipv4_addr . ipv4_addr;',
@@ -71,6 +76,10 @@ function chainBody(name: Chain): string {
   return `${set}meta l4proto ${protocols} dnat to ${key} . ${slot} map @${map};`;
 }
 
+const verdictMaps = ['svc', 'np', 'svcin', 'npin'] as const;
+const isVerdicts = (name: Collection): boolean =>
+  (verdictMaps as readonly Collection[]).includes(name);
+
 /** Loads the whole table in one transaction, whatever was there before. */
 export function fullRuleset(plan: Plan, node: NodeNetwork): string {
   const lines = [
@@ -80,13 +89,10 @@ export function fullRuleset(plan: Plan, node: NodeNetwork): string {
     stampSet,
   ];
   for (const [name, head] of Object.entries(types) as [Collection, string][]) {
-    if (name !== 'svc' && name !== 'np') lines.push(`${head}${elementList(plan.elements[name])} }`);
+    if (!isVerdicts(name)) lines.push(`${head}${elementList(plan.elements[name])} }`);
   }
   for (const chain of standingChains(plan)) lines.push(`chain ${chain} { ${chainBody(chain)} }`);
-  lines.push(
-    `${types.svc}${elementList(plan.elements.svc)} }`,
-    `${types.np}${elementList(plan.elements.np)} }`,
-  );
+  for (const name of verdictMaps) lines.push(`${types[name]}${elementList(plan.elements[name])} }`);
   lines.push(...fixedChains(node), '}');
   return lines.join('\n') + '\n';
 }
@@ -110,6 +116,12 @@ function dnsRules(address: Ipv4, port: Port | undefined): string[] {
   return [...moved, `  ip daddr ${address} return`];
 }
 
+/** Pods and the node itself. */
+const insiders = ({ clusterCidr }: NodeNetwork): string[] => [
+  `ip saddr ${clusterCidr}`,
+  'fib saddr type local',
+];
+
 function fixedChains(node: NodeNetwork): string[] {
   const destination = 'ip daddr . meta l4proto . th dport';
   return [
@@ -123,10 +135,12 @@ function fixedChains(node: NodeNetwork): string[] {
             `set meta mark | ${mark}`,
         ]
       : []),
+    ...insiders(node).map((from) => `  ${from} ${destination} vmap @svcin`),
     `  ${destination} vmap @svc`,
     `  fib daddr type local jump node-ports`,
     '}',
     'chain node-ports {',
+    ...insiders(node).map((from) => `  ${from} meta l4proto . th dport vmap @npin`),
     '  meta l4proto . th dport vmap @np',
     // Only an address of this node: a pod must not take what its neighbours send into the world.
     `  meta l4proto ${protocols} dnat to ${destination} map @hp`,
@@ -135,8 +149,12 @@ function fixedChains(node: NodeNetwork): string[] {
     'chain pre { type nat hook prerouting priority -100; jump services; }',
     'chain out { type nat hook output priority -100; jump services; }',
     'chain post { type nat hook postrouting priority 100;',
-    `  meta mark & ${mark} != 0 meta mark set meta mark ^ ${mark} masquerade fully-random`,
     '  ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random',
+    // The answers of a pod of this node come by here anyway: it may see who asks.
+    ...(node.podsLeave
+      ? [`  meta mark & ${mark} != 0 ${toOwnPods} meta mark set meta mark ^ ${mark} accept`]
+      : []),
+    `  meta mark & ${mark} != 0 meta mark set meta mark ^ ${mark} masquerade fully-random`,
     '  ct status dnat ip saddr 127.0.0.0/8 oifname != "lo" masquerade fully-random',
     ...(node.podsLeave
       ? [
@@ -188,7 +206,7 @@ export function difference(from: Plan, to: Plan, standing: ReadonlySet<Chain>): 
     if (come.length) added.push(`add element ip ${table} ${name} { ${come.join(', ')} }`);
   }
   // A verdict must not lead to a slot that is gone: dispatch entries leave first and come last.
-  const rank = (line: string): number => (/ (svc|np) \{/.test(line) ? 0 : 1);
+  const rank = (line: string): number => (/ (svc|np|svcin|npin) \{/.test(line) ? 0 : 1);
   const lines = [
     ...removed.sort((a, b) => rank(a) - rank(b)),
     ...added.sort((a, b) => rank(b) - rank(a)),

@@ -15,6 +15,7 @@ import {
   type Ipv4Cidr,
   type Port,
 } from '../../base/addresses.ts';
+import type { ServiceHealth } from './health-ports.ts';
 
 /**
  * The kernel's names of the protocols a service may have. Only parseProtocol makes one out of an
@@ -141,6 +142,23 @@ export function servicePorts(
       },
     ];
   });
+}
+
+/** What the health check node port of a Service says, where it has one. */
+export function healthOf(
+  { metadata, spec }: Service,
+  ports: readonly ServicePort[],
+): ServiceHealth | undefined {
+  const port = parsePort(spec.healthCheckNodePort);
+  if (!port || spec.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local')
+    return undefined;
+  const local = ports.flatMap(({ backends }) => backends.filter((b) => b.local));
+  return {
+    namespace: metadata.namespace ?? '',
+    name: metadata.name ?? '',
+    port,
+    localEndpoints: new Set(local.map(({ ip }) => ip)).size,
+  };
 }
 
 /**
