@@ -29,7 +29,7 @@ export interface TableWriterOptions extends NftDoors {
    * The next transaction: the whole table, or what changed since the last one ('' = nothing).
    * Undefined = not known yet.
    */
-  text(whole: boolean): string | undefined;
+  text(whole: boolean): string | undefined | Promise<string | undefined>;
   /** A transaction stands in the kernel; the next one waits for this. */
   written?(): Promise<void>;
 }
@@ -163,9 +163,12 @@ export class TableWriter {
   /** False when there is nothing to go by yet. */
   async #write(): Promise<boolean> {
     const whole = this.#whole;
-    const text = this.#o.text(whole);
-    if (text === undefined) return false;
     this.#whole = false;
+    const text = await this.#o.text(whole);
+    if (text === undefined) {
+      this.#whole ||= whole;
+      return false;
+    }
     if (whole) await this.#o.record('nft-table', this.#o.table);
     if (text !== '') await this.#load(text);
     await this.#o.written?.();

@@ -4,7 +4,7 @@ import { loadedRuleset } from '../nft/testing/ruleset.ts';
 import { makePlan, standingChains, type Plan } from './plan.ts';
 import { difference, fullRuleset } from './ruleset.ts';
 import { hostPorts, servicePorts } from './service-ports.ts';
-import { backend, cidr, ip, node, number, port } from './testing/samples.ts';
+import { affinity, backend, cidr, ip, node, number, port } from './testing/samples.ts';
 import { hostileHostIps, podWithHostIp, serviceOf, sliceOf } from './testing/hostile.ts';
 
 interface Shape {
@@ -19,19 +19,20 @@ interface Shape {
 
 const plan = (shapes: Shape[]): Plan =>
   makePlan(
-    shapes.map((s) =>
-      port({
+    shapes.map((s) => {
+      const backends = Array.from({ length: s.count }, (_, i) => backend(i + 2, i % 2 === 0));
+      return port({
         port: number(s.n),
         protocol: s.udp ? 'udp' : 'tcp',
-        affinity: s.affinity,
+        affinity: s.affinity ? affinity(backends) : undefined,
         externalLocal: s.local,
         nodePort: s.nodePort ? number(30000 + s.n) : undefined,
         loadBalancerIps: s.ranges.length > 0 ? [ip('192.0.2.1')] : [],
         sourceRanges:
           s.ranges.length > 0 ? s.ranges.map((bits) => cidr(`10.${bits}.0.0/${bits}`)) : undefined,
-        backends: Array.from({ length: s.count }, (_, i) => backend(i + 2, i % 2 === 0)),
-      }),
-    ),
+        backends,
+      });
+    }),
     [
       {
         hostIp: ip('127.0.0.1'),
@@ -111,7 +112,7 @@ describe('nft', () => {
         .filter((line) => line.includes('10.43.0.0/16') && line.includes('10.196.0.0/28'))
         .map((line) => line.split(' ').at(-1))
         .sort(),
-    ).toEqual(['0x00004000', 'reject']);
+    ).toEqual(['fully-random', 'reject']);
     expect(said.length).toBeGreaterThan(bad.length);
   });
 });

@@ -1,15 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import fc from 'fast-check';
-import {
-  affinitySlots,
-  affinityTable,
-  makePlan,
-  standingChains,
-  type ElementText,
-  type Plan,
-} from './plan.ts';
+import { pickSlots } from './affinity.ts';
+import { makePlan, standingChains, type ElementText, type Plan } from './plan.ts';
 import { difference, fullRuleset } from './ruleset.ts';
-import { backend, cidr, ip, node, number, port } from './testing/samples.ts';
+import { affinity, backend, cidr, ip, node, number, port } from './testing/samples.ts';
 
 const text = (element: string): ElementText => element as ElementText;
 
@@ -79,34 +73,43 @@ describe('makePlan', () => {
   });
 });
 
-describe('affinityTable', () => {
-  it('is counted once for a service that does not change, for its own endpoints each', () => {
-    const heavy = port({
-      affinity: true,
+describe('session affinity', () => {
+  const affine = (timeoutS?: number) => {
+    const backends = [backend(2), backend(3, false)];
+    return port({
       nodePort: number(30080),
       externalLocal: true,
-      backends: Array.from({ length: 300 }, (_, i) => backend(i + 1, i < 3)),
+      backends,
+      affinity: affinity(backends, timeoutS),
     });
-    const first = makePlan([heavy], []);
-    // Of this process alone: the machine may be busy with something else.
-    const before = process.cpuUsage();
-    for (let i = 0; i < 20; i++)
-      expect(makePlan([heavy], []).elements.eps.size).toBe(first.elements.eps.size);
-    const { user, system } = process.cpuUsage(before);
-    expect((user + system) / 1000).toBeLessThan(1000);
-    expect(new Set(first.elements.npeps.values()).size).toBe(3);
-    expect(new Set(first.elements.eps.values()).size).toBeGreaterThan(30);
+  };
+
+  it('picks a number for a client and leads each number to its endpoint', () => {
+    const { elements, chains } = makePlan([affine(), affine(10)], []);
+    expect([...chains]).toEqual(['a10800', 'q2', 'b10800']);
+    expect(elements.svc.get(text('10.43.0.5 . tcp . 80'))).toBe('goto a10800');
+    expect(elements.np.get(text('tcp . 30080'))).toBe('goto b10800');
+    expect(elements.npin.get(text('tcp . 30080'))).toBe('goto q2');
+    expect([elements.pick.size, elements.nppick.size]).toEqual([pickSlots, pickSlots]);
+    for (const mark of elements.pick.values())
+      expect(elements.pinned.has(text(`10.43.0.5 . tcp . 80 . ${mark}`))).toBe(true);
+    expect(new Set(elements.pinned.values()).size).toBe(2);
+    expect(new Set(elements.nppinned.values())).toEqual(new Set(['10.42.0.2 . 8080']));
   });
 
-  it('moves only the clients of an endpoint that goes', () => {
-    const four = [2, 3, 4, 5].map((n) => backend(n));
-    const before = affinityTable(four);
-    const after = affinityTable(four.slice(0, 3));
-    expect(before).toHaveLength(affinitySlots);
-    before.forEach((b, slot) => {
-      if (b.ip !== '10.42.0.5') expect(after[slot]?.ip).toBe(b.ip);
-    });
-    expect(new Set(before.map((b) => b.ip)).size).toBe(4);
+  it('has numbers of its own where packets leave with the address of the node', () => {
+    const { elements } = makePlan([{ ...affine(), externalLocal: false }], []);
+    const bits = (marks: Iterable<string>) =>
+      new Set([...marks].map((mark) => Number(mark) & 0x6000));
+    expect([bits(elements.pick.values()), bits(elements.nppick.values())]).toEqual([
+      new Set([0x2000]),
+      new Set([0x6000]),
+    ]);
+  });
+
+  it('has a chain for each time, which stands before it is used once', () => {
+    expect(standingChains(makePlan([], [])).has('a10800')).toBe(true);
+    expect(standingChains(makePlan([affine(10)], [])).has('b10')).toBe(true);
   });
 });
 
@@ -131,6 +134,11 @@ function applied(plan: Plan, text: string): Map<string, Map<string, string>> {
   return state;
 }
 
+const of = (count: number, affine: boolean) => {
+  const backends = [2, 3, 4].slice(0, count).map((b) => backend(b));
+  return { backends, affinity: affine ? affinity(backends) : undefined };
+};
+
 describe('difference', () => {
   it('is empty between equal plans', () => {
     expect(difference(makePlan([port()], []), makePlan([port()], []), new Set(['n2']))).toBe('');
@@ -151,9 +159,8 @@ describe('difference', () => {
         list.map((p) =>
           port({
             port: number(p.n),
-            affinity: p.affinity,
             nodePort: p.np ? number(30000 + p.n) : undefined,
-            backends: [2, 3, 4].slice(0, p.count).map((b) => backend(b)),
+            ...of(p.count, p.affinity),
           }),
         ),
         [],

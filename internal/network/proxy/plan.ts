@@ -1,5 +1,5 @@
-import { createHash } from 'node:crypto';
 import { cidrHolds, type Ipv4, type Ipv4Cidr, type Port } from '../../base/addresses.ts';
+import { type Buckets } from './affinity.ts';
 import type { Backend, HostPort, Protocol, ServicePort } from './service-ports.ts';
 
 declare const made: unique symbol;
@@ -19,12 +19,23 @@ export interface Plan {
 
 /**
  * `n` and `m` dispatch by address, `p` and `q` by node port (m and p masquerade); then the number
- * of endpoints, or `a` for affinity.
+ * of endpoints. `a` and `b` dispatch clients that keep their endpoint, by address and by node port;
+ * then for how many seconds.
  */
-export type Chain = `${'n' | 'm' | 'p' | 'q'}${number | 'a'}`;
+export type Chain = `${'n' | 'm' | 'p' | 'q' | 'a' | 'b'}${number}`;
 
 /** A slot of an endpoint: which of a service's endpoints a packet goes to. */
 type Slot = { slot: number };
+
+/**
+ * Packets that must leave with the node's address carry this bit of the mark, as with kube-proxy.
+ */
+export const masqueradeMark = 0x4000;
+/**
+ * The first packet of an affine flow has this, its number and perhaps the bit above as its mark:
+ * values that nobody's rules of routing are likely to name.
+ */
+export const affineMark = 0x2000;
 
 function elementOf(
   ...parts: (ElementText | Ipv4 | Ipv4Cidr | Port | Protocol | Slot)[]
@@ -39,6 +50,10 @@ const verdictOf = (chain: Chain): ElementText => `goto ${chain}` as ElementText;
 export type Collection =
   | 'eps'
   | 'npeps'
+  | 'pick'
+  | 'pinned'
+  | 'nppick'
+  | 'nppinned'
   | 'svc'
   | 'np'
   | 'svcin'
@@ -53,14 +68,13 @@ export type Collection =
   | 'ranged'
   | 'allowed';
 
-/**
- * Slots of the affinity hash: enough that 10 endpoints differ by less than a tenth in their share.
- */
-export const affinitySlots = 64;
-
 const collections: Collection[] = [
   'eps',
   'npeps',
+  'pick',
+  'pinned',
+  'nppick',
+  'nppinned',
   'svc',
   'np',
   'svcin',
@@ -127,14 +141,14 @@ function address(plan: Plan, port: ServicePort, ip: Ipv4, use: Use): void {
   if (plan.elements.svc.has(key) || plan.elements.noep.has(key) || plan.elements.drops.has(key))
     return;
   const slots = { map: 'eps', key: [ip, port.protocol, port.port] } as const;
-  insiders(plan, { ...slots, kind: 'n', verdicts: 'svcin', entry: key }, port, use);
+  insiders(plan, { ...slots, kind: 'n', verdicts: 'svcin', entry: key }, use);
   if (use.backends.length === 0) {
     plan.elements[use.any ? 'drops' : 'noep'].set(key, '');
     return;
   }
   plan.elements.svc.set(
     key,
-    verdictOf(endpoints(plan, { ...slots, kind: use.masquerade ? 'm' : 'n' }, port, use.backends)),
+    verdictOf(dispatch(plan, { ...slots, kind: use.masquerade ? 'm' : 'n' }, port, use.backends)),
   );
 }
 
@@ -143,14 +157,14 @@ function nodePort(plan: Plan, port: ServicePort, number: Port, use: Use): void {
   if (plan.elements.np.has(key) || plan.elements.nonp.has(key) || plan.elements.dropnp.has(key))
     return;
   const slots = { map: 'npeps', key: [port.protocol, number] } as const;
-  insiders(plan, { ...slots, kind: 'q', verdicts: 'npin', entry: key }, port, use);
+  insiders(plan, { ...slots, kind: 'q', verdicts: 'npin', entry: key }, use);
   if (use.backends.length === 0) {
     plan.elements[use.any ? 'dropnp' : 'nonp'].set(key, '');
     return;
   }
   plan.elements.np.set(
     key,
-    verdictOf(endpoints(plan, { ...slots, kind: use.masquerade ? 'p' : 'q' }, port, use.backends)),
+    verdictOf(dispatch(plan, { ...slots, kind: use.masquerade ? 'p' : 'q' }, port, use.backends)),
   );
 }
 
@@ -161,12 +175,11 @@ function nodePort(plan: Plan, port: ServicePort, number: Port, use: Use): void {
 function insiders(
   plan: Plan,
   to: Dispatch & { verdicts: 'svcin' | 'npin'; entry: ElementText },
-  port: ServicePort,
   { inner }: Use,
 ): void {
-  if (inner.length === 0 || port.affinity) return;
+  if (inner.length === 0) return;
   const ordered = [...inner.filter((b) => b.local), ...inner.filter((b) => !b.local)];
-  plan.elements[to.verdicts].set(to.entry, verdictOf(endpoints(plan, to, port, ordered)));
+  plan.elements[to.verdicts].set(to.entry, verdictOf(endpoints(plan, to, ordered)));
 }
 
 interface Dispatch {
@@ -176,14 +189,36 @@ interface Dispatch {
 }
 
 /** Fills the slots of one key and names the chain that draws from as many slots. */
-function endpoints(plan: Plan, to: Dispatch, port: ServicePort, backends: Backend[]): Chain {
-  const slots = port.affinity ? knownTable(port, backends) : backends;
-  slots.forEach((b, slot) =>
+function endpoints(plan: Plan, to: Dispatch, backends: Backend[]): Chain {
+  backends.forEach((b, slot) =>
     plan.elements[to.map].set(elementOf(...to.key, { slot }), elementOf(b.ip, b.port)),
   );
-  const name: Chain = port.affinity ? `${to.kind}a` : `${to.kind}${backends.length}`;
+  const name: Chain = `${to.kind}${backends.length}`;
   plan.chains.add(name);
   return name;
+}
+
+/** The chain for whoever is asked from outside with `backends`: by chance, or as promised. */
+function dispatch(plan: Plan, to: Dispatch, port: ServicePort, backends: Backend[]): Chain {
+  if (!port.affinity) return endpoints(plan, to, backends);
+  const { all, local, timeoutS } = port.affinity;
+  promises(plan, to, backends === port.backends ? all : local);
+  const name: Chain = `${to.map === 'eps' ? 'a' : 'b'}${timeoutS}`;
+  plan.chains.add(name);
+  return name;
+}
+
+/** What a new client gets, and what each number leads to. */
+function promises(plan: Plan, to: Dispatch, { pick, backends }: Buckets): void {
+  const [picks, pinned] =
+    to.map === 'eps' ? (['pick', 'pinned'] as const) : (['nppick', 'nppinned'] as const);
+  const masquerade = to.kind === 'm' || to.kind === 'p' ? masqueradeMark : 0;
+  const markOf = (number: number): Slot => ({ slot: number | affineMark | masquerade });
+  pick.forEach((number, slot) =>
+    plan.elements[picks].set(elementOf(...to.key, { slot }), elementOf(markOf(number))),
+  );
+  for (const [number, b] of backends)
+    plan.elements[pinned].set(elementOf(...to.key, markOf(number)), elementOf(b.ip, b.port));
 }
 
 /** Chains for fewer endpoints than this stand from the start. */
@@ -195,12 +230,11 @@ const chainStep = 32;
  * back, it finds "conflicting protocols".)
  */
 export function standingChains(plan: Plan): Set<Chain> {
-  const counts = [...plan.chains]
-    .map((chain) => Number(chain.slice(1)))
-    .filter((n) => !Number.isNaN(n));
-  const chains = new Set<Chain>();
+  const affine = [...plan.chains].filter((chain) => chain.startsWith('a') || chain.startsWith('b'));
+  const counts = [...plan.chains].filter((c) => !affine.includes(c)).map((c) => Number(c.slice(1)));
+  const times = new Set([10_800, ...affine.map((chain) => Number(chain.slice(1)))]);
+  const chains = new Set<Chain>([...times].flatMap((s) => [`a${s}`, `b${s}`] as const));
   for (const kind of ['n', 'm', 'p', 'q'] as const) {
-    chains.add(`${kind}a`);
     // Beyond the first step only the neighbourhoods of the sizes in use: a service of a thousand
     // endpoints brings 32 chains, not a thousand.
     for (const step of new Set([0, ...counts.map((n) => Math.floor(n / chainStep))])) {
@@ -209,31 +243,6 @@ export function standingChains(plan: Plan): Set<Chain> {
     }
   }
   return chains;
-}
-
-/**
- * The plan is made anew for every change anywhere; the tables of the services that did not change
- * are kept with them.
- */
-const tables = new WeakMap<ServicePort, { all?: Backend[]; local?: Backend[] }>();
-
-function knownTable(port: ServicePort, backends: Backend[]): Backend[] {
-  const known = tables.get(port) ?? {};
-  tables.set(port, known);
-  return (known[backends === port.backends ? 'all' : 'local'] ??= affinityTable(backends));
-}
-
-/** Rendezvous hashing: each slot goes to the endpoint with the highest score for it. */
-export function affinityTable(backends: Backend[]): Backend[] {
-  return Array.from({ length: affinitySlots }, (_, slot) => {
-    let best = backends[0] as Backend;
-    let bestScore = -1;
-    for (const b of backends) {
-      const score = createHash('md5').update(`${slot}/${b.ip}:${b.port}`).digest().readUInt32BE(0);
-      if (score > bestScore) [best, bestScore] = [b, score];
-    }
-    return best;
-  });
 }
 
 /** The kernel refuses ranges of one key that overlap, so what another range holds is left away. */

@@ -1,3 +1,4 @@
+import { LRUCache } from 'lru-cache';
 import type { Pod, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
@@ -7,6 +8,8 @@ import { saidOnce } from '../nft/said-once.ts';
 import { TableWriter, type NftDoors } from '../nft/table-writer.ts';
 import { listenPlainHttp } from '../../io/plain-http.ts';
 import { HealthPorts, type ServiceHealth } from './health-ports.ts';
+import { noBuckets, type Affinity } from './affinity.ts';
+import { placeOf, readPins, type Pins } from './pins.ts';
 import { makePlan, standingChains, type Chain, type Plan } from './plan.ts';
 import { difference, fullRuleset, table, type NodeNetwork } from './ruleset.ts';
 import {
@@ -53,12 +56,20 @@ export function startProxy(options: ProxyOptions): Proxy {
   return new NftProxy(options);
 }
 
+/** Service ports whose promises to clients are known; those of one that is gone are the first to go. */
+const mostAffinities = 20_000;
+
+type Asked = Parameters<NonNullable<ServiceContext['pinned']>>[0];
+
 class NftProxy implements Proxy {
   readonly ready: Promise<void>;
   readonly #o: ProxyOptions;
   readonly #stops: (() => void)[] = [];
   /** Service ports by service key; recomputed only for the services that a change touches. */
   readonly #ports = new Map<string, ServicePort[]>();
+  /** By the name of the service port; kept for one that comes back. */
+  readonly #affinities = new LRUCache<string, Affinity>({ max: mostAffinities });
+  #promised: Pins['promised'] = new Map();
   readonly #health = new Map<string, ServiceHealth>();
   readonly #healthPorts: HealthPorts;
   readonly #dirty = new Set<string>();
@@ -98,6 +109,7 @@ class NftProxy implements Proxy {
       nodeName: options.nodeName,
       clusterRanges: [clusterCidr, serviceCidr],
       leftOut: this.#leftOut,
+      pinned: (port) => this.#affinities.get(`${port.name}/${port.protocol}`) ?? this.#seed(port),
     };
     this.ready = new Promise((resolve) => (this.#resolveReady = resolve));
     void this.#begin();
@@ -105,6 +117,7 @@ class NftProxy implements Proxy {
 
   async #begin(): Promise<void> {
     const { services, slices, pods, serviceCidrs } = this.#o;
+    this.#promised = (await readPins(this.#o.spawn)).promised;
     await Promise.all([services.synced, slices.synced, pods.synced, serviceCidrs.synced]);
     if (this.#stopped) return;
     this.#begun = true;
@@ -169,7 +182,7 @@ class NftProxy implements Proxy {
    * What changed, or the whole table where there is nothing to start from or a change cannot say
    * it.
    */
-  #text(whole: boolean): string | undefined {
+  async #text(whole: boolean): Promise<string | undefined> {
     if (!this.#begun) return undefined;
     for (const key of this.#dirty) {
       const before = this.#ports.get(key) ?? [];
@@ -187,7 +200,10 @@ class NftProxy implements Proxy {
     this.#applied = plan;
     if (change !== undefined) return change;
     this.#standing = standingChains(plan);
-    return fullRuleset(plan, { ...this.#o.network, serviceCidrs: this.#ranges });
+    const affine = plan.elements.pick.size + plan.elements.nppick.size > 0;
+    const pins = affine ? await readPins(this.#o.spawn) : undefined;
+    const ruleset = fullRuleset(plan, { ...this.#o.network, serviceCidrs: this.#ranges });
+    return ruleset + (pins?.text ?? '');
   }
 
   async #written(): Promise<void> {
@@ -203,11 +219,25 @@ class NftProxy implements Proxy {
         .catch(() => undefined);
   }
 
+  /** What an earlier process promised at one of the addresses of a service port. */
+  #seed({ clusterIps, externalIps, loadBalancerIps, ...port }: Asked): Affinity | undefined {
+    const places = [...clusterIps, ...loadBalancerIps, ...externalIps, undefined].flatMap((ip) => {
+      const at = ip ? port.port : port.nodePort;
+      return at ? [placeOf(ip, port.protocol, at)] : [];
+    });
+    const found = places.flatMap((place) => this.#promised.get(place) ?? [])[0];
+    if (!found) return undefined;
+    const backends = new Map([...found].map(([n, b]) => [n, { ...b, local: false }] as const));
+    return { timeoutS: 0, all: { ...noBuckets, backends }, local: { ...noBuckets, backends } };
+  }
+
   #recompute(key: string): void {
     const service = this.#o.network.services ? this.#o.services.get(key) : undefined;
     const ports = service
       ? servicePorts(service, this.#o.slices.byIndex('service', key), this.#context)
       : [];
+    for (const { name, protocol, affinity } of ports)
+      if (affinity) this.#affinities.set(`${name}/${protocol}`, affinity);
     const { dnsAddress } = this.#o.network;
     const own =
       dnsAddress === undefined ? ports : ports.filter((p) => !p.clusterIps.includes(dnsAddress));

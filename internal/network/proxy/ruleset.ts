@@ -1,7 +1,8 @@
 import type { Ipv4, Ipv4Cidr, Port } from '../../base/addresses.ts';
 import { stampSet } from '../nft/guards.ts';
+import { pickSlots } from './affinity.ts';
 import {
-  affinitySlots,
+  masqueradeMark,
   standingChains,
   type Chain,
   type Collection,
@@ -29,10 +30,7 @@ export interface NodeNetwork {
 
 export const table = 'skiff';
 
-/**
- * Packets that must leave with the node's address carry this bit of the mark, as with kube-proxy.
- */
-const mark = '0x4000';
+const mark = `0x${masqueradeMark.toString(16)}`;
 /** Every local endpoint has a pair of its own address in `hairpin`. */
 const toOwnPods =
   'ct status dnat ip saddr != 127.0.0.0/8 ip daddr . ip daddr @hairpin oifname "veth*"';
@@ -44,6 +42,11 @@ const types: Record<Collection, string> = {
     '. th dport;',
   npeps:
     'map npeps { typeof meta l4proto . th dport . numgen random mod 65535 : ip daddr . th dport;',
+  pick: 'map pick { typeof ip daddr . meta l4proto . th dport . numgen random mod 65535 : meta mark;',
+  pinned:
+    'map pinned { typeof ip daddr . meta l4proto . th dport . meta mark : ip daddr . th dport;',
+  nppick: 'map nppick { typeof meta l4proto . th dport . numgen random mod 65535 : meta mark;',
+  nppinned: 'map nppinned { typeof meta l4proto . th dport . meta mark : ip daddr . th dport;',
   svc: 'map svc { type ipv4_addr . inet_proto . inet_service : verdict;',
   np: 'map np { type inet_proto . inet_service : verdict;',
   svcin: 'map svcin { type ipv4_addr . inet_proto . inet_service : verdict;',
@@ -59,21 +62,54 @@ const types: Record<Collection, string> = {
   allowed: 'set allowed { type ipv4_addr . inet_proto . inet_service . ipv4_addr; flags interval;',
 };
 
+/** Clients that the kernel remembers at once, of all services; more go anywhere each time. */
+const mostClients = 65_536;
+
+/** Filled by the kernel: which number a client has, until its time is up. */
+export const clientMaps = { a: 'clients', b: 'npclients' } as const;
+const destination = 'ip daddr . meta l4proto . th dport';
+const clientMapHeads = [
+  `map ${clientMaps.a} { typeof ip saddr . ${destination} : meta mark; flags dynamic,timeout; ` +
+    `size ${mostClients}; }`,
+  `map ${clientMaps.b} { typeof ip saddr . meta l4proto . th dport : meta mark; ` +
+    `flags dynamic,timeout; size ${mostClients}; }`,
+];
+
 /**
- * The body of a dispatch chain: mark (m, p), pick a slot at random or by the client's address,
- * rewrite the destination.
+ * The body of a dispatch chain: mark (m, p), pick a slot at random, rewrite the destination; or
+ * with affinity, as `affineBody` says.
  */
 function chainBody(name: Chain): string {
   const [kind, count] = [name[0] ?? '', name.slice(1)];
-  const slot =
-    count === 'a'
-      ? `jhash ip saddr mod ${affinitySlots} seed 0x736b6966`
-      : `numgen random mod ${count}`;
+  if (kind === 'a' || kind === 'b') return affineBody(kind, count);
   const set = kind === 'm' || kind === 'p' ? `meta mark set meta mark | ${mark}; ` : '';
-  const key =
-    kind === 'n' || kind === 'm' ? 'ip daddr . meta l4proto . th dport' : 'meta l4proto . th dport';
+  const key = kind === 'n' || kind === 'm' ? destination : 'meta l4proto . th dport';
   const map = kind === 'n' || kind === 'm' ? 'eps' : 'npeps';
-  return `${set}meta l4proto ${protocols} dnat to ${key} . ${slot} map @${map};`;
+  return (
+    `${set}meta l4proto ${protocols} dnat to ${key} . numgen random mod ${count} map ` + `@${map};`
+  );
+}
+
+/**
+ * A number by chance; the client's own number where it has one, whose time begins anew, else that
+ * one from now on (`update` leaves the value of an element that is there); then the endpoint of the
+ * number. A number from another life leads nowhere: then the client's address decides.
+ */
+function affineBody(kind: 'a' | 'b', seconds: string): string {
+  const [key, picks, pinned] =
+    kind === 'a'
+      ? [destination, 'pick', 'pinned']
+      : ['meta l4proto . th dport', 'nppick', 'nppinned'];
+  const client = `ip saddr . ${key}`;
+  const go = `meta l4proto ${protocols} dnat to ${key} . meta mark map @${pinned};`;
+  return [
+    `meta mark set ${key} . numgen random mod ${pickSlots} map @${picks};`,
+    `update @${clientMaps[kind]} { ${client} timeout ${seconds}s : meta mark };`,
+    `meta mark set ${client} map @${clientMaps[kind]};`,
+    go,
+    `meta mark set ${key} . jhash ip saddr mod ${pickSlots} seed 0x736b6966 map @${picks};`,
+    go,
+  ].join(' ');
 }
 
 const verdictMaps = ['svc', 'np', 'svcin', 'npin'] as const;
@@ -88,6 +124,7 @@ export function fullRuleset(plan: Plan, node: NodeNetwork): string {
     `table ip ${table} {`,
     stampSet,
   ];
+  lines.push(...clientMapHeads);
   for (const [name, head] of Object.entries(types) as [Collection, string][]) {
     if (!isVerdicts(name)) lines.push(`${head}${elementList(plan.elements[name])} }`);
   }
@@ -123,18 +160,11 @@ const insiders = ({ clusterCidr }: NodeNetwork): string[] => [
 ];
 
 function fixedChains(node: NodeNetwork): string[] {
-  const destination = 'ip daddr . meta l4proto . th dport';
   return [
     'chain services {',
     // Names are answered by this node alone: no host port, node port or external address may take
     // the questions of its pods.
     ...(node.dnsAddress === undefined ? [] : dnsRules(node.dnsAddress, node.dnsPort)),
-    ...(node.services
-      ? [
-          `  ip saddr != ${node.clusterCidr} ip daddr ${anyOf(node.serviceCidrs)} meta mark ` +
-            `set meta mark | ${mark}`,
-        ]
-      : []),
     ...insiders(node).map((from) => `  ${from} ${destination} vmap @svcin`),
     `  ${destination} vmap @svc`,
     `  fib daddr type local jump node-ports`,
@@ -151,10 +181,15 @@ function fixedChains(node: NodeNetwork): string[] {
     'chain post { type nat hook postrouting priority 100;',
     '  ct status dnat ip saddr . ip daddr @hairpin masquerade fully-random',
     // The answers of a pod of this node come by here anyway: it may see who asks.
-    ...(node.podsLeave
-      ? [`  meta mark & ${mark} != 0 ${toOwnPods} meta mark set meta mark ^ ${mark} accept`]
-      : []),
+    ...(node.podsLeave ? [`  ${toOwnPods} meta mark set meta mark & 0xffffbfff accept`] : []),
     `  meta mark & ${mark} != 0 meta mark set meta mark ^ ${mark} masquerade fully-random`,
+    // Not by the mark: dispatch of affine clients writes its own.
+    ...(node.services
+      ? [
+          `  ct status dnat ip saddr != ${node.clusterCidr} ct original ip daddr ` +
+            `${anyOf(node.serviceCidrs)} masquerade fully-random`,
+        ]
+      : []),
     '  ct status dnat ip saddr 127.0.0.0/8 oifname != "lo" masquerade fully-random',
     ...(node.podsLeave
       ? [

@@ -15,6 +15,7 @@ import {
   type Ipv4Cidr,
   type Port,
 } from '../../base/addresses.ts';
+import { nextBuckets, noBuckets, type Affinity } from './affinity.ts';
 import type { ServiceHealth } from './health-ports.ts';
 
 /**
@@ -45,7 +46,8 @@ export interface ServicePort {
    */
   sourceRanges: Ipv4Cidr[] | undefined;
   nodePort: Port | undefined;
-  affinity: boolean;
+  /** Undefined: every connection may go elsewhere. */
+  affinity: Affinity | undefined;
   /** Traffic to cluster addresses stays on the node. */
   internalLocal: boolean;
   /** Traffic from outside stays on the node and keeps its source address. */
@@ -75,6 +77,25 @@ export interface ServiceContext {
    */
   clusterRanges: Ipv4Cidr[];
   leftOut: LeftOut;
+  /** What clients of a service port are pinned to. */
+  pinned?: (port: Omit<ServicePort, 'affinity' | 'backends'>) => Affinity | undefined;
+}
+
+/** Three hours, as everywhere in Kubernetes. */
+const defaultAffinityS = 10_800;
+const longestAffinityS = 86_400;
+
+/** Seconds that a client keeps its endpoint; undefined without session affinity. */
+function affinitySeconds({ sessionAffinity, sessionAffinityConfig }: Service['spec']) {
+  if (sessionAffinity !== 'ClientIP') return undefined;
+  const seconds: unknown = sessionAffinityConfig?.clientIP?.timeoutSeconds;
+  const given = typeof seconds === 'number' && Number.isInteger(seconds) && seconds > 0;
+  return given ? Math.min(seconds, longestAffinityS) : defaultAffinityS;
+}
+
+/** The protocol that nft names so. */
+export function nameOfProtocol(name: unknown): Protocol | undefined {
+  return name === 'tcp' || name === 'udp' || name === 'sctp' ? name : undefined;
 }
 
 function parseProtocol(name: string | undefined): Protocol | undefined {
@@ -120,10 +141,10 @@ export function servicePorts(
     sourceRanges: loadBalancer
       ? sourceRanges(spec.loadBalancerSourceRanges ?? [], leftOut)
       : undefined,
-    affinity: spec.sessionAffinity === 'ClientIP',
     internalLocal: spec.internalTrafficPolicy === 'Local',
     externalLocal: outside && spec.externalTrafficPolicy === 'Local',
   };
+  const timeoutS = affinitySeconds(spec);
   return (spec.ports ?? []).flatMap((apiPort) => {
     const [protocol, port] = [parseProtocol(apiPort.protocol), parsePort(apiPort.port)];
     if (!protocol || !port) {
@@ -131,17 +152,28 @@ export function servicePorts(
       return [];
     }
     const backends = backendsOf(apiPort, all, context.nodeName, leftOut);
-    return [
-      {
-        ...common,
-        name: `${key}:${apiPort.name ?? ''}`,
-        protocol,
-        port,
-        nodePort: outside ? parsePort(apiPort.nodePort) : undefined,
-        backends,
-      },
-    ];
+    const asked = {
+      ...common,
+      name: `${key}:${apiPort.name ?? ''}`,
+      protocol,
+      port,
+      nodePort: outside ? parsePort(apiPort.nodePort) : undefined,
+    };
+    const affinity =
+      timeoutS === undefined ? undefined : affinityOf(timeoutS, backends, context.pinned?.(asked));
+    return [{ ...asked, affinity, backends }];
   });
+}
+
+function affinityOf(timeoutS: number, backends: Backend[], before?: Affinity): Affinity {
+  return {
+    timeoutS,
+    all: nextBuckets(before?.all ?? noBuckets, backends),
+    local: nextBuckets(
+      before?.local ?? before?.all ?? noBuckets,
+      backends.filter((b) => b.local),
+    ),
+  };
 }
 
 /** What the health check node port of a Service says, where it has one. */

@@ -7,6 +7,7 @@ import {
   type Port,
 } from '../../../base/addresses.ts';
 import type { NodeNetwork } from '../ruleset.ts';
+import { nextBuckets, noBuckets, type Affinity } from '../affinity.ts';
 import type { Backend, ServicePort } from '../service-ports.ts';
 
 export const ip = (text: string): Ipv4 => parseIpv4(text)!;
@@ -37,9 +38,19 @@ export const port = (more: Partial<ServicePort> = {}): ServicePort => ({
   loadBalancerIps: [],
   sourceRanges: undefined,
   nodePort: undefined,
-  affinity: false,
+  affinity: undefined,
   internalLocal: false,
   externalLocal: false,
   backends: [backend(2), backend(3, false)],
   ...more,
+});
+
+/** What clients of these endpoints are promised. */
+export const affinity = (backends: Backend[], timeoutS = 10_800): Affinity => ({
+  timeoutS,
+  all: nextBuckets(noBuckets, backends),
+  local: nextBuckets(
+    noBuckets,
+    backends.filter((b) => b.local),
+  ),
 });
