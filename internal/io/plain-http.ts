@@ -14,8 +14,8 @@ const idleMs = 5_000;
 const neverMs = 0x7fffffff;
 
 /**
- * Small answers over HTTP without TLS, to GET and HEAD only; a body is not read. Throws IoError when
- * the port is taken.
+ * Small answers over HTTP without TLS, to GET and HEAD alone; bodies are not read. IoError when the
+ * port is taken.
  */
 export async function listenPlainHttp(
   op: string,

@@ -187,7 +187,7 @@ function serves({ metadata }: Node, service: Service, any: boolean): boolean {
   );
 }
 
-/** External addresses when any of the nodes has one, else internal ones, of the Service's families. */
+/** External addresses when any node has one, else internal ones, of the Service's families. */
 function addressesOf(nodes: Node[], service: Service): string[] {
   const all = nodes.flatMap((node) => node.status?.addresses ?? []);
   const families = service.spec.ipFamilies ?? ['IPv4'];

@@ -155,7 +155,7 @@ describe('addresses of a load balancer', () => {
 });
 
 describe('one port of a node', () => {
-  it("is the first Service's; the second is told of it once, and follows when it goes", async () => {
+  it("is the first Service's; the second is told of it once, and follows it", async () => {
     const c = await cluster([node(1)], [service('first'), service('second')]);
     expect(addresses(c, 'first')).toHaveLength(1);
     expect(addresses(c, 'second')).toEqual([]);

@@ -94,7 +94,7 @@ export class HealthPorts {
 
 /** The answer of pkg/proxy/healthcheck. */
 export function answerOf({ namespace, name, localEndpoints }: ServiceHealth): PlainAnswer {
-  const service = { namespace, name };
+  const said = { service: { namespace, name }, localEndpoints, serviceProxyHealthy: true };
   return {
     status: localEndpoints > 0 ? 200 : 503,
     headers: {
@@ -102,6 +102,6 @@ export function answerOf({ namespace, name, localEndpoints }: ServiceHealth): Pl
       'x-content-type-options': 'nosniff',
       'x-load-balancing-endpoint-weight': String(localEndpoints),
     },
-    body: `${JSON.stringify({ service, localEndpoints, serviceProxyHealthy: true }, undefined, '\t')}\n`,
+    body: `${JSON.stringify(said, undefined, '\t')}\n`,
   };
 }

@@ -19,7 +19,7 @@ afterAll(() => rmSync(dir, { recursive: true, force: true }));
 
 /**
  * A node with the pods 2, 3 and 4, each of which says who it is and who asks, as CNI's ptp plug-in
- * would make them; a network with a client, behind which there is the pod 10.42.1.7 of another node.
+ * would make them; a network with a client, behind which there is 10.42.1.7, a pod of another node.
  */
 const topology = `
 set -e
@@ -73,7 +73,9 @@ it('a client keeps its endpoint for its time, and no longer', async () => {
     `for i in 1 2 3 4 5 6; do from far 192.0.2.1:30080; done
      for i in 1 2 3 4 5 6; do from p2 10.43.0.5:80; done
      first=$(from far 192.0.2.1:30080)
-     for i in $(seq 30); do sleep 1.3; now=$(from far 192.0.2.1:30080); [ "$now" = "$first" ] || break; done
+     for i in $(seq 30); do
+       sleep 1.3; now=$(from far 192.0.2.1:30080); [ "$now" = "$first" ] || break
+     done
      echo "$first"; echo "$now"`,
     rules(sticky),
   );
@@ -92,9 +94,10 @@ it('only clients of an endpoint that goes are moved', async () => {
   const after = { ...before, backends: left, affinity: { timeoutS: 10_800, all: now, local: now } };
   const [from, to] = [makePlan([before], []), makePlan([after], [])];
   const client = (address: string, n: number): string =>
-    `add element ip skiff clients { ${address} . 10.43.0.5 . tcp . 80 timeout 60s : ${0x2000 + n} }\n`;
+    `add element ip skiff clients { ${address} . 10.43.0.5 . tcp . 80 timeout 60s : ` +
+    `${0x2000 + n} }\n`;
   const said = await packets(
-    `from p2 10.43.0.5:80; from p3 10.43.0.5:80; nft -f "$2"; from p2 10.43.0.5:80; from p3 10.43.0.5:80`,
+    `both() { from p2 10.43.0.5:80; from p3 10.43.0.5:80; }; both; nft -f "$2"; both`,
     fullRuleset(from, node) + client('10.42.0.2', gone) + client('10.42.0.3', stays),
     difference(from, to, standingChains(from))!,
   );

@@ -34,7 +34,7 @@ async function shown(...texts: string[]): Promise<Spawn> {
         code: 0,
         stdout: Buffer.from(lines[maps.indexOf(command.at(-1) ?? '')] ?? ''),
         stderr: Buffer.alloc(0),
-        signal: null,
+        signal: undefined,
       }),
   };
 }
@@ -42,7 +42,8 @@ async function shown(...texts: string[]): Promise<Spawn> {
 it('are the same after a full load, with the rest of their time', async () => {
   const clients =
     'add element ip skiff clients { 10.42.0.9 . 10.43.0.5 . tcp . 80 timeout 300s : 0x2001 }\n' +
-    'add element ip skiff npclients { 192.0.2.9 . tcp . 30080 timeout 300s expires 100s : 0x6002 }\n';
+    'add element ip skiff npclients { 192.0.2.9 . tcp . 30080 timeout 300s expires 100s ' +
+    ': 0x6002 }\n';
   const pins = await readPins(await shown(ruleset, clients));
   const again = await readPins(await shown(ruleset, pins.text));
   const part = (text: string, name: string): string =>
@@ -66,7 +67,12 @@ it.each([
   const spawn: Spawn = {
     ...realSpawn,
     run: () =>
-      Promise.resolve({ code, stdout: Buffer.from(text), stderr: Buffer.alloc(0), signal: null }),
+      Promise.resolve({
+        code,
+        stdout: Buffer.from(text),
+        stderr: Buffer.alloc(0),
+        signal: undefined,
+      }),
   };
   expect(await readPins(spawn)).toEqual({ text: '', promised: new Map() });
 });

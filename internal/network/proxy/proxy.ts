@@ -56,7 +56,7 @@ export function startProxy(options: ProxyOptions): Proxy {
   return new NftProxy(options);
 }
 
-/** Service ports whose promises to clients are known; those of one that is gone are the first to go. */
+/** Service ports whose promises to clients are known; those that are gone leave first. */
 const mostAffinities = 20_000;
 
 type Asked = Parameters<NonNullable<ServiceContext['pinned']>>[0];

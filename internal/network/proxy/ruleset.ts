@@ -42,7 +42,9 @@ const types: Record<Collection, string> = {
     '. th dport;',
   npeps:
     'map npeps { typeof meta l4proto . th dport . numgen random mod 65535 : ip daddr . th dport;',
-  pick: 'map pick { typeof ip daddr . meta l4proto . th dport . numgen random mod 65535 : meta mark;',
+  pick:
+    'map pick { typeof ip daddr . meta l4proto . th dport . numgen random mod 65535 : ' +
+    'meta mark;',
   pinned:
     'map pinned { typeof ip daddr . meta l4proto . th dport . meta mark : ip daddr . th dport;',
   nppick: 'map nppick { typeof meta l4proto . th dport . numgen random mod 65535 : meta mark;',
