@@ -33,7 +33,7 @@ async function shown(...texts: string[]): Promise<Spawn> {
       Promise.resolve({
         code: 0,
         stdout: Buffer.from(lines[maps.indexOf(command.at(-1) ?? '')] ?? ''),
-        stderr: Buffer.alloc(0),
+        stderr: '',
         signal: undefined,
       }),
   };
@@ -70,7 +70,7 @@ it.each([
       Promise.resolve({
         code,
         stdout: Buffer.from(text),
-        stderr: Buffer.alloc(0),
+        stderr: '',
         signal: undefined,
       }),
   };
