@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/errors.ts';
-import type { Port } from '../../base/ipv4.ts';
+import type { Port } from '../../base/addresses.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { PlainAnswer } from '../../io/plain-http.ts';

@@ -1,4 +1,4 @@
-import { parseIpv4, parsePort, type Ipv4, type Port } from '../../base/ipv4.ts';
+import { parseIpv4, parsePort, type Ipv4, type Port } from '../../base/addresses.ts';
 import type { Spawn } from '../../io/spawn.ts';
 import { mostNumbers } from './affinity.ts';
 import { affineMark, masqueradeMark } from './plan.ts';
