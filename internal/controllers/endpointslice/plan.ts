@@ -134,7 +134,24 @@ function endpointOf(
     targetRef: { kind: 'Pod', namespace, name, uid },
     ...(pod.spec.nodeName ? { nodeName: pod.spec.nodeName } : {}),
     ...(zone ? { zone } : {}),
+    ...hintsOf(service, pod.spec.nodeName, zone),
   };
+}
+
+/** Who an endpoint is meant for, where the Service says how near its traffic is to stay. */
+function hintsOf(
+  { spec }: Service,
+  nodeName: string | undefined,
+  zone: string | undefined,
+): Pick<Endpoint, 'hints'> {
+  const near = spec.trafficDistribution;
+  const sameNode = near === 'PreferSameNode';
+  const sameZone = sameNode || near === 'PreferSameZone' || near === 'PreferClose';
+  const hints = {
+    ...(sameZone && zone ? { forZones: [{ name: zone }] } : {}),
+    ...(sameNode && nodeName ? { forNodes: [{ name: nodeName }] } : {}),
+  };
+  return Object.keys(hints).length > 0 ? { hints } : {};
 }
 
 /**

@@ -91,7 +91,12 @@ it('only clients of an endpoint that goes are moved', async () => {
   const [stays, stayed] = pinned.find(([, at]) => at === here[0]!.ip)!;
   const left = here.slice(0, 2);
   const now = nextBuckets(before.affinity!.all, left);
-  const after = { ...before, backends: left, affinity: { timeoutS: 10_800, all: now, local: now } };
+  const after = {
+    ...before,
+    backends: left,
+    local: left,
+    affinity: { timeoutS: 10_800, all: now, local: now },
+  };
   const [from, to] = [makePlan([before], []), makePlan([after], [])];
   const client = (address: string, n: number): string =>
     `add element ip skiff clients { ${address} . 10.43.0.5 . tcp . 80 timeout 60s : ` +
@@ -138,7 +143,7 @@ it('externalTrafficPolicy Local keeps the world here, and lets pods go anywhere'
     externalLocal: true,
     backends: [other, backend(2)],
   });
-  const none = { ...local, port: number(81), backends: [other] };
+  const none = { ...local, port: number(81), backends: [other], local: [] };
   const said = await packets(
     `for i in $(seq 8); do from far 192.0.2.1:80; done
      for i in $(seq 40); do from p3 192.0.2.1:80; done

@@ -66,13 +66,7 @@ it.each([
 ])('are none of %s', async (_what, code, text) => {
   const spawn: Spawn = {
     ...realSpawn,
-    run: () =>
-      Promise.resolve({
-        code,
-        stdout: Buffer.from(text),
-        stderr: '',
-        signal: undefined,
-      }),
+    run: () => Promise.resolve({ code, stdout: Buffer.from(text), stderr: '', signal: undefined }),
   };
   expect(await readPins(spawn)).toEqual({ text: '', promised: new Map() });
 });

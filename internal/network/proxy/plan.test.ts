@@ -50,7 +50,7 @@ describe('makePlan', () => {
     expect(elements.eps.get(text('192.0.2.1 . tcp . 80 . 0'))).toBe('10.42.0.3 . 8080');
     expect([...elements.np.values(), ...elements.npin.values()]).toEqual(['goto q1', 'goto q3']);
     expect(elements.svcin.has(text('10.43.0.5 . tcp . 80'))).toBe(false);
-    const none = makePlan([{ ...local, backends: [backend(2, false)] }], []).elements;
+    const none = makePlan([{ ...local, backends: [backend(2, false)], local: [] }], []).elements;
     expect([none.drops.has(key), none.svcin.get(key)]).toEqual([true, 'goto n1']);
   });
 

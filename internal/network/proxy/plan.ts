@@ -103,7 +103,7 @@ export function makePlan(ports: ServicePort[], hosts: HostPort[]): Plan {
   const plan = emptyPlan();
   const allowed = new Map<ElementText, Set<Ipv4Cidr>>();
   for (const port of ports) {
-    const local = port.backends.filter((b) => b.local);
+    const { local } = port;
     const any = port.backends.length > 0;
     const inside = port.internalLocal ? local : port.backends;
     for (const ip of port.clusterIps)
@@ -175,10 +175,10 @@ function nodePort(plan: Plan, port: ServicePort, number: Port, use: Use): void {
 function insiders(
   plan: Plan,
   to: Dispatch & { verdicts: 'svcin' | 'npin'; entry: ElementText },
-  { inner }: Use,
+  { inner, backends }: Use,
 ): void {
   if (inner.length === 0) return;
-  const ordered = [...inner.filter((b) => b.local), ...inner.filter((b) => !b.local)];
+  const ordered = [...backends, ...inner.filter((b) => !backends.includes(b))];
   plan.elements[to.verdicts].set(to.entry, verdictOf(endpoints(plan, to, ordered)));
 }
 

@@ -1,8 +1,9 @@
 import { LRUCache } from 'lru-cache';
-import type { Pod, Service } from '../../api/generated/types/core-v1.ts';
+import type { Node, Pod, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
 import type { Ipv4, Ipv4Cidr } from '../../base/addresses.ts';
+import { own } from '../../base/own.ts';
 import type { Mirror } from '../../client/client.ts';
 import { saidOnce } from '../nft/said-once.ts';
 import { TableWriter, type NftDoors } from '../nft/table-writer.ts';
@@ -17,6 +18,7 @@ import {
   hostPorts,
   servicePorts,
   type ServiceContext,
+  type Backend,
   type ServicePort,
 } from './service-ports.ts';
 import { serviceRanges } from './service-ranges.ts';
@@ -25,6 +27,7 @@ export interface ProxyOptions extends NftDoors {
   services: Mirror<Service>;
   /** Must have the index `service`: `namespace/name` from the label kubernetes.io/service-name. */
   slices: Mirror<EndpointSlice>;
+  nodes: Mirror<Node>;
   /** Pods of this node only. */
   pods: Mirror<Pod>;
   nodeName: string;
@@ -116,14 +119,19 @@ class NftProxy implements Proxy {
   }
 
   async #begin(): Promise<void> {
-    const { services, slices, pods, serviceCidrs } = this.#o;
+    const { services, slices, pods, serviceCidrs, nodes } = this.#o;
     this.#promised = (await readPins(this.#o.spawn)).promised;
-    await Promise.all([services.synced, slices.synced, pods.synced, serviceCidrs.synced]);
+    const read = [services, slices, pods, serviceCidrs, nodes];
+    await Promise.all(read.map((mirror) => mirror.synced));
     if (this.#stopped) return;
     this.#begun = true;
+    this.#zoneChanged();
     this.#stops.push(
       serviceCidrs.onChange(() => this.#rangesChanged()),
       services.onChange((c) => this.#touch(c.key)),
+      nodes.onChange(({ key }) => {
+        if (key === this.#o.nodeName) this.#zoneChanged();
+      }),
       slices.onChange((c) => {
         for (const object of [c.object, c.old]) {
           const key = object && sliceIndexes.service(object)[0];
@@ -171,6 +179,16 @@ class NftProxy implements Proxy {
     for (const { metadata } of this.#o.services.list())
       this.#dirty.add(`${metadata.namespace}/${metadata.name}`);
     this.#writer.reload();
+  }
+
+  /** Hints are read by it. */
+  #zoneChanged(): void {
+    const node = this.#o.nodes.get(this.#o.nodeName);
+    const zone = own(node?.metadata.labels, 'topology.kubernetes.io/zone');
+    if (zone === this.#context.zone) return;
+    this.#context.zone = zone;
+    for (const { metadata } of this.#o.services.list())
+      this.#touch(`${metadata.namespace}/${metadata.name}`);
   }
 
   #touch(key: string): void {
@@ -249,6 +267,9 @@ class NftProxy implements Proxy {
   }
 }
 
+const answering = (port: ServicePort | undefined): Backend[] =>
+  port ? [...port.backends, ...port.local] : [];
+
 /**
  * A UDP flow would stay with an endpoint that is gone, or with a refusal, for as long as packets
  * keep coming.
@@ -261,7 +282,7 @@ function* staleFlows(
     const same = now.find((p) => p.protocol === 'udp' && p.port === port.port);
     const stays =
       port.backends.length > 0 &&
-      port.backends.every((b) => same?.backends.some((n) => n.ip === b.ip && n.port === b.port));
+      answering(port).every((b) => answering(same).some((n) => n.ip === b.ip && n.port === b.port));
     if (stays) continue;
     for (const ip of [...port.clusterIps, ...port.externalIps, ...port.loadBalancerIps])
       yield `--orig-dst ${ip} --dport ${port.port}`;

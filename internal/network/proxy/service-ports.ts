@@ -4,7 +4,7 @@ import type {
   Service,
   ServicePort as ApiPort,
 } from '../../api/generated/types/core-v1.ts';
-import type { EndpointSlice, Endpoint } from '../../api/generated/types/discovery-v1.ts';
+import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import {
   cidrHas,
   isUnicast,
@@ -15,7 +15,9 @@ import {
   type Ipv4Cidr,
   type Port,
 } from '../../base/addresses.ts';
+import { own } from '../../base/own.ts';
 import { nextBuckets, noBuckets, type Affinity } from './affinity.ts';
+import { endpointsOf, type Endpoints } from './endpoints.ts';
 import type { ServiceHealth } from './health-ports.ts';
 
 /**
@@ -33,7 +35,7 @@ export interface Backend {
 }
 
 /** How one service port is reached and who answers. */
-export interface ServicePort {
+export interface ServicePort extends Endpoints {
   /** `namespace/name:port`, for messages. */
   name: string;
   protocol: Protocol;
@@ -52,7 +54,6 @@ export interface ServicePort {
   internalLocal: boolean;
   /** Traffic from outside stays on the node and keeps its source address. */
   externalLocal: boolean;
-  backends: Backend[];
 }
 
 export interface HostPort {
@@ -71,6 +72,7 @@ export type LeftOut = (what: string) => void;
 
 export interface ServiceContext {
   nodeName: string;
+  zone?: string | undefined;
   /**
    * Addresses that only the cluster itself gives out: no Service may claim one as an external
    * address.
@@ -78,7 +80,7 @@ export interface ServiceContext {
   clusterRanges: Ipv4Cidr[];
   leftOut: LeftOut;
   /** What clients of a service port are pinned to. */
-  pinned?: (port: Omit<ServicePort, 'affinity' | 'backends'>) => Affinity | undefined;
+  pinned?: (port: Omit<ServicePort, 'affinity' | keyof Endpoints>) => Affinity | undefined;
 }
 
 /** Three hours, as everywhere in Kubernetes. */
@@ -107,7 +109,14 @@ function parseProtocol(name: string | undefined): Protocol | undefined {
  * A value from outside in a message: short, and without anything that a terminal or a log would
  * read as its own.
  */
-const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+export const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
+
+/** Whoever has one of these labels is carried out by another program, or by nobody. */
+const othersLabels = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless'];
+
+/** Whether a Service or a slice of it is left to others, as kube-proxy leaves it. */
+export const isOthers = ({ metadata }: Service | EndpointSlice): boolean =>
+  othersLabels.some((label) => own(metadata.labels, label) !== undefined);
 
 /**
  * The service ports of one Service, with the endpoints that its slices give. Headless and
@@ -125,8 +134,8 @@ export function servicePorts(
   const clusterIps = (spec.clusterIPs ?? (spec.clusterIP ? [spec.clusterIP] : [])).flatMap(
     (ip) => parseIpv4(ip) ?? [],
   );
-  if (spec.type === 'ExternalName' || clusterIps.length === 0) return [];
-  const all = [...slices].filter((s) => s.addressType === 'IPv4');
+  if (spec.type === 'ExternalName' || clusterIps.length === 0 || isOthers(service)) return [];
+  const all = [...slices].filter((s) => s.addressType === 'IPv4' && !isOthers(s));
   const outside = spec.type === 'NodePort' || spec.type === 'LoadBalancer';
   const loadBalancer = spec.type === 'LoadBalancer';
   const ingress = loadBalancer
@@ -151,7 +160,8 @@ export function servicePorts(
       leftOut(`port ${shown(apiPort.port)}/${shown(apiPort.protocol)}`);
       return [];
     }
-    const backends = backendsOf(apiPort, all, context.nodeName, leftOut);
+    const place = { nodeName: context.nodeName, zone: context.zone };
+    const found = endpointsOf(apiPort, all, place, leftOut);
     const asked = {
       ...common,
       name: `${key}:${apiPort.name ?? ''}`,
@@ -160,19 +170,16 @@ export function servicePorts(
       nodePort: outside ? parsePort(apiPort.nodePort) : undefined,
     };
     const affinity =
-      timeoutS === undefined ? undefined : affinityOf(timeoutS, backends, context.pinned?.(asked));
-    return [{ ...asked, affinity, backends }];
+      timeoutS === undefined ? undefined : affinityOf(timeoutS, found, context.pinned?.(asked));
+    return [{ ...asked, ...found, affinity }];
   });
 }
 
-function affinityOf(timeoutS: number, backends: Backend[], before?: Affinity): Affinity {
+function affinityOf(timeoutS: number, found: Endpoints, before?: Affinity): Affinity {
   return {
     timeoutS,
-    all: nextBuckets(before?.all ?? noBuckets, backends),
-    local: nextBuckets(
-      before?.local ?? before?.all ?? noBuckets,
-      backends.filter((b) => b.local),
-    ),
+    all: nextBuckets(before?.all ?? noBuckets, found.backends),
+    local: nextBuckets(before?.local ?? before?.all ?? noBuckets, found.local),
   };
 }
 
@@ -184,12 +191,11 @@ export function healthOf(
   const port = parsePort(spec.healthCheckNodePort);
   if (!port || spec.type !== 'LoadBalancer' || spec.externalTrafficPolicy !== 'Local')
     return undefined;
-  const local = ports.flatMap(({ backends }) => backends.filter((b) => b.local));
   return {
     namespace: metadata.namespace ?? '',
     name: metadata.name ?? '',
     port,
-    localEndpoints: new Set(local.map(({ ip }) => ip)).size,
+    localEndpoints: new Set(ports.flatMap(({ readyHere }) => readyHere)).size,
   };
 }
 
@@ -215,45 +221,6 @@ function sourceRanges(texts: string[], leftOut: LeftOut): Ipv4Cidr[] | undefined
     return range ?? [];
   });
 }
-
-/** Ready endpoints; when none is ready, those that are terminating but still serve (KEP-1669). */
-function backendsOf(
-  port: ApiPort,
-  slices: EndpointSlice[],
-  nodeName: string,
-  leftOut: LeftOut,
-): Backend[] {
-  const ready = new Map<string, Backend>();
-  const serving = new Map<string, Backend>();
-  for (const slice of slices) {
-    const match = (slice.ports ?? []).find(
-      (p) =>
-        (p.name ?? '') === (port.name ?? '') && (p.protocol ?? 'TCP') === (port.protocol ?? 'TCP'),
-    );
-    const target = parsePort(match?.port);
-    if (!target) continue;
-    for (const endpoint of slice.endpoints ?? []) {
-      const into = isReady(endpoint) ? ready : isServing(endpoint) ? serving : undefined;
-      if (!into) continue;
-      for (const text of endpoint.addresses ?? []) {
-        const ip = parseIpv4(text);
-        // An endpoint on the node's own loopback would open to everybody what listens for the node
-        // alone.
-        if (ip && isUnicast(ip))
-          into.set(`${ip}:${target}`, { ip, port: target, local: endpoint.nodeName === nodeName });
-        else leftOut(`endpoint ${shown(text)}`);
-      }
-    }
-  }
-  const chosen = ready.size > 0 ? ready : serving;
-  return [...chosen.values()].sort((a, b) =>
-    a.ip === b.ip ? a.port - b.port : a.ip < b.ip ? -1 : 1,
-  );
-}
-
-const isReady = (e: Endpoint): boolean => e.conditions?.ready !== false;
-const isServing = (e: Endpoint): boolean =>
-  e.conditions?.serving !== false && e.conditions?.terminating === true;
 
 /** The host ports of a pod that runs here with a network of its own. */
 export function hostPorts(pod: Pod, leftOut: LeftOut = () => undefined): HostPort[] {

@@ -41,7 +41,11 @@ export const port = (more: Partial<ServicePort> = {}): ServicePort => ({
   affinity: undefined,
   internalLocal: false,
   externalLocal: false,
-  backends: [backend(2), backend(3, false)],
+  ...(() => {
+    const { backends = [backend(2), backend(3, false)] } = more;
+    const local = backends.filter((b) => b.local);
+    return { backends, local, readyHere: [...new Set(local.map(({ ip }) => ip))] };
+  })(),
   ...more,
 });
 
