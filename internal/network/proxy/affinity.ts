@@ -1,4 +1,4 @@
-import type { Backend } from './service-ports.ts';
+import type { Backend } from './endpoints.ts';
 
 /**
  * What clients of a service port with session affinity are pinned to: numbers, each of which leads

@@ -1,7 +1,25 @@
 import type { ServicePort as ApiPort } from '../../api/generated/types/core-v1.ts';
 import type { Endpoint, EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
-import { isUnicast, parseIpv4, parsePort, type Ipv4 } from '../../base/addresses.ts';
-import { shown, type Backend, type LeftOut } from './service-ports.ts';
+import { isUnicast, parseIpv4, parsePort, type Ipv4, type Port } from '../../base/addresses.ts';
+
+/** One endpoint of a service port. */
+export interface Backend {
+  ip: Ipv4;
+  port: Port;
+  /** On this node. */
+  local: boolean;
+}
+
+/**
+ * Told of what an object asks for that cannot be carried out; it is left out, and nothing else is.
+ */
+export type LeftOut = (what: string) => void;
+
+/**
+ * A value from outside in a message: short, and without anything that a terminal or a log would
+ * read as its own.
+ */
+export const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
 
 /** Where this node is. */
 export interface Place {

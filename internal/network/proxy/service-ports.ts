@@ -2,7 +2,6 @@ import type {
   Container,
   Pod,
   Service,
-  ServicePort as ApiPort,
 } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import {
@@ -17,22 +16,16 @@ import {
 } from '../../base/addresses.ts';
 import { own } from '../../base/own.ts';
 import { nextBuckets, noBuckets, type Affinity } from './affinity.ts';
-import { endpointsOf, type Endpoints } from './endpoints.ts';
+import { endpointsOf, shown, type Endpoints, type LeftOut } from './endpoints.ts';
 import type { ServiceHealth } from './health-ports.ts';
+
+export type { Backend, LeftOut } from './endpoints.ts';
 
 /**
  * The kernel's names of the protocols a service may have. Only parseProtocol makes one out of an
  * object.
  */
 export type Protocol = 'tcp' | 'udp' | 'sctp';
-
-/** One endpoint of a service port. */
-export interface Backend {
-  ip: Ipv4;
-  port: Port;
-  /** On this node. */
-  local: boolean;
-}
 
 /** How one service port is reached and who answers. */
 export interface ServicePort extends Endpoints {
@@ -64,11 +57,6 @@ export interface HostPort {
   podIp: Ipv4;
   podPort: Port;
 }
-
-/**
- * Told of what an object asks for that cannot be carried out; it is left out, and nothing else is.
- */
-export type LeftOut = (what: string) => void;
 
 export interface ServiceContext {
   nodeName: string;
@@ -104,12 +92,6 @@ function parseProtocol(name: string | undefined): Protocol | undefined {
   if (name === undefined || name === '' || name === 'TCP') return 'tcp';
   return name === 'UDP' ? 'udp' : name === 'SCTP' ? 'sctp' : undefined;
 }
-
-/**
- * A value from outside in a message: short, and without anything that a terminal or a log would
- * read as its own.
- */
-export const shown = (value: unknown): string => JSON.stringify(value)?.slice(0, 80) ?? 'nothing';
 
 /** Whoever has one of these labels is carried out by another program, or by nobody. */
 const othersLabels = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless'];
