@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { requireProgram } from '../../../test/packages.ts';
 import { realSpawn, runOk } from '../../io/spawn.ts';
 import { nextBuckets } from './affinity.ts';
@@ -9,6 +9,9 @@ import { makePlan, standingChains } from './plan.ts';
 import { difference, fullRuleset } from './ruleset.ts';
 import type { ServicePort } from './service-ports.ts';
 import { affinity, backend, ip, node, number, port } from './testing/samples.ts';
+
+// Every request is a program of its own.
+vi.setConfig({ testTimeout: 180_000 });
 
 let dir = '';
 beforeAll(() => {
@@ -146,11 +149,11 @@ it('externalTrafficPolicy Local keeps the world here, and lets pods go anywhere'
   const none = { ...local, port: number(81), backends: [other], local: [] };
   const said = await packets(
     `for i in $(seq 8); do from far 192.0.2.1:80; done
-     for i in $(seq 40); do from p3 192.0.2.1:80; done
+     for i in $(seq 16); do from p3 192.0.2.1:80; done
      from far 192.0.2.1:81; from p3 192.0.2.1:81; here 192.0.2.1:81`,
     rules(local, none),
   );
   expect(new Set(who(said.slice(0, 8)))).toEqual(new Set(['2']));
-  expect(new Set(who(said.slice(8, 48)))).toEqual(new Set(['2', '7']));
-  expect(who(said.slice(48))).toEqual(['none', '7', '7']);
+  expect(new Set(who(said.slice(8, 24)))).toEqual(new Set(['2', '7']));
+  expect(who(said.slice(24))).toEqual(['none', '7', '7']);
 });
