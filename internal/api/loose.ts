@@ -54,8 +54,10 @@ const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 
 /**
- * Equal as apimachinery's Semantic.DeepEqual sees JSON in its normal form: no list and an empty
- * list are the same.
+ * Equal as apimachinery's Semantic.DeepEqual sees JSON in its normal form, where fields that are
+ * empty are left out: no list and an empty list are the same. Quantities are compared as texts. Of
+ * other values ask equalAs() (`equality.ts`), which knows their type; one recording from Go holds
+ * both.
  */
 export function semanticEqual(a: unknown, b: unknown): boolean {
   if (a === b || (isEmpty(a) && isEmpty(b))) return true;

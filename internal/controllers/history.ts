@@ -1,3 +1,5 @@
+import { at } from '../api/loose.ts';
+import { equalAs } from '../api/equality.ts';
 import type { ControllerRevision } from '../api/generated/types/apps-v1.ts';
 import type { PodTemplateSpec } from '../api/generated/types/core-v1.ts';
 import type { ObjectMeta } from '../api/generated/types/meta-v1.ts';
@@ -7,7 +9,6 @@ import { refs } from '../client/refs.ts';
 import { msOf } from '../api/times.ts';
 import type { Write } from './kit/write.ts';
 import { controllerOf, controllerRef } from './owners.ts';
-import { same } from './same.ts';
 import { templateHash } from './template-hash.ts';
 
 type Owner = {
@@ -44,7 +45,7 @@ export function planHistory(v: HistoryView): HistoryPlan {
   const { collisionCount } = v;
   const data = revisionData(v.owner.spec.template);
   const next = (list.at(-1)?.revision ?? 0) + 1;
-  const found = list.filter((r) => same(r.data, data)).at(-1);
+  const found = list.filter((r) => isOf(r, data)).at(-1);
   if (found && found === list.at(-1)) return { current: found, list, collisionCount, writes: [] };
   if (found) {
     const moved = { ...found, revision: next };
@@ -63,7 +64,7 @@ function creation(v: HistoryView, data: object, revision: number): Omit<HistoryP
     const hash = templateHash(data, collisionCount);
     const name = `${owner.metadata.name!.slice(0, 223)}-${hash}`;
     const present = v.named(name);
-    if (present && controllerOf(present)?.uid === owner.metadata.uid && same(present.data, data))
+    if (present && controllerOf(present)?.uid === owner.metadata.uid && isOf(present, data))
       return { current: present, collisionCount, writes: [] };
     if (present) continue;
     const metadata = {
@@ -104,6 +105,13 @@ function byRevision(a: ControllerRevision, b: ControllerRevision): number {
  * The form kubectl rollout undo expects: a strategic merge patch that replaces the template. The
  * keys are sorted, because Go's tools compare the text with one that they encode from maps.
  */
+/** Whether a revision keeps this template; one made by an older server may say the same otherwise. */
+function isOf(revision: ControllerRevision, data: object): boolean {
+  return equalAs('@core.v1.PodTemplateSpec', templateIn(revision.data), templateIn(data));
+}
+
+const templateIn = (data: unknown): unknown => at(data, 'spec.template');
+
 export function revisionData(template: PodTemplateSpec): object {
   return sorted({ spec: { template: { ...template, $patch: 'replace' } } }) as object;
 }

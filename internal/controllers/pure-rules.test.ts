@@ -8,7 +8,6 @@ import { maxPerSlice, planSlices } from './endpointslice/plan.ts';
 import { scaled } from './int-or-percent.ts';
 import { Intervals } from './job/intervals.ts';
 import { CidrPool } from './nodeipam/cidr.ts';
-import { same } from './same.ts';
 import { templateHash } from './template-hash.ts';
 import { toleratedForMs } from './tolerations.ts';
 
@@ -28,18 +27,6 @@ describe('template hash', () => {
     expect(new Set(hashes).size).toBe(4);
     for (const h of hashes) expect(h).toMatch(/^[bcdfghjklmnpqrstvwxz2456789]{1,10}$/);
   });
-});
-
-describe('same', () => {
-  it.each([
-    [undefined, {}, true],
-    [null, [], true],
-    [{ a: undefined }, {}, true],
-    [{ a: 0 }, {}, false],
-    [[1, 2], [2, 1], false],
-    [{ a: { b: [] } }, { a: {} }, true],
-    ['', undefined, false],
-  ])('%j and %j: %s', (a, b, expected) => expect(same(a, b)).toBe(expected));
 });
 
 describe('int or percent', () => {

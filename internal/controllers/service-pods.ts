@@ -1,9 +1,9 @@
+import { equalAs, stringMap } from '../api/equality.ts';
 import { own } from '../base/own.ts';
 import type { Pod, Service, ServicePort } from '../api/generated/types/core-v1.ts';
 import { keyOf } from '../api/object.ts';
 import type { Change, Mirror } from '../client/client.ts';
 import { isFinished, isReady } from './pod-facts.ts';
-import { same } from './same.ts';
 
 /** What Endpoints and EndpointSlices have in common. */
 
@@ -70,8 +70,8 @@ function matters(old: Pod, now: Pod): boolean {
     isFinished(old) !== isFinished(now) ||
     Boolean(old.metadata.deletionTimestamp) !== Boolean(now.metadata.deletionTimestamp) ||
     old.spec.nodeName !== now.spec.nodeName ||
-    !same(addressesOf(old), addressesOf(now)) ||
-    !same(old.metadata.labels, now.metadata.labels)
+    !equalAs('[]string', addressesOf(old), addressesOf(now)) ||
+    !equalAs(stringMap, old.metadata.labels, now.metadata.labels)
   );
 }
 

@@ -1,6 +1,7 @@
+import { jsonEqual } from '../../api/patch/json.ts';
+import { equalAs } from '../../api/equality.ts';
 import type { Pod, PodStatus } from '../../api/generated/types/core-v1.ts';
 import { ownConditions } from '../status/conditions.ts';
-import { same } from '../status/status-patch.ts';
 
 /**
  * Whether a changed pod object is a reason to look at the pod. A status that we wrote comes back as
@@ -9,9 +10,9 @@ import { same } from '../status/status-patch.ts';
 export function isNews(before: Pod, now: Pod): boolean {
   const bare = ({ metadata }: Pod) => ({ ...metadata, resourceVersion: '', managedFields: [] });
   return (
-    !same(before.spec, now.spec) ||
-    !same(bare(before), bare(now)) ||
-    !same(foreignView(before), foreignView(now))
+    !equalAs('@core.v1.PodSpec', before.spec, now.spec) ||
+    !equalAs('#ObjectMeta', bare(before), bare(now)) ||
+    !jsonEqual(foreignView(before), foreignView(now))
   );
 }
 

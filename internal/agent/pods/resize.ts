@@ -1,3 +1,5 @@
+import { jsonEqual } from '../../api/patch/json.ts';
+import {} from '../../api/equality.ts';
 import type {
   Container,
   Pod,
@@ -6,7 +8,6 @@ import type {
 } from '../../api/generated/types/core-v1.ts';
 import { quantityOf } from '../../api/quantity.ts';
 import { podTotal, qosOf } from '../config/pod-resources.ts';
-import { same } from '../status/status-patch.ts';
 import { latest, type PodRuntime, type RuntimeContainer } from './model.ts';
 
 type Limits = Pick<Container, 'name' | 'resources'>;
@@ -191,7 +192,7 @@ export function resizeWork(allocated: Pod, runtime: PodRuntime, resize: ResizeSt
     const status = latest(runtime, container.name);
     if (status?.state !== 'running') continue;
     const before = resize.inForce.get(status.id);
-    if (same(pick(before), pick(container.resources))) continue;
+    if (jsonEqual(pick(before), pick(container.resources))) continue;
     if (mustRestart(container, before)) work.restarts.add(container.name);
     else work.updates.push({ container, id: status.id });
   }
@@ -238,7 +239,9 @@ function pick(resources: ResourceRequirements | undefined): unknown {
 
 function differs(a: Pod, b: Pod): boolean {
   const other = new Map(all(b).map((c) => [c.name, c.resources]));
-  return all(a).some((c) => other.has(c.name) && !same(pick(c.resources), pick(other.get(c.name))));
+  return all(a).some(
+    (c) => other.has(c.name) && !jsonEqual(pick(c.resources), pick(other.get(c.name))),
+  );
 }
 
 function units(text: string | undefined, resource: 'cpu' | 'memory'): bigint {
@@ -260,7 +263,7 @@ function mustRestart(container: Container, before: ResourceRequirements | undefi
       [r?.limits?.[policy.resourceName], r?.requests?.[policy.resourceName]].map((v) =>
         v === undefined ? null : quantityOf(v as string).toString(),
       );
-    return !same(view(before), view(container.resources));
+    return !jsonEqual(view(before), view(container.resources));
   });
 }
 

@@ -1,8 +1,8 @@
+import { equalAs } from '../../api/equality.ts';
 import type { Pod, PodStatus } from '../../api/generated/types/core-v1.ts';
 import { deepFreeze } from '../../api/object.ts';
 import { timeOf } from '../../api/times.ts';
 import { podStatus, type PodStatusInput } from '../status/pod-status.ts';
-import { same } from '../status/status-patch.ts';
 import type { PodCell } from './cell.ts';
 import { containerNamed, isFinished, isStatic } from './model.ts';
 import { contradicts } from './news.ts';
@@ -58,7 +58,12 @@ export class Teller {
       delete next.reason;
       delete next.message;
     }
-    if (same(next, state.status) && state.status !== pod.status && !this.#saysAgain(next)) return;
+    if (
+      equalAs('@core.v1.PodStatus', next, state.status) &&
+      state.status !== pod.status &&
+      !this.#saysAgain(next)
+    )
+      return;
     this.#cell.change({ status: deepFreeze(next) });
     this.again();
   }

@@ -1,5 +1,5 @@
 import { table } from '../../base/own.ts';
-import { hasType, jsonOrder, rawType, type RawField } from '../type-table.ts';
+import { fullName, hasType, jsonOrder, rawType, type RawField } from '../type-table.ts';
 
 /** How one Go value is read and written. `go` is the name of its Go type, for error messages. */
 export type GoType =
@@ -150,6 +150,19 @@ function goType(raw: RawField): GoType {
   if (!known) {
     known = compile(raw.t, raw.e);
     cache.set(key, known);
+  }
+  return known;
+}
+
+/** A type as the table of types writes it: `@core.v1.PodSpec`, `[]#Condition`. */
+export function goTypeOf(short: string): GoType {
+  let known = cache.get(short);
+  if (!known) {
+    const text = fullName(short);
+    const bare = text.replace(/^(?:\[\]|map\[string\])+/, '');
+    if (bare.includes('.') && !hasType(bare)) throw new Error(`no type ${short} in the table`);
+    known = compile(text, undefined);
+    cache.set(short, known);
   }
   return known;
 }

@@ -1,10 +1,10 @@
+import { equalAs, stringMap } from '../../api/equality.ts';
 import type { ClusterRole, PolicyRule } from '../../api/generated/types/rbac-v1.ts';
 import { selectorFromObject } from '../../api/selectors.ts';
 import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { startPlanned } from '../kit/planned.ts';
 import { nothing, type Plan } from '../kit/write.ts';
-import { same } from '../same.ts';
 
 const name = 'clusterrole-aggregation-controller';
 
@@ -26,9 +26,9 @@ export function startClusterRoleAggregationController(ctx: ControllerContext): C
       roles.onChange(({ object, old }) => {
         if (
           old &&
-          same(old.rules, object.rules) &&
-          same(old.metadata.labels, object.metadata.labels) &&
-          same(old.aggregationRule, object.aggregationRule)
+          equalAs('[]@rbac.v1.PolicyRule', old.rules, object.rules) &&
+          equalAs(stringMap, old.metadata.labels, object.metadata.labels) &&
+          equalAs('@rbac.v1.AggregationRule', old.aggregationRule, object.aggregationRule)
         )
           return;
         for (const role of roles.list()) if (role.aggregationRule) queue.add(role.metadata.name!);
@@ -44,7 +44,7 @@ interface AggregationView {
 
 function planAggregation({ role, all }: AggregationView): Plan {
   const rules = gathered(role, all);
-  if (same(role.rules, rules)) return nothing;
+  if (equalAs('[]@rbac.v1.PolicyRule', role.rules, rules)) return nothing;
   const body = {
     apiVersion: 'rbac.authorization.k8s.io/v1',
     kind: 'ClusterRole',
@@ -76,7 +76,8 @@ function gathered(role: ClusterRole, all: Iterable<ClusterRole>): PolicyRule[] {
         !matching.matches(other.metadata.labels)
       )
         continue;
-      for (const rule of other.rules ?? []) if (!rules.some((r) => same(r, rule))) rules.push(rule);
+      for (const rule of other.rules ?? [])
+        if (!rules.some((r) => equalAs('@rbac.v1.PolicyRule', r, rule))) rules.push(rule);
     }
   }
   return rules;

@@ -1,3 +1,4 @@
+import { equalAs } from '../../api/equality.ts';
 import { parseCron, zoneError, zonedTime, type CronSchedule } from '../../api/cron/cron.ts';
 import type { CronJob, CronJobStatus, Job } from '../../api/generated/types/batch-v1.ts';
 import type { ObjectReference } from '../../api/generated/types/core-v1.ts';
@@ -8,7 +9,6 @@ import { msOf, timeOf } from '../../api/times.ts';
 import type { Outcome } from '../kit/carry-out.ts';
 import { nothing, say, type Plan, type Say, type Step, type Write } from '../kit/write.ts';
 import { controllerOf, controllerRef } from '../owners.ts';
-import { same } from '../same.ts';
 import { whenDue } from './schedule.ts';
 
 const scheduledAnnotation = 'batch.kubernetes.io/cronjob-scheduled-timestamp';
@@ -229,7 +229,7 @@ export function concludeCronJob(v: CronJobView, outcome: Outcome, plan: Plan): P
       active.push({ kind: 'Job', namespace, name, uid, apiVersion: 'batch/v1', resourceVersion });
     status.lastScheduleTime = timeOf(start.dueMs);
   }
-  if (same(cron.status, status)) return nothing;
+  if (equalAs('@batch.v1.CronJobStatus', cron.status, status)) return nothing;
   const object = { ...cron, status };
   return { steps: [{ verb: 'update', ref: refs.cronJobs, object, subresource: 'status' }] };
 }

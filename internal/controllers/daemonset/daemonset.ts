@@ -1,3 +1,4 @@
+import { equalAs, stringMap } from '../../api/equality.ts';
 import type { ControllerRevision, DaemonSet } from '../../api/generated/types/apps-v1.ts';
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { keyOf } from '../../api/object.ts';
@@ -7,7 +8,6 @@ import type { Controller, ControllerContext } from '../context.ts';
 import { startPlanned, type Reading } from '../kit/planned.ts';
 import { routeToOwner } from '../kit/routing.ts';
 import { controllerIndex } from '../owners.ts';
-import { same } from '../same.ts';
 import { noteFailure, type Failures } from './failure-back-off.ts';
 import { concludeDaemonSet, planDaemonSet, takenAway, type DaemonSetView } from './pass.ts';
 import { nodeOf, placement } from './placement.ts';
@@ -78,8 +78,8 @@ export function startDaemonSetController(ctx: ControllerContext): Controller {
         if (
           type === 'MODIFIED' &&
           old &&
-          same(old.metadata.labels, object.metadata.labels) &&
-          same(old.spec?.taints, object.spec?.taints)
+          equalAs(stringMap, old.metadata.labels, object.metadata.labels) &&
+          equalAs('[]@core.v1.Taint', old.spec?.taints, object.spec?.taints)
         )
           return;
         for (const ds of sets.list()) {

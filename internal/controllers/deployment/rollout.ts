@@ -1,3 +1,4 @@
+import { equalAs, stringMap } from '../../api/equality.ts';
 import type {
   Deployment,
   DeploymentStatus,
@@ -8,7 +9,6 @@ import { refs } from '../../client/refs.ts';
 import { statusWrite } from '../kit/status.ts';
 import { say, type Say, type Step, type Write } from '../kit/write.ts';
 import { controllerOf, controllerRef } from '../owners.ts';
-import { same } from '../same.ts';
 import { templateHash } from '../template-hash.ts';
 import { countedStatus, rolloutStatus } from './status.ts';
 import * as view from './view.ts';
@@ -57,7 +57,11 @@ export class Rollout {
     const spec: Write[] = this.#rolledBack
       ? [{ verb: 'update', ref: refs.deployments, object: this.#rolledBack }]
       : [];
-    const annotated = !same(deployment.metadata.annotations, this.d.metadata.annotations);
+    const annotated = !equalAs(
+      stringMap,
+      deployment.metadata.annotations,
+      this.d.metadata.annotations,
+    );
     const status: Write[] = this.#rolledBack
       ? []
       : annotated
@@ -110,7 +114,7 @@ export class Rollout {
     const annotations = view.setAnnotations(this.d, rs, revision, true);
     const minReadySeconds = this.d.spec.minReadySeconds ?? 0;
     if (
-      !same(annotations, rs.metadata.annotations) ||
+      !equalAs(stringMap, annotations, rs.metadata.annotations) ||
       minReadySeconds !== (rs.spec.minReadySeconds ?? 0)
     ) {
       this.#put(rs, {
@@ -217,7 +221,7 @@ export class Rollout {
     const from = view.size(rs);
     if (!force && from === to) return false;
     const annotations = { ...rs.metadata.annotations, ...view.replicaAnnotations(this.d) };
-    if (from === to && same(annotations, rs.metadata.annotations)) return false;
+    if (from === to && equalAs(stringMap, annotations, rs.metadata.annotations)) return false;
     const next = {
       ...rs,
       metadata: { ...rs.metadata, annotations },

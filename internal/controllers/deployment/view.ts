@@ -1,3 +1,4 @@
+import { equalAs } from '../../api/equality.ts';
 import type {
   Deployment,
   DeploymentCondition,
@@ -7,7 +8,6 @@ import type {
 import type { PodTemplateSpec } from '../../api/generated/types/core-v1.ts';
 import { msOf, timeOf } from '../../api/times.ts';
 import { scaled } from '../int-or-percent.ts';
-import { same } from '../same.ts';
 
 /** The rules of k/k pkg/controller/deployment/util, without its effects. */
 
@@ -72,7 +72,7 @@ export const byRevision = (a: ReplicaSet, b: ReplicaSet): number =>
   Number(revisionOf(a) - revisionOf(b)) || byAge(a, b);
 
 export function equalIgnoringHash(a: PodTemplateSpec, b: PodTemplateSpec): boolean {
-  return same(withoutHash(a), withoutHash(b));
+  return equalAs('@core.v1.PodTemplateSpec', withoutHash(a), withoutHash(b));
 }
 
 export function withoutHash(template: PodTemplateSpec): PodTemplateSpec {

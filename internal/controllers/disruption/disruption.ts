@@ -1,3 +1,4 @@
+import { equalAs, stringMap } from '../../api/equality.ts';
 import type { Deployment, ReplicaSet, StatefulSet } from '../../api/generated/types/apps-v1.ts';
 import type { Pod, ReplicationController } from '../../api/generated/types/core-v1.ts';
 import type { PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts';
@@ -9,7 +10,6 @@ import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { startPlanned, type Reading } from '../kit/planned.ts';
 import { isReady } from '../pod-facts.ts';
-import { same } from '../same.ts';
 import { isAbsolute, needsScale, plan, selectedBy, staleInMs, type View } from './plan.ts';
 import { scaleOf, type ScaleMirrors } from './scale.ts';
 
@@ -79,7 +79,7 @@ export function startDisruptionController(ctx: ControllerContext): Controller {
           old &&
           isReady(old) === isReady(pod) &&
           old.metadata.deletionTimestamp === pod.metadata.deletionTimestamp &&
-          same(old.metadata.labels, pod.metadata.labels)
+          equalAs(stringMap, old.metadata.labels, pod.metadata.labels)
         )
           return;
         for (const budget of budgets.list(pod.metadata.namespace)) {

@@ -1,3 +1,4 @@
+import { equalAs, stringMap } from '../../api/equality.ts';
 import type {
   EndpointAddress,
   EndpointPort,
@@ -9,7 +10,6 @@ import type {
 import { refs } from '../../client/refs.ts';
 import { nothing, say, type Plan, type Write } from '../kit/write.ts';
 import { isReady } from '../pod-facts.ts';
-import { same } from '../same.ts';
 import {
   addressesOf,
   compareIps,
@@ -41,8 +41,8 @@ export function planEndpoints({ service, present, pods }: EndpointsView): Plan {
     present?.metadata.annotations ?? {};
   if (
     present &&
-    same(present.subsets, subsets) &&
-    same(present.metadata.labels, labels) &&
+    equalAs('[]@core.v1.EndpointSubset', present.subsets, subsets) &&
+    equalAs(stringMap, present.metadata.labels, labels) &&
     Boolean(wasTruncated) === truncated
   )
     return nothing;

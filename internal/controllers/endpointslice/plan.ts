@@ -1,3 +1,4 @@
+import { equalAs, stringMap } from '../../api/equality.ts';
 import type { Node, Pod, Service } from '../../api/generated/types/core-v1.ts';
 import type {
   Endpoint,
@@ -6,7 +7,6 @@ import type {
 } from '../../api/generated/types/discovery-v1.ts';
 import type { OwnerReference } from '../../api/generated/types/meta-v1.ts';
 import { isReady } from '../pod-facts.ts';
-import { same } from '../same.ts';
 import {
   addressesOf,
   findPort,
@@ -199,7 +199,10 @@ export function planSlices(
       o.placeholder && !groups.some((g) => g.addressType === addressType && g.endpoints.length > 0);
     const kept = needed
       ? stale.find(
-          (s) => same(s.ports, []) && same(s.endpoints, []) && same(s.metadata.labels, o.labels),
+          (s) =>
+            !s.ports?.length &&
+            !s.endpoints?.length &&
+            equalAs(stringMap, s.metadata.labels, o.labels),
         )
       : undefined;
     plan.remove.push(...stale.filter((s) => s !== kept));
@@ -235,9 +238,9 @@ function planGroup(
   for (const { slice, endpoints } of bodies) {
     if (endpoints.length === 0) plan.remove.push(slice);
     else if (
-      !same(slice.endpoints, endpoints) ||
-      !same(slice.metadata.labels, o.labels) ||
-      (o.annotations && !same(slice.metadata.annotations, o.annotations))
+      !equalAs('[]@discovery.v1.Endpoint', slice.endpoints, endpoints) ||
+      !equalAs(stringMap, slice.metadata.labels, o.labels) ||
+      (o.annotations && !equalAs(stringMap, slice.metadata.annotations, o.annotations))
     ) {
       plan.update.push({ slice, body: { addressType, ports, endpoints, ...o } });
     }
@@ -253,5 +256,5 @@ function samePorts(a: EndpointPort[] | undefined, b: EndpointPort[]): boolean {
     ports
       .map((p) => [p.name ?? '', p.protocol ?? 'TCP', p.port ?? '', p.appProtocol ?? ''].join('/'))
       .sort();
-  return same(text(a ?? []), text(b));
+  return equalAs('[]string', text(a ?? []), text(b));
 }

@@ -1,6 +1,6 @@
+import { equalAs } from '../../api/equality.ts';
 import type { OwnerReference } from '../../api/generated/types/meta-v1.ts';
 import type { KubeObject, ResourceRef } from '../../api/object.ts';
-import { same } from '../same.ts';
 
 export const foreground = 'foregroundDeletion';
 export const orphan = 'orphan';
@@ -103,7 +103,7 @@ export class OwnerGraph {
   }
 
   #setOwners(node: GraphNode, owners: OwnerReference[]): void {
-    if (same(node.owners, owners)) return;
+    if (equalAs('[]#OwnerReference', node.owners, owners)) return;
     const before = node.owners;
     node.owners = owners;
     for (const old of before) {

@@ -1,8 +1,8 @@
+import { equalAs, stringMap } from '../../api/equality.ts';
 import { keyOf, type ResourceRef } from '../../api/object.ts';
 import type { LabelSelector } from '../../api/selectors.ts';
 import type { Change, Mirror } from '../../client/client.ts';
 import { controllerOf } from '../owners.ts';
-import { same } from '../same.ts';
 import type { Written } from './write.ts';
 
 /** The key of the owner of this kind that manages the object, if the mirror holds that very one. */
@@ -38,7 +38,8 @@ export function routeToOwner<O extends Written>(
   if (before !== undefined && before !== now) route.enqueue(before);
   if (now !== undefined) return route.enqueue(now);
   if (type === 'DELETED' || controllerOf(object) || object.metadata.deletionTimestamp) return;
-  if (old && same(old.metadata.labels, object.metadata.labels) && !controllerOf(old)) return;
+  if (old && equalAs(stringMap, old.metadata.labels, object.metadata.labels) && !controllerOf(old))
+    return;
   for (const owner of route.owners.list(object.metadata.namespace)) {
     const selector = route.selectorOf(owner);
     if (!selector.empty && selector.matches(object.metadata.labels)) route.enqueue(keyOf(owner));

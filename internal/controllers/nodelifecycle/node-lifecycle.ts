@@ -1,3 +1,4 @@
+import { equalAs } from '../../api/equality.ts';
 import type { Lease } from '../../api/generated/types/coordination-v1.ts';
 import type { Node, Pod } from '../../api/generated/types/core-v1.ts';
 import { eventRecorder } from '../../client/events.ts';
@@ -8,7 +9,6 @@ import { isApiError } from '../owners.ts';
 import { isReady, podCondition } from '../pod-facts.ts';
 import { nodeIndex } from '../podgc/pod-gc.ts';
 import { makeQueue, run } from '../run.ts';
-import { same } from '../same.ts';
 import { readyCondition, silentConditions, statusHeartbeatMs, wantedTaints } from './taints.ts';
 
 const name = 'node-controller';
@@ -137,8 +137,8 @@ export function startNodeLifecycleController(ctx: ControllerContext): Controller
     } else if (status !== heard.get(key)?.status) sign(key, status);
     if (
       !old ||
-      !same(old.status?.conditions, object.status?.conditions) ||
-      !same(old.spec, object.spec)
+      !equalAs('[]@core.v1.NodeCondition', old.status?.conditions, object.status?.conditions) ||
+      !equalAs('@core.v1.NodeSpec', old.spec, object.spec)
     )
       queue.add(key);
   });

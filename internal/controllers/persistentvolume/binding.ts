@@ -1,3 +1,4 @@
+import { equalField, typeOf } from '../../api/equality.ts';
 import type {
   PersistentVolume,
   PersistentVolumeClaim,
@@ -7,7 +8,6 @@ import type { ResourceRef } from '../../api/object.ts';
 import { parseQuantity, type Quantity } from '../../api/quantity.ts';
 import { annotationOf, annotations, isPromisedTo } from '../../api/storage/claims.ts';
 import { refs } from '../../client/refs.ts';
-import { same } from '../same.ts';
 import type { Say, Write, Written } from '../kit/write.ts';
 
 /**
@@ -112,7 +112,7 @@ export function claimStatus(
       ? shownOf(before, volume)
       : { capacity: undefined, currentVolumeAttributesClassName: undefined }),
   };
-  if (same(status, before)) return [];
+  if (equalField(typeOf(refs.persistentVolumeClaims), 'status', status, before)) return [];
   return [statusWrite(refs.persistentVolumeClaims, { ...claim, status } as Written, manner)];
 }
 

@@ -1,3 +1,4 @@
+import { equalAs } from '../../api/equality.ts';
 import { own } from '../../base/own.ts';
 import type { ReplicaSetCondition, ReplicaSetStatus } from '../../api/generated/types/apps-v1.ts';
 import type { Pod, PodTemplateSpec } from '../../api/generated/types/core-v1.ts';
@@ -10,7 +11,6 @@ import { statusWrite } from '../kit/status.ts';
 import { nothing, type Plan } from '../kit/write.ts';
 import { podCreation, podDeletion, podFromTemplate, type PodOwner } from '../pod-control.ts';
 import { isActive, isAvailable, isReady, nextAvailabilityMs } from '../pod-facts.ts';
-import { same } from '../same.ts';
 
 /** More than this many pods are not made or deleted in one go (k/k BurstReplicas). */
 export const burstReplicas = 500;
@@ -109,19 +109,7 @@ export function statusOf(
     observedGeneration: set.generation,
     ...(conditions.length > 0 ? { conditions } : {}),
   };
-  const old = set.status;
-  const counted = [
-    'replicas',
-    'fullyLabeledReplicas',
-    'readyReplicas',
-    'availableReplicas',
-    'terminatingReplicas',
-    'observedGeneration',
-  ] as const;
-  return counted.every((field) => (old[field] ?? 0) === (next[field] ?? 0)) &&
-    same(old.conditions, next.conditions)
-    ? undefined
-    : next;
+  return equalAs('@apps.v1.ReplicaSetStatus', set.status, next) ? undefined : next;
 }
 
 function failureCondition(

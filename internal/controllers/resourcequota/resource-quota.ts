@@ -1,3 +1,4 @@
+import { equalAs, equalField, typeOf } from '../../api/equality.ts';
 import { own, table } from '../../base/own.ts';
 import { quotaCovers, usageOf } from '../../apiserver/admission/quota-usage.ts';
 import type { Pod, ResourceQuota } from '../../api/generated/types/core-v1.ts';
@@ -9,7 +10,6 @@ import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { isFinished } from '../pod-facts.ts';
 import { makeQueue, run } from '../run.ts';
-import { same } from '../same.ts';
 
 const name = 'resourcequota-controller';
 /**
@@ -74,7 +74,7 @@ export function startResourceQuotaController(ctx: ControllerContext): Controller
               .toString();
       }
     }
-    if (same(quota.status?.hard, hard) && sameUsage(quota.status?.used, used)) return;
+    if (equalAs('@core.v1.ResourceQuotaStatus', quota.status, { hard, used })) return;
     await client
       .update(refs.resourceQuotas, { ...quota, status: { hard, used } }, { subresource: 'status' })
       .catch((error: unknown) => {
@@ -86,7 +86,9 @@ export function startResourceQuotaController(ctx: ControllerContext): Controller
   quotas.onChange(({ type, key, object, old }) => {
     if (
       type !== 'DELETED' &&
-      (!old || !same(old.spec, object.spec) || !same(object.status?.hard, object.spec?.hard))
+      (!old ||
+        !equalAs('@core.v1.ResourceQuotaSpec', old.spec, object.spec) ||
+        !equalAs('map[string]Quantity', object.status?.hard, object.spec?.hard))
     )
       queue.add(key);
   });
@@ -121,22 +123,13 @@ function kindsOf(names: string[], served: ResourceRef[]): Set<ResourceRef> {
 function usageChanged(old: KubeObject, now: KubeObject): boolean {
   if (now.kind === 'Pod') {
     const [a, b] = [old as Pod, now as Pod];
-    return isFinished(a) !== isFinished(b) || !same(a.spec, b.spec);
+    return isFinished(a) !== isFinished(b) || !equalAs('@core.v1.PodSpec', a.spec, b.spec);
   }
+  const [a, b] = [fieldsOf(old), fieldsOf(now)];
   if (now.kind === 'PersistentVolumeClaim')
     return (
-      !same(fieldsOf(old)['spec'], fieldsOf(now)['spec']) ||
-      !same(fieldsOf(old)['status'], fieldsOf(now)['status'])
+      !equalField(typeOf(refs.persistentVolumeClaims), 'spec', a['spec'], b['spec']) ||
+      !equalField(typeOf(refs.persistentVolumeClaims), 'status', a['status'], b['status'])
     );
-  return now.kind === 'Service' && !same(fieldsOf(old)['spec'], fieldsOf(now)['spec']);
-}
-
-function sameUsage(a: Record<string, string> | undefined, b: Record<string, string>): boolean {
-  const names = new Set([...Object.keys(a ?? {}), ...Object.keys(b)]);
-  return [...names].every(
-    (n) =>
-      own(a, n) !== undefined &&
-      own(b, n) !== undefined &&
-      quantityOf(own(a, n) ?? zeroQuantity.toString()).equals(quantityOf(own(b, n))),
-  );
+  return now.kind === 'Service' && !equalField(typeOf(refs.services), 'spec', a['spec'], b['spec']);
 }

@@ -1,3 +1,4 @@
+import { equalAs } from '../../api/equality.ts';
 import type { ControllerRevision, StatefulSet } from '../../api/generated/types/apps-v1.ts';
 import type { PersistentVolumeClaim, Pod } from '../../api/generated/types/core-v1.ts';
 import { selectorFromObject } from '../../api/selectors.ts';
@@ -8,7 +9,6 @@ import type { Outcome } from '../kit/carry-out.ts';
 import { statusWrite } from '../kit/status.ts';
 import { nothing, say, type Plan, type Write } from '../kit/write.ts';
 import { nextAvailabilityMs } from '../pod-facts.ts';
-import { same } from '../same.ts';
 import {
   claimOwners,
   claimsOf,
@@ -166,7 +166,7 @@ function claimOwnerWrites(v: StatefulSetView): Write[] {
       if (!present || present.metadata.deletionTimestamp) return [];
       const before = present.metadata.ownerReferences ?? [];
       const ownerReferences = claimOwners(set, before, condemned ? pod : undefined);
-      if (same(ownerReferences, before)) return [];
+      if (equalAs('[]#OwnerReference', ownerReferences, before)) return [];
       const object = { ...present, metadata: { ...present.metadata, ownerReferences } };
       return [{ verb: 'update', ref: refs.persistentVolumeClaims, object }];
     });

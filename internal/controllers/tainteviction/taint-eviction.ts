@@ -1,3 +1,4 @@
+import { equalAs } from '../../api/equality.ts';
 import type { Node, Pod, Taint } from '../../api/generated/types/core-v1.ts';
 import { keyOf } from '../../api/object.ts';
 import { eventRecorder } from '../../client/events.ts';
@@ -8,7 +9,6 @@ import { isApiError } from '../owners.ts';
 import { markDisrupted } from '../pod-disruption.ts';
 import { nodeIndex } from '../podgc/pod-gc.ts';
 import { makeQueue, run } from '../run.ts';
-import { same } from '../same.ts';
 import { toleratedForMs } from '../tolerations.ts';
 
 const name = 'taint-eviction-controller';
@@ -83,12 +83,13 @@ export function startTaintEvictionController(ctx: ControllerContext): Controller
     const moved =
       !old ||
       old.spec.nodeName !== object.spec.nodeName ||
-      !same(old.spec.tolerations, object.spec.tolerations);
+      !equalAs('[]@core.v1.Toleration', old.spec.tolerations, object.spec.tolerations);
     if (object.spec.nodeName && moved && noExecute(nodes.get(object.spec.nodeName)).length > 0)
       queue.add(key);
   });
   nodes.onChange(({ type, key, object, old }) => {
-    if (type === 'DELETED' || same(noExecute(old), noExecute(object))) return;
+    if (type === 'DELETED' || equalAs('[]@core.v1.Taint', noExecute(old), noExecute(object)))
+      return;
     for (const pod of pods.byIndex('node', key)) queue.add(keyOf(pod));
   });
   return run(queue, { name: 'taint-eviction', mirrors: [nodes, pods] });
