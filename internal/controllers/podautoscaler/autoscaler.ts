@@ -1,3 +1,4 @@
+import { equalAs } from '../../api/equality.ts';
 import type { Scale } from '../../api/generated/types/autoscaling-v1.ts';
 import type {
   CrossVersionObjectReference,
@@ -15,7 +16,6 @@ import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { isApiError } from '../owners.ts';
 import { startLoop } from '../run.ts';
-import { same } from '../same.ts';
 import { bounded, noteChange, type History } from './bounds.ts';
 import { StatusDraft } from './conditions.ts';
 import { Metrics } from './metrics.ts';
@@ -71,7 +71,7 @@ export function startHorizontalPodAutoscaler(ctx: ControllerContext): Controller
     const nowMs = ctx.clock.now();
     const draft = new StatusDraft(hpa, nowMs);
     const save = async (status: HorizontalPodAutoscalerStatus): Promise<void> => {
-      if (same(status, hpa.status)) return;
+      if (equalAs('@autoscaling.v2.HorizontalPodAutoscalerStatus', status, hpa.status)) return;
       await client
         .update(refs.horizontalPodAutoscalers, { ...hpa, status }, { subresource: 'status' })
         .catch((error: unknown) => {
@@ -308,7 +308,8 @@ export function startHorizontalPodAutoscaler(ctx: ControllerContext): Controller
     queue = made;
     hpas.onChange(({ key, object, old }) => {
       // A status of our own is no reason to look again.
-      if (!old || !same(old.spec, object.spec)) made.add(key);
+      if (!old || !equalAs('@autoscaling.v2.HorizontalPodAutoscalerSpec', old.spec, object.spec))
+        made.add(key);
     });
     hpas.onChange(({ type, object }) => type === 'DELETED' && made.add(keyOf(object)));
   });
