@@ -2,13 +2,13 @@ import type { Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { Mirror } from '../client/client.ts';
 import { eventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
-import { realTree } from '../io/tree.ts';
 import { agentView, Ended } from './agent-view.ts';
 import { assemble } from './assemble.ts';
-import { openRuntime } from './containerd/open-runtime.ts';
 import { followTasks } from './containerd/task-events.ts';
 import { feedPods } from './feed-pods.ts';
 import { startHousekeeping } from './housekeeping.ts';
+import { openRuntime } from './containerd/open-runtime.ts';
+import { realMachine } from './machine.ts';
 import { startNodeHeart, type NodeHeart } from './node-heart.ts';
 import type { Agent, AgentOptions } from './options.ts';
 import { openNodePort, type NodePort } from './server/node-port.ts';
@@ -22,10 +22,10 @@ const relistMs = 300_000;
 
 /**
  * Starts the node's agent. Resolves when pods can be started; `ready` tells when the node is
- * registered.
+ * registered. `open`: a simulation's runtime instead of containerd.
  */
-export async function createAgent(options: AgentOptions): Promise<Agent> {
-  const { clock, log, mirrors, nodeName } = options;
+export async function createAgent(options: AgentOptions, open = openRuntime): Promise<Agent> {
+  const { clock, log, mirrors, nodeName, machine = realMachine(options) } = options;
   const nodes = mirrors.of<Node>(refs.nodes, { fieldSelector: `metadata.name=${nodeName}` });
   const pods = mirrors.of<Pod>(refs.pods, { fieldSelector: `spec.nodeName=${nodeName}` });
   const services = mirrors.of<Service>(refs.services);
@@ -44,15 +44,17 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
   let heart: NodeHeart | undefined;
   const imageFailed = (file: string, message: string): void =>
     events.warning(about, 'ImageImportFailed', `${file} was not imported: ${message}`);
-  const runtime = await openRuntime(
+  const runtime = await open(
     { ...options, imageFailed },
     {
       tell: (reason, message) => events.warning(about, reason, message),
       changed: () => heart?.poke(),
     },
   );
-  heart = await startNodeHeart({ ...options, runtime, nodes });
-  const parts = await assemble({ options, runtime, heart, events, nodes, pods, services, synced });
+  heart = await startNodeHeart({ ...options, machine, runtime, nodes });
+  const parts = await assemble({
+    ...{ options, machine, runtime, heart, events, nodes, pods, services, synced },
+  });
   const { set } = parts;
   const ended = new Ended();
   const view = agentView({
@@ -91,7 +93,7 @@ export async function createAgent(options: AgentOptions): Promise<Agent> {
     pods: set,
     volumes: parts.volumes,
     events,
-    tree: realTree,
+    machine,
     node: about,
     pinned: () => runtime.pinned(),
     pressure: (now) => heart.pressure(now),

@@ -4,13 +4,12 @@ import { messageOf } from '../base/errors.ts';
 import type { Mirror } from '../client/client.ts';
 import type { EventRecorder } from '../client/events.ts';
 import { refs } from '../client/refs.ts';
-import { makeMounts } from '../io/mounts.ts';
 import { runOk } from '../io/spawn.ts';
-import { realTree } from '../io/tree.ts';
 import { openCgroups } from './cgroups/cgroups.ts';
 import type { OpenedRuntime } from './containerd/open-runtime.ts';
 import { LogRotation } from './gc/log-rotation.ts';
 import { ImagePuller } from './images/image-puller.ts';
+import type { Machine } from './machine.ts';
 import { MirrorPods } from './mirror-pods.ts';
 import type { NodeHeart } from './node-heart.ts';
 import type { AgentOptions, PodAddresses } from './options.ts';
@@ -34,6 +33,7 @@ import { Volumes } from './volumes/volumes.ts';
 
 export interface AssembleInput {
   options: AgentOptions;
+  machine: Machine;
   runtime: OpenedRuntime;
   heart: NodeHeart;
   events: EventRecorder;
@@ -72,7 +72,7 @@ const noPodAddresses: PodAddresses = {
 
 /** Everything that pods need, put together. */
 export async function assemble(input: AssembleInput): Promise<Parts> {
-  const { options, runtime, events } = input;
+  const { options, machine, runtime, events } = input;
   const { clock, disk, log, client } = options;
   const references = new References({ client, clock, log });
   const images = new ImagePuller({
@@ -95,7 +95,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     },
   });
   const volumes = makeVolumes(input, references, images);
-  const volumeDoors = { disk, tree: realTree, mounts: makeMounts(options.spawn, disk) };
+  const volumeDoors = { disk, tree: machine.tree, mounts: machine.mounts };
   const localPaths = new LocalPaths(volumeDoors, (path) => volumes.usersOf(path));
   await volumes.start();
   const offline = { now: false };
@@ -115,7 +115,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
   });
   const cgroups = await openCgroups({
     disk,
-    tree: realTree,
+    tree: machine.tree,
     clock,
     log: log.named('cgroups'),
     parent: options.cgroupParent,
@@ -125,7 +125,7 @@ export async function assemble(input: AssembleInput): Promise<Parts> {
     ...options.kubelet?.logs,
     clock,
     disk,
-    tree: realTree,
+    tree: machine.tree,
     log,
     reopen: async (id) => void (await runtime.cri.reopenContainerLog({ containerId: id })),
   });
@@ -221,9 +221,9 @@ function nodeSide(input: AssembleInput, set: () => PodSet): NodeSide {
 }
 
 function makeVolumes(input: AssembleInput, references: References, images: ImagePuller): Volumes {
-  const { options, runtime } = input;
+  const { options, machine, runtime } = input;
   const { client, clock, log, disk, spawn } = options;
-  const mounts = makeMounts(spawn, disk);
+  const { tree, mounts } = machine;
   const imageDoors = { spawn, disk, mounts, ctr: runtime.ctr };
   return new Volumes({
     podsDir: `${options.agentDir}/pods`,
@@ -232,7 +232,7 @@ function makeVolumes(input: AssembleInput, references: References, images: Image
     references,
     clock,
     log,
-    doors: { disk, tree: realTree, mounts },
+    doors: { disk, tree, mounts },
     facts: (pod) => ({
       podIPs: (pod.status?.podIPs ?? []).map((p) => p.ip),
       hostIPs: hostIPsOf(options),

@@ -4,16 +4,15 @@ import { timeOf } from '../api/times.ts';
 import type { Troubles } from '../client/troubles.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
-import { isReadOnly, statfs } from '../io/filesystem.ts';
 import type { Log } from '../io/log.ts';
 import type { Spawn } from '../io/spawn.ts';
-import type { Tree } from '../io/tree.ts';
 import type { CriClient } from './cri/client.ts';
 import { ImageCollector } from './gc/image-collector.ts';
 import { podLogDirectory } from './config/sandbox-config.ts';
 import { withPodDisks } from './gc/pod-disk.ts';
 import { startLocalStorageLimits } from './gc/local-storage.ts';
 import { startPressure, type Pressures } from './gc/pressure.ts';
+import type { Machine } from './machine.ts';
 import type { KubeletOptions } from './options.ts';
 import type { PodSet } from './pods/pod-set.ts';
 import { evictionUsage, readUsage } from './usage.ts';
@@ -34,7 +33,7 @@ export interface HousekeepingOptions {
   logRoot: string;
   clock: Clock;
   disk: Disk;
-  tree: Tree;
+  machine: Machine;
   spawn: Spawn;
   log: Log;
 }
@@ -56,7 +55,7 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
     [...pods.workers()]
       .filter((w) => w.phase === 'running')
       .map((w) => ({ ...w.pod, status: w.status }));
-  const room = () => statfs('gc.room', options.agentDir);
+  const room = () => options.machine.room('gc.room', options.agentDir);
   const evict = (pod: Pod, reason: string, message: string, graceSeconds = 1): void => {
     options.events.warning(pod, reason, message);
     const condition = {
@@ -126,7 +125,7 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
         await pods.removeDead();
         await collector.collectAll();
       },
-      readOnly: () => isReadOnly(options.agentDir),
+      readOnly: () => options.machine.isReadOnly(options.agentDir),
       ended: (pod) => whenEnded(options, pod.metadata.uid!),
       helpless: (signal, now) =>
         options.events.warning(

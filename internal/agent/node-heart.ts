@@ -7,6 +7,7 @@ import { parseResolvConf } from './config/pod-dns.ts';
 import { pageSizeName } from './config/resources.ts';
 import { defaultEvictionHard } from './gc/eviction.ts';
 import { readFacts } from './node/facts.ts';
+import type { Machine } from './machine.ts';
 import type { NodeReport } from './node/object.ts';
 import { startNodeStatus, type NodeStatusWriter } from './node/status.ts';
 import type { AgentOptions } from './options.ts';
@@ -35,12 +36,13 @@ const reportMs = 10_000;
 
 /** The Node and its heartbeat, and what the node knows about its own network. */
 export async function startNodeHeart(
-  options: AgentOptions & { runtime: OpenedRuntime; nodes: Mirror<Node> },
+  options: AgentOptions & { machine: Machine; runtime: OpenedRuntime; nodes: Mirror<Node> },
 ): Promise<NodeHeart> {
   const { clock, log, runtime, nodes } = options;
   const machine = await readFacts({
     disk: options.disk,
     host: options.host,
+    machine: options.machine,
     dataDir: options.agentDir,
   });
   const facts = await configFacts(options, machine);

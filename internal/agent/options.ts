@@ -13,6 +13,7 @@ import type { Random } from '../io/random.ts';
 import type { Spawn } from '../io/spawn.ts';
 import type { ImageGcPolicy } from './gc/image-collector.ts';
 import type { EvictionPolicy } from './gc/pressure.ts';
+import type { Machine } from './machine.ts';
 import type { NodeView } from './server/node-view.ts';
 
 /**
@@ -114,6 +115,8 @@ export interface AgentOptions {
   /** What this node goes on without; shown as conditions of the Node. */
   troubles?: Troubles;
   host: Host;
+  /** Default: the real one. */
+  machine?: Machine;
   log: Log;
 }
 

@@ -1,6 +1,6 @@
 import type { Disk } from '../../io/disk.ts';
-import { statfs } from '../../io/filesystem.ts';
 import type { Host } from '../../io/host.ts';
+import type { Machine } from '../machine.ts';
 
 /** What this machine is. Bytes unless named otherwise. */
 export interface NodeFacts {
@@ -23,9 +23,10 @@ export interface NodeFacts {
 export async function readFacts(effects: {
   disk: Disk;
   host: Host;
+  machine: Pick<Machine, 'room'>;
   dataDir: string;
 }): Promise<NodeFacts> {
-  const { disk, host } = effects;
+  const { disk, host, machine } = effects;
   const read = async (path: string): Promise<string> =>
     ((await disk.readIfThere('node.facts', path).catch(() => undefined))?.toString() ?? '').trim();
   const [meminfo, machineId, uuid, bootId, release, room] = await Promise.all([
@@ -34,7 +35,7 @@ export async function readFacts(effects: {
     read('/sys/class/dmi/id/product_uuid'),
     read('/proc/sys/kernel/random/boot_id'),
     read('/etc/os-release'),
-    statfs('node.facts', effects.dataDir),
+    machine.room('node.facts', effects.dataDir),
   ]);
   const memory = (name: string): number =>
     Number(new RegExp(`^${name}:\\s+(\\d+)`, 'm').exec(meminfo)?.[1] ?? 0) * 1024;
