@@ -6,6 +6,7 @@ interface Pending {
   order: number;
   period: number;
   fn: () => void;
+  cancelled: boolean;
 }
 
 /**
@@ -16,12 +17,17 @@ export class FakeClock implements Clock {
   #wallMs: number;
   #monotonicMs = 0;
   #order = 0;
-  readonly #pending = new Set<Pending>();
+  /** A heap: the earliest first. */
+  readonly #pending: Pending[] = [];
+  #live = 0;
+  readonly #settle: () => Promise<void>;
   readonly #wall: WallWatch;
   /** What `earliestMs` says. */
   earliest = 0;
 
-  constructor(startMs = Date.UTC(2026, 0, 1)) {
+  /** `settle`: resolves when all that follows from a timer has happened. */
+  constructor(startMs = Date.UTC(2026, 0, 1), settle = oneTurn) {
+    this.#settle = settle;
     this.#wallMs = startMs;
     this.#wall = new WallWatch({
       wallMs: () => this.#wallMs,
@@ -75,25 +81,31 @@ export class FakeClock implements Clock {
 
   /** Moves time forward, firing what falls due, and lets promises settle after each timer. */
   async advance(byMs: number): Promise<void> {
-    await settle();
+    await this.#settle();
     const end = this.#monotonicMs + byMs;
     for (;;) {
       const next = this.#next();
       if (!next || next.at > end) break;
       this.#moveTo(next.at);
-      if (next.period > 0) next.at += next.period;
-      else this.#pending.delete(next);
+      this.#pop();
+      if (next.period > 0) {
+        next.at += next.period;
+        this.#push(next);
+      } else {
+        next.at = -1;
+        this.#live -= 1;
+      }
       this.#wall.look();
       next.fn();
-      await settle();
+      await this.#settle();
     }
     this.#moveTo(end);
-    await settle();
+    await this.#settle();
   }
 
   /** How many timers wait: an idle component should hold none. */
   get timers(): number {
-    return this.#pending.size;
+    return this.#live;
   }
 
   #add(delayMs: number, period: number, fn: () => void): Timer {
@@ -102,17 +114,47 @@ export class FakeClock implements Clock {
       order: this.#order++,
       period,
       fn,
+      cancelled: false,
     };
-    this.#pending.add(entry);
-    return { cancel: () => void this.#pending.delete(entry) };
+    this.#live += 1;
+    this.#push(entry);
+    return {
+      cancel: () => {
+        // One that has fired, and does not fire again, is over already.
+        if (entry.cancelled || entry.at < 0) return;
+        entry.cancelled = true;
+        this.#live -= 1;
+      },
+    };
   }
 
   #next(): Pending | undefined {
-    let best: Pending | undefined;
-    for (const p of this.#pending) {
-      if (!best || p.at < best.at || (p.at === best.at && p.order < best.order)) best = p;
+    while (this.#pending[0]?.cancelled) this.#pop();
+    return this.#pending[0];
+  }
+
+  #push(entry: Pending): void {
+    const heap = this.#pending;
+    let at = heap.push(entry) - 1;
+    for (let above = (at - 1) >> 1; at > 0 && before(entry, heap[above]!); above = (at - 1) >> 1) {
+      heap[at] = heap[above]!;
+      at = above;
     }
-    return best;
+    heap[at] = entry;
+  }
+
+  #pop(): void {
+    const heap = this.#pending;
+    const last = heap.pop();
+    if (!last || heap.length === 0) return;
+    let at = 0;
+    for (let below = 1; below < heap.length; below = 2 * at + 1) {
+      if (below + 1 < heap.length && before(heap[below + 1]!, heap[below]!)) below += 1;
+      if (!before(heap[below]!, last)) break;
+      heap[at] = heap[below]!;
+      at = below;
+    }
+    heap[at] = last;
   }
 
   #moveTo(at: number): void {
@@ -121,7 +163,10 @@ export class FakeClock implements Clock {
   }
 }
 
+const before = (a: Pending, b: Pending): boolean =>
+  a.at < b.at || (a.at === b.at && a.order < b.order);
+
 /** Several turns of the microtask queue and one of the event loop. */
-async function settle(): Promise<void> {
+async function oneTurn(): Promise<void> {
   await new Promise<void>((resolve) => setImmediate(resolve));
 }

@@ -10,6 +10,8 @@ const marksPerWindow = 10;
  */
 export class HistoryWindow {
   readonly #windowMs: number;
+  /** A mark covers the tenth of a window after it. */
+  readonly #agedMs: number;
   readonly #clock: Clock;
   readonly #compact: (revision: number) => void;
   #marks: { atMs: number; revision: number }[] = [];
@@ -17,6 +19,7 @@ export class HistoryWindow {
 
   constructor(windowMs: number, clock: Clock, compact: (revision: number) => void) {
     this.#windowMs = windowMs;
+    this.#agedMs = windowMs + windowMs / marksPerWindow;
     this.#clock = clock;
     this.#compact = compact;
   }
@@ -48,16 +51,14 @@ export class HistoryWindow {
   #arm(): void {
     const first = this.#marks[0];
     if (this.#timer !== undefined || first === undefined) return;
-    // A mark covers the tenth of a window after it.
-    const dueMs = first.atMs + this.#windowMs * (1 + 1 / marksPerWindow);
-    this.#timer = this.#clock.after('store.compact', dueMs - this.#clock.monotonicMs(), () =>
-      this.#fire(),
-    );
+    const waitMs = first.atMs + this.#agedMs - this.#clock.monotonicMs();
+    this.#timer = this.#clock.after('store.compact', waitMs, () => this.#fire(first.atMs));
   }
 
-  #fire(): void {
+  /** The mark that was waited for is due, whatever was rounded on the way. */
+  #fire(dueAtMs: number): void {
     this.#timer = undefined;
-    const limit = this.#clock.monotonicMs() - this.#windowMs * (1 + 1 / marksPerWindow);
+    const limit = Math.max(dueAtMs, this.#clock.monotonicMs() - this.#agedMs);
     let revision = 0;
     while (this.#marks[0] !== undefined && this.#marks[0].atMs <= limit)
       revision = this.#marks.shift()?.revision ?? revision;
