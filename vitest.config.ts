@@ -19,6 +19,7 @@ export default defineConfig({
             'images/**/*.test.ts',
             'test/*.test.ts',
             'test/stories/**/*.test.ts',
+            'test/simulation/**/*.test.ts',
           ],
           globalSetup: ['test/packages.ts'],
           setupFiles: ['test/seed.ts'],
