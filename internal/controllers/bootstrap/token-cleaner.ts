@@ -3,40 +3,51 @@ import type { Secret } from '../../api/generated/types/core-v1.ts';
 import { own } from '../../base/own.ts';
 import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { isApiError } from '../owners.ts';
-import { makeQueue, run } from '../run.ts';
+import { startPlanned } from '../kit/planned.ts';
+import { nothing, type Plan } from '../kit/write.ts';
 
 const name = 'token-cleaner';
 
+interface TokenView {
+  secret: Secret;
+  nowMs: number;
+}
+
 /** Deletes bootstrap tokens that have expired; one whose end cannot be read has. */
 export function startTokenCleaner(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
   const secrets = ctx.mirrors.of<Secret>(refs.secrets);
-  const reconcile = async (key: string): Promise<void> => {
-    const secret = secrets.get(key);
-    const endMs = secret && isToken(secret) ? endOf(secret) : undefined;
-    if (!secret || endMs === undefined) return;
-    const waitMs = endMs - ctx.clock.now();
-    if (waitMs > 0) return queue.addAfter(key, waitMs);
-    const { namespace, name: secretName = '', uid, resourceVersion } = secret.metadata;
-    // One that was prolonged a moment ago is looked at again.
-    await client
-      .delete(
-        refs.secrets,
-        { namespace, name: secretName },
-        { preconditions: { uid, resourceVersion } },
-      )
-      .catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+  return startPlanned<TokenView>(
+    ctx,
+    {
+      name,
+      mirrors: [{ ref: refs.secrets, mirror: secrets }],
+      view: (key, { nowMs }) => {
+        const secret = secrets.get(key);
+        return secret && isToken(secret) ? { secret, nowMs } : undefined;
+      },
+      plan: planToken,
+    },
+    (queue) => {
+      secrets.onChange(({ type, key, object }) => {
+        if (!isToken(object)) return;
+        queue.unschedule(key);
+        if (type !== 'DELETED') queue.add(key);
       });
+    },
+  );
+}
+
+/** It goes when its time is over, and is looked at again then. */
+export function planToken({ secret, nowMs }: TokenView): Plan {
+  const endMs = endOf(secret);
+  if (endMs === undefined) return nothing;
+  if (endMs > nowMs) return { steps: [], againInMs: endMs - nowMs };
+  const { uid, resourceVersion } = secret.metadata;
+  // One that was prolonged a moment ago is looked at again.
+  const options = { preconditions: { uid, resourceVersion } };
+  return {
+    steps: [{ verb: 'delete', ref: refs.secrets, object: secret, options, forgives: ['Conflict'] }],
   };
-  const queue = makeQueue(ctx, { name, reconcile });
-  secrets.onChange(({ type, key, object }) => {
-    if (!isToken(object)) return;
-    queue.unschedule(key);
-    if (type !== 'DELETED') queue.add(key);
-  });
-  return run(queue, { name, mirrors: [secrets] });
 }
 
 const isToken = ({ type, metadata }: Secret): boolean =>

@@ -4,10 +4,11 @@ import type { CertificateSigningRequest } from '../../api/generated/types/certif
 import { DerError } from '../../base/x509/der.ts';
 import { commonNameOf } from '../../base/x509/name.ts';
 import { readRequest, type CertificateRequest } from '../../base/x509/request.ts';
+import type { Client } from '../../client/client.ts';
 import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { isApiError } from '../owners.ts';
-import { startLoop } from '../run.ts';
+import { startPlanned } from '../kit/planned.ts';
+import type { Plan } from '../kit/write.ts';
 import { signerFault } from './signer-rules.ts';
 
 const name = 'certificate-controller';
@@ -35,68 +36,72 @@ type Spec = CertificateSigningRequest['spec'];
  * (pkg/controller/certificates/approver).
  */
 export function startCertificateApprover(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
-  const requests = ctx.mirrors.of<CertificateSigningRequest>(refs.certificateSigningRequests);
-
-  const mayCreate = async (
-    { username = '', uid, groups, extra }: Spec,
-    subresource: string,
-  ): Promise<boolean> => {
-    const resourceAttributes = {
-      group: 'certificates.k8s.io',
-      resource: 'certificatesigningrequests',
-      verb: 'create',
-      subresource,
-      version: '*',
-    };
-    const review = await client.create<SubjectAccessReview>(refs.subjectAccessReviews, {
-      apiVersion: 'authorization.k8s.io/v1',
-      kind: 'SubjectAccessReview',
-      spec: { user: username, uid, groups, extra, resourceAttributes },
-    });
-    return review.status?.allowed === true;
-  };
-
-  const reconcile = async (key: string): Promise<void> => {
-    const request = requests.get(key);
-    if (!request || request.status?.certificate || request.spec.signerName !== kubeletSigner)
-      return;
-    if (
-      (request.status?.conditions ?? []).some(
-        ({ type }) => type === 'Approved' || type === 'Denied',
-      )
-    )
-      return;
-    const asked = read(request.spec);
-    if (!asked || signerFault(kubeletSigner, asked, request.spec.usages ?? [])) return;
-    for (const { subresource, recognizes, message } of rules) {
-      if (!recognizes(request.spec, asked) || !(await mayCreate(request.spec, subresource)))
-        continue;
-      const approved = { type: 'Approved', status: 'True', reason: 'AutoApproved', message };
-      const status = {
-        ...request.status,
-        conditions: [...(request.status?.conditions ?? []), approved],
-      };
-      return void (await client
-        .update(
-          refs.certificateSigningRequests,
-          { ...request, status },
-          { subresource: 'approval' },
-        )
-        .catch((error: unknown) => {
-          if (!isApiError(error, 'NotFound')) throw error;
-        }));
-    }
-  };
-  return startLoop(
+  const ref = refs.certificateSigningRequests;
+  const requests = ctx.mirrors.of<CertificateSigningRequest>(ref);
+  return startPlanned<ApproverView>(
     ctx,
-    { name: 'certificatesigningrequest-approving', reconcile, mirrors: [requests] },
+    {
+      name,
+      title: 'certificatesigningrequest-approving',
+      mirrors: [{ ref, mirror: requests }],
+      view: async (key, { client }) => {
+        const request = requests.get(key);
+        const asked = request && isOpen(request) ? read(request.spec) : undefined;
+        if (!request || !asked || signerFault(kubeletSigner, asked, request.spec.usages ?? []))
+          return undefined;
+        for (const { subresource, recognizes, message } of rules)
+          if (
+            recognizes(request.spec, asked) &&
+            (await mayCreate(client, request.spec, subresource))
+          )
+            return { request, message };
+        return undefined;
+      },
+      plan: planApproval,
+    },
     (queue) => {
       requests.onChange(({ type, key }) => {
         if (type !== 'DELETED') queue.add(key);
       });
     },
   );
+}
+
+interface ApproverView {
+  request: CertificateSigningRequest;
+  /** Why it may be approved. */
+  message: string;
+}
+
+function planApproval({ request, message }: ApproverView): Plan {
+  const approved = { type: 'Approved', status: 'True', reason: 'AutoApproved', message };
+  const conditions = [...(request.status?.conditions ?? []), approved];
+  const object = { ...request, status: { ...request.status, conditions } };
+  const ref = refs.certificateSigningRequests;
+  return { steps: [{ verb: 'update', ref, object, subresource: 'approval' }] };
+}
+
+/** Nobody has decided, and it is of the one signer whose requests are approved here. */
+const isOpen = ({ spec, status }: CertificateSigningRequest): boolean =>
+  spec.signerName === kubeletSigner &&
+  !status?.certificate &&
+  !(status?.conditions ?? []).some(({ type }) => type === 'Approved' || type === 'Denied');
+
+async function mayCreate(client: Client, asks: Spec, subresource: string): Promise<boolean> {
+  const { username = '', uid, groups, extra } = asks;
+  const resourceAttributes = {
+    group: 'certificates.k8s.io',
+    resource: 'certificatesigningrequests',
+    verb: 'create',
+    subresource,
+    version: '*',
+  };
+  const review = await client.create<SubjectAccessReview>(refs.subjectAccessReviews, {
+    apiVersion: 'authorization.k8s.io/v1',
+    kind: 'SubjectAccessReview',
+    spec: { user: username, uid, groups, extra, resourceAttributes },
+  });
+  return review.status?.allowed === true;
 }
 
 /** What cannot be read is nobody's to approve. */

@@ -5,8 +5,8 @@ import { pemBlocks } from '../../base/x509/pem.ts';
 import { refs } from '../../client/refs.ts';
 import { msOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { isApiError } from '../owners.ts';
-import { makeQueue, run } from '../run.ts';
+import { startPlanned } from '../kit/planned.ts';
+import { nothing, type Plan } from '../kit/write.ts';
 
 const name = 'certificate-controller'; // the account whose role allows it, as upstream
 const title = 'certificatesigningrequest-cleaner';
@@ -21,32 +21,43 @@ const pendingMs = 24 * hourMs;
  * is set for the next that is due.
  */
 export function startCertificateRequestCleaner(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
-  const requests = ctx.mirrors.of<CertificateSigningRequest>(refs.certificateSigningRequests);
-  const reconcile = async (key: string): Promise<void> => {
-    const request = requests.get(key);
-    const due = request && dueAt(request);
-    if (!request || due === undefined) return;
-    const waitMs = due - ctx.clock.now();
-    if (waitMs > 0) return queue.addAfter(key, waitMs);
-    const { uid, resourceVersion } = request.metadata;
-    // A request that has changed since is looked at again.
-    await client
-      .delete(
-        refs.certificateSigningRequests,
-        { name: key },
-        { preconditions: { uid, resourceVersion } },
-      )
-      .catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound', 'Conflict')) throw error;
+  const ref = refs.certificateSigningRequests;
+  const requests = ctx.mirrors.of<CertificateSigningRequest>(ref);
+  return startPlanned<CleanerView>(
+    ctx,
+    {
+      ...{ name, title },
+      mirrors: [{ ref, mirror: requests }],
+      view: (key, { nowMs }) => {
+        const request = requests.get(key);
+        return request && { request, nowMs };
+      },
+      plan: planCleaning,
+    },
+    (queue) => {
+      requests.onChange(({ type, key }) => {
+        queue.unschedule(key);
+        if (type !== 'DELETED') queue.add(key);
       });
-  };
-  const queue = makeQueue(ctx, { name: title, reconcile });
-  requests.onChange(({ type, key }) => {
-    queue.unschedule(key);
-    if (type !== 'DELETED') queue.add(key);
-  });
-  return run(queue, { name: title, mirrors: [requests] });
+    },
+  );
+}
+
+interface CleanerView {
+  request: CertificateSigningRequest;
+  nowMs: number;
+}
+
+/** It goes when it has had its day, and is looked at again then. */
+function planCleaning({ request, nowMs }: CleanerView): Plan {
+  const due = dueAt(request);
+  if (due === undefined) return nothing;
+  if (due > nowMs) return { steps: [], againInMs: due - nowMs };
+  const { uid, resourceVersion } = request.metadata;
+  // A request that has changed since is looked at again.
+  const options = { preconditions: { uid, resourceVersion } };
+  const ref = refs.certificateSigningRequests;
+  return { steps: [{ verb: 'delete', ref, object: request, options, forgives: ['Conflict'] }] };
 }
 
 /**

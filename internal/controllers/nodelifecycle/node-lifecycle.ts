@@ -5,10 +5,11 @@ import { eventRecorder } from '../../client/events.ts';
 import { refs } from '../../client/refs.ts';
 import { timeOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { isApiError } from '../owners.ts';
+import type { Outcome } from '../kit/carry-out.ts';
+import { startPlanned } from '../kit/planned.ts';
+import { nothing, say, writesOf, type Plan, type Step, type Write } from '../kit/write.ts';
 import { isReady, podCondition } from '../pod-facts.ts';
 import { nodeIndex } from '../podgc/pod-gc.ts';
-import { makeQueue, run } from '../run.ts';
 import { readyCondition, silentConditions, statusHeartbeatMs, wantedTaints } from './taints.ts';
 
 const name = 'node-controller';
@@ -37,129 +38,137 @@ export function startNodeLifecycleController(ctx: ControllerContext): Controller
     const before = heard.get(key);
     heard.set(key, { atMs: clock.monotonicMs(), status: status ?? before?.status ?? 0, graceMs });
   };
-
-  const reconcile = async (key: string): Promise<void> => {
-    let node = nodes.get(key);
-    if (!node) return void heard.delete(key);
+  const leftMs = (key: string): number | undefined => {
     const last = heard.get(key);
-    if (last && readyCondition(node)?.status !== 'Unknown') {
-      const waitMs = last.atMs + last.graceMs - clock.monotonicMs();
-      if (waitMs > 0) queue.addAfter(key, waitMs);
-      else node = await markSilent(node);
-    }
-    if (!node) return;
-    await taint(node);
-    if (readyCondition(node) && readyCondition(node)!.status !== 'True') await markPods(node);
+    return last && last.atMs + last.graceMs - clock.monotonicMs();
   };
-
-  const markSilent = async (node: Node): Promise<Node | undefined> => {
-    const conditions = silentConditions(node, clock.now());
-    if (!conditions) return node;
-    const wasReady = readyCondition(node)?.status === 'True';
-    try {
-      const next = await client.update<Node>(
-        refs.nodes,
-        { ...node, status: { ...node.status, conditions } },
-        { subresource: 'status' },
-      );
-      if (wasReady)
-        events.normal(
-          node,
-          'NodeNotReady',
-          `Node ${node.metadata.name} status is now: NodeNotReady`,
-        );
-      return next;
-    } catch (error) {
-      if (isApiError(error, 'NotFound')) return undefined;
-      throw error;
-    }
-  };
-
-  const taint = async (node: Node): Promise<void> => {
-    const taints = wantedTaints(node, clock.now());
-    if (!taints) return;
-    const { name: nodeName, resourceVersion } = node.metadata;
-    await client
-      .patch(
-        refs.nodes,
-        { name: nodeName! },
-        {
-          type: 'merge',
-          body: {
-            metadata: { resourceVersion },
-            spec: { taints: taints.length > 0 ? taints : null },
-          },
-        },
-      )
-      .catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
+  return startPlanned<LifecycleView>(
+    ctx,
+    {
+      ...{ name, client, title: 'node-lifecycle' },
+      mirrors: [
+        { ref: refs.nodes, mirror: nodes },
+        { ref: refs.leases, mirror: leases },
+        { ref: refs.pods, mirror: pods },
+      ],
+      view: (key, { nowMs }) => {
+        const node = nodes.get(key);
+        if (!node) return undefined;
+        return { node, nowMs, leftMs: leftMs(key), pods: [...pods.byIndex('node', key)] };
+      },
+      plan: planSilence,
+      conclude: concludeNode,
+      forget: (key) => void heard.delete(key),
+    },
+    (queue) => {
+      nodes.onChange(({ type, key, object, old }) => {
+        if (type === 'DELETED') {
+          heard.delete(key);
+          events.normal(object, 'RemovingNode', `Removing Node ${key} from Controller`);
+          return queue.unschedule(key);
+        }
+        const status = statusHeartbeatMs(object);
+        if (type === 'ADDED') {
+          heard.set(key, {
+            atMs: clock.monotonicMs(),
+            status,
+            graceMs: readyCondition(object) ? graceMs : startupGraceMs,
+          });
+          events.normal(object, 'RegisteredNode', `Registered Node ${key} in Controller`);
+        } else if (status !== heard.get(key)?.status) sign(key, status);
+        if (
+          !old ||
+          !equalAs('[]@core.v1.NodeCondition', old.status?.conditions, object.status?.conditions) ||
+          !equalAs('@core.v1.NodeSpec', old.spec, object.spec)
+        )
+          queue.add(key);
       });
-  };
-
-  /** Services must not send traffic to where nobody can say that it is answered. */
-  const markPods = async (node: Node): Promise<void> => {
-    for (const pod of pods.byIndex('node', node.metadata.name!)) {
-      if (!isReady(pod)) continue;
-      const { namespace, name: podName, uid } = pod.metadata;
-      const condition = {
-        ...podCondition(pod, 'Ready')!,
-        status: 'False',
-        lastTransitionTime: timeOf(clock.now()),
-      };
-      try {
-        await client.patch(
-          refs.pods,
-          { namespace, name: podName!, subresource: 'status' },
-          { type: 'strategic', body: { metadata: { uid }, status: { conditions: [condition] } } },
-        );
-        events.warning(pod, 'NodeNotReady', 'Node is not ready');
-      } catch (error) {
-        if (!isApiError(error, 'NotFound')) throw error;
-      }
-    }
-  };
-
-  const queue = makeQueue(ctx, { name: 'node-lifecycle', reconcile });
-  nodes.onChange(({ type, key, object, old }) => {
-    if (type === 'DELETED') {
-      heard.delete(key);
-      events.normal(object, 'RemovingNode', `Removing Node ${key} from Controller`);
-      return queue.unschedule(key);
-    }
-    const status = statusHeartbeatMs(object);
-    if (type === 'ADDED') {
-      heard.set(key, {
-        atMs: clock.monotonicMs(),
-        status,
-        graceMs: readyCondition(object) ? graceMs : startupGraceMs,
+      leases.onChange(({ type, object, old }) => {
+        const key = object.metadata.name!;
+        if (
+          type === 'DELETED' ||
+          !nodes.get(key) ||
+          (old && old.spec?.renewTime === object.spec?.renewTime)
+        )
+          return;
+        sign(key);
+        // A node that was silent reports its conditions anew itself; only the watch over it must
+        // begin again.
+        if (readyCondition(nodes.get(key)!)?.status === 'Unknown') queue.add(key);
       });
-      events.normal(object, 'RegisteredNode', `Registered Node ${key} in Controller`);
-    } else if (status !== heard.get(key)?.status) sign(key, status);
-    if (
-      !old ||
-      !equalAs('[]@core.v1.NodeCondition', old.status?.conditions, object.status?.conditions) ||
-      !equalAs('@core.v1.NodeSpec', old.spec, object.spec)
-    )
-      queue.add(key);
+      pods.onChange(({ object }) => {
+        const node =
+          object.spec.nodeName && isReady(object) ? nodes.get(object.spec.nodeName) : undefined;
+        if (node && readyCondition(node) && readyCondition(node)!.status !== 'True')
+          queue.add(node.metadata.name!);
+      });
+    },
+  );
+}
+
+export interface LifecycleView {
+  node: Node;
+  nowMs: number;
+  /** How long it may go on without a sign of life; undefined: it was not seen yet. */
+  leftMs: number | undefined;
+  /** Those that are bound to it. */
+  pods: Pod[];
+}
+
+/** A node that gave no sign of life for too long is not known to be anything. */
+export function planSilence({ node, nowMs, leftMs }: LifecycleView): Plan {
+  if (leftMs === undefined || readyCondition(node)?.status === 'Unknown') return nothing;
+  if (leftMs > 0) return { steps: [], againInMs: leftMs };
+  const conditions = silentConditions(node, nowMs);
+  if (!conditions) return nothing;
+  const object = { ...node, status: { ...node.status, conditions } };
+  const write: Write = { verb: 'update', ref: refs.nodes, object, subresource: 'status' };
+  const message = `Node ${node.metadata.name} status is now: NodeNotReady`;
+  if (readyCondition(node)?.status === 'True')
+    write.done = () => say(node, 'Normal', 'NodeNotReady', message);
+  return { steps: [write] };
+}
+
+/** Taints and pods go by the node's conditions as they are written now. */
+export function concludeNode(view: LifecycleView, outcome: Outcome, plan: Plan): Plan {
+  if (outcome.failure !== undefined) return nothing;
+  const [silence] = writesOf(plan);
+  const written = silence && outcome.of(silence);
+  // Forgiven: the node is gone.
+  if (silence && written === silence.object) return nothing;
+  const node = (written as Node | undefined) ?? view.node;
+  const steps: Step[] = taintWrites(node, view.nowMs);
+  const ready = readyCondition(node)?.status;
+  // Services must not send traffic to where nobody can say that it is answered.
+  if (ready !== undefined && ready !== 'True')
+    steps.push({ pace: 'together', writes: unreadyWrites(view) });
+  return { steps };
+}
+
+function taintWrites(node: Node, nowMs: number): Write[] {
+  const taints = wantedTaints(node, nowMs);
+  if (!taints) return [];
+  const { resourceVersion } = node.metadata;
+  const spec = { taints: taints.length > 0 ? taints : null };
+  const patch = { type: 'merge' as const, body: { metadata: { resourceVersion }, spec } };
+  return [{ verb: 'patch', ref: refs.nodes, object: node, patch }];
+}
+
+function unreadyWrites({ pods, nowMs }: LifecycleView): Write[] {
+  return pods.filter(isReady).map((pod): Write => {
+    const condition = {
+      ...podCondition(pod, 'Ready')!,
+      status: 'False',
+      lastTransitionTime: timeOf(nowMs),
+    };
+    const body = { metadata: { uid: pod.metadata.uid }, status: { conditions: [condition] } };
+    return {
+      verb: 'patch',
+      ref: refs.pods,
+      object: pod,
+      subresource: 'status',
+      patch: { type: 'strategic', body },
+      done: () => say(pod, 'Warning', 'NodeNotReady', 'Node is not ready'),
+    };
   });
-  leases.onChange(({ type, object, old }) => {
-    const key = object.metadata.name!;
-    if (
-      type === 'DELETED' ||
-      !nodes.get(key) ||
-      (old && old.spec?.renewTime === object.spec?.renewTime)
-    )
-      return;
-    sign(key);
-    // A node that was silent reports its conditions anew itself; only the watch over it must begin
-    // again.
-    if (readyCondition(nodes.get(key)!)?.status === 'Unknown') queue.add(key);
-  });
-  pods.onChange(({ object }) => {
-    const node =
-      object.spec.nodeName && isReady(object) ? nodes.get(object.spec.nodeName) : undefined;
-    if (node && readyCondition(node) && readyCondition(node)!.status !== 'True')
-      queue.add(node.metadata.name!);
-  });
-  return run(queue, { name: 'node-lifecycle', mirrors: [nodes, leases, pods] });
 }

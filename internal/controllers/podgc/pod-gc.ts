@@ -3,10 +3,11 @@ import { keyOf } from '../../api/object.ts';
 import { refs } from '../../client/refs.ts';
 import { msOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
+import { startPlanned, type Reading } from '../kit/planned.ts';
+import { nothing, type Plan, type Write } from '../kit/write.ts';
 import { isApiError } from '../owners.ts';
-import { markDisrupted } from '../pod-disruption.ts';
+import { disruptionMark } from '../pod-disruption.ts';
 import { isFinished } from '../pod-facts.ts';
-import { makeQueue, run } from '../run.ts';
 
 const name = 'pod-garbage-collector';
 /**
@@ -23,7 +24,6 @@ const outOfServiceTaint = 'node.kubernetes.io/out-of-service';
  * and too many finished ones.
  */
 export function startPodGc(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
   const { clock } = ctx;
   const told = ctx.terminatedPodGcThreshold ?? defaultMostFinishedPods;
   const mostFinishedPods = told > 0 ? told : Infinity;
@@ -33,97 +33,128 @@ export function startPodGc(ctx: ControllerContext): Controller {
   const missingSince = new Map<string, number>();
   let finished = 0;
 
-  const forceDelete = async (
-    pod: Pod,
-    mark?: { reason: string; message: string },
-  ): Promise<void> => {
-    const { namespace, name: podName, uid } = pod.metadata;
-    try {
-      const phase = isFinished(pod) ? undefined : ('Failed' as const);
-      if (mark) await markDisrupted(client, pod, { ...mark, nowMs: clock.now(), phase });
-      else if (phase)
-        await client.patch(
-          refs.pods,
-          { namespace, name: podName!, subresource: 'status' },
-          { type: 'merge', body: { metadata: { uid }, status: { phase } } },
-        );
-      await client.delete(
-        refs.pods,
-        { namespace, name: podName! },
-        { gracePeriodSeconds: 0, preconditions: { uid } },
-      );
-    } catch (error) {
-      if (!isApiError(error, 'NotFound')) throw error;
-    }
-  };
-
-  const reconcile = async (key: string): Promise<void> => {
-    if (key === '') return trimFinished();
-    const pod = pods.get(key);
-    if (!pod) return;
-    const nodeName = pod.spec.nodeName;
-    if (!nodeName) {
-      if (pod.metadata.deletionTimestamp) await forceDelete(pod);
-      return;
-    }
-    const node = nodes.get(nodeName);
-    if (node) {
-      const out = (node.spec?.taints ?? []).some((t) => t.key === outOfServiceTaint);
-      const ready = node.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
-      if (pod.metadata.deletionTimestamp && out && !ready) await forceDelete(pod);
-      return;
-    }
+  /** How much longer a node that is not in the mirror may yet be heard of. */
+  const quarantineMs = (nodeName: string): number => {
     const since = missingSince.get(nodeName) ?? clock.monotonicMs();
     missingSince.set(nodeName, since);
-    const waitMs = since + nodeQuarantineMs - clock.monotonicMs();
-    if (waitMs > 0) return queue.addAfter(key, waitMs);
-    // The mirror may lag; deletion for a missing node needs the server's word.
-    const there = await client.get(refs.nodes, { name: nodeName }).then(
-      () => true,
-      (error: unknown) => !isApiError(error, 'NotFound'),
-    );
-    if (!there)
-      await forceDelete(pod, {
-        reason: 'DeletionByPodGC',
-        message: 'PodGC: node no longer exists',
-      });
+    return since + nodeQuarantineMs - clock.monotonicMs();
   };
-
-  const trimFinished = async (): Promise<void> => {
+  const viewOf = async (pod: Pod, { client, nowMs }: Reading): Promise<PodGcView> => {
+    const { nodeName } = pod.spec;
+    const node = nodeName ? nodes.get(nodeName) : undefined;
+    if (!nodeName || node) return { pods: [pod], nowMs, node };
+    const waitMs = quarantineMs(nodeName);
+    if (waitMs > 0) return { pods: [pod], nowMs, waitMs };
+    // The mirror may lag; deletion for a missing node needs the server's word.
+    const lost = await client.get(refs.nodes, { name: nodeName }).then(
+      () => false,
+      (error: unknown) => isApiError(error, 'NotFound'),
+    );
+    return { pods: [pod], nowMs, lost };
+  };
+  const finishedPods = (): Pod[] => {
     const all = [...pods.list()].filter((p) => isFinished(p) && !p.metadata.deletionTimestamp);
     finished = all.length;
-    const excess = all
-      .sort((a, b) => msOf(a.metadata.creationTimestamp) - msOf(b.metadata.creationTimestamp))
-      .slice(0, Math.max(0, all.length - mostFinishedPods));
-    for (const pod of excess) await forceDelete(pod);
+    return all;
   };
+  return startPlanned<PodGcView>(
+    ctx,
+    {
+      name,
+      title: 'pod-gc',
+      mirrors: [
+        { ref: refs.pods, mirror: pods },
+        { ref: refs.nodes, mirror: nodes },
+      ],
+      view: (key, read) => {
+        if (key === '') return { pods: finishedPods(), nowMs: read.nowMs, most: mostFinishedPods };
+        const pod = pods.get(key);
+        return pod && viewOf(pod, read);
+      },
+      plan: planPodGc,
+    },
+    (queue) => {
+      pods.onChange(({ type, key, object, old }) => {
+        if (
+          type !== 'DELETED' &&
+          isFinished(object) &&
+          !(old && isFinished(old)) &&
+          ++finished > mostFinishedPods
+        )
+          queue.add('');
+        const { nodeName } = object.spec;
+        if (
+          type === 'DELETED' ||
+          (nodeName
+            ? nodes.get(nodeName) && !object.metadata.deletionTimestamp
+            : !object.metadata.deletionTimestamp)
+        )
+          return;
+        queue.add(key);
+      });
+      nodes.onChange(({ type, key, object }) => {
+        if (type !== 'DELETED') missingSince.delete(key);
+        const out = (object.spec?.taints ?? []).some((t) => t.key === outOfServiceTaint);
+        if (type === 'DELETED' || out)
+          for (const pod of pods.byIndex('node', key)) queue.add(keyOf(pod));
+      });
+    },
+  );
+}
 
-  const queue = makeQueue(ctx, { name: 'pod-gc', reconcile });
-  pods.onChange(({ type, key, object, old }) => {
-    if (
-      type !== 'DELETED' &&
-      isFinished(object) &&
-      !(old && isFinished(old)) &&
-      ++finished > mostFinishedPods
-    )
-      queue.add('');
-    const { nodeName } = object.spec;
-    if (
-      type === 'DELETED' ||
-      (nodeName
-        ? nodes.get(nodeName) && !object.metadata.deletionTimestamp
-        : !object.metadata.deletionTimestamp)
-    )
-      return;
-    queue.add(key);
-  });
-  nodes.onChange(({ type, key, object }) => {
-    if (type !== 'DELETED') missingSince.delete(key);
-    const out = (object.spec?.taints ?? []).some((t) => t.key === outOfServiceTaint);
-    if (type === 'DELETED' || out)
-      for (const pod of pods.byIndex('node', key)) queue.add(keyOf(pod));
-  });
-  return run(queue, { name: 'pod-gc', mirrors: [pods, nodes] });
+export interface PodGcView {
+  /** One that may have lost its place; or all finished ones, and how many of them may stay. */
+  pods: Pod[];
+  most?: number;
+  nowMs: number;
+  /** The node of the one. */
+  node?: Node | undefined;
+  /** It is not known yet whether its node is lost. */
+  waitMs?: number;
+  /** Its node is. */
+  lost?: boolean;
+}
+
+const nodeGone = { reason: 'DeletionByPodGC', message: 'PodGC: node no longer exists' };
+
+export function planPodGc({ pods, most, nowMs, node, waitMs, lost }: PodGcView): Plan {
+  if (most !== undefined) {
+    const excess = pods
+      .toSorted((a, b) => msOf(a.metadata.creationTimestamp) - msOf(b.metadata.creationTimestamp))
+      .slice(0, Math.max(0, pods.length - most));
+    return { steps: excess.flatMap((pod) => forceDeletion(pod, nowMs)) };
+  }
+  const [pod] = pods;
+  if (!pod) return nothing;
+  if (waitMs !== undefined) return { steps: [], againInMs: waitMs };
+  if (lost) return { steps: forceDeletion(pod, nowMs, nodeGone) };
+  const deleted = pod.metadata.deletionTimestamp !== undefined;
+  if (!pod.spec.nodeName) return deleted ? { steps: forceDeletion(pod, nowMs) } : nothing;
+  const out = (node?.spec?.taints ?? []).some((t) => t.key === outOfServiceTaint);
+  const ready = node?.status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True');
+  return deleted && out && !ready ? { steps: forceDeletion(pod, nowMs) } : nothing;
+}
+
+function forceDeletion(
+  pod: Pod,
+  nowMs: number,
+  mark?: { reason: string; message: string },
+): Write[] {
+  const { uid } = pod.metadata;
+  const phase = isFinished(pod) ? undefined : ('Failed' as const);
+  const body = { metadata: { uid }, status: { phase } };
+  const failed: Write = {
+    verb: 'patch',
+    ref: refs.pods,
+    object: pod,
+    subresource: 'status',
+    patch: { type: 'merge', body },
+  };
+  const options = { gracePeriodSeconds: 0, preconditions: { uid } };
+  return [
+    ...(mark ? disruptionMark(pod, { ...mark, nowMs, phase }) : phase ? [failed] : []),
+    { verb: 'delete', ref: refs.pods, object: pod, options },
+  ];
 }
 
 /** The index `node`: pods by the node they are bound to. */

@@ -6,10 +6,11 @@ import { fieldsOf, keyOf, type KubeObject, type ResourceRef } from '../../api/ob
 import { quantityOf, zeroQuantity } from '../../api/quantity.ts';
 import type { Change, Mirror } from '../../client/client.ts';
 import { refs } from '../../client/refs.ts';
+import type { WorkQueue } from '../../client/work-queue.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { isApiError } from '../owners.ts';
+import { startPlanned } from '../kit/planned.ts';
+import { nothing, type Plan } from '../kit/write.ts';
 import { isFinished } from '../pod-facts.ts';
-import { makeQueue, run } from '../run.ts';
 
 const name = 'resourcequota-controller';
 /**
@@ -31,7 +32,7 @@ const plainKinds: Record<string, ResourceRef> = table({
 
 /** Counts what the objects of a namespace use of its quotas. */
 export function startResourceQuotaController(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
+  let queue: WorkQueue;
   const quotas = ctx.mirrors.of<ResourceQuota>(refs.resourceQuotas);
   /** Kinds that some quota counts; watched from the first time one does. */
   const counted = new Map<string, Mirror<KubeObject>>();
@@ -56,49 +57,66 @@ export function startResourceQuotaController(ctx: ControllerContext): Controller
     }
   };
 
-  const reconcile = async (key: string): Promise<void> => {
-    const quota = quotas.get(key);
-    if (!quota) return;
-    const hard = quota.spec?.hard ?? {};
-    const kinds = kindsOf(Object.keys(hard), ctx.resources());
-    const used: Record<string, string> = Object.fromEntries(Object.keys(hard).map((n) => [n, '0']));
-    for (const ref of kinds) {
-      const mirror = mirrorOf(ref);
-      await mirror.synced;
-      for (const object of mirror.list(quota.metadata.namespace)) {
-        if (!quotaCovers(quota, ref, object)) continue;
-        for (const [n, more] of usageOf(ref, object))
-          if (Object.hasOwn(used, n))
-            used[n] = quantityOf(used[n] as string)
-              .add(more)
-              .toString();
-      }
-    }
-    if (equalAs('@core.v1.ResourceQuotaStatus', quota.status, { hard, used })) return;
-    await client
-      .update(refs.resourceQuotas, { ...quota, status: { hard, used } }, { subresource: 'status' })
-      .catch((error: unknown) => {
-        if (!isApiError(error, 'NotFound')) throw error;
-      });
-  };
-
-  const queue = makeQueue(ctx, { name: 'resource-quota', reconcile });
-  quotas.onChange(({ type, key, object, old }) => {
-    if (
-      type !== 'DELETED' &&
-      (!old ||
-        !equalAs('@core.v1.ResourceQuotaSpec', old.spec, object.spec) ||
-        !equalAs('map[string]Quantity', object.status?.hard, object.spec?.hard))
-    )
-      queue.add(key);
-  });
-  return run(queue, {
-    name: 'resource-quota',
-    mirrors: [quotas],
-    stop: () => {
-      for (const mirror of counted.values()) mirror.stop();
+  return startPlanned<QuotaView>(
+    ctx,
+    {
+      name,
+      title: 'resource-quota',
+      mirrors: [{ ref: refs.resourceQuotas, mirror: quotas }],
+      view: async (key) => {
+        const quota = quotas.get(key);
+        if (!quota) return undefined;
+        const objects: QuotaView['objects'] = [];
+        for (const ref of kindsOf(Object.keys(quota.spec?.hard ?? {}), ctx.resources())) {
+          const mirror = mirrorOf(ref);
+          await mirror.synced;
+          objects.push({ ref, list: [...mirror.list(quota.metadata.namespace)] });
+        }
+        return { quota, objects };
+      },
+      plan: planQuota,
+      stop: () => {
+        for (const mirror of counted.values()) mirror.stop();
+      },
     },
-  });
+    (wired) => {
+      queue = wired;
+      quotas.onChange(({ type, key, object, old }) => {
+        if (
+          type !== 'DELETED' &&
+          (!old ||
+            !equalAs('@core.v1.ResourceQuotaSpec', old.spec, object.spec) ||
+            !equalAs('map[string]Quantity', object.status?.hard, object.spec?.hard))
+        )
+          wired.add(key);
+      });
+    },
+  );
+}
+
+export interface QuotaView {
+  quota: ResourceQuota;
+  /** All of its namespace that it may count. */
+  objects: { ref: ResourceRef; list: KubeObject[] }[];
+}
+
+/** What is used of what is allowed. */
+export function planQuota({ quota, objects }: QuotaView): Plan {
+  const hard = quota.spec?.hard ?? {};
+  const used: Record<string, string> = Object.fromEntries(Object.keys(hard).map((n) => [n, '0']));
+  for (const { ref, list } of objects) {
+    for (const object of list) {
+      if (!quotaCovers(quota, ref, object)) continue;
+      for (const [n, more] of usageOf(ref, object))
+        if (Object.hasOwn(used, n))
+          used[n] = quantityOf(used[n] as string)
+            .add(more)
+            .toString();
+    }
+  }
+  if (equalAs('@core.v1.ResourceQuotaStatus', quota.status, { hard, used })) return nothing;
+  const object = { ...quota, status: { hard, used } };
+  return { steps: [{ verb: 'update', ref: refs.resourceQuotas, object, subresource: 'status' }] };
 }
 
 function kindsOf(names: string[], served: ResourceRef[]): Set<ResourceRef> {
@@ -125,11 +143,23 @@ function usageChanged(old: KubeObject, now: KubeObject): boolean {
     const [a, b] = [old as Pod, now as Pod];
     return isFinished(a) !== isFinished(b) || !equalAs('@core.v1.PodSpec', a.spec, b.spec);
   }
-  const [a, b] = [fieldsOf(old), fieldsOf(now)];
   if (now.kind === 'PersistentVolumeClaim')
     return (
-      !equalField(typeOf(refs.persistentVolumeClaims), 'spec', a['spec'], b['spec']) ||
-      !equalField(typeOf(refs.persistentVolumeClaims), 'status', a['status'], b['status'])
+      !equalField(
+        typeOf(refs.persistentVolumeClaims),
+        'spec',
+        fieldsOf(old)['spec'],
+        fieldsOf(now)['spec'],
+      ) ||
+      !equalField(
+        typeOf(refs.persistentVolumeClaims),
+        'status',
+        fieldsOf(old)['status'],
+        fieldsOf(now)['status'],
+      )
     );
-  return now.kind === 'Service' && !equalField(typeOf(refs.services), 'spec', a['spec'], b['spec']);
+  return (
+    now.kind === 'Service' &&
+    !equalField(typeOf(refs.services), 'spec', fieldsOf(old)['spec'], fieldsOf(now)['spec'])
+  );
 }

@@ -3,8 +3,9 @@ import type { Condition } from '../../api/generated/types/meta-v1.ts';
 import { refs } from '../../client/refs.ts';
 import { timeOf } from '../../api/times.ts';
 import type { Controller, ControllerContext } from '../context.ts';
-import { isApiError } from '../owners.ts';
-import { makeQueue, run } from '../run.ts';
+import type { Outcome } from '../kit/carry-out.ts';
+import { startPlanned } from '../kit/planned.ts';
+import { nothing, writesOf, type Plan, type Write } from '../kit/write.ts';
 import { blockingAddress } from './in-use.ts';
 
 const name = 'service-cidrs-controller';
@@ -22,90 +23,103 @@ const stillUsed =
  * address is left without a range.
  */
 export function startServiceCidrsController(ctx: ControllerContext): Controller {
-  const client = ctx.clientFor(name);
   const ranges = ctx.mirrors.of<ServiceCIDR>(refs.serviceCidrs);
   const addresses = ctx.mirrors.of<IPAddress>(refs.ipAddresses);
-  const update = async (
-    object: ServiceCIDR,
-    subresource?: 'status',
-  ): Promise<ServiceCIDR | undefined> => {
-    try {
-      return await client.update<ServiceCIDR>(
-        refs.serviceCidrs,
-        object,
-        subresource ? { subresource } : {},
-      );
-    } catch (error) {
-      if (isApiError(error, 'NotFound')) return undefined;
-      throw error;
-    }
-  };
-  const say = async (
-    object: ServiceCIDR,
-    condition: Pick<Condition, 'status' | 'reason' | 'message'>,
-  ): Promise<void> => {
-    const before = object.status?.conditions ?? [];
-    const ready = before.find((one) => one.type === 'Ready');
-    if (
-      ready?.status === condition.status &&
-      ready.reason === condition.reason &&
-      ready.message === condition.message
-    )
-      return;
-    const lastTransitionTime =
-      ready?.status === condition.status ? ready.lastTransitionTime : timeOf(ctx.clock.now());
-    await update(
-      {
-        ...object,
-        status: {
-          ...object.status,
-          conditions: [
-            ...before.filter((one) => one !== ready),
-            { ...condition, type: 'Ready', lastTransitionTime },
-          ],
-        },
+  return startPlanned<RangeView>(
+    ctx,
+    {
+      name,
+      mirrors: [
+        { ref: refs.serviceCidrs, mirror: ranges },
+        { ref: refs.ipAddresses, mirror: addresses },
+      ],
+      view: (key, { nowMs }) => {
+        const range = ranges.get(key);
+        if (!range) return undefined;
+        const blocked = Boolean(blockingAddress(range, ranges.list(), addresses.list()));
+        return { range, blocked, nowMs };
       },
-      'status',
-    );
+      plan: planRange,
+      conclude: concludeRange,
+    },
+    (queue) => {
+      const deleting = (): void => {
+        for (const one of ranges.list())
+          if (one.metadata.deletionTimestamp) queue.add(one.metadata.name ?? '');
+      };
+      ranges.onChange(({ key }) => {
+        queue.add(key);
+        deleting(); // another range may hold its addresses now
+      });
+      addresses.onChange(({ type }) => type === 'DELETED' && deleting());
+    },
+  );
+}
+
+export interface RangeView {
+  range: ServiceCIDR;
+  /** An address has no other range. */
+  blocked: boolean;
+  nowMs: number;
+}
+
+/** Finalizers: one as long as it stands, none when nothing needs it any more. */
+export function planRange({ range, blocked, nowMs }: RangeView): Plan {
+  const { finalizers = [], deletionTimestamp } = range.metadata;
+  const has = finalizers.includes(finalizer);
+  if (!deletionTimestamp)
+    return has ? nothing : { steps: [withFinalizers(range, [...finalizers, finalizer])] };
+  if (!has || blocked) return nothing;
+  const waitMs = Date.parse(deletionTimestamp) + graceMs - nowMs;
+  if (waitMs > 0) return { steps: [], againInMs: waitMs };
+  return {
+    steps: [
+      withFinalizers(
+        range,
+        finalizers.filter((one) => one !== finalizer),
+      ),
+    ],
   };
-  const reconcile = async (key: string): Promise<void> => {
-    const object = ranges.get(key);
-    if (!object) return;
-    const finalizers = object.metadata.finalizers ?? [];
-    if (!object.metadata.deletionTimestamp) {
-      const kept = finalizers.includes(finalizer)
-        ? object
-        : await update({
-            ...object,
-            metadata: { ...object.metadata, finalizers: [...finalizers, finalizer] },
-          });
-      if (kept && !kept.status?.conditions?.some((one) => one.type === 'Ready'))
-        await say(kept, {
-          status: 'True',
-          reason: '',
-          message: 'Kubernetes Service CIDR is ready',
-        });
-      return;
-    }
-    if (!finalizers.includes(finalizer)) return;
-    if (blockingAddress(object, ranges.list(), addresses.list()))
-      return await say(object, { status: 'False', reason: 'Terminating', message: stillUsed });
-    const waitMs = Date.parse(object.metadata.deletionTimestamp) + graceMs - ctx.clock.now();
-    if (waitMs > 0) return queue.addAfter(key, waitMs);
-    await update({
-      ...object,
-      metadata: { ...object.metadata, finalizers: finalizers.filter((one) => one !== finalizer) },
-    });
-  };
-  const queue = makeQueue(ctx, { name, reconcile });
-  const deleting = (): void => {
-    for (const one of ranges.list())
-      if (one.metadata.deletionTimestamp) queue.add(one.metadata.name ?? '');
-  };
-  ranges.onChange(({ key }) => {
-    queue.add(key);
-    deleting(); // another range may hold its addresses now
-  });
-  addresses.onChange(({ type }) => type === 'DELETED' && deleting());
-  return run(queue, { name, mirrors: [ranges, addresses] });
+}
+
+/** Its condition, on what was written. */
+export function concludeRange(view: RangeView, outcome: Outcome, plan: Plan): Plan {
+  const { range, blocked, nowMs } = view;
+  if (range.metadata.deletionTimestamp) {
+    const kept = range.metadata.finalizers?.includes(finalizer);
+    const condition = { status: 'False', reason: 'Terminating', message: stillUsed };
+    return kept && blocked ? { steps: conditionWrites(range, condition, nowMs) } : nothing;
+  }
+  const [write] = writesOf(plan);
+  const written = write ? outcome.of(write) : range;
+  // Refused, or forgiven: it is gone.
+  if (!written || written === write?.object) return nothing;
+  const now = written as ServiceCIDR;
+  if (now.status?.conditions?.some((one) => one.type === 'Ready')) return nothing;
+  const condition = { status: 'True', reason: '', message: 'Kubernetes Service CIDR is ready' };
+  return { steps: conditionWrites(now, condition, nowMs) };
+}
+
+function withFinalizers(range: ServiceCIDR, finalizers: string[]): Write {
+  const object = { ...range, metadata: { ...range.metadata, finalizers } };
+  return { verb: 'update', ref: refs.serviceCidrs, object };
+}
+
+function conditionWrites(
+  range: ServiceCIDR,
+  condition: Pick<Condition, 'status' | 'reason' | 'message'>,
+  nowMs: number,
+): Write[] {
+  const before = range.status?.conditions ?? [];
+  const ready = before.find((one) => one.type === 'Ready');
+  const turned = ready?.status !== condition.status;
+  if (!turned && ready?.reason === condition.reason && ready.message === condition.message)
+    return [];
+  const lastTransitionTime = ready && !turned ? ready.lastTransitionTime : timeOf(nowMs);
+  const conditions = [
+    ...before.filter((one) => one !== ready),
+    { ...condition, type: 'Ready', lastTransitionTime },
+  ];
+  const object = { ...range, status: { ...range.status, conditions } };
+  return [{ verb: 'update', ref: refs.serviceCidrs, object, subresource: 'status' }];
 }
