@@ -24,6 +24,9 @@ const keys = {
   service: newKeyPem(),
 };
 
+/** Volumes of nodes are made through their ports, which nobody has here. */
+const config = { clusterCidr: '10.42.0.0/16', controllers: {}, disable: ['local-storage'] };
+
 /** What the simulation looks at. */
 const read = [
   ...[refs.pods, refs.nodes, refs.configMaps, refs.jobs],
@@ -78,7 +81,7 @@ export class ServerProcess {
       ...([clock, log] as const),
     );
     await startControl({
-      config: partOf<ServerConfig>({ clusterCidr: '10.42.0.0/16', controllers: {} }),
+      config: partOf<ServerConfig>(config),
       doors: partOf<Doors>({ clock, disk, log, random }),
       ...{ api, mirrors },
       identities: partOf<ServerIdentities>({

@@ -30,7 +30,10 @@ export class Cache {
   #order: NodeInfo[] | undefined;
 
   /** All pods with a node, by their labels. */
-  readonly groups = new LabelGroups();
+  readonly groups = new LabelGroups((name, key) => {
+    const node = this.#nodes.get(name);
+    return node ? node.label(key) : null;
+  });
 
   /** All nodes, one zone after the other in turns, as kube-scheduler walks them. */
   get nodes(): readonly NodeInfo[] {
@@ -61,6 +64,7 @@ export class Cache {
     const name = node.metadata.name ?? '';
     const before = this.#nodes.get(name);
     const info = new NodeInfo(node);
+    if (!before?.sameLabels(info)) this.groups.forgetSpread();
     if (before) this.#unlist(before);
     this.#nodes.set(name, info);
     for (const pod of this.#podsOfNode.get(name) ?? []) info.add(pod);
@@ -73,6 +77,7 @@ export class Cache {
     const info = this.#nodes.get(name);
     if (!info) return;
     this.#nodes.delete(name);
+    this.groups.forgetSpread();
     this.#unlist(info);
     this.#order = undefined;
   }

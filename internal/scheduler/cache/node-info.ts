@@ -52,6 +52,12 @@ export class NodeInfo {
     return this.#labels.get(key);
   }
 
+  sameLabels(other: NodeInfo): boolean {
+    if (this.#labels.size !== other.#labels.size) return false;
+    for (const [key, value] of this.#labels) if (other.#labels.get(key) !== value) return false;
+    return true;
+  }
+
   /** Counts a pod; one of the same uid takes the place of the one before. */
   add(info: PodInfo): void {
     this.remove(info.uid);

@@ -10,6 +10,7 @@ import { skip, unresolvable, unschedulable } from '../framework/status.ts';
 import {
   constraintsOf,
   counts,
+  countsAll,
   hasAllKeys,
   matchesConstraint,
   type Constraint,
@@ -72,6 +73,9 @@ function spreadState(
   pod: PodInfo,
   nodes: readonly NodeInfo[],
 ): SpreadState {
+  const [only] = constraints;
+  if (only && constraints.length === 1 && countsAll(only, pod.pod))
+    return new SpreadState(constraints, [plainDomain({ cache }, only, pod, nodes)]);
   const domains = constraints.map(() => new Map<string, number>());
   const eligible = new Map<string, boolean[]>();
   for (const node of nodes) {
@@ -96,6 +100,27 @@ function spreadState(
     }
   }
   return new SpreadState(constraints, domains);
+}
+
+/** The counts of one constraint that every node with its label counts for. */
+function plainDomain(
+  { cache }: Pick<Handle, 'cache'>,
+  constraint: Constraint,
+  pod: PodInfo,
+  nodes: readonly NodeInfo[],
+): Map<string, number> {
+  const domain = new Map<string, number>();
+  for (const node of nodes) {
+    const value = node.label(constraint.topologyKey);
+    if (value !== undefined && !domain.has(value)) domain.set(value, 0);
+  }
+  if (constraint.countsNone) return domain;
+  for (const group of cache.groups.in(pod.namespace)) {
+    if (group.terminating || !matchesConstraint(constraint, group.labels)) continue;
+    for (const [value, count] of cache.groups.spreadOf(group, constraint.topologyKey))
+      if (value !== undefined) domain.set(value, (domain.get(value) ?? 0) + count);
+  }
+  return domain;
 }
 
 /** Keeps pods spread over zones, nodes and the like. */

@@ -115,6 +115,11 @@ export function hasAllKeys(node: NodeInfo, constraints: readonly Constraint[]): 
   return true;
 }
 
+/** Whether every node counts for a constraint, whatever its labels and taints. */
+export function countsAll({ honorAffinity, honorTaints }: Constraint, { spec }: Pod): boolean {
+  return !honorTaints && !(honorAffinity && (spec.nodeSelector || spec.affinity?.nodeAffinity));
+}
+
 /** Whether a node counts for a constraint at all (node inclusion policies, KEP-3094). */
 export function counts(constraint: Constraint, { spec }: Pod, node: NodeInfo): boolean {
   if (

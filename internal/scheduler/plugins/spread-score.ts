@@ -7,6 +7,7 @@ import { skip, type Status } from '../framework/status.ts';
 import {
   constraintsOf,
   counts,
+  countsAll,
   hasAllKeys,
   matchesConstraint,
   type Constraint,
@@ -117,6 +118,14 @@ function prepare(
         continue;
       }
       const domain = domains[i]!;
+      if (countsAll(c, pod.pod) && !(all && constraints.length > 1)) {
+        for (const [label, count] of cache.groups.spreadOf(group, c.topologyKey)) {
+          const value = all ? label : (label ?? '');
+          const before = value === undefined ? undefined : domain.get(value);
+          if (before !== undefined) domain.set(value!, before + count);
+        }
+        continue;
+      }
       for (const [name, count] of group.nodes) {
         const node = cache.node(name);
         if (!node || (all && !hasAllKeys(node, constraints)) || !counts(c, pod.pod, node)) continue;
