@@ -106,7 +106,7 @@ describe('pods that nobody else takes away', () => {
     }
   });
 
-  test('a pod of a node that is there stays, unless it is deleted and the node is out of service', () => {
+  test('a pod of a node that is there stays, unless deleted while the node is out of service', () => {
     const outTaint = { key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' };
     for (let i = 0; i < times; i++) {
       const [deleted, out, ready] = [some([true, false]), some([true, false]), some(['True', 'x'])];
@@ -140,7 +140,7 @@ describe('the life of nodes', () => {
     });
   const ready = pod({ status: { conditions: [{ type: 'Ready', status: 'True' }] } });
 
-  test('it is silent when its time is over, not before; then it is tainted, and its pods told', () => {
+  test('it is silent when its time is over, not before; then it is tainted', () => {
     for (let i = 0; i < times; i++) {
       const leftMs = random.int(40_000) - 20_000;
       const view = { node: node(some(['True', 'False'])), nowMs, leftMs, pods: [ready] };

@@ -4,6 +4,7 @@ import { keyOf } from '../../internal/api/object.ts';
 import { ApiError } from '../../internal/api/status.ts';
 import { IoError } from '../../internal/base/errors.ts';
 import { refs } from '../../internal/client/refs.ts';
+import { StoreError } from '../../internal/store/errors.ts';
 import { isReady } from './settled.ts';
 import type { World } from './world.ts';
 
@@ -32,7 +33,9 @@ export class Operator {
         if (error instanceof ApiError && ['AlreadyExists', 'NotFound'].includes(error.reason))
           return undefined;
         const patient =
-          error instanceof IoError || (error instanceof ApiError && error.httpStatus >= 409);
+          error instanceof IoError ||
+          error instanceof StoreError ||
+          (error instanceof ApiError && error.httpStatus >= 409);
         if (!patient) {
           this.#world.truth.failed('the operator was refused', error);
           return undefined;
