@@ -706,7 +706,7 @@ start() {
   restart
 }
 
-wait_ready() { as_service "$conf_dir/$service.env" "$bin_dir/skiff" wait-ready --timeout "${INSTALL_SKIFF_WAIT_SECONDS:-180}" --; }
+wait_ready() { as_service "$conf_dir/$service.env" "$bin_dir/skiff" wait-ready --timeout "${INSTALL_SKIFF_WAIT_SECONDS:-180}" -- "$command"; }
 
 # What has worked is kept beside what is tried. The executable costs nothing: it is the same file under another name.
 keep_good() {
@@ -740,11 +740,10 @@ put_back() {
 log_tail() { case $init in systemd) journalctl -n 20 --no-pager -u "$service" ;; *) tail -n 20 "$log_file" ;; esac; }
 
 finish() {
-  [ "$command" = server ] || { say "the agent runs; see kubectl get nodes on the server"; return; }
   if ! wait_ready; then
     log_tail >&2
     if put_back; then fatal "the new configuration or executable did not work and was taken back; $service runs as before"; fi
-    fatal "the server is not ready; it is tried again and again: $([ $init = systemd ] && echo "journalctl -u $service" || echo "$log_file")"
+    fatal "the $([ "$command" = agent ] && echo node || echo server) is not ready; it is tried again and again: $([ $init = systemd ] && echo "journalctl -u $service" || echo "$log_file")"
   fi
   keep_good
   next_steps
@@ -756,6 +755,11 @@ next_steps() {
   [ -z "${SUDO_USER:-}" ] || as='sudo '
   case :$PATH: in *:"$bin_dir":*) ;; *) skiff=$bin_dir/skiff ;; esac
   of=; [ "$kubeconfig" = /etc/skiff/skiff.yaml ] || of="KUBECONFIG=$kubeconfig "
+  if [ "$command" = agent ]; then
+    say "done: this machine is a node; see kubectl get nodes on the server"
+    echo "    $as${skiff%skiff}skiff-uninstall.sh           takes everything away again"
+    return
+  fi
   say "done. Next:"
   echo "    $as$of$skiff kubectl get nodes"
   echo "    $as${skiff%skiff}skiff-uninstall.sh           takes everything away again"

@@ -101,10 +101,10 @@ function maintenance(skiff: Command): void {
   skiff
     .command('wait-ready')
     .description(
-      'Wait until the server that runs on this machine, and its node, are ready; after "--", ' +
-        'the command and flags of the service',
+      'Wait until the server or agent that runs on this machine, and its node, are ready; after ' +
+        '"--", the command and flags of the service',
     )
-    .usage('[options] [-- server [flags]]')
+    .usage('[options] [-- server|agent [flags]]')
     .option('--timeout <seconds>', 'How long', '180')
     .option('--kubeconfig <file>', 'Which kubeconfig (default: the one that the server writes)')
     .passThroughOptions()

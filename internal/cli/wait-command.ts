@@ -3,12 +3,13 @@ import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { realHost } from '../io/host.ts';
 import { gatherSettings } from './settings.ts';
+import { lookAtAgent } from './wait-agent.ts';
 import { waitReady } from './wait-ready.ts';
 
 const op = 'wait';
 
 /**
- * `skiff wait-ready`: where the server keeps its things is taken from where the server takes it.
+ * `skiff wait-ready`: where it keeps its things is taken from where the server or agent takes it.
  */
 export async function runWaitReady(
   words: string[],
@@ -22,10 +23,10 @@ export async function runWaitReady(
       hint: 'run it with sudo',
     });
   const [command = 'server', ...argv] = words;
-  if (command !== 'server')
+  if (command !== 'server' && command !== 'agent')
     throw new ConfigError(`wait-ready: "${command}" is not a command that it can wait for`, {
       op,
-      hint: 'server is meant',
+      hint: 'server or agent is meant',
     });
   const settings = await gatherSettings({
     command,
@@ -35,8 +36,15 @@ export async function runWaitReady(
     warn: () => undefined,
   });
   const started = realClock.monotonicMs();
+  const config = {
+    dataDir: String(settings.get('data-dir')),
+    runDir: String(settings.get('run-dir')),
+  };
+  const lbServerPort = Number(settings.get('lb-server-port') ?? 0);
   await waitReady({
-    config: { dataDir: String(settings.get('data-dir')), runDir: String(settings.get('run-dir')) },
+    config,
+    what: command,
+    ...(command === 'agent' && { look: (once) => lookAtAgent({ ...config, lbServerPort }, once) }),
     timeoutMs: Number(options.timeout) * 1000,
     kubeconfig: options.kubeconfig,
     say: (text) =>

@@ -18,8 +18,15 @@ const watchedMs = 10_000;
 
 const op = 'wait';
 
+/** What runs now, or what is still lacking. */
+export type Step = { about: { pid: number } } | { lacking: string };
+
 export interface WaitReady {
   config: Pick<ServerConfig, 'dataDir' | 'runDir'>;
+  /** How it is looked; a server by its own words when left out. */
+  look?: (once: (text: string) => void) => Promise<Step>;
+  /** What it is called. */
+  what?: 'server' | 'agent';
   timeoutMs: number;
   /** In the place of what the server says. */
   kubeconfig?: string | undefined;
@@ -31,12 +38,19 @@ export interface WaitReady {
  * and its node (if it has one) is Ready and has sent a heartbeat since that server started. Ends
  * early, with the server's own words, when it dies twice of the same.
  */
-export async function waitReady({ config, timeoutMs, kubeconfig, say }: WaitReady): Promise<void> {
+export async function waitReady({
+  config,
+  timeoutMs,
+  kubeconfig,
+  say,
+  look = (once) => lookAtServer(config, kubeconfig, once),
+  what = 'server',
+}: WaitReady): Promise<void> {
   const end = realClock.monotonicMs() + timeoutMs;
   const before = readLastWords(config.runDir);
   const said = new Set<string>();
   const once = (text: string): void => void (said.has(text) || (said.add(text), say(text)));
-  let lacking = 'no server runs on this machine';
+  let lacking = `no ${what} runs on this machine`;
   for (;;) {
     const dying = lastWords(config.runDir);
     const times =
@@ -45,13 +59,11 @@ export async function waitReady({ config, timeoutMs, kubeconfig, say }: WaitRead
         : dying.message === before?.message
           ? dying.times - before.times
           : dying.times;
-    const step = await look(config, kubeconfig, once).catch((error: unknown) => ({
-      lacking: messageOf(error),
-    }));
+    const step: Step = await look(once).catch((error: unknown) => ({ lacking: messageOf(error) }));
     if ('about' in step && (await stays(step.about, dying?.atMs))) return;
     // Died twice while it was waited for, or before and is down again.
     if (dying && (times >= sameWordsTwice || (!('about' in step) && dying.times > sameWordsTwice)))
-      throw new ConfigError(`the server does not stay up: ${dying.message}`, { op });
+      throw new ConfigError(`the ${what} does not stay up: ${dying.message}`, { op });
     if ('lacking' in step) lacking = step.lacking;
     if (realClock.monotonicMs() >= end)
       throw new ConfigError(`not reached in ${Math.round(timeoutMs / 1000)} s: ${lacking}`, {
@@ -68,11 +80,11 @@ function lastWords(runDir: string): ReturnType<typeof readLastWords> {
   return words && Math.abs(realClock.now() - words.atMs) < 6 * watchedMs ? words : undefined;
 }
 
-async function look(
+async function lookAtServer(
   config: WaitReady['config'],
   kubeconfig: string | undefined,
   once: (text: string) => void,
-): Promise<{ about: About } | { lacking: string }> {
+): Promise<Step> {
   const about = await askOperator(config.dataDir, 'GET /about', undefined);
   if (!about) return { lacking: 'no server runs on this machine' };
   once('the server has started');
@@ -96,9 +108,9 @@ async function look(
  * What is stored outlives the node that said it: its condition counts with a heartbeat of this run
  * only.
  */
-async function nodeLacks(
+export async function nodeLacks(
   client: Client,
-  { node: name, startedMs }: About,
+  { node: name, startedMs }: Pick<About, 'node' | 'startedMs'>,
 ): Promise<string | undefined> {
   const node = await client.get<Node>(refs.nodes, { name });
   const ready = node.status.conditions?.find((c) => c.type === 'Ready');
@@ -107,11 +119,11 @@ async function nodeLacks(
   const { spec } = await client.get<Lease>(refs.leases, { namespace: 'kube-node-lease', name });
   return Date.parse(spec?.renewTime ?? '') >= startedMs
     ? undefined
-    : `node ${name} has sent no heartbeat since the server started`;
+    : `node ${name} has sent no heartbeat since this start`;
 }
 
 /** One that died a moment ago has to stay for a while before it is believed. */
-async function stays({ pid }: About, diedMs: number | undefined): Promise<boolean> {
+async function stays({ pid }: { pid: number }, diedMs: number | undefined): Promise<boolean> {
   const until = diedMs === undefined ? 0 : diedMs + watchedMs;
   while (realClock.now() < until && realProcesses.alive(pid))
     await realClock.sleep(op, asksEveryMs);
