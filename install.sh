@@ -604,6 +604,7 @@ LimitNPROC=infinity
 LimitCORE=infinity
 TasksMax=infinity
 TimeoutStartSec=0
+TimeoutStopSec=5min
 Restart=always
 RestartSec=5s
 ExecStart=$bin_dir/skiff $command $unit_args

@@ -13,6 +13,7 @@ import { startNodeHeart, type NodeHeart } from './node-heart.ts';
 import type { Agent, AgentOptions } from './options.ts';
 import { openNodePort, type NodePort } from './server/node-port.ts';
 import { startNodeServer } from './server/server.ts';
+import { endPods, shuttingDown } from './shutdown.ts';
 import type { NodeView } from './server/node-view.ts';
 
 export type { Agent, AgentOptions } from './options.ts';
@@ -109,6 +110,13 @@ export async function createAgent(options: AgentOptions, open = openRuntime): Pr
       set.wake();
     },
     renewCertificate: (tls) => server?.renew(tls),
+    endPods: async () => {
+      const grace = options.kubelet?.shutdown;
+      if (!grace || grace.totalMs === 0) return;
+      set.close(shuttingDown.refusal);
+      heart.close(shuttingDown.node);
+      await endPods({ pods: set, events, clock, log: log.named('shutdown') }, grace);
+    },
     stop: async () => {
       await server?.close();
       relist.cancel();

@@ -1,6 +1,5 @@
 import type { Pod } from '../api/generated/types/core-v1.ts';
 import type { EventRecorder } from '../client/events.ts';
-import { timeOf } from '../api/times.ts';
 import type { Troubles } from '../client/troubles.ts';
 import type { Clock } from '../io/clock.ts';
 import type { Disk } from '../io/disk.ts';
@@ -15,6 +14,7 @@ import { startPressure, type Pressures } from './gc/pressure.ts';
 import type { Machine } from './machine.ts';
 import type { KubeletOptions } from './options.ts';
 import type { PodSet } from './pods/pod-set.ts';
+import { evictPod } from './evict-pod.ts';
 import { evictionUsage, readUsage } from './usage.ts';
 import type { Volumes } from './volumes/volumes.ts';
 
@@ -56,17 +56,8 @@ export function startHousekeeping(options: HousekeepingOptions): () => void {
       .filter((w) => w.phase === 'running')
       .map((w) => ({ ...w.pod, status: w.status }));
   const room = () => options.machine.room('gc.room', options.agentDir);
-  const evict = (pod: Pod, reason: string, message: string, graceSeconds = 1): void => {
-    options.events.warning(pod, reason, message);
-    const condition = {
-      type: 'DisruptionTarget',
-      status: 'True',
-      reason: 'TerminationByKubelet',
-      message,
-      lastTransitionTime: timeOf(clock.now()),
-    };
-    pods.worker(pod.metadata.uid!)?.evict({ reason, message, condition, graceSeconds });
-  };
+  const evict = (pod: Pod, reason: string, message: string, graceSeconds = 1): void =>
+    evictPod(options, pod, { reason, message, graceSeconds });
   const localVolumes = (pod: Pod) => options.volumes.localUsage(pod);
   let pressed = false;
   const report = (now: Pressures): void => {

@@ -20,6 +20,8 @@ export interface NodeHeart {
   /** Resolves when the Node is registered and its network stands. */
   readonly ready: Promise<void>;
   pressure(now: { memory: boolean; disk: boolean }): void;
+  /** The node takes no more pods, and says why. */
+  close(why: string): void;
   /** Something that the Node shows has changed. */
   poke(): void;
   stop(): void;
@@ -50,6 +52,7 @@ export async function startNodeHeart(
     networkReady: false,
     pressure: { memory: false, disk: false },
     podCidr: '',
+    closed: '',
     stopped: false,
     waiting: [] as (() => void)[],
   };
@@ -108,6 +111,7 @@ export async function startNodeHeart(
     },
     report: async () => ({
       ...(await reportOf(runtime, state)),
+      ...(state.closed && { notReady: state.closed }),
       troubles: options.troubles?.list() ?? [],
     }),
     onPodCidr: stand,
@@ -128,6 +132,10 @@ export async function startNodeHeart(
     ready: Promise.all([writer.registered, ready]).then(() => undefined),
     pressure: (now) => {
       state.pressure = now;
+      writer.poke();
+    },
+    close: (why) => {
+      state.closed = why;
       writer.poke();
     },
     poke: () => writer.poke(),

@@ -12,6 +12,7 @@ import type { Processes } from '../io/processes.ts';
 import type { Random } from '../io/random.ts';
 import type { Spawn } from '../io/spawn.ts';
 import type { ImageGcPolicy } from './gc/image-collector.ts';
+import type { ShutdownGrace } from './shutdown.ts';
 import type { EvictionPolicy } from './gc/pressure.ts';
 import type { Machine } from './machine.ts';
 import type { NodeView } from './server/node-view.ts';
@@ -28,6 +29,7 @@ export interface KubeletOptions {
   /** How often an unchanged status is written. */
   statusReportMs?: number;
   maxParallelPulls?: number;
+  shutdown?: ShutdownGrace;
   /** Containers without a seccomp profile of their own get the runtime's. */
   seccompDefault?: boolean;
 }
@@ -130,6 +132,11 @@ export interface Agent {
   readdress(): void;
   /** Serves new connections to the node's port with another certificate. */
   renewCertificate(tls: { key: string; cert: string; clientCa: string }): void;
+  /**
+   * The machine shuts down: takes no more pods, and ends those that run, if it was told how long
+   * that may take.
+   */
+  endPods(): Promise<void>;
   /** Ends the agent. Containers and containerd go on. */
   stop(): Promise<void>;
 }

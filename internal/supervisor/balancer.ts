@@ -75,15 +75,17 @@ async function carry(
   for (const server of servers.order()) {
     if (client.destroyed) return;
     const upstream = await connectTo(server).catch((error: unknown) => {
+      // Told once: while none answers this comes every second.
+      const level = servers.isAway(server) ? 'debug' : 'warn';
       servers.failed(server);
-      log.warn('a server does not answer', { server, error: messageOf(error) });
+      log[level]('a server does not answer', { server, error: messageOf(error) });
       return undefined;
     });
     if (!upstream) continue;
     servers.good(server);
     const lost = (): void => {
       servers.failed(server);
-      log.warn('the connection to a server is lost', { server });
+      log.info('the connection to a server is lost', { server });
     };
     join(client, upstream, { clock, disk, lost, otherLives: () => otherLives(servers, server) });
     return;

@@ -121,7 +121,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
   return {
     parts: [
       { name: 'network', stop: () => network.stop() },
-      { name: 'agent', stop: () => agent.stop() },
+      { name: 'agent', stop: () => agent.stop(), machineEnds: () => agent.endPods() },
     ],
     readdress: async () => {
       agent.readdress();

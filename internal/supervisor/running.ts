@@ -1,10 +1,13 @@
 import { ConfigError, messageOf } from '../base/errors.ts';
 import type { Doors } from './doors.ts';
+import { machineShutsDown } from './machine-shuts-down.ts';
 
 /** A part that runs until it is stopped. */
 export interface Part {
   name: string;
   stop(): Promise<void> | void;
+  /** The whole machine is about to end: done before anything is stopped, however long it takes. */
+  machineEnds?(): Promise<void>;
 }
 
 /** An orderly end must not hang on a part that does not answer. */
@@ -35,11 +38,23 @@ export function stopOnSignal(doors: Doors, parts: Part[], pidFile: string): void
     if (stopping) return;
     stopping = true;
     doors.log.info('stopping', { signal });
+    await endWithMachine(doors, parts);
     await stopParts(doors, parts, pidFile);
     process.exit(0);
   };
   process.on('SIGTERM', () => void stop('SIGTERM'));
   process.on('SIGINT', () => void stop('SIGINT'));
+}
+
+/** When it is the machine that ends, and not this service alone, pods end in good order. */
+async function endWithMachine(doors: Doors, parts: readonly Part[]): Promise<void> {
+  const ends = parts.flatMap((part) => part.machineEnds ?? []);
+  try {
+    if (ends.length > 0 && (await machineShutsDown(doors)))
+      await Promise.all(ends.map((end) => end()));
+  } catch (error) {
+    doors.log.warn('pods did not end in good order', { error: messageOf(error) });
+  }
 }
 
 /** Stops the parts, the last started first. */

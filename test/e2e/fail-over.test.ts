@@ -41,7 +41,7 @@ beforeAll(async () => {
   await until('the node knows every server', known, { seen: () => edge.log().slice(-2000) });
   await until('accounts', () => two.kubectl(['get', 'sa', 'default']).code === 0);
   two.apply(pod('web'));
-  two.k('wait', '--for=condition=Ready', 'pod/web', '--timeout=60s');
+  two.k('wait', '--for=condition=Ready', 'pod/web', '--timeout=180s');
 });
 afterAll(() => {
   edge.down(failed);
@@ -109,10 +109,10 @@ it('a node that one server is out of reach of uses the others, and says so', asy
   }`;
   expect(edge.node.exec(['nft', '-f', '-'], { input: rules }).code).toBe(0);
   // The cluster knows nothing of it: the server stays an endpoint of the Service.
-  await until('pods reach the servers that are left', reachesServers, { timeoutMs: 60_000 });
+  await until('pods reach the servers that are left', reachesServers, { timeoutMs: 180_000 });
   expect(two.k('get', 'endpoints', 'kubernetes', '-o', 'yaml')).toContain(one.node.ip);
   two.apply(pod('meanwhile'));
-  two.k('wait', '--for=condition=Ready', 'pod/meanwhile', '--timeout=60s');
+  two.k('wait', '--for=condition=Ready', 'pod/meanwhile', '--timeout=180s');
   for (const through of [two, three]) await until('logs and exec', () => reach(through));
   await until('the node says so', () => condition('TunnelMissing') === 'True');
   expect(condition('Ready')).toBe('True');
@@ -125,14 +125,14 @@ it('a node whose server is killed goes on, whichever it is', async ({ onTestFail
   onTestFailed(() => void (failed = true));
   for (const killed of [one, three]) {
     killed.node.exec(['bash', '-c', 'kill -9 $(cat /run/skiff-server.pid) $(pgrep -x etcd)']);
-    await until('pods reach the servers that are left', reachesServers, { timeoutMs: 60_000 });
+    await until('pods reach the servers that are left', reachesServers, { timeoutMs: 180_000 });
     const name = `without-${killed === one ? 'one' : 'three'}`;
     await until(
       'another server writes',
       () => two.kubectl(['apply', '-f', '-'], { input: pod(name), timeoutMs: 8_000 }).code === 0,
-      { timeoutMs: 60_000 },
+      { timeoutMs: 180_000 },
     );
-    two.k('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=60s');
+    two.k('wait', '--for=condition=Ready', `pod/${name}`, '--timeout=180s');
     for (const through of servers.filter((other) => other !== killed))
       await until('logs and exec', () => reach(through));
     killed.startServer();

@@ -251,7 +251,7 @@ export class TestNode {
     this.powerCut();
     if (options.keepLogs) {
       mkdirSync(join(here, 'logs'), { recursive: true });
-      for (const file of ['server.log', 'boot.log']) {
+      for (const file of ['server.log', 'agent.log', 'boot.log']) {
         if (existsSync(join(this.disk, file)))
           copyFileSync(
             join(this.disk, file),

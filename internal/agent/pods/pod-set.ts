@@ -4,7 +4,7 @@ import type { Cgroups } from '../cgroups/cgroups.ts';
 import { podLogDirectory } from '../config/sandbox-config.ts';
 import type { StatusWriter } from '../status/status-writer.ts';
 import type { Volumes } from '../volumes/volumes.ts';
-import { refusalOf } from './admission.ts';
+import { refusalOf, type Refusal } from './admission.ts';
 import type { DesiredPods } from './desired.ts';
 import { isFinished, isMirror } from './model.ts';
 import { unlinkLogs } from './log-links.ts';
@@ -43,6 +43,7 @@ export class PodSet {
   readonly #followers = new Map<string, Pod>();
   /** Finished pods of which the runtime holds nothing any more. */
   readonly #emptied = new WeakSet<PodWorker>();
+  #closed: Refusal | undefined;
   /** A container can end before its worker has learned its id. */
   readonly #ended = new Set<string>();
 
@@ -221,6 +222,11 @@ export class PodSet {
   }
 
   /** Leaves everything running. */
+  /** Takes no pods from now on. */
+  close(refusal: Refusal): void {
+    this.#closed = refusal;
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.#workers.values()].map((w) => w.leave()));
     await this.#options.desired.flushed();
@@ -240,7 +246,8 @@ export class PodSet {
       pod.status?.startTime !== undefined;
     const refusal = started
       ? undefined
-      : refusalOf({
+      : (this.#closed ??
+        refusalOf({
           pod,
           node: this.#options.node(),
           allocatable: this.#ports.node.allocatable(),
@@ -249,7 +256,7 @@ export class PodSet {
             .map((w) => w.pod),
           unsafeSysctls: this.#options.unsafeSysctls,
           facts: this.#ports.node.facts(),
-        });
+        }));
     if (refusal) this.#ports.events.warning(pod, refusal.reason, refusal.message);
     const verdict = refusal
       ? { reason: refusal.reason, message: `Pod was rejected: ${refusal.message}` }

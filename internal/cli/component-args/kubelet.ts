@@ -33,6 +33,8 @@ const eviction = (settings: KubeletSettings): NonNullable<KubeletOptions['evicti
   (settings.options.eviction ??= {});
 const imageGc = (settings: KubeletSettings): NonNullable<KubeletOptions['imageGc']> =>
   (settings.options.imageGc ??= {});
+const shutdown = (settings: KubeletSettings): NonNullable<KubeletOptions['shutdown']> =>
+  (settings.options.shutdown ??= { totalMs: 0, criticalMs: 0 });
 const logs = (settings: KubeletSettings): NonNullable<KubeletOptions['logs']> =>
   (settings.options.logs ??= {});
 
@@ -112,10 +114,10 @@ export const kubeletArgs: ArgTable<KubeletSettings> = new Map<string, Arg<Kubele
   ['fail-swap-on', { none: 'a node with swap starts, and pods use none of it' }],
   ['memory-swap', { none: 'pods use no swap' }],
   ['cgroup-driver', { none: 'the agent makes its own control groups (cgroupfs)' }],
-  ['shutdown-grace-period', { none: 'pods are not ended in order when the machine shuts down' }],
+  ['shutdown-grace-period', takes(milliseconds, (s, ms) => void (shutdown(s).totalMs = ms))],
   [
     'shutdown-grace-period-critical-pods',
-    { none: 'pods are not ended in order when the machine shuts down' },
+    takes(milliseconds, (s, ms) => void (shutdown(s).criticalMs = ms)),
   ],
   ...none<KubeletSettings>(
     noPort,
