@@ -6,6 +6,7 @@ const pod = (name: string, priority?: number): Pod => ({
   apiVersion: 'v1',
   kind: 'Pod',
   metadata: { name },
+  status: {},
   spec: { containers: [], ...(priority !== undefined && { priority }) },
 });
 const pods = [pod('a'), pod('net', 2_000_001_000), pod('b', 1_000_000_000), pod('dns', 2e9)];
