@@ -106,7 +106,7 @@ describe('pods that nobody else takes away', () => {
     }
   });
 
-  test('a pod of a node that is there stays, unless deleted while the node is out of service', () => {
+  test('a pod of a node that is there stays, unless deleted while that is out of service', () => {
     const outTaint = { key: 'node.kubernetes.io/out-of-service', effect: 'NoExecute' };
     for (let i = 0; i < times; i++) {
       const [deleted, out, ready] = [some([true, false]), some([true, false]), some(['True', 'x'])];

@@ -3,7 +3,7 @@ import { refs } from '../../client/refs.ts';
 import { own } from '../../base/own.ts';
 import { say, type Plan, type Say, type Write } from '../kit/write.ts';
 import { isFinished } from '../pod-facts.ts';
-import { same } from '../same.ts';
+import { equalAs } from '../../api/equality.ts';
 import { compareIps } from '../service-pods.ts';
 
 /** The class of ours, for who wants to name it beside another's. */
@@ -58,7 +58,7 @@ export function planBalancers(view: BalancerView): Plan & { complaints: Map<stri
     }
     const present = service.status?.loadBalancer?.ingress ?? [];
     const wanted = addresses.map((ip) => ({ ip, ipMode: 'VIP' }));
-    if (same(present, wanted)) continue;
+    if (equalAs('[]@core.v1.LoadBalancerIngress', present, wanted)) continue;
     const news = `Updated LoadBalancer with new IPs: [${ips(present)}] -> [${ips(wanted)}]`;
     const done = (): Say => say(service, 'Normal', 'UpdatedLoadBalancer', news);
     writes.push({ ...statusOf(service, wanted), done });

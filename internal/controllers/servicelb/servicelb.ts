@@ -5,7 +5,7 @@ import { refs } from '../../client/refs.ts';
 import type { Controller, ControllerContext } from '../context.ts';
 import { sliceIndex } from '../endpointslice/endpointslice.ts';
 import { startPlanned } from '../kit/planned.ts';
-import { same } from '../same.ts';
+import { jsonEqual } from '../../api/patch/json.ts';
 import { isOurs, planBalancers, type BalancerView } from './plan.ts';
 
 /** Upstream's name for what gives load balancers to Services, and its rights. */
@@ -64,7 +64,7 @@ export function startServiceBalancer(ctx: ControllerContext): Controller {
         if (object.spec.type === 'LoadBalancer' || old?.spec.type === 'LoadBalancer') again();
       });
       nodes.onChange(({ object, old }) => {
-        if (!same(factsOf(object), old && factsOf(old))) again();
+        if (!old || !jsonEqual(factsOf(object), factsOf(old))) again();
       });
       pods.onChange(({ type, object }) => {
         if (type !== 'MODIFIED' && hostPortIndex.hostPorts(object).length > 0) again();

@@ -1,8 +1,4 @@
-import type {
-  Container,
-  Pod,
-  Service,
-} from '../../api/generated/types/core-v1.ts';
+import type { Container, Pod, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import {
   cidrHas,
