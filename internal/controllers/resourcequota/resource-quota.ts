@@ -1,9 +1,9 @@
 import { equalAs, equalField, typeOf } from '../../api/equality.ts';
-import { own, table } from '../../base/own.ts';
+import { table } from '../../base/own.ts';
 import { quotaCovers, usageOf } from '../../apiserver/admission/quota-usage.ts';
 import type { Pod, ResourceQuota } from '../../api/generated/types/core-v1.ts';
 import { fieldsOf, keyOf, type KubeObject, type ResourceRef } from '../../api/object.ts';
-import { quantityOf, zeroQuantity } from '../../api/quantity.ts';
+import { quantityOf } from '../../api/quantity.ts';
 import type { Change, Mirror } from '../../client/client.ts';
 import { refs } from '../../client/refs.ts';
 import type { WorkQueue } from '../../client/work-queue.ts';
