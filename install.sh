@@ -707,7 +707,7 @@ start() {
   restart
 }
 
-wait_ready() { as_service "$conf_dir/$service.env" "$bin_dir/skiff" wait-ready --timeout "${INSTALL_SKIFF_WAIT_SECONDS:-180}" -- "$command"; }
+wait_ready() { as_service "$conf_dir/$service.env" "$bin_dir/skiff" wait-ready --timeout "${INSTALL_SKIFF_WAIT_SECONDS:-180}" --; }
 
 # What has worked is kept beside what is tried. The executable costs nothing: it is the same file under another name.
 keep_good() {
