@@ -4,6 +4,7 @@ import { assetFile, hasAsset, unpackDir } from '../io/assets.ts';
 import { replaceProcess } from '../io/exec.ts';
 import { realDisk } from '../io/disk.ts';
 import { realSpawn } from '../io/spawn.ts';
+import { findAirgapPrograms } from '../supervisor/airgap/programs.ts';
 
 const oldestKubectl = 31;
 
@@ -13,6 +14,7 @@ const oldestKubectl = 31;
  */
 export async function runTool(name: string, words: string[]): Promise<void> {
   const dataDir = process.env['SKIFF_DATA_DIR'] ?? '/var/lib/skiff';
+  findAirgapPrograms(dataDir);
   const path = await findTool(name, {
     folders: [join(dataDir, 'bin'), ...(process.env['PATH'] ?? '').split(':').filter(Boolean)],
   });
