@@ -180,6 +180,16 @@ export async function unpackDir(): Promise<string> {
   return dir;
 }
 
+/** Removes what other versions have unpacked; what is loaded stays with those who have it. */
+export async function pruneUnpacked(): Promise<void> {
+  if (!embedded) return;
+  const own = new Set(Object.values(readManifest().assets).map(({ hash }) => hash));
+  const dir = await unpackDir();
+  for (const name of await fs.readdir(dir).catch(() => []))
+    if (/^[0-9a-f]{16}$/.test(name) && !own.has(name))
+      await fs.rm(join(dir, name), { recursive: true, force: true });
+}
+
 function addons(): Record<string, object> {
   const holder = globalThis as Record<symbol, Record<string, object> | undefined>;
   return (holder[addonRegistry] ??= {});
