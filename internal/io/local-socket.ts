@@ -134,3 +134,36 @@ function bodyOf(stream: IncomingMessage): Promise<unknown> {
     });
   });
 }
+
+/** No answer of a program that is asked so is longer. */
+const longestAnswerBytes = 1024 * 1024;
+
+/**
+ * Sends text over a socket of another program and gives what it answers before it ends. Throws
+ * IoError when nobody listens, or not within `timeoutMs`.
+ */
+export function askProgram(
+  op: string,
+  path: string,
+  { text, timeoutMs }: { text: string; timeoutMs: number },
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    let answer = '';
+    const failed = (cause: Error): void => {
+      socket.destroy();
+      reject(new IoError(`${op}: ${path}: ${cause.message}`, { op, cause }));
+    };
+    socket.setTimeout(timeoutMs, () => failed(new Error('no answer in time')));
+    socket.once('error', failed);
+    socket.on('data', (bytes: Buffer) => {
+      answer += bytes.toString();
+      if (answer.length > longestAnswerBytes) failed(new Error('a longer answer than expected'));
+    });
+    socket.once('end', () => {
+      socket.destroy();
+      resolve(answer);
+    });
+    socket.end(text);
+  });
+}

@@ -30,6 +30,12 @@ import { followKernel, type KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import { ensureLocalStorage, removeLocalStorage } from './local-storage.ts';
 import { startManifests } from './manifests.ts';
+import {
+  ensureIngressClass,
+  ingressDisabled,
+  removeIngressClass,
+  startNodeIngress,
+} from './ingress.ts';
 import { ensureNetworkRole } from './network-role.ts';
 import { clusterSettings } from './cluster-settings.ts';
 import { nodeHandshake } from './node-handshake.ts';
@@ -275,6 +281,9 @@ async function startBeside(options: Beside): Promise<void> {
       ? removeLocalStorage(supervisor)
       : ensureLocalStorage(supervisor, config)
     ).then(() => []),
+    (ingressDisabled(config.disable) ? removeIngressClass : ensureIngressClass)(supervisor).then(
+      () => [],
+    ),
     config.disable.includes('coredns')
       ? removeClusterDns(supervisor).then(() => [])
       : ensureClusterDns(supervisor, config.clusterDns).then(() => []),
@@ -388,7 +397,10 @@ async function startOwnNode(
     roles,
     log: doors.log,
   });
-  return { ...node, parts: [role, ...node.parts] };
+  const ingress = ingressDisabled(config.disable)
+    ? []
+    : [startNodeIngress({ ...options, runDir: config.runDir })];
+  return { ...node, parts: [role, ...node.parts, ...ingress] };
 }
 
 function servedKind(api: ApiServer, apiVersion: string, kind: string): ResourceRef | undefined {

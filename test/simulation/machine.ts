@@ -161,6 +161,7 @@ export class NodeMachine {
       ctr: [],
       pinned: () => new Set(),
       mirrorNames: () => [],
+      restoreImage: () => Promise.resolve(false),
       health: partOf<OpenedRuntime['health']>({ down: undefined, check: () => undefined }),
       settled: true,
       lost: () => undefined,
