@@ -1,4 +1,4 @@
-import { isAddress } from '../base/addresses.ts';
+import { isAddress, joinHostPort } from '../base/addresses.ts';
 import {
   Agent as HttpAgent,
   request as httpRequest,
@@ -6,7 +6,11 @@ import {
   type IncomingMessage,
   type RequestOptions,
 } from 'node:http';
-import { Agent as HttpsAgent, request as httpsRequest } from 'node:https';
+import {
+  Agent as HttpsAgent,
+  request as httpsRequest,
+  type RequestOptions as HttpsRequestOptions,
+} from 'node:https';
 import { lookup as resolve } from 'node:dns';
 import { connect as tcpConnect, type LookupFunction, type Socket } from 'node:net';
 import { connect as tlsConnect, type TLSSocket } from 'node:tls';
@@ -27,7 +31,10 @@ export interface DialTarget {
    * Keeps connections for the next request; without one each request has a connection of its own.
    */
   pool?: DialPool;
-  /** The way there when it is no TCP connection of this machine: a raw connection to the target. */
+  /**
+   * The way there when it is no TCP connection of this machine: a raw connection to the target. A
+   * pool of such (`openedPool`) goes first.
+   */
   open?: (() => Promise<Duplex>) | undefined;
   /** A connection that stands already, TLS included. */
   socket?: Duplex;
@@ -55,6 +62,27 @@ export function dialPool({ tls }: { tls: boolean }): DialPool {
       for (const socket of Object.values(agent.freeSockets).flat()) socket?.destroy();
     },
   };
+}
+
+/**
+ * Connections with TLS that `open` leads to, `host:port` as the target says. A request to the other
+ * end of a tunnel costs a twentieth without the handshake (test/bench/SPECIFICATION.md).
+ */
+export function openedPool(open: (authority: string) => Promise<Duplex>): DialPool {
+  const pool = dialPool({ tls: true });
+  const agent = pool.agent as HttpsAgent;
+  agent.createConnection = (options, done) => {
+    const told = options as HttpsRequestOptions;
+    const { host, port, ca, cert, key, servername, rejectUnauthorized } = told;
+    const tls = { ca, cert, key, servername, insecure: !rejectUnauthorized } as DialTarget['tls'];
+    const target = { host: String(host), port: Number(port), tls };
+    opened(target, () => open(joinHostPort(target.host, target.port))).then(
+      (socket) => done?.(null, socket),
+      (cause: Error) => (done as ((cause: Error) => void) | undefined)?.(cause),
+    );
+    return undefined;
+  };
+  return pool;
 }
 
 export interface DialRequest {
@@ -189,7 +217,9 @@ const isGone = (cause: unknown): boolean =>
 export const realDial: Dial = {
   async request(op, target, request) {
     const { open } = target;
-    if (open) {
+    // A body that flows cannot be sent a second time, should a kept connection be gone.
+    const pool = open && isStream(request.body) ? undefined : target.pool;
+    if (open && !pool) {
       const failed = (cause: unknown): never => {
         const message = `${op}: ${target.host}:${target.port}: ${messageOf(cause)}`;
         throw new IoError(message, { op, cause });
@@ -207,7 +237,7 @@ export const realDial: Dial = {
       let out: ClientRequest;
       try {
         out = make({
-          ...optionsFor(target, request),
+          ...optionsFor({ ...target, pool }, request),
           ...(standing && { agent: undefined, createConnection: () => standing as Socket }),
         });
       } catch (cause) {
@@ -225,6 +255,7 @@ export const realDial: Dial = {
         (socket) =>
           out.reusedSocket ||
           standing ||
+          open ||
           boundConnecting(socket, target.tls ? 'secureConnect' : 'connect'),
       );
       if (request.timeoutMs)

@@ -14,6 +14,8 @@ import {
 
 interface Tunnel {
   opener: Opener;
+  /** The same for as long as the tunnel stands: connections that are kept hang on it. */
+  way: (authority: string) => Promise<Duplex>;
   heardMs: number;
   timer?: Timer;
 }
@@ -42,8 +44,7 @@ export class Tunnels {
 
   /** How a port of the node is opened; undefined while it has no tunnel here. */
   of(node: string): ((authority: string) => Promise<Duplex>) | undefined {
-    const tunnel = this.#mode === 'disabled' ? undefined : this.#byNode.get(node);
-    return tunnel && ((authority) => tunnel.opener.open(authority));
+    return this.#mode === 'disabled' ? undefined : this.#byNode.get(node)?.way;
   }
 
   /** Ends a tunnel that has been silent for too long; looks again when it could be. */
@@ -77,6 +78,7 @@ export class Tunnels {
     const before = this.#byNode.get(node);
     const tunnel: Tunnel = {
       heardMs: now(),
+      way: (authority) => tunnel.opener.open(authority),
       opener: multiplexOpener(socket, {
         pinged: () => void (tunnel.heardMs = now()),
         lost: () => {

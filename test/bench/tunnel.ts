@@ -1,6 +1,7 @@
 /**
  * What the tunnel of a node adds: bytes a second of one stream, and the time of a short question,
- * through it and over a TLS connection of its own, all ends in this process.
+ * through it and over a TLS connection of its own; and what a request to a kubelet costs with and
+ * without a connection that is kept. All ends in this process.
  *
  *     node test/bench/tunnel.ts [MEBIBYTES]
  */
@@ -8,6 +9,7 @@ import { createServer as createHttps, request as httpsRequest } from 'node:https
 import { connect as tcpConnect, createServer, type AddressInfo, type Server } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { connect as tlsConnect, createServer as createTls } from 'node:tls';
+import { openedPool, realDial } from '../../internal/io/dial.ts';
 import { multiplexAcceptor, multiplexOpener } from '../../internal/io/multiplexer.ts';
 import { realRandom } from '../../internal/io/random.ts';
 import { issueCa, issueCert } from '../../internal/pki/certificate.ts';
@@ -66,11 +68,10 @@ const dialled = await new Promise<Duplex>((resolve, reject) => {
 const opener = multiplexOpener(await taken, { lost: () => undefined, pinged: () => undefined });
 multiplexAcceptor(dialled, {
   ended: () => undefined,
-  accept: () =>
+  accept: (to) =>
     new Promise((resolve) => {
-      const socket = tcpConnect({ port: plainPort, host: '127.0.0.1', noDelay: true }, () =>
-        resolve(socket),
-      );
+      const port = to === '127.0.0.1:1' ? plainPort : Number(to.split(':')[1]);
+      const socket = tcpConnect({ port, host: '127.0.0.1', noDelay: true }, () => resolve(socket));
     }),
 });
 
@@ -110,6 +111,42 @@ for (let round = 0; round < 3; round += 1)
         `${((used.user + used.system) / 1000 / (got / (1 << 20))).toFixed(2)} ms of processor a ` +
         `MiB; a question ${(times[questions >> 1] ?? 0).toFixed(3)} ms (p99 ` +
         `${(times[Math.floor(questions * 0.99)] ?? 0).toFixed(3)})\n`,
+    );
+  }
+
+const asking = 300;
+const authority = 'localhost:1';
+const kubelet = createHttps({ key: tls.key, cert: tls.cert }, (_request, reply) => reply.end('ok'));
+const kubeletPort = await listening(kubelet);
+const throughTunnel = (): Promise<Duplex> => opener.open(`127.0.0.1:${kubeletPort}`);
+for (let round = 0; round < 3; round += 1)
+  for (const [name, pool] of [
+    ['a connection each', undefined],
+    ['one kept', openedPool(throughTunnel)],
+  ] as const) {
+    const times: number[] = [];
+    const cpu = process.cpuUsage();
+    for (let i = 0; i < asking; i += 1) {
+      const at = performance.now();
+      const answered = await realDial.request(
+        'bench',
+        {
+          host: 'localhost',
+          port: 1,
+          tls: { ca: ca.cert, servername: 'localhost' },
+          open: throughTunnel,
+          ...(pool && { pool }),
+        },
+        { method: 'GET', path: '/', headers: { host: authority } },
+      );
+      if (answered.kind === 'answer') for await (const _ of answered.message);
+      times.push(performance.now() - at);
+    }
+    const used = process.cpuUsage(cpu);
+    times.sort((a, b) => a - b);
+    process.stdout.write(
+      `requests over TLS in the tunnel, ${name}: ${(times[asking >> 1] ?? 0).toFixed(2)} ms, ` +
+        `${((used.user + used.system) / 1000 / asking).toFixed(2)} ms of processor, both ends\n`,
     );
   }
 process.exit(0);

@@ -89,6 +89,9 @@ spec: {selector: {app: web}, ports: [{port: 80, targetPort: 8080}]}
   await until('the Service answers', () => raw('services/web:80') === 'web');
   await until('the pod of the machine answers', () => raw('pods/hosts:8081') === 'of the machine');
   expect(raw('pods/hosts:8082')).toMatch(/refused with status 403/);
+  const ofNode = (port: number): string =>
+    cluster.kubectl(['get', '--raw', `/api/v1/nodes/one:${port}/proxy/`]).stdout.trim();
+  expect([ofNode(8081), ofNode(8082)]).toEqual(['of the machine', '']);
   expect(one.log()).toMatch(/asked for what its tunnel does not lead to/);
   expect(cluster.k('exec', 'web', '--', 'hostname').trim()).toBe('web');
 });

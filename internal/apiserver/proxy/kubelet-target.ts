@@ -1,9 +1,10 @@
-import { isAddress } from '../../base/addresses.ts';
+import { isAddress, joinHostPort } from '../../base/addresses.ts';
 import { refs } from '../../api/generated/refs.ts';
 import { registryKey } from '../../api/registry-key.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import { ApiError, notFound } from '../../api/status.ts';
-import type { DialTarget } from '../../io/dial.ts';
+import type { Duplex } from 'node:stream';
+import { openedPool, type DialPool, type DialTarget } from '../../io/dial.ts';
 import { lookup } from '../admission/lookup.ts';
 import type { Server } from '../server.ts';
 
@@ -40,5 +41,26 @@ export async function kubeletTarget(server: Server, nodeName: string): Promise<D
   const port =
     (node.status?.daemonEndpoints?.kubeletEndpoint as { Port?: number } | undefined)?.Port ||
     kubeletPort;
-  return { host, port, tls, ...(tunnel && { open: () => tunnel(`127.0.0.1:${port}`) }) };
+  if (!tunnel) return { host, port, tls };
+  const open = (): Promise<Duplex> => tunnel(joinHostPort(atNode, port));
+  return { host, port, tls, open, pool: poolOf(tunnel) };
+}
+
+/** The kubelet, as its own node sees it. */
+const atNode = '127.0.0.1';
+
+type Tunnel = (authority: string) => Promise<Duplex>;
+
+/** What is kept open through a tunnel ends with it. */
+const pools = new WeakMap<Tunnel, DialPool>();
+
+function poolOf(tunnel: Tunnel): DialPool {
+  let pool = pools.get(tunnel);
+  if (!pool) {
+    pool = openedPool((authority) =>
+      tunnel(joinHostPort(atNode, Number(authority.slice(authority.lastIndexOf(':') + 1)))),
+    );
+    pools.set(tunnel, pool);
+  }
+  return pool;
 }

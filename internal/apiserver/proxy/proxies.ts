@@ -85,11 +85,13 @@ const tlsFor = (scheme: string): DialTarget['tls'] | undefined =>
 async function nodeTarget(server: Server, wanted: ProxyName): Promise<DialTarget> {
   const kubelet = await kubeletTarget(server, wanted.name);
   if (!wanted.port || wanted.port === String(kubelet.port)) return kubelet;
+  const [host, port] = [kubelet.host, portOf(wanted.port)];
   return {
-    host: kubelet.host,
-    port: portOf(wanted.port),
+    host,
+    port,
     tls: tlsFor(wanted.scheme),
     mayReach: isProxyable,
+    ...(await podWay(server, { host, port, node: wanted.name })),
   };
 }
 
