@@ -1,4 +1,5 @@
 import { builtinScheme } from '../api/scheme.ts';
+import { timeOf } from '../api/times.ts';
 import { AdmissionChain } from './admission/chain.ts';
 import { Aggregator } from './aggregation/aggregator.ts';
 import type { Auditor } from './audit/auditor.ts';
@@ -22,7 +23,7 @@ import { Lifecycle } from './lifecycle.ts';
 import type { ApiServerOptions } from './options.ts';
 import { allConnections } from './proxy/add-connections.ts';
 import { builtinResources } from './registry/builtin-resources.ts';
-import { timestamp, type Core } from './registry/call.ts';
+import type { Core } from './registry/call.ts';
 import { KubeValuesStore } from './registry/kube-values.ts';
 import { ResourceTable } from './registry/resource-table.ts';
 import { Spoken } from './registry/spoken.ts';
@@ -96,7 +97,7 @@ function resourcesOf(
   scheme: Server['scheme'],
 ): ResourceTable {
   const resources = new ResourceTable();
-  const now = (): string => timestamp(clock);
+  const now = (): string => timeOf(clock.now());
   for (const resource of builtinResources({ scheme, now, eventTtlSeconds }))
     resources.add(resource);
   return resources;

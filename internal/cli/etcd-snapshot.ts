@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { timeOf } from '../api/times.ts';
 import { ConfigError } from '../base/errors.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
@@ -77,7 +78,7 @@ export async function listAll(options: SnapshotOptions): Promise<void> {
     throw new ConfigError(`--output: "${output}" is not one of table, json, yaml`, { op });
   const rows = [
     ['Name', 'Location', 'Size', 'Created'],
-    ...files.map((file) => [file.name, `file://${file.path}`, String(file.bytes), timeOf(file)]),
+    ...files.map((file) => [file.name, `file://${file.path}`, String(file.bytes), createdAt(file)]),
   ];
   const widths = [0, 1, 2].map((column) =>
     Math.max(...rows.map((row) => row[column]?.length ?? 0)),
@@ -188,19 +189,18 @@ function stopped(config: ServerConfig, node: string): Snapshots {
   });
 }
 
-const timeOf = (file: SnapshotFile): string =>
-  new Date(file.createdMs).toISOString().replace(/\.\d+/, '');
+const createdAt = (file: SnapshotFile): string => timeOf(file.createdMs);
 
 /** As k3s prints its ETCDSnapshotFile objects. */
 function listObject(files: SnapshotFile[], node: string): object {
   const items = files.map((file) => ({
-    metadata: { name: file.name, creationTimestamp: timeOf(file) },
+    metadata: { name: file.name, creationTimestamp: createdAt(file) },
     spec: {
       snapshotName: file.name,
       nodeName: file.name.includes(`-${node}-`) ? node : '',
       location: `file://${file.path}`,
     },
-    status: { readyToUse: true, creationTime: timeOf(file), size: String(file.bytes) },
+    status: { readyToUse: true, creationTime: createdAt(file), size: String(file.bytes) },
   }));
   return { apiVersion: 'k3s.cattle.io/v1', kind: 'ETCDSnapshotFileList', metadata: {}, items };
 }

@@ -1,4 +1,5 @@
 import { own } from '../base/own.ts';
+import { timeOf } from '../api/times.ts';
 import { ConfigError } from '../base/errors.ts';
 import type { Secret } from '../api/generated/types/core-v1.ts';
 import type { ResourceRef } from '../api/object.ts';
@@ -38,9 +39,7 @@ export async function createToken(
     'token-secret': secret,
     'auth-extra-groups': options['groups'] ?? '',
     ...(options['description'] !== undefined && { description: options['description'] }),
-    ...(ttlMs > 0 && {
-      expiration: new Date(realClock.now() + ttlMs).toISOString().replace(/\.\d+/, ''),
-    }),
+    ...(ttlMs > 0 && { expiration: timeOf(realClock.now() + ttlMs) }),
   };
   for (const usage of (options['usages'] ?? '').split(',').filter(Boolean))
     data[`usage-bootstrap-${usage}`] = 'true';

@@ -1,4 +1,4 @@
-import { zeroTime } from '../../api/times.ts';
+import { zeroTime, timeOf } from '../../api/times.ts';
 import type {
   Container,
   ContainerState,
@@ -142,7 +142,7 @@ function stateOf(c: RuntimeContainer): ContainerState {
 /** metav1.Time of runtime nanoseconds; null for a container that never started. */
 export function timeOfNanos(nanos: bigint): string {
   if (nanos <= 0n) return zeroTime;
-  return `${new Date(Number(nanos / 1_000_000n)).toISOString().slice(0, 19)}Z`;
+  return timeOf(Number(nanos / 1_000_000n));
 }
 
 /** The runtime knows nothing of the container: it waits, or it ended and was removed since. */

@@ -1,4 +1,5 @@
 import { refs } from '../../api/generated/refs.ts';
+import { timeOf } from '../../api/times.ts';
 import { registryPrefix } from '../../api/registry-key.ts';
 import { Buffer } from 'node:buffer';
 import type { Duplex } from 'node:stream';
@@ -18,7 +19,6 @@ import { calledService, NoEndpoint } from '../proxy/service-endpoints.ts';
 import { connect } from '../proxy/upgrade.ts';
 import { follow, type Followed } from '../follow.ts';
 import { objectOf } from '../registry/stored.ts';
-import { timestamp } from '../registry/call.ts';
 import type { DiscoveredResource } from '../registry/resource.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Outward } from '../proxy/forward.ts';
@@ -196,7 +196,7 @@ export class Aggregator {
       make: (old) => {
         const next = deepCopy(old) as APIService;
         const others = (next.status?.conditions ?? []).filter((one) => one.type !== 'Available');
-        const time = have?.status === status ? have.lastTransitionTime : timestamp(core.clock);
+        const time = have?.status === status ? have.lastTransitionTime : timeOf(core.clock.now());
         next.status = {
           conditions: [
             ...others,

@@ -1,7 +1,7 @@
 import type { KubeObject } from '../../api/object.ts';
+import { timeOf } from '../../api/times.ts';
 import { ApiError } from '../../api/status.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
-import { timestamp } from '../registry/call.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { objectOf } from '../registry/stored.ts';
 import { writeNew, read } from '../registry/write.ts';
@@ -76,7 +76,7 @@ async function ensureLocal(
   const name = `${version}.${group}`;
   const { resource } = systemCall(core, ref, '', name);
   if (await read(core, resource, '', name)) return;
-  const now = timestamp(core.clock);
+  const now = timeOf(core.clock.now());
   const object = resource.engine.normalize({
     kind: 'APIService',
     apiVersion: 'apiregistration.k8s.io/v1',

@@ -1,4 +1,5 @@
 import type { Buffer } from 'node:buffer';
+import { microTimeOf } from '../../api/times.ts';
 import type { ServerResponse } from 'node:http';
 import type { Scheme } from '../../api/scheme.ts';
 import type { ApiError } from '../../api/status.ts';
@@ -6,14 +7,7 @@ import type { Clock } from '../../io/clock.ts';
 import type { Exchange } from '../http/exchange.ts';
 import { unauthorized } from '../authn/authenticator.ts';
 import { isLongRunning } from '../flowcontrol/flow-control.ts';
-import {
-  agentOf,
-  auditUser,
-  microTime,
-  sourcesOf,
-  type AuditEvent,
-  type ObjectReference,
-} from './event.ts';
+import { agentOf, auditUser, sourcesOf, type AuditEvent, type ObjectReference } from './event.ts';
 import { answered, namesOf, snapshot } from './objects.ts';
 import { judge, type Policy, type Stage, type Verdict } from './policy.ts';
 
@@ -112,7 +106,7 @@ export class Recording {
     this.#auditor = auditor;
     this.#exchange = exchange;
     this.#verdict = verdict;
-    this.#received = microTime(auditor.clock.now());
+    this.#received = microTimeOf(auditor.clock.now());
     // A connection that is gone no longer says whose it was.
     this.#sourceIPs = sourcesOf(exchange.request);
     const { info } = exchange;
@@ -248,7 +242,7 @@ export class Recording {
       ...(this.#requestObject === undefined ? {} : { requestObject: this.#requestObject }),
       ...(this.#responseObject === undefined ? {} : { responseObject: this.#responseObject }),
       requestReceivedTimestamp: this.#received,
-      stageTimestamp: microTime(this.#auditor.clock.now()),
+      stageTimestamp: microTimeOf(this.#auditor.clock.now()),
       ...(this.#annotations ? { annotations: { ...this.#annotations } } : {}),
     });
   }

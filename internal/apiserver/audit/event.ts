@@ -52,11 +52,6 @@ export function auditUser(user: UserInfo): AuditUser {
   };
 }
 
-/** metav1.MicroTime. The clock knows milliseconds. */
-export function microTime(ms: number): string {
-  return `${new Date(ms).toISOString().slice(0, -1)}000Z`;
-}
-
 const longestAgent = 1024;
 const cut = '...TRUNCATED';
 

@@ -1,4 +1,5 @@
 import { addressIn } from '../../base/addresses.ts';
+import { timeOf } from '../../api/times.ts';
 import { messageOf } from '../../base/errors.ts';
 import type { Timer } from '../../io/clock.ts';
 import { StoreError } from '../../store/errors.ts';
@@ -20,7 +21,7 @@ import {
   priorityClassObjects,
   tokenTracking,
 } from './objects.ts';
-import { timestamp, type Core } from '../registry/call.ts';
+import type { Core } from '../registry/call.ts';
 import { ensure } from './reconcile.ts';
 import { ensureServiceCidr, startServiceAllocation } from '../services/start.ts';
 
@@ -51,7 +52,7 @@ export async function bootCluster(server: Server): Promise<BootedCluster> {
     await Promise.all([
       ensure(core, [...policyObjects(), ...priorityClassObjects(), ...flowControlObjects()]),
       ensureServiceCidr(server),
-      ensure(core, [tokenTracking(timestamp(core.clock))]),
+      ensure(core, [tokenTracking(timeOf(core.clock.now()))]),
       ensureLocalServices(server),
       options.metricsApi ? ensureMetricsService(server) : removeMetricsService(server),
       options.metricsApi ? ensure(core, metricsRoles()) : undefined,

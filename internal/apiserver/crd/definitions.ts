@@ -1,4 +1,5 @@
 import { refs } from '../../api/generated/refs.ts';
+import { timeOf } from '../../api/times.ts';
 import { registryPrefix } from '../../api/registry-key.ts';
 import type { CustomResourceDefinition } from '../../api/generated/types/apiextensions-v1.ts';
 import { kindsOfDefinition } from '../../api/crd/kinds.ts';
@@ -156,11 +157,7 @@ export class Definitions {
           one.metadata.name !== definition.metadata.name &&
           one.spec.group === definition.spec.group,
       );
-    const wanted = acceptNames(
-      definition,
-      others,
-      new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
-    );
+    const wanted = acceptNames(definition, others, timeOf(core.clock.now()));
     if (JSON.stringify(wanted) === JSON.stringify(definition.status)) return;
     await this.#write(definition, (next) => {
       next.status = wanted;

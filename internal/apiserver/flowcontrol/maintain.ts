@@ -2,6 +2,7 @@ import type {
   FlowSchema,
   PriorityLevelConfiguration,
 } from '../../api/generated/types/flowcontrol-v1.ts';
+import { timeOf } from '../../api/times.ts';
 import { isDeepStrictEqual } from 'node:util';
 import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
@@ -9,7 +10,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Timer } from '../../io/clock.ts';
 import { flowControlObjects, type Wanted } from '../bootstrap/objects.ts';
 import { ensure, systemCall } from '../bootstrap/reconcile.ts';
-import { timestamp, type Core } from '../registry/call.ts';
+import type { Core } from '../registry/call.ts';
 import { updateObject } from '../registry/update.ts';
 
 export const autoUpdate = 'apf.kubernetes.io/autoupdate-spec';
@@ -153,7 +154,7 @@ export class Maintenance {
     )
       return;
     const lastTransitionTime =
-      have?.status === wanted.status ? have.lastTransitionTime : timestamp(this.#core.clock);
+      have?.status === wanted.status ? have.lastTransitionTime : timeOf(this.#core.clock.now());
     const call = {
       ...systemCall(
         this.#core,

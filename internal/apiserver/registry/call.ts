@@ -36,7 +36,3 @@ export interface Call {
   /** Where annotations of the audit event go, when the request is audited. */
   audit?: { annotate(key: string, value: string, least?: 'Request'): void };
 }
-
-export function timestamp(clock: Clock): string {
-  return `${new Date(clock.now()).toISOString().slice(0, 19)}Z`;
-}

@@ -1,10 +1,11 @@
 import type { KubeObject } from '../../api/object.ts';
+import { timeOf } from '../../api/times.ts';
 import { alreadyExists, ApiError, badRequest, forbidden, invalid } from '../../api/status.ts';
 import type { Attributes } from '../admission/chain.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { limits } from '../options.ts';
-import { timestamp, type Call, type Core } from './call.ts';
+import type { Call, Core } from './call.ts';
 import { ClaimTaken } from './claims.ts';
 import type { WriteHook } from './write-hooks.ts';
 import { encode, viewOf, withRevision } from './stored.ts';
@@ -76,7 +77,7 @@ async function createOnce(
   const { resource } = call;
   fixNamespace(call, input);
   let object = input;
-  const now = timestamp(core.clock);
+  const now = timeOf(core.clock.now());
   if (!options.tracked && resource.engine.track)
     object = resource.engine.track(undefined, object, {
       manager: call.fieldManager,

@@ -1,8 +1,9 @@
 import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { timeOf } from '../../api/times.ts';
 import { conflict, modifiedConflict, notFound } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
-import { timestamp, type Call, type Core } from './call.ts';
+import type { Call, Core } from './call.ts';
 import type { Written } from './create.ts';
 import { whatOf } from './resource.ts';
 import { bufferOf, encode, viewOf } from './stored.ts';
@@ -99,13 +100,13 @@ export function planDeletion(
   const meta = object.metadata;
   if (changed) meta.finalizers = finalizers;
   if (!marked) {
-    meta.deletionTimestamp = seconds(nowMs + grace * 1000);
+    meta.deletionTimestamp = timeOf(nowMs + grace * 1000);
     if (!held && !own) meta.deletionGracePeriodSeconds = grace;
     if (meta.generation) meta.generation += 1;
-    deletion?.mark?.(object, seconds(nowMs));
+    deletion?.mark?.(object, timeOf(nowMs));
   } else if (shorter) {
     const started = Date.parse(old.metadata.deletionTimestamp ?? '') - oldGrace * 1000;
-    meta.deletionTimestamp = seconds(Math.max(started, nowMs - 0) + grace * 1000);
+    meta.deletionTimestamp = timeOf(Math.max(started, nowMs) + grace * 1000);
     meta.deletionGracePeriodSeconds = grace;
   }
   return { kind: 'mark', object };
@@ -142,8 +143,6 @@ function same(a: readonly string[], b: readonly string[]): boolean {
   return a.length === b.length && a.every((one) => b.includes(one));
 }
 
-const seconds = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
-
 /**
  * Takes the record out of the store and tells who must know; undefined when it changed meanwhile.
  */
@@ -168,5 +167,5 @@ export async function removeRecord(
 }
 
 export function nowText(core: Core): string {
-  return timestamp(core.clock);
+  return timeOf(core.clock.now());
 }

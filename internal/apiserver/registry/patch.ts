@@ -1,4 +1,5 @@
 import { goText } from '../../api/patch/go-values.ts';
+import { timeOf } from '../../api/times.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid } from '../../api/status.ts';
 import { applyJsonPatch, unknownPatchFields } from '../../api/patch/json.ts';
@@ -8,7 +9,7 @@ import { strictText } from '../../api/codec/decode.ts';
 import { DecodeError } from '../../api/codec/scalars.ts';
 import type { Decoded } from './resource.ts';
 import { parseYaml } from '../../api/codec/yaml.ts';
-import { timestamp, type Call, type Core } from './call.ts';
+import type { Call, Core } from './call.ts';
 import type { Written } from './create.ts';
 import { updateObject } from './update.ts';
 
@@ -229,7 +230,7 @@ async function applyObject(
         manager: call.fieldManager,
         force: patch.force,
         subresource: call.subresource,
-        now: timestamp(core.clock),
+        now: timeOf(core.clock.now()),
       };
       const copy = deepCopy(body);
       const applied = apply(old, copy, options);

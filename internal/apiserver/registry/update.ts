@@ -1,8 +1,9 @@
 import { deepCopy, type KubeObject } from '../../api/object.ts';
+import { timeOf } from '../../api/times.ts';
 import { badRequest, conflict, invalid, modifiedConflict, notFound } from '../../api/status.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { limits } from '../options.ts';
-import { timestamp, type Call, type Core } from './call.ts';
+import type { Call, Core } from './call.ts';
 import { createObject, fixNamespace, type Written } from './create.ts';
 import { ClaimTaken } from './claims.ts';
 import { checkPreconditions } from './preconditions.ts';
@@ -105,7 +106,7 @@ async function updateOnce(
         `AdditionalErrorMsg: ${why}`,
     );
   }
-  const now = timestamp(core.clock);
+  const now = timeOf(core.clock.now());
   object.metadata.resourceVersion = old.metadata.resourceVersion;
   keepSystemFields(object, old);
   if (!source.tracked && resource.engine.track) {
@@ -142,7 +143,7 @@ async function finishUpdate(
   const { object } = attributes;
   object.metadata.generation = old.metadata.generation ?? undefined;
   resource.engine.prepareForUpdate(object, old, call.subresource, {
-    now: timestamp(core.clock),
+    now: timeOf(core.clock.now()),
     user: call.user,
   });
   const hook = core.hooks.of(call);

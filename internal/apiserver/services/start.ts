@@ -1,4 +1,5 @@
 import { refs } from '../../api/generated/refs.ts';
+import { timeOf } from '../../api/times.ts';
 import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
 import type { IPAddress, ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
@@ -6,7 +7,6 @@ import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { lookup, lookupAll } from '../admission/lookup.ts';
 import { defaultServiceCidr } from './service-ranges.ts';
 import { ensure, systemCall } from '../bootstrap/reconcile.ts';
-import { timestamp } from '../registry/call.ts';
 import { updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 import { IpAddressRecords } from './ip-address-records.ts';
@@ -74,7 +74,7 @@ export async function ensureServiceCidr(server: Server): Promise<void> {
   const ready = {
     type: 'Ready',
     status: 'True',
-    lastTransitionTime: timestamp(server.core.clock),
+    lastTransitionTime: timeOf(server.core.clock.now()),
     reason: '',
     message: 'Kubernetes Service CIDR is ready',
   };

@@ -1,13 +1,13 @@
 import { refs } from '../../api/generated/refs.ts';
 import { registryKey } from '../../api/registry-key.ts';
-import { zeroTime } from '../../api/times.ts';
+import { zeroTime, timeOf } from '../../api/times.ts';
 import { own } from '../../base/own.ts';
 import type { Binding, Node, Pod, PodCondition } from '../../api/generated/types/core-v1.ts';
 import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, invalid } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
 import { success, type Operations } from '../operations/operation.ts';
-import { timestamp, type Call, type Core } from '../registry/call.ts';
+import type { Call, Core } from '../registry/call.ts';
 import { pathNotFound } from '../registry/no-route.ts';
 import { updateObject } from '../registry/update.ts';
 
@@ -103,7 +103,7 @@ export async function bind(core: Core, call: Call, binding: Binding): Promise<vo
           : pod.metadata.annotations;
         if (Object.keys(topology).length)
           pod.metadata.labels = { ...topology, ...pod.metadata.labels };
-        scheduled(pod, timestamp(core.clock));
+        scheduled(pod, timeOf(core.clock.now()));
         // It was promised a node; now it has one (ClearingNominatedNodeNameAfterBinding).
         delete pod.status.nominatedNodeName;
         return pod as KubeObject;

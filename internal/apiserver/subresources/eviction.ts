@@ -1,4 +1,5 @@
 import { refs } from '../../api/generated/refs.ts';
+import { timeOf } from '../../api/times.ts';
 import { registryPrefix } from '../../api/registry-key.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { Eviction, PodDisruptionBudget } from '../../api/generated/types/policy-v1.ts';
@@ -112,7 +113,7 @@ async function take(core: Core, call: Call, budget: PodDisruptionBudget, pod: Po
       status.disruptionsAllowed -= 1;
       status.disruptedPods = {
         ...status.disruptedPods,
-        [pod.metadata.name ?? '']: new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z'),
+        [pod.metadata.name ?? '']: timeOf(core.clock.now()),
       };
       return next as KubeObject;
     },
@@ -157,7 +158,7 @@ async function markTarget(core: Core, call: Call, pod: Pod): Promise<void> {
     subresource: 'status',
     dryRun: call.dryRun,
   };
-  const now = new Date(core.clock.now()).toISOString().replace(/\.\d+Z$/, 'Z');
+  const now = timeOf(core.clock.now());
   const condition = {
     type: 'DisruptionTarget',
     status: 'True',

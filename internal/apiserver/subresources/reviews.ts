@@ -1,4 +1,5 @@
 import { dictOf } from '../../api/loose.ts';
+import { timeOf } from '../../api/times.ts';
 import type {
   SelfSubjectReview,
   TokenReview,
@@ -16,7 +17,7 @@ import type { Authorization } from '../authz/authorization.ts';
 import type { Authorize, PolicyRule } from '../authz/authorizer.ts';
 import { spoken, type ApiCall, type Input, type Operations } from '../operations/operation.ts';
 import type { UserInfo } from '../options.ts';
-import { timestamp, type Core } from '../registry/call.ts';
+import type { Core } from '../registry/call.ts';
 import { accessReview } from './access-review.ts';
 
 const authz = 'authorization.k8s.io';
@@ -44,7 +45,7 @@ export function addReviews(operations: Operations, parts: ReviewParts): void {
     const review = await input.spoken<SelfSubjectReview>(call.resource);
     return {
       ...review,
-      metadata: { ...review.metadata, creationTimestamp: timestamp(core.clock) },
+      metadata: { ...review.metadata, creationTimestamp: timeOf(core.clock.now()) },
       status: { userInfo: shown(call.user) },
     };
   });
@@ -77,7 +78,7 @@ function tracked(core: Core, { resource, fieldManager }: ApiCall, review: object
     ...track(undefined, question as object as KubeObject, {
       manager: fieldManager,
       subresource: '',
-      now: timestamp(core.clock),
+      now: timeOf(core.clock.now()),
     }),
     status,
   };

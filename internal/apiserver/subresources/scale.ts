@@ -1,4 +1,5 @@
 import { applyPatch } from '../../api/apply/apply.ts';
+import { timeOf } from '../../api/times.ts';
 import { objectManagers, scaleManagers } from '../../api/apply/scale-fields.ts';
 import type { ManagedFieldsEntry } from '../../api/generated/types/meta-v1.ts';
 import type { Scale } from '../../api/generated/types/autoscaling-v1.ts';
@@ -10,7 +11,7 @@ import { applyStrategicPatch } from '../../api/patch/strategic.ts';
 import { replicasPathOf, toScale, validateScale, withScale } from '../../api/strategy/scale.ts';
 import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
 import { spoken as answered, type ApiCall, type Operation } from '../operations/operation.ts';
-import { timestamp, type Core } from '../registry/call.ts';
+import type { Core } from '../registry/call.ts';
 import { getRecord } from '../registry/list.ts';
 import { methodNotAllowed } from '../registry/no-route.ts';
 import { appliedBody, normalized, type PatchRequest } from '../registry/patch.ts';
@@ -66,7 +67,7 @@ function patching(spoken: Spoken, core: Core, call: ApiCall, patch: PatchRequest
         manager: call.fieldManager,
         force: patch.force,
         subresource: call.subresource,
-        now: timestamp(core.clock),
+        now: timeOf(core.clock.now()),
       });
       const { object } = spoken.normalize(scaleKind, applied);
       object.metadata.managedFields = applied.metadata.managedFields;

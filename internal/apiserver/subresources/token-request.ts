@@ -1,4 +1,5 @@
 import { refs } from '../../api/generated/refs.ts';
+import { timeOf } from '../../api/times.ts';
 import { registryKey } from '../../api/registry-key.ts';
 import type { TokenRequest } from '../../api/generated/types/authentication-v1.ts';
 import type { Pod, ServiceAccount } from '../../api/generated/types/core-v1.ts';
@@ -80,12 +81,8 @@ async function issueToken(
   });
   call.audit?.annotate('authentication.kubernetes.io/issued-credential-id', `JTI=${jti}`);
   // The client is told the time it asked for, so that it renews in time.
-  const expires = new Date(extend ? core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs)
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z');
-  request.metadata.creationTimestamp = new Date(core.clock.now())
-    .toISOString()
-    .replace(/\.\d+Z$/, 'Z');
+  const expires = timeOf(extend ? core.clock.now() + warnSeconds * 1000 : issued.expiresAtMs);
+  request.metadata.creationTimestamp = timeOf(core.clock.now());
   return {
     ...request,
     kind: 'TokenRequest',
