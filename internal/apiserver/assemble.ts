@@ -23,7 +23,7 @@ import { Lifecycle } from './lifecycle.ts';
 import type { ApiServerOptions } from './options.ts';
 import { allConnections } from './proxy/add-connections.ts';
 import { builtinResources } from './registry/builtin-resources.ts';
-import type { Core } from './registry/call.ts';
+import type { Core } from './registry/core.ts';
 import { KubeValuesStore } from './registry/kube-values.ts';
 import { ResourceTable } from './registry/resource-table.ts';
 import { Spoken } from './registry/spoken.ts';

@@ -8,7 +8,7 @@ import { asApiError } from './http/exchange.ts';
 import { fieldTerms, selectedName } from './http/request-info.ts';
 import { operate } from './operations/operate.ts';
 import type { ApiCall, Input, Result } from './operations/operation.ts';
-import type { UserInfo } from './options.ts';
+import type { UserInfo } from './authn/user.ts';
 import type { DeleteOptions } from './registry/delete.ts';
 import type { ListQuery } from './registry/list.ts';
 import {

@@ -6,23 +6,11 @@ import type { Random } from '../io/random.ts';
 import type { Dial } from '../io/dial.ts';
 import type { AuditOptions } from './audit/start.ts';
 import type { AuthorizationOptions } from './authz/options.ts';
+import type { UserInfo } from './authn/user.ts';
 import type { FlowControlOptions } from './flowcontrol/flow-control.ts';
 import type { DefaultTolerations } from './admission/tolerations.ts';
 import type { Store } from '../store/store.ts';
 import type { OidcFlags } from './authn/jwt/oidc-flags.ts';
-
-/** Who asks: the outcome of authentication. */
-export interface UserInfo {
-  name: string;
-  uid?: string;
-  groups: readonly string[];
-  extra?: Readonly<Record<string, readonly string[]>>;
-  /**
-   * A part of this very process, not somebody at the door: webhooks are not asked about it. Nothing
-   * that is read from outside sets this.
-   */
-  inside?: true;
-}
 
 /** A call to one of the paths that are not the API's. */
 export interface PlainRequest {
@@ -83,10 +71,10 @@ export interface ApiServerOptions {
   advertisePort?: number;
   serviceCidr?: string;
   nodePortRange?: { from: number; to: number };
-  /** Tokens from configuration: token -> user. */
   defaultTolerations?: DefaultTolerations;
   /** How long Events live; kube-apiserver's --event-ttl. */
   eventTtlSeconds?: number;
+  /** Tokens from configuration: token -> user. */
   staticTokens?: Record<string, UserInfo>;
   anonymous?: boolean;
   /**
@@ -126,27 +114,3 @@ export interface ApiServerOptions {
   /** More checks of /readyz, by name: undefined when well, else what is wrong. */
   readyChecks?: Record<string, () => string | undefined>;
 }
-
-/** KEP-less constants of kube-apiserver that clients can see. */
-export const limits = {
-  /** Larger bodies are refused with 413 (kube-apiserver: limitedReadBody). */
-  maxBodyBytes: 3 * 1024 * 1024,
-  /**
-   * A body must keep coming and be whole by then (kube-apiserver: --request-timeout for the whole).
-   */
-  body: { idleMs: 20_000, totalMs: 60_000 },
-  /** How often a clashing write is tried again before the client hears of it. */
-  updateTries: 12,
-  /** Attempts at a free generated name. */
-  generateNameTries: 8,
-  /** A watcher that lets this much pile up is ended. */
-  watchBufferBytes: 16 * 1024 * 1024,
-  /**
-   * A watch whose events wait for a conversion webhook holds at most this many; then the client
-   * lists anew.
-   */
-  watchPendingEvents: 10_000,
-  /** Time a watch lives when the client does not say: between this and twice this. */
-  minWatchMs: 30 * 60 * 1000,
-  bookmarkPeriodMs: 60 * 1000,
-} as const;

@@ -14,7 +14,7 @@ import type { Lifecycle } from './lifecycle.ts';
 import type { Operations } from './operations/operation.ts';
 import type { ApiServerOptions } from './options.ts';
 import type { Connections } from './proxy/connections.ts';
-import type { Core } from './registry/call.ts';
+import type { Core } from './registry/core.ts';
 import type { Spoken } from './registry/spoken.ts';
 import type { Bookmarks } from './watch/bookmarks.ts';
 import type { EventEncoder } from './watch/encoder.ts';
@@ -37,7 +37,6 @@ export interface Server {
   readonly operations: Operations;
   /** What goes on to kubelets, pods and services. */
   readonly connections: Connections;
-  /** Documents and probes. */
   /** Documents and probes, by their paths. */
   readonly routes: Routes;
   /** What other servers answer for. */

@@ -1,4 +1,5 @@
-import type { PlainRequest, UserInfo } from '../apiserver/options.ts';
+import type { PlainRequest } from '../apiserver/options.ts';
+import type { UserInfo } from '../apiserver/authn/user.ts';
 import { ApiError } from '../api/status.ts';
 import { sameSecret } from '../pki/tokens.ts';
 import { nodeUser, serverUser } from './handshake-paths.ts';

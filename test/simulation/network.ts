@@ -1,5 +1,5 @@
 import type { KubeObject, ResourceRef } from '../../internal/api/object.ts';
-import type { UserInfo } from '../../internal/apiserver/options.ts';
+import type { UserInfo } from '../../internal/apiserver/authn/user.ts';
 import { IoError } from '../../internal/base/errors.ts';
 import type {
   Client,

@@ -1,5 +1,5 @@
 import { createApiServer, type ApiServer } from '../../internal/apiserver/api-server.ts';
-import type { UserInfo } from '../../internal/apiserver/options.ts';
+import type { UserInfo } from '../../internal/apiserver/authn/user.ts';
 import type { ResourceRef } from '../../internal/api/object.ts';
 import { partOf } from '../../internal/base/testing/part-of.ts';
 import type { Client, Mirror } from '../../internal/client/client.ts';

@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.ts';
 import { attributes as attributeIds, valuesOf } from '../../base/x509/name.ts';
 import { readRequest } from '../../base/x509/request.ts';
 import type { Authorize } from '../authz/authorizer.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { refusal } from './refusal.ts';
 

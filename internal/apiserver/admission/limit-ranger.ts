@@ -9,7 +9,7 @@ import type {
   Pod,
 } from '../../api/generated/types/core-v1.ts';
 import { parseQuantity, Quantity, quantityOf, zeroQuantity } from '../../api/quantity.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { podTotals } from './pod-totals.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookupAll } from './lookup.ts';

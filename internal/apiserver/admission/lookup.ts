@@ -1,6 +1,6 @@
 import type { KubeObject } from '../../api/object.ts';
 import { keyOf as storeKey, prefixEnd } from '../../store/store.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { objectOf } from '../registry/stored.ts';
 
 /** What plug-ins ask of the stored state; in memory, so there is nothing to cache. */

@@ -3,7 +3,7 @@ import { registryKey } from '../../api/registry-key.ts';
 import { fieldsOf } from '../../api/object.ts';
 import { ApiError, notFound } from '../../api/status.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { AdmissionPlugin } from './chain.ts';
 import { refusal } from './refusal.ts';

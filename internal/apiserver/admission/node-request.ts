@@ -1,5 +1,5 @@
 import type { Authorize } from '../authz/authorizer.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import type { Attributes } from './chain.ts';
 
 /** What the checks work with; `refuse` makes the answer. */

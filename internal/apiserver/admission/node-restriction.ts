@@ -11,7 +11,7 @@ import { messageOf } from '../../base/errors.ts';
 import { commonNameOf } from '../../base/x509/name.ts';
 import { readRequest } from '../../base/x509/request.ts';
 import { nodeNameOf } from '../authz/node.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
 import { checkMirrorPod } from './node-mirror-pods.ts';

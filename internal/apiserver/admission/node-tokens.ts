@@ -9,7 +9,7 @@ import type {
 } from '../../api/generated/types/core-v1.ts';
 import type { CSIDriver } from '../../api/generated/types/storage-v1.ts';
 import { notFound } from '../../api/status.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { lookup } from './lookup.ts';
 import type { NodeRequest } from './node-request.ts';
 

@@ -1,6 +1,6 @@
 import type { Ingress } from '../../api/generated/types/networking-v1.ts';
 import type { KubeObject } from '../../api/object.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import type { AdmissionPlugin } from './chain.ts';
 
 interface Row {

@@ -5,7 +5,7 @@ import type { Namespace, Pod, PodSpec } from '../../api/generated/types/core-v1.
 import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
 import { keyOf, prefixEnd, type KeyValue } from '../../store/store.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { objectOf } from '../registry/stored.ts';
 import { addAnnotation } from './annotations.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';

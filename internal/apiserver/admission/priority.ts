@@ -2,7 +2,7 @@ import { refs } from '../../api/generated/refs.ts';
 import { registryKey, registryPrefix } from '../../api/registry-key.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { PriorityClass } from '../../api/generated/types/scheduling-v1.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup, lookupAll } from './lookup.ts';
 import { refusal } from './refusal.ts';

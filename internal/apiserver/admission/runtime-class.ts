@@ -5,7 +5,7 @@ import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { RuntimeClass } from '../../api/generated/types/node-v1.ts';
 import { deepCopy } from '../../api/object.ts';
 import { canonicalQuantity } from '../../api/quantity.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
 import { onPodCreate } from './on.ts';

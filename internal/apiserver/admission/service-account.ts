@@ -3,7 +3,7 @@ import { registryKey } from '../../api/registry-key.ts';
 import type { Pod, ServiceAccount, Volume } from '../../api/generated/types/core-v1.ts';
 import { referencesOf } from '../authz/pod-references.ts';
 import { generatedName } from '../registry/create.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import type { AdmissionPlugin, Attributes } from './chain.ts';
 import { lookup } from './lookup.ts';
 import { on, onPodCreate } from './on.ts';

@@ -5,7 +5,7 @@ import type { PersistentVolumeClaim } from '../../api/generated/types/core-v1.ts
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
 import type { Ingress, IngressClass } from '../../api/generated/types/networking-v1.ts';
 import { quantityOf } from '../../api/quantity.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import type { AdmissionPlugin } from './chain.ts';
 import { lookup, lookupAll } from './lookup.ts';
 import { on } from './on.ts';

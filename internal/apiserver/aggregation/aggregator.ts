@@ -12,7 +12,7 @@ import { keyOf as storeKey } from '../../store/store.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
 import { send, type Exchange } from '../http/exchange.ts';
 import type { PathHandler } from '../http/paths.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import { forward } from '../proxy/forward.ts';
 import { headerKey, headerText } from '../proxy/headers.ts';
 import { calledService, NoEndpoint } from '../proxy/service-endpoints.ts';

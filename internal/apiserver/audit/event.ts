@@ -1,5 +1,5 @@
 import { isAddress } from '../../base/addresses.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import type { AuditLevel, Stage } from './policy.ts';
 

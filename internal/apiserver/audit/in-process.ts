@@ -2,7 +2,7 @@ import type { ResourceRef } from '../../api/object.ts';
 import type { Random } from '../../io/random.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import type { Exchange } from '../http/exchange.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { Auditor, Recording } from './auditor.ts';
 
 /** A call of one of the server's own parts. */

@@ -1,7 +1,7 @@
 import { load } from 'js-yaml';
 import { ConfigError } from '../../base/errors.ts';
 import type { RequestInfo } from '../http/request-info.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 
 export const levels = ['None', 'Metadata', 'Request', 'RequestResponse'] as const;
 export type AuditLevel = (typeof levels)[number];

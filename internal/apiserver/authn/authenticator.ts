@@ -4,7 +4,7 @@ import { fieldsOf, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import { keyOf as storeKey, type Store } from '../../store/store.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from './user.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { BootstrapTokens } from './bootstrap-tokens.ts';
 import { extraHeaders } from './impersonation.ts';

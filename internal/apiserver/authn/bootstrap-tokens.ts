@@ -5,7 +5,7 @@ import { own } from '../../base/own.ts';
 import { timingSafeEqual } from 'node:crypto';
 import { Buffer } from 'node:buffer';
 import { keyOf as storeKey, type Store } from '../../store/store.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from './user.ts';
 import { objectOf } from '../registry/stored.ts';
 
 /** Tokens `id.secret` kept as Secrets of type bootstrap.kubernetes.io/token in kube-system. */

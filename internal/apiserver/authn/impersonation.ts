@@ -1,6 +1,6 @@
 import { badRequest, forbidden } from '../../api/status.ts';
 import { denialText, type AccessRequest, type Authorize } from '../authz/authorizer.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from './user.ts';
 
 type Headers = Record<string, string | string[] | undefined>;
 

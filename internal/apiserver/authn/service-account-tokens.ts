@@ -1,7 +1,7 @@
 import { createPrivateKey, createPublicKey, createHash, type KeyObject } from 'node:crypto';
 import { compactVerify, decodeJwt, exportJWK, SignJWT, type JWK, type JWTPayload } from 'jose';
 import { LRUCache } from 'lru-cache';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from './user.ts';
 
 /** What a service-account token is bound to. */
 export interface TokenSubject {

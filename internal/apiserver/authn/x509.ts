@@ -4,7 +4,7 @@ import { readCertificate, type Certificate } from '../../base/x509/certificate.t
 import { verifyChain } from '../../base/x509/chain.ts';
 import { attributes, commonNameOf, hasControlCharacter, valuesOf } from '../../base/x509/name.ts';
 import { pemBlocks } from '../../base/x509/pem.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from './user.ts';
 
 /**
  * What a client certificate comes to: a user, nobody in particular, or a reason why it is no good.

@@ -1,5 +1,5 @@
 import { InvariantError } from '../../base/errors.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { AccessRequest, Decision } from './authorizer.ts';
 import { Chain, DecisionCounts, type Authorizer, type Rules } from './chain.ts';
 

@@ -1,6 +1,6 @@
 import type { FieldTerm } from '../../api/field-selectors.ts';
 import type { Requirement } from '../../api/selector-requirement.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 
 /**
  * One question to an authorizer (authorization.k8s.io ResourceAttributes or NonResourceAttributes).

@@ -1,5 +1,5 @@
 import { aggregate } from '../../api/selector-requirement.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { AccessRequest, Decision, PolicyRule } from './authorizer.ts';
 
 /** What somebody may do in a namespace, as far as an authorizer can list it. */

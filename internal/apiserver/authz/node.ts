@@ -1,4 +1,4 @@
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import { ruleAllows, type AccessRequest, type Decision, type PolicyRule } from './authorizer.ts';
 import type { Authorizer, Rules } from './chain.ts';
 import { NodeGraph, type NodeGraphOptions } from './node-graph.ts';

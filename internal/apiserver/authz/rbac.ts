@@ -11,7 +11,7 @@ import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { Store } from '../../store/store.ts';
 import { follow, type Followed } from '../follow.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { Authorizer, Rules } from './chain.ts';
 import { ruleAllows, type AccessRequest, type Decision, type PolicyRule } from './authorizer.ts';
 

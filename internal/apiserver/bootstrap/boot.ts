@@ -21,7 +21,7 @@ import {
   priorityClassObjects,
   tokenTracking,
 } from './objects.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { ensure } from './reconcile.ts';
 import { ensureServiceCidr, startServiceAllocation } from '../services/start.ts';
 

@@ -1,7 +1,7 @@
 import { parseIpv6 } from '../../base/addresses.ts';
 import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { createObject } from '../registry/create.ts';
 import { viewOf } from '../registry/stored.ts';
 import { updateObject } from '../registry/update.ts';

@@ -4,7 +4,7 @@ import { messageOf } from '../../base/errors.ts';
 import { StoreError } from '../../store/errors.ts';
 import { keyOf as storeKey, prefixEnd } from '../../store/store.ts';
 import { follow, type Followed } from '../follow.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { ensureKubernetesService, type ServerAddress } from './kubernetes-service.ts';
 
 /** kube-apiserver's lease endpoint reconciler: its key, its time to live, its period. */

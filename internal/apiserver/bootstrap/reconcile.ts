@@ -1,11 +1,12 @@
 import { fieldsOf, deepCopy, type KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
-import type { Call, Core } from '../registry/call.ts';
+import type { Call } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { createObject } from '../registry/create.ts';
 import { viewOf } from '../registry/stored.ts';
 import { updateObject } from '../registry/update.ts';
 import { read } from '../registry/write.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { Wanted } from './objects.ts';
 
 export const systemUser: UserInfo = {

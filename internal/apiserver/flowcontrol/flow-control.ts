@@ -8,7 +8,7 @@ import type {
 import { keyOf, prefixEnd, type Watch } from '../../store/store.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { RequestInfo } from '../http/request-info.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { objectOf } from '../registry/stored.ts';
 import { Flow } from './flow.ts';
 import { Level, type LevelOptions, type Queue } from './level.ts';

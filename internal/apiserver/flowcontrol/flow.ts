@@ -1,6 +1,6 @@
 import type { FlowSchema } from '../../api/generated/types/flowcontrol-v1.ts';
 import type { RequestInfo } from '../http/request-info.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { Level } from './level.ts';
 
 /** Why a request was sent away, in the words of upstream's metric. */

@@ -10,7 +10,7 @@ import { messageOf } from '../../base/errors.ts';
 import type { Timer } from '../../io/clock.ts';
 import { flowControlObjects, type Wanted } from '../bootstrap/objects.ts';
 import { ensure, systemCall } from '../bootstrap/reconcile.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { updateObject } from '../registry/update.ts';
 
 export const autoUpdate = 'apf.kubernetes.io/autoupdate-spec';

@@ -5,7 +5,7 @@ import type {
   Subject,
 } from '../../api/generated/types/flowcontrol-v1.ts';
 import type { RequestInfo } from '../http/request-info.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 
 const hasOrAll = (list: readonly string[], value: string): boolean =>
   list.includes(value) || list.includes('*');

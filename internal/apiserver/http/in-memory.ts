@@ -4,7 +4,7 @@ import { PassThrough, Writable } from 'node:stream';
 import type { ServerAnswer, ServerRequest } from '../../io/https-server.ts';
 import { asApiError } from './exchange.ts';
 import { dispatch, openExchange } from './serve.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { Server } from '../server.ts';
 
 /** Runs a request through the HTTP handlers without a connection. */

@@ -1,6 +1,6 @@
 import type { Server } from '../server.ts';
 import { anonymous } from '../authn/authenticator.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { Query, RequestInfo } from './request-info.ts';
 
 /**

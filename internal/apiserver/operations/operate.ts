@@ -1,5 +1,5 @@
 import { methodNotAllowed, pathNotFound } from '../registry/no-route.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { createObject, type Written } from '../registry/create.ts';
 import { deleteCollection } from '../registry/delete-collection.ts';
 import { deleteObject } from '../registry/delete.ts';

@@ -1,7 +1,8 @@
 import { own } from '../../base/own.ts';
 import type { KubeObject } from '../../api/object.ts';
 import type { KeyValue } from '../../store/store.ts';
-import type { Call, Core } from '../registry/call.ts';
+import type { Call } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import type { Written } from '../registry/create.ts';
 import type { DeleteOptions } from '../registry/delete.ts';
 import type { Listed, ListQuery } from '../registry/list.ts';

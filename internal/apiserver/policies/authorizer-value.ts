@@ -4,7 +4,7 @@ import { CelError } from '../../api/cel/errors.ts';
 import { dns1123Label, dns1123Subdomain } from '../../api/names.ts';
 import type { AccessRequest, Decision } from '../authz/authorizer.ts';
 import { fieldTerms } from '../http/request-info.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 import type { Decisions } from './decisions.ts';
 
 const authorizer = 'kubernetes.authorization.Authorizer';

@@ -3,7 +3,7 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Exchange } from '../http/exchange.ts';
 import { callFor, watchQuery } from '../http/call-for.ts';
-import { limits } from '../options.ts';
+import { limits } from '../limits.ts';
 import type { ServedResource } from '../registry/resource.ts';
 import type { Server } from '../server.ts';
 import { bookmarkObject } from '../watch/encoder.ts';

@@ -4,8 +4,9 @@ import { alreadyExists, ApiError, badRequest, forbidden, invalid } from '../../a
 import type { Attributes } from '../admission/chain.ts';
 import type { KeyValue } from '../../store/store.ts';
 import { denialText } from '../authz/authorizer.ts';
-import { limits } from '../options.ts';
-import type { Call, Core } from './call.ts';
+import { limits } from '../limits.ts';
+import type { Call } from './call.ts';
+import type { Core } from './core.ts';
 import { ClaimTaken } from './claims.ts';
 import type { WriteHook } from './write-hooks.ts';
 import { encode, viewOf, withRevision } from './stored.ts';

@@ -1,5 +1,6 @@
 import { ApiError } from '../../api/status.ts';
-import type { Call, Core } from './call.ts';
+import type { Call } from './call.ts';
+import type { Core } from './core.ts';
 import { deleteObject, type DeleteOptions } from './delete.ts';
 import { listRecords, type Listed, type ListQuery } from './list.ts';
 import { viewOf } from './stored.ts';

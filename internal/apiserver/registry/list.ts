@@ -4,7 +4,8 @@ import type { KubeObject } from '../../api/object.ts';
 import { ApiError, badRequest, invalid, notFound, type FieldError } from '../../api/status.ts';
 import { parseLabelSelector, type FieldSelector, type LabelSelector } from '../../api/selectors.ts';
 import { keyOf as storeKey, prefixEnd, textOf, type KeyValue } from '../../store/store.ts';
-import type { Call, Core } from './call.ts';
+import type { Call } from './call.ts';
+import type { Core } from './core.ts';
 import { fieldSelectorFor, keyFor, scopePrefix, whatOf, type ServedResource } from './resource.ts';
 import { viewOf } from './stored.ts';
 

@@ -9,7 +9,8 @@ import { strictText } from '../../api/codec/decode.ts';
 import { DecodeError } from '../../api/codec/scalars.ts';
 import type { Decoded } from './resource.ts';
 import { parseYaml } from '../../api/codec/yaml.ts';
-import type { Call, Core } from './call.ts';
+import type { Call } from './call.ts';
+import type { Core } from './core.ts';
 import type { Written } from './create.ts';
 import { updateObject } from './update.ts';
 

@@ -4,7 +4,7 @@ import { Buffer } from 'node:buffer';
 import type { KubeObject } from '../../api/object.ts';
 import { alreadyExists } from '../../api/status.ts';
 import { keyOf as storeKey, type KeyValue, type Op } from '../../store/store.ts';
-import type { Core } from './call.ts';
+import type { Core } from './core.ts';
 import { checkClaims, claimCompares, claimOps, claimReads, type Claims } from './claims.ts';
 import { keyFor, whatOf, type ServedResource } from './resource.ts';
 import { encode, forget } from './stored.ts';

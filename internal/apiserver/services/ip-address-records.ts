@@ -6,7 +6,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { ApiError } from '../../api/status.ts';
 import { lookup, lookupAll } from '../admission/lookup.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { createObject } from '../registry/create.ts';
 import { deleteObject } from '../registry/delete.ts';
 import { ipsOf } from './service-hook.ts';

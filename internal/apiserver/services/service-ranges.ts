@@ -2,7 +2,7 @@ import { refs } from '../../api/generated/refs.ts';
 import { registryPrefix } from '../../api/registry-key.ts';
 import type { ServiceCIDR } from '../../api/generated/types/networking-v1.ts';
 import { follow, type Followed } from '../follow.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { familyOf, mustCidr, parseCidr, type Cidr } from '../../base/addresses.ts';
 import { objectOf } from '../registry/stored.ts';
 import { keyOf as storeKey } from '../../store/store.ts';

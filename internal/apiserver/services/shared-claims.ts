@@ -3,7 +3,7 @@ import { registryPrefix } from '../../api/registry-key.ts';
 import type { Service, ServiceSpec } from '../../api/generated/types/core-v1.ts';
 import { keyOf as storeKey, prefixEnd, type KeyValue } from '../../store/store.ts';
 import { follow, type Followed } from '../follow.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { claimCompares, claimOps, claimPrefix, type Claims } from '../registry/claims.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { IpAllocator, PortAllocator } from './ip-allocator.ts';

@@ -10,7 +10,7 @@ import { qualifiedName, validLabelValue } from '../../api/names.ts';
 import { invalid, type FieldError } from '../../api/status.ts';
 import type { AccessRequest, Authorize } from '../authz/authorizer.ts';
 import { fieldsOf, labelsOf } from '../authz/selectors.ts';
-import type { UserInfo } from '../options.ts';
+import type { UserInfo } from '../authn/user.ts';
 
 const group = 'authorization.k8s.io';
 

@@ -7,7 +7,8 @@ import { deepCopy, type KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, invalid } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
 import { success, type Operations } from '../operations/operation.ts';
-import type { Call, Core } from '../registry/call.ts';
+import type { Call } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { pathNotFound } from '../registry/no-route.ts';
 import { updateObject } from '../registry/update.ts';
 

@@ -16,8 +16,8 @@ import type { ServiceAccountTokens } from '../authn/service-account-tokens.ts';
 import type { Authorization } from '../authz/authorization.ts';
 import type { Authorize, PolicyRule } from '../authz/authorizer.ts';
 import { spoken, type ApiCall, type Input, type Operations } from '../operations/operation.ts';
-import type { UserInfo } from '../options.ts';
-import type { Core } from '../registry/call.ts';
+import type { UserInfo } from '../authn/user.ts';
+import type { Core } from '../registry/core.ts';
 import { accessReview } from './access-review.ts';
 
 const authz = 'authorization.k8s.io';

@@ -11,7 +11,7 @@ import { applyStrategicPatch } from '../../api/patch/strategic.ts';
 import { replicasPathOf, toScale, validateScale, withScale } from '../../api/strategy/scale.ts';
 import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
 import { spoken as answered, type ApiCall, type Operation } from '../operations/operation.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import { getRecord } from '../registry/list.ts';
 import { methodNotAllowed } from '../registry/no-route.ts';
 import { appliedBody, normalized, type PatchRequest } from '../registry/patch.ts';

@@ -8,7 +8,8 @@ import { badRequest, conflict, invalid, notFound } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
 import type { ServiceAccountTokens, TokenSubject } from '../authn/service-account-tokens.ts';
 import { spoken, type Operations } from '../operations/operation.ts';
-import type { Call, Core } from '../registry/call.ts';
+import type { Call } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 
 const leastSeconds = 10 * 60;
 const mostSeconds = 2 ** 32;

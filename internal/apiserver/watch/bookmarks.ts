@@ -1,5 +1,5 @@
 import type { Clock, Timer } from '../../io/clock.ts';
-import { limits } from '../options.ts';
+import { limits } from '../limits.ts';
 
 /** One timer for all watches that want bookmarks; none while nobody does. */
 export class Bookmarks {

@@ -7,7 +7,7 @@ import { tableOf, partialOf } from '../http/render.ts';
 import { wantedFor } from '../http/wanted.ts';
 import { traceHeaders, warningHeader, type Exchange } from '../http/exchange.ts';
 import { first } from '../http/request-info.ts';
-import { limits } from '../options.ts';
+import { limits } from '../limits.ts';
 import type { Call } from '../registry/call.ts';
 import type { ListQuery } from '../registry/list.ts';
 import type { Server } from '../server.ts';

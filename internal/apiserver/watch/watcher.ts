@@ -7,8 +7,9 @@ import {
   type StoreEvent,
   type Watch,
 } from '../../store/store.ts';
-import { limits } from '../options.ts';
-import type { Call, Core } from '../registry/call.ts';
+import { limits } from '../limits.ts';
+import type { Call } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import {
   caughtUp,
   checkListQuery,

@@ -9,7 +9,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { selectorFromObject } from '../../api/selectors.ts';
 import type { Attributes } from '../admission/chain.ts';
 import { lookup } from '../admission/lookup.ts';
-import type { Core } from '../registry/call.ts';
+import type { Core } from '../registry/core.ts';
 import type { ServedResource } from '../registry/resource.ts';
 
 export type Webhook = MutatingWebhook | ValidatingWebhook;

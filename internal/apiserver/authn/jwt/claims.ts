@@ -4,7 +4,7 @@ import { dyn, listOf, mapOf, string, type CelType } from '../../../api/cel/types
 import { fromJson, toJson } from '../../../api/cel/values.ts';
 import { ConfigError, messageOf } from '../../../base/errors.ts';
 import { hasControlCharacter } from '../../../base/x509/name.ts';
-import type { UserInfo } from '../../options.ts';
+import type { UserInfo } from '../user.ts';
 import type { Claim, JwtIssuer, Prefixed } from './configuration.ts';
 
 export type Claims = Readonly<Record<string, unknown>>;

@@ -3,7 +3,7 @@ import { messageOf } from '../../../base/errors.ts';
 import type { Clock } from '../../../io/clock.ts';
 import type { Dial } from '../../../io/dial.ts';
 import type { Log } from '../../../io/log.ts';
-import type { UserInfo } from '../../options.ts';
+import type { UserInfo } from '../user.ts';
 import { compileClaims, type ClaimRules } from './claims.ts';
 import type { AuthenticationConfiguration } from './configuration.ts';
 import { KeySet } from './key-set.ts';
