@@ -1,5 +1,6 @@
 import type { Scheme } from '../api/scheme.ts';
-import type { Aggregator } from './aggregation/aggregator.ts';
+import type { Buffer } from 'node:buffer';
+import type { Duplex } from 'node:stream';
 import type { Authorization } from './authz/authorization.ts';
 import type { Authorize } from './authz/authorizer.ts';
 import type { NodeAuthorizer } from './authz/node.ts';
@@ -9,12 +10,12 @@ import type { ServiceAccountTokens } from './authn/service-account-tokens.ts';
 import type { Auditor } from './audit/auditor.ts';
 import type { FlowControl } from './flowcontrol/flow-control.ts';
 import type { Metrics } from './http/metrics.ts';
-import type { Routes } from './http/routes.ts';
+import type { Exchange } from './http/exchange.ts';
 import type { Lifecycle } from './lifecycle.ts';
 import type { Operations } from './operations/operation.ts';
 import type { ApiServerOptions } from './options.ts';
-import type { Connections } from './proxy/connections.ts';
 import type { Core } from './registry/core.ts';
+import type { DiscoveredResource, ServedResource } from './registry/resource.ts';
 import type { Spoken } from './registry/spoken.ts';
 import type { Bookmarks } from './watch/bookmarks.ts';
 import type { EventEncoder } from './watch/encoder.ts';
@@ -36,11 +37,13 @@ export interface Server {
   /** What is not done by the generic registry alone. */
   readonly operations: Operations;
   /** What goes on to kubelets, pods and services. */
-  readonly connections: Connections;
+  readonly connections: {
+    find(group: string, resource: string, subresource: string): Connect | undefined;
+  };
   /** Documents and probes, by their paths. */
   readonly routes: Routes;
   /** What other servers answer for. */
-  readonly aggregator: Aggregator;
+  readonly aggregator: Delegates;
   readonly metrics: Metrics;
   readonly flowControl: FlowControl;
   /** Undefined without a policy. */
@@ -50,4 +53,31 @@ export interface Server {
   readonly scheme: Scheme;
   readonly spoken: Spoken;
   readonly life: Lifecycle;
+}
+
+/** Answers for a document, a probe, or an API that is not the registry's. */
+export type PathHandler = (server: Server, exchange: Exchange) => Promise<void> | void;
+
+/** Answers a request by passing bytes between its connection and another one. */
+export type Connect = (
+  server: Server,
+  exchange: Exchange,
+  resource: ServedResource,
+) => Promise<void> | void;
+
+export interface Routes {
+  /** The handler of a document or probe, or nothing. */
+  find(path: string): PathHandler | undefined;
+  /** The paths that are served exactly. */
+  readonly exact: readonly string[];
+}
+
+/** Group versions that the registry does not answer for. */
+export interface Delegates {
+  start(): Promise<void>;
+  stop(): void;
+  resources(): DiscoveredResource[];
+  /** Who answers for a path, when it is not the registry. */
+  delegate(exchange: Exchange): PathHandler | undefined;
+  delegateUpgrade(exchange: Exchange, socket: Duplex, head: Buffer): Promise<void> | undefined;
 }

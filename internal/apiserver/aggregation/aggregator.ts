@@ -11,7 +11,7 @@ import type { DialTarget } from '../../io/dial.ts';
 import { keyOf as storeKey } from '../../store/store.ts';
 import { systemCall } from '../bootstrap/reconcile.ts';
 import { send, type Exchange } from '../http/exchange.ts';
-import type { PathHandler } from '../http/paths.ts';
+import type { Delegates, PathHandler } from '../server.ts';
 import type { UserInfo } from '../authn/user.ts';
 import { forward } from '../proxy/forward.ts';
 import { headerKey, headerText } from '../proxy/headers.ts';
@@ -21,7 +21,7 @@ import { follow, type Followed } from '../follow.ts';
 import { objectOf } from '../registry/stored.ts';
 import type { DiscoveredResource } from '../registry/resource.ts';
 import { updateObject } from '../registry/update.ts';
-import type { Outward } from '../proxy/forward.ts';
+import type { Outward } from '../proxy/outward.ts';
 import type { LocalApi } from './local-api.ts';
 import { fetchResources } from './remote-discovery.ts';
 
@@ -40,7 +40,7 @@ const recheckMs = 30_000;
  * Group versions that other servers answer for: requests go on to them, discovery shows what they
  * serve (kube-aggregator).
  */
-export class Aggregator {
+export class Aggregator implements Delegates {
   readonly #server: Outward;
   readonly #remotes = new Map<string, Remote>();
   #followed: Followed | undefined;

@@ -2,7 +2,7 @@ import type { APIResource, APIResourceList } from '../../api/generated/types/met
 import type { DialTarget } from '../../io/dial.ts';
 import { readAnswer } from '../proxy/read-answer.ts';
 import type { DiscoveredResource, Subresource } from '../registry/resource.ts';
-import type { Outward } from '../proxy/forward.ts';
+import type { Outward } from '../proxy/outward.ts';
 
 const timeoutMs = 5000;
 const maxDocumentBytes = 4 * 1024 * 1024;

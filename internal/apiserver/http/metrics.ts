@@ -1,9 +1,12 @@
 import { table } from '../../base/own.ts';
 import { flowControlMetrics } from '../flowcontrol/metrics.ts';
 import { PolicyMetrics } from '../policies/policy-metrics.ts';
-import type { Server } from '../server.ts';
-import { send, type Exchange } from './exchange.ts';
-import type { Paths } from './paths.ts';
+import type { Core } from '../registry/core.ts';
+import type { ApiServerOptions } from '../options.ts';
+import type { Auditor } from '../audit/auditor.ts';
+import type { Authorization } from '../authz/authorization.ts';
+import type { FlowControl } from '../flowcontrol/flow-control.ts';
+import type { Exchange } from './exchange.ts';
 
 /** Upper bounds of the request duration histogram, in seconds (a few of kube-apiserver's). */
 const bounds = [0.005, 0.025, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 5, 10, 30, 60];
@@ -15,6 +18,15 @@ interface Series {
   count: number;
   seconds: number;
   buckets: number[];
+}
+
+/** The parts of a server that have numbers to tell. */
+interface MetricSources {
+  core: Core;
+  options: ApiServerOptions;
+  authorization: Authorization;
+  flowControl: FlowControl;
+  audit: Auditor | undefined;
 }
 
 /**
@@ -53,7 +65,7 @@ export class Metrics {
     if (at >= 0) series.buckets[at] = (series.buckets[at] ?? 0) + 1;
   }
 
-  text(server: Server): string {
+  text(server: MetricSources): string {
     const memory = process.memoryUsage.rss();
     const cpu = process.cpuUsage();
     const lines = [
@@ -114,10 +126,4 @@ function bump(map: Map<string, number>, key: string): void {
   const known = map.get(key);
   if (known === undefined && map.size >= maxSeries) return;
   map.set(key, (known ?? 0) + 1);
-}
-
-export function addMetricsPath(paths: Paths): void {
-  paths.exact.set('/metrics', (server, exchange) =>
-    send(exchange, 200, 'text/plain; version=0.0.4; charset=utf-8', server.metrics.text(server)),
-  );
 }

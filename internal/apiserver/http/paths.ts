@@ -1,7 +1,4 @@
-import type { Server } from '../server.ts';
-import type { Exchange } from './exchange.ts';
-
-export type PathHandler = (server: Server, exchange: Exchange) => Promise<void> | void;
+import type { PathHandler } from '../server.ts';
 
 /**
  * Documents and probes: everything that is not a resource. A path ending in `/` also takes what is

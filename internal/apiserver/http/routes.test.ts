@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
-import type { PathHandler, Paths } from './paths.ts';
+import type { Paths } from './paths.ts';
+import type { PathHandler } from '../server.ts';
 import { routesOf } from './routes.ts';
 
 const handler = (name: string): PathHandler => Object.assign(() => undefined, { called: name });

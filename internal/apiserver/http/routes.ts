@@ -1,14 +1,8 @@
 import { RegExpRouter } from 'hono/router/reg-exp-router';
 import { SmartRouter } from 'hono/router/smart-router';
 import { TrieRouter } from 'hono/router/trie-router';
-import type { PathHandler, Paths } from './paths.ts';
-
-export interface Routes {
-  /** The handler of a document or probe, or nothing. */
-  find(path: string): PathHandler | undefined;
-  /** The paths that are served exactly. */
-  readonly exact: readonly string[];
-}
+import type { PathHandler, Routes } from '../server.ts';
+import type { Paths } from './paths.ts';
 
 interface Route {
   handler: PathHandler;

@@ -1,5 +1,5 @@
 import { messageOf } from '../../base/errors.ts';
-import type { Outward } from '../proxy/forward.ts';
+import type { Outward } from '../proxy/outward.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import { readAnswer } from '../proxy/read-answer.ts';
 import { sampleOf, type Sample } from './node-usage.ts';

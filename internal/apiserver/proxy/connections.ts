@@ -1,13 +1,4 @@
-import type { Exchange } from '../http/exchange.ts';
-import type { ServedResource } from '../registry/resource.ts';
-import type { Server } from '../server.ts';
-
-/** Answers a request by passing bytes between its connection and another one. */
-export type Connect = (
-  server: Server,
-  exchange: Exchange,
-  resource: ServedResource,
-) => Promise<void> | void;
+import type { Connect } from '../server.ts';
 
 /**
  * Subresources that are a connection (log, exec, attach, portforward, proxy): they have no answer

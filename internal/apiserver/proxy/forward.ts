@@ -8,7 +8,7 @@ import type { DialTarget } from '../../io/dial.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import { messageOf } from '../../base/errors.ts';
 import { traceHeaders, type Exchange } from '../http/exchange.ts';
-import type { Server } from '../server.ts';
+import type { Outward } from './outward.ts';
 import { back, onward, type Headers } from './headers.ts';
 import { HtmlLinks } from './html-links.ts';
 
@@ -23,9 +23,6 @@ export interface Forwarding {
   /** More headers to send on. */
   headers?: Headers;
 }
-
-/** What passing bytes on needs of a server. */
-export type Outward = Pick<Server, 'core' | 'options'>;
 
 /** Sends a request on and streams the answer back. */
 export async function forward(server: Outward, exchange: Exchange, to: Forwarding): Promise<void> {

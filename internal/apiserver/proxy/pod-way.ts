@@ -4,7 +4,7 @@ import { registryPrefix } from '../../api/registry-key.ts';
 import type { Node } from '../../api/generated/types/core-v1.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import { lookupAll } from '../admission/lookup.ts';
-import type { Outward } from './forward.ts';
+import type { Outward } from './outward.ts';
 
 /**
  * The way to a pod's address when it goes through the tunnel of its node; nothing when the address

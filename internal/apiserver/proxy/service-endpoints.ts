@@ -4,7 +4,7 @@ import type { Endpoints, ObjectReference, Service } from '../../api/generated/ty
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { DialTarget } from '../../io/dial.ts';
 import { lookup, lookupAll } from '../admission/lookup.ts';
-import type { Outward } from './forward.ts';
+import type { Outward } from './outward.ts';
 import { podWay } from './pod-way.ts';
 import { isProxyable } from './reachable.ts';
 

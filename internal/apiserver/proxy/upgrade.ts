@@ -14,15 +14,8 @@ import { seated } from '../flowcontrol/seated.ts';
 import type { Server } from '../server.ts';
 import { connectAdmission } from './connect-admission.ts';
 import { joinExec } from './exec-status.ts';
-import {
-  hostOf,
-  isRedirect,
-  join,
-  redirected,
-  unreachable,
-  type Forwarding,
-  type Outward,
-} from './forward.ts';
+import { hostOf, isRedirect, join, redirected, unreachable, type Forwarding } from './forward.ts';
+import type { Outward } from './outward.ts';
 import { back, onward, type Headers } from './headers.ts';
 import { kubeletError } from './read-answer.ts';
 import { streamTarget } from './pod-streams.ts';
