@@ -1,4 +1,4 @@
-import type { NodeAddress, Pod, Taint } from '../api/generated/types/core-v1.ts';
+import type { NodeAddress, Taint } from '../api/generated/types/core-v1.ts';
 import type { Scheme } from '../api/scheme.ts';
 import type { Client } from '../client/client.ts';
 import type { Troubles } from '../client/troubles.ts';
@@ -15,6 +15,7 @@ import type { ImageGcPolicy } from './gc/image-collector.ts';
 import type { ShutdownGrace } from './shutdown.ts';
 import type { EvictionPolicy } from './gc/pressure.ts';
 import type { Machine } from './machine.ts';
+import type { PodAddresses } from './pods/pod-addresses.ts';
 import type { NodeView } from './server/node-view.ts';
 
 /**
@@ -32,19 +33,6 @@ export interface KubeletOptions {
   shutdown?: ShutdownGrace;
   /** Containers without a seccomp profile of their own get the runtime's. */
   seccompDefault?: boolean;
-}
-
-/** Who has to know the addresses of pods before they use them; by default nobody. */
-export interface PodAddresses {
-  /**
-   * Resolves when a pod may send and be sent to from these addresses. Until then none of its
-   * containers is started.
-   */
-  hold(pod: Pod, ips: readonly string[]): Promise<void>;
-  /** A pod that runs already has these addresses. */
-  tell(pod: Pod, ips: readonly string[]): void;
-  /** The pod's sandbox is gone. */
-  forget(uid: string): void;
 }
 
 /** The node's ways to its own pods, where it is the node that makes them. */

@@ -1,6 +1,6 @@
 import { deepCopy, type KubeObject, type ResourceRef } from '../api/object.ts';
 import { ApiError, forbidden, notFound } from '../api/status.ts';
-import type { Recording } from './audit/auditor.ts';
+import type { Recorded } from './audit/recorded.ts';
 import { beginInside, type AskedInside } from './audit/in-process.ts';
 import { denialText } from './authz/authorizer.ts';
 import { callHandler } from './http/in-memory.ts';
@@ -234,7 +234,7 @@ export class InProcessClient {
     asked: Asked,
     given: Given,
     read: (call: ApiCall, result: Result) => object,
-    recording: Recording,
+    recording: Recorded,
   ): Promise<object> {
     const body = given.object ?? given.patch?.body ?? given.deleteOptions;
     if (body !== undefined) recording.request(body, { patch: given.patch !== undefined });
@@ -252,7 +252,7 @@ export class InProcessClient {
     asked: Asked,
     given: Given,
     read: (call: ApiCall, result: Result) => object,
-    recording?: Recording,
+    recording?: Recorded,
   ): Promise<object> {
     const { core, operations, spoken } = this.#server;
     const call = this.#call(asked, recording);
@@ -263,13 +263,13 @@ export class InProcessClient {
     return value;
   }
 
-  #record(asked: Asked): Recording | undefined {
+  #record(asked: Asked): Recorded | undefined {
     const { audit, core } = this.#server;
     return audit && beginInside(audit, core.random, this.#user, asked);
   }
 
   /** Authorizes: whoever gets a call may make it. */
-  #call(asked: Asked, recording: Recording | undefined): ApiCall {
+  #call(asked: Asked, recording: Recorded | undefined): ApiCall {
     const { verb, ref, name = '', subresource = '', options = {}, fieldSelector = '' } = asked;
     const resource = this.#server.core.resources.find(ref.group, ref.version, ref.resource);
     if (!resource) throw notFound({ group: ref.group, resource: ref.resource }, name);

@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FakeFiles } from './disk.fake.ts';
-import { realDisk, type Disk, type FileStat } from './disk.ts';
+import { realDisk, type Disk } from './disk.ts';
+import type { FileStat } from './held.ts';
 import { testSeed } from './test-seed.ts';
 import { realTree, type Tree } from './tree.ts';
 

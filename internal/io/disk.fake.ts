@@ -1,5 +1,6 @@
 import { IoError } from '../base/errors.ts';
-import type { Disk, FileStat } from './disk.ts';
+import type { Disk } from './disk.ts';
+import type { FileStat } from './held.ts';
 import type { Held, ReadLimit } from './held.ts';
 import type { Tree } from './tree.ts';
 

@@ -2,7 +2,7 @@ import * as fs from 'node:fs/promises';
 import { watch } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { IoError, messageOf } from '../base/errors.ts';
-import { toStat } from './held.ts';
+import { toStat, type FileStat } from './held.ts';
 import { removeTree } from './remove-tree.ts';
 
 /**
@@ -43,17 +43,6 @@ export interface Disk {
    * stop.
    */
   watch(op: string, path: string, changed: (name: string) => void): () => void;
-}
-
-export interface FileStat {
-  kind: 'file' | 'dir' | 'link' | 'socket' | 'fifo' | 'char' | 'block';
-  size: number;
-  mtimeMs: number;
-  mode: number;
-  uid: number;
-  gid: number;
-  ino: number;
-  dev: number;
 }
 
 export const realDisk: Disk = {

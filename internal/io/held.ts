@@ -1,7 +1,6 @@
 import * as fs from 'node:fs/promises';
 import { constants, type Stats } from 'node:fs';
 import { IoError, messageOf } from '../base/errors.ts';
-import type { FileStat } from './disk.ts';
 
 /**
  * A place of a file system that is held open: it stays the same thing however names and links are
@@ -178,4 +177,15 @@ async function guard<T>(op: string, path: string | Buffer, effect: () => Promise
     const code = (cause as NodeJS.ErrnoException).code ?? 'IO';
     throw new IoError(`${op}: ${path.toString()}: ${messageOf(cause)}`, { op, code, cause });
   }
+}
+
+export interface FileStat {
+  kind: 'file' | 'dir' | 'link' | 'socket' | 'fifo' | 'char' | 'block';
+  size: number;
+  mtimeMs: number;
+  mode: number;
+  uid: number;
+  gid: number;
+  ino: number;
+  dev: number;
 }

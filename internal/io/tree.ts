@@ -1,7 +1,8 @@
 import * as fs from 'node:fs/promises';
 import { constants } from 'node:fs';
 import { IoError, messageOf } from '../base/errors.ts';
-import { realDisk, type FileStat } from './disk.ts';
+import { realDisk } from './disk.ts';
+import type { FileStat } from './held.ts';
 import { hold, type Held } from './held.ts';
 
 export type { Held };

@@ -1,7 +1,7 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto';
 import { StoreError } from './errors.ts';
 import { crcBytes, kindMask, rowFlag, rowKind, valueOffset } from './row.ts';
-import type { RowCipher } from './seal.ts';
+import type { RowCipher } from './row.ts';
 import { realRandom } from '../io/random.ts';
 
 /** Keys of 256 bits; the first one encrypts, all of them decrypt. */

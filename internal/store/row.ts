@@ -196,3 +196,9 @@ export function readVarint(bytes: Uint8Array, cursor: { at: number }): number {
     factor *= 128;
   }
 }
+
+/** Turns rows, before their checksum, into what is kept, and back: encryption at rest. */
+export interface RowCipher {
+  encrypt(row: Buffer): Buffer;
+  decrypt(row: Buffer): Buffer;
+}

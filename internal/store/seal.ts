@@ -1,7 +1,15 @@
 import { crc32 } from 'node:zlib';
 import { StoreError } from './errors.ts';
 import type { Batch, Seal } from './journal.ts';
-import { crcBytes, lengthBytes, readRow, rowFlag, rowKind, type Row } from './row.ts';
+import {
+  crcBytes,
+  lengthBytes,
+  readRow,
+  rowFlag,
+  rowKind,
+  type Row,
+  type RowCipher,
+} from './row.ts';
 
 /** Three revisions (8 bytes each), clean (1), rows (6), hash of row numbers (4). */
 export const sealBytes = 35;
@@ -16,12 +24,6 @@ export interface Census {
 }
 
 export interface LogSeal extends Seal, Census {}
-
-/** Turns rows, before their checksum, into what is kept, and back: encryption at rest. */
-export interface RowCipher {
-  encrypt(row: Buffer): Buffer;
-  decrypt(row: Buffer): Buffer;
-}
 
 /**
  * The rows of a batch as they are kept: checksummed, the last one with the seal. `census` is of the

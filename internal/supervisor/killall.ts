@@ -6,7 +6,7 @@ import type { Log } from '../io/log.ts';
 import { mountLines, type MountLine } from '../io/mount-table.ts';
 import type { ProcessInfo, Processes } from '../io/processes.ts';
 import type { Spawn } from '../io/spawn.ts';
-import { ownSandboxes } from './sandboxes.ts';
+import { ownSandboxes, type Places } from './sandboxes.ts';
 
 export interface Machine {
   disk: Disk;
@@ -14,13 +14,6 @@ export interface Machine {
   processes: Processes;
   clock: Clock;
   log: Log;
-}
-
-export interface Places {
-  dataDir: string;
-  runDir: string;
-  /** Where the network namespaces of pods are mounted: /run/netns. */
-  netnsDir: string;
 }
 
 const endedWithinMs = 20_000;

@@ -1,6 +1,5 @@
 import { basename } from 'node:path';
 import type { Disk } from '../io/disk.ts';
-import type { Places } from './killall.ts';
 
 /** What our containerd's pod sandboxes made outside of our own folders. */
 export interface Sandboxes {
@@ -62,4 +61,11 @@ async function readJson(disk: Disk, path: string): Promise<unknown> {
   } catch {
     return undefined; // torn by a power cut
   }
+}
+
+export interface Places {
+  dataDir: string;
+  runDir: string;
+  /** Where the network namespaces of pods are mounted: /run/netns. */
+  netnsDir: string;
 }

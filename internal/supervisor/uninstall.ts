@@ -6,8 +6,8 @@ import {
   removeCgroups,
   unmountOwn,
   type Machine,
-  type Places,
 } from './killall.ts';
+import type { Places } from './sandboxes.ts';
 import { removeTree } from './remove-tree.ts';
 import { ledgerPath, readLedger, type Entry } from './ledger.ts';
 

@@ -2,27 +2,36 @@ import type { Pod } from '../../internal/api/generated/types/core-v1.ts';
 import { refs } from '../../internal/client/refs.ts';
 import type { Random } from '../../internal/io/random.ts';
 import type { NodeMachine } from './machine.ts';
-import { namespace } from './operator.ts';
-import type { World } from './world.ts';
+import { namespace, type Operator, type Surroundings } from './operator.ts';
+
+/** What disturbances happen to. */
+export interface Scene extends Surroundings {
+  readonly operator: Operator;
+  addMachine(): Promise<unknown>;
+  /** Pods may not be ready for a while. */
+  rough(): void;
+  /** Something that takes its time; a quiet cluster waits for its end. */
+  begin(work: Promise<unknown>): void;
+}
 
 export interface Disturbance {
   name: string;
   weight: number;
   /** Does it, or begins it. Returns what was chosen; undefined = it could not be done now. */
-  happen(world: World): Promise<string | undefined> | string | undefined;
+  happen(world: Scene): Promise<string | undefined> | string | undefined;
 }
 
 const second = 1000;
 
 const some = <T>(random: Random, of: readonly T[]): T | undefined => of[random.int(of.length)];
 
-const living = ({ cluster }: World): NodeMachine[] =>
+const living = ({ cluster }: Scene): NodeMachine[] =>
   [...cluster.machines.values()].filter((m) => m.powered);
 
 function onMachine(
   name: string,
   weight: number,
-  happen: (machine: NodeMachine, world: World) => Promise<string> | string,
+  happen: (machine: NodeMachine, world: Scene) => Promise<string> | string,
 ): Disturbance {
   return {
     name,

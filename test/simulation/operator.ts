@@ -6,7 +6,8 @@ import { IoError } from '../../internal/base/errors.ts';
 import { refs } from '../../internal/client/refs.ts';
 import { StoreError } from '../../internal/store/errors.ts';
 import { isReady } from './settled.ts';
-import type { World } from './world.ts';
+import type { Cluster } from './cluster.ts';
+import type { Truth } from './truth.ts';
 
 export const namespace = 'work';
 /** More pods than all workloads want together, but for what a roll makes in between. */
@@ -14,12 +15,22 @@ export const mostPods = 40;
 const evictTries = 20;
 const evictWaitMs = 5000;
 
+/** What the operator knows of the world. */
+export interface Surroundings {
+  readonly cluster: Cluster;
+  readonly truth: Truth;
+  /** No pod was disturbed for so long that every status has come through. */
+  readonly calm: boolean;
+  /** What was asked for last: replicas by name. */
+  readonly wanted: Record<'web' | 'api' | 'db', number>;
+}
+
 /** What whoever runs the cluster asks for. Everything may be refused, or go unanswered. */
 export class Operator {
-  readonly #world: World;
+  readonly #world: Surroundings;
   #notes = 0;
 
-  constructor(world: World) {
+  constructor(world: Surroundings) {
     this.#world = world;
   }
 

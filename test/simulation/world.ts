@@ -2,7 +2,7 @@ import type { Pod } from '../../internal/api/generated/types/core-v1.ts';
 import { refs } from '../../internal/client/refs.ts';
 import type { Log } from '../../internal/io/log.ts';
 import { Cluster } from './cluster.ts';
-import { disturbances } from './disturbances.ts';
+import { disturbances, type Scene } from './disturbances.ts';
 import { mostPods, namespace, Operator } from './operator.ts';
 import { unsettled } from './settled.ts';
 import { Truth } from './truth.ts';
@@ -40,7 +40,7 @@ const calmMs = 30_000;
 const firstStartMs = 10 * 60_000;
 
 /** A cluster to which things happen by chance. */
-export class World {
+export class World implements Scene {
   readonly cluster: Cluster;
   readonly truth: Truth;
   readonly operator: Operator;

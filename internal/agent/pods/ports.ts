@@ -7,7 +7,7 @@ import type { CriClient } from '../cri/client.ts';
 import type { EnvironmentSources } from '../env/environment.ts';
 import type { LogRotation } from '../gc/log-rotation.ts';
 import type { ImagePuller } from '../images/image-puller.ts';
-import type { PodAddresses } from '../options.ts';
+import type { PodAddresses } from './pod-addresses.ts';
 import type { ProbeDoors } from '../probes/run-probe.ts';
 import type { Probes } from '../probes/probes.ts';
 import type { Cgroups } from '../cgroups/cgroups.ts';

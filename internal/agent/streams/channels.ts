@@ -3,15 +3,8 @@ import type { Duplex } from 'node:stream';
 import { messageOf } from '../../base/errors.ts';
 import { SpdySession, type SpdyStream } from '../../wire/spdy/session.ts';
 import { dialRuntime, refuse } from './runtime-connection.ts';
-import type { StreamContext, StreamRequest } from './serve.ts';
+import type { StreamContext, StreamRequest, Wants } from './stream-request.ts';
 import { acceptWebSocket, pacedBy, sendPaced } from './web-socket.ts';
-
-export interface Wants {
-  stdin: boolean;
-  stdout: boolean;
-  stderr: boolean;
-  tty: boolean;
-}
 
 /** The first byte of each message. */
 export const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;

@@ -3,7 +3,7 @@ import { messageOf } from '../../base/errors.ts';
 import { SpdySession, type SpdyStream } from '../../wire/spdy/session.ts';
 import { chooseProtocol, dialectOf } from './channels.ts';
 import { dialRuntime, refuse } from './runtime-connection.ts';
-import type { StreamContext, StreamRequest } from './serve.ts';
+import type { StreamContext, StreamRequest } from './stream-request.ts';
 import { acceptWebSocket, pacedBy, sendPaced } from './web-socket.ts';
 
 /** Ports that one connection may ask for; a channel number is a byte and each port takes two. */

@@ -1,35 +1,11 @@
 import type { IncomingMessage } from 'node:http';
-import type { Duplex } from 'node:stream';
 import { messageOf } from '../../base/errors.ts';
-import type { Dial } from '../../io/dial.ts';
-import type { Log } from '../../io/log.ts';
 import { dialRuntime, answerUpgrade, join, refuse } from './runtime-connection.ts';
-import { serveChannels, type Wants } from './channels.ts';
+import { serveChannels } from './channels.ts';
 import { SpdyStatus } from './spdy-status.ts';
 import { servePortChannels } from './port-channels.ts';
+import type { StreamContext, StreamRequest } from './stream-request.ts';
 import { serveTunnel, tunnelProtocol } from './tunnel.ts';
-
-export interface StreamRequest {
-  kind: 'exec' | 'attach' | 'portForward';
-  /**
-   * What CRI's Exec, Attach or PortForward gave: `http://127.0.0.1:port/exec/TOKEN`, good for one
-   * use.
-   */
-  url: string;
-  request: IncomingMessage;
-  /** The client's connection after its upgrade request. */
-  socket: Duplex;
-  head: Buffer;
-  /** For exec and attach. */
-  wants: Wants;
-  /** For the WebSocket form of port-forward: the ports of the query. */
-  ports: number[];
-}
-
-export interface StreamContext {
-  dial: Dial;
-  log: Log;
-}
 
 const offered = (request: IncomingMessage): string[] =>
   String(request.headers['sec-websocket-protocol'] ?? '')

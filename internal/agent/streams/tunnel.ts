@@ -1,6 +1,6 @@
 import { acceptWebSocket, pacedBy, sendPaced } from './web-socket.ts';
 import { dialRuntime } from './runtime-connection.ts';
-import type { StreamContext, StreamRequest } from './serve.ts';
+import type { StreamContext, StreamRequest } from './stream-request.ts';
 
 /** KEP-4006: raw SPDY/3.1 bytes in binary WebSocket messages. */
 export const tunnelProtocol = 'SPDY/3.1+portforward.k8s.io';

@@ -3,7 +3,7 @@ import type {
   WebhookClientConfig,
 } from '../generated/types/apiextensions-v1.ts';
 import { dns1035Label, validPortNumber } from '../names.ts';
-import type { Errors } from './definition.ts';
+import type { Errors } from './errors.ts';
 
 const known = ['v1', 'v1beta1'];
 const limit = 'spec.conversion';

@@ -3,8 +3,9 @@ import type {
   CustomResourceDefinitionVersion,
 } from '../generated/types/apiextensions-v1.ts';
 import { dns1035Label, dns1123Subdomain } from '../names.ts';
-import type { FieldError, FieldErrorType } from '../status.ts';
+import type { FieldError } from '../status.ts';
 import { validateConversion } from './conversion-rules.ts';
+import { Errors } from './errors.ts';
 import type { JsonSchema } from './json-schema.ts';
 import { validateRules } from './rule-checks.ts';
 import { validateStructural } from './schema-rules.ts';
@@ -15,23 +16,6 @@ const mixedCase = (value: string): string[] =>
   dns1035Label(value.toLowerCase()).map(
     (why) => `may have mixed case, but should otherwise match: ${why}`,
   );
-
-export class Errors {
-  readonly list: FieldError[] = [];
-
-  add(type: FieldErrorType, field: string, value?: unknown, detail = ''): void {
-    this.list.push({ type, field, value, detail });
-  }
-
-  invalid(field: string, value: unknown, detail: string): void {
-    this.add('FieldValueInvalid', field, value, detail);
-  }
-
-  named(field: string, value: string | undefined, check: (value: string) => string[]): void {
-    if (!value) this.add('FieldValueRequired', field);
-    else for (const why of check(value)) this.invalid(field, value, why);
-  }
-}
 
 /**
  * Whether a definition can be served. The object has its defaults. `old` is what is stored, if

@@ -4,7 +4,7 @@ import type {
   CustomResourceDefinitionVersion,
   CustomResourceSubresourceScale,
 } from '../generated/types/apiextensions-v1.ts';
-import type { Errors } from './definition.ts';
+import type { Errors } from './errors.ts';
 import { additional, type JsonSchema } from './json-schema.ts';
 
 const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];

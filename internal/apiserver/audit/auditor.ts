@@ -9,6 +9,7 @@ import { unauthorized } from '../authn/authenticator.ts';
 import { isLongRunning } from '../flowcontrol/flow-control.ts';
 import { agentOf, auditUser, sourcesOf, type AuditEvent, type ObjectReference } from './event.ts';
 import { answered, namesOf, snapshot } from './objects.ts';
+import type { Recorded } from './recorded.ts';
 import { judge, type Policy, type Stage, type Verdict } from './policy.ts';
 
 /** Takes events; never blocks, never throws. */
@@ -45,13 +46,13 @@ export class Auditor {
    * A known user's request begins. The recording hangs on the exchange; undefined when nobody wants
    * to know.
    */
-  begin(exchange: Exchange): Recording | undefined {
+  begin(exchange: Exchange): Recorded | undefined {
     const verdict = judge(this.policy, exchange.real, exchange.info);
     this.#byLevel.set(verdict.level, (this.#byLevel.get(verdict.level) ?? 0) + 1);
     if (verdict.level === 'None') return undefined;
-    exchange.audit = new Recording(this, exchange, verdict);
-    exchange.audit.stage('RequestReceived');
-    return exchange.audit;
+    const recording = new Recording(this, exchange, verdict);
+    recording.stage('RequestReceived');
+    return (exchange.audit = recording);
   }
 
   /** Somebody could not show who he is. */
@@ -88,7 +89,7 @@ export class Auditor {
 }
 
 /** One request's event, stage by stage. */
-export class Recording {
+class Recording implements Recorded {
   readonly #auditor: Auditor;
   readonly #exchange: Exchange;
   readonly #verdict: Verdict;

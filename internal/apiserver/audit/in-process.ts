@@ -3,7 +3,8 @@ import type { Random } from '../../io/random.ts';
 import type { ServerRequest } from '../../io/https-server.ts';
 import type { Exchange } from '../http/exchange.ts';
 import type { UserInfo } from '../authn/user.ts';
-import type { Auditor, Recording } from './auditor.ts';
+import type { Auditor } from './auditor.ts';
+import type { Recorded } from './recorded.ts';
 
 /** A call of one of the server's own parts. */
 export interface AskedInside {
@@ -31,7 +32,7 @@ export function beginInside(
   random: Random,
   user: UserInfo,
   asked: AskedInside,
-): Recording | undefined {
+): Recorded | undefined {
   const { verb, ref, namespace = '', name = '', subresource = '' } = asked;
   const path = [
     ref.group ? `/apis/${ref.group}/${ref.version}` : `/api/${ref.version}`,

@@ -1,10 +1,7 @@
 import type { FlowSchema } from '../../api/generated/types/flowcontrol-v1.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { UserInfo } from '../authn/user.ts';
-import type { Level } from './level.ts';
-
-/** Why a request was sent away, in the words of upstream's metric. */
-export type Rejection = 'queue-full' | 'concurrency-limit' | 'time-out' | 'cancelled';
+import type { Counted, Level, Rejection } from './level.ts';
 
 /** Upper bounds of upstream's histograms of waiting and serving, in seconds. */
 export const secondBounds = [0, 0.005, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30];
@@ -25,7 +22,7 @@ export class Durations {
 }
 
 /** One FlowSchema at work: the level it leads to and what was counted. */
-export class Flow {
+export class Flow implements Counted {
   readonly name: string;
   readonly uid: string;
   readonly distinguisher: string;

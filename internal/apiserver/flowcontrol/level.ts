@@ -1,11 +1,23 @@
 import type { PriorityLevelConfiguration } from '../../api/generated/types/flowcontrol-v1.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
-import type { Flow, Rejection } from './flow.ts';
 import type { Seats } from './seats.ts';
+
+/** Why a request was sent away, in the words of upstream's metric. */
+export type Rejection = 'queue-full' | 'concurrency-limit' | 'time-out' | 'cancelled';
+
+/** What a level counts for the flow of a request. */
+export interface Counted {
+  dispatched: number;
+  waiting: number;
+  executing: number;
+  readonly waited: { add(seconds: number): void };
+  readonly served: { add(seconds: number): void };
+  reject(why: Rejection): void;
+}
 
 /** A request that waits for a seat. */
 interface Waiting {
-  flow: Flow;
+  flow: Counted;
   sinceMs: number;
   timer: Timer | undefined;
   enter(queue: Queue): void;
@@ -72,7 +84,7 @@ export class Level {
   }
 
   /** Takes a seat when that needs no waiting. */
-  tryStart(flow: Flow): boolean {
+  tryStart(flow: Counted): boolean {
     if (!this.exempt && (this.waitingCount > 0 || !this.#hasSeat())) return false;
     this.#start(flow);
     return true;
@@ -82,7 +94,7 @@ export class Level {
    * Waits for a seat, or not: the answer comes at once when the request is sent away. `gone` aborts
    * when the client leaves.
    */
-  wait(flow: Flow, hash: number, gone: AbortSignal): Promise<Waited> {
+  wait(flow: Counted, hash: number, gone: AbortSignal): Promise<Waited> {
     if (this.#queueCount === 0) return Promise.resolve(this.#sendAway(flow, 'concurrency-limit'));
     const queue = this.#shortestOfHand(hash);
     if (queue.waiting.length >= this.#queueLimit)
@@ -124,7 +136,7 @@ export class Level {
   }
 
   /** A request is answered: its seat is free. `tookMs` corrects what its queue was charged. */
-  finish(flow: Flow, tookMs: number, queue: Queue | undefined): void {
+  finish(flow: Counted, tookMs: number, queue: Queue | undefined): void {
     this.executing--;
     flow.executing--;
     flow.served.add(tookMs / 1000);
@@ -150,18 +162,18 @@ export class Level {
     return this.executing < most && this.#options.lendable() > 0;
   }
 
-  #start(flow: Flow): void {
+  #start(flow: Counted): void {
     this.executing++;
     flow.executing++;
     flow.dispatched++;
   }
 
-  #leave(flow: Flow): void {
+  #leave(flow: Counted): void {
     this.waitingCount--;
     flow.waiting--;
   }
 
-  #sendAway(flow: Flow, why: Rejection): Waited {
+  #sendAway(flow: Counted, why: Rejection): Waited {
     flow.reject(why);
     return { rejected: why };
   }

@@ -5,7 +5,7 @@ import { ApiError } from '../../api/status.ts';
 import { StoreError } from '../../store/errors.ts';
 import { limits } from '../limits.ts';
 import type { UserInfo } from '../authn/user.ts';
-import type { Recording } from '../audit/auditor.ts';
+import type { Recorded } from '../audit/recorded.ts';
 import type { Flow } from '../flowcontrol/flow.ts';
 import type { RequestInfo } from './request-info.ts';
 
@@ -20,7 +20,7 @@ export interface Exchange {
   /** What the request belongs to in priority and fairness, once classified. */
   flow?: Flow;
   /** The audit's recording of this request, when the policy wants one. */
-  audit?: Recording;
+  audit?: Recorded;
   warnings: string[];
   auditId: string;
 }

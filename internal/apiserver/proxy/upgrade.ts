@@ -2,7 +2,7 @@ import { Buffer } from 'node:buffer';
 import { STATUS_CODES, type IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { ApiError, forbidden } from '../../api/status.ts';
-import type { Recording } from '../audit/auditor.ts';
+import type { Recorded } from '../audit/recorded.ts';
 import { denialText } from '../authz/authorizer.ts';
 import { asApiError, type Exchange } from '../http/exchange.ts';
 import { identify, openExchange, plainRequest } from '../http/serve.ts';
@@ -74,7 +74,7 @@ export async function serveUpgrade(
 const switched = 101;
 
 /** The connection was switched and lives as long as its stream. */
-function followSocket(recording: Recording, socket: Duplex): void {
+function followSocket(recording: Recorded, socket: Duplex): void {
   recording.started(switched);
   if (socket.destroyed) recording.complete(switched);
   else socket.once('close', () => recording.complete(switched));

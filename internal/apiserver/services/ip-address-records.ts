@@ -9,7 +9,7 @@ import { systemCall } from '../bootstrap/reconcile.ts';
 import type { Core } from '../registry/core.ts';
 import { createObject } from '../registry/create.ts';
 import { deleteObject } from '../registry/delete.ts';
-import { ipsOf } from './service-hook.ts';
+import { ipsOf } from './service-ips.ts';
 
 const managedBy = 'ipaddress.kubernetes.io/managed-by';
 const allocator = 'ipallocator.k8s.io';

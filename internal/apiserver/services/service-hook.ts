@@ -6,6 +6,7 @@ import type { Call } from '../registry/call.ts';
 import type { Undo, WriteHook } from '../registry/write-hooks.ts';
 import type { IpAllocator, PortAllocator } from './ip-allocator.ts';
 import type { SharedClaims } from './shared-claims.ts';
+import { ipsOf, isHeadless, needsIp } from './service-ips.ts';
 import type { IpAddressRecords } from './ip-address-records.ts';
 
 export interface Allocators {
@@ -18,9 +19,6 @@ export interface Allocators {
 
 const kind = { group: '', kind: 'Service' };
 
-export const needsIp = (spec: ServiceSpec): boolean => spec.type !== 'ExternalName';
-export const isHeadless = (spec: ServiceSpec): boolean =>
-  spec.clusterIP === 'None' || spec.clusterIPs?.[0] === 'None';
 export const needsPorts = (spec: ServiceSpec): boolean =>
   spec.type === 'NodePort' ||
   (spec.type === 'LoadBalancer' && (spec.allocateLoadBalancerNodePorts ?? true));
@@ -317,12 +315,6 @@ export function portsOf(spec: ServiceSpec | undefined): Set<number> {
   if (spec?.healthCheckNodePort) ports.add(spec.healthCheckNodePort);
   ports.delete(0);
   return ports;
-}
-
-export function ipsOf(spec: ServiceSpec | undefined): string[] {
-  return spec && needsIp(spec) && !isHeadless(spec)
-    ? (spec.clusterIPs ?? []).filter((ip) => ip && ip !== 'None')
-    : [];
 }
 
 /** Frees what `before` held and `now` does not. */

@@ -11,7 +11,8 @@ import { updateObject } from '../registry/update.ts';
 import type { Server } from '../server.ts';
 import { IpAddressRecords } from './ip-address-records.ts';
 import { IpAllocator, PortAllocator } from './ip-allocator.ts';
-import { ipsOf, portsOf, serviceHook } from './service-hook.ts';
+import { portsOf, serviceHook } from './service-hook.ts';
+import { ipsOf } from './service-ips.ts';
 import { ownName, ServiceRanges } from './service-ranges.ts';
 import { SharedClaims } from './shared-claims.ts';
 

@@ -3,7 +3,6 @@ import type { Random } from '../../io/random.ts';
 import { bindUdp, dialTcp } from '../../io/sockets.ts';
 import { encodeQuestion, parseReply, type Question, type Reply } from '../../wire/dns/message.ts';
 import { DnsFault, nameKey, type WireName } from '../../wire/dns/names.ts';
-import type { Asked } from './upstream.ts';
 
 export interface Asking extends Asked {
   clock: Clock;
@@ -128,4 +127,15 @@ export async function askTcp(asking: Asking): Promise<Reply> {
     socket.destroy();
   }
   throw new Error('the resolver closed the connection');
+}
+
+/**
+ * A question that somebody may be told the answer of; what makes answers differ is in it, and
+ * nothing else of the asker's message.
+ */
+export interface Asked {
+  question: Question;
+  checkingDisabled: boolean;
+  authenticData: boolean;
+  dnssecOk: boolean;
 }

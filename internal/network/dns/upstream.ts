@@ -4,21 +4,10 @@ import { messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { Random } from '../../io/random.ts';
-import { rcodes, type Question, type Reply } from '../../wire/dns/message.ts';
+import { rcodes, type Reply } from '../../wire/dns/message.ts';
 import { nameKey, type WireName } from '../../wire/dns/names.ts';
-import { askTcp, askUdp, type Asking } from './ask.ts';
+import { askTcp, askUdp, type Asked, type Asking } from './ask.ts';
 import { aged, trustedPart, ttlOf } from './trusted-part.ts';
-
-/**
- * A question that somebody may be told the answer of; what makes answers differ is in it, and
- * nothing else of the asker's message.
- */
-export interface Asked {
-  question: Question;
-  checkingDisabled: boolean;
-  authenticData: boolean;
-  dnssecOk: boolean;
-}
 
 /**
  * Asks the host's resolvers, one after the other, and keeps their answers for as long as these

@@ -1,7 +1,8 @@
 import type Database from 'better-sqlite3';
 import { startWorker } from '../../io/worker.ts';
 import { crcBytes, kindMask, rowFlag, rowKind, valueOffset } from '../row.ts';
-import { type Census, hashOfSeq, type LogSeal, openRow, type RowCipher } from '../seal.ts';
+import { type Census, hashOfSeq, type LogSeal, openRow } from '../seal.ts';
+import type { RowCipher } from '../row.ts';
 import { StoreError } from '../errors.ts';
 import { openDatabase } from './log-file.ts';
 import { explained } from './open.ts';

@@ -1,4 +1,4 @@
-import { FrameReader } from './reader.ts';
+import { FrameReader, type FrameTaker } from './reader.ts';
 import {
   errorCode,
   flag,
@@ -17,7 +17,7 @@ import { RequestHead } from './head.ts';
 import { HpackDecoder } from './hpack.ts';
 import { defaultLimits, type H2Limits } from './limits.ts';
 import { FrameSender } from './sender.ts';
-import type { H2Stream } from './stream.ts';
+import type { H2Stream, StreamOwner } from './stream.ts';
 import type { Transport, WireProtocol } from '../../io/grpc-server.ts';
 
 const noPayload = Buffer.alloc(0);
@@ -30,7 +30,7 @@ const framesPerCall = 3;
  * A server's side of one HTTP/2 connection (RFC 9113). Bytes in by `receive`, bytes out through the
  * transport.
  */
-export abstract class H2Connection implements WireProtocol {
+export abstract class H2Connection implements WireProtocol, FrameTaker, StreamOwner {
   readonly limits: H2Limits;
   readonly out: FrameSender;
   readonly streams = new Map<number, H2Stream>();

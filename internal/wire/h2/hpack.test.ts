@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { H2Error } from './frames.ts';
 import { RequestHead } from './head.ts';
-import { headerBlock, HpackDecoder, type HeaderField } from './hpack.ts';
+import { headerBlock, HpackDecoder } from './hpack.ts';
+import type { HeaderField } from './field.ts';
 import { codeLengths, decodeHuffman } from './huffman.ts';
 
 const bytes = (hex: string): Buffer => Buffer.from(hex.replace(/\s/g, ''), 'hex');

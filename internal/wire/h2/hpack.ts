@@ -1,6 +1,6 @@
 import { errorCode, H2Error } from './frames.ts';
 import { decodeHuffman } from './huffman.ts';
-import { kindOf } from './head.ts';
+import { HeaderField } from './field.ts';
 
 /** RFC 7541, Appendix A: from index 1 on, each `name` or `name=value`. */
 const staticFields =
@@ -13,22 +13,6 @@ const staticFields =
   ('if-none-match if-range if-unmodified-since last-modified link location max-forwards ' +
     'proxy-authenticate proxy-authorization range referer refresh retry-after server ') +
   'set-cookie strict-transport-security transfer-encoding user-agent vary via www-authenticate';
-
-/** One field, with what it means worked out once: repeated calls refer to the same entry. */
-export class HeaderField {
-  readonly name: string;
-  readonly value: string;
-  readonly kind: number;
-  /** What it counts for in a table (RFC 7541 section 4.1). */
-  readonly bytes: number;
-
-  constructor(name: string, value: string) {
-    this.name = name;
-    this.value = value;
-    this.kind = kindOf(name, value);
-    this.bytes = name.length + value.length + 32;
-  }
-}
 
 /** Gets the fields of a block in their order. */
 export interface FieldTaker {

@@ -7,14 +7,28 @@ import {
   errorCode,
   H2Error,
 } from './frames.ts';
-import type { H2Connection } from './connection.ts';
+
+/** What the reader found, in the order of the bytes. */
+export interface FrameTaker {
+  /** The peer's first bytes; given when they are not HTTP/2's. */
+  started(firstBytes: Buffer | undefined): void;
+  /** More bytes of a peer that does not speak HTTP/2. */
+  foreignBytes(bytes: Buffer): void;
+  /** What every frame must keep to, before its payload is there. */
+  begin(type: number, length: number, id: number): void;
+  dataBegins(id: number, length: number, padding: number, endStream: boolean): void;
+  data(bytes: Buffer, from: number, to: number): void;
+  dataEnds(endStream: boolean): void;
+  /** Any other frame, whole. */
+  frame(type: number, flags: number, id: number, bytes: Buffer, from: number, to: number): void;
+}
 
 /**
  * Cuts what arrives into frames, however it was cut on the way. Bodies are passed on as they come
  * and never kept; of other frames at most one is kept, until it is whole.
  */
 export class FrameReader {
-  readonly #to: H2Connection;
+  readonly #to: FrameTaker;
   #greeted = 0;
   #foreign = false;
   /** A frame that is not whole yet: first its header, then all of it. */
@@ -26,7 +40,7 @@ export class FrameReader {
   #dataLeft = 0;
   #dataFlags = 0;
 
-  constructor(to: H2Connection) {
+  constructor(to: FrameTaker) {
     this.#to = to;
   }
 

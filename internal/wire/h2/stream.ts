@@ -1,4 +1,12 @@
-import type { H2Connection } from './connection.ts';
+import type { H2Limits } from './limits.ts';
+
+/** What a stream needs of its connection. */
+export interface StreamOwner {
+  readonly limits: H2Limits;
+  readonly out: { readonly initialWindow: number };
+  /** Sends the trailers, which end our side of the stream. */
+  sendEnd(stream: H2Stream, block: Buffer): void;
+}
 
 /**
  * One stream of a connection. Fields are the connection's to change; what a stream does with its
@@ -6,7 +14,7 @@ import type { H2Connection } from './connection.ts';
  */
 export abstract class H2Stream {
   readonly id: number;
-  readonly connection: H2Connection;
+  readonly connection: StreamOwner;
   /** What the peer may still send, and how much of what it sent was not given back yet. */
   receiveWindow: number;
   unreturned = 0;
@@ -39,7 +47,7 @@ export abstract class H2Stream {
   inLine = false;
   wantsDrain = false;
 
-  constructor(connection: H2Connection, id: number) {
+  constructor(connection: StreamOwner, id: number) {
     this.connection = connection;
     this.id = id;
     this.receiveWindow = connection.limits.streamWindowBytes;

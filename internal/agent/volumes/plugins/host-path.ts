@@ -1,6 +1,6 @@
 import type { HostPathVolumeSource } from '../../../api/generated/types/core-v1.ts';
 import { table } from '../../../base/own.ts';
-import type { FileStat } from '../../../io/disk.ts';
+import type { FileStat } from '../../../io/held.ts';
 import { plain, type VolumeDoors, type VolumePlugin } from '../plugin.ts';
 
 const op = 'volume.host-path';
