@@ -181,6 +181,17 @@ function credentials(skiff: Command): void {
     .action(async (ids: string[], options: Record<string, string>) =>
       (await import('./token.ts')).deleteTokens(ids, options),
     );
+  token
+    .command('rotate')
+    .description(
+      'Replace the token of the servers, on a server that runs: what has joined notices nothing',
+    )
+    .option('-t, --token <token>', 'The one to replace; refused when it is not in force')
+    .option('--new-token <token>', 'What replaces it; made up when left out')
+    .option(...dataDir)
+    .action(async (options: { dataDir: string; token?: string; newToken?: string }) =>
+      (await import('./token.ts')).rotateToken(options),
+    );
   const certificate = skiff.command('certificate').description('Certificates of this machine');
   certificate
     .command('check')

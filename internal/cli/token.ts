@@ -6,6 +6,7 @@ import type { ResourceRef } from '../api/object.ts';
 import { realClock } from '../io/clock.ts';
 import { realRandom } from '../io/random.ts';
 import { newBootstrapToken } from '../pki/tokens.ts';
+import { askOperator } from '../supervisor/operator-socket.ts';
 import { clientOf } from './kube-client.ts';
 
 const secrets: ResourceRef = {
@@ -116,6 +117,23 @@ export async function deleteTokens(ids: string[], options: Record<string, string
   } finally {
     client.close();
   }
+}
+
+export async function rotateToken({
+  dataDir,
+  ...request
+}: {
+  dataDir: string;
+  token?: string;
+  newToken?: string;
+}): Promise<void> {
+  const done = await askOperator(dataDir, 'POST /token', request);
+  if (!done)
+    throw new ConfigError(`no server runs with the data directory ${dataDir}`, {
+      op: 'token',
+      hint: 'start it: a token is replaced while its server runs',
+    });
+  process.stdout.write(`token rotated; the new one stands in ${done.file}\n`);
 }
 
 /** Go's durations (`1h30m`) as far as people write them. */

@@ -124,17 +124,21 @@ export async function bootstrapName(password: string): Promise<string> {
   return (await derive(password, 'skiff bootstrap name', rounds, 8, 'sha256')).toString('hex');
 }
 
-/** PBKDF2 and AES-256-GCM: what stands in a datastore that others can read. */
 export async function sealBootstrap(
   data: BootstrapData,
   password: string,
   random: Random,
 ): Promise<Buffer> {
+  return await sealText(JSON.stringify(data), password, random);
+}
+
+/** PBKDF2 and AES-256-GCM: what stands in a datastore that others can read. */
+export async function sealText(text: string, password: string, random: Random): Promise<Buffer> {
   const salt = Buffer.from(random.bytes(saltBytes));
   const iv = Buffer.from(random.bytes(ivBytes));
   const cipher = createCipheriv(algorithm, await derive(password, salt, rounds, 32, 'sha256'), iv);
   cipher.setAAD(Buffer.from(mark));
-  const body = Buffer.concat([cipher.update(JSON.stringify(data)), cipher.final()]);
+  const body = Buffer.concat([cipher.update(text), cipher.final()]);
   return Buffer.from(
     [
       mark,
@@ -145,6 +149,10 @@ export async function sealBootstrap(
 }
 
 export async function openBootstrap(sealed: Uint8Array, password: string): Promise<BootstrapData> {
+  return checkBootstrap(JSON.parse(await openText(sealed, password)));
+}
+
+export async function openText(sealed: Uint8Array, password: string): Promise<string> {
   const [found, salt = '', body = ''] = Buffer.from(sealed).toString().split(':');
   if (found !== mark)
     throw new ConfigError('the bootstrap data in the datastore was written by another skiff', {
@@ -160,16 +168,9 @@ export async function openBootstrap(sealed: Uint8Array, password: string): Promi
   decipher.setAAD(Buffer.from(mark));
   decipher.setAuthTag(bytes.subarray(ivBytes, ivBytes + tagBytes));
   try {
-    return checkBootstrap(
-      JSON.parse(
-        Buffer.concat([
-          decipher.update(bytes.subarray(ivBytes + tagBytes)),
-          decipher.final(),
-        ]).toString(),
-      ),
-    );
+    const text = decipher.update(bytes.subarray(ivBytes + tagBytes));
+    return Buffer.concat([text, decipher.final()]).toString();
   } catch (cause) {
-    if (cause instanceof ConfigError) throw cause;
     throw new ConfigError('the bootstrap data in the datastore cannot be opened with this token', {
       op: 'bootstrap',
       cause,

@@ -48,7 +48,13 @@ const authorities = (): Record<string, string> =>
   );
 
 const identities = (secret: string): Promise<OwnIdentities> =>
-  identitiesOf({ config, doors, facts, password: secret, shared: false });
+  identitiesOf({
+    config,
+    doors,
+    facts,
+    passwords: { server: secret, agent: secret },
+    shared: false,
+  });
 
 /** What a start does with identities, and the revisions of its store before and after. */
 async function start(secret = password): Promise<{ before: number; after: number }> {
@@ -154,7 +160,13 @@ describe('server/tls', () => {
     // Of another cluster, whole: nobody can say which of the two is meant.
     const before = authorities();
     const stranger = { ...config, dataDir: join(dir, 'other') };
-    await identitiesOf({ config: stranger, doors, facts, password, shared: false });
+    await identitiesOf({
+      config: stranger,
+      doors,
+      facts,
+      passwords: { server: password, agent: password },
+      shared: false,
+    });
     for (const name of ['client-ca.crt', 'client-ca.key'])
       cpSync(join(stranger.dataDir, 'server/tls', name), tls(name));
     rmSync(tls('service.key'));

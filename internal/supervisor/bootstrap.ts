@@ -19,9 +19,10 @@ import type { Random } from '../io/random.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import { kubernetesVersion } from './release.ts';
+import { tokenNow, type JoinPasswords } from './token-change.ts';
 
 /** Outside /registry, so that no API server ever reads it as an object. */
-const prefix = '/bootstrap/';
+export const bootstrapPrefix = '/bootstrap/';
 
 export interface StoredBootstrap {
   data: BootstrapData;
@@ -39,8 +40,8 @@ export async function readBootstrap(
   store: Store,
   password: string,
 ): Promise<StoredBootstrap | undefined> {
-  const key = prefix + (await bootstrapName(password));
-  const { kvs } = await store.range({ key: prefix, end: prefixEnd(prefix) });
+  const key = bootstrapPrefix + (await bootstrapName(password));
+  const { kvs } = await store.range({ key: bootstrapPrefix, end: prefixEnd(bootstrapPrefix) });
   const kv = kvs.find((one) => one.key === key);
   if (kv) return { data: await openBootstrap(kv.value, password), modRevision: kv.modRevision };
   if (kvs.length > 0)
@@ -59,7 +60,7 @@ export async function writeBootstrap(
   store: Store,
   options: { password: string; data: BootstrapData; modRevision: number; random: Random },
 ): Promise<boolean> {
-  const key = prefix + (await bootstrapName(options.password));
+  const key = bootstrapPrefix + (await bootstrapName(options.password));
   const value = await sealBootstrap(options.data, options.password, options.random);
   const done = await store.txn({
     compare: [{ key, target: 'MOD', result: 'EQUAL', operand: options.modRevision }],
@@ -106,19 +107,22 @@ export async function changeFile(
 export async function followBootstrap(
   store: Store,
   options: {
-    password: string;
+    passwords: JoinPasswords;
     dir: string;
     doors: Pick<Doors, 'clock' | 'disk' | 'log'>;
     changed(files: string[]): Promise<void> | void;
+    /** The password is another one now, by another server's change. */
+    rotated?(): Promise<void>;
   },
 ): Promise<() => void> {
-  const { password, dir, doors } = options;
+  const { passwords, dir, doors } = options;
   let stopped = false;
   let queue = Promise.resolve();
   const look = async (): Promise<void> => {
     if (stopped) return;
     try {
-      const found = await readBootstrap(store, password);
+      if (await tokenNow(store, { dir, doors, passwords })) await options.rotated?.();
+      const found = await readBootstrap(store, passwords.server);
       if (!found || (await foreignFile(doors.disk, dir, found.data.files))) return;
       const written = await writeFiles(doors.disk, dir, found.data.files);
       if (written.length === 0) return;
@@ -136,7 +140,7 @@ export async function followBootstrap(
     clock: doors.clock,
     log: doors.log,
     name: 'bootstrap',
-    prefix,
+    prefix: bootstrapPrefix,
     onChanges: soon,
   });
   return () => {
@@ -218,10 +222,12 @@ export async function adoptBootstrap(
  */
 export async function shareBootstrap(
   store: Store,
-  options: { config: ServerConfig; doors: Doors; password: string },
+  options: { config: ServerConfig; doors: Doors; passwords: JoinPasswords },
 ): Promise<void> {
-  const { config, doors, password } = options;
+  const { config, doors, passwords } = options;
   const dir = join(config.dataDir, 'server');
+  await tokenNow(store, { dir, doors, passwords });
+  const password = passwords.server;
   let made = false;
   for (;;) {
     const found = await readBootstrap(store, password);

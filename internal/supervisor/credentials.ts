@@ -9,6 +9,7 @@ import type { Doors } from './doors.ts';
 import { nodeUser, serverUser } from './handshake-paths.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
+import type { JoinPasswords } from './token-change.ts';
 
 /** Every name and address a client may call this server by. */
 export function serverNames(config: ServerConfig, facts: NodeFacts, serviceIp: string): string[] {
@@ -94,7 +95,8 @@ export async function agentPassword(
   return password;
 }
 
-const tokenPath = (config: ServerConfig): string => join(config.dataDir, 'server/token');
+const tokenPath = (config: Pick<ServerConfig, 'dataDir'>): string =>
+  join(config.dataDir, 'server/token');
 
 /**
  * The cluster's password: what was told, else what stands in server/token, else a new one; with
@@ -160,24 +162,44 @@ function passwordIn(text: string): string | undefined {
     : undefined;
 }
 
-/** Writes server/token, server/node-token and server/agent-token in their full form. */
-export async function joinToken(
+/** The passwords that this server begins with. */
+export async function joinPasswords(
   config: ServerConfig,
-  doors: Pick<Doors, 'disk'>,
-  { serverCa, password, agent }: { serverCa: string; password: string; agent: string },
+  doors: Pick<Doors, 'disk' | 'random' | 'log'>,
+  options: { keep: boolean },
+): Promise<JoinPasswords> {
+  const server = await clusterPassword(config, doors, options);
+  return { server, agent: await agentPassword(config, doors, server) };
+}
+
+/** Throws when the token that this server was told is another cluster's. */
+export async function checkToken({
+  config,
+  doors,
+  serverCa,
+}: {
+  config: ServerConfig;
+  doors: Pick<Doors, 'disk'>;
+  serverCa: string;
+}): Promise<void> {
+  const told = await toldToken(config, doors);
+  const caHash = told === undefined ? '' : parseToken(told).caHash;
+  if (caHash === '' || caHash === caHashOf(serverCa)) return;
+  throw new ConfigError(
+    '--token is for another cluster: it names another authority than this server has',
+    {
+      op: 'token',
+      hint: 'copy server/token again from a server of the cluster, or leave --token out',
+    },
+  );
+}
+
+/** Writes server/token, server/node-token and server/agent-token in their full form. */
+export async function writeTokens(
+  config: Pick<ServerConfig, 'dataDir'>,
+  { disk }: Pick<Doors, 'disk'>,
+  { caHash, password, agent }: { caHash: string; password: string; agent: string },
 ): Promise<void> {
-  const { disk } = doors;
-  const caHash = caHashOf(serverCa);
-  const told = parseToken((await toldToken(config, doors)) ?? password);
-  if (told.caHash !== '' && told.caHash !== caHash) {
-    throw new ConfigError(
-      '--token is for another cluster: it names another authority than this server has',
-      {
-        op: 'token',
-        hint: 'copy server/token again from a server of the cluster, or leave --token out',
-      },
-    );
-  }
   const own = `${formatToken({ caHash, user: serverUser, password })}\n`;
   const forAgents =
     agent === password ? own : `${formatToken({ caHash, user: nodeUser, password: agent })}\n`;

@@ -33,12 +33,12 @@ async function server(name: string, secretsEncryption: boolean): Promise<Server>
   const sealed = await sealStore(inner, {
     config: { dataDir, secretsEncryption } as ServerConfig,
     doors,
-    password,
+    passwords: { server: password, agent: password },
   });
   await sealed.settle();
   stops.push(
     await followBootstrap(inner, {
-      password,
+      passwords: { server: password, agent: password },
       dir: join(dataDir, 'server'),
       doors,
       changed: () => sealed.keys.refresh(),

@@ -15,6 +15,7 @@ import type { Store } from '../store/store.ts';
 import { changeFile, readBootstrap } from './bootstrap.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import type { JoinPasswords } from './token-change.ts';
 
 /** The name of the file among those that the servers of a cluster share. */
 export const sharedKeyFile = 'cred/encryption-keys.json';
@@ -68,7 +69,7 @@ export interface SealedStore {
  */
 export async function sealStore(
   inner: Store,
-  options: KeyOptions & { password: string },
+  options: KeyOptions & { passwords: JoinPasswords },
 ): Promise<SealedStore> {
   const own = ownKeeper(options);
   const keeper = sharedKeeper(inner, options, own);
@@ -97,20 +98,20 @@ const encryptionFrom = (state: KeyState | undefined): Encryption =>
  */
 function sharedKeeper(
   inner: Store,
-  { doors, password }: KeyOptions & { password: string },
+  { doors, passwords }: KeyOptions & { passwords: JoinPasswords },
   own: KeyKeeper,
 ): KeyKeeper {
   const parsed = (text: string | undefined): KeyState | undefined =>
     text === undefined ? undefined : parseKeys(text, 'the bootstrap data of the cluster');
   return {
     async read() {
-      const found = await readBootstrap(inner, password);
+      const found = await readBootstrap(inner, passwords.server);
       return found ? parsed(found.data.files[sharedKeyFile]) : await own.read();
     },
     async update(change) {
       const made: KeyState[] = [];
       await changeFile(inner, {
-        password,
+        password: passwords.server,
         file: sharedKeyFile,
         random: doors.random,
         change(text) {

@@ -25,6 +25,7 @@ import type { EncryptedValues } from './secrets-encryption.ts';
 import { etcdEngine, fileEngine } from './snapshots/engines.ts';
 import type { SnapshotEngine } from './snapshots/snapshots.ts';
 import { whenWritable } from './when-writable.ts';
+import type { JoinPasswords } from './token-change.ts';
 
 /** etcd's own ports: operators and firewalls know them. */
 const clientPort = 2379;
@@ -54,8 +55,8 @@ export interface DatastoreOptions {
   config: ServerConfig;
   doors: Doors;
   facts: NodeFacts;
-  /** The cluster's password. */
-  password: string;
+  /** What machines join with; changed when the datastore says that it is another one. */
+  passwords: JoinPasswords;
   joined?: Joined;
 }
 

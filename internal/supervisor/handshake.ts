@@ -8,6 +8,7 @@ import type { Doors } from './doors.ts';
 import { handshakePaths, serverUser } from './handshake-paths.ts';
 import { json, text } from './plain-answers.ts';
 import { basicCredentials } from './node-credentials.ts';
+import type { JoinPasswords } from './token-change.ts';
 
 /**
  * What other machines ask before they have a certificate: who this server is, and what a second
@@ -17,7 +18,7 @@ export function handshakeAnswers(options: {
   config: ServerConfig;
   doors: Doors;
   datastore: Datastore;
-  password: string;
+  passwords: Pick<JoinPasswords, 'server'>;
   serverCa: string;
   /** Answers what nodes of their own ask. */
   nodes?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
@@ -35,12 +36,12 @@ export function handshakeAnswers(options: {
 }
 
 async function bootstrap(
-  { config, doors, datastore, password }: Parameters<typeof handshakeAnswers>[0],
+  { config, doors, datastore, passwords }: Parameters<typeof handshakeAnswers>[0],
   authorization: string | undefined,
 ): Promise<PlainAnswer> {
   const found = basicCredentials(authorization);
   // Compared in any case, so that the time tells nothing of the user.
-  const known = sameSecret(found?.password ?? '', password) && password !== '';
+  const known = sameSecret(found?.password ?? '', passwords.server) && passwords.server !== '';
   if (!found || (!known && found.user === serverUser))
     return json(401, { message: 'unknown token', hint: '' });
   if (found.user !== serverUser) {

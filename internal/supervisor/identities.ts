@@ -9,6 +9,7 @@ import { serverIdentities, serverNames } from './credentials.ts';
 import { openFile, type Datastore } from './datastore.ts';
 import type { Doors } from './doors.ts';
 import type { NodeFacts } from './node-facts.ts';
+import type { JoinPasswords } from './token-change.ts';
 
 export interface OwnIdentities {
   /** Reads them; issues what is missing, due or lacks a name. */
@@ -24,8 +25,7 @@ interface IdentityOptions {
   config: ServerConfig;
   doors: Doors;
   facts: NodeFacts;
-  /** The cluster's password. */
-  password: string;
+  passwords: JoinPasswords;
   shared: boolean;
 }
 
@@ -37,7 +37,7 @@ export async function identitiesOf({
   config,
   doors,
   facts,
-  password,
+  passwords,
   shared,
 }: IdentityOptions): Promise<OwnIdentities> {
   const dir = join(config.dataDir, 'server/tls');
@@ -52,7 +52,7 @@ export async function identitiesOf({
       if (!begun || !(error instanceof ConfigError)) throw error;
       const store = await openFile({ config, doors });
       try {
-        await restoreLost(store, { config, doors, password }, error);
+        await restoreLost(store, { config, doors, password: passwords.server }, error);
       } finally {
         await store.close();
       }
@@ -66,7 +66,7 @@ export async function identitiesOf({
     async keepCopy(datastore) {
       if (datastore.shared) return;
       try {
-        await keepAuthorities(datastore.store, { config, doors, password });
+        await keepAuthorities(datastore.store, { config, doors, password: passwords.server });
       } catch (error) {
         doors.log.warn('the copy of the authorities could not be written to the datastore', {
           error: messageOf(error),

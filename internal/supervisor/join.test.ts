@@ -73,7 +73,7 @@ function serve(store: Datastore): void {
     config: configOf('first'),
     doors,
     datastore: store,
-    password,
+    passwords: { server: password },
     serverCa: first.ca.cert,
   });
 }
@@ -243,7 +243,11 @@ describe('servers with one datastore', () => {
     secret = password,
     more: Partial<ServerConfig> = {},
   ): Promise<void> =>
-    shareBootstrap(store, { config: configOf(name, more), doors, password: secret });
+    shareBootstrap(store, {
+      config: configOf(name, more),
+      doors,
+      passwords: { server: secret, agent: secret },
+    });
 
   test('begin at one moment with the same authorities, which the datastore hides', async () => {
     const store = memoryStore();
@@ -280,7 +284,7 @@ describe('servers with one datastore', () => {
     await share('h', store);
     const changed: string[][] = [];
     const stop = await followBootstrap(store, {
-      password,
+      passwords: { server: password, agent: password },
       dir: join(root, 'h/server'),
       doors,
       changed: (files) => void changed.push(files),

@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { ConfigError, messageOf, SkiffError } from '../base/errors.ts';
 import { askLocal, serveLocal } from '../io/local-socket.ts';
 import type { KeyChange } from '../store/key-ring.ts';
+import type { RotateRequest } from './rotate-token.ts';
 import type { EncryptionStatus, SecretsEncryption } from './secrets-encryption.ts';
 import { checkPrefix, type SnapshotFile } from './snapshots/folder.ts';
 import type { Snapshots } from './snapshots/snapshots.ts';
@@ -34,6 +35,10 @@ export interface OperatorServices {
   /** Where snapshots go when nobody says where. */
   snapshotDir: string;
   secrets: SecretsEncryption;
+  /** Where the token stands. */
+  tokenFile: string;
+  /** Replaces the token of the servers. */
+  rotateToken(request: RotateRequest): Promise<void>;
 }
 
 /** What may be asked of a running server: by root, on its machine. */
@@ -45,6 +50,7 @@ export interface OperatorCalls {
   };
   'GET /secrets': { request: undefined; answer: EncryptionStatus };
   'POST /secrets': { request: { change: KeyChange }; answer: EncryptionStatus };
+  'POST /token': { request: RotateRequest; answer: { file: string } };
 }
 
 interface Complaint {
@@ -121,6 +127,9 @@ async function answer(
       await secrets.begin(change);
       return await secrets.status();
     }
+    case 'POST /token':
+      await services.rotateToken(body as RotateRequest);
+      return { file: services.tokenFile };
   }
   throw new ConfigError(`the server does not know "${call}"`, {
     op,

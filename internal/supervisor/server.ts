@@ -12,9 +12,8 @@ import type { ServerConfig } from './config.ts';
 import { startControl } from './control.ts';
 import { followBootstrap } from './bootstrap.ts';
 import {
-  agentPassword,
-  clusterPassword,
-  joinToken,
+  checkToken,
+  joinPasswords,
   serverIdentity,
   serverNames,
   writeAdminKubeconfig,
@@ -45,6 +44,8 @@ import { startUpkeep } from './upkeep.ts';
 import { Tunnels } from './tunnels.ts';
 import { whenWritable } from './when-writable.ts';
 import { notifyReady, stopOnSignal, stopParts, type Part } from './running.ts';
+import { keepTokens, rotateToken } from './rotate-token.ts';
+import { tokenNow, type JoinPasswords } from './token-change.ts';
 
 export interface RunningServer {
   api: ApiServer;
@@ -65,12 +66,12 @@ export async function startServer(
   const { pidFile, facts } = machine;
   // Servers that share a datastore share authorities too, and learn them there.
   const shared = await isShared(config, doors);
-  const password = await clusterPassword(config, doors, {
+  const passwords = await joinPasswords(config, doors, {
     keep: shared && config.server === undefined,
   });
-  const own = await identitiesOf({ config, doors, facts, password, shared });
+  const own = await identitiesOf({ config, doors, facts, passwords, shared });
   const joined = await joinCluster(config, doors);
-  const opening = openDatastore({ config, doors, facts, password, joined });
+  const opening = openDatastore({ config, doors, facts, passwords, joined });
   if (shared) await opening;
   const [identities, datastore] = await Promise.all([own.load(), opening]);
   const kernel = followKernel(doors);
@@ -87,7 +88,7 @@ export async function startServer(
       identities,
       datastore,
       parts,
-      password,
+      passwords,
       shared,
       own,
       since,
@@ -113,7 +114,7 @@ async function refuseForeignState({ dataDir }: ServerConfig, { disk }: Doors): P
 }
 
 interface Starting extends Omit<Beside, 'api' | 'identity'> {
-  password: string;
+  passwords: JoinPasswords;
   shared: boolean;
   since(): number;
   lastMs: number;
@@ -121,7 +122,7 @@ interface Starting extends Omit<Beside, 'api' | 'identity'> {
 
 async function startParts({
   since,
-  password,
+  passwords,
   shared,
   lastMs,
   ...o
@@ -129,17 +130,15 @@ async function startParts({
   const { config, doors, ledger, facts, identities, datastore, parts } = o;
   const { store } = datastore;
   const { log } = doors;
-  const agent = await agentPassword(config, doors, password);
+  const dir = join(config.dataDir, 'server');
+  if (!shared) await tokenNow(store, { dir, doors, passwords });
+  const tokens = { config, doors, datastore, passwords, serverCa: identities.serverCa.cert };
   const besides = handshakeAnswers({
-    config,
-    doors,
-    datastore,
-    password,
-    serverCa: identities.serverCa.cert,
+    ...tokens,
     nodes: nodeHandshake({
       doors,
       client: () => api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }),
-      passwords: { server: password, agent },
+      passwords,
       settings: clusterSettings(config),
       authorities: () => identities,
       ownNames: () => serverNames(config, facts, addressIn(config.serviceCidr, 1)),
@@ -160,17 +159,18 @@ async function startParts({
   parts.push({ name: 'apiserver', stop: () => api.close() });
   log.info('API server ready', { port: api.port, ms: since() });
   await Promise.all([
-    joinToken(config, doors, { serverCa: identities.serverCa.cert, password, agent }),
+    checkToken(tokens).then(() => keepTokens(tokens)),
     writeAdminKubeconfig(config, doors, ledger, identities, api.port),
   ]);
   if (shared)
     parts.push({
       name: 'bootstrap',
       stop: await followBootstrap(store, {
-        password,
-        dir: join(config.dataDir, 'server'),
+        passwords,
+        dir,
         doors,
         changed: () => datastore.keys.refresh(),
+        rotated: () => keepTokens(tokens),
       }),
     });
   const supervisor = api.inProcess({ name: 'system:skiff', groups: ['system:masters'] });
@@ -193,7 +193,17 @@ async function startParts({
   };
   const upkeep = async (): Promise<() => Promise<void>> => {
     const copied = o.own.keepCopy(datastore);
-    const started = await startUpkeep({ config, doors, facts, datastore, about: () => standing });
+    const started = await startUpkeep({
+      config,
+      doors,
+      facts,
+      datastore,
+      about: () => standing,
+      rotateToken: async (request) => {
+        await rotateToken(request, tokens);
+        await o.own.keepCopy(datastore);
+      },
+    });
     return stopOf([{ name: 'copy of the authorities', stop: () => copied }, started]);
   };
   parts.push({

@@ -18,6 +18,7 @@ export interface UpkeepOptions {
   facts: NodeFacts;
   datastore: Datastore;
   about: OperatorServices['about'];
+  rotateToken: OperatorServices['rotateToken'];
 }
 
 export const snapshotDirOf = (config: Pick<ServerConfig, 'dataDir' | 'snapshots'>): string =>
@@ -33,6 +34,7 @@ export async function startUpkeep({
   facts,
   datastore,
   about,
+  rotateToken,
 }: UpkeepOptions): Promise<Part> {
   const log = doors.log.named('upkeep');
   // A start without --cluster-reset: it may be asked for again.
@@ -56,6 +58,8 @@ export async function startUpkeep({
     snapshots,
     snapshotDir,
     secrets,
+    tokenFile: join(config.dataDir, 'server/token'),
+    rotateToken,
   });
   return {
     name: 'upkeep',

@@ -261,5 +261,38 @@ describe('two servers with one etcd', () => {
     });
     const save = skiff(one, 'etcd-snapshot', 'save');
     expect([save.code, save.stderr]).toEqual([1, expect.stringContaining('kept elsewhere')]);
+    // The token of both is replaced; one of them still has the old one in its configuration.
+    const asked = (of: TestCluster, password: string): string =>
+      of.node.exec([
+        'curl',
+        '-sk',
+        '-o',
+        '/dev/null',
+        '-w',
+        '%{http_code}',
+        '-u',
+        `server:${password}`,
+        'https://127.0.0.1:6443/v1-skiff/server-bootstrap',
+      ]).stdout;
+    expect([asked(one, 'shared'), asked(one, 'another')]).toEqual(['409', '401']);
+    const wrong = skiff(one, 'token', 'rotate', '--token', 'wrong');
+    expect([wrong.code, wrong.stderr]).toEqual([1, expect.stringContaining('not the token')]);
+    expect(says(one, 'token', 'rotate', '--token', 'shared', '--new-token', 'another')).toMatch(
+      /token rotated; .*server\/token/,
+    );
+    await until('both know it', () =>
+      [one, two].every((of) => asked(of, 'another') === '409' && asked(of, 'shared') === '401'),
+    );
+    for (const of of [one, two])
+      expect(readFileSync(join(of.node.disk, 'var/lib/skiff/server/token'), 'utf8').trim()).toMatch(
+        /::server:another$/,
+      );
+    two.killServer('KILL');
+    two.startServer(flags);
+    await two.answers();
+    expect([asked(two, 'another'), word(two, 'second')]).toEqual([
+      '409',
+      Buffer.from('again').toString('base64'),
+    ]);
   });
 });
