@@ -25,6 +25,7 @@ export function agentView(options: {
   ended: Ended;
   terminated: { samples(): TerminatedSample[] };
   localPaths: NodeView['localPaths'];
+  knowsPods: NodeView['knowsPods'];
 }): NodeView {
   const { nodeName, cri, pods } = options;
   const withStatus = (worker: { pod: Pod; status: Pod['status'] }): Pod => ({
@@ -58,6 +59,7 @@ export function agentView(options: {
   return {
     nodeName,
     localPaths: options.localPaths,
+    knowsPods: options.knowsPods,
     pods: () => [...pods.workers()].map(withStatus),
     pod: (namespace, name) => {
       const worker = pods.named(namespace, name);

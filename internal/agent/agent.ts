@@ -68,6 +68,7 @@ export async function createAgent(options: AgentOptions, open = openRuntime): Pr
     ended,
     terminated: parts.terminated,
     localPaths: parts.localPaths,
+    knowsPods: () => synced.done,
   });
   await set.look();
   const stopEvents = followTasks(runtime.containerd, clock, log.named('containerd'), {

@@ -55,6 +55,7 @@ async function ask(
     config: {},
     ended: new Ended(),
     terminated: { samples: () => [] },
+    knowsPods: () => true,
     localPaths: { make: () => Promise.resolve(), remove: () => Promise.resolve() },
   });
   let text = '';

@@ -53,7 +53,10 @@ export async function serveLogs(
 ): Promise<void> {
   const { view, disk } = context;
   const pod = view.pod(request.namespace, request.pod);
-  if (!pod) return sayText(answer, 404, `pod "${request.pod}" does not exist\n`);
+  if (!pod) {
+    const { status, text } = missing(view, request.pod);
+    return sayText(answer, status, text + '\n');
+  }
   if (!containerNamed(pod, request.container))
     return sayText(
       answer,
@@ -93,6 +96,15 @@ export function statusOf(pod: Pod, container: string): ContainerStatus | undefin
   return [...initContainerStatuses, ...containerStatuses, ...ephemeralContainerStatuses].find(
     (s) => s.name === container,
   );
+}
+
+/**
+ * Why a pod is not known here. A node that has just started has not read its pods yet: saying 404
+ * would tell the caller that the pod is gone.
+ */
+export function missing(view: NodeView, pod: string): { status: 404 | 503; text: string } {
+  if (view.knowsPods()) return { status: 404, text: `pod "${pod}" does not exist` };
+  return { status: 503, text: `node ${view.nodeName} has just started and knows no pods yet` };
 }
 
 /** The kubelet's words for a log that is not there. */

@@ -17,6 +17,8 @@ export interface NodeView {
   /** Pods assigned to this node, with their present status. */
   pods(): Pod[];
   pod(namespace: string, name: string): Pod | undefined;
+  /** Whether the server has told this node its pods since the agent started. */
+  knowsPods(): boolean;
   /**
    * The newest instance of a container, or the one before it. Undefined when there is none (any
    * more).

@@ -8,7 +8,7 @@ import type { Log } from '../../io/log.ts';
 import { serveStream } from '../streams/serve.ts';
 import { refuse } from '../streams/runtime-connection.ts';
 import { sayJson, sayMetrics, sayText } from './answer.ts';
-import { serveLogs } from './container-logs.ts';
+import { missing, serveLogs } from './container-logs.ts';
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import { serveLocalVolumes } from './local-volumes.ts';
 import { agentMetrics, cadvisorMetrics, healthMetrics, resourceMetrics } from './metrics.ts';
@@ -130,7 +130,10 @@ async function run(
   const { view } = context;
   const pod = podOf(view, named);
   const instance = pod && (await view.container(pod, named['container'] ?? '', false));
-  if (!instance) return sayText(answer, 404, 'container not found\n');
+  if (!instance) {
+    const { status, text } = missing(view, named['pod'] ?? '');
+    return sayText(answer, pod ? 404 : status, pod ? 'container not found\n' : text + '\n');
+  }
   const done = await view.execSync({
     containerId: instance.id,
     command: query.getAll('cmd').flatMap((c) => c.split(' ')),
@@ -161,7 +164,10 @@ export async function routeUpgrade(
   const { view } = context;
   const container = named['container'] ?? '';
   const pod = podOf(view, named);
-  if (!pod) return refuse(connection.socket, 404, `pod "${named['pod']}" does not exist`);
+  if (!pod) {
+    const { status, text } = missing(view, named['pod'] ?? '');
+    return refuse(connection.socket, status, text);
+  }
   const query = new URLSearchParams(request.url?.split('?').slice(1).join('?'));
   const wants = {
     stdin: yes(query, 'input', 'stdin'),

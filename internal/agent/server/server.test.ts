@@ -27,6 +27,7 @@ let root = '';
 let rights: string[] = [];
 let asked: string[] = [];
 let ran: string[][] = [];
+let knowsPods = true;
 
 const pod = {
   metadata: { name: 'p', namespace: 'default', uid: 'u1' },
@@ -35,6 +36,7 @@ const pod = {
 };
 const view = partOf<NodeView>({
   nodeName: 'n',
+  knowsPods: () => knowsPods,
   pods: () => [pod],
   pod: (namespace: string, name: string) =>
     namespace === 'default' && name === 'p' ? pod : undefined,
@@ -178,6 +180,25 @@ describe('rights', () => {
     expect(ran).toEqual([['id', '-u'], ['id']]);
     expect((await call('POST', '/run/default/p/another-uid/c?cmd=id')).status).toBe(404);
     expect((await call('POST', '/exec/default/p/c?command=id')).status).toBe(400);
+  });
+
+  test('a node that has just started does not say that a pod is gone', async () => {
+    rights = ['create proxy', 'get proxy'];
+    const paths = [
+      ['GET', '/containerLogs/default/other/c', false],
+      ['GET', '/exec/default/other/c?command=id', true],
+      ['POST', '/run/default/other/c?cmd=id', false],
+    ] as const;
+    for (const known of [true, false]) {
+      knowsPods = known;
+      user++;
+      for (const [method, path, upgrade] of paths)
+        expect([path, (await call(method, path, { upgrade })).status]).toEqual([
+          path,
+          known ? 404 : 503,
+        ]);
+    }
+    knowsPods = true;
   });
 
   test.each([
