@@ -41,8 +41,11 @@ export interface HousekeepingOptions {
 /** The kubelet's patience with a pod that it evicted, before it looks for the next. */
 const endedWithinMs = 30_000;
 const endedLookMs = 1000;
-/** containerd waits 1 s before it tries an event again, then twice as long each time. */
-const laterLooksMs = [15_000, 60_000];
+/**
+ * containerd waits 1 s before it tries an event again, then twice as long each time: after a disk
+ * that was full for a minute, up to a minute more.
+ */
+const laterLooksMs = [5000, 10_000, 15_000, 20_000, 25_000, 30_000, 45_000, 60_000, 90_000];
 
 /** Full disks come slowly: the kubelet, too, looks at images every five minutes. */
 const collectMs = 300_000;
