@@ -16,6 +16,8 @@ const needed: Need[] = [
   { program: 'nft', packages: ['nftables'] },
   { program: 'conntrack', packages: ['conntrack'] },
   { program: 'ip', packages: ['iproute2'] },
+  { program: 'wg', packages: ['wireguard-tools'] },
+  { program: 'wireguard-go', packages: ['wireguard-go'] },
   { program: '/bin/busybox', packages: ['busybox-static'] },
   { program: 'mount', packages: ['mount'] },
   { program: 'mkfs.ext4', packages: ['e2fsprogs'] },

@@ -102,6 +102,7 @@ export async function startNodeHeart(
       addresses: () => options.addresses(),
       labels: options.labels,
       taints: options.taints,
+      ...(options.annotations && { annotations: options.annotations }),
       version: options.version,
       kubeletPort: options.listen?.port || 10250,
       reserved: options.reserved ?? {},

@@ -59,6 +59,8 @@ export interface AgentOptions {
   addresses(): NodeAddress[];
   labels: Record<string, string>;
   taints: Taint[];
+  /** What the node says of itself to other nodes; asked for at each write. */
+  annotations?: () => Record<string, string>;
   /** `v1.36.3+skiff1` */
   version: string;
   maxPods: number;

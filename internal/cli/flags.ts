@@ -113,9 +113,14 @@ export const flags: Flag[] = [
   server(
     'flannel-backend',
     'text',
-    'Pod network between nodes: vxlan, host-gw (all nodes on one network) or none (bring ' +
-      'your own CNI)',
-    { default: 'vxlan', values: ['vxlan', 'host-gw', 'none'] },
+    'Pod network between nodes: vxlan, host-gw (all nodes on one network), wireguard-native ' +
+      '(encrypted, over the internet) or none (bring your own CNI)',
+    { default: 'vxlan', values: ['vxlan', 'host-gw', 'wireguard-native', 'none'] },
+  ),
+  server(
+    'flannel-external-ip',
+    'bool',
+    'Pod traffic between nodes goes to their external addresses, those that have one',
   ),
   works(
     'flannel-iface',
@@ -235,11 +240,6 @@ export const flags: Flag[] = [
   ...none(['embedded-registry'], 'bool', 'images are not shared between nodes yet'),
   ...none(['supervisor-metrics'], 'bool', 'metrics are served on /metrics already, behind RBAC'),
   ...none(['flannel-ipv6-masq'], 'bool', 'the pod network is IPv4'),
-  ...none(
-    ['flannel-external-ip'],
-    'bool',
-    "pod traffic between nodes goes by the nodes' internal addresses",
-  ),
   ...none(['servicelb-namespace'], 'text', 'no pods run for a service load balancer'),
   ...none(
     ['helm-job-image'],

@@ -59,7 +59,10 @@ async function checkServerMachine(config: ServerConfig, { disk, spawn }: Doors):
   }
 }
 
-async function checkNodeMachine(config: NodeConfig, { disk, host, warn }: Doors): Promise<void> {
+async function checkNodeMachine(
+  config: NodeConfig,
+  { disk, host, spawn, warn }: Doors,
+): Promise<void> {
   if (!host.isRoot())
     throw new ConfigError('only root can run a node', {
       op,
@@ -73,6 +76,10 @@ async function checkNodeMachine(config: NodeConfig, { disk, host, warn }: Doors)
       op,
       hint: 'pods would have no DNS',
     });
+  if (config.flannelBackend === 'wireguard-native') {
+    const { requireWireguard } = await import('../network/overlay/wireguard.ts');
+    await requireWireguard({ disk, spawn });
+  }
   const own = host.addresses().map((one) => one.address);
   for (const ip of config.nodeIps)
     if (!own.includes(ip))

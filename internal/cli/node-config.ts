@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { ConfigError } from '../base/errors.ts';
 import type { AgentConfig, NodeConfig } from '../supervisor/config.ts';
+import { backends } from '../supervisor/agent-settings.ts';
 import { parseToken } from '../pki/tokens.ts';
 import { kubeletSettings } from './program-args.ts';
 import { addresses, list, names, pairs, port, text } from './setting-values.ts';
@@ -74,6 +75,7 @@ export function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
     pauseImage: text(settings, 'pause-image') ?? 'registry.k8s.io/pause:3.10.2',
     privateRegistry: text(settings, 'private-registry') ?? '/etc/skiff/registries.yaml',
     flannelBackend: flannelBackend(settings),
+    flannelExternalIp: settings.get('flannel-external-ip') === true,
     flannelIface: text(settings, 'flannel-iface'),
     disableKubeProxy: settings.get('disable-kube-proxy') === true,
     maxPods: kubelet.maxPods ?? 110,
@@ -90,5 +92,5 @@ export function nodeConfig(settings: Settings, warn: Warn): NodeConfig {
 function flannelBackend(settings: Settings): NodeConfig['flannelBackend'] {
   if (settings.get('no-flannel') === true) return 'none';
   const backend = text(settings, 'flannel-backend');
-  return backend === 'host-gw' || backend === 'none' ? backend : 'vxlan';
+  return backends.find((one) => one === backend) ?? 'vxlan';
 }

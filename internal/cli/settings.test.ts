@@ -111,9 +111,9 @@ describe('complaints are one line that names the cause', () => {
     [['--selinux'], '', /--selinux is not supported: containers would run without SELinux labels/],
     [['--rootless'], '', /--rootless is not supported/],
     [
-      ['--flannel-backend', 'wireguard-native'],
+      ['--flannel-backend', 'ipsec'],
       '',
-      /--flannel-backend: "wireguard-native" is not one of vxlan, host-gw, none/,
+      /--flannel-backend: "ipsec" is not one of vxlan, host-gw, wireguard-native, none/,
     ],
     [['--snapshotter', 'stargz'], '', /--snapshotter: "stargz" is not one of/],
     [['--etcd-s3'], '', /--etcd-s3 is not supported: snapshots are kept in a folder/],

@@ -27,10 +27,13 @@ import { NftGuards } from './nft/guards.ts';
 import { followPodWays, type PodWays } from './pod-ways.ts';
 import { startRepair, type Overlay } from './repair.ts';
 import { startVxlan } from './overlay/vxlan.ts';
+import { startWireguard, wireguardMtu, type WireguardOptions } from './overlay/wireguard.ts';
 import { parseRange } from '../base/address-ranges.ts';
 import { PolicyEnforcer } from './policy/enforcer.ts';
 import { tableName as policyTable } from './policy/table.ts';
 import { sliceIndexes, startProxy, type Proxy } from './proxy/proxy.ts';
+
+export type Backend = 'vxlan' | 'host-gw' | 'wireguard-native' | 'none';
 
 export interface NetworkOptions {
   nodeName: string;
@@ -47,7 +50,11 @@ export interface NetworkOptions {
   /**
    * How packets get to pods of other nodes; `none` leaves that, and the CNI file, to somebody else.
    */
-  backend: 'vxlan' | 'host-gw' | 'none';
+  backend: Backend;
+  /** Other nodes are reached at their external addresses, those that have one. */
+  externalIp?: boolean;
+  /** This node's key; it is there with the backend `wireguard-native`. */
+  wireguardKey?: WireguardOptions['key'] | undefined;
   /** Whether the cluster's DNS is answered here, or by pods behind an ordinary service. */
   dns: boolean;
   /** Whether services are carried out here, or by somebody else. */
@@ -155,12 +162,16 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       ...options,
       ...addresses,
       nodes: options.mirrors.nodes,
+      external: options.externalIp === true,
       log: log.named('overlay'),
     };
+    const { wireguardKey: key } = options;
     overlay =
       backend === 'vxlan'
         ? await startVxlan({ ...ways, podCidr, mtu: podMtu })
-        : await startHostGw(ways);
+        : key
+          ? await startWireguard({ ...ways, podCidr, key })
+          : await startHostGw(ways);
   };
   const repair = startRepair({
     ...options,
@@ -189,7 +200,11 @@ export async function startNetwork(options: NetworkOptions): Promise<Network> {
       await writeCniConfig(
         disk,
         options.cniConfDir,
-        cniConfig({ podCidr, mtu: podMtu, ipamDir: `${options.runDir}/ipam` }),
+        cniConfig({
+          podCidr,
+          mtu: backend === 'wireguard-native' ? wireguardMtu : podMtu,
+          ipamDir: `${options.runDir}/ipam`,
+        }),
       );
       await start(podCidr);
     },

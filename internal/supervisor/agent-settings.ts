@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import type { Disk } from '../io/disk.ts';
 import { parseIpv4, parseIpv4Cidr } from '../base/addresses.ts';
+import type { Backend } from '../network/network.ts';
 import type { ClusterSettings } from './handshake-paths.ts';
 
 /** What a node keeps of its cluster, so that it starts while no server answers. */
@@ -12,6 +13,8 @@ export interface KeptCluster {
   serverCa: string;
   clientCa: string;
 }
+
+export const backends: readonly Backend[] = ['vxlan', 'host-gw', 'wireguard-native', 'none'];
 
 const fileOf = (dir: string): string => join(dir, 'cluster.json');
 
@@ -49,7 +52,8 @@ export function checkSettings(found: unknown): ClusterSettings | undefined {
     serviceCidr: text(s.serviceCidr),
     clusterDns: text(s.clusterDns),
     clusterDomain: text(s.clusterDomain),
-    flannelBackend: backend === 'host-gw' || backend === 'none' ? backend : 'vxlan',
+    flannelBackend: backends.find((one) => one === backend) ?? 'vxlan',
+    flannelExternalIp: s.flannelExternalIp === true,
     disable: names,
     disableKubeProxy: s.disableKubeProxy === true,
     disableNetworkPolicy: s.disableNetworkPolicy === true,

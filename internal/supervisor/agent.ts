@@ -126,6 +126,7 @@ async function startParts({ config, doors, machine, parts }: Starting): Promise<
   const nodeConfig: NodeConfig = {
     ...config,
     flannelBackend: settings.flannelBackend,
+    flannelExternalIp: settings.flannelExternalIp === true,
     disableKubeProxy: settings.disableKubeProxy,
   };
   const node = await runNode({

@@ -4,6 +4,7 @@ import type { OidcFlags } from '../apiserver/authn/jwt/oidc-flags.ts';
 import type { AuthorizationOptions, LegacyWebhook } from '../apiserver/authz/options.ts';
 import type { FlowControlOptions } from '../apiserver/flowcontrol/flow-control.ts';
 import type { EgressMode } from './handshake-paths.ts';
+import type { Backend } from '../network/network.ts';
 
 /** kube-apiserver's own arguments that have a meaning here. */
 export interface ApiServerSettings {
@@ -56,7 +57,9 @@ export interface NodeConfig {
   snapshotter: string;
   pauseImage: string;
   privateRegistry: string;
-  flannelBackend: 'vxlan' | 'host-gw' | 'none';
+  flannelBackend: Backend;
+  /** Nodes reach each other at their external addresses, those that have one. */
+  flannelExternalIp?: boolean;
   flannelIface: string | undefined;
   disableKubeProxy: boolean;
   maxPods: number;

@@ -1,3 +1,5 @@
+import type { Backend } from '../network/network.ts';
+
 /** Where a server answers machines that join. */
 export const handshakePaths = {
   authority: '/cacerts',
@@ -58,7 +60,8 @@ export interface ClusterSettings {
   serviceCidr: string;
   clusterDns: string;
   clusterDomain: string;
-  flannelBackend: 'vxlan' | 'host-gw' | 'none';
+  flannelBackend: Backend;
+  flannelExternalIp?: boolean;
   disable: string[];
   disableKubeProxy: boolean;
   disableNetworkPolicy: boolean;

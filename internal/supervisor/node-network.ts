@@ -6,7 +6,12 @@ import type { Mirror } from '../client/client.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { refs } from '../client/refs.ts';
 import type { Troubles } from '../client/troubles.ts';
-import { networkIndexes, startNetwork, type Network } from '../network/network.ts';
+import {
+  networkIndexes,
+  startNetwork,
+  type Network,
+  type NetworkOptions,
+} from '../network/network.ts';
 import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import type { KernelEvents } from './kernel-events.ts';
@@ -49,6 +54,7 @@ export async function startNodeNetwork(options: {
   troubles: Troubles;
   kernel: KernelEvents;
   slicesOf?: SlicesView;
+  wireguardKey?: NetworkOptions['wireguardKey'];
 }): Promise<Network> {
   const { config, facts, doors, ledger, mirrors, cluster, slicesOf = asTheyAre } = options;
   return await startNetwork({
@@ -61,6 +67,8 @@ export async function startNodeNetwork(options: {
     nodeIp: facts.ip,
     cniConfDir: cniPlaces(config).cniConfDir,
     backend: config.flannelBackend,
+    externalIp: config.flannelExternalIp === true,
+    wireguardKey: options.wireguardKey,
     dns: !cluster.disable?.includes('coredns'),
     services: !config.disableKubeProxy,
     policies: cluster.disableNetworkPolicy !== true,

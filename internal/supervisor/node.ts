@@ -10,6 +10,9 @@ import type { Troubles } from '../client/troubles.ts';
 import type { Mirrors } from '../client/mirrors.ts';
 import { assetBytes, buildInfo } from '../io/assets.ts';
 import { realDial } from '../io/dial.ts';
+import type { NetworkOptions } from '../network/network.ts';
+import { requireWireguard } from '../network/overlay/wireguard.ts';
+import { ownKey, wireguardAnnotations } from '../network/overlay/wireguard-key.ts';
 import type { NodeIdentities } from '../pki/authorities.ts';
 import type { NodeConfig } from './config.ts';
 import type { Doors } from './doors.ts';
@@ -71,7 +74,12 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
   await recordHostChanges(config, doors, ledger);
   await keepName(config, doors);
   await raiseLimits(doors);
-  const network = await startNodeNetwork({ ...options, mirrors: options.networkMirrors });
+  const wireguardKey = await wireguardOf(config, doors);
+  const network = await startNodeNetwork({
+    ...options,
+    mirrors: options.networkMirrors,
+    wireguardKey,
+  });
   let podCidr: string | undefined;
   const agent = await createAgent({
     ...doors,
@@ -83,6 +91,9 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
     troubles: options.troubles,
     labels: labelsOf(options),
     taints: config.nodeTaints.map(taintOf),
+    ...(wireguardKey && {
+      annotations: () => wireguardAnnotations(wireguardKey.publicKey, publicIp(facts, config)),
+    }),
     version: gitVersion(buildInfo().version),
     maxPods: config.maxPods,
     reserved: addedUp(config.reserved ?? []),
@@ -150,6 +161,19 @@ async function recordHostChanges(config: NodeConfig, doors: Doors, ledger: Ledge
     if (!(await doors.disk.stat('ledger', dir))) await ledger.record('dir', dir);
   }
 }
+
+/** The node's key, where packets between nodes go through WireGuard. */
+async function wireguardOf(
+  config: NodeConfig,
+  doors: Doors,
+): Promise<NetworkOptions['wireguardKey']> {
+  if (config.flannelBackend !== 'wireguard-native') return undefined;
+  await requireWireguard(doors);
+  return await ownKey(doors.disk, join(config.dataDir, 'agent/wireguard.key'));
+}
+
+const publicIp = (facts: NodeFacts, config: NodeConfig): string =>
+  (config.flannelExternalIp ? facts.externalIps[0] : undefined) ?? facts.ip;
 
 /** Amounts of the same resource are added. */
 function addedUp(lists: Record<string, string>[]): Record<string, string> {

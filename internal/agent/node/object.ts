@@ -19,6 +19,8 @@ export interface NodeSettings {
   /** From --node-label, and the roles of a server. */
   labels: Record<string, string>;
   taints: Taint[];
+  /** What the node says of itself to other nodes; asked for at each write. */
+  annotations?: () => Record<string, string>;
   /** `v1.36.3+skiff` */
   version: string;
   kubeletPort: number;
@@ -69,7 +71,10 @@ export function newNode(facts: NodeFacts, settings: NodeSettings): Node {
         'node.kubernetes.io/instance-type': 'skiff',
         ...settings.labels,
       },
-      annotations: { 'volumes.kubernetes.io/controller-managed-attach-detach': 'true' },
+      annotations: {
+        'volumes.kubernetes.io/controller-managed-attach-detach': 'true',
+        ...settings.annotations?.(),
+      },
     },
     spec: { ...(settings.taints.length ? { taints: settings.taints } : {}) },
     status: {} as Node['status'],
@@ -85,6 +90,18 @@ export function missingLabels(
   const wanted = { ...wellKnown(facts, settings.name), ...settings.labels };
   const has = node.metadata.labels ?? {};
   const missing = Object.entries(wanted).filter(([key, value]) => has[key] !== value);
+  return missing.length ? Object.fromEntries(missing) : undefined;
+}
+
+/** Annotations that the Node must have by now; undefined when it has them. */
+export function missingAnnotations(
+  node: Node,
+  { annotations }: NodeSettings,
+): Record<string, string> | undefined {
+  const has = node.metadata.annotations ?? {};
+  const missing = Object.entries(annotations?.() ?? {}).filter(
+    ([key, value]) => has[key] !== value,
+  );
   return missing.length ? Object.fromEntries(missing) : undefined;
 }
 

@@ -11,6 +11,7 @@ import type { Log } from '../../io/log.ts';
 import type { NodeFacts } from './facts.ts';
 import {
   differs,
+  missingAnnotations,
   missingLabels,
   newNode,
   nodeStatus,
@@ -131,13 +132,13 @@ class Writer implements NodeStatusWriter {
     }
     const node = await client.get<Node>(refs.nodes, { name: settings.name });
     const labels = missingLabels(node, facts, settings);
-    return labels
-      ? client.patch<Node>(
-          refs.nodes,
-          { name: settings.name },
-          { type: 'merge', body: { metadata: { labels } } },
-        )
-      : node;
+    return labels ? await this.#mark({ labels }) : node;
+  }
+
+  async #mark(metadata: Record<string, Record<string, string>>): Promise<Node> {
+    const { client, settings } = this.#o;
+    const body = { metadata };
+    return await client.patch<Node>(refs.nodes, { name: settings.name }, { type: 'merge', body });
   }
 
   #saw(node: Node): void {
@@ -168,7 +169,9 @@ class Writer implements NodeStatusWriter {
     this.#writing = true;
     this.#again = false;
     try {
-      const before = await client.get<Node>(refs.nodes, { name: settings.name });
+      let before = await client.get<Node>(refs.nodes, { name: settings.name });
+      const annotations = missingAnnotations(before, settings);
+      if (annotations) before = await this.#mark({ annotations });
       this.#saw(before);
       const status = nodeStatus(
         before,

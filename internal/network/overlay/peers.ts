@@ -12,13 +12,16 @@ import {
 import type { Mirror } from '../../client/client.ts';
 import type { Clock, Timer } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
+import { publicKeyOf, type WireguardKey } from './wireguard-key.ts';
 
 /** Another node: where its pods are and how to reach it. */
 export interface Peer {
   /** `10.42.3.0/24` */
   podCidr: Ipv4Cidr;
-  /** The node's own address. */
+  /** Where the node is reached. */
   ip: Ipv4;
+  /** Its public key, with WireGuard. */
+  key?: WireguardKey;
 }
 
 export type Peers = Map<Ipv4Cidr, Peer>;
@@ -27,6 +30,10 @@ export type Peers = Map<Ipv4Cidr, Peer>;
 export interface Here {
   nodeName: string;
   clusterCidr: Ipv4Cidr;
+  /** Nodes are reached at their external addresses, those that have one. */
+  external?: boolean;
+  /** A node without a public key is not reached. */
+  keyed?: boolean;
 }
 
 /**
@@ -43,14 +50,14 @@ export function peersOf(
   const age = (node: Node): string =>
     `${node.metadata.creationTimestamp ?? ''} ${node.metadata.name ?? ''}`;
   const taken: Ipv4Cidr[] = [];
+  const keys = new Set<WireguardKey>();
   const self = [...nodes].filter((node) => node.metadata.name === here.nodeName);
   const others = [...nodes]
     .filter((node) => node.metadata.name !== here.nodeName)
     .sort((a, b) => (age(a) < age(b) ? -1 : 1));
   for (const node of [...self, ...others]) {
-    const address = (node.status?.addresses ?? []).find(
-      (a) => a.type === 'InternalIP' && !a.address.includes(':'),
-    )?.address;
+    const address = addressOf(node, here);
+    const key = here.keyed ? publicKeyOf(node) : undefined;
     const [podCidr, ip] = [parseIpv4Cidr(node.spec?.podCIDR), parseIpv4(address)];
     const refuse = (why: string): void => leftOut(`Node ${node.metadata.name}: ${why}`);
     if (podCidr && taken.some((other) => cidrsOverlap(other, podCidr)))
@@ -59,18 +66,31 @@ export function peersOf(
       refuse(`pod network ${podCidr} is not in ${here.clusterCidr}`);
     else if (podCidr) {
       taken.push(podCidr);
+      if (here.keyed && (!key || keys.has(key))) {
+        // One who shows another's key would draw its packets, or cut it off.
+        refuse(key ? 'another node has its WireGuard key' : 'it shows no WireGuard key');
+        continue;
+      }
+      if (key) keys.add(key);
       if (node.metadata.name === here.nodeName) continue;
       if (
         ip &&
         isUnicast(ip) &&
         !cidrHolds(here.clusterCidr, parseIpv4Cidr(`${ip}/32`) as Ipv4Cidr)
       )
-        peers.set(podCidr, { podCidr, ip });
+        peers.set(podCidr, { podCidr, ip, ...(key && { key }) });
       else if (address !== undefined) refuse(`address ${JSON.stringify(address).slice(0, 80)}`);
     } else if (node.spec?.podCIDR && !node.spec.podCIDR.includes(':'))
       refuse(`pod network ${JSON.stringify(node.spec.podCIDR).slice(0, 80)}`);
   }
   return peers;
+}
+
+function addressOf(node: Node, { external }: Here): string | undefined {
+  const of = (type: string): string | undefined =>
+    (node.status?.addresses ?? []).find((a) => a.type === type && !a.address.includes(':'))
+      ?.address;
+  return (external ? of('ExternalIP') : undefined) ?? of('InternalIP');
 }
 
 export interface FollowOptions extends Here {
