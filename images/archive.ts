@@ -129,7 +129,7 @@ export function imageArchive(image: {
 }
 
 /** Node's name of an architecture as Go and OCI say it. */
-export function goArch(arch: string): string {
+function goArch(arch: string): string {
   return arch === 'x64' ? 'amd64' : arch;
 }
 

@@ -101,7 +101,7 @@ interface Source {
   text: string;
   /** The text without comments, line for line. */
   code: string;
-  imports: { from: string; typeOnly: boolean; names: string[] }[];
+  imports: { from: string; typeOnly: boolean; names: string[]; all: string[] }[];
 }
 
 const sources = ['cmd', 'internal', 'test', 'build', 'images']
@@ -249,6 +249,46 @@ describe('names from outside', () => {
   });
 });
 
+describe('exports', () => {
+  /** Names by the file they are imported from. */
+  const used = new Map<string, Set<string>>();
+  for (const source of sources)
+    for (const { from, all } of source.imports) {
+      const target = posix.join(posix.dirname(source.path), from);
+      const names = used.get(target) ?? new Set();
+      used.set(target, names);
+      for (const name of all) names.add(name);
+    }
+
+  test('what is exported is imported somewhere; a type may also be for signatures', () => {
+    const faults: string[] = [];
+    const declared =
+      /^export (?:abstract )?(?:async )?(interface|type|class|function\*?|const|let) (\w+)/gm;
+    for (const { path, code } of sources) {
+      const names = used.get(path);
+      // A list of attacks is imported by its path, one file after the other.
+      if (path.includes('/generated/') || names?.has('*') || path.includes('/attacks/list/'))
+        continue;
+      for (const [, kind, name = ''] of code.matchAll(declared)) {
+        if (names?.has(name)) continue;
+        const isType = kind === 'interface' || kind === 'type';
+        if (!isType || code.match(new RegExp(`\\b${name}\\b`, 'g'))?.length === 1)
+          faults.push(`${path} ${name}`);
+      }
+    }
+    expect(faults).toEqual([]);
+  });
+
+  test('every file of internal/ is imported, started or a test', () => {
+    const started = /\.(?:test|fake)\.ts$|\/(?:generate|testing)\/|\/dev\.ts$/;
+    const faults = inner.filter(({ path }) => {
+      if (started.test(path) || used.has(path) || path.includes('/types/')) return false;
+      return !sources.some((s) => s.path !== path && s.text.includes(`${posix.basename(path)}'`));
+    });
+    expect(faults.map((s) => s.path)).toEqual([]);
+  });
+});
+
 describe('files', () => {
   test(`no file is longer than ${maxLines} lines`, () => {
     const long = sources
@@ -367,18 +407,20 @@ function read(path: string): Source {
       from: m[3] ?? '',
       typeOnly: m[1] !== undefined || (list.length > 0 && list.every((n) => n.startsWith('type '))),
       names: list.filter((n) => !n.startsWith('type ')).map((n) => n.split(' as ')[0] ?? n),
+      all: names === '' ? ['*'] : list.map((n) => n.replace(/^type /, '').split(' as ')[0] ?? n),
     });
   }
   for (const m of code.matchAll(/^\s*import\s*'([^']+)'/gm))
-    imports.push({ from: m[1] ?? '', typeOnly: false, names: [] });
+    imports.push({ from: m[1] ?? '', typeOnly: false, names: [], all: [] });
   for (const m of code.matchAll(/(?<!typeof )\bimport\('([^']+)'\)/g)) {
     // `import('x').T` in a type position is a type.
-    const after = code.slice(m.index + m[0].length, m.index + m[0].length + 1);
+    const named = /^\.(\w+)/.exec(code.slice(m.index + m[0].length));
     const before = code.slice(Math.max(0, m.index - 6), m.index);
     imports.push({
       from: m[1] ?? '',
-      typeOnly: after === '.' && !before.endsWith('await '),
+      typeOnly: named !== null && !before.endsWith('await '),
       names: [],
+      all: [before.endsWith('await ') ? '*' : (named?.[1] ?? '*')],
     });
   }
   return { path: relative(root, path).replaceAll('\\', '/'), text, code, imports };

@@ -2,7 +2,7 @@ import { imageArchive } from '../archive.ts';
 import { pauseProgram } from './program.ts';
 
 /** The reference that containerd is told to use for sandboxes. */
-export const pauseImage = 'registry.k8s.io/pause:3.10.2';
+const pauseImage = 'registry.k8s.io/pause:3.10.2';
 
 /** The image archive for `arch` (Node's name of it). */
 export function build(arch: string): Uint8Array {

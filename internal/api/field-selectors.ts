@@ -102,6 +102,6 @@ function unescapeValue(text: string): string {
 }
 
 /** A value as it must be written in a field selector. */
-export function escapeFieldValue(value: string): string {
+function escapeFieldValue(value: string): string {
   return value.replace(/[\\,=]/g, (c) => `\\${c}`);
 }

@@ -32,24 +32,6 @@ export function at(value: unknown, path: string): unknown {
   return here;
 }
 
-/**
- * Puts a value at a dotted path, or takes the field away when the value is undefined. What lies on
- * the way is copied: it may be shared.
- */
-export function setAt(target: Dict, path: string, value: unknown): void {
-  const keys = path.split('.');
-  const last = keys.pop() ?? '';
-  let here = target;
-  for (const key of keys) {
-    if (value === undefined && !isDict(own(here, key))) return;
-    const next = { ...dictOf(own(here, key)) };
-    here[key] = next;
-    here = next;
-  }
-  if (value === undefined) delete here[last];
-  else here[last] = value;
-}
-
 const isEmpty = (value: unknown): boolean =>
   value === undefined || value === null || (Array.isArray(value) && value.length === 0);
 

@@ -83,11 +83,6 @@ export function hasType(name: string): boolean {
   return typeLines.has(name);
 }
 
-export function allTypeNames(): Iterable<string> {
-  typeLines ??= lineIndex(typesData);
-  return typeLines.keys();
-}
-
 /** The facts about a type by its OpenAPI name. Parsed when first asked for. */
 export function rawType(name: string): RawType {
   const known = parsed.get(name);

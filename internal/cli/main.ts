@@ -61,7 +61,7 @@ async function runTool(name: string, words: string[]): Promise<void> {
 }
 
 /** One line for what the operator did wrong, the whole story for what we did wrong. */
-export function complain(error: unknown): void {
+function complain(error: unknown): void {
   process.exitCode = 1;
   if (error instanceof SkiffError) {
     process.stderr.write(

@@ -166,7 +166,7 @@ async function put(client: Client, { event, repeats }: Decision): Promise<void> 
 }
 
 /** client-go's EventCorrelator: undefined means the event is held back. */
-export function correlator(clock: Clock): (event: Event) => Decision | undefined {
+function correlator(clock: Clock): (event: Event) => Decision | undefined {
   const spam = new LRUCache<string, { tokens: number; atMs: number }>({ max: mostRemembered });
   const similar = new LRUCache<string, { messages: Set<string>; lastMs: number }>({
     max: mostRemembered,

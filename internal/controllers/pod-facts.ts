@@ -33,7 +33,7 @@ export function isAvailable(pod: Pod, minReadySeconds: number, nowMs: number): b
  * How long until the pod counts as available if it stays as it is; Infinity when it is not ready, 0
  * when it is available.
  */
-export function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number {
+function availableInMs(pod: Pod, minReadySeconds: number, nowMs: number): number {
   const ready = podCondition(pod, 'Ready');
   if (ready?.status !== 'True') return Infinity;
   if (minReadySeconds <= 0) return 0;

@@ -2,7 +2,7 @@
 const safeAlphabet = 'bcdfghjklmnpqrstvwxz2456789';
 
 /** Maps each sign of `text` into the safe alphabet (apimachinery rand.SafeEncodeString). */
-export function safeEncode(text: string): string {
+function safeEncode(text: string): string {
   let out = '';
   for (let i = 0; i < text.length; i += 1)
     out += safeAlphabet[text.charCodeAt(i) % safeAlphabet.length];
@@ -10,7 +10,7 @@ export function safeEncode(text: string): string {
 }
 
 /** FNV-1a in 32 bits over the UTF-8 bytes of `text`. */
-export function fnv32a(text: string, seed = 0x811c9dc5): number {
+function fnv32a(text: string, seed = 0x811c9dc5): number {
   let hash = seed;
   for (const byte of new TextEncoder().encode(text))
     hash = Math.imul(hash ^ byte, 0x01000193) >>> 0;
@@ -29,7 +29,7 @@ export function templateHash(template: unknown, collisionCount?: number): string
 }
 
 /** JSON with sorted keys and without what is empty, so that one meaning has one text. */
-export function canonical(value: unknown): string {
+function canonical(value: unknown): string {
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
   if (value === null || typeof value !== 'object') return JSON.stringify(value) ?? 'null';
   const fields: string[] = [];

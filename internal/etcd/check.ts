@@ -8,7 +8,7 @@ import type {
 import { etcdError } from './errors.ts';
 
 /** etcd's defaults: --max-txn-ops and --max-request-bytes. */
-export const maxTxnOps = 128;
+const maxTxnOps = 128;
 export const maxRequestBytes = 1.5 * 1024 * 1024;
 /** What gRPC itself takes; larger requests never reach etcd's own check. */
 export const maxMessageBytes = maxRequestBytes + 512 * 1024;

@@ -73,12 +73,6 @@ function op(o: w.RequestOp): s.Op {
   return { op: 'txn', ...txnRequest(o.requestTxn ?? { compare: [], success: [], failure: [] }) };
 }
 
-export interface Header {
-  clusterId: string;
-  memberId: string;
-  raftTerm: number;
-}
-
 export function responseOp(r: s.OpResponse): object {
   // Inside a transaction headers carry the revision alone.
   const header = { revision: r.revision };

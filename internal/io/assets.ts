@@ -35,7 +35,7 @@ interface Manifest extends BuildInfo {
  * Where native addons are handed to packages that would look for them on disk (see
  * build/bundle.ts).
  */
-export const addonRegistry = Symbol.for('skiff.addons');
+const addonRegistry = Symbol.for('skiff.addons');
 
 export const embedded: boolean = isSea();
 

@@ -16,7 +16,7 @@ import {
  * Where nobody else looks after the log it is cut at this size; what was there is kept beside it
  * once, as `<file>.1`.
  */
-export const logBounds = { bytes: 8 << 20, checkEvery: 1 << 20 };
+const logBounds = { bytes: 8 << 20, checkEvery: 1 << 20 };
 
 /**
  * Standard error, whatever becomes of it. A file whose disk is full, or a pipe that nobody reads

@@ -26,7 +26,7 @@ export type Found =
   | { node: undefined; error: Status };
 
 /** How many nodes that fit are enough to choose among. 0: by the size of the cluster. */
-export function nodesToFind(all: number, percentage: number): number {
+function nodesToFind(all: number, percentage: number): number {
   if (all < leastNodes) return all;
   const share = percentage || Math.max(leastShare, 50 - Math.floor(all / 125));
   return Math.max(leastNodes, Math.floor((all * share) / 100));

@@ -4,7 +4,7 @@ import { leaseExists, StoreError } from './errors.ts';
 import type { Lease, LeaseBook } from './leases.ts';
 
 /** etcd's bounds: the lower comes from its election timeout, the upper from its source. */
-export const minLeaseTtlSeconds = 2;
+const minLeaseTtlSeconds = 2;
 const maxLeaseTtlSeconds = 9_000_000_000;
 /** Leases are looked at no more often than this, as etcd does. */
 const expiryGrainMs = 500;

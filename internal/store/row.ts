@@ -172,7 +172,7 @@ export function valueOffset(row: Buffer): { offset: number; key: string } {
 }
 
 /** Writes a whole number below 2^53, seven bits a byte, least first. */
-export function varint(bytes: Uint8Array, at: number, value: number): number {
+function varint(bytes: Uint8Array, at: number, value: number): number {
   while (value > 0x7fffffff) {
     bytes[at++] = (value % 128) | 0x80;
     value = Math.floor(value / 128);
@@ -185,7 +185,7 @@ export function varint(bytes: Uint8Array, at: number, value: number): number {
   return at;
 }
 
-export function readVarint(bytes: Uint8Array, cursor: { at: number }): number {
+function readVarint(bytes: Uint8Array, cursor: { at: number }): number {
   let value = 0;
   let factor = 1;
   for (;;) {

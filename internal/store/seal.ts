@@ -12,7 +12,7 @@ import {
 } from './row.ts';
 
 /** Three revisions (8 bytes each), clean (1), rows (6), hash of row numbers (4). */
-export const sealBytes = 35;
+const sealBytes = 35;
 
 /**
  * How many rows a log has, and the exclusive or of hashOfSeq of all their numbers: enough to notice

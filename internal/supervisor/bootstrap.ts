@@ -150,7 +150,7 @@ export async function followBootstrap(
 }
 
 /** The values that all servers of a cluster must agree on. */
-export function criticalSettings(config: ServerConfig): Record<string, string> {
+function criticalSettings(config: ServerConfig): Record<string, string> {
   return {
     'cluster-cidr': config.clusterCidr,
     'service-cidr': config.serviceCidr,
@@ -160,7 +160,7 @@ export function criticalSettings(config: ServerConfig): Record<string, string> {
 }
 
 /** Throws when a server with this configuration would not be one of the cluster's. */
-export function checkCompatible(config: ServerConfig, data: BootstrapData): void {
+function checkCompatible(config: ServerConfig, data: BootstrapData): void {
   const differs = differingSetting(criticalSettings(config), data.settings);
   if (differs !== undefined)
     throw new ConfigError(`critical configuration value mismatch: ${differs}`, {

@@ -46,7 +46,7 @@ export async function killAll(machine: Machine, places: Places): Promise<Ended> 
 /**
  * SIGTERM to the process of the pid file; SIGKILL when it takes too long. Returns how many ended.
  */
-export async function stopServer(machine: Machine, places: Places): Promise<number> {
+async function stopServer(machine: Machine, places: Places): Promise<number> {
   const { processes, disk } = machine;
   let ended = 0;
   for (const file of [`${places.runDir}/supervise.pid`, `${places.runDir}/skiff.pid`]) {

@@ -17,7 +17,7 @@ export function basicCredentials(
 }
 
 /** Bootstrap tokens with this group let nodes join; `skiff token create` gives it. */
-export const joinGroup = 'system:bootstrappers:skiff:default-node-token';
+const joinGroup = 'system:bootstrappers:skiff:default-node-token';
 
 /**
  * Who may join a node: somebody with the token of the servers or the agents, a bootstrap token, or

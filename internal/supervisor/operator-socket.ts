@@ -11,7 +11,7 @@ const op = 'operator';
 /** Copying and checking a large store on a slow card. */
 const longestAnswerMs = 30 * 60_000;
 
-export const operatorSocket = (dataDir: string): string => join(dataDir, 'server/operator.sock');
+const operatorSocket = (dataDir: string): string => join(dataDir, 'server/operator.sock');
 
 /** What the running server says of itself. */
 export interface About {

@@ -24,7 +24,7 @@ export interface TokenChange {
   replaced: string[];
 }
 
-export const digestOf = (password: string): string =>
+const digestOf = (password: string): string =>
   createHash('sha256').update(`skiff token\n${password}`).digest('hex');
 
 interface Place {

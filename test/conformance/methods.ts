@@ -22,7 +22,7 @@ interface Resource {
 }
 
 /** Every place of a resource: what the test reads back with `place` filled in the same way. */
-export function placesOf(resource: Pick<Resource, 'name' | 'parts'>): string[] {
+function placesOf(resource: Pick<Resource, 'name' | 'parts'>): string[] {
   const { name, parts } = resource;
   const objects = [
     name,

@@ -90,7 +90,7 @@ export const keys = [
   'data',
 ];
 
-export function scalar(rng: Rng): Json {
+function scalar(rng: Rng): Json {
   switch (rng.int(5)) {
     case 0:
       return null;

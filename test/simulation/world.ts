@@ -25,7 +25,7 @@ export interface Report {
 }
 
 /** A rule was broken. The message has the seed and what was done. */
-export class BrokenRule extends Error {}
+class BrokenRule extends Error {}
 
 const hourMs = 3_600_000;
 const defaultGapMs = 240_000;

@@ -52,7 +52,7 @@ export function podLogDirectory(logRoot: string, pod: Pod): string {
   return `${logRoot}/${namespace}_${name}_${uid}`;
 }
 
-export function isPrivileged(pod: Pod): boolean {
+function isPrivileged(pod: Pod): boolean {
   const all = [
     ...pod.spec.containers,
     ...(pod.spec.initContainers ?? []),

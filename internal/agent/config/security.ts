@@ -43,7 +43,7 @@ const maskedPaths = [
 const readonlyPaths = ['/proc/bus', '/proc/fs', '/proc/irq', '/proc/sys', '/proc/sysrq-trigger'];
 
 /** What counts for a container: its own settings, then the pod's. */
-export function effectiveSecurity(pod: Pod, container: Container): SecurityContext {
+function effectiveSecurity(pod: Pod, container: Container): SecurityContext {
   const ofPod: PodSecurityContext = pod.spec.securityContext ?? {};
   const own: SecurityContext = container.securityContext ?? {};
   return {

@@ -20,10 +20,10 @@ export interface HealthOptions {
  * A runtime that is stopped or starved tells nobody; this is the one thing that has to be asked
  * for.
  */
-export const healthEveryMs = 10_000;
+const healthEveryMs = 10_000;
 export const askMs = 10_000;
 /** A restart of containerd takes a moment and is no news. */
-export const tellAfterMs = 5000;
+const tellAfterMs = 5000;
 const askAgainMs = 1000;
 /** No answer for so long makes one look at the process itself. */
 const doubtMs = 2000;

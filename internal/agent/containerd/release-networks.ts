@@ -27,7 +27,7 @@ export interface NetworkList {
   plugins?: { type?: string; ipam?: { dataDir?: string } }[];
 }
 
-export const notesDir = '/var/lib/cni/results';
+const notesDir = '/var/lib/cni/results';
 const op = 'cni.release';
 const pluginTimeoutMs = 20_000;
 

@@ -3,7 +3,7 @@ import type { Log } from '../../io/log.ts';
 import type { CriClient } from '../cri/client.ts';
 
 /** Where libcni keeps the result of each ADD, for the DEL (CacheDir of containernetworking/cni). */
-export const cniResultsDir = '/var/lib/cni/results';
+const cniResultsDir = '/var/lib/cni/results';
 const op = 'cni.results';
 /** libcni's words for a result that it cannot read. */
 const unreadable = /cached result: (?:decoding|failed to|unmarshal|json)/;

@@ -121,8 +121,3 @@ export function isNotFound(error: unknown): boolean {
     (error.grpcCode === grpcCode.notFound || /not found/.test(error.message))
   );
 }
-
-/** Nobody answers on the socket: the runtime is being restarted. */
-export function isUnavailable(error: unknown): boolean {
-  return error instanceof GrpcError && error.grpcCode === grpcCode.unavailable;
-}

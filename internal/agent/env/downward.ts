@@ -70,7 +70,7 @@ const goEscapes = new Map([
 ]);
 
 /** A string as Go's %q writes it. */
-export function goQuote(text: string): string {
+function goQuote(text: string): string {
   let out = '"';
   for (const char of text) {
     const code = char.codePointAt(0) ?? 0;

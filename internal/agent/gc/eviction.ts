@@ -78,7 +78,7 @@ export interface Usage {
 const systemCritical = 2_000_000_000;
 
 /** Static, mirror and system-critical pods stay (kubelet IsCriticalPod). */
-export function mayBeEvicted(pod: Pod): boolean {
+function mayBeEvicted(pod: Pod): boolean {
   const annotations = pod.metadata.annotations ?? {};
   if (annotations['kubernetes.io/config.mirror'] !== undefined) return false;
   if ((annotations['kubernetes.io/config.source'] ?? 'api') !== 'api') return false;

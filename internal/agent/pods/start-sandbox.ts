@@ -6,7 +6,7 @@ import type { StartPorts } from './ports.ts';
 import type { RuntimeSandbox } from './model.ts';
 
 /** A sandbox could not be made; the pod stays and is tried again. */
-export class SandboxError extends Error {}
+class SandboxError extends Error {}
 
 /** Makes the pod's sandbox and reads its addresses. */
 export async function startSandbox(

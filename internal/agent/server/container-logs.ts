@@ -9,7 +9,7 @@ import { readLog, type LogOptions } from './log-reader.ts';
 import type { NodeView } from './node-view.ts';
 
 /** Query of /containerLogs, as core/v1 PodLogOptions. Returns a message for a bad one. */
-export function logOptions(
+function logOptions(
   query: URLSearchParams,
   nowMs: number,
 ): (LogOptions & { previous: boolean }) | string {

@@ -95,7 +95,7 @@ async function rotated(
 }
 
 /** Where the last `lines` lines begin, found by reading backwards. */
-export async function tailStart(reader: FileReader, lines: number, size: number): Promise<number> {
+async function tailStart(reader: FileReader, lines: number, size: number): Promise<number> {
   if (lines <= 0) return size;
   let found = 0;
   for (let end = size; end > 0;) {

@@ -5,7 +5,7 @@ import type { ContainerUsage, PodUsage, TerminatedSample } from './node-view.ts'
  * Prometheus text (exposition format 0.0.4) under the names that metrics-server and dashboards look
  * for.
  */
-export class MetricsText {
+class MetricsText {
   #text = '';
 
   family(

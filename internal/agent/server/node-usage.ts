@@ -52,7 +52,7 @@ export async function readNodeUsage(effects: {
 const countThreads = (loadavg: string): number => Number(loadavg.split(/[\s/]+/)[4] ?? 0);
 
 /** Real interfaces: neither lo nor the pods' ends. */
-export function interfaces(procNetDev: string): NodeUsage['network'] {
+function interfaces(procNetDev: string): NodeUsage['network'] {
   return procNetDev
     .split('\n')
     .slice(2)

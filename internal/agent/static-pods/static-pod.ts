@@ -6,7 +6,7 @@ import { applyDefaults } from '../../api/defaults/defaults.ts';
 import { deepCopy, deepFreeze } from '../../api/object.ts';
 import type { Scheme } from '../../api/scheme.ts';
 
-export const staticAnnotations = {
+const staticAnnotations = {
   hash: 'kubernetes.io/config.hash',
   source: 'kubernetes.io/config.source',
   seen: 'kubernetes.io/config.seen',

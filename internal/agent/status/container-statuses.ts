@@ -140,7 +140,7 @@ function stateOf(c: RuntimeContainer): ContainerState {
 }
 
 /** metav1.Time of runtime nanoseconds; null for a container that never started. */
-export function timeOfNanos(nanos: bigint): string {
+function timeOfNanos(nanos: bigint): string {
   if (nanos <= 0n) return zeroTime;
   return timeOf(Number(nanos / 1_000_000n));
 }

@@ -1,6 +1,6 @@
 import { equalAs, equalField } from '../../api/equality.ts';
 import { table } from '../../base/own.ts';
-import type { PodCondition, PodStatus } from '../../api/generated/types/core-v1.ts';
+import type { PodStatus } from '../../api/generated/types/core-v1.ts';
 
 type Json = Record<string, unknown>;
 
@@ -69,8 +69,4 @@ function listPatch(
     if (!owned || owned.has(name)) patch.push({ $patch: 'delete', [key]: name });
   }
   return patch;
-}
-
-export function conditionOf(status: PodStatus | undefined, type: string): PodCondition | undefined {
-  return status?.conditions?.find((c) => c.type === type);
 }

@@ -7,7 +7,7 @@ import type { StreamContext, StreamRequest, Wants } from './stream-request.ts';
 import { acceptWebSocket, pacedBy, sendPaced } from './web-socket.ts';
 
 /** The first byte of each message. */
-export const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
+const channel = { stdin: 0, stdout: 1, stderr: 2, error: 3, resize: 4, close: 255 } as const;
 
 /** Best first. The empty name is the oldest protocol, as `channel.k8s.io`. */
 const protocols = [

@@ -170,7 +170,7 @@ interface Read {
 }
 
 /** Names, then keys, values and indices; numbers in keys compare as numbers. Sorts in place. */
-export function inOrder(elements: string[]): string[] {
+function inOrder(elements: string[]): string[] {
   if (elements.length < 2) return elements;
   if (elements.every((element) => element.startsWith('f:') || element === '.'))
     return elements.sort(byName);

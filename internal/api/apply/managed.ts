@@ -8,7 +8,7 @@ import type { Fields } from './fields.ts';
  * More managers that update than this are merged, oldest first, into one entry: managedFields must
  * not grow without end.
  */
-export const maxUpdateManagers = 10;
+const maxUpdateManagers = 10;
 const ancientManager = 'ancient-changes';
 
 /** One manager's fields. */
@@ -104,7 +104,7 @@ function order(a: Managed, b: Managed): number {
 }
 
 /** Changes the fields of a manager; one that owns nothing is forgotten. */
-export function setFields(managed: Map<string, Managed>, id: string, fields: Fields): void {
+function setFields(managed: Map<string, Managed>, id: string, fields: Fields): void {
   const one = managed.get(id);
   if (!one || one.fields === fields) return;
   if (isEmpty(fields)) managed.delete(id);

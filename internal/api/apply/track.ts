@@ -198,7 +198,7 @@ function sameButTime(a: readonly ManagedFieldsEntry[], b: readonly ManagedFields
 }
 
 /** Equal but for managedFields, resourceVersion and generation. */
-export function sameObject(a: KubeObject, b: KubeObject): boolean {
+function sameObject(a: KubeObject, b: KubeObject): boolean {
   const bare = (object: KubeObject): unknown => {
     const {
       managedFields: _fields,

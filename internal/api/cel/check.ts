@@ -390,7 +390,7 @@ const nullable = new Set(['null_type', 'object', 'opaque', 'timestamp', 'duratio
  * Whether a value of `type` may stand where `wanted` is asked for. Parameters are bound as they are
  * met.
  */
-export function assignable(wanted: CelType, type: CelType, bound: Map<string, CelType>): boolean {
+function assignable(wanted: CelType, type: CelType, bound: Map<string, CelType>): boolean {
   if (wanted.kind === 'param') {
     const before = bound.get(wanted.name);
     if (before && before.kind !== 'dyn' && before.kind !== 'null_type')

@@ -7,7 +7,7 @@ export interface Issue {
 }
 
 /** `ERROR: <input>:1:5: ...` with the line and a pointer below it, as cel-go shows it. */
-export function showIssue(source: string, issue: Issue): string {
+function showIssue(source: string, issue: Issue): string {
   const before = source.slice(0, issue.at);
   const line = before.split('\n').length;
   const start = before.lastIndexOf('\n') + 1;

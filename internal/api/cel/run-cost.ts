@@ -13,7 +13,7 @@ const maxItems = 4 << 20;
 /**
  * As `size()` counts, but for characters beyond the basic plane. Everything without a length is 1.
  */
-export function lengthOf(value: Value | undefined): number {
+function lengthOf(value: Value | undefined): number {
   if (typeof value === 'string' || value instanceof Uint8Array || Array.isArray(value))
     return value.length;
   if (value instanceof CelMap) return value.size;

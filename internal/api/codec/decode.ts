@@ -1,12 +1,11 @@
 import { asObject, type KubeObject } from '../object.ts';
 import { apiVersionOf } from '../object.ts';
-import type { KindInfo, Scheme } from '../scheme.ts';
+import type { KindInfo } from '../scheme.ts';
 import { splitApiVersion } from '../kind-info.ts';
 import { ApiError, badRequest } from '../status.ts';
 import { explain } from './explain.ts';
 import {
   JsonSyntaxError,
-  parseJson,
   parseJsonExact,
   setField,
   type RepeatedFields,
@@ -298,17 +297,4 @@ export function decodeYaml(
   options: DecodeOptions = {},
 ): Decoded {
   return decode('yaml', info, bytes, options);
-}
-
-/**
- * Reads JSON as whatever kind it says it is. For stored objects and files; unknown kinds are
- * undefined.
- */
-export function decodeAny(scheme: Scheme, bytes: Uint8Array | string): KubeObject | undefined {
-  const text = textOf(bytes);
-  const value = parseJson(text) as Partial<KubeObject> | null;
-  if (!value || typeof value.apiVersion !== 'string' || typeof value.kind !== 'string')
-    return undefined;
-  const info = scheme.kindOf({ apiVersion: value.apiVersion, kind: value.kind });
-  return info && decodeValue(info, value).object;
 }

@@ -1,6 +1,5 @@
 import type { RepeatedFields, WrittenFloats } from './json-text.ts';
 import type { GoType, JsonField, Plan } from './plan.ts';
-import { DecodeError } from './scalars.ts';
 import { strictLimit } from './untyped.ts';
 
 /**
@@ -200,9 +199,4 @@ function jsonKind(value: unknown, go: string): string {
   if (typeof value === 'number' || typeof value === 'bigint')
     return /^u?int\d*$/.test(go) ? `number ${value}` : 'number';
   return typeof value === 'boolean' ? 'bool' : typeof value;
-}
-
-/** The one error that a decoder which is not strict would return. */
-export function mismatchError(findings: Findings): DecodeError {
-  return new DecodeError(findings.mismatch ?? 'json: cannot unmarshal value');
 }

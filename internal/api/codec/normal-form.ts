@@ -106,7 +106,7 @@ function emptyWhenMissing(type: GoType): boolean {
   }
 }
 
-export function zeroOf(type: GoType): unknown {
+function zeroOf(type: GoType): unknown {
   switch (type.k) {
     case 'string':
       return '';
@@ -159,7 +159,7 @@ function isEmpty(value: unknown, type: GoType): boolean {
 }
 
 /** One value that is there and not null. */
-export function normalValue(type: GoType, value: unknown, walk: Walk): unknown {
+function normalValue(type: GoType, value: unknown, walk: Walk): unknown {
   switch (type.k) {
     case 'string':
       return typeof value === 'string' ? value : mismatch();

@@ -72,7 +72,7 @@ export interface Instant {
   nanos: number;
 }
 
-export const zeroTimeSeconds = -62_135_596_800;
+const zeroTimeSeconds = -62_135_596_800;
 
 export function parseTime(text: string): Instant {
   const m = anyTime.exec(text);

@@ -231,7 +231,7 @@ const integer = /^[-+]?(?:0[xX][0-9a-fA-F]+|0[bB][01]+|0[oO]?[0-7]*|[1-9][0-9]*)
 const float = /^[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?$/;
 
 /** What an untagged plain scalar means to go-yaml 2. */
-export function resolvePlain(text: string): unknown {
+function resolvePlain(text: string): unknown {
   if (words.has(text)) return words.get(text);
   const first = text.charCodeAt(0);
   // Only digits, signs and dots begin a number.

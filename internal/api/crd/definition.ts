@@ -110,7 +110,7 @@ function group(definition: CustomResourceDefinition, errors: Errors): void {
 }
 
 /** Upstream keeps what all versions share in one place, and names that place in its messages. */
-export function shared<T>(
+function shared<T>(
   list: readonly CustomResourceDefinitionVersion[],
   of: (version: CustomResourceDefinitionVersion) => T,
 ): boolean {

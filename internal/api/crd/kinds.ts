@@ -30,7 +30,7 @@ export function kindsOfDefinition(definition: CustomResourceDefinition): KindInf
 }
 
 /** What discovery shows of the version that objects are stored in. */
-export function storageVersionHash(group: string, version: string, kind: string): string {
+function storageVersionHash(group: string, version: string, kind: string): string {
   return createHash('sha256')
     .update(`${group}/${version}/${kind}`)
     .digest()
@@ -38,7 +38,7 @@ export function storageVersionHash(group: string, version: string, kind: string)
     .toString('base64');
 }
 
-export function compileVersion(
+function compileVersion(
   definition: CustomResourceDefinition,
   version: CustomResourceDefinitionVersion,
 ): CrdVersion {

@@ -24,7 +24,7 @@ export interface CompiledRule {
   usesOldSelf: boolean;
 }
 
-export function rulesOf(schema: JsonSchema): readonly ValidationRule[] {
+function rulesOf(schema: JsonSchema): readonly ValidationRule[] {
   return (schema['x-kubernetes-validations'] ?? []) as ValidationRule[];
 }
 

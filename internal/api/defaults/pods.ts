@@ -22,7 +22,7 @@ const reference =
  * Always for `latest`, which is also meant when neither tag nor digest is given
  * (pkg/util/parsers.ParseImageName).
  */
-export function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
+function pullPolicyOf(image: string): 'Always' | 'IfNotPresent' {
   const match = reference.exec(image);
   if (!match) return 'IfNotPresent';
   const tag = match[1] ?? (match[2] ? '' : 'latest');
@@ -180,7 +180,7 @@ const mode = unset({ defaultMode: 0o644 });
 export const podDefaults: Rules = { [`${core}Pod`]: [pod, gracePeriod] };
 
 /** Types that several kinds are made of, or that are only spoken. */
-export const podPartRules: Rules = {
+const podPartRules: Rules = {
   [`${core}PodSpec`]: [
     unset({
       dnsPolicy: 'ClusterFirst',

@@ -144,7 +144,7 @@ export const customResourceDefinitionDefaults: Rules = {
 };
 
 /** Types that several kinds are made of, or that are only spoken. */
-export const policyPartRules: Rules = {
+const policyPartRules: Rules = {
   [`${rbac}Subject`]: [subject],
   [`${admission}Rule`]: [unset({ scope: '*' })],
   [`${admission}ServiceReference`]: [unset({ port: 443 })],

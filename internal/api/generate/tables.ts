@@ -30,7 +30,7 @@ const keptOfField = [
 const header = '// Generated from the table of API facts. Do not edit.\n';
 
 /** The two longest prefixes are written as one sign; the reader in type-table.ts puts them back. */
-export function shortName(full: string): string {
+function shortName(full: string): string {
   return full.replace('io.k8s.apimachinery.pkg.apis.meta.v1.', '#').replace('io.k8s.api.', '@');
 }
 
@@ -96,9 +96,5 @@ export async function writeTables(facts: Facts, folder: string): Promise<void> {
   await writeFile(
     `${folder}/columns-data.ts`,
     `${header}export const columnsData = ${json(facts.columns)};\n`,
-  );
-  await writeFile(
-    `${folder}/system-objects-data.ts`,
-    `${header}export const systemObjectsData = ${json(facts.systemObjects)};\n`,
   );
 }

@@ -23,10 +23,7 @@ import {
 export type Flavor = 2 | 3;
 export type Json = Record<string, unknown>;
 
-export const refPrefix: Record<Flavor, string> = {
-  2: '#/definitions/',
-  3: '#/components/schemas/',
-};
+const refPrefix: Record<Flavor, string> = { 2: '#/definitions/', 3: '#/components/schemas/' };
 
 export function refTo(name: string, flavor: Flavor): Json {
   return { $ref: refPrefix[flavor] + name };

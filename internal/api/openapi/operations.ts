@@ -63,7 +63,7 @@ const collectionQuery = [
 ].sort();
 
 /** Kinds whose deletion answers with the object. */
-export const returnsDeleted = new Set(
+const returnsDeleted = new Set(
   (
     'persistentvolumeclaims pods podtemplates resourcequotas serviceaccounts services ' +
     'persistentvolumes csidrivers csinodes storageclasses volumeattachments ' +

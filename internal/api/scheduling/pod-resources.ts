@@ -15,7 +15,7 @@ export function amountOf(name: string, text: string): number {
   return Number(name === 'cpu' ? quantity.milliValue() : quantity.value());
 }
 
-export function addAmounts(into: Amounts, more: Amounts): Amounts {
+function addAmounts(into: Amounts, more: Amounts): Amounts {
   for (const [name, value] of more) into.set(name, (into.get(name) ?? 0) + value);
   return into;
 }

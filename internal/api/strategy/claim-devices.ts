@@ -25,7 +25,7 @@ export const sharedDevice = ({
 }: DeviceOfShare): object => ({ Driver: driver, Pool: pool, Device: device, ShareID: shareID });
 
 /** Devices that are given back have no status any more. */
-export function dropGivenBack(object: KubeObject, old: KubeObject): void {
+function dropGivenBack(object: KubeObject, old: KubeObject): void {
   const { status } = object as ResourceClaim;
   const results = (claim: ResourceClaim['status']): string[] =>
     (claim?.allocation?.devices?.results ?? []).map((one) => JSON.stringify(sharedDevice(one)));

@@ -13,7 +13,7 @@ export function keepSpec(object: KubeObject, old: KubeObject): void {
 }
 
 /** What a write to /status cannot change of the metadata (metav1.ResetObjectMetaForStatus). */
-export const statusMetadata = [
+const statusMetadata = [
   'deletionTimestamp',
   'generation',
   'selfLink',

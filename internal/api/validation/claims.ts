@@ -5,7 +5,7 @@ import { parseQuantity } from '../quantity.ts';
 import { checkLabelSelector } from './metadata.ts';
 import type { Problems } from './problems.ts';
 
-export const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
+const accessModes = ['ReadOnlyMany', 'ReadWriteMany', 'ReadWriteOnce', 'ReadWriteOncePod'];
 export const volumeModes = ['Block', 'Filesystem'];
 
 export function checkAccessModes(

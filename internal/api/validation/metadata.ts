@@ -4,13 +4,7 @@ import type {
   ObjectMeta,
   OwnerReference,
 } from '../generated/types/meta-v1.ts';
-import {
-  checkPrefix,
-  dns1123Label,
-  pathSegmentName,
-  qualifiedName,
-  validLabelValue,
-} from '../names.ts';
+import { checkPrefix, dns1123Label, qualifiedName, validLabelValue } from '../names.ts';
 import type { NameCheck } from '../names.ts';
 import type { Problems } from './problems.ts';
 import { negative } from './problems.ts';
@@ -62,9 +56,6 @@ function checkFinalizerNames(
       );
   });
 }
-
-/** What every name must be, whatever the kind asks besides. */
-export const anyName: NameCheck = pathSegmentName;
 
 export function checkMetadataUpdate(
   problems: Problems,

@@ -1,6 +1,6 @@
 import type { Problems } from './problems.ts';
 
-export const fileModeRange = 'must be a number between 0 and 0777 (octal), both inclusive';
+const fileModeRange = 'must be a number between 0 and 0777 (octal), both inclusive';
 
 export function checkFileMode(problems: Problems, field: string, mode: number | undefined): void {
   if (mode !== undefined && (mode > 0o777 || mode < 0))

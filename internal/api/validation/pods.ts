@@ -1,6 +1,5 @@
 import { own } from '../../base/own.ts';
 import type {
-  Binding,
   ContainerStatus,
   NodeSelectorTerm,
   Pod,
@@ -170,7 +169,7 @@ function checkDeadline(problems: Problems, spec: PodSpec, was: PodSpec): boolean
   return false;
 }
 
-export function checkOnlyAddedTolerations(
+function checkOnlyAddedTolerations(
   problems: Problems,
   now: readonly Toleration[],
   before: readonly Toleration[],
@@ -456,10 +455,4 @@ export function updateEphemeralContainers(problems: Problems, pod: Pod, old: Pod
           `${goDiff(shown('EphemeralContainer', before), shown('EphemeralContainer', now))}`,
       );
   }
-}
-
-export function checkBinding(problems: Problems, binding: Binding): void {
-  const { kind, name } = binding.target ?? {};
-  if (kind && kind !== 'Node') problems.notSupported('target.kind', kind, ['Node', '<empty>']);
-  if (!name) problems.required('target.name');
 }

@@ -49,7 +49,7 @@ function checkSeccomp(problems: Problems, profile: SeccompProfile | undefined, p
     );
 }
 
-export function checkAppArmor(
+function checkAppArmor(
   problems: Problems,
   profile: AppArmorProfile | undefined,
   path: string,

@@ -75,7 +75,7 @@ const bySource = new Map([
  * What kind of object a pod names, in upstream's words; undefined when none (api/pod
  * HasAPIObjectReference).
  */
-export function namesObject(pod: Pod): string | undefined {
+function namesObject(pod: Pod): string | undefined {
   const references = referencesOf(pod);
   const named = (['serviceaccounts', 'secrets', 'configmaps'] as const).find(
     (resource) => references[resource].size > 0,

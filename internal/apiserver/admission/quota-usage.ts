@@ -197,7 +197,7 @@ function podInScope(pod: Pod, scope: string, operator: string, values: readonly 
   }
 }
 
-export function isBestEffort(pod: Pod): boolean {
+function isBestEffort(pod: Pod): boolean {
   const named = (list: Record<string, string> | undefined): boolean =>
     Object.entries(list ?? {}).some(
       ([name, text]) => (name === 'cpu' || name === 'memory') && !quantityOf(text).isZero(),

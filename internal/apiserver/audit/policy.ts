@@ -3,9 +3,9 @@ import { ConfigError } from '../../base/errors.ts';
 import type { RequestInfo } from '../http/request-info.ts';
 import type { UserInfo } from '../authn/user.ts';
 
-export const levels = ['None', 'Metadata', 'Request', 'RequestResponse'] as const;
+const levels = ['None', 'Metadata', 'Request', 'RequestResponse'] as const;
 export type AuditLevel = (typeof levels)[number];
-export const stages = ['RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic'] as const;
+const stages = ['RequestReceived', 'ResponseStarted', 'ResponseComplete', 'Panic'] as const;
 export type Stage = (typeof stages)[number];
 
 interface GroupResources {

@@ -8,7 +8,7 @@ import {
 import type { AuthorizationOptions, LegacyWebhook } from './options.ts';
 
 /** kube-apiserver's defaults of --authorization-mode here, and of --authorization-webhook-*. */
-export const defaultModes = ['Node', 'RBAC'];
+const defaultModes = ['Node', 'RBAC'];
 const webhookDefaults = { version: 'v1beta1', authorizedTtlMs: 300_000, unauthorizedTtlMs: 30_000 };
 const timeoutMs = 30_000;
 

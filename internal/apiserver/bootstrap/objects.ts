@@ -64,7 +64,7 @@ function roleOf(row: RoleRow): Wanted {
   };
 }
 
-export function subjectOf(text: string): object {
+function subjectOf(text: string): object {
   const colon = text.indexOf(':');
   const kind = text.slice(0, colon);
   const name = text.slice(colon + 1);

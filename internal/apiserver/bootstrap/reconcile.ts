@@ -9,7 +9,7 @@ import { read } from '../registry/write.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { Wanted } from './objects.ts';
 
-export const systemUser: UserInfo = {
+const systemUser: UserInfo = {
   name: 'system:apiserver',
   groups: ['system:masters', 'system:authenticated'],
 };

@@ -77,7 +77,7 @@ function wantsAggregated(exchange: Exchange): boolean {
 }
 
 /** With an ETag, so that a client that asks again gets 304. */
-export function sendTagged(exchange: Exchange, type: string, value: object): void {
+function sendTagged(exchange: Exchange, type: string, value: object): void {
   const body = JSON.stringify(value);
   const tag = `"${createHash('sha512').update(body).digest('hex').toUpperCase()}"`;
   const extra = { etag: tag, vary: 'Accept', 'cache-control': 'public' };

@@ -69,7 +69,7 @@ function rank(group: string): number {
  * Kubernetes' version priority: v10, v2, v1, v11beta2, v1beta1, v1alpha1, then others by text. Best
  * first.
  */
-export function compareVersions(a: string, b: string): number {
+function compareVersions(a: string, b: string): number {
   const parse = (text: string): [number, number, number] | undefined => {
     const match = /^v(\d+)(?:(alpha|beta)(\d+))?$/.exec(text);
     return match

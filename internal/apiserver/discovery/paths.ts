@@ -27,7 +27,7 @@ export function addDocumentPaths(scheme: Scheme, paths: Paths): void {
   );
 }
 
-export function sendJson(exchange: Exchange, value: unknown, extra?: Record<string, string>): void {
+function sendJson(exchange: Exchange, value: unknown, extra?: Record<string, string>): void {
   send(
     exchange,
     200,

@@ -25,7 +25,7 @@ export interface FlowControlOptions {
   requestTimeoutMs?: number;
 }
 
-export const flowControlDefaults = {
+const flowControlDefaults = {
   maxRequestsInflight: 400,
   maxMutatingRequestsInflight: 200,
   requestTimeoutMs: 60_000,

@@ -13,7 +13,7 @@ import { ensure, systemCall } from '../bootstrap/reconcile.ts';
 import type { Core } from '../registry/core.ts';
 import { updateObject } from '../registry/update.ts';
 
-export const autoUpdate = 'apf.kubernetes.io/autoupdate-spec';
+const autoUpdate = 'apf.kubernetes.io/autoupdate-spec';
 const mandatory = new Set(['exempt', 'catch-all']);
 const group = { group: 'flowcontrol.apiserver.k8s.io', version: 'v1' } as const;
 /** Field managers, as upstream names its two loops. */

@@ -9,7 +9,7 @@ import { fieldTerms, first } from './request-info.ts';
  * What a request asks an authorizer: about a resource, whether it is served or not, or about a
  * path.
  */
-export function accessOf({ info, user }: Exchange): AccessRequest {
+function accessOf({ info, user }: Exchange): AccessRequest {
   if (!info.isResource) return { user, verb: info.verb, path: info.path };
   const { verb, group, version, resource, subresource, namespace, name } = info;
   const access: AccessRequest = {

@@ -105,7 +105,7 @@ function noRepresentation(): ApiError {
   );
 }
 
-export function notAcceptable(offers: { protobuf: boolean }): ApiError {
+function notAcceptable(offers: { protobuf: boolean }): ApiError {
   const accepted = [
     'application/json',
     'application/yaml',

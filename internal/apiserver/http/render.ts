@@ -88,7 +88,7 @@ export function partialOf(object: KubeObject, version: string): object {
   };
 }
 
-export function listMeta(listed: Listed): Record<string, unknown> {
+function listMeta(listed: Listed): Record<string, unknown> {
   const meta: Record<string, unknown> = { resourceVersion: String(listed.revision) };
   if (listed.continue) meta['continue'] = listed.continue;
   if (listed.remaining !== undefined && listed.remaining > 0)

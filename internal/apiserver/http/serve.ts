@@ -36,7 +36,7 @@ export function makeListener(
   };
 }
 
-export async function serveRequest(
+async function serveRequest(
   server: Server,
   request: ServerRequest,
   answer: ServerAnswer,

@@ -13,7 +13,7 @@ const mostLookedAtBytes = 1 << 20;
  * for success (client-go's error stream, empty, means no error); so when the node's side ends
  * without one, this gives it.
  */
-export class ExecStatus extends Transform {
+class ExecStatus extends Transform {
   #held: Buffer = Buffer.alloc(0);
   /** Bytes of a long frame that are still to pass. */
   #passing = 0;

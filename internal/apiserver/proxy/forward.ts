@@ -43,11 +43,7 @@ export async function forward(server: Outward, exchange: Exchange, to: Forwardin
 }
 
 /** The head of the target's answer. The client's going away ends it. */
-export async function ask(
-  server: Outward,
-  exchange: Exchange,
-  to: Forwarding,
-): Promise<IncomingMessage> {
+async function ask(server: Outward, exchange: Exchange, to: Forwarding): Promise<IncomingMessage> {
   const { request } = exchange;
   const headers: Headers = {
     ...onward(request.headers, { upgrade: false }),

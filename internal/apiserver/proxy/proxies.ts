@@ -69,7 +69,7 @@ export async function proxyTarget(
  * Where the target's own path begins. It is told by its place, `parts` counting from the resource
  * on: namespaces and pods may be called `proxy` or `pods`.
  */
-export function splitProxyPath(url: string, parts: number): { prefix: string; path: string } {
+function splitProxyPath(url: string, parts: number): { prefix: string; path: string } {
   const mark = url.indexOf('?');
   const path = mark < 0 ? url : url.slice(0, mark);
   const segments = path.split('/');

@@ -225,7 +225,7 @@ function answerHead(status: number, headers: Headers): string {
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 
-export function refuse(socket: Duplex, error: ApiError): void {
+function refuse(socket: Duplex, error: ApiError): void {
   const body = Buffer.from(JSON.stringify(error.toStatus()));
   const head = [
     `HTTP/1.1 ${error.httpStatus} ${STATUS_CODES[error.httpStatus] ?? 'Error'}`,

@@ -9,7 +9,7 @@ import type { Call } from './call.ts';
 import type { Core } from './core.ts';
 import { ClaimTaken } from './claims.ts';
 import type { WriteHook } from './write-hooks.ts';
-import { encode, viewOf, withRevision } from './stored.ts';
+import { viewOf } from './stored.ts';
 import { whatOf } from './resource.ts';
 import { read, writeNew } from './write.ts';
 import type { Random } from '../../io/random.ts';
@@ -183,9 +183,4 @@ function fillSystemFields(core: Core, object: KubeObject, now: string): void {
   delete meta.resourceVersion;
   delete meta.deletionTimestamp;
   delete meta.deletionGracePeriodSeconds;
-}
-
-/** The object as it would be stored, for a dry run that must show what a record shows. */
-export function asStored(call: Call, object: KubeObject, revision: number): KubeObject {
-  return JSON.parse(withRevision(encode(call.resource, object), revision).toString()) as KubeObject;
 }

@@ -79,12 +79,7 @@ type Plan = { kind: 'remove' } | { kind: 'wait' } | { kind: 'mark'; object: Kube
  * What a deletion does to an object that is there (rest.BeforeDelete and
  * deletionFinalizersForGarbageCollection).
  */
-export function planDeletion(
-  call: Call,
-  old: KubeObject,
-  options: DeleteOptions,
-  nowMs: number,
-): Plan {
+function planDeletion(call: Call, old: KubeObject, options: DeleteOptions, nowMs: number): Plan {
   const { deletion } = call.resource;
   const grace = deletion?.gracePeriod?.(old, options.gracePeriodSeconds) ?? 0;
   const finalizers = finalizersAfter(call, old, options);
@@ -165,8 +160,4 @@ export async function removeRecord(
   const last = deepCopy(object);
   last.metadata.resourceVersion = String(revision);
   return { object: last };
-}
-
-export function nowText(core: Core): string {
-  return timeOf(core.clock.now());
 }

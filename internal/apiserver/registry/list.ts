@@ -205,7 +205,7 @@ function expiredContinue(core: Core, token: Token): ApiError {
   return new ContinueExpired(message, encodeContinue({ ...token, rv: -1 }));
 }
 
-export class ContinueExpired extends ApiError {
+class ContinueExpired extends ApiError {
   readonly continueToken: string;
   constructor(message: string, token: string) {
     super('Expired', message);
@@ -252,7 +252,7 @@ export async function caughtUp(core: Core, wanted: number): Promise<void> {
   if (wanted > revision) throw tooLarge(wanted, revision);
 }
 
-export function tooLarge(wanted: number, current: number): ApiError {
+function tooLarge(wanted: number, current: number): ApiError {
   return new ApiError('Timeout', `Too large resource version: ${wanted}, current: ${current}`, {
     details: {
       causes: [

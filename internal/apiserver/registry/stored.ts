@@ -20,7 +20,7 @@ export const bufferOf = (value: Uint8Array): Buffer =>
  * uid, and everything before the uid is plain names, so the first `"uid":"` of the text is the
  * object's own.
  */
-export function withRevision(value: Uint8Array, revision: number): Buffer {
+function withRevision(value: Uint8Array, revision: number): Buffer {
   const bytes = bufferOf(value);
   const at = bytes.indexOf(uidMark);
   const cut = at + uidMark.length + uidLength + 1;
@@ -96,7 +96,7 @@ export function rememberView(kv: KeyValue, engine: KindEngine, view?: KubeObject
   return views.has(engine);
 }
 
-export function needsConversion(resource: ServedResource, object: KubeObject): boolean {
+function needsConversion(resource: ServedResource, object: KubeObject): boolean {
   return (
     resource.engine.fromStorage !== undefined &&
     (resource.engine.convertsAlways === true || object.apiVersion !== apiVersion(resource))
@@ -148,11 +148,4 @@ export function forget(kv: KeyValue): void {
   parsed.delete(kv);
   const views = converted.get(kv);
   for (const engine of views?.keys() ?? []) if (!engine.prepare) views?.delete(engine);
-}
-
-/**
- * Remembers an object that was just written under its new record, so that nobody parses it again.
- */
-export function remember(kv: KeyValue, object: KubeObject): void {
-  if (!readOnce(kv)) parsed.set(kv, deepFreeze(object));
 }

@@ -12,7 +12,7 @@ import { encode, forget } from './stored.ts';
 /** Events of one minute share a lease, as kube-apiserver's do. */
 const leaseShareMs = 60_000;
 
-export class EventLeases {
+class EventLeases {
   readonly #core: Pick<Core, 'store' | 'clock'>;
   #current: { id: Promise<string>; untilMs: number } | undefined;
 

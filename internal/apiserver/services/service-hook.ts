@@ -19,7 +19,7 @@ export interface Allocators {
 
 const kind = { group: '', kind: 'Service' };
 
-export const needsPorts = (spec: ServiceSpec): boolean =>
+const needsPorts = (spec: ServiceSpec): boolean =>
   spec.type === 'NodePort' ||
   (spec.type === 'LoadBalancer' && (spec.allocateLoadBalancerNodePorts ?? true));
 const needsHealthPort = (spec: ServiceSpec): boolean =>

@@ -16,7 +16,7 @@ import { ipsOf } from './service-ips.ts';
 import { ownName, ServiceRanges } from './service-ranges.ts';
 import { SharedClaims } from './shared-claims.ts';
 
-export const defaultNodePorts = { from: 30000, to: 32767 };
+const defaultNodePorts = { from: 30000, to: 32767 };
 
 /**
  * Learns from the stored services what is taken, then lets the services' hook hand out the rest.

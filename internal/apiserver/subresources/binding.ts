@@ -40,7 +40,7 @@ export function addBinding(operations: Operations): void {
 }
 
 /** Gives a pod its node, once. */
-export async function bind(core: Core, call: Call, binding: Binding): Promise<void> {
+async function bind(core: Core, call: Call, binding: Binding): Promise<void> {
   const node = binding.target?.name ?? '';
   if ((binding.target?.kind ?? '') !== '' && binding.target.kind !== 'Node') {
     throw invalid({ group: '', kind: 'Binding' }, call.name, [

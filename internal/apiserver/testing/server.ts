@@ -37,12 +37,7 @@ export const configMaps = ref('configmaps', 'ConfigMap');
 export const services = ref('services', 'Service');
 const rbacGroup = 'rbac.authorization.k8s.io';
 export const clusterRoles = ref('clusterroles', 'ClusterRole', rbacGroup, false);
-export const clusterRoleBindings = ref(
-  'clusterrolebindings',
-  'ClusterRoleBinding',
-  rbacGroup,
-  false,
-);
+const clusterRoleBindings = ref('clusterrolebindings', 'ClusterRoleBinding', rbacGroup, false);
 
 /** The error of an effect that must fail. */
 export const failure = (effect: Promise<unknown>): Promise<ApiError> =>

@@ -37,26 +37,6 @@ export function jsonEvent(resource: ServedResource, event: WatchEvent): Buffer {
 
 const tail = Buffer.from('}\n');
 
-/** uint32 length, then metav1.WatchEvent{1 type, 2 object{1 raw}} around the enveloped object. */
-export function protobufEvent(type: string, enveloped: Uint8Array): Buffer {
-  const raw = field(1, Buffer.from(enveloped));
-  const event = Buffer.concat([field(1, Buffer.from(type)), field(2, raw)]);
-  const length = Buffer.allocUnsafe(4);
-  length.writeUInt32BE(event.length);
-  return Buffer.concat([length, event]);
-}
-
-function field(number: number, bytes: Buffer): Buffer {
-  const head: number[] = [(number << 3) | 2];
-  let left = bytes.length;
-  while (left > 127) {
-    head.push((left & 127) | 128);
-    left >>>= 7;
-  }
-  head.push(left);
-  return Buffer.concat([Buffer.from(head), bytes]);
-}
-
 export function bookmarkObject(
   resource: ServedResource,
   revision: number,

@@ -11,7 +11,8 @@ import { limits } from '../limits.ts';
 import type { Call } from '../registry/call.ts';
 import type { ListQuery } from '../registry/list.ts';
 import type { Server } from '../server.ts';
-import { bookmarkObject, jsonEvent, protobufEvent } from './encoder.ts';
+import { encodeWatchFrame } from '../../api/codec/protobuf/envelope.ts';
+import { bookmarkObject, jsonEvent } from './encoder.ts';
 import { Watcher, type WatchEvent, type WatchSink } from './watcher.ts';
 
 type Query = ListQuery & { allowBookmarks: boolean; timeoutSeconds?: number };
@@ -133,7 +134,7 @@ class EventStream implements WatchSink {
     const { encodeProtobuf } = resource.engine;
     if (format === 'protobuf' && encodeProtobuf)
       return this.#server.encoder.encode(event, name, () =>
-        protobufEvent(event.type, encodeProtobuf(event.object)),
+        encodeWatchFrame(event.type, encodeProtobuf(event.object)),
       );
     return this.#server.encoder.encode(event, name, () => jsonEvent(resource, event));
   }
@@ -166,7 +167,7 @@ class EventStream implements WatchSink {
 
   #frame(type: string, object: unknown): Buffer {
     if (this.#wanted.format === 'protobuf')
-      return protobufEvent(type, this.#server.spoken.encode(object as object));
+      return encodeWatchFrame(type, this.#server.spoken.encode(object as object));
     return Buffer.from(`${JSON.stringify({ type, object })}\n`);
   }
 

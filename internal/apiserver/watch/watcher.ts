@@ -212,6 +212,6 @@ export class Watcher {
   }
 }
 
-export function tooOld(wanted: number, oldest: number): ApiError {
+function tooOld(wanted: number, oldest: number): ApiError {
   return new ApiError('Expired', `too old resource version: ${wanted} (${oldest})`);
 }

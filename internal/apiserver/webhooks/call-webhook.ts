@@ -17,7 +17,7 @@ const maxAnswerBytes = 3 * 1024 * 1024;
  * Where a webhook listens: the URL that an administrator wrote, which may be anywhere, or what
  * stands behind a Service, dialled directly.
  */
-export async function webhookTarget(
+async function webhookTarget(
   server: Server,
   config: WebhookClientConfig,
 ): Promise<{ target: DialTarget; path: string; shown: string }> {

@@ -21,7 +21,7 @@ const alwaysTolerated: Toleration[] = [
 ];
 
 /** Daemons stay on a node in trouble: they are what may help it. */
-export function tolerationsOf(ds: DaemonSet): Toleration[] {
+function tolerationsOf(ds: DaemonSet): Toleration[] {
   const spec = ds.spec.template.spec;
   const wanted = spec.hostNetwork
     ? [...alwaysTolerated, exists('node.kubernetes.io/network-unavailable', 'NoSchedule')]
@@ -94,8 +94,4 @@ export function nodeOf(pod: Pod): string {
       .flatMap((t) => t.matchFields ?? [])
       .find((f) => f.key === 'metadata.name' && f.operator === 'In')?.values?.[0] ?? ''
   );
-}
-
-export function generationOf(pod: Pod): string | undefined {
-  return pod.metadata.labels?.[generationLabel];
 }

@@ -36,7 +36,7 @@ const oldestFirst = (a: Pod, b: Pod): number =>
   Number(Boolean(b.spec.nodeName)) - Number(Boolean(a.spec.nodeName)) ||
   msOf(a.metadata.creationTimestamp) - msOf(b.metadata.creationTimestamp);
 
-export function maxSurge(v: DaemonView, desired: number): number {
+function maxSurge(v: DaemonView, desired: number): number {
   const rolling =
     v.ds.spec.updateStrategy?.type === 'OnDelete'
       ? undefined

@@ -99,7 +99,7 @@ interface Entry {
 }
 
 /** The subsets of a service: addresses that offer the same ports stand together. */
-export function subsetsOf(service: Service, pods: Iterable<Pod>): EndpointSubset[] {
+function subsetsOf(service: Service, pods: Iterable<Pod>): EndpointSubset[] {
   const ipv6 = (service.spec.ipFamilies?.[0] ?? 'IPv4') === 'IPv6';
   const groups = new Map<string, { ports: EndpointPort[]; entries: Entry[] }>();
   for (const pod of pods) {
@@ -156,10 +156,7 @@ function subsetOf({ ports, entries }: { ports: EndpointPort[]; entries: Entry[] 
 }
 
 /** Cuts what is beyond the capacity of one object, not-ready addresses first. */
-export function truncate(subsets: EndpointSubset[]): {
-  subsets: EndpointSubset[];
-  truncated: boolean;
-} {
+function truncate(subsets: EndpointSubset[]): { subsets: EndpointSubset[]; truncated: boolean } {
   const total = subsets.reduce(
     (n, s) => n + (s.addresses?.length ?? 0) + (s.notReadyAddresses?.length ?? 0),
     0,

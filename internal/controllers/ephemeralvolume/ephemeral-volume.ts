@@ -14,7 +14,7 @@ interface View {
 }
 
 /** One claim for each volume that asks for its own; it goes with the pod (KEP-1698). */
-export function planEphemeral({ pod, claims }: View): Plan {
+function planEphemeral({ pod, claims }: View): Plan {
   const steps: Step[] = [];
   for (const volume of pod.spec.volumes ?? []) {
     const template = volume.ephemeral?.volumeClaimTemplate;

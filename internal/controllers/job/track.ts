@@ -22,7 +22,7 @@ export interface Tracking {
 }
 
 /** Counts into `status` the pods that already lost their finalizer. */
-export function settle(status: JobStatus, stillTracked: Set<string>): JobStatus {
+function settle(status: JobStatus, stillTracked: Set<string>): JobStatus {
   const { succeeded = [], failed = [] } = status.uncountedTerminatedPods ?? {};
   const leftSucceeded = succeeded.filter((uid) => stillTracked.has(uid));
   const leftFailed = failed.filter((uid) => stillTracked.has(uid));

@@ -7,7 +7,7 @@ export const provisioner = 'rancher.io/local-path';
 /** Holds a volume until its data is gone, though the volume may be deleted before its claim. */
 export const finalizer = 'external-provisioner.volume.kubernetes.io/finalizer';
 /** On the volume: the node that has it. */
-export const nodeAnnotation = 'local.path.provisioner/selected-node';
+const nodeAnnotation = 'local.path.provisioner/selected-node';
 /** On the class: `local` or `hostPath`. */
 const typeAnnotation = 'defaultVolumeType';
 

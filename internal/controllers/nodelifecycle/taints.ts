@@ -10,8 +10,8 @@ const pressureTaints: [condition: string, taint: string][] = [
   ['PIDPressure', 'node.kubernetes.io/pid-pressure'],
   ['NetworkUnavailable', 'node.kubernetes.io/network-unavailable'],
 ];
-export const notReady = 'node.kubernetes.io/not-ready';
-export const unreachable = 'node.kubernetes.io/unreachable';
+const notReady = 'node.kubernetes.io/not-ready';
+const unreachable = 'node.kubernetes.io/unreachable';
 const unschedulable = 'node.kubernetes.io/unschedulable';
 const ours = new Set([
   ...pressureTaints.map(([, key]) => key),

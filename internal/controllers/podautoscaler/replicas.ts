@@ -9,7 +9,7 @@ export interface Tolerances {
   up: number;
 }
 
-export const isWithin = ({ down, up }: Tolerances, ratio: number): boolean =>
+const isWithin = ({ down, up }: Tolerances, ratio: number): boolean =>
   1 - down <= ratio && ratio <= 1 + up;
 
 /** A pod's CPU in its first minutes says nothing of its load (--horizontal-pod-autoscaler-...). */

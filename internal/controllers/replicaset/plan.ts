@@ -13,7 +13,7 @@ import { podCreation, podDeletion, podFromTemplate, type PodOwner } from '../pod
 import { isActive, isAvailable, isReady, nextAvailabilityMs } from '../pod-facts.ts';
 
 /** More than this many pods are not made or deleted in one go (k/k BurstReplicas). */
-export const burstReplicas = 500;
+const burstReplicas = 500;
 
 /** What a ReplicaSet and a ReplicationController have in common. */
 export interface SetFacts {
@@ -68,7 +68,7 @@ export function concludeSet(v: SetView, outcome: Pick<Outcome, 'failure'>): Plan
  * What to do so that `active` pods become `replicas` pods. `related` pods are those of sibling
  * sets.
  */
-export function planReplicas(
+function planReplicas(
   replicas: number,
   active: Pod[],
   related: Iterable<Pod>,
@@ -88,7 +88,7 @@ export function planReplicas(
 }
 
 /** The status to write, or undefined when the present one says the same. */
-export function statusOf(
+function statusOf(
   set: SetFacts,
   active: Pod[],
   terminating: number | undefined,

@@ -18,7 +18,7 @@ import {
   podClaimAnnotation,
 } from './names.ts';
 
-export const fieldManager = 'ResourceClaimController';
+const fieldManager = 'ResourceClaimController';
 /** How many may use one claim at a time (resource/v1 ResourceClaimReservedForMaxSize). */
 const mostConsumers = 256;
 /** So that a hyphen and five random letters fit into a name of 63. */

@@ -7,7 +7,7 @@ import { equalAs } from '../../api/equality.ts';
 import { compareIps } from '../service-pods.ts';
 
 /** The class of ours, for who wants to name it beside another's. */
-export const balancerClass = 'skiff/servicelb';
+const balancerClass = 'skiff/servicelb';
 /** k3s' labels: with one node that has the first, only such nodes balance; pools by the second. */
 const enableLabel = 'svccontroller.k3s.cattle.io/enablelb';
 const poolLabel = 'svccontroller.k3s.cattle.io/lbpool';

@@ -12,7 +12,7 @@ import { podFromTemplate } from '../pod-control.ts';
 
 const podNameLabel = 'statefulset.kubernetes.io/pod-name';
 const indexLabel = 'apps.kubernetes.io/pod-index';
-export const revisionLabel = 'controller-revision-hash';
+const revisionLabel = 'controller-revision-hash';
 
 export const startOrdinal = (set: StatefulSet): number => set.spec.ordinals?.start ?? 0;
 export const replicasOf = (set: StatefulSet): number => set.spec.replicas ?? 1;
@@ -62,7 +62,7 @@ export function wrongLabels(pod: Pod, ordinal: number): Record<string, string> |
   return pod.metadata.labels?.[podNameLabel] === pod.metadata.name ? undefined : wanted;
 }
 
-export function claimName(set: StatefulSet, claim: PersistentVolumeClaim, ordinal: number): string {
+function claimName(set: StatefulSet, claim: PersistentVolumeClaim, ordinal: number): string {
   return `${claim.metadata.name}-${set.metadata.name}-${ordinal}`;
 }
 

@@ -21,7 +21,7 @@ export interface Told {
 const toldRank = 2 ** 50;
 
 /** A pod with addresses of its own that still runs. */
-export function hasOwnAddress(pod: Pod): boolean {
+function hasOwnAddress(pod: Pod): boolean {
   return (
     !pod.spec.hostNetwork && pod.status?.phase !== 'Succeeded' && pod.status?.phase !== 'Failed'
   );

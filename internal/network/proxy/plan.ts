@@ -90,7 +90,7 @@ const collections: Collection[] = [
   'allowed',
 ];
 
-export function emptyPlan(): Plan {
+function emptyPlan(): Plan {
   const elements = Object.fromEntries(collections.map((c) => [c, new Map()])) as Plan['elements'];
   return { elements, chains: new Set() };
 }

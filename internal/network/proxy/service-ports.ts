@@ -93,7 +93,7 @@ function parseProtocol(name: string | undefined): Protocol | undefined {
 const othersLabels = ['service.kubernetes.io/service-proxy-name', 'service.kubernetes.io/headless'];
 
 /** Whether a Service or a slice of it is left to others, as kube-proxy leaves it. */
-export const isOthers = ({ metadata }: Service | EndpointSlice): boolean =>
+const isOthers = ({ metadata }: Service | EndpointSlice): boolean =>
   othersLabels.some((label) => own(metadata.labels, label) !== undefined);
 
 /**

@@ -71,7 +71,7 @@ function hostPortsOf({ spec }: Pod): HostPort[] {
   );
 }
 
-export function claimsOf(pod: Pod): NamedClaim[] {
+function claimsOf(pod: Pod): NamedClaim[] {
   return (pod.spec.volumes ?? []).flatMap((v): NamedClaim[] => {
     if (v.persistentVolumeClaim)
       return [{ name: v.persistentVolumeClaim.claimName, ephemeral: false }];

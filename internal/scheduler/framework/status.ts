@@ -44,13 +44,6 @@ export const failed = (plugin: string, reason: string): Status => ({
 
 export const skip: Status = { code: 'Skip', plugin: '', reasons: [] };
 
-export const wait = (plugin: string, timeoutMs: number): Status => ({
-  code: 'Wait',
-  plugin,
-  reasons: [],
-  timeoutMs,
-});
-
 /** The pod does not fit, as opposed to something having gone wrong. */
 export const isRejected = (status: Status): boolean =>
   status.code === 'Unschedulable' ||

@@ -21,7 +21,7 @@ export interface ScoringStrategy {
 }
 
 /** What the node would have promised of a resource with the pod on it. */
-export function promised(name: string, pod: PodInfo, node: NodeInfo): number {
+function promised(name: string, pod: PodInfo, node: NodeInfo): number {
   if (name === 'cpu') return node.usual.cpu + pod.usual.cpu;
   if (name === 'memory') return node.usual.memory + pod.usual.memory;
   return node.requested.get(name) + pod.requests.get(name);

@@ -69,9 +69,7 @@ export const pod = (
 type Objects = { [K in keyof Listers]?: object[] };
 
 /** What a mirror would show, from a list. */
-export function lister<T>(
-  objects: readonly object[],
-): Pick<Mirror<T>, 'get' | 'list' | 'onChange'> {
+function lister<T>(objects: readonly object[]): Pick<Mirror<T>, 'get' | 'list' | 'onChange'> {
   const keyOf = (o: object): string => {
     const { namespace, name } = (o as { metadata: { namespace?: string; name?: string } }).metadata;
     return namespace ? `${namespace}/${name}` : (name ?? '');

@@ -2,13 +2,13 @@ import { StoreError } from '../errors.ts';
 import type { Cell, Connection, Statement } from './connection.ts';
 
 /** Raised when the tables change; a newer one is refused. */
-export const formatVersion = 1;
+const formatVersion = 1;
 export const channel = 'skiff';
 /**
  * Advisory locks are numbers that all programs in a database share; these spell "skiff" and a
  * letter.
  */
-export const makeLock = 0x736b69666661;
+const makeLock = 0x736b69666661;
 export const pruneLock = 0x736b69666670;
 
 const tables = [

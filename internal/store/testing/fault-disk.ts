@@ -17,7 +17,7 @@ const source = join(import.meta.dirname, 'fault-disk.c');
 const control = '/@fault-disk';
 
 /** The library that stands between a program and its disk, compiled when it is not there yet. */
-export async function faultDiskLibrary(): Promise<string> {
+async function faultDiskLibrary(): Promise<string> {
   const digest = createHash('sha256').update(readFileSync(source)).digest('hex').slice(0, 16);
   const dir = join(tmpdir(), `skiff-fault-disk-${process.getuid?.() ?? 0}`);
   const library = join(dir, `${digest}.so`);

@@ -11,7 +11,7 @@ import { eventsNote, type Note, softPrefix, versionOf } from './ledger.ts';
 const hardKeys = 12;
 const softKeys = 4;
 /** Keys whose values are encrypted. */
-export const secretPrefix = 'hard1';
+const secretPrefix = 'hard1';
 
 /** What a life is like. */
 export interface LifeStyle {

@@ -55,7 +55,7 @@ export async function listSnapshots(disk: Disk, dir: string): Promise<SnapshotFi
 }
 
 /** Which of the snapshots, newest first, are more than `keep` of one prefix and node. */
-export function surplus(
+function surplus(
   files: SnapshotFile[],
   of: { prefix: string; node: string },
   keep: number,

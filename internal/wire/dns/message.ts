@@ -38,7 +38,7 @@ const flag = {
 };
 const headerBytes = 12;
 /** The largest datagram that is neither fragmented nor a good amplifier (DNS flag day 2020). */
-export const mostUdpBytes = 1232;
+const mostUdpBytes = 1232;
 /** Without EDNS (RFC 1035). */
 const plainUdpBytes = 512;
 /** More records than this in one message are nobody's honest answer. */

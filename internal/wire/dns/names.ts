@@ -54,7 +54,7 @@ export function nameKey(name: WireName): string {
 }
 
 /** The labels of a name, first to last, as bytes. */
-export function labelsOf(name: WireName): Buffer[] {
+function labelsOf(name: WireName): Buffer[] {
   const labels: Buffer[] = [];
   for (let at = 0; (name[at] ?? 0) > 0; at += 1 + (name[at] as number))
     labels.push(name.subarray(at + 1, at + 1 + (name[at] as number)));

@@ -25,7 +25,7 @@ const staticTable: HeaderField[] = staticFields.split(' ').map((text) => {
 });
 
 /** SETTINGS_HEADER_TABLE_SIZE as the RFC has it when nothing is said, and we say nothing. */
-export const tableBytes = 4096;
+const tableBytes = 4096;
 /**
  * Each entry counts 32 bytes at least, so there are 128 at most; a power of two makes the ring
  * cheap.

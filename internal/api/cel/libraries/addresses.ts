@@ -19,7 +19,7 @@ import { CelError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
 import { Opaque, type Value } from '../values.ts';
 
-export class IpValue extends Opaque {
+class IpValue extends Opaque {
   readonly typeName = 'net.IP';
   readonly ip: Ip;
 
@@ -34,7 +34,7 @@ export class IpValue extends Opaque {
 }
 
 /** Host bits stay until masked() takes them away. */
-export class CidrValue extends Opaque {
+class CidrValue extends Opaque {
   readonly typeName = 'net.CIDR';
   readonly ip: Ip;
   readonly prefix: number;
@@ -55,7 +55,7 @@ export class CidrValue extends Opaque {
 }
 
 /** No leading zeroes, zones or IPv4 that stands as IPv6: one address has few spellings. */
-export function parseIp(text: string): IpValue | undefined {
+function parseIp(text: string): IpValue | undefined {
   const ip = parseStrictIp(text);
   return ip && !isMapped(ip) ? new IpValue(ip) : undefined;
 }

@@ -27,7 +27,7 @@ const typeNames: Record<string, string> = table({
   optional: 'optional_type',
 });
 
-export function typeOf(value: Value): TypeValue {
+function typeOf(value: Value): TypeValue {
   const kind = kindOf(value);
   return new TypeValue(typeNames[kind] ?? kind);
 }

@@ -9,7 +9,7 @@ import {
 import type { Registry } from '../registry.ts';
 import { Opaque, Optional, type Value } from '../values.ts';
 
-export class FormatValue extends Opaque {
+class FormatValue extends Opaque {
   readonly typeName = 'kubernetes.NamedFormat';
   readonly name: string;
 

@@ -2,7 +2,7 @@ import { CelError } from '../errors.ts';
 import type { Registry } from '../registry.ts';
 import { MapValue, Opaque, type Value } from '../values.ts';
 
-export class UrlValue extends Opaque {
+class UrlValue extends Opaque {
   readonly typeName = 'kubernetes.URL';
   readonly text: string;
   readonly parts: Record<'scheme' | 'host' | 'path' | 'query', string>;

@@ -5,7 +5,7 @@ import { Opaque, type Value } from '../values.ts';
 type Numbers = readonly [major: bigint, minor: bigint, patch: bigint];
 
 /** A version by the rules of semver.org 2.0. */
-export class SemverValue extends Opaque {
+class SemverValue extends Opaque {
   readonly typeName = 'kubernetes.Semver';
   readonly numbers: Numbers;
   readonly prerelease: readonly string[];

@@ -10,10 +10,9 @@ import { writeMessage } from './write-message.ts';
 import { WireWriter } from './writer.ts';
 
 /**
- * `application/vnd.kubernetes.protobuf`: four bytes, then runtime.Unknown, whose raw bytes are the
- * object without kind and apiVersion.
+ * What an envelope of `application/vnd.kubernetes.protobuf` begins with; runtime.Unknown follows,
+ * whose raw bytes are the object without kind and apiVersion.
  */
-export const protobufContentType = 'application/vnd.kubernetes.protobuf';
 const magic = Buffer.from('6b387300', 'hex');
 /** Nested envelopes: a List of Lists and no more. */
 const maxNesting = 3;

@@ -108,7 +108,7 @@ const volumes = [
   { name: 'j', azureDisk: { diskName: 'd', diskURI: 'https://x/y' } },
 ];
 
-export const podCases: Record<string, object> = {
+const podCases: Record<string, object> = {
   'pod, bare': pod({}),
   'pod, images': pod({ containers: images.map((image, i) => ({ name: `c${i}`, image })) }),
   'pod, probes and ports': pod({

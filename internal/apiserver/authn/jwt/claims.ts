@@ -31,7 +31,7 @@ export interface ClaimRules {
 }
 
 /** Claims that a rule refuses, or that do not say who somebody is. */
-export class ClaimError extends Error {}
+class ClaimError extends Error {}
 
 type Read = (claims: Claims, meter: Meter) => unknown;
 type Check = (claims: Claims, meter: Meter) => void;

@@ -102,7 +102,7 @@ function record(rr: Rr): Buffer {
   ]);
 }
 
-export function questionEnd(message: Buffer): number {
+function questionEnd(message: Buffer): number {
   let at = 12;
   while (message[at]) at += 1 + (message[at] as number);
   return at + 5;

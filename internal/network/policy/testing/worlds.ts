@@ -18,7 +18,7 @@ const portName = fc.constantFrom('web', 'dns');
 const protocol = fc.constantFrom('tcp', 'udp', 'sctp') as fc.Arbitrary<'tcp' | 'udp' | 'sctp'>;
 const portNumber = fc.constantFrom(53, 80, 81, 8080, 9000);
 
-export const outside = ['192.0.2.7', '198.51.100.1', '10.1.2.3', '2001:db8::5'];
+const outside = ['192.0.2.7', '198.51.100.1', '10.1.2.3', '2001:db8::5'];
 const blocks = [
   '0.0.0.0/0',
   '10.42.0.0/16',

@@ -23,7 +23,7 @@ export interface SeenFrame {
 /**
  * A transport without sockets: what was written stays here, and turns happen when `turn` says so.
  */
-export class FakeTransport implements Transport {
+class FakeTransport implements Transport {
   protocol: WireProtocol | undefined = undefined;
   written: Buffer[] = [];
   writes = 0;
@@ -82,7 +82,7 @@ export class FakeTransport implements Transport {
   }
 }
 
-export function framesOf(bytes: Buffer): SeenFrame[] {
+function framesOf(bytes: Buffer): SeenFrame[] {
   const frames: SeenFrame[] = [];
   for (let at = 0; at < bytes.length;) {
     const length = bytes.readUIntBE(at, 3);
