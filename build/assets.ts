@@ -45,7 +45,6 @@ export async function collectAssets({
   const inputs = await bundle('cmd/skiff.ts', main);
   const files: Record<string, string> = {
     'better_sqlite3.node': join(root, `node_modules/better-sqlite3/prebuilds/linux-${arch}.node`),
-    'pty.node': join(modules, `@lydell/node-pty-linux-${arch}/pty.node`),
     'pause.tar': join(work, 'pause.tar'),
     'licenses.txt': join(work, 'licenses.txt'),
     ...(kubectl !== undefined && { kubectl }),
@@ -57,7 +56,7 @@ export async function collectAssets({
     mkdirSync(dirname(join(work, name)), { recursive: true });
     inputs.push(...(await bundle(join('internal', entry), join(work, name))));
   }
-  const dirs = [...packageDirs(root, inputs), join(modules, `@lydell/node-pty-linux-${arch}`)];
+  const dirs = packageDirs(root, inputs);
   const nodePackage = join(modules, `node-linux-${arch}`);
   writeFileSync(
     join(work, 'licenses.txt'),

@@ -33,7 +33,6 @@ const homes: Record<string, { homes: string[]; say: string }> = {
   'better-sqlite3': { homes: ['store/sqlite'], say: 'go through the Store interface' },
   hono: { homes: ['apiserver'], say: 'routes live in internal/apiserver' },
   '@grpc/grpc-js': { homes: ['io', 'etcd'], say: 'use the gRPC door in internal/io' },
-  '@lydell/node-pty': { homes: ['io'], say: 'use the pty door in internal/io' },
   pg: { homes: ['store', 'io'], say: 'go through the Store interface' },
   'ipaddr.js': { homes: ['base'], say: 'use internal/base/addresses.ts' },
 };

@@ -19,7 +19,6 @@ const sourceOf: Record<string, { file: string } | { script: string }> = table({
   'better_sqlite3.node': {
     file: `node_modules/better-sqlite3/prebuilds/linux-${process.arch}.node`,
   },
-  'pty.node': { file: `node_modules/@lydell/node-pty-linux-${process.arch}/pty.node` },
   'pause.tar': { script: 'images/pause/image.ts' },
 });
 
@@ -31,11 +30,7 @@ interface Manifest extends BuildInfo {
   assets: Record<string, { hash: string; size: number; packed?: 'zstd' }>;
 }
 
-/**
- * Where native addons are handed to packages that would look for them on disk (see
- * build/bundle.ts).
- */
-const addonRegistry = Symbol.for('skiff.addons');
+const loaded = new Map<string, object>();
 
 export const embedded: boolean = isSea();
 
@@ -94,13 +89,12 @@ export async function assetFile(name: string): Promise<string> {
 
 /** Loads a native addon and returns its exports. */
 export async function loadAddon(name: string): Promise<object> {
-  const loaded = addons();
-  const known = loaded[name];
+  const known = loaded.get(name);
   if (known) return known;
   const file = await assetFile(name);
   const module = { exports: {} };
   process.dlopen(module, file);
-  loaded[name] = module.exports;
+  loaded.set(name, module.exports);
   return module.exports;
 }
 
@@ -178,9 +172,4 @@ export async function unpackDir(): Promise<string> {
       hint: 'set XDG_CACHE_HOME to a folder that is yours alone',
     });
   return dir;
-}
-
-function addons(): Record<string, object> {
-  const holder = globalThis as Record<symbol, Record<string, object> | undefined>;
-  return (holder[addonRegistry] ??= {});
 }

@@ -77,7 +77,6 @@ describe('the executable', () => {
       'better-sqlite3',
       'protobufjs',
       '@grpc/grpc-js',
-      '@lydell/node-pty-linux',
       'js-yaml',
       'pg',
     ])

@@ -3,9 +3,9 @@ import { mkdtempSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
-import { openPty } from '../../internal/io/pty.ts';
 import { busybox } from './images.ts';
 import { kubectlProgram, run, TestCluster, until } from './node.ts';
+import { openPty } from './terminal.ts';
 
 const cluster = new TestCluster();
 let failed = false;
@@ -32,7 +32,7 @@ async function onTerminal(args: string[], typed: string[], stop: RegExp): Promis
     string,
     string
   >;
-  const terminal = await openPty('test', [kubectl, ...args], { env, columns: 100, rows: 30 });
+  const terminal = openPty([kubectl, ...args], { env, columns: 100, rows: 30 });
   let seen = '';
   terminal.onData((data) => void (seen += data.toString()));
   try {
