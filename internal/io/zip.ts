@@ -7,7 +7,8 @@ import { openWriter, type FileWriter } from './file-writer.ts';
 
 /**
  * A ZIP archive of one file (PKWARE's APPNOTE.TXT, sections 4.3 to 4.4), piece by piece: what
- * `unzip` opens. Not promised: 4 GiB and more.
+ * `unzip` opens. Not promised: 4 GiB and more. Deflate is node:zlib's; libraries that make the
+ * container deflate in JavaScript, or hold all of it in memory.
  */
 
 const localHeaderBytes = 30;
