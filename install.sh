@@ -368,6 +368,11 @@ wants_etcd() {
   [ -n "$(setting server s SKIFF_URL '')" ] || [ -d "$data_dir/server/db/etcd" ]
 }
 
+# A server says what the agents of its cluster run; to have the program does no harm.
+wants_ingress() {
+  case "$args $(setting disable - SKIFF_DISABLE '') " in *traefik* | *ingress*) return 1 ;; esac
+}
+
 # By the names of Debian; Fedora has others for some.
 install_packages() {
   if command -v apt-get >/dev/null 2>&1; then
@@ -397,6 +402,7 @@ packages() {
   need ip iproute2
   need mount mount
   if wants_etcd; then need etcd etcd-server; fi
+  if wants_ingress; then need haproxy haproxy; fi
   # Of the two that carry kubectl, npm's has none for arm64.
   if [ $source = checkout ] && must_build && [ "$(uname -m)" = aarch64 ] && ! ls "$here"/dist/kubectl-*-arm64 >/dev/null 2>&1; then python3 -m pip --version >/dev/null 2>&1 || missing="$missing python3-pip"; fi
   [ -z "$missing" ] && return
@@ -406,6 +412,7 @@ packages() {
   for name in $missing; do record package "$name"; done
   # skiff runs containerd itself; the one that the package has just started would only lie idle beside it.
   case $missing in *containerd*) [ $init = systemd ] && systemctl disable --now containerd >/dev/null 2>&1 || true ;; esac
+  case $missing in *haproxy*) [ $init = systemd ] && systemctl disable --now haproxy >/dev/null 2>&1 || true ;; esac
   case $missing in *etcd-server*) [ $init = systemd ] && systemctl disable --now etcd >/dev/null 2>&1 || true ;; esac
 }
 

@@ -29,6 +29,7 @@ const needed: Need[] = [
   { program: 'bzip2', packages: ['bzip2'] },
   { program: 'lz4', packages: ['lz4'] },
   { program: 'zstd', packages: ['zstd'] },
+  { program: 'haproxy', packages: ['haproxy'] },
   { program: 'etcd', packages: ['etcd-server'] },
   { program: 'etcdctl', packages: ['etcd-client'] },
   { program: '/usr/lib/postgresql/*/bin/initdb', packages: ['postgresql'] },

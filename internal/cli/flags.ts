@@ -102,7 +102,7 @@ export const flags: Flag[] = [
   server(
     'disable',
     'list',
-    'Packaged components not to run: coredns, servicelb, traefik, local-storage, ' +
+    'Packaged components not to run: coredns, servicelb, traefik (or ingress), local-storage, ' +
       'metrics-server, runtimes; or a file below server/manifests',
   ),
   server('disable-agent', 'bool', 'Run no node beside the server'),

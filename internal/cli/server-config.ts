@@ -177,6 +177,7 @@ const packaged = [
   'coredns',
   'servicelb',
   'traefik',
+  'ingress',
   'local-storage',
   'metrics-server',
   'runtimes',

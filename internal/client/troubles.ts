@@ -7,6 +7,7 @@ export const troubleTypes = [
   'ClockWrong',
   'AddressMissing',
   'TunnelMissing',
+  'IngressDown',
   'DatastoreFull',
   'DatastoreReadOnly',
   'ReadonlyFilesystem',

@@ -14,6 +14,7 @@ import { startEndpointSliceController } from './endpointslice/endpointslice.ts';
 import { startEndpointSliceMirroringController } from './endpointslicemirroring/mirroring.ts';
 import { startGarbageCollector } from './gc/gc.ts';
 import { startHorizontalPodAutoscaler } from './podautoscaler/autoscaler.ts';
+import { startIngressController } from './ingress/ingress.ts';
 import { startJobController } from './job/job.ts';
 import { startNamespaceController } from './namespace/namespace.ts';
 import { startNodeLifecycleController } from './nodelifecycle/node-lifecycle.ts';
@@ -78,6 +79,7 @@ const all: Record<string, (ctx: ControllerContext) => Controller> = table({
   'resource-claim': startResourceClaimController,
   'service-cidrs': startServiceCidrsController,
   'service-lb': startServiceBalancer,
+  ingress: startIngressController,
   'clusterrole-aggregation': startClusterRoleAggregationController,
 });
 

@@ -134,3 +134,65 @@ function bodyOf(stream: IncomingMessage): Promise<unknown> {
     });
   });
 }
+
+/** No answer of a program that is asked so is longer. */
+const longestAnswerBytes = 1024 * 1024;
+
+/**
+ * Sends text over a socket of another program and gives what it answers before it ends. Throws
+ * IoError when nobody listens, or not within `timeoutMs`.
+ */
+export function askProgram(
+  op: string,
+  path: string,
+  { text, timeoutMs }: { text: string; timeoutMs: number },
+): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect(path);
+    let answer = '';
+    const failed = (cause: Error): void => {
+      socket.destroy();
+      reject(new IoError(`${op}: ${path}: ${cause.message}`, { op, cause }));
+    };
+    socket.setTimeout(timeoutMs, () => failed(new Error('no answer in time')));
+    socket.once('error', failed);
+    socket.on('data', (bytes: Buffer) => {
+      answer += bytes.toString();
+      if (answer.length > longestAnswerBytes) failed(new Error('a longer answer than expected'));
+    });
+    socket.once('end', () => {
+      socket.destroy();
+      resolve(answer);
+    });
+    socket.end(text);
+  });
+}
+
+export interface HeldProgram {
+  close(): void;
+}
+
+/**
+ * Keeps a connection open to a program that reads commands and prompts for more; `ended` is called
+ * once when the connection is over, and not after `close`.
+ */
+export function holdProgram(_op: string, path: string, ended: () => void): HeldProgram {
+  const socket = connect(path);
+  let over = false;
+  const end = (): void => {
+    if (over) return;
+    over = true;
+    socket.destroy();
+    ended();
+  };
+  socket.once('error', end);
+  socket.once('close', end);
+  socket.resume();
+  socket.write('prompt\n');
+  return {
+    close: () => {
+      over = true;
+      socket.destroy();
+    },
+  };
+}

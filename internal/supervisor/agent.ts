@@ -62,6 +62,9 @@ const networkRemembers = [
   'namespaces',
   'networkpolicies',
   'servicecidrs',
+  'ingresses',
+  'ingressclasses',
+  'secrets',
 ];
 
 interface Starting {

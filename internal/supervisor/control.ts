@@ -12,6 +12,7 @@ import { signRequest } from '../pki/sign-request.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
 import type { Part } from './running.ts';
+import { ingressDisabled } from './node-ingress.ts';
 import { kubeletPort } from './node.ts';
 import { schedulerConfiguration } from './scheduler-file.ts';
 
@@ -133,7 +134,10 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
       return issued.token;
     },
   };
-  const without = config.disable.includes('servicelb') ? ['service-lb'] : [];
+  const without = [
+    ...(config.disable.includes('servicelb') ? ['service-lb'] : []),
+    ...(ingressDisabled(config.disable) ? ['ingress'] : []),
+  ];
   const running = [startControllers(context, { without })];
   if (!config.disable.includes('local-storage'))
     running.push(startLocalPath(context, nodeCalls(api)));

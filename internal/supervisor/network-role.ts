@@ -1,6 +1,7 @@
 import { ApiError } from '../api/status.ts';
 import type { ResourceRef } from '../api/object.ts';
 import type { Client } from '../client/client.ts';
+import { ingressAccount } from '../controllers/ingress/ingress.ts';
 import { networkGroup } from '../pki/node-certificates.ts';
 
 const rbac = (resource: string, kind: string): ResourceRef => ({
@@ -15,7 +16,7 @@ const read = ['get', 'list', 'watch'];
 
 /**
  * What the network of a node reads: ways to other nodes, Services and their endpoints, and what
- * NetworkPolicies select. All of the cluster, because pods may speak to all of it.
+ * NetworkPolicies select, and Ingresses. All of the cluster, because pods may speak to all of it.
  */
 const role = {
   apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -26,7 +27,7 @@ const role = {
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
     {
       apiGroups: ['networking.k8s.io'],
-      resources: ['networkpolicies', 'servicecidrs'],
+      resources: ['networkpolicies', 'servicecidrs', 'ingresses', 'ingressclasses'],
       verbs: read,
     },
   ],
@@ -39,16 +40,49 @@ const binding = {
   subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: networkGroup }],
 };
 
-/** Lets the network of every node read what it needs. */
+const ingressName = `system:controller:${ingressAccount}`;
+const ingressRole = {
+  ...role,
+  metadata: { ...role.metadata, name: ingressName },
+  rules: [
+    { apiGroups: [''], resources: ['nodes', 'services'], verbs: read },
+    { apiGroups: ['networking.k8s.io'], resources: ['ingresses', 'ingressclasses'], verbs: read },
+    {
+      apiGroups: ['networking.k8s.io'],
+      resources: ['ingresses/status'],
+      verbs: ['patch', 'update'],
+    },
+    {
+      apiGroups: ['', 'events.k8s.io'],
+      resources: ['events'],
+      verbs: ['create', 'patch', 'update'],
+    },
+  ],
+};
+const ingressBinding = {
+  ...binding,
+  metadata: { ...binding.metadata, name: ingressName },
+  roleRef: { ...binding.roleRef, name: ingressName },
+  subjects: [{ kind: 'ServiceAccount', namespace: 'kube-system', name: ingressAccount }],
+};
+
+/** Lets the network of every node read what it needs, and our own controller do its work. */
 export async function ensureNetworkRole(client: Client): Promise<void> {
   await Promise.all([
     ensure(client, rbac('clusterroles', 'ClusterRole'), role),
     ensure(client, rbac('clusterrolebindings', 'ClusterRoleBinding'), binding),
+    ensure(client, rbac('clusterroles', 'ClusterRole'), ingressRole),
+    ensure(client, rbac('clusterrolebindings', 'ClusterRoleBinding'), ingressBinding),
   ]);
 }
 
 /** Writes only what is not there as it should be: a start must not wear the disk. */
-async function ensure(client: Client, ref: ResourceRef, object: typeof role | typeof binding) {
+async function ensure(
+  client: Client,
+  ref: ResourceRef,
+  object: { metadata: { name: string } },
+): Promise<void> {
+  const { name } = object.metadata;
   try {
     const there = await client.get<Record<string, unknown>>(ref, { name });
     const same = Object.entries(object).every(

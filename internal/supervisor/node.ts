@@ -27,6 +27,7 @@ import {
   type SlicesView,
 } from './node-network.ts';
 import { gitVersion } from './release.ts';
+import { startNodeIngress } from './node-ingress.ts';
 import { raiseLimits } from './process-limits.ts';
 import type { Part } from './running.ts';
 
@@ -132,6 +133,7 @@ export async function startNode(options: NodeOptions): Promise<OwnNode> {
   return {
     parts: [
       { name: 'network', stop: () => network.stop() },
+      await startNodeIngress({ ...options, mirrors: options.networkMirrors }),
       { name: 'agent', stop: () => agent.stop(), machineEnds: () => agent.endPods() },
     ],
     readdress: async () => {

@@ -29,6 +29,7 @@ import { followKernel, type KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import { ensureLocalStorage, removeLocalStorage } from './local-storage.ts';
 import { startManifests } from './manifests.ts';
+import { keepIngressClass } from './ingress.ts';
 import { ensureNetworkRole } from './network-role.ts';
 import { clusterSettings } from './cluster-settings.ts';
 import { nodeHandshake } from './node-handshake.ts';
@@ -278,6 +279,7 @@ async function startBeside(options: Beside): Promise<void> {
       ? removeLocalStorage(supervisor)
       : ensureLocalStorage(supervisor, config)
     ).then(() => []),
+    keepIngressClass(supervisor, config.disable).then(() => []),
     config.disable.includes('coredns')
       ? removeClusterDns(supervisor).then(() => [])
       : ensureClusterDns(supervisor, config.clusterDns).then(() => []),

@@ -6,8 +6,8 @@ import type { AdmissionPlugin } from './chain.ts';
 interface Row {
   group: string;
   resource: string;
-  /** With this in --disable, or its like, the operator says that somebody else does it. */
-  elsewhere: string;
+  /** With one of these in --disable, or its like, the operator says that somebody else does it. */
+  elsewhere: readonly string[];
   /** Whether this object waits for somebody who is not here. */
   waits(object: KubeObject, core: Core): Promise<boolean> | boolean;
   warning: string;
@@ -18,7 +18,7 @@ const rows: Row[] = [
   {
     group: 'networking.k8s.io',
     resource: 'ingresses',
-    elsewhere: 'traefik',
+    elsewhere: ['traefik', 'ingress'],
     waits: (object) => {
       const { spec, metadata } = object as Ingress;
       return (
@@ -27,8 +27,8 @@ const rows: Row[] = [
       );
     },
     warning:
-      'nobody serves this Ingress: skiff has no ingress controller yet, and it names no ' +
-      'ingressClassName of another',
+      'nobody serves this Ingress: it names no ingressClassName (skiff, or that of another), and ' +
+      'no IngressClass is the default',
   },
 ];
 
@@ -39,7 +39,7 @@ const rows: Row[] = [
 export function notCarriedOut(core: Core, elsewhere: readonly string[]): AdmissionPlugin {
   const active = new Map(
     rows
-      .filter((row) => !elsewhere.includes(row.elsewhere))
+      .filter((row) => !row.elsewhere.some((name) => elsewhere.includes(name)))
       .map((row) => [`${row.group}/${row.resource}`, row]),
   );
   const rowOf = ({

@@ -192,3 +192,43 @@ describe('what a node reads', () => {
     );
   });
 });
+
+describe('what the network of a node reads', () => {
+  test('are the Secrets of Ingresses of our classes, while they name them', async () => {
+    const ingress = (spec: object, annotations = {}): object => ({
+      metadata: { name: 'i', namespace: 'a', annotations },
+      spec: { ingressClassName: 'skiff', ...spec },
+    });
+    const { asks, put, remove } = await cluster({
+      'ingressclasses/skiff': {
+        metadata: { name: 'skiff' },
+        spec: { controller: 'skiff/ingress' },
+      },
+      'ingressclasses/nginx': { metadata: { name: 'nginx' }, spec: { controller: 'nginx' } },
+    });
+    const user = { name: 'system:skiff:network:n1', groups: ['system:skiff:network'] };
+    const refused = 'no Ingress of a class of skiff names this Secret';
+    const tls = [{ hosts: ['x'], secretName: 'top' }];
+    expect(asks({ user })).toBe(refused);
+    await put('ingress/a/i', ingress({ tls }, { 'ingress.skiff/basic-auth-secrets': 'ann' }));
+    await expect.poll(() => asks({ user })).toBe('allowed');
+    for (const verb of ['list', 'watch']) expect(asks({ user, verb })).toBe('allowed');
+    expect(asks({ user, name: 'ann' })).toBe('allowed');
+    for (const other of [
+      { name: 'other' },
+      { name: '' },
+      { namespace: 'b' },
+      { verb: 'update' },
+      { subresource: 'status' },
+    ])
+      expect(asks({ user, ...other })).toBe(refused);
+    expect(asks({ user, resource: 'configmaps' })).toBe('');
+    expect(asks({})).toBe(stranger);
+    await put('ingress/a/i', ingress({ tls, ingressClassName: 'nginx' }));
+    await expect.poll(() => asks({ user })).toBe(refused);
+    await put('ingress/a/i', ingress({ tls }));
+    await expect.poll(() => asks({ user })).toBe('allowed');
+    await remove('ingress/a/i');
+    await expect.poll(() => asks({ user })).toBe(refused);
+  });
+});

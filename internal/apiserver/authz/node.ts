@@ -1,6 +1,8 @@
+import { networkGroup } from '../../pki/node-certificates.ts';
 import type { UserInfo } from '../authn/user.ts';
 import { ruleAllows, type AccessRequest, type Decision, type PolicyRule } from './authorizer.ts';
 import type { Authorizer, Rules } from './chain.ts';
+import { IngressSecrets } from './ingress-secrets.ts';
 import { NodeGraph, type NodeGraphOptions } from './node-graph.ts';
 
 const allowed: Decision = { allowed: true, reason: '' };
@@ -19,29 +21,34 @@ type Asked = Required<
 /**
  * The Node authorizer: a node may do what the role `system:node` says, but of Secrets, ConfigMaps,
  * claims, volumes, pods and accounts it reads only those that have to do with pods assigned to it,
- * and of Nodes, Leases, CSINodes and slices its own.
+ * and of Nodes, Leases, CSINodes and slices its own. The network of a node reads, besides what RBAC
+ * gives it, the Secrets of Ingresses that it serves.
  */
 export class NodeAuthorizer implements Authorizer {
   readonly type = 'Node';
   readonly name = 'node';
   readonly #graph: NodeGraph;
+  readonly #ingressSecrets: IngressSecrets;
   readonly #rules: () => readonly PolicyRule[];
 
   /** `rules` are those of the ClusterRole system:node as they stand. */
   constructor(options: NodeGraphOptions & { rules: () => readonly PolicyRule[] }) {
     this.#graph = new NodeGraph(options);
+    this.#ingressSecrets = new IngressSecrets(options);
     this.#rules = options.rules;
   }
 
-  start(): Promise<void> {
-    return this.#graph.start();
+  async start(): Promise<void> {
+    await Promise.all([this.#graph.start(), this.#ingressSecrets.start()]);
   }
 
   stop(): void {
+    this.#ingressSecrets.stop();
     this.#graph.stop();
   }
 
   authorize(request: AccessRequest): Decision {
+    if (request.user.groups.includes(networkGroup)) return this.#network(request);
     const node = nodeNameOf(request.user);
     if (node === undefined) return no();
     if (node === '') return no(`unknown node for user ${JSON.stringify(request.user.name)}`);
@@ -51,6 +58,15 @@ export class NodeAuthorizer implements Authorizer {
     if (rule)
       return rule(node, { verb, resource, subresource, namespace, name, fields }, this.#graph);
     return this.#rules().some((one) => ruleAllows(one, request)) ? allowed : no();
+  }
+
+  #network(request: AccessRequest): Decision {
+    const { path, group = '', resource, subresource = '', namespace = '', name = '' } = request;
+    const reads = ['get', 'list', 'watch'].includes(request.verb);
+    if (path !== undefined || group !== '' || resource !== 'secrets') return no();
+    return reads && subresource === '' && this.#ingressSecrets.has(namespace, name)
+      ? allowed
+      : no('no Ingress of a class of skiff names this Secret');
   }
 
   /** What a node may do hangs on its pods. */

@@ -1,5 +1,6 @@
 import type { Node, Pod, Service } from '../../api/generated/types/core-v1.ts';
 import { refs } from '../../client/refs.ts';
+import { anyEnabled, mayServe } from '../../api/ingress/serving-nodes.ts';
 import { own } from '../../base/own.ts';
 import { say, type Plan, type Say, type Write } from '../kit/write.ts';
 import { isFinished } from '../pod-facts.ts';
@@ -8,10 +9,8 @@ import { compareIps } from '../service-pods.ts';
 
 /** The class of ours, for who wants to name it beside another's. */
 const balancerClass = 'skiff/servicelb';
-/** k3s' labels: with one node that has the first, only such nodes balance; pools by the second. */
-const enableLabel = 'svccontroller.k3s.cattle.io/enablelb';
+/** k3s' label of nodes and Services that belong together. */
 const poolLabel = 'svccontroller.k3s.cattle.io/lbpool';
-const excludeLabel = 'node.kubernetes.io/exclude-from-external-load-balancers';
 
 /** All that the addresses of load balancers depend on. */
 export interface BalancerView {
@@ -81,7 +80,7 @@ function statusOf(service: Service, ingress: Ingress): Write {
 /** The earlier claim to a port of a node wins: a Service's or a pod's. */
 function* verdicts(view: BalancerView): Generator<Verdict> {
   const taken = claimsOfPods(view);
-  const any = view.nodes.some((node) => own(node.metadata.labels, enableLabel) === 'true');
+  const any = anyEnabled(view.nodes);
   const services = view.services.filter((s) => isOurs(s) && !s.metadata.deletionTimestamp);
   for (const service of services.sort(byAge)) {
     const chosen = view.nodes.filter((node) => serves(node, service, any));
@@ -176,15 +175,11 @@ function ownerOf(
 const isReady = ({ status }: Node): boolean =>
   status?.conditions?.some((c) => c.type === 'Ready' && c.status === 'True') ?? false;
 
-/** Not on its way out, and chosen by labels as k3s chooses. */
-function serves({ metadata }: Node, service: Service, any: boolean): boolean {
-  const { labels } = metadata;
-  if (metadata.deletionTimestamp || own(labels, excludeLabel) !== undefined) return false;
-  if (!any) return true;
+/** Chosen by labels as k3s chooses. */
+function serves(node: Node, service: Service, any: boolean): boolean {
+  if (!mayServe(node, any)) return false;
   const pool = own(service.metadata.labels, poolLabel);
-  return (
-    own(labels, enableLabel) === 'true' && (pool === undefined || own(labels, poolLabel) === pool)
-  );
+  return !any || pool === undefined || own(node.metadata.labels, poolLabel) === pool;
 }
 
 /** External addresses when any node has one, else internal ones, of the Service's families. */

@@ -1,0 +1,109 @@
+import { parseIpv4Cidr, type Ipv4Cidr } from '../../base/addresses.ts';
+import { own, table } from '../../base/own.ts';
+import type { Ingress } from '../generated/types/networking-v1.ts';
+import { parseQuantity } from '../quantity.ts';
+
+const prefix = 'ingress.skiff/';
+
+/** What the annotations of an Ingress ask for on the way to its backends. */
+export interface Policy {
+  /** Whoever comes without TLS is sent to https. */
+  redirect: boolean;
+  /** Browsers come with TLS alone for so long. */
+  hstsSeconds: number | undefined;
+  /** How long a backend may be silent. */
+  timeoutMs: number | undefined;
+  /** Larger requests are refused, and those that do not say how large they are. */
+  bodyBytes: number | undefined;
+  /** Whoever comes from elsewhere is refused; undefined: nobody is. */
+  allow: Ipv4Cidr[] | undefined;
+  /** Secrets of type kubernetes.io/basic-auth in the namespace; undefined: anybody may come. */
+  users: string[] | undefined;
+  /** What stands in the place of the path that the rule matched; undefined: it stays. */
+  rewrite: string | undefined;
+  /** Requests in a second that one client address has on a node. */
+  perSecond: number | undefined;
+  /** A client goes to the same endpoint again, by a cookie. */
+  sticky: boolean;
+}
+
+const most = { seconds: 10 * 365 * 86_400, bytes: 2 ** 31 - 1, perSecond: 1_000_000, list: 64 };
+const secretName = /^[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?$/;
+const rewritten = /^\/[A-Za-z0-9\-._~!$&'()*+,;=:@/]{0,255}$/;
+const units = table<number>({ ms: 1, s: 1000, m: 60_000, h: 3_600_000 });
+
+/** Undefined where the text does not say such a thing. */
+type Reader<T> = (text: string) => T | undefined;
+
+const flag: Reader<boolean> = (text) =>
+  text === 'true' ? true : text === 'false' ? false : undefined;
+
+const whole =
+  (max: number): Reader<number> =>
+  (text) =>
+    /^[1-9][0-9]{0,11}$/.test(text) && Number(text) <= max ? Number(text) : undefined;
+
+const duration: Reader<number> = (text) => {
+  const [, count, unit = ''] = /^([1-9][0-9]{0,8})(ms|s|m|h)$/.exec(text) ?? [];
+  const ms = Number(count) * (units[unit] ?? NaN);
+  return ms <= 86_400_000 ? ms : undefined;
+};
+
+const size: Reader<number> = (text) => {
+  if (!/^[1-9][0-9]{0,11}(k|M|G|Ki|Mi|Gi)?$/.test(text)) return undefined;
+  const bytes = Number(parseQuantity(text).value());
+  return bytes <= most.bytes ? bytes : undefined;
+};
+
+const listOf =
+  <T>(one: Reader<T>): Reader<T[]> =>
+  (text) => {
+    const found = text.split(',').map((part) => one(part.trim()));
+    const all = found.filter((value) => value !== undefined);
+    return all.length === found.length && all.length <= most.list ? all : undefined;
+  };
+
+/**
+ * The policy of an Ingress. `closed`: something that keeps clients out could not be read, and then
+ * nobody is let in.
+ */
+export function policyOf(ingress: Ingress, complaints: string[]): Policy & { closed: boolean } {
+  let closed = false;
+  const read = <T>(name: string, reader: Reader<T>, guards = false): T | undefined => {
+    const text = own(ingress.metadata.annotations, prefix + name);
+    if (text === undefined) return undefined;
+    const value = reader(text.trim());
+    if (value !== undefined) return value;
+    complaints.push(`annotation ${prefix}${name}: ${JSON.stringify(text).slice(0, 80)} is no such`);
+    closed ||= guards;
+    return undefined;
+  };
+  const policy: Policy = {
+    redirect: read('redirect-https', flag, true) ?? false,
+    hstsSeconds: read('hsts-seconds', whole(most.seconds)),
+    timeoutMs: read('timeout', duration),
+    bodyBytes: read('max-body', size, true),
+    allow: read(
+      'allow-from',
+      listOf((text) => parseIpv4Cidr(wide(text))),
+      true,
+    ),
+    users: read(
+      'basic-auth-secrets',
+      listOf((text) => (secretName.test(text) ? text : undefined)),
+      true,
+    ),
+    rewrite: read('rewrite', (text) => (rewritten.test(text) ? text : undefined)),
+    perSecond: read('requests-per-second', whole(most.perSecond), true),
+    sticky: read('sticky', flag) ?? false,
+  };
+  return { ...policy, closed };
+}
+
+const wide = (text: string): string => (text.includes('/') ? text : `${text}/32`);
+
+/** The Secrets that carrying out an Ingress needs, of its own namespace. */
+export function secretsOf(ingress: Ingress): string[] {
+  const certificates = (ingress.spec.tls ?? []).flatMap(({ secretName: name }) => name || []);
+  return [...certificates, ...(policyOf(ingress, []).users ?? [])];
+}

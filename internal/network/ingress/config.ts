@@ -1,0 +1,223 @@
+import { longestRewritten } from '../../api/ingress/routes.ts';
+
+/** Where HAProxy of this node keeps what it is told; all names are ours. */
+export interface Places {
+  /** Below it: `haproxy.cfg`, `admin.sock`, the maps, `certs.list`, `certs/`. */
+  dir: string;
+  httpPort: number;
+  httpsPort: number;
+}
+
+/** What HAProxy looks up, in the order in which it must be told of more. */
+export const mapNames = ['policies', 'allow', 'users', 'pools', 'exact', 'prefix'] as const;
+export type MapName = (typeof mapNames)[number];
+
+export const mapFile = (dir: string, name: MapName): string => `${dir}/${name}.map`;
+export const certList = (dir: string): string => `${dir}/certs.list`;
+export const socketFile = (dir: string): string => `${dir}/admin.sock`;
+export const configFile = (dir: string): string => `${dir}/haproxy.cfg`;
+const stickyCookie = 'skiff-route';
+
+/** HAProxy takes commands up to this size; a table is told in pieces. */
+export const bufferBytes = 32_768;
+
+/** Fields of a route and of a policy, as `tables.ts` writes them. */
+const route = {
+  ip: 'var(txn.route),field(1,|)',
+  port: 'var(txn.route),field(2,|)',
+  protocol: 'var(txn.route),field(3,|)',
+  policy: 'var(txn.route),field(4,|)',
+  pool: 'var(txn.route),field(5,|)',
+  elements: 'var(txn.route),field(6,|)',
+  cookiePath: 'var(txn.route),field(7,|)',
+};
+const policy = {
+  redirect: 'var(txn.p),field(1,|)',
+  hsts: 'var(txn.p),field(2,|)',
+  timeout: 'var(txn.p),field(3,|)',
+  body: 'var(txn.p),field(4,|)',
+  allow: 'var(txn.p),field(5,|)',
+  users: 'var(txn.p),field(6,|)',
+  rewrite: 'var(txn.p),field(7,|)',
+  rate: 'var(txn.p),field(8,|)',
+  sticky: 'var(txn.p),field(9,|)',
+};
+const has = (expression: string): string => `{ ${expression} -m reg -- [^-] }`;
+const is = (expression: string, text: string): string => `{ ${expression} -m str -- ${text} }`;
+const found = (name: string): string => `{ var(txn.${name}) -m found }`;
+const set = (name: string, expression: string, when = ''): string =>
+  `http-request set-var(txn.${name}) ${expression} ${when}`.trim();
+const say = (status: number, text: string, when: string, more = ''): string =>
+  `http-request return status ${status} content-type text/plain string "${text}" ${more}${when}`;
+
+/** The maps are asked for the host, then for `*` in the place of its first label, then for any. */
+function lookUps(dir: string): string[] {
+  const keys = [
+    'var(txn.host),concat(,txn.path)',
+    'var(txn.host),regsub(^[^.]*,*),concat(,txn.path)',
+    'var(txn.path)',
+  ];
+  const unless = `unless ${found('route')}`;
+  return keys.flatMap((key) => [
+    set('key', key, unless),
+    set('route', `var(txn.key),map_str(${mapFile(dir, 'exact')})`, unless),
+    set('keys', 'var(txn.key),concat(/)', unless),
+    set('route', `var(txn.keys),map_beg(${mapFile(dir, 'prefix')})`, unless),
+  ]);
+}
+
+/** Who may come, and with what. A policy that is named and not there lets in nobody. */
+function guards(dir: string): string[] {
+  const who = `map_beg(${mapFile(dir, 'allow')}) -m found`;
+  const credentials = `map_str(${mapFile(dir, 'users')}) -m found`;
+  return [
+    set('policy', route.policy),
+    set('p', `var(txn.policy),map_str(${mapFile(dir, 'policies')})`, `if ${has(route.policy)}`),
+    say(503, 'not ready', `if ${has(route.policy)} !${found('p')}`),
+    set('src', 'src,hex'),
+    set('who', 'var(txn.policy),concat(/,txn.src)'),
+    say(403, 'not for this address', `if ${is(policy.allow, 'a')} !{ var(txn.who),${who} }`),
+    `http-request redirect scheme https code 308 if ${is(policy.redirect, 'r')} !{ ssl_fc }`,
+    `http-request track-sc0 var(txn.who) table clients if ${has(policy.rate)}`,
+    set('rate', policy.rate),
+    say(
+      429,
+      'too many requests',
+      `if ${has(policy.rate)} { sc_http_req_rate(0,clients),sub(txn.rate) -m int gt 0 }`,
+    ),
+    set('secret', 'req.hdr(authorization),regsub("^basic +",,i),sha2(256),hex'),
+    set('user', 'var(txn.policy),concat(/,txn.secret)'),
+    say(
+      401,
+      'who are you?',
+      `if ${is(policy.users, 'u')} !{ var(txn.user),${credentials} }`,
+      'hdr WWW-Authenticate "Basic realm=\\"Ingress\\", charset=\\"UTF-8\\"" ',
+    ),
+    set('most', policy.body),
+    say(413, 'too large', `if ${has(policy.body)} { req.body_size,sub(txn.most) -m int gt 0 }`),
+    say(
+      411,
+      'say how large it is',
+      `if ${has(policy.body)} !{ req.hdr(content-length) -m found } ` +
+        '!{ method GET HEAD OPTIONS DELETE }',
+    ),
+    say(
+      411,
+      'say how large it is',
+      `if ${has(policy.body)} { req.hdr(transfer-encoding) -m found }`,
+    ),
+  ];
+}
+
+/** Which endpoint, where that is chosen here: the one of the cookie while it lives, or any. */
+function choice(dir: string): string[] {
+  const pools = `map_str(${mapFile(dir, 'pools')})`;
+  const pooled = `if ${has(route.pool)}`;
+  const chosen = `${pooled} !${found('member')}`;
+  return [
+    set('ip', route.ip),
+    set('port', route.port),
+    set('pool', route.pool, pooled),
+    set('cookie', `req.cook(${stickyCookie})`, `if ${is(policy.sticky, 's')}`),
+    set('member', `var(txn.pool),concat(/e,txn.cookie),${pools}`, `${pooled} ${found('cookie')}`),
+    set('new', 'bool(true)', `${chosen} ${is(policy.sticky, 's')}`),
+    set('count', `var(txn.pool),concat(/n),${pools}`, chosen),
+    set('i', 'rand,mod(txn.count)', `${chosen} ${found('count')}`),
+    set('member', `var(txn.pool),concat(/i,txn.i),${pools}`, `${chosen} ${found('i')}`),
+    set('ip', 'var(txn.member),field(1,|)', `if ${found('member')}`),
+    set('port', 'var(txn.member),field(2,|)', `if ${found('member')}`),
+    say(503, 'no endpoint is ready', chosen),
+  ];
+}
+
+/** The elements that the rule matched make room for the new beginning of the path. */
+function rewriting(): string[] {
+  const rewrites = `if ${has(policy.rewrite)}`;
+  const rest = Array.from({ length: longestRewritten + 1 }, (_, n) =>
+    set('rest', `path,field(${n + 2},/,0)`, `${rewrites} ${is(route.elements, String(n))}`),
+  );
+  const left = '{ var(txn.rest),length -m int gt 0 }';
+  return [
+    ...rest,
+    `http-request set-path %[${policy.rewrite},regsub(/$,)]/%[var(txn.rest)] ${rewrites} ${left}`,
+    `http-request set-path %[${policy.rewrite}] ${rewrites} !${left}`,
+  ];
+}
+
+function rules(dir: string): string[] {
+  return [
+    set('host', 'req.hdr(host),host_only,lower'),
+    // As the backend will read it, so that no rule is walked around.
+    set('path', 'path,url_dec,regsub(//+,/,g)'),
+    say(400, 'no dots', 'if { var(txn.path) -m reg (^|/)[.][.]?(/|$) }'),
+    ...lookUps(dir),
+    say(404, 'no Ingress routes this', `unless ${found('route')}`),
+    ...guards(dir),
+    say(503, 'no Service is there', `if ${is(route.protocol, '-')}`),
+    ...choice(dir),
+    ...rewriting(),
+    'http-request set-header X-Forwarded-Proto https if { ssl_fc }',
+    'http-request set-header X-Forwarded-Proto http unless { ssl_fc }',
+    'http-request set-header X-Forwarded-Host %[req.hdr(host)]',
+    'http-request set-header X-Real-IP %[src]',
+    'http-request del-header X-Forwarded-For',
+    'option forwardfor',
+    `http-response set-header Strict-Transport-Security max-age=%[${policy.hsts}] if { ssl_fc } ` +
+      has(policy.hsts),
+    `http-response add-header Set-Cookie "${stickyCookie}=%[var(txn.member),field(3,|)]; ` +
+      `Path=%[${route.cookiePath}]; HttpOnly; SameSite=Lax" if ${found('new')}`,
+    `use_backend h2c if ${is(route.protocol, 'h2c')}`,
+    `use_backend https if ${is(route.protocol, 'https')}`,
+    'default_backend h1',
+  ];
+}
+
+/**
+ * HAProxy's configuration. It never changes while it runs: routes are maps and certificates a list,
+ * told over its socket, and every target is an address, mostly a Service's, behind which the kernel
+ * knows the endpoints. Nothing of an object is in here.
+ */
+export function haproxyConfig({ dir, httpPort, httpsPort }: Places): string {
+  const backend = (name: string, more: string): string[] => [
+    `backend ${name}`,
+    '  http-request set-dst var(txn.ip)',
+    '  http-request set-dst-port var(txn.port)',
+    `  http-request set-timeout server ${policy.timeout} if ${has(policy.timeout)}`,
+    // A request that may be sent twice is, when a connection that was kept has just ended.
+    '  http-request disable-l7-retry unless { method GET HEAD OPTIONS }',
+    '  retry-on conn-failure empty-response',
+    `  server service 0.0.0.0:0${more}`,
+  ];
+  return [
+    'global',
+    `  stats socket ${socketFile(dir)} mode 600 level admin`,
+    '  stats timeout 24d',
+    '  uid 65534',
+    '  gid 65534',
+    '  maxconn 8192',
+    '  nbthread 1',
+    `  tune.bufsize ${bufferBytes}`,
+    '  ssl-default-bind-options ssl-min-ver TLSv1.2',
+    'defaults',
+    '  mode http',
+    '  timeout connect 5s',
+    '  timeout client 60s',
+    '  timeout server 60s',
+    '  timeout http-request 10s',
+    '  timeout http-keep-alive 60s',
+    '  timeout tunnel 1h',
+    '  retries 3',
+    '  option redispatch 1',
+    '  option http-keep-alive',
+    'frontend web',
+    `  bind 0.0.0.0:${httpPort}`,
+    `  bind 0.0.0.0:${httpsPort} ssl crt-list ${certList(dir)} strict-sni alpn h2,http/1.1`,
+    ...rules(dir).map((rule) => `  ${rule}`),
+    ...backend('h1', ''),
+    ...backend('h2c', ' proto h2'),
+    ...backend('https', ' ssl verify none sni var(txn.host)'),
+    'backend clients',
+    '  stick-table type string len 64 size 100k expire 10s store http_req_rate(1s)',
+    '',
+  ].join('\n');
+}

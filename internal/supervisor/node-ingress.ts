@@ -1,0 +1,55 @@
+import { join } from 'node:path';
+import type { Node, Secret, Service } from '../api/generated/types/core-v1.ts';
+import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
+import type { Ingress, IngressClass } from '../api/generated/types/networking-v1.ts';
+import type { Mirrors } from '../client/mirrors.ts';
+import { refs } from '../client/refs.ts';
+import type { Troubles } from '../client/troubles.ts';
+import { endHaproxy } from '../network/ingress/haproxy.ts';
+import { startIngress } from '../network/ingress/ingress.ts';
+import { networkIndexes } from '../network/network.ts';
+import type { NodeConfig } from './config.ts';
+import type { Doors } from './doors.ts';
+import type { NodeFacts } from './node-facts.ts';
+import type { ClusterNetwork } from './node-network.ts';
+import type { Part } from './running.ts';
+
+/** k3s' word for its packaged ingress, and a plain one. */
+export const ingressDisabled = (disable: readonly string[]): boolean =>
+  disable.includes('traefik') || disable.includes('ingress');
+
+export const ingressDir = (runDir: string): string => join(runDir, 'ingress');
+
+/** Ingresses on this node. HAProxy stays when the service stops, as containers do. */
+export async function startNodeIngress(options: {
+  config: NodeConfig;
+  cluster: ClusterNetwork;
+  facts: NodeFacts;
+  mirrors: Mirrors;
+  doors: Doors;
+  troubles: Troubles;
+}): Promise<Part> {
+  const { config, cluster, facts, mirrors, doors, troubles } = options;
+  const dir = ingressDir(config.runDir);
+  if (ingressDisabled(cluster.disable ?? [])) {
+    await endHaproxy({ ...doors, dir });
+    return { name: 'ingress', stop: () => undefined };
+  }
+  const ingress = startIngress({
+    ...doors,
+    dir,
+    httpPort: 80,
+    httpsPort: 443,
+    nodeName: facts.name,
+    ingresses: mirrors.of<Ingress>(refs.ingresses),
+    classes: mirrors.of<IngressClass>(refs.ingressClasses),
+    services: mirrors.of<Service>(refs.services),
+    nodes: mirrors.of<Node>(refs.nodes),
+    slices: mirrors.of<EndpointSlice>(refs.endpointSlices, { indexes: networkIndexes.slices }),
+    secret: (namespace, name) =>
+      mirrors.of<Secret>(refs.secrets, { namespace, fieldSelector: `metadata.name=${name}` }),
+    log: doors.log.named('ingress'),
+    trouble: (why) => troubles.set('IngressDown', 'haproxy', why),
+  });
+  return { name: 'ingress', stop: () => ingress.stop() };
+}

@@ -1,0 +1,328 @@
+import { spawn } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
+import { requireProgram } from '../packages.ts';
+import { AgentMachine } from './agent-machine.ts';
+import { busybox } from './images.ts';
+import { kubectlProgram, ok, run, TestCluster, until } from './node.ts';
+
+const cluster = new TestCluster('server');
+const agent = new AgentMachine('agent');
+const dir = mkdtempSync(join(tmpdir(), 'skiff-ingress-'));
+let failed = false;
+beforeAll(async () => {
+  requireProgram('haproxy');
+  await cluster.up({ images: [busybox()] });
+  cluster.apply(web);
+  cluster.k('rollout', 'status', 'deployment/web', '--timeout=60s');
+});
+afterAll(() => {
+  agent.down(failed);
+  cluster.down(failed);
+  rmSync(dir, { recursive: true, force: true });
+});
+
+const page =
+  'mkdir -p /www/cgi-bin /www/sub; echo page > /www/index.html; echo sub > /www/sub/index.html; ' +
+  'printf "#!/bin/sh\\necho; wc -c\\n" > /www/cgi-bin/size; ' +
+  'printf "#!/bin/sh\\necho; env\\n" > /www/cgi-bin/env; ' +
+  'chmod +x /www/cgi-bin/*; exec httpd -f -p 8080 -h /www';
+const web = `
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web}
+spec:
+  replicas: 3
+  selector: {matchLabels: {app: web}}
+  strategy: {rollingUpdate: {maxUnavailable: 0}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      terminationGracePeriodSeconds: 30
+      containers:
+      - name: c
+        image: docker.io/library/busybox:test
+        command: [sh, -c, ${JSON.stringify(page)}]
+        readinessProbe: {tcpSocket: {port: 8080}, periodSeconds: 1}
+        lifecycle: {preStop: {exec: {command: [sleep, "2"]}}}
+---
+apiVersion: v1
+kind: Service
+metadata: {name: web}
+spec:
+  selector: {app: web}
+  ports: [{name: http, port: 80, targetPort: 8080}]
+`;
+const toWeb = { service: { name: 'web', port: { name: 'http' } } };
+const path = (text: string, pathType = 'Prefix', backend: object = toWeb): object => ({
+  path: text,
+  pathType,
+  backend,
+});
+const ingress = (name: string, spec: object, annotations: object = {}): string =>
+  JSON.stringify({
+    apiVersion: 'networking.k8s.io/v1',
+    kind: 'Ingress',
+    metadata: { name, annotations },
+    spec,
+  });
+const host = (name: string, ...paths: object[]): object => ({ host: name, http: { paths } });
+
+/** What curl says: the body, and then the status; undefined when nobody answers. */
+function get(name: string, at = '/', more: string[] = [], ip = cluster.node.ip) {
+  const scheme = more.includes('-k') ? 'https' : 'http';
+  const port = scheme === 'https' ? 443 : 80;
+  const said = run([
+    'curl',
+    '-s',
+    '-m',
+    '10',
+    '--path-as-is',
+    '--resolve',
+    `${name}:${port}:${ip}`,
+    '-w',
+    ' %{http_code}',
+    ...more,
+    `${scheme}://${name}${at}`,
+  ]);
+  return said.code === 0 ? said.stdout.replace(/\s+/g, ' ').trim() : undefined;
+}
+const status = (name: string, at = '/', more: string[] = []): string | undefined =>
+  get(name, at, more)?.slice(-3);
+const addressesOf = (name: string): string =>
+  cluster.k('get', 'ingress', name, '-o', 'jsonpath={.status.loadBalancer.ingress[*].ip}');
+
+/** The processes of HAProxy on the server's machine. */
+const proxies = (): string[] =>
+  cluster.node.exec(['pgrep', '-x', 'haproxy']).stdout.split('\n').filter(Boolean);
+
+function secret(name: string, hostName: string): string {
+  const [key, cert] = [join(dir, 'key.pem'), join(dir, 'cert.pem')];
+  const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes'];
+  const subject = ['-subj', `/CN=${hostName}`, '-addext', `subjectAltName=DNS:${hostName}`];
+  ok(['openssl', 'req', '-x509', ...curve, ...subject, '-keyout', key, '-out', cert]);
+  const made = ['create', 'secret', 'tls', name, `--key=${key}`, `--cert=${cert}`];
+  cluster.apply(cluster.k(...made, '--dry-run=client', '-o', 'yaml'));
+  return serialOf(readFileSync(cert, 'utf8'));
+}
+const serialOf = (pem: string): string =>
+  run(['openssl', 'x509', '-noout', '-serial'], { input: pem }).stdout.trim();
+/** The serial number of the certificate that is shown for a name; '' when none is. */
+const shown = (name: string, ip = cluster.node.ip): string =>
+  serialOf(
+    run(['openssl', 's_client', '-connect', `${ip}:443`, '-servername', name], { input: '' })
+      .stdout,
+  );
+
+/** Asks again and again over connections that stay; at its end it says what was answered. */
+const loadScript = `
+const { Agent, request } = require('node:http');
+const [, ip, name] = process.argv;
+const agent = new Agent({ keepAlive: true, maxSockets: 8 });
+const codes = {};
+let on = true;
+const one = () => new Promise((done) => {
+  const asked = request({ host: ip, port: 80, path: '/', headers: { host: name }, agent }, (answer) => {
+    answer.resume();
+    answer.on('end', () => done(answer.statusCode));
+    answer.on('error', (error) => done(error.code));
+  });
+  asked.on('error', (error) => done(error.code));
+  asked.end();
+});
+const worker = async () => {
+  while (on) { const code = await one(); codes[code] = (codes[code] ?? 0) + 1; }
+};
+process.on('SIGTERM', () => (on = false));
+Promise.all(Array.from({ length: 8 }, worker)).then(() => {
+  process.stdout.write(JSON.stringify(codes));
+  process.exit(0);
+});
+`;
+function load(name: string): { end(): Promise<Record<string, number>> } {
+  const child = spawn(process.execPath, ['-e', loadScript, cluster.node.ip, name], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let said = '';
+  child.stdout.on('data', (bytes: Buffer) => (said += bytes.toString()));
+  const over = new Promise((resolve) => child.once('close', resolve));
+  return {
+    async end() {
+      child.kill('SIGTERM');
+      await over;
+      return JSON.parse(said) as Record<string, number>;
+    },
+  };
+}
+
+describe('Ingress', () => {
+  it('is nothing without an Ingress, and serves on the node with the first', async () => {
+    onTestFailed(() => void (failed = true));
+    expect(proxies()).toEqual([]);
+    expect(get('a.test')).toBeUndefined();
+    expect(cluster.k('get', 'ingressclass', 'skiff', '-o', 'jsonpath={.spec.controller}')).toBe(
+      'skiff/ingress',
+    );
+    // Without a class it gets the default one.
+    const rules = [host('a.test', path('/'), path('/sub'), path('/one', 'Exact'))];
+    const made = cluster.apply(ingress('a', { rules }));
+    expect(made).not.toContain('Warning');
+    await until('it is served', () => get('a.test') === 'page 200');
+    await until('it has an address', () => addressesOf('a') === cluster.node.ip);
+    expect(get('a.test', '/sub/')).toBe('sub 200');
+    expect(status('a.test', '/one/two')).toBe('404');
+    expect(status('b.test')).toBe('404');
+    expect(status('a.test', '/sub/../one')).toBe('400');
+    expect(proxies()).toHaveLength(1);
+  });
+
+  it('tells the backend who asked, and streams what is large', async () => {
+    onTestFailed(() => void (failed = true));
+    const seen = get('a.test', '/cgi-bin/env') ?? '';
+    expect(seen).toContain(`HTTP_X_FORWARDED_FOR=${cluster.node.hostIp}`);
+    expect(seen).toContain('HTTP_X_FORWARDED_PROTO=http ');
+    const megabytes = 300;
+    const file = join(dir, 'large');
+    ok(['truncate', '-s', `${megabytes}M`, file]);
+    expect(get('a.test', '/cgi-bin/size', ['-m', '120', '-T', file, '-X', 'POST'])).toBe(
+      `${megabytes * 1024 * 1024} 200`,
+    );
+    const [pid = ''] = proxies();
+    const memory = cluster.node.exec(['sed', '-n', 's/VmHWM:\\s*//p', `/proc/${pid}/status`]);
+    expect(parseInt(memory.stdout)).toBeLessThan(100_000);
+  });
+
+  it('has defaults, and says of what it cannot serve why', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.apply(ingress('rest', { ingressClassName: 'skiff', defaultBackend: toWeb }));
+    await until('it is served', () => get('any.test') === 'page 200');
+    cluster.k('delete', 'ingress', 'rest');
+    await until('it is gone', () => status('any.test') === '404');
+    const gone = path('/', 'Prefix', { service: { name: 'gone', port: { number: 1 } } });
+    cluster.apply(ingress('gone', { rules: [host('gone.test', gone)] }));
+    await until('it is answered', () => status('gone.test') === '503');
+    await until('it says why', () =>
+      cluster.k('describe', 'ingress', 'gone').includes('Service gone is not there'),
+    );
+    cluster.k('delete', 'ingress', 'gone');
+  });
+
+  it('shows the certificate of a Secret, and the next one without a lost connection', async () => {
+    onTestFailed(() => void (failed = true));
+    const first = secret('cert', 't.test');
+    const spec = {
+      rules: [host('t.test', path('/'))],
+      tls: [{ hosts: ['t.test'], secretName: 'cert' }],
+    };
+    cluster.apply(ingress('t', spec, { 'ingress.skiff/redirect-https': 'true' }));
+    await until('it is shown', () => shown('t.test') === first);
+    expect(get('t.test', '/', ['-k', '--http2', '-w', ' %{http_version} %{http_code}'])).toBe(
+      'page 2 200',
+    );
+    expect(status('t.test')).toBe('308');
+    expect(shown('other.test')).toBe('');
+    const before = proxies();
+    const next = secret('cert', 't.test');
+    expect(next).not.toBe(first);
+    await until('the next is shown', () => shown('t.test') === next);
+    expect(proxies()).toEqual(before);
+  });
+
+  it('loses no request while all pods are replaced, and while skiff itself is', async () => {
+    onTestFailed(() => void (failed = true));
+    const running = load('a.test');
+    cluster.k('rollout', 'restart', 'deployment/web');
+    cluster.k('rollout', 'status', 'deployment/web', '--timeout=120s');
+    const before = proxies();
+    cluster.killServer('KILL');
+    await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    cluster.startServer();
+    await cluster.ready();
+    cluster.apply(ingress('late', { rules: [host('late.test', path('/'))] }));
+    await until('a new one is served', () => get('late.test') === 'page 200');
+    cluster.k('rollout', 'restart', 'deployment/web');
+    cluster.k('rollout', 'status', 'deployment/web', '--timeout=120s');
+    const codes = await running.end();
+    expect(Object.keys(codes)).toEqual(['200']);
+    expect(codes['200']).toBeGreaterThan(1000);
+    expect(proxies()).toEqual(before);
+  });
+
+  it('heals when HAProxy is killed', async () => {
+    onTestFailed(() => void (failed = true));
+    const before = proxies();
+    const certificate = shown('t.test');
+    cluster.node.exec(['kill', '-9', ...before]);
+    await until('it is served again', () => get('a.test') === 'page 200');
+    await until('with its certificate', () => shown('t.test') === certificate);
+    expect(proxies()).not.toEqual(before);
+  });
+
+  it('is served by agents too, with the certificates that Ingresses name', async () => {
+    onTestFailed(() => void (failed = true));
+    const token = join(cluster.node.disk, 'var/lib/skiff/server/agent-token');
+    await agent.boot([busybox()]);
+    const server = `https://${cluster.node.ip}:6443`;
+    agent.start(['--server', server, '--token', readFileSync(token, 'utf8').trim()]);
+    const { ip } = agent.node;
+    await until('it is served', () => get('a.test', '/', [], ip) === 'page 200', {
+      seen: () => agent.log().slice(-2000),
+      timeoutMs: 90_000,
+    });
+    await until('with the certificate', () => shown('t.test', ip) === shown('t.test'));
+    await until('it has both addresses', () => addressesOf('a').split(' ').includes(ip));
+    const next = secret('cert', 't.test');
+    await until('the next is shown', () => shown('t.test', ip) === next);
+    const may = (name: string): string =>
+      run([kubectlProgram(), 'get', 'secret', name], { env: { KUBECONFIG: networkConfig() } })
+        .stderr;
+    cluster.k('create', 'secret', 'generic', 'other', '--from-literal=a=b');
+    expect(may('cert')).toBe('');
+    expect(may('other')).toContain('no Ingress of a class of skiff names this Secret');
+  });
+
+  it('ends with the last Ingress, and is nothing with --disable=traefik', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.killServer('TERM');
+    await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    expect(proxies()).toHaveLength(1);
+    cluster.startServer(['--disable=traefik']);
+    await cluster.answers();
+    await until('it ended', () => proxies().length === 0);
+    expect(cluster.kubectl(['get', 'ingressclass', 'skiff']).stderr).toContain('not found');
+    expect(get('a.test')).toBeUndefined();
+    cluster.killServer('TERM');
+    await until('it ended', () => cluster.kubectl(['get', '--raw', '/readyz']).code !== 0);
+    cluster.startServer([]);
+    await cluster.answers();
+    await until('it is served again', () => get('a.test') === 'page 200');
+    cluster.k('delete', 'ingress', '--all');
+    await until('nobody answers', () => get('a.test') === undefined);
+    await until('no process is left', () => proxies().length === 0);
+  });
+});
+
+/** A kubeconfig of the agent's network. */
+function networkConfig(): string {
+  const at = (name: string): string => join(agent.node.disk, 'var/lib/skiff/agent', name);
+  const file = join(dir, 'network.yaml');
+  const config = ['config', `--kubeconfig=${file}`];
+  const kubectl = (...args: string[]): string => ok([kubectlProgram(), ...config, ...args]);
+  kubectl(
+    'set-cluster',
+    'c',
+    `--server=https://${cluster.node.ip}:6443`,
+    '--insecure-skip-tls-verify=true',
+  );
+  kubectl(
+    'set-credentials',
+    'n',
+    `--client-certificate=${at('client-network.crt')}`,
+    `--client-key=${at('client-network.key')}`,
+  );
+  kubectl('set-context', 'x', '--cluster=c', '--user=n');
+  kubectl('use-context', 'x');
+  return file;
+}
