@@ -1,6 +1,6 @@
 import { GrpcStatus } from '../io/grpc-server.ts';
 import { StoreError, type StoreErrorCode } from '../store/errors.ts';
-import { WireError } from '../wire/etcd/codec.ts';
+import { WireError } from '../wire/protobuf/codec.ts';
 
 /** gRPC's codes (https://grpc.io/docs/guides/status-codes). */
 export const grpc = {

@@ -23,7 +23,8 @@ import { CertificateAuthenticator } from '../../internal/apiserver/authn/x509.ts
 import { decisionOf, statusIn } from '../../internal/apiserver/authz/review.ts';
 import { criCodec } from '../../internal/wire/cri/cri.ts';
 import { criMessages } from '../../internal/wire/cri/generated/messages.ts';
-import { decode as decodeEtcd, WireError } from '../../internal/wire/etcd/codec.ts';
+import { decode as decodeEtcd } from '../../internal/wire/etcd/codec.ts';
+import { WireError } from '../../internal/wire/protobuf/codec.ts';
 import { etcdMessages } from '../../internal/wire/etcd/messages.ts';
 import { FrameParser } from '../../internal/wire/spdy/frames.ts';
 import type { Rng } from './rng.ts';
@@ -40,11 +41,7 @@ export interface Parser {
 
 /** Errors that say "this cannot be read"; anything else is a fault of ours. */
 function expected(error: unknown): boolean {
-  if (
-    error instanceof WireError ||
-    (error instanceof RangeError && error.message.startsWith('proto: '))
-  )
-    return true;
+  if (error instanceof WireError) return true;
   return (
     error instanceof Error &&
     !(error instanceof TypeError) &&

@@ -1,10 +1,10 @@
-import { Codec } from './codec.ts';
+import { codecOf } from './codec.ts';
 import { containerdMessages } from './containerd.ts';
 import { criMessages } from './generated/messages.ts';
 
 /** The one codec of each vocabulary: compiled messages are shared by all clients. */
-export const criCodec = new Codec(criMessages);
-export const containerdCodec = new Codec(containerdMessages);
+export const criCodec = codecOf(criMessages);
+export const containerdCodec = codecOf(containerdMessages);
 
 export * from './generated/types.ts';
 export { criMethods, type CriCalls } from './generated/methods.ts';

@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import protobuf from 'protobufjs';
 import { describe, expect, test } from 'vitest';
-import { decode, encode, WireError } from './codec.ts';
+import { WireError } from '../protobuf/codec.ts';
+import { decode, encode } from './codec.ts';
 import { etcdMessages } from './messages.ts';
 
 /** The table as a .proto file, for a codec that somebody else wrote. */
