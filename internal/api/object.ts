@@ -1,4 +1,5 @@
 import type { ObjectMeta } from './generated/types/meta-v1.ts';
+import { setOwn } from '../base/own.ts';
 
 /**
  * Any Kubernetes object in its JSON form. Objects that more than one reader can see are
@@ -80,16 +81,7 @@ export function deepCopy<T>(value: T): T {
   if (value === null || typeof value !== 'object') return value;
   const copy: Record<string, unknown> = {};
   for (const key in value) {
-    const field = deepCopy(value[key]);
-    // An assignment to this name would set the prototype instead of a field.
-    if (key === '__proto__')
-      Object.defineProperty(copy, key, {
-        value: field,
-        writable: true,
-        enumerable: true,
-        configurable: true,
-      });
-    else copy[key] = field;
+    setOwn(copy, key, deepCopy(value[key]));
   }
   return copy as T;
 }

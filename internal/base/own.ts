@@ -16,3 +16,15 @@ export function own<T>(
 ): T | undefined {
   return map !== null && map !== undefined && Object.hasOwn(map, name) ? map[name] : undefined;
 }
+
+/** Sets a field of any name: an assignment to `__proto__` would set the prototype instead. */
+export function setOwn(object: Record<string, unknown>, key: string, value: unknown): void {
+  if (key === '__proto__')
+    Object.defineProperty(object, key, {
+      value,
+      writable: true,
+      enumerable: true,
+      configurable: true,
+    });
+  else object[key] = value;
+}

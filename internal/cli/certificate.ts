@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { inColumns } from './columns.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { expiries } from '../pki/authorities.ts';
@@ -30,15 +31,7 @@ export async function checkCertificates(options: {
       ]);
     }
   }
-  const widths =
-    rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  for (const row of rows)
-    process.stdout.write(
-      `${row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd()}\n`,
-    );
+  process.stdout.write(inColumns(rows));
 }
 
 /** Leaves go, authorities and the signing key stay: tokens and other nodes' trust do not change. */

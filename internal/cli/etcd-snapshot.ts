@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { inColumns } from './columns.ts';
 import { timeOf } from '../api/times.ts';
 import { ConfigError } from '../base/errors.ts';
 import { realClock } from '../io/clock.ts';
@@ -80,16 +81,7 @@ export async function listAll(options: SnapshotOptions): Promise<void> {
     ['Name', 'Location', 'Size', 'Created'],
     ...files.map((file) => [file.name, `file://${file.path}`, String(file.bytes), createdAt(file)]),
   ];
-  const widths = [0, 1, 2].map((column) =>
-    Math.max(...rows.map((row) => row[column]?.length ?? 0)),
-  );
-  for (const row of rows)
-    process.stdout.write(
-      `${row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join(' ')
-        .trimEnd()}\n`,
-    );
+  process.stdout.write(inColumns(rows, ' '));
 }
 
 export async function deleteNamed(names: string[], options: SnapshotOptions): Promise<void> {

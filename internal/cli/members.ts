@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { inColumns } from './columns.ts';
 import { ConfigError, messageOf } from '../base/errors.ts';
 import { clientTls, listMembers, removeMember, type EtcdCluster } from '../etcd/members.ts';
 import { realClock } from '../io/clock.ts';
@@ -49,15 +50,7 @@ async function list(cluster: EtcdCluster): Promise<void> {
       m.clientURLs.join(',') || '-',
     ]),
   ];
-  const widths =
-    rows[0]?.map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0))) ?? [];
-  for (const row of rows)
-    process.stdout.write(
-      `${row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-        .join('  ')
-        .trimEnd()}\n`,
-    );
+  process.stdout.write(inColumns(rows));
 }
 
 /** The etcd beside the server of this data directory. */

@@ -1,4 +1,5 @@
 import { ConfigError } from '../base/errors.ts';
+import { inColumns } from './columns.ts';
 import { realClock } from '../io/clock.ts';
 import { realDisk } from '../io/disk.ts';
 import { fileKeeper, keyName, type KeyChange } from '../store/key-ring.ts';
@@ -75,19 +76,7 @@ export async function printStatus({
     ['------', '--------', '----', '------'],
     ...rows,
   ];
-  const widths = [0, 1, 2].map((column) =>
-    Math.max(...table.map((row) => row[column]?.length ?? 0)),
-  );
-  process.stdout.write(
-    `\n${table
-      .map((row) =>
-        row
-          .map((cell, i) => cell.padEnd(widths[i] ?? 0))
-          .join('  ')
-          .trimEnd(),
-      )
-      .join('\n')}\n`,
-  );
+  process.stdout.write(`\n${inColumns(table)}`);
 }
 
 /**

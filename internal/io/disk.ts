@@ -1,7 +1,8 @@
 import * as fs from 'node:fs/promises';
+import { guarded, ifThere } from './guarded.ts';
 import { watch } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { IoError, messageOf } from '../base/errors.ts';
+import { IoError } from '../base/errors.ts';
 import { toStat, type FileStat } from './held.ts';
 import { removeTree } from './remove-tree.ts';
 
@@ -46,10 +47,10 @@ export interface Disk {
 }
 
 export const realDisk: Disk = {
-  read: (op, path) => guard(op, path, () => fs.readFile(path)),
-  readIfThere: (op, path) => guard(op, path, () => orUndefined(fs.readFile(path))),
+  read: (op, path) => guarded(op, path, () => fs.readFile(path)),
+  readIfThere: (op, path) => guarded(op, path, () => ifThere(fs.readFile(path))),
   writeAtomic: (op, path, data, options = {}) =>
-    guard(op, path, async () => {
+    guarded(op, path, async () => {
       try {
         await replace(path, data, options);
       } catch (error) {
@@ -61,19 +62,19 @@ export const realDisk: Disk = {
           throw error;
       }
     }),
-  append: (op, path, data) => guard(op, path, () => fs.appendFile(path, data, { mode: 0o600 })),
+  append: (op, path, data) => guarded(op, path, () => fs.appendFile(path, data, { mode: 0o600 })),
   makeDir: (op, path, mode) =>
-    guard(op, path, async () => {
+    guarded(op, path, async () => {
       await fs.mkdir(path, { recursive: true, mode: mode ?? 0o700 });
     }),
-  list: (op, path) => guard(op, path, async () => (await orUndefined(fs.readdir(path))) ?? []),
-  remove: (op, path) => guard(op, path, () => removeTree(op, path)),
+  list: (op, path) => guarded(op, path, async () => (await ifThere(fs.readdir(path))) ?? []),
+  remove: (op, path) => guarded(op, path, () => removeTree(op, path)),
   stat: (op, path) =>
-    guard(op, path, async () => {
-      const s = await orUndefined(fs.lstat(path));
+    guarded(op, path, async () => {
+      const s = await ifThere(fs.lstat(path));
       return s && toStat(s);
     }),
-  realPath: (op, path) => guard(op, path, () => fs.realpath(path)),
+  realPath: (op, path) => guarded(op, path, () => fs.realpath(path)),
   watch(_op, path, changed) {
     const watcher = watch(path, { persistent: false }, (_event, name) => changed(name ?? ''));
     watcher.on('error', () => watcher.close());
@@ -141,25 +142,5 @@ async function syncFolder(path: string): Promise<void> {
       throw error;
   } finally {
     await folder.close();
-  }
-}
-
-async function guard<T>(op: string, path: string, effect: () => Promise<T>): Promise<T> {
-  try {
-    return await effect();
-  } catch (cause) {
-    if (cause instanceof IoError) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code ?? 'IO';
-    throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code, cause });
-  }
-}
-
-async function orUndefined<T>(effect: Promise<T>): Promise<T | undefined> {
-  try {
-    return await effect;
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw error;
   }
 }

@@ -1,6 +1,7 @@
 import * as fs from 'node:fs/promises';
+import { guarded, absent } from './guarded.ts';
 import { constants, type Stats } from 'node:fs';
-import { IoError, messageOf } from '../base/errors.ts';
+import { IoError } from '../base/errors.ts';
 
 /**
  * A place of a file system that is held open: it stays the same thing however names and links are
@@ -49,7 +50,7 @@ export async function hold(
   path: string | Buffer,
   options: { follow: boolean },
 ): Promise<Held | undefined> {
-  const file = await guard(op, path, () =>
+  const file = await guarded(op, path, () =>
     fs.open(path, openPath | (options.follow ? 0 : constants.O_NOFOLLOW)).catch(absent),
   );
   return file && new HeldPlace(op, file);
@@ -132,7 +133,7 @@ class HeldPlace implements Held {
   }
 
   #guard<T>(effect: () => Promise<T>): Promise<T> {
-    return guard(this.#op, this.path, effect);
+    return guarded(this.#op, this.path, effect);
   }
 }
 
@@ -161,22 +162,6 @@ function kindOf(s: Stats): FileStat['kind'] {
   if (s.isSocket()) return 'socket';
   if (s.isFIFO()) return 'fifo';
   return s.isBlockDevice() ? 'block' : 'char';
-}
-
-function absent(error: unknown): undefined {
-  const code = (error as NodeJS.ErrnoException).code;
-  if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-  throw error;
-}
-
-async function guard<T>(op: string, path: string | Buffer, effect: () => Promise<T>): Promise<T> {
-  try {
-    return await effect();
-  } catch (cause) {
-    if (cause instanceof IoError) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code ?? 'IO';
-    throw new IoError(`${op}: ${path.toString()}: ${messageOf(cause)}`, { op, code, cause });
-  }
 }
 
 export interface FileStat {

@@ -1,6 +1,6 @@
 import * as fs from 'node:fs/promises';
+import { guarded, ifThere } from './guarded.ts';
 import { constants } from 'node:fs';
-import { IoError, messageOf } from '../base/errors.ts';
 import { realDisk } from './disk.ts';
 import type { FileStat } from './held.ts';
 import { hold, type Held } from './held.ts';
@@ -43,7 +43,7 @@ export interface Tree {
 
 export const realTree: Tree = {
   writeFile: (op, path, data, mode) =>
-    guard(op, path, async () => {
+    guarded(op, path, async () => {
       const file = await fs.open(
         path,
         constants.O_WRONLY |
@@ -61,14 +61,14 @@ export const realTree: Tree = {
       }
     }),
   makeFile: (op, path, mode) =>
-    guard(op, path, async () => {
+    guarded(op, path, async () => {
       const file = await orTaken(fs.open(path, 'wx', mode));
       await file?.chmod(mode);
       await file?.close();
       return file !== undefined;
     }),
   makeDir: (op, path, mode) =>
-    guard(op, path, async () => {
+    guarded(op, path, async () => {
       if ((await orTaken(fs.mkdir(path, { mode }).then(() => true))) === undefined) return false;
       // A pod may write in the folder above: by its name, what was made could be a link to another
       // place by now.
@@ -80,11 +80,12 @@ export const realTree: Tree = {
       }
       return true;
     }),
-  symlink: (op, target, path) => guard(op, path, () => fs.symlink(target, path)),
-  readLink: (op, path) => guard(op, path, () => orUndefined(fs.readlink(path))),
-  rename: (op, from, to) => guard(op, from, () => fs.rename(from, to)),
+  symlink: (op, target, path) => guarded(op, path, () => fs.symlink(target, path)),
+  // EINVAL: it is there, and is no link.
+  readLink: (op, path) => guarded(op, path, () => ifThere(fs.readlink(path), 'EINVAL')),
+  rename: (op, from, to) => guarded(op, from, () => fs.rename(from, to)),
   removeDir: (op, path) =>
-    guard(op, path, async () => {
+    guarded(op, path, async () => {
       try {
         await fs.rmdir(path);
         return true;
@@ -96,7 +97,7 @@ export const realTree: Tree = {
       }
     }),
   put: (op, path, value) =>
-    guard(op, path, async () => {
+    guarded(op, path, async () => {
       const file = await fs.open(path, constants.O_WRONLY);
       try {
         await file.write(value);
@@ -104,26 +105,16 @@ export const realTree: Tree = {
         await file.close();
       }
     }),
-  chmod: (op, path, mode) => guard(op, path, () => fs.chmod(path, mode)),
-  chown: (op, path, uid, gid) => guard(op, path, () => fs.lchown(path, uid, gid)),
+  chmod: (op, path, mode) => guarded(op, path, () => fs.chmod(path, mode)),
+  chown: (op, path, uid, gid) => guarded(op, path, () => fs.lchown(path, uid, gid)),
   statTarget: (op, path) =>
-    guard(op, path, async () => {
-      const real = await orUndefined(fs.realpath(path));
+    guarded(op, path, async () => {
+      const real = await ifThere(fs.realpath(path));
       return real === undefined ? undefined : realDisk.stat(op, real);
     }),
-  realPath: (op, path) => guard(op, path, () => fs.realpath(path)),
+  realPath: (op, path) => guarded(op, path, () => fs.realpath(path)),
   hold,
 };
-
-async function guard<T>(op: string, path: string, effect: () => Promise<T>): Promise<T> {
-  try {
-    return await effect();
-  } catch (cause) {
-    if (cause instanceof IoError) throw cause;
-    const code = (cause as NodeJS.ErrnoException).code ?? 'IO';
-    throw new IoError(`${op}: ${path}: ${messageOf(cause)}`, { op, code, cause });
-  }
-}
 
 /** Undefined when the name is taken. */
 async function orTaken<T>(effect: Promise<T>): Promise<T | undefined> {
@@ -131,16 +122,6 @@ async function orTaken<T>(effect: Promise<T>): Promise<T | undefined> {
     return await effect;
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'EEXIST') return undefined;
-    throw error;
-  }
-}
-
-async function orUndefined<T>(effect: Promise<T>): Promise<T | undefined> {
-  try {
-    return await effect;
-  } catch (error) {
-    const code = (error as NodeJS.ErrnoException).code;
-    if (code === 'ENOENT' || code === 'ENOTDIR' || code === 'EINVAL') return undefined;
     throw error;
   }
 }

@@ -4,7 +4,8 @@
  * disk: `SKIFF_TEST_DISK=/var/tmp churn.ts [ROUNDS [MINUTES]]`.
  */
 import { connect, type ClientHttp2Session } from 'node:http2';
-import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
+import { countersOf, processIn } from './counters.ts';
+import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { load } from 'js-yaml';
 import { busybox } from '../e2e/images.ts';
@@ -117,47 +118,9 @@ async function round(n: number): Promise<void> {
   say(`round ${n}: all is deleted`);
 }
 
-const read = (path: string): string => {
-  try {
-    return readFileSync(path, 'utf8');
-  } catch {
-    return '';
-  }
-};
-const linkOf = (path: string): string => {
-  try {
-    return readlinkSync(path);
-  } catch {
-    return '';
-  }
-};
 let server = 0;
-function findServer(): number {
-  const network = cluster.node.exec(['readlink', '/proc/self/ns/net']).stdout.trim();
-  return (
-    readdirSync('/proc')
-      .map(Number)
-      .find(
-        (pid) =>
-          /^\/\S*skiff .*\bserver\b/.test(read(`/proc/${pid}/cmdline`).replaceAll('\0', ' ')) &&
-          linkOf(`/proc/${pid}/ns/net`) === network,
-      ) ?? 0
-  );
-}
 
-function anonymousMb(): number {
-  const text = read(`/proc/${server}/smaps_rollup`);
-  return Number(/^Anonymous:\s+(\d+)/m.exec(text)?.[1] ?? 0) / 1024;
-}
-
-function cpuMs(): number {
-  const fields = read(`/proc/${server}/stat`).split(') ')[1]?.split(' ') ?? [];
-  return (Number(fields[11]) + Number(fields[12])) * 10;
-}
-
-function writtenMb(): number {
-  return Number(/^write_bytes:\s+(\d+)/m.exec(read(`/proc/${server}/io`))?.[1] ?? 0) / 1024 ** 2;
-}
+const anonymousMb = (): number => countersOf(server).anonymousKb / 1024;
 
 const store = join(cluster.node.disk, 'var/lib/skiff/server/db');
 function storeMb(): string {
@@ -168,17 +131,19 @@ function storeMb(): string {
 }
 
 function say(when: string): void {
+  const { cpuMs, writtenBytes } = countersOf(server);
   const seconds = ((performance.now() - began) / 1000).toFixed(0);
   process.stdout.write(
     `${seconds.padStart(4)} s  ${when}: anonymous ${anonymousMb().toFixed(1)} MB; file in MB: ` +
-      `${storeMb()}; processor ${(cpuMs() / 1000).toFixed(1)} s; ` +
-      `written ${writtenMb().toFixed(1)} MB\n`,
+      `${storeMb()}; processor ${(cpuMs / 1000).toFixed(1)} s; ` +
+      `written ${(writtenBytes / 1024 ** 2).toFixed(1)} MB\n`,
   );
 }
 
 try {
   await cluster.up({ images: [busybox()] });
-  server = findServer();
+  const network = cluster.node.exec(['readlink', '/proc/self/ns/net']).stdout.trim();
+  server = processIn(network, /^\/\S*skiff .*\bserver\b/);
   await sleep(settleMs);
   const before = anonymousMb();
   say('idle before');

@@ -3,6 +3,7 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 export interface Counters {
   cpuMs: number;
   pssKb: number;
+  anonymousKb: number;
   writtenBytes: number;
   syscallsWrite: number;
   switches: number;
@@ -29,12 +30,14 @@ const field = (text: string, name: string): number =>
 export function countersOf(pid: number): Counters {
   const stat = read(`/proc/${pid}/stat`).split(') ')[1]?.split(' ') ?? [];
   const io = read(`/proc/${pid}/io`);
+  const memory = read(`/proc/${pid}/smaps_rollup`);
   let switches = 0;
   for (const task of readdirSync(`/proc/${pid}/task`))
     switches += field(read(`/proc/${pid}/task/${task}/status`), 'voluntary_ctxt_switches');
   return {
     cpuMs: (Number(stat[11]) + Number(stat[12])) * 10,
-    pssKb: field(read(`/proc/${pid}/smaps_rollup`), 'Pss'),
+    pssKb: field(memory, 'Pss'),
+    anonymousKb: field(memory, 'Anonymous'),
     writtenBytes: field(io, 'write_bytes'),
     syscallsWrite: field(io, 'wchar'),
     switches,

@@ -3,7 +3,7 @@ import type { Dict } from '../loose.ts';
 import { asObject, type KubeObject } from '../object.ts';
 import { jsonEqual } from '../patch/json.ts';
 import { ApiError, badRequest } from '../status.ts';
-import { compareObjects, withoutFields } from './compare.ts';
+import { compareObjects, withoutFields, systemFields } from './compare.ts';
 import type { Comparison } from './compare.ts';
 import { conflictError } from './conflicts.ts';
 import type { Conflict } from './conflicts.ts';
@@ -49,17 +49,7 @@ const strippedFields = fieldsOf([
   'apiVersion',
   'kind',
   'metadata',
-  ...[
-    'name',
-    'namespace',
-    'creationTimestamp',
-    'selfLink',
-    'uid',
-    'clusterName',
-    'generation',
-    'managedFields',
-    'resourceVersion',
-  ].map((f) => `metadata.${f}`),
+  ...[...systemFields].map((f) => `metadata.${f}`),
 ]);
 
 /**

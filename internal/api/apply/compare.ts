@@ -16,7 +16,7 @@ export interface Comparison {
 }
 
 /** Never owned by anyone: the system's own fields (stripped from managedFields upstream). */
-const systemFields: ReadonlySet<string> = new Set([
+export const systemFields: ReadonlySet<string> = new Set([
   'name',
   'namespace',
   'creationTimestamp',

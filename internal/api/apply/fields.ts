@@ -1,5 +1,4 @@
-import { setField } from '../codec/json-text.ts';
-import { own, table } from '../../base/own.ts';
+import { own, table, setOwn } from '../../base/own.ts';
 /**
  * A set of field paths in the very form in which managedFields holds it (FieldsV1): a tree whose
  * keys are path elements, `f:name`, `k:{"name":"x"}`, `v:"a"`, `i:0`. A node is in the set when it
@@ -81,7 +80,7 @@ export function absorb(into: Fields, other: Fields): void {
     const theirs = other[key] as Fields;
     let mine = own(into, key);
     const fresh = mine === undefined;
-    if (mine === undefined) setField(into, key, (mine = {}));
+    if (mine === undefined) setOwn(into, key, (mine = {}));
     grown.add(into);
     const leaf = !grown.has(mine);
     const member = isMember(theirs) || (!fresh && (leaf || Object.hasOwn(mine, '.')));
@@ -146,7 +145,7 @@ function subtract(a: Fields, b: Fields, deep: boolean): Fields {
 }
 
 function put(set: Fields, key: string, value: Fields | undefined): void {
-  if (value !== undefined) setField(set, key, value);
+  if (value !== undefined) setOwn(set, key, value);
 }
 
 /**
@@ -233,7 +232,7 @@ export function sorted(set: Fields): Fields {
   const result: Fields = {};
   for (const key of inOrder(Object.keys(set))) {
     const child = set[key] as Fields;
-    setField(result, key, isEmpty(child) ? here : sorted(child));
+    setOwn(result, key, isEmpty(child) ? here : sorted(child));
   }
   return result;
 }

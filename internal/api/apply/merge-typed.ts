@@ -1,5 +1,4 @@
-import { setField } from '../codec/json-text.ts';
-import { own } from '../../base/own.ts';
+import { own, setOwn } from '../../base/own.ts';
 import { isDict, listOf } from '../loose.ts';
 import type { Dict } from '../loose.ts';
 import type { ListSchema, Schema } from '../schema.ts';
@@ -42,7 +41,7 @@ function mergeMap(schema: Schema, live: unknown, config: unknown, context: Typed
       own(right, key),
       context,
     );
-    if (merged !== undefined) setField(result, key, merged);
+    if (merged !== undefined) setOwn(result, key, merged);
   }
   return Object.keys(result).length === 0 ? undefined : result;
 }

@@ -1,5 +1,5 @@
-import { setField } from '../codec/json-text.ts';
 import { isDict } from '../loose.ts';
+import { setOwn } from '../../base/own.ts';
 import type { Dict } from '../loose.ts';
 import type { Schema } from '../schema.ts';
 import { isEmpty, isMember } from './fields.ts';
@@ -37,9 +37,9 @@ function withoutKeys(schema: Schema, value: Dict, set: Fields, context: TypedCon
   const kept: Dict = {};
   for (const key of Object.keys(value)) {
     const below = set[`f:${key}`];
-    if (below === undefined) setField(kept, key, value[key]);
+    if (below === undefined) setOwn(kept, key, value[key]);
     else if (!isMember(below))
-      setField(
+      setOwn(
         kept,
         key,
         removeFields(childSchema(schema, key) ?? { kind: 'raw' }, value[key], below, context),

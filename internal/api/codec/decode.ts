@@ -1,4 +1,5 @@
 import { asObject, type KubeObject } from '../object.ts';
+import { setOwn } from '../../base/own.ts';
 import { apiVersionOf } from '../object.ts';
 import type { KindInfo } from '../scheme.ts';
 import { splitApiVersion } from '../kind-info.ts';
@@ -7,7 +8,6 @@ import { explain } from './explain.ts';
 import {
   JsonSyntaxError,
   parseJsonExact,
-  setField,
   type RepeatedFields,
   type WrittenFloats,
 } from './json-text.ts';
@@ -101,7 +101,7 @@ function decodeCustom(info: KindInfo, value: unknown, repeated: RepeatedFields):
     );
   }
   for (const key in from)
-    if (key !== 'metadata' && key !== 'kind' && key !== 'apiVersion') setField(out, key, from[key]);
+    if (key !== 'metadata' && key !== 'kind' && key !== 'apiVersion') setOwn(out, key, from[key]);
   if (info.crd)
     for (const path of info.crd.prune(out).slice(0, strictLimit))
       strict.push(`unknown field ${JSON.stringify(path)}`);
@@ -118,8 +118,7 @@ function sortKeys(value: unknown): unknown {
   if (Array.isArray(value)) return value.map((item) => sortKeys(item));
   if (value === null || typeof value !== 'object') return value;
   const out: Values = {};
-  for (const key of sortedKeys(value as Values))
-    setField(out, key, sortKeys((value as Values)[key]));
+  for (const key of sortedKeys(value as Values)) setOwn(out, key, sortKeys((value as Values)[key]));
   return out;
 }
 

@@ -1,4 +1,4 @@
-import { table } from '../../base/own.ts';
+import { table, setOwn } from '../../base/own.ts';
 /**
  * JSON text to values. JSON.parse does the work; the parser below it is used when JSON.parse loses
  * something that matters: the wording of a syntax error, fields given twice, integers beyond 2^53.
@@ -319,7 +319,7 @@ class Parser {
     if (Object.hasOwn(out, key) && !this.repeated.has(out))
       this.repeated.set(out, Object.entries(out));
     this.repeated.get(out)?.push([key, value]);
-    setField(out, key, value);
+    setOwn(out, key, value);
     this.noteFloat(out, key);
   }
 
@@ -334,18 +334,6 @@ class Parser {
   private deeper(): void {
     if (++this.depth > maxNesting) throw new JsonSyntaxError('exceeded max depth');
   }
-}
-
-/** Sets a field of any name: an assignment to `__proto__` would not make one. */
-export function setField(object: Record<string, unknown>, key: string, value: unknown): void {
-  if (key === '__proto__')
-    Object.defineProperty(object, key, {
-      value,
-      enumerable: true,
-      configurable: true,
-      writable: true,
-    });
-  else object[key] = value;
 }
 
 function quoteChar(char: string): string {

@@ -1,5 +1,5 @@
 import { canonicalQuantity, QuantityError } from '../quantity.ts';
-import { setField } from './json-text.ts';
+import { setOwn } from '../../base/own.ts';
 import type { GoType, JsonField, Plan } from './plan.ts';
 import {
   canonicalBase64,
@@ -223,7 +223,7 @@ function normalMap(values: GoType, value: unknown, walk: Walk): Values {
     const item = from[key];
     const made =
       item === null || item === undefined ? zeroInMap(values) : normalValue(values, item, walk);
-    if (key === '__proto__') setField(out, key, made);
+    if (key === '__proto__') setOwn(out, key, made);
     else out[key] = made;
   }
   return out;

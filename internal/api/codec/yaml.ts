@@ -7,7 +7,8 @@ import {
   type Event,
   type ScalarEvent,
 } from 'js-yaml';
-import { maxNesting, setField } from './json-text.ts';
+import { setOwn } from '../../base/own.ts';
+import { maxNesting } from './json-text.ts';
 import { DecodeError } from './scalars.ts';
 
 /**
@@ -140,7 +141,7 @@ class Builder {
       const line = keyEvent.type === EVENT_ID.SCALAR ? this.lineOf(keyEvent.valueStart) : 0;
       this.duplicates.push(`line ${line}: key ${JSON.stringify(key)} already set in map`);
     }
-    setField(out, key, value);
+    setOwn(out, key, value);
   }
 
   private lineOf(offset: number): number {
@@ -185,7 +186,7 @@ function sorted(value: unknown, level: number): unknown {
   if (Array.isArray(value)) return value.map((item) => sorted(item, level + 1));
   const out: Values = {};
   for (const key of Object.keys(value).sort())
-    setField(out, key, sorted((value as Values)[key], level + 1));
+    setOwn(out, key, sorted((value as Values)[key], level + 1));
   return out;
 }
 
@@ -197,7 +198,7 @@ function mergeInto(out: Values, value: unknown, merged: Set<string>): void {
     for (const [key, item] of Object.entries(source)) {
       if (Object.hasOwn(out, key)) continue;
       merged.add(key);
-      setField(out, key, item);
+      setOwn(out, key, item);
     }
   }
 }

@@ -1,5 +1,4 @@
-import { setField } from '../codec/json-text.ts';
-import { own } from '../../base/own.ts';
+import { own, setOwn } from '../../base/own.ts';
 import { additional, isMap, type JsonSchema, type Values } from './json-schema.ts';
 
 /** What one schema does to a value: known once, so that schemas without defaults cost nothing. */
@@ -43,7 +42,7 @@ export function fillDefaults(schema: JsonSchema, value: unknown): void {
 function fillField(schema: JsonSchema, name: string, into: Values): void {
   if (own(into, name) === null && !schema.nullable) delete into[name];
   if (own(into, name) === undefined && schema.default !== undefined)
-    setField(into, name, structuredClone(schema.default));
+    setOwn(into, name, structuredClone(schema.default));
   const value = own(into, name);
   if (value !== undefined && hasWork(schema)) fillDefaults(schema, value);
 }

@@ -1,4 +1,5 @@
 import { maxNesting } from '../codec/json-text.ts';
+import { setOwn } from '../../base/own.ts';
 import { deepCopy } from '../object.ts';
 import { ApiError, badRequest } from '../status.ts';
 
@@ -276,7 +277,7 @@ function read(place: Place, path: string): Json | undefined {
 
 function insert(place: Place, value: Json, path: string): void {
   const { container, key } = place;
-  if (!Array.isArray(container)) return put(container, key, value);
+  if (!Array.isArray(container)) return setOwn(container, key, value);
   const index = key === '-' ? container.length : indexOf(container.length + 1, key);
   if (index === undefined)
     throw new PatchFailure(
@@ -289,7 +290,7 @@ function insert(place: Place, value: Json, path: string): void {
 function replace(place: Place, value: Json, path: string): void {
   const key = present(place, path);
   if (Array.isArray(place.container)) place.container[key as number] = value;
-  else put(place.container, place.key, value);
+  else setOwn(place.container, place.key, value);
 }
 
 function remove(root: Root, place: Place, path: string): Json {
@@ -318,16 +319,6 @@ function test(root: Root, place: Place, expected: Json, path: string): void {
     touch(root, Object.keys(value).length);
   if (!jsonEqual(value ?? null, expected))
     throw new PatchFailure(`testing value ${path} failed: test failed`);
-}
-
-/** `__proto__` in a patch is a key like any other. */
-function put(container: { [key: string]: Json }, key: string, value: Json): void {
-  Object.defineProperty(container, key, {
-    value,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  });
 }
 
 function equalLists(a: readonly unknown[], b: readonly unknown[]): boolean {

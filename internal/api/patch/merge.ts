@@ -1,4 +1,5 @@
 import { deepCopy } from '../object.ts';
+import { setOwn } from '../../base/own.ts';
 import { badRequest } from '../status.ts';
 import { jsonKind } from './json.ts';
 
@@ -24,26 +25,15 @@ function merge(target: unknown, patch: unknown): unknown {
   const result: Dict = {};
   if (isDict(target)) {
     for (const key of Object.keys(target)) {
-      if (!Object.hasOwn(patch, key)) put(result, key, deepCopy(target[key]));
-      else if (patch[key] !== null) put(result, key, merge(target[key], patch[key]));
+      if (!Object.hasOwn(patch, key)) setOwn(result, key, deepCopy(target[key]));
+      else if (patch[key] !== null) setOwn(result, key, merge(target[key], patch[key]));
     }
   }
   for (const key of Object.keys(patch)) {
     if (patch[key] !== null && !(isDict(target) && Object.hasOwn(target, key)))
-      put(result, key, merge(undefined, patch[key]));
+      setOwn(result, key, merge(undefined, patch[key]));
   }
   return result;
-}
-
-function put(container: Dict, key: string, value: unknown): void {
-  if (key === '__proto__')
-    Object.defineProperty(container, key, {
-      value,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
-  else container[key] = value;
 }
 
 /**
@@ -55,12 +45,12 @@ export function createMergePatch(from: unknown, to: unknown): unknown {
     return JSON.stringify(from) === JSON.stringify(to) ? undefined : deepCopy(to);
   const patch: Dict = {};
   for (const key of Object.keys(from))
-    if (!Object.hasOwn(to, key) || to[key] === undefined) put(patch, key, null);
+    if (!Object.hasOwn(to, key) || to[key] === undefined) setOwn(patch, key, null);
   for (const key of Object.keys(to)) {
     const value = Object.hasOwn(from, key)
       ? createMergePatch(from[key], to[key])
       : deepCopy(to[key]);
-    if (value !== undefined) put(patch, key, value);
+    if (value !== undefined) setOwn(patch, key, value);
   }
   return Object.keys(patch).length === 0 ? undefined : patch;
 }

@@ -1,4 +1,4 @@
-import { own } from '../../base/own.ts';
+import { own, setOwn } from '../../base/own.ts';
 import { deepCopy } from '../object.ts';
 import type { Schema } from '../schema.ts';
 import { badRequest } from '../status.ts';
@@ -57,19 +57,19 @@ function mergeMap(original: Dict, patch: Dict, schema: Schema): Dict {
       if (!deleting) setWithoutDirectives(original, key, withoutNulls(value));
     } else if (isDict(value)) {
       const meta = lookupField(schema, key);
-      put(
+      setOwn(
         original,
         key,
         meta.strategy === 'replace' ? value : mergeMap(current as Dict, value, meta.schema),
       );
     } else if (Array.isArray(value)) {
-      put(
+      setOwn(
         original,
         key,
         mergeListField(current as unknown[], value, lookupField(schema, key, 'list'), deleting),
       );
     } else {
-      put(original, key, value);
+      setOwn(original, key, value);
     }
   }
   return original;
@@ -127,7 +127,7 @@ function mergeOrdered(original: Dict, patch: Dict, directiveKey: string, schema:
       : (current ?? (withoutDirectives(change) as unknown[]));
   const kind = elementKind(merged);
   const { inPatch, serverOnly } = partition(merged, wanted, meta.mergeKey);
-  put(
+  setOwn(
     original,
     key,
     kind === 'empty'
@@ -256,7 +256,7 @@ function withoutDirectives(value: unknown): unknown {
 
 function setWithoutDirectives(target: Dict, key: string, value: unknown): void {
   if (isDict(value) && Object.hasOwn(value, directive)) delete target[key];
-  else put(target, key, withoutDirectives(value));
+  else setOwn(target, key, withoutDirectives(value));
 }
 
 /** A null deletes, and where nothing was there is nothing to delete. */
@@ -269,15 +269,4 @@ function withoutNulls(value: unknown): unknown {
     }
   }
   return value;
-}
-
-function put(container: Dict, key: string, value: unknown): void {
-  if (key === '__proto__')
-    Object.defineProperty(container, key, {
-      value,
-      writable: true,
-      enumerable: true,
-      configurable: true,
-    });
-  else container[key] = value;
 }

@@ -4,6 +4,7 @@ import type {
   Pod,
   Volume,
 } from '../generated/types/core-v1.ts';
+import { selectorFromObject } from '../selectors.ts';
 import type { StorageClass } from '../generated/types/storage-v1.ts';
 import { own } from '../../base/own.ts';
 import { isTerminal } from '../scheduling/pod-resources.ts';
@@ -78,11 +79,11 @@ export function isPromisedTo(volume: PersistentVolume, claim: PersistentVolumeCl
 export const sameMode = (claim: PersistentVolumeClaim, volume: PersistentVolume): boolean =>
   (claim.spec.volumeMode ?? 'Filesystem') === (volume.spec.volumeMode ?? 'Filesystem');
 
-export const sameAttributes = (claim: PersistentVolumeClaim, volume: PersistentVolume): boolean =>
+const sameAttributes = (claim: PersistentVolumeClaim, volume: PersistentVolume): boolean =>
   (claim.spec.volumeAttributesClassName ?? '') === (volume.spec.volumeAttributesClassName ?? '');
 
 /** Every way the claim wants to be mounted is one of the volume's. */
-export const hasModes = (claim: PersistentVolumeClaim, volume: PersistentVolume): boolean =>
+const hasModes = (claim: PersistentVolumeClaim, volume: PersistentVolume): boolean =>
   (claim.spec.accessModes ?? []).every((mode) => volume.spec.accessModes?.includes(mode));
 
 /** Why this volume cannot be the one the claim asks for by name; undefined when it can. */
@@ -113,3 +114,24 @@ export const claimsHeldBy = (pod: Pod): string[] =>
         const claim = claimNameOf(pod, v);
         return claim ? [`${pod.metadata.namespace}/${claim}`] : [];
       });
+
+/** What a claim asks of a volume, read once for many volumes. */
+export function wishesOf(claim: PersistentVolumeClaim): {
+  /** It has the size, the modes and the attributes, whatever class it is of. */
+  fits(volume: PersistentVolume): boolean;
+  /** It is of the claim's class and matches its selector. */
+  selects(volume: PersistentVolume): boolean;
+} {
+  const asked = askedSize(claim);
+  const selector = claim.spec.selector ? selectorFromObject(claim.spec.selector) : undefined;
+  return {
+    fits: (volume) =>
+      sizeOfVolume(volume).cmp(asked) >= 0 &&
+      sameMode(claim, volume) &&
+      sameAttributes(claim, volume) &&
+      hasModes(claim, volume),
+    selects: (volume) =>
+      classOfVolume(volume) === classOfClaim(claim) &&
+      (!selector || selector.matches(volume.metadata.labels ?? {})),
+  };
+}

@@ -1,15 +1,5 @@
 import type { PersistentVolume, PersistentVolumeClaim } from '../../api/generated/types/core-v1.ts';
-import { selectorFromObject } from '../../api/selectors.ts';
-import {
-  askedSize,
-  classOfClaim,
-  classOfVolume,
-  hasModes,
-  isPromisedTo,
-  sameAttributes,
-  sameMode,
-  sizeOfVolume,
-} from '../../api/storage/claims.ts';
+import { isPromisedTo, sizeOfVolume, wishesOf } from '../../api/storage/claims.ts';
 
 /**
  * The volume for a claim that asks for none by name: of those with the fewest access modes one that
@@ -20,19 +10,13 @@ export function bestVolumeFor(
   volumes: Iterable<PersistentVolume>,
   { promisedOnly }: { promisedOnly: boolean },
 ): PersistentVolume | undefined {
-  const asked = askedSize(claim);
-  const selector = claim.spec.selector ? selectorFromObject(claim.spec.selector) : undefined;
+  const { fits, selects } = wishesOf(claim);
   let best: PersistentVolume | undefined;
   for (const volume of volumes) {
     const promised = isPromisedTo(volume, claim);
     if (volume.spec.claimRef ? !promised : promisedOnly) continue;
-    if (volume.metadata.deletionTimestamp || sizeOfVolume(volume).cmp(asked) < 0) continue;
-    if (!sameMode(claim, volume) || !sameAttributes(claim, volume) || !hasModes(claim, volume))
-      continue;
-    const free =
-      volume.status?.phase === 'Available' &&
-      classOfVolume(volume) === classOfClaim(claim) &&
-      (!selector || selector.matches(volume.metadata.labels ?? {}));
+    if (volume.metadata.deletionTimestamp || !fits(volume)) continue;
+    const free = volume.status?.phase === 'Available' && selects(volume);
     if (!promised && !free) continue;
     if (!best || isBetter(volume, best, claim)) best = volume;
   }

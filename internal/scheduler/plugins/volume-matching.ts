@@ -7,17 +7,7 @@ import type {
 } from '../../api/generated/types/core-v1.ts';
 import type { StorageClass } from '../../api/generated/types/storage-v1.ts';
 import { matchesNodeSelector } from '../../api/scheduling/node-affinity.ts';
-import { selectorFromObject } from '../../api/selectors.ts';
-import {
-  askedSize,
-  classOfClaim,
-  classOfVolume,
-  hasModes,
-  isPromisedTo,
-  sameAttributes,
-  sameMode,
-  sizeOfVolume,
-} from '../../api/storage/claims.ts';
+import { isPromisedTo, sizeOfVolume, wishesOf } from '../../api/storage/claims.ts';
 
 export function isMadeFor(claim: PersistentVolumeClaim, pod: Pod): boolean {
   return (claim.metadata.ownerReferences ?? []).some(
@@ -44,8 +34,7 @@ export function volumeFor(
   volumes: Iterable<PersistentVolume>,
   taken: (volume: string) => boolean,
 ): PersistentVolume | undefined {
-  const asked = askedSize(claim);
-  const selector = claim.spec.selector ? selectorFromObject(claim.spec.selector) : undefined;
+  const { fits, selects } = wishesOf(claim);
   let best: PersistentVolume | undefined;
   for (const volume of volumes) {
     const { spec, metadata } = volume;
@@ -56,14 +45,7 @@ export function volumeFor(
       (spec.claimRef ? !mine : volume.status?.phase !== 'Available')
     )
       continue;
-    if (
-      classOfVolume(volume) !== classOfClaim(claim) ||
-      !sameMode(claim, volume) ||
-      !sameAttributes(claim, volume)
-    )
-      continue;
-    if (sizeOfVolume(volume).cmp(asked) < 0 || !hasModes(claim, volume)) continue;
-    if (selector && !selector.matches(metadata.labels ?? {})) continue;
+    if (!selects(volume) || !fits(volume)) continue;
     if (spec.nodeAffinity?.required && !matchesNodeSelector(spec.nodeAffinity.required, node))
       continue;
     if (mine) return volume;

@@ -1,4 +1,5 @@
-import { parseJson, setField } from '../json-text.ts';
+import { parseJson } from '../json-text.ts';
+import { setOwn } from '../../../base/own.ts';
 import type { GoType, Plan, WireField } from '../plan.ts';
 import { DecodeError, formatDuration, formatMicroTime, formatTime } from '../scalars.ts';
 import { WireReader, wire } from './reader.ts';
@@ -42,7 +43,7 @@ export class MessageReader {
     if (t.k === 'list' && !t.wrapped) return this.item(field, t.items, type, from, out);
     if (t.k === 'map')
       return this.entry(t.values, nested(from, type, field.name), mapOf(out, field.name));
-    setField(out, field.name, this.value(t, type, from, field.name));
+    setOwn(out, field.name, this.value(t, type, from, field.name));
   }
 
   private item(field: WireField, items: GoType, type: number, from: WireReader, out: Values): void {
@@ -72,7 +73,7 @@ export class MessageReader {
       } else if (tag >>> 3 === 2) value = this.value(values, tag & 7, from, 'value');
       else from.skip(tag & 7);
     }
-    setField(map, key, value ?? null);
+    setOwn(map, key, value ?? null);
   }
 
   private value(type: GoType, wireType: number, from: WireReader, name: string): unknown {
