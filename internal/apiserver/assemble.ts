@@ -27,7 +27,7 @@ import { builtinResources } from './registry/builtin-resources.ts';
 import type { Core } from './registry/core.ts';
 import { KubeValuesStore } from './registry/kube-values.ts';
 import { ResourceTable } from './registry/resource-table.ts';
-import { Spoken } from './registry/spoken.ts';
+import { UnstoredKinds } from './registry/unstored-kinds.ts';
 import { objectOf } from './registry/stored.ts';
 import { WriteHooks } from './registry/write-hooks.ts';
 import type { Server } from './server.ts';
@@ -68,7 +68,7 @@ export async function assemble(
     authorize,
   };
   const authenticator = authenticatorOf(options, { store, tokens, configured });
-  const spoken = new Spoken(scheme);
+  const unstored = new UnstoredKinds(scheme);
   return {
     options,
     core,
@@ -78,7 +78,7 @@ export async function assemble(
     nodes,
     authorization,
     authorize,
-    operations: ownOperations({ spoken, tokens, authenticator, authorization, authorize }),
+    operations: ownOperations({ unstored, tokens, authenticator, authorization, authorize }),
     connections: allConnections(),
     routes: routesOf(pathsOf(scheme)),
     aggregator: new Aggregator({ core, options }, options.metricsApi ? [metricsApi()] : []),
@@ -88,7 +88,7 @@ export async function assemble(
     bookmarks: new Bookmarks(clock),
     encoder: new EventEncoder(),
     scheme,
-    spoken,
+    unstored,
     life: new Lifecycle(),
   };
 }

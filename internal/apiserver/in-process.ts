@@ -19,7 +19,7 @@ import {
   type PatchType,
 } from './registry/patch.ts';
 import type { GroupVersionKind } from './registry/resource.ts';
-import type { Spoken } from './registry/spoken.ts';
+import type { UnstoredKinds } from './registry/unstored-kinds.ts';
 import { viewOf } from './registry/stored.ts';
 import type { Server } from './server.ts';
 import { Watcher, type WatchSink } from './watch/watcher.ts';
@@ -254,9 +254,9 @@ export class InProcessClient {
     read: (call: ApiCall, result: Result) => object,
     recording?: Recorded,
   ): Promise<object> {
-    const { core, operations, spoken } = this.#server;
+    const { core, operations, unstored } = this.#server;
     const call = this.#call(asked, recording);
-    const result = await operate(core, operations, call, new GivenInput(spoken, call, given));
+    const result = await operate(core, operations, call, new GivenInput(unstored, call, given));
     const value = read(call, result);
     recording?.object(value);
     recording?.complete(result.code);
@@ -324,7 +324,7 @@ function valueOf(call: ApiCall, result: Result): object {
       return result.written.object;
     case 'list':
       return listOf(call, result);
-    case 'spoken':
+    case 'unstored':
       return result.object;
     case 'status':
       return result.status;
@@ -344,12 +344,12 @@ function listOf(call: ApiCall, result: Result): object {
 
 /** What a part of this process hands over: values that it keeps, so each is copied first. */
 class GivenInput implements Input {
-  readonly #spoken: Spoken;
+  readonly #unstored: UnstoredKinds;
   readonly #call: ApiCall;
   readonly #given: Given;
 
-  constructor(spoken: Spoken, call: ApiCall, given: Given) {
-    this.#spoken = spoken;
+  constructor(unstored: UnstoredKinds, call: ApiCall, given: Given) {
+    this.#unstored = unstored;
     this.#call = call;
     this.#given = given;
   }
@@ -358,8 +358,8 @@ class GivenInput implements Input {
     return this.#call.resource.engine.normalize(deepCopy(this.#given.object)).object;
   }
 
-  async spoken<T>(kind: GroupVersionKind): Promise<T> {
-    return this.#spoken.normalize(kind, deepCopy(this.#given.object)).object as T;
+  async unstored<T>(kind: GroupVersionKind): Promise<T> {
+    return this.#unstored.normalize(kind, deepCopy(this.#given.object)).object as T;
   }
 
   async patch(): Promise<PatchRequest> {

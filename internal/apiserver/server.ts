@@ -16,7 +16,7 @@ import type { Operations } from './operations/operation.ts';
 import type { ApiServerOptions } from './options.ts';
 import type { Core } from './registry/core.ts';
 import type { DiscoveredResource, ServedResource } from './registry/resource.ts';
-import type { Spoken } from './registry/spoken.ts';
+import type { UnstoredKinds } from './registry/unstored-kinds.ts';
 import type { Bookmarks } from './watch/bookmarks.ts';
 import type { EventEncoder } from './watch/encoder.ts';
 
@@ -51,7 +51,7 @@ export interface Server {
   readonly bookmarks: Bookmarks;
   readonly encoder: EventEncoder;
   readonly scheme: Scheme;
-  readonly spoken: Spoken;
+  readonly unstored: UnstoredKinds;
   readonly life: Lifecycle;
 }
 

@@ -204,7 +204,7 @@ describe('a damaged file', () => {
       async (path) => writeFile(path, (await readFile(path, 'utf8')).slice(0, 90)),
       /is cut off|is damaged/,
     ],
-    ['garbage', (path) => writeFile(path, randomBytes(300)), /is no PEM file/],
+    ['garbage', (path) => writeFile(path, randomBytes(300)), /is not a PEM file/],
     [
       'of another type',
       (path) =>
@@ -295,6 +295,6 @@ describe('a damaged file', () => {
     await writeFile(join(dir, 'client-admin.crt'), 'x');
     expect(
       (await expiries(realDisk, dir)).find((e) => e.file === 'client-admin.crt')?.fault,
-    ).toMatch(/no PEM/);
+    ).toMatch(/not a PEM/);
   });
 });

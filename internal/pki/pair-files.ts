@@ -91,7 +91,7 @@ export function privateKeyFault(text: string): string | undefined {
 }
 
 function noPem(text: string, type: string): string {
-  return /-----BEGIN /.test(text) ? 'is cut off' : `is no PEM file with a ${type}`;
+  return /-----BEGIN /.test(text) ? 'is cut off' : `is not a PEM file with a ${type}`;
 }
 
 export async function store(

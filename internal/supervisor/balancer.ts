@@ -95,7 +95,7 @@ async function carry(
 
 async function connectTo(server: string, timeoutMs = connectMs): Promise<Socket> {
   const at = parseServer(server);
-  if (!at) throw new Error('it is no address');
+  if (!at) throw new Error('it must be an address with a port');
   return await dialTcp('load balancer', { address: at.host, port: at.port, timeoutMs });
 }
 

@@ -25,8 +25,7 @@ export function followEtcdNodes(options: {
     const { name = '', labels = {} } = object.metadata;
     if (type !== 'DELETED' || name === ownName || labels[etcdRole] === undefined) return;
     removeMember({ ...etcd, name }).then(
-      (done) =>
-        done && log.info('a server was deleted and is no member of etcd any more', { name }),
+      (done) => done && log.info('a server was deleted, and is removed from etcd', { name }),
       (error: unknown) =>
         log.warn('a deleted server is still a member of etcd', {
           name,

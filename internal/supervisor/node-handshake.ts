@@ -103,7 +103,11 @@ function certificate(
       return text(200, cert);
     } catch (error) {
       if (error instanceof DerError)
-        return refusal(400, `this is no signing request: ${messageOf(error)}`, '');
+        return refusal(
+          400,
+          `the certificate signing request cannot be read: ${messageOf(error)}`,
+          '',
+        );
       throw error;
     }
   });

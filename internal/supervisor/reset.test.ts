@@ -142,8 +142,11 @@ describe('--cluster-reset on the store in data-dir', () => {
     const bolt = Buffer.alloc(8192);
     bolt.writeUInt32LE(0xed0cdaed, 16);
     const files: Record<string, [Buffer, RegExp]> = {
-      text: [Buffer.from('this is no snapshot of anything at all'), /no snapshot of a datastore/],
-      empty: [Buffer.alloc(0), /no snapshot of a datastore/],
+      text: [
+        Buffer.from('this is no snapshot of anything at all'),
+        /not a snapshot of a datastore/,
+      ],
+      empty: [Buffer.alloc(0), /not a snapshot of a datastore/],
       cut: [good.subarray(0, good.length - 2000), /reset-\w+\/cut: /],
       bent: [bent, /reset-\w+\/bent: /],
       zip: [

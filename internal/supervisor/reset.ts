@@ -95,7 +95,7 @@ async function restore(config: ServerConfig, doors: Doors, path: string): Promis
     const etcd = await hasData({ disk, dir: join(db, 'etcd') });
     const isOf = await engineOf(file);
     if (isOf === undefined)
-      throw new ConfigError(`${path} is no snapshot of a datastore`, {
+      throw new ConfigError(`${path} is not a snapshot of a datastore`, {
         op,
         hint: 'nothing was changed; see "skiff etcd-snapshot ls"',
       });

@@ -72,7 +72,7 @@ export class SecretsEncryption {
   }
 
   async status(): Promise<EncryptionStatus> {
-    // Asked before the state is read: who is told that nothing runs any more is told how it ended.
+    // Read running first, so that a caller who sees false also sees the final state.
     const running = this.#running !== undefined;
     const state = await this.#keeper.read();
     const [active, ...inactive] = state?.keys ?? [];

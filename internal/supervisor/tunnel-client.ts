@@ -150,7 +150,7 @@ async function dialTunnel(
   { ca, shown, dial = realDial }: TunnelOptions,
 ): Promise<{ socket: Duplex; mode: EgressMode }> {
   const at = parseServer(server);
-  if (!at) throw new Error('it is no address');
+  if (!at) throw new Error('it must be an address with a port');
   const target = { ...at, tls: { ca, ...shown(), servername: serverNameOfApi } };
   const headers = { host: server, connection: 'Upgrade', upgrade: tunnelProtocol };
   const answer = await dial.request('tunnel', target, {

@@ -169,7 +169,7 @@ describe.each([
     const bad = skiff(cluster, ...reset.slice(0, -1), '/etc/hostname');
     expect([bad.code, bad.stderr]).toEqual([
       1,
-      expect.stringContaining('no snapshot of a datastore'),
+      expect.stringContaining('not a snapshot of a datastore'),
     ]);
     expect(says(cluster, ...reset)).toContain(`${file} is restored`);
     expect(skiff(cluster, ...reset)).toMatchObject({

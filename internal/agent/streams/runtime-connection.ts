@@ -10,7 +10,7 @@ export interface RuntimeConnection {
   protocol: string;
 }
 
-/** containerd refuses nothing honest; it answers at once or is broken. */
+/** A local socket: a slow dial means that containerd is broken. */
 const dialMs = 30_000;
 
 /** Opens the streaming URL with SPDY/3.1, offering the given protocol versions. */

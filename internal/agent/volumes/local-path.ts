@@ -109,6 +109,6 @@ function namesOf({ root, path }: LocalPlace): string[] {
   const plain = (name: string): boolean =>
     name !== '' && name !== '.' && name !== '..' && !name.includes('\0');
   if (!root.startsWith('/') || ![...rootNames, ...names].every(plain))
-    throw new LocalPathRefused(422, `${root}/${path} is no place for a volume`);
+    throw new LocalPathRefused(422, `${root}/${path} cannot hold a volume`);
   return names;
 }

@@ -17,7 +17,7 @@ export const apiServerVersions = ['v1', 'v1beta1', 'v1alpha1'].map(
 
 /**
  * The configuration file of a component of Kubernetes, with what is wrong with its form, each
- * complaint with its field. Throws a ConfigError when it is no YAML.
+ * complaint with its field. Throws a ConfigError when it is not YAML.
  */
 export function readConfigurationFile(
   text: string,

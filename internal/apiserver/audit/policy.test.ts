@@ -73,7 +73,7 @@ describe('rules', () => {
 });
 
 test.each([
-  ['no YAML', 'a: [', 'it is no YAML'],
+  ['no YAML', 'a: [', 'it is not YAML'],
   ['another kind', 'apiVersion: v1\nkind: Pod', 'not audit.k8s.io/v1 Policy'],
   [
     'an old version',

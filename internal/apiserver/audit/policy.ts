@@ -49,7 +49,7 @@ export function parsePolicy(text: string): Policy {
     value = load(text);
   } catch (cause) {
     throw broken(
-      'it is no YAML: ' +
+      'it is not YAML: ' +
         `${cause instanceof Error ? (cause.message.split('\n')[0] ?? '') : String(cause)}`,
       cause,
     );

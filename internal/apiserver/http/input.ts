@@ -5,7 +5,7 @@ import type { DeleteOptions } from '../registry/delete.ts';
 import type { ListQuery } from '../registry/list.ts';
 import { parsePatch, patchTypeOf, type PatchRequest, type PatchType } from '../registry/patch.ts';
 import type { Decoded, GroupVersionKind } from '../registry/resource.ts';
-import type { Spoken } from '../registry/spoken.ts';
+import type { UnstoredKinds } from '../registry/unstored-kinds.ts';
 import { invalidOptions, listQuery, wholeNumber } from './call-for.ts';
 import { header, readBody, type Exchange } from './exchange.ts';
 import { bodyFormat, type WireFormat } from './negotiate.ts';
@@ -15,12 +15,12 @@ const deleteOptionsKind = { group: '', version: 'v1', kind: 'DeleteOptions' };
 
 /** What a request brings along: its body, read when an operation asks for it, and its query. */
 export class RequestInput implements Input {
-  readonly #spoken: Spoken;
+  readonly #unstored: UnstoredKinds;
   readonly #exchange: Exchange;
   readonly #call: ApiCall;
 
-  constructor(spoken: Spoken, exchange: Exchange, call: ApiCall) {
-    this.#spoken = spoken;
+  constructor(unstored: UnstoredKinds, exchange: Exchange, call: ApiCall) {
+    this.#unstored = unstored;
     this.#exchange = exchange;
     this.#call = call;
   }
@@ -30,9 +30,9 @@ export class RequestInput implements Input {
     return this.#decoded((body, format) => resource.engine.decode(body, format, validation));
   }
 
-  async spoken<T>(kind: GroupVersionKind): Promise<T> {
+  async unstored<T>(kind: GroupVersionKind): Promise<T> {
     return (await this.#decoded((body, format) =>
-      this.#spoken.decode(kind, body, format, 'Warn'),
+      this.#unstored.decode(kind, body, format, 'Warn'),
     )) as T;
   }
 
@@ -51,7 +51,7 @@ export class RequestInput implements Input {
     const { query } = exchange.info;
     const body = await readBody(exchange.request);
     const options: DeleteOptions = body.length
-      ? (this.#spoken.decode(deleteOptionsKind, body, this.#format()).object as DeleteOptions)
+      ? (this.#unstored.decode(deleteOptionsKind, body, this.#format()).object as DeleteOptions)
       : {};
     const grace = first(query, 'gracePeriodSeconds');
     if (body.length) exchange.audit?.request(options);

@@ -6,7 +6,7 @@ import type { KeyValue } from '../../store/store.ts';
 import type { Call } from '../registry/call.ts';
 import type { Listed } from '../registry/list.ts';
 import { apiVersion, type ServedResource } from '../registry/resource.ts';
-import { Spoken } from '../registry/spoken.ts';
+import { UnstoredKinds } from '../registry/unstored-kinds.ts';
 import { jsonOf, viewOf } from '../registry/stored.ts';
 import { contentTypes, type Wanted } from './negotiate.ts';
 
@@ -66,18 +66,15 @@ export function renderJson(value: unknown, wanted: Wanted): Rendered {
 
 function partial(value: object, wanted: Wanted): Rendered {
   if (wanted.format === 'protobuf')
-    return {
-      contentType: contentTypes.protobuf,
-      body: Buffer.from(spokenMetadata().encode(value)),
-    };
+    return { contentType: contentTypes.protobuf, body: Buffer.from(metadataKind().encode(value)) };
   return renderJson(value, wanted);
 }
 
-let metadataKinds: Spoken | undefined;
+let metadataKinds: UnstoredKinds | undefined;
 
 /** Metadata is the same of every kind. */
-function spokenMetadata(): Spoken {
-  return (metadataKinds ??= new Spoken(builtinScheme()));
+function metadataKind(): UnstoredKinds {
+  return (metadataKinds ??= new UnstoredKinds(builtinScheme()));
 }
 
 export function partialOf(object: KubeObject, version: string): object {

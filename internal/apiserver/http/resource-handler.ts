@@ -27,7 +27,7 @@ export async function serveResource(server: Server, exchange: Exchange): Promise
   if (info.verb === 'watch') return serveWatch(server, exchange, call, watchQuery(info));
   if (info.verb === '') throw methodNotAllowed();
   const wanted = wantedOf(server, exchange, call);
-  const input = new RequestInput(server.spoken, exchange, call);
+  const input = new RequestInput(server.unstored, exchange, call);
   const result = await operate(server.core, server.operations, call, input);
   sendResult(server, exchange, call, wanted, result);
 }

@@ -11,7 +11,7 @@ import { first } from './request-info.ts';
 
 /** Answers a request with what its operation said, in the form that the client wants. */
 export function sendResult(
-  server: Pick<Server, 'core' | 'spoken'>,
+  server: Pick<Server, 'core' | 'unstored'>,
   exchange: Exchange,
   call: ApiCall,
   wanted: Wanted,
@@ -22,7 +22,7 @@ export function sendResult(
 }
 
 function render(
-  { core, spoken }: Pick<Server, 'core' | 'spoken'>,
+  { core, unstored }: Pick<Server, 'core' | 'unstored'>,
   exchange: Exchange,
   call: ApiCall,
   wanted: Wanted,
@@ -43,9 +43,9 @@ function render(
     }
     case 'list':
       return renderList(call, wanted, result.listed, now, include);
-    case 'spoken':
+    case 'unstored':
       return wanted.format === 'protobuf'
-        ? { contentType: contentTypes.protobuf, body: Buffer.from(spoken.encode(result.object)) }
+        ? { contentType: contentTypes.protobuf, body: Buffer.from(unstored.encode(result.object)) }
         : renderJson(result.object, wanted);
     case 'deleted':
       return statusText(deletedStatus(call, result.written.object));

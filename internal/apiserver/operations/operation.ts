@@ -23,7 +23,7 @@ export interface Input {
   /** The body as an object of the call's resource. */
   object(): Promise<KubeObject>;
   /** The body as an object of a kind that is not stored: Binding, Scale, TokenRequest, reviews. */
-  spoken<T>(kind: GroupVersionKind): Promise<T>;
+  unstored<T>(kind: GroupVersionKind): Promise<T>;
   patch(): Promise<PatchRequest>;
   deleteOptions(): Promise<DeleteOptions>;
   /** Selectors, pages and the version of a read. */
@@ -39,7 +39,7 @@ export type Result =
   | { kind: 'deleted'; code: number; written: Written }
   | { kind: 'list'; code: number; listed: Listed }
   /** An object that is not stored, with its kind and apiVersion. */
-  | { kind: 'spoken'; code: number; object: object }
+  | { kind: 'unstored'; code: number; object: object }
   /** A Status of success. */
   | { kind: 'status'; code: number; status: object };
 
@@ -83,7 +83,11 @@ export const placeOf = (call: Call): Place => ({
   subresource: call.subresource,
 });
 
-export const spoken = (code: number, object: object): Result => ({ kind: 'spoken', code, object });
+export const unstored = (code: number, object: object): Result => ({
+  kind: 'unstored',
+  code,
+  object,
+});
 
 export const success = (code: number): Result => ({
   kind: 'status',

@@ -17,7 +17,7 @@ export class ServerSocket {
 
   constructor(request: IncomingMessage, socket: Duplex, protocols: readonly string[]) {
     const key = request.headers['sec-websocket-key'];
-    if (!key) throw badRequest('the request is no WebSocket handshake');
+    if (!key) throw badRequest('the request is not a WebSocket handshake');
     const offered = (request.headers['sec-websocket-protocol'] ?? '').split(/,\s*/).filter(Boolean);
     this.protocol = offered.find((one) => protocols.includes(one)) ?? '';
     const accept = createHash('sha1')

@@ -19,7 +19,7 @@ export function addBinding(operations: Operations): void {
   operations.add(
     { group: '', resource: 'pods', subresource: 'binding' },
     async (core, call, input) => {
-      const binding = await input.spoken<Binding>(bindingKind);
+      const binding = await input.unstored<Binding>(bindingKind);
       if (binding.metadata.name && binding.metadata.name !== call.name)
         throw badRequest('name in URL does not match name in Binding object');
       await bind(core, call, binding);
@@ -29,7 +29,7 @@ export function addBinding(operations: Operations): void {
   operations.add(
     { group: '', resource: 'bindings', subresource: '' },
     async (core, call, input) => {
-      const binding = await input.spoken<Binding>(bindingKind);
+      const binding = await input.unstored<Binding>(bindingKind);
       const pods = core.resources.find('', 'v1', 'pods');
       if (!pods) throw pathNotFound();
       const { name = '' } = binding.metadata;

@@ -1,6 +1,6 @@
 import { table } from '../../base/own.ts';
 import { notFound } from '../../api/status.ts';
-import { spoken, type Operations } from '../operations/operation.ts';
+import { unstored, type Operations } from '../operations/operation.ts';
 
 const components: Record<string, string> = table({
   'controller-manager': 'ok',
@@ -21,14 +21,14 @@ export function addComponentStatuses(operations: Operations): void {
       warnings.push('v1 ComponentStatus is deprecated in v1.19+');
       audit?.annotate('k8s.io/deprecated', 'true');
       if (verb === 'list')
-        return spoken(200, {
+        return unstored(200, {
           kind: 'ComponentStatusList',
           apiVersion: 'v1',
           metadata: {},
           items: Object.keys(components).map(one),
         });
       if (!components[name]) throw notFound({ group: '', resource: 'componentstatuses' }, name);
-      return spoken(200, { kind: 'ComponentStatus', apiVersion: 'v1', ...one(name) });
+      return unstored(200, { kind: 'ComponentStatus', apiVersion: 'v1', ...one(name) });
     },
   );
 }

@@ -23,7 +23,7 @@ export function addEviction(operations: Operations): void {
   operations.add(
     { group: '', resource: 'pods', subresource: 'eviction' },
     async (core, call, input) => {
-      const eviction = await input.spoken<Eviction>(evictionKind);
+      const eviction = await input.unstored<Eviction>(evictionKind);
       if (eviction.metadata.name && eviction.metadata.name !== call.name)
         throw badRequest(
           `name in URL does not match name in Eviction object: "${call.name}" vs ` +

@@ -5,11 +5,13 @@ import { addEviction } from './eviction.ts';
 import { addReviews, type ReviewParts } from './reviews.ts';
 import { scaleOperation } from './scale.ts';
 import { addTokenRequest, type TokenParts } from './token-request.ts';
-import type { Spoken } from '../registry/spoken.ts';
+import type { UnstoredKinds } from '../registry/unstored-kinds.ts';
 
 /** Every subresource that is more than a part of its object, and every resource without a store. */
-export function ownOperations(parts: ReviewParts & TokenParts & { spoken: Spoken }): Operations {
-  const operations = new Operations({ scale: scaleOperation(parts.spoken) });
+export function ownOperations(
+  parts: ReviewParts & TokenParts & { unstored: UnstoredKinds },
+): Operations {
+  const operations = new Operations({ scale: scaleOperation(parts.unstored) });
   addBinding(operations);
   addEviction(operations);
   addTokenRequest(operations, parts);

@@ -15,7 +15,7 @@ import type { Authenticator } from '../authn/authenticator.ts';
 import type { ServiceAccountTokens } from '../authn/service-account-tokens.ts';
 import type { Authorization } from '../authz/authorization.ts';
 import type { Authorize, PolicyRule } from '../authz/authorizer.ts';
-import { spoken, type ApiCall, type Input, type Operations } from '../operations/operation.ts';
+import { unstored, type ApiCall, type Input, type Operations } from '../operations/operation.ts';
 import type { UserInfo } from '../authn/user.ts';
 import type { Core } from '../registry/core.ts';
 import { accessReview } from './access-review.ts';
@@ -36,13 +36,13 @@ type Answer = (core: Core, call: ApiCall, input: Input) => Promise<object>;
 export function addReviews(operations: Operations, parts: ReviewParts): void {
   const add = (group: string, resource: string, answer: Answer): void =>
     operations.add({ group, resource, subresource: '' }, async (core, call, input) =>
-      spoken(201, tracked(core, call, await answer(core, call, input))),
+      unstored(201, tracked(core, call, await answer(core, call, input))),
     );
   const asked = (call: ApiCall, input: Input): Promise<SubjectAccessReview> =>
-    input.spoken<SubjectAccessReview>(call.resource);
+    input.unstored<SubjectAccessReview>(call.resource);
   add(authn, 'tokenreviews', (_core, call, input) => tokenReview(parts, call, input));
   add(authn, 'selfsubjectreviews', async (core, call, input) => {
-    const review = await input.spoken<SelfSubjectReview>(call.resource);
+    const review = await input.unstored<SelfSubjectReview>(call.resource);
     return {
       ...review,
       metadata: { ...review.metadata, creationTimestamp: timeOf(core.clock.now()) },
@@ -63,7 +63,7 @@ export function addReviews(operations: Operations, parts: ReviewParts): void {
     return accessReview(parts.authorize, { review, user: call.user, self: true });
   });
   add(authz, 'selfsubjectrulesreviews', async (_core, call, input) => {
-    const review = await input.spoken<SelfSubjectRulesReview>(call.resource);
+    const review = await input.unstored<SelfSubjectRulesReview>(call.resource);
     if (!review.spec?.namespace) throw badRequest('no namespace on request');
     return rulesReview(parts.authorization, review, call.user);
   });
@@ -134,7 +134,7 @@ async function tokenReview(
   call: ApiCall,
   input: Input,
 ): Promise<object> {
-  const review = await input.spoken<TokenReview>(call.resource);
+  const review = await input.unstored<TokenReview>(call.resource);
   const token = review.spec?.token;
   if (!token) throw badRequest('token is required for TokenReview in authentication');
   const known = await authenticator.userOf(token, review.spec.audiences);

@@ -10,13 +10,13 @@ import { applyMergePatch } from '../../api/patch/merge.ts';
 import { applyStrategicPatch } from '../../api/patch/strategic.ts';
 import { replicasPathOf, toScale, validateScale, withScale } from '../../api/strategy/scale.ts';
 import { badRequest, conflict, invalid, modifiedConflict } from '../../api/status.ts';
-import { spoken as answered, type ApiCall, type Operation } from '../operations/operation.ts';
+import { unstored as answered, type ApiCall, type Operation } from '../operations/operation.ts';
 import type { Core } from '../registry/core.ts';
 import { getRecord } from '../registry/list.ts';
 import { methodNotAllowed } from '../registry/no-route.ts';
 import { appliedBody, normalized, type PatchRequest } from '../registry/patch.ts';
 import { apiVersion, whatOf } from '../registry/resource.ts';
-import type { Spoken } from '../registry/spoken.ts';
+import type { UnstoredKinds } from '../registry/unstored-kinds.ts';
 import { viewOf } from '../registry/stored.ts';
 import { updateObject } from '../registry/update.ts';
 
@@ -26,7 +26,7 @@ const scaleKind = { group: 'autoscaling', version: 'v1', kind: 'Scale' };
  * /scale of whatever has one: the four kinds of workload, and custom resources by the paths of
  * their definition.
  */
-export function scaleOperation(spoken: Spoken): Operation {
+export function scaleOperation(unstored: UnstoredKinds): Operation {
   return async (core, call, input) => {
     const paths = call.resource.scale;
     switch (call.verb) {
@@ -35,12 +35,12 @@ export function scaleOperation(spoken: Spoken): Operation {
         return answered(200, toScale(viewOf(call.resource, kv), paths));
       }
       case 'update': {
-        const scale = await input.spoken<Scale>(scaleKind);
+        const scale = await input.unstored<Scale>(scaleKind);
         return answered(200, await write(core, call, { make: () => scale }));
       }
       case 'patch': {
         const patch = await input.patch();
-        return answered(200, await write(core, call, patching(spoken, core, call, patch)));
+        return answered(200, await write(core, call, patching(unstored, core, call, patch)));
       }
       default:
         throw methodNotAllowed();
@@ -55,10 +55,10 @@ interface Change {
   tracked?: boolean;
 }
 
-function patching(spoken: Spoken, core: Core, call: ApiCall, patch: PatchRequest): Change {
-  const kind = spoken.kind(scaleKind);
+function patching(unstored: UnstoredKinds, core: Core, call: ApiCall, patch: PatchRequest): Change {
+  const kind = unstored.kind(scaleKind);
   if (patch.type !== 'apply')
-    return { make: (now) => patchedScale({ spoken, kind }, call, now, patch) };
+    return { make: (now) => patchedScale({ unstored, kind }, call, now, patch) };
   const body = appliedBody(call, patch.body);
   return {
     tracked: true,
@@ -69,7 +69,7 @@ function patching(spoken: Spoken, core: Core, call: ApiCall, patch: PatchRequest
         subresource: call.subresource,
         now: timeOf(core.clock.now()),
       });
-      const { object } = spoken.normalize(scaleKind, applied);
+      const { object } = unstored.normalize(scaleKind, applied);
       object.metadata.managedFields = applied.metadata.managedFields;
       return object as Scale;
     },
@@ -77,7 +77,7 @@ function patching(spoken: Spoken, core: Core, call: ApiCall, patch: PatchRequest
 }
 
 function patchedScale(
-  { spoken, kind }: { spoken: Spoken; kind: KindInfo },
+  { unstored, kind }: { unstored: UnstoredKinds; kind: KindInfo },
   call: ApiCall,
   now: Scale,
   patch: PatchRequest,
@@ -89,7 +89,7 @@ function patchedScale(
       : patch.type === 'strategic'
         ? applyStrategicPatch(base, patch.body, kind.type)
         : applyMergePatch(base, patch.body);
-  return normalized(call, value, patch, (it) => spoken.normalize(scaleKind, it)) as Scale;
+  return normalized(call, value, patch, (it) => unstored.normalize(scaleKind, it)) as Scale;
 }
 
 /** Writes what a Scale says into its object; returns the Scale that there is then. */

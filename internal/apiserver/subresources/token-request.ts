@@ -7,7 +7,7 @@ import type { KubeObject } from '../../api/object.ts';
 import { badRequest, conflict, invalid, notFound } from '../../api/status.ts';
 import { lookup } from '../admission/lookup.ts';
 import type { ServiceAccountTokens, TokenSubject } from '../authn/service-account-tokens.ts';
-import { spoken, type Operations } from '../operations/operation.ts';
+import { unstored, type Operations } from '../operations/operation.ts';
 import type { Call } from '../registry/call.ts';
 import type { Core } from '../registry/core.ts';
 
@@ -28,8 +28,8 @@ export function addTokenRequest(operations: Operations, { tokens }: TokenParts):
   operations.add(
     { group: '', resource: 'serviceaccounts', subresource: 'token' },
     async (core, call, input) => {
-      const request = await input.spoken<TokenRequest>(requestKind);
-      return spoken(201, await issueToken({ core, tokens }, call, request));
+      const request = await input.unstored<TokenRequest>(requestKind);
+      return unstored(201, await issueToken({ core, tokens }, call, request));
     },
   );
 }

@@ -167,7 +167,7 @@ class EventStream implements WatchSink {
 
   #frame(type: string, object: unknown): Buffer {
     if (this.#wanted.format === 'protobuf')
-      return encodeWatchFrame(type, this.#server.spoken.encode(object as object));
+      return encodeWatchFrame(type, this.#server.unstored.encode(object as object));
     return Buffer.from(`${JSON.stringify({ type, object })}\n`);
   }
 

@@ -70,7 +70,7 @@ export async function readKubeconfig(
   if (cluster['proxy-url'] !== undefined) throw broken("the cluster's proxy-url is not supported");
   const url = URL.parse(String(cluster['server'] ?? ''));
   if (!url || (url.protocol !== 'https:' && url.protocol !== 'http:'))
-    throw broken(`the server ${JSON.stringify(cluster['server'])} is no URL`);
+    throw broken(`the server ${JSON.stringify(cluster['server'])} must be a URL`);
   if (url.username || url.password)
     throw broken('the address of the server holds a user; name one below "users"');
   const bytes = async (from: Entry, key: string): Promise<string | undefined> => {
@@ -155,7 +155,7 @@ function parsed(text: string, broken: Broken): Entry {
     const value = load(text);
     if (typeof value === 'object' && value !== null) return value as Entry;
   } catch (cause) {
-    throw broken('it is no YAML', cause);
+    throw broken('it is not YAML', cause);
   }
   throw broken('it is not a kubeconfig');
 }

@@ -116,7 +116,7 @@ export function folderFor(of: Claimant, pattern: string | undefined): string {
           return value;
         });
   if (!isSafe(path))
-    throw new PathConfigError(`${JSON.stringify(path)} is no place below the node's path`);
+    throw new PathConfigError(`${JSON.stringify(path)} must be below the node's path`);
   return path;
 }
 

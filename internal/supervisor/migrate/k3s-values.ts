@@ -82,7 +82,7 @@ function objectIn(value: Buffer, scheme: Scheme): KubeObject {
     typeof object.kind !== 'string' ||
     typeof object.apiVersion !== 'string'
   )
-    throw new Error('it is no object');
+    throw new Error('it must be an object');
   return object;
 }
 

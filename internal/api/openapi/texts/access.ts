@@ -56,7 +56,7 @@ status Whether he may.
 extra More facts about the user, each a list of texts.
 groups Groups that the user belongs to. They are not looked up: name all of them. A user or a group
   is required.
-nonResourceAttributes A path that is no resource.
+nonResourceAttributes A path that is not a resource.
 resourceAttributes A resource.
 uid Identity of the user.
 user Name of the user. Without it the question is about the groups alone.
@@ -65,7 +65,7 @@ user Name of the user. Without it the question is about the groups alone.
 spec What.
 status Whether the client may.
 @SelfSubjectAccessReviewSpec What the client wants to do. Exactly one of the two is given.
-nonResourceAttributes A path that is no resource.
+nonResourceAttributes A path that is not a resource.
 resourceAttributes A resource.
 @ResourceAttributes An action on a resource.
 fieldSelector Fields by which a list, watch or deletecollection is narrowed. An authorizer may look
@@ -80,7 +80,7 @@ subresource Subresource, such as log. Empty: the object itself.
 verb What shall be done: get, list, watch, create, update, patch, delete, deletecollection or
   another. "*" is everything.
 version API version. "*" is every version.
-@NonResourceAttributes An action on a path that is no resource.
+@NonResourceAttributes An action on a path that is not a resource.
 path The path, such as /metrics.
 verb Method of the request in small letters, such as get.
 @FieldSelectorAttributes Fields by which a request is narrowed. Either rawSelector or requirements

@@ -9,8 +9,8 @@ import type { Decoded, GroupVersionKind } from './resource.ts';
 
 export type Format = 'json' | 'yaml' | 'protobuf';
 
-/** Kinds that are spoken but not stored: options, reviews, Scale, Binding, Status. */
-export class Spoken {
+/** Kinds that are sent and answered but never stored: options, reviews, Scale, Binding, Status. */
+export class UnstoredKinds {
   readonly #scheme: Scheme;
 
   constructor(scheme: Scheme) {
