@@ -10,7 +10,7 @@
 # INSTALL_SKIFF_BIN_DIR       where the executable goes (default: /usr/local/bin, or /opt/bin where that takes no files)
 # INSTALL_SKIFF_BIN_DIR_READ_ONLY true: the executable is there already, and nothing is written beside it
 # INSTALL_SKIFF_SYSTEMD_DIR   where the systemd unit goes (default: /etc/systemd/system)
-# INSTALL_SKIFF_SYMLINK       skip or force; otherwise kubectl, crictl and ctr are linked where there are none
+# INSTALL_SKIFF_SYMLINK       skip or force; otherwise kubectl, helm, crictl and ctr are linked where there are none
 # INSTALL_SKIFF_MIRROR        address (or folder) of a release, or of folders of releases (MIRROR/v1.2.3/)
 # INSTALL_SKIFF_CHANNEL       whose version is taken (default: stable)
 # INSTALL_SKIFF_CHANNEL_URL   where channels are looked up (default: MIRROR/channels)
@@ -478,6 +478,22 @@ place() {
   changed=yes
 }
 
+# The helm that the build brought, for a server of a machine that has none. No service restarts for it.
+helm() {
+  [ "$command" = server ] && [ "$source" = checkout ] || return 0
+  arch=x64
+  [ "$(uname -m)" = aarch64 ] && arch=arm64
+  for from in "$here"/dist/helm-*-$arch; do
+    [ -f "$from" ] || return 0
+    cmp -s "$from" "$data_dir/bin/helm" && return
+    there=$(command -v helm 2>/dev/null || true)
+    [ -z "$there" ] || [ "$(readlink "$there" || true)" = skiff ] || return 0
+    mkdir -p "$data_dir/bin"
+    rm -f "$data_dir/bin/helm.new"
+    cp "$from" "$data_dir/bin/helm.new" && chmod 755 "$data_dir/bin/helm.new" && mv "$data_dir/bin/helm.new" "$data_dir/bin/helm"
+  done
+}
+
 executables() {
   [ "${INSTALL_SKIFF_BIN_DIR_READ_ONLY:-}" != true ] || return 0
   mkdir -p "$bin_dir"
@@ -489,7 +505,8 @@ executables() {
   else place "$binary" "$bin_dir/skiff"; fi
   # Noted now: once the server runs, the notes are its own.
   record file "$bin_dir/.skiff-last-good"
-  for tool in kubectl crictl ctr; do
+  helm
+  for tool in kubectl helm crictl ctr; do
     [ "${INSTALL_SKIFF_SYMLINK:-}" = skip ] && continue
     there=$(command -v $tool 2>/dev/null || true)
     # kubectl is inside; the others only call what is on the machine.

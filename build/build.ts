@@ -4,7 +4,7 @@ import { parseArgs } from 'node:util';
 import { collectAssets } from './assets.ts';
 import { root } from './bundle.ts';
 import { makeExecutable, step } from './executable.ts';
-import { bringKubectl } from './kubectl.ts';
+import { bringHelm, bringKubectl } from './kubectl.ts';
 
 const { values } = parseArgs({
   options: {
@@ -12,6 +12,7 @@ const { values } = parseArgs({
     output: { type: 'string' },
     sbom: { type: 'string' },
     'without-kubectl': { type: 'boolean' },
+    'without-helm': { type: 'boolean' },
   },
 });
 const aliases: Record<string, string> = { amd64: 'x64', x86_64: 'x64', aarch64: 'arm64' };
@@ -36,6 +37,8 @@ mkdirSync(work, { recursive: true });
 const modules = own ? join(root, 'node_modules') : foreignModules(arch);
 const main = join(work, 'main.cjs');
 const kubectl = values['without-kubectl'] ? undefined : bringKubectl(arch);
+// Beside the executable, where install.sh and the tests find it.
+if (!values['without-helm']) bringHelm(arch);
 const assets = await collectAssets({
   arch,
   work,

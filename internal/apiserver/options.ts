@@ -30,7 +30,7 @@ export interface PlainRequest {
 export interface PlainAnswer {
   status: number;
   contentType: string;
-  body: string;
+  body: string | Buffer;
 }
 
 export interface ApiServerOptions {

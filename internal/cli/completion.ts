@@ -25,7 +25,7 @@ export function printCompletion(shell: string, skiff: Command): void {
       .flatMap((option) => option.long ?? [])
       .join(' ');
   const plain = (command: Command): boolean =>
-    !['server', 'agent', 'kubectl', 'crictl', 'ctr', 'datastore'].includes(command.name());
+    !['server', 'agent', 'kubectl', 'helm', 'crictl', 'ctr', 'datastore'].includes(command.name());
   const flags = (name: 'server' | 'agent'): string =>
     flagsOf(name)
       .filter((flag) => typeof flag.state === 'string')

@@ -241,11 +241,7 @@ export const flags: Flag[] = [
   ...none(['supervisor-metrics'], 'bool', 'metrics are served on /metrics already, behind RBAC'),
   ...none(['flannel-ipv6-masq'], 'bool', 'the pod network is IPv4'),
   ...none(['servicelb-namespace'], 'text', 'no pods run for a service load balancer'),
-  ...none(
-    ['helm-job-image'],
-    'text',
-    'Helm charts are not installed by the server in this release',
-  ),
+  ...none(['helm-job-image'], 'text', 'Helm is a program of the server: no Job runs for it'),
   server(
     'default-local-storage-path',
     'text',
@@ -331,7 +327,7 @@ export const flags: Flag[] = [
     'the serving certificate holds only what --tls-san and the nodes say',
   ),
   ...none(['disable-cloud-controller'], 'bool', 'there is no cloud controller manager'),
-  ...none(['disable-helm-controller'], 'bool', 'there is no Helm controller in this release'),
+  server('disable-helm-controller', 'bool', 'HelmCharts are stored, and not installed'),
   ...none(['disable-apiserver'], 'bool', 'every server serves the API'),
   ...none(['disable-etcd'], 'bool', 'every server that joins keeps a member of the etcd'),
   ...none(

@@ -102,7 +102,7 @@ const serverFlags: Row[] = [
   ['disable-cloud-controller', undefined, 'warns', /no cloud controller manager/],
   ['disable-kube-proxy', undefined, 'works'],
   ['disable-network-policy', undefined, 'works'],
-  ['disable-helm-controller', undefined, 'warns', /no Helm controller/],
+  ['disable-helm-controller', undefined, 'works'],
   ['embedded-registry', undefined, 'warns', /not shared between nodes/],
   ['supervisor-metrics', undefined, 'warns', /already/],
   ['secrets-encryption', undefined, 'works'],

@@ -3,7 +3,7 @@ import { SkiffError } from '../base/errors.ts';
 
 /** 128 and the number of SIGPIPE, as a shell says it. */
 const endedByPipe = 141;
-const tools = new Set(['kubectl', 'crictl', 'ctr']);
+const tools = new Set(['kubectl', 'helm', 'crictl', 'ctr']);
 
 /** Runs the command that `argv` names and sets the exit status. */
 export async function main(argv: string[]): Promise<void> {

@@ -20,7 +20,7 @@ export function program(): Command {
     })
     .exitOverride();
   for (const name of ['server', 'agent'] as const) daemon(skiff, name);
-  for (const name of ['kubectl', 'crictl', 'ctr']) {
+  for (const name of ['kubectl', 'helm', 'crictl', 'ctr']) {
     skiff
       .command(name)
       .description(`Run ${name} against this node`)

@@ -54,6 +54,7 @@ export function serverConfig(settings: Settings, warn: Warn = silently): ServerC
     localStoragePath: localStoragePath(settings),
     disableAgent: settings.get('disable-agent') === true,
     egressMode: egressMode(settings),
+    disableHelm: settings.get('disable-helm-controller') === true,
     disableNetworkPolicy: settings.get('disable-network-policy') === true,
     disableScheduler: settings.get('disable-scheduler') === true,
     disableControllers: settings.get('disable-controller-manager') === true,

@@ -30,6 +30,8 @@ export interface RunOptions {
 
 export interface StartOptions {
   env?: Record<string, string>;
+  /** False: `env` is all that it gets; what this process was started with may hold a token. */
+  inherit?: boolean;
   cwd?: string;
   /** In a session of its own, so that signals to us do not reach it. */
   detached?: boolean;
@@ -86,7 +88,7 @@ export const realSpawn: Spawn = {
   start(_op, command, options = {}) {
     return nodeSpawn(command[0] ?? '', command.slice(1), {
       cwd: options.cwd,
-      env: options.env ? { ...process.env, ...options.env } : process.env,
+      env: options.inherit === false ? options.env : { ...process.env, ...options.env },
       detached: options.detached ?? false,
       stdio: options.stdio ?? ['ignore', 'pipe', 'pipe'],
     });

@@ -109,6 +109,8 @@ export interface ServerConfig extends NodeConfig {
   nodePortRange: { from: number; to: number };
   /** Packaged components not to deploy, by k3s' names. */
   disable: string[];
+  /** HelmCharts are stored and not installed. */
+  disableHelm?: boolean;
   /** Where volumes of the class local-path lie on every node. */
   localStoragePath?: string | undefined;
   /** Network policies are stored and not enforced. */

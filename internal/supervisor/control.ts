@@ -2,7 +2,7 @@ import type { ApiServer } from '../apiserver/api-server.ts';
 import type { ResourceRef } from '../api/object.ts';
 import { electLeader } from '../client/leader-election.ts';
 import type { Mirrors } from '../client/mirrors.ts';
-import type { ControllerContext, NodeCall } from '../controllers/context.ts';
+import type { Controller, ControllerContext, NodeCall } from '../controllers/context.ts';
 import { startLocalPath } from '../controllers/localpath/local-path.ts';
 import { startControllers } from '../controllers/start.ts';
 import type { SchedulerConfiguration } from '../scheduler/config/configuration.ts';
@@ -11,6 +11,7 @@ import type { ServerIdentities } from '../pki/authorities.ts';
 import { signRequest } from '../pki/sign-request.ts';
 import type { ServerConfig } from './config.ts';
 import type { Doors } from './doors.ts';
+import { helmWhenServed } from './helm.ts';
 import type { Part } from './running.ts';
 import { ingressDisabled } from './node-ingress.ts';
 import { kubeletPort } from './node.ts';
@@ -138,9 +139,11 @@ function controllers({ config, doors, api, mirrors, identities }: ControlOptions
     ...(config.disable.includes('servicelb') ? ['service-lb'] : []),
     ...(ingressDisabled(config.disable) ? ['ingress'] : []),
   ];
-  const running = [startControllers(context, { without })];
+  const running: Pick<Controller, 'stop'>[] = [startControllers(context, { without })];
   if (!config.disable.includes('local-storage'))
     running.push(startLocalPath(context, nodeCalls(api)));
+  if (!config.disableHelm)
+    running.push(helmWhenServed({ config, doors, api, identities, context }));
   return { name: 'controllers', stop: () => running.forEach((one) => one.stop()) };
 }
 

@@ -213,6 +213,12 @@ export async function writeTokens(
   }
 }
 
+/** Where programs of this machine find the API. */
+export function apiAddress({ bindAddress }: ServerConfig, port: number): string {
+  const any = bindAddress === '0.0.0.0' || bindAddress === '::';
+  return joinHostPort(any ? '127.0.0.1' : bindAddress, port);
+}
+
 /** The administrator's kubeconfig, written only when its content changes. */
 export async function writeAdminKubeconfig(
   config: ServerConfig,
@@ -222,11 +228,7 @@ export async function writeAdminKubeconfig(
   port: number,
 ): Promise<void> {
   const { disk } = doors;
-  const host =
-    config.bindAddress === '0.0.0.0' || config.bindAddress === '::'
-      ? '127.0.0.1'
-      : config.bindAddress;
-  const server = `https://${joinHostPort(host, port)}`;
+  const server = `https://${apiAddress(config, port)}`;
   const text = kubeconfig({ server, ca: identities.serverCa.cert, ...identities.admin });
   const path = config.writeKubeconfig;
   const [before, stat] = await Promise.all([

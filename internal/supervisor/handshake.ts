@@ -22,10 +22,12 @@ export function handshakeAnswers(options: {
   serverCa: string;
   /** Answers what nodes of their own ask. */
   nodes?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
+  /** Answers who asks for files that are everybody's. */
+  files?: (request: PlainRequest) => Promise<PlainAnswer> | undefined;
 }): (request: PlainRequest) => Promise<PlainAnswer> | undefined {
   return (request) => {
     const { method, path, authorization } = request;
-    const forNode = options.nodes?.(request);
+    const forNode = options.nodes?.(request) ?? options.files?.(request);
     if (forNode) return forNode;
     if (method !== 'GET' && method !== 'HEAD') return undefined;
     if (path === handshakePaths.authority) return Promise.resolve(text(200, options.serverCa));

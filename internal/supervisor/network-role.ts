@@ -1,10 +1,12 @@
 import { ApiError } from '../api/status.ts';
 import type { ResourceRef } from '../api/object.ts';
+import { own } from '../base/own.ts';
 import type { Client } from '../client/client.ts';
 import { ingressAccount } from '../controllers/ingress/ingress.ts';
 import { networkGroup } from '../pki/node-certificates.ts';
 
-const rbac = (resource: string, kind: string): ResourceRef => ({
+/** The kinds of roles and their bindings. */
+export const rbac = (resource: string, kind: string): ResourceRef => ({
   group: 'rbac.authorization.k8s.io',
   version: 'v1',
   resource,
@@ -77,7 +79,7 @@ export async function ensureNetworkRole(client: Client): Promise<void> {
 }
 
 /** Writes only what is not there as it should be: a start must not wear the disk. */
-async function ensure(
+export async function ensure(
   client: Client,
   ref: ResourceRef,
   object: { metadata: { name: string } },
@@ -86,7 +88,7 @@ async function ensure(
   try {
     const there = await client.get<Record<string, unknown>>(ref, { name });
     const same = Object.entries(object).every(
-      ([key, value]) => key === 'metadata' || JSON.stringify(there[key]) === JSON.stringify(value),
+      ([key, value]) => key === 'metadata' || isWithin(value, there[key]),
     );
     if (!same)
       await client.patch(ref, { name }, { type: 'merge', body: object }, { fieldManager: 'skiff' });
@@ -96,4 +98,22 @@ async function ensure(
       if (!(failure instanceof ApiError && failure.reason === 'AlreadyExists')) throw failure;
     });
   }
+}
+
+/** Whether all of `wanted` is in `there`: the server adds defaults. Lists are equal or not. */
+function isWithin(wanted: unknown, there: unknown): boolean {
+  if (Array.isArray(wanted))
+    return (
+      Array.isArray(there) &&
+      wanted.length === there.length &&
+      wanted.every((one, i) => isWithin(one, there[i]))
+    );
+  if (typeof wanted !== 'object' || wanted === null) return wanted === there;
+  return (
+    typeof there === 'object' &&
+    there !== null &&
+    Object.entries(wanted).every(([key, value]) =>
+      isWithin(value, own(there as Record<string, unknown>, key)),
+    )
+  );
 }

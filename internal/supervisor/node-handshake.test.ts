@@ -82,7 +82,7 @@ const sign = async (
   path: string = certificatePaths.kubelet,
 ): Promise<{ status: number; text: string }> => {
   const answer = await ask('POST', path, asked);
-  return { status: answer?.status ?? 0, text: answer?.body ?? '' };
+  return { status: answer?.status ?? 0, text: String(answer?.body ?? '') };
 };
 const nodeUser = (name: string): UserInfo => ({
   name: `system:node:${name}`,

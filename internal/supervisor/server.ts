@@ -9,6 +9,7 @@ import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
 import { guardClock } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
+import { ensureCustomKinds } from './custom-kinds.ts';
 import { startControl } from './control.ts';
 import { followBootstrap } from './bootstrap.ts';
 import {
@@ -39,6 +40,7 @@ import { nodeVoice } from './node-voice.ts';
 import { runNode, takeMachine } from './node-process.ts';
 import type { OwnNode } from './node.ts';
 import { startRenewal, type Renewal } from './renewal.ts';
+import { staticFiles } from './static-files.ts';
 import { tellOfRoom } from './tell-of-room.ts';
 import { advertised, startApi } from './start-api.ts';
 import { startUpkeep } from './upkeep.ts';
@@ -136,6 +138,7 @@ async function startParts({
   const tokens = { config, doors, datastore, passwords, serverCa: identities.serverCa.cert };
   const besides = handshakeAnswers({
     ...tokens,
+    files: staticFiles(doors.disk, join(config.dataDir, 'server/static')),
     nodes: nodeHandshake({
       doors,
       client: () => api.inProcess({ name: 'system:skiff', groups: ['system:masters'] }),
@@ -275,6 +278,7 @@ async function startBeside(options: Beside): Promise<void> {
     config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors, renewal }),
     startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
     ensureNetworkRole(supervisor).then(() => []),
+    ensureCustomKinds(supervisor, { helm: !config.disableHelm }).then(() => []),
     (config.disable.includes('local-storage')
       ? removeLocalStorage(supervisor)
       : ensureLocalStorage(supervisor, config)

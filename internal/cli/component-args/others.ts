@@ -124,7 +124,7 @@ export const etcdArgs: ArgTable<EtcdSettings> = new Map<string, Arg<EtcdSettings
 /** The arguments of k3s' helm-controller. */
 export const helmControllerArgs: ArgTable<NoSettings> = new Map(
   none<NoSettings>(
-    'Helm charts are not installed by the server in this release',
+    'the Helm controller is a part of the server',
     'threads debug debug-level default-job-image job-cluster-role node-name namespace ' +
       'controller-name kubeconfig master-url pprof-port',
   ),
