@@ -1,7 +1,12 @@
+import type { ApiServer } from '../apiserver/api-server.ts';
 import type { ResourceRef } from '../api/object.ts';
+import { messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
 import { name as helmController } from '../controllers/helm/helm.ts';
+import { addonRef } from './addons.ts';
+import type { Doors } from './doors.ts';
 import { ensure, rbac } from './network-role.ts';
+import type { Part } from './running.ts';
 
 const definitions: ResourceRef = {
   group: 'apiextensions.k8s.io',
@@ -162,10 +167,7 @@ const controllerBinding = {
 };
 
 /** The definitions that k3s ships: AddOns, and unless it is switched off those of Helm. */
-export async function ensureCustomKinds(
-  client: Client,
-  { helm }: { helm: boolean },
-): Promise<void> {
+async function ensureCustomKinds(client: Client, helm: boolean): Promise<void> {
   await Promise.all([
     ensure(client, definitions, addonKind),
     ...(helm
@@ -176,4 +178,59 @@ export async function ensureCustomKinds(
         ]
       : []),
   ]);
+}
+
+const firstRetryMs = 1000;
+const longestRetryMs = 64_000;
+
+/**
+ * Makes the definitions, again and again where the datastore takes no writes, and calls `ready`
+ * once Addons are served. Nothing else waits for that.
+ */
+export function startCustomKinds(options: {
+  client: Client;
+  api: ApiServer;
+  doors: Pick<Doors, 'clock' | 'log'>;
+  helm: boolean;
+  ready: () => Promise<() => Promise<void>>;
+}): Part {
+  const { client, api, doors, helm } = options;
+  const { resources } = api.server.core;
+  const log = doors.log.named('kinds');
+  const end = new AbortController();
+  let begun: Promise<() => Promise<void>> | undefined;
+  let unfollow: () => void = () => undefined;
+  const look = (): void => {
+    if (begun || !resources.ofKind(addonRef.group, addonRef.version, addonRef.kind)) return;
+    unfollow();
+    begun = options.ready();
+    begun.catch((error: unknown) =>
+      log.error('manifests are not applied', { error: messageOf(error) }),
+    );
+  };
+  const make = async (): Promise<void> => {
+    for (let delayMs = firstRetryMs; !end.signal.aborted;) {
+      try {
+        await ensureCustomKinds(client, helm);
+        unfollow = resources.onChange(look);
+        return look();
+      } catch (error) {
+        log.warn('definitions cannot be written', { error: messageOf(error), inMs: delayMs });
+        await doors.clock.sleep('kinds', delayMs, end.signal);
+        delayMs = Math.min(delayMs * 2, longestRetryMs);
+      }
+    }
+  };
+  const making = make();
+  return {
+    name: 'manifests',
+    stop: async () => {
+      end.abort();
+      await making;
+      unfollow();
+      await (
+        await begun?.catch(() => undefined)
+      )?.();
+    },
+  };
 }

@@ -34,9 +34,9 @@ const deathMs = 5000;
 const lookMs = 20;
 
 /**
- * Runs Helm, one folder for each run, below `<runDir>/helm`. It acts as `system:helm-controller`, an
- * administrator as the Jobs of k3s are, by a certificate made for the run. What an earlier run of
- * this process left running is ended first: two of one release would work against each other.
+ * Runs Helm, one folder for each run, below `<runDir>/helm`. It acts as `system:helm-controller`,
+ * an administrator as the Jobs of k3s are, by a certificate made for the run. What an earlier run
+ * of this process left running is ended first: two of one release would work against each other.
  */
 export async function helmProgram(options: HelmOptions): Promise<HelmProgram> {
   const { disk, random, spawn } = options.doors;

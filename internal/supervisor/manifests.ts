@@ -5,6 +5,7 @@ import type { KubeObject, ResourceRef } from '../api/object.ts';
 import { ApiError } from '../api/status.ts';
 import { messageOf } from '../base/errors.ts';
 import type { Client } from '../client/client.ts';
+import type { Addons } from './addons.ts';
 import type { Doors } from './doors.ts';
 import { findManifests } from './manifest-files.ts';
 
@@ -21,6 +22,8 @@ export interface ManifestsOptions {
   client: Client;
   /** Where a kind is served; undefined when it is not (yet). */
   resolve(apiVersion: string, kind: string): ResourceRef | undefined;
+  /** Told of each file. */
+  addons?: Addons;
   doors: Doors;
 }
 
@@ -112,6 +115,7 @@ export async function applyFolder(
   for (const name of found.disabled) {
     try {
       for (const key of state[name]?.objects ?? []) await remove(options, key);
+      await options.addons?.deleted(join(dir, name));
       await doors.disk.remove('manifest', join(dir, name));
       changed ||= delete state[name];
       log.info('removed, because it is disabled', { file: name });
@@ -126,15 +130,17 @@ export async function applyFolder(
     const checksum = createHash('sha256').update(text).digest('hex');
     if (state[name]?.checksum === checksum) continue;
     try {
-      state[name] = {
-        checksum,
-        objects: await applyFile(options, text, state[name]?.objects ?? []),
-      };
+      await options.addons?.applying(join(dir, name));
+      const objects = await applyFile(options, text, state[name]?.objects ?? []);
+      await options.addons?.applied(join(dir, name), checksum, objects);
+      state[name] = { checksum, objects };
       changed = true;
       log.info('applied', { file: name, objects: state[name].objects.length });
     } catch (error) {
       complete = false;
       log.warn('could not apply', { file: name, error: messageOf(error) });
+      // What stands in the way of the file may stand in the way of its Addon.
+      await options.addons?.failed(join(dir, name), messageOf(error)).catch(() => undefined);
     }
   }
   if (changed)

@@ -6,10 +6,11 @@ import type { ResourceRef } from '../api/object.ts';
 import { mirrorFactory, type Mirrors } from '../client/mirrors.ts';
 import type { Troubles } from '../client/troubles.ts';
 import { loadOrCreateNode, type ServerIdentities } from '../pki/authorities.ts';
+import { fileAddons, packagedAddons } from './addons.ts';
 import { guardClock } from './clock-guard.ts';
 import { ensureClusterDns, removeClusterDns } from './cluster-dns.ts';
 import type { ServerConfig } from './config.ts';
-import { ensureCustomKinds } from './custom-kinds.ts';
+import { startCustomKinds } from './custom-kinds.ts';
 import { startControl } from './control.ts';
 import { followBootstrap } from './bootstrap.ts';
 import {
@@ -259,8 +260,24 @@ async function startBeside(options: Beside): Promise<void> {
     statePath: join(config.dataDir, 'server/manifests.state'),
     client: supervisor,
     resolve: (apiVersion: string, kind: string) => servedKind(api, apiVersion, kind),
+    addons: fileAddons(supervisor, doors),
     doors,
   };
+  parts.push(
+    startCustomKinds({
+      client: supervisor,
+      api,
+      doors,
+      helm: !config.disableHelm,
+      ready: async () => {
+        const [started] = await Promise.all([
+          startManifests(manifests),
+          packagedAddons(supervisor, packagedComponents(config)),
+        ]);
+        return () => started.stop();
+      },
+    }),
+  );
   const renewal = startRenewal(doors);
   renewal.add(renewServer(options));
   const { etcd, room } = options.datastore;
@@ -276,9 +293,7 @@ async function startBeside(options: Beside): Promise<void> {
   const started = await Promise.all([
     startControl({ config, doors, api, mirrors, identities, identity: options.identity }),
     config.disableAgent ? undefined : startNodeWhenWritable({ ...options, mirrors, renewal }),
-    startManifests(manifests).then((part) => [{ name: 'manifests', ...part }]),
     ensureNetworkRole(supervisor).then(() => []),
-    ensureCustomKinds(supervisor, { helm: !config.disableHelm }).then(() => []),
     (config.disable.includes('local-storage')
       ? removeLocalStorage(supervisor)
       : ensureLocalStorage(supervisor, config)
@@ -296,6 +311,19 @@ async function startBeside(options: Beside): Promise<void> {
       moved: (from) => moveServer({ ...options, renewal, node }, from),
     }),
   );
+}
+
+/** What k3s deploys as files, and is a part of this program here. */
+function packagedComponents({ disable, ...config }: ServerConfig): Record<string, boolean> {
+  const on = (name: string): boolean => !disable.includes(name);
+  return {
+    coredns: on('coredns'),
+    servicelb: on('servicelb'),
+    'local-storage': on('local-storage'),
+    'metrics-server': on('metrics-server'),
+    'network-policy': !config.disableNetworkPolicy,
+    'helm-controller': !config.disableHelm,
+  };
 }
 
 /** Puts renewed certificates in force, without a restart. */

@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { TestCluster, until } from './node.ts';
@@ -54,7 +54,7 @@ beforeAll(async () => {
   writeFileSync(join(folder, 'harbour.yaml'), widgets('small') + second);
   writeFileSync(join(folder, 'skipped.yaml'), second.replace('second', 'skipped'));
   writeFileSync(join(folder, 'skipped.yaml.skip'), '');
-  await cluster.up();
+  await cluster.up({ flags: ['--disable-helm-controller'] });
 });
 afterAll(() => cluster.down(failed));
 
@@ -112,6 +112,24 @@ describe('server/manifests', () => {
     await until('it is applied', () => there('configmap', 'third'), { seen });
   });
 
+  it('is seen as AddOns, beside the components that are a part of the server', () => {
+    onTestFailed(() => void (failed = true));
+    const addons = cluster.k('-n', 'kube-system', 'get', 'addons');
+    for (const name of ['coredns', 'local-storage', 'metrics-server', 'servicelb'])
+      expect(addons).toMatch(new RegExp(`^${name} +part of skiff`, 'm'));
+    expect(addons).toMatch(
+      /^harbour +\/var\/lib\/skiff\/server\/manifests\/harbour.yaml +[0-9a-f]{64} /m,
+    );
+    expect(addons).not.toMatch(/^(skipped|helm-controller)/m);
+    const path = '{.metadata.annotations.addon\\.k3s\\.cattle\\.io/gvks}';
+    expect(
+      cluster.k('-n', 'kube-system', 'get', 'addon', 'harbour', '-o', `jsonpath=${path}`),
+    ).toContain('/v1, Kind=ConfigMap;/v1, Kind=Namespace;apiextensions.k8s.io/v1, Kind=Custom');
+    const told = cluster.k('-n', 'kube-system', 'events', '--for', 'addon/wrong');
+    expect(told).toMatch(/ApplyManifestFailed/);
+    expect(told).toMatch(/AppliedManifest/);
+  });
+
   it('takes what changed while the server was off', async () => {
     onTestFailed(() => void (failed = true));
     cluster.killServer('TERM');
@@ -130,5 +148,24 @@ describe('server/manifests', () => {
       { seen },
     );
     expect(there('configmap', 'third')).toBe(true);
+  });
+
+  it('takes a file that is disabled away, with its objects and its AddOn', async () => {
+    onTestFailed(() => void (failed = true));
+    cluster.killServer('TERM');
+    await until(
+      'the server ended',
+      () => cluster.node.exec(['bash', '-c', '! kill -0 $(cat /run/skiff-server.pid)']).code === 0,
+    );
+    cluster.startServer(['--disable', 'wrong,coredns']);
+    await cluster.ready();
+    await until('the file is gone', () => !existsSync(join(folder, 'wrong.yaml')), { seen });
+    await until('so is its object', () => !there('configmap', 'third'), { seen });
+    await until('and the AddOn', () => !there('-n', 'kube-system', 'addon', 'wrong'), { seen });
+    await until('and the component', () => !there('-n', 'kube-system', 'addon', 'coredns'), {
+      seen,
+    });
+    expect(there('-n', 'kube-system', 'addon', 'helm-controller')).toBe(true);
+    expect(there('-n', 'kube-system', 'addon', 'harbour')).toBe(true);
   });
 });

@@ -1,4 +1,5 @@
 import { describe, expect, it, test } from 'vitest';
+import { asObject } from '../../api/object.ts';
 import type { Secret } from '../../api/generated/types/core-v1.ts';
 import { planFor, type View } from './plan.ts';
 import { markedInterrupted, revisionsOf, type Revision } from './release.ts';
@@ -64,7 +65,7 @@ describe('the Secret of a release', () => {
   const pack = (release: object): string =>
     Buffer.from(gzipSync(JSON.stringify(release)).toString('base64')).toString('base64');
   const secret = (version: string, over: object = {}): Secret =>
-    ({
+    asObject({
       metadata: { labels: { owner: 'helm', name: 'web', status: 'pending-install', version } },
       type: 'helm.sh/release.v1',
       data: { release: pack({ name: 'web', info: { status: 'pending-install', notes: 'n' } }) },

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { ConfigMap, Secret } from '../../api/generated/types/core-v1.ts';
-import { own } from '../../base/own.ts';
+import { own, table } from '../../base/own.ts';
 import type { HelmChart, HelmChartConfig, HelmChartSpec, ValuesSecret } from './chart.ts';
 
 /** Why a chart is not even tried: its maker has to change something. */
@@ -242,7 +242,7 @@ function policyOf(said: string | undefined): Wish['failurePolicy'] {
   throw new Refused(`failurePolicy: ${said} is neither reinstall, abort nor retry`);
 }
 
-const units: Record<string, number> = { ms: 1, s: 1000, m: 60_000, h: 3600_000 };
+const units = table({ ms: 1, s: 1000, m: 60_000, h: 3600_000 });
 
 /** A duration of Go without fractions of a unit: `5m0s`. */
 function timeoutOf({ timeout }: HelmChartSpec): number {
