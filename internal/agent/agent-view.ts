@@ -7,6 +7,7 @@ import { containerNamed, type RuntimeContainer } from './pods/model.ts';
 import type { PodSet } from './pods/pod-set.ts';
 import type { ContainerInstance, NodeView, TerminatedSample } from './server/node-view.ts';
 import { readUsage } from './usage.ts';
+import { volumeUsage, type StandingClaim } from './volumes/volume-usage.ts';
 
 /**
  * The runtime only prepares a stream, which is quick. kubectl asks twice (WebSocket, then SPDY), so
@@ -26,6 +27,7 @@ export function agentView(options: {
   terminated: { samples(): TerminatedSample[] };
   localPaths: NodeView['localPaths'];
   knowsPods: NodeView['knowsPods'];
+  claims(): StandingClaim[];
 }): NodeView {
   const { nodeName, cri, pods } = options;
   const withStatus = (worker: { pod: Pod; status: Pod['status'] }): Pod => ({
@@ -106,6 +108,7 @@ export function agentView(options: {
         { timeoutMs: request.timeoutSeconds > 0 ? request.timeoutSeconds * 1000 + 10_000 : 0 },
       ),
     stats: () => readUsage(cri, pods),
+    volumes: () => volumeUsage(options.claims(), options.clock.now()),
     terminated: () => options.terminated.samples(),
     config: () => options.config,
   };

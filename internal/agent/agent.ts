@@ -69,6 +69,7 @@ export async function createAgent(options: AgentOptions, open = openRuntime): Pr
     terminated: parts.terminated,
     localPaths: parts.localPaths,
     knowsPods: () => synced.done,
+    claims: () => parts.volumes.standingClaims(),
   });
   await set.look();
   const stopEvents = followTasks(runtime.containerd, clock, log.named('containerd'), {

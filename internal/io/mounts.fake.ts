@@ -21,6 +21,23 @@ export class FakeMounts implements Mounts {
     this.table.push({ kind, from: kind, path, options });
   }
 
+  async attach(
+    _op: string,
+    { kind, from }: { kind: string; from: string },
+    path: string,
+    options: string[],
+  ): Promise<void> {
+    this.table.push({ kind, from, path, options });
+  }
+
+  /** What is on devices; a blank one is not here. */
+  readonly devices = new Map<string, string>();
+
+  async prepare(_op: string, device: string, kind: string): Promise<string> {
+    if (!this.devices.has(device)) this.devices.set(device, kind);
+    return this.devices.get(device)!;
+  }
+
   async bind(_op: string, from: string, path: string): Promise<void> {
     this.table.push({ kind: 'bind', from, path, options: [] });
   }

@@ -7,6 +7,18 @@ import { runOk, type Spawn } from './spawn.ts';
 export interface Mounts {
   /** Mounts a new file system of a kind (`tmpfs`, `hugetlbfs`) on an existing folder. */
   create(op: string, kind: string, path: string, options: string[]): Promise<void>;
+  /**
+   * Mounts what is there (a device, a share of another machine) on an existing folder; for the
+   * kind's own program (mount.nfs), too.
+   */
+  attach(
+    op: string,
+    source: { kind: string; from: string },
+    path: string,
+    options: string[],
+  ): Promise<void>;
+  /** The kind of file system on a device; a blank one gets `kind`. Something else stays. */
+  prepare(op: string, device: string, kind: string): Promise<string>;
   /** Shows `from`, which may be a /proc path of a held place, at `to` as well. */
   bind(op: string, from: string, to: string): Promise<void>;
   /** Unmounts; what is busy is detached now and freed when its last user ends. */
@@ -15,10 +27,32 @@ export interface Mounts {
   below(op: string, path: string): Promise<string[]>;
 }
 
+/** A share that does not answer must not hold up everything else for ever. */
+const attachMs = 120_000;
+const formatMs = 600_000;
+/** blkid(8): nothing that is known. */
+const blank = 2;
+
 export function makeMounts(spawn: Spawn, disk: Disk): Mounts {
   return {
     create: async (op, kind, path, options) => {
       await runOk(spawn, op, ['mount', '-t', kind, '-o', options.join(','), kind, path]);
+    },
+    attach: async (op, { kind, from }, path, options) => {
+      const said = options.length > 0 ? ['-o', options.join(',')] : [];
+      await runOk(spawn, op, ['mount', '-t', kind, ...said, '--', from, path], {
+        timeoutMs: attachMs,
+      });
+    },
+    prepare: async (op, device, kind) => {
+      const ask = ['blkid', '-p', '-o', 'value', '-s', 'TYPE', '-s', 'PTTYPE', '--', device];
+      const found = await spawn.run(op, ask);
+      const there = found.stdout.toString().trim();
+      if (found.code === 0) return there;
+      if (found.code !== blank || there !== '')
+        throw new IoError(`${op}: blkid ${device}: ${found.stderr.trim()}`, { op, code: 'BLKID' });
+      await runOk(spawn, op, [`mkfs.${kind}`, device], { timeoutMs: formatMs });
+      return kind;
     },
     bind: async (op, from, to) => {
       await runOk(spawn, op, ['mount', '--no-canonicalize', '--bind', from, to]);

@@ -2,7 +2,7 @@ import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it, onTestFailed } from 'vitest';
 import { busybox, redis } from './images.ts';
-import { TestCluster, until } from './node.ts';
+import { ok, TestCluster, until } from './node.ts';
 
 const cluster = new TestCluster();
 let failed = false;
@@ -72,6 +72,14 @@ it("a pod uses an administrator's disk; claim and volume stay while in use", asy
   expect(readFileSync(onDisk('var/lib/skiff/disk/below/file'), 'utf8')).toBe('sub\n');
   expect(cluster.node.exec(['stat', '-c', '%g', '/var/lib/skiff/disk/before']).stdout).toBe(
     '4711\n',
+  );
+
+  const node = '/api/v1/nodes/node1/proxy';
+  expect(cluster.k('get', '--raw', `${node}/metrics`)).toMatch(
+    /^kubelet_volume_stats_capacity_bytes\{namespace="default",persistentvolumeclaim="data"\} \d/m,
+  );
+  expect(cluster.k('get', '--raw', `${node}/stats/summary`)).toMatch(
+    /"pvcRef":\{"name":"data","namespace":"default"\}/,
   );
 
   cluster.k('delete', 'pvc', 'data', '--wait=false');
@@ -180,4 +188,86 @@ spec:
   await until('its claim and data are gone', () => readdirSync(onDisk(storage)).length === 0, {
     seen: () => cluster.kubectl(['get', 'events,pvc,pv', '-A']).stdout,
   });
+});
+
+const ofDevice = (device: string, mode: string, options = ''): string => `
+apiVersion: v1
+kind: PersistentVolume
+metadata: {name: ${mode.toLowerCase()}}
+spec:
+  capacity: {storage: 64Mi}
+  accessModes: [ReadWriteOnce]
+  storageClassName: manual
+  persistentVolumeReclaimPolicy: Retain
+  volumeMode: ${mode}
+  local: {path: ${device}}
+  ${options}
+  nodeAffinity:
+    required:
+      nodeSelectorTerms:
+      - matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [node1]}]
+---
+apiVersion: v1
+kind: PersistentVolumeClaim
+metadata: {name: ${mode.toLowerCase()}}
+spec:
+  accessModes: [ReadWriteOnce]
+  storageClassName: manual
+  volumeMode: ${mode}
+  resources: {requests: {storage: 64Mi}}
+---
+apiVersion: v1
+kind: Pod
+metadata: {name: ${mode.toLowerCase()}}
+spec:
+  terminationGracePeriodSeconds: 1
+  containers:
+  - name: c
+    image: docker.io/library/busybox:test
+    command: [sh, -c, "${
+      mode === 'Block'
+        ? 'echo written | dd of=/dev/data bs=512 conv=sync && sync; sleep 3600'
+        : 'grep -q noatime /proc/mounts; echo $? > /data/file; sleep 3600'
+    }"]
+    ${
+      mode === 'Block'
+        ? 'volumeDevices: [{name: data, devicePath: /dev/data}]'
+        : 'volumeMounts: [{name: data, mountPath: /data}]'
+    }
+  volumes: [{name: data, persistentVolumeClaim: {claimName: ${mode.toLowerCase()}}}]
+`;
+
+it('a device is written to as it is; as files it is given a file system and mounted', async () => {
+  onTestFailed(() => void (failed = true));
+  const devices = ['raw', 'files'].map((name) => {
+    ok(['truncate', '-s', '64M', onDisk(name)]);
+    return ok(['losetup', '-f', '--show', onDisk(name)]).trim();
+  });
+  try {
+    cluster.apply(ofDevice(devices[0]!, 'Block'));
+    cluster.apply(ofDevice(devices[1]!, 'Filesystem', 'mountOptions: [noatime]'));
+    cluster.k('wait', '--for=condition=Ready', 'pod/block', 'pod/filesystem', '--timeout=60s');
+    await until('the device was written', () => {
+      ok(['blockdev', '--flushbufs', devices[0]!]);
+      return readFileSync(onDisk('raw')).subarray(0, 7).toString() === 'written';
+    });
+    const mounted = (): string =>
+      cluster.node.look(['grep', 'kubernetes.io~local-volume', '/proc/self/mounts']).stdout;
+    expect(mounted()).toMatch(/ ext4 \S*noatime/);
+    const file = (): string =>
+      cluster.kubectl(['exec', 'filesystem', '--', 'cat', '/data/file']).stdout;
+    await until('the options count', () => file() === '0\n');
+    // A restart of the server finds what is mounted.
+    cluster.killServer('KILL');
+    cluster.startServer();
+    await cluster.ready();
+    expect(mounted().trim().split('\n')).toHaveLength(1);
+    expect(file()).toBe('0\n');
+    cluster.k('delete', 'pod', 'block', 'filesystem');
+    await until('nothing is mounted', () => mounted() === '');
+    expect(ok(['blkid', '-o', 'value', '-s', 'TYPE', devices[1]!])).toBe('ext4\n');
+  } finally {
+    cluster.kubectl(['delete', 'pod', 'block', 'filesystem', '--force', '--wait=true']);
+    for (const device of devices) ok(['losetup', '-d', device]);
+  }
 });

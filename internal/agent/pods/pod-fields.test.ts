@@ -81,7 +81,7 @@ const fields: Record<string, Record<string, string>> = {
     stdin: 'config/container-config',
     stdinOnce: 'config/container-config',
     tty: 'config/container-config',
-    volumeDevices: 'refused',
+    volumeDevices: 'volumes/container-mounts',
   },
   ContainerRestartRule: {
     action: 'pods/restart-policy; RestartAllContainers is refused',
@@ -214,16 +214,6 @@ describe('what the node cannot do', () => {
       'a claim of a template',
       { resourceClaims: [{ name: 'gpu', resourceClaimTemplateName: 't' }] },
       'FailedPrepareDynamicResources',
-    ],
-    [
-      'a block device',
-      container({ volumeDevices: [{ name: 'v', devicePath: '/dev/x' }] }),
-      'FailedMapVolume',
-    ],
-    [
-      'a block device of an init container',
-      { initContainers: [{ name: 'i', volumeDevices: [{ name: 'v', devicePath: '/dev/x' }] }] },
-      'FailedMapVolume',
     ],
     [
       'the restart of all containers',

@@ -7,7 +7,7 @@ import { hostnameAndDomain } from '../config/hostname.ts';
 import { makeEnvironment } from '../env/environment.ts';
 import { runHook } from '../hooks/run-hook.ts';
 import { ImageError, type EnsuredImage } from '../images/image-puller.ts';
-import { containerMounts } from '../volumes/container-mounts.ts';
+import { containerDevices, containerMounts } from '../volumes/container-mounts.ts';
 import { containerReference } from './container-reference.ts';
 import type { StartPorts } from './ports.ts';
 
@@ -143,11 +143,12 @@ async function configured(ports: StartPorts, input: StartInput, image: EnsuredIm
   const facts = { podIPs, hostIPs: ports.node.hostIPs(), allocatable: ports.node.allocatable() };
   const environment = await makeEnvironment({ pod, container, facts, sources: ports.sources });
   const node = ports.node.facts();
+  const volumes = ports.volumes.mounted(pod.metadata.uid!) ?? new Map();
   const mounts = await containerMounts(
     {
       pod,
       container,
-      volumes: ports.volumes.mounted(pod.metadata.uid!) ?? new Map(),
+      volumes,
       environment,
       podDir: ports.volumes.podDir(pod.metadata.uid!),
       podIPs,
@@ -166,6 +167,7 @@ async function configured(ports: StartPorts, input: StartInput, image: EnsuredIm
     image,
     environment,
     mounts,
+    devices: containerDevices({ container, volumes }),
     targetId: input.targetId,
   });
 }

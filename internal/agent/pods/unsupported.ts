@@ -26,16 +26,6 @@ export function unsupported(pod: Pod): Refusal | undefined {
         'Failed to prepare dynamic resources: no DRA driver is registered on this node for ' +
         `claim ${JSON.stringify(claim.name)}`,
     };
-  const block = [...spec.containers, ...(spec.initContainers ?? [])].find(
-    (c) => (c.volumeDevices ?? []).length > 0,
-  );
-  if (block)
-    return {
-      reason: 'FailedMapVolume',
-      message:
-        'MapVolume.SetUpDevice failed for volume ' +
-        `${JSON.stringify(block.volumeDevices?.[0]?.name)} : no block volume plugin matched`,
-    };
   const all = [...spec.containers, ...(spec.initContainers ?? [])].find((c) =>
     c.restartPolicyRules?.some((r) => r.action === 'RestartAllContainers'),
   );

@@ -57,6 +57,7 @@ async function ask(
     terminated: { samples: () => [] },
     knowsPods: () => true,
     localPaths: { make: () => Promise.resolve(), remove: () => Promise.resolve() },
+    claims: () => [],
   });
   let text = '';
   const answer = Object.assign(

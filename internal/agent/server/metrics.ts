@@ -1,3 +1,4 @@
+import type { VolumeUsage } from '../volumes/volume-usage.ts';
 import type { NodeUsage } from './stats.ts';
 import type { ContainerUsage, PodUsage, TerminatedSample } from './node-view.ts';
 
@@ -173,6 +174,15 @@ export function cadvisorMetrics(pods: PodUsage[]): string {
     .toString();
 }
 
+const volumeGauges: [name: string, help: string, of: (volume: VolumeUsage) => number][] = [
+  ['capacity_bytes', 'Capacity in bytes of the volume', (v) => v.capacityBytes],
+  ['available_bytes', 'Number of available bytes in the volume', (v) => v.availableBytes],
+  ['used_bytes', 'Number of used bytes in the volume', (v) => v.capacityBytes - v.availableBytes],
+  ['inodes', 'Maximum number of inodes in the volume', (v) => v.inodes],
+  ['inodes_free', 'Number of free inodes in the volume', (v) => v.inodesFree],
+  ['inodes_used', 'Number of used inodes in the volume', (v) => v.inodes - v.inodesFree],
+];
+
 /** /metrics: the agent itself. */
 export function agentMetrics(own: {
   cpuSeconds: number;
@@ -181,9 +191,22 @@ export function agentMetrics(own: {
   pods: number;
   containers: number;
   terminated: TerminatedSample[];
+  volumes: VolumeUsage[];
   version: string;
 }): string {
-  return new MetricsText()
+  const text = new MetricsText();
+  for (const [name, help, of] of volumeGauges)
+    text.family(
+      `kubelet_volume_stats_${name}`,
+      'gauge',
+      `[ALPHA] ${help}`,
+      // A claim that two pods share is one.
+      [...new Map(own.volumes.map((v) => [`${v.namespace}/${v.claim}`, v])).values()].map((v) => [
+        { namespace: v.namespace, persistentvolumeclaim: v.claim },
+        of(v),
+      ]),
+    );
+  return text
     .family(
       'process_cpu_seconds_total',
       'counter',

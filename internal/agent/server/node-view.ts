@@ -1,5 +1,6 @@
 import type { Pod } from '../../api/generated/types/core-v1.ts';
 import type { LocalPaths } from '../volumes/local-path.ts';
+import type { VolumeUsage } from '../volumes/volume-usage.ts';
 
 /** One instance of a container as the runtime knows it. */
 export interface ContainerInstance {
@@ -50,6 +51,8 @@ export interface NodeView {
     timeoutSeconds: number;
   }): Promise<{ stdout: Uint8Array; stderr: Uint8Array; exitCode: number }>;
   stats(): Promise<PodUsage[]>;
+  /** The room of the claims whose volumes stand. */
+  volumes(): Promise<VolumeUsage[]>;
   /** Folders of the local-path provisioner. */
   readonly localPaths: Pick<LocalPaths, 'make' | 'remove'>;
   /** How many containers have ended since the start, by how. */

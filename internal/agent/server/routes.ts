@@ -72,7 +72,12 @@ export async function route(
     case 'stats':
       return sayJson(
         answer,
-        summary(view.nodeName, await readNodeUsage(context), await view.stats(), context.rates),
+        summary(
+          view.nodeName,
+          await readNodeUsage(context),
+          { pods: await view.stats(), volumes: await view.volumes() },
+          context.rates,
+        ),
       );
     case 'metrics':
       return metrics(context, named['which'] ?? '', answer);
@@ -116,6 +121,7 @@ async function metrics(context: RouteContext, which: string, answer: ServerAnswe
       pods: pods.length,
       containers,
       terminated: view.terminated(),
+      volumes: await view.volumes(),
       version: context.version,
     }),
   );

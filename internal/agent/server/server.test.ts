@@ -52,6 +52,7 @@ const view = partOf<NodeView>({
   },
   config: () => ({}),
   stats: () => Promise.resolve([]),
+  volumes: () => Promise.resolve([]),
   terminated: () => [{ container_type: 'container', exit_code: '139', reason: 'Error', count: 1 }],
 });
 

@@ -1,3 +1,4 @@
+import type { VolumeUsage } from '../volumes/volume-usage.ts';
 import type { ContainerUsage, PodUsage } from './node-view.ts';
 
 /** What the kernel counts for the whole node. */
@@ -41,7 +42,7 @@ export class Rates {
 export function summary(
   nodeName: string,
   node: NodeUsage,
-  pods: PodUsage[],
+  { pods, volumes }: { pods: PodUsage[]; volumes: VolumeUsage[] },
   rates: Rates,
 ): Record<string, unknown> {
   const keys = new Set(['node']);
@@ -64,7 +65,10 @@ export function summary(
       runtime: { imageFs: fs(node), containerFs: fs(node) },
       rlimit: { time: node.at, maxpid: node.pids.most, curproc: node.pids.now },
     },
-    pods: pods.map((pod) => podSummary(pod, rates, keys)),
+    pods: pods.map((pod) => {
+      const own = volumes.filter(({ uid }) => uid === pod.uid).map(volumeSummary);
+      return { ...podSummary(pod, rates, keys), ...(own.length > 0 && { volume: own }) };
+    }),
   };
   rates.keep(keys);
   return document;
@@ -79,10 +83,12 @@ function cpu(rates: Rates, key: string, at: string, nanoseconds: number): Record
   };
 }
 
-function fs(node: NodeUsage): Record<string, unknown> {
-  const { capacityBytes, availableBytes, inodes, inodesFree } = node.fs;
+const fs = (node: NodeUsage): Record<string, unknown> => room(node.at, node.fs);
+
+function room(time: string, of: NodeUsage['fs']): Record<string, unknown> {
+  const { capacityBytes, availableBytes, inodes, inodesFree } = of;
   return {
-    time: node.at,
+    time,
     availableBytes,
     capacityBytes,
     usedBytes: capacityBytes - availableBytes,
@@ -116,6 +122,11 @@ function podSummary(pod: PodUsage, rates: Rates, keys: Set<string>): Record<stri
     },
     ...(pod.network ? { network: { time: at, ...pod.network, interfaces: [pod.network] } } : {}),
   };
+}
+
+function volumeSummary(volume: VolumeUsage): Record<string, unknown> {
+  const { at, volume: name, claim, namespace } = volume;
+  return { ...room(at, volume), name, pvcRef: { name: claim, namespace } };
 }
 
 function containerSummary(

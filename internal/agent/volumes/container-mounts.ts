@@ -1,5 +1,5 @@
 import type { Container, Pod, VolumeMount } from '../../api/generated/types/core-v1.ts';
-import { MountPropagation, type Mount } from '../../wire/cri/cri.ts';
+import { MountPropagation, type Device, type Mount } from '../../wire/cri/cri.ts';
 import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { Mounts } from '../../io/mounts.ts';
@@ -16,6 +16,8 @@ export interface MountedVolume {
   path: string;
   /** Containers never write to it, whatever they ask. */
   readOnly: boolean;
+  /** `path` is a block device: for `volumeDevices`, never for `volumeMounts`. */
+  device?: boolean;
 }
 
 export interface ContainerMountsInput {
@@ -82,6 +84,8 @@ async function volumeMount(
       `cannot find volume ${JSON.stringify(mount.name)} to mount into container ` +
         `${JSON.stringify(container.name)}`,
     );
+  if (volume.device)
+    throw new Error(`volume ${JSON.stringify(mount.name)} has volumeMode Block, and is mounted`);
   const subPath = mount.subPathExpr
     ? expandSubPath(mount.subPathExpr, input.environment)
     : (mount.subPath ?? '');
@@ -100,6 +104,26 @@ async function volumeMount(
     recursiveReadOnly: recursiveReadOnly(mount, input.recursiveReadOnly),
     propagation: propagationOf(mount.mountPropagation),
   };
+}
+
+/** The block devices that a container is given as they are. */
+export function containerDevices({
+  container,
+  volumes,
+}: Pick<ContainerMountsInput, 'container' | 'volumes'>): Device[] {
+  return (container.volumeDevices ?? []).map(({ name, devicePath }) => {
+    const volume = volumes.get(name);
+    if (!volume?.device)
+      throw new Error(
+        `cannot find volume ${JSON.stringify(name)} to pass into container ` +
+          `${JSON.stringify(container.name)}`,
+      );
+    return {
+      containerPath: absolute(devicePath),
+      hostPath: volume.path,
+      permissions: volume.readOnly ? 'r' : 'mrw',
+    };
+  });
 }
 
 function absolute(path: string): string {

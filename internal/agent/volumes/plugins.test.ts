@@ -157,7 +157,7 @@ it.each([
     { csi: { driver: 'd.example' } },
     'kubernetes.io/csi: driver name d.example not found in the list of registered',
   ],
-  [{ nfs: { server: 's', path: '/' } }, 'no volume plugin matched'],
+  [{ iscsi: { targetPortal: 's', iqn: 'i', lun: 0 } }, 'no volume plugin matched'],
 ])('%j is refused', async (volume, complaint) => {
   await expect(pathOf(volume)).rejects.toThrow(
     `MountVolume.SetUp failed for volume "v" : ${complaint}`,

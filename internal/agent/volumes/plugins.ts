@@ -8,6 +8,7 @@ import { emptyDir } from './plugins/empty-dir.ts';
 import { ephemeral } from './plugins/ephemeral.ts';
 import { hostPath } from './plugins/host-path.ts';
 import { image } from './plugins/image.ts';
+import { nfs } from './plugins/nfs.ts';
 import { persistentVolumeClaim } from './plugins/persistent-volume-claim.ts';
 import { projected } from './plugins/projected.ts';
 import { secret } from './plugins/secret.ts';
@@ -20,6 +21,7 @@ export function volumePlugins(context: PluginContext): VolumePlugin[] {
     emptyDir(context),
     persistentVolumeClaim(bound),
     ephemeral(bound),
+    nfs(context),
     image(context),
     configMap(context),
     secret(context),

@@ -7,6 +7,7 @@ import type { LocalUsage, PluginContext, PodVolume, SetUpOptions, VolumePlugin }
 import { pluginFor, volumePlugins } from './plugins.ts';
 import { TokenSource } from './plugins/service-account-token.ts';
 import { referencesOf, type References } from './references.ts';
+import type { StandingClaim } from './volume-usage.ts';
 import { holdSubPath } from './safe-sub-path.ts';
 
 export interface VolumesOptions extends PluginContext {
@@ -204,6 +205,21 @@ export class Volumes {
       const usage = this.#plugins.find((p) => p.supports(volume))?.usage(volume);
       return usage ? [{ ...usage, name: volume.name, path: mounted?.get(volume.name)?.path }] : [];
     });
+  }
+
+  /** The claims of pods whose volumes stand. */
+  standingClaims(): StandingClaim[] {
+    return [...this.#pods].flatMap(([uid, { pod, mounted }]) =>
+      (pod.spec.volumes ?? []).flatMap(({ name, persistentVolumeClaim, ephemeral }) => {
+        const claim =
+          persistentVolumeClaim?.claimName ?? (ephemeral && `${pod.metadata.name ?? ''}-${name}`);
+        const path = mounted.get(name)?.path;
+        const namespace = pod.metadata.namespace ?? '';
+        return claim !== undefined && path !== undefined
+          ? [{ uid, volume: name, namespace, claim, path }]
+          : [];
+      }),
+    );
   }
 
   /** The uids of pods that have a volume at a path of the host. */

@@ -4,10 +4,11 @@ import type { Client } from '../../../client/client.ts';
 import { refs } from '../../../client/refs.ts';
 import type { MountedVolume } from '../container-mounts.ts';
 import { giveToGroup } from '../ownership.ts';
-import type { VolumeDoors } from '../plugin.ts';
+import { volumeDir, type VolumeDoors } from '../plugin.ts';
 import { csiDriverMissing } from './csi.ts';
 import { checkHostPath } from './host-path.ts';
-import { checkLocal } from './local.ts';
+import { setUpLocal } from './local.ts';
+import { mountNfs } from './nfs.ts';
 
 /** PersistentVolumes that one pod alone may use (ReadWriteOncePod), and the pod that does. */
 export class SoleUse {
@@ -31,6 +32,8 @@ export class SoleUse {
 }
 
 export interface BoundVolumes {
+  /** `<data-dir>/agent/pods`. */
+  podsDir: string;
   client: Client;
   doors: VolumeDoors;
   soleUse: SoleUse;
@@ -38,7 +41,7 @@ export interface BoundVolumes {
 
 /** Makes the PersistentVolume behind a claim of the pod's namespace stand. */
 export async function setUpClaim(
-  { client, doors, soleUse }: BoundVolumes,
+  { client, doors, soleUse, podsDir }: BoundVolumes,
   of: { pod: Pod; name: string; claim: PersistentVolumeClaim; readOnly: boolean; adopted: boolean },
 ): Promise<MountedVolume> {
   const { pod, name, claim, readOnly, adopted } = of;
@@ -48,12 +51,13 @@ export async function setUpClaim(
       `error processing PVC ${claim.metadata.namespace}/${claim.metadata.name}: PVC is not bound`,
     );
   const bound = await client.get<PersistentVolume>(refs.persistentVolumes, { name: volumeName });
-  if (bound.spec.volumeMode === 'Block') throw new Error('no block volume plugin matched');
-  const { path, manage } = await placeOf(bound, doors);
+  const uid = pod.metadata.uid ?? '';
+  const place = await placeOf(bound, { doors, podsDir, uid, readOnly });
   // Of several modes nobody knows which one the pod means (kubelet's operation_generator.go).
   const { accessModes = [] } = bound.spec;
   if (accessModes.length === 1 && accessModes[0] === 'ReadWriteOncePod')
-    soleUse.take(volumeName, pod.metadata.uid ?? '', adopted);
+    soleUse.take(volumeName, uid, adopted);
+  const { path, manage, device } = place;
   const { fsGroup, fsGroupChangePolicy } = pod.spec.securityContext ?? {};
   if (manage && fsGroup !== undefined)
     await giveToGroup(path, fsGroup, {
@@ -61,16 +65,36 @@ export async function setUpClaim(
       readOnly,
       onRootMismatch: fsGroupChangePolicy === 'OnRootMismatch',
     });
-  return { name, path, readOnly };
+  return { name, path, readOnly, ...(device && { device }) };
 }
 
-/** `manage`: its files may be given to the pod's group. */
+interface Place {
+  path: string;
+  /** Its files may be given to the pod's group. */
+  manage: boolean;
+  device?: boolean;
+}
+
 async function placeOf(
-  { spec }: PersistentVolume,
-  doors: VolumeDoors,
-): Promise<{ path: string; manage: boolean }> {
-  if (spec.hostPath) return { path: await checkHostPath(spec.hostPath, doors), manage: false };
-  if (spec.local) return { path: await checkLocal(spec.local, doors), manage: true };
+  { metadata, spec }: PersistentVolume,
+  of: { doors: VolumeDoors; podsDir: string; uid: string; readOnly: boolean },
+): Promise<Place> {
+  const { doors, podsDir, uid } = of;
+  const name = metadata.name ?? '';
+  const block = spec.volumeMode === 'Block';
+  const options = [...(of.readOnly ? ['ro'] : []), ...(spec.mountOptions ?? [])];
   if (spec.csi) throw csiDriverMissing(spec.csi.driver);
-  throw new Error('no volume plugin matched');
+  if (spec.local) {
+    const dir = volumeDir(podsDir, uid, 'local-volume', name);
+    return await setUpLocal(spec.local, { doors, dir, block, options });
+  }
+  if (block) throw new Error('no block volume plugin matched');
+  if (spec.nfs) {
+    const dir = volumeDir(podsDir, uid, 'nfs', name);
+    return { path: await mountNfs(spec.nfs, { doors, dir, options }), manage: false };
+  }
+  if (!spec.hostPath) throw new Error('no volume plugin matched');
+  if (options.length > (of.readOnly ? 1 : 0))
+    throw new Error('Mount options are not supported by the hostPath plug-in');
+  return { path: await checkHostPath(spec.hostPath, doors), manage: false };
 }
