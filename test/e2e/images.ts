@@ -181,3 +181,28 @@ export function redis(): string {
     },
   }));
 }
+
+/** PostgreSQL that makes its database in $PGDATA when there is none, as nobody; from Debian. */
+export function postgres(): string {
+  return build('postgres.tar', 'docker.io/library/postgres:test', () => {
+    const bin = '/usr/lib/postgresql/15/bin';
+    const start =
+      `#!/bin/sh\nset -e\n[ -s "$PGDATA/PG_VERSION" ] || ${bin}/initdb -U app --auth=trust ` +
+      `-D "$PGDATA" >&2\nexec ${bin}/postgres -D "$PGDATA" -c listen_addresses='*' ` +
+      '-c unix_socket_directories=/tmp -c jit=off -c log_timezone=UTC -c timezone=UTC\n';
+    // What compiles queries, other languages and Perl are large and not needed.
+    const large = /libLLVM|libz3|\/bitcode\/|^usr\/lib\/locale|^usr\/share\/i18n|perl/;
+    const entries = debian(['postgresql-15', 'dash', 'coreutils', 'libc-bin']).filter(
+      ({ path }) => !large.test(path) && path !== 'tmp',
+    );
+    return {
+      entries: [...entries, { path: 'usr/local/bin/start-postgres', data: start, mode: 0o755 }],
+      config: {
+        cmd: ['/usr/local/bin/start-postgres'],
+        env: [`PATH=${bin}:/usr/local/bin:/usr/bin:/bin`, 'PGDATA=/data/pg', 'LANG=C'],
+        user: '65534:65534',
+        exposedPorts: ['5432/tcp'],
+      },
+    };
+  });
+}

@@ -112,7 +112,7 @@ describe('server/manifests', () => {
     await until('it is applied', () => there('configmap', 'third'), { seen });
   });
 
-  it('is seen as AddOns, beside the components that are a part of the server', () => {
+  it('is seen as AddOns, beside the components that are a part of the server', async () => {
     onTestFailed(() => void (failed = true));
     const addons = cluster.k('-n', 'kube-system', 'get', 'addons');
     for (const name of ['coredns', 'local-storage', 'metrics-server', 'servicelb'])
@@ -125,9 +125,12 @@ describe('server/manifests', () => {
     expect(
       cluster.k('-n', 'kube-system', 'get', 'addon', 'harbour', '-o', `jsonpath=${path}`),
     ).toContain('/v1, Kind=ConfigMap;/v1, Kind=Namespace;apiextensions.k8s.io/v1, Kind=Custom');
-    const told = cluster.k('-n', 'kube-system', 'events', '--for', 'addon/wrong');
-    expect(told).toMatch(/ApplyManifestFailed/);
-    expect(told).toMatch(/AppliedManifest/);
+    const told = (): string => cluster.k('-n', 'kube-system', 'events', '--for', 'addon/wrong');
+    await until(
+      'events tell of it',
+      () => /ApplyManifestFailed/.test(told()) && /AppliedManifest/.test(told()),
+      { seen: () => cluster.k('-n', 'kube-system', 'events') },
+    );
   });
 
   it('takes what changed while the server was off', async () => {
