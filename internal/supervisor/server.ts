@@ -32,6 +32,7 @@ import type { Ledger } from './ledger.ts';
 import { ensureLocalStorage, removeLocalStorage } from './local-storage.ts';
 import { startManifests } from './manifests.ts';
 import { keepIngressClass } from './ingress.ts';
+import { ingressDisabled } from './node-ingress.ts';
 import { ensureNetworkRole } from './network-role.ts';
 import { clusterSettings } from './cluster-settings.ts';
 import { nodeHandshake } from './node-handshake.ts';
@@ -319,6 +320,7 @@ function packagedComponents({ disable, ...config }: ServerConfig): Record<string
   return {
     coredns: on('coredns'),
     servicelb: on('servicelb'),
+    ingress: !ingressDisabled(disable),
     'local-storage': on('local-storage'),
     'metrics-server': on('metrics-server'),
     'network-policy': !config.disableNetworkPolicy,

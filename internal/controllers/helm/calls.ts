@@ -17,7 +17,7 @@ const historyMax = 10;
 /** What Helm needs beside the time that it waits for the cluster: to fetch and to render. */
 const graceMs = 120_000;
 const repository = 'chart-repository';
-export const archiveFile = 'chart.tgz';
+const archiveFile = 'chart.tgz';
 const caFile = 'ca.crt';
 const repositoriesFile = 'repositories.yaml';
 const registriesFile = 'registry.json';
