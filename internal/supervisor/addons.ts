@@ -33,8 +33,8 @@ export interface Addons {
 }
 
 /** An Addon for each file of server/manifests, named after what stands before its first dot. */
-export function fileAddons(client: Client, doors: Pick<Doors, 'clock' | 'log'>): Addons {
-  const events = eventRecorder({ client, ...doors, component: 'deploy' });
+export function fileAddons(client: Client, { clock, log }: Pick<Doors, 'clock' | 'log'>): Addons {
+  const events = eventRecorder({ client, clock, log, component: 'deploy' });
   const tell = async (
     path: string,
     say: (events: EventRecorder, addon: Addon & { apiVersion: string; kind: string }) => void,

@@ -262,7 +262,7 @@ it('a device is written to as it is; as files it is given a file system and moun
     cluster.startServer();
     await cluster.ready();
     expect(mounted().trim().split('\n')).toHaveLength(1);
-    expect(file()).toBe('0\n');
+    await until('the pod has it still', () => file() === '0\n');
     cluster.k('delete', 'pod', 'block', 'filesystem');
     await until('nothing is mounted', () => mounted() === '');
     expect(ok(['blkid', '-o', 'value', '-s', 'TYPE', devices[1]!])).toBe('ext4\n');
