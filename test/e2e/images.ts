@@ -98,6 +98,7 @@ function debian(packages: string[]): Entry[] {
     ]);
     const names = [...new Set(listed.split('\n').filter((l) => /^[a-z0-9]/.test(l)))].filter(
       (n) =>
+        packages.includes(n) ||
         !/^(debconf|dpkg|perl|perl-base|init-system-helpers|systemd|adduser|passwd|tar|libpam.*|libaudit.*)$/.test(
           n,
         ),
@@ -192,9 +193,14 @@ export function postgres(): string {
       '-c unix_socket_directories=/tmp -c jit=off -c log_timezone=UTC -c timezone=UTC\n';
     // What compiles queries, other languages and Perl are large and not needed.
     const large = /libLLVM|libz3|\/bitcode\/|^usr\/lib\/locale|^usr\/share\/i18n|perl/;
-    const entries = debian(['postgresql-15', 'dash', 'coreutils', 'libc-bin']).filter(
-      ({ path }) => !large.test(path) && path !== 'tmp',
-    );
+    const entries = debian([
+      'postgresql-15',
+      'dash',
+      'coreutils',
+      'libc-bin',
+      'libpam0g',
+      'libaudit1',
+    ]).filter(({ path }) => !large.test(path) && path !== 'tmp');
     return {
       entries: [...entries, { path: 'usr/local/bin/start-postgres', data: start, mode: 0o755 }],
       config: {
