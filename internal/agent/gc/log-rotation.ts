@@ -90,7 +90,8 @@ export async function rotateLog(
   const files = Math.max(0, maxFiles - 2);
   // A flood that outruns the looks makes larger files: then fewer of them are kept, for the disk's
   // sake. What all of them may take is left for those that are full.
-  let room = maxBytes * maxFiles - (await sizeOf(logPath));
+  const [most, size] = [maxBytes * maxFiles, await sizeOf(logPath)];
+  let room = most - size;
   const kept: string[] = [];
   for (const name of rotated.toReversed()) {
     room -= await sizeOf(`${dir}/${name}`);
@@ -109,6 +110,9 @@ export async function rotateLog(
     await tree.rename(op, aside, logPath);
     throw error;
   }
+  // One file that is larger than all may be is packed at once: after the flood nobody may come to
+  // rotate again.
+  if (size > most) await compress(aside, options);
   if (options.hurry) return;
   for (const name of kept) if (!name.endsWith('.gz')) await compress(`${dir}/${name}`, options);
 }
