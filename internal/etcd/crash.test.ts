@@ -3,10 +3,10 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
 import { seededRandom, type Random } from '../io/random.ts';
-import type { RangeResponse, TxnResponse, PutResponse } from '../wire/etcd/types.ts';
 import { EtcdConnection } from './client/connection.ts';
 import { fastDir } from './testing/etcd-process.ts';
 import { checkHistory, type Operation } from './testing/linearizability.ts';
+import { perform } from './testing/perform.ts';
 
 const clients = 64;
 const keys = 8;
@@ -74,50 +74,15 @@ async function run(
     };
     histories.get(key)?.push(operation);
     try {
-      await perform(connection, key, operation, random);
+      await perform(connection, key, operation, () =>
+        random.int(4) === 0 ? new Promise((resolve) => setImmediate(resolve)) : undefined,
+      );
       operation.answeredAt = performance.now();
       told.answers++;
     } catch {
       return;
     }
   }
-}
-
-async function perform(
-  connection: EtcdConnection,
-  key: string,
-  o: Operation,
-  random: Random,
-): Promise<void> {
-  const value = Buffer.from(o.value ?? '');
-  if (o.kind === 'write') {
-    o.revision = (
-      await connection.call<PutResponse>('KV/Put', ['PutRequest', { key, value }], 'PutResponse')
-    ).header.revision;
-    return;
-  }
-  const { kvs } = await connection.call<RangeResponse>(
-    'KV/Range',
-    ['RangeRequest', { key }],
-    'RangeResponse',
-  );
-  const found = kvs[0];
-  if (o.kind === 'read') {
-    o.revision = found?.modRevision ?? 0;
-    o.value = found && Buffer.from(found.value).toString();
-    return;
-  }
-  o.expected = found?.modRevision ?? 0;
-  if (random.int(4) === 0) await new Promise((resolve) => setImmediate(resolve));
-  o.calledAt = performance.now();
-  const txn = {
-    compare: [{ key, target: 2, modRevision: o.expected }],
-    success: [{ requestPut: { key, value } }],
-    failure: [],
-  };
-  const answer = await connection.call<TxnResponse>('KV/Txn', ['TxnRequest', txn], 'TxnResponse');
-  o.succeeded = answer.succeeded;
-  if (answer.succeeded) o.revision = answer.header.revision;
 }
 
 describe('kill -9', () => {
@@ -148,7 +113,7 @@ describe('kill -9', () => {
         value: undefined,
         revision: undefined,
       };
-      await perform(connection, key, operation, seededRandom(0));
+      await perform(connection, key, operation);
       operation.answeredAt = performance.now();
       history.push(operation);
       checkHistory(key, history);

@@ -5,9 +5,10 @@ import { seededRandom, type Random } from '../io/random.ts';
 import { testSeed } from '../io/test-seed.ts';
 import { startPostgres, type PostgresProcess } from '../store/postgres/testing/postgres-process.ts';
 import { until } from '../store/postgres/testing/until.ts';
-import type { PutResponse, RangeResponse, TxnResponse, WatchResponse } from '../wire/etcd/types.ts';
+import type { RangeResponse, WatchResponse } from '../wire/etcd/types.ts';
 import { EtcdConnection } from './client/connection.ts';
 import { checkHistory, type Operation } from './testing/linearizability.ts';
+import { perform } from './testing/perform.ts';
 
 const clientsPerServer = 24;
 const keys = 8;
@@ -90,37 +91,6 @@ async function client(
         histories.get(key)?.splice(histories.get(key)?.indexOf(operation) ?? 0, 1);
     }
   }
-}
-
-async function perform(connection: EtcdConnection, key: string, o: Operation): Promise<void> {
-  const value = Buffer.from(o.value ?? '');
-  if (o.kind === 'write') {
-    o.revision = (
-      await connection.call<PutResponse>('KV/Put', ['PutRequest', { key, value }], 'PutResponse')
-    ).header.revision;
-    return;
-  }
-  const { kvs } = await connection.call<RangeResponse>(
-    'KV/Range',
-    ['RangeRequest', { key }],
-    'RangeResponse',
-  );
-  const found = kvs[0];
-  if (o.kind === 'read') {
-    o.revision = found?.modRevision ?? 0;
-    o.value = found && Buffer.from(found.value).toString();
-    return;
-  }
-  o.expected = found?.modRevision ?? 0;
-  o.calledAt = performance.now();
-  const txn = {
-    compare: [{ key, target: 2, modRevision: o.expected }],
-    success: [{ requestPut: { key, value } }],
-    failure: [],
-  };
-  const answer = await connection.call<TxnResponse>('KV/Txn', ['TxnRequest', txn], 'TxnResponse');
-  o.succeeded = answer.succeeded;
-  if (answer.succeeded) o.revision = answer.header.revision;
 }
 
 /** Every revision a server tells a watch from the beginning, as `revision key version`. */

@@ -3,12 +3,11 @@ import { readEtcdFile } from '../bolt/etcd-file.ts';
 import type { Encryption } from '../cipher.ts';
 import { StoreError } from '../errors.ts';
 import { Rec } from '../record.ts';
-import { RowWriter } from '../row.ts';
 import { keyOf } from '../store.ts';
-import { isEtcdFile, reading, rowsAtOnce } from './from-etcd.ts';
-import { LogFile, openDatabase } from './log-file.ts';
+import { newFile } from './bulk.ts';
+import { isEtcdFile, reading } from './from-etcd.ts';
+import { openDatabase } from './log-file.ts';
 import { explained } from './open.ts';
-import { configure, createTables } from './schema.ts';
 
 /** What a key holds in another program's datastore. */
 export interface ForeignValue {
@@ -118,27 +117,9 @@ export async function writeForeign(options: {
   encryption?: Encryption;
 }): Promise<void> {
   const { target, revision, values, encryption } = options;
-  const db = await openDatabase(target);
-  configure(db);
-  createTables(db);
-  const log = new LogFile(db, { census: { rows: 0, hash: 0 }, encryption });
-  const rows = new RowWriter();
-  let firstSeq = 1;
-  const commit = (): void => {
-    const seal = { revision, ceiling: revision, horizon: revision, clean: true };
-    log.commit({
-      rows: rows.finish(),
-      rowCount: rows.count,
-      firstSeq,
-      deletes: new Float64Array(0),
-      seal,
-    });
-    firstSeq += Math.max(1, rows.count);
-    rows.reset();
-  };
-  try {
+  await newFile(target, encryption, (to) => {
     for (const { key, value, createRevision, modRevision } of values) {
-      rows.record(
+      to.rows.record(
         new Rec({
           key,
           value,
@@ -151,10 +132,8 @@ export async function writeForeign(options: {
           prev: undefined,
         }),
       );
-      if (rows.count >= rowsAtOnce) commit();
+      to.mayCommit(revision, revision);
     }
-    commit();
-  } finally {
-    log.close();
-  }
+    to.commit(revision, revision);
+  });
 }

@@ -5,12 +5,7 @@ import { isBolt, type ReadAt } from '../bolt/reader.ts';
 import type { Encryption } from '../cipher.ts';
 import { keyIdOf } from '../encrypted-store.ts';
 import { StoreError } from '../errors.ts';
-import { RowWriter } from '../row.ts';
-import { LogFile, openDatabase } from './log-file.ts';
-import { configure, createTables } from './schema.ts';
-
-/** A commit for so many rows. */
-export const rowsAtOnce = 2000;
+import { newFile, type BulkWriter } from './bulk.ts';
 
 /** True when `path` is a file of etcd's: its own, or a snapshot of one, from etcd or from us. */
 export function isEtcdFile(path: string): boolean {
@@ -28,15 +23,7 @@ export async function convertEtcdFile(options: {
   encryption?: Encryption;
 }): Promise<void> {
   const { source, target, clock, encryption } = options;
-  const db = await openDatabase(target);
-  configure(db);
-  createTables(db);
-  const log = new LogFile(db, { census: { rows: 0, hash: 0 }, encryption });
-  try {
-    reading(source, (readAt) => fill(log, readAt, clock));
-  } finally {
-    log.close();
-  }
+  await newFile(target, encryption, (to) => reading(source, (readAt) => fill(to, readAt, clock)));
 }
 
 /** Reads all of an etcd's file and counts. */
@@ -61,28 +48,14 @@ export function censusOfEtcdFile(path: string): {
   });
 }
 
-function fill(log: LogFile, readAt: ReadAt, clock: Clock): void {
+function fill(to: BulkWriter, readAt: ReadAt, clock: Clock): void {
   const { recs, leases, compactRevision } = readEtcdFile(readAt);
-  const rows = new RowWriter();
-  let firstSeq = 1;
   let revision = Math.max(1, compactRevision);
-  const commit = (): void => {
-    const seal = { revision, ceiling: revision, horizon: compactRevision, clean: true };
-    log.commit({
-      rows: rows.finish(),
-      rowCount: rows.count,
-      firstSeq,
-      deletes: new Float64Array(0),
-      seal,
-    });
-    firstSeq += Math.max(1, rows.count);
-    rows.reset();
-  };
   for (const { id, ttlSeconds, remainingSeconds } of leases) {
     // It was granted so long ago that this much is left; one without a grant time starts again with
     // all of its time.
     const grantedAtMs = clock.now() - (ttlSeconds - remainingSeconds) * 1000;
-    rows.lease({
+    to.rows.lease({
       id,
       ttlSeconds,
       grantedAtMs,
@@ -105,10 +78,10 @@ function fill(log: LogFile, readAt: ReadAt, clock: Clock): void {
             '--cluster-reset-restore-path',
         },
       );
-    rows.record(rec);
-    if (rows.count >= rowsAtOnce) commit();
+    to.rows.record(rec);
+    to.mayCommit(revision, compactRevision);
   }
-  commit();
+  to.commit(revision, compactRevision);
 }
 
 export function reading<T>(path: string, use: (readAt: ReadAt) => T): T {
