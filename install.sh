@@ -479,7 +479,7 @@ place() {
 }
 
 # The helm that the build brought, for a server of a machine that has none. No service restarts for it.
-helm() {
+place_helm() {
   [ "$command" = server ] && [ "$source" = checkout ] || return 0
   arch=x64
   [ "$(uname -m)" = aarch64 ] && arch=arm64
@@ -505,7 +505,7 @@ executables() {
   else place "$binary" "$bin_dir/skiff"; fi
   # Noted now: once the server runs, the notes are its own.
   record file "$bin_dir/.skiff-last-good"
-  helm
+  place_helm
   for tool in kubectl helm crictl ctr; do
     [ "${INSTALL_SKIFF_SYMLINK:-}" = skip ] && continue
     there=$(command -v $tool 2>/dev/null || true)

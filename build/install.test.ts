@@ -177,6 +177,24 @@ executables; ls ${dir}/bin`;
   ).toEqual(['kubectl']);
 });
 
+test('Helm is put beside a server that has none; nothing restarts, and another stays', () => {
+  const machine = process.arch === 'arm64' ? 'aarch64' : 'x86_64';
+  const files = (command: string, more = ''): string =>
+    install(
+      `PATH=${dir}/path:/usr/bin:/bin; here=${dir}/src; uname() { echo ${machine}; }
+mkdir -p ${dir}/path $here/dist; echo helm >$here/dist/helm-9-${process.arch}; binary=/bin/true
+rm -rf ${dir}/data/bin; ${more}
+place_helm; echo "changed $changed"; ls ${dir}/data/bin 2>/dev/null || true
+executables; readlink ${dir}/bin/helm || echo no link`,
+      [command],
+      { SKIFF_URL: command === 'agent' ? 'https://a:6443' : '', SKIFF_TOKEN: 't' },
+    );
+  expect(files('server')).toMatch(/^changed no\nhelm\nskiff$/m);
+  expect(files('agent')).toMatch(/^changed no\nno link$/m);
+  const own = `printf '#!/bin/sh\\n' >${dir}/path/helm; chmod 755 ${dir}/path/helm`;
+  expect(files('server', own)).toMatch(/^changed no\nno link$/m);
+});
+
 test('whoever cannot build is told before anything is installed', () => {
   const steps = (command: string): string =>
     `here=${dir}/src; mkdir -p $here; : >$here/package.json; sources() { echo x; }; ` +

@@ -190,7 +190,8 @@ export function postgres(): string {
     const start =
       `#!/bin/sh\nset -e\n[ -s "$PGDATA/PG_VERSION" ] || ${bin}/initdb -U app --auth=trust ` +
       `-D "$PGDATA" >&2\nexec ${bin}/postgres -D "$PGDATA" -c listen_addresses='*' ` +
-      '-c unix_socket_directories=/tmp -c jit=off -c log_timezone=UTC -c timezone=UTC\n';
+      '-c hba_file=/etc/pg_hba.conf -c unix_socket_directories=/tmp -c jit=off ' +
+      '-c log_timezone=UTC -c timezone=UTC\n';
     // What compiles queries, other languages and Perl are large and not needed.
     const large = /libLLVM|libz3|\/bitcode\/|^usr\/lib\/locale|^usr\/share\/i18n|perl/;
     const entries = debian([
@@ -202,7 +203,11 @@ export function postgres(): string {
       'libaudit1',
     ]).filter(({ path }) => !large.test(path) && path !== 'tmp');
     return {
-      entries: [...entries, { path: 'usr/local/bin/start-postgres', data: start, mode: 0o755 }],
+      entries: [
+        ...entries,
+        { path: 'usr/local/bin/start-postgres', data: start, mode: 0o755 },
+        { path: 'etc/pg_hba.conf', data: 'host all all all trust\n' },
+      ],
       config: {
         cmd: ['/usr/local/bin/start-postgres'],
         env: [`PATH=${bin}:/usr/local/bin:/usr/bin:/bin`, 'PGDATA=/data/pg', 'LANG=C'],
