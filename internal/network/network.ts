@@ -1,4 +1,4 @@
-import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
+import type { ConfigMap, Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import { ConfigError } from '../base/errors.ts';
@@ -75,6 +75,8 @@ export interface NetworkOptions {
     nodes: Mirror<Node>;
     serviceCidrs: Mirror<ServiceCIDR>;
     policies: Mirror<NetworkPolicy>;
+    /** What operators add to the DNS. */
+    settings: Mirror<ConfigMap>;
   };
   /** Every pod of the cluster; asked for with the first policy. */
   allPods(): Mirror<Pod>;

@@ -65,6 +65,7 @@ const networkRemembers = [
   'ingresses',
   'ingressclasses',
   'secrets',
+  'configmaps',
 ];
 
 interface Starting {

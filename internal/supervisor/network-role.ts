@@ -4,6 +4,7 @@ import { own } from '../base/own.ts';
 import type { Client } from '../client/client.ts';
 import { ingressAccount } from '../controllers/ingress/ingress.ts';
 import { networkGroup } from '../pki/node-certificates.ts';
+import { dnsSettingsName } from './node-network.ts';
 
 /** The kinds of roles and their bindings. */
 export const rbac = (resource: string, kind: string): ResourceRef => ({
@@ -26,6 +27,7 @@ const role = {
   metadata: { name, labels: { 'kubernetes.io/bootstrapping': 'rbac-defaults' } },
   rules: [
     { apiGroups: [''], resources: ['nodes', 'namespaces', 'pods', 'services'], verbs: read },
+    { apiGroups: [''], resources: ['configmaps'], resourceNames: [dnsSettingsName], verbs: read },
     { apiGroups: ['discovery.k8s.io'], resources: ['endpointslices'], verbs: read },
     {
       apiGroups: ['networking.k8s.io'],

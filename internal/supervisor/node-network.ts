@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
+import type { ConfigMap, Namespace, Node, Pod, Service } from '../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../api/generated/types/discovery-v1.ts';
 import type { NetworkPolicy, ServiceCIDR } from '../api/generated/types/networking-v1.ts';
 import type { Mirror } from '../client/client.ts';
@@ -17,6 +17,9 @@ import type { Doors } from './doors.ts';
 import type { KernelEvents } from './kernel-events.ts';
 import type { Ledger } from './ledger.ts';
 import type { NodeFacts } from './node-facts.ts';
+
+/** The ConfigMap in kube-system by which operators add to the cluster DNS. */
+export const dnsSettingsName = 'skiff-dns';
 
 /** What a node has to know of the cluster's network. */
 export interface ClusterNetwork {
@@ -85,6 +88,10 @@ export async function startNodeNetwork(options: {
       nodes: mirrors.of<Node>(refs.nodes),
       serviceCidrs: mirrors.of<ServiceCIDR>(refs.serviceCidrs),
       policies: mirrors.of<NetworkPolicy>(refs.networkPolicies),
+      settings: mirrors.of<ConfigMap>(refs.configMaps, {
+        namespace: 'kube-system',
+        fieldSelector: `metadata.name=${dnsSettingsName}`,
+      }),
     },
     allPods: () => mirrors.of<Pod>(refs.pods),
     log: doors.log.named('network'),

@@ -162,12 +162,13 @@ export async function dnsParser(): Promise<Parser & { stop(): void }> {
     serviceAt: () => undefined,
     slicesAt: () => [],
     node: () => undefined,
+    told: () => undefined,
   };
   const server = await startDnsServer({
     address: '127.0.0.1',
     port: 0,
     zone,
-    upstream: { resolvers: [], ask: () => Promise.resolve(undefined) } as never,
+    upstream: { canAsk: () => false, ask: () => Promise.resolve(undefined) } as never,
     mayAsk: () => true,
     clock: realClock,
     log: silentLog,

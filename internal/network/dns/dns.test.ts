@@ -47,6 +47,7 @@ const zone: Zone = {
   serviceAt: (ip) => services.find((s) => s.spec.clusterIP === ip),
   slicesAt: (ip) => (slice.endpoints?.some((e) => e.addresses?.includes(ip)) ? [slice] : []),
   node: () => undefined,
+  told: () => undefined,
 };
 const data = (name: string, type = 'A'): unknown => {
   const r = lookup(zone, name, type);
@@ -148,8 +149,9 @@ describe('the server', () => {
   let server: DnsServer;
   afterEach(() => server.stop());
   const upstream: Upstream = {
-    resolvers: ['192.0.2.1'],
+    canAsk: () => true,
     setResolvers: () => undefined,
+    setStubs: () => undefined,
     ask: ({ question }) => {
       const reply = {
         type: 'response' as const,

@@ -1,4 +1,4 @@
-import type { Namespace, Node, Service } from '../../api/generated/types/core-v1.ts';
+import type { ConfigMap, Namespace, Node, Service } from '../../api/generated/types/core-v1.ts';
 import type { EndpointSlice } from '../../api/generated/types/discovery-v1.ts';
 import type { Mirror } from '../../client/client.ts';
 import { messageOf } from '../../base/errors.ts';
@@ -7,9 +7,11 @@ import type { Disk } from '../../io/disk.ts';
 import type { Log } from '../../io/log.ts';
 import type { Random } from '../../io/random.ts';
 import { nameOf } from '../../wire/dns/names.ts';
+import { saidOnce } from '../nft/said-once.ts';
 import type { Zone } from './records.ts';
 import { startDnsServer, type DnsServer } from './server.ts';
-import { makeUpstream, resolversOf, type Upstream } from './upstream.ts';
+import { noSettings, parseSettings, recordsOf } from './settings.ts';
+import { makeUpstream, resolversOf } from './upstream.ts';
 
 export interface DnsOptions {
   domain: string;
@@ -24,6 +26,8 @@ export interface DnsOptions {
   slices: Mirror<EndpointSlice>;
   namespaces: Mirror<Namespace>;
   nodes: Mirror<Node>;
+  /** Has the one of `parseSettings`, or nothing. */
+  settings: Mirror<ConfigMap>;
   /** Whether packets from this address are a pod's or the node's own. */
   mayAsk(address: string): boolean;
   clock: Clock;
@@ -48,35 +52,60 @@ export async function startDns(options: DnsOptions): Promise<DnsServer> {
     log: options.log,
     ownZone: nameOf(options.domain),
   });
-  await readResolvers(options, upstream);
+  const leftOut = saidOnce(options.log, 'left out of the settings of the cluster DNS');
+  let settings = noSettings;
+  let ofHost: string[] = [];
+  const readHost = async (): Promise<void> => {
+    ofHost = (await resolversOfHost(options)) ?? ofHost;
+    upstream.setResolvers(settings.upstreams ?? ofHost);
+  };
+  const readSettings = (): void => {
+    const [map] = options.settings.list();
+    const before = settings;
+    settings = parseSettings(map?.data, { ownAddress: options.address, leftOut });
+    // A change of hosts leaves what is remembered.
+    if (String(before.upstreams) !== String(settings.upstreams))
+      upstream.setResolvers(settings.upstreams ?? ofHost);
+    if (JSON.stringify(before.stubs) !== JSON.stringify(settings.stubs))
+      upstream.setStubs(
+        settings.stubs.map(({ domain, resolvers }) => ({ domain: nameOf(domain), resolvers })),
+      );
+  };
+  await readHost();
+  const unfollow = options.settings.onChange(readSettings);
+  readSettings();
   const folder = options.resolvConf.slice(0, options.resolvConf.lastIndexOf('/')) || '/';
   const unwatch = options.disk.watch('dns.watch', folder, (name) => {
-    if (options.resolvConf.endsWith(`/${name}`)) void readResolvers(options, upstream);
+    if (options.resolvConf.endsWith(`/${name}`)) void readHost();
   });
-  const server = await startDnsServer({ ...options, zone: zoneOf(options), upstream });
+  const zone = zoneOf(options, (name, type) => recordsOf(settings, name, type));
+  const server = await startDnsServer({ ...options, zone, upstream });
   return {
     port: server.port,
     stop() {
       unwatch();
+      unfollow();
       server.stop();
     },
   };
 }
 
-async function readResolvers(options: DnsOptions, upstream: Upstream): Promise<void> {
+/** Undefined when they cannot be read. */
+async function resolversOfHost(options: DnsOptions): Promise<string[] | undefined> {
   try {
     const text =
       (await options.disk.readIfThere('dns.resolv', options.resolvConf))?.toString() ?? '';
-    upstream.setResolvers(resolversOf(text, options.address));
+    return resolversOf(text, options.address);
   } catch (error) {
     options.log.warn('cannot read the resolvers of this host', {
       file: options.resolvConf,
       error: messageOf(error),
     });
+    return undefined;
   }
 }
 
-function zoneOf(options: DnsOptions): Zone {
+function zoneOf(options: DnsOptions, told: Zone['told']): Zone {
   const { services, slices, namespaces, nodes } = options;
   return {
     domain: options.domain,
@@ -87,5 +116,6 @@ function zoneOf(options: DnsOptions): Zone {
     serviceAt: (ip) => [...services.byIndex('clusterIp', ip)][0],
     slicesAt: (ip) => slices.byIndex('address', ip),
     node: (name) => nodes.get(name),
+    told,
   };
 }

@@ -71,6 +71,7 @@ beforeEach(async () => {
     serviceAt: () => undefined,
     slicesAt: () => [],
     node: () => undefined,
+    told: () => undefined,
   };
   server = await startDnsServer({
     address: host,

@@ -15,6 +15,8 @@ export interface Zone {
   /** Slices that hold this address. */
   slicesAt(ip: string): Iterable<EndpointSlice>;
   node(name: string): Node | undefined;
+  /** What operators say of a name, before anybody else is asked; undefined: nothing. */
+  told(name: string, type: string): DnsRecord[] | undefined;
 }
 
 export type DnsRecord =

@@ -26,10 +26,12 @@ beforeEach(async () => {
     serviceAt: () => undefined,
     slicesAt: () => [],
     node: () => undefined,
+    told: () => undefined,
   };
   const upstream = {
-    resolvers: [],
+    canAsk: () => false,
     setResolvers: () => undefined,
+    setStubs: () => undefined,
     ask: () => Promise.resolve(undefined),
   };
   server = await startDnsServer({

@@ -190,6 +190,8 @@ const typeName = (type: number): string => typeNames.get(type) ?? `TYPE${type}`;
  */
 function find(zone: Zone, name: WireName, type: number): Lookup {
   const text = nameText(name);
+  const told = text === undefined ? undefined : zone.told(text, typeName(type));
+  if (told) return { kind: 'found', records: told };
   if (text !== undefined) return lookup(zone, text, typeName(type));
   return isWithin(name, nameOf(zone.domain)) ? { kind: 'missing' } : { kind: 'elsewhere' };
 }
@@ -256,7 +258,7 @@ async function forward(
 ): Promise<Reply> {
   // Without recursion desired the asker wants what we have, which would tell it what others asked
   // for.
-  if (!query.recursionDesired || options.upstream.resolvers.length === 0)
+  if (!query.recursionDesired || !options.upstream.canAsk(question.name))
     return plain(rcodes.REFUSED);
   const { checkingDisabled, authenticData } = query;
   const reply = await options.upstream.ask(

@@ -4,8 +4,8 @@ import { messageOf } from '../../base/errors.ts';
 import type { Clock } from '../../io/clock.ts';
 import type { Log } from '../../io/log.ts';
 import type { Random } from '../../io/random.ts';
-import { rcodes, type Reply } from '../../wire/dns/message.ts';
-import { nameKey, type WireName } from '../../wire/dns/names.ts';
+import { rcodes, type Reply, type WireRecord } from '../../wire/dns/message.ts';
+import { isWithin, nameKey, type WireName } from '../../wire/dns/names.ts';
 import { askTcp, askUdp, type Asked, type Asking } from './ask.ts';
 import { aged, trustedPart, ttlOf } from './trusted-part.ts';
 
@@ -21,7 +21,15 @@ export interface Upstream {
   ask(asked: Asked, asker: string): Promise<Reply | undefined>;
   /** Replaces the resolvers, as `nameserver` lines of a resolv.conf give them. */
   setResolvers(addresses: string[]): void;
-  readonly resolvers: readonly string[];
+  /** Resolvers of the names below a domain, the longest domain first. */
+  setStubs(stubs: readonly Stub[]): void;
+  /** Whether anybody can be asked for a name. */
+  canAsk(name: WireName): boolean;
+}
+
+interface Stub {
+  domain: WireName;
+  resolvers: readonly string[];
 }
 
 /**
@@ -36,6 +44,14 @@ const largestCached = 8192;
 /** No answer is kept longer, whatever it says: a site's addresses change. */
 const longestKeepMs = 30_000;
 /**
+ * When no resolver answers, what was known last is given, with this time to live (RFC 8767), and
+ * they are asked again after a while. With an old answer at hand nobody waits longer than `patient`.
+ */
+const staleMs = 24 * 60 * 60_000;
+const staleTtl = 30;
+const recheckMs = 5_000;
+const patientMs = 1_800;
+/**
  * Questions that wait for resolvers at once: of all, and of one pod, so that one cannot take the
  * places of all.
  */
@@ -45,6 +61,8 @@ const mostWaitingOfOne = 128;
 interface Kept {
   reply: Reply;
   atMs: number;
+  /** Nobody need be asked before. */
+  untilMs: number;
 }
 
 export interface UpstreamOptions {
@@ -69,7 +87,7 @@ export function makeUpstream(options: UpstreamOptions): Upstream {
     maxSize: cachedBytes,
     maxEntrySize: largestCached,
     sizeCalculation,
-    ttl: longestKeepMs,
+    ttl: staleMs,
     perf: { now: () => clock.monotonicMs() },
   });
   const running = new Map<string, Promise<Reply | undefined>>();
@@ -77,14 +95,18 @@ export function makeUpstream(options: UpstreamOptions): Upstream {
   /** Resolvers that change the letters of a question. */
   const careless = new Set<string>();
   let resolvers: string[] = [];
+  let stubs: readonly Stub[] = [];
+  const resolversFor = (name: WireName): readonly string[] =>
+    stubs.find(({ domain }) => isWithin(name, domain))?.resolvers ?? resolvers;
   let generation = 0;
 
   const askOne = async (resolver: string, asked: Asked): Promise<Reply> => {
+    const [address = '', port] = isAddress(resolver) ? [resolver] : resolver.split(':');
     const asking: Asking = {
       ...options,
       ...asked,
-      resolver,
-      port: options.port ?? 53,
+      resolver: address,
+      port: Number(port ?? options.port ?? 53),
       timeoutMs: answerMs,
     };
     const answer = await askUdp({ ...asking, mixed: !careless.has(resolver) });
@@ -105,7 +127,7 @@ export function makeUpstream(options: UpstreamOptions): Upstream {
   };
 
   const askAll = async (asked: Asked): Promise<Reply | undefined> => {
-    for (const resolver of resolvers) {
+    for (const resolver of resolversFor(asked.question.name)) {
       try {
         const reply = await askOne(resolver, asked);
         if (reply.rcode === rcodes.NOERROR || reply.rcode === rcodes.NXDOMAIN)
@@ -120,41 +142,73 @@ export function makeUpstream(options: UpstreamOptions): Upstream {
   const askAndKeep = async (key: string, asked: Asked): Promise<Reply | undefined> => {
     const born = generation;
     const reply = await askAll(asked);
+    if (born !== generation) return reply;
+    const nowMs = clock.monotonicMs();
     const keepMs = reply ? Math.min(ttlOf(reply) * 1000, longestKeepMs) : 0;
-    if (reply && keepMs > 0 && born === generation)
-      cache.set(key, { reply, atMs: clock.monotonicMs() }, { ttl: keepMs });
+    if (reply && keepMs > 0) cache.set(key, { reply, atMs: nowMs, untilMs: nowMs + keepMs });
+    else if (reply) cache.delete(key);
+    else postpone(key);
     return reply;
   };
 
+  /** Its resolvers are away: what is known is good enough for a while. */
+  const postpone = (key: string): void => {
+    const kept = cache.peek(key);
+    if (kept) kept.untilMs = clock.monotonicMs() + recheckMs;
+  };
+
+  const start = (key: string, asked: Asked, asker: string): Promise<Reply | undefined> => {
+    const shared = running.get(key);
+    if (shared) return shared;
+    const own = waiting.get(asker) ?? 0;
+    if (running.size >= mostWaiting || own >= mostWaitingOfOne) return Promise.resolve(undefined);
+    waiting.set(asker, own + 1);
+    const asking = askAndKeep(key, asked).finally(() => {
+      running.delete(key);
+      const left = (waiting.get(asker) ?? 1) - 1;
+      if (left > 0) waiting.set(asker, left);
+      else waiting.delete(asker);
+    });
+    running.set(key, asking);
+    return asking;
+  };
+
+  const forget = (): void => {
+    generation++;
+    cache.clear();
+    careless.clear();
+  };
+
   return {
-    get resolvers() {
-      return resolvers;
-    },
+    canAsk: (name) => resolversFor(name).length > 0,
     setResolvers(addresses) {
       resolvers = addresses;
-      generation++;
-      cache.clear();
-      careless.clear();
+      forget();
+    },
+    setStubs(all) {
+      stubs = all;
+      forget();
     },
     async ask(asked, asker) {
       const key = keyOf(asked);
       const kept = cache.get(key);
-      if (kept) return aged(kept.reply, Math.floor((clock.monotonicMs() - kept.atMs) / 1000));
-      const shared = running.get(key);
-      if (shared) return shared;
-      const own = waiting.get(asker) ?? 0;
-      if (running.size >= mostWaiting || own >= mostWaitingOfOne) return undefined;
-      waiting.set(asker, own + 1);
-      const asking = askAndKeep(key, asked).finally(() => {
-        running.delete(key);
-        const left = (waiting.get(asker) ?? 1) - 1;
-        if (left > 0) waiting.set(asker, left);
-        else waiting.delete(asker);
-      });
-      running.set(key, asking);
-      return asking;
+      const nowMs = clock.monotonicMs();
+      if (kept && nowMs < kept.untilMs) return knownOf(kept, nowMs);
+      const asking = start(key, asked, asker);
+      if (!kept) return asking;
+      const patience = clock.sleep('dns.patience', patientMs).then(() => undefined);
+      const reply = await Promise.race([asking, patience]);
+      return reply ?? knownOf(kept, clock.monotonicMs());
     },
   };
+}
+
+/** An answer as it is now; with a short time to live when its own is over. */
+function knownOf({ reply, atMs }: Kept, nowMs: number): Reply {
+  const seconds = Math.floor((nowMs - atMs) / 1000);
+  if (seconds < ttlOf(reply)) return aged(reply, seconds);
+  const stale = (r: WireRecord): WireRecord => ({ ...r, ttl: staleTtl });
+  return { ...reply, answers: reply.answers.map(stale), authorities: reply.authorities.map(stale) };
 }
 
 /** The name label for label, not as text: one label "www.bank" is not two. */
