@@ -49,14 +49,14 @@ export function startIngressController(ctx: ControllerContext): Controller {
       services.onChange(() => {
         if (!ingresses.list()[Symbol.iterator]().next().done) again();
       });
-      nodes.onChange(({ object, old }) => {
+      nodes.onChange(({ type, object, old }) => {
         const facts = (node: Node | undefined): unknown => [
           node?.metadata.labels,
           node?.metadata.deletionTimestamp,
           node?.status?.addresses,
           node?.status?.conditions?.find((c) => c.type === 'Ready')?.status,
         ];
-        if (!old || !jsonEqual(facts(object), facts(old))) again();
+        if (type !== 'MODIFIED' || !jsonEqual(facts(object), facts(old))) again();
       });
     },
   );

@@ -140,6 +140,15 @@ describe('addresses of a load balancer', () => {
     c.stop();
   });
 
+  it('go with their node', async () => {
+    const c = await cluster([node(1), node(2)], [service('web')]);
+    expect(addresses(c, 'web')).toHaveLength(2);
+    await c.client.delete(refs.nodes, { name: 'n1' });
+    await c.settle();
+    expect(addresses(c, 'web')).toEqual(['192.168.0.2 VIP']);
+    c.stop();
+  });
+
   it('go when the Service is of another type', async () => {
     const c = await cluster([node(1)], [service('web')]);
     expect(addresses(c, 'web')).toHaveLength(1);

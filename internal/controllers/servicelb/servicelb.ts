@@ -63,8 +63,8 @@ export function startServiceBalancer(ctx: ControllerContext): Controller {
       services.onChange(({ object, old }) => {
         if (object.spec.type === 'LoadBalancer' || old?.spec.type === 'LoadBalancer') again();
       });
-      nodes.onChange(({ object, old }) => {
-        if (!old || !jsonEqual(factsOf(object), factsOf(old))) again();
+      nodes.onChange(({ type, object, old }) => {
+        if (type !== 'MODIFIED' || !old || !jsonEqual(factsOf(object), factsOf(old))) again();
       });
       pods.onChange(({ type, object }) => {
         if (type !== 'MODIFIED' && hostPortIndex.hostPorts(object).length > 0) again();

@@ -21,12 +21,11 @@ export const noSettings: DnsSettings = {
 };
 
 const most = { lines: 10_000, stubs: 256, resolvers: 8 };
-const nameText =
-  /^(?=.{1,253}$)([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?\.)*[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
+const label = /^[a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9_])?$/;
 
 function parseName(text: unknown): string | undefined {
   const name = typeof text === 'string' ? text.toLowerCase().replace(/\.$/, '') : '';
-  return nameText.test(name) ? name : undefined;
+  return name.length <= 253 && name.split('.').every((one) => label.test(one)) ? name : undefined;
 }
 
 /** `address`, or `address:port` of an IPv4. */
@@ -40,7 +39,8 @@ function parseResolver(text: unknown, ownAddress: string): string | undefined {
 
 /**
  * Reads the keys `upstreamNameservers` and `stubDomains` (JSON, as kube-dns had them), `hosts` (as
- * in /etc/hosts) and `rewrite` (`name other-name`, a line each). What is wrong is left out and said.
+ * in /etc/hosts) and `rewrite` (`name other-name`, a line each). What is wrong is left out, and
+ * said.
  */
 export function parseSettings(
   data: Record<string, string> | undefined,

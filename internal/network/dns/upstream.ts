@@ -45,7 +45,8 @@ const largestCached = 8192;
 const longestKeepMs = 30_000;
 /**
  * When no resolver answers, what was known last is given, with this time to live (RFC 8767), and
- * they are asked again after a while. With an old answer at hand nobody waits longer than `patient`.
+ * they are asked again after a while. With an old answer at hand nobody waits for longer than
+ * `patientMs`.
  */
 const staleMs = 24 * 60 * 60_000;
 const staleTtl = 30;
