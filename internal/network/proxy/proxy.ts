@@ -18,10 +18,11 @@ import {
   hostPorts,
   servicePorts,
   type ServiceContext,
-  type Backend,
+  type HostPort,
   type ServicePort,
 } from './service-ports.ts';
 import { serviceRanges } from './service-ranges.ts';
+import { staleFlows, type Ways } from './stale-flows.ts';
 
 export interface ProxyOptions extends NftDoors {
   services: Mirror<Service>;
@@ -80,6 +81,7 @@ class NftProxy implements Proxy {
   #applied: Plan | undefined;
   /** The chains of the last full load. */
   #standing: ReadonlySet<Chain> = new Set();
+  #hosts: readonly HostPort[] = [];
   /** What `conntrack -D` is to be told when the next transaction stands. */
   readonly #staleFlows = new Set<string>();
   readonly #writer: TableWriter;
@@ -203,15 +205,15 @@ class NftProxy implements Proxy {
   async #text(whole: boolean): Promise<string | undefined> {
     if (!this.#begun) return undefined;
     for (const key of this.#dirty) {
-      const before = this.#ports.get(key) ?? [];
+      const ports = this.#ports.get(key) ?? [];
       this.#recompute(key);
-      for (const flow of staleFlows(before, this.#ports.get(key) ?? [])) this.#staleFlows.add(flow);
+      this.#staleAfter({ ports, hosts: [] }, { ports: this.#ports.get(key) ?? [], hosts: [] });
     }
     this.#dirty.clear();
-    const plan = makePlan(
-      [...this.#ports.values()].flat(),
-      [...this.#o.pods.list()].flatMap((pod) => hostPorts(pod, this.#leftOut)),
-    );
+    const hosts = [...this.#o.pods.list()].flatMap((pod) => hostPorts(pod, this.#leftOut));
+    this.#staleAfter({ ports: [], hosts: this.#hosts }, { ports: [], hosts });
+    this.#hosts = hosts;
+    const plan = makePlan([...this.#ports.values()].flat(), hosts);
     const change = whole
       ? undefined
       : this.#applied && difference(this.#applied, plan, this.#standing);
@@ -222,6 +224,12 @@ class NftProxy implements Proxy {
     const pins = affine ? await readPins(this.#o.spawn) : undefined;
     const ruleset = fullRuleset(plan, { ...this.#o.network, serviceCidrs: this.#ranges });
     return ruleset + (pins?.text ?? '');
+  }
+
+  /** What was there before the first load is as an earlier run left it. */
+  #staleAfter(before: Ways, now: Ways): void {
+    if (!this.#applied) return;
+    for (const flow of staleFlows(before, now, this.#nodeIp)) this.#staleFlows.add(flow);
   }
 
   async #written(): Promise<void> {
@@ -264,28 +272,5 @@ class NftProxy implements Proxy {
     const health = service && healthOf(service, own);
     if (health) this.#health.set(key, health);
     else this.#health.delete(key);
-  }
-}
-
-const answering = (port: ServicePort | undefined): Backend[] =>
-  port ? [...port.backends, ...port.local] : [];
-
-/**
- * A UDP flow would stay with an endpoint that is gone, or with a refusal, for as long as packets
- * keep coming.
- */
-function* staleFlows(
-  before: readonly ServicePort[],
-  now: readonly ServicePort[],
-): Generator<string> {
-  for (const port of before.filter((p) => p.protocol === 'udp')) {
-    const same = now.find((p) => p.protocol === 'udp' && p.port === port.port);
-    const stays =
-      port.backends.length > 0 &&
-      answering(port).every((b) => answering(same).some((n) => n.ip === b.ip && n.port === b.port));
-    if (stays) continue;
-    for (const ip of [...port.clusterIps, ...port.externalIps, ...port.loadBalancerIps])
-      yield `--orig-dst ${ip} --dport ${port.port}`;
-    if (port.nodePort) yield `--dport ${port.nodePort}`;
   }
 }
