@@ -1,6 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, onTestFailed } from 'vitest';
 import { AgentMachine } from './agent-machine.ts';
@@ -9,7 +8,6 @@ import { TestCluster, until, type TestNode } from './node.ts';
 
 const cluster = new TestCluster('server');
 const agent = new AgentMachine('agent');
-const dir = mkdtempSync(join(tmpdir(), 'skiff-dns-'));
 const port = 5391;
 let resolver: ChildProcess | undefined;
 let failed = false;
@@ -23,18 +21,26 @@ afterAll(() => {
   resolver?.kill('SIGKILL');
   agent.down(failed);
   cluster.down(failed);
-  rmSync(dir, { recursive: true, force: true });
 });
 
-/** A resolver of somebody's, on the host. */
+/** A resolver of somebody's, on the host: every name has one address, for one second. */
+const resolverScript = `
+const socket = require('node:dgram').createSocket('udp4');
+socket.on('message', (asked, from) => {
+  let end = 12;
+  while (asked[end] !== 0) end += asked[end] + 1;
+  const head = Buffer.from(asked.subarray(0, 12));
+  head.writeUInt16BE(0x8180, 2);
+  [1, 1, 0, 0].forEach((count, i) => head.writeUInt16BE(count, 4 + 2 * i));
+  const answer = Buffer.from([0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 1, 0, 4, 198, 51, 100, 7]);
+  socket.send(Buffer.concat([head, asked.subarray(12, end + 5), answer]), from.port, from.address);
+});
+socket.bind(${port}, process.argv[1]);
+`;
 function startResolver(): void {
-  const file = join(dir, 'names');
-  writeFileSync(file, 'db.corp.test 198.51.100.7\n');
-  resolver = spawn(
-    '/bin/busybox',
-    ['dnsd', '-c', file, '-t', '1', '-p', String(port), '-i', cluster.node.hostIp],
-    { stdio: 'ignore' },
-  );
+  resolver = spawn(process.execPath, ['-e', resolverScript, cluster.node.hostIp], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
 }
 
 /** The addresses of a name, as a machine's own DNS gives them. */
@@ -67,7 +73,10 @@ describe('the ConfigMap kube-system/skiff-dns', () => {
       wait,
     );
     expect(both('api.old.test')).toBe('10.43.0.1 and 10.43.0.1');
-    expect(both('db.corp.test')).toBe('198.51.100.7 and 198.51.100.7');
+    await until(
+      'a domain has a resolver of its own',
+      () => both('db.corp.test') === '198.51.100.7 and 198.51.100.7',
+    );
   });
 
   it('lets the last answer of a resolver stand while it is away', async () => {
