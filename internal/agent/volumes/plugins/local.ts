@@ -43,7 +43,7 @@ export async function setUpLocal(
     if (fsType && kind !== fsType)
       throw new Error(`device ${device} holds ${JSON.stringify(kind)}, not ${fsType}`);
     if (!kinds.has(kind)) throw new Error(`device ${device} holds ${JSON.stringify(kind)}`);
-    await disk.makeDir(op, dir, 0o755);
+    await disk.makeDir(op, dir);
     await mounts.attach(op, { kind, from: device }, dir, options);
   }
   return { path: dir, manage: true };

@@ -22,7 +22,7 @@ export async function mountNfs(
     throw new Error('this node has no mount.nfs: install nfs-common (nfs-utils)');
   // Two colons in a row are an address of IPv6, which mount.nfs wants in brackets.
   const from = server.includes(':') && !server.startsWith('[') ? `[${server}]` : server;
-  await disk.makeDir(op, dir, 0o755);
+  await disk.makeDir(op, dir);
   const all = [...(readOnly && !options.includes('ro') ? ['ro'] : []), ...options];
   try {
     await mounts.attach(op, { kind: 'nfs', from: `${from}:${path}` }, dir, all);
