@@ -45,7 +45,7 @@ const shown: Record<string, string> = {
   'internal/pki/bootstrap.ts writeAtomic 0o644': 'a certificate; its key is another file',
   'internal/supervisor/credentials.ts makeDir 0o755':
     'the folder of the kubeconfig, whose mode the administrator chooses',
-  'internal/cli/tools.ts makeDir 0o755':
+  'internal/supervisor/find-tool.ts makeDir 0o755':
     'the data folder and the one for what is unpacked, programs that all may read; the note ' +
     'in it is 600',
   'internal/supervisor/ledger.ts makeDir 0o755':
