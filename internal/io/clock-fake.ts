@@ -1,5 +1,6 @@
 import { WallWatch } from './wall-watch.ts';
 import type { Clock, Timer } from './clock.ts';
+import { sleepBy } from './sleep.ts';
 
 interface Pending {
   at: number;
@@ -64,14 +65,7 @@ export class FakeClock implements Clock {
   }
 
   sleep(op: string, delayMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const timer = this.after(op, delayMs, resolve);
-      signal?.addEventListener('abort', () => {
-        timer.cancel();
-        resolve();
-      });
-    });
+    return sleepBy((...timer) => this.after(...timer), op, delayMs, signal);
   }
 
   /** Moves the wall clock alone, as an operator or NTP does. */

@@ -1,4 +1,5 @@
 import { buildInfo } from './assets.ts';
+import { sleepBy } from './sleep.ts';
 import { WallWatch } from './wall-watch.ts';
 
 /**
@@ -69,16 +70,5 @@ export const realClock: Clock = {
     handle.unref();
     return { cancel: () => clearInterval(handle) };
   },
-  sleep(op, delayMs, signal) {
-    return new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const done = (): void => {
-        timer.cancel();
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = realClock.after(op, delayMs, done);
-      signal?.addEventListener('abort', done);
-    });
-  },
+  sleep: (op, delayMs, signal) => sleepBy(realClock.after, op, delayMs, signal),
 };

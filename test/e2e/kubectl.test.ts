@@ -178,12 +178,16 @@ describe('kubectl', () => {
 describe('a warning', () => {
   it('tells of what nobody here carries out', () => {
     onTestFailed(() => void (failed = true));
+    const isDefault = 'ingressclass.kubernetes.io/is-default-class';
+    cluster.k('annotate', 'ingressclass', 'skiff', `${isDefault}-`);
     const made = cluster.kubectl(['create', 'ingress', 'front', '--rule=/=web:80']);
     expect([made.code, made.stdout, made.stderr]).toEqual([
       0,
       'ingress.networking.k8s.io/front created\n',
       expect.stringMatching(/^Warning: nobody serves this Ingress: /),
     ]);
+    cluster.k('annotate', 'ingressclass', 'skiff', `${isDefault}=true`);
+    expect(cluster.kubectl(['create', 'ingress', 'back', '--rule=/=web:80']).stderr).toBe('');
     expect(cluster.kubectl(['create', 'service', 'nodeport', 'back', '--tcp=80']).stderr).toBe('');
   });
 });

@@ -2,6 +2,7 @@ import type { Clock, Timer } from '../../internal/io/clock.ts';
 import { FakeClock } from '../../internal/io/clock-fake.ts';
 import { turnsPending } from '../../internal/io/turn.ts';
 import { WallWatch } from '../../internal/io/wall-watch.ts';
+import { sleepBy } from '../../internal/io/sleep.ts';
 
 /** The time of all machines. Nothing moves it but the simulation; idle time costs nothing. */
 export function timeline(startMs: number): FakeClock {
@@ -88,16 +89,7 @@ export class ProcessClock implements Clock {
   }
 
   sleep(op: string, delayMs: number, signal?: AbortSignal): Promise<void> {
-    return new Promise((resolve) => {
-      if (signal?.aborted) return resolve();
-      const done = (): void => {
-        timer.cancel();
-        signal?.removeEventListener('abort', done);
-        resolve();
-      };
-      const timer = this.after(op, delayMs, done);
-      signal?.addEventListener('abort', done);
-    });
+    return sleepBy((...timer) => this.after(...timer), op, delayMs, signal);
   }
 
   #held(inner: Timer): Timer {
